@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// The agent: keeps a tunnel to the relay, binds its name, and forwards what comes to its upstream.
+#pragma once
+#include "common/upstream.h"
+#include "console.h"
+#include "link.h"
+#include "proto/tunnel.h"
+
+struct agent_config {
+    struct link_target relay;
+    char relay_url[320]; // for people
+    char name[64];       // asked for; empty: any. Later the one we have
+    char owner[72];
+    struct dial_target upstream;
+    enum upstream_host host_mode;
+    char host[280]; // for UPSTREAM_HOST_REPLACE; empty: the upstream's own
+};
+
+struct agent {
+    struct loop loop;
+    struct agent_config config;
+    struct console console;
+    struct upstream upstream;
+    struct link_context *links;
+    struct link *link;
+    struct tunnel *tunnel;
+    struct tunnel *dead_tunnel; // freed by the next task
+    struct loop_task flush, bury;
+    struct timeout tick;
+    uv_timer_t retry;
+    uv_signal_t signals[2];
+    unsigned failures; // in a row
+    bool bound;        // on this link
+    bool was_bound;    // ever
+    bool told_trouble; // of this outage
+    int exit_status;
+};
+
+// Runs until a signal or a refusal. Returns the exit status.
+int agent_run(const struct agent_config *config);

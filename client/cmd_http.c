@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "agent.h"
+#include "commands.h"
+#include "common/log.h"
+#include "common/state.h"
+
+static const char help[] =
+    "adit http: gives a local HTTP service a public URL.\n"
+    "\n"
+    "  adit http 8080                            the service on port 8080 of this machine\n"
+    "  adit http 8080 --url myapp                ask for the name myapp\n"
+    "  adit http 192.168.1.5:3000 --host-header rewrite\n"
+    "  adit http 8080 --relay https://example.com --token-file ~/.config/adit/token\n"
+    "\n"
+    "  --url NAME           the name to ask for (default: a random one)\n"
+    "  --relay URL          the relay (default: http://localhost:7080)\n"
+    "  --token-file FILE    the relay's token; or put it into the environment as ADIT_TOKEN\n"
+    "  --host-header preserve|rewrite|VALUE\n"
+    "                       the Host that the service sees: the visitor's (default), its own "
+    "address, or VALUE\n"
+    "  --data DIR           where state is kept (default: $XDG_STATE_HOME/adit/agent)\n"
+    "  --verbose            log more\n"
+    "  --help\n"
+    "\n"
+    "Prints the URL, then a line per exchange: time, method, target, status, bytes, duration.\n"
+    "Connects again by itself when the relay goes away, and takes its name back.\n"
+    "Ends cleanly on SIGINT and SIGTERM. Exit status: 0, 1 refused or failed, 2 usage.\n";
+
+struct command {
+    struct agent_config config;
+    const char *token_file, *data, *url;
+    bool verbose;
+    int exit_status; // -1: run
+};
+
+static int usage(const char *text, const char *what)
+{
+    (void)fprintf(stderr, "adit http: %s%s\nTry: adit http --help\n", text, what);
+    return EXIT_USAGE;
+}
+
+static int fail(const char *what, const char *why)
+{
+    (void)fprintf(stderr, "adit: %s%s\n", what, why);
+    return EXIT_FAILURE;
+}
+
+// "http://HOST[:PORT]" or "https://…".
+static bool take_relay(struct agent_config *c, const char *url)
+{
+    struct link_target *r = &c->relay;
+    bool tls = strncmp(url, "https://", 8) == 0;
+    if ((!tls && strncmp(url, "http://", 7) != 0) || strlen(url) >= sizeof(c->relay_url))
+        return false;
+    const char *host = url + (tls ? 8 : 7);
+    size_t end = strcspn(host, "/?#@");
+    if (host[end] != 0 && strcmp(host + end, "/") != 0)
+        return false;
+    bool v6 = host[0] == '[';
+    size_t len = strcspn(host, v6 ? "]" : ":/");
+    const char *rest = host + len + (v6 && host[len] ? 1 : 0);
+    uint64_t port = tls ? 443 : 80;
+    size_t digits = *rest == ':' ? strcspn(rest + 1, "/") : 0;
+    if (*rest == ':' &&
+        (!slice_to_u64(slice_of(rest + 1, digits), &port) || port == 0 || port > 65535))
+        return false;
+    host += v6 ? 1 : 0;
+    len -= v6 ? 1 : 0;
+    if (len == 0 || len >= sizeof(r->host))
+        return false;
+    memcpy(r->host, host, len);
+    r->host[len] = 0;
+    r->port = (uint16_t)port;
+    r->tls = tls;
+    (void)snprintf(c->relay_url, sizeof(c->relay_url), "%s", url);
+    return true;
+}
+
+static bool take_host_header(struct agent_config *c, const char *value)
+{
+    c->host_mode = strcmp(value, "preserve") == 0 ? UPSTREAM_HOST_PRESERVE : UPSTREAM_HOST_REPLACE;
+    c->host[0] = 0;
+    if (c->host_mode == UPSTREAM_HOST_PRESERVE || strcmp(value, "rewrite") == 0)
+        return true;
+    size_t len = strlen(value);
+    for (size_t i = 0; i < len; i++)
+        if (value[i] <= ' ' || value[i] > '~' || strchr("/?#@,", value[i]))
+            return false;
+    memcpy(c->host, value, len < sizeof(c->host) ? len + 1 : 0);
+    return len > 0 && len < sizeof(c->host);
+}
+
+static void take_option(struct command *cmd, int option, const char *value)
+{
+    switch (option) {
+    case 'u':
+        if (strlen(value) >= sizeof(cmd->config.name))
+            cmd->exit_status = usage("--url is too long: ", value);
+        else
+            memcpy(cmd->config.name, value, strlen(value) + 1);
+        return;
+    case 'r':
+        if (!take_relay(&cmd->config, value))
+            cmd->exit_status = usage("--relay is not like https://example.com: ", value);
+        return;
+    case 't': cmd->token_file = value; return;
+    case 'H':
+        if (!take_host_header(&cmd->config, value))
+            cmd->exit_status = usage("--host-header is not preserve, rewrite or a host: ", value);
+        return;
+    case 'D': cmd->data = value; return;
+    case 'v': cmd->verbose = true; return;
+    case 'h':
+        (void)fputs(help, stdout);
+        cmd->exit_status = 0;
+        return;
+    default: cmd->exit_status = usage("wrong option", ""); return;
+    }
+}
+
+static void parse(struct command *cmd, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"url", required_argument, NULL, 'u'},
+        {"relay", required_argument, NULL, 'r'},
+        {"token-file", required_argument, NULL, 't'},
+        {"data", required_argument, NULL, 'D'},
+        {"host-header", required_argument, NULL, 'H'},
+        {"verbose", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    int option;
+    while (cmd->exit_status < 0 && (option = getopt_long(argc, argv, "h", options, NULL)) != -1)
+        take_option(cmd, option, optarg);
+    if (cmd->exit_status >= 0)
+        return;
+    if (optind + 1 != argc)
+        cmd->exit_status = usage("say which service: a PORT or HOST:PORT", "");
+    else if (!dial_parse(argv[optind], &cmd->config.upstream))
+        cmd->exit_status = usage("not a PORT or HOST:PORT: ", argv[optind]);
+}
+
+static int take_token(struct command *cmd)
+{
+    char *token = cmd->config.relay.token;
+    const char *env = getenv("ADIT_TOKEN");
+    if (cmd->token_file) {
+        const char *why = secret_read_file(cmd->token_file, token);
+        if (!why)
+            return 0;
+        (void)fprintf(stderr, "adit: the token file %s %s\n", cmd->token_file, why);
+        return EXIT_FAILURE;
+    }
+    if (!env || !*env)
+        return 0;
+    if (!secret_is_sound(env))
+        return fail("ADIT_TOKEN does not hold a token: 16 to 255 visible characters", "");
+    (void)snprintf(token, SECRET_MAX, "%s", env);
+    return 0;
+}
+
+int command_http(int argc, char **argv)
+{
+    char dir[STATE_PATH_MAX];
+    struct command cmd = {.exit_status = -1};
+    (void)take_relay(&cmd.config, "http://localhost:7080");
+    parse(&cmd, argc, argv);
+    if (cmd.exit_status >= 0)
+        return cmd.exit_status;
+    log_init("adit", cmd.verbose ? LOG_DEBUG : LOG_INFO);
+    int status = take_token(&cmd);
+    if (status)
+        return status;
+    const char *why = state_dir(cmd.data, "agent", dir);
+    if (why)
+        return fail("cannot use the state directory, choose one with --data DIR: ", why);
+    why = state_key(dir, "owner.key", cmd.config.owner);
+    if (why)
+        return fail("cannot use the owner key in the state directory: ", why);
+    status = agent_run(&cmd.config);
+    secret_wipe(cmd.config.relay.token, sizeof(cmd.config.relay.token));
+    return status;
+}

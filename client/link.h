@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// The agent's link: one WebSocket to the relay's tunnel endpoint (docs/protocol.md §1). Another
+// kind of link needs only this header.
+#pragma once
+#include "common/loop.h"
+#include "common/secret.h"
+#include "proto/bytes.h"
+
+struct link;
+
+struct link_target {
+    bool tls;
+    char host[256]; // as in the URL, an IPv6 address without brackets
+    uint16_t port;
+    char token[SECRET_MAX]; // empty: none
+};
+
+// Why a link did not come up or went down.
+struct link_end {
+    bool was_up;
+    bool by_relay;   // the relay closed it
+    unsigned status; // of the HTTP response that refused the WebSocket, or 0
+    const char *text;
+};
+
+struct link_ops {
+    void (*up)(void *ctx);
+    // Bytes of a binary message; `last` ends it. False: close the link.
+    bool (*received)(void *ctx, const uint8_t *bytes, size_t len, bool last);
+    // link_ready has become true again.
+    void (*writable)(void *ctx);
+    // The last event; the link is gone. Not called after link_close.
+    void (*down)(void *ctx, const struct link_end *end);
+};
+
+// What links need once per program. NULL on failure.
+struct link_context *link_context_new(struct loop *l, bool tls);
+void link_context_free(struct link_context *c);
+
+// Starts to connect. NULL when out of memory. `target` must outlive it.
+struct link *link_open(struct link_context *c, const struct link_target *target,
+                       const struct link_ops *ops, void *ctx);
+// May a message be given?
+bool link_ready(const struct link *link);
+// Sends one binary message of at most TUNNEL_MESSAGE_MAX bytes, which are not changed. Only when
+// link_ready. False: the link broke, `down` follows.
+bool link_send(struct link *link, const uint8_t *bytes, size_t len);
+// Ends it without a further event. `clean`: tells the relay that we leave for good.
+void link_close(struct link *link, bool clean);

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: MIT
+// The link by libwebsockets' client on our loop. Its traps are told in docs/architecture.md.
+#include <libwebsockets.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "common/limits.h"
+#include "common/log.h"
+#include "link.h"
+#include "proto/tunnel.h"
+#include "proto/websocket.h"
+
+enum {
+    ADDRESSES_MAX = 8,
+    BUFFER_BYTES = 64 * 1024,
+    CLOSE_NORMAL = 1000,
+    CLOSE_GOING_AWAY = 1001
+};
+
+struct link_context {
+    struct loop *loop;
+    struct lws_context *lws;
+    uint8_t *frame; // where a frame is built: LWS_PRE, header, masked payload
+};
+
+struct link {
+    struct link_context *context;
+    const struct link_target *target;
+    const struct link_ops *ops; // NULL once closed by its owner
+    void *ctx;
+    struct lws *wsi;
+    uv_getaddrinfo_t resolve;
+    struct loop_task start;
+    char addresses[ADDRESSES_MAX][INET6_ADDRSTRLEN];
+    int address_count, next_address;
+    bool resolving, is_up, by_relay;
+    char host[300];
+};
+
+static void link_free(struct link *link)
+{
+    loop_unqueue(link->context->loop, &link->start);
+    free(link);
+}
+
+static void link_down(struct link *link, const struct link_end *end)
+{
+    const struct link_ops *ops = link->ops;
+    void *ctx = link->ctx;
+    link_free(link);
+    if (ops)
+        ops->down(ctx, end);
+}
+
+static void connect_next(struct link *link)
+{
+    if (!link->ops || link->next_address >= link->address_count) {
+        link_down(link, &(struct link_end){.text = "connection refused or no answer"});
+        return;
+    }
+    const struct lws_client_connect_info info = {
+        .context = link->context->lws,
+        .address = link->addresses[link->next_address++],
+        .port = link->target->port,
+        .path = "/_adit/v1/tunnel",
+        .host = link->host,
+        .protocol = "adit.v1",
+        .ssl_connection = link->target->tls ? LCCSCF_USE_SSL : 0,
+        .opaque_user_data = link,
+        .pwsi = &link->wsi,
+    };
+    // On failure the error callback has been called, or will never be: the wsi tells.
+    struct link_context *context = link->context;
+    (void)context;
+    (void)lws_client_connect_via_info(&info);
+}
+
+static int link_up(struct link *link, struct lws *wsi)
+{
+    int notsent = LIMIT_NOTSENT_BYTES;
+    link->is_up = true;
+    (void)setsockopt(lws_get_socket_fd(wsi), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &notsent,
+                     sizeof(notsent));
+    if (!link->ops)
+        return -1;
+    link->ops->up(link->ctx);
+    return 0;
+}
+
+static int link_received(struct link *link, struct lws *wsi, const void *bytes, size_t len)
+{
+    lws_validity_confirmed(wsi);
+    if (!link->ops || !lws_frame_is_binary(wsi))
+        return -1;
+    bool last = lws_is_final_fragment(wsi) && lws_remaining_packet_payload(wsi) == 0;
+    return link->ops->received(link->ctx, bytes, len, last) ? 0 : -1;
+}
+
+static int link_writable(const struct link *link)
+{
+    if (link->ops && link->is_up)
+        link->ops->writable(link->ctx);
+    return 0;
+}
+
+static int link_failed(struct link *link, struct lws *wsi, const char *text, size_t len)
+{
+    char why[160];
+    unsigned status = lws_http_client_http_response(wsi);
+    link->wsi = NULL;
+    if (status == 0 && link->next_address < link->address_count) {
+        loop_queue(link->context->loop, &link->start);
+        return 0;
+    }
+    (void)snprintf(why, sizeof(why), "%.*s", (int)len, text ? text : "");
+    link_down(link, &(struct link_end){.status = status, .text = why});
+    return 0;
+}
+
+static int link_ended(struct link *link)
+{
+    link->wsi = NULL;
+    link_down(link, &(struct link_end){
+                        .was_up = true, .by_relay = link->by_relay, .text = "the link was closed"});
+    return 0;
+}
+
+static int link_authorise(const struct link *link, struct lws *wsi, uint8_t **at,
+                          const uint8_t *end)
+{
+    char value[SECRET_MAX + 8];
+    if (!link->target->token[0])
+        return 0;
+    int len = snprintf(value, sizeof(value), "Bearer %s", link->target->token);
+    int error =
+        lws_add_http_header_by_name(wsi, (const uint8_t *)"authorization:", (const uint8_t *)value,
+                                    len, at, (uint8_t *)(uintptr_t)end);
+    secret_wipe(value, sizeof(value));
+    return error;
+}
+
+static int peer_closes(struct link *link)
+{
+    link->by_relay = true;
+    return 0;
+}
+
+static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                    size_t len)
+{
+    struct link *link = wsi ? lws_get_opaque_user_data(wsi) : NULL;
+    if (!link)
+        return lws_callback_http_dummy(wsi, reason, user, in, len);
+    switch ((int)reason) {
+    case LWS_CALLBACK_CLIENT_ESTABLISHED: return link_up(link, wsi);
+    case LWS_CALLBACK_CLIENT_RECEIVE: return link_received(link, wsi, in, len);
+    case LWS_CALLBACK_CLIENT_WRITEABLE: return link_writable(link);
+    case LWS_CALLBACK_CLIENT_CONNECTION_ERROR: return link_failed(link, wsi, in, len);
+    case LWS_CALLBACK_CLIENT_CLOSED: return link_ended(link);
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: return peer_closes(link);
+    case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
+        return link_authorise(link, wsi, (uint8_t **)in, *(uint8_t **)in + len);
+    default: return lws_callback_http_dummy(wsi, reason, user, in, len);
+    }
+}
+
+static const struct lws_protocols protocols[] = {
+    {.name = "adit.v1", .callback = on_event, .rx_buffer_size = BUFFER_BYTES},
+    {.name = NULL},
+};
+
+struct link_context *link_context_new(struct loop *l, bool tls)
+{
+    struct link_context *c = calloc(1, sizeof(*c));
+    void *foreign[1] = {&l->uv};
+    if (!c)
+        return NULL;
+    const struct lws_context_creation_info info = {
+        .port = CONTEXT_PORT_NO_LISTEN,
+        .protocols = protocols,
+        .foreign_loops = foreign,
+        .options = LWS_SERVER_OPTION_LIBUV | (tls ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0),
+        .pt_serv_buf_size = BUFFER_BYTES,
+        .gid = -1,
+        .uid = -1,
+        .fd_limit_per_thread = 64,
+    };
+    lws_set_log_level(0, NULL);
+    c->loop = l;
+    c->frame = malloc(LWS_PRE + WS_HEADER_MAX + TUNNEL_MESSAGE_MAX);
+    c->lws = c->frame ? lws_create_context(&info) : NULL;
+    if (c->lws)
+        return c;
+    free(c->frame);
+    free(c);
+    return NULL;
+}
+
+void link_context_free(struct link_context *c)
+{
+    if (!c)
+        return;
+    lws_context_destroy(c->lws);
+    free(c->frame);
+    free(c);
+}
+
+static void add_address(struct link *link, const char *text)
+{
+    if (link->address_count < ADDRESSES_MAX)
+        (void)snprintf(link->addresses[link->address_count++], INET6_ADDRSTRLEN, "%s", text);
+}
+
+static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *list)
+{
+    struct link *link = container_of(req, struct link, resolve);
+    char text[INET6_ADDRSTRLEN];
+    link->resolving = false;
+    for (struct addrinfo *a = list; a; a = a->ai_next) {
+        int error = a->ai_family == AF_INET
+                        ? uv_ip4_name((const struct sockaddr_in *)(const void *)a->ai_addr, text,
+                                      sizeof(text))
+                        : uv_ip6_name((const struct sockaddr_in6 *)(const void *)a->ai_addr, text,
+                                      sizeof(text));
+        if (!error)
+            add_address(link, text);
+    }
+    uv_freeaddrinfo(list);
+    if (status)
+        link_down(link, &(struct link_end){.text = uv_strerror(status)});
+    else
+        connect_next(link);
+}
+
+static bool is_literal(const char *host)
+{
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    return !uv_ip4_addr(host, 1, &v4) || !uv_ip6_addr(host, 1, &v6);
+}
+
+// libwebsockets would resolve with a blocking call: it gets addresses only.
+static void on_start(struct loop_task *task)
+{
+    struct link *link = container_of(task, struct link, start);
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    const char *host = link->target->host;
+    if (link->address_count > 0) {
+        connect_next(link);
+        return;
+    }
+    if (is_literal(host)) {
+        add_address(link, host);
+    } else if (strcmp(host, "localhost") == 0) {
+        add_address(link, "127.0.0.1");
+        add_address(link, "::1");
+    } else {
+        link->resolving = !uv_getaddrinfo(&link->context->loop->uv, &link->resolve, on_resolved,
+                                          host, NULL, &hints);
+        if (link->resolving)
+            return;
+    }
+    connect_next(link);
+}
+
+struct link *link_open(struct link_context *c, const struct link_target *target,
+                       const struct link_ops *ops, void *ctx)
+{
+    struct link *link = calloc(1, sizeof(*link));
+    if (!link)
+        return NULL;
+    link->context = c;
+    link->target = target;
+    link->ops = ops;
+    link->ctx = ctx;
+    bool v6 = strchr(target->host, ':') != NULL;
+    (void)snprintf(link->host, sizeof(link->host), v6 ? "[%s]:%u" : "%s:%u", target->host,
+                   target->port);
+    link->start.run = on_start;
+    loop_queue(c->loop, &link->start);
+    return link;
+}
+
+bool link_ready(const struct link *link)
+{
+    return link->is_up && !lws_partial_buffered(link->wsi);
+}
+
+// Builds the frame ourselves: libwebsockets masks byte by byte and in place, and what is given may
+// have to be sent again.
+static bool write_frame(struct link *link, enum ws_opcode opcode, const uint8_t *bytes, size_t len)
+{
+    struct ws_header h = {.fin = true, .opcode = opcode, .masked = true, .length = len};
+    uint8_t *out = link->context->frame + LWS_PRE;
+    if (RAND_bytes(h.mask, sizeof(h.mask)) != 1)
+        return false;
+    size_t n = ws_write_header(out, &h);
+    (void)ws_mask(out + n, bytes, len, h.mask, 0);
+    if (lws_write(link->wsi, out, n + len, LWS_WRITE_RAW) < 0)
+        return false;
+    if (lws_partial_buffered(link->wsi))
+        (void)lws_callback_on_writable(link->wsi);
+    return true;
+}
+
+bool link_send(struct link *link, const uint8_t *bytes, size_t len)
+{
+    if (write_frame(link, WS_BINARY, bytes, len))
+        return true;
+    lws_set_timeout(link->wsi, 1, LWS_TO_KILL_ASYNC);
+    return false;
+}
+
+void link_close(struct link *link, bool clean)
+{
+    if (!link || !link->ops)
+        return;
+    unsigned code = clean ? CLOSE_NORMAL : CLOSE_GOING_AWAY;
+    const uint8_t body[2] = {(uint8_t)(code >> 8), (uint8_t)code};
+    link->ops = NULL;
+    if (link->is_up && link_ready(link))
+        (void)write_frame(link, WS_CLOSE, body, sizeof(body));
+    if (link->wsi)
+        lws_set_timeout(link->wsi, 1, LWS_TO_KILL_ASYNC);
+    else if (!link->resolving)
+        link_free(link);
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include "commands.h"
+
+static const char help[] =
+    "adit: gives a local service a public URL, through a relay that you can host yourself.\n"
+    "\n"
+    "  adit http 8080                  forward a public URL to port 8080 of this machine\n"
+    "  adit http 8080 --url myapp      … with the name myapp\n"
+    "\n"
+    "Commands:\n"
+    "  http PORT|HOST:PORT             expose an HTTP service (adit http --help)\n"
+    "  --version, --help\n"
+    "\n"
+    "The relay is aditd; without --relay it is expected on http://localhost:7080.\n";
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"http", command_http},
+};
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    (void)signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    if (strcmp(name, "--version") == 0) {
+        (void)printf("adit %s\n", ADIT_VERSION);
+        return 0;
+    }
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+        (void)fputs(help, stdout);
+        return 0;
+    }
+    if (name[0])
+        (void)fprintf(stderr, "adit: no such command: %s\n\n", name);
+    (void)fputs(help, stderr);
+    return EXIT_USAGE;
+}

@@ -1,0 +1,34 @@
+# Finds every library by pkg-config. All that is missing is named at once, by its Debian package.
+find_package(PkgConfig REQUIRED)
+
+set(ADIT_MISSING "")
+
+macro(adit_need name module package)
+    pkg_check_modules(${name} QUIET IMPORTED_TARGET GLOBAL ${module})
+    if(NOT ${name}_FOUND)
+        list(APPEND ADIT_MISSING ${package})
+    endif()
+endmacro()
+
+adit_need(uv libuv>=1.44 libuv1-dev)
+adit_need(websockets libwebsockets>=4.1.6 libwebsockets-dev)
+adit_need(openssl openssl>=3.0 libssl-dev)
+adit_need(nghttp2 libnghttp2>=1.52 libnghttp2-dev)
+adit_need(cjson libcjson libcjson-dev)
+adit_need(xxhash libxxhash>=0.8 libxxhash-dev)
+if(BUILD_TESTING)
+    adit_need(cmocka cmocka libcmocka-dev)
+endif()
+
+# libwebsockets loads its libuv support at run time, so nothing at link time would miss it.
+find_library(ADIT_EVLIB_UV libwebsockets-evlib_uv.so)
+mark_as_advanced(ADIT_EVLIB_UV)
+if(NOT ADIT_EVLIB_UV)
+    list(APPEND ADIT_MISSING libwebsockets-evlib-uv)
+endif()
+
+if(ADIT_MISSING)
+    list(JOIN ADIT_MISSING " " packages)
+    message(FATAL_ERROR "Missing Debian packages. Run scripts/setup, or:\n"
+        "  apt-get install ${packages}")
+endif()

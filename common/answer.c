@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+#include "answer.h"
+#include <stdio.h>
+#include "proto/http1.h"
+
+static const struct row {
+    uint16_t status;
+    const char *reason, *code, *text;
+} rows[] = {
+    [ANSWER_BAD_REQUEST] =
+        {400, "Bad Request", "ADIT-BAD-REQUEST",
+         "The request is not valid HTTP. Check its request line, Host, Content-Length and fields."},
+    [ANSWER_NO_TUNNEL] = {404, "Not Found", "ADIT-NO-TUNNEL",
+                          "No tunnel has this name. Start one with: adit http PORT --url NAME"},
+    [ANSWER_NOT_FOUND] =
+        {404, "Not Found", "ADIT-NOT-FOUND",
+         "This is the relay itself and it has no such page. A tunnel's URL begins with its name."},
+    [ANSWER_HEAD_TOO_LARGE] = {431, "Request Header Fields Too Large", "ADIT-HEAD-TOO-LARGE",
+                               "The request's head is over 32 KiB or 100 fields. Send less, "
+                               "smaller cookies for example."},
+    [ANSWER_MISDIRECTED] =
+        {421, "Misdirected Request", "ADIT-MISDIRECTED",
+         "This relay does not serve that host. Check the URL and where its name points."},
+    [ANSWER_FORBIDDEN] = {403, "Forbidden", "ADIT-FORBIDDEN",
+                          "A web page may not open tunnels. Use the adit command."},
+    [ANSWER_UNAUTHORIZED] =
+        {401, "Unauthorized", "ADIT-UNAUTHORIZED",
+         "The relay wants a valid token. Pass it with --token-file or ADIT_TOKEN."},
+    [ANSWER_UPGRADE_REQUIRED] =
+        {426, "Upgrade Required", "ADIT-UPGRADE-REQUIRED",
+         "This is where agents connect, by a WebSocket with the subprotocol adit.v1."},
+    [ANSWER_REQUEST_TIMEOUT] = {408, "Request Timeout", "ADIT-REQUEST-TIMEOUT",
+                                "The request did not arrive in time. Send it again."},
+    [ANSWER_NOT_IMPLEMENTED] =
+        {501, "Not Implemented", "ADIT-NOT-IMPLEMENTED",
+         "The request uses CONNECT or a transfer coding that is not served. Use chunked."},
+    [ANSWER_VERSION] = {505, "HTTP Version Not Supported", "ADIT-HTTP-VERSION",
+                        "Only HTTP/1.0 and HTTP/1.1 are spoken here. Ask again with HTTP/1.1."},
+    [ANSWER_AGENT_GONE] = {503, "Service Unavailable", "ADIT-AGENT-GONE",
+                           "The agent of this tunnel is not connected now. Try again in a moment, "
+                           "or start adit again."},
+    [ANSWER_AGENT_LOST] =
+        {502, "Bad Gateway", "ADIT-AGENT-LOST",
+         "The agent was lost before the service answered. The request may have been carried out."},
+    [ANSWER_BUSY] = {503, "Service Unavailable", "ADIT-TOO-MANY-STREAMS",
+                     "Too many requests run through this tunnel at once. Try again in a moment."},
+    [ANSWER_TOO_MANY] = {429, "Too Many Requests", "ADIT-TOO-MANY-REQUESTS",
+                         "Too many connections wait to be let in. Try again in a moment."},
+    [ANSWER_UPSTREAM_REFUSED] =
+        {502, "Bad Gateway", "ADIT-UPSTREAM-REFUSED",
+         "Nothing listens where the agent forwards to. Start the local service and try again."},
+    [ANSWER_UPSTREAM_UNREACHABLE] =
+        {502, "Bad Gateway", "ADIT-UPSTREAM-UNREACHABLE",
+         "The local service cannot be reached. Check the address that adit was given."},
+    [ANSWER_UPSTREAM_CLOSED] =
+        {502, "Bad Gateway", "ADIT-UPSTREAM-CLOSED",
+         "The local service closed the connection before it answered. Look at its log."},
+    [ANSWER_UPSTREAM_INVALID] =
+        {502, "Bad Gateway", "ADIT-UPSTREAM-INVALID",
+         "The local service's answer is not valid HTTP. Is it an HTTP service?"},
+    [ANSWER_UPSTREAM_TIMEOUT] =
+        {504, "Gateway Timeout", "ADIT-UPSTREAM-TIMEOUT",
+         "The local service could not be connected to in time. Is it overloaded?"},
+    [ANSWER_LOOP] = {508, "Loop Detected", "ADIT-LOOP",
+                     "The request came back to the relay that sent it out. Forward the tunnel to "
+                     "something else."},
+};
+
+_Static_assert(sizeof(rows) / sizeof(rows[0]) == ANSWERS, "every answer has its row");
+
+// Does an Accept value list this media type, by its beginning? Order and q-values don't matter for
+// our three forms.
+static bool lists(struct slice accept, struct slice type)
+{
+    struct slice element;
+    while (slice_next_element(&accept, &element)) {
+        struct slice head = slice_of(element.p, element.len < type.len ? element.len : type.len);
+        if (slice_ieq(head, type))
+            return true;
+    }
+    return false;
+}
+
+enum answer_form answer_form_of(const struct http_head *request)
+{
+    const struct field *accept = head_find(request, SLICE("accept"));
+    if (!accept)
+        return ANSWER_TEXT;
+    if (lists(accept->value, SLICE("text/html")))
+        return ANSWER_HTML;
+    return lists(accept->value, SLICE("application/json")) ? ANSWER_JSON : ANSWER_TEXT;
+}
+
+uint16_t answer_status(enum answer a)
+{
+    return rows[a].status;
+}
+
+const char *answer_code(enum answer a)
+{
+    return rows[a].code;
+}
+
+enum answer answer_of_http1(int error)
+{
+    switch ((enum http1_error)error) {
+    case HTTP1_E_HEAD_TOO_LARGE:
+    case HTTP1_E_TOO_MANY_FIELDS: return ANSWER_HEAD_TOO_LARGE;
+    case HTTP1_E_VERSION: return ANSWER_VERSION;
+    case HTTP1_E_CODING:
+    case HTTP1_E_METHOD: return ANSWER_NOT_IMPLEMENTED;
+    case HTTP1_E_SYNTAX:
+    case HTTP1_E_HOST:
+    case HTTP1_E_LENGTH:
+    case HTTP1_E_CHUNK: return ANSWER_BAD_REQUEST;
+    }
+    return ANSWER_BAD_REQUEST;
+}
+
+static int write_body(const struct row *r, enum answer_form form, char *out, size_t cap)
+{
+    switch (form) {
+    case ANSWER_TEXT:
+        return snprintf(out, cap, "%u %s (%s)\n%s\n", r->status, r->reason, r->code, r->text);
+    case ANSWER_JSON:
+        return snprintf(out, cap,
+                        "{\"error\":{\"code\":\"%s\",\"status\":%u,\"message\":\"%s\"}}\n", r->code,
+                        r->status, r->text);
+    case ANSWER_HTML:
+        return snprintf(
+            out, cap,
+            "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
+            "<meta name=\"viewport\" content=\"width=device-width\">\n<title>%u %s</title>\n"
+            "<style>body{font:16px/1.5 system-ui,sans-serif;margin:15vh "
+            "auto;max-width:36em;padding:0 1em;"
+            "color:#222;background:#fff}h1{font-size:1.4em}code{color:#777}</style>\n"
+            "<h1>%u %s</h1>\n<p>%s</p>\n<p><code>%s</code></p>\n</html>\n",
+            r->status, r->reason, r->status, r->reason, r->text, r->code);
+    }
+    return 0;
+}
+
+void answer_make(enum answer a, enum answer_form form, char text[static ANSWER_TEXT_MAX],
+                 struct http_head *head, struct slice *body)
+{
+    static const char *const types[] = {
+        [ANSWER_TEXT] = "text/plain; charset=utf-8",
+        [ANSWER_HTML] = "text/html; charset=utf-8",
+        [ANSWER_JSON] = "application/json",
+    };
+    enum {
+        DIGITS = 8
+    };
+    const struct row *r = &rows[a];
+    int len = write_body(r, form, text + DIGITS, ANSWER_TEXT_MAX - DIGITS);
+    *body = slice_of(text + DIGITS, (size_t)len);
+    int digits = snprintf(text, DIGITS, "%d", len);
+    // The zero that snprintf wrote lies before the body.
+    *head =
+        (struct http_head){.status = r->status, .reason = slice_str(r->reason), .minor_version = 1};
+    (void)head_add(head, SLICE("content-type"), slice_str(types[form]));
+    (void)head_add(head, SLICE("content-length"), slice_of(text, (size_t)digits));
+    (void)head_add(head, SLICE("cache-control"), SLICE("no-store"));
+    (void)head_add(head, SLICE("adit-error"), slice_str(r->code));
+    if (r->status == 503 || r->status == 429)
+        (void)head_add(head, SLICE("retry-after"), SLICE("2"));
+}

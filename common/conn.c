@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: MIT
+#include "conn.h"
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include "limits.h"
+
+// Bytes that libuv is sending: they neither grow nor move until it calls back.
+struct conn_write {
+    uv_write_t req;
+    struct buf bytes;
+};
+
+static void flush(struct conn *c);
+static void finish_close(struct conn *c);
+
+static void on_task(struct loop_task *task)
+{
+    struct conn *c = container_of(task, struct conn, flush);
+    flush(c);
+    if (c->closing || !c->recheck)
+        return;
+    c->recheck = false;
+    if (buf_len(&c->in) > 0)
+        c->ops->readable(c);
+    if (c->got_eof && !c->closing && buf_len(&c->in) == 0 && !c->ended) {
+        c->ended = true;
+        c->ops->eof(c);
+    }
+}
+
+static struct conn *conn_new(struct loop *l, const struct conn_ops *ops, void *owner)
+{
+    struct conn *c = calloc(1, sizeof(*c));
+    if (!c)
+        return NULL;
+    c->loop = l;
+    c->ops = ops;
+    c->owner = owner;
+    c->flush.run = on_task;
+    c->read_max = LIMIT_READ_BYTES;
+    (void)uv_tcp_init(&l->uv, &c->tcp);
+    c->tcp.data = c;
+    return c;
+}
+
+static void set_options(struct conn *c)
+{
+    uv_os_fd_t fd;
+    int notsent = LIMIT_NOTSENT_BYTES;
+    (void)uv_tcp_nodelay(&c->tcp, 1);
+    (void)uv_tcp_keepalive(&c->tcp, 1, 60);
+    if (!uv_fileno((uv_handle_t *)&c->tcp, &fd))
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &notsent, sizeof(notsent));
+}
+
+struct conn *conn_accept(struct loop *l, uv_stream_t *listener, const struct conn_ops *ops,
+                         void *owner)
+{
+    struct conn *c = conn_new(l, ops, owner);
+    if (!c)
+        return NULL;
+    if (uv_accept(listener, (uv_stream_t *)&c->tcp)) {
+        conn_close(c, CONN_END_NOW);
+        return NULL;
+    }
+    set_options(c);
+    return c;
+}
+
+static void broken(struct conn *c, int error)
+{
+    const struct conn_ops *ops = c->ops;
+    bool tell = !c->closing;
+    c->closing = true;
+    c->end = CONN_END_NOW;
+    if (tell)
+        ops->failed(c, error);
+    finish_close(c);
+}
+
+static void on_connect(uv_connect_t *req, int status)
+{
+    struct conn *c = req->data;
+    free(req);
+    if (c->closing)
+        return;
+    if (status < 0) {
+        broken(c, status);
+        return;
+    }
+    set_options(c);
+    c->ops->connected(c);
+}
+
+struct conn *conn_connect(struct loop *l, const struct sockaddr *addr, const struct conn_ops *ops,
+                          void *owner)
+{
+    struct conn *c = conn_new(l, ops, owner);
+    uv_connect_t *req = malloc(sizeof(*req));
+    if (c && req) {
+        req->data = c;
+        if (!uv_tcp_connect(req, &c->tcp, addr, on_connect))
+            return c;
+    }
+    free(req);
+    if (c)
+        conn_close(c, CONN_END_NOW);
+    return NULL;
+}
+
+void conn_set_owner(struct conn *c, const struct conn_ops *ops, void *owner)
+{
+    c->ops = ops;
+    c->owner = owner;
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    struct conn *c = handle->data;
+    (void)suggested;
+    size_t max = c->read_max < LIMIT_READ_BYTES ? c->read_max : LIMIT_READ_BYTES;
+    *buf = uv_buf_init(c->loop->read_buffer, (unsigned)max);
+}
+
+// Offers the bytes in the loop's buffer, and keeps what is left over.
+static void offer(struct conn *c, const char *bytes, size_t len)
+{
+    if (buf_len(&c->in) > 0) {
+        if (!buf_append(&c->in, bytes, len)) {
+            broken(c, UV_ENOMEM);
+            return;
+        }
+        c->ops->readable(c);
+        return;
+    }
+    c->view = slice_of(bytes, len);
+    c->in_view = true;
+    c->ops->readable(c);
+    c->in_view = false;
+    if (c->view.len > 0 && !c->closing && !buf_append(&c->in, c->view.p, c->view.len))
+        broken(c, UV_ENOMEM);
+    c->view.len = 0;
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    struct conn *c = stream->data;
+    if (n > 0) {
+        if (!c->closing)
+            offer(c, buf->base, (size_t)n);
+        return;
+    }
+    if (n == 0)
+        return;
+    if (n != UV_EOF) {
+        broken(c, (int)n);
+        return;
+    }
+    c->got_eof = true;
+    c->reading = false;
+    (void)uv_read_stop(stream);
+    if (c->closing) {
+        if (conn_pending(c) == 0)
+            finish_close(c);
+    } else if (buf_len(&c->in) > 0) {
+        conn_recheck(c);
+    } else {
+        c->ended = true;
+        c->ops->eof(c);
+    }
+}
+
+static void update_reading(struct conn *c)
+{
+    bool read = c->want_read && !c->got_eof && !c->closed;
+    if (read == c->reading)
+        return;
+    c->reading = read;
+    if (read)
+        (void)uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read);
+    else
+        (void)uv_read_stop((uv_stream_t *)&c->tcp);
+}
+
+void conn_want_read(struct conn *c, bool want)
+{
+    if (c->closing)
+        return;
+    c->want_read = want;
+    update_reading(c);
+}
+
+void conn_recheck(struct conn *c)
+{
+    c->recheck = true;
+    loop_queue(c->loop, &c->flush);
+}
+
+struct slice conn_in(const struct conn *c)
+{
+    return c->in_view ? c->view : slice_of(c->in.bytes ? buf_at(&c->in) : NULL, buf_len(&c->in));
+}
+
+void conn_consume(struct conn *c, size_t len)
+{
+    if (!c->in_view) {
+        buf_take(&c->in, len);
+        return;
+    }
+    c->view.p += len;
+    c->view.len -= len;
+}
+
+bool conn_write(struct conn *c, const void *bytes, size_t len)
+{
+    if (c->closing || c->mute || len == 0)
+        return true;
+    if (!buf_append(&c->out, bytes, len))
+        return false;
+    loop_queue(c->loop, &c->flush);
+    return true;
+}
+
+char *conn_reserve(struct conn *c, size_t len)
+{
+    return buf_reserve(&c->out, len);
+}
+
+void conn_written(struct conn *c, size_t len)
+{
+    if (c->mute)
+        return;
+    buf_commit(&c->out, len);
+    loop_queue(c->loop, &c->flush);
+}
+
+size_t conn_pending(const struct conn *c)
+{
+    return buf_len(&c->out) + (c->write ? buf_len(&c->write->bytes) : 0);
+}
+
+static void on_shutdown(uv_shutdown_t *req, int status)
+{
+    (void)status;
+    free(req);
+}
+
+static void try_shutdown(struct conn *c)
+{
+    if (!c->shut_wanted || c->closed || conn_pending(c) > 0)
+        return;
+    c->shut_wanted = false;
+    uv_shutdown_t *req = malloc(sizeof(*req));
+    if (req && uv_shutdown(req, (uv_stream_t *)&c->tcp, on_shutdown))
+        free(req);
+}
+
+static void after_sent(struct conn *c)
+{
+    try_shutdown(c);
+    if (!c->closing)
+        c->ops->sent(c);
+    else if (conn_pending(c) == 0)
+        finish_close(c);
+}
+
+// A write failed. The peer may have answered before it left, and that answer can still be read:
+// reading then tells the end.
+static void write_broken(struct conn *c, int error)
+{
+    buf_free(&c->out);
+    c->mute = true;
+    if (c->closing || !c->reading)
+        broken(c, error);
+}
+
+static void on_written(uv_write_t *req, int status)
+{
+    struct conn_write *w = container_of(req, struct conn_write, req);
+    struct conn *c = req->data;
+    buf_free(&w->bytes);
+    free(w);
+    c->write = NULL;
+    if (c->closed)
+        return;
+    if (status < 0) {
+        write_broken(c, status);
+        return;
+    }
+    if (buf_len(&c->out) > 0)
+        loop_queue(c->loop, &c->flush);
+    after_sent(c);
+}
+
+static void write_later(struct conn *c)
+{
+    struct conn_write *w = malloc(sizeof(*w));
+    if (!w) {
+        broken(c, UV_ENOMEM);
+        return;
+    }
+    w->bytes = c->out;
+    w->req.data = c;
+    c->out = (struct buf){0};
+    c->write = w;
+    uv_buf_t b = uv_buf_init(buf_at(&w->bytes), (unsigned)buf_len(&w->bytes));
+    int error = uv_write(&w->req, (uv_stream_t *)&c->tcp, &b, 1, on_written);
+    if (!error)
+        return;
+    c->write = NULL;
+    buf_free(&w->bytes);
+    free(w);
+    write_broken(c, error);
+}
+
+static void flush(struct conn *c)
+{
+    if (c->closed || c->write || buf_len(&c->out) == 0)
+        return;
+    uv_buf_t b = uv_buf_init(buf_at(&c->out), (unsigned)buf_len(&c->out));
+    int n = uv_try_write((uv_stream_t *)&c->tcp, &b, 1);
+    if (n < 0 && n != UV_EAGAIN) {
+        write_broken(c, n);
+        return;
+    }
+    if (n > 0)
+        buf_take(&c->out, (size_t)n);
+    if (buf_len(&c->out) > 0)
+        write_later(c);
+    if (n > 0 && !c->closed)
+        after_sent(c);
+}
+
+void conn_shutdown(struct conn *c)
+{
+    c->shut_wanted = true;
+    flush(c);
+    try_shutdown(c);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct conn *c = handle->data;
+    buf_free(&c->in);
+    buf_free(&c->out);
+    if (c->write) {
+        buf_free(&c->write->bytes);
+        free(c->write);
+    }
+    free(c);
+}
+
+static void really_close(struct conn *c)
+{
+    if (c->closed)
+        return;
+    c->closed = true;
+    timeout_stop(&c->linger);
+    loop_unqueue(c->loop, &c->flush);
+    if (c->end == CONN_END_RESET && !uv_tcp_close_reset(&c->tcp, on_closed))
+        return;
+    if (!uv_is_closing((uv_handle_t *)&c->tcp))
+        uv_close((uv_handle_t *)&c->tcp, on_closed);
+}
+
+static void on_linger_over(struct timeout *t)
+{
+    really_close(container_of(t, struct conn, linger));
+}
+
+// What still arrives after the end is of no interest, but unread bytes would turn our FIN into an
+// RST that can destroy our answer.
+static void discard_input(struct conn *c)
+{
+    c->ops = NULL;
+    buf_free(&c->in);
+    c->want_read = true;
+    update_reading(c);
+}
+
+static void finish_close(struct conn *c)
+{
+    if (c->closed)
+        return;
+    bool lingers = c->end == CONN_END_FLUSH && !c->got_eof;
+    if (!lingers) {
+        really_close(c);
+        return;
+    }
+    if (c->ended)
+        return;
+    c->ended = true;
+    conn_shutdown(c);
+    timeout_start(c->loop, &c->linger, LIMIT_LINGER_MS, on_linger_over);
+    discard_input(c);
+}
+
+void conn_close(struct conn *c, enum conn_end end)
+{
+    if (!c || c->closing)
+        return;
+    c->closing = true;
+    c->end = (uint8_t)end;
+    c->owner = NULL;
+    c->view.len = 0;
+    c->want_read = false;
+    if (end == CONN_END_NOW) {
+        really_close(c);
+        return;
+    }
+    timeout_start(c->loop, &c->linger, LIMIT_FLUSH_MS, on_linger_over);
+    flush(c);
+    if (!c->closed && conn_pending(c) == 0)
+        finish_close(c);
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+// One TCP connection: bytes that came and were not consumed, bytes that wait to leave, and one way
+// to end it. What is written in one turn of the loop leaves in one system call just before the loop
+// sleeps.
+#pragma once
+#include "loop.h"
+#include "proto/buf.h"
+
+struct conn;
+
+// What its owner hears. Any of them may close the connection.
+struct conn_ops {
+    // There are bytes in conn_in. What is not consumed stays, and is offered again with more or
+    // after conn_recheck.
+    void (*readable)(struct conn *c);
+    // conn_pending went down.
+    void (*sent)(struct conn *c);
+    // The peer has ended its direction; nothing more will be read.
+    void (*eof)(struct conn *c);
+    // The connection broke (a libuv error) and is gone already: forget it.
+    void (*failed)(struct conn *c, int error);
+    // conn_connect has succeeded. May be NULL for accepted connections.
+    void (*connected)(struct conn *c);
+};
+
+enum conn_end {
+    CONN_END_FLUSH, // send what is pending, then FIN; the peer gets a while to read it
+    CONN_END_NOW,   // drop what is pending
+    CONN_END_RESET, // send what is pending, then RST: what was sent is not whole
+};
+
+struct conn_write;
+
+struct conn {
+    uv_tcp_t tcp;
+    struct loop *loop;
+    const struct conn_ops *ops;
+    void *owner; // NULL once closed
+    struct loop_task flush;
+    struct timeout linger;
+    struct buf in;            // not consumed
+    struct buf out;           // to be sent
+    struct conn_write *write; // what libuv is sending
+    struct slice view;        // of the bytes just read, while they are in the loop's buffer
+    uint32_t read_max;        // bytes that one read may take
+    bool want_read, reading, got_eof, closing, closed, recheck, ended, in_view, shut_wanted, mute;
+    uint8_t end; // enum conn_end
+};
+
+// Accepts from a listening handle. NULL when that fails.
+struct conn *conn_accept(struct loop *l, uv_stream_t *listener, const struct conn_ops *ops,
+                         void *owner);
+// Starts to connect: `connected` or `failed` follows. NULL when that fails at once.
+struct conn *conn_connect(struct loop *l, const struct sockaddr *addr, const struct conn_ops *ops,
+                          void *owner);
+// Hands the connection to another owner.
+void conn_set_owner(struct conn *c, const struct conn_ops *ops, void *owner);
+
+// Whether to read. Nobody else starts or stops reading.
+void conn_want_read(struct conn *c, bool want);
+// Offers what is left in conn_in again, before the loop sleeps.
+void conn_recheck(struct conn *c);
+
+struct slice conn_in(const struct conn *c);
+void conn_consume(struct conn *c, size_t len);
+
+// Queues bytes. False when out of memory: the owner then closes.
+bool conn_write(struct conn *c, const void *bytes, size_t len);
+// Room for `len` bytes at the end of the queue, to be followed by conn_written; NULL when out of
+// memory.
+char *conn_reserve(struct conn *c, size_t len);
+void conn_written(struct conn *c, size_t len);
+// Bytes that have not left.
+size_t conn_pending(const struct conn *c);
+// Ends our direction after what is pending; reading goes on.
+void conn_shutdown(struct conn *c);
+
+// The one way to end it. The owner hears nothing more. Safe inside any callback and safe twice.
+void conn_close(struct conn *c, enum conn_end end);

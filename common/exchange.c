@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+#include "exchange.h"
+#include <stdlib.h>
+#include <uv.h>
+
+const char *exchange_whystr(enum exchange_why why)
+{
+    switch (why) {
+    case EXCHANGE_COMPLETE: return "complete";
+    case EXCHANGE_VISITOR_GONE: return "visitor gone";
+    case EXCHANGE_UPSTREAM_GONE: return "upstream gone";
+    case EXCHANGE_TUNNEL_GONE: return "tunnel gone";
+    case EXCHANGE_RESET: return "reset";
+    case EXCHANGE_PROTOCOL: return "protocol error";
+    case EXCHANGE_TIMEOUT: return "timeout";
+    case EXCHANGE_MEMORY: return "out of memory";
+    }
+    return "";
+}
+
+static void copy_text(char *out, size_t cap, struct slice s)
+{
+    size_t n = s.len < cap - 1 ? s.len : cap - 1;
+    memcpy(out, s.p, n);
+    out[n] = 0;
+}
+
+struct exchange *exchange_new(struct exchange_end *inbound, const struct http_head *request,
+                              const struct exchange_observer *observer)
+{
+    struct exchange *x = malloc(sizeof(*x));
+    if (!x)
+        return NULL;
+    *x = (struct exchange){
+        .end = {[INBOUND] = inbound},
+        .observer = observer,
+        .begun_ns = uv_hrtime(),
+        .form = answer_form_of(request),
+    };
+    copy_text(x->method, sizeof(x->method), request->method);
+    copy_text(x->target, sizeof(x->target), request->target);
+    inbound->x = x;
+    inbound->side = INBOUND;
+    return x;
+}
+
+void exchange_attach(struct exchange *x, struct exchange_end *outbound)
+{
+    x->end[OUTBOUND] = outbound;
+    outbound->x = x;
+    outbound->side = OUTBOUND;
+}
+
+static struct exchange_end *other_end(const struct exchange_end *e)
+{
+    return e->x->end[e->side == INBOUND ? OUTBOUND : INBOUND];
+}
+
+static void close_exchange(struct exchange *x, enum exchange_why why,
+                           const struct exchange_end *silent)
+{
+    if (x->observer)
+        x->observer->closed(x->observer->ctx, x, why);
+    struct exchange_end *ends[2] = {x->end[INBOUND], x->end[OUTBOUND]};
+    free(x);
+    for (int side = 0; side < 2; side++)
+        if (ends[side])
+            ends[side]->x = NULL;
+    for (int side = 1; side >= 0; side--)
+        if (ends[side] && ends[side] != silent)
+            ends[side]->ops->closed(ends[side], why);
+}
+
+void exchange_respond(struct exchange *x, const struct http_head *head, struct slice body)
+{
+    struct exchange_end *inbound = x->end[INBOUND];
+    struct exchange_direction *response = &x->direction[OUTBOUND];
+    bool no_body = strcmp(x->method, "HEAD") == 0;
+    struct body_framing framing = {no_body ? BODY_NONE : BODY_LENGTH, no_body ? 0 : body.len};
+    x->status = head->status;
+    x->answered_ns = uv_hrtime();
+    response->begun = true;
+    inbound->ops->head(inbound, head, &framing);
+    if (!no_body && inbound->x) {
+        response->bytes = body.len;
+        inbound->ops->data(inbound, body.p, body.len);
+    }
+    if (!inbound->x)
+        return;
+    response->ended = true;
+    inbound->ops->finish(inbound, NULL);
+    if (inbound->x && x->direction[INBOUND].ended)
+        close_exchange(x, EXCHANGE_COMPLETE, NULL);
+}
+
+void exchange_answer(struct exchange *x, enum answer answer)
+{
+    char text[ANSWER_TEXT_MAX];
+    struct http_head head;
+    struct slice body;
+    answer_make(answer, x->form, text, &head, &body);
+    x->answer = answer;
+    x->refused = true;
+    exchange_respond(x, &head, body);
+}
+
+void exchange_refuse(struct exchange_end *from, enum answer answer, enum exchange_why why)
+{
+    struct exchange *x = from->x;
+    if (!x)
+        return;
+    if (x->direction[OUTBOUND].begun) {
+        close_exchange(x, why, from);
+        return;
+    }
+    from->x = NULL;
+    x->end[OUTBOUND] = NULL;
+    exchange_answer(x, answer);
+}
+
+void exchange_abort(struct exchange_end *from, enum exchange_why why)
+{
+    if (from->x)
+        close_exchange(from->x, why, from);
+}
+
+void exchange_detach(struct exchange_end *from)
+{
+    if (!from->x)
+        return;
+    from->x->end[from->side] = NULL;
+    from->x = NULL;
+}
+
+void exchange_head(struct exchange_end *from, const struct http_head *head,
+                   const struct body_framing *framing)
+{
+    struct exchange *x = from->x;
+    struct exchange_end *to = other_end(from);
+    struct exchange_direction *d = &x->direction[from->side];
+    bool interim = from->side == OUTBOUND && head->status < 200 && head->status != 101;
+    if (!interim) {
+        d->begun = true;
+        d->framing = *framing;
+    }
+    if (from->side == OUTBOUND && !interim) {
+        x->status = head->status;
+        x->answered_ns = uv_hrtime();
+        x->upgraded = head->status == 101;
+    }
+    if (to)
+        to->ops->head(to, head, framing);
+}
+
+void exchange_data(struct exchange_end *from, const char *bytes, size_t len)
+{
+    struct exchange *x = from->x;
+    struct exchange_end *to = other_end(from);
+    struct exchange_direction *d = &x->direction[from->side];
+    if (len == 0 || d->ended)
+        return;
+    d->bytes += len;
+    if (d->framing.kind == BODY_LENGTH && !x->upgraded && d->bytes > d->framing.length) {
+        close_exchange(x, EXCHANGE_PROTOCOL, NULL);
+        return;
+    }
+    if (to)
+        to->ops->data(to, bytes, len);
+    else
+        from->ops->credit(from, len);
+}
+
+void exchange_finish(struct exchange_end *from, const struct http_head *trailers)
+{
+    struct exchange *x = from->x;
+    struct exchange_end *to = other_end(from);
+    struct exchange_direction *d = &x->direction[from->side];
+    if (d->ended)
+        return;
+    if (d->framing.kind == BODY_LENGTH && !x->upgraded && d->bytes != d->framing.length) {
+        close_exchange(x, EXCHANGE_PROTOCOL, NULL);
+        return;
+    }
+    d->ended = true;
+    if (to)
+        to->ops->finish(to, trailers);
+    if (from->x && x->direction[INBOUND].ended && x->direction[OUTBOUND].ended)
+        close_exchange(x, EXCHANGE_COMPLETE, NULL);
+}
+
+void exchange_credit(struct exchange_end *from, size_t len)
+{
+    struct exchange_end *to = from->x ? other_end(from) : NULL;
+    if (to && len > 0)
+        to->ops->credit(to, len);
+}
+
+void exchange_discard(struct exchange *x)
+{
+    for (int side = 0; side < 2; side++)
+        if (x->end[side])
+            x->end[side]->x = NULL;
+    free(x);
+}

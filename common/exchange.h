@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+// One request and its response (or one upgraded byte stream) between two ends: an inbound that was
+// asked and an outbound that answers. It owns the counts and the timings and enforces the framing;
+// it knows nothing of sockets (docs/architecture.md).
+#pragma once
+#include "answer.h"
+#include "proto/message.h"
+
+struct exchange;
+struct exchange_end;
+
+enum exchange_side {
+    INBOUND,
+    OUTBOUND
+};
+
+// How an exchange ended.
+enum exchange_why {
+    EXCHANGE_COMPLETE,
+    EXCHANGE_VISITOR_GONE,  // the inbound's peer left
+    EXCHANGE_UPSTREAM_GONE, // the outbound's peer left before its response was whole
+    EXCHANGE_TUNNEL_GONE,   // the link between the two programs broke
+    EXCHANGE_RESET,         // the far program reset the stream
+    EXCHANGE_PROTOCOL,      // a body is not what its head said
+    EXCHANGE_TIMEOUT,
+    EXCHANGE_MEMORY,
+};
+
+const char *exchange_whystr(enum exchange_why why);
+
+// What an end hears of the other end. `data` comes only against credit: an end takes
+// LIMIT_CREDIT_BYTES to start with, and gives `exchange_credit` for what it has passed on.
+struct exchange_ops {
+    // A request head (outbound) or response head (inbound; 1xx first, perhaps). Slices are valid
+    // during the call.
+    void (*head)(struct exchange_end *e, const struct http_head *head,
+                 const struct body_framing *framing);
+    void (*data)(struct exchange_end *e, const char *bytes, size_t len);
+    void (*finish)(struct exchange_end *e, const struct http_head *trailers);
+    // The other end has passed on `len` of the bytes that we gave.
+    void (*credit)(struct exchange_end *e, size_t len);
+    // The last event: both directions have ended, or the exchange broke. The end belongs to no
+    // exchange any more.
+    void (*closed)(struct exchange_end *e, enum exchange_why why);
+};
+
+// Embedded in whatever speaks for one side.
+struct exchange_end {
+    const struct exchange_ops *ops;
+    struct exchange *x; // NULL: detached
+    enum exchange_side side;
+};
+
+struct exchange_direction {
+    bool begun, ended;
+    struct body_framing framing;
+    uint64_t bytes; // of the body, passed so far
+};
+
+enum {
+    EXCHANGE_TARGET_MAX = 200
+};
+
+// Hears of every exchange as it ends.
+struct exchange_observer {
+    void (*closed)(void *ctx, const struct exchange *x, enum exchange_why why);
+    void *ctx;
+};
+
+struct exchange {
+    struct exchange_end *end[2];
+    struct exchange_direction
+        direction[2]; // by the side that sends: [INBOUND] request, [OUTBOUND] response
+    const struct exchange_observer *observer;
+    uint64_t begun_ns, answered_ns;
+    uint16_t status; // of the final response
+    bool upgraded;
+    bool refused; // the answer is ours
+    enum answer answer;
+    enum answer_form form;
+    char method[24], target[EXCHANGE_TARGET_MAX]; // for people, cut to size
+};
+
+// Begins an exchange with its inbound end. NULL when out of memory. `observer` may be NULL.
+struct exchange *exchange_new(struct exchange_end *inbound, const struct http_head *request,
+                              const struct exchange_observer *observer);
+void exchange_attach(struct exchange *x, struct exchange_end *outbound);
+
+// Sent by an end to the other. After any of them the exchange may be gone (end->x is NULL then).
+void exchange_head(struct exchange_end *from, const struct http_head *head,
+                   const struct body_framing *framing);
+void exchange_data(struct exchange_end *from, const char *bytes, size_t len);
+void exchange_finish(struct exchange_end *from, const struct http_head *trailers);
+void exchange_credit(struct exchange_end *from, size_t len);
+
+// An end has had to give up: the other end hears `closed` with the reason; `from` hears nothing.
+void exchange_abort(struct exchange_end *from, enum exchange_why why);
+// The outbound cannot answer: when no response has begun the inbound gets our answer, else it is an
+// abort. `from` is detached either way.
+void exchange_refuse(struct exchange_end *from, enum answer answer, enum exchange_why why);
+// The same where there is no outbound yet.
+void exchange_answer(struct exchange *x, enum answer answer);
+// A whole small response of our own; `head` tells its content-length.
+void exchange_respond(struct exchange *x, const struct http_head *head, struct slice body);
+// An outbound that has sent its whole response leaves: what more comes of the request is swallowed.
+void exchange_detach(struct exchange_end *from);
+// Drops an exchange as if it had never begun: nobody hears of it.
+void exchange_discard(struct exchange *x);

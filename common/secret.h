@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+// Tokens and random ids. Secrets come from files or the environment, never from the command line.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+    SECRET_MAX = 256,
+    SECRET_HEX_BYTES = 32
+};
+
+// Reads a token: the first line of a file, trimmed. Returns NULL, or a message that says what is
+// wrong.
+const char *secret_read_file(const char *path, char out[static SECRET_MAX]);
+// Whether a token may be used: 16 to 255 visible ASCII characters.
+bool secret_is_sound(const char *token);
+// Compares in a time that tells nothing of where they differ.
+bool secret_equal(const char *a, size_t a_len, const char *b, size_t b_len);
+// `bytes` random bytes as hexadecimal digits and a zero: out takes 2 * bytes + 1. False when the
+// system has no randomness.
+bool secret_random_hex(char *out, size_t bytes);
+void secret_wipe(char *secret, size_t len);

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+#include "stream_end.h"
+#include <stdlib.h>
+#include "proto/fields.h"
+
+static void on_free(struct loop_task *task)
+{
+    free(container_of(task, struct stream_end, free_task));
+}
+
+void stream_end_discard(struct stream_end *e)
+{
+    e->free_task.run = on_free;
+    loop_queue(e->loop, &e->free_task);
+}
+
+static struct stream_end *end_of(struct exchange_end *e)
+{
+    return container_of(e, struct stream_end, end);
+}
+
+static void wake(const struct stream_end *e)
+{
+    e->wake(e->wake_ctx);
+}
+
+static void forget_stream(struct stream_end *e, bool reset)
+{
+    struct mux_stream *s = e->stream;
+    e->stream = NULL;
+    if (!s)
+        return;
+    mux_set_user(s, NULL);
+    if (reset)
+        mux_reset(s, MUX_RESET_CANCEL);
+    wake(e);
+}
+
+// The outbound gives up by itself: its stream first, so that nothing comes back from there.
+static void refuse(struct stream_end *e, enum answer answer, enum exchange_why why)
+{
+    forget_stream(e, true);
+    exchange_refuse(&e->end, answer, why);
+    stream_end_discard(e);
+}
+
+static void break_off(struct stream_end *e, enum exchange_why why)
+{
+    forget_stream(e, true);
+    exchange_abort(&e->end, why);
+    stream_end_discard(e);
+}
+
+static void out_head(struct exchange_end *end, const struct http_head *head,
+                     const struct body_framing *framing)
+{
+    struct stream_end *e = end_of(end);
+    e->upgrade_offered = head->upgrade.len > 0;
+    bool ends = framing->kind == BODY_NONE && !e->upgrade_offered;
+    e->stream = mux_open(e->mux, head, ends, e);
+    if (!e->stream)
+        refuse(e, ANSWER_BUSY, EXCHANGE_RESET);
+    else
+        wake(e);
+}
+
+static void in_head(struct exchange_end *end, const struct http_head *head,
+                    const struct body_framing *framing)
+{
+    struct stream_end *e = end_of(end);
+    struct http_head sent = *head;
+    bool interim = head->status < 200 && head->status != 101;
+    if (head->status == 101)
+        sent.status = 200; // the protocol travels as adit-upgrade
+    else
+        sent.upgrade.len = 0;
+    if (mux_respond(e->stream, &sent, !interim && framing->kind == BODY_NONE))
+        break_off(e, EXCHANGE_MEMORY);
+    else
+        wake(e);
+}
+
+static void on_data(struct exchange_end *end, const char *bytes, size_t len)
+{
+    struct stream_end *e = end_of(end);
+    if (mux_data(e->stream, bytes, len))
+        break_off(e, EXCHANGE_MEMORY);
+    else
+        wake(e);
+}
+
+static void on_finish(struct exchange_end *end, const struct http_head *trailers)
+{
+    struct stream_end *e = end_of(end);
+    if (mux_end(e->stream, trailers))
+        break_off(e, EXCHANGE_MEMORY);
+    else
+        wake(e);
+}
+
+static void on_credit(struct exchange_end *end, size_t len)
+{
+    struct stream_end *e = end_of(end);
+    if (!e->stream)
+        return;
+    mux_credit(e->stream, len);
+    wake(e);
+}
+
+static void on_closed(struct exchange_end *end, enum exchange_why why)
+{
+    struct stream_end *e = end_of(end);
+    forget_stream(e, why != EXCHANGE_COMPLETE);
+    stream_end_discard(e);
+}
+
+static const struct exchange_ops outbound_ops = {out_head, on_data, on_finish, on_credit,
+                                                 on_closed};
+static const struct exchange_ops inbound_ops = {in_head, on_data, on_finish, on_credit, on_closed};
+
+static struct stream_end *end_new(struct loop *l, const struct exchange_ops *ops,
+                                  void (*wake_fn)(void *), void *ctx)
+{
+    struct stream_end *e = calloc(1, sizeof(*e));
+    if (!e)
+        return NULL;
+    e->loop = l;
+    e->end.ops = ops;
+    e->wake = wake_fn;
+    e->wake_ctx = ctx;
+    return e;
+}
+
+struct stream_end *stream_end_outbound(struct loop *l, struct mux *m, void (*wake_fn)(void *ctx),
+                                       void *wake_ctx)
+{
+    struct stream_end *e = end_new(l, &outbound_ops, wake_fn, wake_ctx);
+    if (e)
+        e->mux = m;
+    return e;
+}
+
+struct stream_end *stream_end_inbound(struct loop *l, struct mux_stream *s,
+                                      void (*wake_fn)(void *ctx), void *wake_ctx)
+{
+    struct stream_end *e = end_new(l, &inbound_ops, wake_fn, wake_ctx);
+    if (!e)
+        return NULL;
+    e->stream = s;
+    mux_set_user(s, e);
+    return e;
+}
+
+bool stream_end_framing(const struct http_head *head, bool end, struct body_framing *framing)
+{
+    const struct field *length = head_find(head, SLICE("content-length"));
+    *framing = (struct body_framing){end || head->upgrade.len > 0 ? BODY_NONE : BODY_CHUNKED, 0};
+    if (!length)
+        return true;
+    uint64_t n = 0;
+    if (head_count(head, SLICE("content-length")) != 1 || !slice_to_u64(length->value, &n))
+        return false;
+    if (end)
+        return n == 0 ||
+               head->status > 0; // a response to HEAD, or a 304, tells a length without a body
+    *framing = (struct body_framing){BODY_LENGTH, n};
+    return true;
+}
+
+void stream_end_on_head(struct mux_stream *s, const struct http_head *head, bool end)
+{
+    struct stream_end *e = mux_user(s);
+    struct body_framing framing;
+    struct http_head response = *head;
+    if (!e)
+        return;
+    bool switches = head->upgrade.len > 0;
+    if (fields_check(head) || !stream_end_framing(head, end, &framing) ||
+        (switches && !e->upgrade_offered)) {
+        refuse(e, ANSWER_UPSTREAM_INVALID, EXCHANGE_PROTOCOL);
+        return;
+    }
+    if (switches) {
+        response.status = 101;
+        framing = (struct body_framing){BODY_TUNNEL, 0};
+    } else if (head->status < 200) {
+        framing = (struct body_framing){BODY_NONE, 0};
+    }
+    exchange_head(&e->end, &response, &framing);
+}
+
+void stream_end_on_data(struct mux_stream *s, const char *bytes, size_t len)
+{
+    struct stream_end *e = mux_user(s);
+    if (e && e->end.x)
+        exchange_data(&e->end, bytes, len);
+}
+
+void stream_end_on_end(struct mux_stream *s, const struct http_head *trailers)
+{
+    struct stream_end *e = mux_user(s);
+    if (e && e->end.x)
+        exchange_finish(&e->end, trailers);
+}
+
+void stream_end_on_drained(struct mux_stream *s, size_t len)
+{
+    struct stream_end *e = mux_user(s);
+    if (e && e->end.x)
+        exchange_credit(&e->end, len);
+}
+
+void stream_end_on_closed(struct mux_stream *s, uint32_t reset)
+{
+    struct stream_end *e = mux_user(s);
+    if (!e)
+        return;
+    e->stream = NULL;
+    enum exchange_why why = reset == MUX_RESET_LOST ? EXCHANGE_TUNNEL_GONE : EXCHANGE_RESET;
+    if (e->end.x && e->end.side == OUTBOUND)
+        exchange_refuse(&e->end,
+                        reset == MUX_RESET_LOST ? ANSWER_AGENT_LOST : ANSWER_UPSTREAM_INVALID, why);
+    else
+        exchange_abort(&e->end, why);
+    stream_end_discard(e);
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// An end of an exchange that is a stream of the mux: the relay's outbound and the agent's inbound
+// are the same thing (docs/architecture.md).
+#pragma once
+#include "exchange.h"
+#include "loop.h"
+#include "proto/mux.h"
+
+struct stream_end {
+    struct exchange_end end;
+    struct loop *loop;
+    struct mux *mux;
+    struct mux_stream *stream; // NULL before it is opened and when it is over
+    struct loop_task free_task;
+    void (*wake)(void *ctx); // the mux has something to send
+    void *wake_ctx;
+    bool upgrade_offered;
+};
+
+// Relay: an outbound that opens a stream when the request head comes. NULL when out of memory. The
+// end frees itself after `closed`; one that is never attached to an exchange is given back by
+// stream_end_discard.
+struct stream_end *stream_end_outbound(struct loop *l, struct mux *m, void (*wake)(void *ctx),
+                                       void *wake_ctx);
+
+// Agent: makes an inbound of a stream whose request head has just come. The caller then makes the
+// exchange. The end frees itself.
+struct stream_end *stream_end_inbound(struct loop *l, struct mux_stream *s, void (*wake)(void *ctx),
+                                      void *wake_ctx);
+
+// The framing of a message that came through the mux.
+// Returns false when the head and its end contradict each other.
+bool stream_end_framing(const struct http_head *head, bool end, struct body_framing *framing);
+
+void stream_end_discard(struct stream_end *e);
+
+// What the mux's handler passes on; `mux_user` of the stream is the end.
+void stream_end_on_head(struct mux_stream *s, const struct http_head *head,
+                        bool end); // relay: a response
+void stream_end_on_data(struct mux_stream *s, const char *bytes, size_t len);
+void stream_end_on_end(struct mux_stream *s, const struct http_head *trailers);
+void stream_end_on_drained(struct mux_stream *s, size_t len);
+void stream_end_on_closed(struct mux_stream *s, uint32_t reset);

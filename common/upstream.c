@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: MIT
+#include "upstream.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include "limits.h"
+#include "proto/fields.h"
+#include "proto/http1.h"
+#include "upstream_pool.h"
+
+enum call_state {
+    CALL_DIALS,  // waits for a connection
+    CALL_HEAD,   // waits for the response head
+    CALL_BODY,   // waits for the rest of the response
+    CALL_TUNNEL, // upgraded: bytes both ways
+    CALL_DONE,   // the response is whole: waits for the end of the request
+    CALL_CLOSED, // waits to be freed
+};
+
+// One exchange on one connection.
+struct call {
+    struct exchange_end end;
+    struct upstream *upstream;
+    struct conn *conn;
+    struct dial *dial;
+    struct loop_task free_task;
+    enum call_state state;
+    bool head_request; // its method was HEAD
+    bool upgrade_offered;
+    bool
+        repeatable; // an idempotent request without a body: may be sent again on another connection
+    bool pooled;    // the connection was used before
+    bool chunked;   // the request's body
+    bool request_ended;
+    bool keep_alive;
+    bool response_bytes; // any have come
+    size_t scanned;
+    ptrdiff_t credit;   // bytes of response that the inbound takes now
+    size_t owed;        // bytes of request that are not yet credited
+    size_t unconsumed;  // bytes of conn_in that the trailers still lie in
+    struct buf waiting; // what is to be sent once there is a connection; kept while the request may
+                        // be repeated
+    struct http1_body body;
+};
+
+static const struct http1_limits limits = {LIMIT_RESPONSE_HEAD_BYTES, MESSAGE_FIELDS_MAX};
+
+static struct call *call_of(struct exchange_end *end)
+{
+    return container_of(end, struct call, end);
+}
+
+static void on_free(struct loop_task *task)
+{
+    struct call *k = container_of(task, struct call, free_task);
+    buf_free(&k->waiting);
+    free(k);
+}
+
+// The one way a call ends. Its exchange must have been told before.
+static void call_close(struct call *k, bool reuse)
+{
+    if (k->state == CALL_CLOSED)
+        return;
+    k->state = CALL_CLOSED;
+    dial_cancel(k->dial);
+    if (k->conn && k->unconsumed > 0)
+        conn_consume(k->conn, k->unconsumed);
+    if (k->conn && reuse)
+        upstream_pool_put(k->upstream, k->conn);
+    else
+        conn_close(k->conn, CONN_END_NOW);
+    k->conn = NULL;
+    k->free_task.run = on_free;
+    loop_queue(k->upstream->loop, &k->free_task);
+}
+
+static void refuse(struct call *k, enum answer answer)
+{
+    exchange_refuse(&k->end, answer, EXCHANGE_UPSTREAM_GONE);
+    call_close(k, false);
+}
+
+static void break_off(struct call *k, enum exchange_why why)
+{
+    exchange_abort(&k->end, why);
+    call_close(k, false);
+}
+
+static void dial(struct call *k);
+
+// The connection ended before the response did.
+static void lost(struct call *k)
+{
+    if (k->state == CALL_DONE) {
+        exchange_detach(&k->end);
+        call_close(k, false);
+    } else if (k->state != CALL_HEAD) {
+        break_off(k, EXCHANGE_UPSTREAM_GONE);
+    } else if (k->pooled && k->repeatable && !k->response_bytes) {
+        conn_close(k->conn, CONN_END_NOW);
+        k->conn = NULL;
+        k->pooled = false;
+        dial(k);
+    } else {
+        refuse(k, ANSWER_UPSTREAM_CLOSED);
+    }
+}
+
+static void update(struct call *k)
+{
+    if (!k->conn || k->state == CALL_CLOSED)
+        return;
+    bool body = k->state == CALL_BODY || k->state == CALL_TUNNEL;
+    bool read = !body || k->credit >= LIMIT_CREDIT_MIN;
+    k->conn->read_max = body && read ? (uint32_t)k->credit : LIMIT_READ_BYTES;
+    conn_want_read(k->conn, read);
+}
+
+static bool begin_body(struct call *k, const struct http_head *head, struct body_framing *framing)
+{
+    struct slice method = k->head_request ? SLICE("HEAD") : SLICE("GET");
+    if (http1_response_framing(head, method, framing))
+        return false;
+    bool switches = head->status == 101;
+    if (switches && (!k->upgrade_offered || head->upgrade.len == 0 || head->upgrade.len > 255))
+        return false;
+    k->keep_alive = http1_keeps_alive(head) && framing->kind != BODY_UNTIL_CLOSE && !switches;
+    k->state = switches ? CALL_TUNNEL : CALL_BODY;
+    http1_body_init(&k->body, framing);
+    return true;
+}
+
+static void finish(struct call *k, const struct http_head *trailers)
+{
+    k->state = CALL_DONE;
+    exchange_finish(&k->end, trailers);
+    if (k->end.x && !k->keep_alive) {
+        exchange_detach(&k->end);
+        call_close(k, false);
+    }
+}
+
+static bool read_head(struct call *k)
+{
+    struct slice in = conn_in(k->conn);
+    struct http_head head;
+    struct body_framing framing = {BODY_NONE, 0};
+    int n = http1_parse_response(in.p, in.len, &k->scanned, &limits, &head);
+    k->response_bytes = true;
+    if (n == 0)
+        return false;
+    bool interim = n > 0 && head.status < 200 && head.status != 101;
+    if (n < 0 || (!interim && !begin_body(k, &head, &framing))) {
+        refuse(k, ANSWER_UPSTREAM_INVALID);
+        return false;
+    }
+    k->scanned = 0;
+    fields_strip_hop_by_hop(&head);
+    exchange_head(&k->end, &head, &framing);
+    if (k->state == CALL_CLOSED)
+        return false;
+    conn_consume(k->conn, (size_t)n);
+    if (k->state == CALL_BODY && http1_body_done(&k->body))
+        finish(k, NULL);
+    return true;
+}
+
+static bool read_body(struct call *k)
+{
+    struct slice in = conn_in(k->conn);
+    struct slice data = {0};
+    struct http_head trailers;
+    if (k->credit <= 0)
+        return false;
+    int n = http1_body_feed(&k->body, in.p, in.len, &limits, &data, &trailers);
+    if (n < 0) {
+        break_off(k, EXCHANGE_PROTOCOL);
+        return false;
+    }
+    k->credit -= (ptrdiff_t)data.len;
+    if (data.len > 0)
+        exchange_data(&k->end, data.p, data.len);
+    if (k->state == CALL_CLOSED)
+        return false;
+    if (http1_body_done(&k->body)) {
+        bool chunked = k->body.kind == BODY_CHUNKED;
+        if (chunked)
+            fields_strip_trailers(&trailers);
+        k->keep_alive =
+            k->keep_alive && (size_t)n == in.len; // bytes behind a response belong to nobody
+        k->unconsumed = (size_t)n;
+        finish(k, chunked && trailers.field_count ? &trailers : NULL);
+        k->unconsumed = 0;
+    }
+    if (k->conn)
+        conn_consume(k->conn, (size_t)n);
+    return n > 0;
+}
+
+static bool read_tunnel(struct call *k)
+{
+    struct slice in = conn_in(k->conn);
+    if (k->credit <= 0)
+        return false;
+    conn_consume(k->conn, in.len);
+    k->credit -= (ptrdiff_t)in.len;
+    exchange_data(&k->end, in.p, in.len);
+    return false;
+}
+
+static void on_readable(struct conn *c)
+{
+    struct call *k = c->owner;
+    bool more = true;
+    while (more && k->conn && conn_in(k->conn).len > 0) {
+        switch (k->state) {
+        case CALL_HEAD: more = read_head(k); break;
+        case CALL_BODY: more = read_body(k); break;
+        case CALL_TUNNEL: more = read_tunnel(k); break;
+        case CALL_DONE:
+            k->keep_alive = false;
+            conn_consume(k->conn, conn_in(k->conn).len);
+            break;
+        case CALL_DIALS:
+        case CALL_CLOSED: more = false; break;
+        }
+    }
+    update(k);
+}
+
+static void on_sent(struct conn *c)
+{
+    struct call *k = c->owner;
+    size_t pending = conn_pending(c);
+    if (k->owed <= pending)
+        return;
+    size_t credit = k->owed - pending;
+    k->owed = pending;
+    exchange_credit(&k->end, credit);
+}
+
+static void on_eof(struct conn *c)
+{
+    struct call *k = c->owner;
+    if (k->state == CALL_TUNNEL || (k->state == CALL_BODY && http1_body_may_end_by_close(&k->body)))
+        finish(k, NULL);
+    else
+        lost(k);
+}
+
+static void on_failed(struct conn *c, int error)
+{
+    struct call *k = c->owner;
+    (void)error;
+    k->conn = NULL;
+    lost(k);
+}
+
+static const struct conn_ops conn_ops = {on_readable, on_sent, on_eof, on_failed, NULL};
+
+static void use_conn(struct call *k, struct conn *c)
+{
+    k->conn = c;
+    k->state = CALL_HEAD;
+    conn_set_owner(c, &conn_ops, k);
+    if (!conn_write(c, buf_at(&k->waiting), buf_len(&k->waiting))) {
+        refuse(k, ANSWER_BUSY);
+        return;
+    }
+    if (!k->repeatable)
+        buf_free(&k->waiting);
+    update(k);
+}
+
+static enum answer answer_of_uv(int error)
+{
+    if (error == UV_ECONNREFUSED)
+        return ANSWER_UPSTREAM_REFUSED;
+    return error == UV_ETIMEDOUT ? ANSWER_UPSTREAM_TIMEOUT : ANSWER_UPSTREAM_UNREACHABLE;
+}
+
+static void on_dialed(void *ctx, struct conn *c, int error)
+{
+    struct call *k = ctx;
+    k->dial = NULL;
+    if (c)
+        use_conn(k, c);
+    else
+        refuse(k, answer_of_uv(error));
+}
+
+static void dial(struct call *k)
+{
+    k->state = CALL_DIALS;
+    k->dial = dial_start(k->upstream->loop, &k->upstream->target, on_dialed, k);
+    if (!k->dial)
+        refuse(k, ANSWER_BUSY);
+}
+
+// RFC 9110 §9.2.2.
+static bool is_idempotent(struct slice method)
+{
+    static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"};
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+        if (slice_eq(method, slice_str(methods[i])))
+            return true;
+    return false;
+}
+
+static bool add_hop_fields(struct http_head *head, bool chunked)
+{
+    bool te = head_find(head, SLICE("te")) != NULL;
+    bool ok = true;
+    if (head->upgrade.len > 0) {
+        ok = head_add(head, SLICE("connection"), te ? SLICE("upgrade, te") : SLICE("upgrade")) &&
+             head_add(head, SLICE("upgrade"), head->upgrade);
+    } else if (te) {
+        ok = head_add(head, SLICE("connection"), SLICE("te"));
+    }
+    return ok && (!chunked || head_add(head, SLICE("transfer-encoding"), SLICE("chunked")));
+}
+
+static bool write_head(struct call *k, const struct http_head *request)
+{
+    struct http_head head = *request;
+    if (k->upstream->host_mode == UPSTREAM_HOST_REPLACE)
+        head.authority = slice_str(k->upstream->host);
+    if (!add_hop_fields(&head, k->chunked))
+        return false;
+    size_t cap = 1024;
+    for (;;) {
+        char *out = buf_reserve(&k->waiting, cap);
+        size_t need = out ? http1_write_request(out, cap, &head) : 0;
+        if (!out)
+            return false;
+        if (need <= cap) {
+            buf_commit(&k->waiting, need);
+            return true;
+        }
+        cap = need;
+    }
+}
+
+static void end_head(struct exchange_end *end, const struct http_head *head,
+                     const struct body_framing *framing)
+{
+    struct call *k = call_of(end);
+    k->head_request = slice_eq(head->method, SLICE("HEAD"));
+    k->upgrade_offered = head->upgrade.len > 0;
+    k->chunked = framing->kind == BODY_CHUNKED;
+    bool idempotent = is_idempotent(head->method);
+    k->repeatable = idempotent && framing->kind == BODY_NONE && !k->upgrade_offered;
+    if (!write_head(k, head)) {
+        refuse(k, ANSWER_BUSY);
+        return;
+    }
+    struct conn *c = upstream_pool_get(k->upstream, k->repeatable);
+    if (c) {
+        k->pooled = true;
+        use_conn(k, c);
+    } else {
+        dial(k);
+    }
+}
+
+// Bytes of the request's body, or of its coding: to the connection, or to what waits for one.
+static bool put(struct call *k, const void *bytes, size_t len)
+{
+    return k->conn ? conn_write(k->conn, bytes, len) : buf_append(&k->waiting, bytes, len);
+}
+
+static void end_data(struct exchange_end *end, const char *bytes, size_t len)
+{
+    struct call *k = call_of(end);
+    char size[20];
+    bool ok = true;
+    bool chunk = k->chunked && k->state != CALL_TUNNEL;
+    if (chunk)
+        ok = put(k, size, http1_write_chunk_head(size, len));
+    ok = ok && put(k, bytes, len) && (!chunk || put(k, "\r\n", 2));
+    k->owed += len;
+    if (!ok)
+        break_off(k, EXCHANGE_MEMORY);
+}
+
+static void end_finish(struct exchange_end *end, const struct http_head *trailers)
+{
+    struct call *k = call_of(end);
+    k->request_ended = true;
+    if (k->state == CALL_TUNNEL) {
+        conn_shutdown(k->conn);
+        return;
+    }
+    if (!k->chunked)
+        return;
+    size_t need = http1_write_last_chunk(NULL, 0, trailers);
+    char *out = malloc(need);
+    bool ok = out && http1_write_last_chunk(out, need, trailers) == need && put(k, out, need);
+    free(out);
+    if (!ok)
+        break_off(k, EXCHANGE_MEMORY);
+}
+
+static void end_credit(struct exchange_end *end, size_t len)
+{
+    struct call *k = call_of(end);
+    k->credit += (ptrdiff_t)len;
+    if (!k->conn)
+        return;
+    if (conn_in(k->conn).len > 0)
+        conn_recheck(k->conn);
+    update(k);
+}
+
+static void end_closed(struct exchange_end *end, enum exchange_why why)
+{
+    struct call *k = call_of(end);
+    bool reuse =
+        why == EXCHANGE_COMPLETE && k->state == CALL_DONE && k->keep_alive && k->request_ended;
+    // What was sent last on an upgraded connection has still to leave.
+    if (why == EXCHANGE_COMPLETE && k->conn && !reuse) {
+        conn_close(k->conn, CONN_END_FLUSH);
+        k->conn = NULL;
+    }
+    call_close(k, reuse);
+}
+
+static const struct exchange_ops end_ops = {end_head, end_data, end_finish, end_credit, end_closed};
+
+bool upstream_attach(struct upstream *u, struct exchange *x)
+{
+    struct call *k = calloc(1, sizeof(*k));
+    if (!k)
+        return false;
+    k->upstream = u;
+    k->end.ops = &end_ops;
+    k->credit = LIMIT_CREDIT_BYTES;
+    exchange_attach(x, &k->end);
+    return true;
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+#include "upstream_pool.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include "limits.h"
+
+struct upstream_idle {
+    struct upstream *upstream;
+    struct upstream_idle *prev, *next;
+    struct conn *conn;
+    struct timeout limit;
+    uint64_t since_ms;
+};
+
+static void idle_remove(struct upstream_idle *i)
+{
+    struct upstream *u = i->upstream;
+    timeout_stop(&i->limit);
+    if (i->prev)
+        i->prev->next = i->next;
+    else
+        u->idle = i->next;
+    if (i->next)
+        i->next->prev = i->prev;
+    u->idle_count--;
+    free(i);
+}
+
+// Anything that happens on an idle connection is its end: a service has nothing to say between two
+// requests.
+static void on_anything(struct conn *c)
+{
+    struct upstream_idle *i = c->owner;
+    idle_remove(i);
+    conn_close(c, CONN_END_NOW);
+}
+
+static void on_sent(struct conn *c)
+{
+    (void)c;
+}
+
+static void on_failed(struct conn *c, int error)
+{
+    (void)error;
+    idle_remove(c->owner);
+}
+
+static const struct conn_ops idle_ops = {on_anything, on_sent, on_anything, on_failed, NULL};
+
+static void on_limit(struct timeout *t)
+{
+    struct upstream_idle *i = container_of(t, struct upstream_idle, limit);
+    struct conn *c = i->conn;
+    idle_remove(i);
+    conn_close(c, CONN_END_NOW);
+}
+
+struct conn *upstream_pool_get(struct upstream *u, bool repeatable)
+{
+    struct upstream_idle *i = u->idle;
+    if (!i || (!repeatable && loop_now_ms(u->loop) - i->since_ms > LIMIT_POOL_FRESH_MS))
+        return NULL;
+    struct conn *c = i->conn;
+    idle_remove(i);
+    return c;
+}
+
+void upstream_pool_put(struct upstream *u, struct conn *c)
+{
+    struct upstream_idle *i = u->idle_count < LIMIT_POOL_SIZE ? calloc(1, sizeof(*i)) : NULL;
+    if (!i) {
+        conn_close(c, CONN_END_NOW);
+        return;
+    }
+    i->upstream = u;
+    i->conn = c;
+    i->since_ms = loop_now_ms(u->loop);
+    i->next = u->idle;
+    if (u->idle)
+        u->idle->prev = i;
+    u->idle = i;
+    u->idle_count++;
+    conn_set_owner(c, &idle_ops, i);
+    c->read_max = LIMIT_READ_BYTES;
+    conn_want_read(c, true);
+    timeout_start(u->loop, &i->limit, LIMIT_POOL_IDLE_MS, on_limit);
+}
+
+void upstream_init(struct upstream *u, struct loop *l, const struct dial_target *target)
+{
+    *u = (struct upstream){.loop = l, .target = *target};
+    const char *host = target->host[0] ? target->host : "localhost";
+    bool v6 = strchr(host, ':') != NULL;
+    (void)snprintf(u->host, sizeof(u->host), v6 ? "[%s]:%u" : "%s:%u", host, target->port);
+}
+
+void upstream_deinit(struct upstream *u)
+{
+    while (u->idle) {
+        struct conn *c = u->idle->conn;
+        idle_remove(u->idle);
+        conn_close(c, CONN_END_NOW);
+    }
+}

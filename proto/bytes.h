@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// A slice: bytes that belong to somebody else. Never terminated by a zero.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct slice {
+    const char *p;
+    size_t len;
+};
+
+#define SLICE(literal) ((struct slice){(literal), sizeof(literal) - 1})
+
+static inline struct slice slice_of(const char *p, size_t len)
+{
+    return (struct slice){p, len};
+}
+
+static inline struct slice slice_str(const char *s)
+{
+    return (struct slice){s, s ? strlen(s) : 0};
+}
+
+static inline char ascii_lower(char c)
+{
+    return (c >= 'A' && c <= 'Z') ? (char)(c | 0x20) : c;
+}
+
+static inline bool slice_eq(struct slice a, struct slice b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
+}
+
+// Equal when the case of ASCII letters does not count.
+static inline bool slice_ieq(struct slice a, struct slice b)
+{
+    if (a.len != b.len)
+        return false;
+    for (size_t i = 0; i < a.len; i++)
+        if (ascii_lower(a.p[i]) != ascii_lower(b.p[i]))
+            return false;
+    return true;
+}
+
+// Without spaces and tabs (OWS of RFC 9110 §5.6.3) at both ends.
+static inline struct slice slice_trim(struct slice s)
+{
+    while (s.len > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
+        s.p++, s.len--;
+    while (s.len > 0 && (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t'))
+        s.len--;
+    return s;
+}
+
+// Takes the next element off a comma-separated list (RFC 9110 §5.6.1), trimmed; empty elements are
+// skipped. Returns false when the list is used up. Not for lists whose elements hold quoted
+// strings.
+bool slice_next_element(struct slice *list, struct slice *element);
+
+// Whether one element of such a list is `word`, compared without case.
+bool slice_list_has(struct slice list, struct slice word);
+
+// Decimal digits only, no sign, no space, no overflow. False when it is anything else or empty.
+bool slice_to_u64(struct slice s, uint64_t *value);

@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: MIT
+#include "fields.h"
+#include "chars.h"
+#include "http1.h"
+
+#define NAME(literal)                  \
+    {                                  \
+        (literal), sizeof(literal) - 1 \
+    }
+
+// What becomes of a field at a hop.
+enum field_kind {
+    KIND_PASSES,
+    KIND_DROPPED,
+    KIND_CONNECTION,
+    KIND_TE,
+    KIND_LENGTH,
+};
+
+const char *fields_strerror(int error)
+{
+    switch ((enum fields_error)error) {
+    case FIELDS_E_LOOP: return "the request came back to a relay that handled it";
+    case FIELDS_E_TOO_MANY: return "no room for the fields of this hop";
+    case FIELDS_E_INVALID: return "malformed field";
+    }
+    return error == 0 ? "no error" : "unknown error";
+}
+
+static inline enum field_kind when(struct slice name, struct slice is, enum field_kind kind)
+{
+    return slice_ieq(name, is) ? kind : KIND_PASSES;
+}
+
+static inline bool is_ours(struct slice name)
+{
+    return name.len >= 5 && ascii_lower(name.p[0]) == 'a' &&
+           slice_ieq(slice_of(name.p, 5), SLICE("adit-"));
+}
+
+// Told apart by length first: few fields get as far as a comparison.
+static inline enum field_kind kind_of(struct slice name)
+{
+    if (is_ours(name))
+        return KIND_DROPPED;
+    switch (name.len) {
+    case 2: return when(name, SLICE("te"), KIND_TE);
+    case 7: return when(name, SLICE("upgrade"), KIND_DROPPED);
+    case 10:
+        return slice_ieq(name, SLICE("connection")) ? KIND_CONNECTION
+                                                    : when(name, SLICE("keep-alive"), KIND_DROPPED);
+    case 14:
+        return slice_ieq(name, SLICE("content-length"))
+                   ? KIND_LENGTH
+                   : when(name, SLICE("http2-settings"), KIND_DROPPED);
+    case 16: return when(name, SLICE("proxy-connection"), KIND_DROPPED);
+    case 17: return when(name, SLICE("transfer-encoding"), KIND_DROPPED);
+    default: return KIND_PASSES;
+    }
+}
+
+static bool stays_although_named(struct slice name)
+{
+    switch (name.len) {
+    case 2: return slice_ieq(name, SLICE("te")); // what is left of it is "trailers"
+    case 4: return slice_ieq(name, SLICE("host"));
+    case 14: return slice_ieq(name, SLICE("content-length"));
+    default: return false;
+    }
+}
+
+// Drops the fields that a Connection names. The common options name none.
+static void drop_named(struct http_head *head, struct slice options)
+{
+    struct slice option;
+
+    while (slice_next_element(&options, &option)) {
+        if (slice_ieq(option, SLICE("keep-alive")) || slice_ieq(option, SLICE("close")) ||
+            slice_ieq(option, SLICE("upgrade")) || stays_although_named(option))
+            continue;
+        head_remove(head, option);
+    }
+}
+
+// "h2c" and its drafts, "h2c-14".
+static bool is_h2c(struct slice protocol)
+{
+    return protocol.len >= 3 && slice_ieq(slice_of(protocol.p, 3), SLICE("h2c"));
+}
+
+// The longest beginning of an offer without h2c, once h2c is taken off its front.
+static struct slice without_h2c(struct slice offer)
+{
+    struct slice rest = offer;
+    struct slice protocol;
+    const char *start = NULL;
+    const char *end = NULL;
+
+    while (slice_next_element(&rest, &protocol)) {
+        if (is_h2c(protocol)) {
+            if (start)
+                break;
+            continue;
+        }
+        start = start ? start : protocol.p;
+        end = protocol.p + protocol.len;
+    }
+    return start ? slice_of(start, (size_t)(end - start)) : (struct slice){0};
+}
+
+void fields_strip_hop_by_hop(struct http_head *head)
+{
+    struct slice connections[MESSAGE_FIELDS_CAP];
+    size_t connection_count = 0;
+    size_t kept = 0;
+    bool bodyless = head->status == 204 || (head->status > 0 && head->status < 200);
+    bool te_kept = false;
+
+    for (size_t i = 0; i < head->field_count; i++) {
+        struct field f = head->fields[i];
+        bool keep = false;
+        switch (kind_of(f.name)) {
+        case KIND_PASSES: keep = true; break;
+        case KIND_DROPPED: break;
+        case KIND_CONNECTION: connections[connection_count++] = f.value; break;
+        case KIND_LENGTH: keep = !bodyless; break;
+        case KIND_TE:
+            keep = !te_kept && slice_list_has(f.value, SLICE("trailers"));
+            te_kept = te_kept || keep;
+            f.value = SLICE("trailers");
+            break;
+        }
+        if (keep)
+            head->fields[kept++] = f;
+    }
+    head->field_count = kept;
+    for (size_t i = 0; i < connection_count; i++)
+        drop_named(head, connections[i]);
+    if (head->upgrade.len > 0)
+        head->upgrade = without_h2c(head->upgrade);
+}
+
+// RFC 9110 §6.5.1: what a recipient needs before the body, or what would change whom it believes.
+static bool may_be_trailer(struct slice name)
+{
+    static const struct slice forbidden[] = {
+        // framing and routing
+        NAME("content-length"),
+        NAME("host"),
+        NAME("te"),
+        NAME("trailer"),
+        NAME("via"),
+        NAME("forwarded"),
+        NAME("x-forwarded-for"),
+        NAME("x-forwarded-proto"),
+        NAME("x-forwarded-host"),
+        // controls and conditionals of requests
+        NAME("cache-control"),
+        NAME("expect"),
+        NAME("max-forwards"),
+        NAME("pragma"),
+        NAME("range"),
+        NAME("if-match"),
+        NAME("if-none-match"),
+        NAME("if-modified-since"),
+        NAME("if-unmodified-since"),
+        NAME("if-range"),
+        // authentication
+        NAME("authorization"),
+        NAME("proxy-authorization"),
+        NAME("proxy-authenticate"),
+        NAME("www-authenticate"),
+        NAME("authentication-info"),
+        NAME("proxy-authentication-info"),
+        NAME("cookie"),
+        NAME("set-cookie"),
+        // control data of responses
+        NAME("age"),
+        NAME("date"),
+        NAME("expires"),
+        NAME("location"),
+        NAME("retry-after"),
+        NAME("vary"),
+        NAME("warning"),
+        // how the content is to be processed
+        NAME("content-encoding"),
+        NAME("content-type"),
+        NAME("content-range"),
+    };
+
+    for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++)
+        if (slice_ieq(name, forbidden[i]))
+            return false;
+    return true;
+}
+
+void fields_strip_trailers(struct http_head *trailers)
+{
+    size_t kept = 0;
+
+    fields_strip_hop_by_hop(trailers);
+    for (size_t i = 0; i < trailers->field_count; i++)
+        if (may_be_trailer(trailers->fields[i].name))
+            trailers->fields[kept++] = trailers->fields[i];
+    trailers->field_count = kept;
+}
+
+// Whether a Via value names this relay: its elements are "protocol received-by [comment]" (RFC 9110
+// §7.6.3).
+static bool via_names(struct slice via, struct slice id)
+{
+    struct slice element;
+
+    while (slice_next_element(&via, &element)) {
+        size_t i = 0;
+        while (i < element.len && element.p[i] != ' ' && element.p[i] != '\t')
+            i++;
+        struct slice by = slice_trim(slice_of(element.p + i, element.len - i));
+        if (by.len >= id.len && slice_ieq(slice_of(by.p, id.len), id) &&
+            (by.len == id.len || !char_is(by.p[id.len], CHAR_TOKEN)))
+            return true;
+    }
+    return false;
+}
+
+static bool is_replaced(struct slice name)
+{
+    switch (name.len) {
+    case 9: return slice_ieq(name, SLICE("forwarded"));
+    case 15: return slice_ieq(name, SLICE("x-forwarded-for"));
+    case 16: return slice_ieq(name, SLICE("x-forwarded-host"));
+    case 17: return slice_ieq(name, SLICE("x-forwarded-proto"));
+    default: return false;
+    }
+}
+
+// Where the values are written.
+struct scratch {
+    char *at;
+    size_t room;
+    bool full;
+};
+
+static void put(struct scratch *s, struct slice text)
+{
+    if (text.len > s->room) {
+        s->full = true;
+        return;
+    }
+    if (text.len > 0)
+        memcpy(s->at, text.p, text.len);
+    s->at += text.len;
+    s->room -= text.len;
+}
+
+// Adds a field whose value is copied, so that only scratch has to live on.
+static bool add_copy(struct http_head *head, struct scratch *s, struct slice name,
+                     struct slice value)
+{
+    const char *start = s->at;
+
+    put(s, value);
+    return !s->full && head_add(head, name, slice_of(start, value.len));
+}
+
+// RFC 7239 §4: what is no token is quoted, an IPv6 address has brackets.
+static bool add_forwarded(struct http_head *head, struct scratch *s, const struct fields_edge *edge)
+{
+    const char *start = s->at;
+    bool ipv6 = edge->visitor.len > 0 && memchr(edge->visitor.p, ':', edge->visitor.len);
+
+    put(s, ipv6 ? SLICE("for=\"[") : SLICE("for="));
+    put(s, edge->visitor.len > 0 ? edge->visitor : SLICE("unknown"));
+    put(s, ipv6 ? SLICE("]\"") : SLICE(""));
+    if (edge->host.len > 0) {
+        bool token = http1_is_token(edge->host);
+        put(s, token ? SLICE(";host=") : SLICE(";host=\""));
+        put(s, edge->host);
+        put(s, token ? SLICE("") : SLICE("\""));
+    }
+    put(s, SLICE(";proto="));
+    put(s, edge->scheme);
+    return !s->full && head_add(head, SLICE("Forwarded"), slice_of(start, (size_t)(s->at - start)));
+}
+
+static bool add_via(struct http_head *head, struct scratch *s, struct slice id)
+{
+    const char *start = s->at;
+
+    put(s, head->minor_version == 0 ? SLICE("1.0 ") : SLICE("1.1 "));
+    put(s, id);
+    return !s->full && head_add(head, SLICE("Via"), slice_of(start, (size_t)(s->at - start)));
+}
+
+int fields_add_forwarded(struct http_head *head, const struct fields_edge *edge, char *scratch,
+                         size_t cap)
+{
+    struct scratch s = {scratch, cap, false};
+    size_t kept = 0;
+
+    // In a quoted string it would have to be escaped otherwise.
+    if (edge->host.len > 0 && !http1_is_host(edge->host))
+        return FIELDS_E_INVALID;
+    for (size_t i = 0; i < head->field_count; i++) {
+        const struct field *f = &head->fields[i];
+        if (f->name.len == 3 && slice_ieq(f->name, SLICE("via")) &&
+            via_names(f->value, edge->loop_id))
+            return FIELDS_E_LOOP;
+        if (!is_replaced(f->name))
+            head->fields[kept++] = *f;
+    }
+    head->field_count = kept;
+    if (!add_forwarded(head, &s, edge) ||
+        !add_copy(head, &s, SLICE("X-Forwarded-For"), edge->visitor) ||
+        !add_copy(head, &s, SLICE("X-Forwarded-Proto"), edge->scheme) ||
+        (edge->host.len > 0 && !add_copy(head, &s, SLICE("X-Forwarded-Host"), edge->host)) ||
+        !add_via(head, &s, edge->loop_id))
+        return FIELDS_E_TOO_MANY;
+    return 0;
+}
+
+// RFC 9113 §8.2.1: lower case, and nothing around the value that HTTP/1.1 would trim.
+static bool is_sound_field(const struct field *f)
+{
+    return f->name.len > 0 && http1_is_field_value(f->value) &&
+           slice_trim(f->value).len == f->value.len && chars_are(f->name, CHAR_TOKEN) &&
+           !chars_have(f->name, CHAR_UPPER);
+}
+
+static bool are_sound_fields(const struct http_head *head)
+{
+    size_t lengths = 0;
+    uint64_t length = 0;
+
+    for (size_t i = 0; i < head->field_count; i++) {
+        const struct field *f = &head->fields[i];
+        if (!is_sound_field(f))
+            return false;
+        switch (kind_of(f->name)) {
+        case KIND_PASSES: break;
+        case KIND_DROPPED:
+            if (!is_ours(f->name))
+                return false;
+            break;
+        case KIND_CONNECTION: return false;
+        case KIND_TE:
+            if (!slice_ieq(f->value, SLICE("trailers")))
+                return false;
+            break;
+        case KIND_LENGTH:
+            if (++lengths > 1 || !slice_to_u64(f->value, &length) || length > INT64_MAX)
+                return false;
+            break;
+        }
+    }
+    return true;
+}
+
+static bool is_sound_request(const struct http_head *head)
+{
+    bool options = slice_eq(head->method, SLICE("OPTIONS"));
+
+    if (head->status != 0 || !http1_is_token(head->method) || head_count(head, SLICE("host")) > 1 ||
+        (head->authority.len > 0 && !http1_is_host(head->authority)))
+        return false;
+    if (slice_eq(head->method, SLICE("CONNECT")))
+        return head->authority.len > 0 && chars_are(head->target, CHAR_TARGET);
+    if (head->scheme.len > 0 && !slice_eq(head->scheme, SLICE("http")) &&
+        !slice_eq(head->scheme, SLICE("https")))
+        return false;
+    if (!http1_is_target(head->target))
+        return false;
+    return head->target.p[0] == '/' || head->target.p[0] == '?' ||
+           (options && slice_eq(head->target, SLICE("*")));
+}
+
+int fields_check(const struct http_head *head)
+{
+    bool sound = are_sound_fields(head) && http1_is_field_value(head->upgrade) &&
+                 http1_is_field_value(head->reason);
+
+    if (head->method.len > 0)
+        sound = sound && is_sound_request(head);
+    else
+        sound = sound && head->scheme.len == 0 && head->authority.len == 0 && head->target.len == 0;
+    if (head->status != 0)
+        sound = sound && head->status >= 100 && head->status <= 999;
+    return sound ? 0 : FIELDS_E_INVALID;
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+#include "hello.h"
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+const char *hello_strerror(int error)
+{
+    switch ((enum hello_error)error) {
+    case HELLO_E_JSON: return "not a JSON object";
+    case HELLO_E_TYPE: return "message of unknown type";
+    case HELLO_E_MEMBER: return "a member is missing or wrong";
+    case HELLO_E_VERSION: return "another version of the protocol";
+    case HELLO_E_MEMORY: return "out of memory";
+    }
+    return "no error";
+}
+
+enum {
+    M_VERSION,
+    M_ID,
+    M_SOFTWARE,
+    M_OWNER,
+    M_NAME,
+    M_URL,
+    M_CODE,
+    M_MESSAGE,
+    MEMBERS
+};
+
+// Where a string member lives; numbers (version, id) have no size.
+static const struct member {
+    const char *key;
+    size_t offset, size;
+} members[MEMBERS] = {
+    [M_VERSION] = {"version", offsetof(struct hello, version), 0},
+    [M_ID] = {"id", offsetof(struct hello, id), 0},
+    [M_SOFTWARE] = {"software", offsetof(struct hello, software),
+                    sizeof((struct hello){0}.software)},
+    [M_OWNER] = {"owner", offsetof(struct hello, owner), sizeof((struct hello){0}.owner)},
+    [M_NAME] = {"name", offsetof(struct hello, name), sizeof((struct hello){0}.name)},
+    [M_URL] = {"url", offsetof(struct hello, url), sizeof((struct hello){0}.url)},
+    [M_CODE] = {"code", offsetof(struct hello, code), sizeof((struct hello){0}.code)},
+    [M_MESSAGE] = {"message", offsetof(struct hello, message), sizeof((struct hello){0}.message)},
+};
+
+#define BIT(m) (1u << (m))
+
+static const struct rule {
+    const char *type;
+    unsigned required, optional;
+} rules[] = {
+    [HELLO_HELLO] = {"hello", BIT(M_VERSION) | BIT(M_SOFTWARE) | BIT(M_OWNER), 0},
+    [HELLO_WELCOME] = {"welcome", BIT(M_VERSION) | BIT(M_SOFTWARE), 0},
+    [HELLO_REFUSED] = {"refused", BIT(M_CODE) | BIT(M_MESSAGE), BIT(M_ID)},
+    [HELLO_BIND] = {"bind", BIT(M_ID), BIT(M_NAME)},
+    [HELLO_BOUND] = {"bound", BIT(M_ID) | BIT(M_NAME) | BIT(M_URL), 0},
+    [HELLO_DRAIN] = {"drain", BIT(M_MESSAGE), 0},
+};
+enum {
+    RULES = sizeof(rules) / sizeof(rules[0])
+};
+
+static bool is_clean(const char *s, size_t size)
+{
+    size_t len = strlen(s);
+    if (len >= size)
+        return false;
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
+            return false;
+    return true;
+}
+
+static int parse_member(const cJSON *item, unsigned m, struct hello *h)
+{
+    char *base = (char *)h + members[m].offset;
+    if (m == M_VERSION) {
+        if (!cJSON_IsNumber(item) || item->valueint < 0)
+            return HELLO_E_MEMBER;
+        h->version = (uint32_t)item->valueint;
+        return 0;
+    }
+    if (!cJSON_IsString(item))
+        return HELLO_E_MEMBER;
+    if (m == M_ID)
+        return slice_to_u64(slice_str(item->valuestring), &h->id) ? 0 : HELLO_E_MEMBER;
+    if (!is_clean(item->valuestring, members[m].size))
+        return HELLO_E_MEMBER;
+    memcpy(base, item->valuestring, strlen(item->valuestring) + 1);
+    return 0;
+}
+
+static int parse_object(const cJSON *object, struct hello *h)
+{
+    const cJSON *type = cJSON_GetObjectItemCaseSensitive(object, "type");
+    unsigned t = 0;
+    if (!cJSON_IsString(type))
+        return HELLO_E_TYPE;
+    while (t < RULES && strcmp(rules[t].type, type->valuestring) != 0)
+        t++;
+    if (t == RULES)
+        return HELLO_E_TYPE;
+    h->type = (enum hello_type)t;
+    for (unsigned m = 0; m < MEMBERS; m++) {
+        if (!((rules[t].required | rules[t].optional) & BIT(m)))
+            continue;
+        const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, members[m].key);
+        if (!item && (rules[t].optional & BIT(m)))
+            continue;
+        int error = parse_member(item, m, h);
+        if (error)
+            return error;
+    }
+    if ((rules[t].required & BIT(M_VERSION)) && h->version != HELLO_VERSION)
+        return HELLO_E_VERSION;
+    return 0;
+}
+
+int hello_parse(struct slice json, struct hello *h)
+{
+    *h = (struct hello){0};
+    cJSON *object = cJSON_ParseWithLength(json.p, json.len);
+    int error = cJSON_IsObject(object) ? parse_object(object, h) : HELLO_E_JSON;
+    cJSON_Delete(object);
+    return error;
+}
+
+static bool add_member(cJSON *object, unsigned m, const struct hello *h)
+{
+    const char *base = (const char *)h + members[m].offset;
+    if (m == M_VERSION)
+        return cJSON_AddNumberToObject(object, members[m].key, h->version) != NULL;
+    if (m == M_ID) {
+        char digits[24];
+        (void)snprintf(digits, sizeof(digits), "%llu", (unsigned long long)h->id);
+        return cJSON_AddStringToObject(object, members[m].key, digits) != NULL;
+    }
+    return cJSON_AddStringToObject(object, members[m].key, base) != NULL;
+}
+
+static bool is_present(unsigned m, const struct hello *h)
+{
+    return m == M_ID ? h->id != 0
+                     : members[m].size > 0 && ((const char *)h)[members[m].offset] != 0;
+}
+
+int hello_write(char *out, size_t cap, const struct hello *h)
+{
+    const struct rule *rule = &rules[h->type];
+    cJSON *object = cJSON_CreateObject();
+    bool ok = object && cJSON_AddStringToObject(object, "type", rule->type);
+    for (unsigned m = 0; ok && m < MEMBERS; m++)
+        if ((rule->required & BIT(m)) || ((rule->optional & BIT(m)) && is_present(m, h)))
+            ok = add_member(object, m, h);
+    char *text = ok ? cJSON_PrintUnformatted(object) : NULL;
+    size_t len = text ? strlen(text) : 0;
+    int result = HELLO_E_MEMORY;
+    if (text)
+        result = len <= cap ? (int)len : HELLO_E_MEMBER;
+    if (result >= 0)
+        memcpy(out, text, len);
+    cJSON_free(text);
+    cJSON_Delete(object);
+    return result;
+}

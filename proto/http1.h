@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+// HTTP/1.1 messages, strictly (RFC 9112): heads, the framing of bodies, the chunked coding,
+// writing. Return contract of the parsers: > 0 bytes consumed, 0 needs more bytes, < 0 an
+// http1_error.
+#pragma once
+#include "message.h"
+
+// With the status that answers a request. From an upstream each is a 502.
+enum http1_error {
+    HTTP1_E_SYNTAX = -1,          // 400: not RFC 9112
+    HTTP1_E_HEAD_TOO_LARGE = -2,  // 431
+    HTTP1_E_TOO_MANY_FIELDS = -3, // 431
+    HTTP1_E_VERSION = -4,         // 505: an HTTP version other than 1.x
+    HTTP1_E_HOST = -5,            // 400: no Host, more than one, or none that is a host (§3.2)
+    HTTP1_E_LENGTH = -6,          // 400: Content-Length no number, repeated, or beside a coding
+    HTTP1_E_CODING = -7,          // 501: a transfer coding other than chunked (§6.1)
+    HTTP1_E_CHUNK = -8,           // 400: the chunked coding is broken
+    HTTP1_E_METHOD = -9,          // 501: CONNECT, which no reverse proxy takes
+};
+
+const char *http1_strerror(int error);
+
+struct http1_limits {
+    size_t head_bytes; // start line and fields together, the empty line included
+    size_t fields;     // at most MESSAGE_FIELDS_MAX
+};
+
+// Parses a whole request head out of buf. `scanned` is the number of bytes already seen without
+// finding the end of the head (start with 0): it is kept by the caller between calls so that a slow
+// head costs linear time. It is 0 again after success.
+//
+// On success the slices of `head` point into buf (or at literals) and field values are trimmed.
+// `target` is as sent and `authority` is Host's value, empty when an HTTP/1.0 request has none. An
+// absolute-form is split into `scheme`, `authority`, which also replaces the value of Host (RFC
+// 9112 §3.2.2), and `target`: without a path that is "/", "*" for OPTIONS, or the query, "?…",
+// before which the writer puts the "/". `upgrade` is set from Upgrade when Connection lists it and
+// the version is 1.1. One leading empty line is skipped (§2.2).
+//
+// Bare CR, bare LF, NUL, obs-fold, space before the colon, controls in values: HTTP1_E_SYNTAX. A
+// first byte that begins no head, and a bare LF, are refused before the head is whole.
+int http1_parse_request(const char *buf, size_t len, size_t *scanned,
+                        const struct http1_limits *limits, struct http_head *head);
+
+// The same for a response head (1xx included). `reason` may be empty. `upgrade` is set for a 101,
+// which must have it. No empty line is skipped.
+int http1_parse_response(const char *buf, size_t len, size_t *scanned,
+                         const struct http1_limits *limits, struct http_head *head);
+
+// The framing of a request's body (RFC 9112 §6.3). Returns 0 or an http1_error. A Transfer-Encoding
+// in HTTP/1.0 is HTTP1_E_CODING.
+int http1_request_framing(const struct http_head *head, struct body_framing *framing);
+
+// The framing of the response to a request of this method. A 101 is BODY_TUNNEL; HEAD, 1xx, 204,
+// 304 are BODY_NONE.
+int http1_response_framing(const struct http_head *head, struct slice request_method,
+                           struct body_framing *framing);
+
+// Whether the sender of this head will keep the connection (RFC 9112 §9.3).
+bool http1_keeps_alive(const struct http_head *head);
+
+// What a body decoder waits for.
+enum http1_body_state {
+    HTTP1_BODY_DATA,       // bytes of the body or of the chunk
+    HTTP1_BODY_CHUNK_SIZE, // a chunk-size line
+    HTTP1_BODY_CHUNK_END,  // the CRLF after a chunk's data
+    HTTP1_BODY_TRAILERS,   // the whole trailer section
+    HTTP1_BODY_DONE,       // nothing: the body is complete
+};
+
+struct http1_body {
+    enum body_kind kind;
+    enum http1_body_state state;
+    uint64_t remaining;  // bytes of the body or of the current chunk
+    uint32_t line_bytes; // of the current chunk-size line
+    uint8_t line_state;
+    size_t scanned; // of the trailer section
+};
+
+enum {
+    HTTP1_CHUNK_DIGITS_MAX = 16, // of a chunk size
+    HTTP1_CHUNK_LINE_MAX = 256,  // bytes of a chunk-size line, its extensions and CRLF included
+    HTTP1_CHUNK_HEAD_MAX = 20,   // what http1_write_chunk_head needs
+};
+
+void http1_body_init(struct http1_body *b, const struct body_framing *framing);
+
+// Takes bytes off buf. Returns what it consumed (> 0), 0 when it needs more, or an http1_error.
+// *data is a slice of buf that is body (perhaps empty). When the state turns HTTP1_BODY_DONE after
+// a chunked body, `trailers` holds the trailer fields, pointing into buf. The trailer section must
+// be whole in buf to be consumed. Call again until it returns 0 or is done.
+int http1_body_feed(struct http1_body *b, const char *buf, size_t len,
+                    const struct http1_limits *limits, struct slice *data,
+                    struct http_head *trailers);
+
+static inline bool http1_body_done(const struct http1_body *b)
+{
+    return b->state == HTTP1_BODY_DONE;
+}
+
+// Whether the end of the connection ends this body properly (BODY_UNTIL_CLOSE, BODY_TUNNEL, or
+// already done).
+bool http1_body_may_end_by_close(const struct http1_body *b);
+
+// Writers: put the text at `out` when it fits in `cap`. They return its length either way; nothing
+// is written when it doesn't fit. A request head is written in origin-form (or "*") with Host
+// first, made of `authority`. Field values are written as they are; Connection, Upgrade and
+// Transfer-Encoding are fields like others: who writes a head has put them there.
+size_t http1_write_request(char *out, size_t cap, const struct http_head *head);
+size_t http1_write_response(char *out, size_t cap, const struct http_head *head);
+// "SIZE CRLF" before `size` bytes of chunk data, which the caller follows with CRLF. `size` is not
+// 0: that is the last chunk. At most HTTP1_CHUNK_HEAD_MAX bytes.
+size_t http1_write_chunk_head(char out[static 20], uint64_t size);
+// The last chunk, the trailer fields (NULL: none), the empty line.
+size_t http1_write_last_chunk(char *out, size_t cap, const struct http_head *trailers);
+
+// Character classes of RFC 9110, shared with `fields`.
+bool http1_is_token(struct slice s);       // §5.6.2, not empty
+bool http1_is_field_value(struct slice s); // §5.5: no controls but tab; 0x80-0xff pass
+bool http1_is_host(struct slice s);        // uri-host [":" port] of RFC 3986, not empty
+bool http1_is_target(struct slice s);      // visible ASCII (and 0x80-0xff), not empty, no '#'

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: MIT
+// How long a body is (RFC 9112 §6.3) and the chunked coding (§7.1).
+#include <limits.h>
+#include "chars.h"
+#include "http1_internal.h"
+
+// What the fields say about the length of the body.
+struct lengths {
+    size_t length_fields;
+    struct slice length;
+    size_t coding_fields;
+    size_t codings;
+    bool chunked; // is the last coding
+    int coding_error;
+};
+
+// Takes the next element of a list, an empty one too: leniency is how obfuscation gets through.
+static bool next_coding(struct slice *list, struct slice *element)
+{
+    if (!list->p)
+        return false;
+    const char *comma = list->len > 0 ? memchr(list->p, ',', list->len) : NULL;
+    size_t len = comma ? (size_t)(comma - list->p) : list->len;
+    *element = slice_trim(slice_of(list->p, len));
+    *list = comma ? slice_of(comma + 1, list->len - len - 1) : (struct slice){0};
+    return true;
+}
+
+// transfer-coding = token *( OWS ";" OWS parameter ); chunked takes no parameters and is the last
+// (RFC 9112 §6.1, §7.1).
+static int add_coding(struct lengths *lengths, struct slice element)
+{
+    size_t name_len = 0;
+
+    while (name_len < element.len && char_is(element.p[name_len], CHAR_TOKEN))
+        name_len++;
+    struct slice name = slice_of(element.p, name_len);
+    struct slice rest = slice_trim(slice_of(element.p + name_len, element.len - name_len));
+    if (name.len == 0 || (rest.len > 0 && rest.p[0] != ';') || lengths->chunked)
+        return HTTP1_E_SYNTAX;
+    lengths->codings++;
+    lengths->chunked = slice_ieq(name, SLICE("chunked"));
+    return lengths->chunked && rest.len > 0 ? HTTP1_E_SYNTAX : 0;
+}
+
+static void add_codings(struct lengths *lengths, struct slice list)
+{
+    struct slice element;
+
+    lengths->coding_fields++;
+    while (!lengths->coding_error && next_coding(&list, &element))
+        lengths->coding_error = add_coding(lengths, element);
+}
+
+static int take_length(const struct lengths *lengths, struct body_framing *framing)
+{
+    if (lengths->length_fields > 1 || lengths->coding_fields > 0 ||
+        !slice_to_u64(lengths->length, &framing->length) || framing->length > INT64_MAX)
+        return HTTP1_E_LENGTH;
+    framing->kind = BODY_LENGTH;
+    return 0;
+}
+
+static int take_codings(const struct lengths *lengths, uint8_t minor_version,
+                        struct body_framing *framing)
+{
+    if (minor_version == 0)
+        return HTTP1_E_CODING;
+    if (lengths->coding_error)
+        return lengths->coding_error;
+    if (lengths->codings != 1 || !lengths->chunked)
+        return HTTP1_E_CODING;
+    framing->kind = BODY_CHUNKED;
+    return 0;
+}
+
+// The framing by the fields alone: BODY_CHUNKED, BODY_LENGTH, or BODY_NONE when they say nothing.
+static int field_framing(const struct http_head *head, struct body_framing *framing)
+{
+    struct lengths lengths = {0};
+
+    *framing = (struct body_framing){BODY_NONE, 0};
+    for (size_t i = 0; i < head->field_count; i++) {
+        const struct field *f = &head->fields[i];
+        if (f->name.len == 14 && slice_ieq(f->name, SLICE("content-length"))) {
+            lengths.length = f->value;
+            lengths.length_fields++;
+        } else if (f->name.len == 17 && slice_ieq(f->name, SLICE("transfer-encoding"))) {
+            add_codings(&lengths, f->value);
+        }
+    }
+    if (lengths.length_fields > 0)
+        return take_length(&lengths, framing);
+    return lengths.coding_fields > 0 ? take_codings(&lengths, head->minor_version, framing) : 0;
+}
+
+int http1_request_framing(const struct http_head *head, struct body_framing *framing)
+{
+    return field_framing(head, framing);
+}
+
+int http1_response_framing(const struct http_head *head, struct slice request_method,
+                           struct body_framing *framing)
+{
+    int error = field_framing(head, framing);
+
+    if (error)
+        return error;
+    bool bodyless = head->status < 200 || head->status == 204;
+    if (bodyless && framing->kind == BODY_CHUNKED)
+        return HTTP1_E_SYNTAX;
+    bool success = head->status >= 200 && head->status < 300;
+    if (head->status == 101 || (success && slice_eq(request_method, SLICE("CONNECT"))))
+        *framing = (struct body_framing){BODY_TUNNEL, 0};
+    else if (bodyless || head->status == 304 || slice_eq(request_method, SLICE("HEAD")))
+        *framing = (struct body_framing){BODY_NONE, 0};
+    else if (framing->kind == BODY_NONE)
+        framing->kind = BODY_UNTIL_CLOSE;
+    return 0;
+}
+
+// chunk-size [ chunk-ext ] CRLF, byte by byte (RFC 9112 §7.1.1):
+// chunk-ext = *( BWS ";" BWS token [ BWS "=" BWS ( token / quoted-string ) ] )
+enum line_class {
+    C_HEX,
+    C_TOKEN,
+    C_SPACE,
+    C_SEMICOLON,
+    C_EQUALS,
+    C_QUOTE,
+    C_BACKSLASH,
+    C_OTHER,
+    C_CR,
+    C_LF,
+    C_BAD
+};
+
+enum line_state {
+    L_START,      // the first digit
+    L_SIZE,       // digits
+    L_GAP,        // ";" after space
+    L_NAME_START, // an extension's name
+    L_NAME,
+    L_NAME_GAP, // "=" or ";" after space
+    L_VALUE_START,
+    L_VALUE,
+    L_QUOTED,
+    L_ESCAPED,    // the byte after a backslash
+    L_QUOTED_END, // what may follow a quoted string
+    L_LF,
+    L_DONE,
+    L_BAD,
+};
+
+// clang-format off
+static const uint8_t line_next[L_DONE][C_BAD + 1] = {
+    //                 hex            token          space          ;             =              "             backslash  other     CR     LF      bad
+    [L_START] =       {L_SIZE,        L_BAD,         L_BAD,         L_BAD,        L_BAD,         L_BAD,        L_BAD,     L_BAD,    L_BAD, L_BAD,  L_BAD},
+    [L_SIZE] =        {L_SIZE,        L_BAD,         L_GAP,         L_NAME_START, L_BAD,         L_BAD,        L_BAD,     L_BAD,    L_LF,  L_BAD,  L_BAD},
+    [L_GAP] =         {L_BAD,         L_BAD,         L_GAP,         L_NAME_START, L_BAD,         L_BAD,        L_BAD,     L_BAD,    L_BAD, L_BAD,  L_BAD},
+    [L_NAME_START] =  {L_NAME,        L_NAME,        L_NAME_START,  L_BAD,        L_BAD,         L_BAD,        L_BAD,     L_BAD,    L_BAD, L_BAD,  L_BAD},
+    [L_NAME] =        {L_NAME,        L_NAME,        L_NAME_GAP,    L_NAME_START, L_VALUE_START, L_BAD,        L_BAD,     L_BAD,    L_LF,  L_BAD,  L_BAD},
+    [L_NAME_GAP] =    {L_BAD,         L_BAD,         L_NAME_GAP,    L_NAME_START, L_VALUE_START, L_BAD,        L_BAD,     L_BAD,    L_BAD, L_BAD,  L_BAD},
+    [L_VALUE_START] = {L_VALUE,       L_VALUE,       L_VALUE_START, L_BAD,        L_BAD,         L_QUOTED,     L_BAD,     L_BAD,    L_BAD, L_BAD,  L_BAD},
+    [L_VALUE] =       {L_VALUE,       L_VALUE,       L_GAP,         L_NAME_START, L_BAD,         L_BAD,        L_BAD,     L_BAD,    L_LF,  L_BAD,  L_BAD},
+    [L_QUOTED] =      {L_QUOTED,      L_QUOTED,      L_QUOTED,      L_QUOTED,     L_QUOTED,      L_QUOTED_END, L_ESCAPED, L_QUOTED, L_BAD, L_BAD,  L_BAD},
+    [L_ESCAPED] =     {L_QUOTED,      L_QUOTED,      L_QUOTED,      L_QUOTED,     L_QUOTED,      L_QUOTED,     L_QUOTED,  L_QUOTED, L_BAD, L_BAD,  L_BAD},
+    [L_QUOTED_END] =  {L_BAD,         L_BAD,         L_GAP,         L_NAME_START, L_BAD,         L_BAD,        L_BAD,     L_BAD,    L_LF,  L_BAD,  L_BAD},
+    [L_LF] =          {L_BAD,         L_BAD,         L_BAD,         L_BAD,        L_BAD,         L_BAD,        L_BAD,     L_BAD,    L_BAD, L_DONE, L_BAD},
+};
+// clang-format on
+
+static enum line_class classify(char c)
+{
+    switch (c) {
+    case ' ':
+    case '\t': return C_SPACE;
+    case ';': return C_SEMICOLON;
+    case '=': return C_EQUALS;
+    case '"': return C_QUOTE;
+    case '\\': return C_BACKSLASH;
+    case '\r': return C_CR;
+    case '\n': return C_LF;
+    default: break;
+    }
+    if (char_is(c, CHAR_HEX))
+        return C_HEX;
+    if (char_is(c, CHAR_TOKEN))
+        return C_TOKEN;
+    return char_is(c, CHAR_VALUE) ? C_OTHER : C_BAD;
+}
+
+static bool add_digit(struct http1_body *b, char c)
+{
+    if (b->line_bytes >= HTTP1_CHUNK_DIGITS_MAX || b->remaining > INT64_MAX >> 4)
+        return false;
+    b->remaining = b->remaining << 4 | char_hex(c);
+    return true;
+}
+
+// Takes what there is of a chunk-size line. Good bytes before a bad one are consumed: the bad one
+// is the first of the next call.
+static int feed_size_line(struct http1_body *b, const char *buf, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        uint8_t next = line_next[b->line_state][classify(buf[i])];
+        if (next == L_BAD || b->line_bytes >= HTTP1_CHUNK_LINE_MAX ||
+            (next == L_SIZE && !add_digit(b, buf[i])))
+            return i > 0 ? (int)i : HTTP1_E_CHUNK;
+        b->line_bytes++;
+        b->line_state = next;
+        if (next != L_DONE)
+            continue;
+        b->line_state = L_START;
+        b->line_bytes = 0;
+        b->state = b->remaining > 0 ? HTTP1_BODY_DATA : HTTP1_BODY_TRAILERS;
+        return (int)i + 1;
+    }
+    return (int)len;
+}
+
+static int feed_chunk_end(struct http1_body *b, char c)
+{
+    if (c != (b->line_bytes == 0 ? '\r' : '\n'))
+        return HTTP1_E_CHUNK;
+    b->line_bytes = b->line_bytes == 0 ? 1 : 0;
+    if (b->line_bytes == 0)
+        b->state = HTTP1_BODY_CHUNK_SIZE;
+    return 1;
+}
+
+static int feed_data(struct http1_body *b, const char *buf, size_t len, struct slice *data)
+{
+    bool counted = b->kind == BODY_LENGTH || b->kind == BODY_CHUNKED;
+
+    if (counted && len > b->remaining)
+        len = (size_t)b->remaining;
+    *data = slice_of(buf, len);
+    if (!counted)
+        return (int)len;
+    b->remaining -= len;
+    if (b->remaining == 0)
+        b->state = b->kind == BODY_CHUNKED ? HTTP1_BODY_CHUNK_END : HTTP1_BODY_DONE;
+    return (int)len;
+}
+
+static int feed_trailers(struct http1_body *b, struct slice in, const struct http1_limits *limits,
+                         struct http_head *trailers)
+{
+    int size = http1_find_end(in.p, in.len, &b->scanned, limits->head_bytes, false);
+
+    if (size <= 0)
+        return size;
+    http1_head_reset(trailers);
+    int error = http1_parse_fields(in.p, in.p + size, limits->fields, trailers);
+    if (error)
+        return error;
+    b->state = HTTP1_BODY_DONE;
+    return size;
+}
+
+void http1_body_init(struct http1_body *b, const struct body_framing *framing)
+{
+    *b = (struct http1_body){.kind = framing->kind, .state = HTTP1_BODY_DATA};
+    if (framing->kind == BODY_LENGTH)
+        b->remaining = framing->length;
+    if (framing->kind == BODY_CHUNKED)
+        b->state = HTTP1_BODY_CHUNK_SIZE;
+    else if (framing->kind == BODY_NONE || (framing->kind == BODY_LENGTH && framing->length == 0))
+        b->state = HTTP1_BODY_DONE;
+}
+
+// NOLINTNEXTLINE(readability-function-size): six parameters, two of them results
+int http1_body_feed(struct http1_body *b, const char *buf, size_t len,
+                    const struct http1_limits *limits, struct slice *data,
+                    struct http_head *trailers)
+{
+    size_t used = 0;
+
+    *data = slice_of(buf, 0);
+    if (len > INT_MAX)
+        len = INT_MAX;
+    // On past the data as far as no second piece of it: the end of the body is often in the same
+    // bytes.
+    while (used < len && !(b->state == HTTP1_BODY_DATA && data->len > 0)) {
+        const char *p = buf + used;
+        int n = 0;
+        switch (b->state) {
+        case HTTP1_BODY_DATA: n = feed_data(b, p, len - used, data); break;
+        case HTTP1_BODY_CHUNK_SIZE: n = feed_size_line(b, p, len - used); break;
+        case HTTP1_BODY_CHUNK_END: n = feed_chunk_end(b, *p); break;
+        case HTTP1_BODY_TRAILERS:
+            n = feed_trailers(b, slice_of(p, len - used), limits, trailers);
+            break;
+        case HTTP1_BODY_DONE: break;
+        }
+        if (n < 0 && used == 0)
+            return n;
+        if (n <= 0)
+            break;
+        used += (size_t)n;
+    }
+    return (int)used;
+}
+
+bool http1_body_may_end_by_close(const struct http1_body *b)
+{
+    return b->state == HTTP1_BODY_DONE || b->kind == BODY_UNTIL_CLOSE || b->kind == BODY_TUNNEL;
+}

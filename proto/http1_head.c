@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: MIT
+// Request and response heads (RFC 9112 §2 to §5). A head is first scanned to its end, line by line,
+// and then parsed in one go: every line is known to end with CRLF by then, so no loop over
+// characters needs a bound.
+#include <limits.h>
+#include "chars.h"
+#include "http1_internal.h"
+
+const char *http1_strerror(int error)
+{
+    switch ((enum http1_error)error) {
+    case HTTP1_E_SYNTAX: return "malformed HTTP message";
+    case HTTP1_E_HEAD_TOO_LARGE: return "message head too large";
+    case HTTP1_E_TOO_MANY_FIELDS: return "too many fields";
+    case HTTP1_E_VERSION: return "HTTP version not supported";
+    case HTTP1_E_HOST: return "missing, repeated or malformed Host";
+    case HTTP1_E_LENGTH: return "malformed or ambiguous Content-Length";
+    case HTTP1_E_CODING: return "transfer coding not supported";
+    case HTTP1_E_CHUNK: return "malformed chunked body";
+    case HTTP1_E_METHOD: return "method not supported";
+    }
+    return error == 0 ? "no error" : "unknown error";
+}
+
+int http1_find_end(const char *buf, size_t len, size_t *scanned, size_t limit, bool skip_first)
+{
+    if (limit > INT_MAX)
+        limit = INT_MAX;
+    size_t in_reach = len < limit ? len : limit;
+    size_t from = *scanned < in_reach ? *scanned : in_reach;
+
+    while (from < in_reach) {
+        const char *lf = memchr(buf + from, '\n', in_reach - from);
+        if (!lf)
+            break;
+        from = (size_t)(lf - buf) + 1;
+        if (from < 2 || lf[-1] != '\r')
+            return HTTP1_E_SYNTAX;
+        if (from == 2 ? !skip_first : lf[-2] == '\n')
+            return (int)from;
+    }
+    *scanned = in_reach;
+    return len >= limit ? HTTP1_E_HEAD_TOO_LARGE : 0;
+}
+
+// Moves *at past characters of this class. The end of the line is of none, which bounds it.
+static inline struct slice take(const char **at, enum char_class class)
+{
+    const char *p = *at;
+
+    while (char_is(*p, class))
+        p++;
+    struct slice taken = slice_of(*at, (size_t)(p - *at));
+    *at = p;
+    return taken;
+}
+
+// The same for field values, which are most of a head: eight bytes at a time while none is a
+// control.
+static inline struct slice take_value(const char **at, const char *end)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    const uint64_t tops = ones << 7;
+    const char *p = *at;
+
+    while (end - p >= 8) {
+        uint64_t word = 0;
+        memcpy(&word, p, sizeof(word));
+        uint64_t is_del = word ^ (ones * 0x7f);
+        if ((((word - ones * 0x20) & ~word) | ((is_del - ones) & ~is_del)) & tops)
+            break;
+        p += 8;
+    }
+    while (char_is(*p, CHAR_VALUE))
+        p++;
+    struct slice taken = slice_of(*at, (size_t)(p - *at));
+    *at = p;
+    return taken;
+}
+
+static inline bool take_line_end(const char **at)
+{
+    if ((*at)[0] != '\r' || (*at)[1] != '\n')
+        return false;
+    *at += 2;
+    return true;
+}
+
+int http1_parse_fields(const char *p, const char *end, size_t max, struct http_head *head)
+{
+    if (max > MESSAGE_FIELDS_CAP)
+        max = MESSAGE_FIELDS_CAP;
+    while (p < end - 2) {
+        if (head->field_count >= max)
+            return HTTP1_E_TOO_MANY_FIELDS;
+        struct field *f = &head->fields[head->field_count++];
+        f->name = take(&p, CHAR_TOKEN);
+        if (f->name.len == 0 || *p != ':')
+            return HTTP1_E_SYNTAX;
+        p++;
+        f->value = slice_trim(take_value(&p, end));
+        if (!take_line_end(&p))
+            return HTTP1_E_SYNTAX;
+    }
+    return 0;
+}
+
+// HTTP-name "/" DIGIT "." DIGIT. A later minor version is read as 1.1 (RFC 9110 §2.5).
+static int take_version(const char **at, const char *end, struct http_head *head)
+{
+    const char *p = *at;
+
+    if (end - p < 8 || memcmp(p, "HTTP/", 5) != 0 || p[5] < '0' || p[5] > '9' || p[6] != '.' ||
+        p[7] < '0' || p[7] > '9')
+        return HTTP1_E_SYNTAX;
+    if (p[5] != '1')
+        return HTTP1_E_VERSION;
+    head->minor_version = p[7] == '0' ? 0 : 1;
+    *at += 8;
+    return 0;
+}
+
+static bool begins_with(struct slice s, struct slice prefix)
+{
+    return s.len >= prefix.len && slice_ieq(slice_of(s.p, prefix.len), prefix);
+}
+
+// absolute-form: the authority and the rest of the target are split (RFC 9112 §3.2.2). OPTIONS
+// without path or query means "*" (§3.2.4).
+static int split_absolute_form(struct http_head *head)
+{
+    struct slice rest = head->target;
+
+    if (begins_with(rest, SLICE("http://")))
+        head->scheme = SLICE("http");
+    else if (begins_with(rest, SLICE("https://")))
+        head->scheme = SLICE("https");
+    else
+        return HTTP1_E_SYNTAX;
+    rest.p += head->scheme.len + 3;
+    rest.len -= head->scheme.len + 3;
+    size_t i = 0;
+    while (i < rest.len && rest.p[i] != '/' && rest.p[i] != '?')
+        i++;
+    head->authority = slice_of(rest.p, i);
+    if (!http1_is_host(head->authority))
+        return HTTP1_E_HOST;
+    head->target = slice_of(rest.p + i, rest.len - i);
+    if (head->target.len == 0)
+        head->target = slice_eq(head->method, SLICE("OPTIONS")) ? SLICE("*") : SLICE("/");
+    return 0;
+}
+
+static int split_target(struct http_head *head)
+{
+    if (slice_eq(head->method, SLICE("CONNECT")))
+        return HTTP1_E_METHOD;
+    if (head->target.p[0] == '/')
+        return 0;
+    if (slice_eq(head->target, SLICE("*")))
+        return slice_eq(head->method, SLICE("OPTIONS")) ? 0 : HTTP1_E_SYNTAX;
+    return split_absolute_form(head);
+}
+
+static int take_request_line(const char **at, const char *end, struct http_head *head)
+{
+    const char *p = *at;
+
+    head->method = take(&p, CHAR_TOKEN);
+    if (head->method.len == 0 || *p != ' ')
+        return HTTP1_E_SYNTAX;
+    p++;
+    head->target = take(&p, CHAR_TARGET);
+    if (head->target.len == 0 || *p != ' ')
+        return HTTP1_E_SYNTAX;
+    p++;
+    int error = take_version(&p, end, head);
+    if (error)
+        return error;
+    if (!take_line_end(&p))
+        return HTTP1_E_SYNTAX;
+    *at = p;
+    return split_target(head);
+}
+
+// Host is looked at even when absolute-form outdoes it: two of them are two meanings.
+static int take_host(struct http_head *head, struct field *host, size_t hosts)
+{
+    if (hosts == 0)
+        return head->minor_version == 0 ? 0 : HTTP1_E_HOST;
+    if (hosts > 1 || !http1_is_host(host->value))
+        return HTTP1_E_HOST;
+    if (head->authority.len == 0)
+        head->authority = host->value;
+    host->value = head->authority;
+    return 0;
+}
+
+static int examine_request(struct http_head *head)
+{
+    struct field *host = NULL;
+    size_t hosts = 0;
+    struct slice upgrade = {0};
+    bool upgrade_listed = false;
+
+    for (size_t i = 0; i < head->field_count; i++) {
+        struct field *f = &head->fields[i];
+        if (f->name.len == 4 && slice_ieq(f->name, SLICE("host"))) {
+            host = f;
+            hosts++;
+        } else if (f->name.len == 7 && slice_ieq(f->name, SLICE("upgrade"))) {
+            upgrade = upgrade.len > 0 ? upgrade : f->value;
+        } else if (f->name.len == 10 && slice_ieq(f->name, SLICE("connection"))) {
+            upgrade_listed = upgrade_listed || slice_list_has(f->value, SLICE("upgrade"));
+        }
+    }
+    if (upgrade_listed && head->minor_version >= 1)
+        head->upgrade = upgrade;
+    return take_host(head, host, hosts);
+}
+
+int http1_parse_request(const char *buf, size_t len, size_t *scanned,
+                        const struct http1_limits *limits, struct http_head *head)
+{
+    if (len == 0)
+        return 0;
+    // What can't be HTTP, such as TLS, is not waited for.
+    if (!char_is(buf[0], CHAR_TOKEN) && buf[0] != '\r')
+        return HTTP1_E_SYNTAX;
+    int size = http1_find_end(buf, len, scanned, limits->head_bytes, true);
+    if (size <= 0)
+        return size;
+    const char *p = buf;
+    const char *end = buf + size;
+    (void)take_line_end(&p);
+    http1_head_reset(head);
+    int error = take_request_line(&p, end, head);
+    if (!error)
+        error = http1_parse_fields(p, end, limits->fields, head);
+    if (!error)
+        error = examine_request(head);
+    if (error)
+        return error;
+    *scanned = 0;
+    return size;
+}
+
+// HTTP-version SP status-code [ SP [ reason-phrase ] ]: the last space is often left out, and
+// harmless.
+static int take_status_line(const char **at, const char *end, struct http_head *head)
+{
+    const char *p = *at;
+    int error = take_version(&p, end, head);
+
+    if (error)
+        return error;
+    if (end - p < 4 || p[0] != ' ' || p[1] < '1' || p[1] > '9' || p[2] < '0' || p[2] > '9' ||
+        p[3] < '0' || p[3] > '9')
+        return HTTP1_E_SYNTAX;
+    head->status = (uint16_t)((p[1] - '0') * 100 + (p[2] - '0') * 10 + (p[3] - '0'));
+    p += 4;
+    if (*p == ' ') {
+        p++;
+        head->reason = take(&p, CHAR_VALUE);
+    }
+    if (!take_line_end(&p))
+        return HTTP1_E_SYNTAX;
+    *at = p;
+    return 0;
+}
+
+int http1_parse_response(const char *buf, size_t len, size_t *scanned,
+                         const struct http1_limits *limits, struct http_head *head)
+{
+    if (len == 0)
+        return 0;
+    // An upstream that greets in another protocol is not waited for.
+    if (memcmp(buf, "HTTP/", len < 5 ? len : 5) != 0)
+        return HTTP1_E_SYNTAX;
+    int size = http1_find_end(buf, len, scanned, limits->head_bytes, false);
+    if (size <= 0)
+        return size;
+    const char *p = buf;
+    const char *end = buf + size;
+    http1_head_reset(head);
+    int error = take_status_line(&p, end, head);
+    if (!error)
+        error = http1_parse_fields(p, end, limits->fields, head);
+    if (error)
+        return error;
+    if (head->status == 101) {
+        const struct field *upgrade = head_find(head, SLICE("upgrade"));
+        if (!upgrade || upgrade->value.len == 0)
+            return HTTP1_E_SYNTAX;
+        head->upgrade = upgrade->value;
+    }
+    *scanned = 0;
+    return size;
+}
+
+bool http1_keeps_alive(const struct http_head *head)
+{
+    bool keep_alive = head->minor_version >= 1;
+
+    for (size_t i = 0; i < head->field_count; i++) {
+        const struct field *f = &head->fields[i];
+        if (f->name.len != 10 || !slice_ieq(f->name, SLICE("connection")))
+            continue;
+        if (slice_list_has(f->value, SLICE("close")))
+            return false;
+        keep_alive = keep_alive || slice_list_has(f->value, SLICE("keep-alive"));
+    }
+    return keep_alive;
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+// Many exchanges over one pipe: HTTP/2 by nghttp2, the relay as its client, the agent as its server
+// (docs/protocol.md §4). nghttp2's own checks of HTTP messages are off; `fields_check` is ours.
+// Data moves only against credit, both ways.
+#pragma once
+#include "message.h"
+
+struct mux;
+struct mux_stream;
+
+enum mux_role {
+    MUX_RELAY,
+    MUX_AGENT
+};
+
+enum mux_error {
+    MUX_E_PROTOCOL = -1, // the peer broke HTTP/2, or said goodbye: the mux is dead
+    MUX_E_MEMORY = -2,
+    MUX_E_FULL = -3, // no more streams now (MUX_STREAMS_MAX, or unread bytes at their cap)
+};
+
+const char *mux_strerror(int error);
+
+enum {
+    MUX_STREAMS_MAX = 1024,            // at once
+    MUX_WINDOW_START = 64 * 1024 - 1,  // of a stream
+    MUX_WINDOW_MAX = 1024 * 1024,      // to which it grows as its reader drains
+    MUX_GROW_AFTER = 256 * 1024,       // bytes that a reader has drained before the first growth
+    MUX_UNREAD_MAX = 16 * 1024 * 1024, // received and not drained, all streams together
+    MUX_SEND_MAX = 64 * 1024,          // that a stream takes to send: its credit to start with
+    MUX_HEAD_MAX = 96 * 1024,          // names and values of a head
+};
+
+// Error codes of resets, as in RFC 9113 §7.
+enum mux_reset {
+    MUX_RESET_INTERNAL = 2,
+    MUX_RESET_REFUSED = 7,
+    MUX_RESET_CANCEL = 8,
+    MUX_RESET_CALM = 11,
+    MUX_RESET_LOST = 255, // never on the wire: the link under the mux is gone
+};
+
+// What happens on a stream. Called from inside mux_recv (head, data, end, closed) and mux_send
+// (drained, closed).
+struct mux_handler {
+    // A head: of a request (agent: the stream is new; set its user here) or of a response, 1xx
+    // included. `end`: no body follows.
+    void (*head)(void *ctx, struct mux_stream *s, const struct http_head *head, bool end);
+    // Bytes of the body: owed to mux_credit once they are drained.
+    void (*data)(void *ctx, struct mux_stream *s, const char *bytes, size_t len);
+    void (*end)(void *ctx, struct mux_stream *s, const struct http_head *trailers);
+    // `len` of the bytes given to mux_data have left: the sender may give as many more.
+    void (*drained)(void *ctx, struct mux_stream *s, size_t len);
+    // The stream is over and invalid after this call; `reset` is 0 when both directions had ended.
+    // Not called after mux_forget.
+    void (*closed)(void *ctx, struct mux_stream *s, uint32_t reset);
+};
+
+// NULL when out of memory. `handler` and `ctx` must outlive it.
+struct mux *mux_new(enum mux_role role, const struct mux_handler *handler, void *ctx);
+// Frees it and all its streams, without calling the handler.
+void mux_free(struct mux *m);
+// The link is gone: the handler hears `closed` with MUX_RESET_LOST for every stream. Then only
+// mux_free is of use.
+void mux_lose(struct mux *m);
+
+// Feeds bytes of the peer. Returns 0 or a mux_error.
+int mux_recv(struct mux *m, const char *bytes, size_t len);
+// Writes what is to be sent, at most `cap` bytes. Returns their number (0: nothing to send now) or
+// a mux_error.
+int mux_send(struct mux *m, char *out, size_t cap);
+// Whether mux_send may have something.
+bool mux_wants_send(const struct mux *m);
+// Streams that are open, and bytes received on them and not drained.
+size_t mux_stream_count(const struct mux *m);
+size_t mux_unread(const struct mux *m);
+// No stream will be accepted any more: those that run may end (GOAWAY).
+void mux_drain(struct mux *m);
+
+// Relay: begins a request. `end`: it has no body. Returns NULL when full, dead or out of memory.
+struct mux_stream *mux_open(struct mux *m, const struct http_head *head, bool end, void *user);
+// Agent: sends a response head: a 1xx (then another follows) or the final one. Returns 0 or a
+// mux_error.
+int mux_respond(struct mux_stream *s, const struct http_head *head, bool end);
+// Bytes of a body. The caller keeps to its credit: MUX_SEND_MAX, and what `drained` gave back.
+// Returns 0 or MUX_E_MEMORY.
+int mux_data(struct mux_stream *s, const char *bytes, size_t len);
+// The end of a body; `trailers` may be NULL.
+int mux_end(struct mux_stream *s, const struct http_head *trailers);
+// `len` received bytes are drained: the peer may send as many more.
+void mux_credit(struct mux_stream *s, size_t len);
+// Ends the stream at once, both ways. The handler is not called for it any more; the stream is
+// invalid.
+void mux_reset(struct mux_stream *s, enum mux_reset code);
+
+void mux_set_user(struct mux_stream *s, void *user);
+void *mux_user(const struct mux_stream *s);

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+// What mux_recv.c and mux_send.c share. Nobody else includes this.
+#pragma once
+#include <nghttp2/nghttp2.h>
+#include "buf.h"
+#include "mux.h"
+
+// A copy of trailers that wait for the body before them: the fields point behind the struct.
+struct mux_trailers {
+    struct http_head head;
+};
+
+struct mux_stream {
+    struct mux *mux;
+    void *user;
+    struct mux_stream *prev, *next; // of mux->streams
+    struct mux_stream *event_next;  // of mux->events
+    int32_t id;
+    uint32_t reset;     // why it closed
+    uint32_t window;    // of what we receive
+    uint32_t unread;    // received and not credited
+    uint64_t drained;   // by the reader since the window last grew
+    size_t drained_out; // sent since `drained` was last told
+    struct buf out;     // given to mux_data and not sent yet
+    struct mux_trailers *trailers;
+    bool head_seen;  // the final head has been received
+    bool recv_ended; // the peer has ended its direction
+    bool send_head;  // our final head was sent
+    bool send_ended; // mux_end was called, or the head had no body
+    bool deferred;   // nghttp2 waits for mux_data
+    bool closed;     // nghttp2 knows the stream no more
+    bool queued;     // in mux->events
+};
+
+// A field as it is gathered: offsets into mux->text, which may move while it grows.
+struct mux_field_ref {
+    uint32_t name, name_len, value, value_len;
+};
+
+struct mux {
+    enum mux_role role;
+    const struct mux_handler *handler;
+    void *ctx;
+    nghttp2_session *session;
+    struct mux_stream *streams;
+    struct mux_stream *events; // streams whose drained or closed is to be told
+    size_t stream_count;
+    size_t unread;
+    bool dead, draining;
+    // the head being received
+    char *text;
+    size_t text_len, text_cap;
+    size_t ref_count;
+    bool head_broken; // too large
+    struct mux_field_ref refs[MESSAGE_FIELDS_CAP + 8];
+    // where mux_send writes
+    char *out;
+    size_t out_len, out_cap;
+};
+
+void mux_set_recv_callbacks(nghttp2_session_callbacks *callbacks);
+void mux_set_send_callbacks(nghttp2_session_callbacks *callbacks);
+
+struct mux_stream *mux_stream_new(struct mux *m, int32_t id, void *user);
+void mux_stream_free(struct mux_stream *s);
+struct mux_stream *mux_stream_by_id(struct mux *m, int32_t id);
+// Notes that `s` has something to be told after nghttp2 returns, and tells it.
+void mux_queue_event(struct mux_stream *s);
+void mux_tell_events(struct mux *m);

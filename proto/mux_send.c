@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: MIT
+// What we send: heads, bodies out of their queues, trailers behind them.
+#include <stdio.h>
+#include <stdlib.h>
+#include "mux_internal.h"
+
+enum {
+    FRAME_HEAD = 9,
+    FRAME_MAX = 16 * 1024, // payload of a DATA frame: SETTINGS_MAX_FRAME_SIZE's default
+};
+
+static nghttp2_nv nv_of(struct slice name, struct slice value)
+{
+    return (nghttp2_nv){(uint8_t *)(uintptr_t)name.p, (uint8_t *)(uintptr_t)value.p, name.len,
+                        value.len, NGHTTP2_NV_FLAG_NONE};
+}
+
+enum {
+    NV_CAP = MESSAGE_FIELDS_CAP + 6
+};
+
+static size_t nv_fields(nghttp2_nv *nva, size_t n, const struct http_head *head)
+{
+    if (head->upgrade.len > 0)
+        nva[n++] = nv_of(SLICE("adit-upgrade"), head->upgrade);
+    for (size_t i = 0; i < head->field_count; i++)
+        nva[n++] = nv_of(head->fields[i].name, head->fields[i].value);
+    return n;
+}
+
+static size_t nv_request(nghttp2_nv *nva, const struct http_head *head)
+{
+    size_t n = 0;
+    nva[n++] = nv_of(SLICE(":method"), head->method);
+    nva[n++] = nv_of(SLICE(":scheme"), head->scheme.len ? head->scheme : SLICE("http"));
+    nva[n++] = nv_of(SLICE(":authority"), head->authority);
+    nva[n++] = nv_of(SLICE(":path"), head->target);
+    return nv_fields(nva, n, head);
+}
+
+static ssize_t read_data(nghttp2_session *session, int32_t id, uint8_t *buf, size_t len,
+                         uint32_t *flags, nghttp2_data_source *source, void *user_data)
+{
+    struct mux_stream *s = mux_stream_by_id(user_data, id);
+    (void)buf;
+    (void)source;
+    if (!s)
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    size_t queued = buf_len(&s->out);
+    if (queued == 0 && !s->send_ended) {
+        s->deferred = true;
+        return NGHTTP2_ERR_DEFERRED;
+    }
+    *flags = NGHTTP2_DATA_FLAG_NO_COPY;
+    size_t n = queued < len ? queued : len;
+    if (n == queued && s->send_ended) {
+        *flags |= NGHTTP2_DATA_FLAG_EOF;
+        if (s->trailers) {
+            nghttp2_nv nva[NV_CAP];
+            size_t count = nv_fields(nva, 0, &s->trailers->head);
+            *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+            if (nghttp2_submit_trailer(session, id, nva, count))
+                return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+        }
+    }
+    return (ssize_t)n;
+}
+
+static ssize_t frame_length(nghttp2_session *session, uint8_t type, int32_t id,
+                            int32_t session_window, int32_t stream_window, uint32_t max_frame,
+                            void *user_data)
+{
+    const struct mux *m = user_data;
+    (void)session;
+    (void)type;
+    (void)id;
+    ssize_t len = FRAME_MAX;
+    size_t room = m->out_cap - m->out_len;
+    if (room > FRAME_HEAD && (ssize_t)(room - FRAME_HEAD) < len)
+        len = (ssize_t)(room - FRAME_HEAD);
+    if (session_window < len)
+        len = session_window;
+    if (stream_window < len)
+        len = stream_window;
+    return (ssize_t)max_frame < len ? (ssize_t)max_frame : len;
+}
+
+static ssize_t send_bytes(nghttp2_session *session, const uint8_t *data, size_t len, int flags,
+                          void *user_data)
+{
+    struct mux *m = user_data;
+    size_t room = m->out_cap - m->out_len;
+    (void)session;
+    (void)flags;
+    if (room == 0)
+        return NGHTTP2_ERR_WOULDBLOCK;
+    if (len > room)
+        len = room;
+    memcpy(m->out + m->out_len, data, len);
+    m->out_len += len;
+    return (ssize_t)len;
+}
+
+static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *framehd,
+                     size_t len, nghttp2_data_source *source, void *user_data)
+{
+    struct mux *m = user_data;
+    struct mux_stream *s = mux_stream_by_id(m, frame->hd.stream_id);
+    (void)session;
+    (void)source;
+    if (!s || buf_len(&s->out) < len)
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    if (m->out_cap - m->out_len < FRAME_HEAD + len)
+        return NGHTTP2_ERR_WOULDBLOCK;
+    memcpy(m->out + m->out_len, framehd, FRAME_HEAD);
+    m->out_len += FRAME_HEAD;
+    if (len == 0)
+        return 0;
+    memcpy(m->out + m->out_len, buf_at(&s->out), len);
+    m->out_len += len;
+    buf_take(&s->out, len);
+    s->drained_out += len;
+    mux_queue_event(s);
+    return 0;
+}
+
+void mux_set_send_callbacks(nghttp2_session_callbacks *callbacks)
+{
+    nghttp2_session_callbacks_set_send_callback(callbacks, send_bytes);
+    nghttp2_session_callbacks_set_send_data_callback(callbacks, send_data);
+    nghttp2_session_callbacks_set_data_source_read_length_callback(callbacks, frame_length);
+}
+
+int mux_send(struct mux *m, char *out, size_t cap)
+{
+    if (m->dead)
+        return MUX_E_PROTOCOL;
+    m->out = out;
+    m->out_len = 0;
+    m->out_cap = cap;
+    int error = nghttp2_session_send(m->session);
+    size_t len = m->out_len;
+    m->out = NULL;
+    m->out_len = m->out_cap = 0;
+    mux_tell_events(m);
+    if (error) {
+        m->dead = true;
+        return error == NGHTTP2_ERR_NOMEM ? MUX_E_MEMORY : MUX_E_PROTOCOL;
+    }
+    return (int)len;
+}
+
+struct mux_stream *mux_open(struct mux *m, const struct http_head *head, bool end, void *user)
+{
+    if (m->dead || m->draining || m->stream_count >= MUX_STREAMS_MAX || m->unread >= MUX_UNREAD_MAX)
+        return NULL;
+    nghttp2_nv nva[NV_CAP];
+    size_t count = nv_request(nva, head);
+    nghttp2_data_provider provider = {.source.ptr = NULL, .read_callback = read_data};
+    struct mux_stream *s = mux_stream_new(m, 0, user);
+    if (!s)
+        return NULL;
+    s->send_head = true;
+    s->send_ended = end;
+    s->id = nghttp2_submit_request(m->session, NULL, nva, count, end ? NULL : &provider, s);
+    if (s->id < 0) {
+        mux_stream_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+static int respond_final(struct mux_stream *s, const nghttp2_nv *nva, size_t count, bool end)
+{
+    nghttp2_data_provider provider = {.source.ptr = NULL, .read_callback = read_data};
+    s->send_head = true;
+    s->send_ended = end;
+    if (nghttp2_submit_response(s->mux->session, s->id, nva, count, end ? NULL : &provider))
+        return MUX_E_MEMORY;
+    return 0;
+}
+
+int mux_respond(struct mux_stream *s, const struct http_head *head, bool end)
+{
+    nghttp2_nv nva[NV_CAP];
+    char status[8];
+    if (s->closed || s->send_head)
+        return MUX_E_PROTOCOL;
+    (void)snprintf(status, sizeof(status), "%03u", head->status);
+    nva[0] = nv_of(SLICE(":status"), slice_of(status, 3));
+    size_t count = nv_fields(nva, 1, head);
+    if (head->status >= 200)
+        return respond_final(s, nva, count, end);
+    return nghttp2_submit_headers(s->mux->session, NGHTTP2_FLAG_NONE, s->id, NULL, nva, count, NULL)
+               ? MUX_E_MEMORY
+               : 0;
+}
+
+static void resume(struct mux_stream *s)
+{
+    if (!s->deferred || s->closed)
+        return;
+    s->deferred = false;
+    (void)nghttp2_session_resume_data(s->mux->session, s->id);
+}
+
+int mux_data(struct mux_stream *s, const char *bytes, size_t len)
+{
+    if (s->closed || s->send_ended || len == 0)
+        return 0;
+    if (!buf_append(&s->out, bytes, len))
+        return MUX_E_MEMORY;
+    resume(s);
+    return 0;
+}
+
+static struct mux_trailers *copy_trailers(const struct http_head *trailers)
+{
+    size_t text = 0;
+    for (size_t i = 0; i < trailers->field_count; i++)
+        text += trailers->fields[i].name.len + trailers->fields[i].value.len;
+    struct mux_trailers *copy = malloc(sizeof(*copy) + text);
+    if (!copy)
+        return NULL;
+    char *at = (char *)(copy + 1);
+    copy->head = (struct http_head){.field_count = trailers->field_count};
+    for (size_t i = 0; i < trailers->field_count; i++) {
+        const struct field *from = &trailers->fields[i];
+        struct field *to = &copy->head.fields[i];
+        to->name = slice_of(at, from->name.len);
+        memcpy(at, from->name.p, from->name.len);
+        at += from->name.len;
+        to->value = slice_of(at, from->value.len);
+        memcpy(at, from->value.p, from->value.len);
+        at += from->value.len;
+    }
+    return copy;
+}
+
+int mux_end(struct mux_stream *s, const struct http_head *trailers)
+{
+    if (s->closed || s->send_ended)
+        return 0;
+    if (trailers && trailers->field_count > 0) {
+        s->trailers = copy_trailers(trailers);
+        if (!s->trailers)
+            return MUX_E_MEMORY;
+    }
+    s->send_ended = true;
+    resume(s);
+    return 0;
+}

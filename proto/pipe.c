@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+#include "pipe.h"
+#include <stdlib.h>
+
+const char *pipe_strerror(int error)
+{
+    switch ((enum pipe_error)error) {
+    case PIPE_E_MESSAGE: return "link message of unknown kind or cut short";
+    case PIPE_E_OFFSET: return "offset does not follow on";
+    case PIPE_E_RECORD: return "record of unknown kind or length";
+    case PIPE_E_TOO_BIG: return "message over its limit";
+    case PIPE_E_MEMORY: return "out of memory";
+    }
+    return "no error";
+}
+
+static void put_u64(uint8_t *out, uint64_t v)
+{
+    for (int i = 7; i >= 0; i--, v >>= 8)
+        out[i] = (uint8_t)v;
+}
+
+static uint64_t get_u64(const uint8_t *in)
+{
+    uint64_t v = 0;
+    for (int i = 0; i < 8; i++)
+        v = v << 8 | in[i];
+    return v;
+}
+
+void pipe_init(struct pipe *p)
+{
+    *p = (struct pipe){.record_kind = PIPE_RECORD_MUX};
+}
+
+static void gather_free(struct pipe_gather *g)
+{
+    free(g->bytes);
+    *g = (struct pipe_gather){0};
+}
+
+void pipe_deinit(struct pipe *p)
+{
+    gather_free(&p->json);
+    gather_free(&p->control);
+}
+
+static int gather_add(struct pipe_gather *g, const uint8_t *buf, size_t len)
+{
+    if (len > PIPE_JSON_MAX - g->len)
+        return PIPE_E_TOO_BIG;
+    if (g->len + len > g->cap) {
+        size_t cap = g->cap ? g->cap * 2 : 512;
+        while (cap < g->len + len)
+            cap *= 2;
+        char *bytes = realloc(g->bytes, cap);
+        if (!bytes)
+            return PIPE_E_MEMORY;
+        g->bytes = bytes;
+        g->cap = cap;
+    }
+    memcpy(g->bytes + g->len, buf, len);
+    g->len += len;
+    return 0;
+}
+
+static size_t min_size(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+// The eight bytes of offset after the kind of DATA and ACK.
+static int recv_offset(struct pipe *p, const uint8_t *buf, size_t len)
+{
+    size_t n = min_size(len, sizeof(p->head) - p->head_len);
+    memcpy(p->head + p->head_len, buf, n);
+    p->head_len = (uint8_t)(p->head_len + n);
+    if (p->head_len < sizeof(p->head))
+        return (int)n;
+    uint64_t offset = get_u64(p->head);
+    if (p->kind == PIPE_DATA)
+        return offset == p->received ? (int)n : PIPE_E_OFFSET;
+    if (offset < p->acked || offset > p->sent)
+        return PIPE_E_OFFSET;
+    p->acked = offset;
+    return (int)n;
+}
+
+static int recv_record_head(struct pipe *p, const uint8_t *buf, size_t len)
+{
+    size_t n = min_size(len, (size_t)PIPE_RECORD_HEAD - p->record_head_len);
+    memcpy(p->record_head + p->record_head_len, buf, n);
+    p->record_head_len = (uint8_t)(p->record_head_len + n);
+    p->received += n;
+    if (p->record_head_len < PIPE_RECORD_HEAD)
+        return (int)n;
+    p->record_head_len = 0;
+    p->record_kind = p->record_head[0];
+    p->record_remaining =
+        (uint32_t)p->record_head[1] << 16 | (uint32_t)p->record_head[2] << 8 | p->record_head[3];
+    if (p->record_kind > PIPE_RECORD_CONTROL || p->record_remaining == 0)
+        return PIPE_E_RECORD;
+    if (p->record_remaining > (p->record_kind == PIPE_RECORD_MUX ? PIPE_RECORD_MAX : PIPE_JSON_MAX))
+        return PIPE_E_TOO_BIG;
+    return (int)n;
+}
+
+static int recv_stream(struct pipe *p, const uint8_t *buf, size_t len, struct pipe_event *e)
+{
+    if (p->record_remaining == 0)
+        return recv_record_head(p, buf, len);
+    size_t n = min_size(len, p->record_remaining);
+    p->record_remaining -= (uint32_t)n;
+    p->received += n;
+    if (p->record_kind == PIPE_RECORD_MUX) {
+        *e = (struct pipe_event){PIPE_EVENT_MUX, slice_of((const char *)buf, n)};
+        return (int)n;
+    }
+    int error = gather_add(&p->control, buf, n);
+    if (error)
+        return error;
+    if (p->record_remaining == 0) {
+        *e = (struct pipe_event){PIPE_EVENT_CONTROL, slice_of(p->control.bytes, p->control.len)};
+        p->control.len = 0;
+    }
+    return (int)n;
+}
+
+int pipe_recv(struct pipe *p, const uint8_t *buf, size_t len, struct pipe_event *e)
+{
+    e->kind = PIPE_EVENT_NONE;
+    if (len == 0)
+        return 0;
+    if (len > PIPE_RECORD_MAX)
+        len = PIPE_RECORD_MAX;
+    if (p->kind == 0) {
+        p->kind = buf[0];
+        p->head_len = 0;
+        return p->kind >= PIPE_HELLO && p->kind <= PIPE_ACK ? 1 : PIPE_E_MESSAGE;
+    }
+    if (p->kind != PIPE_DATA && p->kind != PIPE_ACK) {
+        int error = gather_add(&p->json, buf, len);
+        return error ? error : (int)len;
+    }
+    if (p->head_len < sizeof(p->head))
+        return recv_offset(p, buf, len);
+    return p->kind == PIPE_DATA ? recv_stream(p, buf, len, e) : PIPE_E_MESSAGE;
+}
+
+int pipe_recv_end(struct pipe *p, struct pipe_event *e)
+{
+    uint8_t kind = p->kind;
+    e->kind = PIPE_EVENT_NONE;
+    p->kind = 0;
+    switch (kind) {
+    case PIPE_HELLO: e->kind = PIPE_EVENT_HELLO; break;
+    case PIPE_WELCOME: e->kind = PIPE_EVENT_WELCOME; break;
+    case PIPE_REFUSED: e->kind = PIPE_EVENT_REFUSED; break;
+    case PIPE_DATA:
+    case PIPE_ACK: return p->head_len == sizeof(p->head) ? 0 : PIPE_E_MESSAGE;
+    default: return PIPE_E_MESSAGE;
+    }
+    e->bytes = slice_of(p->json.bytes, p->json.len);
+    p->json.len = 0;
+    return 0;
+}
+
+size_t pipe_room(const struct pipe *p)
+{
+    return PIPE_UNACKED_MAX - (size_t)(p->sent - p->acked);
+}
+
+bool pipe_owes_ack(const struct pipe *p, bool soon)
+{
+    uint64_t owed = p->received - p->ack_sent;
+    return soon ? owed > 0 : owed >= PIPE_ACK_EVERY;
+}
+
+void pipe_write_data_head(const struct pipe *p, uint8_t out[static PIPE_DATA_HEAD])
+{
+    out[0] = PIPE_DATA;
+    put_u64(out + 1, p->sent);
+}
+
+void pipe_write_record_head(uint8_t out[static PIPE_RECORD_HEAD], enum pipe_record kind, size_t len)
+{
+    out[0] = (uint8_t)kind;
+    out[1] = (uint8_t)(len >> 16);
+    out[2] = (uint8_t)(len >> 8);
+    out[3] = (uint8_t)len;
+}
+
+void pipe_sent(struct pipe *p, size_t stream_bytes)
+{
+    p->sent += stream_bytes;
+}
+
+void pipe_write_ack(struct pipe *p, uint8_t out[static PIPE_ACK_SIZE])
+{
+    out[0] = PIPE_ACK;
+    put_u64(out + 1, p->received);
+    p->ack_sent = p->received;
+}

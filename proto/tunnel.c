@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: MIT
+#include "tunnel.h"
+#include <stdlib.h>
+
+struct tunnel {
+    enum tunnel_role role;
+    enum tunnel_state state;
+    struct tunnel_handler handler;
+    void *ctx;
+    struct pipe pipe;
+    struct mux *mux;
+    // one link message (hello, welcome, refused) and the control records that wait, ready to be
+    // copied
+    uint8_t *first;
+    size_t first_len;
+    uint8_t *control;
+    size_t control_len;
+    uint64_t now_ms, heard_ms, spoke_ms;
+    bool heard, spoke; // since the last tick
+    bool ack_due, heartbeat_due;
+};
+
+const char *tunnel_strerror(int error)
+{
+    switch ((enum tunnel_error)error) {
+    case TUNNEL_E_PIPE: return "the peer broke the framing";
+    case TUNNEL_E_HELLO: return "the peer sent a control message that is wrong";
+    case TUNNEL_E_MUX: return "the peer broke the multiplexing";
+    case TUNNEL_E_SILENT: return "the peer has fallen silent";
+    case TUNNEL_E_MEMORY: return "out of memory";
+    case TUNNEL_E_FULL: return "too many control messages wait";
+    }
+    return "no error";
+}
+
+struct tunnel *tunnel_new(enum tunnel_role role, const struct tunnel_handler *handler, void *ctx,
+                          uint64_t now_ms)
+{
+    struct tunnel *t = calloc(1, sizeof(*t));
+    if (!t)
+        return NULL;
+    t->role = role;
+    t->state = role == TUNNEL_RELAY ? TUNNEL_AWAITS_HELLO : TUNNEL_AWAITS_WELCOME;
+    t->handler = *handler;
+    t->ctx = ctx;
+    t->now_ms = t->heard_ms = t->spoke_ms = now_ms;
+    pipe_init(&t->pipe);
+    t->mux = mux_new(role == TUNNEL_RELAY ? MUX_RELAY : MUX_AGENT, &t->handler.mux, ctx);
+    if (!t->mux) {
+        tunnel_free(t);
+        return NULL;
+    }
+    return t;
+}
+
+void tunnel_free(struct tunnel *t)
+{
+    if (!t)
+        return;
+    mux_free(t->mux);
+    pipe_deinit(&t->pipe);
+    free(t->first);
+    free(t->control);
+    free(t);
+}
+
+enum tunnel_state tunnel_state(const struct tunnel *t)
+{
+    return t->state;
+}
+
+struct mux *tunnel_mux(struct tunnel *t)
+{
+    return t->mux;
+}
+
+// How each message travels, who may say it, and when it may be received.
+static const struct message_rule {
+    uint8_t link_kind; // 0: a control record
+    enum tunnel_role to;
+    enum tunnel_state when, then;
+} rules[] = {
+    [HELLO_HELLO] = {PIPE_HELLO, TUNNEL_RELAY, TUNNEL_AWAITS_HELLO, TUNNEL_OPEN},
+    [HELLO_WELCOME] = {PIPE_WELCOME, TUNNEL_AGENT, TUNNEL_AWAITS_WELCOME, TUNNEL_OPEN},
+    [HELLO_REFUSED] = {0, TUNNEL_AGENT, TUNNEL_OPEN, TUNNEL_OPEN},
+    [HELLO_BIND] = {0, TUNNEL_RELAY, TUNNEL_OPEN, TUNNEL_OPEN},
+    [HELLO_BOUND] = {0, TUNNEL_AGENT, TUNNEL_OPEN, TUNNEL_OPEN},
+    [HELLO_DRAIN] = {0, TUNNEL_AGENT, TUNNEL_OPEN, TUNNEL_OPEN},
+};
+
+static int say_first(struct tunnel *t, uint8_t kind, const uint8_t *json, size_t len)
+{
+    uint8_t *first = malloc(len + 1);
+    if (!first)
+        return TUNNEL_E_MEMORY;
+    first[0] = kind;
+    memcpy(first + 1, json, len);
+    free(t->first);
+    t->first = first;
+    t->first_len = len + 1;
+    return 0;
+}
+
+static int say_control(struct tunnel *t, const uint8_t *json, size_t len)
+{
+    size_t total = t->control_len + PIPE_RECORD_HEAD + len;
+    if (total > TUNNEL_CONTROL_QUEUE)
+        return TUNNEL_E_FULL;
+    uint8_t *control = realloc(t->control, total);
+    if (!control)
+        return TUNNEL_E_MEMORY;
+    pipe_write_record_head(control + t->control_len, PIPE_RECORD_CONTROL, len);
+    memcpy(control + t->control_len + PIPE_RECORD_HEAD, json, len);
+    t->control = control;
+    t->control_len = total;
+    return 0;
+}
+
+int tunnel_say(struct tunnel *t, const struct hello *message)
+{
+    char json[TUNNEL_MESSAGE_MIN - 1 - PIPE_DATA_HEAD - PIPE_RECORD_HEAD];
+    int len = hello_write(json, sizeof(json), message);
+    uint8_t kind = rules[message->type].link_kind;
+    if (len < 0)
+        return TUNNEL_E_HELLO;
+    if (message->type == HELLO_REFUSED && message->id == 0) {
+        kind = PIPE_REFUSED;
+        t->state = TUNNEL_REFUSED;
+    }
+    if (kind)
+        return say_first(t, kind, (const uint8_t *)json, (size_t)len);
+    return say_control(t, (const uint8_t *)json, (size_t)len);
+}
+
+static int die(struct tunnel *t, int error)
+{
+    t->state = TUNNEL_DEAD;
+    return error;
+}
+
+static int recv_message(struct tunnel *t, const struct pipe_event *e)
+{
+    struct hello message;
+    if (hello_parse(e->bytes, &message))
+        return TUNNEL_E_HELLO;
+    const struct message_rule *rule = &rules[message.type];
+    if (e->kind == PIPE_EVENT_REFUSED) {
+        if (message.type != HELLO_REFUSED || t->role != TUNNEL_AGENT)
+            return TUNNEL_E_HELLO;
+        message.id = 0;
+        t->state = TUNNEL_REFUSED;
+        t->handler.control(t->ctx, &message);
+        return 0;
+    }
+    uint8_t kind = e->kind == PIPE_EVENT_HELLO     ? PIPE_HELLO
+                   : e->kind == PIPE_EVENT_WELCOME ? PIPE_WELCOME
+                                                   : 0;
+    if (rule->link_kind != kind || rule->to != t->role || rule->when != t->state)
+        return TUNNEL_E_HELLO;
+    t->state = rule->then;
+    t->handler.control(t->ctx, &message);
+    return 0;
+}
+
+static int recv_event(struct tunnel *t, const struct pipe_event *e)
+{
+    switch (e->kind) {
+    case PIPE_EVENT_NONE: return 0;
+    case PIPE_EVENT_MUX:
+        if (t->state != TUNNEL_OPEN)
+            return TUNNEL_E_HELLO;
+        return mux_recv(t->mux, e->bytes.p, e->bytes.len) ? TUNNEL_E_MUX : 0;
+    case PIPE_EVENT_CONTROL:
+    case PIPE_EVENT_HELLO:
+    case PIPE_EVENT_WELCOME:
+    case PIPE_EVENT_REFUSED: return recv_message(t, e);
+    }
+    return 0;
+}
+
+int tunnel_recv(struct tunnel *t, const uint8_t *bytes, size_t len, bool last)
+{
+    struct pipe_event e;
+    t->heard = true;
+    while (len > 0) {
+        if (t->state == TUNNEL_DEAD)
+            return TUNNEL_E_PIPE;
+        if (t->state == TUNNEL_REFUSED)
+            return 0;
+        int n = pipe_recv(&t->pipe, bytes, len, &e);
+        if (n < 0)
+            return die(t, TUNNEL_E_PIPE);
+        bytes += n;
+        len -= (size_t)n;
+        int error = recv_event(t, &e);
+        if (error)
+            return die(t, error);
+    }
+    if (!last || t->state == TUNNEL_REFUSED)
+        return 0;
+    if (pipe_recv_end(&t->pipe, &e))
+        return die(t, TUNNEL_E_PIPE);
+    int error = recv_event(t, &e);
+    return error ? die(t, error) : 0;
+}
+
+// The stream part of a DATA message: control records first, then as much of the mux as fits. < 0:
+// the mux is dead.
+static int send_stream(struct tunnel *t, uint8_t *out, size_t cap)
+{
+    size_t len = 0;
+    if (t->control_len > 0) {
+        // Records are at most TUNNEL_MESSAGE_MIN, so whole ones need no cutting; a longer queue is
+        // cut anywhere, which the pipe allows.
+        len = t->control_len < cap ? t->control_len : cap;
+        memcpy(out, t->control, len);
+        memmove(t->control, t->control + len, t->control_len - len);
+        t->control_len -= len;
+        if (t->control_len > 0)
+            return (int)len;
+        free(t->control);
+        t->control = NULL;
+    }
+    if (cap - len <= PIPE_RECORD_HEAD || !mux_wants_send(t->mux))
+        return (int)len;
+    int n = mux_send(t->mux, (char *)out + len + PIPE_RECORD_HEAD, cap - len - PIPE_RECORD_HEAD);
+    if (n < 0)
+        return TUNNEL_E_MUX;
+    if (n == 0)
+        return (int)len;
+    pipe_write_record_head(out + len, PIPE_RECORD_MUX, (size_t)n);
+    return (int)len + PIPE_RECORD_HEAD + n;
+}
+
+static bool may_send_stream(const struct tunnel *t)
+{
+    return t->state == TUNNEL_OPEN && pipe_room(&t->pipe) >= TUNNEL_MESSAGE_MAX;
+}
+
+static int send_one(struct tunnel *t, uint8_t *out, size_t cap)
+{
+    if (t->first) {
+        size_t len = t->first_len;
+        memcpy(out, t->first, len);
+        free(t->first);
+        t->first = NULL;
+        return (int)len;
+    }
+    if (t->state != TUNNEL_OPEN)
+        return 0;
+    if (t->heartbeat_due || pipe_owes_ack(&t->pipe, t->ack_due)) {
+        t->ack_due = t->heartbeat_due = false;
+        pipe_write_ack(&t->pipe, out);
+        return PIPE_ACK_SIZE;
+    }
+    if (!may_send_stream(t))
+        return 0;
+    if (cap > TUNNEL_MESSAGE_MAX)
+        cap = TUNNEL_MESSAGE_MAX;
+    int len = send_stream(t, out + PIPE_DATA_HEAD, cap - PIPE_DATA_HEAD);
+    if (len <= 0)
+        return len < 0 ? die(t, len) : 0;
+    pipe_write_data_head(&t->pipe, out);
+    pipe_sent(&t->pipe, (size_t)len);
+    return len + PIPE_DATA_HEAD;
+}
+
+int tunnel_send(struct tunnel *t, uint8_t *out, size_t cap)
+{
+    int len = send_one(t, out, cap);
+    if (len > 0)
+        t->spoke = true;
+    return len;
+}
+
+bool tunnel_wants_send(const struct tunnel *t)
+{
+    if (t->first)
+        return true;
+    if (t->state != TUNNEL_OPEN)
+        return false;
+    if (t->heartbeat_due || pipe_owes_ack(&t->pipe, t->ack_due))
+        return true;
+    return may_send_stream(t) && (t->control_len > 0 || mux_wants_send(t->mux));
+}
+
+int tunnel_tick(struct tunnel *t, uint64_t now_ms)
+{
+    uint64_t gap = now_ms - t->now_ms;
+    if (t->heard)
+        t->heard_ms = now_ms;
+    else if (gap > TUNNEL_HEARTBEAT_MS)
+        t->heard_ms +=
+            gap; // it was we who stood still (a suspended machine): the peer gets its chance
+    if (t->spoke)
+        t->spoke_ms = now_ms;
+    t->heard = t->spoke = false;
+    t->now_ms = now_ms;
+    t->ack_due = pipe_owes_ack(&t->pipe, true);
+    t->heartbeat_due = t->state == TUNNEL_OPEN && now_ms - t->spoke_ms >= TUNNEL_HEARTBEAT_MS;
+    uint64_t silence = now_ms - t->heard_ms;
+    bool unacked = t->pipe.sent > t->pipe.acked;
+    if (silence < (unacked ? TUNNEL_UNACKED_SILENCE_MS : TUNNEL_SILENCE_MS))
+        return 0;
+    return die(t, TUNNEL_E_SILENT);
+}

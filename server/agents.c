@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: MIT
+#include "agents.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "common/log.h"
+#include "common/stream_end.h"
+#include "proto/tunnel.h"
+#include "proto/websocket.h"
+
+enum {
+    TICK_MS = 1000,
+    CLOSE_NORMAL = 1000,
+    CLOSE_GOING_AWAY = 1001,
+    CLOSE_PROTOCOL = 1002
+};
+
+struct agent {
+    struct relay *relay;
+    struct agent *prev, *next;
+    struct conn *conn;
+    struct tunnel *tunnel;
+    struct ws_reader reader;
+    struct loop_task flush, free_task;
+    struct timeout tick;
+    struct route *routes;
+    size_t route_count;
+    uint64_t since_ms;
+    bool greeted; // its hello has come
+    bool closed;
+    char owner[72];
+};
+
+static void on_free(struct loop_task *task)
+{
+    struct agent *a = container_of(task, struct agent, free_task);
+    tunnel_free(a->tunnel);
+    free(a);
+}
+
+static void leave_routes(struct agent *a, bool clean)
+{
+    while (a->routes) {
+        struct route *r = a->routes;
+        a->routes = r->agent_next;
+        if (r->agent == a)
+            routes_leave(r, !clean);
+    }
+}
+
+static void write_frame(struct agent *a, enum ws_opcode opcode, const void *bytes, size_t len)
+{
+    uint8_t header[WS_HEADER_MAX];
+    const struct ws_header h = {.fin = true, .opcode = opcode, .length = len};
+    size_t n = ws_write_header(header, &h);
+    (void)conn_write(a->conn, header, n);
+    (void)conn_write(a->conn, bytes, len);
+}
+
+// The one way an agent ends. Its exchanges hear that the tunnel is gone.
+static void agent_close(struct agent *a, unsigned ws_code, const char *why)
+{
+    struct relay *r = a->relay;
+    if (a->closed)
+        return;
+    a->closed = true;
+    log_info("tunnel closed: %s (%zu names)", why, a->route_count);
+    leave_routes(a, ws_code == CLOSE_NORMAL);
+    if (a->prev)
+        a->prev->next = a->next;
+    else
+        r->agents = a->next;
+    if (a->next)
+        a->next->prev = a->prev;
+    r->agent_count--;
+    r->unauthenticated -= a->greeted ? 0 : 1;
+    timeout_stop(&a->tick);
+    loop_unqueue(&r->loop, &a->flush);
+    mux_lose(tunnel_mux(a->tunnel));
+    if (a->conn) {
+        const uint8_t code[2] = {(uint8_t)(ws_code >> 8), (uint8_t)ws_code};
+        write_frame(a, WS_CLOSE, code, sizeof(code));
+        conn_close(a->conn, CONN_END_FLUSH);
+    }
+    a->conn = NULL;
+    a->free_task.run = on_free;
+    loop_queue(&r->loop, &a->free_task);
+}
+
+static void wake(void *ctx)
+{
+    struct agent *a = ctx;
+    if (!a->closed)
+        loop_queue(&a->relay->loop, &a->flush);
+}
+
+// Fills the link with what the tunnel has to send: at most LIMIT_LINK_QUEUE_BYTES beyond what has
+// left.
+static void on_flush(struct loop_task *task)
+{
+    struct agent *a = container_of(task, struct agent, flush);
+    uint8_t *scratch = (uint8_t *)a->relay->loop.scratch;
+    while (conn_pending(a->conn) < LIMIT_LINK_QUEUE_BYTES) {
+        int n = tunnel_send(a->tunnel, scratch, TUNNEL_MESSAGE_MAX);
+        if (n < 0) {
+            agent_close(a, CLOSE_PROTOCOL, tunnel_strerror(n));
+            return;
+        }
+        if (n == 0)
+            break;
+        write_frame(a, WS_BINARY, scratch, (size_t)n);
+    }
+    if (tunnel_state(a->tunnel) == TUNNEL_REFUSED && !tunnel_wants_send(a->tunnel))
+        agent_close(a, CLOSE_NORMAL, "refused");
+}
+
+static void say(struct agent *a, const struct hello *message)
+{
+    if (tunnel_say(a->tunnel, message))
+        log_warn("a message to an agent was dropped: its queue is full");
+    wake(a);
+}
+
+static void refuse(struct agent *a, uint64_t id, const char *code, const char *text)
+{
+    struct hello message = {.type = HELLO_REFUSED, .id = id};
+    (void)snprintf(message.code, sizeof(message.code), "%s", code);
+    (void)snprintf(message.message, sizeof(message.message), "%s", text);
+    say(a, &message);
+}
+
+static void greet(struct agent *a, const struct hello *hello)
+{
+    struct hello welcome = {.type = HELLO_WELCOME, .version = HELLO_VERSION};
+    a->greeted = true;
+    a->relay->unauthenticated--;
+    (void)snprintf(a->owner, sizeof(a->owner), "%s", hello->owner);
+    if (strlen(a->owner) != (size_t)2 * SECRET_HEX_BYTES) {
+        refuse(a, 0, "ADIT-BAD-OWNER", "The owner key must have 64 hexadecimal digits.");
+        return;
+    }
+    (void)snprintf(welcome.software, sizeof(welcome.software), "aditd %s", ADIT_VERSION);
+    say(a, &welcome);
+}
+
+// Takes a route away from the agent that has it, which is told why.
+static void take_over(struct route *r)
+{
+    struct agent *old = r->agent;
+    if (!old)
+        return;
+    struct route **at = &old->routes;
+    while (*at && *at != r)
+        at = &(*at)->agent_next;
+    if (*at)
+        *at = r->agent_next;
+    old->route_count--;
+    refuse(old, r->bind_id, "ADIT-REPLACED", "Another adit of yours has taken over this name.");
+}
+
+// The route that a bind may have, or NULL after the refusal was said.
+static struct route *route_for(struct agent *a, const struct hello *bind)
+{
+    char name[NAME_MAX_BYTES + 1];
+    struct routes *table = &a->relay->routes;
+    if (a->route_count >= LIMIT_NAMES_PER_TUNNEL || table->count >= LIMIT_TUNNELS) {
+        refuse(a, bind->id, "ADIT-TOO-MANY-NAMES",
+               "There are too many names. Stop tunnels that are not used.");
+        return NULL;
+    }
+    if (bind->name[0] ? !name_normalise(slice_str(bind->name), name) : !name_random(name)) {
+        refuse(a, bind->id, "ADIT-BAD-NAME",
+               "A name has 1 to 63 letters, digits and hyphens, no hyphen at its ends.");
+        return NULL;
+    }
+    struct route *r = routes_find(table, name);
+    bool taken = r && (r->agent || r->reserved);
+    if (taken && !secret_equal(r->owner, strlen(r->owner), a->owner, strlen(a->owner))) {
+        refuse(a, bind->id, "ADIT-NAME-IN-USE",
+               "Somebody else uses this name. Choose another with --url.");
+        return NULL;
+    }
+    if (!r)
+        r = routes_add(table, name);
+    if (!r)
+        refuse(a, bind->id, "ADIT-BUSY", "The relay is out of memory.");
+    return r;
+}
+
+static void bind_name(struct agent *a, const struct hello *bind)
+{
+    struct hello bound = {.type = HELLO_BOUND, .id = bind->id};
+    struct route *r = route_for(a, bind);
+    if (!r)
+        return;
+    take_over(r);
+    timeout_stop(&r->gone);
+    r->agent = a;
+    r->bind_id = bind->id;
+    r->agent_next = a->routes;
+    a->routes = r;
+    a->route_count++;
+    memcpy(r->owner, a->owner, sizeof(r->owner));
+    (void)snprintf(bound.name, sizeof(bound.name), "%s", r->name);
+    relay_url(a->relay, r->name, bound.url, sizeof(bound.url));
+    log_info("tunnel open: %s", bound.url);
+    say(a, &bound);
+}
+
+static void on_control(void *ctx, const struct hello *message)
+{
+    struct agent *a = ctx;
+    switch (message->type) {
+    case HELLO_HELLO: greet(a, message); return;
+    case HELLO_BIND: bind_name(a, message); return;
+    case HELLO_WELCOME:
+    case HELLO_REFUSED:
+    case HELLO_BOUND:
+    case HELLO_DRAIN: return;
+    }
+}
+
+static void on_head(void *ctx, struct mux_stream *s, const struct http_head *head, bool end)
+{
+    (void)ctx;
+    stream_end_on_head(s, head, end);
+}
+
+static void on_data(void *ctx, struct mux_stream *s, const char *bytes, size_t len)
+{
+    (void)ctx;
+    stream_end_on_data(s, bytes, len);
+}
+
+static void on_end(void *ctx, struct mux_stream *s, const struct http_head *trailers)
+{
+    (void)ctx;
+    stream_end_on_end(s, trailers);
+}
+
+static void on_drained(void *ctx, struct mux_stream *s, size_t len)
+{
+    (void)ctx;
+    stream_end_on_drained(s, len);
+}
+
+static void on_stream_closed(void *ctx, struct mux_stream *s, uint32_t reset)
+{
+    (void)ctx;
+    stream_end_on_closed(s, reset);
+}
+
+static const struct tunnel_handler handler = {
+    .mux = {on_head, on_data, on_end, on_drained, on_stream_closed},
+    .control = on_control,
+};
+
+static void on_message(struct agent *a, const struct ws_event *e)
+{
+    if (e->opcode != WS_BINARY) {
+        agent_close(a, CLOSE_PROTOCOL, "a message that is not binary");
+        return;
+    }
+    int error = tunnel_recv(a->tunnel, e->bytes, e->len, e->last);
+    if (error)
+        agent_close(a, CLOSE_PROTOCOL, tunnel_strerror(error));
+    else
+        wake(a);
+}
+
+static void on_control_frame(struct agent *a, const struct ws_event *e)
+{
+    if (e->opcode == WS_PING) {
+        if (conn_pending(a->conn) < LIMIT_LINK_QUEUE_BYTES)
+            write_frame(a, WS_PONG, e->bytes, e->len);
+    } else if (e->opcode == WS_CLOSE) {
+        bool clean = e->len >= 2 && (e->bytes[0] << 8 | e->bytes[1]) == CLOSE_NORMAL;
+        agent_close(a, clean ? CLOSE_NORMAL : CLOSE_GOING_AWAY, "the agent has left");
+    }
+}
+
+static void on_readable(struct conn *c)
+{
+    struct agent *a = c->owner;
+    while (!a->closed) {
+        struct slice in = conn_in(c);
+        struct ws_event e = {0};
+        // In place: the bytes are the connection's own and are consumed with this call.
+        int n = ws_read(&a->reader, (uint8_t *)(uintptr_t)in.p, in.len, &e);
+        if (n < 0)
+            agent_close(a, CLOSE_PROTOCOL, ws_strerror(n));
+        if (n <= 0)
+            return;
+        if (e.kind == WS_EVENT_DATA)
+            on_message(a, &e);
+        else if (e.kind == WS_EVENT_CONTROL)
+            on_control_frame(a, &e);
+        if (!a->closed)
+            conn_consume(c, (size_t)n);
+    }
+}
+
+static void on_sent(struct conn *c)
+{
+    wake(c->owner);
+}
+
+static void on_eof(struct conn *c)
+{
+    agent_close(c->owner, CLOSE_GOING_AWAY, "the link was closed");
+}
+
+static void on_failed(struct conn *c, int error)
+{
+    struct agent *a = c->owner;
+    a->conn = NULL;
+    agent_close(a, CLOSE_GOING_AWAY, uv_strerror(error));
+}
+
+static const struct conn_ops conn_ops = {on_readable, on_sent, on_eof, on_failed, NULL};
+
+static void on_tick(struct timeout *t)
+{
+    struct agent *a = container_of(t, struct agent, tick);
+    uint64_t now = loop_now_ms(&a->relay->loop);
+    int error = tunnel_tick(a->tunnel, now);
+    if (error) {
+        agent_close(a, CLOSE_GOING_AWAY, tunnel_strerror(error));
+        return;
+    }
+    if (!a->greeted && now - a->since_ms >= LIMIT_HELLO_MS) {
+        agent_close(a, CLOSE_PROTOCOL, "no hello in time");
+        return;
+    }
+    timeout_start(&a->relay->loop, &a->tick, TICK_MS, on_tick);
+    if (tunnel_wants_send(a->tunnel))
+        wake(a);
+}
+
+void agent_accept(struct relay *r, struct conn *c)
+{
+    struct agent *a = calloc(1, sizeof(*a));
+    uint64_t now = loop_now_ms(&r->loop);
+    struct tunnel *t = a ? tunnel_new(TUNNEL_RELAY, &handler, a, now) : NULL;
+    if (!t) {
+        free(a);
+        conn_close(c, CONN_END_NOW);
+        return;
+    }
+    a->relay = r;
+    a->conn = c;
+    a->tunnel = t;
+    a->since_ms = now;
+    a->flush.run = on_flush;
+    a->next = r->agents;
+    if (r->agents)
+        r->agents->prev = a;
+    r->agents = a;
+    r->agent_count++;
+    r->unauthenticated++;
+    ws_reader_init(&a->reader, true, TUNNEL_MESSAGE_MAX);
+    conn_set_owner(c, &conn_ops, a);
+    c->read_max = LIMIT_READ_BYTES;
+    conn_want_read(c, true);
+    conn_recheck(c);
+    timeout_start(&r->loop, &a->tick, TICK_MS, on_tick);
+}
+
+bool agent_attach(struct agent *a, struct exchange *x)
+{
+    struct stream_end *e = stream_end_outbound(&a->relay->loop, tunnel_mux(a->tunnel), wake, a);
+    if (!e)
+        return false;
+    exchange_attach(x, &e->end);
+    return true;
+}
+
+void agents_close(struct relay *r)
+{
+    while (r->agents)
+        agent_close(r->agents, CLOSE_GOING_AWAY, "the relay stops");
+}

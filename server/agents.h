@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+// The relay's side of a tunnel: an agent's WebSocket, its tunnel and its names.
+#pragma once
+#include "relay.h"
+
+struct agent;
+
+// Takes over a connection on which the 101 has been written. Closes it when out of memory.
+void agent_accept(struct relay *r, struct conn *c);
+// Makes the outbound of an exchange through this agent and attaches it. False when out of memory.
+bool agent_attach(struct agent *a, struct exchange *x);
+void agents_close(struct relay *r);

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+// Where a request goes: the relay's own pages, the tunnel endpoint, or the agent that its Host
+// names (docs/protocol.md §1 and §6).
+#include <openssl/evp.h>
+#include <stdio.h>
+#include "agents.h"
+#include "proto/fields.h"
+#include "proto/websocket.h"
+
+// The host of an authority without its port; brackets of an IPv6 address stay.
+static struct slice host_of(struct slice authority)
+{
+    const char *end = authority.p + authority.len;
+    const char *bracket = authority.len ? memchr(authority.p, ']', authority.len) : NULL;
+    const char *from = bracket ? bracket : authority.p;
+    const char *colon = authority.len ? memchr(from, ':', (size_t)(end - from)) : NULL;
+    struct slice host = slice_of(authority.p, (size_t)((colon ? colon : end) - authority.p));
+    if (host.len > 1 && host.p[host.len - 1] == '.')
+        host.len--; // a fully qualified name
+    return host;
+}
+
+static bool is_address(struct slice host)
+{
+    bool digits = host.len > 0;
+    for (size_t i = 0; i < host.len; i++)
+        digits = digits && ((host.p[i] >= '0' && host.p[i] <= '9') || host.p[i] == '.');
+    return digits || (host.len > 0 && host.p[0] == '[');
+}
+
+enum place {
+    PLACE_OWN,
+    PLACE_TUNNEL,
+    PLACE_ELSEWHERE
+};
+
+// Reads a host: ours, NAME.domain (then *name is the name), or none of our business.
+static enum place place_of(const struct relay *r, struct slice host, struct slice *name)
+{
+    struct slice domain = slice_str(r->config.domain);
+    if (host.len == 0 || slice_ieq(host, domain) || is_address(host))
+        return PLACE_OWN;
+    if (host.len <= domain.len + 1 || host.p[host.len - domain.len - 1] != '.')
+        return PLACE_ELSEWHERE;
+    if (!slice_ieq(slice_of(host.p + host.len - domain.len, domain.len), domain))
+        return PLACE_ELSEWHERE;
+    *name = slice_of(host.p, host.len - domain.len - 1);
+    return PLACE_TUNNEL;
+}
+
+static void answer_health(const struct relay *r, struct exchange *x)
+{
+    char body[160];
+    char digits[8];
+    struct http_head head = {.status = 200, .reason = SLICE("OK"), .minor_version = 1};
+    int len = snprintf(body, sizeof(body),
+                       "{\"status\":\"ok\",\"version\":\"%s\",\"tunnels\":%zu,\"visitors\":%zu}\n",
+                       ADIT_VERSION, r->agent_count, r->edges.count);
+    int digits_len = snprintf(digits, sizeof(digits), "%d", len);
+    (void)head_add(&head, SLICE("content-type"), SLICE("application/json"));
+    (void)head_add(&head, SLICE("content-length"), slice_of(digits, (size_t)digits_len));
+    (void)head_add(&head, SLICE("cache-control"), SLICE("no-store"));
+    exchange_respond(x, &head, slice_of(body, (size_t)len));
+}
+
+static bool is_authorised(const struct relay *r, const struct http_head *head)
+{
+    const struct field *f = head_find(head, SLICE("authorization"));
+    size_t want = strlen(r->config.token);
+    if (want == 0)
+        return true;
+    if (!f || f->value.len < 7 || !slice_ieq(slice_of(f->value.p, 7), SLICE("bearer ")))
+        return false;
+    struct slice token = slice_trim(slice_of(f->value.p + 7, f->value.len - 7));
+    return secret_equal(token.p, token.len, r->config.token, want);
+}
+
+static bool offers_subprotocol(const struct http_head *head)
+{
+    for (size_t i = 0; i < head->field_count; i++) {
+        struct slice list = head->fields[i].value;
+        struct slice element;
+        if (!slice_ieq(head->fields[i].name, SLICE("sec-websocket-protocol")))
+            continue;
+        while (slice_next_element(&list, &element))
+            if (slice_eq(element, SLICE("adit.v1")))
+                return true;
+    }
+    return false;
+}
+
+static void open_tunnel(struct relay *r, struct edge *e, const struct http_head *head)
+{
+    char input[60];
+    char response[256];
+    char accept[28];
+    unsigned char sha1[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    ws_accept_input(input, head_find(head, SLICE("sec-websocket-key"))->value);
+    struct conn *c = edge_take(e);
+    if (!EVP_Digest(input, sizeof(input), sha1, &n, EVP_sha1(), NULL)) {
+        conn_close(c, CONN_END_NOW);
+        return;
+    }
+    ws_accept_value(accept, sha1);
+    int len =
+        snprintf(response, sizeof(response),
+                 "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+                 "sec-websocket-protocol: adit.v1\r\nsec-websocket-accept: %.28s\r\n\r\n",
+                 accept);
+    (void)conn_write(c, response, (size_t)len);
+    agent_accept(r, c);
+}
+
+static void tunnel_endpoint(struct relay *r, struct edge *e, struct exchange *x,
+                            const struct http_head *head)
+{
+    if (head_find(head, SLICE("origin")))
+        exchange_answer(x, ANSWER_FORBIDDEN);
+    else if (!ws_is_handshake(head) || !offers_subprotocol(head))
+        exchange_answer(x, ANSWER_UPGRADE_REQUIRED);
+    else if (!is_authorised(r, head))
+        exchange_answer(x, ANSWER_UNAUTHORIZED);
+    else if (r->unauthenticated >= LIMIT_UNAUTHENTICATED || r->agent_count >= LIMIT_TUNNELS)
+        exchange_answer(x, ANSWER_TOO_MANY);
+    else
+        open_tunnel(r, e, head);
+}
+
+static void own_page(struct relay *r, struct edge *e, struct exchange *x,
+                     const struct http_head *head)
+{
+    struct slice path = head->target;
+    const char *query = memchr(path.p, '?', path.len);
+    if (query)
+        path.len = (size_t)(query - path.p);
+    if (slice_eq(path, SLICE("/_adit/v1/tunnel")))
+        tunnel_endpoint(r, e, x, head);
+    else if (slice_eq(path, SLICE("/_adit/health")))
+        answer_health(r, x);
+    else
+        exchange_answer(x, ANSWER_NOT_FOUND);
+}
+
+static void forward(struct relay *r, struct edge *e, struct route *route, struct http_head *head,
+                    const struct body_framing *framing)
+{
+    char scratch[FIELDS_SCRATCH];
+    char bind_id[24];
+    struct exchange *x = edge_end(e)->x;
+    const struct fields_edge edge = {
+        .visitor = edge_visitor(e),
+        .scheme = slice_str(r->config.scheme),
+        .host = head->authority.len <= 255 ? head->authority : (struct slice){0},
+        .loop_id = slice_str(r->loop_id),
+    };
+    fields_strip_hop_by_hop(head);
+    head->scheme = edge.scheme;
+    head_remove(head, SLICE("host")); // it travels as the authority
+    int error = fields_add_forwarded(head, &edge, scratch, sizeof(scratch));
+    int len = snprintf(bind_id, sizeof(bind_id), "%llu", (unsigned long long)route->bind_id);
+    if (!error && !head_add(head, SLICE("adit-bind"), slice_of(bind_id, (size_t)len)))
+        error = FIELDS_E_TOO_MANY;
+    if (error)
+        exchange_answer(x, error == FIELDS_E_LOOP ? ANSWER_LOOP : ANSWER_HEAD_TOO_LARGE);
+    else if (!agent_attach(route->agent, x))
+        exchange_answer(x, ANSWER_BUSY);
+    else
+        exchange_head(edge_end(e), head, framing);
+}
+
+void front_request(void *ctx, struct edge *e, struct exchange *x, struct http_head *head,
+                   const struct body_framing *framing)
+{
+    struct relay *r = ctx;
+    struct slice label = {0};
+    char name[NAME_MAX_BYTES + 1];
+    enum place place = place_of(r, host_of(head->authority), &label);
+    if (place == PLACE_OWN) {
+        own_page(r, e, x, head);
+        return;
+    }
+    if (place == PLACE_ELSEWHERE) {
+        exchange_answer(x, ANSWER_MISDIRECTED);
+        return;
+    }
+    struct route *route = name_normalise(label, name) ? routes_find(&r->routes, name) : NULL;
+    if (!route)
+        exchange_answer(x, ANSWER_NO_TUNNEL);
+    else if (!route->agent)
+        exchange_answer(x, ANSWER_AGENT_GONE);
+    else
+        forward(r, e, route, head, framing);
+}

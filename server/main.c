@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "common/log.h"
+#include "common/state.h"
+#include "relay.h"
+
+enum {
+    EXIT_USAGE = 2
+};
+
+static const char help[] =
+    "aditd, the relay of adit: gives local services public URLs.\n"
+    "\n"
+    "  aditd                                         on this machine only: "
+    "http://NAME.localhost:7080\n"
+    "  aditd --domain example.com --listen :80 --token-file /etc/adit/token\n"
+    "                                                for everyone: http://NAME.example.com\n"
+    "  aditd --domain example.com --listen 127.0.0.1:7080 --token-file F --public-url "
+    "https://example.com\n"
+    "                                                behind a TLS proxy: https://NAME.example.com\n"
+    "\n"
+    "  --listen ADDR:PORT   where visitors and agents connect; may be repeated (default: "
+    "127.0.0.1:7080 and [::1]:7080)\n"
+    "  --domain DOMAIN      tunnels are NAME.DOMAIN (default: localhost)\n"
+    "  --token-file FILE    agents must show the token in this file; needed unless only loopback "
+    "can reach the relay\n"
+    "  --public-url URL     scheme and port of the URLs that agents print, when a proxy stands "
+    "before the relay\n"
+    "  --data DIR           where state is kept (default: $XDG_STATE_HOME/adit/relay)\n"
+    "  --verbose            log more\n"
+    "  --version, --help\n"
+    "\n"
+    "Ends cleanly on SIGINT and SIGTERM. Exit status: 0, 1 failure, 2 usage.\n";
+
+static int usage(const char *text, const char *what)
+{
+    (void)fprintf(stderr, "aditd: %s%s\nTry: aditd --help\n", text, what);
+    return EXIT_USAGE;
+}
+
+static bool is_domain(const char *text)
+{
+    size_t len = strlen(text);
+    if (len == 0 || len > 190 || text[0] == '.' || text[0] == '-' || text[len - 1] == '.')
+        return false;
+    return strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") == len;
+}
+
+static bool take_public_url(struct relay_config *c, const char *url)
+{
+    bool tls = strncmp(url, "https://", 8) == 0;
+    if (!tls && strncmp(url, "http://", 7) != 0)
+        return false;
+    const char *host = url + (tls ? 8 : 7);
+    const char *colon = strchr(host, ':');
+    uint64_t port = tls ? 443 : 80;
+    size_t len = strcspn(host, ":/");
+    if (len == 0 || host[strcspn(host, "/?#@")] != 0)
+        return false;
+    if (colon && (!slice_to_u64(slice_str(colon + 1), &port) || port == 0 || port > 65535))
+        return false;
+    (void)snprintf(c->scheme, sizeof(c->scheme), "%s", tls ? "https" : "http");
+    c->public_port = (uint16_t)port;
+    return true;
+}
+
+struct command {
+    struct relay_config config;
+    const char *token_file;
+    bool verbose;
+    int exit_status; // -1: run
+};
+
+static void take_option(struct command *cmd, int option, const char *value)
+{
+    struct relay_config *c = &cmd->config;
+    switch (option) {
+    case 'l':
+        if (c->listen_count == LIMIT_LISTENERS || strlen(value) >= sizeof(c->listen[0]))
+            cmd->exit_status = usage("too many or too long --listen ", value);
+        else
+            (void)snprintf(c->listen[c->listen_count++], sizeof(c->listen[0]), "%s", value);
+        return;
+    case 'd':
+        if (!is_domain(value))
+            cmd->exit_status = usage("--domain is not a domain name: ", value);
+        (void)snprintf(c->domain, sizeof(c->domain), "%s", value);
+        return;
+    case 'D': c->data = value; return;
+    case 't': cmd->token_file = value; return;
+    case 'p':
+        if (!take_public_url(c, value))
+            cmd->exit_status = usage("--public-url is not like https://example.com: ", value);
+        return;
+    case 'v': cmd->verbose = true; return;
+    case 'V':
+        (void)printf("aditd %s\n", ADIT_VERSION);
+        cmd->exit_status = 0;
+        return;
+    case 'h':
+        (void)fputs(help, stdout);
+        cmd->exit_status = 0;
+        return;
+    default: cmd->exit_status = usage("wrong option", ""); return;
+    }
+}
+
+static void parse(struct command *cmd, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"listen", required_argument, NULL, 'l'},
+        {"domain", required_argument, NULL, 'd'},
+        {"data", required_argument, NULL, 'D'},
+        {"token-file", required_argument, NULL, 't'},
+        {"public-url", required_argument, NULL, 'p'},
+        {"verbose", no_argument, NULL, 'v'},
+        {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    int option;
+    while (cmd->exit_status < 0 && (option = getopt_long(argc, argv, "h", options, NULL)) != -1)
+        take_option(cmd, option, optarg);
+    if (cmd->exit_status < 0 && optind < argc)
+        cmd->exit_status = usage("unexpected argument: ", argv[optind]);
+}
+
+static int fail(const char *what, const char *why)
+{
+    (void)fprintf(stderr, "aditd: %s%s\n", what, why);
+    return EXIT_FAILURE;
+}
+
+static int run(struct relay *r, struct command *cmd)
+{
+    char dir[STATE_PATH_MAX];
+    const char *why = cmd->token_file ? secret_read_file(cmd->token_file, cmd->config.token) : NULL;
+    if (why) {
+        (void)fprintf(stderr, "aditd: the token file %s %s\n", cmd->token_file, why);
+        return EXIT_FAILURE;
+    }
+    why = state_dir(cmd->config.data, "relay", dir);
+    if (why)
+        return fail("cannot use the state directory, choose one with --data DIR: ", why);
+    why = relay_start(r, &cmd->config);
+    if (!why)
+        relay_run(r);
+    int status = why ? fail("", why) : EXIT_SUCCESS;
+    relay_stop(r);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct command cmd = {.exit_status = -1, .config = {.domain = "localhost", .scheme = "http"}};
+    (void)signal(SIGPIPE, SIG_IGN);
+    parse(&cmd, argc, argv);
+    if (cmd.exit_status >= 0)
+        return cmd.exit_status;
+    log_init("aditd", cmd.verbose ? LOG_DEBUG : LOG_INFO);
+    struct relay *r = calloc(1, sizeof(*r));
+    if (!r)
+        return fail("out of memory", "");
+    int status = run(r, &cmd);
+    free(r);
+    return status;
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+#include "relay.h"
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "agents.h"
+#include "common/log.h"
+
+enum {
+    BACKLOG = 4096,
+    DEFAULT_PORT = 7080
+};
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+    struct relay *r = listener->data;
+    if (status == 0)
+        edge_accept(&r->edges, listener);
+}
+
+static bool parse_listen(const char *text, struct sockaddr_storage *addr)
+{
+    char host[128];
+    uint64_t port = 0;
+    const char *colon = strrchr(text, ':');
+    size_t len = colon ? (size_t)(colon - text) : 0;
+    if (!colon || !slice_to_u64(slice_str(colon + 1), &port) || port > 65535 || len >= sizeof(host))
+        return false;
+    memcpy(host, text, len);
+    host[len] = 0;
+    if (len == 0)
+        return !uv_ip6_addr("::", (int)port, (struct sockaddr_in6 *)addr);
+    if (host[0] == '[' && host[len - 1] == ']') {
+        host[len - 1] = 0;
+        return !uv_ip6_addr(host + 1, (int)port, (struct sockaddr_in6 *)addr);
+    }
+    if (strcmp(host, "localhost") == 0)
+        return !uv_ip4_addr("127.0.0.1", (int)port, (struct sockaddr_in *)addr);
+    return !uv_ip4_addr(host, (int)port, (struct sockaddr_in *)addr) ||
+           !uv_ip6_addr(host, (int)port, (struct sockaddr_in6 *)addr);
+}
+
+static bool is_loopback(const struct sockaddr_storage *addr)
+{
+    if (addr->ss_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)addr;
+        return (ntohl(v4->sin_addr.s_addr) >> 24) == 127;
+    }
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)addr;
+    return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+}
+
+static uint16_t port_of(const struct sockaddr_storage *addr)
+{
+    if (addr->ss_family == AF_INET)
+        return ntohs(((const struct sockaddr_in *)addr)->sin_port);
+    return ntohs(((const struct sockaddr_in6 *)addr)->sin6_port);
+}
+
+static int listen_on(struct relay *r, const struct sockaddr_storage *addr)
+{
+    uv_tcp_t *listener = &r->listeners[r->listener_count];
+    struct sockaddr_storage actual;
+    int len = sizeof(actual);
+    char host[64];
+    (void)uv_tcp_init(&r->loop.uv, listener);
+    listener->data = r;
+    r->listener_count++;
+    int error = uv_tcp_bind(listener, (const struct sockaddr *)addr, 0);
+    if (!error)
+        error = uv_listen((uv_stream_t *)listener, BACKLOG, on_connection);
+    if (!error)
+        error = uv_tcp_getsockname(listener, (struct sockaddr *)&actual, &len);
+    if (error)
+        return error;
+    bool v6 = actual.ss_family == AF_INET6;
+    (void)(v6 ? uv_ip6_name((struct sockaddr_in6 *)&actual, host, sizeof(host))
+              : uv_ip4_name((struct sockaddr_in *)&actual, host, sizeof(host)));
+    if (r->first_port == 0)
+        r->first_port = port_of(&actual);
+    (void)printf("aditd: listening on http://%s%s%s:%u\n", v6 ? "[" : "", host, v6 ? "]" : "",
+                 port_of(&actual));
+    return 0;
+}
+
+// A host without IPv6 still has a relay on its loopback.
+static int listen_default(struct relay *r)
+{
+    struct sockaddr_storage v4;
+    struct sockaddr_storage v6;
+    (void)uv_ip4_addr("127.0.0.1", DEFAULT_PORT, (struct sockaddr_in *)&v4);
+    (void)uv_ip6_addr("::1", DEFAULT_PORT, (struct sockaddr_in6 *)&v6);
+    int error = listen_on(r, &v4);
+    int error6 = error ? 0 : listen_on(r, &v6);
+    if (error6 == UV_EADDRNOTAVAIL || error6 == UV_EAFNOSUPPORT)
+        error6 = 0;
+    return error ? error : error6;
+}
+
+__attribute__((format(printf, 2, 3))) static const char *message(struct relay *r,
+                                                                 const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(r->message, sizeof(r->message), format, args);
+    va_end(args);
+    return r->message;
+}
+
+static const char *open_listeners(struct relay *r)
+{
+    struct sockaddr_storage addrs[LIMIT_LISTENERS];
+    const struct relay_config *config = &r->config;
+    bool all_loopback = true;
+    for (size_t i = 0; i < config->listen_count; i++) {
+        addrs[i] = (struct sockaddr_storage){0};
+        if (!parse_listen(config->listen[i], &addrs[i]))
+            return message(r, "--listen %s is not an ADDR:PORT", config->listen[i]);
+        all_loopback = all_loopback && is_loopback(&addrs[i]);
+    }
+    if (!config->token[0] && !(all_loopback && strcmp(config->domain, "localhost") == 0))
+        return "without a token anyone could open tunnels: pass --token-file FILE, or listen on "
+               "loopback only with domain "
+               "localhost";
+    int error = config->listen_count == 0 ? listen_default(r) : 0;
+    if (error)
+        return message(r,
+                       "cannot listen on port 7080 of loopback: %s. Is another aditd running? "
+                       "Choose another port with "
+                       "--listen 127.0.0.1:PORT",
+                       uv_strerror(error));
+    for (size_t i = 0; i < config->listen_count; i++) {
+        error = listen_on(r, &addrs[i]);
+        if (error)
+            return message(r, "cannot listen on %s: %s", config->listen[i], uv_strerror(error));
+    }
+    return NULL;
+}
+
+static void on_signal(uv_signal_t *signal, int number)
+{
+    struct relay *r = signal->data;
+    log_info("stopping on signal %d", number);
+    loop_stop(&r->loop);
+}
+
+static void watch_signals(struct relay *r)
+{
+    static const int numbers[2] = {SIGINT, SIGTERM};
+    for (int i = 0; i < 2; i++) {
+        (void)uv_signal_init(&r->loop.uv, &r->signals[i]);
+        r->signals[i].data = r;
+        (void)uv_signal_start(&r->signals[i], on_signal, numbers[i]);
+    }
+}
+
+const char *relay_start(struct relay *r, const struct relay_config *config)
+{
+    *r = (struct relay){.config = *config};
+    if (loop_init(&r->loop))
+        return "cannot make an event loop";
+    routes_init(&r->routes, &r->loop);
+    r->edges = (struct edge_set){.loop = &r->loop, .request = front_request, .ctx = r};
+    if (!secret_random_hex(r->id, 8))
+        return "the system gives no randomness";
+    (void)snprintf(r->loop_id, sizeof(r->loop_id), "adit-%s", r->id);
+    watch_signals(r);
+    return open_listeners(r);
+}
+
+void relay_run(struct relay *r)
+{
+    (void)printf("aditd: ready, domain %s\n", r->config.domain);
+    (void)fflush(stdout);
+    loop_run(&r->loop);
+}
+
+void relay_stop(struct relay *r)
+{
+    for (size_t i = 0; i < r->listener_count; i++)
+        uv_close((uv_handle_t *)&r->listeners[i], NULL);
+    for (int i = 0; i < 2; i++)
+        if (r->signals[i].data)
+            uv_close((uv_handle_t *)&r->signals[i], NULL);
+    agents_close(r);
+    edge_set_close(&r->edges);
+    routes_deinit(&r->routes);
+    loop_deinit(&r->loop);
+    secret_wipe(r->config.token, sizeof(r->config.token));
+}
+
+void relay_url(const struct relay *r, const char *name, char *out, size_t cap)
+{
+    const struct relay_config *c = &r->config;
+    unsigned port = c->public_port ? c->public_port : r->first_port;
+    bool standard = port == (strcmp(c->scheme, "https") == 0 ? 443 : 80);
+    char suffix[8] = "";
+    if (!standard)
+        (void)snprintf(suffix, sizeof(suffix), ":%u", port);
+    (void)snprintf(out, cap, "%s://%s.%s%s", c->scheme, name, c->domain, suffix);
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+// The relay: its listeners, the visitors and agents on them, and the table of names.
+#pragma once
+#include "common/edge.h"
+#include "common/limits.h"
+#include "common/secret.h"
+#include "routes.h"
+
+struct relay_config {
+    char listen[LIMIT_LISTENERS][128]; // "ADDR:PORT"; empty: the default of loopback port 7080
+    size_t listen_count;
+    char domain[254];
+    char scheme[8];         // of public URLs: "http" or "https"
+    uint16_t public_port;   // of public URLs; 0: the first listener's
+    char token[SECRET_MAX]; // empty: anyone may open a tunnel
+    const char *data;
+};
+
+struct relay {
+    struct loop loop;
+    struct relay_config config;
+    struct edge_set edges;
+    struct routes routes;
+    struct agent *agents;
+    size_t agent_count, unauthenticated;
+    uv_tcp_t listeners[LIMIT_LISTENERS];
+    size_t listener_count;
+    uint16_t first_port;
+    char id[17];      // of this relay, in Via
+    char loop_id[32]; // "adit-" and it
+    uv_signal_t signals[2];
+    char message[512]; // why it did not start
+};
+
+// Starts listening. Returns NULL, or a message that says what is wrong (part of `r`).
+const char *relay_start(struct relay *r, const struct relay_config *config);
+void relay_run(struct relay *r);
+void relay_stop(struct relay *r);
+
+// The public URL of a name.
+void relay_url(const struct relay *r, const char *name, char *out, size_t cap);
+
+// What becomes of a request (server/front.c); for struct edge_set.
+void front_request(void *ctx, struct edge *e, struct exchange *x, struct http_head *head,
+                   const struct body_framing *framing);

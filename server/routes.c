@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+#include "routes.h"
+#include <stdlib.h>
+#include "common/limits.h"
+
+void routes_init(struct routes *t, struct loop *l)
+{
+    *t = (struct routes){.loop = l};
+}
+
+static size_t bucket_of(const char *name)
+{
+    uint64_t h = 1469598103934665603u; // FNV-1a: the names are few and the chains are bounded by
+                                       // LIMIT_TUNNELS
+    for (; *name; name++)
+        h = (h ^ (unsigned char)*name) * 1099511628211u;
+    return (size_t)(h % ROUTE_BUCKETS);
+}
+
+struct route *routes_find(const struct routes *t, const char *name)
+{
+    struct route *r = t->buckets[bucket_of(name)];
+    while (r && strcmp(r->name, name) != 0)
+        r = r->next;
+    return r;
+}
+
+static void route_free(struct route *r)
+{
+    struct route **at = &r->table->buckets[bucket_of(r->name)];
+    while (*at != r)
+        at = &(*at)->next;
+    *at = r->next;
+    r->table->count--;
+    timeout_stop(&r->gone);
+    free(r);
+}
+
+void routes_deinit(struct routes *t)
+{
+    for (size_t i = 0; i < ROUTE_BUCKETS; i++)
+        while (t->buckets[i])
+            route_free(t->buckets[i]);
+}
+
+struct route *routes_add(struct routes *t, const char *name)
+{
+    struct route *r = calloc(1, sizeof(*r));
+    if (!r)
+        return NULL;
+    memcpy(r->name, name, strlen(name) + 1);
+    struct route **bucket = &t->buckets[bucket_of(name)];
+    r->table = t;
+    r->next = *bucket;
+    *bucket = r;
+    t->count++;
+    return r;
+}
+
+static void on_forgotten(struct timeout *timeout)
+{
+    route_free(container_of(timeout, struct route, gone));
+}
+
+void routes_leave(struct route *r, bool reserve)
+{
+    r->agent = NULL;
+    r->agent_next = NULL;
+    r->reserved = reserve;
+    timeout_start(r->table->loop, &r->gone, LIMIT_GONE_MS, on_forgotten);
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// Which agent answers for which name, and which names' agents have just gone (docs/protocol.md §5).
+#pragma once
+#include "common/loop.h"
+#include "names.h"
+
+struct agent;
+struct route;
+
+enum {
+    ROUTE_BUCKETS = 4096
+};
+
+struct routes {
+    struct loop *loop;
+    struct route *buckets[ROUTE_BUCKETS];
+    size_t count;
+};
+
+struct route {
+    struct route *next;       // in its bucket
+    struct route *agent_next; // of the same agent
+    struct routes *table;
+    struct agent *agent; // NULL: gone
+    uint64_t bind_id;    // by which the agent knows it
+    struct timeout gone;
+    bool reserved; // for its owner, while its agent is gone
+    char owner[72];
+    char name[NAME_MAX_BYTES + 1];
+};
+
+void routes_init(struct routes *t, struct loop *l);
+void routes_deinit(struct routes *t);
+
+// The route of a normalised name, or NULL.
+struct route *routes_find(const struct routes *t, const char *name);
+
+// A new route of a normalised name that has none, without agent. NULL when out of memory.
+struct route *routes_add(struct routes *t, const char *name);
+
+// The agent of this route has left. Its name answers "gone" for a while; `reserve` keeps it for its
+// owner meanwhile.
+void routes_leave(struct route *r, bool reserve);

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: MIT
+"""The command line: gets everything ready, measures the rows, writes what was found."""
+
+import argparse
+import dataclasses
+import datetime
+import functools
+import json
+import os
+import pathlib
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+from . import machine, report, rows
+from .peers import CONTESTANTS, Site
+from .processes import Failed, Supervisor
+from .stats import LEAST_RUNS, NOISY_SPREAD
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+OPEN_FILES = 20000
+TOOLS = ("pull", "push", "hold", "sink")
+NEEDED = ("nginx", "haproxy", "wrk", "cc")
+COMPILE = ["cc", "-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra"]
+MIB = 1 << 20
+
+
+def parse(argv):
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench",
+        description="Measures adit beside other proxies; docs/benchmarks.md explains the rows.",
+    )
+    add = parser.add_argument
+    add("rows", nargs="*", metavar="ROW", help="rows or groups of rows (default: all; see --list)")
+    add("--list", action="store_true", help="name the rows and the contestants")
+    add("--runs", type=int, default=LEAST_RUNS, metavar="N", help="rounds, default %(default)s")
+    add("--seconds", type=int, default=3, metavar="S", help="per measurement, default 3")
+    add("--size", type=int, default=1024, metavar="MIB", help="of a transfer, default 1024")
+    add("--json", type=pathlib.Path, metavar="FILE", help="write everything there, samples included")
+    add("--bin", type=pathlib.Path, metavar="DIR", help="measure the programs there, build nothing")
+    add("--subject", choices=CONTESTANTS, default="adit", help="who is measured, default adit")
+    add("--markdown", type=pathlib.Path, metavar="FILE", help="print this JSON as Markdown")
+    add("--into", type=pathlib.Path, metavar="DOC", help="with --markdown: replace DOC's results")
+    options = parser.parse_args(argv)
+    if options.runs < 1 or options.seconds < 1 or options.size < 1:
+        parser.error("--runs, --seconds and --size start at 1")
+    if options.into and not options.markdown:
+        parser.error("--into belongs to --markdown")
+    return options
+
+
+def show_markdown(options):
+    text = report.as_markdown(json.loads(options.markdown.read_text(encoding="utf-8")))
+    if options.into:
+        report.write_into(options.into, text)
+    else:
+        print(text, end="")
+
+
+# Getting ready -------------------------------------------------------------------------------------
+
+
+def command(argv):
+    """Runs a step of the preparation; its output, all of it on standard error, belongs to the user."""
+    if subprocess.run(argv, cwd=ROOT, stdout=sys.stderr, check=False).returncode != 0:
+        raise Failed(f"{' '.join(map(str, argv))} failed")
+
+
+def install():
+    if not all(shutil.which(program) for program in NEEDED):
+        command([ROOT / "scripts" / "setup", "bench"])
+
+
+def build(options):
+    """Returns the directory of adit and aditd."""
+    if options.subject != "adit":
+        return None
+    if options.bin is None:
+        command([ROOT / "scripts" / "setup", "bench"])
+        command(["cmake", "--preset", "release"])
+        command(["cmake", "--build", "--preset", "release"])
+    directory = (options.bin or ROOT / "build" / "release" / "bin").resolve()
+    for program in ("adit", "aditd"):
+        if not os.access(directory / program, os.X_OK):
+            raise Failed(f"there is no {directory / program}")
+    return directory
+
+
+def compile_tools(directory):
+    tools = {name: directory / name for name in TOOLS}
+    for name, path in tools.items():
+        command([*COMPILE, "-o", path, HERE / f"{name}.c", HERE / "wire.c"])
+    return tools
+
+
+def big_file(directory, size):
+    """A sparse file: reading it costs neither disk nor, in shared memory, any memory."""
+    shared = pathlib.Path("/dev/shm")
+    place = shared if os.access(shared, os.W_OK) else directory
+    with tempfile.NamedTemporaryFile(prefix="adit-bench-", dir=place, delete=False) as file:
+        file.truncate(size)
+    path = pathlib.Path(file.name)
+    path.chmod(0o644)
+    return path
+
+
+def environment(directory):
+    """The user's own settings and state stay out of what is measured."""
+    kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
+    return kept | {"HOME": str(directory), "XDG_STATE_HOME": str(directory), "LC_ALL": "C"}
+
+
+def raise_file_limit():
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    if most < OPEN_FILES:
+        say(f"only {most} open files are allowed; the idle rows want {OPEN_FILES}")
+
+
+def interrupted(number, _frame):
+    raise KeyboardInterrupt(number)
+
+
+# Measuring -----------------------------------------------------------------------------------------
+
+
+def say(*parts):
+    print("bench:", ": ".join(map(str, parts)), file=sys.stderr, flush=True)
+
+
+def measure_row(row, site, options, results):
+    """One row with its own processes, all gone at its end; a row that fails does not end the others."""
+    directory = site.directory / row.name
+    directory.mkdir()
+    with Supervisor(directory, environment(directory)) as procs:
+        own = dataclasses.replace(site, directory=directory, procs=procs)
+        progress = functools.partial(say, row.name)
+        try:
+            results["rows"].append(rows.run(row, own, options.subject, options.runs, progress))
+        except rows.Skipped as why:
+            say(row.name, "skipped", why)
+        except (Failed, OSError, ValueError) as why:
+            say(row.name, why)
+            results["failed"].append({"row": row.name, "why": str(why)})
+
+
+def measure(options, programs, wanted, results):
+    big = None
+    with tempfile.TemporaryDirectory(prefix="adit-bench-") as name:
+        directory = pathlib.Path(name)
+        try:
+            big = big_file(directory, options.size * MIB)
+            site = Site(
+                directory=directory,
+                tools=compile_tools(directory),
+                big_file=big,
+                bin=programs,
+                seconds=options.seconds,
+                upload_bytes=options.size * MIB,
+            )
+            for row in wanted:
+                measure_row(row, site, options, results)
+        finally:
+            if big is not None:
+                big.unlink(missing_ok=True)
+
+
+def empty_results(options, programs):
+    if options.runs < LEAST_RUNS:
+        say(f"a median of fewer than {LEAST_RUNS} runs is a trial, not a figure to quote")
+    return {
+        "schema": 1,
+        "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        "machine": machine.describe(),
+        "versions": machine.versions(ROOT, options.subject, programs),
+        "options": {
+            "runs": options.runs,
+            "seconds": options.seconds,
+            "size_mib": options.size,
+            "noisy_spread": NOISY_SPREAD,
+        },
+        "complete": False,
+        "rows": [],
+        "failed": [],
+    }
+
+
+def finish(options, results):
+    """Prints and writes what there is, also when the rest was cut short."""
+    print(report.as_text(results))
+    if options.json:
+        text = json.dumps(results, indent=1, ensure_ascii=False)
+        options.json.write_text(text + "\n", encoding="utf-8")
+
+
+def bench(options):
+    wanted = rows.chosen(options.rows)
+    install()
+    programs = build(options)
+    raise_file_limit()
+    results = empty_results(options, programs)
+    try:
+        measure(options, programs, wanted, results)
+        results["complete"] = not results["failed"]
+    finally:
+        finish(options, results)
+    return 1 if results["failed"] else 0
+
+
+def main(argv):
+    os.environ["PATH"] = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin"
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupted)
+    options = parse(argv)
+    try:
+        if options.list:
+            print(report.listing())
+        elif options.markdown:
+            show_markdown(options)
+        else:
+            return bench(options)
+    except KeyboardInterrupt as stop:
+        return 128 + (stop.args[0] if stop.args else signal.SIGINT)
+    except (Failed, OSError) as why:
+        say(why)
+        return 1
+    return 0

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: MIT
+"""On what, with what and when it was measured."""
+
+import os
+import platform
+import re
+import subprocess
+
+PROGRAMS = {
+    "nginx": ["nginx", "-v"],
+    "haproxy": ["haproxy", "-v"],
+    "wrk": ["wrk", "-v"],
+    "cc": ["cc", "--version"],
+}
+
+
+def first_match(path, pattern, fallback="unknown"):
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            found = re.search(pattern, file.read(), re.MULTILINE)
+    except OSError:
+        return fallback
+    return found.group(1).strip() if found else fallback
+
+
+def describe():
+    return {
+        "cpu": first_match("/proc/cpuinfo", r"^model name\s*:\s*(.+)$", platform.machine()),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_kib": int(first_match("/proc/meminfo", r"^MemTotal:\s*(\d+)", "0")),
+        "kernel": f"{platform.system()} {platform.release()}",
+        "system": first_match("/etc/os-release", r'^PRETTY_NAME="?([^"\n]+)'),
+        "load_before": round(os.getloadavg()[0], 2),
+    }
+
+
+def said(argv, cwd=None):
+    """The first line that a program says, wherever it says it."""
+    try:
+        done = subprocess.run(argv, cwd=cwd, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    lines = (done.stdout + done.stderr).strip().splitlines()
+    return re.sub(r"\s*-?\s*https?://\S+|\s*Copyright.*", "", lines[0]) if lines else "unknown"
+
+
+def commit(root):
+    """What was built, with -dirty when the tree held more than that."""
+    if not (root / ".git").exists():
+        return "unknown"
+    head = said(["git", "describe", "--always", "--dirty", "--abbrev=12"], cwd=root)
+    return "unknown" if head.startswith("fatal") else head
+
+
+def versions(root, subject, programs):
+    found = {name: said(argv) for name, argv in PROGRAMS.items()}
+    found["commit"] = commit(root)
+    if subject == "adit":
+        found |= {name: said([programs / name, "--version"]) for name in ("adit", "aditd")}
+    return found

@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: MIT
+"""The origins, and the contestants that stand between them and the visitors.
+
+A contestant is a function (site, origin_port) -> Running. To add one, write it and name it in
+CONTESTANTS; rows.py says in which rows it takes part.
+"""
+
+import dataclasses
+import functools
+import http.client
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import time
+
+from .processes import Failed, Process, Supervisor, free_port
+
+READY_SECONDS = 15
+SMALL_BYTES = 64
+NAME = "bench"
+UNLIMITED = 1_000_000_000
+
+
+@dataclasses.dataclass
+class Running:
+    """A contestant that answers on `port`. `relay` is the hop that the visitors meet, `agent` the one
+    beside the origin; with one hop there is no agent."""
+
+    name: str
+    port: int
+    relay: Process
+    agent: Process | None
+
+    @property
+    def host(self):
+        return f"{NAME}.localhost:{self.port}"
+
+    @property
+    def processes(self):
+        return [p for p in (self.relay, self.agent) if p is not None]
+
+
+@dataclasses.dataclass
+class Site:
+    """Where a row is measured, and with what."""
+
+    directory: pathlib.Path
+    tools: dict  # name -> helper program
+    big_file: pathlib.Path
+    bin: pathlib.Path | None  # of adit and aditd
+    seconds: int  # of one wrk run
+    upload_bytes: int
+    procs: Supervisor | None = None
+
+    def subdirectory(self, name):
+        for number in range(1000):
+            path = self.directory / f"{name}-{number}"
+            if not path.exists():
+                path.mkdir()
+                return path
+        raise Failed(f"no directory left for {name}")
+
+
+def answers_200(port, host, path):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", path, headers={"Host": host})
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def wait_until_200(processes, port, host, path):
+    deadline = time.monotonic() + READY_SECONDS
+    while not answers_200(port, host, path):
+        for process in processes:
+            process.check_alive()
+        if time.monotonic() > deadline:
+            last = processes[-1]
+            raise Failed(f"no 200 for {path} from {last.name} in {READY_SECONDS} s: {last.tail()}")
+        time.sleep(0.02)
+
+
+# nginx ---------------------------------------------------------------------------------------------
+
+NGINX_FRAME = """\
+daemon off;
+worker_processes 1;
+worker_rlimit_nofile 20000;
+{user}
+pid {directory}/nginx.pid;
+error_log stderr error;
+events {{ worker_connections 19000; }}
+http {{
+    access_log off;
+    server_tokens off;
+    default_type application/octet-stream;
+    sendfile on;
+    keepalive_timeout 1h;
+    keepalive_requests {unlimited};
+    send_timeout 1h;
+    client_max_body_size 0;
+    client_body_temp_path {directory}/body;
+    proxy_temp_path {directory}/proxy;
+    fastcgi_temp_path {directory}/fastcgi;
+    scgi_temp_path {directory}/scgi;
+    uwsgi_temp_path {directory}/uwsgi;
+{servers}
+}}
+"""
+
+# `return` sends its text without a file, and the big one is sparse: the origin costs next to nothing.
+NGINX_ORIGIN = """\
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        location = /small {{ default_type text/plain; return 200 "{small}"; }}
+        location = /big {{ alias {big_file}; }}
+    }}
+"""
+
+# Buffering is nginx's default on the way down, except that it may not spill to disk; requests stream,
+# as they do in a tunnel.
+NGINX_HOP = """\
+    upstream next {{
+        server 127.0.0.1:{next_port};
+        keepalive 1024;
+        keepalive_requests {unlimited};
+        keepalive_timeout 1h;
+    }}
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        location / {{
+            proxy_pass http://next;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_set_header Host $http_host;
+            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+            proxy_request_buffering off;
+            proxy_max_temp_file_size 0;
+            proxy_read_timeout 1h;
+            proxy_send_timeout 1h;
+            {more}
+        }}
+    }}
+"""
+
+
+# nginx's own buffers are a few KiB a connection. With these, a bulk transfer costs it half as much.
+NGINX_LARGE_BUFFERS = (
+    "proxy_buffer_size 64k; proxy_buffers 16 64k; proxy_busy_buffers_size 512k; "
+    "client_body_buffer_size 256k;"
+)
+
+
+def start_nginx(site, name, servers):
+    directory = site.subdirectory(name)
+    config = directory / "nginx.conf"
+    config.write_text(
+        NGINX_FRAME.format(
+            user="user root;" if os.geteuid() == 0 else "",
+            directory=directory,
+            unlimited=UNLIMITED,
+            servers=servers,
+        )
+    )
+    argv = [shutil.which("nginx"), "-e", "stderr", "-p", directory, "-c", config]
+    # On SIGTERM, unlike SIGKILL, the master takes its worker along.
+    return site.procs.start(name, argv, death=signal.SIGTERM)
+
+
+def start_origin(site):
+    port = free_port()
+    servers = NGINX_ORIGIN.format(port=port, small="x" * SMALL_BYTES, big_file=site.big_file)
+    origin = start_nginx(site, "origin", servers)
+    wait_until_200([origin], port, "localhost", "/small")
+    return port
+
+
+def start_sink(site):
+    port = free_port()
+    sink = site.procs.start("sink", [site.tools["sink"], port])
+    wait_until_200([sink], port, "localhost", "/")
+    return port
+
+
+ORIGINS = {"files": start_origin, "sink": start_sink}
+
+
+def chain(start_hop, name, hops, site, origin_port):
+    """`hops` equal proxies in a row, the first of which the visitors meet."""
+    processes = []
+    next_port = origin_port
+    for number in range(hops, 0, -1):
+        port = free_port()
+        processes.insert(0, start_hop(site, f"{name}-hop{number}", port, next_port))
+        next_port = port
+    running = Running(name, next_port, processes[0], processes[1] if hops > 1 else None)
+    wait_until_200(processes, running.port, running.host, "/small")
+    return running
+
+
+def nginx_hop(site, name, port, next_port, more=""):
+    servers = NGINX_HOP.format(port=port, next_port=next_port, unlimited=UNLIMITED, more=more)
+    return start_nginx(site, name, servers)
+
+
+nginx_large_hop = functools.partial(nginx_hop, more=NGINX_LARGE_BUFFERS)
+
+
+# HAProxy -------------------------------------------------------------------------------------------
+
+HAPROXY = """\
+global
+    nbthread 1
+    maxconn 9500
+defaults
+    mode http
+    option http-keep-alive
+    option forwardfor
+    http-reuse always
+    timeout connect 5s
+    timeout client 1h
+    timeout server 1h
+    timeout http-keep-alive 1h
+frontend visitors
+    bind 127.0.0.1:{port} backlog 4096
+    default_backend next
+backend next
+    server next 127.0.0.1:{next_port} pool-max-conn -1
+"""
+
+
+def haproxy_hop(site, name, port, next_port):
+    config = site.subdirectory(name) / "haproxy.cfg"
+    config.write_text(HAPROXY.format(port=port, next_port=next_port))
+    return site.procs.start(name, [shutil.which("haproxy"), "-db", "-f", config])
+
+
+# adit ----------------------------------------------------------------------------------------------
+
+
+def start_relay(site):
+    port = free_port()
+    argv = [site.bin / "aditd", "--listen", f"127.0.0.1:{port}", "--domain", "localhost"]
+    relay = site.procs.start("aditd", argv + ["--data", site.subdirectory("aditd")])
+    wait_until_200([relay], port, "localhost", "/_adit/health")
+    return relay, port
+
+
+def start_agent(site, relay_port, origin_port, name=NAME, stdout=subprocess.DEVNULL):
+    """The agent prints a line for each exchange; nobody reads them here."""
+    argv = [site.bin / "adit", "http", f"127.0.0.1:{origin_port}"]
+    argv += ["--relay", f"http://127.0.0.1:{relay_port}", "--url", name]
+    argv += ["--data", site.subdirectory("adit")]
+    return site.procs.start("adit", argv, stdout=stdout)
+
+
+def adit(site, origin_port):
+    relay, port = start_relay(site)
+    running = Running("adit", port, relay, start_agent(site, port, origin_port))
+    wait_until_200(running.processes, port, running.host, "/small")
+    return running
+
+
+CONTESTANTS = {
+    "adit": adit,
+    "n1": functools.partial(chain, nginx_hop, "n1", 1),
+    "n2": functools.partial(chain, nginx_hop, "n2", 2),
+    "n2-large": functools.partial(chain, nginx_large_hop, "n2-large", 2),
+    "haproxy2": functools.partial(chain, haproxy_hop, "haproxy2", 2),
+}
+
+DESCRIPTIONS = {
+    "adit": "relay and agent",
+    "n1": "one nginx",
+    "n2": "two nginx in a row",
+    "n2-large": "two nginx in a row, with large buffers",
+    "haproxy2": "two HAProxy in a row",
+}

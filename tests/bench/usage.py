@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""CPU time and memory of process groups, from /proc."""
+
+import os
+import time
+
+TICKS = os.sysconf("SC_CLK_TCK")
+STAT_GROUP, STAT_USER, STAT_SYSTEM = 2, 11, 12  # fields of /proc/PID/stat behind the name
+SETTLE_SECONDS = 4
+QUIET_SECONDS = 0.4
+
+
+def stat_fields(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
+            return stat.read().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def members(process):
+    """Every process of the group, with its stat."""
+    for entry in os.listdir("/proc"):
+        fields = stat_fields(entry) if entry.isdigit() else None
+        if fields and int(fields[STAT_GROUP]) == process.group:
+            yield int(entry), fields
+
+
+def cpu_seconds(processes):
+    ticks = 0
+    for process in processes:
+        for _, fields in members(process):
+            ticks += int(fields[STAT_USER]) + int(fields[STAT_SYSTEM])
+    return ticks / TICKS
+
+
+def wait_until_idle(processes):
+    """Waits until the processes have used next to no CPU for a while, at most a few seconds: after
+    visitors stop reading, the buffers between them and the origin fill first."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    quiet_since, used = time.monotonic(), cpu_seconds(processes)
+    while time.monotonic() < min(deadline, quiet_since + QUIET_SECONDS):
+        time.sleep(0.05)
+        now = cpu_seconds(processes)
+        if now - used > 1 / TICKS:
+            quiet_since, used = time.monotonic(), now
+
+
+def memory(process):
+    """Bytes: `pss`, `rss`, and `own`, the part of PSS that is not pages of files. PSS splits a
+    library's pages among all who map it, so that starting another program makes it smaller; a
+    difference between two moments must be taken from `own`."""
+    total = {"pss": 0, "rss": 0, "own": 0}
+    names = {"Pss": "pss", "Rss": "rss", "Pss_Anon": "own", "Pss_Shmem": "own"}
+    for pid, _ in members(process):
+        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii", errors="replace") as rollup:
+            for line in rollup:
+                name, _, value = line.partition(":")
+                if name in names:
+                    total[names[name]] += int(value.split()[0]) * 1024
+    return total
+
+
+def settled_memory(process):
+    """The memory once it has stood still (to 0.2 %) for half a second, or after a few seconds."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    history = [memory(process)]
+    while time.monotonic() < deadline:
+        time.sleep(0.1)
+        history.append(memory(process))
+        recent = [sample["own"] for sample in history[-6:]]
+        if len(recent) == 6 and max(recent) - min(recent) <= 0.002 * max(recent):
+            break
+    return history[-1]

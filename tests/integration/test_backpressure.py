@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: MIT
+"""Who stops reading slows its own sender down, takes a bounded amount of memory, and harms nobody."""
+import socket
+import threading
+import time
+
+import bodies
+import harness
+import pytest
+from client import until
+
+WHOLE = 200 << 20
+IN_FLIGHT = 16 << 20  # the most that programs and kernel buffers may hold of one stalled stream
+GROWTH = 12 << 20  # of either program's resident memory
+
+
+def still(count, quiet=0.5 * harness.PATIENCE):
+    """Waits until the number that count() returns has stopped changing, and returns it."""
+    last, since = count(), time.monotonic()
+
+    def unchanged():
+        nonlocal last, since
+        if (now := count()) != last:
+            last, since = now, time.monotonic()
+        return time.monotonic() - since > quiet
+    until(unchanged, "the sender has stalled", 3 * harness.DEADLINE, 0.02)
+    return last
+
+
+def resident(tunnel):
+    return tunnel.relay.resident(), tunnel.agent.resident()
+
+
+def assert_memory_is_bounded(tunnel, before):
+    if harness.MEMORY_IS_THEIRS:
+        grown = [new - old for old, new in zip(before, resident(tunnel))]
+        assert max(grown) < GROWTH, grown
+
+
+def fast_requests(tunnel, count=50):
+    with tunnel.visit() as visitor:
+        for number in range(count):
+            assert visitor.fetch("POST", "/echo", body=b"x" * number).json()["size"] == number
+
+
+def warm(tunnel):
+    fast_requests(tunnel)
+    return resident(tunnel)
+
+
+@pytest.mark.parametrize("how", ["length", "chunked"])
+def test_a_reader_that_stops_stalls_its_origin_and_nobody_else(own_tunnel, how):
+    before = warm(own_tunnel)
+    with own_tunnel.visit() as visitor:
+        visitor.request("GET", f"/bytes?size={WHOLE}&seed=11&how={how}")
+        head = visitor.response_head()
+        exchange = until(lambda: [e for e in own_tunnel.origin.exchanges
+                                  if e.request.path == "/bytes"], "the origin was asked")[0]
+        assert still(lambda: exchange.sent) < IN_FLIGHT
+        fast_requests(own_tunnel)
+        assert still(lambda: exchange.sent) < IN_FLIGHT
+        assert_memory_is_bounded(own_tunnel, before)
+        assert bodies.sha256(visitor.response_body(head)) == bodies.digest(11, WHOLE)
+
+
+def test_an_origin_that_does_not_read_stalls_its_visitor_and_nobody_else(own_tunnel):
+    go_on = threading.Event()
+
+    def late(exchange):
+        own_tunnel.origin.tell("asked")
+        assert go_on.wait(6 * harness.DEADLINE)
+        exchange.reply(bodies.sha256(exchange.body()))
+
+    own_tunnel.origin.on("/late", late)
+    before = warm(own_tunnel)
+    sent = 0
+
+    def upload(visitor):
+        nonlocal sent
+        visitor.send(visitor.head("POST", "/late", [("Content-Length", str(WHOLE))]))
+        for piece in bodies.pieces(12, WHOLE):
+            visitor.send(piece)
+            sent += len(piece)
+
+    with own_tunnel.visit() as visitor:
+        visitor.sock.settimeout(6 * harness.DEADLINE)
+        sending = threading.Thread(target=upload, args=(visitor,))
+        sending.start()
+        assert own_tunnel.origin.told() == "asked"
+        assert still(lambda: sent) < IN_FLIGHT
+        fast_requests(own_tunnel)
+        assert_memory_is_bounded(own_tunnel, before)
+        go_on.set()
+        answer = visitor.response()
+        sending.join()
+    assert answer.body.decode() == bodies.digest(12, WHOLE)
+
+
+def test_many_stalled_readers_leave_room_for_others(own_tunnel):
+    before = warm(own_tunnel)
+    visitors = [own_tunnel.visit() for _ in range(30)]
+    for visitor in visitors:
+        visitor.request("GET", f"/bytes?size={WHOLE}&seed=13")
+        visitor.response_head()
+    exchanges = [e for e in own_tunnel.origin.exchanges if e.request.path == "/bytes"]
+    assert len(exchanges) == 30
+    still(lambda: sum(each.sent for each in exchanges))
+    fast_requests(own_tunnel)
+    if harness.MEMORY_IS_THEIRS:
+        grown = [new - old for old, new in zip(before, resident(own_tunnel))]
+        assert max(grown) < 40 << 20, grown
+    for visitor in visitors:
+        visitor.close()
+    until(lambda: own_tunnel.origin.open_connections < 5, "stalled streams were released",
+          harness.DEADLINE)
+    fast_requests(own_tunnel)
+
+
+def test_a_slow_reader_gets_everything(tunnel):
+    size = 4 << 20
+    with tunnel.visit() as visitor:
+        visitor.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        visitor.request("GET", f"/bytes?size={size}&seed=14")
+        head = visitor.response_head()
+        assert bodies.sha256(visitor.response_body(head)) == bodies.digest(14, size)
+
+
+def test_stalled_websockets_stall_their_own_origin_only(own_tunnel):
+    def pour(exchange):
+        exchange.head(101, [("Connection", "upgrade"), ("Upgrade", "raw")])
+        for piece in bodies.pieces(15, WHOLE):
+            exchange.send(piece)
+        exchange.keep = False
+
+    own_tunnel.origin.on("/pour", pour)
+    with own_tunnel.visit() as visitor:
+        visitor.request("GET", "/pour", [("Connection", "Upgrade"), ("Upgrade", "raw")])
+        assert visitor.response_head().status == 101
+        exchange = own_tunnel.origin.exchanges[-1]
+        assert still(lambda: exchange.sent) < IN_FLIGHT
+        fast_requests(own_tunnel)
+        assert bodies.sha256(visitor._until_close()) == bodies.digest(15, WHOLE)

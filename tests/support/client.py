@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: MIT
+"""A visitor: raw HTTP/1.1 on one connection to the relay."""
+import dataclasses
+import json
+import socket
+import time
+
+import bodies
+import wire
+from wire import Fields, Malformed, Truncated, Wire  # noqa: F401 (tests import them from here)
+
+
+@dataclasses.dataclass
+class Response:
+    status: int
+    reason: str
+    version: str
+    fields: Fields
+    interim: list = dataclasses.field(default_factory=list)  # 1xx before it, as Responses
+    body: bytes = b""
+    trailers: Fields = dataclasses.field(default_factory=Fields)
+
+    def get(self, name, otherwise=None):
+        return self.fields.get(name, otherwise)
+
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def code(self):
+        """The relay's or the agent's code of a refusal, None when the origin answered."""
+        return self.get("adit-error")
+
+
+class Client(Wire):
+    def __init__(self, address, host, timeout=30):
+        super().__init__(socket.create_connection(address, timeout))
+        self.host = host
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def head(self, method, target, fields=(), host=None, version="HTTP/1.1"):
+        """The text of a request head, with Host first."""
+        host = [("Host", self.host if host is None else host)]
+        return wire.message(f"{method} {target} {version}", host + list(fields))
+
+    def request(self, method, target, fields=(), body=None, chunked=False, **head):
+        """Sends a request. `body` is bytes, or an iterable of bytes together with `chunked`."""
+        fields = list(fields)
+        if chunked:
+            fields.append(("Transfer-Encoding", "chunked"))
+        elif body is not None:
+            fields.append(("Content-Length", str(len(body))))
+        start = self.head(method, target, fields, **head)
+        if not chunked:
+            self.send(start + (body or b""))
+            return
+        self.send(start)
+        for piece in (body,) if isinstance(body, bytes) else body:
+            if piece:
+                self.send(wire.chunk(piece))
+        self.send(wire.last_chunk())
+
+    def response_head(self):
+        """The next head, after any 1xx, which are kept. A 101 is final."""
+        interim = []
+        while True:
+            version, _, rest = self.line().decode("latin-1").partition(" ")
+            status, _, reason = rest.partition(" ")
+            if version not in ("HTTP/1.1", "HTTP/1.0") or not status.isdigit():
+                raise Malformed(f"status line {version} {rest}")
+            head = Response(int(status), reason, version, self.fields(), interim)
+            if head.status >= 200 or head.status == 101:
+                return head
+            interim.append(head)
+
+    def response_body(self, head, method="GET"):
+        if method == "HEAD" or head.status in (204, 304):
+            return iter(())
+        return self.body(head.fields, "close")
+
+    def response(self, method="GET"):
+        head = self.response_head()
+        head.body = b"".join(self.response_body(head, method))
+        head.trailers = self.trailers
+        return head
+
+    def fetch(self, method, target, fields=(), body=None, chunked=False, **head):
+        self.request(method, target, fields, body, chunked, **head)
+        return self.response(method)
+
+    def download(self, target, fields=()):
+        """Fetches and returns (head, number of bytes, SHA-256 of the body), holding nothing."""
+        self.request("GET", target, fields)
+        head = self.response_head()
+        size = 0
+
+        def counted():
+            nonlocal size
+            for piece in self.response_body(head):
+                size += len(piece)
+                yield piece
+        digest = bodies.sha256(counted())
+        return head, size, digest
+
+    def is_closed(self, within=10):
+        """Whether the relay ends the connection, having sent nothing more."""
+        self.sock.settimeout(within)
+        try:
+            return self.rest() == b""
+        except socket.timeout:
+            return False
+
+
+def until(holds, what, within=10, pause=0.01):
+    """Waits until `holds()` is true, and returns what it returned."""
+    end = time.monotonic() + within
+    while not (value := holds()):
+        assert time.monotonic() < end, f"not within {within} s: {what}"
+        time.sleep(pause)
+    return value

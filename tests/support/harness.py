@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: MIT
+"""Starts the programs on free ports with state of their own, and stops them again.
+
+ADIT_BIN_DIR says where the programs are (build/dev/bin), ADIT_VALGRIND=1 runs them under Valgrind.
+Nothing here sleeps to synchronise: what a program has done is read from what it prints.
+"""
+import collections
+import ctypes
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import threading
+import time
+
+from client import Client
+from origin import Origin
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("ADIT_BIN_DIR") or ROOT / "build/dev/bin")
+UNDER_VALGRIND = os.environ.get("ADIT_VALGRIND") == "1"
+VALGRIND = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
+            "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"]
+REPORTS = re.compile(r"ERROR: \w+Sanitizer|runtime error:|^==\d+==", re.M)
+
+
+def is_sanitized():
+    try:
+        return b"__asan_init" in (BIN / "aditd").read_bytes()
+    except FileNotFoundError:
+        return False
+
+
+SANITIZED = is_sanitized()
+PATIENCE = 8 if UNDER_VALGRIND else 3 if SANITIZED else 1
+DEADLINE = 10 * PATIENCE  # seconds for anything that should be a matter of milliseconds
+MEMORY_IS_THEIRS = not UNDER_VALGRIND and not SANITIZED  # resident size says something
+
+
+def _die_with_parent():
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def environment(directory):
+    """Ours without what would change the programs' behaviour; state goes under `directory`."""
+    kept = {name: value for name, value in os.environ.items()
+            if not name.lower().endswith("_proxy") and not name.startswith(("ADIT_", "XDG_"))}
+    return {**kept, "HOME": str(directory), "XDG_STATE_HOME": str(directory / "state"), "LC_ALL": "C"}
+
+
+class Program:
+    """A running program, the lines it has printed, and a clean end."""
+
+    def __init__(self, directory, name, *args, env=None, data=True):
+        directory.mkdir(parents=True, exist_ok=True)
+        argv = [str(BIN / name), *map(str, args)]
+        if data:
+            argv += ["--data", str(directory / name)]
+        self.name = name
+        self.printed = collections.defaultdict(list)  # "stdout" and "stderr", as lines
+        self.ended = set()
+        self.news = threading.Condition()
+        self.process = subprocess.Popen(
+            (VALGRIND if UNDER_VALGRIND else []) + argv, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
+            env={**environment(directory), **(env or {})}, preexec_fn=_die_with_parent)
+        self.readers = [threading.Thread(target=self._read, args=(which,), daemon=True)
+                        for which in ("stdout", "stderr")]
+        for reader in self.readers:
+            reader.start()
+
+    def _read(self, which):
+        for line in getattr(self.process, which):
+            with self.news:
+                self.printed[which].append(line.rstrip("\n"))
+                self.news.notify_all()
+        with self.news:
+            self.ended.add(which)
+            self.news.notify_all()
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def text(self, which):
+        with self.news:
+            return "\n".join(self.printed[which])
+
+    def wait_for(self, pattern, which="stdout", number=1, within=None):
+        """The match of the first line (or the one of this number) that the pattern is found in."""
+        end = time.monotonic() + (within or DEADLINE)
+        with self.news:
+            while True:
+                found = [m for line in self.printed[which] if (m := re.search(pattern, line))]
+                if len(found) >= number:
+                    return found[number - 1]
+                left = end - time.monotonic()
+                if left <= 0 or which in self.ended:
+                    break
+                self.news.wait(left)
+        raise AssertionError(f"{self.name} did not print {pattern!r} on {which}\n{self.report()}")
+
+    def report(self):
+        return f"{self.name} stdout:\n{self.text('stdout')}\nstderr:\n{self.text('stderr')}"
+
+    def resident(self):
+        """Bytes of memory that are resident now."""
+        status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
+
+    def exit_code(self, within=None):
+        """Waits for the program to end by itself."""
+        try:
+            code = self.process.wait(within or DEADLINE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"{self.name} did not end\n{self.report()}") from None
+        for reader in self.readers:
+            reader.join()
+        assert not REPORTS.search(self.text("stderr")), self.report()
+        return code
+
+    def stop(self, how=signal.SIGTERM):
+        """Ends it as a user would; it has to end cleanly. Nothing to do when it has ended."""
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+            assert self.exit_code() == 0, self.report()
+        else:
+            self.exit_code()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        for reader in self.readers:
+            reader.join()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind:
+            print(self.report())
+        self.stop()
+
+
+class Relay(Program):
+    def __init__(self, directory, *args, port=0, **options):
+        super().__init__(directory, "aditd", "--listen", f"127.0.0.1:{port}", *args, **options)
+        try:
+            self.port = int(self.wait_for(r"^aditd: listening on http://127\.0\.0\.1:(\d+)$")[1])
+            self.wait_for(r"^aditd: ready")
+        except AssertionError:
+            self.kill()
+            raise
+        self.address = ("127.0.0.1", self.port)
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def visit(self, host=None):
+        return Client(self.address, host or f"localhost:{self.port}", DEADLINE)
+
+
+class Agent(Program):
+    """An agent that is bound: `host` is what visitors ask for, `label` its name."""
+
+    def __init__(self, directory, relay, upstream, *args, **options):
+        super().__init__(directory, "adit", "http", upstream, "--relay", relay.url, *args, **options)
+        try:
+            bound = self.wait_for(r"^adit: (http://([a-z0-9-]+)\.([\w.:-]+)) -> (\S+)$")
+        except AssertionError:
+            self.kill()
+            raise
+        self.url, self.label, self.to = bound[1], bound[2], bound[4]
+        self.host = f"{bound[2]}.{bound[3]}"
+
+
+class Tunnel:
+    """Relay, agent and origin. What is not given is started here, and what is started is stopped."""
+
+    def __init__(self, directory, *agent_args, relay=None, origin=None, upstream=None):
+        self.directory = directory
+        self.own = []
+        try:
+            self.origin = origin or self._own(Origin())
+            self.relay = relay or self._own(Relay(directory))
+            self.agent = self._own(
+                Agent(directory, self.relay, upstream or self.origin.address, *agent_args))
+        except BaseException:
+            self.close(False)
+            raise
+        self.host = self.agent.host
+
+    def _own(self, part):
+        self.own.append(part)
+        return part
+
+    def visit(self, host=None):
+        return Client(self.relay.address, host or self.host, DEADLINE)
+
+    def fetch(self, method, target, fields=(), body=None, chunked=False, **head):
+        """One exchange on a connection of its own."""
+        with self.visit() as visitor:
+            return visitor.fetch(method, target, fields, body, chunked, **head)
+
+    def restart_agent(self, *args):
+        """A new process of the same owner, after the old one is gone."""
+        self.own.remove(self.agent)
+        self.agent = self._own(
+            Agent(self.directory, self.relay, self.origin.address, "--url", self.agent.label, *args))
+
+    def restart_relay(self):
+        """A new relay on the same port with the same state, after the old one is gone."""
+        self.own.remove(self.relay)
+        self.relay = Relay(self.directory, port=self.relay.port)
+        self.own.insert(0, self.relay)
+
+    def close(self, cleanly=True):
+        problems = []
+        for part in reversed(self.own):
+            try:
+                (part.stop if cleanly else part.kill)()
+            except AssertionError as error:
+                problems.append(str(error))
+        assert not cleanly or not problems, "\n".join(problems)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind:
+            print(self.relay.report(), self.agent.report(), sep="\n")
+        self.close()
