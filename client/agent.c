@@ -295,7 +295,7 @@ static int agent_init(struct agent *a, const struct agent_config *config)
     }
     (void)uv_timer_init(&a->loop.uv, &a->retry);
     a->retry.data = a;
-    a->links = link_context_new(&a->loop, config->relay.tls);
+    a->links = link_context_new(&a->loop, &config->relay);
     return a->links ? 0 : UV_ENOMEM;
 }
 
@@ -311,6 +311,7 @@ static void agent_deinit(struct agent *a)
     for (int i = 0; i < 2; i++)
         uv_close((uv_handle_t *)&a->signals[i], NULL);
     loop_run_once(&a->loop);
+    conn_close_all(&a->loop);
     link_context_free(a->links);
     loop_deinit(&a->loop);
 }

@@ -31,7 +31,8 @@ static const char help[] =
 
 struct command {
     struct agent_config config;
-    const char *token_file, *data, *url;
+    const char *token_file, *data;
+    const char *word; // of the command line, being looked at
     bool verbose;
     int exit_status; // -1: run
 };
@@ -97,8 +98,9 @@ static void take_option(struct command *cmd, int option, const char *value)
 {
     switch (option) {
     case 'u':
-        if (strlen(value) >= sizeof(cmd->config.name))
-            cmd->exit_status = usage("--url is too long: ", value);
+        if (!*value || strlen(value) >= sizeof(cmd->config.name))
+            cmd->exit_status =
+                usage("--url is not a name of 1 to 63 letters, digits and hyphens: ", value);
         else
             memcpy(cmd->config.name, value, strlen(value) + 1);
         return;
@@ -117,7 +119,10 @@ static void take_option(struct command *cmd, int option, const char *value)
         (void)fputs(help, stdout);
         cmd->exit_status = 0;
         return;
-    default: cmd->exit_status = usage("wrong option", ""); return;
+    default:
+        cmd->exit_status =
+            usage(option == ':' ? "this option needs a value: " : "unknown option: ", cmd->word);
+        return;
     }
 }
 
@@ -134,8 +139,11 @@ static void parse(struct command *cmd, int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
     int option;
-    while (cmd->exit_status < 0 && (option = getopt_long(argc, argv, "h", options, NULL)) != -1)
+    opterr = 0;
+    while (cmd->exit_status < 0 && (option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+        cmd->word = argv[optind - 1];
         take_option(cmd, option, optarg);
+    }
     if (cmd->exit_status >= 0)
         return;
     if (optind + 1 != argc)
@@ -176,8 +184,12 @@ int command_http(int argc, char **argv)
     if (status)
         return status;
     const char *why = state_dir(cmd.data, "agent", dir);
-    if (why)
-        return fail("cannot use the state directory, choose one with --data DIR: ", why);
+    if (why) {
+        (void)fprintf(stderr,
+                      "adit: cannot use the state directory %s: %s. Choose one with --data DIR\n",
+                      dir, why);
+        return EXIT_FAILURE;
+    }
     why = state_key(dir, "owner.key", cmd.config.owner);
     if (why)
         return fail("cannot use the owner key in the state directory: ", why);

@@ -80,7 +80,7 @@ void console_line(struct console *c, const char *format, ...)
         len = sizeof(line) - 2;
     // What came from a visitor may not move the cursor.
     for (size_t i = 0; i < len; i++)
-        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+        if ((unsigned char)line[i] < 0x20 || (unsigned char)line[i] >= 0x7f)
             line[i] = '?';
     line[len] = '\n';
     (void)fwrite(line, 1, len + 1, stdout);

@@ -34,7 +34,7 @@ struct link_ops {
 };
 
 // What links need once per program. NULL on failure.
-struct link_context *link_context_new(struct loop *l, bool tls);
+struct link_context *link_context_new(struct loop *l, const struct link_target *target);
 void link_context_free(struct link_context *c);
 
 // Starts to connect. NULL when out of memory. `target` must outlive it.

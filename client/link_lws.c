@@ -33,7 +33,7 @@ struct link {
     struct lws *wsi;
     uv_getaddrinfo_t resolve;
     struct loop_task start;
-    char addresses[ADDRESSES_MAX][INET6_ADDRSTRLEN];
+    char addresses[ADDRESSES_MAX][64];
     int address_count, next_address;
     bool resolving, is_up, by_relay;
     char host[300];
@@ -72,8 +72,6 @@ static void connect_next(struct link *link)
         .pwsi = &link->wsi,
     };
     // On failure the error callback has been called, or will never be: the wsi tells.
-    struct link_context *context = link->context;
-    (void)context;
     (void)lws_client_connect_via_info(&info);
 }
 
@@ -167,11 +165,21 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 }
 
 static const struct lws_protocols protocols[] = {
-    {.name = "adit.v1", .callback = on_event, .rx_buffer_size = BUFFER_BYTES},
+    {.name = "adit.v1",
+     .callback = on_event,
+     .rx_buffer_size = BUFFER_BYTES,
+     .tx_packet_size = TUNNEL_MESSAGE_MAX + WS_HEADER_MAX},
     {.name = NULL},
 };
 
-struct link_context *link_context_new(struct loop *l, bool tls)
+// Relays on this machine are reached directly, whatever the environment says of proxies.
+static bool is_loopback(const char *host)
+{
+    return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
+           strncmp(host, "127.", 4) == 0;
+}
+
+struct link_context *link_context_new(struct loop *l, const struct link_target *target)
 {
     struct link_context *c = calloc(1, sizeof(*c));
     void *foreign[1] = {&l->uv};
@@ -181,12 +189,15 @@ struct link_context *link_context_new(struct loop *l, bool tls)
         .port = CONTEXT_PORT_NO_LISTEN,
         .protocols = protocols,
         .foreign_loops = foreign,
-        .options = LWS_SERVER_OPTION_LIBUV | (tls ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0),
+        .options =
+            LWS_SERVER_OPTION_LIBUV | (target->tls ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0),
         .pt_serv_buf_size = BUFFER_BYTES,
         .gid = -1,
         .uid = -1,
         .fd_limit_per_thread = 64,
     };
+    if (is_loopback(target->host))
+        (void)unsetenv("http_proxy");
     lws_set_log_level(0, NULL);
     c->loop = l;
     c->frame = malloc(LWS_PRE + WS_HEADER_MAX + TUNNEL_MESSAGE_MAX);
@@ -210,7 +221,8 @@ void link_context_free(struct link_context *c)
 static void add_address(struct link *link, const char *text)
 {
     if (link->address_count < ADDRESSES_MAX)
-        (void)snprintf(link->addresses[link->address_count++], INET6_ADDRSTRLEN, "%s", text);
+        (void)snprintf(link->addresses[link->address_count++], sizeof(link->addresses[0]), "%.63s",
+                       text);
 }
 
 static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *list)

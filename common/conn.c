@@ -24,7 +24,9 @@ static void on_task(struct loop_task *task)
     c->recheck = false;
     if (buf_len(&c->in) > 0)
         c->ops->readable(c);
-    if (c->got_eof && !c->closing && buf_len(&c->in) == 0 && !c->ended) {
+    // What its owner left there although it wants more will never be whole.
+    bool used_up = buf_len(&c->in) == 0 || c->want_read;
+    if (c->got_eof && !c->closing && used_up && !c->ended) {
         c->ended = true;
         c->ops->eof(c);
     }
@@ -395,6 +397,22 @@ static void finish_close(struct conn *c)
     conn_shutdown(c);
     timeout_start(c->loop, &c->linger, LIMIT_LINGER_MS, on_linger_over);
     discard_input(c);
+}
+
+static void close_handle(uv_handle_t *handle, void *arg)
+{
+    (void)arg;
+    if (handle->type != UV_TCP || uv_is_closing(handle))
+        return;
+    struct conn *c = handle->data;
+    c->closing = true;
+    c->end = CONN_END_NOW;
+    really_close(c);
+}
+
+void conn_close_all(struct loop *l)
+{
+    uv_walk(&l->uv, close_handle, NULL);
 }
 
 void conn_close(struct conn *c, enum conn_end end)

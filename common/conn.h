@@ -77,3 +77,6 @@ void conn_shutdown(struct conn *c);
 
 // The one way to end it. The owner hears nothing more. Safe inside any callback and safe twice.
 void conn_close(struct conn *c, enum conn_end end);
+// Ends all that are left of a loop that stops, those that only linger too. Listeners must have been
+// closed before.
+void conn_close_all(struct loop *l);

@@ -241,9 +241,10 @@ static bool read_tunnel(struct edge *e)
     struct slice in = conn_in(e->conn);
     if (e->credit <= 0 || !e->end.x)
         return false;
-    conn_consume(e->conn, in.len);
     e->credit -= (ptrdiff_t)in.len;
     exchange_data(&e->end, in.p, in.len);
+    if (e->conn)
+        conn_consume(e->conn, in.len);
     return false;
 }
 

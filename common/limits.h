@@ -7,7 +7,11 @@ enum {
     LIMIT_HEAD_BYTES = 32 * 1024,          // request line and fields of a visitor
     LIMIT_RESPONSE_HEAD_BYTES = 64 * 1024, // head of an upstream's response
     LIMIT_READ_BYTES = 64 * 1024,          // that one read takes
+    LIMIT_SCRATCH_BYTES = 160 * 1024,      // of a loop, for whoever runs in a task
     LIMIT_CREDIT_BYTES = 64 * 1024,        // that an end of an exchange takes without giving credit
+    LIMIT_CREDIT_MAX = 512 * 1024,         // to which that grows as it is passed on
+    LIMIT_CREDIT_GROW_AFTER =
+        256 * 1024,              // bytes that must have been passed on before it first grows
     LIMIT_CREDIT_MIN = 8 * 1024, // below this much credit a sender waits rather than read crumbs
     LIMIT_NOTSENT_BYTES = 128 * 1024,   // that the kernel holds unsent for one connection
     LIMIT_LINK_QUEUE_BYTES = 64 * 1024, // taken from a tunnel beyond what its link has sent

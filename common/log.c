@@ -23,7 +23,7 @@ void log_init(const char *program, enum log_level level)
 static void disarm(char *line)
 {
     for (; *line; line++)
-        if ((unsigned char)*line < 0x20 || *line == 0x7f)
+        if ((unsigned char)*line < 0x20 || (unsigned char)*line >= 0x7f)
             *line = '?';
 }
 

@@ -56,7 +56,7 @@ int loop_init(struct loop *l)
     *l = (struct loop){0};
     l->last_task = &l->first_task;
     l->read_buffer = malloc(LIMIT_READ_BYTES);
-    l->scratch = malloc(LIMIT_READ_BYTES);
+    l->scratch = malloc(LIMIT_SCRATCH_BYTES);
     int error = l->read_buffer && l->scratch ? uv_loop_init(&l->uv) : UV_ENOMEM;
     if (error) {
         free(l->read_buffer);

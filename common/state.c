@@ -26,6 +26,7 @@ const char *state_dir(const char *data, const char *name, char out[static STATE_
     const char *xdg = getenv("XDG_STATE_HOME");
     const char *home = getenv("HOME");
     int n = -1;
+    out[0] = 0;
     if (data && *data)
         n = snprintf(out, STATE_PATH_MAX, "%s", data);
     else if (xdg && xdg[0] == '/')

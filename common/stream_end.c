@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "stream_end.h"
 #include <stdlib.h>
+#include "limits.h"
 #include "proto/fields.h"
 
 static void on_free(struct loop_task *task)
@@ -125,6 +126,7 @@ static struct stream_end *end_new(struct loop *l, const struct exchange_ops *ops
     if (!e)
         return NULL;
     e->loop = l;
+    e->credit = LIMIT_CREDIT_BYTES;
     e->end.ops = ops;
     e->wake = wake_fn;
     e->wake_ctx = ctx;
@@ -187,6 +189,8 @@ void stream_end_on_head(struct mux_stream *s, const struct http_head *head, bool
         framing = (struct body_framing){BODY_NONE, 0};
     }
     exchange_head(&e->end, &response, &framing);
+    if (end && e->end.x)
+        exchange_finish(&e->end, NULL);
 }
 
 void stream_end_on_data(struct mux_stream *s, const char *bytes, size_t len)
@@ -203,11 +207,26 @@ void stream_end_on_end(struct mux_stream *s, const struct http_head *trailers)
         exchange_finish(&e->end, trailers);
 }
 
+// What is queued for the stream grows only as it drains, like the windows of the mux: a stalled
+// stream stays small.
+static size_t grown_credit(struct stream_end *e, size_t len)
+{
+    e->drained += len;
+    uint64_t after = e->credit > LIMIT_CREDIT_GROW_AFTER ? e->credit : LIMIT_CREDIT_GROW_AFTER;
+    if (e->credit >= LIMIT_CREDIT_MAX || e->drained < after)
+        return 0;
+    size_t more =
+        e->credit < LIMIT_CREDIT_MAX - e->credit ? e->credit : LIMIT_CREDIT_MAX - e->credit;
+    e->credit += more;
+    e->drained = 0;
+    return more;
+}
+
 void stream_end_on_drained(struct mux_stream *s, size_t len)
 {
     struct stream_end *e = mux_user(s);
     if (e && e->end.x)
-        exchange_credit(&e->end, len);
+        exchange_credit(&e->end, len + grown_credit(e, len));
 }
 
 void stream_end_on_closed(struct mux_stream *s, uint32_t reset)

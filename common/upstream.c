@@ -202,9 +202,10 @@ static bool read_tunnel(struct call *k)
     struct slice in = conn_in(k->conn);
     if (k->credit <= 0)
         return false;
-    conn_consume(k->conn, in.len);
     k->credit -= (ptrdiff_t)in.len;
     exchange_data(&k->end, in.p, in.len);
+    if (k->conn)
+        conn_consume(k->conn, in.len);
     return false;
 }
 

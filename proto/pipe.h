@@ -38,7 +38,7 @@ enum {
     PIPE_JSON_MAX = 16 * 1024,          // a JSON link message or a control record
     PIPE_RECORD_MAX = 1024 * 1024,      // a mux record
     PIPE_UNACKED_MAX = 4 * 1024 * 1024, // sent and not acknowledged: beyond it the pipe waits
-    PIPE_ACK_EVERY = 64 * 1024, // received bytes after which an acknowledgement is due at once
+    PIPE_ACK_EVERY = 512 * 1024, // received bytes after which an acknowledgement is due at once
 };
 
 // Bytes that are gathered until there are `need` of them.

@@ -35,7 +35,7 @@ enum tunnel_error {
 const char *tunnel_strerror(int error);
 
 enum {
-    TUNNEL_MESSAGE_MAX = 65535,       // bytes of a link message that we send
+    TUNNEL_MESSAGE_MAX = 128 * 1024,  // bytes of a link message that we send
     TUNNEL_MESSAGE_MIN = 1024,        // room that tunnel_send needs at least
     TUNNEL_CONTROL_QUEUE = 64 * 1024, // bytes of control records that wait
     TUNNEL_HEARTBEAT_MS = 5000,       // we are never silent for longer

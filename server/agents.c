@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "agents.h"
-#include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "common/log.h"
@@ -121,11 +121,15 @@ static void say(struct agent *a, const struct hello *message)
     wake(a);
 }
 
-static void refuse(struct agent *a, uint64_t id, const char *code, const char *text)
+__attribute__((format(printf, 4, 5))) static void refuse(struct agent *a, uint64_t id,
+                                                         const char *code, const char *format, ...)
 {
     struct hello message = {.type = HELLO_REFUSED, .id = id};
+    va_list args;
     (void)snprintf(message.code, sizeof(message.code), "%s", code);
-    (void)snprintf(message.message, sizeof(message.message), "%s", text);
+    va_start(args, format);
+    (void)vsnprintf(message.message, sizeof(message.message), format, args);
+    va_end(args);
     say(a, &message);
 }
 
@@ -155,7 +159,8 @@ static void take_over(struct route *r)
     if (*at)
         *at = r->agent_next;
     old->route_count--;
-    refuse(old, r->bind_id, "ADIT-REPLACED", "Another adit of yours has taken over this name.");
+    refuse(old, r->bind_id, "ADIT-REPLACED", "Another adit of yours has taken over the name %s.",
+           r->name);
 }
 
 // The route that a bind may have, or NULL after the refusal was said.
@@ -177,7 +182,7 @@ static struct route *route_for(struct agent *a, const struct hello *bind)
     bool taken = r && (r->agent || r->reserved);
     if (taken && !secret_equal(r->owner, strlen(r->owner), a->owner, strlen(a->owner))) {
         refuse(a, bind->id, "ADIT-NAME-IN-USE",
-               "Somebody else uses this name. Choose another with --url.");
+               "Somebody else uses the name %s. Choose another with --url.", name);
         return NULL;
     }
     if (!r)

@@ -70,20 +70,28 @@ static bool take_public_url(struct relay_config *c, const char *url)
 struct command {
     struct relay_config config;
     const char *token_file;
+    const char *word; // of the command line, being looked at
     bool verbose;
     int exit_status; // -1: run
 };
+
+static void take_listen(struct command *cmd, const char *value)
+{
+    struct relay_config *c = &cmd->config;
+    struct sockaddr_storage addr;
+    if (c->listen_count == LIMIT_LISTENERS)
+        cmd->exit_status = usage("too many --listen: ", value);
+    else if (strlen(value) >= sizeof(c->listen[0]) || !relay_parse_listen(value, &addr))
+        cmd->exit_status = usage("--listen is not an ADDR:PORT: ", value);
+    else
+        (void)snprintf(c->listen[c->listen_count++], sizeof(c->listen[0]), "%s", value);
+}
 
 static void take_option(struct command *cmd, int option, const char *value)
 {
     struct relay_config *c = &cmd->config;
     switch (option) {
-    case 'l':
-        if (c->listen_count == LIMIT_LISTENERS || strlen(value) >= sizeof(c->listen[0]))
-            cmd->exit_status = usage("too many or too long --listen ", value);
-        else
-            (void)snprintf(c->listen[c->listen_count++], sizeof(c->listen[0]), "%s", value);
-        return;
+    case 'l': take_listen(cmd, value); return;
     case 'd':
         if (!is_domain(value))
             cmd->exit_status = usage("--domain is not a domain name: ", value);
@@ -104,7 +112,10 @@ static void take_option(struct command *cmd, int option, const char *value)
         (void)fputs(help, stdout);
         cmd->exit_status = 0;
         return;
-    default: cmd->exit_status = usage("wrong option", ""); return;
+    default:
+        cmd->exit_status =
+            usage(option == ':' ? "this option needs a value: " : "unknown option: ", cmd->word);
+        return;
     }
 }
 
@@ -122,8 +133,11 @@ static void parse(struct command *cmd, int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
     int option;
-    while (cmd->exit_status < 0 && (option = getopt_long(argc, argv, "h", options, NULL)) != -1)
+    opterr = 0;
+    while (cmd->exit_status < 0 && (option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+        cmd->word = argv[optind - 1];
         take_option(cmd, option, optarg);
+    }
     if (cmd->exit_status < 0 && optind < argc)
         cmd->exit_status = usage("unexpected argument: ", argv[optind]);
 }
@@ -143,8 +157,12 @@ static int run(struct relay *r, struct command *cmd)
         return EXIT_FAILURE;
     }
     why = state_dir(cmd->config.data, "relay", dir);
-    if (why)
-        return fail("cannot use the state directory, choose one with --data DIR: ", why);
+    if (why) {
+        (void)fprintf(stderr,
+                      "aditd: cannot use the state directory %s: %s. Choose one with --data DIR\n",
+                      dir, why);
+        return EXIT_FAILURE;
+    }
     why = relay_start(r, &cmd->config);
     if (!why)
         relay_run(r);

@@ -19,7 +19,7 @@ static void on_connection(uv_stream_t *listener, int status)
         edge_accept(&r->edges, listener);
 }
 
-static bool parse_listen(const char *text, struct sockaddr_storage *addr)
+bool relay_parse_listen(const char *text, struct sockaddr_storage *addr)
 {
     char host[128];
     uint64_t port = 0;
@@ -115,7 +115,7 @@ static const char *open_listeners(struct relay *r)
     bool all_loopback = true;
     for (size_t i = 0; i < config->listen_count; i++) {
         addrs[i] = (struct sockaddr_storage){0};
-        if (!parse_listen(config->listen[i], &addrs[i]))
+        if (!relay_parse_listen(config->listen[i], &addrs[i]))
             return message(r, "--listen %s is not an ADDR:PORT", config->listen[i]);
         all_loopback = all_loopback && is_loopback(&addrs[i]);
     }
@@ -185,6 +185,8 @@ void relay_stop(struct relay *r)
             uv_close((uv_handle_t *)&r->signals[i], NULL);
     agents_close(r);
     edge_set_close(&r->edges);
+    loop_run_once(&r->loop); // what was said last leaves
+    conn_close_all(&r->loop);
     routes_deinit(&r->routes);
     loop_deinit(&r->loop);
     secret_wipe(r->config.token, sizeof(r->config.token));

@@ -32,6 +32,10 @@ struct relay {
     char message[512]; // why it did not start
 };
 
+// Parses "ADDR:PORT", "[v6]:PORT", ":PORT" (every address) or "localhost:PORT". False when it is
+// none of them.
+bool relay_parse_listen(const char *text, struct sockaddr_storage *addr);
+
 // Starts listening. Returns NULL, or a message that says what is wrong (part of `r`).
 const char *relay_start(struct relay *r, const struct relay_config *config);
 void relay_run(struct relay *r);

@@ -121,10 +121,12 @@ static inline void feed(struct http1_body *b, const char *p, size_t there, struc
         d->data_len += data.len;
         d->consumed += n > 0 ? (size_t)n : 0;
         d->error = n < 0 ? n : 0;
-        if (b->kind == BODY_CHUNKED && http1_body_done(b))
+        if (b->kind == BODY_CHUNKED && http1_body_done(b)) {
             d->trailers_text = copy;
-        else
+        } else {
+            d->trailers.field_count = 0; // they are only told at the end
             free(copy);
+        }
     }
     d->done = http1_body_done(b);
 }

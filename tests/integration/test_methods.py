@@ -75,7 +75,7 @@ def test_expect_100_continue_gets_its_100_before_the_body(tunnel):
     with tunnel.visit() as visitor:
         fields = [("Expect", "100-continue"), ("Content-Length", "5")]
         visitor.send(visitor.head("POST", "/echo", fields))
-        assert visitor.line() == b"HTTP/1.1 100 Continue"
+        assert visitor.line().startswith(b"HTTP/1.1 100 ")
         assert visitor.line() == b""
         visitor.send(b"12345")
         assert visitor.response().json()["size"] == 5

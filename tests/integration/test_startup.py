@@ -31,12 +31,13 @@ def origin():
         yield started
 
 
-@pytest.mark.parametrize("name, flags", [
-    ("aditd", ["--listen", "--domain", "--data", "--token-file", "--help", "--version"]),
-    ("adit", ["http", "--url", "--relay", "--token-file", "--host-header", "--data", "ADIT_TOKEN"]),
+@pytest.mark.parametrize("command, flags", [
+    (["aditd"], ["--listen", "--domain", "--data", "--token-file", "--public-url", "--version"]),
+    (["adit"], ["http", "--version", "--help"]),
+    (["adit", "http"], ["--url", "--relay", "--token-file", "--host-header", "--data", "ADIT_TOKEN"]),
 ])
-def test_help_names_every_flag(tmp_path, name, flags):
-    code, out, err = run(tmp_path, name, "--help")
+def test_help_names_every_flag(tmp_path, command, flags):
+    code, out, err = run(tmp_path, *command, "--help")
     assert (code, err) == (0, "")
     assert all(flag in out for flag in flags)
 
@@ -65,7 +66,7 @@ def test_version_is_one_line(tmp_path, name):
 def test_mistakes_are_explained_and_exit_2(tmp_path, args):
     code, out, err = run(tmp_path, *args)
     assert (code, out) == (2, "")
-    assert err.startswith(f"{args[0]}: ") or err.lower().startswith("usage:")
+    assert err.startswith(args[0]) and "--help" in err
 
 
 @pytest.mark.parametrize("args", [["--listen", "0.0.0.0:0"], ["--listen", "[::]:0"],

@@ -99,6 +99,8 @@ class Program:
                 if left <= 0 or which in self.ended:
                     break
                 self.news.wait(left)
+        if self.process.poll() is not None:
+            self._join()
         raise AssertionError(f"{self.name} did not print {pattern!r} on {which}\n{self.report()}")
 
     def report(self):
@@ -117,8 +119,7 @@ class Program:
             self.process.kill()
             self.process.wait()
             raise AssertionError(f"{self.name} did not end\n{self.report()}") from None
-        for reader in self.readers:
-            reader.join()
+        self._join()
         assert not REPORTS.search(self.text("stderr")), self.report()
         return code
 
@@ -133,6 +134,9 @@ class Program:
     def kill(self):
         self.process.kill()
         self.process.wait()
+        self._join()
+
+    def _join(self):
         for reader in self.readers:
             reader.join()
 

@@ -40,7 +40,7 @@ class WebSocketOrigin:
                     await socket.send(message)
         except websockets.ConnectionClosed:
             pass
-        await socket.wait_closed()
+        await socket.close()
         self.closed.append((socket.close_code, socket.close_reason))
 
     def stop(self):
