@@ -129,10 +129,10 @@ static void on_bound(struct agent *a, const struct hello *bound)
     a->bound = true;
     memcpy(a->config.name, bound->name, sizeof(a->config.name));
     const char *how = a->was_bound ? "connected again, " : "";
-    if (to->host[0])
-        console_line(&a->console, "adit: %s%s -> http://%s", how, bound->url, a->upstream.host);
-    else
-        console_line(&a->console, "adit: %s%s -> http://127.0.0.1:%u", how, bound->url, to->port);
+    const char *host = to->host[0] ? to->host : "localhost";
+    bool v6 = strchr(host, ':') != NULL;
+    console_line(&a->console, "adit: %s%s -> http://%s%s%s:%u", how, bound->url, v6 ? "[" : "",
+                 host, v6 ? "]" : "", to->port);
     a->was_bound = true;
     a->told_trouble = false;
 }

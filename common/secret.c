@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include "log.h"
 
 const char *secret_read_file(const char *path, char out[static SECRET_MAX])
 {
@@ -17,7 +18,7 @@ const char *secret_read_file(const char *path, char out[static SECRET_MAX])
     char *line = fgets(out, SECRET_MAX, file);
     (void)fclose(file);
     if (exposed)
-        return "can be read by others: chmod 600 it";
+        log_warn("the token file %s can be read by others: chmod 600 it", path);
     if (!line)
         return "is empty";
     size_t len = strcspn(out, "\r\n");

@@ -140,6 +140,17 @@ static void finish(struct call *k, const struct http_head *trailers)
     }
 }
 
+// Nothing of ours may come from a service, except that it is the relay itself which says that the
+// request went in a circle.
+static void strip_fields(struct http_head *head)
+{
+    const struct field *error = head_find(head, SLICE("adit-error"));
+    bool loop = head->status == 508 && error && slice_eq(error->value, SLICE("ADIT-LOOP"));
+    fields_strip_hop_by_hop(head);
+    if (loop)
+        (void)head_add(head, SLICE("adit-error"), SLICE("ADIT-LOOP"));
+}
+
 static bool read_head(struct call *k)
 {
     struct slice in = conn_in(k->conn);
@@ -155,7 +166,7 @@ static bool read_head(struct call *k)
         return false;
     }
     k->scanned = 0;
-    fields_strip_hop_by_hop(&head);
+    strip_fields(&head);
     exchange_head(&k->end, &head, &framing);
     if (k->state == CALL_CLOSED)
         return false;

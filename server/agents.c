@@ -182,7 +182,7 @@ static struct route *route_for(struct agent *a, const struct hello *bind)
     bool taken = r && (r->agent || r->reserved);
     if (taken && !secret_equal(r->owner, strlen(r->owner), a->owner, strlen(a->owner))) {
         refuse(a, bind->id, "ADIT-NAME-IN-USE",
-               "Somebody else uses the name %s. Choose another with --url.", name);
+               "The name %s is in use by somebody else. Choose another with --url.", name);
         return NULL;
     }
     if (!r)
