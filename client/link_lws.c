@@ -19,6 +19,8 @@ enum {
     CLOSE_GOING_AWAY = 1001
 };
 
+enum { DESTROY_TURNS = 8 };  // of the loop, for libwebsockets to end
+
 struct link_context {
     struct loop *loop;
     struct lws_context *lws;
@@ -189,6 +191,7 @@ struct link_context *link_context_new(struct loop *l, const struct link_target *
         .port = CONTEXT_PORT_NO_LISTEN,
         .protocols = protocols,
         .foreign_loops = foreign,
+        .pcontext = &c->lws,
         .options =
             LWS_SERVER_OPTION_LIBUV | (target->tls ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0),
         .pt_serv_buf_size = BUFFER_BYTES,
@@ -213,7 +216,12 @@ void link_context_free(struct link_context *c)
 {
     if (!c)
         return;
+    // Its handles close in turns of the loop; only then does a second call free it, which `pcontext` tells.
     lws_context_destroy(c->lws);
+    for (int turn = 0; c->lws && turn < DESTROY_TURNS; turn++)
+        loop_run_once(c->loop);
+    if (c->lws)
+        lws_context_destroy(c->lws);
     free(c->frame);
     free(c);
 }
