@@ -203,8 +203,19 @@ void stream_end_on_data(struct mux_stream *s, const char *bytes, size_t len)
 void stream_end_on_end(struct mux_stream *s, const struct http_head *trailers)
 {
     struct stream_end *e = mux_user(s);
-    if (e && e->end.x)
-        exchange_finish(&e->end, trailers);
+    if (!e || !e->end.x)
+        return;
+    if (!trailers) {
+        exchange_finish(&e->end, NULL);
+        return;
+    }
+    struct http_head checked = *trailers;
+    if (fields_check(&checked)) {
+        break_off(e, EXCHANGE_PROTOCOL);
+        return;
+    }
+    fields_strip_trailers(&checked);
+    exchange_finish(&e->end, checked.field_count ? &checked : NULL);
 }
 
 // What is queued for the stream grows only as it drains, like the windows of the mux: a stalled

