@@ -160,8 +160,9 @@ static void on_control(void *ctx, const struct hello *message)
 static void on_request(void *ctx, struct mux_stream *s, const struct http_head *head, bool end)
 {
     struct agent *a = ctx;
-    struct http_head request = *head;
+    struct http_head request;
     struct body_framing framing;
+    head_copy(&request, head);
     head_remove(&request, SLICE("adit-bind")); // one name only, so far
     bool sound = !fields_check(&request) && stream_end_framing(&request, end, &framing);
     struct stream_end *e = sound ? stream_end_inbound(&a->loop, s, wake, a) : NULL;

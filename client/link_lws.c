@@ -19,7 +19,9 @@ enum {
     CLOSE_GOING_AWAY = 1001
 };
 
-enum { DESTROY_TURNS = 8 };  // of the loop, for libwebsockets to end
+enum {
+    DESTROY_TURNS = 8
+}; // of the loop, for libwebsockets to end
 
 struct link_context {
     struct loop *loop;
@@ -216,7 +218,8 @@ void link_context_free(struct link_context *c)
 {
     if (!c)
         return;
-    // Its handles close in turns of the loop; only then does a second call free it, which `pcontext` tells.
+    // Its handles close in turns of the loop; only then does a second call free it, which
+    // `pcontext` tells.
     lws_context_destroy(c->lws);
     for (int turn = 0; c->lws && turn < DESTROY_TURNS; turn++)
         loop_run_once(c->loop);

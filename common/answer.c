@@ -156,8 +156,9 @@ void answer_make(enum answer a, enum answer_form form, char text[static ANSWER_T
     *body = slice_of(text + DIGITS, (size_t)len);
     int digits = snprintf(text, DIGITS, "%d", len);
     // The zero that snprintf wrote lies before the body.
-    *head =
-        (struct http_head){.status = r->status, .reason = slice_str(r->reason), .minor_version = 1};
+    head_init(head);
+    head->status = r->status;
+    head->reason = slice_str(r->reason);
     (void)head_add(head, SLICE("content-type"), slice_str(types[form]));
     (void)head_add(head, SLICE("content-length"), slice_of(text, (size_t)digits));
     (void)head_add(head, SLICE("cache-control"), SLICE("no-store"));

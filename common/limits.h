@@ -26,7 +26,7 @@ enum {
     LIMIT_HELLO_MS = 10 * 1000,    // from the tunnel's handshake to its hello
     LIMIT_POOL_IDLE_MS = 4 * 1000, // of a pooled upstream connection
     LIMIT_POOL_FRESH_MS = 1000,    // of one that may carry a request that cannot be repeated
-    LIMIT_POOL_SIZE = 64,          // idle upstream connections
+    LIMIT_POOL_SIZE = 1024,        // idle upstream connections: as many as exchanges run at once
     LIMIT_GONE_MS = 60 * 1000,     // that a name answers 503 after its agent has left
 
     LIMIT_UNAUTHENTICATED = 64, // tunnels that have not said hello yet

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include "limits.h"
 #include "proto/fields.h"
+#include "proto/http1.h"
 
 static void on_free(struct loop_task *task)
 {
@@ -69,7 +70,8 @@ static void in_head(struct exchange_end *end, const struct http_head *head,
                     const struct body_framing *framing)
 {
     struct stream_end *e = end_of(end);
-    struct http_head sent = *head;
+    struct http_head sent;
+    head_copy(&sent, head);
     bool interim = head->status < 200 && head->status != 101;
     if (head->status == 101)
         sent.status = 200; // the protocol travels as adit-upgrade
@@ -173,7 +175,7 @@ void stream_end_on_head(struct mux_stream *s, const struct http_head *head, bool
 {
     struct stream_end *e = mux_user(s);
     struct body_framing framing;
-    struct http_head response = *head;
+    struct http_head response;
     if (!e)
         return;
     bool switches = head->upgrade.len > 0;
@@ -182,8 +184,10 @@ void stream_end_on_head(struct mux_stream *s, const struct http_head *head, bool
         refuse(e, ANSWER_UPSTREAM_INVALID, EXCHANGE_PROTOCOL);
         return;
     }
+    head_copy(&response, head);
+    response.status = switches ? 101 : head->status;
+    response.reason = http1_reason(response.status);
     if (switches) {
-        response.status = 101;
         framing = (struct body_framing){BODY_TUNNEL, 0};
     } else if (head->status < 200) {
         framing = (struct body_framing){BODY_NONE, 0};
@@ -209,7 +213,8 @@ void stream_end_on_end(struct mux_stream *s, const struct http_head *trailers)
         exchange_finish(&e->end, NULL);
         return;
     }
-    struct http_head checked = *trailers;
+    struct http_head checked;
+    head_copy(&checked, trailers);
     if (fields_check(&checked)) {
         break_off(e, EXCHANGE_PROTOCOL);
         return;

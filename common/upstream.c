@@ -334,7 +334,8 @@ static bool add_hop_fields(struct http_head *head, bool chunked)
 
 static bool write_head(struct call *k, const struct http_head *request)
 {
-    struct http_head head = *request;
+    struct http_head head;
+    head_copy(&head, request);
     if (k->upstream->host_mode == UPSTREAM_HOST_REPLACE)
         head.authority = slice_str(k->upstream->host);
     if (!add_hop_fields(&head, k->chunked))

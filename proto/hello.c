@@ -76,15 +76,18 @@ static int parse_member(const cJSON *item, unsigned m, struct hello *h)
 {
     char *base = (char *)h + members[m].offset;
     if (m == M_VERSION) {
-        if (!cJSON_IsNumber(item) || item->valueint < 0)
+        if (!cJSON_IsNumber(item) || item->valueint < 0 ||
+            item->valuedouble != (double)item->valueint)
             return HELLO_E_MEMBER;
         h->version = (uint32_t)item->valueint;
         return 0;
     }
     if (!cJSON_IsString(item))
         return HELLO_E_MEMBER;
-    if (m == M_ID)
-        return slice_to_u64(slice_str(item->valuestring), &h->id) ? 0 : HELLO_E_MEMBER;
+    if (m == M_ID) {
+        bool number = slice_to_u64(slice_str(item->valuestring), &h->id);
+        return number && h->id > 0 ? 0 : HELLO_E_MEMBER;
+    }
     if (!is_clean(item->valuestring, members[m].size))
         return HELLO_E_MEMBER;
     memcpy(base, item->valuestring, strlen(item->valuestring) + 1);
@@ -117,11 +120,40 @@ static int parse_object(const cJSON *object, struct hello *h)
     return 0;
 }
 
+// cJSON ends its strings at a zero, and would let pass what comes behind one.
+static bool has_zero(struct slice json)
+{
+    static const char escaped[] = "u0000";
+    for (size_t i = 0; i < json.len; i++) {
+        if (json.p[i] == 0)
+            return true;
+        if (json.p[i] != '\\')
+            continue;
+        if (json.len - i > 5 && memcmp(json.p + i + 1, escaped, 5) == 0)
+            return true;
+        i++; // what is escaped, another backslash perhaps
+    }
+    return false;
+}
+
+// Whether nothing but white space is left of the text.
+static bool is_all(struct slice json, const char *end)
+{
+    const char *last = json.p + json.len;
+    while (end < last && (*end == ' ' || *end == '\t' || *end == '\r' || *end == '\n'))
+        end++;
+    return end == last;
+}
+
 int hello_parse(struct slice json, struct hello *h)
 {
+    const char *end = NULL;
     *h = (struct hello){0};
-    cJSON *object = cJSON_ParseWithLength(json.p, json.len);
-    int error = cJSON_IsObject(object) ? parse_object(object, h) : HELLO_E_JSON;
+    if (json.len == 0 || has_zero(json))
+        return HELLO_E_JSON;
+    cJSON *object = cJSON_ParseWithLengthOpts(json.p, json.len, &end, 0);
+    bool sound = cJSON_IsObject(object) && is_all(json, end);
+    int error = sound ? parse_object(object, h) : HELLO_E_JSON;
     cJSON_Delete(object);
     return error;
 }

@@ -28,7 +28,7 @@ enum hello_type {
     HELLO_DRAIN,   // message
 };
 
-// Strings end with a zero; empty when absent.
+// Strings end with a zero; empty when absent. An id is 1 or more; 0 when absent.
 struct hello {
     enum hello_type type;
     uint32_t version;

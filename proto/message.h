@@ -39,6 +39,19 @@ struct body_framing {
     uint64_t length; // of BODY_LENGTH
 };
 
+// An empty head; the memory of fields that are not there is left alone, for a head is large and
+// most are small.
+static inline void head_init(struct http_head *head)
+{
+    memset(head, 0, offsetof(struct http_head, fields));
+    head->minor_version = 1;
+}
+
+static inline void head_copy(struct http_head *to, const struct http_head *from)
+{
+    memcpy(to, from, offsetof(struct http_head, fields) + from->field_count * sizeof(struct field));
+}
+
 // The first field of this name (compared without case), or NULL.
 const struct field *head_find(const struct http_head *head, struct slice name);
 

@@ -16,6 +16,7 @@ const char *mux_strerror(int error)
     case MUX_E_PROTOCOL: return "the peer broke the multiplexing protocol";
     case MUX_E_MEMORY: return "out of memory";
     case MUX_E_FULL: return "too many streams";
+    case MUX_E_HEAD: return "a head over its limit";
     }
     return "no error";
 }
@@ -98,11 +99,8 @@ void mux_free(struct mux *m)
 void mux_lose(struct mux *m)
 {
     m->dead = true;
-    for (struct mux_stream *s = m->streams; s; s = s->next) {
-        s->closed = true;
-        s->reset = MUX_RESET_LOST;
-        mux_queue_event(s);
-    }
+    for (struct mux_stream *s = m->streams; s; s = s->next)
+        mux_stream_close(s, MUX_RESET_LOST);
     mux_tell_events(m);
 }
 
@@ -149,6 +147,25 @@ void mux_stream_free(struct mux_stream *s)
     free(s->trailers);
     buf_free(&s->out);
     free(s);
+}
+
+void mux_stream_close(struct mux_stream *s, uint32_t reset)
+{
+    s->mux->unread -= s->unread;
+    s->unread = 0;
+    s->closed = true;
+    s->reset = reset;
+    mux_queue_event(s);
+}
+
+void mux_stream_break(struct mux_stream *s, uint32_t code)
+{
+    struct mux *m = s->mux;
+    if (s->closed)
+        return;
+    (void)nghttp2_session_set_stream_user_data(m->session, s->id, NULL);
+    (void)nghttp2_submit_rst_stream(m->session, NGHTTP2_FLAG_NONE, s->id, code);
+    mux_stream_close(s, code);
 }
 
 struct mux_stream *mux_stream_by_id(struct mux *m, int32_t id)
@@ -246,11 +263,7 @@ void mux_credit(struct mux_stream *s, size_t len)
 
 void mux_reset(struct mux_stream *s, enum mux_reset code)
 {
-    struct mux *m = s->mux;
-    if (!s->closed) {
-        (void)nghttp2_session_set_stream_user_data(m->session, s->id, NULL);
-        (void)nghttp2_submit_rst_stream(m->session, NGHTTP2_FLAG_NONE, s->id, code);
-    }
+    mux_stream_break(s, code);
     mux_stream_free(s);
 }
 

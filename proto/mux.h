@@ -14,9 +14,10 @@ enum mux_role {
 };
 
 enum mux_error {
-    MUX_E_PROTOCOL = -1, // the peer broke HTTP/2, or said goodbye: the mux is dead
+    MUX_E_PROTOCOL = -1, // the peer broke HTTP/2, or says that we did: the mux is dead
     MUX_E_MEMORY = -2,
     MUX_E_FULL = -3, // no more streams now (MUX_STREAMS_MAX, or unread bytes at their cap)
+    MUX_E_HEAD = -4, // a head of ours is over MUX_HEAD_MAX: nothing was sent
 };
 
 const char *mux_strerror(int error);
@@ -64,7 +65,8 @@ void mux_free(struct mux *m);
 // mux_free is of use.
 void mux_lose(struct mux *m);
 
-// Feeds bytes of the peer. Returns 0 or a mux_error.
+// Feeds bytes of the peer. Returns 0 or a mux_error. Of a breach of HTTP/2 only the next mux_send
+// may tell: nothing that comes after it is heeded.
 int mux_recv(struct mux *m, const char *bytes, size_t len);
 // Writes what is to be sent, at most `cap` bytes. Returns their number (0: nothing to send now) or
 // a mux_error.
@@ -74,10 +76,11 @@ bool mux_wants_send(const struct mux *m);
 // Streams that are open, and bytes received on them and not drained.
 size_t mux_stream_count(const struct mux *m);
 size_t mux_unread(const struct mux *m);
-// No stream will be accepted any more: those that run may end (GOAWAY).
+// No stream will begin any more, from either side; those that run may end (GOAWAY).
 void mux_drain(struct mux *m);
 
-// Relay: begins a request. `end`: it has no body. Returns NULL when full, dead or out of memory.
+// Relay: begins a request. `end`: it has no body. Returns NULL when full, draining or dead, when
+// the head is over MUX_HEAD_MAX, or when out of memory.
 struct mux_stream *mux_open(struct mux *m, const struct http_head *head, bool end, void *user);
 // Agent: sends a response head: a 1xx (then another follows) or the final one. Returns 0 or a
 // mux_error.

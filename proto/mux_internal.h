@@ -63,6 +63,11 @@ void mux_set_send_callbacks(nghttp2_session_callbacks *callbacks);
 
 struct mux_stream *mux_stream_new(struct mux *m, int32_t id, void *user);
 void mux_stream_free(struct mux_stream *s);
+// The stream is over: what was unread of it counts no more, and `closed` is to be told.
+void mux_stream_close(struct mux_stream *s, uint32_t reset);
+// Ends a stream by a reset of ours. The handler hears of it when nghttp2 has returned, whether or
+// not the reset can be sent now.
+void mux_stream_break(struct mux_stream *s, uint32_t code);
 struct mux_stream *mux_stream_by_id(struct mux *m, int32_t id);
 // Notes that `s` has something to be told after nghttp2 returns, and tells it.
 void mux_queue_event(struct mux_stream *s);

@@ -50,7 +50,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     (void)flags;
     if (m->head_broken)
         return 0;
-    if (m->ref_count == sizeof(m->refs) / sizeof(m->refs[0]) ||
+    if (name_len == 0 || m->ref_count == sizeof(m->refs) / sizeof(m->refs[0]) ||
         !text_reserve(m, name_len + value_len)) {
         m->head_broken = true;
         return 0;
@@ -94,17 +94,19 @@ static bool take_pseudo(struct slice name, struct slice value, struct http_head 
 // The gathered fields as a head. False when it is no sound head.
 static bool take_head(const struct mux *m, struct http_head *head)
 {
-    *head = (struct http_head){.minor_version = 1};
+    head_init(head);
     if (m->head_broken)
         return false;
     for (size_t i = 0; i < m->ref_count; i++) {
         const struct mux_field_ref *ref = &m->refs[i];
         struct slice name = slice_of(m->text + ref->name, ref->name_len);
         struct slice value = slice_of(m->text + ref->value, ref->value_len);
-        if (name.len > 0 && name.p[0] == ':') {
+        if (name.p[0] == ':') {
             if (!take_pseudo(name, value, head))
                 return false;
         } else if (slice_eq(name, SLICE("adit-upgrade"))) {
+            if (head->upgrade.p)
+                return false;
             head->upgrade = value;
         } else if (!head_add(head, name, value)) {
             return false;
@@ -113,28 +115,37 @@ static bool take_head(const struct mux *m, struct http_head *head)
     return true;
 }
 
+static bool has_request_fields(const struct http_head *head)
+{
+    return head->method.p || head->scheme.p || head->authority.p || head->target.p;
+}
+
 static bool is_head_for(const struct mux *m, const struct http_head *head)
 {
     bool request = head->method.len > 0 && head->target.len > 0 && head->status == 0;
-    bool response = head->status > 0 && !head->method.p && !head->target.p;
+    // HTTP/2 has no 101 (RFC 9113 §8.6): an upgrade is a 200 with adit-upgrade.
+    bool response = head->status > 0 && head->status != 101 && !has_request_fields(head);
     return m->role == MUX_AGENT ? request : response;
-}
-
-// Ends a stream on which the peer made no sense; the handler hears of it as of any reset.
-static void refuse_stream(struct mux *m, int32_t id)
-{
-    (void)nghttp2_submit_rst_stream(m->session, NGHTTP2_FLAG_NONE, id, NGHTTP2_PROTOCOL_ERROR);
 }
 
 static void recv_trailers(struct mux *m, struct mux_stream *s, const struct http_head *head,
                           bool end)
 {
-    if (!end || head->status || head->method.p || head->target.p) {
-        refuse_stream(m, s->id);
+    if (!end || head->status || has_request_fields(head) || head->upgrade.p) {
+        mux_stream_break(s, NGHTTP2_PROTOCOL_ERROR);
         return;
     }
     s->recv_ended = true;
     m->handler->end(m->ctx, s, head->field_count ? head : NULL);
+}
+
+// A stream that has not begun for the handler is refused without its knowing.
+static void refuse_head(struct mux *m, struct mux_stream *s, int32_t id, uint32_t code)
+{
+    if (s)
+        mux_stream_break(s, code);
+    else
+        (void)nghttp2_submit_rst_stream(m->session, NGHTTP2_FLAG_NONE, id, code);
 }
 
 static int recv_headers(struct mux *m, const nghttp2_frame *frame)
@@ -150,8 +161,13 @@ static int recv_headers(struct mux *m, const nghttp2_frame *frame)
         recv_trailers(m, s, &head, end);
         return 0;
     }
-    if (!sound || !is_head_for(m, &head) || (end && head.status >= 100 && head.status < 200)) {
-        refuse_stream(m, id);
+    bool interim = head.status >= 100 && head.status < 200;
+    if (!sound || !is_head_for(m, &head) || (end && interim)) {
+        refuse_head(m, s, id, NGHTTP2_PROTOCOL_ERROR);
+        return 0;
+    }
+    if (!s && m->draining) {
+        refuse_head(m, s, id, NGHTTP2_REFUSED_STREAM);
         return 0;
     }
     if (!s) {
@@ -165,6 +181,26 @@ static int recv_headers(struct mux *m, const nghttp2_frame *frame)
     return 0;
 }
 
+// A goodbye lets the streams end that run; a complaint ends the mux.
+static int recv_goaway(struct mux *m, const nghttp2_frame *frame)
+{
+    m->draining = true;
+    return frame->goaway.error_code == NGHTTP2_NO_ERROR ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+static void recv_end(struct mux *m, int32_t id)
+{
+    struct mux_stream *s = mux_stream_by_id(m, id);
+    if (!s || s->recv_ended)
+        return;
+    if (!s->head_seen) {
+        mux_stream_break(s, NGHTTP2_PROTOCOL_ERROR);
+        return;
+    }
+    s->recv_ended = true;
+    m->handler->end(m->ctx, s, NULL);
+}
+
 static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
 {
     struct mux *m = user_data;
@@ -172,14 +208,9 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
     if (frame->hd.type == NGHTTP2_HEADERS)
         return recv_headers(m, frame);
     if (frame->hd.type == NGHTTP2_GOAWAY)
-        m->draining = true;
-    if (frame->hd.type == NGHTTP2_DATA && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) {
-        struct mux_stream *s = mux_stream_by_id(m, frame->hd.stream_id);
-        if (s && !s->recv_ended) {
-            s->recv_ended = true;
-            m->handler->end(m->ctx, s, NULL);
-        }
-    }
+        return recv_goaway(m, frame);
+    if (frame->hd.type == NGHTTP2_DATA && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+        recv_end(m, frame->hd.stream_id);
     return 0;
 }
 
@@ -190,9 +221,7 @@ static void shed_fullest(struct mux *m)
     for (struct mux_stream *s = m->streams; s; s = s->next)
         if (s->unread > fullest->unread)
             fullest = s;
-    if (fullest && !fullest->closed)
-        (void)nghttp2_submit_rst_stream(m->session, NGHTTP2_FLAG_NONE, fullest->id,
-                                        NGHTTP2_ENHANCE_YOUR_CALM);
+    mux_stream_break(fullest, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data,
@@ -206,14 +235,15 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     if (!s)
         return 0;
     if (!s->head_seen) {
-        refuse_stream(m, id);
+        mux_stream_break(s, NGHTTP2_PROTOCOL_ERROR);
         return 0;
     }
     s->unread += (uint32_t)len;
     m->unread += len;
     if (m->unread > MUX_UNREAD_MAX)
         shed_fullest(m);
-    m->handler->data(m->ctx, s, (const char *)data, len);
+    if (!s->closed)
+        m->handler->data(m->ctx, s, (const char *)data, len);
     return 0;
 }
 
@@ -225,9 +255,7 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error_
     (void)session;
     if (!s)
         return 0;
-    s->closed = true;
-    s->reset = error_code;
-    mux_queue_event(s);
+    mux_stream_close(s, error_code);
     return 0;
 }
 
@@ -246,7 +274,7 @@ int mux_recv(struct mux *m, const char *bytes, size_t len)
         return MUX_E_PROTOCOL;
     ssize_t n = nghttp2_session_mem_recv(m->session, (const uint8_t *)bytes, len);
     mux_tell_events(m);
-    if (n == (ssize_t)len && nghttp2_session_want_read(m->session))
+    if (n == (ssize_t)len)
         return 0;
     m->dead = true;
     return n == NGHTTP2_ERR_NOMEM ? MUX_E_MEMORY : MUX_E_PROTOCOL;

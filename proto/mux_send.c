@@ -28,6 +28,15 @@ static size_t nv_fields(nghttp2_nv *nva, size_t n, const struct http_head *head)
     return n;
 }
 
+// Whether the peer will take it. nghttp2 would drop a longer one without a word.
+static bool fits(const nghttp2_nv *nva, size_t count)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++)
+        size += nva[i].namelen + nva[i].valuelen;
+    return size <= MUX_HEAD_MAX;
+}
+
 static size_t nv_request(nghttp2_nv *nva, const struct http_head *head)
 {
     size_t n = 0;
@@ -41,7 +50,8 @@ static size_t nv_request(nghttp2_nv *nva, const struct http_head *head)
 static ssize_t read_data(nghttp2_session *session, int32_t id, uint8_t *buf, size_t len,
                          uint32_t *flags, nghttp2_data_source *source, void *user_data)
 {
-    struct mux_stream *s = mux_stream_by_id(user_data, id);
+    const struct mux *m = user_data;
+    struct mux_stream *s = nghttp2_session_get_stream_user_data(session, id);
     (void)buf;
     (void)source;
     if (!s)
@@ -51,6 +61,9 @@ static ssize_t read_data(nghttp2_session *session, int32_t id, uint8_t *buf, siz
         s->deferred = true;
         return NGHTTP2_ERR_DEFERRED;
     }
+    // A frame that is begun keeps its length, and the next call's room is not known.
+    if (m->out_cap - m->out_len <= FRAME_HEAD)
+        return NGHTTP2_ERR_PAUSE;
     *flags = NGHTTP2_DATA_FLAG_NO_COPY;
     size_t n = queued < len ? queued : len;
     if (n == queued && s->send_ended) {
@@ -124,10 +137,21 @@ static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8
     return 0;
 }
 
+// The complaint that nghttp2 sends when the peer broke the protocol. The link ends with it.
+static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
+{
+    (void)session;
+    (void)user_data;
+    bool complaint =
+        frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR;
+    return complaint ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+}
+
 void mux_set_send_callbacks(nghttp2_session_callbacks *callbacks)
 {
     nghttp2_session_callbacks_set_send_callback(callbacks, send_bytes);
     nghttp2_session_callbacks_set_send_data_callback(callbacks, send_data);
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
     nghttp2_session_callbacks_set_data_source_read_length_callback(callbacks, frame_length);
 }
 
@@ -157,7 +181,7 @@ struct mux_stream *mux_open(struct mux *m, const struct http_head *head, bool en
     nghttp2_nv nva[NV_CAP];
     size_t count = nv_request(nva, head);
     nghttp2_data_provider provider = {.source.ptr = NULL, .read_callback = read_data};
-    struct mux_stream *s = mux_stream_new(m, 0, user);
+    struct mux_stream *s = fits(nva, count) ? mux_stream_new(m, 0, user) : NULL;
     if (!s)
         return NULL;
     s->send_head = true;
@@ -189,6 +213,8 @@ int mux_respond(struct mux_stream *s, const struct http_head *head, bool end)
     (void)snprintf(status, sizeof(status), "%03u", head->status);
     nva[0] = nv_of(SLICE(":status"), slice_of(status, 3));
     size_t count = nv_fields(nva, 1, head);
+    if (!fits(nva, count))
+        return MUX_E_HEAD;
     if (head->status >= 200)
         return respond_final(s, nva, count, end);
     return nghttp2_submit_headers(s->mux->session, NGHTTP2_FLAG_NONE, s->id, NULL, nva, count, NULL)
@@ -242,6 +268,9 @@ int mux_end(struct mux_stream *s, const struct http_head *trailers)
     if (s->closed || s->send_ended)
         return 0;
     if (trailers && trailers->field_count > 0) {
+        nghttp2_nv nva[NV_CAP];
+        if (!fits(nva, nv_fields(nva, 0, trailers)))
+            return MUX_E_HEAD;
         s->trailers = copy_trailers(trailers);
         if (!s->trailers)
             return MUX_E_MEMORY;

@@ -16,6 +16,7 @@ struct tunnel {
     uint8_t *control;
     size_t control_len;
     uint64_t now_ms, heard_ms, spoke_ms;
+    uint64_t owed_ms;  // since when the peer owes an acknowledgement and has not been heard
     bool heard, spoke; // since the last tick
     bool ack_due, heartbeat_due;
 };
@@ -43,7 +44,7 @@ struct tunnel *tunnel_new(enum tunnel_role role, const struct tunnel_handler *ha
     t->state = role == TUNNEL_RELAY ? TUNNEL_AWAITS_HELLO : TUNNEL_AWAITS_WELCOME;
     t->handler = *handler;
     t->ctx = ctx;
-    t->now_ms = t->heard_ms = t->spoke_ms = now_ms;
+    t->now_ms = t->heard_ms = t->spoke_ms = t->owed_ms = now_ms;
     pipe_init(&t->pipe);
     t->mux = mux_new(role == TUNNEL_RELAY ? MUX_RELAY : MUX_AGENT, &t->handler.mux, ctx);
     if (!t->mux) {
@@ -157,6 +158,8 @@ static int recv_message(struct tunnel *t, const struct pipe_event *e)
                                                    : 0;
     if (rule->link_kind != kind || rule->to != t->role || rule->when != t->state)
         return TUNNEL_E_HELLO;
+    if (message.type == HELLO_REFUSED && message.id == 0)
+        return TUNNEL_E_HELLO; // that one is a link message
     t->state = rule->then;
     t->handler.control(t->ctx, &message);
     return 0;
@@ -190,6 +193,8 @@ int tunnel_recv(struct tunnel *t, const uint8_t *bytes, size_t len, bool last)
         int n = pipe_recv(&t->pipe, bytes, len, &e);
         if (n < 0)
             return die(t, TUNNEL_E_PIPE);
+        if (t->state != TUNNEL_OPEN && t->pipe.kind >= PIPE_DATA)
+            return die(t, TUNNEL_E_HELLO);
         bytes += n;
         len -= (size_t)n;
         int error = recv_event(t, &e);
@@ -287,20 +292,18 @@ bool tunnel_wants_send(const struct tunnel *t)
 int tunnel_tick(struct tunnel *t, uint64_t now_ms)
 {
     uint64_t gap = now_ms - t->now_ms;
-    if (t->heard)
-        t->heard_ms = now_ms;
-    else if (gap > TUNNEL_HEARTBEAT_MS)
-        t->heard_ms +=
-            gap; // it was we who stood still (a suspended machine): the peer gets its chance
+    bool unacked = t->pipe.sent > t->pipe.acked;
+    if (gap <= TUNNEL_HEARTBEAT_MS)
+        gap = 0; // else it was we who stood still (a suspended machine): the peer gets its chance
+    t->heard_ms = t->heard ? now_ms : t->heard_ms + gap;
+    t->owed_ms = t->heard || !unacked ? now_ms : t->owed_ms + gap;
     if (t->spoke)
-        t->spoke_ms = now_ms;
+        t->spoke_ms = t->now_ms; // or a little later
     t->heard = t->spoke = false;
     t->now_ms = now_ms;
     t->ack_due = pipe_owes_ack(&t->pipe, true);
     t->heartbeat_due = t->state == TUNNEL_OPEN && now_ms - t->spoke_ms >= TUNNEL_HEARTBEAT_MS;
-    uint64_t silence = now_ms - t->heard_ms;
-    bool unacked = t->pipe.sent > t->pipe.acked;
-    if (silence < (unacked ? TUNNEL_UNACKED_SILENCE_MS : TUNNEL_SILENCE_MS))
+    if (now_ms - t->heard_ms < TUNNEL_SILENCE_MS && now_ms - t->owed_ms < TUNNEL_UNACKED_SILENCE_MS)
         return 0;
     return die(t, TUNNEL_E_SILENT);
 }

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: MIT
+#include "mux_pair.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include "check.h"
+
+enum {
+    MOVE_MAX = 65536
+};
+
+static struct mux_view *view_new(struct mux_side *side, struct mux_stream *s)
+{
+    struct mux_view *v = calloc(1, sizeof(*v));
+    if (side->count == side->cap) {
+        side->cap = side->cap ? side->cap * 2 : 16;
+        side->views = realloc(side->views, side->cap * sizeof(struct mux_view *));
+    }
+    CHECK(v && side->views);
+    v->side = side;
+    v->stream = s;
+    v->index = side->count;
+    side->views[side->count++] = v;
+    return v;
+}
+
+static struct mux_view *view_of(struct mux_side *side, struct mux_stream *s)
+{
+    struct mux_view *v = mux_user(s);
+    CHECK(v && v->side == side && v->stream == s && !v->closed);
+    return v;
+}
+
+static void on_head(void *ctx, struct mux_stream *s, const struct http_head *head, bool end)
+{
+    struct mux_side *side = ctx;
+    bool request = side->role == MUX_AGENT;
+    CHECK(request == (head->method.len > 0) && request == (head->status == 0));
+    if (request) {
+        CHECK(!mux_user(s) && head->target.len > 0);
+        mux_set_user(s, view_new(side, s));
+    }
+    struct mux_view *v = view_of(side, s);
+    CHECK(!v->ended && v->received == 0);
+    v->head_count++;
+    v->head_end = v->ended = end;
+    head_text(head, &v->heads);
+    if (side->hooks.head)
+        side->hooks.head(v, head, end);
+}
+
+static void on_data(void *ctx, struct mux_stream *s, const char *bytes, size_t len)
+{
+    struct mux_side *side = ctx;
+    struct mux_view *v = view_of(side, s);
+    CHECK(v->head_count > 0 && !v->ended && len > 0);
+    v->received += len;
+    v->uncredited += len;
+    if (!side->drops_bodies)
+        CHECK(buf_append(&v->body, bytes, len));
+    if (side->hooks.data)
+        side->hooks.data(v, bytes, len);
+    if (!side->holds_credit && v->stream)
+        mux_view_credit(v, v->uncredited);
+}
+
+static void on_end(void *ctx, struct mux_stream *s, const struct http_head *trailers)
+{
+    struct mux_side *side = ctx;
+    struct mux_view *v = view_of(side, s);
+    CHECK(v->head_count > 0 && !v->ended);
+    v->ended = true;
+    if (trailers) {
+        CHECK(!trailers->method.p && !trailers->status && trailers->field_count > 0);
+        head_text(trailers, &v->trailers);
+    }
+    if (side->hooks.end)
+        side->hooks.end(v, trailers);
+}
+
+static void on_drained(void *ctx, struct mux_stream *s, size_t len)
+{
+    struct mux_side *side = ctx;
+    struct mux_view *v = view_of(side, s);
+    CHECK(len > 0);
+    v->drained += len;
+    if (side->hooks.drained)
+        side->hooks.drained(v, len);
+}
+
+static void on_closed(void *ctx, struct mux_stream *s, uint32_t reset)
+{
+    struct mux_side *side = ctx;
+    struct mux_view *v = view_of(side, s);
+    CHECK(reset != 0 || v->ended);
+    v->closed = true;
+    v->reset = reset;
+    if (side->hooks.closed)
+        side->hooks.closed(v, reset);
+    v->stream = NULL;
+}
+
+const struct mux_handler mux_side_handler = {on_head, on_data, on_end, on_drained, on_closed};
+
+void mux_side_init(struct mux_side *side, enum mux_role role, struct mux *mux)
+{
+    *side = (struct mux_side){.role = role, .mux = mux};
+}
+
+void mux_side_deinit(struct mux_side *side)
+{
+    for (size_t i = 0; i < side->count; i++) {
+        struct mux_view *v = side->views[i];
+        buf_free(&v->heads);
+        buf_free(&v->body);
+        buf_free(&v->trailers);
+        free(v->user);
+        free(v);
+    }
+    free(side->views);
+    *side = (struct mux_side){.role = side->role};
+}
+
+struct mux_view *mux_side_open(struct mux_side *side, const struct http_head *head, bool end)
+{
+    struct mux_stream *s = mux_open(side->mux, head, end, NULL);
+    if (!s)
+        return NULL;
+    struct mux_view *v = view_new(side, s);
+    mux_set_user(s, v);
+    return v;
+}
+
+void mux_view_reset(struct mux_view *v, enum mux_reset code)
+{
+    struct mux_stream *s = v->stream;
+    v->stream = NULL;
+    mux_reset(s, code);
+}
+
+void mux_view_credit(struct mux_view *v, size_t len)
+{
+    CHECK(len <= v->uncredited);
+    v->uncredited -= len;
+    mux_credit(v->stream, len);
+}
+
+static void add_text(struct buf *out, struct slice s, const char *behind)
+{
+    CHECK(buf_append(out, s.p, s.len) && buf_append(out, behind, strlen(behind)));
+}
+
+void head_text(const struct http_head *head, struct buf *out)
+{
+    char status[8];
+    (void)snprintf(status, sizeof(status), "%u", head->status);
+    if (head->method.p) {
+        add_text(out, head->method, " ");
+        add_text(out, head->scheme.len ? head->scheme : SLICE("http"), " ");
+        add_text(out, head->authority, " ");
+        add_text(out, head->target, "\n");
+    } else if (head->status) {
+        add_text(out, slice_str(status), "\n");
+    }
+    if (head->upgrade.len)
+        add_text(out, head->upgrade, " is the upgrade\n");
+    for (size_t i = 0; i < head->field_count; i++) {
+        add_text(out, head->fields[i].name, ": ");
+        add_text(out, head->fields[i].value, "\n");
+    }
+}
+
+bool buf_is(const struct buf *b, const char *text)
+{
+    return buf_len(b) == strlen(text) && (!*text || memcmp(buf_at(b), text, strlen(text)) == 0);
+}
+
+struct http_head head_request(const char *method, const char *target)
+{
+    return (struct http_head){.method = slice_str(method),
+                              .authority = SLICE("a.example"),
+                              .target = slice_str(target),
+                              .minor_version = 1};
+}
+
+struct http_head head_response(uint16_t status)
+{
+    return (struct http_head){.status = status, .minor_version = 1};
+}
+
+static void side_open(struct mux_side *side, enum mux_role role)
+{
+    mux_side_init(side, role, NULL);
+    side->mux = mux_new(role, &mux_side_handler, side);
+    CHECK(side->mux);
+}
+
+void mux_pair_init(struct mux_pair *p)
+{
+    side_open(&p->relay, MUX_RELAY);
+    side_open(&p->agent, MUX_AGENT);
+}
+
+void mux_pair_deinit(struct mux_pair *p)
+{
+    mux_free(p->relay.mux);
+    mux_free(p->agent.mux);
+    mux_side_deinit(&p->relay);
+    mux_side_deinit(&p->agent);
+}
+
+int mux_move(struct mux_side *from, struct mux_side *to, size_t cap, size_t piece)
+{
+    static char bytes[MOVE_MAX];
+    CHECK(cap <= sizeof(bytes) && piece > 0);
+    int n = mux_send(from->mux, bytes, cap);
+    CHECK(n <= (int)cap);
+    for (size_t at = 0; n > 0 && at < (size_t)n; at += piece) {
+        size_t left = (size_t)n - at;
+        size_t len = piece < left ? piece : left;
+        char *copy = malloc(len); // of just its size, so that a read past its end is seen
+        CHECK(copy);
+        memcpy(copy, bytes + at, len);
+        int error = mux_recv(to->mux, copy, len);
+        free(copy);
+        if (error)
+            return error;
+    }
+    return n;
+}
+
+void mux_settle(struct mux_pair *p)
+{
+    int moved = 1;
+    while (moved > 0) {
+        int there = mux_move(&p->relay, &p->agent, MOVE_MAX, MOVE_MAX);
+        int back = mux_move(&p->agent, &p->relay, MOVE_MAX, MOVE_MAX);
+        CHECK(there >= 0 && back >= 0);
+        moved = there + back;
+    }
+}
