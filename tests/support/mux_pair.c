@@ -2,6 +2,7 @@
 #include "mux_pair.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include "chance.h"
 #include "check.h"
 
 enum {
@@ -142,6 +143,18 @@ void mux_view_credit(struct mux_view *v, size_t len)
     CHECK(len <= v->uncredited);
     v->uncredited -= len;
     mux_credit(v->stream, len);
+}
+
+size_t mux_view_feed(struct mux_view *v, uint64_t key, uint64_t total)
+{
+    static uint8_t bytes[MUX_SEND_MAX];
+    uint64_t room = MUX_SEND_MAX - (v->sent - v->drained);
+    size_t len = (size_t)(total - v->sent < room ? total - v->sent : room);
+    CHECK(v->drained <= v->sent && room <= MUX_SEND_MAX);
+    pattern_write(bytes, len, key, v->sent);
+    CHECK(mux_data(v->stream, (const char *)bytes, len) == 0);
+    v->sent += len;
+    return len;
 }
 
 static void add_text(struct buf *out, struct slice s, const char *behind)

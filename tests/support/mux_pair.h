@@ -35,9 +35,9 @@ struct mux_view {
     size_t head_count;
     bool head_end; // the last of them was the end as well
     struct buf body;
-    uint64_t received, drained;
-    uint64_t uncredited;
-    struct buf trailers; // as text
+    uint64_t received, uncredited;
+    uint64_t sent, drained; // of what mux_view_feed gave
+    struct buf trailers;    // as text
     bool ended, closed;
     uint32_t reset; // once closed
     void *user;
@@ -54,6 +54,9 @@ struct mux_view *mux_side_open(struct mux_side *side, const struct http_head *he
 // The view forgets its stream and resets it.
 void mux_view_reset(struct mux_view *v, enum mux_reset code);
 void mux_view_credit(struct mux_view *v, size_t len);
+// Gives as much of a body of `total` bytes, which are the pattern of `key`, as there is credit for.
+// Returns how much.
+size_t mux_view_feed(struct mux_view *v, uint64_t key, uint64_t total);
 
 // All of a head as lines of text: "GET http a.example /", "200", then the fields.
 void head_text(const struct http_head *head, struct buf *out);
