@@ -152,7 +152,6 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     if (n > 0) {
         if (!c->closing)
             offer(c, buf->base, (size_t)n);
-        loop_worked(c->loop, (size_t)n);
         return;
     }
     if (n == 0)

@@ -26,19 +26,9 @@ static void run_round(struct loop *l)
     loop_unqueue(l, &mark);
 }
 
-void loop_worked(struct loop *l, size_t bytes)
-{
-    l->work += 1 + (unsigned)(bytes / LOOP_WORK_BYTES);
-    if (l->work < LOOP_WORK_MAX)
-        return;
-    l->work = 0;
-    run_round(l);
-}
-
 static void on_before_sleep(uv_prepare_t *handle)
 {
     struct loop *l = handle->data;
-    l->work = 0;
     for (int round = 0; l->first_task && round < TASK_ROUNDS; round++)
         run_round(l);
     if (l->first_task)

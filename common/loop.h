@@ -42,7 +42,6 @@ struct loop {
     struct timeout_queue queues[LOOP_DURATIONS];
     char *read_buffer; // LIMIT_READ_BYTES, shared by all connections
     char *scratch;     // LIMIT_READ_BYTES, for whoever runs in a task
-    unsigned work;     // done since the tasks last ran
 };
 
 int loop_init(struct loop *l); // 0 or a libuv error
@@ -56,11 +55,6 @@ void loop_deinit(struct loop *l);
 
 void loop_queue(struct loop *l, struct loop_task *task);
 void loop_unqueue(struct loop *l, struct loop_task *task);
-
-// Tells that `bytes` were handled, at the end of a callback of libuv that holds on to nothing. When
-// much was done since the tasks last ran they run now: the process at the other end then works
-// beside us instead of after us.
-void loop_worked(struct loop *l, size_t bytes);
 
 // (Re)starts a time limit. At most LOOP_DURATIONS different durations are used in a program.
 void timeout_start(struct loop *l, struct timeout *t, uint32_t ms, void (*fire)(struct timeout *t));

@@ -17,7 +17,7 @@ enum mux_error {
     MUX_E_PROTOCOL = -1, // the peer broke HTTP/2, or says that we did: the mux is dead
     MUX_E_MEMORY = -2,
     MUX_E_FULL = -3, // no more streams now (MUX_STREAMS_MAX, or unread bytes at their cap)
-    MUX_E_HEAD = -4, // a head of ours is over MUX_HEAD_MAX: nothing was sent
+    MUX_E_HEAD = -4, // a head of ours is over MUX_HEAD_MAX or MUX_FIELD_MAX: nothing was sent
 };
 
 const char *mux_strerror(int error);
@@ -30,6 +30,7 @@ enum {
     MUX_UNREAD_MAX = 16 * 1024 * 1024, // received and not drained, all streams together
     MUX_SEND_MAX = 64 * 1024,          // that a stream takes to send: its credit to start with
     MUX_HEAD_MAX = 96 * 1024,          // names and values of a head
+    MUX_FIELD_MAX = 64 * 1024,         // a name or a value: more is a breach for nghttp2's HPACK
 };
 
 // Error codes of resets, as in RFC 9113 §7.
@@ -80,7 +81,7 @@ size_t mux_unread(const struct mux *m);
 void mux_drain(struct mux *m);
 
 // Relay: begins a request. `end`: it has no body. Returns NULL when full, draining or dead, when
-// the head is over MUX_HEAD_MAX, or when out of memory.
+// the head is too large, or when out of memory.
 struct mux_stream *mux_open(struct mux *m, const struct http_head *head, bool end, void *user);
 // Agent: sends a response head: a 1xx (then another follows) or the final one. Returns 0 or a
 // mux_error.

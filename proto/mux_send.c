@@ -28,12 +28,15 @@ static size_t nv_fields(nghttp2_nv *nva, size_t n, const struct http_head *head)
     return n;
 }
 
-// Whether the peer will take it. nghttp2 would drop a longer one without a word.
+// Whether the peer will take it. nghttp2 drops a larger head without a word.
 static bool fits(const nghttp2_nv *nva, size_t count)
 {
     size_t size = 0;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        if (nva[i].namelen > MUX_FIELD_MAX || nva[i].valuelen > MUX_FIELD_MAX)
+            return false;
         size += nva[i].namelen + nva[i].valuelen;
+    }
     return size <= MUX_HEAD_MAX;
 }
 

@@ -80,14 +80,20 @@ def test_a_connection_closed_while_idle_costs_nobody_anything(tunnel):
         tunnel.origin.drop_connections()
 
 
-def test_bytes_behind_a_response_never_answer_the_next_request(tunnel):
+@pytest.mark.parametrize("method, answer", [
+    ("GET", b"HTTP/1.1 200 Told\r\nContent-Length: 2\r\n\r\nok"),
+    ("GET", b"HTTP/1.1 200 Told\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"),
+    ("GET", b"HTTP/1.1 200 Told\r\nContent-Length: 0\r\n\r\n"),
+    ("GET", b"HTTP/1.1 204 Told\r\n\r\n"), ("GET", b"HTTP/1.1 304 Told\r\n\r\n"),
+    ("HEAD", b"HTTP/1.1 200 Told\r\nContent-Length: 40\r\n\r\n"),
+])
+def test_bytes_behind_a_response_never_answer_the_next_request(tunnel, method, answer):
     def too_much(exchange):
-        exchange.wire.send(b"HTTP/1.1 200 Told\r\nContent-Length: 2\r\n\r\nok"
-                           b"HTTP/1.1 200 Told\r\nContent-Length: 4\r\n\r\nevil")
+        exchange.wire.send(answer + b"HTTP/1.1 200 Told\r\nContent-Length: 4\r\n\r\nevil")
 
     tunnel.origin.on("/too-much", too_much)
     for _ in range(20):
-        assert tunnel.fetch("GET", "/too-much").body == b"ok"
+        assert tunnel.fetch(method, "/too-much").status == int(answer[9:12])
         assert tunnel.fetch("GET", "/").body == b"hello"
 
 

@@ -75,10 +75,12 @@ class Exchange:
         self.wire.send(wire.last_chunk(trailers))
 
     def reply(self, body=b"", status=200, fields=()):
-        """A whole answer with Content-Length."""
+        """A whole answer with Content-Length; to HEAD without the body."""
         if isinstance(body, str):
             body = body.encode()
         length = [("Content-Length", str(len(body)))]
+        if self.request.method == "HEAD":
+            body = b""
         self.wire.send(wire.message(f"HTTP/1.1 {status} Told", list(fields) + length) + body)
         self.sent += len(body)
 
