@@ -114,21 +114,15 @@ static void update(struct edge *e)
 // Writes a response head with the fields of this hop behind it. False when out of memory.
 static bool write_head(struct edge *e, const struct http_head *head, struct slice hop_fields)
 {
-    size_t cap = 512;
-    size_t need = 0;
-    for (;;) {
-        char *out = conn_reserve(e->conn, cap + hop_fields.len);
-        if (!out)
-            return false;
-        need = http1_write_response(out, cap, head);
-        if (need <= cap) {
-            memcpy(out + need - 2, hop_fields.p, hop_fields.len);
-            memcpy(out + need - 2 + hop_fields.len, "\r\n", 2);
-            conn_written(e->conn, need + hop_fields.len);
-            return true;
-        }
-        cap = need;
-    }
+    size_t len = http1_write_response(NULL, 0, head);
+    char *out = conn_reserve(e->conn, len + hop_fields.len);
+    if (!out)
+        return false;
+    (void)http1_write_response(out, len, head);
+    memcpy(out + len - 2, hop_fields.p, hop_fields.len); // over the empty line, which follows again
+    memcpy(out + len - 2 + hop_fields.len, "\r\n", 2);
+    conn_written(e->conn, len + hop_fields.len);
+    return true;
 }
 
 // Our own answer where there is no exchange; the connection ends with it.

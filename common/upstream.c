@@ -197,8 +197,6 @@ static bool read_body(struct call *k)
         bool chunked = k->body.kind == BODY_CHUNKED;
         if (chunked)
             fields_strip_trailers(&trailers);
-        k->keep_alive =
-            k->keep_alive && (size_t)n == in.len; // bytes behind a response belong to nobody
         k->unconsumed = (size_t)n;
         finish(k, chunked && trailers.field_count ? &trailers : NULL);
         k->unconsumed = 0;
@@ -340,18 +338,12 @@ static bool write_head(struct call *k, const struct http_head *request)
         head.authority = slice_str(k->upstream->host);
     if (!add_hop_fields(&head, k->chunked))
         return false;
-    size_t cap = 1024;
-    for (;;) {
-        char *out = buf_reserve(&k->waiting, cap);
-        size_t need = out ? http1_write_request(out, cap, &head) : 0;
-        if (!out)
-            return false;
-        if (need <= cap) {
-            buf_commit(&k->waiting, need);
-            return true;
-        }
-        cap = need;
-    }
+    size_t len = http1_write_request(NULL, 0, &head);
+    char *out = buf_reserve(&k->waiting, len);
+    if (!out)
+        return false;
+    buf_commit(&k->waiting, http1_write_request(out, len, &head));
+    return true;
 }
 
 static void end_head(struct exchange_end *end, const struct http_head *head,

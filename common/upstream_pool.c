@@ -68,7 +68,9 @@ struct conn *upstream_pool_get(struct upstream *u, bool repeatable)
 
 void upstream_pool_put(struct upstream *u, struct conn *c)
 {
-    struct upstream_idle *i = u->idle_count < LIMIT_POOL_SIZE ? calloc(1, sizeof(*i)) : NULL;
+    // Bytes behind a response belong to nobody: the next request must not take them for its answer.
+    bool sound = conn_in(c).len == 0 && u->idle_count < LIMIT_POOL_SIZE;
+    struct upstream_idle *i = sound ? calloc(1, sizeof(*i)) : NULL;
     if (!i) {
         conn_close(c, CONN_END_NOW);
         return;

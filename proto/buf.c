@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 enum {
-    BUF_MIN = 512
+    BUF_MIN = 512, // also what an empty queue keeps
 };
 
 void buf_free(struct buf *b)
@@ -50,6 +50,9 @@ bool buf_append(struct buf *b, const void *bytes, size_t len)
 void buf_take(struct buf *b, size_t len)
 {
     b->start += len;
-    if (b->start >= b->end)
+    if (b->start < b->end)
+        return;
+    b->start = b->end = 0;
+    if (b->cap > BUF_MIN)
         buf_free(b);
 }

@@ -14,7 +14,7 @@ bool buf_append(struct buf *b, const void *bytes, size_t len);
 // Room for `len` more bytes at the end, or NULL when out of memory; buf_commit then says how many
 // were written there.
 char *buf_reserve(struct buf *b, size_t len);
-// Takes bytes off the start. Memory is given back when it becomes empty.
+// Takes bytes off the start. When it becomes empty all but a little memory is given back.
 void buf_take(struct buf *b, size_t len);
 
 static inline size_t buf_len(const struct buf *b)

@@ -5,10 +5,10 @@
 
 static bool text_reserve(struct mux *m, size_t more)
 {
+    if (more > MUX_HEAD_MAX - m->text_len)
+        return false;
     if (m->text_len + more <= m->text_cap)
         return true;
-    if (m->text_len + more > MUX_HEAD_MAX)
-        return false;
     size_t cap = m->text_cap ? m->text_cap * 2 : 1024;
     while (cap < m->text_len + more)
         cap *= 2;

@@ -4,8 +4,7 @@ import harness
 
 
 def is_loop(answer):
-    """The refusal has come through a tunnel, which its Adit-Error does not."""
-    assert answer.status == 508
+    assert (answer.status, answer.code) == (508, "ADIT-LOOP")
     assert b"ADIT-LOOP" in answer.body
 
 

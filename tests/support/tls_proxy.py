@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""What README.md says to put before a relay: something that speaks TLS and passes the bytes on."""
+import socket
+import ssl
+import subprocess
+import threading
+
+
+def certificate(directory, *names):
+    """Makes a self-signed certificate for these host names. Returns its and its key's path."""
+    cert, key = directory / "cert.pem", directory / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+         "-days", "2", "-subj", "/CN=adit test", "-keyout", key, "-out", cert,
+         "-addext", "subjectAltName=" + ",".join(f"DNS:{name}" for name in names)],
+        check=True, capture_output=True)
+    return cert, key
+
+
+def pump(source, sink):
+    try:
+        while data := source.recv(65536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+
+
+class TlsProxy:
+    """Listens at once; knows its target when `to` is set. `links` counts the connections it served."""
+
+    def __init__(self, cert, key):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert, key)
+        self.context = context
+        self.to = None
+        self.links = 0
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _serve(self, sock):
+        try:
+            with self.context.wrap_socket(sock, server_side=True) as inner, \
+                    socket.create_connection(self.to) as outer:
+                self.links += 1
+                back = threading.Thread(target=pump, args=(outer, inner), daemon=True)
+                back.start()
+                pump(inner, outer)
+                back.join()
+        except OSError:  # a client that does not trust us leaves in the handshake
+            pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
