@@ -256,8 +256,9 @@ static void on_link_down(void *ctx, const struct link_end *end)
         log_warn("%s answered with %u: is it an adit relay? trying again", a->config.relay_url,
                  end->status);
     else if (!a->told_trouble)
-        log_warn("cannot reach the relay %s (%s); start one with: aditd. Trying again",
-                 a->config.relay_url, end->text);
+        log_warn("cannot reach the relay %s (%s); %s. Trying again", a->config.relay_url, end->text,
+                 a->config.relay.tls ? "check its address and its certificate"
+                                     : "start one with: aditd");
     a->told_trouble = true;
     retry_later(a, end->by_relay);
 }

@@ -7,17 +7,13 @@ enum {
     LINE_MAX_BYTES = 1024
 };
 
-static struct {
+struct logger {
     const char *program;
     enum log_level level;
-} logger = {"adit",
-            LOG_INFO}; // NOLINT(cppcoreguidelines-avoid-non-const-global-variables): the log level
+};
 
-void log_init(const char *program, enum log_level level)
-{
-    logger.program = program;
-    logger.level = level;
-}
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): the log level
+static struct logger logger = {"adit", LOG_INFO};
 
 // What came from a peer may not move the cursor of the terminal that shows it.
 static void disarm(char *line)

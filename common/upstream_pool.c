@@ -99,9 +99,10 @@ void upstream_init(struct upstream *u, struct loop *l, const struct dial_target 
 
 void upstream_deinit(struct upstream *u)
 {
-    while (u->idle) {
-        struct conn *c = u->idle->conn;
-        idle_remove(u->idle);
+    for (struct upstream_idle *i = u->idle, *next = NULL; i; i = next) {
+        struct conn *c = i->conn;
+        next = i->next;
+        idle_remove(i);
         conn_close(c, CONN_END_NOW);
     }
 }

@@ -17,7 +17,7 @@ char *buf_reserve(struct buf *b, size_t len)
     if (b->cap - b->end >= len && b->bytes)
         return b->bytes + b->end;
     size_t used = buf_len(b);
-    if (b->start > 0) {
+    if (b->bytes && b->start > 0) {
         memmove(b->bytes, b->bytes + b->start, used);
         b->start = 0;
         b->end = used;

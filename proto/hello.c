@@ -75,6 +75,8 @@ static bool is_clean(const char *s, size_t size)
 static int parse_member(const cJSON *item, unsigned m, struct hello *h)
 {
     char *base = (char *)h + members[m].offset;
+    if (!item)
+        return HELLO_E_MEMBER;
     if (m == M_VERSION) {
         if (!cJSON_IsNumber(item) || item->valueint < 0 ||
             item->valuedouble != (double)item->valueint)

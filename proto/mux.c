@@ -90,8 +90,10 @@ void mux_free(struct mux *m)
     if (!m)
         return;
     nghttp2_session_del(m->session);
-    while (m->streams)
-        mux_stream_free(m->streams);
+    for (struct mux_stream *s = m->streams, *next = NULL; s; s = next) {
+        next = s->next;
+        mux_stream_free(s);
+    }
     free(m->text);
     free(m);
 }

@@ -40,6 +40,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     return 0;
 }
 
+// NOLINTNEXTLINE(readability-function-size): the library's signature
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
                      size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
                      void *user_data)
@@ -224,6 +225,7 @@ static void shed_fullest(struct mux *m)
     mux_stream_break(fullest, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
+// NOLINTNEXTLINE(readability-function-size): the library's signature
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data,
                    size_t len, void *user_data)
 {

@@ -50,6 +50,7 @@ static size_t nv_request(nghttp2_nv *nva, const struct http_head *head)
     return nv_fields(nva, n, head);
 }
 
+// NOLINTNEXTLINE(readability-function-size): the library's signature
 static ssize_t read_data(nghttp2_session *session, int32_t id, uint8_t *buf, size_t len,
                          uint32_t *flags, nghttp2_data_source *source, void *user_data)
 {
@@ -82,6 +83,7 @@ static ssize_t read_data(nghttp2_session *session, int32_t id, uint8_t *buf, siz
     return (ssize_t)n;
 }
 
+// NOLINTNEXTLINE(readability-function-size): the library's signature
 static ssize_t frame_length(nghttp2_session *session, uint8_t type, int32_t id,
                             int32_t session_window, int32_t stream_window, uint32_t max_frame,
                             void *user_data)
@@ -117,6 +119,7 @@ static ssize_t send_bytes(nghttp2_session *session, const uint8_t *data, size_t 
     return (ssize_t)len;
 }
 
+// NOLINTNEXTLINE(readability-function-size): the library's signature
 static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *framehd,
                      size_t len, nghttp2_data_source *source, void *user_data)
 {

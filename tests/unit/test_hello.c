@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: MIT
+// The JSON messages: each to and fro, each member's rules, and JSON that is none
+// (docs/protocol.md §2, §5).
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "proto/hello.h"
+
+static int parse(const char *json, struct hello *h)
+{
+    size_t len = strlen(json);
+    char *copy = malloc(len + !len); // of just its size, so that a read past its end is seen
+    assert_non_null(copy);
+    memcpy(copy, json, len);
+    int error = hello_parse(slice_of(copy, len), h);
+    free(copy);
+    return error;
+}
+
+static void same(const struct hello *a, const struct hello *b)
+{
+    assert_int_equal(a->type, b->type);
+    assert_int_equal(a->version, b->version);
+    assert_true(a->id == b->id);
+    assert_string_equal(a->software, b->software);
+    assert_string_equal(a->owner, b->owner);
+    assert_string_equal(a->name, b->name);
+    assert_string_equal(a->url, b->url);
+    assert_string_equal(a->code, b->code);
+    assert_string_equal(a->message, b->message);
+}
+
+static const struct {
+    const char *json;
+    struct hello h;
+} known[] = {
+    {"{\"type\":\"hello\",\"version\":1,\"software\":\"adit 1\",\"owner\":\"00ff\"}",
+     {.type = HELLO_HELLO, .version = 1, .software = "adit 1", .owner = "00ff"}},
+    {"{\"type\":\"welcome\",\"version\":1,\"software\":\"aditd 1\"}",
+     {.type = HELLO_WELCOME, .version = 1, .software = "aditd 1"}},
+    {"{\"type\":\"refused\",\"code\":\"ADIT-X\",\"message\":\"No.\"}",
+     {.type = HELLO_REFUSED, .code = "ADIT-X", .message = "No."}},
+    {"{\"type\":\"refused\",\"id\":\"7\",\"code\":\"ADIT-X\",\"message\":\"\"}",
+     {.type = HELLO_REFUSED, .id = 7, .code = "ADIT-X"}},
+    {"{\"type\":\"bind\",\"id\":\"1\"}", {.type = HELLO_BIND, .id = 1}},
+    {"{\"type\":\"bind\",\"id\":\"18446744073709551615\",\"name\":\"n\"}",
+     {.type = HELLO_BIND, .id = UINT64_MAX, .name = "n"}},
+    {"{\"type\":\"bound\",\"id\":\"9007199254740993\",\"name\":\"n\",\"url\":\"http://n.x/\"}",
+     {.type = HELLO_BOUND, .id = 9007199254740993, .name = "n", .url = "http://n.x/"}},
+    {"{\"type\":\"drain\",\"message\":\"an update\"}",
+     {.type = HELLO_DRAIN, .message = "an update"}},
+};
+
+enum {
+    KNOWN = sizeof(known) / sizeof(known[0])
+};
+
+static void every_message_goes_to_and_fro(void **state)
+{
+    char out[1024];
+    struct hello h;
+    (void)state;
+    for (size_t i = 0; i < KNOWN; i++) {
+        size_t len = strlen(known[i].json);
+        assert_int_equal(hello_write(out, sizeof(out), &known[i].h), len);
+        assert_memory_equal(out, known[i].json, len);
+        assert_int_equal(parse(known[i].json, &h), 0);
+        same(&h, &known[i].h);
+    }
+}
+
+static void a_message_is_written_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < KNOWN; i++) {
+        size_t len = strlen(known[i].json);
+        for (size_t cap = 0; cap <= len; cap++) {
+            char out[1024];
+            memset(out, '#', sizeof(out));
+            int n = hello_write(out, cap, &known[i].h);
+            assert_int_equal(n, cap == len ? (int)len : HELLO_E_MEMBER);
+            assert_int_equal(out[cap == len ? len : 0], '#');
+        }
+    }
+}
+
+static void a_message_cut_anywhere_is_no_message(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < KNOWN; i++)
+        for (size_t len = 0; len < strlen(known[i].json); len++) {
+            char *copy = malloc(len + !len);
+            struct hello h;
+            assert_non_null(copy);
+            memcpy(copy, known[i].json, len);
+            assert_int_equal(hello_parse(slice_of(copy, len), &h), HELLO_E_JSON);
+            free(copy);
+        }
+}
+
+static void what_is_no_json_object_is_refused(void **state)
+{
+    static const char *const cases[] = {
+        "",
+        " ",
+        "null",
+        "1",
+        "\"hello\"",
+        "[]",
+        "[{\"type\":\"bind\",\"id\":\"1\"}]",
+        "{type:\"bind\"}",
+        "{\"type\":\"bind\",\"id\":\"1\"",
+        "{\"type\":\"bind\",\"id\":\"1\",}",
+        "{\"type\":\"bind\",\"id\":\"1\"}}",
+        "{\"type\":\"bind\",\"id\":\"1\"}x",
+        "{\"type\":\"bind\",\"id\":\"1\"} {}",
+        "{\"type\":\"bind\",\"id\":\"1\\u0000\"}",
+        "{\"type\":\"bind\\u0000x\",\"id\":\"1\"}",
+        "{\"type\":\"bind\",\"id\":\"1\",\"x\":\"\\\\\\u0000\"}",
+    };
+    static const char with_zero[] = "{\"type\":\"bind\0x\",\"id\":\"1\"}";
+    static const char zero_behind[] = "{\"type\":\"bind\",\"id\":\"1\"}";
+    struct hello h;
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_int_equal(parse(cases[i], &h), HELLO_E_JSON);
+    assert_int_equal(hello_parse(slice_of(with_zero, sizeof(with_zero) - 1), &h), HELLO_E_JSON);
+    assert_int_equal(hello_parse(slice_of(zero_behind, sizeof(zero_behind)), &h), HELLO_E_JSON);
+    assert_int_equal(hello_parse((struct slice){0}, &h), HELLO_E_JSON);
+}
+
+static void deep_nesting_is_refused_or_ignored(void **state)
+{
+    static char json[16 * 1024];
+    struct hello h;
+    (void)state;
+    memset(json, '[', sizeof(json));
+    assert_int_equal(hello_parse(slice_of(json, sizeof(json)), &h), HELLO_E_JSON);
+    for (size_t i = 0; i + 4 < sizeof(json); i += 5)
+        memcpy(json + i, "{\"\":", 4);
+    assert_int_equal(hello_parse(slice_of(json, sizeof(json)), &h), HELLO_E_JSON);
+    assert_int_equal(parse("{\"x\":[[[{}]]],\"type\":\"bind\",\"id\":\"1\"}", &h), 0);
+}
+
+static void unknown_types_are_refused(void **state)
+{
+    static const char *const cases[] = {
+        "{}",
+        "{\"id\":\"1\"}",
+        "{\"type\":\"\"}",
+        "{\"type\":\"resume\"}",
+        "{\"type\":\"Bind\",\"id\":\"1\"}",
+        "{\"type\":\"bin\",\"id\":\"1\"}",
+        "{\"type\":\"bind \",\"id\":\"1\"}",
+        "{\"type\":1,\"id\":\"1\"}",
+        "{\"Type\":\"bind\",\"id\":\"1\"}",
+    };
+    struct hello h;
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_int_equal(parse(cases[i], &h), HELLO_E_TYPE);
+}
+
+static void wrong_members_are_refused(void **state)
+{
+    static const char *const cases[] = {
+        // missing
+        "{\"type\":\"hello\",\"software\":\"s\",\"owner\":\"o\"}",
+        "{\"type\":\"hello\",\"version\":1,\"owner\":\"o\"}",
+        "{\"type\":\"hello\",\"version\":1,\"software\":\"s\"}",
+        "{\"type\":\"refused\",\"code\":\"c\"}",
+        "{\"type\":\"bind\",\"name\":\"n\"}",
+        "{\"type\":\"bound\",\"id\":\"1\",\"name\":\"n\"}",
+        "{\"type\":\"drain\"}",
+        // of the wrong type
+        "{\"type\":\"hello\",\"version\":\"1\",\"software\":\"s\",\"owner\":\"o\"}",
+        "{\"type\":\"hello\",\"version\":-1,\"software\":\"s\",\"owner\":\"o\"}",
+        "{\"type\":\"hello\",\"version\":1.5,\"software\":\"s\",\"owner\":\"o\"}",
+        "{\"type\":\"hello\",\"version\":1e300,\"software\":\"s\",\"owner\":\"o\"}",
+        "{\"type\":\"hello\",\"version\":1,\"software\":1,\"owner\":\"o\"}",
+        "{\"type\":\"bind\",\"id\":1}",
+        "{\"type\":\"bind\",\"id\":\"1\",\"name\":null}",
+        "{\"type\":\"drain\",\"message\":[\"m\"]}",
+        // ids
+        "{\"type\":\"bind\",\"id\":\"\"}",
+        "{\"type\":\"bind\",\"id\":\"0\"}",
+        "{\"type\":\"bind\",\"id\":\"-1\"}",
+        "{\"type\":\"bind\",\"id\":\"+1\"}",
+        "{\"type\":\"bind\",\"id\":\" 1\"}",
+        "{\"type\":\"bind\",\"id\":\"0x1\"}",
+        "{\"type\":\"bind\",\"id\":\"18446744073709551616\"}",
+        "{\"type\":\"refused\",\"id\":\"0\",\"code\":\"c\",\"message\":\"m\"}",
+        // controls
+        "{\"type\":\"bind\",\"id\":\"1\",\"name\":\"a\\nb\"}",
+        "{\"type\":\"bind\",\"id\":\"1\",\"name\":\"a\nb\"}",
+        "{\"type\":\"drain\",\"message\":\"\\u001b[2J\"}",
+        "{\"type\":\"drain\",\"message\":\"\x7f\"}",
+    };
+    struct hello h;
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        if (parse(cases[i], &h) != HELLO_E_MEMBER)
+            fail_msg("%s", cases[i]);
+}
+
+static void other_versions_are_refused_as_such(void **state)
+{
+    struct hello h;
+    (void)state;
+    assert_int_equal(
+        parse("{\"type\":\"hello\",\"version\":0,\"software\":\"s\",\"owner\":\"o\"}", &h),
+        HELLO_E_VERSION);
+    assert_int_equal(parse("{\"type\":\"welcome\",\"version\":2,\"software\":\"s\"}", &h),
+                     HELLO_E_VERSION);
+}
+
+// Later versions may say more.
+static void unknown_members_are_ignored(void **state)
+{
+    struct hello h;
+    (void)state;
+    assert_int_equal(parse("\t{ \"later\" : [1, {\"x\": null}], \"type\":\"bind\" ,\r\n"
+                           "\"url\": 5, \"id\":\"003\" } \n",
+                           &h),
+                     0);
+    assert_true(h.type == HELLO_BIND && h.id == 3 && !h.url[0]);
+    assert_int_equal(
+        parse("{\"type\":\"drain\",\"message\":\"a\\\\u0000 \\\"b\\\" \xc3\xa9\"}", &h), 0);
+    assert_string_equal(h.message, "a\\u0000 \"b\" \xc3\xa9");
+}
+
+// Each member of a message that has them, as long as may be, and longer.
+static void strings_have_their_limits(void **state)
+{
+    static const struct {
+        const char *before, *after;
+        size_t offset, max;
+    } cases[] = {
+        {"{\"type\":\"hello\",\"version\":1,\"owner\":\"o\",\"software\":\"", "\"}",
+         offsetof(struct hello, software), 63},
+        {"{\"type\":\"hello\",\"version\":1,\"software\":\"s\",\"owner\":\"", "\"}",
+         offsetof(struct hello, owner), 71},
+        {"{\"type\":\"bind\",\"id\":\"1\",\"name\":\"", "\"}", offsetof(struct hello, name), 63},
+        {"{\"type\":\"bound\",\"id\":\"1\",\"name\":\"n\",\"url\":\"", "\"}",
+         offsetof(struct hello, url), 319},
+        {"{\"type\":\"refused\",\"message\":\"m\",\"code\":\"", "\"}", offsetof(struct hello, code),
+         31},
+        {"{\"type\":\"drain\",\"message\":\"", "\"}", offsetof(struct hello, message), 255},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        for (size_t len = 0; len <= cases[i].max + 300; len++) {
+            char value[700] = {0};
+            char json[1024];
+            struct hello h;
+            memset(value, 'v', len);
+            (void)snprintf(json, sizeof(json), "%s%s%s", cases[i].before, value, cases[i].after);
+            assert_int_equal(parse(json, &h), len <= cases[i].max ? 0 : HELLO_E_MEMBER);
+            if (len <= cases[i].max)
+                assert_string_equal((const char *)&h + cases[i].offset, value);
+        }
+}
+
+static void every_error_has_its_words(void **state)
+{
+    (void)state;
+    for (int error = HELLO_E_MEMORY; error < 0; error++)
+        assert_string_not_equal(hello_strerror(error), hello_strerror(0));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_message_goes_to_and_fro),
+        cmocka_unit_test(a_message_is_written_whole_or_not_at_all),
+        cmocka_unit_test(a_message_cut_anywhere_is_no_message),
+        cmocka_unit_test(what_is_no_json_object_is_refused),
+        cmocka_unit_test(deep_nesting_is_refused_or_ignored),
+        cmocka_unit_test(unknown_types_are_refused),
+        cmocka_unit_test(wrong_members_are_refused),
+        cmocka_unit_test(other_versions_are_refused_as_such),
+        cmocka_unit_test(unknown_members_are_ignored),
+        cmocka_unit_test(strings_have_their_limits),
+        cmocka_unit_test(every_error_has_its_words),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,527 @@
+// SPDX-License-Identifier: MIT
+// Two tunnels joined in memory: states, control messages, heartbeats, acknowledgements
+// (docs/protocol.md §2, §3, §5).
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "tests/support/chance.h"
+#include "tests/support/check.h"
+#include "tests/support/tunnel_pair.h"
+
+enum {
+    ALL = TUNNEL_MESSAGE_MAX
+};
+
+static void the_conversation_is_the_same_in_every_split(void **state)
+{
+    (void)state;
+    for (size_t piece = 1; piece < 200; piece++) {
+        struct tunnel_pair p;
+        int moved = 1;
+        tunnel_pair_init(&p);
+        while (moved > 0) {
+            moved = tunnel_move(&p.relay, &p.agent, TUNNEL_MESSAGE_MIN, piece);
+            moved += tunnel_move(&p.agent, &p.relay, TUNNEL_MESSAGE_MIN, piece);
+        }
+        assert_int_equal(moved, 0);
+        assert_int_equal(p.relay.said_count, 2);
+        assert_int_equal(p.relay.said[0].type, HELLO_HELLO);
+        assert_string_equal(p.relay.said[0].owner, tunnel_hello().owner);
+        assert_int_equal(p.relay.said[1].type, HELLO_BIND);
+        assert_string_equal(p.relay.said[1].name, "name");
+        assert_int_equal(p.agent.said_count, 2);
+        assert_int_equal(p.agent.said[0].type, HELLO_WELCOME);
+        assert_int_equal(p.agent.said[1].type, HELLO_BOUND);
+        assert_string_equal(p.agent.said[1].url, "http://name.test/");
+        tunnel_pair_deinit(&p);
+    }
+}
+
+// A side in one of the states in which a message may come, having heard nothing else.
+static void side_in(struct tunnel_side *side, enum tunnel_role role, bool open)
+{
+    struct hello hello = tunnel_hello();
+    char json[512];
+    tunnel_side_init(side, role, 0);
+    if (!open)
+        return;
+    hello.type = role == TUNNEL_RELAY ? HELLO_HELLO : HELLO_WELCOME;
+    uint8_t kind = role == TUNNEL_RELAY ? PIPE_HELLO : PIPE_WELCOME;
+    int len = hello_write(json, sizeof(json), &hello);
+    assert_int_equal(tunnel_feed(side, &kind, 1, false, 1), 0);
+    assert_int_equal(tunnel_feed(side, (uint8_t *)json, (size_t)len, true, 1000), 0);
+    assert_int_equal(tunnel_state(side->tunnel), TUNNEL_OPEN);
+    side->said_count = 0;
+}
+
+// A JSON message as a link message of this kind or, when it is 0, as a control record.
+static int feed_json(struct tunnel_side *side, uint8_t kind, const char *json, size_t len)
+{
+    uint8_t head[PIPE_DATA_HEAD + PIPE_RECORD_HEAD] = {PIPE_DATA};
+    if (kind) {
+        int error = tunnel_feed(side, &kind, 1, false, 1);
+        return error ? error : tunnel_feed(side, (const uint8_t *)json, len, true, 50);
+    }
+    pipe_write_record_head(head + PIPE_DATA_HEAD, PIPE_RECORD_CONTROL, len);
+    int error = tunnel_feed(side, head, sizeof(head), false, 5);
+    return error ? error : tunnel_feed(side, (const uint8_t *)json, len, true, 50);
+}
+
+static bool is_legal(enum tunnel_role role, bool open, uint8_t kind, const struct hello *h)
+{
+    bool agent = role == TUNNEL_AGENT;
+    switch (h->type) {
+    case HELLO_HELLO: return !agent && !open && kind == PIPE_HELLO;
+    case HELLO_WELCOME: return agent && !open && kind == PIPE_WELCOME;
+    case HELLO_REFUSED: return agent && (kind == PIPE_REFUSED || (open && kind == 0 && h->id));
+    case HELLO_BIND: return !agent && open && kind == 0;
+    case HELLO_BOUND:
+    case HELLO_DRAIN: return agent && open && kind == 0;
+    }
+    return false;
+}
+
+static void try_message(enum tunnel_role role, bool open, uint8_t kind, const struct hello *h)
+{
+    struct tunnel_side side;
+    char json[512];
+    int len = hello_write(json, sizeof(json), h);
+    bool legal = is_legal(role, open, kind, h);
+    side_in(&side, role, open);
+    int error = feed_json(&side, kind, json, (size_t)len);
+    if (error != (legal ? 0 : TUNNEL_E_HELLO))
+        fail_msg("role %d, open %d, kind %d, %s: %d", role, open, kind, json, error);
+    assert_int_equal(side.said_count, legal);
+    enum tunnel_state then = kind == PIPE_REFUSED ? TUNNEL_REFUSED : TUNNEL_OPEN;
+    assert_int_equal(tunnel_state(side.tunnel), legal ? then : TUNNEL_DEAD);
+    if (!legal) {
+        assert_int_equal(feed_json(&side, kind, json, (size_t)len), TUNNEL_E_PIPE);
+        assert_false(tunnel_wants_send(side.tunnel));
+    }
+    tunnel_side_deinit(&side);
+}
+
+static void messages_are_heard_where_and_when_they_are_legal(void **state)
+{
+    static const uint8_t kinds[] = {0, PIPE_HELLO, PIPE_WELCOME, PIPE_REFUSED};
+    (void)state;
+    for (unsigned i = 0; i < 7 * 4 * 2 * 2; i++) {
+        struct hello h = tunnel_hello();
+        h.type = (enum hello_type)(i % 7 < 6 ? i % 7 : HELLO_REFUSED);
+        h.id = i % 7 != HELLO_REFUSED;
+        (void)snprintf(h.name, sizeof(h.name), "n");
+        (void)snprintf(h.url, sizeof(h.url), "u");
+        try_message(i / 7 / 4 / 2 ? TUNNEL_AGENT : TUNNEL_RELAY, i / 7 / 4 % 2, kinds[i / 7 % 4],
+                    &h);
+    }
+}
+
+static void nothing_but_a_greeting_is_taken_before_the_greeting(void **state)
+{
+    static const uint8_t data[] = {PIPE_DATA, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 'x'};
+    static const uint8_t ack[] = {PIPE_ACK, 0, 0, 0, 0, 0, 0, 0, 0};
+    (void)state;
+    for (int role = TUNNEL_RELAY; role <= TUNNEL_AGENT; role++)
+        for (int i = 0; i < 2; i++) {
+            struct tunnel_side side;
+            side_in(&side, (enum tunnel_role)role, false);
+            int error = tunnel_feed(&side, i ? data : ack, i ? sizeof(data) : sizeof(ack), true, 3);
+            assert_int_equal(error, TUNNEL_E_HELLO);
+            assert_int_equal(side.said_count, 0);
+            tunnel_side_deinit(&side);
+        }
+}
+
+static void what_breaks_the_framing_or_the_mux_ends_the_tunnel(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+        int error;
+    } cases[] = {
+        {"\0", 1, TUNNEL_E_PIPE},
+        {"\6", 1, TUNNEL_E_PIPE},
+        {"", 0, TUNNEL_E_PIPE},
+        {"\4\0\0\0", 4, TUNNEL_E_PIPE},
+        {"\4\0\0\0\0\0\0\0\1", 9, TUNNEL_E_PIPE},
+        {"\5\0\0\0\0\0\0\0\1", 9, TUNNEL_E_PIPE},
+        {"\4\0\0\0\0\0\0\0\0\2\0\0\1x", 14, TUNNEL_E_PIPE},
+        {"\4\0\0\0\0\0\0\0\0\0\0\0\0", 13, TUNNEL_E_PIPE},
+        {"\4\0\0\0\0\0\0\0\0\0\x10\0\1x", 14, TUNNEL_E_PIPE},
+        {"\4\0\0\0\0\0\0\0\0\1\0\0\2{}", 15, TUNNEL_E_HELLO},
+        {"\1{}", 3, TUNNEL_E_HELLO},
+        {"\4\0\0\0\0\0\0\0\0\0\0\0\30POST / HTTP/1.1\r\nHost: a\r\n", 39, TUNNEL_E_MUX},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        for (size_t piece = 1; piece <= cases[i].len + 1; piece++) {
+            struct tunnel_side side;
+            side_in(&side, TUNNEL_AGENT, true);
+            const uint8_t *bytes = (const uint8_t *)cases[i].bytes;
+            assert_int_equal(tunnel_feed(&side, bytes, cases[i].len, true, piece), cases[i].error);
+            assert_int_equal(tunnel_state(side.tunnel), TUNNEL_DEAD);
+            assert_int_equal(side.said_count, 0);
+            assert_int_equal(tunnel_recv(side.tunnel, bytes, 0, true), TUNNEL_E_PIPE);
+            assert_int_equal(tunnel_send(side.tunnel, (uint8_t[2000]){0}, 2000), 0);
+            tunnel_side_deinit(&side);
+        }
+}
+
+// The relay notices when it has to answer.
+static void a_breach_that_only_the_answer_shows_ends_the_tunnel(void **state)
+{
+    static const char settings[] = "\0\0\0\4\0\0\0\0\0";
+    static const char breach[] = "\0\0\1\0\0\0\0\0\7x"; // DATA on a stream that never was
+    struct tunnel_side side;
+    uint8_t head[PIPE_DATA_HEAD + PIPE_RECORD_HEAD] = {PIPE_DATA};
+    uint8_t out[ALL];
+    int n = 1;
+    (void)state;
+    side_in(&side, TUNNEL_RELAY, true);
+    while (n > 0)
+        n = tunnel_send(side.tunnel, out, sizeof(out));
+    assert_int_equal(n, 0);
+    pipe_write_record_head(head + PIPE_DATA_HEAD, PIPE_RECORD_MUX, 9 + 10);
+    assert_int_equal(tunnel_feed(&side, head, sizeof(head), false, 100), 0);
+    assert_int_equal(tunnel_feed(&side, (const uint8_t *)settings, 9, false, 100), 0);
+    assert_int_equal(tunnel_feed(&side, (const uint8_t *)breach, 10, true, 100), 0);
+    assert_true(tunnel_wants_send(side.tunnel));
+    assert_int_equal(tunnel_send(side.tunnel, out, sizeof(out)), TUNNEL_E_MUX);
+    assert_int_equal(tunnel_state(side.tunnel), TUNNEL_DEAD);
+    tunnel_side_deinit(&side);
+}
+
+static void refuse_hello(struct tunnel_side *side, const struct hello *message)
+{
+    (void)message;
+    CHECK(tunnel_say_type(side, HELLO_WELCOME, 0) == 0); // is overtaken by what follows
+    CHECK(tunnel_say_type(side, HELLO_REFUSED, 0) == 0);
+}
+
+static void a_refused_agent_hears_why_and_nothing_else(void **state)
+{
+    struct tunnel_pair p;
+    (void)state;
+    tunnel_pair_init(&p);
+    p.relay.on_control = refuse_hello;
+    assert_true(tunnel_move(&p.agent, &p.relay, ALL, ALL) > 0);
+    assert_int_equal(tunnel_state(p.relay.tunnel), TUNNEL_REFUSED);
+    assert_true(tunnel_wants_send(p.relay.tunnel));
+    assert_int_equal(tunnel_feed(&p.relay, (const uint8_t *)"junk", 4, true, 1), 0);
+    assert_true(tunnel_move(&p.relay, &p.agent, ALL, 1) > 0);
+    assert_false(tunnel_wants_send(p.relay.tunnel));
+    assert_int_equal(p.agent.said_count, 1);
+    assert_int_equal(p.agent.said[0].type, HELLO_REFUSED);
+    assert_string_equal(p.agent.said[0].code, "ADIT-TEST");
+    assert_int_equal(tunnel_state(p.agent.tunnel), TUNNEL_REFUSED);
+    assert_int_equal(tunnel_feed(&p.agent, (const uint8_t *)"junk", 4, true, 1), 0);
+    assert_int_equal(tunnel_pair_tick(&p, 1000), 0);
+    tunnel_settle(&p);
+    tunnel_pair_deinit(&p);
+}
+
+static void a_refused_bind_leaves_the_tunnel_open(void **state)
+{
+    struct tunnel_pair p;
+    (void)state;
+    tunnel_pair_open(&p);
+    assert_int_equal(tunnel_say_type(&p.relay, HELLO_REFUSED, UINT64_MAX), 0);
+    assert_int_equal(tunnel_say_type(&p.relay, HELLO_DRAIN, 0), 0);
+    tunnel_settle(&p);
+    assert_int_equal(p.agent.said_count, 4);
+    assert_true(p.agent.said[2].id == UINT64_MAX);
+    assert_string_equal(p.agent.said[3].message, "A test.");
+    assert_int_equal(tunnel_state(p.agent.tunnel), TUNNEL_OPEN);
+    tunnel_pair_deinit(&p);
+}
+
+static void control_records_wait_within_their_bound_and_arrive_whole(void **state)
+{
+    struct tunnel_pair p;
+    size_t queued = 0;
+    int error = 0;
+    (void)state;
+    tunnel_pair_open(&p);
+    p.agent.on_control = NULL;
+    while (!error) {
+        error = tunnel_say_type(&p.relay, HELLO_BOUND, 100 + queued);
+        queued += !error;
+    }
+    assert_int_equal(error, TUNNEL_E_FULL);
+    assert_in_range(queued, TUNNEL_CONTROL_QUEUE / 100, TUNNEL_CONTROL_QUEUE / 50);
+    size_t before = p.agent.said_count;
+    while (tunnel_move(&p.relay, &p.agent, TUNNEL_MESSAGE_MIN, 100) > 0)
+        ;
+    assert_int_equal(p.agent.said_count - before, queued);
+    for (size_t i = before; i < TUNNEL_SAID_MAX; i++)
+        assert_int_equal(p.agent.said[i].id, 100 + i - before);
+    assert_int_equal(tunnel_say_type(&p.relay, HELLO_BOUND, 1), 0);
+    tunnel_settle(&p);
+    tunnel_pair_deinit(&p);
+}
+
+static void a_message_too_long_to_be_said_is_not(void **state)
+{
+    struct tunnel_pair p;
+    struct hello drain = {.type = HELLO_DRAIN};
+    (void)state;
+    tunnel_pair_open(&p);
+    memset(drain.message, 1, sizeof(drain.message) - 1); // six characters each
+    assert_int_equal(tunnel_say(p.relay.tunnel, &drain), TUNNEL_E_HELLO);
+    assert_false(tunnel_wants_send(p.relay.tunnel));
+    memset(drain.message, '"', sizeof(drain.message) - 1);
+    assert_int_equal(tunnel_say(p.relay.tunnel, &drain), 0);
+    tunnel_settle(&p);
+    assert_string_equal(p.agent.said[2].message, drain.message);
+    tunnel_pair_deinit(&p);
+}
+
+static void control_goes_before_bodies_and_between_them(void **state)
+{
+    struct tunnel_pair p;
+    struct http_head post = head_request("POST", "/");
+    (void)state;
+    tunnel_pair_open(&p);
+    struct mux_view *relay = mux_side_open(&p.relay.mux, &post, false);
+    tunnel_settle(&p);
+    struct mux_view *agent = p.agent.mux.views[0];
+    for (uint64_t i = 1; i < 20; i++) {
+        (void)mux_view_feed(relay, 9, i * 20000);
+        assert_int_equal(tunnel_say_type(&p.relay, HELLO_BOUND, i), 0);
+        uint64_t before = agent->received;
+        assert_true(tunnel_move(&p.relay, &p.agent, TUNNEL_MESSAGE_MIN, 1000) > 0);
+        assert_true(p.agent.said[p.agent.said_count - 1].id == i);
+        assert_true(agent->received > before);
+        tunnel_settle(&p);
+    }
+    assert_int_equal(agent->received, 19 * 20000);
+    assert_true(pattern_is(buf_at(&agent->body), 19 * 20000, 9, 0));
+    tunnel_pair_deinit(&p);
+}
+
+// Time passes by ticks of `tick` ms, everything is moved at once. Returns the first error.
+static int pass(struct tunnel_pair *p, uint64_t ms, uint64_t tick)
+{
+    for (uint64_t at = 0; at < ms; at += tick) {
+        int error = tunnel_pair_tick(p, tick);
+        if (error)
+            return error;
+        tunnel_settle(p);
+    }
+    return 0;
+}
+
+static void an_idle_tunnel_lives_on_heartbeats(void **state)
+{
+    (void)state;
+    for (uint64_t tick = 100; tick <= 1300; tick += 100) {
+        struct tunnel_pair p;
+        tunnel_pair_open(&p);
+        assert_int_equal(pass(&p, 3600000, tick), 0);
+        tunnel_pair_deinit(&p);
+    }
+}
+
+static void nobody_is_silent_for_longer_than_the_heartbeat(void **state)
+{
+    struct tunnel_pair p;
+    uint64_t last = 0;
+    uint64_t longest = 0;
+    (void)state;
+    tunnel_pair_open(&p);
+    for (uint64_t at = 0; at < 600000; at += 10) {
+        bool speaks = at % 61230 == 0; // at any phase of the ticks
+        p.now_ms += 10;
+        if (at % 1000 == 0)
+            assert_int_equal(tunnel_pair_tick(&p, 0), 0);
+        if (speaks)
+            assert_int_equal(tunnel_say_type(&p.relay, HELLO_BOUND, 1), 0);
+        if (tunnel_move(&p.relay, &p.agent, ALL, ALL) > 0) {
+            longest = at - last > longest ? at - last : longest;
+            last = at;
+        }
+        (void)tunnel_move(&p.agent, &p.relay, ALL, ALL);
+    }
+    assert_in_range(longest, 4000, TUNNEL_HEARTBEAT_MS);
+    tunnel_pair_deinit(&p);
+}
+
+static void a_silent_peer_is_dead_after_its_time(void **state)
+{
+    (void)state;
+    for (int owes = 0; owes < 2; owes++) {
+        struct tunnel_pair p;
+        uint64_t limit = owes ? TUNNEL_UNACKED_SILENCE_MS : TUNNEL_SILENCE_MS;
+        tunnel_pair_open(&p);
+        assert_int_equal(pass(&p, 30000, 1000), 0);
+        if (owes)
+            assert_int_equal(tunnel_say_type(&p.relay, HELLO_BOUND, 1), 0);
+        uint8_t out[ALL];
+        uint64_t begin = p.now_ms;
+        int error = 0;
+        while (!error) {
+            (void)tunnel_send(p.relay.tunnel, out, sizeof(out)); // goes nowhere
+            p.now_ms += 100;
+            error = tunnel_tick(p.relay.tunnel, p.now_ms);
+        }
+        assert_int_equal(error, TUNNEL_E_SILENT);
+        assert_int_equal(tunnel_state(p.relay.tunnel), TUNNEL_DEAD);
+        assert_in_range(p.now_ms - begin, limit, limit + 100);
+        tunnel_pair_deinit(&p);
+    }
+}
+
+static void an_agent_that_never_greets_is_dead_after_its_time(void **state)
+{
+    struct tunnel_side side;
+    uint64_t now = 0;
+    (void)state;
+    tunnel_side_init(&side, TUNNEL_RELAY, now);
+    while (tunnel_tick(side.tunnel, now) == 0)
+        now += 1000;
+    assert_int_equal(now, TUNNEL_SILENCE_MS);
+    assert_false(tunnel_wants_send(side.tunnel));
+    tunnel_side_deinit(&side);
+}
+
+// The first bytes after a silence must not be held against a peer that has had no time to
+// acknowledge them, whatever the phases of the two clocks.
+static void traffic_after_idleness_kills_nobody(void **state)
+{
+    (void)state;
+    for (uint64_t phase = 0; phase < 1100; phase += 100)
+        for (uint64_t speak = 0; speak < 14000; speak += 100) {
+            struct tunnel_pair p;
+            tunnel_pair_open(&p);
+            for (uint64_t at = 0; at < 20000; at += 100) {
+                p.now_ms += 100;
+                if (at % 1100 == 0)
+                    assert_int_equal(tunnel_tick(p.relay.tunnel, p.now_ms), 0);
+                if (at % 1100 == phase)
+                    assert_int_equal(tunnel_tick(p.agent.tunnel, p.now_ms), 0);
+                if (at == speak)
+                    assert_int_equal(tunnel_say_type(&p.relay, HELLO_BOUND, 1), 0);
+                tunnel_settle(&p);
+            }
+            tunnel_pair_deinit(&p);
+        }
+}
+
+static void a_machine_that_was_suspended_gives_its_peer_a_chance(void **state)
+{
+    (void)state;
+    for (int owes = 0; owes < 2; owes++) {
+        struct tunnel_pair p;
+        uint8_t out[ALL];
+        tunnel_pair_open(&p);
+        assert_int_equal(pass(&p, 10000, 1000), 0);
+        if (owes)
+            assert_int_equal(tunnel_say_type(&p.relay, HELLO_BOUND, 1), 0);
+        assert_true(tunnel_send(p.relay.tunnel, out, sizeof(out)) >= 0);
+        p.now_ms += 3600000;
+        assert_int_equal(tunnel_tick(p.relay.tunnel, p.now_ms), 0);
+        assert_true(tunnel_wants_send(p.relay.tunnel)); // a heartbeat, at once
+        // And if it does not use it:
+        int error = 0;
+        uint64_t begin = p.now_ms;
+        while (!error && p.now_ms - begin < 60000)
+            error = tunnel_tick(p.relay.tunnel, p.now_ms += 1000);
+        assert_int_equal(error, TUNNEL_E_SILENT);
+        assert_true(p.now_ms - begin <= TUNNEL_SILENCE_MS);
+        tunnel_pair_deinit(&p);
+    }
+}
+
+static void what_was_received_is_acknowledged_soon(void **state)
+{
+    struct tunnel_pair p;
+    (void)state;
+    tunnel_pair_open(&p);
+    assert_int_equal(pass(&p, 3000, 1000), 0);
+    assert_int_equal(tunnel_say_type(&p.relay, HELLO_BOUND, 1), 0);
+    tunnel_settle(&p);
+    assert_false(tunnel_wants_send(p.agent.tunnel)); // not for so little
+    assert_int_equal(tunnel_pair_tick(&p, 1000), 0);
+    assert_int_equal(tunnel_move(&p.agent, &p.relay, ALL, 1), PIPE_ACK_SIZE);
+    assert_false(tunnel_wants_send(p.agent.tunnel));
+    tunnel_pair_deinit(&p);
+}
+
+static void no_more_is_sent_than_may_be_unacknowledged(void **state)
+{
+    static uint8_t out[ALL];
+    struct tunnel_pair p;
+    struct http_head post = head_request("POST", "/");
+    struct mux_view *relay[200];
+    uint64_t sent = 0;
+    (void)state;
+    tunnel_pair_open(&p);
+    assert_int_equal(pass(&p, 2000, 1000), 0); // all is acknowledged
+    for (int i = 0; i < 200; i++) {
+        relay[i] = mux_side_open(&p.relay.mux, &post, false);
+        (void)mux_view_feed(relay[i], 1, MUX_SEND_MAX);
+    }
+    // Taken from the tunnel, and delivered later.
+    uint8_t *messages = malloc(2 * PIPE_UNACKED_MAX);
+    size_t lengths[200];
+    size_t count = 0;
+    assert_non_null(messages);
+    for (int n = 1; n > 0; sent += n > 0 ? (uint64_t)n - PIPE_DATA_HEAD : 0) {
+        n = tunnel_send(p.relay.tunnel, out, sizeof(out));
+        assert_true(n >= 0);
+        memcpy(messages + sent + count * PIPE_DATA_HEAD, out, (size_t)n);
+        lengths[count] = (size_t)n;
+        count += n > 0;
+    }
+    assert_in_range(sent, PIPE_UNACKED_MAX - 2 * TUNNEL_MESSAGE_MAX, PIPE_UNACKED_MAX);
+    assert_false(tunnel_wants_send(p.relay.tunnel));
+    const uint8_t *at = messages;
+    for (size_t i = 0; i < count; at += lengths[i++])
+        assert_int_equal(tunnel_feed(&p.agent, at, lengths[i], true, ALL), 0);
+    free(messages);
+    assert_int_equal(tunnel_move(&p.agent, &p.relay, ALL, ALL), PIPE_ACK_SIZE);
+    assert_true(tunnel_wants_send(p.relay.tunnel));
+    tunnel_settle(&p);
+    for (int i = 0; i < 200; i++)
+        assert_int_equal(p.agent.mux.views[i]->received, MUX_SEND_MAX);
+    tunnel_pair_deinit(&p);
+}
+
+static void every_error_has_its_words(void **state)
+{
+    (void)state;
+    for (int error = TUNNEL_E_FULL; error < 0; error++)
+        assert_string_not_equal(tunnel_strerror(error), tunnel_strerror(0));
+    tunnel_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_conversation_is_the_same_in_every_split),
+        cmocka_unit_test(messages_are_heard_where_and_when_they_are_legal),
+        cmocka_unit_test(nothing_but_a_greeting_is_taken_before_the_greeting),
+        cmocka_unit_test(what_breaks_the_framing_or_the_mux_ends_the_tunnel),
+        cmocka_unit_test(a_breach_that_only_the_answer_shows_ends_the_tunnel),
+        cmocka_unit_test(a_refused_agent_hears_why_and_nothing_else),
+        cmocka_unit_test(a_refused_bind_leaves_the_tunnel_open),
+        cmocka_unit_test(control_records_wait_within_their_bound_and_arrive_whole),
+        cmocka_unit_test(a_message_too_long_to_be_said_is_not),
+        cmocka_unit_test(control_goes_before_bodies_and_between_them),
+        cmocka_unit_test(an_idle_tunnel_lives_on_heartbeats),
+        cmocka_unit_test(nobody_is_silent_for_longer_than_the_heartbeat),
+        cmocka_unit_test(a_silent_peer_is_dead_after_its_time),
+        cmocka_unit_test(an_agent_that_never_greets_is_dead_after_its_time),
+        cmocka_unit_test(traffic_after_idleness_kills_nobody),
+        cmocka_unit_test(a_machine_that_was_suspended_gives_its_peer_a_chance),
+        cmocka_unit_test(what_was_received_is_acknowledged_soon),
+        cmocka_unit_test(no_more_is_sent_than_may_be_unacknowledged),
+        cmocka_unit_test(every_error_has_its_words),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
