@@ -15,6 +15,12 @@ struct logger {
 // NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): the log level
 static struct logger logger = {"adit", LOG_INFO};
 
+void log_init(const char *program, enum log_level level)
+{
+    logger.program = program;
+    logger.level = level;
+}
+
 // What came from a peer may not move the cursor of the terminal that shows it.
 static void disarm(char *line)
 {
