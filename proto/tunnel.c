@@ -184,12 +184,10 @@ static int recv_event(struct tunnel *t, const struct pipe_event *e)
 int tunnel_recv(struct tunnel *t, const uint8_t *bytes, size_t len, bool last)
 {
     struct pipe_event e;
+    if (t->state == TUNNEL_DEAD)
+        return TUNNEL_E_PIPE;
     t->heard = true;
-    while (len > 0) {
-        if (t->state == TUNNEL_DEAD)
-            return TUNNEL_E_PIPE;
-        if (t->state == TUNNEL_REFUSED)
-            return 0;
+    while (len > 0 && t->state != TUNNEL_REFUSED) {
         int n = pipe_recv(&t->pipe, bytes, len, &e);
         if (n < 0)
             return die(t, TUNNEL_E_PIPE);
@@ -244,7 +242,7 @@ static bool may_send_stream(const struct tunnel *t)
 
 static int send_one(struct tunnel *t, uint8_t *out, size_t cap)
 {
-    if (t->first) {
+    if (t->first && t->state != TUNNEL_DEAD) {
         size_t len = t->first_len;
         memcpy(out, t->first, len);
         free(t->first);
@@ -281,7 +279,7 @@ int tunnel_send(struct tunnel *t, uint8_t *out, size_t cap)
 bool tunnel_wants_send(const struct tunnel *t)
 {
     if (t->first)
-        return true;
+        return t->state != TUNNEL_DEAD;
     if (t->state != TUNNEL_OPEN)
         return false;
     if (t->heartbeat_due || pipe_owes_ack(&t->pipe, t->ack_due))

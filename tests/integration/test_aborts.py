@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whoever leaves in the middle: the other end learns of it, and nobody takes a part for the whole."""
+"""Whoever leaves midway: the other end learns of it, and nobody takes a part for the whole."""
 import itertools
 import socket
 import threading

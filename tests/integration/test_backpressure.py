@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Who stops reading slows its own sender down, takes a bounded amount of memory, and harms nobody."""
+"""Who stops reading slows its own sender down, takes bounded memory, and harms nobody."""
 import socket
 import threading
 import time

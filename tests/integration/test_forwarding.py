@@ -20,8 +20,9 @@ def answered(tunnel, fields):
 
 def test_ordinary_fields_pass_unchanged_and_in_order(tunnel):
     sent = [("accept", "*/*"), ("x-one", "1"), ("cookie", "a=b; c=d"), ("x-two", "a,  b\t;c"),
-            ("x-one", "2"), ("x-empty", ""), ("x-latin", "caf\xe9"), ("authorization", "Basic eA=="),
-            ("x-one", "3"), ("user-agent", "me"), ("x-quoted", '"a, b"')]
+            ("x-one", "2"), ("x-empty", ""), ("x-latin", "caf\xe9"),
+            ("authorization", "Basic eA=="), ("x-one", "3"), ("user-agent", "me"),
+            ("x-quoted", '"a, b"')]
     seen = seen_fields(tunnel, sent)
     assert [pair for pair in seen if pair[0] in dict(sent)] == sent
 

@@ -41,7 +41,9 @@ def test_a_request_head_over_the_limit_is_refused(tunnel):
         refused_as_too_large(visitor)
 
 
-@pytest.mark.parametrize("text", ["GET /" + "x" * HEAD, "x" * 2 * HEAD, "GET / HTTP/1.1\r\nX: " + "y" * HEAD])
+@pytest.mark.parametrize("text", [
+    "GET /" + "x" * HEAD, "x" * 2 * HEAD, "GET / HTTP/1.1\r\nX: " + "y" * HEAD],
+    ids=["target", "method", "field"])
 def test_a_head_that_does_not_end_is_refused_at_the_limit(tunnel, text):
     with tunnel.visit() as visitor:
         visitor.send(text.encode())

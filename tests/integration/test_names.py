@@ -20,7 +20,8 @@ def agent(relay, origin, directory, *args):
 
 def refused(relay, origin, directory, *args):
     """What an agent says that is refused for good."""
-    program = harness.Program(directory, "adit", "http", origin.address, "--relay", relay.url, *args)
+    program = harness.Program(
+        directory, "adit", "http", origin.address, "--relay", relay.url, *args)
     code = program.exit_code()
     return code, program.text("stderr")
 
@@ -100,8 +101,9 @@ def test_one_owner_may_have_many_names(relay, origin, tmp_path):
         assert hello(relay, one.host) and hello(relay, two.host)
 
 
-@pytest.mark.parametrize("name", ["-dash", "dash-", "under_score", "dot.ted", "", "a" * 64, "ümlaut",
-                                  "sp ace", "xn--\u00fc", "name.example.com"])
+@pytest.mark.parametrize("name", [
+    "-dash", "dash-", "under_score", "dot.ted", "", "a" * 64, "\u00fcmlaut", "sp ace",
+    "xn--\u00fc", "name.example.com"])
 def test_names_that_cannot_be_host_names_are_refused(relay, origin, tmp_path, name):
     code, message = refused(relay, origin, tmp_path, "--url", name)
     assert code in (1, 2)

@@ -34,7 +34,8 @@ def origin():
 @pytest.mark.parametrize("command, flags", [
     (["aditd"], ["--listen", "--domain", "--data", "--token-file", "--public-url", "--version"]),
     (["adit"], ["http", "--version", "--help"]),
-    (["adit", "http"], ["--url", "--relay", "--token-file", "--host-header", "--data", "ADIT_TOKEN"]),
+    (["adit", "http"],
+     ["--url", "--relay", "--token-file", "--host-header", "--data", "ADIT_TOKEN"]),
 ])
 def test_help_names_every_flag(tmp_path, command, flags):
     code, out, err = run(tmp_path, *command, "--help")

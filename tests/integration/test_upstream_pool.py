@@ -6,7 +6,7 @@ import harness
 import pytest
 from client import until
 
-IDLE_MOST = 64  # connections that may wait in the pool
+BURST = 150  # exchanges at once
 
 
 def second_time_closes(exchange):
@@ -115,20 +115,24 @@ def test_a_closing_origin_gets_a_new_connection_each_time(tunnel):
     assert len({tunnel.fetch("GET", "/closing").body for _ in range(10)}) == 10
 
 
-def test_the_pool_is_bounded(tunnel):
-    count = 150
-    together = threading.Barrier(count)
+def test_a_burst_is_served_by_the_connections_of_the_last_and_they_are_let_go(tunnel):
+    tunnel.origin.drop_connections()
+    until(lambda: tunnel.origin.open_connections == 0, "old connections are gone", harness.DEADLINE)
+    together = threading.Barrier(BURST)
 
     def at_once(exchange):
         together.wait(6 * harness.DEADLINE)
         exchange.reply("now")
 
     tunnel.origin.on("/at-once", at_once)
-    visitors = [tunnel.visit() for _ in range(count)]
-    for visitor in visitors:
-        visitor.request("GET", "/at-once")
-    assert {visitor.response().body for visitor in visitors} == {b"now"}
-    until(lambda: tunnel.origin.open_connections <= IDLE_MOST, "surplus connections are closed",
-          harness.DEADLINE)
+    before = tunnel.origin.accepted
+    visitors = [tunnel.visit() for _ in range(BURST)]
+    for _ in range(2):
+        for visitor in visitors:
+            visitor.request("GET", "/at-once")
+        assert {visitor.response().body for visitor in visitors} == {b"now"}
+    assert tunnel.origin.accepted - before < 2 * BURST
     for visitor in visitors:
         visitor.close()
+    until(lambda: tunnel.origin.open_connections == 0, "idle connections are closed",
+          2 * harness.DEADLINE)

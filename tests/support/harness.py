@@ -46,7 +46,8 @@ def environment(directory):
     """Ours without what would change the programs' behaviour; state goes under `directory`."""
     kept = {name: value for name, value in os.environ.items()
             if not name.lower().endswith("_proxy") and not name.startswith(("ADIT_", "XDG_"))}
-    return {**kept, "HOME": str(directory), "XDG_STATE_HOME": str(directory / "state"), "LC_ALL": "C"}
+    ours = {"HOME": str(directory), "XDG_STATE_HOME": str(directory / "state"), "LC_ALL": "C"}
+    return {**kept, **ours}
 
 
 class Program:
@@ -169,7 +170,8 @@ class Agent(Program):
     """An agent that is bound: `host` is what visitors ask for, `label` its name."""
 
     def __init__(self, directory, relay, upstream, *args, **options):
-        super().__init__(directory, "adit", "http", upstream, "--relay", relay.url, *args, **options)
+        super().__init__(
+            directory, "adit", "http", upstream, "--relay", relay.url, *args, **options)
         try:
             bound = self.wait_for(r"^adit: (http://([a-z0-9-]+)\.([\w.:-]+)) -> (\S+)$")
         except AssertionError:
@@ -180,7 +182,7 @@ class Agent(Program):
 
 
 class Tunnel:
-    """Relay, agent and origin. What is not given is started here, and what is started is stopped."""
+    """Relay, agent and origin. What is not given is started here and stopped at the end."""
 
     def __init__(self, directory, *agent_args, relay=None, origin=None, upstream=None):
         self.directory = directory
@@ -210,8 +212,9 @@ class Tunnel:
     def restart_agent(self, *args):
         """A new process of the same owner, after the old one is gone."""
         self.own.remove(self.agent)
+        same_name = ("--url", self.agent.label)
         self.agent = self._own(
-            Agent(self.directory, self.relay, self.origin.address, "--url", self.agent.label, *args))
+            Agent(self.directory, self.relay, self.origin.address, *same_name, *args))
 
     def restart_relay(self):
         """A new relay on the same port with the same state, after the old one is gone."""

@@ -114,7 +114,6 @@ void mux_side_deinit(struct mux_side *side)
         buf_free(&v->heads);
         buf_free(&v->body);
         buf_free(&v->trailers);
-        free(v->user);
         free(v);
     }
     free(side->views);

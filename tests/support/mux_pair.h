@@ -40,7 +40,7 @@ struct mux_view {
     struct buf trailers;    // as text
     bool ended, closed;
     uint32_t reset; // once closed
-    void *user;
+    void *user;     // the test's own
 };
 
 extern const struct mux_handler mux_side_handler; // its ctx is a struct mux_side

@@ -10,8 +10,8 @@ def certificate(directory, *names):
     """Makes a self-signed certificate for these host names. Returns its and its key's path."""
     cert, key = directory / "cert.pem", directory / "key.pem"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-days", "2", "-subj", "/CN=adit test", "-keyout", key, "-out", cert,
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-days", "2", "-subj", "/CN=adit test", "-keyout", key, "-out", cert,
          "-addext", "subjectAltName=" + ",".join(f"DNS:{name}" for name in names)],
         check=True, capture_output=True)
     return cert, key
@@ -27,7 +27,7 @@ def pump(source, sink):
 
 
 class TlsProxy:
-    """Listens at once; knows its target when `to` is set. `links` counts the connections it served."""
+    """Listens at once; `to` is its target, set later. `links` counts the connections it served."""
 
     def __init__(self, cert, key):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// A JSON message: what is understood is sound, and comes back when it is written and read again.
+#include "proto/hello.h"
+#include "tests/support/check.h"
+
+enum {
+    JSON_CAP = 4096
+};
+
+static void check_text(const char *text, size_t size)
+{
+    size_t len = strnlen(text, size);
+    CHECK(len < size);
+    for (size_t i = 0; i < len; i++)
+        CHECK((unsigned char)text[i] >= 0x20 && text[i] != 0x7f);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct hello h;
+    struct hello back;
+    char json[JSON_CAP];
+    char again[JSON_CAP];
+
+    if (hello_parse(slice_of((const char *)data, size), &h))
+        return 0;
+    check_text(h.software, sizeof(h.software));
+    check_text(h.owner, sizeof(h.owner));
+    check_text(h.name, sizeof(h.name));
+    check_text(h.url, sizeof(h.url));
+    check_text(h.code, sizeof(h.code));
+    check_text(h.message, sizeof(h.message));
+    int len = hello_write(json, sizeof(json), &h);
+    CHECK(len > 0 && hello_parse(slice_of(json, (size_t)len), &back) == 0);
+    CHECK(back.type == h.type && back.version == h.version && back.id == h.id);
+    CHECK(hello_write(again, sizeof(again), &back) == len && memcmp(json, again, (size_t)len) == 0);
+    return 0;
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+// HTTP/2 of a peer to a mux whose owner does something different on every stream. The first byte
+// chooses: 1 the agent's side (else the relay's, with requests open), 2 without the preface, and in
+// its upper half how often the mux may send meanwhile. Pieces change nothing.
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/support/chance.h"
+#include "tests/support/check.h"
+#include "tests/support/h2_raw.h"
+#include "tests/support/mux_pair.h"
+
+enum {
+    OUT_CAP = 20000,
+    BODY = 100000
+};
+
+static void answer(struct mux_view *v)
+{
+    struct http_head head = head_response(200);
+    struct http_head trailers = {0};
+    CHECK(head_add(&trailers, SLICE("x"), SLICE("y")));
+    if (mux_respond(v->stream, &head, v->index % 5 == 1) != 0)
+        return;
+    (void)mux_view_feed(v, 1, BODY);
+    if (v->index % 5 != 1)
+        CHECK(mux_end(v->stream, &trailers) == 0);
+}
+
+static void on_head(struct mux_view *v, const struct http_head *head, bool end)
+{
+    struct http_head early = head_response(103);
+    (void)head;
+    (void)end;
+    if (v->side->role == MUX_RELAY) {
+        if (v->index == 3)
+            mux_view_reset(v, MUX_RESET_CANCEL);
+        return;
+    }
+    switch (v->index % 5) {
+    case 0: mux_view_reset(v, MUX_RESET_REFUSED); return;
+    case 1: answer(v); return;
+    case 2:
+        CHECK(mux_respond(v->stream, &early, false) == 0);
+        answer(v);
+        return;
+    default: return;
+    }
+}
+
+static void on_data(struct mux_view *v, const char *bytes, size_t len)
+{
+    (void)bytes;
+    (void)len;
+    if (v->index % 2 == 0)
+        mux_view_credit(v, v->uncredited);
+}
+
+static void on_end(struct mux_view *v, const struct http_head *trailers)
+{
+    (void)trailers;
+    if (v->side->role == MUX_AGENT && v->index % 5 == 3)
+        answer(v);
+}
+
+static int flush(struct mux_side *side)
+{
+    static char out[OUT_CAP];
+    int n = mux_send(side->mux, out, sizeof(out));
+    CHECK(n <= (int)sizeof(out));
+    return n < 0 ? n : 0;
+}
+
+static int recv_piece(struct mux_side *side, const uint8_t *p, size_t len)
+{
+    char *copy = malloc(len + !len);
+    CHECK(copy);
+    if (len > 0)
+        memcpy(copy, p, len);
+    int error = mux_recv(side->mux, copy, len);
+    free(copy);
+    return error;
+}
+
+static int recv_pieces(struct mux_side *side, const uint8_t *p, size_t len, uint32_t *seed)
+{
+    int error = 0;
+    for (size_t at = 0; at < len && !error;) {
+        size_t piece = len - at;
+        if (*seed) {
+            *seed = *seed * 1664525 + 1013904223;
+            size_t wanted = 1 + (*seed >> 16) % 20;
+            piece = wanted < piece ? wanted : piece;
+        }
+        error = recv_piece(side, p + at, piece);
+        at += piece;
+    }
+    return error;
+}
+
+static int greet(struct mux_side *side, uint8_t choice)
+{
+    struct buf hello = {0};
+    int error = 0;
+    for (int i = 0; side->role == MUX_RELAY && i < 8; i++) {
+        struct http_head head = head_request(i & 1 ? "GET" : "POST", "/");
+        struct mux_view *v = mux_side_open(side, &head, i & 1);
+        CHECK(v);
+        if (i == 2)
+            (void)mux_view_feed(v, 1, BODY);
+        if (i == 4)
+            CHECK(mux_end(v->stream, NULL) == 0);
+    }
+    if (!(choice & 2)) {
+        h2_preface(&hello, side->role == MUX_AGENT);
+        h2_frame(&hello, H2_SETTINGS, H2_ACK, 0, (struct slice){0});
+        error = flush(side);
+        error = error ? error : recv_piece(side, (uint8_t *)buf_at(&hello), buf_len(&hello));
+    }
+    buf_free(&hello);
+    return error;
+}
+
+static void side_open(struct mux_side *side, uint8_t choice)
+{
+    enum mux_role role = choice & 1 ? MUX_AGENT : MUX_RELAY;
+    mux_side_init(side, role, mux_new(role, &mux_side_handler, side));
+    CHECK(side->mux);
+    side->holds_credit = true;
+    side->hooks = (struct mux_hooks){on_head, on_data, on_end, NULL, NULL};
+}
+
+// What all streams have come to, as text.
+static struct buf run(uint8_t choice, const uint8_t *p, size_t len, uint32_t seed)
+{
+    struct mux_side side;
+    struct buf told = {0};
+    size_t stride = choice >> 4 ? (size_t)(choice >> 4) * 32 : len + 1;
+    side_open(&side, choice);
+    int error = greet(&side, choice);
+    for (size_t at = 0; at < len && !error; at += stride) {
+        size_t left = len - at;
+        error = recv_pieces(&side, p + at, stride < left ? stride : left, &seed);
+        error = error ? error : flush(&side);
+    }
+    size_t unread = 0;
+    for (size_t i = 0; i < side.count; i++) {
+        const struct mux_view *v = side.views[i];
+        char line[160];
+        unread += v->stream ? v->uncredited : 0;
+        int n = snprintf(line, sizeof(line), "%zu: %zu heads, %d %d %d %u, %llu %llu %llu\n", i,
+                         v->head_count, v->head_end, v->ended, v->closed, v->reset,
+                         (unsigned long long)v->received, (unsigned long long)v->sent,
+                         (unsigned long long)v->drained);
+        CHECK(buf_append(&told, line, (size_t)n));
+        if (buf_len(&v->heads) > 0)
+            CHECK(buf_append(&told, buf_at(&v->heads), buf_len(&v->heads)));
+        if (buf_len(&v->body) > 0)
+            CHECK(buf_append(&told, buf_at(&v->body), buf_len(&v->body)));
+        if (buf_len(&v->trailers) > 0)
+            CHECK(buf_append(&told, buf_at(&v->trailers), buf_len(&v->trailers)));
+    }
+    CHECK(mux_unread(side.mux) == unread);
+    mux_lose(side.mux);
+    CHECK(mux_stream_count(side.mux) == 0 && mux_unread(side.mux) == 0);
+    mux_free(side.mux);
+    mux_side_deinit(&side);
+    CHECK(buf_append(&told, error ? "dead" : "well", 4));
+    return told;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size == 0)
+        return 0;
+    struct buf whole = run(data[0], data + 1, size - 1, 0);
+    struct buf pieces = run(data[0], data + 1, size - 1, (uint32_t)size);
+
+    CHECK(buf_len(&whole) == buf_len(&pieces));
+    CHECK(memcmp(buf_at(&whole), buf_at(&pieces), buf_len(&whole)) == 0);
+    buf_free(&whole);
+    buf_free(&pieces);
+    return 0;
+}

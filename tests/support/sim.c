@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: MIT
+#include "sim.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include "check.h"
+#include "tunnel_pair.h"
+
+enum {
+    LIVE_MAX = 12, // so that their windows stay under the cap of what is unread
+    TICK_MS = 1000,
+    RELAY = 0, // of what there are two
+    AGENT = 1,
+};
+
+// What one side of an exchange has to do.
+struct end {
+    struct mux_view *view; // NULL at the agent until its head has come
+    uint64_t key, total;
+    bool trailers, head_sent, ended;
+};
+
+struct exchange {
+    struct exchange *next;
+    struct end ends[2];
+    size_t number;
+    bool broken; // a reset was sent, by either
+};
+
+// One direction of the link: whole messages, of which a part may have been delivered.
+struct wire {
+    struct buf bytes, lengths;
+    size_t delivered;
+};
+
+struct sim {
+    struct tunnel_pair pair;
+    struct chance *chance;
+    struct exchange *live;
+    size_t live_count; // all of them, also those that only the agent has not heard the end of
+    struct wire wires[2]; // by who sends
+    uint64_t tick_ms;
+    bool drained, settling;
+    struct sim_result result;
+};
+
+static struct tunnel_side *side_of(struct sim *s, int who)
+{
+    return who == RELAY ? &s->pair.relay : &s->pair.agent;
+}
+
+static const struct mux_hooks hooks;
+
+static bool maybe(struct sim *s, uint32_t n)
+{
+    return chance_one_in(s->chance, n);
+}
+
+// Mostly small, sometimes many windows long.
+static uint64_t some_length(struct sim *s)
+{
+    static const uint32_t bounds[] = {1, 100, 20000, 400000, 3000000};
+    uint32_t which = chance_below(s->chance, 20);
+    return chance_below(s->chance, bounds[which < 4    ? 0
+                                          : which < 11 ? 1
+                                          : which < 17 ? 2
+                                          : which < 19 ? 3
+                                                       : 4]);
+}
+
+static void add_fields(struct sim *s, struct http_head *head)
+{
+    static char value[3000];
+    memset(value, 'v', sizeof(value));
+    for (uint32_t n = chance_below(s->chance, 8); n > 0; n--)
+        CHECK(head_add(head, SLICE("x-field"),
+                       slice_of(value, maybe(s, 8) ? sizeof(value) : 10 * n)));
+}
+
+static struct http_head trailers_of(const struct end *e)
+{
+    struct http_head trailers = {0};
+    if (e->trailers)
+        CHECK(head_add(&trailers, SLICE("x-trailer"), SLICE("behind the body")));
+    return trailers;
+}
+
+static void begin(struct sim *s)
+{
+    char target[32];
+    if (mux_stream_count(s->pair.relay.mux.mux) >= LIVE_MAX)
+        return;
+    struct exchange *x = calloc(1, sizeof(*x));
+    CHECK(x);
+    x->number = s->result.exchanges;
+    for (int who = 0; who < 2; who++)
+        x->ends[who] = (struct end){
+            .key = 2 * x->number + (unsigned)who, .total = some_length(s), .trailers = maybe(s, 3)};
+    (void)snprintf(target, sizeof(target), "/%zu", x->number);
+    struct http_head head = head_request("POST", target);
+    add_fields(s, &head);
+    bool at_once = x->ends[RELAY].total == 0 && !x->ends[RELAY].trailers;
+    x->ends[RELAY].head_sent = true;
+    x->ends[RELAY].ended = at_once;
+    x->ends[RELAY].view = mux_side_open(&s->pair.relay.mux, &head, at_once);
+    if (!x->ends[RELAY].view) {
+        CHECK(s->drained);
+        free(x);
+        return;
+    }
+    x->ends[RELAY].view->user = x;
+    x->next = s->live;
+    s->live = x;
+    s->live_count++;
+    s->result.exchanges++;
+}
+
+static struct sim *sim_of(struct mux_view *v)
+{
+    return v->side->ctx;
+}
+
+static int who_of(const struct mux_view *v)
+{
+    return v->side->role == MUX_RELAY ? RELAY : AGENT;
+}
+
+// The end that sends what this view receives.
+static const struct end *sender_of(const struct mux_view *v)
+{
+    const struct exchange *x = v->user;
+    return &x->ends[who_of(v) == RELAY ? AGENT : RELAY];
+}
+
+static void on_head(struct mux_view *v, const struct http_head *head, bool end)
+{
+    if (who_of(v) == AGENT) {
+        uint64_t number = 0;
+        struct exchange *x = sim_of(v)->live;
+        CHECK(slice_to_u64(slice_of(head->target.p + 1, head->target.len - 1), &number));
+        while (x && x->number != number)
+            x = x->next;
+        CHECK(x && !x->ends[AGENT].view);
+        x->ends[AGENT].view = v;
+        v->user = x;
+    }
+    CHECK(!end || sender_of(v)->total == 0);
+}
+
+static void on_data(struct mux_view *v, const char *bytes, size_t len)
+{
+    const struct end *from = sender_of(v);
+    CHECK(v->received <= from->total);
+    CHECK(pattern_is(bytes, len, from->key, v->received - len));
+    sim_of(v)->result.bytes += len;
+}
+
+static void on_end(struct mux_view *v, const struct http_head *trailers)
+{
+    const struct end *from = sender_of(v);
+    CHECK(v->received == from->total);
+    CHECK(from->trailers == (trailers != NULL));
+    CHECK(!trailers || buf_is(&v->trailers, "x-trailer: behind the body\n"));
+}
+
+static void on_closed(struct mux_view *v, uint32_t reset)
+{
+    struct exchange *x = v->user;
+    const struct sim *s = sim_of(v);
+    CHECK(reset == 0 || x->broken || reset == MUX_RESET_LOST ||
+          (reset == MUX_RESET_REFUSED && s->drained));
+    CHECK(reset != 0 || (v->ended && x->ends[who_of(v)].ended));
+    CHECK(reset != 0 || v->received == sender_of(v)->total);
+    x->broken = x->broken || reset != 0;
+}
+
+static const struct mux_hooks hooks = {on_head, on_data, on_end, NULL, on_closed};
+
+static bool is_over(const struct end *e)
+{
+    return !e->view || !e->view->stream;
+}
+
+// Forgets the exchanges that are over on both sides.
+static void sweep(struct sim *s)
+{
+    for (struct exchange **at = &s->live; *at;) {
+        struct exchange *x = *at;
+        bool unknown = !x->ends[AGENT].view && !x->broken;
+        if (unknown || !is_over(&x->ends[RELAY]) || !is_over(&x->ends[AGENT])) {
+            at = &x->next;
+            continue;
+        }
+        // The relay may have given up before a head that is still under way.
+        if (!x->ends[AGENT].view && !s->settling) {
+            at = &x->next;
+            continue;
+        }
+        s->result.complete += !x->broken;
+        s->result.reset += x->broken;
+        s->live_count--;
+        *at = x->next;
+        free(x);
+    }
+}
+
+static struct exchange *pick(struct sim *s)
+{
+    struct exchange *x = s->live;
+    uint32_t n = s->live_count ? chance_below(s->chance, s->live_count) : 0;
+    while (x && n-- > 0)
+        x = x->next;
+    return x;
+}
+
+static void send_head(struct sim *s, struct end *e, bool all)
+{
+    struct http_head head = head_response(all || maybe(s, 3) ? 200 : 103);
+    add_fields(s, &head);
+    bool end = head.status == 200 && e->total == 0 && !e->trailers && maybe(s, 2);
+    CHECK(mux_respond(e->view->stream, &head, end) == 0);
+    e->head_sent = head.status == 200;
+    e->ended = end;
+}
+
+// A little of what this end has to do, or all that it may.
+static void work(struct sim *s, struct exchange *x, int who, bool all)
+{
+    struct end *e = &x->ends[who];
+    if (is_over(e))
+        return;
+    if (e->view->uncredited > 0 && (all || maybe(s, 2)))
+        mux_view_credit(e->view, all ? e->view->uncredited
+                                     : chance_below(s->chance, e->view->uncredited + 1));
+    if (!e->head_sent)
+        send_head(s, e, all);
+    if (!e->head_sent || e->ended)
+        return;
+    uint64_t part = all ? e->total : e->view->sent + chance_below(s->chance, MUX_SEND_MAX);
+    (void)mux_view_feed(e->view, e->key, part < e->total ? part : e->total);
+    if (e->view->sent < e->total || (!all && maybe(s, 2)))
+        return;
+    struct http_head trailers = trailers_of(e);
+    CHECK(mux_end(e->view->stream, e->trailers ? &trailers : NULL) == 0);
+    e->ended = true;
+}
+
+static void reset(struct exchange *x, int who)
+{
+    struct end *e = &x->ends[who];
+    if (is_over(e))
+        return;
+    x->broken = true;
+    mux_view_reset(e->view, MUX_RESET_CANCEL);
+}
+
+static void flush(struct sim *s, int who, size_t cap)
+{
+    static uint8_t message[TUNNEL_MESSAGE_MAX];
+    struct tunnel_side *side = side_of(s, who);
+    bool wanted = tunnel_wants_send(side->tunnel);
+    int n = tunnel_send(side->tunnel, message, cap);
+    CHECK(n >= 0 && n <= (int)cap && (wanted || n == 0));
+    size_t len = (size_t)n;
+    if (n > 0)
+        CHECK(buf_append(&s->wires[who].bytes, message, len) &&
+              buf_append(&s->wires[who].lengths, &len, sizeof(len)));
+}
+
+// Delivers at most `most` bytes of the message in front.
+static void deliver(struct sim *s, int from, size_t most)
+{
+    struct wire *w = &s->wires[from];
+    size_t len = 0;
+    if (buf_len(&w->lengths) == 0)
+        return;
+    memcpy(&len, buf_at(&w->lengths), sizeof(len));
+    size_t left = len - w->delivered;
+    size_t n = most < left ? most : left;
+    const uint8_t *bytes = (const uint8_t *)buf_at(&w->bytes);
+    struct tunnel_side *to = side_of(s, from == RELAY ? AGENT : RELAY);
+    CHECK(tunnel_feed(to, bytes, n, n == left, n ? n : 1) == 0);
+    buf_take(&w->bytes, n);
+    w->delivered += n;
+    if (n == left) {
+        buf_take(&w->lengths, sizeof(len));
+        w->delivered = 0;
+    }
+}
+
+static bool move_all(struct sim *s)
+{
+    bool moved = false;
+    for (int who = 0; who < 2; who++) {
+        flush(s, who, TUNNEL_MESSAGE_MAX);
+        while (buf_len(&s->wires[who].lengths) > 0) {
+            deliver(s, who, TUNNEL_MESSAGE_MAX);
+            moved = true;
+        }
+    }
+    return moved;
+}
+
+// The links are never slower than a tick, or the silence would be right to kill.
+static void pass(struct sim *s, uint64_t ms)
+{
+    s->pair.now_ms += ms;
+    if (s->pair.now_ms < s->tick_ms)
+        return;
+    s->tick_ms = s->pair.now_ms + TICK_MS;
+    CHECK(tunnel_pair_tick(&s->pair, 0) == 0);
+    while (move_all(s))
+        ;
+}
+
+static void speak(struct sim *s)
+{
+    int error = maybe(s, 2) ? tunnel_say_type(&s->pair.relay, HELLO_BOUND, 2)
+                            : tunnel_say_type(&s->pair.agent, HELLO_BIND, 2);
+    CHECK(error == 0 || error == TUNNEL_E_FULL);
+}
+
+static void drain(struct sim *s)
+{
+    s->drained = true;
+    mux_drain(side_of(s, (int)chance_below(s->chance, 2))->mux.mux);
+}
+
+static void step(struct sim *s)
+{
+    static const uint32_t caps[] = {TUNNEL_MESSAGE_MIN, 3000, TUNNEL_MESSAGE_MAX,
+                                    TUNNEL_MESSAGE_MAX};
+    uint32_t what = chance_below(s->chance, 64);
+    struct exchange *x = what < 34 ? pick(s) : NULL;
+    int who = (int)chance_below(s->chance, 2);
+    if (x && what == 0)
+        reset(x, who);
+    else if (x)
+        work(s, x, who, false);
+    else if (what < 40)
+        begin(s);
+    else if (what < 50)
+        flush(s, who, caps[chance_below(s->chance, 4)]);
+    else if (what < 60)
+        deliver(s, who, maybe(s, 4) ? TUNNEL_MESSAGE_MAX : chance_below(s->chance, 5000));
+    else if (what < 62)
+        pass(s, maybe(s, 200) ? 60000 : chance_below(s->chance, 256));
+    else if (what < 63)
+        speak(s);
+    else if (maybe(s, 250))
+        drain(s);
+    sweep(s);
+}
+
+// Nothing new begins, and everything that runs comes to its end.
+static void settle(struct sim *s)
+{
+    bool moved = true;
+    while (moved) {
+        for (struct exchange *x = s->live; x; x = x->next)
+            for (int who = 0; who < 2; who++)
+                work(s, x, who, true);
+        moved = move_all(s);
+    }
+    s->settling = true;
+    sweep(s);
+    CHECK(!s->live && s->live_count == 0);
+    for (int i = 0; i < 5; i++)
+        pass(s, TICK_MS);
+}
+
+static void lose(struct sim *s)
+{
+    mux_lose(s->pair.relay.mux.mux);
+    mux_lose(s->pair.agent.mux.mux);
+    s->settling = true;
+    for (struct exchange *x = s->live; x; x = x->next)
+        x->broken = true;
+    sweep(s);
+    CHECK(!s->live);
+}
+
+struct sim_result sim_run(struct chance *chance, size_t steps)
+{
+    struct sim s = {.chance = chance};
+    tunnel_pair_open(&s.pair);
+    s.tick_ms = s.pair.now_ms + TICK_MS;
+    for (int who = 0; who < 2; who++) {
+        struct mux_side *side = &side_of(&s, who)->mux;
+        side->hooks = hooks;
+        side->ctx = &s;
+        side->holds_credit = side->drops_bodies = true;
+    }
+    for (size_t i = 0; i < steps && !chance_is_over(chance); i++)
+        step(&s);
+    if (maybe(&s, 8))
+        lose(&s);
+    else
+        settle(&s);
+    for (int who = 0; who < 2; who++) {
+        const struct mux *m = side_of(&s, who)->mux.mux;
+        CHECK(mux_stream_count(m) == 0 && mux_unread(m) == 0);
+        buf_free(&s.wires[who].bytes);
+        buf_free(&s.wires[who].lengths);
+    }
+    CHECK(s.result.complete + s.result.reset == s.result.exchanges);
+    tunnel_pair_deinit(&s.pair);
+    return s.result;
+}
