@@ -24,6 +24,7 @@ struct edge {
     bool upgrade_offered, upgraded;
     bool request_done;   // its body is whole
     bool response_begun; // its final head was written
+    bool response_ended; // it is whole
     bool chunked, until_close;
     size_t scanned;   // of the head
     size_t head_len;  // of the request whose head is being handled
@@ -105,6 +106,8 @@ static void update(struct edge *e)
     conn_want_read(e->conn, read);
     if (e->state != EDGE_EXCHANGE)
         return;
+    if (e->upgraded && e->response_ended)
+        return; // LIMIT_HALF_CLOSED_MS runs
     if (body && read && !e->upgraded)
         timeout_start(e->set->loop, &e->limit, LIMIT_BODY_IDLE_MS, on_limit);
     else
@@ -166,6 +169,7 @@ static void begin_exchange(struct edge *e, const struct http_head *head,
     e->keep_alive = http1_keeps_alive(head);
     e->version_10 = head->minor_version == 0;
     e->upgrade_offered = head->upgrade.len > 0;
+    e->response_ended = e->upgraded = false;
     e->request_done = e->response_begun = e->chunked = e->until_close = false;
     e->credit = LIMIT_CREDIT_BYTES;
     e->owed = 0;
@@ -236,6 +240,8 @@ static bool read_tunnel(struct edge *e)
     if (e->credit <= 0 || !e->end.x)
         return false;
     e->credit -= (ptrdiff_t)in.len;
+    if (e->response_ended)
+        timeout_start(e->set->loop, &e->limit, LIMIT_HALF_CLOSED_MS, on_limit);
     exchange_data(&e->end, in.p, in.len);
     if (e->conn)
         conn_consume(e->conn, in.len);
@@ -410,8 +416,10 @@ static void end_data(struct exchange_end *end, const char *bytes, size_t len)
 static void end_finish(struct exchange_end *end, const struct http_head *trailers)
 {
     struct edge *e = edge_of(end);
+    e->response_ended = true;
     if (e->upgraded) {
         conn_shutdown(e->conn);
+        timeout_start(e->set->loop, &e->limit, LIMIT_HALF_CLOSED_MS, on_limit);
         return;
     }
     if (!e->chunked)
@@ -441,7 +449,8 @@ static void end_closed(struct exchange_end *end, enum exchange_why why)
     if (e->state == EDGE_CLOSED)
         return;
     if (why != EXCHANGE_COMPLETE) {
-        bool cut_shows = e->response_begun && !e->until_close && !e->upgraded;
+        bool cut_shows =
+            e->response_ended || (e->response_begun && !e->until_close && !e->upgraded);
         edge_close(e, cut_shows ? CONN_END_FLUSH : CONN_END_RESET);
         return;
     }

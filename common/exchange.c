@@ -2,6 +2,7 @@
 #include "exchange.h"
 #include <stdlib.h>
 #include <uv.h>
+#include "limits.h"
 
 const char *exchange_whystr(enum exchange_why why)
 {
@@ -139,6 +140,10 @@ void exchange_head(struct exchange_end *from, const struct http_head *head,
     struct exchange_end *to = other_end(from);
     struct exchange_direction *d = &x->direction[from->side];
     bool interim = from->side == OUTBOUND && head->status < 200 && head->status != 101;
+    if (interim && ++x->interim > LIMIT_INTERIM) {
+        close_exchange(x, EXCHANGE_PROTOCOL, NULL);
+        return;
+    }
     if (!interim) {
         d->begun = true;
         d->framing = *framing;

@@ -73,7 +73,8 @@ struct exchange {
         direction[2]; // by the side that sends: [INBOUND] request, [OUTBOUND] response
     const struct exchange_observer *observer;
     uint64_t begun_ns, answered_ns;
-    uint16_t status; // of the final response
+    uint16_t interim; // 1xx responses so far
+    uint16_t status;  // of the final response
     bool upgraded;
     bool refused; // the answer is ours
     enum answer answer;

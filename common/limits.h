@@ -29,6 +29,11 @@ enum {
     LIMIT_POOL_SIZE = 1024,        // idle upstream connections: as many as exchanges run at once
     LIMIT_GONE_MS = 60 * 1000,     // that a name answers 503 after its agent has left
 
+    LIMIT_HALF_CLOSED_MS =
+        60 *
+        1000, // of an upgraded stream that its service has ended, without a byte of the visitor
+
+    LIMIT_INTERIM = 64,         // 1xx responses before the final one
     LIMIT_UNAUTHENTICATED = 64, // tunnels that have not said hello yet
     LIMIT_TUNNELS = 8192,
     LIMIT_NAMES_PER_TUNNEL = 16,

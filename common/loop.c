@@ -136,7 +136,7 @@ static struct timeout_queue *queue_of(struct loop *l, uint32_t ms)
         if (q->duration_ms == ms)
             return q;
     }
-    assert(!"more durations than LOOP_DURATIONS");
+    assert(false && "more durations than LOOP_DURATIONS");
     return &l->queues[0];
 }
 

@@ -132,6 +132,10 @@ static bool begin_body(struct call *k, const struct http_head *head, struct body
 
 static void finish(struct call *k, const struct http_head *trailers)
 {
+    if (k->state == CALL_TUNNEL) { // its other direction may go on
+        exchange_finish(&k->end, NULL);
+        return;
+    }
     k->state = CALL_DONE;
     exchange_finish(&k->end, trailers);
     if (k->end.x && !k->keep_alive) {

@@ -36,7 +36,7 @@ struct sim {
     struct tunnel_pair pair;
     struct chance *chance;
     struct exchange *live;
-    size_t live_count; // all of them, also those that only the agent has not heard the end of
+    size_t live_count;    // all of them, also those that only the agent has not heard the end of
     struct wire wires[2]; // by who sends
     uint64_t tick_ms;
     bool drained, settling;
