@@ -161,11 +161,14 @@ static struct buf run(uint8_t choice, const uint8_t *p, size_t len, uint32_t see
             CHECK(buf_append(&told, buf_at(&v->trailers), buf_len(&v->trailers)));
     }
     CHECK(mux_unread(side.mux) == unread);
+    // Behind a goodbye and the last stream nghttp2 looks at nothing any more that comes in another
+    // piece, so whether it is a breach is not known.
+    bool dead = error && mux_stream_count(side.mux) > 0;
     mux_lose(side.mux);
     CHECK(mux_stream_count(side.mux) == 0 && mux_unread(side.mux) == 0);
     mux_free(side.mux);
     mux_side_deinit(&side);
-    CHECK(buf_append(&told, error ? "dead" : "well", 4));
+    CHECK(buf_append(&told, dead ? "dead" : "well", 4));
     return told;
 }
 

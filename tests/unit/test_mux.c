@@ -445,6 +445,21 @@ static void drain_at_the_relay_lets_the_running_end_and_begins_none(void **state
     mux_pair_deinit(&p);
 }
 
+static void a_request_from_before_the_drain_is_sent_behind_it(void **state)
+{
+    struct mux_pair p;
+    struct http_head get = head_request("GET", "/");
+    (void)state;
+    mux_pair_init(&p);
+    struct mux_view *relay = mux_side_open(&p.relay, &get, true);
+    mux_drain(p.relay.mux);
+    mux_settle(&p);
+    // The agent knows by then that nothing will begin any more.
+    assert_true(relay->closed && relay->reset == MUX_RESET_REFUSED);
+    assert_int_equal(p.agent.count, 0);
+    mux_pair_deinit(&p);
+}
+
 static void drain_at_the_agent_refuses_what_it_has_not_begun(void **state)
 {
     (void)state;
