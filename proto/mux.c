@@ -228,6 +228,8 @@ bool mux_wants_send(const struct mux *m)
 void mux_drain(struct mux *m)
 {
     m->draining = true;
+    if (m->role == MUX_RELAY)
+        return; // a server says GOAWAY; from a client it would cut off what it has queued itself
     (void)nghttp2_submit_goaway(m->session, NGHTTP2_FLAG_NONE,
                                 nghttp2_session_get_last_proc_stream_id(m->session),
                                 NGHTTP2_NO_ERROR, NULL, 0);

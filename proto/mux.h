@@ -77,7 +77,8 @@ bool mux_wants_send(const struct mux *m);
 // Streams that are open, and bytes received on them and not drained.
 size_t mux_stream_count(const struct mux *m);
 size_t mux_unread(const struct mux *m);
-// No stream will begin any more, from either side; those that run may end (GOAWAY).
+// No stream will begin any more; those that run may end. An agent tells its relay (GOAWAY); a relay
+// just begins none.
 void mux_drain(struct mux *m);
 
 // Relay: begins a request. `end`: it has no body. Returns NULL when full, draining or dead, when
