@@ -183,32 +183,9 @@ static void on_request(void *ctx, struct mux_stream *s, const struct http_head *
         exchange_finish(&e->end, NULL);
 }
 
-static void on_data(void *ctx, struct mux_stream *s, const char *bytes, size_t len)
-{
-    (void)ctx;
-    stream_end_on_data(s, bytes, len);
-}
-
-static void on_end(void *ctx, struct mux_stream *s, const struct http_head *trailers)
-{
-    (void)ctx;
-    stream_end_on_end(s, trailers);
-}
-
-static void on_drained(void *ctx, struct mux_stream *s, size_t len)
-{
-    (void)ctx;
-    stream_end_on_drained(s, len);
-}
-
-static void on_stream_closed(void *ctx, struct mux_stream *s, uint32_t reset)
-{
-    (void)ctx;
-    stream_end_on_closed(s, reset);
-}
-
 static const struct tunnel_handler handler = {
-    .mux = {on_request, on_data, on_end, on_drained, on_stream_closed},
+    .mux = {on_request, stream_end_on_data, stream_end_on_end, stream_end_on_drained,
+            stream_end_on_closed},
     .control = on_control,
 };
 

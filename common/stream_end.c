@@ -171,8 +171,9 @@ bool stream_end_framing(const struct http_head *head, bool end, struct body_fram
     return true;
 }
 
-void stream_end_on_head(struct mux_stream *s, const struct http_head *head, bool end)
+void stream_end_on_head(void *ctx, struct mux_stream *s, const struct http_head *head, bool end)
 {
+    (void)ctx;
     struct stream_end *e = mux_user(s);
     struct body_framing framing;
     struct http_head response;
@@ -197,15 +198,17 @@ void stream_end_on_head(struct mux_stream *s, const struct http_head *head, bool
         exchange_finish(&e->end, NULL);
 }
 
-void stream_end_on_data(struct mux_stream *s, const char *bytes, size_t len)
+void stream_end_on_data(void *ctx, struct mux_stream *s, const char *bytes, size_t len)
 {
+    (void)ctx;
     struct stream_end *e = mux_user(s);
     if (e && e->end.x)
         exchange_data(&e->end, bytes, len);
 }
 
-void stream_end_on_end(struct mux_stream *s, const struct http_head *trailers)
+void stream_end_on_end(void *ctx, struct mux_stream *s, const struct http_head *trailers)
 {
+    (void)ctx;
     struct stream_end *e = mux_user(s);
     if (!e || !e->end.x)
         return;
@@ -238,15 +241,17 @@ static size_t grown_credit(struct stream_end *e, size_t len)
     return more;
 }
 
-void stream_end_on_drained(struct mux_stream *s, size_t len)
+void stream_end_on_drained(void *ctx, struct mux_stream *s, size_t len)
 {
+    (void)ctx;
     struct stream_end *e = mux_user(s);
     if (e && e->end.x)
         exchange_credit(&e->end, len + grown_credit(e, len));
 }
 
-void stream_end_on_closed(struct mux_stream *s, uint32_t reset)
+void stream_end_on_closed(void *ctx, struct mux_stream *s, uint32_t reset)
 {
+    (void)ctx;
     struct stream_end *e = mux_user(s);
     if (!e)
         return;

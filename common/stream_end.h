@@ -36,10 +36,10 @@ bool stream_end_framing(const struct http_head *head, bool end, struct body_fram
 
 void stream_end_discard(struct stream_end *e);
 
-// What the mux's handler passes on; `mux_user` of the stream is the end.
-void stream_end_on_head(struct mux_stream *s, const struct http_head *head,
+// For a struct mux_handler, whatever its ctx: `mux_user` of the stream is the end.
+void stream_end_on_head(void *ctx, struct mux_stream *s, const struct http_head *head,
                         bool end); // relay: a response
-void stream_end_on_data(struct mux_stream *s, const char *bytes, size_t len);
-void stream_end_on_end(struct mux_stream *s, const struct http_head *trailers);
-void stream_end_on_drained(struct mux_stream *s, size_t len);
-void stream_end_on_closed(struct mux_stream *s, uint32_t reset);
+void stream_end_on_data(void *ctx, struct mux_stream *s, const char *bytes, size_t len);
+void stream_end_on_end(void *ctx, struct mux_stream *s, const struct http_head *trailers);
+void stream_end_on_drained(void *ctx, struct mux_stream *s, size_t len);
+void stream_end_on_closed(void *ctx, struct mux_stream *s, uint32_t reset);

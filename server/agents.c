@@ -225,38 +225,9 @@ static void on_control(void *ctx, const struct hello *message)
     }
 }
 
-static void on_head(void *ctx, struct mux_stream *s, const struct http_head *head, bool end)
-{
-    (void)ctx;
-    stream_end_on_head(s, head, end);
-}
-
-static void on_data(void *ctx, struct mux_stream *s, const char *bytes, size_t len)
-{
-    (void)ctx;
-    stream_end_on_data(s, bytes, len);
-}
-
-static void on_end(void *ctx, struct mux_stream *s, const struct http_head *trailers)
-{
-    (void)ctx;
-    stream_end_on_end(s, trailers);
-}
-
-static void on_drained(void *ctx, struct mux_stream *s, size_t len)
-{
-    (void)ctx;
-    stream_end_on_drained(s, len);
-}
-
-static void on_stream_closed(void *ctx, struct mux_stream *s, uint32_t reset)
-{
-    (void)ctx;
-    stream_end_on_closed(s, reset);
-}
-
 static const struct tunnel_handler handler = {
-    .mux = {on_head, on_data, on_end, on_drained, on_stream_closed},
+    .mux = {stream_end_on_head, stream_end_on_data, stream_end_on_end, stream_end_on_drained,
+            stream_end_on_closed},
     .control = on_control,
 };
 
