@@ -169,10 +169,7 @@ static int recv_event(struct tunnel *t, const struct pipe_event *e)
 {
     switch (e->kind) {
     case PIPE_EVENT_NONE: return 0;
-    case PIPE_EVENT_MUX:
-        if (t->state != TUNNEL_OPEN)
-            return TUNNEL_E_HELLO;
-        return mux_recv(t->mux, e->bytes.p, e->bytes.len) ? TUNNEL_E_MUX : 0;
+    case PIPE_EVENT_MUX: return mux_recv(t->mux, e->bytes.p, e->bytes.len) ? TUNNEL_E_MUX : 0;
     case PIPE_EVENT_CONTROL:
     case PIPE_EVENT_HELLO:
     case PIPE_EVENT_WELCOME:

@@ -339,7 +339,7 @@ static void use_the_first(struct mux_view *v, const struct http_head *head, bool
     struct http_head response = head_response(200);
     (void)head;
     (void)end;
-    if (v == first)
+    if (v->index < 2)
         return;
     CHECK(!first->closed && first->stream);
     add(&trailers, "x", "y");
@@ -347,7 +347,7 @@ static void use_the_first(struct mux_view *v, const struct http_head *head, bool
     mux_credit(first->stream, 100);
     CHECK(mux_respond(first->stream, &response, false) != 0);
     CHECK(mux_end(first->stream, &trailers) == 0);
-    if (v->index == 2)
+    if (v->index == 3)
         mux_view_reset(first, MUX_RESET_CANCEL);
 }
 
@@ -360,18 +360,21 @@ static void a_stream_that_its_peer_has_just_reset_takes_all_calls(void **state)
         struct mux_pair p;
         mux_pair_init(&p);
         struct mux_view *relay = mux_side_open(&p.relay, &post, false);
+        struct mux_view *second = mux_side_open(&p.relay, &post, false);
         mux_settle(&p);
         p.agent.holds_credit = true;
         assert_int_equal(give(relay, "unread"), 0);
         mux_settle(&p);
         assert_int_equal(mux_unread(p.agent.mux), 6);
         mux_view_reset(relay, MUX_RESET_CANCEL);
+        mux_view_reset(second, MUX_RESET_CANCEL);
         for (int i = 0; i < others; i++)
             assert_non_null(mux_side_open(&p.relay, &get, true));
         p.agent.hooks.head = use_the_first;
         mux_settle(&p);
         assert_int_equal(p.agent.views[0]->closed, others == 1); // else it forgot the stream
-        assert_int_equal(p.agent.count, 1 + others);
+        assert_true(p.agent.views[1]->closed);
+        assert_int_equal(p.agent.count, 2 + others);
         assert_int_equal(mux_unread(p.agent.mux), 0);
         mux_pair_deinit(&p);
     }
@@ -407,7 +410,7 @@ static void thousands_of_resets_do_not_end_it(void **state)
     struct mux_view *agent;
     (void)state;
     mux_pair_init(&p);
-    for (int i = 0; i < 10000; i++) {
+    for (int i = 0; i < 5000; i++) {
         begin(&p, &relay, &agent);
         mux_view_reset(i & 1 ? relay : agent, MUX_RESET_CANCEL);
         if (i % 10 == 0)

@@ -244,6 +244,30 @@ static void the_cap_holds_while_nothing_can_be_sent(void **state)
     mux_pair_deinit(&p);
 }
 
+// More than the window of the connection arrives on streams that nobody wants any more.
+static void what_was_under_way_to_a_reset_stream_is_credited(void **state)
+{
+    struct mux_pair p;
+    uint64_t moved = 0;
+    (void)state;
+    pair_init(&p);
+    while (moved < (uint64_t)2 * MUX_UNREAD_MAX) {
+        struct download d = begin(&p);
+        (void)mux_view_feed(d.sender, d.sender->index, ENDLESS);
+        mux_view_reset(d.reader, MUX_RESET_CANCEL);
+        for (int n = 1; n > 0; moved += (uint64_t)n) {
+            n = mux_move(&p.agent, &p.relay, 65535, 65535);
+            assert_true(n >= 0);
+        }
+        mux_settle(&p);
+        assert_int_equal(d.reader->received, 0);
+        assert_true(d.sender->closed && mux_stream_count(p.agent.mux) == 0);
+    }
+    struct download d = begin(&p);
+    drain_to(&p, &d, 2 * MIB);
+    mux_pair_deinit(&p);
+}
+
 static void a_tunnel_has_so_many_streams_and_no_more(void **state)
 {
     struct mux_pair p;
@@ -353,6 +377,7 @@ int main(void)
         cmocka_unit_test(nothing_grows_while_half_of_the_cap_waits),
         cmocka_unit_test(the_fullest_stream_pays_when_the_tunnel_is_full),
         cmocka_unit_test(the_cap_holds_while_nothing_can_be_sent),
+        cmocka_unit_test(what_was_under_way_to_a_reset_stream_is_credited),
         cmocka_unit_test(a_tunnel_has_so_many_streams_and_no_more),
         cmocka_unit_test(a_head_may_be_so_large_and_no_larger),
         cmocka_unit_test(a_field_may_be_so_long_and_no_longer),

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT
+// Memory that runs out at every place in turn: proto says so or ends a stream, and leaks nothing.
+// The linker leads the allocations of proto (not those of its libraries) here.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "proto/buf.h"
+#include "proto/tunnel.h"
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+
+static struct {
+    bool armed;
+    unsigned count, fail_at;
+} memory;
+
+static bool runs_out(void)
+{
+    return memory.armed && ++memory.count == memory.fail_at;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return runs_out() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return runs_out() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+    return runs_out() ? NULL : __real_realloc(old, size);
+}
+
+enum {
+    BODY = 70000
+};
+
+// One side of a tunnel that has one exchange, without memory of its own.
+struct side {
+    struct tunnel *tunnel;
+    struct mux_stream *stream; // NULL: none, or over
+    size_t received, drained, sent;
+    bool ended, closed, reset, told;
+};
+
+static struct {
+    struct side relay, agent;
+    bool failed; // somebody said so
+} run;
+
+static char body[BODY];
+
+static void expect(bool ok)
+{
+    run.failed = run.failed || !ok;
+}
+
+static void on_head(void *ctx, struct mux_stream *s, const struct http_head *head, bool end)
+{
+    struct side *side = ctx;
+    struct http_head response = {.status = 200};
+    (void)end;
+    if (head->status)
+        return;
+    side->stream = s;
+    assert_true(head_add(&response, SLICE("content-type"), SLICE("text/plain")));
+    expect(mux_respond(s, &response, false) == 0);
+}
+
+static void on_data(void *ctx, struct mux_stream *s, const char *bytes, size_t len)
+{
+    struct side *side = ctx;
+    (void)bytes;
+    side->received += len;
+    mux_credit(s, len);
+}
+
+static void on_end(void *ctx, struct mux_stream *s, const struct http_head *trailers)
+{
+    struct side *side = ctx;
+    (void)s;
+    side->ended = trailers != NULL;
+}
+
+static void on_drained(void *ctx, struct mux_stream *s, size_t len)
+{
+    struct side *side = ctx;
+    (void)s;
+    side->drained += len;
+}
+
+static void on_closed(void *ctx, struct mux_stream *s, uint32_t reset)
+{
+    struct side *side = ctx;
+    (void)s;
+    side->stream = NULL;
+    side->closed = true;
+    side->reset = reset != 0;
+}
+
+static void on_control(void *ctx, const struct hello *message)
+{
+    struct side *side = ctx;
+    struct hello welcome = {.type = HELLO_WELCOME, .version = HELLO_VERSION};
+    if (message->type == HELLO_HELLO)
+        expect(tunnel_say(side->tunnel, &welcome) == 0);
+    side->told = side->told || message->type == HELLO_DRAIN;
+}
+
+static const struct tunnel_handler handler = {
+    .mux = {on_head, on_data, on_end, on_drained, on_closed},
+    .control = on_control,
+};
+
+static bool move(struct side *from, struct side *to)
+{
+    static uint8_t message[TUNNEL_MESSAGE_MAX];
+    int n = tunnel_send(from->tunnel, message, sizeof(message));
+    expect(n >= 0);
+    // The control records come in pieces, which are gathered.
+    for (int at = 0; at < n && !run.failed; at += 100) {
+        int len = n - at < 100 ? n - at : 100;
+        expect(tunnel_recv(to->tunnel, message + at, (size_t)len, at + len == n) == 0);
+    }
+    return n > 0 && !run.failed;
+}
+
+static void settle(void)
+{
+    bool moved = true;
+    while (moved && !run.failed) {
+        moved = move(&run.agent, &run.relay);
+        moved = move(&run.relay, &run.agent) || moved;
+    }
+}
+
+static void send_body(struct side *side)
+{
+    struct http_head trailers = {0};
+    assert_true(head_add(&trailers, SLICE("x"), SLICE("y")));
+    while (side->stream && !run.failed && side->sent < BODY) {
+        size_t room = MUX_SEND_MAX - (side->sent - side->drained);
+        size_t len = BODY - side->sent < room ? BODY - side->sent : room;
+        expect(mux_data(side->stream, body, len) == 0);
+        side->sent += len;
+        settle();
+    }
+    if (side->stream && !run.failed)
+        expect(mux_end(side->stream, &trailers) == 0);
+}
+
+static void scenario(void)
+{
+    struct hello hello = {.type = HELLO_HELLO, .version = HELLO_VERSION, .owner = "o"};
+    struct hello drain = {.type = HELLO_DRAIN, .message = "a message long enough to be cut"};
+    struct http_head post = {.method = SLICE("POST"), .target = SLICE("/")};
+    static char value[3000];
+    memset(value, 'v', sizeof(value));
+    assert_true(head_add(&post, SLICE("x"), slice_of(value, sizeof(value))));
+    run.relay.tunnel = tunnel_new(TUNNEL_RELAY, &handler, &run.relay, 0);
+    run.agent.tunnel = tunnel_new(TUNNEL_AGENT, &handler, &run.agent, 0);
+    expect(run.relay.tunnel && run.agent.tunnel);
+    if (run.failed)
+        return;
+    expect(tunnel_say(run.agent.tunnel, &hello) == 0);
+    settle();
+    run.relay.stream = mux_open(tunnel_mux(run.relay.tunnel), &post, false, NULL);
+    expect(run.relay.stream != NULL);
+    settle();
+    send_body(&run.relay);
+    settle();
+    send_body(&run.agent);
+    expect(tunnel_say(run.relay.tunnel, &drain) == 0);
+    expect(tunnel_say(run.relay.tunnel, &drain) == 0);
+    settle();
+}
+
+static void memory_may_run_out_anywhere(void **state)
+{
+    unsigned failures = 0;
+    bool whole = false;
+    (void)state;
+    while (!whole) {
+        memset(&run, 0, sizeof(run));
+        memory.count = 0;
+        memory.fail_at = failures + 1;
+        memory.armed = true;
+        scenario();
+        memory.armed = false;
+        tunnel_free(run.relay.tunnel);
+        tunnel_free(run.agent.tunnel);
+        bool complete = run.agent.received == BODY && run.relay.received == BODY &&
+                        run.agent.ended && run.relay.ended && run.agent.told && run.relay.closed &&
+                        run.agent.closed;
+        bool reset = run.relay.reset || run.agent.reset;
+        if (!complete && !reset && !run.failed)
+            fail_msg("allocation %u failed and nobody has heard", memory.fail_at);
+        whole = memory.count < memory.fail_at;
+        assert_true(!whole || (complete && !reset && !run.failed));
+        failures += !whole;
+    }
+    assert_in_range(failures, 20, 1000);
+}
+
+static void a_queue_keeps_what_it_has_when_memory_runs_out(void **state)
+{
+    struct buf b = {0};
+    (void)state;
+    assert_true(buf_append(&b, "abc", 3));
+    memory.armed = true;
+    memory.count = 0;
+    memory.fail_at = 1;
+    bool appended = buf_append(&b, body, sizeof(body));
+    memory.armed = false;
+    assert_false(appended);
+    assert_int_equal(buf_len(&b), 3);
+    assert_memory_equal(buf_at(&b), "abc", 3);
+    assert_true(buf_append(&b, body, sizeof(body)));
+    buf_free(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(memory_may_run_out_anywhere),
+        cmocka_unit_test(a_queue_keeps_what_it_has_when_memory_runs_out),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
