@@ -241,6 +241,11 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *list
     struct link *link = container_of(req, struct link, resolve);
     char text[INET6_ADDRSTRLEN];
     link->resolving = false;
+    if (!link->ops) { // closed meanwhile, and its context perhaps gone
+        uv_freeaddrinfo(list);
+        free(link);
+        return;
+    }
     for (struct addrinfo *a = list; a; a = a->ai_next) {
         int error = a->ai_family == AF_INET
                         ? uv_ip4_name((const struct sockaddr_in *)(const void *)a->ai_addr, text,

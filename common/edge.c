@@ -155,7 +155,7 @@ static void on_limit(struct timeout *t)
 {
     struct edge *e = container_of(t, struct edge, limit);
     switch (e->state) {
-    case EDGE_IDLE: edge_close(e, CONN_END_NOW); return;
+    case EDGE_IDLE: edge_close(e, CONN_END_FLUSH); return;
     case EDGE_HEAD: answer_and_close(e, ANSWER_REQUEST_TIMEOUT); return;
     case EDGE_EXCHANGE: break_off(e, EXCHANGE_TIMEOUT, ANSWER_REQUEST_TIMEOUT); return;
     case EDGE_CLOSED: return;
