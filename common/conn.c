@@ -369,7 +369,10 @@ static void really_close(struct conn *c)
 
 static void on_linger_over(struct timeout *t)
 {
-    really_close(container_of(t, struct conn, linger));
+    struct conn *c = container_of(t, struct conn, linger);
+    if (conn_pending(c) > 0)
+        c->end = CONN_END_RESET; // what was sent is not whole
+    really_close(c);
 }
 
 // What still arrives after the end is of no interest, but unread bytes would turn our FIN into an

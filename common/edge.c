@@ -89,13 +89,19 @@ struct conn *edge_take(struct edge *e)
 
 static void on_limit(struct timeout *t);
 
+// A visitor who asks on and on without reading the answers is not heard until they have left.
+static bool reads_too_little(const struct edge *e)
+{
+    return e->state != EDGE_EXCHANGE && conn_pending(e->conn) > LIMIT_UNREAD_ANSWERS_BYTES;
+}
+
 // The one place that decides whether we read and what the visitor's time limit is.
 static void update(struct edge *e)
 {
     if (e->state == EDGE_CLOSED)
         return;
     bool body = e->state == EDGE_EXCHANGE && (!e->request_done || e->upgraded);
-    bool read = true;
+    bool read = !reads_too_little(e);
     e->conn->read_max = LIMIT_READ_BYTES;
     if (body) {
         read = e->credit >= LIMIT_CREDIT_MIN;
@@ -284,7 +290,7 @@ static void on_readable(struct conn *c)
 {
     struct edge *e = c->owner;
     bool more = true;
-    while (more && e->state != EDGE_CLOSED && conn_in(e->conn).len > 0) {
+    while (more && e->state != EDGE_CLOSED && conn_in(e->conn).len > 0 && !reads_too_little(e)) {
         switch (e->state) {
         case EDGE_IDLE:
         case EDGE_HEAD: more = read_head(e); break;
@@ -299,6 +305,11 @@ static void on_sent(struct conn *c)
 {
     struct edge *e = c->owner;
     size_t pending = conn_pending(c);
+    if (e->state != EDGE_EXCHANGE) {
+        conn_recheck(c);
+        update(e);
+        return;
+    }
     if (e->owed <= pending)
         return;
     size_t credit = e->owed - pending;
@@ -418,8 +429,9 @@ static void end_finish(struct exchange_end *end, const struct http_head *trailer
     struct edge *e = edge_of(end);
     e->response_ended = true;
     if (e->upgraded) {
-        conn_shutdown(e->conn);
+        // The limit first: the shutdown flushes, and may find the visitor gone.
         timeout_start(e->set->loop, &e->limit, LIMIT_HALF_CLOSED_MS, on_limit);
+        conn_shutdown(e->conn);
         return;
     }
     if (!e->chunked)

@@ -105,6 +105,23 @@ void exchange_answer(struct exchange *x, enum answer answer)
     exchange_respond(x, &head, body);
 }
 
+// What an end still owed when it left is given back, or its sender would wait for ever.
+void exchange_detach(struct exchange_end *from)
+{
+    struct exchange *x = from->x;
+    if (!x)
+        return;
+    struct exchange_end *sender = other_end(from);
+    x->end[from->side] = NULL;
+    from->x = NULL;
+    if (!sender)
+        return;
+    size_t owed = x->direction[sender->side].owed;
+    x->direction[sender->side].owed = 0;
+    if (owed > 0)
+        sender->ops->credit(sender, owed);
+}
+
 void exchange_refuse(struct exchange_end *from, enum answer answer, enum exchange_why why)
 {
     struct exchange *x = from->x;
@@ -114,8 +131,7 @@ void exchange_refuse(struct exchange_end *from, enum answer answer, enum exchang
         close_exchange(x, why, from);
         return;
     }
-    from->x = NULL;
-    x->end[OUTBOUND] = NULL;
+    exchange_detach(from);
     exchange_answer(x, answer);
 }
 
@@ -123,14 +139,6 @@ void exchange_abort(struct exchange_end *from, enum exchange_why why)
 {
     if (from->x)
         close_exchange(from->x, why, from);
-}
-
-void exchange_detach(struct exchange_end *from)
-{
-    if (!from->x)
-        return;
-    from->x->end[from->side] = NULL;
-    from->x = NULL;
 }
 
 void exchange_head(struct exchange_end *from, const struct http_head *head,
@@ -169,10 +177,16 @@ void exchange_data(struct exchange_end *from, const char *bytes, size_t len)
         close_exchange(x, EXCHANGE_PROTOCOL, NULL);
         return;
     }
-    if (to)
-        to->ops->data(to, bytes, len);
-    else
+    if (d->begun && d->framing.kind == BODY_NONE && !x->upgraded) {
+        close_exchange(x, EXCHANGE_PROTOCOL, NULL);
+        return;
+    }
+    if (!to) {
         from->ops->credit(from, len);
+        return;
+    }
+    d->owed += len;
+    to->ops->data(to, bytes, len);
 }
 
 void exchange_finish(struct exchange_end *from, const struct http_head *trailers)
@@ -196,8 +210,11 @@ void exchange_finish(struct exchange_end *from, const struct http_head *trailers
 void exchange_credit(struct exchange_end *from, size_t len)
 {
     struct exchange_end *to = from->x ? other_end(from) : NULL;
-    if (to && len > 0)
-        to->ops->credit(to, len);
+    if (!to || len == 0)
+        return;
+    struct exchange_direction *d = &from->x->direction[to->side];
+    d->owed -= len < d->owed ? len : d->owed;
+    to->ops->credit(to, len);
 }
 
 void exchange_discard(struct exchange *x)

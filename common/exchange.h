@@ -55,6 +55,7 @@ struct exchange_direction {
     bool begun, ended;
     struct body_framing framing;
     uint64_t bytes; // of the body, passed so far
+    size_t owed;    // of them, not yet credited by the other end
 };
 
 enum {

@@ -13,7 +13,9 @@ enum {
     LIMIT_CREDIT_GROW_AFTER =
         256 * 1024,              // bytes that must have been passed on before it first grows
     LIMIT_CREDIT_MIN = 8 * 1024, // below this much credit a sender waits rather than read crumbs
-    LIMIT_NOTSENT_BYTES = 128 * 1024,   // that the kernel holds unsent for one connection
+    LIMIT_NOTSENT_BYTES = 128 * 1024, // that the kernel holds unsent for one connection
+    LIMIT_UNREAD_ANSWERS_BYTES =
+        64 * 1024, // unsent to a visitor, beyond which no further request is read
     LIMIT_LINK_QUEUE_BYTES = 64 * 1024, // taken from a tunnel beyond what its link has sent
 
     LIMIT_HEAD_MS = 10 * 1000,      // for a request head, from its first byte on

@@ -58,6 +58,7 @@ static void out_head(struct exchange_end *end, const struct http_head *head,
 {
     struct stream_end *e = end_of(end);
     e->upgrade_offered = head->upgrade.len > 0;
+    e->head_request = slice_eq(head->method, SLICE("HEAD"));
     bool ends = framing->kind == BODY_NONE && !e->upgrade_offered;
     e->stream = mux_open(e->mux, head, ends, e);
     if (!e->stream)
@@ -171,6 +172,20 @@ bool stream_end_framing(const struct http_head *head, bool end, struct body_fram
     return true;
 }
 
+// Whether a response has a body exactly when HTTP/1.1 says that it has one (RFC 9112 §6.3):
+// visitors may believe nothing else.
+static bool is_framed_right(const struct stream_end *e, const struct http_head *head, bool end)
+{
+    const struct field *length = head_find(head, SLICE("content-length"));
+    if (head->upgrade.len > 0)
+        return head->upgrade.len <= 255;
+    if (head->status < 200)
+        return !length;
+    if (e->head_request || head->status == 204 || head->status == 304)
+        return end && !(length && head->status == 204);
+    return !end || (length && slice_eq(length->value, SLICE("0")));
+}
+
 void stream_end_on_head(void *ctx, struct mux_stream *s, const struct http_head *head, bool end)
 {
     (void)ctx;
@@ -181,7 +196,7 @@ void stream_end_on_head(void *ctx, struct mux_stream *s, const struct http_head 
         return;
     bool switches = head->upgrade.len > 0;
     if (fields_check(head) || !stream_end_framing(head, end, &framing) ||
-        (switches && !e->upgrade_offered)) {
+        !is_framed_right(e, head, end) || (switches && !e->upgrade_offered)) {
         refuse(e, ANSWER_UPSTREAM_INVALID, EXCHANGE_PROTOCOL);
         return;
     }

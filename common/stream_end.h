@@ -14,8 +14,9 @@ struct stream_end {
     struct loop_task free_task;
     void (*wake)(void *ctx); // the mux has something to send
     void *wake_ctx;
-    size_t credit;    // bytes of the other end that the stream takes at once
-    uint64_t drained; // by the stream since that last grew
+    size_t credit;     // bytes of the other end that the stream takes at once
+    uint64_t drained;  // by the stream since that last grew
+    bool head_request; // relay: the method is HEAD
     bool upgrade_offered;
 };
 
