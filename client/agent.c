@@ -262,6 +262,7 @@ static int agent_init(struct agent *a, const struct agent_config *config)
     int error = loop_init(&a->loop);
     if (error)
         return error;
+    a->loop.limits = config->limits;
     console_init(&a->console, &a->loop);
     upstream_init(&a->upstream, &a->loop, &config->upstream);
     a->upstream.host_mode = config->host_mode;

@@ -14,6 +14,7 @@ struct agent_config {
     struct dial_target upstream;
     enum upstream_host host_mode;
     char host[280]; // for UPSTREAM_HOST_REPLACE; empty: the upstream's own
+    struct limits limits;
 };
 
 struct agent {

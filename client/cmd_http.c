@@ -22,12 +22,15 @@ static const char help[] =
     "                       the Host that the service sees: the visitor's (default), its own "
     "address, or VALUE\n"
     "  --data DIR           where state is kept (default: $XDG_STATE_HOME/adit/agent)\n"
+    "  --limit NAME=VALUE   one of the limits below; may be repeated\n"
     "  --verbose            log more\n"
     "  --help\n"
     "\n"
     "Prints the URL, then a line per exchange: time, method, target, status, bytes, duration.\n"
     "Connects again by itself when the relay goes away, and takes its name back.\n"
-    "Ends cleanly on SIGINT and SIGTERM. Exit status: 0, 1 refused or failed, 2 usage.\n";
+    "Ends cleanly on SIGINT and SIGTERM. Exit status: 0, 1 refused or failed, 2 usage.\n"
+    "\n"
+    "Limits, and what they are when nothing is said:\n";
 
 struct command {
     struct agent_config config;
@@ -94,6 +97,16 @@ static bool take_host_header(struct agent_config *c, const char *value)
     return len > 0 && len < sizeof(c->host);
 }
 
+static void take_limit(struct command *cmd, const char *value)
+{
+    char text[160];
+    char message[240];
+    const char *why = limits_set(&cmd->config.limits, LIMITS_OF_AGENT, value, text);
+    (void)snprintf(message, sizeof(message), "--limit %.60s: ", value);
+    if (why)
+        cmd->exit_status = usage(message, why);
+}
+
 static void take_option(struct command *cmd, int option, const char *value)
 {
     switch (option) {
@@ -114,9 +127,11 @@ static void take_option(struct command *cmd, int option, const char *value)
             cmd->exit_status = usage("--host-header is not preserve, rewrite or a host: ", value);
         return;
     case 'D': cmd->data = value; return;
+    case 'L': take_limit(cmd, value); return;
     case 'v': cmd->verbose = true; return;
     case 'h':
         (void)fputs(help, stdout);
+        limits_print(stdout, LIMITS_OF_AGENT);
         cmd->exit_status = 0;
         return;
     default:
@@ -134,6 +149,7 @@ static void parse(struct command *cmd, int argc, char **argv)
         {"token-file", required_argument, NULL, 't'},
         {"data", required_argument, NULL, 'D'},
         {"host-header", required_argument, NULL, 'H'},
+        {"limit", required_argument, NULL, 'L'},
         {"verbose", no_argument, NULL, 'v'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -174,7 +190,7 @@ static int take_token(struct command *cmd)
 int command_http(int argc, char **argv)
 {
     char dir[STATE_PATH_MAX];
-    struct command cmd = {.exit_status = -1};
+    struct command cmd = {.exit_status = -1, .config = {.limits = limits_default}};
     (void)take_relay(&cmd.config, "http://localhost:7080");
     parse(&cmd, argc, argv);
     if (cmd.exit_status >= 0)

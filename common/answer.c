@@ -16,8 +16,12 @@ static const struct row {
         {404, "Not Found", "ADIT-NOT-FOUND",
          "This is the relay itself and it has no such page. A tunnel's URL begins with its name."},
     [ANSWER_HEAD_TOO_LARGE] = {431, "Request Header Fields Too Large", "ADIT-HEAD-TOO-LARGE",
-                               "The request's head is over 32 KiB or 100 fields. Send less, "
-                               "smaller cookies for example."},
+                               "The request's head is over the limit, 32 KiB and 100 fields "
+                               "unless the relay says otherwise. Send less, smaller cookies for "
+                               "example."},
+    [ANSWER_BODY_TOO_LARGE] =
+        {413, "Content Too Large", "ADIT-BODY-TOO-LARGE",
+         "The request's body is over the limit of this relay. Send less at a time."},
     [ANSWER_MISDIRECTED] =
         {421, "Misdirected Request", "ADIT-MISDIRECTED",
          "This relay does not serve that host. Check the URL and where its name points."},
@@ -45,7 +49,10 @@ static const struct row {
     [ANSWER_BUSY] = {503, "Service Unavailable", "ADIT-TOO-MANY-STREAMS",
                      "Too many requests run through this tunnel at once. Try again in a moment."},
     [ANSWER_TOO_MANY] = {429, "Too Many Requests", "ADIT-TOO-MANY-REQUESTS",
-                         "Too many connections wait to be let in. Try again in a moment."},
+                         "There are too many connections from your address, or too many tunnels "
+                         "wait to be let in. Close some, or try again in a moment."},
+    [ANSWER_RELAY_FULL] = {503, "Service Unavailable", "ADIT-RELAY-FULL",
+                           "The relay has as many visitors as it takes. Try again in a moment."},
     [ANSWER_UPSTREAM_REFUSED] =
         {502, "Bad Gateway", "ADIT-UPSTREAM-REFUSED",
          "Nothing listens where the agent forwards to. Start the local service and try again."},
@@ -60,7 +67,8 @@ static const struct row {
          "The local service's answer is not valid HTTP. Is it an HTTP service?"},
     [ANSWER_UPSTREAM_TIMEOUT] =
         {504, "Gateway Timeout", "ADIT-UPSTREAM-TIMEOUT",
-         "The local service could not be connected to in time. Is it overloaded?"},
+         "The local service could not be connected to, or did not answer, in time. Is it "
+         "overloaded?"},
     [ANSWER_LOOP] = {508, "Loop Detected", "ADIT-LOOP",
                      "The request came back to the relay that sent it out. Forward the tunnel to "
                      "something else."},

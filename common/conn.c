@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "conn.h"
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include "limits.h"
+
+enum {
+    KEEPALIVE_IDLE_S = 60, // a peer that answers no probe is gone after two minutes
+    KEEPALIVE_EVERY_S = 10,
+    KEEPALIVE_PROBES = 6,
+};
 
 // Bytes that libuv is sending: they neither grow nor move until it calls back.
 struct conn_write {
@@ -47,23 +56,34 @@ static struct conn *conn_new(struct loop *l, const struct conn_ops *ops, void *o
     return c;
 }
 
-static void set_options(struct conn *c)
+static int fd_of(const struct conn *c)
 {
     uv_os_fd_t fd;
-    int notsent = LIMIT_NOTSENT_BYTES;
-    (void)uv_tcp_nodelay(&c->tcp, 1);
-    (void)uv_tcp_keepalive(&c->tcp, 1, 60);
-    if (!uv_fileno((uv_handle_t *)&c->tcp, &fd))
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &notsent, sizeof(notsent));
+    return uv_fileno((const uv_handle_t *)&c->tcp, &fd) ? -1 : fd;
 }
 
-struct conn *conn_accept(struct loop *l, uv_stream_t *listener, const struct conn_ops *ops,
-                         void *owner)
+static void set_options(struct conn *c)
+{
+    const struct option {
+        int level, name, value;
+    } options[] = {
+        {IPPROTO_TCP, TCP_NODELAY, 1},
+        {IPPROTO_TCP, TCP_NOTSENT_LOWAT, LIMIT_NOTSENT_BYTES},
+        {IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S},
+        {IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_EVERY_S},
+        {IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES},
+        {SOL_SOCKET, SO_KEEPALIVE, 1},
+    };
+    int fd = fd_of(c);
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+        (void)setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int));
+}
+
+struct conn *conn_accept(struct loop *l, int fd, const struct conn_ops *ops, void *owner)
 {
     struct conn *c = conn_new(l, ops, owner);
-    if (!c)
-        return NULL;
-    if (uv_accept(listener, (uv_stream_t *)&c->tcp)) {
+    if (!c || uv_tcp_open(&c->tcp, fd)) {
+        (void)close(fd);
         conn_close(c, CONN_END_NOW);
         return NULL;
     }
@@ -71,12 +91,18 @@ struct conn *conn_accept(struct loop *l, uv_stream_t *listener, const struct con
     return c;
 }
 
+void conn_on_gone(struct conn *c, void (*gone)(void *arg), void *arg)
+{
+    c->gone = gone;
+    c->gone_arg = arg;
+}
+
 static void broken(struct conn *c, int error)
 {
     const struct conn_ops *ops = c->ops;
     bool tell = !c->closing;
     c->closing = true;
-    c->end = CONN_END_NOW;
+    c->end = CONN_END_RESET; // what was sent may not be whole
     if (tell)
         ops->failed(c, error);
     finish_close(c);
@@ -146,11 +172,15 @@ static void offer(struct conn *c, const char *bytes, size_t len)
     c->view.len = 0;
 }
 
+static void linger(struct conn *c);
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct conn *c = stream->data;
     if (n > 0) {
-        if (!c->closing)
+        if (c->closing)
+            linger(c);
+        else
             offer(c, buf->base, (size_t)n);
         return;
     }
@@ -221,6 +251,7 @@ bool conn_write(struct conn *c, const void *bytes, size_t len)
         return true;
     if (!buf_append(&c->out, bytes, len))
         return false;
+    c->queued += len;
     loop_queue(c->loop, &c->flush);
     return true;
 }
@@ -235,12 +266,76 @@ void conn_written(struct conn *c, size_t len)
     if (c->mute)
         return;
     buf_commit(&c->out, len);
+    c->queued += len;
     loop_queue(c->loop, &c->flush);
 }
 
 size_t conn_pending(const struct conn *c)
 {
     return buf_len(&c->out) + (c->write ? buf_len(&c->write->bytes) : 0);
+}
+
+// Bytes that the kernel has taken.
+static uint64_t taken(const struct conn *c)
+{
+    return c->queued - buf_len(&c->out) - c->tcp.write_queue_size;
+}
+
+// Bytes that the peer has acknowledged.
+static uint64_t acked(const struct conn *c)
+{
+    int in_flight = 0;
+    return ioctl(fd_of(c), SIOCOUTQ, &in_flight) ? 0 : taken(c) - (uint64_t)in_flight;
+}
+
+bool conn_peer_left(const struct conn *c, bool reset_only)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof(info);
+    if (getsockopt(fd_of(c), IPPROTO_TCP, TCP_INFO, &info, &len) || info.tcpi_state == TCP_CLOSE)
+        return true;
+    return !reset_only && (info.tcpi_state == TCP_CLOSE_WAIT || info.tcpi_state == TCP_LAST_ACK ||
+                           info.tcpi_state == TCP_CLOSING);
+}
+
+static void on_send_limit(struct timeout *t);
+
+// While bytes wait to leave, the peer must take a portion of them in send_ms, or has failed. It is
+// looked at twice in that time: the kernel takes bytes in large gulps, so a slow peer's progress
+// shows only in its acknowledgements.
+static void update_send_limit(struct conn *c)
+{
+    uint32_t ms = c->closing ? c->loop->limits.send_ms : c->send_ms;
+    bool waits = ms > 0 && !c->closed && conn_pending(c) > 0;
+    if (!waits) {
+        if (c->limit.fire == on_send_limit)
+            timeout_stop(&c->limit);
+        return;
+    }
+    if (timeout_runs(&c->limit))
+        return;
+    c->limit_queued = taken(c);
+    c->limit_acked = 0;
+    timeout_start(c->loop, &c->limit, ms / 2, on_send_limit);
+}
+
+static void on_send_limit(struct timeout *t)
+{
+    struct conn *c = container_of(t, struct conn, limit);
+    uint32_t ms = c->closing ? c->loop->limits.send_ms : c->send_ms;
+    if (ms == 0)
+        return;
+    uint64_t half = (uint64_t)c->loop->limits.rate * ms / 2000;
+    uint64_t now = acked(c) + 1;
+    bool kernel_took = taken(c) - c->limit_queued > half;
+    bool peer_took = c->limit_acked > 0 && now - c->limit_acked > half;
+    if (c->limit_acked > 0 && !kernel_took && !peer_took) {
+        broken(c, UV_ETIMEDOUT);
+        return;
+    }
+    c->limit_acked = kernel_took ? 0 : now;
+    c->limit_queued = taken(c);
+    timeout_start(c->loop, t, ms / 2, on_send_limit);
 }
 
 static void on_shutdown(uv_shutdown_t *req, int status)
@@ -261,6 +356,7 @@ static void try_shutdown(struct conn *c)
 
 static void after_sent(struct conn *c)
 {
+    update_send_limit(c);
     try_shutdown(c);
     if (!c->closing)
         c->ops->sent(c);
@@ -309,6 +405,7 @@ static void write_later(struct conn *c)
     c->write = w;
     uv_buf_t b = uv_buf_init(buf_at(&w->bytes), (unsigned)buf_len(&w->bytes));
     int error = uv_write(&w->req, (uv_stream_t *)&c->tcp, &b, 1, on_written);
+    update_send_limit(c);
     if (!error)
         return;
     c->write = NULL;
@@ -345,6 +442,8 @@ void conn_shutdown(struct conn *c)
 static void on_closed(uv_handle_t *handle)
 {
     struct conn *c = handle->data;
+    if (c->gone)
+        c->gone(c->gone_arg);
     buf_free(&c->in);
     buf_free(&c->out);
     if (c->write) {
@@ -359,7 +458,7 @@ static void really_close(struct conn *c)
     if (c->closed)
         return;
     c->closed = true;
-    timeout_stop(&c->linger);
+    timeout_stop(&c->limit);
     loop_unqueue(c->loop, &c->flush);
     if (c->end == CONN_END_RESET && !uv_tcp_close_reset(&c->tcp, on_closed))
         return;
@@ -369,10 +468,17 @@ static void really_close(struct conn *c)
 
 static void on_linger_over(struct timeout *t)
 {
-    struct conn *c = container_of(t, struct conn, linger);
-    if (conn_pending(c) > 0)
-        c->end = CONN_END_RESET; // what was sent is not whole
-    really_close(c);
+    really_close(container_of(t, struct conn, limit));
+}
+
+// Waits for the peer to end its direction too, and longer while it still talks.
+static void linger(struct conn *c)
+{
+    uint64_t now = loop_now_ms(c->loop);
+    if (c->linger_until_ms == 0 || conn_pending(c) > 0)
+        return; // not yet
+    if (now + LIMIT_LINGER_MS <= c->linger_until_ms)
+        timeout_start(c->loop, &c->limit, LIMIT_LINGER_MS, on_linger_over);
 }
 
 // What still arrives after the end is of no interest, but unread bytes would turn our FIN into an
@@ -381,6 +487,7 @@ static void discard_input(struct conn *c)
 {
     c->ops = NULL;
     buf_free(&c->in);
+    c->read_max = LIMIT_READ_BYTES;
     c->want_read = true;
     update_reading(c);
 }
@@ -398,7 +505,8 @@ static void finish_close(struct conn *c)
         return;
     c->ended = true;
     conn_shutdown(c);
-    timeout_start(c->loop, &c->linger, LIMIT_LINGER_MS, on_linger_over);
+    c->linger_until_ms = loop_now_ms(c->loop) + LIMIT_LINGER_MAX_MS;
+    linger(c);
     discard_input(c);
 }
 
@@ -431,8 +539,8 @@ void conn_close(struct conn *c, enum conn_end end)
         really_close(c);
         return;
     }
-    timeout_start(c->loop, &c->linger, LIMIT_FLUSH_MS, on_linger_over);
     flush(c);
+    update_send_limit(c);
     if (!c->closed && conn_pending(c) == 0)
         finish_close(c);
 }

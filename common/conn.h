@@ -24,7 +24,8 @@ struct conn_ops {
 };
 
 enum conn_end {
-    CONN_END_FLUSH, // send what is pending, then FIN; the peer gets a while to read it
+    CONN_END_FLUSH, // send what is pending, then FIN; the peer gets a while to read it, and may say
+                    // what it likes meanwhile: a lingering close (RFC 9112 §9.6)
     CONN_END_NOW,   // drop what is pending
     CONN_END_RESET, // send what is pending, then RST: what was sent is not whole
 };
@@ -37,24 +38,36 @@ struct conn {
     const struct conn_ops *ops;
     void *owner; // NULL once closed
     struct loop_task flush;
-    struct timeout linger;
+    struct timeout limit;     // while bytes wait to leave, and after our FIN
     struct buf in;            // not consumed
     struct buf out;           // to be sent
     struct conn_write *write; // what libuv is sending
     struct slice view;        // of the bytes just read, while they are in the loop's buffer
     uint32_t read_max;        // bytes that one read may take
+    uint32_t send_ms;         // a peer that takes less than a portion in this time has failed with
+                      // UV_ETIMEDOUT; 0: it may stand still. A closing connection always has
+                      // the loop's limits.send_ms
+    uint64_t queued;       // bytes ever put into `out`
+    uint64_t limit_queued; // of them taken by the kernel when `limit` began
+    uint64_t limit_acked;  // by the peer when it was half over; 0: not yet
+    uint64_t linger_until_ms;
+    void (*gone)(void *arg); // when it is freed: see conn_on_gone
+    void *gone_arg;
     bool want_read, reading, got_eof, closing, closed, recheck, ended, in_view, shut_wanted, mute;
     uint8_t end; // enum conn_end
 };
 
-// Accepts from a listening handle. NULL when that fails.
-struct conn *conn_accept(struct loop *l, uv_stream_t *listener, const struct conn_ops *ops,
-                         void *owner);
+// Takes an accepted socket, which is closed when that fails (NULL).
+struct conn *conn_accept(struct loop *l, int fd, const struct conn_ops *ops, void *owner);
 // Starts to connect: `connected` or `failed` follows. NULL when that fails at once.
 struct conn *conn_connect(struct loop *l, const struct sockaddr *addr, const struct conn_ops *ops,
                           void *owner);
 // Hands the connection to another owner.
 void conn_set_owner(struct conn *c, const struct conn_ops *ops, void *owner);
+
+// Calls `gone` when the socket is closed, however that comes about: for who counts open
+// connections. NULL takes it back.
+void conn_on_gone(struct conn *c, void (*gone)(void *arg), void *arg);
 
 // Whether to read. Nobody else starts or stops reading.
 void conn_want_read(struct conn *c, bool want);
@@ -74,6 +87,10 @@ void conn_written(struct conn *c, size_t len);
 size_t conn_pending(const struct conn *c);
 // Ends our direction after what is pending; reading goes on.
 void conn_shutdown(struct conn *c);
+
+// Whether the peer has ended its direction (`reset_only`: or only if the connection was reset),
+// also where that cannot be read because what lies before it is not read.
+bool conn_peer_left(const struct conn *c, bool reset_only);
 
 // The one way to end it. The owner hears nothing more. Safe inside any callback and safe twice.
 void conn_close(struct conn *c, enum conn_end end);

@@ -188,7 +188,7 @@ struct dial *dial_start(struct loop *l, struct dial_target *target,
     d->ctx = ctx;
     d->task.run = on_task;
     loop_queue(l, &d->task);
-    timeout_start(l, &d->limit, LIMIT_CONNECT_MS, on_limit);
+    timeout_start(l, &d->limit, l->limits.connect_ms, on_limit);
     return d;
 }
 

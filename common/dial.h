@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Connecting to an upstream: its addresses one after the other, within LIMIT_CONNECT_MS.
+// Connecting to an upstream: its addresses one after the other, within the loop's
+// limits.connect_ms.
 #pragma once
 #include "conn.h"
 

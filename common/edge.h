@@ -5,6 +5,7 @@
 #include "conn.h"
 #include "exchange.h"
 #include "proto/http1.h"
+#include "visitors.h"
 
 struct edge;
 
@@ -20,12 +21,14 @@ struct edge_set {
                     const struct body_framing *framing);
     void *ctx;
     const struct exchange_observer *observer; // of all exchanges; may be NULL
+    struct visitors visitors;                 // every open connection, those too that only linger
     struct edge *first;
+    struct edge *idle_first, *idle_last; // between two requests, the longest first
     size_t count;
 };
 
-// Serves a connection that waits on the listener.
-void edge_accept(struct edge_set *set, uv_stream_t *listener);
+// Serves an accepted socket, or closes it when there are too many.
+void edge_accept(struct edge_set *set, int fd, const struct sockaddr_storage *peer);
 // Ends all connections at once.
 void edge_set_close(struct edge_set *set);
 

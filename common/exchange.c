@@ -13,6 +13,7 @@ const char *exchange_whystr(enum exchange_why why)
     case EXCHANGE_TUNNEL_GONE: return "tunnel gone";
     case EXCHANGE_RESET: return "reset";
     case EXCHANGE_PROTOCOL: return "protocol error";
+    case EXCHANGE_REFUSED: return "refused";
     case EXCHANGE_TIMEOUT: return "timeout";
     case EXCHANGE_MEMORY: return "out of memory";
     }
@@ -60,6 +61,8 @@ static struct exchange_end *other_end(const struct exchange_end *e)
 static void close_exchange(struct exchange *x, enum exchange_why why,
                            const struct exchange_end *silent)
 {
+    if (x->direction[OUTBOUND].ended && !x->upgraded)
+        why = EXCHANGE_COMPLETE;
     if (x->observer)
         x->observer->closed(x->observer->ctx, x, why);
     struct exchange_end *ends[2] = {x->end[INBOUND], x->end[OUTBOUND]};
@@ -141,6 +144,28 @@ void exchange_abort(struct exchange_end *from, enum exchange_why why)
         close_exchange(from->x, why, from);
 }
 
+void exchange_abandon(struct exchange_end *inbound)
+{
+    if (inbound->x)
+        close_exchange(inbound->x, EXCHANGE_COMPLETE, inbound);
+}
+
+static uint32_t size_of(const struct http_head *head)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < head->field_count; i++)
+        size += head->fields[i].name.len + head->fields[i].value.len;
+    return (uint32_t)size;
+}
+
+// They need no credit, so they are few and small.
+static bool is_interim_bounded(struct exchange *x, const struct http_head *head)
+{
+    x->interim++;
+    x->interim_bytes += size_of(head);
+    return x->interim <= LIMIT_INTERIM && x->interim_bytes <= LIMIT_INTERIM_BYTES;
+}
+
 void exchange_head(struct exchange_end *from, const struct http_head *head,
                    const struct body_framing *framing)
 {
@@ -148,7 +173,7 @@ void exchange_head(struct exchange_end *from, const struct http_head *head,
     struct exchange_end *to = other_end(from);
     struct exchange_direction *d = &x->direction[from->side];
     bool interim = from->side == OUTBOUND && head->status < 200 && head->status != 101;
-    if (interim && ++x->interim > LIMIT_INTERIM) {
+    if (interim && !is_interim_bounded(x, head)) {
         close_exchange(x, EXCHANGE_PROTOCOL, NULL);
         return;
     }

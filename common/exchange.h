@@ -14,7 +14,8 @@ enum exchange_side {
     OUTBOUND
 };
 
-// How an exchange ended.
+// How an exchange ended. It is complete when the response was whole, whatever became of the rest of
+// the request.
 enum exchange_why {
     EXCHANGE_COMPLETE,
     EXCHANGE_VISITOR_GONE,  // the inbound's peer left
@@ -22,6 +23,7 @@ enum exchange_why {
     EXCHANGE_TUNNEL_GONE,   // the link between the two programs broke
     EXCHANGE_RESET,         // the far program reset the stream
     EXCHANGE_PROTOCOL,      // a body is not what its head said
+    EXCHANGE_REFUSED,       // we refused the rest of the request
     EXCHANGE_TIMEOUT,
     EXCHANGE_MEMORY,
 };
@@ -74,8 +76,9 @@ struct exchange {
         direction[2]; // by the side that sends: [INBOUND] request, [OUTBOUND] response
     const struct exchange_observer *observer;
     uint64_t begun_ns, answered_ns;
-    uint16_t interim; // 1xx responses so far
-    uint16_t status;  // of the final response
+    uint16_t interim;       // 1xx responses so far
+    uint32_t interim_bytes; // of their fields
+    uint16_t status;        // of the final response
     bool upgraded;
     bool refused; // the answer is ours
     enum answer answer;
@@ -97,6 +100,8 @@ void exchange_credit(struct exchange_end *from, size_t len);
 
 // An end has had to give up: the other end hears `closed` with the reason; `from` hears nothing.
 void exchange_abort(struct exchange_end *from, enum exchange_why why);
+// An inbound that has heard the whole response and will not send the rest of its request leaves.
+void exchange_abandon(struct exchange_end *inbound);
 // The outbound cannot answer: when no response has begun the inbound gets our answer, else it is an
 // abort. `from` is detached either way.
 void exchange_refuse(struct exchange_end *from, enum answer answer, enum exchange_why why);

@@ -2,14 +2,55 @@
 // The limits around the protocol; those of the protocol itself are in proto/ (docs/protocol.md §7
 // lists all).
 #pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
 
+// Those that --limit NAME=VALUE sets. Each loop has its own copy, read by all that runs on it.
+struct limits {
+    uint32_t head_bytes;           // request line and fields of a visitor
+    uint32_t head_fields;          // of a visitor's request, and of a response
+    uint32_t response_head_bytes;  // head of a service's response
+    uint64_t body_bytes;           // of a request; 0: no limit
+    uint32_t head_ms;              // for a request head, from its first byte on
+    uint32_t keepalive_ms;         // of a visitor between requests
+    uint32_t body_ms;              // within which the visitor's next portion of a body must come
+    uint32_t send_ms;              // within which a visitor must take the next portion of ours
+    uint32_t rate;                 // bytes a second: a portion is what this makes in that time
+    uint32_t visitors;             // connections at once
+    uint32_t visitors_per_address; // the same of one address; 0: LIMIT_VISITORS_PER_ADDRESS,
+                                   // loopback excepted
+    uint32_t unauthenticated;      // tunnels that have not said hello yet
+    uint32_t hello_ms;             // from the tunnel's handshake to its hello
+    uint32_t tunnels;              // and as many names
+    uint32_t names_per_tunnel;
+    uint32_t gone_ms;    // that a name answers 503 after its agent has left
+    uint32_t connect_ms; // to a service, all its addresses together
+    uint32_t answer_ms;  // for the response head of a service; 0: no limit
+};
+
+extern const struct limits limits_default;
+
+// The programs that know a limit.
+enum limits_of {
+    LIMITS_OF_RELAY = 1,
+    LIMITS_OF_AGENT = 2
+};
+
+// Sets one limit out of "NAME=VALUE": a number, of bytes with k, m or g behind it, of time with ms,
+// s, m or h; "none" where the limit can be off. Returns NULL, or what is wrong with it, a sentence
+// in `message`.
+const char *limits_set(struct limits *l, enum limits_of program, const char *text,
+                       char message[static 160]);
+// Writes the names, defaults and meanings, one a line.
+void limits_print(FILE *out, enum limits_of program);
+
+// Those that are fixed.
 enum {
-    LIMIT_HEAD_BYTES = 32 * 1024,          // request line and fields of a visitor
-    LIMIT_RESPONSE_HEAD_BYTES = 64 * 1024, // head of an upstream's response
-    LIMIT_READ_BYTES = 64 * 1024,          // that one read takes
-    LIMIT_SCRATCH_BYTES = 160 * 1024,      // of a loop, for whoever runs in a task
-    LIMIT_CREDIT_BYTES = 64 * 1024,        // that an end of an exchange takes without giving credit
-    LIMIT_CREDIT_MAX = 512 * 1024,         // to which that grows as it is passed on
+    LIMIT_READ_BYTES = 64 * 1024,     // that one read takes
+    LIMIT_SCRATCH_BYTES = 160 * 1024, // of a loop, for whoever runs in a task
+    LIMIT_CREDIT_BYTES = 64 * 1024,   // that an end of an exchange takes without giving credit
+    LIMIT_CREDIT_MAX = 512 * 1024,    // to which that grows as it is passed on
     LIMIT_CREDIT_GROW_AFTER =
         256 * 1024,              // bytes that must have been passed on before it first grows
     LIMIT_CREDIT_MIN = 8 * 1024, // below this much credit a sender waits rather than read crumbs
@@ -17,27 +58,26 @@ enum {
     LIMIT_UNREAD_ANSWERS_BYTES =
         64 * 1024, // unsent to a visitor, beyond which no further request is read
     LIMIT_LINK_QUEUE_BYTES = 64 * 1024, // taken from a tunnel beyond what its link has sent
+    LIMIT_SWALLOW_BYTES =
+        64 * 1024, // of a request body that nobody wants, to keep the connection in use
 
-    LIMIT_HEAD_MS = 10 * 1000,      // for a request head, from its first byte on
-    LIMIT_KEEPALIVE_MS = 75 * 1000, // of a visitor between requests
-    LIMIT_BODY_IDLE_MS =
-        30 * 1000, // between two pieces of a request body while we wait for the visitor
-    LIMIT_CONNECT_MS = 10 * 1000,  // to an upstream, all its addresses together
-    LIMIT_FLUSH_MS = 120 * 1000,   // for the last bytes of a connection that we end
-    LIMIT_LINGER_MS = 3 * 1000,    // after our FIN, for the peer to read our last answer
-    LIMIT_HELLO_MS = 10 * 1000,    // from the tunnel's handshake to its hello
-    LIMIT_POOL_IDLE_MS = 4 * 1000, // of a pooled upstream connection
-    LIMIT_POOL_FRESH_MS = 1000,    // of one that may carry a request that cannot be repeated
-    LIMIT_POOL_SIZE = 1024,        // idle upstream connections: as many as exchanges run at once
-    LIMIT_GONE_MS = 60 * 1000,     // that a name answers 503 after its agent has left
+    LIMIT_LINGER_MS = 5 * 1000,        // after our FIN, for the peer to say its next byte
+    LIMIT_LINGER_MAX_MS = 30 * 1000,   // the same, whatever it says
+    LIMIT_STALLED_CHECK_MS = 2 * 1000, // until a visitor that we don't read is known to have left
+    LIMIT_ACCEPT_PAUSE_MS = 100,       // of a listener when the system is short of something
+    LIMIT_POOL_IDLE_MS = 4 * 1000,     // of a pooled upstream connection
+    LIMIT_POOL_FRESH_MS = 1000,        // of one that may carry a request that cannot be repeated
+    LIMIT_POOL_SIZE = 1024, // idle upstream connections: as many as exchanges run at once
 
     LIMIT_HALF_CLOSED_MS =
         60 *
         1000, // of an upgraded stream that its service has ended, without a byte of the visitor
 
-    LIMIT_INTERIM = 64,         // 1xx responses before the final one
-    LIMIT_UNAUTHENTICATED = 64, // tunnels that have not said hello yet
-    LIMIT_TUNNELS = 8192,
-    LIMIT_NAMES_PER_TUNNEL = 16,
+    LIMIT_INTERIM = 64,              // 1xx responses before the final one
+    LIMIT_INTERIM_BYTES = 64 * 1024, // of their fields together
+    LIMIT_VISITORS_PER_ADDRESS = 1024,
+    LIMIT_VISITORS_SPARE = 256, // above `visitors`, that still hear why they are not served
+    LIMIT_ADDRESS_SPARE = 16,   // the same of one address
+    LIMIT_FILES_SPARE = 128,    // open files that visitors leave to everything else
     LIMIT_LISTENERS = 16,
 };

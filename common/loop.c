@@ -53,7 +53,7 @@ static void on_tick(uv_timer_t *timer)
 
 int loop_init(struct loop *l)
 {
-    *l = (struct loop){0};
+    *l = (struct loop){.limits = limits_default};
     l->last_task = &l->first_task;
     l->read_buffer = malloc(LIMIT_READ_BYTES);
     l->scratch = malloc(LIMIT_SCRATCH_BYTES);

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
+#include "limits.h"
 
 struct loop;
 
@@ -30,7 +31,7 @@ struct timeout_queue {
 
 enum {
     LOOP_TICK_MS = 100,
-    LOOP_DURATIONS = 24
+    LOOP_DURATIONS = 32
 };
 
 struct loop {
@@ -40,8 +41,9 @@ struct loop {
     uv_timer_t tick;
     struct loop_task *first_task, **last_task;
     struct timeout_queue queues[LOOP_DURATIONS];
-    char *read_buffer; // LIMIT_READ_BYTES, shared by all connections
-    char *scratch;     // LIMIT_READ_BYTES, for whoever runs in a task
+    char *read_buffer;    // LIMIT_READ_BYTES, shared by all connections
+    char *scratch;        // LIMIT_SCRATCH_BYTES, for whoever runs in a task
+    struct limits limits; // for all that runs on it; may be set before it runs
 };
 
 int loop_init(struct loop *l); // 0 or a libuv error
@@ -59,6 +61,11 @@ void loop_unqueue(struct loop *l, struct loop_task *task);
 // (Re)starts a time limit. At most LOOP_DURATIONS different durations are used in a program.
 void timeout_start(struct loop *l, struct timeout *t, uint32_t ms, void (*fire)(struct timeout *t));
 void timeout_stop(struct timeout *t);
+
+static inline bool timeout_runs(const struct timeout *t)
+{
+    return t->queue != NULL;
+}
 
 static inline uint64_t loop_now_ms(const struct loop *l)
 {

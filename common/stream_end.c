@@ -60,6 +60,7 @@ static void out_head(struct exchange_end *end, const struct http_head *head,
     e->upgrade_offered = head->upgrade.len > 0;
     e->head_request = slice_eq(head->method, SLICE("HEAD"));
     bool ends = framing->kind == BODY_NONE && !e->upgrade_offered;
+    e->finished = ends;
     e->stream = mux_open(e->mux, head, ends, e);
     if (!e->stream)
         refuse(e, ANSWER_BUSY, EXCHANGE_RESET);
@@ -74,11 +75,12 @@ static void in_head(struct exchange_end *end, const struct http_head *head,
     struct http_head sent;
     head_copy(&sent, head);
     bool interim = head->status < 200 && head->status != 101;
+    e->finished = !interim && framing->kind == BODY_NONE;
     if (head->status == 101)
         sent.status = 200; // the protocol travels as adit-upgrade
     else
         sent.upgrade.len = 0;
-    if (mux_respond(e->stream, &sent, !interim && framing->kind == BODY_NONE))
+    if (mux_respond(e->stream, &sent, e->finished))
         break_off(e, EXCHANGE_MEMORY);
     else
         wake(e);
@@ -96,6 +98,7 @@ static void on_data(struct exchange_end *end, const char *bytes, size_t len)
 static void on_finish(struct exchange_end *end, const struct http_head *trailers)
 {
     struct stream_end *e = end_of(end);
+    e->finished = true;
     if (mux_end(e->stream, trailers))
         break_off(e, EXCHANGE_MEMORY);
     else
@@ -114,7 +117,7 @@ static void on_credit(struct exchange_end *end, size_t len)
 static void on_closed(struct exchange_end *end, enum exchange_why why)
 {
     struct stream_end *e = end_of(end);
-    forget_stream(e, why != EXCHANGE_COMPLETE);
+    forget_stream(e, why != EXCHANGE_COMPLETE || !e->finished);
     stream_end_discard(e);
 }
 

@@ -16,6 +16,7 @@ struct stream_end {
     void *wake_ctx;
     size_t credit;     // bytes of the other end that the stream takes at once
     uint64_t drained;  // by the stream since that last grew
+    bool finished;     // our direction has ended
     bool head_request; // relay: the method is HEAD
     bool upgrade_offered;
 };

@@ -23,6 +23,7 @@ struct call {
     struct conn *conn;
     struct dial *dial;
     struct loop_task free_task;
+    struct timeout answer_limit; // from the end of the request to the response head
     enum call_state state;
     bool head_request; // its method was HEAD
     bool upgrade_offered;
@@ -42,7 +43,11 @@ struct call {
     struct http1_body body;
 };
 
-static const struct http1_limits limits = {LIMIT_RESPONSE_HEAD_BYTES, MESSAGE_FIELDS_MAX};
+static struct http1_limits head_limits(const struct call *k)
+{
+    const struct limits *l = &k->upstream->loop->limits;
+    return (struct http1_limits){l->response_head_bytes, l->head_fields};
+}
 
 static struct call *call_of(struct exchange_end *end)
 {
@@ -62,6 +67,7 @@ static void call_close(struct call *k, bool reuse)
     if (k->state == CALL_CLOSED)
         return;
     k->state = CALL_CLOSED;
+    timeout_stop(&k->answer_limit);
     dial_cancel(k->dial);
     if (k->conn && k->unconsumed > 0)
         conn_consume(k->conn, k->unconsumed);
@@ -106,10 +112,26 @@ static void lost(struct call *k)
     }
 }
 
+static void on_answer_limit(struct timeout *t)
+{
+    refuse(container_of(t, struct call, answer_limit), ANSWER_UPSTREAM_TIMEOUT);
+}
+
+// Off unless it was asked for: somebody may stand at a breakpoint.
+static void update_answer_limit(struct call *k)
+{
+    uint32_t ms = k->upstream->loop->limits.answer_ms;
+    if (ms == 0 || k->state != CALL_HEAD || !k->request_ended)
+        timeout_stop(&k->answer_limit);
+    else if (!timeout_runs(&k->answer_limit))
+        timeout_start(k->upstream->loop, &k->answer_limit, ms, on_answer_limit);
+}
+
 static void update(struct call *k)
 {
     if (!k->conn || k->state == CALL_CLOSED)
         return;
+    update_answer_limit(k);
     bool body = k->state == CALL_BODY || k->state == CALL_TUNNEL;
     bool read = !body || k->credit >= LIMIT_CREDIT_MIN;
     k->conn->read_max = body && read ? (uint32_t)k->credit : LIMIT_READ_BYTES;
@@ -160,6 +182,7 @@ static bool read_head(struct call *k)
     struct slice in = conn_in(k->conn);
     struct http_head head;
     struct body_framing framing = {BODY_NONE, 0};
+    const struct http1_limits limits = head_limits(k);
     int n = http1_parse_response(in.p, in.len, &k->scanned, &limits, &head);
     k->response_bytes = true;
     if (n == 0)
@@ -185,6 +208,7 @@ static bool read_body(struct call *k)
     struct slice in = conn_in(k->conn);
     struct slice data = {0};
     struct http_head trailers;
+    const struct http1_limits limits = head_limits(k);
     if (k->credit <= 0)
         return false;
     int n = http1_body_feed(&k->body, in.p, in.len, &limits, &data, &trailers);
@@ -396,6 +420,7 @@ static void end_finish(struct exchange_end *end, const struct http_head *trailer
 {
     struct call *k = call_of(end);
     k->request_ended = true;
+    update_answer_limit(k);
     if (k->state == CALL_TUNNEL) {
         conn_shutdown(k->conn);
         return;

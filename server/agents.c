@@ -168,7 +168,8 @@ static struct route *route_for(struct agent *a, const struct hello *bind)
 {
     char name[NAME_MAX_BYTES + 1];
     struct routes *table = &a->relay->routes;
-    if (a->route_count >= LIMIT_NAMES_PER_TUNNEL || table->count >= LIMIT_TUNNELS) {
+    if (a->route_count >= a->relay->loop.limits.names_per_tunnel ||
+        table->count >= a->relay->loop.limits.tunnels) {
         refuse(a, bind->id, "ADIT-TOO-MANY-NAMES",
                "There are too many names. Stop tunnels that are not used.");
         return NULL;
@@ -304,7 +305,7 @@ static void on_tick(struct timeout *t)
         agent_close(a, CLOSE_GOING_AWAY, tunnel_strerror(error));
         return;
     }
-    if (!a->greeted && now - a->since_ms >= LIMIT_HELLO_MS) {
+    if (!a->greeted && now - a->since_ms >= a->relay->loop.limits.hello_ms) {
         agent_close(a, CLOSE_PROTOCOL, "no hello in time");
         return;
     }

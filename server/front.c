@@ -121,7 +121,8 @@ static void tunnel_endpoint(struct relay *r, struct edge *e, struct exchange *x,
         exchange_answer(x, ANSWER_UPGRADE_REQUIRED);
     else if (!is_authorised(r, head))
         exchange_answer(x, ANSWER_UNAUTHORIZED);
-    else if (r->unauthenticated >= LIMIT_UNAUTHENTICATED || r->agent_count >= LIMIT_TUNNELS)
+    else if (r->unauthenticated >= r->loop.limits.unauthenticated ||
+             r->agent_count >= r->loop.limits.tunnels)
         exchange_answer(x, ANSWER_TOO_MANY);
     else
         open_tunnel(r, e, head);

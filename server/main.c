@@ -30,10 +30,13 @@ static const char help[] =
     "  --public-url URL     scheme and port of the URLs that agents print, when a proxy stands "
     "before the relay\n"
     "  --data DIR           where state is kept (default: $XDG_STATE_HOME/adit/relay)\n"
+    "  --limit NAME=VALUE   one of the limits below; may be repeated\n"
     "  --verbose            log more\n"
     "  --version, --help\n"
     "\n"
-    "Ends cleanly on SIGINT and SIGTERM. Exit status: 0, 1 failure, 2 usage.\n";
+    "Ends cleanly on SIGINT and SIGTERM. Exit status: 0, 1 failure, 2 usage.\n"
+    "\n"
+    "Limits, and what they are when nothing is said:\n";
 
 static int usage(const char *text, const char *what)
 {
@@ -87,6 +90,16 @@ static void take_listen(struct command *cmd, const char *value)
         (void)snprintf(c->listen[c->listen_count++], sizeof(c->listen[0]), "%s", value);
 }
 
+static void take_limit(struct command *cmd, const char *value)
+{
+    char text[160];
+    char message[240];
+    const char *why = limits_set(&cmd->config.limits, LIMITS_OF_RELAY, value, text);
+    (void)snprintf(message, sizeof(message), "--limit %.60s: ", value);
+    if (why)
+        cmd->exit_status = usage(message, why);
+}
+
 static void take_option(struct command *cmd, int option, const char *value)
 {
     struct relay_config *c = &cmd->config;
@@ -103,6 +116,7 @@ static void take_option(struct command *cmd, int option, const char *value)
         if (!take_public_url(c, value))
             cmd->exit_status = usage("--public-url is not like https://example.com: ", value);
         return;
+    case 'L': take_limit(cmd, value); return;
     case 'v': cmd->verbose = true; return;
     case 'V':
         (void)printf("aditd %s\n", ADIT_VERSION);
@@ -110,6 +124,7 @@ static void take_option(struct command *cmd, int option, const char *value)
         return;
     case 'h':
         (void)fputs(help, stdout);
+        limits_print(stdout, LIMITS_OF_RELAY);
         cmd->exit_status = 0;
         return;
     default:
@@ -127,6 +142,7 @@ static void parse(struct command *cmd, int argc, char **argv)
         {"data", required_argument, NULL, 'D'},
         {"token-file", required_argument, NULL, 't'},
         {"public-url", required_argument, NULL, 'p'},
+        {"limit", required_argument, NULL, 'L'},
         {"verbose", no_argument, NULL, 'v'},
         {"version", no_argument, NULL, 'V'},
         {"help", no_argument, NULL, 'h'},
@@ -173,7 +189,10 @@ static int run(struct relay *r, struct command *cmd)
 
 int main(int argc, char **argv)
 {
-    struct command cmd = {.exit_status = -1, .config = {.domain = "localhost", .scheme = "http"}};
+    struct command cmd = {
+        .exit_status = -1,
+        .config = {.domain = "localhost", .scheme = "http", .limits = limits_default},
+    };
     (void)signal(SIGPIPE, SIG_IGN);
     parse(&cmd, argc, argv);
     if (cmd.exit_status >= 0)

@@ -4,19 +4,18 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include "agents.h"
 #include "common/log.h"
 
 enum {
-    BACKLOG = 4096,
     DEFAULT_PORT = 7080
 };
 
-static void on_connection(uv_stream_t *listener, int status)
+static void on_accepted(void *ctx, int fd, const struct sockaddr_storage *peer)
 {
-    struct relay *r = listener->data;
-    if (status == 0)
-        edge_accept(&r->edges, listener);
+    struct relay *r = ctx;
+    edge_accept(&r->edges, fd, peer);
 }
 
 bool relay_parse_listen(const char *text, struct sockaddr_storage *addr)
@@ -60,20 +59,14 @@ static uint16_t port_of(const struct sockaddr_storage *addr)
 
 static int listen_on(struct relay *r, const struct sockaddr_storage *addr)
 {
-    uv_tcp_t *listener = &r->listeners[r->listener_count];
+    struct listener *listener = &r->listeners[r->listener_count];
     struct sockaddr_storage actual;
-    int len = sizeof(actual);
     char host[64];
-    (void)uv_tcp_init(&r->loop.uv, listener);
-    listener->data = r;
-    r->listener_count++;
-    int error = uv_tcp_bind(listener, (const struct sockaddr *)addr, 0);
-    if (!error)
-        error = uv_listen((uv_stream_t *)listener, BACKLOG, on_connection);
-    if (!error)
-        error = uv_tcp_getsockname(listener, (struct sockaddr *)&actual, &len);
+    *listener = (struct listener){.accepted = on_accepted, .ctx = r};
+    int error = listener_open(listener, &r->loop, addr, &actual);
     if (error)
         return error;
+    r->listener_count++;
     bool v6 = actual.ss_family == AF_INET6;
     (void)(v6 ? uv_ip6_name((struct sockaddr_in6 *)&actual, host, sizeof(host))
               : uv_ip4_name((struct sockaddr_in *)&actual, host, sizeof(host)));
@@ -155,11 +148,26 @@ static void watch_signals(struct relay *r)
     }
 }
 
+// Visitors may not use up the open files that everything else needs.
+static void bound_visitors(struct limits *l)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur == RLIM_INFINITY)
+        return;
+    rlim_t most = files.rlim_cur > (rlim_t)2 * LIMIT_FILES_SPARE
+                      ? files.rlim_cur - LIMIT_FILES_SPARE
+                      : files.rlim_cur / 2;
+    if (l->visitors > most)
+        l->visitors = (uint32_t)most;
+}
+
 const char *relay_start(struct relay *r, const struct relay_config *config)
 {
     *r = (struct relay){.config = *config};
     if (loop_init(&r->loop))
         return "cannot make an event loop";
+    r->loop.limits = config->limits;
+    bound_visitors(&r->loop.limits);
     routes_init(&r->routes, &r->loop);
     r->edges = (struct edge_set){.loop = &r->loop, .request = front_request, .ctx = r};
     if (!secret_random_hex(r->id, 8))
@@ -179,7 +187,7 @@ void relay_run(struct relay *r)
 void relay_stop(struct relay *r)
 {
     for (size_t i = 0; i < r->listener_count; i++)
-        uv_close((uv_handle_t *)&r->listeners[i], NULL);
+        listener_close(&r->listeners[i]);
     for (int i = 0; i < 2; i++)
         if (r->signals[i].data)
             uv_close((uv_handle_t *)&r->signals[i], NULL);

@@ -3,6 +3,7 @@
 #pragma once
 #include "common/edge.h"
 #include "common/limits.h"
+#include "common/listener.h"
 #include "common/secret.h"
 #include "routes.h"
 
@@ -14,6 +15,7 @@ struct relay_config {
     uint16_t public_port;   // of public URLs; 0: the first listener's
     char token[SECRET_MAX]; // empty: anyone may open a tunnel
     const char *data;
+    struct limits limits;
 };
 
 struct relay {
@@ -23,7 +25,7 @@ struct relay {
     struct routes routes;
     struct agent *agents;
     size_t agent_count, unauthenticated;
-    uv_tcp_t listeners[LIMIT_LISTENERS];
+    struct listener listeners[LIMIT_LISTENERS];
     size_t listener_count;
     uint16_t first_port;
     char id[17];      // of this relay, in Via

@@ -11,7 +11,7 @@ void routes_init(struct routes *t, struct loop *l)
 static size_t bucket_of(const char *name)
 {
     uint64_t h = 1469598103934665603u; // FNV-1a: the names are few and the chains are bounded by
-                                       // LIMIT_TUNNELS
+                                       // the limit of tunnels
     for (; *name; name++)
         h = (h ^ (unsigned char)*name) * 1099511628211u;
     return (size_t)(h % ROUTE_BUCKETS);
@@ -67,5 +67,5 @@ void routes_leave(struct route *r, bool reserve)
     r->agent = NULL;
     r->agent_next = NULL;
     r->reserved = reserve;
-    timeout_start(r->table->loop, &r->gone, LIMIT_GONE_MS, on_forgotten);
+    timeout_start(r->table->loop, &r->gone, r->table->loop->limits.gone_ms, on_forgotten);
 }

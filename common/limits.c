@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT
+#include "limits.h"
+#include "proto/message.h"
+
+const struct limits limits_default = {
+    .head_bytes = 32 * 1024,
+    .head_fields = MESSAGE_FIELDS_MAX,
+    .response_head_bytes = 64 * 1024,
+    .head_ms = 10 * 1000,
+    .keepalive_ms = 75 * 1000,
+    .body_ms = 30 * 1000,
+    .send_ms = 60 * 1000,
+    .rate = 100,
+    .visitors = 16384,
+    .unauthenticated = 64,
+    .hello_ms = 10 * 1000,
+    .tunnels = 8192,
+    .names_per_tunnel = 16,
+    .gone_ms = 60 * 1000,
+    .connect_ms = 10 * 1000,
+};
+
+enum unit {
+    UNIT_COUNT,
+    UNIT_BYTES,
+    UNIT_TIME
+};
+
+#define AT(member) offsetof(struct limits, member), sizeof(((struct limits *)0)->member)
+
+enum {
+    KIB = 1024,
+    SECOND = 1000,
+    DAY = 24 * 60 * 60 * 1000,
+    R = LIMITS_OF_RELAY,
+    A = LIMITS_OF_AGENT
+};
+
+// Least and most keep what else is bounded bounded: a head must go through the tunnel
+// (MUX_HEAD_MAX), a time is at least a tick or two of the loop.
+static const struct row {
+    const char *name;
+    size_t at, size;
+    enum unit unit;
+    uint64_t least, most;
+    int programs;
+    const char *text;
+} rows[] = {
+    {"head-bytes", AT(head_bytes), UNIT_BYTES, 256, 64 * KIB, R,
+     "request line and fields of a visitor"},
+    {"head-fields", AT(head_fields), UNIT_COUNT, 1, MESSAGE_FIELDS_MAX, R | A,
+     "fields of a request or response"},
+    {"response-head-bytes", AT(response_head_bytes), UNIT_BYTES, 256, 64 * KIB, A,
+     "head of a service's response"},
+    {"body-bytes", AT(body_bytes), UNIT_BYTES, 0, UINT64_MAX, R, "body of a request"},
+    {"head-time", AT(head_ms), UNIT_TIME, 100, DAY, R, "for a whole request head"},
+    {"keepalive-time", AT(keepalive_ms), UNIT_TIME, 100, DAY, R,
+     "of a visitor between two requests"},
+    {"body-time", AT(body_ms), UNIT_TIME, 100, DAY, R,
+     "for the next portion of a request body: what `rate` makes in this time"},
+    {"send-time", AT(send_ms), UNIT_TIME, 200, DAY, R,
+     "for a visitor to take such a portion of a response"},
+    {"rate", AT(rate), UNIT_BYTES, 0, UINT32_MAX, R,
+     "bytes a second at least, of a body and of its reader"},
+    {"visitors", AT(visitors), UNIT_COUNT, 1, 1000000, R, "connections at once"},
+    {"visitors-per-address", AT(visitors_per_address), UNIT_COUNT, 1, 1000000, R,
+     "the same from one IPv4 address or IPv6 /64 (loopback only when it is set)"},
+    {"handshakes", AT(unauthenticated), UNIT_COUNT, 1, 1000000, R,
+     "tunnels that have not said hello yet"},
+    {"hello-time", AT(hello_ms), UNIT_TIME, 100, DAY, R, "for a new tunnel to say hello"},
+    {"tunnels", AT(tunnels), UNIT_COUNT, 1, 1000000, R, "tunnels at once, and names"},
+    {"names-per-tunnel", AT(names_per_tunnel), UNIT_COUNT, 1, 1000000, R, "names of one tunnel"},
+    {"gone-time", AT(gone_ms), UNIT_TIME, 100, DAY, R,
+     "that a name is kept for an agent that was lost"},
+    {"connect-time", AT(connect_ms), UNIT_TIME, 100, DAY, A, "to connect to the service"},
+    {"answer-time", AT(answer_ms), UNIT_TIME, 0, DAY, A, "for the service to begin its response"},
+};
+
+enum {
+    ROWS = sizeof(rows) / sizeof(rows[0])
+};
+
+static uint64_t get(const struct limits *l, const struct row *r)
+{
+    uint64_t wide;
+    uint32_t narrow;
+    const char *at = (const char *)l + r->at;
+    if (r->size == sizeof(wide)) {
+        memcpy(&wide, at, sizeof(wide));
+        return wide;
+    }
+    memcpy(&narrow, at, sizeof(narrow));
+    return narrow;
+}
+
+static void put(struct limits *l, const struct row *r, uint64_t value)
+{
+    uint32_t narrow = (uint32_t)value;
+    char *at = (char *)l + r->at;
+    memcpy(at, r->size == sizeof(value) ? (void *)&value : (void *)&narrow, r->size);
+}
+
+// Longer units first: "ms" is not "m".
+static const struct suffix {
+    const char *text;
+    enum unit unit;
+    uint64_t factor;
+} suffixes[] = {
+    {"ms", UNIT_TIME, 1},        {"s", UNIT_TIME, SECOND}, {"m", UNIT_TIME, 60 * SECOND},
+    {"h", UNIT_TIME, 3600000},   {"k", UNIT_BYTES, KIB},   {"m", UNIT_BYTES, KIB *KIB},
+    {"g", UNIT_BYTES, 1U << 30}, {"", UNIT_BYTES, 1},      {"", UNIT_COUNT, 1},
+};
+
+static bool ends_with(struct slice s, const char *text)
+{
+    struct slice end = slice_str(text);
+    return s.len > end.len && slice_ieq(slice_of(s.p + s.len - end.len, end.len), end);
+}
+
+static bool parse_value(const struct row *r, struct slice text, uint64_t *value)
+{
+    if (slice_eq(text, SLICE("none")) && r->least == 0) {
+        *value = 0;
+        return true;
+    }
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        const struct suffix *s = &suffixes[i];
+        uint64_t n = 0;
+        if (s->unit != r->unit || !ends_with(text, s->text))
+            continue;
+        if (!slice_to_u64(slice_of(text.p, text.len - strlen(s->text)), &n) ||
+            n > UINT64_MAX / s->factor)
+            return false;
+        *value = n * s->factor;
+        return true;
+    }
+    return false;
+}
+
+static const struct row *row_of(struct slice name, enum limits_of program)
+{
+    for (size_t i = 0; i < ROWS; i++)
+        if ((rows[i].programs & (int)program) && slice_eq(name, slice_str(rows[i].name)))
+            return &rows[i];
+    return NULL;
+}
+
+static const char *text_of(const struct row *r, uint64_t value, char out[static 32])
+{
+    static const char *const units[] = {[UNIT_COUNT] = "", [UNIT_BYTES] = "", [UNIT_TIME] = "ms"};
+    bool seconds = r->unit == UNIT_TIME && value % SECOND == 0;
+    bool kib = r->unit == UNIT_BYTES && value >= KIB && value % KIB == 0;
+    if (value == 0)
+        return "none";
+    (void)snprintf(out, 32, "%llu%s",
+                   (unsigned long long)(seconds ? value / SECOND
+                                        : kib   ? value / KIB
+                                                : value),
+                   seconds ? "s"
+                   : kib   ? "k"
+                           : units[r->unit]);
+    return out;
+}
+
+const char *limits_set(struct limits *l, enum limits_of program, const char *text,
+                       char message[static 160])
+{
+    static const char *const examples[] = {[UNIT_COUNT] = "a number",
+                                           [UNIT_BYTES] = "like 500, 64k or 2m",
+                                           [UNIT_TIME] = "like 500ms, 30s or 5m"};
+    const char *equals = strchr(text, '=');
+    const struct row *r = equals ? row_of(slice_of(text, (size_t)(equals - text)), program) : NULL;
+    uint64_t value = 0;
+    char least[32];
+    char most[32];
+    if (!r) {
+        (void)snprintf(message, 160, "%s", "there is no such limit; --help lists them");
+        return message;
+    }
+    if (!parse_value(r, slice_str(equals + 1), &value)) {
+        (void)snprintf(message, 160, "%s is %s%s", r->name, examples[r->unit],
+                       r->least == 0 ? ", or none" : "");
+        return message;
+    }
+    if (value < r->least || value > r->most) {
+        (void)snprintf(message, 160, "%s is %s to %s", r->name, text_of(r, r->least, least),
+                       text_of(r, r->most, most));
+        return message;
+    }
+    put(l, r, value);
+    return NULL;
+}
+
+void limits_print(FILE *out, enum limits_of program)
+{
+    char text[32];
+    for (size_t i = 0; i < ROWS; i++) {
+        const struct row *r = &rows[i];
+        uint64_t value = get(&limits_default, r);
+        if (r->at == offsetof(struct limits, visitors_per_address))
+            value = LIMIT_VISITORS_PER_ADDRESS;
+        if (r->programs & (int)program)
+            (void)fprintf(out, "    %-21s %-6s %s\n", r->name, text_of(r, value, text), r->text);
+    }
+}
