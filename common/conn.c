@@ -364,13 +364,13 @@ static void after_sent(struct conn *c)
         finish_close(c);
 }
 
-// A write failed. The peer may have answered before it left, and that answer can still be read:
-// reading then tells the end.
+// A write failed. The peer may have answered before it left, and that answer can still be read, at
+// whatever pace its own reader has: reading then tells the end.
 static void write_broken(struct conn *c, int error)
 {
     buf_free(&c->out);
     c->mute = true;
-    if (c->closing || !c->reading)
+    if (c->closing || c->got_eof)
         broken(c, error);
 }
 

@@ -138,24 +138,33 @@ void edge_update(struct edge *e)
         edge_start_clock(e, clock);
 }
 
-void edge_answer_and_close(struct edge *e, enum answer answer, enum answer_form form)
+static void answer_and_close(struct edge *e, enum answer answer, enum answer_form form,
+                             bool no_body)
 {
     char text[ANSWER_TEXT_MAX];
     struct http_head head;
     struct slice body;
     answer_make(answer, form, text, &head, &body);
-    if (edge_write_head(e, &head, SLICE("connection: close\r\n")))
+    if (edge_write_head(e, &head, SLICE("connection: close\r\n")) && !no_body)
         (void)conn_write(e->conn, body.p, body.len);
     edge_close(e, CONN_END_FLUSH);
+}
+
+void edge_refuse_head(struct edge *e, enum answer answer)
+{
+    struct slice in = conn_in(e->conn);
+    bool head_method = in.len >= 5 && slice_eq(slice_of(in.p, 5), SLICE("HEAD "));
+    answer_and_close(e, answer, ANSWER_TEXT, head_method);
 }
 
 void edge_break_off(struct edge *e, enum exchange_why why, enum answer answer)
 {
     bool whole = e->response_ended && !e->upgraded;
     enum answer_form form = e->end.x ? e->end.x->form : ANSWER_TEXT;
+    bool head_method = e->end.x && strcmp(e->end.x->method, "HEAD") == 0;
     exchange_abort(&e->end, why);
     if (!e->response_begun && why != EXCHANGE_VISITOR_GONE)
-        edge_answer_and_close(e, answer, form);
+        answer_and_close(e, answer, form, head_method);
     else
         edge_close(e, whole ? CONN_END_FLUSH : CONN_END_RESET);
 }
@@ -175,7 +184,7 @@ static void on_limit(struct timeout *t)
     struct edge *e = container_of(t, struct edge, limit);
     switch (e->state) {
     case EDGE_IDLE: edge_close(e, CONN_END_FLUSH); return;
-    case EDGE_HEAD: edge_answer_and_close(e, ANSWER_REQUEST_TIMEOUT, ANSWER_TEXT); return;
+    case EDGE_HEAD: edge_refuse_head(e, ANSWER_REQUEST_TIMEOUT); return;
     case EDGE_EXCHANGE: on_exchange_limit(e); return;
     case EDGE_CLOSED: return;
     }

@@ -62,8 +62,8 @@ static inline const struct limits *edge_limits(const struct edge *e)
 void edge_close(struct edge *e, enum conn_end how);
 // Gives up on the visitor in the middle of an exchange: `answer`, when no response has begun.
 void edge_break_off(struct edge *e, enum exchange_why why, enum answer answer);
-// Our own answer where there is no exchange; the connection ends with it.
-void edge_answer_and_close(struct edge *e, enum answer answer, enum answer_form form);
+// Our own answer to what is no head, or never became one; the connection ends with it.
+void edge_refuse_head(struct edge *e, enum answer answer);
 // The response is whole, and of the request more is to come than we care for.
 void edge_end_early(struct edge *e);
 

@@ -104,7 +104,7 @@ static bool read_head(struct edge *e)
     const struct http1_limits limits = head_limits(e);
     int n = http1_parse_request(in.p, in.len, &e->scanned, &limits, &head);
     if (n < 0) {
-        edge_answer_and_close(e, answer_of_http1(n), ANSWER_TEXT);
+        edge_refuse_head(e, answer_of_http1(n));
         return false;
     }
     if (n == 0) {

@@ -143,11 +143,44 @@ static void own_page(struct relay *r, struct edge *e, struct exchange *x,
         exchange_answer(x, ANSWER_NOT_FOUND);
 }
 
+static void answer_options(struct exchange *x)
+{
+    struct http_head head = {.status = 200, .reason = SLICE("OK"), .minor_version = 1};
+    (void)head_add(&head, SLICE("content-length"), SLICE("0"));
+    exchange_respond(x, &head, (struct slice){0});
+}
+
+// OPTIONS and TRACE go no further than Max-Forwards says (RFC 9110 §7.6.2). Returns whether this
+// one goes on; `digits` holds the field's new value and must live as long as the head is read.
+static bool may_go_on(struct exchange *x, struct http_head *head, char digits[static 24])
+{
+    bool trace = slice_eq(head->method, SLICE("TRACE"));
+    struct field *f = NULL;
+    uint64_t left = 0;
+    for (size_t i = 0; i < head->field_count && !f; i++)
+        if (slice_ieq(head->fields[i].name, SLICE("max-forwards")))
+            f = &head->fields[i];
+    if (!f || !(trace || slice_eq(head->method, SLICE("OPTIONS"))) ||
+        !slice_to_u64(f->value, &left))
+        return true;
+    if (left > 0) {
+        int len = snprintf(digits, 24, "%llu", (unsigned long long)(left - 1));
+        f->value = slice_of(digits, (size_t)len);
+        return true;
+    }
+    if (trace)
+        exchange_answer(x, ANSWER_NOT_IMPLEMENTED);
+    else
+        answer_options(x);
+    return false;
+}
+
 static void forward(struct relay *r, struct edge *e, struct route *route, struct http_head *head,
                     const struct body_framing *framing)
 {
     char scratch[FIELDS_SCRATCH];
     char bind_id[24];
+    char max_forwards[24];
     struct exchange *x = edge_end(e)->x;
     const struct fields_edge edge = {
         .visitor = edge_visitor(e),
@@ -155,6 +188,8 @@ static void forward(struct relay *r, struct edge *e, struct route *route, struct
         .host = head->authority.len <= 255 ? head->authority : (struct slice){0},
         .loop_id = slice_str(r->loop_id),
     };
+    if (!may_go_on(x, head, max_forwards))
+        return;
     fields_strip_hop_by_hop(head);
     head->scheme = edge.scheme;
     head_remove(head, SLICE("host")); // it travels as the authority

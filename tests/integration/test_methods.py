@@ -123,3 +123,33 @@ def test_statuses_pass_unchanged(tunnel, status):
     tunnel.origin.on("/status", lambda exchange: exchange.reply("body", status))
     answer = tunnel.fetch("GET", "/status")
     assert (answer.status, answer.body, answer.code) == (status, b"body", None)
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "TRACE"])
+def test_max_forwards_counts_down(tunnel, method):
+    seen = tunnel.fetch(method, "/echo", [("Max-Forwards", "3")]).json()
+    assert ["max-forwards", "2"] in [[name.lower(), value] for name, value in seen["fields"]]
+
+
+@pytest.mark.parametrize("method, status", [("OPTIONS", 200), ("TRACE", 501)])
+def test_at_max_forwards_zero_the_relay_is_the_end(tunnel, method, status):
+    before = len(tunnel.origin.requests)
+    assert tunnel.fetch(method, "/echo", [("Max-Forwards", "0")]).status == status
+    assert len(tunnel.origin.requests) == before
+
+
+def test_max_forwards_means_nothing_to_other_methods(tunnel):
+    seen = tunnel.fetch("GET", "/echo", [("Max-Forwards", "0")]).json()
+    assert ["max-forwards", "0"] in [[name.lower(), value] for name, value in seen["fields"]]
+
+
+@pytest.mark.parametrize("rest", [
+    b"\r\n", b"Host: a\r\nHost: b\r\n\r\n", b"Host: {host}\r\nContent-Length: x\r\n\r\n",
+    b"Host: {host}\r\nTransfer-Encoding: chunked\r\n\r\nX\r\n"],
+    ids=["no host", "two hosts", "length", "chunk"])
+def test_a_refused_head_request_is_answered_without_a_body(tunnel, rest):
+    with tunnel.visit() as visitor:
+        visitor.send(b"HEAD / HTTP/1.1\r\n" + rest.replace(b"{host}", tunnel.host.encode()))
+        answer = visitor.response("HEAD")
+        assert answer.status == 400
+        assert visitor.is_closed()

@@ -1,0 +1,335 @@
+# SPDX-License-Identifier: MIT
+"""Limits that --limit sets: below, at and above; and what slow, greedy or absent visitors meet.
+
+Times are short so that the tests are. They say what must not happen before a limit and that it
+happens at all behind it, never how soon.
+"""
+import contextlib
+import itertools
+import socket
+import threading
+import time
+
+import harness
+import pytest
+from client import Truncated, until
+
+SHORT = 1.0  # seconds of the limits below
+
+
+@pytest.fixture
+def limited(tmp_path):
+    """Makes tunnels whose relay and agent have limits set."""
+    with contextlib.ExitStack() as stack:
+        def make(*relay, agent=()):
+            options = [word for limit in relay for word in ("--limit", limit)]
+            agent_options = [word for limit in agent for word in ("--limit", limit)]
+            made = stack.enter_context(harness.Relay(tmp_path, *options))
+            return stack.enter_context(harness.Tunnel(tmp_path, *agent_options, relay=made))
+        yield make
+
+
+def refused(answer, status, code):
+    assert (answer.status, answer.code) == (status, code)
+    assert answer.get("connection") == "close"
+
+
+# Sizes.
+
+def test_a_head_limit_holds_at_below_and_above(limited):
+    tunnel = limited("head-bytes=1k")
+    for size, status in [(1023, 200), (1024, 200), (1025, 431)]:
+        with tunnel.visit() as visitor:
+            fill = size - len(visitor.head("GET", "/", [("X", "")]))
+            visitor.request("GET", "/", [("X", "x" * fill)])
+            assert visitor.response().status == status
+
+
+def test_a_limit_of_fields_holds_at_below_and_above(limited):
+    tunnel = limited("head-fields=20")
+    for count, status in [(19, 200), (20, 200), (21, 431)]:
+        fields = [(f"X-{n}", "x") for n in range(count - 1)]  # and Host
+        assert tunnel.fetch("GET", "/", fields).status == status
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
+def test_a_body_limit_holds_at_below_and_above(limited, chunked):
+    tunnel = limited("body-bytes=10k")
+    for size in (10239, 10240):
+        answer = tunnel.fetch("POST", "/echo", body=b"x" * size, chunked=chunked)
+        assert answer.json()["size"] == size
+    with tunnel.visit() as visitor:
+        body = [b"x" * 10240, b"x"] if chunked else b"x" * 10241
+        visitor.request("POST", "/echo", body=body, chunked=chunked)
+        refused(visitor.response(), 413, "ADIT-BODY-TOO-LARGE")
+        assert visitor.is_closed()
+
+
+def test_a_body_over_the_limit_is_not_asked_for(limited):
+    tunnel = limited("body-bytes=10k")
+    with tunnel.visit() as visitor:
+        visitor.send(visitor.head("POST", "/echo", [("Content-Length", "10241"),
+                                                    ("Expect", "100-continue")]))
+        answer = visitor.response()
+        refused(answer, 413, "ADIT-BODY-TOO-LARGE")
+        assert not answer.interim
+    assert not tunnel.origin.seen("/echo")
+
+
+def test_a_response_head_limit_holds_at_below_and_above(limited):
+    tunnel = limited(agent=["response-head-bytes=1k"])
+    start = len(b"HTTP/1.1 200 Told\r\nX: \r\nContent-Length: 1\r\n\r\n")
+    for size, status in [(1023, 200), (1024, 200), (1025, 502)]:
+        field = [("X", "x" * (size - start))]
+        tunnel.origin.on("/", lambda exchange, field=field: exchange.reply(b"x", 200, field))
+        assert tunnel.fetch("GET", "/").status == status
+
+
+# Times.
+
+def test_a_head_has_its_time_however_busily_it_is_sent(limited):
+    tunnel = limited("head-time=1s")
+    with tunnel.visit() as visitor:
+        since = time.monotonic()
+        visitor.send(b"GET / HTTP/1.1\r\n")
+        visitor.sock.settimeout(0.05)
+        with pytest.raises(OSError):  # a reset, once the relay has had enough of it
+            for number in itertools.count():
+                visitor.send(b"X-%d: x\r\n" % number)
+                with contextlib.suppress(socket.timeout):
+                    if not visitor.fill():
+                        raise OSError
+                assert time.monotonic() - since < harness.DEADLINE
+        assert time.monotonic() - since >= SHORT * 0.9
+        assert visitor.buffer.startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_visitor_who_says_nothing_is_let_go(limited):
+    tunnel = limited("head-time=1s")
+    with tunnel.visit() as visitor:
+        since = time.monotonic()
+        assert visitor.rest() == b""
+        assert time.monotonic() - since >= SHORT * 0.9
+
+
+def test_a_kept_connection_is_let_go(limited):
+    tunnel = limited("keepalive-time=1s")
+    with tunnel.visit() as visitor:
+        assert visitor.fetch("GET", "/").status == 200
+        since = time.monotonic()
+        assert visitor.rest() == b""
+        assert time.monotonic() - since >= SHORT * 0.9
+
+
+@pytest.mark.parametrize("pause", [None, 0.2], ids=["stalls", "drips"])
+@pytest.mark.parametrize("framing", [("Content-Length", "1000"), ("Transfer-Encoding", "chunked")],
+                         ids=["length", "chunked"])
+def test_an_upload_slower_than_the_rate_is_cut(limited, pause, framing):
+    tunnel = limited("body-time=1s", "rate=100")
+    tunnel.origin.on("/slow", lambda exchange: list(exchange.body()))
+    with tunnel.visit() as visitor:
+        visitor.send(visitor.head("POST", "/slow", [framing]))
+        since = time.monotonic()
+        visitor.sock.settimeout(pause)
+        while pause:
+            visitor.send(b"1\r\nx\r\n")
+            with contextlib.suppress(socket.timeout):
+                visitor.fill()
+                break
+        visitor.sock.settimeout(harness.DEADLINE)
+        assert visitor.response().status == 408
+        assert time.monotonic() - since >= SHORT * 0.9
+
+
+def test_an_upload_at_the_rate_takes_as_long_as_it_needs(limited):
+    tunnel = limited("body-time=1s", "rate=100")
+    with tunnel.visit() as visitor:
+        visitor.send(visitor.head("POST", "/echo", [("Content-Length", "3000")]))
+        for _ in range(30):  # 100 bytes every 100 ms: ten times the rate
+            visitor.send(b"x" * 100)
+            time.sleep(0.1)
+        assert visitor.response().json()["size"] == 3000
+
+
+def test_trailers_that_do_not_come_are_not_waited_for(limited):
+    tunnel = limited("body-time=1s")
+    with tunnel.visit() as visitor:
+        visitor.send(visitor.head("POST", "/echo", [("Transfer-Encoding", "chunked")]))
+        visitor.send(b"5\r\nhello\r\n0\r\nX: ")
+        since = time.monotonic()
+        assert visitor.response().status == 408
+        assert time.monotonic() - since >= SHORT * 0.9
+
+
+def test_a_service_that_must_answer_in_time_and_does_not_is_a_504(limited):
+    tunnel = limited(agent=["answer-time=1s"])
+
+    def thinks(exchange):
+        tunnel.origin.tell("asked")
+        exchange.peer_leaves()
+        tunnel.origin.tell("left")
+
+    tunnel.origin.on("/thinks", thinks)
+    since = time.monotonic()
+    answer = tunnel.fetch("GET", "/thinks")
+    assert (answer.status, answer.code) == (504, "ADIT-UPSTREAM-TIMEOUT")
+    assert time.monotonic() - since >= SHORT * 0.9
+    assert [tunnel.origin.told(), tunnel.origin.told()] == ["asked", "left"]
+
+
+def test_the_time_to_answer_does_not_run_while_the_request_comes(limited):
+    tunnel = limited(agent=["answer-time=1s"])
+    with tunnel.visit() as visitor:
+        visitor.send(visitor.head("POST", "/echo", [("Content-Length", "4")]))
+        for _ in range(4):
+            visitor.send(b"x")
+            time.sleep(0.5)
+        assert visitor.response().json()["size"] == 4
+
+
+# Visitors that do not read.
+
+def endless(exchange):
+    exchange.head(200, [("Transfer-Encoding", "chunked")])
+    for piece in itertools.repeat(b"x" * 10000):
+        exchange.chunk(piece)
+
+
+def test_a_visitor_that_stops_reading_is_cut_by_a_reset(limited):
+    tunnel = limited("send-time=1s")
+
+    def tells(exchange):
+        try:
+            endless(exchange)
+        except OSError:
+            tunnel.origin.tell("cut off")
+
+    tunnel.origin.on("/endless", tells)
+    with tunnel.visit() as visitor:
+        since = time.monotonic()
+        visitor.request("GET", "/endless")
+        assert tunnel.origin.told(harness.DEADLINE) == "cut off"
+        assert time.monotonic() - since >= SHORT * 0.9
+        with pytest.raises(Truncated):
+            while visitor.fill():
+                pass
+
+
+def test_a_visitor_that_reads_slowly_but_at_the_rate_is_not_cut(limited):
+    tunnel = limited("send-time=2s", "rate=100")
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 500)
+    sock.settimeout(harness.DEADLINE)
+    sock.connect(tunnel.relay.address)
+    with contextlib.closing(sock):
+        sock.send(f"GET /bytes?size={8 << 20} HTTP/1.1\r\nHost: {tunnel.host}\r\n\r\n".encode())
+        since = time.monotonic()
+        while time.monotonic() - since < 6 * SHORT:
+            assert sock.recv(200)  # at most 10,000 bytes a second
+            time.sleep(0.02)
+
+
+def test_an_event_stream_may_be_left_unread(limited):
+    tunnel = limited("send-time=1s")
+
+    def events(exchange):
+        exchange.head(200, [("Content-Type", "text/event-stream"), ("Connection", "close")])
+        exchange.send(b"data: x\n\n" * (4 << 20))
+        exchange.close()
+
+    tunnel.origin.on("/events", events)
+    with tunnel.visit() as visitor:
+        visitor.request("GET", "/events")
+        head = visitor.response_head()
+        time.sleep(3 * SHORT)
+        assert sum(map(len, visitor.response_body(head))) == 9 * (4 << 20)
+
+
+# Visitors that are gone while nobody reads them.
+
+def test_a_visitor_that_resets_a_stalled_upload_is_noticed(tunnel):
+    """A FIN would wait in the visitor's kernel, behind what nobody takes."""
+    def stalls(exchange):
+        tunnel.origin.tell("asked")
+        assert go_on.wait(harness.DEADLINE)
+        try:
+            for _ in exchange.body():
+                pass
+            tunnel.origin.tell("complete")
+        except Truncated:
+            tunnel.origin.tell("truncated")
+
+    go_on = threading.Event()
+    tunnel.origin.on("/stalls", stalls)
+    visitor = tunnel.visit()
+    visitor.send(visitor.head("POST", "/stalls", [("Content-Length", str(1 << 30))]))
+    visitor.sock.setblocking(False)
+    idle_since = time.monotonic()
+    while time.monotonic() - idle_since < 1:  # until nobody takes more
+        try:
+            visitor.sock.send(b"x" * 65536)
+            idle_since = time.monotonic()
+        except BlockingIOError:
+            time.sleep(0.01)
+    assert tunnel.origin.told() == "asked"
+    visitor.reset()
+    tunnel.agent.wait_for(r"POST /stalls .*\(reset\)")
+    go_on.set()
+    assert tunnel.origin.told(harness.DEADLINE) == "truncated"
+
+
+# Counts.
+
+def visitors(tunnel, count):
+    made = [tunnel.visit() for _ in range(count)]
+    for each in made:
+        each.send(b"GET / HTTP/1.1\r\n")  # begun: not idle
+    return made
+
+
+def finish(visitor):
+    visitor.send(f"Host: {visitor.host}\r\n\r\n".encode())
+    return visitor.response()
+
+
+def test_an_address_may_have_so_many_connections_and_no_more(limited):
+    tunnel = limited("visitors-per-address=4")  # one of them is the agent's no more
+    made = visitors(tunnel, 4)
+    try:
+        above = visitors(tunnel, 1)[0]
+        refused(finish(above), 429, "ADIT-TOO-MANY-REQUESTS")
+        assert all(finish(each).status == 200 for each in made)
+    finally:
+        for each in made:
+            each.close()
+    until(lambda: tunnel.fetch("GET", "/").status == 200, "there is room again", harness.DEADLINE)
+
+
+def test_a_full_relay_says_so(limited):
+    tunnel = limited("visitors=4")
+    made = visitors(tunnel, 4)
+    above = visitors(tunnel, 1)[0]
+    refused(finish(above), 503, "ADIT-RELAY-FULL")
+    assert all(finish(each).status == 200 for each in made)
+    for each in made:
+        each.close()
+
+
+def test_a_full_relay_lets_an_idle_visitor_go_for_a_new_one(limited):
+    tunnel = limited("visitors=4")
+    made = [tunnel.visit() for _ in range(4)]
+    for each in made:
+        assert each.fetch("GET", "/").status == 200
+    with tunnel.visit() as another:
+        assert another.fetch("GET", "/").status == 200
+        assert made[0].is_closed()  # who was idle for longest
+        assert made[1].fetch("GET", "/").status == 200
+    for each in made:
+        each.close()
+
+
+@pytest.mark.parametrize("wrong", ["head-time=1", "nonsense=1", "head-bytes=1", "visitors"])
+def test_a_limit_that_is_none_is_told(tmp_path, wrong):
+    with pytest.raises(AssertionError, match="--limit"):
+        harness.Relay(tmp_path, "--limit", wrong)
