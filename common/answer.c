@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "answer.h"
 #include <stdio.h>
+#include <time.h>
 #include "proto/http1.h"
 
 static const struct row {
@@ -125,6 +126,21 @@ enum answer answer_of_http1(int error)
     return ANSWER_BAD_REQUEST;
 }
 
+// RFC 9110 §5.6.7. The names are not the locale's.
+struct slice answer_date(char out[static ANSWER_DATE_MAX])
+{
+    static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    time_t now = time(NULL);
+    struct tm t = {0};
+    (void)gmtime_r(&now, &t);
+    int len =
+        snprintf(out, ANSWER_DATE_MAX, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[t.tm_wday],
+                 t.tm_mday, months[t.tm_mon], t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+    return slice_of(out, (size_t)len);
+}
+
 static int write_body(const struct row *r, enum answer_form form, char *out, size_t cap)
 {
     switch (form) {
@@ -157,16 +173,18 @@ void answer_make(enum answer a, enum answer_form form, char text[static ANSWER_T
         [ANSWER_JSON] = "application/json",
     };
     enum {
-        DIGITS = 8
+        DIGITS = 8,
+        BODY = DIGITS + ANSWER_DATE_MAX
     };
     const struct row *r = &rows[a];
-    int len = write_body(r, form, text + DIGITS, ANSWER_TEXT_MAX - DIGITS);
-    *body = slice_of(text + DIGITS, (size_t)len);
+    int len = write_body(r, form, text + BODY, ANSWER_TEXT_MAX - BODY);
+    *body = slice_of(text + BODY, (size_t)len);
     int digits = snprintf(text, DIGITS, "%d", len);
-    // The zero that snprintf wrote lies before the body.
+    // The zeros that were written lie before the body.
     head_init(head);
     head->status = r->status;
     head->reason = slice_str(r->reason);
+    (void)head_add(head, SLICE("date"), answer_date(text + DIGITS));
     (void)head_add(head, SLICE("content-type"), slice_str(types[form]));
     (void)head_add(head, SLICE("content-length"), slice_of(text, (size_t)digits));
     (void)head_add(head, SLICE("cache-control"), SLICE("no-store"));

@@ -47,8 +47,12 @@ const char *answer_code(enum answer a); // "ADIT-…"
 enum answer answer_of_http1(int error);
 
 enum {
-    ANSWER_TEXT_MAX = 2048
+    ANSWER_TEXT_MAX = 2048,
+    ANSWER_DATE_MAX = 48
 };
+
+// The value of Date now, which every answer of ours has (RFC 9110 §6.6.1).
+struct slice answer_date(char out[static ANSWER_DATE_MAX]);
 
 // Makes the head and the body of an answer. `text` (ANSWER_TEXT_MAX bytes) holds the body and the
 // values of the head's fields and must live as long as they are read.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "conn.h"
+#include <errno.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -174,6 +175,17 @@ static void offer(struct conn *c, const char *bytes, size_t len)
 
 static void linger(struct conn *c);
 
+// A reset that comes right behind data is an end for libuv, and so is one that a write has met
+// before. Who takes it for a FIN takes a body cut short for a whole one.
+static int hidden_error(const struct conn *c)
+{
+    int error = 0;
+    socklen_t len = sizeof(error);
+    if (c->send_error)
+        return c->send_error;
+    return getsockopt(fd_of(c), SOL_SOCKET, SO_ERROR, &error, &len) ? -errno : -error;
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct conn *c = stream->data;
@@ -186,8 +198,9 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     }
     if (n == 0)
         return;
-    if (n != UV_EOF) {
-        broken(c, (int)n);
+    int error = n == UV_EOF ? hidden_error(c) : (int)n;
+    if (error) {
+        broken(c, error);
         return;
     }
     c->got_eof = true;
@@ -298,6 +311,12 @@ bool conn_peer_left(const struct conn *c, bool reset_only)
                            info.tcpi_state == TCP_CLOSING);
 }
 
+bool conn_is_quiet(const struct conn *c)
+{
+    char byte;
+    return recv(fd_of(c), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
 static void on_send_limit(struct timeout *t);
 
 // While bytes wait to leave, the peer must take a portion of them in send_ms, or has failed. It is
@@ -370,6 +389,7 @@ static void write_broken(struct conn *c, int error)
 {
     buf_free(&c->out);
     c->mute = true;
+    c->send_error = error;
     if (c->closing || c->got_eof)
         broken(c, error);
 }

@@ -54,7 +54,8 @@ struct conn {
     void (*gone)(void *arg); // when it is freed: see conn_on_gone
     void *gone_arg;
     bool want_read, reading, got_eof, closing, closed, recheck, ended, in_view, shut_wanted, mute;
-    uint8_t end; // enum conn_end
+    int send_error; // of a write that failed
+    uint8_t end;    // enum conn_end
 };
 
 // Takes an accepted socket, which is closed when that fails (NULL).
@@ -91,6 +92,9 @@ void conn_shutdown(struct conn *c);
 // Whether the peer has ended its direction (`reset_only`: or only if the connection was reset),
 // also where that cannot be read because what lies before it is not read.
 bool conn_peer_left(const struct conn *c, bool reset_only);
+
+// Whether the peer has said nothing that we have not read: no byte, no end, no reset.
+bool conn_is_quiet(const struct conn *c);
 
 // The one way to end it. The owner hears nothing more. Safe inside any callback and safe twice.
 void conn_close(struct conn *c, enum conn_end end);

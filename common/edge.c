@@ -107,14 +107,16 @@ void edge_start_clock(struct edge *e, enum edge_clock clock)
         timeout_start(e->set->loop, &e->limit, durations[clock], on_limit);
 }
 
-// A limit runs only while it is the visitor that we wait for.
+// A limit runs only while it is the visitor that we wait for: not before it was told to continue,
+// and not while the response streams, of which the request's silence may be a part.
 static enum edge_clock clock_of_exchange(const struct edge *e, bool body, bool read)
 {
     if (!read)
         return CLOCK_STALLED;
     if (e->upgraded)
         return e->response_ended ? CLOCK_HALF_CLOSED : CLOCK_NONE;
-    return body ? CLOCK_BODY : CLOCK_NONE;
+    bool waits = e->response_begun ? e->response_ended : !e->awaits_continue;
+    return body && waits ? CLOCK_BODY : CLOCK_NONE;
 }
 
 void edge_update(struct edge *e)

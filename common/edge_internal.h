@@ -41,13 +41,14 @@ struct edge {
     bool request_done;   // its body is whole
     bool response_begun; // its final head was written
     bool response_ended; // it is whole
+    bool unwanted;       // nobody takes the rest of the request
     bool chunked, until_close;
     size_t scanned;      // of the head
     size_t head_len;     // of the request whose head is being handled
     ptrdiff_t credit;    // bytes of body that the outbound takes now
     size_t owed;         // bytes of response that are not yet credited
     size_t portion;      // bytes of body since the clock began
-    size_t swallowed;    // bytes of body that came behind the end of the response
+    size_t swallowed;    // bytes of body that came although it was unwanted
     uint64_t body_bytes; // all of them
     struct http1_body body;
     char visitor[INET6_ADDRSTRLEN];
@@ -64,7 +65,7 @@ void edge_close(struct edge *e, enum conn_end how);
 void edge_break_off(struct edge *e, enum exchange_why why, enum answer answer);
 // Our own answer to what is no head, or never became one; the connection ends with it.
 void edge_refuse_head(struct edge *e, enum answer answer);
-// The response is whole, and of the request more is to come than we care for.
+// The response is whole, and of the request more is to come than is worth reading for nothing.
 void edge_end_early(struct edge *e);
 
 // The one place that decides whether we read and what the visitor's time limit is.

@@ -27,7 +27,7 @@ static void begin_exchange(struct edge *e, const struct http_head *head,
     e->keep_alive = http1_keeps_alive(head);
     e->version_10 = head->minor_version == 0;
     e->upgrade_offered = head->upgrade.len > 0;
-    e->response_ended = e->upgraded = false;
+    e->response_ended = e->unwanted = e->upgraded = false;
     e->request_done = e->response_begun = e->chunked = e->until_close = false;
     e->credit = LIMIT_CREDIT_BYTES;
     e->owed = e->swallowed = 0;
@@ -134,8 +134,7 @@ static bool read_tunnel(struct edge *e)
     return false;
 }
 
-// What the response's end leaves of the request is not worth more than this: then the connection
-// ends.
+// An unwanted rest of a request is not worth more than this: then the connection ends.
 bool edge_may_swallow(const struct edge *e)
 {
     if (e->awaits_continue || e->swallowed > LIMIT_SWALLOW_BYTES)
@@ -156,7 +155,7 @@ static bool count_body(struct edge *e, size_t wire_bytes, size_t body_bytes)
         edge_break_off(e, EXCHANGE_REFUSED, ANSWER_BODY_TOO_LARGE);
         return false;
     }
-    if (!e->response_ended)
+    if (!e->unwanted)
         return true;
     e->swallowed += wire_bytes;
     if (edge_may_swallow(e))

@@ -28,7 +28,9 @@ static size_t hop_fields(struct edge *e, const struct http_head *head,
     e->chunked = framing->kind == BODY_CHUNKED && !e->version_10;
     e->until_close =
         framing->kind == BODY_UNTIL_CLOSE || (framing->kind == BODY_CHUNKED && e->version_10);
-    if (e->until_close || !(e->request_done || edge_may_swallow(e)))
+    bool ours = e->end.x && !e->end.x->end[OUTBOUND]; // nobody will take the request's body
+    // Whether a visitor that was not told to continue sends its body nobody can know.
+    if (e->until_close || e->awaits_continue || (ours && !e->request_done && !edge_may_swallow(e)))
         e->keep_alive = false;
     struct slice parts[2] = {{0}, {0}};
     if (head->status == 101)
@@ -83,15 +85,17 @@ static void end_head(struct exchange_end *end, const struct http_head *head,
     bool interim = head->status < 200 && head->status != 101;
     if (interim && e->version_10)
         return; // RFC 9110 §15.2: a 1.0 client knows no 1xx
-    if (head->status == 100)
-        e->awaits_continue = false;
     size_t hop_len = interim ? 0 : hop_fields(e, head, framing, hop);
     if (!edge_write_head(e, head, slice_of(hop, hop_len))) {
         edge_break_off(e, EXCHANGE_MEMORY, ANSWER_BUSY);
         return;
     }
-    if (interim)
+    if (head->status == 100)
+        e->awaits_continue = false;
+    if (interim) {
+        edge_update(e);
         return;
+    }
     e->response_begun = true;
     settle_upgrade(e, head);
     if (is_endless(e, head))
@@ -142,8 +146,13 @@ static void end_finish(struct exchange_end *end, const struct http_head *trailer
     if (e->chunked && !write_last_chunk(e, trailers)) {
         e->response_ended = false;
         edge_break_off(e, EXCHANGE_MEMORY, ANSWER_BUSY);
-        return;
     }
+}
+
+static void end_unwanted(struct exchange_end *end)
+{
+    struct edge *e = edge_of(end);
+    e->unwanted = true;
     if (!e->request_done && !edge_may_swallow(e))
         edge_end_early(e);
 }
@@ -172,4 +181,11 @@ static void end_closed(struct exchange_end *end, enum exchange_why why)
     edge_become_idle(e);
 }
 
-const struct exchange_ops edge_end_ops = {end_head, end_data, end_finish, end_credit, end_closed};
+const struct exchange_ops edge_end_ops = {
+    .head = end_head,
+    .data = end_data,
+    .finish = end_finish,
+    .unwanted = end_unwanted,
+    .credit = end_credit,
+    .closed = end_closed,
+};

@@ -75,6 +75,14 @@ static void close_exchange(struct exchange *x, enum exchange_why why,
             ends[side]->ops->closed(ends[side], why);
 }
 
+// To be called when the response has ended, and when the outbound has left.
+static void tell_unwanted(struct exchange *x)
+{
+    struct exchange_end *inbound = x->end[INBOUND];
+    if (x->direction[OUTBOUND].ended && !x->direction[INBOUND].ended && !x->end[OUTBOUND])
+        inbound->ops->unwanted(inbound);
+}
+
 void exchange_respond(struct exchange *x, const struct http_head *head, struct slice body)
 {
     struct exchange_end *inbound = x->end[INBOUND];
@@ -95,6 +103,8 @@ void exchange_respond(struct exchange *x, const struct http_head *head, struct s
     inbound->ops->finish(inbound, NULL);
     if (inbound->x && x->direction[INBOUND].ended)
         close_exchange(x, EXCHANGE_COMPLETE, NULL);
+    else if (inbound->x)
+        tell_unwanted(x);
 }
 
 void exchange_answer(struct exchange *x, enum answer answer)
@@ -123,6 +133,8 @@ void exchange_detach(struct exchange_end *from)
     x->direction[sender->side].owed = 0;
     if (owed > 0)
         sender->ops->credit(sender, owed);
+    if (sender->x)
+        tell_unwanted(x);
 }
 
 void exchange_refuse(struct exchange_end *from, enum answer answer, enum exchange_why why)

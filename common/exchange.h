@@ -39,6 +39,9 @@ struct exchange_ops {
                  const struct body_framing *framing);
     void (*data)(struct exchange_end *e, const char *bytes, size_t len);
     void (*finish)(struct exchange_end *e, const struct http_head *trailers);
+    // Inbound: the response is whole, and nobody takes what is still to come of the request: it may
+    // be sent on, into nothing, or not (exchange_abandon).
+    void (*unwanted)(struct exchange_end *e);
     // The other end has passed on `len` of the bytes that we gave.
     void (*credit)(struct exchange_end *e, size_t len);
     // The last event: both directions have ended, or the exchange broke. The end belongs to no

@@ -105,6 +105,12 @@ static void on_finish(struct exchange_end *end, const struct http_head *trailers
         wake(e);
 }
 
+// Only the agent's, where the service has closed.
+static void on_unwanted(struct exchange_end *end)
+{
+    (void)end;
+}
+
 static void on_credit(struct exchange_end *end, size_t len)
 {
     struct stream_end *e = end_of(end);
@@ -121,9 +127,21 @@ static void on_closed(struct exchange_end *end, enum exchange_why why)
     stream_end_discard(e);
 }
 
-static const struct exchange_ops outbound_ops = {out_head, on_data, on_finish, on_credit,
-                                                 on_closed};
-static const struct exchange_ops inbound_ops = {in_head, on_data, on_finish, on_credit, on_closed};
+static const struct exchange_ops outbound_ops = {
+    .head = out_head,
+    .data = on_data,
+    .finish = on_finish,
+    .credit = on_credit,
+    .closed = on_closed,
+};
+static const struct exchange_ops inbound_ops = {
+    .head = in_head,
+    .data = on_data,
+    .finish = on_finish,
+    .unwanted = on_unwanted,
+    .credit = on_credit,
+    .closed = on_closed,
+};
 
 static struct stream_end *end_new(struct loop *l, const struct exchange_ops *ops,
                                   void (*wake_fn)(void *), void *ctx)

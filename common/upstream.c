@@ -25,8 +25,8 @@ struct call {
     struct loop_task free_task;
     struct timeout answer_limit; // from the end of the request to the response head
     enum call_state state;
+    char *offer;       // its Upgrade as we sent it on; NULL: none
     bool head_request; // its method was HEAD
-    bool upgrade_offered;
     bool
         repeatable; // an idempotent request without a body: may be sent again on another connection
     bool pooled;    // the connection was used before
@@ -58,6 +58,7 @@ static void on_free(struct loop_task *task)
 {
     struct call *k = container_of(task, struct call, free_task);
     buf_free(&k->waiting);
+    free(k->offer);
     free(k);
 }
 
@@ -138,13 +139,26 @@ static void update(struct call *k)
     conn_want_read(k->conn, read);
 }
 
+// RFC 9110 §7.8: to what was offered, and to nothing else.
+static bool was_offered(const struct call *k, struct slice upgrade)
+{
+    struct slice protocol;
+    bool any = false;
+    while (slice_next_element(&upgrade, &protocol)) {
+        any = true;
+        if (!k->offer || !slice_list_has(slice_str(k->offer), protocol))
+            return false;
+    }
+    return any;
+}
+
 static bool begin_body(struct call *k, const struct http_head *head, struct body_framing *framing)
 {
     struct slice method = k->head_request ? SLICE("HEAD") : SLICE("GET");
     if (http1_response_framing(head, method, framing))
         return false;
     bool switches = head->status == 101;
-    if (switches && (!k->upgrade_offered || head->upgrade.len == 0 || head->upgrade.len > 255))
+    if (switches && (head->upgrade.len > 255 || !was_offered(k, head->upgrade)))
         return false;
     k->keep_alive = http1_keeps_alive(head) && framing->kind != BODY_UNTIL_CLOSE && !switches;
     k->state = switches ? CALL_TUNNEL : CALL_BODY;
@@ -379,11 +393,12 @@ static void end_head(struct exchange_end *end, const struct http_head *head,
 {
     struct call *k = call_of(end);
     k->head_request = slice_eq(head->method, SLICE("HEAD"));
-    k->upgrade_offered = head->upgrade.len > 0;
+    bool offers = head->upgrade.len > 0;
+    k->offer = offers ? strndup(head->upgrade.p, head->upgrade.len) : NULL;
     k->chunked = framing->kind == BODY_CHUNKED;
     bool idempotent = is_idempotent(head->method);
-    k->repeatable = idempotent && framing->kind == BODY_NONE && !k->upgrade_offered;
-    if (!write_head(k, head)) {
+    k->repeatable = idempotent && framing->kind == BODY_NONE && !offers;
+    if ((offers && !k->offer) || !write_head(k, head)) {
         refuse(k, ANSWER_BUSY);
         return;
     }
@@ -459,7 +474,13 @@ static void end_closed(struct exchange_end *end, enum exchange_why why)
     call_close(k, reuse);
 }
 
-static const struct exchange_ops end_ops = {end_head, end_data, end_finish, end_credit, end_closed};
+static const struct exchange_ops end_ops = {
+    .head = end_head,
+    .data = end_data,
+    .finish = end_finish,
+    .credit = end_credit,
+    .closed = end_closed,
+};
 
 bool upstream_attach(struct upstream *u, struct exchange *x)
 {

@@ -56,10 +56,18 @@ static void on_limit(struct timeout *t)
     conn_close(c, CONN_END_NOW);
 }
 
+// A request that can't be repeated gets a connection that was used a moment ago, and of which the
+// kernel knows nothing bad, or a new one.
+static bool is_fresh(const struct upstream_idle *i)
+{
+    return loop_now_ms(i->upstream->loop) - i->since_ms <= LIMIT_POOL_FRESH_MS &&
+           conn_is_quiet(i->conn);
+}
+
 struct conn *upstream_pool_get(struct upstream *u, bool repeatable)
 {
     struct upstream_idle *i = u->idle;
-    if (!i || (!repeatable && loop_now_ms(u->loop) - i->since_ms > LIMIT_POOL_FRESH_MS))
+    if (!i || (!repeatable && !is_fresh(i)))
         return NULL;
     struct conn *c = i->conn;
     idle_remove(i);

@@ -52,11 +52,13 @@ static void answer_health(const struct relay *r, struct exchange *x)
 {
     char body[160];
     char digits[8];
+    char date[ANSWER_DATE_MAX];
     struct http_head head = {.status = 200, .reason = SLICE("OK"), .minor_version = 1};
     int len = snprintf(body, sizeof(body),
                        "{\"status\":\"ok\",\"version\":\"%s\",\"tunnels\":%zu,\"visitors\":%zu}\n",
                        ADIT_VERSION, r->agent_count, r->edges.count);
     int digits_len = snprintf(digits, sizeof(digits), "%d", len);
+    (void)head_add(&head, SLICE("date"), answer_date(date));
     (void)head_add(&head, SLICE("content-type"), SLICE("application/json"));
     (void)head_add(&head, SLICE("content-length"), slice_of(digits, (size_t)digits_len));
     (void)head_add(&head, SLICE("cache-control"), SLICE("no-store"));
@@ -145,7 +147,9 @@ static void own_page(struct relay *r, struct edge *e, struct exchange *x,
 
 static void answer_options(struct exchange *x)
 {
+    char date[ANSWER_DATE_MAX];
     struct http_head head = {.status = 200, .reason = SLICE("OK"), .minor_version = 1};
+    (void)head_add(&head, SLICE("date"), answer_date(date));
     (void)head_add(&head, SLICE("content-length"), SLICE("0"));
     exchange_respond(x, &head, (struct slice){0});
 }
