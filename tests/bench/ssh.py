@@ -3,6 +3,7 @@
 no HTTP. Key pairs, configuration and port are temporary; the system's sshd and the user's ~/.ssh are
 not read, and nobody else can log in."""
 
+import contextlib
 import os
 import pathlib
 import pwd
@@ -59,10 +60,18 @@ def write_settings(site, directory, user, **ports):
         (directory / name).write_text(text.format(directory=directory, user=user, **ports))
 
 
-def make_run_directory():
-    """As root, sshd wants the empty directory that its service would have made at boot."""
-    if os.geteuid() == 0:
-        RUN_DIRECTORY.mkdir(mode=0o755, exist_ok=True)
+@contextlib.contextmanager
+def run_directory():
+    """As root, sshd wants until it has let somebody in the empty directory that its service would have
+    made at boot."""
+    make = os.geteuid() == 0 and not RUN_DIRECTORY.exists()
+    if make:
+        RUN_DIRECTORY.mkdir(mode=0o755)
+    try:
+        yield
+    finally:
+        if make:
+            RUN_DIRECTORY.rmdir()
 
 
 def accept(listener, client):
@@ -77,11 +86,17 @@ def accept(listener, client):
 
 
 def reverse_forward(site, origin_port):
+    with run_directory():
+        running = connect(site, origin_port)
+        wait_until_200(running.processes, running.port, running.host, "/small")
+    return running
+
+
+def connect(site, origin_port):
     """sshd runs for this one connection (-i): one that listens would start another for it, outside
     its process group, where neither CPU time nor memory could be found."""
     directory = site.subdirectory("ssh")
     server = [program("sshd"), "-i", "-e", "-f", directory / "sshd_config"]
-    make_run_directory()
     visitors, port = free_port(), free_port()
     user = pwd.getpwuid(os.geteuid()).pw_name
     write_settings(site, directory, user, port=port, visitors=visitors, origin=origin_port)
@@ -89,6 +104,4 @@ def reverse_forward(site, origin_port):
         agent = site.procs.start("ssh", [program("ssh"), "-F", directory / "ssh_config", "bench"])
         with accept(listener, agent) as connection:
             relay = site.procs.start("sshd", server, stdin=connection, stdout=connection)
-    running = Running("ssh", visitors, relay, agent)
-    wait_until_200(running.processes, running.port, running.host, "/small")
-    return running
+    return Running("ssh", visitors, relay, agent)

@@ -61,7 +61,7 @@ def judged(figure, values, target, noisy):
     figure["met"] = None
     if target and not noisy:
         figure["met"] = target.met(statistics.median(values))
-    elif target and target.met(ends[0]) == target.met(ends[1]):
+    elif target and len(values) >= LEAST_RUNS and target.met(ends[0]) == target.met(ends[1]):
         figure["met"] = target.met(ends[0])
     return figure
 
