@@ -63,7 +63,7 @@ def memory_of_tunnels(site, name):
     wait_until_200([relay, first], port, f"bench.localhost:{port}", "/small")
     before = usage.settled_memory(relay)
     for number in range(TUNNELS):
-        agent = start_agent(site, port, origin_port, f"bench{number}", subprocess.PIPE)
+        agent = start_agent(site, port, origin_port, f"bench{number}", stdout=subprocess.PIPE)
         agent.read_line(b"://bench%d." % number, URL_SECONDS)
     after = usage.settled_memory(relay)
     return {"before": before, "after": after, "relay": (after["own"] - before["own"]) / TUNNELS / KIB}
@@ -81,7 +81,7 @@ def start_to_url(site, name):
     only_adit(name)
     _, port = start_relay(site)
     began = time.monotonic()
-    agent = start_agent(site, port, 9, "bench", subprocess.PIPE)
+    agent = start_agent(site, port, 9, stdout=subprocess.PIPE)
     agent.read_line(b"://bench.", URL_SECONDS)
     return {"agent": (time.monotonic() - began) * 1e3}
 
@@ -98,8 +98,9 @@ def check_tunnel(running):
     """It must still be the one that the row began with."""
     for process in running.processes:
         process.check_alive()
-    if b"connected again" in running.agent.log.read_bytes():
-        raise Failed(f"the tunnel broke: {running.agent.tail()}")
+    for line in running.agent.log.read_bytes().splitlines():
+        if b"connected again" in line:
+            raise Failed(f"the tunnel broke: {line.decode(errors='replace')}")
 
 
 def check_nobody_is_left(running):
