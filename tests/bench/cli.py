@@ -15,16 +15,17 @@ import subprocess
 import sys
 import tempfile
 
-from . import machine, report, rows
-from .peers import CONTESTANTS, Site
+from . import kinds, machine, report, rows, usage
+from .peers import CONTESTANTS
 from .processes import Failed, Supervisor
+from .site import Site
 from .stats import LEAST_RUNS, NOISY_SPREAD
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 OPEN_FILES = 20000
-TOOLS = ("pull", "push", "hold", "sink")
-NEEDED = ("nginx", "haproxy", "wrk", "cc")
+TOOLS = ("pull", "push", "hold", "drip", "leave", "sink")
+NEEDED = ("nginx", "haproxy", "wrk", "cc", "go", "ssh", "sshd")
 COMPILE = ["cc", "-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra"]
 MIB = 1 << 20
 
@@ -38,7 +39,8 @@ def parse(argv):
     add("rows", nargs="*", metavar="ROW", help="rows or groups of rows (default: all; see --list)")
     add("--list", action="store_true", help="name the rows and the contestants")
     add("--runs", type=int, default=LEAST_RUNS, metavar="N", help="rounds, default %(default)s")
-    add("--seconds", type=int, default=3, metavar="S", help="per measurement, default 3")
+    add("--most-runs", type=int, metavar="N", help="while a row is noisy, default 3 x --runs")
+    add("--seconds", type=int, default=3, metavar="S", help="of each in a round, default 3")
     add("--size", type=int, default=1024, metavar="MIB", help="of a transfer, default 1024")
     add("--json", type=pathlib.Path, metavar="FILE", help="write everything there, samples included")
     add("--bin", type=pathlib.Path, metavar="DIR", help="measure the programs there, build nothing")
@@ -48,6 +50,7 @@ def parse(argv):
     options = parser.parse_args(argv)
     if options.runs < 1 or options.seconds < 1 or options.size < 1:
         parser.error("--runs, --seconds and --size start at 1")
+    options.most_runs = max(options.runs, options.most_runs or 3 * options.runs)
     if options.into and not options.markdown:
         parser.error("--into belongs to --markdown")
     return options
@@ -141,8 +144,9 @@ def measure_row(row, site, options, results):
         own = dataclasses.replace(site, directory=directory, procs=procs)
         progress = functools.partial(say, row.name)
         try:
-            results["rows"].append(rows.run(row, own, options.subject, options.runs, progress))
-        except rows.Skipped as why:
+            effort = kinds.Effort(options.runs, options.most_runs, progress, usage.Others(procs))
+            results["rows"].append(kinds.run(row, own, options.subject, effort))
+        except kinds.Skipped as why:
             say(row.name, "skipped", why)
         except (Failed, OSError, ValueError) as why:
             say(row.name, why)
@@ -174,12 +178,13 @@ def empty_results(options, programs):
     if options.runs < LEAST_RUNS:
         say(f"a median of fewer than {LEAST_RUNS} runs is a trial, not a figure to quote")
     return {
-        "schema": 1,
+        "schema": 2,
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": machine.describe(),
         "versions": machine.versions(ROOT, options.subject, programs),
         "options": {
             "runs": options.runs,
+            "most_runs": options.most_runs,
             "seconds": options.seconds,
             "size_mib": options.size,
             "noisy_spread": NOISY_SPREAD,

@@ -1,18 +1,34 @@
 # SPDX-License-Identifier: MIT
-"""What visitors do. Each load is bounded in time, and one that met an error is no measurement."""
+"""What visitors do. Each load is bounded in time, and one that met an error is no measurement.
 
+A Load is made in passes, so that the contestants can take turns within one round, too; the passes of
+a round are then put together to one sample."""
+
+import collections
+import dataclasses
 import json
 import pathlib
 import subprocess
+from collections.abc import Callable
 
 from . import usage
 from .processes import Failed
 
 HERE = pathlib.Path(__file__).parent
+PASS_SECONDS = 1  # of wrk, which takes whole seconds
 TRANSFER_SECONDS = 120
-HOLD_READY_SECONDS = 30
-HOLD_SECONDS = 180
+LEAVE_SECONDS = 120
+LEAVERS = 10000
+CROWD_READY_SECONDS = 30
+CROWD_SECONDS = 180
 MIB = 1 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Load:
+    one_pass: Callable  # (site, running) -> what that pass has shown
+    together: Callable  # list of those -> sample
+    passes: Callable = lambda site: 1
 
 
 def measured(site, running, name, argv, seconds):
@@ -25,19 +41,62 @@ def measured(site, running, name, argv, seconds):
     return sample
 
 
-def wrk(site, running, connections, seconds=None):
+def total(passes, key):
+    return sum(one[key] for one in passes)
+
+
+# wrk -----------------------------------------------------------------------------------------------
+
+
+def wrk(site, running, connections):
     """GET /small over keep-alive connections, as fast as it goes."""
-    seconds = seconds or site.seconds
-    argv = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"]
+    argv = ["wrk", "-t1", f"-c{connections}", f"-d{PASS_SECONDS}s", "--timeout", "10s"]
     argv += ["-s", HERE / "wrk.lua", "-H", f"Host: {running.host}"]
     argv += [f"http://127.0.0.1:{running.port}/small"]
-    sample = measured(site, running, "wrk", argv, seconds + 15)
-    errors = {kind: count for kind, count in sample["errors"].items() if count}
-    if errors or not sample["requests"]:
-        raise Failed(f"wrk through {running.name}: {sample['requests']} requests, errors {errors}")
-    sample["per_second"] = sample["requests"] / (sample["duration_us"] / 1e6)
-    sample["cpu_us_per_request"] = round(sample["cpu_s"] * 1e6 / sample["requests"], 2)
-    return sample
+    one = measured(site, running, "wrk", argv, PASS_SECONDS + 15)
+    errors = {kind: count for kind, count in one["errors"].items() if count}
+    if errors or not one["requests"]:
+        raise Failed(f"wrk through {running.name}: {one['requests']} requests, errors {errors}")
+    return one
+
+
+def percentile(latencies, share):
+    """`latencies` is a Counter of microseconds."""
+    left = share * latencies.total()
+    for us, count in sorted(latencies.items()):
+        left -= count
+        if left <= 0:
+            return us
+    return max(latencies)
+
+
+def wrk_together(passes):
+    latencies = collections.Counter()
+    for one in passes:
+        latencies.update(dict(one["latencies"]))
+    requests = total(passes, "requests")
+    return {
+        "requests": requests,
+        "duration_us": total(passes, "duration_us"),
+        "cpu_s": total(passes, "cpu_s"),
+        "pass_per_second": [round(one["requests"] / one["duration_us"] * 1e6) for one in passes],
+        "per_second": requests / (total(passes, "duration_us") / 1e6),
+        "p50_us": percentile(latencies, 0.5),
+        "p99_us": percentile(latencies, 0.99),
+        "max_us": max(latencies),
+        "cpu_us_per_request": round(total(passes, "cpu_s") * 1e6 / requests, 2),
+    }
+
+
+def small(connections):
+    return Load(
+        lambda site, running: wrk(site, running, connections),
+        wrk_together,
+        lambda site: max(1, site.seconds // PASS_SECONDS),
+    )
+
+
+# Transfers -----------------------------------------------------------------------------------------
 
 
 def transfer(site, running, name, argv):
@@ -56,31 +115,75 @@ def push(site, running):
     return transfer(site, running, "push", argv)
 
 
-class Hold:
-    """Visitors who are there and do nothing, for as long as the block lasts: idle after one whole
-    response (read=None), or stopped in the middle of it after `read` bytes."""
+def only_pass(passes):
+    return passes[0]
 
-    def __init__(self, site, running, path, count, read=None):
+
+down = Load(pull, only_pass)
+up = Load(push, only_pass)
+
+
+# Visitors who leave --------------------------------------------------------------------------------
+
+
+def leave(site, running):
+    """Visitors who leave in the middle of an exchange, and one who stays."""
+    argv = [site.tools["leave"], running.port, running.host, LEAVERS, LEAVE_SECONDS]
+    sample = measured(site, running, "leave", argv, LEAVE_SECONDS + 5)
+    sample["per_second"] = sample["visitors"] / sample["seconds"]
+    sample["cpu_us_per_abort"] = round(sample["cpu_s"] * 1e6 / sample["visitors"], 2)
+    return sample
+
+
+# Crowds --------------------------------------------------------------------------------------------
+
+
+class Crowd:
+    """Visitors who are there for as long as the block lasts: a helper that prints "ready" when they
+    are, and at the end of its standard input a line with "held" and how many it lost."""
+
+    def __init__(self, site, running, tool, count, *arguments, idle=True):
         self.procs = site.procs
+        self.idle = idle
         self.running = running
+        self.tool = tool
         self.count = count
-        self.lost = 0
-        read = "all" if read is None else read
-        self.argv = [site.tools["hold"], running.port, running.host, path, count, read, HOLD_SECONDS]
+        self.end = {}
+        host = [site.tools[tool], running.port, running.host]
+        self.argv = [*host, *arguments, CROWD_SECONDS]
         self.process = None
 
     def __enter__(self):
         pipe = subprocess.PIPE
-        self.process = self.procs.start("hold", self.argv, stdin=pipe, stdout=pipe)
-        self.process.read_line(b"ready", HOLD_READY_SECONDS)
-        usage.wait_until_idle(self.running.processes)
+        self.process = self.procs.start(self.tool, self.argv, stdin=pipe, stdout=pipe)
+        self.process.read_line(b"ready", CROWD_READY_SECONDS)
+        if self.idle:
+            usage.wait_until_idle(self.running.processes)
         return self
 
     def __exit__(self, kind, *_):
         try:
             if kind is None:
                 self.process.popen.stdin.close()
-                end = json.loads(self.process.read_line(b"held", HOLD_READY_SECONDS))
-                self.lost = end["lost"]
+                self.end = json.loads(self.process.read_line(b"held", CROWD_READY_SECONDS))
         finally:
             self.procs.stop(self.process)
+
+    @property
+    def lost(self):
+        return self.end.get("lost", 0)
+
+    @property
+    def said(self):
+        """What a sample keeps of it, once it is over."""
+        return {"burden": self.count, **{key: n for key, n in self.end.items() if key != "held"}}
+
+
+def hold(path, count, read="all"):
+    """Idle after one whole response, or stopped in the middle of it after `read` bytes."""
+    return lambda site, running: Crowd(site, running, "hold", count, path, count, read)
+
+
+def drip(count):
+    """Connections whose request head never ends."""
+    return lambda site, running: Crowd(site, running, "drip", count, count, idle=False)

@@ -10,6 +10,8 @@ PROGRAMS = {
     "nginx": ["nginx", "-v"],
     "haproxy": ["haproxy", "-v"],
     "wrk": ["wrk", "-v"],
+    "go": ["go", "version"],
+    "ssh": ["ssh", "-V"],
     "cc": ["cc", "--version"],
 }
 

@@ -5,84 +5,19 @@ A contestant is a function (site, origin_port) -> Running. To add one, write it 
 CONTESTANTS; rows.py says in which rows it takes part.
 """
 
-import dataclasses
 import functools
-import http.client
 import os
 import pathlib
-import shutil
 import signal
-import subprocess
-import time
 
-from .processes import Failed, Process, Supervisor, free_port
+from . import ssh
+from .processes import free_port
+from .site import NAME, Running, program, wait_until_200
 
-READY_SECONDS = 15
+HERE = pathlib.Path(__file__).parent
 SMALL_BYTES = 64
-NAME = "bench"
 UNLIMITED = 1_000_000_000
-
-
-@dataclasses.dataclass
-class Running:
-    """A contestant that answers on `port`. `relay` is the hop that the visitors meet, `agent` the one
-    beside the origin; with one hop there is no agent."""
-
-    name: str
-    port: int
-    relay: Process
-    agent: Process | None
-
-    @property
-    def host(self):
-        return f"{NAME}.localhost:{self.port}"
-
-    @property
-    def processes(self):
-        return [p for p in (self.relay, self.agent) if p is not None]
-
-
-@dataclasses.dataclass
-class Site:
-    """Where a row is measured, and with what."""
-
-    directory: pathlib.Path
-    tools: dict  # name -> helper program
-    big_file: pathlib.Path
-    bin: pathlib.Path | None  # of adit and aditd
-    seconds: int  # of one wrk run
-    upload_bytes: int
-    procs: Supervisor | None = None
-
-    def subdirectory(self, name):
-        for number in range(1000):
-            path = self.directory / f"{name}-{number}"
-            if not path.exists():
-                path.mkdir()
-                return path
-        raise Failed(f"no directory left for {name}")
-
-
-def answers_200(port, host, path):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-    try:
-        connection.request("GET", path, headers={"Host": host})
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
-def wait_until_200(processes, port, host, path):
-    deadline = time.monotonic() + READY_SECONDS
-    while not answers_200(port, host, path):
-        for process in processes:
-            process.check_alive()
-        if time.monotonic() > deadline:
-            last = processes[-1]
-            raise Failed(f"no 200 for {path} from {last.name} in {READY_SECONDS} s: {last.tail()}")
-        time.sleep(0.02)
+GO_BUILD_SECONDS = 120
 
 
 # nginx ---------------------------------------------------------------------------------------------
@@ -167,7 +102,7 @@ def start_nginx(site, name, servers):
             servers=servers,
         )
     )
-    argv = [shutil.which("nginx"), "-e", "stderr", "-p", directory, "-c", config]
+    argv = [program("nginx"), "-e", "stderr", "-p", directory, "-c", config]
     # On SIGTERM, unlike SIGKILL, the master takes its worker along.
     return site.procs.start(name, argv, death=signal.SIGTERM)
 
@@ -237,7 +172,24 @@ backend next
 def haproxy_hop(site, name, port, next_port):
     config = site.subdirectory(name) / "haproxy.cfg"
     config.write_text(HAPROXY.format(port=port, next_port=next_port))
-    return site.procs.start(name, [shutil.which("haproxy"), "-db", "-f", config])
+    return site.procs.start(name, [program("haproxy"), "-db", "-f", config])
+
+
+# Go ------------------------------------------------------------------------------------------------
+
+
+def build_reverse_proxy(site):
+    """Built when it is first wanted, with nothing but Go's standard library."""
+    if "reverseproxy" not in site.tools:
+        path = site.directory / "reverseproxy"
+        argv = ["env", "GO111MODULE=off", "GOPROXY=off", program("go"), "build", "-o", path]
+        site.procs.run("go-build", argv + [HERE / "reverseproxy.go"], GO_BUILD_SECONDS)
+        site.tools["reverseproxy"] = path
+    return site.tools["reverseproxy"]
+
+
+def go_hop(site, name, port, next_port):
+    return site.procs.start(name, [build_reverse_proxy(site), port, next_port])
 
 
 # adit ----------------------------------------------------------------------------------------------
@@ -251,12 +203,11 @@ def start_relay(site):
     return relay, port
 
 
-def start_agent(site, relay_port, origin_port, name=NAME, stdout=subprocess.DEVNULL):
-    """The agent prints a line for each exchange; nobody reads them here."""
+def start_agent(site, relay_port, origin_port, name=NAME, **output):
     argv = [site.bin / "adit", "http", f"127.0.0.1:{origin_port}"]
     argv += ["--relay", f"http://127.0.0.1:{relay_port}", "--url", name]
     argv += ["--data", site.subdirectory("adit")]
-    return site.procs.start("adit", argv, stdout=stdout)
+    return site.procs.start("adit", argv, **({"stdout": site.agent_output} | output))
 
 
 def adit(site, origin_port):
@@ -272,6 +223,9 @@ CONTESTANTS = {
     "n2": functools.partial(chain, nginx_hop, "n2", 2),
     "n2-large": functools.partial(chain, nginx_large_hop, "n2-large", 2),
     "haproxy2": functools.partial(chain, haproxy_hop, "haproxy2", 2),
+    "go1": functools.partial(chain, go_hop, "go1", 1),
+    "go2": functools.partial(chain, go_hop, "go2", 2),
+    "ssh": ssh.reverse_forward,
 }
 
 DESCRIPTIONS = {
@@ -280,4 +234,7 @@ DESCRIPTIONS = {
     "n2": "two nginx in a row",
     "n2-large": "two nginx in a row, with large buffers",
     "haproxy2": "two HAProxy in a row",
+    "go1": "one httputil.ReverseProxy of Go",
+    "go2": "two of them in a row",
+    "ssh": "ssh -R and sshd",
 }

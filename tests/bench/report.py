@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The same results as a table for the terminal and as Markdown."""
 
+import statistics
+
 from .peers import DESCRIPTIONS
 from .rows import GROUPS, ROWS
 
-TEXT_HEADS = ["row", "of", "figure", "", "beside", "its figure", "ratio", "target", "", "spread", ""]
+OTHERS_SHARE = 0.1  # of the machine, above which it is mentioned
+
+TEXT_HEADS = ["row", "of", "figure", "", "beside", "its figure", "ratio", "target", "", "interval", ""]
 RESULTS_MARK = "<!-- Written by scripts/bench --markdown; everything below this line is replaced. -->"
 
 
@@ -15,9 +19,14 @@ def number(value):
 
 
 def verdict(figure):
-    if figure["noisy"]:
-        return "too noisy to quote"
-    return {True: "met", False: "missed", None: ""}[figure["met"]]
+    """A noisy figure can still be on one side of its target in all that it may be."""
+    said = {True: "met", False: "missed", None: ""}[figure["met"]]
+    return ", ".join(part for part in ("too noisy to quote" if figure["noisy"] else "", said) if part)
+
+
+def interval(figure):
+    low, high = (number(end) for end in figure["interval"])
+    return f"{low}–{high} ({figure['spread'] * 100:.0f} %)"
 
 
 def contestant(result, label):
@@ -33,7 +42,7 @@ def lost_note(result):
 
 def cells(result, figure):
     """One line of the table: row, of, figure, unit, beside, its figure, ratio, target, verdict,
-    spread, note."""
+    interval, note."""
     of = contestant(result, figure["of"])
     if figure.get("part"):
         of += f" {figure['part']}"
@@ -43,13 +52,13 @@ def cells(result, figure):
         result["row"],
         of,
         number(figure["value"]),
-        result["unit"],
+        figure.get("unit", result["unit"]),
         "itself " + beside if beside == "without" else beside,
         number(figure["other_value"]) if beside else "",
         f"{figure['ratio']:.2f}" if beside else "",
         figure["target"] or "",
         verdict(figure),
-        f"{figure['spread'] * 100:.0f} %",
+        interval(figure),
         lost_note(result) if is_subject else "",
     ]
 
@@ -64,13 +73,25 @@ def text_lines(lines):
         ).rstrip()
 
 
+def remarks(results):
+    """What the tables leave out: who and what was not measured, and when the machine was not ours."""
+    for failure in results["failed"]:
+        yield f"{failure['row']} was not measured: {failure['why']}"
+    for result in results["rows"]:
+        for peer, why in result.get("absent", {}).items():
+            yield f"{peer} took no part in {result['row']}: {why}"
+    shares = {result["row"]: statistics.median(result["others"]) for result in results["rows"]}
+    busy = [f"{row} {share * 100:.0f} %" for row, share in shares.items() if share > OTHERS_SHARE]
+    if busy:
+        yield "other programs used part of the machine meanwhile: " + ", ".join(busy)
+
+
 def as_text(results):
     lines = [TEXT_HEADS]
     for result in results["rows"]:
         lines += [cells(result, figure) for figure in result["figures"]]
     out = list(text_lines(lines)) if len(lines) > 1 else []
-    out += [f"{failure['row']} was not measured: {failure['why']}" for failure in results["failed"]]
-    return "\n".join(out)
+    return "\n".join(out + list(remarks(results)))
 
 
 def markdown_table(heads, lines):
@@ -87,8 +108,7 @@ def ratio_lines(results):
                 row, of, value, unit, beside, other, ratio, target, said, spread, note = cells(
                     result, figure
                 )
-                if figure["noisy"]:
-                    ratio, said = said, ""
+                ratio = "" if figure["noisy"] else ratio
                 said = ", ".join(part for part in (said, note) if part)
                 value, other = f"{value} {unit}", f"{other} {unit}"
                 yield [row, of, value, beside, other, ratio, target, said, spread]
@@ -103,16 +123,26 @@ def plain_lines(results):
                 yield [row, of, f"{value} {unit}", f"{target} {unit}" if target else "", said, spread]
 
 
+CPU_UNITS = {
+    "cpu_us_per_request": "µs a request",
+    "cpu_us_per_abort": "µs an abort",
+    "cpu_s_per_gib": "s a GiB",
+}
+
+
 def cpu_lines(results):
-    """What each contestant's processes together spent on the work, by the median sample."""
+    """What each contestant's processes together spent on the work, by the median sample; and the
+    subject's part of a peer's, by the median round."""
     for result in results["rows"]:
+        own = result["samples"]["subject"]
         for label, samples in result["samples"].items():
-            for key, unit in (("cpu_us_per_request", "µs a request"), ("cpu_s_per_gib", "s a GiB")):
-                values = sorted(sample[key] for sample in samples if key in sample)
-                if values:
-                    who = contestant(result, label)
-                    who = f"{result['subject']} without" if label == "without" else who
-                    yield [result["row"], who, f"{number(values[len(values) // 2])} {unit}"]
+            for key in CPU_UNITS.keys() & samples[0].keys():
+                who = contestant(result, label)
+                who = f"{result['subject']} without" if label == "without" else who
+                spent = statistics.median(sample[key] for sample in samples)
+                parts = [mine[key] / its[key] for mine, its in zip(own, samples) if its[key]]
+                part = number(statistics.median(parts)) if parts and label != "subject" else ""
+                yield [result["row"], who, f"{number(spent)} {CPU_UNITS[key]}", part]
 
 
 def machine_lines(results):
@@ -123,7 +153,12 @@ def machine_lines(results):
     yield f"- system: {machine['system']}, {machine['kernel']}"
     for name, version in results["versions"].items():
         yield f"- {name}: {version}"
-    yield f"- {options['runs']} runs of {options['seconds']} s; transfers of {options['size_mib']} MiB"
+    runs = f"{options['runs']} to {options['most_runs']} rounds"
+    yield f"- {runs} of {options['seconds']} s; transfers of {options['size_mib']} MiB"
+
+
+def subjects(results):
+    return "/".join(sorted({result["subject"] for result in results["rows"]}))
 
 
 def as_markdown(results):
@@ -131,16 +166,16 @@ def as_markdown(results):
     out = ["## Results", "", *machine_lines(results)]
     ratios, plain, cpu = (list(f(results)) for f in (ratio_lines, plain_lines, cpu_lines))
     if ratios:
-        heads = ["row", "of", "figure", "beside", "its figure", "ratio", "target", "", "spread"]
+        heads = ["row", "of", "figure", "beside", "its figure", "ratio", "target", "", "interval"]
         out += ["", "### Speed", "", *markdown_table(heads, ratios)]
     if plain:
-        heads = ["row", "of", "figure", "target", "", "spread"]
+        heads = ["row", "of", "figure", "target", "", "interval"]
         out += ["", "### Memory and start", "", *markdown_table(heads, plain)]
     if cpu:
         out += ["", "### CPU time of all hops together", ""]
-        out += markdown_table(["row", "of", "CPU time"], cpu)
-    for failure in results["failed"]:
-        out += ["", f"{failure['row']} was not measured: {failure['why']}"]
+        out += markdown_table(["row", "of", "CPU time", f"{subjects(results)}'s part of it"], cpu)
+    for remark in remarks(results):
+        out += ["", remark]
     return "\n".join(out) + "\n"
 
 

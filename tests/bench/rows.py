@@ -1,166 +1,35 @@
 # SPDX-License-Identifier: MIT
 """The rows: what is done, who takes part, how far it shall reach. docs/benchmarks.md explains each."""
 
-import dataclasses
+import json
 import subprocess
 import time
-from collections.abc import Callable
 
 from . import loads, usage
-from .peers import CONTESTANTS, ORIGINS, start_agent, start_relay, wait_until_200
+from .kinds import Burdened, Footprint, Ordeal, Skipped, Versus, warm
+from .loads import drip, hold, small
+from .peers import CONTESTANTS, ORIGINS, start_agent, start_relay
 from .processes import Failed
-from .stats import Target, at_least, at_most, plain_figure, ratio_figure
+from .site import answer, wait_until_200
+from .stats import at_least, at_most
 
 KIB, MIB = 1 << 10, 1 << 20
 IDLE_VISITORS = 9000
 STALLED_VISITORS = 50
+SLOW_VISITORS = 8000
 DRAINED_BYTES = 4 * MIB
 TUNNELS = 50
-WARM_CONNECTIONS, WARM_SECONDS = 50, 1
 FEW_CONNECTIONS = 4  # what warming leaves in the heap must not hide what visitors cost
 URL_SECONDS = 5
-
-
-class Skipped(Exception):
-    """The row says nothing about this subject."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Versus:
-    """The subject beside its peers, in turn."""
-
-    name: str
-    work: str
-    unit: str
-    key: str  # of the sample, the figure that is compared
-    measure: Callable
-    targets: dict  # peer -> Target or None
-    origin: str = "files"
-
-
-@dataclasses.dataclass(frozen=True)
-class Burdened:
-    """The subject without and with something else on its back, in turn."""
-
-    name: str
-    work: str
-    unit: str
-    key: str
-    measure: Callable
-    burden: Callable
-    target: Target
-
-
-@dataclasses.dataclass(frozen=True)
-class Footprint:
-    """Plain figures of a fresh start. `measure` takes (site, contestant's name)."""
-
-    name: str
-    work: str
-    unit: str
-    measure: Callable
-    targets: dict  # part -> Target
-    peers: tuple = ()
-
-
-def contestants(row, subject):
-    """(label, contestant) of all who take part; a peer may be measured as the subject, too."""
-    return [("subject", subject)] + [(peer, peer) for peer in row.targets]
-
-
-def warm(site, running, connections=WARM_CONNECTIONS):
-    loads.wrk(site, running, connections, WARM_SECONDS)
-
-
-# The kinds of rows ---------------------------------------------------------------------------------
-
-
-def run_versus(row, site, subject, runs, say):
-    origin_port = ORIGINS[row.origin](site)
-    taking_part = {
-        label: CONTESTANTS[name](site, origin_port) for label, name in contestants(row, subject)
-    }
-    for running in taking_part.values():
-        warm(site, running)
-    samples = {label: [] for label in taking_part}
-    for number in range(runs):
-        say(f"round {number + 1} of {runs}")
-        for label, running in taking_part.items():
-            samples[label].append(row.measure(site, running))
-    figures = []
-    for peer, target in row.targets.items():
-        figure = {"of": "subject", "beside": peer}
-        figure |= ratio_figure(samples["subject"], samples[peer], row.key, target)
-        figures.append(figure)
-    return samples, figures
-
-
-def run_burdened(row, site, subject, runs, say):
-    running = CONTESTANTS[subject](site, ORIGINS["files"](site))
-    warm(site, running)
-    samples = {"without": [], "subject": []}
-    for number in range(runs):
-        say(f"round {number + 1} of {runs}")
-        samples["without"].append(row.measure(site, running))
-        with row.burden(site, running) as hold:
-            sample = row.measure(site, running)
-        samples["subject"].append(sample | {"burden": hold.count, "lost": hold.lost})
-    figure = {"of": "subject", "beside": "without"}
-    figure |= ratio_figure(samples["subject"], samples["without"], row.key, row.target)
-    return samples, [figure]
-
-
-def run_footprint(row, site, subject, runs, say):
-    labels = [("subject", subject)] + [(peer, peer) for peer in row.peers]
-    samples = {label: [] for label, _ in labels}
-    for number in range(runs):
-        say(f"round {number + 1} of {runs}")
-        for label, name in labels:
-            already = list(site.procs.running)
-            samples[label].append(row.measure(site, name))
-            site.procs.stop(*[p for p in site.procs.running if p not in already])
-    figures = []
-    for label, _ in labels:
-        for part, target in row.targets.items():
-            target = target if label == "subject" else None
-            figure = {"of": label, "beside": None, "part": part}
-            figures.append(figure | plain_figure(samples[label], part, target))
-    return samples, figures
-
-
-RUNNERS = {Versus: run_versus, Burdened: run_burdened, Footprint: run_footprint}
-
-
-def run(row, site, subject, runs, say):
-    """Measures one row; returns what is written about it."""
-    samples, figures = RUNNERS[type(row)](row, site, subject, runs, say)
-    return {
-        "row": row.name,
-        "work": row.work,
-        "unit": row.unit,
-        "subject": subject,
-        "figures": figures,
-        "samples": samples,
-    }
+LEFT_SECONDS = 15  # in which the agent's kept connections end, too
 
 
 # What is measured ----------------------------------------------------------------------------------
 
 
-def small(connections):
-    return lambda site, running: loads.wrk(site, running, connections)
-
-
-def idle_visitors(site, running):
-    return loads.Hold(site, running, "/small", IDLE_VISITORS)
-
-
-def drained_then_stalled(site, running):
-    return loads.Hold(site, running, "/big", STALLED_VISITORS, DRAINED_BYTES)
-
-
-def never_read(site, running):
-    return loads.Hold(site, running, "/big", STALLED_VISITORS, 0)
+idle_visitors = hold("/small", IDLE_VISITORS)
+drained_then_stalled = hold("/big", STALLED_VISITORS, DRAINED_BYTES)
+never_read = hold("/big", STALLED_VISITORS, 0)
 
 
 def memory_of(burden):
@@ -170,10 +39,10 @@ def memory_of(burden):
         running = CONTESTANTS[name](site, ORIGINS["files"](site))
         warm(site, running, FEW_CONNECTIONS)
         before = [usage.settled_memory(process) for process in running.processes]
-        with burden(site, running) as hold:
+        with burden(site, running) as crowd:
             after = [usage.settled_memory(process) for process in running.processes]
-        sample = {"burden": hold.count, "lost": hold.lost, "before": before, "after": after}
-        held = max(1, hold.count - hold.lost)
+        sample = crowd.said | {"before": before, "after": after}
+        held = max(1, crowd.count - crowd.lost)
         for part, was, now in zip(("relay", "agent"), before, after):
             sample[part] = (now["own"] - was["own"]) / held / KIB
         return sample
@@ -194,7 +63,7 @@ def memory_of_tunnels(site, name):
     wait_until_200([relay, first], port, f"bench.localhost:{port}", "/small")
     before = usage.settled_memory(relay)
     for number in range(TUNNELS):
-        agent = start_agent(site, port, origin_port, f"bench{number}", subprocess.PIPE)
+        agent = start_agent(site, port, origin_port, f"bench{number}", stdout=subprocess.PIPE)
         agent.read_line(b"://bench%d." % number, URL_SECONDS)
     after = usage.settled_memory(relay)
     return {"before": before, "after": after, "relay": (after["own"] - before["own"]) / TUNNELS / KIB}
@@ -212,9 +81,51 @@ def start_to_url(site, name):
     only_adit(name)
     _, port = start_relay(site)
     began = time.monotonic()
-    agent = start_agent(site, port, 9, "bench", subprocess.PIPE)
+    agent = start_agent(site, port, 9, stdout=subprocess.PIPE)
     agent.read_line(b"://bench.", URL_SECONDS)
     return {"agent": (time.monotonic() - began) * 1e3}
+
+
+def seen(running):
+    """What the origin says about its connections and requests, asked without the contestant."""
+    status, text = answer(running.origin_port, "localhost", "/seen")
+    if status != 200:
+        raise Failed(f"the origin does not answer: {status} {text}")
+    return json.loads(text)
+
+
+def check_tunnel(running):
+    """It must still be the one that the row began with."""
+    for process in running.processes:
+        process.check_alive()
+    for line in running.agent.log.read_bytes().splitlines():
+        if b"connected again" in line:
+            raise Failed(f"the tunnel broke: {line.decode(errors='replace')}")
+
+
+def check_nobody_is_left(running):
+    """The origin counts the connection that asks, too."""
+    deadline = time.monotonic() + LEFT_SECONDS
+    while (left := seen(running)["open"] - 1) > 0:
+        if time.monotonic() > deadline:
+            raise Failed(f"{left} connections are left at the origin after {LEFT_SECONDS} s")
+        time.sleep(0.1)
+
+
+def aborts(site, running):
+    """What is checked beside the rate are adit's own promises; nginx keeps its connections."""
+    before = [usage.settled_memory(process) for process in running.processes]
+    requests = seen(running)["requests"]
+    sample = loads.leave(site, running)
+    if running.name == "adit":
+        check_tunnel(running)
+        check_nobody_is_left(running)
+    after = [usage.settled_memory(process) for process in running.processes]
+    reached = seen(running)["requests"] - requests
+    sample |= {"reached": reached, "before": before, "after": after}
+    for part, was, now in zip(("relay", "agent"), before, after):
+        sample[part] = (now["own"] - was["own"]) / sample["visitors"]
+    return sample
 
 
 # The table -----------------------------------------------------------------------------------------
@@ -226,7 +137,14 @@ ROWS = [
         "requests/s",
         "per_second",
         small(50),
-        {"n2": at_least(1.5), "n1": at_least(1.0), "haproxy2": None},
+        {
+            "n2": at_least(1.5),
+            "n1": at_least(1.0),
+            "haproxy2": None,
+            "go1": None,
+            "go2": None,
+            "ssh": None,
+        },
     ),
     Versus(
         "many200",
@@ -257,7 +175,7 @@ ROWS = [
         "one large response body",
         "MiB/s",
         "mib_per_second",
-        loads.pull,
+        loads.down,
         {"n2": at_least(1.5), "n2-large": None, "haproxy2": None},
     ),
     Versus(
@@ -265,8 +183,8 @@ ROWS = [
         "one large request body",
         "MiB/s",
         "mib_per_second",
-        loads.push,
-        {"n2": at_least(0.25), "n2-large": None, "haproxy2": None},
+        loads.up,
+        {"n2": at_least(0.25), "n2-large": None, "haproxy2": None, "go2": None},
         origin="sink",
     ),
     Burdened(
@@ -286,6 +204,26 @@ ROWS = [
         small(50),
         drained_then_stalled,
         at_most(1.3),
+    ),
+    Versus(
+        "slow",
+        f"small's p99, beside {SLOW_VISITORS:,} connections with a head that never ends",
+        "µs",
+        "p99_us",
+        small(50),
+        {"n2": at_most(2.0), "n1": None},
+        burden=drip(SLOW_VISITORS),
+    ),
+    Ordeal(
+        "aborts",
+        f"{loads.LEAVERS:,} visitors who leave in the middle of an exchange",
+        "aborts/s",
+        "per_second",
+        aborts,
+        loads.leave,
+        {"n2": None},
+        {"relay": at_most(64), "agent": at_most(64)},
+        "B/visitor",
     ),
     Footprint(
         "idle-visitor",

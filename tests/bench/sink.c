@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
-// sink PORT: an HTTP/1.1 origin for uploads on 127.0.0.1. It reads bodies of a stated length,
-// throws them away and answers with the number of bytes that came. Keep-alive, no pipelining, one
-// thread.
+// sink PORT: an HTTP/1.1 origin on 127.0.0.1 for uploads and for visitors who leave. It reads
+// bodies of a stated length and throws them away. Keep-alive, no pipelining, one thread.
+//   /never     gets no answer
+//   /endless   is a body longer than anyone will read
+//   /seen      says how many connections are open now and how many requests there were
+//   the rest   is answered with the number of bytes of the request's body
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -15,14 +18,25 @@
 #include <unistd.h>
 #include "wire.h"
 
+#define ENDLESS_BYTES (INT64_C(1) << 40)
+
 enum {
-    EVENTS = 64
+    EVENTS = 64,
+    ANSWER_BLOCK = 64 * 1024
+};
+
+struct sink {
+    int epoll, listener;
+    int open;         // connections
+    int64_t requests; // heads that came, of whatever became of them
 };
 
 struct client {
+    struct sink *sink;
     int fd;
     struct wire_head head;
     int64_t body; // bytes of the current request's body so far
+    int64_t owed; // bytes of an endless body that are still to be sent
 };
 
 static int listen_on(int port)
@@ -38,9 +52,9 @@ static int listen_on(int port)
     return fd;
 }
 
-static void client_new(int epoll, int listener)
+static void client_new(struct sink *s)
 {
-    int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = accept4(s->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0)
         return;
     struct client *c = calloc(1, sizeof *c);
@@ -49,31 +63,75 @@ static void client_new(int epoll, int listener)
     int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     c->fd = fd;
+    c->sink = s;
     struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
-    if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ev) != 0)
+    if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &ev) != 0)
         wire_die("sink", "epoll_ctl");
+    s->open++;
 }
 
 static void client_free(struct client *c)
 {
+    c->sink->open--;
     close(c->fd);
     free(c);
+}
+
+static bool asks_for(const struct client *c, const char *path)
+{
+    const char *target = memchr(c->head.bytes, ' ', c->head.end);
+    size_t len = strlen(path);
+    return target != NULL && strncmp(target + 1, path, len) == 0 && target[1 + len] == ' ';
+}
+
+static int client_say(struct client *c, const char *body)
+{
+    char answer[256];
+    int len =
+        snprintf(answer, sizeof answer,
+                 "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n\r\n%s",
+                 strlen(body), body);
+    c->head.len = c->head.end = 0;
+    c->body = 0;
+    return wire_send_all(c->fd, answer, (size_t)len);
+}
+
+static int client_begin_endless(struct client *c)
+{
+    char head[128];
+    int len = snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %lld\r\n\r\n",
+                       (long long)ENDLESS_BYTES);
+    struct epoll_event ev = {.events = EPOLLIN | EPOLLOUT, .data.ptr = c};
+    c->owed = ENDLESS_BYTES;
+    epoll_ctl(c->sink->epoll, EPOLL_CTL_MOD, c->fd, &ev);
+    return wire_send_all(c->fd, head, (size_t)len);
 }
 
 // Answers once the body is whole and makes the client ready for its next request.
 static int client_answer(struct client *c)
 {
-    if (c->head.end == 0 || c->body < c->head.content_length)
+    char body[96];
+    if (c->owed > 0 || c->body < c->head.content_length || asks_for(c, "/never"))
         return 0;
-    char body[32], answer[256];
-    int body_len = snprintf(body, sizeof body, "%lld\n", (long long)c->body);
-    int len =
-        snprintf(answer, sizeof answer,
-                 "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s",
-                 body_len, body);
-    c->head.len = c->head.end = 0;
-    c->body = 0;
-    return wire_send_all(c->fd, answer, (size_t)len);
+    if (asks_for(c, "/endless"))
+        return client_begin_endless(c);
+    if (asks_for(c, "/seen"))
+        snprintf(body, sizeof body, "{\"open\": %d, \"requests\": %lld}\n", c->sink->open,
+                 (long long)c->sink->requests);
+    else
+        snprintf(body, sizeof body, "%lld\n", (long long)c->body);
+    return client_say(c, body);
+}
+
+// Sends the next piece of an endless body. Returns 0, or -1 when the client is to be closed.
+static int client_send(struct client *c)
+{
+    static const char block[ANSWER_BLOCK];
+    ssize_t sent = send(c->fd, block, sizeof block, MSG_NOSIGNAL);
+    if (sent < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : -1;
+    c->owed -= sent;
+    return 0;
 }
 
 // Takes what has come. Returns 0, or -1 when the client is to be closed.
@@ -95,8 +153,18 @@ static int client_receive(struct client *c)
     int complete = wire_head_feed(h, (size_t)got);
     if (complete <= 0)
         return complete;
+    c->sink->requests++;
     c->body = (int64_t)(h->len - h->end);
     return client_answer(c);
+}
+
+static void client_event(struct client *c, uint32_t events)
+{
+    int gone = (events & ~(uint32_t)EPOLLOUT) != 0 ? client_receive(c) : 0;
+    if (!gone && (events & EPOLLOUT) != 0)
+        gone = client_send(c);
+    if (gone)
+        client_free(c);
 }
 
 int main(int argc, char **argv)
@@ -105,19 +173,18 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: sink PORT\n");
         return 2;
     }
-    int listener = listen_on(wire_int(argv[1]));
-    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    struct sink sink = {.epoll = epoll_create1(EPOLL_CLOEXEC),
+                        .listener = listen_on(wire_int(argv[1]))};
     struct epoll_event ev = {.events = EPOLLIN, .data.ptr = NULL}, got[EVENTS];
-    if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &ev) != 0)
+    if (sink.epoll < 0 || epoll_ctl(sink.epoll, EPOLL_CTL_ADD, sink.listener, &ev) != 0)
         wire_die("sink", "epoll");
     for (;;) {
-        int n = epoll_wait(epoll, got, EVENTS, -1);
+        int n = epoll_wait(sink.epoll, got, EVENTS, -1);
         for (int i = 0; i < n; i++) {
-            struct client *c = got[i].data.ptr;
-            if (c == NULL)
-                client_new(epoll, listener);
-            else if (client_receive(c) != 0)
-                client_free(c);
+            if (got[i].data.ptr == NULL)
+                client_new(&sink);
+            else
+                client_event(got[i].data.ptr, got[i].events);
         }
     }
 }

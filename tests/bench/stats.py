@@ -2,10 +2,12 @@
 """From samples to figures: medians, ratios inside one round, spread, targets."""
 
 import dataclasses
+import math
 import statistics
 
 NOISY_SPREAD = 0.25
 LEAST_RUNS = 5
+CONFIDENCE = 0.9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,20 +27,42 @@ def at_most(limit):
     return Target("≤", limit)
 
 
+def interval(values):
+    """Where the median lies with a confidence of 90 % or more, whatever the distribution: of n values
+    in order, from the k-th to the k-th last, where 1 - 2 P(Binomial(n, 1/2) < k) >= 0.9. With up to
+    seven values that is all of them; more rounds narrow it, as they should."""
+    ordered = sorted(values)
+    count, k = len(ordered), 1
+    outside = 2 / 2**count  # the probability that the median lies outside of the k-th values
+    while k < count // 2:
+        outside += 2 * math.comb(count, k) / 2**count
+        if outside > 1 - CONFIDENCE:
+            break
+        k += 1
+    return ordered[k - 1], ordered[count - k]
+
+
 def spread(values):
-    """How far the runs lie apart, as a share of their median."""
+    """How far the ends of that interval lie apart, as a share of the median."""
+    low, high = interval(values)
     middle = statistics.median(values)
-    return (max(values) - min(values)) / abs(middle) if middle else float(max(values) != min(values))
+    return (high - low) / abs(middle) if middle else float(high != low)
 
 
 def judged(figure, values, target, noisy):
-    """Adds to a figure what is said about the values it stands for."""
-    middle = statistics.median(values)
+    """Adds to a figure what is said about the values it stands for. Where noise forbids to quote the
+    figure, the target is judged only if the whole interval lies on one side of it."""
+    ends = interval(values)
     figure["runs"] = len(values)
+    figure["interval"] = [round(end, 4) for end in ends]
     figure["spread"] = round(spread(values), 4)
     figure["noisy"] = noisy
     figure["target"] = f"{target.sign} {target.limit:g}" if target else None
-    figure["met"] = target.met(middle) if target and not noisy else None
+    figure["met"] = None
+    if target and not noisy:
+        figure["met"] = target.met(statistics.median(values))
+    elif target and len(values) >= LEAST_RUNS and target.met(ends[0]) == target.met(ends[1]):
+        figure["met"] = target.met(ends[0])
     return figure
 
 

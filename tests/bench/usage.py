@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""CPU time and memory of process groups, from /proc."""
+"""CPU time and memory of process groups, and of everybody else, from /proc."""
 
 import os
+import resource
 import time
 
 TICKS = os.sysconf("SC_CLK_TCK")
 STAT_GROUP, STAT_USER, STAT_SYSTEM = 2, 11, 12  # fields of /proc/PID/stat behind the name
 SETTLE_SECONDS = 4
 QUIET_SECONDS = 0.4
+QUIET_SHARE = 0.15  # of the machine: what others may use when a round begins
+QUIET_WAIT_SECONDS = 5
+IDLE, IO_WAIT, GUEST = 3, 4, 8  # columns of /proc/stat; guests' time is in user time already
 
 
 def stat_fields(pid):
@@ -72,3 +76,49 @@ def settled_memory(process):
         if len(recent) == 6 and max(recent) - min(recent) <= 0.002 * max(recent):
             break
     return history[-1]
+
+
+# Everybody else ------------------------------------------------------------------------------------
+
+
+def machine_busy_seconds():
+    """CPU time that the machine has spent or that its host took from it, over all cores."""
+    with open("/proc/stat", encoding="ascii") as stat:
+        ticks = [int(field) for field in stat.readline().split()[1:]]
+    return (sum(ticks[:GUEST]) - ticks[IDLE] - ticks[IO_WAIT]) / TICKS
+
+
+def own_seconds(procs):
+    """CPU time of this program and of all that it has started."""
+    spent = cpu_seconds(procs.running)
+    for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
+        used = resource.getrusage(who)
+        spent += used.ru_utime + used.ru_stime
+    return spent
+
+
+class Others:
+    """How much of the machine somebody else used since the last look, from 0 to 1."""
+
+    def __init__(self, procs):
+        self.procs = procs
+        self.cores = len(os.sched_getaffinity(0))
+        self.last = self.now()
+
+    def now(self):
+        return time.monotonic(), machine_busy_seconds(), own_seconds(self.procs)
+
+    def share(self):
+        then, self.last = self.last, self.now()
+        wall, busy, own = (now - was for now, was in zip(self.last, then))
+        return min(1.0, max(0.0, (busy - own) / (wall * self.cores)))
+
+    def wait_until_quiet(self):
+        """A round begins when others leave the machine alone, or after a few seconds all the same:
+        what is known before a measurement cannot favour anybody in it."""
+        deadline = time.monotonic() + QUIET_WAIT_SECONDS
+        self.share()
+        while time.monotonic() < deadline:
+            time.sleep(QUIET_SECONDS)
+            if self.share() < QUIET_SHARE:
+                break

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: MIT
+"""The kinds of rows, and how one is measured: round by round, the contestants in turn."""
+
+import dataclasses
+from collections.abc import Callable
+
+from . import loads, usage
+from .peers import CONTESTANTS, ORIGINS
+from .processes import Failed
+from .stats import LEAST_RUNS, Target, plain_figure, ratio_figure
+
+WARM_CONNECTIONS = 50
+
+
+class Skipped(Exception):
+    """The row says nothing about this subject."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Versus:
+    """The subject beside its peers."""
+
+    name: str
+    work: str
+    unit: str
+    key: str  # of the sample, the figure that is compared
+    load: loads.Load
+    targets: dict  # peer -> Target or None
+    origin: str = "files"
+    burden: Callable | None = None  # beside which everybody is measured
+
+
+@dataclasses.dataclass(frozen=True)
+class Burdened:
+    """The subject without and with something else on its back."""
+
+    name: str
+    work: str
+    unit: str
+    key: str
+    load: loads.Load
+    burden: Callable
+    target: Target
+
+
+@dataclasses.dataclass(frozen=True)
+class Footprint:
+    """Plain figures of a fresh start. `measure` takes (site, contestant's name)."""
+
+    name: str
+    work: str
+    unit: str
+    measure: Callable
+    targets: dict  # part -> Target
+    peers: tuple = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Ordeal:
+    """The subject beside its peers in something that must leave no trace. `measure` takes (site,
+    running) and has failed when it left one; what may remain, a little memory, is in the sample."""
+
+    name: str
+    work: str
+    unit: str
+    key: str
+    measure: Callable
+    warm: Callable
+    targets: dict  # peer -> Target or None
+    remains: dict  # key of the sample -> Target
+    remains_unit: str
+    origin: str = "sink"
+
+
+@dataclasses.dataclass
+class Effort:
+    """How many rounds: `runs`, and up to `most_runs` while a figure is too noisy to quote."""
+
+    runs: int
+    most_runs: int
+    say: Callable
+    others: usage.Others
+    shares: list = dataclasses.field(default_factory=list)  # of the machine, by others, a round
+
+    def rounds(self, figures):
+        number = 0
+        while number < self.runs or (
+            LEAST_RUNS <= number < self.most_runs and any(one["noisy"] for one in figures())
+        ):
+            self.say(f"round {number + 1}")
+            self.others.wait_until_quiet()
+            self.others.share()
+            yield number
+            self.shares.append(round(self.others.share(), 3))
+            number += 1
+
+
+def warm(site, running, connections=WARM_CONNECTIONS):
+    loads.wrk(site, running, connections)
+
+
+def taking_part(row, site, subject):
+    """(label -> Running, label -> why it does not take part). A row can do without a peer, which may
+    also be measured as the subject, but not without its subject."""
+    labels = {"subject": subject} | {peer: peer for peer in row.targets}
+    running, absent, origin_port = {}, {}, None
+    for label, name in labels.items():
+        if origin_port is None or isinstance(row, Ordeal):  # where what is left must be told apart
+            origin_port = ORIGINS[row.origin](site)
+        try:
+            running[label] = CONTESTANTS[name](site, origin_port)
+            running[label].origin_port = origin_port
+        except Failed as why:
+            if label == "subject":
+                raise
+            absent[label] = str(why)
+    return running, absent
+def ratios(row, samples):
+    return [
+        {"of": "subject", "beside": peer}
+        | ratio_figure(samples["subject"], samples[peer], row.key, target)
+        for peer, target in row.targets.items()
+        if peer in samples
+    ]
+
+
+def in_turn(labels, passes, number):
+    """Back and forth, A B C C B A: a machine that slows down steadily slows all of them alike. Rounds
+    begin at alternate ends."""
+    for turn in range(number, number + passes):
+        yield from labels if turn % 2 == 0 else reversed(labels)
+
+
+def run_versus(row, site, subject, effort):
+    running, absent = taking_part(row, site, subject)
+    for one in running.values():
+        warm(site, one)
+    samples = {label: [] for label in running}
+    for number in effort.rounds(lambda: ratios(row, samples)):
+        for label, sample in one_round(row, site, running, number).items():
+            samples[label].append(sample)
+    return {"figures": ratios(row, samples), "samples": samples, "absent": absent}
+
+
+def one_round(row, site, running, number):
+    """Passes take turns; with a burden, which takes long to build up, the contestants do."""
+    passes = row.load.passes(site)
+    if row.burden:
+        return {
+            label: under_burden(row, site, running[label], passes)
+            for label in in_turn(list(running), 1, number)
+        }
+    shown = {label: [] for label in running}
+    for label in in_turn(list(running), passes, number):
+        shown[label].append(row.load.one_pass(site, running[label]))
+    return {label: row.load.together(one) for label, one in shown.items()}
+
+
+def under_burden(row, site, running, passes):
+    with row.burden(site, running) as crowd:
+        sample = row.load.together([row.load.one_pass(site, running) for _ in range(passes)])
+    return sample | crowd.said
+
+
+def run_burdened(row, site, subject, effort):
+    """Without it before and behind, so that a machine that slows down steadily does no harm."""
+    running = CONTESTANTS[subject](site, ORIGINS["files"](site))
+    warm(site, running)
+    passes = row.load.passes(site)
+    samples = {"without": [], "subject": []}
+
+    def figures():
+        figure = {"of": "subject", "beside": "without"}
+        both = samples["subject"], samples["without"]
+        return [figure | ratio_figure(*both, row.key, row.target)]
+
+    for _ in effort.rounds(figures):
+        without = [row.load.one_pass(site, running) for _ in range(passes)]
+        samples["subject"].append(under_burden(row, site, running, passes))
+        usage.wait_until_idle(running.processes)
+        without += [row.load.one_pass(site, running) for _ in range(passes)]
+        samples["without"].append(row.load.together(without))
+    return {"figures": figures(), "samples": samples}
+
+
+def run_footprint(row, site, subject, effort):
+    labels = [("subject", subject)] + [(peer, peer) for peer in row.peers]
+    samples = {label: [] for label, _ in labels}
+
+    def figures():
+        for label, _ in labels:
+            for part, target in row.targets.items():
+                target = target if label == "subject" else None
+                figure = {"of": label, "beside": None, "part": part}
+                yield figure | plain_figure(samples[label], part, target)
+
+    for _ in effort.rounds(figures):
+        for label, name in labels:
+            already = list(site.procs.running)
+            samples[label].append(row.measure(site, name))
+            site.procs.stop(*[p for p in site.procs.running if p not in already])
+    return {"figures": list(figures()), "samples": samples}
+
+
+def run_ordeal(row, site, subject, effort):
+    """The agent's output is kept, since it tells whether the tunnel stayed the same."""
+    running, absent = taking_part(row, dataclasses.replace(site, agent_output=None), subject)
+    for one in running.values():
+        row.warm(site, one)
+    samples = {label: [] for label in running}
+
+    def figures():
+        remains = [
+            {"of": "subject", "beside": None, "part": part, "unit": row.remains_unit}
+            | plain_figure(samples["subject"], part, target)
+            for part, target in row.remains.items()
+            if all(part in sample for sample in samples["subject"])
+        ]
+        return ratios(row, samples) + remains
+
+    for number in effort.rounds(figures):
+        for label in in_turn(list(running), 1, number):
+            samples[label].append(row.measure(site, running[label]))
+    return {"figures": figures(), "samples": samples, "absent": absent}
+
+
+RUNNERS = {
+    Versus: run_versus,
+    Burdened: run_burdened,
+    Footprint: run_footprint,
+    Ordeal: run_ordeal,
+}
+
+
+def run(row, site, subject, effort):
+    """Measures one row; returns what is written about it."""
+    result = {"row": row.name, "work": row.work, "unit": row.unit, "subject": subject}
+    result |= RUNNERS[type(row)](row, site, subject, effort)
+    return result | {"others": effort.shares}

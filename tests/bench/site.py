@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+"""Where a row is measured, what runs there, and when that is ready."""
+
+import dataclasses
+import http.client
+import pathlib
+import shutil
+import subprocess
+import time
+
+from .processes import Failed, Process, Supervisor
+
+READY_SECONDS = 15
+NAME = "bench"
+
+
+@dataclasses.dataclass
+class Running:
+    """A contestant that answers on `port`. `relay` is the hop that the visitors meet, `agent` the one
+    beside the origin; with one hop there is no agent."""
+
+    name: str
+    port: int
+    relay: Process
+    agent: Process | None
+    origin_port: int = 0
+
+    @property
+    def host(self):
+        return f"{NAME}.localhost:{self.port}"
+
+    @property
+    def processes(self):
+        return [p for p in (self.relay, self.agent) if p is not None]
+
+
+@dataclasses.dataclass
+class Site:
+    """Where a row is measured, and with what."""
+
+    directory: pathlib.Path
+    tools: dict  # name -> helper program
+    big_file: pathlib.Path
+    bin: pathlib.Path | None  # of adit and aditd
+    seconds: int  # of wrk, a round and contestant
+    upload_bytes: int
+    procs: Supervisor | None = None
+    # The agent prints a line for each exchange; only a row that reads them lets it go to its log (None).
+    agent_output: int | None = subprocess.DEVNULL
+
+    def subdirectory(self, name):
+        for number in range(1000):
+            path = self.directory / f"{name}-{number}"
+            if not path.exists():
+                path.mkdir()
+                return path
+        raise Failed(f"no directory left for {name}")
+
+
+def program(name):
+    path = shutil.which(name)
+    if path is None:
+        raise Failed(f"there is no {name}; scripts/setup bench installs it")
+    return path
+
+
+def answer(port, host, path):
+    """Returns (status, body) of a GET on a connection of its own; (None, why) when there is none."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", path, headers={"Host": host, "Connection": "close"})
+        response = connection.getresponse()
+        return response.status, response.read()
+    except (OSError, http.client.HTTPException) as why:
+        return None, str(why)
+    finally:
+        connection.close()
+
+
+def wait_until_200(processes, port, host, path):
+    deadline = time.monotonic() + READY_SECONDS
+    while answer(port, host, path)[0] != 200:
+        for process in processes:
+            process.check_alive()
+        if time.monotonic() > deadline:
+            last = processes[-1]
+            raise Failed(f"no 200 for {path} from {last.name} in {READY_SECONDS} s: {last.tail()}")
+        time.sleep(0.02)
