@@ -7,6 +7,7 @@ import bodies
 import harness
 import pytest
 import wire
+from client import Truncated
 
 FOO = [("Connection", "Upgrade"), ("Upgrade", "foo")]
 CHUNKED = [("Transfer-Encoding", "chunked")]
@@ -312,7 +313,7 @@ def test_a_reset_right_behind_a_switch_reaches_the_visitor(tunnel):
     for _ in range(200):
         with tunnel.visit() as visitor:
             visitor.request("GET", "/reset-soon", FOO)
-            assert visitor.response_head().status == 101
-            with pytest.raises(ConnectionError):
+            with pytest.raises((ConnectionError, Truncated)):  # perhaps of the head already
+                assert visitor.response_head().status == 101
                 while visitor.sock.recv(1000):
                     pass
