@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: MIT
+"""nginx with a configuration of its own, on a port of its own, as the user that runs the tests."""
+import ctypes
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+
+CONFIG = """
+daemon off;
+worker_processes 1;
+{user}
+pid {directory}/pid;
+error_log {directory}/error.log;
+events {{ worker_connections 512; }}
+http {{
+    access_log off;
+    default_type text/plain;
+    client_body_temp_path {directory}/body;
+    proxy_temp_path {directory}/proxy;
+    fastcgi_temp_path {directory}/fastcgi;
+    uwsgi_temp_path {directory}/uwsgi;
+    scgi_temp_path {directory}/scgi;
+    {config}
+}}
+"""
+
+
+def _die_with_parent():
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG; the worker ends with its master
+
+
+class Nginx:
+    """`config` is what stands inside http {}: {port} in it is where to listen."""
+
+    def __init__(self, directory, config, **values):
+        self.directory = pathlib.Path(directory)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        # nginx cannot choose a free port and tell which. It takes over a listening socket, though,
+        # as from a predecessor of which it is the new binary.
+        listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.port = listener.getsockname()[1]
+        self.address = f"127.0.0.1:{self.port}"
+        path = self.directory / "nginx.conf"
+        inner = config.format(port=self.port, directory=self.directory, **values)
+        user = "user root;" if os.geteuid() == 0 else ""  # the folders of tests are closed to others
+        path.write_text(CONFIG.format(user=user, directory=self.directory, config=inner))
+        with listener:
+            self.process = subprocess.Popen(
+                ["/usr/sbin/nginx", "-e", self.directory / "error.log", "-p", self.directory, "-c",
+                 path], env={**os.environ, "NGINX": f"{listener.fileno()};"},
+                pass_fds=[listener.fileno()], stderr=subprocess.DEVNULL,
+                preexec_fn=_die_with_parent)
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 10) as sock:
+                sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                assert sock.recv(1)
+        except (AssertionError, OSError):
+            self.__exit__()
+            raise AssertionError((self.directory / "error.log").read_text()) from None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.process.terminate()
+        self.process.wait()
