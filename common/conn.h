@@ -50,9 +50,10 @@ struct conn {
 // Accepts from a listening handle. NULL when that fails.
 struct conn *conn_accept(struct loop *l, uv_stream_t *listener, const struct conn_ops *ops,
                          void *owner);
-// Starts to connect: `connected` or `failed` follows. NULL when that fails at once.
+// Starts to connect: `connected` or `failed` follows. NULL and a libuv error when that fails at
+// once.
 struct conn *conn_connect(struct loop *l, const struct sockaddr *addr, const struct conn_ops *ops,
-                          void *owner);
+                          void *owner, int *error);
 // Hands the connection to another owner.
 void conn_set_owner(struct conn *c, const struct conn_ops *ops, void *owner);
 
