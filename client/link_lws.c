@@ -23,7 +23,9 @@ enum {
     // From the first SYN to the relay's answer. While there is another address it gets its turn
     // sooner: what takes longer than that does so for all of them, and the last has its time.
     OPEN_MS = 10 * 1000,
-    OPEN_MS_BEFORE_OTHERS = 3 * 1000
+    OPEN_MS_BEFORE_OTHERS = 3 * 1000,
+    // libwebsockets' own limits, which it keeps without a word to us: ours are to come first.
+    LWS_LIMIT_S = 30
 };
 
 struct link_context {
@@ -86,11 +88,19 @@ static void attempt_failed(struct link *link, const struct link_end *end)
         link_down(link, end);
 }
 
+// Has libwebsockets end the connection in the next turn of the loop. Its timer alone may sleep on
+// towards a later time that it was set for before.
+static void kill_later(struct link *link)
+{
+    lws_set_timeout(link->wsi, 1, LWS_TO_KILL_ASYNC);
+    lws_cancel_service(link->context->lws);
+}
+
 static void on_limit(struct timeout *t)
 {
     struct link *link = container_of(t, struct link, limit);
     link->late = true;
-    lws_set_timeout(link->wsi, 1, LWS_TO_KILL_ASYNC);
+    kill_later(link);
 }
 
 static void connect_next(struct link *link)
@@ -166,6 +176,7 @@ static int link_failed(struct link *link, struct lws *wsi, const char *text, siz
     struct link_end end = {.text = why, .certificate = link->distrust != NULL};
     if (link->context->starting == link)
         link->context->starting = NULL;
+    lws_set_opaque_user_data(wsi, NULL);
     (void)snprintf(why, sizeof(why), "%.*s", (int)len, text ? text : "");
     if (link->distrust)
         end.text = link->distrust;
@@ -179,12 +190,23 @@ static int link_failed(struct link *link, struct lws *wsi, const char *text, siz
     return 0;
 }
 
-static int link_ended(struct link *link)
+static int link_ended(struct link *link, struct lws *wsi)
 {
-    link->wsi = NULL;
+    lws_set_opaque_user_data(wsi, NULL);
     link_down(link, &(struct link_end){
                         .was_up = true, .by_relay = link->by_relay, .text = "the link was closed"});
     return 0;
+}
+
+// The last that is heard of a connection, and the first when libwebsockets dropped it by itself.
+static int link_dropped(struct link *link, struct lws *wsi)
+{
+    static const char text[] = "the connection was given up";
+    if (link->context->starting == link) { // lws_client_connect_via_info tells it, and its errno
+        lws_set_opaque_user_data(wsi, NULL);
+        return 0;
+    }
+    return link->is_up ? link_ended(link, wsi) : link_failed(link, wsi, text, sizeof(text) - 1);
 }
 
 static int link_authorise(const struct link *link, struct lws *wsi, uint8_t **at,
@@ -227,7 +249,8 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_CLIENT_RECEIVE: return link_received(link, wsi, in, len);
     case LWS_CALLBACK_CLIENT_WRITEABLE: return link_writable(link);
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR: return link_failed(link, wsi, in, len);
-    case LWS_CALLBACK_CLIENT_CLOSED: return link_ended(link);
+    case LWS_CALLBACK_CLIENT_CLOSED: return link_ended(link, wsi);
+    case LWS_CALLBACK_WSI_DESTROY: return link_dropped(link, wsi);
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: return peer_closes(link);
     case LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION:
         return link_verified(link, user, len != 0);
@@ -269,6 +292,8 @@ struct link_context *link_context_new(struct loop *l, const struct link_target *
         .gid = -1,
         .uid = -1,
         .fd_limit_per_thread = 64,
+        .timeout_secs = LWS_LIMIT_S,
+        .connect_timeout_secs = LWS_LIMIT_S,
     };
     if (is_loopback(target->host))
         (void)unsetenv("http_proxy");
@@ -423,7 +448,7 @@ bool link_send(struct link *link, const uint8_t *bytes, size_t len)
 {
     if (write_frame(link, WS_BINARY, bytes, len))
         return true;
-    lws_set_timeout(link->wsi, 1, LWS_TO_KILL_ASYNC);
+    kill_later(link);
     return false;
 }
 
@@ -438,7 +463,7 @@ void link_close(struct link *link, bool clean)
     if (link->is_up && link_ready(link))
         (void)write_frame(link, WS_CLOSE, body, sizeof(body));
     if (link->wsi)
-        lws_set_timeout(link->wsi, 1, LWS_TO_KILL_ASYNC);
+        kill_later(link);
     else if (!link->resolving)
         link_free(link);
 }
