@@ -11,7 +11,7 @@ import harness
 import pytest
 from client import Client
 
-LONG = "/?" + "x" * 400  # its line is printed whole
+LONG = "/?" + "x" * 180  # its line is printed whole
 
 
 def fill(pipe):
@@ -97,7 +97,7 @@ def exchanges(relay, agent, count):
 
 
 def test_lines_that_nobody_reads_stop_nothing_and_are_counted(relay, origin, tmp_path):
-    count = 2000  # over 800 KiB of lines, where pipe and queue hold 320
+    count = 4000  # over 800 KiB of lines, where pipe and queue hold 320
     with unread_agent(relay, origin, tmp_path) as agent:
         exchanges(relay, agent, count)
         dropped = int(agent.read_until(rb"adit: (\d+) lines were dropped\n")[1])
@@ -105,7 +105,7 @@ def test_lines_that_nobody_reads_stop_nothing_and_are_counted(relay, origin, tmp
         assert dropped > 0 and dropped + printed == count
         exchanges(relay, agent, 1)  # and there is room again
         agent.read_until(rb"were dropped\n(?s:.*) GET /\?x+ 200 .*\n")
-        assert all(re.fullmatch(rb"\d\d:\d\d:\d\d GET /\?x{400} 200 5 B .*|adit: .*", line)
+        assert all(re.fullmatch(rb"\d\d:\d\d:\d\d GET /\?x{180} 200 5 B .*|adit: .*", line)
                    for line in agent.text["stdout"].splitlines())
         agent.stop()
 
@@ -125,7 +125,7 @@ def test_lines_that_find_room_are_all_there_in_order(relay, origin, tmp_path):
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_a_reader_that_stands_still_does_not_delay_the_end(relay, origin, tmp_path, how):
     with unread_agent(relay, origin, tmp_path) as agent:
-        exchanges(relay, agent, 1000)
+        exchanges(relay, agent, 2500)
         agent.stop(how)
 
 
