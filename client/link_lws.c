@@ -77,15 +77,22 @@ static void link_down(struct link *link, const struct link_end *end)
         ops->down(ctx, end);
 }
 
-// An address has failed: on to the next one. A relay that has answered was found.
-static void attempt_failed(struct link *link, const struct link_end *end)
+// An address has failed: on to the next one. A relay that has answered was found. Of several
+// addresses it is told what says most, not what the last one met.
+static void attempt_failed(struct link *link, struct link_end end)
 {
     link->wsi = NULL;
     timeout_stop(&link->limit);
-    if (link->ops && end->status == 0 && link->next_address < link->address_count)
+    if (link->ops && end.status == 0 && link->next_address < link->address_count) {
         loop_queue(link->context->loop, &link->start);
-    else
-        link_down(link, end);
+        return;
+    }
+    end.certificate = link->distrust != NULL;
+    if (link->distrust)
+        end.text = link->distrust;
+    else if (link->late)
+        end.text = "no answer in time";
+    link_down(link, &end);
 }
 
 // Has libwebsockets end the connection in the next turn of the loop. Its timer alone may sleep on
@@ -120,8 +127,6 @@ static void connect_next(struct link *link)
         .ssl_connection = LCCSCF_HTTP_NO_FOLLOW_REDIRECT | (link->target->tls ? LCCSCF_USE_SSL : 0),
         .opaque_user_data = link,
     };
-    link->late = false;
-    link->distrust = NULL;
     // When this fails its error callback may have been called and the link be gone, or it may
     // never be: `starting` tells.
     c->starting = link;
@@ -132,7 +137,7 @@ static void connect_next(struct link *link)
         return;
     c->starting = NULL;
     if (!wsi) {
-        attempt_failed(link, &(struct link_end){.text = error ? strerror(error) : "out of memory"});
+        attempt_failed(link, (struct link_end){.text = error ? strerror(error) : "out of memory"});
         return;
     }
     link->wsi = wsi;
@@ -173,20 +178,17 @@ static int link_failed(struct link *link, struct lws *wsi, const char *text, siz
 {
     static const char field[] = "adit-error:";
     char why[160];
-    struct link_end end = {.text = why, .certificate = link->distrust != NULL};
+    struct link_end end = {.text = why, .status = lws_http_client_http_response(wsi)};
     if (link->context->starting == link)
         link->context->starting = NULL;
     lws_set_opaque_user_data(wsi, NULL);
     (void)snprintf(why, sizeof(why), "%.*s", (int)len, text ? text : "");
-    if (link->distrust)
-        end.text = link->distrust;
-    else if (link->late)
-        end.text = "no answer in time";
-    end.status = lws_http_client_http_response(wsi);
+    if (strcmp(why, "closed before established") == 0)
+        end.text = "the connection was refused or closed";
     if (end.status &&
         lws_hdr_custom_copy(wsi, end.code, sizeof(end.code), field, (int)sizeof(field) - 1) < 0)
         end.code[0] = 0;
-    attempt_failed(link, &end);
+    attempt_failed(link, end);
     return 0;
 }
 
