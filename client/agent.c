@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
+#include "common/limits.h"
 #include "common/log.h"
 #include "common/stream_end.h"
 #include "proto/fields.h"
@@ -13,7 +15,8 @@ enum {
     BIND_ID = 1,
     RETRY_FIRST_MS = 500,
     RETRY_MAX_MS = 32000,
-    RETRY_HERD_MS = 2000
+    RETRY_HERD_MS = 2000,
+    CLOSE_TURNS = 8 // of the loop, for closed handles to get their calls
 };
 
 static void connect_now(struct agent *a);
@@ -42,11 +45,12 @@ static void retry_later(struct agent *a, bool by_relay)
 {
     uint32_t random = 0;
     uint32_t bound = RETRY_MAX_MS;
-    (void)RAND_bytes((unsigned char *)&random, sizeof(random));
     if (a->failures < 6)
         bound = (uint32_t)RETRY_FIRST_MS << a->failures;
     if (by_relay && a->failures == 0)
         bound = RETRY_HERD_MS;
+    if (RAND_bytes((unsigned char *)&random, sizeof(random)) != 1)
+        random = bound - 1; // late is better than at once, over and over
     a->failures++;
     (void)uv_timer_start(&a->retry, on_retry, random % bound, 0);
 }
@@ -56,8 +60,9 @@ static void drop_tunnel(struct agent *a)
 {
     struct tunnel *t = a->tunnel;
     a->tunnel = NULL;
-    a->bound = false;
+    a->put_off = false;
     timeout_stop(&a->tick);
+    timeout_stop(&a->bind_limit);
     if (!t)
         return;
     mux_lose(tunnel_mux(t));
@@ -66,13 +71,28 @@ static void drop_tunnel(struct agent *a)
     loop_queue(&a->loop, &a->bury);
 }
 
-static void drop_link(struct agent *a, const char *why)
+// Ends the link ourselves, and comes back later.
+static void leave_link(struct agent *a)
 {
-    log_warn("the tunnel is lost: %s; connecting again", why);
     link_close(a->link, false);
     a->link = NULL;
     drop_tunnel(a);
     retry_later(a, false);
+}
+
+static void drop_link(struct agent *a, const char *why)
+{
+    log_warn("the tunnel is lost: %s; connecting again", why);
+    leave_link(a);
+}
+
+// An outage is told once, and again when something else is the matter.
+static void tell_outage(struct agent *a, const char *text)
+{
+    if (strcmp(a->told, text) == 0)
+        return;
+    (void)snprintf(a->told, sizeof(a->told), "%s", text);
+    log_warn("%s", text);
 }
 
 static void wake(void *ctx)
@@ -115,6 +135,11 @@ static void on_tick(struct timeout *t)
         wake(a);
 }
 
+static void on_bind_limit(struct timeout *t)
+{
+    drop_link(container_of(t, struct agent, bind_limit), "the relay gave no name in time");
+}
+
 static void bind_name(struct agent *a)
 {
     struct hello bind = {.type = HELLO_BIND, .id = BIND_ID};
@@ -126,7 +151,7 @@ static void on_bound(struct agent *a, const struct hello *bound)
 {
     const struct dial_target *to = &a->config.upstream;
     a->failures = 0;
-    a->bound = true;
+    timeout_stop(&a->bind_limit);
     memcpy(a->config.name, bound->name, sizeof(a->config.name));
     const char *how = a->was_bound ? "connected again, " : "";
     const char *host = to->host[0] ? to->host : "localhost";
@@ -134,13 +159,34 @@ static void on_bound(struct agent *a, const struct hello *bound)
     console_line(&a->console, "adit: %s%s -> http://%s%s%s:%u", how, bound->url, v6 ? "[" : "",
                  host, v6 ? "]" : "", to->port);
     a->was_bound = true;
-    a->told_trouble = false;
+    a->told[0] = 0;
+}
+
+// At the start every refusal is final: somebody stands there who can do something about it. An
+// agent that once had its name is left alone, and what is refused because the relay is full or
+// short of something will be granted later. Not so when another agent of the same owner has taken
+// the name over, for two would take it from each other for ever; nor when somebody else has the
+// name: its URL leads to their service now, which may be so for good, and whoever gave the URL away
+// must hear of it rather than have an agent that looks alive.
+static bool is_final(const struct agent *a, const char *code)
+{
+    return !a->was_bound || strcmp(code, "ADIT-REPLACED") == 0 ||
+           strcmp(code, "ADIT-NAME-IN-USE") == 0;
 }
 
 static void on_refused(struct agent *a, const struct hello *refused)
 {
-    log_error("%s (%s)", refused->message, refused->code);
-    stop(a, EXIT_FAILURE);
+    char text[OUTAGE_TEXT_MAX];
+    if (is_final(a, refused->code)) {
+        log_error("%s (%s)", refused->message, refused->code);
+        stop(a, EXIT_FAILURE);
+        return;
+    }
+    (void)snprintf(text, sizeof(text),
+                   "the relay refuses the name %s for now: %s (%s). Trying again", a->config.name,
+                   refused->message, refused->code);
+    tell_outage(a, text);
+    a->put_off = true; // the tunnel is on the stack
 }
 
 static void on_control(void *ctx, const struct hello *message)
@@ -202,41 +248,39 @@ static void on_link_up(void *ctx)
     memcpy(hello.owner, a->config.owner, sizeof(hello.owner));
     say(a, &hello);
     timeout_start(&a->loop, &a->tick, TICK_MS, on_tick);
+    timeout_start(&a->loop, &a->bind_limit, a->loop.limits.hello_ms, on_bind_limit);
 }
 
 static bool on_link_received(void *ctx, const uint8_t *bytes, size_t len, bool last)
 {
     struct agent *a = ctx;
     int error = a->tunnel ? tunnel_recv(a->tunnel, bytes, len, last) : TUNNEL_E_PIPE;
-    if (!error) {
+    if (error)
+        drop_link(a, tunnel_strerror(error));
+    else if (a->put_off)
+        leave_link(a);
+    else
         wake(a);
-        return true;
-    }
-    drop_link(a, tunnel_strerror(error));
-    return false;
+    return a->link != NULL;
 }
 
 static void on_link_down(void *ctx, const struct link_end *end)
 {
     struct agent *a = ctx;
+    char text[OUTAGE_TEXT_MAX];
     a->link = NULL;
     drop_tunnel(a);
     if (end->status == 401) {
-        log_error("the relay wants a valid token: pass it with --token-file FILE or ADIT_TOKEN "
-                  "(ADIT-UNAUTHORIZED)");
+        log_error(
+            "the relay %s %s (ADIT-UNAUTHORIZED)", a->config.relay_url,
+            a->config.relay.token[0]
+                ? "does not accept this token: compare --token-file or ADIT_TOKEN with its own"
+                : "wants a token: pass it with --token-file FILE or ADIT_TOKEN");
         stop(a, EXIT_FAILURE);
         return;
     }
-    if (!a->told_trouble && end->was_up)
-        log_warn("the relay %s has gone; connecting again", a->config.relay_url);
-    else if (!a->told_trouble && end->status)
-        log_warn("%s answered with %u: is it an adit relay? trying again", a->config.relay_url,
-                 end->status);
-    else if (!a->told_trouble)
-        log_warn("cannot reach the relay %s (%s); %s. Trying again", a->config.relay_url, end->text,
-                 a->config.relay.tls ? "check its address and its certificate"
-                                     : "start one with: aditd");
-    a->told_trouble = true;
+    outage_text(text, &a->config.relay, a->config.relay_url, end);
+    tell_outage(a, text);
     retry_later(a, end->by_relay);
 }
 
@@ -245,8 +289,10 @@ static const struct link_ops link_ops = {on_link_up, on_link_received, wake, on_
 static void connect_now(struct agent *a)
 {
     a->link = link_open(a->links, &a->config.relay, &link_ops, a);
-    if (!a->link)
-        retry_later(a, false);
+    if (a->link)
+        return;
+    tell_outage(a, "out of memory. Trying again");
+    retry_later(a, false);
 }
 
 static void on_signal(uv_signal_t *signal, int number)
@@ -259,11 +305,12 @@ static int agent_init(struct agent *a, const struct agent_config *config)
 {
     static const int numbers[2] = {SIGINT, SIGTERM};
     *a = (struct agent){.config = *config, .flush.run = on_flush, .bury.run = on_bury};
+    if (!console_init(&a->console))
+        return UV_ENOMEM;
     int error = loop_init(&a->loop);
     if (error)
         return error;
     a->loop.limits = config->limits;
-    console_init(&a->console, &a->loop);
     upstream_init(&a->upstream, &a->loop, &config->upstream);
     a->upstream.host_mode = config->host_mode;
     if (config->host[0])
@@ -277,6 +324,18 @@ static int agent_init(struct agent *a, const struct agent_config *config)
     a->retry.data = a;
     a->links = link_context_new(&a->loop, &config->relay);
     return a->links ? 0 : UV_ENOMEM;
+}
+
+// Whether a name is still being resolved, the relay's or the service's. Nothing but requests keeps
+// a loop alive whose handles are closed, and we make no others that outlast their handles.
+static bool is_resolving(struct agent *a)
+{
+    uv_unref((uv_handle_t *)&a->loop.before_sleep);
+    uv_unref((uv_handle_t *)&a->loop.stay_awake);
+    uv_unref((uv_handle_t *)&a->loop.tick);
+    for (int turn = 0; uv_loop_alive(&a->loop.uv) && turn < CLOSE_TURNS; turn++)
+        loop_run_once(&a->loop);
+    return uv_loop_alive(&a->loop.uv);
 }
 
 static void agent_deinit(struct agent *a)
@@ -293,6 +352,14 @@ static void agent_deinit(struct agent *a)
     loop_run_once(&a->loop);
     conn_close_all(&a->loop);
     link_context_free(a->links);
+    secret_wipe(a->config.relay.token, sizeof(a->config.relay.token));
+    bool resolving = is_resolving(a);
+    console_deinit(&a->console);
+    if (resolving) {
+        // getaddrinfo cannot be broken off, and both the loop and exit() would wait for its thread.
+        log_end();
+        _exit(a->exit_status);
+    }
     loop_deinit(&a->loop);
 }
 
@@ -309,7 +376,6 @@ int agent_run(const struct agent_config *config)
     loop_run(&a->loop);
     agent_deinit(a);
     int status = a->exit_status;
-    secret_wipe(a->config.relay.token, sizeof(a->config.relay.token));
     free(a);
     return status;
 }

@@ -4,6 +4,7 @@
 #include "common/upstream.h"
 #include "console.h"
 #include "link.h"
+#include "outage.h"
 #include "proto/tunnel.h"
 
 struct agent_config {
@@ -27,14 +28,14 @@ struct agent {
     struct tunnel *tunnel;
     struct tunnel *dead_tunnel; // freed by the next task
     struct loop_task flush, bury;
-    struct timeout tick;
+    struct timeout tick, bind_limit;
     uv_timer_t retry;
     uv_signal_t signals[2];
     unsigned failures; // in a row
-    bool bound;        // on this link
     bool was_bound;    // ever
-    bool told_trouble; // of this outage
+    bool put_off;      // this link's bind was refused, and is to be tried again
     int exit_status;
+    char told[OUTAGE_TEXT_MAX]; // of this outage
 };
 
 // Runs until a signal or a refusal. Returns the exit status.

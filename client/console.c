@@ -4,16 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
+#include "common/loop.h"
 
 enum {
-    LINE_BYTES = 512
+    LINE_BYTES = 512,
+    GATHER_MS = 5 // lines that follow a line closely are written together
 };
-
-static void on_flush(struct loop_task *task)
-{
-    (void)task;
-    (void)fflush(stdout);
-}
 
 static const char *clock_text(struct console *c)
 {
@@ -88,8 +85,7 @@ static void print(struct console *c, struct line *l)
         if ((unsigned char)l->text[i] < 0x20 || (unsigned char)l->text[i] >= 0x7f)
             l->text[i] = '?';
     l->text[l->len] = '\n';
-    (void)fwrite(l->text, 1, l->len + 1, stdout);
-    loop_queue(c->loop, &c->flush);
+    writer_line(c->out, l->text, l->len + 1);
 }
 
 static void on_exchange(void *ctx, const struct exchange *x, enum exchange_why why)
@@ -119,10 +115,16 @@ static void on_exchange(void *ctx, const struct exchange *x, enum exchange_why w
     print(c, &l);
 }
 
-void console_init(struct console *c, struct loop *l)
+bool console_init(struct console *c)
 {
-    *c = (struct console){.loop = l, .flush.run = on_flush, .second = -1};
+    *c = (struct console){.second = -1, .out = writer_new(STDOUT_FILENO, "adit", GATHER_MS)};
     c->observer = (struct exchange_observer){on_exchange, c};
+    return c->out != NULL;
+}
+
+void console_deinit(struct console *c)
+{
+    writer_free(c->out);
 }
 
 void console_line(struct console *c, const char *format, ...)

@@ -18,9 +18,11 @@ struct link_target {
 // Why a link did not come up or went down.
 struct link_end {
     bool was_up;
-    bool by_relay;   // the relay closed it
-    unsigned status; // of the HTTP response that refused the WebSocket, or 0
-    const char *text;
+    bool by_relay;    // the relay closed it
+    unsigned status;  // of the HTTP response that refused the WebSocket, or 0
+    bool certificate; // the relay's was not accepted
+    char code[32];    // of that response's adit-error, or empty
+    const char *text; // why else
 };
 
 struct link_ops {
@@ -35,6 +37,7 @@ struct link_ops {
 
 // What links need once per program. NULL on failure.
 struct link_context *link_context_new(struct loop *l, const struct link_target *target);
+// Every link must have been closed. One whose name is still being resolved is left to the loop.
 void link_context_free(struct link_context *c);
 
 // Starts to connect. NULL when out of memory. `target` must outlive it.

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The link by libwebsockets' client on our loop. Its traps are told in docs/architecture.md.
+#include <errno.h>
 #include <libwebsockets.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <openssl/rand.h>
+#include <openssl/x509_vfy.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "common/limits.h"
@@ -16,36 +18,53 @@ enum {
     ADDRESSES_MAX = 8,
     BUFFER_BYTES = 64 * 1024,
     CLOSE_NORMAL = 1000,
-    CLOSE_GOING_AWAY = 1001
+    CLOSE_GOING_AWAY = 1001,
+    DESTROY_TURNS = 8, // of the loop, for libwebsockets to end
+    // From the first SYN to the relay's answer. While there is another address it gets its turn
+    // sooner: what takes longer than that does so for all of them, and the last has its time.
+    OPEN_MS = 10 * 1000,
+    OPEN_MS_BEFORE_OTHERS = 3 * 1000,
+    // libwebsockets' own limits, which it keeps without a word to us: ours are to come first.
+    LWS_LIMIT_S = 30
 };
-
-enum {
-    DESTROY_TURNS = 8
-}; // of the loop, for libwebsockets to end
 
 struct link_context {
     struct loop *loop;
     struct lws_context *lws;
-    uint8_t *frame; // where a frame is built: LWS_PRE, header, masked payload
+    struct link *links;
+    struct link *starting; // inside lws_client_connect_via_info, and not told of its failure
+    uint8_t *frame;        // where a frame is built: LWS_PRE, header, masked payload
 };
 
 struct link {
     struct link_context *context;
+    struct link *prev, *next;
     const struct link_target *target;
     const struct link_ops *ops; // NULL once closed by its owner
     void *ctx;
     struct lws *wsi;
     uv_getaddrinfo_t resolve;
     struct loop_task start;
+    struct timeout limit;
     char addresses[ADDRESSES_MAX][64];
     int address_count, next_address;
     bool resolving, is_up, by_relay;
+    bool late;            // it was our limit that ended the attempt
+    const char *distrust; // why the relay's certificate was not accepted
     char host[300];
 };
 
 static void link_free(struct link *link)
 {
-    loop_unqueue(link->context->loop, &link->start);
+    struct link_context *c = link->context;
+    timeout_stop(&link->limit);
+    loop_unqueue(c->loop, &link->start);
+    if (link->prev)
+        link->prev->next = link->next;
+    else
+        c->links = link->next;
+    if (link->next)
+        link->next->prev = link->prev;
     free(link);
 }
 
@@ -58,31 +77,79 @@ static void link_down(struct link *link, const struct link_end *end)
         ops->down(ctx, end);
 }
 
+// An address has failed: on to the next one. A relay that has answered was found. Of several
+// addresses it is told what says most, not what the last one met.
+static void attempt_failed(struct link *link, struct link_end end)
+{
+    link->wsi = NULL;
+    timeout_stop(&link->limit);
+    if (link->ops && end.status == 0 && link->next_address < link->address_count) {
+        loop_queue(link->context->loop, &link->start);
+        return;
+    }
+    end.certificate = link->distrust != NULL;
+    if (link->distrust)
+        end.text = link->distrust;
+    else if (link->late)
+        end.text = "no answer in time";
+    link_down(link, &end);
+}
+
+// Has libwebsockets end the connection in the next turn of the loop. Its timer alone may sleep on
+// towards a later time that it was set for before.
+static void kill_later(struct link *link)
+{
+    lws_set_timeout(link->wsi, 1, LWS_TO_KILL_ASYNC);
+    lws_cancel_service(link->context->lws);
+}
+
+static void on_limit(struct timeout *t)
+{
+    struct link *link = container_of(t, struct link, limit);
+    link->late = true;
+    kill_later(link);
+}
+
 static void connect_next(struct link *link)
 {
+    struct link_context *c = link->context;
     if (!link->ops || link->next_address >= link->address_count) {
-        link_down(link, &(struct link_end){.text = "connection refused or no answer"});
+        link_down(link, &(struct link_end){.text = "its name has no address"});
         return;
     }
     const struct lws_client_connect_info info = {
-        .context = link->context->lws,
+        .context = c->lws,
         .address = link->addresses[link->next_address++],
         .port = link->target->port,
         .path = "/_adit/v1/tunnel",
         .host = link->host,
         .protocol = "adit.v1",
-        .ssl_connection = link->target->tls ? LCCSCF_USE_SSL : 0,
+        .ssl_connection = LCCSCF_HTTP_NO_FOLLOW_REDIRECT | (link->target->tls ? LCCSCF_USE_SSL : 0),
         .opaque_user_data = link,
-        .pwsi = &link->wsi,
     };
-    // On failure the error callback has been called, or will never be: the wsi tells.
-    (void)lws_client_connect_via_info(&info);
+    // When this fails its error callback may have been called and the link be gone, or it may
+    // never be: `starting` tells.
+    c->starting = link;
+    errno = 0;
+    struct lws *wsi = lws_client_connect_via_info(&info);
+    int error = errno;
+    if (c->starting != link)
+        return;
+    c->starting = NULL;
+    if (!wsi) {
+        attempt_failed(link, (struct link_end){.text = error ? strerror(error) : "out of memory"});
+        return;
+    }
+    link->wsi = wsi;
+    bool others = link->next_address < link->address_count;
+    timeout_start(c->loop, &link->limit, others ? OPEN_MS_BEFORE_OTHERS : OPEN_MS, on_limit);
 }
 
 static int link_up(struct link *link, struct lws *wsi)
 {
     int notsent = LIMIT_NOTSENT_BYTES;
     link->is_up = true;
+    timeout_stop(&link->limit);
     (void)setsockopt(lws_get_socket_fd(wsi), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &notsent,
                      sizeof(notsent));
     if (!link->ops)
@@ -109,24 +176,39 @@ static int link_writable(const struct link *link)
 
 static int link_failed(struct link *link, struct lws *wsi, const char *text, size_t len)
 {
+    static const char field[] = "adit-error:";
     char why[160];
-    unsigned status = lws_http_client_http_response(wsi);
-    link->wsi = NULL;
-    if (status == 0 && link->next_address < link->address_count) {
-        loop_queue(link->context->loop, &link->start);
-        return 0;
-    }
+    struct link_end end = {.text = why, .status = lws_http_client_http_response(wsi)};
+    if (link->context->starting == link)
+        link->context->starting = NULL;
+    lws_set_opaque_user_data(wsi, NULL);
     (void)snprintf(why, sizeof(why), "%.*s", (int)len, text ? text : "");
-    link_down(link, &(struct link_end){.status = status, .text = why});
+    if (strcmp(why, "closed before established") == 0)
+        end.text = "the connection was refused or closed";
+    if (end.status &&
+        lws_hdr_custom_copy(wsi, end.code, sizeof(end.code), field, (int)sizeof(field) - 1) < 0)
+        end.code[0] = 0;
+    attempt_failed(link, end);
     return 0;
 }
 
-static int link_ended(struct link *link)
+static int link_ended(struct link *link, struct lws *wsi)
 {
-    link->wsi = NULL;
+    lws_set_opaque_user_data(wsi, NULL);
     link_down(link, &(struct link_end){
                         .was_up = true, .by_relay = link->by_relay, .text = "the link was closed"});
     return 0;
+}
+
+// The last that is heard of a connection, and the first when libwebsockets dropped it by itself.
+static int link_dropped(struct link *link, struct lws *wsi)
+{
+    static const char text[] = "the connection was given up";
+    if (link->context->starting == link) { // lws_client_connect_via_info tells it, and its errno
+        lws_set_opaque_user_data(wsi, NULL);
+        return 0;
+    }
+    return link->is_up ? link_ended(link, wsi) : link_failed(link, wsi, text, sizeof(text) - 1);
 }
 
 static int link_authorise(const struct link *link, struct lws *wsi, uint8_t **at,
@@ -149,6 +231,15 @@ static int peer_closes(struct link *link)
     return 0;
 }
 
+// Says what OpenSSL has against a certificate, and leaves it at that: 0 lets a good one pass, and
+// libwebsockets refuses one whose error stands.
+static int link_verified(struct link *link, X509_STORE_CTX *store, bool ok)
+{
+    if (!ok && !link->distrust)
+        link->distrust = X509_verify_cert_error_string(X509_STORE_CTX_get_error(store));
+    return ok ? 0 : 1;
+}
+
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                     size_t len)
 {
@@ -160,8 +251,11 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_CLIENT_RECEIVE: return link_received(link, wsi, in, len);
     case LWS_CALLBACK_CLIENT_WRITEABLE: return link_writable(link);
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR: return link_failed(link, wsi, in, len);
-    case LWS_CALLBACK_CLIENT_CLOSED: return link_ended(link);
+    case LWS_CALLBACK_CLIENT_CLOSED: return link_ended(link, wsi);
+    case LWS_CALLBACK_WSI_DESTROY: return link_dropped(link, wsi);
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: return peer_closes(link);
+    case LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION:
+        return link_verified(link, user, len != 0);
     case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
         return link_authorise(link, wsi, (uint8_t **)in, *(uint8_t **)in + len);
     default: return lws_callback_http_dummy(wsi, reason, user, in, len);
@@ -200,6 +294,8 @@ struct link_context *link_context_new(struct loop *l, const struct link_target *
         .gid = -1,
         .uid = -1,
         .fd_limit_per_thread = 64,
+        .timeout_secs = LWS_LIMIT_S,
+        .connect_timeout_secs = LWS_LIMIT_S,
     };
     if (is_loopback(target->host))
         (void)unsetenv("http_proxy");
@@ -225,6 +321,14 @@ void link_context_free(struct link_context *c)
         loop_run_once(c->loop);
     if (c->lws)
         lws_context_destroy(c->lws);
+    // libwebsockets tells the end of most links that it drops now, but not of all.
+    for (struct link *link = c->links, *next = NULL; link; link = next) {
+        next = link->next;
+        if (link->resolving)
+            link->context = NULL;
+        else
+            link_free(link);
+    }
     free(c->frame);
     free(c);
 }
@@ -241,9 +345,12 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *list
     struct link *link = container_of(req, struct link, resolve);
     char text[INET6_ADDRSTRLEN];
     link->resolving = false;
-    if (!link->ops) { // closed meanwhile, and its context perhaps gone
+    if (!link->ops) { // closed meanwhile
         uv_freeaddrinfo(list);
-        free(link);
+        if (link->context)
+            link_free(link);
+        else
+            free(link);
         return;
     }
     for (struct addrinfo *a = list; a; a = a->ai_next) {
@@ -285,10 +392,12 @@ static void on_start(struct loop_task *task)
         add_address(link, "127.0.0.1");
         add_address(link, "::1");
     } else {
-        link->resolving = !uv_getaddrinfo(&link->context->loop->uv, &link->resolve, on_resolved,
-                                          host, NULL, &hints);
-        if (link->resolving)
-            return;
+        int error = uv_getaddrinfo(&link->context->loop->uv, &link->resolve, on_resolved, host,
+                                   NULL, &hints);
+        link->resolving = error == 0;
+        if (error)
+            link_down(link, &(struct link_end){.text = uv_strerror(error)});
+        return;
     }
     connect_next(link);
 }
@@ -306,6 +415,10 @@ struct link *link_open(struct link_context *c, const struct link_target *target,
     bool v6 = strchr(target->host, ':') != NULL;
     (void)snprintf(link->host, sizeof(link->host), v6 ? "[%s]:%u" : "%s:%u", target->host,
                    target->port);
+    link->next = c->links;
+    if (c->links)
+        c->links->prev = link;
+    c->links = link;
     link->start.run = on_start;
     loop_queue(c->loop, &link->start);
     return link;
@@ -337,7 +450,7 @@ bool link_send(struct link *link, const uint8_t *bytes, size_t len)
 {
     if (write_frame(link, WS_BINARY, bytes, len))
         return true;
-    lws_set_timeout(link->wsi, 1, LWS_TO_KILL_ASYNC);
+    kill_later(link);
     return false;
 }
 
@@ -348,10 +461,11 @@ void link_close(struct link *link, bool clean)
     unsigned code = clean ? CLOSE_NORMAL : CLOSE_GOING_AWAY;
     const uint8_t body[2] = {(uint8_t)(code >> 8), (uint8_t)code};
     link->ops = NULL;
+    timeout_stop(&link->limit);
     if (link->is_up && link_ready(link))
         (void)write_frame(link, WS_CLOSE, body, sizeof(body));
     if (link->wsi)
-        lws_set_timeout(link->wsi, 1, LWS_TO_KILL_ASYNC);
+        kill_later(link);
     else if (!link->resolving)
         link_free(link);
 }

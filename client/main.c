@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "commands.h"
+#include "common/process.h"
 
 static const char help[] =
     "adit: gives a local service a public URL, through a relay that you can host yourself.\n"
@@ -27,6 +28,7 @@ int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
     (void)signal(SIGPIPE, SIG_IGN);
+    process_raise_files();
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
         if (strcmp(commands[i].name, name) == 0)
             return commands[i].run(argc - 1, argv + 1);

@@ -124,13 +124,15 @@ static void on_connect(uv_connect_t *req, int status)
 }
 
 struct conn *conn_connect(struct loop *l, const struct sockaddr *addr, const struct conn_ops *ops,
-                          void *owner)
+                          void *owner, int *error)
 {
     struct conn *c = conn_new(l, ops, owner);
     uv_connect_t *req = malloc(sizeof(*req));
+    *error = UV_ENOMEM;
     if (c && req) {
         req->data = c;
-        if (!uv_tcp_connect(req, &c->tcp, addr, on_connect))
+        *error = uv_tcp_connect(req, &c->tcp, addr, on_connect);
+        if (!*error)
             return c;
     }
     free(req);

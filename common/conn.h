@@ -60,9 +60,10 @@ struct conn {
 
 // Takes an accepted socket, which is closed when that fails (NULL).
 struct conn *conn_accept(struct loop *l, int fd, const struct conn_ops *ops, void *owner);
-// Starts to connect: `connected` or `failed` follows. NULL when that fails at once.
+// Starts to connect: `connected` or `failed` follows. NULL and a libuv error when that fails at
+// once.
 struct conn *conn_connect(struct loop *l, const struct sockaddr *addr, const struct conn_ops *ops,
-                          void *owner);
+                          void *owner, int *error);
 // Hands the connection to another owner.
 void conn_set_owner(struct conn *c, const struct conn_ops *ops, void *owner);
 

@@ -7,7 +7,15 @@
 #include "proto/bytes.h"
 
 enum {
-    ADDRESSES_MAX = 8
+    ADDRESSES_MAX = 8,
+    STAGGER_MS = 250 // until the next address is tried too (RFC 8305 §5)
+};
+
+// One address on its way.
+struct attempt {
+    struct dial *dial;
+    struct conn *conn; // NULL: not begun, or failed
+    struct sockaddr_storage addr;
 };
 
 struct dial {
@@ -16,13 +24,12 @@ struct dial {
     void (*done)(void *ctx, struct conn *c, int error);
     void *ctx;
     struct loop_task task;
-    struct timeout limit;
+    struct timeout limit, stagger;
     uv_getaddrinfo_t resolve;
     bool resolving, over;
-    struct conn *conn;
-    struct sockaddr_storage addrs[ADDRESSES_MAX];
-    int count, next;
-    int error; // of the last address
+    struct attempt attempts[ADDRESSES_MAX];
+    int count, next, running;
+    int error; // the one that says most so far
 };
 
 bool dial_parse(const char *text, struct dial_target *target)
@@ -52,7 +59,10 @@ bool dial_parse(const char *text, struct dial_target *target)
 static void dial_free(struct dial *d)
 {
     timeout_stop(&d->limit);
+    timeout_stop(&d->stagger);
     loop_unqueue(d->loop, &d->task);
+    for (int i = 0; i < d->count; i++)
+        conn_close(d->attempts[i].conn, CONN_END_NOW);
     d->over = true;
     if (!d->resolving)
         free(d);
@@ -66,52 +76,96 @@ static void give(struct dial *d, struct conn *c, int error)
     done(ctx, c, error);
 }
 
-static void try_next(struct dial *d);
+static bool is_shortage(int error)
+{
+    return error == UV_EMFILE || error == UV_ENFILE || error == UV_ENOMEM || error == UV_ENOBUFS;
+}
+
+// Of several failures the refusal says most of the service; but when we ran out of something
+// ourselves, nothing is known of it.
+static void note_error(struct dial *d, int error)
+{
+    if (!is_shortage(d->error) && (d->error != UV_ECONNREFUSED || is_shortage(error)))
+        d->error = error;
+}
+
+static void go_on(struct dial *d);
+
+static void on_stagger(struct timeout *t)
+{
+    go_on(container_of(t, struct dial, stagger));
+}
 
 static void on_connected(struct conn *c)
 {
-    struct dial *d = c->owner;
-    d->conn = NULL;
+    struct attempt *a = c->owner;
+    struct dial *d = a->dial;
+    a->conn = NULL; // it is not closed with the others
     if (d->target->host[0] == 0)
-        d->target->prefer_v6 = d->addrs[d->next - 1].ss_family == AF_INET6;
+        d->target->prefer_v6 = a->addr.ss_family == AF_INET6;
     give(d, c, 0);
 }
 
 static void on_failed(struct conn *c, int error)
 {
-    struct dial *d = c->owner;
-    d->conn = NULL;
-    // Of several failures the refusal says most.
-    if (d->error != UV_ECONNREFUSED)
-        d->error = error;
-    try_next(d);
+    struct attempt *a = c->owner;
+    struct dial *d = a->dial;
+    a->conn = NULL;
+    d->running--;
+    note_error(d, error);
+    go_on(d);
 }
 
 static const struct conn_ops dial_ops = {.failed = on_failed, .connected = on_connected};
 
-static void try_next(struct dial *d)
+// Begins with the next address; those that were begun go on, and the first to connect wins.
+static void go_on(struct dial *d)
 {
-    while (d->next < d->count) {
-        const struct sockaddr *addr = (const struct sockaddr *)&d->addrs[d->next++];
-        d->conn = conn_connect(d->loop, addr, &dial_ops, d);
-        if (d->conn)
+    int error = 0;
+    timeout_stop(&d->stagger);
+    while (d->next < d->count && !is_shortage(error)) {
+        struct attempt *a = &d->attempts[d->next++];
+        a->conn = conn_connect(d->loop, (struct sockaddr *)&a->addr, &dial_ops, a, &error);
+        if (a->conn) {
+            d->running++;
+            timeout_start(d->loop, &d->stagger, STAGGER_MS, on_stagger);
             return;
-        d->error = UV_EADDRNOTAVAIL;
+        }
+        note_error(d, error);
     }
-    give(d, NULL, d->error ? d->error : UV_EAI_NONAME);
+    if (d->running == 0)
+        give(d, NULL, d->error ? d->error : UV_EAI_NONAME);
 }
 
 static void on_limit(struct timeout *t)
 {
-    struct dial *d = container_of(t, struct dial, limit);
-    conn_close(d->conn, CONN_END_NOW);
-    give(d, NULL, UV_ETIMEDOUT);
+    give(container_of(t, struct dial, limit), NULL, UV_ETIMEDOUT);
 }
 
 static void add_address(struct dial *d, const struct sockaddr *addr, size_t len)
 {
-    if (d->count < ADDRESSES_MAX && len <= sizeof(d->addrs[0]))
-        memcpy(&d->addrs[d->count++], addr, len);
+    if (d->count == ADDRESSES_MAX || len > sizeof(d->attempts[0].addr))
+        return;
+    struct attempt *a = &d->attempts[d->count++];
+    a->dial = d;
+    memcpy(&a->addr, addr, len);
+}
+
+// Puts an address of the other family behind each, as long as there is one (RFC 8305 §4): when one
+// family leads nowhere, the second attempt is already one of the other.
+static void interleave(struct dial *d)
+{
+    for (int i = 1; i < d->count; i++) {
+        int other = i;
+        while (other < d->count &&
+               d->attempts[other].addr.ss_family == d->attempts[i - 1].addr.ss_family)
+            other++;
+        if (other == d->count)
+            return;
+        struct attempt moved = d->attempts[other];
+        memmove(&d->attempts[i + 1], &d->attempts[i], (size_t)(other - i) * sizeof(moved));
+        d->attempts[i] = moved;
+    }
 }
 
 static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *list)
@@ -128,7 +182,8 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *list
     for (struct addrinfo *a = list; a; a = a->ai_next)
         add_address(d, a->ai_addr, a->ai_addrlen);
     uv_freeaddrinfo(list);
-    try_next(d);
+    interleave(d);
+    go_on(d);
 }
 
 static void add_loopbacks(struct dial *d)
@@ -173,7 +228,7 @@ static void on_task(struct loop_task *task)
         if (d->resolving)
             return;
     }
-    try_next(d);
+    go_on(d);
 }
 
 struct dial *dial_start(struct loop *l, struct dial_target *target,
@@ -194,8 +249,6 @@ struct dial *dial_start(struct loop *l, struct dial_target *target,
 
 void dial_cancel(struct dial *d)
 {
-    if (!d)
-        return;
-    conn_close(d->conn, CONN_END_NOW);
-    dial_free(d);
+    if (d)
+        dial_free(d);
 }

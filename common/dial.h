@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Connecting to an upstream: its addresses one after the other, within the loop's
+// Connecting to an upstream: its addresses in a staggered race (RFC 8305 §5), within
+// the loop's
 // limits.connect_ms.
 #pragma once
 #include "conn.h"
@@ -17,7 +18,9 @@ struct dial_target {
 bool dial_parse(const char *text, struct dial_target *target);
 
 // Calls `done` once with a connection whose owner and ops must then be set by conn_set_owner, or
-// with NULL and a libuv error (UV_ETIMEDOUT when time ran out). Never calls it before it returns.
+// with NULL and a libuv error: UV_ETIMEDOUT when time ran out; else, of what the addresses met,
+// what says most: that we ran out of something, then that one was refused. Never calls it before it
+// returns.
 // NULL when out of memory. `target` must outlive it.
 struct dial *dial_start(struct loop *l, struct dial_target *target,
                         void (*done)(void *ctx, struct conn *c, int error), void *ctx);

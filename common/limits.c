@@ -67,7 +67,7 @@ static const struct row {
      "the same from one IPv4 address or IPv6 /64 (loopback only when it is set)"},
     {"handshakes", AT(unauthenticated), UNIT_COUNT, 1, 1000000, R,
      "tunnels that have not said hello yet"},
-    {"hello-time", AT(hello_ms), UNIT_TIME, 100, DAY, R, "for a new tunnel to say hello"},
+    {"hello-time", AT(hello_ms), UNIT_TIME, 100, DAY, R | A, "for a new tunnel to be greeted"},
     {"tunnels", AT(tunnels), UNIT_COUNT, 1, 1000000, R, "tunnels at once, and names"},
     {"names-per-tunnel", AT(names_per_tunnel), UNIT_COUNT, 1, 1000000, R, "names of one tunnel"},
     {"gone-time", AT(gone_ms), UNIT_TIME, 100, DAY, R,

@@ -2,6 +2,10 @@
 #include "log.h"
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "writer.h"
 
 enum {
     LINE_MAX_BYTES = 1024
@@ -10,23 +14,35 @@ enum {
 struct logger {
     const char *program;
     enum log_level level;
+    struct writer *writer; // NULL: lines are written at once
 };
 
-// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): the log level
-static struct logger logger = {"adit", LOG_INFO};
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): the log and its level
+static struct logger logger = {"adit", LOG_INFO, NULL};
+
+void log_end(void)
+{
+    writer_free(logger.writer);
+    logger.writer = NULL;
+}
 
 void log_init(const char *program, enum log_level level)
 {
     logger.program = program;
     logger.level = level;
+    if (logger.writer)
+        return;
+    logger.writer = writer_new(STDERR_FILENO, program, 0);
+    if (logger.writer)
+        (void)atexit(log_end);
 }
 
 // What came from a peer may not move the cursor of the terminal that shows it.
-static void disarm(char *line)
+static void disarm(char *line, size_t len)
 {
-    for (; *line; line++)
-        if ((unsigned char)*line < 0x20 || (unsigned char)*line >= 0x7f)
-            *line = '?';
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)line[i] < 0x20 || (unsigned char)line[i] >= 0x7f)
+            line[i] = '?';
 }
 
 void log_line(enum log_level level, const char *format, ...)
@@ -35,9 +51,16 @@ void log_line(enum log_level level, const char *format, ...)
     va_list args;
     if (level > logger.level)
         return;
+    (void)snprintf(line, sizeof(line) - 1, "%s: ", logger.program);
+    size_t len = strlen(line);
     va_start(args, format);
-    (void)vsnprintf(line, sizeof(line), format, args);
+    (void)vsnprintf(line + len, sizeof(line) - 1 - len, format, args);
     va_end(args);
-    disarm(line);
-    (void)fprintf(stderr, "%s: %s\n", logger.program, line);
+    len = strlen(line);
+    disarm(line, len);
+    line[len++] = '\n';
+    if (logger.writer)
+        writer_line(logger.writer, line, len);
+    else
+        (void)fwrite(line, 1, len, stderr);
 }

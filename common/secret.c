@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "secret.h"
+#include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
@@ -8,32 +9,60 @@
 #include <sys/stat.h>
 #include "log.h"
 
+// What follows "the token file PATH".
+static const char *phrase(int error)
+{
+    switch (error) {
+    case ENOENT: return "does not exist";
+    case EACCES: return "may not be read by this user";
+    case EISDIR: return "is a directory";
+    default: return "cannot be read";
+    }
+}
+
+// The first line of a file, without its end, as far as it fits. Read byte by byte, so that what is
+// typed or piped in is not waited for beyond the line. Returns its length.
+static size_t read_line(FILE *file, char *line, size_t cap)
+{
+    size_t len = 0;
+    for (int c = getc(file); c != EOF && c != '\n' && len < cap; c = getc(file))
+        line[len++] = (char)c;
+    return len > 0 && line[len - 1] == '\r' ? len - 1 : len;
+}
+
 const char *secret_read_file(const char *path, char out[static SECRET_MAX])
 {
+    char line[SECRET_MAX + 1]; // the longest token and its CR, or one byte too many
     FILE *file = fopen(path, "re");
     struct stat st;
     if (!file)
-        return "cannot be opened";
+        return phrase(errno);
+    (void)setvbuf(file, NULL, _IONBF, 0); // a buffer would keep the token
     bool exposed = !fstat(fileno(file), &st) && (st.st_mode & (S_IRWXO | S_IWGRP));
-    char *line = fgets(out, SECRET_MAX, file);
+    size_t len = read_line(file, line, sizeof(line));
+    const char *why = ferror(file) ? phrase(errno) : NULL;
     (void)fclose(file);
-    if (exposed)
+    if (!why && exposed)
         log_warn("the token file %s can be read by others: chmod 600 it", path);
-    if (!line)
-        return "is empty";
-    size_t len = strcspn(out, "\r\n");
-    if (out[len] == 0 && len == SECRET_MAX - 1)
-        return "holds a line longer than 254 characters";
-    out[len] = 0;
-    return secret_is_sound(out) ? NULL
-                                : "does not hold a token: 16 to 255 visible characters, no spaces";
+    if (!why && len == 0)
+        why = "is empty, or its first line is";
+    if (!why && len >= SECRET_MAX)
+        why = "holds a line longer than 255 characters";
+    memcpy(out, line, why ? 0 : len);
+    out[why ? 0 : len] = 0;
+    secret_wipe(line, sizeof(line));
+    if (why)
+        return why;
+    return strlen(out) == len && secret_is_sound(out)
+               ? NULL
+               : "does not hold a token: 16 to 255 visible characters, no spaces";
 }
 
 bool secret_is_sound(const char *token)
 {
     size_t len = strlen(token);
     for (size_t i = 0; i < len; i++)
-        if (token[i] <= ' ' || token[i] == 0x7f)
+        if (token[i] <= ' ' || (unsigned char)token[i] >= 0x7f)
             return false;
     return len >= 16 && len < SECRET_MAX;
 }

@@ -5,12 +5,12 @@
 #include <stddef.h>
 
 enum {
-    SECRET_MAX = 256,
+    SECRET_MAX = 256, // a token of 255 characters and a zero
     SECRET_HEX_BYTES = 32
 };
 
-// Reads a token: the first line of a file, trimmed. Returns NULL, or a message that says what is
-// wrong.
+// Reads a token: the first line of a file, without its end. Returns NULL, or what is wrong, to be
+// said behind "the token file PATH".
 const char *secret_read_file(const char *path, char out[static SECRET_MAX]);
 // Whether a token may be used: 16 to 255 visible ASCII characters.
 bool secret_is_sound(const char *token);

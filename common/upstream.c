@@ -326,9 +326,17 @@ static void use_conn(struct call *k, struct conn *c)
 
 static enum answer answer_of_uv(int error)
 {
-    if (error == UV_ECONNREFUSED)
-        return ANSWER_UPSTREAM_REFUSED;
-    return error == UV_ETIMEDOUT ? ANSWER_UPSTREAM_TIMEOUT : ANSWER_UPSTREAM_UNREACHABLE;
+    switch (error) {
+    case UV_ECONNREFUSED: return ANSWER_UPSTREAM_REFUSED;
+    case UV_ETIMEDOUT: return ANSWER_UPSTREAM_TIMEOUT;
+    // What we have run out of ourselves says nothing of the service, and may be there again soon.
+    case UV_EMFILE:
+    case UV_ENFILE:
+    case UV_ENOBUFS:
+    case UV_ENOMEM:
+    case UV_EAI_MEMORY: return ANSWER_BUSY;
+    default: return ANSWER_UPSTREAM_UNREACHABLE;
+    }
 }
 
 static void on_dialed(void *ctx, struct conn *c, int error)

@@ -75,5 +75,5 @@ def test_a_relay_that_cannot_prove_who_it_is_is_not_talked_to(origin, tmp_path, 
     with Public(tmp_path, names) as started:
         env = {"SSL_CERT_FILE": str(started.cert)} if trusted else {}
         with harness.Program(tmp_path, "adit", *started.agent_arguments(origin), env=env) as agent:
-            agent.wait_for("cannot reach the relay https://localhost", "stderr")
+            agent.wait_for("cannot trust the relay https://localhost", "stderr")
         assert started.proxy.links == 0

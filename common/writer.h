@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+// Lines for a terminal, a pipe or a file whose reader may stop reading (a pager, Ctrl-S, a disk):
+// they wait in memory and a thread of its own writes them, so that who says them never waits.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    WRITER_BYTES = 256 * 1024, // of lines that wait; what is more is dropped and counted
+    WRITER_LAST_MS = 100       // that what is left at the end may take
+};
+
+struct writer;
+
+// Writes to `fd`, which stays the caller's. `program` begins the one line that is its own,
+// "PROGRAM: N lines were dropped", and must outlive it. For `pause_ms` after a write it gathers
+// lines, so that many leave in one system call; the first one always leaves at once. NULL when out
+// of memory or threads.
+struct writer *writer_new(int fd, const char *program, unsigned pause_ms);
+// Takes one line, which ends with a line feed. Returns at once. From one thread only.
+void writer_line(struct writer *w, const char *line, size_t len);
+// Lets what is left be written, for at most WRITER_LAST_MS.
+void writer_free(struct writer *w);

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: MIT
+"""What the agent does, and says, when there is no relay, or one that will not have it."""
+import os
+import resource
+import signal
+import socket
+
+import harness
+import pytest
+from client import until
+from fake_relay import FakeRelay
+
+
+def start(directory, url, *args):
+    return harness.Program(directory, "adit", "http", "80", "--relay", url, *args)
+
+
+def silent(link):
+    link.rest()
+
+
+def keeps(link):
+    """Gives the agent its name and stays."""
+    link.greet()
+    link.bound(link.read_bind())
+    link.rest()
+
+
+def leaves(link):
+    """Gives the agent its name and breaks off."""
+    link.greet()
+    link.bound(link.read_bind())
+
+
+def refuses(code):
+    def serve(link):
+        link.greet()
+        link.refused(link.read_bind(), code)
+        link.rest()
+    return serve
+
+
+def answers(status, *fields):
+    def serve(link):
+        link.request()
+        link.answer(status, fields)
+    return serve
+
+
+@pytest.mark.parametrize("status, code, words", [
+    (403, None, "forbids"), (404, "ADIT-NO-TUNNEL", "address of a tunnel"),
+    (404, None, "is it an adit relay"), (421, "ADIT-MISDIRECTED", "own domain"),
+    (426, "ADIT-UPGRADE-REQUIRED", "WebSockets"), (429, "ADIT-TOO-MANY-REQUESTS", "too many"),
+    (503, "ADIT-AGENT-GONE", "address of a tunnel"), (502, None, "start it"),
+    (503, None, "start it"), (400, None, "https"), (301, None, "leads"), (308, None, "leads"),
+    (200, None, "is it an adit relay")])
+def test_each_answer_to_the_handshake_is_explained_and_tried_again(tmp_path, status, code, words):
+    fields = [("Adit-Error", code)] if code else []
+    if status // 100 == 3:
+        fields.append(("Location", "http://127.0.0.1:1/elsewhere"))
+    with FakeRelay(answers(status, *fields), keeps) as relay:
+        with start(tmp_path, relay.url) as agent:
+            told = agent.wait_for(f"answered with {status}.*", "stderr")[0]
+            assert words in told and (code or "ADIT") in told + "ADIT"
+            agent.wait_for("^adit: http")
+
+
+@pytest.mark.parametrize("token, words", [(None, "wants a token"), ("x" * 16, "not accept")])
+def test_a_refused_token_ends_it(tmp_path, token, words):
+    env = {"ADIT_TOKEN": token} if token else {}
+    with FakeRelay(answers(401)) as relay:
+        agent = harness.Program(tmp_path, "adit", "http", "80", "--relay", relay.url, env=env)
+        assert agent.exit_code() == 1
+        assert words in agent.text("stderr")
+
+
+@pytest.mark.parametrize("code", ["ADIT-TOO-MANY-NAMES", "ADIT-BUSY", "ADIT-SOMETHING-NEW"])
+def test_a_name_that_was_had_is_asked_for_until_it_is_given_again(tmp_path, code):
+    with FakeRelay(leaves, refuses(code), refuses(code), keeps) as relay:
+        with start(tmp_path, relay.url, "--url", "mine") as agent:
+            agent.wait_for("^adit: connected again, http://mine.localhost")
+            assert agent.text("stderr").count(code) == 1  # of one outage it tells once
+
+
+@pytest.mark.parametrize("code", ["ADIT-REPLACED", "ADIT-NAME-IN-USE"])
+def test_a_name_that_another_has_is_given_up(tmp_path, code):
+    with FakeRelay(leaves, refuses(code), keeps) as relay:
+        agent = start(tmp_path, relay.url)
+        assert agent.exit_code() == 1
+        assert code in agent.text("stderr")
+
+
+@pytest.mark.parametrize("code", ["ADIT-TOO-MANY-NAMES", "ADIT-BUSY", "ADIT-BAD-NAME"])
+def test_at_the_start_a_refusal_is_final(tmp_path, code):
+    with FakeRelay(refuses(code), keeps) as relay:
+        agent = start(tmp_path, relay.url)
+        assert agent.exit_code() == 1
+        assert code in agent.text("stderr")
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_while_the_relay_is_silent(tmp_path, how):
+    with FakeRelay(silent) as relay:
+        for url in (relay.url, relay.url.replace("127.0.0.1", "localhost")):
+            before = len(relay.links)
+            agent = start(tmp_path, url)
+            until(lambda before=before: len(relay.links) > before, "it connects")
+            agent.stop(how)
+
+
+def test_a_silent_relay_is_tried_again(tmp_path):
+    # `localhost` has two addresses, so the first is given up sooner
+    with FakeRelay(silent, keeps) as relay:
+        with start(tmp_path, relay.url.replace("127.0.0.1", "localhost")) as agent:
+            agent.wait_for("^adit: http", within=5 + harness.DEADLINE)
+
+
+def test_a_reason_is_told_when_nothing_listens(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as was_open:
+        url = f"http://127.0.0.1:{was_open.getsockname()[1]}"
+    with start(tmp_path, url) as agent:
+        agent.wait_for(rf"cannot reach the relay {url} \(.*\); .*aditd", "stderr")
+
+
+def test_a_name_that_does_not_exist_is_told(tmp_path):
+    with start(tmp_path, "http://no-such-relay.invalid") as agent:
+        agent.wait_for(r"cannot reach the relay http://no-such-relay.invalid \(\w.*\)", "stderr")
+
+
+@pytest.mark.skipif(harness.UNDER_VALGRIND, reason="Valgrind has the descriptors")
+def test_without_descriptors_it_goes_on_trying(own_tunnel):
+    agent = own_tunnel.agent
+    before = resource.prlimit(agent.pid, resource.RLIMIT_NOFILE)
+    own_tunnel.relay.stop()
+    agent.wait_for("cannot reach|has gone", "stderr")
+    used = len(os.listdir(f"/proc/{agent.pid}/fd"))
+    resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, (used, before[1]))
+    agent.wait_for("Too many open files", "stderr")
+    own_tunnel.restart_relay()
+    resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, before)
+    agent.wait_for("^adit: connected again", within=20 + harness.DEADLINE)
+    assert own_tunnel.fetch("GET", "/").body == b"hello"
