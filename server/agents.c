@@ -9,7 +9,6 @@
 #include "proto/websocket.h"
 
 enum {
-    TICK_MS = 1000,
     CLOSE_NORMAL = 1000,
     CLOSE_GOING_AWAY = 1001,
     CLOSE_PROTOCOL = 1002
@@ -87,6 +86,15 @@ static void agent_close(struct agent *a, unsigned ws_code, const char *why)
     loop_queue(&r->loop, &a->free_task);
 }
 
+// The same for an error of the tunnel.
+static void close_for(struct agent *a, unsigned ws_code, int error)
+{
+    char why[160];
+    const char *detail = tunnel_detail(a->tunnel);
+    (void)snprintf(why, sizeof(why), detail[0] ? "%s: %s" : "%s", tunnel_strerror(error), detail);
+    agent_close(a, ws_code, why);
+}
+
 static void wake(void *ctx)
 {
     struct agent *a = ctx;
@@ -103,7 +111,7 @@ static void on_flush(struct loop_task *task)
     while (conn_pending(a->conn) < LIMIT_LINK_QUEUE_BYTES) {
         int n = tunnel_send(a->tunnel, scratch, TUNNEL_MESSAGE_MAX);
         if (n < 0) {
-            agent_close(a, CLOSE_PROTOCOL, tunnel_strerror(n));
+            close_for(a, CLOSE_PROTOCOL, n);
             return;
         }
         if (n == 0)
@@ -239,7 +247,7 @@ static void on_message(struct agent *a, const struct ws_event *e)
     }
     int error = tunnel_recv(a->tunnel, e->bytes, e->len, e->last);
     if (error)
-        agent_close(a, CLOSE_PROTOCOL, tunnel_strerror(error));
+        close_for(a, CLOSE_PROTOCOL, error);
     else
         wake(a);
 }
@@ -301,14 +309,14 @@ static void on_tick(struct timeout *t)
     uint64_t now = loop_now_ms(&a->relay->loop);
     int error = tunnel_tick(a->tunnel, now);
     if (error) {
-        agent_close(a, CLOSE_GOING_AWAY, tunnel_strerror(error));
+        close_for(a, CLOSE_GOING_AWAY, error);
         return;
     }
     if (!a->greeted && now - a->since_ms >= LIMIT_HELLO_MS) {
         agent_close(a, CLOSE_PROTOCOL, "no hello in time");
         return;
     }
-    timeout_start(&a->relay->loop, &a->tick, TICK_MS, on_tick);
+    timeout_start(&a->relay->loop, &a->tick, TUNNEL_TICK_MS, on_tick);
     if (tunnel_wants_send(a->tunnel))
         wake(a);
 }
@@ -317,7 +325,8 @@ void agent_accept(struct relay *r, struct conn *c)
 {
     struct agent *a = calloc(1, sizeof(*a));
     uint64_t now = loop_now_ms(&r->loop);
-    struct tunnel *t = a ? tunnel_new(TUNNEL_RELAY, &handler, a, now) : NULL;
+    const struct tunnel_config config = {.role = TUNNEL_RELAY};
+    struct tunnel *t = a ? tunnel_new(&config, &handler, a, now) : NULL;
     if (!t) {
         free(a);
         conn_close(c, CONN_END_NOW);
@@ -339,7 +348,7 @@ void agent_accept(struct relay *r, struct conn *c)
     c->read_max = LIMIT_READ_BYTES;
     conn_want_read(c, true);
     conn_recheck(c);
-    timeout_start(&r->loop, &a->tick, TICK_MS, on_tick);
+    timeout_start(&r->loop, &a->tick, TUNNEL_TICK_MS, on_tick);
 }
 
 bool agent_attach(struct agent *a, struct exchange *x)

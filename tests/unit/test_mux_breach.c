@@ -22,7 +22,7 @@ enum {
 static void side_open(struct mux_side *side, enum mux_role role)
 {
     mux_side_init(side, role, NULL);
-    side->mux = mux_new(role, &mux_side_handler, side);
+    side->mux = mux_new(role, NULL, &mux_side_handler, side);
     assert_non_null(side->mux);
 }
 
