@@ -92,8 +92,9 @@ static int recv_frame(struct mux *m, const uint8_t *bytes, size_t len)
     m->frame_left = f.len - (n - MUX_FRAME_HEAD);
     m->frame_begun = false;
     error = feed(m, bytes, n);
-    if (!error && told && !m->frame_begun)
-        error = MUX_E_PROTOCOL; // its complaint is under way, and nothing else counts any more
+    // Else its complaint is under way. Behind a GOAWAY and the last stream it need not listen.
+    if (!error && told && !m->frame_begun && nghttp2_session_want_read(m->session))
+        error = MUX_E_PROTOCOL;
     return error ? error : (int)n;
 }
 
