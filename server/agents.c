@@ -25,6 +25,8 @@ struct agent {
     struct route *routes;
     size_t route_count;
     uint64_t since_ms;
+    uint64_t sent_ms; // when the link last took something, or had nothing to take
+    bool sent;        // it has taken something since the last tick
     bool greeted; // its hello has come
     bool closed;
     char owner[72];
@@ -147,7 +149,7 @@ static void greet(struct agent *a, const struct hello *hello)
     a->greeted = true;
     a->relay->unauthenticated--;
     (void)snprintf(a->owner, sizeof(a->owner), "%s", hello->owner);
-    if (strlen(a->owner) != (size_t)2 * SECRET_HEX_BYTES) {
+    if (!hello_has_owner(hello)) {
         refuse(a, 0, "ADIT-BAD-OWNER", "The owner key must have 64 hexadecimal digits.");
         return;
     }
@@ -176,11 +178,6 @@ static struct route *route_for(struct agent *a, const struct hello *bind)
 {
     char name[NAME_MAX_BYTES + 1];
     struct routes *table = &a->relay->routes;
-    if (a->route_count >= LIMIT_NAMES_PER_TUNNEL || table->count >= LIMIT_TUNNELS) {
-        refuse(a, bind->id, "ADIT-TOO-MANY-NAMES",
-               "There are too many names. Stop tunnels that are not used.");
-        return NULL;
-    }
     if (bind->name[0] ? !name_normalise(slice_str(bind->name), name) : !name_random(name)) {
         refuse(a, bind->id, "ADIT-BAD-NAME",
                "A name has 1 to 63 letters, digits and hyphens, no hyphen at its ends.");
@@ -191,6 +188,14 @@ static struct route *route_for(struct agent *a, const struct hello *bind)
     if (taken && !secret_equal(r->owner, strlen(r->owner), a->owner, strlen(a->owner))) {
         refuse(a, bind->id, "ADIT-NAME-IN-USE",
                "The name %s is in use by somebody else. Choose another with --url.", name);
+        return NULL;
+    }
+    // One that is there already is the agent's own, or nobody's: it takes no more room.
+    bool more = !r || r->agent != a;
+    if ((more && a->route_count >= LIMIT_NAMES_PER_TUNNEL) ||
+        (!r && table->count >= LIMIT_TUNNELS)) {
+        refuse(a, bind->id, "ADIT-TOO-MANY-NAMES",
+               "There are too many names. Stop tunnels that are not used.");
         return NULL;
     }
     if (!r)
@@ -254,13 +259,16 @@ static void on_message(struct agent *a, const struct ws_event *e)
 
 static void on_control_frame(struct agent *a, const struct ws_event *e)
 {
-    if (e->opcode == WS_PING) {
-        if (conn_pending(a->conn) < LIMIT_LINK_QUEUE_BYTES)
-            write_frame(a, WS_PONG, e->bytes, e->len);
-    } else if (e->opcode == WS_CLOSE) {
+    if (e->opcode == WS_CLOSE) {
         bool clean = e->len >= 2 && (e->bytes[0] << 8 | e->bytes[1]) == CLOSE_NORMAL;
         agent_close(a, clean ? CLOSE_NORMAL : CLOSE_GOING_AWAY, "the agent has left");
+        return;
     }
+    if (e->opcode == WS_PING && conn_pending(a->conn) < LIMIT_LINK_QUEUE_BYTES)
+        write_frame(a, WS_PONG, e->bytes, e->len);
+    int error = tunnel_recv_chatter(a->tunnel);
+    if (error)
+        close_for(a, CLOSE_PROTOCOL, error);
 }
 
 static void on_readable(struct conn *c)
@@ -286,7 +294,9 @@ static void on_readable(struct conn *c)
 
 static void on_sent(struct conn *c)
 {
-    wake(c->owner);
+    struct agent *a = c->owner;
+    a->sent = true;
+    wake(a);
 }
 
 static void on_eof(struct conn *c)
@@ -316,6 +326,13 @@ static void on_tick(struct timeout *t)
         agent_close(a, CLOSE_PROTOCOL, "no hello in time");
         return;
     }
+    if (a->sent || conn_pending(a->conn) == 0)
+        a->sent_ms = now;
+    a->sent = false;
+    if (now - a->sent_ms >= LIMIT_LINK_STALL_MS) {
+        agent_close(a, CLOSE_GOING_AWAY, "the agent does not read");
+        return;
+    }
     timeout_start(&a->relay->loop, &a->tick, TUNNEL_TICK_MS, on_tick);
     if (tunnel_wants_send(a->tunnel))
         wake(a);
@@ -335,7 +352,7 @@ void agent_accept(struct relay *r, struct conn *c)
     a->relay = r;
     a->conn = c;
     a->tunnel = t;
-    a->since_ms = now;
+    a->since_ms = a->sent_ms = now;
     a->flush.run = on_flush;
     a->next = r->agents;
     if (r->agents)
