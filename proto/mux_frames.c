@@ -35,12 +35,25 @@ static bool is_work(struct mux *m, const struct frame *f)
     }
 }
 
+// A body beyond its window costs its stream. nghttp2 would see to that too, but then still knows a
+// stream to which it does not listen any more.
+static void enforce_window(struct mux *m, const struct frame *f)
+{
+    struct mux_stream *s = f->type == NGHTTP2_DATA ? mux_stream_by_id(m, f->id) : NULL;
+    if (!s)
+        return;
+    int32_t window = nghttp2_session_get_stream_effective_local_window_size(m->session, f->id);
+    int32_t used = nghttp2_session_get_stream_effective_recv_data_length(m->session, f->id);
+    if ((int64_t)f->len > (int64_t)window - used)
+        mux_stream_break(s, NGHTTP2_FLOW_CONTROL_ERROR);
+}
+
 // Counts what brings nothing. Body bytes of streams that are over are limited by the windows those
 // streams had.
 static int weigh(struct mux *m, const struct frame *f)
 {
     bool work = is_work(m, f);
-    if (f->len > FRAME_MAX)
+    if (f->len > FRAME_MAX || f->type == NGHTTP2_PUSH_PROMISE) // nobody may push
         return MUX_E_PROTOCOL;
     if (f->type == NGHTTP2_HEADERS && m->role == MUX_AGENT && f->id > m->last_id)
         m->last_id = f->id;
@@ -76,7 +89,7 @@ static int feed(struct mux *m, const uint8_t *bytes, size_t len)
         return 0;
     if (n == NGHTTP2_ERR_NOMEM)
         return MUX_E_MEMORY;
-    return m->chatter.left < 0 ? MUX_E_FLOOD : MUX_E_PROTOCOL;
+    return n == NGHTTP2_ERR_FLOODED || m->chatter.left < 0 ? MUX_E_FLOOD : MUX_E_PROTOCOL;
 }
 
 // A whole head and what is there of its payload: `len` bytes of which all or the head and a part
@@ -84,6 +97,7 @@ static int feed(struct mux *m, const uint8_t *bytes, size_t len)
 static int recv_frame(struct mux *m, const uint8_t *bytes, size_t len)
 {
     struct frame f = parse_head(bytes);
+    enforce_window(m, &f);
     int error = weigh(m, &f);
     if (error)
         return error;

@@ -277,8 +277,13 @@ class Peer:
 class AgentPeer(Peer):
     """An agent that the test plays, connected to a relay. `bound` is what it has."""
 
-    def __init__(self, relay, timeout, name=None, owner=OWNER, greet=True, **options):
-        super().__init__(socket.create_connection(relay.address, timeout), True, **options)
+    def __init__(self, relay, timeout, name=None, owner=OWNER, greet=True, little=False, **options):
+        sock = socket.socket()
+        sock.settimeout(timeout)
+        if little:  # fits into the kernel, so that the relay soon notices that nobody reads
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.connect(relay.address)
+        super().__init__(sock, True, **options)
         self.host = self.bound = None
         self._handshake(relay.port)
         if greet:

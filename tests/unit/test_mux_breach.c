@@ -445,7 +445,7 @@ static void a_flood_of_pings_ends_the_mux(void **state)
     h2_frame(&b, H2_PING, 0, 0, SLICE("12345678"));
     for (int i = 0; i < 2000 && !error; i++)
         error = feed(&side, &b, 0, buf_len(&b));
-    assert_int_equal(error, MUX_E_PROTOCOL);
+    assert_int_equal(error, MUX_E_FLOOD);
     side_close(&side);
     buf_free(&b);
 }
