@@ -172,6 +172,8 @@ struct stream_end *stream_end_inbound(struct loop *l, struct mux_stream *s,
 bool stream_end_framing(const struct http_head *head, bool end, struct body_framing *framing)
 {
     const struct field *length = head_find(head, SLICE("content-length"));
+    if (head->method.len > 0 && head_find(head, SLICE("host")))
+        return false; // it travels as the authority: a second one could contradict it
     *framing = (struct body_framing){end || head->upgrade.len > 0 ? BODY_NONE : BODY_CHUNKED, 0};
     if (!length)
         return true;

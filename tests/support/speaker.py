@@ -359,7 +359,8 @@ class RelayPeer(Peer):
         self.message(WELCOME, b'{"type":"welcome","version":1,"software":"speaker"}')
         self.pipe(record(MUX, PREFACE + settings(push=0)))
         _, bind = self.said()
-        self.control(type="bound", id=bind["id"], name="played", url="http://played.example")
+        name = bind.get("name", "played")
+        self.control(type="bound", id=bind["id"], name=name, url=f"http://{name}.example")
 
     def ask(self, path="/", method="GET", fields=(), end=True, stream=None):
         """Begins a request and returns its stream."""
