@@ -11,7 +11,7 @@
 #include "proto/fields.h"
 
 enum {
-    TICK_MS = 1000,
+    TICK_MS = TUNNEL_TICK_MS,
     BIND_ID = 1,
     RETRY_FIRST_MS = 500,
     RETRY_MAX_MS = 32000,
@@ -239,7 +239,8 @@ static void on_link_up(void *ctx)
 {
     struct agent *a = ctx;
     struct hello hello = {.type = HELLO_HELLO, .version = HELLO_VERSION};
-    a->tunnel = tunnel_new(TUNNEL_AGENT, &handler, a, loop_now_ms(&a->loop));
+    const struct tunnel_config config = {.role = TUNNEL_AGENT};
+    a->tunnel = tunnel_new(&config, &handler, a, loop_now_ms(&a->loop));
     if (!a->tunnel) {
         drop_link(a, "out of memory");
         return;

@@ -67,7 +67,8 @@ enum {
     LIMIT_ACCEPT_PAUSE_MS = 100,       // of a listener when the system is short of something
     LIMIT_POOL_IDLE_MS = 4 * 1000,     // of a pooled upstream connection
     LIMIT_POOL_FRESH_MS = 1000,        // of one that may carry a request that cannot be repeated
-    LIMIT_POOL_SIZE = 1024, // idle upstream connections: as many as exchanges run at once
+    LIMIT_POOL_SIZE = 1024,          // idle upstream connections: as many as exchanges run at once
+    LIMIT_LINK_STALL_MS = 15 * 1000, // of a link that takes nothing although bytes wait
 
     LIMIT_HALF_CLOSED_MS =
         60 *

@@ -68,6 +68,16 @@ static void out_head(struct exchange_end *end, const struct http_head *head,
         wake(e);
 }
 
+// The mux cannot carry the response: it becomes an answer of ours, and its sender is let go.
+static void answer_instead(struct stream_end *e)
+{
+    struct exchange *x = e->end.x;
+    struct exchange_end *sender = x->end[OUTBOUND];
+    exchange_detach(sender);
+    sender->ops->closed(sender, EXCHANGE_PROTOCOL);
+    exchange_answer(x, ANSWER_UPSTREAM_INVALID);
+}
+
 static void in_head(struct exchange_end *end, const struct http_head *head,
                     const struct body_framing *framing)
 {
@@ -80,7 +90,10 @@ static void in_head(struct exchange_end *end, const struct http_head *head,
         sent.status = 200; // the protocol travels as adit-upgrade
     else
         sent.upgrade.len = 0;
-    if (mux_respond(e->stream, &sent, e->finished))
+    int error = mux_respond(e->stream, &sent, e->finished);
+    if (error == MUX_E_HEAD && end->x->end[OUTBOUND])
+        answer_instead(e);
+    else if (error)
         break_off(e, EXCHANGE_MEMORY);
     else
         wake(e);
@@ -180,6 +193,8 @@ struct stream_end *stream_end_inbound(struct loop *l, struct mux_stream *s,
 bool stream_end_framing(const struct http_head *head, bool end, struct body_framing *framing)
 {
     const struct field *length = head_find(head, SLICE("content-length"));
+    if (head->method.len > 0 && head_find(head, SLICE("host")))
+        return false; // it travels as the authority: a second one could contradict it
     *framing = (struct body_framing){end || head->upgrade.len > 0 ? BODY_NONE : BODY_CHUNKED, 0};
     if (!length)
         return true;
@@ -285,6 +300,17 @@ void stream_end_on_drained(void *ctx, struct mux_stream *s, size_t len)
         exchange_credit(&e->end, len + grown_credit(e, len));
 }
 
+// What a reset before a response says to a visitor (docs/protocol.md §4.3).
+static enum answer answer_of_reset(uint32_t reset)
+{
+    switch (reset) {
+    case MUX_RESET_LOST: return ANSWER_AGENT_LOST;
+    case MUX_RESET_REFUSED:
+    case MUX_RESET_CALM: return ANSWER_BUSY;
+    default: return ANSWER_UPSTREAM_INVALID;
+    }
+}
+
 void stream_end_on_closed(void *ctx, struct mux_stream *s, uint32_t reset)
 {
     (void)ctx;
@@ -294,8 +320,7 @@ void stream_end_on_closed(void *ctx, struct mux_stream *s, uint32_t reset)
     e->stream = NULL;
     enum exchange_why why = reset == MUX_RESET_LOST ? EXCHANGE_TUNNEL_GONE : EXCHANGE_RESET;
     if (e->end.x && e->end.side == OUTBOUND)
-        exchange_refuse(&e->end,
-                        reset == MUX_RESET_LOST ? ANSWER_AGENT_LOST : ANSWER_UPSTREAM_INVALID, why);
+        exchange_refuse(&e->end, answer_of_reset(reset), why);
     else
         exchange_abort(&e->end, why);
     stream_end_discard(e);

@@ -61,14 +61,43 @@ enum {
     RULES = sizeof(rules) / sizeof(rules[0])
 };
 
+// The bytes of the UTF-8 sequence at p, its controls among them; 0 when it is none (RFC 3629 §4).
+static size_t utf8_length(const unsigned char *p, size_t left)
+{
+    size_t len = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+    if (len == 0 || len > left || p[0] > 0xf4)
+        return 0;
+    for (size_t i = 1; i < len; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    // overlong, surrogates, beyond U+10FFFF
+    bool second = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+                  (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f);
+    return second ? 0 : len;
+}
+
+static bool is_utf8(struct slice s)
+{
+    const unsigned char *p = (const unsigned char *)s.p;
+    for (size_t at = 0, n = 0; at < s.len; at += n) {
+        n = utf8_length(p + at, s.len - at);
+        if (n == 0)
+            return false;
+    }
+    return true;
+}
+
+// No C0 control, DEL, or C1 control, which some terminals obey too. The text is UTF-8.
 static bool is_clean(const char *s, size_t size)
 {
     size_t len = strlen(s);
     if (len >= size)
         return false;
-    for (size_t i = 0; i < len; i++)
-        if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)s[i];
+        if (c < 0x20 || c == 0x7f || (c == 0xc2 && (unsigned char)s[i + 1] < 0xa0))
             return false;
+    }
     return true;
 }
 
@@ -147,11 +176,17 @@ static bool is_all(struct slice json, const char *end)
     return end == last;
 }
 
+bool hello_has_owner(const struct hello *h)
+{
+    const char *s = h->owner;
+    return strspn(s, "0123456789abcdefABCDEF") == HELLO_OWNER_DIGITS && !s[HELLO_OWNER_DIGITS];
+}
+
 int hello_parse(struct slice json, struct hello *h)
 {
     const char *end = NULL;
     *h = (struct hello){0};
-    if (json.len == 0 || has_zero(json))
+    if (json.len == 0 || has_zero(json) || !is_utf8(json))
         return HELLO_E_JSON;
     cJSON *object = cJSON_ParseWithLengthOpts(json.p, json.len, &end, 0);
     bool sound = cJSON_IsObject(object) && is_all(json, end);

@@ -6,11 +6,12 @@
 #include "bytes.h"
 
 enum {
-    HELLO_VERSION = 1
+    HELLO_VERSION = 1,
+    HELLO_OWNER_DIGITS = 64,
 };
 
 enum hello_error {
-    HELLO_E_JSON = -1,    // not JSON, or not an object
+    HELLO_E_JSON = -1,    // not JSON, not UTF-8, or not an object
     HELLO_E_TYPE = -2,    // `type` missing or unknown
     HELLO_E_MEMBER = -3,  // a member is missing, of the wrong type, too long, or holds controls
     HELLO_E_VERSION = -4, // a version of the protocol that we do not speak
@@ -43,6 +44,8 @@ struct hello {
 
 // Parses one message. Returns 0 or a hello_error.
 int hello_parse(struct slice json, struct hello *h);
+// Whether a hello's owner key is one: HELLO_OWNER_DIGITS hexadecimal digits. Parsing does not ask.
+bool hello_has_owner(const struct hello *h);
 
 // Writes one message into `out`. Returns its length, or a hello_error (HELLO_E_MEMBER: it does not
 // fit in cap).

@@ -10,18 +10,28 @@ enum {
     RESET_RATE = 100000
 };
 
+const struct mux_limits mux_default_limits = {
+    .streams = MUX_STREAMS_MAX,
+    .window = MUX_WINDOW_MAX,
+    .unread = MUX_UNREAD_MAX,
+    .heads = MUX_HEADS_MAX,
+    .chatter = MUX_CHATTER_MAX,
+    .ids = MUX_IDS_MAX,
+};
+
 const char *mux_strerror(int error)
 {
     switch ((enum mux_error)error) {
-    case MUX_E_PROTOCOL: return "the peer broke the multiplexing protocol";
+    case MUX_E_PROTOCOL: return "HTTP/2 protocol error";
     case MUX_E_MEMORY: return "out of memory";
     case MUX_E_FULL: return "too many streams";
     case MUX_E_HEAD: return "a head over its limit";
+    case MUX_E_FLOOD: return "a flood of frames that bring nothing";
     }
     return "no error";
 }
 
-static int session_options(nghttp2_option **option)
+static int session_options(const struct mux *m, nghttp2_option **option)
 {
     if (nghttp2_option_new(option))
         return MUX_E_MEMORY;
@@ -29,7 +39,7 @@ static int session_options(nghttp2_option **option)
     nghttp2_option_set_no_auto_window_update(*option, 1);
     nghttp2_option_set_no_closed_streams(*option, 1);
     nghttp2_option_set_max_send_header_block_length(*option, (size_t)2 * MUX_HEAD_MAX);
-    nghttp2_option_set_peer_max_concurrent_streams(*option, 2 * MUX_STREAMS_MAX);
+    nghttp2_option_set_peer_max_concurrent_streams(*option, 2 * m->limits.streams);
     nghttp2_option_set_stream_reset_rate_limit(*option, RESET_BURST, RESET_RATE);
     return 0;
 }
@@ -38,13 +48,14 @@ static int session_begin(struct mux *m)
 {
     const nghttp2_settings_entry settings[] = {
         {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
-        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 2 * MUX_STREAMS_MAX},
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 2 * m->limits.streams},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, MUX_WINDOW_START},
     };
     size_t first = m->role == MUX_AGENT ? 1 : 0; // only a client says ENABLE_PUSH
     if (nghttp2_submit_settings(m->session, NGHTTP2_FLAG_NONE, settings + first, 3 - first))
         return MUX_E_MEMORY;
-    return nghttp2_session_set_local_window_size(m->session, NGHTTP2_FLAG_NONE, 0, MUX_UNREAD_MAX)
+    int32_t window = m->limits.unread < INT32_MAX ? (int32_t)m->limits.unread : INT32_MAX;
+    return nghttp2_session_set_local_window_size(m->session, NGHTTP2_FLAG_NONE, 0, window)
                ? MUX_E_MEMORY
                : 0;
 }
@@ -54,7 +65,7 @@ static int session_open(struct mux *m)
     nghttp2_session_callbacks *callbacks = NULL;
     nghttp2_option *option = NULL;
     int error = MUX_E_MEMORY;
-    if (nghttp2_session_callbacks_new(&callbacks) || session_options(&option))
+    if (nghttp2_session_callbacks_new(&callbacks) || session_options(m, &option))
         goto cleanup;
     mux_set_recv_callbacks(callbacks);
     mux_set_send_callbacks(callbacks);
@@ -70,12 +81,16 @@ cleanup:
     return error;
 }
 
-struct mux *mux_new(enum mux_role role, const struct mux_handler *handler, void *ctx)
+struct mux *mux_new(enum mux_role role, const struct mux_limits *limits,
+                    const struct mux_handler *handler, void *ctx)
 {
     struct mux *m = calloc(1, sizeof(*m));
     if (!m)
         return NULL;
     m->role = role;
+    m->limits = limits ? *limits : mux_default_limits;
+    m->frame_left = role == MUX_AGENT ? NGHTTP2_CLIENT_MAGIC_LEN : 0;
+    chatter_init(&m->chatter, m->limits.chatter);
     m->handler = handler;
     m->ctx = ctx;
     if (session_open(m)) {
@@ -155,9 +170,17 @@ void mux_stream_close(struct mux_stream *s, uint32_t reset)
 {
     s->mux->unread -= s->unread;
     s->unread = 0;
+    if (!s->recv_ended)
+        mux_expect_stray(s->mux, s->window);
     s->closed = true;
     s->reset = reset;
     mux_queue_event(s);
+}
+
+void mux_expect_stray(struct mux *m, uint32_t window)
+{
+    m->stray += window;
+    chatter_earn(&m->chatter, CHATTER_OF_RESET);
 }
 
 void mux_stream_break(struct mux_stream *s, uint32_t code)
@@ -225,6 +248,16 @@ bool mux_wants_send(const struct mux *m)
     return !m->dead && nghttp2_session_want_write(m->session);
 }
 
+void mux_tick(struct mux *m, uint64_t elapsed_ms)
+{
+    chatter_tick(&m->chatter, elapsed_ms);
+}
+
+bool mux_is_spent(const struct mux *m)
+{
+    return m->role == MUX_RELAY && nghttp2_session_get_next_stream_id(m->session) > m->limits.ids;
+}
+
 void mux_drain(struct mux *m)
 {
     m->draining = true;
@@ -241,9 +274,10 @@ static void grow_window(struct mux_stream *s)
 {
     struct mux *m = s->mux;
     uint64_t after = s->window > MUX_GROW_AFTER ? s->window : MUX_GROW_AFTER;
-    if (s->window >= MUX_WINDOW_MAX || s->drained < after || m->unread > MUX_UNREAD_MAX / 2)
+    uint32_t most = m->limits.window;
+    if (s->window >= most || s->drained < after || m->unread > m->limits.unread / 2)
         return;
-    uint32_t window = s->window >= MUX_WINDOW_MAX / 2 ? MUX_WINDOW_MAX : s->window * 2;
+    uint32_t window = s->window >= most / 2 ? most : s->window * 2;
     if (nghttp2_session_set_local_window_size(m->session, NGHTTP2_FLAG_NONE, s->id,
                                               (int32_t)window))
         return;

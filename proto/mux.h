@@ -16,22 +16,38 @@ enum mux_role {
 enum mux_error {
     MUX_E_PROTOCOL = -1, // the peer broke HTTP/2, or says that we did: the mux is dead
     MUX_E_MEMORY = -2,
-    MUX_E_FULL = -3, // no more streams now (MUX_STREAMS_MAX, or unread bytes at their cap)
-    MUX_E_HEAD = -4, // a head of ours is over MUX_HEAD_MAX or MUX_FIELD_MAX: nothing was sent
+    MUX_E_FULL = -3,  // no more streams now (MUX_STREAMS_MAX, or unread bytes at their cap)
+    MUX_E_HEAD = -4,  // a head of ours is over MUX_HEAD_MAX or MUX_FIELD_MAX: nothing was sent
+    MUX_E_FLOOD = -5, // the peer said too much that brings nothing: the mux is dead
 };
 
 const char *mux_strerror(int error);
 
 enum {
-    MUX_STREAMS_MAX = 1024,            // at once
-    MUX_WINDOW_START = 64 * 1024 - 1,  // of a stream
-    MUX_WINDOW_MAX = 1024 * 1024,      // to which it grows as its reader drains
-    MUX_GROW_AFTER = 256 * 1024,       // bytes that a reader has drained before the first growth
-    MUX_UNREAD_MAX = 16 * 1024 * 1024, // received and not drained, all streams together
-    MUX_SEND_MAX = 64 * 1024,          // that a stream takes to send: its credit to start with
-    MUX_HEAD_MAX = 96 * 1024,          // names and values of a head
-    MUX_FIELD_MAX = 64 * 1024,         // a name or a value: more is a breach for nghttp2's HPACK
+    MUX_STREAMS_MAX = 1024,             // at once
+    MUX_WINDOW_START = 64 * 1024 - 1,   // of a stream
+    MUX_WINDOW_MAX = 1024 * 1024,       // to which it grows as its reader drains
+    MUX_GROW_AFTER = 256 * 1024,        // bytes that a reader has drained before the first growth
+    MUX_UNREAD_MAX = 16 * 1024 * 1024,  // received and not drained, all streams together
+    MUX_SEND_MAX = 64 * 1024,           // that a stream takes to send: its credit to start with
+    MUX_HEAD_MAX = 96 * 1024,           // names and values of a head
+    MUX_FIELD_MAX = 64 * 1024,          // a name or a value: more is a breach for nghttp2's HPACK
+    MUX_HEADS_MAX = 2 * 1024 * 1024,    // heads that wait to be sent, by RFC 7541 §4.1's measure
+    MUX_CHATTER_MAX = 10 * 1000,        // of the peer (proto/chatter.h)
+    MUX_IDS_MAX = 0x40000000 - 0x10000, // the last stream id that a relay uses
 };
+
+// What may be chosen for one mux; mux_default_limits has the values above.
+struct mux_limits {
+    uint32_t streams; // at once; an agent takes twice as many
+    uint32_t window;  // of a stream, to which it grows
+    size_t unread;    // at least MUX_WINDOW_START
+    size_t heads;     // that wait; the last may go beyond by its own size
+    uint32_t chatter;
+    uint32_t ids;
+};
+
+extern const struct mux_limits mux_default_limits;
 
 // Error codes of resets, as in RFC 9113 §7.
 enum mux_reset {
@@ -58,8 +74,9 @@ struct mux_handler {
     void (*closed)(void *ctx, struct mux_stream *s, uint32_t reset);
 };
 
-// NULL when out of memory. `handler` and `ctx` must outlive it.
-struct mux *mux_new(enum mux_role role, const struct mux_handler *handler, void *ctx);
+// NULL when out of memory. `limits` NULL: the defaults. `handler` and `ctx` must outlive it.
+struct mux *mux_new(enum mux_role role, const struct mux_limits *limits,
+                    const struct mux_handler *handler, void *ctx);
 // Frees it and all its streams, without calling the handler.
 void mux_free(struct mux *m);
 // The link is gone: the handler hears `closed` with MUX_RESET_LOST for every stream. Then only
@@ -77,15 +94,19 @@ bool mux_wants_send(const struct mux *m);
 // Streams that are open, and bytes received on them and not drained.
 size_t mux_stream_count(const struct mux *m);
 size_t mux_unread(const struct mux *m);
+// To be called now and then, with the time since the last call.
+void mux_tick(struct mux *m, uint64_t elapsed_ms);
+// Relay: the stream ids are used up, none will begin any more.
+bool mux_is_spent(const struct mux *m);
 // No stream will begin any more; those that run may end. An agent tells its relay (GOAWAY); a relay
 // just begins none.
 void mux_drain(struct mux *m);
 
-// Relay: begins a request. `end`: it has no body. Returns NULL when full, draining or dead, when
-// the head is too large, or when out of memory.
+// Relay: begins a request. `end`: it has no body. Returns NULL when full, spent, draining or dead,
+// when too many heads wait unsent, when the head is too large, or when out of memory.
 struct mux_stream *mux_open(struct mux *m, const struct http_head *head, bool end, void *user);
 // Agent: sends a response head: a 1xx (then another follows) or the final one. Returns 0 or a
-// mux_error.
+// mux_error: MUX_E_FULL for a 1xx when too many heads wait unsent.
 int mux_respond(struct mux_stream *s, const struct http_head *head, bool end);
 // Bytes of a body. The caller keeps to its credit: MUX_SEND_MAX, and what `drained` gave back.
 // Returns 0 or MUX_E_MEMORY.

@@ -3,6 +3,7 @@
 #pragma once
 #include <nghttp2/nghttp2.h>
 #include "buf.h"
+#include "chatter.h"
 #include "mux.h"
 
 // A copy of trailers that wait for the body before them: the fields point behind the struct.
@@ -37,8 +38,13 @@ struct mux_field_ref {
     uint32_t name, name_len, value, value_len;
 };
 
+enum {
+    MUX_FRAME_HEAD = 9
+};
+
 struct mux {
     enum mux_role role;
+    struct mux_limits limits;
     const struct mux_handler *handler;
     void *ctx;
     nghttp2_session *session;
@@ -46,7 +52,16 @@ struct mux {
     struct mux_stream *events; // streams whose drained or closed is to be told
     size_t stream_count;
     size_t unread;
+    size_t heads; // bytes of those that nghttp2 has and has not sent
     bool dead, draining;
+    // the frame being received
+    uint8_t frame_head[MUX_FRAME_HEAD]; // one that came in pieces
+    size_t frame_head_len;
+    size_t frame_left; // bytes of payload to come, or of the client's preface
+    bool frame_begun;  // nghttp2 has told that it heeds the frame
+    int32_t last_id;   // agent: of the requests that came
+    uint64_t stray;    // bytes that may still be under way to streams that are over
+    struct chatter chatter;
     // the head being received
     char *text;
     size_t text_len, text_cap;
@@ -68,6 +83,10 @@ void mux_stream_close(struct mux_stream *s, uint32_t reset);
 // Ends a stream by a reset of ours. The handler hears of it when nghttp2 has returned, whether or
 // not the reset can be sent now.
 void mux_stream_break(struct mux_stream *s, uint32_t code);
+// A stream with this window is over for us: what its peer sends before it knows is no flood.
+void mux_expect_stray(struct mux *m, uint32_t window);
+// What a head counts for while it waits to be sent.
+size_t mux_head_weight(const nghttp2_nv *nva, size_t count);
 struct mux_stream *mux_stream_by_id(struct mux *m, int32_t id);
 // Notes that `s` has something to be told after nghttp2 returns, and tells it.
 void mux_queue_event(struct mux_stream *s);

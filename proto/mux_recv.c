@@ -29,6 +29,15 @@ static uint32_t text_add(struct mux *m, const uint8_t *bytes, size_t len)
     return at;
 }
 
+static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user_data)
+{
+    struct mux *m = user_data;
+    (void)session;
+    (void)hd;
+    m->frame_begun = true;
+    return 0;
+}
+
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
 {
     struct mux *m = user_data;
@@ -49,8 +58,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     (void)session;
     (void)frame;
     (void)flags;
-    if (m->head_broken)
-        return 0;
+    if (m->head_broken) // perhaps a few bytes that unfold to millions of fields
+        return chatter_spend(&m->chatter, 1) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
     if (name_len == 0 || m->ref_count == sizeof(m->refs) / sizeof(m->refs[0]) ||
         !text_reserve(m, name_len + value_len)) {
         m->head_broken = true;
@@ -143,10 +152,12 @@ static void recv_trailers(struct mux *m, struct mux_stream *s, const struct http
 // A stream that has not begun for the handler is refused without its knowing.
 static void refuse_head(struct mux *m, struct mux_stream *s, int32_t id, uint32_t code)
 {
-    if (s)
+    if (s) {
         mux_stream_break(s, code);
-    else
-        (void)nghttp2_submit_rst_stream(m->session, NGHTTP2_FLAG_NONE, id, code);
+        return;
+    }
+    mux_expect_stray(m, MUX_WINDOW_START);
+    (void)nghttp2_submit_rst_stream(m->session, NGHTTP2_FLAG_NONE, id, code);
 }
 
 static int recv_headers(struct mux *m, const nghttp2_frame *frame)
@@ -242,7 +253,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     }
     s->unread += (uint32_t)len;
     m->unread += len;
-    if (m->unread > MUX_UNREAD_MAX)
+    if (m->unread > m->limits.unread)
         shed_fullest(m);
     if (!s->closed)
         m->handler->data(m->ctx, s, (const char *)data, len);
@@ -257,27 +268,16 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error_
     (void)session;
     if (!s)
         return 0;
-    mux_stream_close(s, error_code);
+    mux_stream_close(s, error_code == MUX_RESET_LOST ? NGHTTP2_INTERNAL_ERROR : error_code);
     return 0;
 }
 
 void mux_set_recv_callbacks(nghttp2_session_callbacks *callbacks)
 {
+    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
-}
-
-int mux_recv(struct mux *m, const char *bytes, size_t len)
-{
-    if (m->dead)
-        return MUX_E_PROTOCOL;
-    ssize_t n = nghttp2_session_mem_recv(m->session, (const uint8_t *)bytes, len);
-    mux_tell_events(m);
-    if (n == (ssize_t)len)
-        return 0;
-    m->dead = true;
-    return n == NGHTTP2_ERR_NOMEM ? MUX_E_MEMORY : MUX_E_PROTOCOL;
 }

@@ -7,6 +7,7 @@
 enum {
     FRAME_HEAD = 9,
     FRAME_MAX = 16 * 1024, // payload of a DATA frame: SETTINGS_MAX_FRAME_SIZE's default
+    FIELD_OVERHEAD = 32,   // RFC 7541 §4.1
 };
 
 static nghttp2_nv nv_of(struct slice name, struct slice value)
@@ -38,6 +39,14 @@ static bool fits(const nghttp2_nv *nva, size_t count)
         size += nva[i].namelen + nva[i].valuelen;
     }
     return size <= MUX_HEAD_MAX;
+}
+
+size_t mux_head_weight(const nghttp2_nv *nva, size_t count)
+{
+    size_t weight = 0;
+    for (size_t i = 0; i < count; i++)
+        weight += nva[i].namelen + nva[i].valuelen + FIELD_OVERHEAD;
+    return weight;
 }
 
 static size_t nv_request(nghttp2_nv *nva, const struct http_head *head)
@@ -78,6 +87,7 @@ static ssize_t read_data(nghttp2_session *session, int32_t id, uint8_t *buf, siz
             *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
             if (nghttp2_submit_trailer(session, id, nva, count))
                 return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+            s->mux->heads += mux_head_weight(nva, count);
         }
     }
     return (ssize_t)n;
@@ -143,14 +153,36 @@ static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8
     return 0;
 }
 
+static void head_left(struct mux *m, const nghttp2_frame *frame)
+{
+    m->heads -= mux_head_weight(frame->headers.nva, frame->headers.nvlen);
+}
+
 // The complaint that nghttp2 sends when the peer broke the protocol. The link ends with it.
 static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
 {
+    struct mux *m = user_data;
     (void)session;
-    (void)user_data;
+    if (frame->hd.type == NGHTTP2_HEADERS) {
+        head_left(m, frame);
+        chatter_earn(&m->chatter, CHATTER_OF_HEAD);
+    } else if (frame->hd.type == NGHTTP2_DATA) {
+        chatter_earn(&m->chatter, CHATTER_OF_BODY);
+    }
     bool complaint =
         frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR;
     return complaint ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+}
+
+// A head that nobody wants any more: its stream was reset before it could leave.
+static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *frame, int error,
+                             void *user_data)
+{
+    (void)session;
+    (void)error;
+    if (frame->hd.type == NGHTTP2_HEADERS)
+        head_left(user_data, frame);
+    return 0;
 }
 
 void mux_set_send_callbacks(nghttp2_session_callbacks *callbacks)
@@ -158,6 +190,7 @@ void mux_set_send_callbacks(nghttp2_session_callbacks *callbacks)
     nghttp2_session_callbacks_set_send_callback(callbacks, send_bytes);
     nghttp2_session_callbacks_set_send_data_callback(callbacks, send_data);
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_send);
     nghttp2_session_callbacks_set_data_source_read_length_callback(callbacks, frame_length);
 }
 
@@ -182,7 +215,9 @@ int mux_send(struct mux *m, char *out, size_t cap)
 
 struct mux_stream *mux_open(struct mux *m, const struct http_head *head, bool end, void *user)
 {
-    if (m->dead || m->draining || m->stream_count >= MUX_STREAMS_MAX || m->unread >= MUX_UNREAD_MAX)
+    const struct mux_limits *limits = &m->limits;
+    if (m->dead || m->draining || mux_is_spent(m) || m->stream_count >= limits->streams ||
+        m->unread >= limits->unread || m->heads >= limits->heads)
         return NULL;
     nghttp2_nv nva[NV_CAP];
     size_t count = nv_request(nva, head);
@@ -197,6 +232,7 @@ struct mux_stream *mux_open(struct mux *m, const struct http_head *head, bool en
         mux_stream_free(s);
         return NULL;
     }
+    m->heads += mux_head_weight(nva, count);
     return s;
 }
 
@@ -207,6 +243,7 @@ static int respond_final(struct mux_stream *s, const nghttp2_nv *nva, size_t cou
     s->send_ended = end;
     if (nghttp2_submit_response(s->mux->session, s->id, nva, count, end ? NULL : &provider))
         return MUX_E_MEMORY;
+    s->mux->heads += mux_head_weight(nva, count);
     return 0;
 }
 
@@ -223,9 +260,12 @@ int mux_respond(struct mux_stream *s, const struct http_head *head, bool end)
         return MUX_E_HEAD;
     if (head->status >= 200)
         return respond_final(s, nva, count, end);
-    return nghttp2_submit_headers(s->mux->session, NGHTTP2_FLAG_NONE, s->id, NULL, nva, count, NULL)
-               ? MUX_E_MEMORY
-               : 0;
+    if (s->mux->heads >= s->mux->limits.heads)
+        return MUX_E_FULL;
+    if (nghttp2_submit_headers(s->mux->session, NGHTTP2_FLAG_NONE, s->id, NULL, nva, count, NULL))
+        return MUX_E_MEMORY;
+    s->mux->heads += mux_head_weight(nva, count);
+    return 0;
 }
 
 static void resume(struct mux_stream *s)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "tunnel.h"
 #include <stdlib.h>
+#include "chatter.h"
 
 struct tunnel {
     enum tunnel_role role;
@@ -16,7 +17,13 @@ struct tunnel {
     uint8_t *control;
     size_t control_len;
     uint64_t now_ms, heard_ms, spoke_ms;
-    uint64_t owed_ms;  // since when the peer owes an acknowledgement and has not been heard
+    uint64_t owed_ms;         // since when the peer owes an acknowledgement and has not been heard
+    uint64_t acked_ms;        // when it last acknowledged, or owed nothing
+    uint64_t acked;           // by then
+    uint64_t received_before; // the message that comes now
+    uint64_t drain_ms;        // since when the mux is drained; 0: it is not
+    const char *detail;
+    struct chatter chatter;
     bool heard, spoke; // since the last tick
     bool ack_due, heartbeat_due;
 };
@@ -30,23 +37,29 @@ const char *tunnel_strerror(int error)
     case TUNNEL_E_SILENT: return "the peer has fallen silent";
     case TUNNEL_E_MEMORY: return "out of memory";
     case TUNNEL_E_FULL: return "too many control messages wait";
+    case TUNNEL_E_FLOOD: return "the peer floods the link";
+    case TUNNEL_E_STALLED: return "the peer does not read";
+    case TUNNEL_E_SPENT: return "the tunnel has no more streams";
     }
     return "no error";
 }
 
-struct tunnel *tunnel_new(enum tunnel_role role, const struct tunnel_handler *handler, void *ctx,
-                          uint64_t now_ms)
+struct tunnel *tunnel_new(const struct tunnel_config *config, const struct tunnel_handler *handler,
+                          void *ctx, uint64_t now_ms)
 {
     struct tunnel *t = calloc(1, sizeof(*t));
     if (!t)
         return NULL;
-    t->role = role;
-    t->state = role == TUNNEL_RELAY ? TUNNEL_AWAITS_HELLO : TUNNEL_AWAITS_WELCOME;
+    enum mux_role role = config->role == TUNNEL_RELAY ? MUX_RELAY : MUX_AGENT;
+    t->role = config->role;
+    t->state = t->role == TUNNEL_RELAY ? TUNNEL_AWAITS_HELLO : TUNNEL_AWAITS_WELCOME;
     t->handler = *handler;
     t->ctx = ctx;
-    t->now_ms = t->heard_ms = t->spoke_ms = t->owed_ms = now_ms;
+    t->now_ms = t->heard_ms = t->spoke_ms = t->owed_ms = t->acked_ms = now_ms;
+    t->detail = "";
+    chatter_init(&t->chatter, TUNNEL_CHATTER_MAX);
     pipe_init(&t->pipe);
-    t->mux = mux_new(role == TUNNEL_RELAY ? MUX_RELAY : MUX_AGENT, &t->handler.mux, ctx);
+    t->mux = mux_new(role, config->limits, &t->handler.mux, ctx);
     if (!t->mux) {
         tunnel_free(t);
         return NULL;
@@ -68,6 +81,11 @@ void tunnel_free(struct tunnel *t)
 enum tunnel_state tunnel_state(const struct tunnel *t)
 {
     return t->state;
+}
+
+const char *tunnel_detail(const struct tunnel *t)
+{
+    return t->detail;
 }
 
 struct mux *tunnel_mux(struct tunnel *t)
@@ -142,8 +160,13 @@ static int die(struct tunnel *t, int error)
 static int recv_message(struct tunnel *t, const struct pipe_event *e)
 {
     struct hello message;
-    if (hello_parse(e->bytes, &message))
+    int error = hello_parse(e->bytes, &message);
+    if (error) {
+        t->detail = hello_strerror(error);
         return TUNNEL_E_HELLO;
+    }
+    if (!chatter_spend(&t->chatter, TUNNEL_CONTROL_COST))
+        return TUNNEL_E_FLOOD;
     const struct message_rule *rule = &rules[message.type];
     if (e->kind == PIPE_EVENT_REFUSED) {
         if (message.type != HELLO_REFUSED || t->role != TUNNEL_AGENT)
@@ -165,11 +188,23 @@ static int recv_message(struct tunnel *t, const struct pipe_event *e)
     return 0;
 }
 
+static int mux_failed(struct tunnel *t, int error)
+{
+    t->detail = mux_strerror(error);
+    return error == MUX_E_FLOOD ? TUNNEL_E_FLOOD : TUNNEL_E_MUX;
+}
+
+static int recv_mux(struct tunnel *t, struct slice bytes)
+{
+    int error = mux_recv(t->mux, bytes.p, bytes.len);
+    return error ? mux_failed(t, error) : 0;
+}
+
 static int recv_event(struct tunnel *t, const struct pipe_event *e)
 {
     switch (e->kind) {
     case PIPE_EVENT_NONE: return 0;
-    case PIPE_EVENT_MUX: return mux_recv(t->mux, e->bytes.p, e->bytes.len) ? TUNNEL_E_MUX : 0;
+    case PIPE_EVENT_MUX: return recv_mux(t, e->bytes);
     case PIPE_EVENT_CONTROL:
     case PIPE_EVENT_HELLO:
     case PIPE_EVENT_WELCOME:
@@ -178,16 +213,43 @@ static int recv_event(struct tunnel *t, const struct pipe_event *e)
     return 0;
 }
 
+static int pipe_failed(struct tunnel *t, int error)
+{
+    t->detail = pipe_strerror(error);
+    return die(t, TUNNEL_E_PIPE);
+}
+
+int tunnel_recv_chatter(struct tunnel *t)
+{
+    return chatter_spend(&t->chatter, 1) ? 0 : die(t, TUNNEL_E_FLOOD);
+}
+
+// A message is whole. One that brought no byte of the stream is chatter.
+static int message_over(struct tunnel *t)
+{
+    struct pipe_event e;
+    bool empty = t->pipe.received == t->received_before;
+    t->received_before = t->pipe.received;
+    if (empty && tunnel_recv_chatter(t))
+        return TUNNEL_E_FLOOD;
+    int error = pipe_recv_end(&t->pipe, &e);
+    if (error)
+        return pipe_failed(t, error);
+    error = recv_event(t, &e);
+    return error ? die(t, error) : 0;
+}
+
 int tunnel_recv(struct tunnel *t, const uint8_t *bytes, size_t len, bool last)
 {
     struct pipe_event e;
+    size_t len_fed = len;
     if (t->state == TUNNEL_DEAD)
         return TUNNEL_E_PIPE;
     t->heard = true;
     while (len > 0 && t->state != TUNNEL_REFUSED) {
         int n = pipe_recv(&t->pipe, bytes, len, &e);
         if (n < 0)
-            return die(t, TUNNEL_E_PIPE);
+            return pipe_failed(t, n);
         if (t->state != TUNNEL_OPEN && t->pipe.kind >= PIPE_DATA)
             return die(t, TUNNEL_E_HELLO);
         bytes += n;
@@ -196,12 +258,11 @@ int tunnel_recv(struct tunnel *t, const uint8_t *bytes, size_t len, bool last)
         if (error)
             return die(t, error);
     }
-    if (!last || t->state == TUNNEL_REFUSED)
+    if (t->state == TUNNEL_REFUSED)
         return 0;
-    if (pipe_recv_end(&t->pipe, &e))
-        return die(t, TUNNEL_E_PIPE);
-    int error = recv_event(t, &e);
-    return error ? die(t, error) : 0;
+    if (last)
+        return message_over(t);
+    return len_fed > 0 ? 0 : tunnel_recv_chatter(t);
 }
 
 // The stream part of a DATA message: control records first, then as much of the mux as fits. < 0:
@@ -225,7 +286,7 @@ static int send_stream(struct tunnel *t, uint8_t *out, size_t cap)
         return (int)len;
     int n = mux_send(t->mux, (char *)out + len + PIPE_RECORD_HEAD, cap - len - PIPE_RECORD_HEAD);
     if (n < 0)
-        return TUNNEL_E_MUX;
+        return mux_failed(t, n);
     if (n == 0)
         return (int)len;
     pipe_write_record_head(out + len, PIPE_RECORD_MUX, (size_t)n);
@@ -268,8 +329,10 @@ static int send_one(struct tunnel *t, uint8_t *out, size_t cap)
 int tunnel_send(struct tunnel *t, uint8_t *out, size_t cap)
 {
     int len = send_one(t, out, cap);
-    if (len > 0)
+    if (len > 0) {
         t->spoke = true;
+        chatter_earn(&t->chatter, CHATTER_OF_BODY);
+    }
     return len;
 }
 
@@ -284,21 +347,51 @@ bool tunnel_wants_send(const struct tunnel *t)
     return may_send_stream(t) && (t->control_len > 0 || mux_wants_send(t->mux));
 }
 
+// A mux that has used up its stream ids begins nothing more; once what runs has ended, or has had
+// its time, the agent shall connect again.
+static int drain_spent(struct tunnel *t, uint64_t now_ms)
+{
+    struct hello drain = {.type = HELLO_DRAIN, .message = "The tunnel begins anew."};
+    if (t->state != TUNNEL_OPEN || !mux_is_spent(t->mux))
+        return 0;
+    if (t->drain_ms == 0) {
+        t->drain_ms = now_ms;
+        mux_drain(t->mux);
+        (void)tunnel_say(t, &drain);
+        return 0;
+    }
+    bool over = mux_stream_count(t->mux) == 0 || now_ms - t->drain_ms >= TUNNEL_DRAIN_MS;
+    return over ? TUNNEL_E_SPENT : 0;
+}
+
+// What may be concluded from the times when the peer was heard.
+static int judge_peer(const struct tunnel *t)
+{
+    if (t->now_ms - t->heard_ms >= TUNNEL_SILENCE_MS ||
+        t->now_ms - t->owed_ms >= TUNNEL_UNACKED_SILENCE_MS)
+        return TUNNEL_E_SILENT;
+    return t->now_ms - t->acked_ms >= TUNNEL_STALL_MS ? TUNNEL_E_STALLED : 0;
+}
+
 int tunnel_tick(struct tunnel *t, uint64_t now_ms)
 {
     uint64_t gap = now_ms - t->now_ms;
     bool unacked = t->pipe.sent > t->pipe.acked;
+    chatter_tick(&t->chatter, gap);
+    mux_tick(t->mux, gap);
     if (gap <= TUNNEL_HEARTBEAT_MS)
         gap = 0; // else it was we who stood still (a suspended machine): the peer gets its chance
     t->heard_ms = t->heard ? now_ms : t->heard_ms + gap;
     t->owed_ms = t->heard || !unacked ? now_ms : t->owed_ms + gap;
+    t->acked_ms = t->pipe.acked > t->acked || !unacked ? now_ms : t->acked_ms + gap;
+    t->acked = t->pipe.acked;
     if (t->spoke)
         t->spoke_ms = t->now_ms; // or a little later
     t->heard = t->spoke = false;
     t->now_ms = now_ms;
     t->ack_due = pipe_owes_ack(&t->pipe, true);
     t->heartbeat_due = t->state == TUNNEL_OPEN && now_ms - t->spoke_ms >= TUNNEL_HEARTBEAT_MS;
-    if (now_ms - t->heard_ms < TUNNEL_SILENCE_MS && now_ms - t->owed_ms < TUNNEL_UNACKED_SILENCE_MS)
-        return 0;
-    return die(t, TUNNEL_E_SILENT);
+    int error = judge_peer(t);
+    error = error ? error : drain_spent(t, now_ms);
+    return error ? die(t, error) : 0;
 }

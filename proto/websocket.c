@@ -225,7 +225,7 @@ static int read_data(struct ws_reader *r, uint8_t *buf, size_t len, struct ws_ev
     r->remaining -= n;
     r->in_frame = r->remaining > 0;
     bool last = r->h.fin && !r->in_frame;
-    if (n > 0 || last || (!r->begun && !r->in_frame))
+    if (n > 0 || !r->in_frame) // an empty frame too, so that whoever floods us with them is noticed
         *e = (struct ws_event){.kind = WS_EVENT_DATA,
                                .opcode = r->message,
                                .first = !r->begun,

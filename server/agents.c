@@ -9,7 +9,6 @@
 #include "proto/websocket.h"
 
 enum {
-    TICK_MS = 1000,
     CLOSE_NORMAL = 1000,
     CLOSE_GOING_AWAY = 1001,
     CLOSE_PROTOCOL = 1002
@@ -26,7 +25,9 @@ struct agent {
     struct route *routes;
     size_t route_count;
     uint64_t since_ms;
-    bool greeted; // its hello has come
+    uint64_t sent_ms; // when the link last took something, or had nothing to take
+    bool sent;        // it has taken something since the last tick
+    bool greeted;     // its hello has come
     bool closed;
     char owner[72];
 };
@@ -87,6 +88,15 @@ static void agent_close(struct agent *a, unsigned ws_code, const char *why)
     loop_queue(&r->loop, &a->free_task);
 }
 
+// The same for an error of the tunnel.
+static void close_for(struct agent *a, unsigned ws_code, int error)
+{
+    char why[160];
+    const char *detail = tunnel_detail(a->tunnel);
+    (void)snprintf(why, sizeof(why), detail[0] ? "%s: %s" : "%s", tunnel_strerror(error), detail);
+    agent_close(a, ws_code, why);
+}
+
 static void wake(void *ctx)
 {
     struct agent *a = ctx;
@@ -103,7 +113,7 @@ static void on_flush(struct loop_task *task)
     while (conn_pending(a->conn) < LIMIT_LINK_QUEUE_BYTES) {
         int n = tunnel_send(a->tunnel, scratch, TUNNEL_MESSAGE_MAX);
         if (n < 0) {
-            agent_close(a, CLOSE_PROTOCOL, tunnel_strerror(n));
+            close_for(a, CLOSE_PROTOCOL, n);
             return;
         }
         if (n == 0)
@@ -139,7 +149,7 @@ static void greet(struct agent *a, const struct hello *hello)
     a->greeted = true;
     a->relay->unauthenticated--;
     (void)snprintf(a->owner, sizeof(a->owner), "%s", hello->owner);
-    if (strlen(a->owner) != (size_t)2 * SECRET_HEX_BYTES) {
+    if (!hello_has_owner(hello)) {
         refuse(a, 0, "ADIT-BAD-OWNER", "The owner key must have 64 hexadecimal digits.");
         return;
     }
@@ -168,12 +178,6 @@ static struct route *route_for(struct agent *a, const struct hello *bind)
 {
     char name[NAME_MAX_BYTES + 1];
     struct routes *table = &a->relay->routes;
-    if (a->route_count >= a->relay->loop.limits.names_per_tunnel ||
-        table->count >= a->relay->loop.limits.tunnels) {
-        refuse(a, bind->id, "ADIT-TOO-MANY-NAMES",
-               "There are too many names. Stop tunnels that are not used.");
-        return NULL;
-    }
     if (bind->name[0] ? !name_normalise(slice_str(bind->name), name) : !name_random(name)) {
         refuse(a, bind->id, "ADIT-BAD-NAME",
                "A name has 1 to 63 letters, digits and hyphens, no hyphen at its ends.");
@@ -184,6 +188,14 @@ static struct route *route_for(struct agent *a, const struct hello *bind)
     if (taken && !secret_equal(r->owner, strlen(r->owner), a->owner, strlen(a->owner))) {
         refuse(a, bind->id, "ADIT-NAME-IN-USE",
                "The name %s is in use by somebody else. Choose another with --url.", name);
+        return NULL;
+    }
+    // One that is there already is the agent's own, or nobody's: it takes no more room.
+    const struct limits *l = &a->relay->loop.limits;
+    bool more = !r || r->agent != a;
+    if ((more && a->route_count >= l->names_per_tunnel) || (!r && table->count >= l->tunnels)) {
+        refuse(a, bind->id, "ADIT-TOO-MANY-NAMES",
+               "There are too many names. Stop tunnels that are not used.");
         return NULL;
     }
     if (!r)
@@ -240,20 +252,23 @@ static void on_message(struct agent *a, const struct ws_event *e)
     }
     int error = tunnel_recv(a->tunnel, e->bytes, e->len, e->last);
     if (error)
-        agent_close(a, CLOSE_PROTOCOL, tunnel_strerror(error));
+        close_for(a, CLOSE_PROTOCOL, error);
     else
         wake(a);
 }
 
 static void on_control_frame(struct agent *a, const struct ws_event *e)
 {
-    if (e->opcode == WS_PING) {
-        if (conn_pending(a->conn) < LIMIT_LINK_QUEUE_BYTES)
-            write_frame(a, WS_PONG, e->bytes, e->len);
-    } else if (e->opcode == WS_CLOSE) {
+    if (e->opcode == WS_CLOSE) {
         bool clean = e->len >= 2 && (e->bytes[0] << 8 | e->bytes[1]) == CLOSE_NORMAL;
         agent_close(a, clean ? CLOSE_NORMAL : CLOSE_GOING_AWAY, "the agent has left");
+        return;
     }
+    if (e->opcode == WS_PING && conn_pending(a->conn) < LIMIT_LINK_QUEUE_BYTES)
+        write_frame(a, WS_PONG, e->bytes, e->len);
+    int error = tunnel_recv_chatter(a->tunnel);
+    if (error)
+        close_for(a, CLOSE_PROTOCOL, error);
 }
 
 static void on_readable(struct conn *c)
@@ -279,7 +294,9 @@ static void on_readable(struct conn *c)
 
 static void on_sent(struct conn *c)
 {
-    wake(c->owner);
+    struct agent *a = c->owner;
+    a->sent = true;
+    wake(a);
 }
 
 static void on_eof(struct conn *c)
@@ -302,14 +319,21 @@ static void on_tick(struct timeout *t)
     uint64_t now = loop_now_ms(&a->relay->loop);
     int error = tunnel_tick(a->tunnel, now);
     if (error) {
-        agent_close(a, CLOSE_GOING_AWAY, tunnel_strerror(error));
+        close_for(a, CLOSE_GOING_AWAY, error);
         return;
     }
     if (!a->greeted && now - a->since_ms >= a->relay->loop.limits.hello_ms) {
         agent_close(a, CLOSE_PROTOCOL, "no hello in time");
         return;
     }
-    timeout_start(&a->relay->loop, &a->tick, TICK_MS, on_tick);
+    if (a->sent || conn_pending(a->conn) == 0)
+        a->sent_ms = now;
+    a->sent = false;
+    if (now - a->sent_ms >= LIMIT_LINK_STALL_MS) {
+        agent_close(a, CLOSE_GOING_AWAY, "the agent does not read");
+        return;
+    }
+    timeout_start(&a->relay->loop, &a->tick, TUNNEL_TICK_MS, on_tick);
     if (tunnel_wants_send(a->tunnel))
         wake(a);
 }
@@ -318,7 +342,8 @@ void agent_accept(struct relay *r, struct conn *c)
 {
     struct agent *a = calloc(1, sizeof(*a));
     uint64_t now = loop_now_ms(&r->loop);
-    struct tunnel *t = a ? tunnel_new(TUNNEL_RELAY, &handler, a, now) : NULL;
+    const struct tunnel_config config = {.role = TUNNEL_RELAY};
+    struct tunnel *t = a ? tunnel_new(&config, &handler, a, now) : NULL;
     if (!t) {
         free(a);
         conn_close(c, CONN_END_NOW);
@@ -327,7 +352,7 @@ void agent_accept(struct relay *r, struct conn *c)
     a->relay = r;
     a->conn = c;
     a->tunnel = t;
-    a->since_ms = now;
+    a->since_ms = a->sent_ms = now;
     a->flush.run = on_flush;
     a->next = r->agents;
     if (r->agents)
@@ -340,7 +365,7 @@ void agent_accept(struct relay *r, struct conn *c)
     c->read_max = LIMIT_READ_BYTES;
     conn_want_read(c, true);
     conn_recheck(c);
-    timeout_start(&r->loop, &a->tick, TICK_MS, on_tick);
+    timeout_start(&r->loop, &a->tick, TUNNEL_TICK_MS, on_tick);
 }
 
 bool agent_attach(struct agent *a, struct exchange *x)

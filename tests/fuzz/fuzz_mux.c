@@ -124,7 +124,7 @@ static int greet(struct mux_side *side, uint8_t choice)
 static void side_open(struct mux_side *side, uint8_t choice)
 {
     enum mux_role role = choice & 1 ? MUX_AGENT : MUX_RELAY;
-    mux_side_init(side, role, mux_new(role, &mux_side_handler, side));
+    mux_side_init(side, role, mux_new(role, NULL, &mux_side_handler, side));
     CHECK(side->mux);
     side->holds_credit = true;
     side->hooks = (struct mux_hooks){on_head, on_data, on_end, NULL, NULL};

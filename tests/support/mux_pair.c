@@ -202,7 +202,7 @@ struct http_head head_response(uint16_t status)
 static void side_open(struct mux_side *side, enum mux_role role)
 {
     mux_side_init(side, role, NULL);
-    side->mux = mux_new(role, &mux_side_handler, side);
+    side->mux = mux_new(role, NULL, &mux_side_handler, side);
     CHECK(side->mux);
 }
 

@@ -40,7 +40,8 @@ static void on_control(void *ctx, const struct hello *message)
 void tunnel_side_init(struct tunnel_side *side, enum tunnel_role role, uint64_t now_ms)
 {
     const struct tunnel_handler handler = {.mux = mux_side_handler, .control = on_control};
-    side->tunnel = tunnel_new(role, &handler, side, now_ms);
+    const struct tunnel_config config = {.role = role};
+    side->tunnel = tunnel_new(&config, &handler, side, now_ms);
     CHECK(side->tunnel);
     side->said_count = 0;
     side->on_control = NULL;

@@ -169,8 +169,10 @@ static void scenario(void)
     static char value[3000];
     memset(value, 'v', sizeof(value));
     assert_true(head_add(&post, SLICE("x"), slice_of(value, sizeof(value))));
-    run.relay.tunnel = tunnel_new(TUNNEL_RELAY, &handler, &run.relay, 0);
-    run.agent.tunnel = tunnel_new(TUNNEL_AGENT, &handler, &run.agent, 0);
+    const struct tunnel_config relay = {.role = TUNNEL_RELAY};
+    const struct tunnel_config agent = {.role = TUNNEL_AGENT};
+    run.relay.tunnel = tunnel_new(&relay, &handler, &run.relay, 0);
+    run.agent.tunnel = tunnel_new(&agent, &handler, &run.agent, 0);
     expect(run.relay.tunnel && run.agent.tunnel);
     if (run.failed)
         return;

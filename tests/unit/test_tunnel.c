@@ -175,7 +175,7 @@ static void what_breaks_the_framing_or_the_mux_ends_the_tunnel(void **state)
 static void a_breach_that_only_the_answer_shows_ends_the_tunnel(void **state)
 {
     static const char settings[] = "\0\0\0\4\0\0\0\0\0";
-    static const char breach[] = "\0\0\1\0\0\0\0\0\7x"; // DATA on a stream that never was
+    static const char breach[] = "\0\0\4\x08\0\0\0\0\0\0\0\0\0"; // WINDOW_UPDATE by nothing
     struct tunnel_side side;
     uint8_t head[PIPE_DATA_HEAD + PIPE_RECORD_HEAD] = {PIPE_DATA};
     uint8_t out[ALL];
@@ -185,10 +185,10 @@ static void a_breach_that_only_the_answer_shows_ends_the_tunnel(void **state)
     while (n > 0)
         n = tunnel_send(side.tunnel, out, sizeof(out));
     assert_int_equal(n, 0);
-    pipe_write_record_head(head + PIPE_DATA_HEAD, PIPE_RECORD_MUX, 9 + 10);
+    pipe_write_record_head(head + PIPE_DATA_HEAD, PIPE_RECORD_MUX, 9 + 13);
     assert_int_equal(tunnel_feed(&side, head, sizeof(head), false, 100), 0);
     assert_int_equal(tunnel_feed(&side, (const uint8_t *)settings, 9, false, 100), 0);
-    assert_int_equal(tunnel_feed(&side, (const uint8_t *)breach, 10, true, 100), 0);
+    assert_int_equal(tunnel_feed(&side, (const uint8_t *)breach, 13, true, 100), 0);
     assert_true(tunnel_wants_send(side.tunnel));
     assert_int_equal(tunnel_send(side.tunnel, out, sizeof(out)), TUNNEL_E_MUX);
     assert_int_equal(tunnel_state(side.tunnel), TUNNEL_DEAD);

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""What tests of a hostile peer share: somebody whom nothing may disturb, and what an attack cost."""
+import pathlib
+import select
+import time
+
+import harness
+from speaker import Closed
+
+
+def echo(exchange):
+    """Switches to a protocol that sends everything back."""
+    exchange.keep = False
+    exchange.head(101, [("Connection", "upgrade"), ("Upgrade", "echo")])
+    while exchange.wire.buffer or exchange.wire.fill():
+        exchange.wire.send(exchange.wire.take(len(exchange.wire.buffer)))
+
+
+class Bystander:
+    """Another agent on the same relay, with an exchange under way that has no time limit."""
+
+    def __init__(self, directory, relay):
+        self.tunnel = harness.Tunnel(directory, relay=relay)
+        self.tunnel.origin.on("/echo-stream", echo)
+        self.visitor = self.tunnel.visit()
+        self.visitor.request("GET", "/echo-stream",
+                             [("Connection", "upgrade"), ("Upgrade", "echo")])
+        assert self.visitor.response_head().status == 101
+        self.count = 0
+
+    def check(self):
+        """The exchange goes on, and others begin and end."""
+        self.count += 1
+        text = b"undisturbed %d" % self.count
+        self.visitor.send(text)
+        assert self.visitor.exactly(len(text)) == text
+        assert self.tunnel.fetch("GET", "/").body == b"hello"
+
+    def close(self):
+        self.visitor.close()
+        self.tunnel.close()
+
+
+def cpu_seconds(program):
+    """Of the program's main thread, since it started."""
+    return int(pathlib.Path(f"/proc/{program.pid}/schedstat").read_text().split()[0]) / 1e9
+
+
+def private_bytes(program):
+    text = pathlib.Path(f"/proc/{program.pid}/smaps_rollup").read_text()
+    return sum(int(line.split()[1]) * 1024 for line in text.splitlines()
+               if line.startswith(("Private_Dirty", "Private_Clean")))
+
+
+def flood(peer, piece, most=1 << 26, reads=True):
+    """Sends `piece` (bytes, or a function that makes the next) until the peer ends the link.
+
+    Returns (close code, bytes sent). Without `reads` nothing is read before all is sent.
+    """
+    deadline = time.monotonic() + 6 * harness.DEADLINE
+    sent = 0
+    out = memoryview(b"")
+    peer.sock.setblocking(False)
+    try:
+        while sent < most:
+            if not out:
+                out = memoryview(piece if isinstance(piece, bytes) else piece())
+            wants = [peer.sock] if reads else []
+            readable, writable, _ = select.select(wants, [peer.sock], [], 1)
+            if readable:
+                _take(peer)
+            if writable:
+                done = peer.sock.send(out)
+                sent += done
+                out = out[done:]
+            assert time.monotonic() < deadline, "the flood neither ends nor passes"
+    except Closed as closed:
+        return closed.code, sent
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    finally:
+        peer.sock.settimeout(harness.DEADLINE)
+    return peer.close_code(), sent
+
+
+def _take(peer):
+    """Reads what is there, so that a whole frame can be taken without waiting."""
+    data = peer.sock.recv(1 << 18)
+    if not data:
+        raise Closed(None)
+    peer.raw += data
+    while size := _frame_size(peer.raw):
+        if size > len(peer.raw):
+            return
+        peer.read()
+        peer.frames.clear()
+
+
+def _frame_size(raw):
+    """Of the WebSocket frame at the front; 0 when its length is not known yet."""
+    if len(raw) < 2:
+        return 0
+    size = raw[1] & 127
+    head = 2 + (4 if raw[1] & 128 else 0)
+    if size >= 126:
+        more = 2 if size == 126 else 8
+        if len(raw) < 2 + more:
+            return 0
+        size = int.from_bytes(raw[2:2 + more], "big")
+        head += more
+    return head + size
