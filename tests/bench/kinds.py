@@ -67,8 +67,7 @@ class Ordeal:
     measure: Callable
     warm: Callable
     targets: dict  # peer -> Target or None
-    remains: dict  # key of the sample -> Target
-    remains_unit: str
+    remains: dict  # key of the sample -> (unit, Target or None)
     origin: str = "sink"
 
 
@@ -211,9 +210,9 @@ def run_ordeal(row, site, subject, effort):
 
     def figures():
         remains = [
-            {"of": "subject", "beside": None, "part": part, "unit": row.remains_unit}
+            {"of": "subject", "beside": None, "part": part, "unit": unit}
             | plain_figure(samples["subject"], part, target)
-            for part, target in row.remains.items()
+            for part, (unit, target) in row.remains.items()
             if all(part in sample for sample in samples["subject"])
         ]
         return ratios(row, samples) + remains

@@ -125,6 +125,7 @@ def aborts(site, running):
     sample |= {"reached": reached, "before": before, "after": after}
     for part, was, now in zip(("relay", "agent"), before, after):
         sample[part] = (now["own"] - was["own"]) / sample["visitors"]
+        sample[f"{part} before"], sample[f"{part} after"] = was["own"] / MIB, now["own"] / MIB
     return sample
 
 
@@ -222,8 +223,14 @@ ROWS = [
         aborts,
         loads.leave,
         {"n2": None},
-        {"relay": at_most(64), "agent": at_most(64)},
-        "B/visitor",
+        {
+            "relay": ("B/visitor", at_most(64)),
+            "relay before": ("MiB", None),
+            "relay after": ("MiB", None),
+            "agent": ("B/visitor", at_most(64)),
+            "agent before": ("MiB", None),
+            "agent after": ("MiB", None),
+        },
     ),
     Footprint(
         "idle-visitor",

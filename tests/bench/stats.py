@@ -81,8 +81,8 @@ def ratio_figure(subject, other, key, target):
 
 def plain_figure(samples, key, target):
     """A figure that is compared with a limit only. Small differences of memory vary much and matter
-    little, so noise counts only where the runs disagree about the target."""
+    little, so noise counts only where the ends of the interval disagree about the target."""
     values = [sample[key] for sample in samples]
-    disagree = target is not None and len({target.met(value) for value in values}) > 1
+    disagree = target is not None and len({target.met(end) for end in interval(values)}) > 1
     figure = {"value": statistics.median(values)}
     return judged(figure, values, target, disagree and spread(values) > NOISY_SPREAD)
