@@ -28,9 +28,9 @@ static size_t hop_fields(struct edge *e, const struct http_head *head,
     e->chunked = framing->kind == BODY_CHUNKED && !e->version_10;
     e->until_close =
         framing->kind == BODY_UNTIL_CLOSE || (framing->kind == BODY_CHUNKED && e->version_10);
-    bool ours = e->end.x && !e->end.x->end[OUTBOUND]; // nobody will take the request's body
-    // Whether a visitor that was not told to continue sends its body nobody can know.
-    if (e->until_close || e->awaits_continue || (ours && !e->request_done && !edge_may_swallow(e)))
+    // An early answer often means that the rest is unwanted; and whether a visitor that was not
+    // told to continue sends its body nobody can know.
+    if (e->until_close || (!e->request_done && !edge_may_swallow(e)))
         e->keep_alive = false;
     struct slice parts[2] = {{0}, {0}};
     if (head->status == 101)

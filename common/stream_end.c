@@ -118,10 +118,14 @@ static void on_finish(struct exchange_end *end, const struct http_head *trailers
         wake(e);
 }
 
-// Only the agent's, where the service has closed.
+// Only the agent's, where the service has closed. The relay is told when the response has left.
 static void on_unwanted(struct exchange_end *end)
 {
-    (void)end;
+    struct stream_end *e = end_of(end);
+    if (!e->stream)
+        return;
+    mux_stop(e->stream);
+    wake(e);
 }
 
 static void on_credit(struct exchange_end *end, size_t len)
@@ -188,6 +192,44 @@ struct stream_end *stream_end_inbound(struct loop *l, struct mux_stream *s,
     e->stream = s;
     mux_set_user(s, e);
     return e;
+}
+
+// Bytes a second that the visitor has brought of the request that we wait for, or taken of the
+// response that waits for it; SIZE_MAX when it is not the visitor that the exchange waits for.
+static size_t pace_of(const struct exchange *x, uint64_t now_ns)
+{
+    const struct exchange_direction *request = &x->direction[INBOUND];
+    const struct exchange_direction *response = &x->direction[OUTBOUND];
+    uint64_t age_ms = (now_ns - x->begun_ns) / 1000000;
+    uint64_t bytes = 0;
+    if (age_ms < LIMIT_SHED_AGE_MS || x->upgraded)
+        return SIZE_MAX;
+    if (!response->begun && !request->ended && request->owed == 0)
+        bytes = request->bytes;
+    else if (response->begun && !response->ended && response->owed > 0)
+        bytes = response->bytes - response->owed;
+    else
+        return SIZE_MAX;
+    return (size_t)(bytes * 1000 / age_ms);
+}
+
+void stream_end_make_room(struct mux *m)
+{
+    struct stream_end *slowest = NULL;
+    size_t slowest_pace = LIMIT_SHED_RATE;
+    uint64_t now_ns = uv_hrtime();
+    if (!mux_is_full(m))
+        return;
+    for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s)) {
+        struct stream_end *e = mux_user(s);
+        size_t pace = e && e->end.x ? pace_of(e->end.x, now_ns) : SIZE_MAX;
+        if (pace >= slowest_pace)
+            continue;
+        slowest = e;
+        slowest_pace = pace;
+    }
+    if (slowest)
+        refuse(slowest, ANSWER_REQUEST_TIMEOUT, EXCHANGE_TIMEOUT);
 }
 
 bool stream_end_framing(const struct http_head *head, bool end, struct body_framing *framing)
@@ -319,7 +361,9 @@ void stream_end_on_closed(void *ctx, struct mux_stream *s, uint32_t reset)
         return;
     e->stream = NULL;
     enum exchange_why why = reset == MUX_RESET_LOST ? EXCHANGE_TUNNEL_GONE : EXCHANGE_RESET;
-    if (e->end.x && e->end.side == OUTBOUND)
+    if (reset == MUX_RESET_UNWANTED)
+        exchange_detach(&e->end);
+    else if (e->end.x && e->end.side == OUTBOUND)
         exchange_refuse(&e->end, answer_of_reset(reset), why);
     else
         exchange_abort(&e->end, why);

@@ -32,6 +32,11 @@ struct stream_end *stream_end_outbound(struct loop *l, struct mux *m, void (*wak
 struct stream_end *stream_end_inbound(struct loop *l, struct mux_stream *s, void (*wake)(void *ctx),
                                       void *wake_ctx);
 
+// Relay: when the mux is full, breaks off the exchange whose visitor is the slowest, if it is
+// slower than LIMIT_SHED_RATE and has had LIMIT_SHED_AGE_MS: it sends, or reads, next to nothing,
+// and a thousand of its like would shut all others out.
+void stream_end_make_room(struct mux *m);
+
 // The framing of a message that came through the mux.
 // Returns false when the head and its end contradict each other.
 bool stream_end_framing(const struct http_head *head, bool end, struct body_framing *framing);

@@ -215,7 +215,8 @@ static void tell_event(struct mux_stream *s)
     if (s->closed) {
         uint32_t reset = s->reset;
         if (!reset && !(s->recv_ended && s->send_ended))
-            reset = NGHTTP2_INTERNAL_ERROR;
+            reset =
+                s->recv_ended && m->role == MUX_RELAY ? MUX_RESET_UNWANTED : NGHTTP2_INTERNAL_ERROR;
         m->handler->closed(m->ctx, s, reset);
         mux_stream_free(s);
     } else if (drained > 0) {
@@ -236,6 +237,16 @@ void mux_tell_events(struct mux *m)
 size_t mux_stream_count(const struct mux *m)
 {
     return m->stream_count;
+}
+
+bool mux_is_full(const struct mux *m)
+{
+    return m->stream_count >= m->limits.streams;
+}
+
+struct mux_stream *mux_next(const struct mux *m, const struct mux_stream *s)
+{
+    return s ? s->next : m->streams;
 }
 
 size_t mux_unread(const struct mux *m)

@@ -55,7 +55,8 @@ enum mux_reset {
     MUX_RESET_REFUSED = 7,
     MUX_RESET_CANCEL = 8,
     MUX_RESET_CALM = 11,
-    MUX_RESET_LOST = 255, // never on the wire: the link under the mux is gone
+    MUX_RESET_UNWANTED = 254, // never on the wire: NO_ERROR behind a whole response (RFC 9113 §8.1)
+    MUX_RESET_LOST = 255,     // never on the wire: the link under the mux is gone
 };
 
 // What happens on a stream. Called from inside mux_recv (head, data, end, closed) and mux_send
@@ -94,6 +95,10 @@ bool mux_wants_send(const struct mux *m);
 // Streams that are open, and bytes received on them and not drained.
 size_t mux_stream_count(const struct mux *m);
 size_t mux_unread(const struct mux *m);
+// Relay: mux_open would refuse, as there are as many streams as there may be.
+bool mux_is_full(const struct mux *m);
+// All streams, one after the other: the one behind `s`, the first for NULL; NULL at the end.
+struct mux_stream *mux_next(const struct mux *m, const struct mux_stream *s);
 // To be called now and then, with the time since the last call.
 void mux_tick(struct mux *m, uint64_t elapsed_ms);
 // Relay: the stream ids are used up, none will begin any more.
@@ -113,6 +118,9 @@ int mux_respond(struct mux_stream *s, const struct http_head *head, bool end);
 int mux_data(struct mux_stream *s, const char *bytes, size_t len);
 // The end of a body; `trailers` may be NULL.
 int mux_end(struct mux_stream *s, const struct http_head *trailers);
+// Agent: nobody takes the rest of this request, whose response was given whole. When that has left
+// the stream ends, and the relay hears MUX_RESET_UNWANTED.
+void mux_stop(struct mux_stream *s);
 // `len` received bytes are drained: the peer may send as many more.
 void mux_credit(struct mux_stream *s, size_t len);
 // Ends the stream at once, both ways. The handler is not called for it any more; the stream is

@@ -158,6 +158,27 @@ static void head_left(struct mux *m, const nghttp2_frame *frame)
     m->heads -= mux_head_weight(frame->headers.nva, frame->headers.nvlen);
 }
 
+static void stop_if_wanted(struct mux_stream *s)
+{
+    if (s->stop && s->sent_end && !s->recv_ended)
+        mux_stream_break(s, NGHTTP2_NO_ERROR);
+}
+
+void mux_stop(struct mux_stream *s)
+{
+    s->stop = true;
+    stop_if_wanted(s);
+}
+
+static void note_sent_end(struct mux *m, int32_t id)
+{
+    struct mux_stream *s = mux_stream_by_id(m, id);
+    if (!s)
+        return;
+    s->sent_end = true;
+    stop_if_wanted(s);
+}
+
 // The complaint that nghttp2 sends when the peer broke the protocol. The link ends with it.
 static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
 {
@@ -169,6 +190,9 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
     } else if (frame->hd.type == NGHTTP2_DATA) {
         chatter_earn(&m->chatter, CHATTER_OF_BODY);
     }
+    bool carries = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
+    if (carries && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+        note_sent_end(m, frame->hd.stream_id);
     bool complaint =
         frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR;
     return complaint ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
@@ -216,7 +240,7 @@ int mux_send(struct mux *m, char *out, size_t cap)
 struct mux_stream *mux_open(struct mux *m, const struct http_head *head, bool end, void *user)
 {
     const struct mux_limits *limits = &m->limits;
-    if (m->dead || m->draining || mux_is_spent(m) || m->stream_count >= limits->streams ||
+    if (m->dead || m->draining || mux_is_spent(m) || mux_is_full(m) ||
         m->unread >= limits->unread || m->heads >= limits->heads)
         return NULL;
     nghttp2_nv nva[NV_CAP];

@@ -370,6 +370,7 @@ void agent_accept(struct relay *r, struct conn *c)
 
 bool agent_attach(struct agent *a, struct exchange *x)
 {
+    stream_end_make_room(tunnel_mux(a->tunnel));
     struct stream_end *e = stream_end_outbound(&a->relay->loop, tunnel_mux(a->tunnel), wake, a);
     if (!e)
         return false;

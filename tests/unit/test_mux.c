@@ -42,6 +42,16 @@ static void begin(struct mux_pair *p, struct mux_view **relay, struct mux_view *
     assert_true((*agent)->head_end);
 }
 
+static void begin_upload(struct mux_pair *p, struct mux_view **relay, struct mux_view **agent)
+{
+    struct http_head post = head_request("POST", "/");
+    *relay = mux_side_open(&p->relay, &post, false);
+    assert_non_null(*relay);
+    mux_settle(p);
+    *agent = p->agent.views[p->agent.count - 1];
+    assert_false((*agent)->head_end);
+}
+
 static void respond(struct mux_view *v, uint16_t status, bool end)
 {
     struct http_head head = head_response(status);
@@ -246,6 +256,50 @@ static void a_response_may_end_before_its_request(void **state)
 }
 
 // What mux_send is given of room changes nothing, however little it is.
+// The stop comes before the response has left, or behind it.
+static void a_request_that_is_stopped_ends_behind_its_whole_response(void **state)
+{
+    (void)state;
+    for (int late = 0; late < 2; late++) {
+        struct mux_pair p;
+        struct mux_view *relay = NULL;
+        struct mux_view *agent = NULL;
+        mux_pair_init(&p);
+        begin_upload(&p, &relay, &agent);
+        respond(agent, 413, false);
+        assert_int_equal(give(agent, "too much"), 0);
+        assert_int_equal(mux_end(agent->stream, NULL), 0);
+        if (late)
+            mux_settle(&p);
+        assert_false(relay->closed);
+        mux_stop(agent->stream);
+        mux_settle(&p);
+        text_is(&relay->body, "too much");
+        assert_true(relay->ended && relay->closed && agent->closed);
+        assert_int_equal(relay->reset, MUX_RESET_UNWANTED);
+        assert_true(mux_stream_count(p.relay.mux) == 0 && mux_stream_count(p.agent.mux) == 0);
+        mux_pair_deinit(&p);
+    }
+}
+
+static void a_request_that_has_ended_need_not_be_stopped(void **state)
+{
+    struct mux_pair p;
+    struct mux_view *relay = NULL;
+    struct mux_view *agent = NULL;
+    (void)state;
+    mux_pair_init(&p);
+    begin_upload(&p, &relay, &agent);
+    assert_int_equal(mux_end(relay->stream, NULL), 0);
+    mux_settle(&p);
+    mux_stop(agent->stream);
+    respond(agent, 200, true);
+    mux_settle(&p);
+    assert_true(relay->ended && relay->closed && relay->reset == 0);
+    assert_true(agent->closed && agent->reset == 0);
+    mux_pair_deinit(&p);
+}
+
 static void bodies_arrive_through_any_room_to_send(void **state)
 {
     static const size_t caps[] = {16, 50, 512, 1011, 1024, 16384 + 9, 65535};
@@ -559,6 +613,8 @@ int main(void)
         cmocka_unit_test(interim_heads_come_before_the_final_one),
         cmocka_unit_test(empty_bodies_end_in_every_way),
         cmocka_unit_test(a_response_may_end_before_its_request),
+        cmocka_unit_test(a_request_that_is_stopped_ends_behind_its_whole_response),
+        cmocka_unit_test(a_request_that_has_ended_need_not_be_stopped),
         cmocka_unit_test(bodies_arrive_through_any_room_to_send),
         cmocka_unit_test(a_reset_ends_a_stream_on_both_sides_and_no_other),
         cmocka_unit_test(a_request_that_is_reset_before_it_left_never_leaves),

@@ -496,8 +496,8 @@ static void data_beyond_the_window_resets_its_stream(void **state)
     buf_free(&b);
 }
 
-// A server may end a request that it needs no more of (RFC 9113 §8.1). For us it is cut short.
-static void a_reset_without_error_is_a_reset(void **state)
+// A server may end a request that it needs no more of (RFC 9113 §8.1).
+static void a_reset_without_error_behind_a_response_says_that_no_more_is_wanted(void **state)
 {
     struct mux_side side;
     struct buf b = {0};
@@ -507,6 +507,23 @@ static void a_reset_without_error_is_a_reset(void **state)
     h2_frame(&b, H2_RST_STREAM, 0, 1, SLICE("\0\0\0\0"));
     assert_int_equal(feed(&side, &b, 0, buf_len(&b)), 0);
     assert_true(side.views[0]->ended && side.views[0]->closed);
+    assert_int_equal(side.views[0]->reset, MUX_RESET_UNWANTED);
+    assert_int_equal(flush(&side), 0);
+    still_works(&side);
+    side_close(&side);
+    buf_free(&b);
+}
+
+static void a_reset_without_error_within_a_response_is_a_reset(void **state)
+{
+    struct mux_side side;
+    struct buf b = {0};
+    (void)state;
+    begin(&side, MUX_RELAY);
+    h2_headers(&b, 1, false, ":status: 200");
+    h2_frame(&b, H2_RST_STREAM, 0, 1, SLICE("\0\0\0\0"));
+    assert_int_equal(feed(&side, &b, 0, buf_len(&b)), 0);
+    assert_true(!side.views[0]->ended && side.views[0]->closed);
     assert_int_equal(side.views[0]->reset, MUX_RESET_INTERNAL);
     assert_int_equal(flush(&side), 0);
     still_works(&side);
@@ -548,7 +565,8 @@ int main(void)
         cmocka_unit_test(a_flood_of_pings_ends_the_mux),
         cmocka_unit_test(streams_over_the_agents_bound_are_a_breach),
         cmocka_unit_test(data_beyond_the_window_resets_its_stream),
-        cmocka_unit_test(a_reset_without_error_is_a_reset),
+        cmocka_unit_test(a_reset_without_error_behind_a_response_says_that_no_more_is_wanted),
+        cmocka_unit_test(a_reset_without_error_within_a_response_is_a_reset),
         cmocka_unit_test(what_means_nothing_is_ignored),
     };
 
