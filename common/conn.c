@@ -175,7 +175,7 @@ static void offer(struct conn *c, const char *bytes, size_t len)
     c->view.len = 0;
 }
 
-static void linger(struct conn *c);
+static void discard(struct conn *c, size_t len);
 
 // A reset that comes right behind data is an end for libuv, and so is one that a write has met
 // before. Who takes it for a FIN takes a body cut short for a whole one.
@@ -193,7 +193,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     struct conn *c = stream->data;
     if (n > 0) {
         if (c->closing)
-            linger(c);
+            discard(c, (size_t)n);
         else
             offer(c, buf->base, (size_t)n);
         return;
@@ -501,6 +501,17 @@ static void linger(struct conn *c)
         return; // not yet
     if (now + LIMIT_LINGER_MS <= c->linger_until_ms)
         timeout_start(c->loop, &c->limit, LIMIT_LINGER_MS, on_linger_over);
+}
+
+// Who sends on and on is not read any more: what it sends costs us time.
+static void discard(struct conn *c, size_t len)
+{
+    c->discarded += len;
+    if (c->discarded > LIMIT_LINGER_BYTES) {
+        c->want_read = false;
+        update_reading(c);
+    }
+    linger(c);
 }
 
 // What still arrives after the end is of no interest, but unread bytes would turn our FIN into an

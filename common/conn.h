@@ -51,6 +51,7 @@ struct conn {
     uint64_t limit_queued; // of them taken by the kernel when `limit` began
     uint64_t limit_acked;  // by the peer when it was half over; 0: not yet
     uint64_t linger_until_ms;
+    uint64_t discarded;      // bytes that came after the end
     void (*gone)(void *arg); // when it is freed: see conn_on_gone
     void *gone_arg;
     bool want_read, reading, got_eof, closing, closed, recheck, ended, in_view, shut_wanted, mute;

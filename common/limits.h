@@ -65,6 +65,7 @@ enum {
     LIMIT_SHED_AGE_MS = 1000,        // below and after which a visitor makes room in a full tunnel
     LIMIT_LINGER_MS = 5 * 1000,      // after our FIN, for the peer to say its next byte
     LIMIT_LINGER_MAX_MS = 30 * 1000, // the same, whatever it says
+    LIMIT_LINGER_BYTES = 64 << 20,   // that are read meanwhile, for nothing
     LIMIT_STALLED_CHECK_MS = 2 * 1000, // until a visitor that we don't read is known to have left
     LIMIT_ACCEPT_PAUSE_MS = 100,       // of a listener when the system is short of something
     LIMIT_POOL_IDLE_MS = 4 * 1000,     // of a pooled upstream connection

@@ -104,7 +104,8 @@ static inline void decoded_free(struct decoded *d)
 }
 
 // Feeds the bytes in [consumed, there) until more is needed.
-static inline void feed(struct http1_body *b, const char *p, size_t there, struct decoded *d)
+static inline void feed(struct http1_body *b, const char *p, size_t there,
+                        const struct http1_limits *limits, struct decoded *d)
 {
     int n = 1;
 
@@ -112,7 +113,7 @@ static inline void feed(struct http1_body *b, const char *p, size_t there, struc
         struct slice data;
         size_t len = there - d->consumed;
         char *copy = exact_copy(p + d->consumed, len);
-        n = http1_body_feed(b, copy, len, &narrow, &data, &d->trailers);
+        n = http1_body_feed(b, copy, len, limits, &data, &d->trailers);
         CHECK(n <= 0 || (size_t)n <= len);
         CHECK(n > 0 || data.len == 0);
         CHECK(data.len == 0 || (data.p >= copy && data.p + data.len <= copy + n));
@@ -133,7 +134,7 @@ static inline void feed(struct http1_body *b, const char *p, size_t there, struc
 
 // Decodes a body, whole when `seed` is 0.
 static inline void decode(const struct body_framing *framing, struct slice in, uint32_t seed,
-                          struct decoded *d)
+                          const struct http1_limits *limits, struct decoded *d)
 {
     struct http1_body b;
     size_t there = 0;
@@ -144,7 +145,7 @@ static inline void decode(const struct body_framing *framing, struct slice in, u
     do {
         size_t piece = seed ? next_piece(&seed) : in.len;
         there = in.len - there < piece ? in.len : there + piece;
-        feed(&b, in.p, there, d);
+        feed(&b, in.p, there, limits, d);
     } while (there < in.len && !d->done && !d->error);
     CHECK(!d->done || http1_body_may_end_by_close(&b));
 }
@@ -180,7 +181,8 @@ static inline void check_rechunked(const struct decoded *body)
     }
     CHECK(http1_write_last_chunk(text + len, last_len, &body->trailers) == last_len);
     len += last_len;
-    decode(&chunked, slice_of(text, len), 0, &back);
+    // A space behind each colon makes it longer than it was.
+    decode(&chunked, slice_of(text, len), 0, &wide, &back);
     CHECK(back.error == 0 && back.done && back.consumed == len);
     check_same_bodies(&back, body);
     decoded_free(&back);
@@ -193,8 +195,8 @@ static inline size_t check_body(const struct body_framing *framing, struct slice
     struct decoded whole;
     struct decoded pieces;
 
-    decode(framing, in, 0, &whole);
-    decode(framing, in, seed_of(in.p, in.len), &pieces);
+    decode(framing, in, 0, &narrow, &whole);
+    decode(framing, in, seed_of(in.p, in.len), &narrow, &pieces);
     CHECK(pieces.error == whole.error && pieces.done == whole.done);
     CHECK(pieces.consumed == whole.consumed);
     check_same_bodies(&pieces, &whole);
