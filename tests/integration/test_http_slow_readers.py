@@ -70,7 +70,8 @@ def test_pipelined_answers_wait_for_their_reader(tunnel):
     service_has_sent(tunnel, "/first", lambda exchange: exchange.reply("first"))
     with tunnel.visit() as visitor:
         visitor.send(visitor.head("GET", "/first")
-                   + b"".join(visitor.head("GET", f"/bytes?size=300000&seed={n}") for n in range(20)))
+                   + b"".join(visitor.head("GET", f"/bytes?size=300000&seed={n}")
+                                for n in range(20)))
         stand_still(tunnel)
         assert visitor.response().body == b"first"
         for number in range(20):
