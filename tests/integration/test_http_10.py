@@ -141,6 +141,7 @@ def test_keep_alive_without_a_length_ends_by_close_all_the_same(tunnel):
 
 def test_a_coding_in_an_answer_of_http_1_0_is_faulty_framing(tunnel):
     """RFC 9112 §6.1."""
-    raw_service(tunnel, "/faulty", b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+    raw_service(tunnel, "/faulty",
+                b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
     answer = tunnel.fetch("GET", "/faulty")
     assert (answer.status, answer.code) == (502, "ADIT-UPSTREAM-INVALID")

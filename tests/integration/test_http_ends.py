@@ -23,7 +23,8 @@ def no_visitor_is_left(tunnel):
 # The visitor leaves.
 
 @pytest.mark.parametrize("how", LEAVE)
-@pytest.mark.parametrize("text", [b"", b"G", b"GET / HTTP/1.1\r\n", b"GET /in-head HTTP/1.1\r\nHost: h"])
+@pytest.mark.parametrize("text", [b"", b"G", b"GET / HTTP/1.1\r\n",
+                                  b"GET /in-head HTTP/1.1\r\nHost: h"])
 def test_a_visitor_that_leaves_in_its_head_leaves_nothing_behind(tunnel, text, how):
     visitor = tunnel.visit()
     visitor.send(text)

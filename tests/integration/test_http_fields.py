@@ -219,8 +219,9 @@ def test_a_body_passes_with_any_status_that_has_one(tunnel, status, fields):
             assert [pair[1] for pair in fields] == [answer.get(name) for name, _ in fields]
 
 
-@pytest.mark.parametrize("framing", [b"Content-Length: 12345\r\n", b"Transfer-Encoding: chunked\r\n",
-                                     b""], ids=["length", "chunked", "none"])
+@pytest.mark.parametrize("framing", [b"Content-Length: 12345\r\n",
+                                     b"Transfer-Encoding: chunked\r\n", b""],
+                         ids=["length", "chunked", "none"])
 @pytest.mark.parametrize("status", [200, 206, 304, 404, 500])
 def test_head_of_any_framing_and_status_leaves_the_connections_usable(tunnel, status, framing):
     text = b"HTTP/1.1 %d Told\r\nETag: \"x\"\r\n%s\r\n" % (status, framing)

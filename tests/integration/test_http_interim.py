@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Interim responses (RFC 9110 §15.2) and Expect (§10.1.1) are between the visitor and the service."""
+"""Interim responses (RFC 9110 §15.2) and Expect (§10.1.1): between the visitor and the service."""
 import select
 import threading
 

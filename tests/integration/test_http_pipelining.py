@@ -74,7 +74,7 @@ def test_no_request_is_passed_on_before_the_one_in_front_is_answered(tunnel):
 BAD = {"syntax": b"GET / HTTP/1.1\r\nbad line\r\n\r\n",
        "no host": b"GET / HTTP/1.1\r\n\r\n",
        "coding": b"POST / HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: cow\r\n\r\n",
-       "lengths": b"POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+       "lengths": b"POST / HTTP/1.1\r\nHost: {host}\r\n" + 2 * b"Content-Length: 1\r\n" + b"\r\n",
        "too large": b"GET / HTTP/1.1\r\nHost: {host}\r\nX: " + b"x" * 40_000 + b"\r\n\r\n",
        "version": b"GET / HTTP/2.0\r\nHost: {host}\r\n\r\n"}
 

@@ -6,7 +6,6 @@ import random
 import threading
 
 import bodies
-import harness
 import pytest
 import wire
 
