@@ -627,12 +627,14 @@ def test_requests_that_wait_unsent_are_bounded_and_pass_away(relay, bystander):
             visitor = relay.visit(idle.host)
             visitor.request("GET", "/", LARGE)
             visitor.reset()
+            idle.ack()  # it lives
             if _ % 100 == 0:
                 bystander.check()
 
         def refused():
             with relay.visit(idle.host) as last:
                 last.sock.settimeout(0.2)
+                idle.ack()
                 last.request("GET", "/", LARGE)
                 try:
                     return last.response()
