@@ -22,15 +22,15 @@ enum {
     LIMIT_KEEPALIVE_MS = 75 * 1000, // of a visitor between requests
     LIMIT_BODY_IDLE_MS =
         30 * 1000, // between two pieces of a request body while we wait for the visitor
-    LIMIT_CONNECT_MS = 10 * 1000,  // to an upstream, all its addresses together
-    LIMIT_FLUSH_MS = 120 * 1000,   // for the last bytes of a connection that we end
-    LIMIT_LINGER_MS = 3 * 1000,    // after our FIN, for the peer to read our last answer
+    LIMIT_CONNECT_MS = 10 * 1000,    // to an upstream, all its addresses together
+    LIMIT_FLUSH_MS = 120 * 1000,     // for the last bytes of a connection that we end
+    LIMIT_LINGER_MS = 3 * 1000,      // after our FIN, for the peer to read our last answer
     LIMIT_LINK_STALL_MS = 15 * 1000, // of a link that takes nothing although bytes wait
-    LIMIT_HELLO_MS = 10 * 1000,    // from the tunnel's handshake to its hello
-    LIMIT_POOL_IDLE_MS = 4 * 1000, // of a pooled upstream connection
-    LIMIT_POOL_FRESH_MS = 1000,    // of one that may carry a request that cannot be repeated
-    LIMIT_POOL_SIZE = 1024,        // idle upstream connections: as many as exchanges run at once
-    LIMIT_GONE_MS = 60 * 1000,     // that a name answers 503 after its agent has left
+    LIMIT_HELLO_MS = 10 * 1000,      // from the tunnel's handshake to its hello
+    LIMIT_POOL_IDLE_MS = 4 * 1000,   // of a pooled upstream connection
+    LIMIT_POOL_FRESH_MS = 1000,      // of one that may carry a request that cannot be repeated
+    LIMIT_POOL_SIZE = 1024,          // idle upstream connections: as many as exchanges run at once
+    LIMIT_GONE_MS = 60 * 1000,       // that a name answers 503 after its agent has left
 
     LIMIT_HALF_CLOSED_MS =
         60 *

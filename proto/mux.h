@@ -16,7 +16,7 @@ enum mux_role {
 enum mux_error {
     MUX_E_PROTOCOL = -1, // the peer broke HTTP/2, or says that we did: the mux is dead
     MUX_E_MEMORY = -2,
-    MUX_E_FULL = -3, // no more streams now (MUX_STREAMS_MAX, or unread bytes at their cap)
+    MUX_E_FULL = -3,  // no more streams now (MUX_STREAMS_MAX, or unread bytes at their cap)
     MUX_E_HEAD = -4,  // a head of ours is over MUX_HEAD_MAX or MUX_FIELD_MAX: nothing was sent
     MUX_E_FLOOD = -5, // the peer said too much that brings nothing: the mux is dead
 };
@@ -24,25 +24,25 @@ enum mux_error {
 const char *mux_strerror(int error);
 
 enum {
-    MUX_STREAMS_MAX = 1024,            // at once
-    MUX_WINDOW_START = 64 * 1024 - 1,  // of a stream
-    MUX_WINDOW_MAX = 1024 * 1024,      // to which it grows as its reader drains
-    MUX_GROW_AFTER = 256 * 1024,       // bytes that a reader has drained before the first growth
-    MUX_UNREAD_MAX = 16 * 1024 * 1024, // received and not drained, all streams together
-    MUX_SEND_MAX = 64 * 1024,          // that a stream takes to send: its credit to start with
-    MUX_HEAD_MAX = 96 * 1024,          // names and values of a head
-    MUX_FIELD_MAX = 64 * 1024,         // a name or a value: more is a breach for nghttp2's HPACK
-    MUX_HEADS_MAX = 2 * 1024 * 1024,   // heads that wait to be sent, by RFC 7541 §4.1's measure
-    MUX_CHATTER_MAX = 10 * 1000,       // of the peer (proto/chatter.h)
+    MUX_STREAMS_MAX = 1024,             // at once
+    MUX_WINDOW_START = 64 * 1024 - 1,   // of a stream
+    MUX_WINDOW_MAX = 1024 * 1024,       // to which it grows as its reader drains
+    MUX_GROW_AFTER = 256 * 1024,        // bytes that a reader has drained before the first growth
+    MUX_UNREAD_MAX = 16 * 1024 * 1024,  // received and not drained, all streams together
+    MUX_SEND_MAX = 64 * 1024,           // that a stream takes to send: its credit to start with
+    MUX_HEAD_MAX = 96 * 1024,           // names and values of a head
+    MUX_FIELD_MAX = 64 * 1024,          // a name or a value: more is a breach for nghttp2's HPACK
+    MUX_HEADS_MAX = 2 * 1024 * 1024,    // heads that wait to be sent, by RFC 7541 §4.1's measure
+    MUX_CHATTER_MAX = 10 * 1000,        // of the peer (proto/chatter.h)
     MUX_IDS_MAX = 0x40000000 - 0x10000, // the last stream id that a relay uses
 };
 
 // What may be chosen for one mux; mux_default_limits has the values above.
 struct mux_limits {
-    uint32_t streams;    // at once; an agent takes twice as many
-    uint32_t window;     // of a stream, to which it grows
-    size_t unread;       // at least MUX_WINDOW_START
-    size_t heads;        // that wait; the last may go beyond by its own size
+    uint32_t streams; // at once; an agent takes twice as many
+    uint32_t window;  // of a stream, to which it grows; at least MUX_WINDOW_START
+    size_t unread;    // at least MUX_WINDOW_START
+    size_t heads;     // that wait; the last may go beyond by its own size
     uint32_t chatter;
     uint32_t ids;
 };

@@ -6,7 +6,7 @@
 
 enum {
     FRAME_MAX = 16 * 1024, // SETTINGS_MAX_FRAME_SIZE's default
-    CHATTER_BYTES = 64, // of a frame that brings nothing count as much as the frame itself
+    CHATTER_BYTES = 64,    // of a frame that brings nothing count as much as the frame itself
 };
 
 struct frame {

@@ -57,10 +57,10 @@ struct mux {
     // the frame being received
     uint8_t frame_head[MUX_FRAME_HEAD]; // one that came in pieces
     size_t frame_head_len;
-    size_t frame_left;     // bytes of payload to come, or of the client's preface
-    bool frame_begun;      // nghttp2 has told that it heeds the frame
-    int32_t last_id;       // agent: of the requests that came
-    uint64_t stray;        // bytes that may still be under way to streams that are over
+    size_t frame_left; // bytes of payload to come, or of the client's preface
+    bool frame_begun;  // nghttp2 has told that it heeds the frame
+    int32_t last_id;   // agent: of the requests that came
+    uint64_t stray;    // bytes that may still be under way to streams that are over
     struct chatter chatter;
     // the head being received
     char *text;

@@ -17,11 +17,11 @@ struct tunnel {
     uint8_t *control;
     size_t control_len;
     uint64_t now_ms, heard_ms, spoke_ms;
-    uint64_t owed_ms;  // since when the peer owes an acknowledgement and has not been heard
-    uint64_t acked_ms; // when it last acknowledged, or owed nothing
-    uint64_t acked;    // by then
+    uint64_t owed_ms;         // since when the peer owes an acknowledgement and has not been heard
+    uint64_t acked_ms;        // when it last acknowledged, or owed nothing
+    uint64_t acked;           // by then
     uint64_t received_before; // the message that comes now
-    uint64_t drain_ms; // since when the mux is drained; 0: it is not
+    uint64_t drain_ms;        // since when the mux is drained; 0: it is not
     const char *detail;
     struct chatter chatter;
     bool heard, spoke; // since the last tick

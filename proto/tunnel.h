@@ -29,10 +29,10 @@ enum tunnel_error {
     TUNNEL_E_MUX = -3,    // the peer broke HTTP/2
     TUNNEL_E_SILENT = -4, // the peer has not been heard for TUNNEL_SILENCE_MS
     TUNNEL_E_MEMORY = -5,
-    TUNNEL_E_FULL = -6,  // too many control records wait to be sent
-    TUNNEL_E_FLOOD = -7, // the peer says too much that brings nothing
+    TUNNEL_E_FULL = -6,    // too many control records wait to be sent
+    TUNNEL_E_FLOOD = -7,   // the peer says too much that brings nothing
     TUNNEL_E_STALLED = -8, // the peer has acknowledged nothing for TUNNEL_STALL_MS, though it owes
-    TUNNEL_E_SPENT = -9, // relay: the stream ids are used up, and what ran has ended
+    TUNNEL_E_SPENT = -9,   // relay: the stream ids are used up, and what ran has ended
 };
 
 const char *tunnel_strerror(int error);

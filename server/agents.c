@@ -27,7 +27,7 @@ struct agent {
     uint64_t since_ms;
     uint64_t sent_ms; // when the link last took something, or had nothing to take
     bool sent;        // it has taken something since the last tick
-    bool greeted; // its hello has come
+    bool greeted;     // its hello has come
     bool closed;
     char owner[72];
 };
