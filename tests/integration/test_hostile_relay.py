@@ -11,10 +11,10 @@ import struct
 import harness
 import pytest
 import speaker
+from attack import cpu_seconds, flood, private_bytes
 from client import until
-from hostile import cpu_seconds, flood, private_bytes
 from origin import Origin
-from speaker import (ACK, BINARY, CLOSE, CONTROL, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS,
+from speaker import (ACK, BINARY, CLOSE, CONTROL, DATA, END_HEADERS, GOAWAY, HEADERS,
                      HELLO, MUX, PING, PIPE_ACK, PIPE_DATA, PREFACE, PRIORITY, PUSH_PROMISE,
                      REFUSED, RST_STREAM, SETTINGS, TEXT, WELCOME, Closed, PlayedRelay, data, h2,
                      head, record, rst, settings, window_update, ws_frame)
