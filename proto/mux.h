@@ -40,7 +40,7 @@ enum {
 // What may be chosen for one mux; mux_default_limits has the values above.
 struct mux_limits {
     uint32_t streams; // at once; an agent takes twice as many
-    uint32_t window;  // of a stream, to which it grows
+    uint32_t window;  // of a stream, to which it grows; at least MUX_WINDOW_START
     size_t unread;    // at least MUX_WINDOW_START
     size_t heads;     // that wait; the last may go beyond by its own size
     uint32_t chatter;

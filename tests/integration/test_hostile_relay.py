@@ -11,10 +11,10 @@ import struct
 import harness
 import pytest
 import speaker
+from attack import cpu_seconds, flood, private_bytes
 from client import until
-from hostile import cpu_seconds, flood, private_bytes
 from origin import Origin
-from speaker import (ACK, BINARY, CLOSE, CONTROL, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS,
+from speaker import (ACK, BINARY, CLOSE, CONTROL, DATA, END_HEADERS, GOAWAY, HEADERS,
                      HELLO, MUX, PING, PIPE_ACK, PIPE_DATA, PREFACE, PRIORITY, PUSH_PROMISE,
                      REFUSED, RST_STREAM, SETTINGS, TEXT, WELCOME, Closed, PlayedRelay, data, h2,
                      head, record, rst, settings, window_update, ws_frame)
@@ -42,6 +42,8 @@ class Victim:
                 peer = self.played.accept()
             except Closed:  # one that it had given up while nobody accepted
                 pass
+            except TimeoutError:
+                raise AssertionError(self.program.report()) from None
         fields, body = peer.answer(peer.ask("/"))
         assert (fields[":status"], body) == ("200", b"hello")
         return peer
@@ -54,7 +56,7 @@ class Victim:
 @pytest.fixture(scope="module")
 def victims(origin, tmp_path_factory):
     """Several, so that one is back while the others are attacked."""
-    several = [Victim(tmp_path_factory.mktemp("agent"), origin) for _ in range(8)]
+    several = [Victim(tmp_path_factory.mktemp("agent"), origin) for _ in range(3)]
     yield itertools.cycle(several)
     for victim in several:
         victim.link().close()
@@ -89,6 +91,69 @@ class Complaints:
         lines = until(lambda: self.agent.printed["stderr"][self.before:], "a complaint",
                       harness.DEADLINE)
         return lines[0]
+
+
+# What a relay may do. (First: the agents of the tests behind should not wait for long.)
+
+def test_responses_that_wait_unsent_are_bounded(origin, tmp_path):
+    """A relay that asks on and on without reading: the agent holds little."""
+    victim = Victim(tmp_path, origin)
+    hostile, agent = victim.link(), victim.program
+    memory = private_bytes(agent)
+    for _ in range(200):
+        hostile.ask("/bytes?size=10000000")
+    totals = [0]
+
+    def stalled():
+        totals.append(sum(each.sent for each in origin.exchanges[-200:]))
+        return totals[-1] > 0 and totals[-20:] == totals[-1:] * 20
+    until(stalled, "nothing flows any more", harness.DEADLINE)
+    assert totals[-1] < 200 * 5_000_000
+    if harness.MEMORY_IS_THEIRS:
+        assert private_bytes(agent) - memory < 40 << 20
+    hostile.close()
+    victim.close()
+
+
+def test_a_refusal_ends_the_agent_with_its_words(origin, tmp_path):
+    relay = PlayedRelay(harness.DEADLINE)
+    program = harness.Program(tmp_path, "adit", "http", origin.address, "--relay", relay.url)
+    with relay.accept(greet=False) as peer:
+        peer.message(REFUSED, b'{"type":"refused","code":"ADIT-TEST","message":"Not today."}')
+        assert program.exit_code() == 1
+        assert re.search(r"Not today\. \(ADIT-TEST\)", program.text("stderr"))
+    relay.close()
+
+
+def test_an_answer_that_is_no_websocket_is_retried(origin, tmp_path):
+    relay = PlayedRelay(harness.DEADLINE)
+    with harness.Program(tmp_path, "adit", "http", origin.address, "--relay", relay.url) as agent:
+        for answer in (b"\0" * 1000, b"HTTP/1.1 200 OK\r\n\r\n",
+                       b"HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                       b"Sec-WebSocket-Protocol: adit.v1\r\nSec-WebSocket-Accept: wrong\r\n\r\n"):
+            sock, _ = relay.listener.accept()
+            sock.recv(4096)
+            sock.sendall(answer)
+            sock.close()
+        agent.wait_for("cannot reach|is it an adit relay", "stderr")
+        with relay.accept() as sane:
+            assert sane.answer(sane.ask("/"))[1] == b"hello"
+    relay.close()
+
+
+def test_after_a_hostile_relay_a_real_one_is_served(origin, tmp_path):
+    hostile = PlayedRelay(harness.DEADLINE)
+    port = hostile.port
+    with harness.Program(tmp_path, "adit", "http", origin.address, "--relay", hostile.url,
+                         "--url", "back") as agent:
+        with hostile.accept() as peer:
+            hostile.close()
+            peer.message(9)
+            peer.close_code()
+        with harness.Relay(tmp_path, port=port) as relay:
+            agent.wait_for("^adit: connected again")
+            with relay.visit("back.localhost") as visitor:
+                assert visitor.fetch("GET", "/").body == b"hello"
 
 
 def frames(*what):
@@ -371,62 +436,3 @@ def test_a_flood_ends_the_link_before_it_costs_much(agent, hostile, what, reads)
         assert cpu < 0.1 * harness.PATIENCE
     if harness.MEMORY_IS_THEIRS:
         assert memory < 1 << 20
-
-
-# What a relay may do.
-
-def test_responses_that_wait_unsent_are_bounded(agent, hostile, origin):
-    """A relay that asks on and on without reading: the agent holds little."""
-    memory = private_bytes(agent)
-    for _ in range(200):
-        hostile.ask("/bytes?size=10000000")
-    totals = [0]
-
-    def stalled():
-        totals.append(sum(each.sent for each in origin.exchanges[-200:]))
-        return totals[-1] > 0 and totals[-20:] == totals[-1:] * 20
-    until(stalled, "nothing flows any more", harness.DEADLINE)
-    assert totals[-1] < 200 * 5_000_000
-    if harness.MEMORY_IS_THEIRS:
-        assert private_bytes(agent) - memory < 40 << 20
-
-
-def test_a_refusal_ends_the_agent_with_its_words(origin, tmp_path):
-    relay = PlayedRelay(harness.DEADLINE)
-    program = harness.Program(tmp_path, "adit", "http", origin.address, "--relay", relay.url)
-    with relay.accept(greet=False) as peer:
-        peer.message(REFUSED, b'{"type":"refused","code":"ADIT-TEST","message":"Not today."}')
-        assert program.exit_code() == 1
-        assert re.search(r"Not today\. \(ADIT-TEST\)", program.text("stderr"))
-    relay.close()
-
-
-def test_an_answer_that_is_no_websocket_is_retried(origin, tmp_path):
-    relay = PlayedRelay(harness.DEADLINE)
-    with harness.Program(tmp_path, "adit", "http", origin.address, "--relay", relay.url) as agent:
-        for answer in (b"\0" * 1000, b"HTTP/1.1 200 OK\r\n\r\n",
-                       b"HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                       b"Sec-WebSocket-Protocol: adit.v1\r\nSec-WebSocket-Accept: wrong\r\n\r\n"):
-            sock, _ = relay.listener.accept()
-            sock.recv(4096)
-            sock.sendall(answer)
-            sock.close()
-        agent.wait_for("cannot reach|is it an adit relay", "stderr")
-        with relay.accept() as sane:
-            assert sane.answer(sane.ask("/"))[1] == b"hello"
-    relay.close()
-
-
-def test_after_a_hostile_relay_a_real_one_is_served(origin, tmp_path):
-    hostile = PlayedRelay(harness.DEADLINE)
-    port = hostile.port
-    with harness.Program(tmp_path, "adit", "http", origin.address, "--relay", hostile.url,
-                         "--url", "back") as agent:
-        with hostile.accept() as peer:
-            hostile.close()
-            peer.message(9)
-            peer.close_code()
-        with harness.Relay(tmp_path, port=port) as relay:
-            agent.wait_for("^adit: connected again")
-            with relay.visit("back.localhost") as visitor:
-                assert visitor.fetch("GET", "/").body == b"hello"

@@ -199,17 +199,22 @@ struct http_head head_response(uint16_t status)
     return (struct http_head){.status = status, .minor_version = 1};
 }
 
-static void side_open(struct mux_side *side, enum mux_role role)
+static void side_open(struct mux_side *side, enum mux_role role, const struct mux_limits *limits)
 {
     mux_side_init(side, role, NULL);
-    side->mux = mux_new(role, NULL, &mux_side_handler, side);
+    side->mux = mux_new(role, limits, &mux_side_handler, side);
     CHECK(side->mux);
+}
+
+void mux_pair_init_limited(struct mux_pair *p, const struct mux_limits *limits)
+{
+    side_open(&p->relay, MUX_RELAY, limits);
+    side_open(&p->agent, MUX_AGENT, limits);
 }
 
 void mux_pair_init(struct mux_pair *p)
 {
-    side_open(&p->relay, MUX_RELAY);
-    side_open(&p->agent, MUX_AGENT);
+    mux_pair_init_limited(p, NULL);
 }
 
 void mux_pair_deinit(struct mux_pair *p)

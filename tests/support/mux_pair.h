@@ -71,6 +71,7 @@ struct mux_pair {
 };
 
 void mux_pair_init(struct mux_pair *p);
+void mux_pair_init_limited(struct mux_pair *p, const struct mux_limits *limits);
 void mux_pair_deinit(struct mux_pair *p);
 // Moves at most `cap` bytes, fed in pieces of `piece`. Returns their number, or the error of
 // either.

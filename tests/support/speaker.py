@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Speaks the tunnel's protocol by hand (docs/protocol.md), right or wrong, as an agent or as a relay.
+"""Speaks the tunnel's protocol by hand (docs/protocol.md), right or wrong, as agent or as relay.
 
 Everything is synchronous on one socket: what is to be sent is built and sent, and `read` takes in
 one WebSocket frame of the peer. Nothing is checked that a test does not ask for.

@@ -37,16 +37,23 @@ static void on_control(void *ctx, const struct hello *message)
         converse(side, message);
 }
 
-void tunnel_side_init(struct tunnel_side *side, enum tunnel_role role, uint64_t now_ms)
+void tunnel_side_init_limited(struct tunnel_side *side, const struct tunnel_config *config,
+                              uint64_t now_ms)
 {
     const struct tunnel_handler handler = {.mux = mux_side_handler, .control = on_control};
-    const struct tunnel_config config = {.role = role};
-    side->tunnel = tunnel_new(&config, &handler, side, now_ms);
+    enum tunnel_role role = config->role;
+    side->tunnel = tunnel_new(config, &handler, side, now_ms);
     CHECK(side->tunnel);
     side->said_count = 0;
     side->on_control = NULL;
     mux_side_init(&side->mux, role == TUNNEL_RELAY ? MUX_RELAY : MUX_AGENT,
                   tunnel_mux(side->tunnel));
+}
+
+void tunnel_side_init(struct tunnel_side *side, enum tunnel_role role, uint64_t now_ms)
+{
+    const struct tunnel_config config = {.role = role};
+    tunnel_side_init_limited(side, &config, now_ms);
 }
 
 void tunnel_side_deinit(struct tunnel_side *side)
@@ -76,13 +83,20 @@ int tunnel_say_type(struct tunnel_side *side, enum hello_type type, uint64_t id)
     return tunnel_say(side->tunnel, &message);
 }
 
-void tunnel_pair_init(struct tunnel_pair *p)
+void tunnel_pair_init_limited(struct tunnel_pair *p, const struct mux_limits *limits)
 {
     struct hello hello = tunnel_hello();
+    const struct tunnel_config relay = {.role = TUNNEL_RELAY, .limits = limits};
+    const struct tunnel_config agent = {.role = TUNNEL_AGENT, .limits = limits};
     p->now_ms = 1000000;
-    tunnel_side_init(&p->relay, TUNNEL_RELAY, p->now_ms);
-    tunnel_side_init(&p->agent, TUNNEL_AGENT, p->now_ms);
+    tunnel_side_init_limited(&p->relay, &relay, p->now_ms);
+    tunnel_side_init_limited(&p->agent, &agent, p->now_ms);
     say(&p->agent, &hello);
+}
+
+void tunnel_pair_init(struct tunnel_pair *p)
+{
+    tunnel_pair_init_limited(p, NULL);
 }
 
 void tunnel_pair_open(struct tunnel_pair *p)

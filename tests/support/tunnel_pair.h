@@ -24,10 +24,13 @@ struct tunnel_pair {
 };
 
 void tunnel_side_init(struct tunnel_side *side, enum tunnel_role role, uint64_t now_ms);
+void tunnel_side_init_limited(struct tunnel_side *side, const struct tunnel_config *config,
+                              uint64_t now_ms);
 void tunnel_side_deinit(struct tunnel_side *side);
 
 // Two tunnels that have said nothing yet, the agent's hello waiting to be sent.
 void tunnel_pair_init(struct tunnel_pair *p);
+void tunnel_pair_init_limited(struct tunnel_pair *p, const struct mux_limits *limits);
 void tunnel_pair_open(struct tunnel_pair *p); // and when all is said
 void tunnel_pair_deinit(struct tunnel_pair *p);
 

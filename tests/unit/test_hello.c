@@ -265,6 +265,73 @@ static void strings_have_their_limits(void **state)
         }
 }
 
+static void what_is_no_utf8_is_refused(void **state)
+{
+    static const char *const good[] = {"\xc3\xa9",     "\xe2\x82\xac",     "\xed\x9f\xbf",
+                                       "\xee\x80\x80", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf",
+                                       "\xc2\xa0"};
+    static const char *const bad[] = {"\x80",
+                                      "\xbf",
+                                      "\xc3",
+                                      "\xc3(",
+                                      "\xc0\xaf",
+                                      "\xc1\xbf",
+                                      "\xe2\x82",
+                                      "\xe2(\xa1",
+                                      "\xe0\x9f\xbf",
+                                      "\xed\xa0\x80",
+                                      "\xf0\x9f\x98",
+                                      "\xf0\x8f\xbf\xbf",
+                                      "\xf4\x90\x80\x80",
+                                      "\xf5\x80\x80\x80",
+                                      "\xff"};
+    char json[128];
+    struct hello h;
+    (void)state;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        (void)snprintf(json, sizeof(json), "{\"type\":\"drain\",\"message\":\"%s\"}", good[i]);
+        assert_int_equal(parse(json, &h), 0);
+        assert_string_equal(h.message, good[i]);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        (void)snprintf(json, sizeof(json), "{\"type\":\"drain\",\"message\":\"%s\"}", bad[i]);
+        assert_int_equal(parse(json, &h), HELLO_E_JSON);
+        (void)snprintf(json, sizeof(json), "{\"type\":\"drain\",\"message\":\"\",\"%s\":1}",
+                       bad[i]);
+        assert_int_equal(parse(json, &h), HELLO_E_JSON);
+    }
+}
+
+static void controls_of_every_kind_are_refused(void **state)
+{
+    static const char *const bad[] = {"\\u001b", "\\u007f", "\\u0080", "\xc2\x9b", "\\u009f"};
+    char json[128];
+    struct hello h;
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        (void)snprintf(json, sizeof(json), "{\"type\":\"drain\",\"message\":\"%s\"}", bad[i]);
+        assert_int_equal(parse(json, &h), HELLO_E_MEMBER);
+    }
+}
+
+static void an_owner_key_has_64_hexadecimal_digits(void **state)
+{
+    struct hello h = {.type = HELLO_HELLO};
+    (void)state;
+    memset(h.owner, 'a', 64);
+    assert_true(hello_has_owner(&h));
+    h.owner[3] = 'F';
+    assert_true(hello_has_owner(&h));
+    h.owner[64] = '0';
+    assert_false(hello_has_owner(&h));
+    h.owner[64] = h.owner[63] = 0;
+    assert_false(hello_has_owner(&h));
+    h.owner[63] = 'g';
+    assert_false(hello_has_owner(&h));
+    h.owner[0] = 0;
+    assert_false(hello_has_owner(&h));
+}
+
 static void every_error_has_its_words(void **state)
 {
     (void)state;
@@ -285,6 +352,9 @@ int main(void)
         cmocka_unit_test(other_versions_are_refused_as_such),
         cmocka_unit_test(unknown_members_are_ignored),
         cmocka_unit_test(strings_have_their_limits),
+        cmocka_unit_test(what_is_no_utf8_is_refused),
+        cmocka_unit_test(controls_of_every_kind_are_refused),
+        cmocka_unit_test(an_owner_key_has_64_hexadecimal_digits),
         cmocka_unit_test(every_error_has_its_words),
     };
 

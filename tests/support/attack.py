@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""What tests of a hostile peer share: somebody whom nothing may disturb, and what an attack cost."""
+"""What tests of hostile peers share: somebody whom nothing may disturb, and what an attack cost.
+
+The fixtures are for those tests to import.
+"""
 import pathlib
 import select
 import time
 
 import harness
-from speaker import Closed
+import pytest
+from client import until
+from speaker import AgentPeer, Closed
 
 
 def echo(exchange):
@@ -109,3 +114,43 @@ def _frame_size(raw):
         size = int.from_bytes(raw[2:2 + more], "big")
         head += more
     return head + size
+
+
+@pytest.fixture(scope="module")
+def bystander(relay, tmp_path_factory):
+    other = Bystander(tmp_path_factory.mktemp("bystander"), relay)
+    yield other
+    other.close()
+
+
+@pytest.fixture(autouse=True)
+def undisturbed(bystander):
+    """Whatever a test did, the other agent's exchanges go on."""
+    yield
+    bystander.check()
+
+
+@pytest.fixture
+def hostile(relay):
+    with AgentPeer(relay, harness.DEADLINE) as peer:
+        yield peer
+
+
+def ask(relay, peer, method="GET", target="/", fields=(), **how):
+    """A visitor whose request has reached the played agent: (visitor, stream)."""
+    visitor = relay.visit(peer.host)
+    visitor.request(method, target, fields, **how)
+    return visitor, peer.request()[0]
+
+
+class Reasons:
+    """What the relay says about the tunnels that end from now on."""
+
+    def __init__(self, relay):
+        self.relay = relay
+        self.before = len(relay.printed["stderr"])
+
+    def next(self):
+        lines = until(lambda: [line for line in self.relay.printed["stderr"][self.before:]
+                               if "tunnel closed" in line], "a line about it", harness.DEADLINE)
+        return lines[0]

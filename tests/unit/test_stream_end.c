@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+// The ends of exchanges that are streams of a mux: what becomes of what a mux refuses or resets.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "common/stream_end.h"
+#include "tests/support/check.h"
+#include "tests/support/mux_pair.h"
+
+// The other end of an exchange, which only listens.
+struct listener {
+    struct exchange_end end;
+    struct buf heads, body;
+    bool finished, closed;
+    enum exchange_why why;
+};
+
+static struct listener *listener_of(struct exchange_end *e)
+{
+    return (struct listener *)(void *)e;
+}
+
+static void on_head(struct exchange_end *e, const struct http_head *head,
+                    const struct body_framing *framing)
+{
+    (void)framing;
+    head_text(head, &listener_of(e)->heads);
+}
+
+static void on_data(struct exchange_end *e, const char *bytes, size_t len)
+{
+    CHECK(buf_append(&listener_of(e)->body, bytes, len));
+}
+
+static void on_finish(struct exchange_end *e, const struct http_head *trailers)
+{
+    (void)trailers;
+    listener_of(e)->finished = true;
+}
+
+static void on_credit(struct exchange_end *e, size_t len)
+{
+    (void)e;
+    (void)len;
+}
+
+static void on_closed(struct exchange_end *e, enum exchange_why why)
+{
+    listener_of(e)->closed = true;
+    listener_of(e)->why = why;
+}
+
+static const struct exchange_ops ops = {on_head, on_data, on_finish, on_credit, on_closed};
+
+static void wake(void *ctx)
+{
+    (void)ctx;
+}
+
+// A request that has come to the agent, forwarded to a listener.
+struct forwarded {
+    struct loop loop;
+    struct mux_pair pair;
+    struct mux_view *visitor; // the relay's side of the stream
+    struct listener service;
+    struct exchange *x;
+};
+
+// The agent's mux tells its stream's end, and no view.
+static const struct mux_handler agent_handler = {stream_end_on_head, stream_end_on_data,
+                                                 stream_end_on_end, stream_end_on_drained,
+                                                 stream_end_on_closed};
+
+static struct forwarded *here;
+
+static void on_request(void *ctx, struct mux_stream *s, const struct http_head *head, bool end)
+{
+    struct body_framing framing;
+    (void)ctx;
+    CHECK(stream_end_framing(head, end, &framing));
+    struct stream_end *e = stream_end_inbound(&here->loop, s, wake, NULL);
+    CHECK(e);
+    here->x = exchange_new(&e->end, head, NULL);
+    CHECK(here->x);
+    exchange_attach(here->x, &here->service.end);
+    exchange_head(&e->end, head, &framing);
+    if (end)
+        exchange_finish(&e->end, NULL);
+}
+
+static void begin(struct forwarded *f, const char *method, bool end)
+{
+    struct mux_handler handler = agent_handler;
+    struct http_head request = head_request(method, "/");
+    static struct mux_handler kept;
+    *f = (struct forwarded){.service.end.ops = &ops};
+    here = f;
+    handler.head = on_request;
+    kept = handler;
+    assert_int_equal(loop_init(&f->loop), 0);
+    mux_pair_init(&f->pair);
+    mux_free(f->pair.agent.mux);
+    f->pair.agent.mux = mux_new(MUX_AGENT, NULL, &kept, NULL);
+    f->visitor = mux_side_open(&f->pair.relay, &request, end);
+    mux_settle(&f->pair);
+    assert_non_null(f->x);
+}
+
+static void finish(struct forwarded *f)
+{
+    mux_lose(f->pair.agent.mux);
+    loop_run_once(&f->loop);
+    mux_pair_deinit(&f->pair);
+    loop_deinit(&f->loop);
+    buf_free(&f->service.heads);
+    buf_free(&f->service.body);
+}
+
+static void respond(struct forwarded *f, size_t size)
+{
+    static char value[2 * MUX_FIELD_MAX];
+    struct http_head head = head_response(200);
+    struct body_framing framing = {BODY_LENGTH, 5};
+    memset(value, 'v', sizeof(value));
+    assert_true(head_add(&head, SLICE("content-length"), SLICE("5")));
+    assert_true(head_add(&head, SLICE("x"), slice_of(value, size)));
+    exchange_head(&f->service.end, &head, &framing);
+}
+
+static bool starts_with(const struct buf *b, const char *text)
+{
+    return buf_len(b) >= strlen(text) && memcmp(buf_at(b), text, strlen(text)) == 0;
+}
+
+static void a_head_that_just_fits_is_passed_on(void **state)
+{
+    struct forwarded f;
+    (void)state;
+    begin(&f, "GET", true);
+    respond(&f, MUX_FIELD_MAX);
+    exchange_data(&f.service.end, "hello", 5);
+    exchange_finish(&f.service.end, NULL);
+    mux_settle(&f.pair);
+    assert_true(starts_with(&f.visitor->heads, "200\n"));
+    assert_true(buf_is(&f.visitor->body, "hello"));
+    assert_true(f.visitor->closed && f.visitor->reset == 0);
+    assert_true(f.service.closed && f.service.why == EXCHANGE_COMPLETE);
+    finish(&f);
+}
+
+static void a_head_too_large_for_the_tunnel_is_answered_with_502(void **state)
+{
+    static const char *const methods[] = {"GET", "HEAD", "POST"};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct forwarded f;
+        bool open = i == 2; // its body is still under way
+        begin(&f, methods[i], !open);
+        respond(&f, MUX_FIELD_MAX + 1);
+        assert_null(f.service.end.x);
+        assert_true(f.service.closed && f.service.why == EXCHANGE_PROTOCOL);
+        mux_settle(&f.pair);
+        assert_true(starts_with(&f.visitor->heads, "502\n"));
+        assert_non_null(memmem(buf_at(&f.visitor->heads), buf_len(&f.visitor->heads),
+                               "ADIT-UPSTREAM-INVALID", 21));
+        assert_int_equal(buf_len(&f.visitor->body) > 0, i != 1);
+        assert_int_equal(f.visitor->closed, !open);
+        if (open) { // what is left of it is swallowed
+            assert_int_equal(mux_data(f.visitor->stream, "rest", 4), 0);
+            assert_int_equal(mux_end(f.visitor->stream, NULL), 0);
+            mux_settle(&f.pair);
+        }
+        assert_true(f.visitor->closed && f.visitor->reset == 0);
+        finish(&f);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_head_that_just_fits_is_passed_on),
+        cmocka_unit_test(a_head_too_large_for_the_tunnel_is_answered_with_502),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
