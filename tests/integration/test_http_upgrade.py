@@ -303,6 +303,18 @@ def test_a_reset_behind_a_switch_reaches_the_other_side(tunnel, who):
         visitor.close()
 
 
+def is_cut(visitor):
+    """Whether the stream ends by a reset, perhaps before its head was passed on."""
+    try:
+        if visitor.response_head().status == 502:
+            return True
+        while visitor.sock.recv(1000):
+            pass
+    except (ConnectionError, Truncated):
+        return True
+    return False
+
+
 @pytest.mark.xfail(strict=True, reason="a reset that comes with data is taken for an end")
 def test_a_reset_right_behind_a_switch_reaches_the_visitor(tunnel):
     def then(exchange, _):
@@ -313,7 +325,4 @@ def test_a_reset_right_behind_a_switch_reaches_the_visitor(tunnel):
     for _ in range(200):
         with tunnel.visit() as visitor:
             visitor.request("GET", "/reset-soon", FOO)
-            with pytest.raises((ConnectionError, Truncated)):  # perhaps of the head already
-                assert visitor.response_head().status == 101
-                while visitor.sock.recv(1000):
-                    pass
+            assert is_cut(visitor)
