@@ -146,6 +146,10 @@ static void end_finish(struct exchange_end *end, const struct http_head *trailer
     if (e->chunked && !write_last_chunk(e, trailers)) {
         e->response_ended = false;
         edge_break_off(e, EXCHANGE_MEMORY, ANSWER_BUSY);
+    } else if (e->awaits_continue && !e->request_done) {
+        edge_end_early(e);
+    } else {
+        edge_update(e);
     }
 }
 

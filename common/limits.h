@@ -66,10 +66,10 @@ enum {
     LIMIT_LINGER_MS = 5 * 1000,      // after our FIN, for the peer to say its next byte
     LIMIT_LINGER_MAX_MS = 30 * 1000, // the same, whatever it says
     LIMIT_LINGER_BYTES = 64 << 20,   // that are read meanwhile, for nothing
-    LIMIT_STALLED_CHECK_MS = 2 * 1000, // until a visitor that we don't read is known to have left
-    LIMIT_ACCEPT_PAUSE_MS = 100,       // of a listener when the system is short of something
-    LIMIT_POOL_IDLE_MS = 4 * 1000,     // of a pooled upstream connection
-    LIMIT_POOL_FRESH_MS = 1000,        // of one that may carry a request that cannot be repeated
+    LIMIT_STALLED_CHECK_MS = 1000,   // until a visitor that we don't read is known to have left
+    LIMIT_ACCEPT_PAUSE_MS = 100,     // of a listener when the system is short of something
+    LIMIT_POOL_IDLE_MS = 4 * 1000,   // of a pooled upstream connection
+    LIMIT_POOL_FRESH_MS = 1000,      // of one that may carry a request that cannot be repeated
     LIMIT_POOL_SIZE = 1024,          // idle upstream connections: as many as exchanges run at once
     LIMIT_LINK_STALL_MS = 15 * 1000, // of a link that takes nothing although bytes wait
 

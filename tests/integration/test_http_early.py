@@ -71,8 +71,6 @@ PATIENT = {  # what is sent first, what follows it, the answer
     "syntax": (lambda v: b"POST / HTTP/1.1\r\nno colon\r\n\r\n", LENGTH, 400),
     "chunk": (lambda v: v.head("POST", "/echo", CHUNKED) + b"5\r\nhelloX", CHUNKED, 400),
 }
-LINGERING = {"large head", "coding", "syntax", "chunk"}
-CUT = pytest.mark.xfail(strict=True, reason="the closing lingers for 3 s only")
 
 
 @pytest.fixture(scope="module")
@@ -96,8 +94,7 @@ def patient(tunnel, tmp_path_factory):
         return dict(zip(PATIENT, pool.map(one, PATIENT)))
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=CUT) if name in LINGERING else name
-                                  for name in PATIENT])
+@pytest.mark.parametrize("name", PATIENT)
 def test_the_answer_survives_a_visitor_that_sends_on_for_seconds(patient, name):
     status, code, size = patient[name]
     assert status == PATIENT[name][2]
@@ -153,7 +150,6 @@ def test_a_refusal_with_a_large_page_arrives_whole_in_the_middle_of_an_upload(tu
         assert (answer.status, answer.body == page) == (413, True)
 
 
-@pytest.mark.xfail(strict=True, reason="a failed write ends a connection whose reading rests")
 def test_a_large_refusal_is_read_to_its_end_however_slowly(tunnel):
     """All of the answer has arrived at the agent when the service resets the connection."""
     page = bodies.make(8, 5_000_000)

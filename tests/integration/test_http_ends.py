@@ -185,7 +185,6 @@ def test_an_answer_that_is_left_is_never_whole_for_the_visitor(tunnel, where, ho
     assert tunnel.fetch("GET", "/").body == b"hello"
 
 
-@pytest.mark.xfail(strict=True, reason="a reset that comes with data is taken for an end")
 @pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
 def test_a_reset_right_behind_the_bytes_is_no_end(tunnel, version):
     leaving(tunnel, "/resets", b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b"half" * 1000,

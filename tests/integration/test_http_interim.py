@@ -74,7 +74,6 @@ def test_a_service_may_answer_finally_without_a_100(tunnel):
             assert visitor.fetch("GET", "/echo?next").json()["target"] == "/echo?next"
 
 
-@pytest.mark.xfail(strict=True, reason="the connection is kept, and the body waited for")
 @pytest.mark.parametrize("host, status", [(None, 417), ("none.localhost", 404)])
 def test_a_final_answer_instead_of_a_100_ends_the_connection(tunnel, host, status):
     """RFC 9110 §10.1.1: nobody can know whether the body will come, and where the next request
@@ -95,7 +94,6 @@ def test_a_visitor_need_not_wait_for_the_100(tunnel):
         assert answer.json()["size"] == 5
 
 
-@pytest.mark.xfail(strict=True, reason="Expect of an HTTP/1.0 visitor is passed on")
 def test_an_expectation_of_an_http_1_0_visitor_is_ignored(tunnel):
     """RFC 9110 §10.1.1: a server must ignore it, so the service is not to hear of it."""
     with tunnel.visit() as visitor:

@@ -315,7 +315,6 @@ def is_cut(visitor):
     return False
 
 
-@pytest.mark.xfail(strict=True, reason="a reset that comes with data is taken for an end")
 def test_a_reset_right_behind_a_switch_reaches_the_visitor(tunnel):
     def then(exchange, _):
         exchange.wire.send(b"some")

@@ -54,7 +54,13 @@ static void on_closed(struct exchange_end *e, enum exchange_why why)
     listener_of(e)->why = why;
 }
 
-static const struct exchange_ops ops = {on_head, on_data, on_finish, on_credit, on_closed};
+static const struct exchange_ops ops = {
+    .head = on_head,
+    .data = on_data,
+    .finish = on_finish,
+    .credit = on_credit,
+    .closed = on_closed,
+};
 
 static void wake(void *ctx)
 {
