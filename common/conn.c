@@ -392,7 +392,8 @@ static void write_broken(struct conn *c, int error)
     buf_free(&c->out);
     c->mute = true;
     c->send_error = error;
-    if (c->closing || c->got_eof)
+    bool left = error == UV_EPIPE || error == UV_ECONNRESET;
+    if (c->closing || c->got_eof || !left)
         broken(c, error);
 }
 
