@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the agent does, and says, when there is no relay, or one that will not have it."""
 import os
+import pathlib
 import resource
 import shutil
 import signal
@@ -152,7 +153,12 @@ def test_a_signal_does_not_wait_for_a_name_that_is_being_resolved(relay, tmp_pat
     agent = harness.Agent(tmp_path, relay, "no-such-service.invalid:80")
     threads = f"/proc/{agent.pid}/task"
     before = len(os.listdir(threads))
-    with Faults(agent.pid, tmp_path / "strace", slow), relay.visit(agent.host) as visitor:
+    with Faults(agent.pid, tmp_path / "strace", slow) as faults, relay.visit(agent.host) as visitor:
         visitor.request("GET", "/")
         until(lambda: len(os.listdir(threads)) > before, "it resolves")
-        agent.stop()
+        agent.process.send_signal(signal.SIGTERM)
+        # The program has ended, but for the thread that is held up from outside.
+        until(lambda: "\nState:\tZ" in pathlib.Path(f"/proc/{agent.pid}/status").read_text(),
+              "it ends", harness.DEADLINE)
+        faults.process.kill()
+        assert agent.exit_code() == 0
