@@ -119,6 +119,7 @@ bool console_init(struct console *c)
 {
     *c = (struct console){.second = -1, .out = writer_new(STDOUT_FILENO, "adit", GATHER_MS)};
     c->observer = (struct exchange_observer){on_exchange, c};
+    tzset(); // reads its file now, not when the first line is due
     return c->out != NULL;
 }
 

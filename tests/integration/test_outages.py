@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What the agent does, and says, when there is no relay, or one that will not have it."""
 import os
+import pathlib
 import resource
+import shutil
 import signal
 import socket
 
@@ -9,6 +11,7 @@ import harness
 import pytest
 from client import until
 from fake_relay import FakeRelay
+from faults import Faults
 
 
 def start(directory, url, *args):
@@ -140,3 +143,22 @@ def test_without_descriptors_it_goes_on_trying(own_tunnel):
     resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, before)
     agent.wait_for("^adit: connected again", within=20 + harness.DEADLINE)
     assert own_tunnel.fetch("GET", "/").body == b"hello"
+
+
+@pytest.mark.skipif(harness.UNDER_VALGRIND or not shutil.which("strace"),
+                    reason="strace follows the program")
+def test_a_signal_does_not_wait_for_a_name_that_is_being_resolved(relay, tmp_path):
+    # the resolver's threads wait for twice our patience whenever they open a file
+    slow = f"openat:delay_enter={2 * harness.DEADLINE * 1_000_000}"
+    agent = harness.Agent(tmp_path, relay, "no-such-service.invalid:80")
+    threads = f"/proc/{agent.pid}/task"
+    before = len(os.listdir(threads))
+    with Faults(agent.pid, tmp_path / "strace", slow) as faults, relay.visit(agent.host) as visitor:
+        visitor.request("GET", "/")
+        until(lambda: len(os.listdir(threads)) > before, "it resolves")
+        agent.process.send_signal(signal.SIGTERM)
+        # The program has ended, but for the thread that is held up from outside.
+        until(lambda: "\nState:\tZ" in pathlib.Path(f"/proc/{agent.pid}/status").read_text(),
+              "it ends", harness.DEADLINE)
+        faults.process.kill()
+        assert agent.exit_code() == 0

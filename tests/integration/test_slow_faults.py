@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: MIT
+"""System calls fail under a running relay and a running agent. Whatever fails, no byte is wrong:
+an exchange is whole, or visibly cut, or refused; and the same process serves again afterwards.
+
+Not injected, since libuv answers it with abort():
+- epoll_wait with anything but EINTR, and epoll_ctl with anything: both only fail when the program
+  is wrong or the kernel has no memory for a few bytes;
+- read and write of a descriptor of its own (signals, threads, wake-ups) with anything but EINTR and
+  EAGAIN. strace cannot tell them from sockets, so hard errors of read and write hit only what is at
+  work while nothing else happens: counts are chosen so, and no signal comes meanwhile.
+Not injected, since it would not be the fault that it names:
+- close: the call is left out, so the connection stays open;
+- write and sendto of the relay and to the service with a hard error while the connection lives on:
+  the kernel says so only of one that is dead, of which reading then tells too;
+- futex: glibc ends the program when waking, not waiting, is answered by EINTR or EAGAIN, which the
+  kernel never does, and strace cannot tell the two apart.
+brk fails by telling where the heap ends, not by an error: hence its retval.
+"""
+import concurrent.futures
+import hashlib
+import itertools
+import shutil
+
+import bodies
+import harness
+import pytest
+from client import Malformed, Truncated, until
+from faults import Faults
+from origin import BUILT_IN
+
+pytestmark = pytest.mark.skipif(
+    harness.UNDER_VALGRIND or not shutil.which("strace"), reason="strace follows the programs")
+
+SIZE = 300_000  # of a body: several turns of the loop
+VISITORS = 4
+
+
+def download(visitor, seed, how, fields=()):
+    head, size, digest = visitor.download(f"/bytes?size={SIZE}&seed={seed}&how={how}", fields)
+    return head, (size, digest) == (SIZE, bodies.digest(seed, SIZE))
+
+
+def upload(visitor, seed, chunked):
+    answer = visitor.fetch("POST", "/echo", body=list(bodies.pieces(seed, SIZE)) if chunked
+                           else bodies.make(seed, SIZE), chunked=chunked)
+    seen = answer.json() if answer.status == 200 else {}
+    return answer, (seen.get("size"), seen.get("sha256")) == (SIZE, bodies.digest(seed, SIZE))
+
+
+def both_ways(visitor, seed):
+    answer = visitor.fetch("POST", "/mirror", body=bodies.pieces(seed, 60_000, 5000), chunked=True)
+    return answer, hashlib.sha256(answer.body).hexdigest() == bodies.digest(seed, 60_000)
+
+
+KINDS = [
+    lambda visitor, seed: download(visitor, seed, "length"),
+    lambda visitor, seed: download(visitor, seed, "chunked"),
+    lambda visitor, seed: download(visitor, seed, "close"),
+    lambda visitor, seed: upload(visitor, seed, False),
+    lambda visitor, seed: upload(visitor, seed, True),
+    both_ways,
+    lambda visitor, seed: download(visitor, seed, "length", [("Connection", "close")]),
+]
+
+
+def outcome(tunnel, kind, seed):
+    """whole, cut or refused; everything else fails the test."""
+    try:
+        with tunnel.visit() as visitor:
+            answer, is_right = kind(visitor, seed)
+    except (Truncated, ConnectionError):
+        return "cut"
+    except Malformed as error:
+        raise AssertionError(f"not HTTP: {error}") from None
+    if answer.status == 200:
+        assert is_right, "a body that is wrong"
+        return "whole"
+    assert (answer.code or "").startswith("ADIT-"), f"{answer.status} of nobody"
+    return "refused"
+
+
+def visit_all(tunnel, seeds):
+    """Each visitor makes an exchange of each kind. Returns what came of them."""
+    def one(seed):
+        return [outcome(tunnel, kind, seed) for kind in KINDS]
+    with concurrent.futures.ThreadPoolExecutor(VISITORS) as pool:
+        return list(itertools.chain(*pool.map(one, [next(seeds) for _ in range(VISITORS)])))
+
+
+def leaves_quietly(handler):
+    """A service that takes it as it comes when the agent leaves in the middle."""
+    def serve(exchange):
+        try:
+            handler(exchange)
+        except OSError:
+            exchange.keep = False
+    return serve
+
+
+@pytest.fixture
+def tunnel(tmp_path):
+    with harness.Tunnel(tmp_path) as started:
+        for path, handler in BUILT_IN.items():
+            started.origin.on(path, leaves_quietly(handler))
+        yield started
+
+
+def serves(tunnel):
+    return outcome(tunnel, KINDS[0], 7) == "whole"
+
+
+def withstand(tunnel, name, *rules):
+    seeds = itertools.count(1)
+    program = tunnel.relay if name == "relay" else tunnel.agent
+    assert serves(tunnel)
+    faults = Faults(program.pid, tunnel.directory / "strace", *rules)
+    with faults:
+        outcomes = visit_all(tunnel, seeds)
+    assert program.process.poll() is None, f"it ended\n{program.report()}"
+    until(lambda: serves(tunnel), "it serves again", 20 + harness.DEADLINE, 0.05)
+    assert set(visit_all(tunnel, seeds)) == {"whole"}
+    assert faults.hits > 0, f"nothing was hit: {outcomes}"
+
+
+def cases(*rows):
+    """(program, SYSCALLS, errors, counts) as parameters with names."""
+    for program, calls, errors, counts in rows:
+        for error, when in itertools.product(errors.split(), counts.split()):
+            yield pytest.param(program, f"{calls}:error={error}:when={when}",
+                               id=f"{program}-{calls}-{error}-{when}")
+
+
+@pytest.mark.parametrize("program, rule", cases(
+    # interrupted, or not now: nothing is lost
+    ("relay", "epoll_wait,epoll_pwait", "EINTR", "1 3+4 1+2"),
+    ("agent", "epoll_wait,epoll_pwait", "EINTR", "1 3+4 1+2"),
+    ("relay", "read,write", "EINTR EAGAIN", "5 3+4"),
+    ("agent", "read,write", "EINTR EAGAIN", "5 3+4"),
+    ("agent", "sendto,recvfrom", "EINTR EAGAIN", "3 3+4"),
+    ("relay", "accept4", "EINTR EAGAIN ECONNABORTED", "1 2+3"),
+    ("agent", "connect", "EINTR", "1 2+3"),
+))
+def test_calls_that_are_put_off(tunnel, program, rule):
+    withstand(tunnel, program, rule)
+
+
+@pytest.mark.parametrize("program, rule", cases(
+    ("relay", "read", "ECONNRESET EIO ENOBUFS ENOMEM ETIMEDOUT", "3 5+9"),
+    ("agent", "read", "ECONNRESET EIO ENOBUFS ENOMEM ETIMEDOUT", "3 5+9"),
+    ("agent", "sendto", "ECONNRESET EPIPE EIO ENOBUFS ENOMEM", "3 9"),
+    ("agent", "recvfrom", "ECONNRESET EIO ENOBUFS ENOMEM", "3 9"),
+    ("relay", "shutdown", "ENOTCONN ENOBUFS", "1 1+1"),
+))
+def test_connections_that_break(tunnel, program, rule):
+    withstand(tunnel, program, rule)
+
+
+@pytest.mark.parametrize("program, rule", cases(
+    ("agent", "socket", "EMFILE ENFILE ENOMEM ENOBUFS EPERM", "1 2+2 1+1"),
+    ("agent", "connect", "ECONNREFUSED ENETUNREACH EADDRNOTAVAIL EPERM EAGAIN ENOBUFS", "1 2+2 1+1"),
+    ("agent", "getsockopt", "ENOBUFS ECONNREFUSED", "1 1+1"),
+    ("agent", "setsockopt", "ENOBUFS EPERM ENOMEM", "1 1+1"),
+    ("relay", "setsockopt", "ENOBUFS EPERM ENOMEM EINVAL", "1 1+1"),
+    ("relay", "getpeername", "ENOTCONN ENOBUFS", "1 1+1"),
+    ("relay", "accept4", "EMFILE ENFILE ENOMEM ENOBUFS EPERM EPROTO", "1 2+3 1..20+1"),
+))
+def test_what_runs_out(tunnel, program, rule):
+    withstand(tunnel, program, rule)
+
+
+@pytest.mark.parametrize("program", ["relay", "agent"])
+@pytest.mark.parametrize("when", ["1", "2", "3"])
+def test_memory_that_is_not_there(tunnel, program, when):
+    withstand(tunnel, program, f"mmap:error=ENOMEM:when={when}", f"brk:retval=0:when={when}")
