@@ -92,7 +92,7 @@ def test_a_link_that_never_says_hello_is_ended(relay, bystander, said):
     reasons = Reasons(relay)
     with AgentPeer(relay, ENDS, greet=False) as peer:
         peer.sock.sendall({"nothing": b"", "half a frame": b"\x82",
-                           "half a hello": b"\x82\xff" + b"\0" * 7 + b"\xff" + b"\0" * 4 + b"\1{"
+                           "half a hello": b"\x82\xfe\0\xff" + b"\0" * 4 + b"\1{"
                            }[said])
         assert peer.close_code() == 1002
     assert "no hello in time" in reasons.next()
