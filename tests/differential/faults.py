@@ -8,6 +8,8 @@ FAULTS = {
     # the first line
     "first-byte": (400, "RFC 9112 §3", "The first byte can begin no method."),
     "method": (400, "RFC 9110 §9.1", "The method is no token, or there is none."),
+    "empty-lines": (400, "RFC 9112 §2.2",
+                    "Two or more empty lines before the request line. At least one should be ignored, and adit ignores one."),
     "line-spaces": (400, "RFC 9112 §3",
                     "The words of the request line are not separated by single spaces. A recipient may be "
                     "lenient here, and the RFC warns that this lets requests be smuggled."),
@@ -74,7 +76,7 @@ FAULTS = {
     "status-line": (502, "RFC 9112 §4", "The bytes do not begin with HTTP/."),
     "status": (502, "RFC 9112 §4", "The status is not three digits, or below 100."),
     "reason-control": (502, "RFC 9112 §4", "There is a control character in the reason phrase."),
-    "coding-without-body": (502, "RFC 9112 §6.1", "Transfer-Encoding in a 1xx or 204, which have no body."),
+    "coding-without-body": (502, "RFC 9112 §6.1", "Transfer-Encoding in a 204, which has no body."),
     "switch-to-nothing": (502, "RFC 9110 §15.2.2", "A 101 that does not say to which protocol it switches."),
     "switch-unasked": (502, "RFC 9110 §7.8", "A 101 to a request that offered no upgrade."),
     "interim-flood": (502, "", "More than 64 responses before the final one."),

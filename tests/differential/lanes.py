@@ -113,8 +113,8 @@ class OriginConnection(asyncio.Protocol):
         if script.end == "reset":
             self.transport.get_extra_info("socket").setsockopt(
                 socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        if script.end != "keep":
-            self.given_up = True
+        self.given_up = script.end != "keep"
+        if self.given_up:
             self.transport.close()
 
     def connection_lost(self, _):
@@ -230,7 +230,10 @@ async def run_all(lanes, inputs, quiet=QUIET):
 
     async def work(lane):
         for each in waiting:
-            outcomes[each.number] = await asyncio.wait_for(lane.run(each, quiet), STUCK * 2)
+            try:
+                outcomes[each.number] = await asyncio.wait_for(lane.run(each, quiet), STUCK)
+            except asyncio.TimeoutError:
+                raise Broken(f"input {each.number} does not end: {lane.outcome}") from None
 
     await asyncio.gather(*(work(lane) for lane in lanes))
     return [outcomes[each.number] for each in inputs]

@@ -4,10 +4,10 @@ import asyncio
 import concurrent.futures
 import multiprocessing
 
-from . import lanes, requests, sites
+from . import lanes, requests, responses, sites
 
 LANES = 8
-DIRECTIONS = {"request": requests.generate}
+DIRECTIONS = {"request": requests.generate, "response": responses.generate}
 
 
 async def drive(name, inputs):

@@ -330,7 +330,7 @@ def read_request(data, at=0, limit=HEAD_BYTES, most_fields=FIELDS):
     lines, end = head_lines(data, at, limit, skips_empty=True)
     message = Message()
     if not lines:
-        raise Fault("method")
+        raise Fault("empty-lines")
     if data[at] == 13:
         message.liberties.add("empty-line")
     request_line(lines[0], message)
@@ -389,11 +389,11 @@ def read_response(data, at=0, method=b"GET", ended=False):
         message.body, message.end = data[end:], len(data)
         message.whole = ended
         return message
-    if message.status < 200 and not message.all(b"transfer-encoding"):
+    if message.status < 200:  # ends with its head whatever its fields say (RFC 9112 §6.3)
         message.end, message.whole = end, True
         return message
     length = take_framing(message)
-    bodyless = message.status < 200 or message.status == 204
+    bodyless = message.status == 204
     if bodyless and message.framing == "chunked":
         raise Fault("coding-without-body")
     if bodyless or message.status == 304 or method == b"HEAD":
