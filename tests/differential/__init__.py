@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""The same odd bytes through adit, nginx and haproxy, and every difference explained: docs/differential.md."""
+"""The same odd bytes through adit, nginx and haproxy: docs/differential.md."""

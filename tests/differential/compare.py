@@ -10,8 +10,8 @@ import dataclasses
 from . import model, strict, verdicts
 
 ADDED = {  # fields that a contestant adds, replaces or drops by its configuration
-    b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"host", b"connection",
-    b"transfer-encoding", b"content-length", b"upgrade"}
+    b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"host",
+    b"connection", b"transfer-encoding", b"content-length", b"upgrade"}
 
 
 @dataclasses.dataclass
@@ -23,8 +23,9 @@ class Step:
 
 @dataclasses.dataclass
 class Difference:
-    """`event` is what the strict reader says at this point: a fault's code, "request", "incomplete",
-    "end". `facets` are what differs: one for steps, perhaps many for two forwarded requests."""
+    """`event` is what the strict reader says at this point: a fault's code, "request",
+    "incomplete", "end". `facets` are what differs: one for steps, perhaps many for two
+    requests that were forwarded."""
 
     event: str
     facets: list
@@ -39,7 +40,8 @@ def steps_of(each, outcome):
             steps.append(Step(f"own {answer.status}", None, answer))
         else:
             seen = outcome.seen[answer.seen]
-            steps.append(Step(f"forwarded, {seen.fault}" if seen.fault else "forwarded", seen, answer))
+            steps.append(Step(f"forwarded, {seen.fault}" if seen.fault else "forwarded", seen,
+                              answer))
     if verdict.problem == "status-line":
         steps.append(Step("no HTTP/1.1"))
     elif verdict.problem:
@@ -84,7 +86,8 @@ def by_name(fields):
 
 def forms_differ(one, other):
     a, b = one.seen.request, other.seen.request
-    facets = [what for what in ("method", "target", "host", "body") if getattr(a, what) != getattr(b, what)]
+    facets = [what for what in ("method", "target", "host", "body")
+              if getattr(a, what) != getattr(b, what)]
     if a.framing != b.framing:
         facets.append(f"framing {a.framing} | {b.framing}")
     if b.minor != a.minor:

@@ -10,14 +10,19 @@ WORD = b"abcdefghijklmnopqrstuvwxyz0123456789-"
 # Fields that change nothing of the framing, as visitors and services send them.
 ORDINARY = [
     (b"Accept", b"text/html, */*;q=0.1"), (b"Accept-Encoding", b"gzip, br"),
-    (b"Cookie", b"a=1; b=\"2\"; c=%20"), (b"Cookie", b"second=of them"), (b"User-Agent", b"x/1 (y)"),
+    (b"Cookie", b"a=1; b=\"2\"; c=%20"), (b"Cookie", b"second=of them"),
+    (b"User-Agent", b"x/1 (y)"),
     (b"X-Empty", b""), (b"x-lower", b"value"), (b"X-UPPER", b"VALUE"), (b"X-Tab", b"a\tb"),
     (b"X-Commas", b",, a ,,b,"), (b"X-Quoted", b'"a\\"b", "c,d"'), (b"X-Colon", b": : b"),
-    (b"X-Long", b"0123456789" * 30), (b"X-Twice", b"1"), (b"X-Twice", b"2"), (b"Range", b"bytes=0-"),
-    (b"Content-Type", b"application/json"), (b"Cache-Control", b"no-cache"), (b"Date", b"yesterday"),
-    (b"X-Spaces", b"a   b"), (b"Origin", b"null"), (b"If-None-Match", b'W/"x"'), (b"X-Utf8", b"\xc3\xa4"),
+    (b"X-Long", b"0123456789" * 30), (b"X-Twice", b"1"), (b"X-Twice", b"2"),
+    (b"Range", b"bytes=0-"),
+    (b"Content-Type", b"application/json"), (b"Cache-Control", b"no-cache"),
+    (b"Date", b"yesterday"),
+    (b"X-Spaces", b"a   b"), (b"Origin", b"null"), (b"If-None-Match", b'W/"x"'),
+    (b"X-Utf8", b"\xc3\xa4"),
     (b"!#$%&'*+.^`|~", b"a token"), (b"X_Underscore", b"1"), (b"Pragma", b"no-cache"),
-    (b"Authorization", b"Basic eDp5"), (b"Referer", b"http://a/b?c#d"), (b"Content-Encoding", b"gzip"),
+    (b"Authorization", b"Basic eDp5"), (b"Referer", b"http://a/b?c#d"),
+    (b"Content-Encoding", b"gzip"),
     (b"0", b"digit"), (b"X-Brackets", b"[]{}<>()@\\/"), (b"Accept-Language", b"de;q=1"),
 ]
 
@@ -74,6 +79,11 @@ class Draft:
     def find(self, name):
         return next((f for f in self.fields if f.name.lower() == name), None)
 
+    def any_field(self, rng):
+        if not self.fields:
+            self.fields.append(Field(b"X-Any", b"value"))
+        return rng.choice(self.fields)
+
     def drop(self, *names):
         self.fields = [f for f in self.fields if f.name.lower() not in names]
 
@@ -106,13 +116,10 @@ def word(rng, most=8):
 
 
 def body(rng):
-    return rng.choice([b"hello", b"a=1&b=2", b"0\r\n\r\n", bytes(range(256)), word(rng, 40), b"\r\n",
-                       b"GET /inner HTTP/1.1\r\nHost: d.localhost\r\n\r\n", b"5\r\nhello\r\n0\r\n\r\n"])
-
-
-def one_of(data):
-    """A single byte out of these."""
-    return lambda rng: bytes([rng.choice(data)])
+    return rng.choice([b"hello", b"a=1&b=2", b"0\r\n\r\n", bytes(range(256)), word(rng, 40),
+                       b"\r\n",
+                       b"GET /inner HTTP/1.1\r\nHost: d.localhost\r\n\r\n",
+                       b"5\r\nhello\r\n0\r\n\r\n"])
 
 
 def insert(rng, text, what):
@@ -139,7 +146,8 @@ def spoil_bytes(rng, text, most=3):
             end = at + rng.randint(1, 20)
             text = text[:end] + text[at:end] + text[end:]
         elif how == 4:
-            text = text[:at] + rng.choice([b"\r", b"\n", b"\r\n", b" ", b"\t", b":", b"\x00", b","]) + text[at:]
+            text = text[:at] + rng.choice([b"\r", b"\n", b"\r\n", b" ", b"\t", b":", b"\x00",
+                                           b","]) + text[at:]
         else:
             end = at + rng.randint(1, 20)
             text = text[:at] + text[end:]

@@ -9,6 +9,7 @@ from .faults import status_of
 HOP = {b"connection", b"keep-alive", b"proxy-connection", b"te", b"transfer-encoding", b"upgrade",
        b"http2-settings"}
 OURS = {b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"}
+ADDED = OURS | {b"host", b"connection", b"transfer-encoding", b"upgrade"}
 STAY = {b"host", b"content-length", b"te"}  # whatever Connection says
 COMMON = {b"close", b"keep-alive", b"upgrade"}
 NO_TRAILER = HOP | OURS | {
@@ -90,27 +91,27 @@ def at_origin(message):
     """The form of a request that the origin got from adit; what the hop adds is taken out."""
     last_via = max((i for i, (n, _) in enumerate(message.fields) if n == b"via"), default=-1)
     fields = [(n, v) for i, (n, v) in enumerate(message.fields)
-              if i != last_via and n not in OURS | {b"host", b"connection", b"transfer-encoding", b"upgrade"}]
+              if i != last_via and n not in ADDED]
     return Form(method=message.method, target=message.target, host=message.host, fields=fields,
-                framing=message.framing, upgrade=b",".join(message.all(b"upgrade")), body=message.body,
-                trailers=message.trailers)
+                framing=message.framing, upgrade=b",".join(message.all(b"upgrade")),
+                body=message.body, trailers=message.trailers)
 
 
 def place(host, name=b"d", domain=b"localhost"):
-    """ "tunnel", or the status of the answer that the relay gives itself."""
+    """ "tunnel", "relay" for its own host, or the status that it answers for others."""
     bare = host[:host.index(b"]") + 1] if host.startswith(b"[") else host.partition(b":")[0]
     bare = bare.lower()
     if len(bare) > 1 and bare.endswith(b"."):
         bare = bare[:-1]
     if not bare or bare == domain or bare.startswith(b"[") or not bare.strip(b"0123456789."):
-        return 404
+        return "relay"
     if not bare.endswith(b"." + domain) or len(bare) <= len(domain) + 1:
         return 421
     return "tunnel" if bare == name + b"." + domain else 404
 
 
 def own_status(message):
-    """What the relay answers on its own host, where the tests ask for no real page of it but these."""
+    """What the relay answers on its own host, of whose pages the tests ask for these."""
     path = message.target.partition(b"?")[0]
     if path == b"/_adit/health":
         return 200
@@ -135,7 +136,7 @@ def expected_of(data):
     own = 0
     for request in requests:
         where = place(request.host)
-        own = 0 if where == "tunnel" else own_status(request) if where == 404 and is_relay(request) else where
+        own = own_status(request) if where == "relay" else 0 if where == "tunnel" else where
         if own:
             answers.append(own)
         elif request.whole:
@@ -146,9 +147,3 @@ def expected_of(data):
     if ending != "close" and not (broken and own):
         answers.append(status_of(ending))
     return Expected(answers, "closed", broken and bool(own))
-
-
-def is_relay(message):
-    host = message.host.lower().partition(b":")[0] if not message.host.startswith(b"[") else b"["
-    host = host[:-1] if len(host) > 1 and host.endswith(b".") else host
-    return not host or host == b"localhost" or host.startswith(b"[") or not host.strip(b"0123456789.")

@@ -8,16 +8,23 @@ from .drafts import Draft, Field
 from .lanes import HOST, SENTINEL, Input
 
 # What may be spoiled in any message is spoiled as in requests.
-SHARED = {"length": 14, "several lengths": 10, "coding": 16, "several codings": 8, "length and coding": 14,
-          "framing name": 12, "field name": 12, "fold": 14, "line end": 18, "line break in a value": 10,
-          "chunk size": 20, "chunk extension": 16, "chunk end": 18, "trailer": 20, "many fields": 4, "connection": 16,
+SHARED = {"length": 14, "several lengths": 10, "coding": 16, "several codings": 8,
+          "length and coding": 14,
+          "framing name": 12, "field name": 12, "fold": 14, "line end": 18,
+          "line break in a value": 10,
+          "chunk size": 20, "chunk extension": 16, "chunk end": 18, "trailer": 20, "many fields": 4,
+          "connection": 16,
           "body length": 12, "empty lines": 8}
 KINDS = {name: (weight, requests.KINDS[name][1]) for name, weight in SHARED.items()}
 STATUSES = [b"200"] * 8 + [b"201", b"206", b"301", b"404", b"500", b"418", b"299", b"402"]
-ORDINARY = [(b"Content-Type", b"text/plain"), (b"Set-Cookie", b"a=b"), (b"Set-Cookie", b"c=d; Secure"), (b"ETag", b'"x"'),
-            (b"X-Custom", b"\xc3\xa4"), (b"Vary", b"*"), (b"X-Empty", b""), (b"Cache-Control", b"no-store, max-age=0"),
-            (b"Link", b"</a>; rel=x"), (b"X_Under", b"1"), (b"x-lower", b"1"), (b"Location", b"/elsewhere"), (b"X-Long", b"y" * 300),
-            (b"WWW-Authenticate", b"Basic realm=\"a\", Bearer"), (b"Content-Encoding", b"gzip"), (b"!#$%&'*+.^`|~", b"1"), (b"X-Tab", b"a\tb")]
+ORDINARY = [(b"Content-Type", b"text/plain"), (b"Set-Cookie", b"a=b"),
+            (b"Set-Cookie", b"c=d; Secure"), (b"ETag", b'"x"'),
+            (b"X-Custom", b"\xc3\xa4"), (b"Vary", b"*"), (b"X-Empty", b""),
+            (b"Cache-Control", b"no-store, max-age=0"),
+            (b"Link", b"</a>; rel=x"), (b"X_Under", b"1"), (b"x-lower", b"1"),
+            (b"Location", b"/elsewhere"), (b"X-Long", b"y" * 300),
+            (b"WWW-Authenticate", b"Basic realm=\"a\", Bearer"), (b"Content-Encoding", b"gzip"),
+            (b"!#$%&'*+.^`|~", b"1"), (b"X-Tab", b"a\tb")]
 
 
 def kind(name, weight=10):
@@ -29,7 +36,8 @@ def kind(name, weight=10):
 
 def response(rng):
     fields = [Field(*f) for f in rng.sample(ORDINARY, rng.randint(0, 4))]
-    draft = Draft([b"HTTP/1.1", b" ", rng.choice(STATUSES), b" ", rng.choice([b"OK", b"Some words", b""]), b"\r\n"], fields)
+    draft = Draft([b"HTTP/1.1", b" ", rng.choice(STATUSES), b" ",
+                   rng.choice([b"OK", b"Some words", b""]), b"\r\n"], fields)
     if rng.random() < 0.6:
         draft.be_counted(rng, drafts.body(rng))
     else:
@@ -48,10 +56,12 @@ def status_line(rng, draft):
     if how == 0:
         draft.line[0] = rng.choice(requests.VERSIONS)
     elif how == 1:
-        draft.line[2] = rng.choice([b"20", b"2000", b"+20", b"abc", b"", b"099", b"000", b"600", b"999", b"2 0", b"20x", b"-20", b"0200", b"\xb2\xb00",
+        draft.line[2] = rng.choice([b"20", b"2000", b"+20", b"abc", b"", b"099", b"000", b"600",
+                                    b"999", b"2 0", b"20x", b"-20", b"0200", b"\xb2\xb00",
                                     b"200.1", b"1000", b"199", b"599", b"001"])
     elif how == 2:
-        draft.line[4] = rng.choice([b"", b"a\tb", b"\xc3\x84rger", b"a\x00b", b"a\rb", b"a\x01", b"x" * 2000, b"\x7f", b"  two", b"OK ", b"a: b"])
+        draft.line[4] = rng.choice([b"", b"a\tb", b"\xc3\x84rger", b"a\x00b", b"a\rb", b"a\x01",
+                                    b"x" * 2000, b"\x7f", b"  two", b"OK ", b"a: b"])
     elif how == 3:
         draft.line[3:5] = [b"", b""]
     else:
@@ -63,7 +73,7 @@ def status_line(rng, draft):
 def control(rng, draft):
     draft.add(rng, Field(b"X-Control", b"some value"))
     what = bytes([rng.choice(drafts.CONTROLS)])
-    field = rng.choice(draft.fields)
+    field = draft.any_field(rng)
     if rng.random() < 0.7:
         field.value = drafts.insert(rng, field.value, what)
     else:
@@ -73,7 +83,7 @@ def control(rng, draft):
 @kind("high byte", 8)
 def high_byte(rng, draft):
     draft.add(rng, Field(b"X-High", b"some value"))
-    field = rng.choice(draft.fields)
+    field = draft.any_field(rng)
     what = bytes([rng.choice(drafts.HIGH)])
     if rng.random() < 0.8:
         field.value = drafts.insert(rng, field.value, what)
@@ -104,10 +114,12 @@ def no_body(rng, draft):
 def interim(rng, draft):
     count = rng.choice([1, 1, 2, 3, 10, 63, 64, 65, 100])
     lines = [b"100 Continue", b"102 Processing", b"103 Early Hints", b"199 x", b"150", b"100"]
-    fields = [b"", b"", b"Link: </a>\r\n", b"Content-Length: 0\r\n", b"Content-Length: 5\r\n", b"X: y\r\nConnection: x\r\n"]
+    fields = [b"", b"", b"Link: </a>\r\n", b"Content-Length: 0\r\n", b"Content-Length: 5\r\n",
+              b"X: y\r\nConnection: x\r\n"]
     if rng.random() < 0.15:
         fields = [b"Transfer-Encoding: chunked\r\n", b"X : y\r\n", b" X: y\r\n", b"X: \x00\r\n"]
-    draft.before = b"".join(b"HTTP/1.1 " + rng.choice(lines) + b"\r\n" + rng.choice(fields) + b"\r\n" for _ in range(count))
+    draft.before = b"".join(b"HTTP/1.1 %s\r\n%s\r\n" % (rng.choice(lines), rng.choice(fields))
+                            for _ in range(count))
     if rng.random() < 0.1:
         draft.text_is = draft.before
 
@@ -116,13 +128,17 @@ def interim(rng, draft):
 def switch(rng, draft):
     draft.line[2] = b"101"
     draft.drop(b"content-length", b"transfer-encoding")
-    draft.chunks, draft.plain = [], rng.choice([b"", b"\x81\x05hello", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"])
+    draft.chunks, draft.plain = [], rng.choice([b"", b"\x81\x05hello",
+                                                b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"])
     if rng.random() < 0.8:
-        draft.add(rng, Field(b"Upgrade", rng.choice([b"websocket", b"x", b"", b"h2c", b"websocket, x"])))
+        draft.add(rng,
+                  Field(b"Upgrade", rng.choice([b"chat/2", b"chat/2", b"", b"h2c", b"websocket"])))
     if rng.random() < 0.8:
         draft.add(rng, Field(b"Connection", rng.choice([b"upgrade", b"close", b"Upgrade, x"])))
     if rng.random() < 0.2:
-        draft.add(rng, Field(*rng.choice([(b"Content-Length", b"5"), (b"Transfer-Encoding", b"chunked")])))
+        draft.add(rng,
+                  Field(*rng.choice([(b"Content-Length", b"5"),
+                                     (b"Transfer-Encoding", b"chunked")])))
 
 
 @kind("until the end", 16)
@@ -145,28 +161,37 @@ def http_10(rng, draft):
 def hop_fields(rng, draft):
     draft.add(rng, *(Field(*rng.choice(requests.HOP)) for _ in range(rng.randint(1, 3))))
     if rng.random() < 0.3:
-        draft.add(rng, Field(*rng.choice([(b"Upgrade", b"h2c"), (b"X-Accel-Expires", b"1"), (b"X-Accel-Buffering", b"no"), (b"Server", b"x"),
+        draft.add(rng,
+                  Field(*rng.choice([(b"Upgrade", b"h2c"), (b"X-Accel-Expires", b"1"),
+                                     (b"X-Accel-Buffering", b"no"), (b"Server", b"x"),
                                           (b"Alt-Svc", b"clear"), (b"X-Pad", b"x")])))
 
 
 @kind("behind", 20)
 def behind(rng, draft):
     """Bytes behind a response that was complete."""
-    more = rng.choice([b"X", b"\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecond", b"0\r\n\r\n", b"\x00" * 100])
+    more = rng.choice([b"X", b"\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecond",
+                       b"0\r\n\r\n", b"\x00" * 100])
     draft.text_is = draft.text() + more
 
 
 @kind("cut", 24)
 def cut(rng, draft):
     text = draft.text()
-    at = rng.randint(0, len(text)) if rng.random() < 0.3 else rng.randint(min(len(draft.head()), len(text)), len(text))
+    at = rng.randint(0,
+                     len(text)) if rng.random() < 0.3 else rng.randint(min(len(draft.head()),
+                         len(text)), len(text))
     draft.text_is = text[:at]
 
 
 @kind("not HTTP", 5)
 def not_http(rng, draft):
-    draft.text_is = rng.choice([b"", b"x", b"ICY 200 OK\r\n\r\n", b"<html>", b"220 mail\r\n", b"HTTP", b"HTTP/1.1", b"\x15\x03\x01\x00\x02\x02\x0a", b"HTTP/1.1 200 OK",
-                                rng.randbytes(40), b"HTTP/2 200\r\n\r\n", b"GET / HTTP/1.1\r\nHost: d.localhost\r\n\r\n", b"\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"])
+    draft.text_is = rng.choice([b"", b"x", b"ICY 200 OK\r\n\r\n", b"<html>", b"220 mail\r\n",
+                                b"HTTP", b"HTTP/1.1", b"\x15\x03\x01\x00\x02\x02\x0a",
+                                b"HTTP/1.1 200 OK",
+                                rng.randbytes(40), b"HTTP/2 200\r\n\r\n",
+                                b"GET / HTTP/1.1\r\nHost: d.localhost\r\n\r\n",
+                                b"\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"])
 
 
 @kind("bytes", 36)
@@ -176,7 +201,8 @@ def spoiled(rng, draft):
 
 @kind("two at once", 30)
 def two(rng, draft):
-    names = [name for name in KINDS if name not in ("two at once", "plain", "not HTTP", "bytes", "large head", "cut", "behind")]
+    names = [name for name in KINDS if name not in ("two at once", "plain", "not HTTP", "bytes",
+                                                    "large head", "cut", "behind")]
     for name in rng.sample(names, 2):
         KINDS[name][1](rng, draft)
 
@@ -187,8 +213,9 @@ def visitor(rng, offers):
     version = b"HTTP/1.0" if rng.random() < 0.1 else b"HTTP/1.1"
     fields = b""
     if offers and rng.random() < 0.6:
-        fields = b"Connection: upgrade\r\nUpgrade: websocket\r\n"
-    return method, method + b" /r " + version + b"\r\nHost: " + HOST + b"\r\n" + fields + b"\r\n" + SENTINEL
+        fields = b"Connection: upgrade\r\nUpgrade: chat/2\r\n"
+    head = b"%s /r %s\r\nHost: %s\r\n%s\r\n" % (method, version, HOST, fields)
+    return method, head + SENTINEL
 
 
 def ends_itself(text, method):

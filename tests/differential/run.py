@@ -6,7 +6,7 @@ import multiprocessing
 
 from . import lanes, requests, responses, sites
 
-LANES = 8
+LANES = 2 if sites.harness.UNDER_VALGRIND else 8
 DIRECTIONS = {"request": requests.generate, "response": responses.generate}
 
 

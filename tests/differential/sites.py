@@ -13,7 +13,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
@@ -166,17 +165,3 @@ CONTESTANTS = {"adit": adit, "nginx": nginx, "haproxy": haproxy}
 def scratch():
     with tempfile.TemporaryDirectory(prefix="adit-differential-") as directory:
         yield pathlib.Path(directory)
-
-
-def wait_until_connects(addresses, seconds=30):
-    """Inherited sockets take connections before anybody serves them; what matters is an answer,
-    which the first fences wait for."""
-    end = time.monotonic() + seconds
-    for address in addresses:
-        while True:
-            try:
-                socket.create_connection(address, 1).close()
-                break
-            except OSError:
-                if time.monotonic() > end:
-                    raise

@@ -15,6 +15,7 @@ CHUNK_LINE = 256
 CHUNK_DIGITS = 16
 INTERIM = 64
 LENGTH = 2**63 - 1
+UNLIMITED = 1 << 20  # of the origin and the visitor, who have no limits worth the name
 
 TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 TARGET = re.compile(rb"[\x21\x22\x24-\x7e\x80-\xff]+")
@@ -167,8 +168,8 @@ def request_line(line, message):
         raise Fault({b"\x00": "nul", b"\r": "bare-cr"}.get(bad.group(), "line-control"))
     parts = line.split(b" ")
     if not TOKEN.fullmatch(parts[0]):
-        raise Fault("line-spaces" if line[:1] in b" \t" else "method")
-    if len(parts) == 2 and VERSION.fullmatch(parts[1]) is None:
+        raise Fault("line-spaces" if b"\t" in parts[0] or not parts[0] else "method")
+    if len(parts) == 2 and b"\t" not in line and VERSION.fullmatch(parts[1]) is None:
         raise Fault("http-0.9")
     if len(parts) != 3:
         raise Fault("line-spaces")
@@ -374,17 +375,21 @@ def status_line(line, message):
         message.liberties.add("status-range")
 
 
-def read_response(data, at=0, method=b"GET", ended=False):
-    """The response to `method` that begins at `at`; `ended`: the connection ends behind the data."""
+def read_response(data, at=0, method=b"GET", ended=False, limit=RESPONSE_HEAD_BYTES):
+    """The response to `method` that begins at `at`; `ended`: the connection ends behind the data.
+    With a larger `limit` the number of fields does not count either."""
     if not b"HTTP/".startswith(data[at:at + 5]) or not data[at:]:
         raise Fault("status-line") if data[at:] else Incomplete
-    lines, end = head_lines(data, at, RESPONSE_HEAD_BYTES)
+    lines, end = head_lines(data, at, limit)
     message = Message()
     status_line(lines[0], message)
-    message.fields = field_lines(lines[1:])
+    message.fields = field_lines(lines[1:], FIELDS if limit == RESPONSE_HEAD_BYTES else UNLIMITED)
     if message.status == 101:
         if not any(message.all(b"upgrade")):
             raise Fault("switch-to-nothing")
+        if message.all(b"transfer-encoding"):
+            raise Fault("coding-without-body")
+        take_framing(message)
         message.framing = "switched"
         message.body, message.end = data[end:], len(data)
         message.whole = ended
@@ -402,4 +407,4 @@ def read_response(data, at=0, method=b"GET", ended=False):
         message.framing = "close"
         message.body, message.end, message.whole = data[end:], len(data), ended
         return message
-    return take_body(data, end, message, length, RESPONSE_HEAD_BYTES)
+    return take_body(data, end, message, length, limit)
