@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The same odd bytes through adit, nginx and haproxy: docs/differential.md."""

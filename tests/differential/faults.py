@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""Why a strict reader takes something for no HTTP/1.1, and what adit answers to a request with it.
+
+code -> (status, section, sentence). The status is that of a request; a response is a 502, or is cut
+when its head has been passed on. Without a section the fault is against a limit of adit."""
+
+FAULTS = {
+    # the first line
+    "first-byte": (400, "RFC 9112 §3", "The first byte can begin no method."),
+    "method": (400, "RFC 9110 §9.1", "The method is no token, or there is none."),
+    "empty-lines": (400, "RFC 9112 §2.2",
+                    "Two or more empty lines before the request line. At least one should be "
+                    "ignored, and adit ignores one."),
+    "line-spaces": (400, "RFC 9112 §3",
+                    "The words of the request line are not separated by single spaces. A recipient "
+                    "may be "
+                    "lenient here, and the RFC warns that this lets requests be smuggled."),
+    "line-control": (400, "RFC 9112 §3", "There is a control character in the request line."),
+    "http-0.9": (400, "RFC 9112 §2.3",
+                 "The request line has no version: HTTP/0.9, which has been obsolete since 1996."),
+    "version-syntax": (400, "RFC 9112 §2.3",
+                       "The version is not HTTP/ DIGIT . DIGIT, in capitals."),
+    "version-major": (505, "RFC 9110 §15.6.6", "The version is not HTTP/1.x."),
+    "target-fragment": (400, "RFC 9112 §3.2", "A request target has no fragment."),
+    "target-form": (400, "RFC 9112 §3.2",
+                    "The target has none of the forms that an origin server takes."),
+    "target-authority": (400, "RFC 9110 §4.2",
+                         "The authority of the absolute-form is no host, or has user information."),
+    "connect": (501, "RFC 9110 §9.3.6",
+                "CONNECT asks for a proxy, which a tunnel's public side is not."),
+    # lines and fields
+    "bare-lf": (400, "RFC 9112 §2.2",
+                "A line ends with a bare LF. A recipient may take that for a line's end; whoever "
+                "is behind it "
+                "may not, and then the two see different fields."),
+    "bare-cr": (400, "RFC 9112 §2.2",
+                "A CR without LF: it is invalid, or has to be replaced by a space."),
+    "nul": (400, "RFC 9110 §5.5", "A NUL is invalid, or has to be replaced by a space."),
+    "no-colon": (400, "RFC 9112 §5", "A field line without a colon."),
+    "no-name": (400, "RFC 9110 §5.1", "A field without a name."),
+    "space-before-colon": (400, "RFC 9112 §5.1",
+                           "White space before the colon: a server must refuse it with a 400."),
+    "space-before-fields": (400, "RFC 9112 §2.2",
+                            "White space before the first field: it must be refused, or the line "
+                            "dropped."),
+    "name-not-token": (400, "RFC 9110 §5.1", "A field name is a token."),
+    "obs-fold": (400, "RFC 9112 §5.2",
+                 "A folded line: a server must refuse it, or replace the fold by spaces."),
+    "value-control": (400, "RFC 9110 §5.5", "There is a control character in a field value."),
+    "head-too-large": (431, "",
+                       "The head has more than 32 KiB, or that of a response more than 64 KiB."),
+    "too-many-fields": (431, "", "The head or the trailer section has more than 100 fields."),
+    # Host
+    "host-missing": (400, "RFC 9112 §3.2", "HTTP/1.1 without Host must be refused with a 400."),
+    "host-twice": (400, "RFC 9112 §3.2", "More than one Host must be refused with a 400."),
+    "host-invalid": (400, "RFC 9112 §3.2", "A Host that is no host must be refused with a 400."),
+    "host-empty": (400, "RFC 9110 §4.2.1", "An http URI with an empty host is invalid."),
+    # the framing of the body
+    "length-invalid": (400, "RFC 9112 §6.3", "Content-Length is no number."),
+    "length-list": (400, "RFC 9112 §6.3",
+                    "Content-Length is a list. Equal numbers may be taken for one; adit does not "
+                    "guess at framing."),
+    "length-twice": (400, "RFC 9112 §6.3",
+                     "More than one Content-Length. Equal ones may be taken for one; adit does not "
+                     "guess at framing."),
+    "length-huge": (400, "RFC 9110 §8.6", "Content-Length does not fit in 63 bits."),
+    "length-and-coding": (400, "RFC 9112 §6.1",
+                          "Content-Length beside Transfer-Encoding: an attempt at smuggling, which "
+                          "a server may "
+                          "refuse, or take by the coding alone and close the connection."),
+    "coding-unknown": (501, "RFC 9112 §6.1",
+                       "A transfer coding other than chunked, and chunked is not the last."),
+    "coding-before-chunked": (501, "RFC 9112 §6.1",
+                              "A transfer coding that is not understood should be answered with "
+                              "501."),
+    "coding-syntax": (400, "RFC 9112 §6.1", "Transfer-Encoding is no list of codings."),
+    "coding-empty": (400, "RFC 9110 §5.6.1",
+                     "An empty element in Transfer-Encoding. A recipient should ignore some of "
+                     "those in a list, and no "
+                     "sender may send them; where framing hangs on it adit does not."),
+    "coding-in-1.0": (501, "RFC 9112 §6.1",
+                      "Transfer-Encoding in HTTP/1.0, which has none: its framing is faulty "
+                      "whatever it says."),
+    "chunked-twice": (400, "RFC 9112 §6.1", "Chunked may be applied once only."),
+    "chunked-inside": (400, "RFC 9112 §6.3",
+                       "Chunked is not the last coding: where the body ends cannot be known."),
+    "chunked-parameters": (400, "RFC 9112 §7.1",
+                           "Chunked has no parameters; some there should be taken for an error."),
+    # chunks
+    "chunk-size": (400, "RFC 9112 §7.1", "A chunk's size is no hexadecimal number."),
+    "chunk-huge": (400, "RFC 9112 §7.1",
+                   "A chunk's size does not fit in 63 bits, or has more than 16 digits."),
+    "chunk-extension": (400, "RFC 9112 §7.1.1",
+                        "What is behind a chunk's size is no chunk extension."),
+    "chunk-line-long": (400, "", "The line of a chunk's size has more than 256 bytes."),
+    "chunk-end": (400, "RFC 9112 §7.1",
+                  "A chunk's data are not followed by CRLF: its size was wrong, or not what others "
+                  "take it for."),
+    "bare-lf-in-chunk": (400, "RFC 9112 §2.2",
+                         "The line of a chunk's size ends with a bare LF. That a lone LF may be "
+                         "taken for a line's end "
+                         "is said of heads; in chunks it lets bodies be read in two ways."),
+    # responses
+    "status-line": (502, "RFC 9112 §4", "The bytes do not begin with HTTP/."),
+    "status": (502, "RFC 9112 §4", "The status is not three digits, or below 100."),
+    "reason-control": (502, "RFC 9112 §4", "There is a control character in the reason phrase."),
+    "coding-without-body": (502, "RFC 9112 §6.1",
+                            "Transfer-Encoding in a 101 or 204, which has no body."),
+    "switch-to-nothing": (502, "RFC 9110 §15.2.2",
+                          "A 101 that does not say to which protocol it switches."),
+    "switch-unasked": (502, "RFC 9110 §7.8", "A 101 to a request that offered no upgrade."),
+    "interim-flood": (502, "", "More than 64 responses before the final one."),
+}
+
+
+def status_of(code):
+    return FAULTS[code][0]

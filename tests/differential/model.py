@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: MIT
+"""What adit has to do with given bytes, said a second time: from the strict reading and
+docs/protocol.md §6, not from adit's code."""
+import dataclasses
+
+from . import strict
+from .faults import status_of
+
+HOP = {b"connection", b"keep-alive", b"proxy-connection", b"te", b"transfer-encoding", b"upgrade",
+       b"http2-settings"}
+OURS = {b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"}
+ADDED = OURS | {b"host", b"connection", b"transfer-encoding", b"upgrade"}
+STAY = {b"host", b"content-length", b"te"}  # whatever Connection says
+COMMON = {b"close", b"keep-alive", b"upgrade"}
+NO_TRAILER = HOP | OURS | {
+    b"content-length", b"host", b"trailer", b"via", b"cache-control", b"expect", b"max-forwards",
+    b"pragma", b"range", b"if-match", b"if-none-match", b"if-modified-since",
+    b"if-unmodified-since", b"if-range", b"authorization", b"proxy-authorization",
+    b"proxy-authenticate", b"www-authenticate", b"authentication-info",
+    b"proxy-authentication-info", b"cookie", b"set-cookie", b"age", b"date", b"expires",
+    b"location", b"retry-after", b"vary", b"warning", b"content-encoding", b"content-type",
+    b"content-range"}
+
+
+@dataclasses.dataclass
+class Form:
+    """A request as it stands at the origin, or a response at the visitor, without what the hop
+    added: what must be equal is compared by this."""
+
+    method: bytes = b""
+    target: bytes = b""
+    status: int = 0
+    reason: bytes = b""
+    host: bytes = b""
+    fields: list = dataclasses.field(default_factory=list)
+    framing: str = ""
+    upgrade: bytes = b""
+    body: bytes = b""
+    trailers: list = dataclasses.field(default_factory=list)
+
+
+def named(message):
+    return set(message.elements(b"connection")) - COMMON - STAY
+
+
+def is_ours(name):
+    return name.startswith(b"adit-")
+
+
+def passing(message):
+    """The fields that pass a hop, in their order."""
+    gone = HOP | named(message)
+    return [(n, v) for n, v in message.fields if n not in gone and not is_ours(n)]
+
+
+def passing_trailers(message):
+    gone = NO_TRAILER | named(strict.Message(fields=message.trailers))
+    return [(n, v) for n, v in message.trailers if n not in gone and not is_ours(n)]
+
+
+def offer(message):
+    """The offer of an upgrade that passes: no h2c, none of HTTP/1.0, none behind a chunked body."""
+    if message.minor == 0 or message.framing == "chunked":
+        return b""
+    if b"upgrade" not in message.elements(b"connection"):
+        return b""
+    value = next((v for v in message.all(b"upgrade") if v), b"")
+    offered = [e.strip(b" \t") for e in value.split(b",")]
+    offered = [e for e in offered if e]
+    is_h2c = [e.lower().startswith(b"h2c") for e in offered]
+    if not any(is_h2c):
+        return value if offered else b""
+    while offered and is_h2c[0]:
+        offered, is_h2c = offered[1:], is_h2c[1:]
+    end = is_h2c.index(True) if True in is_h2c else len(offered)
+    return b", ".join(offered[:end])
+
+
+def forwarded(message):
+    """The form of a request that is forwarded."""
+    fields = [(n, v) for n, v in passing(message) if n != b"host" and n not in OURS]
+    if b"trailers" in message.elements(b"te"):
+        fields.append((b"te", b"trailers"))
+    target = b"/" + message.target if message.target.startswith(b"?") else message.target
+    return Form(method=message.method, target=target, host=message.host, fields=fields,
+                framing=message.framing, upgrade=offer(message), body=message.body,
+                trailers=passing_trailers(message))
+
+
+def at_origin(message):
+    """The form of a request that the origin got from adit; what the hop adds is taken out."""
+    last_via = max((i for i, (n, _) in enumerate(message.fields) if n == b"via"), default=-1)
+    fields = [(n, v) for i, (n, v) in enumerate(message.fields)
+              if i != last_via and n not in ADDED]
+    return Form(method=message.method, target=message.target, host=message.host, fields=fields,
+                framing=message.framing, upgrade=b",".join(message.all(b"upgrade")),
+                body=message.body, trailers=message.trailers)
+
+
+def place(host, name=b"d", domain=b"localhost"):
+    """ "tunnel", "relay" for its own host, or the status that it answers for others."""
+    bare = host[:host.index(b"]") + 1] if host.startswith(b"[") else host.partition(b":")[0]
+    bare = bare.lower()
+    if len(bare) > 1 and bare.endswith(b"."):
+        bare = bare[:-1]
+    if not bare or bare == domain or bare.startswith(b"[") or not bare.strip(b"0123456789."):
+        return "relay"
+    if not bare.endswith(b"." + domain) or len(bare) <= len(domain) + 1:
+        return 421
+    return "tunnel" if bare == name + b"." + domain else 404
+
+
+def own_status(message):
+    """What the relay answers on its own host, of whose pages the tests ask for these."""
+    path = message.target.partition(b"?")[0]
+    if path == b"/_adit/health":
+        return 200
+    if path == b"/_adit/v1/tunnel":
+        return 403 if message.all(b"origin") else 426
+    return 404
+
+
+@dataclasses.dataclass
+class Expected:
+    """Answers in their order, each a Form that is forwarded or the status of an own answer, and how
+    the connection is left: "closed" or "waits"."""
+
+    answers: list
+    end: str
+    reset_is_fine: bool = False  # an own answer had begun when the body turned out to be broken
+
+
+def expected_of(data):
+    requests, ending = strict.read_requests(data)
+    answers = []
+    own = 0
+    for request in requests:
+        where = place(request.host)
+        own = own_status(request) if where == "relay" else 0 if where == "tunnel" else where
+        if own:
+            answers.append(own)
+        elif request.whole:
+            answers.append(forwarded(request))
+    broken = bool(requests) and bool(requests[-1].fault)
+    if ending in ("end", "incomplete"):
+        return Expected(answers, "waits")
+    if ending != "close" and not (broken and own):
+        answers.append(status_of(ending))
+    return Expected(answers, "closed", broken and bool(own))

@@ -1,0 +1,404 @@
+# SPDX-License-Identifier: MIT
+"""Why adit and a peer differ. A difference that no rule explains fails the test.
+
+First come the differences about bytes that the strict reader does not take: adit refuses them, and
+LENIENT says what the peer does instead. Then those about requests and responses that are sound, one
+Rule each. A rule's text is what docs/differential.md says.
+"""
+import dataclasses
+import re
+import typing
+
+from . import services
+from .faults import FAULTS
+
+
+@dataclasses.dataclass
+class Rule:
+    name: str
+    direction: str
+    peers: tuple
+    facet: str  # a regular expression for the whole facet
+    text: str
+    when: typing.Callable = lambda each, difference: True
+    events: tuple = ("request", "response", "response with bytes behind")
+
+
+RESPONSES = ("response", "response with bytes behind", "incomplete")
+BOTH = ("nginx", "haproxy")
+NGINX, HAPROXY = ("nginx",), ("haproxy",)
+
+# Faults of requests that a peer lets pass: it "mends" (what it forwards is sound) or "passes" them.
+# nginx drops the trailers of requests and hardly looks at them.
+DROPS_TRAILERS = "drops trailers, and does not mind this in them"
+COPIES_TRAILERS = "copies trailers as they are"
+LENIENT = {
+    "nginx": {
+        "mends": {
+            "bare-cr": "skips CRs before the request line and before an LF",
+            "bare-lf": "takes LF for the end of a line",
+            "bare-lf-in-chunk": "takes LF for the end of the line",
+            "chunk-end": "takes LF for the end of the line",
+            "chunk-extension": "skips whatever stands there",
+            "chunk-huge": "takes any number of leading zeros",
+            "chunk-line-long": "has no such limit",
+            "empty-lines": "skips all empty lines",
+            "first-byte": "skips LFs before the request line",
+            "head-too-large": DROPS_TRAILERS,
+            "line-spaces": "skips spaces",
+            "name-not-token": "drops the field",
+            "no-colon": "drops the field",
+            "no-name": "drops the field",
+            "nul": DROPS_TRAILERS,
+            "obs-fold": DROPS_TRAILERS,
+            "space-before-colon": DROPS_TRAILERS,
+            "space-before-fields": DROPS_TRAILERS,
+            "target-authority": "does not mind a port over 65535",
+            "target-form": "takes any scheme",
+            "too-many-fields": "does not count fields",
+            "value-control": DROPS_TRAILERS,
+            "version-syntax": "takes HTTP/1.01 and spaces behind the version"},
+        "passes": {
+            "host-invalid": "looks only for what it needs itself",
+            "host-missing": "speaks HTTP/1.1 to the service also for a visitor of HTTP/1.0 "
+                            "without Host",
+            "target-fragment": "passes the target as it came",
+            "value-control": "passes controls other than NUL, CR and LF on"}},
+    "haproxy": {
+        "mends": {
+            "bare-lf": "takes LF for the end of a line",
+            "bare-lf-in-chunk": "takes LF for the end of the line",
+            "chunk-end": "takes LF for the end of the line",
+            "chunk-extension": "skips whatever stands there",
+            "chunk-huge": "takes any number of leading zeros",
+            "chunk-line-long": "has no such limit",
+            "empty-lines": "skips all empty lines",
+            "first-byte": "skips LFs before the request line",
+            "host-twice": "takes equal ones for one",
+            "length-and-coding": "takes the coding and drops Content-Length",
+            "length-list": "takes equal numbers for one",
+            "length-twice": "takes equal ones for one",
+            "line-spaces": "skips spaces and tabs",
+            "obs-fold": "replaces the fold by spaces",
+            "value-control": "trims vertical tab and form feed",
+            "version-major": "takes HTTP/2.0 and later for HTTP/1.1",
+            "version-syntax": "skips white space before it"},
+        "passes": {
+            "bare-cr": COPIES_TRAILERS,
+            "coding-empty": "ignores empty elements, and passes them on",
+            "coding-in-1.0": "passes it on when the connection is not kept",
+            "connect": "is a proxy and forwards it",
+            "host-empty": "passes it on",
+            "host-invalid": "passes it on",
+            "host-missing": "passes the request on without Host",
+            "length-huge": "takes 64 bits",
+            "line-control": "passes it on",
+            "name-not-token": COPIES_TRAILERS,
+            "no-colon": COPIES_TRAILERS,
+            "no-name": COPIES_TRAILERS,
+            "nul": "passes NUL on in values",
+            "obs-fold": COPIES_TRAILERS,
+            "space-before-colon": COPIES_TRAILERS,
+            "space-before-fields": COPIES_TRAILERS,
+            "target-authority": "passes it on",
+            "target-form": "passes it on",
+            "value-control": "passes controls other than CR and LF on in values",
+            "version-major": "passes it on"}},
+}
+
+# The same of responses: a peer that finds one at fault answers with 502 as adit does, or cuts it.
+LENIENT_RESPONSES = {
+    "nginx": "reads a service's head leniently, takes what has no status line for a response of "
+             "HTTP/0.9, and goes by "
+             "what it understands of the framing",
+    "haproxy": "takes what is mended easily (folds, LF, equal lengths, a coding beside a length, "
+               "spaces), and passes controls on in values",
+}
+
+
+def own(facet):
+    return re.fullmatch(r"own (400|431|501|505) \| (.*)", facet)
+
+
+def explain_fault(direction, peer, event, facet):
+    """A sentence, or None. Only for what adit refused."""
+    if direction == "response":
+        return explain_bad_response(peer, event, facet)
+    refused = own(facet)
+    if not refused:
+        return None
+    theirs = refused[2]
+    if re.fullmatch(r"own [45]\d\d|closed", theirs):
+        return "Both refuse, with another status or without a word."
+    if theirs == "waits":
+        return "adit refuses at once; the peer waits for more."
+    lenient = LENIENT[peer]
+    if theirs == "no HTTP/1.1" and peer == "nginx":
+        return "nginx takes a request line without a version for HTTP/0.9."
+    if theirs == "no HTTP/1.1" and event == "version-major":
+        return "haproxy takes the preface of HTTP/2 and answers in HTTP/2."
+    if theirs == "forwarded" and event in lenient["mends"]:
+        return f"{peer} {lenient['mends'][event]}."
+    passed = theirs.removeprefix("forwarded, ")
+    if passed in lenient["passes"] and (passed == event or event in {**lenient["mends"],
+        **lenient["passes"]}):
+        return f"{peer} {lenient['passes'][passed]}."
+    return None
+
+
+def explain_bad_response(peer, event, facet):
+    if re.fullmatch(r"(own 502|cut|nothing) \| (own 502|cut|nothing)", facet):
+        return "Both end it: with a 502, by cutting the body short, or without a word."
+    if facet.startswith("interim "):
+        return "Both refuse; 1xx responses before it were passed on at once or held back."
+    if re.match(r"(own 502|cut|nothing) \| ", facet) and event in FAULTS:
+        return f"{peer} {LENIENT_RESPONSES[peer]}."
+    return None
+
+
+def head_bytes(each):
+    return max(len(head) for head in each.data.split(b"\r\n\r\n"))
+
+
+def is_odd_for_nginx(each, difference):
+    """What nginx refuses in a target: it normalises the path to find its location."""
+    request = difference.request
+    path = request.target.partition(b"?")[0]
+    depth = 0
+    for part in re.split(rb"/+", re.sub(rb"%2[eE]", b".", re.sub(rb"%2[fF]", b"/", path)))[1:]:
+        depth += -1 if part == b".." else 0 if part in (b"", b".") else 1
+        if depth < 0:
+            return True
+    return bool(re.search(rb"%(?![0-9A-Fa-f]{2})|%00", path)) or request.target.startswith(b"?")
+
+
+def interim(each):
+    """How many 1xx responses the service sends first."""
+    return len(services.reading_of(each).interim)
+
+
+RULES = [
+    # requests: what adit is
+    Rule("route", "request", BOTH, r"own (404|421|200|403|426) \| .*",
+         "adit serves many names on one port and forwards only those that have a tunnel: its own "
+         "host answers itself, an unknown "
+         "name is 404, a host elsewhere 421 (RFC 9110 §7.4). The peers are set up to forward every "
+         "host.",
+         events=("request", "incomplete", *FAULTS)),
+    Rule("hop-by-hop", "request", BOTH, r"[+~](http2-settings|keep-alive|proxy-connection|te)",
+         "Fields of one hop end at adit (RFC 9110 §7.6.1); the peer drops only Connection, "
+         "Keep-Alive, TE and Upgrade, and not all of these."),
+    Rule("connection-listed", "request", BOTH, r"\+[a-z0-9-]+",
+         "The fields that Connection lists belong to one hop and are dropped (RFC 9110 §7.6.1: "
+         "must). nginx and haproxy do not look.",
+         lambda each,
+         d: any(n in each.data.lower() for n in (b"x-listed",
+                                                 )) and b"connection" in each.data.lower()),
+    Rule("private", "request", BOTH, r"\+adit-.*",
+         "Fields that begin with `adit-` are adit's own: nobody outside may set them "
+         "(docs/protocol.md §4.1)."),
+    # requests: what nginx does
+    Rule("nginx-names", "request", NGINX, r"-.*[^a-z0-9-].*",
+         "nginx drops fields whose name has anything but letters, digits and hyphens "
+         "(`underscores_in_headers`, "
+         "`ignore_invalid_headers`). RFC 9110 §5.1 lets a name be any token, and adit passes it."),
+    Rule("nginx-expect", "request", NGINX, r"-expect|interim",
+         "nginx answers `Expect: 100-continue` itself and drops it; adit passes it on, and the 100 "
+         "is the service's own (RFC 9110 §10.1.1)."),
+    Rule("nginx-te", "request", NGINX, r"-te",
+         "adit keeps `TE: trailers`, since it passes trailers on (RFC 9110 §10.1.4); nginx drops "
+         "TE."),
+    Rule("nginx-trailers", "request", NGINX, r"no trailers",
+         "nginx drops the trailers of a request. adit passes them, but for those that may be none "
+         "(RFC 9110 §6.5.1)."),
+    Rule("nginx-framing", "request", NGINX, r"framing chunked \| length",
+         "nginx has read a short chunked body whole and sends it with Content-Length; adit streams "
+         "it as it came. Both are right (RFC 9112 §6.1)."),
+    Rule("upgrade", "request", BOTH, r"upgrade",
+         "adit passes the offer of an upgrade on, without h2c, and not with a chunked body or in "
+         "HTTP/1.0 (RFC 9110 §7.8). nginx does not "
+         "unless it is configured, haproxy passes h2c as well."),
+    Rule("nginx-method", "request", NGINX, r"forwarded \| own 400",
+         "nginx takes methods of capitals, `_` and `-` alone. A method is any token (RFC 9110 "
+         "§9.1), and adit passes it.",
+         lambda each, d: not re.fullmatch(rb"[A-Z_-]+", d.request.method)),
+    Rule("nginx-trace", "request", NGINX, r"forwarded \| own 405",
+         "nginx never takes TRACE. adit passes it: what the service does with it is its affair.",
+         lambda each, d: d.request.method == b"TRACE"),
+    Rule("nginx-target", "request", NGINX, r"forwarded \| own 400",
+         "nginx decodes the path to find its location, and refuses `..` beyond the root, %00, and "
+         "a % without two digits. adit has no locations and passes "
+         "the target as it came.", is_odd_for_nginx),
+    Rule("nginx-host", "request", NGINX, r"forwarded \| own 400",
+         "nginx is stricter about the authority of an absolute-form or the host's name: adit takes "
+         "what RFC 3986 §3.2.2 does.",
+         lambda each,
+         d: "absolute-form" in d.request.liberties or not re.fullmatch(rb"[A-Za-z0-9.:\[\]-]+",
+             d.request.host)),
+    Rule("nginx-host-value", "request", NGINX, r"host",
+         "With an absolute-form the Host that came is replaced by the target's authority (RFC 9112 "
+         "§3.2.2: must). This nginx is configured to pass $http_host.",
+         lambda each, d: "absolute-form" in d.request.liberties),
+    Rule("nginx-options", "request", NGINX, r"target",
+         "OPTIONS with an absolute-form that has no path means `*` (RFC 9112 §3.2.4). nginx sends "
+         "`/`.",
+         lambda each, d: d.request.method == b"OPTIONS"),
+    Rule("nginx-limits", "request", NGINX, r"forwarded \| own (400|414)",
+         "nginx takes lines of 8 KiB, and heads of 32 KiB; adit any heads of 32 KiB.",
+         lambda each, d: head_bytes(each) > 7000),
+    Rule("nginx-tab", "request", NGINX, r"forwarded \| own (400|501)",
+         "White space around a field value is no part of it (RFC 9110 §5.5). nginx trims spaces "
+         "but not tabs, so a length or coding with one is another to it.",
+         lambda each, d: b"\t" in each.data),
+    Rule("nginx-close", "request", NGINX, r"forwarded \| closed",
+         "nginx looks for `close` anywhere in Connection, and finds it in `closed`. adit compares "
+         "options (RFC 9110 §7.6.1).",
+         lambda each, d: re.search(rb"close[a-z;\"=]|\"close", each.data.lower())),
+    # requests: what haproxy does
+    Rule("haproxy-trailers", "request", HAPROXY, r"trailers",
+         "haproxy passes all trailers. adit drops those that would change framing, routing or who "
+         "is believed (RFC 9110 §6.5.1)."),
+    Rule("haproxy-version", "request", HAPROXY, r"version",
+         "haproxy forwards an HTTP/1.0 request as HTTP/1.0; adit speaks HTTP/1.1 to the service "
+         "(RFC 9110 §2.5: must send its own version)."),
+    Rule("haproxy-target", "request", HAPROXY, r"forwarded \| own 400",
+         "haproxy refuses bytes from 0x80 up in a target, which RFC 3986 has not either. They have "
+         "one meaning only, "
+         "browsers and others send them, nginx and adit pass them.",
+         lambda each, d: re.search(rb"[\x80-\xff]", d.request.target)),
+    Rule("haproxy-authority", "request", HAPROXY, r"forwarded \| own 400",
+         "haproxy wants Host and the authority of an absolute-form to be equal. A server must "
+         "ignore Host then (RFC 9112 §3.2.2), and so does adit.",
+         lambda each, d: "absolute-form" in d.request.liberties),
+    Rule("haproxy-payload", "request", HAPROXY, r"forwarded \| own 413",
+         "haproxy refuses a body of GET, HEAD or DELETE in HTTP/1.0; its length is known, and adit "
+         "passes it.",
+         lambda each, d: d.request.minor == 0 and d.request.method in (b"GET", b"HEAD", b"DELETE")),
+    Rule("haproxy-websocket", "request", HAPROXY, r"forwarded \| own 400",
+         "haproxy checks the handshake of a WebSocket itself; adit leaves that to the service.",
+         lambda each, d: b"websocket" in b",".join(d.request.all(b"upgrade")).lower()),
+    Rule("haproxy-limits", "request", HAPROXY, r"forwarded \| (own 400|closed)",
+         "haproxy takes heads of 15 KiB by default; adit of 32 KiB.",
+         lambda each, d: head_bytes(each) > 15000),
+    Rule("haproxy-pri", "request", HAPROXY, r"forwarded \| own 400",
+         "PRI is reserved for the preface of HTTP/2 (RFC 9113 §11.6), and haproxy refuses it. In "
+         "an HTTP/1.1 request it is a method like others.",
+         lambda each, d: d.request.method == b"PRI"),
+    Rule("haproxy-host-value", "request", HAPROXY, r"host",
+         "adit leaves the host as the visitor sent it; haproxy drops a port that is the scheme's "
+         "own.",
+         lambda each, d: "absolute-form" in d.request.liberties or b":" in d.request.host),
+    Rule("early", "request", BOTH, r"waits \| own 400",
+         "The head or chunk is not whole yet. The peer refuses what it has seen so far, adit when "
+         "it is whole.", events=("incomplete",)),
+    Rule("target-star", "request", NGINX, r"forwarded \| own 400",
+         "nginx takes no `*`, the target of OPTIONS for a server as a whole (RFC 9112 §3.2.4).",
+         lambda each, d: d.request.target == b"*"),
+    Rule("haproxy-trailer", "request", HAPROXY, r"forwarded \| own 400",
+         "haproxy refuses some trailers, such as a Content-Length that is none. adit drops what "
+         "may be no trailer without reading it.",
+         lambda each, d: bool(d.request.trailers)),
+    # responses
+    Rule("interim", "response", NGINX, r".*",
+         "nginx 1.22 knows no 1xx from a service but 101: it takes the first for the final "
+         "response, and the rest for its body. adit passes "
+         "them on (RFC 9110 §15.2: must).", lambda each, d: interim(each) > 0, RESPONSES),
+    Rule("interim-1.0", "response", BOTH, r"interim none \| passed",
+         "An HTTP/1.0 visitor knows no 1xx and gets none of adit (RFC 9110 §15.2); haproxy sends "
+         "it them.",
+         lambda each, d: b" HTTP/1.0\r\n" in each.data or d.event == "incomplete", RESPONSES),
+    Rule("reason", "response", BOTH, r"reason",
+         "A reason phrase is for people (RFC 9112 §4). It does not survive HTTP/2, so adit sends "
+         "the standard one, or none.", events=RESPONSES),
+    Rule("broken-off-early", "response", BOTH,
+         r"(own 502|cut|nothing) \| (own 502|cut|nothing|waits)",
+         "The service broke off. Whether that is a 502 or a body cut short depends on what had "
+         "been passed on by then.", events=("incomplete",)),
+    Rule("broken-off", "response", BOTH, r"(own 502|cut|nothing) \| passed.*",
+         "The service broke off, and the peer shows its visitor a response that looks complete: it "
+         "takes an RST for an end, or sends an HTTP/1.0 visitor what there is and closes. "
+         "adit ends such a response by a reset, or without the last chunk (RFC 9112 §8).",
+         events=("incomplete",)),
+    Rule("accel", "response", NGINX, r".*",
+         "A service commands nginx by X-Accel-Redirect: it asks elsewhere and answers with that.",
+         lambda each, d: b"x-accel-redirect" in each.response.lower(), RESPONSES),
+    Rule("accel-fields", "response", NGINX, r"-x-(accel-.*|pad)",
+         "nginx obeys, and drops, X-Accel-… fields. To adit they are fields like others.",
+         events=RESPONSES),
+    Rule("private", "response", BOTH, r"\+adit-.*",
+         "Fields that begin with `adit-` are adit's own, and a service may not set them.",
+         events=RESPONSES),
+    Rule("hop-by-hop", "response", BOTH,
+         r"[+~](http2-settings|keep-alive|proxy-connection|te|upgrade)",
+         "Fields of one hop end at adit (RFC 9110 §7.6.1).", events=RESPONSES),
+    Rule("connection-listed", "response", BOTH, r"[+~][a-z0-9-]+",
+         "The fields that Connection lists are dropped (RFC 9110 §7.6.1: must). nginx and haproxy "
+         "do not look.",
+         lambda each, d: b"connection" in each.response.lower(), RESPONSES),
+    Rule("nginx-names", "response", NGINX, r"-.*[^a-z0-9-].*",
+         "nginx drops fields whose name has more than letters, digits, hyphens and underscores. "
+         "RFC 9110 §5.1 lets a name be any token.",
+         events=RESPONSES),
+    Rule("nginx-twice", "response", NGINX, r"~.*",
+         "nginx keeps one of a field that it expects once. adit passes all of them in their order.",
+         lambda each, d: any(len(d.request.all(n)) > 1 for n, _ in d.request.fields), RESPONSES),
+    Rule("nginx-trailers", "response", NGINX, r"no trailers",
+         "nginx drops the trailers of a response. adit passes them, but for those that may be none "
+         "(RFC 9110 §6.5.1).", events=RESPONSES),
+    Rule("haproxy-trailers", "response", HAPROXY, r"trailers",
+         "haproxy passes all trailers. adit drops those that would change framing, routing or who "
+         "is believed (RFC 9110 §6.5.1).", events=RESPONSES),
+    Rule("until-close", "response", HAPROXY, r"kept \| closed",
+         "A body that ends with the service's connection ends haproxy's as well. adit sends it "
+         "chunked and keeps the visitor's (RFC 9112 §6.3).",
+         lambda each, d: d.request is not None and d.request.framing == "close", RESPONSES),
+    Rule("limits", "response", BOTH, r"passed \| (own 502|cut|nothing)",
+         "The peer takes smaller heads and trailers: nginx 4 KiB a head by default, haproxy 15 KiB "
+         "and 101 fields. adit takes 64 KiB and 100 fields.",
+         lambda each, d: len(each.response) > 3900 or each.response.count(b"\r\n") > 90, RESPONSES),
+    Rule("behind", "response", BOTH, r"passed \| (own 502|passed, with bytes behind)",
+         "There are bytes behind the response, which nobody asked for. adit drops them and uses "
+         "the connection no more (RFC 9112 §9.2).",
+         events=("response with bytes behind",)),
+    Rule("tab", "response", NGINX, r"passed \| waits",
+         "White space around a field value is no part of it (RFC 9110 §5.5). nginx trims spaces "
+         "but not tabs, so a length with one is none to it, and it waits for the end.",
+         lambda each, d: b"\t" in each.response, RESPONSES),
+    Rule("switch", "response", HAPROXY, r"passed \| own 502",
+         "haproxy wants `Connection: upgrade` in a 101 and, for a WebSocket, the right key. adit "
+         "wants an Upgrade, and leaves the rest to those who speak the protocol.",
+         lambda each, d: d.request.status == 101, RESPONSES),
+    Rule("haproxy-trailer", "response", HAPROXY, r"passed \| own 502",
+         "haproxy refuses some trailers, such as a second Transfer-Encoding. adit drops what may "
+         "be no trailer without reading it.",
+         lambda each, d: bool(d.request.trailers), RESPONSES),
+    Rule("reset", "response", BOTH, r"passed \| .*|body|reason",
+         "The service reset the connection behind a body that had no length, and adit saw that "
+         "together with the last bytes: it took it for their end. This is a fault of adit's.",
+         lambda each, d: each.end == "reset", ("incomplete",)),
+    Rule("reset-behind", "response", BOTH, r"passed \| (cut|own 502|nothing)",
+         "The service reset the connection behind a complete response, and the peer forgets what "
+         "it has not read. adit has it whole.",
+         lambda each, d: each.end == "reset", RESPONSES),
+    Rule("closed-behind", "response", BOTH, r"kept \| closed",
+         "The service ended the connection right behind its response. adit keeps the visitor's; "
+         "the peer ends that as well.",
+         lambda each, d: each.end != "keep", RESPONSES),
+    Rule("h2c", "response", BOTH, r".*",
+         "A switch to h2c, which nobody asked for. It should be a 502; adit makes a 200 of it, and "
+         "this is a fault of adit's.",
+         lambda each, d: b"h2c" in each.response, ("switch-unasked",)),
+]
+
+
+def explain(direction, peer, each, difference, facet):
+    """(what it is counted under, the explanation), or None."""
+    if difference.event in FAULTS:
+        text = explain_fault(direction, peer, difference.event, facet)
+        if text:
+            return difference.event, text
+    for rule in RULES:
+        if rule.direction == direction and peer in rule.peers and difference.event in rule.events \
+                and re.fullmatch(rule.facet, facet, re.S) and rule.when(each, difference):
+            return rule.name, rule.text
+    return None
