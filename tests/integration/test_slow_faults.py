@@ -168,7 +168,7 @@ def test_what_runs_out(tunnel, program, rule):
     withstand(tunnel, program, rule)
 
 
-@pytest.mark.parametrize("program", ["relay", "agent"])
-@pytest.mark.parametrize("when", ["1", "2", "3"])
+@pytest.mark.parametrize("program, when", [
+    *itertools.product(["relay", "agent"], ["1", "2", "3"]), ("agent", "1+2"), ("agent", "1+1")])
 def test_memory_that_is_not_there(tunnel, program, when):
     withstand(tunnel, program, f"mmap:error=ENOMEM:when={when}", f"brk:retval=0:when={when}")
