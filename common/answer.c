@@ -23,6 +23,9 @@ static const struct row {
     [ANSWER_BODY_TOO_LARGE] =
         {413, "Content Too Large", "ADIT-BODY-TOO-LARGE",
          "The request's body is over the limit of this relay. Send less at a time."},
+    [ANSWER_URI_TOO_LONG] = {414, "URI Too Long", "ADIT-URI-TOO-LONG",
+                             "The request's target is over the limit of the head, 32 KiB unless "
+                             "the relay says otherwise. Send long things in a body."},
     [ANSWER_MISDIRECTED] =
         {421, "Misdirected Request", "ADIT-MISDIRECTED",
          "This relay does not serve that host. Check the URL and where its name points."},
@@ -115,6 +118,7 @@ enum answer answer_of_http1(int error)
     switch ((enum http1_error)error) {
     case HTTP1_E_HEAD_TOO_LARGE:
     case HTTP1_E_TOO_MANY_FIELDS: return ANSWER_HEAD_TOO_LARGE;
+    case HTTP1_E_TARGET: return ANSWER_URI_TOO_LONG;
     case HTTP1_E_VERSION: return ANSWER_VERSION;
     case HTTP1_E_CODING:
     case HTTP1_E_METHOD: return ANSWER_NOT_IMPLEMENTED;
@@ -189,6 +193,8 @@ void answer_make(enum answer a, enum answer_form form, char text[static ANSWER_T
     (void)head_add(head, SLICE("content-length"), slice_of(text, (size_t)digits));
     (void)head_add(head, SLICE("cache-control"), SLICE("no-store"));
     (void)head_add(head, SLICE("adit-error"), slice_str(r->code));
+    if (r->status == 426)
+        head->upgrade = SLICE("websocket");
     if (r->status == 503 || r->status == 429)
         (void)head_add(head, SLICE("retry-after"), SLICE("2"));
 }

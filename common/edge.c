@@ -15,7 +15,9 @@ struct slice edge_visitor(const struct edge *e)
 
 static void on_free(struct loop_task *task)
 {
-    free(container_of(task, struct edge, free_task));
+    struct edge *e = container_of(task, struct edge, free_task);
+    free(e->hop_names);
+    free(e);
 }
 
 void edge_leave_idle_list(struct edge *e)

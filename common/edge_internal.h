@@ -50,6 +50,7 @@ struct edge {
     size_t portion;      // bytes of body since the clock began
     size_t swallowed;    // bytes of body that came although it was unwanted
     uint64_t body_bytes; // all of them
+    char *hop_names;     // the fields that Connection named, which may not be trailers
     struct http1_body body;
     char visitor[INET6_ADDRSTRLEN];
 };

@@ -82,6 +82,11 @@ static void handle_request(struct edge *e, struct http_head *head, size_t len)
         return;
     }
     begin_exchange(e, head, &framing);
+    if (framing.kind == BODY_CHUNKED && !fields_keep_connection_names(head, &e->hop_names)) {
+        exchange_discard(x);
+        edge_close(e, CONN_END_NOW);
+        return;
+    }
     e->head_len = len;
     if (welcome) {
         e->set->request(e->set->ctx, e, x, head, &framing);
@@ -170,7 +175,7 @@ static void end_body(struct edge *e, struct http_head *trailers)
     if (!e->end.x)
         return;
     if (chunked)
-        fields_strip_trailers(trailers);
+        fields_strip_trailers(trailers, slice_str(e->hop_names));
     request_done(e, chunked && trailers->field_count ? trailers : NULL);
 }
 

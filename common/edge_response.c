@@ -32,25 +32,22 @@ static size_t hop_fields(struct edge *e, const struct http_head *head,
     // told to continue sends its body nobody can know.
     if (e->until_close || (!e->request_done && !edge_may_swallow(e)))
         e->keep_alive = false;
-    struct slice parts[2] = {{0}, {0}};
-    if (head->status == 101)
-        parts[0] = SLICE("connection: upgrade\r\nupgrade: ");
-    else if (e->chunked)
-        parts[0] = SLICE("transfer-encoding: chunked\r\n");
+    bool says_upgrade = head->upgrade.len > 0 && head->upgrade.len <= 255;
+    struct slice keeps = SLICE("");
     if (head->status != 101 && !e->keep_alive)
-        parts[1] = SLICE("connection: close\r\n");
+        keeps = SLICE("connection: close\r\n");
     else if (head->status != 101 && e->version_10)
-        parts[1] = SLICE("connection: keep-alive\r\n");
-    for (int i = 0; i < 2; i++) {
-        if (parts[i].len > 0)
-            memcpy(out + n, parts[i].p, parts[i].len);
+        keeps = SLICE("connection: keep-alive\r\n");
+    const struct slice parts[] = {
+        e->chunked ? SLICE("transfer-encoding: chunked\r\n") : SLICE(""),
+        keeps,
+        says_upgrade ? SLICE("connection: upgrade\r\nupgrade: ") : SLICE(""),
+        says_upgrade ? head->upgrade : SLICE(""),
+        says_upgrade ? SLICE("\r\n") : SLICE(""),
+    };
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        memcpy(out + n, parts[i].p, parts[i].len);
         n += parts[i].len;
-    }
-    if (head->status == 101 && head->upgrade.len <= 255) {
-        memcpy(out + n, head->upgrade.p, head->upgrade.len);
-        n += head->upgrade.len;
-        memcpy(out + n, "\r\n", 2);
-        n += 2;
     }
     return n;
 }

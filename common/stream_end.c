@@ -5,6 +5,10 @@
 #include "proto/fields.h"
 #include "proto/http1.h"
 
+enum {
+    UPGRADE_MAX = 255 // bytes of a response's Upgrade
+};
+
 static void on_free(struct loop_task *task)
 {
     free(container_of(task, struct stream_end, free_task));
@@ -88,7 +92,7 @@ static void in_head(struct exchange_end *end, const struct http_head *head,
     e->finished = !interim && framing->kind == BODY_NONE;
     if (head->status == 101)
         sent.status = 200; // the protocol travels as adit-upgrade
-    else
+    else if (head->status != 426 || sent.upgrade.len > UPGRADE_MAX)
         sent.upgrade.len = 0;
     int error = mux_respond(e->stream, &sent, e->finished);
     if (error == MUX_E_HEAD && end->x->end[OUTBOUND])
@@ -237,7 +241,8 @@ bool stream_end_framing(const struct http_head *head, bool end, struct body_fram
     const struct field *length = head_find(head, SLICE("content-length"));
     if (head->method.len > 0 && head_find(head, SLICE("host")))
         return false; // it travels as the authority: a second one could contradict it
-    *framing = (struct body_framing){end || head->upgrade.len > 0 ? BODY_NONE : BODY_CHUNKED, 0};
+    bool upgrade = head->upgrade.len > 0 && head->status < 300; // offered or accepted
+    *framing = (struct body_framing){end || upgrade ? BODY_NONE : BODY_CHUNKED, 0};
     if (!length)
         return true;
     uint64_t n = 0;
@@ -250,13 +255,22 @@ bool stream_end_framing(const struct http_head *head, bool end, struct body_fram
     return true;
 }
 
+// A 101 of the service (docs/protocol.md §4.1).
+static bool is_switch(const struct http_head *head)
+{
+    return head->status == 200 && head->upgrade.len > 0;
+}
+
 // Whether a response has a body exactly when HTTP/1.1 says that it has one (RFC 9112 §6.3):
 // visitors may believe nothing else.
 static bool is_framed_right(const struct stream_end *e, const struct http_head *head, bool end)
 {
     const struct field *length = head_find(head, SLICE("content-length"));
-    if (head->upgrade.len > 0)
-        return head->upgrade.len <= 255;
+    if (head->upgrade.len > UPGRADE_MAX ||
+        (head->upgrade.len > 0 && head->status != 200 && head->status != 426))
+        return false;
+    if (is_switch(head))
+        return true;
     if (head->status < 200)
         return !length;
     if (e->head_request || head->status == 204 || head->status == 304)
@@ -272,7 +286,7 @@ void stream_end_on_head(void *ctx, struct mux_stream *s, const struct http_head 
     struct http_head response;
     if (!e)
         return;
-    bool switches = head->upgrade.len > 0;
+    bool switches = is_switch(head);
     if (fields_check(head) || !stream_end_framing(head, end, &framing) ||
         !is_framed_right(e, head, end) || (switches && !e->upgrade_offered)) {
         refuse(e, ANSWER_UPSTREAM_INVALID, EXCHANGE_PROTOCOL);
@@ -315,7 +329,7 @@ void stream_end_on_end(void *ctx, struct mux_stream *s, const struct http_head *
         break_off(e, EXCHANGE_PROTOCOL);
         return;
     }
-    fields_strip_trailers(&checked);
+    fields_strip_trailers(&checked, (struct slice){0});
     exchange_finish(&e->end, checked.field_count ? &checked : NULL);
 }
 

@@ -25,6 +25,7 @@ struct call {
     struct loop_task free_task;
     struct timeout answer_limit; // from the end of the request to the response head
     enum call_state state;
+    char *hop_names;   // the fields that the response's Connection named: no trailers
     char *offer;       // its Upgrade as we sent it on; NULL: none
     bool head_request; // its method was HEAD
     bool
@@ -59,6 +60,7 @@ static void on_free(struct loop_task *task)
     struct call *k = container_of(task, struct call, free_task);
     buf_free(&k->waiting);
     free(k->offer);
+    free(k->hop_names);
     free(k);
 }
 
@@ -207,6 +209,10 @@ static bool read_head(struct call *k)
         return false;
     }
     k->scanned = 0;
+    if (framing.kind == BODY_CHUNKED && !fields_keep_connection_names(&head, &k->hop_names)) {
+        refuse(k, ANSWER_BUSY);
+        return false;
+    }
     strip_fields(&head);
     exchange_head(&k->end, &head, &framing);
     if (k->state == CALL_CLOSED)
@@ -238,7 +244,7 @@ static bool read_body(struct call *k)
     if (http1_body_done(&k->body)) {
         bool chunked = k->body.kind == BODY_CHUNKED;
         if (chunked)
-            fields_strip_trailers(&trailers);
+            fields_strip_trailers(&trailers, slice_str(k->hop_names));
         k->unconsumed = (size_t)n;
         finish(k, chunked && trailers.field_count ? &trailers : NULL);
         k->unconsumed = 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "fields.h"
+#include <stdlib.h>
 #include "chars.h"
 #include "http1.h"
 
@@ -70,16 +71,56 @@ static bool stays_although_named(struct slice name)
 }
 
 // Drops the fields that a Connection names. The common options name none.
+static bool names_none(struct slice option)
+{
+    return slice_ieq(option, SLICE("keep-alive")) || slice_ieq(option, SLICE("close")) ||
+           slice_ieq(option, SLICE("upgrade")) || stays_although_named(option);
+}
+
 static void drop_named(struct http_head *head, struct slice options)
 {
     struct slice option;
 
-    while (slice_next_element(&options, &option)) {
-        if (slice_ieq(option, SLICE("keep-alive")) || slice_ieq(option, SLICE("close")) ||
-            slice_ieq(option, SLICE("upgrade")) || stays_although_named(option))
+    while (slice_next_element(&options, &option))
+        if (!names_none(option))
+            head_remove(head, option);
+}
+
+static size_t write_connection_names(const struct http_head *head, char *out, size_t cap)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < head->field_count; i++) {
+        struct slice options = head->fields[i].value;
+        struct slice option;
+        if (!slice_ieq(head->fields[i].name, SLICE("connection")))
             continue;
-        head_remove(head, option);
+        while (slice_next_element(&options, &option)) {
+            if (names_none(option))
+                continue;
+            if (len + option.len + 1 <= cap) {
+                memcpy(out + len, option.p, option.len);
+                out[len + option.len] = ',';
+            }
+            len += option.len + 1;
+        }
     }
+    return len;
+}
+
+bool fields_keep_connection_names(const struct http_head *head, char **names)
+{
+    size_t len = write_connection_names(head, NULL, 0);
+    free(*names);
+    *names = NULL;
+    if (len == 0)
+        return true;
+    *names = malloc(len + 1);
+    if (!*names)
+        return false;
+    (void)write_connection_names(head, *names, len);
+    (*names)[len] = 0;
+    return true;
 }
 
 // "h2c" and its drafts, "h2c-14".
@@ -194,11 +235,12 @@ static bool may_be_trailer(struct slice name)
     return true;
 }
 
-void fields_strip_trailers(struct http_head *trailers)
+void fields_strip_trailers(struct http_head *trailers, struct slice named)
 {
     size_t kept = 0;
 
     fields_strip_hop_by_hop(trailers);
+    drop_named(trailers, named);
     for (size_t i = 0; i < trailers->field_count; i++)
         if (may_be_trailer(trailers->fields[i].name))
             trailers->fields[kept++] = trailers->fields[i];

@@ -29,7 +29,13 @@ void fields_strip_hop_by_hop(struct http_head *head);
 
 // The same for trailers: those, and the fields that may not be trailers (RFC 9110 §6.5.1: framing,
 // routing, authentication…).
-void fields_strip_trailers(struct http_head *trailers);
+// `named` is what fields_keep_connection_names said of the head before them.
+void fields_strip_trailers(struct http_head *trailers, struct slice named);
+
+// Keeps the fields that the Connection of a head names, as a list: a string of its own in place of
+// the one before (free), NULL when there are none, as of nearly every head. To be asked before the
+// head is stripped. False when out of memory.
+bool fields_keep_connection_names(const struct http_head *head, char **names);
 
 // Replaces Forwarded, X-Forwarded-For, -Proto and -Host with ours and adds our Via. `scratch` gets
 // the text of the new values and must live as long as `head` is read; FIELDS_SCRATCH bytes are

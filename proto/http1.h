@@ -16,6 +16,7 @@ enum http1_error {
     HTTP1_E_CODING = -7,          // 501: a transfer coding other than chunked (§6.1)
     HTTP1_E_CHUNK = -8,           // 400: the chunked coding is broken
     HTTP1_E_METHOD = -9,          // 501: CONNECT, which no reverse proxy takes
+    HTTP1_E_TARGET = -10,         // 414: the request line alone is over the limit (§3)
 };
 
 const char *http1_strerror(int error);
@@ -42,7 +43,7 @@ int http1_parse_request(const char *buf, size_t len, size_t *scanned,
                         const struct http1_limits *limits, struct http_head *head);
 
 // The same for a response head (1xx included). `reason` may be empty. `upgrade` is set for a 101,
-// which must have it. No empty line is skipped.
+// which must have it, and for a 426, which should (RFC 9110 §15.5.22). No empty line is skipped.
 int http1_parse_response(const char *buf, size_t len, size_t *scanned,
                          const struct http1_limits *limits, struct http_head *head);
 

@@ -18,6 +18,7 @@ const char *http1_strerror(int error)
     case HTTP1_E_CODING: return "transfer coding not supported";
     case HTTP1_E_CHUNK: return "malformed chunked body";
     case HTTP1_E_METHOD: return "method not supported";
+    case HTTP1_E_TARGET: return "request line too long";
     }
     return error == 0 ? "no error" : "unknown error";
 }
@@ -219,6 +220,12 @@ static int examine_request(struct http_head *head)
     return take_host(head, host, hosts);
 }
 
+// Whether not even the first line ends within `len`, an empty one before it aside.
+static bool is_one_line(const char *buf, size_t len)
+{
+    return len > 2 && !memchr(buf + 2, '\n', len - 2);
+}
+
 int http1_parse_request(const char *buf, size_t len, size_t *scanned,
                         const struct http1_limits *limits, struct http_head *head)
 {
@@ -228,6 +235,8 @@ int http1_parse_request(const char *buf, size_t len, size_t *scanned,
     if (!char_is(buf[0], CHAR_TOKEN) && buf[0] != '\r')
         return HTTP1_E_SYNTAX;
     int size = http1_find_end(buf, len, scanned, limits->head_bytes, true);
+    if (size == HTTP1_E_HEAD_TOO_LARGE && is_one_line(buf, limits->head_bytes))
+        return HTTP1_E_TARGET;
     if (size <= 0)
         return size;
     const char *p = buf;
@@ -293,6 +302,9 @@ int http1_parse_response(const char *buf, size_t len, size_t *scanned,
         if (!upgrade || upgrade->value.len == 0)
             return HTTP1_E_SYNTAX;
         head->upgrade = upgrade->value;
+    } else if (head->status == 426) {
+        const struct field *upgrade = head_find(head, SLICE("upgrade"));
+        head->upgrade = upgrade ? upgrade->value : (struct slice){0};
     }
     *scanned = 0;
     return size;

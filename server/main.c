@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "common/log.h"
+#include "common/process.h"
 #include "common/state.h"
 #include "relay.h"
 
@@ -197,6 +198,7 @@ int main(int argc, char **argv)
     parse(&cmd, argc, argv);
     if (cmd.exit_status >= 0)
         return cmd.exit_status;
+    process_raise_files();
     log_init("aditd", cmd.verbose ? LOG_DEBUG : LOG_INFO);
     struct relay *r = calloc(1, sizeof(*r));
     if (!r)

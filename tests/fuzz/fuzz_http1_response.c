@@ -40,7 +40,8 @@ static size_t one_response(struct slice in, struct slice method)
         CHECK((size_t)size <= in.len && (size_t)size <= narrow.head_bytes);
         check_lines(copy, (size_t)size);
         CHECK(head.method.len == 0 && head.status >= 100 && head.status <= 999);
-        CHECK(head.status == 101 ? head.upgrade.len > 0 : head.upgrade.len == 0);
+        CHECK(head.status == 101 ? head.upgrade.len > 0
+                                 : head.status == 426 || head.upgrade.len == 0);
         if (http1_response_framing(&head, method, &framing) == 0) {
             check_rewritten(&head, method, &framing);
             taken =

@@ -56,6 +56,22 @@ def section(size):
     return trailers
 
 
+def test_a_trailer_that_the_heads_connection_names_stays_at_its_hop(tunnel):
+    """RFC 9110 §7.6.1."""
+    named = [("Connection", "x-hop, keep-alive"), ("X-Hop", "1")]
+    trailers = [("x-hop", "2"), ("x-end", "3")]
+    assert lower(seen_trailers(sent(tunnel, trailers, named))) == [("x-end", "3")]
+
+    def handler(exchange):
+        exchange.head(200, CHUNKED + named)
+        exchange.last_chunk(trailers)
+
+    tunnel.origin.on("/named", handler)
+    answer = tunnel.fetch("GET", "/named")
+    assert lower(answer.trailers) == [("x-end", "3")]
+    assert answer.get("x-hop") is None
+
+
 PECULIAR = [("x-first", "1"), ("x-empty", ""), ("x-twice", "a"), ("x-twice", "b"),
             ("x-high", "".join(map(chr, range(0x80, 0x100)))), ("x-twice", "a"),
             ("x-list", "a,  b\t;c"), ("server-timing", "db;dur=53"), ("etag", '"x"')]

@@ -149,7 +149,6 @@ def test_a_declined_offer_is_an_ordinary_answer_and_the_connection_is_kept(tunne
     assert len(connections) == 1  # the service's is kept, too
 
 
-@pytest.mark.xfail(strict=True, reason="Upgrade is dropped from every answer but 101")
 def test_a_426_says_what_to_upgrade_to(tunnel):
     """RFC 9110 §15.5.22: the server must send Upgrade in a 426."""
     tunnel.origin.on("/426", lambda exchange: exchange.reply(

@@ -137,13 +137,35 @@ static void trailers_lose_what_only_a_head_may_say(void **state)
     struct http_head trailers;
 
     (void)state;
-    fields_strip_trailers(head_of(
-        &trailers,
-        "grpc-status: 0\nContent-Length: 5\nTransfer-Encoding: chunked\nHost: a\nTE: trailers\n"
-        "Authorization: x\nSet-Cookie: x\ncookie: x\nTrailer: x\nContent-Type: x\nVia: x\n"
-        "X-Forwarded-For: x\nForwarded: x\nExpect: x\nIf-Match: x\nRange: x\nadit-a: x\n"
-        "Location: x\nCONTENT-ENCODING: x\nConnection: x-y\nX-Y: 1\nDigest: sha-256=x\nETag: y\n"));
+    fields_strip_trailers(
+        head_of(
+            &trailers,
+            "grpc-status: 0\nContent-Length: 5\nTransfer-Encoding: chunked\nHost: a\nTE: trailers\n"
+            "Authorization: x\nSet-Cookie: x\ncookie: x\nTrailer: x\nContent-Type: x\nVia: x\n"
+            "X-Forwarded-For: x\nForwarded: x\nExpect: x\nIf-Match: x\nRange: x\nadit-a: x\n"
+            "Location: x\nCONTENT-ENCODING: x\nConnection: x-y\nX-Y: 1\nDigest: sha-256=x\nETag: "
+            "y\n"),
+        (struct slice){0});
     expect_fields(&trailers, "grpc-status: 0\nDigest: sha-256=x\nETag: y\n");
+}
+
+static void trailers_lose_what_the_heads_connection_named(void **state)
+{
+    struct http_head head;
+    struct http_head trailers;
+    char *names = NULL;
+
+    (void)state;
+    assert_true(fields_keep_connection_names(
+        head_of(&head, "Connection: close, X-A\nX-A: 1\nConnection: keep-alive,x-b ,te,Host\n"),
+        &names));
+    assert_string_equal(names, "X-A,x-b,");
+    fields_strip_trailers(head_of(&trailers, "x-a: 1\nX-B: 2\nX-C: 3\n"), slice_str(names));
+    expect_fields(&trailers, "X-C: 3\n");
+    assert_true(fields_keep_connection_names(head_of(&head, "Connection: close\n"), &names));
+    assert_null(names);
+    assert_true(fields_keep_connection_names(head_of(&head, "X: y\n"), &names));
+    assert_null(names);
 }
 
 static const struct fields_edge edge = {SLICE_INIT("203.0.113.7"), SLICE_INIT("https"),
@@ -394,6 +416,7 @@ int main(void)
         cmocka_unit_test(a_response_without_a_body_loses_its_length),
         cmocka_unit_test(an_offer_of_h2c_is_dropped_and_no_other),
         cmocka_unit_test(trailers_lose_what_only_a_head_may_say),
+        cmocka_unit_test(trailers_lose_what_the_heads_connection_named),
         cmocka_unit_test(what_the_visitor_said_of_its_way_is_replaced),
         cmocka_unit_test(forwarded_is_quoted_as_rfc_7239_asks),
         cmocka_unit_test(a_request_that_names_this_relay_is_a_loop),

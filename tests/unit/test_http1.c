@@ -321,6 +321,25 @@ static void a_head_is_taken_at_its_limit_and_refused_above(void **state)
     check_head_limit(http1_parse_response, "HTTP/1.1 200 OK\r\nLong: ");
 }
 
+static void a_request_line_over_the_limit_is_told_from_a_head(void **state)
+{
+    static const struct http1_limits limits = {60, 10};
+    char text[80];
+    struct http_head head;
+
+    (void)state;
+    memset(text, 'x', sizeof(text));
+    memcpy(text, "GET /", 5);
+    assert_int_equal(parse_every_way(http1_parse_request, slice_of(text, 80), &limits, &head),
+                     HTTP1_E_TARGET);
+    memcpy(text, "\r\nGET /", 7);
+    assert_int_equal(parse_every_way(http1_parse_request, slice_of(text, 80), &limits, &head),
+                     HTTP1_E_TARGET);
+    memcpy(text + 58, "\r\n", 2);
+    assert_int_equal(parse_every_way(http1_parse_request, slice_of(text, 80), &limits, &head),
+                     HTTP1_E_HEAD_TOO_LARGE);
+}
+
 static void fields_are_taken_at_their_limit_and_refused_above(void **state)
 {
     char text[4096];
@@ -389,7 +408,7 @@ static void legal_responses_are_taken_apart(void **state)
         {TEXT("HTTP/1.1 100 Continue\r\n\r\n"), 100, "Continue", "", 0},
         {TEXT("HTTP/1.1 999 ?\r\n\r\n"), 999, "?", "", 0},
         {TEXT("HTTP/1.1 101 S\r\nUpgrade: b\r\nConnection: upgrade\r\n\r\n"), 101, "S", "b", 2},
-        {TEXT("HTTP/1.1 426 U\r\nUpgrade: b\r\nConnection: upgrade\r\n\r\n"), 426, "U", "", 2},
+        {TEXT("HTTP/1.1 426 U\r\nUpgrade: b\r\nConnection: upgrade\r\n\r\n"), 426, "U", "b", 2},
     };
     struct http_head head;
 
@@ -488,6 +507,7 @@ int main(void)
         cmocka_unit_test(malformed_fields_are_refused),
         cmocka_unit_test(a_request_names_exactly_one_host),
         cmocka_unit_test(a_head_is_taken_at_its_limit_and_refused_above),
+        cmocka_unit_test(a_request_line_over_the_limit_is_told_from_a_head),
         cmocka_unit_test(fields_are_taken_at_their_limit_and_refused_above),
         cmocka_unit_test(a_limit_on_fields_beyond_the_capacity_is_the_capacity),
         cmocka_unit_test(what_follows_a_head_is_left_alone),
