@@ -72,9 +72,9 @@ static void drop_tunnel(struct agent *a)
 }
 
 // Ends the link ourselves, and comes back later.
-static void leave_link(struct agent *a)
+static void leave_link(struct agent *a, enum link_close_code code)
 {
-    link_close(a->link, false);
+    link_close(a->link, code);
     a->link = NULL;
     drop_tunnel(a);
     retry_later(a, false);
@@ -83,7 +83,17 @@ static void leave_link(struct agent *a)
 static void drop_link(struct agent *a, const char *why)
 {
     log_warn("the tunnel is lost: %s; connecting again", why);
-    leave_link(a);
+    leave_link(a, LINK_CLOSE_GOES_AWAY);
+}
+
+// The same for an error of the tunnel.
+static void drop_link_for(struct agent *a, int error)
+{
+    const char *detail = tunnel_detail(a->tunnel);
+    bool silent = error == TUNNEL_E_SILENT || error == TUNNEL_E_MEMORY || error == TUNNEL_E_FULL;
+    log_warn("the tunnel is lost: %s%s%s; connecting again", tunnel_strerror(error),
+             detail[0] ? ": " : "", detail);
+    leave_link(a, silent ? LINK_CLOSE_GOES_AWAY : LINK_CLOSE_BREACH);
 }
 
 // An outage is told once, and again when something else is the matter.
@@ -108,7 +118,7 @@ static void on_flush(struct loop_task *task)
     while (a->link && a->tunnel && link_ready(a->link)) {
         int n = tunnel_send(a->tunnel, scratch, TUNNEL_MESSAGE_MAX);
         if (n < 0)
-            drop_link(a, tunnel_strerror(n));
+            drop_link_for(a, n);
         if (n <= 0)
             return;
         if (!link_send(a->link, scratch, (size_t)n))
@@ -127,7 +137,7 @@ static void on_tick(struct timeout *t)
     struct agent *a = container_of(t, struct agent, tick);
     int error = tunnel_tick(a->tunnel, loop_now_ms(&a->loop));
     if (error) {
-        drop_link(a, tunnel_strerror(error));
+        drop_link_for(a, error);
         return;
     }
     timeout_start(&a->loop, &a->tick, TICK_MS, on_tick);
@@ -152,7 +162,8 @@ static void on_bound(struct agent *a, const struct hello *bound)
     const struct dial_target *to = &a->config.upstream;
     a->failures = 0;
     timeout_stop(&a->bind_limit);
-    memcpy(a->config.name, bound->name, sizeof(a->config.name));
+    if (!a->config.name[0]) // the one it was given is its own from now on
+        memcpy(a->config.name, bound->name, sizeof(a->config.name));
     const char *how = a->was_bound ? "connected again, " : "";
     const char *host = to->host[0] ? to->host : "localhost";
     bool v6 = strchr(host, ':') != NULL;
@@ -256,10 +267,12 @@ static bool on_link_received(void *ctx, const uint8_t *bytes, size_t len, bool l
 {
     struct agent *a = ctx;
     int error = a->tunnel ? tunnel_recv(a->tunnel, bytes, len, last) : TUNNEL_E_PIPE;
-    if (error)
-        drop_link(a, tunnel_strerror(error));
+    if (error && a->tunnel)
+        drop_link_for(a, error);
+    else if (error)
+        drop_link(a, "the relay spoke too early");
     else if (a->put_off)
-        leave_link(a);
+        leave_link(a, LINK_CLOSE_GOES_AWAY);
     else
         wake(a);
     return a->link != NULL;
@@ -341,7 +354,7 @@ static bool is_resolving(struct agent *a)
 
 static void agent_deinit(struct agent *a)
 {
-    link_close(a->link, true);
+    link_close(a->link, LINK_CLOSE_LEAVES);
     a->link = NULL;
     drop_tunnel(a);
     tunnel_free(a->dead_tunnel);

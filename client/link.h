@@ -48,5 +48,12 @@ bool link_ready(const struct link *link);
 // Sends one binary message of at most TUNNEL_MESSAGE_MAX bytes, which are not changed. Only when
 // link_ready. False: the link broke, `down` follows.
 bool link_send(struct link *link, const uint8_t *bytes, size_t len);
-// Ends it without a further event. `clean`: tells the relay that we leave for good.
-void link_close(struct link *link, bool clean);
+// What the relay is told at the end (docs/protocol.md §1).
+enum link_close_code {
+    LINK_CLOSE_LEAVES = 1000,    // for good
+    LINK_CLOSE_GOES_AWAY = 1001, // and comes back
+    LINK_CLOSE_BREACH = 1002,    // because the relay broke the protocol
+};
+
+// Ends it without a further event.
+void link_close(struct link *link, enum link_close_code code);

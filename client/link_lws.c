@@ -17,8 +17,6 @@
 enum {
     ADDRESSES_MAX = 8,
     BUFFER_BYTES = 64 * 1024,
-    CLOSE_NORMAL = 1000,
-    CLOSE_GOING_AWAY = 1001,
     DESTROY_TURNS = 8, // of the loop, for libwebsockets to end
     // From the first SYN to the relay's answer. While there is another address it gets its turn
     // sooner: what takes longer than that does so for all of them, and the last has its time.
@@ -454,12 +452,11 @@ bool link_send(struct link *link, const uint8_t *bytes, size_t len)
     return false;
 }
 
-void link_close(struct link *link, bool clean)
+void link_close(struct link *link, enum link_close_code code)
 {
     if (!link || !link->ops)
         return;
-    unsigned code = clean ? CLOSE_NORMAL : CLOSE_GOING_AWAY;
-    const uint8_t body[2] = {(uint8_t)(code >> 8), (uint8_t)code};
+    const uint8_t body[2] = {(uint8_t)((unsigned)code >> 8), (uint8_t)code};
     link->ops = NULL;
     timeout_stop(&link->limit);
     if (link->is_up && link_ready(link))

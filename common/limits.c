@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "limits.h"
 #include "proto/message.h"
+#include "proto/mux.h"
 
 const struct limits limits_default = {
     .head_bytes = 32 * 1024,
@@ -16,6 +17,8 @@ const struct limits limits_default = {
     .hello_ms = 10 * 1000,
     .tunnels = 8192,
     .names_per_tunnel = 16,
+    .streams = MUX_STREAMS_MAX,
+    .unread_bytes = MUX_UNREAD_MAX,
     .gone_ms = 60 * 1000,
     .connect_ms = 10 * 1000,
 };
@@ -70,6 +73,9 @@ static const struct row {
     {"hello-time", AT(hello_ms), UNIT_TIME, 100, DAY, R | A, "for a new tunnel to be greeted"},
     {"tunnels", AT(tunnels), UNIT_COUNT, 1, 1000000, R, "tunnels at once, and names"},
     {"names-per-tunnel", AT(names_per_tunnel), UNIT_COUNT, 1, 1000000, R, "names of one tunnel"},
+    {"streams", AT(streams), UNIT_COUNT, 1, MUX_STREAMS_MAX, R, "exchanges at once in a tunnel"},
+    {"unread-bytes", AT(unread_bytes), UNIT_BYTES, 64 * KIB, 1024 * KIB *KIB, R,
+     "of a tunnel: what agents have sent and visitors have not taken"},
     {"gone-time", AT(gone_ms), UNIT_TIME, 100, DAY, R,
      "that a name is kept for an agent that was lost"},
     {"connect-time", AT(connect_ms), UNIT_TIME, 100, DAY, A, "to connect to the service"},

@@ -342,7 +342,10 @@ void agent_accept(struct relay *r, struct conn *c)
 {
     struct agent *a = calloc(1, sizeof(*a));
     uint64_t now = loop_now_ms(&r->loop);
-    const struct tunnel_config config = {.role = TUNNEL_RELAY};
+    struct mux_limits limits = mux_default_limits;
+    const struct tunnel_config config = {.role = TUNNEL_RELAY, .limits = &limits};
+    limits.streams = r->loop.limits.streams;
+    limits.unread = r->loop.limits.unread_bytes;
     struct tunnel *t = a ? tunnel_new(&config, &handler, a, now) : NULL;
     if (!t) {
         free(a);

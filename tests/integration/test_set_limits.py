@@ -13,6 +13,7 @@ import time
 import harness
 import pytest
 from client import Truncated, until
+from speaker import AgentPeer
 
 SHORT = 1.0  # seconds of the limits below
 
@@ -327,6 +328,81 @@ def test_a_full_relay_lets_an_idle_visitor_go_for_a_new_one(limited):
         assert made[1].fetch("GET", "/").status == 200
     for each in made:
         each.close()
+
+
+def test_a_tunnel_has_so_many_exchanges_and_no_more(limited):
+    tunnel = limited("streams=4")
+    go_on = threading.Event()
+
+    def waits(exchange):
+        tunnel.origin.tell("asked")
+        assert go_on.wait(harness.DEADLINE)
+        exchange.reply("at last")
+
+    tunnel.origin.on("/waits", waits)
+    made = [tunnel.visit() for _ in range(4)]
+    for each in made:
+        each.request("GET", "/waits")
+    assert [tunnel.origin.told() for _ in made] == ["asked"] * 4
+    answer = tunnel.fetch("GET", "/")
+    assert (answer.status, answer.code) == (503, "ADIT-TOO-MANY-STREAMS")
+    go_on.set()
+    assert [each.response().body for each in made] == [b"at last"] * 4
+    assert tunnel.fetch("GET", "/").body == b"hello"
+    for each in made:
+        each.close()
+
+
+# Tunnels.
+
+def bind(peer, number, name):
+    peer.control(type="bind", id=str(number), name=name)
+    said = peer.said()[1]
+    return said.get("code") or said["type"]
+
+
+def test_a_tunnel_has_so_many_names_and_no_more(tmp_path):
+    limit = ("--limit", "names-per-tunnel=3")
+    with harness.Relay(tmp_path, *limit) as relay, AgentPeer(relay, harness.DEADLINE, "a") as peer:
+        assert [bind(peer, number, name) for number, name in ((2, "b"), (3, "c"), (4, "d"))] == [
+            "bound", "bound", "ADIT-TOO-MANY-NAMES"]
+        assert bind(peer, 5, "c") == "ADIT-REPLACED"  # the bind that had it, by this one
+        assert peer.said()[1]["type"] == "bound"
+
+
+def test_a_relay_has_so_many_tunnels_and_no_more(tmp_path):
+    with harness.Relay(tmp_path, "--limit", "tunnels=2") as relay:
+        with AgentPeer(relay, harness.DEADLINE, "a"), AgentPeer(relay, harness.DEADLINE, "b"):
+            with pytest.raises(AssertionError, match="429"):
+                AgentPeer(relay, harness.DEADLINE, "c")
+        until(lambda: relay.visit().fetch("GET", "/_adit/health").json()["tunnels"] == 0,
+              "both are gone", harness.DEADLINE)
+
+
+def test_so_many_tunnels_may_wait_to_say_hello_and_no_more(tmp_path):
+    with harness.Relay(tmp_path, "--limit", "handshakes=2", "--limit", "hello-time=1s") as relay:
+        since = time.monotonic()
+        silent = [AgentPeer(relay, harness.DEADLINE, greet=False) for _ in range(2)]
+        with pytest.raises(AssertionError, match="429"):
+            AgentPeer(relay, harness.DEADLINE, greet=False)
+        assert [peer.close_code() for peer in silent] == [1002, 1002]
+        assert time.monotonic() - since >= SHORT * 0.9
+        with AgentPeer(relay, harness.DEADLINE, "a") as peer:
+            assert peer.bound["name"] == "a"
+
+
+def test_a_lost_name_is_known_for_its_time(tmp_path):
+    with harness.Relay(tmp_path, "--limit", "gone-time=1s") as relay:
+        AgentPeer(relay, harness.DEADLINE, "lost").close()
+
+        def status():
+            with relay.visit("lost.localhost") as visitor:
+                return visitor.fetch("GET", "/").status
+
+        until(lambda: status() == 503, "the link is known to be lost", harness.DEADLINE)
+        since = time.monotonic()
+        until(lambda: status() == 404, "the name is forgotten", harness.DEADLINE)
+        assert time.monotonic() - since >= SHORT * 0.8
 
 
 @pytest.mark.parametrize("wrong", ["head-time=1", "nonsense=1", "head-bytes=1", "visitors"])
