@@ -402,13 +402,23 @@ static bool write_head(struct call *k, const struct http_head *request)
     return true;
 }
 
+static char *copy_of(struct slice text)
+{
+    char *copy = malloc(text.len + 1);
+    if (!copy)
+        return NULL;
+    memcpy(copy, text.p, text.len);
+    copy[text.len] = 0;
+    return copy;
+}
+
 static void end_head(struct exchange_end *end, const struct http_head *head,
                      const struct body_framing *framing)
 {
     struct call *k = call_of(end);
     k->head_request = slice_eq(head->method, SLICE("HEAD"));
     bool offers = head->upgrade.len > 0;
-    k->offer = offers ? strndup(head->upgrade.p, head->upgrade.len) : NULL;
+    k->offer = offers ? copy_of(head->upgrade) : NULL;
     k->chunked = framing->kind == BODY_CHUNKED;
     bool idempotent = is_idempotent(head->method);
     k->repeatable = idempotent && framing->kind == BODY_NONE && !offers;
