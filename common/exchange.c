@@ -93,7 +93,7 @@ void exchange_respond(struct exchange *x, const struct http_head *head, struct s
     x->answered_ns = uv_hrtime();
     response->begun = true;
     inbound->ops->head(inbound, head, &framing);
-    if (!no_body && inbound->x) {
+    if (!no_body && body.len > 0 && inbound->x) {
         response->bytes = body.len;
         inbound->ops->data(inbound, body.p, body.len);
     }
