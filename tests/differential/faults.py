@@ -49,6 +49,7 @@ FAULTS = {
     "value-control": (400, "RFC 9110 §5.5", "There is a control character in a field value."),
     "head-too-large": (431, "",
                        "The head has more than 32 KiB, or that of a response more than 64 KiB."),
+    "target-too-long": (414, "", "The request line alone has more than 32 KiB."),
     "too-many-fields": (431, "", "The head or the trailer section has more than 100 fields."),
     # Host
     "host-missing": (400, "RFC 9112 §3.2", "HTTP/1.1 without Host must be refused with a 400."),
@@ -108,7 +109,7 @@ FAULTS = {
                             "Transfer-Encoding in a 101 or 204, which has no body."),
     "switch-to-nothing": (502, "RFC 9110 §15.2.2",
                           "A 101 that does not say to which protocol it switches."),
-    "switch-unasked": (502, "RFC 9110 §7.8", "A 101 to a request that offered no upgrade."),
+    "switch-unasked": (502, "RFC 9110 §7.8", "A 101 to a protocol that the request did not offer."),
     "interim-flood": (502, "", "More than 64 responses before the final one."),
 }
 

@@ -2,6 +2,7 @@
 """What adit has to do with given bytes, said a second time: from the strict reading and
 docs/protocol.md §6, not from adit's code."""
 import dataclasses
+import re
 
 from . import strict
 from .faults import status_of
@@ -10,6 +11,8 @@ HOP = {b"connection", b"keep-alive", b"proxy-connection", b"te", b"transfer-enco
        b"http2-settings"}
 OURS = {b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"}
 ADDED = OURS | {b"host", b"connection", b"transfer-encoding", b"upgrade"}
+SWALLOW = 64 * 1024  # bytes of a body that an early answer lets come (docs/protocol.md §6)
+HOPS = 2**64
 STAY = {b"host", b"content-length", b"te"}  # whatever Connection says
 COMMON = {b"close", b"keep-alive", b"upgrade"}
 NO_TRAILER = HOP | OURS | {
@@ -54,7 +57,7 @@ def passing(message):
 
 
 def passing_trailers(message):
-    gone = NO_TRAILER | named(strict.Message(fields=message.trailers))
+    gone = NO_TRAILER | named(message) | named(strict.Message(fields=message.trailers))
     return [(n, v) for n, v in message.trailers if n not in gone and not is_ours(n)]
 
 
@@ -64,7 +67,11 @@ def offer(message):
         return b""
     if b"upgrade" not in message.elements(b"connection"):
         return b""
-    value = next((v for v in message.all(b"upgrade") if v), b"")
+    return without_h2c(next((v for v in message.all(b"upgrade") if v), b""))
+
+
+def without_h2c(value):
+    """The longest beginning of an Upgrade without h2c, once h2c is taken off its front."""
     offered = [e.strip(b" \t") for e in value.split(b",")]
     offered = [e for e in offered if e]
     is_h2c = [e.lower().startswith(b"h2c") for e in offered]
@@ -76,9 +83,29 @@ def offer(message):
     return b", ".join(offered[:end])
 
 
+def hops_left(message):
+    """What Max-Forwards says to those methods that it is for (RFC 9110 §7.6.2), or None."""
+    value = (message.all(b"max-forwards") or [b""])[0]
+    if message.method not in (b"OPTIONS", b"TRACE") or not re.fullmatch(rb"[0-9]+", value):
+        return None
+    return int(value) if int(value) < HOPS else None
+
+
+def with_a_hop_less(message, fields):
+    left = hops_left(message)
+    at = next((i for i, (name, _) in enumerate(fields) if name == b"max-forwards"), None)
+    if left is None or at is None:
+        return fields
+    return [*fields[:at], (b"max-forwards", b"%d" % (left - 1)), *fields[at + 1:]]
+
+
 def forwarded(message):
     """The form of a request that is forwarded."""
-    fields = [(n, v) for n, v in passing(message) if n != b"host" and n not in OURS]
+    gone = OURS | {b"host"}
+    if message.minor == 0:  # it cannot expect anything (RFC 9110 §10.1.1)
+        gone = gone | {b"expect"}
+    fields = [(n, v) for n, v in passing(message) if n not in gone]
+    fields = with_a_hop_less(message, fields)
     if b"trailers" in message.elements(b"te"):
         fields.append((b"te", b"trailers"))
     target = b"/" + message.target if message.target.startswith(b"?") else message.target
@@ -120,6 +147,27 @@ def own_status(message):
     return 404
 
 
+def answered_here(message):
+    """The status of an answer that needs no service, or 0."""
+    where = place(message.host)
+    if where == "relay":
+        return own_status(message)
+    if where != "tunnel":
+        return where
+    if hops_left(message) == 0:
+        return 200 if message.method == b"OPTIONS" else 501
+    return 0
+
+
+def ends_early(message):
+    """Whether an answer to its head is the connection's last: nobody can know whether a body comes
+    that waits for a 100, and one that is long is not waited for (docs/protocol.md §6)."""
+    expect = message.minor > 0 and [v.lower() for v in message.all(b"expect")[:1]]
+    if message.framing != "none" and expect == [b"100-continue"]:
+        return True
+    return message.framing == "length" and int(message.all(b"content-length")[0]) > SWALLOW
+
+
 @dataclasses.dataclass
 class Expected:
     """Answers in their order, each a Form that is forwarded or the status of an own answer, and how
@@ -127,6 +175,7 @@ class Expected:
 
     answers: list
     end: str
+    early: bool = False  # what comes behind the last answer is not looked at
     reset_is_fine: bool = False  # an own answer had begun when the body turned out to be broken
 
 
@@ -135,10 +184,11 @@ def expected_of(data):
     answers = []
     own = 0
     for request in requests:
-        where = place(request.host)
-        own = own_status(request) if where == "relay" else 0 if where == "tunnel" else where
+        own = answered_here(request)
         if own:
             answers.append(own)
+            if ends_early(request):
+                return Expected(answers, "closed", early=True)
         elif request.whole:
             answers.append(forwarded(request))
     broken = bool(requests) and bool(requests[-1].fault)
@@ -146,4 +196,4 @@ def expected_of(data):
         return Expected(answers, "waits")
     if ending != "close" and not (broken and own):
         answers.append(status_of(ending))
-    return Expected(answers, "closed", broken and bool(own))
+    return Expected(answers, "closed", reset_is_fine=broken and bool(own))

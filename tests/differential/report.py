@@ -45,6 +45,9 @@ def in_short(direction, each, outcome):
         return "refused" if what.startswith("own") or what == "nothing" else \
             "spoiled" if what.startswith("passed,") else what
     steps = compare.steps_of(each, outcome)
+    refused = [s for s in steps if s.what.startswith("own")]
+    if refused and steps[-2].what == "no HTTP/1.1":  # the body of a refusal that may have none
+        del steps[-2]
     bad = [s.what for s in steps if s.what.startswith("forwarded,") or s.what.startswith("no HTTP")]
     last = steps[-2].what if len(steps) > 1 else ""
     if bad:
@@ -188,8 +191,8 @@ A **strict reader** (`tests/differential/strict.py`), written from the RFCs and 
 with adit, says what the bytes are: messages, or the first fault. A **model** (`model.py`, from
 docs/protocol.md §6) says what adit has to do with them. For every input it is asserted that
 
-- what the strict reader does not take is refused with 400, 431, 501 or 505 (a response: 502, or
-  cut so that it shows), and the visitor's connection ends; everything else passes, in exactly one
+- what the strict reader does not take is refused with 400, 414, 431, 501 or 505 (a response: 502,
+  or cut so that it shows), and the visitor's connection ends; everything else passes, in exactly one
   form: same method, target, host, fields in their order, body and trailers, less what belongs to
   one hop;
 - nothing reaches the service that the strict reader does not see as a request too, and it is RFC

@@ -473,6 +473,8 @@ def trailer(rng, draft):
     elif how == 5 and rng.random() < 0.3:
         count = rng.choice([98, 99, 100, 101, 120, 200])
         draft.trailers = [Field(b"X-%d" % i, b"1") for i in range(count)]
+    if rng.random() < 0.1:
+        draft.add(rng, Field(b"Connection", rng.choice([b"x-trailer", b"X-Checksum, etag"])))
 
 
 @kind("large head", 6)
@@ -528,11 +530,17 @@ HOP = [(b"TE", b"trailers"), (b"TE", b"gzip, trailers;q=0.5"), (b"TE", b"gzip"),
        (b"adit-", b"x"), (b"adit", b"x")]
 
 
+HOPS = [b"0", b"0", b"1", b"00", b"01", b"10", b"255", b"-1", b"+1", b"", b"x", b"1, 2", b"1.0",
+        b"18446744073709551615", b"18446744073709551616"]
+
+
 @kind("hop fields", 16)
 def hop_fields(rng, draft):
     draft.add(rng, *(Field(*rng.choice(HOP)) for _ in range(rng.randint(1, 3))))
     if rng.random() < 0.3:
         draft.line[0] = rng.choice([b"OPTIONS", b"TRACE"])
+        if rng.random() < 0.5:
+            draft.add(rng, Field(b"Max-Forwards", rng.choice(HOPS)))
 
 
 @kind("expect", 12)
@@ -541,6 +549,11 @@ def expect(rng, draft):
     value = rng.choice([b"100-continue", b"100-Continue", b"100-continue, x", b"x", b"", b"200-ok",
                         b"100-continue;a=b", b"100"])
     draft.add(rng, Field(b"Expect", value))
+    if rng.random() < 0.3:  # answered before the body is looked at
+        (draft.find(b"host") or Field(b"", b"")).value = rng.choice([b"e.localhost", b"localhost"])
+        size = draft.find(b"content-length")
+        if size and rng.random() < 0.3:
+            size.value = rng.choice([b"65535", b"65536", b"65537", b"100000"])
 
 
 UPGRADES = [b"websocket", b"h2c", b"h2c, websocket", b"websocket, h2c", b"x", b"", b"TLS/1.0",

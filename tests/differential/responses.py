@@ -139,6 +139,8 @@ def switch(rng, draft):
         draft.add(rng,
                   Field(*rng.choice([(b"Content-Length", b"5"),
                                      (b"Transfer-Encoding", b"chunked")])))
+    if rng.random() < 0.2:  # a service that wants the switch; it may name more than was offered
+        draft.line[2] = b"426"
 
 
 @kind("until the end", 16)

@@ -9,7 +9,7 @@ import dataclasses
 import re
 import typing
 
-from . import services
+from . import model, services, strict
 from .faults import FAULTS
 
 
@@ -117,7 +117,7 @@ LENIENT_RESPONSES = {
 
 
 def own(facet):
-    return re.fullmatch(r"own (400|431|501|505) \| (.*)", facet)
+    return re.fullmatch(r"own (400|414|431|501|505) \| (.*)", facet)
 
 
 def explain_fault(direction, peer, event, facet):
@@ -177,8 +177,30 @@ def interim(each):
     return len(services.reading_of(each).interim)
 
 
+def lowers_hops(each, difference):
+    return model.hops_left(difference.request) is not None
+
+
+def ends_hops(each, difference):
+    return model.hops_left(difference.request) == 0 and \
+        model.place(difference.request.host) == "tunnel"
+
+
+def broke_off_head(each, difference):
+    """Whether what ends the bytes is a HEAD request with a broken body."""
+    seen, _ = strict.read_requests(each.data)
+    return bool(seen) and seen[-1].method == b"HEAD" and bool(seen[-1].fault)
+
+
 RULES = [
     # requests: what adit is
+    Rule("hops-end", "request", BOTH, r"own (200|501) \| .*",
+         "OPTIONS and TRACE go no further than Max-Forwards says: adit answers a 0 itself (RFC "
+         "9110 §7.6.2: must not forward). nginx and haproxy do not look.", ends_hops,
+         ("request", "incomplete", *FAULTS)),
+    Rule("hops", "request", BOTH, r"~max-forwards",
+         "adit lowers the Max-Forwards of OPTIONS and TRACE (RFC 9110 §7.6.2: must). nginx and "
+         "haproxy do not.", lowers_hops),
     Rule("route", "request", BOTH, r"own (404|421|200|403|426) \| .*",
          "adit serves many names on one port and forwards only those that have a tunnel: its own "
          "host answers itself, an unknown "
@@ -254,7 +276,18 @@ RULES = [
          "nginx looks for `close` anywhere in Connection, and finds it in `closed`. adit compares "
          "options (RFC 9110 §7.6.1).",
          lambda each, d: re.search(rb"close[a-z;\"=]|\"close", each.data.lower())),
+    Rule("nginx-expect-twice", "request", NGINX, r"forwarded \| own 400",
+         "nginx takes one Expect only. The field is a list (RFC 9110 §10.1.1), so more are fine "
+         "(§5.3), and adit passes all or none.",
+         lambda each, d: len(d.request.all(b"expect")) > 1),
     # requests: what haproxy does
+    Rule("haproxy-expect", "request", HAPROXY, r"\+expect",
+         "HTTP/1.0 has no Expect: a 100-continue there must be ignored (RFC 9110 §10.1.1). adit "
+         "drops it, since it speaks HTTP/1.1 to the service; haproxy passes it.",
+         lambda each, d: d.request.minor == 0),
+    Rule("haproxy-head", "request", HAPROXY, r"closed \| no HTTP/1\.1",
+         "haproxy refuses a HEAD with a broken body by an answer that has a body, which it must "
+         "not have (RFC 9110 §9.3.2).", broke_off_head, tuple(FAULTS)),
     Rule("haproxy-trailers", "request", HAPROXY, r"trailers",
          "haproxy passes all trailers. adit drops those that would change framing, routing or who "
          "is believed (RFC 9110 §6.5.1)."),
@@ -372,10 +405,6 @@ RULES = [
          "haproxy refuses some trailers, such as a second Transfer-Encoding. adit drops what may "
          "be no trailer without reading it.",
          lambda each, d: bool(d.request.trailers), RESPONSES),
-    Rule("reset", "response", BOTH, r"passed \| .*|body|reason",
-         "The service reset the connection behind a body that had no length, and adit saw that "
-         "together with the last bytes: it took it for their end. This is a fault of adit's.",
-         lambda each, d: each.end == "reset", ("incomplete",)),
     Rule("reset-behind", "response", BOTH, r"passed \| (cut|own 502|nothing)",
          "The service reset the connection behind a complete response, and the peer forgets what "
          "it has not read. adit has it whole.",
@@ -384,10 +413,6 @@ RULES = [
          "The service ended the connection right behind its response. adit keeps the visitor's; "
          "the peer ends that as well.",
          lambda each, d: each.end != "keep", RESPONSES),
-    Rule("h2c", "response", BOTH, r".*",
-         "A switch to h2c, which nobody asked for. It should be a 502; adit makes a 200 of it, and "
-         "this is a fault of adit's.",
-         lambda each, d: b"h2c" in each.response, ("switch-unasked",)),
 ]
 
 

@@ -92,17 +92,25 @@ def reading_of(each):
         interim.append((message.status, fields_of(message)))
         if len(interim) > strict.INTERIM:
             return Reading("interim-flood", False, None, interim)
-    if message.status == 101 and (not offered or is_h2c_switch(message)):
+    if message.status == 101 and not is_offered(message, offered):
         return Reading("switch-unasked", False, None, interim)
-    whole = message.whole or message.framing == "switched"
+    whole = message.whole or (message.framing == "switched" and each.end != "reset")
     event = message.fault or ("response" if whole else "incomplete")
     return Reading(event, True, message, interim, message.end < len(text))
 
 
-def is_h2c_switch(message):
-    """A 101 to h2c alone: h2c is never offered on."""
-    names = [n.strip(b" \t").lower() for v in message.all(b"upgrade") for n in v.split(b",")]
-    return all(n.startswith(b"h2c") for n in names if n)
+def is_offered(message, offered):
+    """Whether a 101 switches to nothing but what was offered on (RFC 9110 §7.8)."""
+    names = message.elements(b"upgrade")
+    return bool(names) and set(names) <= {n.strip(b" \t").lower() for n in offered.split(b",")}
+
+
+def upgrade_of(message):
+    """The Upgrade that passes: that of a 101, and of a 426 without h2c (RFC 9110 §15.5.22)."""
+    value = next((v for v in message.all(b"upgrade")), b"")
+    if message.status == 426:
+        return strict.Message(fields=[(b"upgrade", model.without_h2c(value))]).elements(b"upgrade")
+    return message.elements(b"upgrade") if message.status == 101 else []
 
 
 def fields_of(message):
@@ -123,10 +131,14 @@ def wrong_with_adit(each, outcome):
     if not 1 <= len(outcome.seen) <= most or any(s.fault for s in outcome.seen):
         yield f"{len(outcome.seen)} requests at the origin"
     allowed = allowed_results(each, want)
+    if got.what.startswith("own") and not got.message.all(b"date"):
+        yield f"an answer of adit's own without a Date: {got.what}"
     if got.what not in allowed:
         yield f"{want.event}: {got.what}, where {allowed} was expected"
     elif got.what == "passed" and want.event == "response":
         yield from passed_unchanged(want, got)
+    elif got.what == "passed" and outcome.end != "reset":
+        yield "the end of a switched connection does not show that the service reset it"
     if want.event == "response" and got.what in ("passed", "own 502"):
         interim = [] if old else want.interim
         if got.interim != interim:
@@ -142,7 +154,10 @@ def allowed_results(each, want):
     if want.event == "interim-flood":
         return ("nothing", "own 502")
     # A head may still be held back when its body turns out to be broken.
-    return ("cut", "nothing", "own 502") if want.begun else ("own 502",)
+    broken = ("cut", "nothing", "own 502") if want.begun else ("own 502",)
+    # Where the bytes behind a 101 are whole only their protocol knows.
+    switched = want.message and want.message.framing == "switched" and not want.message.fault
+    return (*broken, "passed") if switched else broken
 
 
 def passed_unchanged(want, got):
@@ -154,6 +169,10 @@ def passed_unchanged(want, got):
     if got.message.status != want.message.status or ours != theirs:
         yield (f"status or fields changed: {want.message.status} {theirs} "
                f"to {got.message.status} {ours}")
+    upgrade = got.message.elements(b"upgrade")
+    announced = b"upgrade" in got.message.elements(b"connection")
+    if upgrade != upgrade_of(want.message) or announced != bool(upgrade):
+        yield f"Upgrade {upgrade} instead of {upgrade_of(want.message)}, announced: {announced}"
     if got.message.body != want.message.body:
         yield f"body changed: {want.message.body[:200]!r} to {got.message.body[:200]!r}"
     trailers = model.passing_trailers(want.message)

@@ -90,7 +90,7 @@ def head_lines(data, at, limit, skips_empty=False):
         end = data.find(b"\n", at, start + limit)
         if end < 0:
             if len(data) - start >= limit:
-                raise Fault("head-too-large")
+                raise Fault("target-too-long" if skips_empty and not lines else "head-too-large")
             raise Incomplete
         if end == start or data[end - 1] != 13:
             raise Fault("bare-lf")

@@ -73,10 +73,11 @@ def wrong_with_adit(each, outcome):
     """What adit did that it may not: a list of sentences, empty when all is well."""
     verdict = verdict_of(each, outcome)
     requests, ending = strict.read_requests(each.data)
-    return [*refused_or_forwarded(verdict, ending, requests),
+    expected = model.expected_of(each.data)
+    return [*(refused_or_forwarded(verdict, ending, requests) if not expected.early else ()),
             *only_real_requests(outcome, requests),
             *one_answer_each(verdict, outcome), *strict_at_origin(outcome, requests),
-            *as_expected(model.expected_of(each.data), verdict, outcome)]
+            *as_expected(expected, verdict, outcome)]
 
 
 def refused_or_forwarded(verdict, ending, requests):
@@ -87,7 +88,7 @@ def refused_or_forwarded(verdict, ending, requests):
     begun = requests and requests[-1].fault  # then it may have been answered before
     if verdict.end == "waits":
         yield f"{ending}: the connection stays open"
-    if not begun and (not last or last.seen is not None or last.status not in (400, 431, 501, 505)):
+    if not begun and (not last or last.seen is not None or last.status not in (400, 414, 431, 501, 505)):
         yield f"{ending}: not refused"
     announced = last and b"close" in last.message.elements(b"connection")
     if last and last.seen is None and not begun and not announced:
@@ -109,6 +110,9 @@ def one_answer_each(verdict, outcome):
     answered = [a.seen for a in verdict.answers if a.seen is not None]
     if answered != list(range(len(outcome.seen))):
         yield f"{len(outcome.seen)} requests at the origin, of which {answered} were answered"
+    for answer in verdict.answers:
+        if answer.seen is None and not answer.message.all(b"date"):
+            yield f"an answer of adit's own, {answer.status}, without a Date"
     for answer in verdict.answers[:-1]:
         if b"close" in answer.message.elements(b"connection"):
             yield "bytes behind an answer that announced the end"
