@@ -32,7 +32,8 @@ static void begin_exchange(struct edge *e, const struct http_head *head,
     e->credit = LIMIT_CREDIT_BYTES;
     e->owed = e->swallowed = 0;
     e->body_bytes = 0;
-    e->awaits_continue = framing->kind != BODY_NONE && expects_continue(head);
+    bool has_body = framing->kind == BODY_CHUNKED || framing->length > 0;
+    e->awaits_continue = has_body && expects_continue(head);
     http1_body_init(&e->body, framing);
     edge_leave_idle_list(e);
     edge_start_clock(e, CLOCK_NONE);

@@ -86,31 +86,38 @@ static void drop_named(struct http_head *head, struct slice options)
             head_remove(head, option);
 }
 
-static size_t write_connection_names(const struct http_head *head, char *out, size_t cap)
+// The options of one Connection that name fields, each with a comma behind it.
+static size_t write_names(struct slice options, char *out)
+{
+    struct slice option;
+    size_t len = 0;
+
+    while (slice_next_element(&options, &option)) {
+        if (names_none(option))
+            continue;
+        if (out) {
+            memcpy(out + len, option.p, option.len);
+            out[len + option.len] = ',';
+        }
+        len += option.len + 1;
+    }
+    return len;
+}
+
+// The same of all in a head; to be called without `out` first, for the length.
+static size_t write_connection_names(const struct http_head *head, char *out)
 {
     size_t len = 0;
 
-    for (size_t i = 0; i < head->field_count; i++) {
-        struct slice options = head->fields[i].value;
-        struct slice option;
-        if (!slice_ieq(head->fields[i].name, SLICE("connection")))
-            continue;
-        while (slice_next_element(&options, &option)) {
-            if (names_none(option))
-                continue;
-            if (len + option.len + 1 <= cap) {
-                memcpy(out + len, option.p, option.len);
-                out[len + option.len] = ',';
-            }
-            len += option.len + 1;
-        }
-    }
+    for (size_t i = 0; i < head->field_count; i++)
+        if (slice_ieq(head->fields[i].name, SLICE("connection")))
+            len += write_names(head->fields[i].value, out ? out + len : NULL);
     return len;
 }
 
 bool fields_keep_connection_names(const struct http_head *head, char **names)
 {
-    size_t len = write_connection_names(head, NULL, 0);
+    size_t len = write_connection_names(head, NULL);
     free(*names);
     *names = NULL;
     if (len == 0)
@@ -118,7 +125,7 @@ bool fields_keep_connection_names(const struct http_head *head, char **names)
     *names = malloc(len + 1);
     if (!*names)
         return false;
-    (void)write_connection_names(head, *names, len);
+    (void)write_connection_names(head, *names);
     (*names)[len] = 0;
     return true;
 }
