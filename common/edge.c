@@ -3,6 +3,10 @@
 #include <unistd.h>
 #include "edge_internal.h"
 
+enum {
+    IDLE_LOOKS = 16
+};
+
 struct exchange_end *edge_end(struct edge *e)
 {
     return &e->end;
@@ -78,8 +82,6 @@ struct conn *edge_take(struct edge *e)
 {
     struct conn *c = e->conn;
     conn_consume(c, e->head_len);
-    conn_on_gone(c, NULL, NULL);
-    visitors_leave(e->address);
     c->send_ms = 0;
     if (e->end.x)
         exchange_discard(e->end.x);
@@ -113,7 +115,7 @@ void edge_start_clock(struct edge *e, enum edge_clock clock)
 // and not while the response streams, of which the request's silence may be a part.
 static enum edge_clock clock_of_exchange(const struct edge *e, bool body, bool read)
 {
-    if (!read)
+    if (!read || (e->upgraded && e->conn->got_eof && !e->response_ended))
         return CLOCK_STALLED;
     if (e->upgraded)
         return e->response_ended ? CLOCK_HALF_CLOSED : CLOCK_NONE;
@@ -138,6 +140,8 @@ void edge_update(struct edge *e)
     if (e->state != EDGE_EXCHANGE)
         return;
     enum edge_clock clock = clock_of_exchange(e, body, read);
+    if (e->end.x)
+        e->end.x->awaits_visitor = clock == CLOCK_BODY;
     if (clock != e->clock)
         edge_start_clock(e, clock);
 }
@@ -231,14 +235,25 @@ static struct edge *edge_new(struct edge_set *set, int fd)
     return e;
 }
 
+// Among the first few, one whose answer has left.
+static struct edge *longest_idle(const struct edge_set *set)
+{
+    struct edge *e = set->idle_first;
+    for (int looks = 0; e && looks < IDLE_LOOKS; looks++, e = e->idle_next)
+        if (conn_pending(e->conn) == 0)
+            return e;
+    return NULL;
+}
+
 void edge_accept(struct edge_set *set, int fd, const struct sockaddr_storage *peer)
 {
     struct visitor_address *address = NULL;
     enum visitor_welcome welcome =
         visitors_enter(&set->visitors, &set->loop->limits, peer, &address);
     // Rather than refuse somebody we let go who has been idle for longest.
-    if (welcome == VISITOR_FULL && set->idle_first) {
-        edge_close(set->idle_first, CONN_END_NOW);
+    struct edge *idle = welcome == VISITOR_FULL ? longest_idle(set) : NULL;
+    if (idle) {
+        edge_close(idle, CONN_END_NOW);
         welcome = VISITOR_SERVED;
     }
     if (welcome == VISITOR_UNHEARD) {
@@ -251,7 +266,6 @@ void edge_accept(struct edge_set *set, int fd, const struct sockaddr_storage *pe
         return;
     }
     conn_on_gone(e->conn, on_gone, address);
-    e->address = address;
     e->welcome = welcome;
     e->conn->send_ms = edge_limits(e)->send_ms;
     visitor_text(peer, e->visitor);

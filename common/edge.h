@@ -36,5 +36,6 @@ struct exchange_end *edge_end(struct edge *e);
 // The visitor's address as text, without port.
 struct slice edge_visitor(const struct edge *e);
 // Takes the connection out of the edge: what was read behind the head stays in conn_in. The
-// exchange is dropped without a sound. The head's slices are invalid afterwards.
+// exchange is dropped without a sound. The head's slices are invalid afterwards. The connection
+// still counts among the visitors until it is gone.
 struct conn *edge_take(struct edge *e);

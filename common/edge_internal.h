@@ -27,7 +27,6 @@ struct edge {
     struct edge_set *set;
     struct edge *prev, *next;
     struct edge *idle_prev, *idle_next;
-    struct visitor_address *address;
     struct conn *conn;
     struct timeout limit;
     struct loop_task free_task;

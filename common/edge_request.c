@@ -75,6 +75,7 @@ static void handle_request(struct edge *e, struct http_head *head, size_t len)
     if (framing.kind == BODY_CHUNKED)
         head->upgrade.len =
             0; // where a chunked body ends and the upgraded stream begins would be lost
+    head->upgrade = fields_offer(head->upgrade);
     if (head->minor_version == 0)
         head_remove(head, SLICE("expect")); // RFC 9110 §10.1.1; behind us the version is 1.1
     struct exchange *x = exchange_new(&e->end, head, e->set->observer);
@@ -229,6 +230,8 @@ static void on_sent(struct conn *c)
     struct edge *e = c->owner;
     size_t pending = conn_pending(c);
     if (e->state != EDGE_EXCHANGE) {
+        if (e->clock == CLOCK_KEEPALIVE)
+            edge_start_clock(e, CLOCK_KEEPALIVE); // not while our answer is on its way
         conn_recheck(c);
         edge_update(e);
         return;
@@ -243,12 +246,14 @@ static void on_sent(struct conn *c)
 static void on_eof(struct conn *c)
 {
     struct edge *e = c->owner;
-    if (e->state == EDGE_EXCHANGE && e->upgraded)
+    if (e->state == EDGE_EXCHANGE && e->upgraded) {
         exchange_finish(&e->end, NULL);
-    else if (e->state == EDGE_EXCHANGE)
+        edge_update(e);
+    } else if (e->state == EDGE_EXCHANGE) {
         edge_break_off(e, EXCHANGE_VISITOR_GONE, ANSWER_BAD_REQUEST);
-    else
+    } else {
         edge_close(e, CONN_END_FLUSH);
+    }
 }
 
 static void on_failed(struct conn *c, int error)

@@ -95,7 +95,10 @@ static void end_head(struct exchange_end *end, const struct http_head *head,
     }
     e->response_begun = true;
     settle_upgrade(e, head);
-    if (is_endless(e, head))
+    if (e->state == EDGE_CLOSED || !e->end.x)
+        return;
+    e->end.x->endless = is_endless(e, head);
+    if (e->end.x->endless)
         e->conn->send_ms = 0;
     edge_update(e);
 }

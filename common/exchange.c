@@ -222,6 +222,10 @@ void exchange_data(struct exchange_end *from, const char *bytes, size_t len)
         from->ops->credit(from, len);
         return;
     }
+    if (d->owed == 0) {
+        d->owed_since_ns = uv_hrtime();
+        d->taken_before = d->bytes - len;
+    }
     d->owed += len;
     to->ops->data(to, bytes, len);
 }

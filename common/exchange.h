@@ -60,7 +60,9 @@ struct exchange_direction {
     bool begun, ended;
     struct body_framing framing;
     uint64_t bytes; // of the body, passed so far
-    size_t owed;    // of them, not yet credited by the other end
+    size_t owed;    // of them, not yet credited by the other end; less when it has granted more
+    uint64_t owed_since_ns; // since when there are any
+    uint64_t taken_before;  // bytes that had been credited by then
 };
 
 enum {
@@ -83,6 +85,9 @@ struct exchange {
     uint32_t interim_bytes; // of their fields
     uint16_t status;        // of the final response
     bool upgraded;
+    // Said by the inbound, of its peer: it is its next bytes that everything waits for; it may stop
+    // reading for as long as it likes.
+    bool awaits_visitor, endless;
     bool refused; // the answer is ours
     enum answer answer;
     enum answer_form form;

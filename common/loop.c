@@ -61,6 +61,7 @@ int loop_init(struct loop *l)
     if (error) {
         free(l->read_buffer);
         free(l->scratch);
+        l->read_buffer = l->scratch = NULL;
         return error;
     }
     l->uv.data = l;

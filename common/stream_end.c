@@ -144,6 +144,8 @@ static void on_credit(struct exchange_end *end, size_t len)
 static void on_closed(struct exchange_end *end, enum exchange_why why)
 {
     struct stream_end *e = end_of(end);
+    if (e->stream && end->side == INBOUND)
+        mux_stop(e->stream); // if the request has not ended, nobody takes the rest
     forget_stream(e, why != EXCHANGE_COMPLETE || !e->finished);
     stream_end_discard(e);
 }
@@ -204,17 +206,18 @@ static size_t pace_of(const struct exchange *x, uint64_t now_ns)
 {
     const struct exchange_direction *request = &x->direction[INBOUND];
     const struct exchange_direction *response = &x->direction[OUTBOUND];
-    uint64_t age_ms = (now_ns - x->begun_ns) / 1000000;
-    uint64_t bytes = 0;
-    if (age_ms < LIMIT_SHED_AGE_MS || x->upgraded)
+    uint64_t since_ns = x->begun_ns;
+    uint64_t bytes = request->bytes;
+    if (x->endless)
         return SIZE_MAX;
-    if (!response->begun && !request->ended && request->owed == 0)
-        bytes = request->bytes;
-    else if (response->begun && !response->ended && response->owed > 0)
-        bytes = response->bytes - response->owed;
-    else
+    if (response->owed > 0) {
+        since_ns = response->owed_since_ns;
+        bytes = response->bytes - response->owed - response->taken_before;
+    } else if (!x->awaits_visitor || response->begun) {
         return SIZE_MAX;
-    return (size_t)(bytes * 1000 / age_ms);
+    }
+    uint64_t age_ms = (now_ns - since_ns) / 1000000;
+    return age_ms < LIMIT_SHED_AGE_MS ? SIZE_MAX : (size_t)(bytes * 1000 / age_ms);
 }
 
 void stream_end_make_room(struct mux *m)
@@ -375,9 +378,10 @@ void stream_end_on_closed(void *ctx, struct mux_stream *s, uint32_t reset)
         return;
     e->stream = NULL;
     enum exchange_why why = reset == MUX_RESET_LOST ? EXCHANGE_TUNNEL_GONE : EXCHANGE_RESET;
-    if (reset == MUX_RESET_UNWANTED)
+    bool outbound = e->end.x && e->end.side == OUTBOUND;
+    if (reset == MUX_RESET_UNWANTED && outbound && e->end.x->direction[OUTBOUND].ended)
         exchange_detach(&e->end);
-    else if (e->end.x && e->end.side == OUTBOUND)
+    else if (outbound)
         exchange_refuse(&e->end, answer_of_reset(reset), why);
     else
         exchange_abort(&e->end, why);

@@ -37,6 +37,7 @@ struct call {
     bool response_bytes; // any have come
     size_t scanned;
     ptrdiff_t credit;   // bytes of response that the inbound takes now
+    uint64_t body_left; // bytes of request that are still to come; UINT64_MAX: not known
     size_t owed;        // bytes of request that are not yet credited
     size_t unconsumed;  // bytes of conn_in that the trailers still lie in
     struct buf waiting; // what is to be sent once there is a connection; kept while the request may
@@ -69,6 +70,7 @@ static void call_close(struct call *k, bool reuse)
 {
     if (k->state == CALL_CLOSED)
         return;
+    bool broken = k->state == CALL_TUNNEL; // a FIN would say that the stream is whole
     k->state = CALL_CLOSED;
     timeout_stop(&k->answer_limit);
     dial_cancel(k->dial);
@@ -77,7 +79,7 @@ static void call_close(struct call *k, bool reuse)
     if (k->conn && reuse)
         upstream_pool_put(k->upstream, k->conn);
     else
-        conn_close(k->conn, CONN_END_NOW);
+        conn_close(k->conn, broken ? CONN_END_RESET : CONN_END_NOW);
     k->conn = NULL;
     k->free_task.run = on_free;
     loop_queue(k->upstream->loop, &k->free_task);
@@ -124,7 +126,8 @@ static void on_answer_limit(struct timeout *t)
 static void update_answer_limit(struct call *k)
 {
     uint32_t ms = k->upstream->loop->limits.answer_ms;
-    if (ms == 0 || k->state != CALL_HEAD || !k->request_ended)
+    bool whole = k->request_ended || k->body_left == 0; // an offer to upgrade stays open behind it
+    if (ms == 0 || k->state != CALL_HEAD || !whole)
         timeout_stop(&k->answer_limit);
     else if (!timeout_runs(&k->answer_limit))
         timeout_start(k->upstream->loop, &k->answer_limit, ms, on_answer_limit);
@@ -420,6 +423,7 @@ static void end_head(struct exchange_end *end, const struct http_head *head,
     bool offers = head->upgrade.len > 0;
     k->offer = offers ? copy_of(head->upgrade) : NULL;
     k->chunked = framing->kind == BODY_CHUNKED;
+    k->body_left = k->chunked ? UINT64_MAX : framing->kind == BODY_LENGTH ? framing->length : 0;
     bool idempotent = is_idempotent(head->method);
     k->repeatable = idempotent && framing->kind == BODY_NONE && !offers;
     if ((offers && !k->offer) || !write_head(k, head)) {
@@ -451,6 +455,10 @@ static void end_data(struct exchange_end *end, const char *bytes, size_t len)
         ok = put(k, size, http1_write_chunk_head(size, len));
     ok = ok && put(k, bytes, len) && (!chunk || put(k, "\r\n", 2));
     k->owed += len;
+    if (!k->chunked) {
+        k->body_left -= len < k->body_left ? len : k->body_left;
+        update_answer_limit(k);
+    }
     if (!ok)
         break_off(k, EXCHANGE_MEMORY);
 }

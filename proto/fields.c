@@ -156,6 +156,11 @@ static struct slice without_h2c(struct slice offer)
     return start ? slice_of(start, (size_t)(end - start)) : (struct slice){0};
 }
 
+struct slice fields_offer(struct slice upgrade)
+{
+    return upgrade.len > 0 ? without_h2c(upgrade) : (struct slice){0};
+}
+
 void fields_strip_hop_by_hop(struct http_head *head)
 {
     struct slice connections[MESSAGE_FIELDS_CAP];

@@ -27,6 +27,9 @@ struct fields_edge {
 // which it may not have (RFC 9110 §8.6).
 void fields_strip_hop_by_hop(struct http_head *head);
 
+// What is left of an offer to upgrade without h2c, which is never passed on; empty when nothing is.
+struct slice fields_offer(struct slice upgrade);
+
 // The same for trailers: those, and the fields that may not be trailers (RFC 9110 §6.5.1: framing,
 // routing, authentication…).
 // `named` is what fields_keep_connection_names said of the head before them.

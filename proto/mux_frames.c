@@ -55,8 +55,11 @@ static int weigh(struct mux *m, const struct frame *f)
     bool work = is_work(m, f);
     if (f->len > FRAME_MAX || f->type == NGHTTP2_PUSH_PROMISE) // nobody may push
         return MUX_E_PROTOCOL;
-    if (f->type == NGHTTP2_HEADERS && m->role == MUX_AGENT && f->id > m->last_id)
+    if (f->type == NGHTTP2_HEADERS && m->role == MUX_AGENT && f->id > m->last_id) {
         m->last_id = f->id;
+        if (m->draining) // what began behind our GOAWAY is ignored without a reset
+            m->stray += MUX_WINDOW_START;
+    }
     if (work)
         return 0;
     if (f->type != NGHTTP2_DATA || f->len == 0)

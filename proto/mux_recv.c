@@ -268,7 +268,8 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error_
     (void)session;
     if (!s)
         return 0;
-    mux_stream_close(s, error_code == MUX_RESET_LOST ? NGHTTP2_INTERNAL_ERROR : error_code);
+    bool ours = error_code == MUX_RESET_LOST || error_code == MUX_RESET_UNWANTED;
+    mux_stream_close(s, ours ? NGHTTP2_INTERNAL_ERROR : error_code);
     return 0;
 }
 

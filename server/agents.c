@@ -49,13 +49,18 @@ static void leave_routes(struct agent *a, bool clean)
     }
 }
 
-static void write_frame(struct agent *a, enum ws_opcode opcode, const void *bytes, size_t len)
+// Whole or not at all: false when out of memory.
+static bool write_frame(struct agent *a, enum ws_opcode opcode, const void *bytes, size_t len)
 {
-    uint8_t header[WS_HEADER_MAX];
     const struct ws_header h = {.fin = true, .opcode = opcode, .length = len};
-    size_t n = ws_write_header(header, &h);
-    (void)conn_write(a->conn, header, n);
-    (void)conn_write(a->conn, bytes, len);
+    char *out = conn_reserve(a->conn, WS_HEADER_MAX + len);
+    if (!out)
+        return false;
+    size_t n = ws_write_header((uint8_t *)out, &h);
+    if (len > 0)
+        memcpy(out + n, bytes, len);
+    conn_written(a->conn, n + len);
+    return true;
 }
 
 // The one way an agent ends. Its exchanges hear that the tunnel is gone.
@@ -80,7 +85,7 @@ static void agent_close(struct agent *a, unsigned ws_code, const char *why)
     mux_lose(tunnel_mux(a->tunnel));
     if (a->conn) {
         const uint8_t code[2] = {(uint8_t)(ws_code >> 8), (uint8_t)ws_code};
-        write_frame(a, WS_CLOSE, code, sizeof(code));
+        (void)write_frame(a, WS_CLOSE, code, sizeof(code));
         conn_close(a->conn, CONN_END_FLUSH);
     }
     a->conn = NULL;
@@ -118,7 +123,10 @@ static void on_flush(struct loop_task *task)
         }
         if (n == 0)
             break;
-        write_frame(a, WS_BINARY, scratch, (size_t)n);
+        if (!write_frame(a, WS_BINARY, scratch, (size_t)n)) {
+            agent_close(a, CLOSE_GOING_AWAY, "out of memory");
+            return;
+        }
     }
     if (tunnel_state(a->tunnel) == TUNNEL_REFUSED && !tunnel_wants_send(a->tunnel))
         agent_close(a, CLOSE_NORMAL, "refused");
@@ -265,7 +273,7 @@ static void on_control_frame(struct agent *a, const struct ws_event *e)
         return;
     }
     if (e->opcode == WS_PING && conn_pending(a->conn) < LIMIT_LINK_QUEUE_BYTES)
-        write_frame(a, WS_PONG, e->bytes, e->len);
+        (void)write_frame(a, WS_PONG, e->bytes, e->len);
     int error = tunnel_recv_chatter(a->tunnel);
     if (error)
         close_for(a, CLOSE_PROTOCOL, error);

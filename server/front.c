@@ -110,16 +110,18 @@ static void open_tunnel(struct relay *r, struct edge *e, const struct http_head 
                  "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
                  "sec-websocket-protocol: adit.v1\r\nsec-websocket-accept: %.28s\r\n\r\n",
                  accept);
-    (void)conn_write(c, response, (size_t)len);
-    agent_accept(r, c);
+    if (conn_write(c, response, (size_t)len))
+        agent_accept(r, c);
+    else
+        conn_close(c, CONN_END_NOW);
 }
 
 static void tunnel_endpoint(struct relay *r, struct edge *e, struct exchange *x,
-                            const struct http_head *head)
+                            const struct http_head *head, bool has_body)
 {
     if (head_find(head, SLICE("origin")))
         exchange_answer(x, ANSWER_FORBIDDEN);
-    else if (!ws_is_handshake(head) || !offers_subprotocol(head))
+    else if (has_body || !ws_is_handshake(head) || !offers_subprotocol(head))
         exchange_answer(x, ANSWER_UPGRADE_REQUIRED);
     else if (!is_authorised(r, head))
         exchange_answer(x, ANSWER_UNAUTHORIZED);
@@ -131,14 +133,14 @@ static void tunnel_endpoint(struct relay *r, struct edge *e, struct exchange *x,
 }
 
 static void own_page(struct relay *r, struct edge *e, struct exchange *x,
-                     const struct http_head *head)
+                     const struct http_head *head, bool has_body)
 {
     struct slice path = head->target;
     const char *query = memchr(path.p, '?', path.len);
     if (query)
         path.len = (size_t)(query - path.p);
     if (slice_eq(path, SLICE("/_adit/v1/tunnel")))
-        tunnel_endpoint(r, e, x, head);
+        tunnel_endpoint(r, e, x, head, has_body);
     else if (slice_eq(path, SLICE("/_adit/health")))
         answer_health(r, x);
     else
@@ -217,7 +219,7 @@ void front_request(void *ctx, struct edge *e, struct exchange *x, struct http_he
     char name[NAME_MAX_BYTES + 1];
     enum place place = place_of(r, host_of(head->authority), &label);
     if (place == PLACE_OWN) {
-        own_page(r, e, x, head);
+        own_page(r, e, x, head, framing->kind != BODY_NONE);
         return;
     }
     if (place == PLACE_ELSEWHERE) {

@@ -154,9 +154,8 @@ static void bound_visitors(struct limits *l)
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur == RLIM_INFINITY)
         return;
-    rlim_t most = files.rlim_cur > (rlim_t)2 * LIMIT_FILES_SPARE
-                      ? files.rlim_cur - LIMIT_FILES_SPARE
-                      : files.rlim_cur / 2;
+    rlim_t spare = LIMIT_FILES_SPARE + LIMIT_VISITORS_SPARE;
+    rlim_t most = files.rlim_cur > 2 * spare ? files.rlim_cur - spare : files.rlim_cur / 2;
     if (l->visitors > most)
         l->visitors = (uint32_t)most;
 }
@@ -186,6 +185,8 @@ void relay_run(struct relay *r)
 
 void relay_stop(struct relay *r)
 {
+    if (!r->loop.read_buffer)
+        return; // it never had a loop
     for (size_t i = 0; i < r->listener_count; i++)
         listener_close(&r->listeners[i]);
     for (int i = 0; i < 2; i++)

@@ -293,7 +293,7 @@ def test_a_reset_behind_a_switch_reaches_the_other_side(tunnel, who):
     assert visitor.response_head().status == 101
     if who == "visitor":
         visitor.reset()
-        assert tunnel.origin.told(harness.DEADLINE) in ("end", "reset")
+        assert tunnel.origin.told(harness.DEADLINE) == "reset"  # an end would look whole
     else:
         left.set()
         with pytest.raises(ConnectionError):

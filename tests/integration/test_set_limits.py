@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 
+import bodies
 import harness
 import pytest
 from client import Truncated, until
@@ -295,7 +296,7 @@ def finish(visitor):
 
 
 def test_an_address_may_have_so_many_connections_and_no_more(limited):
-    tunnel = limited("visitors-per-address=4")  # one of them is the agent's no more
+    tunnel = limited("visitors-per-address=5")  # one is the agent's
     made = visitors(tunnel, 4)
     try:
         above = visitors(tunnel, 1)[0]
@@ -308,7 +309,7 @@ def test_an_address_may_have_so_many_connections_and_no_more(limited):
 
 
 def test_a_full_relay_says_so(limited):
-    tunnel = limited("visitors=4")
+    tunnel = limited("visitors=5")  # one is the agent's
     made = visitors(tunnel, 4)
     above = visitors(tunnel, 1)[0]
     refused(finish(above), 503, "ADIT-RELAY-FULL")
@@ -318,7 +319,7 @@ def test_a_full_relay_says_so(limited):
 
 
 def test_a_full_relay_lets_an_idle_visitor_go_for_a_new_one(limited):
-    tunnel = limited("visitors=4")
+    tunnel = limited("visitors=5")  # one is the agent's
     made = [tunnel.visit() for _ in range(4)]
     for each in made:
         assert each.fetch("GET", "/").status == 200
@@ -351,6 +352,80 @@ def test_a_tunnel_has_so_many_exchanges_and_no_more(limited):
     assert tunnel.fetch("GET", "/").body == b"hello"
     for each in made:
         each.close()
+
+
+def full(tunnel, path, fields=()):
+    """Two exchanges that run on this path, where there is room for two; and a third is asked for."""
+    made = [tunnel.visit() for _ in range(2)]
+    for each in made:
+        each.request("GET", path, fields)
+    assert [tunnel.origin.told() for _ in made] == ["asked"] * 2
+    time.sleep(1.5 * SHORT)  # long enough to be let go, were they slow
+    assert tunnel.fetch("GET", "/").status == 503
+    return made
+
+
+@pytest.mark.parametrize("fields", [
+    [], [("Connection", "upgrade"), ("Upgrade", "foo")],
+    [("Connection", "upgrade"), ("Upgrade", "h2c")],
+    [("Content-Length", "5"), ("Expect", "100-continue")]],
+    ids=["get", "offer", "h2c", "awaits 100"])
+def test_a_full_tunnel_lets_nobody_go_who_waits_for_the_service(limited, fields):
+    tunnel = limited("streams=2")
+    go_on = threading.Event()
+
+    def waits(exchange):
+        tunnel.origin.tell("asked")
+        assert go_on.wait(harness.DEADLINE)
+        exchange.reply("at last", 200, [("Connection", "close")])
+        exchange.keep = False
+
+    tunnel.origin.on("/waits", waits)
+    made = full(tunnel, "/waits", fields)
+    go_on.set()
+    assert [each.response().body for each in made] == [b"at last"] * 2
+    for each in made:
+        each.close()
+
+
+def test_a_full_tunnel_lets_no_event_stream_go_that_is_read(limited):
+    tunnel = limited("streams=2")
+
+    def events(exchange):
+        exchange.head(200, [("Content-Type", "text/event-stream"), ("Connection", "close")])
+        tunnel.origin.tell("asked")
+        for number in range(30):
+            exchange.send(b"data: %d\n\n" % number)
+            time.sleep(0.1)
+        exchange.close()
+
+    tunnel.origin.on("/events", events)
+    made = full(tunnel, "/events")
+    for each in made:
+        body = b"".join(each.response_body(each.response_head()))
+        assert body.endswith(b"data: 29\n\n")
+        each.close()
+
+
+def test_a_visitor_whose_answer_is_still_leaving_makes_no_room(limited):
+    tunnel = limited("visitors=2")  # one is the agent's
+    with tunnel.visit() as slow:
+        slow.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.request("GET", "/bytes?size=220000&seed=3")  # more than the kernels take
+        tunnel.agent.wait_for("GET /bytes")
+        with tunnel.visit() as another:
+            assert another.fetch("GET", "/").status == 503
+        assert bodies.sha256(slow.response_body(slow.response_head())) == (
+            bodies.digest(3, 220000))
+
+
+@pytest.mark.parametrize("fields", [[], [("Connection", "upgrade"), ("Upgrade", "foo")]],
+                         ids=["get", "offer"])
+def test_the_time_to_answer_runs_for_an_offer_too(limited, fields):
+    tunnel = limited(agent=["answer-time=1s"])
+    tunnel.origin.on("/thinks", lambda exchange: exchange.peer_leaves())
+    answer = tunnel.fetch("GET", "/thinks", fields)
+    assert (answer.status, answer.code) == (504, "ADIT-UPSTREAM-TIMEOUT")
 
 
 # Tunnels.
@@ -407,5 +482,6 @@ def test_a_lost_name_is_known_for_its_time(tmp_path):
 
 @pytest.mark.parametrize("wrong", ["head-time=1", "nonsense=1", "head-bytes=1", "visitors"])
 def test_a_limit_that_is_none_is_told(tmp_path, wrong):
-    with pytest.raises(AssertionError, match="--limit"):
-        harness.Relay(tmp_path, "--limit", wrong)
+    program = harness.Program(tmp_path, "aditd", "--limit", wrong)
+    assert program.exit_code() == 2
+    assert f"--limit {wrong}: " in program.text("stderr")

@@ -514,6 +514,25 @@ static void a_reset_without_error_behind_a_response_says_that_no_more_is_wanted(
     buf_free(&b);
 }
 
+// Our own words for what has no code are not the peer's.
+static void a_reset_with_a_code_of_ours_is_a_reset(void **state)
+{
+    const struct slice codes[] = {SLICE("\0\0\0\xfe"), SLICE("\0\0\0\xff")};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct mux_side side;
+        struct buf b = {0};
+        begin(&side, MUX_RELAY);
+        h2_headers(&b, 1, true, ":status: 200");
+        h2_frame(&b, H2_RST_STREAM, 0, 1, codes[i]);
+        assert_int_equal(feed(&side, &b, 0, buf_len(&b)), 0);
+        assert_true(side.views[0]->closed);
+        assert_int_equal(side.views[0]->reset, MUX_RESET_INTERNAL);
+        side_close(&side);
+        buf_free(&b);
+    }
+}
+
 static void a_reset_without_error_within_a_response_is_a_reset(void **state)
 {
     struct mux_side side;
@@ -567,6 +586,7 @@ int main(void)
         cmocka_unit_test(data_beyond_the_window_resets_its_stream),
         cmocka_unit_test(a_reset_without_error_behind_a_response_says_that_no_more_is_wanted),
         cmocka_unit_test(a_reset_without_error_within_a_response_is_a_reset),
+        cmocka_unit_test(a_reset_with_a_code_of_ours_is_a_reset),
         cmocka_unit_test(what_means_nothing_is_ignored),
     };
 
