@@ -35,6 +35,7 @@ struct call {
     bool request_ended;
     bool keep_alive;
     bool response_bytes; // any have come
+    size_t unsent;       // of a kept connection: what was to be sent when it was taken
     size_t scanned;
     ptrdiff_t credit;   // bytes of response that the inbound takes now
     uint64_t body_left; // bytes of request that are still to come; UINT64_MAX: not known
@@ -269,10 +270,20 @@ static bool read_tunnel(struct call *k)
     return false;
 }
 
+// Bytes that come on a kept connection before any of the request has left are nobody's answer.
+static bool is_stray(const struct call *k)
+{
+    return k->state == CALL_HEAD && k->unsent > 0 && conn_pending(k->conn) >= k->unsent;
+}
+
 static void on_readable(struct conn *c)
 {
     struct call *k = c->owner;
     bool more = true;
+    if (is_stray(k)) {
+        lost(k);
+        return;
+    }
     while (more && k->conn && conn_in(k->conn).len > 0) {
         switch (k->state) {
         case CALL_HEAD: more = read_head(k); break;
@@ -328,6 +339,7 @@ static void use_conn(struct call *k, struct conn *c)
         refuse(k, ANSWER_BUSY);
         return;
     }
+    k->unsent = k->pooled ? conn_pending(c) : 0;
     if (!k->repeatable)
         buf_free(&k->waiting);
     update(k);

@@ -56,19 +56,18 @@ static void on_limit(struct timeout *t)
     conn_close(c, CONN_END_NOW);
 }
 
-// What has come on an idle connection, in this turn perhaps, is nobody's answer: an end, or bytes
-// that would be taken for one. A request that can't be repeated gets one that was used a moment
-// ago, or none.
-static bool is_fit(const struct upstream_idle *i, bool repeatable)
+// A request that can't be repeated gets a connection that was used a moment ago, and of which the
+// kernel knows nothing bad, or a new one.
+static bool is_fresh(const struct upstream_idle *i)
 {
-    uint64_t idle_ms = loop_now_ms(i->upstream->loop) - i->since_ms;
-    return (repeatable || idle_ms <= LIMIT_POOL_FRESH_MS) && conn_is_quiet(i->conn);
+    return loop_now_ms(i->upstream->loop) - i->since_ms <= LIMIT_POOL_FRESH_MS &&
+           conn_is_quiet(i->conn);
 }
 
 struct conn *upstream_pool_get(struct upstream *u, bool repeatable)
 {
     struct upstream_idle *i = u->idle;
-    if (!i || !is_fit(i, repeatable))
+    if (!i || (!repeatable && !is_fresh(i)))
         return NULL;
     struct conn *c = i->conn;
     idle_remove(i);
