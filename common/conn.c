@@ -285,6 +285,11 @@ void conn_written(struct conn *c, size_t len)
     loop_queue(c->loop, &c->flush);
 }
 
+uint64_t conn_sent(const struct conn *c)
+{
+    return c->queued - conn_pending(c);
+}
+
 size_t conn_pending(const struct conn *c)
 {
     return buf_len(&c->out) + (c->write ? buf_len(&c->write->bytes) : 0);

@@ -86,6 +86,8 @@ bool conn_write(struct conn *c, const void *bytes, size_t len);
 // memory.
 char *conn_reserve(struct conn *c, size_t len);
 void conn_written(struct conn *c, size_t len);
+// Bytes that have left, ever.
+uint64_t conn_sent(const struct conn *c);
 // Bytes that have not left.
 size_t conn_pending(const struct conn *c);
 // Ends our direction after what is pending; reading goes on.

@@ -34,8 +34,8 @@ struct call {
     bool chunked;   // the request's body
     bool request_ended;
     bool keep_alive;
-    bool response_bytes; // any have come
-    size_t unsent;       // of a kept connection: what was to be sent when it was taken
+    bool response_bytes;  // any have come
+    uint64_t sent_before; // bytes that had left a kept connection before ours
     size_t scanned;
     ptrdiff_t credit;   // bytes of response that the inbound takes now
     uint64_t body_left; // bytes of request that are still to come; UINT64_MAX: not known
@@ -273,7 +273,7 @@ static bool read_tunnel(struct call *k)
 // Bytes that come on a kept connection before any of the request has left are nobody's answer.
 static bool is_stray(const struct call *k)
 {
-    return k->state == CALL_HEAD && k->unsent > 0 && conn_pending(k->conn) >= k->unsent;
+    return k->state == CALL_HEAD && k->pooled && conn_sent(k->conn) == k->sent_before;
 }
 
 static void on_readable(struct conn *c)
@@ -335,11 +335,11 @@ static void use_conn(struct call *k, struct conn *c)
     k->conn = c;
     k->state = CALL_HEAD;
     conn_set_owner(c, &conn_ops, k);
+    k->sent_before = conn_sent(c);
     if (!conn_write(c, buf_at(&k->waiting), buf_len(&k->waiting))) {
         refuse(k, ANSWER_BUSY);
         return;
     }
-    k->unsent = k->pooled ? conn_pending(c) : 0;
     if (!k->repeatable)
         buf_free(&k->waiting);
     update(k);
