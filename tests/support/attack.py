@@ -144,7 +144,8 @@ def ask(relay, peer, method="GET", target="/", fields=(), **how):
 
 
 class Reasons:
-    """What the relay says about the tunnels that end from now on."""
+    """What the relay says about the tunnels that it ends from now on. Of a peer that left before
+    the line may still be on its way."""
 
     def __init__(self, relay):
         self.relay = relay
@@ -152,5 +153,6 @@ class Reasons:
 
     def next(self):
         lines = until(lambda: [line for line in self.relay.printed["stderr"][self.before:]
-                               if "tunnel closed" in line], "a line about it", harness.DEADLINE)
+                               if "tunnel closed" in line and "the link was closed" not in line],
+                      "a line about it", harness.DEADLINE)
         return lines[0]
