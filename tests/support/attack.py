@@ -133,6 +133,8 @@ def undisturbed(bystander):
 @pytest.fixture
 def hostile(relay):
     with AgentPeer(relay, harness.DEADLINE) as peer:
+        # Then all that was to be said of tunnels before has been said.
+        relay.wait_for("tunnel open: http://" + peer.host, "stderr")
         yield peer
 
 
@@ -144,8 +146,7 @@ def ask(relay, peer, method="GET", target="/", fields=(), **how):
 
 
 class Reasons:
-    """What the relay says about the tunnels that it ends from now on. Of a peer that left before
-    the line may still be on its way."""
+    """What the relay says about the tunnels that end from now on."""
 
     def __init__(self, relay):
         self.relay = relay
@@ -153,6 +154,5 @@ class Reasons:
 
     def next(self):
         lines = until(lambda: [line for line in self.relay.printed["stderr"][self.before:]
-                               if "tunnel closed" in line and "the link was closed" not in line],
-                      "a line about it", harness.DEADLINE)
+                               if "tunnel closed" in line], "a line about it", harness.DEADLINE)
         return lines[0]
