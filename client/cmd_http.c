@@ -99,12 +99,9 @@ static bool take_host_header(struct agent_config *c, const char *value)
 
 static void take_limit(struct command *cmd, const char *value)
 {
-    char text[160];
-    char message[240];
-    const char *why = limits_set(&cmd->config.limits, LIMITS_OF_AGENT, value, text);
-    (void)snprintf(message, sizeof(message), "--limit %.60s: ", value);
-    if (why)
-        cmd->exit_status = usage(message, why);
+    char message[LIMITS_MESSAGE_MAX];
+    if (limits_set(&cmd->config.limits, LIMITS_OF_AGENT, value, message))
+        cmd->exit_status = usage(message, "");
 }
 
 static void take_option(struct command *cmd, int option, const char *value)

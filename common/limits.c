@@ -169,7 +169,7 @@ static const char *text_of(const struct row *r, uint64_t value, char out[static 
 }
 
 const char *limits_set(struct limits *l, enum limits_of program, const char *text,
-                       char message[static 160])
+                       char message[static LIMITS_MESSAGE_MAX])
 {
     static const char *const examples[] = {[UNIT_COUNT] = "a number",
                                            [UNIT_BYTES] = "like 500, 64k or 2m",
@@ -177,19 +177,22 @@ const char *limits_set(struct limits *l, enum limits_of program, const char *tex
     const char *equals = strchr(text, '=');
     const struct row *r = equals ? row_of(slice_of(text, (size_t)(equals - text)), program) : NULL;
     uint64_t value = 0;
+    int said = snprintf(message, LIMITS_MESSAGE_MAX, "--limit %.60s: ", text);
+    char *why = message + said;
+    size_t room = LIMITS_MESSAGE_MAX - (size_t)said;
     char least[32];
     char most[32];
     if (!r) {
-        (void)snprintf(message, 160, "%s", "there is no such limit; --help lists them");
+        (void)snprintf(why, room, "%s", "there is no such limit; --help lists them");
         return message;
     }
     if (!parse_value(r, slice_str(equals + 1), &value)) {
-        (void)snprintf(message, 160, "%s is %s%s", r->name, examples[r->unit],
+        (void)snprintf(why, room, "%s is %s%s", r->name, examples[r->unit],
                        r->least == 0 ? ", or none" : "");
         return message;
     }
     if (value < r->least || value > r->most) {
-        (void)snprintf(message, 160, "%s is %s to %s", r->name, text_of(r, r->least, least),
+        (void)snprintf(why, room, "%s is %s to %s", r->name, text_of(r, r->least, least),
                        text_of(r, r->most, most));
         return message;
     }

@@ -39,11 +39,16 @@ enum limits_of {
     LIMITS_OF_AGENT = 2
 };
 
+enum {
+    LIMITS_MESSAGE_MAX = 240
+};
+
 // Sets one limit out of "NAME=VALUE": a number, of bytes with k, m or g behind it, of time with ms,
-// s, m or h; "none" where the limit can be off. Returns NULL, or what is wrong with it, a sentence
-// in `message`.
+// s, m or h; "none" where the limit can be off. Returns NULL, or what is wrong with it, in
+// `message`:
+// "--limit TEXT: why".
 const char *limits_set(struct limits *l, enum limits_of program, const char *text,
-                       char message[static 160]);
+                       char message[static LIMITS_MESSAGE_MAX]);
 // Writes the names, defaults and meanings, one a line.
 void limits_print(FILE *out, enum limits_of program);
 

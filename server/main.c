@@ -93,12 +93,9 @@ static void take_listen(struct command *cmd, const char *value)
 
 static void take_limit(struct command *cmd, const char *value)
 {
-    char text[160];
-    char message[240];
-    const char *why = limits_set(&cmd->config.limits, LIMITS_OF_RELAY, value, text);
-    (void)snprintf(message, sizeof(message), "--limit %.60s: ", value);
-    if (why)
-        cmd->exit_status = usage(message, why);
+    char message[LIMITS_MESSAGE_MAX];
+    if (limits_set(&cmd->config.limits, LIMITS_OF_RELAY, value, message))
+        cmd->exit_status = usage(message, "");
 }
 
 static void take_option(struct command *cmd, int option, const char *value)
