@@ -285,18 +285,12 @@ void conn_written(struct conn *c, size_t len)
     loop_queue(c->loop, &c->flush);
 }
 
-uint64_t conn_sent(const struct conn *c)
-{
-    return c->queued - conn_pending(c);
-}
-
 size_t conn_pending(const struct conn *c)
 {
     return buf_len(&c->out) + (c->write ? buf_len(&c->write->bytes) : 0);
 }
 
-// Bytes that the kernel has taken.
-static uint64_t taken(const struct conn *c)
+uint64_t conn_sent(const struct conn *c)
 {
     return c->queued - buf_len(&c->out) - c->tcp.write_queue_size;
 }
@@ -305,7 +299,7 @@ static uint64_t taken(const struct conn *c)
 static uint64_t acked(const struct conn *c)
 {
     int in_flight = 0;
-    return ioctl(fd_of(c), SIOCOUTQ, &in_flight) ? 0 : taken(c) - (uint64_t)in_flight;
+    return ioctl(fd_of(c), SIOCOUTQ, &in_flight) ? 0 : conn_sent(c) - (uint64_t)in_flight;
 }
 
 bool conn_peer_left(const struct conn *c, bool reset_only)
@@ -340,7 +334,7 @@ static void update_send_limit(struct conn *c)
     }
     if (timeout_runs(&c->limit))
         return;
-    c->limit_queued = taken(c);
+    c->limit_queued = conn_sent(c);
     c->limit_acked = 0;
     timeout_start(c->loop, &c->limit, ms / 2, on_send_limit);
 }
@@ -353,14 +347,14 @@ static void on_send_limit(struct timeout *t)
         return;
     uint64_t half = (uint64_t)c->loop->limits.rate * ms / 2000;
     uint64_t now = acked(c) + 1;
-    bool kernel_took = taken(c) - c->limit_queued > half;
+    bool kernel_took = conn_sent(c) - c->limit_queued > half;
     bool peer_took = c->limit_acked > 0 && now - c->limit_acked > half;
     if (c->limit_acked > 0 && !kernel_took && !peer_took) {
         broken(c, UV_ETIMEDOUT);
         return;
     }
     c->limit_acked = kernel_took ? 0 : now;
-    c->limit_queued = taken(c);
+    c->limit_queued = conn_sent(c);
     timeout_start(c->loop, t, ms / 2, on_send_limit);
 }
 

@@ -86,7 +86,7 @@ bool conn_write(struct conn *c, const void *bytes, size_t len);
 // memory.
 char *conn_reserve(struct conn *c, size_t len);
 void conn_written(struct conn *c, size_t len);
-// Bytes that have left, ever.
+// Bytes that the kernel has taken, ever.
 uint64_t conn_sent(const struct conn *c);
 // Bytes that have not left.
 size_t conn_pending(const struct conn *c);
