@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+// Reads a record, whether or not programs write it (docs/record.md). Everything that a call hands
+// out is valid until the next call on the same reader.
+#pragma once
+#include "filter.h"
+
+struct record_reader;
+
+enum {
+    RECORD_WHY_MAX = 512,
+    RECORD_DECODED_MAX = 256 << 20, // bytes of a decoded body; what is more is left out
+};
+
+// Opens the record of a state directory; makes nothing. NULL: `why` has a sentence that says what is
+// the matter and what to do.
+struct record_reader *record_reader_open(const char *dir, char why[static RECORD_WHY_MAX]);
+void record_reader_close(struct record_reader *r);
+
+// Begins to go through the exchanges that match (`filter` NULL: all), newest first unless
+// `oldest_first`, with seq > after_seq only. Returns 0 or an SQLite error.
+struct record_query {
+    const struct filter *filter;
+    bool oldest_first;
+    int64_t after_seq;
+};
+int record_reader_query(struct record_reader *r, const struct record_query *query);
+// The next match: 1, or 0 when there is none, or an SQLite error below 0 (negated).
+int record_reader_next(struct record_reader *r, struct record_exchange *x);
+
+// The exchange that a person means by `text`: a whole id, the beginning of one that only one has, or
+// "last". Returns 1, or 0: `why` says what is wrong (none, or which ones).
+int record_reader_find(struct record_reader *r, const char *text, struct record_exchange *x,
+                       char why[static RECORD_WHY_MAX]);
+
+// The kept body, piece by piece from byte `at` on: 1 and a piece, 0 at its end, < 0 on errors.
+int record_reader_piece(struct record_reader *r, int64_t seq, enum record_side side, uint64_t at,
+                        struct slice *piece);
+// All of the kept body. False: out of memory, or damaged.
+bool record_reader_body(struct record_reader *r, int64_t seq, enum record_side side,
+                        struct slice *body);
+// The same decoded as its Content-Encoding says (gzip, deflate, br, zstd, also several); as it is
+// when it has none. `*decoded` tells whether it was; what is broken or cut short is decoded as far as
+// it goes, and `*whole` is false.
+bool record_reader_decoded(struct record_reader *r, const struct record_exchange *x,
+                           enum record_side side, struct slice *body, bool *decoded, bool *whole);
+
+// One message of a WebSocket.
+struct record_message {
+    enum record_side side; // REQUEST: from the visitor
+    unsigned opcode;       // RFC 6455 §5.2
+    bool compressed;       // RSV1: permessage-deflate
+    int64_t at_ns;         // of its last byte, since the exchange began
+    uint64_t size;
+    struct slice bytes; // what is kept
+};
+int record_reader_message(struct record_reader *r, int64_t seq, uint64_t number,
+                          struct record_message *m);
+
+// What the processes that write this record had to let go, and the last that went wrong.
+struct record_losses {
+    uint64_t shed, shed_bytes; // exchanges of which nothing is there; bytes of bodies
+    struct slice trouble;      // empty: nothing
+    int64_t trouble_writer;
+};
+int record_reader_losses(struct record_reader *r, struct record_losses *losses);
+// What the tables take: bytes of the database in use, and exchanges in it.
+int record_reader_size(struct record_reader *r, uint64_t *bytes, uint64_t *exchanges);
+// Whether the process of this writer still lives.
+bool record_reader_writer_lives(struct record_reader *r, int64_t writer);
+
+// The value of the first field of this name among field lines; empty when there is none.
+struct slice record_field(struct slice lines, struct slice name);
+// Takes the next field off field lines. False at their end.
+bool record_next_field(struct slice *lines, struct slice *name, struct slice *value);

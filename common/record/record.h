@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+// The record of exchanges as everybody sees it: where it lies, and what one exchange in it is
+// (docs/record.md). Written by store.h, read by reader.h.
+#pragma once
+#include <sqlite3.h>
+#include "common/state.h"
+#include "proto/bytes.h"
+#include "proto/exchange_id.h"
+
+enum {
+    RECORD_VERSION = 1,              // of the schema: PRAGMA user_version
+    RECORD_APPLICATION = 0x61646974, // "adit": PRAGMA application_id
+    RECORD_CHUNK_BYTES = 64 * 1024,  // of a body, in one row
+    RECORD_DIGEST_BYTES = 16,        // XXH3-128, big-endian (its canonical form)
+};
+
+// Sides are numbered as in the tables: what the request brought, what the response brought.
+enum record_side {
+    RECORD_REQUEST,
+    RECORD_RESPONSE,
+};
+
+// exchange.flags
+enum record_flag {
+    RECORD_REDACTED = 1,          // a field's value was replaced by "[redacted]"
+    RECORD_SHED = 2,              // the recorder's queue was full: something of it was not kept
+    RECORD_HEADS_ONLY = 4,        // bodies and messages were not to be kept
+    RECORD_REQUEST_WHOLE = 8,     // the request's body ended as it should
+    RECORD_RESPONSE_WHOLE = 16,   // the same of the response
+    RECORD_UPGRADED = 32,         // a 101: what follows are bytes of another protocol
+    RECORD_CONNECTION_REUSED = 64 // no connection had to be made to the service
+};
+
+// What the program at the other end of the tunnel has said of the same exchange, or what we say to
+// it. Times are ns since the request's head had been received there; -1: did not happen.
+struct record_report {
+    bool known;
+    struct slice outcome;
+    uint64_t bytes[2];
+    uint8_t digest[2][RECORD_DIGEST_BYTES];
+    bool whole[2];
+    int64_t sent_on_ns, connect_ns, answered_ns, duration_ns;
+};
+
+struct record_body {
+    uint64_t bytes; // that passed
+    uint64_t kept;  // of them, from the first on
+    bool has_digest;
+    uint8_t digest[RECORD_DIGEST_BYTES]; // of all that passed
+    int64_t first_ns, last_ns;           // -1: none
+    int64_t stalled_ns;                  // waited for credit of the reader, in all
+    struct slice trailers;               // "name: value\r\n"…
+};
+
+// One exchange. Slices are empty when there is nothing; times are ns since `began_ns`, and -1 when
+// it did not happen.
+struct record_exchange {
+    int64_t seq; // its row; in the order in which they began, about
+    char id[EXCHANGE_ID_LEN + 1];
+    int64_t began_ns; // since 1970: when its head had been received
+    int64_t writer;   // row of the process that recorded it
+    struct slice program, tunnel, visitor, protocol, method, scheme, host, target, upstream;
+    struct slice request_head, interim, response_head; // field lines, "name: value\r\n"…
+    uint16_t status;                                   // 0: none
+    struct slice outcome; // empty: it runs; "complete", "visitor gone", …, "recorder gone"
+    struct slice error;   // "ADIT-…": the answer was the program's own
+    struct slice replay_of;
+    unsigned flags;
+    struct record_body body[2];
+    int64_t sent_on_ns, connect_ns, answered_ns, duration_ns;
+    struct record_report far;
+};
+
+// The path of the record's database in a state directory.
+void record_path(const char *dir, char out[static STATE_PATH_MAX + 16]);
+
+// Creates the tables of an empty database or brings older ones up to RECORD_VERSION. Returns
+// SQLITE_OK or an error; SQLITE_MISMATCH: it is a later version's, or not a record.
+int record_migrate(sqlite3 *db);

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+#include "exchange_id.h"
+
+static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
+
+enum {
+    LOW_BITS = 35
+};
+
+void exchange_ids_init(struct exchange_ids *ids, uint64_t seed)
+{
+    ids->low = seed & ((1ULL << LOW_BITS) - 1);
+}
+
+void exchange_id_next(struct exchange_ids *ids, uint64_t now_ms, char out[static 17])
+{
+    ids->low = (ids->low + 1) & ((1ULL << LOW_BITS) - 1);
+    for (int i = 0; i < 9; i++)
+        out[i] = digits[(now_ms >> (40 - 5 * i)) & 31];
+    for (int i = 0; i < 7; i++)
+        out[9 + i] = digits[(ids->low >> (30 - 5 * i)) & 31];
+    out[16] = 0;
+}
+
+static int value_of(char c)
+{
+    const char *at = c ? strchr(digits, c) : NULL;
+    return at ? (int)(at - digits) : -1;
+}
+
+bool exchange_id_is(struct slice text)
+{
+    if (text.len != EXCHANGE_ID_LEN)
+        return false;
+    for (size_t i = 0; i < text.len; i++)
+        if (value_of(text.p[i]) < 0)
+            return false;
+    return true;
+}
+
+// Five bytes are eight characters.
+void exchange_id_pack(const char text[static 16], uint8_t out[static 10])
+{
+    for (int half = 0; half < 2; half++) {
+        uint64_t bits = 0;
+        for (int i = 0; i < 8; i++)
+            bits = bits << 5 | (unsigned)value_of(text[half * 8 + i]);
+        for (int i = 0; i < 5; i++)
+            out[half * 5 + i] = (uint8_t)(bits >> (32 - 8 * i));
+    }
+}
+
+void exchange_id_unpack(const uint8_t in[static 10], char text[static 17])
+{
+    for (int half = 0; half < 2; half++) {
+        uint64_t bits = 0;
+        for (int i = 0; i < 5; i++)
+            bits = bits << 8 | in[half * 5 + i];
+        for (int i = 0; i < 8; i++)
+            text[half * 8 + i] = digits[(bits >> (35 - 5 * i)) & 31];
+    }
+    text[16] = 0;
+}
