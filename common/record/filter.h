@@ -29,8 +29,8 @@ void filter_free(struct filter *f);
 void filter_explain(FILE *out, const char *program, struct slice text,
                     const struct filter_mistake *mistake);
 
-// What every match must have, so that a query need not look at the rest. Empty or INT64_MIN/MAX: not
-// bounded.
+// What every match must have, so that a query need not look at the rest. Empty or INT64_MIN/MAX:
+// not bounded.
 struct filter_bounds {
     int64_t since_ns, until_ns; // of began_ns, both inclusive
     struct slice id;            // the whole id, or its beginning

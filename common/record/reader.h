@@ -11,8 +11,8 @@ enum {
     RECORD_DECODED_MAX = 256 << 20, // bytes of a decoded body; what is more is left out
 };
 
-// Opens the record of a state directory; makes nothing. NULL: `why` has a sentence that says what is
-// the matter and what to do.
+// Opens the record of a state directory; makes nothing. NULL: `why` has a sentence that says what
+// is the matter and what to do.
 struct record_reader *record_reader_open(const char *dir, char why[static RECORD_WHY_MAX]);
 void record_reader_close(struct record_reader *r);
 
@@ -27,8 +27,8 @@ int record_reader_query(struct record_reader *r, const struct record_query *quer
 // The next match: 1, or 0 when there is none, or an SQLite error below 0 (negated).
 int record_reader_next(struct record_reader *r, struct record_exchange *x);
 
-// The exchange that a person means by `text`: a whole id, the beginning of one that only one has, or
-// "last". Returns 1, or 0: `why` says what is wrong (none, or which ones).
+// The exchange that a person means by `text`: a whole id, the beginning of one that only one has,
+// or "last". Returns 1, or 0: `why` says what is wrong (none, or which ones).
 int record_reader_find(struct record_reader *r, const char *text, struct record_exchange *x,
                        char why[static RECORD_WHY_MAX]);
 
@@ -39,8 +39,8 @@ int record_reader_piece(struct record_reader *r, int64_t seq, enum record_side s
 bool record_reader_body(struct record_reader *r, int64_t seq, enum record_side side,
                         struct slice *body);
 // The same decoded as its Content-Encoding says (gzip, deflate, br, zstd, also several); as it is
-// when it has none. `*decoded` tells whether it was; what is broken or cut short is decoded as far as
-// it goes, and `*whole` is false.
+// when it has none. `*decoded` tells whether it was; what is broken or cut short is decoded as far
+// as it goes, and `*whole` is false.
 bool record_reader_decoded(struct record_reader *r, const struct record_exchange *x,
                            enum record_side side, struct slice *body, bool *decoded, bool *whole);
 
