@@ -220,7 +220,9 @@ static void on_request(void *ctx, struct mux_stream *s, const struct http_head *
     struct http_head request;
     struct body_framing framing;
     head_copy(&request, head);
+    const struct field *id = head_find(head, SLICE("adit-id"));
     head_remove(&request, SLICE("adit-bind")); // one name only, so far
+    head_remove(&request, SLICE("adit-id"));
     bool sound = !fields_check(&request) && stream_end_framing(&request, end, &framing);
     struct stream_end *e = sound ? stream_end_inbound(&a->loop, s, wake, a) : NULL;
     struct exchange *x = e ? exchange_new(&e->end, &request, &a->console.observer) : NULL;
@@ -232,6 +234,11 @@ static void on_request(void *ctx, struct mux_stream *s, const struct http_head *
         wake(a);
         return;
     }
+    if (id && exchange_id_is(id->value))
+        memcpy(x->id, id->value.p, EXCHANGE_ID_LEN);
+    else
+        exchange_id_next(&a->ids, (uint64_t)x->begun_wall_ns / 1000000, x->id);
+    x->tunnel = a->config.name;
     if (!upstream_attach(&a->upstream, x))
         exchange_answer(x, ANSWER_BUSY);
     else
@@ -318,7 +325,11 @@ static void on_signal(uv_signal_t *signal, int number)
 static int agent_init(struct agent *a, const struct agent_config *config)
 {
     static const int numbers[2] = {SIGINT, SIGTERM};
+    uint64_t seed = 0;
     *a = (struct agent){.config = *config, .flush.run = on_flush, .bury.run = on_bury};
+    if (!secret_random(&seed, sizeof(seed)))
+        return UV_EIO;
+    exchange_ids_init(&a->ids, seed);
     if (!console_init(&a->console))
         return UV_ENOMEM;
     int error = loop_init(&a->loop);

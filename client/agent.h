@@ -23,6 +23,7 @@ struct agent {
     struct agent_config config;
     struct console console;
     struct upstream upstream;
+    struct exchange_ids ids; // for requests of a relay that gives none
     struct link_context *links;
     struct link *link;
     struct tunnel *tunnel;

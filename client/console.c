@@ -88,7 +88,7 @@ static void print(struct console *c, struct line *l)
     writer_line(c->out, l->text, l->len + 1);
 }
 
-static void on_exchange(void *ctx, const struct exchange *x, enum exchange_why why)
+static void on_exchange(void *ctx, struct exchange *x, enum exchange_why why)
 {
     struct console *c = ctx;
     struct line l;
@@ -118,7 +118,7 @@ static void on_exchange(void *ctx, const struct exchange *x, enum exchange_why w
 bool console_init(struct console *c)
 {
     *c = (struct console){.second = -1, .out = writer_new(STDOUT_FILENO, "adit", GATHER_MS)};
-    c->observer = (struct exchange_observer){on_exchange, c};
+    c->observer = (struct exchange_observer){.closed = on_exchange, .ctx = c};
     tzset(); // reads its file now, not when the first line is due
     return c->out != NULL;
 }

@@ -21,6 +21,7 @@ struct edge_set {
                     const struct body_framing *framing);
     void *ctx;
     const struct exchange_observer *observer; // of all exchanges; may be NULL
+    struct exchange_ids ids;                  // that they get
     struct visitors visitors;                 // every open connection, those too that only linger
     struct edge *first;
     struct edge *idle_first, *idle_last; // between two requests, the longest first

@@ -83,6 +83,8 @@ static void handle_request(struct edge *e, struct http_head *head, size_t len)
         edge_close(e, CONN_END_NOW);
         return;
     }
+    x->visitor = e->visitor;
+    exchange_id_next(&e->set->ids, (uint64_t)x->begun_wall_ns / 1000000, x->id);
     begin_exchange(e, head, &framing);
     if (framing.kind == BODY_CHUNKED && !fields_keep_connection_names(head, &e->hop_names)) {
         exchange_discard(x);

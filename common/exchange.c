@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "exchange.h"
 #include <stdlib.h>
+#include <time.h>
 #include <uv.h>
 #include "limits.h"
 
@@ -27,6 +28,27 @@ static void copy_text(char *out, size_t cap, struct slice s)
     out[n] = 0;
 }
 
+static int64_t wall_clock_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+// One loop for each thing that observers hear.
+#define TELL(x, what, ...)                                                  \
+    for (const struct exchange_observer *o = (x)->observer; o; o = o->next) \
+        if (o->what)                                                        \
+    o->what(o->ctx, __VA_ARGS__)
+
+static void settle(struct exchange *x)
+{
+    if (x->settled)
+        return;
+    x->settled = true;
+    TELL(x, settled, x);
+}
+
 struct exchange *exchange_new(struct exchange_end *inbound, const struct http_head *request,
                               const struct exchange_observer *observer)
 {
@@ -36,13 +58,21 @@ struct exchange *exchange_new(struct exchange_end *inbound, const struct http_he
     *x = (struct exchange){
         .end = {[INBOUND] = inbound},
         .observer = observer,
+        .visitor = "",
+        .tunnel = "",
+        .scheme = "",
+        .upstream = "",
+        .replay_of = "",
+        .begun_wall_ns = wall_clock_ns(),
         .begun_ns = uv_hrtime(),
+        .direction = {{.credit = LIMIT_CREDIT_BYTES}, {.credit = LIMIT_CREDIT_BYTES}},
         .form = answer_form_of(request),
     };
     copy_text(x->method, sizeof(x->method), request->method);
     copy_text(x->target, sizeof(x->target), request->target);
     inbound->x = x;
     inbound->side = INBOUND;
+    TELL(x, begun, x, request);
     return x;
 }
 
@@ -58,15 +88,32 @@ static struct exchange_end *other_end(const struct exchange_end *e)
     return e->x->end[e->side == INBOUND ? OUTBOUND : INBOUND];
 }
 
+static void stall_over(struct exchange_direction *d, uint64_t now_ns)
+{
+    if (d->stalled_since_ns)
+        d->stalled_ns += now_ns - d->stalled_since_ns;
+    d->stalled_since_ns = 0;
+}
+
+static void free_exchange(struct exchange *x)
+{
+    for (int side = 0; side < 2; side++)
+        digest_deinit(&x->direction[side].digest);
+    free(x);
+}
+
 static void close_exchange(struct exchange *x, enum exchange_why why,
                            const struct exchange_end *silent)
 {
     if (x->direction[OUTBOUND].ended && !x->upgraded)
         why = EXCHANGE_COMPLETE;
-    if (x->observer)
-        x->observer->closed(x->observer->ctx, x, why);
+    settle(x);
+    for (int side = 0; side < 2; side++)
+        if (x->direction[side].stalled_since_ns)
+            stall_over(&x->direction[side], uv_hrtime());
+    TELL(x, closed, x, why);
     struct exchange_end *ends[2] = {x->end[INBOUND], x->end[OUTBOUND]};
-    free(x);
+    free_exchange(x);
     for (int side = 0; side < 2; side++)
         if (ends[side])
             ends[side]->x = NULL;
@@ -83,6 +130,18 @@ static void tell_unwanted(struct exchange *x)
         inbound->ops->unwanted(inbound);
 }
 
+// Bytes of a body pass. Whether all of it has come in one piece is known where its length is.
+static void count(struct exchange *x, enum exchange_side from, struct slice bytes)
+{
+    struct exchange_direction *d = &x->direction[from];
+    d->last_ns = uv_hrtime();
+    if (d->bytes == 0)
+        d->first_ns = d->last_ns;
+    d->bytes += bytes.len;
+    digest_add(&d->digest, bytes, d->framing.kind == BODY_LENGTH && d->framing.length == bytes.len);
+    TELL(x, data, x, from, bytes);
+}
+
 void exchange_respond(struct exchange *x, const struct http_head *head, struct slice body)
 {
     struct exchange_end *inbound = x->end[INBOUND];
@@ -92,14 +151,18 @@ void exchange_respond(struct exchange *x, const struct http_head *head, struct s
     x->status = head->status;
     x->answered_ns = uv_hrtime();
     response->begun = true;
+    response->framing = framing;
+    settle(x);
+    TELL(x, head, x, head);
     inbound->ops->head(inbound, head, &framing);
     if (!no_body && body.len > 0 && inbound->x) {
-        response->bytes = body.len;
+        count(x, OUTBOUND, body);
         inbound->ops->data(inbound, body.p, body.len);
     }
     if (!inbound->x)
         return;
     response->ended = true;
+    TELL(x, finished, x, OUTBOUND, NULL);
     inbound->ops->finish(inbound, NULL);
     if (inbound->x && x->direction[INBOUND].ended)
         close_exchange(x, EXCHANGE_COMPLETE, NULL);
@@ -193,6 +256,12 @@ void exchange_head(struct exchange_end *from, const struct http_head *head,
         d->begun = true;
         d->framing = *framing;
     }
+    if (from->side == INBOUND) {
+        x->sent_on_ns = uv_hrtime(); // an outbound that has to connect first says so later
+        settle(x);
+    } else {
+        TELL(x, head, x, head);
+    }
     if (from->side == OUTBOUND && !interim) {
         x->status = head->status;
         x->answered_ns = uv_hrtime();
@@ -209,24 +278,25 @@ void exchange_data(struct exchange_end *from, const char *bytes, size_t len)
     struct exchange_direction *d = &x->direction[from->side];
     if (len == 0 || d->ended)
         return;
-    d->bytes += len;
-    if (d->framing.kind == BODY_LENGTH && !x->upgraded && d->bytes > d->framing.length) {
+    bool over = d->framing.kind == BODY_LENGTH && d->bytes + len > d->framing.length;
+    bool none = d->begun && d->framing.kind == BODY_NONE;
+    if ((over || none) && !x->upgraded) {
         close_exchange(x, EXCHANGE_PROTOCOL, NULL);
         return;
     }
-    if (d->begun && d->framing.kind == BODY_NONE && !x->upgraded) {
-        close_exchange(x, EXCHANGE_PROTOCOL, NULL);
-        return;
-    }
+    count(x, from->side, slice_of(bytes, len));
     if (!to) {
         from->ops->credit(from, len);
         return;
     }
     if (d->owed == 0) {
-        d->owed_since_ns = uv_hrtime();
+        d->owed_since_ns = d->last_ns;
         d->taken_before = d->bytes - len;
     }
     d->owed += len;
+    d->credit -= (int64_t)len;
+    if (d->credit < LIMIT_CREDIT_MIN && !d->stalled_since_ns)
+        d->stalled_since_ns = d->last_ns;
     to->ops->data(to, bytes, len);
 }
 
@@ -242,6 +312,9 @@ void exchange_finish(struct exchange_end *from, const struct http_head *trailers
         return;
     }
     d->ended = true;
+    if (d->stalled_since_ns)
+        stall_over(d, uv_hrtime());
+    TELL(x, finished, x, from->side, trailers);
     if (to)
         to->ops->finish(to, trailers);
     if (from->x && x->direction[INBOUND].ended && x->direction[OUTBOUND].ended)
@@ -255,6 +328,9 @@ void exchange_credit(struct exchange_end *from, size_t len)
         return;
     struct exchange_direction *d = &from->x->direction[to->side];
     d->owed -= len < d->owed ? len : d->owed;
+    d->credit += (int64_t)len;
+    if (d->stalled_since_ns && d->credit >= LIMIT_CREDIT_MIN)
+        stall_over(d, uv_hrtime());
     to->ops->credit(to, len);
 }
 
@@ -263,5 +339,6 @@ void exchange_discard(struct exchange *x)
     for (int side = 0; side < 2; side++)
         if (x->end[side])
             x->end[side]->x = NULL;
-    free(x);
+    TELL(x, discarded, x);
+    free_exchange(x);
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // One request and its response (or one upgraded byte stream) between two ends: an inbound that was
-// asked and an outbound that answers. It owns the counts and the timings and enforces the framing;
-// it knows nothing of sockets (docs/architecture.md).
+// asked and an outbound that answers. It owns the counts, the digests and the timings, enforces the
+// framing, and is where observers look on; it knows nothing of sockets (docs/architecture.md).
 #pragma once
 #include "answer.h"
+#include "proto/digest.h"
+#include "proto/exchange_id.h"
 #include "proto/message.h"
 
 struct exchange;
@@ -61,30 +63,57 @@ struct exchange_direction {
     struct body_framing framing;
     uint64_t bytes; // of the body, passed so far
     size_t owed;    // of them, not yet credited by the other end; less when it has granted more
-    uint64_t owed_since_ns; // since when there are any
-    uint64_t taken_before;  // bytes that had been credited by then
+    uint64_t owed_since_ns;     // since when there are any
+    uint64_t taken_before;      // bytes that had been credited by then
+    int64_t credit;             // bytes that the other end takes now; below 0 when it was not asked
+    uint64_t first_ns, last_ns; // its first and last byte; 0: none
+    uint64_t stalled_ns, stalled_since_ns; // its sender had to wait for credit
+    struct digest digest;                  // of the body
 };
 
 enum {
-    EXCHANGE_TARGET_MAX = 200
+    EXCHANGE_TARGET_MAX = 200,
+    EXCHANGE_NOTES = 2
 };
 
-// Hears of every exchange as it ends.
+// Looks on at every exchange. What it is given is valid during the call; a function may be NULL.
+// Nothing that it does changes the exchange but its own note.
 struct exchange_observer {
-    void (*closed)(void *ctx, const struct exchange *x, enum exchange_why why);
+    // Its request head, as the inbound had it.
+    void (*begun)(void *ctx, struct exchange *x, const struct http_head *request);
+    // The request goes on to an outbound, or is answered by ourselves: it is settled now what the
+    // exchange says of itself (visitor, tunnel, upstream).
+    void (*settled)(void *ctx, struct exchange *x);
+    void (*head)(void *ctx, struct exchange *x, const struct http_head *response); // a 1xx too
+    void (*data)(void *ctx, struct exchange *x, enum exchange_side from, struct slice bytes);
+    void (*finished)(void *ctx, struct exchange *x, enum exchange_side from,
+                     const struct http_head *trailers);
+    void (*closed)(void *ctx, struct exchange *x, enum exchange_why why);
+    void (*discarded)(void *ctx, struct exchange *x); // instead of closed
     void *ctx;
+    unsigned note; // which of the exchange's notes is its own
+    const struct exchange_observer *next;
 };
 
 struct exchange {
     struct exchange_end *end[2];
     struct exchange_direction
         direction[2]; // by the side that sends: [INBOUND] request, [OUTBOUND] response
-    const struct exchange_observer *observer;
-    uint64_t begun_ns, answered_ns;
+    const struct exchange_observer *observer; // the first of them
+    void *note[EXCHANGE_NOTES];               // of observers
+    char id[EXCHANGE_ID_LEN + 1];             // set by who began it; empty until then
+    // What it says of itself, "" when there is nothing; owned by who set it, and read no later than
+    // when the request goes on or is answered.
+    const char *visitor, *tunnel, *scheme, *upstream, *replay_of;
+    void *link;            // of the outbound or inbound: the tunnel that it goes through
+    int64_t begun_wall_ns; // since 1970
+    // Times of a clock that is never set; 0: not yet.
+    uint64_t begun_ns, sent_on_ns, answered_ns;
+    uint64_t connect_ns;    // how long it took to connect to the service; 0: it was connected
     uint16_t interim;       // 1xx responses so far
     uint32_t interim_bytes; // of their fields
     uint16_t status;        // of the final response
-    bool upgraded;
+    bool upgraded, settled;
     // Said by the inbound, of its peer: it is its next bytes that everything waits for; it may stop
     // reading for as long as it likes.
     bool awaits_visitor, endless;
@@ -119,5 +148,5 @@ void exchange_answer(struct exchange *x, enum answer answer);
 void exchange_respond(struct exchange *x, const struct http_head *head, struct slice body);
 // An outbound that has sent its whole response leaves: what more comes of the request is swallowed.
 void exchange_detach(struct exchange_end *from);
-// Drops an exchange as if it had never begun: nobody hears of it.
+// Drops an exchange as if it had never begun: neither end hears of it.
 void exchange_discard(struct exchange *x);

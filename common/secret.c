@@ -92,6 +92,11 @@ bool secret_random_hex(char *out, size_t bytes)
     return true;
 }
 
+bool secret_random(void *out, size_t bytes)
+{
+    return RAND_bytes(out, (int)bytes) == 1;
+}
+
 void secret_wipe(char *secret, size_t len)
 {
     OPENSSL_cleanse(secret, len);

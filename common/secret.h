@@ -19,4 +19,6 @@ bool secret_equal(const char *a, size_t a_len, const char *b, size_t b_len);
 // `bytes` random bytes as hexadecimal digits and a zero: out takes 2 * bytes + 1. False when the
 // system has no randomness.
 bool secret_random_hex(char *out, size_t bytes);
+// The same as they are.
+bool secret_random(void *out, size_t bytes);
 void secret_wipe(char *secret, size_t len);

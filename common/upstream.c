@@ -36,6 +36,7 @@ struct call {
     bool keep_alive;
     bool response_bytes;  // any have come
     uint64_t sent_before; // bytes that had left a kept connection before ours
+    uint64_t dialed_ns;   // when we began to connect
     size_t scanned;
     ptrdiff_t credit;   // bytes of response that the inbound takes now
     uint64_t body_left; // bytes of request that are still to come; UINT64_MAX: not known
@@ -336,6 +337,7 @@ static void use_conn(struct call *k, struct conn *c)
     k->state = CALL_HEAD;
     conn_set_owner(c, &conn_ops, k);
     k->sent_before = conn_sent(c);
+    k->end.x->sent_on_ns = uv_hrtime();
     if (!conn_write(c, buf_at(&k->waiting), buf_len(&k->waiting))) {
         refuse(k, ANSWER_BUSY);
         return;
@@ -364,6 +366,7 @@ static void on_dialed(void *ctx, struct conn *c, int error)
 {
     struct call *k = ctx;
     k->dial = NULL;
+    k->end.x->connect_ns = uv_hrtime() - k->dialed_ns;
     if (c)
         use_conn(k, c);
     else
@@ -373,6 +376,7 @@ static void on_dialed(void *ctx, struct conn *c, int error)
 static void dial(struct call *k)
 {
     k->state = CALL_DIALS;
+    k->dialed_ns = uv_hrtime();
     k->dial = dial_start(k->upstream->loop, &k->upstream->target, on_dialed, k);
     if (!k->dial)
         refuse(k, ANSWER_BUSY);
@@ -534,6 +538,7 @@ bool upstream_attach(struct upstream *u, struct exchange *x)
     k->upstream = u;
     k->end.ops = &end_ops;
     k->credit = LIMIT_CREDIT_BYTES;
+    x->upstream = u->name;
     exchange_attach(x, &k->end);
     return true;
 }

@@ -18,6 +18,7 @@ struct upstream {
     struct dial_target target;
     enum upstream_host host_mode;
     char host[280]; // sent as Host when it is replaced
+    char name[280]; // HOST:PORT, for people
     struct upstream_idle *idle;
     size_t idle_count;
 };

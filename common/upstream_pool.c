@@ -102,7 +102,8 @@ void upstream_init(struct upstream *u, struct loop *l, const struct dial_target 
     *u = (struct upstream){.loop = l, .target = *target};
     const char *host = target->host[0] ? target->host : "localhost";
     bool v6 = strchr(host, ':') != NULL;
-    (void)snprintf(u->host, sizeof(u->host), v6 ? "[%s]:%u" : "%s:%u", host, target->port);
+    (void)snprintf(u->name, sizeof(u->name), v6 ? "[%s]:%u" : "%s:%u", host, target->port);
+    memcpy(u->host, u->name, sizeof(u->host));
 }
 
 void upstream_deinit(struct upstream *u)

@@ -201,7 +201,8 @@ static void forward(struct relay *r, struct edge *e, struct route *route, struct
     head_remove(head, SLICE("host")); // it travels as the authority
     int error = fields_add_forwarded(head, &edge, scratch, sizeof(scratch));
     int len = snprintf(bind_id, sizeof(bind_id), "%llu", (unsigned long long)route->bind_id);
-    if (!error && !head_add(head, SLICE("adit-bind"), slice_of(bind_id, (size_t)len)))
+    if (!error && (!head_add(head, SLICE("adit-bind"), slice_of(bind_id, (size_t)len)) ||
+                   !head_add(head, SLICE("adit-id"), slice_str(x->id))))
         error = FIELDS_E_TOO_MANY;
     if (error)
         exchange_answer(x, error == FIELDS_E_LOOP ? ANSWER_LOOP : ANSWER_HEAD_TOO_LARGE);
@@ -227,6 +228,8 @@ void front_request(void *ctx, struct edge *e, struct exchange *x, struct http_he
         return;
     }
     struct route *route = name_normalise(label, name) ? routes_find(&r->routes, name) : NULL;
+    x->scheme = r->config.scheme;
+    x->tunnel = route ? route->name : "";
     if (!route)
         exchange_answer(x, ANSWER_NO_TUNNEL);
     else if (!route->agent)

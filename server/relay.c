@@ -162,6 +162,7 @@ static void bound_visitors(struct limits *l)
 
 const char *relay_start(struct relay *r, const struct relay_config *config)
 {
+    uint64_t seed = 0;
     *r = (struct relay){.config = *config};
     if (loop_init(&r->loop))
         return "cannot make an event loop";
@@ -169,8 +170,9 @@ const char *relay_start(struct relay *r, const struct relay_config *config)
     bound_visitors(&r->loop.limits);
     routes_init(&r->routes, &r->loop);
     r->edges = (struct edge_set){.loop = &r->loop, .request = front_request, .ctx = r};
-    if (!secret_random_hex(r->id, 8))
+    if (!secret_random_hex(r->id, 8) || !secret_random(&seed, sizeof(seed)))
         return "the system gives no randomness";
+    exchange_ids_init(&r->edges.ids, seed);
     (void)snprintf(r->loop_id, sizeof(r->loop_id), "adit-%s", r->id);
     watch_signals(r);
     return open_listeners(r);

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#include "digest.h"
+#include <xxhash.h>
+
+void digest_deinit(struct digest *d)
+{
+    if (d->state)
+        (void)XXH3_freeState(d->state);
+    d->state = NULL;
+}
+
+static void put(uint8_t out[static DIGEST_BYTES], XXH128_hash_t hash)
+{
+    XXH128_canonical_t canonical;
+    XXH128_canonicalFromHash(&canonical, hash);
+    memcpy(out, canonical.digest, DIGEST_BYTES);
+}
+
+void digest_add(struct digest *d, struct slice piece, bool all)
+{
+    if (all && !d->state && !d->lost) {
+        put(d->value, XXH3_128bits(piece.p, piece.len));
+        d->whole = true;
+        return;
+    }
+    if (!d->state && !d->lost) {
+        d->state = XXH3_createState();
+        d->lost = !d->state || XXH3_128bits_reset(d->state) == XXH_ERROR;
+    }
+    d->whole = false;
+    if (!d->lost)
+        d->lost = XXH3_128bits_update(d->state, piece.p, piece.len) == XXH_ERROR;
+}
+
+bool digest_value(const struct digest *d, uint8_t out[static DIGEST_BYTES])
+{
+    if (d->lost)
+        return false;
+    if (d->whole)
+        memcpy(out, d->value, DIGEST_BYTES);
+    else if (d->state)
+        put(out, XXH3_128bits_digest(d->state));
+    else
+        put(out, XXH3_128bits("", 0));
+    return true;
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+// Ids of exchanges, and digests of bodies.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "proto/digest.h"
+#include "proto/exchange_id.h"
+
+static void ids_sort_by_time_and_within_a_millisecond(void **state)
+{
+    struct exchange_ids ids;
+    char before[17] = "";
+    char id[17];
+    (void)state;
+    exchange_ids_init(&ids, 12345);
+    for (uint64_t ms = 1; ms < 1ULL << 45; ms = ms * 3 + 1)
+        for (int i = 0; i < 3; i++) {
+            exchange_id_next(&ids, ms, id);
+            assert_true(strcmp(before, id) < 0);
+            assert_true(exchange_id_is(slice_str(id)));
+            memcpy(before, id, sizeof(id));
+        }
+}
+
+static void ids_come_back_out_of_their_bytes(void **state)
+{
+    struct exchange_ids ids;
+    uint8_t bytes[10];
+    char id[17];
+    char again[17];
+    (void)state;
+    exchange_ids_init(&ids, UINT64_MAX - 1);
+    for (uint64_t i = 0; i < 10000; i++) {
+        exchange_id_next(&ids, i * 0x9e3779b97f4a7c15ULL >> 19, id);
+        exchange_id_pack(id, bytes);
+        exchange_id_unpack(bytes, again);
+        assert_string_equal(id, again);
+    }
+}
+
+static void what_is_no_id_is_told(void **state)
+{
+    static const char *const wrong[] = {
+        "",
+        "0123456789abcde",
+        "0123456789abcdef0",
+        "0123456789abcdeu",
+        "0123456789ABCDEF",
+        "0123456789abcde\n",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        assert_false(exchange_id_is(slice_str(wrong[i])));
+    assert_false(exchange_id_is(slice_of("0123456789abcde\0", 16)));
+    assert_true(exchange_id_is(SLICE("0123456789abcdef")));
+}
+
+static void a_digest_does_not_depend_on_the_pieces(void **state)
+{
+    char body[1000];
+    uint8_t whole[DIGEST_BYTES];
+    uint8_t pieces[DIGEST_BYTES];
+    (void)state;
+    for (size_t i = 0; i < sizeof(body); i++)
+        body[i] = (char)(i * 7);
+    for (size_t cut = 0; cut <= sizeof(body); cut += 37) {
+        struct digest one = {0};
+        struct digest two = {0};
+        digest_add(&one, slice_of(body, sizeof(body)), true);
+        digest_add(&two, slice_of(body, cut), false);
+        digest_add(&two, slice_of(body + cut, sizeof(body) - cut), false);
+        assert_true(digest_value(&one, whole) && digest_value(&two, pieces));
+        assert_memory_equal(whole, pieces, DIGEST_BYTES);
+        digest_deinit(&one);
+        digest_deinit(&two);
+    }
+}
+
+// The canonical XXH3-128 of nothing, as xxhsum -H2 prints it.
+static void the_digest_of_nothing_is_xxh3s(void **state)
+{
+    static const uint8_t nothing[DIGEST_BYTES] = {0x99, 0xaa, 0x06, 0xd3, 0x01, 0x47, 0x98, 0xd8,
+                                                  0x60, 0x01, 0xc3, 0x24, 0x46, 0x8d, 0x49, 0x7f};
+    struct digest d = {0};
+    uint8_t value[DIGEST_BYTES];
+    (void)state;
+    assert_true(digest_value(&d, value));
+    assert_memory_equal(value, nothing, DIGEST_BYTES);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ids_sort_by_time_and_within_a_millisecond),
+        cmocka_unit_test(ids_come_back_out_of_their_bytes),
+        cmocka_unit_test(what_is_no_id_is_told),
+        cmocka_unit_test(a_digest_does_not_depend_on_the_pieces),
+        cmocka_unit_test(the_digest_of_nothing_is_xxh3s),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
