@@ -225,7 +225,7 @@ static void on_request(void *ctx, struct mux_stream *s, const struct http_head *
     head_remove(&request, SLICE("adit-id"));
     bool sound = !fields_check(&request) && stream_end_framing(&request, end, &framing);
     struct stream_end *e = sound ? stream_end_inbound(&a->loop, s, wake, a) : NULL;
-    struct exchange *x = e ? exchange_new(&e->end, &request, &a->console.observer) : NULL;
+    struct exchange *x = e ? exchange_new(&e->end, &request, a->observers) : NULL;
     if (!x) {
         mux_set_user(s, NULL);
         mux_reset(s, MUX_RESET_REFUSED);
@@ -322,6 +322,19 @@ static void on_signal(uv_signal_t *signal, int number)
     stop(signal->data, EXIT_SUCCESS);
 }
 
+static bool begin_recording(struct agent *a)
+{
+    a->observers = &a->console.observer;
+    if (a->config.record.level == EXCHANGE_RECORD_NONE)
+        return true;
+    a->recorder = recorder_new(&a->loop, &a->config.record);
+    if (!a->recorder)
+        return false;
+    recorder_observer(a->recorder)->next = a->observers;
+    a->observers = recorder_observer(a->recorder);
+    return true;
+}
+
 static int agent_init(struct agent *a, const struct agent_config *config)
 {
     static const int numbers[2] = {SIGINT, SIGTERM};
@@ -347,6 +360,8 @@ static int agent_init(struct agent *a, const struct agent_config *config)
     }
     (void)uv_timer_init(&a->loop.uv, &a->retry);
     a->retry.data = a;
+    if (!begin_recording(a))
+        return UV_ENOMEM;
     a->links = link_context_new(&a->loop, &config->relay);
     return a->links ? 0 : UV_ENOMEM;
 }
@@ -374,6 +389,7 @@ static void agent_deinit(struct agent *a)
     uv_close((uv_handle_t *)&a->retry, NULL);
     for (int i = 0; i < 2; i++)
         uv_close((uv_handle_t *)&a->signals[i], NULL);
+    recorder_free(a->recorder);
     loop_run_once(&a->loop);
     conn_close_all(&a->loop);
     link_context_free(a->links);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The agent: keeps a tunnel to the relay, binds its name, and forwards what comes to its upstream.
 #pragma once
+#include "common/record/recorder.h"
 #include "common/upstream.h"
 #include "console.h"
 #include "link.h"
@@ -16,12 +17,15 @@ struct agent_config {
     enum upstream_host host_mode;
     char host[280]; // for UPSTREAM_HOST_REPLACE; empty: the upstream's own
     struct limits limits;
+    struct recorder_config record;
 };
 
 struct agent {
     struct loop loop;
     struct agent_config config;
     struct console console;
+    struct recorder *recorder;                 // NULL: nothing is recorded
+    const struct exchange_observer *observers; // of all exchanges
     struct upstream upstream;
     struct exchange_ids ids; // for requests of a relay that gives none
     struct link_context *links;

@@ -206,6 +206,9 @@ int command_http(int argc, char **argv)
     why = state_key(dir, "owner.key", cmd.config.owner);
     if (why)
         return fail("cannot use the owner key in the state directory: ", why);
+    cmd.config.record.dir = dir;
+    cmd.config.record.program = "adit http";
+    cmd.config.record.visitor_is_told = true;
     status = agent_run(&cmd.config);
     secret_wipe(cmd.config.relay.token, sizeof(cmd.config.relay.token));
     return status;

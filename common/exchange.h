@@ -58,6 +58,13 @@ struct exchange_end {
     enum exchange_side side;
 };
 
+// What of an exchange may be recorded.
+enum exchange_record {
+    EXCHANGE_RECORD_ALL,
+    EXCHANGE_RECORD_HEADS, // no bodies
+    EXCHANGE_RECORD_NONE
+};
+
 struct exchange_direction {
     bool begun, ended;
     struct body_framing framing;
@@ -105,8 +112,9 @@ struct exchange {
     // What it says of itself, "" when there is nothing; owned by who set it, and read no later than
     // when the request goes on or is answered.
     const char *visitor, *tunnel, *scheme, *upstream, *replay_of;
-    void *link;            // of the outbound or inbound: the tunnel that it goes through
-    int64_t begun_wall_ns; // since 1970
+    enum exchange_record record; // at most
+    void *link;                  // of the outbound or inbound: the tunnel that it goes through
+    int64_t begun_wall_ns;       // since 1970
     // Times of a clock that is never set; 0: not yet.
     uint64_t begun_ns, sent_on_ns, answered_ns;
     uint64_t connect_ns;    // how long it took to connect to the service; 0: it was connected

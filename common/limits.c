@@ -21,6 +21,8 @@ const struct limits limits_default = {
     .unread_bytes = MUX_UNREAD_MAX,
     .gone_ms = 60 * 1000,
     .connect_ms = 10 * 1000,
+    .record_body_bytes = 1024 * 1024,
+    .record_bytes = 1024 * 1024 * 1024,
 };
 
 enum unit {
@@ -79,6 +81,12 @@ static const struct row {
     {"gone-time", AT(gone_ms), UNIT_TIME, 100, DAY, R,
      "that a name is kept for an agent that was lost"},
     {"connect-time", AT(connect_ms), UNIT_TIME, 100, DAY, A, "to connect to the service"},
+    {"record-body", AT(record_body_bytes), UNIT_BYTES, 0, UINT64_MAX, R | A,
+     "of a body that are recorded"},
+    {"record-size", AT(record_bytes), UNIT_BYTES, 0, UINT64_MAX, R | A,
+     "of the whole record: beyond it the oldest is deleted"},
+    {"record-age", AT(record_age_ms), UNIT_TIME, 0, 3650 * (uint64_t)DAY, R | A,
+     "of an exchange until it is deleted"},
     {"answer-time", AT(answer_ms), UNIT_TIME, 0, DAY, A, "for the service to begin its response"},
 };
 
@@ -112,9 +120,10 @@ static const struct suffix {
     enum unit unit;
     uint64_t factor;
 } suffixes[] = {
-    {"ms", UNIT_TIME, 1},        {"s", UNIT_TIME, SECOND}, {"m", UNIT_TIME, 60 * SECOND},
-    {"h", UNIT_TIME, 3600000},   {"k", UNIT_BYTES, KIB},   {"m", UNIT_BYTES, KIB *KIB},
-    {"g", UNIT_BYTES, 1U << 30}, {"", UNIT_BYTES, 1},      {"", UNIT_COUNT, 1},
+    {"ms", UNIT_TIME, 1},        {"s", UNIT_TIME, SECOND},    {"m", UNIT_TIME, 60 * SECOND},
+    {"h", UNIT_TIME, 3600000},   {"d", UNIT_TIME, DAY},       {"k", UNIT_BYTES, KIB},
+    {"m", UNIT_BYTES, KIB *KIB}, {"g", UNIT_BYTES, 1U << 30}, {"", UNIT_BYTES, 1},
+    {"", UNIT_COUNT, 1},
 };
 
 static bool ends_with(struct slice s, const char *text)

@@ -24,11 +24,14 @@ struct limits {
     uint32_t hello_ms;             // from the tunnel's handshake to its hello
     uint32_t tunnels;              // and as many names
     uint32_t names_per_tunnel;
-    uint32_t streams;      // exchanges at once in a tunnel
-    uint32_t unread_bytes; // of a tunnel: received and not passed on
-    uint32_t gone_ms;      // that a name answers 503 after its agent has left
-    uint32_t connect_ms;   // to a service, all its addresses together
-    uint32_t answer_ms;    // for the response head of a service; 0: no limit
+    uint32_t streams;           // exchanges at once in a tunnel
+    uint32_t unread_bytes;      // of a tunnel: received and not passed on
+    uint32_t gone_ms;           // that a name answers 503 after its agent has left
+    uint32_t connect_ms;        // to a service, all its addresses together
+    uint32_t answer_ms;         // for the response head of a service; 0: no limit
+    uint64_t record_body_bytes; // of a body that are recorded; 0: all
+    uint64_t record_bytes;      // of the whole record; 0: no limit
+    uint64_t record_age_ms;     // of an exchange in it; 0: no limit
 };
 
 extern const struct limits limits_default;

@@ -31,6 +31,10 @@ static const char help[] =
     "  --public-url URL     scheme and port of the URLs that agents print, when a proxy stands "
     "before the relay\n"
     "  --data DIR           where state is kept (default: $XDG_STATE_HOME/adit/relay)\n"
+    "  --record all|heads|none\n"
+    "                       what is kept of exchanges (default: all); how much: record-… below\n"
+    "  --redact FIELD       leave this field's value out of the record; may be repeated\n"
+    "  --no-redact          keep Authorization, Cookie, Set-Cookie and Proxy-Authorization too\n"
     "  --limit NAME=VALUE   one of the limits below; may be repeated\n"
     "  --verbose            log more\n"
     "  --version, --help\n"
@@ -98,6 +102,17 @@ static void take_limit(struct command *cmd, const char *value)
         cmd->exit_status = usage(message, "");
 }
 
+static void take_record(struct command *cmd, int option, const char *value)
+{
+    struct recorder_config *c = &cmd->config.record;
+    if (option == 'N')
+        c->no_redact = true;
+    else if (option == 'R' && !recorder_set_level(c, value))
+        cmd->exit_status = usage("--record is not all, heads or none: ", value);
+    else if (option == 'X' && !recorder_add_redact(c, value))
+        cmd->exit_status = usage("--redact is not the name of a field, or one too many: ", value);
+}
+
 static void take_option(struct command *cmd, int option, const char *value)
 {
     struct relay_config *c = &cmd->config;
@@ -115,6 +130,9 @@ static void take_option(struct command *cmd, int option, const char *value)
             cmd->exit_status = usage("--public-url is not like https://example.com: ", value);
         return;
     case 'L': take_limit(cmd, value); return;
+    case 'R':
+    case 'X':
+    case 'N': take_record(cmd, option, value); return;
     case 'v': cmd->verbose = true; return;
     case 'V':
         (void)printf("aditd %s\n", ADIT_VERSION);
@@ -140,6 +158,9 @@ static void parse(struct command *cmd, int argc, char **argv)
         {"data", required_argument, NULL, 'D'},
         {"token-file", required_argument, NULL, 't'},
         {"public-url", required_argument, NULL, 'p'},
+        {"record", required_argument, NULL, 'R'},
+        {"redact", required_argument, NULL, 'X'},
+        {"no-redact", no_argument, NULL, 'N'},
         {"limit", required_argument, NULL, 'L'},
         {"verbose", no_argument, NULL, 'v'},
         {"version", no_argument, NULL, 'V'},
@@ -177,6 +198,8 @@ static int run(struct relay *r, struct command *cmd)
                       dir, why);
         return EXIT_FAILURE;
     }
+    cmd->config.record.dir = dir;
+    cmd->config.record.program = "aditd";
     why = relay_start(r, &cmd->config);
     if (!why)
         relay_run(r);

@@ -175,7 +175,14 @@ const char *relay_start(struct relay *r, const struct relay_config *config)
     exchange_ids_init(&r->edges.ids, seed);
     (void)snprintf(r->loop_id, sizeof(r->loop_id), "adit-%s", r->id);
     watch_signals(r);
-    return open_listeners(r);
+    const char *why = open_listeners(r);
+    if (!why && config->record.level != EXCHANGE_RECORD_NONE) {
+        r->recorder = recorder_new(&r->loop, &config->record);
+        if (!r->recorder)
+            return "cannot start a thread to record exchanges";
+        r->edges.observer = recorder_observer(r->recorder);
+    }
+    return why;
 }
 
 void relay_run(struct relay *r)
@@ -196,6 +203,7 @@ void relay_stop(struct relay *r)
             uv_close((uv_handle_t *)&r->signals[i], NULL);
     agents_close(r);
     edge_set_close(&r->edges);
+    recorder_free(r->recorder);
     loop_run_once(&r->loop); // what was said last leaves
     conn_close_all(&r->loop);
     routes_deinit(&r->routes);

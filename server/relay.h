@@ -4,6 +4,7 @@
 #include "common/edge.h"
 #include "common/limits.h"
 #include "common/listener.h"
+#include "common/record/recorder.h"
 #include "common/secret.h"
 #include "routes.h"
 
@@ -14,7 +15,8 @@ struct relay_config {
     char scheme[8];         // of public URLs: "http" or "https"
     uint16_t public_port;   // of public URLs; 0: the first listener's
     char token[SECRET_MAX]; // empty: anyone may open a tunnel
-    const char *data;
+    const char *data;       // the state directory
+    struct recorder_config record;
     struct limits limits;
 };
 
@@ -25,6 +27,7 @@ struct relay {
     struct routes routes;
     struct agent *agents;
     size_t agent_count, unauthenticated;
+    struct recorder *recorder; // NULL: nothing is recorded
     struct listener listeners[LIMIT_LISTENERS];
     size_t listener_count;
     uint16_t first_port;

@@ -66,6 +66,7 @@ struct record_exchange {
     struct slice error;   // "ADIT-…": the answer was the program's own
     struct slice replay_of;
     unsigned flags;
+    uint64_t size; // bytes that it takes in the record, about
     struct record_body body[2];
     int64_t sent_on_ns, connect_ns, answered_ns, duration_ns;
     struct record_report far;

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+#include "lock.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include "common/state.h"
+
+int record_lock_open(const char *dir)
+{
+    char path[STATE_PATH_MAX + 16];
+    (void)snprintf(path, sizeof(path), "%s/record.lock", dir);
+    return open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+}
+
+static struct flock byte_of(int64_t writer)
+{
+    return (struct flock){
+        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)writer, .l_len = 1};
+}
+
+bool record_lock_take(int file, int64_t writer)
+{
+    struct flock lock = byte_of(writer);
+    return fcntl(file, F_OFD_SETLK, &lock) == 0;
+}
+
+bool record_lock_is_held(int file, int64_t writer)
+{
+    struct flock lock = byte_of(writer);
+    return fcntl(file, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}

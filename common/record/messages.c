@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+#include "messages.h"
+#include <stdlib.h>
+
+enum {
+    RSV1 = 0x40, // permessage-deflate (RFC 7692 §7.2)
+    RSV = 0x70
+};
+
+void messages_init(struct messages *m, struct message_budget *budget, uint64_t keep_most)
+{
+    *m = (struct messages){.budget = budget, .keep_most = keep_most ? keep_most : UINT64_MAX};
+    m->last = &m->first;
+}
+
+static void let_go(struct messages *m, struct buf *b)
+{
+    m->budget->used -= buf_len(b);
+    buf_free(b);
+}
+
+void messages_taken(struct messages *m)
+{
+    while (m->first) {
+        struct message_done *d = m->first;
+        m->first = d->next;
+        m->budget->used -= d->message.bytes.len;
+        free(d);
+    }
+    m->last = &m->first;
+}
+
+void messages_deinit(struct messages *m)
+{
+    messages_taken(m);
+    for (int side = 0; side < 2; side++) {
+        let_go(m, &m->side[side].payload);
+        let_go(m, &m->side[side].control);
+    }
+}
+
+static bool is_control(const struct message_side *s)
+{
+    return s->frame.opcode >= WS_CLOSE;
+}
+
+// Keeps of a piece of payload what may be kept, unmasked.
+static void keep(struct messages *m, struct message_side *s, struct slice piece)
+{
+    struct buf *b = is_control(s) ? &s->control : &s->payload;
+    uint64_t *size = is_control(s) ? &s->control_size : &s->size;
+    bool gap = buf_len(b) < *size; // only what comes from the first byte on
+    size_t room = m->budget->most - m->budget->used;
+    uint64_t may = m->keep_most - m->kept;
+    size_t len = piece.len < room ? piece.len : room;
+    len = gap ? 0 : len < may ? len : (size_t)may;
+    *size += piece.len;
+    char *out = len > 0 ? buf_reserve(b, len) : NULL;
+    if (out) {
+        if (s->frame.masked)
+            (void)ws_mask((uint8_t *)out, (const uint8_t *)piece.p, len, s->frame.mask, s->phase);
+        else
+            memcpy(out, piece.p, len);
+        buf_commit(b, len);
+        m->budget->used += len;
+        m->kept += len;
+    }
+    s->phase = (unsigned)((s->phase + piece.len) & 3);
+}
+
+static void finish(struct messages *m, enum record_side side, int64_t at_ns)
+{
+    struct message_side *s = &m->side[side];
+    bool control = is_control(s);
+    struct buf *b = control ? &s->control : &s->payload;
+    size_t len = buf_len(b);
+    struct message_done *d = malloc(sizeof(*d) + len);
+    m->number++;
+    if (d) {
+        char *bytes = (char *)(d + 1);
+        if (len > 0)
+            memcpy(bytes, buf_at(b), len);
+        *d = (struct message_done){
+            .number = m->number - 1,
+            .message = {.side = side,
+                        .opcode = control ? s->frame.opcode : s->opcode,
+                        .compressed = !control && s->compressed,
+                        .at_ns = at_ns,
+                        .size = control ? s->control_size : s->size,
+                        .bytes = slice_of(bytes, len)},
+        };
+        m->budget->used += len; // let_go takes as much off again
+        *m->last = d;
+        m->last = &d->next;
+    }
+    let_go(m, b);
+    if (control)
+        s->control_size = 0;
+    else
+        s->size = 0;
+}
+
+// A frame's header is whole: what it says of its message. False: it is none.
+static bool begin_frame(struct message_side *s)
+{
+    uint8_t bare[WS_HEADER_MAX];
+    memcpy(bare, s->head, s->head_len);
+    bare[0] = (uint8_t)(bare[0] & ~RSV);
+    int n = ws_parse_header(bare, s->head_len, &s->frame);
+    if (n <= 0)
+        return n == 0;
+    s->in_frame = true;
+    s->left = s->frame.length;
+    s->phase = 0;
+    if (is_control(s))
+        return true;
+    bool continues = s->frame.opcode == WS_CONTINUATION;
+    if (continues != s->in_message)
+        return false;
+    if (!continues) {
+        s->opcode = s->frame.opcode;
+        s->compressed = s->head[0] & RSV1;
+    }
+    s->in_message = !s->frame.fin;
+    return true;
+}
+
+// Takes a byte of a header, or a piece of payload. Returns how much; 0 when it is broken.
+static size_t feed_some(struct messages *m, struct message_side *s, struct slice bytes)
+{
+    if (!s->in_frame) {
+        if (s->head_len == sizeof(s->head))
+            return 0;
+        s->head[s->head_len++] = (uint8_t)bytes.p[0];
+        return begin_frame(s) ? 1 : 0;
+    }
+    size_t len = bytes.len < s->left ? bytes.len : (size_t)s->left;
+    keep(m, s, slice_of(bytes.p, len));
+    s->left -= len;
+    return len;
+}
+
+void messages_feed(struct messages *m, enum record_side side, int64_t at_ns, struct slice bytes)
+{
+    struct message_side *s = &m->side[side];
+    while (bytes.len > 0 && !m->broken) {
+        size_t n = feed_some(m, s, bytes);
+        m->broken = n == 0;
+        bytes.p += n;
+        bytes.len -= n;
+        if (!s->in_frame || s->left > 0)
+            continue;
+        s->in_frame = false;
+        s->head_len = 0;
+        if (is_control(s) || s->frame.fin)
+            finish(m, side, at_ns);
+    }
+}

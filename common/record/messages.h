@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// The messages of a visitor's WebSocket (RFC 6455 §5), out of the bytes that pass. Looks on only:
+// what is no frame ends the looking, not the stream.
+#pragma once
+#include "proto/buf.h"
+#include "proto/websocket.h"
+#include "reader.h"
+
+// Bytes of payload that are held for messages that are not whole or not written yet, of all
+// WebSockets together, and how many may be.
+struct message_budget {
+    size_t used, most;
+};
+
+struct message_side {
+    uint8_t head[WS_HEADER_MAX];
+    size_t head_len;
+    bool in_frame, in_message, compressed;
+    struct ws_header frame;
+    uint64_t left; // of the frame's payload
+    unsigned phase;
+    unsigned opcode;       // of the message
+    uint64_t size;         // of the message so far
+    struct buf payload;    // what is kept of it
+    uint64_t control_size; // the same of a control frame, which may come amid a message
+    struct buf control;
+};
+
+struct message_done {
+    struct message_done *next;
+    struct record_message message; // its bytes lie behind it
+    uint64_t number;
+};
+
+struct messages {
+    struct message_budget *budget;
+    struct message_side side[2];
+    struct message_done *first, **last; // whole, and not yet taken
+    uint64_t number, kept, keep_most;   // bytes of payload kept, and how many may be
+    bool broken;                        // not frames, or something was missing
+};
+
+void messages_init(struct messages *m, struct message_budget *budget, uint64_t keep_most);
+void messages_deinit(struct messages *m);
+// Bytes have passed from this side. `at_ns` is the time that whole messages get.
+void messages_feed(struct messages *m, enum record_side side, int64_t at_ns, struct slice bytes);
+// Forgets the whole messages.
+void messages_taken(struct messages *m);

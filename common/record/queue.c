@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+// The block that is being filled is read at the same time: `filled` says how far. Its reader goes
+// on to the next block only when there is one, and gives the old one back; those who are given back
+// last are filled first, so that a queue that is emptied in time uses the same two blocks over and
+// over, and they stay in the cache.
+#include "queue.h"
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <uv.h>
+
+struct block {
+    _Atomic(struct block *) next;
+    _Atomic size_t filled;
+    char bytes[] __attribute__((aligned(8)));
+};
+
+enum {
+    ROOM = QUEUE_BLOCK_BYTES - sizeof(struct block)
+};
+
+struct queue {
+    // the writer's
+    struct block *filling;
+    size_t fill_at;
+    // the reader's
+    struct block *reading;
+    size_t read_at, read_len;
+    atomic_size_t in, out; // bytes written and read, ever
+    atomic_bool asleep;    // the reader waits for the first event
+    uv_mutex_t lock;       // of what follows
+    uv_cond_t news;
+    struct block *spare;
+    size_t spare_count, block_count;
+    bool woken;
+};
+
+struct event_head {
+    size_t len;
+};
+
+static size_t aligned(size_t len)
+{
+    return (len + 7) & ~(size_t)7;
+}
+
+// A block to fill: one that was given back, or a new one while there are not too many.
+static struct block *take_block(struct queue *q)
+{
+    uv_mutex_lock(&q->lock);
+    struct block *b = q->spare;
+    bool more = !b && q->block_count < QUEUE_BLOCKS;
+    if (b) {
+        q->spare = atomic_load(&b->next);
+        q->spare_count--;
+    }
+    if (more)
+        q->block_count++;
+    uv_mutex_unlock(&q->lock);
+    if (more)
+        b = malloc(QUEUE_BLOCK_BYTES);
+    if (more && !b) {
+        uv_mutex_lock(&q->lock);
+        q->block_count--;
+        uv_mutex_unlock(&q->lock);
+    }
+    if (!b)
+        return NULL;
+    atomic_init(&b->next, NULL);
+    atomic_init(&b->filled, 0);
+    return b;
+}
+
+static void give_back(struct queue *q, struct block *b)
+{
+    uv_mutex_lock(&q->lock);
+    bool keep = q->spare_count < QUEUE_KEPT_BLOCKS;
+    if (keep) {
+        atomic_store(&b->next, q->spare);
+        q->spare = b;
+        q->spare_count++;
+    } else {
+        q->block_count--;
+    }
+    uv_mutex_unlock(&q->lock);
+    if (!keep)
+        free(b);
+}
+
+struct queue *queue_new(void)
+{
+    struct queue *q = calloc(1, sizeof(*q));
+    if (!q)
+        return NULL;
+    if (uv_mutex_init(&q->lock)) {
+        free(q);
+        return NULL;
+    }
+    if (uv_cond_init(&q->news)) {
+        uv_mutex_destroy(&q->lock);
+        free(q);
+        return NULL;
+    }
+    q->filling = q->reading = take_block(q);
+    if (!q->filling) {
+        queue_free(q);
+        return NULL;
+    }
+    return q;
+}
+
+static void free_blocks(struct block *b)
+{
+    while (b) {
+        struct block *next = atomic_load(&b->next);
+        free(b);
+        b = next;
+    }
+}
+
+void queue_free(struct queue *q)
+{
+    if (!q)
+        return;
+    free_blocks(q->reading);
+    free_blocks(q->spare);
+    uv_cond_destroy(&q->news);
+    uv_mutex_destroy(&q->lock);
+    free(q);
+}
+
+// What can still be written for certain: the end of a block may be too small for an event.
+static size_t room_left(struct queue *q)
+{
+    uv_mutex_lock(&q->lock);
+    size_t blocks = QUEUE_BLOCKS - q->block_count + q->spare_count;
+    uv_mutex_unlock(&q->lock);
+    return blocks * (ROOM - QUEUE_EVENT_MAX);
+}
+
+void *queue_reserve(struct queue *q, size_t len, size_t spare)
+{
+    size_t need = sizeof(struct event_head) + aligned(len);
+    if (len > QUEUE_EVENT_MAX)
+        return NULL;
+    if (q->fill_at + need > ROOM) {
+        if (spare > 0 && room_left(q) < need + spare + ROOM)
+            return NULL;
+        struct block *b = take_block(q);
+        if (!b)
+            return NULL;
+        // In this order: whoever sees the new block has seen all of the old one.
+        atomic_store_explicit(&q->filling->next, b, memory_order_release);
+        q->filling = b;
+        q->fill_at = 0;
+    }
+    return q->filling->bytes + q->fill_at + sizeof(struct event_head);
+}
+
+static void tell(struct queue *q)
+{
+    uv_mutex_lock(&q->lock);
+    uv_cond_signal(&q->news);
+    uv_mutex_unlock(&q->lock);
+}
+
+void queue_commit(struct queue *q, size_t len)
+{
+    struct event_head *head = (struct event_head *)(void *)(q->filling->bytes + q->fill_at);
+    size_t before = queue_used(q);
+    size_t need = sizeof(*head) + aligned(len);
+    head->len = len;
+    q->fill_at += need;
+    atomic_store_explicit(&q->filling->filled, q->fill_at, memory_order_release);
+    atomic_fetch_add(&q->in, need); // sequentially consistent with `asleep`, as in queue_wait
+    bool urgent = before < QUEUE_URGENT_BYTES && before + need >= QUEUE_URGENT_BYTES;
+    if (urgent || (atomic_load(&q->asleep) && atomic_exchange(&q->asleep, false)))
+        tell(q);
+}
+
+const void *queue_peek(struct queue *q, size_t *len)
+{
+    struct block *b = q->reading;
+    if (q->read_at == atomic_load_explicit(&b->filled, memory_order_acquire)) {
+        struct block *next = atomic_load_explicit(&b->next, memory_order_acquire);
+        if (!next)
+            return NULL;
+        if (q->read_at < atomic_load_explicit(&b->filled, memory_order_acquire))
+            return queue_peek(q, len); // more had come before the next block did
+        q->reading = next;
+        q->read_at = 0;
+        give_back(q, b);
+        return queue_peek(q, len);
+    }
+    const struct event_head *head =
+        (const struct event_head *)(const void *)(b->bytes + q->read_at);
+    *len = head->len;
+    q->read_len = sizeof(*head) + aligned(head->len);
+    return b->bytes + q->read_at + sizeof(*head);
+}
+
+void queue_release(struct queue *q)
+{
+    q->read_at += q->read_len;
+    atomic_fetch_add(&q->out, q->read_len);
+}
+
+size_t queue_used(struct queue *q)
+{
+    size_t out = atomic_load(&q->out);
+    return atomic_load(&q->in) - out;
+}
+
+// Waits for a signal until the time; 0: for as long as it takes.
+static void wait_until(struct queue *q, uint64_t end_ns)
+{
+    uint64_t now = uv_hrtime();
+    if (end_ns == 0)
+        uv_cond_wait(&q->news, &q->lock);
+    else if (now < end_ns)
+        (void)uv_cond_timedwait(&q->news, &q->lock, end_ns - now);
+}
+
+void queue_wait(struct queue *q, unsigned ms, unsigned gather_ms)
+{
+    uint64_t end = ms ? uv_hrtime() + (uint64_t)ms * 1000000 : 0;
+    uv_mutex_lock(&q->lock);
+    atomic_store(&q->asleep, true);
+    while (!q->woken && queue_used(q) == 0 && (end == 0 || uv_hrtime() < end))
+        wait_until(q, end);
+    atomic_store(&q->asleep, false);
+    end = uv_hrtime() + (uint64_t)gather_ms * 1000000;
+    while (!q->woken && queue_used(q) < QUEUE_URGENT_BYTES && uv_hrtime() < end)
+        wait_until(q, end);
+    q->woken = false;
+    uv_mutex_unlock(&q->lock);
+}
+
+void queue_pause(struct queue *q, unsigned ms)
+{
+    uint64_t end = uv_hrtime() + (uint64_t)ms * 1000000;
+    uv_mutex_lock(&q->lock);
+    while (!q->woken && uv_hrtime() < end)
+        wait_until(q, end);
+    q->woken = false;
+    uv_mutex_unlock(&q->lock);
+}
+
+void queue_wake(struct queue *q)
+{
+    uv_mutex_lock(&q->lock);
+    q->woken = true;
+    uv_cond_signal(&q->news);
+    uv_mutex_unlock(&q->lock);
+}

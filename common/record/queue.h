@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// A bounded queue of events from one thread to another, without copies and almost without locks:
+// blocks that one fills and the other empties. The writer never waits.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct queue;
+
+enum {
+    QUEUE_BLOCK_BYTES = 256 * 1024,
+    QUEUE_BLOCKS = 96,            // at most: 24 MiB
+    QUEUE_EVENT_MAX = 128 * 1024, // bytes of one event
+    QUEUE_KEPT_BLOCKS = 2,        // that are kept for later when they are empty
+    QUEUE_URGENT_BYTES = 2 << 20, // that wait: who gathers shall not wait for more
+};
+
+// NULL when out of memory.
+struct queue *queue_new(void);
+void queue_free(struct queue *q);
+
+// The writer's. Room for an event, aligned to 8, to be followed by queue_commit. NULL when it
+// would leave less than `spare` bytes, or when out of memory.
+void *queue_reserve(struct queue *q, size_t len, size_t spare);
+void queue_commit(struct queue *q, size_t len);
+
+// The reader's. The next event, valid until queue_release; NULL when there is none.
+const void *queue_peek(struct queue *q, size_t *len);
+void queue_release(struct queue *q);
+// Waits for an event, for at most `ms` of them when it is not 0, then for `gather_ms` more, unless
+// QUEUE_URGENT_BYTES wait or the queue was woken.
+void queue_wait(struct queue *q, unsigned ms, unsigned gather_ms);
+// Waits for `ms`, whatever comes, or until the queue is woken.
+void queue_pause(struct queue *q, unsigned ms);
+// Wakes the reader: something else is to be done. Until the next wait or pause has ended.
+void queue_wake(struct queue *q);
+
+// Bytes that wait; of either thread.
+size_t queue_used(struct queue *q);

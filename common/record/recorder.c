@@ -1,0 +1,501 @@
+// SPDX-License-Identifier: MIT
+// The part in the loop: what observers hear becomes events in the queue. An exchange that has begun
+// has room for its end there, whatever else must be left out.
+#include "recorder.h"
+#include <stdlib.h>
+#include "common/log.h"
+#include "event.h"
+#include "proto/chars.h"
+#include "queue.h"
+#include "record.h"
+#include "scribe.h"
+
+enum {
+    SLOTS_FIRST = 64,
+    ABOUT_TEXTS_MAX = 1024 // bytes of texts of an EVENT_ABOUT
+};
+
+// An exchange that runs.
+struct slot {
+    uint64_t kept[2];
+    uint32_t next; // of the free ones
+    bool used, settled, bodies, websocket, shed;
+};
+
+struct recorder {
+    struct exchange_observer observer;
+    struct recorder_config config;
+    uint64_t body_bytes;
+    struct queue *queue;
+    struct scribe *scribe;
+    struct slot *slots;
+    uint32_t slot_count, free; // free: 1 + the first one; 0: none
+    size_t running;
+    uv_async_t told; // the scribe has something to say
+};
+
+bool recorder_set_level(struct recorder_config *c, const char *text)
+{
+    static const char *const levels[] = {[EXCHANGE_RECORD_ALL] = "all",
+                                         [EXCHANGE_RECORD_HEADS] = "heads",
+                                         [EXCHANGE_RECORD_NONE] = "none"};
+    for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+        if (strcmp(text, levels[i]) != 0)
+            continue;
+        c->level = (enum exchange_record)i;
+        return true;
+    }
+    return false;
+}
+
+bool recorder_add_redact(struct recorder_config *c, const char *name)
+{
+    if (c->redact_count == RECORDER_REDACT_MAX || !*name || !chars_are(slice_str(name), CHAR_TOKEN))
+        return false;
+    c->redact[c->redact_count++] = name;
+    return true;
+}
+
+static size_t spare(const struct recorder *r)
+{
+    return (r->running + 1) *
+           (sizeof(struct event_end) + sizeof(struct event_about) + ABOUT_TEXTS_MAX);
+}
+
+static bool grow(struct recorder *r)
+{
+    uint32_t count = r->slot_count ? r->slot_count * 2 : SLOTS_FIRST;
+    struct slot *slots = realloc(r->slots, count * sizeof(*slots));
+    if (!slots)
+        return false;
+    for (uint32_t i = r->slot_count; i < count; i++)
+        slots[i] = (struct slot){.next = i + 1 < count ? i + 2 : 0};
+    r->free = r->slot_count + 1;
+    r->slots = slots;
+    r->slot_count = count;
+    return true;
+}
+
+// The number of a free slot and 1; 0: out of memory.
+static uint32_t take_slot(struct recorder *r)
+{
+    if (!r->free && !grow(r))
+        return 0;
+    uint32_t number = r->free;
+    struct slot *s = &r->slots[number - 1];
+    r->free = s->next;
+    *s = (struct slot){.used = true};
+    r->running++;
+    return number;
+}
+
+static void free_slot(struct recorder *r, struct exchange *x, uint32_t index)
+{
+    r->slots[index] = (struct slot){.next = r->free};
+    r->free = index + 1;
+    r->running--;
+    x->note[0] = NULL;
+}
+
+static struct slot *slot_of(struct recorder *r, const struct exchange *x, uint32_t *index)
+{
+    uintptr_t number = (uintptr_t)x->note[0];
+    *index = (uint32_t)(number - 1);
+    return number ? &r->slots[number - 1] : NULL;
+}
+
+// Fields of which the value is a secret. Looked at for every field, so by length first.
+static bool is_secret(const struct recorder *r, struct slice name)
+{
+    static const struct slice ours[] = {
+        {"cookie", 6}, {"set-cookie", 10}, {"authorization", 13}, {"proxy-authorization", 19}};
+    if (r->config.no_redact)
+        return false;
+    for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+        if (name.len == ours[i].len && slice_ieq(name, ours[i]))
+            return true;
+    for (size_t i = 0; i < r->config.redact_count; i++)
+        if (slice_ieq(name, slice_str(r->config.redact[i])))
+            return true;
+    return false;
+}
+
+// Field lines to be written: how long they are, and which values are left out.
+struct lines {
+    const struct http_head *head;
+    size_t len;
+    bool any;
+    bool secret[MESSAGE_FIELDS_CAP];
+};
+
+static const struct slice redacted = {"[redacted]", 10};
+
+static void measure(const struct recorder *r, const struct http_head *head, struct lines *l)
+{
+    l->head = head;
+    l->len = 0;
+    l->any = false;
+    for (size_t i = 0; i < head->field_count; i++) {
+        const struct field *f = &head->fields[i];
+        l->secret[i] = is_secret(r, f->name);
+        l->any |= l->secret[i];
+        l->len += f->name.len + (l->secret[i] ? redacted.len : f->value.len) + 4;
+    }
+}
+
+static char *put(char *out, struct slice text)
+{
+    if (text.len > 0)
+        memcpy(out, text.p, text.len);
+    return out + text.len;
+}
+
+static void put_lines(char *out, const struct lines *l)
+{
+    for (size_t i = 0; i < l->head->field_count; i++) {
+        const struct field *f = &l->head->fields[i];
+        out = put(out, f->name);
+        out = put(out, SLICE(": "));
+        out = put(out, l->secret[i] ? redacted : f->value);
+        out = put(out, SLICE("\r\n"));
+    }
+}
+
+static void on_begun(void *ctx, struct exchange *x, const struct http_head *request)
+{
+    struct recorder *r = ctx;
+    struct lines lines;
+    const struct field *f =
+        r->config.visitor_is_told ? head_find(request, SLICE("x-forwarded-for")) : NULL;
+    const struct slice visitor = f ? f->value : (struct slice){0};
+    measure(r, request, &lines);
+    size_t len = sizeof(struct event_begin) + request->method.len + request->scheme.len +
+                 request->authority.len + request->target.len + visitor.len + lines.len;
+    uint32_t number = len <= QUEUE_EVENT_MAX ? take_slot(r) : 0;
+    struct event_begin *e = number ? queue_reserve(r->queue, len, spare(r)) : NULL;
+    if (!e) {
+        if (number)
+            free_slot(r, x, number - 1);
+        scribe_shed(r->scribe, 1, 0);
+        return;
+    }
+    x->note[0] = (void *)(uintptr_t)number;
+    *e = (struct event_begin){
+        .event = {EVENT_BEGIN, number - 1},
+        .began_ns = x->begun_wall_ns,
+        .redacted = lines.any,
+        .minor_version = request->minor_version,
+        .method_len = (uint32_t)request->method.len,
+        .scheme_len = (uint32_t)request->scheme.len,
+        .host_len = (uint32_t)request->authority.len,
+        .target_len = (uint32_t)request->target.len,
+        .visitor_len = (uint32_t)visitor.len,
+        .lines_len = (uint32_t)lines.len,
+    };
+    char *out = put((char *)(e + 1), request->method);
+    out = put(out, request->scheme);
+    out = put(out, request->authority);
+    out = put(out, request->target);
+    out = put(out, visitor);
+    put_lines(out, &lines);
+    queue_commit(r->queue, len);
+}
+
+static void drop(struct recorder *r, struct exchange *x, uint32_t index)
+{
+    struct event *e = queue_reserve(r->queue, sizeof(*e), 0);
+    if (e) {
+        *e = (struct event){EVENT_DROP, index};
+        queue_commit(r->queue, sizeof(*e));
+    }
+    free_slot(r, x, index);
+}
+
+static struct slice at_most(const char *text, size_t most)
+{
+    return slice_of(text, strnlen(text, most));
+}
+
+static void on_settled(void *ctx, struct exchange *x)
+{
+    struct recorder *r = ctx;
+    uint32_t index;
+    struct slot *s = slot_of(r, x, &index);
+    enum exchange_record level = x->record > r->config.level ? x->record : r->config.level;
+    if (!s)
+        return;
+    if (level == EXCHANGE_RECORD_NONE) {
+        drop(r, x, index);
+        return;
+    }
+    s->bodies = level == EXCHANGE_RECORD_ALL;
+    const struct slice visitor = at_most(x->visitor, 64);
+    const struct slice tunnel = at_most(x->tunnel, 63);
+    const struct slice scheme = at_most(x->scheme, 16);
+    const struct slice upstream = at_most(x->upstream, 300);
+    const struct slice replay = at_most(x->replay_of, 16);
+    size_t len = sizeof(struct event_about) + visitor.len + tunnel.len + scheme.len + upstream.len +
+                 replay.len;
+    struct event_about *e = queue_reserve(r->queue, len, 0);
+    if (!e) { // out of memory
+        drop(r, x, index);
+        scribe_shed(r->scribe, 1, 0);
+        return;
+    }
+    *e = (struct event_about){
+        .event = {EVENT_ABOUT, index},
+        .heads_only = !s->bodies,
+        .link = (uintptr_t)x->link,
+        .visitor_len = (uint32_t)visitor.len,
+        .tunnel_len = (uint32_t)tunnel.len,
+        .scheme_len = (uint32_t)scheme.len,
+        .upstream_len = (uint32_t)upstream.len,
+        .replay_len = (uint32_t)replay.len,
+    };
+    memcpy(e->id, x->id, sizeof(e->id));
+    char *out = put((char *)(e + 1), visitor);
+    out = put(out, tunnel);
+    out = put(out, scheme);
+    out = put(out, upstream);
+    (void)put(out, replay);
+    queue_commit(r->queue, len);
+}
+
+static void on_head(void *ctx, struct exchange *x, const struct http_head *response)
+{
+    struct recorder *r = ctx;
+    struct lines lines;
+    uint32_t index;
+    struct slot *s = slot_of(r, x, &index);
+    if (!s)
+        return;
+    if (response->status == 101)
+        s->websocket = slice_ieq(response->upgrade, SLICE("websocket"));
+    measure(r, response, &lines);
+    size_t len = sizeof(struct event_head) + lines.len;
+    struct event_head *e = queue_reserve(r->queue, len, spare(r));
+    if (!e) {
+        s->shed = true;
+        return;
+    }
+    *e = (struct event_head){
+        .event = {EVENT_HEAD, index},
+        .status = response->status,
+        .redacted = lines.any,
+        .websocket = s->websocket,
+        .lines_len = (uint32_t)lines.len,
+    };
+    put_lines((char *)(e + 1), &lines);
+    queue_commit(r->queue, len);
+}
+
+static int64_t since(const struct exchange *x, uint64_t ns)
+{
+    return ns > x->begun_ns ? (int64_t)(ns - x->begun_ns) : ns ? 0 : -1;
+}
+
+// One piece of a body. False: there is no room for it.
+static bool put_data(struct recorder *r, struct exchange *x, uint32_t index,
+                     enum exchange_side from, struct slice bytes)
+{
+    size_t len = sizeof(struct event_data) + bytes.len;
+    struct event_data *e = queue_reserve(r->queue, len, spare(r));
+    if (!e)
+        return false;
+    *e = (struct event_data){
+        .event = {EVENT_DATA, index},
+        .side = (uint32_t)from,
+        .len = (uint32_t)bytes.len,
+        .at_ns = since(x, x->direction[from].last_ns),
+    };
+    memcpy(e + 1, bytes.p, bytes.len);
+    queue_commit(r->queue, len);
+    return true;
+}
+
+// Of a body its beginning is kept, without gaps; of a WebSocket all bytes are looked at, and its
+// messages say themselves how much of them is kept.
+static void on_data(void *ctx, struct exchange *x, enum exchange_side from, struct slice bytes)
+{
+    struct recorder *r = ctx;
+    uint32_t index;
+    struct slot *s = slot_of(r, x, &index);
+    if (!s || !s->bodies || s->shed)
+        return;
+    uint64_t most = s->websocket || r->body_bytes == 0 ? UINT64_MAX : r->body_bytes;
+    while (bytes.len > 0 && s->kept[from] < most) {
+        uint64_t room = most - s->kept[from];
+        size_t len = bytes.len < RECORD_CHUNK_BYTES ? bytes.len : RECORD_CHUNK_BYTES;
+        len = len < room ? len : (size_t)room;
+        if (!put_data(r, x, index, from, slice_of(bytes.p, len))) {
+            s->shed = true;
+            scribe_shed(r->scribe, 0, bytes.len);
+            return;
+        }
+        s->kept[from] += len;
+        bytes.p += len;
+        bytes.len -= len;
+    }
+}
+
+static void on_finished(void *ctx, struct exchange *x, enum exchange_side from,
+                        const struct http_head *trailers)
+{
+    struct recorder *r = ctx;
+    struct lines lines;
+    uint32_t index;
+    struct slot *s = slot_of(r, x, &index);
+    if (!s || !trailers || trailers->field_count == 0)
+        return;
+    measure(r, trailers, &lines);
+    size_t len = sizeof(struct event_trailers) + lines.len;
+    struct event_trailers *e = queue_reserve(r->queue, len, spare(r));
+    if (!e) {
+        s->shed = true;
+        return;
+    }
+    *e = (struct event_trailers){
+        .event = {EVENT_TRAILERS, index},
+        .side = (uint32_t)from,
+        .lines_len = (uint32_t)lines.len,
+        .redacted = lines.any,
+    };
+    put_lines((char *)(e + 1), &lines);
+    queue_commit(r->queue, len);
+}
+
+static void fill_end(struct event_end *e, const struct exchange *x, enum exchange_why why)
+{
+    e->outcome = (uint8_t)why;
+    e->answer = (uint8_t)x->answer;
+    e->refused = x->refused;
+    e->upgraded = x->upgraded;
+    e->status = x->status;
+    for (int side = 0; side < 2; side++) {
+        const struct exchange_direction *d = &x->direction[side];
+        e->body[side].bytes = d->bytes;
+        e->body[side].whole = d->ended;
+        e->has_digest[side] = digest_value(&d->digest, e->body[side].digest);
+        e->first_ns[side] = since(x, d->first_ns);
+        e->last_ns[side] = since(x, d->last_ns);
+        e->stalled_ns[side] = (int64_t)d->stalled_ns;
+    }
+    e->sent_on_ns = since(x, x->sent_on_ns);
+    e->connect_ns = x->connect_ns ? (int64_t)x->connect_ns : -1;
+    e->answered_ns = since(x, x->answered_ns);
+    e->duration_ns = since(x, uv_hrtime());
+    e->reused = x->upstream[0] && x->sent_on_ns && !x->connect_ns;
+}
+
+static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
+{
+    struct recorder *r = ctx;
+    uint32_t index;
+    struct slot *s = slot_of(r, x, &index);
+    struct event_end *e = s ? queue_reserve(r->queue, sizeof(*e), 0) : NULL;
+    if (!s)
+        return;
+    if (e) { // else out of memory: the row says for ever that it runs, until the process ends
+        *e = (struct event_end){.event = {EVENT_END, index}, .shed = s->shed};
+        fill_end(e, x, why);
+        queue_commit(r->queue, sizeof(*e));
+    }
+    free_slot(r, x, index);
+}
+
+static void on_discarded(void *ctx, struct exchange *x)
+{
+    struct recorder *r = ctx;
+    uint32_t index;
+    if (slot_of(r, x, &index))
+        drop(r, x, index);
+}
+
+void recorder_report(struct recorder *r, const void *link, const struct report *report)
+{
+    struct event_report *e = r ? queue_reserve(r->queue, sizeof(*e), spare(r)) : NULL;
+    if (!e)
+        return; // it reads "unverified"
+    *e = (struct event_report){
+        .event = {EVENT_REPORT, 0}, .link = (uintptr_t)link, .report = *report};
+    queue_commit(r->queue, sizeof(*e));
+}
+
+static void tell(struct recorder *r)
+{
+    char text[SCRIBE_TEXT_MAX];
+    if (scribe_told(r->scribe, text))
+        log_warn("%s", text);
+}
+
+static void on_told(uv_async_t *async)
+{
+    tell(async->data);
+}
+
+static void on_closed_handle(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+static bool start(struct recorder *r, const struct limits *l)
+{
+    const struct scribe_config config = {
+        .store = {.dir = r->config.dir,
+                  .program = r->config.program,
+                  .bytes = l->record_bytes,
+                  .age_ms = l->record_age_ms},
+        .body_bytes = l->record_body_bytes,
+        .told = &r->told,
+    };
+    r->body_bytes = l->record_body_bytes;
+    r->queue = queue_new();
+    r->scribe = r->queue ? scribe_new(&config, r->queue) : NULL;
+    return r->scribe != NULL;
+}
+
+struct recorder *recorder_new(struct loop *l, const struct recorder_config *config)
+{
+    struct recorder *r = calloc(1, sizeof(*r));
+    if (!r)
+        return NULL;
+    r->config = *config;
+    r->observer = (struct exchange_observer){
+        .begun = on_begun,
+        .settled = on_settled,
+        .head = on_head,
+        .data = on_data,
+        .finished = on_finished,
+        .closed = on_closed,
+        .discarded = on_discarded,
+        .ctx = r,
+    };
+    if (uv_async_init(&l->uv, &r->told, on_told)) {
+        free(r);
+        return NULL;
+    }
+    r->told.data = r;
+    uv_unref((uv_handle_t *)&r->told);
+    if (start(r, &l->limits))
+        return r;
+    queue_free(r->queue);
+    uv_close((uv_handle_t *)&r->told, on_closed_handle);
+    return NULL;
+}
+
+void recorder_free(struct recorder *r)
+{
+    if (!r)
+        return;
+    scribe_stop(r->scribe);
+    tell(r);
+    scribe_free(r->scribe);
+    queue_free(r->queue);
+    free(r->slots);
+    uv_close((uv_handle_t *)&r->told, on_closed_handle);
+}
+
+struct exchange_observer *recorder_observer(struct recorder *r)
+{
+    return &r->observer;
+}

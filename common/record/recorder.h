@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// Records every exchange of a program: looks on at them in the loop, and hands what is to be kept
+// to a thread that writes it (docs/record.md). Traffic never waits for it: when the queue between
+// them is full, what does not fit is left out, counted and told.
+#pragma once
+#include "common/exchange.h"
+#include "common/loop.h"
+#include "proto/report.h"
+
+struct recorder;
+
+enum {
+    RECORDER_GATHER_MS = 50,           // events are gathered before they are written
+    RECORDER_BATCH_BYTES = 4 << 20,    // of events that go into one transaction
+    RECORDER_RETRY_MS = 1000,          // after a write that failed
+    RECORDER_REPORT_MS = 10 * 1000,    // that a report of the other end is waited for
+    RECORDER_WAITING = 16 * 1024,      // exchanges that wait for one
+    RECORDER_MESSAGE_BYTES = 16 << 20, // payload of WebSocket messages held back, all together
+    RECORDER_REDACT_MAX = 32,          // names of fields to redact besides our own
+    RECORDER_NICE = 10,                // of the thread: traffic goes first
+};
+
+struct recorder_config {
+    const char *dir, *program;
+    enum exchange_record level;
+    bool no_redact;
+    const char *redact[RECORDER_REDACT_MAX]; // names of fields
+    size_t redact_count;
+    bool visitor_is_told; // X-Forwarded-For is our own relay's word
+};
+
+// Set by command lines: "all", "heads" or "none"; and the name of a field. False: not one, or too
+// many.
+bool recorder_set_level(struct recorder_config *c, const char *text);
+bool recorder_add_redact(struct recorder_config *c, const char *name);
+
+// Starts. Limits are the loop's. NULL: out of memory or threads. A record that cannot be opened is
+// no failure: it is told, and tried again. The strings must outlive it.
+struct recorder *recorder_new(struct loop *l, const struct recorder_config *config);
+// Writes what is left and ends. All exchanges must have ended. The loop must run once more.
+void recorder_free(struct recorder *r);
+
+// Its place in a chain of observers.
+struct exchange_observer *recorder_observer(struct recorder *r);
+// The other end's report of an exchange whose `link` was this. r may be NULL.
+void recorder_report(struct recorder *r, const void *link, const struct report *report);

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: MIT
+#include "scribe.h"
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+#include "track.h"
+
+enum {
+    TRIM_MS = 100,             // that deleting may take before events are looked at again
+    TRIM_EVERY_MS = 60 * 1000, // while nothing happens
+    TEXT_MAX = 512
+};
+
+struct scribe {
+    struct scribe_config config;
+    struct queue *queue;
+    uv_thread_t thread;
+    atomic_bool closing;
+    atomic_uint_fast64_t shed, shed_bytes;
+    uv_mutex_t lock; // of `text`
+    char text[SCRIBE_TEXT_MAX];
+    // the thread's
+    struct store *store;
+    struct tracks tracks;
+    char trouble[TEXT_MAX]; // empty: all is well
+    char last_trouble[TEXT_MAX];
+    uint64_t counted[3]; // that were written: exchanges, shed, bytes
+    bool told_shed;
+};
+
+void scribe_shed(struct scribe *s, uint64_t exchanges, uint64_t bytes)
+{
+    atomic_fetch_add_explicit(&s->shed, exchanges, memory_order_relaxed);
+    atomic_fetch_add_explicit(&s->shed_bytes, bytes, memory_order_relaxed);
+}
+
+static void say(struct scribe *s, const char *text)
+{
+    uv_mutex_lock(&s->lock);
+    (void)snprintf(s->text, sizeof(s->text), "%s", text);
+    uv_mutex_unlock(&s->lock);
+    (void)uv_async_send(s->config.told);
+}
+
+bool scribe_told(struct scribe *s, char text[static SCRIBE_TEXT_MAX])
+{
+    uv_mutex_lock(&s->lock);
+    memcpy(text, s->text, SCRIBE_TEXT_MAX);
+    s->text[0] = 0;
+    uv_mutex_unlock(&s->lock);
+    return text[0] != 0;
+}
+
+static int64_t wall_clock_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static uint64_t now_ms(void)
+{
+    return uv_hrtime() / 1000000;
+}
+
+static const char *phrase(int error)
+{
+    switch (error & 0xff) {
+    case SQLITE_FULL: return "the disk is full";
+    case SQLITE_READONLY: return "it may only be read";
+    case SQLITE_PERM:
+    case SQLITE_CANTOPEN: return "it cannot be opened";
+    case SQLITE_BUSY: return "another process keeps it locked";
+    case SQLITE_MISMATCH: return "a later version of adit has made it, or another program";
+    case SQLITE_IOERR: return "the disk fails";
+    default: return sqlite3_errstr(error & 0xff);
+    }
+}
+
+static bool is_damage(int error)
+{
+    return (error & 0xff) == SQLITE_CORRUPT || (error & 0xff) == SQLITE_NOTADB;
+}
+
+static void close_store(struct scribe *s)
+{
+    store_close(s->store);
+    s->store = NULL;
+}
+
+// A damaged record is put aside, and another begun: what passes now matters more.
+static void put_aside(struct scribe *s)
+{
+    char name[STATE_PATH_MAX + 64];
+    char text[SCRIBE_TEXT_MAX];
+    close_store(s);
+    tracks_lose_rows(&s->tracks);
+    if (!store_put_aside(s->config.store.dir, name))
+        return;
+    (void)snprintf(
+        text, sizeof(text),
+        "the record was damaged and is now %s; a new one is begun. What was in it may be "
+        "read in part by sqlite3 and .recover",
+        name);
+    say(s, text);
+}
+
+// Says what is the matter once, and again when it is something else.
+static void in_trouble(struct scribe *s, int error)
+{
+    char text[SCRIBE_TEXT_MAX];
+    const char *why = phrase(error);
+    if (is_damage(error))
+        put_aside(s);
+    if (strcmp(s->trouble, why) == 0)
+        return;
+    (void)snprintf(s->trouble, sizeof(s->trouble), "%s", why);
+    memcpy(s->last_trouble, s->trouble, sizeof(s->trouble));
+    if (is_damage(error))
+        return;
+    (void)snprintf(text, sizeof(text),
+                   "the record in %s cannot be written: %s. Traffic goes on; it is tried again "
+                   "every second",
+                   s->config.store.dir, why);
+    say(s, text);
+}
+
+static void out_of_trouble(struct scribe *s)
+{
+    char text[SCRIBE_TEXT_MAX];
+    if (!s->trouble[0])
+        return;
+    s->trouble[0] = 0;
+    uint64_t shed = atomic_load(&s->shed) + s->tracks.lost;
+    (void)snprintf(text, sizeof(text),
+                   "the record is written again; %llu exchanges are missing so far",
+                   (unsigned long long)shed);
+    say(s, text);
+}
+
+static int write_counts(struct scribe *s, bool always)
+{
+    const uint64_t counts[3] = {s->tracks.begun, atomic_load(&s->shed) + s->tracks.lost,
+                                atomic_load(&s->shed_bytes)};
+    if (!always && memcmp(counts, s->counted, sizeof(counts)) == 0)
+        return SQLITE_OK;
+    int error = store_counts(s->store, counts[0], counts[1], counts[2],
+                             s->last_trouble[0] ? s->last_trouble : NULL);
+    if (!error)
+        memcpy(s->counted, counts, sizeof(counts));
+    return error;
+}
+
+static int write_batch(struct scribe *s)
+{
+    int error = store_begin(s->store);
+    if (error)
+        return error;
+    error = tracks_write(&s->tracks, s->store);
+    if (!error)
+        error = write_counts(s, s->trouble[0] != 0);
+    if (!error)
+        error = store_commit(s->store);
+    if (error) {
+        store_rollback(s->store);
+        tracks_unwritten(&s->tracks);
+        return error;
+    }
+    tracks_written(&s->tracks, now_ms());
+    return SQLITE_OK;
+}
+
+static void take_events(struct scribe *s)
+{
+    size_t bytes = 0;
+    size_t len = 0;
+    const void *event = NULL;
+    while (bytes < RECORDER_BATCH_BYTES && (event = queue_peek(s->queue, &len))) {
+        (void)tracks_event(&s->tracks, event);
+        queue_release(s->queue);
+        bytes += len;
+    }
+}
+
+// The first time that something did not fit is worth a line; how much it was is in the record.
+static void tell_shed(struct scribe *s)
+{
+    if (s->told_shed || s->trouble[0] || (!atomic_load(&s->shed) && !atomic_load(&s->shed_bytes)))
+        return;
+    s->told_shed = true;
+    say(s, "exchanges come faster than they can be recorded: some are not kept, or not whole. "
+           "Traffic is not slowed. How many is shown by: requests");
+}
+
+static int trim(struct scribe *s)
+{
+    uint64_t end = now_ms() + TRIM_MS;
+    bool more = true;
+    int error = SQLITE_OK;
+    while (!error && more && now_ms() < end)
+        error = store_trim(s->store, wall_clock_ns(), &more);
+    return error;
+}
+
+// At the end: what could not be written is told, for nobody will try again.
+static void tell_lost(struct scribe *s)
+{
+    char text[SCRIBE_TEXT_MAX];
+    uint64_t lost = tracks_count_dirty(&s->tracks);
+    if (lost == 0 && queue_used(s->queue) == 0)
+        return;
+    (void)snprintf(text, sizeof(text),
+                   "the last %llu exchanges, or more, could not be recorded: %s",
+                   (unsigned long long)lost, s->trouble);
+    say(s, text);
+}
+
+static int turn(struct scribe *s)
+{
+    int error = SQLITE_OK;
+    if (!s->store)
+        error = store_open(&s->config.store, &s->store);
+    if (error)
+        return error;
+    if (!s->tracks.dirty)
+        take_events(s);
+    if (s->tracks.dirty)
+        error = write_batch(s);
+    if (!error)
+        error = trim(s);
+    return error;
+}
+
+static void run(void *arg)
+{
+    struct scribe *s = arg;
+    bool last = false;
+    (void)setpriority(PRIO_PROCESS, 0, RECORDER_NICE); // of this thread alone, on Linux
+    while (!last) {
+        last = atomic_load(&s->closing);
+        int error = SQLITE_OK;
+        do
+            error = turn(s);
+        while (!error && queue_used(s->queue) > 0 && (last || queue_used(s->queue) > 65536));
+        if (error)
+            in_trouble(s, error);
+        else
+            out_of_trouble(s);
+        tell_shed(s);
+        if (last)
+            break;
+        if (error)
+            queue_pause(s->queue, RECORDER_RETRY_MS);
+        else
+            queue_wait(s->queue, TRIM_EVERY_MS, RECORDER_GATHER_MS);
+    }
+    if (s->store)
+        (void)write_counts(s, false);
+    tell_lost(s);
+    close_store(s);
+}
+
+struct scribe *scribe_new(const struct scribe_config *config, struct queue *q)
+{
+    struct scribe *s = calloc(1, sizeof(*s));
+    if (!s)
+        return NULL;
+    s->config = *config;
+    s->queue = q;
+    tracks_init(&s->tracks, config->body_bytes);
+    if (uv_mutex_init(&s->lock)) {
+        free(s);
+        return NULL;
+    }
+    if (uv_thread_create(&s->thread, run, s)) {
+        uv_mutex_destroy(&s->lock);
+        free(s);
+        return NULL;
+    }
+    return s;
+}
+
+void scribe_stop(struct scribe *s)
+{
+    atomic_store(&s->closing, true);
+    queue_wake(s->queue);
+    (void)uv_thread_join(&s->thread);
+}
+
+void scribe_free(struct scribe *s)
+{
+    if (!s)
+        return;
+    uv_mutex_destroy(&s->lock);
+    tracks_deinit(&s->tracks);
+    free(s);
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// The recorder's thread: events out of the queue become rows of the record, many in one
+// transaction. What cannot be written waits here and in the queue and is tried again.
+#pragma once
+#include <uv.h>
+#include "queue.h"
+#include "store.h"
+
+struct scribe;
+
+enum {
+    SCRIBE_TEXT_MAX = 2048
+};
+
+struct scribe_config {
+    struct store_config store;
+    uint64_t body_bytes; // of WebSocket messages of one exchange that are kept; 0: all
+    uv_async_t *told;    // is sent to when there is something to tell
+};
+
+// Starts the thread. NULL: out of memory or threads.
+struct scribe *scribe_new(const struct scribe_config *config, struct queue *q);
+// Writes what is left and ends the thread. It may still have something to tell.
+void scribe_stop(struct scribe *s);
+// Only after that.
+void scribe_free(struct scribe *s);
+
+// Of other threads. Exchanges of which nothing is kept, and bytes of bodies, are counted.
+void scribe_shed(struct scribe *s, uint64_t exchanges, uint64_t bytes);
+// What people should know: false when there is nothing new.
+bool scribe_told(struct scribe *s, char text[static SCRIBE_TEXT_MAX]);

@@ -1,0 +1,477 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include "lock.h"
+#include "store_internal.h"
+
+static const char *const texts[STATEMENTS] = {
+    [BEGIN] = "BEGIN IMMEDIATE",
+    [COMMIT] = "COMMIT",
+    [ROLLBACK] = "ROLLBACK",
+    // The columns of both in the order of bind_exchange.
+    [INSERT_EXCHANGE] =
+        "INSERT INTO exchange(status, outcome, error, flags, size, sent_on_ns, connect_ns,"
+        " answered_ns, duration_ns, request_bytes, request_kept, request_digest, request_first_ns,"
+        " request_last_ns, request_stalled_ns, request_trailers, response_bytes, response_kept,"
+        " response_digest, response_first_ns, response_last_ns, response_stalled_ns,"
+        " response_trailers, interim, response_head, far_outcome, far_flags, far_sent_on_ns,"
+        " far_connect_ns, far_answered_ns, far_duration_ns, far_request_bytes, far_request_digest,"
+        " far_response_bytes, far_response_digest, id, writer, tunnel, began_ns, visitor, protocol,"
+        " method, scheme, host, target, upstream, replay_of, request_head)"
+        " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,"
+        "?23,?24,?25,?26,?27,?28,?29,?30,?31,?32,?33,?34,?35,?36,?37,?38,?39,?40,?41,?42,?43,?44,"
+        "?45,?46,?47,?48)",
+    [UPDATE_EXCHANGE] =
+        "UPDATE exchange SET status=?1, outcome=?2, error=?3, flags=?4, size=?5, sent_on_ns=?6,"
+        " connect_ns=?7, answered_ns=?8, duration_ns=?9, request_bytes=?10, request_kept=?11,"
+        " request_digest=?12, request_first_ns=?13, request_last_ns=?14, request_stalled_ns=?15,"
+        " request_trailers=coalesce(?16, request_trailers), response_bytes=?17, response_kept=?18,"
+        " response_digest=?19, response_first_ns=?20, response_last_ns=?21,"
+        " response_stalled_ns=?22, response_trailers=coalesce(?23, response_trailers),"
+        " interim=coalesce(interim || ?24, ?24, interim),"
+        " response_head=coalesce(?25, response_head), far_outcome=?26, far_flags=?27,"
+        " far_sent_on_ns=?28, far_connect_ns=?29, far_answered_ns=?30, far_duration_ns=?31,"
+        " far_request_bytes=?32, far_request_digest=?33, far_response_bytes=?34,"
+        " far_response_digest=?35 WHERE seq=?36",
+    [INSERT_BODY] = "INSERT INTO body(exchange, side, at, bytes) VALUES(?1,?2,?3,?4)",
+    [INSERT_MESSAGE] =
+        "INSERT INTO message(exchange, number, side, opcode, flags, at_ns, size, bytes)"
+        " VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+    [FIND_TUNNEL] = "SELECT id FROM tunnel WHERE name=?1",
+    [INSERT_TUNNEL] = "INSERT INTO tunnel(name) VALUES(?1)",
+    [GROW_TUNNEL] = "UPDATE tunnel SET bytes=bytes+?2 WHERE id=?1",
+    [COUNT_WRITER] = "UPDATE writer SET exchanges=?2, shed=?3, shed_bytes=?4, trouble=?5 WHERE"
+                     " id=?1",
+    [PAGES] = "SELECT page_count - freelist_count, freelist_count FROM pragma_page_count,"
+              " pragma_freelist_count",
+    [OLDEST] = "SELECT seq, tunnel, size, began_ns FROM exchange WHERE outcome IS NOT NULL"
+               " ORDER BY seq LIMIT ?1",
+    [FULLEST_TUNNEL] = "SELECT id FROM tunnel ORDER BY bytes DESC LIMIT 1",
+    [OLDEST_OF_TUNNEL] = "SELECT seq, tunnel, size, began_ns FROM exchange WHERE tunnel=?2 AND"
+                         " outcome IS NOT NULL ORDER BY seq LIMIT ?1",
+    [DELETE_EXCHANGE] = "DELETE FROM exchange WHERE seq=?1",
+    [DELETE_BODY] = "DELETE FROM body WHERE exchange=?1",
+    [DELETE_MESSAGE] = "DELETE FROM message WHERE exchange=?1",
+};
+
+sqlite3_stmt *store_statement(struct store *s, enum statement which)
+{
+    sqlite3_stmt **at = &s->statements[which];
+    if (!*at && sqlite3_prepare_v3(s->db, texts[which], -1, SQLITE_PREPARE_PERSISTENT, at, NULL))
+        return NULL;
+    return *at;
+}
+
+int store_run(struct store *s, sqlite3_stmt *statement)
+{
+    if (!statement)
+        return sqlite3_extended_errcode(s->db);
+    int error = sqlite3_step(statement);
+    (void)sqlite3_reset(statement);
+    return error == SQLITE_DONE || error == SQLITE_ROW ? SQLITE_OK : error;
+}
+
+static int64_t wall_clock_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static int exec(sqlite3 *db, const char *sql)
+{
+    return sqlite3_exec(db, sql, NULL, NULL, NULL);
+}
+
+// The modes of the files that SQLite makes beside it are those of the database.
+static int open_files(struct store *s)
+{
+    char path[STATE_PATH_MAX + 16];
+    record_path(s->config.dir, path);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return errno == ENOSPC ? SQLITE_FULL : errno == EROFS ? SQLITE_READONLY : SQLITE_CANTOPEN;
+    (void)close(fd);
+    s->lock_file = record_lock_open(s->config.dir);
+    if (s->lock_file < 0)
+        return SQLITE_CANTOPEN;
+    int error = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (error)
+        return error;
+    (void)sqlite3_extended_result_codes(s->db, 1);
+    return sqlite3_busy_timeout(s->db, STORE_BUSY_MS);
+}
+
+static int set_up(struct store *s)
+{
+    char sql[400];
+    (void)snprintf(sql, sizeof(sql),
+                   "PRAGMA page_size=%d;PRAGMA auto_vacuum=INCREMENTAL;PRAGMA journal_mode=WAL;"
+                   "PRAGMA synchronous=NORMAL;PRAGMA cache_size=-%d;PRAGMA temp_store=MEMORY;"
+                   "PRAGMA journal_size_limit=%d;",
+                   STORE_PAGE_BYTES, STORE_CACHE_KIB, STORE_WAL_BYTES);
+    int error = exec(s->db, sql);
+    return error ? error : record_migrate(s->db);
+}
+
+// What processes that are gone have left running will never end otherwise.
+static int sweep(struct store *s)
+{
+    sqlite3_stmt *each = NULL;
+    char sql[200];
+    int error = sqlite3_prepare_v2(s->db, "SELECT id FROM writer WHERE ended_ns IS NULL AND id<>?1",
+                                   -1, &each, NULL);
+    if (!error)
+        error = sqlite3_bind_int64(each, 1, s->writer);
+    while (!error && (error = sqlite3_step(each)) == SQLITE_ROW) {
+        int64_t id = sqlite3_column_int64(each, 0);
+        error = SQLITE_OK;
+        if (record_lock_is_held(s->lock_file, id))
+            continue;
+        (void)snprintf(sql, sizeof(sql),
+                       "UPDATE exchange SET outcome='recorder gone' WHERE writer=%lld AND outcome"
+                       " IS NULL; UPDATE writer SET ended_ns=%lld WHERE id=%lld",
+                       (long long)id, (long long)wall_clock_ns(), (long long)id);
+        error = exec(s->db, sql);
+    }
+    (void)sqlite3_finalize(each);
+    return error == SQLITE_DONE ? SQLITE_OK : error;
+}
+
+static int enter(struct store *s)
+{
+    sqlite3_stmt *insert = NULL;
+    int error = exec(s->db, "BEGIN IMMEDIATE");
+    if (error)
+        return error;
+    error = sqlite3_prepare_v2(
+        s->db, "INSERT INTO writer(program, version, pid, began_ns) VALUES(?1,?2,?3,?4)", -1,
+        &insert, NULL);
+    if (!error) {
+        (void)sqlite3_bind_text(insert, 1, s->config.program, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_text(insert, 2, ADIT_VERSION, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_int64(insert, 3, getpid());
+        (void)sqlite3_bind_int64(insert, 4, wall_clock_ns());
+        error = sqlite3_step(insert) == SQLITE_DONE ? SQLITE_OK : sqlite3_extended_errcode(s->db);
+    }
+    (void)sqlite3_finalize(insert);
+    s->writer = sqlite3_last_insert_rowid(s->db);
+    if (!error && !record_lock_take(s->lock_file, s->writer))
+        error = SQLITE_CANTOPEN;
+    if (!error)
+        error = sweep(s);
+    int ended = exec(s->db, error ? "ROLLBACK" : "COMMIT");
+    return error ? error : ended;
+}
+
+int store_open(const struct store_config *config, struct store **out)
+{
+    struct store *s = calloc(1, sizeof(*s));
+    *out = NULL;
+    if (!s)
+        return SQLITE_NOMEM;
+    s->config = *config;
+    s->lock_file = -1;
+    int error = open_files(s);
+    if (!error)
+        error = set_up(s);
+    if (!error)
+        error = enter(s);
+    if (error) {
+        s->writer = 0;
+        store_close(s);
+        return error;
+    }
+    *out = s;
+    return SQLITE_OK;
+}
+
+void store_close(struct store *s)
+{
+    char sql[80];
+    if (!s)
+        return;
+    for (size_t i = 0; i < STATEMENTS; i++)
+        (void)sqlite3_finalize(s->statements[i]);
+    if (s->writer) {
+        (void)snprintf(sql, sizeof(sql), "UPDATE writer SET ended_ns=%lld WHERE id=%lld",
+                       (long long)wall_clock_ns(), (long long)s->writer);
+        (void)exec(s->db, sql);
+    }
+    (void)sqlite3_close(s->db);
+    if (s->lock_file >= 0)
+        (void)close(s->lock_file);
+    free(s);
+}
+
+int64_t store_writer(const struct store *s)
+{
+    return s->writer;
+}
+
+bool store_put_aside(const char *dir, char name[static STATE_PATH_MAX + 64])
+{
+    static const char *const beside[] = {"-wal", "-shm", "-journal"};
+    char path[STATE_PATH_MAX + 16];
+    char old[STATE_PATH_MAX + 32];
+    char moved[STATE_PATH_MAX + 80];
+    record_path(dir, path);
+    (void)snprintf(name, STATE_PATH_MAX + 64, "%s.damaged-%lld", path,
+                   (long long)(wall_clock_ns() / 1000000));
+    if (rename(path, name))
+        return false;
+    for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
+        (void)snprintf(old, sizeof(old), "%s%s", path, beside[i]);
+        (void)snprintf(moved, sizeof(moved), "%s%s", name, beside[i]);
+        (void)rename(old, moved);
+    }
+    return true;
+}
+
+int store_begin(struct store *s)
+{
+    for (size_t i = 0; i < TUNNELS_CACHED; i++)
+        s->tunnels[i].growth = 0;
+    return store_run(s, store_statement(s, BEGIN));
+}
+
+int store_commit(struct store *s)
+{
+    for (size_t i = 0; i < TUNNELS_CACHED; i++) {
+        struct store_tunnel *t = &s->tunnels[i];
+        sqlite3_stmt *grow = t->growth ? store_statement(s, GROW_TUNNEL) : NULL;
+        if (t->growth == 0)
+            continue;
+        if (!grow)
+            return sqlite3_extended_errcode(s->db);
+        (void)sqlite3_bind_int64(grow, 1, t->id);
+        (void)sqlite3_bind_int64(grow, 2, (int64_t)t->growth);
+        int error = store_run(s, grow);
+        if (error)
+            return error;
+    }
+    return store_run(s, store_statement(s, COMMIT));
+}
+
+// What was found or made in the transaction may be gone with it.
+void store_rollback(struct store *s)
+{
+    (void)store_run(s, store_statement(s, ROLLBACK));
+    memset(s->tunnels, 0, sizeof(s->tunnels));
+}
+
+static void bind_text(sqlite3_stmt *q, int at, struct slice text)
+{
+    if (text.len > 0)
+        (void)sqlite3_bind_text64(q, at, text.p, text.len, SQLITE_STATIC, SQLITE_UTF8);
+    else
+        (void)sqlite3_bind_null(q, at);
+}
+
+static void bind_blob(sqlite3_stmt *q, int at, struct slice bytes)
+{
+    if (bytes.len > 0)
+        (void)sqlite3_bind_blob64(q, at, bytes.p, bytes.len, SQLITE_STATIC);
+    else
+        (void)sqlite3_bind_null(q, at);
+}
+
+static void bind_ns(sqlite3_stmt *q, int at, int64_t ns)
+{
+    if (ns >= 0)
+        (void)sqlite3_bind_int64(q, at, ns);
+    else
+        (void)sqlite3_bind_null(q, at);
+}
+
+static void bind_digest(sqlite3_stmt *q, int at, bool known, const uint8_t *digest)
+{
+    bind_blob(q, at, slice_of((const char *)digest, known ? RECORD_DIGEST_BYTES : 0));
+}
+
+static void bind_side(sqlite3_stmt *q, int at, const struct record_body *b)
+{
+    (void)sqlite3_bind_int64(q, at, (int64_t)b->bytes);
+    (void)sqlite3_bind_int64(q, at + 1, (int64_t)b->kept);
+    bind_digest(q, at + 2, b->has_digest, b->digest);
+    bind_ns(q, at + 3, b->first_ns);
+    bind_ns(q, at + 4, b->last_ns);
+    (void)sqlite3_bind_int64(q, at + 5, b->stalled_ns);
+    bind_blob(q, at + 6, b->trailers);
+}
+
+static void bind_far(sqlite3_stmt *q, int at, const struct record_report *far)
+{
+    if (!far->known) {
+        for (int i = 0; i < 10; i++)
+            (void)sqlite3_bind_null(q, at + i);
+        return;
+    }
+    bind_text(q, at, far->outcome);
+    (void)sqlite3_bind_int(q, at + 1,
+                           (far->whole[0] ? RECORD_REQUEST_WHOLE : 0) |
+                               (far->whole[1] ? RECORD_RESPONSE_WHOLE : 0));
+    bind_ns(q, at + 2, far->sent_on_ns);
+    bind_ns(q, at + 3, far->connect_ns);
+    bind_ns(q, at + 4, far->answered_ns);
+    bind_ns(q, at + 5, far->duration_ns);
+    for (int side = 0; side < 2; side++) {
+        (void)sqlite3_bind_int64(q, at + 6 + 2 * side, (int64_t)far->bytes[side]);
+        bind_digest(q, at + 7 + 2 * side, true, far->digest[side]);
+    }
+}
+
+// What changes while an exchange runs.
+static void bind_exchange(sqlite3_stmt *q, const struct record_exchange *x)
+{
+    if (x->status)
+        (void)sqlite3_bind_int(q, 1, x->status);
+    else
+        (void)sqlite3_bind_null(q, 1);
+    bind_text(q, 2, x->outcome);
+    bind_text(q, 3, x->error);
+    (void)sqlite3_bind_int64(q, 4, x->flags);
+    (void)sqlite3_bind_int64(q, 5, (int64_t)x->size);
+    bind_ns(q, 6, x->sent_on_ns);
+    bind_ns(q, 7, x->connect_ns);
+    bind_ns(q, 8, x->answered_ns);
+    bind_ns(q, 9, x->duration_ns);
+    bind_side(q, 10, &x->body[RECORD_REQUEST]);
+    bind_side(q, 17, &x->body[RECORD_RESPONSE]);
+    bind_blob(q, 24, x->interim);
+    bind_blob(q, 25, x->response_head);
+    bind_far(q, 26, &x->far);
+}
+
+static void bind_asked(sqlite3_stmt *q, const struct store *s, const struct record_exchange *x)
+{
+    const struct slice texts_of[] = {x->visitor, x->protocol, x->method,   x->scheme,
+                                     x->host,    x->target,   x->upstream, x->replay_of};
+    (void)sqlite3_bind_text(q, 36, x->id, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_int64(q, 37, s->writer);
+    (void)sqlite3_bind_int64(q, 39, x->began_ns);
+    for (int i = 0; i < 8; i++)
+        bind_text(q, 40 + i, texts_of[i]);
+    (void)sqlite3_bind_blob64(q, 48, x->request_head.len ? x->request_head.p : "",
+                              x->request_head.len, SQLITE_STATIC);
+}
+
+static int find_tunnel(struct store *s, struct slice name, int64_t *id)
+{
+    sqlite3_stmt *find = store_statement(s, FIND_TUNNEL);
+    sqlite3_stmt *insert = store_statement(s, INSERT_TUNNEL);
+    if (!find || !insert)
+        return sqlite3_extended_errcode(s->db);
+    const char *text = name.len ? name.p : "";
+    (void)sqlite3_bind_text64(find, 1, text, name.len, SQLITE_STATIC, SQLITE_UTF8);
+    int error = sqlite3_step(find);
+    *id = error == SQLITE_ROW ? sqlite3_column_int64(find, 0) : 0;
+    (void)sqlite3_reset(find);
+    if (error == SQLITE_ROW)
+        return SQLITE_OK;
+    if (error != SQLITE_DONE)
+        return error;
+    (void)sqlite3_bind_text64(insert, 1, text, name.len, SQLITE_STATIC, SQLITE_UTF8);
+    error = store_run(s, insert);
+    *id = sqlite3_last_insert_rowid(s->db);
+    return error;
+}
+
+// A tunnel's row, out of a small cache with one place for each name. What drops out of it in the
+// middle of a transaction is counted at once.
+static int tunnel_of(struct store *s, struct slice name, struct store_tunnel **out)
+{
+    size_t hash = 5381;
+    for (size_t i = 0; i < name.len; i++)
+        hash = hash * 33 + (unsigned char)name.p[i];
+    struct store_tunnel *t = &s->tunnels[hash % TUNNELS_CACHED];
+    *out = t;
+    if (t->id && slice_eq(slice_str(t->name), name))
+        return SQLITE_OK;
+    int error = SQLITE_OK;
+    if (t->growth) {
+        sqlite3_stmt *grow = store_statement(s, GROW_TUNNEL);
+        if (!grow)
+            return sqlite3_extended_errcode(s->db);
+        (void)sqlite3_bind_int64(grow, 1, t->id);
+        (void)sqlite3_bind_int64(grow, 2, (int64_t)t->growth);
+        error = store_run(s, grow);
+    }
+    *t = (struct store_tunnel){0};
+    if (!error)
+        error = find_tunnel(s, name, &t->id);
+    if (error)
+        t->id = 0;
+    size_t len = name.len < sizeof(t->name) ? name.len : sizeof(t->name) - 1;
+    memcpy(t->name, name.p ? name.p : "", len);
+    return error;
+}
+
+int store_exchange(struct store *s, struct record_exchange *x, uint64_t growth)
+{
+    bool insert = x->seq == 0;
+    struct store_tunnel *tunnel = NULL;
+    int error = tunnel_of(s, x->tunnel, &tunnel);
+    sqlite3_stmt *q = store_statement(s, insert ? INSERT_EXCHANGE : UPDATE_EXCHANGE);
+    if (error || !q)
+        return error ? error : sqlite3_extended_errcode(s->db);
+    bind_exchange(q, x);
+    if (insert) {
+        bind_asked(q, s, x);
+        (void)sqlite3_bind_int64(q, 38, tunnel->id);
+    } else {
+        (void)sqlite3_bind_int64(q, 36, x->seq);
+    }
+    error = store_run(s, q);
+    if (!error && insert)
+        x->seq = sqlite3_last_insert_rowid(s->db);
+    tunnel->growth += growth;
+    return error;
+}
+
+int store_body(struct store *s, int64_t seq, enum record_side side, uint64_t at, struct slice bytes)
+{
+    sqlite3_stmt *q = store_statement(s, INSERT_BODY);
+    if (!q)
+        return sqlite3_extended_errcode(s->db);
+    (void)sqlite3_bind_int64(q, 1, seq);
+    (void)sqlite3_bind_int(q, 2, side);
+    (void)sqlite3_bind_int64(q, 3, (int64_t)at);
+    bind_blob(q, 4, bytes);
+    return store_run(s, q);
+}
+
+int store_message(struct store *s, int64_t seq, uint64_t number, const struct record_message *m)
+{
+    sqlite3_stmt *q = store_statement(s, INSERT_MESSAGE);
+    if (!q)
+        return sqlite3_extended_errcode(s->db);
+    (void)sqlite3_bind_int64(q, 1, seq);
+    (void)sqlite3_bind_int64(q, 2, (int64_t)number);
+    (void)sqlite3_bind_int(q, 3, m->side);
+    (void)sqlite3_bind_int(q, 4, (int)m->opcode);
+    (void)sqlite3_bind_int(q, 5, m->compressed);
+    (void)sqlite3_bind_int64(q, 6, m->at_ns);
+    (void)sqlite3_bind_int64(q, 7, (int64_t)m->size);
+    bind_blob(q, 8, m->bytes);
+    return store_run(s, q);
+}
+
+int store_counts(struct store *s, uint64_t exchanges, uint64_t shed, uint64_t shed_bytes,
+                 const char *trouble)
+{
+    sqlite3_stmt *q = store_statement(s, COUNT_WRITER);
+    if (!q)
+        return sqlite3_extended_errcode(s->db);
+    (void)sqlite3_bind_int64(q, 1, s->writer);
+    (void)sqlite3_bind_int64(q, 2, (int64_t)exchanges);
+    (void)sqlite3_bind_int64(q, 3, (int64_t)shed);
+    (void)sqlite3_bind_int64(q, 4, (int64_t)shed_bytes);
+    (void)sqlite3_bind_text(q, 5, trouble, -1, SQLITE_STATIC);
+    return store_run(s, q);
+}

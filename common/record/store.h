@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// Writes a record (docs/record.md): for the one thread that records. Several processes may write
+// the same one. Functions return SQLITE_OK or an SQLite error.
+#pragma once
+#include "reader.h"
+
+struct store;
+
+enum {
+    STORE_BUSY_MS = 3000,       // that another process may keep the record to itself
+    STORE_CACHE_KIB = 8 * 1024, // of pages in memory
+    STORE_WAL_BYTES = 16 << 20, // to which the log is cut when it has been written back
+    STORE_DELETE_STEP = 250,    // exchanges that are deleted in one transaction
+    STORE_PAGE_BYTES = 8192,
+};
+
+struct store_config {
+    const char *dir, *program;
+    uint64_t bytes;  // of the whole record; 0: no limit
+    uint64_t age_ms; // 0: no limit
+};
+
+// Opens it, makes it when it is missing, and enters this process as a writer. What processes that
+// are gone have left running ends as "recorder gone". The strings must outlive the store.
+int store_open(const struct store_config *config, struct store **out);
+// Says goodbye if it can, and closes.
+void store_close(struct store *s);
+int64_t store_writer(const struct store *s);
+
+// Moves a record that is damaged out of the way, with a name that tells when. False when it could
+// not, or when another process has done so already.
+bool store_put_aside(const char *dir, char name[static STATE_PATH_MAX + 64]);
+
+// One transaction. After an error of anything in it there is nothing to do but store_rollback.
+int store_begin(struct store *s);
+int store_commit(struct store *s);
+void store_rollback(struct store *s);
+
+// Inserts (x->seq 0: it is set) or updates an exchange, of which `size` has changed by `growth`. An
+// update leaves alone what says what was asked, and what is empty now.
+int store_exchange(struct store *s, struct record_exchange *x, uint64_t growth);
+int store_body(struct store *s, int64_t seq, enum record_side side, uint64_t at,
+               struct slice bytes);
+int store_message(struct store *s, int64_t seq, uint64_t number, const struct record_message *m);
+// What this writer has recorded and had to let go so far, and what is wrong (NULL: nothing).
+int store_counts(struct store *s, uint64_t exchanges, uint64_t shed, uint64_t shed_bytes,
+                 const char *trouble);
+
+// Deletes some of what is too old or too much, the oldest of the tunnel that takes the most, in a
+// transaction of its own. `*more`: there is more to delete.
+int store_trim(struct store *s, int64_t now_ns, bool *more);

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+// The oldest goes. When there is too much it is the oldest of the tunnel that takes the most, so
+// that one busy tunnel does not push everybody else's exchanges out.
+#include "store_internal.h"
+
+struct victim {
+    int64_t seq, tunnel, size, began_ns;
+};
+
+static int get_pages(struct store *s, uint64_t *used, uint64_t *unused)
+{
+    sqlite3_stmt *q = store_statement(s, PAGES);
+    int error = q ? sqlite3_step(q) : sqlite3_extended_errcode(s->db);
+    if (error == SQLITE_ROW) {
+        *used = (uint64_t)sqlite3_column_int64(q, 0);
+        *unused = (uint64_t)sqlite3_column_int64(q, 1);
+    }
+    (void)sqlite3_reset(q);
+    return error == SQLITE_ROW ? SQLITE_OK : error;
+}
+
+// Up to STORE_DELETE_STEP of the oldest that have ended: of one tunnel, or of all (0).
+static int get_oldest(struct store *s, int64_t tunnel, struct victim *victims, size_t *count)
+{
+    sqlite3_stmt *q = store_statement(s, tunnel ? OLDEST_OF_TUNNEL : OLDEST);
+    *count = 0;
+    if (!q)
+        return sqlite3_extended_errcode(s->db);
+    (void)sqlite3_bind_int(q, 1, STORE_DELETE_STEP);
+    if (tunnel)
+        (void)sqlite3_bind_int64(q, 2, tunnel);
+    int error = sqlite3_step(q);
+    for (; error == SQLITE_ROW; error = sqlite3_step(q))
+        victims[(*count)++] =
+            (struct victim){sqlite3_column_int64(q, 0), sqlite3_column_int64(q, 1),
+                            sqlite3_column_int64(q, 2), sqlite3_column_int64(q, 3)};
+    (void)sqlite3_reset(q);
+    return error == SQLITE_DONE ? SQLITE_OK : error;
+}
+
+static int get_fullest(struct store *s, int64_t *tunnel)
+{
+    sqlite3_stmt *q = store_statement(s, FULLEST_TUNNEL);
+    int error = q ? sqlite3_step(q) : sqlite3_extended_errcode(s->db);
+    *tunnel = error == SQLITE_ROW ? sqlite3_column_int64(q, 0) : 0;
+    (void)sqlite3_reset(q);
+    return error == SQLITE_ROW || error == SQLITE_DONE ? SQLITE_OK : error;
+}
+
+static int delete_one(struct store *s, const struct victim *v)
+{
+    static const enum statement all[] = {DELETE_BODY, DELETE_MESSAGE, DELETE_EXCHANGE};
+    int error = SQLITE_OK;
+    for (size_t i = 0; !error && i < sizeof(all) / sizeof(all[0]); i++) {
+        sqlite3_stmt *q = store_statement(s, all[i]);
+        if (q)
+            (void)sqlite3_bind_int64(q, 1, v->seq);
+        error = store_run(s, q);
+    }
+    sqlite3_stmt *grow = store_statement(s, GROW_TUNNEL);
+    if (error || !grow)
+        return error ? error : sqlite3_extended_errcode(s->db);
+    (void)sqlite3_bind_int64(grow, 1, v->tunnel);
+    (void)sqlite3_bind_int64(grow, 2, -v->size);
+    return store_run(s, grow);
+}
+
+static int delete_all(struct store *s, const struct victim *victims, size_t count)
+{
+    int error = store_begin(s);
+    if (error)
+        return error;
+    for (size_t i = 0; !error && i < count; i++)
+        error = delete_one(s, &victims[i]);
+    if (!error)
+        error = store_commit(s);
+    if (error)
+        store_rollback(s);
+    return error;
+}
+
+static int trim_age(struct store *s, int64_t now_ns, bool *more)
+{
+    struct victim victims[STORE_DELETE_STEP];
+    size_t count = 0;
+    size_t old = 0;
+    int64_t since_ns = now_ns - (int64_t)(s->config.age_ms * 1000000);
+    int error = get_oldest(s, 0, victims, &count);
+    while (old < count && victims[old].began_ns < since_ns)
+        old++;
+    *more = old == STORE_DELETE_STEP;
+    return error || old == 0 ? error : delete_all(s, victims, old);
+}
+
+// As many of the oldest as make up what is too much.
+static size_t enough(const struct victim *victims, size_t count, uint64_t over)
+{
+    size_t n = 0;
+    uint64_t gained = 0;
+    for (; n < count && gained <= over; n++)
+        gained += (uint64_t)victims[n].size;
+    return n;
+}
+
+static int trim_bytes(struct store *s, uint64_t over, bool *more)
+{
+    struct victim victims[STORE_DELETE_STEP];
+    size_t count = 0;
+    int64_t fullest = 0;
+    int error = get_fullest(s, &fullest);
+    if (!error && fullest)
+        error = get_oldest(s, fullest, victims, &count);
+    if (!error && count == 0) // all of that one is still running
+        error = get_oldest(s, 0, victims, &count);
+    *more = count > 0;
+    return error || count == 0 ? error : delete_all(s, victims, enough(victims, count, over));
+}
+
+int store_trim(struct store *s, int64_t now_ns, bool *more)
+{
+    uint64_t used = 0;
+    uint64_t unused = 0;
+    *more = false;
+    int error = s->config.age_ms ? trim_age(s, now_ns, more) : SQLITE_OK;
+    if (error || *more || s->config.bytes == 0)
+        return error;
+    error = get_pages(s, &used, &unused);
+    uint64_t most = s->config.bytes / STORE_PAGE_BYTES;
+    if (!error && used > most)
+        return trim_bytes(s, (used - most) * STORE_PAGE_BYTES, more);
+    // The file itself shrinks only where a smaller limit was set.
+    if (!error && used + unused > most && unused > 0) {
+        error = sqlite3_exec(s->db, "PRAGMA incremental_vacuum(500)", NULL, NULL, NULL);
+        *more = used + unused > most + 500;
+    }
+    return error;
+}

@@ -1,0 +1,537 @@
+// SPDX-License-Identifier: MIT
+#include "track.h"
+#include <stdlib.h>
+
+struct track {
+    struct record_exchange x; // its slices point into what follows
+    char *texts;              // until they are written
+    char tunnel[64];
+    struct buf head, interim, trailers[2];
+    struct buf body[2]; // not written yet
+    struct messages *messages;
+    uint64_t counted; // of x.size, in the record
+    uintptr_t link;
+    uint64_t written_ms;
+    bool settled, ended, dirty, inserting, waits, hashed;
+    struct track *next_dirty, *next_in_bucket;
+    struct track *next_waiting, **at_waiting;
+};
+
+void tracks_init(struct tracks *t, uint64_t body_bytes)
+{
+    *t = (struct tracks){.body_bytes = body_bytes, .budget.most = RECORDER_MESSAGE_BYTES};
+    t->dirty_last = &t->dirty;
+    t->waiting_last = &t->waiting;
+}
+
+static struct track **bucket_of(struct tracks *t, const char *id)
+{
+    uint64_t hash = 1469598103934665603ULL;
+    for (int i = 0; i < EXCHANGE_ID_LEN; i++)
+        hash = (hash ^ (unsigned char)id[i]) * 1099511628211ULL;
+    return &t->buckets[(hash ^ hash >> 32) % TRACK_BUCKETS];
+}
+
+static void unhash(struct tracks *t, struct track *k)
+{
+    struct track **at = bucket_of(t, k->x.id);
+    while (k->hashed && *at && *at != k)
+        at = &(*at)->next_in_bucket;
+    if (k->hashed && *at)
+        *at = k->next_in_bucket;
+    k->hashed = false;
+}
+
+static void hash(struct tracks *t, struct track *k)
+{
+    struct track **at = bucket_of(t, k->x.id);
+    k->next_in_bucket = *at;
+    *at = k;
+    k->hashed = true;
+}
+
+static void stop_waiting(struct tracks *t, struct track *k)
+{
+    if (!k->waits)
+        return;
+    k->waits = false;
+    *k->at_waiting = k->next_waiting;
+    if (k->next_waiting)
+        k->next_waiting->at_waiting = k->at_waiting;
+    else
+        t->waiting_last = k->at_waiting;
+    t->waiting_count--;
+}
+
+static void free_messages(struct track *k)
+{
+    if (k->messages)
+        messages_deinit(k->messages);
+    free(k->messages);
+    k->messages = NULL;
+}
+
+// It must not be among the dirty ones.
+static void track_free(struct tracks *t, struct track *k)
+{
+    stop_waiting(t, k);
+    unhash(t, k);
+    free_messages(k);
+    free(k->texts);
+    buf_free(&k->head);
+    buf_free(&k->interim);
+    for (int side = 0; side < 2; side++) {
+        buf_free(&k->trailers[side]);
+        buf_free(&k->body[side]);
+    }
+    free(k);
+}
+
+void tracks_deinit(struct tracks *t)
+{
+    for (struct track *k = t->dirty, *next = NULL; k; k = next) {
+        next = k->next_dirty;
+        k->dirty = false;
+        if (k->ended)
+            track_free(t, k);
+    }
+    while (t->waiting)
+        track_free(t, t->waiting);
+    for (uint32_t i = 0; i < t->slot_count; i++)
+        if (t->slots[i])
+            track_free(t, t->slots[i]);
+    free(t->slots);
+}
+
+static void touch(struct tracks *t, struct track *k)
+{
+    if (k->dirty || !k->settled)
+        return;
+    k->dirty = true;
+    k->next_dirty = NULL;
+    *t->dirty_last = k;
+    t->dirty_last = &k->next_dirty;
+}
+
+// Takes it out of its slot, and forgets it: it cannot go on.
+static void lose(struct tracks *t, uint32_t slot)
+{
+    struct track *k = t->slots[slot];
+    t->slots[slot] = NULL;
+    t->lost++;
+    k->ended = true;
+    k->x.flags |= RECORD_SHED;
+    k->x.outcome = SLICE("recorder gone");
+    if (k->settled)
+        touch(t, k);
+    else
+        track_free(t, k);
+}
+
+static bool has_slot(struct tracks *t, uint32_t slot)
+{
+    if (slot < t->slot_count)
+        return true;
+    uint32_t count = t->slot_count ? t->slot_count : 64;
+    while (count <= slot)
+        count *= 2;
+    struct track **slots = realloc(t->slots, count * sizeof(struct track *));
+    if (!slots)
+        return false;
+    memset(slots + t->slot_count, 0, (count - t->slot_count) * sizeof(struct track *));
+    t->slots = slots;
+    t->slot_count = count;
+    return true;
+}
+
+static const char *take(struct slice *out, const char *at, size_t len)
+{
+    *out = slice_of(at, len);
+    return at + len;
+}
+
+static bool on_begin(struct tracks *t, const struct event_begin *e)
+{
+    if (!has_slot(t, e->event.slot)) {
+        t->lost++;
+        return false;
+    }
+    if (t->slots[e->event.slot])
+        lose(t, e->event.slot); // its end had no memory
+    size_t len = (size_t)e->method_len + e->scheme_len + e->host_len + e->target_len +
+                 e->visitor_len + e->lines_len;
+    struct track *k = calloc(1, sizeof(*k));
+    char *texts = malloc(len + 1);
+    if (!k || !texts) {
+        free(k);
+        free(texts);
+        t->lost++;
+        return false;
+    }
+    memcpy(texts, e + 1, len);
+    k->texts = texts;
+    const char *at = take(&k->x.method, texts, e->method_len);
+    at = take(&k->x.scheme, at, e->scheme_len);
+    at = take(&k->x.host, at, e->host_len);
+    at = take(&k->x.target, at, e->target_len);
+    at = take(&k->x.visitor, at, e->visitor_len);
+    (void)take(&k->x.request_head, at, e->lines_len);
+    k->x.protocol = e->minor_version ? SLICE("HTTP/1.1") : SLICE("HTTP/1.0");
+    k->x.began_ns = e->began_ns;
+    k->x.flags = e->redacted ? RECORD_REDACTED : 0;
+    k->x.size = TRACK_ROW_BYTES + len;
+    k->x.sent_on_ns = k->x.connect_ns = k->x.answered_ns = k->x.duration_ns = -1;
+    for (int side = 0; side < 2; side++)
+        k->x.body[side].first_ns = k->x.body[side].last_ns = -1;
+    t->slots[e->event.slot] = k;
+    return true;
+}
+
+// An exchange is as a rule settled right after it has begun, so both fit into one piece of memory.
+static bool on_about(struct tracks *t, struct track *k, const struct event_about *e)
+{
+    size_t more =
+        (size_t)e->visitor_len + e->tunnel_len + e->scheme_len + e->upstream_len + e->replay_len;
+    size_t len = (size_t)(k->x.request_head.p - k->texts) + k->x.request_head.len;
+    char *texts = realloc(k->texts, len + more + 1);
+    if (!texts) {
+        lose(t, e->event.slot);
+        return false;
+    }
+    struct slice *const moved[] = {&k->x.method, &k->x.scheme,  &k->x.host,
+                                   &k->x.target, &k->x.visitor, &k->x.request_head};
+    size_t offset = 0;
+    for (size_t i = 0; i < sizeof(moved) / sizeof(moved[0]); i++) {
+        moved[i]->p = texts + offset;
+        offset += moved[i]->len;
+    }
+    k->texts = texts;
+    memcpy(texts + len, e + 1, more);
+    struct slice visitor;
+    struct slice scheme;
+    struct slice tunnel;
+    const char *at = take(&visitor, texts + len, e->visitor_len);
+    at = take(&tunnel, at, e->tunnel_len);
+    k->x.tunnel = slice_of(k->tunnel, tunnel.len);
+    memcpy(k->tunnel, tunnel.p, tunnel.len);
+    at = take(&scheme, at, e->scheme_len);
+    at = take(&k->x.upstream, at, e->upstream_len);
+    (void)take(&k->x.replay_of, at, e->replay_len);
+    if (visitor.len)
+        k->x.visitor = visitor;
+    if (scheme.len)
+        k->x.scheme = scheme;
+    memcpy(k->x.id, e->id, sizeof(k->x.id));
+    k->x.flags |= e->heads_only ? RECORD_HEADS_ONLY : 0;
+    k->x.size += more;
+    k->link = e->link;
+    k->settled = true;
+    t->begun++;
+    if (k->link)
+        hash(t, k);
+    touch(t, k);
+    return true;
+}
+
+static bool append(struct track *k, struct buf *b, const void *bytes, size_t len)
+{
+    if (!buf_append(b, bytes, len)) {
+        k->x.flags |= RECORD_SHED;
+        return false;
+    }
+    k->x.size += len;
+    return true;
+}
+
+static bool add_interim(struct track *k, const struct event_head *e)
+{
+    char line[8] = {(char)('0' + e->status / 100), (char)('0' + e->status / 10 % 10),
+                    (char)('0' + e->status % 10), '\r', '\n'};
+    return append(k, &k->interim, line, 5) && append(k, &k->interim, e + 1, e->lines_len) &&
+           append(k, &k->interim, "\r\n", 2);
+}
+
+static bool on_head(struct tracks *t, struct track *k, const struct event_head *e)
+{
+    bool ok = true;
+    if (e->status < 200 && e->status != 101) {
+        ok = add_interim(k, e);
+    } else {
+        buf_free(&k->head); // an answer of ours instead of the service's
+        ok = append(k, &k->head, e + 1, e->lines_len);
+        k->x.status = e->status;
+    }
+    if (e->websocket && !k->messages) {
+        k->messages = malloc(sizeof(*k->messages));
+        if (k->messages)
+            messages_init(k->messages, &t->budget, t->body_bytes);
+    }
+    k->x.flags |= e->redacted ? RECORD_REDACTED : 0;
+    touch(t, k);
+    return ok;
+}
+
+static bool on_data(struct tracks *t, struct track *k, const struct event_data *e)
+{
+    const struct slice bytes = slice_of((const char *)(e + 1), e->len);
+    struct record_body *b = &k->x.body[e->side];
+    b->bytes += bytes.len; // so far; its end says how many it were
+    b->last_ns = e->at_ns;
+    if (b->first_ns < 0)
+        b->first_ns = e->at_ns;
+    touch(t, k);
+    if (k->messages) {
+        messages_feed(k->messages, (enum record_side)e->side, e->at_ns, bytes);
+        return true;
+    }
+    bool ok = !(k->x.flags & RECORD_SHED) && append(k, &k->body[e->side], bytes.p, bytes.len);
+    b->kept += ok ? bytes.len : 0;
+    return ok;
+}
+
+static bool on_trailers(struct tracks *t, struct track *k, const struct event_trailers *e)
+{
+    k->x.flags |= e->redacted ? RECORD_REDACTED : 0;
+    touch(t, k);
+    return append(k, &k->trailers[e->side], e + 1, e->lines_len);
+}
+
+static void on_end(struct tracks *t, struct track *k, const struct event_end *e)
+{
+    struct record_exchange *x = &k->x;
+    x->outcome = slice_str(exchange_whystr((enum exchange_why)e->outcome));
+    x->error = e->refused ? slice_str(answer_code((enum answer)e->answer)) : (struct slice){0};
+    x->status = e->status;
+    x->flags |= (e->shed ? RECORD_SHED : 0) | (e->upgraded ? RECORD_UPGRADED : 0) |
+                (e->body[0].whole ? RECORD_REQUEST_WHOLE : 0) |
+                (e->body[1].whole ? RECORD_RESPONSE_WHOLE : 0) |
+                (e->reused ? RECORD_CONNECTION_REUSED : 0);
+    for (int side = 0; side < 2; side++) {
+        struct record_body *b = &x->body[side];
+        b->bytes = e->body[side].bytes;
+        b->has_digest = e->has_digest[side];
+        memcpy(b->digest, e->body[side].digest, sizeof(b->digest));
+        b->first_ns = e->first_ns[side];
+        b->last_ns = e->last_ns[side];
+        b->stalled_ns = e->stalled_ns[side];
+    }
+    x->sent_on_ns = e->sent_on_ns;
+    x->connect_ns = e->connect_ns;
+    x->answered_ns = e->answered_ns;
+    x->duration_ns = e->duration_ns;
+    k->ended = true;
+    t->slots[e->event.slot] = NULL;
+    touch(t, k);
+}
+
+static int64_t time_of(uint64_t ns)
+{
+    return ns > INT64_MAX ? -1 : (int64_t)ns;
+}
+
+static void on_report(struct tracks *t, const struct event_report *e)
+{
+    const struct report *r = &e->report;
+    struct track *k = *bucket_of(t, r->id);
+    while (k && (k->link != e->link || memcmp(k->x.id, r->id, EXCHANGE_ID_LEN) != 0))
+        k = k->next_in_bucket;
+    if (!k || k->x.far.known)
+        return;
+    struct record_report *far = &k->x.far;
+    *far = (struct record_report){
+        .known = true,
+        .outcome =
+            slice_str(r->outcome <= EXCHANGE_MEMORY ? exchange_whystr((enum exchange_why)r->outcome)
+                                                    : "unknown"),
+        .sent_on_ns = time_of(r->sent_on_ns),
+        .connect_ns = time_of(r->connect_ns),
+        .answered_ns = time_of(r->answered_ns),
+        .duration_ns = time_of(r->duration_ns),
+    };
+    for (int side = 0; side < 2; side++) {
+        far->bytes[side] = r->body[side].bytes;
+        far->whole[side] = r->body[side].whole;
+        memcpy(far->digest[side], r->body[side].digest, DIGEST_BYTES);
+    }
+    stop_waiting(t, k);
+    touch(t, k);
+}
+
+bool tracks_event(struct tracks *t, const void *event)
+{
+    const struct event *e = event;
+    enum event_kind kind = (enum event_kind)e->kind;
+    if (kind == EVENT_BEGIN)
+        return on_begin(t, event);
+    if (kind == EVENT_REPORT) {
+        on_report(t, event);
+        return true;
+    }
+    struct track *k = e->slot < t->slot_count ? t->slots[e->slot] : NULL;
+    if (!k)
+        return true; // it was lost
+    switch (kind) {
+    case EVENT_ABOUT: return on_about(t, k, event);
+    case EVENT_HEAD: return on_head(t, k, event);
+    case EVENT_DATA: return on_data(t, k, event);
+    case EVENT_TRAILERS: return on_trailers(t, k, event);
+    case EVENT_END: on_end(t, k, event); return true;
+    case EVENT_DROP:
+        t->slots[e->slot] = NULL;
+        track_free(t, k);
+        return true;
+    case EVENT_BEGIN:
+    case EVENT_REPORT: return true;
+    }
+    return true;
+}
+
+static struct slice all_of(const struct buf *b)
+{
+    return slice_of(b->bytes ? buf_at(b) : NULL, buf_len(b));
+}
+
+static int write_body(const struct track *k, struct store *s, enum record_side side)
+{
+    struct slice left = all_of(&k->body[side]);
+    uint64_t at = k->x.body[side].kept - left.len;
+    int error = SQLITE_OK;
+    while (!error && left.len > 0) {
+        size_t len = left.len < RECORD_CHUNK_BYTES ? left.len : RECORD_CHUNK_BYTES;
+        error = store_body(s, k->x.seq, side, at, slice_of(left.p, len));
+        left.p += len;
+        left.len -= len;
+        at += len;
+    }
+    return error;
+}
+
+static uint64_t bytes_of_messages(const struct track *k)
+{
+    uint64_t bytes = 0;
+    for (const struct message_done *d = k->messages ? k->messages->first : NULL; d; d = d->next)
+        bytes += d->message.bytes.len + 32;
+    return bytes;
+}
+
+static int write_track(struct track *k, struct store *s)
+{
+    struct record_exchange *x = &k->x;
+    x->interim = all_of(&k->interim);
+    x->response_head = all_of(&k->head);
+    for (int side = 0; side < 2; side++)
+        x->body[side].trailers = all_of(&k->trailers[side]);
+    uint64_t size = x->size + bytes_of_messages(k);
+    uint64_t before = x->size;
+    k->inserting = x->seq == 0;
+    x->size = size;
+    int error = store_exchange(s, x, size - k->counted);
+    x->size = before;
+    for (int side = 0; !error && side < 2; side++)
+        error = write_body(k, s, (enum record_side)side);
+    for (struct message_done *d = k->messages ? k->messages->first : NULL; !error && d; d = d->next)
+        error = store_message(s, x->seq, d->number, &d->message);
+    return error;
+}
+
+int tracks_write(struct tracks *t, struct store *s)
+{
+    int error = SQLITE_OK;
+    for (struct track *k = t->dirty; !error && k; k = k->next_dirty)
+        error = write_track(k, s);
+    return error;
+}
+
+void tracks_unwritten(struct tracks *t)
+{
+    for (struct track *k = t->dirty; k; k = k->next_dirty) {
+        if (k->inserting)
+            k->x.seq = 0;
+        k->inserting = false;
+    }
+}
+
+static void wait_for_report(struct tracks *t, struct track *k, uint64_t now_ms)
+{
+    k->waits = true;
+    k->written_ms = now_ms;
+    k->next_waiting = NULL;
+    k->at_waiting = t->waiting_last;
+    *t->waiting_last = k;
+    t->waiting_last = &k->next_waiting;
+    t->waiting_count++;
+}
+
+// What is in the record is not needed here any more.
+static void forget_written(struct track *k)
+{
+    k->x.size += bytes_of_messages(k);
+    k->counted = k->x.size;
+    k->inserting = k->dirty = false;
+    free(k->texts);
+    k->texts = NULL;
+    k->x.visitor = k->x.method = k->x.scheme = k->x.host = k->x.target = (struct slice){0};
+    k->x.upstream = k->x.request_head = k->x.replay_of = (struct slice){0};
+    buf_free(&k->head);
+    buf_free(&k->interim);
+    for (int side = 0; side < 2; side++) {
+        buf_free(&k->trailers[side]);
+        buf_free(&k->body[side]);
+    }
+    if (k->messages)
+        messages_taken(k->messages);
+}
+
+void tracks_written(struct tracks *t, uint64_t now_ms)
+{
+    for (struct track *k = t->dirty, *next = NULL; k; k = next) {
+        next = k->next_dirty;
+        forget_written(k);
+        if (k->ended)
+            free_messages(k);
+        if (k->ended && k->hashed && !k->x.far.known)
+            wait_for_report(t, k, now_ms);
+        else if (k->ended)
+            track_free(t, k);
+    }
+    t->dirty = NULL;
+    t->dirty_last = &t->dirty;
+    while (t->waiting && (t->waiting_count > RECORDER_WAITING ||
+                          now_ms - t->waiting->written_ms >= RECORDER_REPORT_MS))
+        track_free(t, t->waiting);
+}
+
+uint64_t tracks_count_dirty(const struct tracks *t)
+{
+    uint64_t count = 0;
+    for (const struct track *k = t->dirty; k; k = k->next_dirty)
+        count++;
+    return count;
+}
+
+void tracks_lose_rows(struct tracks *t)
+{
+    struct track **at = &t->dirty;
+    while (t->waiting)
+        track_free(t, t->waiting);
+    for (uint32_t i = 0; i < t->slot_count; i++) {
+        struct track *k = t->slots[i];
+        if (k && k->settled && !k->texts) {
+            t->slots[i] = NULL;
+            t->lost++;
+            k->ended = true;
+            if (!k->dirty)
+                track_free(t, k);
+        }
+    }
+    while (*at) {
+        struct track *k = *at;
+        if (k->texts) {
+            at = &k->next_dirty;
+            continue;
+        }
+        *at = k->next_dirty;
+        track_free(t, k);
+    }
+    t->dirty_last = at;
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// What the recorder's thread knows of exchanges that run, that are still to be written, or that
+// wait for the other end's report.
+#pragma once
+#include "event.h"
+#include "messages.h"
+#include "recorder.h"
+#include "store.h"
+
+struct track;
+
+enum {
+    TRACK_BUCKETS = 4096,
+    TRACK_ROW_BYTES = 300 // that a row takes besides its texts, about
+};
+
+struct tracks {
+    struct track **slots; // by the slot of their events
+    uint32_t slot_count;
+    struct track *dirty, **dirty_last;     // to be written
+    struct track *waiting, **waiting_last; // ended and written, without a report yet: oldest first
+    size_t waiting_count;
+    struct track *buckets[TRACK_BUCKETS]; // by id, of those that a report may come for
+    struct message_budget budget;
+    uint64_t body_bytes;
+    uint64_t begun, lost; // exchanges that are recorded; that could not be
+};
+
+void tracks_init(struct tracks *t, uint64_t body_bytes);
+void tracks_deinit(struct tracks *t);
+
+// Takes in one event. False: out of memory, and an exchange is lost (counted).
+bool tracks_event(struct tracks *t, const void *event);
+// Writes all that is to be written. An SQLite error: then tracks_unwritten, after a rollback.
+int tracks_write(struct tracks *t, struct store *s);
+void tracks_unwritten(struct tracks *t);
+// It is written. Those that have ended are forgotten, or wait for their report until `now_ms` is
+// RECORDER_REPORT_MS later.
+void tracks_written(struct tracks *t, uint64_t now_ms);
+// How many are to be written.
+uint64_t tracks_count_dirty(const struct tracks *t);
+// The record that they were in is gone: those that were written before are lost.
+void tracks_lose_rows(struct tracks *t);
