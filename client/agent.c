@@ -239,6 +239,7 @@ static void on_request(void *ctx, struct mux_stream *s, const struct http_head *
     else
         exchange_id_next(&a->ids, (uint64_t)x->begun_wall_ns / 1000000, x->id);
     x->tunnel = a->config.name;
+    x->link = a->tunnel_number;
     if (!upstream_attach(&a->upstream, x))
         exchange_answer(x, ANSWER_BUSY);
     else
@@ -247,16 +248,35 @@ static void on_request(void *ctx, struct mux_stream *s, const struct http_head *
         exchange_finish(&e->end, NULL);
 }
 
+static void on_exchange_closed(void *ctx, struct exchange *x, enum exchange_why why)
+{
+    struct agent *a = ctx;
+    struct report report;
+    if (!a->tunnel || x->link != a->tunnel_number)
+        return;
+    exchange_report(x, why, &report);
+    tunnel_report(a->tunnel, &report);
+    wake(a);
+}
+
+static void on_report(void *ctx, const struct report *report)
+{
+    struct agent *a = ctx;
+    recorder_report(a->recorder, a->tunnel_number, report);
+}
+
 static const struct tunnel_handler handler = {
     .mux = {on_request, stream_end_on_data, stream_end_on_end, stream_end_on_drained,
             stream_end_on_closed},
     .control = on_control,
+    .report = on_report,
 };
 
 static void on_link_up(void *ctx)
 {
     struct agent *a = ctx;
-    struct hello hello = {.type = HELLO_HELLO, .version = HELLO_VERSION};
+    struct hello hello = {.type = HELLO_HELLO, .version = HELLO_VERSION, .features = "reports"};
+    a->tunnel_number++;
     const struct tunnel_config config = {.role = TUNNEL_AGENT};
     a->tunnel = tunnel_new(&config, &handler, a, loop_now_ms(&a->loop));
     if (!a->tunnel) {
@@ -265,6 +285,7 @@ static void on_link_up(void *ctx)
     }
     (void)snprintf(hello.software, sizeof(hello.software), "adit %s", ADIT_VERSION);
     memcpy(hello.owner, a->config.owner, sizeof(hello.owner));
+    memcpy(hello.record, a->config.relay_record, sizeof(hello.record));
     say(a, &hello);
     timeout_start(&a->loop, &a->tick, TICK_MS, on_tick);
     timeout_start(&a->loop, &a->bind_limit, a->loop.limits.hello_ms, on_bind_limit);
@@ -324,7 +345,9 @@ static void on_signal(uv_signal_t *signal, int number)
 
 static bool begin_recording(struct agent *a)
 {
-    a->observers = &a->console.observer;
+    a->reporter = (struct exchange_observer){
+        .closed = on_exchange_closed, .ctx = a, .next = &a->console.observer};
+    a->observers = &a->reporter;
     if (a->config.record.level == EXCHANGE_RECORD_NONE)
         return true;
     a->recorder = recorder_new(&a->loop, &a->config.record);

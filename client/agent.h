@@ -18,6 +18,7 @@ struct agent_config {
     char host[280]; // for UPSTREAM_HOST_REPLACE; empty: the upstream's own
     struct limits limits;
     struct recorder_config record;
+    char relay_record[8]; // what the relay may record: "", "all", "heads" or "none"
 };
 
 struct agent {
@@ -25,12 +26,14 @@ struct agent {
     struct agent_config config;
     struct console console;
     struct recorder *recorder;                 // NULL: nothing is recorded
+    struct exchange_observer reporter;         // tells the relay
     const struct exchange_observer *observers; // of all exchanges
     struct upstream upstream;
     struct exchange_ids ids; // for requests of a relay that gives none
     struct link_context *links;
     struct link *link;
     struct tunnel *tunnel;
+    uint64_t tunnel_number;     // of the one that there is or was last
     struct tunnel *dead_tunnel; // freed by the next task
     struct loop_task flush, bury;
     struct timeout tick, bind_limit;

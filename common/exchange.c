@@ -35,6 +35,29 @@ static int64_t wall_clock_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+// Since its head had been received.
+static uint64_t since(const struct exchange *x, uint64_t ns)
+{
+    if (ns == 0)
+        return REPORT_NONE;
+    return ns > x->begun_ns ? ns - x->begun_ns : 0;
+}
+
+void exchange_report(const struct exchange *x, enum exchange_why why, struct report *r)
+{
+    memcpy(r->id, x->id, sizeof(r->id));
+    r->outcome = (uint8_t)why;
+    for (int side = 0; side < 2; side++) {
+        const struct exchange_direction *d = &x->direction[side];
+        r->body[side].bytes = d->bytes;
+        r->body[side].whole = digest_value(&d->digest, r->body[side].digest) && d->ended;
+    }
+    r->sent_on_ns = since(x, x->sent_on_ns);
+    r->connect_ns = x->connect_ns ? x->connect_ns : REPORT_NONE;
+    r->answered_ns = since(x, x->answered_ns);
+    r->duration_ns = since(x, uv_hrtime());
+}
+
 // One loop for each thing that observers hear.
 #define TELL(x, what, ...)                                                  \
     for (const struct exchange_observer *o = (x)->observer; o; o = o->next) \

@@ -4,9 +4,8 @@
 // framing, and is where observers look on; it knows nothing of sockets (docs/architecture.md).
 #pragma once
 #include "answer.h"
-#include "proto/digest.h"
-#include "proto/exchange_id.h"
 #include "proto/message.h"
+#include "proto/report.h"
 
 struct exchange;
 struct exchange_end;
@@ -113,7 +112,7 @@ struct exchange {
     // when the request goes on or is answered.
     const char *visitor, *tunnel, *scheme, *upstream, *replay_of;
     enum exchange_record record; // at most
-    void *link;                  // of the outbound or inbound: the tunnel that it goes through
+    uint64_t link;               // number of the tunnel that it goes through; 0: none
     int64_t begun_wall_ns;       // since 1970
     // Times of a clock that is never set; 0: not yet.
     uint64_t begun_ns, sent_on_ns, answered_ns;
@@ -130,6 +129,9 @@ struct exchange {
     enum answer_form form;
     char method[24], target[EXCHANGE_TARGET_MAX]; // for people, cut to size
 };
+
+// What there is to say of it at its end.
+void exchange_report(const struct exchange *x, enum exchange_why why, struct report *r);
 
 // Begins an exchange with its inbound end. NULL when out of memory. `observer` may be NULL.
 struct exchange *exchange_new(struct exchange_end *inbound, const struct http_head *request,

@@ -189,6 +189,11 @@ struct stream_end *stream_end_outbound(struct loop *l, struct mux *m, void (*wak
     return e;
 }
 
+void *stream_end_owner(struct exchange_end *outbound)
+{
+    return end_of(outbound)->wake_ctx;
+}
+
 struct stream_end *stream_end_inbound(struct loop *l, struct mux_stream *s,
                                       void (*wake_fn)(void *ctx), void *wake_ctx)
 {

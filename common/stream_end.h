@@ -27,6 +27,9 @@ struct stream_end {
 struct stream_end *stream_end_outbound(struct loop *l, struct mux *m, void (*wake)(void *ctx),
                                        void *wake_ctx);
 
+// What was its wake_ctx, of an outbound that stream_end_outbound has made.
+void *stream_end_owner(struct exchange_end *outbound);
+
 // Agent: makes an inbound of a stream whose request head has just come. The caller then makes the
 // exchange. The end frees itself.
 struct stream_end *stream_end_inbound(struct loop *l, struct mux_stream *s, void (*wake)(void *ctx),

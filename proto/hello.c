@@ -21,6 +21,8 @@ enum {
     M_ID,
     M_SOFTWARE,
     M_OWNER,
+    M_FEATURES,
+    M_RECORD,
     M_NAME,
     M_URL,
     M_CODE,
@@ -38,6 +40,9 @@ static const struct member {
     [M_SOFTWARE] = {"software", offsetof(struct hello, software),
                     sizeof((struct hello){0}.software)},
     [M_OWNER] = {"owner", offsetof(struct hello, owner), sizeof((struct hello){0}.owner)},
+    [M_FEATURES] = {"features", offsetof(struct hello, features),
+                    sizeof((struct hello){0}.features)},
+    [M_RECORD] = {"record", offsetof(struct hello, record), sizeof((struct hello){0}.record)},
     [M_NAME] = {"name", offsetof(struct hello, name), sizeof((struct hello){0}.name)},
     [M_URL] = {"url", offsetof(struct hello, url), sizeof((struct hello){0}.url)},
     [M_CODE] = {"code", offsetof(struct hello, code), sizeof((struct hello){0}.code)},
@@ -50,8 +55,9 @@ static const struct rule {
     const char *type;
     unsigned required, optional;
 } rules[] = {
-    [HELLO_HELLO] = {"hello", BIT(M_VERSION) | BIT(M_SOFTWARE) | BIT(M_OWNER), 0},
-    [HELLO_WELCOME] = {"welcome", BIT(M_VERSION) | BIT(M_SOFTWARE), 0},
+    [HELLO_HELLO] = {"hello", BIT(M_VERSION) | BIT(M_SOFTWARE) | BIT(M_OWNER),
+                     BIT(M_FEATURES) | BIT(M_RECORD)},
+    [HELLO_WELCOME] = {"welcome", BIT(M_VERSION) | BIT(M_SOFTWARE), BIT(M_FEATURES)},
     [HELLO_REFUSED] = {"refused", BIT(M_CODE) | BIT(M_MESSAGE), BIT(M_ID)},
     [HELLO_BIND] = {"bind", BIT(M_ID), BIT(M_NAME)},
     [HELLO_BOUND] = {"bound", BIT(M_ID) | BIT(M_NAME) | BIT(M_URL), 0},

@@ -21,8 +21,8 @@ enum hello_error {
 const char *hello_strerror(int error);
 
 enum hello_type {
-    HELLO_HELLO,   // version, software, owner
-    HELLO_WELCOME, // version, software
+    HELLO_HELLO,   // version, software, owner; perhaps features, record
+    HELLO_WELCOME, // version, software; perhaps features
     HELLO_REFUSED, // code, message; and id when it answers a bind
     HELLO_BIND,    // id; and name when one is asked for
     HELLO_BOUND,   // id, name, url
@@ -35,7 +35,9 @@ struct hello {
     uint32_t version;
     uint64_t id;
     char software[64];
-    char owner[72]; // 64 hexadecimal digits that only the agent and its relay know
+    char owner[72];    // 64 hexadecimal digits that only the agent and its relay know
+    char features[64]; // a list of what the sender can do besides: "reports"
+    char record[8];    // what the agent lets its relay record: "all" (or empty), "heads", "none"
     char name[64];
     char url[320];
     char code[32];

@@ -98,7 +98,7 @@ static int recv_record_head(struct pipe *p, const uint8_t *buf, size_t len)
     p->record_kind = p->record_head[0];
     p->record_remaining =
         (uint32_t)p->record_head[1] << 16 | (uint32_t)p->record_head[2] << 8 | p->record_head[3];
-    if (p->record_kind > PIPE_RECORD_CONTROL || p->record_remaining == 0)
+    if (p->record_kind > PIPE_RECORD_REPORT || p->record_remaining == 0)
         return PIPE_E_RECORD;
     if (p->record_remaining > (p->record_kind == PIPE_RECORD_MUX ? PIPE_RECORD_MAX : PIPE_JSON_MAX))
         return PIPE_E_TOO_BIG;
@@ -120,7 +120,9 @@ static int recv_stream(struct pipe *p, const uint8_t *buf, size_t len, struct pi
     if (error)
         return error;
     if (p->record_remaining == 0) {
-        *e = (struct pipe_event){PIPE_EVENT_CONTROL, slice_of(p->control.bytes, p->control.len)};
+        bool control = p->record_kind == PIPE_RECORD_CONTROL;
+        *e = (struct pipe_event){control ? PIPE_EVENT_CONTROL : PIPE_EVENT_REPORT,
+                                 slice_of(p->control.bytes, p->control.len)};
         p->control.len = 0;
     }
     return (int)n;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The byte stream over a link's messages: offsets, acknowledgements, two kinds of record
+// The byte stream over a link's messages: offsets, acknowledgements, three kinds of record
 // (docs/protocol.md §3). Pure bookkeeping and framing: the tunnel decides what is sent, the link
 // carries it.
 #pragma once
@@ -10,7 +10,7 @@ enum pipe_error {
     PIPE_E_OFFSET =
         -2, // DATA that does not follow on what was received, or an ACK of what was never sent
     PIPE_E_RECORD = -3,  // a record of unknown kind or forbidden length
-    PIPE_E_TOO_BIG = -4, // a JSON message or control record over its limit
+    PIPE_E_TOO_BIG = -4, // a JSON message or a record over its limit
     PIPE_E_MEMORY = -5,
 };
 
@@ -28,14 +28,15 @@ enum pipe_message {
 // The first byte of every record of the stream; three bytes of length follow.
 enum pipe_record {
     PIPE_RECORD_MUX = 0,
-    PIPE_RECORD_CONTROL = 1
+    PIPE_RECORD_CONTROL = 1,
+    PIPE_RECORD_REPORT = 2,
 };
 
 enum {
     PIPE_DATA_HEAD = 9,
     PIPE_RECORD_HEAD = 4,
     PIPE_ACK_SIZE = 9,
-    PIPE_JSON_MAX = 16 * 1024,          // a JSON link message or a control record
+    PIPE_JSON_MAX = 16 * 1024,          // a JSON link message, a control record, reports
     PIPE_RECORD_MAX = 1024 * 1024,      // a mux record
     PIPE_UNACKED_MAX = 4 * 1024 * 1024, // sent and not acknowledged: beyond it the pipe waits
     PIPE_ACK_EVERY = 512 * 1024, // received bytes after which an acknowledgement is due at once
@@ -60,13 +61,14 @@ struct pipe {
     uint8_t record_head_len;
     uint8_t record_kind;
     uint32_t record_remaining;
-    struct pipe_gather control;
+    struct pipe_gather control; // or reports
 };
 
 enum pipe_event_kind {
     PIPE_EVENT_NONE,
     PIPE_EVENT_MUX,     // bytes for the mux, in order
     PIPE_EVENT_CONTROL, // one whole control record (JSON)
+    PIPE_EVENT_REPORT,  // one whole record of reports
     PIPE_EVENT_HELLO,   // one whole JSON link message
     PIPE_EVENT_WELCOME,
     PIPE_EVENT_REFUSED,

@@ -16,6 +16,10 @@ struct tunnel {
     size_t first_len;
     uint8_t *control;
     size_t control_len;
+    uint8_t *reports; // TUNNEL_REPORT_QUEUE, with room for a record's head before them
+    size_t reports_len;
+    bool wants_reports; // the peer does
+    bool reports_due;
     uint64_t now_ms, heard_ms, spoke_ms;
     uint64_t owed_ms;         // since when the peer owes an acknowledgement and has not been heard
     uint64_t acked_ms;        // when it last acknowledged, or owed nothing
@@ -75,6 +79,7 @@ void tunnel_free(struct tunnel *t)
     pipe_deinit(&t->pipe);
     free(t->first);
     free(t->control);
+    free(t->reports);
     free(t);
 }
 
@@ -184,8 +189,41 @@ static int recv_message(struct tunnel *t, const struct pipe_event *e)
     if (message.type == HELLO_REFUSED && message.id == 0)
         return TUNNEL_E_HELLO; // that one is a link message
     t->state = rule->then;
+    if (kind)
+        t->wants_reports = slice_list_has(slice_str(message.features), SLICE("reports"));
     t->handler.control(t->ctx, &message);
     return 0;
+}
+
+// Each counts as chatter: what earned its exchange pays for it.
+static int recv_reports(struct tunnel *t, struct slice bytes)
+{
+    struct report r;
+    while (bytes.len > 0) {
+        int n = report_read(bytes, &r);
+        if (n < 0) {
+            t->detail = "a report that is none";
+            return TUNNEL_E_HELLO;
+        }
+        if (!chatter_spend(&t->chatter, 1))
+            return TUNNEL_E_FLOOD;
+        if (t->handler.report)
+            t->handler.report(t->ctx, &r);
+        bytes.p += n;
+        bytes.len -= (size_t)n;
+    }
+    return 0;
+}
+
+void tunnel_report(struct tunnel *t, const struct report *report)
+{
+    if (!t->wants_reports || t->state != TUNNEL_OPEN ||
+        t->reports_len + REPORT_MAX > TUNNEL_REPORT_QUEUE)
+        return;
+    if (!t->reports)
+        t->reports = malloc(TUNNEL_REPORT_QUEUE);
+    if (t->reports)
+        t->reports_len += report_write(report, t->reports + t->reports_len);
 }
 
 static int mux_failed(struct tunnel *t, int error)
@@ -205,6 +243,7 @@ static int recv_event(struct tunnel *t, const struct pipe_event *e)
     switch (e->kind) {
     case PIPE_EVENT_NONE: return 0;
     case PIPE_EVENT_MUX: return recv_mux(t, e->bytes);
+    case PIPE_EVENT_REPORT: return recv_reports(t, e->bytes);
     case PIPE_EVENT_CONTROL:
     case PIPE_EVENT_HELLO:
     case PIPE_EVENT_WELCOME:
@@ -265,8 +304,36 @@ int tunnel_recv(struct tunnel *t, const uint8_t *bytes, size_t len, bool last)
     return len_fed > 0 ? 0 : tunnel_recv_chatter(t);
 }
 
-// The stream part of a DATA message: control records first, then as much of the mux as fits. < 0:
-// the mux is dead.
+static bool sends_reports(const struct tunnel *t)
+{
+    return t->reports_len >= TUNNEL_REPORT_EVERY || (t->reports_due && t->reports_len > 0);
+}
+
+// Whole reports, as many as fit into one record and the message.
+static size_t send_reports(struct tunnel *t, uint8_t *out, size_t cap)
+{
+    struct slice all = slice_of((const char *)t->reports, t->reports_len);
+    size_t room = cap < PIPE_JSON_MAX ? cap : PIPE_JSON_MAX;
+    size_t len = 0;
+    struct report r;
+    while (len < all.len) {
+        int n = report_read(slice_of(all.p + len, all.len - len), &r);
+        if (n < 0 || len + (size_t)n + PIPE_RECORD_HEAD > room)
+            break;
+        len += (size_t)n;
+    }
+    if (len == 0)
+        return 0;
+    pipe_write_record_head(out, PIPE_RECORD_REPORT, len);
+    memcpy(out + PIPE_RECORD_HEAD, t->reports, len);
+    t->reports_len -= len;
+    memmove(t->reports, t->reports + len, t->reports_len);
+    t->reports_due = t->reports_due && t->reports_len > 0;
+    return PIPE_RECORD_HEAD + len;
+}
+
+// The stream part of a DATA message: control records first, then reports, then as much of the mux
+// as fits. < 0: the mux is dead.
 static int send_stream(struct tunnel *t, uint8_t *out, size_t cap)
 {
     size_t len = 0;
@@ -282,6 +349,8 @@ static int send_stream(struct tunnel *t, uint8_t *out, size_t cap)
         free(t->control);
         t->control = NULL;
     }
+    if (sends_reports(t) && cap - len > PIPE_RECORD_HEAD)
+        len += send_reports(t, out + len, cap - len);
     if (cap - len <= PIPE_RECORD_HEAD || !mux_wants_send(t->mux))
         return (int)len;
     int n = mux_send(t->mux, (char *)out + len + PIPE_RECORD_HEAD, cap - len - PIPE_RECORD_HEAD);
@@ -344,7 +413,7 @@ bool tunnel_wants_send(const struct tunnel *t)
         return false;
     if (t->heartbeat_due || pipe_owes_ack(&t->pipe, t->ack_due))
         return true;
-    return may_send_stream(t) && (t->control_len > 0 || mux_wants_send(t->mux));
+    return may_send_stream(t) && (t->control_len > 0 || sends_reports(t) || mux_wants_send(t->mux));
 }
 
 // A mux that has used up its stream ids begins nothing more; once what runs has ended, or has had
@@ -389,6 +458,7 @@ int tunnel_tick(struct tunnel *t, uint64_t now_ms)
         t->spoke_ms = t->now_ms; // or a little later
     t->heard = t->spoke = false;
     t->now_ms = now_ms;
+    t->reports_due = t->reports_len > 0;
     t->ack_due = pipe_owes_ack(&t->pipe, true);
     t->heartbeat_due = t->state == TUNNEL_OPEN && now_ms - t->spoke_ms >= TUNNEL_HEARTBEAT_MS;
     int error = judge_peer(t);

@@ -6,6 +6,7 @@
 #include "hello.h"
 #include "mux.h"
 #include "pipe.h"
+#include "report.h"
 
 struct tunnel;
 
@@ -50,6 +51,8 @@ enum {
     TUNNEL_DRAIN_MS = 30000,          // for what runs to end, when stream ids are used up
     TUNNEL_CHATTER_MAX = 10 * 1000,   // messages that bring nothing (proto/chatter.h)
     TUNNEL_CONTROL_COST = 10,         // of a control message, in such messages
+    TUNNEL_REPORT_QUEUE = 64 * 1024,  // bytes of reports that wait
+    TUNNEL_REPORT_EVERY = 4 * 1024,   // of them that leave at once; fewer leave with the next tick
 };
 
 struct tunnel_handler {
@@ -57,6 +60,8 @@ struct tunnel_handler {
     // A control message that is right and legal in this state: hello and bind at the relay;
     // welcome, refused, bound, drain at the agent.
     void (*control)(void *ctx, const struct hello *message);
+    // What the peer says of an exchange. May be NULL.
+    void (*report)(void *ctx, const struct report *report);
 };
 
 // What a tunnel is made of. `limits` NULL: mux_default_limits.
@@ -79,6 +84,9 @@ struct mux *tunnel_mux(struct tunnel *t);
 // Queues a message: hello, welcome, refused without id as link messages, all others as control
 // records. Returns 0 or a tunnel_error.
 int tunnel_say(struct tunnel *t, const struct hello *message);
+
+// Queues a report, if the peer wants any: else, and when too many wait, it is dropped.
+void tunnel_report(struct tunnel *t, const struct report *report);
 
 // Feeds bytes of a link message, which may come in pieces; `last` ends the message. Returns 0 or a
 // tunnel_error: the tunnel is dead then.

@@ -24,6 +24,8 @@ struct agent {
     struct timeout tick;
     struct route *routes;
     size_t route_count;
+    uint64_t number;             // of its tunnel
+    enum exchange_record record; // of its exchanges, at most
     uint64_t since_ms;
     uint64_t sent_ms; // when the link last took something, or had nothing to take
     bool sent;        // it has taken something since the last tick
@@ -151,9 +153,18 @@ __attribute__((format(printf, 4, 5))) static void refuse(struct agent *a, uint64
     say(a, &message);
 }
 
+// An agent may ask for less than all. A word that we don't know is one that we cannot do.
+static enum exchange_record record_of(const struct hello *hello)
+{
+    if (!hello->record[0] || strcmp(hello->record, "all") == 0)
+        return EXCHANGE_RECORD_ALL;
+    return strcmp(hello->record, "heads") == 0 ? EXCHANGE_RECORD_HEADS : EXCHANGE_RECORD_NONE;
+}
+
 static void greet(struct agent *a, const struct hello *hello)
 {
-    struct hello welcome = {.type = HELLO_WELCOME, .version = HELLO_VERSION};
+    struct hello welcome = {.type = HELLO_WELCOME, .version = HELLO_VERSION, .features = "reports"};
+    a->record = record_of(hello);
     a->greeted = true;
     a->relay->unauthenticated--;
     (void)snprintf(a->owner, sizeof(a->owner), "%s", hello->owner);
@@ -246,10 +257,17 @@ static void on_control(void *ctx, const struct hello *message)
     }
 }
 
+static void on_report(void *ctx, const struct report *report)
+{
+    struct agent *a = ctx;
+    recorder_report(a->relay->recorder, a->number, report);
+}
+
 static const struct tunnel_handler handler = {
     .mux = {stream_end_on_head, stream_end_on_data, stream_end_on_end, stream_end_on_drained,
             stream_end_on_closed},
     .control = on_control,
+    .report = on_report,
 };
 
 static void on_message(struct agent *a, const struct ws_event *e)
@@ -365,6 +383,7 @@ void agent_accept(struct relay *r, struct conn *c)
     a->tunnel = t;
     a->since_ms = a->sent_ms = now;
     a->flush.run = on_flush;
+    a->number = ++r->tunnel_count;
     a->next = r->agents;
     if (r->agents)
         r->agents->prev = a;
@@ -385,8 +404,32 @@ bool agent_attach(struct agent *a, struct exchange *x)
     struct stream_end *e = stream_end_outbound(&a->relay->loop, tunnel_mux(a->tunnel), wake, a);
     if (!e)
         return false;
+    x->link = a->number;
+    x->record = a->record;
     exchange_attach(x, &e->end);
     return true;
+}
+
+// The agent that an exchange goes through, as long as it is there.
+static struct agent *agent_of(const struct relay *r, const struct exchange *x)
+{
+    if (x->end[OUTBOUND])
+        return stream_end_owner(x->end[OUTBOUND]); // it cannot be gone
+    struct agent *a = r->agents;
+    while (a && a->number != x->link)
+        a = a->next;
+    return a;
+}
+
+void agents_report(void *ctx, struct exchange *x, enum exchange_why why)
+{
+    struct agent *a = x->link ? agent_of(ctx, x) : NULL;
+    struct report report;
+    if (!a || a->closed)
+        return;
+    exchange_report(x, why, &report);
+    tunnel_report(a->tunnel, &report);
+    wake(a);
 }
 
 void agents_close(struct relay *r)

@@ -9,4 +9,6 @@ struct agent;
 void agent_accept(struct relay *r, struct conn *c);
 // Makes the outbound of an exchange through this agent and attaches it. False when out of memory.
 bool agent_attach(struct agent *a, struct exchange *x);
+// Observes exchanges for their agents, who hear how they ended. `ctx` is the relay.
+void agents_report(void *ctx, struct exchange *x, enum exchange_why why);
 void agents_close(struct relay *r);

@@ -160,6 +160,20 @@ static void bound_visitors(struct limits *l)
         l->visitors = (uint32_t)most;
 }
 
+static const char *begin_recording(struct relay *r)
+{
+    r->reporter = (struct exchange_observer){.closed = agents_report, .ctx = r};
+    r->edges.observer = &r->reporter;
+    if (r->config.record.level == EXCHANGE_RECORD_NONE)
+        return NULL;
+    r->recorder = recorder_new(&r->loop, &r->config.record);
+    if (!r->recorder)
+        return "cannot start a thread to record exchanges";
+    recorder_observer(r->recorder)->next = &r->reporter;
+    r->edges.observer = recorder_observer(r->recorder);
+    return NULL;
+}
+
 const char *relay_start(struct relay *r, const struct relay_config *config)
 {
     uint64_t seed = 0;
@@ -176,13 +190,7 @@ const char *relay_start(struct relay *r, const struct relay_config *config)
     (void)snprintf(r->loop_id, sizeof(r->loop_id), "adit-%s", r->id);
     watch_signals(r);
     const char *why = open_listeners(r);
-    if (!why && config->record.level != EXCHANGE_RECORD_NONE) {
-        r->recorder = recorder_new(&r->loop, &config->record);
-        if (!r->recorder)
-            return "cannot start a thread to record exchanges";
-        r->edges.observer = recorder_observer(r->recorder);
-    }
-    return why;
+    return why ? why : begin_recording(r);
 }
 
 void relay_run(struct relay *r)

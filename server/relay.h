@@ -27,7 +27,9 @@ struct relay {
     struct routes routes;
     struct agent *agents;
     size_t agent_count, unauthenticated;
-    struct recorder *recorder; // NULL: nothing is recorded
+    struct recorder *recorder;         // NULL: nothing is recorded
+    struct exchange_observer reporter; // tells agents
+    uint64_t tunnel_count;             // ever
     struct listener listeners[LIMIT_LISTENERS];
     size_t listener_count;
     uint16_t first_port;

@@ -33,7 +33,7 @@ struct event_begin {
 struct event_about {
     struct event event;
     bool heads_only;
-    uintptr_t link; // the tunnel that reports on it may come through; 0: none
+    uint64_t link; // number of the tunnel that a report on it may come through; 0: none
     char id[EXCHANGE_ID_LEN + 1];
     uint32_t visitor_len, tunnel_len, scheme_len, upstream_len, replay_len;
 };
@@ -59,18 +59,16 @@ struct event_trailers {
 
 struct event_end {
     struct event event;
-    uint8_t outcome; // enum exchange_why
-    uint8_t answer;  // enum answer, if `refused`
+    uint8_t answer; // enum answer, if `refused`
     bool refused, upgraded, reused, shed;
     uint16_t status;
-    struct report_body body[2];
+    struct report report; // as the other end gets it
     bool has_digest[2];
     int64_t first_ns[2], last_ns[2], stalled_ns[2];
-    int64_t sent_on_ns, connect_ns, answered_ns, duration_ns;
 };
 
 struct event_report {
     struct event event;
-    uintptr_t link;
+    uint64_t link;
     struct report report;
 };

@@ -245,7 +245,7 @@ static void on_settled(void *ctx, struct exchange *x)
     *e = (struct event_about){
         .event = {EVENT_ABOUT, index},
         .heads_only = !s->bodies,
-        .link = (uintptr_t)x->link,
+        .link = x->link,
         .visitor_len = (uint32_t)visitor.len,
         .tunnel_len = (uint32_t)tunnel.len,
         .scheme_len = (uint32_t)scheme.len,
@@ -366,25 +366,19 @@ static void on_finished(void *ctx, struct exchange *x, enum exchange_side from,
 
 static void fill_end(struct event_end *e, const struct exchange *x, enum exchange_why why)
 {
-    e->outcome = (uint8_t)why;
     e->answer = (uint8_t)x->answer;
     e->refused = x->refused;
     e->upgraded = x->upgraded;
     e->status = x->status;
+    e->reused = x->upstream[0] && x->sent_on_ns && !x->connect_ns;
+    exchange_report(x, why, &e->report);
     for (int side = 0; side < 2; side++) {
         const struct exchange_direction *d = &x->direction[side];
-        e->body[side].bytes = d->bytes;
-        e->body[side].whole = d->ended;
-        e->has_digest[side] = digest_value(&d->digest, e->body[side].digest);
+        e->has_digest[side] = !d->digest.lost;
         e->first_ns[side] = since(x, d->first_ns);
         e->last_ns[side] = since(x, d->last_ns);
         e->stalled_ns[side] = (int64_t)d->stalled_ns;
     }
-    e->sent_on_ns = since(x, x->sent_on_ns);
-    e->connect_ns = x->connect_ns ? (int64_t)x->connect_ns : -1;
-    e->answered_ns = since(x, x->answered_ns);
-    e->duration_ns = since(x, uv_hrtime());
-    e->reused = x->upstream[0] && x->sent_on_ns && !x->connect_ns;
 }
 
 static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
@@ -411,13 +405,12 @@ static void on_discarded(void *ctx, struct exchange *x)
         drop(r, x, index);
 }
 
-void recorder_report(struct recorder *r, const void *link, const struct report *report)
+void recorder_report(struct recorder *r, uint64_t link, const struct report *report)
 {
     struct event_report *e = r ? queue_reserve(r->queue, sizeof(*e), spare(r)) : NULL;
     if (!e)
         return; // it reads "unverified"
-    *e = (struct event_report){
-        .event = {EVENT_REPORT, 0}, .link = (uintptr_t)link, .report = *report};
+    *e = (struct event_report){.event = {EVENT_REPORT, 0}, .link = link, .report = *report};
     queue_commit(r->queue, sizeof(*e));
 }
 

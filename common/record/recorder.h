@@ -43,4 +43,4 @@ void recorder_free(struct recorder *r);
 // Its place in a chain of observers.
 struct exchange_observer *recorder_observer(struct recorder *r);
 // The other end's report of an exchange whose `link` was this. r may be NULL.
-void recorder_report(struct recorder *r, const void *link, const struct report *report);
+void recorder_report(struct recorder *r, uint64_t link, const struct report *report);

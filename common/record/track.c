@@ -10,7 +10,7 @@ struct track {
     struct buf body[2]; // not written yet
     struct messages *messages;
     uint64_t counted; // of x.size, in the record
-    uintptr_t link;
+    uint64_t link;
     uint64_t written_ms;
     bool settled, ended, dirty, inserting, waits, hashed;
     struct track *next_dirty, *next_in_bucket;
@@ -296,37 +296,38 @@ static bool on_trailers(struct tracks *t, struct track *k, const struct event_tr
     return append(k, &k->trailers[e->side], e + 1, e->lines_len);
 }
 
+static int64_t time_of(uint64_t ns)
+{
+    return ns > INT64_MAX ? -1 : (int64_t)ns;
+}
+
 static void on_end(struct tracks *t, struct track *k, const struct event_end *e)
 {
     struct record_exchange *x = &k->x;
-    x->outcome = slice_str(exchange_whystr((enum exchange_why)e->outcome));
+    const struct report *r = &e->report;
+    x->outcome = slice_str(exchange_whystr((enum exchange_why)r->outcome));
     x->error = e->refused ? slice_str(answer_code((enum answer)e->answer)) : (struct slice){0};
     x->status = e->status;
     x->flags |= (e->shed ? RECORD_SHED : 0) | (e->upgraded ? RECORD_UPGRADED : 0) |
-                (e->body[0].whole ? RECORD_REQUEST_WHOLE : 0) |
-                (e->body[1].whole ? RECORD_RESPONSE_WHOLE : 0) |
+                (r->body[0].whole ? RECORD_REQUEST_WHOLE : 0) |
+                (r->body[1].whole ? RECORD_RESPONSE_WHOLE : 0) |
                 (e->reused ? RECORD_CONNECTION_REUSED : 0);
     for (int side = 0; side < 2; side++) {
         struct record_body *b = &x->body[side];
-        b->bytes = e->body[side].bytes;
+        b->bytes = r->body[side].bytes;
         b->has_digest = e->has_digest[side];
-        memcpy(b->digest, e->body[side].digest, sizeof(b->digest));
+        memcpy(b->digest, r->body[side].digest, sizeof(b->digest));
         b->first_ns = e->first_ns[side];
         b->last_ns = e->last_ns[side];
         b->stalled_ns = e->stalled_ns[side];
     }
-    x->sent_on_ns = e->sent_on_ns;
-    x->connect_ns = e->connect_ns;
-    x->answered_ns = e->answered_ns;
-    x->duration_ns = e->duration_ns;
+    x->sent_on_ns = time_of(r->sent_on_ns);
+    x->connect_ns = time_of(r->connect_ns);
+    x->answered_ns = time_of(r->answered_ns);
+    x->duration_ns = time_of(r->duration_ns);
     k->ended = true;
     t->slots[e->event.slot] = NULL;
     touch(t, k);
-}
-
-static int64_t time_of(uint64_t ns)
-{
-    return ns > INT64_MAX ? -1 : (int64_t)ns;
 }
 
 static void on_report(struct tracks *t, const struct event_report *e)

@@ -11,7 +11,10 @@ static void say(struct tunnel_side *side, const struct hello *message)
 
 static void converse(struct tunnel_side *side, const struct hello *message)
 {
-    struct hello welcome = {.type = HELLO_WELCOME, .version = HELLO_VERSION, .software = "aditd"};
+    struct hello welcome = {.type = HELLO_WELCOME,
+                            .version = HELLO_VERSION,
+                            .software = "aditd",
+                            .features = "reports"};
     struct hello bind = {.type = HELLO_BIND, .id = 1, .name = "name"};
     struct hello bound = {.type = HELLO_BOUND, .id = message->id, .url = "http://name.test/"};
     memcpy(bound.name, message->name, sizeof(bound.name));
@@ -37,14 +40,22 @@ static void on_control(void *ctx, const struct hello *message)
         converse(side, message);
 }
 
+static void on_report(void *ctx, const struct report *report)
+{
+    struct tunnel_side *side = ctx;
+    side->reported = *report;
+    side->report_count++;
+}
+
 void tunnel_side_init_limited(struct tunnel_side *side, const struct tunnel_config *config,
                               uint64_t now_ms)
 {
-    const struct tunnel_handler handler = {.mux = mux_side_handler, .control = on_control};
+    const struct tunnel_handler handler = {
+        .mux = mux_side_handler, .control = on_control, .report = on_report};
     enum tunnel_role role = config->role;
     side->tunnel = tunnel_new(config, &handler, side, now_ms);
     CHECK(side->tunnel);
-    side->said_count = 0;
+    side->said_count = side->report_count = 0;
     side->on_control = NULL;
     mux_side_init(&side->mux, role == TUNNEL_RELAY ? MUX_RELAY : MUX_AGENT,
                   tunnel_mux(side->tunnel));
@@ -67,6 +78,7 @@ struct hello tunnel_hello(void)
     return (struct hello){.type = HELLO_HELLO,
                           .version = HELLO_VERSION,
                           .software = "adit",
+                          .features = "reports",
                           .owner = "0123456789abcdef0123456789abcdef"
                                    "0123456789abcdef0123456789abcdef"};
 }

@@ -13,6 +13,8 @@ struct tunnel_side {
     struct tunnel *tunnel;
     struct hello said[TUNNEL_SAID_MAX]; // by the other side, the first of them
     size_t said_count;
+    struct report reported; // the last one
+    size_t report_count;
     // What the side does when it hears a message; NULL: welcomes, binds and is bound, as the
     // programs do.
     void (*on_control)(struct tunnel_side *side, const struct hello *message);

@@ -40,7 +40,15 @@ static void put_record(struct buf *b, uint8_t kind, const char *text)
 // What a pipe told, as text: mux bytes as they are, the others in brackets.
 static void note(struct buf *told, const struct pipe_event *e)
 {
-    static const char *const open[] = {"", "", "[control ", "[hello ", "[welcome ", "[refused "};
+    static const char *const open[] = {
+        [PIPE_EVENT_NONE] = "",
+        [PIPE_EVENT_MUX] = "",
+        [PIPE_EVENT_CONTROL] = "[control ",
+        [PIPE_EVENT_REPORT] = "[report ",
+        [PIPE_EVENT_HELLO] = "[hello ",
+        [PIPE_EVENT_WELCOME] = "[welcome ",
+        [PIPE_EVENT_REFUSED] = "[refused ",
+    };
     bool whole = e->kind > PIPE_EVENT_MUX;
     if (e->kind == PIPE_EVENT_NONE)
         return;
@@ -279,9 +287,9 @@ static void records_have_their_kinds_and_limits(void **state)
     };
     size_t told;
     (void)state;
-    for (unsigned kind = 2; kind < 256; kind++)
+    for (unsigned kind = 3; kind < 256; kind++)
         assert_int_equal(recv_record(kind, 1, 1, &told), PIPE_E_RECORD);
-    for (unsigned kind = 0; kind < 2; kind++)
+    for (unsigned kind = 0; kind < 3; kind++)
         assert_int_equal(recv_record(kind, 0, 1, &told), PIPE_E_RECORD);
     assert_int_equal(recv_record(PIPE_RECORD_MUX, PIPE_RECORD_MAX, PIPE_RECORD_MAX, &told), 0);
     assert_int_equal(told, PIPE_RECORD_MAX);
@@ -293,6 +301,10 @@ static void records_have_their_kinds_and_limits(void **state)
     assert_int_equal(recv_record(PIPE_RECORD_CONTROL, PIPE_JSON_MAX + 1, 100, &told),
                      PIPE_E_TOO_BIG);
     assert_int_equal(recv_record(PIPE_RECORD_CONTROL, 0xffffff, 100, &told), PIPE_E_TOO_BIG);
+    assert_int_equal(recv_record(PIPE_RECORD_REPORT, PIPE_JSON_MAX, PIPE_JSON_MAX, &told), 0);
+    assert_int_equal(told, PIPE_JSON_MAX + BRACKETS - 1);
+    assert_int_equal(recv_record(PIPE_RECORD_REPORT, PIPE_JSON_MAX + 1, 100, &told),
+                     PIPE_E_TOO_BIG);
     // Not whole yet: nothing is told.
     assert_int_equal(recv_record(PIPE_RECORD_CONTROL, PIPE_JSON_MAX, PIPE_JSON_MAX - 1, &told), 0);
     assert_int_equal(told, 0);

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// Reports: what is understood is written in just the same bytes again.
+#include "proto/report.h"
+#include "tests/support/check.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct slice left = slice_of((const char *)data, size);
+    struct report r;
+    uint8_t again[REPORT_MAX];
+    for (int n = 0; left.len > 0 && (n = report_read(left, &r)) > 0; left.p += n) {
+        CHECK((size_t)n <= left.len && exchange_id_is(slice_str(r.id)));
+        CHECK(report_write(&r, again) == (size_t)n && memcmp(again, left.p, (size_t)n) == 0);
+        left.len -= (size_t)n;
+    }
+    return 0;
+}
