@@ -259,6 +259,11 @@ bool mux_wants_send(const struct mux *m)
     return !m->dead && nghttp2_session_want_write(m->session);
 }
 
+bool mux_spend(struct mux *m, uint32_t cost)
+{
+    return chatter_spend(&m->chatter, cost);
+}
+
 void mux_tick(struct mux *m, uint64_t elapsed_ms)
 {
     chatter_tick(&m->chatter, elapsed_ms);

@@ -84,6 +84,10 @@ void mux_free(struct mux *m);
 // mux_free is of use.
 void mux_lose(struct mux *m);
 
+// Takes from the budget of what brings nothing (proto/chatter.h), for what comes beside the frames.
+// False: there is none left, the peer floods.
+bool mux_spend(struct mux *m, uint32_t cost);
+
 // Feeds bytes of the peer. Returns 0 or a mux_error. Of a breach of HTTP/2 only the next mux_send
 // may tell: nothing that comes after it is heeded.
 int mux_recv(struct mux *m, const char *bytes, size_t len);

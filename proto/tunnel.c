@@ -195,7 +195,7 @@ static int recv_message(struct tunnel *t, const struct pipe_event *e)
     return 0;
 }
 
-// Each counts as chatter: what earned its exchange pays for it.
+// Each counts as chatter of the mux: the head that we have sent for its exchange pays for it.
 static int recv_reports(struct tunnel *t, struct slice bytes)
 {
     struct report r;
@@ -205,7 +205,7 @@ static int recv_reports(struct tunnel *t, struct slice bytes)
             t->detail = "a report that is none";
             return TUNNEL_E_HELLO;
         }
-        if (!chatter_spend(&t->chatter, 1))
+        if (!mux_spend(t->mux, 1))
             return TUNNEL_E_FLOOD;
         if (t->handler.report)
             t->handler.report(t->ctx, &r);
