@@ -480,11 +480,16 @@ void recorder_free(struct recorder *r)
 {
     if (!r)
         return;
-    scribe_stop(r->scribe);
+    bool ended = scribe_stop(r->scribe, RECORDER_END_MS);
     tell(r);
-    scribe_free(r->scribe);
-    queue_free(r->queue);
     free(r->slots);
+    if (ended) {
+        scribe_free(r->scribe);
+        queue_free(r->queue);
+    } else {
+        log_warn("the record in %s does not answer: what was to be written last is left out",
+                 r->config.dir);
+    }
     uv_close((uv_handle_t *)&r->told, on_closed_handle);
 }
 

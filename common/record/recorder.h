@@ -12,6 +12,7 @@ struct recorder;
 enum {
     RECORDER_GATHER_MS = 50,           // events are gathered before they are written
     RECORDER_BATCH_BYTES = 4 << 20,    // of events that go into one transaction
+    RECORDER_END_MS = 10 * 1000,       // that the last writes may take at the end of the program
     RECORDER_RETRY_MS = 1000,          // after a write that failed
     RECORDER_REPORT_MS = 10 * 1000,    // that a report of the other end is waited for
     RECORDER_WAITING = 16 * 1024,      // exchanges that wait for one

@@ -19,7 +19,9 @@ struct scribe {
     uv_thread_t thread;
     atomic_bool closing;
     atomic_uint_fast64_t shed, shed_bytes;
-    uv_mutex_t lock; // of `text`
+    uv_mutex_t lock; // of what follows
+    uv_cond_t over;
+    bool ended, abandoned; // nobody is there any more to be told
     char text[SCRIBE_TEXT_MAX];
     // the thread's
     struct store *store;
@@ -40,8 +42,9 @@ static void say(struct scribe *s, const char *text)
 {
     uv_mutex_lock(&s->lock);
     (void)snprintf(s->text, sizeof(s->text), "%s", text);
+    if (!s->abandoned)
+        (void)uv_async_send(s->config.told);
     uv_mutex_unlock(&s->lock);
-    (void)uv_async_send(s->config.told);
 }
 
 bool scribe_told(struct scribe *s, char text[static SCRIBE_TEXT_MAX])
@@ -260,6 +263,10 @@ static void run(void *arg)
         (void)write_counts(s, false);
     tell_lost(s);
     close_store(s);
+    uv_mutex_lock(&s->lock);
+    s->ended = true;
+    uv_cond_signal(&s->over);
+    uv_mutex_unlock(&s->lock);
 }
 
 struct scribe *scribe_new(const struct scribe_config *config, struct queue *q)
@@ -270,29 +277,43 @@ struct scribe *scribe_new(const struct scribe_config *config, struct queue *q)
     s->config = *config;
     s->queue = q;
     tracks_init(&s->tracks, config->body_bytes);
-    if (uv_mutex_init(&s->lock)) {
-        free(s);
-        return NULL;
-    }
-    if (uv_thread_create(&s->thread, run, s)) {
-        uv_mutex_destroy(&s->lock);
-        free(s);
-        return NULL;
-    }
+    if (uv_mutex_init(&s->lock))
+        goto no_lock;
+    if (uv_cond_init(&s->over))
+        goto no_over;
+    if (uv_thread_create(&s->thread, run, s))
+        goto no_thread;
     return s;
+no_thread:
+    uv_cond_destroy(&s->over);
+no_over:
+    uv_mutex_destroy(&s->lock);
+no_lock:
+    free(s);
+    return NULL;
 }
 
-void scribe_stop(struct scribe *s)
+bool scribe_stop(struct scribe *s, unsigned ms)
 {
+    uint64_t end = uv_hrtime() + (uint64_t)ms * 1000000;
     atomic_store(&s->closing, true);
     queue_wake(s->queue);
-    (void)uv_thread_join(&s->thread);
+    uv_mutex_lock(&s->lock);
+    for (uint64_t now = uv_hrtime(); !s->ended && now < end; now = uv_hrtime())
+        (void)uv_cond_timedwait(&s->over, &s->lock, end - now);
+    bool ended = s->ended;
+    s->abandoned = !ended;
+    uv_mutex_unlock(&s->lock);
+    if (ended)
+        (void)uv_thread_join(&s->thread);
+    return ended;
 }
 
 void scribe_free(struct scribe *s)
 {
     if (!s)
         return;
+    uv_cond_destroy(&s->over);
     uv_mutex_destroy(&s->lock);
     tracks_deinit(&s->tracks);
     free(s);

@@ -20,9 +20,10 @@ struct scribe_config {
 
 // Starts the thread. NULL: out of memory or threads.
 struct scribe *scribe_new(const struct scribe_config *config, struct queue *q);
-// Writes what is left and ends the thread. It may still have something to tell.
-void scribe_stop(struct scribe *s);
-// Only after that.
+// Writes what is left and ends the thread. False: it has not ended after `ms`, because the disk
+// does not answer, and must be left alone. It may still have something to tell.
+bool scribe_stop(struct scribe *s, unsigned ms);
+// Only when it has ended.
 void scribe_free(struct scribe *s);
 
 // Of other threads. Exchanges of which nothing is kept, and bytes of bodies, are counted.

@@ -15,6 +15,13 @@ from speaker import (ACK, BINARY, CLOSE, CONT, CONTROL, DATA, END_HEADERS, GOAWA
                      record, response, rst, settings, window_update, ws_frame)
 
 
+@pytest.fixture(scope="module")
+def relay(tmp_path_factory):
+    """One that records nothing, so that its memory is the tunnels' alone."""
+    with harness.Relay(tmp_path_factory.mktemp("relay"), "--record", "none") as started:
+        yield started
+
+
 def json_of(kind, text):
     def send(peer):
         if kind == CONTROL:
@@ -68,7 +75,10 @@ BREACHES = {
     "an acknowledgement that goes back": (FRAMING, lambda peer: peer.ack(peer.received - 1)),
     "an acknowledgement and more": (FRAMING, lambda peer: peer.message(
         PIPE_ACK, struct.pack(">Q", peer.received) + b"x")),
-    "an unknown kind of record": (FRAMING, lambda peer: peer.pipe(record(2, b"x"))),
+    "an unknown kind of record": (FRAMING, lambda peer: peer.pipe(record(3, b"x"))),
+    "a report that is none": (CONTROLS, lambda peer: peer.pipe(record(2, b"x"))),
+    "a report with unknown flags": (CONTROLS, lambda peer: peer.pipe(
+        record(2, b"0123456789\x40\0\0\1\1\1\1"))),
     "an empty record": (FRAMING, lambda peer: peer.pipe(record(MUX, b""))),
     "a record of 16 MiB": (FRAMING, lambda peer: peer.pipe(record(MUX, b"x", 0xffffff))),
     "a control record over its limit": (FRAMING, lambda peer: peer.pipe(
@@ -209,16 +219,18 @@ def many(piece):
     return piece * (1 + 60000 // len(piece))
 
 
-def mux_flood(piece):
-    """Frames again and again, each message with its right offset."""
+def records(payload):
+    """Records again and again, each message with its right offset."""
     def prepare(peer, _):
-        payload = record(MUX, many(piece))
-
         def message():
             offset, peer.sent = peer.sent, peer.sent + len(payload)
             return ws_frame(BINARY, b"\4" + struct.pack(">Q", offset) + payload)
         return message
     return prepare
+
+
+def mux_flood(piece):
+    return records(record(MUX, many(piece)))
 
 
 def on_stream(make, opened=True):
@@ -236,13 +248,8 @@ def plain(piece):
     return lambda peer, stream: many(piece)
 
 
-def binds(peer, _):
-    payload = record(CONTROL, b'{"type":"bind","id":"7","name":"-"}') * 1000
-
-    def message():
-        offset, peer.sent = peer.sent, peer.sent + len(payload)
-        return ws_frame(BINARY, b"\4" + struct.pack(">Q", offset) + payload)
-    return message
+BINDS = record(CONTROL, b'{"type":"bind","id":"7","name":"-"}') * 1000
+REPORTS = record(2, b"0123456789\0\0\0\1\1\1\1" * 900) * 4
 
 
 def empty_messages(peer, _):
@@ -272,7 +279,8 @@ FLOODS = {
     "empty fragments": empty_fragments,
     "empty messages": empty_messages,
     "acknowledgements": acknowledgements,
-    "binds": binds,
+    "binds": records(BINDS),
+    "reports of exchanges that nobody knows": records(REPORTS),
     "PING": mux_flood(h2(PING, 0, 0, b"12345678")),
     "PING that acknowledge": mux_flood(h2(PING, ACK, 0, b"12345678")),
     "SETTINGS": mux_flood(settings()),

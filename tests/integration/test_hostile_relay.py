@@ -194,7 +194,8 @@ BREACHES = {
     "an acknowledgement that goes back": (FRAMING, lambda peer: peer.ack(0)),
     "an acknowledgement and more": (FRAMING, lambda peer: peer.message(
         PIPE_ACK, struct.pack(">Q", peer.received) + b"x")),
-    "an unknown kind of record": (FRAMING, lambda peer: peer.pipe(record(2, b"x"))),
+    "an unknown kind of record": (FRAMING, lambda peer: peer.pipe(record(3, b"x"))),
+    "a report that is none": (CONTROLS, lambda peer: peer.pipe(record(2, b"x"))),
     "an empty record": (FRAMING, lambda peer: peer.pipe(record(CONTROL, b""))),
     "a record of 16 MiB": (FRAMING, lambda peer: peer.pipe(record(MUX, b"x", 0xffffff))),
     "a control record over its limit": (FRAMING, lambda peer: peer.pipe(
