@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "shell_quote.h"
-#include <assert.h>
 
 static bool is_bare(char c)
 {
@@ -41,7 +40,6 @@ bool shell_quote(struct buf *out, struct slice word)
     bool plain = true;
     char escaped[4];
     for (size_t i = 0; i < word.len; i++) {
-        assert(word.p[i]);
         bare = bare && is_bare(word.p[i]);
         plain = plain && is_plain(word.p[i]);
     }
@@ -52,6 +50,6 @@ bool shell_quote(struct buf *out, struct slice word)
                buf_append(out, "'", 1);
     bool ok = buf_append(out, "$'", 2);
     for (size_t i = 0; ok && i < word.len; i++)
-        ok = buf_append(out, escaped, escape(word.p[i], escaped));
+        ok = !word.p[i] || buf_append(out, escaped, escape(word.p[i], escaped));
     return ok && buf_append(out, "'", 1);
 }

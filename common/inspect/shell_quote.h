@@ -4,6 +4,6 @@
 #include "proto/buf.h"
 
 // Appends one word for bash (also zsh and ksh): bare when nothing in it means anything, else in
-// '…', or in $'…' when there are quotes, control bytes or bytes from 0x80 on in it. False: out of
-// memory. It may not hold a zero, which no shell can pass on.
+// '…', or in $'…' when there are quotes, control bytes or bytes from 0x80 on in it. A zero, which
+// no shell can pass on, is left out. False: out of memory.
 bool shell_quote(struct buf *out, struct slice word);
