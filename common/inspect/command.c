@@ -14,18 +14,18 @@ enum {
     OPTION_HELP = 2
 };
 
-static void print_help(const struct inspect_call *call, const char *help)
+static void print_help(const struct inspect_call *call, const struct inspect_spec *spec)
 {
-    for (const char *c = help; *c; c++)
+    static const char usual[] = "Exit status: 0, 1 failure or nothing found, 2 usage.\n";
+    for (const char *c = spec->help; *c; c++)
         if (*c == '@')
             (void)fputs(call->program->name, stdout);
         else
             (void)fputc(*c, stdout);
     (void)printf("  --data DIR           where the record is (default: $XDG_STATE_HOME/adit/%s)\n"
                  "  --help\n"
-                 "\n"
-                 "Exit status: 0, 1 failure or nothing found, 2 usage.\n",
-                 call->program->state);
+                 "\n%s",
+                 call->program->state, spec->statuses ? spec->statuses : usual);
 }
 
 void inspect_usage(struct inspect_call *call, const char *text, const char *what)
@@ -78,7 +78,7 @@ static void take(struct inspect_call *call, const struct inspect_spec *spec, int
     case OPTION_DATA: call->data = optarg; return;
     case 'h':
     case OPTION_HELP:
-        print_help(call, spec->help);
+        print_help(call, spec);
         call->exit_status = inspect_end(call, INSPECT_OK);
         return;
     case ':': inspect_usage(call, "this option needs a value: ", word); return;

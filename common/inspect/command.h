@@ -11,6 +11,7 @@ struct inspect_spec {
     const char *help;             // begins with examples; '@' stands for the program's name
     const struct option *options; // no flags, values above ' '; an entry of zeros ends them
     void (*take)(struct inspect_call *call, int option, const char *value);
+    const char *statuses; // a line on the exit statuses; NULL: the usual ones
 };
 
 // One run of a command.

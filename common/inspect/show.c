@@ -135,7 +135,7 @@ int inspect_show(const struct inspect_program *program, int argc, char **argv)
         {"no-decode", no_argument, NULL, 'n'},
         {NULL, 0, NULL, 0},
     };
-    static const struct inspect_spec spec = {help, options, take_option};
+    static const struct inspect_spec spec = {help, options, take_option, NULL};
     struct options o = {0};
     struct inspect_call call = {.program = program, .ctx = &o};
     struct record_exchange x;
