@@ -16,15 +16,16 @@ enum {
 
 static void print_help(const struct inspect_call *call, const struct inspect_spec *spec)
 {
+    static const char usual[] = "Exit status: 0, 1 failure or nothing found, 2 usage.\n";
     for (const char *c = spec->help; *c; c++)
         if (*c == '@')
             (void)fputs(call->program->name, stdout);
         else
             (void)fputc(*c, stdout);
     (void)printf("  --data DIR           where the record is (default: $XDG_STATE_HOME/adit/%s)\n"
-                 "  --help\n",
-                 call->program->state);
-    (void)fputs(spec->ends ? spec->ends : "\nExit status: 0, 1 failure, 2 usage.\n", stdout);
+                 "  --help\n"
+                 "\n%s",
+                 call->program->state, spec->statuses ? spec->statuses : usual);
 }
 
 void inspect_usage(struct inspect_call *call, const char *text, const char *what)

@@ -56,13 +56,12 @@ static bool load_exchange(struct compared *c, const struct record_exchange *x)
 
 static bool load_body(struct compared *c, struct record_reader *r, enum record_side side)
 {
-    bool decoded = false;
-    struct slice body;
-    if (!record_reader_decoded(r, &c->x, side, &body, &decoded, &c->whole[side]))
+    struct record_decoded d;
+    if (!record_reader_decoded(r, &c->x, side, &d))
         return false;
-    c->whole[side] = c->whole[side] && c->x.body[side].kept == c->x.body[side].bytes;
-    c->bytes[side] = copy_slice(body);
-    c->body[side] = slice_of(c->bytes[side], body.len);
+    c->whole[side] = d.whole;
+    c->bytes[side] = copy_slice(d.body);
+    c->body[side] = slice_of(c->bytes[side], d.body.len);
     return c->bytes[side] != NULL;
 }
 

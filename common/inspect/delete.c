@@ -22,6 +22,8 @@ static const char help[] =
     "  --all                all exchanges; otherwise a filter is needed\n"
     "  --json               the result as one JSON object\n";
 
+static const char statuses[] = "Exit status: 0, 1 failure or a no, 2 usage.\n";
+
 struct erasure {
     bool yes, all, json;
     char dir[STATE_PATH_MAX];
@@ -174,7 +176,7 @@ int inspect_delete(const struct inspect_program *program, int argc, char **argv)
         {"json", no_argument, NULL, 'j'},
         {NULL, 0, NULL, 0},
     };
-    static const struct inspect_spec spec = {.help = help, .options = options, .take = take};
+    static const struct inspect_spec spec = {help, options, take, statuses};
     struct erasure d = {0};
     struct inspect_call call = {.program = program, .ctx = &d};
     if (!inspect_begin(&call, &spec, argc, argv) || !is_clear(&call, &d) ||

@@ -139,22 +139,19 @@ static void put_partial(struct har *h, enum record_side side, bool whole)
 }
 
 // The body decoded; empty when there is none, or not to be read.
-static struct slice get_body(struct har *h, enum record_side side, bool *decoded, bool *whole)
+static struct record_decoded get_body(struct har *h, enum record_side side)
 {
-    struct slice body = {0};
-    if (!record_reader_decoded(h->reader, h->x, side, &body, decoded, whole)) {
-        h->ok = false;
-        return (struct slice){0};
-    }
-    return body;
+    struct record_decoded d = {0};
+    if (record_reader_decoded(h->reader, h->x, side, &d))
+        return d;
+    h->ok = false;
+    return (struct record_decoded){0};
 }
 
 static void put_post_data(struct har *h)
 {
-    bool decoded = false;
-    bool whole = false;
     struct emit *e = &h->emit;
-    struct slice body = get_body(h, RECORD_REQUEST, &decoded, &whole);
+    struct record_decoded d = get_body(h, RECORD_REQUEST);
     struct slice type = record_field(h->x->request_head, SLICE("content-type"));
     struct slice form = type;
     bool is_form =
@@ -163,9 +160,9 @@ static void put_post_data(struct har *h)
         return;
     emit_open(e, "postData", '{');
     emit_string(e, "mimeType", type);
-    put_parameters(e, "params", is_form && whole ? body : slice_of("", 0));
-    put_text(e, body);
-    put_partial(h, RECORD_REQUEST, whole);
+    put_parameters(e, "params", is_form && d.whole ? d.body : slice_of("", 0));
+    put_text(e, d.body);
+    put_partial(h, RECORD_REQUEST, d.whole);
     emit_close(e, '}');
 }
 
@@ -191,19 +188,17 @@ static void put_request(struct har *h)
 
 static void put_content(struct har *h)
 {
-    bool decoded = false;
-    bool whole = false;
     struct emit *e = &h->emit;
     uint64_t bytes = h->x->body[RECORD_RESPONSE].bytes;
-    struct slice body = get_body(h, RECORD_RESPONSE, &decoded, &whole);
+    struct record_decoded d = get_body(h, RECORD_RESPONSE);
     emit_open(e, "content", '{');
-    emit_count(e, "size", decoded ? body.len : bytes);
-    if (decoded && whole)
-        emit_int(e, "compression", (int64_t)body.len - (int64_t)bytes);
+    emit_count(e, "size", d.decoded ? d.body.len : bytes);
+    if (d.decoded && d.whole)
+        emit_int(e, "compression", (int64_t)d.body.len - (int64_t)bytes);
     emit_string(e, "mimeType", record_field(h->x->response_head, SLICE("content-type")));
-    if (body.len > 0)
-        put_text(e, body);
-    put_partial(h, RECORD_RESPONSE, whole);
+    if (d.body.len > 0)
+        put_text(e, d.body);
+    put_partial(h, RECORD_RESPONSE, d.whole);
     emit_close(e, '}');
 }
 

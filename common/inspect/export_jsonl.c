@@ -64,14 +64,12 @@ static void put_decoded(struct exchange_json *j, const struct record_exchange *x
                         enum record_side side)
 {
     struct emit *e = &j->emit;
-    struct slice body;
-    bool decoded = false;
-    bool whole = false;
-    if (!record_reader_decoded(j->reader, x, side, &body, &decoded, &whole) || !decoded)
+    struct record_decoded d;
+    if (!record_reader_decoded(j->reader, x, side, &d) || !d.decoded)
         return;
     emit_open(e, "decoded", '{');
-    emit_bool(e, "whole", whole);
-    put_content(e, body, utf8_is(body));
+    emit_bool(e, "whole", d.whole);
+    put_content(e, d.body, utf8_is(d.body));
     emit_close(e, '}');
 }
 

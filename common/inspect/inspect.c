@@ -5,8 +5,8 @@ static const struct {
     const char *name;
     inspect_command *run;
 } commands[] = {
-    {"requests", inspect_requests},
-    {"stats", inspect_stats},
+    {"requests", inspect_requests}, {"show", inspect_show},     {"stats", inspect_stats},
+    {"diff", inspect_diff},         {"verify", inspect_verify}, {"export", inspect_export},
     {"delete", inspect_delete},
 };
 

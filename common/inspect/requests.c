@@ -20,6 +20,8 @@ static const char help[] =
     "  --limit N|all        at most the newest N to begin with (default: 50)\n"
     "  --json               one JSON object a line\n";
 
+static const char statuses[] = "Exit status: 0, 1 failure, 2 usage.\n";
+
 enum {
     LIMIT_DEFAULT = 50,
     LIMIT_MAX = 10000000
@@ -131,7 +133,7 @@ int inspect_requests(const struct inspect_program *program, int argc, char **arg
         {"json", no_argument, NULL, 'j'},
         {NULL, 0, NULL, 0},
     };
-    static const struct inspect_spec spec = {.help = help, .options = options, .take = take};
+    static const struct inspect_spec spec = {help, options, take, statuses};
     struct requests q = {.limit = LIMIT_DEFAULT};
     struct inspect_call call = {.program = program, .ctx = &q};
     if (!inspect_begin(&call, &spec, argc, argv))

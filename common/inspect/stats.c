@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Sums exchanges up: calls, times, bytes by path, host, status or method.
 #include <inttypes.h>
-#include <time.h>
-#include <unistd.h>
 #include "command.h"
 #include "emit.h"
 #include "groups.h"
+#include "progress.h"
 #include "text.h"
 
 static const char help[] =
@@ -23,9 +22,10 @@ static const char help[] =
     "  --limit N            at most N groups (default: 20)\n"
     "  --json               one JSON object\n";
 
+static const char statuses[] = "Exit status: 0, 1 failure, 2 usage.\n";
+
 enum {
-    LIMIT_DEFAULT = 20,
-    PROGRESS_ROWS = 4096, // between two looks at the clock
+    LIMIT_DEFAULT = 20
 };
 
 enum by {
@@ -80,49 +80,13 @@ static struct slice key_of(enum by by, const struct record_exchange *x, char tex
     return (struct slice){0};
 }
 
-// Says on a terminal how far it is, when it takes longer than a second.
-struct progress {
-    bool wanted, shown;
-    time_t began, last;
-};
-
-static time_t seconds(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
-}
-
-static void progress_init(struct progress *p)
-{
-    *p = (struct progress){.wanted = isatty(STDERR_FILENO), .began = seconds()};
-}
-
-static void progress_at(struct progress *p, uint64_t rows)
-{
-    if (!p->wanted || rows % PROGRESS_ROWS != 0)
-        return;
-    time_t now = seconds();
-    if (now - p->began < 2 || now == p->last)
-        return;
-    (void)fprintf(stderr, "\r%" PRIu64 " exchanges…", rows);
-    p->last = now;
-    p->shown = true;
-}
-
-static void progress_end(const struct progress *p)
-{
-    if (p->shown)
-        (void)fputs("\r                              \r", stderr);
-}
-
 static int collect(struct inspect_call *call, struct stats *s)
 {
     struct record_exchange x;
     struct record_query query = {.filter = s->filter};
     struct progress progress;
     char text[8];
-    progress_init(&progress);
+    progress_begin(&progress);
     int error = record_reader_query(s->reader, &query);
     int status = -error;
     bool memory = true;
@@ -133,7 +97,7 @@ static int collect(struct inspect_call *call, struct stats *s)
             s->running++;
         else
             memory = groups_add(&s->groups, key_of(s->by, &x, text), ns, bytes);
-        progress_at(&progress, s->groups.all.calls);
+        progress_tell(&progress, s->groups.all.calls);
     }
     progress_end(&progress);
     if (!memory)
@@ -243,7 +207,7 @@ int inspect_stats(const struct inspect_program *program, int argc, char **argv)
         {"json", no_argument, NULL, 'j'},
         {NULL, 0, NULL, 0},
     };
-    static const struct inspect_spec spec = {.help = help, .options = options, .take = take};
+    static const struct inspect_spec spec = {help, options, take, statuses};
     struct stats s = {.limit = LIMIT_DEFAULT};
     struct inspect_call call = {.program = program, .ctx = &s};
     if (!inspect_begin(&call, &spec, argc, argv))
