@@ -22,6 +22,7 @@ adit_need(brotli libbrotlidec libbrotli-dev)
 adit_need(zstd libzstd libzstd-dev)
 if(BUILD_TESTING)
     adit_need(cmocka cmocka libcmocka-dev)
+    adit_need(brotli_encoder libbrotlienc libbrotli-dev)
 endif()
 
 # libwebsockets loads its libuv support at run time, so nothing at link time would miss it.

@@ -21,7 +21,7 @@ static bool make_dirs(char *path)
     return !mkdir(path, 0700) || errno == EEXIST;
 }
 
-const char *state_dir(const char *data, const char *name, char out[static STATE_PATH_MAX])
+const char *state_path(const char *data, const char *name, char out[static STATE_PATH_MAX])
 {
     const char *xdg = getenv("XDG_STATE_HOME");
     const char *home = getenv("HOME");
@@ -35,8 +35,14 @@ const char *state_dir(const char *data, const char *name, char out[static STATE_
         n = snprintf(out, STATE_PATH_MAX, "%s/.local/state/adit/%s", home, name);
     if (n < 0)
         return "neither --data nor HOME says where to keep state";
-    if (n >= STATE_PATH_MAX - 64)
-        return "the path of the state directory is too long";
+    return n >= STATE_PATH_MAX - 64 ? "the path of the state directory is too long" : NULL;
+}
+
+const char *state_dir(const char *data, const char *name, char out[static STATE_PATH_MAX])
+{
+    const char *why = state_path(data, name, out);
+    if (why)
+        return why;
     if (!make_dirs(out))
         return strerror(errno);
     struct stat st;

@@ -12,6 +12,9 @@ enum {
 // ~/.local/state/adit/NAME. Makes it when it is missing. Returns NULL or a message.
 const char *state_dir(const char *data, const char *name, char out[static STATE_PATH_MAX]);
 
+// The same without making or looking at it.
+const char *state_path(const char *data, const char *name, char out[static STATE_PATH_MAX]);
+
 // A random secret of 64 hexadecimal digits kept in a file of this directory; made when it is
 // missing. Returns NULL or a message.
 const char *state_key(const char *dir, const char *file, char out[static 65]);

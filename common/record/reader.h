@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Reads a record, whether or not programs write it (docs/record.md). Everything that a call hands
-// out is valid until the next call on the same reader.
+// Reads a record, whether or not programs write it (docs/record.md). An exchange that a call hands
+// out is valid until the next call that hands one out, or record_reader_end; a body until the next
+// one of its side is asked for; everything else until the next call.
 #pragma once
 #include "filter.h"
 
@@ -27,6 +28,22 @@ int record_reader_query(struct record_reader *r, const struct record_query *quer
 // The next match: 1, or 0 when there is none, or an SQLite error below 0 (negated).
 int record_reader_next(struct record_reader *r, struct record_exchange *x);
 
+// Whether one exchange matches.
+bool record_reader_match(struct record_reader *r, const struct filter *filter,
+                         const struct record_exchange *x);
+// Ends a query before its end, and lets go of everything handed out. Who keeps a reader for long
+// calls it before each pause: writers cannot shorten their log while somebody reads.
+void record_reader_end(struct record_reader *r);
+
+// The exchange in this row: 1, 0 when there is none, or an SQLite error below 0.
+int record_reader_get(struct record_reader *r, int64_t seq, struct record_exchange *x);
+// The row of the newest exchange, 0 when there is none.
+int64_t record_reader_newest(struct record_reader *r);
+// The row of the next exchange behind `after_seq` that has not ended, 0 when there is none.
+int64_t record_reader_running(struct record_reader *r, int64_t after_seq);
+// A number that changes when others have written.
+int64_t record_reader_version(struct record_reader *r);
+
 // The exchange that a person means by `text`: a whole id, the beginning of one that only one has,
 // or "last". Returns 1, or 0: `why` says what is wrong (none, or which ones).
 int record_reader_find(struct record_reader *r, const char *text, struct record_exchange *x,
@@ -35,14 +52,19 @@ int record_reader_find(struct record_reader *r, const char *text, struct record_
 // The kept body, piece by piece from byte `at` on: 1 and a piece, 0 at its end, < 0 on errors.
 int record_reader_piece(struct record_reader *r, int64_t seq, enum record_side side, uint64_t at,
                         struct slice *piece);
-// All of the kept body. False: out of memory, or damaged.
+// All of the kept body. False: out of memory, damaged, or over RECORD_DECODED_MAX.
 bool record_reader_body(struct record_reader *r, int64_t seq, enum record_side side,
                         struct slice *body);
-// The same decoded as its Content-Encoding says (gzip, deflate, br, zstd, also several); as it is
-// when it has none. `*decoded` tells whether it was; what is broken or cut short is decoded as far
-// as it goes, and `*whole` is false.
+// The kept body as its Content-Encoding says (gzip, deflate, br, zstd, also several); as it is when
+// it has none or an unknown one. What is broken or cut short is decoded as far as it goes.
+// False: out of memory, or damaged.
+struct record_decoded {
+    struct slice body;
+    bool decoded; // a coding was undone
+    bool whole;   // that is all of the body that passed
+};
 bool record_reader_decoded(struct record_reader *r, const struct record_exchange *x,
-                           enum record_side side, struct slice *body, bool *decoded, bool *whole);
+                           enum record_side side, struct record_decoded *out);
 
 // One message of a WebSocket.
 struct record_message {
@@ -53,6 +75,7 @@ struct record_message {
     uint64_t size;
     struct slice bytes; // what is kept
 };
+// Returns 1, 0 when there is no such message, or an SQLite error below 0.
 int record_reader_message(struct record_reader *r, int64_t seq, uint64_t number,
                           struct record_message *m);
 

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// What several of the commands need of buffers and bytes.
+#pragma once
+#include <stdio.h>
+#include "proto/buf.h"
+
+// What is in a buffer.
+static inline struct slice buf_slice(const struct buf *b)
+{
+    return b->bytes ? slice_of(buf_at(b), buf_len(b)) : slice_of("", 0);
+}
+
+static inline void write_slice(FILE *out, struct slice s)
+{
+    if (s.len > 0)
+        (void)fwrite(s.p, 1, s.len, out);
+}
+
+// Writes base64 (RFC 4648 §4) with its padding; with a line feed behind every `columns` characters
+// (a multiple of 4) and at the end unless `columns` is 0.
+void write_base64(FILE *out, struct slice s, unsigned columns);
+// "2026-11-25T18:00:00.123Z" of nanoseconds since 1970.
+enum {
+    TIMESTAMP_MAX = 40
+};
+const char *timestamp(int64_t ns, char out[static TIMESTAMP_MAX]);
+
+// Whether the character of `len` bytes that s begins with (utf8_len) shows on a terminal and does
+// nothing else: no control, nothing invisible, nothing that turns text around.
+bool is_printable(struct slice s, size_t len);
+// Writes what others sent so that no terminal obeys it: printable text as it is, all else as \n,
+// \t or \xHH.
+void write_safe(FILE *out, struct slice s);

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+#include "command.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+#include "text.h"
+
+enum {
+    OPTIONS_MAX = 16, // of a command, and the end
+    OPTION_DATA = 1,
+    OPTION_HELP = 2
+};
+
+static void print_help(const struct inspect_call *call, const struct inspect_spec *spec)
+{
+    static const char usual[] = "Exit status: 0, 1 failure or nothing found, 2 usage.\n";
+    for (const char *c = spec->help; *c; c++)
+        if (*c == '@')
+            (void)fputs(call->program->name, stdout);
+        else
+            (void)fputc(*c, stdout);
+    (void)printf("  --data DIR           where the record is (default: $XDG_STATE_HOME/adit/%s)\n"
+                 "  --help\n"
+                 "\n%s",
+                 call->program->state, spec->statuses ? spec->statuses : usual);
+}
+
+void inspect_usage(struct inspect_call *call, const char *text, const char *what)
+{
+    const char *program = call->program->name;
+    (void)fprintf(stderr, "%s %s: %s", program, call->name, text);
+    write_safe(stderr, slice_str(what));
+    (void)fprintf(stderr, "\nTry: %s %s --help\n", program, call->name);
+    call->exit_status = INSPECT_USAGE;
+}
+
+int inspect_fail(const struct inspect_call *call, const char *text, const char *why)
+{
+    (void)fflush(stdout);
+    (void)fprintf(stderr, "%s %s: %s", call->program->name, call->name, text);
+    write_safe(stderr, slice_str(why));
+    (void)fputc('\n', stderr);
+    return INSPECT_FAILED;
+}
+
+int inspect_end(const struct inspect_call *call, int status)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    if (errno == EPIPE)
+        return INSPECT_FAILED; // nobody wants to know
+    return inspect_fail(call, "cannot write: ", strerror(errno ? errno : EIO));
+}
+
+// The options of a command with those that all have; false when there is no room.
+static bool join_options(const struct option *own, struct option out[static OPTIONS_MAX])
+{
+    size_t n = 0;
+    for (; own && own->name; own++) {
+        if (n + 3 > OPTIONS_MAX)
+            return false;
+        out[n++] = *own;
+    }
+    out[n++] = (struct option){"data", required_argument, NULL, OPTION_DATA};
+    out[n++] = (struct option){"help", no_argument, NULL, OPTION_HELP};
+    out[n] = (struct option){0};
+    return true;
+}
+
+static void take(struct inspect_call *call, const struct inspect_spec *spec, int option,
+                 const char *word)
+{
+    switch (option) {
+    case OPTION_DATA: call->data = optarg; return;
+    case 'h':
+    case OPTION_HELP:
+        print_help(call, spec);
+        call->exit_status = inspect_end(call, INSPECT_OK);
+        return;
+    case ':': inspect_usage(call, "this option needs a value: ", word); return;
+    case '?': inspect_usage(call, "unknown option: ", word); return;
+    default: spec->take(call, option, optarg); return;
+    }
+}
+
+bool inspect_begin(struct inspect_call *call, const struct inspect_spec *spec, int argc,
+                   char **argv)
+{
+    struct option options[OPTIONS_MAX];
+    int option = 0;
+    call->name = argv[0];
+    call->exit_status = -1;
+    // Who reads our output may leave: then there is nothing more to do.
+    (void)signal(SIGPIPE, SIG_DFL);
+    if (!join_options(spec->options, options)) {
+        call->exit_status = inspect_fail(call, "too many options", "");
+        return false;
+    }
+    opterr = 0;
+    optind = 1;
+    while (call->exit_status < 0 && (option = getopt_long(argc, argv, ":h", options, NULL)) != -1)
+        take(call, spec, option, argv[optind - 1]);
+    call->argc = argc - optind;
+    call->argv = argv + optind;
+    return call->exit_status < 0;
+}
+
+uint64_t inspect_number(struct inspect_call *call, const char *option, const char *value,
+                        const uint64_t range[2])
+{
+    char text[128];
+    uint64_t n = 0;
+    if (slice_to_u64(slice_str(value), &n) && n >= range[0] && n <= range[1])
+        return n;
+    (void)snprintf(text, sizeof(text), "%s takes a number from %" PRIu64 " to %" PRIu64 ", not ",
+                   option, range[0], range[1]);
+    inspect_usage(call, text, value);
+    return range[0];
+}
+
+bool inspect_directory(struct inspect_call *call, char out[static STATE_PATH_MAX])
+{
+    const char *why = state_path(call->data, call->program->state, out);
+    if (why)
+        call->exit_status = inspect_fail(call, "", why);
+    return !why;
+}
+
+static void say_how_to_begin(const struct inspect_call *call, const char *dir)
+{
+    bool relay = strcmp(call->program->name, "aditd") == 0;
+    (void)inspect_fail(call, "there is no record yet in ", dir);
+    (void)fprintf(stderr,
+                  "%s writes one while it runs: start it with\n  %s%s%s\n"
+                  "or say with --data DIR where the record is.\n",
+                  relay ? "The relay" : "The agent", relay ? "aditd" : "adit http 8080",
+                  call->data ? " --data " : "", call->data ? "DIR" : "");
+}
+
+struct record_reader *inspect_open(struct inspect_call *call)
+{
+    char dir[STATE_PATH_MAX];
+    char path[STATE_PATH_MAX + 16];
+    char why[RECORD_WHY_MAX];
+    if (!inspect_directory(call, dir))
+        return NULL;
+    record_path(dir, path);
+    call->exit_status = INSPECT_FAILED;
+    if (access(path, F_OK) && (errno == ENOENT || errno == ENOTDIR)) {
+        say_how_to_begin(call, dir);
+        return NULL;
+    }
+    struct record_reader *r = record_reader_open(dir, why);
+    if (!r)
+        (void)inspect_fail(call, "", why);
+    else
+        call->exit_status = -1;
+    return r;
+}
+
+struct filter *inspect_filter(struct inspect_call *call, int first)
+{
+    char text[FILTER_TEXT_MAX + 1];
+    char name[64];
+    size_t len = 0;
+    struct timespec now;
+    struct filter_mistake mistake = {0};
+    for (int i = first; i < call->argc; i++) {
+        size_t n = strlen(call->argv[i]);
+        if (n + 1 > sizeof(text) - len) {
+            inspect_usage(call, "this filter is too long", "");
+            return NULL;
+        }
+        if (i > first)
+            text[len++] = ' ';
+        memcpy(text + len, call->argv[i], n);
+        len += n;
+    }
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    struct filter *f =
+        filter_new(slice_of(text, len), (int64_t)now.tv_sec * 1000000000 + now.tv_nsec, &mistake);
+    if (f)
+        return f;
+    (void)snprintf(name, sizeof(name), "%s %s", call->program->name, call->name);
+    filter_explain(stderr, name, slice_of(text, len), &mistake);
+    call->exit_status = INSPECT_USAGE;
+    return NULL;
+}
+
+void inspect_losses(const struct inspect_call *call, struct record_reader *r)
+{
+    struct record_losses losses;
+    char size[TEXT_NUMBER_MAX];
+    if (record_reader_losses(r, &losses))
+        return;
+    (void)fflush(stdout);
+    if (losses.shed > 0 || losses.shed_bytes > 0)
+        (void)fprintf(stderr,
+                      "%s %s: the record is not complete: %" PRIu64
+                      " exchanges and %s of bodies came faster than they could be kept\n",
+                      call->program->name, call->name, losses.shed,
+                      text_size(losses.shed_bytes, size));
+    if (losses.trouble.len == 0)
+        return;
+    (void)fprintf(stderr, "%s %s: writing the record had trouble: ", call->program->name,
+                  call->name);
+    write_safe(stderr, losses.trouble);
+    (void)fputc('\n', stderr);
+}

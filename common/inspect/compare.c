@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: MIT
+#include "compare.h"
+#include <stdio.h>
+#include "bits.h"
+#include "json_indent.h"
+#include "line_diff.h"
+#include "utf8.h"
+
+enum {
+    FIELDS_MAX = 1024, // that are compared one by one
+};
+
+struct comparison {
+    const struct compared *a, *b;
+    compare_sink *sink;
+    void *ctx;
+    const char *part;
+    bool same;
+};
+
+static void tell(struct comparison *c, const struct difference *d)
+{
+    c->same = false;
+    c->sink(c->ctx, d);
+}
+
+static void compare_value(struct comparison *c, struct slice name, struct slice before,
+                          struct slice after)
+{
+    if (slice_eq(before, after))
+        return;
+    struct difference d = {.kind = DIFFERENCE_VALUE, .part = c->part, .name = name};
+    if (before.len > 0)
+        d.before = before;
+    if (after.len > 0)
+        d.after = after;
+    tell(c, &d);
+}
+
+static void compare_status(struct comparison *c)
+{
+    char text[2][8];
+    struct slice s[2];
+    const struct record_exchange *x[2] = {&c->a->x, &c->b->x};
+    for (int i = 0; i < 2; i++) {
+        int len = x[i]->status ? snprintf(text[i], sizeof(text[i]), "%u", x[i]->status) : 0;
+        s[i] = slice_of(text[i], len > 0 ? (size_t)len : 0);
+    }
+    compare_value(c, SLICE("status"), s[0], s[1]);
+}
+
+struct fields {
+    size_t count;
+    struct slice name[FIELDS_MAX], value[FIELDS_MAX];
+    bool told[FIELDS_MAX];
+};
+
+static void read_fields(struct fields *f, struct slice lines)
+{
+    f->count = 0;
+    while (f->count < FIELDS_MAX &&
+           record_next_field(&lines, &f->name[f->count], &f->value[f->count]))
+        f->told[f->count++] = false;
+}
+
+// The next field of this name from `from` on; count: there is none.
+static size_t find_field(const struct fields *f, size_t from, struct slice name)
+{
+    while (from < f->count && !slice_ieq(f->name[from], name))
+        from++;
+    return from;
+}
+
+// All fields of one name: the first here against the first there, and so on, for among fields of
+// one name the order means something (RFC 9110 §5.3).
+static void compare_name(struct comparison *c, struct fields *a, struct fields *b,
+                         struct slice name)
+{
+    size_t i = find_field(a, 0, name);
+    size_t j = find_field(b, 0, name);
+    while (i < a->count || j < b->count) {
+        struct difference d = {.kind = DIFFERENCE_FIELD, .part = c->part, .name = name};
+        if (i < a->count) {
+            d.before = a->value[i];
+            a->told[i] = true;
+        }
+        if (j < b->count) {
+            d.after = b->value[j];
+            b->told[j] = true;
+        }
+        if (i == a->count || j == b->count || !slice_eq(d.before, d.after))
+            tell(c, &d);
+        i = find_field(a, i + 1, name);
+        j = find_field(b, j + 1, name);
+    }
+}
+
+static void compare_fields(struct comparison *c, struct slice before, struct slice after)
+{
+    struct fields a;
+    struct fields b;
+    if (slice_eq(before, after))
+        return;
+    read_fields(&a, before);
+    read_fields(&b, after);
+    for (size_t i = 0; i < a.count; i++)
+        if (!a.told[i])
+            compare_name(c, &a, &b, a.name[i]);
+    for (size_t i = 0; i < b.count; i++)
+        if (!b.told[i])
+            compare_name(c, &a, &b, b.name[i]);
+}
+
+static void tell_line(void *ctx, char mark, struct slice line)
+{
+    struct comparison *c = ctx;
+    tell(c, &(struct difference){
+                .kind = DIFFERENCE_LINE, .part = c->part, .mark = mark, .line = line});
+}
+
+static uint64_t first_difference(struct slice a, struct slice b)
+{
+    size_t i = 0;
+    while (i < a.len && i < b.len && a.p[i] == b.p[i])
+        i++;
+    return i;
+}
+
+static void tell_bytes(struct comparison *c, enum difference_kind kind, struct slice a,
+                       struct slice b)
+{
+    tell(c, &(struct difference){.kind = kind,
+                                 .part = c->part,
+                                 .bytes = {a.len, b.len},
+                                 .offset = first_difference(a, b)});
+}
+
+// The texts that are compared line by line: of JSON, its layout.
+static bool lay_out(struct slice *a, struct slice *b, struct buf *first, struct buf *second)
+{
+    if (!json_indent(*a, first) || !json_indent(*b, second))
+        return false;
+    *a = buf_slice(first);
+    *b = buf_slice(second);
+    return true;
+}
+
+static void compare_texts(struct comparison *c, struct slice a, struct slice b)
+{
+    struct buf first = {0};
+    struct buf second = {0};
+    struct slice x = a;
+    struct slice y = b;
+    bool laid_out = lay_out(&x, &y, &first, &second);
+    enum line_diff_result result = line_diff(x, y, tell_line, c);
+    if (result == LINE_DIFF_SAME && laid_out)
+        tell_bytes(c, DIFFERENCE_LAYOUT, a, b);
+    else if (result != LINE_DIFF_TOLD)
+        tell_bytes(c, DIFFERENCE_BYTES, a, b);
+    buf_free(&first);
+    buf_free(&second);
+}
+
+static bool same_digest(const struct record_body *a, const struct record_body *b)
+{
+    return a->has_digest && b->has_digest && a->bytes == b->bytes &&
+           memcmp(a->digest, b->digest, RECORD_DIGEST_BYTES) == 0;
+}
+
+static void compare_bodies(struct comparison *c, enum record_side side)
+{
+    struct slice a = c->a->body[side];
+    struct slice b = c->b->body[side];
+    const struct record_body *first = &c->a->x.body[side];
+    const struct record_body *second = &c->b->x.body[side];
+    bool whole = c->a->whole[side] && c->b->whole[side];
+    if (same_digest(first, second) || (whole && slice_eq(a, b)))
+        return;
+    size_t common = a.len < b.len ? a.len : b.len;
+    if (whole && utf8_is_readable(a) && utf8_is_readable(b))
+        compare_texts(c, a, b);
+    else if (whole || (common > 0 && memcmp(a.p, b.p, common) != 0))
+        tell_bytes(c, DIFFERENCE_BYTES, a, b);
+    else
+        tell(c, &(struct difference){.kind = DIFFERENCE_UNKEPT,
+                                     .part = c->part,
+                                     .bytes = {first->bytes, second->bytes}});
+}
+
+static void compare_messages(struct comparison *c)
+{
+    struct slice a = buf_slice(&c->a->messages);
+    struct slice b = buf_slice(&c->b->messages);
+    if (slice_eq(a, b))
+        return;
+    enum line_diff_result result = line_diff(a, b, tell_line, c);
+    if (result != LINE_DIFF_TOLD)
+        tell_bytes(c, DIFFERENCE_BYTES, a, b);
+}
+
+// What was upgraded is messages, which come at will in frames of any form: their bytes as they
+// passed (with random masks, or compressed) say nothing.
+static void compare_contents(struct comparison *c, enum record_side side)
+{
+    if (!(c->a->x.flags & c->b->x.flags & RECORD_UPGRADED))
+        compare_bodies(c, side);
+}
+
+bool compare_exchanges(const struct compared *a, const struct compared *b, compare_sink *sink,
+                       void *ctx)
+{
+    struct comparison c = {.a = a, .b = b, .sink = sink, .ctx = ctx, .same = true};
+    c.part = "request line";
+    compare_value(&c, SLICE("method"), a->x.method, b->x.method);
+    compare_value(&c, SLICE("scheme"), a->x.scheme, b->x.scheme);
+    compare_value(&c, SLICE("host"), a->x.host, b->x.host);
+    compare_value(&c, SLICE("target"), a->x.target, b->x.target);
+    compare_value(&c, SLICE("protocol"), a->x.protocol, b->x.protocol);
+    c.part = "request head";
+    compare_fields(&c, a->x.request_head, b->x.request_head);
+    c.part = "request body";
+    compare_contents(&c, RECORD_REQUEST);
+    c.part = "request trailers";
+    compare_fields(&c, a->x.body[0].trailers, b->x.body[0].trailers);
+    c.part = "answer";
+    compare_value(&c, SLICE("interim responses"), a->x.interim, b->x.interim);
+    compare_status(&c);
+    compare_value(&c, SLICE("error"), a->x.error, b->x.error);
+    c.part = "response head";
+    compare_fields(&c, a->x.response_head, b->x.response_head);
+    c.part = "response body";
+    compare_contents(&c, RECORD_RESPONSE);
+    c.part = "response trailers";
+    compare_fields(&c, a->x.body[1].trailers, b->x.body[1].trailers);
+    c.part = "messages";
+    compare_messages(&c);
+    c.part = "end";
+    compare_value(&c, SLICE("outcome"), a->x.outcome, b->x.outcome);
+    return c.same;
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+#include <stdio.h>
+#include "command.h"
+#include "compare.h"
+#include "emit.h"
+#include "text.h"
+#include "timing.h"
+
+static const char help[] =
+    "@ diff: tells in what two exchanges differ.\n"
+    "\n"
+    "  @ diff 01jdq4 01jdq7                the older one first, as with diff(1)\n"
+    "  @ diff 01jdq4 last --json\n"
+    "\n"
+    "Compares request lines, statuses, fields, bodies and messages. The order of fields of\n"
+    "different names does not count. Bodies are decoded first; JSON is compared laid out, a member "
+    "a\n"
+    "line, other text by lines, the rest by bytes. Times are shown side by side and never count.\n"
+    "\n"
+    "  --json               as one JSON object (docs/record.md)\n";
+
+static const char statuses[] =
+    "Exit status, as of diff(1): 0 the same, 1 different, 2 wrong usage or trouble.\n";
+
+// As diff(1) has it: 1 says that they differ, and nothing else.
+enum {
+    DIFF_SAME = 0,
+    DIFF_DIFFERENT = 1,
+    DIFF_TROUBLE = 2
+};
+
+struct options {
+    bool json;
+};
+
+static void take_option(struct inspect_call *call, int option, const char *value)
+{
+    struct options *o = call->ctx;
+    (void)value;
+    o->json = o->json || option == 'j';
+}
+
+static const struct timing_part *find_part(const struct timing *t, const char *name)
+{
+    for (size_t i = 0; i < t->count; i++)
+        if (strcmp(t->part[i].name, name) == 0)
+            return &t->part[i];
+    return NULL;
+}
+
+static void print_times(const char *name, int64_t a, int64_t b)
+{
+    char text[2][TEXT_NUMBER_MAX];
+    (void)printf("  %-9s %12s %12s\n", name, text_duration(a, text[0]), text_duration(b, text[1]));
+}
+
+static void print_timing(const struct compared *a, const struct compared *b)
+{
+    struct timing first;
+    struct timing second;
+    timing_split(&a->x, &first);
+    timing_split(&b->x, &second);
+    (void)puts("timing");
+    print_times("duration", a->x.duration_ns, b->x.duration_ns);
+    for (size_t i = 0; i < first.count; i++) {
+        const struct timing_part *other = find_part(&second, first.part[i].name);
+        print_times(first.part[i].name, first.part[i].ns, other ? other->ns : -1);
+    }
+    for (size_t i = 0; i < second.count; i++)
+        if (!find_part(&first, second.part[i].name))
+            print_times(second.part[i].name, -1, second.part[i].ns);
+}
+
+static void emit_side(struct emit *e, const char *name, struct slice s)
+{
+    if (s.p)
+        emit_bytes(e, name, s);
+    else
+        emit_null(e, name);
+}
+
+static void emit_difference(void *ctx, const struct difference *d)
+{
+    static const char *const kinds[] = {
+        [DIFFERENCE_VALUE] = "value",   [DIFFERENCE_FIELD] = "field",
+        [DIFFERENCE_LINE] = "line",     [DIFFERENCE_BYTES] = "bytes",
+        [DIFFERENCE_LAYOUT] = "layout", [DIFFERENCE_UNKEPT] = "unkept",
+    };
+    struct emit *e = ctx;
+    emit_open(e, NULL, '{');
+    emit_string(e, "part", slice_str(d->part));
+    emit_string(e, "kind", slice_str(kinds[d->kind]));
+    if (d->kind == DIFFERENCE_VALUE || d->kind == DIFFERENCE_FIELD) {
+        emit_bytes(e, "name", d->name);
+        emit_side(e, "before", d->before);
+        emit_side(e, "after", d->after);
+    } else if (d->kind == DIFFERENCE_LINE) {
+        emit_string(e, "mark", slice_of(&d->mark, 1));
+        emit_bytes(e, "line", d->line);
+    } else {
+        emit_count(e, "before_bytes", d->bytes[0]);
+        emit_count(e, "after_bytes", d->bytes[1]);
+        if (d->kind == DIFFERENCE_BYTES)
+            emit_count(e, "offset", d->offset);
+    }
+    emit_close(e, '}');
+}
+
+static void emit_timing(struct emit *e, const char *name, const struct compared *c)
+{
+    struct timing t;
+    timing_split(&c->x, &t);
+    emit_open(e, name, '{');
+    emit_string(e, "id", slice_str(c->x.id));
+    if (c->x.duration_ns >= 0)
+        emit_int(e, "duration_ns", c->x.duration_ns);
+    else
+        emit_null(e, "duration_ns");
+    emit_open(e, "split", '{');
+    for (size_t i = 0; i < t.count; i++)
+        emit_int(e, t.part[i].name, t.part[i].ns);
+    emit_close(e, '}');
+    emit_close(e, '}');
+}
+
+static bool write_json(const struct compared *a, const struct compared *b)
+{
+    struct emit e = {.out = stdout};
+    emit_open(&e, NULL, '{');
+    emit_timing(&e, "before", a);
+    emit_timing(&e, "after", b);
+    emit_open(&e, "differences", '[');
+    bool same = compare_exchanges(a, b, emit_difference, &e);
+    emit_close(&e, ']');
+    emit_bool(&e, "same", same);
+    emit_close(&e, '}');
+    (void)putchar('\n');
+    return same;
+}
+
+static bool write_text(const struct compared *a, const struct compared *b)
+{
+    (void)printf("--- %s\n+++ %s\n\n", a->x.id, b->x.id);
+    bool same = compare_print(stdout, a, b);
+    (void)puts(same ? "the same\n" : "");
+    print_timing(a, b);
+    return same;
+}
+
+static bool load(struct inspect_call *call, struct record_reader *r, const char *id,
+                 struct compared *c)
+{
+    char why[RECORD_WHY_MAX];
+    struct record_exchange x;
+    if (record_reader_find(r, id, &x, why) <= 0) {
+        (void)inspect_fail(call, "", why);
+        return false;
+    }
+    if (compared_load(c, r, &x))
+        return true;
+    (void)inspect_fail(call, "it cannot be read: the record is damaged, or memory is out: ", x.id);
+    return false;
+}
+
+static int run(struct inspect_call *call, struct record_reader *r)
+{
+    const struct options *o = call->ctx;
+    struct compared a = {0};
+    struct compared b = {0};
+    int status = DIFF_TROUBLE;
+    if (load(call, r, call->argv[0], &a) && load(call, r, call->argv[1], &b))
+        status = (o->json ? write_json : write_text)(&a, &b) ? DIFF_SAME : DIFF_DIFFERENT;
+    compared_free(&a);
+    compared_free(&b);
+    return status;
+}
+
+int inspect_diff(const struct inspect_program *program, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"json", no_argument, NULL, 'j'},
+        {NULL, 0, NULL, 0},
+    };
+    static const struct inspect_spec spec = {help, options, take_option, statuses};
+    struct options o = {0};
+    struct inspect_call call = {.program = program, .ctx = &o};
+    if (!inspect_begin(&call, &spec, argc, argv))
+        return call.exit_status;
+    if (call.argc != 2) {
+        inspect_usage(&call, "say which two exchanges: each an ID, the beginning of one, or last",
+                      "");
+        return call.exit_status;
+    }
+    struct record_reader *r = inspect_open(&call);
+    if (!r)
+        return DIFF_TROUBLE;
+    int status = run(&call, r);
+    record_reader_close(r);
+    return inspect_end(&call, status) == status ? status : DIFF_TROUBLE;
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// The forms in which exchanges leave a record. Each writes one after the other as they come.
+#pragma once
+#include <stdio.h>
+#include "common/record/reader.h"
+
+struct export
+{
+    struct record_reader *reader;
+    FILE *out;      // its error is looked at in the end
+    uint64_t count; // exchanges written
+};
+
+// One exchange. Returns false when memory is out or the record is damaged.
+typedef bool export_exchange(struct export *e, const struct record_exchange *x);
+export_exchange export_curl, export_har, export_jsonl;
+
+// What stands before and behind all of them in a HAR.
+void export_har_begin(struct export *e);
+void export_har_end(struct export *e);

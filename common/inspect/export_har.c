@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: MIT
+// Exchanges as an HTTP Archive, HAR 1.2 (http://www.softwareishard.com/blog/har-12-spec/). What
+// begins with an underscore is beyond it: _webSocketMessages as Chrome writes them, _adit ours.
+#include <inttypes.h>
+#include "bits.h"
+#include "emit.h"
+#include "export.h"
+#include "heads.h"
+#include "messages.h"
+#include "proto/http1.h"
+#include "utf8.h"
+
+struct har {
+    const struct record_exchange *x;
+    struct record_reader *reader;
+    struct emit emit;
+    bool ok;
+};
+
+static void put_pair(struct emit *e, struct slice name, struct slice value)
+{
+    emit_open(e, NULL, '{');
+    emit_string(e, "name", name);
+    emit_string(e, "value", value);
+    emit_close(e, '}');
+}
+
+static void put_headers(struct emit *e, const char *key, struct slice lines)
+{
+    struct slice name;
+    struct slice value;
+    emit_open(e, key, '[');
+    while (record_next_field(&lines, &name, &value))
+        put_pair(e, name, value);
+    emit_close(e, ']');
+}
+
+// Takes what comes before `separator` off s.
+static struct slice take(struct slice *s, char separator)
+{
+    const char *end = s->len > 0 ? memchr(s->p, separator, s->len) : NULL;
+    size_t len = end ? (size_t)(end - s->p) : s->len;
+    struct slice part = slice_of(s->p, len);
+    len += end ? 1 : 0;
+    *s = slice_of(s->p + len, s->len - len);
+    return part;
+}
+
+// "a=b&c=d", as it is written: values are not unescaped.
+static void put_parameters(struct emit *e, const char *key, struct slice s)
+{
+    emit_open(e, key, '[');
+    while (s.len > 0) {
+        struct slice value = take(&s, '&');
+        struct slice name = take(&value, '=');
+        if (name.len > 0 || value.len > 0)
+            put_pair(e, name, value);
+    }
+    emit_close(e, ']');
+}
+
+static void put_query(struct emit *e, struct slice target)
+{
+    (void)take(&target, '?');
+    put_parameters(e, "queryString", target);
+}
+
+static void put_request_cookies(struct emit *e, struct slice lines)
+{
+    struct slice name;
+    struct slice value;
+    emit_open(e, "cookies", '[');
+    while (record_next_field(&lines, &name, &value)) {
+        if (!slice_ieq(name, SLICE("cookie")))
+            continue;
+        while (value.len > 0) {
+            struct slice pair = slice_trim(take(&value, ';'));
+            struct slice cookie = take(&pair, '=');
+            put_pair(e, cookie, pair);
+        }
+    }
+    emit_close(e, ']');
+}
+
+static void put_cookie_attribute(struct emit *e, struct slice attribute)
+{
+    struct slice value = attribute;
+    struct slice name = slice_trim(take(&value, '='));
+    value = slice_trim(value);
+    if (slice_ieq(name, SLICE("path")))
+        emit_string(e, "path", value);
+    else if (slice_ieq(name, SLICE("domain")))
+        emit_string(e, "domain", value);
+    else if (slice_ieq(name, SLICE("httponly")))
+        emit_bool(e, "httpOnly", true);
+    else if (slice_ieq(name, SLICE("secure")))
+        emit_bool(e, "secure", true);
+}
+
+static void put_response_cookies(struct emit *e, struct slice lines)
+{
+    struct slice name;
+    struct slice value;
+    emit_open(e, "cookies", '[');
+    while (record_next_field(&lines, &name, &value)) {
+        if (!slice_ieq(name, SLICE("set-cookie")))
+            continue;
+        struct slice pair = take(&value, ';');
+        struct slice cookie = slice_trim(take(&pair, '='));
+        emit_open(e, NULL, '{');
+        emit_string(e, "name", cookie);
+        emit_string(e, "value", slice_trim(pair));
+        while (value.len > 0)
+            put_cookie_attribute(e, take(&value, ';'));
+        emit_close(e, '}');
+    }
+    emit_close(e, ']');
+}
+
+static void put_text(struct emit *e, struct slice body)
+{
+    if (utf8_is(body)) {
+        emit_string(e, "text", body);
+        return;
+    }
+    emit_base64(e, "text", body);
+    emit_string(e, "encoding", SLICE("base64"));
+}
+
+static void put_partial(struct har *h, enum record_side side, bool whole)
+{
+    char text[96];
+    const struct record_body *b = &h->x->body[side];
+    if (whole || (h->x->flags & RECORD_UPGRADED))
+        return;
+    (void)snprintf(text, sizeof(text), "%" PRIu64 " of %" PRIu64 " bytes were kept", b->kept,
+                   b->bytes);
+    emit_string(&h->emit, "comment", slice_str(text));
+}
+
+// The body decoded; empty when there is none, or not to be read.
+static struct record_decoded get_body(struct har *h, enum record_side side)
+{
+    struct record_decoded d = {0};
+    if (record_reader_decoded(h->reader, h->x, side, &d))
+        return d;
+    h->ok = false;
+    return (struct record_decoded){0};
+}
+
+static void put_post_data(struct har *h)
+{
+    struct emit *e = &h->emit;
+    struct record_decoded d = get_body(h, RECORD_REQUEST);
+    struct slice type = record_field(h->x->request_head, SLICE("content-type"));
+    struct slice form = type;
+    bool is_form =
+        slice_ieq(slice_trim(take(&form, ';')), SLICE("application/x-www-form-urlencoded"));
+    if (h->x->body[RECORD_REQUEST].bytes == 0)
+        return;
+    emit_open(e, "postData", '{');
+    emit_string(e, "mimeType", type);
+    put_parameters(e, "params", is_form && d.whole ? d.body : slice_of("", 0));
+    put_text(e, d.body);
+    put_partial(h, RECORD_REQUEST, d.whole);
+    emit_close(e, '}');
+}
+
+static void put_request(struct har *h)
+{
+    struct buf url = {0};
+    struct emit *e = &h->emit;
+    const struct record_exchange *x = h->x;
+    h->ok = absolute_url(&url, x) && h->ok;
+    emit_open(e, "request", '{');
+    emit_string(e, "method", x->method);
+    emit_string(e, "url", buf_slice(&url));
+    emit_string(e, "httpVersion", x->protocol);
+    put_request_cookies(e, x->request_head);
+    put_headers(e, "headers", x->request_head);
+    put_query(e, x->target);
+    put_post_data(h);
+    emit_int(e, "headersSize", -1);
+    emit_count(e, "bodySize", x->body[RECORD_REQUEST].bytes);
+    emit_close(e, '}');
+    buf_free(&url);
+}
+
+static void put_content(struct har *h)
+{
+    struct emit *e = &h->emit;
+    uint64_t bytes = h->x->body[RECORD_RESPONSE].bytes;
+    struct record_decoded d = get_body(h, RECORD_RESPONSE);
+    emit_open(e, "content", '{');
+    emit_count(e, "size", d.decoded ? d.body.len : bytes);
+    if (d.decoded && d.whole)
+        emit_int(e, "compression", (int64_t)d.body.len - (int64_t)bytes);
+    emit_string(e, "mimeType", record_field(h->x->response_head, SLICE("content-type")));
+    if (d.body.len > 0)
+        put_text(e, d.body);
+    put_partial(h, RECORD_RESPONSE, d.whole);
+    emit_close(e, '}');
+}
+
+static void put_response(struct har *h)
+{
+    struct emit *e = &h->emit;
+    const struct record_exchange *x = h->x;
+    emit_open(e, "response", '{');
+    emit_count(e, "status", x->status); // 0 when there was none
+    emit_string(e, "statusText", x->status ? http1_reason(x->status) : slice_of("", 0));
+    emit_string(e, "httpVersion", x->protocol);
+    put_response_cookies(e, x->response_head);
+    put_headers(e, "headers", x->response_head);
+    put_content(h);
+    emit_string(e, "redirectURL", record_field(x->response_head, SLICE("location")));
+    emit_int(e, "headersSize", -1);
+    emit_count(e, "bodySize", x->body[RECORD_RESPONSE].bytes);
+    if (!x->status)
+        emit_string(e, "_error", x->outcome);
+    emit_close(e, '}');
+}
+
+static int64_t at_least(int64_t ns, int64_t least)
+{
+    return ns > least ? ns : least;
+}
+
+// Points in time after each other, so that the parts are the whole: begun, connecting, sent on, the
+// request's last byte, answered, ended.
+static void put_timings(struct har *h)
+{
+    const struct record_exchange *x = h->x;
+    struct emit *e = &h->emit;
+    int64_t connect = at_least(x->connect_ns, 0);
+    int64_t end = at_least(x->duration_ns, 0);
+    int64_t answered = x->answered_ns >= 0 && x->answered_ns < end ? x->answered_ns : end;
+    int64_t sent_on = x->sent_on_ns >= 0 && x->sent_on_ns < answered ? x->sent_on_ns : answered;
+    int64_t sent = at_least(x->body[RECORD_REQUEST].last_ns, sent_on);
+    sent = sent < answered ? sent : answered;
+    connect = connect < sent_on ? connect : sent_on;
+    emit_ms(e, "time", end);
+    emit_open(e, "cache", '{');
+    emit_close(e, '}');
+    emit_open(e, "timings", '{');
+    emit_ms(e, "blocked", sent_on - connect);
+    emit_int(e, "dns", -1);
+    if (x->connect_ns >= 0)
+        emit_ms(e, "connect", connect);
+    else
+        emit_int(e, "connect", -1);
+    emit_ms(e, "send", sent - sent_on);
+    emit_ms(e, "wait", answered - sent);
+    emit_ms(e, "receive", end - answered);
+    emit_int(e, "ssl", -1);
+    emit_close(e, '}');
+}
+
+static void put_message(struct har *h, const struct message *m)
+{
+    struct emit *e = &h->emit;
+    bool is_text = m->kept.opcode == 1 && utf8_is(m->text);
+    emit_open(e, NULL, '{');
+    emit_string(e, "type", m->kept.side == RECORD_REQUEST ? SLICE("send") : SLICE("receive"));
+    emit_seconds(e, "time", h->x->began_ns + at_least(m->kept.at_ns, 0));
+    emit_count(e, "opcode", m->kept.opcode);
+    if (is_text)
+        emit_string(e, "data", m->text);
+    else
+        emit_base64(e, "data", m->text);
+    emit_close(e, '}');
+}
+
+static void put_messages(struct har *h)
+{
+    struct messages messages;
+    struct message m;
+    int status = 0;
+    if (!(h->x->flags & RECORD_UPGRADED))
+        return;
+    messages_init(&messages, h->reader, h->x->seq);
+    emit_string(&h->emit, "_resourceType", SLICE("websocket"));
+    emit_open(&h->emit, "_webSocketMessages", '[');
+    while ((status = messages_next(&messages, &m)) > 0)
+        put_message(h, &m);
+    emit_close(&h->emit, ']');
+    messages_deinit(&messages);
+    h->ok = h->ok && status == 0;
+}
+
+static void put_own(struct har *h)
+{
+    struct emit *e = &h->emit;
+    const struct record_exchange *x = h->x;
+    emit_open(e, "_adit", '{');
+    emit_string(e, "id", slice_str(x->id));
+    emit_string(e, "program", x->program);
+    emit_string(e, "tunnel", x->tunnel);
+    emit_string(e, "visitor", x->visitor);
+    emit_string(e, "upstream", x->upstream);
+    emit_string(e, "outcome", x->outcome);
+    emit_string(e, "error", x->error);
+    emit_string(e, "replayOf", x->replay_of);
+    emit_bool(e, "redacted", x->flags & RECORD_REDACTED);
+    emit_count(e, "requestKept", x->body[RECORD_REQUEST].kept);
+    emit_count(e, "responseKept", x->body[RECORD_RESPONSE].kept);
+    put_headers(e, "requestTrailers", x->body[RECORD_REQUEST].trailers);
+    put_headers(e, "responseTrailers", x->body[RECORD_RESPONSE].trailers);
+    emit_close(e, '}');
+}
+
+bool export_har(struct export *e, const struct record_exchange *x)
+{
+    char began[TIMESTAMP_MAX];
+    struct har h = {.x = x, .reader = e->reader, .emit = {.out = e->out}, .ok = true};
+    (void)fputs(e->count > 0 ? ",\n" : "", e->out);
+    emit_open(&h.emit, NULL, '{');
+    emit_string(&h.emit, "startedDateTime", slice_str(timestamp(x->began_ns, began)));
+    put_request(&h);
+    put_response(&h);
+    put_timings(&h);
+    put_messages(&h);
+    put_own(&h);
+    emit_close(&h.emit, '}');
+    e->count++;
+    return h.ok;
+}
+
+void export_har_begin(struct export *e)
+{
+    (void)fputs(
+        "{\"log\":{\"version\":\"1.2\",\"creator\":{\"name\":\"adit\",\"version\":\"" ADIT_VERSION
+        "\"},\"entries\":[\n",
+        e->out);
+}
+
+void export_har_end(struct export *e)
+{
+    (void)fputs("\n]}}\n", e->out);
+}

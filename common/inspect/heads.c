@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+#include "heads.h"
+
+bool next_interim(struct slice *lines, unsigned *status, struct slice *fields)
+{
+    struct slice name;
+    struct slice value;
+    uint64_t number = 0;
+    if (!record_next_field(lines, &name, &value))
+        return false;
+    (void)slice_to_u64(name, &number);
+    *status = number < 1000 ? (unsigned)number : 0;
+    *fields = slice_of(lines->p, 0);
+    while (record_next_field(lines, &name, &value) && (name.len > 0 || value.len > 0))
+        fields->len = (size_t)(lines->p - fields->p);
+    return true;
+}
+
+bool has_field(struct slice lines, struct slice name)
+{
+    struct slice found;
+    struct slice value;
+    while (record_next_field(&lines, &found, &value))
+        if (slice_ieq(found, name))
+            return true;
+    return false;
+}
+
+static bool append_escaped(struct buf *out, struct slice s)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        char escaped[3] = {'%', digits[c >> 4], digits[c & 15]};
+        bool plain = c > ' ' && c < 0x7f && c != '"' && c != '<' && c != '>' && c != '\\';
+        if (!buf_append(out, plain ? s.p + i : escaped, plain ? 1 : sizeof(escaped)))
+            return false;
+    }
+    return true;
+}
+
+bool absolute_url(struct buf *out, const struct record_exchange *x)
+{
+    struct slice host = x->host.len > 0 ? x->host : x->upstream;
+    struct slice scheme = x->scheme.len > 0 ? x->scheme : SLICE("http");
+    bool slash = x->target.len > 0 && x->target.p[0] == '/';
+    return append_escaped(out, scheme) && buf_append(out, "://", 3) && append_escaped(out, host) &&
+           buf_append(out, "/", slash ? 0 : 1) && append_escaped(out, x->target);
+}

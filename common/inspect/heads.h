@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+// The parts of recorded heads that several commands take apart.
+#pragma once
+#include "common/record/reader.h"
+#include "proto/buf.h"
+
+// Takes the next interim response (exchange.interim) off its lines. False at their end.
+bool next_interim(struct slice *lines, unsigned *status, struct slice *fields);
+// Whether the lines have a field of this name.
+bool has_field(struct slice lines, struct slice name);
+// The absolute URL of a request, with %XX for what may not stand in one. False: out of memory.
+bool absolute_url(struct buf *out, const struct record_exchange *x);

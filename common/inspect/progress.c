@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+#include "progress.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+static const uint64_t patience_ns = 1000000000; // before the first word
+static const uint64_t step_ns = 200000000;      // between two
+
+static uint64_t now_ns(void)
+{
+    struct timespec t = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+void progress_begin(struct progress *p)
+{
+    *p = (struct progress){.began_ns = now_ns(), .wanted = isatty(STDERR_FILENO) == 1};
+}
+
+void progress_tell(struct progress *p, uint64_t exchanges)
+{
+    uint64_t now = p->wanted ? now_ns() : 0;
+    if (!p->wanted || now - p->began_ns < patience_ns || now - p->told_ns < step_ns)
+        return;
+    p->told_ns = now;
+    (void)fprintf(stderr, "\r%" PRIu64 " exchanges", exchanges);
+    (void)fflush(stderr);
+}
+
+void progress_end(struct progress *p)
+{
+    if (p->told_ns > 0)
+        (void)fputs("\r\033[K", stderr);
+    p->told_ns = 0;
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+#include "show.h"
+#include <inttypes.h>
+#include "bits.h"
+#include "command.h"
+#include "exchange_json.h"
+
+static const char help[] =
+    "@ show: shows one exchange: heads as they came, bodies decoded, what became of it.\n"
+    "\n"
+    "  @ show last                         the newest one\n"
+    "  @ show 01jdq4                       the one whose id begins so\n"
+    "  @ show last --body response > page  its response's body, decoded\n"
+    "  @ show last --json | jq .response.fields\n"
+    "\n"
+    "Long bodies are cut, bodies that are not text are a few lines of hex.\n"
+    "Bodies are decoded from gzip, deflate, br and zstd, and JSON is laid out.\n"
+    "\n"
+    "  --body request|response   the body alone, decoded, as it is. Status 1: only a part of it "
+    "was\n"
+    "                       kept or could be decoded; that part is written\n"
+    "  --raw                all of it as the bytes on the wire were; with --body: not decoded\n"
+    "  --json               as one JSON object (docs/record.md)\n"
+    "  --no-decode          bodies as they passed\n";
+
+struct options {
+    bool raw, json, no_decode, has_body;
+    enum record_side body;
+};
+
+static void take_option(struct inspect_call *call, int option, const char *value)
+{
+    struct options *o = call->ctx;
+    switch (option) {
+    case 'r': o->raw = true; return;
+    case 'j': o->json = true; return;
+    case 'n': o->no_decode = true; return;
+    case 'b':
+        o->has_body = true;
+        o->body = strcmp(value, "response") == 0 ? RECORD_RESPONSE : RECORD_REQUEST;
+        if (o->body == RECORD_REQUEST && strcmp(value, "request") != 0)
+            inspect_usage(call, "--body is request or response, not ", value);
+        return;
+    default: return;
+    }
+}
+
+static int say_partial(const struct inspect_call *call, const struct record_body *b)
+{
+    char text[128];
+    if (b->kept < b->bytes)
+        (void)snprintf(text, sizeof(text), "only %" PRIu64 " of %" PRIu64 " bytes were kept",
+                       b->kept, b->bytes);
+    else
+        (void)snprintf(text, sizeof(text),
+                       "its content coding is broken, this is as far as it "
+                       "goes; --raw has it as it passed");
+    return inspect_fail(call, text, "");
+}
+
+// As it passed, piece by piece: it may be larger than memory.
+static int write_kept(const struct inspect_call *call, struct record_reader *r,
+                      const struct record_exchange *x, enum record_side side)
+{
+    struct slice piece;
+    uint64_t at = 0;
+    int status = 0;
+    const struct record_body *b = &x->body[side];
+    while (at < b->kept && (status = record_reader_piece(r, x->seq, side, at, &piece)) > 0) {
+        write_slice(stdout, piece);
+        at += piece.len;
+    }
+    if (status < 0 || at < b->kept)
+        return inspect_fail(call, "the body cannot be read: the record is damaged", "");
+    return b->kept < b->bytes ? say_partial(call, b) : INSPECT_OK;
+}
+
+static int write_body(const struct inspect_call *call, struct record_reader *r,
+                      const struct record_exchange *x)
+{
+    const struct options *o = call->ctx;
+    struct record_decoded d;
+    struct slice head = o->body == RECORD_REQUEST ? x->request_head : x->response_head;
+    if (x->flags & RECORD_UPGRADED)
+        return inspect_fail(call, "it became another protocol: it has messages, and no body", "");
+    if (o->raw || o->no_decode || record_field(head, SLICE("content-encoding")).len == 0)
+        return write_kept(call, r, x, o->body);
+    if (!record_reader_decoded(r, x, o->body, &d))
+        return inspect_fail(call,
+                            "the body cannot be read: the record is damaged, or memory is out", "");
+    write_slice(stdout, d.body);
+    return d.whole ? INSPECT_OK : say_partial(call, &x->body[o->body]);
+}
+
+static int write_raw(const struct inspect_call *call, struct record_reader *r,
+                     const struct record_exchange *x)
+{
+    const struct show s = {.reader = r, .out = stdout};
+    if (!show_raw(&s, x))
+        return inspect_fail(call, "not all of it was kept", "");
+    if (x->flags & RECORD_UPGRADED)
+        return inspect_fail(call, "what follows the 101 is messages; show them without --raw", "");
+    return INSPECT_OK;
+}
+
+static int write_json(struct record_reader *r, const struct record_exchange *x, bool decode)
+{
+    struct exchange_json j = {.reader = r, .emit = {.out = stdout}, .decode = decode};
+    bool ok = exchange_json(&j, x);
+    (void)fputc('\n', stdout);
+    return ok ? INSPECT_OK : INSPECT_FAILED;
+}
+
+static int write_all(const struct inspect_call *call, struct record_reader *r,
+                     const struct record_exchange *x)
+{
+    const struct options *o = call->ctx;
+    const struct show s = {
+        .reader = r, .out = stdout, .program = call->program->name, .decode = !o->no_decode};
+    if (o->json)
+        return write_json(r, x, !o->no_decode);
+    if (o->has_body)
+        return write_body(call, r, x);
+    if (o->raw)
+        return write_raw(call, r, x);
+    return show_exchange(&s, x) ? INSPECT_OK : INSPECT_FAILED;
+}
+
+int inspect_show(const struct inspect_program *program, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"raw", no_argument, NULL, 'r'},
+        {"body", required_argument, NULL, 'b'},
+        {"json", no_argument, NULL, 'j'},
+        {"no-decode", no_argument, NULL, 'n'},
+        {NULL, 0, NULL, 0},
+    };
+    static const struct inspect_spec spec = {help, options, take_option, NULL};
+    struct options o = {0};
+    struct inspect_call call = {.program = program, .ctx = &o};
+    struct record_exchange x;
+    char why[RECORD_WHY_MAX];
+    if (!inspect_begin(&call, &spec, argc, argv))
+        return call.exit_status;
+    if (call.argc != 1)
+        inspect_usage(&call, "say which exchange: an ID, the beginning of one, or last", "");
+    else if (o.json && (o.raw || o.has_body))
+        inspect_usage(&call, "--json is for itself", "");
+    if (call.exit_status >= 0)
+        return call.exit_status;
+    struct record_reader *r = inspect_open(&call);
+    if (!r)
+        return call.exit_status;
+    int status = record_reader_find(r, call.argv[0], &x, why) > 0 ? write_all(&call, r, &x)
+                                                                  : inspect_fail(&call, "", why);
+    record_reader_close(r);
+    return inspect_end(&call, status);
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#include "timing.h"
+
+// What one end measured.
+struct times {
+    int64_t sent_on, connect, answered, duration;
+};
+
+static void add(struct timing *t, const char *name, int64_t ns)
+{
+    int64_t counted = ns > 0 ? ns : 0;
+    t->part[t->count++] = (struct timing_part){name, counted};
+    t->total_ns += counted;
+}
+
+// What did not happen ended with what came instead: an exchange that was never passed on was with
+// its own end all the time, one that was never answered waited to its end.
+static struct times settled(struct times t)
+{
+    if (t.answered < 0)
+        t.answered = t.duration;
+    if (t.sent_on < 0)
+        t.sent_on = t.answered;
+    if (t.connect < 0)
+        t.connect = 0;
+    return t;
+}
+
+static void split_both(struct timing *t, const struct times *r, const struct times *a)
+{
+    int64_t connect = a->connect > 0 ? a->connect : 0;
+    add(t, "relay", r->sent_on);
+    add(t, "tunnel", r->answered - r->sent_on - a->answered);
+    add(t, "agent", a->sent_on - connect);
+    add(t, "connect", connect);
+    add(t, "service", a->answered - a->sent_on);
+    add(t, "body", r->duration - r->answered);
+}
+
+static bool is_known(const struct times *t)
+{
+    return t->sent_on >= 0 && t->answered >= 0 && t->duration >= 0;
+}
+
+void timing_split(const struct record_exchange *x, struct timing *t)
+{
+    struct times own = {x->sent_on_ns, x->connect_ns, x->answered_ns, x->duration_ns};
+    struct times far = {x->far.sent_on_ns, x->far.connect_ns, x->far.answered_ns,
+                        x->far.duration_ns};
+    bool is_relay = slice_eq(x->program, SLICE("aditd"));
+    *t = (struct timing){0};
+    if (own.duration < 0)
+        return;
+    if (x->far.known && is_known(&own) && is_known(&far)) {
+        split_both(t, is_relay ? &own : &far, is_relay ? &far : &own);
+        return;
+    }
+    own = settled(own);
+    if (is_relay) {
+        add(t, "relay", own.sent_on);
+        add(t, "beyond", own.answered - own.sent_on);
+    } else {
+        add(t, "own", own.sent_on - own.connect);
+        add(t, "connect", own.connect);
+        add(t, "service", own.answered - own.sent_on);
+    }
+    add(t, "body", own.duration - own.answered);
+}

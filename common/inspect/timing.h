@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// Where the time of an exchange went (docs/record.md, "Timing"). From durations alone: the clocks
+// of relay and agent need not agree.
+//
+// With R the relay's numbers and A the agent's, one of them the row's own and the other what the
+// far end reported:
+//   relay   = R.sent_on
+//   tunnel  = R.answered - R.sent_on - A.answered
+//   agent   = A.sent_on - A.connect
+//   connect = A.connect                  (0 when it was connected already)
+//   service = A.answered - A.sent_on
+//   body    = R.duration - R.answered
+// which is R.duration in all. What comes out negative, by the grain of clocks, counts as 0.
+// With one end alone: the relay knows relay | beyond | body, the agent, the proxy and a replay
+// know own | connect | service | body.
+#pragma once
+#include "common/record/record.h"
+
+enum {
+    TIMING_PARTS_MAX = 6
+};
+
+struct timing_part {
+    const char *name;
+    int64_t ns;
+};
+
+struct timing {
+    size_t count; // 0: nothing is known yet
+    int64_t total_ns;
+    struct timing_part part[TIMING_PARTS_MAX];
+};
+
+void timing_split(const struct record_exchange *x, struct timing *t);

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+#include "utf8.h"
+
+// RFC 3629 §4: what the second byte may be depends on the first, the others are 80..bf.
+static const struct {
+    uint8_t first, last; // of the first byte
+    uint8_t len, low, high;
+} sequences[] = {
+    {0x00, 0x7f, 1, 0, 0},       {0xc2, 0xdf, 2, 0x80, 0xbf}, {0xe0, 0xe0, 3, 0xa0, 0xbf},
+    {0xe1, 0xec, 3, 0x80, 0xbf}, {0xed, 0xed, 3, 0x80, 0x9f}, {0xee, 0xef, 3, 0x80, 0xbf},
+    {0xf0, 0xf0, 4, 0x90, 0xbf}, {0xf1, 0xf3, 4, 0x80, 0xbf}, {0xf4, 0xf4, 4, 0x80, 0x8f},
+};
+
+// Bytes of it that are there, and in `*wanted` how many it would have. 0: it is wrong.
+static size_t look(struct slice s, size_t *wanted)
+{
+    size_t i = 0;
+    size_t count = sizeof(sequences) / sizeof(sequences[0]);
+    uint8_t c = (uint8_t)s.p[0];
+    while (i < count && (c < sequences[i].first || c > sequences[i].last))
+        i++;
+    if (i == count)
+        return 0;
+    *wanted = sequences[i].len;
+    size_t at = 1;
+    for (; at < *wanted && at < s.len; at++) {
+        c = (uint8_t)s.p[at];
+        if (c < (at == 1 ? sequences[i].low : 0x80) || c > (at == 1 ? sequences[i].high : 0xbf))
+            return 0;
+    }
+    return at;
+}
+
+size_t utf8_len(struct slice s)
+{
+    size_t wanted = 0;
+    size_t len = s.len > 0 ? look(s, &wanted) : 0;
+    return len == wanted ? len : 0;
+}
+
+bool utf8_is(struct slice s)
+{
+    while (s.len > 0) {
+        size_t len = utf8_len(s);
+        if (len == 0)
+            return false;
+        s = slice_of(s.p + len, s.len - len);
+    }
+    return true;
+}
+
+bool utf8_is_readable(struct slice s)
+{
+    size_t wanted = 0;
+    if (s.len > 0 && memchr(s.p, 0, s.len))
+        return false;
+    while (s.len > 0) {
+        size_t len = look(s, &wanted);
+        if (len == 0)
+            return false;
+        s = slice_of(s.p + len, s.len - len);
+    }
+    return true;
+}

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: MIT
+#include <inttypes.h>
+#include <xxhash.h>
+#include "bits.h"
+#include "command.h"
+#include "emit.h"
+#include "judge.h"
+#include "progress.h"
+
+static const char help[] =
+    "@ verify: tells whether both ends of the tunnel saw the same bytes.\n"
+    "\n"
+    "  @ verify last                       the newest exchange\n"
+    "  @ verify --all                      every exchange of the record\n"
+    "  @ verify --all since=1d host=web    those that match a filter\n"
+    "\n"
+    "Byte counts and digests (XXH3-128) of both directions are compared, each where both ends say\n"
+    "that the direction came whole:\n"
+    "\n"
+    "  same        both directions are alike\n"
+    "  differs     a direction is not\n"
+    "  unverified  the other end has not reported, or a direction did not come whole\n"
+    "  damaged     what is kept of a body is not what the record says has passed\n"
+    "\n"
+    "With --all there is a line for each that is not the same, and a summary. Exchanges that "
+    "still\n"
+    "run are left out.\n"
+    "\n"
+    "  --all                all exchanges, or those that match the filter\n"
+    "  --json               as one JSON object (docs/record.md)\n";
+
+static const char statuses[] = "Exit status: 0 nothing differs or is damaged, 1 something does or "
+                               "is, or failure, 2 usage.\n";
+
+struct verify {
+    bool all, json;
+    struct record_reader *reader;
+    struct emit emit;
+    uint64_t counts[VERDICT_RUNNING + 1];
+    bool failed;
+};
+
+static void take_option(struct inspect_call *call, int option, const char *value)
+{
+    struct verify *v = call->ctx;
+    (void)value;
+    v->all = v->all || option == 'a';
+    v->json = v->json || option == 'j';
+}
+
+// Whether the kept bytes of a side are not those that its digest says have passed.
+static bool is_damaged(struct verify *v, const struct record_exchange *x, enum record_side side)
+{
+    XXH128_canonical_t digest;
+    struct slice piece;
+    uint64_t at = 0;
+    int status = 0;
+    if (!judge_can_check(x, side))
+        return false;
+    XXH3_state_t *state = XXH3_createState();
+    if (!state || XXH3_128bits_reset(state) != XXH_OK) {
+        v->failed = true;
+        (void)XXH3_freeState(state);
+        return false;
+    }
+    while ((status = record_reader_piece(v->reader, x->seq, side, at, &piece)) > 0) {
+        (void)XXH3_128bits_update(state, piece.p, piece.len);
+        at += piece.len;
+    }
+    v->failed = v->failed || status < 0;
+    XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(state));
+    (void)XXH3_freeState(state);
+    return status == 0 && memcmp(digest.digest, x->body[side].digest, RECORD_DIGEST_BYTES) != 0;
+}
+
+static void print_hex(const uint8_t digest[static RECORD_DIGEST_BYTES])
+{
+    for (size_t i = 0; i < RECORD_DIGEST_BYTES; i++)
+        (void)printf("%02x", digest[i]);
+}
+
+static void print_side(const struct record_exchange *x, const struct judgement *j,
+                       enum record_side side)
+{
+    const char *name = side == RECORD_REQUEST ? "request" : "response";
+    const struct record_body *b = &x->body[side];
+    if (j->damaged[side])
+        (void)printf("  %s: what is kept does not have the digest of what passed\n", name);
+    if (j->direction[side] != DIRECTION_DIFFERS) {
+        (void)printf("  %s: %s\n", name, direction_str(j->direction[side]));
+        return;
+    }
+    (void)printf("  %s: %" PRIu64 " bytes ", name, b->bytes);
+    print_hex(b->digest);
+    (void)printf(" here,\n  %*s  %" PRIu64 " bytes ", (int)strlen(name), "", x->far.bytes[side]);
+    print_hex(x->far.digest[side]);
+    (void)puts(" at the other end");
+}
+
+static void print_exchange(const struct record_exchange *x, const struct judgement *j)
+{
+    write_safe(stdout, slice_str(x->id));
+    (void)printf("  %s  ", verdict_str(j->verdict));
+    write_safe(stdout, x->method);
+    (void)putchar(' ');
+    write_safe(stdout, x->target);
+    (void)putchar('\n');
+    if (j->verdict == VERDICT_SAME || j->verdict == VERDICT_RUNNING)
+        return;
+    if (!x->far.known && j->verdict == VERDICT_UNVERIFIED) {
+        (void)puts("  no report from the other end");
+        return;
+    }
+    print_side(x, j, RECORD_REQUEST);
+    print_side(x, j, RECORD_RESPONSE);
+}
+
+static void emit_side(struct emit *e, const struct record_exchange *x, const struct judgement *j,
+                      enum record_side side)
+{
+    const struct record_body *b = &x->body[side];
+    emit_open(e, side == RECORD_REQUEST ? "request" : "response", '{');
+    emit_string(e, "is", slice_str(direction_str(j->direction[side])));
+    emit_bool(e, "damaged", j->damaged[side]);
+    emit_count(e, "bytes", b->bytes);
+    if (b->has_digest)
+        emit_hex(e, "xxh3_128", slice_of((const char *)b->digest, RECORD_DIGEST_BYTES));
+    if (x->far.known) {
+        emit_count(e, "far_bytes", x->far.bytes[side]);
+        emit_hex(e, "far_xxh3_128",
+                 slice_of((const char *)x->far.digest[side], RECORD_DIGEST_BYTES));
+    }
+    emit_close(e, '}');
+}
+
+static void emit_exchange(struct emit *e, const struct record_exchange *x,
+                          const struct judgement *j)
+{
+    emit_open(e, NULL, '{');
+    emit_string(e, "id", slice_str(x->id));
+    emit_string(e, "verdict", slice_str(verdict_str(j->verdict)));
+    emit_side(e, x, j, RECORD_REQUEST);
+    emit_side(e, x, j, RECORD_RESPONSE);
+    emit_close(e, '}');
+}
+
+static void verify_exchange(struct verify *v, const struct record_exchange *x)
+{
+    bool runs = x->outcome.len == 0;
+    const bool damaged[2] = {
+        !runs && is_damaged(v, x, RECORD_REQUEST),
+        !runs && is_damaged(v, x, RECORD_RESPONSE),
+    };
+    struct judgement j = judge(x, damaged);
+    v->counts[j.verdict]++;
+    if (v->all && (j.verdict == VERDICT_SAME || j.verdict == VERDICT_RUNNING))
+        return;
+    if (v->json)
+        emit_exchange(&v->emit, x, &j);
+    else
+        print_exchange(x, &j);
+}
+
+static uint64_t total(const struct verify *v)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < VERDICT_RUNNING; i++)
+        n += v->counts[i];
+    return n;
+}
+
+static void put_summary(struct verify *v)
+{
+    if (v->json) {
+        emit_close(&v->emit, ']');
+        emit_open(&v->emit, "counts", '{');
+        for (int i = 0; i <= VERDICT_RUNNING; i++)
+            emit_count(&v->emit, verdict_str((enum verdict)i), v->counts[i]);
+        emit_close(&v->emit, '}');
+        emit_close(&v->emit, '}');
+        (void)putchar('\n');
+        return;
+    }
+    if (!v->all)
+        return;
+    (void)printf("%" PRIu64 " exchanges: %" PRIu64 " same, %" PRIu64 " differ, %" PRIu64
+                 " unverified, %" PRIu64 " damaged",
+                 total(v), v->counts[VERDICT_SAME], v->counts[VERDICT_DIFFERS],
+                 v->counts[VERDICT_UNVERIFIED], v->counts[VERDICT_DAMAGED]);
+    if (v->counts[VERDICT_RUNNING] > 0)
+        (void)printf("; %" PRIu64 " still run", v->counts[VERDICT_RUNNING]);
+    (void)putchar('\n');
+}
+
+static int verify_all(struct inspect_call *call, struct filter *filter)
+{
+    struct verify *v = call->ctx;
+    struct record_exchange x;
+    struct progress progress;
+    const struct record_query query = {.filter = filter, .oldest_first = true};
+    int status = -record_reader_query(v->reader, &query);
+    progress_begin(&progress);
+    while (status >= 0 && (status = record_reader_next(v->reader, &x)) > 0) {
+        verify_exchange(v, &x);
+        progress_tell(&progress, total(v));
+    }
+    progress_end(&progress);
+    return status < 0 ? inspect_fail(call, "the record cannot be read: ", sqlite3_errstr(-status))
+                      : INSPECT_OK;
+}
+
+static int verify_one(struct inspect_call *call)
+{
+    struct verify *v = call->ctx;
+    struct record_exchange x;
+    char why[RECORD_WHY_MAX];
+    if (record_reader_find(v->reader, call->argv[0], &x, why) <= 0)
+        return inspect_fail(call, "", why);
+    verify_exchange(v, &x);
+    return INSPECT_OK;
+}
+
+static int run(struct inspect_call *call, struct filter *filter)
+{
+    struct verify *v = call->ctx;
+    v->emit.out = stdout;
+    if (v->json) {
+        emit_open(&v->emit, NULL, '{');
+        emit_open(&v->emit, "exchanges", '[');
+    }
+    int status = v->all ? verify_all(call, filter) : verify_one(call);
+    put_summary(v);
+    if (status == INSPECT_OK && v->failed)
+        status = inspect_fail(call, "a body cannot be read: the record is damaged", "");
+    if (v->counts[VERDICT_DIFFERS] + v->counts[VERDICT_DAMAGED] > 0)
+        status = INSPECT_FAILED;
+    return status;
+}
+
+int inspect_verify(const struct inspect_program *program, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"all", no_argument, NULL, 'a'},
+        {"json", no_argument, NULL, 'j'},
+        {NULL, 0, NULL, 0},
+    };
+    static const struct inspect_spec spec = {help, options, take_option, statuses};
+    struct verify v = {0};
+    struct inspect_call call = {.program = program, .ctx = &v};
+    if (!inspect_begin(&call, &spec, argc, argv))
+        return call.exit_status;
+    if (!v.all && call.argc != 1) {
+        inspect_usage(&call, "say which exchange: an ID, the beginning of one, last, or --all", "");
+        return call.exit_status;
+    }
+    struct filter *filter = v.all ? inspect_filter(&call, 0) : NULL;
+    if (call.exit_status >= 0)
+        return call.exit_status;
+    v.reader = inspect_open(&call);
+    int status = v.reader ? run(&call, filter) : call.exit_status;
+    record_reader_close(v.reader);
+    filter_free(filter);
+    return inspect_end(&call, status);
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+#include "decode.h"
+#include <brotli/decode.h>
+#include <zlib.h>
+#include <zstd.h>
+
+enum {
+    STEP_BYTES = 32 * 1024, // room that a decoder is given at least
+    FEED_BYTES = 1 << 30,   // zlib counts its input in an unsigned int
+};
+
+enum end {
+    END_WHOLE,
+    END_BROKEN, // or cut short, or more than was asked for
+    END_NO_MEMORY
+};
+
+// Where a decoder writes.
+struct sink {
+    struct buf *out;
+    size_t max;
+};
+
+typedef enum end decoder(struct slice in, struct sink *sink);
+
+// Room for more: NULL when out of memory, and none (`*len` 0) when the bound is reached.
+static void *sink_room(struct sink *sink, size_t *len)
+{
+    size_t used = buf_len(sink->out);
+    size_t left = sink->max - used;
+    *len = 0;
+    char *at = buf_reserve(sink->out, left < STEP_BYTES ? left + 1 : STEP_BYTES);
+    if (!at)
+        return NULL;
+    size_t room = sink->out->cap - sink->out->end;
+    *len = left < room ? left : room;
+    return at;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+// Until the end of one stream, or of what there is. `*in` is moved on.
+static enum end inflate_stream(z_stream *z, struct slice *in, struct sink *sink)
+{
+    for (;;) {
+        size_t room = 0;
+        void *at = sink_room(sink, &room);
+        if (!at)
+            return END_NO_MEMORY;
+        size_t fed = smaller(in->len, FEED_BYTES);
+        size_t asked = smaller(room, FEED_BYTES);
+        z->next_in = (z_const Bytef *)(uintptr_t)in->p;
+        z->avail_in = (uInt)fed;
+        z->next_out = at;
+        z->avail_out = (uInt)asked;
+        int status = inflate(z, Z_NO_FLUSH);
+        size_t wrote = asked - z->avail_out;
+        size_t took = fed - z->avail_in;
+        buf_commit(sink->out, wrote);
+        in->p += took;
+        in->len -= took;
+        if (status == Z_STREAM_END)
+            return END_WHOLE;
+        if (status == Z_MEM_ERROR)
+            return END_NO_MEMORY;
+        if (status != Z_OK || (wrote == 0 && took == 0) || (in->len == 0 && wrote < asked))
+            return END_BROKEN;
+    }
+}
+
+static bool is_gzip(struct slice in)
+{
+    return in.len >= 2 && in.p[0] == '\x1f' && in.p[1] == '\x8b';
+}
+
+// A gzip file is a row of members (RFC 1952 §2.2).
+static enum end decode_gzip(struct slice in, struct sink *sink)
+{
+    z_stream z = {0};
+    if (inflateInit2(&z, MAX_WBITS + 16) != Z_OK)
+        return END_NO_MEMORY;
+    enum end end = inflate_stream(&z, &in, sink);
+    while (end == END_WHOLE && is_gzip(in) && inflateReset(&z) == Z_OK)
+        end = inflate_stream(&z, &in, sink);
+    (void)inflateEnd(&z);
+    return end == END_WHOLE && in.len > 0 ? END_BROKEN : end;
+}
+
+static enum end inflate_once(struct slice in, struct sink *sink, int window)
+{
+    z_stream z = {0};
+    if (inflateInit2(&z, window) != Z_OK)
+        return END_NO_MEMORY;
+    enum end end = inflate_stream(&z, &in, sink);
+    (void)inflateEnd(&z);
+    return end == END_WHOLE && in.len > 0 ? END_BROKEN : end;
+}
+
+// "deflate" is the zlib format, and some send it without its wrapping (RFC 9110 §8.4.1.2). Raw
+// data may look like a zlib header by chance, so what then gives nothing is tried again as raw.
+static enum end decode_deflate(struct slice in, struct sink *sink)
+{
+    enum end end = inflate_once(in, sink, MAX_WBITS);
+    if (end == END_BROKEN && buf_len(sink->out) == 0)
+        end = inflate_once(in, sink, -MAX_WBITS);
+    return end;
+}
+
+static enum end decode_brotli(struct slice in, struct sink *sink)
+{
+    BrotliDecoderState *b = BrotliDecoderCreateInstance(NULL, NULL, NULL);
+    BrotliDecoderResult status = BROTLI_DECODER_RESULT_NEEDS_MORE_OUTPUT;
+    const uint8_t *from = (const uint8_t *)in.p;
+    size_t left = in.len;
+    size_t room = 1;
+    if (!b)
+        return END_NO_MEMORY;
+    while (status == BROTLI_DECODER_RESULT_NEEDS_MORE_OUTPUT && room > 0) {
+        uint8_t *at = sink_room(sink, &room);
+        size_t unused = room;
+        if (!at)
+            break;
+        status = BrotliDecoderDecompressStream(b, &left, &from, &unused, &at, NULL);
+        buf_commit(sink->out, room - unused);
+    }
+    BrotliDecoderDestroyInstance(b);
+    if (status == BROTLI_DECODER_RESULT_SUCCESS && left == 0)
+        return END_WHOLE;
+    return room == 0 && buf_len(sink->out) < sink->max ? END_NO_MEMORY : END_BROKEN;
+}
+
+static enum end decode_zstd(struct slice in, struct sink *sink)
+{
+    ZSTD_DStream *z = ZSTD_createDStream();
+    ZSTD_inBuffer from = {in.p, in.len, 0};
+    enum end end = END_BROKEN;
+    size_t more = 1; // 0: a frame has ended, and all of it is out
+    if (!z)
+        return END_NO_MEMORY;
+    for (;;) {
+        ZSTD_outBuffer to = {0};
+        size_t before = from.pos;
+        to.dst = sink_room(sink, &to.size);
+        if (!to.dst) {
+            end = END_NO_MEMORY;
+            break;
+        }
+        more = ZSTD_decompressStream(z, &to, &from);
+        buf_commit(sink->out, to.pos);
+        if (ZSTD_isError(more) || (to.pos == 0 && from.pos == before))
+            break;
+        if (more == 0 && from.pos == from.size) {
+            end = END_WHOLE;
+            break;
+        }
+    }
+    (void)ZSTD_freeDStream(z);
+    return end;
+}
+
+static decoder *find_decoder(struct slice name)
+{
+    static const struct {
+        struct slice name;
+        decoder *decode;
+    } known[] = {
+        {{"gzip", 4}, decode_gzip},       {{"br", 2}, decode_brotli},   {{"zstd", 4}, decode_zstd},
+        {{"deflate", 7}, decode_deflate}, {{"x-gzip", 6}, decode_gzip},
+    };
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (slice_ieq(name, known[i].name))
+            return known[i].decode;
+    return NULL;
+}
+
+void decode_add(struct decode_codings *c, struct slice content_encoding)
+{
+    struct slice name;
+    while (slice_next_element(&content_encoding, &name)) {
+        if (slice_ieq(name, SLICE("identity")))
+            continue;
+        if (c->count == DECODE_CODINGS_MAX) {
+            c->too_many = true;
+            return;
+        }
+        c->names[c->count++] = name;
+    }
+}
+
+bool decode_body(const struct decode_codings *c, struct slice in, size_t max, struct buf work[2],
+                 struct decoded *out)
+{
+    decoder *steps[DECODE_CODINGS_MAX];
+    *out = (struct decoded){in, false, true};
+    for (size_t i = 0; i < c->count; i++)
+        if (!(steps[i] = find_decoder(c->names[i])))
+            return true;
+    // Answers to HEAD have codings and no body.
+    if (c->count == 0 || c->too_many || in.len == 0)
+        return true;
+    for (size_t i = c->count; i > 0; i--) {
+        struct buf *to = &work[i % 2];
+        struct sink sink = {to, max};
+        to->start = to->end = 0;
+        enum end end = steps[i - 1](out->body, &sink);
+        if (end == END_NO_MEMORY)
+            return false;
+        out->whole = out->whole && end == END_WHOLE;
+        out->body = slice_of(buf_at(to), buf_len(to));
+    }
+    out->decoded = true;
+    return true;
+}

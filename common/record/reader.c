@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+#include "reader.h"
+#include <stdio.h>
+#include "reader_internal.h"
+#include "row.h"
+
+enum {
+    SQL_MAX = 2048
+};
+
+#define BOUNDS "WHERE e.seq > ?1 AND e.began_ns BETWEEN ?2 AND ?3"
+// By the ids' index and in no other way (that is what + is for): few have one beginning, and to
+// sort those costs nothing.
+#define OF_ID "WHERE +e.seq > ?1 AND +e.began_ns BETWEEN ?2 AND ?3 AND e.id >= ?4 AND e.id < ?5"
+
+static const struct {
+    bool of_exchange; // follows record_row_select
+    const char *sql;
+} texts[READER_STATEMENTS] = {
+    [READER_FORWARD] = {true, BOUNDS " ORDER BY e.seq"},
+    [READER_BACKWARD] = {true, BOUNDS " ORDER BY e.seq DESC"},
+    [READER_FORWARD_ID] = {true, OF_ID " ORDER BY +e.seq"},
+    [READER_BACKWARD_ID] = {true, OF_ID " ORDER BY +e.seq DESC"},
+    [READER_GET] = {true, "WHERE e.seq = ?1"},
+    [READER_LAST] = {true, "ORDER BY e.seq DESC LIMIT 1"},
+    [READER_BY_ID] = {true, "WHERE e.id = ?1 ORDER BY +e.seq DESC LIMIT 1"},
+    [READER_IDS] = {false, "SELECT DISTINCT id FROM exchange WHERE id >= ?1 AND id < ?2"
+                           " ORDER BY id LIMIT ?3"},
+    [READER_RUNNING] = {false, "SELECT DISTINCT writer FROM exchange WHERE outcome IS NULL"
+                               " ORDER BY writer"},
+    [READER_RUNNING_SEQ] = {false, "SELECT min(seq) FROM exchange WHERE outcome IS NULL"
+                                   " AND +seq > ?1"},
+    [READER_PIECE] = {false, "SELECT at, bytes FROM body WHERE exchange = ?1 AND side = ?2"
+                             " AND at <= ?3 ORDER BY at DESC LIMIT 1"},
+    [READER_BODY] = {false, "SELECT at, bytes FROM body WHERE exchange = ?1 AND side = ?2"
+                            " ORDER BY at"},
+    [READER_MESSAGE] = {false, "SELECT side, opcode, flags, at_ns, size, bytes FROM message"
+                               " WHERE exchange = ?1 AND number = ?2"},
+    [READER_LOSSES] = {false,
+                       "SELECT l.shed, l.bytes, w.id, w.trouble FROM (SELECT total(shed) AS shed,"
+                       " total(shed_bytes) AS bytes FROM writer) l LEFT JOIN writer w"
+                       " ON w.id = (SELECT max(id) FROM writer WHERE trouble IS NOT NULL)"},
+    [READER_SIZE] = {false, "SELECT (SELECT count(*) FROM exchange),"
+                            " (SELECT page_count FROM pragma_page_count)"
+                            " - (SELECT freelist_count FROM pragma_freelist_count),"
+                            " (SELECT page_size FROM pragma_page_size)"},
+    [READER_NEWEST] = {false, "SELECT max(seq) FROM exchange"},
+    [READER_VERSION] = {false, "PRAGMA data_version"},
+};
+
+sqlite3_stmt *reader_statement(struct record_reader *r, enum reader_statement which, int *error)
+{
+    sqlite3_stmt **s = &r->statements[which];
+    char sql[SQL_MAX];
+    *error = SQLITE_OK;
+    if (*s) {
+        (void)sqlite3_reset(*s);
+        return *s;
+    }
+    (void)snprintf(sql, sizeof(sql), "%s%s", texts[which].of_exchange ? record_row_select : "",
+                   texts[which].sql);
+    *error = sqlite3_prepare_v3(r->db, sql, -1, SQLITE_PREPARE_PERSISTENT, s, NULL);
+    return *s;
+}
+
+static bool is_gone(const struct record_reader *r, int64_t writer)
+{
+    size_t low = 0;
+    size_t high = buf_len(&r->gone) / sizeof(int64_t);
+    while (low < high) {
+        int64_t at = 0;
+        size_t middle = low + (high - low) / 2;
+        memcpy(&at, buf_at(&r->gone) + middle * sizeof(at), sizeof(at));
+        if (at == writer)
+            return true;
+        if (at < writer)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return false;
+}
+
+void reader_exchange(struct record_reader *r, sqlite3_stmt *s, struct record_exchange *x)
+{
+    record_row_read(s, x);
+    if (x->outcome.len == 0 && buf_len(&r->gone) > 0 && is_gone(r, x->writer))
+        x->outcome = SLICE("recorder gone");
+}
+
+int reader_bind_prefix(sqlite3_stmt *s, int first, struct slice prefix)
+{
+    char end[FILTER_TEXT_MAX];
+    size_t len = prefix.len < sizeof(end) ? prefix.len : sizeof(end);
+    int error = sqlite3_bind_text(s, first, prefix.p, (int)len, SQLITE_TRANSIENT);
+    memcpy(end, prefix.p, len);
+    while (len > 0 && end[len - 1] == '\xff')
+        len--;
+    if (len > 0)
+        end[len - 1] = (char)((unsigned char)end[len - 1] + 1);
+    return error ? error : sqlite3_bind_text(s, first + 1, end, (int)len, SQLITE_TRANSIENT);
+}
+
+void record_reader_end(struct record_reader *r)
+{
+    for (size_t i = 0; i < READER_STATEMENTS; i++)
+        if (r->statements[i])
+            (void)sqlite3_reset(r->statements[i]);
+    r->query = NULL;
+    r->gone.start = r->gone.end = 0;
+}
+
+int record_reader_query(struct record_reader *r, const struct record_query *query)
+{
+    struct filter_bounds b = {.since_ns = INT64_MIN, .until_ns = INT64_MAX};
+    record_reader_end(r);
+    int error = reader_look_for_writers(r);
+    if (error)
+        return error;
+    if (query->filter)
+        b = filter_bounds(query->filter);
+    enum reader_statement which = query->oldest_first ? READER_FORWARD : READER_BACKWARD;
+    if (b.id.len > 0)
+        which = query->oldest_first ? READER_FORWARD_ID : READER_BACKWARD_ID;
+    sqlite3_stmt *s = reader_statement(r, which, &error);
+    if (!s)
+        return error;
+    error = sqlite3_bind_int64(s, 1, query->after_seq);
+    if (!error)
+        error = sqlite3_bind_int64(s, 2, b.since_ns);
+    if (!error)
+        error = sqlite3_bind_int64(s, 3, b.until_ns);
+    if (!error && b.id.len > 0)
+        error = reader_bind_prefix(s, 4, b.id);
+    r->query = error ? NULL : s;
+    r->filter = query->filter;
+    return error;
+}
+
+struct subject {
+    struct record_reader *r;
+    const struct record_exchange *x;
+};
+
+static struct slice subject_body(void *ctx, enum record_side side)
+{
+    const struct subject *subject = ctx;
+    struct record_decoded d;
+    // What cannot be read matches nothing.
+    bool read = record_reader_decoded(subject->r, subject->x, side, &d);
+    return read ? d.body : (struct slice){0};
+}
+
+bool record_reader_match(struct record_reader *r, const struct filter *filter,
+                         const struct record_exchange *x)
+{
+    struct subject ctx = {r, x};
+    struct filter_subject subject = {x, subject_body, &ctx};
+    return !filter || filter_match(filter, &subject);
+}
+
+int record_reader_next(struct record_reader *r, struct record_exchange *x)
+{
+    while (r->query) {
+        int status = sqlite3_step(r->query);
+        if (status != SQLITE_ROW) {
+            record_reader_end(r);
+            return status == SQLITE_DONE ? 0 : -status;
+        }
+        reader_exchange(r, r->query, x);
+        if (record_reader_match(r, r->filter, x))
+            return 1;
+    }
+    return 0;
+}

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT
+// Opening a record without making anything, and whether its writers live.
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "reader_internal.h"
+
+enum {
+    BUSY_MS = 5000,
+    URI_MAX = 3 * (STATE_PATH_MAX + 16) + 32,
+    LATER_VERSION = -2 // of look_at
+};
+
+static void explain(char why[static RECORD_WHY_MAX], const char *what, const char *dir,
+                    const char *then)
+{
+    (void)snprintf(why, RECORD_WHY_MAX, "%s %.300s%s", what, dir, then);
+}
+
+// SQLite's name of a file that nobody writes: then neither locks nor a WAL are looked at.
+static void immutable_uri(const char *path, char out[static URI_MAX])
+{
+    static const char hex[] = "0123456789ABCDEF";
+    size_t len = (size_t)snprintf(out, URI_MAX, "file:");
+    for (; *path && len < URI_MAX - 24; path++) {
+        unsigned char c = (unsigned char)*path;
+        if (c > 0x20 && c < 0x7f && !strchr("%?#", c)) {
+            out[len++] = (char)c;
+            continue;
+        }
+        out[len++] = '%';
+        out[len++] = hex[c >> 4];
+        out[len++] = hex[c & 15];
+    }
+    (void)snprintf(out + len, URI_MAX - len, "?immutable=1");
+}
+
+static int get_number(sqlite3 *db, const char *sql, int64_t *out)
+{
+    sqlite3_stmt *s = NULL;
+    int error = sqlite3_prepare_v2(db, sql, -1, &s, NULL);
+    if (!error && (error = sqlite3_step(s)) == SQLITE_ROW) {
+        *out = sqlite3_column_int64(s, 0);
+        error = SQLITE_OK;
+    }
+    (void)sqlite3_finalize(s);
+    return error;
+}
+
+// The version of the record that was opened, 0 when it has no tables yet, LATER_VERSION; in
+// `*error` what SQLite says against reading it.
+static int look_at(sqlite3 *db, int *error)
+{
+    int64_t version = 0;
+    int64_t application = 0;
+    int64_t tables = 0;
+    (void)sqlite3_busy_timeout(db, BUSY_MS);
+    *error = get_number(db, "SELECT count(*) FROM sqlite_schema", &tables);
+    if (!*error)
+        *error = get_number(db, "PRAGMA application_id", &application);
+    if (!*error)
+        *error = get_number(db, "PRAGMA user_version", &version);
+    if (!*error && tables > 0 && application != RECORD_APPLICATION)
+        *error = SQLITE_NOTADB;
+    if (*error || tables == 0)
+        return 0;
+    return version > RECORD_VERSION ? LATER_VERSION : (int)version;
+}
+
+static bool has_wal(const char *path)
+{
+    char wal[STATE_PATH_MAX + 32];
+    struct stat st;
+    (void)snprintf(wal, sizeof(wal), "%s-wal", path);
+    return stat(wal, &st) == 0 ? st.st_size > 0 : errno != ENOENT;
+}
+
+static int open_as(struct record_reader *r, const char *name, int flags, int *version)
+{
+    int error = sqlite3_open_v2(
+        name, &r->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | flags,
+        NULL);
+    if (!error)
+        *version = look_at(r->db, &error);
+    return error;
+}
+
+// A WAL needs files beside the database. Where they are missing and we may not make them nobody
+// writes either, and without a WAL the database alone is everything.
+static int open_database(struct record_reader *r, const char *path, int *version)
+{
+    char uri[URI_MAX];
+    int error = open_as(r, path, 0, version);
+    if (!error || has_wal(path))
+        return error;
+    int primary = error & 0xff;
+    if (primary != SQLITE_CANTOPEN && primary != SQLITE_READONLY)
+        return error;
+    (void)sqlite3_close(r->db);
+    r->db = NULL;
+    immutable_uri(path, uri);
+    return open_as(r, uri, SQLITE_OPEN_URI, version);
+}
+
+static bool explain_version(int version, const char *dir, char why[static RECORD_WHY_MAX])
+{
+    if (version == RECORD_VERSION)
+        return true;
+    if (version == LATER_VERSION)
+        explain(why, "a later version of adit has written the record in", dir, ": use that one");
+    else if (version == 0)
+        explain(why, "there is no record yet in", dir, "");
+    else
+        explain(why, "an earlier version of adit has written the record in", dir,
+                ": start this one once, so that it brings it up to date");
+    return false;
+}
+
+static bool open_record(struct record_reader *r, char why[static RECORD_WHY_MAX])
+{
+    char path[STATE_PATH_MAX + 16];
+    char then[160];
+    int version = 0;
+    record_path(r->dir, path);
+    if (access(path, R_OK)) {
+        (void)snprintf(then, sizeof(then), ": %s", strerror(errno));
+        explain(why, errno == ENOENT ? "there is no record yet in" : "cannot read the record in",
+                r->dir, errno == ENOENT ? "" : then);
+        return false;
+    }
+    int error = open_database(r, path, &version);
+    if (error) {
+        (void)snprintf(then, sizeof(then), ": %s", r->db ? sqlite3_errstr(error) : "out of memory");
+        explain(why, "cannot read the record in", r->dir, then);
+        return false;
+    }
+    return explain_version(version, r->dir, why);
+}
+
+struct record_reader *record_reader_open(const char *dir, char why[static RECORD_WHY_MAX])
+{
+    struct record_reader *r = calloc(1, sizeof(*r));
+    int n = r ? snprintf(r->dir, sizeof(r->dir), "%s", dir) : -1;
+    if (n < 0 || (size_t)n >= sizeof(r->dir)) {
+        explain(why, "cannot read the record in", dir, r ? ": its path is too long" : "");
+        free(r);
+        return NULL;
+    }
+    r->lock_fd = -1;
+    if (!open_record(r, why)) {
+        record_reader_close(r);
+        return NULL;
+    }
+    // Nothing depends on these.
+    (void)sqlite3_exec(r->db,
+                       "PRAGMA query_only=1; PRAGMA mmap_size=2147418112; PRAGMA cache_size=-8192",
+                       NULL, NULL, NULL);
+    return r;
+}
+
+void record_reader_close(struct record_reader *r)
+{
+    if (!r)
+        return;
+    for (size_t i = 0; i < READER_STATEMENTS; i++)
+        (void)sqlite3_finalize(r->statements[i]);
+    (void)sqlite3_close(r->db);
+    if (r->lock_fd >= 0)
+        (void)close(r->lock_fd);
+    buf_free(&r->gone);
+    for (int side = 0; side < 2; side++) {
+        buf_free(&r->whole[side]);
+        buf_free(&r->work[side][0]);
+        buf_free(&r->work[side][1]);
+    }
+    free(r);
+}
+
+// The file is made by the first writer, perhaps after we were opened.
+static void open_lock(struct record_reader *r)
+{
+    char path[STATE_PATH_MAX + 16];
+    if (r->lock_fd >= 0)
+        return;
+    (void)snprintf(path, sizeof(path), "%s/record.lock", r->dir);
+    r->lock_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    r->lock_any = r->lock_fd < 0 && errno != ENOENT;
+}
+
+bool record_reader_writer_lives(struct record_reader *r, int64_t writer)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = writer, .l_len = 1};
+    open_lock(r);
+    if (r->lock_fd < 0)
+        return r->lock_any;
+    if (writer < 0)
+        return false;
+    return fcntl(r->lock_fd, F_OFD_GETLK, &lock) != 0 || lock.l_type != F_UNLCK;
+}
+
+// A writer that was dead before a snapshot began has left nothing that the snapshot lacks. One
+// that is found dead later may have ended its exchanges meanwhile, so it still counts as living.
+int reader_look_for_writers(struct record_reader *r)
+{
+    int error = SQLITE_OK;
+    sqlite3_stmt *s = reader_statement(r, READER_RUNNING, &error);
+    r->gone.start = r->gone.end = 0;
+    if (!s)
+        return error;
+    while ((error = sqlite3_step(s)) == SQLITE_ROW) {
+        int64_t writer = sqlite3_column_int64(s, 0);
+        if (!record_reader_writer_lives(r, writer) &&
+            !buf_append(&r->gone, &writer, sizeof(writer))) {
+            error = SQLITE_NOMEM;
+            break;
+        }
+    }
+    (void)sqlite3_reset(s);
+    return error == SQLITE_DONE ? SQLITE_OK : error;
+}

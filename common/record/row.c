@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+#include "row.h"
+
+const char record_row_select[] =
+    "SELECT e.seq, e.id, e.began_ns, e.writer, w.program, t.name, e.visitor, e.protocol, e.method,"
+    " e.scheme, e.host, e.target, e.upstream, e.request_head, e.interim, e.response_head,"
+    " e.status, e.outcome, e.error, e.replay_of, e.flags,"
+    " e.request_bytes, e.request_kept, e.request_digest, e.request_first_ns, e.request_last_ns,"
+    " e.request_stalled_ns, e.request_trailers,"
+    " e.response_bytes, e.response_kept, e.response_digest, e.response_first_ns,"
+    " e.response_last_ns, e.response_stalled_ns, e.response_trailers,"
+    " e.sent_on_ns, e.connect_ns, e.answered_ns, e.duration_ns,"
+    " e.far_outcome, e.far_flags, e.far_request_bytes, e.far_request_digest,"
+    " e.far_response_bytes, e.far_response_digest, e.far_sent_on_ns, e.far_connect_ns,"
+    " e.far_answered_ns, e.far_duration_ns"
+    " FROM exchange e LEFT JOIN writer w ON w.id = e.writer LEFT JOIN tunnel t ON t.id = e.tunnel ";
+
+// The columns are read one after the other, as they are named above.
+struct row {
+    sqlite3_stmt *s;
+    int at;
+};
+
+// Strings are kept as UTF-8, so taken as bytes they are not converted, whatever they hold.
+struct slice record_column(sqlite3_stmt *s, int column)
+{
+    const char *p = sqlite3_column_blob(s, column);
+    return slice_of(p, p ? (size_t)sqlite3_column_bytes(s, column) : 0);
+}
+
+static struct slice next_text(struct row *r)
+{
+    return record_column(r->s, r->at++);
+}
+
+// A time; -1 when it did not happen.
+static int64_t next_time(struct row *r)
+{
+    int column = r->at++;
+    if (sqlite3_column_type(r->s, column) == SQLITE_NULL)
+        return -1;
+    int64_t ns = sqlite3_column_int64(r->s, column);
+    return ns < 0 ? -1 : ns;
+}
+
+static uint64_t next_count(struct row *r)
+{
+    int64_t n = sqlite3_column_int64(r->s, r->at++);
+    return n < 0 ? 0 : (uint64_t)n;
+}
+
+static bool next_digest(struct row *r, uint8_t out[RECORD_DIGEST_BYTES])
+{
+    struct slice digest = next_text(r);
+    if (digest.len != RECORD_DIGEST_BYTES)
+        return false;
+    memcpy(out, digest.p, RECORD_DIGEST_BYTES);
+    return true;
+}
+
+static void read_body(struct row *r, struct record_body *b)
+{
+    b->bytes = next_count(r);
+    b->kept = next_count(r);
+    b->has_digest = next_digest(r, b->digest);
+    b->first_ns = next_time(r);
+    b->last_ns = next_time(r);
+    b->stalled_ns = (int64_t)next_count(r);
+    b->trailers = next_text(r);
+}
+
+static void read_far(struct row *r, struct record_report *far)
+{
+    far->outcome = next_text(r);
+    far->known = far->outcome.len > 0 || sqlite3_column_type(r->s, r->at) != SQLITE_NULL;
+    uint64_t flags = next_count(r);
+    far->whole[RECORD_REQUEST] = flags & RECORD_REQUEST_WHOLE;
+    far->whole[RECORD_RESPONSE] = flags & RECORD_RESPONSE_WHOLE;
+    for (int side = RECORD_REQUEST; side <= RECORD_RESPONSE; side++) {
+        far->bytes[side] = next_count(r);
+        (void)next_digest(r, far->digest[side]);
+    }
+    far->sent_on_ns = next_time(r);
+    far->connect_ns = next_time(r);
+    far->answered_ns = next_time(r);
+    far->duration_ns = next_time(r);
+}
+
+static void read_what(struct row *r, struct record_exchange *x)
+{
+    x->program = next_text(r);
+    x->tunnel = next_text(r);
+    x->visitor = next_text(r);
+    x->protocol = next_text(r);
+    x->method = next_text(r);
+    x->scheme = next_text(r);
+    x->host = next_text(r);
+    x->target = next_text(r);
+    x->upstream = next_text(r);
+    x->request_head = next_text(r);
+    x->interim = next_text(r);
+    x->response_head = next_text(r);
+}
+
+void record_row_read(sqlite3_stmt *s, struct record_exchange *x)
+{
+    struct row r = {s, 0};
+    memset(x, 0, sizeof(*x));
+    x->seq = sqlite3_column_int64(s, r.at++);
+    struct slice id = next_text(&r);
+    memcpy(x->id, id.p ? id.p : "", id.len < EXCHANGE_ID_LEN ? id.len : EXCHANGE_ID_LEN);
+    x->began_ns = sqlite3_column_int64(s, r.at++);
+    x->writer = sqlite3_column_int64(s, r.at++);
+    read_what(&r, x);
+    uint64_t status = next_count(&r);
+    x->status = status <= 999 ? (uint16_t)status : 0;
+    x->outcome = next_text(&r);
+    x->error = next_text(&r);
+    x->replay_of = next_text(&r);
+    x->flags = (unsigned)next_count(&r);
+    read_body(&r, &x->body[RECORD_REQUEST]);
+    read_body(&r, &x->body[RECORD_RESPONSE]);
+    x->sent_on_ns = next_time(&r);
+    x->connect_ns = next_time(&r);
+    x->answered_ns = next_time(&r);
+    x->duration_ns = next_time(&r);
+    read_far(&r, &x->far);
+}

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: MIT
+// Content codings of bodies, whole and broken.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <brotli/encode.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include <cmocka.h>
+
+#include "common/record/decode.h"
+
+enum {
+    PLAIN_BYTES = 300000, // more than the steps decoders work in
+    PACKED_BYTES = PLAIN_BYTES + 1024,
+    MAX = 1 << 20,
+    WINDOW_ZLIB = 15,
+    WINDOW_GZIP = 31,
+    WINDOW_RAW = -15
+};
+
+struct bytes {
+    size_t len;
+    char p[PACKED_BYTES];
+};
+
+struct fixture {
+    struct bytes plain, packed, twice;
+    struct buf work[2];
+};
+
+static struct slice all(const struct bytes *b)
+{
+    return slice_of(b->p, b->len);
+}
+
+static void pack_zlib(struct slice in, struct bytes *out, int window)
+{
+    z_stream z = {0};
+    assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, window, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    z.next_in = (z_const Bytef *)(uintptr_t)in.p;
+    z.avail_in = (uInt)in.len;
+    z.next_out = (Bytef *)out->p;
+    z.avail_out = sizeof(out->p);
+    assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+    out->len = z.total_out;
+    (void)deflateEnd(&z);
+}
+
+static void pack_gzip(struct slice in, struct bytes *out)
+{
+    pack_zlib(in, out, WINDOW_GZIP);
+}
+
+static void pack_deflate(struct slice in, struct bytes *out)
+{
+    pack_zlib(in, out, WINDOW_ZLIB);
+}
+
+static void pack_raw(struct slice in, struct bytes *out)
+{
+    pack_zlib(in, out, WINDOW_RAW);
+}
+
+static void pack_brotli(struct slice in, struct bytes *out)
+{
+    out->len = sizeof(out->p);
+    assert_true(BrotliEncoderCompress(4, 20, BROTLI_MODE_GENERIC, in.len, (const uint8_t *)in.p,
+                                      &out->len, (uint8_t *)out->p));
+}
+
+static void pack_zstd(struct slice in, struct bytes *out)
+{
+    out->len = ZSTD_compress(out->p, sizeof(out->p), in.p, in.len, 1);
+    assert_false(ZSTD_isError(out->len));
+}
+
+static const struct coding {
+    const char *name;
+    void (*pack)(struct slice in, struct bytes *out);
+} codings[] = {
+    {"gzip", pack_gzip},   {"x-gzip", pack_gzip}, {"deflate", pack_deflate},
+    {"deflate", pack_raw}, {"br", pack_brotli},   {"ZSTD", pack_zstd},
+};
+enum {
+    CODINGS = sizeof(codings) / sizeof(codings[0])
+};
+
+// Text that packs, but not into nothing.
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    unsigned seed = 7;
+    assert_non_null(f);
+    for (; f->plain.len < PLAIN_BYTES; f->plain.len++) {
+        seed = seed * 1103515245 + 12345;
+        f->plain.p[f->plain.len] = (char)('a' + (seed >> 16) % 8);
+    }
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    buf_free(&f->work[0]);
+    buf_free(&f->work[1]);
+    free(f);
+    return 0;
+}
+
+static struct decoded decode(struct fixture *f, const char *names, struct slice in, size_t max)
+{
+    struct decode_codings c = {0};
+    struct decoded d = {0};
+    decode_add(&c, slice_str(names));
+    assert_true(decode_body(&c, in, max, f->work, &d));
+    return d;
+}
+
+static void assert_slice(struct slice got, struct slice expected)
+{
+    assert_int_equal(got.len, expected.len);
+    assert_true(slice_eq(got, expected));
+}
+
+static void every_coding_is_undone(void **state)
+{
+    struct fixture *f = *state;
+    for (size_t i = 0; i < CODINGS; i++) {
+        codings[i].pack(all(&f->plain), &f->packed);
+        struct decoded d = decode(f, codings[i].name, all(&f->packed), MAX);
+        assert_true(d.decoded && d.whole);
+        assert_slice(d.body, all(&f->plain));
+        codings[i].pack(SLICE(""), &f->packed);
+        d = decode(f, codings[i].name, all(&f->packed), MAX);
+        assert_true(d.decoded && d.whole && d.body.len == 0);
+    }
+}
+
+static void codings_in_a_row_are_undone_from_the_last_on(void **state)
+{
+    struct fixture *f = *state;
+    pack_gzip(all(&f->plain), &f->packed);
+    pack_brotli(all(&f->packed), &f->twice);
+    pack_zstd(all(&f->twice), &f->packed);
+    struct decoded d = decode(f, "gzip, identity, br ,zstd", all(&f->packed), MAX);
+    assert_true(d.decoded && d.whole);
+    assert_slice(d.body, all(&f->plain));
+}
+
+static void what_is_cut_short_is_decoded_as_far_as_it_goes(void **state)
+{
+    struct fixture *f = *state;
+    for (size_t i = 0; i < CODINGS; i++) {
+        codings[i].pack(all(&f->plain), &f->packed);
+        // Of each stream's end also the single bytes.
+        for (size_t cut = 1; cut < f->packed.len; cut += cut < 16 ? 1 : 20011) {
+            struct slice in = slice_of(f->packed.p, f->packed.len - cut);
+            struct decoded d = decode(f, codings[i].name, in, MAX);
+            assert_true(d.decoded && !d.whole);
+            assert_true(d.body.len <= f->plain.len);
+            assert_slice(d.body, slice_of(f->plain.p, d.body.len));
+            if (cut < 16 && strcmp(codings[i].name, "ZSTD") != 0)
+                assert_true(d.body.len > f->plain.len / 2);
+        }
+    }
+}
+
+static void what_is_broken_ends_and_is_not_whole(void **state)
+{
+    struct fixture *f = *state;
+    for (size_t i = 0; i < CODINGS; i++) {
+        for (size_t at = 0; at < 64; at++) {
+            codings[i].pack(all(&f->plain), &f->packed);
+            for (size_t k = at; k < f->packed.len; k += 997)
+                f->packed.p[k] = (char)(f->packed.p[k] ^ 0x55);
+            struct decoded d = decode(f, codings[i].name, all(&f->packed), MAX);
+            assert_true(d.decoded && d.body.len <= MAX);
+            // The others have no checksum.
+            if (codings[i].pack == pack_gzip || codings[i].pack == pack_deflate)
+                assert_false(d.whole);
+        }
+        codings[i].pack(all(&f->plain), &f->packed);
+        f->packed.p[f->packed.len++] = 'x';
+        struct decoded d = decode(f, codings[i].name, all(&f->packed), MAX);
+        assert_true(d.decoded && !d.whole);
+        assert_slice(d.body, all(&f->plain));
+    }
+}
+
+static void no_more_comes_out_than_asked_for(void **state)
+{
+    struct fixture *f = *state;
+    for (size_t i = 0; i < CODINGS; i++) {
+        codings[i].pack(all(&f->plain), &f->packed);
+        struct decoded d = decode(f, codings[i].name, all(&f->packed), 1000);
+        assert_true(d.decoded && !d.whole);
+        assert_slice(d.body, slice_of(f->plain.p, 1000));
+        d = decode(f, codings[i].name, all(&f->packed), f->plain.len);
+        assert_true(d.decoded && d.whole);
+        assert_slice(d.body, all(&f->plain));
+    }
+}
+
+static void members_and_frames_follow_each_other(void **state)
+{
+    struct fixture *f = *state;
+    struct slice half = slice_of(f->plain.p, 1000);
+    for (size_t i = 0; i < CODINGS; i++) {
+        if (codings[i].pack != pack_gzip && codings[i].pack != pack_zstd)
+            continue;
+        codings[i].pack(half, &f->twice);
+        memcpy(f->packed.p, f->twice.p, f->twice.len);
+        memcpy(f->packed.p + f->twice.len, f->twice.p, f->twice.len);
+        f->packed.len = 2 * f->twice.len;
+        struct decoded d = decode(f, codings[i].name, all(&f->packed), MAX);
+        assert_true(d.decoded && d.whole && d.body.len == 2 * half.len);
+        assert_memory_equal(d.body.p + half.len, half.p, half.len);
+    }
+}
+
+static void what_is_not_known_stays_as_it_is(void **state)
+{
+    static const char *const names[] = {
+        "",
+        "identity",
+        "compress",
+        "gzip, compress",
+        "compress, gzip",
+        "gzip;q=1",
+        "br,br,br,br,br,br,br,br,br",
+    };
+    struct fixture *f = *state;
+    pack_gzip(all(&f->plain), &f->packed);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct decoded d = decode(f, names[i], all(&f->packed), MAX);
+        assert_true(!d.decoded && d.whole);
+        assert_slice(d.body, all(&f->packed));
+    }
+}
+
+static void an_answer_without_a_body_has_nothing_to_decode(void **state)
+{
+    struct decoded d = decode(*state, "gzip", SLICE(""), MAX);
+    assert_true(!d.decoded && d.whole && d.body.len == 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_coding_is_undone),
+        cmocka_unit_test(codings_in_a_row_are_undone_from_the_last_on),
+        cmocka_unit_test(what_is_cut_short_is_decoded_as_far_as_it_goes),
+        cmocka_unit_test(what_is_broken_ends_and_is_not_whole),
+        cmocka_unit_test(no_more_comes_out_than_asked_for),
+        cmocka_unit_test(members_and_frames_follow_each_other),
+        cmocka_unit_test(what_is_not_known_stays_as_it_is),
+        cmocka_unit_test(an_answer_without_a_body_has_nothing_to_decode),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

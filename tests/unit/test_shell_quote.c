@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+// A quoted word is read back by bash as it was. (The integration tests do so with whole commands.)
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/inspect/shell_quote.h"
+
+static void expect(const char *word, const char *wanted)
+{
+    struct buf out = {0};
+    assert_true(shell_quote(&out, slice_str(word)));
+    assert_true(buf_append(&out, "", 1));
+    assert_string_equal(buf_at(&out), wanted);
+    buf_free(&out);
+}
+
+static void words_are_quoted_no_more_than_they_need(void **state)
+{
+    (void)state;
+    expect("", "''");
+    expect("abc-1.2/x:y@%+,_", "abc-1.2/x:y@%+,_");
+    expect("a b", "'a b'");
+    expect("$(id)`id`\"\\!", "'$(id)`id`\"\\!'");
+    expect("~", "'~'");
+    expect("a=b", "'a=b'");
+    expect("it's", "$'it\\'s'");
+    expect("a\nb\r\t\\", "$'a\\nb\\r\\t\\\\'");
+    expect("\xc3\xa9"
+           "5\x1b",
+           "$'\\xc3\\xa95\\x1b'");
+}
+
+// Runs bash on a script and reads what it writes.
+static size_t run(const struct buf *script, char *out, size_t cap)
+{
+    int in[2];
+    int back[2];
+    size_t len = 0;
+    ssize_t n = 0;
+    assert_int_equal(pipe(in), 0);
+    assert_int_equal(pipe(back), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        (void)dup2(in[0], 0);
+        (void)dup2(back[1], 1);
+        (void)close(in[1]);
+        (void)close(back[0]);
+        (void)execlp("bash", "bash", (char *)NULL);
+        _exit(127);
+    }
+    (void)close(in[0]);
+    (void)close(back[1]);
+    assert_int_equal(write(in[1], buf_at(script), buf_len(script)), buf_len(script));
+    (void)close(in[1]);
+    while (len < cap && (n = read(back[0], out + len, cap - len)) > 0)
+        len += (size_t)n;
+    (void)close(back[0]);
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    return len;
+}
+
+static void bash_reads_every_byte_back(void **state)
+{
+    struct buf script = {0};
+    char all[255];
+    char read_back[1024];
+    (void)state;
+    for (int i = 0; i < 255; i++)
+        all[i] = (char)(i + 1);
+    // each byte alone, before a digit, and all of them in one word
+    assert_true(buf_append(&script, "printf %s", 9));
+    for (size_t i = 0; i < sizeof(all); i++) {
+        char word[2] = {all[i], '5'};
+        assert_true(buf_append(&script, " ", 1));
+        assert_true(shell_quote(&script, slice_of(word, 2)));
+    }
+    assert_true(buf_append(&script, " ", 1));
+    assert_true(shell_quote(&script, slice_of(all, sizeof(all))));
+    assert_true(buf_append(&script, "\n", 1));
+    assert_int_equal(run(&script, read_back, sizeof(read_back)), 3 * sizeof(all));
+    for (size_t i = 0; i < sizeof(all); i++) {
+        assert_int_equal(read_back[2 * i], all[i]);
+        assert_int_equal(read_back[2 * i + 1], '5');
+    }
+    assert_memory_equal(read_back + 2 * sizeof(all), all, sizeof(all));
+    buf_free(&script);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(words_are_quoted_no_more_than_they_need),
+        cmocka_unit_test(bash_reads_every_byte_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
