@@ -8,7 +8,7 @@ struct track {
     char tunnel[64];
     struct buf head, interim, trailers[2];
     struct buf body[2]; // not written yet
-    struct messages *messages;
+    struct frames *messages;
     uint64_t counted; // of x.size, in the record
     uint64_t link;
     uint64_t written_ms;
@@ -66,7 +66,7 @@ static void stop_waiting(struct tracks *t, struct track *k)
 static void free_messages(struct track *k)
 {
     if (k->messages)
-        messages_deinit(k->messages);
+        frames_deinit(k->messages);
     free(k->messages);
     k->messages = NULL;
 }
@@ -264,7 +264,7 @@ static bool on_head(struct tracks *t, struct track *k, const struct event_head *
     if (e->websocket && !k->messages) {
         k->messages = malloc(sizeof(*k->messages));
         if (k->messages)
-            messages_init(k->messages, &t->budget, t->body_bytes);
+            frames_init(k->messages, &t->budget, t->body_bytes);
     }
     k->x.flags |= e->redacted ? RECORD_REDACTED : 0;
     touch(t, k);
@@ -281,7 +281,7 @@ static bool on_data(struct tracks *t, struct track *k, const struct event_data *
         b->first_ns = e->at_ns;
     touch(t, k);
     if (k->messages) {
-        messages_feed(k->messages, (enum record_side)e->side, e->at_ns, bytes);
+        frames_feed(k->messages, (enum record_side)e->side, e->at_ns, bytes);
         return true;
     }
     bool ok = !(k->x.flags & RECORD_SHED) && append(k, &k->body[e->side], bytes.p, bytes.len);
@@ -410,7 +410,7 @@ static int write_body(const struct track *k, struct store *s, enum record_side s
 static uint64_t bytes_of_messages(const struct track *k)
 {
     uint64_t bytes = 0;
-    for (const struct message_done *d = k->messages ? k->messages->first : NULL; d; d = d->next)
+    for (const struct frames_message *d = k->messages ? k->messages->first : NULL; d; d = d->next)
         bytes += d->message.bytes.len + 32;
     return bytes;
 }
@@ -430,7 +430,8 @@ static int write_track(struct track *k, struct store *s)
     x->size = before;
     for (int side = 0; !error && side < 2; side++)
         error = write_body(k, s, (enum record_side)side);
-    for (struct message_done *d = k->messages ? k->messages->first : NULL; !error && d; d = d->next)
+    for (struct frames_message *d = k->messages ? k->messages->first : NULL; !error && d;
+         d = d->next)
         error = store_message(s, x->seq, d->number, &d->message);
     return error;
 }
@@ -480,7 +481,7 @@ static void forget_written(struct track *k)
         buf_free(&k->body[side]);
     }
     if (k->messages)
-        messages_taken(k->messages);
+        frames_taken(k->messages);
 }
 
 void tracks_written(struct tracks *t, uint64_t now_ms)

@@ -3,7 +3,7 @@
 // wait for the other end's report.
 #pragma once
 #include "event.h"
-#include "messages.h"
+#include "frames.h"
 #include "recorder.h"
 #include "store.h"
 
@@ -21,7 +21,7 @@ struct tracks {
     struct track *waiting, **waiting_last; // ended and written, without a report yet: oldest first
     size_t waiting_count;
     struct track *buckets[TRACK_BUCKETS]; // by id, of those that a report may come for
-    struct message_budget budget;
+    struct frames_budget budget;
     uint64_t body_bytes;
     uint64_t begun, lost; // exchanges that are recorded; that could not be
 };

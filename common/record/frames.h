@@ -8,11 +8,11 @@
 
 // Bytes of payload that are held for messages that are not whole or not written yet, of all
 // WebSockets together, and how many may be.
-struct message_budget {
+struct frames_budget {
     size_t used, most;
 };
 
-struct message_side {
+struct frames_side {
     uint8_t head[WS_HEADER_MAX];
     size_t head_len;
     bool in_frame, in_message, compressed;
@@ -26,23 +26,23 @@ struct message_side {
     struct buf control;
 };
 
-struct message_done {
-    struct message_done *next;
+struct frames_message {
+    struct frames_message *next;
     struct record_message message; // its bytes lie behind it
     uint64_t number;
 };
 
-struct messages {
-    struct message_budget *budget;
-    struct message_side side[2];
-    struct message_done *first, **last; // whole, and not yet taken
-    uint64_t number, kept, keep_most;   // bytes of payload kept, and how many may be
-    bool broken;                        // not frames, or something was missing
+struct frames {
+    struct frames_budget *budget;
+    struct frames_side side[2];
+    struct frames_message *first, **last; // whole, and not yet taken
+    uint64_t number, kept, keep_most;     // bytes of payload kept, and how many may be
+    bool broken;                          // not frames, or something was missing
 };
 
-void messages_init(struct messages *m, struct message_budget *budget, uint64_t keep_most);
-void messages_deinit(struct messages *m);
+void frames_init(struct frames *m, struct frames_budget *budget, uint64_t keep_most);
+void frames_deinit(struct frames *m);
 // Bytes have passed from this side. `at_ns` is the time that whole messages get.
-void messages_feed(struct messages *m, enum record_side side, int64_t at_ns, struct slice bytes);
+void frames_feed(struct frames *m, enum record_side side, int64_t at_ns, struct slice bytes);
 // Forgets the whole messages.
-void messages_taken(struct messages *m);
+void frames_taken(struct frames *m);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "messages.h"
+#include "frames.h"
 #include <stdlib.h>
 
 enum {
@@ -7,22 +7,22 @@ enum {
     RSV = 0x70
 };
 
-void messages_init(struct messages *m, struct message_budget *budget, uint64_t keep_most)
+void frames_init(struct frames *m, struct frames_budget *budget, uint64_t keep_most)
 {
-    *m = (struct messages){.budget = budget, .keep_most = keep_most ? keep_most : UINT64_MAX};
+    *m = (struct frames){.budget = budget, .keep_most = keep_most ? keep_most : UINT64_MAX};
     m->last = &m->first;
 }
 
-static void let_go(struct messages *m, struct buf *b)
+static void let_go(struct frames *m, struct buf *b)
 {
     m->budget->used -= buf_len(b);
     buf_free(b);
 }
 
-void messages_taken(struct messages *m)
+void frames_taken(struct frames *m)
 {
     while (m->first) {
-        struct message_done *d = m->first;
+        struct frames_message *d = m->first;
         m->first = d->next;
         m->budget->used -= d->message.bytes.len;
         free(d);
@@ -30,22 +30,22 @@ void messages_taken(struct messages *m)
     m->last = &m->first;
 }
 
-void messages_deinit(struct messages *m)
+void frames_deinit(struct frames *m)
 {
-    messages_taken(m);
+    frames_taken(m);
     for (int side = 0; side < 2; side++) {
         let_go(m, &m->side[side].payload);
         let_go(m, &m->side[side].control);
     }
 }
 
-static bool is_control(const struct message_side *s)
+static bool is_control(const struct frames_side *s)
 {
     return s->frame.opcode >= WS_CLOSE;
 }
 
 // Keeps of a piece of payload what may be kept, unmasked.
-static void keep(struct messages *m, struct message_side *s, struct slice piece)
+static void keep(struct frames *m, struct frames_side *s, struct slice piece)
 {
     struct buf *b = is_control(s) ? &s->control : &s->payload;
     uint64_t *size = is_control(s) ? &s->control_size : &s->size;
@@ -68,19 +68,19 @@ static void keep(struct messages *m, struct message_side *s, struct slice piece)
     s->phase = (unsigned)((s->phase + piece.len) & 3);
 }
 
-static void finish(struct messages *m, enum record_side side, int64_t at_ns)
+static void finish(struct frames *m, enum record_side side, int64_t at_ns)
 {
-    struct message_side *s = &m->side[side];
+    struct frames_side *s = &m->side[side];
     bool control = is_control(s);
     struct buf *b = control ? &s->control : &s->payload;
     size_t len = buf_len(b);
-    struct message_done *d = malloc(sizeof(*d) + len);
+    struct frames_message *d = malloc(sizeof(*d) + len);
     m->number++;
     if (d) {
         char *bytes = (char *)(d + 1);
         if (len > 0)
             memcpy(bytes, buf_at(b), len);
-        *d = (struct message_done){
+        *d = (struct frames_message){
             .number = m->number - 1,
             .message = {.side = side,
                         .opcode = control ? s->frame.opcode : s->opcode,
@@ -101,7 +101,7 @@ static void finish(struct messages *m, enum record_side side, int64_t at_ns)
 }
 
 // A frame's header is whole: what it says of its message. False: it is none.
-static bool begin_frame(struct message_side *s)
+static bool begin_frame(struct frames_side *s)
 {
     uint8_t bare[WS_HEADER_MAX];
     memcpy(bare, s->head, s->head_len);
@@ -126,7 +126,7 @@ static bool begin_frame(struct message_side *s)
 }
 
 // Takes a byte of a header, or a piece of payload. Returns how much; 0 when it is broken.
-static size_t feed_some(struct messages *m, struct message_side *s, struct slice bytes)
+static size_t feed_some(struct frames *m, struct frames_side *s, struct slice bytes)
 {
     if (!s->in_frame) {
         if (s->head_len == sizeof(s->head))
@@ -140,9 +140,9 @@ static size_t feed_some(struct messages *m, struct message_side *s, struct slice
     return len;
 }
 
-void messages_feed(struct messages *m, enum record_side side, int64_t at_ns, struct slice bytes)
+void frames_feed(struct frames *m, enum record_side side, int64_t at_ns, struct slice bytes)
 {
-    struct message_side *s = &m->side[side];
+    struct frames_side *s = &m->side[side];
     while (bytes.len > 0 && !m->broken) {
         size_t n = feed_some(m, s, bytes);
         m->broken = n == 0;
