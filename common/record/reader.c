@@ -28,6 +28,8 @@ static const struct {
                            " ORDER BY id LIMIT ?3"},
     [READER_RUNNING] = {false, "SELECT DISTINCT writer FROM exchange WHERE outcome IS NULL"
                                " ORDER BY writer"},
+    [READER_RUNNING_SEQ] = {false, "SELECT min(seq) FROM exchange WHERE outcome IS NULL"
+                                   " AND +seq > ?1"},
     [READER_PIECE] = {false, "SELECT at, bytes FROM body WHERE exchange = ?1 AND side = ?2"
                              " AND at <= ?3 ORDER BY at DESC LIMIT 1"},
     [READER_BODY] = {false, "SELECT at, bytes FROM body WHERE exchange = ?1 AND side = ?2"
@@ -105,6 +107,7 @@ void record_reader_end(struct record_reader *r)
         if (r->statements[i])
             (void)sqlite3_reset(r->statements[i]);
     r->query = NULL;
+    r->gone.start = r->gone.end = 0;
 }
 
 int record_reader_query(struct record_reader *r, const struct record_query *query)

@@ -39,6 +39,8 @@ void record_reader_end(struct record_reader *r);
 int record_reader_get(struct record_reader *r, int64_t seq, struct record_exchange *x);
 // The row of the newest exchange, 0 when there is none.
 int64_t record_reader_newest(struct record_reader *r);
+// The row of the next exchange behind `after_seq` that has not ended, 0 when there is none.
+int64_t record_reader_running(struct record_reader *r, int64_t after_seq);
 // A number that changes when others have written.
 int64_t record_reader_version(struct record_reader *r);
 

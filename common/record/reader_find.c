@@ -8,27 +8,36 @@ enum {
     IDS_SHOWN = 3, // of those that a beginning could mean
 };
 
-// The one row of a statement whose values are bound.
+static bool runs(sqlite3_stmt *s, struct record_reader *r, struct record_exchange *x)
+{
+    reader_exchange(r, s, x);
+    return x->outcome.len == 0;
+}
+
+// The one row of a statement whose values are bound. Outside a query the row of a dead writer is
+// read once more: the writer may have ended the exchange before it died and after we read it.
 static int read_one(struct record_reader *r, sqlite3_stmt *s, struct record_exchange *x)
 {
     int status = sqlite3_step(s);
-    if (status == SQLITE_ROW) {
-        reader_exchange(r, s, x);
-        return 1;
+    if (status == SQLITE_ROW && runs(s, r, x) && !r->query &&
+        !record_reader_writer_lives(r, x->writer)) {
+        (void)sqlite3_reset(s);
+        status = sqlite3_step(s);
+        if (status == SQLITE_ROW && runs(s, r, x))
+            x->outcome = SLICE("recorder gone");
     }
+    if (status == SQLITE_ROW)
+        return 1;
     (void)sqlite3_reset(s);
     return status == SQLITE_DONE ? 0 : -status;
 }
 
-// Between queries, who is dead is looked at anew; within one its snapshot counts.
+// Outside a query nothing else may hold on to an older state of the record.
 static sqlite3_stmt *single(struct record_reader *r, enum reader_statement which, int *error)
 {
-    sqlite3_stmt *s = reader_statement(r, which, error);
-    if (!s || r->query)
-        return s;
-    record_reader_end(r);
-    *error = reader_look_for_writers(r);
-    return *error ? NULL : s;
+    if (!r->query)
+        record_reader_end(r);
+    return reader_statement(r, which, error);
 }
 
 int record_reader_get(struct record_reader *r, int64_t seq, struct record_exchange *x)
@@ -61,6 +70,18 @@ int64_t record_reader_newest(struct record_reader *r)
 int64_t record_reader_version(struct record_reader *r)
 {
     return read_number(r, READER_VERSION);
+}
+
+int64_t record_reader_running(struct record_reader *r, int64_t after_seq)
+{
+    int error = SQLITE_OK;
+    int64_t seq = 0;
+    sqlite3_stmt *s = reader_statement(r, READER_RUNNING_SEQ, &error);
+    if (s && sqlite3_bind_int64(s, 1, after_seq) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW)
+        seq = sqlite3_column_int64(s, 0);
+    if (s)
+        (void)sqlite3_reset(s);
+    return seq;
 }
 
 static int trouble(int error, char why[static RECORD_WHY_MAX])

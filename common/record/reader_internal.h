@@ -15,6 +15,7 @@ enum reader_statement {
     READER_BY_ID,
     READER_IDS,
     READER_RUNNING,
+    READER_RUNNING_SEQ,
     READER_PIECE,
     READER_BODY,
     READER_MESSAGE,

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+// Deletes recorded exchanges.
+#include <inttypes.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "command.h"
+#include "common/record/erase.h"
+#include "emit.h"
+#include "text.h"
+
+static const char help[] =
+    "@ delete: deletes recorded exchanges with their bodies and messages, for good.\n"
+    "\n"
+    "  @ delete 'until=7d'                     what began more than 7 days ago\n"
+    "  @ delete 'host=web path=/login' --yes   without asking\n"
+    "  @ delete --all                          everything\n"
+    "\n"
+    "Says how many they are and asks, unless --yes is given. What still runs is left alone;\n"
+    "programs go on recording meanwhile.\n"
+    "\n"
+    "  --yes                do not ask; needed where there is no terminal to ask at\n"
+    "  --all                all exchanges; otherwise a filter is needed\n"
+    "  --json               the result as one JSON object\n";
+
+static const char statuses[] = "Exit status: 0, 1 failure or a no, 2 usage.\n";
+
+struct erasure {
+    bool yes, all, json;
+    char dir[STATE_PATH_MAX];
+    struct filter *filter;
+    struct record_reader *reader;
+    int64_t last;              // what came later was not agreed on
+    uint64_t matches, running; // found
+    uint64_t kept;             // bytes of the bodies of those found
+    uint64_t count, bytes;     // deleted
+};
+
+static void take(struct inspect_call *call, int option, const char *value)
+{
+    struct erasure *d = call->ctx;
+    (void)value;
+    switch (option) {
+    case 'y': d->yes = true; return;
+    case 'a': d->all = true; return;
+    case 'j': d->json = true; return;
+    default: return;
+    }
+}
+
+static uint64_t bytes_of(const struct record_exchange *x)
+{
+    return x->body[0].kept + x->body[1].kept + x->request_head.len + x->response_head.len;
+}
+
+static int count_matches(struct erasure *d)
+{
+    struct record_exchange x;
+    d->last = record_reader_newest(d->reader);
+    int error = record_reader_query(d->reader, &(struct record_query){.filter = d->filter});
+    int status = -error;
+    while (!error && (status = record_reader_next(d->reader, &x)) == 1) {
+        if (x.seq > d->last)
+            continue;
+        d->matches += x.outcome.len > 0;
+        d->running += x.outcome.len == 0;
+        d->kept += x.outcome.len > 0 ? bytes_of(&x) : 0;
+    }
+    return status < 0 ? -status : 0;
+}
+
+static bool is_agreed(const struct erasure *d)
+{
+    char size[TEXT_NUMBER_MAX];
+    char answer[16] = "";
+    (void)fprintf(stderr, "Delete %" PRIu64 " exchanges (about %s) from ", d->matches,
+                  text_size(d->kept, size));
+    write_safe(stderr, slice_str(d->dir));
+    (void)fputs("? [y/N] ", stderr);
+    (void)fflush(stderr);
+    return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+// The next few matches behind `after`; `after` becomes the last one looked at.
+static int find_batch(struct erasure *d, int64_t *after, struct erase_target *targets, size_t *n)
+{
+    struct record_exchange x;
+    uint64_t bytes = 0;
+    struct record_query query = {d->filter, true, *after};
+    int error = record_reader_query(d->reader, &query);
+    int status = -error;
+    *n = 0;
+    while (!error && *n < ERASE_BATCH && bytes < ERASE_BATCH_BYTES &&
+           (status = record_reader_next(d->reader, &x)) == 1 && x.seq <= d->last) {
+        *after = x.seq;
+        if (x.outcome.len == 0)
+            continue;
+        struct erase_target *t = &targets[(*n)++];
+        *t = (struct erase_target){.seq = x.seq};
+        t->gone = slice_eq(x.outcome, SLICE("recorder gone"));
+        memcpy(t->id, x.id, sizeof(t->id));
+        bytes += bytes_of(&x);
+    }
+    record_reader_end(d->reader);
+    return status < 0 ? -status : 0;
+}
+
+static int erase_all(struct erasure *d)
+{
+    struct erase_target targets[ERASE_BATCH];
+    struct record_eraser *e = NULL;
+    int64_t after = 0;
+    size_t n = 1;
+    int error = record_eraser_open(d->dir, &e);
+    while (!error && n > 0) {
+        error = find_batch(d, &after, targets, &n);
+        if (!error && n > 0)
+            error = record_erase(e, targets, n, &d->count, &d->bytes);
+    }
+    if (!error)
+        error = record_erase_end(e);
+    record_eraser_close(e);
+    return error;
+}
+
+static void print_result(const struct erasure *d)
+{
+    char size[TEXT_NUMBER_MAX];
+    struct emit e = {.out = stdout};
+    if (!d->json) {
+        (void)printf("deleted %" PRIu64 " exchanges, %s\n", d->count, text_size(d->bytes, size));
+        if (d->running > 0)
+            (void)printf("left alone: %" PRIu64 " that still run\n", d->running);
+        return;
+    }
+    emit_open(&e, NULL, '{');
+    emit_count(&e, "deleted", d->count);
+    emit_count(&e, "bytes", d->bytes);
+    emit_count(&e, "running", d->running);
+    emit_close(&e, '}');
+    (void)fputc('\n', stdout);
+}
+
+static int run(struct inspect_call *call, struct erasure *d)
+{
+    int error = count_matches(d);
+    if (error)
+        return inspect_fail(call, "cannot read the record: ", sqlite3_errstr(error));
+    if (d->matches > 0 && !d->yes && !is_agreed(d))
+        return inspect_fail(call, "nothing was deleted", "");
+    if (d->matches > 0)
+        error = erase_all(d);
+    print_result(d);
+    if (error)
+        return inspect_fail(call, "it ended early: ", sqlite3_errstr(error));
+    return INSPECT_OK;
+}
+
+// Whether the command line says clearly what to delete, and somebody may be asked about it.
+static bool is_clear(struct inspect_call *call, const struct erasure *d)
+{
+    if (d->all && call->argc > 0)
+        inspect_usage(call, "a filter or --all, not both", "");
+    else if (!d->all && call->argc == 0)
+        inspect_usage(call, "say what to delete: a filter, or --all", "");
+    else if (!d->yes && !(isatty(STDIN_FILENO) && isatty(STDERR_FILENO)))
+        inspect_usage(call, "there is no terminal to ask at: say --yes to delete without asking",
+                      "");
+    return call->exit_status < 0;
+}
+
+int inspect_delete(const struct inspect_program *program, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"yes", no_argument, NULL, 'y'},
+        {"all", no_argument, NULL, 'a'},
+        {"json", no_argument, NULL, 'j'},
+        {NULL, 0, NULL, 0},
+    };
+    static const struct inspect_spec spec = {help, options, take, statuses};
+    struct erasure d = {0};
+    struct inspect_call call = {.program = program, .ctx = &d};
+    if (!inspect_begin(&call, &spec, argc, argv) || !is_clear(&call, &d) ||
+        !inspect_directory(&call, d.dir))
+        return call.exit_status;
+    d.filter = inspect_filter(&call, 0);
+    if (d.filter)
+        d.reader = inspect_open(&call);
+    if (d.reader)
+        call.exit_status = inspect_end(&call, run(&call, &d));
+    record_reader_close(d.reader);
+    filter_free(d.filter);
+    return call.exit_status;
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+#include "follow.h"
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum {
+    POLL_MS = 150,
+    WAITING_MAX = 65536, // running exchanges whose end is waited for
+    LOOK_EVERY = 10,     // polls after which those are looked at anyway: a recorder may have died
+    TELL_EVERY = 40,     // polls between two words on what was shed
+};
+
+static size_t waiting(const struct follow *f)
+{
+    return buf_len(&f->waiting) / sizeof(int64_t);
+}
+
+static bool wait_for(struct follow *f, int64_t seq)
+{
+    return waiting(f) >= WAITING_MAX || buf_append(&f->waiting, &seq, sizeof(seq));
+}
+
+bool follow_init(struct follow *f)
+{
+    bool ok = true;
+    f->last = record_reader_newest(f->reader);
+    for (int64_t seq = 0; ok && waiting(f) < WAITING_MAX;) {
+        seq = record_reader_running(f->reader, seq);
+        if (seq == 0 || seq > f->last)
+            break;
+        ok = wait_for(f, seq);
+    }
+    return ok;
+}
+
+void follow_deinit(struct follow *f)
+{
+    buf_free(&f->waiting);
+}
+
+// Keeps those of the waiting for which `keep` is true.
+static void sift(struct follow *f, bool (*keep)(struct follow *f, int64_t seq, int64_t arg),
+                 int64_t arg)
+{
+    struct buf *b = &f->waiting;
+    size_t kept = 0;
+    size_t count = waiting(f);
+    for (size_t i = 0; i < count; i++) {
+        int64_t seq = 0;
+        memcpy(&seq, buf_at(b) + i * sizeof(seq), sizeof(seq));
+        if (!keep(f, seq, arg))
+            continue;
+        memcpy(buf_at(b) + kept * sizeof(seq), &seq, sizeof(seq));
+        kept++;
+    }
+    b->end = b->start + kept * sizeof(int64_t);
+}
+
+static bool is_other(struct follow *f, int64_t seq, int64_t arg)
+{
+    (void)f;
+    return seq != arg;
+}
+
+void follow_saw_end(struct follow *f, int64_t seq)
+{
+    sift(f, is_other, seq);
+}
+
+static void print_match(struct follow *f, const struct record_exchange *x)
+{
+    if (record_reader_match(f->reader, f->filter, x))
+        row_print(&f->printer, x);
+}
+
+static bool still_runs(struct follow *f, int64_t seq, int64_t arg)
+{
+    struct record_exchange x;
+    (void)arg;
+    int status = record_reader_get(f->reader, seq, &x);
+    if (status == 1 && x.outcome.len > 0)
+        print_match(f, &x);
+    return status < 0 || (status == 1 && x.outcome.len == 0);
+}
+
+static int print_new(struct follow *f)
+{
+    struct record_exchange x;
+    int64_t newest = record_reader_newest(f->reader);
+    if (newest < f->last) // some were deleted, and their rows will be used again
+        f->last = newest;
+    struct record_query query = {.oldest_first = true, .after_seq = f->last};
+    int error = record_reader_query(f->reader, &query);
+    int status = error ? -error : 1;
+    while (status > 0 && (status = record_reader_next(f->reader, &x)) == 1) {
+        f->last = x.seq;
+        print_match(f, &x);
+        if (x.outcome.len == 0 && !wait_for(f, x.seq))
+            status = -SQLITE_NOMEM;
+    }
+    return -status;
+}
+
+static void tell_losses(struct follow *f)
+{
+    struct record_losses losses;
+    if (record_reader_losses(f->reader, &losses) ||
+        (losses.shed == f->shed && losses.shed_bytes == f->shed_bytes &&
+         losses.trouble_writer == f->trouble_writer))
+        return;
+    f->trouble_writer = losses.trouble_writer;
+    f->shed = losses.shed;
+    f->shed_bytes = losses.shed_bytes;
+    inspect_losses(f->call, f->reader);
+}
+
+// Waits for a while. False: it is over, since somebody said so or nobody reads any more.
+static bool wait_a_while(int signals)
+{
+    struct pollfd fds[2] = {{.fd = signals, .events = POLLIN}, {.fd = STDOUT_FILENO}};
+    return poll(fds, 2, POLL_MS) >= 0 && !(fds[0].revents & POLLIN) && !fds[1].revents;
+}
+
+static int follow_until(struct follow *f, int signals)
+{
+    int64_t version = -1;
+    for (uint64_t round = 0;; round++) {
+        int64_t now = record_reader_version(f->reader);
+        if (now != version || round % LOOK_EVERY == 0)
+            sift(f, still_runs, 0);
+        int error = now != version ? print_new(f) : 0;
+        if (error && error != SQLITE_BUSY)
+            return inspect_fail(f->call, "cannot read the record: ", sqlite3_errstr(error));
+        version = now;
+        if (round % TELL_EVERY == 0)
+            tell_losses(f);
+        record_reader_end(f->reader);
+        if (fflush(stdout) || ferror(stdout))
+            return inspect_end(f->call, INSPECT_FAILED);
+        if (!wait_a_while(signals))
+            return INSPECT_OK;
+    }
+}
+
+int follow_run(struct follow *f)
+{
+    sigset_t ends;
+    (void)sigemptyset(&ends);
+    (void)sigaddset(&ends, SIGINT);
+    (void)sigaddset(&ends, SIGTERM);
+    (void)sigprocmask(SIG_BLOCK, &ends, NULL);
+    int signals = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (signals < 0)
+        return inspect_fail(f->call, "cannot wait for signals", "");
+    int status = follow_until(f, signals);
+    (void)close(signals);
+    return status;
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+#include "groups.h"
+#include <stdlib.h>
+#include <xxhash.h>
+
+enum {
+    ROOM_FIRST = 64,
+};
+
+void groups_deinit(struct groups *g)
+{
+    for (size_t i = 0; i < g->count; i++)
+        free((void *)(uintptr_t)g->list[i].key.p);
+    free(g->list);
+    free(g->table);
+    free(g->samples);
+    *g = (struct groups){0};
+}
+
+// Where a key is in the table, or where it would be.
+static uint32_t *place(const struct groups *g, struct slice key)
+{
+    size_t at = (size_t)XXH3_64bits(key.p, key.len) & (g->table_size - 1);
+    while (g->table[at] != 0 && !slice_eq(g->list[g->table[at] - 1].key, key))
+        at = (at + 1) & (g->table_size - 1);
+    return &g->table[at];
+}
+
+// Twice the room; the table stays at most half full.
+static bool grow(struct groups *g)
+{
+    size_t room = g->room ? 2 * g->room : ROOM_FIRST;
+    struct group *list = realloc(g->list, room * sizeof(*list));
+    if (!list)
+        return false;
+    g->list = list;
+    uint32_t *table = calloc(2 * room, sizeof(*table));
+    if (!table)
+        return false;
+    free(g->table);
+    g->table = table;
+    g->table_size = 2 * room;
+    g->room = room;
+    for (size_t i = 0; i < g->count; i++)
+        *place(g, g->list[i].key) = (uint32_t)i + 1;
+    return true;
+}
+
+static bool find_or_make(struct groups *g, struct slice key, size_t *index)
+{
+    if (g->count == g->room && !grow(g))
+        return false;
+    uint32_t *at = place(g, key);
+    if (*at != 0) {
+        *index = *at - 1;
+        return true;
+    }
+    if (g->count == GROUPS_MAX - 1) {
+        g->keys_left_out = true;
+        key = SLICE("(others)");
+        at = place(g, key);
+        if (*at != 0) {
+            *index = *at - 1;
+            return true;
+        }
+    } else if (g->count >= GROUPS_MAX) {
+        g->keys_left_out = true;
+        *index = GROUPS_MAX - 1;
+        return true;
+    }
+    char *copy = malloc(key.len + 1);
+    if (!copy)
+        return false;
+    memcpy(copy, key.p ? key.p : "", key.len);
+    g->list[g->count] = (struct group){.key = slice_of(copy, key.len)};
+    *index = g->count++;
+    *at = (uint32_t)g->count;
+    return true;
+}
+
+static bool add_sample(struct groups *g, size_t group, uint64_t ns)
+{
+    if (g->sample_count == GROUPS_SAMPLES_MAX) {
+        g->samples_left_out = true;
+        return true;
+    }
+    if (g->sample_count == g->sample_room) {
+        size_t room = g->sample_room ? 2 * g->sample_room : ROOM_FIRST;
+        struct group_sample *samples = realloc(g->samples, room * sizeof(*samples));
+        if (!samples)
+            return false;
+        g->samples = samples;
+        g->sample_room = room;
+    }
+    g->samples[g->sample_count++] = (struct group_sample){ns, (uint32_t)group};
+    return true;
+}
+
+static void count(struct group *group, uint64_t ns, const uint64_t bytes[2])
+{
+    group->calls++;
+    group->total_ns += ns;
+    group->bytes[0] += bytes[0];
+    group->bytes[1] += bytes[1];
+}
+
+bool groups_add(struct groups *g, struct slice key, uint64_t ns, const uint64_t bytes[2])
+{
+    size_t index = 0;
+    key.len = key.len < GROUPS_KEY_MAX ? key.len : GROUPS_KEY_MAX;
+    if (!find_or_make(g, key, &index) || !add_sample(g, index, ns))
+        return false;
+    count(&g->list[index], ns, bytes);
+    count(&g->all, ns, bytes);
+    return true;
+}
+
+static int order(uint64_t a, uint64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+static int by_ns(const void *a, const void *b)
+{
+    return order(((const struct group_sample *)a)->ns, ((const struct group_sample *)b)->ns);
+}
+
+static int by_group(const void *a, const void *b)
+{
+    const struct group_sample *x = a;
+    const struct group_sample *y = b;
+    return x->group == y->group ? order(x->ns, y->ns) : order(x->group, y->group);
+}
+
+static int by_time(const void *a, const void *b)
+{
+    return order(((const struct group *)b)->total_ns, ((const struct group *)a)->total_ns);
+}
+
+// The smallest value that at least `percent` of a hundred are not above.
+static uint64_t rank(const struct group_sample *sorted, size_t n, size_t percent)
+{
+    return n == 0 ? 0 : sorted[(n * percent + 99) / 100 - 1].ns;
+}
+
+static void set_percentiles(struct group *group, const struct group_sample *sorted, size_t n)
+{
+    group->p50_ns = rank(sorted, n, 50);
+    group->p90_ns = rank(sorted, n, 90);
+    group->p99_ns = rank(sorted, n, 99);
+}
+
+void groups_finish(struct groups *g)
+{
+    if (g->sample_count == 0)
+        return;
+    qsort(g->samples, g->sample_count, sizeof(*g->samples), by_ns);
+    set_percentiles(&g->all, g->samples, g->sample_count);
+    qsort(g->samples, g->sample_count, sizeof(*g->samples), by_group);
+    for (size_t start = 0, end = 0; start < g->sample_count; start = end) {
+        uint32_t group = g->samples[start].group;
+        while (end < g->sample_count && g->samples[end].group == group)
+            end++;
+        set_percentiles(&g->list[group], g->samples + start, end - start);
+    }
+    qsort(g->list, g->count, sizeof(*g->list), by_time);
+    g->table_size = 0; // its places are no longer true
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+// Lists exchanges, the newest at the bottom.
+#include <stdlib.h>
+#include "command.h"
+#include "follow.h"
+
+static const char help[] =
+    "@ requests: lists recorded exchanges, the newest at the bottom.\n"
+    "\n"
+    "  @ requests                              the newest 50\n"
+    "  @ requests 'status>=500' since=10m      those that match a filter\n"
+    "  @ requests 'path~^/api' --follow        and go on as they come, until Ctrl-C\n"
+    "  @ requests --limit all --json           one JSON object a line\n"
+    "\n"
+    "A line has the id, when it began, the status, the bytes of the response's body, the\n"
+    "duration, method, host and target, and how it ended unless that was well.\n"
+    "What the record lacks is said on stderr.\n"
+    "\n"
+    "  --follow             go on with exchanges that begin and end\n"
+    "  --limit N|all        at most the newest N to begin with (default: 50)\n"
+    "  --json               one JSON object a line\n";
+
+static const char statuses[] = "Exit status: 0, 1 failure, 2 usage.\n";
+
+enum {
+    LIMIT_DEFAULT = 50,
+    LIMIT_MAX = 10000000
+};
+
+struct requests {
+    bool follow, json, all;
+    uint64_t limit;
+    struct filter *filter;
+    struct record_reader *reader;
+    struct follow state; // the printer, and what --follow needs
+};
+
+static void take(struct inspect_call *call, int option, const char *value)
+{
+    struct requests *q = call->ctx;
+    static const uint64_t range[2] = {0, LIMIT_MAX};
+    switch (option) {
+    case 'f': q->follow = true; return;
+    case 'j': q->json = true; return;
+    case 'n':
+        q->all = strcmp(value, "all") == 0;
+        if (!q->all)
+            q->limit = inspect_number(call, "--limit", value, range);
+        return;
+    default: return;
+    }
+}
+
+static void print(struct requests *q, const struct record_exchange *x)
+{
+    row_print(&q->state.printer, x);
+    if (q->follow && x->outcome.len > 0)
+        follow_saw_end(&q->state, x->seq);
+}
+
+static bool is_new(const struct requests *q, const struct record_exchange *x)
+{
+    return q->follow && x->seq > q->state.last; // its turn comes
+}
+
+// Returns 0 or an SQLite error.
+static int list_all(struct requests *q)
+{
+    struct record_exchange x;
+    struct record_query query = {.filter = q->filter, .oldest_first = true};
+    int error = record_reader_query(q->reader, &query);
+    int status = -error;
+    while (!error && !ferror(stdout) && (status = record_reader_next(q->reader, &x)) == 1)
+        if (!is_new(q, &x))
+            print(q, &x);
+    return status < 0 ? -status : 0;
+}
+
+// The rows of the newest matches, newest first.
+static int find_newest(struct requests *q, struct buf *rows)
+{
+    struct record_exchange x;
+    struct record_query query = {.filter = q->filter};
+    int error = record_reader_query(q->reader, &query);
+    int status = -error;
+    while (!error && buf_len(rows) / sizeof(int64_t) < q->limit &&
+           (status = record_reader_next(q->reader, &x)) == 1)
+        if (!is_new(q, &x) && !buf_append(rows, &x.seq, sizeof(x.seq)))
+            error = SQLITE_NOMEM;
+    return status < 0 ? -status : error;
+}
+
+static int list_newest(struct requests *q)
+{
+    struct buf rows = {0};
+    struct record_exchange x;
+    int error = find_newest(q, &rows);
+    for (size_t i = buf_len(&rows) / sizeof(int64_t); !error && i > 0; i--) {
+        int64_t seq = 0;
+        memcpy(&seq, buf_at(&rows) + (i - 1) * sizeof(seq), sizeof(seq));
+        int status = record_reader_get(q->reader, seq, &x);
+        if (status == 1)
+            print(q, &x);
+        error = status < 0 ? -status : 0;
+    }
+    buf_free(&rows);
+    return error;
+}
+
+static int list(struct inspect_call *call, struct requests *q)
+{
+    row_printer_init(&q->state.printer, stdout, q->json);
+    q->state.call = call;
+    q->state.reader = q->reader;
+    q->state.filter = q->filter;
+    if (q->follow && !follow_init(&q->state))
+        return inspect_fail(call, "out of memory", "");
+    int error = q->all ? list_all(q) : list_newest(q);
+    record_reader_end(q->reader);
+    if (error)
+        return inspect_fail(call, "cannot read the record: ", sqlite3_errstr(error));
+    if (q->follow)
+        return follow_run(&q->state);
+    inspect_losses(call, q->reader);
+    return INSPECT_OK;
+}
+
+int inspect_requests(const struct inspect_program *program, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"follow", no_argument, NULL, 'f'},
+        {"limit", required_argument, NULL, 'n'},
+        {"json", no_argument, NULL, 'j'},
+        {NULL, 0, NULL, 0},
+    };
+    static const struct inspect_spec spec = {help, options, take, statuses};
+    struct requests q = {.limit = LIMIT_DEFAULT};
+    struct inspect_call call = {.program = program, .ctx = &q};
+    if (!inspect_begin(&call, &spec, argc, argv))
+        return call.exit_status;
+    q.filter = inspect_filter(&call, 0);
+    if (q.filter)
+        q.reader = inspect_open(&call);
+    if (q.reader)
+        call.exit_status = inspect_end(&call, list(&call, &q));
+    follow_deinit(&q.state);
+    record_reader_close(q.reader);
+    filter_free(q.filter);
+    return call.exit_status;
+}

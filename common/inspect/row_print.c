@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+#include "row_print.h"
+#include "emit.h"
+#include "text.h"
+
+enum {
+    COLUMNS_BEFORE = 71, // of a line before the host
+    COLUMNS_LEAST = 16   // for host and target, however narrow the terminal
+};
+
+void row_printer_init(struct row_printer *p, FILE *out, bool json)
+{
+    *p = (struct row_printer){
+        .out = out,
+        .json = json,
+        .colours = !json && text_has_colours(out),
+        .columns = json ? 0 : text_terminal(out),
+    };
+}
+
+static enum text_colour status_colour(unsigned status)
+{
+    if (status >= 500)
+        return TEXT_RED;
+    if (status >= 400)
+        return TEXT_YELLOW;
+    return status >= 200 ? TEXT_GREEN : TEXT_PLAIN;
+}
+
+// How it ended when it did not end well: the code of our own answer, else the outcome.
+static struct slice remark(const struct record_exchange *x)
+{
+    if (x->outcome.len == 0)
+        return SLICE("running");
+    if (x->error.len > 0)
+        return x->error;
+    return slice_eq(x->outcome, SLICE("complete")) ? (struct slice){0} : x->outcome;
+}
+
+static void print_where(const struct row_printer *p, const struct record_exchange *x, size_t room)
+{
+    if (p->columns == 0) {
+        write_safe(p->out, x->host);
+        write_safe(p->out, x->target);
+        return;
+    }
+    size_t host = text_columns(x->host);
+    if (host >= room) {
+        (void)text_cut(p->out, x->host, room);
+        return;
+    }
+    write_safe(p->out, x->host);
+    (void)text_cut(p->out, x->target, room - host);
+}
+
+static void print_text(const struct row_printer *p, const struct record_exchange *x)
+{
+    char began[TEXT_TIME_MAX];
+    char size[TEXT_NUMBER_MAX];
+    char duration[TEXT_NUMBER_MAX];
+    char status[8] = "-";
+    struct slice end = remark(x);
+    const char *plain = text_colour(p->colours, TEXT_PLAIN);
+    if (x->status)
+        (void)snprintf(status, sizeof(status), "%u", (unsigned)x->status);
+    (void)fprintf(
+        p->out, "%s%-16s%s  %19s  %s%3s%s  %10s  %9s  ", text_colour(p->colours, TEXT_DIM), x->id,
+        plain, text_local_time(x->began_ns, began),
+        text_colour(p->colours, status_colour(x->status)), status, plain,
+        text_size(x->body[RECORD_RESPONSE].bytes, size), text_duration(x->duration_ns, duration));
+    write_safe(p->out, x->method);
+    (void)fputc(' ', p->out);
+    size_t taken = COLUMNS_BEFORE - 4 + text_columns(x->method) + (end.len ? end.len + 4 : 0);
+    bool fits = taken + COLUMNS_LEAST <= p->columns;
+    print_where(p, x, fits ? p->columns - taken : COLUMNS_LEAST);
+    if (end.len > 0) {
+        (void)fprintf(p->out, "  %s(", text_colour(p->colours, TEXT_YELLOW));
+        write_safe(p->out, end);
+        (void)fprintf(p->out, ")%s", plain);
+    }
+    (void)fputc('\n', p->out);
+}
+
+static void put_text(struct emit *e, const char *name, struct slice s)
+{
+    if (s.len > 0)
+        emit_bytes(e, name, s);
+    else
+        emit_null(e, name);
+}
+
+static void put_time(struct emit *e, const char *name, int64_t ns)
+{
+    if (ns >= 0)
+        emit_int(e, name, ns);
+    else
+        emit_null(e, name);
+}
+
+// The columns of the table that are not bytes of messages, under their names there.
+static void print_json(const struct row_printer *p, const struct record_exchange *x)
+{
+    struct emit e = {.out = p->out};
+    char began[TIMESTAMP_MAX];
+    emit_open(&e, NULL, '{');
+    emit_int(&e, "seq", x->seq);
+    emit_bytes(&e, "id", slice_str(x->id));
+    emit_string(&e, "began", slice_str(timestamp(x->began_ns, began)));
+    emit_int(&e, "began_ns", x->began_ns);
+    put_text(&e, "program", x->program);
+    put_text(&e, "tunnel", x->tunnel);
+    put_text(&e, "visitor", x->visitor);
+    emit_bytes(&e, "protocol", x->protocol);
+    emit_bytes(&e, "method", x->method);
+    put_text(&e, "scheme", x->scheme);
+    put_text(&e, "host", x->host);
+    emit_bytes(&e, "target", x->target);
+    put_text(&e, "upstream", x->upstream);
+    if (x->status)
+        emit_count(&e, "status", x->status);
+    else
+        emit_null(&e, "status");
+    put_text(&e, "outcome", x->outcome);
+    put_text(&e, "error", x->error);
+    put_text(&e, "replay_of", x->replay_of);
+    emit_count(&e, "flags", x->flags);
+    put_time(&e, "sent_on_ns", x->sent_on_ns);
+    put_time(&e, "connect_ns", x->connect_ns);
+    put_time(&e, "answered_ns", x->answered_ns);
+    put_time(&e, "duration_ns", x->duration_ns);
+    emit_count(&e, "request_bytes", x->body[RECORD_REQUEST].bytes);
+    emit_count(&e, "response_bytes", x->body[RECORD_RESPONSE].bytes);
+    emit_close(&e, '}');
+    (void)fputc('\n', p->out);
+}
+
+void row_print(const struct row_printer *p, const struct record_exchange *x)
+{
+    if (p->json)
+        print_json(p, x);
+    else
+        print_text(p, x);
+}

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: MIT
+// Sums exchanges up: calls, times, bytes by path, host, status or method.
+#include <inttypes.h>
+#include "command.h"
+#include "emit.h"
+#include "groups.h"
+#include "progress.h"
+#include "text.h"
+
+static const char help[] =
+    "@ stats: how often and how long, by path, host, status or method.\n"
+    "\n"
+    "  @ stats                                 by path, the ones with the most time in all first\n"
+    "  @ stats --by status since=1h            by status, of the last hour\n"
+    "  @ stats 'host=web' --by method --json   one JSON object\n"
+    "\n"
+    "Exchanges that still run do not count. Percentiles are exact up to 8,388,608 exchanges; of\n"
+    "more they are those of the newest 8,388,608. From the 100,000th group on all are one.\n"
+    "\n"
+    "  --by path|host|status|method\n"
+    "                       what makes a group; a path is without its query (default: path)\n"
+    "  --limit N            at most N groups (default: 20)\n"
+    "  --json               one JSON object\n";
+
+static const char statuses[] = "Exit status: 0, 1 failure, 2 usage.\n";
+
+enum {
+    LIMIT_DEFAULT = 20
+};
+
+enum by {
+    BY_PATH,
+    BY_HOST,
+    BY_STATUS,
+    BY_METHOD
+};
+
+static const char *const by_names[] = {"path", "host", "status", "method"};
+
+struct stats {
+    enum by by;
+    bool json;
+    uint64_t limit;
+    struct filter *filter;
+    struct record_reader *reader;
+    struct groups groups;
+    uint64_t running; // left out
+};
+
+static void take(struct inspect_call *call, int option, const char *value)
+{
+    struct stats *s = call->ctx;
+    static const uint64_t range[2] = {1, GROUPS_MAX};
+    switch (option) {
+    case 'j': s->json = true; return;
+    case 'n': s->limit = inspect_number(call, "--limit", value, range); return;
+    case 'b':
+        for (size_t i = 0; i < sizeof(by_names) / sizeof(by_names[0]); i++)
+            if (strcmp(by_names[i], value) == 0) {
+                s->by = (enum by)i;
+                return;
+            }
+        inspect_usage(call, "--by takes path, host, status or method, not ", value);
+        return;
+    default: return;
+    }
+}
+
+static struct slice key_of(enum by by, const struct record_exchange *x, char text[static 8])
+{
+    const char *query = x->target.len > 0 ? memchr(x->target.p, '?', x->target.len) : NULL;
+    switch (by) {
+    case BY_PATH: return query ? slice_of(x->target.p, (size_t)(query - x->target.p)) : x->target;
+    case BY_HOST: return x->host;
+    case BY_METHOD: return x->method;
+    case BY_STATUS:
+        (void)snprintf(text, 8, "%u", (unsigned)x->status);
+        return x->status ? slice_str(text) : SLICE("-");
+    }
+    return (struct slice){0};
+}
+
+static int collect(struct inspect_call *call, struct stats *s)
+{
+    struct record_exchange x;
+    struct record_query query = {.filter = s->filter};
+    struct progress progress;
+    char text[8];
+    progress_begin(&progress);
+    int error = record_reader_query(s->reader, &query);
+    int status = -error;
+    bool memory = true;
+    while (!error && memory && (status = record_reader_next(s->reader, &x)) == 1) {
+        uint64_t bytes[2] = {x.body[0].bytes, x.body[1].bytes};
+        uint64_t ns = x.duration_ns > 0 ? (uint64_t)x.duration_ns : 0;
+        if (x.outcome.len == 0)
+            s->running++;
+        else
+            memory = groups_add(&s->groups, key_of(s->by, &x, text), ns, bytes);
+        progress_tell(&progress, s->groups.all.calls);
+    }
+    progress_end(&progress);
+    if (!memory)
+        return inspect_fail(call, "out of memory", "");
+    if (status < 0)
+        return inspect_fail(call, "cannot read the record: ", sqlite3_errstr(-status));
+    groups_finish(&s->groups);
+    return INSPECT_OK;
+}
+
+static void print_group(const struct group *g, struct slice name, size_t columns)
+{
+    char total[TEXT_NUMBER_MAX];
+    char average[TEXT_NUMBER_MAX];
+    char p[3][TEXT_NUMBER_MAX];
+    char size[2][TEXT_NUMBER_MAX];
+    int used =
+        printf("%9" PRIu64 " %10s %10s %10s %10s %10s %10s %10s  ", g->calls,
+               text_duration((int64_t)g->total_ns, total),
+               text_duration((int64_t)(g->total_ns / (g->calls ? g->calls : 1)), average),
+               text_duration((int64_t)g->p50_ns, p[0]), text_duration((int64_t)g->p90_ns, p[1]),
+               text_duration((int64_t)g->p99_ns, p[2]), text_size(g->bytes[0], size[0]),
+               text_size(g->bytes[1], size[1]));
+    size_t taken = used > 0 ? (size_t)used : 0;
+    (void)text_cut(stdout, name, columns > taken + 16 ? columns - taken : columns ? 16 : SIZE_MAX);
+    (void)fputc('\n', stdout);
+}
+
+static void print_text(const struct stats *s)
+{
+    size_t columns = text_terminal(stdout);
+    (void)printf("%9s %10s %10s %10s %10s %10s %10s %10s  %s\n", "calls", "total", "average", "p50",
+                 "p90", "p99", "request", "response", by_names[s->by]);
+    for (size_t i = 0; i < s->groups.count && i < s->limit; i++)
+        print_group(&s->groups.list[i], s->groups.list[i].key, columns);
+    print_group(&s->groups.all, SLICE("all"), columns);
+    if (s->groups.count > s->limit)
+        (void)fprintf(stderr, "%zu groups are not shown: --limit N shows more\n",
+                      s->groups.count - (size_t)s->limit);
+}
+
+static void emit_group(struct emit *e, const struct group *g)
+{
+    emit_count(e, "calls", g->calls);
+    emit_count(e, "total_ns", g->total_ns);
+    emit_count(e, "average_ns", g->calls ? g->total_ns / g->calls : 0);
+    emit_count(e, "p50_ns", g->p50_ns);
+    emit_count(e, "p90_ns", g->p90_ns);
+    emit_count(e, "p99_ns", g->p99_ns);
+    emit_count(e, "request_bytes", g->bytes[0]);
+    emit_count(e, "response_bytes", g->bytes[1]);
+}
+
+static void print_json(const struct stats *s)
+{
+    struct emit e = {.out = stdout};
+    emit_open(&e, NULL, '{');
+    emit_string(&e, "by", slice_str(by_names[s->by]));
+    emit_open(&e, "groups", '[');
+    for (size_t i = 0; i < s->groups.count && i < s->limit; i++) {
+        emit_open(&e, NULL, '{');
+        emit_bytes(&e, "key", s->groups.list[i].key);
+        emit_group(&e, &s->groups.list[i]);
+        emit_close(&e, '}');
+    }
+    emit_close(&e, ']');
+    emit_count(&e, "groups_not_shown", s->groups.count > s->limit ? s->groups.count - s->limit : 0);
+    emit_count(&e, "running", s->running);
+    emit_bool(&e, "percentiles_exact", !s->groups.samples_left_out);
+    emit_open(&e, "all", '{');
+    emit_group(&e, &s->groups.all);
+    emit_close(&e, '}');
+    emit_close(&e, '}');
+    (void)fputc('\n', stdout);
+}
+
+static void say_bounds(const struct inspect_call *call, const struct stats *s)
+{
+    (void)fflush(stdout);
+    if (s->groups.samples_left_out)
+        (void)fprintf(stderr, "%s %s: percentiles are those of the newest %d exchanges\n",
+                      call->program->name, call->name, GROUPS_SAMPLES_MAX);
+    if (s->groups.keys_left_out)
+        (void)fprintf(stderr, "%s %s: more than %d groups: the last ones are one, \"(others)\"\n",
+                      call->program->name, call->name, GROUPS_MAX);
+}
+
+static int run(struct inspect_call *call, struct stats *s)
+{
+    int status = collect(call, s);
+    if (status)
+        return status;
+    if (s->json)
+        print_json(s);
+    else
+        print_text(s);
+    say_bounds(call, s);
+    inspect_losses(call, s->reader);
+    return INSPECT_OK;
+}
+
+int inspect_stats(const struct inspect_program *program, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"by", required_argument, NULL, 'b'},
+        {"limit", required_argument, NULL, 'n'},
+        {"json", no_argument, NULL, 'j'},
+        {NULL, 0, NULL, 0},
+    };
+    static const struct inspect_spec spec = {help, options, take, statuses};
+    struct stats s = {.limit = LIMIT_DEFAULT};
+    struct inspect_call call = {.program = program, .ctx = &s};
+    if (!inspect_begin(&call, &spec, argc, argv))
+        return call.exit_status;
+    s.filter = inspect_filter(&call, 0);
+    if (s.filter)
+        s.reader = inspect_open(&call);
+    if (s.reader)
+        call.exit_status = inspect_end(&call, run(&call, &s));
+    groups_deinit(&s.groups);
+    record_reader_close(s.reader);
+    filter_free(s.filter);
+    return call.exit_status;
+}

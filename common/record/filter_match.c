@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: MIT
+// Whether an exchange matches, and what every match has. One law holds for all fields but time:
+// `a!=b` is `not a=b`, and `a!~b` is `not a~b`.
+#include <stdlib.h>
+#include "filter_internal.h"
+
+enum {
+    URL_BYTES = 4096 // of an URL that is put together without asking for memory
+};
+
+static struct slice until_byte(struct slice s, char c, struct slice *behind)
+{
+    const char *at = s.len > 0 ? memchr(s.p, c, s.len) : NULL;
+    size_t len = at ? (size_t)(at - s.p) : s.len;
+    *behind = at ? slice_of(at + 1, s.len - len - 1) : (struct slice){0};
+    return slice_of(s.p, len);
+}
+
+static struct slice path_of(struct slice target)
+{
+    struct slice query;
+    return until_byte(target, '?', &query);
+}
+
+static struct slice query_of(struct slice target)
+{
+    struct slice query;
+    (void)until_byte(target, '?', &query);
+    return query;
+}
+
+// Without ":80"; what is in brackets is no port.
+static struct slice without_port(struct slice host)
+{
+    size_t n = host.len;
+    while (n > 0 && host.p[n - 1] >= '0' && host.p[n - 1] <= '9')
+        n--;
+    return n > 1 && n < host.len && host.p[n - 1] == ':' ? slice_of(host.p, n - 1) : host;
+}
+
+static bool host_is(struct slice host, struct slice wanted)
+{
+    struct slice behind;
+    struct slice name = without_port(host);
+    if (slice_ieq(host, wanted) || slice_ieq(name, wanted))
+        return true;
+    return wanted.len > 0 && name.len > 0 && name.p[0] != '[' &&
+           slice_ieq(until_byte(name, '.', &behind), wanted);
+}
+
+static bool words_are(struct slice text, struct slice wanted)
+{
+    if (text.len != wanted.len)
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        char a = text.p[i] == '-' ? ' ' : ascii_lower(text.p[i]);
+        char b = wanted.p[i] == '-' ? ' ' : ascii_lower(wanted.p[i]);
+        if (a != b)
+            return false;
+    }
+    return true;
+}
+
+static bool text_matches(const struct filter_term *t, struct slice text)
+{
+    if (t->alone)
+        return text.len > 0;
+    if (t->pattern)
+        return filter_pattern_found(t->pattern, text);
+    switch (t->field->equal) {
+    case EQUAL_EXACTLY: return slice_eq(text, t->value);
+    case EQUAL_WITHOUT_CASE: return slice_ieq(text, t->value);
+    case EQUAL_WORDS: return words_are(text, t->value);
+    case EQUAL_HOST: return host_is(text, t->value);
+    }
+    return false;
+}
+
+// Takes the next field off field lines. False at their end.
+static bool next_field(struct slice *lines, struct slice *name, struct slice *value)
+{
+    if (lines->len == 0)
+        return false;
+    struct slice line = until_byte(*lines, '\n', lines);
+    if (line.len > 0 && line.p[line.len - 1] == '\r')
+        line.len--;
+    *name = until_byte(line, ':', value);
+    *value = slice_trim(*value);
+    return true;
+}
+
+static bool any_field_matches(const struct filter_term *t, struct slice lines)
+{
+    struct slice name;
+    struct slice value;
+    while (next_field(&lines, &name, &value))
+        if (slice_ieq(name, t->header) && (t->alone || text_matches(t, value)))
+            return true;
+    return false;
+}
+
+static bool headers_match(const struct filter_term *t, const struct record_exchange *x)
+{
+    if ((t->field->sides & SIDE_REQUEST) &&
+        (any_field_matches(t, x->request_head) ||
+         any_field_matches(t, x->body[RECORD_REQUEST].trailers)))
+        return true;
+    return (t->field->sides & SIDE_RESPONSE) &&
+           (any_field_matches(t, x->response_head) ||
+            any_field_matches(t, x->body[RECORD_RESPONSE].trailers));
+}
+
+static bool body_matches(const struct filter_term *t, const struct filter_subject *s,
+                         enum record_side side)
+{
+    if (!(t->field->sides & (1 << side)))
+        return false;
+    if (t->alone)
+        return s->x->body[side].bytes > 0;
+    return text_matches(t, s->body ? s->body(s->ctx, side) : (struct slice){0});
+}
+
+static char *append(char *to, struct slice s)
+{
+    if (s.len > 0)
+        memcpy(to, s.p, s.len);
+    return to + s.len;
+}
+
+static bool url_matches(const struct filter_term *t, const struct record_exchange *x)
+{
+    char usual[URL_BYTES];
+    size_t len = x->scheme.len + SLICE("://").len + x->host.len + x->target.len;
+    char *url = len <= sizeof(usual) ? usual : malloc(len);
+    if (!url)
+        return false;
+    char *to = append(append(url, x->scheme), SLICE("://"));
+    (void)append(append(to, x->host), x->target);
+    bool matches = text_matches(t, slice_of(url, len));
+    if (url != usual)
+        free(url);
+    return matches;
+}
+
+static bool in_range(const struct filter_term *t, uint64_t value)
+{
+    return t->least <= value && value <= t->most;
+}
+
+// No response is below nothing; only "none" is it.
+static bool status_matches(const struct filter_term *t, uint16_t status)
+{
+    if (t->alone)
+        return status > 0;
+    return status > 0 ? in_range(t, status) : t->most == 0;
+}
+
+static int64_t stalled_ns(const struct record_exchange *x)
+{
+    int64_t request = x->body[RECORD_REQUEST].stalled_ns;
+    int64_t response = x->body[RECORD_RESPONSE].stalled_ns;
+    int64_t more = request > response ? request : response;
+    return more > 0 ? more : 0;
+}
+
+static bool size_matches(const struct filter_term *t, const struct record_exchange *x)
+{
+    bool request = t->field->sides == SIDE_REQUEST;
+    return in_range(t, x->body[request ? RECORD_REQUEST : RECORD_RESPONSE].bytes);
+}
+
+static bool id_matches(const struct filter_term *t, const char *id)
+{
+    return strncmp(id, t->value.p, t->value.len) == 0;
+}
+
+static bool term_matches(const struct filter_term *t, const struct filter_subject *s)
+{
+    const struct record_exchange *x = s->x;
+    switch (t->field->what) {
+    case WHAT_STATUS: return status_matches(t, x->status);
+    case WHAT_METHOD: return text_matches(t, x->method);
+    case WHAT_PATH: return text_matches(t, path_of(x->target));
+    case WHAT_TARGET: return text_matches(t, x->target);
+    case WHAT_QUERY: return text_matches(t, query_of(x->target));
+    case WHAT_HOST: return text_matches(t, x->host);
+    case WHAT_SCHEME: return text_matches(t, x->scheme);
+    case WHAT_PROTOCOL: return text_matches(t, x->protocol);
+    case WHAT_URL: return url_matches(t, x);
+    case WHAT_VISITOR: return text_matches(t, x->visitor);
+    case WHAT_TUNNEL: return text_matches(t, x->tunnel);
+    case WHAT_UPSTREAM: return text_matches(t, x->upstream);
+    case WHAT_BODY:
+        return body_matches(t, s, RECORD_REQUEST) || body_matches(t, s, RECORD_RESPONSE);
+    case WHAT_HEADER: return headers_match(t, x);
+    case WHAT_OUTCOME: return text_matches(t, x->outcome);
+    case WHAT_ERROR: return text_matches(t, x->error);
+    case WHAT_PROGRAM: return text_matches(t, x->program);
+    case WHAT_ID: return id_matches(t, x->id);
+    // Of one that runs `!=` is not the contrary: it is no match either.
+    case WHAT_TIME: return x->duration_ns < 0 ? t->negated : in_range(t, (uint64_t)x->duration_ns);
+    case WHAT_STALLED: return in_range(t, (uint64_t)stalled_ns(x));
+    case WHAT_SIZE: return size_matches(t, x);
+    case WHAT_SINCE: return x->began_ns >= t->moment_ns;
+    case WHAT_UNTIL: return x->began_ns <= t->moment_ns;
+    case WHAT_RUNNING: return x->outcome.len == 0;
+    case WHAT_REPLAYED: return x->replay_of.len > 0;
+    case WHAT_SHED: return x->flags & RECORD_SHED;
+    case WHAT_REDACTED: return x->flags & RECORD_REDACTED;
+    case WHAT_UPGRADED: return x->flags & RECORD_UPGRADED;
+    }
+    return false;
+}
+
+static bool node_matches(const struct filter_node *n, const struct filter_subject *s)
+{
+    const struct filter_node *child = n->child;
+    switch (n->kind) {
+    case NODE_TERM: return term_matches(&n->term, s) != n->term.negated;
+    case NODE_NOT: return !node_matches(child, s);
+    case NODE_AND:
+    case NODE_OR: break;
+    }
+    bool decides = n->kind == NODE_OR;
+    for (; child; child = child->next)
+        if (node_matches(child, s) == decides)
+            return decides;
+    return !decides;
+}
+
+bool filter_match(const struct filter *f, const struct filter_subject *subject)
+{
+    return !f->root || node_matches(f->root, subject);
+}
+
+// Bounds.
+
+static const struct filter_bounds unbounded = {.since_ns = INT64_MIN, .until_ns = INT64_MAX};
+
+static struct filter_bounds bounds_of_term(const struct filter_term *t)
+{
+    struct filter_bounds b = unbounded;
+    if (t->negated)
+        return b;
+    if (t->field->what == WHAT_SINCE)
+        b.since_ns = t->moment_ns;
+    if (t->field->what == WHAT_UNTIL)
+        b.until_ns = t->moment_ns;
+    if (t->field->what == WHAT_ID)
+        b.id = t->value;
+    return b;
+}
+
+static struct filter_bounds both(struct filter_bounds a, struct filter_bounds b)
+{
+    if (b.since_ns > a.since_ns)
+        a.since_ns = b.since_ns;
+    if (b.until_ns < a.until_ns)
+        a.until_ns = b.until_ns;
+    if (b.id.len > a.id.len) // when it does not begin like the other, nothing matches anyway
+        a.id = b.id;
+    return a;
+}
+
+static struct filter_bounds either(struct filter_bounds a, struct filter_bounds b)
+{
+    size_t same = 0;
+    if (b.since_ns < a.since_ns)
+        a.since_ns = b.since_ns;
+    if (b.until_ns > a.until_ns)
+        a.until_ns = b.until_ns;
+    while (same < a.id.len && same < b.id.len && a.id.p[same] == b.id.p[same])
+        same++;
+    a.id.len = same;
+    return a;
+}
+
+static struct filter_bounds bounds_of(const struct filter_node *n)
+{
+    if (n->kind == NODE_TERM)
+        return bounds_of_term(&n->term);
+    if (n->kind == NODE_NOT)
+        return unbounded;
+    struct filter_bounds b = bounds_of(n->child);
+    for (const struct filter_node *child = n->child->next; child; child = child->next)
+        b = n->kind == NODE_AND ? both(b, bounds_of(child)) : either(b, bounds_of(child));
+    return b;
+}
+
+struct filter_bounds filter_bounds(const struct filter *f)
+{
+    return f->root ? bounds_of(f->root) : unbounded;
+}

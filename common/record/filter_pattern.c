@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: MIT
+// What `~` looks for: POSIX extended regular expressions, and plain text, which most are and which
+// is found many times faster. glibc's matcher has two weaknesses that bounds are drawn around: what
+// repeats is copied when it is compiled, and the states that it meets are kept for ever, up to two
+// thousand bytes for each byte that it reads.
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "filter_internal.h"
+
+enum {
+    SKIP_MAX = UINT8_MAX,
+    REPEAT_MAX = 32767, // RE_DUP_MAX: regcomp refuses what is more
+    // Searched with one compilation, after which its states are thrown away.
+    WARM_BYTES = FILTER_WINDOW_BYTES
+};
+
+struct filter_pattern {
+    bool without_case;
+    bool is_regex;
+    regex_t regex;
+    const char *source;  // of the regex
+    size_t searched;     // with this compilation
+    struct slice needle; // in `bytes`: what every match has in it; all of it when no regex
+    uint8_t skip[256];   // without case: how far the needle can be moved on at this byte
+    char bytes[];        // of runs of plain text in the source
+};
+
+// The source while it is looked through. glibc copies what is repeated: `states` counts the copies.
+struct scan {
+    const char *at, *end;
+    struct filter_pattern *p;
+    size_t used, run; // of p->bytes, and where the run of plain text in it began
+    bool plain;       // nothing but plain text so far
+    bool choice;      // a | outside of parentheses: nothing is in every match
+    size_t depth;
+    struct {
+        size_t states, last; // of what stands between these parentheses; of its last part
+    } level[FILTER_DEPTH_MAX + 1];
+};
+
+static size_t times(size_t a, size_t b)
+{
+    size_t product;
+    return __builtin_mul_overflow(a, b, &product) ? SIZE_MAX / 2 : product;
+}
+
+static size_t plus(size_t a, size_t b)
+{
+    size_t sum;
+    return __builtin_add_overflow(a, b, &sum) ? SIZE_MAX / 2 : sum;
+}
+
+static void part(struct scan *s, size_t states)
+{
+    s->level[s->depth].last = states;
+    s->level[s->depth].states = plus(s->level[s->depth].states, states);
+}
+
+static void end_run(struct scan *s)
+{
+    struct filter_pattern *p = s->p;
+    if (s->used - s->run > p->needle.len)
+        p->needle = slice_of(p->bytes + s->run, s->used - s->run);
+    s->run = s->used;
+}
+
+static void plain_byte(struct scan *s, char c)
+{
+    part(s, 1);
+    if (s->depth == 0)
+        s->p->bytes[s->used++] = c;
+}
+
+static void special(struct scan *s)
+{
+    s->plain = false;
+    end_run(s);
+}
+
+static void repeat(struct scan *s, size_t count, bool maybe_none)
+{
+    size_t *last = &s->level[s->depth].last;
+    size_t copies = times(*last, count);
+    s->plain = false;
+    if (maybe_none && s->depth == 0 && s->used > s->run)
+        s->used--; // the last byte of the run may be missing
+    end_run(s);
+    s->level[s->depth].states = plus(s->level[s->depth].states - *last, copies);
+    *last = copies;
+}
+
+// Behind a {. What is malformed is left to regcomp.
+static void interval(struct scan *s)
+{
+    size_t most = 1;
+    size_t n = 0;
+    bool open = false;
+    for (; s->at < s->end && *s->at != '}'; s->at++) {
+        bool digit = *s->at >= '0' && *s->at <= '9';
+        n = digit ? n * 10 + (size_t)(*s->at - '0') : 0;
+        n = n > REPEAT_MAX ? REPEAT_MAX : n;
+        most = n > most ? n : most;
+        open = !digit;
+    }
+    if (s->at < s->end)
+        s->at++;
+    repeat(s, most + open, true);
+}
+
+// Behind a [: up to its ].
+static void bracket(struct scan *s)
+{
+    special(s);
+    part(s, 1);
+    if (s->at < s->end && *s->at == '^')
+        s->at++;
+    if (s->at < s->end && *s->at == ']')
+        s->at++;
+    while (s->at < s->end && *s->at != ']') {
+        char class = s->at[0] == '[' && s->end - s->at > 1 ? s->at[1] : 0;
+        char close[2] = {class, ']'};
+        s->at++;
+        if (class != ':' && class != '.' && class != '=')
+            continue;
+        const char *to = memmem(s->at + 1, (size_t)(s->end - s->at - 1), close, 2);
+        s->at = to ? to + 2 : s->end;
+    }
+    if (s->at < s->end)
+        s->at++;
+}
+
+static const char *escape(struct scan *s)
+{
+    if (s->at == s->end) {
+        special(s); // regcomp says what is wrong
+        return NULL;
+    }
+    char c = *s->at++;
+    if (strchr("wWsSbB<>`'", c)) {
+        special(s);
+        part(s, 1);
+        return NULL;
+    }
+    if (c == 'd')
+        return "\\d is not known here: write [0-9]";
+    if (c >= '0' && c <= '9')
+        return "what was found before cannot be asked for again (\\1)";
+    if ((ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z'))
+        return "a backslash makes nothing special of this letter; \\w \\W \\s \\S \\b \\B are "
+               "known";
+    plain_byte(s, c);
+    return NULL;
+}
+
+static const char *open_group(struct scan *s)
+{
+    special(s);
+    if (s->at < s->end && *s->at == '?')
+        return "(? is not known here; to ignore case write ~*";
+    if (s->depth == FILTER_DEPTH_MAX)
+        return "the parentheses of a pattern may be 64 deep";
+    s->depth++;
+    s->level[s->depth].states = s->level[s->depth].last = 1;
+    return NULL;
+}
+
+static void close_group(struct scan *s)
+{
+    if (s->depth == 0) {
+        special(s); // regcomp takes it for plain text
+        part(s, 1);
+        return;
+    }
+    size_t states = s->level[s->depth].states;
+    s->depth--;
+    part(s, plus(states, 1));
+}
+
+static const char *scan_one(struct scan *s)
+{
+    char c = *s->at++;
+    switch (c) {
+    case '\\': return escape(s);
+    case '(': return open_group(s);
+    case ')': close_group(s); return NULL;
+    case '[': bracket(s); return NULL;
+    case '{': interval(s); return NULL;
+    case '+': repeat(s, 2, false); return NULL;
+    case '*':
+    case '?': repeat(s, 1, true); return NULL;
+    case '|':
+        s->choice |= s->depth == 0;
+        special(s);
+        return NULL;
+    case '.':
+    case '^':
+    case '$':
+        special(s);
+        part(s, 1);
+        return NULL;
+    default: plain_byte(s, c); return NULL;
+    }
+}
+
+// Looks for the plain text in a pattern, for what repeats too much, and for what other dialects
+// know. Returns NULL or what is wrong.
+static const char *scan(struct filter_pattern *p, struct slice text, size_t *states)
+{
+    struct scan s = {.at = text.p, .end = text.p + text.len, .p = p, .plain = true};
+    const char *why = NULL;
+    while (!why && s.at < s.end)
+        why = scan_one(&s);
+    if (why)
+        return why;
+    end_run(&s);
+    if (s.choice)
+        p->needle.len = 0;
+    if (s.plain)
+        return NULL;
+    p->is_regex = true;
+    size_t sum = 0; // what is open is malformed, and counted all the same
+    for (size_t i = 0; i <= s.depth; i++)
+        sum = plus(sum, s.level[i].states);
+    if (sum > *states)
+        return "the patterns of this filter repeat too much";
+    *states -= sum;
+    return NULL;
+}
+
+static int compile(const struct filter_pattern *p, regex_t *regex)
+{
+    return regcomp(regex, p->source,
+                   REG_EXTENDED | REG_NOSUB | REG_NEWLINE | (p->without_case ? REG_ICASE : 0));
+}
+
+static void prepare_skips(struct filter_pattern *p)
+{
+    size_t len = p->needle.len;
+    memset(p->skip, len < SKIP_MAX ? (int)len : SKIP_MAX, sizeof(p->skip));
+    for (size_t i = 0; i + 1 < len; i++) {
+        size_t move = len - 1 - i;
+        p->skip[(unsigned char)ascii_lower(p->needle.p[i])] =
+            (uint8_t)(move < SKIP_MAX ? move : SKIP_MAX);
+    }
+}
+
+struct filter_pattern *filter_pattern_new(struct slice text, bool without_case, size_t *states,
+                                          char why[static FILTER_WHY_MAX])
+{
+    struct filter_pattern *p = calloc(1, sizeof(*p) + text.len);
+    if (!p) {
+        (void)snprintf(why, FILTER_WHY_MAX, "out of memory");
+        return NULL;
+    }
+    p->without_case = without_case;
+    p->source = text.p;
+    const char *wrong = scan(p, text, states);
+    if (wrong) {
+        (void)snprintf(why, FILTER_WHY_MAX, "%s", wrong);
+        free(p);
+        return NULL;
+    }
+    prepare_skips(p);
+    int error = p->is_regex ? compile(p, &p->regex) : 0;
+    if (error == 0)
+        return p;
+    char said[80];
+    (void)regerror(error, &p->regex, said, sizeof(said));
+    (void)snprintf(
+        why, FILTER_WHY_MAX,
+        "no regular expression: %s (a backslash makes plain text of ( [ { . * + ? | ^ $)", said);
+    free(p);
+    return NULL;
+}
+
+void filter_pattern_free(struct filter_pattern *p)
+{
+    if (!p)
+        return;
+    if (p->is_regex)
+        regfree(&p->regex);
+    free(p);
+}
+
+// Horspool's: the needle is moved on by what stands under its last byte.
+static const char *find_without_case(const struct filter_pattern *p, struct slice text)
+{
+    struct slice needle = p->needle;
+    for (size_t at = 0; text.len - at >= needle.len;) {
+        unsigned char last = (unsigned char)ascii_lower(text.p[at + needle.len - 1]);
+        if (slice_ieq(slice_of(text.p + at, needle.len), needle))
+            return text.p + at;
+        at += p->skip[last];
+    }
+    return NULL;
+}
+
+static bool has_needle(const struct filter_pattern *p, struct slice text)
+{
+    if (p->needle.len == 0)
+        return true;
+    if (text.len < p->needle.len)
+        return false;
+    return p->without_case ? find_without_case(p, text) != NULL
+                           : memmem(text.p, text.len, p->needle.p, p->needle.len) != NULL;
+}
+
+// Compiled anew, the matcher has forgotten its states. Without memory it keeps them.
+static void cool_down(struct filter_pattern *p, size_t more)
+{
+    regex_t regex;
+    if (p->searched > WARM_BYTES && compile(p, &regex) == 0) {
+        regfree(&p->regex);
+        p->regex = regex;
+        p->searched = 0;
+    }
+    p->searched += more;
+}
+
+// Whether there is a match in text[from, to). The matcher is shown the byte before it. This is
+// glibc's own call: regexec with REG_STARTEND does the same, but AddressSanitizer looks for a zero
+// behind its text.
+static bool window_matches(struct filter_pattern *p, struct slice text, size_t from, size_t to)
+{
+    size_t before = from > 0;
+    size_t len = to - from + before;
+    cool_down(p, to - from);
+    p->regex.not_eol = to < text.len && text.p[to] != '\n';
+    return re_search(&p->regex, text.p + from - before, (regoff_t)len, (regoff_t)before,
+                     (regoff_t)(len - before), NULL) >= 0;
+}
+
+// Where a window that begins at `from` ends: with a line, if one ends in its second half.
+static size_t window_end(struct slice text, size_t from)
+{
+    enum {
+        HALF = FILTER_WINDOW_BYTES / 2
+    };
+    if (text.len - from <= FILTER_WINDOW_BYTES)
+        return text.len;
+    const char *end = memrchr(text.p + from + HALF, '\n', HALF);
+    return end ? (size_t)(end - text.p) : from + FILTER_WINDOW_BYTES;
+}
+
+bool filter_pattern_found(struct filter_pattern *p, struct slice text)
+{
+    size_t from = 0;
+    size_t to;
+    if (text.len == 0)
+        text.p = "";
+    if (!has_needle(p, text))
+        return false;
+    if (!p->is_regex)
+        return true;
+    while (!window_matches(p, text, from, to = window_end(text, from))) {
+        if (to == text.len)
+            return false;
+        from = to - FILTER_SPAN_MAX;
+    }
+    return true;
+}

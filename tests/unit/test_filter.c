@@ -1,0 +1,821 @@
+// SPDX-License-Identifier: MIT
+// The language in which exchanges are asked for (docs/filters.md).
+#include <regex.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "common/record/filter_internal.h"
+
+static const int64_t second = 1000000000;
+static const int64_t now = 1795608000 * INT64_C(1000000000); // 2026-11-25T12:00:00Z
+
+static struct slice bodies[2];
+static int bodies_asked;
+
+static struct slice body(void *ctx, enum record_side side)
+{
+    (void)ctx;
+    bodies_asked++;
+    return bodies[side];
+}
+
+static struct record_exchange usual(void)
+{
+    return (struct record_exchange){
+        .seq = 7,
+        .id = "0123456789abcdef",
+        .began_ns = now - 60 * second,
+        .program = SLICE("adit http"),
+        .tunnel = SLICE("web"),
+        .visitor = SLICE("192.0.2.7"),
+        .protocol = SLICE("HTTP/1.1"),
+        .method = SLICE("POST"),
+        .scheme = SLICE("http"),
+        .host = SLICE("web.localhost:7080"),
+        .target = SLICE("/api/v1/Bills?id=5&x=a%20b"),
+        .upstream = SLICE("127.0.0.1:3000"),
+        .request_head = SLICE("Host: web.localhost:7080\r\nAccept: text/html\r\n"
+                              "Accept: application/json\r\nX-Empty:\r\n"),
+        .response_head = SLICE("Content-Type: application/json\r\nX-None: \t \r\n"),
+        .status = 502,
+        .outcome = SLICE("upstream gone"),
+        .error = SLICE("ADIT-UPSTREAM-GONE"),
+        .body = {{.bytes = 14, .kept = 14, .stalled_ns = 5 * second, .trailers = SLICE("")},
+                 {.bytes = 1500000,
+                  .stalled_ns = second,
+                  .trailers = SLICE("Grpc-Status: 13\r\n")}},
+        .duration_ns = 250000000,
+    };
+}
+
+// The filter gets a block of just its size, so that a read past its end is seen.
+static struct filter *try_new(const char *text, struct filter_mistake *mistake)
+{
+    size_t len = strlen(text);
+    char *copy = malloc(len + !len);
+    assert_non_null(copy);
+    memcpy(copy, text, len);
+    struct filter *f = filter_new(slice_of(copy, len), now, mistake);
+    free(copy);
+    return f;
+}
+
+static struct filter *new (const char *text)
+{
+    struct filter_mistake mistake;
+    struct filter *f = try_new(text, &mistake);
+    if (!f)
+        fail_msg("%s: %s", text, mistake.message);
+    return f;
+}
+
+static bool matches_exchange(const char *text, const struct record_exchange *x)
+{
+    struct filter_subject subject = {.x = x, .body = body};
+    struct filter *f = new (text);
+    bool result = filter_match(f, &subject);
+    filter_free(f);
+    return result;
+}
+
+static bool matches(const char *text)
+{
+    struct record_exchange x = usual();
+    bodies[0] = SLICE("{\"bill\": 17}\n\n");
+    bodies[1] = SLICE("first line\r\nan Invoice\0with zero\nlast");
+    return matches_exchange(text, &x);
+}
+
+#define YES(...) each((const char *const[]){__VA_ARGS__, NULL}, true)
+#define NO(...)  each((const char *const[]){__VA_ARGS__, NULL}, false)
+
+// Of each also the contrary.
+static void each(const char *const *texts, bool expected)
+{
+    char contrary[FILTER_TEXT_MAX];
+    for (; *texts; texts++) {
+        if (matches(*texts) != expected)
+            fail_msg("%s: %s", *texts, expected ? "no match" : "a match");
+        assert_true((size_t)snprintf(contrary, sizeof(contrary), "not (%s)", *texts) <
+                    sizeof(contrary));
+        if (matches(contrary) == expected)
+            fail_msg("%s: as without not", contrary);
+    }
+}
+
+static void refuse(const char *text, const char *at, const char *says)
+{
+    struct filter_mistake m;
+    struct filter *f = try_new(text, &m);
+    if (f)
+        fail_msg("%s: is a filter", text);
+    const char *where = *at ? strstr(text, at) : text + strlen(text);
+    assert_non_null(where);
+    if (m.at != (size_t)(where - text) || m.len != strlen(at))
+        fail_msg("%s: [%zu, +%zu) %s", text, m.at, m.len, m.message);
+    if (!strstr(m.message, says))
+        fail_msg("%s: %s", text, m.message);
+    assert_true(strlen(m.message) < sizeof(m.message) - 1); // not cut
+}
+
+static void an_empty_filter_matches_everything(void **state)
+{
+    struct filter_mistake mistake;
+    (void)state;
+    assert_true(matches(""));
+    assert_true(matches(" \t\r\n"));
+    struct filter *f = filter_new((struct slice){0}, now, &mistake);
+    assert_non_null(f);
+    filter_free(f);
+    filter_free(NULL);
+}
+
+static void a_status_is_a_number_or_a_class(void **state)
+{
+    struct record_exchange x = usual();
+    (void)state;
+    YES("status=502", "status>=502", "status>501", "status<=502", "status<503", "status!=501",
+        "status=5xx", "status=5XX", "status!=4xx", "status", "status!=none", "STATUS=502",
+        "status=\"502\"");
+    NO("status=501", "status>=503", "status>502", "status<=501", "status<502", "status!=502",
+       "status=4xx", "status!=5xx", "status=none");
+    x.status = 0; // is below nothing
+    assert_true(matches_exchange("status=none status!=200 status!=5xx not status", &x));
+    assert_false(matches_exchange("status<600 or status>=100 or status=5xx or status", &x));
+}
+
+static void texts_are_compared_as_their_field_wants(void **state)
+{
+    (void)state;
+    YES("method=post", "method~^PO", "path=/api/v1/Bills", "path~^/api", "path~^/(api|b)/v1",
+        "target~id=5", "target=/api/v1/Bills?id=5&x=a%20b", "query=id=5&x=a%20b", "query",
+        "scheme=HTTP", "protocol=http/1.1", "visitor=192.0.2.7", "tunnel=Web", "upstream~:3000$",
+        "url~^http://web", "url=http://web.localhost:7080/api/v1/Bills?id=5&x=a%20b",
+        "outcome=upstream-gone", "outcome=\"Upstream gone\"", "outcome~gone", "error",
+        "error=adit-upstream-gone", "error~UPSTREAM", "program=adit-http", "program~http");
+    NO("method=pos", "method~post", "path=/api/v1/bills", "path~id", "target=/api", "query~Bills",
+       "query=", "scheme=https", "visitor=192.0.2", "url~bills", "outcome=gone", "error=");
+}
+
+static void a_host_is_known_by_its_first_label(void **state)
+{
+    struct record_exchange x = usual();
+    (void)state;
+    YES("host=web", "host=WEB", "host=web.localhost", "host=web.localhost:7080", "host~local",
+        "host!=we", "host~:7080");
+    NO("host=localhost", "host=web.", "host=7080", "host=web:7080", "host=", "host~^local",
+       "host~WEB");
+    x.host = SLICE("[::1]:7080");
+    assert_true(matches_exchange("host=[::1] host=[::1]:7080 host!=[", &x));
+    x.host = SLICE("[::1]");
+    assert_true(matches_exchange("host=[::1] host!=[:", &x));
+    x.host = SLICE("");
+    assert_true(matches_exchange("host= not host host!=web", &x));
+}
+
+static void a_query_begins_behind_the_first_question_mark(void **state)
+{
+    struct record_exchange x = usual();
+    (void)state;
+    x.target = SLICE("?a?b");
+    assert_true(matches_exchange("path= query=a?b", &x));
+    x.target = SLICE("*");
+    assert_true(matches_exchange("path=* query= not query", &x));
+    x.target = SLICE("/?");
+    assert_true(matches_exchange("path=/ query= target=/?", &x));
+}
+
+static void bodies_are_searched_on_their_sides(void **state)
+{
+    (void)state;
+    YES("body~bill", "req.body~bill", "res.body~Invoice", "body~*INVOICE", "body~zero",
+        "body~\"an Invoice\"", "res.body~^an", "res.body~line.$", "res.body~^last$",
+        "body!~nothing", "req.body", "body", "body~\"\\{\\\"bill\\\": [0-9]+}\"",
+        "body~\\\"bill\\\"", "res.body~*^AN\\sINV", "body!~*nothing");
+    NO("res.body~bill", "req.body~Invoice", "body~invoice", "body!~bill", "body~\"Invoice.with\"",
+       "res.body~^line", "res.body~first.*last", "body!~*INVOICE", "body=", "req.body=x");
+}
+
+static void a_body_is_asked_for_last(void **state)
+{
+    (void)state;
+    bodies_asked = 0;
+    NO("body~bill status=200");
+    assert_int_equal(bodies_asked, 0);
+    NO("(body~nothing or body~bill) (status=200 or method=GET)");
+    assert_int_equal(bodies_asked, 0);
+    YES("body~nothing or method=POST");
+    assert_int_equal(bodies_asked, 0);
+}
+
+static void a_header_has_several_values_or_none(void **state)
+{
+    (void)state;
+    YES("header.accept=text/html", "req.header.ACCEPT=application/json", "header.accept~html",
+        "res.header.content-type~json", "res.header.content-type~*JSON", "header.x-empty",
+        "header.x-empty=", "res.header.x-none=", "req.header.missing!=x", "header.grpc-status=13",
+        "res.header.grpc-status", "not header.missing");
+    NO("res.header.accept", "req.header.content-type", "header.accept=html",
+       "header.accept!=text/html", "header.missing", "header.missing=", "header.accep",
+       "header.accept=", "req.header.grpc-status");
+}
+
+static void numbers_have_units(void **state)
+{
+    (void)state;
+    YES("size=1500000", "size=1500KB", "size=1.5MB", "size>1MB", "size>1.4m", "size<1.5MiB",
+        "size<1gb", "size<=1.5g", "res.size=1500000b", "req.size=14", "req.size<1k",
+        "req.size>=14B", "time=250ms", "time>200ms", "time<0.3s", "time=250000us",
+        "time=250000000ns", "time<1m", "time<1h", "time<1d", "time!=1s", "stalled=5s", "stalled>1s",
+        "size>=0", "time>=0s", "size<=18446744073709551615", "size>1464KiB", "size<1465k");
+    NO("size<0", "size>18446744073709551615", "req.size>14", "time>250ms", "time!=250ms",
+       "stalled=1s", "size>1.5MB", "time<250ms");
+}
+
+static void a_running_exchange_has_no_time(void **state)
+{
+    struct record_exchange x = usual();
+    (void)state;
+    x.duration_ns = -1;
+    x.outcome = SLICE("");
+    assert_false(matches_exchange("time>0s or time=0s or time<1d or time!=1s", &x));
+    assert_true(matches_exchange("not time>0s running outcome= not outcome", &x));
+}
+
+static void flags_stand_alone(void **state)
+{
+    struct record_exchange x = usual();
+    (void)state;
+    NO("running", "replayed", "shed", "redacted", "upgraded");
+    x.replay_of = SLICE("0123456789abcdef");
+    x.flags = RECORD_SHED | RECORD_REDACTED | RECORD_UPGRADED;
+    assert_true(matches_exchange("not running replayed shed redacted upgraded", &x));
+    x.flags = RECORD_REDACTED;
+    assert_true(matches_exchange("redacted not shed not upgraded", &x));
+}
+
+static void an_id_is_known_by_its_beginning(void **state)
+{
+    (void)state;
+    YES("id=0", "id=0123456789abcdef", "id=0123456789ABC", "id!=1", "id=\"01\"");
+    NO("id=1", "id=0123456789abcdeg", "id!=01");
+}
+
+static void time_is_counted_back_from_now(void **state)
+{
+    (void)state;
+    YES("since=60s", "since=1m", "since=1h", "since=1d", "until=60s", "until=1m", "until=59s",
+        "since=2026-11-25Z", "until=2026-11-25Z", "since=2026-11-25T11:59Z",
+        "until=2026-11-25T11:59Z", "since=2026-11-25T11:59:00Z", "until=2026-11-25t11:59:00z",
+        "until=2026-11-25T11:59:00.0Z", "since=\"2026-11-25 11:59:00Z\"", "since=1970-01-01Z",
+        "since=2024-02-29Z");
+    NO("since=59s", "until=61s", "since=2026-11-25T11:59:00.000000001Z", "until=2026-11-25T11:58Z",
+       "until=2026-11-25T11:58:59Z", "until=2026-11-24Z", "since=2026-11-26Z");
+}
+
+static int64_t since_ns(const char *text)
+{
+    struct filter *f = new (text);
+    struct filter_bounds b = filter_bounds(f);
+    filter_free(f);
+    return b.since_ns != INT64_MIN ? b.since_ns : b.until_ns;
+}
+
+static void what_has_no_z_is_local_time(void **state)
+{
+    (void)state;
+    assert_int_equal(setenv("TZ", "XYZ-2", 1), 0); // two hours before UTC
+    tzset();
+    assert_true(since_ns("since=2026-11-25T14:00") == now);
+    assert_true(since_ns("since=2026-11-25T12:00Z") == now);
+    assert_true(since_ns("since=2026-11-25") == now - 14 * 3600 * second);
+    assert_true(since_ns("until=2026-11-25") == now + 10 * 3600 * second - 1);
+    assert_int_equal(setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1), 0);
+    tzset(); // 25 October 2026 has 25 hours
+    assert_true(since_ns("until=2026-10-25") - since_ns("since=2026-10-25") ==
+                25 * 3600 * second - 1);
+    assert_int_equal(unsetenv("TZ"), 0);
+    tzset();
+    assert_true(since_ns("until=2026-12-31Z") == since_ns("since=2027-01-01Z") - 1);
+    assert_true(since_ns("until=2026-11-25T12:00Z") == now + 60 * second - 1);
+    assert_true(since_ns("until=2026-11-25T12:00:00Z") == now + second - 1);
+    assert_true(since_ns("until=2026-11-25T12:00:00.25Z") == now + 26 * second / 100 - 1);
+}
+
+static void not_binds_before_and_before_or(void **state)
+{
+    (void)state;
+    YES("method=GET status=502 or method=POST", "method=POST or method=GET status=200",
+        "not method=GET status=502", "not method=GET and status=502",
+        "not (method=GET or status=200)", "NOT running AND method=POST OR running",
+        "not not method=POST", "(((method=POST)))", "(method=POST)(status=502)",
+        "( method=GET or method=POST ) status=502", "running or running or not running");
+    NO("not (method=POST or status=200)", "method=GET (status=502 or method=POST)",
+       "not method=POST or status=200", "not not method=GET", "method=POST and not status=502",
+       "running and method=POST or method=GET");
+}
+
+static void values_end_where_they_should(void **state)
+{
+    (void)state;
+    YES("(path~^/(api|x))", "(path~^/api)", "path~^/\\(|api", "(path~Bills$)",
+        "path=\"/api/v1/Bills\"", "(path=\"/api/v1/Bills\")", "path~\"^/(a|b)\"", "path~\"\\.|a\"",
+        "body~\"\\\\\\\\|b\"");
+    refuse("(path~^/(api)", "(", "never closed");
+    refuse("path~^/api)", ")", "no parenthesis is open");
+    refuse("path~\"x", "\"", "no other");
+    refuse("path~\"x\\\"", "\"", "no other");
+    refuse("path~\"x\"y", "y", "white space");
+}
+
+static void what_is_wrong_is_told_where_it_is(void **state)
+{
+    (void)state;
+    refuse("status>=abc method=GET", "abc", "100 to 999");
+    refuse("status=", "", "a status is");
+    refuse("status~5", "~", "status takes = != <");
+    refuse("status>4xx", "4xx", "= and != only");
+    refuse("status<none", "none", "= and != only");
+    refuse("status=0xx", "0xx", "a status is");
+    refuse("path<5", "<", "path takes = != ~");
+    refuse("header.x>5", ">", "header.NAME takes");
+    refuse("since>10m", ">", "since takes = only");
+    refuse("since=yesterday", "yesterday", "2026-11-25T12:00:00Z");
+    refuse("id~5", "~", "id takes = !=");
+    refuse("id=u", "u", "without i l o u");
+    refuse("id=", "", "1 to 16");
+    refuse("id=0123456789abcdef0", "0123456789abcdef0", "1 to 16");
+    refuse("running=1", "=", "not running");
+    refuse("path", "path", "wants an operator");
+    refuse("status = 500", "=", "no space before");
+    refuse("path~", "", "is missing");
+    refuse("path==/x", "=/x", "not both");
+    refuse("path=~x", "~x", "not both");
+    refuse("path!=~x", "~x", "not both");
+    refuse("()", "()", "nothing between");
+    refuse("status=500 ( )", "( )", "nothing between");
+    refuse("status=500 or", "", "is missing here");
+    refuse("or status=500", "or", "missing before");
+    refuse("status=500 and or status=5xx", "or", "missing before");
+    refuse("(not)", ")", "missing before");
+    refuse("not", "", "is missing here");
+    refuse("=500", "=", "name of a field");
+    refuse("!running", "!", "the word: not");
+}
+
+static void a_word_that_is_no_field_brings_a_suggestion(void **state)
+{
+    (void)state;
+    refuse("/api", "/api", "did you mean path~/api?");
+    refuse("invoice", "invoice", "did you mean path~invoice, or body~invoice?");
+    refuse("inv\xc3\xb6ice", "inv\xc3\xb6ice", "did you mean path~..., or body~...?");
+    refuse("inv\x1b[2J", "inv\x1b[2J", "did you mean path~..., or body~...?");
+    refuse("\"invoice\"", "\"", "did you mean body~");
+    refuse("GET", "GET", "did you mean method=GET?");
+    refuse("500 x", "500", "did you mean status=500?");
+    refuse("5xx", "5xx", "did you mean status=5xx?");
+    refuse("http://x/", "http://x/", "did you mean url~http://x/?");
+    refuse("0123456789abcdef", "0123456789abcdef", "did you mean id=0123456789abcdef?");
+    refuse("status:500", "status:500", "write = or ~");
+    refuse("statsu=500", "statsu", "did you mean status?");
+    refuse("res.hedaer.x", "res.hedaer.x", "did you mean");
+    refuse("header.=5", "header.", "header.NAME");
+    refuse("header.a/b=5", "header.a/b", "no such field");
+    refuse("colour=5", "colour", "there are status,");
+}
+
+static void numbers_that_are_none_are_refused(void **state)
+{
+    static const char *const sizes[] = {
+        "",     "k",   "-1",    "+1",    "1.", ".5",   "1.5", "1x",
+        "1.5B", "0x1", "1 000", "1,5MB", "1s", "1TBB", "1e3", "1.0000000001MB"};
+    static const char *const durations[] = {"", "5", "s", "1.5", "1h30m", "5k", "-1s", "1.5ns"};
+    static const char *const moments[] = {"",
+                                          "5",
+                                          "2026",
+                                          "2026-11",
+                                          "2026-13-01",
+                                          "2026-00-01",
+                                          "2026-02-29",
+                                          "2026-11-31",
+                                          "2026-11-00",
+                                          "2026-11-25T",
+                                          "1969-12-31",
+                                          "2026-1-1",
+                                          "2026-11-25T24:00",
+                                          "2026-11-25T12:60",
+                                          "2026-11-25T12",
+                                          "2100-02-29",
+                                          "12:00",
+                                          "2026-11-25ZZ",
+                                          "2026-11-25T12:00:60",
+                                          "2026-11-25T12:00:00."};
+    char text[80];
+    struct filter_mistake m;
+    (void)state;
+#define REFUSE_ALL(field, values)                                            \
+    for (size_t i = 0; i < sizeof(values) / sizeof((values)[0]); i++) {      \
+        (void)snprintf(text, sizeof(text), "%s=\"%s\"", field, (values)[i]); \
+        if (try_new(text, &m))                                               \
+            fail_msg("%s: is a filter", text);                               \
+    }
+    REFUSE_ALL("size", sizes)
+    REFUSE_ALL("time", durations)
+    REFUSE_ALL("since", moments)
+}
+
+static void numbers_end_where_their_type_does(void **state)
+{
+    uint64_t n = 0;
+    int64_t ns = 0;
+    (void)state;
+    assert_int_equal(filter_bytes(SLICE("18446744073709551615"), &n), NUMBER_OK);
+    assert_true(n == UINT64_MAX);
+    assert_int_equal(filter_bytes(SLICE("18446744073709551616"), &n), NUMBER_TOO_LARGE);
+    assert_int_equal(filter_bytes(SLICE("17179869183g"), &n), NUMBER_OK);
+    assert_int_equal(filter_bytes(SLICE("17179869184g"), &n), NUMBER_TOO_LARGE);
+    assert_int_equal(filter_bytes(SLICE("17179869183.999999999g"), &n), NUMBER_OK);
+    assert_int_equal(filter_bytes(SLICE("1.5KiB"), &n), NUMBER_OK);
+    assert_int_equal(n, 1536);
+    assert_int_equal(filter_duration(SLICE("9223372036854775807ns"), &n), NUMBER_OK);
+    assert_int_equal(filter_duration(SLICE("9223372036854775808ns"), &n), NUMBER_TOO_LARGE);
+    assert_int_equal(filter_duration(SLICE("106751d"), &n), NUMBER_OK);
+    assert_int_equal(filter_duration(SLICE("106752d"), &n), NUMBER_TOO_LARGE);
+    assert_int_equal(filter_duration(SLICE("0.123456789s"), &n), NUMBER_OK);
+    assert_int_equal(n, 123456789);
+    assert_int_equal(filter_moment(SLICE("2262-04-11T23:47:16Z"), now, false, &ns), NUMBER_OK);
+    assert_int_equal(filter_moment(SLICE("2262-04-11T23:47:16Z"), now, true, &ns),
+                     NUMBER_TOO_LARGE);
+    assert_int_equal(filter_moment(SLICE("2262-04-11T23:47:17Z"), now, false, &ns),
+                     NUMBER_TOO_LARGE);
+    assert_int_equal(filter_moment(SLICE("9999-12-31Z"), now, false, &ns), NUMBER_TOO_LARGE);
+    assert_int_equal(filter_moment(SLICE("106751d"), now, false, &ns), NUMBER_OK);
+    assert_true(ns < 0);
+    assert_int_equal(filter_moment(SLICE("106751d"), INT64_MIN, false, &ns), NUMBER_TOO_LARGE);
+    refuse("size>99999999999999999999", "99999999999999999999", "too large");
+    refuse("time>106752d", "106752d", "too large");
+    refuse("since=9999-12-31Z", "9999-12-31Z", "too far");
+}
+
+static void a_pattern_that_is_none_says_what_regcomp_says(void **state)
+{
+    (void)state;
+    refuse("path~[a", "[a", "Unmatched [");
+    refuse("path~(a", "(a", "Unmatched (");
+    refuse("path~a{2,1}", "a{2,1}", "Invalid content of \\{\\}");
+    refuse("path~a**{", "a**{", "regular expression");
+    refuse("path~\\", "\\", "Trailing backslash");
+    refuse("path~+", "+", "Invalid preceding");
+    refuse("path~\\d+", "\\d+", "write [0-9]");
+    refuse("path~(a)\\1", "(a)\\1", "asked for again");
+    refuse("path~\\n", "\\n", "backslash");
+    refuse("path~(?i)x", "(?i)x", "write ~*");
+}
+
+static void what_a_pattern_repeats_is_bounded(void **state)
+{
+    struct filter_mistake m;
+    char text[FILTER_TEXT_MAX + 1];
+    (void)state;
+    refuse("path~(a{255}){255}", "(a{255}){255}", "repeat too much");
+    refuse("path~((((((((((a+)+)+)+)+)+)+)+)+)+){9}", "((((((((((a+)+)+)+)+)+)+)+)+)+){9}",
+           "repeat too much");
+    refuse("path~(a{99999999999999999999}){999999999999}",
+           "(a{99999999999999999999}){999999999999}", "repeat too much");
+    filter_free(new ("path~a{4096}"));
+    refuse("path~a{4097}", "a{4097}", "repeat too much");
+    filter_free(new ("path~a{2000} query~b{2096}"));
+    refuse("path~a{2000} query~b{2097}", "b{2097}", "repeat too much");
+    for (int depth = FILTER_DEPTH_MAX - 1; depth <= FILTER_DEPTH_MAX + 1; depth++) {
+        (void)snprintf(text, sizeof(text), "path~%.*sa%.*s", depth,
+                       "((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((", depth,
+                       "))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))");
+        struct filter *f = try_new(text, &m);
+        assert_true((f != NULL) == (depth <= FILTER_DEPTH_MAX));
+        filter_free(f);
+    }
+}
+
+// Found as regexec itself finds it, whatever way it is looked for.
+static void patterns_are_found_as_by_regexec(void **state)
+{
+    static const char *const patterns[] = {
+        "abc",          "a.c",         "ab?c",     "ab*c",
+        "ab+c",         "(ab)+c",      "a|zzz",    "zzz|c",
+        "^abc",         "c$",          "a\\.c",    "\\.",
+        "[b-z]c",       "[^a]c",       "[]x]c",    "[[:alpha:]]bc",
+        "a{1}b",        "b{0}c",       "a{0,}bc",  "x{2,3}",
+        "\\<abc",       "b\\b",        "\\wc",     "a(b|x)c",
+        "a(|b)c",       "abc.*d",      "a[.]c",    "a)",
+        "[a\\]bc",      "a\\{",        "^$",       "()",
+        "ab?c?d?e?xyz", "(x|ab)(c|d)", "a.*c.*a",  "\\(abc\\)",
+        "b{1,}",        "[[.a.]]b",    "[[=a=]b]b"};
+    static const char *const texts[] = {"",        "abc",      "xxabcxx", "a.c",  "ac",   "abbc",
+                                        "ABC",     "a\nbc",    "abc\nd",  "a)",   "a{",   "abcabc",
+                                        "xabc\n",  "(abc)",    "xxc",     "b\\c", "]c",   "axyz",
+                                        "aab aBc", "abcd\n\n", "a b c",   "xx",   "zzz c"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]) * 2; i++) {
+        char why[FILTER_WHY_MAX];
+        size_t states = FILTER_STATES_MAX;
+        const char *pattern = patterns[i / 2];
+        regex_t regex;
+        struct filter_pattern *p = filter_pattern_new(slice_str(pattern), i % 2, &states, why);
+        if (!p)
+            fail_msg("%s: %s", pattern, why);
+        assert_int_equal(
+            regcomp(&regex, pattern, REG_EXTENDED | REG_NEWLINE | (i % 2 ? REG_ICASE : 0)), 0);
+        for (size_t j = 0; j < sizeof(texts) / sizeof(texts[0]); j++)
+            if (filter_pattern_found(p, slice_str(texts[j])) !=
+                (regexec(&regex, texts[j], 0, NULL, 0) == 0))
+                fail_msg("%s in %s, %zu", pattern, texts[j], i % 2);
+        regfree(&regex);
+        filter_pattern_free(p);
+    }
+}
+
+static bool found(const char *pattern, bool without_case, struct slice text)
+{
+    char why[FILTER_WHY_MAX];
+    size_t states = FILTER_STATES_MAX;
+    struct filter_pattern *p = filter_pattern_new(slice_str(pattern), without_case, &states, why);
+    assert_non_null(p);
+    bool result = filter_pattern_found(p, text);
+    filter_pattern_free(p);
+    return result;
+}
+
+enum {
+    LONG = 5 * FILTER_WINDOW_BYTES + 77
+};
+
+// Wherever windows end, in lines and without any.
+static void a_match_is_found_at_every_place_of_a_long_text(void **state)
+{
+    char *text = malloc(LONG);
+    (void)state;
+    assert_non_null(text);
+    for (int lines = 0; lines < 2; lines++) {
+        for (size_t i = 0; i < LONG; i++)
+            text[i] = lines && i % 61 == 60 ? '\n' : '-';
+        for (size_t at = 0; at + 8 <= LONG; at += at % 16384 < 16 || at % 16384 > 16360 ? 1 : 997) {
+            char was[8];
+            memcpy(was, text + at, 8);
+            memcpy(text + at, "needle-7", 8);
+            if (!found("ne+dle.[0-9]", false, slice_of(text, LONG)) ||
+                !found("NE+DLE", true, slice_of(text, LONG)) ||
+                !found("NEEDLE", true, slice_of(text, LONG)) ||
+                found("ne{3}dle", false, slice_of(text, LONG)))
+                fail_msg("at %zu", at);
+            memcpy(text + at, was, 8);
+        }
+    }
+    free(text);
+}
+
+static void lines_do_not_begin_or_end_where_windows_do(void **state)
+{
+    char *text = malloc(LONG);
+    (void)state;
+    assert_non_null(text);
+    memset(text, '-', LONG);
+    text[0] = text[LONG - 1] = 'x';
+    struct slice all = slice_of(text, LONG);
+    assert_false(found("^-", false, all));
+    assert_false(found("-$", false, all));
+    assert_false(found("\\B-\\B.\\bx", false, slice_of(text, LONG - 1)));
+    assert_true(found("^x-", false, all) && found("-x$", false, all));
+    memset(text + 100, 'y', FILTER_SPAN_MAX);
+    text[99] = 'a';
+    text[100 + FILTER_SPAN_MAX - 2] = 'b';
+    assert_true(found("ay*b", false, all));
+    free(text);
+}
+
+// In the order in which they are written it would be otherwise.
+static void bounds_are_what_every_match_has(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t since, until; // seconds back from now; 0: none
+        const char *id;
+    } known[] = {
+        {"", 0, 0, ""},
+        {"status=500", 0, 0, ""},
+        {"since=10s", 10, 0, ""},
+        {"until=5s", 0, 5, ""},
+        {"since=10s since=20s until=5s until=3s", 10, 5, ""},
+        {"since=10s or since=20s", 20, 0, ""},
+        {"until=10s or until=20s", 0, 10, ""},
+        {"since=10s or status=500", 0, 0, ""},
+        {"not since=10s", 0, 0, ""},
+        {"not (since=10s id=5)", 0, 0, ""},
+        {"status=500 not until=10s since=7s", 7, 0, ""},
+        {"since=10s (id=5 or id=6)", 10, 0, ""},
+        {"id=5", 0, 0, "5"},
+        {"id=5AB", 0, 0, "5ab"},
+        {"id!=5", 0, 0, ""},
+        {"id=5 id=5ab", 0, 0, "5ab"},
+        {"id=5abc or id=5abd", 0, 0, "5ab"},
+        {"id=5 or id=6", 0, 0, ""},
+        {"id=5 or running", 0, 0, ""},
+        {"(since=9s id=5) or (since=8s id=57 until=1s)", 9, 0, "5"},
+        {"body~x since=9s", 9, 0, ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        struct filter *f = new (known[i].text);
+        struct filter_bounds b = filter_bounds(f);
+        int64_t since = known[i].since ? now - known[i].since * second : INT64_MIN;
+        int64_t until = known[i].until ? now - known[i].until * second : INT64_MAX;
+        if (b.since_ns != since || b.until_ns != until || !slice_eq(b.id, slice_str(known[i].id)))
+            fail_msg("%s", known[i].text);
+        filter_free(f);
+    }
+}
+
+static char *repeated(const char *what, size_t times, const char *then)
+{
+    size_t len = strlen(what);
+    char *text = malloc(len * times + strlen(then) + 1);
+    assert_non_null(text);
+    for (size_t i = 0; i < times; i++)
+        memcpy(text + i * len, what, len);
+    memcpy(text + len * times, then, strlen(then) + 1);
+    return text;
+}
+
+static void bounded(const char *what, size_t times, const char *then, bool expected)
+{
+    struct filter_mistake m;
+    char *text = repeated(what, times, then);
+    struct filter *f = try_new(text, &m);
+    if ((f != NULL) != expected)
+        fail_msg("%zu times %s", times, what);
+    assert_true(f || (m.message[0] && m.at + m.len <= strlen(text)));
+    filter_free(f);
+    free(text);
+}
+
+static void what_has_a_bound_reaches_it_and_goes_no_further(void **state)
+{
+    (void)state;
+    for (int beyond = -1; beyond <= 1; beyond++) {
+        bool fits = beyond <= 0;
+        char *close = repeated(")", (size_t)(FILTER_DEPTH_MAX + beyond), "");
+        char *open = repeated("(", (size_t)(FILTER_DEPTH_MAX + beyond), "shed");
+        bounded(" ", (size_t)(FILTER_TEXT_MAX + beyond), "", fits);
+        bounded("a", (size_t)(FILTER_TEXT_MAX + beyond - 5), "", false);
+        bounded("shed ", (size_t)(FILTER_TERMS_MAX + beyond), "", fits);
+        bounded("path=/x or ", (size_t)(FILTER_TERMS_MAX + beyond - 1), "shed", fits);
+        bounded("not ", (size_t)(FILTER_DEPTH_MAX + beyond), "shed", fits);
+        bounded(open, 1, close, fits);
+        bounded("not(", (size_t)((FILTER_DEPTH_MAX + beyond) / 2), "", false);
+        free(close);
+        free(open);
+    }
+    bounded("(not shed)", FILTER_DEPTH_MAX * 2, "", true); // beside each other
+    char *value = repeated("x", FILTER_TEXT_MAX - 5, "");
+    char *text = repeated("path~", 1, value);
+    filter_free(new (text));
+    free(value);
+    free(text);
+}
+
+static void a_zero_byte_is_refused(void **state)
+{
+    struct filter_mistake m;
+    (void)state;
+    assert_null(filter_new(SLICE("path~a\0b"), now, &m));
+    assert_int_equal(m.at, 6);
+    assert_int_equal(m.len, 1);
+}
+
+static char *explained(const char *text)
+{
+    char *out = NULL;
+    size_t len = 0;
+    struct filter_mistake m;
+    FILE *f = open_memstream(&out, &len);
+    assert_non_null(f);
+    assert_null(try_new(text, &m));
+    filter_explain(f, "adit", slice_str(text), &m);
+    (void)fclose(f);
+    return out;
+}
+
+static void explains(const char *text, const char *shown, const char *carets)
+{
+    char expected[1024];
+    char *out = explained(text);
+    (void)snprintf(expected, sizeof(expected), "    %s\n    %s\nadit: ", shown, carets);
+    if (strncmp(out, expected, strlen(expected)) != 0)
+        fail_msg("%s\n%s", expected, out);
+    assert_true(out[strlen(out) - 1] == '\n');
+    free(out);
+}
+
+static void a_caret_stands_under_the_mistake(void **state)
+{
+    (void)state;
+    explains("status>=abc shed", "status>=abc shed", "        ^^^");
+    explains("shed or", "shed or", "       ^");
+    explains("a", "a", "^");
+    explains("\tshed\n\rstatus=x", " shed  status=x", "              ^");
+    explains("path=\xc3\xb6 size=\xc3\xa4", "path=\xc3\xb6 size=\xc3\xa4", "            ^");
+    explains("path=\xe6\x97\xa5 size=x", "path=\xe6\x97\xa5 size=x", "             ^");
+    explains("path=a\xcc\x88 size=x", "path=a\xcc\x88 size=x", "            ^");
+    explains("shed \xcc\x88", "shed \xcc\x88", "    ^");
+    explains("\xcc\x88 shed", "\xcc\x88 shed", "^");
+}
+
+static void nothing_that_a_terminal_obeys_is_shown(void **state)
+{
+    (void)state;
+    explains("path=\x1b[2J\x7f size=x", "path=?[2J? size=x", "                ^");
+    explains("path=\xc2\x9b size=x", "path=? size=x", "            ^");     // C1
+    explains("path=\xe2\x80\xae size=x", "path=? size=x", "            ^"); // turns around
+    explains("path=\xff\xc3 size=x", "path=?? size=x", "             ^");   // no UTF-8
+    explains("path=\xc0\x80 size=x", "path=?? size=x", "             ^");   // too long
+    explains("path=\xed\xa0\x80 size=x", "path=? size=x", "            ^"); // surrogate
+    explains("path=\xf0\x9f\x98\x80 size=x", "path=\xf0\x9f\x98\x80 size=x", "             ^");
+}
+
+static void a_long_text_is_cut_around_its_mistake(void **state)
+{
+    char *before = repeated("shed ", 50, "size=x");
+    char *both = repeated(before, 1, " or path~/abc or path~/abc or path~/abc or path~/abc");
+    char *behind = repeated("x ", 200, "");
+    char *wrong = repeated("w", 300, "");
+    (void)state;
+    explains(before,
+             "...shed shed shed shed shed shed shed shed shed shed shed shed shed shed size=x",
+             "                                                                              ^");
+    explains(both,
+             "...shed shed shed shed shed shed shed size=x or path~/abc or path~/abc or path~...",
+             "                                           ^");
+    explains(behind,
+             "x x x x x x x x x x x x x x x x x x x x x x x x x x x x x x x x x x x x x x ...",
+             "^");
+    explains(wrong,
+             "wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww...",
+             "^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^");
+    free(before);
+    free(both);
+    free(behind);
+    free(wrong);
+}
+
+static void a_long_url_is_compared_whole(void **state)
+{
+    struct record_exchange x = usual();
+    char *target = repeated("/0123456789", 5000, "end");
+    (void)state;
+    x.target = slice_str(target);
+    assert_true(matches_exchange("url~^http://web.*9end$ url!=x", &x));
+    free(target);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_empty_filter_matches_everything),
+        cmocka_unit_test(a_status_is_a_number_or_a_class),
+        cmocka_unit_test(texts_are_compared_as_their_field_wants),
+        cmocka_unit_test(a_host_is_known_by_its_first_label),
+        cmocka_unit_test(a_query_begins_behind_the_first_question_mark),
+        cmocka_unit_test(bodies_are_searched_on_their_sides),
+        cmocka_unit_test(a_body_is_asked_for_last),
+        cmocka_unit_test(a_header_has_several_values_or_none),
+        cmocka_unit_test(numbers_have_units),
+        cmocka_unit_test(a_running_exchange_has_no_time),
+        cmocka_unit_test(flags_stand_alone),
+        cmocka_unit_test(an_id_is_known_by_its_beginning),
+        cmocka_unit_test(time_is_counted_back_from_now),
+        cmocka_unit_test(what_has_no_z_is_local_time),
+        cmocka_unit_test(not_binds_before_and_before_or),
+        cmocka_unit_test(values_end_where_they_should),
+        cmocka_unit_test(what_is_wrong_is_told_where_it_is),
+        cmocka_unit_test(a_word_that_is_no_field_brings_a_suggestion),
+        cmocka_unit_test(numbers_that_are_none_are_refused),
+        cmocka_unit_test(numbers_end_where_their_type_does),
+        cmocka_unit_test(a_pattern_that_is_none_says_what_regcomp_says),
+        cmocka_unit_test(what_a_pattern_repeats_is_bounded),
+        cmocka_unit_test(patterns_are_found_as_by_regexec),
+        cmocka_unit_test(a_match_is_found_at_every_place_of_a_long_text),
+        cmocka_unit_test(lines_do_not_begin_or_end_where_windows_do),
+        cmocka_unit_test(bounds_are_what_every_match_has),
+        cmocka_unit_test(what_has_a_bound_reaches_it_and_goes_no_further),
+        cmocka_unit_test(a_zero_byte_is_refused),
+        cmocka_unit_test(a_caret_stands_under_the_mistake),
+        cmocka_unit_test(nothing_that_a_terminal_obeys_is_shown),
+        cmocka_unit_test(a_long_text_is_cut_around_its_mistake),
+        cmocka_unit_test(a_long_url_is_compared_whole),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
