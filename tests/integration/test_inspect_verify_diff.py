@@ -111,6 +111,16 @@ def test_values_and_fields_are_compared_by_name(record):
     assert "-Changed: 1\n+Changed: 2\n" in text and "+New: \n" in text
 
 
+def test_interim_responses_and_trailers_are_compared(record):
+    first = record.add(interim=b"103\r\nLink: a\r\n\r\n", response_trailers=b"T: 1\r\n")
+    second = record.add(interim=b"103\r\nLink: b\r\n\r\n")
+    found = differences(record, first, second)
+    assert [(d["part"], d["line"]) for d in found if d.get("mark") in ("-", "+")] == [
+        ("interim responses", "Link: a"), ("interim responses", "Link: b")]
+    assert [(d["part"], d["name"], d["after"]) for d in found if d["kind"] == "field"] == [
+        ("response trailers", "T", None)]
+
+
 def body_difference(record, one, other, one_fields=(), other_fields=(), **columns):
     first = record.add(response=one, response_fields=one_fields)
     second = record.add(response=other, response_fields=other_fields, **columns)
