@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "commands.h"
+#include "common/inspect/inspect.h"
 #include "common/process.h"
 
 static const char help[] =
@@ -13,6 +14,13 @@ static const char help[] =
     "\n"
     "Commands:\n"
     "  http PORT|HOST:PORT             expose an HTTP service (adit http --help)\n"
+    "  requests [FILTER]               list recorded exchanges; --follow goes on\n"
+    "  show ID|last                    show one\n"
+    "  stats [FILTER]                  how often and how long, by path, host, status, method\n"
+    "  diff ID ID                      how two differ\n"
+    "  verify ID|last                  whether both ends of the tunnel saw the same bytes\n"
+    "  export FILTER                   as HAR, curl commands or JSON\n"
+    "  delete FILTER                   delete some\n"
     "  --version, --help\n"
     "\n"
     "The relay is aditd; without --relay it is expected on http://localhost:7080.\n";
@@ -32,6 +40,9 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
         if (strcmp(commands[i].name, name) == 0)
             return commands[i].run(argc - 1, argv + 1);
+    inspect_command *inspect = inspect_find(name);
+    if (inspect)
+        return inspect(&(struct inspect_program){"adit", "agent"}, argc - 1, argv + 1);
     if (strcmp(name, "--version") == 0) {
         (void)printf("adit %s\n", ADIT_VERSION);
         return 0;

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "common/inspect/inspect.h"
 #include "common/log.h"
 #include "common/process.h"
 #include "common/state.h"
@@ -22,6 +23,10 @@ static const char help[] =
     "  aditd --domain example.com --listen 127.0.0.1:7080 --token-file F --public-url "
     "https://example.com\n"
     "                                                behind a TLS proxy: https://NAME.example.com\n"
+    "\n"
+    "  aditd requests|show|stats|diff|verify|export|delete …\n"
+    "                                                reads the record of what passed (aditd "
+    "requests --help)\n"
     "\n"
     "  --listen ADDR:PORT   where visitors and agents connect; may be repeated (default: "
     "127.0.0.1:7080 and [::1]:7080)\n"
@@ -192,6 +197,9 @@ int main(int argc, char **argv)
         .config = {.domain = "localhost", .scheme = "http", .limits = limits_default},
     };
     (void)signal(SIGPIPE, SIG_IGN);
+    inspect_command *inspect = argc > 1 ? inspect_find(argv[1]) : NULL;
+    if (inspect)
+        return inspect(&(struct inspect_program){"aditd", "relay"}, argc - 1, argv + 1);
     parse(&cmd, argc, argv);
     if (cmd.exit_status >= 0)
         return cmd.exit_status;

@@ -78,8 +78,10 @@ static bool find_or_make(struct groups *g, struct slice key, size_t *index)
     return true;
 }
 
-static bool add_sample(struct groups *g, size_t group, uint64_t ns)
+static bool add_sample(struct groups *g, size_t group, int64_t ns)
 {
+    if (ns < 0)
+        return true;
     if (g->sample_count == GROUPS_SAMPLES_MAX) {
         g->samples_left_out = true;
         return true;
@@ -92,19 +94,20 @@ static bool add_sample(struct groups *g, size_t group, uint64_t ns)
         g->samples = samples;
         g->sample_room = room;
     }
-    g->samples[g->sample_count++] = (struct group_sample){ns, (uint32_t)group};
+    g->samples[g->sample_count++] = (struct group_sample){(uint64_t)ns, (uint32_t)group};
     return true;
 }
 
-static void count(struct group *group, uint64_t ns, const uint64_t bytes[2])
+static void count(struct group *group, int64_t ns, const uint64_t bytes[2])
 {
     group->calls++;
-    group->total_ns += ns;
+    group->timed += ns >= 0;
+    group->total_ns += ns >= 0 ? (uint64_t)ns : 0;
     group->bytes[0] += bytes[0];
     group->bytes[1] += bytes[1];
 }
 
-bool groups_add(struct groups *g, struct slice key, uint64_t ns, const uint64_t bytes[2])
+bool groups_add(struct groups *g, struct slice key, int64_t ns, const uint64_t bytes[2])
 {
     size_t index = 0;
     key.len = key.len < GROUPS_KEY_MAX ? key.len : GROUPS_KEY_MAX;

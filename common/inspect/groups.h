@@ -12,7 +12,7 @@ enum {
 
 struct group {
     struct slice key;
-    uint64_t calls, total_ns, bytes[2];
+    uint64_t calls, timed, total_ns, bytes[2]; // timed: those with a duration
     uint64_t p50_ns, p90_ns, p99_ns; // by groups_finish: nearest rank
 };
 
@@ -33,6 +33,6 @@ struct groups {
 };
 
 void groups_deinit(struct groups *g);
-// Adds one exchange. False: out of memory.
-bool groups_add(struct groups *g, struct slice key, uint64_t ns, const uint64_t bytes[2]);
+// Adds one exchange; its duration is below 0 when it has none. False: out of memory.
+bool groups_add(struct groups *g, struct slice key, int64_t ns, const uint64_t bytes[2]);
 void groups_finish(struct groups *g);

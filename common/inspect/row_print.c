@@ -4,7 +4,7 @@
 #include "text.h"
 
 enum {
-    COLUMNS_BEFORE = 71, // of a line before the host
+    COLUMNS_BEFORE = 68, // of a line before the host, without the method
     COLUMNS_LEAST = 16   // for host and target, however narrow the terminal
 };
 
@@ -70,7 +70,7 @@ static void print_text(const struct row_printer *p, const struct record_exchange
         text_size(x->body[RECORD_RESPONSE].bytes, size), text_duration(x->duration_ns, duration));
     write_safe(p->out, x->method);
     (void)fputc(' ', p->out);
-    size_t taken = COLUMNS_BEFORE - 4 + text_columns(x->method) + (end.len ? end.len + 4 : 0);
+    size_t taken = COLUMNS_BEFORE + text_columns(x->method) + (end.len ? end.len + 4 : 0);
     bool fits = taken + COLUMNS_LEAST <= p->columns;
     print_where(p, x, fits ? p->columns - taken : COLUMNS_LEAST);
     if (end.len > 0) {

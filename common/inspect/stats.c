@@ -92,11 +92,10 @@ static int collect(struct inspect_call *call, struct stats *s)
     bool memory = true;
     while (!error && memory && (status = record_reader_next(s->reader, &x)) == 1) {
         uint64_t bytes[2] = {x.body[0].bytes, x.body[1].bytes};
-        uint64_t ns = x.duration_ns > 0 ? (uint64_t)x.duration_ns : 0;
         if (x.outcome.len == 0)
             s->running++;
         else
-            memory = groups_add(&s->groups, key_of(s->by, &x, text), ns, bytes);
+            memory = groups_add(&s->groups, key_of(s->by, &x, text), x.duration_ns, bytes);
         progress_tell(&progress, s->groups.all.calls);
     }
     progress_end(&progress);
@@ -117,7 +116,7 @@ static void print_group(const struct group *g, struct slice name, size_t columns
     int used =
         printf("%9" PRIu64 " %10s %10s %10s %10s %10s %10s %10s  ", g->calls,
                text_duration((int64_t)g->total_ns, total),
-               text_duration((int64_t)(g->total_ns / (g->calls ? g->calls : 1)), average),
+               text_duration((int64_t)(g->total_ns / (g->timed ? g->timed : 1)), average),
                text_duration((int64_t)g->p50_ns, p[0]), text_duration((int64_t)g->p90_ns, p[1]),
                text_duration((int64_t)g->p99_ns, p[2]), text_size(g->bytes[0], size[0]),
                text_size(g->bytes[1], size[1]));
@@ -143,7 +142,7 @@ static void emit_group(struct emit *e, const struct group *g)
 {
     emit_count(e, "calls", g->calls);
     emit_count(e, "total_ns", g->total_ns);
-    emit_count(e, "average_ns", g->calls ? g->total_ns / g->calls : 0);
+    emit_count(e, "average_ns", g->timed ? g->total_ns / g->timed : 0);
     emit_count(e, "p50_ns", g->p50_ns);
     emit_count(e, "p90_ns", g->p90_ns);
     emit_count(e, "p99_ns", g->p99_ns);

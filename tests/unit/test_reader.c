@@ -15,20 +15,6 @@
 #include "common/record/reader.h"
 #include "tests/support/record_rows.h"
 
-// Filters are tested elsewhere: here one is what its bounds are, and matches a method.
-static struct filter_bounds bounds;
-
-struct filter_bounds filter_bounds(const struct filter *f)
-{
-    (void)f;
-    return bounds;
-}
-
-bool filter_match(const struct filter *f, const struct filter_subject *subject)
-{
-    return slice_eq(subject->x->method, slice_str((const char *)f));
-}
-
 struct fixture {
     struct record_rows rows;
     struct record_reader *reader;
@@ -101,25 +87,32 @@ static void exchanges_come_newest_first_or_oldest_first(void **state)
     assert_int_equal(record_reader_newest(f->reader), 4);
 }
 
+static void expect_filtered(struct fixture *f, const char *text, struct record_query query,
+                            const int64_t *seqs, size_t count)
+{
+    struct filter_mistake mistake;
+    struct filter *filter = filter_new(slice_str(text), 10000000000, &mistake);
+    assert_non_null(filter);
+    query.filter = filter;
+    expect(f, &query, seqs, count);
+    filter_free(filter);
+}
+
 static void a_filter_and_its_bounds_choose(void **state)
 {
     struct fixture *f = *state;
-    struct record_query query = {.filter = (const struct filter *)"PUT"};
     static const char *const ids[] = {"aaa0000000000000", "aab0000000000000", "ab00000000000000"};
-    for (int i = 0; i < 6; i++)
+    struct record_query newest = {0};
+    struct record_query behind = {.oldest_first = true, .after_seq = 2};
+    for (int i = 0; i < 6; i++) // they begin 1 s to 6 s after 1970, and it is 10 s after
         (void)add(f, (struct record_row){.id = ids[i % 3], .method = i == 5 ? "GET" : "PUT"});
-    bounds = (struct filter_bounds){INT64_MIN, INT64_MAX, {0}};
-    expect(f, &query, (int64_t[]){5, 4, 3, 2, 1}, 5);
-    bounds.since_ns = 2000000000;
-    bounds.until_ns = 4000000000;
-    expect(f, &query, (int64_t[]){4, 3, 2}, 3);
-    bounds.id = SLICE("aa");
-    expect(f, &query, (int64_t[]){4, 2}, 2);
-    query.oldest_first = true;
-    query.after_seq = 2;
-    expect(f, &query, (int64_t[]){4}, 1);
-    bounds = (struct filter_bounds){INT64_MIN, INT64_MAX, SLICE("ab00000000000000")};
-    expect(f, &query, (int64_t[]){3}, 1);
+    record_rows_body(&f->rows, 3, RECORD_RESPONSE, SLICE("a needle in it"), 4);
+    expect_filtered(f, "method=PUT", newest, (int64_t[]){5, 4, 3, 2, 1}, 5);
+    expect_filtered(f, "since=8s", newest, (int64_t[]){6, 5, 4, 3, 2}, 5);
+    expect_filtered(f, "id=aab0000000000000", newest, (int64_t[]){5, 2}, 2);
+    expect_filtered(f, "id=aab0000000000000 since=8s method=PUT", behind, (int64_t[]){5}, 1);
+    expect_filtered(f, "body~needle", newest, (int64_t[]){3}, 1);
+    expect_filtered(f, "not body~needle", behind, (int64_t[]){4, 5, 6}, 3);
 }
 
 static void a_row_becomes_an_exchange(void **state)

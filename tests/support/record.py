@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: MIT
+"""Reads the record of a data directory, and makes records for tests: the real tables, rows by hand."""
+import contextlib
+import fcntl
+import os
+import pathlib
+import re
+import sqlite3
+import struct
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CHUNK = 64 * 1024
+REQUEST, RESPONSE = 0, 1
+SECOND = 1_000_000_000
+F_OFD_SETLK = 37
+DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
+
+# An exchange when nothing else is said; what is not named here is NULL.
+COMPLETE = {
+    "writer": 1, "protocol": "HTTP/1.1", "method": "GET", "scheme": "http",
+    "host": "web.localhost:7080", "target": "/", "status": 200, "outcome": "complete", "flags": 24,
+    "size": 1000, "duration_ns": 1_000_000, "request_bytes": 0, "request_kept": 0,
+    "request_stalled_ns": 0, "response_bytes": 0, "response_kept": 0, "response_stalled_ns": 0,
+    "request_head": b"Host: web.localhost:7080\r\n",
+    "response_head": b"Content-Type: text/plain\r\n",
+}
+
+
+def schema():
+    """The statements that make the tables, out of the source that makes them."""
+    source = (ROOT / "common/record/schema.c").read_text()
+    steps = re.search(r"\bsteps\[RECORD_VERSION\] = \{(.*?)\n\};", source, re.S)[1]
+    return "".join(re.findall(r'"((?:\\.|[^"\\])*)"', steps))
+
+
+def exchange_id(number, began_ns):
+    """16 digits that sort by time; `number` makes them unique."""
+    value = (began_ns // 1_000_000) << 35 | number & (1 << 35) - 1
+    return "".join(DIGITS[value >> 5 * place & 31] for place in range(15, -1, -1))
+
+
+class Record:
+    """The record of a data directory; it is made when it is missing and `create` is set."""
+
+    def __init__(self, directory, create=False):
+        self.directory = pathlib.Path(directory)
+        self.path = self.directory / "record.db"
+        if create:
+            self.directory.mkdir(parents=True, exist_ok=True)
+        self.db = sqlite3.connect(self.path if create else f"file:{self.path}?mode=ro",
+                                  uri=not create, isolation_level=None, timeout=10)
+        self.db.row_factory = sqlite3.Row
+        self.next = 1
+        if create:
+            self._create()
+
+    def _create(self):
+        self.db.executescript(
+            "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
+            f"{schema()} PRAGMA application_id={0x61646974}; PRAGMA user_version=1;")
+        self.writer("adit http")
+        self.tunnels = {}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.db.close()
+
+    # reading
+
+    def exchanges(self, where="1"):
+        """All columns as dicts, the oldest first, with the names of `tunnel` and `program`."""
+        rows = self.db.execute(
+            "SELECT e.*, t.name AS tunnel_name, w.program FROM exchange e"
+            " LEFT JOIN tunnel t ON t.id = e.tunnel LEFT JOIN writer w ON w.id = e.writer"
+            f" WHERE {where} ORDER BY e.seq")
+        return [dict(row) for row in rows]
+
+    def body(self, seq, side):
+        rows = self.db.execute(
+            "SELECT bytes FROM body WHERE exchange=? AND side=? ORDER BY at", (seq, side))
+        return b"".join(row[0] for row in rows)
+
+    def number(self, sql, *values):
+        return self.db.execute(sql, values).fetchone()[0]
+
+    # making
+
+    def writer(self, program, **columns):
+        names = {"program": program, "version": "0", "pid": 1, "began_ns": 1, **columns}
+        return self._insert("writer", names)
+
+    def _insert(self, table, columns):
+        names = ", ".join(columns)
+        marks = ", ".join("?" * len(columns))
+        return self.db.execute(
+            f"INSERT INTO {table}({names}) VALUES({marks})", list(columns.values())).lastrowid
+
+    def tunnel(self, name):
+        if name not in self.tunnels:
+            self.tunnels[name] = self._insert("tunnel", {"name": name})
+        return self.tunnels[name]
+
+    def add(self, tunnel="web", response=b"", request=b"", **columns):
+        """Adds an exchange with these bodies and columns. Returns its id."""
+        began = columns.pop("began_ns", 1_700_000_000 * SECOND + self.next * SECOND)
+        row = {**COMPLETE, "id": exchange_id(self.next, began), "began_ns": began,
+               "tunnel": self.tunnel(tunnel), "size": 1000 + len(request) + len(response),
+               "request_bytes": len(request), "request_kept": len(request),
+               "response_bytes": len(response), "response_kept": len(response), **columns}
+        self.next += 1
+        seq = self._insert("exchange", row)
+        self.db.execute("UPDATE tunnel SET bytes = bytes + ? WHERE id = ?",
+                        (row["size"], row["tunnel"]))
+        for side, body in ((REQUEST, request), (RESPONSE, response)):
+            self.db.executemany(
+                "INSERT INTO body VALUES(?, ?, ?, ?)",
+                ((seq, side, at, body[at:at + CHUNK]) for at in range(0, len(body), CHUNK)))
+        return row["id"]
+
+    def running(self, **columns):
+        return self.add(outcome=None, status=None, duration_ns=None, response_head=None, **columns)
+
+    @contextlib.contextmanager
+    def together(self):
+        """One transaction."""
+        self.db.execute("BEGIN IMMEDIATE")
+        yield
+        self.db.execute("COMMIT")
+
+    def fill(self, count, make=lambda number: {}):
+        """Adds many, in one transaction; `make(number)` gives the arguments of add."""
+        with self.together():
+            for number in range(count):
+                self.add(**make(number))
+
+    @contextlib.contextmanager
+    def lives(self, writer=1):
+        """Holds the lock by which a recording program shows that it lives."""
+        lock = os.open(self.directory / "record.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.fcntl(lock, F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, writer, 1, 0))
+        try:
+            yield
+        finally:
+            os.close(lock)
