@@ -5,16 +5,19 @@ import datetime
 import gzip
 import http.server
 import json
+import re
 import resource
 import shutil
 import stat
 import subprocess
 import threading
+from random import Random
 
 import harness
 import pytest
 from exchanges import Record
 
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e]")
 ALL_BYTES = bytes(range(256))
 NASTY = "it's \"$HOME\" `id` $(id) \\ \\n !! # ; & | < > * ? ~ %41 {a,b}"
 
@@ -225,6 +228,8 @@ def service():
 REQUESTS = [
     ("GET", "/", [], b""),
     ("GET", "/a?b=c&d={1,2}[3-4]&e=..//../x'\"", [("X-Empty", ""), ("X-Nasty", NASTY)], b""),
+    ("GET", "/list[1-2]?a[]=b&c[d]=[e,f]", [], b""),
+    ("GET", "/a/../b/./%2e%2e//c/..", [], b""),
     ("GET", "/\xe9\xff", [("X-Bytes", b"\xe9\xff \t x")], b""),
     ("OPTIONS", "*", [("User-Agent", "ours"), ("Accept", "text/x")], b""),
     ("HEAD", "/head", [], b""),
@@ -308,6 +313,47 @@ def test_wrong_words_are_refused(record):
         assert (done.returncode, done.stdout) == (2, b""), words
         assert done.stderr
     assert record.output("export", "--help").startswith(b"adit export")
+
+
+def random_bytes(random, most):
+    """Of the kinds that are treated in their own way, and mixtures of them."""
+    kinds = [b"\r\n", b": ", b"\xe2\x80\xae", b"\xf0\x9f\x98\x80", b"\xff", b"\x00", b"\x1b[", b"\"",
+             b"a", b"'", b"\\", b"103\r\n", b"{", b"[", b"%", b"; =", b"set-cookie: ", b"\xe9"]
+    return b"".join(random.choices(kinds, k=random.randrange(most)))
+
+
+def test_whatever_is_in_a_record_is_written_in_the_right_form(record):
+    random = Random(1)
+    columns = ["visitor", "protocol", "method", "scheme", "host", "target", "upstream", "outcome",
+               "error", "replay_of", "request_head", "interim", "response_head",
+               "request_trailers", "response_trailers", "far_outcome"]
+    for _ in range(150):
+        some = {name: random_bytes(random, 20) for name in random.sample(columns, 8)}
+        body = random_bytes(random, 100)
+        record.add(request=random_bytes(random, 100), response=body,
+                   keep_response=random.choice([None, len(body) // 2]),
+                   flags=random.randrange(128), far_flags=random.choice([None, 0, 8, 24]),
+                   messages=[(random.randrange(2), random.randrange(16), random.randrange(2),
+                              random.randrange(30), random_bytes(random, 20)) for _ in range(3)],
+                   **{name: random.randrange(-10**7, 10**7) for name in
+                      random.sample(["sent_on_ns", "connect_ns", "answered_ns", "duration_ns",
+                                     "far_sent_on_ns", "far_answered_ns", "request_last_ns"], 3)},
+                   **some)
+    assert len(record.output("export", "--jsonl").splitlines()) == 150
+    for line in record.output("export", "--jsonl").splitlines():
+        json.loads(line, object_pairs_hook=no_duplicates)
+    archive = json.loads(record.output("export", "--har"))
+    check("log", archive["log"])
+    script = record.output("export", "--curl")
+    assert subprocess.run(["bash", "-n"], input=script, check=True, capture_output=True,
+                          timeout=harness.DEADLINE).stderr == b""
+    assert record.run("verify", "--all").returncode in (0, 1)
+    for number in range(1, 150, 10):
+        identity = f"01jdq{number:011d}"
+        assert not CONTROL.search(record.output("show", identity).decode())
+        done = record.run("diff", identity, "last")
+        assert done.returncode == 1 and not CONTROL.search(done.stdout.decode())
+        assert record.run("show", identity, "--raw").returncode in (0, 1)
 
 
 @pytest.mark.skipif(not harness.MEMORY_IS_THEIRS, reason="memory says nothing here")
