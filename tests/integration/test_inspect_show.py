@@ -99,6 +99,13 @@ def test_a_part_of_a_body_is_written_with_a_word_and_status_1(record):
     assert b"content coding is broken" in done.stderr
 
 
+def test_no_body_is_none_whatever_its_coding_would_have_been(record):
+    record.add(method="HEAD", response_fields=[("Content-Encoding", "gzip")])
+    assert record.output("show", "last", "--body", "response") == b""
+    assert "(" not in shown(record, "last")
+    assert b"comment" not in record.output("export", "--har")
+
+
 def test_raw_is_the_bytes_of_the_wire(record):
     record.add(method="PUT", target="/a", request=b"in", request_fields=[("Content-Length", "2")],
                interim=b"100\r\n\r\n", response=b"out",
