@@ -22,10 +22,20 @@ static bool wait_for(struct follow *f, int64_t seq)
     return waiting(f) >= WAITING_MAX || buf_append(&f->waiting, &seq, sizeof(seq));
 }
 
+static void look_at(struct follow *f, const struct record_exchange *x)
+{
+    f->last = x->seq;
+    if (x->began_ns > f->last_began_ns)
+        f->last_began_ns = x->began_ns;
+    memcpy(f->last_id, x->id, sizeof(f->last_id));
+}
+
 bool follow_init(struct follow *f)
 {
+    struct record_exchange x;
     bool ok = true;
-    f->last = record_reader_newest(f->reader);
+    if (record_reader_get(f->reader, record_reader_newest(f->reader), &x) == 1)
+        look_at(f, &x);
     for (int64_t seq = 0; ok && waiting(f) < WAITING_MAX;) {
         seq = record_reader_running(f->reader, seq);
         if (seq == 0 || seq > f->last)
@@ -85,17 +95,35 @@ static bool still_runs(struct follow *f, int64_t seq, int64_t arg)
     return status < 0 || (status == 1 && x.outcome.len == 0);
 }
 
+// When the newest exchanges are deleted their rows are used again, and ours may be another's by
+// now: then we go back to the newest that had begun when we looked.
+static int find_place(struct follow *f)
+{
+    struct record_exchange x;
+    int status = record_reader_get(f->reader, f->last, &x);
+    if (status != 0 && (status < 0 || strcmp(x.id, f->last_id) == 0))
+        return status < 0 ? -status : 0;
+    f->last = 0;
+    int error = record_reader_query(f->reader, &(struct record_query){0});
+    while (!error && (status = record_reader_next(f->reader, &x)) == 1)
+        if (x.began_ns <= f->last_began_ns) {
+            look_at(f, &x);
+            break;
+        }
+    return status < 0 ? -status : error;
+}
+
 static int print_new(struct follow *f)
 {
     struct record_exchange x;
-    int64_t newest = record_reader_newest(f->reader);
-    if (newest < f->last) // some were deleted, and their rows will be used again
-        f->last = newest;
+    int gone = find_place(f);
+    if (gone)
+        return gone;
     struct record_query query = {.oldest_first = true, .after_seq = f->last};
     int error = record_reader_query(f->reader, &query);
     int status = error ? -error : 1;
     while (status > 0 && (status = record_reader_next(f->reader, &x)) == 1) {
-        f->last = x.seq;
+        look_at(f, &x);
         print_match(f, &x);
         if (x.outcome.len == 0 && !wait_for(f, x.seq))
             status = -SQLITE_NOMEM;

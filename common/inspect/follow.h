@@ -10,7 +10,9 @@ struct follow {
     struct record_reader *reader;
     const struct filter *filter;
     struct row_printer printer;
-    int64_t last;              // the newest row looked at
+    int64_t last; // the row looked at last
+    char last_id[EXCHANGE_ID_LEN + 1];
+    int64_t last_began_ns;     // the newest of all that were looked at
     struct buf waiting;        // int64_t: rows up to it whose exchanges have not ended yet
     uint64_t shed, shed_bytes; // as told last
     int64_t trouble_writer;

@@ -13,7 +13,7 @@ enum {
 struct group {
     struct slice key;
     uint64_t calls, timed, total_ns, bytes[2]; // timed: those with a duration
-    uint64_t p50_ns, p90_ns, p99_ns; // by groups_finish: nearest rank
+    uint64_t p50_ns, p90_ns, p99_ns;           // by groups_finish: nearest rank
 };
 
 struct group_sample {

@@ -5,7 +5,9 @@
 
 enum {
     COLUMNS_BEFORE = 68, // of a line before the host, without the method
-    COLUMNS_LEAST = 16   // for host and target, however narrow the terminal
+    COLUMNS_LEAST = 12,  // for host and target, however narrow the terminal
+    COLUMNS_YEAR = 100,  // terminals that are narrower get dates without their year
+    YEAR = 5             // "2026-"
 };
 
 void row_printer_init(struct row_printer *p, FILE *out, bool json)
@@ -61,16 +63,18 @@ static void print_text(const struct row_printer *p, const struct record_exchange
     char status[8] = "-";
     struct slice end = remark(x);
     const char *plain = text_colour(p->colours, TEXT_PLAIN);
+    size_t left_out = p->columns > 0 && p->columns < COLUMNS_YEAR && x->began_ns >= 0 ? YEAR : 0;
     if (x->status)
         (void)snprintf(status, sizeof(status), "%u", (unsigned)x->status);
-    (void)fprintf(
-        p->out, "%s%-16s%s  %19s  %s%3s%s  %10s  %9s  ", text_colour(p->colours, TEXT_DIM), x->id,
-        plain, text_local_time(x->began_ns, began),
-        text_colour(p->colours, status_colour(x->status)), status, plain,
-        text_size(x->body[RECORD_RESPONSE].bytes, size), text_duration(x->duration_ns, duration));
+    (void)fprintf(p->out, "%s%-16s%s  %s  %s%3s%s  %10s  %9s  ", text_colour(p->colours, TEXT_DIM),
+                  x->id, plain, text_local_time(x->began_ns, began) + left_out,
+                  text_colour(p->colours, status_colour(x->status)), status, plain,
+                  text_size(x->body[RECORD_RESPONSE].bytes, size),
+                  text_duration(x->duration_ns, duration));
     write_safe(p->out, x->method);
     (void)fputc(' ', p->out);
-    size_t taken = COLUMNS_BEFORE + text_columns(x->method) + (end.len ? end.len + 4 : 0);
+    size_t taken =
+        COLUMNS_BEFORE - left_out + text_columns(x->method) + (end.len ? end.len + 4 : 0);
     bool fits = taken + COLUMNS_LEAST <= p->columns;
     print_where(p, x, fits ? p->columns - taken : COLUMNS_LEAST);
     if (end.len > 0) {

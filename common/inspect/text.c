@@ -41,7 +41,7 @@ const char *text_local_time(int64_t ns, char out[static TEXT_TIME_MAX])
     struct tm tm;
     if (ns < 0 || !localtime_r(&seconds, &tm) ||
         strftime(out, TEXT_TIME_MAX, "%Y-%m-%d %H:%M:%S", &tm) == 0)
-        (void)snprintf(out, TEXT_TIME_MAX, "-");
+        (void)snprintf(out, TEXT_TIME_MAX, "%19s", "-");
     return out;
 }
 

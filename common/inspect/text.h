@@ -9,8 +9,8 @@ enum {
     TEXT_TIME_MAX = 40,
 };
 
-// "64 B", "4.0 KiB"; "12.3 ms", "1.23 s", and "-" for what did not happen (below 0); "12:00:01" as
-// the console writes them, with the day before it.
+// "64 B", "4.0 KiB"; "12.3 ms", "1.23 s", and "-" for what did not happen (below 0); times as
+// "2026-01-31 12:00:01", which is as wide when there is none.
 const char *text_size(uint64_t bytes, char out[static TEXT_NUMBER_MAX]);
 const char *text_duration(int64_t ns, char out[static TEXT_NUMBER_MAX]);
 const char *text_local_time(int64_t ns, char out[static TEXT_TIME_MAX]);
