@@ -186,3 +186,15 @@ def test_wrong_words_are_refused(record):
     assert done.returncode == 1 and done.stderr and not done.stdout
     assert identity[:14] in shown(record, identity[:14])
     assert shown(record, "--help").startswith("adit show")
+
+
+def test_both_programs_have_the_same_commands(record):
+    identity = record.add(response=b"line\n" * 10_000)
+    ours, theirs = (record.run("show", "last", program=program).stdout.decode()
+                    for program in ("adit", "aditd"))
+    assert f"aditd show {identity} --body response" in theirs
+    assert theirs.replace("aditd show", "adit show") == ours
+    for words in (["diff", identity, "last"], ["verify", "last"], ["export", "--jsonl"]):
+        both = [record.run(*words, program=program) for program in ("adit", "aditd")]
+        assert both[0].returncode == both[1].returncode == 0
+        assert both[0].stdout == both[1].stdout
