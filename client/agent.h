@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: MIT
 // The agent: keeps a tunnel to the relay, binds its name, and forwards what comes to its upstream.
 #pragma once
-#include "common/upstream.h"
-#include "console.h"
+#include "common/signals.h"
+#include "display.h"
 #include "link.h"
 #include "outage.h"
 #include "proto/tunnel.h"
+#include "service.h"
 
 struct agent_config {
     struct link_target relay;
     char relay_url[320]; // for people
     char name[64];       // asked for; empty: any. Later the one we have
     char owner[72];
-    struct dial_target upstream;
-    enum upstream_host host_mode;
-    char host[280]; // for UPSTREAM_HOST_REPLACE; empty: the upstream's own
+    struct service service;
+    bool print_bodies;
     struct limits limits;
 };
 
 struct agent {
     struct loop loop;
     struct agent_config config;
-    struct console console;
+    struct display display;
     struct upstream upstream;
     struct exchange_ids ids; // for requests of a relay that gives none
     struct link_context *links;
@@ -31,7 +31,7 @@ struct agent {
     struct loop_task flush, bury;
     struct timeout tick, bind_limit;
     uv_timer_t retry;
-    uv_signal_t signals[2];
+    struct signals signals;
     unsigned failures; // in a row
     bool was_bound;    // ever
     bool put_off;      // this link's bind was refused, and is to be tried again
