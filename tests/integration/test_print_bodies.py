@@ -312,10 +312,13 @@ def test_blocks_are_dropped_whole_when_nobody_reads(tmp_path):
         with Client(("127.0.0.1", port), "x", harness.DEADLINE) as visitor:
             for _ in range(400):
                 assert visitor.fetch("GET", "/text").status == 200
-            proxy.read_until(rb"lines were dropped\n")
-            assert visitor.fetch("GET", "/").status == 200  # it goes on behind
-            proxy.read_until(rb" GET / 200 ")
+            reader = threading.Thread(target=proxy.rest, args=("stdout",))
+            reader.start()
+            until(lambda: visitor.fetch("GET", "/").status == 200
+                  and b" GET / 200 " in proxy.text["stdout"], "it goes on", harness.DEADLINE)
         proxy.stop()
-        whole = proxy.rest("stdout").split(b" GET /text 200 ")[1:]
+        reader.join()
+    assert b"lines were dropped\n" in proxy.text["stdout"]
+    whole = proxy.text["stdout"].split(b" GET /text 200 ")[1:]
     assert 0 < len(whole) < 400
     assert all(each.count(b"    line\n") == 500 for each in whole)
