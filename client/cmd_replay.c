@@ -40,7 +40,8 @@ static const char help[] =
     "  --json               one object a line for each\n"
     "\n"
     "Each replay is recorded too, with a new id. In what it differs from the first is printed as\n"
-    "by diff. Fields whose values were redacted are left out, which is said: give them by --header.\n"
+    "by diff. Fields whose values were redacted are left out, which is said: give them by "
+    "--header.\n"
     "The service's Host is what the visitor's was.\n";
 
 static const char statuses[] =
@@ -136,8 +137,8 @@ static void take_header(struct replay *p, const char *value)
     if (value[0] == '@')
         take_field_file(p, value + 1);
     else if (!replay_set_field(&p->changes, value))
-        inspect_usage(&p->call, "--header is not 'NAME: VALUE', or one that is not to be set: ",
-                      value);
+        inspect_usage(&p->call,
+                      "--header is not 'NAME: VALUE', or one that is not to be set: ", value);
 }
 
 static void take_option(struct inspect_call *call, int option, const char *value)
@@ -159,8 +160,7 @@ static void take_option(struct inspect_call *call, int option, const char *value
     case 'd': take_drop(p, value); return;
     case 'b': p->body_file = value; return;
     case 'n':
-        p->times =
-            (unsigned)inspect_number(call, "--times", value, (uint64_t[]){1, TIMES_MAX});
+        p->times = (unsigned)inspect_number(call, "--times", value, (uint64_t[]){1, TIMES_MAX});
         return;
     case 'y': p->yes = true; return;
     case 'j': p->json = true; return;
@@ -230,7 +230,8 @@ static void print_result(const char *id, const struct player_result *r)
     (void)printf("%s replayed as %s: ", id, r->id);
     if (r->status)
         (void)printf("%u ", r->status);
-    (void)printf("%s %s", text_size(r->bytes, size), text_duration((int64_t)r->duration_ns, duration));
+    (void)printf("%s %s", text_size(r->bytes, size),
+                 text_duration((int64_t)r->duration_ns, duration));
     if (r->refused)
         (void)printf("  %s", answer_code(r->answer));
     else if (r->why != EXCHANGE_COMPLETE)
@@ -269,8 +270,7 @@ static void tell(struct replay *p, const struct compared *first, const struct pl
     bool found = record_reader_find(p->reader, result->id, &x, why) > 0 &&
                  compared_load(&again, p->reader, &x);
     if (p->json) {
-        emit_result(first->x.id, result,
-                    found && compare_exchanges(first, &again, nothing, NULL));
+        emit_result(first->x.id, result, found && compare_exchanges(first, &again, nothing, NULL));
     } else {
         print_result(first->x.id, result);
         if (!found)
@@ -319,8 +319,8 @@ static int replay_one(struct replay *p, const char *text)
     if (record_reader_find(p->reader, text, &x, why) <= 0)
         return inspect_fail(&p->call, "", why);
     if (!compared_load(&first, p->reader, &x)) {
-        (void)inspect_fail(&p->call, "it cannot be read: the record is damaged, or memory is out: ",
-                           text);
+        (void)inspect_fail(&p->call,
+                           "it cannot be read: the record is damaged, or memory is out: ", text);
         goto cleanup;
     }
     if (!target_of(p, &first.x, &target)) {
@@ -334,9 +334,9 @@ static int replay_one(struct replay *p, const char *text)
     if (!is_wanted(p, &r, first.x.id))
         goto cleanup;
     if (r.redacted > 0)
-        (void)fprintf(stderr,
-                      "%s %s: %zu fields of %s were redacted and are left out; --header sets them\n",
-                      p->call.program->name, p->call.name, r.redacted, first.x.id);
+        (void)fprintf(
+            stderr, "%s %s: %zu fields of %s were redacted and are left out; --header sets them\n",
+            p->call.program->name, p->call.name, r.redacted, first.x.id);
     r.request.replay_of = first.x.id;
     status = send_all(p, &first, &r, &target);
 cleanup:
@@ -371,11 +371,16 @@ static int run(struct replay *p)
 int command_replay(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"to", required_argument, NULL, 't'},        {"method", required_argument, NULL, 'm'},
-        {"path", required_argument, NULL, 'p'},      {"header", required_argument, NULL, 'H'},
-        {"drop-header", required_argument, NULL, 'd'}, {"body-file", required_argument, NULL, 'b'},
-        {"times", required_argument, NULL, 'n'},     {"yes", no_argument, NULL, 'y'},
-        {"json", no_argument, NULL, 'j'},            {NULL, 0, NULL, 0},
+        {"to", required_argument, NULL, 't'},
+        {"method", required_argument, NULL, 'm'},
+        {"path", required_argument, NULL, 'p'},
+        {"header", required_argument, NULL, 'H'},
+        {"drop-header", required_argument, NULL, 'd'},
+        {"body-file", required_argument, NULL, 'b'},
+        {"times", required_argument, NULL, 'n'},
+        {"yes", no_argument, NULL, 'y'},
+        {"json", no_argument, NULL, 'j'},
+        {NULL, 0, NULL, 0},
     };
     static const struct inspect_spec spec = {help, options, take_option, statuses};
     static const struct inspect_program program = {"adit", "agent"};

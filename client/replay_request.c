@@ -8,8 +8,9 @@
 // Fields that say how a body is framed or what the connection is for: ours to say.
 static bool is_ours(struct slice name)
 {
-    static const char *const names[] = {"content-length", "transfer-encoding", "connection",
-                                        "keep-alive",     "upgrade",           "te",
+    static const char *const names[] = {"content-length", "transfer-encoding",
+                                        "connection",     "keep-alive",
+                                        "upgrade",        "te",
                                         "trailer",        "expect"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (slice_ieq(name, slice_str(names[i])))
@@ -55,7 +56,8 @@ static char *copy(char **at, struct slice s)
 static bool copy_texts(struct replay_request *r, const struct record_exchange *x,
                        struct record_exchange *own)
 {
-    struct slice *const all[] = {&own->method,       &own->target, &own->host, &own->scheme,
+    struct slice *const all[] = {&own->method,       &own->target,
+                                 &own->host,         &own->scheme,
                                  &own->request_head, &own->body[RECORD_REQUEST].trailers};
     size_t len = 1;
     *own = *x;
