@@ -267,8 +267,10 @@ static void tell(struct replay *p, const struct compared *first, const struct pl
     char why[RECORD_WHY_MAX];
     struct record_exchange x;
     struct compared again = {0};
-    bool found = record_reader_find(p->reader, result->id, &x, why) > 0 &&
-                 compared_load(&again, p->reader, &x);
+    // What the reader of before has seen is from before.
+    struct record_reader *reader = record_reader_open(p->dir, why);
+    bool found = reader && record_reader_find(reader, result->id, &x, why) > 0 &&
+                 compared_load(&again, reader, &x);
     if (p->json) {
         emit_result(first->x.id, result, found && compare_exchanges(first, &again, nothing, NULL));
     } else {
@@ -279,6 +281,7 @@ static void tell(struct replay *p, const struct compared *first, const struct pl
             (void)puts("the same");
     }
     compared_free(&again);
+    record_reader_close(reader);
     (void)fflush(stdout);
 }
 
