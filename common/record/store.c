@@ -37,7 +37,7 @@ static const char *const texts[STATEMENTS] = {
         " response_head=coalesce(?25, response_head), far_outcome=?26, far_flags=?27,"
         " far_sent_on_ns=?28, far_connect_ns=?29, far_answered_ns=?30, far_duration_ns=?31,"
         " far_request_bytes=?32, far_request_digest=?33, far_response_bytes=?34,"
-        " far_response_digest=?35 WHERE seq=?36",
+        " far_response_digest=?35 WHERE seq=?36 AND id=?37",
     [INSERT_BODY] = "INSERT INTO body(exchange, side, at, bytes) VALUES(?1,?2,?3,?4)",
     [INSERT_MESSAGE] =
         "INSERT INTO message(exchange, number, side, opcode, flags, at_ns, size, bytes)"
@@ -426,6 +426,8 @@ int store_exchange(struct store *s, struct record_exchange *x, uint64_t growth)
         (void)sqlite3_bind_int64(q, 38, tunnel->id);
     } else {
         (void)sqlite3_bind_int64(q, 36, x->seq);
+        // Rows are used again when the newest are deleted.
+        (void)sqlite3_bind_text(q, 37, x->id, -1, SQLITE_STATIC);
     }
     error = store_run(s, q);
     if (!error && insert)
