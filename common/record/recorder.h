@@ -18,7 +18,6 @@ enum {
     RECORDER_WAITING = 16 * 1024,      // exchanges that wait for one
     RECORDER_MESSAGE_BYTES = 16 << 20, // payload of WebSocket messages held back, all together
     RECORDER_REDACT_MAX = 32,          // names of fields to redact besides our own
-    RECORDER_NICE = 19, // of its thread above that of the program: traffic goes first
 };
 
 struct recorder_config {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "scribe.h"
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 #include "track.h"
 
 enum {
@@ -240,7 +240,10 @@ static void run(void *arg)
 {
     struct scribe *s = arg;
     bool last = false;
-    (void)!nice(RECORDER_NICE); // of this thread alone, on Linux
+    // Of this thread alone. Not only does it run last: a processor that runs it counts as idle for
+    // those who wake up, which a high nice value does not bring about.
+    const struct sched_param none = {0};
+    (void)sched_setscheduler(0, SCHED_IDLE, &none);
     while (!last) {
         last = atomic_load(&s->closing);
         int error = SQLITE_OK;
