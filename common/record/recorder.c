@@ -371,6 +371,7 @@ static void fill_end(struct event_end *e, const struct exchange *x, enum exchang
     e->upgraded = x->upgraded;
     e->status = x->status;
     e->reused = x->upstream[0] && x->sent_on_ns && !x->connect_ns;
+    e->heard_ns = since(x, x->heard_ns);
     exchange_report(x, why, &e->report);
     for (int side = 0; side < 2; side++) {
         const struct exchange_direction *d = &x->direction[side];
@@ -491,6 +492,11 @@ void recorder_free(struct recorder *r)
                  r->config.dir);
     }
     uv_close((uv_handle_t *)&r->told, on_closed_handle);
+}
+
+void recorder_status(const struct recorder *r, struct recorder_status *status)
+{
+    status->failing = scribe_is_failing(r->scribe, &status->shed, &status->shed_bytes);
 }
 
 struct exchange_observer *recorder_observer(struct recorder *r)

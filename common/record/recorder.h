@@ -40,6 +40,13 @@ struct recorder *recorder_new(struct loop *l, const struct recorder_config *conf
 // Writes what is left and ends. All exchanges must have ended. The loop must run once more.
 void recorder_free(struct recorder *r);
 
+// Whether it writes, and what it had to let go: exchanges, and bytes of bodies.
+struct recorder_status {
+    bool failing;
+    uint64_t shed, shed_bytes;
+};
+void recorder_status(const struct recorder *r, struct recorder_status *status);
+
 // Its place in a chain of observers.
 struct exchange_observer *recorder_observer(struct recorder *r);
 // The other end's report of an exchange whose `link` was this. r may be NULL.

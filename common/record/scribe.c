@@ -17,7 +17,7 @@ struct scribe {
     struct scribe_config config;
     struct queue *queue;
     uv_thread_t thread;
-    atomic_bool closing;
+    atomic_bool closing, failing;
     atomic_uint_fast64_t shed, shed_bytes;
     uv_mutex_t lock; // of what follows
     uv_cond_t over;
@@ -36,6 +36,13 @@ void scribe_shed(struct scribe *s, uint64_t exchanges, uint64_t bytes)
 {
     atomic_fetch_add_explicit(&s->shed, exchanges, memory_order_relaxed);
     atomic_fetch_add_explicit(&s->shed_bytes, bytes, memory_order_relaxed);
+}
+
+bool scribe_is_failing(struct scribe *s, uint64_t *exchanges, uint64_t *bytes)
+{
+    *exchanges = atomic_load(&s->shed);
+    *bytes = atomic_load(&s->shed_bytes);
+    return atomic_load(&s->failing);
 }
 
 static void say(struct scribe *s, const char *text)
@@ -250,6 +257,7 @@ static void run(void *arg)
         do
             error = turn(s);
         while (!error && queue_used(s->queue) > 0 && (last || queue_used(s->queue) > 65536));
+        atomic_store(&s->failing, error != SQLITE_OK);
         if (error)
             in_trouble(s, error);
         else
