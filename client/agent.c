@@ -15,8 +15,7 @@ enum {
     BIND_ID = 1,
     RETRY_FIRST_MS = 500,
     RETRY_MAX_MS = 32000,
-    RETRY_HERD_MS = 2000,
-    CLOSE_TURNS = 8 // of the loop, for closed handles to get their calls
+    RETRY_HERD_MS = 2000
 };
 
 static void connect_now(struct agent *a);
@@ -159,16 +158,14 @@ static void bind_name(struct agent *a)
 
 static void on_bound(struct agent *a, const struct hello *bound)
 {
-    const struct dial_target *to = &a->config.upstream;
+    char to[SERVICE_URL_MAX];
     a->failures = 0;
     timeout_stop(&a->bind_limit);
     if (!a->config.name[0]) // the one it was given is its own from now on
         memcpy(a->config.name, bound->name, sizeof(a->config.name));
     const char *how = a->was_bound ? "connected again, " : "";
-    const char *host = to->host[0] ? to->host : "localhost";
-    bool v6 = strchr(host, ':') != NULL;
-    console_line(&a->console, "adit: %s%s -> http://%s%s%s:%u", how, bound->url, v6 ? "[" : "",
-                 host, v6 ? "]" : "", to->port);
+    service_url(&a->config.service, to);
+    console_line(&a->display.console, "adit: %s%s -> %s", how, bound->url, to);
     a->was_bound = true;
     a->told[0] = 0;
 }
@@ -337,16 +334,19 @@ static void connect_now(struct agent *a)
     retry_later(a, false);
 }
 
-static void on_signal(uv_signal_t *signal, int number)
+static void on_signal(void *ctx, int number)
 {
-    (void)number;
-    stop(signal->data, EXIT_SUCCESS);
+    struct agent *a = ctx;
+    if (number == SIGUSR1)
+        display_table(&a->display);
+    else
+        stop(a, EXIT_SUCCESS);
 }
 
 static bool begin_recording(struct agent *a)
 {
     a->reporter = (struct exchange_observer){
-        .closed = on_exchange_closed, .ctx = a, .next = &a->console.observer};
+        .closed = on_exchange_closed, .ctx = a, .next = a->display.observer};
     a->observers = &a->reporter;
     if (a->config.record.level == EXCHANGE_RECORD_NONE)
         return true;
@@ -360,45 +360,25 @@ static bool begin_recording(struct agent *a)
 
 static int agent_init(struct agent *a, const struct agent_config *config)
 {
-    static const int numbers[2] = {SIGINT, SIGTERM};
     uint64_t seed = 0;
     *a = (struct agent){.config = *config, .flush.run = on_flush, .bury.run = on_bury};
     if (!secret_random(&seed, sizeof(seed)))
         return UV_EIO;
     exchange_ids_init(&a->ids, seed);
-    if (!console_init(&a->console))
+    if (!display_init(&a->display, config->print_bodies))
         return UV_ENOMEM;
     int error = loop_init(&a->loop);
     if (error)
         return error;
     a->loop.limits = config->limits;
-    upstream_init(&a->upstream, &a->loop, &config->upstream);
-    a->upstream.host_mode = config->host_mode;
-    if (config->host[0])
-        memcpy(a->upstream.host, config->host, sizeof(a->upstream.host));
-    for (int i = 0; i < 2; i++) {
-        (void)uv_signal_init(&a->loop.uv, &a->signals[i]);
-        a->signals[i].data = a;
-        (void)uv_signal_start(&a->signals[i], on_signal, numbers[i]);
-    }
+    service_init(&config->service, &a->upstream, &a->loop);
+    signals_watch(&a->signals, &a->loop, on_signal, a);
     (void)uv_timer_init(&a->loop.uv, &a->retry);
     a->retry.data = a;
     if (!begin_recording(a))
         return UV_ENOMEM;
     a->links = link_context_new(&a->loop, &config->relay);
     return a->links ? 0 : UV_ENOMEM;
-}
-
-// Whether a name is still being resolved, the relay's or the service's. Nothing but requests keeps
-// a loop alive whose handles are closed, and we make no others that outlast their handles.
-static bool is_resolving(struct agent *a)
-{
-    uv_unref((uv_handle_t *)&a->loop.before_sleep);
-    uv_unref((uv_handle_t *)&a->loop.stay_awake);
-    uv_unref((uv_handle_t *)&a->loop.tick);
-    for (int turn = 0; uv_loop_alive(&a->loop.uv) && turn < CLOSE_TURNS; turn++)
-        loop_run_once(&a->loop);
-    return uv_loop_alive(&a->loop.uv);
 }
 
 static void agent_deinit(struct agent *a)
@@ -410,16 +390,15 @@ static void agent_deinit(struct agent *a)
     loop_unqueue(&a->loop, &a->bury);
     upstream_deinit(&a->upstream);
     uv_close((uv_handle_t *)&a->retry, NULL);
-    for (int i = 0; i < 2; i++)
-        uv_close((uv_handle_t *)&a->signals[i], NULL);
     recorder_free(a->recorder);
+    signals_close(&a->signals);
     loop_run_once(&a->loop);
     conn_close_all(&a->loop);
     link_context_free(a->links);
     secret_wipe(a->config.relay.token, sizeof(a->config.relay.token));
-    bool resolving = is_resolving(a);
-    console_deinit(&a->console);
-    if (resolving) {
+    bool settled = loop_settle(&a->loop);
+    display_deinit(&a->display);
+    if (!settled) {
         // getaddrinfo cannot be broken off, and both the loop and exit() would wait for its thread.
         log_end();
         _exit(a->exit_status);

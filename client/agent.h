@@ -2,20 +2,20 @@
 // The agent: keeps a tunnel to the relay, binds its name, and forwards what comes to its upstream.
 #pragma once
 #include "common/record/recorder.h"
-#include "common/upstream.h"
-#include "console.h"
+#include "common/signals.h"
+#include "display.h"
 #include "link.h"
 #include "outage.h"
 #include "proto/tunnel.h"
+#include "service.h"
 
 struct agent_config {
     struct link_target relay;
     char relay_url[320]; // for people
     char name[64];       // asked for; empty: any. Later the one we have
     char owner[72];
-    struct dial_target upstream;
-    enum upstream_host host_mode;
-    char host[280]; // for UPSTREAM_HOST_REPLACE; empty: the upstream's own
+    struct service service;
+    bool print_bodies;
     struct limits limits;
     struct recorder_config record;
     char relay_record[8]; // what the relay may record: "", "all", "heads" or "none"
@@ -24,7 +24,7 @@ struct agent_config {
 struct agent {
     struct loop loop;
     struct agent_config config;
-    struct console console;
+    struct display display;
     struct recorder *recorder;                 // NULL: nothing is recorded
     struct exchange_observer reporter;         // tells the relay
     const struct exchange_observer *observers; // of all exchanges
@@ -38,7 +38,7 @@ struct agent {
     struct loop_task flush, bury;
     struct timeout tick, bind_limit;
     uv_timer_t retry;
-    uv_signal_t signals[2];
+    struct signals signals;
     unsigned failures; // in a row
     bool was_bound;    // ever
     bool put_off;      // this link's bind was refused, and is to be tried again

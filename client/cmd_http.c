@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "agent.h"
 #include "commands.h"
 #include "common/log.h"
+#include "common/record/record_options.h"
 #include "common/state.h"
 
 static const char help[] =
@@ -21,6 +21,9 @@ static const char help[] =
     "  --host-header preserve|rewrite|VALUE\n"
     "                       the Host that the service sees: the visitor's (default), its own "
     "address, or VALUE\n"
+    "  --print-bodies       show heads and bodies of every exchange, up to 16 KiB of "
+    "each\n" OPTIONS_RECORD_HELP "  --relay-record all|heads|none\n"
+    "                       what the relay may keep of them (default: all that it wants to)\n"
     "  --data DIR           where state is kept (default: $XDG_STATE_HOME/adit/agent)\n"
     "  --limit NAME=VALUE   one of the limits below; may be repeated\n"
     "  --verbose            log more\n"
@@ -28,23 +31,16 @@ static const char help[] =
     "\n"
     "Prints the URL, then a line per exchange: time, method, target, status, bytes, duration.\n"
     "Connects again by itself when the relay goes away, and takes its name back.\n"
+    "On SIGUSR1 it prints how often and for how long each path was asked for.\n"
     "Ends cleanly on SIGINT and SIGTERM. Exit status: 0, 1 refused or failed, 2 usage.\n"
     "\n"
     "Limits, and what they are when nothing is said:\n";
 
 struct command {
+    struct options options;
     struct agent_config config;
-    const char *token_file, *data;
-    const char *word; // of the command line, being looked at
-    bool verbose;
-    int exit_status; // -1: run
+    const char *token_file;
 };
-
-static int usage(const char *text, const char *what)
-{
-    (void)fprintf(stderr, "adit http: %s%s\nTry: adit http --help\n", text, what);
-    return EXIT_USAGE;
-}
 
 static int fail(const char *what, const char *why)
 {
@@ -83,86 +79,62 @@ static bool take_relay(struct agent_config *c, const char *url)
     return true;
 }
 
-static bool take_host_header(struct agent_config *c, const char *value)
+static void take_relay_record(struct command *cmd, const char *value)
 {
-    c->host_mode = strcmp(value, "preserve") == 0 ? UPSTREAM_HOST_PRESERVE : UPSTREAM_HOST_REPLACE;
-    c->host[0] = 0;
-    if (c->host_mode == UPSTREAM_HOST_PRESERVE || strcmp(value, "rewrite") == 0)
-        return true;
-    size_t len = strlen(value);
-    for (size_t i = 0; i < len; i++)
-        if (value[i] <= ' ' || value[i] > '~' || strchr("/?#@,", value[i]))
-            return false;
-    memcpy(c->host, value, len < sizeof(c->host) ? len + 1 : 0);
-    return len > 0 && len < sizeof(c->host);
+    struct recorder_config level;
+    if (!recorder_set_level(&level, value))
+        options_wrong(&cmd->options, "--relay-record is not all, heads or none: ", value);
+    else
+        (void)snprintf(cmd->config.relay_record, sizeof(cmd->config.relay_record), "%s", value);
 }
 
-static void take_limit(struct command *cmd, const char *value)
+static void take_option(struct options *o, int option, const char *value)
 {
-    char message[LIMITS_MESSAGE_MAX];
-    if (limits_set(&cmd->config.limits, LIMITS_OF_AGENT, value, message))
-        cmd->exit_status = usage(message, "");
-}
-
-static void take_option(struct command *cmd, int option, const char *value)
-{
+    struct command *cmd = container_of(o, struct command, options);
     switch (option) {
     case 'u':
         if (!*value || strlen(value) >= sizeof(cmd->config.name))
-            cmd->exit_status =
-                usage("--url is not a name of 1 to 63 letters, digits and hyphens: ", value);
+            options_wrong(o, "--url is not a name of 1 to 63 letters, digits and hyphens: ", value);
         else
             memcpy(cmd->config.name, value, strlen(value) + 1);
         return;
     case 'r':
         if (!take_relay(&cmd->config, value))
-            cmd->exit_status = usage("--relay is not like https://example.com: ", value);
+            options_wrong(o, "--relay is not like https://example.com: ", value);
         return;
     case 't': cmd->token_file = value; return;
     case 'H':
-        if (!take_host_header(&cmd->config, value))
-            cmd->exit_status = usage("--host-header is not preserve, rewrite or a host: ", value);
+        if (!service_take_host(&cmd->config.service, value))
+            options_wrong(o, "--host-header is not preserve, rewrite or a host: ", value);
         return;
-    case 'D': cmd->data = value; return;
-    case 'L': take_limit(cmd, value); return;
-    case 'v': cmd->verbose = true; return;
-    case 'h':
-        (void)fputs(help, stdout);
-        limits_print(stdout, LIMITS_OF_AGENT);
-        cmd->exit_status = 0;
-        return;
-    default:
-        cmd->exit_status =
-            usage(option == ':' ? "this option needs a value: " : "unknown option: ", cmd->word);
-        return;
+    case 'B': cmd->config.print_bodies = true; return;
+    case 'Q': take_relay_record(cmd, value); return;
+    case 'R':
+    case 'X':
+    case 'N': record_options_take(o, &cmd->config.record, option, value); return;
     }
 }
 
+static const struct option known[] = {{"url", required_argument, NULL, 'u'},
+                                      {"relay", required_argument, NULL, 'r'},
+                                      {"token-file", required_argument, NULL, 't'},
+                                      {"host-header", required_argument, NULL, 'H'},
+                                      {"print-bodies", no_argument, NULL, 'B'},
+                                      {"relay-record", required_argument, NULL, 'Q'},
+                                      OPTIONS_RECORD,
+                                      OPTIONS_COMMON};
+
 static void parse(struct command *cmd, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"url", required_argument, NULL, 'u'},
-        {"relay", required_argument, NULL, 'r'},
-        {"token-file", required_argument, NULL, 't'},
-        {"data", required_argument, NULL, 'D'},
-        {"host-header", required_argument, NULL, 'H'},
-        {"limit", required_argument, NULL, 'L'},
-        {"verbose", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
-    int option;
-    opterr = 0;
-    while (cmd->exit_status < 0 && (option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-        cmd->word = argv[optind - 1];
-        take_option(cmd, option, optarg);
-    }
-    if (cmd->exit_status >= 0)
+    struct options *o = &cmd->options;
+    int next = options_parse(o, argc, argv);
+    cmd->config.limits = o->limits;
+    if (o->exit_status >= 0)
         return;
-    if (optind + 1 != argc)
-        cmd->exit_status = usage("say which service: a PORT or HOST:PORT", "");
-    else if (!dial_parse(argv[optind], &cmd->config.upstream))
-        cmd->exit_status = usage("not a PORT or HOST:PORT: ", argv[optind]);
+    if (next + 1 != argc)
+        options_wrong(o, "say which service: a PORT or HOST:PORT", "");
+    else if (!dial_parse(argv[next], &cmd->config.service.target))
+        options_wrong(o, "not a PORT or HOST:PORT: ", argv[next]);
 }
 
 static int take_token(struct command *cmd)
@@ -187,23 +159,24 @@ static int take_token(struct command *cmd)
 int command_http(int argc, char **argv)
 {
     char dir[STATE_PATH_MAX];
-    struct command cmd = {.exit_status = -1, .config = {.limits = limits_default}};
+    struct command cmd = {
+        .options = {.program = "adit http",
+                    .help = help,
+                    .limits_of = LIMITS_OF_AGENT,
+                    .known = known,
+                    .take = take_option},
+    };
     (void)take_relay(&cmd.config, "http://localhost:7080");
     parse(&cmd, argc, argv);
-    if (cmd.exit_status >= 0)
-        return cmd.exit_status;
-    log_init("adit", cmd.verbose ? LOG_DEBUG : LOG_INFO);
+    if (cmd.options.exit_status >= 0)
+        return cmd.options.exit_status;
+    log_init("adit", cmd.options.verbose ? LOG_DEBUG : LOG_INFO);
     int status = take_token(&cmd);
     if (status)
         return status;
-    const char *why = state_dir(cmd.data, "agent", dir);
-    if (why) {
-        (void)fprintf(stderr,
-                      "adit: cannot use the state directory %s: %s. Choose one with --data DIR\n",
-                      dir, why);
+    if (!command_state_dir(cmd.options.data, dir))
         return EXIT_FAILURE;
-    }
-    why = state_key(dir, "owner.key", cmd.config.owner);
+    const char *why = state_key(dir, "owner.key", cmd.config.owner);
     if (why)
         return fail("cannot use the owner key in the state directory: ", why);
     cmd.config.record.dir = dir;

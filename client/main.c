@@ -1,25 +1,30 @@
 // SPDX-License-Identifier: MIT
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include "commands.h"
 #include "common/inspect/inspect.h"
 #include "common/process.h"
+#include "common/signals.h"
 
 static const char help[] =
     "adit: gives a local service a public URL, through a relay that you can host yourself.\n"
     "\n"
     "  adit http 8080                  forward a public URL to port 8080 of this machine\n"
     "  adit http 8080 --url myapp      … with the name myapp\n"
+    "  adit proxy --port 9090 --url http://localhost:5000 --print-bodies\n"
+    "                                  show all that passes to and from a service\n"
     "\n"
     "Commands:\n"
     "  http PORT|HOST:PORT             expose an HTTP service (adit http --help)\n"
+    "  proxy --url URL                 watch what is said to one, without a relay (adit proxy "
+    "--help)\n"
     "  requests [FILTER]               list recorded exchanges; --follow goes on\n"
     "  show ID|last                    show one\n"
     "  stats [FILTER]                  how often and how long, by path, host, status, method\n"
     "  diff ID ID                      how two differ\n"
     "  verify ID|last                  whether both ends of the tunnel saw the same bytes\n"
     "  export FILTER                   as HAR, curl commands or JSON\n"
+    "  replay ID|last                  send one again\n"
     "  delete FILTER                   delete some\n"
     "  --version, --help\n"
     "\n"
@@ -30,12 +35,24 @@ static const struct command {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"http", command_http},
+    {"proxy", command_proxy},
+    {"replay", command_replay},
 };
+
+bool command_state_dir(const char *data, char dir[static STATE_PATH_MAX])
+{
+    const char *why = state_dir(data, "agent", dir);
+    if (why)
+        (void)fprintf(stderr,
+                      "adit: cannot use the state directory %s: %s. Choose one with --data DIR\n",
+                      dir, why);
+    return !why;
+}
 
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
-    (void)signal(SIGPIPE, SIG_IGN);
+    signals_ignore();
     process_raise_files();
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
         if (strcmp(commands[i].name, name) == 0)

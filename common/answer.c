@@ -55,11 +55,12 @@ static const struct row {
     [ANSWER_TOO_MANY] = {429, "Too Many Requests", "ADIT-TOO-MANY-REQUESTS",
                          "There are too many connections from your address, or too many tunnels "
                          "wait to be let in. Close some, or try again in a moment."},
-    [ANSWER_RELAY_FULL] = {503, "Service Unavailable", "ADIT-RELAY-FULL",
-                           "The relay has as many visitors as it takes. Try again in a moment."},
+    [ANSWER_RELAY_FULL] =
+        {503, "Service Unavailable", "ADIT-RELAY-FULL",
+         "There are as many visitors already as are taken. Try again in a moment."},
     [ANSWER_UPSTREAM_REFUSED] =
         {502, "Bad Gateway", "ADIT-UPSTREAM-REFUSED",
-         "Nothing listens where the agent forwards to. Start the local service and try again."},
+         "Nothing listens where requests are forwarded to. Start the local service and try again."},
     [ANSWER_UPSTREAM_UNREACHABLE] =
         {502, "Bad Gateway", "ADIT-UPSTREAM-UNREACHABLE",
          "The local service cannot be reached. Check the address that adit was given."},
@@ -74,8 +75,8 @@ static const struct row {
          "The local service could not be connected to, or did not answer, in time. Is it "
          "overloaded?"},
     [ANSWER_LOOP] = {508, "Loop Detected", "ADIT-LOOP",
-                     "The request came back to the relay that sent it out. Forward the tunnel to "
-                     "something else."},
+                     "The request came back to where it had been sent on. Forward to something "
+                     "else."},
 };
 
 _Static_assert(sizeof(rows) / sizeof(rows[0]) == ANSWERS, "every answer has its row");

@@ -25,9 +25,9 @@ static size_t hop_fields(struct edge *e, const struct http_head *head,
                          const struct body_framing *framing, char *out)
 {
     size_t n = 0;
-    e->chunked = framing->kind == BODY_CHUNKED && !e->version_10;
-    e->until_close =
-        framing->kind == BODY_UNTIL_CLOSE || (framing->kind == BODY_CHUNKED && e->version_10);
+    bool of_unknown_length = framing->kind == BODY_CHUNKED || framing->kind == BODY_UNTIL_CLOSE;
+    e->chunked = of_unknown_length && !e->version_10;
+    e->until_close = of_unknown_length && e->version_10;
     // An early answer often means that the rest is unwanted; and whether a visitor that was not
     // told to continue sends its body nobody can know.
     if (e->until_close || (!e->request_done && !edge_may_swallow(e)))

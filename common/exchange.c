@@ -256,12 +256,9 @@ static uint32_t size_of(const struct http_head *head)
     return (uint32_t)size;
 }
 
-// They need no credit, so they are few and small.
-static bool is_interim_bounded(struct exchange *x, const struct http_head *head)
+bool exchange_takes_interim(const struct exchange *x, const struct http_head *head)
 {
-    x->interim++;
-    x->interim_bytes += size_of(head);
-    return x->interim <= LIMIT_INTERIM && x->interim_bytes <= LIMIT_INTERIM_BYTES;
+    return x->interim < LIMIT_INTERIM && x->interim_bytes + size_of(head) <= LIMIT_INTERIM_BYTES;
 }
 
 void exchange_head(struct exchange_end *from, const struct http_head *head,
@@ -271,11 +268,14 @@ void exchange_head(struct exchange_end *from, const struct http_head *head,
     struct exchange_end *to = other_end(from);
     struct exchange_direction *d = &x->direction[from->side];
     bool interim = from->side == OUTBOUND && head->status < 200 && head->status != 101;
-    if (interim && !is_interim_bounded(x, head)) {
+    if (interim && !exchange_takes_interim(x, head)) {
         close_exchange(x, EXCHANGE_PROTOCOL, NULL);
         return;
     }
-    if (!interim) {
+    if (interim) {
+        x->interim++;
+        x->interim_bytes += size_of(head);
+    } else {
         d->begun = true;
         d->framing = *framing;
     }

@@ -141,6 +141,8 @@ void exchange_attach(struct exchange *x, struct exchange_end *outbound);
 // Sent by an end to the other. After any of them the exchange may be gone (end->x is NULL then).
 void exchange_head(struct exchange_end *from, const struct http_head *head,
                    const struct body_framing *framing);
+// Whether one more 1xx response may pass. They need no credit, so they are few and small.
+bool exchange_takes_interim(const struct exchange *x, const struct http_head *head);
 void exchange_data(struct exchange_end *from, const char *bytes, size_t len);
 void exchange_finish(struct exchange_end *from, const struct http_head *trailers);
 void exchange_credit(struct exchange_end *from, size_t len);

@@ -38,7 +38,8 @@ enum {
     SECOND = 1000,
     DAY = 24 * 60 * 60 * 1000,
     R = LIMITS_OF_RELAY,
-    A = LIMITS_OF_AGENT
+    A = LIMITS_OF_AGENT,
+    P = LIMITS_OF_PROXY
 };
 
 // Least and most keep what else is bounded bounded: a head must go through the tunnel
@@ -51,24 +52,24 @@ static const struct row {
     int programs;
     const char *text;
 } rows[] = {
-    {"head-bytes", AT(head_bytes), UNIT_BYTES, 256, 64 * KIB, R,
+    {"head-bytes", AT(head_bytes), UNIT_BYTES, 256, 64 * KIB, R | P,
      "request line and fields of a visitor"},
-    {"head-fields", AT(head_fields), UNIT_COUNT, 1, MESSAGE_FIELDS_MAX, R | A,
+    {"head-fields", AT(head_fields), UNIT_COUNT, 1, MESSAGE_FIELDS_MAX, R | A | P,
      "fields of a request or response"},
-    {"response-head-bytes", AT(response_head_bytes), UNIT_BYTES, 256, 64 * KIB, A,
+    {"response-head-bytes", AT(response_head_bytes), UNIT_BYTES, 256, 64 * KIB, A | P,
      "head of a service's response"},
-    {"body-bytes", AT(body_bytes), UNIT_BYTES, 0, UINT64_MAX, R, "body of a request"},
-    {"head-time", AT(head_ms), UNIT_TIME, 100, DAY, R, "for a whole request head"},
-    {"keepalive-time", AT(keepalive_ms), UNIT_TIME, 100, DAY, R,
+    {"body-bytes", AT(body_bytes), UNIT_BYTES, 0, UINT64_MAX, R | P, "body of a request"},
+    {"head-time", AT(head_ms), UNIT_TIME, 100, DAY, R | P, "for a whole request head"},
+    {"keepalive-time", AT(keepalive_ms), UNIT_TIME, 100, DAY, R | P,
      "of a visitor between two requests"},
-    {"body-time", AT(body_ms), UNIT_TIME, 100, DAY, R,
+    {"body-time", AT(body_ms), UNIT_TIME, 100, DAY, R | P,
      "for the next portion of a request body: what `rate` makes in this time"},
-    {"send-time", AT(send_ms), UNIT_TIME, 200, DAY, R,
+    {"send-time", AT(send_ms), UNIT_TIME, 200, DAY, R | P,
      "for a visitor to take such a portion of a response"},
-    {"rate", AT(rate), UNIT_BYTES, 0, UINT32_MAX, R,
+    {"rate", AT(rate), UNIT_BYTES, 0, UINT32_MAX, R | P,
      "bytes a second at least, of a body and of its reader"},
-    {"visitors", AT(visitors), UNIT_COUNT, 1, 1000000, R, "connections at once"},
-    {"visitors-per-address", AT(visitors_per_address), UNIT_COUNT, 1, 1000000, R,
+    {"visitors", AT(visitors), UNIT_COUNT, 1, 1000000, R | P, "connections at once"},
+    {"visitors-per-address", AT(visitors_per_address), UNIT_COUNT, 1, 1000000, R | P,
      "the same from one IPv4 address or IPv6 /64 (loopback only when it is set)"},
     {"handshakes", AT(unauthenticated), UNIT_COUNT, 1, 1000000, R,
      "tunnels that have not said hello yet"},
@@ -80,14 +81,15 @@ static const struct row {
      "of a tunnel: what agents have sent and visitors have not taken"},
     {"gone-time", AT(gone_ms), UNIT_TIME, 100, DAY, R,
      "that a name is kept for an agent that was lost"},
-    {"connect-time", AT(connect_ms), UNIT_TIME, 100, DAY, A, "to connect to the service"},
-    {"record-body", AT(record_body_bytes), UNIT_BYTES, 0, UINT64_MAX, R | A,
+    {"connect-time", AT(connect_ms), UNIT_TIME, 100, DAY, A | P, "to connect to the service"},
+    {"answer-time", AT(answer_ms), UNIT_TIME, 0, DAY, A | P,
+     "for the service to begin its response"},
+    {"record-body", AT(record_body_bytes), UNIT_BYTES, 0, UINT64_MAX, R | A | P,
      "of a body that are recorded"},
-    {"record-size", AT(record_bytes), UNIT_BYTES, 0, UINT64_MAX, R | A,
+    {"record-size", AT(record_bytes), UNIT_BYTES, 0, UINT64_MAX, R | A | P,
      "of the whole record: beyond it the oldest is deleted"},
-    {"record-age", AT(record_age_ms), UNIT_TIME, 0, 3650 * (uint64_t)DAY, R | A,
+    {"record-age", AT(record_age_ms), UNIT_TIME, 0, 3650 * (uint64_t)DAY, R | A | P,
      "of an exchange until it is deleted"},
-    {"answer-time", AT(answer_ms), UNIT_TIME, 0, DAY, A, "for the service to begin its response"},
 };
 
 enum {

@@ -39,7 +39,8 @@ extern const struct limits limits_default;
 // The programs that know a limit.
 enum limits_of {
     LIMITS_OF_RELAY = 1,
-    LIMITS_OF_AGENT = 2
+    LIMITS_OF_AGENT = 2,
+    LIMITS_OF_PROXY = 4
 };
 
 enum {

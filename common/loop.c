@@ -5,8 +5,9 @@
 #include "limits.h"
 
 enum {
-    TASK_ROUNDS = 64
-}; // rounds of tasks that queue tasks, before the loop looks at its sockets again
+    TASK_ROUNDS = 64, // of tasks that queue tasks, before the loop looks at its sockets again
+    CLOSE_TURNS = 8   // for closed handles to get their calls
+};
 
 static void nothing(uv_idle_t *idle)
 {
@@ -87,6 +88,16 @@ void loop_stop(struct loop *l)
 void loop_run_once(struct loop *l)
 {
     (void)uv_run(&l->uv, UV_RUN_NOWAIT);
+}
+
+bool loop_settle(struct loop *l)
+{
+    uv_unref((uv_handle_t *)&l->before_sleep);
+    uv_unref((uv_handle_t *)&l->stay_awake);
+    uv_unref((uv_handle_t *)&l->tick);
+    for (int turn = 0; uv_loop_alive(&l->uv) && turn < CLOSE_TURNS; turn++)
+        loop_run_once(l);
+    return !uv_loop_alive(&l->uv);
 }
 
 void loop_deinit(struct loop *l)

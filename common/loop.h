@@ -52,6 +52,10 @@ void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
 // One turn that does not wait: tasks and closed handles get their calls.
 void loop_run_once(struct loop *l);
+// The same until nothing is left to do, to be called when all handles but the loop's own are
+// closed. False: a name is still being resolved, which nothing can break off. Nothing but requests
+// keeps such a loop alive, and we make no others that outlast their handles.
+bool loop_settle(struct loop *l);
 // Closes what is left and frees. Everything built on the loop must have been closed by its owner.
 void loop_deinit(struct loop *l);
 

@@ -209,7 +209,9 @@ static bool read_head(struct call *k)
     if (n == 0)
         return false;
     bool interim = n > 0 && head.status < 200 && head.status != 101;
-    if (n < 0 || (!interim && !begin_body(k, &head, &framing))) {
+    bool sound =
+        interim ? exchange_takes_interim(k->end.x, &head) : n > 0 && begin_body(k, &head, &framing);
+    if (!sound) {
         refuse(k, ANSWER_UPSTREAM_INVALID);
         return false;
     }

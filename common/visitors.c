@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 struct visitor_address {
     struct visitor_address *next;
@@ -112,4 +113,16 @@ void visitors_leave(struct visitor_address *a)
         at = &(*at)->next;
     *at = a->next;
     free(a);
+}
+
+void visitors_bound(struct limits *l, unsigned files)
+{
+    struct rlimit allowed;
+    if (getrlimit(RLIMIT_NOFILE, &allowed) || allowed.rlim_cur == RLIM_INFINITY)
+        return;
+    rlim_t spare = LIMIT_FILES_SPARE + LIMIT_VISITORS_SPARE;
+    rlim_t most = allowed.rlim_cur > 2 * spare ? allowed.rlim_cur - spare : allowed.rlim_cur / 2;
+    most /= files;
+    if (l->visitors > most)
+        l->visitors = (uint32_t)most;
 }

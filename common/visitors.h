@@ -33,5 +33,9 @@ enum visitor_welcome visitors_enter(struct visitors *v, const struct limits *lim
                                     struct visitor_address **address);
 void visitors_leave(struct visitor_address *address);
 
+// Visitors may not use up the open files that everything else needs: lowers their limit to what the
+// process may open. Each takes `files` of them.
+void visitors_bound(struct limits *l, unsigned files);
+
 // The address as text without port; an IPv4 address that came mapped into IPv6 as IPv4.
 void visitor_text(const struct sockaddr_storage *peer, char out[static INET6_ADDRSTRLEN]);

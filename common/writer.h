@@ -17,7 +17,8 @@ struct writer;
 // lines, so that many leave in one system call; the first one always leaves at once. NULL when out
 // of memory or threads.
 struct writer *writer_new(int fd, const char *program, unsigned pause_ms);
-// Takes one line, which ends with a line feed. Returns at once. From one thread only.
+// Takes one line, which ends with a line feed, or several that stay together: they are dropped
+// whole, and count as one. Returns at once. From one thread only.
 void writer_line(struct writer *w, const char *line, size_t len);
 // Lets what is left be written, for at most WRITER_LAST_MS.
 void writer_free(struct writer *w);

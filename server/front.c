@@ -4,7 +4,6 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 #include "agents.h"
-#include "proto/fields.h"
 #include "proto/websocket.h"
 
 // The host of an authority without its port; brackets of an IPv6 address stay.
@@ -147,65 +146,19 @@ static void own_page(struct relay *r, struct edge *e, struct exchange *x,
         exchange_answer(x, ANSWER_NOT_FOUND);
 }
 
-static void answer_options(struct exchange *x)
-{
-    char date[ANSWER_DATE_MAX];
-    struct http_head head = {.status = 200, .reason = SLICE("OK"), .minor_version = 1};
-    (void)head_add(&head, SLICE("date"), answer_date(date));
-    (void)head_add(&head, SLICE("content-length"), SLICE("0"));
-    exchange_respond(x, &head, (struct slice){0});
-}
-
-// OPTIONS and TRACE go no further than Max-Forwards says (RFC 9110 §7.6.2). Returns whether this
-// one goes on; `digits` holds the field's new value and must live as long as the head is read.
-static bool may_go_on(struct exchange *x, struct http_head *head, char digits[static 24])
-{
-    bool trace = slice_eq(head->method, SLICE("TRACE"));
-    struct field *f = NULL;
-    uint64_t left = 0;
-    for (size_t i = 0; i < head->field_count && !f; i++)
-        if (slice_ieq(head->fields[i].name, SLICE("max-forwards")))
-            f = &head->fields[i];
-    if (!f || !(trace || slice_eq(head->method, SLICE("OPTIONS"))) ||
-        !slice_to_u64(f->value, &left))
-        return true;
-    if (left > 0) {
-        int len = snprintf(digits, 24, "%llu", (unsigned long long)(left - 1));
-        f->value = slice_of(digits, (size_t)len);
-        return true;
-    }
-    if (trace)
-        exchange_answer(x, ANSWER_NOT_IMPLEMENTED);
-    else
-        answer_options(x);
-    return false;
-}
-
 static void forward(struct relay *r, struct edge *e, struct route *route, struct http_head *head,
                     const struct body_framing *framing)
 {
-    char scratch[FIELDS_SCRATCH];
+    struct forward_scratch scratch;
     char bind_id[24];
-    char max_forwards[24];
     struct exchange *x = edge_end(e)->x;
-    const struct fields_edge edge = {
-        .visitor = edge_visitor(e),
-        .scheme = slice_str(r->config.scheme),
-        .host = head->authority.len <= 255 ? head->authority : (struct slice){0},
-        .loop_id = slice_str(r->loop_id),
-    };
-    if (!may_go_on(x, head, max_forwards))
+    const struct forward_hop hop = {r->config.scheme, r->loop_id};
+    if (!forward_request(e, head, &hop, &scratch))
         return;
-    fields_strip_hop_by_hop(head);
-    head->scheme = edge.scheme;
-    head_remove(head, SLICE("host")); // it travels as the authority
-    int error = fields_add_forwarded(head, &edge, scratch, sizeof(scratch));
     int len = snprintf(bind_id, sizeof(bind_id), "%llu", (unsigned long long)route->bind_id);
-    if (!error && (!head_add(head, SLICE("adit-bind"), slice_of(bind_id, (size_t)len)) ||
-                   !head_add(head, SLICE("adit-id"), slice_str(x->id))))
-        error = FIELDS_E_TOO_MANY;
-    if (error)
-        exchange_answer(x, error == FIELDS_E_LOOP ? ANSWER_LOOP : ANSWER_HEAD_TOO_LARGE);
+    if (!head_add(head, SLICE("adit-bind"), slice_of(bind_id, (size_t)len)) ||
+        !head_add(head, SLICE("adit-id"), slice_str(x->id)))
+        exchange_answer(x, ANSWER_HEAD_TOO_LARGE);
     else if (!agent_attach(route->agent, x))
         exchange_answer(x, ANSWER_BUSY);
     else

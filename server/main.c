@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: MIT
-#include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "common/address.h"
 #include "common/inspect/inspect.h"
 #include "common/log.h"
+#include "common/options.h"
 #include "common/process.h"
+#include "common/record/record_options.h"
 #include "common/state.h"
 #include "relay.h"
-
-enum {
-    EXIT_USAGE = 2
-};
 
 static const char help[] =
     "aditd, the relay of adit: gives local services public URLs.\n"
@@ -35,11 +32,8 @@ static const char help[] =
     "can reach the relay\n"
     "  --public-url URL     scheme and port of the URLs that agents print, when a proxy stands "
     "before the relay\n"
-    "  --data DIR           where state is kept (default: $XDG_STATE_HOME/adit/relay)\n"
-    "  --record all|heads|none\n"
-    "                       what is kept of exchanges (default: all); how much: record-… below\n"
-    "  --redact FIELD       leave this field's value out of the record; may be repeated\n"
-    "  --no-redact          keep Authorization, Cookie, Set-Cookie and Proxy-Authorization too\n"
+    "  --data DIR           where state is kept (default: "
+    "$XDG_STATE_HOME/adit/relay)\n" OPTIONS_RECORD_HELP
     "  --limit NAME=VALUE   one of the limits below; may be repeated\n"
     "  --verbose            log more\n"
     "  --version, --help\n"
@@ -47,12 +41,6 @@ static const char help[] =
     "Ends cleanly on SIGINT and SIGTERM. Exit status: 0, 1 failure, 2 usage.\n"
     "\n"
     "Limits, and what they are when nothing is said:\n";
-
-static int usage(const char *text, const char *what)
-{
-    (void)fprintf(stderr, "aditd: %s%s\nTry: aditd --help\n", text, what);
-    return EXIT_USAGE;
-}
 
 static bool is_domain(const char *text)
 {
@@ -81,11 +69,9 @@ static bool take_public_url(struct relay_config *c, const char *url)
 }
 
 struct command {
+    struct options options;
     struct relay_config config;
     const char *token_file;
-    const char *word; // of the command line, being looked at
-    bool verbose;
-    int exit_status; // -1: run
 };
 
 static void take_listen(struct command *cmd, const char *value)
@@ -93,93 +79,55 @@ static void take_listen(struct command *cmd, const char *value)
     struct relay_config *c = &cmd->config;
     struct sockaddr_storage addr;
     if (c->listen_count == LIMIT_LISTENERS)
-        cmd->exit_status = usage("too many --listen: ", value);
-    else if (strlen(value) >= sizeof(c->listen[0]) || !relay_parse_listen(value, &addr))
-        cmd->exit_status = usage("--listen is not an ADDR:PORT: ", value);
+        options_wrong(&cmd->options, "too many --listen: ", value);
+    else if (strlen(value) >= sizeof(c->listen[0]) || !address_parse(value, &addr))
+        options_wrong(&cmd->options, "--listen is not an ADDR:PORT: ", value);
     else
         (void)snprintf(c->listen[c->listen_count++], sizeof(c->listen[0]), "%s", value);
 }
 
-static void take_limit(struct command *cmd, const char *value)
+static void take_option(struct options *o, int option, const char *value)
 {
-    char message[LIMITS_MESSAGE_MAX];
-    if (limits_set(&cmd->config.limits, LIMITS_OF_RELAY, value, message))
-        cmd->exit_status = usage(message, "");
-}
-
-static void take_record(struct command *cmd, int option, const char *value)
-{
-    struct recorder_config *c = &cmd->config.record;
-    if (option == 'N')
-        c->no_redact = true;
-    else if (option == 'R' && !recorder_set_level(c, value))
-        cmd->exit_status = usage("--record is not all, heads or none: ", value);
-    else if (option == 'X' && !recorder_add_redact(c, value))
-        cmd->exit_status = usage("--redact is not the name of a field, or one too many: ", value);
-}
-
-static void take_option(struct command *cmd, int option, const char *value)
-{
+    struct command *cmd = container_of(o, struct command, options);
     struct relay_config *c = &cmd->config;
     switch (option) {
     case 'l': take_listen(cmd, value); return;
     case 'd':
         if (!is_domain(value))
-            cmd->exit_status = usage("--domain is not a domain name: ", value);
+            options_wrong(o, "--domain is not a domain name: ", value);
         (void)snprintf(c->domain, sizeof(c->domain), "%s", value);
         return;
-    case 'D': c->data = value; return;
     case 't': cmd->token_file = value; return;
     case 'p':
         if (!take_public_url(c, value))
-            cmd->exit_status = usage("--public-url is not like https://example.com: ", value);
+            options_wrong(o, "--public-url is not like https://example.com: ", value);
         return;
-    case 'L': take_limit(cmd, value); return;
     case 'R':
     case 'X':
-    case 'N': take_record(cmd, option, value); return;
-    case 'v': cmd->verbose = true; return;
+    case 'N': record_options_take(o, &c->record, option, value); return;
     case 'V':
         (void)printf("aditd %s\n", ADIT_VERSION);
-        cmd->exit_status = 0;
-        return;
-    case 'h':
-        (void)fputs(help, stdout);
-        limits_print(stdout, LIMITS_OF_RELAY);
-        cmd->exit_status = 0;
-        return;
-    default:
-        cmd->exit_status =
-            usage(option == ':' ? "this option needs a value: " : "unknown option: ", cmd->word);
+        o->exit_status = 0;
         return;
     }
 }
 
+static const struct option known[] = {{"listen", required_argument, NULL, 'l'},
+                                      {"domain", required_argument, NULL, 'd'},
+                                      {"token-file", required_argument, NULL, 't'},
+                                      {"public-url", required_argument, NULL, 'p'},
+                                      {"version", no_argument, NULL, 'V'},
+                                      OPTIONS_RECORD,
+                                      OPTIONS_COMMON};
+
 static void parse(struct command *cmd, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"listen", required_argument, NULL, 'l'},
-        {"domain", required_argument, NULL, 'd'},
-        {"data", required_argument, NULL, 'D'},
-        {"token-file", required_argument, NULL, 't'},
-        {"public-url", required_argument, NULL, 'p'},
-        {"record", required_argument, NULL, 'R'},
-        {"redact", required_argument, NULL, 'X'},
-        {"no-redact", no_argument, NULL, 'N'},
-        {"limit", required_argument, NULL, 'L'},
-        {"verbose", no_argument, NULL, 'v'},
-        {"version", no_argument, NULL, 'V'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
-    int option;
-    opterr = 0;
-    while (cmd->exit_status < 0 && (option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-        cmd->word = argv[optind - 1];
-        take_option(cmd, option, optarg);
-    }
-    if (cmd->exit_status < 0 && optind < argc)
-        cmd->exit_status = usage("unexpected argument: ", argv[optind]);
+    struct options *o = &cmd->options;
+    int next = options_parse(o, argc, argv);
+    if (o->exit_status < 0 && next < argc)
+        options_wrong(o, "unexpected argument: ", argv[next]);
+    cmd->config.data = o->data;
+    cmd->config.limits = o->limits;
 }
 
 static int fail(const char *what, const char *why)
@@ -216,18 +164,22 @@ static int run(struct relay *r, struct command *cmd)
 int main(int argc, char **argv)
 {
     struct command cmd = {
-        .exit_status = -1,
-        .config = {.domain = "localhost", .scheme = "http", .limits = limits_default},
+        .options = {.program = "aditd",
+                    .help = help,
+                    .limits_of = LIMITS_OF_RELAY,
+                    .known = known,
+                    .take = take_option},
+        .config = {.domain = "localhost", .scheme = "http"},
     };
-    (void)signal(SIGPIPE, SIG_IGN);
+    signals_ignore();
     inspect_command *inspect = argc > 1 ? inspect_find(argv[1]) : NULL;
     if (inspect)
         return inspect(&(struct inspect_program){"aditd", "relay"}, argc - 1, argv + 1);
     parse(&cmd, argc, argv);
-    if (cmd.exit_status >= 0)
-        return cmd.exit_status;
+    if (cmd.options.exit_status >= 0)
+        return cmd.options.exit_status;
     process_raise_files();
-    log_init("aditd", cmd.verbose ? LOG_DEBUG : LOG_INFO);
+    log_init("aditd", cmd.options.verbose ? LOG_DEBUG : LOG_INFO);
     struct relay *r = calloc(1, sizeof(*r));
     if (!r)
         return fail("out of memory", "");

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "relay.h"
-#include <netinet/in.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include "agents.h"
+#include "common/address.h"
 #include "common/log.h"
 
 enum {
@@ -18,62 +18,20 @@ static void on_accepted(void *ctx, int fd, const struct sockaddr_storage *peer)
     edge_accept(&r->edges, fd, peer);
 }
 
-bool relay_parse_listen(const char *text, struct sockaddr_storage *addr)
-{
-    char host[128];
-    uint64_t port = 0;
-    const char *colon = strrchr(text, ':');
-    size_t len = colon ? (size_t)(colon - text) : 0;
-    if (!colon || !slice_to_u64(slice_str(colon + 1), &port) || port > 65535 || len >= sizeof(host))
-        return false;
-    memcpy(host, text, len);
-    host[len] = 0;
-    if (len == 0)
-        return !uv_ip6_addr("::", (int)port, (struct sockaddr_in6 *)addr);
-    if (host[0] == '[' && host[len - 1] == ']') {
-        host[len - 1] = 0;
-        return !uv_ip6_addr(host + 1, (int)port, (struct sockaddr_in6 *)addr);
-    }
-    if (strcmp(host, "localhost") == 0)
-        return !uv_ip4_addr("127.0.0.1", (int)port, (struct sockaddr_in *)addr);
-    return !uv_ip4_addr(host, (int)port, (struct sockaddr_in *)addr) ||
-           !uv_ip6_addr(host, (int)port, (struct sockaddr_in6 *)addr);
-}
-
-static bool is_loopback(const struct sockaddr_storage *addr)
-{
-    if (addr->ss_family == AF_INET) {
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)addr;
-        return (ntohl(v4->sin_addr.s_addr) >> 24) == 127;
-    }
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)addr;
-    return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
-}
-
-static uint16_t port_of(const struct sockaddr_storage *addr)
-{
-    if (addr->ss_family == AF_INET)
-        return ntohs(((const struct sockaddr_in *)addr)->sin_port);
-    return ntohs(((const struct sockaddr_in6 *)addr)->sin6_port);
-}
-
 static int listen_on(struct relay *r, const struct sockaddr_storage *addr)
 {
     struct listener *listener = &r->listeners[r->listener_count];
     struct sockaddr_storage actual;
-    char host[64];
+    char text[ADDRESS_TEXT_MAX];
     *listener = (struct listener){.accepted = on_accepted, .ctx = r};
     int error = listener_open(listener, &r->loop, addr, &actual);
     if (error)
         return error;
     r->listener_count++;
-    bool v6 = actual.ss_family == AF_INET6;
-    (void)(v6 ? uv_ip6_name((struct sockaddr_in6 *)&actual, host, sizeof(host))
-              : uv_ip4_name((struct sockaddr_in *)&actual, host, sizeof(host)));
     if (r->first_port == 0)
-        r->first_port = port_of(&actual);
-    (void)printf("aditd: listening on http://%s%s%s:%u\n", v6 ? "[" : "", host, v6 ? "]" : "",
-                 port_of(&actual));
+        r->first_port = address_port(&actual);
+    address_text(&actual, text);
+    (void)printf("aditd: listening on http://%s\n", text);
     return 0;
 }
 
@@ -107,10 +65,9 @@ static const char *open_listeners(struct relay *r)
     const struct relay_config *config = &r->config;
     bool all_loopback = true;
     for (size_t i = 0; i < config->listen_count; i++) {
-        addrs[i] = (struct sockaddr_storage){0};
-        if (!relay_parse_listen(config->listen[i], &addrs[i]))
+        if (!address_parse(config->listen[i], &addrs[i]))
             return message(r, "--listen %s is not an ADDR:PORT", config->listen[i]);
-        all_loopback = all_loopback && is_loopback(&addrs[i]);
+        all_loopback = all_loopback && address_is_loopback(&addrs[i]);
     }
     if (!config->token[0] && !(all_loopback && strcmp(config->domain, "localhost") == 0))
         return "without a token anyone could open tunnels: pass --token-file FILE, or listen on "
@@ -131,33 +88,13 @@ static const char *open_listeners(struct relay *r)
     return NULL;
 }
 
-static void on_signal(uv_signal_t *signal, int number)
+static void on_signal(void *ctx, int number)
 {
-    struct relay *r = signal->data;
+    struct relay *r = ctx;
+    if (number == SIGUSR1)
+        return; // nothing is counted here
     log_info("stopping on signal %d", number);
     loop_stop(&r->loop);
-}
-
-static void watch_signals(struct relay *r)
-{
-    static const int numbers[2] = {SIGINT, SIGTERM};
-    for (int i = 0; i < 2; i++) {
-        (void)uv_signal_init(&r->loop.uv, &r->signals[i]);
-        r->signals[i].data = r;
-        (void)uv_signal_start(&r->signals[i], on_signal, numbers[i]);
-    }
-}
-
-// Visitors may not use up the open files that everything else needs.
-static void bound_visitors(struct limits *l)
-{
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur == RLIM_INFINITY)
-        return;
-    rlim_t spare = LIMIT_FILES_SPARE + LIMIT_VISITORS_SPARE;
-    rlim_t most = files.rlim_cur > 2 * spare ? files.rlim_cur - spare : files.rlim_cur / 2;
-    if (l->visitors > most)
-        l->visitors = (uint32_t)most;
 }
 
 static const char *begin_recording(struct relay *r)
@@ -182,14 +119,14 @@ const char *relay_start(struct relay *r, const struct relay_config *config)
     if (loop_init(&r->loop))
         return "cannot make an event loop";
     r->loop.limits = config->limits;
-    bound_visitors(&r->loop.limits);
+    visitors_bound(&r->loop.limits, 1);
     routes_init(&r->routes, &r->loop);
     r->edges = (struct edge_set){.loop = &r->loop, .request = front_request, .ctx = r};
     if (!secret_random_hex(r->id, 8) || !secret_random(&seed, sizeof(seed)))
         return "the system gives no randomness";
     exchange_ids_init(&r->edges.ids, seed);
-    (void)snprintf(r->loop_id, sizeof(r->loop_id), "adit-%s", r->id);
-    watch_signals(r);
+    forward_loop_id(r->loop_id, r->id);
+    signals_watch(&r->signals, &r->loop, on_signal, r);
     const char *why = open_listeners(r);
     return why ? why : begin_recording(r);
 }
@@ -207,9 +144,7 @@ void relay_stop(struct relay *r)
         return; // it never had a loop
     for (size_t i = 0; i < r->listener_count; i++)
         listener_close(&r->listeners[i]);
-    for (int i = 0; i < 2; i++)
-        if (r->signals[i].data)
-            uv_close((uv_handle_t *)&r->signals[i], NULL);
+    signals_close(&r->signals);
     agents_close(r);
     edge_set_close(&r->edges);
     recorder_free(r->recorder);

@@ -2,10 +2,12 @@
 // The relay: its listeners, the visitors and agents on them, and the table of names.
 #pragma once
 #include "common/edge.h"
+#include "common/forward.h"
 #include "common/limits.h"
 #include "common/listener.h"
 #include "common/record/recorder.h"
 #include "common/secret.h"
+#include "common/signals.h"
 #include "routes.h"
 
 struct relay_config {
@@ -33,15 +35,11 @@ struct relay {
     struct listener listeners[LIMIT_LISTENERS];
     size_t listener_count;
     uint16_t first_port;
-    char id[17];      // of this relay, in Via
-    char loop_id[32]; // "adit-" and it
-    uv_signal_t signals[2];
+    char id[FORWARD_ID_DIGITS + 1]; // of this relay
+    char loop_id[FORWARD_LOOP_ID_MAX];
+    struct signals signals;
     char message[512]; // why it did not start
 };
-
-// Parses "ADDR:PORT", "[v6]:PORT", ":PORT" (every address) or "localhost:PORT". False when it is
-// none of them.
-bool relay_parse_listen(const char *text, struct sockaddr_storage *addr);
 
 // Starts listening. Returns NULL, or a message that says what is wrong (part of `r`).
 const char *relay_start(struct relay *r, const struct relay_config *config);

@@ -118,6 +118,14 @@ static void tell_line(void *ctx, char mark, struct slice line)
                 .kind = DIFFERENCE_LINE, .part = c->part, .mark = mark, .line = line});
 }
 
+// A field line, without its CR.
+static void tell_field_line(void *ctx, char mark, struct slice line)
+{
+    if (line.len > 0 && line.p[line.len - 1] == '\r')
+        line.len--;
+    tell_line(ctx, mark, line);
+}
+
 static uint64_t first_difference(struct slice a, struct slice b)
 {
     size_t i = 0;
@@ -138,7 +146,8 @@ static void tell_bytes(struct comparison *c, enum difference_kind kind, struct s
 // The texts that are compared line by line: of JSON, its layout.
 static bool lay_out(struct slice *a, struct slice *b, struct buf *first, struct buf *second)
 {
-    if (!json_indent(*a, first) || !json_indent(*b, second))
+    if (!json_indent(*a, first) || !json_indent(*b, second) || !buf_append(first, "\n", 1) ||
+        !buf_append(second, "\n", 1))
         return false;
     *a = buf_slice(first);
     *b = buf_slice(second);
@@ -187,6 +196,17 @@ static void compare_bodies(struct comparison *c, enum record_side side)
                                      .bytes = {first->bytes, second->bytes}});
 }
 
+static void compare_interim(struct comparison *c)
+{
+    struct slice a = c->a->x.interim;
+    struct slice b = c->b->x.interim;
+    if (slice_eq(a, b))
+        return;
+    enum line_diff_result result = line_diff(a, b, tell_field_line, c);
+    if (result != LINE_DIFF_TOLD)
+        tell_bytes(c, DIFFERENCE_BYTES, a, b);
+}
+
 static void compare_messages(struct comparison *c)
 {
     struct slice a = buf_slice(&c->a->messages);
@@ -222,8 +242,9 @@ bool compare_exchanges(const struct compared *a, const struct compared *b, compa
     compare_contents(&c, RECORD_REQUEST);
     c.part = "request trailers";
     compare_fields(&c, a->x.body[0].trailers, b->x.body[0].trailers);
+    c.part = "interim responses";
+    compare_interim(&c);
     c.part = "answer";
-    compare_value(&c, SLICE("interim responses"), a->x.interim, b->x.interim);
     compare_status(&c);
     compare_value(&c, SLICE("error"), a->x.error, b->x.error);
     c.part = "response head";

@@ -102,6 +102,8 @@ static int write_all(struct inspect_call *call, struct export *e, const struct f
     uint64_t broken = 0;
     int status = -record_reader_query(e->reader, &query);
     progress_begin(&progress);
+    if (e->out == stdout && isatty(STDOUT_FILENO))
+        progress.wanted = false; // it is seen to come
     if (o->form->begin)
         o->form->begin(e);
     while (status >= 0 && !ferror(e->out) && (status = record_reader_next(e->reader, &x)) > 0) {

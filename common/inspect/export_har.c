@@ -131,11 +131,12 @@ static void put_partial(struct har *h, enum record_side side, bool whole)
 {
     char text[96];
     const struct record_body *b = &h->x->body[side];
-    if (whole || (h->x->flags & RECORD_UPGRADED))
+    if (whole || b->bytes == 0 || (h->x->flags & RECORD_UPGRADED))
         return;
     (void)snprintf(text, sizeof(text), "%" PRIu64 " of %" PRIu64 " bytes were kept", b->kept,
                    b->bytes);
-    emit_string(&h->emit, "comment", slice_str(text));
+    emit_string(&h->emit, "comment",
+                b->kept < b->bytes ? slice_str(text) : SLICE("its content coding is broken"));
 }
 
 // The body decoded; empty when there is none, or not to be read.

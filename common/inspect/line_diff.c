@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
+enum {
+    STEP_BYTES = 64, // of a long line, as dear as another line
+};
+
 struct line {
     struct slice text; // with its line feed, if it has one
     uint64_t hash;
@@ -62,8 +66,8 @@ static int32_t start_of(const struct myers *w, int32_t d, int32_t k)
 static int32_t run_on(struct myers *w, int32_t x, int32_t k)
 {
     while (x < w->n && x - k < w->m && same_line(&w->a[x], &w->b[x - k])) {
+        w->steps += 1 + w->a[x].text.len / STEP_BYTES;
         x++;
-        w->steps++;
     }
     w->steps++;
     return x;
@@ -72,7 +76,7 @@ static int32_t run_on(struct myers *w, int32_t x, int32_t k)
 // One round: every diagonal with one edit more. True when the end of both is reached.
 static bool go_round(struct myers *w, int32_t d)
 {
-    for (int32_t k = -d; k <= d; k += 2) {
+    for (int32_t k = -d; k <= d && w->steps <= LINE_DIFF_STEPS_MAX; k += 2) {
         int32_t x = d == 0 ? 0 : start_of(w, d, k);
         // Beyond the ends there is nothing to find; the place is kept all the same.
         if (x <= w->n && x - k <= w->m && x - k >= 0)

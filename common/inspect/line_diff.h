@@ -5,9 +5,9 @@
 #include "proto/bytes.h"
 
 enum {
-    LINE_DIFF_LINES_MAX = 200000,   // of each text
+    LINE_DIFF_LINES_MAX = 1000000,  // of each text
     LINE_DIFF_EDITS_MAX = 2000,     // lines taken out and put in, beyond common ends
-    LINE_DIFF_STEPS_MAX = 50000000, // comparisons of two lines
+    LINE_DIFF_STEPS_MAX = 50000000, // comparisons of two lines, long ones count more often
     LINE_DIFF_CONTEXT = 3,
 };
 

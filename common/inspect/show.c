@@ -4,6 +4,7 @@
 #include "bits.h"
 #include "command.h"
 #include "exchange_json.h"
+#include "heads.h"
 
 static const char help[] =
     "@ show: shows one exchange: heads as they came, bodies decoded, what became of it.\n"
@@ -83,7 +84,8 @@ static int write_body(const struct inspect_call *call, struct record_reader *r,
     struct slice head = o->body == RECORD_REQUEST ? x->request_head : x->response_head;
     if (x->flags & RECORD_UPGRADED)
         return inspect_fail(call, "it became another protocol: it has messages, and no body", "");
-    if (o->raw || o->no_decode || record_field(head, SLICE("content-encoding")).len == 0)
+    bool coded = x->body[o->body].bytes > 0 && has_field(head, SLICE("content-encoding"));
+    if (o->raw || o->no_decode || !coded)
         return write_kept(call, r, x, o->body);
     if (!record_reader_decoded(r, x, o->body, &d))
         return inspect_fail(call,

@@ -36,6 +36,7 @@ struct verify {
     bool all, json;
     struct record_reader *reader;
     struct emit emit;
+    struct progress progress;
     uint64_t counts[VERDICT_RUNNING + 1];
     bool failed;
 };
@@ -155,6 +156,7 @@ static void verify_exchange(struct verify *v, const struct record_exchange *x)
     v->counts[j.verdict]++;
     if (v->all && (j.verdict == VERDICT_SAME || j.verdict == VERDICT_RUNNING))
         return;
+    progress_end(&v->progress);
     if (v->json)
         emit_exchange(&v->emit, x, &j);
     else
@@ -196,15 +198,14 @@ static int verify_all(struct inspect_call *call, struct filter *filter)
 {
     struct verify *v = call->ctx;
     struct record_exchange x;
-    struct progress progress;
     const struct record_query query = {.filter = filter, .oldest_first = true};
     int status = -record_reader_query(v->reader, &query);
-    progress_begin(&progress);
+    progress_begin(&v->progress);
     while (status >= 0 && (status = record_reader_next(v->reader, &x)) > 0) {
         verify_exchange(v, &x);
-        progress_tell(&progress, total(v));
+        progress_tell(&v->progress, total(v));
     }
-    progress_end(&progress);
+    progress_end(&v->progress);
     return status < 0 ? inspect_fail(call, "the record cannot be read: ", sqlite3_errstr(-status))
                       : INSPECT_OK;
 }

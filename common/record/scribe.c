@@ -3,8 +3,8 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 #include "track.h"
 
 enum {
@@ -253,7 +253,7 @@ static void run(void *arg)
 {
     struct scribe *s = arg;
     bool last = false;
-    (void)setpriority(PRIO_PROCESS, 0, RECORDER_NICE); // of this thread alone, on Linux
+    (void)!nice(RECORDER_NICE); // of this thread alone, on Linux
     while (!last) {
         last = atomic_load(&s->closing);
         int error = SQLITE_OK;

@@ -43,7 +43,7 @@ def show_programs(request):
     for name in ("tunnel", "relay", "own_tunnel"):
         used = request.node.funcargs.get(name)
         if report and used is not None:
-            parts = [used.relay, used.agent] if isinstance(used, harness.Tunnel) else [used]
+            parts = [used.relay, used.agent] if hasattr(used, "agent") else [used]
             print(*(part.report() for part in parts), sep="\n")
 
 

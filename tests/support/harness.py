@@ -183,18 +183,82 @@ class Agent(Program):
         self.host = f"{bound[2]}.{bound[3]}"
 
 
+class Proxy(Program):
+    """`adit proxy` before a service, on a free port of loopback."""
+
+    def __init__(self, directory, upstream, *args, port=0, **options):
+        super().__init__(directory, "adit", "proxy", "--port", port, "--url", upstream, *args,
+                         **options)
+        try:
+            ready = self.wait_for(r"^adit: (http://([^\s/]+):(\d+)) -> (\S+)$")
+        except AssertionError:
+            self.kill()
+            raise
+        self.url, self.port, self.to = ready[1], int(ready[3]), ready[4]
+        self.host = f"{ready[2]}:{ready[3]}"
+        self.address = ("127.0.0.1", self.port)
+
+    def visit(self, host=None):
+        return Client(self.address, host or self.host, DEADLINE)
+
+
+class Proxied:
+    """A proxy and its origin, to be visited like a Tunnel: `relay` and `agent` are the proxy."""
+
+    def __init__(self, directory, *args, origin=None, upstream=None, **options):
+        self.directory = directory
+        self.own_origin = None if origin else Origin()
+        self.origin = origin or self.own_origin
+        try:
+            self.proxy = Proxy(directory, upstream or self.origin.address, *args, **options)
+        except BaseException:
+            if self.own_origin:
+                self.own_origin.kill()
+            raise
+        self.relay = self.agent = self.proxy
+        self.host = self.proxy.host
+
+    def visit(self, host=None):
+        return self.proxy.visit(host)
+
+    def fetch(self, method, target, fields=(), body=None, chunked=False, **head):
+        """One exchange on a connection of its own."""
+        with self.visit() as visitor:
+            return visitor.fetch(method, target, fields, body, chunked, **head)
+
+    def close(self):
+        try:
+            self.proxy.stop()
+        finally:
+            if self.own_origin:
+                self.own_origin.stop()
+        verify_record("adit", self.proxy.data)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind:
+            print(self.proxy.report())
+        self.close()
+
+
+def verify_record(program, data):
+    """Fails when something in this record differs from what the other end says, or is damaged."""
+    if UNDER_VALGRIND or not (data / "record.db").exists():
+        return
+    done = subprocess.run(
+        [BIN / program, "verify", "--all", "--data", data], stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, errors="replace", timeout=DEADLINE, env=environment(data))
+    assert done.returncode == 0, f"{program} verify: {done.stdout}{done.stderr}"
+    assert not REPORTS.search(done.stderr), done.stderr
+
+
 def compare_records(agent, relay):
     """Fails when the two ends of a tunnel do not agree on the bytes of any direction that both call
     whole, or when what one of them has kept of a body is not what it says has passed."""
-    for program, data in (("adit", agent), ("aditd", relay)):
-        if not (data / "record.db").exists():
-            continue
-        done = subprocess.run(
-            [BIN / program, "verify", "--all", "--data", data], stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, errors="replace", timeout=DEADLINE,
-            env=environment(data))
-        assert done.returncode == 0, f"{program} verify: {done.stdout}{done.stderr}"
-        assert not REPORTS.search(done.stderr), done.stderr
+    verify_record("adit", agent)
+    verify_record("aditd", relay)
     problems = record.differences(agent, relay)
     assert not problems, "\n".join(problems)
 

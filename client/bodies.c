@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: MIT
+// Everything is indented: a body cannot look like the line of another exchange. Memory that is not
+// there leaves a gap in what is shown, and nothing worse.
+#include "bodies.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+enum {
+    MARK = 4, // bytes before each line: "  > ", or spaces before a body's
+    WORD_MAX = 96,
+    NOTICES_BYTES = 2048 // the lines that are ours
+};
+
+// A '?' is no longer than what it stands for.
+_Static_assert(2 * (BODIES_HEAD_BYTES + BODIES_TRAILER_BYTES + BODIES_BODY_BYTES +
+                    BODIES_BODY_LINES * MARK + MARK + NOTICES_BYTES) +
+                       LINE_BYTES <=
+                   WRITER_BYTES / 2,
+               "a block is printed in one piece");
+
+// One direction of an exchange.
+struct side {
+    struct buf head, body, trailers; // of what is to be shown; heads as lines that are safe
+    size_t lines_left_out;           // of its head and trailers
+    uint64_t bytes; // of its body; behind a switch of protocols the bytes are another's
+    char type[WORD_MAX], coding[WORD_MAX];
+};
+
+struct note {
+    struct side side[2];
+};
+
+static const char *mark_of(enum exchange_side side)
+{
+    return side == INBOUND ? "  > " : "  < ";
+}
+
+static void put(struct buf *b, const char *text)
+{
+    (void)buf_append(b, text, strlen(text));
+}
+
+// Tabs pass too.
+static void put_safe(struct buf *b, struct slice s)
+{
+    while (s.len > 0) {
+        bool tab = s.p[0] == '\t';
+        struct slice shown = printable_take(&s);
+        (void)buf_append(b, tab ? "\t" : shown.p, shown.len);
+    }
+}
+
+static struct note *note_of(const struct exchange *x)
+{
+    return x->note[BODIES_NOTE];
+}
+
+static size_t size_of(const struct side *s)
+{
+    return buf_len(&s->head) + buf_len(&s->body) + buf_len(&s->trailers);
+}
+
+static size_t room(const struct bodies *b, const struct buf *of, size_t most)
+{
+    size_t in_all = BODIES_HELD_BYTES - b->held;
+    size_t here = most - buf_len(of);
+    return here < in_all ? here : in_all;
+}
+
+// What may not be read by who looks over the shoulder, or at the log.
+static bool is_secret(struct slice name)
+{
+    static const char *const names[] = {"authorization", "proxy-authorization", "cookie",
+                                        "set-cookie"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (slice_ieq(name, slice_str(names[i])))
+            return true;
+    return false;
+}
+
+// Puts a line into text that has room for `most` bytes. False: it has not.
+static bool put_line(struct bodies *b, struct buf *to, size_t most, const struct slice parts[3])
+{
+    size_t len = parts[0].len + parts[1].len + parts[2].len + MARK + 1;
+    size_t before = buf_len(to);
+    if (len > room(b, to, most))
+        return false;
+    (void)buf_append(to, parts[0].p, parts[0].len);
+    put_safe(to, parts[1]);
+    put_safe(to, parts[2]);
+    put(to, "\n");
+    b->held += buf_len(to) - before;
+    return true;
+}
+
+static void put_fields(struct bodies *b, struct side *s, struct buf *to, enum exchange_side side,
+                       const struct http_head *head)
+{
+    size_t most = to == &s->trailers ? BODIES_TRAILER_BYTES : BODIES_HEAD_BYTES;
+    char name[WORD_MAX * 2];
+    for (size_t i = 0; i < head->field_count; i++) {
+        const struct field *f = &head->fields[i];
+        struct slice value = is_secret(f->name) ? SLICE("[redacted]") : f->value;
+        int len = snprintf(name, sizeof(name), "%.*s: ", (int)f->name.len, f->name.p);
+        const struct slice parts[3] = {slice_str(mark_of(side)), slice_str(name), value};
+        if (len >= (int)sizeof(name) || !put_line(b, to, most, parts))
+            s->lines_left_out++;
+    }
+}
+
+static void keep_word(char out[static WORD_MAX], const struct http_head *head, struct slice name)
+{
+    const struct field *f = head_find(head, name);
+    size_t len = f && f->value.len < WORD_MAX ? f->value.len : 0;
+    out[0] = 0;
+    if (len > 0)
+        memcpy(out, f->value.p, len);
+    out[len] = 0;
+}
+
+static void keep_kind(struct side *s, const struct http_head *head)
+{
+    keep_word(s->type, head, SLICE("content-type"));
+    keep_word(s->coding, head, SLICE("content-encoding"));
+}
+
+static void on_begun(void *ctx, struct exchange *x, const struct http_head *request)
+{
+    struct bodies *b = ctx;
+    struct note *n = calloc(1, sizeof(*n));
+    x->note[BODIES_NOTE] = n;
+    if (!n)
+        return;
+    struct buf *to = &n->side[INBOUND].head;
+    bool lacks_path = request->target.len > 0 && request->target.p[0] == '?';
+    char method[WORD_MAX];
+    (void)snprintf(method, sizeof(method), "%s%.*s %s", mark_of(INBOUND),
+                   (int)(request->method.len < WORD_MAX / 2 ? request->method.len : WORD_MAX / 2),
+                   request->method.p, lacks_path ? "/" : "");
+    const struct slice line[3] = {slice_str(method), request->target, SLICE(" HTTP/1.1")};
+    n->side[INBOUND].lines_left_out += !put_line(b, to, BODIES_HEAD_BYTES, line);
+    // Out of a tunnel it comes without.
+    const struct slice host[3] = {SLICE("  > host: "), request->authority, SLICE("")};
+    if (request->authority.len > 0 && !head_find(request, SLICE("host")))
+        (void)put_line(b, to, BODIES_HEAD_BYTES, host);
+    put_fields(b, &n->side[INBOUND], to, INBOUND, request);
+    keep_kind(&n->side[INBOUND], request);
+}
+
+static void on_head(void *ctx, struct exchange *x, const struct http_head *response)
+{
+    struct bodies *b = ctx;
+    struct note *n = note_of(x);
+    char status[32];
+    if (!n)
+        return;
+    struct buf *to = &n->side[OUTBOUND].head;
+    (void)snprintf(status, sizeof(status), "%sHTTP/1.1 %u ", mark_of(OUTBOUND), response->status);
+    struct slice reason = response->reason;
+    if (reason.len > WORD_MAX)
+        reason.len = WORD_MAX;
+    const struct slice line[3] = {slice_str(status), reason, SLICE("")};
+    n->side[OUTBOUND].lines_left_out += !put_line(b, to, BODIES_HEAD_BYTES, line);
+    put_fields(b, &n->side[OUTBOUND], to, OUTBOUND, response);
+    if (response->upgrade.len > 0) {
+        const struct slice upgrade[3] = {SLICE("  < upgrade: "), response->upgrade, SLICE("")};
+        (void)put_line(b, to, BODIES_HEAD_BYTES, upgrade);
+    }
+    keep_kind(&n->side[OUTBOUND], response);
+}
+
+static void on_data(void *ctx, struct exchange *x, enum exchange_side from, struct slice bytes)
+{
+    struct bodies *b = ctx;
+    struct note *n = note_of(x);
+    if (!n || x->upgraded)
+        return;
+    struct side *s = &n->side[from];
+    size_t most = room(b, &s->body, BODIES_BODY_BYTES);
+    bool gap = s->bytes > buf_len(&s->body); // something before was left out
+    size_t len = gap ? 0 : bytes.len < most ? bytes.len : most;
+    s->bytes += bytes.len;
+    if (len > 0 && buf_append(&s->body, bytes.p, len))
+        b->held += len;
+}
+
+static void on_finished(void *ctx, struct exchange *x, enum exchange_side from,
+                        const struct http_head *trailers)
+{
+    struct bodies *b = ctx;
+    struct note *n = note_of(x);
+    if (n && trailers)
+        put_fields(b, &n->side[from], &n->side[from].trailers, from, trailers);
+}
+
+// Whether the type says that a body is text.
+static bool is_text_type(const char *type)
+{
+    static const char *const beginnings[] = {"text/",
+                                             "application/json",
+                                             "application/xml",
+                                             "application/javascript",
+                                             "application/x-www-form-urlencoded",
+                                             "application/graphql",
+                                             "application/x-ndjson"};
+    size_t len = strcspn(type, "; \t");
+    for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++)
+        if (strncasecmp(type, beginnings[i], strlen(beginnings[i])) == 0)
+            return true;
+    return (len > 5 && strncasecmp(type + len - 5, "+json", 5) == 0) ||
+           (len > 4 && strncasecmp(type + len - 4, "+xml", 4) == 0);
+}
+
+static bool is_blank(char c)
+{
+    return c == '\n' || c == '\r' || c == '\t';
+}
+
+// Whether all of it can be shown; its last character may be cut.
+static bool looks_like_text(struct slice s)
+{
+    while (s.len > 0) {
+        size_t n = is_blank(s.p[0]) ? 1 : printable_len(s);
+        if (n == 0)
+            return is_cut_character(s);
+        s = slice_of(s.p + n, s.len - n);
+    }
+    return true;
+}
+
+static bool is_text(const struct side *s, struct slice kept)
+{
+    bool encoded = s->coding[0] && strcasecmp(s->coding, "identity") != 0;
+    return kept.len > 0 && !encoded && (is_text_type(s->type) || looks_like_text(kept));
+}
+
+// How much of its end is a character that was cut.
+static size_t torn(struct slice s)
+{
+    for (size_t back = 1; back < 4 && back <= s.len; back++)
+        if (is_cut_character(slice_of(s.p + s.len - back, back)))
+            return back;
+    return 0;
+}
+
+// Puts the lines of a text. Returns how many bytes of it are shown.
+static size_t put_text(struct buf *out, struct slice s)
+{
+    size_t all = s.len;
+    for (size_t lines = 0; s.len > 0 && lines < BODIES_BODY_LINES; lines++) {
+        const char *end = memchr(s.p, '\n', s.len);
+        struct slice line = slice_of(s.p, end ? (size_t)(end - s.p) : s.len);
+        size_t taken = line.len + (end ? 1 : 0);
+        s = slice_of(s.p + taken, s.len - taken);
+        if (end && line.len > 0 && line.p[line.len - 1] == '\r')
+            line.len--;
+        put(out, "    ");
+        put_safe(out, line);
+        put(out, "\n");
+    }
+    return all - s.len;
+}
+
+__attribute__((format(printf, 2, 3))) static void put_notice(struct buf *out, const char *format,
+                                                             ...)
+{
+    char line[WORD_MAX];
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(line, sizeof(line), format, args);
+    va_end(args);
+    (void)buf_append(out, line, len < (int)sizeof(line) ? (size_t)len : sizeof(line) - 1);
+}
+
+static const char *plural(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
+static void put_unshown(struct buf *out, const struct side *s)
+{
+    put_notice(out, "    (%llu byte%s", (unsigned long long)s->bytes, plural(s->bytes));
+    put(out, s->type[0] ? " of " : "");
+    put_safe(out, slice_str(s->type));
+    put(out, s->coding[0] ? ", " : "");
+    put_safe(out, slice_str(s->coding));
+    put(out, ")\n");
+}
+
+static void put_body(struct buf *out, const struct side *s)
+{
+    struct slice kept = slice_of(s->body.bytes ? buf_at(&s->body) : "", buf_len(&s->body));
+    if (s->bytes == 0)
+        return;
+    if (!is_text(s, kept)) {
+        put_unshown(out, s);
+        return;
+    }
+    if (s->bytes > kept.len)
+        kept.len -= torn(kept);
+    uint64_t more = s->bytes - put_text(out, kept);
+    if (more > 0)
+        put_notice(out, "    (%llu more byte%s)\n", (unsigned long long)more, plural(more));
+}
+
+static void put_side(struct buf *out, const struct exchange *x, enum exchange_side side)
+{
+    const struct side *s = &note_of(x)->side[side];
+    const struct exchange_direction *d = &x->direction[side];
+    if (buf_len(&s->head) == 0 && s->lines_left_out == 0)
+        return;
+    if (buf_len(&s->head) > 0)
+        (void)buf_append(out, buf_at(&s->head), buf_len(&s->head));
+    if (s->lines_left_out > 0)
+        put_notice(out, "%s(%zu more line%s)\n", mark_of(side), s->lines_left_out,
+                   plural(s->lines_left_out));
+    put(out, side == INBOUND ? "  >\n" : "  <\n");
+    put_body(out, s);
+    if (x->upgraded)
+        put_notice(out, "    (%llu byte%s behind the switch)\n",
+                   (unsigned long long)(d->bytes - s->bytes), plural(d->bytes - s->bytes));
+    else if (d->begun && !d->ended && d->framing.kind != BODY_NONE)
+        put(out, "    (broken off)\n");
+    if (buf_len(&s->trailers) > 0)
+        (void)buf_append(out, buf_at(&s->trailers), buf_len(&s->trailers));
+}
+
+static void put_time(struct line *l, const char *what, uint64_t from_ns, uint64_t to_ns)
+{
+    if (to_ns < from_ns || to_ns == 0)
+        return;
+    line_put(l, what);
+    line_duration(l, to_ns - from_ns);
+}
+
+static void put_times(struct buf *out, const struct exchange *x)
+{
+    const struct exchange_direction *response = &x->direction[OUTBOUND];
+    struct line l;
+    line_clear(&l);
+    line_put(&l, "  = ");
+    line_put(&l, x->id);
+    line_put(&l, ":");
+    put_time(&l, " sent on after ", x->begun_ns, x->sent_on_ns);
+    if (x->connect_ns > 0)
+        put_time(&l, ", of which connecting ", 0, x->connect_ns);
+    put_time(&l, x->sent_on_ns ? ", answered after " : " answered after ", x->begun_ns,
+             x->answered_ns);
+    put_time(&l, ", last byte after ", x->begun_ns, response->last_ns);
+    line_put(&l, "\n");
+    (void)buf_append(out, l.text, l.len);
+}
+
+static void let_go(struct bodies *b, struct exchange *x)
+{
+    struct note *n = note_of(x);
+    if (!n)
+        return;
+    x->note[BODIES_NOTE] = NULL;
+    for (int side = 0; side < 2; side++) {
+        struct side *s = &n->side[side];
+        b->held -= size_of(s);
+        buf_free(&s->head);
+        buf_free(&s->body);
+        buf_free(&s->trailers);
+    }
+    free(n);
+}
+
+static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
+{
+    struct bodies *b = ctx;
+    struct line first;
+    console_exchange(b->console, x, why, &first);
+    first.text[first.len++] = '\n';
+    (void)buf_append(&b->block, first.text, first.len);
+    if (note_of(x)) {
+        put_side(&b->block, x, INBOUND);
+        put_side(&b->block, x, OUTBOUND);
+        put_times(&b->block, x);
+    }
+    console_block(b->console, slice_of(buf_at(&b->block), buf_len(&b->block)));
+    buf_take(&b->block, buf_len(&b->block));
+    let_go(b, x);
+}
+
+static void on_discarded(void *ctx, struct exchange *x)
+{
+    let_go(ctx, x);
+}
+
+void bodies_init(struct bodies *b, struct console *console)
+{
+    *b = (struct bodies){.console = console};
+    b->observer = (struct exchange_observer){.begun = on_begun,
+                                             .head = on_head,
+                                             .data = on_data,
+                                             .finished = on_finished,
+                                             .closed = on_closed,
+                                             .discarded = on_discarded,
+                                             .ctx = b,
+                                             .note = BODIES_NOTE};
+}
+
+void bodies_deinit(struct bodies *b)
+{
+    buf_free(&b->block);
+}

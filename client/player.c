@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+#include "player.h"
+#include <stdlib.h>
+
+struct player {
+    struct exchange_end end;
+    struct loop *loop;
+    const struct player_request *request;
+    struct player_result *result;
+    size_t sent; // of the body
+    ptrdiff_t credit;
+    bool finished; // the request is whole
+};
+
+static struct player *player_of(struct exchange_end *end)
+{
+    return container_of(end, struct player, end);
+}
+
+// Sends as much of the body as the outbound takes, and its end behind it.
+static void go_on(struct player *p)
+{
+    const struct player_request *r = p->request;
+    while (p->end.x && p->sent < r->body.len && p->credit > 0) {
+        size_t left = r->body.len - p->sent;
+        size_t len = left < (size_t)p->credit ? left : (size_t)p->credit;
+        const char *at = r->body.p + p->sent;
+        p->sent += len;
+        p->credit -= (ptrdiff_t)len;
+        exchange_data(&p->end, at, len);
+    }
+    if (!p->end.x || p->finished || p->sent < r->body.len)
+        return;
+    p->finished = true;
+    exchange_finish(&p->end, r->trailers.field_count ? &r->trailers : NULL);
+}
+
+static void on_head(struct exchange_end *end, const struct http_head *head,
+                    const struct body_framing *framing)
+{
+    (void)framing;
+    if (head->status >= 200)
+        player_of(end)->result->status = head->status;
+}
+
+static void on_data(struct exchange_end *end, const char *bytes, size_t len)
+{
+    (void)bytes;
+    player_of(end)->result->bytes += len;
+    exchange_credit(end, len);
+}
+
+static void on_finish(struct exchange_end *end, const struct http_head *trailers)
+{
+    (void)end;
+    (void)trailers;
+}
+
+// The answer is whole, and the rest of the request has no taker.
+static void on_unwanted(struct exchange_end *end)
+{
+    struct player *p = player_of(end);
+    exchange_abandon(end);
+    p->result->why = EXCHANGE_COMPLETE;
+    loop_stop(p->loop);
+}
+
+static void on_credit(struct exchange_end *end, size_t len)
+{
+    struct player *p = player_of(end);
+    p->credit += (ptrdiff_t)len;
+    go_on(p);
+}
+
+static void on_closed(struct exchange_end *end, enum exchange_why why)
+{
+    struct player *p = player_of(end);
+    p->result->why = why;
+    loop_stop(p->loop);
+}
+
+static const struct exchange_ops ops = {
+    .head = on_head,
+    .data = on_data,
+    .finish = on_finish,
+    .unwanted = on_unwanted,
+    .credit = on_credit,
+    .closed = on_closed,
+};
+
+// Keeps what the answer was, which the exchange takes with it.
+struct watcher {
+    struct exchange_observer observer;
+    struct player_result *result;
+};
+
+static void on_exchange_closed(void *ctx, struct exchange *x, enum exchange_why why)
+{
+    struct watcher *w = ctx;
+    (void)why;
+    w->result->refused = x->refused;
+    w->result->answer = x->answer;
+    w->result->duration_ns = uv_hrtime() - x->begun_ns;
+}
+
+bool player_run(struct upstream *u, const struct exchange_observer *observer,
+                struct exchange_ids *ids, const struct player_request *request,
+                struct player_result *result)
+{
+    struct watcher watcher = {.observer = {.closed = on_exchange_closed, .next = observer},
+                              .result = result};
+    struct player p = {.end.ops = &ops,
+                       .loop = u->loop,
+                       .request = request,
+                       .result = result,
+                       .credit = LIMIT_CREDIT_BYTES};
+    watcher.observer.ctx = &watcher;
+    *result = (struct player_result){0};
+    struct exchange *x = exchange_new(&p.end, &request->head, &watcher.observer);
+    if (!x)
+        return false;
+    exchange_id_next(ids, (uint64_t)x->begun_wall_ns / 1000000, x->id);
+    memcpy(result->id, x->id, sizeof(result->id));
+    x->replay_of = request->replay_of;
+    if (!upstream_attach(u, x)) {
+        exchange_discard(x);
+        return false;
+    }
+    exchange_head(&p.end, &request->head, &request->framing);
+    go_on(&p);
+    while (p.end.x) // a loop_stop of the one before may still be due
+        loop_run(u->loop);
+    return true;
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+#include "proxy.h"
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "common/address.h"
+#include "common/log.h"
+#include "common/secret.h"
+
+enum {
+    FILES_PER_VISITOR = 2, // its connection, and one to the service
+    PORT_TRIES = LIMIT_LISTENERS - 1
+};
+
+static void on_request(void *ctx, struct edge *e, struct exchange *x, struct http_head *head,
+                       const struct body_framing *framing)
+{
+    struct proxy *p = ctx;
+    struct forward_scratch scratch;
+    const struct forward_hop hop = {"http", p->loop_id};
+    x->scheme = hop.scheme;
+    if (!forward_request(e, head, &hop, &scratch))
+        return;
+    if (head->authority.len == 0) // HTTP/1.0 may come without one
+        head->authority = slice_str(p->upstream.name);
+    if (!upstream_attach(&p->upstream, x))
+        exchange_answer(x, ANSWER_BUSY);
+    else
+        exchange_head(edge_end(e), head, framing);
+}
+
+static void on_accepted(void *ctx, int fd, const struct sockaddr_storage *peer)
+{
+    struct proxy *p = ctx;
+    edge_accept(&p->edges, fd, peer);
+}
+
+static int listen_on(struct proxy *p, const struct sockaddr_storage *addr,
+                     struct sockaddr_storage *actual)
+{
+    struct listener *l = &p->listeners[p->listener_count];
+    *l = (struct listener){.accepted = on_accepted, .ctx = p};
+    int error = listener_open(l, &p->loop, addr, actual);
+    if (!error)
+        p->listener_count++;
+    return error;
+}
+
+// A host without IPv6 still has a proxy on its loopback.
+static int listen_on_v6(struct proxy *p, uint16_t port)
+{
+    struct sockaddr_storage addr;
+    struct sockaddr_storage actual;
+    (void)address_parse_host("::1", port, &addr);
+    int error = listen_on(p, &addr, &actual);
+    return error == UV_EADDRNOTAVAIL || error == UV_EAFNOSUPPORT ? 0 : error;
+}
+
+// Both have to be ours, or who says "localhost" meets somebody else. Of a port that is free on one
+// and taken on the other another is looked for, when we may choose.
+static int listen_on_loopback(struct proxy *p, struct sockaddr_storage *actual)
+{
+    struct sockaddr_storage addr;
+    int error = UV_EADDRINUSE;
+    (void)address_parse_host("127.0.0.1", p->config.port, &addr);
+    for (int i = 0; i < PORT_TRIES && error == UV_EADDRINUSE; i++) {
+        error = listen_on(p, &addr, actual);
+        if (error)
+            return error;
+        error = listen_on_v6(p, address_port(actual));
+        if (p->config.port != 0)
+            return error;
+        if (error)
+            listener_close(&p->listeners[p->listener_count - 1]);
+    }
+    return error;
+}
+
+static const char *advice(int error)
+{
+    switch (error) {
+    case UV_EADDRINUSE:
+        return ". Another program listens there: choose another port with --port PORT, or a free "
+               "one with --port 0";
+    case UV_EACCES: return ". Ports below 1024 are for root: choose another with --port PORT";
+    case UV_EADDRNOTAVAIL: return ". --host must be an address of this machine";
+    default: return "";
+    }
+}
+
+// Says what is wrong when it cannot.
+static bool start_listening(struct proxy *p)
+{
+    const struct proxy_config *c = &p->config;
+    struct sockaddr_storage addr;
+    struct sockaddr_storage actual;
+    char at[ADDRESS_TEXT_MAX];
+    char to[SERVICE_URL_MAX];
+    (void)address_parse_host(c->host ? c->host : "127.0.0.1", c->port, &addr);
+    int error = c->host ? listen_on(p, &addr, &actual) : listen_on_loopback(p, &actual);
+    if (c->host)
+        address_text(error ? &addr : &actual, at);
+    else
+        (void)snprintf(at, sizeof(at), "localhost:%u", error ? c->port : address_port(&actual));
+    if (error) {
+        log_error("cannot listen on %s: %s%s", at, uv_strerror(error), advice(error));
+        return false;
+    }
+    if (!address_is_loopback(&actual))
+        log_warn("whoever reaches this machine reaches the service, for --host says so");
+    service_url(&c->service, to);
+    console_line(&p->display.console, "adit: http://%s -> %s", at, to);
+    return true;
+}
+
+static bool begin_recording(struct proxy *p)
+{
+    if (p->config.record.level == EXCHANGE_RECORD_NONE)
+        return true;
+    p->recorder = recorder_new(&p->loop, &p->config.record);
+    if (!p->recorder) {
+        log_error("cannot start a thread to record exchanges");
+        return false;
+    }
+    recorder_observer(p->recorder)->next = p->display.observer;
+    p->edges.observer = recorder_observer(p->recorder);
+    return true;
+}
+
+static void on_signal(void *ctx, int number)
+{
+    struct proxy *p = ctx;
+    if (number == SIGUSR1)
+        display_table(&p->display);
+    else
+        loop_stop(&p->loop);
+}
+
+static int proxy_init(struct proxy *p, const struct proxy_config *config)
+{
+    uint64_t seed = 0;
+    char id[FORWARD_ID_DIGITS + 1];
+    *p = (struct proxy){.config = *config};
+    if (!secret_random(&seed, sizeof(seed)) || !secret_random_hex(id, FORWARD_ID_DIGITS / 2))
+        return UV_EIO;
+    if (!display_init(&p->display, config->print_bodies))
+        return UV_ENOMEM;
+    int error = loop_init(&p->loop);
+    if (error)
+        return error;
+    p->loop.limits = config->limits;
+    visitors_bound(&p->loop.limits, FILES_PER_VISITOR);
+    forward_loop_id(p->loop_id, id);
+    service_init(&p->config.service, &p->upstream, &p->loop);
+    p->edges = (struct edge_set){
+        .loop = &p->loop, .request = on_request, .ctx = p, .observer = p->display.observer};
+    exchange_ids_init(&p->edges.ids, seed);
+    signals_watch(&p->signals, &p->loop, on_signal, p);
+    return 0;
+}
+
+static void proxy_deinit(struct proxy *p, int status)
+{
+    for (size_t i = 0; i < p->listener_count; i++)
+        listener_close(&p->listeners[i]);
+    signals_close(&p->signals);
+    edge_set_close(&p->edges);
+    upstream_deinit(&p->upstream);
+    recorder_free(p->recorder);
+    loop_run_once(&p->loop); // what was said last leaves
+    conn_close_all(&p->loop);
+    bool settled = loop_settle(&p->loop);
+    if (p->display.tally.exchanges > 0)
+        display_table(&p->display);
+    display_deinit(&p->display);
+    if (!settled) {
+        // getaddrinfo cannot be broken off, and both the loop and exit() would wait for its thread.
+        log_end();
+        _exit(status);
+    }
+    loop_deinit(&p->loop);
+}
+
+int proxy_run(const struct proxy_config *config)
+{
+    struct proxy *p = calloc(1, sizeof(*p));
+    int error = p ? proxy_init(p, config) : UV_ENOMEM;
+    if (error) {
+        log_error("cannot start: %s", uv_strerror(error));
+        free(p);
+        return EXIT_FAILURE;
+    }
+    int status = start_listening(p) && begin_recording(p) ? EXIT_SUCCESS : EXIT_FAILURE;
+    if (status == EXIT_SUCCESS)
+        loop_run(&p->loop);
+    proxy_deinit(p, status);
+    free(p);
+    return status;
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// A proxy before a local service that shows what passes: edge, exchange and upstream in one
+// program, without a relay.
+#pragma once
+#include "common/forward.h"
+#include "common/listener.h"
+#include "common/record/recorder.h"
+#include "common/signals.h"
+#include "display.h"
+#include "service.h"
+
+struct proxy_config {
+    struct service service;
+    const char *host; // to listen on; NULL: loopback, 127.0.0.1 and ::1
+    uint16_t port;    // 0: a free one
+    bool print_bodies;
+    struct limits limits;
+    struct recorder_config record;
+};
+
+struct proxy {
+    struct loop loop;
+    struct proxy_config config;
+    struct display display;
+    struct recorder *recorder; // NULL: nothing is recorded
+    struct upstream upstream;
+    struct edge_set edges;
+    struct signals signals;
+    struct listener listeners[LIMIT_LISTENERS];
+    size_t listener_count;
+    char loop_id[FORWARD_LOOP_ID_MAX];
+};
+
+// Runs until a signal. Returns the exit status.
+int proxy_run(const struct proxy_config *config);

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// A recorded request made ready to be sent again, with what shall be different this time.
+#pragma once
+#include "common/record/reader.h"
+#include "player.h"
+
+enum {
+    REPLAY_FIELDS_MAX = 64, // that are set or dropped
+    REPLAY_WHY_MAX = 300,
+};
+
+struct replay_changes {
+    const char *method, *path; // NULL: as they were
+    struct field set[REPLAY_FIELDS_MAX];
+    size_t set_count;
+    const char *drop[REPLAY_FIELDS_MAX];
+    size_t drop_count;
+    bool has_body; // another one
+    struct slice body;
+};
+
+// A request and the memory that it lies in.
+struct replay_request {
+    struct player_request request;
+    char *text;
+    char *bytes;
+    char digits[24];
+    size_t redacted; // fields that are left out, since their values were not kept
+};
+
+// Takes "Name: value" as curl does. False: it is no field, or one that is not to be set.
+bool replay_set_field(struct replay_changes *c, const char *text);
+
+// Makes the request of an exchange of this record. False: `why` says what stands against it.
+// replay_request_free either way.
+bool replay_request_make(struct replay_request *r, struct record_reader *reader,
+                         const struct record_exchange *x, const struct replay_changes *changes,
+                         char why[static REPLAY_WHY_MAX]);
+void replay_request_free(struct replay_request *r);

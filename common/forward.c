@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+#include "forward.h"
+#include <stdio.h>
+
+void forward_loop_id(char out[static FORWARD_LOOP_ID_MAX],
+                     const char id[static FORWARD_ID_DIGITS + 1])
+{
+    (void)snprintf(out, FORWARD_LOOP_ID_MAX, "adit-%.*s", FORWARD_ID_DIGITS, id);
+}
+
+static void answer_options(struct exchange *x)
+{
+    char date[ANSWER_DATE_MAX];
+    struct http_head head = {.status = 200, .reason = SLICE("OK"), .minor_version = 1};
+    (void)head_add(&head, SLICE("date"), answer_date(date));
+    (void)head_add(&head, SLICE("content-length"), SLICE("0"));
+    exchange_respond(x, &head, (struct slice){0});
+}
+
+// OPTIONS and TRACE go no further than Max-Forwards says (RFC 9110 §7.6.2). Returns whether this
+// one goes on; `digits` holds the field's new value and must live as long as the head is read.
+static bool may_go_on(struct exchange *x, struct http_head *head, char digits[static 24])
+{
+    bool trace = slice_eq(head->method, SLICE("TRACE"));
+    struct field *f = NULL;
+    uint64_t left = 0;
+    for (size_t i = 0; i < head->field_count && !f; i++)
+        if (slice_ieq(head->fields[i].name, SLICE("max-forwards")))
+            f = &head->fields[i];
+    if (!f || !(trace || slice_eq(head->method, SLICE("OPTIONS"))) ||
+        !slice_to_u64(f->value, &left))
+        return true;
+    if (left > 0) {
+        int len = snprintf(digits, 24, "%llu", (unsigned long long)(left - 1));
+        f->value = slice_of(digits, (size_t)len);
+        return true;
+    }
+    if (trace)
+        exchange_answer(x, ANSWER_NOT_IMPLEMENTED);
+    else
+        answer_options(x);
+    return false;
+}
+
+bool forward_request(struct edge *e, struct http_head *head, const struct forward_hop *hop,
+                     struct forward_scratch *scratch)
+{
+    struct exchange *x = edge_end(e)->x;
+    const struct fields_edge edge = {
+        .visitor = edge_visitor(e),
+        .scheme = slice_str(hop->scheme),
+        .host = head->authority.len <= 255 ? head->authority : (struct slice){0},
+        .loop_id = slice_str(hop->loop_id),
+    };
+    if (!may_go_on(x, head, scratch->max_forwards))
+        return false;
+    fields_strip_hop_by_hop(head);
+    head->scheme = edge.scheme;
+    head_remove(head, SLICE("host")); // it travels as the authority
+    int error = fields_add_forwarded(head, &edge, scratch->fields, sizeof(scratch->fields));
+    if (error)
+        exchange_answer(x, error == FIELDS_E_LOOP ? ANSWER_LOOP : ANSWER_HEAD_TOO_LARGE);
+    return !error;
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// The command line of a program or of one of its commands: getopt's long options, those that every
+// one has, and how mistakes are told.
+#pragma once
+#include <getopt.h>
+#include <stdbool.h>
+#include "limits.h"
+
+enum {
+    EXIT_USAGE = 2
+};
+
+// Embedded in what a command knows of its command line.
+struct options {
+    const char *program;        // as mistakes name it: "aditd", "adit http"
+    const char *help;           // which ends where the limits follow
+    enum limits_of limits_of;   // those it may set
+    const struct option *known; // ends with OPTIONS_COMMON
+    void (*take)(struct options *o, int option, const char *value); // one that is not common
+    const char *data;
+    struct limits limits;
+    bool verbose;
+    int exit_status;  // -1: run
+    const char *word; // being looked at
+};
+
+#define OPTIONS_COMMON                                                               \
+    {"data", required_argument, NULL, 'D'}, {"limit", required_argument, NULL, 'L'}, \
+        {"verbose", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'},       \
+    {                                                                                \
+        NULL, 0, NULL, 0                                                             \
+    }
+
+// Takes all options. Returns the index of the first argument that is none.
+int options_parse(struct options *o, int argc, char **argv);
+// Tells a mistake, once: "PROGRAM: TEXTWHAT", and what to do. Nothing is run then.
+void options_wrong(struct options *o, const char *text, const char *what);

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+#include "record_options.h"
+
+void record_options_take(struct options *o, struct recorder_config *c, int option,
+                         const char *value)
+{
+    if (option == 'N')
+        c->no_redact = true;
+    else if (option == 'R' && !recorder_set_level(c, value))
+        options_wrong(o, "--record is not all, heads or none: ", value);
+    else if (option == 'X' && !recorder_add_redact(c, value))
+        options_wrong(o, "--redact is not the name of a field, or one too many: ", value);
+}

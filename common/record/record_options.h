@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+// The options by which every program that records says what it keeps.
+#pragma once
+#include "common/options.h"
+#include "recorder.h"
+
+// For a table of options, before OPTIONS_COMMON; and the lines of --help.
+#define OPTIONS_RECORD                                                                  \
+    {"record", required_argument, NULL, 'R'}, {"redact", required_argument, NULL, 'X'}, \
+    {                                                                                   \
+        "no-redact", no_argument, NULL, 'N'                                             \
+    }
+#define OPTIONS_RECORD_HELP                                                                     \
+    "  --record all|heads|none\n"                                                               \
+    "                       what is kept of exchanges (default: all); how much is among the "   \
+    "limits\n"                                                                                  \
+    "  --redact FIELD       leave the value of this field out of the record; may be repeated\n" \
+    "  --no-redact          keep Authorization, Cookie, Set-Cookie and Proxy-Authorization too\n"
+
+// Takes one of them.
+void record_options_take(struct options *o, struct recorder_config *c, int option,
+                         const char *value);

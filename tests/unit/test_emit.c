@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+// What others sent becomes JSON that says the same, in characters that no terminal obeys.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "common/inspect/bits.h"
+#include "common/inspect/emit.h"
+#include "common/inspect/utf8.h"
+
+// A stream into memory.
+struct sheet {
+    FILE *out;
+    char *text;
+    size_t len;
+};
+
+static void sheet_open(struct sheet *s)
+{
+    s->out = open_memstream(&s->text, &s->len);
+    assert_non_null(s->out);
+}
+
+static void expect(struct sheet *s, const char *wanted)
+{
+    assert_int_equal(fclose(s->out), 0);
+    assert_string_equal(s->text, wanted);
+    free(s->text);
+}
+
+static void expect_json(struct slice in, const char *wanted)
+{
+    struct sheet s;
+    sheet_open(&s);
+    struct emit e = {.out = s.out};
+    emit_string(&e, NULL, in);
+    expect(&s, wanted);
+}
+
+static void objects_and_lists_have_their_commas(void **state)
+{
+    struct sheet s;
+    (void)state;
+    sheet_open(&s);
+    struct emit e = {.out = s.out};
+    emit_open(&e, NULL, '{');
+    emit_int(&e, "a", -1);
+    emit_open(&e, "b", '[');
+    emit_open(&e, NULL, '[');
+    emit_close(&e, ']');
+    emit_bool(&e, NULL, true);
+    emit_null(&e, NULL);
+    emit_close(&e, ']');
+    emit_ms(&e, "ms", 1234567);
+    emit_seconds(&e, "s", 1764093601001002003);
+    emit_hex(&e, "hex", SLICE("\x01\xff"));
+    emit_bytes(&e, "bytes", SLICE("\xff"));
+    emit_close(&e, '}');
+    expect(&s, "{\"a\":-1,\"b\":[[],true,null],\"ms\":1.234567,\"s\":1764093601.001002,"
+               "\"hex\":\"01ff\",\"bytes\":{\"base64\":\"/w==\"}}");
+}
+
+static void strings_are_escaped_where_they_must_be(void **state)
+{
+    (void)state;
+    expect_json(SLICE(""), "\"\"");
+    expect_json(SLICE("a\"\\/\n\r\t\b\f\x01\x7f\0"),
+                "\"a\\\"\\\\/\\n\\r\\t\\b\\f\\u0001\\u007f\\u0000\"");
+    expect_json(SLICE("\xc3\xa9\xf0\x9f\x98\x80"), "\"\xc3\xa9\xf0\x9f\x98\x80\"");
+    expect_json(SLICE("\xc2\x9b\xe2\x80\xae\xf3\xa0\x80\x81"), "\"\\u009b\\u202e\\udb40\\udc01\"");
+    expect_json(SLICE("a\xe9\xc3\xa9"), "\"a\\u00e9\\u00c3\\u00a9\"");
+}
+
+static void utf8_is_told_from_what_is_not(void **state)
+{
+    static const char *const good[] = {"",
+                                       "a",
+                                       "\xc2\x80",
+                                       "\xdf\xbf",
+                                       "\xe0\xa0\x80",
+                                       "\xed\x9f\xbf",
+                                       "\xee\x80\x80",
+                                       "\xf0\x90\x80\x80",
+                                       "\xf4\x8f\xbf\xbf"};
+    static const char *const bad[] = {"\x80",
+                                      "\xc1\xbf",
+                                      "\xc2",
+                                      "\xc2"
+                                      "a",
+                                      "\xe0\x9f\xbf",
+                                      "\xed\xa0\x80",
+                                      "\xf0\x8f\xbf\xbf",
+                                      "\xf4\x90\x80\x80",
+                                      "\xf5\x80\x80\x80",
+                                      "\xff",
+                                      "a\xe2\x82",
+                                      "\xe2\x28\xa1"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+        assert_true(utf8_is(slice_str(good[i])));
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_false(utf8_is(slice_str(bad[i])));
+    assert_true(utf8_is_readable(SLICE("cut \xe2\x82")));
+    assert_false(utf8_is_readable(SLICE("cut \xe2\x82 not")));
+    assert_false(utf8_is_readable(SLICE("a\0b")));
+}
+
+static void base64_is_padded_and_broken_into_lines(void **state)
+{
+    static const struct {
+        struct slice in;
+        unsigned columns;
+        const char *wanted;
+    } cases[] = {
+        {{"", 0}, 0, ""},
+        {{"f", 1}, 0, "Zg=="},
+        {{"fo", 2}, 0, "Zm8="},
+        {{"foo", 3}, 0, "Zm9v"},
+        {{"foobar", 6}, 8, "Zm9vYmFy\n"},
+        {{"foobarfoo", 9}, 8, "Zm9vYmFy\nZm9v\n"},
+        {{"\xff\xfe\xfd", 3}, 0, "//79"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct sheet s;
+        sheet_open(&s);
+        write_base64(s.out, cases[i].in, cases[i].columns);
+        expect(&s, cases[i].wanted);
+    }
+}
+
+static void what_a_terminal_would_obey_is_written_out(void **state)
+{
+    struct sheet s;
+    (void)state;
+    sheet_open(&s);
+    write_safe(s.out, SLICE("a\x1b[2J\n\t\r\x7f\x9b\xc2\x9b\xe2\x80\xae\xc3\xa9\xe2\x82\xac\xe2"));
+    expect(&s, "a\\x1b[2J\\n\\t\\x0d\\x7f\\x9b\\xc2\\x9b\\xe2\\x80\\xae\xc3\xa9\xe2\x82\xac\\xe2");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(objects_and_lists_have_their_commas),
+        cmocka_unit_test(strings_are_escaped_where_they_must_be),
+        cmocka_unit_test(utf8_is_told_from_what_is_not),
+        cmocka_unit_test(base64_is_padded_and_broken_into_lines),
+        cmocka_unit_test(what_a_terminal_would_obey_is_written_out),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

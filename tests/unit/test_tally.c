@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// The histogram behind the percentiles of a path.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "client/tally.h"
+
+static void a_place_stands_for_what_is_in_it(void **state)
+{
+    (void)state;
+    for (uint64_t us = 0; us < 1ULL << 32; us += 1 + us / 50) {
+        size_t place = tally_place(us);
+        uint64_t about = tally_us(place);
+        uint64_t error = about > us ? about - us : us - about;
+        assert_true(place < TALLY_TIMES);
+        assert_true(error * 16 <= us);
+        assert_int_equal(tally_place(about), place);
+    }
+}
+
+static void places_are_in_the_order_of_durations(void **state)
+{
+    (void)state;
+    for (size_t place = 1; place < TALLY_TIMES; place++)
+        assert_true(tally_us(place) > tally_us(place - 1));
+}
+
+static void what_is_longer_than_the_histogram_is_in_its_last_place(void **state)
+{
+    (void)state;
+    assert_int_equal(tally_place(UINT32_MAX), TALLY_TIMES - 1);
+    assert_int_equal(tally_place(UINT64_MAX), TALLY_TIMES - 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_place_stands_for_what_is_in_it),
+        cmocka_unit_test(places_are_in_the_order_of_durations),
+        cmocka_unit_test(what_is_longer_than_the_histogram_is_in_its_last_place),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
