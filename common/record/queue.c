@@ -22,8 +22,11 @@ struct block {
     char bytes[] __attribute__((aligned(8)));
 };
 
+// The spare room is looked at once a block: one that is filled with the shortest of beginnings
+// needs up to twice its size for their ends.
 enum {
-    ROOM = QUEUE_BLOCK_BYTES - sizeof(struct block)
+    ROOM = QUEUE_BLOCK_BYTES - sizeof(struct block),
+    MARGIN = 4 * ROOM
 };
 
 struct queue {
@@ -142,11 +145,11 @@ void queue_free(struct queue *q)
     free(q);
 }
 
-// What can still be written for certain: the end of a block may be too small for an event.
+// What small events can still take for certain: the end of a block may be too small for one.
 static size_t room_left(struct queue *q)
 {
     size_t blocks = QUEUE_BLOCKS - atomic_load(&q->block_count);
-    return blocks * (ROOM - QUEUE_EVENT_MAX);
+    return blocks * (ROOM - QUEUE_SPARE_EVENT_MAX);
 }
 
 void *queue_reserve(struct queue *q, size_t len, size_t spare)
@@ -155,7 +158,7 @@ void *queue_reserve(struct queue *q, size_t len, size_t spare)
     if (len > QUEUE_EVENT_MAX)
         return NULL;
     if (q->fill_at + need > ROOM) {
-        if (spare > 0 && room_left(q) < need + spare + ROOM)
+        if (spare > 0 && room_left(q) < spare + MARGIN)
             return NULL;
         struct block *b = take_block(q);
         if (!b)

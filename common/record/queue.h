@@ -12,6 +12,7 @@ enum {
     QUEUE_BLOCK_BYTES = 256 * 1024,
     QUEUE_BLOCKS = 96,            // at most: 24 MiB
     QUEUE_EVENT_MAX = 128 * 1024, // bytes of one event
+    QUEUE_SPARE_EVENT_MAX = 2048, // the same of those that room is spared for
     QUEUE_KEPT_BLOCKS = 2,        // that are kept for later when they are empty
     QUEUE_URGENT_BYTES = 2 << 20, // that wait: who gathers shall not wait for more
 };

@@ -26,6 +26,7 @@ struct recorder_config {
     bool no_redact;
     const char *redact[RECORDER_REDACT_MAX]; // names of fields
     size_t redact_count;
+    const char *never;    // a secret of our own that no field may show even then; NULL or "": none
     bool visitor_is_told; // X-Forwarded-For is our own relay's word
 };
 

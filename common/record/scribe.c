@@ -25,6 +25,7 @@ struct scribe {
     char text[SCRIBE_TEXT_MAX];
     // the thread's
     struct store *store;
+    struct store_file file; // that was opened last
     struct tracks tracks;
     char trouble[TEXT_MAX]; // empty: all is well
     char last_trouble[TEXT_MAX];
@@ -77,6 +78,8 @@ static uint64_t now_ms(void)
 
 static const char *phrase(int error)
 {
+    if (error == SQLITE_READONLY_DBMOVED)
+        return "its file was moved or removed";
     switch (error & 0xff) {
     case SQLITE_FULL: return "the disk is full";
     case SQLITE_READONLY: return "it may only be read";
@@ -107,7 +110,7 @@ static void put_aside(struct scribe *s)
     char text[SCRIBE_TEXT_MAX];
     close_store(s);
     tracks_lose_rows(&s->tracks);
-    if (!store_put_aside(s->config.store.dir, name))
+    if (!store_put_aside(s->config.store.dir, &s->file, name))
         return;
     (void)snprintf(
         text, sizeof(text),
@@ -117,6 +120,13 @@ static void put_aside(struct scribe *s)
     say(s, text);
 }
 
+// Its file is not in its place any more: what is to come goes into another.
+static void begin_anew(struct scribe *s)
+{
+    close_store(s);
+    tracks_lose_rows(&s->tracks);
+}
+
 // Says what is the matter once, and again when it is something else.
 static void in_trouble(struct scribe *s, int error)
 {
@@ -124,6 +134,8 @@ static void in_trouble(struct scribe *s, int error)
     const char *why = phrase(error);
     if (is_damage(error))
         put_aside(s);
+    if (error == SQLITE_READONLY_DBMOVED)
+        begin_anew(s);
     if (strcmp(s->trouble, why) == 0)
         return;
     (void)snprintf(s->trouble, sizeof(s->trouble), "%s", why);
@@ -187,7 +199,8 @@ static void take_events(struct scribe *s)
     size_t bytes = 0;
     size_t len = 0;
     const void *event = NULL;
-    while (bytes < RECORDER_BATCH_BYTES && (event = queue_peek(s->queue, &len))) {
+    while (bytes + tracks_messages(&s->tracks) < RECORDER_BATCH_BYTES &&
+           (event = queue_peek(s->queue, &len))) {
         (void)tracks_event(&s->tracks, event);
         queue_release(s->queue);
         bytes += len;
@@ -231,7 +244,7 @@ static int turn(struct scribe *s)
 {
     int error = SQLITE_OK;
     if (!s->store)
-        error = store_open(&s->config.store, &s->store);
+        error = store_open(&s->config.store, &s->store, &s->file);
     if (error)
         return error;
     if (!s->tracks.dirty)

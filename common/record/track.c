@@ -283,6 +283,7 @@ static bool on_data(struct tracks *t, struct track *k, const struct event_data *
     touch(t, k);
     if (k->messages) {
         frames_feed(k->messages, (enum record_side)e->side, e->at_ns, bytes);
+        k->x.flags |= k->messages->missed ? RECORD_SHED : 0;
         return true;
     }
     bool ok = !(k->x.flags & RECORD_SHED) && append(k, &k->body[e->side], bytes.p, bytes.len);
@@ -436,6 +437,11 @@ static int write_track(struct track *k, struct store *s)
          d = d->next)
         error = store_message(s, x->seq, d->number, &d->message);
     return error;
+}
+
+size_t tracks_messages(const struct tracks *t)
+{
+    return t->budget.messages * sizeof(struct frames_message);
 }
 
 int tracks_write(struct tracks *t, struct store *s)
