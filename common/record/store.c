@@ -521,7 +521,7 @@ int store_body(struct store *s, int64_t seq, enum record_side side, uint64_t at,
     if (!q)
         return sqlite3_extended_errcode(s->db);
     (void)sqlite3_bind_int64(q, 1, seq);
-    (void)sqlite3_bind_int(q, 2, side);
+    (void)sqlite3_bind_int(q, 2, (int)side);
     (void)sqlite3_bind_int64(q, 3, (int64_t)at);
     bind_blob(q, 4, bytes);
     return store_run(s, q);
@@ -534,7 +534,7 @@ int store_message(struct store *s, int64_t seq, uint64_t number, const struct re
         return sqlite3_extended_errcode(s->db);
     (void)sqlite3_bind_int64(q, 1, seq);
     (void)sqlite3_bind_int64(q, 2, (int64_t)number);
-    (void)sqlite3_bind_int(q, 3, m->side);
+    (void)sqlite3_bind_int(q, 3, (int)m->side);
     (void)sqlite3_bind_int(q, 4, (int)m->opcode);
     (void)sqlite3_bind_int(q, 5, m->compressed);
     (void)sqlite3_bind_int64(q, 6, m->at_ns);

@@ -170,8 +170,9 @@ static void each_tunnel_knows_what_its_exchanges_take(void **state)
     open_store(f);
     assert_int_equal(store_begin(f->store), SQLITE_OK);
     for (int i = 0; i < 1000; i++) {
-        char name[16];
-        (void)snprintf(name, sizeof(name), i % 7 ? "t%d" : "", i % 200);
+        char name[16] = "";
+        if (i % 7)
+            (void)snprintf(name, sizeof(name), "t%d", i % 200);
         struct record_exchange x = exchange(name, 1);
         assert_int_equal(store_exchange(f->store, &x, 100), SQLITE_OK);
     }
