@@ -136,7 +136,8 @@ static bool ends_with(struct slice s, const char *text)
 
 static bool parse_value(const struct row *r, struct slice text, uint64_t *value)
 {
-    if (slice_eq(text, SLICE("none")) && r->least == 0) {
+    bool off = slice_eq(text, SLICE("none")) || slice_eq(text, SLICE("unlimited"));
+    if (off && r->least == 0) {
         *value = 0;
         return true;
     }
