@@ -285,9 +285,12 @@ void exchange_head(struct exchange_end *from, const struct http_head *head,
     } else {
         TELL(x, head, x, head);
     }
+    uint64_t now_ns = from->side == OUTBOUND ? uv_hrtime() : 0;
+    if (x->heard_ns == 0) // an outbound that reads bytes knows better
+        x->heard_ns = now_ns;
     if (from->side == OUTBOUND && !interim) {
         x->status = head->status;
-        x->answered_ns = uv_hrtime();
+        x->answered_ns = now_ns;
         x->upgraded = head->status == 101;
     }
     if (to)

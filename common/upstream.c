@@ -205,6 +205,8 @@ static bool read_head(struct call *k)
     struct body_framing framing = {BODY_NONE, 0};
     const struct http1_limits limits = head_limits(k);
     int n = http1_parse_response(in.p, in.len, &k->scanned, &limits, &head);
+    if (!k->response_bytes && k->end.x)
+        k->end.x->heard_ns = uv_hrtime();
     k->response_bytes = true;
     if (n == 0)
         return false;

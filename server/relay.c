@@ -103,6 +103,7 @@ static const char *begin_recording(struct relay *r)
     r->edges.observer = &r->reporter;
     if (r->config.record.level == EXCHANGE_RECORD_NONE)
         return NULL;
+    r->config.record.never = r->config.token;
     r->recorder = recorder_new(&r->loop, &r->config.record);
     if (!r->recorder)
         return "cannot start a thread to record exchanges";

@@ -4,7 +4,7 @@
 #include "filter.h"
 
 enum {
-    FILTER_STATES_MAX = 4096,       // that all patterns of a filter make, with what they repeat
+    FILTER_STATES_MAX = 1024,       // that all patterns of a filter make, with what they repeat
     FILTER_WINDOW_BYTES = 64 << 10, // of a text that is searched for a pattern at once
     FILTER_SPAN_MAX = 16 << 10,     // of a match that is found wherever windows end
     FILTER_EXPLAIN_COLUMNS = 76,    // of a filter that are shown around a mistake

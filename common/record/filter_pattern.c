@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What `~` looks for: POSIX extended regular expressions, and plain text, which most are and which
-// is found many times faster. glibc's matcher has two weaknesses that bounds are drawn around: what
-// repeats is copied when it is compiled, and the states that it meets are kept for ever, up to two
-// thousand bytes for each byte that it reads.
+// is found many times faster. glibc's matcher has three weaknesses that are dealt with here: what
+// repeats is copied when it is compiled; the states that it meets are kept for ever, up to two
+// thousand bytes for each byte that it reads; and it begins anew at each byte, so that e.*x takes
+// the square of the time in a long line of many e and no x.
 #include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@ enum {
 struct filter_pattern {
     bool without_case;
     bool is_regex;
+    bool anywhere; // the regex is of all that may stand before a match too, and tried once
     regex_t regex;
     const char *source;  // of the regex
     size_t searched;     // with this compilation
@@ -33,6 +35,9 @@ struct scan {
     size_t used, run; // of p->bytes, and where the run of plain text in it began
     bool plain;       // nothing but plain text so far
     bool choice;      // a | outside of parentheses: nothing is in every match
+    bool repeated;    // what has just been read
+    bool endless;     // something may repeat as often as it likes
+    bool counted;     // something repeats a number of times
     size_t depth;
     struct {
         size_t states, last; // of what stands between these parentheses; of its last part
@@ -78,8 +83,11 @@ static void special(struct scan *s)
     end_run(s);
 }
 
-static void repeat(struct scan *s, size_t count, bool maybe_none)
+static const char *repeat(struct scan *s, size_t count, bool maybe_none)
 {
+    if (s->repeated)
+        return "what is repeated is repeated again; *? and the like are not known here";
+    s->repeated = true;
     size_t *last = &s->level[s->depth].last;
     size_t copies = times(*last, count);
     s->plain = false;
@@ -88,10 +96,11 @@ static void repeat(struct scan *s, size_t count, bool maybe_none)
     end_run(s);
     s->level[s->depth].states = plus(s->level[s->depth].states - *last, copies);
     *last = copies;
+    return NULL;
 }
 
 // Behind a {. What is malformed is left to regcomp.
-static void interval(struct scan *s)
+static const char *interval(struct scan *s)
 {
     size_t most = 1;
     size_t n = 0;
@@ -105,7 +114,9 @@ static void interval(struct scan *s)
     }
     if (s->at < s->end)
         s->at++;
-    repeat(s, most + open, true);
+    s->endless |= open;
+    s->counted |= most > 1;
+    return repeat(s, most + open, true);
 }
 
 // Behind a [: up to its ].
@@ -165,30 +176,33 @@ static const char *open_group(struct scan *s)
     return NULL;
 }
 
-static void close_group(struct scan *s)
+static const char *close_group(struct scan *s)
 {
-    if (s->depth == 0) {
-        special(s); // regcomp takes it for plain text
-        part(s, 1);
-        return;
-    }
+    if (s->depth == 0)
+        return "a parenthesis is closed that is not open; as plain text it is \\)";
     size_t states = s->level[s->depth].states;
     s->depth--;
     part(s, plus(states, 1));
+    return NULL;
+}
+
+static const char *scan_repeat(struct scan *s, char c)
+{
+    s->endless |= c == '*' || c == '+';
+    return c == '{' ? interval(s) : repeat(s, c == '+' ? 2 : 1, c != '+');
 }
 
 static const char *scan_one(struct scan *s)
 {
     char c = *s->at++;
+    if (strchr("*+?{", c))
+        return scan_repeat(s, c);
+    s->repeated = false;
     switch (c) {
     case '\\': return escape(s);
     case '(': return open_group(s);
-    case ')': close_group(s); return NULL;
+    case ')': return close_group(s);
     case '[': bracket(s); return NULL;
-    case '{': interval(s); return NULL;
-    case '+': repeat(s, 2, false); return NULL;
-    case '*':
-    case '?': repeat(s, 1, true); return NULL;
     case '|':
         s->choice |= s->depth == 0;
         special(s);
@@ -223,15 +237,39 @@ static const char *scan(struct filter_pattern *p, struct slice text, size_t *sta
     for (size_t i = 0; i <= s.depth; i++)
         sum = plus(sum, s.level[i].states);
     if (sum > *states)
-        return "the patterns of this filter repeat too much";
+        return "the patterns of this filter are too large, or repeat too much";
     *states -= sum;
+    // Counting and looking everywhere at once make states without end.
+    p->anywhere = s.endless && !s.counted;
     return NULL;
 }
 
-static int compile(const struct filter_pattern *p, regex_t *regex)
+static int compile(const struct filter_pattern *p, bool anywhere, regex_t *regex)
 {
-    return regcomp(regex, p->source,
-                   REG_EXTENDED | REG_NOSUB | REG_NEWLINE | (p->without_case ? REG_ICASE : 0));
+    static const char form[] = "(x|[^x]|\n)*(%s)"; // any bytes, and a match
+    char *whole = NULL;
+    if (anywhere && asprintf(&whole, form, p->source) < 0)
+        return REG_ESPACE;
+    int error = regcomp(regex, anywhere ? whole : p->source,
+                        REG_EXTENDED | REG_NOSUB | REG_NEWLINE | (p->without_case ? REG_ICASE : 0));
+    free(whole);
+    return error;
+}
+
+// As it was written first, for what regcomp says of it.
+static int compile_first(struct filter_pattern *p)
+{
+    regex_t regex;
+    int error = compile(p, false, &p->regex);
+    if (error || !p->anywhere)
+        return error;
+    if (compile(p, true, &regex)) {
+        p->anywhere = false;
+        return 0;
+    }
+    regfree(&p->regex);
+    p->regex = regex;
+    return 0;
 }
 
 static void prepare_skips(struct filter_pattern *p)
@@ -262,7 +300,7 @@ struct filter_pattern *filter_pattern_new(struct slice text, bool without_case, 
         return NULL;
     }
     prepare_skips(p);
-    int error = p->is_regex ? compile(p, &p->regex) : 0;
+    int error = p->is_regex ? compile_first(p) : 0;
     if (error == 0)
         return p;
     char said[80];
@@ -310,7 +348,7 @@ static bool has_needle(const struct filter_pattern *p, struct slice text)
 static void cool_down(struct filter_pattern *p, size_t more)
 {
     regex_t regex;
-    if (p->searched > WARM_BYTES && compile(p, &regex) == 0) {
+    if (p->searched > WARM_BYTES && compile(p, p->anywhere, &regex) == 0) {
         regfree(&p->regex);
         p->regex = regex;
         p->searched = 0;
@@ -328,7 +366,7 @@ static bool window_matches(struct filter_pattern *p, struct slice text, size_t f
     cool_down(p, to - from);
     p->regex.not_eol = to < text.len && text.p[to] != '\n';
     return re_search(&p->regex, text.p + from - before, (regoff_t)len, (regoff_t)before,
-                     (regoff_t)(len - before), NULL) >= 0;
+                     p->anywhere ? 0 : (regoff_t)(len - before), NULL) >= 0;
 }
 
 // Where a window that begins at `from` ends: with a line, if one ends in its second half.

@@ -25,6 +25,7 @@ void frames_taken(struct frames *m)
         struct frames_message *d = m->first;
         m->first = d->next;
         m->budget->used -= d->message.bytes.len;
+        m->budget->messages--;
         free(d);
     }
     m->last = &m->first;
@@ -74,8 +75,9 @@ static void finish(struct frames *m, enum record_side side, int64_t at_ns)
     bool control = is_control(s);
     struct buf *b = control ? &s->control : &s->payload;
     size_t len = buf_len(b);
-    struct frames_message *d = malloc(sizeof(*d) + len);
+    struct frames_message *d = m->number < FRAMES_MESSAGES_MAX ? malloc(sizeof(*d) + len) : NULL;
     m->number++;
+    m->missed = m->missed || !d;
     if (d) {
         char *bytes = (char *)(d + 1);
         if (len > 0)
@@ -90,6 +92,7 @@ static void finish(struct frames *m, enum record_side side, int64_t at_ns)
                         .bytes = slice_of(bytes, len)},
         };
         m->budget->used += len; // let_go takes as much off again
+        m->budget->messages++;
         *m->last = d;
         m->last = &d->next;
     }
@@ -148,7 +151,7 @@ void frames_feed(struct frames *m, enum record_side side, int64_t at_ns, struct 
         m->broken = n == 0;
         bytes.p += n;
         bytes.len -= n;
-        if (!s->in_frame || s->left > 0)
+        if (m->broken || !s->in_frame || s->left > 0)
             continue;
         s->in_frame = false;
         s->head_len = 0;

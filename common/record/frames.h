@@ -6,10 +6,15 @@
 #include "proto/websocket.h"
 #include "reader.h"
 
+enum {
+    FRAMES_MESSAGES_MAX = 1000 * 1000 // of one WebSocket; what follows is only counted
+};
+
 // Bytes of payload that are held for messages that are not whole or not written yet, of all
-// WebSockets together, and how many may be.
+// WebSockets together, and how many may be. How many messages are whole and not yet taken: who
+// feeds sees to it that they do not become too many.
 struct frames_budget {
-    size_t used, most;
+    size_t used, most, messages;
 };
 
 struct frames_side {
@@ -37,7 +42,8 @@ struct frames {
     struct frames_side side[2];
     struct frames_message *first, **last; // whole, and not yet taken
     uint64_t number, kept, keep_most;     // bytes of payload kept, and how many may be
-    bool broken;                          // not frames, or something was missing
+    bool broken;                          // not frames
+    bool missed;                          // there were messages that are not kept
 };
 
 void frames_init(struct frames *m, struct frames_budget *budget, uint64_t keep_most);

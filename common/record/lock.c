@@ -2,7 +2,12 @@
 #include "lock.h"
 #include <fcntl.h>
 #include <stdio.h>
+#include <time.h>
 #include "common/state.h"
+
+enum {
+    LOCK_LOOK_MS = 10
+};
 
 int record_lock_open(const char *dir)
 {
@@ -21,6 +26,24 @@ bool record_lock_take(int file, int64_t writer)
 {
     struct flock lock = byte_of(writer);
     return fcntl(file, F_OFD_SETLK, &lock) == 0;
+}
+
+bool record_lock_wait(int file, int64_t writer, unsigned ms)
+{
+    const struct timespec pause = {.tv_nsec = (long)LOCK_LOOK_MS * 1000000};
+    for (unsigned waited = 0; !record_lock_take(file, writer); waited += LOCK_LOOK_MS) {
+        if (waited >= ms)
+            return false;
+        (void)nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
+void record_lock_leave(int file, int64_t writer)
+{
+    struct flock lock = byte_of(writer);
+    lock.l_type = F_UNLCK;
+    (void)fcntl(file, F_OFD_SETLK, &lock);
 }
 
 bool record_lock_is_held(int file, int64_t writer)

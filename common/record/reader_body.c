@@ -7,7 +7,7 @@
 static int bind_side(sqlite3_stmt *s, int64_t seq, enum record_side side)
 {
     int error = sqlite3_bind_int64(s, 1, seq);
-    return error ? error : sqlite3_bind_int(s, 2, side);
+    return error ? error : sqlite3_bind_int(s, 2, (int)side);
 }
 
 int record_reader_piece(struct record_reader *r, int64_t seq, enum record_side side, uint64_t at,

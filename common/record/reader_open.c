@@ -133,7 +133,10 @@ static bool open_record(struct record_reader *r, char why[static RECORD_WHY_MAX]
     }
     int error = open_database(r, path, &version);
     if (error) {
-        (void)snprintf(then, sizeof(then), ": %s", r->db ? sqlite3_errstr(error) : "out of memory");
+        bool owner = (error & 0xff) == SQLITE_CANTOPEN || (error & 0xff) == SQLITE_READONLY;
+        (void)snprintf(then, sizeof(then), ": %s%s",
+                       r->db ? sqlite3_errstr(error) : "out of memory",
+                       owner ? ". Try as the user who owns it" : "");
         explain(why, "cannot read the record in", r->dir, then);
         return false;
     }

@@ -68,7 +68,7 @@ struct record_exchange {
     unsigned flags;
     uint64_t size; // bytes that it takes in the record, about
     struct record_body body[2];
-    int64_t sent_on_ns, connect_ns, answered_ns, duration_ns;
+    int64_t sent_on_ns, connect_ns, service_first_ns, answered_ns, duration_ns;
     struct record_report far;
 };
 

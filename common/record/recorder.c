@@ -12,14 +12,15 @@
 
 enum {
     SLOTS_FIRST = 64,
-    ABOUT_TEXTS_MAX = 1024 // bytes of texts of an EVENT_ABOUT
+    ABOUT_TEXTS_MAX = 1024, // bytes of texts of an EVENT_ABOUT
+    EVENT_OVERHEAD = 16     // bytes that an event takes in the queue besides itself, at most
 };
 
 // An exchange that runs.
 struct slot {
     uint64_t kept[2];
     uint32_t next; // of the free ones
-    bool used, settled, bodies, websocket, shed;
+    bool settled, bodies, websocket, shed;
 };
 
 struct recorder {
@@ -30,7 +31,7 @@ struct recorder {
     struct scribe *scribe;
     struct slot *slots;
     uint32_t slot_count, free; // free: 1 + the first one; 0: none
-    size_t running;
+    size_t running, unsettled;
     uv_async_t told; // the scribe has something to say
 };
 
@@ -56,10 +57,11 @@ bool recorder_add_redact(struct recorder_config *c, const char *name)
     return true;
 }
 
+// Room for what must still be said of exchanges that have begun.
 static size_t spare(const struct recorder *r)
 {
-    return (r->running + 1) *
-           (sizeof(struct event_end) + sizeof(struct event_about) + ABOUT_TEXTS_MAX);
+    return (r->running + 1) * (sizeof(struct event_end) + EVENT_OVERHEAD) +
+           (r->unsettled + 1) * (sizeof(struct event_about) + ABOUT_TEXTS_MAX + EVENT_OVERHEAD);
 }
 
 static bool grow(struct recorder *r)
@@ -84,13 +86,15 @@ static uint32_t take_slot(struct recorder *r)
     uint32_t number = r->free;
     struct slot *s = &r->slots[number - 1];
     r->free = s->next;
-    *s = (struct slot){.used = true};
+    *s = (struct slot){0};
     r->running++;
+    r->unsettled++;
     return number;
 }
 
 static void free_slot(struct recorder *r, struct exchange *x, uint32_t index)
 {
+    r->unsettled -= r->slots[index].settled ? 0 : 1;
     r->slots[index] = (struct slot){.next = r->free};
     r->free = index + 1;
     r->running--;
@@ -104,20 +108,25 @@ static struct slot *slot_of(struct recorder *r, const struct exchange *x, uint32
     return number ? &r->slots[number - 1] : NULL;
 }
 
-// Fields of which the value is a secret. Looked at for every field, so by length first.
-static bool is_secret(const struct recorder *r, struct slice name)
+static bool shows(struct slice value, const char *secret)
 {
+    size_t len = secret ? strlen(secret) : 0;
+    return len > 0 && value.len >= len && memmem(value.p, value.len, secret, len);
+}
+
+// Fields of which the value is a secret. Looked at for every field, so by length first.
+static bool is_secret(const struct recorder *r, const struct field *f)
+{
+    const struct slice name = f->name;
     static const struct slice ours[] = {
         {"cookie", 6}, {"set-cookie", 10}, {"authorization", 13}, {"proxy-authorization", 19}};
-    if (r->config.no_redact)
-        return false;
-    for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+    for (size_t i = 0; !r->config.no_redact && i < sizeof(ours) / sizeof(ours[0]); i++)
         if (name.len == ours[i].len && slice_ieq(name, ours[i]))
             return true;
     for (size_t i = 0; i < r->config.redact_count; i++)
         if (slice_ieq(name, slice_str(r->config.redact[i])))
             return true;
-    return false;
+    return r->config.no_redact && shows(f->value, r->config.never);
 }
 
 // Field lines to be written: how long they are, and which values are left out.
@@ -137,7 +146,7 @@ static void measure(const struct recorder *r, const struct http_head *head, stru
     l->any = false;
     for (size_t i = 0; i < head->field_count; i++) {
         const struct field *f = &head->fields[i];
-        l->secret[i] = is_secret(r, f->name);
+        l->secret[i] = is_secret(r, f);
         l->any |= l->secret[i];
         l->len += f->name.len + (l->secret[i] ? redacted.len : f->value.len) + 4;
     }
@@ -229,6 +238,8 @@ static void on_settled(void *ctx, struct exchange *x)
         return;
     }
     s->bodies = level == EXCHANGE_RECORD_ALL;
+    s->settled = true;
+    r->unsettled--;
     const struct slice visitor = at_most(x->visitor, 64);
     const struct slice tunnel = at_most(x->tunnel, 63);
     const struct slice scheme = at_most(x->scheme, 16);
@@ -371,6 +382,7 @@ static void fill_end(struct event_end *e, const struct exchange *x, enum exchang
     e->upgraded = x->upgraded;
     e->status = x->status;
     e->reused = x->upstream[0] && x->sent_on_ns && !x->connect_ns;
+    e->heard_ns = since(x, x->heard_ns);
     exchange_report(x, why, &e->report);
     for (int side = 0; side < 2; side++) {
         const struct exchange_direction *d = &x->direction[side];
@@ -491,6 +503,11 @@ void recorder_free(struct recorder *r)
                  r->config.dir);
     }
     uv_close((uv_handle_t *)&r->told, on_closed_handle);
+}
+
+void recorder_status(const struct recorder *r, struct recorder_status *status)
+{
+    status->failing = scribe_is_failing(r->scribe, &status->shed, &status->shed_bytes);
 }
 
 struct exchange_observer *recorder_observer(struct recorder *r)

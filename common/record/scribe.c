@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "scribe.h"
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <time.h>
 #include "track.h"
 
@@ -17,7 +17,7 @@ struct scribe {
     struct scribe_config config;
     struct queue *queue;
     uv_thread_t thread;
-    atomic_bool closing;
+    atomic_bool closing, failing;
     atomic_uint_fast64_t shed, shed_bytes;
     uv_mutex_t lock; // of what follows
     uv_cond_t over;
@@ -25,6 +25,7 @@ struct scribe {
     char text[SCRIBE_TEXT_MAX];
     // the thread's
     struct store *store;
+    struct store_file file; // that was opened last
     struct tracks tracks;
     char trouble[TEXT_MAX]; // empty: all is well
     char last_trouble[TEXT_MAX];
@@ -36,6 +37,13 @@ void scribe_shed(struct scribe *s, uint64_t exchanges, uint64_t bytes)
 {
     atomic_fetch_add_explicit(&s->shed, exchanges, memory_order_relaxed);
     atomic_fetch_add_explicit(&s->shed_bytes, bytes, memory_order_relaxed);
+}
+
+bool scribe_is_failing(struct scribe *s, uint64_t *exchanges, uint64_t *bytes)
+{
+    *exchanges = atomic_load(&s->shed);
+    *bytes = atomic_load(&s->shed_bytes);
+    return atomic_load(&s->failing);
 }
 
 static void say(struct scribe *s, const char *text)
@@ -70,6 +78,8 @@ static uint64_t now_ms(void)
 
 static const char *phrase(int error)
 {
+    if (error == SQLITE_READONLY_DBMOVED)
+        return "its file was moved or removed";
     switch (error & 0xff) {
     case SQLITE_FULL: return "the disk is full";
     case SQLITE_READONLY: return "it may only be read";
@@ -100,7 +110,7 @@ static void put_aside(struct scribe *s)
     char text[SCRIBE_TEXT_MAX];
     close_store(s);
     tracks_lose_rows(&s->tracks);
-    if (!store_put_aside(s->config.store.dir, name))
+    if (!store_put_aside(s->config.store.dir, &s->file, name))
         return;
     (void)snprintf(
         text, sizeof(text),
@@ -110,6 +120,13 @@ static void put_aside(struct scribe *s)
     say(s, text);
 }
 
+// Its file is not in its place any more: what is to come goes into another.
+static void begin_anew(struct scribe *s)
+{
+    close_store(s);
+    tracks_lose_rows(&s->tracks);
+}
+
 // Says what is the matter once, and again when it is something else.
 static void in_trouble(struct scribe *s, int error)
 {
@@ -117,6 +134,8 @@ static void in_trouble(struct scribe *s, int error)
     const char *why = phrase(error);
     if (is_damage(error))
         put_aside(s);
+    if (error == SQLITE_READONLY_DBMOVED)
+        begin_anew(s);
     if (strcmp(s->trouble, why) == 0)
         return;
     (void)snprintf(s->trouble, sizeof(s->trouble), "%s", why);
@@ -180,7 +199,8 @@ static void take_events(struct scribe *s)
     size_t bytes = 0;
     size_t len = 0;
     const void *event = NULL;
-    while (bytes < RECORDER_BATCH_BYTES && (event = queue_peek(s->queue, &len))) {
+    while (bytes + tracks_messages(&s->tracks) < RECORDER_BATCH_BYTES &&
+           (event = queue_peek(s->queue, &len))) {
         (void)tracks_event(&s->tracks, event);
         queue_release(s->queue);
         bytes += len;
@@ -224,7 +244,7 @@ static int turn(struct scribe *s)
 {
     int error = SQLITE_OK;
     if (!s->store)
-        error = store_open(&s->config.store, &s->store);
+        error = store_open(&s->config.store, &s->store, &s->file);
     if (error)
         return error;
     if (!s->tracks.dirty)
@@ -240,13 +260,17 @@ static void run(void *arg)
 {
     struct scribe *s = arg;
     bool last = false;
-    (void)setpriority(PRIO_PROCESS, 0, RECORDER_NICE); // of this thread alone, on Linux
+    // Of this thread alone. Not only does it run last: a processor that runs it counts as idle for
+    // those who wake up, which a high nice value does not bring about.
+    const struct sched_param none = {0};
+    (void)sched_setscheduler(0, SCHED_IDLE, &none);
     while (!last) {
         last = atomic_load(&s->closing);
         int error = SQLITE_OK;
         do
             error = turn(s);
         while (!error && queue_used(s->queue) > 0 && (last || queue_used(s->queue) > 65536));
+        atomic_store(&s->failing, error != SQLITE_OK);
         if (error)
             in_trouble(s, error);
         else

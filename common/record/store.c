@@ -22,10 +22,10 @@ static const char *const texts[STATEMENTS] = {
         " response_trailers, interim, response_head, far_outcome, far_flags, far_sent_on_ns,"
         " far_connect_ns, far_answered_ns, far_duration_ns, far_request_bytes, far_request_digest,"
         " far_response_bytes, far_response_digest, id, writer, tunnel, began_ns, visitor, protocol,"
-        " method, scheme, host, target, upstream, replay_of, request_head)"
+        " method, scheme, host, target, upstream, replay_of, request_head, service_first_ns)"
         " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,"
         "?23,?24,?25,?26,?27,?28,?29,?30,?31,?32,?33,?34,?35,?36,?37,?38,?39,?40,?41,?42,?43,?44,"
-        "?45,?46,?47,?48)",
+        "?45,?46,?47,?48,?49)",
     [UPDATE_EXCHANGE] =
         "UPDATE exchange SET status=?1, outcome=?2, error=?3, flags=?4, size=?5, sent_on_ns=?6,"
         " connect_ns=?7, answered_ns=?8, duration_ns=?9, request_bytes=?10, request_kept=?11,"
@@ -37,7 +37,7 @@ static const char *const texts[STATEMENTS] = {
         " response_head=coalesce(?25, response_head), far_outcome=?26, far_flags=?27,"
         " far_sent_on_ns=?28, far_connect_ns=?29, far_answered_ns=?30, far_duration_ns=?31,"
         " far_request_bytes=?32, far_request_digest=?33, far_response_bytes=?34,"
-        " far_response_digest=?35 WHERE seq=?36",
+        " far_response_digest=?35, service_first_ns=?38 WHERE seq=?36 AND id=?37",
     [INSERT_BODY] = "INSERT INTO body(exchange, side, at, bytes) VALUES(?1,?2,?3,?4)",
     [INSERT_MESSAGE] =
         "INSERT INTO message(exchange, number, side, opcode, flags, at_ns, size, bytes)"
@@ -52,6 +52,8 @@ static const char *const texts[STATEMENTS] = {
     [OLDEST] = "SELECT seq, tunnel, size, began_ns FROM exchange WHERE outcome IS NOT NULL"
                " ORDER BY seq LIMIT ?1",
     [FULLEST_TUNNEL] = "SELECT id FROM tunnel ORDER BY bytes DESC LIMIT 1",
+    [FULLEST_ENDED] = "SELECT id FROM tunnel WHERE EXISTS(SELECT 1 FROM exchange WHERE"
+                      " tunnel=tunnel.id AND outcome IS NOT NULL) ORDER BY bytes DESC LIMIT 1",
     [OLDEST_OF_TUNNEL] = "SELECT seq, tunnel, size, began_ns FROM exchange WHERE tunnel=?2 AND"
                          " outcome IS NOT NULL ORDER BY seq LIMIT ?1",
     [DELETE_EXCHANGE] = "DELETE FROM exchange WHERE seq=?1",
@@ -88,18 +90,38 @@ static int exec(sqlite3 *db, const char *sql)
     return sqlite3_exec(db, sql, NULL, NULL, NULL);
 }
 
-// The modes of the files that SQLite makes beside it are those of the database.
-static int open_files(struct store *s)
+static int error_of_open(void)
+{
+    return errno == ENOSPC ? SQLITE_FULL : errno == EROFS ? SQLITE_READONLY : SQLITE_CANTOPEN;
+}
+
+static bool identify(int fd, struct store_file *file)
+{
+    struct stat st;
+    if (fstat(fd, &st))
+        return false;
+    *file = (struct store_file){st.st_dev, st.st_ino};
+    return true;
+}
+
+// The modes of the files that SQLite makes beside it are those of the database. While it is opened
+// nobody moves it.
+static int open_files(struct store *s, struct store_file *file)
 {
     char path[STATE_PATH_MAX + 16];
     record_path(s->config.dir, path);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return errno == ENOSPC ? SQLITE_FULL : errno == EROFS ? SQLITE_READONLY : SQLITE_CANTOPEN;
-    (void)close(fd);
     s->lock_file = record_lock_open(s->config.dir);
     if (s->lock_file < 0)
-        return SQLITE_CANTOPEN;
+        return error_of_open();
+    if (!record_lock_wait(s->lock_file, RECORD_LOCK_PLACE, STORE_BUSY_MS))
+        return SQLITE_BUSY;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return error_of_open();
+    bool known = identify(fd, file);
+    (void)close(fd);
+    if (!known)
+        return SQLITE_IOERR;
     int error = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     if (error)
         return error;
@@ -143,13 +165,10 @@ static int sweep(struct store *s)
     return error == SQLITE_DONE ? SQLITE_OK : error;
 }
 
-static int enter(struct store *s)
+static int insert_writer(struct store *s)
 {
     sqlite3_stmt *insert = NULL;
-    int error = exec(s->db, "BEGIN IMMEDIATE");
-    if (error)
-        return error;
-    error = sqlite3_prepare_v2(
+    int error = sqlite3_prepare_v2(
         s->db, "INSERT INTO writer(program, version, pid, began_ns) VALUES(?1,?2,?3,?4)", -1,
         &insert, NULL);
     if (!error) {
@@ -161,23 +180,45 @@ static int enter(struct store *s)
     }
     (void)sqlite3_finalize(insert);
     s->writer = sqlite3_last_insert_rowid(s->db);
-    if (!error && !record_lock_take(s->lock_file, s->writer))
-        error = SQLITE_CANTOPEN;
+    return error;
+}
+
+// A number whose lock is taken belongs to a process that writes a record which was here before.
+static int become_writer(struct store *s)
+{
+    char sql[80];
+    int error = insert_writer(s);
+    for (int i = 0; !error && !record_lock_take(s->lock_file, s->writer); i++) {
+        (void)snprintf(sql, sizeof(sql), "DELETE FROM writer WHERE id=%lld", (long long)s->writer);
+        error = i < STORE_WRITERS_BEFORE ? exec(s->db, sql) : SQLITE_CANTOPEN;
+        if (!error)
+            error = insert_writer(s);
+    }
+    return error;
+}
+
+static int enter(struct store *s)
+{
+    int error = exec(s->db, "BEGIN IMMEDIATE");
+    if (error)
+        return error;
+    error = become_writer(s);
     if (!error)
         error = sweep(s);
     int ended = exec(s->db, error ? "ROLLBACK" : "COMMIT");
     return error ? error : ended;
 }
 
-int store_open(const struct store_config *config, struct store **out)
+int store_open(const struct store_config *config, struct store **out, struct store_file *file)
 {
     struct store *s = calloc(1, sizeof(*s));
     *out = NULL;
+    *file = (struct store_file){0};
     if (!s)
         return SQLITE_NOMEM;
     s->config = *config;
     s->lock_file = -1;
-    int error = open_files(s);
+    int error = open_files(s, file);
     if (!error)
         error = set_up(s);
     if (!error)
@@ -187,8 +228,22 @@ int store_open(const struct store_config *config, struct store **out)
         store_close(s);
         return error;
     }
+    record_lock_leave(s->lock_file, RECORD_LOCK_PLACE);
     *out = s;
     return SQLITE_OK;
+}
+
+static bool is_moved(struct store *s)
+{
+    int moved = 0;
+    return !sqlite3_file_control(s->db, NULL, SQLITE_FCNTL_HAS_MOVED, &moved) && moved;
+}
+
+// The last to close a database removes its log, by name: another one's by now, if it was moved.
+static void keep_log(struct store *s)
+{
+    int keep = 1;
+    (void)sqlite3_file_control(s->db, NULL, SQLITE_FCNTL_PERSIST_WAL, &keep);
 }
 
 void store_close(struct store *s)
@@ -196,6 +251,8 @@ void store_close(struct store *s)
     char sql[80];
     if (!s)
         return;
+    if (s->db && is_moved(s))
+        keep_log(s);
     for (size_t i = 0; i < STATEMENTS; i++)
         (void)sqlite3_finalize(s->statements[i]);
     if (s->writer) {
@@ -214,15 +271,17 @@ int64_t store_writer(const struct store *s)
     return s->writer;
 }
 
-bool store_put_aside(const char *dir, char name[static STATE_PATH_MAX + 64])
+static bool is_in_place(const char *path, const struct store_file *file)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && st.st_dev == file->device && st.st_ino == file->inode;
+}
+
+static bool put_aside(const char *path, const char *name)
 {
     static const char *const beside[] = {"-wal", "-shm", "-journal"};
-    char path[STATE_PATH_MAX + 16];
     char old[STATE_PATH_MAX + 32];
     char moved[STATE_PATH_MAX + 80];
-    record_path(dir, path);
-    (void)snprintf(name, STATE_PATH_MAX + 64, "%s.damaged-%lld", path,
-                   (long long)(wall_clock_ns() / 1000000));
     if (rename(path, name))
         return false;
     for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
@@ -233,10 +292,28 @@ bool store_put_aside(const char *dir, char name[static STATE_PATH_MAX + 64])
     return true;
 }
 
+bool store_put_aside(const char *dir, const struct store_file *file,
+                     char name[static STATE_PATH_MAX + 64])
+{
+    char path[STATE_PATH_MAX + 16];
+    int lock = record_lock_open(dir);
+    bool done = false;
+    record_path(dir, path);
+    (void)snprintf(name, STATE_PATH_MAX + 64, "%s.damaged-%lld", path,
+                   (long long)(wall_clock_ns() / 1000000));
+    if (lock >= 0 && record_lock_wait(lock, RECORD_LOCK_PLACE, STORE_BUSY_MS))
+        done = is_in_place(path, file) && put_aside(path, name);
+    if (lock >= 0)
+        (void)close(lock);
+    return done;
+}
+
 int store_begin(struct store *s)
 {
     for (size_t i = 0; i < TUNNELS_CACHED; i++)
         s->tunnels[i].growth = 0;
+    if (is_moved(s))
+        return SQLITE_READONLY_DBMOVED;
     return store_run(s, store_statement(s, BEGIN));
 }
 
@@ -424,8 +501,12 @@ int store_exchange(struct store *s, struct record_exchange *x, uint64_t growth)
     if (insert) {
         bind_asked(q, s, x);
         (void)sqlite3_bind_int64(q, 38, tunnel->id);
+        bind_ns(q, 49, x->service_first_ns);
     } else {
         (void)sqlite3_bind_int64(q, 36, x->seq);
+        // Rows are used again when the newest are deleted.
+        (void)sqlite3_bind_text(q, 37, x->id, -1, SQLITE_STATIC);
+        bind_ns(q, 38, x->service_first_ns);
     }
     error = store_run(s, q);
     if (!error && insert)
@@ -440,7 +521,7 @@ int store_body(struct store *s, int64_t seq, enum record_side side, uint64_t at,
     if (!q)
         return sqlite3_extended_errcode(s->db);
     (void)sqlite3_bind_int64(q, 1, seq);
-    (void)sqlite3_bind_int(q, 2, side);
+    (void)sqlite3_bind_int(q, 2, (int)side);
     (void)sqlite3_bind_int64(q, 3, (int64_t)at);
     bind_blob(q, 4, bytes);
     return store_run(s, q);
@@ -453,7 +534,7 @@ int store_message(struct store *s, int64_t seq, uint64_t number, const struct re
         return sqlite3_extended_errcode(s->db);
     (void)sqlite3_bind_int64(q, 1, seq);
     (void)sqlite3_bind_int64(q, 2, (int64_t)number);
-    (void)sqlite3_bind_int(q, 3, m->side);
+    (void)sqlite3_bind_int(q, 3, (int)m->side);
     (void)sqlite3_bind_int(q, 4, (int)m->opcode);
     (void)sqlite3_bind_int(q, 5, m->compressed);
     (void)sqlite3_bind_int64(q, 6, m->at_ns);

@@ -2,6 +2,7 @@
 // Writes a record (docs/record.md): for the one thread that records. Several processes may write
 // the same one. Functions return SQLITE_OK or an SQLite error.
 #pragma once
+#include <sys/types.h>
 #include "reader.h"
 
 struct store;
@@ -11,7 +12,8 @@ enum {
     STORE_CACHE_KIB = 8 * 1024, // of pages in memory
     STORE_WAL_BYTES = 16 << 20, // to which the log is cut when it has been written back
     STORE_DELETE_STEP = 250,    // exchanges that are deleted in one transaction
-    STORE_PAGE_BYTES = 8192,
+    STORE_PAGE_BYTES = 4096,
+    STORE_WRITERS_BEFORE = 1000, // processes that may still write a record that was moved
 };
 
 struct store_config {
@@ -20,18 +22,27 @@ struct store_config {
     uint64_t age_ms; // 0: no limit
 };
 
+// Which file a database was, whatever became of its name.
+struct store_file {
+    dev_t device;
+    ino_t inode;
+};
+
 // Opens it, makes it when it is missing, and enters this process as a writer. What processes that
-// are gone have left running ends as "recorder gone". The strings must outlive the store.
-int store_open(const struct store_config *config, struct store **out);
+// are gone have left running ends as "recorder gone". The strings must outlive the store. `file`
+// is told on errors too, if there is one.
+int store_open(const struct store_config *config, struct store **out, struct store_file *file);
 // Says goodbye if it can, and closes.
 void store_close(struct store *s);
 int64_t store_writer(const struct store *s);
 
 // Moves a record that is damaged out of the way, with a name that tells when. False when it could
-// not, or when another process has done so already.
-bool store_put_aside(const char *dir, char name[static STATE_PATH_MAX + 64]);
+// not, or when another file is there by now: another process has done so already.
+bool store_put_aside(const char *dir, const struct store_file *file,
+                     char name[static STATE_PATH_MAX + 64]);
 
-// One transaction. After an error of anything in it there is nothing to do but store_rollback.
+// One transaction. After an error of anything in it there is nothing to do but store_rollback;
+// after SQLITE_READONLY_DBMOVED of store_begin, store_close: the file was moved or removed.
 int store_begin(struct store *s);
 int store_commit(struct store *s);
 void store_rollback(struct store *s);

@@ -18,6 +18,7 @@ enum statement {
     PAGES,
     OLDEST,
     FULLEST_TUNNEL,
+    FULLEST_ENDED,
     OLDEST_OF_TUNNEL,
     DELETE_EXCHANGE,
     DELETE_BODY,

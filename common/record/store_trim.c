@@ -38,9 +38,9 @@ static int get_oldest(struct store *s, int64_t tunnel, struct victim *victims, s
     return error == SQLITE_DONE ? SQLITE_OK : error;
 }
 
-static int get_fullest(struct store *s, int64_t *tunnel)
+static int get_fullest(struct store *s, enum statement which, int64_t *tunnel)
 {
-    sqlite3_stmt *q = store_statement(s, FULLEST_TUNNEL);
+    sqlite3_stmt *q = store_statement(s, which);
     int error = q ? sqlite3_step(q) : sqlite3_extended_errcode(s->db);
     *tunnel = error == SQLITE_ROW ? sqlite3_column_int64(q, 0) : 0;
     (void)sqlite3_reset(q);
@@ -107,11 +107,13 @@ static int trim_bytes(struct store *s, uint64_t over, bool *more)
     struct victim victims[STORE_DELETE_STEP];
     size_t count = 0;
     int64_t fullest = 0;
-    int error = get_fullest(s, &fullest);
+    int error = get_fullest(s, FULLEST_TUNNEL, &fullest);
     if (!error && fullest)
         error = get_oldest(s, fullest, victims, &count);
     if (!error && count == 0) // all of that one is still running
-        error = get_oldest(s, 0, victims, &count);
+        error = get_fullest(s, FULLEST_ENDED, &fullest);
+    if (!error && count == 0 && fullest)
+        error = get_oldest(s, fullest, victims, &count);
     *more = count > 0;
     return error || count == 0 ? error : delete_all(s, victims, enough(victims, count, over));
 }

@@ -31,6 +31,9 @@ void tracks_deinit(struct tracks *t);
 
 // Takes in one event. False: out of memory, and an exchange is lost (counted).
 bool tracks_event(struct tracks *t, const void *event);
+// Bytes that messages which are to be written take besides their payload: of a WebSocket they can
+// be many times what came.
+size_t tracks_messages(const struct tracks *t);
 // Writes all that is to be written. An SQLite error: then tracks_unwritten, after a rollback.
 int tracks_write(struct tracks *t, struct store *s);
 void tracks_unwritten(struct tracks *t);

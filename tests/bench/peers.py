@@ -195,30 +195,31 @@ def go_hop(site, name, port, next_port):
 # adit ----------------------------------------------------------------------------------------------
 
 
-def start_relay(site):
+def start_relay(site, *more):
     port = free_port()
-    argv = [site.bin / "aditd", "--listen", f"127.0.0.1:{port}", "--domain", "localhost"]
+    argv = [site.bin / "aditd", "--listen", f"127.0.0.1:{port}", "--domain", "localhost", *more]
     relay = site.procs.start("aditd", argv + ["--data", site.subdirectory("aditd")])
     wait_until_200([relay], port, "localhost", "/_adit/health")
     return relay, port
 
 
-def start_agent(site, relay_port, origin_port, name=NAME, **output):
-    argv = [site.bin / "adit", "http", f"127.0.0.1:{origin_port}"]
+def start_agent(site, relay_port, origin_port, name=NAME, more=(), **output):
+    argv = [site.bin / "adit", "http", f"127.0.0.1:{origin_port}", *more]
     argv += ["--relay", f"http://127.0.0.1:{relay_port}", "--url", name]
     argv += ["--data", site.subdirectory("adit")]
     return site.procs.start("adit", argv, **({"stdout": site.agent_output} | output))
 
 
-def adit(site, origin_port):
-    relay, port = start_relay(site)
-    running = Running("adit", port, relay, start_agent(site, port, origin_port))
+def adit(site, origin_port, more=()):
+    relay, port = start_relay(site, *more)
+    running = Running("adit", port, relay, start_agent(site, port, origin_port, more=more))
     wait_until_200(running.processes, port, running.host, "/small")
     return running
 
 
 CONTESTANTS = {
     "adit": adit,
+    "unrecorded": functools.partial(adit, more=("--record", "none")),
     "n1": functools.partial(chain, nginx_hop, "n1", 1),
     "n2": functools.partial(chain, nginx_hop, "n2", 2),
     "n2-large": functools.partial(chain, nginx_large_hop, "n2-large", 2),
@@ -230,6 +231,7 @@ CONTESTANTS = {
 
 DESCRIPTIONS = {
     "adit": "relay and agent",
+    "unrecorded": "the same, neither of which records",
     "n1": "one nginx",
     "n2": "two nginx in a row",
     "n2-large": "two nginx in a row, with large buffers",

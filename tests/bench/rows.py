@@ -2,6 +2,8 @@
 """The rows: what is done, who takes part, how far it shall reach. docs/benchmarks.md explains each."""
 
 import json
+import re
+import sqlite3
 import subprocess
 import time
 
@@ -21,6 +23,7 @@ DRAINED_BYTES = 4 * MIB
 TUNNELS = 50
 FEW_CONNECTIONS = 4  # what warming leaves in the heap must not hide what visitors cost
 URL_SECONDS = 5
+RECORDED_CONNECTIONS, RECORDED_RATE, RECORDED_SECONDS = 50, 10_000, 6
 LEFT_SECONDS = 15  # in which the agent's kept connections end, too
 
 
@@ -84,6 +87,37 @@ def start_to_url(site, name):
     agent = start_agent(site, port, 9, stdout=subprocess.PIPE)
     agent.read_line(b"://bench.", URL_SECONDS)
     return {"agent": (time.monotonic() - began) * 1e3}
+
+
+def kept(database, asked):
+    """How many of the exchanges are in a record, whole, once its writer has caught up."""
+    deadline = time.monotonic() + LEFT_SECONDS
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as record:
+        def count():
+            return record.execute("SELECT count(*) FROM exchange WHERE outcome = 'complete' AND"
+                                  " flags & 2 = 0").fetchone()[0]
+        while (whole := count()) < asked and time.monotonic() < deadline:
+            time.sleep(0.1)
+    return whole
+
+
+def share_that_is_recorded(site, name):
+    """At a steady rate, of what was asked for: the share that is in both records."""
+    only_adit(name)
+    running = CONTESTANTS[name](site, ORIGINS["files"](site))
+    output = site.procs.run("h2load", [
+        "h2load", "--h1", f"--clients={RECORDED_CONNECTIONS}", f"--duration={RECORDED_SECONDS}",
+        f"--rps={RECORDED_RATE // RECORDED_CONNECTIONS}",
+        f"--header=host: {running.host}", f"http://127.0.0.1:{running.port}/small",
+    ], RECORDED_SECONDS + 15)
+    done = int(re.search(r"(\d+) done", output)[1])
+    if done < 0.95 * RECORDED_RATE * RECORDED_SECONDS:
+        raise Failed(f"only {done} requests in {RECORDED_SECONDS} s: this machine is too slow")
+    sample = {"requests": done}
+    for part, program in ("relay", "aditd"), ("agent", "adit"):
+        newest = max(site.directory.glob(f"{program}-*/record.db"), key=lambda p: p.stat().st_ctime)
+        sample[part] = min(1.0, kept(newest, done) / done)
+    return sample
 
 
 def seen(running):
@@ -187,6 +221,21 @@ ROWS = [
         loads.up,
         {"n2": at_least(0.25), "n2-large": None, "haproxy2": None, "go2": None},
         origin="sink",
+    ),
+    Versus(
+        "recording",
+        "small, beside the same without recording",
+        "requests/s",
+        "per_second",
+        small(50),
+        {"unrecorded": at_least(0.9)},
+    ),
+    Footprint(
+        "recorded",
+        f"share of {RECORDED_RATE:,} requests/s that is in the record",
+        "",
+        share_that_is_recorded,
+        {"relay": at_least(1.0), "agent": at_least(1.0)},
     ),
     Burdened(
         "idle",

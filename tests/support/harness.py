@@ -14,6 +14,7 @@ import subprocess
 import threading
 import time
 
+import record
 from client import Client
 from origin import Origin
 
@@ -59,6 +60,7 @@ class Program:
         if data:
             argv += ["--data", str(directory / name)]
         self.name = name
+        self.data = directory / name if data else None
         self.printed = collections.defaultdict(list)  # "stdout" and "stderr", as lines
         self.ended = set()
         self.news = threading.Condition()
@@ -230,6 +232,7 @@ class Proxied:
         finally:
             if self.own_origin:
                 self.own_origin.stop()
+        verify_record("adit", self.proxy.data)
 
     def __enter__(self):
         return self
@@ -240,11 +243,34 @@ class Proxied:
         self.close()
 
 
-class Tunnel:
-    """Relay, agent and origin. What is not given is started here and stopped at the end."""
+def verify_record(program, data):
+    """Fails when something in this record differs from what the other end says, or is damaged."""
+    if UNDER_VALGRIND or not (data / "record.db").exists():
+        return
+    done = subprocess.run(
+        [BIN / program, "verify", "--all", "--data", data], stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, errors="replace", timeout=DEADLINE, env=environment(data))
+    assert done.returncode == 0, f"{program} verify: {done.stdout}{done.stderr}"
+    assert not REPORTS.search(done.stderr), done.stderr
 
-    def __init__(self, directory, *agent_args, relay=None, origin=None, upstream=None):
+
+def compare_records(agent, relay):
+    """Fails when the two ends of a tunnel do not agree on the bytes of any direction that both call
+    whole, or when what one of them has kept of a body is not what it says has passed."""
+    verify_record("adit", agent)
+    verify_record("aditd", relay)
+    problems = record.differences(agent, relay)
+    assert not problems, "\n".join(problems)
+
+
+class Tunnel:
+    """Relay, agent and origin. What is not given is started here and stopped at the end. When they
+    have ended well both records are compared, unless a test breaks them: then compare=False."""
+
+    def __init__(self, directory, *agent_args, relay=None, origin=None, upstream=None,
+                 compare=True):
         self.directory = directory
+        self.compare = compare and not UNDER_VALGRIND
         self.own = []
         try:
             self.origin = origin or self._own(Origin())
@@ -289,6 +315,8 @@ class Tunnel:
             except AssertionError as error:
                 problems.append(str(error))
         assert not cleanly or not problems, "\n".join(problems)
+        if cleanly and self.compare and self.agent.data and self.relay.data:
+            compare_records(self.agent.data, self.relay.data)
 
     def __enter__(self):
         return self

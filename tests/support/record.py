@@ -39,6 +39,11 @@ def exchange_id(number, began_ns):
     return "".join(DIGITS[value >> 5 * place & 31] for place in range(15, -1, -1))
 
 
+def as_text(value):
+    """Visitors may send what is no UTF-8."""
+    return value.decode("utf-8", "backslashreplace")
+
+
 class Record:
     """The record of a data directory; it is made when it is missing and `create` is set."""
 
@@ -49,7 +54,7 @@ class Record:
             self.directory.mkdir(parents=True, exist_ok=True)
         self.db = sqlite3.connect(self.path if create else f"file:{self.path}?mode=ro",
                                   uri=not create, isolation_level=None, timeout=10)
-        self.db.row_factory = sqlite3.Row
+        self.db.row_factory, self.db.text_factory = sqlite3.Row, as_text
         self.next = 1
         if create:
             self._create()
@@ -144,3 +149,32 @@ class Record:
             yield
         finally:
             os.close(lock)
+
+
+WHOLE = (8, 16)  # flags of the sides
+SIDES = ("request", "response")
+
+
+def differences(agent, relay):
+    """In what the records of these two data directories contradict each other, of exchanges that
+    have the same id in both: a direction that is whole at both ends has the same bytes."""
+    paths = [pathlib.Path(directory) / "record.db" for directory in (agent, relay)]
+    if not all(path.exists() for path in paths):
+        return []
+    columns = ", ".join(f"{end}.{side}_{what} AS {end}_{side}_{what}" for end in "ar"
+                        for side in SIDES for what in ("bytes", "digest"))
+    found = []
+    with contextlib.closing(sqlite3.connect(f"file:{paths[0]}?mode=ro", uri=True)) as db:
+        db.row_factory, db.text_factory = sqlite3.Row, as_text
+        db.execute("ATTACH ? AS relay", (f"file:{paths[1]}?mode=ro",))
+        rows = db.execute(
+            f"SELECT a.id, a.method, a.target, a.flags AS a_flags, r.flags AS r_flags, {columns}"
+            " FROM main.exchange a JOIN relay.exchange r ON r.id = a.id"
+            " WHERE a.outcome IS NOT NULL AND r.outcome IS NOT NULL")
+        for row in rows:
+            for side, whole in zip(SIDES, WHOLE):
+                ends = [(row[f"{end}_{side}_bytes"], row[f"{end}_{side}_digest"]) for end in "ar"]
+                if row["a_flags"] & row["r_flags"] & whole and ends[0] != ends[1]:
+                    found.append(f"{row['id']} {row['method']} {row['target']}: the {side} has"
+                                 f" {ends[0]} at the agent, {ends[1]} at the relay")
+    return found

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+// Patterns of filters: found as by regexec, wherever they stand in however long a text.
+#include <regex.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/record/filter_internal.h"
+
+// Found as regexec itself finds it, whatever way it is looked for.
+static void patterns_are_found_as_by_regexec(void **state)
+{
+    static const char *const patterns[] = {
+        "abc",          "a.c",         "ab?c",     "ab*c",
+        "ab+c",         "(ab)+c",      "a|zzz",    "zzz|c",
+        "^abc",         "c$",          "a\\.c",    "\\.",
+        "[b-z]c",       "[^a]c",       "[]x]c",    "[[:alpha:]]bc",
+        "a{1}b",        "b{0}c",       "a{0,}bc",  "x{2,3}",
+        "\\<abc",       "b\\b",        "\\wc",     "a(b|x)c",
+        "a(|b)c",       "abc.*d",      "a[.]c",    "a\\)",
+        "[a\\]bc",      "a\\{",        "^$",       "()",
+        "ab?c?d?e?xyz", "(x|ab)(c|d)", "a.*c.*a",  "\\(abc\\)",
+        "b{1,}",        "[[.a.]]b",    "[[=a=]b]b"};
+    static const char *const texts[] = {"",        "abc",      "xxabcxx", "a.c",  "ac",   "abbc",
+                                        "ABC",     "a\nbc",    "abc\nd",  "a)",   "a{",   "abcabc",
+                                        "xabc\n",  "(abc)",    "xxc",     "b\\c", "]c",   "axyz",
+                                        "aab aBc", "abcd\n\n", "a b c",   "xx",   "zzz c"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]) * 2; i++) {
+        char why[FILTER_WHY_MAX];
+        size_t states = FILTER_STATES_MAX;
+        const char *pattern = patterns[i / 2];
+        regex_t regex;
+        struct filter_pattern *p = filter_pattern_new(slice_str(pattern), i % 2, &states, why);
+        if (!p)
+            fail_msg("%s: %s", pattern, why);
+        assert_int_equal(
+            regcomp(&regex, pattern, REG_EXTENDED | REG_NEWLINE | (i % 2 ? REG_ICASE : 0)), 0);
+        for (size_t j = 0; j < sizeof(texts) / sizeof(texts[0]); j++)
+            if (filter_pattern_found(p, slice_str(texts[j])) !=
+                (regexec(&regex, texts[j], 0, NULL, 0) == 0))
+                fail_msg("%s in %s, %zu", pattern, texts[j], i % 2);
+        regfree(&regex);
+        filter_pattern_free(p);
+    }
+}
+
+static bool found(const char *pattern, bool without_case, struct slice text)
+{
+    char why[FILTER_WHY_MAX];
+    size_t states = FILTER_STATES_MAX;
+    struct filter_pattern *p = filter_pattern_new(slice_str(pattern), without_case, &states, why);
+    assert_non_null(p);
+    bool result = filter_pattern_found(p, text);
+    filter_pattern_free(p);
+    return result;
+}
+
+enum {
+    LONG = 3 * FILTER_WINDOW_BYTES + 77,
+    STEP = FILTER_SPAN_MAX / 2 // every window ends at a multiple of it, when no line does
+};
+
+// Wherever windows end, in lines and without any.
+static void a_match_is_found_at_every_place_of_a_long_text(void **state)
+{
+    char *text = malloc(LONG);
+    (void)state;
+    assert_non_null(text);
+    for (int lines = 0; lines < 2; lines++) {
+        for (size_t i = 0; i < LONG; i++)
+            text[i] = lines && i % 61 == 60 ? '\n' : '-';
+        for (size_t at = 0; at + 8 <= LONG; at += at % STEP < STEP - 16 ? STEP - 16 : 1) {
+            char was[8];
+            memcpy(was, text + at, 8);
+            memcpy(text + at, "needle-7", 8);
+            if (!found("ne+dle.[0-9]", false, slice_of(text, LONG)) ||
+                !found("NE+DLE", true, slice_of(text, LONG)) ||
+                !found("NEEDLE", true, slice_of(text, LONG)) ||
+                found("ne{3}dle", false, slice_of(text, LONG)))
+                fail_msg("at %zu", at);
+            memcpy(text + at, was, 8);
+        }
+    }
+    free(text);
+}
+
+static void lines_do_not_begin_or_end_where_windows_do(void **state)
+{
+    char *text = malloc(LONG);
+    (void)state;
+    assert_non_null(text);
+    memset(text, '-', LONG);
+    text[0] = text[LONG - 1] = 'x';
+    struct slice all = slice_of(text, LONG);
+    assert_false(found("^-", false, all));
+    assert_false(found("-$", false, all));
+    assert_false(found("\\B-\\B.\\bx", false, slice_of(text, LONG - 1)));
+    assert_true(found("^x-", false, all) && found("-x$", false, all));
+    memset(text + 100, 'y', FILTER_SPAN_MAX);
+    text[99] = 'a';
+    text[100 + FILTER_SPAN_MAX - 2] = 'b';
+    assert_true(found("ay*b", false, all));
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(patterns_are_found_as_by_regexec),
+        cmocka_unit_test(a_match_is_found_at_every_place_of_a_long_text),
+        cmocka_unit_test(lines_do_not_begin_or_end_where_windows_do),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

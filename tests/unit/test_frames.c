@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: MIT
+// The messages that are found among the bytes of a WebSocket.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "common/record/frames.h"
+#include "tests/support/chance.h"
+#include "tests/support/check.h"
+
+enum {
+    FIN = 0x80,
+    RSV1 = 0x40
+};
+
+struct stream {
+    uint8_t bytes[70000];
+    size_t len;
+};
+
+// Appends a frame; `first` is its first byte.
+static void add(struct stream *s, unsigned first, struct slice payload, bool masked)
+{
+    struct ws_header h = {.fin = first & FIN,
+                          .opcode = (enum ws_opcode)(first & 0xf),
+                          .masked = masked,
+                          .mask = {1, 2, 0xf0, 0xff},
+                          .length = payload.len};
+    size_t head = ws_write_header(s->bytes + s->len, &h);
+    s->bytes[s->len] = (uint8_t)first;
+    uint8_t *at = s->bytes + s->len + head;
+    memcpy(at, payload.p, payload.len);
+    if (masked)
+        (void)ws_mask(at, at, payload.len, h.mask, 0);
+    s->len += head + payload.len;
+}
+
+static struct slice whole(const struct stream *s)
+{
+    return slice_of((const char *)s->bytes, s->len);
+}
+
+struct expected {
+    enum record_side side;
+    unsigned opcode;
+    bool compressed;
+    uint64_t size;
+    const char *bytes;
+};
+
+static void expect(const struct frames *m, const struct expected *all, size_t count)
+{
+    const struct frames_message *d = m->first;
+    for (size_t i = 0; i < count; i++, d = d->next) {
+        CHECK(d);
+        CHECK(d->number == i);
+        CHECK(d->message.side == all[i].side);
+        CHECK(d->message.opcode == all[i].opcode);
+        CHECK(d->message.compressed == all[i].compressed);
+        CHECK(d->message.size == all[i].size);
+        CHECK(slice_eq(d->message.bytes, slice_str(all[i].bytes)));
+    }
+    CHECK(!d);
+}
+
+static void conversation(struct stream *s, bool masked)
+{
+    add(s, FIN | WS_TEXT, SLICE("hello"), masked);
+    add(s, FIN | WS_BINARY, SLICE(""), masked);
+    add(s, RSV1 | WS_TEXT, SLICE("be"), masked); // compressed, in three, with a ping amid
+    add(s, FIN | WS_PING, SLICE("ping"), masked);
+    add(s, WS_CONTINUATION, SLICE(""), masked);
+    add(s, FIN | WS_PONG, SLICE(""), masked);
+    add(s, FIN | WS_CONTINUATION, SLICE("gun"), masked);
+    add(s, FIN | WS_CLOSE, SLICE("\x03\xe8"), masked);
+}
+
+static void messages_are_found_however_the_bytes_are_cut(void **state)
+{
+    (void)state;
+    for (int side = 0; side < 2; side++) {
+        struct stream s = {.len = 0};
+        const enum record_side from = (enum record_side)side;
+        const struct expected all[] = {
+            {from, WS_TEXT, false, 5, "hello"}, {from, WS_BINARY, false, 0, ""},
+            {from, WS_PING, false, 4, "ping"},  {from, WS_PONG, false, 0, ""},
+            {from, WS_TEXT, true, 5, "begun"},  {from, WS_CLOSE, false, 2, "\x03\xe8"}};
+        conversation(&s, side == RECORD_REQUEST);
+        for (size_t first = 0; first <= s.len; first++)
+            for (size_t second = first; second <= s.len; second++) {
+                struct frames_budget budget = {.most = 1 << 20};
+                struct frames m;
+                struct slice b = whole(&s);
+                frames_init(&m, &budget, 0);
+                frames_feed(&m, from, 1, slice_of(b.p, first));
+                frames_feed(&m, from, 2, slice_of(b.p + first, second - first));
+                frames_feed(&m, from, 3, slice_of(b.p + second, b.len - second));
+                CHECK(!m.broken && !m.missed);
+                expect(&m, all, 6);
+                CHECK(budget.used == 16 && budget.messages == 6);
+                frames_deinit(&m);
+                CHECK(budget.used == 0 && budget.messages == 0);
+            }
+    }
+}
+
+static void both_sides_count_together(void **state)
+{
+    struct frames_budget budget = {.most = 1 << 20};
+    struct frames m;
+    struct stream asked = {.len = 0};
+    struct stream said = {.len = 0};
+    const struct expected all[] = {{RECORD_RESPONSE, WS_BINARY, false, 2, "22"},
+                                   {RECORD_REQUEST, WS_TEXT, false, 2, "11"}};
+    (void)state;
+    add(&asked, FIN | WS_TEXT, SLICE("11"), true);
+    add(&said, FIN | WS_BINARY, SLICE("22"), false);
+    frames_init(&m, &budget, 0);
+    frames_feed(&m, RECORD_REQUEST, 1, slice_of((char *)asked.bytes, 3));
+    frames_feed(&m, RECORD_RESPONSE, 2, whole(&said));
+    frames_feed(&m, RECORD_REQUEST, 3, slice_of((char *)asked.bytes + 3, asked.len - 3));
+    expect(&m, all, 2);
+    assert_int_equal(m.first->message.at_ns, 2);
+    assert_int_equal(m.first->next->message.at_ns, 3);
+    frames_taken(&m);
+    assert_null(m.first);
+    frames_feed(&m, RECORD_RESPONSE, 4, whole(&said));
+    assert_int_equal(m.first->number, 2);
+    frames_deinit(&m);
+    assert_int_equal(budget.used, 0);
+}
+
+static void what_is_no_frame_ends_the_looking(void **state)
+{
+    static const struct {
+        uint8_t bytes[16];
+        size_t len;
+    } bad[] = {
+        {{FIN | 3, 0}, 2},                   // no such opcode
+        {{FIN | 11, 0}, 2},                  // no such control
+        {{WS_PING, 0}, 2},                   // a control in pieces
+        {{FIN | WS_PING, 126, 0, 126}, 4},   // too long a control
+        {{FIN | WS_CONTINUATION, 0}, 2},     // continues nothing
+        {{WS_TEXT, 0, FIN | WS_TEXT, 0}, 4}, // one message within another
+        {{FIN | WS_TEXT, 126, 0, 5}, 4},     // a length that is not the shortest
+        {{FIN | WS_TEXT, 127, 0x80, 0, 0, 0, 0, 0, 0, 0}, 10},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct frames_budget budget = {.most = 1 << 20};
+        struct frames m;
+        struct stream good = {.len = 0};
+        add(&good, FIN | WS_TEXT, SLICE("seen"), false);
+        check_context("case %zu", i);
+        frames_init(&m, &budget, 0);
+        frames_feed(&m, RECORD_RESPONSE, 1, whole(&good));
+        frames_feed(&m, RECORD_RESPONSE, 1, slice_of((const char *)bad[i].bytes, bad[i].len));
+        CHECK(m.broken);
+        frames_feed(&m, RECORD_RESPONSE, 1, whole(&good));
+        frames_feed(&m, RECORD_REQUEST, 1, whole(&good));
+        CHECK(m.number == 1 && m.first && !m.first->next);
+        frames_deinit(&m);
+        CHECK(budget.used == 0);
+    }
+    check_context("%s", "");
+}
+
+static void feed_pattern(struct frames *m, size_t size)
+{
+    static struct stream s;
+    static uint8_t payload[65000];
+    s.len = 0;
+    pattern_write(payload, size, size, 0);
+    add(&s, FIN | WS_BINARY, slice_of((char *)payload, size), true);
+    frames_feed(m, RECORD_REQUEST, 1, whole(&s));
+}
+
+static void payload_beyond_the_limit_is_counted_and_not_kept(void **state)
+{
+    struct frames_budget budget = {.most = 1 << 20};
+    struct frames m;
+    static const size_t kept[] = {600, 400, 0, 0};
+    static const size_t sizes[] = {600, 60000, 65000, 0};
+    (void)state;
+    frames_init(&m, &budget, 1000);
+    for (size_t i = 0; i < 4; i++)
+        feed_pattern(&m, sizes[i]);
+    const struct frames_message *d = m.first;
+    for (size_t i = 0; i < 4; i++, d = d->next) {
+        assert_int_equal(d->message.size, sizes[i]);
+        assert_int_equal(d->message.bytes.len, kept[i]);
+        assert_true(pattern_is(d->message.bytes.p, kept[i], sizes[i], 0));
+    }
+    assert_false(m.missed);
+    frames_deinit(&m);
+}
+
+static void all_together_hold_no_more_than_the_budget(void **state)
+{
+    struct frames_budget budget = {.most = 100000};
+    struct frames m[3];
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        frames_init(&m[i], &budget, 0);
+    for (int turn = 0; turn < 3; turn++) {
+        for (int i = 0; i < 3; i++) {
+            feed_pattern(&m[i], 60000);
+            assert_true(budget.used <= budget.most);
+        }
+        assert_int_equal(m[0].first->message.bytes.len, 60000);
+        assert_int_equal(m[1].first->message.bytes.len, 40000);
+        assert_int_equal(m[2].first->message.bytes.len, 0);
+        for (int i = 0; i < 3; i++)
+            frames_taken(&m[i]);
+        assert_int_equal(budget.used, 0);
+    }
+    for (int i = 0; i < 3; i++)
+        frames_deinit(&m[i]);
+}
+
+static void messages_without_end_are_counted_at_last(void **state)
+{
+    struct frames_budget budget = {.most = 1000};
+    struct frames m;
+    struct stream s = {.len = 0};
+    (void)state;
+    for (int i = 0; i < 10000; i++)
+        add(&s, FIN | WS_PING, SLICE(""), false);
+    frames_init(&m, &budget, 0);
+    for (int i = 0; i < FRAMES_MESSAGES_MAX / 10000; i++) {
+        frames_feed(&m, RECORD_RESPONSE, 1, whole(&s));
+        assert_int_equal(budget.messages, 10000);
+        frames_taken(&m);
+    }
+    assert_false(m.missed);
+    frames_feed(&m, RECORD_RESPONSE, 1, whole(&s));
+    assert_true(m.missed && !m.first && budget.messages == 0);
+    assert_int_equal(m.number, FRAMES_MESSAGES_MAX + 10000);
+    frames_deinit(&m);
+}
+
+// Whatever comes: nothing is read that is not there, and the budget holds.
+static void any_bytes_are_taken(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 3000; seed++) {
+        struct chance c = chance_of_seed(seed);
+        struct frames_budget budget = {.most = 500};
+        struct frames m;
+        frames_init(&m, &budget, chance_below(&c, 300));
+        for (int i = 0; i < 20; i++) {
+            uint8_t piece[64];
+            size_t len = chance_below(&c, sizeof(piece));
+            for (size_t at = 0; at < len; at++)
+                piece[at] = (uint8_t)(chance_one_in(&c, 3) ? chance_below(&c, 256)
+                                                           : (uint32_t[]){FIN | WS_TEXT, 2, FIN,
+                                                                          1}[chance_below(&c, 4)]);
+            frames_feed(&m, (enum record_side)chance_below(&c, 2), i,
+                        slice_of((const char *)piece, len));
+            CHECK(budget.used <= budget.most);
+        }
+        frames_deinit(&m);
+        CHECK(budget.used == 0 && budget.messages == 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(messages_are_found_however_the_bytes_are_cut),
+        cmocka_unit_test(both_sides_count_together),
+        cmocka_unit_test(what_is_no_frame_ends_the_looking),
+        cmocka_unit_test(payload_beyond_the_limit_is_counted_and_not_kept),
+        cmocka_unit_test(all_together_hold_no_more_than_the_budget),
+        cmocka_unit_test(messages_without_end_are_counted_at_last),
+        cmocka_unit_test(any_bytes_are_taken),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

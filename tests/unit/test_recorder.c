@@ -1,0 +1,635 @@
+// SPDX-License-Identifier: MIT
+// Exchanges between ends that a test plays, through a real recorder into a real record.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/record/reader.h"
+#include "common/record/recorder.h"
+#include "tests/support/chance.h"
+#include "tests/support/check.h"
+#include "tests/support/record_rows.h"
+
+enum {
+    BODY = 200 * 1000,
+    PATIENCE_MS = 20 * 1000
+};
+
+struct fixture {
+    struct record_rows rows; // its directory, and the record when it is there
+    struct loop loop;
+    struct recorder_config config;
+    struct recorder *recorder;
+    struct record_reader *reader;
+    struct record_exchange x; // read last
+};
+
+static uint8_t body[BODY];
+
+static void on_head(struct exchange_end *e, const struct http_head *head,
+                    const struct body_framing *framing)
+{
+    (void)e;
+    (void)head;
+    (void)framing;
+}
+
+static void on_data(struct exchange_end *e, const char *bytes, size_t len)
+{
+    (void)bytes;
+    exchange_credit(e, len);
+}
+
+static void on_finish(struct exchange_end *e, const struct http_head *trailers)
+{
+    (void)e;
+    (void)trailers;
+}
+
+static void on_unwanted(struct exchange_end *e)
+{
+    exchange_abandon(e);
+}
+
+static void on_credit(struct exchange_end *e, size_t len)
+{
+    (void)e;
+    (void)len;
+}
+
+static void on_closed(struct exchange_end *e, enum exchange_why why)
+{
+    (void)e;
+    (void)why;
+}
+
+static const struct exchange_ops ops = {on_head,     on_data,   on_finish,
+                                        on_unwanted, on_credit, on_closed};
+
+struct ends {
+    struct exchange_end visitor, service;
+    struct exchange *x;
+    uint64_t number;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    assert_non_null(f);
+    (void)snprintf(f->rows.dir, sizeof(f->rows.dir), "/tmp/adit-test-XXXXXX");
+    assert_non_null(mkdtemp(f->rows.dir));
+    assert_int_equal(loop_init(&f->loop), 0);
+    f->loop.limits = limits_default;
+    f->config = (struct recorder_config){.dir = f->rows.dir, .program = "test"};
+    pattern_write(body, sizeof(body), 1, 0);
+    *state = f;
+    return 0;
+}
+
+static void record(struct fixture *f)
+{
+    f->recorder = recorder_new(&f->loop, &f->config);
+    assert_non_null(f->recorder);
+}
+
+static void open_rows(struct fixture *f)
+{
+    char path[STATE_PATH_MAX + 16];
+    record_path(f->rows.dir, path);
+    if (!f->rows.db)
+        CHECK(sqlite3_open(path, &f->rows.db) == SQLITE_OK);
+}
+
+// Ends the recorder and opens what it has written.
+static void stop(struct fixture *f)
+{
+    char why[RECORD_WHY_MAX];
+    recorder_free(f->recorder);
+    f->recorder = NULL;
+    loop_run_once(&f->loop);
+    open_rows(f);
+    f->reader = record_reader_open(f->rows.dir, why);
+    check_context("%s", why);
+    CHECK(f->reader);
+    check_context("%s", "");
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    record_reader_close(f->reader);
+    recorder_free(f->recorder);
+    loop_run_once(&f->loop);
+    loop_deinit(&f->loop);
+    record_rows_deinit(&f->rows);
+    free(f);
+    return 0;
+}
+
+static const struct record_exchange *row(struct fixture *f, int64_t seq)
+{
+    assert_int_equal(record_reader_get(f->reader, seq, &f->x), 1);
+    return &f->x;
+}
+
+static int64_t number(struct fixture *f, const char *sql)
+{
+    sqlite3_stmt *s = NULL;
+    check_context("%s", sql);
+    CHECK(sqlite3_prepare_v2(f->rows.db, sql, -1, &s, NULL) == SQLITE_OK);
+    CHECK(sqlite3_step(s) == SQLITE_ROW);
+    int64_t n = sqlite3_column_int64(s, 0);
+    (void)sqlite3_finalize(s);
+    check_context("%s", "");
+    return n;
+}
+
+static bool is(struct slice got, const char *expected)
+{
+    return slice_eq(got, slice_str(expected));
+}
+
+static struct http_head request_head(void)
+{
+    struct http_head head;
+    head_init(&head);
+    head.method = SLICE("POST");
+    head.scheme = SLICE("http");
+    head.authority = SLICE("web.example");
+    head.target = SLICE("/path?query");
+    return head;
+}
+
+static struct http_head response_head(uint16_t status)
+{
+    struct http_head head;
+    head_init(&head);
+    head.status = status;
+    return head;
+}
+
+// A request begins, as an edge lets it; it is not passed on yet.
+static void begin(struct fixture *f, struct ends *e, const struct http_head *head)
+{
+    static struct exchange_ids ids;
+    *e = (struct ends){.visitor.ops = &ops, .service.ops = &ops};
+    e->x = exchange_new(&e->visitor, head, recorder_observer(f->recorder));
+    CHECK(e->x);
+    exchange_id_next(&ids, 1700000000000, e->x->id);
+    e->x->tunnel = "web";
+}
+
+static void send_on(struct ends *e, const struct http_head *head, struct body_framing framing)
+{
+    exchange_attach(e->x, &e->service);
+    exchange_head(&e->visitor, head, &framing);
+}
+
+static void ask(struct fixture *f, struct ends *e)
+{
+    struct http_head head = request_head();
+    begin(f, e, &head);
+    send_on(e, &head, (struct body_framing){BODY_CHUNKED, 0});
+}
+
+static void send_body(struct exchange_end *from, size_t len)
+{
+    for (size_t at = 0; at < len; at += 50000)
+        exchange_data(from, (const char *)body + at, len - at < 50000 ? len - at : 50000);
+}
+
+static void answer(struct ends *e, uint16_t status)
+{
+    struct http_head head = response_head(status);
+    const struct body_framing framing = {BODY_CHUNKED, 0};
+    exchange_head(&e->service, &head, &framing);
+}
+
+static void small_exchange(struct fixture *f)
+{
+    struct ends e;
+    ask(f, &e);
+    exchange_finish(&e.visitor, NULL);
+    answer(&e, 200);
+    exchange_finish(&e.service, NULL);
+    CHECK(!e.visitor.x && !e.service.x);
+}
+
+static bool kept_is(struct fixture *f, int64_t seq, enum record_side side, size_t len)
+{
+    struct slice kept;
+    return record_reader_body(f->reader, seq, side, &kept) && kept.len == len &&
+           memcmp(kept.p ? kept.p : "", body, len) == 0;
+}
+
+static bool digest_is(const struct record_body *b, size_t len)
+{
+    uint8_t expected[DIGEST_BYTES];
+    struct digest d = {0};
+    digest_add(&d, slice_of((const char *)body, len), true);
+    CHECK(digest_value(&d, expected));
+    digest_deinit(&d);
+    return b->has_digest && memcmp(b->digest, expected, DIGEST_BYTES) == 0;
+}
+
+static void add(struct http_head *head, const char *name, const char *value)
+{
+    CHECK(head_add(head, slice_str(name), slice_str(value)));
+}
+
+static void all_of_an_exchange_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct ends e;
+    struct http_head head = request_head();
+    const struct body_framing none = {BODY_NONE, 0};
+    const struct body_framing chunked = {BODY_CHUNKED, 0};
+    record(f);
+    add(&head, "X", "1");
+    add(&head, "x", "");
+    add(&head, "X", "1");
+    begin(f, &e, &head);
+    e.x->visitor = "192.0.2.1";
+    e.x->upstream = "127.0.0.1:80";
+    e.x->replay_of = "0123456789abcdef";
+    send_on(&e, &head, chunked);
+    send_body(&e.visitor, BODY);
+    head = response_head(103);
+    add(&head, "Link", "</a>");
+    exchange_head(&e.service, &head, &none);
+    head = response_head(102);
+    exchange_head(&e.service, &head, &none);
+    head = response_head(418);
+    add(&head, "Y", "2");
+    exchange_head(&e.service, &head, &chunked);
+    send_body(&e.service, 65537);
+    head_init(&head);
+    add(&head, "T", "3");
+    exchange_finish(&e.visitor, &head);
+    add(&head, "T", "4");
+    exchange_finish(&e.service, &head);
+    stop(f);
+    const struct record_exchange *x = row(f, 1);
+    assert_true(is(x->request_head, "X: 1\r\nx: \r\nX: 1\r\n"));
+    assert_true(is(x->interim, "103\r\nLink: </a>\r\n\r\n102\r\n\r\n"));
+    assert_true(is(x->response_head, "Y: 2\r\n"));
+    assert_true(is(x->body[0].trailers, "T: 3\r\n"));
+    assert_true(is(x->body[1].trailers, "T: 3\r\nT: 4\r\n"));
+    assert_true(is(x->visitor, "192.0.2.1") && is(x->upstream, "127.0.0.1:80"));
+    assert_true(is(x->replay_of, "0123456789abcdef") && is(x->tunnel, "web"));
+    assert_true(is(x->method, "POST") && is(x->host, "web.example"));
+    assert_true(is(x->target, "/path?query") && is(x->protocol, "HTTP/1.1"));
+    assert_true(x->status == 418 && is(x->outcome, "complete") && x->error.len == 0);
+    assert_int_equal(x->flags,
+                     RECORD_REQUEST_WHOLE | RECORD_RESPONSE_WHOLE | RECORD_CONNECTION_REUSED);
+    assert_true(x->sent_on_ns >= 0 && x->sent_on_ns <= x->answered_ns);
+    assert_true(x->answered_ns <= x->body[1].first_ns && x->duration_ns >= x->body[1].last_ns);
+    assert_true(digest_is(&x->body[0], BODY) && digest_is(&x->body[1], 65537));
+    assert_true(kept_is(f, 1, RECORD_REQUEST, BODY) && kept_is(f, 1, RECORD_RESPONSE, 65537));
+}
+
+static void of_a_body_its_beginning_is_kept_and_the_digest_of_all(void **state)
+{
+    static const size_t limits[] = {1, 65535, 65536, 65537, BODY - 1, BODY, BODY + 1};
+    struct fixture *f = *state;
+    const int count = sizeof(limits) / sizeof(limits[0]);
+    for (int i = 0; i < count; i++) {
+        struct ends e;
+        f->loop.limits.record_body_bytes = limits[i];
+        record(f);
+        ask(f, &e);
+        send_body(&e.visitor, BODY);
+        exchange_finish(&e.visitor, NULL);
+        answer(&e, 200);
+        send_body(&e.service, 3);
+        exchange_finish(&e.service, NULL);
+        recorder_free(f->recorder);
+        f->recorder = NULL;
+    }
+    stop(f);
+    for (int i = 0; i < count; i++) {
+        size_t kept = limits[i] < BODY ? limits[i] : BODY;
+        const struct record_exchange *x = row(f, i + 1);
+        assert_true(x->body[0].bytes == BODY && x->body[0].kept == kept);
+        assert_true(digest_is(&x->body[0], BODY) && kept_is(f, i + 1, RECORD_REQUEST, kept));
+        assert_true(kept_is(f, i + 1, RECORD_RESPONSE, limits[i] < 3 ? limits[i] : 3));
+    }
+}
+
+static void how_it_ended_is_told(void **state)
+{
+    struct fixture *f = *state;
+    struct ends e;
+    record(f);
+    ask(f, &e); // 1: its visitor leaves in the middle of the body
+    send_body(&e.visitor, 1000);
+    exchange_abort(&e.visitor, EXCHANGE_VISITOR_GONE);
+    ask(f, &e); // 2: the service, in the middle of its response
+    exchange_finish(&e.visitor, NULL);
+    answer(&e, 200);
+    send_body(&e.service, 1000);
+    exchange_refuse(&e.service, ANSWER_UPSTREAM_CLOSED, EXCHANGE_UPSTREAM_GONE);
+    ask(f, &e); // 3: the service, before it: the answer is ours
+    exchange_finish(&e.visitor, NULL);
+    exchange_refuse(&e.service, ANSWER_UPSTREAM_CLOSED, EXCHANGE_UPSTREAM_GONE);
+    struct http_head head = request_head();
+    begin(f, &e, &head); // 4: it went nowhere
+    exchange_answer(e.x, ANSWER_NOT_FOUND);
+    begin(f, &e, &head); // it never was one
+    exchange_discard(e.x);
+    stop(f);
+    const struct record_exchange *x = row(f, 1);
+    assert_true(is(x->outcome, "visitor gone") && x->status == 0 && x->flags == 0);
+    assert_true(x->body[0].bytes == 1000 && digest_is(&x->body[0], 1000));
+    x = row(f, 2);
+    assert_true(is(x->outcome, "upstream gone") && x->status == 200 && x->error.len == 0);
+    assert_true(x->flags == RECORD_REQUEST_WHOLE && x->body[1].bytes == 1000);
+    x = row(f, 3);
+    assert_true(x->status == 502 && is(x->error, "ADIT-UPSTREAM-CLOSED"));
+    assert_true(is(record_field(x->response_head, SLICE("adit-error")), "ADIT-UPSTREAM-CLOSED"));
+    assert_true(x->body[1].kept == x->body[1].bytes && x->body[1].bytes > 0);
+    x = row(f, 4);
+    assert_true(x->status == 404 && x->error.len > 0 && x->sent_on_ns < 0);
+    assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 4);
+    assert_int_equal(number(f, "SELECT exchanges FROM writer"), 4);
+    assert_int_equal(number(f, "SELECT shed FROM writer"), 0);
+}
+
+static void what_may_be_recorded_is_the_less_of_two(void **state)
+{
+    struct fixture *f = *state;
+    struct ends e;
+    for (int level = 0; level < 3; level++) {
+        f->config.level = (enum exchange_record)level;
+        record(f);
+        for (int of_exchange = 0; of_exchange < 3; of_exchange++) {
+            struct http_head head = request_head();
+            begin(f, &e, &head);
+            e.x->record = (enum exchange_record)of_exchange;
+            send_on(&e, &head, (struct body_framing){BODY_CHUNKED, 0});
+            send_body(&e.visitor, 10);
+            exchange_finish(&e.visitor, NULL);
+            answer(&e, 200);
+            send_body(&e.service, 10);
+            exchange_finish(&e.service, NULL);
+        }
+        recorder_free(f->recorder);
+        f->recorder = NULL;
+    }
+    stop(f);
+    assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 4);
+    for (int64_t seq = 1; seq <= 4; seq++) { // of 3 × 3, four are not "none"
+        const struct record_exchange *x = row(f, seq);
+        assert_int_equal(x->flags & RECORD_HEADS_ONLY, seq == 1 ? 0 : RECORD_HEADS_ONLY);
+        assert_int_equal(x->body[0].kept, seq == 1 ? 10 : 0);
+        assert_true(x->body[1].bytes == 10 && digest_is(&x->body[1], 10));
+    }
+}
+
+static void secrets(struct http_head *head)
+{
+    add(head, "Cookie", "canary");
+    add(head, "SET-COOKIE", "canary");
+    add(head, "authorization", "Bearer canary");
+    add(head, "Proxy-Authorization", "canary");
+    add(head, "x-api-key", "canary");
+    add(head, "X", "token");
+}
+
+static void secret_exchange(struct fixture *f)
+{
+    struct ends e;
+    struct http_head head = request_head();
+    const struct body_framing framing = {BODY_CHUNKED, 0};
+    secrets(&head);
+    begin(f, &e, &head);
+    send_on(&e, &head, framing);
+    head = response_head(103);
+    secrets(&head);
+    exchange_head(&e.service, &head, &framing);
+    head.status = 200;
+    exchange_head(&e.service, &head, &framing);
+    exchange_finish(&e.visitor, &head);
+    exchange_finish(&e.service, &head);
+}
+
+static void secrets_are_left_out(void **state)
+{
+    static const char all[] = "Cookie: [redacted]\r\nSET-COOKIE: [redacted]\r\nauthorization: "
+                              "[redacted]\r\nProxy-Authorization: [redacted]\r\nx-api-key: "
+                              "[redacted]\r\nX: token\r\n";
+    static const char shown[] = "Cookie: canary\r\nSET-COOKIE: canary\r\nauthorization: Bearer "
+                                "canary\r\nProxy-Authorization: canary\r\nx-api-key: canary\r\nX: "
+                                "[redacted]\r\n";
+    struct fixture *f = *state;
+    assert_true(recorder_add_redact(&f->config, "X-Api-Key"));
+    record(f);
+    secret_exchange(f);
+    recorder_free(f->recorder);
+    f->config.no_redact = true;
+    f->config.redact_count = 0;
+    f->config.never = "token";
+    record(f);
+    secret_exchange(f);
+    stop(f);
+    for (int64_t seq = 1; seq <= 2; seq++) {
+        const struct record_exchange *x = row(f, seq);
+        const char *lines = seq == 1 ? all : shown;
+        assert_true(is(x->request_head, lines) && is(x->response_head, lines));
+        assert_true(is(x->body[0].trailers, lines) && is(x->body[1].trailers, lines));
+        assert_int_equal(x->interim.len, 5 + strlen(lines) + 2);
+        assert_non_null(memmem(x->interim.p, x->interim.len, lines, strlen(lines)));
+        assert_true(x->flags & RECORD_REDACTED);
+    }
+}
+
+static struct report report_of(const char *id, uint64_t bytes)
+{
+    struct report r = {.outcome = EXCHANGE_COMPLETE, .sent_on_ns = 1, .connect_ns = REPORT_NONE};
+    memcpy(r.id, id, sizeof(r.id));
+    r.body[0] = r.body[1] = (struct report_body){.bytes = bytes, .whole = true};
+    return r;
+}
+
+static void a_report_counts_once_and_through_its_own_tunnel(void **state)
+{
+    struct fixture *f = *state;
+    struct ends e;
+    struct report r;
+    char id[EXCHANGE_ID_LEN + 1];
+    struct http_head head = request_head();
+    record(f);
+    begin(f, &e, &head);
+    e.x->link = 7;
+    memcpy(id, e.x->id, sizeof(id));
+    send_on(&e, &head, (struct body_framing){BODY_CHUNKED, 0});
+    r = report_of(id, 1);
+    recorder_report(f->recorder, 8, &r); // another tunnel's
+    r = report_of("0000000000000000", 2);
+    recorder_report(f->recorder, 7, &r); // of nothing
+    recorder_report(NULL, 7, &r);
+    exchange_finish(&e.visitor, NULL);
+    answer(&e, 200);
+    exchange_finish(&e.service, NULL);
+    r = report_of(id, 3);
+    recorder_report(f->recorder, 7, &r);
+    r = report_of(id, 4);
+    recorder_report(f->recorder, 7, &r);
+    small_exchange(f); // through no tunnel
+    stop(f);
+    const struct record_exchange *x = row(f, 1);
+    assert_true(x->far.known && x->far.bytes[0] == 3 && x->far.bytes[1] == 3);
+    assert_true(x->far.sent_on_ns == 1 && x->far.connect_ns == -1 &&
+                is(x->far.outcome, "complete"));
+    assert_false(row(f, 2)->far.known);
+}
+
+static void wait_until(struct fixture *f, const char *sql)
+{
+    char path[STATE_PATH_MAX + 16];
+    record_path(f->rows.dir, path);
+    for (int ms = 0; access(path, F_OK); ms += 5, uv_sleep(5))
+        CHECK(ms < PATIENCE_MS);
+    open_rows(f);
+    for (int ms = 0;; ms += 5, uv_sleep(5)) {
+        sqlite3_stmt *s = NULL;
+        check_context("%s", sql);
+        bool holds = sqlite3_prepare_v2(f->rows.db, sql, -1, &s, NULL) == SQLITE_OK &&
+                     sqlite3_step(s) == SQLITE_ROW && sqlite3_column_int(s, 0);
+        (void)sqlite3_finalize(s);
+        if (holds)
+            break;
+        CHECK(ms < PATIENCE_MS);
+    }
+    check_context("%s", "");
+}
+
+static void what_runs_can_be_read(void **state)
+{
+    struct fixture *f = *state;
+    struct ends e;
+    record(f);
+    ask(f, &e);
+    wait_until(f, "SELECT count(*) = 1 FROM exchange WHERE outcome IS NULL AND status IS NULL");
+    answer(&e, 200);
+    for (int i = 1; i <= 3; i++) {
+        char sql[120];
+        send_body(&e.service, 1000);
+        (void)snprintf(sql, sizeof(sql),
+                       "SELECT response_kept = %d AND outcome IS NULL AND status"
+                       " = 200 AND response_digest IS NULL FROM exchange",
+                       i * 1000);
+        wait_until(f, sql);
+    }
+    exchange_abort(&e.visitor, EXCHANGE_VISITOR_GONE);
+    wait_until(f, "SELECT outcome = 'visitor gone' FROM exchange");
+    assert_int_equal(number(f, "SELECT count(*) FROM body"), 3);
+    stop(f);
+}
+
+// Somebody keeps the record to himself, and much more passes than the queue holds.
+static void what_finds_no_room_is_counted_and_the_rest_is_right(void **state)
+{
+    struct fixture *f = *state;
+    const int count = 2000;
+    struct ends *running = calloc((size_t)count, sizeof(*running));
+    assert_non_null(running);
+    record(f);
+    small_exchange(f);
+    wait_until(f, "SELECT count(*) = 1 FROM exchange WHERE outcome IS NOT NULL");
+    record_rows_sql(&f->rows, "BEGIN IMMEDIATE");
+    for (int i = 0; i < count; i++) {
+        ask(f, &running[i]);
+        send_body(&running[i].visitor, 60000);
+    }
+    for (int i = 0; i < count; i++) {
+        exchange_finish(&running[i].visitor, NULL);
+        answer(&running[i], 200);
+        exchange_finish(&running[i].service, NULL);
+    }
+    record_rows_sql(&f->rows, "COMMIT");
+    wait_until(f, "SELECT exchanges + shed = 2001 AND shed > 0 FROM writer");
+    small_exchange(f); // and it goes on
+    stop(f);
+    free(running);
+    assert_int_equal(number(f, "SELECT exchanges + shed FROM writer"), count + 2);
+    assert_int_equal(number(f, "SELECT count(*) FROM exchange"),
+                     number(f, "SELECT exchanges FROM writer"));
+    assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE outcome IS NULL"), 0);
+    assert_true(number(f, "SELECT shed_bytes > 0 FROM writer"));
+    // What is not whole says so, and has no gaps.
+    assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE NOT flags & 2 AND"
+                               " request_kept <> request_bytes"),
+                     0);
+    assert_int_equal(number(f, "SELECT count(*) FROM exchange e WHERE request_kept <>"
+                               " (SELECT coalesce(sum(length(bytes)), 0) FROM body WHERE"
+                               " exchange=seq AND side=0) OR request_kept <> (SELECT"
+                               " coalesce(max(at + length(bytes)), 0) FROM body WHERE exchange=seq"
+                               " AND side=0)"),
+                     0);
+}
+
+// A relay has 16,384 visitors or more, and each may wait for something.
+static void many_may_run_at_once(void **state)
+{
+    const int count = 30000;
+    struct fixture *f = *state;
+    struct ends *running = calloc((size_t)count, sizeof(*running));
+    assert_non_null(running);
+    record(f);
+    for (int i = 0; i < count; i++) {
+        ask(f, &running[i]);
+        exchange_finish(&running[i].visitor, NULL);
+    }
+    wait_until(f, "SELECT count(*) = 30000 FROM exchange WHERE outcome IS NULL");
+    for (int i = 0; i < 1000; i++)
+        small_exchange(f);
+    for (int i = 0; i < count; i++)
+        exchange_abort(&running[i].visitor, EXCHANGE_VISITOR_GONE);
+    stop(f);
+    free(running);
+    assert_int_equal(number(f, "SELECT exchanges FROM writer"), count + 1000);
+    assert_int_equal(number(f, "SELECT shed FROM writer"), 0);
+    assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE outcome='visitor gone'"),
+                     count);
+}
+
+static void levels_and_names_are_checked(void **state)
+{
+    struct fixture *f = *state;
+    struct recorder_config c = {0};
+    assert_true(recorder_set_level(&c, "heads") && c.level == EXCHANGE_RECORD_HEADS);
+    assert_true(recorder_set_level(&c, "none") && c.level == EXCHANGE_RECORD_NONE);
+    assert_true(recorder_set_level(&c, "all") && c.level == EXCHANGE_RECORD_ALL);
+    assert_false(recorder_set_level(&c, "") || recorder_set_level(&c, "ALL"));
+    assert_false(recorder_add_redact(&c, "") || recorder_add_redact(&c, "a b"));
+    for (int i = 0; i < RECORDER_REDACT_MAX; i++)
+        assert_true(recorder_add_redact(&c, "x"));
+    assert_false(recorder_add_redact(&c, "x"));
+    record(f);
+    stop(f);
+    recorder_free(NULL);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(all_of_an_exchange_is_kept),
+        TEST(of_a_body_its_beginning_is_kept_and_the_digest_of_all),
+        TEST(how_it_ended_is_told),
+        TEST(what_may_be_recorded_is_the_less_of_two),
+        TEST(secrets_are_left_out),
+        TEST(a_report_counts_once_and_through_its_own_tunnel),
+        TEST(what_runs_can_be_read),
+        TEST(what_finds_no_room_is_counted_and_the_rest_is_right),
+        TEST(many_may_run_at_once),
+        TEST(levels_and_names_are_checked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
