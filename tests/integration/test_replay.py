@@ -8,6 +8,7 @@ import bodies
 import harness
 import pytest
 from client import until
+from exchanges import Record
 from replays import REPLAYED, Service, objects
 
 CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e]")
@@ -79,15 +80,31 @@ def test_an_http_1_0_request_without_a_host_goes_to_the_service_by_its_address(o
 
 
 def test_a_big_body_that_was_kept_whole_goes_again_byte_for_byte(tmp_path):
-    size = 20 << 20
-    data = b"".join(bodies.pieces(7, size, 65536))
-    with harness.Proxied(tmp_path, "--limit", "record-body=none") as way:
-        service = Service(way)
-        row = service.fetch("POST", "/kept", body=data)
+    data = b"".join(bodies.pieces(7, 20 << 20, 65536))
+    kept = Record(tmp_path / "adit")
+    with harness.Origin() as origin:
+        origin.on("/kept", lambda exchange: (origin.tell(b"".join(exchange.body()) == data),
+                                             exchange.reply(b"answer")))
+        identity = kept.add(method="PUT", target="/kept", upstream=origin.address, request=data,
+                            request_fields=[("Content-Length", str(len(data)))],
+                            response=b"answer", response_fields=[("Content-Length", "6")])
+        out = kept.run("replay", identity).stdout.decode()
+        assert origin.told() is True
         # Whether the replay's own record keeps up with this is the disk's.
-        out, _ = service.run(row["id"], "--yes", status=(0, 1))
-        assert [asked.body == data for asked in service.asked] == [True, True]
-        assert f"{row['id']} replayed as " in out and ": 200, 6 B, " in out
+        assert f"{identity} replayed as " in out and ": 200, 6 B, " in out
+
+
+def test_what_is_not_http_in_a_record_is_not_sent(tmp_path):
+    kept = Record(tmp_path / "adit")
+    with harness.Origin() as origin:
+        for columns in ({"method": "GET /x HTTP/1.1\r\nX:"}, {"target": "/ HTTP/1.1\r\nX: y"},
+                        {"host": "a\r\nX: y"}, {"method": "CONNECT"}, {"target": "/\x1b[2J"},
+                        {"request_head": b"X: \x00\r\n"}, {"method": ""}, {"target": ""}):
+            kept.add(upstream=origin.address, **columns)
+            done = kept.run("replay", "last", "--yes")
+            assert done.returncode == 1 and b"not valid HTTP" in done.stderr, (columns, done)
+            assert b"\x1b" not in done.stderr
+        assert origin.accepted == 0
 
 
 def test_a_body_that_was_not_kept_whole_is_refused_and_another_may_be_given(tmp_path):
