@@ -63,7 +63,7 @@ static int count_matches(struct erasure *d)
             continue;
         d->matches += x.outcome.len > 0;
         d->running += x.outcome.len == 0;
-        d->kept += x.outcome.len > 0 ? bytes_of(&x) : 0;
+        d->kept += x.outcome.len > 0 ? x.size : 0;
     }
     return status < 0 ? -status : 0;
 }
