@@ -70,6 +70,17 @@ def test_all_are_counted_and_only_what_is_not_the_same_has_a_line(record):
     assert counts == {"same": 3, "differs": 1, "unverified": 1, "damaged": 0, "running": 0}
 
 
+def test_what_passed_no_tunnel_has_no_other_end(record):
+    record.add()
+    alone = record.add(tunnel="", far_outcome=None, far_flags=None)
+    assert record.output("verify", "--all").decode() == (
+        "1 exchanges: 1 same, 0 differ, 0 unverified, 0 damaged; 1 passed no tunnel\n")
+    assert "there is no other end" in record.output("verify", alone).decode()
+    record.add(tunnel="", far_outcome=None, far_flags=None, response=b"x", response_digest=bytes(16))
+    text = record.output("verify", "--all", status=1).decode()
+    assert "  damaged  " in text and "1 damaged; 1 passed no tunnel" in text
+
+
 def test_verify_refuses_wrong_words(record):
     record.add()
     for words in [(), ("last", "last"), ("--all", "x=>"), ("--nothing",)]:
