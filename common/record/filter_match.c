@@ -3,7 +3,6 @@
 // `a!=b` is `not a=b`, and `a!~b` is `not a~b`.
 #include <stdlib.h>
 #include "filter_internal.h"
-#include "reader.h"
 
 enum {
     URL_BYTES = 4096 // of an URL that is put together without asking for memory

@@ -4,7 +4,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+#include "common/loop.h"
 #include "track.h"
 
 enum {
@@ -62,13 +62,6 @@ bool scribe_told(struct scribe *s, char text[static SCRIBE_TEXT_MAX])
     s->text[0] = 0;
     uv_mutex_unlock(&s->lock);
     return text[0] != 0;
-}
-
-static int64_t wall_clock_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 static uint64_t now_ms(void)

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+#include "common/loop.h"
 #include "lock.h"
 #include "store_internal.h"
 
@@ -76,13 +76,6 @@ int store_run(struct store *s, sqlite3_stmt *statement)
     int error = sqlite3_step(statement);
     (void)sqlite3_reset(statement);
     return error == SQLITE_DONE || error == SQLITE_ROW ? SQLITE_OK : error;
-}
-
-static int64_t wall_clock_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 static int exec(sqlite3 *db, const char *sql)
