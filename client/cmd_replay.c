@@ -58,6 +58,7 @@ struct replay {
     struct replay_changes changes;
     struct service to;
     bool has_to, yes, json;
+    bool unread; // nobody reads our output any more
     unsigned times;
     const char *body_file;
     char *body, *fields; // read from files
@@ -344,7 +345,7 @@ static bool tell(struct replay *p, const struct compared *first, const struct pl
         (void)fail(p, result->id, why);
     compared_free(&again);
     record_reader_close(reader);
-    (void)fflush(stdout);
+    p->unread = fflush(stdout) != 0 && errno == EPIPE;
     return found;
 }
 
@@ -362,7 +363,7 @@ static bool target_of(struct replay *p, const struct record_exchange *x, struct 
 static int send_all(struct replay *p, const struct compared *first, const struct replay_request *r)
 {
     int status = INSPECT_OK;
-    for (unsigned i = 0; i < p->times && !ferror(stdout); i++) {
+    for (unsigned i = 0; i < p->times && !p->unread; i++) {
         struct player_result result;
         if (!replay_send(&p->sender, &first->x, r, &result))
             return inspect_fail(&p->call, "out of memory", "");
@@ -433,10 +434,10 @@ static int run(struct replay *p)
     exchange_ids_init(&p->sender.ids, seed);
     p->sender.dir = p->dir;
     int status = INSPECT_OK;
-    for (int i = 0; i < p->call.argc; i++)
+    for (int i = 0; i < p->call.argc && !p->unread; i++)
         if (replay_one(p, p->call.argv[i]) != INSPECT_OK)
             status = INSPECT_FAILED;
-    return inspect_end(&p->call, status);
+    return p->unread ? INSPECT_FAILED : inspect_end(&p->call, status);
 }
 
 int command_replay(int argc, char **argv)

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """`adit replay`: the service gets the second time what it got the first time, and what it answers
 is held against the first answer."""
+import os
 import re
 import signal
+import subprocess
 
 import bodies
 import harness
@@ -554,8 +556,28 @@ def test_nothing_that_was_sent_moves_the_cursor(own):
     assert not CONTROL.search(text.replace("\r\n", "\n"))
 
 
+def test_when_nobody_reads_on_it_ends_quietly(own):
+    row = own.fetch("GET", "/kept")
+    reads, writes = os.pipe()
+    os.close(reads)
+    with os.fdopen(writes, "wb") as out:
+        done = subprocess.run(
+            [harness.BIN / "adit", "replay", row["id"], row["id"], "--times", "5", "--data",
+             own.directory], stdout=out, stderr=subprocess.PIPE, timeout=harness.DEADLINE,
+            env=harness.environment(own.directory), check=False)
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert len(own.asked) == 2
+
+
+def test_where_there_is_no_record_it_says_so_and_makes_none(tmp_path):
+    done = subprocess.run([harness.BIN / "adit", "replay", "last", "--data", tmp_path / "none"],
+                          capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "no record yet" in done.stderr and not (tmp_path / "none").exists()
+
+
 def test_help_names_every_flag():
-    done = harness.subprocess.run([harness.BIN / "adit", "replay", "--help"], capture_output=True,
+    done = subprocess.run([harness.BIN / "adit", "replay", "--help"], capture_output=True,
                                   text=True, check=True)
     for word in ("--to", "--method", "--path", "--header", "--drop-header", "--body-file",
                  "--times", "--yes", "--json", "--data", "--help", "Exit status", "X-Forwarded-"):
