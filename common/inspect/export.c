@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "command.h"
 #include "progress.h"
+#include "text.h"
 
 static const char help[] =
     "@ export: writes exchanges in a form that other programs read, oldest first.\n"
@@ -205,7 +206,7 @@ static int run(struct inspect_call *call, struct record_reader *r, const struct 
     status = close_target(call, &t, write_all(call, &e, filter));
     if (status == INSPECT_OK)
         (void)fprintf(stderr, "%s %s: wrote %" PRIu64 " exchange%s to %s\n", call->program->name,
-                      call->name, e.count, e.count == 1 ? "" : "s", o->file);
+                      call->name, e.count, text_plural(e.count), o->file);
     return status;
 }
 

@@ -6,6 +6,7 @@
 #include "emit.h"
 #include "judge.h"
 #include "progress.h"
+#include "text.h"
 
 static const char help[] =
     "@ verify: tells whether both ends of the tunnel saw the same bytes.\n"
@@ -197,9 +198,10 @@ static void put_summary(struct verify *v)
     }
     if (!v->all)
         return;
-    (void)printf("%" PRIu64 " exchanges: %" PRIu64 " same, %" PRIu64 " differ, %" PRIu64
+    uint64_t n = total(v) - v->alone;
+    (void)printf("%" PRIu64 " exchange%s: %" PRIu64 " same, %" PRIu64 " differ, %" PRIu64
                  " unverified, %" PRIu64 " damaged",
-                 total(v) - v->alone, v->counts[VERDICT_SAME], v->counts[VERDICT_DIFFERS],
+                 n, text_plural(n), v->counts[VERDICT_SAME], v->counts[VERDICT_DIFFERS],
                  v->counts[VERDICT_UNVERIFIED] - v->alone, v->counts[VERDICT_DAMAGED]);
     if (v->alone > 0)
         (void)printf("; %" PRIu64 " passed no tunnel", v->alone);
