@@ -512,8 +512,8 @@ def test_a_replay_can_be_replayed(service):
     assert service.asked[1] == service.asked[2]
 
 
-def test_it_needs_no_other_program_and_deletes_nothing(tmp_path):
-    with harness.Proxied(tmp_path, "--limit", "record-size=none") as way:
+def test_it_needs_no_other_program(tmp_path):
+    with harness.Proxied(tmp_path) as way:
         service = Service(way)
         service.fetch("GET", "/kept")
     with harness.Origin() as other:
