@@ -21,8 +21,9 @@ struct scribe {
     atomic_uint_fast64_t shed, shed_bytes;
     uv_mutex_t lock; // of what follows
     uv_cond_t over;
-    bool ended, abandoned; // nobody is there any more to be told
-    char text[SCRIBE_TEXT_MAX];
+    bool ended, abandoned;          // nobody is there any more to be told
+    char said[2 * SCRIBE_TEXT_MAX]; // texts, each with its zero
+    size_t said_len;
     // the thread's
     struct store *store;
     struct store_file file; // that was opened last
@@ -39,10 +40,15 @@ void scribe_shed(struct scribe *s, uint64_t exchanges, uint64_t bytes)
     atomic_fetch_add_explicit(&s->shed_bytes, bytes, memory_order_relaxed);
 }
 
+// What does not fit behind what has not been read yet is left out: there are a few lines an hour.
 static void say(struct scribe *s, const char *text)
 {
+    size_t len = strlen(text) + 1;
     uv_mutex_lock(&s->lock);
-    (void)snprintf(s->text, sizeof(s->text), "%s", text);
+    if (len <= sizeof(s->said) - s->said_len) {
+        memcpy(s->said + s->said_len, text, len);
+        s->said_len += len;
+    }
     if (!s->abandoned)
         (void)uv_async_send(s->config.told);
     uv_mutex_unlock(&s->lock);
@@ -51,10 +57,12 @@ static void say(struct scribe *s, const char *text)
 bool scribe_told(struct scribe *s, char text[static SCRIBE_TEXT_MAX])
 {
     uv_mutex_lock(&s->lock);
-    memcpy(text, s->text, SCRIBE_TEXT_MAX);
-    s->text[0] = 0;
+    size_t len = s->said_len > 0 ? strlen(s->said) + 1 : 0;
+    memcpy(text, s->said, len);
+    s->said_len -= len;
+    memmove(s->said, s->said + len, s->said_len);
     uv_mutex_unlock(&s->lock);
-    return text[0] != 0;
+    return len > 0;
 }
 
 static int64_t wall_clock_ns(void)
@@ -149,9 +157,11 @@ static void out_of_trouble(struct scribe *s)
         return;
     s->trouble[0] = 0;
     uint64_t shed = atomic_load(&s->shed) + s->tracks.lost;
+    bool cut = atomic_load(&s->shed_bytes) > 0;
     (void)snprintf(text, sizeof(text),
-                   "the record is written again; %llu exchanges are missing so far",
-                   (unsigned long long)shed);
+                   "the record is written again; %llu exchanges are missing so far%s",
+                   (unsigned long long)shed, cut ? ", and of others some of their bodies" : "");
+    s->told_shed = s->told_shed || shed > 0 || cut;
     say(s, text);
 }
 
@@ -225,10 +235,13 @@ static void tell_lost(struct scribe *s)
 {
     char text[SCRIBE_TEXT_MAX];
     uint64_t lost = tracks_count_dirty(&s->tracks);
-    if (lost == 0 && queue_used(s->queue) == 0)
+    const struct event *event = NULL;
+    size_t len = 0;
+    for (; (event = queue_peek(s->queue, &len)); queue_release(s->queue))
+        lost += event->kind == EVENT_ABOUT ? 1 : 0;
+    if (lost == 0)
         return;
-    (void)snprintf(text, sizeof(text),
-                   "the last %llu exchanges, or more, could not be recorded: %s",
+    (void)snprintf(text, sizeof(text), "the last %llu exchanges could not be recorded: %s",
                    (unsigned long long)lost, s->trouble);
     say(s, text);
 }

@@ -129,16 +129,35 @@ static int open_files(struct store *s, struct store_file *file)
     return sqlite3_busy_timeout(s->db, STORE_BUSY_MS);
 }
 
+static int count_tables(struct store *s, int *count)
+{
+    sqlite3_stmt *q = NULL;
+    int error = sqlite3_prepare_v2(s->db, "SELECT count(*) FROM sqlite_schema", -1, &q, NULL);
+    if (!error && (error = sqlite3_step(q)) == SQLITE_ROW) {
+        *count = sqlite3_column_int(q, 0);
+        error = SQLITE_OK;
+    }
+    (void)sqlite3_finalize(q);
+    return error;
+}
+
+// Before it is known to be ours and of our version nothing is written into it.
 static int set_up(struct store *s)
 {
-    char sql[400];
+    char sql[300];
+    int tables = 0;
+    int error = count_tables(s, &tables);
+    (void)snprintf(sql, sizeof(sql), "PRAGMA page_size=%d;PRAGMA auto_vacuum=INCREMENTAL;",
+                   STORE_PAGE_BYTES);
+    if (!error && tables == 0)
+        error = exec(s->db, sql);
+    if (!error)
+        error = record_migrate(s->db);
     (void)snprintf(sql, sizeof(sql),
-                   "PRAGMA page_size=%d;PRAGMA auto_vacuum=INCREMENTAL;PRAGMA journal_mode=WAL;"
-                   "PRAGMA synchronous=NORMAL;PRAGMA cache_size=-%d;PRAGMA temp_store=MEMORY;"
-                   "PRAGMA journal_size_limit=%d;",
-                   STORE_PAGE_BYTES, STORE_CACHE_KIB, STORE_WAL_BYTES);
-    int error = exec(s->db, sql);
-    return error ? error : record_migrate(s->db);
+                   "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA cache_size=-%d;"
+                   "PRAGMA temp_store=MEMORY;PRAGMA journal_size_limit=%d;",
+                   STORE_CACHE_KIB, STORE_WAL_BYTES);
+    return error ? error : exec(s->db, sql);
 }
 
 // What processes that are gone have left running will never end otherwise.
