@@ -14,11 +14,8 @@ struct block {
     char bytes[] __attribute__((aligned(8)));
 };
 
-// The spare room is looked at once a block: one that is filled with the shortest of beginnings
-// needs up to twice its size for their ends.
 enum {
-    ROOM = QUEUE_BLOCK_BYTES - sizeof(struct block),
-    MARGIN = 4 * ROOM
+    ROOM = QUEUE_BLOCK_BYTES - sizeof(struct block)
 };
 
 struct queue {
@@ -30,10 +27,11 @@ struct queue {
     size_t read_at, read_len;
     atomic_size_t in, out; // bytes written and read, ever
     atomic_bool asleep;    // the reader waits for the first event
+    atomic_size_t blocks;  // that can still be taken
     uv_mutex_t lock;       // of what follows
     uv_cond_t news;
     struct block *spare;
-    size_t spare_count, block_count;
+    size_t spare_count;
     bool woken;
 };
 
@@ -49,25 +47,20 @@ static size_t aligned(size_t len)
 // A block to fill: one that was given back, or a new one while there are not too many.
 static struct block *take_block(struct queue *q)
 {
+    if (atomic_load(&q->blocks) == 0)
+        return NULL;
     uv_mutex_lock(&q->lock);
     struct block *b = q->spare;
-    bool more = !b && q->block_count < QUEUE_BLOCKS;
     if (b) {
         q->spare = atomic_load(&b->next);
         q->spare_count--;
     }
-    if (more)
-        q->block_count++;
     uv_mutex_unlock(&q->lock);
-    if (more)
+    if (!b)
         b = malloc(QUEUE_BLOCK_BYTES);
-    if (more && !b) {
-        uv_mutex_lock(&q->lock);
-        q->block_count--;
-        uv_mutex_unlock(&q->lock);
-    }
     if (!b)
         return NULL;
+    atomic_fetch_sub(&q->blocks, 1);
     atomic_init(&b->next, NULL);
     atomic_init(&b->filled, 0);
     return b;
@@ -81,10 +74,9 @@ static void give_back(struct queue *q, struct block *b)
         atomic_store(&b->next, q->spare);
         q->spare = b;
         q->spare_count++;
-    } else {
-        q->block_count--;
     }
     uv_mutex_unlock(&q->lock);
+    atomic_fetch_add(&q->blocks, 1);
     if (!keep)
         free(b);
 }
@@ -103,6 +95,7 @@ struct queue *queue_new(void)
         free(q);
         return NULL;
     }
+    atomic_init(&q->blocks, QUEUE_BLOCKS);
     q->filling = q->reading = take_block(q);
     if (!q->filling) {
         queue_free(q);
@@ -131,23 +124,27 @@ void queue_free(struct queue *q)
     free(q);
 }
 
-// What small events can still take for certain: the end of a block may be too small for one.
-static size_t room_left(struct queue *q)
+// Whether small events find as much room behind one that needs so much. The end of a block may be
+// too small for one of them.
+static bool leaves(struct queue *q, size_t need, size_t spare)
 {
-    uv_mutex_lock(&q->lock);
-    size_t blocks = QUEUE_BLOCKS - q->block_count + q->spare_count;
-    uv_mutex_unlock(&q->lock);
-    return blocks * (ROOM - QUEUE_SPARE_EVENT_MAX);
+    size_t blocks = atomic_load(&q->blocks);
+    size_t at = q->fill_at + need;
+    if (at > ROOM) {
+        if (blocks == 0)
+            return false;
+        blocks--;
+        at = need;
+    }
+    return ROOM - at + blocks * (ROOM - QUEUE_SPARE_EVENT_MAX) >= spare + QUEUE_SPARE_EVENT_MAX;
 }
 
 void *queue_reserve(struct queue *q, size_t len, size_t spare)
 {
     size_t need = sizeof(struct event_head) + aligned(len);
-    if (len > QUEUE_EVENT_MAX)
+    if (len > QUEUE_EVENT_MAX || (spare > 0 && !leaves(q, need, spare)))
         return NULL;
     if (q->fill_at + need > ROOM) {
-        if (spare > 0 && room_left(q) < spare + MARGIN)
-            return NULL;
         struct block *b = take_block(q);
         if (!b)
             return NULL;

@@ -9,6 +9,7 @@
 
 enum {
     TRIM_MS = 100,             // that deleting may take before events are looked at again
+    TRIM_PRESSING_MS = 1000,   // the same where more comes than that can delete
     TRIM_EVERY_MS = 60 * 1000, // while nothing happens
     TEXT_MAX = 512
 };
@@ -31,7 +32,7 @@ struct scribe {
     char trouble[TEXT_MAX]; // empty: all is well
     char last_trouble[TEXT_MAX];
     uint64_t counted[3]; // that were written: exchanges, shed, bytes
-    bool told_shed;
+    bool told_shed, too_much;
 };
 
 void scribe_shed(struct scribe *s, uint64_t exchanges, uint64_t bytes)
@@ -165,11 +166,19 @@ static void out_of_trouble(struct scribe *s)
     say(s, text);
 }
 
+// What is to be counted by now. False: it has been written.
+static bool count(struct scribe *s, uint64_t counts[static 3])
+{
+    counts[0] = s->tracks.begun;
+    counts[1] = atomic_load(&s->shed) + s->tracks.lost;
+    counts[2] = atomic_load(&s->shed_bytes);
+    return memcmp(counts, s->counted, sizeof(s->counted)) != 0;
+}
+
 static int write_counts(struct scribe *s, bool always)
 {
-    const uint64_t counts[3] = {s->tracks.begun, atomic_load(&s->shed) + s->tracks.lost,
-                                atomic_load(&s->shed_bytes)};
-    if (!always && memcmp(counts, s->counted, sizeof(counts)) == 0)
+    uint64_t counts[3];
+    if (!count(s, counts) && !always)
         return SQLITE_OK;
     int error = store_counts(s->store, counts[0], counts[1], counts[2],
                              s->last_trouble[0] ? s->last_trouble : NULL);
@@ -222,11 +231,16 @@ static void tell_shed(struct scribe *s)
 
 static int trim(struct scribe *s)
 {
-    uint64_t end = now_ms() + TRIM_MS;
-    bool more = true;
+    uint64_t begun = now_ms();
+    uint64_t most = TRIM_MS;
+    enum store_rest rest = STORE_REST_MORE;
     int error = SQLITE_OK;
-    while (!error && more && now_ms() < end)
-        error = store_trim(s->store, wall_clock_ns(), &more);
+    while (!error && rest != STORE_REST_NONE && now_ms() - begun < most) {
+        error = store_trim(s->store, wall_clock_ns(), &rest);
+        bool pressing = rest == STORE_REST_PRESSING && !atomic_load(&s->closing);
+        most = pressing ? TRIM_PRESSING_MS : TRIM_MS;
+    }
+    s->too_much = rest != STORE_REST_NONE;
     return error;
 }
 
@@ -248,6 +262,7 @@ static void tell_lost(struct scribe *s)
 
 static int turn(struct scribe *s)
 {
+    uint64_t counts[3];
     int error = SQLITE_OK;
     if (!s->store)
         error = store_open(&s->config.store, &s->store, &s->file);
@@ -255,7 +270,7 @@ static int turn(struct scribe *s)
         return error;
     if (!s->tracks.dirty)
         take_events(s);
-    if (s->tracks.dirty)
+    if (s->tracks.dirty || count(s, counts))
         error = write_batch(s);
     if (!error)
         error = trim(s);
@@ -283,7 +298,7 @@ static void run(void *arg)
         if (error)
             queue_pause(s->queue, RECORDER_RETRY_MS);
         else
-            queue_wait(s->queue, TRIM_EVERY_MS, RECORDER_GATHER_MS);
+            queue_wait(s->queue, s->too_much ? 1 : TRIM_EVERY_MS, RECORDER_GATHER_MS);
     }
     if (s->store)
         (void)write_counts(s, false);

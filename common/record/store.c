@@ -49,13 +49,14 @@ static const char *const texts[STATEMENTS] = {
                      " id=?1",
     [PAGES] = "SELECT page_count - freelist_count, freelist_count FROM pragma_page_count,"
               " pragma_freelist_count",
-    [OLDEST] = "SELECT seq, tunnel, size, began_ns FROM exchange WHERE outcome IS NOT NULL"
-               " ORDER BY seq LIMIT ?1",
+    [OLDEST] = "SELECT seq, tunnel, size, began_ns, request_kept + response_kept, flags FROM"
+               " exchange WHERE outcome IS NOT NULL ORDER BY seq LIMIT ?1",
     [FULLEST_TUNNEL] = "SELECT id FROM tunnel ORDER BY bytes DESC LIMIT 1",
     [FULLEST_ENDED] = "SELECT id FROM tunnel WHERE EXISTS(SELECT 1 FROM exchange WHERE"
                       " tunnel=tunnel.id AND outcome IS NOT NULL) ORDER BY bytes DESC LIMIT 1",
-    [OLDEST_OF_TUNNEL] = "SELECT seq, tunnel, size, began_ns FROM exchange WHERE tunnel=?2 AND"
-                         " outcome IS NOT NULL ORDER BY seq LIMIT ?1",
+    [OLDEST_OF_TUNNEL] = "SELECT seq, tunnel, size, began_ns, request_kept + response_kept, flags"
+                         " FROM exchange WHERE tunnel=?2 AND outcome IS NOT NULL ORDER BY seq"
+                         " LIMIT ?1",
     [DELETE_EXCHANGE] = "DELETE FROM exchange WHERE seq=?1",
     [DELETE_BODY] = "DELETE FROM body WHERE exchange=?1",
     [DELETE_MESSAGE] = "DELETE FROM message WHERE exchange=?1",
