@@ -22,11 +22,8 @@ struct block {
     char bytes[] __attribute__((aligned(8)));
 };
 
-// The spare room is looked at once a block: one that is filled with the shortest of beginnings
-// needs up to twice its size for their ends.
 enum {
-    ROOM = QUEUE_BLOCK_BYTES - sizeof(struct block),
-    MARGIN = 4 * ROOM
+    ROOM = QUEUE_BLOCK_BYTES - sizeof(struct block)
 };
 
 struct queue {
@@ -36,11 +33,11 @@ struct queue {
     // the reader's
     struct block *reading;
     size_t read_at, read_len;
-    atomic_size_t in, out;     // bytes written and read, ever
-    atomic_size_t block_count; // without the spare ones
-    atomic_bool asleep;        // the reader waits for the first event
-    int news;                  // eventfd: wakes the reader
-    uv_mutex_t lock;           // of what follows
+    atomic_size_t in, out; // bytes written and read, ever
+    atomic_size_t blocks;  // that can still be taken
+    atomic_bool asleep;    // the reader waits for the first event
+    int news;              // eventfd: wakes the reader
+    uv_mutex_t lock;       // of what follows
     struct block *spare;
     size_t spare_count;
 };
@@ -70,7 +67,7 @@ static struct block *take_spare(struct queue *q)
 // A block to fill: one that was given back, or a new one while there are not too many.
 static struct block *take_block(struct queue *q)
 {
-    if (atomic_load(&q->block_count) >= QUEUE_BLOCKS)
+    if (atomic_load(&q->blocks) == 0)
         return NULL;
     struct block *b = take_spare(q);
     if (!b) {
@@ -80,7 +77,7 @@ static struct block *take_block(struct queue *q)
             return NULL;
         b = memory;
     }
-    atomic_fetch_add(&q->block_count, 1);
+    atomic_fetch_sub(&q->blocks, 1);
     atomic_init(&b->next, NULL);
     atomic_init(&b->filled, 0);
     return b;
@@ -103,7 +100,7 @@ static void give_back(struct queue *q, struct block *b)
     uv_mutex_unlock(&q->lock);
     if (!keep)
         free_block(b);
-    atomic_fetch_sub(&q->block_count, 1);
+    atomic_fetch_add(&q->blocks, 1);
 }
 
 struct queue *queue_new(void)
@@ -116,6 +113,7 @@ struct queue *queue_new(void)
         return NULL;
     }
     q->news = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    atomic_init(&q->blocks, QUEUE_BLOCKS);
     q->filling = q->reading = q->news < 0 ? NULL : take_block(q);
     if (!q->filling) {
         queue_free(q);
@@ -145,21 +143,27 @@ void queue_free(struct queue *q)
     free(q);
 }
 
-// What small events can still take for certain: the end of a block may be too small for one.
-static size_t room_left(struct queue *q)
+// Whether small events find as much room behind one that needs so much. The end of a block may be
+// too small for one of them.
+static bool leaves(struct queue *q, size_t need, size_t spare)
 {
-    size_t blocks = QUEUE_BLOCKS - atomic_load(&q->block_count);
-    return blocks * (ROOM - QUEUE_SPARE_EVENT_MAX);
+    size_t blocks = atomic_load(&q->blocks);
+    size_t at = q->fill_at + need;
+    if (at > ROOM) {
+        if (blocks == 0)
+            return false;
+        blocks--;
+        at = need;
+    }
+    return ROOM - at + blocks * (ROOM - QUEUE_SPARE_EVENT_MAX) >= spare + QUEUE_SPARE_EVENT_MAX;
 }
 
 void *queue_reserve(struct queue *q, size_t len, size_t spare)
 {
     size_t need = sizeof(struct event_head) + aligned(len);
-    if (len > QUEUE_EVENT_MAX)
+    if (len > QUEUE_EVENT_MAX || (spare > 0 && !leaves(q, need, spare)))
         return NULL;
     if (q->fill_at + need > ROOM) {
-        if (spare > 0 && room_left(q) < spare + MARGIN)
-            return NULL;
         struct block *b = take_block(q);
         if (!b)
             return NULL;

@@ -19,8 +19,8 @@ enum {
 
 // An exchange that runs.
 struct slot {
-    uint64_t kept[2];
-    uint32_t next; // of the free ones
+    uint64_t taken[2]; // bytes of bodies that were to be kept, whether or not there was room
+    uint32_t next;     // of the free ones
     bool settled, bodies, websocket, shed;
 };
 
@@ -329,22 +329,20 @@ static void on_data(void *ctx, struct exchange *x, enum exchange_side from, stru
     struct recorder *r = ctx;
     uint32_t index;
     struct slot *s = slot_of(r, x, &index);
-    if (!s || !s->bodies || s->shed)
+    if (!s || !s->bodies)
         return;
     uint64_t most = s->websocket || r->body_bytes == 0 ? UINT64_MAX : r->body_bytes;
-    while (bytes.len > 0 && s->kept[from] < most) {
-        uint64_t room = most - s->kept[from];
+    uint64_t room = most - s->taken[from];
+    bytes.len = bytes.len < room ? bytes.len : (size_t)room;
+    s->taken[from] += bytes.len;
+    while (bytes.len > 0 && !s->shed) {
         size_t len = bytes.len < RECORD_CHUNK_BYTES ? bytes.len : RECORD_CHUNK_BYTES;
-        len = len < room ? len : (size_t)room;
-        if (!put_data(r, x, index, from, slice_of(bytes.p, len))) {
-            s->shed = true;
-            scribe_shed(r->scribe, 0, bytes.len);
-            return;
-        }
-        s->kept[from] += len;
-        bytes.p += len;
-        bytes.len -= len;
+        s->shed = !put_data(r, x, index, from, slice_of(bytes.p, len));
+        bytes.p += s->shed ? 0 : len;
+        bytes.len -= s->shed ? 0 : len;
     }
+    if (bytes.len > 0)
+        scribe_shed(r->scribe, 0, bytes.len);
 }
 
 static void on_finished(void *ctx, struct exchange *x, enum exchange_side from,
@@ -427,7 +425,7 @@ void recorder_report(struct recorder *r, uint64_t link, const struct report *rep
 static void tell(struct recorder *r)
 {
     char text[SCRIBE_TEXT_MAX];
-    if (scribe_told(r->scribe, text))
+    while (scribe_told(r->scribe, text))
         log_warn("%s", text);
 }
 

@@ -9,6 +9,7 @@
 
 enum {
     TRIM_MS = 100,             // that deleting may take before events are looked at again
+    TRIM_PRESSING_MS = 1000,   // the same where more comes than that can delete
     TRIM_EVERY_MS = 60 * 1000, // while nothing happens
     TEXT_MAX = 512
 };
@@ -21,8 +22,9 @@ struct scribe {
     atomic_uint_fast64_t shed, shed_bytes;
     uv_mutex_t lock; // of what follows
     uv_cond_t over;
-    bool ended, abandoned; // nobody is there any more to be told
-    char text[SCRIBE_TEXT_MAX];
+    bool ended, abandoned;          // nobody is there any more to be told
+    char said[2 * SCRIBE_TEXT_MAX]; // texts, each with its zero
+    size_t said_len;
     // the thread's
     struct store *store;
     struct store_file file; // that was opened last
@@ -30,7 +32,7 @@ struct scribe {
     char trouble[TEXT_MAX]; // empty: all is well
     char last_trouble[TEXT_MAX];
     uint64_t counted[3]; // that were written: exchanges, shed, bytes
-    bool told_shed;
+    bool told_shed, too_much;
 };
 
 void scribe_shed(struct scribe *s, uint64_t exchanges, uint64_t bytes)
@@ -46,10 +48,15 @@ bool scribe_is_failing(struct scribe *s, uint64_t *exchanges, uint64_t *bytes)
     return atomic_load(&s->failing);
 }
 
+// What does not fit behind what has not been read yet is left out: there are a few lines an hour.
 static void say(struct scribe *s, const char *text)
 {
+    size_t len = strlen(text) + 1;
     uv_mutex_lock(&s->lock);
-    (void)snprintf(s->text, sizeof(s->text), "%s", text);
+    if (len <= sizeof(s->said) - s->said_len) {
+        memcpy(s->said + s->said_len, text, len);
+        s->said_len += len;
+    }
     if (!s->abandoned)
         (void)uv_async_send(s->config.told);
     uv_mutex_unlock(&s->lock);
@@ -58,10 +65,12 @@ static void say(struct scribe *s, const char *text)
 bool scribe_told(struct scribe *s, char text[static SCRIBE_TEXT_MAX])
 {
     uv_mutex_lock(&s->lock);
-    memcpy(text, s->text, SCRIBE_TEXT_MAX);
-    s->text[0] = 0;
+    size_t len = s->said_len > 0 ? strlen(s->said) + 1 : 0;
+    memcpy(text, s->said, len);
+    s->said_len -= len;
+    memmove(s->said, s->said + len, s->said_len);
     uv_mutex_unlock(&s->lock);
-    return text[0] != 0;
+    return len > 0;
 }
 
 static uint64_t now_ms(void)
@@ -149,17 +158,27 @@ static void out_of_trouble(struct scribe *s)
         return;
     s->trouble[0] = 0;
     uint64_t shed = atomic_load(&s->shed) + s->tracks.lost;
+    bool cut = atomic_load(&s->shed_bytes) > 0;
     (void)snprintf(text, sizeof(text),
-                   "the record is written again; %llu exchanges are missing so far",
-                   (unsigned long long)shed);
+                   "the record is written again; %llu exchanges are missing so far%s",
+                   (unsigned long long)shed, cut ? ", and of others some of their bodies" : "");
+    s->told_shed = s->told_shed || shed > 0 || cut;
     say(s, text);
+}
+
+// What is to be counted by now. False: it has been written.
+static bool count(struct scribe *s, uint64_t counts[static 3])
+{
+    counts[0] = s->tracks.begun;
+    counts[1] = atomic_load(&s->shed) + s->tracks.lost;
+    counts[2] = atomic_load(&s->shed_bytes);
+    return memcmp(counts, s->counted, sizeof(s->counted)) != 0;
 }
 
 static int write_counts(struct scribe *s, bool always)
 {
-    const uint64_t counts[3] = {s->tracks.begun, atomic_load(&s->shed) + s->tracks.lost,
-                                atomic_load(&s->shed_bytes)};
-    if (!always && memcmp(counts, s->counted, sizeof(counts)) == 0)
+    uint64_t counts[3];
+    if (!count(s, counts) && !always)
         return SQLITE_OK;
     int error = store_counts(s->store, counts[0], counts[1], counts[2],
                              s->last_trouble[0] ? s->last_trouble : NULL);
@@ -212,11 +231,16 @@ static void tell_shed(struct scribe *s)
 
 static int trim(struct scribe *s)
 {
-    uint64_t end = now_ms() + TRIM_MS;
-    bool more = true;
+    uint64_t begun = now_ms();
+    uint64_t most = TRIM_MS;
+    enum store_rest rest = STORE_REST_MORE;
     int error = SQLITE_OK;
-    while (!error && more && now_ms() < end)
-        error = store_trim(s->store, wall_clock_ns(), &more);
+    while (!error && rest != STORE_REST_NONE && now_ms() - begun < most) {
+        error = store_trim(s->store, wall_clock_ns(), &rest);
+        bool pressing = rest == STORE_REST_PRESSING && !atomic_load(&s->closing);
+        most = pressing ? TRIM_PRESSING_MS : TRIM_MS;
+    }
+    s->too_much = rest != STORE_REST_NONE;
     return error;
 }
 
@@ -225,16 +249,20 @@ static void tell_lost(struct scribe *s)
 {
     char text[SCRIBE_TEXT_MAX];
     uint64_t lost = tracks_count_dirty(&s->tracks);
-    if (lost == 0 && queue_used(s->queue) == 0)
+    const struct event *event = NULL;
+    size_t len = 0;
+    for (; (event = queue_peek(s->queue, &len)); queue_release(s->queue))
+        lost += event->kind == EVENT_ABOUT ? 1 : 0;
+    if (lost == 0)
         return;
-    (void)snprintf(text, sizeof(text),
-                   "the last %llu exchanges, or more, could not be recorded: %s",
+    (void)snprintf(text, sizeof(text), "the last %llu exchanges could not be recorded: %s",
                    (unsigned long long)lost, s->trouble);
     say(s, text);
 }
 
 static int turn(struct scribe *s)
 {
+    uint64_t counts[3];
     int error = SQLITE_OK;
     if (!s->store)
         error = store_open(&s->config.store, &s->store, &s->file);
@@ -242,7 +270,7 @@ static int turn(struct scribe *s)
         return error;
     if (!s->tracks.dirty)
         take_events(s);
-    if (s->tracks.dirty)
+    if (s->tracks.dirty || count(s, counts))
         error = write_batch(s);
     if (!error)
         error = trim(s);
@@ -260,6 +288,8 @@ static void run(void *arg)
     while (!last) {
         last = atomic_load(&s->closing);
         int error = SQLITE_OK;
+        if (last) // somebody waits
+            (void)sched_setscheduler(0, SCHED_OTHER, &none);
         do
             error = turn(s);
         while (!error && queue_used(s->queue) > 0 && (last || queue_used(s->queue) > 65536));
@@ -274,7 +304,7 @@ static void run(void *arg)
         if (error)
             queue_pause(s->queue, RECORDER_RETRY_MS);
         else
-            queue_wait(s->queue, TRIM_EVERY_MS, RECORDER_GATHER_MS);
+            queue_wait(s->queue, s->too_much ? 1 : TRIM_EVERY_MS, RECORDER_GATHER_MS);
     }
     if (s->store)
         (void)write_counts(s, false);

@@ -30,5 +30,5 @@ void scribe_free(struct scribe *s);
 void scribe_shed(struct scribe *s, uint64_t exchanges, uint64_t bytes);
 // Whether nothing can be written now, and those counts.
 bool scribe_is_failing(struct scribe *s, uint64_t *exchanges, uint64_t *bytes);
-// What people should know: false when there is nothing new.
+// What people should know, one text after the other: false when there is nothing new.
 bool scribe_told(struct scribe *s, char text[static SCRIBE_TEXT_MAX]);

@@ -49,13 +49,14 @@ static const char *const texts[STATEMENTS] = {
                      " id=?1",
     [PAGES] = "SELECT page_count - freelist_count, freelist_count FROM pragma_page_count,"
               " pragma_freelist_count",
-    [OLDEST] = "SELECT seq, tunnel, size, began_ns FROM exchange WHERE outcome IS NOT NULL"
-               " ORDER BY seq LIMIT ?1",
+    [OLDEST] = "SELECT seq, tunnel, size, began_ns, request_kept + response_kept, flags FROM"
+               " exchange WHERE outcome IS NOT NULL ORDER BY seq LIMIT ?1",
     [FULLEST_TUNNEL] = "SELECT id FROM tunnel ORDER BY bytes DESC LIMIT 1",
     [FULLEST_ENDED] = "SELECT id FROM tunnel WHERE EXISTS(SELECT 1 FROM exchange WHERE"
                       " tunnel=tunnel.id AND outcome IS NOT NULL) ORDER BY bytes DESC LIMIT 1",
-    [OLDEST_OF_TUNNEL] = "SELECT seq, tunnel, size, began_ns FROM exchange WHERE tunnel=?2 AND"
-                         " outcome IS NOT NULL ORDER BY seq LIMIT ?1",
+    [OLDEST_OF_TUNNEL] = "SELECT seq, tunnel, size, began_ns, request_kept + response_kept, flags"
+                         " FROM exchange WHERE tunnel=?2 AND outcome IS NOT NULL ORDER BY seq"
+                         " LIMIT ?1",
     [DELETE_EXCHANGE] = "DELETE FROM exchange WHERE seq=?1",
     [DELETE_BODY] = "DELETE FROM body WHERE exchange=?1",
     [DELETE_MESSAGE] = "DELETE FROM message WHERE exchange=?1",
@@ -122,16 +123,35 @@ static int open_files(struct store *s, struct store_file *file)
     return sqlite3_busy_timeout(s->db, STORE_BUSY_MS);
 }
 
+static int count_tables(struct store *s, int *count)
+{
+    sqlite3_stmt *q = NULL;
+    int error = sqlite3_prepare_v2(s->db, "SELECT count(*) FROM sqlite_schema", -1, &q, NULL);
+    if (!error && (error = sqlite3_step(q)) == SQLITE_ROW) {
+        *count = sqlite3_column_int(q, 0);
+        error = SQLITE_OK;
+    }
+    (void)sqlite3_finalize(q);
+    return error;
+}
+
+// Before it is known to be ours and of our version nothing is written into it.
 static int set_up(struct store *s)
 {
-    char sql[400];
+    char sql[300];
+    int tables = 0;
+    int error = count_tables(s, &tables);
+    (void)snprintf(sql, sizeof(sql), "PRAGMA page_size=%d;PRAGMA auto_vacuum=INCREMENTAL;",
+                   STORE_PAGE_BYTES);
+    if (!error && tables == 0)
+        error = exec(s->db, sql);
+    if (!error)
+        error = record_migrate(s->db);
     (void)snprintf(sql, sizeof(sql),
-                   "PRAGMA page_size=%d;PRAGMA auto_vacuum=INCREMENTAL;PRAGMA journal_mode=WAL;"
-                   "PRAGMA synchronous=NORMAL;PRAGMA cache_size=-%d;PRAGMA temp_store=MEMORY;"
-                   "PRAGMA journal_size_limit=%d;",
-                   STORE_PAGE_BYTES, STORE_CACHE_KIB, STORE_WAL_BYTES);
-    int error = exec(s->db, sql);
-    return error ? error : record_migrate(s->db);
+                   "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA cache_size=-%d;"
+                   "PRAGMA temp_store=MEMORY;PRAGMA journal_size_limit=%d;",
+                   STORE_CACHE_KIB, STORE_WAL_BYTES);
+    return error ? error : exec(s->db, sql);
 }
 
 // What processes that are gone have left running will never end otherwise.

@@ -13,6 +13,8 @@ enum {
     STORE_WAL_BYTES = 16 << 20, // to which the log is cut when it has been written back
     STORE_DELETE_STEP = 250,    // exchanges that are deleted in one transaction
     STORE_PAGE_BYTES = 4096,
+    STORE_SLACK_PART = 8,
+    STORE_VACUUM_PAGES = 500,    // that are given back to the disk in one step
     STORE_WRITERS_BEFORE = 1000, // processes that may still write a record that was moved
 };
 
@@ -58,5 +60,10 @@ int store_counts(struct store *s, uint64_t exchanges, uint64_t shed, uint64_t sh
                  const char *trouble);
 
 // Deletes some of what is too old or too much, the oldest of the tunnel that takes the most, in a
-// transaction of its own. `*more`: there is more to delete.
-int store_trim(struct store *s, int64_t now_ns, bool *more);
+// transaction of its own.
+enum store_rest {
+    STORE_REST_NONE,
+    STORE_REST_MORE,     // there is more to delete
+    STORE_REST_PRESSING, // it is beyond its limit by more than a STORE_SLACK_PART of it
+};
+int store_trim(struct store *s, int64_t now_ns, enum store_rest *rest);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The oldest goes. When there is too much it is the oldest of the tunnel that takes the most, so
 // that one busy tunnel does not push everybody else's exchanges out.
+#include <stdio.h>
 #include "store_internal.h"
 
 struct victim {
-    int64_t seq, tunnel, size, began_ns;
+    int64_t seq, tunnel, size, began_ns, kept, flags;
 };
 
 static int get_pages(struct store *s, uint64_t *used, uint64_t *unused)
@@ -31,9 +32,9 @@ static int get_oldest(struct store *s, int64_t tunnel, struct victim *victims, s
         (void)sqlite3_bind_int64(q, 2, tunnel);
     int error = sqlite3_step(q);
     for (; error == SQLITE_ROW; error = sqlite3_step(q))
-        victims[(*count)++] =
-            (struct victim){sqlite3_column_int64(q, 0), sqlite3_column_int64(q, 1),
-                            sqlite3_column_int64(q, 2), sqlite3_column_int64(q, 3)};
+        victims[(*count)++] = (struct victim){
+            sqlite3_column_int64(q, 0), sqlite3_column_int64(q, 1), sqlite3_column_int64(q, 2),
+            sqlite3_column_int64(q, 3), sqlite3_column_int64(q, 4), sqlite3_column_int64(q, 5)};
     (void)sqlite3_reset(q);
     return error == SQLITE_DONE ? SQLITE_OK : error;
 }
@@ -47,31 +48,47 @@ static int get_fullest(struct store *s, enum statement which, int64_t *tunnel)
     return error == SQLITE_ROW || error == SQLITE_DONE ? SQLITE_OK : error;
 }
 
+static int delete_rows(struct store *s, enum statement which, int64_t seq)
+{
+    sqlite3_stmt *q = store_statement(s, which);
+    if (q)
+        (void)sqlite3_bind_int64(q, 1, seq);
+    return store_run(s, q);
+}
+
+// Most have no body, and hardly any have messages.
 static int delete_one(struct store *s, const struct victim *v)
 {
-    static const enum statement all[] = {DELETE_BODY, DELETE_MESSAGE, DELETE_EXCHANGE};
-    int error = SQLITE_OK;
-    for (size_t i = 0; !error && i < sizeof(all) / sizeof(all[0]); i++) {
-        sqlite3_stmt *q = store_statement(s, all[i]);
-        if (q)
-            (void)sqlite3_bind_int64(q, 1, v->seq);
-        error = store_run(s, q);
-    }
+    int error = v->kept > 0 ? delete_rows(s, DELETE_BODY, v->seq) : SQLITE_OK;
+    if (!error && v->flags & RECORD_UPGRADED)
+        error = delete_rows(s, DELETE_MESSAGE, v->seq);
+    return error ? error : delete_rows(s, DELETE_EXCHANGE, v->seq);
+}
+
+static int shrink_tunnel(struct store *s, int64_t tunnel, int64_t bytes)
+{
     sqlite3_stmt *grow = store_statement(s, GROW_TUNNEL);
-    if (error || !grow)
-        return error ? error : sqlite3_extended_errcode(s->db);
-    (void)sqlite3_bind_int64(grow, 1, v->tunnel);
-    (void)sqlite3_bind_int64(grow, 2, -v->size);
+    if (grow) {
+        (void)sqlite3_bind_int64(grow, 1, tunnel);
+        (void)sqlite3_bind_int64(grow, 2, -bytes);
+    }
     return store_run(s, grow);
 }
 
 static int delete_all(struct store *s, const struct victim *victims, size_t count)
 {
+    int64_t bytes = 0; // of those of one tunnel in a row
     int error = store_begin(s);
     if (error)
         return error;
-    for (size_t i = 0; !error && i < count; i++)
+    for (size_t i = 0; !error && i < count; i++) {
         error = delete_one(s, &victims[i]);
+        bytes += victims[i].size;
+        if (error || (i + 1 < count && victims[i + 1].tunnel == victims[i].tunnel))
+            continue;
+        error = shrink_tunnel(s, victims[i].tunnel, bytes);
+        bytes = 0;
+    }
     if (!error)
         error = store_commit(s);
     if (error)
@@ -118,22 +135,30 @@ static int trim_bytes(struct store *s, uint64_t over, bool *more)
     return error || count == 0 ? error : delete_all(s, victims, enough(victims, count, over));
 }
 
-int store_trim(struct store *s, int64_t now_ns, bool *more)
+// The file itself shrinks only where a smaller limit was set: pages that are unused now are soon
+// used again.
+static int vacuum(struct store *s, uint64_t too_many, bool *more)
+{
+    char sql[64];
+    (void)snprintf(sql, sizeof(sql), "PRAGMA incremental_vacuum(%d)", STORE_VACUUM_PAGES);
+    *more = too_many > STORE_VACUUM_PAGES;
+    return sqlite3_exec(s->db, sql, NULL, NULL, NULL);
+}
+
+int store_trim(struct store *s, int64_t now_ns, enum store_rest *rest)
 {
     uint64_t used = 0;
     uint64_t unused = 0;
-    *more = false;
-    int error = s->config.age_ms ? trim_age(s, now_ns, more) : SQLITE_OK;
-    if (error || *more || s->config.bytes == 0)
-        return error;
-    error = get_pages(s, &used, &unused);
     uint64_t most = s->config.bytes / STORE_PAGE_BYTES;
+    uint64_t slack = most / STORE_SLACK_PART;
+    bool more = false;
+    int error = s->config.age_ms ? trim_age(s, now_ns, &more) : SQLITE_OK;
+    if (!error && !more && most > 0)
+        error = get_pages(s, &used, &unused);
     if (!error && used > most)
-        return trim_bytes(s, (used - most) * STORE_PAGE_BYTES, more);
-    // The file itself shrinks only where a smaller limit was set.
-    if (!error && used + unused > most && unused > 0) {
-        error = sqlite3_exec(s->db, "PRAGMA incremental_vacuum(500)", NULL, NULL, NULL);
-        *more = used + unused > most + 500;
-    }
+        error = trim_bytes(s, (used - most) * STORE_PAGE_BYTES, &more);
+    else if (!error && most > 0 && unused > 0 && used + unused > most + slack)
+        error = vacuum(s, used + unused - most - slack, &more);
+    *rest = !more ? STORE_REST_NONE : used > most + slack ? STORE_REST_PRESSING : STORE_REST_MORE;
     return error;
 }

@@ -118,7 +118,7 @@ static void lose(struct tracks *t, uint32_t slot)
 {
     struct track *k = t->slots[slot];
     t->slots[slot] = NULL;
-    t->lost++;
+    t->lost += k->settled ? 0 : 1; // else it was counted, and something of it is kept
     k->ended = true;
     k->x.flags |= RECORD_SHED;
     k->x.outcome = SLICE("recorder gone");

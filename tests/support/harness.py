@@ -54,7 +54,7 @@ def environment(directory):
 class Program:
     """A running program, the lines it has printed, and a clean end."""
 
-    def __init__(self, directory, name, *args, env=None, data=True):
+    def __init__(self, directory, name, *args, env=None, data=True, prepare=None):
         directory.mkdir(parents=True, exist_ok=True)
         argv = [str(BIN / name), *map(str, args)]
         if data:
@@ -67,7 +67,8 @@ class Program:
         self.process = subprocess.Popen(
             (VALGRIND if UNDER_VALGRIND else []) + argv, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
-            env={**environment(directory), **(env or {})}, preexec_fn=_die_with_parent)
+            env={**environment(directory), **(env or {})},
+            preexec_fn=lambda: (_die_with_parent(), prepare and prepare()))
         self.readers = [threading.Thread(target=self._read, args=(which,), daemon=True)
                         for which in ("stdout", "stderr")]
         for reader in self.readers:

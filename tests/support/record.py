@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Reads the record of a data directory, and makes records for tests: the real tables, rows by hand."""
 import contextlib
+import ctypes
 import fcntl
 import os
 import pathlib
 import re
 import sqlite3
 import struct
+
+from client import until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CHUNK = 64 * 1024
@@ -149,6 +152,36 @@ class Record:
             yield
         finally:
             os.close(lock)
+
+
+def exchanges(directory, where="1"):
+    """The exchanges of a record that may not be there yet."""
+    try:
+        with Record(directory) as record:
+            return record.exchanges(where)
+    except sqlite3.OperationalError as error:
+        assert re.search("unable to open|no such table", str(error)), error
+        return []
+
+
+def ended(directory, where, within=30):
+    """The one exchange of this record that the condition holds for, once it has ended."""
+    found = until(lambda: exchanges(directory, f"outcome IS NOT NULL AND ({where})"),
+                  f"an exchange with {where}", within)
+    assert len(found) == 1, found
+    return found[0]
+
+
+class _Hash(ctypes.Structure):
+    _fields_ = [("low", ctypes.c_uint64), ("high", ctypes.c_uint64)]
+
+
+def xxh3(data):
+    """XXH3-128 in its canonical form, in one go."""
+    library = ctypes.CDLL("libxxhash.so.0")
+    library.XXH3_128bits.restype = _Hash
+    digest = library.XXH3_128bits(data, ctypes.c_size_t(len(data)))
+    return digest.high.to_bytes(8, "big") + digest.low.to_bytes(8, "big")
 
 
 WHOLE = (8, 16)  # flags of the sides

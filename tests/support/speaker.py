@@ -18,7 +18,7 @@ DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDO
 END_STREAM, ACK, END_HEADERS = 1, 1, 4
 CONT, TEXT, BINARY, CLOSE, WS_PING, WS_PONG = 0, 1, 2, 8, 9, 10
 HELLO, WELCOME, REFUSED, PIPE_DATA, PIPE_ACK = 1, 2, 3, 4, 5
-MUX, CONTROL = 0, 1
+MUX, CONTROL, REPORT = 0, 1, 2
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 CANCEL, REFUSED_STREAM, ENHANCE_YOUR_CALM = 8, 7, 11
 OWNER = "ab" * 32
@@ -114,6 +114,28 @@ def data(stream, payload=b"", end=False):
     return h2(DATA, END_STREAM if end else 0, stream, payload)
 
 
+DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def number(value):
+    """Groups of seven bits, the lowest first."""
+    out = b""
+    while value >= 128:
+        out += bytes([value & 127 | 128])
+        value >>= 7
+    return out + bytes([value])
+
+
+def report(exchange_id, request=(0, b""), response=(0, b""), flags=0x30, times=(1, 0, 1, 1)):
+    """A report (docs/protocol.md §5.1); a body is (bytes, digest)."""
+    bits = 0
+    for digit in exchange_id:
+        bits = bits << 5 | DIGITS.index(digit)
+    sides = b"".join(number(size) + (digest if size else b"") for size, digest in
+                     (request, response))
+    return bits.to_bytes(10, "big") + bytes([flags]) + sides + b"".join(map(number, times))
+
+
 class Peer:
     """One link, the pipe on it and the frames that came. `acks`: acknowledge what comes."""
 
@@ -126,6 +148,7 @@ class Peer:
         self.mux_bytes = bytearray()
         self.sent = self.received = 0
         self.frames = []  # (kind, flags, stream, payload) not yet taken
+        self.reports = b""
         self.messages = []  # (kind, JSON) of links and records, not yet taken
         self.decoder = hpack.Decoder()
         self.preface_left = len(PREFACE) if is_agent else 0  # the relay is HTTP/2's client
@@ -211,6 +234,8 @@ class Peer:
             del self.stream[:4 + size]
             if kind == CONTROL:
                 self.messages.append((CONTROL, json.loads(payload)))
+            elif kind == REPORT:
+                self.reports += payload
             else:
                 self.mux_bytes += payload
                 self._take_frames()

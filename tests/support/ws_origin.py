@@ -9,7 +9,8 @@ import websockets
 class WebSocketOrigin:
     """Paths: /echo, /close?CODE (closes at once), /push?N (sends N messages and closes)."""
 
-    def __init__(self):
+    def __init__(self, compression=None):
+        self.compression = compression
         self.loop = asyncio.new_event_loop()
         self.closed = []  # (code, reason) as /echo saw connections end
         started = threading.Event()
@@ -20,7 +21,8 @@ class WebSocketOrigin:
     def _run(self, started):
         asyncio.set_event_loop(self.loop)
         self.server = self.loop.run_until_complete(websockets.serve(
-            self._serve, "127.0.0.1", 0, max_size=None, ping_interval=None, compression=None,
+            self._serve, "127.0.0.1", 0, max_size=None, ping_interval=None,
+            compression=self.compression,
             subprotocols=["chat.v2", "chat.v1"]))
         self.port = self.server.sockets[0].getsockname()[1]
         self.address = f"127.0.0.1:{self.port}"

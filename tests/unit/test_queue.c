@@ -162,6 +162,29 @@ static void the_shortest_beginnings_leave_room_for_their_ends(void **state)
     queue_free(q);
 }
 
+// Where there is just no room left, each end makes room for one beginning at most; and so it goes
+// on.
+static void ends_find_room_however_long_it_is_full(void **state)
+{
+    struct queue *q = queue_new();
+    const size_t begin = 500;
+    const size_t end = 208;
+    uint64_t running = 0;
+    (void)state;
+    for (int i = 0; i < 50; i++, running++)
+        assert_true(push(q, 0, begin, (running + 1) * (end + HEAD)));
+    while (push(q, 0, 60000, (running + 1) * (end + HEAD)))
+        ;
+    for (int i = 0; i < 100000 && running > 0; i++, running--) {
+        assert_true(push(q, 0, end, 0));
+        while (running < 50 && push(q, 0, begin, (running + 1) * (end + HEAD)))
+            running++;
+        (void)push(q, 0, 3000, (running + 1) * (end + HEAD));
+    }
+    assert_int_equal(running, 0);
+    queue_free(q);
+}
+
 struct traffic {
     struct queue *queue;
     uint64_t count;
@@ -245,6 +268,7 @@ int main(void)
         cmocka_unit_test(it_is_full_at_its_bound_and_takes_more_when_it_is_emptied),
         cmocka_unit_test(room_that_was_spared_is_there),
         cmocka_unit_test(the_shortest_beginnings_leave_room_for_their_ends),
+        cmocka_unit_test(ends_find_room_however_long_it_is_full),
         cmocka_unit_test(two_threads_lose_nothing),
         cmocka_unit_test(a_wake_is_not_missed),
     };
