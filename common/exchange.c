@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "exchange.h"
+#include <assert.h>
 #include <stdlib.h>
 #include <uv.h>
 #include "loop.h"
@@ -161,6 +162,7 @@ void exchange_respond(struct exchange *x, const struct http_head *head, struct s
 {
     struct exchange_end *inbound = x->end[INBOUND];
     struct exchange_direction *response = &x->direction[OUTBOUND];
+    assert(inbound); // it asked, and has not been answered
     bool no_body = strcmp(x->method, "HEAD") == 0;
     struct body_framing framing = {no_body ? BODY_NONE : BODY_LENGTH, no_body ? 0 : body.len};
     x->status = head->status;

@@ -72,6 +72,7 @@ struct command {
     struct options options;
     struct relay_config config;
     const char *token_file;
+    char dir[STATE_PATH_MAX]; // of state
 };
 
 static void take_listen(struct command *cmd, const char *value)
@@ -138,7 +139,7 @@ static int fail(const char *what, const char *why)
 
 static int run(struct relay *r, struct command *cmd)
 {
-    char dir[STATE_PATH_MAX];
+    char *dir = cmd->dir;
     const char *why = cmd->token_file ? secret_read_file(cmd->token_file, cmd->config.token) : NULL;
     if (why) {
         (void)fprintf(stderr, "aditd: the token file %s %s\n", cmd->token_file, why);
