@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include "proto/fields.h"
 
 enum {
     MARK = 4, // bytes before each line: "  > ", or spaces before a body's
@@ -69,17 +70,6 @@ static size_t room(const struct bodies *b, const struct buf *of, size_t most)
     return here < in_all ? here : in_all;
 }
 
-// What may not be read by who looks over the shoulder, or at the log.
-static bool is_secret(struct slice name)
-{
-    static const char *const names[] = {"authorization", "proxy-authorization", "cookie",
-                                        "set-cookie"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (slice_ieq(name, slice_str(names[i])))
-            return true;
-    return false;
-}
-
 // Puts a line into text that has room for `most` bytes. False: it has not.
 static bool put_line(struct bodies *b, struct buf *to, size_t most, const struct slice parts[3])
 {
@@ -102,7 +92,7 @@ static void put_fields(struct bodies *b, struct side *s, struct buf *to, enum ex
     char name[WORD_MAX * 2];
     for (size_t i = 0; i < head->field_count; i++) {
         const struct field *f = &head->fields[i];
-        struct slice value = is_secret(f->name) ? SLICE("[redacted]") : f->value;
+        struct slice value = fields_is_credential(f->name) ? SLICE("[redacted]") : f->value;
         int len = snprintf(name, sizeof(name), "%.*s: ", (int)f->name.len, f->name.p);
         const struct slice parts[3] = {slice_str(mark_of(side)), slice_str(name), value};
         if (len >= (int)sizeof(name) || !put_line(b, to, most, parts))

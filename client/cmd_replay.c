@@ -9,16 +9,17 @@
 #include "common/inspect/emit.h"
 #include "common/inspect/text.h"
 #include "common/log.h"
-#include "common/record/recorder.h"
 #include "common/secret.h"
+#include "common/signals.h"
 #include "proto/chars.h"
-#include "replay_request.h"
+#include "replay_send.h"
 #include "service.h"
 
 enum {
     TIMES_MAX = 10000,
     BODY_FILE_MAX = 256 << 20, // bytes
-    FIELD_FILE_MAX = 64 << 10
+    FIELD_FILE_MAX = 64 << 10,
+    READ_FIRST = 64 << 10,
 };
 
 static const char help[] =
@@ -34,39 +35,44 @@ static const char help[] =
     "  --path PATH          another path and query\n"
     "  --header 'NAME: V'   sets a field, may be repeated; @FILE reads such lines, for secrets\n"
     "  --drop-header NAME   leaves a field out; may be repeated\n"
-    "  --body-file FILE     another body; - is standard input\n"
+    "  --body-file FILE     another body, without the first one's Content-Encoding; - is standard "
+    "input\n"
     "  --times N            that often, one after the other (default: 1, at most 10000)\n"
     "  --yes                do not ask before a method that is not idempotent, like POST\n"
     "  --json               one object a line for each\n"
     "\n"
-    "Each replay is recorded too, with a new id. In what it differs from the first is printed as\n"
-    "by diff. Fields whose values were redacted are left out, which is said: give them by "
-    "--header.\n"
-    "The service's Host is what the visitor's was.\n";
+    "The service gets what it got the first time: also the X-Forwarded- fields that the relay or\n"
+    "@ proxy had set, and as Host the one that the visitor asked for, whatever --host-header\n"
+    "said. Fields whose values were redacted are left out, which is said: give them by --header.\n"
+    "\n"
+    "Each replay is recorded too, with a new id ('@ requests replayed' lists them). In what the\n"
+    "answer differs from the first is printed as by diff, but for Date and the fields of the\n"
+    "connection; '@ diff' compares all. Of a replay the record keeps neither credentials and\n"
+    "cookies nor what was redacted in the first, and no bodies where none were kept.\n";
 
-static const char statuses[] =
-    "Exit status: 0 every request was answered by the service, 1 one was not, 2 usage.\n";
+static const char statuses[] = "Exit status: 0 the service answered every request, 1 it did not, "
+                               "or one was not sent, 2 usage.\n";
 
 struct replay {
     struct inspect_call call;
     struct replay_changes changes;
     struct service to;
     bool has_to, yes, json;
+    bool unread; // nobody reads our output any more
     unsigned times;
     const char *body_file;
     char *body, *fields; // read from files
+    size_t fields_len;
     char dir[STATE_PATH_MAX];
     struct record_reader *reader;
-    struct exchange_ids ids;
+    struct replay_sender sender;
 };
 
-static char *read_file(const char *path, size_t most, size_t *len)
+// All that is left of a file, or NULL: `errno` says what went wrong.
+static char *read_all(FILE *file, size_t most, size_t *len)
 {
-    bool is_input = strcmp(path, "-") == 0;
-    FILE *file = is_input ? stdin : fopen(path, "re");
-    size_t cap = 64 * 1024;
-    char *bytes = file ? malloc(cap + 1) : NULL;
-    *len = 0;
+    size_t cap = READ_FIRST;
+    char *bytes = malloc(cap + 1);
     while (bytes && !feof(file) && !ferror(file) && *len <= most) {
         *len += fread(bytes + *len, 1, cap - *len, file);
         if (*len < cap)
@@ -77,45 +83,63 @@ static char *read_file(const char *path, size_t most, size_t *len)
             free(bytes);
         bytes = more;
     }
-    bool bad = !bytes || ferror(file) || *len > most;
-    if (*len > most)
-        errno = EFBIG;
-    if (file && !is_input)
-        (void)fclose(file);
-    if (bad) {
-        free(bytes);
-        return NULL;
+    if (bytes && !ferror(file) && *len <= most) {
+        bytes[*len] = 0;
+        return bytes;
     }
-    bytes[*len] = 0;
+    int error = bytes && *len > most ? EFBIG : errno;
+    free(bytes);
+    errno = error;
+    return NULL;
+}
+
+static char *read_file(const char *path, size_t most, size_t *len)
+{
+    bool is_input = strcmp(path, "-") == 0;
+    FILE *file = is_input ? stdin : fopen(path, "re");
+    *len = 0;
+    if (!file)
+        return NULL;
+    char *bytes = read_all(file, most, len);
+    int error = errno;
+    if (!is_input)
+        (void)fclose(file);
+    errno = error;
     return bytes;
 }
 
 static void take_field_file(struct replay *p, const char *path)
 {
-    size_t len = 0;
-    char *text = p->fields ? NULL : read_file(path, FIELD_FILE_MAX, &len);
-    if (!text) {
-        inspect_usage(&p->call, p->fields ? "--header @FILE may be given once: " : strerror(errno),
-                      p->fields ? path : "");
+    char text[200];
+    if (p->fields) {
+        inspect_usage(&p->call, "--header @FILE may be given once: ", path);
         return;
     }
-    p->fields = text;
-    for (char *line = text, *end = NULL; line < text + len; line = end + 1) {
-        end = memchr(line, '\n', (size_t)(text + len - line));
-        end = end ? end : text + len;
+    p->fields = read_file(path, FIELD_FILE_MAX, &p->fields_len);
+    if (!p->fields) {
+        (void)snprintf(text, sizeof(text), "--header @FILE: %s: ", strerror(errno));
+        inspect_usage(&p->call, text, path);
+        return;
+    }
+    char *last = p->fields + p->fields_len;
+    for (char *line = p->fields, *end = NULL; line < last; line = end + 1) {
+        end = memchr(line, '\n', (size_t)(last - line));
+        end = end ? end : last;
         bool cr = end > line && end[-1] == '\r';
         end[cr ? -1 : 0] = 0;
         if (*line && !replay_set_field(&p->changes, line))
-            inspect_usage(&p->call, "a line is no field that can be set in ", path);
+            inspect_usage(&p->call, "--header @FILE: a line is no field that may be set: ", path);
     }
 }
 
 static void take_to(struct replay *p, const char *value)
 {
+    char text[160];
     const char *why = service_take_url(&p->to, value);
     p->has_to = true;
+    (void)snprintf(text, sizeof(text), "--to: %s", why ? why : "");
     if (why)
-        inspect_usage(&p->call, why, value);
+        inspect_usage(&p->call, text, value);
 }
 
 static bool is_target(const char *text)
@@ -125,11 +149,16 @@ static bool is_target(const char *text)
 
 static void take_drop(struct replay *p, const char *value)
 {
-    struct replay_changes *c = &p->changes;
-    if (c->drop_count == REPLAY_FIELDS_MAX || !*value || !chars_are(slice_str(value), CHAR_TOKEN))
-        inspect_usage(&p->call, "--drop-header is not the name of a field: ", value);
-    else
-        c->drop[c->drop_count++] = value;
+    if (!replay_drop_field(&p->changes, value))
+        inspect_usage(&p->call,
+                      "--drop-header is not the name of a field that may be left out: ", value);
+}
+
+static void take_method(struct replay *p, const char *value)
+{
+    if (!*value || !chars_are(slice_str(value), CHAR_TOKEN) || strcmp(value, "CONNECT") == 0)
+        inspect_usage(&p->call, "--method is not a method: ", value);
+    p->changes.method = value;
 }
 
 static void take_header(struct replay *p, const char *value)
@@ -138,7 +167,7 @@ static void take_header(struct replay *p, const char *value)
         take_field_file(p, value + 1);
     else if (!replay_set_field(&p->changes, value))
         inspect_usage(&p->call,
-                      "--header is not 'NAME: VALUE', or one that is not to be set: ", value);
+                      "--header is not 'NAME: VALUE', or a field that may not be set: ", value);
 }
 
 static void take_option(struct inspect_call *call, int option, const char *value)
@@ -146,11 +175,7 @@ static void take_option(struct inspect_call *call, int option, const char *value
     struct replay *p = call->ctx;
     switch (option) {
     case 't': take_to(p, value); return;
-    case 'm':
-        if (!*value || !chars_are(slice_str(value), CHAR_TOKEN))
-            inspect_usage(call, "--method is not a method: ", value);
-        p->changes.method = value;
-        return;
+    case 'm': take_method(p, value); return;
     case 'p':
         if (!is_target(value))
             inspect_usage(call, "--path does not begin with /, or has spaces or a #: ", value);
@@ -177,45 +202,63 @@ static bool is_idempotent(struct slice method)
     return false;
 }
 
+// Says what became of one exchange instead of its being sent.
+static int fail(const struct replay *p, const char *id, const char *why)
+{
+    char text[EXCHANGE_ID_LEN + 4];
+    (void)snprintf(text, sizeof(text), "%s: ", id);
+    return inspect_fail(&p->call, text, why);
+}
+
+// The first character of the next line of the input.
+static int read_answer(void)
+{
+    int first = getchar();
+    for (int c = first; c != '\n' && c != EOF; c = getchar())
+        continue;
+    return first;
+}
+
 // Whether a request that may do something each time shall be sent.
 static bool is_wanted(struct replay *p, const struct replay_request *r, const char *id)
 {
     struct slice method = r->request.head.method;
-    char answer[8] = "";
     if (p->yes || is_idempotent(method))
         return true;
     if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
-        (void)inspect_fail(&p->call, "it may do something each time it is sent; say --yes: ", id);
+        (void)fail(p, id, "it may do something each time it is sent; say --yes to send it");
         return false;
     }
-    (void)fprintf(stderr, "Send the %.*s %s again, %u times? [y/N] ", (int)method.len, method.p, id,
-                  p->times);
-    return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+    (void)fflush(stdout);
+    (void)fputs("Send ", stderr);
+    write_safe(stderr, method);
+    (void)fputc(' ', stderr);
+    write_safe(stderr, r->request.head.target);
+    if (p->times > 1)
+        (void)fprintf(stderr, " again, %u times? [y/N] ", p->times);
+    else
+        (void)fputs(" again? [y/N] ", stderr);
+    int answer = read_answer();
+    if (answer == 'y' || answer == 'Y')
+        return true;
+    (void)fail(p, id, "it was not sent");
+    return false;
 }
 
-// One exchange on a loop of its own, recorded.
-static bool send_once(struct replay *p, const struct dial_target *target,
-                      const struct player_request *request, struct player_result *result)
+static void say_what_is_left_out(const struct replay *p, const struct replay_request *r,
+                                 const char *id)
 {
-    struct loop *loop = calloc(1, sizeof(*loop));
-    struct upstream upstream;
-    const struct recorder_config record = {.dir = p->dir, .program = "adit replay"};
-    bool ok = loop && loop_init(loop) == 0;
-    if (!ok) {
-        free(loop);
-        return false;
+    if (r->left_out == 0)
+        return;
+    (void)fflush(stdout);
+    (void)fprintf(stderr,
+                  "%s %s: %s: left out, since the record has no value: ", p->call.program->name,
+                  p->call.name, id);
+    for (size_t i = 0; i < r->left_out; i++) {
+        (void)fputs(i ? ", " : "", stderr);
+        write_safe(stderr, slice_str(r->secret[i]));
     }
-    loop->limits = limits_default;
-    upstream_init(&upstream, loop, target);
-    struct recorder *recorder = recorder_new(loop, &record);
-    ok = recorder && player_run(&upstream, recorder_observer(recorder), &p->ids, request, result);
-    recorder_free(recorder);
-    upstream_deinit(&upstream);
-    loop_run_once(loop);
-    conn_close_all(loop);
-    loop_deinit(loop);
-    free(loop);
-    return ok;
+    (void)fputs("; --header sets it\n", stderr);
 }
 
 static bool is_answered(const struct player_result *r)
@@ -223,20 +266,21 @@ static bool is_answered(const struct player_result *r)
     return r->status && !r->refused && r->why == EXCHANGE_COMPLETE;
 }
 
-static void print_result(const char *id, const struct player_result *r)
+static void print_result(const char *id, const struct player_result *r, const char *verdict)
 {
     char size[TEXT_NUMBER_MAX];
     char duration[TEXT_NUMBER_MAX];
     (void)printf("%s replayed as %s: ", id, r->id);
-    if (r->status)
-        (void)printf("%u ", r->status);
-    (void)printf("%s %s", text_size(r->bytes, size),
-                 text_duration((int64_t)r->duration_ns, duration));
     if (r->refused)
-        (void)printf("  %s", answer_code(r->answer));
-    else if (r->why != EXCHANGE_COMPLETE)
-        (void)printf("  (%s)", exchange_whystr(r->why));
-    (void)putchar('\n');
+        (void)printf("%s after ", answer_code(r->answer));
+    else if (r->status)
+        (void)printf("%u, %s, ", r->status, text_size(r->bytes, size));
+    else
+        (void)fputs("no answer after ", stdout);
+    (void)fputs(text_duration((int64_t)r->duration_ns, duration), stdout);
+    if (!r->refused && r->why != EXCHANGE_COMPLETE)
+        (void)printf(" (%s)", exchange_whystr(r->why));
+    (void)printf("%s\n", verdict);
 }
 
 static void emit_result(const char *id, const struct player_result *r, bool same)
@@ -245,7 +289,10 @@ static void emit_result(const char *id, const struct player_result *r, bool same
     emit_open(&e, NULL, '{');
     emit_string(&e, "replay_of", slice_str(id));
     emit_string(&e, "id", slice_str(r->id));
-    emit_count(&e, "status", r->status);
+    if (r->status && !r->refused)
+        emit_count(&e, "status", r->status);
+    else
+        emit_null(&e, "status");
     emit_count(&e, "response_bytes", r->bytes);
     emit_count(&e, "duration_ns", r->duration_ns);
     emit_string(&e, "outcome", slice_str(exchange_whystr(r->why)));
@@ -262,27 +309,44 @@ static void nothing(void *ctx, const struct difference *d)
     (void)d;
 }
 
-static void tell(struct replay *p, const struct compared *first, const struct player_result *result)
+static void tell_difference(struct replay *p, const struct compared *first,
+                            const struct compared *again, const struct player_result *result)
 {
-    char why[RECORD_WHY_MAX];
+    if (p->json) {
+        emit_result(first->x.id, result, compare_answers(first, again, nothing, NULL));
+        return;
+    }
+    bool same = compare_answers(first, again, nothing, NULL);
+    print_result(first->x.id, result, same ? ", the same answer" : ", another answer:");
+    if (!same)
+        (void)compare_print_answers(stdout, first, again);
+}
+
+// Whether it is in the record.
+static bool tell(struct replay *p, const struct compared *first, const struct player_result *result)
+{
+    char why[RECORD_WHY_MAX] = "";
     struct record_exchange x;
     struct compared again = {0};
     // What the reader of before has seen is from before.
     struct record_reader *reader = record_reader_open(p->dir, why);
-    bool found = reader && record_reader_find(reader, result->id, &x, why) > 0 &&
-                 compared_load(&again, reader, &x);
-    if (p->json) {
-        emit_result(first->x.id, result, found && compare_exchanges(first, &again, nothing, NULL));
-    } else {
-        print_result(first->x.id, result);
-        if (!found)
-            (void)inspect_fail(&p->call, "it is not in the record: ", why);
-        else if (compare_print(stdout, first, &again))
-            (void)puts("the same");
+    bool found = reader && record_reader_find(reader, result->id, &x, why) > 0;
+    if (found && !compared_load(&again, reader, &x)) {
+        found = false;
+        (void)snprintf(why, sizeof(why), "the record is damaged, or memory is out");
     }
+    if (found)
+        tell_difference(p, first, &again, result);
+    else if (p->json)
+        emit_result(first->x.id, result, false);
+    else
+        print_result(first->x.id, result, "");
+    if (!found)
+        (void)fail(p, result->id, why);
     compared_free(&again);
     record_reader_close(reader);
-    (void)fflush(stdout);
+    p->unread = fflush(stdout) != 0 && errno == EPIPE;
+    return found;
 }
 
 static bool target_of(struct replay *p, const struct record_exchange *x, struct dial_target *target)
@@ -296,18 +360,43 @@ static bool target_of(struct replay *p, const struct record_exchange *x, struct 
     return x->upstream.len > 0 && x->upstream.len < sizeof(text) && dial_parse(text, target);
 }
 
-static int send_all(struct replay *p, const struct compared *first, const struct replay_request *r,
-                    const struct dial_target *target)
+static int send_all(struct replay *p, const struct compared *first, const struct replay_request *r)
 {
     int status = INSPECT_OK;
-    for (unsigned i = 0; i < p->times; i++) {
+    for (unsigned i = 0; i < p->times && !p->unread; i++) {
         struct player_result result;
-        if (!send_once(p, target, &r->request, &result))
+        if (!replay_send(&p->sender, &first->x, r, &result))
             return inspect_fail(&p->call, "out of memory", "");
-        if (!is_answered(&result))
+        if (!tell(p, first, &result) || !is_answered(&result))
             status = INSPECT_FAILED;
-        tell(p, first, &result);
     }
+    return status;
+}
+
+// Replays an exchange that has been found and loaded.
+static int replay_loaded(struct replay *p, const struct compared *first)
+{
+    char why[REPLAY_WHY_MAX];
+    struct replay_request *r = malloc(sizeof(*r));
+    int status = INSPECT_FAILED;
+    if (!r)
+        return inspect_fail(&p->call, "out of memory", "");
+    if (!replay_request_make(r, p->reader, &first->x, &p->changes, why))
+        (void)fail(p, first->x.id, why);
+    else if (!target_of(p, &first->x, &p->sender.target))
+        (void)fail(p, first->x.id, "no service is known that it went to: say --to URL");
+    else
+        status = INSPECT_OK;
+    record_reader_end(p->reader); // it is a while until the next one
+    if (status == INSPECT_OK && !is_wanted(p, r, first->x.id))
+        status = INSPECT_FAILED;
+    if (status == INSPECT_OK) {
+        say_what_is_left_out(p, r, first->x.id);
+        r->request.replay_of = first->x.id;
+        status = send_all(p, first, r);
+    }
+    replay_request_free(r);
+    free(r);
     return status;
 }
 
@@ -316,34 +405,11 @@ static int replay_one(struct replay *p, const char *text)
     char why[RECORD_WHY_MAX];
     struct record_exchange x;
     struct compared first = {0};
-    struct replay_request r = {0};
-    struct dial_target target = {0};
-    int status = INSPECT_FAILED;
     if (record_reader_find(p->reader, text, &x, why) <= 0)
         return inspect_fail(&p->call, "", why);
-    if (!compared_load(&first, p->reader, &x)) {
-        (void)inspect_fail(&p->call,
-                           "it cannot be read: the record is damaged, or memory is out: ", text);
-        goto cleanup;
-    }
-    if (!target_of(p, &first.x, &target)) {
-        (void)inspect_fail(&p->call, "no service is known that it went to; say --to URL: ", text);
-        goto cleanup;
-    }
-    if (!replay_request_make(&r, p->reader, &first.x, &p->changes, why)) {
-        (void)inspect_fail(&p->call, "", why);
-        goto cleanup;
-    }
-    if (!is_wanted(p, &r, first.x.id))
-        goto cleanup;
-    if (r.redacted > 0)
-        (void)fprintf(
-            stderr, "%s %s: %zu fields of %s were redacted and are left out; --header sets them\n",
-            p->call.program->name, p->call.name, r.redacted, first.x.id);
-    r.request.replay_of = first.x.id;
-    status = send_all(p, &first, &r, &target);
-cleanup:
-    replay_request_free(&r);
+    int status = compared_load(&first, p->reader, &x)
+                     ? replay_loaded(p, &first)
+                     : fail(p, first.x.id, "the record is damaged, or memory is out");
     compared_free(&first);
     return status;
 }
@@ -352,10 +418,12 @@ static int run(struct replay *p)
 {
     uint64_t seed = 0;
     size_t len = 0;
+    char text[160];
     if (p->body_file) {
         p->body = read_file(p->body_file, BODY_FILE_MAX, &len);
+        (void)snprintf(text, sizeof(text), "--body-file: %s: ", p->body ? "" : strerror(errno));
         if (!p->body)
-            return inspect_fail(&p->call, p->body_file, strerror(errno));
+            return inspect_fail(&p->call, text, p->body_file);
         p->changes.has_body = true;
         p->changes.body = slice_of(p->body, len);
     }
@@ -363,12 +431,13 @@ static int run(struct replay *p)
         return INSPECT_FAILED;
     if (!secret_random(&seed, sizeof(seed)))
         return inspect_fail(&p->call, "the system gives no randomness", "");
-    exchange_ids_init(&p->ids, seed);
+    exchange_ids_init(&p->sender.ids, seed);
+    p->sender.dir = p->dir;
     int status = INSPECT_OK;
-    for (int i = 0; i < p->call.argc; i++)
+    for (int i = 0; i < p->call.argc && !p->unread; i++)
         if (replay_one(p, p->call.argv[i]) != INSPECT_OK)
             status = INSPECT_FAILED;
-    return inspect_end(&p->call, status);
+    return p->unread ? INSPECT_FAILED : inspect_end(&p->call, status);
 }
 
 int command_replay(int argc, char **argv)
@@ -391,7 +460,9 @@ int command_replay(int argc, char **argv)
     p.call.ctx = &p;
     log_init("adit", LOG_INFO);
     int status = INSPECT_USAGE;
-    if (!inspect_begin(&p.call, &spec, argc, argv))
+    bool begun = inspect_begin(&p.call, &spec, argc, argv);
+    signals_ignore(); // a service that leaves early does not end us
+    if (!begun)
         status = p.call.exit_status;
     else if (p.call.argc == 0)
         inspect_usage(&p.call, "say which: an ID, the beginning of one, or last", "");
@@ -400,7 +471,7 @@ int command_replay(int argc, char **argv)
     record_reader_close(p.reader);
     free(p.body);
     if (p.fields)
-        secret_wipe(p.fields, strlen(p.fields));
+        secret_wipe(p.fields, p.fields_len);
     free(p.fields);
     return status;
 }

@@ -23,9 +23,9 @@ static const char help[] =
     "  stats [FILTER]                  how often and how long, by path, host, status, method\n"
     "  diff ID ID                      how two differ\n"
     "  verify ID|last                  whether both ends of the tunnel saw the same bytes\n"
-    "  export FILTER                   as HAR, curl commands or JSON\n"
-    "  replay ID|last                  send one again\n"
-    "  delete FILTER                   delete some\n"
+    "  export [FILTER]                 as HAR, curl commands or JSON\n"
+    "  replay ID|last                  send one to the service again\n"
+    "  delete FILTER|--all             delete some\n"
     "  --version, --help\n"
     "\n"
     "The relay is aditd; without --relay it is expected on http://localhost:7080.\n";

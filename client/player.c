@@ -115,8 +115,12 @@ bool player_run(struct upstream *u, const struct exchange_observer *observer,
                        .result = result,
                        .credit = LIMIT_CREDIT_BYTES};
     watcher.observer.ctx = &watcher;
+    struct http_head head;
+    head_copy(&head, &request->head);
+    if (head.authority.len == 0)
+        head.authority = slice_str(u->name);
     *result = (struct player_result){0};
-    struct exchange *x = exchange_new(&p.end, &request->head, &watcher.observer);
+    struct exchange *x = exchange_new(&p.end, &head, &watcher.observer);
     if (!x)
         return false;
     exchange_id_next(ids, (uint64_t)x->begun_wall_ns / 1000000, x->id);
@@ -126,7 +130,7 @@ bool player_run(struct upstream *u, const struct exchange_observer *observer,
         exchange_discard(x);
         return false;
     }
-    exchange_head(&p.end, &request->head, &request->framing);
+    exchange_head(&p.end, &head, &request->framing);
     go_on(&p);
     while (p.end.x) // a loop_stop of the one before may still be due
         loop_run(u->loop);

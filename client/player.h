@@ -6,7 +6,8 @@
 #include "common/upstream.h"
 
 struct player_request {
-    struct http_head head; // as an outbound takes it: no fields of a hop, the host is its authority
+    struct http_head head; // as an outbound takes it: no fields of a hop; without an authority it
+                           // is the service's
     struct body_framing framing;
     struct slice body;
     struct http_head trailers; // of a chunked body

@@ -3,19 +3,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "proto/chars.h"
-#include "proto/fields.h"
+#include "proto/http1.h"
+
+static bool is_one_of(struct slice name, const char *const names[])
+{
+    for (size_t i = 0; names[i]; i++)
+        if (slice_ieq(name, slice_str(names[i])))
+            return true;
+    return false;
+}
 
 // Fields that say how a body is framed or what the connection is for: ours to say.
 static bool is_ours(struct slice name)
 {
-    static const char *const names[] = {"content-length", "transfer-encoding",
-                                        "connection",     "keep-alive",
-                                        "upgrade",        "te",
-                                        "trailer",        "expect"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (slice_ieq(name, slice_str(names[i])))
-            return true;
-    return false;
+    static const char *const names[] = {"content-length",
+                                        "transfer-encoding",
+                                        "connection",
+                                        "keep-alive",
+                                        "upgrade",
+                                        "te",
+                                        "trailer",
+                                        "expect",
+                                        NULL};
+    return is_one_of(name, names);
 }
 
 bool replay_set_field(struct replay_changes *c, const char *text)
@@ -25,11 +35,31 @@ bool replay_set_field(struct replay_changes *c, const char *text)
         return false;
     struct slice name = slice_of(text, (size_t)(colon - text));
     struct slice value = slice_trim(slice_str(colon + 1));
+    bool is_host = slice_ieq(name, SLICE("host"));
     if (name.len == 0 || !chars_are(name, CHAR_TOKEN) || !chars_are(value, CHAR_VALUE) ||
-        is_ours(name))
+        is_ours(name) || (is_host && (value.len == 0 || !http1_is_host(value))))
         return false;
     c->set[c->set_count++] = (struct field){name, value};
     return true;
+}
+
+bool replay_drop_field(struct replay_changes *c, const char *text)
+{
+    static const char *const needed[] = {"host", "content-length", "transfer-encoding", NULL};
+    struct slice name = slice_str(text);
+    if (c->drop_count == REPLAY_FIELDS_MAX || name.len == 0 || !chars_are(name, CHAR_TOKEN) ||
+        is_one_of(name, needed))
+        return false;
+    c->drop[c->drop_count++] = text;
+    return true;
+}
+
+static bool is_set(const struct replay_changes *c, struct slice name)
+{
+    for (size_t i = 0; i < c->set_count; i++)
+        if (slice_ieq(name, c->set[i].name))
+            return true;
+    return false;
 }
 
 static bool is_dropped(const struct replay_changes *c, struct slice name)
@@ -37,10 +67,7 @@ static bool is_dropped(const struct replay_changes *c, struct slice name)
     for (size_t i = 0; i < c->drop_count; i++)
         if (slice_ieq(name, slice_str(c->drop[i])))
             return true;
-    for (size_t i = 0; i < c->set_count; i++)
-        if (slice_ieq(name, c->set[i].name))
-            return true;
-    return false;
+    return is_set(c, name);
 }
 
 static char *copy(char **at, struct slice s)
@@ -56,9 +83,16 @@ static char *copy(char **at, struct slice s)
 static bool copy_texts(struct replay_request *r, const struct record_exchange *x,
                        struct record_exchange *own)
 {
-    struct slice *const all[] = {&own->method,       &own->target,
-                                 &own->host,         &own->scheme,
-                                 &own->request_head, &own->body[RECORD_REQUEST].trailers};
+    struct slice *const all[] = {&own->method,
+                                 &own->target,
+                                 &own->host,
+                                 &own->scheme,
+                                 &own->visitor,
+                                 &own->program,
+                                 &own->request_head,
+                                 &own->response_head,
+                                 &own->body[RECORD_REQUEST].trailers,
+                                 &own->body[RECORD_RESPONSE].trailers};
     size_t len = 1;
     *own = *x;
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
@@ -82,22 +116,91 @@ static bool add_lines(struct http_head *head, struct slice lines)
     return ok;
 }
 
-// Which of the recorded fields are sent again. `*chunked`: nothing said how long the body was.
-static void take_over(struct replay_request *r, const struct record_exchange *x,
-                      const struct replay_changes *c, bool *chunked)
+static bool is_redacted(const struct record_exchange *x, struct slice value)
+{
+    return (x->flags & RECORD_REDACTED) && slice_eq(value, SLICE("[redacted]"));
+}
+
+// Takes the names of fields without values down, each once. `at` is where they are written.
+static bool add_secrets(struct replay_request *r, const struct record_exchange *x,
+                        struct slice lines, char **at)
+{
+    struct slice name;
+    struct slice value;
+    while (record_next_field(&lines, &name, &value)) {
+        size_t i = 0;
+        while (i < r->secret_count && !slice_ieq(name, slice_str(r->secret[i])))
+            i++;
+        if (!is_redacted(x, value) || i < r->secret_count)
+            continue;
+        if (r->secret_count == REPLAY_SECRETS_MAX)
+            return false;
+        r->secret[r->secret_count++] = copy(at, name);
+        *(*at)++ = 0;
+    }
+    return true;
+}
+
+// Those of the request that are not set otherwise come first.
+static void sort_secrets(struct replay_request *r, const struct replay_changes *c, size_t requested)
+{
+    for (size_t i = 0; i < requested; i++) {
+        const char *name = r->secret[i];
+        if (is_dropped(c, slice_str(name)))
+            continue;
+        r->secret[i] = r->secret[r->left_out];
+        r->secret[r->left_out++] = name;
+    }
+}
+
+static bool find_secrets(struct replay_request *r, const struct record_exchange *x,
+                         const struct replay_changes *c)
+{
+    const struct slice request[] = {x->request_head, x->body[RECORD_REQUEST].trailers};
+    const struct slice response[] = {x->response_head, x->body[RECORD_RESPONSE].trailers};
+    char *at = r->names = malloc(request[0].len + request[1].len + response[0].len +
+                                 response[1].len + 1); // each name has a colon behind it there
+    if (!at || !add_secrets(r, x, request[0], &at) || !add_secrets(r, x, request[1], &at))
+        return false;
+    sort_secrets(r, c, r->secret_count);
+    return add_secrets(r, x, response[0], &at) && add_secrets(r, x, response[1], &at);
+}
+
+// At the relay and the proxy the record has what the visitor sent, and the service got this beside
+// it.
+static bool add_forwarded(struct replay_request *r, const struct record_exchange *x)
 {
     struct http_head *head = &r->request.head;
+    if (!slice_eq(x->program, SLICE("adit proxy")) && !slice_eq(x->program, SLICE("aditd")))
+        return true;
+    const struct fields_edge edge = {
+        .visitor = x->visitor,
+        .scheme = x->scheme.len ? x->scheme : SLICE("http"),
+        .host = x->host.len <= 255 ? x->host : (struct slice){0},
+        .loop_id = SLICE("adit-replay"),
+    };
+    head_remove(head, SLICE("host")); // it travels as the authority
+    return fields_add_forwarded(head, &edge, r->forwarded, sizeof(r->forwarded)) == 0;
+}
+
+// Another body is not coded as the first one was, and none is waited for.
+static bool is_of_the_body(const struct replay_request *r, const struct replay_changes *c,
+                           struct slice name)
+{
+    return (c->has_body && slice_ieq(name, SLICE("content-encoding"))) ||
+           (r->request.body.len == 0 && slice_ieq(name, SLICE("expect"))) ||
+           (r->request.framing.kind != BODY_CHUNKED && slice_ieq(name, SLICE("trailer")));
+}
+
+// Leaves out what does not go again, of a head and of trailers.
+static void leave_out(const struct replay_request *r, const struct record_exchange *x,
+                      const struct replay_changes *c, struct http_head *head)
+{
     size_t kept = 0;
-    *chunked = !head_find(head, SLICE("content-length"));
-    fields_strip_hop_by_hop(head);
     for (size_t i = 0; i < head->field_count; i++) {
         struct field f = head->fields[i];
-        bool secret = (x->flags & RECORD_REDACTED) && slice_eq(f.value, SLICE("[redacted]"));
-        if (slice_ieq(f.name, SLICE("host")) || is_ours(f.name) || is_dropped(c, f.name))
-            continue;
-        if (secret)
-            r->redacted++;
-        else
+        if (!slice_ieq(f.name, SLICE("host")) && !is_of_the_body(r, c, f.name) &&
+            !is_dropped(c, f.name) && !is_redacted(x, f.value))
             head->fields[kept++] = f;
     }
     head->field_count = kept;
@@ -117,19 +220,25 @@ static bool set_fields(struct replay_request *r, const struct replay_changes *c)
 }
 
 // The body, and how its length is told: as it was, as long as it is the same one.
-static bool frame(struct replay_request *r, bool chunked)
+static bool frame(struct replay_request *r, const struct replay_changes *c)
 {
     struct player_request *q = &r->request;
-    if (chunked && q->body.len == 0)
-        return true;
-    if (chunked) {
-        q->framing = (struct body_framing){BODY_CHUNKED, 0};
+    struct field *length = NULL;
+    for (size_t i = 0; i < q->head.field_count; i++)
+        if (slice_ieq(q->head.fields[i].name, SLICE("content-length")))
+            length = &q->head.fields[i];
+    bool coded = head_find(&q->head, SLICE("transfer-encoding")) || q->body.len > 0 ||
+                 q->trailers.field_count > 0;
+    if (!length && !c->has_body) {
+        q->framing.kind = coded ? BODY_CHUNKED : BODY_NONE;
         return true;
     }
     q->trailers.field_count = 0; // they need chunks
     q->framing = (struct body_framing){q->body.len ? BODY_LENGTH : BODY_NONE, q->body.len};
     (void)snprintf(r->digits, sizeof(r->digits), "%zu", q->body.len);
-    return head_add(&q->head, SLICE("content-length"), slice_str(r->digits));
+    if (length)
+        length->value = slice_str(r->digits);
+    return length || head_add(&q->head, SLICE("content-length"), slice_str(r->digits));
 }
 
 static bool take_body(struct replay_request *r, struct record_reader *reader,
@@ -155,9 +264,56 @@ static const char *what_stands_against(const struct record_exchange *x,
         return "it is still running";
     if (x->flags & RECORD_UPGRADED)
         return "it was upgraded to another protocol, of which there is no second time";
-    if (!c->has_body && (b->kept < b->bytes || !(x->flags & RECORD_REQUEST_WHOLE)))
-        return "its body was not kept whole, or did not come whole: give another with --body-file";
+    if (c->has_body)
+        return NULL;
+    if (!(x->flags & RECORD_REQUEST_WHOLE))
+        return "its body did not come whole: give another with --body-file";
+    if (b->kept < b->bytes)
+        return "its body was not kept whole: give another with --body-file";
     return NULL;
+}
+
+static bool are_sound(const struct http_head *head)
+{
+    for (size_t i = 0; i < head->field_count; i++)
+        if (!chars_are(head->fields[i].name, CHAR_TOKEN) || head->fields[i].name.len == 0 ||
+            !chars_are(head->fields[i].value, CHAR_VALUE))
+            return false;
+    return true;
+}
+
+// A record is a file: what is in it has not been parsed by us.
+static bool is_sound(const struct player_request *q)
+{
+    const struct http_head *head = &q->head;
+    return head->method.len > 0 && chars_are(head->method, CHAR_TOKEN) &&
+           !slice_eq(head->method, SLICE("CONNECT")) && head->target.len > 0 &&
+           chars_are(head->target, CHAR_TARGET) &&
+           (head->authority.len == 0 || http1_is_host(head->authority)) && are_sound(head) &&
+           are_sound(&q->trailers);
+}
+
+static const char *make(struct replay_request *r, const struct record_exchange *x,
+                        const struct replay_changes *changes)
+{
+    struct http_head *head = &r->request.head;
+    head->method = changes->method ? slice_str(changes->method) : x->method;
+    head->target = changes->path ? slice_str(changes->path) : x->target;
+    head->authority = x->host;
+    head->scheme = x->scheme;
+    head->minor_version = slice_eq(x->protocol, SLICE("HTTP/1.0")) ? 0 : 1;
+    bool ok = add_lines(head, x->request_head) &&
+              add_lines(&r->request.trailers, x->body[RECORD_REQUEST].trailers) &&
+              frame(r, changes);
+    fields_strip_hop_by_hop(head);
+    fields_strip_trailers(&r->request.trailers, (struct slice){0});
+    ok = ok && add_forwarded(r, x) && find_secrets(r, x, changes);
+    leave_out(r, x, changes, head);
+    leave_out(r, x, changes, &r->request.trailers);
+    if (!ok || !set_fields(r, changes))
+        return "it has too many fields, or memory is out";
+    head->minor_version = 1; // as we speak
+    return is_sound(&r->request) ? NULL : "it is not valid HTTP, and is not sent";
 }
 
 bool replay_request_make(struct replay_request *r, struct record_reader *reader,
@@ -165,34 +321,22 @@ bool replay_request_make(struct replay_request *r, struct record_reader *reader,
                          char why[static REPLAY_WHY_MAX])
 {
     struct record_exchange own;
-    struct http_head *head = &r->request.head;
     const char *against = what_stands_against(x, changes);
-    bool chunked = false;
-    *r = (struct replay_request){0};
-    head_init(head);
+    memset(r, 0, sizeof(*r));
+    head_init(&r->request.head);
+    head_init(&r->request.trailers);
     if (!against && (!copy_texts(r, x, &own) || !take_body(r, reader, &own, changes)))
         against = "it cannot be read: the record is damaged, or memory is out";
-    if (against) {
-        (void)snprintf(why, REPLAY_WHY_MAX, "%s", against);
-        return false;
-    }
-    head->method = changes->method ? slice_str(changes->method) : own.method;
-    head->target = changes->path ? slice_str(changes->path) : own.target;
-    head->authority = own.host;
-    head->scheme = own.scheme;
-    bool ok = add_lines(head, own.request_head) &&
-              add_lines(&r->request.trailers, own.body[RECORD_REQUEST].trailers);
-    take_over(r, &own, changes, &chunked);
-    if (!ok || !set_fields(r, changes) || !frame(r, chunked && !changes->has_body)) {
-        (void)snprintf(why, REPLAY_WHY_MAX, "it has too many fields");
-        return false;
-    }
-    return true;
+    if (!against)
+        against = make(r, &own, changes);
+    (void)snprintf(why, REPLAY_WHY_MAX, "%s", against ? against : "");
+    return !against;
 }
 
 void replay_request_free(struct replay_request *r)
 {
     free(r->text);
     free(r->bytes);
+    free(r->names);
     *r = (struct replay_request){0};
 }

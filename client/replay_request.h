@@ -3,9 +3,11 @@
 #pragma once
 #include "common/record/reader.h"
 #include "player.h"
+#include "proto/fields.h"
 
 enum {
-    REPLAY_FIELDS_MAX = 64, // that are set or dropped
+    REPLAY_FIELDS_MAX = 64,  // that are set or dropped
+    REPLAY_SECRETS_MAX = 32, // names of fields of which the record has no value
     REPLAY_WHY_MAX = 300,
 };
 
@@ -22,17 +24,21 @@ struct replay_changes {
 // A request and the memory that it lies in.
 struct replay_request {
     struct player_request request;
-    char *text;
-    char *bytes;
+    char *text, *bytes, *names;
     char digits[24];
-    size_t redacted; // fields that are left out, since their values were not kept
+    char forwarded[FIELDS_SCRATCH];
+    // The fields whose values were not kept in the record, of the request and the response. Of the
+    // request the first `left_out` are, and no change sets them.
+    const char *secret[REPLAY_SECRETS_MAX];
+    size_t secret_count, left_out;
 };
 
-// Takes "Name: value" as curl does. False: it is no field, or one that is not to be set.
+// Takes "Name: value" as curl does, and a name. False: it is no field, or one that is ours to say.
 bool replay_set_field(struct replay_changes *c, const char *text);
+bool replay_drop_field(struct replay_changes *c, const char *name);
 
-// Makes the request of an exchange of this record. False: `why` says what stands against it.
-// replay_request_free either way.
+// Makes the request of an exchange of this record. False:
+// `why` says what stands against it. replay_request_free either way.
 bool replay_request_make(struct replay_request *r, struct record_reader *reader,
                          const struct record_exchange *x, const struct replay_changes *changes,
                          char why[static REPLAY_WHY_MAX]);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "exchange.h"
 #include <stdlib.h>
-#include <time.h>
 #include <uv.h>
-#include "limits.h"
+#include "loop.h"
 
 const char *exchange_whystr(enum exchange_why why)
 {
@@ -26,13 +25,6 @@ static void copy_text(char *out, size_t cap, struct slice s)
     size_t n = s.len < cap - 1 ? s.len : cap - 1;
     memcpy(out, s.p, n);
     out[n] = 0;
-}
-
-static int64_t wall_clock_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 // Since its head had been received.
@@ -285,9 +277,12 @@ void exchange_head(struct exchange_end *from, const struct http_head *head,
     } else {
         TELL(x, head, x, head);
     }
+    uint64_t now_ns = from->side == OUTBOUND ? uv_hrtime() : 0;
+    if (x->heard_ns == 0) // an outbound that reads bytes knows better
+        x->heard_ns = now_ns;
     if (from->side == OUTBOUND && !interim) {
         x->status = head->status;
-        x->answered_ns = uv_hrtime();
+        x->answered_ns = now_ns;
         x->upgraded = head->status == 101;
     }
     if (to)

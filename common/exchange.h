@@ -116,6 +116,7 @@ struct exchange {
     int64_t begun_wall_ns;       // since 1970
     // Times of a clock that is never set; 0: not yet.
     uint64_t begun_ns, sent_on_ns, answered_ns;
+    uint64_t heard_ns;      // the first byte of what answers it, which may be a 1xx
     uint64_t connect_ns;    // how long it took to connect to the service; 0: it was connected
     uint16_t interim;       // 1xx responses so far
     uint32_t interim_bytes; // of their fields

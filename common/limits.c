@@ -136,7 +136,8 @@ static bool ends_with(struct slice s, const char *text)
 
 static bool parse_value(const struct row *r, struct slice text, uint64_t *value)
 {
-    if (slice_eq(text, SLICE("none")) && r->least == 0) {
+    bool off = slice_eq(text, SLICE("none")) || slice_eq(text, SLICE("unlimited"));
+    if (off && r->least == 0) {
         *value = 0;
         return true;
     }
@@ -162,20 +163,21 @@ static const struct row *row_of(struct slice name, enum limits_of program)
     return NULL;
 }
 
+// In the largest unit in which it is a whole number; times in seconds at most.
 static const char *text_of(const struct row *r, uint64_t value, char out[static 32])
 {
-    static const char *const units[] = {[UNIT_COUNT] = "", [UNIT_BYTES] = "", [UNIT_TIME] = "ms"};
-    bool seconds = r->unit == UNIT_TIME && value % SECOND == 0;
-    bool kib = r->unit == UNIT_BYTES && value >= KIB && value % KIB == 0;
+    const struct {
+        const char *text;
+        enum unit unit;
+        uint64_t factor;
+    } units[] = {{"g", UNIT_BYTES, 1U << 30}, {"m", UNIT_BYTES, KIB * KIB}, {"k", UNIT_BYTES, KIB},
+                 {"s", UNIT_TIME, SECOND},    {"ms", UNIT_TIME, 1},         {"", r->unit, 1}};
+    size_t i = 0;
     if (value == 0)
         return "none";
-    (void)snprintf(out, 32, "%llu%s",
-                   (unsigned long long)(seconds ? value / SECOND
-                                        : kib   ? value / KIB
-                                                : value),
-                   seconds ? "s"
-                   : kib   ? "k"
-                           : units[r->unit]);
+    while (units[i].unit != r->unit || value % units[i].factor != 0)
+        i++;
+    (void)snprintf(out, 32, "%llu%s", (unsigned long long)(value / units[i].factor), units[i].text);
     return out;
 }
 

@@ -48,8 +48,8 @@ enum {
 };
 
 // Sets one limit out of "NAME=VALUE": a number, of bytes with k, m or g behind it, of time with ms,
-// s, m or h; "none" where the limit can be off. Returns NULL, or what is wrong with it, in
-// `message`:
+// s, m, h or d; "none" or "unlimited" where the limit can be off. Returns NULL, or what is wrong
+// with it, in `message`:
 // "--limit TEXT: why".
 const char *limits_set(struct limits *l, enum limits_of program, const char *text,
                        char message[static LIMITS_MESSAGE_MAX]);

@@ -2,6 +2,7 @@
 #include "loop.h"
 #include <assert.h>
 #include <stdlib.h>
+#include <time.h>
 #include "limits.h"
 
 enum {
@@ -73,6 +74,13 @@ int loop_init(struct loop *l)
     (void)uv_prepare_start(&l->before_sleep, on_before_sleep);
     (void)uv_timer_start(&l->tick, on_tick, LOOP_TICK_MS, LOOP_TICK_MS);
     return 0;
+}
+
+int64_t wall_clock_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 void loop_run(struct loop *l)

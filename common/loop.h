@@ -71,6 +71,9 @@ static inline bool timeout_runs(const struct timeout *t)
     return t->queue != NULL;
 }
 
+// ns since 1970, by the system's clock.
+int64_t wall_clock_ns(void);
+
 static inline uint64_t loop_now_ms(const struct loop *l)
 {
     return uv_now(&l->uv);

@@ -205,6 +205,8 @@ static bool read_head(struct call *k)
     struct body_framing framing = {BODY_NONE, 0};
     const struct http1_limits limits = head_limits(k);
     int n = http1_parse_response(in.p, in.len, &k->scanned, &limits, &head);
+    if (!k->response_bytes && k->end.x)
+        k->end.x->heard_ns = uv_hrtime();
     k->response_bytes = true;
     if (n == 0)
         return false;
@@ -384,16 +386,6 @@ static void dial(struct call *k)
         refuse(k, ANSWER_BUSY);
 }
 
-// RFC 9110 §9.2.2.
-static bool is_idempotent(struct slice method)
-{
-    static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"};
-    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-        if (slice_eq(method, slice_str(methods[i])))
-            return true;
-    return false;
-}
-
 static bool add_hop_fields(struct http_head *head, bool chunked)
 {
     bool te = head_find(head, SLICE("te")) != NULL;
@@ -442,7 +434,7 @@ static void end_head(struct exchange_end *end, const struct http_head *head,
     k->offer = offers ? copy_of(head->upgrade) : NULL;
     k->chunked = framing->kind == BODY_CHUNKED;
     k->body_left = k->chunked ? UINT64_MAX : framing->kind == BODY_LENGTH ? framing->length : 0;
-    bool idempotent = is_idempotent(head->method);
+    bool idempotent = method_is_idempotent(head->method);
     k->repeatable = idempotent && framing->kind == BODY_NONE && !offers;
     if ((offers && !k->offer) || !write_head(k, head)) {
         refuse(k, ANSWER_BUSY);

@@ -428,6 +428,16 @@ static bool is_sound_request(const struct http_head *head)
            (options && slice_eq(head->target, SLICE("*")));
 }
 
+bool fields_is_credential(struct slice name)
+{
+    static const struct slice names[] = {
+        {"cookie", 6}, {"set-cookie", 10}, {"authorization", 13}, {"proxy-authorization", 19}};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (name.len == names[i].len && slice_ieq(name, names[i]))
+            return true;
+    return false;
+}
+
 int fields_check(const struct http_head *head)
 {
     bool sound = are_sound_fields(head) && http1_is_field_value(head->upgrade) &&

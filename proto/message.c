@@ -36,3 +36,12 @@ void head_remove(struct http_head *head, struct slice name)
             head->fields[kept++] = head->fields[i];
     head->field_count = kept;
 }
+
+bool method_is_idempotent(struct slice method)
+{
+    static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"};
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+        if (slice_eq(method, slice_str(methods[i])))
+            return true;
+    return false;
+}

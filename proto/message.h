@@ -52,6 +52,9 @@ static inline void head_copy(struct http_head *to, const struct http_head *from)
     memcpy(to, from, offsetof(struct http_head, fields) + from->field_count * sizeof(struct field));
 }
 
+// Whether to do it twice is to do it once (RFC 9110 §9.2.2).
+bool method_is_idempotent(struct slice method);
+
 // The first field of this name (compared without case), or NULL.
 const struct field *head_find(const struct http_head *head, struct slice name);
 

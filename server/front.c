@@ -49,13 +49,21 @@ static enum place place_of(const struct relay *r, struct slice host, struct slic
 
 static void answer_health(const struct relay *r, struct exchange *x)
 {
-    char body[160];
+    char body[240];
+    struct recorder_status record = {0};
     char digits[8];
     char date[ANSWER_DATE_MAX];
     struct http_head head = {.status = 200, .reason = SLICE("OK"), .minor_version = 1};
+    if (r->recorder)
+        recorder_status(r->recorder, &record);
     int len = snprintf(body, sizeof(body),
-                       "{\"status\":\"ok\",\"version\":\"%s\",\"tunnels\":%zu,\"visitors\":%zu}\n",
-                       ADIT_VERSION, r->agent_count, r->edges.count);
+                       "{\"status\":\"ok\",\"version\":\"%s\",\"tunnels\":%zu,\"visitors\":%zu,"
+                       "\"record\":\"%s\",\"shed\":%llu}\n",
+                       ADIT_VERSION, r->agent_count, r->edges.count,
+                       !r->recorder     ? "off"
+                       : record.failing ? "failing"
+                                        : "ok",
+                       (unsigned long long)record.shed);
     int digits_len = snprintf(digits, sizeof(digits), "%d", len);
     (void)head_add(&head, SLICE("date"), answer_date(date));
     (void)head_add(&head, SLICE("content-type"), SLICE("application/json"));

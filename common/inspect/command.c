@@ -53,7 +53,9 @@ int inspect_end(const struct inspect_call *call, int status)
         return status;
     if (errno == EPIPE)
         return INSPECT_FAILED; // nobody wants to know
-    return inspect_fail(call, "cannot write: ", strerror(errno ? errno : EIO));
+    if (errno == 0)            // it went wrong before
+        return inspect_fail(call, "not all could be written to the standard output", "");
+    return inspect_fail(call, "cannot write: ", strerror(errno));
 }
 
 // The options of a command with those that all have; false when there is no room.

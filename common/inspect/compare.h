@@ -44,5 +44,10 @@ typedef void compare_sink(void *ctx, const struct difference *d);
 // Tells `sink` every difference, in the order of the messages. True: there is none.
 bool compare_exchanges(const struct compared *a, const struct compared *b, compare_sink *sink,
                        void *ctx);
-// Writes them for people. True: there is none, and nothing was written.
+// The same of what the service said alone. Fields that are of a moment or a connection (Date,
+// Connection and the like) do not count here, nor does one whose value was redacted in either.
+bool compare_answers(const struct compared *a, const struct compared *b, compare_sink *sink,
+                     void *ctx);
+// Write them for people. True: there is none, and nothing was written.
 bool compare_print(FILE *out, const struct compared *a, const struct compared *b);
+bool compare_print_answers(FILE *out, const struct compared *a, const struct compared *b);

@@ -75,3 +75,9 @@ bool compare_print(FILE *out, const struct compared *a, const struct compared *b
     struct printer p = {.out = out};
     return compare_exchanges(a, b, print_difference, &p);
 }
+
+bool compare_print_answers(FILE *out, const struct compared *a, const struct compared *b)
+{
+    struct printer p = {.out = out};
+    return compare_answers(a, b, print_difference, &p);
+}

@@ -63,7 +63,7 @@ static int count_matches(struct erasure *d)
             continue;
         d->matches += x.outcome.len > 0;
         d->running += x.outcome.len == 0;
-        d->kept += x.outcome.len > 0 ? bytes_of(&x) : 0;
+        d->kept += x.outcome.len > 0 ? x.size : 0;
     }
     return status < 0 ? -status : 0;
 }
@@ -72,8 +72,8 @@ static bool is_agreed(const struct erasure *d)
 {
     char size[TEXT_NUMBER_MAX];
     char answer[16] = "";
-    (void)fprintf(stderr, "Delete %" PRIu64 " exchanges (about %s) from ", d->matches,
-                  text_size(d->kept, size));
+    (void)fprintf(stderr, "Delete %" PRIu64 " exchange%s (about %s) from ", d->matches,
+                  text_plural(d->matches), text_size(d->kept, size));
     write_safe(stderr, slice_str(d->dir));
     (void)fputs("? [y/N] ", stderr);
     (void)fflush(stderr);
@@ -127,7 +127,8 @@ static void print_result(const struct erasure *d)
     char size[TEXT_NUMBER_MAX];
     struct emit e = {.out = stdout};
     if (!d->json) {
-        (void)printf("deleted %" PRIu64 " exchanges, %s\n", d->count, text_size(d->bytes, size));
+        (void)printf("deleted %" PRIu64 " exchange%s, %s\n", d->count, text_plural(d->count),
+                     text_size(d->bytes, size));
         if (d->running > 0)
             (void)printf("left alone: %" PRIu64 " that still run\n", d->running);
         return;

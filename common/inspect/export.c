@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "command.h"
 #include "progress.h"
+#include "text.h"
 
 static const char help[] =
     "@ export: writes exchanges in a form that other programs read, oldest first.\n"
@@ -15,6 +16,7 @@ static const char help[] =
     "  @ export --har all.har              the whole record, for the tools of browsers\n"
     "  @ export 'status>=500' --curl       shell commands that send these requests again\n"
     "  @ export since=1h --jsonl | jq .request.target\n"
+    "  @ export id=01jdq4 --curl              one of them\n"
     "\n"
     "The words before the form are a filter (docs/filters.md), the word behind it is the file;\n"
     "without one, or with -, it goes to the standard output. A file is written beside its place\n"
@@ -203,7 +205,8 @@ static int run(struct inspect_call *call, struct record_reader *r, const struct 
     e.out = t.out;
     status = close_target(call, &t, write_all(call, &e, filter));
     if (status == INSPECT_OK)
-        (void)fprintf(stderr, "%s: %" PRIu64 " exchanges\n", o->file, e.count);
+        (void)fprintf(stderr, "%s %s: wrote %" PRIu64 " exchange%s to %s\n", call->program->name,
+                      call->name, e.count, text_plural(e.count), o->file);
     return status;
 }
 

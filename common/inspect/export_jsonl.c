@@ -136,6 +136,7 @@ static void put_times(struct emit *e, const struct record_exchange *x)
     struct timing t;
     put_time(e, "sent_on_ns", x->sent_on_ns);
     put_time(e, "connect_ns", x->connect_ns);
+    put_time(e, "service_first_ns", x->service_first_ns);
     put_time(e, "answered_ns", x->answered_ns);
     put_time(e, "duration_ns", x->duration_ns);
     timing_split(x, &t);

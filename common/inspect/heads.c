@@ -39,6 +39,11 @@ static bool append_escaped(struct buf *out, struct slice s)
     return true;
 }
 
+bool lacks_host(const struct record_exchange *x)
+{
+    return x->host.len > 0 && !has_field(x->request_head, SLICE("host"));
+}
+
 bool absolute_url(struct buf *out, const struct record_exchange *x)
 {
     struct slice host = x->host.len > 0 ? x->host : x->upstream;

@@ -130,6 +130,7 @@ static void print_json(const struct row_printer *p, const struct record_exchange
     emit_count(&e, "flags", x->flags);
     put_time(&e, "sent_on_ns", x->sent_on_ns);
     put_time(&e, "connect_ns", x->connect_ns);
+    put_time(&e, "service_first_ns", x->service_first_ns);
     put_time(&e, "answered_ns", x->answered_ns);
     put_time(&e, "duration_ns", x->duration_ns);
     emit_count(&e, "request_bytes", x->body[RECORD_REQUEST].bytes);

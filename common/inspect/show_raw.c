@@ -59,6 +59,11 @@ bool show_raw(const struct show *s, const struct record_exchange *x)
     (void)fputc(' ', out);
     write_slice(out, x->protocol);
     (void)fputs("\r\n", out);
+    if (lacks_host(x)) {
+        (void)fputs("host: ", out);
+        write_slice(out, x->host);
+        (void)fputs("\r\n", out);
+    }
     write_slice(out, x->request_head);
     (void)fputs("\r\n", out);
     bool whole = put_body(s, x, RECORD_REQUEST);

@@ -15,6 +15,12 @@ const char *text_size(uint64_t bytes, char out[static TEXT_NUMBER_MAX]);
 const char *text_duration(int64_t ns, char out[static TEXT_NUMBER_MAX]);
 const char *text_local_time(int64_t ns, char out[static TEXT_TIME_MAX]);
 
+// The "s" behind a noun of which there are so many.
+static inline const char *text_plural(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
 // Columns that write_safe of it takes on a terminal.
 size_t text_columns(struct slice s);
 // write_safe of as much as fits into this many columns, "…" at its end when something is left out.

@@ -6,6 +6,7 @@
 #include "emit.h"
 #include "judge.h"
 #include "progress.h"
+#include "text.h"
 
 static const char help[] =
     "@ verify: tells whether both ends of the tunnel saw the same bytes.\n"
@@ -24,7 +25,8 @@ static const char help[] =
     "\n"
     "With --all there is a line for each that is not the same, and a summary. Exchanges that "
     "still\n"
-    "run are left out.\n"
+    "run are left out, and what passed no tunnel, as of @ proxy and replay, has no other end: of\n"
+    "that only damage is told.\n"
     "\n"
     "  --all                all exchanges, or those that match the filter\n"
     "  --json               as one JSON object (docs/record.md)\n";
@@ -38,6 +40,7 @@ struct verify {
     struct emit emit;
     struct progress progress;
     uint64_t counts[VERDICT_RUNNING + 1];
+    uint64_t alone; // of them, unverified since there is no other end
     bool failed;
 };
 
@@ -98,6 +101,12 @@ static void print_side(const struct record_exchange *x, const struct judgement *
     (void)puts(" at the other end");
 }
 
+// Whether nobody else can have seen it: it passed no tunnel.
+static bool is_alone(const struct record_exchange *x, const struct judgement *j)
+{
+    return j->verdict == VERDICT_UNVERIFIED && !x->far.known && x->tunnel.len == 0;
+}
+
 static void print_exchange(const struct record_exchange *x, const struct judgement *j)
 {
     write_safe(stdout, slice_str(x->id));
@@ -109,7 +118,8 @@ static void print_exchange(const struct record_exchange *x, const struct judgeme
     if (j->verdict == VERDICT_SAME || j->verdict == VERDICT_RUNNING)
         return;
     if (!x->far.known && j->verdict == VERDICT_UNVERIFIED) {
-        (void)puts("  no report from the other end");
+        (void)puts(is_alone(x, j) ? "  it passed no tunnel: there is no other end"
+                                  : "  no report from the other end");
         return;
     }
     print_side(x, j, RECORD_REQUEST);
@@ -153,8 +163,11 @@ static void verify_exchange(struct verify *v, const struct record_exchange *x)
         !runs && is_damaged(v, x, RECORD_RESPONSE),
     };
     struct judgement j = judge(x, damaged);
+    bool alone = is_alone(x, &j);
     v->counts[j.verdict]++;
-    if (v->all && (j.verdict == VERDICT_SAME || j.verdict == VERDICT_RUNNING))
+    v->alone += alone;
+    if (v->all &&
+        (j.verdict == VERDICT_SAME || j.verdict == VERDICT_RUNNING || (alone && !v->json)))
         return;
     progress_end(&v->progress);
     if (v->json)
@@ -185,10 +198,13 @@ static void put_summary(struct verify *v)
     }
     if (!v->all)
         return;
-    (void)printf("%" PRIu64 " exchanges: %" PRIu64 " same, %" PRIu64 " differ, %" PRIu64
+    uint64_t n = total(v) - v->alone;
+    (void)printf("%" PRIu64 " exchange%s: %" PRIu64 " same, %" PRIu64 " differ, %" PRIu64
                  " unverified, %" PRIu64 " damaged",
-                 total(v), v->counts[VERDICT_SAME], v->counts[VERDICT_DIFFERS],
-                 v->counts[VERDICT_UNVERIFIED], v->counts[VERDICT_DAMAGED]);
+                 n, text_plural(n), v->counts[VERDICT_SAME], v->counts[VERDICT_DIFFERS],
+                 v->counts[VERDICT_UNVERIFIED] - v->alone, v->counts[VERDICT_DAMAGED]);
+    if (v->alone > 0)
+        (void)printf("; %" PRIu64 " passed no tunnel", v->alone);
     if (v->counts[VERDICT_RUNNING] > 0)
         (void)printf("; %" PRIu64 " still run", v->counts[VERDICT_RUNNING]);
     (void)putchar('\n');

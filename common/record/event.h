@@ -64,7 +64,7 @@ struct event_end {
     uint16_t status;
     struct report report; // as the other end gets it
     bool has_digest[2];
-    int64_t first_ns[2], last_ns[2], stalled_ns[2];
+    int64_t heard_ns, first_ns[2], last_ns[2], stalled_ns[2];
 };
 
 struct event_report {

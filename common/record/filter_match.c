@@ -76,24 +76,11 @@ static bool text_matches(const struct filter_term *t, struct slice text)
     return false;
 }
 
-// Takes the next field off field lines. False at their end.
-static bool next_field(struct slice *lines, struct slice *name, struct slice *value)
-{
-    if (lines->len == 0)
-        return false;
-    struct slice line = until_byte(*lines, '\n', lines);
-    if (line.len > 0 && line.p[line.len - 1] == '\r')
-        line.len--;
-    *name = until_byte(line, ':', value);
-    *value = slice_trim(*value);
-    return true;
-}
-
 static bool any_field_matches(const struct filter_term *t, struct slice lines)
 {
     struct slice name;
     struct slice value;
-    while (next_field(&lines, &name, &value))
+    while (record_next_field(&lines, &name, &value))
         if (slice_ieq(name, t->header) && (t->alone || text_matches(t, value)))
             return true;
     return false;

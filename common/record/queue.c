@@ -3,9 +3,17 @@
 // on to the next block only when there is one, and gives the old one back; those who are given back
 // last are filled first, so that a queue that is emptied in time uses the same two blocks over and
 // over, and they stay in the cache.
+//
+// The reader runs at a low priority and may lose the processor anywhere, for long: so its writer
+// waits for no lock that it may hold. Blocks come from mmap, since free() of the one thread locks
+// malloc() of the other.
 #include "queue.h"
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <uv.h>
 
 struct block {
@@ -26,13 +34,12 @@ struct queue {
     struct block *reading;
     size_t read_at, read_len;
     atomic_size_t in, out; // bytes written and read, ever
-    atomic_bool asleep;    // the reader waits for the first event
     atomic_size_t blocks;  // that can still be taken
+    atomic_bool asleep;    // the reader waits for the first event
+    int news;              // eventfd: wakes the reader
     uv_mutex_t lock;       // of what follows
-    uv_cond_t news;
     struct block *spare;
     size_t spare_count;
-    bool woken;
 };
 
 struct event_head {
@@ -44,26 +51,41 @@ static size_t aligned(size_t len)
     return (len + 7) & ~(size_t)7;
 }
 
-// A block to fill: one that was given back, or a new one while there are not too many.
-static struct block *take_block(struct queue *q)
+static struct block *take_spare(struct queue *q)
 {
-    if (atomic_load(&q->blocks) == 0)
+    if (uv_mutex_trylock(&q->lock))
         return NULL;
-    uv_mutex_lock(&q->lock);
     struct block *b = q->spare;
     if (b) {
         q->spare = atomic_load(&b->next);
         q->spare_count--;
     }
     uv_mutex_unlock(&q->lock);
-    if (!b)
-        b = malloc(QUEUE_BLOCK_BYTES);
-    if (!b)
+    return b;
+}
+
+// A block to fill: one that was given back, or a new one while there are not too many.
+static struct block *take_block(struct queue *q)
+{
+    if (atomic_load(&q->blocks) == 0)
         return NULL;
+    struct block *b = take_spare(q);
+    if (!b) {
+        void *memory = mmap(NULL, QUEUE_BLOCK_BYTES, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED)
+            return NULL;
+        b = memory;
+    }
     atomic_fetch_sub(&q->blocks, 1);
     atomic_init(&b->next, NULL);
     atomic_init(&b->filled, 0);
     return b;
+}
+
+static void free_block(struct block *b)
+{
+    (void)munmap(b, QUEUE_BLOCK_BYTES);
 }
 
 static void give_back(struct queue *q, struct block *b)
@@ -76,9 +98,9 @@ static void give_back(struct queue *q, struct block *b)
         q->spare_count++;
     }
     uv_mutex_unlock(&q->lock);
-    atomic_fetch_add(&q->blocks, 1);
     if (!keep)
-        free(b);
+        free_block(b);
+    atomic_fetch_add(&q->blocks, 1);
 }
 
 struct queue *queue_new(void)
@@ -90,13 +112,9 @@ struct queue *queue_new(void)
         free(q);
         return NULL;
     }
-    if (uv_cond_init(&q->news)) {
-        uv_mutex_destroy(&q->lock);
-        free(q);
-        return NULL;
-    }
+    q->news = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     atomic_init(&q->blocks, QUEUE_BLOCKS);
-    q->filling = q->reading = take_block(q);
+    q->filling = q->reading = q->news < 0 ? NULL : take_block(q);
     if (!q->filling) {
         queue_free(q);
         return NULL;
@@ -108,7 +126,7 @@ static void free_blocks(struct block *b)
 {
     while (b) {
         struct block *next = atomic_load(&b->next);
-        free(b);
+        free_block(b);
         b = next;
     }
 }
@@ -119,7 +137,8 @@ void queue_free(struct queue *q)
         return;
     free_blocks(q->reading);
     free_blocks(q->spare);
-    uv_cond_destroy(&q->news);
+    if (q->news >= 0)
+        (void)close(q->news);
     uv_mutex_destroy(&q->lock);
     free(q);
 }
@@ -156,11 +175,11 @@ void *queue_reserve(struct queue *q, size_t len, size_t spare)
     return q->filling->bytes + q->fill_at + sizeof(struct event_head);
 }
 
-static void tell(struct queue *q)
+void queue_wake(struct queue *q)
 {
-    uv_mutex_lock(&q->lock);
-    uv_cond_signal(&q->news);
-    uv_mutex_unlock(&q->lock);
+    const uint64_t one = 1;
+    ssize_t n = write(q->news, &one, sizeof(one)); // one that is full wakes as well
+    (void)n;
 }
 
 void queue_commit(struct queue *q, size_t len)
@@ -174,7 +193,7 @@ void queue_commit(struct queue *q, size_t len)
     atomic_fetch_add(&q->in, need); // sequentially consistent with `asleep`, as in queue_wait
     bool urgent = before < QUEUE_URGENT_BYTES && before + need >= QUEUE_URGENT_BYTES;
     if (urgent || (atomic_load(&q->asleep) && atomic_exchange(&q->asleep, false)))
-        tell(q);
+        queue_wake(q);
 }
 
 const void *queue_peek(struct queue *q, size_t *len)
@@ -210,45 +229,34 @@ size_t queue_used(struct queue *q)
     return atomic_load(&q->in) - out;
 }
 
-// Waits for a signal until the time; 0: for as long as it takes.
-static void wait_until(struct queue *q, uint64_t end_ns)
+// Waits to be woken until the time. False: it was not. The wake-up is used up.
+static bool sleep_until(struct queue *q, uint64_t end_ns)
 {
+    struct pollfd news = {.fd = q->news, .events = POLLIN};
     uint64_t now = uv_hrtime();
-    if (end_ns == 0)
-        uv_cond_wait(&q->news, &q->lock);
-    else if (now < end_ns)
-        (void)uv_cond_timedwait(&q->news, &q->lock, end_ns - now);
+    uint64_t left_ms = now < end_ns ? (end_ns - now + 999999) / 1000000 : 0;
+    uint64_t count = 0;
+    (void)poll(&news, 1, left_ms < 1000000 ? (int)left_ms : 1000000);
+    return read(q->news, &count, sizeof(count)) == sizeof(count);
 }
 
 void queue_wait(struct queue *q, unsigned ms, unsigned gather_ms)
 {
-    uint64_t end = ms ? uv_hrtime() + (uint64_t)ms * 1000000 : 0;
-    uv_mutex_lock(&q->lock);
+    bool woken = false;
+    uint64_t end = uv_hrtime() + (uint64_t)ms * 1000000;
     atomic_store(&q->asleep, true);
-    while (!q->woken && queue_used(q) == 0 && (end == 0 || uv_hrtime() < end))
-        wait_until(q, end);
+    while (!woken && queue_used(q) == 0 && uv_hrtime() < end)
+        woken = sleep_until(q, end);
     atomic_store(&q->asleep, false);
+    if (queue_used(q) == 0)
+        return;
+    (void)sleep_until(q, 0); // that there is something is known by now
     end = uv_hrtime() + (uint64_t)gather_ms * 1000000;
-    while (!q->woken && queue_used(q) < QUEUE_URGENT_BYTES && uv_hrtime() < end)
-        wait_until(q, end);
-    q->woken = false;
-    uv_mutex_unlock(&q->lock);
+    if (queue_used(q) < QUEUE_URGENT_BYTES)
+        (void)sleep_until(q, end);
 }
 
 void queue_pause(struct queue *q, unsigned ms)
 {
-    uint64_t end = uv_hrtime() + (uint64_t)ms * 1000000;
-    uv_mutex_lock(&q->lock);
-    while (!q->woken && uv_hrtime() < end)
-        wait_until(q, end);
-    q->woken = false;
-    uv_mutex_unlock(&q->lock);
-}
-
-void queue_wake(struct queue *q)
-{
-    uv_mutex_lock(&q->lock);
-    q->woken = true;
-    uv_cond_signal(&q->news);
-    uv_mutex_unlock(&q->lock);
+    (void)sleep_until(q, uv_hrtime() + (uint64_t)ms * 1000000);
 }

@@ -29,12 +29,12 @@ void queue_commit(struct queue *q, size_t len);
 // The reader's. The next event, valid until queue_release; NULL when there is none.
 const void *queue_peek(struct queue *q, size_t *len);
 void queue_release(struct queue *q);
-// Waits for an event, for at most `ms` of them when it is not 0, then for `gather_ms` more, unless
-// QUEUE_URGENT_BYTES wait or the queue was woken.
+// Waits for an event, for at most `ms`, and then for `gather_ms` more, unless QUEUE_URGENT_BYTES
+// wait or the queue is woken.
 void queue_wait(struct queue *q, unsigned ms, unsigned gather_ms);
 // Waits for `ms`, whatever comes, or until the queue is woken.
 void queue_pause(struct queue *q, unsigned ms);
-// Wakes the reader: something else is to be done. Until the next wait or pause has ended.
+// Wakes the reader: something else is to be done.
 void queue_wake(struct queue *q);
 
 // Bytes that wait; of either thread.

@@ -90,8 +90,3 @@ int record_reader_losses(struct record_reader *r, struct record_losses *losses);
 int record_reader_size(struct record_reader *r, uint64_t *bytes, uint64_t *exchanges);
 // Whether the process of this writer still lives.
 bool record_reader_writer_lives(struct record_reader *r, int64_t writer);
-
-// The value of the first field of this name among field lines; empty when there is none.
-struct slice record_field(struct slice lines, struct slice name);
-// Takes the next field off field lines. False at their end.
-bool record_next_field(struct slice *lines, struct slice *name, struct slice *value);

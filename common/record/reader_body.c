@@ -7,7 +7,7 @@
 static int bind_side(sqlite3_stmt *s, int64_t seq, enum record_side side)
 {
     int error = sqlite3_bind_int64(s, 1, seq);
-    return error ? error : sqlite3_bind_int(s, 2, side);
+    return error ? error : sqlite3_bind_int(s, 2, (int)side);
 }
 
 int record_reader_piece(struct record_reader *r, int64_t seq, enum record_side side, uint64_t at,
@@ -128,35 +128,4 @@ int record_reader_message(struct record_reader *r, int64_t seq, uint64_t number,
     m->size = size < 0 ? 0 : (uint64_t)size;
     m->bytes = record_column(s, 5);
     return 1;
-}
-
-// "name: value" and CR LF; a line without a colon has an empty value.
-bool record_next_field(struct slice *lines, struct slice *name, struct slice *value)
-{
-    if (lines->len == 0)
-        return false;
-    const char *feed = memchr(lines->p, '\n', lines->len);
-    size_t len = feed ? (size_t)(feed - lines->p) : lines->len;
-    struct slice line = slice_of(lines->p, len);
-    len += feed ? 1 : 0;
-    lines->p += len;
-    lines->len -= len;
-    if (line.len > 0 && line.p[line.len - 1] == '\r')
-        line.len--;
-    const char *colon = line.len > 0 ? memchr(line.p, ':', line.len) : NULL;
-    size_t name_len = colon ? (size_t)(colon - line.p) : line.len;
-    size_t after = colon ? name_len + 1 : name_len;
-    *name = slice_of(line.p, name_len);
-    *value = slice_trim(slice_of(line.p + after, line.len - after));
-    return true;
-}
-
-struct slice record_field(struct slice lines, struct slice name)
-{
-    struct slice at;
-    struct slice value;
-    while (record_next_field(&lines, &at, &value))
-        if (slice_ieq(at, name))
-            return value;
-    return (struct slice){0};
 }

@@ -68,7 +68,7 @@ struct record_exchange {
     unsigned flags;
     uint64_t size; // bytes that it takes in the record, about
     struct record_body body[2];
-    int64_t sent_on_ns, connect_ns, answered_ns, duration_ns;
+    int64_t sent_on_ns, connect_ns, service_first_ns, answered_ns, duration_ns;
     struct record_report far;
 };
 
@@ -78,3 +78,8 @@ void record_path(const char *dir, char out[static STATE_PATH_MAX + 16]);
 // Creates the tables of an empty database or brings older ones up to RECORD_VERSION. Returns
 // SQLITE_OK or an error; SQLITE_MISMATCH: it is a later version's, or not a record.
 int record_migrate(sqlite3 *db);
+
+// The value of the first field of this name among field lines; empty when there is none.
+struct slice record_field(struct slice lines, struct slice name);
+// Takes the next field off field lines. False at their end.
+bool record_next_field(struct slice *lines, struct slice *name, struct slice *value);

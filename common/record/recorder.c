@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "event.h"
 #include "proto/chars.h"
+#include "proto/fields.h"
 #include "queue.h"
 #include "record.h"
 #include "scribe.h"
@@ -114,15 +115,12 @@ static bool shows(struct slice value, const char *secret)
     return len > 0 && value.len >= len && memmem(value.p, value.len, secret, len);
 }
 
-// Fields of which the value is a secret. Looked at for every field, so by length first.
+// Fields of which the value is a secret.
 static bool is_secret(const struct recorder *r, const struct field *f)
 {
     const struct slice name = f->name;
-    static const struct slice ours[] = {
-        {"cookie", 6}, {"set-cookie", 10}, {"authorization", 13}, {"proxy-authorization", 19}};
-    for (size_t i = 0; !r->config.no_redact && i < sizeof(ours) / sizeof(ours[0]); i++)
-        if (name.len == ours[i].len && slice_ieq(name, ours[i]))
-            return true;
+    if (!r->config.no_redact && fields_is_credential(name))
+        return true;
     for (size_t i = 0; i < r->config.redact_count; i++)
         if (slice_ieq(name, slice_str(r->config.redact[i])))
             return true;
@@ -380,6 +378,7 @@ static void fill_end(struct event_end *e, const struct exchange *x, enum exchang
     e->upgraded = x->upgraded;
     e->status = x->status;
     e->reused = x->upstream[0] && x->sent_on_ns && !x->connect_ns;
+    e->heard_ns = since(x, x->heard_ns);
     exchange_report(x, why, &e->report);
     for (int side = 0; side < 2; side++) {
         const struct exchange_direction *d = &x->direction[side];
@@ -500,6 +499,11 @@ void recorder_free(struct recorder *r)
                  r->config.dir);
     }
     uv_close((uv_handle_t *)&r->told, on_closed_handle);
+}
+
+void recorder_status(const struct recorder *r, struct recorder_status *status)
+{
+    status->failing = scribe_is_failing(r->scribe, &status->shed, &status->shed_bytes);
 }
 
 struct exchange_observer *recorder_observer(struct recorder *r)

@@ -18,7 +18,6 @@ enum {
     RECORDER_WAITING = 16 * 1024,      // exchanges that wait for one
     RECORDER_MESSAGE_BYTES = 16 << 20, // payload of WebSocket messages held back, all together
     RECORDER_REDACT_MAX = 32,          // names of fields to redact besides our own
-    RECORDER_NICE = 10,                // of the thread: traffic goes first
 };
 
 struct recorder_config {
@@ -41,6 +40,13 @@ bool recorder_add_redact(struct recorder_config *c, const char *name);
 struct recorder *recorder_new(struct loop *l, const struct recorder_config *config);
 // Writes what is left and ends. All exchanges must have ended. The loop must run once more.
 void recorder_free(struct recorder *r);
+
+// Whether it writes, and what it had to let go: exchanges, and bytes of bodies.
+struct recorder_status {
+    bool failing;
+    uint64_t shed, shed_bytes;
+};
+void recorder_status(const struct recorder *r, struct recorder_status *status);
 
 // Its place in a chain of observers.
 struct exchange_observer *recorder_observer(struct recorder *r);

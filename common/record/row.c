@@ -9,7 +9,7 @@ const char record_row_select[] =
     " e.request_stalled_ns, e.request_trailers,"
     " e.response_bytes, e.response_kept, e.response_digest, e.response_first_ns,"
     " e.response_last_ns, e.response_stalled_ns, e.response_trailers,"
-    " e.sent_on_ns, e.connect_ns, e.answered_ns, e.duration_ns,"
+    " e.sent_on_ns, e.connect_ns, e.service_first_ns, e.answered_ns, e.duration_ns,"
     " e.far_outcome, e.far_flags, e.far_request_bytes, e.far_request_digest,"
     " e.far_response_bytes, e.far_response_digest, e.far_sent_on_ns, e.far_connect_ns,"
     " e.far_answered_ns, e.far_duration_ns"
@@ -122,6 +122,7 @@ void record_row_read(sqlite3_stmt *s, struct record_exchange *x)
     read_body(&r, &x->body[RECORD_RESPONSE]);
     x->sent_on_ns = next_time(&r);
     x->connect_ns = next_time(&r);
+    x->service_first_ns = next_time(&r);
     x->answered_ns = next_time(&r);
     x->duration_ns = next_time(&r);
     read_far(&r, &x->far);

@@ -1,31 +1,53 @@
 // SPDX-License-Identifier: MIT
+// Two threads take turns. The ordinary one writes while there is little to write, and so at once.
+// When writing takes more than a small part of a processor the other one does it, which is
+// SCHED_IDLE: it gets what traffic leaves over, and a processor that runs it counts as idle for
+// those who wake up (a high nice value does not bring that about, and cost a tenth of the
+// throughput). Where there is nothing left over it falls behind; then it takes little, and the
+// ordinary one has a turn again. A single thread cannot do this: who is SCHED_IDLE may not leave it
+// without a privilege.
 #include "scribe.h"
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
+#include "common/loop.h"
 #include "track.h"
 
 enum {
+    EFFORT_MS = 200,           // over which the effort is looked at
+    EFFORT_PART = 16,          // of a processor, that is little
     TRIM_MS = 100,             // that deleting may take before events are looked at again
     TRIM_PRESSING_MS = 1000,   // the same where more comes than that can delete
     TRIM_EVERY_MS = 60 * 1000, // while nothing happens
     TEXT_MAX = 512
 };
 
+enum {
+    ORDINARY_HAND,
+    IDLE_HAND,
+    HANDS
+};
+
+struct hand {
+    struct scribe *scribe;
+    uv_thread_t thread;
+};
+
 struct scribe {
     struct scribe_config config;
     struct queue *queue;
-    uv_thread_t thread;
-    atomic_bool closing;
+    struct hand hands[HANDS];
+    atomic_bool closing, failing;
     atomic_uint_fast64_t shed, shed_bytes;
     uv_mutex_t lock; // of what follows
-    uv_cond_t over;
+    uv_cond_t turns;
+    const struct hand *writing;     // whose turn it is
     bool ended, abandoned;          // nobody is there any more to be told
     char said[2 * SCRIBE_TEXT_MAX]; // texts, each with its zero
     size_t said_len;
-    // the thread's
+    // the hand's whose turn it is
     struct store *store;
     struct store_file file; // that was opened last
     struct tracks tracks;
@@ -33,12 +55,21 @@ struct scribe {
     char last_trouble[TEXT_MAX];
     uint64_t counted[3]; // that were written: exchanges, shed, bytes
     bool told_shed, too_much;
+    uint64_t effort_ns, effort_since_ns; // of a processor, and since when it is counted
+    bool toils;
 };
 
 void scribe_shed(struct scribe *s, uint64_t exchanges, uint64_t bytes)
 {
     atomic_fetch_add_explicit(&s->shed, exchanges, memory_order_relaxed);
     atomic_fetch_add_explicit(&s->shed_bytes, bytes, memory_order_relaxed);
+}
+
+bool scribe_is_failing(struct scribe *s, uint64_t *exchanges, uint64_t *bytes)
+{
+    *exchanges = atomic_load(&s->shed);
+    *bytes = atomic_load(&s->shed_bytes);
+    return atomic_load(&s->failing);
 }
 
 // What does not fit behind what has not been read yet is left out: there are a few lines an hour.
@@ -66,11 +97,11 @@ bool scribe_told(struct scribe *s, char text[static SCRIBE_TEXT_MAX])
     return len > 0;
 }
 
-static int64_t wall_clock_ns(void)
+static uint64_t thread_cpu_ns(void)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    struct timespec used;
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec;
 }
 
 static uint64_t now_ms(void)
@@ -277,37 +308,111 @@ static int turn(struct scribe *s)
     return error;
 }
 
-static void run(void *arg)
+// Whether writing takes more of a processor than it may take from others. Looked at over a while.
+static void judge_effort(struct scribe *s, uint64_t cpu_ns)
 {
-    struct scribe *s = arg;
-    bool last = false;
-    (void)!nice(RECORDER_NICE); // of this thread alone, on Linux
-    while (!last) {
-        last = atomic_load(&s->closing);
-        int error = SQLITE_OK;
-        do
-            error = turn(s);
-        while (!error && queue_used(s->queue) > 0 && (last || queue_used(s->queue) > 65536));
-        if (error)
-            in_trouble(s, error);
-        else
-            out_of_trouble(s);
-        tell_shed(s);
-        if (last)
-            break;
-        if (error)
-            queue_pause(s->queue, RECORDER_RETRY_MS);
-        else
-            queue_wait(s->queue, s->too_much ? 1 : TRIM_EVERY_MS, RECORDER_GATHER_MS);
-    }
+    uint64_t now = uv_hrtime();
+    s->effort_ns += cpu_ns;
+    if (now - s->effort_since_ns < EFFORT_MS * 1000000ULL)
+        return;
+    s->toils = s->effort_ns * EFFORT_PART > now - s->effort_since_ns;
+    s->effort_ns = 0;
+    s->effort_since_ns = now;
+}
+
+// Writes what there is, as long as there is much.
+static void work(struct scribe *s, bool last)
+{
+    uint64_t began = thread_cpu_ns();
+    int error = SQLITE_OK;
+    do
+        error = turn(s);
+    while (!error && queue_used(s->queue) > 0 && (last || queue_used(s->queue) > 65536));
+    atomic_store(&s->failing, error != SQLITE_OK);
+    if (error)
+        in_trouble(s, error);
+    else
+        out_of_trouble(s);
+    tell_shed(s);
+    judge_effort(s, thread_cpu_ns() - began);
+    if (last)
+        return;
+    if (error)
+        queue_pause(s->queue, RECORDER_RETRY_MS);
+    else
+        queue_wait(s->queue, s->too_much ? 1 : TRIM_EVERY_MS, RECORDER_GATHER_MS);
+}
+
+static void end(struct scribe *s)
+{
+    work(s, true);
     if (s->store)
         (void)write_counts(s, false);
     tell_lost(s);
     close_store(s);
+}
+
+// Waits until it is this hand's turn. False: there will be no other.
+static bool wait_for_turn(struct hand *h)
+{
+    struct scribe *s = h->scribe;
     uv_mutex_lock(&s->lock);
-    s->ended = true;
-    uv_cond_signal(&s->over);
+    while (!s->ended && s->writing != h)
+        uv_cond_wait(&s->turns, &s->lock);
+    bool ended = s->ended;
     uv_mutex_unlock(&s->lock);
+    return !ended;
+}
+
+// The ordinary hand ends it: nobody has to wait for one that may get no time.
+static void pass_on(struct scribe *s, bool closing)
+{
+    uv_mutex_lock(&s->lock);
+    s->writing = &s->hands[s->toils && !closing ? IDLE_HAND : ORDINARY_HAND];
+    uv_cond_broadcast(&s->turns);
+    uv_mutex_unlock(&s->lock);
+}
+
+static void run(void *arg)
+{
+    struct hand *h = arg;
+    struct scribe *s = h->scribe;
+    const struct sched_param none = {0};
+    if (h == &s->hands[IDLE_HAND])
+        (void)sched_setscheduler(0, SCHED_IDLE, &none); // of this thread alone
+    while (wait_for_turn(h)) {
+        if (!atomic_load(&s->closing)) {
+            work(s, false);
+            pass_on(s, atomic_load(&s->closing));
+        } else if (h == &s->hands[IDLE_HAND]) {
+            pass_on(s, true);
+        } else {
+            end(s);
+            uv_mutex_lock(&s->lock);
+            s->ended = true;
+            uv_cond_broadcast(&s->turns);
+            uv_mutex_unlock(&s->lock);
+        }
+    }
+}
+
+// Both hands, or none.
+static bool start_threads(struct scribe *s)
+{
+    for (int i = 0; i < HANDS; i++) {
+        s->hands[i].scribe = s;
+        if (!uv_thread_create(&s->hands[i].thread, run, &s->hands[i]))
+            continue;
+        uv_mutex_lock(&s->lock);
+        s->ended = true;
+        uv_cond_broadcast(&s->turns);
+        uv_mutex_unlock(&s->lock);
+        while (i-- > 0)
+            (void)uv_thread_join(&s->hands[i].thread);
+        return false;
+    }
+    pass_on(s, false);
+    return true;
 }
 
 struct scribe *scribe_new(const struct scribe_config *config, struct queue *q)
@@ -320,13 +425,14 @@ struct scribe *scribe_new(const struct scribe_config *config, struct queue *q)
     tracks_init(&s->tracks, config->body_bytes);
     if (uv_mutex_init(&s->lock))
         goto no_lock;
-    if (uv_cond_init(&s->over))
+    if (uv_cond_init(&s->turns))
         goto no_over;
-    if (uv_thread_create(&s->thread, run, s))
+    s->effort_since_ns = uv_hrtime();
+    if (!start_threads(s))
         goto no_thread;
     return s;
 no_thread:
-    uv_cond_destroy(&s->over);
+    uv_cond_destroy(&s->turns);
 no_over:
     uv_mutex_destroy(&s->lock);
 no_lock:
@@ -341,12 +447,12 @@ bool scribe_stop(struct scribe *s, unsigned ms)
     queue_wake(s->queue);
     uv_mutex_lock(&s->lock);
     for (uint64_t now = uv_hrtime(); !s->ended && now < end; now = uv_hrtime())
-        (void)uv_cond_timedwait(&s->over, &s->lock, end - now);
+        (void)uv_cond_timedwait(&s->turns, &s->lock, end - now);
     bool ended = s->ended;
     s->abandoned = !ended;
     uv_mutex_unlock(&s->lock);
-    if (ended)
-        (void)uv_thread_join(&s->thread);
+    for (int i = 0; ended && i < HANDS; i++)
+        (void)uv_thread_join(&s->hands[i].thread);
     return ended;
 }
 
@@ -354,7 +460,7 @@ void scribe_free(struct scribe *s)
 {
     if (!s)
         return;
-    uv_cond_destroy(&s->over);
+    uv_cond_destroy(&s->turns);
     uv_mutex_destroy(&s->lock);
     tracks_deinit(&s->tracks);
     free(s);

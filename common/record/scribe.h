@@ -28,5 +28,7 @@ void scribe_free(struct scribe *s);
 
 // Of other threads. Exchanges of which nothing is kept, and bytes of bodies, are counted.
 void scribe_shed(struct scribe *s, uint64_t exchanges, uint64_t bytes);
+// Whether nothing can be written now, and those counts.
+bool scribe_is_failing(struct scribe *s, uint64_t *exchanges, uint64_t *bytes);
 // What people should know, one text after the other: false when there is nothing new.
 bool scribe_told(struct scribe *s, char text[static SCRIBE_TEXT_MAX]);

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+#include "common/loop.h"
 #include "lock.h"
 #include "store_internal.h"
 
@@ -22,10 +22,10 @@ static const char *const texts[STATEMENTS] = {
         " response_trailers, interim, response_head, far_outcome, far_flags, far_sent_on_ns,"
         " far_connect_ns, far_answered_ns, far_duration_ns, far_request_bytes, far_request_digest,"
         " far_response_bytes, far_response_digest, id, writer, tunnel, began_ns, visitor, protocol,"
-        " method, scheme, host, target, upstream, replay_of, request_head)"
+        " method, scheme, host, target, upstream, replay_of, request_head, service_first_ns)"
         " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,"
         "?23,?24,?25,?26,?27,?28,?29,?30,?31,?32,?33,?34,?35,?36,?37,?38,?39,?40,?41,?42,?43,?44,"
-        "?45,?46,?47,?48)",
+        "?45,?46,?47,?48,?49)",
     [UPDATE_EXCHANGE] =
         "UPDATE exchange SET status=?1, outcome=?2, error=?3, flags=?4, size=?5, sent_on_ns=?6,"
         " connect_ns=?7, answered_ns=?8, duration_ns=?9, request_bytes=?10, request_kept=?11,"
@@ -37,7 +37,7 @@ static const char *const texts[STATEMENTS] = {
         " response_head=coalesce(?25, response_head), far_outcome=?26, far_flags=?27,"
         " far_sent_on_ns=?28, far_connect_ns=?29, far_answered_ns=?30, far_duration_ns=?31,"
         " far_request_bytes=?32, far_request_digest=?33, far_response_bytes=?34,"
-        " far_response_digest=?35 WHERE seq=?36",
+        " far_response_digest=?35, service_first_ns=?38 WHERE seq=?36 AND id=?37",
     [INSERT_BODY] = "INSERT INTO body(exchange, side, at, bytes) VALUES(?1,?2,?3,?4)",
     [INSERT_MESSAGE] =
         "INSERT INTO message(exchange, number, side, opcode, flags, at_ns, size, bytes)"
@@ -77,13 +77,6 @@ int store_run(struct store *s, sqlite3_stmt *statement)
     int error = sqlite3_step(statement);
     (void)sqlite3_reset(statement);
     return error == SQLITE_DONE || error == SQLITE_ROW ? SQLITE_OK : error;
-}
-
-static int64_t wall_clock_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 static int exec(sqlite3 *db, const char *sql)
@@ -521,8 +514,12 @@ int store_exchange(struct store *s, struct record_exchange *x, uint64_t growth)
     if (insert) {
         bind_asked(q, s, x);
         (void)sqlite3_bind_int64(q, 38, tunnel->id);
+        bind_ns(q, 49, x->service_first_ns);
     } else {
         (void)sqlite3_bind_int64(q, 36, x->seq);
+        // Rows are used again when the newest are deleted.
+        (void)sqlite3_bind_text(q, 37, x->id, -1, SQLITE_STATIC);
+        bind_ns(q, 38, x->service_first_ns);
     }
     error = store_run(s, q);
     if (!error && insert)
@@ -537,7 +534,7 @@ int store_body(struct store *s, int64_t seq, enum record_side side, uint64_t at,
     if (!q)
         return sqlite3_extended_errcode(s->db);
     (void)sqlite3_bind_int64(q, 1, seq);
-    (void)sqlite3_bind_int(q, 2, side);
+    (void)sqlite3_bind_int(q, 2, (int)side);
     (void)sqlite3_bind_int64(q, 3, (int64_t)at);
     bind_blob(q, 4, bytes);
     return store_run(s, q);
@@ -550,7 +547,7 @@ int store_message(struct store *s, int64_t seq, uint64_t number, const struct re
         return sqlite3_extended_errcode(s->db);
     (void)sqlite3_bind_int64(q, 1, seq);
     (void)sqlite3_bind_int64(q, 2, (int64_t)number);
-    (void)sqlite3_bind_int(q, 3, m->side);
+    (void)sqlite3_bind_int(q, 3, (int)m->side);
     (void)sqlite3_bind_int(q, 4, (int)m->opcode);
     (void)sqlite3_bind_int(q, 5, m->compressed);
     (void)sqlite3_bind_int64(q, 6, m->at_ns);

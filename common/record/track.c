@@ -181,6 +181,7 @@ static bool on_begin(struct tracks *t, const struct event_begin *e)
     k->x.flags = e->redacted ? RECORD_REDACTED : 0;
     k->x.size = TRACK_ROW_BYTES + len;
     k->x.sent_on_ns = k->x.connect_ns = k->x.answered_ns = k->x.duration_ns = -1;
+    k->x.service_first_ns = -1;
     for (int side = 0; side < 2; side++)
         k->x.body[side].first_ns = k->x.body[side].last_ns = -1;
     t->slots[e->event.slot] = k;
@@ -324,6 +325,7 @@ static void on_end(struct tracks *t, struct track *k, const struct event_end *e)
     }
     x->sent_on_ns = time_of(r->sent_on_ns);
     x->connect_ns = time_of(r->connect_ns);
+    x->service_first_ns = e->heard_ns;
     x->answered_ns = time_of(r->answered_ns);
     x->duration_ns = time_of(r->duration_ns);
     k->ended = true;

@@ -65,9 +65,20 @@ def test_all_are_counted_and_only_what_is_not_the_same_has_a_line(record):
     assert [line.split()[0] for line in lines if not line.startswith(" ")] == [cut, wrong, "5"]
     assert lines[-1] == "5 exchanges: 3 same, 1 differ, 1 unverified, 0 damaged"
     text = record.output("verify", "--all", "method=POST").decode()
-    assert text.endswith("1 exchanges: 0 same, 0 differ, 1 unverified, 0 damaged\n")
+    assert text.endswith("1 exchange: 0 same, 0 differ, 1 unverified, 0 damaged\n")
     counts = json.loads(record.output("verify", "--all", "--json", status=1))["counts"]
     assert counts == {"same": 3, "differs": 1, "unverified": 1, "damaged": 0, "running": 0}
+
+
+def test_what_passed_no_tunnel_has_no_other_end(record):
+    record.add()
+    alone = record.add(tunnel="", far_outcome=None, far_flags=None)
+    assert record.output("verify", "--all").decode() == (
+        "1 exchange: 1 same, 0 differ, 0 unverified, 0 damaged; 1 passed no tunnel\n")
+    assert "there is no other end" in record.output("verify", alone).decode()
+    record.add(tunnel="", far_outcome=None, far_flags=None, response=b"x", response_digest=bytes(16))
+    text = record.output("verify", "--all", status=1).decode()
+    assert "  damaged  " in text and "1 damaged; 1 passed no tunnel" in text
 
 
 def test_verify_refuses_wrong_words(record):

@@ -338,7 +338,7 @@ def test_delete_asks_at_a_terminal(record, answer, left):
     os.write(parent, answer.encode())
     program.communicate(timeout=harness.DEADLINE)
     os.close(parent)
-    assert b"Delete 1 exchanges" in asked
+    assert b"Delete 1 exchange" in asked
     assert program.returncode == left and counts(record)[0] == left
 
 

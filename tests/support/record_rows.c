@@ -113,7 +113,7 @@ void record_rows_body(struct record_rows *rows, int64_t seq, enum record_side si
     for (size_t at = 0; at < body.len; at += chunk) {
         sqlite3_stmt *s = prepare(rows, "INSERT INTO body VALUES(?1, ?2, ?3, ?4)");
         CHECK(sqlite3_bind_int64(s, 1, seq) == SQLITE_OK);
-        CHECK(sqlite3_bind_int(s, 2, side) == SQLITE_OK);
+        CHECK(sqlite3_bind_int(s, 2, (int)side) == SQLITE_OK);
         CHECK(sqlite3_bind_int64(s, 3, (int64_t)at) == SQLITE_OK);
         bind_blob(s, 4, slice_of(body.p + at, body.len - at < chunk ? body.len - at : chunk));
         run(s);

@@ -88,8 +88,7 @@ static void utf8_is_told_from_what_is_not(void **state)
     static const char *const bad[] = {"\x80",
                                       "\xc1\xbf",
                                       "\xc2",
-                                      "\xc2"
-                                      "a",
+                                      "\xc2\x61",
                                       "\xe0\x9f\xbf",
                                       "\xed\xa0\x80",
                                       "\xf0\x8f\xbf\xbf",

@@ -58,6 +58,12 @@ static void none_takes_a_limit_off_where_that_is_possible(void **state)
     assert_int_equal(l.body_bytes, 0);
     assert_null(limits_set(&l, LIMITS_OF_AGENT, "answer-time=none", message));
     assert_int_equal(l.answer_ms, 0);
+    assert_null(set(&l, "record-body=unlimited"));
+    assert_int_equal(l.record_body_bytes, 0);
+    assert_null(set(&l, "record-age=30d"));
+    assert_true(l.record_age_ms == 30ULL * 24 * 3600 * 1000);
+    assert_non_null(set(&l, "record-age=3651d"));
+    assert_non_null(set(&l, "visitors=unlimited"));
     assert_non_null(set(&l, "head-bytes=none"));
     assert_non_null(set(&l, "visitors=none"));
 }
