@@ -217,7 +217,7 @@ def test_messages_are_there_while_the_socket_is_open(sockets):
 
 @pytest.mark.skipif(not harness.MEMORY_IS_THEIRS, reason="memory is not the programs' own")
 def test_a_flood_of_empty_frames_takes_bounded_memory(tmp_path):
-    frames, rounds = masked(TEXT, b"") * 40_000, 20
+    frames, rounds = masked(TEXT, b"") * 40_000, 8
     with harness.Tunnel(tmp_path) as tunnel:
         tunnel.fetch("GET", "/")
         before = [end.resident() for end in (tunnel.agent, tunnel.relay)]
