@@ -12,6 +12,7 @@ import pytest
 from client import until
 from fake_relay import FakeRelay
 from faults import Faults
+from record import ended
 
 
 def start(directory, url, *args):
@@ -134,6 +135,8 @@ def test_a_name_that_does_not_exist_is_told(tmp_path):
 def test_without_descriptors_it_goes_on_trying(own_tunnel):
     agent = own_tunnel.agent
     before = resource.prlimit(agent.pid, resource.RLIMIT_NOFILE)
+    own_tunnel.fetch("GET", "/")
+    ended(agent.data, "target='/'")  # so the files of its record are open
     own_tunnel.relay.stop()
     agent.wait_for("cannot reach|has gone", "stderr")
     used = len(os.listdir(f"/proc/{agent.pid}/fd"))
