@@ -164,6 +164,15 @@ def exchanges(directory, where="1"):
         return []
 
 
+def writers(directory):
+    """How many processes have begun to write a record that may not be there yet."""
+    try:
+        with Record(directory) as record:
+            return record.number("SELECT count(*) FROM writer")
+    except sqlite3.OperationalError:
+        return 0
+
+
 def ended(directory, where, within=30):
     """The one exchange of this record that the condition holds for, once it has ended."""
     found = until(lambda: exchanges(directory, f"outcome IS NOT NULL AND ({where})"),
