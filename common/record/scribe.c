@@ -320,14 +320,26 @@ static void judge_effort(struct scribe *s, uint64_t cpu_ns)
     s->effort_since_ns = now;
 }
 
+// Whether another batch is to be written at once. Not for ever: the other hand may have to have its
+// turn.
+static bool goes_on(struct scribe *s, bool last, uint64_t since_ns)
+{
+    size_t used = queue_used(s->queue);
+    if (last)
+        return used > 0;
+    return used > 65536 && !atomic_load(&s->closing) &&
+           uv_hrtime() - since_ns < EFFORT_MS * 1000000ULL;
+}
+
 // Writes what there is, as long as there is much.
 static void work(struct scribe *s, bool last)
 {
     uint64_t began = thread_cpu_ns();
+    uint64_t since_ns = uv_hrtime();
     int error = SQLITE_OK;
     do
         error = turn(s);
-    while (!error && queue_used(s->queue) > 0 && (last || queue_used(s->queue) > 65536));
+    while (!error && goes_on(s, last, since_ns));
     atomic_store(&s->failing, error != SQLITE_OK);
     if (error)
         in_trouble(s, error);
