@@ -16,6 +16,7 @@
 #include "track.h"
 
 enum {
+    MUCH_BYTES = 64 * 1024,    // of events, that are written without gathering more
     EFFORT_MS = 200,           // over which the effort is looked at
     EFFORT_PART = 16,          // of a processor, that is little
     TRIM_MS = 100,             // that deleting may take before events are looked at again
@@ -327,7 +328,7 @@ static bool goes_on(struct scribe *s, bool last, uint64_t since_ns)
     size_t used = queue_used(s->queue);
     if (last)
         return used > 0;
-    return used > 65536 && !atomic_load(&s->closing) &&
+    return used > MUCH_BYTES && !atomic_load(&s->closing) &&
            uv_hrtime() - since_ns < EFFORT_MS * 1000000ULL;
 }
 
