@@ -24,8 +24,13 @@ static size_t nv_fields(nghttp2_nv *nva, size_t n, const struct http_head *head)
 {
     if (head->upgrade.len > 0)
         nva[n++] = nv_of(SLICE("adit-upgrade"), head->upgrade);
-    for (size_t i = 0; i < head->field_count; i++)
-        nva[n++] = nv_of(head->fields[i].name, head->fields[i].value);
+    for (size_t i = 0; i < head->field_count; i++, n++) {
+        nva[n] = nv_of(head->fields[i].name, head->fields[i].value);
+        // Never the same twice: in HPACK's table it would push out what is, and be looked at in
+        // vain.
+        if (slice_eq(head->fields[i].name, SLICE("adit-id")))
+            nva[n].flags = NGHTTP2_NV_FLAG_NO_INDEX;
+    }
     return n;
 }
 

@@ -314,8 +314,8 @@ static size_t send_reports(struct tunnel *t, uint8_t *out, size_t cap)
 {
     struct slice all = slice_of((const char *)t->reports, t->reports_len);
     size_t room = cap < PIPE_JSON_MAX ? cap : PIPE_JSON_MAX;
-    size_t len = 0;
     struct report r;
+    size_t len = all.len + PIPE_RECORD_HEAD <= room ? all.len : 0;
     while (len < all.len) {
         int n = report_read(slice_of(all.p + len, all.len - len), &r);
         if (n < 0 || len + (size_t)n + PIPE_RECORD_HEAD > room)

@@ -163,7 +163,9 @@ static enum exchange_record record_of(const struct hello *hello)
 
 static void greet(struct agent *a, const struct hello *hello)
 {
-    struct hello welcome = {.type = HELLO_WELCOME, .version = HELLO_VERSION, .features = "reports"};
+    struct hello welcome = {.type = HELLO_WELCOME, .version = HELLO_VERSION};
+    (void)snprintf(welcome.features, sizeof(welcome.features), "%s",
+                   a->relay->recorder ? "reports" : ""); // which go into the record
     a->record = record_of(hello);
     a->greeted = true;
     a->relay->unauthenticated--;

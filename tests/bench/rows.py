@@ -108,7 +108,7 @@ def share_that_is_recorded(site, name):
     output = site.procs.run("h2load", [
         "h2load", "--h1", f"--clients={RECORDED_CONNECTIONS}", f"--duration={RECORDED_SECONDS}",
         f"--rps={RECORDED_RATE // RECORDED_CONNECTIONS}",
-        f"--header=host: {running.host}", f"http://127.0.0.1:{running.port}/small",
+        f"--connect-to=127.0.0.1:{running.port}", f"http://{running.host}/small",
     ], RECORDED_SECONDS + 15)
     done = int(re.search(r"(\d+) done", output)[1])
     if done < 0.95 * RECORDED_RATE * RECORDED_SECONDS:
