@@ -88,6 +88,15 @@ static void free_block(struct block *b)
     (void)munmap(b, QUEUE_BLOCK_BYTES);
 }
 
+static void free_blocks(struct block *b)
+{
+    while (b) {
+        struct block *next = atomic_load(&b->next);
+        free_block(b);
+        b = next;
+    }
+}
+
 static void give_back(struct queue *q, struct block *b)
 {
     uv_mutex_lock(&q->lock);
@@ -101,6 +110,21 @@ static void give_back(struct queue *q, struct block *b)
     if (!keep)
         free_block(b);
     atomic_fetch_add(&q->blocks, 1);
+}
+
+void queue_shrink(struct queue *q)
+{
+    struct block *gone = NULL;
+    uv_mutex_lock(&q->lock);
+    while (q->spare_count > QUEUE_QUIET_BLOCKS) {
+        struct block *b = q->spare;
+        q->spare = atomic_load(&b->next);
+        q->spare_count--;
+        atomic_store(&b->next, gone);
+        gone = b;
+    }
+    uv_mutex_unlock(&q->lock);
+    free_blocks(gone);
 }
 
 struct queue *queue_new(void)
@@ -120,15 +144,6 @@ struct queue *queue_new(void)
         return NULL;
     }
     return q;
-}
-
-static void free_blocks(struct block *b)
-{
-    while (b) {
-        struct block *next = atomic_load(&b->next);
-        free_block(b);
-        b = next;
-    }
 }
 
 void queue_free(struct queue *q)

@@ -13,7 +13,9 @@ enum {
     QUEUE_BLOCKS = 96,            // at most: 24 MiB
     QUEUE_EVENT_MAX = 128 * 1024, // bytes of one event
     QUEUE_SPARE_EVENT_MAX = 2048, // the same of those that room is spared for
-    QUEUE_KEPT_BLOCKS = 2,        // that are kept for later when they are empty
+    QUEUE_KEPT_BLOCKS =
+        24, // that are kept for later when they are empty, while there is much to do
+    QUEUE_QUIET_BLOCKS = 2,       // the same when there is not
     QUEUE_URGENT_BYTES = 2 << 20, // that wait: who gathers shall not wait for more
 };
 
@@ -34,6 +36,8 @@ void queue_release(struct queue *q);
 void queue_wait(struct queue *q, unsigned ms, unsigned gather_ms);
 // Waits for `ms`, whatever comes, or until the queue is woken.
 void queue_pause(struct queue *q, unsigned ms);
+// There is little to do: gives most of the memory back.
+void queue_shrink(struct queue *q);
 // Wakes the reader: something else is to be done.
 void queue_wake(struct queue *q);
 

@@ -350,6 +350,8 @@ static void work(struct scribe *s, bool last)
     judge_effort(s, thread_cpu_ns() - began);
     if (last)
         return;
+    if (!s->toils && queue_used(s->queue) == 0)
+        queue_shrink(s->queue);
     if (error)
         queue_pause(s->queue, RECORDER_RETRY_MS);
     else
