@@ -23,6 +23,7 @@ struct block {
 };
 
 enum {
+    POLL_FAILED_MS = 10,
     ROOM = QUEUE_BLOCK_BYTES - sizeof(struct block)
 };
 
@@ -251,7 +252,8 @@ static bool sleep_until(struct queue *q, uint64_t end_ns)
     uint64_t now = uv_hrtime();
     uint64_t left_ms = now < end_ns ? (end_ns - now + 999999) / 1000000 : 0;
     uint64_t count = 0;
-    (void)poll(&news, 1, left_ms < 1000000 ? (int)left_ms : 1000000);
+    if (poll(&news, 1, left_ms < 1000000 ? (int)left_ms : 1000000) < 0 && left_ms > 0)
+        uv_sleep(POLL_FAILED_MS); // not one file is allowed, say
     return read(q->news, &count, sizeof(count)) == sizeof(count);
 }
 
