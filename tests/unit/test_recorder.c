@@ -107,7 +107,7 @@ static void open_rows(struct fixture *f)
 // Ends the recorder and opens what it has written.
 static void stop(struct fixture *f)
 {
-    char why[RECORD_WHY_MAX];
+    char why[RECORD_WHY_MAX] = "";
     recorder_free(f->recorder);
     f->recorder = NULL;
     loop_run_once(&f->loop);
