@@ -15,8 +15,9 @@ enum {
     QUEUE_SPARE_EVENT_MAX = 2048, // the same of those that room is spared for
     QUEUE_KEPT_BLOCKS =
         24, // that are kept for later when they are empty, while there is much to do
-    QUEUE_QUIET_BLOCKS = 2,       // the same when there is not
-    QUEUE_URGENT_BYTES = 2 << 20, // that wait: who gathers shall not wait for more
+    QUEUE_QUIET_BLOCKS = 2, // the same when there is not
+    QUEUE_URGENT_BYTES =
+        256 << 10, // that wait: who gathers shall not wait for more; they stay in the cache
 };
 
 // NULL when out of memory.
