@@ -165,3 +165,19 @@ void emit_null(struct emit *e, const char *name)
     begin(e, name);
     (void)fputs("null", e->out);
 }
+
+void emit_optional(struct emit *e, const char *name, struct slice s)
+{
+    if (s.len > 0)
+        emit_bytes(e, name, s);
+    else
+        emit_null(e, name);
+}
+
+void emit_time(struct emit *e, const char *name, int64_t ns)
+{
+    if (ns >= 0)
+        emit_int(e, name, ns);
+    else
+        emit_null(e, name);
+}

@@ -27,3 +27,6 @@ void emit_ms(struct emit *e, const char *name, int64_t ns);
 void emit_seconds(struct emit *e, const char *name, int64_t ns);
 void emit_bool(struct emit *e, const char *name, bool b);
 void emit_null(struct emit *e, const char *name);
+// What the record may have none of is null: an empty text, a time below 0.
+void emit_optional(struct emit *e, const char *name, struct slice s);
+void emit_time(struct emit *e, const char *name, int64_t ns);

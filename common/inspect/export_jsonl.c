@@ -8,22 +8,6 @@
 #include "timing.h"
 #include "utf8.h"
 
-static void put_optional(struct emit *e, const char *name, struct slice s)
-{
-    if (s.len > 0)
-        emit_bytes(e, name, s);
-    else
-        emit_null(e, name);
-}
-
-static void put_time(struct emit *e, const char *name, int64_t ns)
-{
-    if (ns >= 0)
-        emit_int(e, name, ns);
-    else
-        emit_null(e, name);
-}
-
 static void put_fields(struct emit *e, const char *name, struct slice lines)
 {
     struct slice field;
@@ -90,8 +74,8 @@ static bool put_body(struct exchange_json *j, const struct record_exchange *x,
         emit_hex(e, "xxh3_128", slice_of((const char *)b->digest, sizeof(b->digest)));
     else
         emit_null(e, "xxh3_128");
-    put_time(e, "first_ns", b->first_ns);
-    put_time(e, "last_ns", b->last_ns);
+    emit_time(e, "first_ns", b->first_ns);
+    emit_time(e, "last_ns", b->last_ns);
     emit_int(e, "stalled_ns", b->stalled_ns);
     put_content(e, body, utf8_is(body));
     if (j->decode && body.len > 0 && has_field(head, SLICE("content-encoding")))
@@ -134,11 +118,11 @@ static bool put_messages(struct exchange_json *j, const struct record_exchange *
 static void put_times(struct emit *e, const struct record_exchange *x)
 {
     struct timing t;
-    put_time(e, "sent_on_ns", x->sent_on_ns);
-    put_time(e, "connect_ns", x->connect_ns);
-    put_time(e, "service_first_ns", x->service_first_ns);
-    put_time(e, "answered_ns", x->answered_ns);
-    put_time(e, "duration_ns", x->duration_ns);
+    emit_time(e, "sent_on_ns", x->sent_on_ns);
+    emit_time(e, "connect_ns", x->connect_ns);
+    emit_time(e, "service_first_ns", x->service_first_ns);
+    emit_time(e, "answered_ns", x->answered_ns);
+    emit_time(e, "duration_ns", x->duration_ns);
     timing_split(x, &t);
     emit_open(e, "split", '{');
     for (size_t i = 0; i < t.count; i++)
@@ -162,11 +146,11 @@ static void put_far(struct emit *e, const struct record_report *far)
         return;
     }
     emit_open(e, "far", '{');
-    put_optional(e, "outcome", far->outcome);
-    put_time(e, "sent_on_ns", far->sent_on_ns);
-    put_time(e, "connect_ns", far->connect_ns);
-    put_time(e, "answered_ns", far->answered_ns);
-    put_time(e, "duration_ns", far->duration_ns);
+    emit_optional(e, "outcome", far->outcome);
+    emit_time(e, "sent_on_ns", far->sent_on_ns);
+    emit_time(e, "connect_ns", far->connect_ns);
+    emit_time(e, "answered_ns", far->answered_ns);
+    emit_time(e, "duration_ns", far->duration_ns);
     put_far_body(e, far, RECORD_REQUEST);
     put_far_body(e, far, RECORD_RESPONSE);
     emit_close(e, '}');
@@ -180,12 +164,12 @@ static void put_summary(struct emit *e, const struct record_exchange *x)
     emit_string(e, "began", slice_str(timestamp(x->began_ns, began)));
     emit_int(e, "began_ns", x->began_ns);
     emit_bytes(e, "program", x->program);
-    put_optional(e, "tunnel", x->tunnel);
-    put_optional(e, "visitor", x->visitor);
-    put_optional(e, "upstream", x->upstream);
-    put_optional(e, "outcome", x->outcome);
-    put_optional(e, "error", x->error);
-    put_optional(e, "replay_of", x->replay_of);
+    emit_optional(e, "tunnel", x->tunnel);
+    emit_optional(e, "visitor", x->visitor);
+    emit_optional(e, "upstream", x->upstream);
+    emit_optional(e, "outcome", x->outcome);
+    emit_optional(e, "error", x->error);
+    emit_optional(e, "replay_of", x->replay_of);
     emit_count(e, "flags", x->flags);
     emit_bool(e, "redacted", x->flags & RECORD_REDACTED);
     emit_bool(e, "shed", x->flags & RECORD_SHED);
@@ -199,8 +183,8 @@ static bool put_request(struct exchange_json *j, const struct record_exchange *x
     struct emit *e = &j->emit;
     emit_open(e, "request", '{');
     emit_bytes(e, "method", x->method);
-    put_optional(e, "scheme", x->scheme);
-    put_optional(e, "host", x->host);
+    emit_optional(e, "scheme", x->scheme);
+    emit_optional(e, "host", x->host);
     emit_bytes(e, "target", x->target);
     emit_bytes(e, "protocol", x->protocol);
     put_fields(e, "fields", x->request_head);

@@ -85,22 +85,6 @@ static void print_text(const struct row_printer *p, const struct record_exchange
     (void)fputc('\n', p->out);
 }
 
-static void put_text(struct emit *e, const char *name, struct slice s)
-{
-    if (s.len > 0)
-        emit_bytes(e, name, s);
-    else
-        emit_null(e, name);
-}
-
-static void put_time(struct emit *e, const char *name, int64_t ns)
-{
-    if (ns >= 0)
-        emit_int(e, name, ns);
-    else
-        emit_null(e, name);
-}
-
 // The columns of the table that are not bytes of messages, under their names there.
 static void print_json(const struct row_printer *p, const struct record_exchange *x)
 {
@@ -111,28 +95,28 @@ static void print_json(const struct row_printer *p, const struct record_exchange
     emit_bytes(&e, "id", slice_str(x->id));
     emit_string(&e, "began", slice_str(timestamp(x->began_ns, began)));
     emit_int(&e, "began_ns", x->began_ns);
-    put_text(&e, "program", x->program);
-    put_text(&e, "tunnel", x->tunnel);
-    put_text(&e, "visitor", x->visitor);
+    emit_optional(&e, "program", x->program);
+    emit_optional(&e, "tunnel", x->tunnel);
+    emit_optional(&e, "visitor", x->visitor);
     emit_bytes(&e, "protocol", x->protocol);
     emit_bytes(&e, "method", x->method);
-    put_text(&e, "scheme", x->scheme);
-    put_text(&e, "host", x->host);
+    emit_optional(&e, "scheme", x->scheme);
+    emit_optional(&e, "host", x->host);
     emit_bytes(&e, "target", x->target);
-    put_text(&e, "upstream", x->upstream);
+    emit_optional(&e, "upstream", x->upstream);
     if (x->status)
         emit_count(&e, "status", x->status);
     else
         emit_null(&e, "status");
-    put_text(&e, "outcome", x->outcome);
-    put_text(&e, "error", x->error);
-    put_text(&e, "replay_of", x->replay_of);
+    emit_optional(&e, "outcome", x->outcome);
+    emit_optional(&e, "error", x->error);
+    emit_optional(&e, "replay_of", x->replay_of);
     emit_count(&e, "flags", x->flags);
-    put_time(&e, "sent_on_ns", x->sent_on_ns);
-    put_time(&e, "connect_ns", x->connect_ns);
-    put_time(&e, "service_first_ns", x->service_first_ns);
-    put_time(&e, "answered_ns", x->answered_ns);
-    put_time(&e, "duration_ns", x->duration_ns);
+    emit_time(&e, "sent_on_ns", x->sent_on_ns);
+    emit_time(&e, "connect_ns", x->connect_ns);
+    emit_time(&e, "service_first_ns", x->service_first_ns);
+    emit_time(&e, "answered_ns", x->answered_ns);
+    emit_time(&e, "duration_ns", x->duration_ns);
     emit_count(&e, "request_bytes", x->body[RECORD_REQUEST].bytes);
     emit_count(&e, "response_bytes", x->body[RECORD_RESPONSE].bytes);
     emit_close(&e, '}');
