@@ -57,6 +57,7 @@ struct scribe {
     uint64_t counted[3]; // that were written: exchanges, shed, bytes
     bool told_shed, too_much;
     uint64_t effort_ns, effort_since_ns; // of a processor, and since when it is counted
+    uint64_t cpu_ns;                     // of the hand's thread, when that was counted last
     bool toils;
 };
 
@@ -309,45 +310,49 @@ static int turn(struct scribe *s)
     return error;
 }
 
-// Whether writing takes more of a processor than it may take from others. Looked at over a while.
-static void judge_effort(struct scribe *s, uint64_t cpu_ns)
+// Whether writing takes more of a processor than it may take from others: known as soon as it has
+// taken that much, and forgotten when it has taken less for a while.
+static void judge_effort(struct scribe *s)
 {
     uint64_t now = uv_hrtime();
-    s->effort_ns += cpu_ns;
+    uint64_t cpu = thread_cpu_ns();
+    s->effort_ns += cpu - s->cpu_ns;
+    s->cpu_ns = cpu;
+    bool much = s->effort_ns * EFFORT_PART > EFFORT_MS * 1000000ULL;
+    s->toils = s->toils || much;
     if (now - s->effort_since_ns < EFFORT_MS * 1000000ULL)
         return;
-    s->toils = s->effort_ns * EFFORT_PART > now - s->effort_since_ns;
+    s->toils = much;
     s->effort_ns = 0;
     s->effort_since_ns = now;
 }
 
-// Whether another batch is to be written at once. Not for ever: the other hand may have to have its
-// turn.
-static bool goes_on(struct scribe *s, bool last, uint64_t since_ns)
+// Whether another batch is to be written at once, by the same hand.
+static bool goes_on(struct scribe *s, const struct hand *h, bool last)
 {
     size_t used = queue_used(s->queue);
     if (last)
         return used > 0;
     return used > MUCH_BYTES && !atomic_load(&s->closing) &&
-           uv_hrtime() - since_ns < EFFORT_MS * 1000000ULL;
+           s->toils == (h == &s->hands[IDLE_HAND]);
 }
 
 // Writes what there is, as long as there is much.
-static void work(struct scribe *s, bool last)
+static void work(struct hand *h, bool last)
 {
-    uint64_t began = thread_cpu_ns();
-    uint64_t since_ns = uv_hrtime();
+    struct scribe *s = h->scribe;
     int error = SQLITE_OK;
-    do
+    s->cpu_ns = thread_cpu_ns();
+    do {
         error = turn(s);
-    while (!error && goes_on(s, last, since_ns));
+        judge_effort(s);
+    } while (!error && goes_on(s, h, last));
     atomic_store(&s->failing, error != SQLITE_OK);
     if (error)
         in_trouble(s, error);
     else
         out_of_trouble(s);
     tell_shed(s);
-    judge_effort(s, thread_cpu_ns() - began);
     if (last)
         return;
     if (!s->toils && queue_used(s->queue) == 0)
@@ -358,9 +363,10 @@ static void work(struct scribe *s, bool last)
         queue_wait(s->queue, s->too_much ? 1 : TRIM_EVERY_MS, RECORDER_GATHER_MS);
 }
 
-static void end(struct scribe *s)
+static void end(struct hand *h)
 {
-    work(s, true);
+    struct scribe *s = h->scribe;
+    work(h, true);
     if (s->store)
         (void)write_counts(s, false);
     tell_lost(s);
@@ -397,12 +403,12 @@ static void run(void *arg)
         (void)sched_setscheduler(0, SCHED_IDLE, &none); // of this thread alone
     while (wait_for_turn(h)) {
         if (!atomic_load(&s->closing)) {
-            work(s, false);
+            work(h, false);
             pass_on(s, atomic_load(&s->closing));
         } else if (h == &s->hands[IDLE_HAND]) {
             pass_on(s, true);
         } else {
-            end(s);
+            end(h);
             uv_mutex_lock(&s->lock);
             s->ended = true;
             uv_cond_broadcast(&s->turns);
