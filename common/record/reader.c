@@ -30,9 +30,9 @@ static const struct {
                                " ORDER BY writer"},
     [READER_RUNNING_SEQ] = {false, "SELECT min(seq) FROM exchange WHERE outcome IS NULL"
                                    " AND +seq > ?1"},
-    [READER_PIECE] = {false, "SELECT at, bytes FROM body WHERE exchange = ?1 AND side = ?2"
+    [READER_PIECE] = {false, "SELECT at, bytes FROM bodies WHERE exchange = ?1 AND side = ?2"
                              " AND at <= ?3 ORDER BY at DESC LIMIT 1"},
-    [READER_BODY] = {false, "SELECT at, bytes FROM body WHERE exchange = ?1 AND side = ?2"
+    [READER_BODY] = {false, "SELECT at, bytes FROM bodies WHERE exchange = ?1 AND side = ?2"
                             " ORDER BY at"},
     [READER_MESSAGE] = {false, "SELECT side, opcode, flags, at_ns, size, bytes FROM message"
                                " WHERE exchange = ?1 AND number = ?2"},

@@ -11,6 +11,7 @@ enum {
     RECORD_VERSION = 1,              // of the schema: PRAGMA user_version
     RECORD_APPLICATION = 0x61646974, // "adit": PRAGMA application_id
     RECORD_CHUNK_BYTES = 64 * 1024,  // of a body, in one row
+    RECORD_SMALL_BODY_BYTES = 1024,  // that is kept in the row of its exchange
     RECORD_DIGEST_BYTES = 16,        // XXH3-128, big-endian (its canonical form)
 };
 

@@ -9,6 +9,11 @@
 #include "lock.h"
 #include "store_internal.h"
 
+// Of an exchange that is to be deleted; how much of its bodies is in `body`, too.
+#define VICTIM                                                           \
+    "SELECT seq, tunnel, size, began_ns, request_kept + response_kept -" \
+    " coalesce(length(request_body), 0) - coalesce(length(response_body), 0), flags FROM exchange"
+
 static const char *const texts[STATEMENTS] = {
     [BEGIN] = "BEGIN IMMEDIATE",
     [COMMIT] = "COMMIT",
@@ -22,10 +27,11 @@ static const char *const texts[STATEMENTS] = {
         " response_trailers, interim, response_head, far_outcome, far_flags, far_sent_on_ns,"
         " far_connect_ns, far_answered_ns, far_duration_ns, far_request_bytes, far_request_digest,"
         " far_response_bytes, far_response_digest, id, writer, tunnel, began_ns, visitor, protocol,"
-        " method, scheme, host, target, upstream, replay_of, request_head, service_first_ns)"
+        " method, scheme, host, target, upstream, replay_of, request_head, service_first_ns,"
+        " request_body, response_body)"
         " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,"
         "?23,?24,?25,?26,?27,?28,?29,?30,?31,?32,?33,?34,?35,?36,?37,?38,?39,?40,?41,?42,?43,?44,"
-        "?45,?46,?47,?48,?49)",
+        "?45,?46,?47,?48,?49,?50,?51)",
     [UPDATE_EXCHANGE] =
         "UPDATE exchange SET status=?1, outcome=?2, error=?3, flags=?4, size=?5, sent_on_ns=?6,"
         " connect_ns=?7, answered_ns=?8, duration_ns=?9, request_bytes=?10, request_kept=?11,"
@@ -49,14 +55,12 @@ static const char *const texts[STATEMENTS] = {
                      " id=?1",
     [PAGES] = "SELECT page_count - freelist_count, freelist_count FROM pragma_page_count,"
               " pragma_freelist_count",
-    [OLDEST] = "SELECT seq, tunnel, size, began_ns, request_kept + response_kept, flags FROM"
-               " exchange WHERE outcome IS NOT NULL ORDER BY seq LIMIT ?1",
+    [OLDEST] = VICTIM " WHERE outcome IS NOT NULL ORDER BY seq LIMIT ?1",
     [FULLEST_TUNNEL] = "SELECT id FROM tunnel ORDER BY bytes DESC LIMIT 1",
     [FULLEST_ENDED] = "SELECT id FROM tunnel WHERE EXISTS(SELECT 1 FROM exchange WHERE"
                       " tunnel=tunnel.id AND outcome IS NOT NULL) ORDER BY bytes DESC LIMIT 1",
-    [OLDEST_OF_TUNNEL] = "SELECT seq, tunnel, size, began_ns, request_kept + response_kept, flags"
-                         " FROM exchange WHERE tunnel=?2 AND outcome IS NOT NULL ORDER BY seq"
-                         " LIMIT ?1",
+    [OLDEST_OF_TUNNEL] = VICTIM " WHERE tunnel=?2 AND outcome IS NOT NULL ORDER BY seq"
+                                " LIMIT ?1",
     [DELETE_EXCHANGE] = "DELETE FROM exchange WHERE seq=?1",
     [DELETE_BODY] = "DELETE FROM body WHERE exchange=?1",
     [DELETE_MESSAGE] = "DELETE FROM message WHERE exchange=?1",
@@ -502,7 +506,8 @@ static int tunnel_of(struct store *s, struct slice name, struct store_tunnel **o
     return error;
 }
 
-int store_exchange(struct store *s, struct record_exchange *x, uint64_t growth)
+int store_exchange(struct store *s, struct record_exchange *x, uint64_t growth,
+                   const struct slice bodies[static 2])
 {
     bool insert = x->seq == 0;
     struct store_tunnel *tunnel = NULL;
@@ -515,6 +520,8 @@ int store_exchange(struct store *s, struct record_exchange *x, uint64_t growth)
         bind_asked(q, s, x);
         (void)sqlite3_bind_int64(q, 38, tunnel->id);
         bind_ns(q, 49, x->service_first_ns);
+        bind_blob(q, 50, bodies[RECORD_REQUEST]);
+        bind_blob(q, 51, bodies[RECORD_RESPONSE]);
     } else {
         (void)sqlite3_bind_int64(q, 36, x->seq);
         // Rows are used again when the newest are deleted.

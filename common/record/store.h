@@ -50,8 +50,10 @@ int store_commit(struct store *s);
 void store_rollback(struct store *s);
 
 // Inserts (x->seq 0: it is set) or updates an exchange, of which `size` has changed by `growth`. An
-// update leaves alone what says what was asked, and what is empty now.
-int store_exchange(struct store *s, struct record_exchange *x, uint64_t growth);
+// update leaves alone what says what was asked, and what is empty now. An insert takes `bodies`
+// that are whole and small (RECORD_SMALL_BODY_BYTES) into the row; others go through store_body.
+int store_exchange(struct store *s, struct record_exchange *x, uint64_t growth,
+                   const struct slice bodies[static 2]);
 int store_body(struct store *s, int64_t seq, enum record_side side, uint64_t at,
                struct slice bytes);
 int store_message(struct store *s, int64_t seq, uint64_t number, const struct record_message *m);

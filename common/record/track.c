@@ -427,12 +427,17 @@ static int write_track(struct track *k, struct store *s)
         x->body[side].trailers = all_of(&k->trailers[side]);
     uint64_t size = x->size + bytes_of_messages(k);
     uint64_t before = x->size;
+    struct slice small[2] = {0};
     k->inserting = x->seq == 0;
+    for (int side = 0; side < 2; side++)
+        if (k->inserting && k->ended && buf_len(&k->body[side]) <= RECORD_SMALL_BODY_BYTES)
+            small[side] = all_of(&k->body[side]);
     x->size = size;
-    int error = store_exchange(s, x, size - k->counted);
+    int error = store_exchange(s, x, size - k->counted, small);
     x->size = before;
     for (int side = 0; !error && side < 2; side++)
-        error = write_body(k, s, (enum record_side)side);
+        if (small[side].len == 0)
+            error = write_body(k, s, (enum record_side)side);
     for (struct frames_message *d = k->messages ? k->messages->first : NULL; !error && d;
          d = d->next)
         error = store_message(s, x->seq, d->number, &d->message);

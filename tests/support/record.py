@@ -87,7 +87,7 @@ class Record:
 
     def body(self, seq, side):
         rows = self.db.execute(
-            "SELECT bytes FROM body WHERE exchange=? AND side=? ORDER BY at", (seq, side))
+            "SELECT bytes FROM bodies WHERE exchange=? AND side=? ORDER BY at", (seq, side))
         return b"".join(row[0] for row in rows)
 
     def number(self, sql, *values):

@@ -565,11 +565,12 @@ static void what_finds_no_room_is_counted_and_the_rest_is_right(void **state)
     assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE NOT flags & 2 AND"
                                " request_kept <> request_bytes"),
                      0);
-    assert_int_equal(number(f, "SELECT count(*) FROM exchange e WHERE request_kept <>"
-                               " (SELECT coalesce(sum(length(bytes)), 0) FROM body WHERE"
-                               " exchange=seq AND side=0) OR request_kept <> (SELECT"
-                               " coalesce(max(at + length(bytes)), 0) FROM body WHERE exchange=seq"
-                               " AND side=0)"),
+    assert_int_equal(number(f,
+                            "SELECT count(*) FROM exchange e WHERE request_kept <>"
+                            " (SELECT coalesce(sum(length(bytes)), 0) FROM bodies WHERE"
+                            " exchange=seq AND side=0) OR request_kept <> (SELECT"
+                            " coalesce(max(at + length(bytes)), 0) FROM bodies WHERE exchange=seq"
+                            " AND side=0)"),
                      0);
 }
 
