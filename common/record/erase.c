@@ -20,6 +20,7 @@ enum statement {
     TRIM_BODY,
     TRIM_MESSAGES,
     TRIM_EXCHANGE,
+    CLEAR_SPANS,
     FREE_PAGES,
     STATEMENTS
 };
@@ -52,6 +53,7 @@ static const char *const texts[STATEMENTS] = {
                       " response_kept = CASE ?2 WHEN 1 THEN ?3 ELSE response_kept END"
                       " WHERE seq = ?1 RETURNING tunnel",
     [TRIM_MESSAGES] = "DELETE FROM message WHERE exchange = ?1 AND ?2 = 2 AND number >= ?3",
+    [CLEAR_SPANS] = RECORD_CLEAR_SPANS,
     [FREE_PAGES] = "PRAGMA freelist_count",
 };
 
@@ -143,6 +145,8 @@ static int erase_one(struct record_eraser *e, const struct erase_target *t, uint
         error = execute(e, ERASE_MESSAGES, &t->seq, 1);
     if (!error)
         error = take_from_tunnel(e, row[1], row[0]);
+    if (!error)
+        error = execute(e, CLEAR_SPANS, (int64_t[]){row[1], t->seq, t->seq}, 3);
     *count += 1;
     *bytes += row[0] > 0 ? (uint64_t)row[0] : 0;
     return error;

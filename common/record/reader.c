@@ -9,9 +9,11 @@ enum {
 };
 
 #define BOUNDS "WHERE e.seq > ?1 AND e.began_ns BETWEEN ?2 AND ?3"
-// By the ids' index and in no other way (that is what + is for): few have one beginning, and to
-// sort those costs nothing.
-#define OF_ID "WHERE +e.seq > ?1 AND +e.began_ns BETWEEN ?2 AND ?3 AND e.id >= ?4 AND e.id < ?5"
+// Rows, found through the spans that may have such ids.
+#define ROWS_IN_SPANS "span s CROSS JOIN exchange x ON x.seq BETWEEN s.first AND s.last"
+#define OF_ID                                                                             \
+    BOUNDS " AND e.seq IN (SELECT x.seq FROM " ROWS_IN_SPANS " WHERE s.last_id >= ?4 AND" \
+           " s.first_id < ?5 AND x.id >= ?4 AND x.id < ?5)"
 
 static const struct {
     bool of_exchange; // follows record_row_select
@@ -19,13 +21,15 @@ static const struct {
 } texts[READER_STATEMENTS] = {
     [READER_FORWARD] = {true, BOUNDS " ORDER BY e.seq"},
     [READER_BACKWARD] = {true, BOUNDS " ORDER BY e.seq DESC"},
-    [READER_FORWARD_ID] = {true, OF_ID " ORDER BY +e.seq"},
-    [READER_BACKWARD_ID] = {true, OF_ID " ORDER BY +e.seq DESC"},
+    [READER_FORWARD_ID] = {true, OF_ID " ORDER BY e.seq"},
+    [READER_BACKWARD_ID] = {true, OF_ID " ORDER BY e.seq DESC"},
     [READER_GET] = {true, "WHERE e.seq = ?1"},
     [READER_LAST] = {true, "ORDER BY e.seq DESC LIMIT 1"},
-    [READER_BY_ID] = {true, "WHERE e.id = ?1 ORDER BY +e.seq DESC LIMIT 1"},
-    [READER_IDS] = {false, "SELECT DISTINCT id FROM exchange WHERE id >= ?1 AND id < ?2"
-                           " ORDER BY id LIMIT ?3"},
+    [READER_BY_ID] = {true, "WHERE e.seq = (SELECT max(x.seq) FROM " ROWS_IN_SPANS
+                            " WHERE s.first_id <= ?1 AND s.last_id >= ?1 AND x.id = ?1)"},
+    [READER_IDS] = {false, "SELECT DISTINCT x.id FROM " ROWS_IN_SPANS
+                           " WHERE s.last_id >= ?1 AND s.first_id < ?2 AND x.id >= ?1 AND"
+                           " x.id < ?2 ORDER BY x.id LIMIT ?3"},
     [READER_RUNNING] = {false, "SELECT DISTINCT writer FROM exchange WHERE outcome IS NULL"
                                " ORDER BY writer"},
     [READER_RUNNING_SEQ] = {false, "SELECT min(seq) FROM exchange WHERE outcome IS NULL"

@@ -12,6 +12,7 @@ enum {
     RECORD_APPLICATION = 0x61646974, // "adit": PRAGMA application_id
     RECORD_CHUNK_BYTES = 64 * 1024,  // of a body, in one row
     RECORD_SMALL_BODY_BYTES = 1024,  // that is kept in the row of its exchange
+    RECORD_SPAN_ROWS = 128,          // from the first to the last of a span
     RECORD_DIGEST_BYTES = 16,        // XXH3-128, big-endian (its canonical form)
 };
 
@@ -72,6 +73,13 @@ struct record_exchange {
     int64_t sent_on_ns, connect_ns, service_first_ns, answered_ns, duration_ns;
     struct record_report far;
 };
+
+// Deletes the spans of tunnel ?1 that have become empty when exchanges from row ?2 to row ?3 were
+// deleted. None begins RECORD_SPAN_ROWS before those.
+_Static_assert(RECORD_SPAN_ROWS == 127 + 1, "as it is written here");
+#define RECORD_CLEAR_SPANS                                                                       \
+    "DELETE FROM span WHERE tunnel=?1 AND first BETWEEN ?2 - 127 AND ?3 AND NOT EXISTS(SELECT 1" \
+    " FROM exchange e WHERE e.seq BETWEEN span.first AND span.last AND e.tunnel=span.tunnel)"
 
 // The path of the record's database in a state directory.
 void record_path(const char *dir, char out[static STATE_PATH_MAX + 16]);

@@ -35,9 +35,11 @@ static const char *const steps[RECORD_VERSION] = {
     " far_request_digest BLOB, far_response_bytes INTEGER, far_response_digest BLOB,"
     " request_head BLOB NOT NULL, interim BLOB, response_head BLOB, request_trailers BLOB,"
     " response_trailers BLOB, request_body BLOB, response_body BLOB);"
-    "CREATE INDEX exchange_id ON exchange(id);"
-    "CREATE INDEX exchange_tunnel ON exchange(tunnel);"
     "CREATE INDEX exchange_running ON exchange(writer) WHERE outcome IS NULL;"
+
+    "CREATE TABLE span("
+    " tunnel INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
+    " first_id TEXT NOT NULL, last_id TEXT NOT NULL, PRIMARY KEY(tunnel, first)) WITHOUT ROWID;"
 
     "CREATE TABLE body("
     " exchange INTEGER NOT NULL, side INTEGER NOT NULL, at INTEGER NOT NULL, bytes BLOB NOT NULL,"

@@ -10,9 +10,9 @@
 #include "store_internal.h"
 
 // Of an exchange that is to be deleted; how much of its bodies is in `body`, too.
-#define VICTIM                                                           \
-    "SELECT seq, tunnel, size, began_ns, request_kept + response_kept -" \
-    " coalesce(length(request_body), 0) - coalesce(length(response_body), 0), flags FROM exchange"
+#define VICTIM                                                                       \
+    "SELECT e.seq, e.tunnel, e.size, e.began_ns, e.request_kept + e.response_kept -" \
+    " coalesce(length(e.request_body), 0) - coalesce(length(e.response_body), 0), e.flags FROM "
 
 static const char *const texts[STATEMENTS] = {
     [BEGIN] = "BEGIN IMMEDIATE",
@@ -55,12 +55,19 @@ static const char *const texts[STATEMENTS] = {
                      " id=?1",
     [PAGES] = "SELECT page_count - freelist_count, freelist_count FROM pragma_page_count,"
               " pragma_freelist_count",
-    [OLDEST] = VICTIM " WHERE outcome IS NOT NULL ORDER BY seq LIMIT ?1",
+    [OLDEST] = VICTIM "exchange e WHERE e.outcome IS NOT NULL ORDER BY e.seq LIMIT ?1",
     [FULLEST_TUNNEL] = "SELECT id FROM tunnel ORDER BY bytes DESC LIMIT 1",
-    [FULLEST_ENDED] = "SELECT id FROM tunnel WHERE EXISTS(SELECT 1 FROM exchange WHERE"
-                      " tunnel=tunnel.id AND outcome IS NOT NULL) ORDER BY bytes DESC LIMIT 1",
-    [OLDEST_OF_TUNNEL] = VICTIM " WHERE tunnel=?2 AND outcome IS NOT NULL ORDER BY seq"
-                                " LIMIT ?1",
+    [FULLEST_ENDED] = "SELECT id FROM tunnel t WHERE EXISTS(SELECT 1 FROM span s CROSS JOIN"
+                      " exchange e ON e.seq BETWEEN s.first AND s.last WHERE s.tunnel=t.id AND"
+                      " e.tunnel=t.id AND e.outcome IS NOT NULL) ORDER BY bytes DESC LIMIT 1",
+    [OLDEST_OF_TUNNEL] = VICTIM "span s CROSS JOIN exchange e ON e.seq BETWEEN s.first AND s.last"
+                                " WHERE s.tunnel=?2 AND e.tunnel=?2 AND e.outcome IS NOT NULL"
+                                " ORDER BY s.first LIMIT ?1",
+    [INSERT_SPAN] = "INSERT INTO span(tunnel, first, last, first_id, last_id)"
+                    " VALUES(?1,?2,?3,?4,?5) ON CONFLICT DO UPDATE SET"
+                    " last=max(last, excluded.last), first_id=min(first_id, excluded.first_id),"
+                    " last_id=max(last_id, excluded.last_id)",
+    [CLEAR_SPANS] = RECORD_CLEAR_SPANS,
     [DELETE_EXCHANGE] = "DELETE FROM exchange WHERE seq=?1",
     [DELETE_BODY] = "DELETE FROM body WHERE exchange=?1",
     [DELETE_MESSAGE] = "DELETE FROM message WHERE exchange=?1",
@@ -327,8 +334,7 @@ bool store_put_aside(const char *dir, const struct store_file *file,
 
 int store_begin(struct store *s)
 {
-    for (size_t i = 0; i < TUNNELS_CACHED; i++)
-        s->tunnels[i].growth = 0;
+    store_tunnels_begin(s);
     if (is_moved(s))
         return SQLITE_READONLY_DBMOVED;
     return store_run(s, store_statement(s, BEGIN));
@@ -336,27 +342,15 @@ int store_begin(struct store *s)
 
 int store_commit(struct store *s)
 {
-    for (size_t i = 0; i < TUNNELS_CACHED; i++) {
-        struct store_tunnel *t = &s->tunnels[i];
-        sqlite3_stmt *grow = t->growth ? store_statement(s, GROW_TUNNEL) : NULL;
-        if (t->growth == 0)
-            continue;
-        if (!grow)
-            return sqlite3_extended_errcode(s->db);
-        (void)sqlite3_bind_int64(grow, 1, t->id);
-        (void)sqlite3_bind_int64(grow, 2, (int64_t)t->growth);
-        int error = store_run(s, grow);
-        if (error)
-            return error;
-    }
-    return store_run(s, store_statement(s, COMMIT));
+    int error = store_tunnels_write(s);
+    return error ? error : store_run(s, store_statement(s, COMMIT));
 }
 
 // What was found or made in the transaction may be gone with it.
 void store_rollback(struct store *s)
 {
     (void)store_run(s, store_statement(s, ROLLBACK));
-    memset(s->tunnels, 0, sizeof(s->tunnels));
+    store_tunnels_forget(s);
 }
 
 static void bind_text(sqlite3_stmt *q, int at, struct slice text)
@@ -455,63 +449,12 @@ static void bind_asked(sqlite3_stmt *q, const struct store *s, const struct reco
                               x->request_head.len, SQLITE_STATIC);
 }
 
-static int find_tunnel(struct store *s, struct slice name, int64_t *id)
-{
-    sqlite3_stmt *find = store_statement(s, FIND_TUNNEL);
-    sqlite3_stmt *insert = store_statement(s, INSERT_TUNNEL);
-    if (!find || !insert)
-        return sqlite3_extended_errcode(s->db);
-    const char *text = name.len ? name.p : "";
-    (void)sqlite3_bind_text64(find, 1, text, name.len, SQLITE_STATIC, SQLITE_UTF8);
-    int error = sqlite3_step(find);
-    *id = error == SQLITE_ROW ? sqlite3_column_int64(find, 0) : 0;
-    (void)sqlite3_reset(find);
-    if (error == SQLITE_ROW)
-        return SQLITE_OK;
-    if (error != SQLITE_DONE)
-        return error;
-    (void)sqlite3_bind_text64(insert, 1, text, name.len, SQLITE_STATIC, SQLITE_UTF8);
-    error = store_run(s, insert);
-    *id = sqlite3_last_insert_rowid(s->db);
-    return error;
-}
-
-// A tunnel's row, out of a small cache with one place for each name. What drops out of it in the
-// middle of a transaction is counted at once.
-static int tunnel_of(struct store *s, struct slice name, struct store_tunnel **out)
-{
-    size_t hash = 5381;
-    for (size_t i = 0; i < name.len; i++)
-        hash = hash * 33 + (unsigned char)name.p[i];
-    struct store_tunnel *t = &s->tunnels[hash % TUNNELS_CACHED];
-    *out = t;
-    if (t->id && slice_eq(slice_str(t->name), name))
-        return SQLITE_OK;
-    int error = SQLITE_OK;
-    if (t->growth) {
-        sqlite3_stmt *grow = store_statement(s, GROW_TUNNEL);
-        if (!grow)
-            return sqlite3_extended_errcode(s->db);
-        (void)sqlite3_bind_int64(grow, 1, t->id);
-        (void)sqlite3_bind_int64(grow, 2, (int64_t)t->growth);
-        error = store_run(s, grow);
-    }
-    *t = (struct store_tunnel){0};
-    if (!error)
-        error = find_tunnel(s, name, &t->id);
-    if (error)
-        t->id = 0;
-    size_t len = name.len < sizeof(t->name) ? name.len : sizeof(t->name) - 1;
-    memcpy(t->name, name.p ? name.p : "", len);
-    return error;
-}
-
 int store_exchange(struct store *s, struct record_exchange *x, uint64_t growth,
                    const struct slice bodies[static 2])
 {
     bool insert = x->seq == 0;
     struct store_tunnel *tunnel = NULL;
-    int error = tunnel_of(s, x->tunnel, &tunnel);
+    int error = store_tunnel_of(s, x->tunnel, &tunnel);
     sqlite3_stmt *q = store_statement(s, insert ? INSERT_EXCHANGE : UPDATE_EXCHANGE);
     if (error || !q)
         return error ? error : sqlite3_extended_errcode(s->db);
@@ -529,10 +472,13 @@ int store_exchange(struct store *s, struct record_exchange *x, uint64_t growth,
         bind_ns(q, 38, x->service_first_ns);
     }
     error = store_run(s, q);
-    if (!error && insert)
-        x->seq = sqlite3_last_insert_rowid(s->db);
+    if (error)
+        return error;
     tunnel->growth += growth;
-    return error;
+    if (!insert)
+        return SQLITE_OK;
+    x->seq = sqlite3_last_insert_rowid(s->db);
+    return store_tunnel_has(s, tunnel, x->seq, x->id);
 }
 
 int store_body(struct store *s, int64_t seq, enum record_side side, uint64_t at, struct slice bytes)

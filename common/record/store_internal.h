@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the files of the store share: store.c (opening, writing), store_trim.c (deleting).
+// What the files of the store share: store.c (opening, writing), store_tunnel.c
+// (what is kept of tunnels), store_trim.c (deleting).
 #pragma once
 #include "store.h"
 
@@ -20,6 +21,8 @@ enum statement {
     FULLEST_TUNNEL,
     FULLEST_ENDED,
     OLDEST_OF_TUNNEL,
+    INSERT_SPAN,
+    CLEAR_SPANS,
     DELETE_EXCHANGE,
     DELETE_BODY,
     DELETE_MESSAGE,
@@ -30,10 +33,18 @@ enum {
     TUNNELS_CACHED = 64
 };
 
+// Rows of exchanges, some of which are those of a tunnel, with ids from `first_id` to `last_id`.
+struct store_span {
+    int64_t first, last; // 0: none
+    char first_id[EXCHANGE_ID_LEN + 1], last_id[EXCHANGE_ID_LEN + 1];
+    bool news; // that are not written
+};
+
 struct store_tunnel {
     char name[64];
     int64_t id;      // 0: empty
     uint64_t growth; // of this transaction
+    struct store_span span;
 };
 
 struct store {
@@ -49,3 +60,13 @@ struct store {
 sqlite3_stmt *store_statement(struct store *s, enum statement which);
 // Steps a statement that brings no rows, and resets it.
 int store_run(struct store *s, sqlite3_stmt *statement);
+
+void store_tunnels_begin(struct store *s);
+int store_tunnels_write(struct store *s);
+void store_tunnels_forget(struct store *s);
+// The tunnel of this name, made when it is new. Valid until another one is asked for.
+int store_tunnel_of(struct store *s, struct slice name, struct store_tunnel **out);
+// It has a new exchange.
+int store_tunnel_has(struct store *s, struct store_tunnel *t, int64_t seq, const char *id);
+// Some of its exchanges from row `first` to row `last` were deleted.
+int store_tunnel_lacks(struct store *s, int64_t tunnel, int64_t first, int64_t last);

@@ -31,10 +31,16 @@ static int get_oldest(struct store *s, int64_t tunnel, struct victim *victims, s
     if (tunnel)
         (void)sqlite3_bind_int64(q, 2, tunnel);
     int error = sqlite3_step(q);
-    for (; error == SQLITE_ROW; error = sqlite3_step(q))
-        victims[(*count)++] = (struct victim){
-            sqlite3_column_int64(q, 0), sqlite3_column_int64(q, 1), sqlite3_column_int64(q, 2),
-            sqlite3_column_int64(q, 3), sqlite3_column_int64(q, 4), sqlite3_column_int64(q, 5)};
+    for (; error == SQLITE_ROW; error = sqlite3_step(q)) {
+        int64_t seq = sqlite3_column_int64(q, 0);
+        if (*count == 0 || seq > victims[*count - 1].seq) // once, though spans may overlap
+            victims[(*count)++] = (struct victim){seq,
+                                                  sqlite3_column_int64(q, 1),
+                                                  sqlite3_column_int64(q, 2),
+                                                  sqlite3_column_int64(q, 3),
+                                                  sqlite3_column_int64(q, 4),
+                                                  sqlite3_column_int64(q, 5)};
+    }
     (void)sqlite3_reset(q);
     return error == SQLITE_DONE ? SQLITE_OK : error;
 }
@@ -78,6 +84,7 @@ static int shrink_tunnel(struct store *s, int64_t tunnel, int64_t bytes)
 static int delete_all(struct store *s, const struct victim *victims, size_t count)
 {
     int64_t bytes = 0; // of those of one tunnel in a row
+    size_t first = 0;
     int error = store_begin(s);
     if (error)
         return error;
@@ -87,7 +94,10 @@ static int delete_all(struct store *s, const struct victim *victims, size_t coun
         if (error || (i + 1 < count && victims[i + 1].tunnel == victims[i].tunnel))
             continue;
         error = shrink_tunnel(s, victims[i].tunnel, bytes);
+        if (!error)
+            error = store_tunnel_lacks(s, victims[i].tunnel, victims[first].seq, victims[i].seq);
         bytes = 0;
+        first = i + 1;
     }
     if (!error)
         error = store_commit(s);

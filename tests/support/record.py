@@ -13,6 +13,7 @@ from client import until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CHUNK = 64 * 1024
+SPAN = 128
 REQUEST, RESPONSE = 0, 1
 SECOND = 1_000_000_000
 F_OFD_SETLK = 37
@@ -121,6 +122,11 @@ class Record:
         seq = self._insert("exchange", row)
         self.db.execute("UPDATE tunnel SET bytes = bytes + ? WHERE id = ?",
                         (row["size"], row["tunnel"]))
+        first = seq - seq % SPAN
+        self.db.execute(
+            "INSERT INTO span VALUES(?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET last=excluded.last,"
+            " first_id=min(first_id, excluded.first_id), last_id=max(last_id, excluded.last_id)",
+            (row["tunnel"], first, seq, row["id"], row["id"]))
         for side, body in ((REQUEST, request), (RESPONSE, response)):
             self.db.executemany(
                 "INSERT INTO body VALUES(?, ?, ?, ?)",

@@ -81,6 +81,9 @@ int64_t record_rows_add(struct record_rows *rows, const struct record_row *row)
     (void)sqlite3_finalize(s);
     (void)snprintf(id, sizeof(id), "%016lld", (long long)seq);
     record_rows_sql(rows, "INSERT OR IGNORE INTO tunnel(name) VALUES(%Q)", or (row->tunnel, "web"));
+    record_rows_sql(rows,
+                    "INSERT INTO span SELECT id, %lld, %lld, %Q, %Q FROM tunnel WHERE name = %Q",
+                    seq, seq, or (row->id, id), or (row->id, id), or (row->tunnel, "web"));
     bool runs = row->outcome && !row->outcome[0];
     record_rows_sql(
         rows,

@@ -68,6 +68,7 @@ static void an_exchange_goes_with_all_it_has(void **state)
     assert_int_equal(number(f, "SELECT count(*) FROM body"), 3);
     assert_int_equal(number(f, "SELECT count(*) FROM message"), 1);
     assert_int_equal(number(f, "SELECT bytes FROM tunnel"), 1000);
+    assert_int_equal(number(f, "SELECT sum(first) FROM span"), 2);
 }
 
 static void a_row_that_is_another_exchange_by_now_stays(void **state)

@@ -74,6 +74,17 @@ static bool holds(struct fixture *f, const char *condition)
     return number(f, sql) == 1;
 }
 
+// Each exchange can be found by its tunnel and its id, and nothing of what is gone is left.
+static void check_spans(struct fixture *f)
+{
+    CHECK(number(f, "SELECT count(*) FROM exchange e WHERE NOT EXISTS(SELECT 1 FROM span s WHERE"
+                    " s.tunnel=e.tunnel AND e.seq BETWEEN s.first AND s.last AND"
+                    " e.id BETWEEN s.first_id AND s.last_id)") == 0);
+    CHECK(number(f, "SELECT count(*) FROM span s WHERE NOT EXISTS(SELECT 1 FROM exchange e WHERE"
+                    " s.tunnel=e.tunnel AND e.seq BETWEEN s.first AND s.last)") == 0);
+    CHECK(number(f, "SELECT coalesce(max(last - first), 0) FROM span") < RECORD_SPAN_ROWS);
+}
+
 static const struct slice no_bodies[2];
 
 static struct record_exchange exchange(const char *tunnel, int64_t began_ns)
@@ -177,9 +188,11 @@ static void each_tunnel_knows_what_its_exchanges_take(void **state)
         if (i % 7)
             (void)snprintf(name, sizeof(name), "t%d", i % 200);
         struct record_exchange x = exchange(name, 1);
+        (void)snprintf(x.id, sizeof(x.id), "%016d", i * 7919 % 1000); // in no order
         assert_int_equal(store_exchange(f->store, &x, 100, no_bodies), SQLITE_OK);
     }
     assert_int_equal(store_commit(f->store), SQLITE_OK);
+    check_spans(f);
     assert_int_equal(number(f, "SELECT count(*) FROM tunnel t WHERE bytes <> (SELECT sum(size) FROM"
                                " exchange WHERE tunnel=t.id)"),
                      0);
@@ -187,6 +200,22 @@ static void each_tunnel_knows_what_its_exchanges_take(void **state)
     assert_int_equal(number(f, "SELECT count(*) FROM exchange e JOIN tunnel t ON t.id=tunnel WHERE"
                                " t.name=''"),
                      143);
+}
+
+// One tunnel, many transactions, and rows that are used again.
+static void spans_are_as_long_as_they_may_be(void **state)
+{
+    struct fixture *f = *state;
+    open_store(f);
+    for (int i = 0; i < 2 * RECORD_SPAN_ROWS + 1; i++)
+        (void)add(f, exchange("web", 1), 0);
+    check_spans(f);
+    assert_int_equal(number(f, "SELECT count(*) FROM span"), 3);
+    record_rows_sql(&f->rows, "DELETE FROM exchange WHERE seq > 100");
+    record_rows_sql(&f->rows, "DELETE FROM span WHERE first > 100");
+    for (int i = 0; i < 2 * RECORD_SPAN_ROWS; i++)
+        assert_int_equal(add(f, exchange(i % 2 ? "web" : "api", 1), 0), 101 + i);
+    check_spans(f);
 }
 
 static int64_t pages(struct fixture *f)
@@ -206,6 +235,7 @@ static void the_tunnel_that_takes_most_loses_its_oldest(void **state)
         newest = add(f, exchange("busy", 2), 1);
         trim_all(f, 3);
         assert_true(pages(f) <= PAGES);
+        check_spans(f);
     }
     char sql[120];
     (void)snprintf(sql, sizeof(sql), "seq=%lld", (long long)quiet);
@@ -245,6 +275,7 @@ static void what_runs_stays(void **state)
     assert_true(pages(f) <= PAGES);
     (void)add(f, running, 60); // now there is no way
     trim_all(f, 3);
+    check_spans(f);
     assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 2);
 }
 
@@ -257,6 +288,7 @@ static void what_is_too_old_goes(void **state)
     for (int i = 0; i < 3 * STORE_DELETE_STEP; i++)
         (void)add(f, exchange(i % 2 ? "a" : "b", i * second), 0);
     trim_all(f, 400 * second);
+    check_spans(f);
     assert_int_equal(number(f, "SELECT min(began_ns) FROM exchange"), 300 * second);
     assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 3 * STORE_DELETE_STEP - 300);
 }
@@ -403,6 +435,7 @@ int main(void)
         TEST(an_update_leaves_alone_what_was_asked_and_what_is_empty_now),
         TEST(what_was_rolled_back_never_was),
         TEST(each_tunnel_knows_what_its_exchanges_take),
+        TEST(spans_are_as_long_as_they_may_be),
         TEST(the_tunnel_that_takes_most_loses_its_oldest),
         TEST(what_runs_stays),
         TEST(what_is_too_old_goes),

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+// What belongs to a tunnel: its row, how much its exchanges take, and the spans that they are in.
+// The last ones used are remembered, one place for each name; what is new of them is written at the
+// end of the transaction, or when another one needs the place.
+#include "store_internal.h"
+
+static int write_growth(struct store *s, struct store_tunnel *t)
+{
+    if (t->growth == 0)
+        return SQLITE_OK;
+    sqlite3_stmt *grow = store_statement(s, GROW_TUNNEL);
+    if (!grow)
+        return sqlite3_extended_errcode(s->db);
+    (void)sqlite3_bind_int64(grow, 1, t->id);
+    (void)sqlite3_bind_int64(grow, 2, (int64_t)t->growth);
+    t->growth = 0;
+    return store_run(s, grow);
+}
+
+static int write_span(struct store *s, struct store_tunnel *t)
+{
+    struct store_span *span = &t->span;
+    if (!span->news)
+        return SQLITE_OK;
+    sqlite3_stmt *insert = store_statement(s, INSERT_SPAN);
+    if (!insert)
+        return sqlite3_extended_errcode(s->db);
+    (void)sqlite3_bind_int64(insert, 1, t->id);
+    (void)sqlite3_bind_int64(insert, 2, span->first);
+    (void)sqlite3_bind_int64(insert, 3, span->last);
+    (void)sqlite3_bind_text(insert, 4, span->first_id, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(insert, 5, span->last_id, -1, SQLITE_STATIC);
+    span->news = false;
+    return store_run(s, insert);
+}
+
+static int write_news(struct store *s, struct store_tunnel *t)
+{
+    int error = write_growth(s, t);
+    return error ? error : write_span(s, t);
+}
+
+void store_tunnels_begin(struct store *s)
+{
+    for (size_t i = 0; i < TUNNELS_CACHED; i++)
+        s->tunnels[i].growth = 0;
+}
+
+int store_tunnels_write(struct store *s)
+{
+    int error = SQLITE_OK;
+    for (size_t i = 0; !error && i < TUNNELS_CACHED; i++)
+        error = write_news(s, &s->tunnels[i]);
+    return error;
+}
+
+void store_tunnels_forget(struct store *s)
+{
+    memset(s->tunnels, 0, sizeof(s->tunnels));
+}
+
+static int find_tunnel(struct store *s, struct slice name, int64_t *id)
+{
+    sqlite3_stmt *find = store_statement(s, FIND_TUNNEL);
+    sqlite3_stmt *insert = store_statement(s, INSERT_TUNNEL);
+    if (!find || !insert)
+        return sqlite3_extended_errcode(s->db);
+    const char *text = name.len ? name.p : "";
+    (void)sqlite3_bind_text64(find, 1, text, name.len, SQLITE_STATIC, SQLITE_UTF8);
+    int error = sqlite3_step(find);
+    *id = error == SQLITE_ROW ? sqlite3_column_int64(find, 0) : 0;
+    (void)sqlite3_reset(find);
+    if (error == SQLITE_ROW)
+        return SQLITE_OK;
+    if (error != SQLITE_DONE)
+        return error;
+    (void)sqlite3_bind_text64(insert, 1, text, name.len, SQLITE_STATIC, SQLITE_UTF8);
+    error = store_run(s, insert);
+    *id = sqlite3_last_insert_rowid(s->db);
+    return error;
+}
+
+int store_tunnel_of(struct store *s, struct slice name, struct store_tunnel **out)
+{
+    size_t hash = 5381;
+    for (size_t i = 0; i < name.len; i++)
+        hash = hash * 33 + (unsigned char)name.p[i];
+    struct store_tunnel *t = &s->tunnels[hash % TUNNELS_CACHED];
+    *out = t;
+    if (t->id && slice_eq(slice_str(t->name), name))
+        return SQLITE_OK;
+    int error = write_news(s, t);
+    *t = (struct store_tunnel){0};
+    if (!error)
+        error = find_tunnel(s, name, &t->id);
+    if (error)
+        t->id = 0;
+    size_t len = name.len < sizeof(t->name) ? name.len : sizeof(t->name) - 1;
+    memcpy(t->name, name.p ? name.p : "", len);
+    return error;
+}
+
+int store_tunnel_has(struct store *s, struct store_tunnel *t, int64_t seq, const char *id)
+{
+    struct store_span *span = &t->span;
+    if (!span->first || seq < span->first || seq - span->first >= RECORD_SPAN_ROWS) {
+        int error = write_span(s, t);
+        if (error)
+            return error;
+        *span = (struct store_span){.first = seq};
+        memcpy(span->first_id, id, sizeof(span->first_id));
+        memcpy(span->last_id, id, sizeof(span->last_id));
+    }
+    if (strcmp(id, span->first_id) < 0)
+        memcpy(span->first_id, id, sizeof(span->first_id));
+    if (strcmp(id, span->last_id) > 0)
+        memcpy(span->last_id, id, sizeof(span->last_id));
+    span->last = seq > span->last ? seq : span->last;
+    span->news = true;
+    return SQLITE_OK;
+}
+
+int store_tunnel_lacks(struct store *s, int64_t tunnel, int64_t first, int64_t last)
+{
+    sqlite3_stmt *q = store_statement(s, CLEAR_SPANS);
+    if (!q)
+        return sqlite3_extended_errcode(s->db);
+    (void)sqlite3_bind_int64(q, 1, tunnel);
+    (void)sqlite3_bind_int64(q, 2, first);
+    (void)sqlite3_bind_int64(q, 3, last);
+    return store_run(s, q);
+}
