@@ -6,6 +6,10 @@
 // throughput). Where there is nothing left over it falls behind; then it takes little, and the
 // ordinary one has a turn again. A single thread cannot do this: who is SCHED_IDLE may not leave it
 // without a privilege.
+//
+// That a thread is SCHED_IDLE counts among those of its own session or control group only: beside
+// others it may be given a whole share, and then they wait for it as long as a time slice is. So
+// the idle one stops for a moment, again and again, and whoever waits goes first.
 #include "scribe.h"
 #include <sched.h>
 #include <stdatomic.h>
@@ -19,6 +23,9 @@ enum {
     MUCH_BYTES = 64 * 1024,    // of events, that are written without gathering more
     EFFORT_MS = 200,           // over which the effort is looked at
     EFFORT_PART = 16,          // of a processor, that is little
+    STINT_US = 100,            // that the idle hand works at a time
+    STINT_EVENTS = 32,         // and how many events it takes, or
+    STINT_TRACKS = 8,          // exchanges it writes, before it looks how late it is
     TRIM_MS = 100,             // that deleting may take before events are looked at again
     TRIM_PRESSING_MS = 1000,   // the same where more comes than that can delete
     TRIM_EVERY_MS = 60 * 1000, // while nothing happens
@@ -58,7 +65,8 @@ struct scribe {
     bool told_shed, too_much;
     uint64_t effort_ns, effort_since_ns; // of a processor, and since when it is counted
     uint64_t cpu_ns;                     // of the hand's thread, when that was counted last
-    bool toils;
+    bool toils, idle;  // what is written is much; it is the idle hand that writes it
+    uint64_t stint_ns; // since when it has been at work
 };
 
 void scribe_shed(struct scribe *s, uint64_t exchanges, uint64_t bytes)
@@ -220,12 +228,26 @@ static int write_counts(struct scribe *s, bool always)
     return error;
 }
 
+// The shortest sleep there is lets whoever waits for the processor go first.
+static void pace(struct scribe *s)
+{
+    const struct timespec moment = {.tv_nsec = 1};
+    if (!s->idle || uv_hrtime() - s->stint_ns < STINT_US * 1000)
+        return;
+    (void)nanosleep(&moment, NULL);
+    s->stint_ns = uv_hrtime();
+}
+
 static int write_batch(struct scribe *s)
 {
+    bool more = true;
     int error = store_begin(s->store);
     if (error)
         return error;
-    error = tracks_write(&s->tracks, s->store);
+    while (!error && more) {
+        error = tracks_write(&s->tracks, s->store, STINT_TRACKS, &more);
+        pace(s);
+    }
     if (!error)
         error = write_counts(s, s->trouble[0] != 0);
     if (!error)
@@ -243,12 +265,15 @@ static void take_events(struct scribe *s)
 {
     size_t bytes = 0;
     size_t len = 0;
+    size_t count = 0;
     const void *event = NULL;
     while (bytes + tracks_messages(&s->tracks) < RECORDER_BATCH_BYTES &&
            (event = queue_peek(s->queue, &len))) {
         (void)tracks_event(&s->tracks, event);
         queue_release(s->queue);
         bytes += len;
+        if (++count % STINT_EVENTS == 0)
+            pace(s);
     }
 }
 
@@ -328,13 +353,12 @@ static void judge_effort(struct scribe *s)
 }
 
 // Whether another batch is to be written at once, by the same hand.
-static bool goes_on(struct scribe *s, const struct hand *h, bool last)
+static bool goes_on(struct scribe *s, bool last)
 {
     size_t used = queue_used(s->queue);
     if (last)
         return used > 0;
-    return used > MUCH_BYTES && !atomic_load(&s->closing) &&
-           s->toils == (h == &s->hands[IDLE_HAND]);
+    return used > MUCH_BYTES && !atomic_load(&s->closing) && s->toils == s->idle;
 }
 
 // Writes what there is, as long as there is much.
@@ -343,10 +367,12 @@ static void work(struct hand *h, bool last)
     struct scribe *s = h->scribe;
     int error = SQLITE_OK;
     s->cpu_ns = thread_cpu_ns();
+    s->stint_ns = uv_hrtime();
+    s->idle = h == &s->hands[IDLE_HAND];
     do {
         error = turn(s);
         judge_effort(s);
-    } while (!error && goes_on(s, h, last));
+    } while (!error && goes_on(s, last));
     atomic_store(&s->failing, error != SQLITE_OK);
     if (error)
         in_trouble(s, error);

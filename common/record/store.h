@@ -12,7 +12,7 @@ enum {
     STORE_CACHE_KIB = 8 * 1024, // of pages in memory
     STORE_WAL_BYTES = 16 << 20, // to which the log is cut when it has been written back
     STORE_DELETE_STEP = 250,    // exchanges that are deleted in one transaction
-    STORE_PAGE_BYTES = 4096,
+    STORE_PAGE_BYTES = 8192,
     STORE_SLACK_PART = 8,
     STORE_VACUUM_PAGES = 500,    // that are given back to the disk in one step
     STORE_WRITERS_BEFORE = 1000, // processes that may still write a record that was moved

@@ -449,16 +449,20 @@ size_t tracks_messages(const struct tracks *t)
     return t->budget.messages * sizeof(struct frames_message);
 }
 
-int tracks_write(struct tracks *t, struct store *s)
+int tracks_write(struct tracks *t, struct store *s, size_t most, bool *more)
 {
     int error = SQLITE_OK;
-    for (struct track *k = t->dirty; !error && k; k = k->next_dirty)
+    struct track *k = t->next ? t->next : t->dirty;
+    for (; !error && k && most > 0; k = k->next_dirty, most--)
         error = write_track(k, s);
+    t->next = error ? NULL : k;
+    *more = t->next != NULL;
     return error;
 }
 
 void tracks_unwritten(struct tracks *t)
 {
+    t->next = NULL;
     for (struct track *k = t->dirty; k; k = k->next_dirty) {
         if (k->inserting)
             k->x.seq = 0;

@@ -18,6 +18,7 @@ struct tracks {
     struct track **slots; // by the slot of their events
     uint32_t slot_count;
     struct track *dirty, **dirty_last;     // to be written
+    struct track *next;                    // of them, in the transaction that is under way
     struct track *waiting, **waiting_last; // ended and written, without a report yet: oldest first
     size_t waiting_count;
     struct track *buckets[TRACK_BUCKETS]; // by id, of those that a report may come for
@@ -34,8 +35,9 @@ bool tracks_event(struct tracks *t, const void *event);
 // Bytes that messages which are to be written take besides their payload: of a WebSocket they can
 // be many times what came.
 size_t tracks_messages(const struct tracks *t);
-// Writes all that is to be written. An SQLite error: then tracks_unwritten, after a rollback.
-int tracks_write(struct tracks *t, struct store *s);
+// Writes `most` of what is to be written, those that come next; there are `*more`, or not. An
+// SQLite error: then tracks_unwritten, after a rollback.
+int tracks_write(struct tracks *t, struct store *s, size_t most, bool *more);
 void tracks_unwritten(struct tracks *t);
 // It is written. Those that have ended are forgotten, or wait for their report until `now_ms` is
 // RECORDER_REPORT_MS later.

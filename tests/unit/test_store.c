@@ -17,7 +17,7 @@
 #include "tests/support/record_rows.h"
 
 enum {
-    PAGES = 800 // of the record, where a test limits it
+    PAGES = (3200 << 10) / STORE_PAGE_BYTES // of the record, where a test limits it
 };
 
 struct fixture {
