@@ -10,6 +10,7 @@ from .processes import Failed
 from .stats import LEAST_RUNS, Target, plain_figure, ratio_figure
 
 WARM_CONNECTIONS = 50
+PASS_QUIET_SECONDS = 0.15  # behind a pass, so that the next contestant has the machine for itself
 
 
 class Skipped(Exception):
@@ -152,6 +153,7 @@ def one_round(row, site, running, number):
     shown = {label: [] for label in running}
     for label in in_turn(list(running), passes, number):
         shown[label].append(row.load.one_pass(site, running[label]))
+        usage.wait_until_idle(running[label].processes, PASS_QUIET_SECONDS)
     return {label: row.load.together(one) for label, one in shown.items()}
 
 

@@ -38,12 +38,12 @@ def cpu_seconds(processes):
     return ticks / TICKS
 
 
-def wait_until_idle(processes):
+def wait_until_idle(processes, quiet_seconds=QUIET_SECONDS):
     """Waits until the processes have used next to no CPU for a while, at most a few seconds: after
     visitors stop reading, the buffers between them and the origin fill first."""
     deadline = time.monotonic() + SETTLE_SECONDS
     quiet_since, used = time.monotonic(), cpu_seconds(processes)
-    while time.monotonic() < min(deadline, quiet_since + QUIET_SECONDS):
+    while time.monotonic() < min(deadline, quiet_since + quiet_seconds):
         time.sleep(0.05)
         now = cpu_seconds(processes)
         if now - used > 1 / TICKS:
