@@ -2,19 +2,27 @@
 #include "track.h"
 #include <stdlib.h>
 
+enum {
+    ABOUT_SPARE = 128 // bytes of the texts of an EVENT_ABOUT, as a rule
+};
+
 struct track {
     struct record_exchange x; // its slices point into what follows
-    char *texts;              // until they are written
     char tunnel[64];
-    struct buf head, interim, trailers[2];
-    struct buf body[2]; // not written yet
     struct frames *messages;
     uint64_t counted; // of x.size, in the record
     uint64_t link;
     uint64_t written_ms;
     bool settled, ended, dirty, inserting, waits, hashed;
-    struct track *next_dirty, *next_in_bucket;
+    bool told; // its texts are in the record
+    struct track **bucket, *next_in_bucket;
+    struct track *next_dirty; // or the next of those that are kept
     struct track *next_waiting, **at_waiting;
+    struct buf interim, trailers[2];
+    // These are used again, by another exchange: what is above is cleared then.
+    struct buf texts; // until they are written
+    struct buf head;
+    struct buf body[2]; // not written yet
 };
 
 void tracks_init(struct tracks *t, uint64_t body_bytes)
@@ -26,15 +34,15 @@ void tracks_init(struct tracks *t, uint64_t body_bytes)
 
 static struct track **bucket_of(struct tracks *t, const char *id)
 {
-    uint64_t hash = 1469598103934665603ULL;
-    for (int i = 0; i < EXCHANGE_ID_LEN; i++)
-        hash = (hash ^ (unsigned char)id[i]) * 1099511628211ULL;
-    return &t->buckets[(hash ^ hash >> 32) % TRACK_BUCKETS];
+    uint64_t half[EXCHANGE_ID_LEN / sizeof(uint64_t)];
+    memcpy(half, id, sizeof(half));
+    uint64_t hash = (half[0] * 0x9e3779b97f4a7c15ULL ^ half[1]) * 0xff51afd7ed558ccdULL;
+    return &t->buckets[(hash >> 32) % TRACK_BUCKETS];
 }
 
-static void unhash(struct tracks *t, struct track *k)
+static void unhash(struct track *k)
 {
-    struct track **at = bucket_of(t, k->x.id);
+    struct track **at = k->bucket;
     while (k->hashed && *at && *at != k)
         at = &(*at)->next_in_bucket;
     if (k->hashed && *at)
@@ -44,9 +52,9 @@ static void unhash(struct tracks *t, struct track *k)
 
 static void hash(struct tracks *t, struct track *k)
 {
-    struct track **at = bucket_of(t, k->x.id);
-    k->next_in_bucket = *at;
-    *at = k;
+    k->bucket = bucket_of(t, k->x.id);
+    k->next_in_bucket = *k->bucket;
+    *k->bucket = k;
     k->hashed = true;
 }
 
@@ -71,20 +79,96 @@ static void free_messages(struct track *k)
     k->messages = NULL;
 }
 
-// It must not be among the dirty ones.
-static void track_free(struct tracks *t, struct track *k)
+static void free_buffers(struct track *k)
 {
-    stop_waiting(t, k);
-    unhash(t, k);
-    free_messages(k);
-    free(k->texts);
+    buf_free(&k->texts);
     buf_free(&k->head);
     buf_free(&k->interim);
     for (int side = 0; side < 2; side++) {
         buf_free(&k->trailers[side]);
         buf_free(&k->body[side]);
     }
-    free(k);
+}
+
+static void empty(struct buf *b)
+{
+    if (b->cap > TRACK_BUFFER_KEPT)
+        buf_free(b);
+    b->start = b->end = 0;
+}
+
+static size_t kept_bytes(const struct track *k)
+{
+    return sizeof(*k) + k->texts.cap + k->head.cap + k->body[0].cap + k->body[1].cap;
+}
+
+// Keeps it for another exchange, if there is room.
+static void keep(struct tracks *t, struct track *k)
+{
+    if (k->interim.bytes)
+        buf_free(&k->interim);
+    for (int side = 0; side < 2; side++) {
+        if (k->trailers[side].bytes)
+            buf_free(&k->trailers[side]);
+        empty(&k->body[side]);
+    }
+    empty(&k->texts);
+    empty(&k->head);
+    size_t bytes = kept_bytes(k);
+    if (bytes > TRACKS_KEPT_BYTES - t->kept_bytes) {
+        free_buffers(k);
+        free(k);
+        return;
+    }
+    k->next_dirty = t->kept;
+    t->kept = k;
+    t->kept_count++;
+    t->kept_bytes += bytes;
+}
+
+// One of those that are kept, or NULL.
+static struct track *take_kept(struct tracks *t)
+{
+    struct track *k = t->kept;
+    if (!k)
+        return NULL;
+    t->kept = k->next_dirty;
+    t->kept_count--;
+    t->kept_bytes -= kept_bytes(k);
+    return k;
+}
+
+static void shrink(struct tracks *t, size_t count)
+{
+    while (t->kept_count > count) {
+        struct track *k = take_kept(t);
+        free_buffers(k);
+        free(k);
+    }
+}
+
+void tracks_shrink(struct tracks *t)
+{
+    shrink(t, TRACKS_KEPT_QUIET);
+}
+
+// A track that shows nothing of an exchange yet. NULL: out of memory.
+static struct track *track_new(struct tracks *t)
+{
+    struct track *k = take_kept(t);
+    if (!k)
+        return calloc(1, sizeof(*k));
+    memset(k, 0, offsetof(struct track, texts));
+    return k;
+}
+
+// It must not be among the dirty ones.
+static void track_free(struct tracks *t, struct track *k)
+{
+    stop_waiting(t, k);
+    unhash(k);
+    free_messages(k);
+    keep(t, k);
 }
 
 void tracks_deinit(struct tracks *t)
@@ -100,6 +184,7 @@ void tracks_deinit(struct tracks *t)
     for (uint32_t i = 0; i < t->slot_count; i++)
         if (t->slots[i])
             track_free(t, t->slots[i]);
+    shrink(t, 0);
     free(t->slots);
 }
 
@@ -160,17 +245,15 @@ static bool on_begin(struct tracks *t, const struct event_begin *e)
         lose(t, e->event.slot); // its end had no memory
     size_t len = (size_t)e->method_len + e->scheme_len + e->host_len + e->target_len +
                  e->visitor_len + e->lines_len;
-    struct track *k = calloc(1, sizeof(*k));
-    char *texts = malloc(len + 1);
-    if (!k || !texts) {
-        free(k);
-        free(texts);
+    struct track *k = track_new(t);
+    if (!k || !buf_reserve(&k->texts, len + ABOUT_SPARE)) {
+        if (k)
+            track_free(t, k);
         t->lost++;
         return false;
     }
-    memcpy(texts, e + 1, len);
-    k->texts = texts;
-    const char *at = take(&k->x.method, texts, e->method_len);
+    (void)buf_append(&k->texts, e + 1, len);
+    const char *at = take(&k->x.method, buf_at(&k->texts), e->method_len);
     at = take(&k->x.scheme, at, e->scheme_len);
     at = take(&k->x.host, at, e->host_len);
     at = take(&k->x.target, at, e->target_len);
@@ -188,30 +271,34 @@ static bool on_begin(struct tracks *t, const struct event_begin *e)
     return true;
 }
 
+// Room for more texts behind those of the request, which move with their memory.
+static bool reserve_texts(struct track *k, size_t more)
+{
+    if (!buf_reserve(&k->texts, more))
+        return false;
+    struct slice *const moved[] = {&k->x.method, &k->x.scheme,  &k->x.host,
+                                   &k->x.target, &k->x.visitor, &k->x.request_head};
+    const char *at = buf_at(&k->texts);
+    for (size_t i = 0; i < sizeof(moved) / sizeof(moved[0]); i++)
+        at = take(moved[i], at, moved[i]->len);
+    return true;
+}
+
 // An exchange is as a rule settled right after it has begun, so both fit into one piece of memory.
 static bool on_about(struct tracks *t, struct track *k, const struct event_about *e)
 {
     size_t more =
         (size_t)e->visitor_len + e->tunnel_len + e->scheme_len + e->upstream_len + e->replay_len;
-    size_t len = (size_t)(k->x.request_head.p - k->texts) + k->x.request_head.len;
-    char *texts = realloc(k->texts, len + more + 1);
-    if (!texts) {
+    if (!reserve_texts(k, more)) {
         lose(t, e->event.slot);
         return false;
     }
-    struct slice *const moved[] = {&k->x.method, &k->x.scheme,  &k->x.host,
-                                   &k->x.target, &k->x.visitor, &k->x.request_head};
-    size_t offset = 0;
-    for (size_t i = 0; i < sizeof(moved) / sizeof(moved[0]); i++) {
-        moved[i]->p = texts + offset;
-        offset += moved[i]->len;
-    }
-    k->texts = texts;
-    memcpy(texts + len, e + 1, more);
+    const char *texts = buf_at(&k->texts) + buf_len(&k->texts);
+    (void)buf_append(&k->texts, e + 1, more);
     struct slice visitor;
     struct slice scheme;
     struct slice tunnel;
-    const char *at = take(&visitor, texts + len, e->visitor_len);
+    const char *at = take(&visitor, texts, e->visitor_len);
     at = take(&tunnel, at, e->tunnel_len);
     k->x.tunnel = slice_of(k->tunnel, tunnel.len);
     memcpy(k->tunnel, tunnel.p, tunnel.len);
@@ -258,7 +345,7 @@ static bool on_head(struct tracks *t, struct track *k, const struct event_head *
     if (e->status < 200 && e->status != 101) {
         ok = add_interim(k, e);
     } else {
-        buf_free(&k->head); // an answer of ours instead of the service's
+        empty(&k->head); // an answer of ours instead of the service's
         ok = append(k, &k->head, e + 1, e->lines_len);
         k->x.status = e->status;
     }
@@ -478,37 +565,36 @@ static void forget_written(struct track *k)
     k->x.size += bytes_of_messages(k);
     k->counted = k->x.size;
     k->inserting = k->dirty = false;
-    free(k->texts);
-    k->texts = NULL;
+    k->told = true;
     k->x.visitor = k->x.method = k->x.scheme = k->x.host = k->x.target = (struct slice){0};
     k->x.upstream = k->x.request_head = k->x.replay_of = (struct slice){0};
-    buf_free(&k->head);
-    buf_free(&k->interim);
-    for (int side = 0; side < 2; side++) {
-        buf_free(&k->trailers[side]);
-        buf_free(&k->body[side]);
-    }
+    free_buffers(k);
     if (k->messages)
         frames_taken(k->messages);
 }
 
 void tracks_written(struct tracks *t, uint64_t now_ms)
 {
-    for (struct track *k = t->dirty, *next = NULL; k; k = next) {
+    size_t count = 0;
+    for (struct track *k = t->dirty, *next = NULL; k; k = next, count++) {
         next = k->next_dirty;
-        forget_written(k);
-        if (k->ended)
-            free_messages(k);
-        if (k->ended && k->hashed && !k->x.far.known)
-            wait_for_report(t, k, now_ms);
-        else if (k->ended)
+        if (k->ended && (!k->hashed || k->x.far.known)) {
             track_free(t, k);
+            continue;
+        }
+        forget_written(k);
+        if (!k->ended)
+            continue;
+        free_messages(k);
+        wait_for_report(t, k, now_ms);
     }
     t->dirty = NULL;
     t->dirty_last = &t->dirty;
     while (t->waiting && (t->waiting_count > RECORDER_WAITING ||
                           now_ms - t->waiting->written_ms >= RECORDER_REPORT_MS))
         track_free(t, t->waiting);
+    if (count < TRACKS_KEPT_QUIET)
+        tracks_shrink(t);
 }
 
 uint64_t tracks_count_dirty(const struct tracks *t)
@@ -526,7 +612,7 @@ void tracks_lose_rows(struct tracks *t)
         track_free(t, t->waiting);
     for (uint32_t i = 0; i < t->slot_count; i++) {
         struct track *k = t->slots[i];
-        if (k && k->settled && !k->texts) {
+        if (k && k->settled && k->told) {
             t->slots[i] = NULL;
             t->lost++;
             k->ended = true;
@@ -536,7 +622,7 @@ void tracks_lose_rows(struct tracks *t)
     }
     while (*at) {
         struct track *k = *at;
-        if (k->texts) {
+        if (!k->told) {
             at = &k->next_dirty;
             continue;
         }
