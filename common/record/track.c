@@ -257,11 +257,11 @@ static bool on_begin(struct tracks *t, const struct event_begin *e)
     at = take(&k->x.scheme, at, e->scheme_len);
     at = take(&k->x.host, at, e->host_len);
     at = take(&k->x.target, at, e->target_len);
-    at = take(&k->x.visitor, at, e->visitor_len);
-    (void)take(&k->x.request_head, at, e->lines_len);
-    k->x.protocol = e->minor_version ? SLICE("HTTP/1.1") : SLICE("HTTP/1.0");
+    at = take(&k->x.request_head, at, e->lines_len);
+    (void)take(&k->x.visitor, at, e->visitor_len);
+    k->x.protocol = e->event.flags & EVENT_HTTP_10 ? SLICE("HTTP/1.0") : SLICE("HTTP/1.1");
     k->x.began_ns = e->began_ns;
-    k->x.flags = e->redacted ? RECORD_REDACTED : 0;
+    k->x.flags = e->event.flags & EVENT_REDACTED ? RECORD_REDACTED : 0;
     k->x.size = TRACK_ROW_BYTES + len;
     k->x.sent_on_ns = k->x.connect_ns = k->x.answered_ns = k->x.duration_ns = -1;
     k->x.service_first_ns = -1;
@@ -276,8 +276,8 @@ static bool reserve_texts(struct track *k, size_t more)
 {
     if (!buf_reserve(&k->texts, more))
         return false;
-    struct slice *const moved[] = {&k->x.method, &k->x.scheme,  &k->x.host,
-                                   &k->x.target, &k->x.visitor, &k->x.request_head};
+    struct slice *const moved[] = {&k->x.method, &k->x.scheme,       &k->x.host,
+                                   &k->x.target, &k->x.request_head, &k->x.visitor};
     const char *at = buf_at(&k->texts);
     for (size_t i = 0; i < sizeof(moved) / sizeof(moved[0]); i++)
         at = take(moved[i], at, moved[i]->len);
@@ -309,8 +309,8 @@ static bool on_about(struct tracks *t, struct track *k, const struct event_about
         k->x.visitor = visitor;
     if (scheme.len)
         k->x.scheme = scheme;
-    memcpy(k->x.id, e->id, sizeof(k->x.id));
-    k->x.flags |= e->heads_only ? RECORD_HEADS_ONLY : 0;
+    memcpy(k->x.id, e->id, sizeof(e->id));
+    k->x.flags |= e->event.flags & EVENT_HEADS_ONLY ? RECORD_HEADS_ONLY : 0;
     k->x.size += more;
     k->link = e->link;
     k->settled = true;
@@ -349,12 +349,12 @@ static bool on_head(struct tracks *t, struct track *k, const struct event_head *
         ok = append(k, &k->head, e + 1, e->lines_len);
         k->x.status = e->status;
     }
-    if (e->websocket && !k->messages) {
+    if ((e->event.flags & EVENT_WEBSOCKET) && !k->messages) {
         k->messages = malloc(sizeof(*k->messages));
         if (k->messages)
             frames_init(k->messages, &t->budget, t->body_bytes);
     }
-    k->x.flags |= e->redacted ? RECORD_REDACTED : 0;
+    k->x.flags |= e->event.flags & EVENT_REDACTED ? RECORD_REDACTED : 0;
     touch(t, k);
     return ok;
 }
@@ -362,27 +362,86 @@ static bool on_head(struct tracks *t, struct track *k, const struct event_head *
 static bool on_data(struct tracks *t, struct track *k, const struct event_data *e)
 {
     const struct slice bytes = slice_of((const char *)(e + 1), e->len);
-    struct record_body *b = &k->x.body[e->side];
+    enum record_side side = (enum record_side)e->event.side;
+    struct record_body *b = &k->x.body[side];
     b->bytes += bytes.len; // so far; its end says how many it were
     b->last_ns = e->at_ns;
     if (b->first_ns < 0)
         b->first_ns = e->at_ns;
     touch(t, k);
     if (k->messages) {
-        frames_feed(k->messages, (enum record_side)e->side, e->at_ns, bytes);
+        frames_feed(k->messages, side, e->at_ns, bytes);
         k->x.flags |= k->messages->missed ? RECORD_SHED : 0;
         return true;
     }
-    bool ok = !(k->x.flags & RECORD_SHED) && append(k, &k->body[e->side], bytes.p, bytes.len);
+    bool ok = !(k->x.flags & RECORD_SHED) && append(k, &k->body[side], bytes.p, bytes.len);
     b->kept += ok ? bytes.len : 0;
     return ok;
 }
 
 static bool on_trailers(struct tracks *t, struct track *k, const struct event_trailers *e)
 {
-    k->x.flags |= e->redacted ? RECORD_REDACTED : 0;
+    k->x.flags |= e->event.flags & EVENT_REDACTED ? RECORD_REDACTED : 0;
     touch(t, k);
-    return append(k, &k->trailers[e->side], e + 1, e->lines_len);
+    return append(k, &k->trailers[e->event.side], e + 1, e->lines_len);
+}
+
+// The digest of a body of which nothing has passed.
+static void put_nothing(uint8_t digest[static DIGEST_BYTES])
+{
+    const struct digest nothing = {0};
+    (void)digest_value(&nothing, digest);
+}
+
+static void end_body(struct record_body *b, const struct event_passed *p, bool has_digest)
+{
+    b->has_digest = has_digest;
+    if (!p) {
+        put_nothing(b->digest);
+        return;
+    }
+    b->bytes = p->bytes;
+    b->first_ns = p->first_ns;
+    b->last_ns = p->last_ns;
+    b->stalled_ns = p->stalled_ns;
+    memcpy(b->digest, p->digest, sizeof(b->digest));
+}
+
+static void on_end(struct tracks *t, struct track *k, const struct event_end *e)
+{
+    struct record_exchange *x = &k->x;
+    const unsigned flags = e->event.flags;
+    const struct event_passed *passed = (const struct event_passed *)(e + 1);
+    x->outcome = slice_str(exchange_whystr((enum exchange_why)e->outcome));
+    x->error =
+        flags & EVENT_REFUSED ? slice_str(answer_code((enum answer)e->answer)) : (struct slice){0};
+    x->status = e->status;
+    x->flags |= (flags & EVENT_SHED ? RECORD_SHED : 0) |
+                (flags & EVENT_UPGRADED ? RECORD_UPGRADED : 0) |
+                (flags & EVENT_REQUEST_WHOLE ? RECORD_REQUEST_WHOLE : 0) |
+                (flags & EVENT_RESPONSE_WHOLE ? RECORD_RESPONSE_WHOLE : 0) |
+                (flags & EVENT_REUSED ? RECORD_CONNECTION_REUSED : 0);
+    for (int side = 0; side < 2; side++) {
+        bool has = flags & (unsigned)EVENT_REQUEST_PASSED << side;
+        end_body(&x->body[side], has ? passed : NULL, !(flags & (unsigned)EVENT_NO_DIGEST << side));
+        passed += has ? 1 : 0;
+    }
+    x->sent_on_ns = e->sent_on_ns;
+    x->connect_ns = e->connect_ns;
+    x->service_first_ns = e->heard_ns;
+    x->answered_ns = e->answered_ns;
+    x->duration_ns = e->duration_ns;
+    k->ended = true;
+    t->slots[e->event.slot] = NULL;
+    touch(t, k);
+}
+
+static struct track *find(struct tracks *t, uint64_t link, const char *id)
+{
+    struct track *k = *bucket_of(t, id);
+    while (k && (k->link != link || memcmp(k->x.id, id, EXCHANGE_ID_LEN) != 0))
+        k = k->next_in_bucket;
+    return k;
 }
 
 static int64_t time_of(uint64_t ns)
@@ -390,59 +449,28 @@ static int64_t time_of(uint64_t ns)
     return ns > INT64_MAX ? -1 : (int64_t)ns;
 }
 
-static void on_end(struct tracks *t, struct track *k, const struct event_end *e)
-{
-    struct record_exchange *x = &k->x;
-    const struct report *r = &e->report;
-    x->outcome = slice_str(exchange_whystr((enum exchange_why)r->outcome));
-    x->error = e->refused ? slice_str(answer_code((enum answer)e->answer)) : (struct slice){0};
-    x->status = e->status;
-    x->flags |= (e->shed ? RECORD_SHED : 0) | (e->upgraded ? RECORD_UPGRADED : 0) |
-                (r->body[0].whole ? RECORD_REQUEST_WHOLE : 0) |
-                (r->body[1].whole ? RECORD_RESPONSE_WHOLE : 0) |
-                (e->reused ? RECORD_CONNECTION_REUSED : 0);
-    for (int side = 0; side < 2; side++) {
-        struct record_body *b = &x->body[side];
-        b->bytes = r->body[side].bytes;
-        b->has_digest = e->has_digest[side];
-        memcpy(b->digest, r->body[side].digest, sizeof(b->digest));
-        b->first_ns = e->first_ns[side];
-        b->last_ns = e->last_ns[side];
-        b->stalled_ns = e->stalled_ns[side];
-    }
-    x->sent_on_ns = time_of(r->sent_on_ns);
-    x->connect_ns = time_of(r->connect_ns);
-    x->service_first_ns = e->heard_ns;
-    x->answered_ns = time_of(r->answered_ns);
-    x->duration_ns = time_of(r->duration_ns);
-    k->ended = true;
-    t->slots[e->event.slot] = NULL;
-    touch(t, k);
-}
-
 static void on_report(struct tracks *t, const struct event_report *e)
 {
-    const struct report *r = &e->report;
-    struct track *k = *bucket_of(t, r->id);
-    while (k && (k->link != e->link || memcmp(k->x.id, r->id, EXCHANGE_ID_LEN) != 0))
-        k = k->next_in_bucket;
+    struct track *k = find(t, e->link, e->id);
+    const struct event_far *body = (const struct event_far *)(e + 1);
     if (!k || k->x.far.known)
         return;
     struct record_report *far = &k->x.far;
-    *far = (struct record_report){
-        .known = true,
-        .outcome =
-            slice_str(r->outcome <= EXCHANGE_MEMORY ? exchange_whystr((enum exchange_why)r->outcome)
-                                                    : "unknown"),
-        .sent_on_ns = time_of(r->sent_on_ns),
-        .connect_ns = time_of(r->connect_ns),
-        .answered_ns = time_of(r->answered_ns),
-        .duration_ns = time_of(r->duration_ns),
-    };
+    far->known = true;
+    far->outcome = slice_str(
+        e->outcome <= EXCHANGE_MEMORY ? exchange_whystr((enum exchange_why)e->outcome) : "unknown");
+    far->sent_on_ns = time_of(e->sent_on_ns);
+    far->connect_ns = time_of(e->connect_ns);
+    far->answered_ns = time_of(e->answered_ns);
+    far->duration_ns = time_of(e->duration_ns);
     for (int side = 0; side < 2; side++) {
-        far->bytes[side] = r->body[side].bytes;
-        far->whole[side] = r->body[side].whole;
-        memcpy(far->digest[side], r->body[side].digest, DIGEST_BYTES);
+        far->whole[side] = e->event.flags & (unsigned)EVENT_REQUEST_WHOLE << side;
+        put_nothing(far->digest[side]);
+        if (!(e->event.flags & (unsigned)EVENT_REQUEST_PASSED << side))
+            continue;
+        far->bytes[side] = body->bytes;
+        memcpy(far->digest[side], body->digest, DIGEST_BYTES);
+        body++;
     }
     stop_waiting(t, k);
     touch(t, k);
