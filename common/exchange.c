@@ -48,7 +48,7 @@ void exchange_report(const struct exchange *x, enum exchange_why why, struct rep
     r->sent_on_ns = since(x, x->sent_on_ns);
     r->connect_ns = x->connect_ns ? x->connect_ns : REPORT_NONE;
     r->answered_ns = since(x, x->answered_ns);
-    r->duration_ns = since(x, uv_hrtime());
+    r->duration_ns = since(x, x->ended_ns);
 }
 
 // One loop for each thing that observers hear.
@@ -124,9 +124,9 @@ static void close_exchange(struct exchange *x, enum exchange_why why,
     if (x->direction[OUTBOUND].ended && !x->upgraded)
         why = EXCHANGE_COMPLETE;
     settle(x);
+    x->ended_ns = uv_hrtime();
     for (int side = 0; side < 2; side++)
-        if (x->direction[side].stalled_since_ns)
-            stall_over(&x->direction[side], uv_hrtime());
+        stall_over(&x->direction[side], x->ended_ns);
     TELL(x, closed, x, why);
     struct exchange_end *ends[2] = {x->end[INBOUND], x->end[OUTBOUND]};
     free_exchange(x);

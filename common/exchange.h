@@ -115,7 +115,7 @@ struct exchange {
     uint64_t link;               // number of the tunnel that it goes through; 0: none
     int64_t begun_wall_ns;       // since 1970
     // Times of a clock that is never set; 0: not yet.
-    uint64_t begun_ns, sent_on_ns, answered_ns;
+    uint64_t begun_ns, sent_on_ns, answered_ns, ended_ns;
     uint64_t heard_ns;      // the first byte of what answers it, which may be a 1xx
     uint64_t connect_ns;    // how long it took to connect to the service; 0: it was connected
     uint16_t interim;       // 1xx responses so far
@@ -131,7 +131,7 @@ struct exchange {
     char method[24], target[EXCHANGE_TARGET_MAX]; // for people, cut to size
 };
 
-// What there is to say of it at its end.
+// What there is to say of it at its end: for who hears that it is closed.
 void exchange_report(const struct exchange *x, enum exchange_why why, struct report *r);
 
 // Begins an exchange with its inbound end. NULL when out of memory. `observer` may be NULL.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What goes through the recorder's queue: an event's fixed part, and texts behind it, one after the
-// other in the order of their lengths.
+// What goes through the recorder's queue: an event's fixed part, and behind it texts, one after the
+// other in the order of their lengths, or what its flags say. It is kept small: the queue's memory
+// goes from the cache of one processor to that of another.
 #pragma once
 #include "common/exchange.h"
 #include "proto/report.h"
@@ -16,59 +17,87 @@ enum event_kind {
     EVENT_REPORT,
 };
 
-// `slot` names the exchange among those that run.
+enum event_flag {
+    EVENT_REDACTED = 1,   // of BEGIN, HEAD and TRAILERS: a value was left out
+    EVENT_HTTP_10 = 2,    // of BEGIN
+    EVENT_HEADS_ONLY = 4, // of ABOUT
+    EVENT_WEBSOCKET = 8,  // of HEAD
+    EVENT_REFUSED = 16,   // of END, as all that follow
+    EVENT_UPGRADED = 32,
+    EVENT_REUSED = 64, // the connection to the service
+    EVENT_SHED = 128,
+    EVENT_REQUEST_WHOLE = 256,    // of REPORT too
+    EVENT_RESPONSE_WHOLE = 512,   // the same
+    EVENT_REQUEST_PASSED = 1024,  // bytes of its body did: what there is to say of them is behind
+    EVENT_RESPONSE_PASSED = 2048, // the event, of the request's first. Of REPORT too
+    EVENT_NO_DIGEST = 4096,       // of the request's body: there was no memory for it
+    EVENT_NO_RESPONSE_DIGEST = 8192,
+};
+
+// `slot` names the exchange among those that run, `side` who has sent it (DATA and TRAILERS).
 struct event {
-    uint32_t kind, slot;
+    uint32_t slot;
+    uint8_t kind, side;
+    uint16_t flags;
 };
 
 struct event_begin {
     struct event event;
     int64_t began_ns;
-    bool redacted;
-    uint8_t minor_version;
-    uint32_t method_len, scheme_len, host_len, target_len, visitor_len, lines_len;
+    uint32_t method_len, scheme_len, host_len, target_len, lines_len, visitor_len;
 };
 
 // What an exchange says of itself once it is settled.
 struct event_about {
     struct event event;
-    bool heads_only;
     uint64_t link; // number of the tunnel that a report on it may come through; 0: none
-    char id[EXCHANGE_ID_LEN + 1];
-    uint32_t visitor_len, tunnel_len, scheme_len, upstream_len, replay_len;
+    char id[EXCHANGE_ID_LEN];
+    uint16_t visitor_len, tunnel_len, scheme_len, upstream_len, replay_len;
 };
 
 struct event_head {
     struct event event;
-    uint16_t status;
-    bool redacted, websocket;
     uint32_t lines_len;
+    uint16_t status;
 };
 
 struct event_data {
     struct event event;
-    uint32_t side, len;
     int64_t at_ns;
+    uint32_t len;
 };
 
 struct event_trailers {
     struct event event;
-    uint32_t side, lines_len;
-    bool redacted;
+    uint32_t lines_len;
 };
 
+// Of a body, at the end of its exchange.
+struct event_passed {
+    uint64_t bytes;
+    int64_t first_ns, last_ns, stalled_ns;
+    uint8_t digest[DIGEST_BYTES];
+};
+
+// Times are ns since it has begun; -1: did not happen.
 struct event_end {
     struct event event;
-    uint8_t answer; // enum answer, if `refused`
-    bool refused, upgraded, reused, shed;
     uint16_t status;
-    struct report report; // as the other end gets it
-    bool has_digest[2];
-    int64_t heard_ns, first_ns[2], last_ns[2], stalled_ns[2];
+    uint8_t outcome; // enum exchange_why
+    uint8_t answer;  // enum answer, of what was refused
+    int64_t sent_on_ns, connect_ns, heard_ns, answered_ns, duration_ns;
+};
+
+// Of a body, as the other end has seen it.
+struct event_far {
+    uint64_t bytes;
+    uint8_t digest[DIGEST_BYTES];
 };
 
 struct event_report {
     struct event event;
     uint64_t link;
-    struct report report;
+    char id[EXCHANGE_ID_LEN];
+    uint64_t sent_on_ns, connect_ns, answered_ns, duration_ns; // as in a report
+    uint8_t outcome;
 };

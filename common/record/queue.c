@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -24,21 +25,27 @@ struct block {
 
 enum {
     POLL_FAILED_MS = 10,
-    ROOM = QUEUE_BLOCK_BYTES - sizeof(struct block)
+    ROOM = QUEUE_BLOCK_BYTES - sizeof(struct block),
+    CACHE_LINE = 64
 };
 
+// Each thread has lines of the cache of its own: what both write is written seldom.
 struct queue {
     // the writer's
-    struct block *filling;
+    _Alignas(CACHE_LINE) struct block *filling;
     size_t fill_at;
+    size_t out_seen;  // of `out`, a while ago
+    atomic_size_t in; // bytes written, ever
     // the reader's
-    struct block *reading;
+    _Alignas(CACHE_LINE) struct block *reading;
     size_t read_at, read_len;
-    atomic_size_t in, out; // bytes written and read, ever
-    atomic_size_t blocks;  // that can still be taken
-    atomic_bool asleep;    // the reader waits for the first event
-    int news;              // eventfd: wakes the reader
-    uv_mutex_t lock;       // of what follows
+    size_t read_end;   // of `filled`, a while ago
+    atomic_size_t out; // bytes read, ever
+    // of both
+    _Alignas(CACHE_LINE) atomic_size_t blocks; // that can still be taken
+    atomic_bool asleep;                        // the reader waits for the first event
+    int news;                                  // eventfd: wakes the reader
+    uv_mutex_t lock;                           // of what follows
     struct block *spare;
     size_t spare_count;
 };
@@ -130,9 +137,10 @@ void queue_shrink(struct queue *q)
 
 struct queue *queue_new(void)
 {
-    struct queue *q = calloc(1, sizeof(*q));
+    struct queue *q = aligned_alloc(CACHE_LINE, sizeof(*q));
     if (!q)
         return NULL;
+    memset(q, 0, sizeof(*q));
     if (uv_mutex_init(&q->lock)) {
         free(q);
         return NULL;
@@ -198,16 +206,27 @@ void queue_wake(struct queue *q)
     (void)n;
 }
 
+// Whether with so much more there are QUEUE_URGENT_BYTES, and were not before. The reader's count
+// is looked at only when what it was says that it may be so.
+static bool becomes_urgent(struct queue *q, size_t need)
+{
+    size_t in = atomic_load_explicit(&q->in, memory_order_relaxed);
+    if (in - q->out_seen + need < QUEUE_URGENT_BYTES)
+        return false;
+    q->out_seen = atomic_load(&q->out);
+    size_t before = in - q->out_seen;
+    return before < QUEUE_URGENT_BYTES && before + need >= QUEUE_URGENT_BYTES;
+}
+
 void queue_commit(struct queue *q, size_t len)
 {
     struct event_head *head = (struct event_head *)(void *)(q->filling->bytes + q->fill_at);
-    size_t before = queue_used(q);
     size_t need = sizeof(*head) + aligned(len);
+    bool urgent = becomes_urgent(q, need);
     head->len = len;
     q->fill_at += need;
     atomic_store_explicit(&q->filling->filled, q->fill_at, memory_order_release);
     atomic_fetch_add(&q->in, need); // sequentially consistent with `asleep`, as in queue_wait
-    bool urgent = before < QUEUE_URGENT_BYTES && before + need >= QUEUE_URGENT_BYTES;
     if (urgent || (atomic_load(&q->asleep) && atomic_exchange(&q->asleep, false)))
         queue_wake(q);
 }
@@ -215,14 +234,16 @@ void queue_commit(struct queue *q, size_t len)
 const void *queue_peek(struct queue *q, size_t *len)
 {
     struct block *b = q->reading;
-    if (q->read_at == atomic_load_explicit(&b->filled, memory_order_acquire)) {
+    if (q->read_at == q->read_end)
+        q->read_end = atomic_load_explicit(&b->filled, memory_order_acquire);
+    if (q->read_at == q->read_end) {
         struct block *next = atomic_load_explicit(&b->next, memory_order_acquire);
         if (!next)
             return NULL;
         if (q->read_at < atomic_load_explicit(&b->filled, memory_order_acquire))
             return queue_peek(q, len); // more had come before the next block did
         q->reading = next;
-        q->read_at = 0;
+        q->read_at = q->read_end = 0;
         give_back(q, b);
         return queue_peek(q, len);
     }
@@ -236,7 +257,9 @@ const void *queue_peek(struct queue *q, size_t *len)
 void queue_release(struct queue *q)
 {
     q->read_at += q->read_len;
-    atomic_fetch_add(&q->out, q->read_len);
+    // Nobody else writes it.
+    size_t out = atomic_load_explicit(&q->out, memory_order_relaxed);
+    atomic_store_explicit(&q->out, out + q->read_len, memory_order_release);
 }
 
 size_t queue_used(struct queue *q)

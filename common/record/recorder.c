@@ -27,6 +27,7 @@ struct slot {
 struct recorder {
     struct exchange_observer observer;
     struct recorder_config config;
+    struct slice redact[RECORDER_REDACT_MAX]; // names of the configuration
     uint64_t body_bytes;
     struct queue *queue;
     struct scribe *scribe;
@@ -61,7 +62,8 @@ bool recorder_add_redact(struct recorder_config *c, const char *name)
 // Room for what must still be said of exchanges that have begun.
 static size_t spare(const struct recorder *r)
 {
-    return (r->running + 1) * (sizeof(struct event_end) + EVENT_OVERHEAD) +
+    return (r->running + 1) *
+               (sizeof(struct event_end) + 2 * sizeof(struct event_passed) + EVENT_OVERHEAD) +
            (r->unsettled + 1) * (sizeof(struct event_about) + ABOUT_TEXTS_MAX + EVENT_OVERHEAD);
 }
 
@@ -122,32 +124,20 @@ static bool is_secret(const struct recorder *r, const struct field *f)
     if (!r->config.no_redact && fields_is_credential(name))
         return true;
     for (size_t i = 0; i < r->config.redact_count; i++)
-        if (slice_ieq(name, slice_str(r->config.redact[i])))
+        if (slice_ieq(name, r->redact[i]))
             return true;
     return r->config.no_redact && shows(f->value, r->config.never);
 }
 
-// Field lines to be written: how long they are, and which values are left out.
-struct lines {
-    const struct http_head *head;
-    size_t len;
-    bool any;
-    bool secret[MESSAGE_FIELDS_CAP];
-};
-
 static const struct slice redacted = {"[redacted]", 10};
 
-static void measure(const struct recorder *r, const struct http_head *head, struct lines *l)
+// How long field lines can be at most.
+static size_t lines_most(const struct http_head *head)
 {
-    l->head = head;
-    l->len = 0;
-    l->any = false;
-    for (size_t i = 0; i < head->field_count; i++) {
-        const struct field *f = &head->fields[i];
-        l->secret[i] = is_secret(r, f);
-        l->any |= l->secret[i];
-        l->len += f->name.len + (l->secret[i] ? redacted.len : f->value.len) + 4;
-    }
+    size_t len = head->field_count * (redacted.len + 4);
+    for (size_t i = 0; i < head->field_count; i++)
+        len += head->fields[i].name.len + head->fields[i].value.len;
+    return len;
 }
 
 static char *put(char *out, struct slice text)
@@ -157,29 +147,38 @@ static char *put(char *out, struct slice text)
     return out + text.len;
 }
 
-static void put_lines(char *out, const struct lines *l)
+// Writes field lines, and says in the event whether a value was left out. Returns where they end.
+static char *put_lines(const struct recorder *r, const struct http_head *head, struct event *e,
+                       char *out)
 {
-    for (size_t i = 0; i < l->head->field_count; i++) {
-        const struct field *f = &l->head->fields[i];
+    for (size_t i = 0; i < head->field_count; i++) {
+        const struct field *f = &head->fields[i];
+        bool secret = is_secret(r, f);
+        if (secret)
+            e->flags |= EVENT_REDACTED;
         out = put(out, f->name);
         out = put(out, SLICE(": "));
-        out = put(out, l->secret[i] ? redacted : f->value);
+        out = put(out, secret ? redacted : f->value);
         out = put(out, SLICE("\r\n"));
     }
+    return out;
+}
+
+static void commit(struct recorder *r, const void *event, const char *end)
+{
+    queue_commit(r->queue, (size_t)(end - (const char *)event));
 }
 
 static void on_begun(void *ctx, struct exchange *x, const struct http_head *request)
 {
     struct recorder *r = ctx;
-    struct lines lines;
     const struct field *f =
         r->config.visitor_is_told ? head_find(request, SLICE("x-forwarded-for")) : NULL;
     const struct slice visitor = f ? f->value : (struct slice){0};
-    measure(r, request, &lines);
-    size_t len = sizeof(struct event_begin) + request->method.len + request->scheme.len +
-                 request->authority.len + request->target.len + visitor.len + lines.len;
-    uint32_t number = len <= QUEUE_EVENT_MAX ? take_slot(r) : 0;
-    struct event_begin *e = number ? queue_reserve(r->queue, len, spare(r)) : NULL;
+    size_t most = sizeof(struct event_begin) + request->method.len + request->scheme.len +
+                  request->authority.len + request->target.len + visitor.len + lines_most(request);
+    uint32_t number = most <= QUEUE_EVENT_MAX ? take_slot(r) : 0;
+    struct event_begin *e = number ? queue_reserve(r->queue, most, spare(r)) : NULL;
     if (!e) {
         if (number)
             free_slot(r, x, number - 1);
@@ -188,31 +187,30 @@ static void on_begun(void *ctx, struct exchange *x, const struct http_head *requ
     }
     x->note[0] = (void *)(uintptr_t)number;
     *e = (struct event_begin){
-        .event = {EVENT_BEGIN, number - 1},
+        .event = {.slot = number - 1, .kind = EVENT_BEGIN},
         .began_ns = x->begun_wall_ns,
-        .redacted = lines.any,
-        .minor_version = request->minor_version,
         .method_len = (uint32_t)request->method.len,
         .scheme_len = (uint32_t)request->scheme.len,
         .host_len = (uint32_t)request->authority.len,
         .target_len = (uint32_t)request->target.len,
         .visitor_len = (uint32_t)visitor.len,
-        .lines_len = (uint32_t)lines.len,
     };
+    if (request->minor_version == 0)
+        e->event.flags = EVENT_HTTP_10;
     char *out = put((char *)(e + 1), request->method);
     out = put(out, request->scheme);
     out = put(out, request->authority);
-    out = put(out, request->target);
-    out = put(out, visitor);
-    put_lines(out, &lines);
-    queue_commit(r->queue, len);
+    char *lines = put(out, request->target);
+    out = put_lines(r, request, &e->event, lines);
+    e->lines_len = (uint32_t)(out - lines);
+    commit(r, e, put(out, visitor));
 }
 
 static void drop(struct recorder *r, struct exchange *x, uint32_t index)
 {
     struct event *e = queue_reserve(r->queue, sizeof(*e), 0);
     if (e) {
-        *e = (struct event){EVENT_DROP, index};
+        *e = (struct event){.slot = index, .kind = EVENT_DROP};
         queue_commit(r->queue, sizeof(*e));
     }
     free_slot(r, x, index);
@@ -252,50 +250,44 @@ static void on_settled(void *ctx, struct exchange *x)
         return;
     }
     *e = (struct event_about){
-        .event = {EVENT_ABOUT, index},
-        .heads_only = !s->bodies,
+        .event = {.slot = index, .kind = EVENT_ABOUT, .flags = s->bodies ? 0 : EVENT_HEADS_ONLY},
         .link = x->link,
-        .visitor_len = (uint32_t)visitor.len,
-        .tunnel_len = (uint32_t)tunnel.len,
-        .scheme_len = (uint32_t)scheme.len,
-        .upstream_len = (uint32_t)upstream.len,
-        .replay_len = (uint32_t)replay.len,
+        .visitor_len = (uint16_t)visitor.len,
+        .tunnel_len = (uint16_t)tunnel.len,
+        .scheme_len = (uint16_t)scheme.len,
+        .upstream_len = (uint16_t)upstream.len,
+        .replay_len = (uint16_t)replay.len,
     };
     memcpy(e->id, x->id, sizeof(e->id));
     char *out = put((char *)(e + 1), visitor);
     out = put(out, tunnel);
     out = put(out, scheme);
     out = put(out, upstream);
-    (void)put(out, replay);
-    queue_commit(r->queue, len);
+    commit(r, e, put(out, replay));
 }
 
 static void on_head(void *ctx, struct exchange *x, const struct http_head *response)
 {
     struct recorder *r = ctx;
-    struct lines lines;
     uint32_t index;
     struct slot *s = slot_of(r, x, &index);
     if (!s)
         return;
     if (response->status == 101)
         s->websocket = slice_ieq(response->upgrade, SLICE("websocket"));
-    measure(r, response, &lines);
-    size_t len = sizeof(struct event_head) + lines.len;
-    struct event_head *e = queue_reserve(r->queue, len, spare(r));
+    size_t most = sizeof(struct event_head) + lines_most(response);
+    struct event_head *e = queue_reserve(r->queue, most, spare(r));
     if (!e) {
         s->shed = true;
         return;
     }
     *e = (struct event_head){
-        .event = {EVENT_HEAD, index},
+        .event = {.slot = index, .kind = EVENT_HEAD, .flags = s->websocket ? EVENT_WEBSOCKET : 0},
         .status = response->status,
-        .redacted = lines.any,
-        .websocket = s->websocket,
-        .lines_len = (uint32_t)lines.len,
     };
-    put_lines((char *)(e + 1), &lines);
-    queue_commit(r->queue, len);
+    char *end = put_lines(r, response, &e->event, (char *)(e + 1));
+    e->lines_len = (uint32_t)(end - (char *)(e + 1));
+    commit(r, e, end);
 }
 
 static int64_t since(const struct exchange *x, uint64_t ns)
@@ -312,8 +304,7 @@ static bool put_data(struct recorder *r, struct exchange *x, uint32_t index,
     if (!e)
         return false;
     *e = (struct event_data){
-        .event = {EVENT_DATA, index},
-        .side = (uint32_t)from,
+        .event = {.slot = index, .kind = EVENT_DATA, .side = (uint8_t)from},
         .len = (uint32_t)bytes.len,
         .at_ns = since(x, x->direction[from].last_ns),
     };
@@ -349,44 +340,69 @@ static void on_finished(void *ctx, struct exchange *x, enum exchange_side from,
                         const struct http_head *trailers)
 {
     struct recorder *r = ctx;
-    struct lines lines;
     uint32_t index;
-    struct slot *s = slot_of(r, x, &index);
-    if (!s || !trailers || trailers->field_count == 0)
+    if (!trailers || trailers->field_count == 0)
         return;
-    measure(r, trailers, &lines);
-    size_t len = sizeof(struct event_trailers) + lines.len;
-    struct event_trailers *e = queue_reserve(r->queue, len, spare(r));
+    struct slot *s = slot_of(r, x, &index);
+    if (!s)
+        return;
+    size_t most = sizeof(struct event_trailers) + lines_most(trailers);
+    struct event_trailers *e = queue_reserve(r->queue, most, spare(r));
     if (!e) {
         s->shed = true;
         return;
     }
     *e = (struct event_trailers){
-        .event = {EVENT_TRAILERS, index},
-        .side = (uint32_t)from,
-        .lines_len = (uint32_t)lines.len,
-        .redacted = lines.any,
+        .event = {.slot = index, .kind = EVENT_TRAILERS, .side = (uint8_t)from},
     };
-    put_lines((char *)(e + 1), &lines);
-    queue_commit(r->queue, len);
+    char *end = put_lines(r, trailers, &e->event, (char *)(e + 1));
+    e->lines_len = (uint32_t)(end - (char *)(e + 1));
+    commit(r, e, end);
 }
 
-static void fill_end(struct event_end *e, const struct exchange *x, enum exchange_why why)
+// Of a body of which bytes have passed.
+static void fill_passed(struct event_passed *p, const struct exchange *x,
+                        const struct exchange_direction *d)
 {
-    e->answer = (uint8_t)x->answer;
-    e->refused = x->refused;
-    e->upgraded = x->upgraded;
-    e->status = x->status;
-    e->reused = x->upstream[0] && x->sent_on_ns && !x->connect_ns;
-    e->heard_ns = since(x, x->heard_ns);
-    exchange_report(x, why, &e->report);
+    p->bytes = d->bytes;
+    p->first_ns = since(x, d->first_ns);
+    p->last_ns = since(x, d->last_ns);
+    p->stalled_ns = (int64_t)d->stalled_ns;
+    if (!digest_value(&d->digest, p->digest))
+        memset(p->digest, 0, sizeof(p->digest));
+}
+
+static uint16_t end_flags(const struct exchange *x, const struct slot *s)
+{
+    unsigned flags = (x->refused ? EVENT_REFUSED : 0) | (x->upgraded ? EVENT_UPGRADED : 0) |
+                     (s->shed ? EVENT_SHED : 0);
+    if (x->upstream[0] && x->sent_on_ns && !x->connect_ns)
+        flags |= EVENT_REUSED;
     for (int side = 0; side < 2; side++) {
         const struct exchange_direction *d = &x->direction[side];
-        e->has_digest[side] = !d->digest.lost;
-        e->first_ns[side] = since(x, d->first_ns);
-        e->last_ns[side] = since(x, d->last_ns);
-        e->stalled_ns[side] = (int64_t)d->stalled_ns;
+        flags |= (d->ended && !d->digest.lost ? EVENT_REQUEST_WHOLE << side : 0) |
+                 (d->bytes > 0 ? EVENT_REQUEST_PASSED << side : 0) |
+                 (d->digest.lost ? EVENT_NO_DIGEST << side : 0);
     }
+    return (uint16_t)flags;
+}
+
+static void put_end(struct recorder *r, struct event_end *e, const struct exchange *x,
+                    enum exchange_why why)
+{
+    struct event_passed *passed = (struct event_passed *)(e + 1);
+    e->status = x->status;
+    e->outcome = (uint8_t)why;
+    e->answer = (uint8_t)x->answer;
+    e->sent_on_ns = since(x, x->sent_on_ns);
+    e->connect_ns = x->connect_ns ? (int64_t)x->connect_ns : -1;
+    e->heard_ns = since(x, x->heard_ns);
+    e->answered_ns = since(x, x->answered_ns);
+    e->duration_ns = since(x, x->ended_ns);
+    for (int side = 0; side < 2; side++)
+        if (x->direction[side].bytes > 0)
+            fill_passed(passed++, x, &x->direction[side]);
+    commit(r, e, (const char *)passed);
 }
 
 static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
@@ -394,13 +410,12 @@ static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
     struct recorder *r = ctx;
     uint32_t index;
     struct slot *s = slot_of(r, x, &index);
-    struct event_end *e = s ? queue_reserve(r->queue, sizeof(*e), 0) : NULL;
     if (!s)
         return;
+    struct event_end *e = queue_reserve(r->queue, sizeof(*e) + 2 * sizeof(struct event_passed), 0);
     if (e) { // else out of memory: the row says for ever that it runs, until the process ends
-        *e = (struct event_end){.event = {EVENT_END, index}, .shed = s->shed};
-        fill_end(e, x, why);
-        queue_commit(r->queue, sizeof(*e));
+        e->event = (struct event){.slot = index, .kind = EVENT_END, .flags = end_flags(x, s)};
+        put_end(r, e, x, why);
     }
     free_slot(r, x, index);
 }
@@ -415,11 +430,34 @@ static void on_discarded(void *ctx, struct exchange *x)
 
 void recorder_report(struct recorder *r, uint64_t link, const struct report *report)
 {
-    struct event_report *e = r ? queue_reserve(r->queue, sizeof(*e), spare(r)) : NULL;
+    struct event_report *e =
+        r ? queue_reserve(r->queue, sizeof(*e) + 2 * sizeof(struct event_far), spare(r)) : NULL;
     if (!e)
         return; // it reads "unverified"
-    *e = (struct event_report){.event = {EVENT_REPORT, 0}, .link = link, .report = *report};
-    queue_commit(r->queue, sizeof(*e));
+    *e = (struct event_report){
+        .event = {.kind = EVENT_REPORT},
+        .link = link,
+        .sent_on_ns = report->sent_on_ns,
+        .connect_ns = report->connect_ns,
+        .answered_ns = report->answered_ns,
+        .duration_ns = report->duration_ns,
+        .outcome = report->outcome,
+    };
+    memcpy(e->id, report->id, sizeof(e->id));
+    struct event_far *far = (struct event_far *)(e + 1);
+    unsigned flags = 0;
+    for (int side = 0; side < 2; side++) {
+        const struct report_body *b = &report->body[side];
+        flags |= b->whole ? EVENT_REQUEST_WHOLE << side : 0;
+        if (b->bytes == 0)
+            continue; // the digest of nothing is known
+        flags |= EVENT_REQUEST_PASSED << side;
+        far->bytes = b->bytes;
+        memcpy(far->digest, b->digest, sizeof(far->digest));
+        far++;
+    }
+    e->event.flags = (uint16_t)flags;
+    commit(r, e, (const char *)far);
 }
 
 static void tell(struct recorder *r)
@@ -461,6 +499,8 @@ struct recorder *recorder_new(struct loop *l, const struct recorder_config *conf
     if (!r)
         return NULL;
     r->config = *config;
+    for (size_t i = 0; i < config->redact_count; i++)
+        r->redact[i] = slice_str(config->redact[i]);
     r->observer = (struct exchange_observer){
         .begun = on_begun,
         .settled = on_settled,

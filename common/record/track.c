@@ -2,19 +2,27 @@
 #include "track.h"
 #include <stdlib.h>
 
+enum {
+    ABOUT_SPARE = 128 // bytes of the texts of an EVENT_ABOUT, as a rule
+};
+
 struct track {
     struct record_exchange x; // its slices point into what follows
-    char *texts;              // until they are written
     char tunnel[64];
-    struct buf head, interim, trailers[2];
-    struct buf body[2]; // not written yet
     struct frames *messages;
     uint64_t counted; // of x.size, in the record
     uint64_t link;
     uint64_t written_ms;
     bool settled, ended, dirty, inserting, waits, hashed;
-    struct track *next_dirty, *next_in_bucket;
+    bool told; // its texts are in the record
+    struct track **bucket, *next_in_bucket;
+    struct track *next_dirty; // or the next of those that are kept
     struct track *next_waiting, **at_waiting;
+    struct buf interim, trailers[2];
+    // These are used again, by another exchange: what is above is cleared then.
+    struct buf texts; // until they are written
+    struct buf head;
+    struct buf body[2]; // not written yet
 };
 
 void tracks_init(struct tracks *t, uint64_t body_bytes)
@@ -26,15 +34,15 @@ void tracks_init(struct tracks *t, uint64_t body_bytes)
 
 static struct track **bucket_of(struct tracks *t, const char *id)
 {
-    uint64_t hash = 1469598103934665603ULL;
-    for (int i = 0; i < EXCHANGE_ID_LEN; i++)
-        hash = (hash ^ (unsigned char)id[i]) * 1099511628211ULL;
-    return &t->buckets[(hash ^ hash >> 32) % TRACK_BUCKETS];
+    uint64_t half[EXCHANGE_ID_LEN / sizeof(uint64_t)];
+    memcpy(half, id, sizeof(half));
+    uint64_t hash = (half[0] * 0x9e3779b97f4a7c15ULL ^ half[1]) * 0xff51afd7ed558ccdULL;
+    return &t->buckets[(hash >> 32) % TRACK_BUCKETS];
 }
 
-static void unhash(struct tracks *t, struct track *k)
+static void unhash(struct track *k)
 {
-    struct track **at = bucket_of(t, k->x.id);
+    struct track **at = k->bucket;
     while (k->hashed && *at && *at != k)
         at = &(*at)->next_in_bucket;
     if (k->hashed && *at)
@@ -44,9 +52,9 @@ static void unhash(struct tracks *t, struct track *k)
 
 static void hash(struct tracks *t, struct track *k)
 {
-    struct track **at = bucket_of(t, k->x.id);
-    k->next_in_bucket = *at;
-    *at = k;
+    k->bucket = bucket_of(t, k->x.id);
+    k->next_in_bucket = *k->bucket;
+    *k->bucket = k;
     k->hashed = true;
 }
 
@@ -71,20 +79,96 @@ static void free_messages(struct track *k)
     k->messages = NULL;
 }
 
-// It must not be among the dirty ones.
-static void track_free(struct tracks *t, struct track *k)
+static void free_buffers(struct track *k)
 {
-    stop_waiting(t, k);
-    unhash(t, k);
-    free_messages(k);
-    free(k->texts);
+    buf_free(&k->texts);
     buf_free(&k->head);
     buf_free(&k->interim);
     for (int side = 0; side < 2; side++) {
         buf_free(&k->trailers[side]);
         buf_free(&k->body[side]);
     }
-    free(k);
+}
+
+static void empty(struct buf *b)
+{
+    if (b->cap > TRACK_BUFFER_KEPT)
+        buf_free(b);
+    b->start = b->end = 0;
+}
+
+static size_t kept_bytes(const struct track *k)
+{
+    return sizeof(*k) + k->texts.cap + k->head.cap + k->body[0].cap + k->body[1].cap;
+}
+
+// Keeps it for another exchange, if there is room.
+static void keep(struct tracks *t, struct track *k)
+{
+    if (k->interim.bytes)
+        buf_free(&k->interim);
+    for (int side = 0; side < 2; side++) {
+        if (k->trailers[side].bytes)
+            buf_free(&k->trailers[side]);
+        empty(&k->body[side]);
+    }
+    empty(&k->texts);
+    empty(&k->head);
+    size_t bytes = kept_bytes(k);
+    if (bytes > TRACKS_KEPT_BYTES - t->kept_bytes) {
+        free_buffers(k);
+        free(k);
+        return;
+    }
+    k->next_dirty = t->kept;
+    t->kept = k;
+    t->kept_count++;
+    t->kept_bytes += bytes;
+}
+
+// One of those that are kept, or NULL.
+static struct track *take_kept(struct tracks *t)
+{
+    struct track *k = t->kept;
+    if (!k)
+        return NULL;
+    t->kept = k->next_dirty;
+    t->kept_count--;
+    t->kept_bytes -= kept_bytes(k);
+    return k;
+}
+
+static void shrink(struct tracks *t, size_t count)
+{
+    while (t->kept_count > count) {
+        struct track *k = take_kept(t);
+        free_buffers(k);
+        free(k);
+    }
+}
+
+void tracks_shrink(struct tracks *t)
+{
+    shrink(t, TRACKS_KEPT_QUIET);
+}
+
+// A track that shows nothing of an exchange yet. NULL: out of memory.
+static struct track *track_new(struct tracks *t)
+{
+    struct track *k = take_kept(t);
+    if (!k)
+        return calloc(1, sizeof(*k));
+    memset(k, 0, offsetof(struct track, texts));
+    return k;
+}
+
+// It must not be among the dirty ones.
+static void track_free(struct tracks *t, struct track *k)
+{
+    stop_waiting(t, k);
+    unhash(k);
+    free_messages(k);
+    keep(t, k);
 }
 
 void tracks_deinit(struct tracks *t)
@@ -100,6 +184,7 @@ void tracks_deinit(struct tracks *t)
     for (uint32_t i = 0; i < t->slot_count; i++)
         if (t->slots[i])
             track_free(t, t->slots[i]);
+    shrink(t, 0);
     free(t->slots);
 }
 
@@ -160,25 +245,23 @@ static bool on_begin(struct tracks *t, const struct event_begin *e)
         lose(t, e->event.slot); // its end had no memory
     size_t len = (size_t)e->method_len + e->scheme_len + e->host_len + e->target_len +
                  e->visitor_len + e->lines_len;
-    struct track *k = calloc(1, sizeof(*k));
-    char *texts = malloc(len + 1);
-    if (!k || !texts) {
-        free(k);
-        free(texts);
+    struct track *k = track_new(t);
+    if (!k || !buf_reserve(&k->texts, len + ABOUT_SPARE)) {
+        if (k)
+            track_free(t, k);
         t->lost++;
         return false;
     }
-    memcpy(texts, e + 1, len);
-    k->texts = texts;
-    const char *at = take(&k->x.method, texts, e->method_len);
+    (void)buf_append(&k->texts, e + 1, len);
+    const char *at = take(&k->x.method, buf_at(&k->texts), e->method_len);
     at = take(&k->x.scheme, at, e->scheme_len);
     at = take(&k->x.host, at, e->host_len);
     at = take(&k->x.target, at, e->target_len);
-    at = take(&k->x.visitor, at, e->visitor_len);
-    (void)take(&k->x.request_head, at, e->lines_len);
-    k->x.protocol = e->minor_version ? SLICE("HTTP/1.1") : SLICE("HTTP/1.0");
+    at = take(&k->x.request_head, at, e->lines_len);
+    (void)take(&k->x.visitor, at, e->visitor_len);
+    k->x.protocol = e->event.flags & EVENT_HTTP_10 ? SLICE("HTTP/1.0") : SLICE("HTTP/1.1");
     k->x.began_ns = e->began_ns;
-    k->x.flags = e->redacted ? RECORD_REDACTED : 0;
+    k->x.flags = e->event.flags & EVENT_REDACTED ? RECORD_REDACTED : 0;
     k->x.size = TRACK_ROW_BYTES + len;
     k->x.sent_on_ns = k->x.connect_ns = k->x.answered_ns = k->x.duration_ns = -1;
     k->x.service_first_ns = -1;
@@ -188,30 +271,34 @@ static bool on_begin(struct tracks *t, const struct event_begin *e)
     return true;
 }
 
+// Room for more texts behind those of the request, which move with their memory.
+static bool reserve_texts(struct track *k, size_t more)
+{
+    if (!buf_reserve(&k->texts, more))
+        return false;
+    struct slice *const moved[] = {&k->x.method, &k->x.scheme,       &k->x.host,
+                                   &k->x.target, &k->x.request_head, &k->x.visitor};
+    const char *at = buf_at(&k->texts);
+    for (size_t i = 0; i < sizeof(moved) / sizeof(moved[0]); i++)
+        at = take(moved[i], at, moved[i]->len);
+    return true;
+}
+
 // An exchange is as a rule settled right after it has begun, so both fit into one piece of memory.
 static bool on_about(struct tracks *t, struct track *k, const struct event_about *e)
 {
     size_t more =
         (size_t)e->visitor_len + e->tunnel_len + e->scheme_len + e->upstream_len + e->replay_len;
-    size_t len = (size_t)(k->x.request_head.p - k->texts) + k->x.request_head.len;
-    char *texts = realloc(k->texts, len + more + 1);
-    if (!texts) {
+    if (!reserve_texts(k, more)) {
         lose(t, e->event.slot);
         return false;
     }
-    struct slice *const moved[] = {&k->x.method, &k->x.scheme,  &k->x.host,
-                                   &k->x.target, &k->x.visitor, &k->x.request_head};
-    size_t offset = 0;
-    for (size_t i = 0; i < sizeof(moved) / sizeof(moved[0]); i++) {
-        moved[i]->p = texts + offset;
-        offset += moved[i]->len;
-    }
-    k->texts = texts;
-    memcpy(texts + len, e + 1, more);
+    const char *texts = buf_at(&k->texts) + buf_len(&k->texts);
+    (void)buf_append(&k->texts, e + 1, more);
     struct slice visitor;
     struct slice scheme;
     struct slice tunnel;
-    const char *at = take(&visitor, texts + len, e->visitor_len);
+    const char *at = take(&visitor, texts, e->visitor_len);
     at = take(&tunnel, at, e->tunnel_len);
     k->x.tunnel = slice_of(k->tunnel, tunnel.len);
     memcpy(k->tunnel, tunnel.p, tunnel.len);
@@ -222,8 +309,8 @@ static bool on_about(struct tracks *t, struct track *k, const struct event_about
         k->x.visitor = visitor;
     if (scheme.len)
         k->x.scheme = scheme;
-    memcpy(k->x.id, e->id, sizeof(k->x.id));
-    k->x.flags |= e->heads_only ? RECORD_HEADS_ONLY : 0;
+    memcpy(k->x.id, e->id, sizeof(e->id));
+    k->x.flags |= e->event.flags & EVENT_HEADS_ONLY ? RECORD_HEADS_ONLY : 0;
     k->x.size += more;
     k->link = e->link;
     k->settled = true;
@@ -258,16 +345,16 @@ static bool on_head(struct tracks *t, struct track *k, const struct event_head *
     if (e->status < 200 && e->status != 101) {
         ok = add_interim(k, e);
     } else {
-        buf_free(&k->head); // an answer of ours instead of the service's
+        empty(&k->head); // an answer of ours instead of the service's
         ok = append(k, &k->head, e + 1, e->lines_len);
         k->x.status = e->status;
     }
-    if (e->websocket && !k->messages) {
+    if ((e->event.flags & EVENT_WEBSOCKET) && !k->messages) {
         k->messages = malloc(sizeof(*k->messages));
         if (k->messages)
             frames_init(k->messages, &t->budget, t->body_bytes);
     }
-    k->x.flags |= e->redacted ? RECORD_REDACTED : 0;
+    k->x.flags |= e->event.flags & EVENT_REDACTED ? RECORD_REDACTED : 0;
     touch(t, k);
     return ok;
 }
@@ -275,27 +362,86 @@ static bool on_head(struct tracks *t, struct track *k, const struct event_head *
 static bool on_data(struct tracks *t, struct track *k, const struct event_data *e)
 {
     const struct slice bytes = slice_of((const char *)(e + 1), e->len);
-    struct record_body *b = &k->x.body[e->side];
+    enum record_side side = (enum record_side)e->event.side;
+    struct record_body *b = &k->x.body[side];
     b->bytes += bytes.len; // so far; its end says how many it were
     b->last_ns = e->at_ns;
     if (b->first_ns < 0)
         b->first_ns = e->at_ns;
     touch(t, k);
     if (k->messages) {
-        frames_feed(k->messages, (enum record_side)e->side, e->at_ns, bytes);
+        frames_feed(k->messages, side, e->at_ns, bytes);
         k->x.flags |= k->messages->missed ? RECORD_SHED : 0;
         return true;
     }
-    bool ok = !(k->x.flags & RECORD_SHED) && append(k, &k->body[e->side], bytes.p, bytes.len);
+    bool ok = !(k->x.flags & RECORD_SHED) && append(k, &k->body[side], bytes.p, bytes.len);
     b->kept += ok ? bytes.len : 0;
     return ok;
 }
 
 static bool on_trailers(struct tracks *t, struct track *k, const struct event_trailers *e)
 {
-    k->x.flags |= e->redacted ? RECORD_REDACTED : 0;
+    k->x.flags |= e->event.flags & EVENT_REDACTED ? RECORD_REDACTED : 0;
     touch(t, k);
-    return append(k, &k->trailers[e->side], e + 1, e->lines_len);
+    return append(k, &k->trailers[e->event.side], e + 1, e->lines_len);
+}
+
+// The digest of a body of which nothing has passed.
+static void put_nothing(uint8_t digest[static DIGEST_BYTES])
+{
+    const struct digest nothing = {0};
+    (void)digest_value(&nothing, digest);
+}
+
+static void end_body(struct record_body *b, const struct event_passed *p, bool has_digest)
+{
+    b->has_digest = has_digest;
+    if (!p) {
+        put_nothing(b->digest);
+        return;
+    }
+    b->bytes = p->bytes;
+    b->first_ns = p->first_ns;
+    b->last_ns = p->last_ns;
+    b->stalled_ns = p->stalled_ns;
+    memcpy(b->digest, p->digest, sizeof(b->digest));
+}
+
+static void on_end(struct tracks *t, struct track *k, const struct event_end *e)
+{
+    struct record_exchange *x = &k->x;
+    const unsigned flags = e->event.flags;
+    const struct event_passed *passed = (const struct event_passed *)(e + 1);
+    x->outcome = slice_str(exchange_whystr((enum exchange_why)e->outcome));
+    x->error =
+        flags & EVENT_REFUSED ? slice_str(answer_code((enum answer)e->answer)) : (struct slice){0};
+    x->status = e->status;
+    x->flags |= (flags & EVENT_SHED ? RECORD_SHED : 0) |
+                (flags & EVENT_UPGRADED ? RECORD_UPGRADED : 0) |
+                (flags & EVENT_REQUEST_WHOLE ? RECORD_REQUEST_WHOLE : 0) |
+                (flags & EVENT_RESPONSE_WHOLE ? RECORD_RESPONSE_WHOLE : 0) |
+                (flags & EVENT_REUSED ? RECORD_CONNECTION_REUSED : 0);
+    for (int side = 0; side < 2; side++) {
+        bool has = flags & (unsigned)EVENT_REQUEST_PASSED << side;
+        end_body(&x->body[side], has ? passed : NULL, !(flags & (unsigned)EVENT_NO_DIGEST << side));
+        passed += has ? 1 : 0;
+    }
+    x->sent_on_ns = e->sent_on_ns;
+    x->connect_ns = e->connect_ns;
+    x->service_first_ns = e->heard_ns;
+    x->answered_ns = e->answered_ns;
+    x->duration_ns = e->duration_ns;
+    k->ended = true;
+    t->slots[e->event.slot] = NULL;
+    touch(t, k);
+}
+
+static struct track *find(struct tracks *t, uint64_t link, const char *id)
+{
+    struct track *k = *bucket_of(t, id);
+    while (k && (k->link != link || memcmp(k->x.id, id, EXCHANGE_ID_LEN) != 0))
+        k = k->next_in_bucket;
+    return k;
 }
 
 static int64_t time_of(uint64_t ns)
@@ -303,59 +449,28 @@ static int64_t time_of(uint64_t ns)
     return ns > INT64_MAX ? -1 : (int64_t)ns;
 }
 
-static void on_end(struct tracks *t, struct track *k, const struct event_end *e)
-{
-    struct record_exchange *x = &k->x;
-    const struct report *r = &e->report;
-    x->outcome = slice_str(exchange_whystr((enum exchange_why)r->outcome));
-    x->error = e->refused ? slice_str(answer_code((enum answer)e->answer)) : (struct slice){0};
-    x->status = e->status;
-    x->flags |= (e->shed ? RECORD_SHED : 0) | (e->upgraded ? RECORD_UPGRADED : 0) |
-                (r->body[0].whole ? RECORD_REQUEST_WHOLE : 0) |
-                (r->body[1].whole ? RECORD_RESPONSE_WHOLE : 0) |
-                (e->reused ? RECORD_CONNECTION_REUSED : 0);
-    for (int side = 0; side < 2; side++) {
-        struct record_body *b = &x->body[side];
-        b->bytes = r->body[side].bytes;
-        b->has_digest = e->has_digest[side];
-        memcpy(b->digest, r->body[side].digest, sizeof(b->digest));
-        b->first_ns = e->first_ns[side];
-        b->last_ns = e->last_ns[side];
-        b->stalled_ns = e->stalled_ns[side];
-    }
-    x->sent_on_ns = time_of(r->sent_on_ns);
-    x->connect_ns = time_of(r->connect_ns);
-    x->service_first_ns = e->heard_ns;
-    x->answered_ns = time_of(r->answered_ns);
-    x->duration_ns = time_of(r->duration_ns);
-    k->ended = true;
-    t->slots[e->event.slot] = NULL;
-    touch(t, k);
-}
-
 static void on_report(struct tracks *t, const struct event_report *e)
 {
-    const struct report *r = &e->report;
-    struct track *k = *bucket_of(t, r->id);
-    while (k && (k->link != e->link || memcmp(k->x.id, r->id, EXCHANGE_ID_LEN) != 0))
-        k = k->next_in_bucket;
+    struct track *k = find(t, e->link, e->id);
+    const struct event_far *body = (const struct event_far *)(e + 1);
     if (!k || k->x.far.known)
         return;
     struct record_report *far = &k->x.far;
-    *far = (struct record_report){
-        .known = true,
-        .outcome =
-            slice_str(r->outcome <= EXCHANGE_MEMORY ? exchange_whystr((enum exchange_why)r->outcome)
-                                                    : "unknown"),
-        .sent_on_ns = time_of(r->sent_on_ns),
-        .connect_ns = time_of(r->connect_ns),
-        .answered_ns = time_of(r->answered_ns),
-        .duration_ns = time_of(r->duration_ns),
-    };
+    far->known = true;
+    far->outcome = slice_str(
+        e->outcome <= EXCHANGE_MEMORY ? exchange_whystr((enum exchange_why)e->outcome) : "unknown");
+    far->sent_on_ns = time_of(e->sent_on_ns);
+    far->connect_ns = time_of(e->connect_ns);
+    far->answered_ns = time_of(e->answered_ns);
+    far->duration_ns = time_of(e->duration_ns);
     for (int side = 0; side < 2; side++) {
-        far->bytes[side] = r->body[side].bytes;
-        far->whole[side] = r->body[side].whole;
-        memcpy(far->digest[side], r->body[side].digest, DIGEST_BYTES);
+        far->whole[side] = e->event.flags & (unsigned)EVENT_REQUEST_WHOLE << side;
+        put_nothing(far->digest[side]);
+        if (!(e->event.flags & (unsigned)EVENT_REQUEST_PASSED << side))
+            continue;
+        far->bytes[side] = body->bytes;
+        memcpy(far->digest[side], body->digest, DIGEST_BYTES);
+        body++;
     }
     stop_waiting(t, k);
     touch(t, k);
@@ -487,37 +602,36 @@ static void forget_written(struct track *k)
     k->x.size += bytes_of_messages(k);
     k->counted = k->x.size;
     k->inserting = k->dirty = false;
-    free(k->texts);
-    k->texts = NULL;
+    k->told = true;
     k->x.visitor = k->x.method = k->x.scheme = k->x.host = k->x.target = (struct slice){0};
     k->x.upstream = k->x.request_head = k->x.replay_of = (struct slice){0};
-    buf_free(&k->head);
-    buf_free(&k->interim);
-    for (int side = 0; side < 2; side++) {
-        buf_free(&k->trailers[side]);
-        buf_free(&k->body[side]);
-    }
+    free_buffers(k);
     if (k->messages)
         frames_taken(k->messages);
 }
 
 void tracks_written(struct tracks *t, uint64_t now_ms)
 {
-    for (struct track *k = t->dirty, *next = NULL; k; k = next) {
+    size_t count = 0;
+    for (struct track *k = t->dirty, *next = NULL; k; k = next, count++) {
         next = k->next_dirty;
-        forget_written(k);
-        if (k->ended)
-            free_messages(k);
-        if (k->ended && k->hashed && !k->x.far.known)
-            wait_for_report(t, k, now_ms);
-        else if (k->ended)
+        if (k->ended && (!k->hashed || k->x.far.known)) {
             track_free(t, k);
+            continue;
+        }
+        forget_written(k);
+        if (!k->ended)
+            continue;
+        free_messages(k);
+        wait_for_report(t, k, now_ms);
     }
     t->dirty = NULL;
     t->dirty_last = &t->dirty;
     while (t->waiting && (t->waiting_count > RECORDER_WAITING ||
                           now_ms - t->waiting->written_ms >= RECORDER_REPORT_MS))
         track_free(t, t->waiting);
+    if (count < TRACKS_KEPT_QUIET)
+        tracks_shrink(t);
 }
 
 uint64_t tracks_count_dirty(const struct tracks *t)
@@ -535,7 +649,7 @@ void tracks_lose_rows(struct tracks *t)
         track_free(t, t->waiting);
     for (uint32_t i = 0; i < t->slot_count; i++) {
         struct track *k = t->slots[i];
-        if (k && k->settled && !k->texts) {
+        if (k && k->settled && k->told) {
             t->slots[i] = NULL;
             t->lost++;
             k->ended = true;
@@ -545,7 +659,7 @@ void tracks_lose_rows(struct tracks *t)
     }
     while (*at) {
         struct track *k = *at;
-        if (k->texts) {
+        if (!k->told) {
             at = &k->next_dirty;
             continue;
         }

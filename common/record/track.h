@@ -11,7 +11,10 @@ struct track;
 
 enum {
     TRACK_BUCKETS = 4096,
-    TRACK_ROW_BYTES = 300 // that a row takes besides its texts, about
+    TRACK_ROW_BYTES = 300,       // that a row takes besides its texts, about
+    TRACK_BUFFER_KEPT = 2048,    // bytes of a buffer that is used again with its track
+    TRACKS_KEPT_BYTES = 4 << 20, // of tracks that are kept for later, with their buffers
+    TRACKS_KEPT_QUIET = 64       // of them, while there is little to do
 };
 
 struct tracks {
@@ -22,6 +25,8 @@ struct tracks {
     struct track *waiting, **waiting_last; // ended and written, without a report yet: oldest first
     size_t waiting_count;
     struct track *buckets[TRACK_BUCKETS]; // by id, of those that a report may come for
+    struct track *kept;                   // to be used again
+    size_t kept_count, kept_bytes;
     struct frames_budget budget;
     uint64_t body_bytes;
     uint64_t begun, lost; // exchanges that are recorded; that could not be
@@ -42,6 +47,8 @@ void tracks_unwritten(struct tracks *t);
 // It is written. Those that have ended are forgotten, or wait for their report until `now_ms` is
 // RECORDER_REPORT_MS later.
 void tracks_written(struct tracks *t, uint64_t now_ms);
+// There is little to do: gives back most of what is kept for later.
+void tracks_shrink(struct tracks *t);
 // How many are to be written.
 uint64_t tracks_count_dirty(const struct tracks *t);
 // The record that they were in is gone: those that were written before are lost.

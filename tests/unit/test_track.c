@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: MIT
+// Tracks that are used again: what they keep has a bound, and nothing of one exchange is seen in
+// the next. Events are made by hand, and rows are written into a real record.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "common/record/track.h"
+#include "tests/support/check.h"
+#include "tests/support/record_rows.h"
+
+enum {
+    LARGE = 100 * 1000,
+    MANY = 6000,
+};
+
+struct fixture {
+    struct record_rows rows;
+    struct store_config config;
+    struct store_file file;
+    struct store *store;
+    struct tracks tracks;
+    uint64_t event[LARGE / 8 + 64]; // the event that is made
+    char large[LARGE];
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    assert_non_null(f);
+    record_rows_init(&f->rows);
+    f->config = (struct store_config){.dir = f->rows.dir, .program = "test"};
+    assert_int_equal(store_open(&f->config, &f->store, &f->file), SQLITE_OK);
+    tracks_init(&f->tracks, 0);
+    memset(f->large, 'x', sizeof(f->large));
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    tracks_deinit(&f->tracks);
+    store_close(f->store);
+    record_rows_deinit(&f->rows);
+    free(f);
+    return 0;
+}
+
+// An event: its fixed part and one piece of text behind it.
+static void tell(struct fixture *f, const void *fixed, size_t len, struct slice text)
+{
+    char *out = (char *)f->event;
+    CHECK(len + text.len <= sizeof(f->event));
+    memcpy(out, fixed, len);
+    if (text.len > 0)
+        memcpy(out + len, text.p, text.len);
+    CHECK(tracks_event(&f->tracks, out));
+}
+
+static struct event event_of(enum event_kind kind, unsigned flags)
+{
+    return (struct event){.kind = (uint8_t)kind, .flags = (uint16_t)flags};
+}
+
+static void begin(struct fixture *f, uint32_t slot, struct slice lines)
+{
+    struct event_begin e = {.event = event_of(EVENT_BEGIN, 0),
+                            .began_ns = 1,
+                            .method_len = 3,
+                            .host_len = 1,
+                            .target_len = 1,
+                            .lines_len = (uint32_t)lines.len};
+    char text[LARGE + 8] = "GETh/";
+    e.event.slot = slot;
+    memcpy(text + 5, lines.p, lines.len);
+    tell(f, &e, sizeof(e), slice_of(text, lines.len + 5));
+}
+
+static void settle(struct fixture *f, uint32_t slot, uint64_t link, const char *id)
+{
+    struct event_about e = {.event = event_of(EVENT_ABOUT, 0), .link = link, .tunnel_len = 3};
+    e.event.slot = slot;
+    memcpy(e.id, id, sizeof(e.id));
+    tell(f, &e, sizeof(e), SLICE("web"));
+}
+
+static void end(struct fixture *f, uint32_t slot)
+{
+    struct event_end e = {.event = event_of(EVENT_END, EVENT_REQUEST_WHOLE), .status = 204};
+    e.event.slot = slot;
+    e.sent_on_ns = e.connect_ns = e.heard_ns = e.answered_ns = -1;
+    tell(f, &e, sizeof(e), (struct slice){0});
+}
+
+static void small(struct fixture *f, uint32_t slot)
+{
+    begin(f, slot, SLICE("A: 1\r\n"));
+    settle(f, slot, 0, "0123456789abcdef");
+    end(f, slot);
+}
+
+static void add_head(struct fixture *f, uint16_t status, unsigned flags, struct slice lines)
+{
+    struct event_head e = {
+        .event = event_of(EVENT_HEAD, flags), .lines_len = (uint32_t)lines.len, .status = status};
+    tell(f, &e, sizeof(e), lines);
+}
+
+static void add_data(struct fixture *f, unsigned side, struct slice bytes)
+{
+    struct event_data e = {
+        .event = event_of(EVENT_DATA, 0), .at_ns = 5, .len = (uint32_t)bytes.len};
+    e.event.side = (uint8_t)side;
+    tell(f, &e, sizeof(e), bytes);
+}
+
+static void add_trailers(struct fixture *f, unsigned side)
+{
+    struct event_trailers e = {.event = event_of(EVENT_TRAILERS, EVENT_REDACTED), .lines_len = 6};
+    e.event.side = (uint8_t)side;
+    tell(f, &e, sizeof(e), SLICE("T: 1\r\n"));
+}
+
+static void report(struct fixture *f, uint64_t link, const char *id)
+{
+    struct event_report e = {.event = event_of(EVENT_REPORT, 0), .link = link};
+    memcpy(e.id, id, sizeof(e.id));
+    tell(f, &e, sizeof(e), (struct slice){0});
+}
+
+// Everything that an exchange can say, in slot 0.
+static void full(struct fixture *f, struct slice text)
+{
+    static const char id[] = "fedcba9876543210";
+    struct event_about about = {.event = event_of(EVENT_ABOUT, EVENT_HEADS_ONLY),
+                                .link = 7,
+                                .visitor_len = 7,
+                                .tunnel_len = 5,
+                                .scheme_len = 5,
+                                .upstream_len = 6,
+                                .replay_len = 4};
+    struct {
+        struct event_end end;
+        struct event_passed passed[2];
+    } e = {.end = {.event = event_of(EVENT_END, 0xffff & ~(unsigned)EVENT_NO_DIGEST &
+                                                    ~(unsigned)EVENT_NO_RESPONSE_DIGEST),
+                   .status = 500,
+                   .outcome = EXCHANGE_RESET,
+                   .sent_on_ns = 1,
+                   .connect_ns = 2,
+                   .heard_ns = 3,
+                   .answered_ns = 4,
+                   .duration_ns = 5},
+           .passed = {{.bytes = 9, .first_ns = 6, .last_ns = 7, .stalled_ns = 8, .digest = "q"},
+                      {.bytes = 9, .first_ns = 6, .last_ns = 7, .stalled_ns = 8, .digest = "r"}}};
+    begin(f, 0, text);
+    memcpy(about.id, id, sizeof(about.id));
+    tell(f, &about, sizeof(about), SLICE("visitorotherhttpsup:123back"));
+    report(f, 7, id);
+    add_head(f, 103, 0, text);
+    add_head(f, 200, EVENT_REDACTED, text);
+    add_data(f, 0, text);
+    add_data(f, 1, text);
+    add_trailers(f, 0);
+    add_trailers(f, 1);
+    tell(f, &e, sizeof(e), (struct slice){0});
+}
+
+static void write_all(struct fixture *f, uint64_t now_ms)
+{
+    assert_int_equal(store_begin(f->store), SQLITE_OK);
+    assert_int_equal(tracks_write(&f->tracks, f->store), SQLITE_OK);
+    assert_int_equal(store_commit(f->store), SQLITE_OK);
+    tracks_written(&f->tracks, now_ms);
+}
+
+static int64_t number(struct fixture *f, const char *sql)
+{
+    sqlite3_stmt *s = NULL;
+    check_context("%s", sql);
+    CHECK(sqlite3_prepare_v2(f->rows.db, sql, -1, &s, NULL) == SQLITE_OK);
+    CHECK(sqlite3_step(s) == SQLITE_ROW);
+    int64_t n = sqlite3_column_int64(s, 0);
+    (void)sqlite3_finalize(s);
+    check_context("%s", "");
+    return n;
+}
+
+// The same exchange is recorded by a new track and by one that has had another: the rows are alike.
+static void nothing_of_an_exchange_is_seen_in_the_next(void **state)
+{
+    struct fixture *f = *state;
+    small(f, 0);
+    write_all(f, 0);
+    tracks_deinit(&f->tracks);
+    tracks_init(&f->tracks, 0);
+    full(f, SLICE("B: 2\r\n"));
+    write_all(f, 0);
+    assert_int_equal(f->tracks.kept_count, 1);
+    small(f, 0);
+    assert_int_equal(f->tracks.kept_count, 0);
+    write_all(f, 0);
+    assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 3);
+    record_rows_sql(&f->rows, "CREATE TEMP TABLE t AS SELECT * FROM exchange");
+    record_rows_sql(&f->rows, "UPDATE t SET seq=0");
+    assert_int_equal(number(f, "SELECT count(*) FROM (SELECT DISTINCT * FROM t)"), 2);
+    // The other one had said all of that.
+    assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE seq=2 AND visitor='visitor'"
+                               " AND upstream='up:123' AND replay_of='back' AND far_outcome"
+                               " IS NOT NULL AND interim IS NOT NULL AND response_head IS NOT NULL"
+                               " AND request_trailers IS NOT NULL AND response_trailers IS NOT NULL"
+                               " AND response_stalled_ns=8 AND error IS NOT NULL"),
+                     1);
+    assert_int_equal(number(f, "SELECT count(*) FROM body WHERE exchange <> 2"), 0);
+    assert_int_equal(number(f, "SELECT count(*) FROM body"), 2);
+}
+
+// One that was dropped, and one that could not go on, are used again as well.
+static void what_was_dropped_leaves_nothing(void **state)
+{
+    struct fixture *f = *state;
+    const struct event drop = event_of(EVENT_DROP, 0);
+    begin(f, 0, SLICE("Secret: 1\r\n"));
+    add_data(f, 1, SLICE("secret"));
+    tell(f, &drop, sizeof(drop), (struct slice){0});
+    assert_int_equal(f->tracks.kept_count, 1);
+    small(f, 0);
+    write_all(f, 0);
+    assert_int_equal(f->tracks.kept_count, 1);
+    assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE request_head=x'413a20310d0a'"
+                               " AND response_bytes=0 AND response_kept=0"),
+                     1);
+    assert_int_equal(number(f, "SELECT count(*) FROM body"), 0);
+}
+
+static void what_is_kept_has_a_bound(void **state)
+{
+    struct fixture *f = *state;
+    for (uint32_t i = 0; i < MANY; i++)
+        small(f, i);
+    write_all(f, 0);
+    assert_true(f->tracks.kept_bytes <= TRACKS_KEPT_BYTES);
+    assert_true(f->tracks.kept_count > TRACKS_KEPT_QUIET && f->tracks.kept_count < MANY);
+    tracks_shrink(&f->tracks);
+    assert_int_equal(f->tracks.kept_count, TRACKS_KEPT_QUIET);
+    for (uint32_t i = 0; i < TRACKS_KEPT_QUIET + 10; i++)
+        small(f, i);
+    assert_true(f->tracks.kept_count == 0 && f->tracks.kept_bytes == 0);
+    write_all(f, 0);
+    assert_int_equal(f->tracks.kept_count, TRACKS_KEPT_QUIET + 10);
+    small(f, 0); // a batch of one: there is little to do
+    write_all(f, 0);
+    assert_int_equal(f->tracks.kept_count, TRACKS_KEPT_QUIET);
+}
+
+static void large_buffers_are_given_back(void **state)
+{
+    struct fixture *f = *state;
+    small(f, 0);
+    write_all(f, 0);
+    const size_t least = f->tracks.kept_bytes;
+    full(f, slice_of(f->large, sizeof(f->large)));
+    write_all(f, 0);
+    assert_int_equal(f->tracks.kept_count, 1);
+    assert_true(f->tracks.kept_bytes <= least);
+    assert_int_equal(number(f, "SELECT sum(length(bytes)) FROM body"), 2 * LARGE);
+}
+
+// Those that wait for their report may be many, so they have no buffers.
+static void who_waits_for_a_report_is_used_again_afterwards(void **state)
+{
+    struct fixture *f = *state;
+    static const char id[] = "0000000000000001";
+    begin(f, 0, SLICE("A: 1\r\n"));
+    settle(f, 0, 7, id);
+    end(f, 0);
+    write_all(f, 0);
+    assert_true(f->tracks.waiting_count == 1 && f->tracks.kept_count == 0);
+    report(f, 7, id);
+    write_all(f, 1);
+    assert_true(f->tracks.waiting_count == 0 && f->tracks.kept_count == 1);
+    begin(f, 0, SLICE("A: 2\r\n")); // the same id again, through no tunnel
+    settle(f, 0, 0, id);
+    report(f, 7, id);
+    end(f, 0);
+    write_all(f, 2);
+    assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE far_outcome='complete'"), 1);
+    assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 2);
+}
+
+// What is settled may have more texts than there is room behind those of the request.
+static void long_texts_move_together(void **state)
+{
+    struct fixture *f = *state;
+    struct event_about about = {.event = event_of(EVENT_ABOUT, 0), .upstream_len = 300};
+    memcpy(about.id, "0123456789abcdef", sizeof(about.id));
+    for (size_t len = 300; len < 600; len += 7) {
+        begin(f, 0, slice_of(f->large, len));
+        tell(f, &about, sizeof(about), slice_of(f->large, 300));
+        end(f, 0);
+        write_all(f, 0);
+        tracks_deinit(&f->tracks);
+        tracks_init(&f->tracks, 0);
+    }
+    assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE method='GET' AND host='h' AND"
+                               " target='/' AND length(upstream)=300 AND"
+                               " length(request_head)=300 + 7 * (seq - 1)"),
+                     43);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(nothing_of_an_exchange_is_seen_in_the_next),
+        TEST(what_was_dropped_leaves_nothing),
+        TEST(what_is_kept_has_a_bound),
+        TEST(large_buffers_are_given_back),
+        TEST(who_waits_for_a_report_is_used_again_afterwards),
+        TEST(long_texts_move_together),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
