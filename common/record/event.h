@@ -28,7 +28,7 @@ enum event_flag {
     EVENT_SHED = 128,
     EVENT_REQUEST_WHOLE = 256,    // of REPORT too
     EVENT_RESPONSE_WHOLE = 512,   // the same
-    EVENT_REQUEST_PASSED = 1024,  // bytes of its body did: what there is to say of them is behind
+    EVENT_REQUEST_PASSED = 1024,  // some of its body has: what there is to say of them is behind
     EVENT_RESPONSE_PASSED = 2048, // the event, of the request's first. Of REPORT too
     EVENT_NO_DIGEST = 4096,       // of the request's body: there was no memory for it
     EVENT_NO_RESPONSE_DIGEST = 8192,

@@ -372,6 +372,12 @@ static void fill_passed(struct event_passed *p, const struct exchange *x,
         memset(p->digest, 0, sizeof(p->digest));
 }
 
+// Otherwise nothing is to be said of the body but that it was empty.
+static bool has_passed(const struct exchange_direction *d)
+{
+    return d->bytes > 0 || d->stalled_ns > 0;
+}
+
 static uint16_t end_flags(const struct exchange *x, const struct slot *s)
 {
     unsigned flags = (x->refused ? EVENT_REFUSED : 0) | (x->upgraded ? EVENT_UPGRADED : 0) |
@@ -381,7 +387,7 @@ static uint16_t end_flags(const struct exchange *x, const struct slot *s)
     for (int side = 0; side < 2; side++) {
         const struct exchange_direction *d = &x->direction[side];
         flags |= (d->ended && !d->digest.lost ? EVENT_REQUEST_WHOLE << side : 0) |
-                 (d->bytes > 0 ? EVENT_REQUEST_PASSED << side : 0) |
+                 (has_passed(d) ? EVENT_REQUEST_PASSED << side : 0) |
                  (d->digest.lost ? EVENT_NO_DIGEST << side : 0);
     }
     return (uint16_t)flags;
@@ -400,7 +406,7 @@ static void put_end(struct recorder *r, struct event_end *e, const struct exchan
     e->answered_ns = since(x, x->answered_ns);
     e->duration_ns = since(x, x->ended_ns);
     for (int side = 0; side < 2; side++)
-        if (x->direction[side].bytes > 0)
+        if (has_passed(&x->direction[side]))
             fill_passed(passed++, x, &x->direction[side]);
     commit(r, e, (const char *)passed);
 }
