@@ -386,9 +386,9 @@ static uint16_t end_flags(const struct exchange *x, const struct slot *s)
         flags |= EVENT_REUSED;
     for (int side = 0; side < 2; side++) {
         const struct exchange_direction *d = &x->direction[side];
-        flags |= (d->ended && !d->digest.lost ? EVENT_REQUEST_WHOLE << side : 0) |
-                 (has_passed(d) ? EVENT_REQUEST_PASSED << side : 0) |
-                 (d->digest.lost ? EVENT_NO_DIGEST << side : 0);
+        flags |= (d->ended && !d->digest.lost ? (unsigned)EVENT_REQUEST_WHOLE << side : 0) |
+                 (has_passed(d) ? (unsigned)EVENT_REQUEST_PASSED << side : 0) |
+                 (d->digest.lost ? (unsigned)EVENT_NO_DIGEST << side : 0);
     }
     return (uint16_t)flags;
 }
@@ -454,10 +454,10 @@ void recorder_report(struct recorder *r, uint64_t link, const struct report *rep
     unsigned flags = 0;
     for (int side = 0; side < 2; side++) {
         const struct report_body *b = &report->body[side];
-        flags |= b->whole ? EVENT_REQUEST_WHOLE << side : 0;
+        flags |= b->whole ? (unsigned)EVENT_REQUEST_WHOLE << side : 0;
         if (b->bytes == 0)
             continue; // the digest of nothing is known
-        flags |= EVENT_REQUEST_PASSED << side;
+        flags |= (unsigned)EVENT_REQUEST_PASSED << side;
         far->bytes = b->bytes;
         memcpy(far->digest, b->digest, sizeof(far->digest));
         far++;

@@ -171,6 +171,19 @@ static void track_free(struct tracks *t, struct track *k)
     keep(t, k);
 }
 
+static void free_oldest_waiting(struct tracks *t)
+{
+    struct track *k = t->waiting;
+    t->waiting = k->next_waiting;
+    if (t->waiting)
+        t->waiting->at_waiting = &t->waiting;
+    else
+        t->waiting_last = &t->waiting;
+    t->waiting_count--;
+    k->waits = false;
+    track_free(t, k);
+}
+
 void tracks_deinit(struct tracks *t)
 {
     for (struct track *k = t->dirty, *next = NULL; k; k = next) {
@@ -180,7 +193,7 @@ void tracks_deinit(struct tracks *t)
             track_free(t, k);
     }
     while (t->waiting)
-        track_free(t, t->waiting);
+        free_oldest_waiting(t);
     for (uint32_t i = 0; i < t->slot_count; i++)
         if (t->slots[i])
             track_free(t, t->slots[i]);
@@ -629,7 +642,7 @@ void tracks_written(struct tracks *t, uint64_t now_ms)
     t->dirty_last = &t->dirty;
     while (t->waiting && (t->waiting_count > RECORDER_WAITING ||
                           now_ms - t->waiting->written_ms >= RECORDER_REPORT_MS))
-        track_free(t, t->waiting);
+        free_oldest_waiting(t);
     if (count < TRACKS_KEPT_QUIET)
         tracks_shrink(t);
 }
@@ -646,7 +659,7 @@ void tracks_lose_rows(struct tracks *t)
 {
     struct track **at = &t->dirty;
     while (t->waiting)
-        track_free(t, t->waiting);
+        free_oldest_waiting(t);
     for (uint32_t i = 0; i < t->slot_count; i++) {
         struct track *k = t->slots[i];
         if (k && k->settled && k->told) {
