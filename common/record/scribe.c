@@ -65,6 +65,7 @@ struct scribe {
     bool told_shed, too_much;
     uint64_t effort_ns, effort_since_ns; // of a processor, and since when it is counted
     uint64_t cpu_ns;                     // of the hand's thread, when that was counted last
+    bool again;                          // a batch could not be written
     bool toils, idle;  // what is written is much; it is the idle hand that writes it
     uint64_t stint_ns; // since when it has been at work
 };
@@ -245,7 +246,7 @@ static int write_batch(struct scribe *s)
     if (error)
         return error;
     while (!error && more) {
-        error = tracks_write(&s->tracks, s->store, STINT_TRACKS, &more);
+        error = tracks_write(&s->tracks, s->store, s->idle, STINT_TRACKS, &more);
         pace(s);
     }
     if (!error)
@@ -326,10 +327,11 @@ static int turn(struct scribe *s)
         error = store_open(&s->config.store, &s->store, &s->file);
     if (error)
         return error;
-    if (!s->tracks.dirty)
+    if (!s->again)
         take_events(s);
     if (s->tracks.dirty || count(s, counts))
         error = write_batch(s);
+    s->again = error != SQLITE_OK;
     if (!error)
         error = trim(s);
     return error;
@@ -361,6 +363,14 @@ static bool goes_on(struct scribe *s, bool last)
     return used > MUCH_BYTES && !atomic_load(&s->closing) && s->toils == s->idle;
 }
 
+// How long nothing needs to be done while no events come.
+static unsigned wait_ms(const struct scribe *s)
+{
+    if (s->too_much)
+        return 1;
+    return s->tracks.dirty ? RECORDER_GATHER_MS : TRIM_EVERY_MS;
+}
+
 // Writes what there is, as long as there is much.
 static void work(struct hand *h, bool last)
 {
@@ -381,12 +391,14 @@ static void work(struct hand *h, bool last)
     tell_shed(s);
     if (last)
         return;
-    if (!s->toils && queue_used(s->queue) == 0)
+    if (!s->toils && queue_used(s->queue) == 0) {
         queue_shrink(s->queue);
+        tracks_shrink(&s->tracks);
+    }
     if (error)
         queue_pause(s->queue, RECORDER_RETRY_MS);
     else
-        queue_wait(s->queue, s->too_much ? 1 : TRIM_EVERY_MS, RECORDER_GATHER_MS);
+        queue_wait(s->queue, wait_ms(s), RECORDER_GATHER_MS);
 }
 
 static void end(struct hand *h)

@@ -14,7 +14,8 @@ struct track {
     uint64_t link;
     uint64_t written_ms;
     bool settled, ended, dirty, inserting, waits, hashed;
-    bool told; // its texts are in the record
+    bool told;       // its texts are in the record
+    bool left, late; // it is left for the next transaction; it was left before
     struct track **bucket, *next_in_bucket;
     struct track *next_dirty; // or the next of those that are kept
     struct track *next_waiting, **at_waiting;
@@ -577,12 +578,21 @@ size_t tracks_messages(const struct tracks *t)
     return t->budget.messages * sizeof(struct frames_message);
 }
 
-int tracks_write(struct tracks *t, struct store *s, size_t most, bool *more)
+// Whether it will not be touched again.
+static bool is_over(const struct track *k)
+{
+    return k->ended && (!k->hashed || k->x.far.known);
+}
+
+int tracks_write(struct tracks *t, struct store *s, bool leave, size_t most, bool *more)
 {
     int error = SQLITE_OK;
     struct track *k = t->next ? t->next : t->dirty;
-    for (; !error && k && most > 0; k = k->next_dirty, most--)
-        error = write_track(k, s);
+    for (; !error && k && most > 0; k = k->next_dirty, most--) {
+        k->left = leave && !k->late && !is_over(k);
+        if (!k->left)
+            error = write_track(k, s);
+    }
     t->next = error ? NULL : k;
     *more = t->next != NULL;
     return error;
@@ -594,7 +604,7 @@ void tracks_unwritten(struct tracks *t)
     for (struct track *k = t->dirty; k; k = k->next_dirty) {
         if (k->inserting)
             k->x.seq = 0;
-        k->inserting = false;
+        k->inserting = k->left = false;
     }
 }
 
@@ -614,7 +624,7 @@ static void forget_written(struct track *k)
 {
     k->x.size += bytes_of_messages(k);
     k->counted = k->x.size;
-    k->inserting = k->dirty = false;
+    k->inserting = k->dirty = k->late = false;
     k->told = true;
     k->x.visitor = k->x.method = k->x.scheme = k->x.host = k->x.target = (struct slice){0};
     k->x.upstream = k->x.request_head = k->x.replay_of = (struct slice){0};
@@ -623,12 +633,29 @@ static void forget_written(struct track *k)
         frames_taken(k->messages);
 }
 
+// It is to be written the next time.
+static void leave(struct tracks *t, struct track *k)
+{
+    k->left = false;
+    k->late = true;
+    k->next_dirty = NULL;
+    *t->dirty_last = k;
+    t->dirty_last = &k->next_dirty;
+}
+
 void tracks_written(struct tracks *t, uint64_t now_ms)
 {
     size_t count = 0;
-    for (struct track *k = t->dirty, *next = NULL; k; k = next, count++) {
+    struct track *k = t->dirty;
+    t->dirty = NULL;
+    t->dirty_last = &t->dirty;
+    for (struct track *next = NULL; k; k = next, count++) {
         next = k->next_dirty;
-        if (k->ended && (!k->hashed || k->x.far.known)) {
+        if (k->left) {
+            leave(t, k);
+            continue;
+        }
+        if (is_over(k)) {
             track_free(t, k);
             continue;
         }
@@ -638,8 +665,6 @@ void tracks_written(struct tracks *t, uint64_t now_ms)
         free_messages(k);
         wait_for_report(t, k, now_ms);
     }
-    t->dirty = NULL;
-    t->dirty_last = &t->dirty;
     while (t->waiting && (t->waiting_count > RECORDER_WAITING ||
                           now_ms - t->waiting->written_ms >= RECORDER_REPORT_MS))
         free_oldest_waiting(t);

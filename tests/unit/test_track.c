@@ -175,7 +175,7 @@ static void write_all(struct fixture *f, uint64_t now_ms)
     bool more = true;
     assert_int_equal(store_begin(f->store), SQLITE_OK);
     while (more)
-        assert_int_equal(tracks_write(&f->tracks, f->store, 3, &more), SQLITE_OK);
+        assert_int_equal(tracks_write(&f->tracks, f->store, false, 3, &more), SQLITE_OK);
     assert_int_equal(store_commit(f->store), SQLITE_OK);
     tracks_written(&f->tracks, now_ms);
 }
