@@ -23,7 +23,7 @@ enum {
     MUCH_BYTES = 64 * 1024,    // of events, that are written without gathering more
     EFFORT_MS = 200,           // over which the effort is looked at
     EFFORT_PART = 16,          // of a processor, that is little
-    STINT_US = 100,            // that the idle hand works at a time
+    STINT_US = 200,            // that the idle hand works at a time
     STINT_EVENTS = 32,         // and how many events it takes, or
     STINT_TRACKS = 8,          // exchanges it writes, before it looks how late it is
     TRIM_MS = 100,             // that deleting may take before events are looked at again
@@ -479,6 +479,7 @@ struct scribe *scribe_new(const struct scribe_config *config, struct queue *q)
     struct scribe *s = calloc(1, sizeof(*s));
     if (!s)
         return NULL;
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); // nobody asks, and it takes a lock each time
     s->config = *config;
     s->queue = q;
     tracks_init(&s->tracks, config->body_bytes);
