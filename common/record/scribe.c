@@ -21,7 +21,7 @@
 
 enum {
     MUCH_BYTES = 64 * 1024,    // of events, that are written without gathering more
-    EFFORT_MS = 200,           // over which the effort is looked at
+    EFFORT_MS = 50,            // over which the effort is looked at
     EFFORT_PART = 16,          // of a processor, that is little
     STINT_US = 200,            // that the idle hand works at a time
     STINT_EVENTS = 32,         // and how many events it takes, or
