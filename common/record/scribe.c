@@ -11,6 +11,7 @@
 // others it may be given a whole share, and then they wait for it as long as a time slice is. So
 // the idle one stops for a moment, again and again, and whoever waits goes first.
 #include "scribe.h"
+#include <malloc.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -28,6 +29,7 @@ enum {
     STINT_TRACKS = 8,          // exchanges it writes, before it looks how late it is
     TRIM_MS = 100,             // that deleting may take before events are looked at again
     TRIM_PRESSING_MS = 1000,   // the same where more comes than that can delete
+    QUIET_MS = 500,            // without an event, after which memory is given back
     TRIM_EVERY_MS = 60 * 1000, // while nothing happens
     TEXT_MAX = 512
 };
@@ -66,6 +68,8 @@ struct scribe {
     uint64_t effort_ns, effort_since_ns; // of a processor, and since when it is counted
     uint64_t cpu_ns;                     // of the hand's thread, when that was counted last
     bool again;                          // a batch could not be written
+    bool toiled;                         // since it rested
+    bool rests;                          // what it does not need has been given back
     bool toils, idle;  // what is written is much; it is the idle hand that writes it
     uint64_t stint_ns; // since when it has been at work
 };
@@ -347,6 +351,7 @@ static void judge_effort(struct scribe *s)
     s->cpu_ns = cpu;
     bool much = s->effort_ns * EFFORT_PART > EFFORT_MS * 1000000ULL;
     s->toils = s->toils || much;
+    s->toiled = s->toiled || much;
     if (now - s->effort_since_ns < EFFORT_MS * 1000000ULL)
         return;
     s->toils = much;
@@ -368,7 +373,32 @@ static unsigned wait_ms(const struct scribe *s)
 {
     if (s->too_much)
         return 1;
-    return s->tracks.dirty ? RECORDER_GATHER_MS : TRIM_EVERY_MS;
+    if (s->tracks.dirty)
+        return RECORDER_GATHER_MS;
+    return s->rests ? TRIM_EVERY_MS : QUIET_MS;
+}
+
+// Gives back what it needs only while there is much to do.
+static void rest(struct scribe *s)
+{
+    queue_shrink(s->queue);
+    tracks_shrink(&s->tracks);
+    if (s->store)
+        store_rest(s->store);
+    if (s->toiled)
+        (void)malloc_trim(0); // for a moment nobody can allocate: only when there was much to do
+    s->toiled = false;
+    s->rests = true;
+}
+
+static void wait_for_events(struct scribe *s)
+{
+    unsigned ms = wait_ms(s);
+    queue_wait(s->queue, ms, RECORDER_GATHER_MS);
+    if (queue_used(s->queue) > 0)
+        s->rests = false;
+    else if (ms == QUIET_MS)
+        rest(s);
 }
 
 // Writes what there is, as long as there is much.
@@ -391,14 +421,10 @@ static void work(struct hand *h, bool last)
     tell_shed(s);
     if (last)
         return;
-    if (!s->toils && queue_used(s->queue) == 0) {
-        queue_shrink(s->queue);
-        tracks_shrink(&s->tracks);
-    }
     if (error)
         queue_pause(s->queue, RECORDER_RETRY_MS);
     else
-        queue_wait(s->queue, wait_ms(s), RECORDER_GATHER_MS);
+        wait_for_events(s);
 }
 
 static void end(struct hand *h)

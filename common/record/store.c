@@ -290,6 +290,11 @@ void store_close(struct store *s)
     free(s);
 }
 
+void store_rest(struct store *s)
+{
+    (void)sqlite3_db_release_memory(s->db);
+}
+
 int64_t store_writer(const struct store *s)
 {
     return s->writer;

@@ -9,7 +9,7 @@ struct store;
 
 enum {
     STORE_BUSY_MS = 3000,       // that another process may keep the record to itself
-    STORE_CACHE_KIB = 8 * 1024, // of pages in memory
+    STORE_CACHE_KIB = 2 * 1024, // of pages in memory
     STORE_WAL_BYTES = 16 << 20, // to which the log is cut when it has been written back
     STORE_DELETE_STEP = 250,    // exchanges that are deleted in one transaction
     STORE_PAGE_BYTES = 8192,
@@ -36,6 +36,8 @@ struct store_file {
 int store_open(const struct store_config *config, struct store **out, struct store_file *file);
 // Says goodbye if it can, and closes.
 void store_close(struct store *s);
+// Gives back the memory that only makes it faster.
+void store_rest(struct store *s);
 int64_t store_writer(const struct store *s);
 
 // Moves a record that is damaged out of the way, with a name that tells when. False when it could
