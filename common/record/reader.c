@@ -9,7 +9,7 @@ enum {
 };
 
 #define BOUNDS "WHERE e.seq > ?1 AND e.began_ns BETWEEN ?2 AND ?3"
-// Rows, found through the spans that may have such ids.
+// Rows, found through the spans that may have such ids (+: and through no index made for it).
 #define ROWS_IN_SPANS "span s CROSS JOIN exchange x ON x.seq BETWEEN s.first AND s.last"
 #define OF_ID                                                                             \
     BOUNDS " AND e.seq IN (SELECT x.seq FROM " ROWS_IN_SPANS " WHERE s.last_id >= ?4 AND" \
@@ -26,7 +26,7 @@ static const struct {
     [READER_GET] = {true, "WHERE e.seq = ?1"},
     [READER_LAST] = {true, "ORDER BY e.seq DESC LIMIT 1"},
     [READER_BY_ID] = {true, "WHERE e.seq = (SELECT max(x.seq) FROM " ROWS_IN_SPANS
-                            " WHERE s.first_id <= ?1 AND s.last_id >= ?1 AND x.id = ?1)"},
+                            " WHERE s.first_id <= ?1 AND s.last_id >= ?1 AND +x.id = ?1)"},
     [READER_IDS] = {false, "SELECT DISTINCT x.id FROM " ROWS_IN_SPANS
                            " WHERE s.last_id >= ?1 AND s.first_id < ?2 AND x.id >= ?1 AND"
                            " x.id < ?2 ORDER BY x.id LIMIT ?3"},
@@ -34,9 +34,11 @@ static const struct {
                                " ORDER BY writer"},
     [READER_RUNNING_SEQ] = {false, "SELECT min(seq) FROM exchange WHERE outcome IS NULL"
                                    " AND +seq > ?1"},
-    [READER_PIECE] = {false, "SELECT at, bytes FROM bodies WHERE exchange = ?1 AND side = ?2"
+    [READER_SMALL] = {false, "SELECT CASE ?2 WHEN 0 THEN request_body ELSE response_body END"
+                             " FROM exchange WHERE seq = ?1"},
+    [READER_PIECE] = {false, "SELECT at, bytes FROM body WHERE exchange = ?1 AND side = ?2"
                              " AND at <= ?3 ORDER BY at DESC LIMIT 1"},
-    [READER_BODY] = {false, "SELECT at, bytes FROM bodies WHERE exchange = ?1 AND side = ?2"
+    [READER_BODY] = {false, "SELECT at, bytes FROM body WHERE exchange = ?1 AND side = ?2"
                             " ORDER BY at"},
     [READER_MESSAGE] = {false, "SELECT side, opcode, flags, at_ns, size, bytes FROM message"
                                " WHERE exchange = ?1 AND number = ?2"},

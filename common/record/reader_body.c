@@ -10,12 +10,40 @@ static int bind_side(sqlite3_stmt *s, int64_t seq, enum record_side side)
     return error ? error : sqlite3_bind_int(s, 2, (int)side);
 }
 
+// A body that is in the row of its exchange, valid until this is called again: 1, 0 when it is
+// elsewhere, or an SQLite error below 0.
+static int small_body(struct record_reader *r, int64_t seq, enum record_side side,
+                      struct slice *body)
+{
+    int error = SQLITE_OK;
+    sqlite3_stmt *s = reader_statement(r, READER_SMALL, &error);
+    *body = (struct slice){0};
+    if (s)
+        error = bind_side(s, seq, side);
+    if (error)
+        return -error;
+    int status = sqlite3_step(s);
+    if (status == SQLITE_ROW)
+        *body = record_column(s, 0);
+    if (body->len == 0)
+        (void)sqlite3_reset(s);
+    return status == SQLITE_ROW ? body->len > 0 : status == SQLITE_DONE ? 0 : -status;
+}
+
 int record_reader_piece(struct record_reader *r, int64_t seq, enum record_side side, uint64_t at,
                         struct slice *piece)
 {
+    struct slice small;
+    int found = small_body(r, seq, side, &small);
     int error = SQLITE_OK;
-    sqlite3_stmt *s = reader_statement(r, READER_PIECE, &error);
     *piece = (struct slice){0};
+    if (found < 0 || (found && at >= small.len))
+        return found < 0 ? found : 0;
+    if (found) {
+        *piece = slice_of(small.p + at, small.len - at);
+        return 1;
+    }
+    sqlite3_stmt *s = reader_statement(r, READER_PIECE, &error);
     if (!s)
         return -error;
     error = at > INT64_MAX ? SQLITE_RANGE : bind_side(s, seq, side);
@@ -58,9 +86,17 @@ static enum load load_body(struct record_reader *r, int64_t seq, enum record_sid
     int status = SQLITE_OK;
     struct buf *whole = &r->whole[side];
     enum load load = LOAD_WHOLE;
-    sqlite3_stmt *s = reader_statement(r, READER_BODY, &status);
+    struct slice small;
     whole->start = whole->end = 0;
     *body = (struct slice){0};
+    int found = small_body(r, seq, side, &small);
+    if (found < 0 || (found && !buf_append(whole, small.p, small.len)))
+        return LOAD_FAILED;
+    if (found) {
+        *body = slice_of(whole->bytes, buf_len(whole));
+        return LOAD_WHOLE;
+    }
+    sqlite3_stmt *s = reader_statement(r, READER_BODY, &status);
     if (!s || bind_side(s, seq, side))
         return LOAD_FAILED;
     while (load == LOAD_WHOLE && (status = sqlite3_step(s)) == SQLITE_ROW)

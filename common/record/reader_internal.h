@@ -16,6 +16,7 @@ enum reader_statement {
     READER_IDS,
     READER_RUNNING,
     READER_RUNNING_SEQ,
+    READER_SMALL, // a body that is in the row of its exchange
     READER_PIECE,
     READER_BODY,
     READER_MESSAGE,

@@ -246,6 +246,25 @@ static void a_body_is_read_in_pieces_and_whole(void **state)
     assert_false(record_reader_body(f->reader, seq, RECORD_RESPONSE, &got));
 }
 
+// Bodies in the row of their exchange read as others do, both at the same time.
+static void a_small_body_is_read_in_the_same_way(void **state)
+{
+    struct fixture *f = *state;
+    struct slice request;
+    struct slice response;
+    int64_t seq = add(f, (struct record_row){0});
+    record_rows_sql(&f->rows, "UPDATE exchange SET request_body=CAST('ask' AS BLOB),"
+                              " response_body=CAST('answer' AS BLOB)");
+    assert_true(record_reader_body(f->reader, seq, RECORD_REQUEST, &request));
+    assert_true(record_reader_body(f->reader, seq, RECORD_RESPONSE, &response));
+    assert_true(slice_eq(request, SLICE("ask")) && slice_eq(response, SLICE("answer")));
+    for (uint64_t at = 0; at < 6; at++) {
+        assert_int_equal(record_reader_piece(f->reader, seq, RECORD_RESPONSE, at, &response), 1);
+        assert_true(slice_eq(response, slice_of("answer" + at, 6 - at)));
+    }
+    assert_int_equal(record_reader_piece(f->reader, seq, RECORD_RESPONSE, 6, &response), 0);
+}
+
 static void a_body_is_decoded_as_its_fields_say(void **state)
 {
     struct fixture *f = *state;
@@ -368,6 +387,7 @@ int main(void)
         TEST(who_dies_during_a_query_is_not_gone_in_it),
         TEST(an_id_is_found_by_a_beginning_that_is_its_own),
         TEST(a_body_is_read_in_pieces_and_whole),
+        TEST(a_small_body_is_read_in_the_same_way),
         TEST(a_body_is_decoded_as_its_fields_say),
         TEST(messages_and_losses_are_read),
         TEST(what_others_write_is_seen),
