@@ -237,7 +237,7 @@ static int write_counts(struct scribe *s, bool always)
 static void pace(struct scribe *s)
 {
     const struct timespec moment = {.tv_nsec = 1};
-    if (!s->idle || uv_hrtime() - s->stint_ns < STINT_US * 1000)
+    if (!s->idle || uv_hrtime() - s->stint_ns < STINT_US * 1000ULL)
         return;
     (void)nanosleep(&moment, NULL);
     s->stint_ns = uv_hrtime();

@@ -226,6 +226,32 @@ static void nothing_of_an_exchange_is_seen_in_the_next(void **state)
     assert_int_equal(number(f, "SELECT count(*) FROM bodies"), 2);
 }
 
+static void a_small_body_is_in_the_row_of_its_exchange(void **state)
+{
+    static const char text[RECORD_SMALL_BODY_BYTES + 1];
+    struct fixture *f = *state;
+    for (size_t len = RECORD_SMALL_BODY_BYTES - 1; len <= RECORD_SMALL_BODY_BYTES + 1; len++) {
+        begin(f, 0, SLICE("A: 1\r\n"));
+        settle(f, 0, 0, "0123456789abcdef");
+        add_data(f, 1, slice_of(text, len));
+        end(f, 0);
+    }
+    begin(f, 0, SLICE("A: 1\r\n")); // of one that runs it may become more
+    settle(f, 0, 0, "0123456789abcdef");
+    add_data(f, 1, SLICE("a"));
+    write_all(f, 0);
+    add_data(f, 1, SLICE("b"));
+    end(f, 0);
+    write_all(f, 0);
+    assert_int_equal(number(f, "SELECT sum(seq) FROM exchange WHERE response_body IS NOT NULL"),
+                     1 + 2);
+    assert_int_equal(number(f, "SELECT sum(exchange) FROM body"), 3 + 4 + 4);
+    assert_int_equal(number(f, "SELECT sum(length(bytes)) FROM bodies"),
+                     3 * RECORD_SMALL_BODY_BYTES + 2);
+    assert_int_equal(number(f, "SELECT sum(response_kept) FROM exchange"),
+                     3 * RECORD_SMALL_BODY_BYTES + 2);
+}
+
 // What runs, and what waits for a report, is left for the next transaction once; a row that comes
 // to its end meanwhile is written once. What fails leaves nothing behind.
 static void what_is_not_over_is_left_once(void **state)
@@ -359,6 +385,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(nothing_of_an_exchange_is_seen_in_the_next),
+        TEST(a_small_body_is_in_the_row_of_its_exchange),
         TEST(what_is_not_over_is_left_once),
         TEST(what_was_dropped_leaves_nothing),
         TEST(what_is_kept_has_a_bound),
