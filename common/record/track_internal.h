@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// What the parts of the tracks share: events, memory and reports (track.c), rows (track_write.c).
+#pragma once
+#include "track.h"
+
+struct track {
+    struct record_exchange x; // its slices point into what follows
+    char tunnel[64];
+    struct frames *messages;
+    uint64_t counted; // of x.size, in the record
+    uint64_t link;
+    uint64_t written_ms;
+    bool settled, ended, dirty, inserting, waits, hashed;
+    bool told;       // its texts are in the record
+    bool left, late; // it is left for the next transaction; it was left before
+    struct track **bucket, *next_in_bucket;
+    struct track *next_dirty; // or the next of those that are kept
+    struct track *next_waiting, **at_waiting;
+    struct buf interim, trailers[2];
+    // These are used again, by another exchange: what is above is cleared then.
+    struct buf texts; // until they are written
+    struct buf head;
+    struct buf body[2]; // not written yet
+};
+
+// What its messages that are not written yet take in the record.
+uint64_t track_message_bytes(const struct track *k);
+// Whether it will not be touched again.
+bool track_is_over(const struct track *k);
