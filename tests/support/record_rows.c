@@ -66,6 +66,17 @@ static void run(sqlite3_stmt *s)
     CHECK(sqlite3_finalize(s) == SQLITE_OK);
 }
 
+int64_t record_rows_number(struct record_rows *rows, const char *sql)
+{
+    check_context("%s: %s", sql, sqlite3_errmsg(rows->db));
+    sqlite3_stmt *s = prepare(rows, sql);
+    CHECK(sqlite3_step(s) == SQLITE_ROW);
+    int64_t number = sqlite3_column_int64(s, 0);
+    CHECK(sqlite3_finalize(s) == SQLITE_OK);
+    check_context("%s", "");
+    return number;
+}
+
 static void bind_blob(sqlite3_stmt *s, int at, struct slice bytes)
 {
     CHECK(sqlite3_bind_blob(s, at, bytes.p ? bytes.p : "", (int)bytes.len, SQLITE_TRANSIENT) ==
@@ -74,11 +85,8 @@ static void bind_blob(sqlite3_stmt *s, int at, struct slice bytes)
 
 int64_t record_rows_add(struct record_rows *rows, const struct record_row *row)
 {
-    sqlite3_stmt *s = prepare(rows, "SELECT ifnull(max(seq), 0) + 1 FROM exchange");
+    int64_t seq = record_rows_number(rows, "SELECT ifnull(max(seq), 0) + 1 FROM exchange");
     char id[EXCHANGE_ID_LEN + 1];
-    CHECK(sqlite3_step(s) == SQLITE_ROW);
-    int64_t seq = sqlite3_column_int64(s, 0);
-    (void)sqlite3_finalize(s);
     (void)snprintf(id, sizeof(id), "%016lld", (long long)seq);
     record_rows_sql(rows, "INSERT OR IGNORE INTO tunnel(name) VALUES(%Q)", or (row->tunnel, "web"));
     record_rows_sql(rows,
@@ -101,7 +109,8 @@ int64_t record_rows_add(struct record_rows *rows, const struct record_row *row)
     if (runs)
         record_rows_sql(rows, "UPDATE exchange SET status=NULL, duration_ns=NULL WHERE seq=%lld",
                         seq);
-    s = prepare(rows, "UPDATE exchange SET request_head = ?1, response_head = ?2 WHERE seq = ?3");
+    sqlite3_stmt *s =
+        prepare(rows, "UPDATE exchange SET request_head = ?1, response_head = ?2 WHERE seq = ?3");
     bind_blob(s, 1, row->request_head);
     bind_blob(s, 2, row->response_head);
     CHECK(sqlite3_bind_int64(s, 3, seq) == SQLITE_OK);

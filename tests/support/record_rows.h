@@ -28,6 +28,8 @@ void record_rows_deinit(struct record_rows *rows); // removes everything
 
 // Runs a statement; printf-like with the forms of sqlite3_mprintf (%Q is a quoted text).
 void record_rows_sql(struct record_rows *rows, const char *format, ...);
+// The one number that a query gives.
+int64_t record_rows_number(struct record_rows *rows, const char *sql);
 // Adds an exchange and returns its seq.
 int64_t record_rows_add(struct record_rows *rows, const struct record_row *row);
 // Adds a body in chunks of `chunk` bytes, and says so in the exchange: bytes and kept are its

@@ -37,12 +37,7 @@ static int teardown(void **state)
 
 static int64_t number(struct fixture *f, const char *sql)
 {
-    sqlite3_stmt *s = NULL;
-    assert_int_equal(sqlite3_prepare_v2(f->rows.db, sql, -1, &s, NULL), 0);
-    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
-    int64_t n = sqlite3_column_int64(s, 0);
-    (void)sqlite3_finalize(s);
-    return n;
+    return record_rows_number(&f->rows, sql);
 }
 
 static void erase(struct fixture *f, const char *id, bool gone)

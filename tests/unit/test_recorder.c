@@ -138,14 +138,7 @@ static const struct record_exchange *row(struct fixture *f, int64_t seq)
 
 static int64_t number(struct fixture *f, const char *sql)
 {
-    sqlite3_stmt *s = NULL;
-    check_context("%s", sql);
-    CHECK(sqlite3_prepare_v2(f->rows.db, sql, -1, &s, NULL) == SQLITE_OK);
-    CHECK(sqlite3_step(s) == SQLITE_ROW);
-    int64_t n = sqlite3_column_int64(s, 0);
-    (void)sqlite3_finalize(s);
-    check_context("%s", "");
-    return n;
+    return record_rows_number(&f->rows, sql);
 }
 
 static bool is(struct slice got, const char *expected)

@@ -58,13 +58,7 @@ static int teardown(void **state)
 
 static int64_t number(struct fixture *f, const char *sql)
 {
-    sqlite3_stmt *s = NULL;
-    check_context("%s: %s", sql, sqlite3_errmsg(f->rows.db));
-    CHECK(sqlite3_prepare_v2(f->rows.db, sql, -1, &s, NULL) == SQLITE_OK);
-    CHECK(sqlite3_step(s) == SQLITE_ROW);
-    int64_t n = sqlite3_column_int64(s, 0);
-    CHECK(sqlite3_finalize(s) == SQLITE_OK);
-    return n;
+    return record_rows_number(&f->rows, sql);
 }
 
 static bool holds(struct fixture *f, const char *condition)

@@ -187,14 +187,7 @@ static void write_all(struct fixture *f, uint64_t now_ms)
 
 static int64_t number(struct fixture *f, const char *sql)
 {
-    sqlite3_stmt *s = NULL;
-    check_context("%s", sql);
-    CHECK(sqlite3_prepare_v2(f->rows.db, sql, -1, &s, NULL) == SQLITE_OK);
-    CHECK(sqlite3_step(s) == SQLITE_ROW);
-    int64_t n = sqlite3_column_int64(s, 0);
-    (void)sqlite3_finalize(s);
-    check_context("%s", "");
-    return n;
+    return record_rows_number(&f->rows, sql);
 }
 
 // The same exchange is recorded by a new track and by one that has had another: the rows are alike.
