@@ -170,7 +170,7 @@ def test_what_is_cut_short_is_an_error_for_curl(tunnel):
     def cut(exchange):
         exchange.head(200, [("Transfer-Encoding", "chunked")])
         exchange.chunk(b"half")
-        assert go_on.wait(30)
+        assert go_on.wait(harness.DEADLINE)
         exchange.close()
 
     tunnel.origin.on("/cut", cut)

@@ -104,7 +104,7 @@ def test_a_visitor_that_shuts_down_too_early_gets_no_answer_that_looks_whole(tun
     def half(exchange):
         exchange.head(200, CHUNKED)
         exchange.chunk(b"half")
-        assert go_on.wait(30)
+        assert go_on.wait(harness.DEADLINE)
         exchange.chunk(b"rest")
         exchange.last_chunk()
 

@@ -3,6 +3,7 @@
 import select
 import threading
 
+import harness
 import pytest
 
 EXPECT = [("Expect", "100-continue")]
@@ -23,7 +24,7 @@ def test_a_100_is_sent_only_when_the_service_sends_it(tunnel, framing):
 
     def hesitates(exchange):
         tunnel.origin.tell(exchange.request.get("expect"))
-        assert go_on.wait(30)
+        assert go_on.wait(harness.DEADLINE)
         exchange.reply(b"".join(exchange.body()))  # asks for the body by a 100
 
     tunnel.origin.on("/hesitates", hesitates)
@@ -133,7 +134,7 @@ def test_an_interim_response_is_not_held_back(tunnel):
 
     def thinks(exchange):
         exchange.head(103, [("Link", "</a.css>")])
-        assert go_on.wait(30)
+        assert go_on.wait(harness.DEADLINE)
         exchange.reply("at last")
 
     tunnel.origin.on("/thinks", thinks)

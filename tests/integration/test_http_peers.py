@@ -66,7 +66,7 @@ def test_httpx_is_told_of_a_body_that_is_cut(tunnel):
     def cut(exchange):
         exchange.head(200, [("Content-Length", "100")])
         exchange.send(b"half")
-        assert go_on.wait(30)
+        assert go_on.wait(harness.DEADLINE)
         exchange.close()
 
     tunnel.origin.on("/cut", cut)

@@ -57,7 +57,7 @@ def test_no_request_is_passed_on_before_the_one_in_front_is_answered(tunnel):
 
     def first(exchange):
         tunnel.origin.tell("first")
-        assert go_on.wait(30)
+        assert go_on.wait(harness.DEADLINE)
         exchange.reply("first")
 
     tunnel.origin.on("/first", first)

@@ -4,6 +4,7 @@ import socket
 import threading
 
 import bodies
+import harness
 import pytest
 import wire
 from client import Truncated
@@ -105,7 +106,7 @@ def test_a_service_that_lags_behind_finds_the_end_of_an_upgraded_stream(tunnel):
     def slow(exchange):
         exchange.wire.send(SWITCH)
         tunnel.origin.tell("begins")
-        assert go_on.wait(30)
+        assert go_on.wait(harness.DEADLINE)
         exchange.keep = False
         tunnel.origin.tell(bodies.sha256(exchange.wire.body(wire.Fields(), "close")))
         exchange.wire.send(b"thanks")
@@ -133,7 +134,7 @@ def test_a_service_that_lags_behind_finds_the_trailers_of_a_request(tunnel):
 
     def slow(exchange):
         tunnel.origin.tell("begins")
-        assert go_on.wait(30)
+        assert go_on.wait(harness.DEADLINE)
         digest = bodies.sha256(exchange.body())
         exchange.reply_json([digest, exchange.trailers])
 

@@ -277,7 +277,7 @@ def test_a_reset_behind_a_switch_reaches_the_other_side(tunnel, who):
 
     def then(exchange, _):
         if who == "service":
-            assert left.wait(30)
+            assert left.wait(harness.DEADLINE)
             exchange.reset()
             return
         try:

@@ -3,6 +3,7 @@
 import threading
 
 import bodies
+import harness
 
 
 def test_one_connection_carries_many_exchanges(tunnel):
@@ -26,7 +27,7 @@ def test_a_slow_first_answer_does_not_reorder_a_pipeline(tunnel):
     release = threading.Event()
 
     def slow(exchange):
-        assert release.wait(30)
+        assert release.wait(harness.DEADLINE)
         exchange.reply("slow")
 
     tunnel.origin.on("/slow", slow)

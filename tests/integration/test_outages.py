@@ -147,7 +147,7 @@ def test_without_descriptors_it_goes_on_trying(own_tunnel):
 @pytest.mark.skipif(harness.UNDER_VALGRIND or not shutil.which("strace"),
                     reason="strace follows the program")
 def test_a_signal_does_not_wait_for_a_name_that_is_being_resolved(relay, tmp_path):
-    # the resolver's threads wait for twice our patience whenever they open a file
+    # the resolver's threads wait for much longer than ours whenever they open a file
     slow = f"openat:delay_enter={2 * harness.DEADLINE * 1_000_000}"
     # nor may a recorder open one, which would be waited for
     agent = harness.Agent(tmp_path, relay, "no-such-service.invalid:80", "--record", "none")

@@ -7,6 +7,7 @@ import time
 
 import bodies
 import wire
+from patience import DEADLINE
 from wire import Fields, Malformed, Truncated, Wire  # noqa: F401 (tests import them from here)
 
 
@@ -33,7 +34,7 @@ class Response:
 
 
 class Client(Wire):
-    def __init__(self, address, host, timeout=30):
+    def __init__(self, address, host, timeout=DEADLINE):
         super().__init__(socket.create_connection(address, timeout))
         self.host = host
 
@@ -116,7 +117,7 @@ class Client(Wire):
             return False
 
 
-def until(holds, what, within=10, pause=0.01):
+def until(holds, what, within=DEADLINE, pause=0.01):
     """Waits until `holds()` is true, and returns what it returned."""
     end = time.monotonic() + within
     while not (value := holds()):

@@ -17,25 +17,11 @@ import time
 import record
 from client import Client
 from origin import Origin
+from patience import BIN, DEADLINE, PATIENCE, ROOT, SANITIZED, UNDER_VALGRIND  # noqa: F401
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN = pathlib.Path(os.environ.get("ADIT_BIN_DIR") or ROOT / "build/dev/bin")
-UNDER_VALGRIND = os.environ.get("ADIT_VALGRIND") == "1"
 VALGRIND = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
             "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"]
 REPORTS = re.compile(r"ERROR: \w+Sanitizer|runtime error:|^==\d+==", re.M)
-
-
-def is_sanitized():
-    try:
-        return b"__asan_init" in (BIN / "aditd").read_bytes()
-    except FileNotFoundError:
-        return False
-
-
-SANITIZED = is_sanitized()
-PATIENCE = 8 if UNDER_VALGRIND else 3 if SANITIZED else 1
-DEADLINE = 10 * PATIENCE  # seconds for anything that should be a matter of milliseconds
 MEMORY_IS_THEIRS = not UNDER_VALGRIND and not SANITIZED  # resident size says something
 
 

@@ -10,8 +10,8 @@ import sqlite3
 import struct
 
 from client import until
+from patience import DEADLINE, ROOT
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 CHUNK = 64 * 1024
 SPAN = 128
 REQUEST, RESPONSE = 0, 1
@@ -57,7 +57,7 @@ class Record:
         if create:
             self.directory.mkdir(parents=True, exist_ok=True)
         self.db = sqlite3.connect(self.path if create else f"file:{self.path}?mode=ro",
-                                  uri=not create, isolation_level=None, timeout=10)
+                                  uri=not create, isolation_level=None, timeout=DEADLINE)
         self.db.row_factory, self.db.text_factory = sqlite3.Row, as_text
         self.next = 1
         if create:
@@ -179,7 +179,7 @@ def writers(directory):
         return 0
 
 
-def ended(directory, where, within=30):
+def ended(directory, where, within=DEADLINE):
     """The one exchange of this record that the condition holds for, once it has ended."""
     found = until(lambda: exchanges(directory, f"outcome IS NOT NULL AND ({where})"),
                   f"an exchange with {where}", within)

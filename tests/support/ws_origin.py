@@ -4,6 +4,7 @@ import asyncio
 import threading
 
 import websockets
+from patience import DEADLINE
 
 
 class WebSocketOrigin:
@@ -16,7 +17,7 @@ class WebSocketOrigin:
         started = threading.Event()
         self.thread = threading.Thread(target=self._run, args=(started,), daemon=True)
         self.thread.start()
-        assert started.wait(10)
+        assert started.wait(DEADLINE)
 
     def _run(self, started):
         asyncio.set_event_loop(self.loop)

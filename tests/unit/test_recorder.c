@@ -16,7 +16,7 @@
 
 enum {
     BODY = 200 * 1000,
-    PATIENCE_MS = 20 * 1000
+    PATIENCE_MS = 120 * 1000
 };
 
 struct fixture {
