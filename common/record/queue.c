@@ -26,14 +26,15 @@ struct block {
 enum {
     POLL_FAILED_MS = 10,
     ROOM = QUEUE_BLOCK_BYTES - sizeof(struct block),
-    CACHE_LINE = 64
+    CACHE_LINE = 64,
+    WARM_BYTES = 1024 // that come next, and are fetched before they are written
 };
 
 // Each thread has lines of the cache of its own: what both write is written seldom.
 struct queue {
     // the writer's
     _Alignas(CACHE_LINE) struct block *filling;
-    size_t fill_at;
+    size_t fill_at, warm_at;
     size_t out_seen;  // of `out`, a while ago
     atomic_size_t in; // bytes written, ever
     // the reader's
@@ -80,7 +81,7 @@ static struct block *take_block(struct queue *q)
     struct block *b = take_spare(q);
     if (!b) {
         void *memory = mmap(NULL, QUEUE_BLOCK_BYTES, PROT_READ | PROT_WRITE,
-                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
         if (memory == MAP_FAILED)
             return NULL;
         b = memory;
@@ -91,16 +92,11 @@ static struct block *take_block(struct queue *q)
     return b;
 }
 
-static void free_block(struct block *b)
-{
-    (void)munmap(b, QUEUE_BLOCK_BYTES);
-}
-
 static void free_blocks(struct block *b)
 {
     while (b) {
         struct block *next = atomic_load(&b->next);
-        free_block(b);
+        (void)munmap(b, QUEUE_BLOCK_BYTES);
         b = next;
     }
 }
@@ -108,15 +104,10 @@ static void free_blocks(struct block *b)
 static void give_back(struct queue *q, struct block *b)
 {
     uv_mutex_lock(&q->lock);
-    bool keep = q->spare_count < QUEUE_KEPT_BLOCKS;
-    if (keep) {
-        atomic_store(&b->next, q->spare);
-        q->spare = b;
-        q->spare_count++;
-    }
+    atomic_store(&b->next, q->spare);
+    q->spare = b;
+    q->spare_count++;
     uv_mutex_unlock(&q->lock);
-    if (!keep)
-        free_block(b);
     atomic_fetch_add(&q->blocks, 1);
 }
 
@@ -194,7 +185,7 @@ void *queue_reserve(struct queue *q, size_t len, size_t spare)
         // In this order: whoever sees the new block has seen all of the old one.
         atomic_store_explicit(&q->filling->next, b, memory_order_release);
         q->filling = b;
-        q->fill_at = 0;
+        q->fill_at = q->warm_at = 0;
     }
     return q->filling->bytes + q->fill_at + sizeof(struct event_head);
 }
@@ -218,6 +209,17 @@ static bool becomes_urgent(struct queue *q, size_t need)
     return before < QUEUE_URGENT_BYTES && before + need >= QUEUE_URGENT_BYTES;
 }
 
+// What is written next is not in the cache, as a rule: it is fetched while others do something
+// else.
+static void warm(struct queue *q)
+{
+    size_t end = q->fill_at + WARM_BYTES < ROOM ? q->fill_at + WARM_BYTES : ROOM;
+    if (q->warm_at < q->fill_at)
+        q->warm_at = q->fill_at;
+    for (; q->warm_at < end; q->warm_at += CACHE_LINE)
+        __builtin_prefetch(q->filling->bytes + q->warm_at, 1);
+}
+
 void queue_commit(struct queue *q, size_t len)
 {
     struct event_head *head = (struct event_head *)(void *)(q->filling->bytes + q->fill_at);
@@ -227,6 +229,7 @@ void queue_commit(struct queue *q, size_t len)
     q->fill_at += need;
     atomic_store_explicit(&q->filling->filled, q->fill_at, memory_order_release);
     atomic_fetch_add(&q->in, need); // sequentially consistent with `asleep`, as in queue_wait
+    warm(q);
     if (urgent || (atomic_load(&q->asleep) && atomic_exchange(&q->asleep, false)))
         queue_wake(q);
 }

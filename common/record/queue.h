@@ -10,12 +10,10 @@ struct queue;
 
 enum {
     QUEUE_BLOCK_BYTES = 256 * 1024,
-    QUEUE_BLOCKS = 96,            // at most: 24 MiB
+    QUEUE_BLOCKS = 160,           // at most: 40 MiB
     QUEUE_EVENT_MAX = 128 * 1024, // bytes of one event
     QUEUE_SPARE_EVENT_MAX = 2048, // the same of those that room is spared for
-    QUEUE_KEPT_BLOCKS =
-        24, // that are kept for later when they are empty, while there is much to do
-    QUEUE_QUIET_BLOCKS = 2, // the same when there is not
+    QUEUE_QUIET_BLOCKS = 2,       // that are kept for later when there is little to do
     QUEUE_URGENT_BYTES =
         256 << 10, // that wait: who gathers shall not wait for more; they stay in the cache
 };

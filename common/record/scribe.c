@@ -9,7 +9,8 @@
 //
 // That a thread is SCHED_IDLE counts among those of its own session or control group only: beside
 // others it may be given a whole share, and then they wait for it as long as a time slice is. So
-// the idle one stops for a moment, again and again, and whoever waits goes first.
+// the idle one stops for a moment, again and again, and whoever waits goes first. And it begins
+// only when the traffic is over, or when that lasts (hold.h).
 #include "scribe.h"
 #include <malloc.h>
 #include <sched.h>
@@ -18,6 +19,7 @@
 #include <stdlib.h>
 #include <time.h>
 #include "common/loop.h"
+#include "hold.h"
 #include "track.h"
 
 enum {
@@ -70,7 +72,8 @@ struct scribe {
     bool again;                          // a batch could not be written
     bool toiled;                         // since it rested
     bool rests;                          // what it does not need has been given back
-    bool toils, idle;  // what is written is much; it is the idle hand that writes it
+    bool toils, idle; // what is written is much; it is the idle hand that writes it
+    struct hold hold;
     uint64_t stint_ns; // since when it has been at work
 };
 
@@ -394,11 +397,23 @@ static void rest(struct scribe *s)
 static void wait_for_events(struct scribe *s)
 {
     unsigned ms = wait_ms(s);
+    uint64_t begun = now_ms();
     queue_wait(s->queue, ms, RECORDER_GATHER_MS);
+    hold_quiet(&s->hold, now_ms() - begun);
     if (queue_used(s->queue) > 0)
         s->rests = false;
     else if (ms == QUIET_MS)
         rest(s);
+}
+
+// Waits for the traffic to be over, as long as that may take.
+static void hold_back(struct scribe *s)
+{
+    bool holds = hold_begin(&s->hold, now_ms(), queue_used(s->queue));
+    while (holds && !atomic_load(&s->closing)) {
+        uv_sleep(HOLD_LOOK_MS);
+        holds = hold_goes_on(&s->hold, now_ms(), queue_used(s->queue));
+    }
 }
 
 // Writes what there is, as long as there is much.
@@ -407,8 +422,10 @@ static void work(struct hand *h, bool last)
     struct scribe *s = h->scribe;
     int error = SQLITE_OK;
     s->cpu_ns = thread_cpu_ns();
-    s->stint_ns = uv_hrtime();
     s->idle = h == &s->hands[IDLE_HAND];
+    if (s->idle)
+        hold_back(s);
+    s->stint_ns = uv_hrtime();
     do {
         error = turn(s);
         judge_effort(s);

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// When the idle hand of the scribe holds back: much traffic that is short is written after it, not
+// beside it, and costs it next to nothing. Traffic that lasts is written while it lasts.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    HOLD_MS = 2000,         // that it waits for the traffic to be over
+    HOLD_LOOK_MS = 20,      // between two looks at whether it is
+    HOLD_LEAST = 64 * 1024, // bytes of events that come from one look to the next, if it is not
+    HOLD_MOST = 28 << 20,   // bytes of events that may wait
+    HOLD_AGAIN_MS = 100,    // without an event, after which it may wait once more
+};
+
+struct hold {
+    uint64_t end_ms;
+    size_t used;
+    bool spent; // the traffic lasts: what comes is written
+};
+
+// Events of `used` bytes wait. False: they are to be written at once.
+bool hold_begin(struct hold *h, uint64_t now_ms, size_t used);
+// HOLD_LOOK_MS later: whether to wait for another look.
+bool hold_goes_on(struct hold *h, uint64_t now_ms, size_t used);
+// Nothing came for so long.
+void hold_quiet(struct hold *h, uint64_t ms);
