@@ -16,6 +16,7 @@ from .processes import Failed
 
 HERE = pathlib.Path(__file__).parent
 PASS_SECONDS = 1  # of wrk, which takes whole seconds
+LASTING_SECONDS = 10
 TRANSFER_SECONDS = 120
 LEAVE_SECONDS = 120
 LEAVERS = 10000
@@ -48,12 +49,12 @@ def total(passes, key):
 # wrk -----------------------------------------------------------------------------------------------
 
 
-def wrk(site, running, connections):
+def wrk(site, running, connections, seconds=PASS_SECONDS):
     """GET /small over keep-alive connections, as fast as it goes."""
-    argv = ["wrk", "-t1", f"-c{connections}", f"-d{PASS_SECONDS}s", "--timeout", "10s"]
+    argv = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"]
     argv += ["-s", HERE / "wrk.lua", "-H", f"Host: {running.host}"]
     argv += [f"http://127.0.0.1:{running.port}/small"]
-    one = measured(site, running, "wrk", argv, PASS_SECONDS + 15)
+    one = measured(site, running, "wrk", argv, seconds + 15)
     errors = {kind: count for kind, count in one["errors"].items() if count}
     if errors or not one["requests"]:
         raise Failed(f"wrk through {running.name}: {one['requests']} requests, errors {errors}")
@@ -93,6 +94,13 @@ def small(connections):
         lambda site, running: wrk(site, running, connections),
         wrk_together,
         lambda site: max(1, site.seconds // PASS_SECONDS),
+    )
+
+
+def lasting(connections):
+    """The same without a pause."""
+    return Load(
+        lambda site, running: wrk(site, running, connections, LASTING_SECONDS), wrk_together
     )
 
 

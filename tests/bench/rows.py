@@ -9,7 +9,7 @@ import time
 
 from . import loads, usage
 from .kinds import Burdened, Footprint, Ordeal, Skipped, Versus, warm
-from .loads import drip, hold, small
+from .loads import drip, hold, lasting, small
 from .peers import CONTESTANTS, ORIGINS, start_agent, start_relay
 from .processes import Failed
 from .site import answer, wait_until_200
@@ -229,6 +229,14 @@ ROWS = [
         "per_second",
         small(50),
         {"unrecorded": at_least(0.9)},
+    ),
+    Versus(
+        "recording-lasting",
+        f"the same in passes of {loads.LASTING_SECONDS} s",
+        "requests/s",
+        "per_second",
+        lasting(50),
+        {"unrecorded": None},
     ),
     Footprint(
         "recorded",
