@@ -60,7 +60,7 @@ static void no_more_waits_than_may(void **state)
     check_look(&h, 60, HOLD_MOST, false);
     assert_false(hold_begin(&h, 80, 0));
     // Behind it there is room for the traffic that passes until it has been written.
-    assert_true(HOLD_MOST <= (size_t)QUEUE_BLOCKS * QUEUE_BLOCK_BYTES / 10 * 7);
+    assert_true(HOLD_MOST <= (size_t)QUEUE_BLOCKS * QUEUE_BLOCK_BYTES / 2);
 }
 
 int main(void)
