@@ -7,7 +7,7 @@
 
 enum {
     WRITER_BYTES = 256 * 1024, // of lines that wait; what is more is dropped and counted
-    WRITER_LAST_MS = 100       // that what is left at the end may take
+    WRITER_LAST_MS = 1000      // that what is left at the end may take
 };
 
 struct writer;

@@ -96,7 +96,17 @@ def test_an_origin_that_does_not_read_stalls_its_visitor_and_nobody_else(own_tun
     assert answer.body.decode() == bodies.digest(12, WHOLE)
 
 
-def test_many_stalled_readers_leave_room_for_others(own_tunnel):
+@pytest.fixture
+def unrecorded(tmp_path):
+    """A tunnel that records nothing, so that its memory is the tunnel's alone."""
+    nothing = ("--record", "none")
+    with harness.Relay(tmp_path, *nothing) as relay, \
+            harness.Tunnel(tmp_path, *nothing, relay=relay, compare=False) as started:
+        yield started
+
+
+def test_many_stalled_readers_leave_room_for_others(unrecorded):
+    own_tunnel = unrecorded
     before = warm(own_tunnel)
     visitors = [own_tunnel.visit() for _ in range(30)]
     for visitor in visitors:

@@ -67,6 +67,7 @@ def stalled(tunnel, visitor, target):
     """An upload that has filled everything on its way, because the service does not read."""
     tunnel.origin.on(target, lambda exchange: tunnel.origin.told(60))
     upload = Upload(visitor, target)
+    until(lambda: tunnel.origin.seen(target), "the service has its head")
     seen = [-1]
 
     def full():

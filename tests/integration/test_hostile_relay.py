@@ -29,10 +29,10 @@ def origin():
 class Victim:
     """A real agent that connects to what the test plays, again and again."""
 
-    def __init__(self, directory, origin):
+    def __init__(self, directory, origin, *options):
         self.played = PlayedRelay(harness.DEADLINE)
         self.program = harness.Program(directory, "adit", "http", origin.address,
-                                       "--relay", self.played.url)
+                                       "--relay", self.played.url, *options)
 
     def link(self):
         """Its next link, which works."""
@@ -97,7 +97,7 @@ class Complaints:
 
 def test_responses_that_wait_unsent_are_bounded(origin, tmp_path):
     """A relay that asks on and on without reading: the agent holds little."""
-    victim = Victim(tmp_path, origin)
+    victim = Victim(tmp_path, origin, "--record", "none")  # its memory is the link's alone
     hostile, agent = victim.link(), victim.program
     memory = private_bytes(agent)
     for _ in range(200):

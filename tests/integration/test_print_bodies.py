@@ -68,15 +68,15 @@ def test_heads_bodies_and_times_are_shown(shown):
     sent = json.dumps({"a": "\u00fc"}, ensure_ascii=False).encode()
     shown.fetch("POST", "/json?q=1", text("application/json") + [("X-One", "1")], body=sent)
     lines = block(shown, "/json?q=1")
-    assert re.fullmatch(r"\S+ POST /json\?q=1 200 22 B [\d.]+ ms", lines[0])
+    assert re.fullmatch(r"\S+ POST /json\?q=1 200 22 B [\d.]+ m?s", lines[0])
     small = [line.lower() for line in lines]
     for line in ("  > post /json?q=1 http/1.1", f"  > host: {shown.host}", "  > x-one: 1",
                  "  > content-type: application/json", "  < http/1.1 200 told",
                  "  < content-length: 22"):
         assert line.strip() in [each.strip() for each in small], line
     assert indented(lines) == ['{"a": "\u00fc"}', '{"ok": true,', ' "n": 1}']
-    assert re.fullmatch(r"  = [0-9a-z]{16}: sent on after [\d.]+ ms(, of which connecting [\d.]+ ms)?,"
-                        r" answered after [\d.]+ ms, last byte after [\d.]+ ms", lines[-1])
+    assert re.fullmatch(r"  = [0-9a-z]{16}: sent on after [\d.]+ m?s(, of which connecting [\d.]+ m?s)?,"
+                        r" answered after [\d.]+ m?s, last byte after [\d.]+ m?s", lines[-1])
     assert small.index("  >") < small.index("  < http/1.1 200 told") < small.index("  <")
 
 

@@ -91,8 +91,8 @@ def test_a_damaged_record_is_put_aside(tmp_path, which, make):
     with start(tmp_path, which, make) as tunnel:
         end = program(tunnel, which)
         passes(tunnel, 1)
-        recording_goes_on(tunnel, end)
         end.wait_for("the record was damaged and is now .*damaged-", "stderr")
+        recording_goes_on(tunnel, end)
         assert len(warnings(end)) <= 2, warnings(end)
         kept = [path for path in end.data.glob("record.db.damaged-*") if path.suffix != ".db"]
         assert kept and any(path.stat().st_size >= 50_000 for path in kept)
@@ -201,7 +201,8 @@ def test_a_record_locked_by_another_program_is_waited_for(own_tunnel):
     tunnel, end = own_tunnel, own_tunnel.agent
     passes(tunnel, 1)
     is_recorded(end, "/mirror?1")
-    other = sqlite3.connect(end.data / "record.db", isolation_level=None)
+    other = sqlite3.connect(end.data / "record.db", isolation_level=None,
+                            timeout=harness.DEADLINE)
     other.execute("BEGIN EXCLUSIVE")
     for number in range(2, 12):
         passes(tunnel, number)
@@ -252,7 +253,8 @@ def test_what_does_not_fit_is_counted_and_memory_is_bounded(tmp_path, which):
         end = program(tunnel, which)
         passes(tunnel, 1)
         is_recorded(end, "/mirror?1")
-        other = sqlite3.connect(end.data / "record.db", isolation_level=None)
+        other = sqlite3.connect(end.data / "record.db", isolation_level=None,
+                            timeout=harness.DEADLINE)
         other.execute("BEGIN IMMEDIATE")
         with Peak(end) as peak:
             for number in range(2, count):

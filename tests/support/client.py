@@ -108,7 +108,7 @@ class Client(Wire):
         digest = bodies.sha256(counted())
         return head, size, digest
 
-    def is_closed(self, within=10):
+    def is_closed(self, within=DEADLINE):
         """Whether the relay ends the connection, having sent nothing more."""
         self.sock.settimeout(within)
         try:

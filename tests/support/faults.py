@@ -6,12 +6,14 @@ import signal
 import subprocess
 import time
 
+from patience import DEADLINE
+
 
 class Faults:
     """While it is entered, system calls of this process and its threads fail as the rules say:
     each "SYSCALLS:error=E:when=…", or another of strace's --inject. `log` is a file that is ours."""
 
-    def __init__(self, pid, log, *rules, within=30):
+    def __init__(self, pid, log, *rules, within=DEADLINE):
         names = sorted({name for rule in rules for name in rule.split(":")[0].split(",")})
         self.argv = ["strace", "-f", "-o", str(log), "-p", str(pid), "-e", "signal=none",
                      "-e", "trace=" + ",".join(names)]

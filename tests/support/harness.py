@@ -17,7 +17,7 @@ import time
 import record
 from client import Client
 from origin import Origin
-from patience import BIN, DEADLINE, PATIENCE, ROOT, SANITIZED, UNDER_VALGRIND  # noqa: F401
+from patience import BIN, DEADLINE, PATIENCE, SANITIZED, UNDER_VALGRIND  # noqa: F401
 
 VALGRIND = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
             "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"]

@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 
+from patience import DEADLINE
+
 CONFIG = """
 daemon off;
 worker_processes 1;
@@ -53,7 +55,7 @@ class Nginx:
                 pass_fds=[listener.fileno()], stderr=subprocess.DEVNULL,
                 preexec_fn=_die_with_parent)
         try:
-            with socket.create_connection(("127.0.0.1", self.port), 10) as sock:
+            with socket.create_connection(("127.0.0.1", self.port), DEADLINE) as sock:
                 sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
                 assert sock.recv(1)
         except (AssertionError, OSError):

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import bodies
 import wire
+from patience import DEADLINE
 from wire import Fields, Malformed, Truncated, Wire  # noqa: F401
 
 
@@ -134,7 +135,7 @@ class Origin:
         """For handlers: something that a test waits for by `told`."""
         self._events.put(what)
 
-    def told(self, within=30):
+    def told(self, within=DEADLINE):
         """The next thing a handler told."""
         return self._events.get(timeout=within)
 

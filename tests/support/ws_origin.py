@@ -50,7 +50,7 @@ class WebSocketOrigin:
         async def end():
             self.server.close()
             await self.server.wait_closed()
-        asyncio.run_coroutine_threadsafe(end(), self.loop).result(10)
+        asyncio.run_coroutine_threadsafe(end(), self.loop).result(DEADLINE)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
         self.loop.close()
