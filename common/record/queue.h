@@ -10,7 +10,7 @@ struct queue;
 
 enum {
     QUEUE_BLOCK_BYTES = 256 * 1024,
-    QUEUE_BLOCKS = 192,           // at most: 48 MiB
+    QUEUE_BLOCKS = 144,           // at most: 36 MiB
     QUEUE_EVENT_MAX = 128 * 1024, // bytes of one event
     QUEUE_SPARE_EVENT_MAX = 2048, // the same of those that room is spared for
     QUEUE_QUIET_BLOCKS = 2,       // that are kept for later when there is little to do
