@@ -9,6 +9,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 STAT_GROUP, STAT_USER, STAT_SYSTEM = 2, 11, 12  # fields of /proc/PID/stat behind the name
 SETTLE_SECONDS = 4
 QUIET_SECONDS = 0.4
+STILL_SAMPLES = 13  # of memory, ten a second
 QUIET_SHARE = 0.15  # of the machine: what others may use when a round begins
 QUIET_WAIT_SECONDS = 5
 IDLE, IO_WAIT, GUEST = 3, 4, 8  # columns of /proc/stat; guests' time is in user time already
@@ -66,14 +67,15 @@ def memory(process):
 
 
 def settled_memory(process):
-    """The memory once it has stood still (to 0.2 %) for half a second, or after a few seconds."""
+    """The memory once it has stood still (to 0.2 %) for longer than a recorder keeps what it needed
+    under load, or after a few seconds."""
     deadline = time.monotonic() + SETTLE_SECONDS
     history = [memory(process)]
     while time.monotonic() < deadline:
         time.sleep(0.1)
         history.append(memory(process))
-        recent = [sample["own"] for sample in history[-6:]]
-        if len(recent) == 6 and max(recent) - min(recent) <= 0.002 * max(recent):
+        recent = [sample["own"] for sample in history[-STILL_SAMPLES:]]
+        if len(recent) == STILL_SAMPLES and max(recent) - min(recent) <= 0.002 * max(recent):
             break
     return history[-1]
 
