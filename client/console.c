@@ -47,7 +47,7 @@ void console_exchange(struct console *c, const struct exchange *x, enum exchange
     line_put(l, " ");
     line_bytes(l, x->direction[OUTBOUND].bytes);
     line_put(l, " ");
-    line_duration(l, uv_hrtime() - x->begun_ns);
+    line_duration(l, x->ended_ns - x->begun_ns);
     if (x->refused || why != EXCHANGE_COMPLETE) {
         line_put(l, x->refused ? "  " : "  (");
         line_put(l, x->refused ? answer_code(x->answer) : exchange_whystr(why));

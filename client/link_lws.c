@@ -17,7 +17,9 @@
 enum {
     ADDRESSES_MAX = 8,
     BUFFER_BYTES = 64 * 1024,
-    DESTROY_TURNS = 8, // of the loop, for libwebsockets to end
+    MASK_BYTES = 4,
+    RANDOM_BYTES = 1024, // of masks, that are drawn together
+    DESTROY_TURNS = 8,   // of the loop, for libwebsockets to end
     // From the first SYN to the relay's answer. While there is another address it gets its turn
     // sooner: what takes longer than that does so for all of them, and the last has its time.
     OPEN_MS = 10 * 1000,
@@ -30,8 +32,10 @@ struct link_context {
     struct loop *loop;
     struct lws_context *lws;
     struct link *links;
-    struct link *starting; // inside lws_client_connect_via_info, and not told of its failure
-    uint8_t *frame;        // where a frame is built: LWS_PRE, header, masked payload
+    struct link *starting;        // inside lws_client_connect_via_info, and not told of its failure
+    uint8_t *frame;               // where a frame is built: LWS_PRE, header, masked payload
+    uint8_t random[RANDOM_BYTES]; // of which the first `random_left` have not been used
+    size_t random_left;
 };
 
 struct link {
@@ -427,13 +431,27 @@ bool link_ready(const struct link *link)
     return link->is_up && !lws_partial_buffered(link->wsi);
 }
 
+// RFC 6455 §5.3: a fresh one, that nobody can predict. They are drawn many at a time, since a draw
+// took as long as the rest of a small frame.
+static bool take_mask(struct link_context *c, uint8_t mask[static MASK_BYTES])
+{
+    if (c->random_left == 0) {
+        if (RAND_bytes(c->random, sizeof(c->random)) != 1)
+            return false;
+        c->random_left = sizeof(c->random);
+    }
+    c->random_left -= MASK_BYTES;
+    memcpy(mask, c->random + c->random_left, MASK_BYTES);
+    return true;
+}
+
 // Builds the frame ourselves: libwebsockets masks byte by byte and in place, and what is given may
 // have to be sent again.
 static bool write_frame(struct link *link, enum ws_opcode opcode, const uint8_t *bytes, size_t len)
 {
     struct ws_header h = {.fin = true, .opcode = opcode, .masked = true, .length = len};
     uint8_t *out = link->context->frame + LWS_PRE;
-    if (RAND_bytes(h.mask, sizeof(h.mask)) != 1)
+    if (!take_mask(link->context, h.mask))
         return false;
     size_t n = ws_write_header(out, &h);
     (void)ws_mask(out + n, bytes, len, h.mask, 0);

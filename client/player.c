@@ -100,7 +100,7 @@ static void on_exchange_closed(void *ctx, struct exchange *x, enum exchange_why 
     (void)why;
     w->result->refused = x->refused;
     w->result->answer = x->answer;
-    w->result->duration_ns = uv_hrtime() - x->begun_ns;
+    w->result->duration_ns = x->ended_ns - x->begun_ns;
 }
 
 bool player_run(struct upstream *u, const struct exchange_observer *observer,

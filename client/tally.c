@@ -93,7 +93,7 @@ static struct tally_path *find(struct tally *t, struct slice path)
 static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
 {
     struct tally *t = ctx;
-    uint64_t ns = uv_hrtime() - x->begun_ns;
+    uint64_t ns = x->ended_ns - x->begun_ns;
     struct tally_path *p = find(t, path_of(x->target));
     (void)why;
     t->exchanges++;

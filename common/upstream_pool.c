@@ -78,15 +78,17 @@ void upstream_pool_put(struct upstream *u, struct conn *c)
 {
     // Bytes behind a response belong to nobody: the next request must not take them for its answer.
     bool sound = conn_in(c).len == 0 && u->idle_count < LIMIT_POOL_SIZE;
-    struct upstream_idle *i = sound ? calloc(1, sizeof(*i)) : NULL;
+    struct upstream_idle *i = sound ? malloc(sizeof(*i)) : NULL; // as in upstream_attach
     if (!i) {
         conn_close(c, CONN_END_NOW);
         return;
     }
-    i->upstream = u;
-    i->conn = c;
-    i->since_ms = loop_now_ms(u->loop);
-    i->next = u->idle;
+    *i = (struct upstream_idle){
+        .upstream = u,
+        .conn = c,
+        .since_ms = loop_now_ms(u->loop),
+        .next = u->idle,
+    };
     if (u->idle)
         u->idle->prev = i;
     u->idle = i;
