@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // What we send: heads, bodies out of their queues, trailers behind them.
-#include <stdio.h>
 #include <stdlib.h>
 #include "mux_internal.h"
 
@@ -279,11 +278,11 @@ static int respond_final(struct mux_stream *s, const nghttp2_nv *nva, size_t cou
 int mux_respond(struct mux_stream *s, const struct http_head *head, bool end)
 {
     nghttp2_nv nva[NV_CAP];
-    char status[8];
+    const char status[3] = {(char)('0' + head->status / 100), (char)('0' + head->status / 10 % 10),
+                            (char)('0' + head->status % 10)};
     if (s->closed || s->send_head)
         return MUX_E_PROTOCOL;
-    (void)snprintf(status, sizeof(status), "%03u", head->status);
-    nva[0] = nv_of(SLICE(":status"), slice_of(status, 3));
+    nva[0] = nv_of(SLICE(":status"), slice_of(status, sizeof(status)));
     size_t count = nv_fields(nva, 1, head);
     if (!fits(nva, count))
         return MUX_E_HEAD;

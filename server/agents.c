@@ -236,6 +236,7 @@ static void bind_name(struct agent *a, const struct hello *bind)
     timeout_stop(&r->gone);
     r->agent = a;
     r->bind_id = bind->id;
+    (void)snprintf(r->bind_text, sizeof(r->bind_text), "%llu", (unsigned long long)bind->id);
     r->agent_next = a->routes;
     a->routes = r;
     a->route_count++;

@@ -158,13 +158,11 @@ static void forward(struct relay *r, struct edge *e, struct route *route, struct
                     const struct body_framing *framing)
 {
     struct forward_scratch scratch;
-    char bind_id[24];
     struct exchange *x = edge_end(e)->x;
     const struct forward_hop hop = {r->config.scheme, r->loop_id};
     if (!forward_request(e, head, &hop, &scratch))
         return;
-    int len = snprintf(bind_id, sizeof(bind_id), "%llu", (unsigned long long)route->bind_id);
-    if (!head_add(head, SLICE("adit-bind"), slice_of(bind_id, (size_t)len)) ||
+    if (!head_add(head, SLICE("adit-bind"), slice_str(route->bind_text)) ||
         !head_add(head, SLICE("adit-id"), slice_str(x->id)))
         exchange_answer(x, ANSWER_HEAD_TOO_LARGE);
     else if (!agent_attach(route->agent, x))

@@ -23,6 +23,7 @@ struct route {
     struct routes *table;
     struct agent *agent; // NULL: gone
     uint64_t bind_id;    // by which the agent knows it
+    char bind_text[24];  // the same
     struct timeout gone;
     bool reserved; // for its owner, while its agent is gone
     char owner[72];
