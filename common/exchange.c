@@ -255,6 +255,13 @@ bool exchange_takes_interim(const struct exchange *x, const struct http_head *he
     return x->interim < LIMIT_INTERIM && x->interim_bytes + size_of(head) <= LIMIT_INTERIM_BYTES;
 }
 
+void exchange_bad_head(struct exchange_end *outbound, struct slice bytes, const char *detail)
+{
+    struct exchange *x = outbound->x;
+    copy_text(x->detail, sizeof(x->detail), slice_str(detail));
+    TELL(x, bad_head, x, bytes);
+}
+
 void exchange_head(struct exchange_end *from, const struct http_head *head,
                    const struct body_framing *framing)
 {

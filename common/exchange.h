@@ -79,6 +79,7 @@ struct exchange_direction {
 
 enum {
     EXCHANGE_TARGET_MAX = 200,
+    EXCHANGE_DETAIL_MAX = 160,
     EXCHANGE_NOTES = 2
 };
 
@@ -91,6 +92,8 @@ struct exchange_observer {
     // exchange says of itself (visitor, tunnel, upstream).
     void (*settled)(void *ctx, struct exchange *x);
     void (*head)(void *ctx, struct exchange *x, const struct http_head *response); // a 1xx too
+    // What came as the head of the response is not valid: `bytes` is what has come of it.
+    void (*bad_head)(void *ctx, struct exchange *x, struct slice bytes);
     void (*data)(void *ctx, struct exchange *x, enum exchange_side from, struct slice bytes);
     void (*finished)(void *ctx, struct exchange *x, enum exchange_side from,
                      const struct http_head *trailers);
@@ -128,6 +131,7 @@ struct exchange {
     bool refused; // the answer is ours
     enum answer answer;
     enum answer_form form;
+    char detail[EXCHANGE_DETAIL_MAX]; // what was wrong, for people; "": nothing to add to `answer`
     char method[24], target[EXCHANGE_TARGET_MAX]; // for people, cut to size
 };
 
@@ -142,6 +146,9 @@ void exchange_attach(struct exchange *x, struct exchange_end *outbound);
 // Sent by an end to the other. After any of them the exchange may be gone (end->x is NULL then).
 void exchange_head(struct exchange_end *from, const struct http_head *head,
                    const struct body_framing *framing);
+// What came from the service instead of a response head, and what is wrong with it (a phrase
+// without a full stop, printable ASCII). To be followed by exchange_refuse.
+void exchange_bad_head(struct exchange_end *outbound, struct slice bytes, const char *detail);
 // Whether one more 1xx response may pass. They need no credit, so they are few and small.
 bool exchange_takes_interim(const struct exchange *x, const struct http_head *head);
 void exchange_data(struct exchange_end *from, const char *bytes, size_t len);
