@@ -131,8 +131,10 @@ static void parse(struct command *cmd, int argc, char **argv)
     cmd->config.limits = o->limits;
     if (o->exit_status >= 0)
         return;
-    if (next + 1 != argc)
+    if (next == argc)
         options_wrong(o, "say which service: a PORT or HOST:PORT", "");
+    else if (next + 1 < argc)
+        options_wrong(o, "one service only; another word is neither an option nor its value", "");
     else if (!dial_parse(argv[next], &cmd->config.service.target))
         options_wrong(o, "not a PORT or HOST:PORT: ", argv[next]);
 }
@@ -145,8 +147,7 @@ static int take_token(struct command *cmd)
         const char *why = secret_read_file(cmd->token_file, token);
         if (!why)
             return 0;
-        (void)fprintf(stderr, "adit: the token file %s %s\n", cmd->token_file, why);
-        return EXIT_FAILURE;
+        return fail("the file given with --token-file ", why); // it may be the token that was typed
     }
     if (!env || !*env)
         return 0;

@@ -106,7 +106,7 @@ static void parse(struct command *cmd, int argc, char **argv)
     if (o->exit_status >= 0)
         return;
     if (next < argc)
-        options_wrong(o, "unexpected argument: ", argv[next]);
+        options_wrong(o, "a word is neither an option nor its value", "");
     else if (!cmd->has_url)
         options_wrong(o, "say which service: --url http://localhost:PORT", "");
 }

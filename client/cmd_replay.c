@@ -112,13 +112,14 @@ static void take_field_file(struct replay *p, const char *path)
 {
     char text[200];
     if (p->fields) {
-        inspect_usage(&p->call, "--header @FILE may be given once: ", path);
+        inspect_usage(&p->call, "--header @FILE may be given once", "");
         return;
     }
     p->fields = read_file(path, FIELD_FILE_MAX, &p->fields_len);
     if (!p->fields) {
-        (void)snprintf(text, sizeof(text), "--header @FILE: %s: ", strerror(errno));
-        inspect_usage(&p->call, text, path);
+        (void)snprintf(text, sizeof(text), "the file given with --header @FILE cannot be read: %s",
+                       strerror(errno));
+        inspect_usage(&p->call, text, "");
         return;
     }
     char *last = p->fields + p->fields_len;
@@ -149,9 +150,10 @@ static bool is_target(const char *text)
 
 static void take_drop(struct replay *p, const char *value)
 {
+    char shown[OPTIONS_SHOWN_MAX];
     if (!replay_drop_field(&p->changes, value))
-        inspect_usage(&p->call,
-                      "--drop-header is not the name of a field that may be left out: ", value);
+        inspect_usage(&p->call, "--drop-header is not the name of a field that may be left out: ",
+                      options_shown_name(value, shown));
 }
 
 static void take_method(struct replay *p, const char *value)
@@ -163,11 +165,12 @@ static void take_method(struct replay *p, const char *value)
 
 static void take_header(struct replay *p, const char *value)
 {
+    char shown[OPTIONS_SHOWN_MAX];
     if (value[0] == '@')
         take_field_file(p, value + 1);
     else if (!replay_set_field(&p->changes, value))
-        inspect_usage(&p->call,
-                      "--header is not 'NAME: VALUE', or a field that may not be set: ", value);
+        inspect_usage(&p->call, "--header is not 'NAME: VALUE', or a field that may not be set: ",
+                      options_shown_field(value, shown));
 }
 
 static void take_option(struct inspect_call *call, int option, const char *value)
@@ -418,12 +421,11 @@ static int run(struct replay *p)
 {
     uint64_t seed = 0;
     size_t len = 0;
-    char text[160];
     if (p->body_file) {
         p->body = read_file(p->body_file, BODY_FILE_MAX, &len);
-        (void)snprintf(text, sizeof(text), "--body-file: %s: ", p->body ? "" : strerror(errno));
         if (!p->body)
-            return inspect_fail(&p->call, text, p->body_file);
+            return inspect_fail(
+                &p->call, "the file given with --body-file cannot be read: ", strerror(errno));
         p->changes.has_body = true;
         p->changes.body = slice_of(p->body, len);
     }

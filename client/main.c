@@ -3,6 +3,7 @@
 #include <string.h>
 #include "commands.h"
 #include "common/inspect/inspect.h"
+#include "common/options.h"
 #include "common/process.h"
 #include "common/signals.h"
 
@@ -69,7 +70,9 @@ int main(int argc, char **argv)
         return 0;
     }
     if (name[0])
-        (void)fprintf(stderr, "adit: no such command: %s\n\n", name);
+        (void)fprintf(stderr, "adit: %s%s\n\n",
+                      name[0] == '-' ? "options stand behind a command" : "no such command: ",
+                      options_is_word(name) && name[0] != '-' ? name : "");
     (void)fputs(help, stderr);
     return EXIT_USAGE;
 }

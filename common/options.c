@@ -2,11 +2,22 @@
 #include "options.h"
 #include <stdio.h>
 
+// What was typed may not move the cursor of the terminal that shows it.
+static void write_shown(const char *text)
+{
+    for (; *text; text++)
+        (void)fputc(*text < ' ' || *text >= 0x7f ? '?' : *text, stderr);
+}
+
 void options_wrong(struct options *o, const char *text, const char *what)
 {
+    char shown[OPTIONS_SHOWN_MAX];
     if (o->exit_status >= 0)
         return;
-    (void)fprintf(stderr, "%s: %s%s\nTry: %s --help\n", o->program, text, what, o->program);
+    (void)fprintf(stderr, "%s: ", o->program);
+    write_shown(text);
+    write_shown(options_shown(what, shown));
+    (void)fprintf(stderr, "\nTry: %s --help\n", o->program);
     o->exit_status = EXIT_USAGE;
 }
 
@@ -24,23 +35,31 @@ static void print_help(struct options *o)
     o->exit_status = 0;
 }
 
+static void refuse(struct options *o, const struct options_walk *w, int refused)
+{
+    char text[OPTIONS_SHOWN_MAX];
+    options_mistake(w, refused, text);
+    options_wrong(o, text, "");
+}
+
 int options_parse(struct options *o, int argc, char **argv)
 {
-    int option;
+    struct options_walk w;
+    int option = 0;
     o->exit_status = -1;
     o->limits = limits_default;
-    opterr = 0;
-    while (o->exit_status < 0 && (option = getopt_long(argc, argv, ":h", o->known, NULL)) != -1) {
-        o->word = argv[optind - 1];
+    options_begin(&w, argc, argv, o->known);
+    while (o->exit_status < 0 && (option = options_next(&w)) != OPTIONS_END) {
         switch (option) {
-        case 'D': o->data = optarg; break;
-        case 'L': take_limit(o, optarg); break;
+        case 'D': o->data = w.value; break;
+        case 'L': take_limit(o, w.value); break;
         case 'v': o->verbose = true; break;
         case 'h': print_help(o); break;
-        case ':': options_wrong(o, "this option needs a value: ", o->word); break;
-        case '?': options_wrong(o, "unknown option: ", o->word); break;
-        default: o->take(o, option, optarg); break;
+        case OPTIONS_NO_VALUE:
+        case OPTIONS_NOT_ITS_VALUE:
+        case OPTIONS_UNKNOWN: refuse(o, &w, option); break;
+        default: o->take(o, option, w.value); break;
         }
     }
-    return optind;
+    return options_first_word(&w);
 }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The command line of a program or of one of its commands: getopt's long options, those that every
-// one has, and how mistakes are told.
+// The command line of a program or of one of its commands: the options that every one has, and how
+// mistakes are told.
 #pragma once
-#include <getopt.h>
-#include <stdbool.h>
 #include "limits.h"
+#include "option_walk.h"
 
 enum {
     EXIT_USAGE = 2
@@ -20,8 +19,7 @@ struct options {
     const char *data;
     struct limits limits;
     bool verbose;
-    int exit_status;  // -1: run
-    const char *word; // being looked at
+    int exit_status; // -1: run
 };
 
 #define OPTIONS_COMMON                                                               \
@@ -33,5 +31,6 @@ struct options {
 
 // Takes all options. Returns the index of the first argument that is none.
 int options_parse(struct options *o, int argc, char **argv);
-// Tells a mistake, once: "PROGRAM: TEXTWHAT", and what to do. Nothing is run then.
+// Tells a mistake, once: "PROGRAM: TEXTWHAT", and what to do. Nothing is run then. `what` is shown
+// as options_shown says.
 void options_wrong(struct options *o, const char *text, const char *what);

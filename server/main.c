@@ -126,7 +126,8 @@ static void parse(struct command *cmd, int argc, char **argv)
     struct options *o = &cmd->options;
     int next = options_parse(o, argc, argv);
     if (o->exit_status < 0 && next < argc)
-        options_wrong(o, "unexpected argument: ", argv[next]);
+        options_wrong(o, "a word is neither a command nor an option nor its value",
+                      options_is_word(argv[next]) ? argv[next] : "");
     cmd->config.data = o->data;
     cmd->config.limits = o->limits;
 }
@@ -142,8 +143,7 @@ static int run(struct relay *r, struct command *cmd)
     char *dir = cmd->dir;
     const char *why = cmd->token_file ? secret_read_file(cmd->token_file, cmd->config.token) : NULL;
     if (why) {
-        (void)fprintf(stderr, "aditd: the token file %s %s\n", cmd->token_file, why);
-        return EXIT_FAILURE;
+        return fail("the file given with --token-file ", why); // it may be the token that was typed
     }
     why = state_dir(cmd->config.data, "relay", dir);
     if (why) {

@@ -31,8 +31,9 @@ static void print_help(const struct inspect_call *call, const struct inspect_spe
 void inspect_usage(struct inspect_call *call, const char *text, const char *what)
 {
     const char *program = call->program->name;
+    char shown[OPTIONS_SHOWN_MAX];
     (void)fprintf(stderr, "%s %s: %s", program, call->name, text);
-    write_safe(stderr, slice_str(what));
+    write_safe(stderr, slice_str(options_shown(what, shown)));
     (void)fprintf(stderr, "\nTry: %s %s --help\n", program, call->name);
     call->exit_status = INSPECT_USAGE;
 }
@@ -73,19 +74,26 @@ static bool join_options(const struct option *own, struct option out[static OPTI
     return true;
 }
 
-static void take(struct inspect_call *call, const struct inspect_spec *spec, int option,
-                 const char *word)
+static void refuse(struct inspect_call *call, int refused)
+{
+    char text[OPTIONS_SHOWN_MAX];
+    options_mistake(&call->walk, refused, text);
+    inspect_usage(call, text, "");
+}
+
+static void take(struct inspect_call *call, const struct inspect_spec *spec, int option)
 {
     switch (option) {
-    case OPTION_DATA: call->data = optarg; return;
+    case OPTION_DATA: call->data = call->walk.value; return;
     case 'h':
     case OPTION_HELP:
         print_help(call, spec);
         call->exit_status = inspect_end(call, INSPECT_OK);
         return;
-    case ':': inspect_usage(call, "this option needs a value: ", word); return;
-    case '?': inspect_usage(call, "unknown option: ", word); return;
-    default: spec->take(call, option, optarg); return;
+    case OPTIONS_NO_VALUE:
+    case OPTIONS_NOT_ITS_VALUE:
+    case OPTIONS_UNKNOWN: refuse(call, option); return;
+    default: spec->take(call, option, call->walk.value); return;
     }
 }
 
@@ -102,12 +110,12 @@ bool inspect_begin(struct inspect_call *call, const struct inspect_spec *spec, i
         call->exit_status = inspect_fail(call, "too many options", "");
         return false;
     }
-    opterr = 0;
-    optind = 1;
-    while (call->exit_status < 0 && (option = getopt_long(argc, argv, ":h", options, NULL)) != -1)
-        take(call, spec, option, argv[optind - 1]);
-    call->argc = argc - optind;
-    call->argv = argv + optind;
+    options_begin(&call->walk, argc, argv, options);
+    while (call->exit_status < 0 && (option = options_next(&call->walk)) != OPTIONS_END)
+        take(call, spec, option);
+    call->argc = call->walk.words;
+    call->argv = argv + options_first_word(&call->walk);
+    call->walk.known = NULL; // it was ours
     return call->exit_status < 0;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the commands share: their options, the record they read, how they end.
 #pragma once
-#include <getopt.h>
+#include "common/option_walk.h"
 #include "inspect.h"
 
 struct inspect_call;
@@ -22,13 +22,15 @@ struct inspect_call {
     const char *data; // --data, or NULL
     int argc;         // what is left when the options are taken
     char **argv;
-    int exit_status; // below 0: go on
+    int exit_status;          // below 0: go on
+    struct options_walk walk; // over the command line, for take
 };
 
 // Takes the options. True: go on; false: return call->exit_status.
 bool inspect_begin(struct inspect_call *call, const struct inspect_spec *spec, int argc,
                    char **argv);
 // Says what is wrong with the command line and what to do; INSPECT_USAGE becomes the exit status.
+// `what` is repeated as options_shown says.
 void inspect_usage(struct inspect_call *call, const char *text, const char *what);
 // Says what went wrong. Returns INSPECT_FAILED.
 int inspect_fail(const struct inspect_call *call, const char *text, const char *why);

@@ -50,24 +50,12 @@ struct options {
     const struct form *form;
     const char *file; // NULL: the standard output
     bool force;
-    int argc; // of the whole command line
-    char **argv;
 };
-
-// The word behind the form, unless it is another option.
-static const char *next_word(const struct options *o)
-{
-    const char *word = optind < o->argc ? o->argv[optind] : NULL;
-    if (!word || (word[0] == '-' && word[1]))
-        return NULL;
-    optind++;
-    return word;
-}
 
 static void take_form(struct inspect_call *call, const struct form *form, const char *value)
 {
     struct options *o = call->ctx;
-    const char *file = value ? value : next_word(o);
+    const char *file = value ? value : options_next_word(&call->walk);
     if (o->form) {
         inspect_usage(call, "only one form at a time, not also --", form->name);
         return;
@@ -220,7 +208,7 @@ int inspect_export(const struct inspect_program *program, int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
     static const struct inspect_spec spec = {help, options, take_option, NULL};
-    struct options o = {.argc = argc, .argv = argv};
+    struct options o = {0};
     struct inspect_call call = {.program = program, .ctx = &o};
     if (!inspect_begin(&call, &spec, argc, argv))
         return call.exit_status;

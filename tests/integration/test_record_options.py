@@ -123,7 +123,7 @@ def test_bodies_are_printed_whatever_is_kept(tmp_path):
                                      ["adit", "proxy", "--url", "80"]], ids=lambda p: p[-1])
 @pytest.mark.parametrize("args, says", [
     (["--record", "some"], "some"), (["--record", ""], "--record"), (["--redact", ""], "--redact"),
-    (["--redact", "a b"], "a b"), (["--redact", "x:"], "x:"), (["--record"], "needs a value"),
+    (["--redact", "a b"], ": a..."), (["--redact", "x:"], ": x..."), (["--record"], "needs a value"),
     (["--no-redact=x"], "--no-redact"), (["--redact", "x"] * 33, "--redact")], ids=str)
 def test_mistakes_are_explained_and_exit_2(tmp_path, program, args, says):
     code, out, err = run(tmp_path, *program, *args)

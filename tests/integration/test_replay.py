@@ -229,9 +229,10 @@ def test_it_goes_as_often_as_asked_and_each_is_recorded(own):
     (["last", "--to", "https://localhost"], "https"), (["last", "--to", "x"], "--to"),
     (["last", "--to", "http://localhost/x"], "path"), (["last", "--header", "x"], "--header"),
     (["last", "--header", ": x"], "--header"), (["last", "--header", "a b: x"], "--header"),
-    (["last", "--header", "a: x\r\ny: z"], "--header"), (["last", "--header", "a: \x1b[2J"], "x1b"),
-    (["last", "--header", "Host:"], "Host:"), (["last", "--header", "Host: a b"], "a b"),
-    (["last", "--header", "@/no/such/file"], "/no/such/file"), (["last", "--header", "@/"], "/"),
+    (["last", "--header", "a: x\r\ny: z"], "--header"), (["last", "--header", "a: \x1b[2J"], ": a\n"),
+    (["last", "--header", "Host:"], ": Host\n"), (["last", "--header", "Host: a b"], ": Host\n"),
+    (["last", "--header", "@/no/such/file"], "No such file"),
+    (["last", "--header", "@/"], "directory"),
     (["last", "--drop-header", ""], "--drop-header"),
     (["last", "--drop-header", "a:"], "--drop-header"),
     (["last", "--drop-header", "Host"], "Host"), (["last", "--what"], "--what"),
@@ -247,10 +248,10 @@ def test_mistakes_are_explained_and_exit_2(own, words, says):
 
 
 @pytest.mark.parametrize("name", ["none", "."])
-def test_a_body_file_that_cannot_be_read_is_named(own, tmp_path, name):
+def test_a_body_file_that_cannot_be_read_is_told_without_its_name(own, tmp_path, name):
     own.fetch("GET", "/kept")
     out, err = own.run("last", "--body-file", tmp_path / name, status=1)
-    assert out == "" and err.startswith("adit replay: --body-file: ") and str(tmp_path) in err
+    assert out == "" and "--body-file" in err and str(tmp_path) not in err
     assert ("No such file" if name == "none" else "directory") in err
 
 

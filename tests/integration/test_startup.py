@@ -159,11 +159,11 @@ def test_the_token_is_checked_before_anything_is_told(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["aditd", "adit"])
-def test_a_missing_token_file_is_named(tmp_path, name):
+def test_a_missing_token_file_is_told_without_its_name(tmp_path, name):
     args = ["http", "80"] if name == "adit" else ["--listen", "127.0.0.1:0"]
     code, _, err = run(tmp_path, name, *args, "--token-file", tmp_path / "absent", data=True)
     assert code == 1
-    assert str(tmp_path / "absent") in err
+    assert "--token-file does not exist" in err and "absent" not in err
 
 
 @pytest.mark.parametrize("text", ["", "\n"])

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: MIT
+"""Options of all commands: by their whole names only, and what is refused is not repeated where it
+may be a secret that somebody typed in the wrong place."""
+import re
+import subprocess
+
+import harness
+import pytest
+
+CANARY = "s3cr3t-Canary.0123456789abcdef"
+
+COMMANDS = [["aditd"], ["adit", "http"], ["adit", "proxy"], ["adit", "replay"]] + [
+    [program, command] for program in ("adit", "aditd")
+    for command in ("requests", "show", "stats", "diff", "verify", "export", "delete")]
+
+
+def run(directory, *args, env=None):
+    """Exit status and all that was printed."""
+    done = subprocess.run(
+        [harness.BIN / args[0], *args[1:]], stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, errors="replace", timeout=harness.DEADLINE,
+        env={**harness.environment(directory), **(env or {})})
+    assert not harness.REPORTS.search(done.stderr), done.stderr
+    return done.returncode, done.stdout + done.stderr
+
+
+def options(directory, command):
+    """The long options that its help names."""
+    _, text = run(directory, *command, "--help")
+    return sorted(set(re.findall(r"^ +(--[a-z-]+)", text, re.M)) | {"--help"})
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_an_option_has_no_abbreviation(tmp_path, command):
+    known = options(tmp_path, command)
+    assert len(known) >= 2
+    for option in known:
+        for end in range(3, len(option)):
+            if option[:end] in known:
+                continue
+            for given in ([option[:end]], [option[:end], CANARY], [f"{option[:end]}={CANARY}"]):
+                code, text = run(tmp_path, *command, *given)
+                assert (code, CANARY in text) == (2, False), (given, text)
+                assert f"unknown option: {option[:end]}" in text, (given, text)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_an_unknown_option_is_told_without_its_value(tmp_path, command):
+    for given in (["--tokn", CANARY], [f"--tokn={CANARY}"], [f"--{CANARY}"], [f"-t{CANARY}"],
+                  [f"-h{CANARY}"], [f"--help={CANARY}"], ["--no-such", f"Bearer {CANARY}"]):
+        code, text = run(tmp_path, *command, *given)
+        assert (code, CANARY in text) == (2, False), (given, text)
+        assert "--help" in text
+
+
+@pytest.mark.parametrize("command, given, meant", [
+    (["adit", "http"], "--token", "--token-file"), (["aditd"], "--tokenfile", "--token-file"),
+    (["aditd"], "--listne", "--listen"), (["adit", "proxy"], "--print-body", "--print-bodies"),
+    (["adit", "requests"], "--folow", "--follow"), (["adit", "export"], "--jsnol", "--jsonl")])
+def test_an_unknown_option_is_told_with_the_one_that_was_meant(tmp_path, command, given, meant):
+    _, text = run(tmp_path, *command, given, CANARY)
+    assert f"unknown option: {given}. Did you mean {meant}?" in text
+    _, text = run(tmp_path, *command, "--entirely-else")
+    assert "unknown option: --entirely-else\n" in text
+
+
+SECRET_URL = f"https://user:{CANARY}@example.com/?token={CANARY}"
+REFUSED = [
+    ["aditd", "--token-file", CANARY], ["aditd", f"--token-file={CANARY}"],
+    ["aditd", "--token-file", f"/absent/{CANARY}"], ["aditd", CANARY],
+    ["aditd", "--no-redact", CANARY], ["aditd", "--public-url", SECRET_URL],
+    ["aditd", "--public-url", f"{CANARY}@example.com"], ["aditd", "--listen", SECRET_URL],
+    ["aditd", "--domain", SECRET_URL], ["aditd", f"--verbose={CANARY}"],
+    ["aditd", "--redact", f"Authorization: Bearer {CANARY}"],
+    ["adit", CANARY], ["adit", "--token-file", CANARY, "http", "80"], ["adit", f"--token={CANARY}"],
+    ["adit", "http", "80", "--token-file", CANARY], ["adit", "http", "80", CANARY],
+    ["adit", "http", "80", f"--token-file={CANARY}"], ["adit", "http", "80", "--url", SECRET_URL],
+    ["adit", "http", "80", "--relay", SECRET_URL], ["adit", "http", SECRET_URL],
+    ["adit", "http", "80", "--relay", f"https://{CANARY}@example.com"],
+    ["adit", "http", "80", "--relay", f"https://example.com/#{CANARY}"],
+    ["adit", "http", "80", "--host-header", f"user:{CANARY}@example.com"],
+    ["adit", "http", "80", "--redact", f"x: {CANARY}"], ["adit", "http", "80", "--", "x", CANARY],
+    ["adit", "proxy", "--url", SECRET_URL], ["adit", "proxy", "--url", "80", CANARY],
+    ["adit", "proxy", "--url", "80", "--host", SECRET_URL],
+    ["adit", "replay", "last", "--header", f"Host: {CANARY}"],
+    ["adit", "replay", "last", "--header", f"Authorization {CANARY}"],
+    ["adit", "replay", "last", "--header", f"Authorization: {CANARY}\r\nX: 1"],
+    ["adit", "replay", "last", "--header", CANARY],
+    ["adit", "replay", "last", "--header", f"@{CANARY}"],
+    ["adit", "replay", "last", "--header", f"@/absent/{CANARY}"],
+    ["adit", "replay", "last", "--body-file", CANARY],
+    ["adit", "replay", "last", "--drop-header", f"Cookie: {CANARY}"],
+    ["adit", "replay", "last", "--to", SECRET_URL],
+]
+
+
+@pytest.mark.parametrize("args", REFUSED, ids=lambda args: " ".join(args).replace(CANARY, "*"))
+def test_a_value_that_may_be_a_secret_is_not_repeated(tmp_path, args):
+    code, text = run(tmp_path, *args)
+    assert (code in (1, 2), CANARY in text) == (True, False), text
+    assert len(text) > 20  # but it is said what is wrong
+    for path in tmp_path.rglob("*"):
+        assert not path.is_file() or CANARY.encode() not in path.read_bytes(), path
+
+
+@pytest.mark.parametrize("token", [CANARY + " x", CANARY[:15], CANARY * 20, CANARY + "\u00fc"])
+def test_a_token_that_cannot_be_one_is_not_repeated(tmp_path, token):
+    code, text = run(tmp_path, "adit", "http", "80", env={"ADIT_TOKEN": token})
+    assert (code, CANARY[:15] in text, "ADIT_TOKEN" in text) == (1, False, True)
+    (tmp_path / "token").write_text(token)
+    for command in (["adit", "http", "80"], ["aditd", "--listen", "127.0.0.1:0"]):
+        code, text = run(tmp_path, *command, "--token-file", tmp_path / "token")
+        assert (code, CANARY[:15] in text, "--token-file" in text) == (1, False, True)
+
+
+def test_options_stand_before_and_behind_words(tmp_path):
+    for args in (["--limit", "connect-time=1x", "80"], ["80", "--limit", "connect-time=1x"],
+                 ["80", "--limit=connect-time=1x"]):
+        code, text = run(tmp_path, "adit", "http", *args)
+        assert code == 2 and "connect-time" in text
+    code, text = run(tmp_path, "adit", "http", "--", "--verbose")
+    assert code == 2 and "not a PORT" in text  # behind -- nothing is an option
