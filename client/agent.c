@@ -392,7 +392,6 @@ static void agent_deinit(struct agent *a)
     upstream_deinit(&a->upstream);
     uv_close((uv_handle_t *)&a->retry, NULL);
     recorder_free(a->recorder);
-    signals_close(&a->signals);
     loop_run_once(&a->loop);
     conn_close_all(&a->loop);
     link_context_free(a->links);
@@ -404,6 +403,7 @@ static void agent_deinit(struct agent *a)
         log_end();
         _exit(a->exit_status);
     }
+    signals_close(&a->signals);
     loop_deinit(&a->loop);
 }
 

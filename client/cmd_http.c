@@ -32,7 +32,7 @@ static const char help[] =
     "Prints the URL, then a line per exchange: time, method, target, status, bytes, duration.\n"
     "Connects again by itself when the relay goes away, and takes its name back.\n"
     "On SIGUSR1 it prints how often and for how long each path was asked for.\n"
-    "Ends cleanly on SIGINT and SIGTERM. Exit status: 0, 1 refused or failed, 2 usage.\n"
+    "Ends cleanly on SIGINT, SIGTERM and SIGHUP. Exit status: 0, 1 refused or failed, 2 usage.\n"
     "\n"
     "Limits, and what they are when nothing is said:\n";
 

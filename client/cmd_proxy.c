@@ -34,7 +34,7 @@ static const char help[] =
     "\n"
     "Prints a line per exchange: time, method, target, status, bytes, duration.\n"
     "On SIGUSR1 and at its end it prints how often and for how long each path was asked for.\n"
-    "Ends cleanly on SIGINT and SIGTERM. Exit status: 0, 1 failure, 2 usage.\n"
+    "Ends cleanly on SIGINT, SIGTERM and SIGHUP. Exit status: 0, 1 failure, 2 usage.\n"
     "\n"
     "Limits, and what they are when nothing is said:\n";
 

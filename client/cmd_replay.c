@@ -366,7 +366,7 @@ static bool target_of(struct replay *p, const struct record_exchange *x, struct 
 static int send_all(struct replay *p, const struct compared *first, const struct replay_request *r)
 {
     int status = INSPECT_OK;
-    for (unsigned i = 0; i < p->times && !p->unread; i++) {
+    for (unsigned i = 0; i < p->times && !p->unread && !p->sender.stopped; i++) {
         struct player_result result;
         if (!replay_send(&p->sender, &first->x, r, &result))
             return inspect_fail(&p->call, "out of memory", "");
@@ -374,6 +374,20 @@ static int send_all(struct replay *p, const struct compared *first, const struct
             status = INSPECT_FAILED;
     }
     return status;
+}
+
+// The same, until somebody says that it is to end: what was begun is then broken off and written.
+static int send_until(struct replay *p, const struct compared *first,
+                      const struct replay_request *r)
+{
+    struct signals_held signals;
+    if (!signals_hold(&signals))
+        return inspect_fail(&p->call, "cannot wait for signals", "");
+    p->sender.signals = signals.fd;
+    int status = send_all(p, first, r);
+    p->sender.stopped = p->sender.stopped || signals_waits(&signals);
+    signals_release(&signals);
+    return p->sender.stopped ? fail(p, first->x.id, "it was stopped") : status;
 }
 
 // Replays an exchange that has been found and loaded.
@@ -396,7 +410,7 @@ static int replay_loaded(struct replay *p, const struct compared *first)
     if (status == INSPECT_OK) {
         say_what_is_left_out(p, r, first->x.id);
         r->request.replay_of = first->x.id;
-        status = send_all(p, first, r);
+        status = send_until(p, first, r);
     }
     replay_request_free(r);
     free(r);
@@ -436,7 +450,7 @@ static int run(struct replay *p)
     exchange_ids_init(&p->sender.ids, seed);
     p->sender.dir = p->dir;
     int status = INSPECT_OK;
-    for (int i = 0; i < p->call.argc && !p->unread; i++)
+    for (int i = 0; i < p->call.argc && !p->unread && !p->sender.stopped; i++)
         if (replay_one(p, p->call.argv[i]) != INSPECT_OK)
             status = INSPECT_FAILED;
     return p->unread ? INSPECT_FAILED : inspect_end(&p->call, status);

@@ -132,7 +132,11 @@ bool player_run(struct upstream *u, const struct exchange_observer *observer,
     }
     exchange_head(&p.end, &head, &request->framing);
     go_on(&p);
-    while (p.end.x) // a loop_stop of the one before may still be due
+    while (p.end.x && !*request->stopped) // a loop_stop of the one before may still be due
         loop_run(u->loop);
+    if (p.end.x) {
+        result->why = EXCHANGE_VISITOR_GONE;
+        exchange_abort(&p.end, result->why);
+    }
     return true;
 }

@@ -12,6 +12,7 @@ struct player_request {
     struct slice body;
     struct http_head trailers; // of a chunked body
     const char *replay_of;
+    const bool *stopped; // set while the loop runs: the exchange is broken off
 };
 
 struct player_result {

@@ -164,7 +164,6 @@ static void proxy_deinit(struct proxy *p, int status)
 {
     for (size_t i = 0; i < p->listener_count; i++)
         listener_close(&p->listeners[i]);
-    signals_close(&p->signals);
     edge_set_close(&p->edges);
     upstream_deinit(&p->upstream);
     recorder_free(p->recorder);
@@ -179,6 +178,7 @@ static void proxy_deinit(struct proxy *p, int status)
         log_end();
         _exit(status);
     }
+    signals_close(&p->signals);
     loop_deinit(&p->loop);
 }
 

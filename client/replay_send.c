@@ -15,6 +15,16 @@ static void set_limits(struct limits *limits, const struct record_exchange *firs
             limits->record_body_bytes = first->body[side].kept;
 }
 
+static void on_signal(uv_poll_t *poll, int status, int events)
+{
+    struct replay_sender *s = poll->data;
+    (void)status;
+    (void)events;
+    s->stopped = true;
+    uv_stop(poll->loop);
+    (void)uv_poll_stop(poll); // it stays readable
+}
+
 static bool run(struct replay_sender *s, struct loop *loop, const struct record_exchange *first,
                 const struct replay_request *request, struct player_result *result)
 {
@@ -24,13 +34,14 @@ static bool run(struct replay_sender *s, struct loop *loop, const struct record_
         config.level = EXCHANGE_RECORD_HEADS;
     for (size_t i = 0; i < request->secret_count; i++)
         config.redact[config.redact_count++] = request->secret[i];
+    struct player_request sent = request->request;
+    sent.stopped = &s->stopped;
     set_limits(&loop->limits, first);
     struct recorder *recorder = recorder_new(loop, &config);
     if (!recorder)
         return false;
     upstream_init(&upstream, loop, &s->target);
-    bool ok =
-        player_run(&upstream, recorder_observer(recorder), &s->ids, &request->request, result);
+    bool ok = player_run(&upstream, recorder_observer(recorder), &s->ids, &sent, result);
     recorder_free(recorder);
     upstream_deinit(&upstream);
     return ok;
@@ -47,7 +58,12 @@ bool replay_send(struct replay_sender *s, const struct record_exchange *first,
         free(loop);
         return false;
     }
+    uv_poll_t poll;
+    (void)uv_poll_init(&loop->uv, &poll, s->signals);
+    poll.data = s;
+    (void)uv_poll_start(&poll, UV_READABLE, on_signal);
     bool ok = run(s, loop, first, request, result);
+    uv_close((uv_handle_t *)&poll, NULL);
     loop_run_once(loop);
     conn_close_all(loop);
     loop_deinit(loop);

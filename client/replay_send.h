@@ -8,6 +8,8 @@ struct replay_sender {
     const char *dir; // of the record
     struct dial_target target;
     struct exchange_ids ids;
+    int signals;  // a file that is readable when somebody wants it to end
+    bool stopped; // they did, and an exchange was broken off
 };
 
 // One exchange on a loop of its own, written to the record when it returns. What of `first` was not

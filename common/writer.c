@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,6 +128,18 @@ static void release(struct writer *w)
     free(w);
 }
 
+// Signals are for the other threads: one of those may hold them back.
+static bool start_thread(struct writer *w)
+{
+    sigset_t all;
+    sigset_t before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = uv_thread_create(&w->thread, run, w);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return !error;
+}
+
 struct writer *writer_new(int fd, const char *program, unsigned pause_ms)
 {
     struct writer *w = calloc(1, sizeof(*w));
@@ -140,7 +153,7 @@ struct writer *writer_new(int fd, const char *program, unsigned pause_ms)
     (void)uv_mutex_init(&w->lock); // on Linux these three only set memory
     (void)uv_cond_init(&w->news);
     (void)uv_cond_init(&w->over);
-    if (w->filling.bytes && w->writing.bytes && !uv_thread_create(&w->thread, run, w))
+    if (w->filling.bytes && w->writing.bytes && start_thread(w))
         return w;
     release(w);
     return NULL;

@@ -38,7 +38,9 @@ static const char help[] =
     "  --verbose            log more\n"
     "  --version, --help\n"
     "\n"
-    "Ends cleanly on SIGINT and SIGTERM. Exit status: 0, 1 failure, 2 usage.\n"
+    "Ends cleanly on SIGINT and SIGTERM. On SIGHUP it reads the token file again, for agents that "
+    "come later.\n"
+    "Exit status: 0, 1 failure, 2 usage.\n"
     "\n"
     "Limits, and what they are when nothing is said:\n";
 
@@ -129,6 +131,7 @@ static void parse(struct command *cmd, int argc, char **argv)
         options_wrong(o, "a word is neither a command nor an option nor its value",
                       options_is_word(argv[next]) ? argv[next] : "");
     cmd->config.data = o->data;
+    cmd->config.token_file = cmd->token_file;
     cmd->config.limits = o->limits;
 }
 

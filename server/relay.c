@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include "agents.h"
 #include "common/address.h"
 #include "common/log.h"
@@ -88,11 +89,41 @@ static const char *open_listeners(struct relay *r)
     return NULL;
 }
 
+// A new token holds for agents that come; who is there stays. The record notices by itself when its
+// file was moved, and the log is standard error, which is somebody else's to reopen.
+static void reload(struct relay *r)
+{
+    char token[SECRET_MAX];
+    char *now = r->config.token;
+    struct stat st;
+    if (!r->config.token_file) {
+        log_info("there is no --token-file to be read again");
+        return;
+    }
+    // From a pipe a token comes once, and opening one may wait for ever.
+    bool waits = !stat(r->config.token_file, &st) && !S_ISREG(st.st_mode);
+    const char *why =
+        waits ? "is not a regular file" : secret_read_file(r->config.token_file, token);
+    if (why) {
+        log_warn("the file given with --token-file %s: the token of before stays in force", why);
+        return;
+    }
+    bool same = secret_equal(token, strlen(token), now, strlen(now));
+    memcpy(now, token, sizeof(token));
+    secret_wipe(token, sizeof(token));
+    log_info(same ? "the file given with --token-file was read again: the token is the same"
+                  : "the file given with --token-file was read again: a new token is in force");
+}
+
 static void on_signal(void *ctx, int number)
 {
     struct relay *r = ctx;
     if (number == SIGUSR1)
         return; // nothing is counted here
+    if (number == SIGHUP) {
+        reload(r);
+        return;
+    }
     log_info("stopping on signal %d", number);
     loop_stop(&r->loop);
 }
@@ -144,13 +175,13 @@ void relay_stop(struct relay *r)
         return; // it never had a loop
     for (size_t i = 0; i < r->listener_count; i++)
         listener_close(&r->listeners[i]);
-    signals_close(&r->signals);
     agents_close(r);
     edge_set_close(&r->edges);
     recorder_free(r->recorder);
     loop_run_once(&r->loop); // what was said last leaves
     conn_close_all(&r->loop);
     routes_deinit(&r->routes);
+    signals_close(&r->signals);
     loop_deinit(&r->loop);
     secret_wipe(r->config.token, sizeof(r->config.token));
 }

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "follow.h"
 #include <poll.h>
-#include <signal.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
+#include "common/signals.h"
 
 enum {
     POLL_MS = 150,
@@ -174,15 +172,10 @@ static int follow_until(struct follow *f, int signals)
 
 int follow_run(struct follow *f)
 {
-    sigset_t ends;
-    (void)sigemptyset(&ends);
-    (void)sigaddset(&ends, SIGINT);
-    (void)sigaddset(&ends, SIGTERM);
-    (void)sigprocmask(SIG_BLOCK, &ends, NULL);
-    int signals = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (signals < 0)
+    struct signals_held signals;
+    if (!signals_hold(&signals))
         return inspect_fail(f->call, "cannot wait for signals", "");
-    int status = follow_until(f, signals);
-    (void)close(signals);
+    int status = follow_until(f, signals.fd);
+    signals_release(&signals);
     return status;
 }

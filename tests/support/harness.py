@@ -25,6 +25,11 @@ REPORTS = re.compile(r"ERROR: \w+Sanitizer|runtime error:|^==\d+==", re.M)
 MEMORY_IS_THEIRS = not UNDER_VALGRIND and not SANITIZED  # resident size says something
 
 
+def _start_afresh():
+    for number in (signal.SIGINT, signal.SIGHUP):  # they may be ignored where the tests run
+        signal.signal(number, signal.SIG_DFL)
+
+
 def _die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
@@ -54,7 +59,7 @@ class Program:
             (VALGRIND if UNDER_VALGRIND else []) + argv, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
             env={**environment(directory), **(env or {})},
-            preexec_fn=lambda: (_die_with_parent(), prepare and prepare()))
+            preexec_fn=lambda: (_start_afresh(), _die_with_parent(), prepare and prepare()))
         self.readers = [threading.Thread(target=self._read, args=(which,), daemon=True)
                         for which in ("stdout", "stderr")]
         for reader in self.readers:
