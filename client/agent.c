@@ -14,8 +14,8 @@ enum {
     TICK_MS = TUNNEL_TICK_MS,
     BIND_ID = 1,
     RETRY_FIRST_MS = 500,
-    RETRY_MAX_MS = 32000,
-    RETRY_HERD_MS = 2000
+    RETRY_LOST_MS = 1500, // instead, when the link was there
+    RETRY_MAX_MS = 32000
 };
 
 static void connect_now(struct agent *a);
@@ -40,14 +40,14 @@ static void on_retry(uv_timer_t *timer)
 
 // Full jitter under a bound that doubles, so that a thousand agents don't come back at once
 // (docs/protocol.md §2).
-static void retry_later(struct agent *a, bool by_relay)
+static void retry_later(struct agent *a, bool lost)
 {
     uint32_t random = 0;
     uint32_t bound = RETRY_MAX_MS;
-    if (a->failures < 6)
-        bound = (uint32_t)RETRY_FIRST_MS << a->failures;
-    if (by_relay && a->failures == 0)
-        bound = RETRY_HERD_MS;
+    if (a->failures == 0)
+        a->retry_ms = lost ? RETRY_LOST_MS : RETRY_FIRST_MS;
+    if (a->failures < 6 && a->retry_ms << a->failures < bound)
+        bound = a->retry_ms << a->failures;
     if (RAND_bytes((unsigned char *)&random, sizeof(random)) != 1)
         random = bound - 1; // late is better than at once, over and over
     a->failures++;
@@ -321,7 +321,7 @@ static void on_link_down(void *ctx, const struct link_end *end)
     }
     outage_text(text, &a->config.relay, a->config.relay_url, end);
     tell_outage(a, text);
-    retry_later(a, end->by_relay);
+    retry_later(a, end->was_up);
 }
 
 static const struct link_ops link_ops = {on_link_up, on_link_received, wake, on_link_down};

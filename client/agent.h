@@ -40,6 +40,7 @@ struct agent {
     uv_timer_t retry;
     struct signals signals;
     unsigned failures; // in a row
+    uint32_t retry_ms; // the bound of the first of them
     bool was_bound;    // ever
     bool put_off;      // this link's bind was refused, and is to be tried again
     int exit_status;

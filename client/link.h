@@ -18,7 +18,6 @@ struct link_target {
 // Why a link did not come up or went down.
 struct link_end {
     bool was_up;
-    bool by_relay;    // the relay closed it
     unsigned status;  // of the HTTP response that refused the WebSocket, or 0
     bool certificate; // the relay's was not accepted
     char code[32];    // of that response's adit-error, or empty

@@ -50,7 +50,7 @@ struct link {
     struct timeout limit;
     char addresses[ADDRESSES_MAX][64];
     int address_count, next_address;
-    bool resolving, is_up, by_relay;
+    bool resolving, is_up;
     bool late;            // it was our limit that ended the attempt
     const char *distrust; // why the relay's certificate was not accepted
     char host[300];
@@ -197,8 +197,7 @@ static int link_failed(struct link *link, struct lws *wsi, const char *text, siz
 static int link_ended(struct link *link, struct lws *wsi)
 {
     lws_set_opaque_user_data(wsi, NULL);
-    link_down(link, &(struct link_end){
-                        .was_up = true, .by_relay = link->by_relay, .text = "the link was closed"});
+    link_down(link, &(struct link_end){.was_up = true, .text = "the link was closed"});
     return 0;
 }
 
@@ -227,12 +226,6 @@ static int link_authorise(const struct link *link, struct lws *wsi, uint8_t **at
     return error;
 }
 
-static int peer_closes(struct link *link)
-{
-    link->by_relay = true;
-    return 0;
-}
-
 // Says what OpenSSL has against a certificate, and leaves it at that: 0 lets a good one pass, and
 // libwebsockets refuses one whose error stands.
 static int link_verified(struct link *link, X509_STORE_CTX *store, bool ok)
@@ -255,7 +248,6 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR: return link_failed(link, wsi, in, len);
     case LWS_CALLBACK_CLIENT_CLOSED: return link_ended(link, wsi);
     case LWS_CALLBACK_WSI_DESTROY: return link_dropped(link, wsi);
-    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: return peer_closes(link);
     case LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION:
         return link_verified(link, user, len != 0);
     case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:

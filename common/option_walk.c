@@ -178,7 +178,7 @@ const char *options_shown_field(const char *line, char out[static OPTIONS_SHOWN_
     size_t len = 0;
     while (is_letter(line[len]) || (line[len] >= '0' && line[len] <= '9') || line[len] == '_')
         len++;
-    bool is_line = len > 0 && len <= OPTIONS_NAME_MAX * 2 && line[len] == ':';
+    bool is_line = len > 0 && len <= OPTIONS_SHOWN_MAX / 4 && line[len] == ':';
     (void)snprintf(out, OPTIONS_SHOWN_MAX, "%.*s", is_line ? (int)len : 0, line);
     return out;
 }

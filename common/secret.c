@@ -78,17 +78,31 @@ bool secret_equal(const char *a, size_t a_len, const char *b, size_t b_len)
     return CRYPTO_memcmp(da, db, n) == 0;
 }
 
-bool secret_random_hex(char *out, size_t bytes)
+static void write_hex(char *out, const unsigned char *bytes, size_t len)
 {
     static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < len; i++) {
+        out[2 * i] = digits[bytes[i] >> 4];
+        out[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    out[2 * len] = 0;
+}
+
+bool secret_sha256_hex(const char *secret, size_t len, char out[static 65])
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    if (!EVP_Digest(secret, len, digest, NULL, EVP_sha256(), NULL))
+        return false;
+    write_hex(out, digest, 32);
+    return true;
+}
+
+bool secret_random_hex(char *out, size_t bytes)
+{
     unsigned char random[64];
     if (bytes > sizeof(random) || RAND_bytes(random, (int)bytes) != 1)
         return false;
-    for (size_t i = 0; i < bytes; i++) {
-        out[2 * i] = digits[random[i] >> 4];
-        out[2 * i + 1] = digits[random[i] & 15];
-    }
-    out[2 * bytes] = 0;
+    write_hex(out, random, bytes);
     return true;
 }
 

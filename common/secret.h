@@ -16,6 +16,8 @@ const char *secret_read_file(const char *path, char out[static SECRET_MAX]);
 bool secret_is_sound(const char *token);
 // Compares in a time that tells nothing of where they differ.
 bool secret_equal(const char *a, size_t a_len, const char *b, size_t b_len);
+// The SHA-256 of a secret as hexadecimal digits and a zero. False: the library failed.
+bool secret_sha256_hex(const char *secret, size_t len, char out[static 65]);
 // `bytes` random bytes as hexadecimal digits and a zero: out takes 2 * bytes + 1. False when the
 // system has no randomness.
 bool secret_random_hex(char *out, size_t bytes);

@@ -31,7 +31,7 @@ struct agent {
     bool sent;        // it has taken something since the last tick
     bool greeted;     // its hello has come
     bool closed;
-    char owner[72];
+    char owner[ROUTE_OWNER_DIGITS + 1]; // SHA-256 of its key
 };
 
 static void on_free(struct loop_task *task)
@@ -169,8 +169,8 @@ static void greet(struct agent *a, const struct hello *hello)
     a->record = record_of(hello);
     a->greeted = true;
     a->relay->unauthenticated--;
-    (void)snprintf(a->owner, sizeof(a->owner), "%s", hello->owner);
-    if (!hello_has_owner(hello)) {
+    if (!hello_has_owner(hello) ||
+        !secret_sha256_hex(hello->owner, strlen(hello->owner), a->owner)) {
         refuse(a, 0, "ADIT-BAD-OWNER", "The owner key must have 64 hexadecimal digits.");
         return;
     }
@@ -206,7 +206,7 @@ static struct route *route_for(struct agent *a, const struct hello *bind)
     }
     struct route *r = routes_find(table, name);
     bool taken = r && (r->agent || r->reserved);
-    if (taken && !secret_equal(r->owner, strlen(r->owner), a->owner, strlen(a->owner))) {
+    if (taken && !secret_equal(r->owner, ROUTE_OWNER_DIGITS, a->owner, ROUTE_OWNER_DIGITS)) {
         refuse(a, bind->id, "ADIT-NAME-IN-USE",
                "The name %s is in use by somebody else. Choose another with --url.", name);
         return NULL;
@@ -233,7 +233,6 @@ static void bind_name(struct agent *a, const struct hello *bind)
     if (!r)
         return;
     take_over(r);
-    timeout_stop(&r->gone);
     r->agent = a;
     r->bind_id = bind->id;
     (void)snprintf(r->bind_text, sizeof(r->bind_text), "%llu", (unsigned long long)bind->id);
@@ -241,6 +240,7 @@ static void bind_name(struct agent *a, const struct hello *bind)
     a->routes = r;
     a->route_count++;
     memcpy(r->owner, a->owner, sizeof(r->owner));
+    routes_taken(r);
     (void)snprintf(bound.name, sizeof(bound.name), "%s", r->name);
     relay_url(a->relay, r->name, bound.url, sizeof(bound.url));
     log_info("tunnel open: %s", bound.url);

@@ -158,6 +158,7 @@ const char *relay_start(struct relay *r, const struct relay_config *config)
     exchange_ids_init(&r->edges.ids, seed);
     forward_loop_id(r->loop_id, r->id);
     signals_watch(&r->signals, &r->loop, on_signal, r);
+    name_store_open(&r->names, &r->routes, r->config.record.dir);
     const char *why = open_listeners(r);
     return why ? why : begin_recording(r);
 }
@@ -175,6 +176,7 @@ void relay_stop(struct relay *r)
         return; // it never had a loop
     for (size_t i = 0; i < r->listener_count; i++)
         listener_close(&r->listeners[i]);
+    name_store_close(&r->names); // with those who are there now
     agents_close(r);
     edge_set_close(&r->edges);
     recorder_free(r->recorder);

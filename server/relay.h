@@ -8,6 +8,7 @@
 #include "common/record/recorder.h"
 #include "common/secret.h"
 #include "common/signals.h"
+#include "name_store.h"
 #include "routes.h"
 
 struct relay_config {
@@ -28,6 +29,7 @@ struct relay {
     struct relay_config config;
     struct edge_set edges;
     struct routes routes;
+    struct name_store names; // that outlive us
     struct agent *agents;
     size_t agent_count, unauthenticated;
     struct recorder *recorder;         // NULL: nothing is recorded

@@ -25,6 +25,12 @@ struct route *routes_find(const struct routes *t, const char *name)
     return r;
 }
 
+static void tell(const struct route *r)
+{
+    if (r->table->changed)
+        r->table->changed(r->table->ctx, r);
+}
+
 static void route_free(struct route *r)
 {
     struct route **at = &r->table->buckets[bucket_of(r->name)];
@@ -34,6 +40,21 @@ static void route_free(struct route *r)
     r->table->count--;
     timeout_stop(&r->gone);
     free(r);
+}
+
+void routes_forget(struct route *r)
+{
+    r->agent = NULL;
+    r->reserved = false;
+    tell(r);
+    route_free(r);
+}
+
+void routes_forget_all(struct routes *t)
+{
+    for (size_t i = 0; i < ROUTE_BUCKETS; i++)
+        while (t->buckets[i])
+            routes_forget(t->buckets[i]);
 }
 
 void routes_deinit(struct routes *t)
@@ -59,13 +80,31 @@ struct route *routes_add(struct routes *t, const char *name)
 
 static void on_forgotten(struct timeout *timeout)
 {
-    route_free(container_of(timeout, struct route, gone));
+    routes_forget(container_of(timeout, struct route, gone));
 }
 
-void routes_leave(struct route *r, bool reserve)
+static void begin_to_wait(struct route *r, bool reserve, int64_t gone_s)
 {
     r->agent = NULL;
     r->agent_next = NULL;
     r->reserved = reserve;
+    r->gone_s = gone_s;
     timeout_start(r->table->loop, &r->gone, r->table->loop->limits.gone_ms, on_forgotten);
+}
+
+void routes_hold(struct route *r, int64_t gone_s)
+{
+    begin_to_wait(r, true, gone_s);
+}
+
+void routes_taken(struct route *r)
+{
+    timeout_stop(&r->gone);
+    tell(r);
+}
+
+void routes_leave(struct route *r, bool reserve)
+{
+    begin_to_wait(r, reserve, wall_clock_ns() / 1000000000);
+    tell(r);
 }

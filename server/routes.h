@@ -8,13 +8,18 @@ struct agent;
 struct route;
 
 enum {
-    ROUTE_BUCKETS = 4096
+    ROUTE_BUCKETS = 4096,
+    ROUTE_OWNER_DIGITS = 64 // of the SHA-256 of an owner's key, hexadecimal
 };
 
 struct routes {
     struct loop *loop;
     struct route *buckets[ROUTE_BUCKETS];
     size_t count;
+    // Told of every route that gets an agent, loses it, or is about to be forgotten: then it is
+    // neither reserved nor has it an agent. NULL: nobody is.
+    void (*changed)(void *ctx, const struct route *r);
+    void *ctx;
 };
 
 struct route {
@@ -25,8 +30,9 @@ struct route {
     uint64_t bind_id;    // by which the agent knows it
     char bind_text[24];  // the same
     struct timeout gone;
-    bool reserved; // for its owner, while its agent is gone
-    char owner[72];
+    bool reserved;  // for its owner, while its agent is gone
+    int64_t gone_s; // since 1970, when its agent left
+    char owner[ROUTE_OWNER_DIGITS + 1];
     char name[NAME_MAX_BYTES + 1];
 };
 
@@ -42,3 +48,9 @@ struct route *routes_add(struct routes *t, const char *name);
 // The agent of this route has left. Its name answers "gone" for a while; `reserve` keeps it for its
 // owner meanwhile.
 void routes_leave(struct route *r, bool reserve);
+// The same for one whose agent left at that time, in seconds since 1970, and who has told already.
+void routes_hold(struct route *r, int64_t gone_s);
+// It has got its agent.
+void routes_taken(struct route *r);
+void routes_forget(struct route *r);
+void routes_forget_all(struct routes *t);
