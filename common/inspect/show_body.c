@@ -118,6 +118,11 @@ bool show_body(const struct show *s, const struct record_exchange *x, enum recor
                       text_size(b->bytes, size[1]));
     else if (s->decode && !d.whole)
         (void)fputs("(its content coding is broken: this is as far as it goes)\n", s->out);
+    if (d.wrong.len > 0) {
+        (void)fputs("(it is not ", s->out);
+        write_safe(s->out, d.wrong);
+        (void)fputs(", although Content-Encoding says so: this is as it came)\n", s->out);
+    }
     return true;
 }
 

@@ -11,7 +11,9 @@ enum {
 
 enum end {
     END_WHOLE,
-    END_BROKEN, // or cut short, or more than was asked for
+    END_EARLY, // it ends before its end
+    END_MORE,  // than was asked for, or there is something behind it
+    END_WRONG, // this is not that coding
     END_NO_MEMORY
 };
 
@@ -19,6 +21,7 @@ enum end {
 struct sink {
     struct buf *out;
     size_t max;
+    bool partial; // the input is not all that there was
 };
 
 typedef enum end decoder(struct slice in, struct sink *sink);
@@ -35,6 +38,13 @@ static void *sink_room(struct sink *sink, size_t *len)
     size_t room = sink->out->cap - sink->out->end;
     *len = left < room ? left : room;
     return at;
+}
+
+// These have no mark at their beginning, and of text that is no coding at all they often make a few
+// bytes of something and wait for more.
+static enum end unmarked(enum end end, const struct sink *sink)
+{
+    return end == END_EARLY && !sink->partial ? END_WRONG : end;
 }
 
 static size_t smaller(size_t a, size_t b)
@@ -66,8 +76,12 @@ static enum end inflate_stream(z_stream *z, struct slice *in, struct sink *sink)
             return END_WHOLE;
         if (status == Z_MEM_ERROR)
             return END_NO_MEMORY;
-        if (status != Z_OK || (wrote == 0 && took == 0) || (in->len == 0 && wrote < asked))
-            return END_BROKEN;
+        if (status != Z_OK && status != Z_BUF_ERROR) // which says that it cannot go on
+            return END_WRONG;
+        if (asked == 0)
+            return END_MORE;
+        if ((wrote == 0 && took == 0) || (in->len == 0 && wrote < asked))
+            return END_EARLY;
     }
 }
 
@@ -86,7 +100,7 @@ static enum end decode_gzip(struct slice in, struct sink *sink)
     while (end == END_WHOLE && is_gzip(in) && inflateReset(&z) == Z_OK)
         end = inflate_stream(&z, &in, sink);
     (void)inflateEnd(&z);
-    return end == END_WHOLE && in.len > 0 ? END_BROKEN : end;
+    return end == END_WHOLE && in.len > 0 ? END_MORE : end;
 }
 
 static enum end inflate_once(struct slice in, struct sink *sink, int window)
@@ -96,17 +110,18 @@ static enum end inflate_once(struct slice in, struct sink *sink, int window)
         return END_NO_MEMORY;
     enum end end = inflate_stream(&z, &in, sink);
     (void)inflateEnd(&z);
-    return end == END_WHOLE && in.len > 0 ? END_BROKEN : end;
+    return end == END_WHOLE && in.len > 0 ? END_MORE : end;
 }
 
 // "deflate" is the zlib format, and some send it without its wrapping (RFC 9110 §8.4.1.2). Raw
-// data may look like a zlib header by chance, so what then gives nothing is tried again as raw.
+// data may look like a zlib header by chance, so what is then wrong is tried again as raw.
 static enum end decode_deflate(struct slice in, struct sink *sink)
 {
     enum end end = inflate_once(in, sink, MAX_WBITS);
-    if (end == END_BROKEN && buf_len(sink->out) == 0)
-        end = inflate_once(in, sink, -MAX_WBITS);
-    return end;
+    if (end != END_WRONG)
+        return end;
+    sink->out->start = sink->out->end = 0;
+    return unmarked(inflate_once(in, sink, -MAX_WBITS), sink);
 }
 
 static enum end decode_brotli(struct slice in, struct sink *sink)
@@ -129,14 +144,19 @@ static enum end decode_brotli(struct slice in, struct sink *sink)
     BrotliDecoderDestroyInstance(b);
     if (status == BROTLI_DECODER_RESULT_SUCCESS && left == 0)
         return END_WHOLE;
-    return room == 0 && buf_len(sink->out) < sink->max ? END_NO_MEMORY : END_BROKEN;
+    if (room == 0 && buf_len(sink->out) < sink->max)
+        return END_NO_MEMORY;
+    if (status == BROTLI_DECODER_RESULT_ERROR)
+        return END_WRONG;
+    bool early = status == BROTLI_DECODER_RESULT_NEEDS_MORE_INPUT;
+    return early ? unmarked(END_EARLY, sink) : END_MORE;
 }
 
 static enum end decode_zstd(struct slice in, struct sink *sink)
 {
     ZSTD_DStream *z = ZSTD_createDStream();
     ZSTD_inBuffer from = {in.p, in.len, 0};
-    enum end end = END_BROKEN;
+    enum end end = END_EARLY;
     size_t more = 1; // 0: a frame has ended, and all of it is out
     if (!z)
         return END_NO_MEMORY;
@@ -148,10 +168,17 @@ static enum end decode_zstd(struct slice in, struct sink *sink)
             end = END_NO_MEMORY;
             break;
         }
+        bool between = more == 0; // frames
         more = ZSTD_decompressStream(z, &to, &from);
         buf_commit(sink->out, to.pos);
-        if (ZSTD_isError(more) || (to.pos == 0 && from.pos == before))
+        if (ZSTD_isError(more)) {
+            end = between ? END_MORE : END_WRONG;
             break;
+        }
+        if (to.pos == 0 && from.pos == before) {
+            end = to.size == 0 ? END_MORE : END_EARLY;
+            break;
+        }
         if (more == 0 && from.pos == from.size) {
             end = END_WHOLE;
             break;
@@ -194,7 +221,7 @@ bool decode_body(const struct decode_codings *c, struct slice in, size_t max, st
                  struct decoded *out)
 {
     decoder *steps[DECODE_CODINGS_MAX];
-    *out = (struct decoded){in, false, true};
+    *out = (struct decoded){.body = in, .whole = true};
     for (size_t i = 0; i < c->count; i++)
         if (!(steps[i] = find_decoder(c->names[i])))
             return true;
@@ -203,11 +230,15 @@ bool decode_body(const struct decode_codings *c, struct slice in, size_t max, st
         return true;
     for (size_t i = c->count; i > 0; i--) {
         struct buf *to = &work[i % 2];
-        struct sink sink = {to, max};
+        struct sink sink = {to, max, c->partial || !out->whole};
         to->start = to->end = 0;
         enum end end = steps[i - 1](out->body, &sink);
         if (end == END_NO_MEMORY)
             return false;
+        if (end == END_WRONG || (end != END_WHOLE && buf_len(to) == 0 && !sink.partial)) {
+            *out = (struct decoded){.body = in, .whole = true, .wrong = c->names[i - 1]};
+            return true;
+        }
         out->whole = out->whole && end == END_WHOLE;
         out->body = slice_of(buf_at(to), buf_len(to));
     }

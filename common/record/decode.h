@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Undoes content codings (RFC 9110 §8.4) of bodies that strangers sent: bounded, and as far as it
-// goes when they are broken.
+// Undoes content codings (RFC 9110 §8.4) of bodies that strangers sent: bounded; as far as it goes
+// when a body is cut short; and not at all when it is not coded as it is said to be.
 #pragma once
 #include "proto/buf.h"
 
@@ -9,9 +9,10 @@ enum {
 };
 
 struct decoded {
-    struct slice body; // points into `in` or into one of the buffers
-    bool decoded;      // false: it has no coding, or one that is not known
-    bool whole;        // nothing was broken, cut short or over `max`
+    struct slice body;  // points into `in` or into one of the buffers
+    bool decoded;       // false: it has no coding, one that is not known, or a wrong one
+    bool whole;         // nothing was cut short or over `max`
+    struct slice wrong; // the coding that it is said to have and has not; or empty
 };
 
 // The codings of a body, in the order in which they were applied.
@@ -19,6 +20,7 @@ struct decode_codings {
     size_t count;
     struct slice names[DECODE_CODINGS_MAX];
     bool too_many;
+    bool partial; // the body is cut short: set by the caller
 };
 
 // Adds those that one Content-Encoding lists.

@@ -56,12 +56,13 @@ int record_reader_piece(struct record_reader *r, int64_t seq, enum record_side s
 bool record_reader_body(struct record_reader *r, int64_t seq, enum record_side side,
                         struct slice *body);
 // The kept body as its Content-Encoding says (gzip, deflate, br, zstd, also several); as it is when
-// it has none or an unknown one. What is broken or cut short is decoded as far as it goes.
+// it has none, an unknown one, or is not coded so. What is cut short is decoded as far as it goes.
 // False: out of memory, or damaged.
 struct record_decoded {
     struct slice body;
-    bool decoded; // a coding was undone
-    bool whole;   // that is all of the body that passed
+    bool decoded;       // a coding was undone
+    bool whole;         // that is all of the body that passed
+    struct slice wrong; // the coding that the body is said to have and has not; or empty
 };
 bool record_reader_decoded(struct record_reader *r, const struct record_exchange *x,
                            enum record_side side, struct record_decoded *out);

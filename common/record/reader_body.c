@@ -133,10 +133,11 @@ bool record_reader_decoded(struct record_reader *r, const struct record_exchange
     while (record_next_field(&lines, &name, &value))
         if (slice_ieq(name, SLICE("content-encoding")))
             decode_add(&codings, value);
+    bool all = load == LOAD_WHOLE && x->body[side].kept >= x->body[side].bytes;
+    codings.partial = !all;
     if (!decode_body(&codings, out->body, RECORD_DECODED_MAX, r->work[side], &d))
         return false;
-    bool all = load == LOAD_WHOLE && x->body[side].kept >= x->body[side].bytes;
-    *out = (struct record_decoded){d.body, d.decoded, d.whole && all};
+    *out = (struct record_decoded){d.body, d.decoded, d.whole && all, d.wrong};
     return true;
 }
 

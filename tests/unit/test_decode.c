@@ -2,6 +2,7 @@
 // Content codings of bodies, whole and broken.
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,13 +113,27 @@ static int teardown(void **state)
     return 0;
 }
 
+static struct decoded decode_as(struct fixture *f, struct decode_codings c, struct slice in,
+                                size_t max)
+{
+    struct decoded d = {0};
+    assert_true(decode_body(&c, in, max, f->work, &d));
+    return d;
+}
+
 static struct decoded decode(struct fixture *f, const char *names, struct slice in, size_t max)
 {
     struct decode_codings c = {0};
-    struct decoded d = {0};
     decode_add(&c, slice_str(names));
-    assert_true(decode_body(&c, in, max, f->work, &d));
-    return d;
+    return decode_as(f, c, in, max);
+}
+
+// Of a body of which only the beginning was kept.
+static struct decoded decode_part(struct fixture *f, const char *names, struct slice in)
+{
+    struct decode_codings c = {.partial = true};
+    decode_add(&c, slice_str(names));
+    return decode_as(f, c, in, MAX);
 }
 
 static void assert_slice(struct slice got, struct slice expected)
@@ -160,13 +175,86 @@ static void what_is_cut_short_is_decoded_as_far_as_it_goes(void **state)
         // Of each stream's end also the single bytes.
         for (size_t cut = 1; cut < f->packed.len; cut += cut < 16 ? 1 : 10007) {
             struct slice in = slice_of(f->packed.p, f->packed.len - cut);
-            struct decoded d = decode(f, codings[i].name, in, MAX);
-            assert_true(d.decoded && !d.whole);
+            struct decoded d = decode_part(f, codings[i].name, in);
+            assert_true(d.decoded && !d.whole && d.wrong.len == 0);
             assert_true(d.body.len <= f->plain.len);
             assert_slice(d.body, slice_of(f->plain.p, d.body.len));
             if (cut < 16 && strcmp(codings[i].name, "ZSTD") != 0)
                 assert_true(d.body.len > f->plain.len / 2);
         }
+    }
+}
+
+static void assert_as_it_came(struct decoded d, struct slice in, const char *wrong)
+{
+    assert_true(!d.decoded && d.whole);
+    assert_slice(d.wrong, slice_str(wrong));
+    assert_ptr_equal(d.body.p, in.p);
+    assert_int_equal(d.body.len, in.len);
+}
+
+static void what_is_not_coded_as_it_says_is_as_it_came(void **state)
+{
+    static const char *const texts[] = {
+        "hello",
+        "{\"a\":1}",
+        "[]",
+        "<p>x</p>",
+        "a=b&c=d",
+        "x",
+        "\x1f\x8b",
+        "\x1f\x8b\x08",
+        "x\x9c",
+        "0",
+        "3.14",
+        "\x06rest",
+        "plain text that is somewhat longer than the others",
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < CODINGS; i++) {
+        for (size_t k = 0; k < sizeof(texts) / sizeof(texts[0]); k++) {
+            struct slice in = slice_str(texts[k]);
+            assert_as_it_came(decode(f, codings[i].name, in, MAX), in, codings[i].name);
+        }
+        assert_as_it_came(decode(f, codings[i].name, all(&f->plain), MAX), all(&f->plain),
+                          codings[i].name);
+        // Coded once, and said to be twice.
+        codings[i].pack(all(&f->plain), &f->packed);
+        for (size_t k = 0; k < CODINGS; k++) {
+            char names[32];
+            (void)snprintf(names, sizeof(names), "%s, %s", codings[k].name, codings[i].name);
+            assert_as_it_came(decode(f, names, all(&f->packed), MAX), all(&f->packed),
+                              codings[k].name);
+        }
+    }
+}
+
+static void what_becomes_wrong_in_the_middle_is_as_it_came(void **state)
+{
+    struct fixture *f = *state;
+    for (size_t i = 0; i < CODINGS; i++) {
+        if (codings[i].pack != pack_gzip && codings[i].pack != pack_deflate)
+            continue; // the others have no checksum: what is wrong may be right for them
+        codings[i].pack(all(&f->plain), &f->packed);
+        f->packed.p[f->packed.len / 2] ^= 0x55;
+        assert_as_it_came(decode(f, codings[i].name, all(&f->packed), MAX), all(&f->packed),
+                          codings[i].name);
+        assert_as_it_came(decode_part(f, codings[i].name, all(&f->packed)), all(&f->packed),
+                          codings[i].name);
+    }
+}
+
+static void a_stream_that_is_never_ended_is_decoded_when_it_has_a_mark(void **state)
+{
+    struct fixture *f = *state;
+    for (size_t i = 0; i < CODINGS; i++) {
+        codings[i].pack(all(&f->plain), &f->packed);
+        struct slice in = slice_of(f->packed.p, f->packed.len / 2);
+        struct decoded d = decode(f, codings[i].name, in, MAX);
+        if (codings[i].pack == pack_brotli || codings[i].pack == pack_raw)
+            assert_as_it_came(d, in, codings[i].name);
+        else if (d.decoded)
+            assert_slice(d.body, slice_of(f->plain.p, d.body.len));
     }
 }
 
@@ -180,10 +268,10 @@ static void what_is_broken_ends_and_is_not_whole(void **state)
             for (size_t k = at; k < f->packed.len; k += 997)
                 f->packed.p[k] = (char)(f->packed.p[k] ^ 0x55);
             struct decoded d = decode(f, codings[i].name, all(&f->packed), MAX);
-            assert_true(d.decoded && d.body.len <= MAX);
+            assert_true(d.decoded == (d.wrong.len == 0) && d.body.len <= MAX);
             // The others have no checksum.
             if (codings[i].pack == pack_gzip || codings[i].pack == pack_deflate)
-                assert_false(d.whole);
+                assert_true(d.wrong.len > 0 || !d.whole);
         }
         f->packed = f->twice;
         f->packed.p[f->packed.len++] = 'x';
@@ -256,6 +344,9 @@ int main(void)
         cmocka_unit_test(every_coding_is_undone),
         cmocka_unit_test(codings_in_a_row_are_undone_from_the_last_on),
         cmocka_unit_test(what_is_cut_short_is_decoded_as_far_as_it_goes),
+        cmocka_unit_test(what_is_not_coded_as_it_says_is_as_it_came),
+        cmocka_unit_test(what_becomes_wrong_in_the_middle_is_as_it_came),
+        cmocka_unit_test(a_stream_that_is_never_ended_is_decoded_when_it_has_a_mark),
         cmocka_unit_test(what_is_broken_ends_and_is_not_whole),
         cmocka_unit_test(no_more_comes_out_than_asked_for),
         cmocka_unit_test(members_and_frames_follow_each_other),
