@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <openssl/rand.h>
+#include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +53,9 @@ struct link {
     int address_count, next_address;
     bool resolving, is_up;
     bool late;            // it was our limit that ended the attempt
+    bool asked, no_tls;   // as in struct link_end, of any address
+    char asked_why[80];   // what came of the first that was asked
+    const char *tls_why;  // the alert by which a peer ended a handshake, or NULL
     const char *distrust; // why the relay's certificate was not accepted
     char host[300];
 };
@@ -85,15 +89,23 @@ static void attempt_failed(struct link *link, struct link_end end)
 {
     link->wsi = NULL;
     timeout_stop(&link->limit);
+    if (link->late)
+        end.text = "no answer in time";
+    if (link->asked && !link->asked_why[0])
+        (void)snprintf(link->asked_why, sizeof(link->asked_why), "%s", end.text);
     if (link->ops && end.status == 0 && link->next_address < link->address_count) {
         loop_queue(link->context->loop, &link->start);
         return;
     }
     end.certificate = link->distrust != NULL;
+    end.asked = link->asked;
+    end.no_tls = link->no_tls;
     if (link->distrust)
         end.text = link->distrust;
-    else if (link->late)
-        end.text = "no answer in time";
+    else if (link->tls_why)
+        end.text = link->tls_why;
+    else if (link->asked)
+        end.text = link->asked_why;
     link_down(link, &end);
 }
 
@@ -187,6 +199,8 @@ static int link_failed(struct link *link, struct lws *wsi, const char *text, siz
     (void)snprintf(why, sizeof(why), "%.*s", (int)len, text ? text : "");
     if (strcmp(why, "closed before established") == 0)
         end.text = "the connection was refused or closed";
+    else if (strncmp(why, "connect S", 9) == 0) // "SSL err" or "SYSCALL", and no error's text
+        end.text = "it ended the TLS handshake without a word";
     if (end.status &&
         lws_hdr_custom_copy(wsi, end.code, sizeof(end.code), field, (int)sizeof(field) - 1) < 0)
         end.code[0] = 0;
@@ -212,10 +226,10 @@ static int link_dropped(struct link *link, struct lws *wsi)
     return link->is_up ? link_ended(link, wsi) : link_failed(link, wsi, text, sizeof(text) - 1);
 }
 
-static int link_authorise(const struct link *link, struct lws *wsi, uint8_t **at,
-                          const uint8_t *end)
+static int link_authorise(struct link *link, struct lws *wsi, uint8_t **at, const uint8_t *end)
 {
     char value[SECRET_MAX + 8];
+    link->asked = true;
     if (!link->target->token[0])
         return 0;
     int len = snprintf(value, sizeof(value), "Bearer %s", link->target->token);
@@ -235,10 +249,41 @@ static int link_verified(struct link *link, X509_STORE_CTX *store, bool ok)
     return ok ? 0 : 1;
 }
 
+static struct link *link_of(const struct link_context *c, const SSL *ssl)
+{
+    struct link *link = c->links;
+    while (link && (!link->wsi || lws_get_ssl(link->wsi) != ssl))
+        link = link->next;
+    return link;
+}
+
+// Hears the records of TLS: libwebsockets does not tell why a handshake failed. What comes first
+// from who speaks something else is no kind of record (RFC 8446 §5.1), and an alert says why.
+static void on_tls(int sent, int version, int kind, const void *bytes, size_t len, SSL *ssl,
+                   void *arg)
+{
+    struct link *link = sent || len < 2 ? NULL : link_of(arg, ssl);
+    const unsigned char *b = bytes;
+    (void)version;
+    if (link && kind == SSL3_RT_HEADER && !link->asked)
+        link->no_tls = b[0] < SSL3_RT_CHANGE_CIPHER_SPEC || b[0] > SSL3_RT_APPLICATION_DATA;
+    if (link && kind == SSL3_RT_ALERT && !link->asked)
+        link->tls_why = SSL_alert_desc_string_long(b[1]);
+}
+
+static int tls_begins(struct lws *wsi, SSL_CTX *tls)
+{
+    SSL_CTX_set_msg_callback(tls, on_tls);
+    SSL_CTX_set_msg_callback_arg(tls, lws_context_user(lws_get_context(wsi)));
+    return 0;
+}
+
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                     size_t len)
 {
     struct link *link = wsi ? lws_get_opaque_user_data(wsi) : NULL;
+    if (reason == LWS_CALLBACK_OPENSSL_LOAD_EXTRA_CLIENT_VERIFY_CERTS)
+        return tls_begins(wsi, user);
     if (!link)
         return lws_callback_http_dummy(wsi, reason, user, in, len);
     switch ((int)reason) {
@@ -288,6 +333,7 @@ struct link_context *link_context_new(struct loop *l, const struct link_target *
         .gid = -1,
         .uid = -1,
         .fd_limit_per_thread = 64,
+        .user = c,
         .timeout_secs = LWS_LIMIT_S,
         .connect_timeout_secs = LWS_LIMIT_S,
     };

@@ -42,6 +42,7 @@ static const char *advice(const struct link_end *end)
 void outage_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *relay, const char *url,
                  const struct link_end *end)
 {
+    bool v6 = strchr(relay->host, ':') != NULL;
     if (end->was_up)
         (void)snprintf(out, OUTAGE_TEXT_MAX, "the relay %s has gone; connecting again", url);
     else if (end->certificate)
@@ -54,6 +55,20 @@ void outage_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *rel
     else if (end->status)
         (void)snprintf(out, OUTAGE_TEXT_MAX, "%s answered with %u%s%s: %s. Trying again", url,
                        end->status, end->code[0] ? " " : "", end->code, advice(end));
+    else if (end->no_tls)
+        (void)snprintf(out, OUTAGE_TEXT_MAX,
+                       "what listens at %s does not speak TLS: give --relay http://%s%s%s:%u if "
+                       "that is the relay itself, or the port of the TLS proxy before it. Trying "
+                       "again",
+                       url, v6 ? "[" : "", relay->host, v6 ? "]" : "", relay->port);
+    else if (end->asked)
+        (void)snprintf(out, OUTAGE_TEXT_MAX,
+                       "what listens at %s takes the connection, but does not answer in HTTP (%s): "
+                       "%s. Trying again",
+                       url, end->text,
+                       relay->tls ? "is it an adit relay?"
+                                  : "if it speaks TLS give --relay https://..., else the relay's "
+                                    "own port");
     else
         (void)snprintf(out, OUTAGE_TEXT_MAX, "cannot reach the relay %s (%s); %s. Trying again",
                        url, end->text,

@@ -18,7 +18,7 @@ static void print_help(const struct inspect_call *call, const struct inspect_spe
 {
     static const char usual[] = "Exit status: 0, 1 failure or nothing found, 2 usage.\n";
     for (const char *c = spec->help; *c; c++)
-        if (*c == '@')
+        if (c[0] == '@' && c[1] == ' ')
             (void)fputs(call->program->name, stdout);
         else
             (void)fputc(*c, stdout);

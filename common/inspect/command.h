@@ -8,7 +8,7 @@ struct inspect_call;
 
 // What a command has besides --data DIR and --help, which all have.
 struct inspect_spec {
-    const char *help;             // begins with examples; '@' stands for the program's name
+    const char *help;             // begins with examples; "@ " has the program's name for the @
     const struct option *options; // no flags, values above ' '; an entry of zeros ends them
     void (*take)(struct inspect_call *call, int option, const char *value);
     const char *statuses; // a line on the exit statuses; NULL: the usual ones

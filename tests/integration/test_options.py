@@ -120,3 +120,15 @@ def test_options_stand_before_and_behind_words(tmp_path):
         assert code == 2 and "connect-time" in text
     code, text = run(tmp_path, "adit", "http", "--", "--verbose")
     assert code == 2 and "not a PORT" in text  # behind -- nothing is an option
+
+
+@pytest.mark.parametrize("command", COMMANDS + [["adit"]], ids=" ".join)
+def test_help_names_the_program_and_keeps_what_is_to_be_typed(tmp_path, command):
+    code, text = run(tmp_path, *command, "--help")
+    assert code == 0
+    assert not re.search(r"(^|\s)@ |adit[A-Z]|aditd[A-Z]|%[sd]|\$?\{", text)
+    for line in text.splitlines():  # an example is of this program
+        if example := re.match(r"  (aditd?) [a-z]", line):
+            assert example[1] == command[0], line
+    if command[-1] == "replay":
+        assert "@FILE" in text
