@@ -381,6 +381,7 @@ static void dial(struct call *k)
 {
     k->state = CALL_DIALS;
     k->dialed_ns = uv_hrtime();
+    k->end.x->sent_on_ns = 0; // not yet
     k->dial = dial_start(k->upstream->loop, &k->upstream->target, on_dialed, k);
     if (!k->dial)
         refuse(k, ANSWER_BUSY);

@@ -3,11 +3,13 @@
 // begins with an underscore is beyond it: _webSocketMessages as Chrome writes them, _adit ours.
 #include <inttypes.h>
 #include "bits.h"
+#include "common/loop.h"
 #include "emit.h"
 #include "export.h"
 #include "heads.h"
 #include "messages.h"
 #include "proto/http1.h"
+#include "timing.h"
 #include "utf8.h"
 
 struct har {
@@ -234,7 +236,7 @@ static void put_timings(struct har *h)
     const struct record_exchange *x = h->x;
     struct emit *e = &h->emit;
     int64_t connect = at_least(x->connect_ns, 0);
-    int64_t end = at_least(x->duration_ns, 0);
+    int64_t end = timing_lasted(x, wall_clock_ns());
     int64_t answered = x->answered_ns >= 0 && x->answered_ns < end ? x->answered_ns : end;
     int64_t sent_on = x->sent_on_ns >= 0 && x->sent_on_ns < answered ? x->sent_on_ns : answered;
     int64_t sent = at_least(x->body[RECORD_REQUEST].last_ns, sent_on);

@@ -2,6 +2,7 @@
 // One exchange for people.
 #include <inttypes.h>
 #include "bits.h"
+#include "common/loop.h"
 #include "heads.h"
 #include "judge.h"
 #include "proto/http1.h"
@@ -113,7 +114,9 @@ static void put_counts(FILE *out, const struct record_exchange *x, enum record_s
     bool whole = x->flags & (side == RECORD_REQUEST ? RECORD_REQUEST_WHOLE : RECORD_RESPONSE_WHOLE);
     (void)fprintf(out, "%-9s %" PRIu64 " bytes, %s",
                   side == RECORD_REQUEST ? "request" : "response", b->bytes,
-                  whole ? "whole" : "not whole");
+                  whole                 ? "whole"
+                  : x->outcome.len == 0 ? "so far"
+                                        : "not whole");
     if (b->kept < b->bytes && !(x->flags & RECORD_UPGRADED))
         (void)fprintf(out, ", %" PRIu64 " kept", b->kept);
     if (b->stalled_ns > 0)
@@ -163,11 +166,13 @@ static void put_notes(FILE *out, unsigned flags)
 static void put_end(FILE *out, const struct record_exchange *x)
 {
     char number[TEXT_NUMBER_MAX];
+    const int64_t lasted_ns = timing_lasted(x, wall_clock_ns());
     if (x->outcome.len == 0) {
-        (void)fputs("it still runs\n", out);
+        (void)fprintf(out, "it still runs, since %s\n", text_duration(lasted_ns, number));
     } else {
         put_safe(out, "ended     ", x->outcome, "");
-        (void)fprintf(out, " after %s", text_duration(x->duration_ns, number));
+        (void)fprintf(out, " after %s%s", text_duration(lasted_ns, number),
+                      x->duration_ns < 0 ? " or more" : "");
         if (x->error.len > 0)
             put_safe(out, ", answered by ", x->program, " itself: ");
         put_safe(out, "", x->error, "\n");

@@ -13,6 +13,7 @@ enum event_kind {
     EVENT_HEAD,
     EVENT_DATA,
     EVENT_TRAILERS,
+    EVENT_PROGRESS, // what an END would say by now, of an exchange that lasts
     EVENT_END,
     EVENT_REPORT,
 };
@@ -22,7 +23,7 @@ enum event_flag {
     EVENT_HTTP_10 = 2,    // of BEGIN
     EVENT_HEADS_ONLY = 4, // of ABOUT
     EVENT_WEBSOCKET = 8,  // of HEAD
-    EVENT_REFUSED = 16,   // of END, as all that follow
+    EVENT_REFUSED = 16,   // of END and PROGRESS, as all that follow
     EVENT_UPGRADED = 32,
     EVENT_REUSED = 64, // the connection to the service
     EVENT_SHED = 128,
@@ -30,7 +31,7 @@ enum event_flag {
     EVENT_RESPONSE_WHOLE = 512,   // the same
     EVENT_REQUEST_PASSED = 1024,  // some of its body has: what there is to say of them is behind
     EVENT_RESPONSE_PASSED = 2048, // the event, of the request's first. Of REPORT too
-    EVENT_NO_DIGEST = 4096,       // of the request's body: there was no memory for it
+    EVENT_NO_DIGEST = 4096,       // of the request's body: no memory for it, or it goes on
     EVENT_NO_RESPONSE_DIGEST = 8192,
 };
 
@@ -72,18 +73,18 @@ struct event_trailers {
     uint32_t lines_len;
 };
 
-// Of a body, at the end of its exchange.
+// Of a body, at the end of its exchange or so far.
 struct event_passed {
     uint64_t bytes;
     int64_t first_ns, last_ns, stalled_ns;
     uint8_t digest[DIGEST_BYTES];
 };
 
-// Times are ns since it has begun; -1: did not happen.
+// Of PROGRESS and END. Times are ns since it has begun; -1: did not happen.
 struct event_end {
     struct event event;
     uint16_t status;
-    uint8_t outcome; // enum exchange_why
+    uint8_t outcome; // enum exchange_why; of END alone
     uint8_t answer;  // enum answer, of what was refused
     int64_t sent_on_ns, connect_ns, heard_ns, answered_ns, duration_ns;
 };

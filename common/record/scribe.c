@@ -52,6 +52,7 @@ struct scribe {
     struct queue *queue;
     struct hand hands[HANDS];
     atomic_bool closing, failing;
+    atomic_bool hurry; // what waits is not to be held back
     atomic_uint_fast64_t shed, shed_bytes;
     uv_mutex_t lock; // of what follows
     uv_cond_t turns;
@@ -81,6 +82,11 @@ void scribe_shed(struct scribe *s, uint64_t exchanges, uint64_t bytes)
 {
     atomic_fetch_add_explicit(&s->shed, exchanges, memory_order_relaxed);
     atomic_fetch_add_explicit(&s->shed_bytes, bytes, memory_order_relaxed);
+}
+
+void scribe_hurry(struct scribe *s)
+{
+    atomic_store(&s->hurry, true);
 }
 
 bool scribe_is_failing(struct scribe *s, uint64_t *exchanges, uint64_t *bytes)
@@ -410,7 +416,7 @@ static void wait_for_events(struct scribe *s)
 static void hold_back(struct scribe *s)
 {
     bool holds = hold_begin(&s->hold, now_ms(), queue_used(s->queue));
-    while (holds && !atomic_load(&s->closing)) {
+    while (holds && !atomic_load(&s->closing) && !atomic_load(&s->hurry)) {
         uv_sleep(HOLD_LOOK_MS);
         holds = hold_goes_on(&s->hold, now_ms(), queue_used(s->queue));
     }
@@ -425,6 +431,7 @@ static void work(struct hand *h, bool last)
     s->idle = h == &s->hands[IDLE_HAND];
     if (s->idle)
         hold_back(s);
+    atomic_store(&s->hurry, false); // what is told from now on may wait again
     s->stint_ns = uv_hrtime();
     do {
         error = turn(s);

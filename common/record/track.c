@@ -342,6 +342,7 @@ static bool on_head(struct tracks *t, struct track *k, const struct event_head *
         empty(&k->head); // an answer of ours instead of the service's
         ok = append(k, &k->head, e + 1, e->lines_len);
         k->x.status = e->status;
+        k->x.flags |= e->status == 101 ? RECORD_UPGRADED : 0;
     }
     if ((e->event.flags & EVENT_WEBSOCKET) && !k->messages) {
         k->messages = malloc(sizeof(*k->messages));
@@ -401,15 +402,17 @@ static void end_body(struct record_body *b, const struct event_passed *p, bool h
     memcpy(b->digest, p->digest, sizeof(b->digest));
 }
 
-static void on_end(struct tracks *t, struct track *k, const struct event_end *e)
+// What is known by now, in place of what was known before.
+static void take_facts(struct track *k, const struct event_end *e)
 {
     struct record_exchange *x = &k->x;
     const unsigned flags = e->event.flags;
     const struct event_passed *passed = (const struct event_passed *)(e + 1);
-    x->outcome = slice_str(exchange_whystr((enum exchange_why)e->outcome));
     x->error =
         flags & EVENT_REFUSED ? slice_str(answer_code((enum answer)e->answer)) : (struct slice){0};
     x->status = e->status;
+    x->flags &= ~(unsigned)(RECORD_UPGRADED | RECORD_REQUEST_WHOLE | RECORD_RESPONSE_WHOLE |
+                            RECORD_CONNECTION_REUSED);
     x->flags |= (flags & EVENT_SHED ? RECORD_SHED : 0) |
                 (flags & EVENT_UPGRADED ? RECORD_UPGRADED : 0) |
                 (flags & EVENT_REQUEST_WHOLE ? RECORD_REQUEST_WHOLE : 0) |
@@ -425,6 +428,20 @@ static void on_end(struct tracks *t, struct track *k, const struct event_end *e)
     x->service_first_ns = e->heard_ns;
     x->answered_ns = e->answered_ns;
     x->duration_ns = e->duration_ns;
+}
+
+// One that lasts is not left for a later transaction: those who read wait for it.
+static void on_progress(struct tracks *t, struct track *k, const struct event_end *e)
+{
+    take_facts(k, e);
+    k->late = true;
+    touch(t, k);
+}
+
+static void on_end(struct tracks *t, struct track *k, const struct event_end *e)
+{
+    take_facts(k, e);
+    k->x.outcome = slice_str(exchange_whystr((enum exchange_why)e->outcome));
     k->ended = true;
     t->slots[e->event.slot] = NULL;
     touch(t, k);
@@ -488,6 +505,7 @@ bool tracks_event(struct tracks *t, const void *event)
     case EVENT_HEAD: return on_head(t, k, event);
     case EVENT_DATA: return on_data(t, k, event);
     case EVENT_TRAILERS: return on_trailers(t, k, event);
+    case EVENT_PROGRESS: on_progress(t, k, event); return true;
     case EVENT_END: on_end(t, k, event); return true;
     case EVENT_DROP:
         t->slots[e->slot] = NULL;

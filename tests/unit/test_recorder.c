@@ -497,6 +497,7 @@ static void wait_until(struct fixture *f, const char *sql)
         if (holds)
             break;
         CHECK(ms < PATIENCE_MS);
+        loop_run_once(&f->loop);
     }
     check_context("%s", "");
 }
@@ -522,6 +523,35 @@ static void what_runs_can_be_read(void **state)
     wait_until(f, "SELECT outcome = 'visitor gone' FROM exchange");
     assert_int_equal(number(f, "SELECT count(*) FROM body"), 3);
     stop(f);
+}
+
+// More than a turn of the loop looks at, some of which are over before that is told of them.
+static void of_each_that_lasts_is_told_what_is_known(void **state)
+{
+    const int count = 2 * RECORDER_LOOK_SLOTS + 10;
+    struct fixture *f = *state;
+    struct ends *running = calloc((size_t)count, sizeof(*running));
+    assert_non_null(running);
+    record(f);
+    for (int i = 0; i < count; i++) {
+        ask(f, &running[i]);
+        send_body(&running[i].visitor, 10);
+        if (i % 2)
+            exchange_finish(&running[i].visitor, NULL);
+    }
+    wait_until(f, "SELECT count(sent_on_ns) = 2058 FROM exchange WHERE request_bytes = 10 AND"
+                  " outcome IS NULL AND request_last_ns >= sent_on_ns");
+    assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE flags & 8"), count / 2);
+    assert_int_equal(number(f, "SELECT count(request_digest) FROM exchange"), count / 2);
+    answer(&running[0], 101);
+    wait_until(f, "SELECT count(*) = 1 FROM exchange WHERE flags & 32 AND answered_ns > 0");
+    small_exchange(f); // its slot is one of those that are looked at
+    for (int i = 0; i < count; i++)
+        exchange_abort(&running[i].visitor, EXCHANGE_VISITOR_GONE);
+    stop(f);
+    free(running);
+    assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE outcome='visitor gone'"),
+                     count);
 }
 
 // Somebody keeps the record to himself, and much more passes than the queue holds.
@@ -621,6 +651,7 @@ int main(void)
         TEST(secrets_are_left_out),
         TEST(a_report_counts_once_and_through_its_own_tunnel),
         TEST(what_runs_can_be_read),
+        TEST(of_each_that_lasts_is_told_what_is_known),
         TEST(what_finds_no_room_is_counted_and_the_rest_is_right),
         TEST(many_may_run_at_once),
         TEST(levels_and_names_are_checked),
