@@ -8,7 +8,6 @@
 #include "export.h"
 #include "heads.h"
 #include "messages.h"
-#include "proto/http1.h"
 #include "timing.h"
 #include "utf8.h"
 
@@ -211,8 +210,8 @@ static void put_response(struct har *h)
     const struct record_exchange *x = h->x;
     emit_open(e, "response", '{');
     emit_count(e, "status", x->status); // 0 when there was none
-    emit_string(e, "statusText", x->status ? http1_reason(x->status) : slice_of("", 0));
-    emit_string(e, "httpVersion", x->protocol);
+    emit_string(e, "statusText", x->reason);
+    emit_string(e, "httpVersion", x->status ? x->response_protocol : x->protocol);
     put_response_cookies(e, x->response_head);
     put_headers(e, "headers", x->response_head);
     put_content(h);
@@ -303,6 +302,7 @@ static void put_own(struct har *h)
     emit_string(e, "upstream", x->upstream);
     emit_string(e, "outcome", x->outcome);
     emit_string(e, "error", x->error);
+    emit_string(e, "detail", x->detail);
     emit_string(e, "replayOf", x->replay_of);
     emit_bool(e, "redacted", x->flags & RECORD_REDACTED);
     emit_count(e, "requestKept", x->body[RECORD_REQUEST].kept);

@@ -5,7 +5,11 @@
 #include "proto/buf.h"
 
 // Takes the next interim response (exchange.interim) off its lines. False at their end.
-bool next_interim(struct slice *lines, unsigned *status, struct slice *fields);
+struct interim {
+    unsigned status;
+    struct slice reason, fields;
+};
+bool next_interim(struct slice *lines, struct interim *out);
 // Whether the lines have a field of this name.
 bool has_field(struct slice lines, struct slice name);
 // Whether the Host of a request is not among its fields: through a tunnel it travels beside them.

@@ -20,7 +20,9 @@ static const char help[] =
     "  --body request|response   the body alone, decoded, as it is. Status 1: only a part of it "
     "was\n"
     "                       kept or could be decoded; that part is written\n"
-    "  --raw                all of it as the bytes on the wire were; with --body: not decoded\n"
+    "  --raw                all of it as HTTP messages: heads as they came, bodies in chunks\n"
+    "                       where they came in chunks, but not in the same ones. With --body:\n"
+    "                       not decoded\n"
     "  --json               as one JSON object (docs/record.md)\n"
     "  --no-decode          bodies as they passed\n";
 
@@ -98,8 +100,9 @@ static int write_raw(const struct inspect_call *call, struct record_reader *r,
                      const struct record_exchange *x)
 {
     const struct show s = {.reader = r, .out = stdout};
-    if (!show_raw(&s, x))
-        return inspect_fail(call, "not all of it was kept", "");
+    const char *missing = show_raw(&s, x);
+    if (missing)
+        return inspect_fail(call, missing, "");
     if (x->flags & RECORD_UPGRADED)
         return inspect_fail(call, "what follows the 101 is messages; show them without --raw", "");
     return INSPECT_OK;

@@ -5,7 +5,6 @@
 #include "common/loop.h"
 #include "heads.h"
 #include "judge.h"
-#include "proto/http1.h"
 #include "show.h"
 #include "text.h"
 #include "timing.h"
@@ -75,28 +74,43 @@ static bool put_request(const struct show *s, const struct record_exchange *x)
     return ok;
 }
 
-static void put_status(FILE *out, unsigned status)
+static void put_status(FILE *out, unsigned status, struct slice reason)
 {
     (void)fprintf(out, "< %u ", status);
-    write_slice(out, http1_reason((uint16_t)status));
+    write_safe(out, reason);
     (void)fputc('\n', out);
+}
+
+// What is no head has no lines but what looks like them.
+static void put_bad_head(FILE *out, struct slice bytes)
+{
+    if (bytes.len > 0)
+        (void)fputs("< in place of a valid head came\n", out);
+    while (bytes.len > 0) {
+        const char *feed = memchr(bytes.p, '\n', bytes.len);
+        size_t len = feed ? (size_t)(feed - bytes.p) : bytes.len;
+        size_t shown = len > 0 && bytes.p[len - 1] == '\r' ? len - 1 : len;
+        put_safe(out, "<? ", slice_of(bytes.p, shown), "\n");
+        len += feed ? 1 : 0;
+        bytes = slice_of(bytes.p + len, bytes.len - len);
+    }
 }
 
 static bool put_response(const struct show *s, const struct record_exchange *x)
 {
-    struct slice interim = x->interim;
-    struct slice fields;
-    unsigned status = 0;
-    while (next_interim(&interim, &status, &fields)) {
-        put_status(s->out, status);
-        put_fields(s->out, "< ", fields);
+    struct slice lines = x->interim;
+    struct interim interim;
+    while (next_interim(&lines, &interim)) {
+        put_status(s->out, interim.status, interim.reason);
+        put_fields(s->out, "< ", interim.fields);
         (void)fputs("<\n", s->out);
     }
+    put_bad_head(s->out, x->bad_head);
     if (!x->status) {
         (void)fputs("< no response\n\n", s->out);
         return true;
     }
-    put_status(s->out, x->status);
+    put_status(s->out, x->status, x->reason);
     put_fields(s->out, "< ", x->response_head);
     (void)fputc('\n', s->out);
     bool ok = show_body(s, x, RECORD_RESPONSE);
@@ -177,6 +191,8 @@ static void put_end(FILE *out, const struct record_exchange *x)
             put_safe(out, ", answered by ", x->program, " itself: ");
         put_safe(out, "", x->error, "\n");
     }
+    if (x->detail.len > 0)
+        put_safe(out, "detail    ", x->detail, "\n");
     put_counts(out, x, RECORD_REQUEST);
     put_counts(out, x, RECORD_RESPONSE);
     put_far(out, x);

@@ -13,14 +13,15 @@ enum event_kind {
     EVENT_HEAD,
     EVENT_DATA,
     EVENT_TRAILERS,
+    EVENT_BAD_HEAD,
     EVENT_PROGRESS, // what an END would say by now, of an exchange that lasts
     EVENT_END,
     EVENT_REPORT,
 };
 
 enum event_flag {
-    EVENT_REDACTED = 1,   // of BEGIN, HEAD and TRAILERS: a value was left out
-    EVENT_HTTP_10 = 2,    // of BEGIN
+    EVENT_REDACTED = 1,   // of BEGIN, HEAD, BAD_HEAD and TRAILERS: a value was left out
+    EVENT_HTTP_10 = 2,    // of BEGIN and HEAD
     EVENT_HEADS_ONLY = 4, // of ABOUT
     EVENT_WEBSOCKET = 8,  // of HEAD
     EVENT_REFUSED = 16,   // of END and PROGRESS, as all that follow
@@ -33,6 +34,7 @@ enum event_flag {
     EVENT_RESPONSE_PASSED = 2048, // the event, of the request's first. Of REPORT too
     EVENT_NO_DIGEST = 4096,       // of the request's body: no memory for it, or it goes on
     EVENT_NO_RESPONSE_DIGEST = 8192,
+    EVENT_REASON = 16384, // of HEAD: its reason phrase is not the registered one
 };
 
 // `slot` names the exchange among those that run, `side` who has sent it (DATA and TRAILERS).
@@ -56,9 +58,10 @@ struct event_about {
     uint16_t visitor_len, tunnel_len, scheme_len, upstream_len, replay_len;
 };
 
+// Field lines, and a reason phrase that says something.
 struct event_head {
     struct event event;
-    uint32_t lines_len;
+    uint32_t lines_len, reason_len;
     uint16_t status;
 };
 
@@ -73,6 +76,12 @@ struct event_trailers {
     uint32_t lines_len;
 };
 
+// What came instead of a head.
+struct event_bad_head {
+    struct event event;
+    uint32_t len;
+};
+
 // Of a body, at the end of its exchange or so far.
 struct event_passed {
     uint64_t bytes;
@@ -84,8 +93,9 @@ struct event_passed {
 struct event_end {
     struct event event;
     uint16_t status;
-    uint8_t outcome; // enum exchange_why; of END alone
-    uint8_t answer;  // enum answer, of what was refused
+    uint8_t outcome;     // enum exchange_why; of END alone
+    uint8_t answer;      // enum answer, of what was refused
+    uint16_t detail_len; // of the text behind what has passed
     int64_t sent_on_ns, connect_ns, heard_ns, answered_ns, duration_ns;
 };
 

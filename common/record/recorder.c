@@ -6,14 +6,15 @@
 #include "common/log.h"
 #include "event.h"
 #include "proto/chars.h"
-#include "proto/fields.h"
+#include "proto/http1.h"
 #include "queue.h"
 #include "record.h"
+#include "redact.h"
 #include "scribe.h"
 
 enum {
     SLOTS_FIRST = 64,
-    END_MOST = sizeof(struct event_end) + 2 * sizeof(struct event_passed),
+    END_MOST = sizeof(struct event_end) + 2 * sizeof(struct event_passed) + EXCHANGE_DETAIL_MAX,
     ABOUT_TEXTS_MAX = 1024, // bytes of texts of an EVENT_ABOUT
     EVENT_OVERHEAD = 16     // bytes that an event takes in the queue besides itself, at most
 };
@@ -37,7 +38,7 @@ struct slot {
 struct recorder {
     struct exchange_observer observer;
     struct recorder_config config;
-    struct slice redact[RECORDER_REDACT_MAX]; // names of the configuration
+    struct redact redact;
     uint64_t body_bytes;
     struct queue *queue;
     struct scribe *scribe;
@@ -129,35 +130,6 @@ static struct slot *slot_of(struct recorder *r, const struct exchange *x, uint32
     return number ? &r->slots[number - 1] : NULL;
 }
 
-static bool shows(struct slice value, const char *secret)
-{
-    size_t len = secret ? strlen(secret) : 0;
-    return len > 0 && value.len >= len && memmem(value.p, value.len, secret, len);
-}
-
-// Fields of which the value is a secret.
-static bool is_secret(const struct recorder *r, const struct field *f)
-{
-    const struct slice name = f->name;
-    if (!r->config.no_redact && fields_is_credential(name))
-        return true;
-    for (size_t i = 0; i < r->config.redact_count; i++)
-        if (slice_ieq(name, r->redact[i]))
-            return true;
-    return r->config.no_redact && shows(f->value, r->config.never);
-}
-
-static const struct slice redacted = {"[redacted]", 10};
-
-// How long field lines can be at most.
-static size_t lines_most(const struct http_head *head)
-{
-    size_t len = head->field_count * (redacted.len + 4);
-    for (size_t i = 0; i < head->field_count; i++)
-        len += head->fields[i].name.len + head->fields[i].value.len;
-    return len;
-}
-
 static char *put(char *out, struct slice text)
 {
     if (text.len > 0)
@@ -169,17 +141,10 @@ static char *put(char *out, struct slice text)
 static char *put_lines(const struct recorder *r, const struct http_head *head, struct event *e,
                        char *out)
 {
-    for (size_t i = 0; i < head->field_count; i++) {
-        const struct field *f = &head->fields[i];
-        bool secret = is_secret(r, f);
-        if (secret)
-            e->flags |= EVENT_REDACTED;
-        out = put(out, f->name);
-        out = put(out, SLICE(": "));
-        out = put(out, secret ? redacted : f->value);
-        out = put(out, SLICE("\r\n"));
-    }
-    return out;
+    bool any = false;
+    char *end = redact_lines(&r->redact, head, out, &any);
+    e->flags |= any ? EVENT_REDACTED : 0;
+    return end;
 }
 
 static void commit(struct recorder *r, const void *event, const char *end)
@@ -194,7 +159,8 @@ static void on_begun(void *ctx, struct exchange *x, const struct http_head *requ
         r->config.visitor_is_told ? head_find(request, SLICE("x-forwarded-for")) : NULL;
     const struct slice visitor = f ? f->value : (struct slice){0};
     size_t most = sizeof(struct event_begin) + request->method.len + request->scheme.len +
-                  request->authority.len + request->target.len + visitor.len + lines_most(request);
+                  request->authority.len + request->target.len + visitor.len +
+                  redact_lines_most(request);
     uint32_t number = most <= QUEUE_EVENT_MAX ? take_slot(r, x) : 0;
     struct event_begin *e = number ? queue_reserve(r->queue, most, spare(r)) : NULL;
     if (!e) {
@@ -293,7 +259,9 @@ static void on_head(void *ctx, struct exchange *x, const struct http_head *respo
         return;
     if (response->status == 101)
         s->websocket = slice_ieq(response->upgrade, SLICE("websocket"));
-    size_t most = sizeof(struct event_head) + lines_most(response);
+    const struct slice reason = response->reason;
+    const bool says = !slice_eq(reason, http1_reason(response->status));
+    size_t most = sizeof(struct event_head) + redact_lines_most(response) + reason.len;
     struct event_head *e = queue_reserve(r->queue, most, spare(r));
     if (!e) {
         s->shed = true;
@@ -301,11 +269,32 @@ static void on_head(void *ctx, struct exchange *x, const struct http_head *respo
     }
     *e = (struct event_head){
         .event = {.slot = index, .kind = EVENT_HEAD, .flags = s->websocket ? EVENT_WEBSOCKET : 0},
+        .reason_len = says ? (uint32_t)reason.len : 0,
         .status = response->status,
     };
+    e->event.flags |= (says ? EVENT_REASON : 0) | (response->minor_version ? 0 : EVENT_HTTP_10);
     char *end = put_lines(r, response, &e->event, (char *)(e + 1));
     e->lines_len = (uint32_t)(end - (char *)(e + 1));
-    commit(r, e, end);
+    commit(r, e, says ? put(end, reason) : end);
+}
+
+static void on_bad_head(void *ctx, struct exchange *x, struct slice bytes)
+{
+    struct recorder *r = ctx;
+    uint32_t index;
+    struct slot *s = slot_of(r, x, &index);
+    const size_t most = RECORD_BAD_HEAD_BYTES;
+    struct event_bad_head *e = s ? queue_reserve(r->queue, sizeof(*e) + most, spare(r)) : NULL;
+    bool any = false;
+    if (!e) {
+        if (s)
+            s->shed = true;
+        return;
+    }
+    *e = (struct event_bad_head){.event = {.slot = index, .kind = EVENT_BAD_HEAD}};
+    e->len = (uint32_t)redact_bytes(&r->redact, bytes, (char *)(e + 1), most, &any);
+    e->event.flags = any ? EVENT_REDACTED : 0;
+    commit(r, e, (const char *)(e + 1) + e->len);
 }
 
 static int64_t since(const struct exchange *x, uint64_t ns)
@@ -364,7 +353,7 @@ static void on_finished(void *ctx, struct exchange *x, enum exchange_side from,
     struct slot *s = slot_of(r, x, &index);
     if (!s)
         return;
-    size_t most = sizeof(struct event_trailers) + lines_most(trailers);
+    size_t most = sizeof(struct event_trailers) + redact_lines_most(trailers);
     struct event_trailers *e = queue_reserve(r->queue, most, spare(r));
     if (!e) {
         s->shed = true;
@@ -437,7 +426,9 @@ static void put_end(struct recorder *r, struct event_end *e, const struct exchan
     for (int side = 0; side < 2; side++)
         if (has_passed(&x->direction[side]))
             fill_passed(passed++, x, &x->direction[side], now_ns);
-    commit(r, e, (const char *)passed);
+    const struct slice detail = at_most(x->detail, EXCHANGE_DETAIL_MAX);
+    e->detail_len = (uint16_t)detail.len;
+    commit(r, e, put((char *)passed, detail));
 }
 
 static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
@@ -604,12 +595,12 @@ struct recorder *recorder_new(struct loop *l, const struct recorder_config *conf
         return NULL;
     r->config = *config;
     r->loop = l;
-    for (size_t i = 0; i < config->redact_count; i++)
-        r->redact[i] = slice_str(config->redact[i]);
+    redact_init(&r->redact, config);
     r->observer = (struct exchange_observer){
         .begun = on_begun,
         .settled = on_settled,
         .head = on_head,
+        .bad_head = on_bad_head,
         .data = on_data,
         .finished = on_finished,
         .closed = on_closed,

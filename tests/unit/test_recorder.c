@@ -10,6 +10,7 @@
 
 #include "common/record/reader.h"
 #include "common/record/recorder.h"
+#include "proto/http1.h"
 #include "tests/support/chance.h"
 #include "tests/support/check.h"
 #include "tests/support/record_rows.h"
@@ -162,6 +163,7 @@ static struct http_head response_head(uint16_t status)
     struct http_head head;
     head_init(&head);
     head.status = status;
+    head.reason = http1_reason(status);
     return head;
 }
 
@@ -255,8 +257,11 @@ static void all_of_an_exchange_is_kept(void **state)
     add(&head, "Link", "</a>");
     exchange_head(&e.service, &head, &none);
     head = response_head(102);
+    head.reason = SLICE("Wait: a bit");
     exchange_head(&e.service, &head, &none);
     head = response_head(418);
+    head.reason = SLICE("Short");
+    head.minor_version = 0;
     add(&head, "Y", "2");
     exchange_head(&e.service, &head, &chunked);
     send_body(&e.service, 65537);
@@ -268,8 +273,9 @@ static void all_of_an_exchange_is_kept(void **state)
     stop(f);
     const struct record_exchange *x = row(f, 1);
     assert_true(is(x->request_head, "X: 1\r\nx: \r\nX: 1\r\n"));
-    assert_true(is(x->interim, "103\r\nLink: </a>\r\n\r\n102\r\n\r\n"));
-    assert_true(is(x->response_head, "Y: 2\r\n"));
+    assert_true(is(x->interim, "103\r\nLink: </a>\r\n\r\n102 Wait: a bit\r\n\r\n"));
+    assert_true(is(x->response_head, "Y: 2\r\n") && is(x->reason, "Short"));
+    assert_true(is(x->response_protocol, "HTTP/1.0"));
     assert_true(is(x->body[0].trailers, "T: 3\r\n"));
     assert_true(is(x->body[1].trailers, "T: 3\r\nT: 4\r\n"));
     assert_true(is(x->visitor, "192.0.2.1") && is(x->upstream, "127.0.0.1:80"));
@@ -438,6 +444,27 @@ static void secrets_are_left_out(void **state)
         assert_non_null(memmem(x->interim.p, x->interim.len, lines, strlen(lines)));
         assert_true(x->flags & RECORD_REDACTED);
     }
+}
+
+static void what_came_instead_of_a_head_is_kept_without_its_secrets(void **state)
+{
+    static const char came[] = "HTTP/1.1 20 No\r\nSet-Cookie: canary\r\n\r\n";
+    struct fixture *f = *state;
+    struct ends e;
+    record(f);
+    ask(f, &e);
+    exchange_finish(&e.visitor, NULL);
+    exchange_bad_head(&e.service, slice_str(came), "its status is no number of three digits");
+    exchange_refuse(&e.service, ANSWER_UPSTREAM_INVALID, EXCHANGE_UPSTREAM_GONE);
+    small_exchange(f); // and the next one has nothing of it
+    stop(f);
+    const struct record_exchange *x = row(f, 1);
+    assert_true(is(x->bad_head, "HTTP/1.1 20 No\r\nSet-Cookie: [redacted]\r\n\r\n"));
+    assert_true(is(x->detail, "its status is no number of three digits"));
+    assert_true(x->status == 502 && (x->flags & RECORD_REDACTED));
+    assert_true(is(x->reason, "Bad Gateway") && is(x->response_protocol, "HTTP/1.1"));
+    x = row(f, 2);
+    assert_true(x->bad_head.len == 0 && x->detail.len == 0);
 }
 
 static struct report report_of(const char *id, uint64_t bytes)
@@ -649,6 +676,7 @@ int main(void)
         TEST(how_it_ended_is_told),
         TEST(what_may_be_recorded_is_the_less_of_two),
         TEST(secrets_are_left_out),
+        TEST(what_came_instead_of_a_head_is_kept_without_its_secrets),
         TEST(a_report_counts_once_and_through_its_own_tunnel),
         TEST(what_runs_can_be_read),
         TEST(of_each_that_lasts_is_told_what_is_known),

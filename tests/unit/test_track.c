@@ -331,6 +331,44 @@ static void what_is_known_of_one_that_lasts_is_written_at_once(void **state)
                      RECORD_REQUEST_WHOLE);
 }
 
+// Of the service's phrase nothing is left in the record when the answer becomes ours.
+static void a_reason_phrase_goes_with_its_head(void **state)
+{
+    static const char which[] = "SELECT CASE WHEN reason IS NULL THEN 0 WHEN reason='' THEN 1"
+                                " WHEN reason='Fine' THEN 2 WHEN reason='Bad Gateway' THEN 3 END"
+                                " FROM exchange WHERE length(response_head)=6";
+    struct fixture *f = *state;
+    struct event_head e = {.event = event_of(EVENT_HEAD, EVENT_REASON),
+                           .lines_len = 6,
+                           .reason_len = 4,
+                           .status = 200};
+    begin(f, 0, SLICE("A: 1\r\n"));
+    settle(f, 0, 0, "0123456789abcdef");
+    tell(f, &e, sizeof(e), SLICE("B: 2\r\nFine"));
+    write_all(f, 0);
+    assert_int_equal(number(f, which), 2);
+    add_data(f, 1, SLICE("abc")); // another update
+    write_all(f, 0);
+    assert_int_equal(number(f, which), 2);
+    add_head(f, 502, 0, SLICE("C: 3\r\n"));
+    write_all(f, 0);
+    assert_int_equal(number(f, which), 3);
+    e.reason_len = 0;
+    tell(f, &e, sizeof(e), SLICE("B: 2\r\n"));
+    end(f, 0);
+    write_all(f, 0);
+    assert_int_equal(number(f, which), 1);
+    add_head(f, 200, 0, SLICE("C: 3\r\n")); // of no exchange
+    begin(f, 0, SLICE("A: 1\r\n"));
+    settle(f, 0, 0, "0123456789abcdef");
+    add_head(f, 200, 0, SLICE("C: 3\r\n"));
+    end(f, 0);
+    write_all(f, 0);
+    assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE seq=2 AND reason IS NULL AND"
+                               " response_protocol='HTTP/1.1'"),
+                     1);
+}
+
 static void short_exchanges_are_written_once(void **state)
 {
     struct fixture *f = *state;
@@ -456,6 +494,7 @@ int main(void)
         TEST(a_small_body_is_in_the_row_of_its_exchange),
         TEST(what_is_not_over_is_left_once),
         TEST(what_is_known_of_one_that_lasts_is_written_at_once),
+        TEST(a_reason_phrase_goes_with_its_head),
         TEST(short_exchanges_are_written_once),
         TEST(what_was_dropped_leaves_nothing),
         TEST(what_is_kept_has_a_bound),
