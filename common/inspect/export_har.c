@@ -136,8 +136,7 @@ static void put_partial(struct har *h, enum record_side side, bool whole)
         return;
     (void)snprintf(text, sizeof(text), "%" PRIu64 " of %" PRIu64 " bytes were kept", b->kept,
                    b->bytes);
-    emit_string(&h->emit, "comment",
-                b->kept < b->bytes ? slice_str(text) : SLICE("its content coding is broken"));
+    emit_string(&h->emit, "comment", slice_str(b->kept < b->bytes ? text : undecoded(h->x, side)));
 }
 
 // The body decoded; empty when there is none, or not to be read.
@@ -219,7 +218,7 @@ static void put_response(struct har *h)
     emit_int(e, "headersSize", -1);
     emit_count(e, "bodySize", x->body[RECORD_RESPONSE].bytes);
     if (!x->status)
-        emit_string(e, "_error", x->outcome);
+        emit_string(e, "_error", x->outcome.len > 0 ? x->outcome : SLICE("still running"));
     emit_close(e, '}');
 }
 

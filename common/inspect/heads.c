@@ -49,6 +49,18 @@ static bool append_escaped(struct buf *out, struct slice s)
     return true;
 }
 
+bool has_messages(const struct record_exchange *x)
+{
+    return (x->flags & RECORD_UPGRADED) && x->body[0].kept == 0 && x->body[1].kept == 0;
+}
+
+const char *undecoded(const struct record_exchange *x, enum record_side side)
+{
+    if (x->flags & (side == RECORD_REQUEST ? RECORD_REQUEST_WHOLE : RECORD_RESPONSE_WHOLE))
+        return "its content coding is broken";
+    return x->outcome.len == 0 ? "more of it is to come" : "it did not come whole";
+}
+
 bool lacks_host(const struct record_exchange *x)
 {
     return x->host.len > 0 && !has_field(x->request_head, SLICE("host"));

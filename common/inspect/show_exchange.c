@@ -69,7 +69,7 @@ static bool put_request(const struct show *s, const struct record_exchange *x)
     (void)fputc('\n', s->out);
     bool ok = show_body(s, x, RECORD_REQUEST);
     put_trailers(s->out, "> ", x->body[RECORD_REQUEST].trailers);
-    if (x->body[RECORD_REQUEST].bytes > 0 && !(x->flags & RECORD_UPGRADED))
+    if (x->body[RECORD_REQUEST].bytes > 0 && !has_messages(x))
         (void)fputc('\n', s->out);
     return ok;
 }
@@ -131,7 +131,7 @@ static void put_counts(FILE *out, const struct record_exchange *x, enum record_s
                   whole                 ? "whole"
                   : x->outcome.len == 0 ? "so far"
                                         : "not whole");
-    if (b->kept < b->bytes && !(x->flags & RECORD_UPGRADED))
+    if (b->kept < b->bytes && !has_messages(x))
         (void)fprintf(out, ", %" PRIu64 " kept", b->kept);
     if (b->stalled_ns > 0)
         (void)fprintf(out, ", waited %s for its reader", text_duration(b->stalled_ns, number));
@@ -182,7 +182,7 @@ static void put_end(FILE *out, const struct record_exchange *x)
     char number[TEXT_NUMBER_MAX];
     const int64_t lasted_ns = timing_lasted(x, wall_clock_ns());
     if (x->outcome.len == 0) {
-        (void)fprintf(out, "it still runs, since %s\n", text_duration(lasted_ns, number));
+        (void)fprintf(out, "it still runs, %s so far\n", text_duration(lasted_ns, number));
     } else {
         put_safe(out, "ended     ", x->outcome, "");
         (void)fprintf(out, " after %s%s", text_duration(lasted_ns, number),
