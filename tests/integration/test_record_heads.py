@@ -99,12 +99,14 @@ def test_a_visitors_head_is_kept_as_it_came(tunnel, version):
     lines = (b"accept: */*\r\nHOST: " + tunnel.host.encode() + b"\r\nTE: trailers\r\n"
              b"connection: close, TE, X-Hop\r\nX-HOP: 1\r\nExpect: 100-continue\r\n" + framing +
              b"\r\nAdit-Bind: mine\r\nX: \r\n")
+    tunnel.origin.on("/taken", lambda exchange: exchange.reply(b"".join(exchange.body())))
     with tunnel.visit() as visitor:
-        visitor.send(b"POST /mirror?" + version[-1:] + b" " + version + b"\r\n" + lines + b"\r\n" +
+        visitor.send(b"POST /taken?" + version[-1:] + b" " + version + b"\r\n" + lines + b"\r\n" +
                      body + (b"\r\n" if version == b"HTTP/1.1" else b""))
-        while visitor.response_head().status != 200:
+        while (head := visitor.response_head()).status == 100:
             pass
-    row = ended(tunnel.relay.data, f"target='/mirror?{version[-1:].decode()}'")
+        assert head.status == 200, (head, visitor.rest())
+    row = ended(tunnel.relay.data, f"target='/taken?{version[-1:].decode()}'")
     assert row["request_head"] == lines
     assert row["request_trailers"] == (TRAILERS if version == b"HTTP/1.1" else None)
 
