@@ -154,7 +154,7 @@ static void on_head(void *ctx, struct exchange *x, const struct http_head *respo
     const struct slice line[3] = {slice_str(status), reason, SLICE("")};
     n->side[OUTBOUND].lines_left_out += !put_line(b, to, BODIES_HEAD_BYTES, line);
     put_fields(b, &n->side[OUTBOUND], to, OUTBOUND, response);
-    if (response->upgrade.len > 0) {
+    if (response->upgrade.len > 0 && !head_find(response, SLICE("upgrade"))) { // out of a tunnel
         const struct slice upgrade[3] = {SLICE("  < upgrade: "), response->upgrade, SLICE("")};
         (void)put_line(b, to, BODIES_HEAD_BYTES, upgrade);
     }

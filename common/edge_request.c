@@ -76,13 +76,13 @@ static void handle_request(struct edge *e, struct http_head *head, size_t len)
         head->upgrade.len =
             0; // where a chunked body ends and the upgraded stream begins would be lost
     head->upgrade = fields_offer(head->upgrade);
-    if (head->minor_version == 0)
-        head_remove(head, SLICE("expect")); // RFC 9110 §10.1.1; behind us the version is 1.1
     struct exchange *x = exchange_new(&e->end, head, e->set->observer);
     if (!x) {
         edge_close(e, CONN_END_NOW);
         return;
     }
+    if (head->minor_version == 0)
+        head_remove(head, SLICE("expect")); // RFC 9110 §10.1.1; behind us the version is 1.1
     x->visitor = e->visitor;
     exchange_id_next(&e->set->ids, (uint64_t)x->begun_wall_ns / 1000000, x->id);
     begin_exchange(e, head, &framing);
@@ -175,11 +175,15 @@ static bool count_body(struct edge *e, size_t wire_bytes, size_t body_bytes)
 
 static void end_body(struct edge *e, struct http_head *trailers)
 {
+    struct http_head came;
     bool chunked = e->body.kind == BODY_CHUNKED;
     if (!e->end.x)
         return;
-    if (chunked)
+    if (chunked) {
+        head_copy(&came, trailers);
+        e->end.x->came = &came;
         fields_strip_trailers(trailers, slice_str(e->hop_names));
+    }
     request_done(e, chunked && trailers->field_count ? trailers : NULL);
 }
 

@@ -262,6 +262,14 @@ void exchange_bad_head(struct exchange_end *outbound, struct slice bytes, const 
     TELL(x, bad_head, x, bytes);
 }
 
+// What observers hear instead of what is passed on.
+static const struct http_head *as_it_came(struct exchange *x, const struct http_head *passed_on)
+{
+    const struct http_head *came = x->came;
+    x->came = NULL;
+    return came ? came : passed_on;
+}
+
 void exchange_head(struct exchange_end *from, const struct http_head *head,
                    const struct body_framing *framing)
 {
@@ -284,7 +292,8 @@ void exchange_head(struct exchange_end *from, const struct http_head *head,
         x->sent_on_ns = uv_hrtime(); // an outbound that has to connect first says so later
         settle(x);
     } else {
-        TELL(x, head, x, head);
+        const struct http_head *came = as_it_came(x, head);
+        TELL(x, head, x, came);
     }
     uint64_t now_ns = from->side == OUTBOUND ? uv_hrtime() : 0;
     if (x->heard_ns == 0) // an outbound that reads bytes knows better
@@ -332,6 +341,7 @@ void exchange_finish(struct exchange_end *from, const struct http_head *trailers
     struct exchange *x = from->x;
     struct exchange_end *to = other_end(from);
     struct exchange_direction *d = &x->direction[from->side];
+    const struct http_head *came = as_it_came(x, trailers);
     if (d->ended)
         return;
     if (d->framing.kind == BODY_LENGTH && !x->upgraded && d->bytes != d->framing.length) {
@@ -341,7 +351,7 @@ void exchange_finish(struct exchange_end *from, const struct http_head *trailers
     d->ended = true;
     if (d->stalled_since_ns)
         stall_over(d, uv_hrtime());
-    TELL(x, finished, x, from->side, trailers);
+    TELL(x, finished, x, from->side, came);
     if (to)
         to->ops->finish(to, trailers);
     if (from->x && x->direction[INBOUND].ended && x->direction[OUTBOUND].ended)

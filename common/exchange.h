@@ -91,10 +91,12 @@ struct exchange_observer {
     // The request goes on to an outbound, or is answered by ourselves: it is settled now what the
     // exchange says of itself (visitor, tunnel, upstream).
     void (*settled)(void *ctx, struct exchange *x);
-    void (*head)(void *ctx, struct exchange *x, const struct http_head *response); // a 1xx too
+    // The head of a response as it came, a 1xx too: with the fields of its connection.
+    void (*head)(void *ctx, struct exchange *x, const struct http_head *response);
     // What came as the head of the response is not valid: `bytes` is what has come of it.
     void (*bad_head)(void *ctx, struct exchange *x, struct slice bytes);
     void (*data)(void *ctx, struct exchange *x, enum exchange_side from, struct slice bytes);
+    // `trailers` as they came; NULL: none.
     void (*finished)(void *ctx, struct exchange *x, enum exchange_side from,
                      const struct http_head *trailers);
     void (*closed)(void *ctx, struct exchange *x, enum exchange_why why);
@@ -114,6 +116,9 @@ struct exchange {
     // What it says of itself, "" when there is nothing; owned by who set it, and read no later than
     // when the request goes on or is answered.
     const char *visitor, *tunnel, *scheme, *upstream, *replay_of;
+    // The head of a response, or the trailers of either side, as they came: set by an end right
+    // before exchange_head or exchange_finish passes on what is left of them. For observers.
+    const struct http_head *came;
     enum exchange_record record; // at most
     uint64_t link;               // number of the tunnel that it goes through; 0: none
     int64_t begun_wall_ns;       // since 1970

@@ -202,6 +202,7 @@ static bool read_head(struct call *k)
 {
     struct slice in = conn_in(k->conn);
     struct http_head head;
+    struct http_head came;
     struct body_framing framing = {BODY_NONE, 0};
     const struct http1_limits limits = head_limits(k);
     int n = http1_parse_response(in.p, in.len, &k->scanned, &limits, &head);
@@ -222,6 +223,8 @@ static bool read_head(struct call *k)
         refuse(k, ANSWER_BUSY);
         return false;
     }
+    head_copy(&came, &head);
+    k->end.x->came = &came;
     strip_fields(&head);
     exchange_head(&k->end, &head, &framing);
     if (k->state == CALL_CLOSED)
@@ -237,6 +240,7 @@ static bool read_body(struct call *k)
     struct slice in = conn_in(k->conn);
     struct slice data = {0};
     struct http_head trailers;
+    struct http_head came;
     const struct http1_limits limits = head_limits(k);
     if (k->credit <= 0)
         return false;
@@ -252,8 +256,11 @@ static bool read_body(struct call *k)
         return false;
     if (http1_body_done(&k->body)) {
         bool chunked = k->body.kind == BODY_CHUNKED;
-        if (chunked)
+        if (chunked) {
+            head_copy(&came, &trailers);
+            k->end.x->came = &came;
             fields_strip_trailers(&trailers, slice_str(k->hop_names));
+        }
         k->unconsumed = (size_t)n;
         finish(k, chunked && trailers.field_count ? &trailers : NULL);
         k->unconsumed = 0;
@@ -381,6 +388,7 @@ static void dial(struct call *k)
 {
     k->state = CALL_DIALS;
     k->dialed_ns = uv_hrtime();
+    k->end.x->sent_on_ns = 0; // not yet
     k->dial = dial_start(k->upstream->loop, &k->upstream->target, on_dialed, k);
     if (!k->dial)
         refuse(k, ANSWER_BUSY);

@@ -2,6 +2,7 @@
 #include "compare.h"
 #include <stdio.h>
 #include "bits.h"
+#include "heads.h"
 #include "json_indent.h"
 #include "line_diff.h"
 #include "utf8.h"
@@ -23,7 +24,8 @@ struct comparison {
 // known in one of the two.
 static bool is_passing(const struct difference *d)
 {
-    static const char *const names[] = {"date", "connection", "keep-alive", "transfer-encoding"};
+    static const char *const names[] = {"date",    "connection",       "keep-alive",
+                                        "upgrade", "proxy-connection", "transfer-encoding"};
     const struct slice redacted = SLICE("[redacted]");
     if (d->kind != DIFFERENCE_FIELD)
         return false;
@@ -213,11 +215,25 @@ static void compare_bodies(struct comparison *c, enum record_side side)
                                      .bytes = {first->bytes, second->bytes}});
 }
 
+// Whatever their reason phrases are.
+static bool alike_interim(struct slice a, struct slice b)
+{
+    struct interim x;
+    struct interim y;
+    bool more = next_interim(&a, &x);
+    bool same = next_interim(&b, &y) == more;
+    for (; same && more; same = same && next_interim(&b, &y) == more) {
+        same = x.status == y.status && slice_eq(x.fields, y.fields);
+        more = next_interim(&a, &x);
+    }
+    return same;
+}
+
 static void compare_interim(struct comparison *c)
 {
     struct slice a = c->a->x.interim;
     struct slice b = c->b->x.interim;
-    if (slice_eq(a, b))
+    if (slice_eq(a, b) || (c->lenient && alike_interim(a, b)))
         return;
     enum line_diff_result result = line_diff(a, b, tell_field_line, c);
     if (result != LINE_DIFF_TOLD)
@@ -269,6 +285,13 @@ static void compare_responses(struct comparison *c)
     compare_interim(c);
     c->part = "answer";
     compare_status(c);
+    if (!c->lenient) { // a tunnel does not carry them, nor did the record of before
+        if (a->status && b->status)
+            compare_value(c, SLICE("protocol"), a->response_protocol, b->response_protocol);
+        if (a->status == b->status)
+            compare_value(c, SLICE("reason"), a->reason, b->reason);
+        compare_value(c, SLICE("detail"), a->detail, b->detail);
+    }
     compare_value(c, SLICE("error"), a->error, b->error);
     c->part = "response head";
     compare_fields(c, a->response_head, b->response_head);

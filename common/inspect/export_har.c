@@ -3,11 +3,12 @@
 // begins with an underscore is beyond it: _webSocketMessages as Chrome writes them, _adit ours.
 #include <inttypes.h>
 #include "bits.h"
+#include "common/loop.h"
 #include "emit.h"
 #include "export.h"
 #include "heads.h"
 #include "messages.h"
-#include "proto/http1.h"
+#include "timing.h"
 #include "utf8.h"
 
 struct har {
@@ -135,8 +136,7 @@ static void put_partial(struct har *h, enum record_side side, bool whole)
         return;
     (void)snprintf(text, sizeof(text), "%" PRIu64 " of %" PRIu64 " bytes were kept", b->kept,
                    b->bytes);
-    emit_string(&h->emit, "comment",
-                b->kept < b->bytes ? slice_str(text) : SLICE("its content coding is broken"));
+    emit_string(&h->emit, "comment", slice_str(b->kept < b->bytes ? text : undecoded(h->x, side)));
 }
 
 // The body decoded; empty when there is none, or not to be read.
@@ -209,8 +209,8 @@ static void put_response(struct har *h)
     const struct record_exchange *x = h->x;
     emit_open(e, "response", '{');
     emit_count(e, "status", x->status); // 0 when there was none
-    emit_string(e, "statusText", x->status ? http1_reason(x->status) : slice_of("", 0));
-    emit_string(e, "httpVersion", x->protocol);
+    emit_string(e, "statusText", x->reason);
+    emit_string(e, "httpVersion", x->status ? x->response_protocol : x->protocol);
     put_response_cookies(e, x->response_head);
     put_headers(e, "headers", x->response_head);
     put_content(h);
@@ -218,7 +218,7 @@ static void put_response(struct har *h)
     emit_int(e, "headersSize", -1);
     emit_count(e, "bodySize", x->body[RECORD_RESPONSE].bytes);
     if (!x->status)
-        emit_string(e, "_error", x->outcome);
+        emit_string(e, "_error", x->outcome.len > 0 ? x->outcome : SLICE("still running"));
     emit_close(e, '}');
 }
 
@@ -234,7 +234,7 @@ static void put_timings(struct har *h)
     const struct record_exchange *x = h->x;
     struct emit *e = &h->emit;
     int64_t connect = at_least(x->connect_ns, 0);
-    int64_t end = at_least(x->duration_ns, 0);
+    int64_t end = timing_lasted(x, wall_clock_ns());
     int64_t answered = x->answered_ns >= 0 && x->answered_ns < end ? x->answered_ns : end;
     int64_t sent_on = x->sent_on_ns >= 0 && x->sent_on_ns < answered ? x->sent_on_ns : answered;
     int64_t sent = at_least(x->body[RECORD_REQUEST].last_ns, sent_on);
@@ -301,6 +301,7 @@ static void put_own(struct har *h)
     emit_string(e, "upstream", x->upstream);
     emit_string(e, "outcome", x->outcome);
     emit_string(e, "error", x->error);
+    emit_string(e, "detail", x->detail);
     emit_string(e, "replayOf", x->replay_of);
     emit_bool(e, "redacted", x->flags & RECORD_REDACTED);
     emit_count(e, "requestKept", x->body[RECORD_REQUEST].kept);

@@ -24,13 +24,13 @@ static void put_fields(struct emit *e, const char *name, struct slice lines)
 
 static void put_interim(struct emit *e, struct slice lines)
 {
-    unsigned status = 0;
-    struct slice fields;
+    struct interim interim;
     emit_open(e, "interim", '[');
-    while (next_interim(&lines, &status, &fields)) {
+    while (next_interim(&lines, &interim)) {
         emit_open(e, NULL, '{');
-        emit_count(e, "status", status);
-        put_fields(e, "fields", fields);
+        emit_count(e, "status", interim.status);
+        emit_bytes(e, "reason", interim.reason);
+        put_fields(e, "fields", interim.fields);
         emit_close(e, '}');
     }
     emit_close(e, ']');
@@ -169,6 +169,7 @@ static void put_summary(struct emit *e, const struct record_exchange *x)
     emit_optional(e, "upstream", x->upstream);
     emit_optional(e, "outcome", x->outcome);
     emit_optional(e, "error", x->error);
+    emit_optional(e, "detail", x->detail);
     emit_optional(e, "replay_of", x->replay_of);
     emit_count(e, "flags", x->flags);
     emit_bool(e, "redacted", x->flags & RECORD_REDACTED);
@@ -202,6 +203,12 @@ static bool put_response(struct exchange_json *j, const struct record_exchange *
         emit_count(e, "status", x->status);
     else
         emit_null(e, "status");
+    emit_optional(e, "protocol", x->response_protocol);
+    if (x->status)
+        emit_bytes(e, "reason", x->reason);
+    else
+        emit_null(e, "reason");
+    emit_optional(e, "bad_head", x->bad_head);
     put_interim(e, x->interim);
     put_fields(e, "fields", x->response_head);
     bool ok = put_body(j, x, RECORD_RESPONSE);

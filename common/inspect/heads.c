@@ -1,18 +1,28 @@
 // SPDX-License-Identifier: MIT
 #include "heads.h"
+#include "proto/http1.h"
 
-bool next_interim(struct slice *lines, unsigned *status, struct slice *fields)
+// "103", and behind it a space and its reason phrase if that is not the registered one.
+bool next_interim(struct slice *lines, struct interim *out)
 {
     struct slice name;
     struct slice value;
     uint64_t number = 0;
+    struct slice line = *lines;
     if (!record_next_field(lines, &name, &value))
         return false;
-    (void)slice_to_u64(name, &number);
-    *status = number < 1000 ? (unsigned)number : 0;
-    *fields = slice_of(lines->p, 0);
+    line.len -= lines->len;
+    while (line.len > 0 && (line.p[line.len - 1] == '\r' || line.p[line.len - 1] == '\n'))
+        line.len--;
+    const char *space = line.len > 0 ? memchr(line.p, ' ', line.len) : NULL;
+    size_t digits = space ? (size_t)(space - line.p) : line.len;
+    (void)slice_to_u64(slice_of(line.p, digits), &number);
+    out->status = number < 1000 ? (unsigned)number : 0;
+    out->reason =
+        space ? slice_of(space + 1, line.len - digits - 1) : http1_reason((uint16_t)out->status);
+    out->fields = slice_of(lines->p, 0);
     while (record_next_field(lines, &name, &value) && (name.len > 0 || value.len > 0))
-        fields->len = (size_t)(lines->p - fields->p);
+        out->fields.len = (size_t)(lines->p - out->fields.p);
     return true;
 }
 
@@ -37,6 +47,18 @@ static bool append_escaped(struct buf *out, struct slice s)
             return false;
     }
     return true;
+}
+
+bool has_messages(const struct record_exchange *x)
+{
+    return (x->flags & RECORD_UPGRADED) && x->body[0].kept == 0 && x->body[1].kept == 0;
+}
+
+const char *undecoded(const struct record_exchange *x, enum record_side side)
+{
+    if (x->flags & (side == RECORD_REQUEST ? RECORD_REQUEST_WHOLE : RECORD_RESPONSE_WHOLE))
+        return "its content coding is broken";
+    return x->outcome.len == 0 ? "more of it is to come" : "it did not come whole";
 }
 
 bool lacks_host(const struct record_exchange *x)

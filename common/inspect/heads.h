@@ -5,9 +5,18 @@
 #include "proto/buf.h"
 
 // Takes the next interim response (exchange.interim) off its lines. False at their end.
-bool next_interim(struct slice *lines, unsigned *status, struct slice *fields);
+struct interim {
+    unsigned status;
+    struct slice reason, fields;
+};
+bool next_interim(struct slice *lines, struct interim *out);
 // Whether the lines have a field of this name.
 bool has_field(struct slice lines, struct slice name);
+// Whether what followed its heads is messages of a WebSocket; what was upgraded to something else
+// is kept as bodies are.
+bool has_messages(const struct record_exchange *x);
+// Why a body cannot be decoded to its end: a phrase.
+const char *undecoded(const struct record_exchange *x, enum record_side side);
 // Whether the Host of a request is not among its fields: through a tunnel it travels beside them.
 bool lacks_host(const struct record_exchange *x);
 // The absolute URL of a request, with %XX for what may not stand in one. False: out of memory.

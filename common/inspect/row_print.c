@@ -110,6 +110,7 @@ static void print_json(const struct row_printer *p, const struct record_exchange
         emit_null(&e, "status");
     emit_optional(&e, "outcome", x->outcome);
     emit_optional(&e, "error", x->error);
+    emit_optional(&e, "detail", x->detail);
     emit_optional(&e, "replay_of", x->replay_of);
     emit_count(&e, "flags", x->flags);
     emit_time(&e, "sent_on_ns", x->sent_on_ns);

@@ -20,7 +20,9 @@ static const char help[] =
     "  --body request|response   the body alone, decoded, as it is. Status 1: only a part of it "
     "was\n"
     "                       kept or could be decoded; that part is written\n"
-    "  --raw                all of it as the bytes on the wire were; with --body: not decoded\n"
+    "  --raw                all of it as HTTP messages: heads as they came, bodies in chunks\n"
+    "                       where they came in chunks, but not in the same ones. With --body:\n"
+    "                       not decoded\n"
     "  --json               as one JSON object (docs/record.md)\n"
     "  --no-decode          bodies as they passed\n";
 
@@ -46,16 +48,18 @@ static void take_option(struct inspect_call *call, int option, const char *value
     }
 }
 
-static int say_partial(const struct inspect_call *call, const struct record_body *b)
+static int say_partial(const struct inspect_call *call, const struct record_exchange *x)
 {
+    const struct options *o = call->ctx;
+    const struct record_body *b = &x->body[o->body];
     char text[128];
     if (b->kept < b->bytes)
         (void)snprintf(text, sizeof(text), "only %" PRIu64 " of %" PRIu64 " bytes were kept",
                        b->kept, b->bytes);
     else
         (void)snprintf(text, sizeof(text),
-                       "its content coding is broken, this is as far as it "
-                       "goes; --raw has it as it passed");
+                       "%s, this is as far as it goes; --raw has it as it passed",
+                       undecoded(x, o->body));
     return inspect_fail(call, text, "");
 }
 
@@ -73,7 +77,7 @@ static int write_kept(const struct inspect_call *call, struct record_reader *r,
     }
     if (status < 0 || at < b->kept)
         return inspect_fail(call, "the body cannot be read: the record is damaged", "");
-    return b->kept < b->bytes ? say_partial(call, b) : INSPECT_OK;
+    return b->kept < b->bytes ? say_partial(call, x) : INSPECT_OK;
 }
 
 static int write_body(const struct inspect_call *call, struct record_reader *r,
@@ -82,7 +86,7 @@ static int write_body(const struct inspect_call *call, struct record_reader *r,
     const struct options *o = call->ctx;
     struct record_decoded d;
     struct slice head = o->body == RECORD_REQUEST ? x->request_head : x->response_head;
-    if (x->flags & RECORD_UPGRADED)
+    if (has_messages(x))
         return inspect_fail(call, "it became another protocol: it has messages, and no body", "");
     bool coded = x->body[o->body].bytes > 0 && has_field(head, SLICE("content-encoding"));
     if (o->raw || o->no_decode || !coded)
@@ -91,15 +95,16 @@ static int write_body(const struct inspect_call *call, struct record_reader *r,
         return inspect_fail(call,
                             "the body cannot be read: the record is damaged, or memory is out", "");
     write_slice(stdout, d.body);
-    return d.whole ? INSPECT_OK : say_partial(call, &x->body[o->body]);
+    return d.whole ? INSPECT_OK : say_partial(call, x);
 }
 
 static int write_raw(const struct inspect_call *call, struct record_reader *r,
                      const struct record_exchange *x)
 {
     const struct show s = {.reader = r, .out = stdout};
-    if (!show_raw(&s, x))
-        return inspect_fail(call, "not all of it was kept", "");
+    const char *missing = show_raw(&s, x);
+    if (missing)
+        return inspect_fail(call, missing, "");
     if (x->flags & RECORD_UPGRADED)
         return inspect_fail(call, "what follows the 101 is messages; show them without --raw", "");
     return INSPECT_OK;

@@ -28,6 +28,6 @@ bool show_messages(const struct show *s, const struct record_exchange *x);
 // Writes where the time went, a line a part, drawn along the whole.
 void show_timing(FILE *out, const struct record_exchange *x);
 
-// Writes it as the bytes on the wire would be; what was chunked has one chunk for each piece that
-// was kept. False: something was not kept, or could not be read.
-bool show_raw(const struct show *s, const struct record_exchange *x);
+// Writes it as HTTP messages; what was chunked has one chunk for each piece that was kept. Returns
+// NULL, or a phrase on what is missing.
+const char *show_raw(const struct show *s, const struct record_exchange *x);

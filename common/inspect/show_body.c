@@ -2,6 +2,7 @@
 // Bodies and messages for people: text as text, JSON laid out, the rest as a few lines of hex.
 #include <inttypes.h>
 #include "bits.h"
+#include "heads.h"
 #include "json_indent.h"
 #include "messages.h"
 #include "show.h"
@@ -110,14 +111,14 @@ bool show_body(const struct show *s, const struct record_exchange *x, enum recor
         (void)fputs("(the body cannot be read: the record is damaged, or memory is out)\n", s->out);
         return false;
     }
-    if (b->bytes == 0 || (x->flags & RECORD_UPGRADED))
+    if (b->bytes == 0 || has_messages(x))
         return true;
     put_body(s, x, side, d.body);
     if (b->kept < b->bytes)
         (void)fprintf(s->out, "(%s of %s were kept)\n", text_size(b->kept, size[0]),
                       text_size(b->bytes, size[1]));
     else if (s->decode && !d.whole)
-        (void)fputs("(its content coding is broken: this is as far as it goes)\n", s->out);
+        (void)fprintf(s->out, "(%s: this is as far as it goes)\n", undecoded(x, side));
     if (d.wrong.len > 0) {
         (void)fputs("(it is not ", s->out);
         write_safe(s->out, d.wrong);

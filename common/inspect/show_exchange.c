@@ -2,9 +2,9 @@
 // One exchange for people.
 #include <inttypes.h>
 #include "bits.h"
+#include "common/loop.h"
 #include "heads.h"
 #include "judge.h"
-#include "proto/http1.h"
 #include "show.h"
 #include "text.h"
 #include "timing.h"
@@ -69,33 +69,48 @@ static bool put_request(const struct show *s, const struct record_exchange *x)
     (void)fputc('\n', s->out);
     bool ok = show_body(s, x, RECORD_REQUEST);
     put_trailers(s->out, "> ", x->body[RECORD_REQUEST].trailers);
-    if (x->body[RECORD_REQUEST].bytes > 0 && !(x->flags & RECORD_UPGRADED))
+    if (x->body[RECORD_REQUEST].bytes > 0 && !has_messages(x))
         (void)fputc('\n', s->out);
     return ok;
 }
 
-static void put_status(FILE *out, unsigned status)
+static void put_status(FILE *out, unsigned status, struct slice reason)
 {
     (void)fprintf(out, "< %u ", status);
-    write_slice(out, http1_reason((uint16_t)status));
+    write_safe(out, reason);
     (void)fputc('\n', out);
+}
+
+// What is no head has no lines but what looks like them.
+static void put_bad_head(FILE *out, struct slice bytes)
+{
+    if (bytes.len > 0)
+        (void)fputs("< in place of a valid head came\n", out);
+    while (bytes.len > 0) {
+        const char *feed = memchr(bytes.p, '\n', bytes.len);
+        size_t len = feed ? (size_t)(feed - bytes.p) : bytes.len;
+        size_t shown = len > 0 && bytes.p[len - 1] == '\r' ? len - 1 : len;
+        put_safe(out, "<? ", slice_of(bytes.p, shown), "\n");
+        len += feed ? 1 : 0;
+        bytes = slice_of(bytes.p + len, bytes.len - len);
+    }
 }
 
 static bool put_response(const struct show *s, const struct record_exchange *x)
 {
-    struct slice interim = x->interim;
-    struct slice fields;
-    unsigned status = 0;
-    while (next_interim(&interim, &status, &fields)) {
-        put_status(s->out, status);
-        put_fields(s->out, "< ", fields);
+    struct slice lines = x->interim;
+    struct interim interim;
+    while (next_interim(&lines, &interim)) {
+        put_status(s->out, interim.status, interim.reason);
+        put_fields(s->out, "< ", interim.fields);
         (void)fputs("<\n", s->out);
     }
+    put_bad_head(s->out, x->bad_head);
     if (!x->status) {
         (void)fputs("< no response\n\n", s->out);
         return true;
     }
-    put_status(s->out, x->status);
+    put_status(s->out, x->status, x->reason);
     put_fields(s->out, "< ", x->response_head);
     (void)fputc('\n', s->out);
     bool ok = show_body(s, x, RECORD_RESPONSE);
@@ -113,8 +128,10 @@ static void put_counts(FILE *out, const struct record_exchange *x, enum record_s
     bool whole = x->flags & (side == RECORD_REQUEST ? RECORD_REQUEST_WHOLE : RECORD_RESPONSE_WHOLE);
     (void)fprintf(out, "%-9s %" PRIu64 " bytes, %s",
                   side == RECORD_REQUEST ? "request" : "response", b->bytes,
-                  whole ? "whole" : "not whole");
-    if (b->kept < b->bytes && !(x->flags & RECORD_UPGRADED))
+                  whole                 ? "whole"
+                  : x->outcome.len == 0 ? "so far"
+                                        : "not whole");
+    if (b->kept < b->bytes && !has_messages(x))
         (void)fprintf(out, ", %" PRIu64 " kept", b->kept);
     if (b->stalled_ns > 0)
         (void)fprintf(out, ", waited %s for its reader", text_duration(b->stalled_ns, number));
@@ -163,15 +180,19 @@ static void put_notes(FILE *out, unsigned flags)
 static void put_end(FILE *out, const struct record_exchange *x)
 {
     char number[TEXT_NUMBER_MAX];
+    const int64_t lasted_ns = timing_lasted(x, wall_clock_ns());
     if (x->outcome.len == 0) {
-        (void)fputs("it still runs\n", out);
+        (void)fprintf(out, "it still runs, %s so far\n", text_duration(lasted_ns, number));
     } else {
         put_safe(out, "ended     ", x->outcome, "");
-        (void)fprintf(out, " after %s", text_duration(x->duration_ns, number));
+        (void)fprintf(out, " after %s%s", text_duration(lasted_ns, number),
+                      x->duration_ns < 0 ? " or more" : "");
         if (x->error.len > 0)
             put_safe(out, ", answered by ", x->program, " itself: ");
         put_safe(out, "", x->error, "\n");
     }
+    if (x->detail.len > 0)
+        put_safe(out, "detail    ", x->detail, "\n");
     put_counts(out, x, RECORD_REQUEST);
     put_counts(out, x, RECORD_RESPONSE);
     put_far(out, x);

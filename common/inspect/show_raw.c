@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// An exchange as the bytes on the wire would be.
+// An exchange as HTTP/1.1 messages that could be sent again: heads as they came, and bodies framed
+// as these say. Where chunks began and ended is not recorded.
 #include "bits.h"
 #include "heads.h"
-#include "proto/http1.h"
 #include "show.h"
 
 static bool is_chunked(struct slice head)
@@ -10,17 +10,49 @@ static bool is_chunked(struct slice head)
     return slice_list_has(record_field(head, SLICE("transfer-encoding")), SLICE("chunked"));
 }
 
-// Returns whether all that passed was there.
-static bool put_body(const struct show *s, const struct record_exchange *x, enum record_side side)
+static struct slice head_of(const struct record_exchange *x, enum record_side side)
 {
-    struct slice head = side == RECORD_REQUEST ? x->request_head : x->response_head;
+    return side == RECORD_REQUEST ? x->request_head : x->response_head;
+}
+
+// Whether a body stands behind the head at all, whatever the head says (RFC 9112 §6.3).
+static bool may_have_body(const struct record_exchange *x, enum record_side side)
+{
+    return side == RECORD_REQUEST ||
+           !(slice_eq(x->method, SLICE("HEAD")) || x->status == 204 || x->status == 304);
+}
+
+// Through a tunnel a body has a length, or none that is told: chunks belong to a connection. A
+// request cannot go without them then, nor can trailers.
+static bool lacks_chunks(const struct record_exchange *x, enum record_side side)
+{
+    const struct record_body *b = &x->body[side];
+    struct slice head = head_of(x, side);
+    return !is_chunked(head) && !has_field(head, SLICE("content-length")) &&
+           !(x->flags & RECORD_UPGRADED) &&
+           (b->trailers.len > 0 || (side == RECORD_REQUEST && b->bytes > 0));
+}
+
+static void put_head(FILE *out, const struct record_exchange *x, enum record_side side)
+{
+    write_slice(out, head_of(x, side));
+    if (lacks_chunks(x, side))
+        (void)fputs("transfer-encoding: chunked\r\n", out);
+    (void)fputs("\r\n", out);
+}
+
+// Returns what there is to say of what is missing, NULL: nothing is.
+static const char *put_body(const struct show *s, const struct record_exchange *x,
+                            enum record_side side)
+{
     const struct record_body *b = &x->body[side];
     struct slice piece;
     uint64_t at = 0;
     int status = 0;
-    bool chunked = is_chunked(head);
-    if (side == RECORD_RESPONSE && x->flags & RECORD_UPGRADED)
-        return true;
+    const bool chunked = is_chunked(head_of(x, side)) || lacks_chunks(x, side);
+    const unsigned flag = side == RECORD_REQUEST ? RECORD_REQUEST_WHOLE : RECORD_RESPONSE_WHOLE;
+    if (x->flags & RECORD_UPGRADED || !may_have_body(x, side))
+        return NULL;
     while (at < b->kept &&
            (status = record_reader_piece(s->reader, x->seq, side, at, &piece)) > 0) {
         if (chunked)
@@ -29,32 +61,32 @@ static bool put_body(const struct show *s, const struct record_exchange *x, enum
         (void)fputs(chunked ? "\r\n" : "", s->out);
         at += piece.len;
     }
-    bool whole = status >= 0 && at >= b->bytes;
-    if (chunked && whole) {
+    if (status < 0 || at < b->bytes)
+        return "not all of it was kept";
+    if (!(x->flags & flag))
+        return x->outcome.len == 0 ? "it still runs: this is what has come so far"
+                                   : "it did not come whole: this is all that came";
+    if (chunked) {
         (void)fputs("0\r\n", s->out);
         write_slice(s->out, b->trailers);
         (void)fputs("\r\n", s->out);
     }
-    return whole;
+    return NULL;
 }
 
-static void put_status_line(FILE *out, struct slice protocol, unsigned status)
+static void put_status_line(FILE *out, struct slice protocol, unsigned status, struct slice reason)
 {
-    struct slice reason = http1_reason((uint16_t)status);
     write_slice(out, protocol);
     (void)fprintf(out, " %u ", status);
     write_slice(out, reason);
     (void)fputs("\r\n", out);
 }
 
-bool show_raw(const struct show *s, const struct record_exchange *x)
+static const char *put_request(const struct show *s, const struct record_exchange *x)
 {
     FILE *out = s->out;
-    struct slice interim = x->interim;
-    struct slice fields;
-    unsigned status = 0;
     write_slice(out, x->method);
-    (void)fputc(' ', out);
+    (void)fputs(x->target.len > 0 && x->target.p[0] == '?' ? " /" : " ", out);
     write_slice(out, x->target);
     (void)fputc(' ', out);
     write_slice(out, x->protocol);
@@ -64,18 +96,24 @@ bool show_raw(const struct show *s, const struct record_exchange *x)
         write_slice(out, x->host);
         (void)fputs("\r\n", out);
     }
-    write_slice(out, x->request_head);
-    (void)fputs("\r\n", out);
-    bool whole = put_body(s, x, RECORD_REQUEST);
-    while (next_interim(&interim, &status, &fields)) {
-        put_status_line(out, x->protocol, status);
-        write_slice(out, fields);
-        (void)fputs("\r\n", out);
+    put_head(out, x, RECORD_REQUEST);
+    return put_body(s, x, RECORD_REQUEST);
+}
+
+const char *show_raw(const struct show *s, const struct record_exchange *x)
+{
+    struct slice lines = x->interim;
+    struct interim interim;
+    const char *missing = put_request(s, x);
+    while (next_interim(&lines, &interim)) {
+        put_status_line(s->out, SLICE("HTTP/1.1"), interim.status, interim.reason);
+        write_slice(s->out, interim.fields);
+        (void)fputs("\r\n", s->out);
     }
     if (!x->status)
-        return whole;
-    put_status_line(out, x->protocol, x->status);
-    write_slice(out, x->response_head);
-    (void)fputs("\r\n", out);
-    return put_body(s, x, RECORD_RESPONSE) && whole;
+        return missing;
+    put_status_line(s->out, x->response_protocol, x->status, x->reason);
+    put_head(s->out, x, RECORD_RESPONSE);
+    const char *of_response = put_body(s, x, RECORD_RESPONSE);
+    return missing ? missing : of_response;
 }

@@ -37,9 +37,25 @@ static void split_both(struct timing *t, const struct times *r, const struct tim
     add(t, "body", r->duration - r->answered);
 }
 
-static bool is_known(const struct times *t)
+// What the agent could not pass on it has answered itself.
+static bool are_known(const struct times *r, const struct times *a)
 {
-    return t->sent_on >= 0 && t->answered >= 0 && t->duration >= 0;
+    return r->sent_on >= 0 && r->answered >= 0 && r->duration >= 0 && a->answered >= 0;
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+int64_t timing_lasted(const struct record_exchange *x, int64_t now_ns)
+{
+    if (x->duration_ns >= 0)
+        return x->duration_ns;
+    int64_t known = later(0, later(x->sent_on_ns, later(x->service_first_ns, x->answered_ns)));
+    for (int side = 0; side < 2; side++)
+        known = later(known, x->body[side].last_ns);
+    return x->outcome.len > 0 ? known : later(known, now_ns - x->began_ns);
 }
 
 void timing_split(const struct record_exchange *x, struct timing *t)
@@ -51,8 +67,11 @@ void timing_split(const struct record_exchange *x, struct timing *t)
     *t = (struct timing){0};
     if (own.duration < 0)
         return;
-    if (x->far.known && is_known(&own) && is_known(&far)) {
-        split_both(t, is_relay ? &own : &far, is_relay ? &far : &own);
+    const struct times *r = is_relay ? &own : &far;
+    struct times a = is_relay ? far : own;
+    if (x->far.known && are_known(r, &a)) {
+        a = settled(a);
+        split_both(t, r, &a);
         return;
     }
     own = settled(own);

@@ -31,4 +31,8 @@ struct timing {
     struct timing_part part[TIMING_PARTS_MAX];
 };
 
+// How long it lasted; of one that runs, until `now_ns` (since 1970); of one whose recorder is gone,
+// until the last that is known of it.
+int64_t timing_lasted(const struct record_exchange *x, int64_t now_ns);
+
 void timing_split(const struct record_exchange *x, struct timing *t);

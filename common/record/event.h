@@ -13,16 +13,18 @@ enum event_kind {
     EVENT_HEAD,
     EVENT_DATA,
     EVENT_TRAILERS,
+    EVENT_BAD_HEAD,
+    EVENT_PROGRESS, // what an END would say by now, of an exchange that lasts
     EVENT_END,
     EVENT_REPORT,
 };
 
 enum event_flag {
-    EVENT_REDACTED = 1,   // of BEGIN, HEAD and TRAILERS: a value was left out
-    EVENT_HTTP_10 = 2,    // of BEGIN
+    EVENT_REDACTED = 1,   // of BEGIN, HEAD, BAD_HEAD and TRAILERS: a value was left out
+    EVENT_HTTP_10 = 2,    // of BEGIN and HEAD
     EVENT_HEADS_ONLY = 4, // of ABOUT
     EVENT_WEBSOCKET = 8,  // of HEAD
-    EVENT_REFUSED = 16,   // of END, as all that follow
+    EVENT_REFUSED = 16,   // of END and PROGRESS, as all that follow
     EVENT_UPGRADED = 32,
     EVENT_REUSED = 64, // the connection to the service
     EVENT_SHED = 128,
@@ -30,8 +32,9 @@ enum event_flag {
     EVENT_RESPONSE_WHOLE = 512,   // the same
     EVENT_REQUEST_PASSED = 1024,  // some of its body has: what there is to say of them is behind
     EVENT_RESPONSE_PASSED = 2048, // the event, of the request's first. Of REPORT too
-    EVENT_NO_DIGEST = 4096,       // of the request's body: there was no memory for it
+    EVENT_NO_DIGEST = 4096,       // of the request's body: no memory for it, or it goes on
     EVENT_NO_RESPONSE_DIGEST = 8192,
+    EVENT_REASON = 16384, // of HEAD: its reason phrase is not the registered one
 };
 
 // `slot` names the exchange among those that run, `side` who has sent it (DATA and TRAILERS).
@@ -55,9 +58,10 @@ struct event_about {
     uint16_t visitor_len, tunnel_len, scheme_len, upstream_len, replay_len;
 };
 
+// Field lines, and a reason phrase that says something.
 struct event_head {
     struct event event;
-    uint32_t lines_len;
+    uint32_t lines_len, reason_len;
     uint16_t status;
 };
 
@@ -72,19 +76,26 @@ struct event_trailers {
     uint32_t lines_len;
 };
 
-// Of a body, at the end of its exchange.
+// What came instead of a head.
+struct event_bad_head {
+    struct event event;
+    uint32_t len;
+};
+
+// Of a body, at the end of its exchange or so far.
 struct event_passed {
     uint64_t bytes;
     int64_t first_ns, last_ns, stalled_ns;
     uint8_t digest[DIGEST_BYTES];
 };
 
-// Times are ns since it has begun; -1: did not happen.
+// Of PROGRESS and END. Times are ns since it has begun; -1: did not happen.
 struct event_end {
     struct event event;
     uint16_t status;
-    uint8_t outcome; // enum exchange_why
-    uint8_t answer;  // enum answer, of what was refused
+    uint8_t outcome;     // enum exchange_why; of END alone
+    uint8_t answer;      // enum answer, of what was refused
+    uint16_t detail_len; // of the text behind what has passed
     int64_t sent_on_ns, connect_ns, heard_ns, answered_ns, duration_ns;
 };
 

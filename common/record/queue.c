@@ -265,6 +265,16 @@ void queue_release(struct queue *q)
     atomic_store_explicit(&q->out, out + q->read_len, memory_order_release);
 }
 
+size_t queue_mark(struct queue *q)
+{
+    return atomic_load(&q->in);
+}
+
+bool queue_has_passed(struct queue *q, size_t mark)
+{
+    return atomic_load(&q->out) - mark <= SIZE_MAX / 2; // both may have wrapped
+}
+
 size_t queue_used(struct queue *q)
 {
     size_t out = atomic_load(&q->out);

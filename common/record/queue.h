@@ -40,5 +40,8 @@ void queue_shrink(struct queue *q);
 // Wakes the reader: something else is to be done.
 void queue_wake(struct queue *q);
 
+// How much has been written, and whether so much has been read: of either thread.
+size_t queue_mark(struct queue *q);
+bool queue_has_passed(struct queue *q, size_t mark);
 // Bytes that wait; of either thread.
 size_t queue_used(struct queue *q);

@@ -8,12 +8,13 @@
 #include "proto/exchange_id.h"
 
 enum {
-    RECORD_VERSION = 1,              // of the schema: PRAGMA user_version
-    RECORD_APPLICATION = 0x61646974, // "adit": PRAGMA application_id
-    RECORD_CHUNK_BYTES = 64 * 1024,  // of a body, in one row
-    RECORD_SMALL_BODY_BYTES = 1024,  // that is kept in the row of its exchange
-    RECORD_SPAN_ROWS = 128,          // from the first to the last of a span
-    RECORD_DIGEST_BYTES = 16,        // XXH3-128, big-endian (its canonical form)
+    RECORD_VERSION = 2,                // of the schema: PRAGMA user_version
+    RECORD_APPLICATION = 0x61646974,   // "adit": PRAGMA application_id
+    RECORD_CHUNK_BYTES = 64 * 1024,    // of a body, in one row
+    RECORD_SMALL_BODY_BYTES = 1024,    // that is kept in the row of its exchange
+    RECORD_SPAN_ROWS = 128,            // from the first to the last of a span
+    RECORD_BAD_HEAD_BYTES = 32 * 1024, // that are kept of what came instead of a head
+    RECORD_DIGEST_BYTES = 16,          // XXH3-128, big-endian (its canonical form)
 };
 
 // Sides are numbered as in the tables: what the request brought, what the response brought.
@@ -64,8 +65,13 @@ struct record_exchange {
     struct slice program, tunnel, visitor, protocol, method, scheme, host, target, upstream;
     struct slice request_head, interim, response_head; // field lines, "name: value\r\n"…
     uint16_t status;                                   // 0: none
-    struct slice outcome; // empty: it runs; "complete", "visitor gone", …, "recorder gone"
-    struct slice error;   // "ADIT-…": the answer was the program's own
+    // Of the response: HTTP/1.0 or HTTP/1.1; and its phrase (written: p NULL for the registered
+    // one).
+    struct slice response_protocol, reason;
+    struct slice bad_head; // what came instead of a response head
+    struct slice detail;   // what was wrong with it, a phrase
+    struct slice outcome;  // empty: it runs; "complete", "visitor gone", …, "recorder gone"
+    struct slice error;    // "ADIT-…": the answer was the program's own
     struct slice replay_of;
     unsigned flags;
     uint64_t size; // bytes that it takes in the record, about

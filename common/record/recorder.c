@@ -6,15 +6,24 @@
 #include "common/log.h"
 #include "event.h"
 #include "proto/chars.h"
-#include "proto/fields.h"
+#include "proto/http1.h"
 #include "queue.h"
 #include "record.h"
+#include "redact.h"
 #include "scribe.h"
 
 enum {
     SLOTS_FIRST = 64,
+    END_MOST = sizeof(struct event_end) + 2 * sizeof(struct event_passed) + EXCHANGE_DETAIL_MAX,
     ABOUT_TEXTS_MAX = 1024, // bytes of texts of an EVENT_ABOUT
     EVENT_OVERHEAD = 16     // bytes that an event takes in the queue besides itself, at most
+};
+
+// By which it is seen whether there is something new to tell of an exchange.
+struct told {
+    uint64_t bytes[2];
+    int64_t stalled_ns;
+    unsigned facts; // its flags, and which of its times have come
 };
 
 // An exchange that runs.
@@ -22,12 +31,14 @@ struct slot {
     uint64_t taken[2]; // bytes of bodies that were to be kept, whether or not there was room
     uint32_t next;     // of the free ones
     bool settled, bodies, websocket, shed;
+    const struct exchange *x; // NULL: free
+    struct told told;         // by its last EVENT_PROGRESS
 };
 
 struct recorder {
     struct exchange_observer observer;
     struct recorder_config config;
-    struct slice redact[RECORDER_REDACT_MAX]; // names of the configuration
+    struct redact redact;
     uint64_t body_bytes;
     struct queue *queue;
     struct scribe *scribe;
@@ -35,6 +46,11 @@ struct recorder {
     uint32_t slot_count, free; // free: 1 + the first one; 0: none
     size_t running, unsettled;
     uv_async_t told; // the scribe has something to say
+    struct loop *loop;
+    struct timeout look;        // at the exchanges that run; stopped while there are none
+    struct loop_task look_task; // goes on with that
+    uint32_t looked;            // slots that it has looked at
+    bool progress;              // something was told of them
 };
 
 bool recorder_set_level(struct recorder_config *c, const char *text)
@@ -62,8 +78,7 @@ bool recorder_add_redact(struct recorder_config *c, const char *name)
 // Room for what must still be said of exchanges that have begun.
 static size_t spare(const struct recorder *r)
 {
-    return (r->running + 1) *
-               (sizeof(struct event_end) + 2 * sizeof(struct event_passed) + EVENT_OVERHEAD) +
+    return (r->running + 1) * (END_MOST + EVENT_OVERHEAD) +
            (r->unsettled + 1) * (sizeof(struct event_about) + ABOUT_TEXTS_MAX + EVENT_OVERHEAD);
 }
 
@@ -81,17 +96,21 @@ static bool grow(struct recorder *r)
     return true;
 }
 
+static void on_look(struct timeout *t);
+
 // The number of a free slot and 1; 0: out of memory.
-static uint32_t take_slot(struct recorder *r)
+static uint32_t take_slot(struct recorder *r, const struct exchange *x)
 {
     if (!r->free && !grow(r))
         return 0;
     uint32_t number = r->free;
     struct slot *s = &r->slots[number - 1];
     r->free = s->next;
-    *s = (struct slot){0};
+    *s = (struct slot){.x = x};
     r->running++;
     r->unsettled++;
+    if (!timeout_runs(&r->look) && !r->look_task.queued)
+        timeout_start(r->loop, &r->look, RECORDER_LOOK_MS, on_look);
     return number;
 }
 
@@ -111,35 +130,6 @@ static struct slot *slot_of(struct recorder *r, const struct exchange *x, uint32
     return number ? &r->slots[number - 1] : NULL;
 }
 
-static bool shows(struct slice value, const char *secret)
-{
-    size_t len = secret ? strlen(secret) : 0;
-    return len > 0 && value.len >= len && memmem(value.p, value.len, secret, len);
-}
-
-// Fields of which the value is a secret.
-static bool is_secret(const struct recorder *r, const struct field *f)
-{
-    const struct slice name = f->name;
-    if (!r->config.no_redact && fields_is_credential(name))
-        return true;
-    for (size_t i = 0; i < r->config.redact_count; i++)
-        if (slice_ieq(name, r->redact[i]))
-            return true;
-    return r->config.no_redact && shows(f->value, r->config.never);
-}
-
-static const struct slice redacted = {"[redacted]", 10};
-
-// How long field lines can be at most.
-static size_t lines_most(const struct http_head *head)
-{
-    size_t len = head->field_count * (redacted.len + 4);
-    for (size_t i = 0; i < head->field_count; i++)
-        len += head->fields[i].name.len + head->fields[i].value.len;
-    return len;
-}
-
 static char *put(char *out, struct slice text)
 {
     if (text.len > 0)
@@ -151,17 +141,10 @@ static char *put(char *out, struct slice text)
 static char *put_lines(const struct recorder *r, const struct http_head *head, struct event *e,
                        char *out)
 {
-    for (size_t i = 0; i < head->field_count; i++) {
-        const struct field *f = &head->fields[i];
-        bool secret = is_secret(r, f);
-        if (secret)
-            e->flags |= EVENT_REDACTED;
-        out = put(out, f->name);
-        out = put(out, SLICE(": "));
-        out = put(out, secret ? redacted : f->value);
-        out = put(out, SLICE("\r\n"));
-    }
-    return out;
+    bool any = false;
+    char *end = redact_lines(&r->redact, head, out, &any);
+    e->flags |= any ? EVENT_REDACTED : 0;
+    return end;
 }
 
 static void commit(struct recorder *r, const void *event, const char *end)
@@ -176,8 +159,9 @@ static void on_begun(void *ctx, struct exchange *x, const struct http_head *requ
         r->config.visitor_is_told ? head_find(request, SLICE("x-forwarded-for")) : NULL;
     const struct slice visitor = f ? f->value : (struct slice){0};
     size_t most = sizeof(struct event_begin) + request->method.len + request->scheme.len +
-                  request->authority.len + request->target.len + visitor.len + lines_most(request);
-    uint32_t number = most <= QUEUE_EVENT_MAX ? take_slot(r) : 0;
+                  request->authority.len + request->target.len + visitor.len +
+                  redact_lines_most(request);
+    uint32_t number = most <= QUEUE_EVENT_MAX ? take_slot(r, x) : 0;
     struct event_begin *e = number ? queue_reserve(r->queue, most, spare(r)) : NULL;
     if (!e) {
         if (number)
@@ -275,7 +259,9 @@ static void on_head(void *ctx, struct exchange *x, const struct http_head *respo
         return;
     if (response->status == 101)
         s->websocket = slice_ieq(response->upgrade, SLICE("websocket"));
-    size_t most = sizeof(struct event_head) + lines_most(response);
+    const struct slice reason = response->reason;
+    const bool says = !slice_eq(reason, http1_reason(response->status));
+    size_t most = sizeof(struct event_head) + redact_lines_most(response) + reason.len;
     struct event_head *e = queue_reserve(r->queue, most, spare(r));
     if (!e) {
         s->shed = true;
@@ -283,11 +269,32 @@ static void on_head(void *ctx, struct exchange *x, const struct http_head *respo
     }
     *e = (struct event_head){
         .event = {.slot = index, .kind = EVENT_HEAD, .flags = s->websocket ? EVENT_WEBSOCKET : 0},
+        .reason_len = says ? (uint32_t)reason.len : 0,
         .status = response->status,
     };
+    e->event.flags |= (says ? EVENT_REASON : 0) | (response->minor_version ? 0 : EVENT_HTTP_10);
     char *end = put_lines(r, response, &e->event, (char *)(e + 1));
     e->lines_len = (uint32_t)(end - (char *)(e + 1));
-    commit(r, e, end);
+    commit(r, e, says ? put(end, reason) : end);
+}
+
+static void on_bad_head(void *ctx, struct exchange *x, struct slice bytes)
+{
+    struct recorder *r = ctx;
+    uint32_t index;
+    struct slot *s = slot_of(r, x, &index);
+    const size_t most = RECORD_BAD_HEAD_BYTES;
+    struct event_bad_head *e = s ? queue_reserve(r->queue, sizeof(*e) + most, spare(r)) : NULL;
+    bool any = false;
+    if (!e) {
+        if (s)
+            s->shed = true;
+        return;
+    }
+    *e = (struct event_bad_head){.event = {.slot = index, .kind = EVENT_BAD_HEAD}};
+    e->len = (uint32_t)redact_bytes(&r->redact, bytes, (char *)(e + 1), most, &any);
+    e->event.flags = any ? EVENT_REDACTED : 0;
+    commit(r, e, (const char *)(e + 1) + e->len);
 }
 
 static int64_t since(const struct exchange *x, uint64_t ns)
@@ -346,7 +353,7 @@ static void on_finished(void *ctx, struct exchange *x, enum exchange_side from,
     struct slot *s = slot_of(r, x, &index);
     if (!s)
         return;
-    size_t most = sizeof(struct event_trailers) + lines_most(trailers);
+    size_t most = sizeof(struct event_trailers) + redact_lines_most(trailers);
     struct event_trailers *e = queue_reserve(r->queue, most, spare(r));
     if (!e) {
         s->shed = true;
@@ -360,22 +367,34 @@ static void on_finished(void *ctx, struct exchange *x, enum exchange_side from,
     commit(r, e, end);
 }
 
+// With a stall that goes on.
+static uint64_t stalled_ns(const struct exchange_direction *d, uint64_t now_ns)
+{
+    return d->stalled_ns + (d->stalled_since_ns ? now_ns - d->stalled_since_ns : 0);
+}
+
+// Whether the digest of all of it is known.
+static bool has_digest(const struct exchange *x, const struct exchange_direction *d)
+{
+    return !d->digest.lost && (d->ended || x->ended_ns);
+}
+
 // Of a body of which bytes have passed.
 static void fill_passed(struct event_passed *p, const struct exchange *x,
-                        const struct exchange_direction *d)
+                        const struct exchange_direction *d, uint64_t now_ns)
 {
     p->bytes = d->bytes;
     p->first_ns = since(x, d->first_ns);
     p->last_ns = since(x, d->last_ns);
-    p->stalled_ns = (int64_t)d->stalled_ns;
-    if (!digest_value(&d->digest, p->digest))
+    p->stalled_ns = (int64_t)stalled_ns(d, now_ns);
+    if (!has_digest(x, d) || !digest_value(&d->digest, p->digest))
         memset(p->digest, 0, sizeof(p->digest));
 }
 
 // Otherwise nothing is to be said of the body but that it was empty.
 static bool has_passed(const struct exchange_direction *d)
 {
-    return d->bytes > 0 || d->stalled_ns > 0;
+    return d->bytes > 0 || d->stalled_ns > 0 || d->stalled_since_ns > 0;
 }
 
 static uint16_t end_flags(const struct exchange *x, const struct slot *s)
@@ -388,17 +407,16 @@ static uint16_t end_flags(const struct exchange *x, const struct slot *s)
         const struct exchange_direction *d = &x->direction[side];
         flags |= (d->ended && !d->digest.lost ? (unsigned)EVENT_REQUEST_WHOLE << side : 0) |
                  (has_passed(d) ? (unsigned)EVENT_REQUEST_PASSED << side : 0) |
-                 (d->digest.lost ? (unsigned)EVENT_NO_DIGEST << side : 0);
+                 (has_digest(x, d) ? 0 : (unsigned)EVENT_NO_DIGEST << side);
     }
     return (uint16_t)flags;
 }
 
 static void put_end(struct recorder *r, struct event_end *e, const struct exchange *x,
-                    enum exchange_why why)
+                    uint64_t now_ns)
 {
     struct event_passed *passed = (struct event_passed *)(e + 1);
     e->status = x->status;
-    e->outcome = (uint8_t)why;
     e->answer = (uint8_t)x->answer;
     e->sent_on_ns = since(x, x->sent_on_ns);
     e->connect_ns = x->connect_ns ? (int64_t)x->connect_ns : -1;
@@ -407,8 +425,10 @@ static void put_end(struct recorder *r, struct event_end *e, const struct exchan
     e->duration_ns = since(x, x->ended_ns);
     for (int side = 0; side < 2; side++)
         if (has_passed(&x->direction[side]))
-            fill_passed(passed++, x, &x->direction[side]);
-    commit(r, e, (const char *)passed);
+            fill_passed(passed++, x, &x->direction[side], now_ns);
+    const struct slice detail = at_most(x->detail, EXCHANGE_DETAIL_MAX);
+    e->detail_len = (uint16_t)detail.len;
+    commit(r, e, put((char *)passed, detail));
 }
 
 static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
@@ -418,12 +438,81 @@ static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
     struct slot *s = slot_of(r, x, &index);
     if (!s)
         return;
-    struct event_end *e = queue_reserve(r->queue, sizeof(*e) + 2 * sizeof(struct event_passed), 0);
+    struct event_end *e = queue_reserve(r->queue, END_MOST, 0);
     if (e) { // else out of memory: the row says for ever that it runs, until the process ends
         e->event = (struct event){.slot = index, .kind = EVENT_END, .flags = end_flags(x, s)};
-        put_end(r, e, x, why);
+        e->outcome = (uint8_t)why;
+        put_end(r, e, x, x->ended_ns);
     }
     free_slot(r, x, index);
+}
+
+static struct told told_now(const struct exchange *x, uint16_t flags, uint64_t now_ns)
+{
+    const uint64_t times[] = {x->sent_on_ns, x->connect_ns, x->heard_ns, x->answered_ns};
+    struct told told = {.facts = flags};
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
+        told.facts |= times[i] ? 1U << (16 + i) : 0;
+    for (int side = 0; side < 2; side++) {
+        told.bytes[side] = x->direction[side].bytes;
+        told.stalled_ns += (int64_t)stalled_ns(&x->direction[side], now_ns);
+    }
+    return told;
+}
+
+// A stall that lasts is told again when it has grown by a part of it, not at every look.
+static bool is_news(const struct told *before, const struct told *now)
+{
+    int64_t grown = now->stalled_ns - before->stalled_ns;
+    return before->facts != now->facts || before->bytes[0] != now->bytes[0] ||
+           before->bytes[1] != now->bytes[1] || grown > before->stalled_ns / RECORDER_STALL_PART;
+}
+
+// Tells what is known of an exchange that lasts, if it has changed. Where there is no room for that
+// the next look tells it.
+static void look_at(struct recorder *r, uint32_t index, uint64_t now_ns)
+{
+    struct slot *s = &r->slots[index];
+    if (!s->x || !s->settled || now_ns - s->x->begun_ns < RECORDER_LASTS_MS * 1000000ULL)
+        return;
+    const uint16_t flags = end_flags(s->x, s);
+    const struct told told = told_now(s->x, flags, now_ns);
+    struct event_end *e =
+        is_news(&s->told, &told) ? queue_reserve(r->queue, END_MOST, spare(r)) : NULL;
+    if (!e)
+        return;
+    e->event = (struct event){.slot = index, .kind = EVENT_PROGRESS, .flags = flags};
+    put_end(r, e, s->x, now_ns);
+    s->told = told;
+    r->progress = true;
+}
+
+// They may be many: a turn of the loop looks at some.
+static void on_look_task(struct loop_task *task)
+{
+    struct recorder *r = container_of(task, struct recorder, look_task);
+    const uint64_t now_ns = uv_hrtime();
+    const uint32_t left = r->slot_count - r->looked;
+    const uint32_t end = r->looked + (left < RECORDER_LOOK_SLOTS ? left : RECORDER_LOOK_SLOTS);
+    while (r->looked < end)
+        look_at(r, r->looked++, now_ns);
+    if (r->looked < r->slot_count) {
+        loop_queue(r->loop, task);
+        return;
+    }
+    if (r->progress)
+        scribe_hurry(r->scribe);
+    if (r->running > 0)
+        timeout_start(r->loop, &r->look, RECORDER_LOOK_MS, on_look);
+}
+
+static void on_look(struct timeout *t)
+{
+    struct recorder *r = container_of(t, struct recorder, look);
+    r->looked = 0;
+    r->progress = false;
+    r->look_task.run = on_look_task;
+    loop_queue(r->loop, &r->look_task);
 }
 
 static void on_discarded(void *ctx, struct exchange *x)
@@ -505,12 +594,13 @@ struct recorder *recorder_new(struct loop *l, const struct recorder_config *conf
     if (!r)
         return NULL;
     r->config = *config;
-    for (size_t i = 0; i < config->redact_count; i++)
-        r->redact[i] = slice_str(config->redact[i]);
+    r->loop = l;
+    redact_init(&r->redact, config);
     r->observer = (struct exchange_observer){
         .begun = on_begun,
         .settled = on_settled,
         .head = on_head,
+        .bad_head = on_bad_head,
         .data = on_data,
         .finished = on_finished,
         .closed = on_closed,
@@ -534,6 +624,8 @@ void recorder_free(struct recorder *r)
 {
     if (!r)
         return;
+    timeout_stop(&r->look);
+    loop_unqueue(r->loop, &r->look_task);
     bool ended = scribe_stop(r->scribe, RECORDER_END_MS);
     tell(r);
     free(r->slots);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "row.h"
+#include "proto/http1.h"
 
 const char record_row_select[] =
     "SELECT e.seq, e.id, e.began_ns, e.writer, w.program, t.name, e.visitor, e.protocol, e.method,"
@@ -12,7 +13,7 @@ const char record_row_select[] =
     " e.sent_on_ns, e.connect_ns, e.service_first_ns, e.answered_ns, e.duration_ns,"
     " e.far_outcome, e.far_flags, e.far_request_bytes, e.far_request_digest,"
     " e.far_response_bytes, e.far_response_digest, e.far_sent_on_ns, e.far_connect_ns,"
-    " e.far_answered_ns, e.far_duration_ns"
+    " e.far_answered_ns, e.far_duration_ns, e.response_protocol, e.reason, e.detail, e.bad_head"
     " FROM exchange e LEFT JOIN writer w ON w.id = e.writer LEFT JOIN tunnel t ON t.id = e.tunnel ";
 
 // The columns are read one after the other, as they are named above.
@@ -102,6 +103,20 @@ static void read_what(struct row *r, struct record_exchange *x)
     x->response_head = next_text(r);
 }
 
+// Records of before have neither the protocol of a response nor its phrase.
+static void read_answer(struct row *r, struct record_exchange *x)
+{
+    x->response_protocol = next_text(r);
+    if (x->response_protocol.len == 0 && x->status)
+        x->response_protocol = x->protocol;
+    bool registered = sqlite3_column_type(r->s, r->at) == SQLITE_NULL;
+    x->reason = next_text(r);
+    if (registered)
+        x->reason = http1_reason(x->status);
+    x->detail = next_text(r);
+    x->bad_head = next_text(r);
+}
+
 void record_row_read(sqlite3_stmt *s, struct record_exchange *x)
 {
     struct row r = {s, 0};
@@ -126,4 +141,5 @@ void record_row_read(sqlite3_stmt *s, struct record_exchange *x)
     x->answered_ns = next_time(&r);
     x->duration_ns = next_time(&r);
     read_far(&r, &x->far);
+    read_answer(&r, x);
 }

@@ -53,6 +53,11 @@ static const char *const steps[RECORD_VERSION] = {
     " exchange INTEGER NOT NULL, number INTEGER NOT NULL, side INTEGER NOT NULL,"
     " opcode INTEGER NOT NULL, flags INTEGER NOT NULL, at_ns INTEGER NOT NULL,"
     " size INTEGER NOT NULL, bytes BLOB, PRIMARY KEY(exchange, number)) WITHOUT ROWID;",
+
+    "ALTER TABLE exchange ADD COLUMN response_protocol TEXT;"
+    "ALTER TABLE exchange ADD COLUMN reason TEXT;"
+    "ALTER TABLE exchange ADD COLUMN detail TEXT;"
+    "ALTER TABLE exchange ADD COLUMN bad_head BLOB;",
 };
 
 static int get_number(sqlite3 *db, const char *sql, int *out)

@@ -23,16 +23,18 @@
 #include "track.h"
 
 enum {
-    MUCH_BYTES = 64 * 1024,    // of events, that are written without gathering more
-    EFFORT_MS = 50,            // over which the effort is looked at
-    EFFORT_PART = 16,          // of a processor, that is little
-    STINT_US = 200,            // that the idle hand works at a time
-    STINT_EVENTS = 32,         // and how many events it takes, or
-    STINT_TRACKS = 8,          // exchanges it writes, before it looks how late it is
-    TRIM_MS = 100,             // that deleting may take before events are looked at again
-    TRIM_PRESSING_MS = 1000,   // the same where more comes than that can delete
-    QUIET_MS = 500,            // without an event, after which memory is given back
-    TRIM_EVERY_MS = 60 * 1000, // while nothing happens
+    MUCH_BYTES = 64 * 1024,       // of events, that are written without gathering more
+    EFFORT_MS = 50,               // over which the effort is looked at
+    EFFORT_PART = 16,             // of a processor, that is little
+    STINT_US = 200,               // that the idle hand works at a time
+    STINT_EVENTS = 32,            // and how many events it takes, or
+    STINT_TRACKS = 8,             // exchanges it writes, before it looks how late it is
+    TRIM_MS = 100,                // that deleting may take before events are looked at again
+    TRIM_PRESSING_MS = 1000,      // the same where more comes than that can delete
+    IDLE_BATCH_BYTES = 512 << 10, // of events that the idle hand takes before it may be relieved
+    HURRY_MS = 200,               // that it may take for what is in a hurry
+    QUIET_MS = 500,               // without an event, after which memory is given back
+    TRIM_EVERY_MS = 60 * 1000,    // while nothing happens
     TEXT_MAX = 512
 };
 
@@ -52,6 +54,8 @@ struct scribe {
     struct queue *queue;
     struct hand hands[HANDS];
     atomic_bool closing, failing;
+    atomic_size_t hurry;           // up to this mark of the queue what waits is in a hurry
+    atomic_uint_fast64_t hurry_ms; // since then
     atomic_uint_fast64_t shed, shed_bytes;
     uv_mutex_t lock; // of what follows
     uv_cond_t turns;
@@ -81,6 +85,14 @@ void scribe_shed(struct scribe *s, uint64_t exchanges, uint64_t bytes)
 {
     atomic_fetch_add_explicit(&s->shed, exchanges, memory_order_relaxed);
     atomic_fetch_add_explicit(&s->shed_bytes, bytes, memory_order_relaxed);
+}
+
+void scribe_hurry(struct scribe *s)
+{
+    if (!queue_has_passed(s->queue, atomic_load(&s->hurry)))
+        return; // what was told before is first
+    atomic_store(&s->hurry_ms, uv_hrtime() / 1000000);
+    atomic_store(&s->hurry, queue_mark(s->queue));
 }
 
 bool scribe_is_failing(struct scribe *s, uint64_t *exchanges, uint64_t *bytes)
@@ -125,6 +137,17 @@ static uint64_t thread_cpu_ns(void)
 static uint64_t now_ms(void)
 {
     return uv_hrtime() / 1000000;
+}
+
+static bool is_hurried(struct scribe *s)
+{
+    return !queue_has_passed(s->queue, atomic_load(&s->hurry));
+}
+
+// The idle hand has not got to it in time.
+static bool is_late(struct scribe *s)
+{
+    return is_hurried(s) && now_ms() - atomic_load(&s->hurry_ms) >= HURRY_MS;
 }
 
 static const char *phrase(int error)
@@ -275,8 +298,8 @@ static void take_events(struct scribe *s)
     size_t len = 0;
     size_t count = 0;
     const void *event = NULL;
-    while (bytes + tracks_messages(&s->tracks) < RECORDER_BATCH_BYTES &&
-           (event = queue_peek(s->queue, &len))) {
+    const size_t most = s->idle ? IDLE_BATCH_BYTES : RECORDER_BATCH_BYTES;
+    while (bytes + tracks_messages(&s->tracks) < most && (event = queue_peek(s->queue, &len))) {
         (void)tracks_event(&s->tracks, event);
         queue_release(s->queue);
         bytes += len;
@@ -368,7 +391,8 @@ static bool goes_on(struct scribe *s, bool last)
     size_t used = queue_used(s->queue);
     if (last)
         return used > 0;
-    return used > MUCH_BYTES && !atomic_load(&s->closing) && s->toils == s->idle;
+    return used > MUCH_BYTES && !atomic_load(&s->closing) && s->toils == s->idle &&
+           !(s->idle && is_late(s));
 }
 
 // How long nothing needs to be done while no events come.
@@ -410,7 +434,7 @@ static void wait_for_events(struct scribe *s)
 static void hold_back(struct scribe *s)
 {
     bool holds = hold_begin(&s->hold, now_ms(), queue_used(s->queue));
-    while (holds && !atomic_load(&s->closing)) {
+    while (holds && !atomic_load(&s->closing) && !is_hurried(s)) {
         uv_sleep(HOLD_LOOK_MS);
         holds = hold_goes_on(&s->hold, now_ms(), queue_used(s->queue));
     }
@@ -470,7 +494,7 @@ static bool wait_for_turn(struct hand *h)
 static void pass_on(struct scribe *s, bool closing)
 {
     uv_mutex_lock(&s->lock);
-    s->writing = &s->hands[s->toils && !closing ? IDLE_HAND : ORDINARY_HAND];
+    s->writing = &s->hands[s->toils && !closing && !is_late(s) ? IDLE_HAND : ORDINARY_HAND];
     uv_cond_broadcast(&s->turns);
     uv_mutex_unlock(&s->lock);
 }

@@ -26,6 +26,9 @@ bool scribe_stop(struct scribe *s, unsigned ms);
 // Only when it has ended.
 void scribe_free(struct scribe *s);
 
+// Of the queue's writer. What waits is to be written soon: it is not held back, and if the idle
+// hand does not get to it in time, the ordinary one writes it.
+void scribe_hurry(struct scribe *s);
 // Of other threads. Exchanges of which nothing is kept, and bytes of bodies, are counted.
 void scribe_shed(struct scribe *s, uint64_t exchanges, uint64_t bytes);
 // Whether nothing can be written now, and those counts.

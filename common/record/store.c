@@ -28,10 +28,10 @@ static const char *const texts[STATEMENTS] = {
         " far_connect_ns, far_answered_ns, far_duration_ns, far_request_bytes, far_request_digest,"
         " far_response_bytes, far_response_digest, id, writer, tunnel, began_ns, visitor, protocol,"
         " method, scheme, host, target, upstream, replay_of, request_head, service_first_ns,"
-        " request_body, response_body)"
+        " request_body, response_body, response_protocol, reason, detail, bad_head)"
         " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,"
         "?23,?24,?25,?26,?27,?28,?29,?30,?31,?32,?33,?34,?35,?36,?37,?38,?39,?40,?41,?42,?43,?44,"
-        "?45,?46,?47,?48,?49,?50,?51)",
+        "?45,?46,?47,?48,?49,?50,?51,?52,?53,?54,?55)",
     [UPDATE_EXCHANGE] =
         "UPDATE exchange SET status=?1, outcome=?2, error=?3, flags=?4, size=?5, sent_on_ns=?6,"
         " connect_ns=?7, answered_ns=?8, duration_ns=?9, request_bytes=?10, request_kept=?11,"
@@ -43,7 +43,10 @@ static const char *const texts[STATEMENTS] = {
         " response_head=coalesce(?25, response_head), far_outcome=?26, far_flags=?27,"
         " far_sent_on_ns=?28, far_connect_ns=?29, far_answered_ns=?30, far_duration_ns=?31,"
         " far_request_bytes=?32, far_request_digest=?33, far_response_bytes=?34,"
-        " far_response_digest=?35, service_first_ns=?38 WHERE seq=?36 AND id=?37",
+        " far_response_digest=?35, service_first_ns=?38,"
+        " response_protocol=coalesce(?39, response_protocol), reason=coalesce(?40, reason),"
+        " detail=coalesce(?41, detail), bad_head=coalesce(?42, bad_head)"
+        " WHERE seq=?36 AND id=?37",
     [INSERT_BODY] = "INSERT INTO body(exchange, side, at, bytes) VALUES(?1,?2,?3,?4)",
     [INSERT_MESSAGE] =
         "INSERT INTO message(exchange, number, side, opcode, flags, at_ns, size, bytes)"
@@ -441,6 +444,18 @@ static void bind_exchange(sqlite3_stmt *q, const struct record_exchange *x)
     bind_far(q, 26, &x->far);
 }
 
+static void bind_answer(sqlite3_stmt *q, int at, const struct record_exchange *x)
+{
+    bind_text(q, at, x->response_protocol);
+    if (x->reason.p)
+        (void)sqlite3_bind_text64(q, at + 1, x->reason.p, x->reason.len, SQLITE_STATIC,
+                                  SQLITE_UTF8);
+    else
+        (void)sqlite3_bind_null(q, at + 1);
+    bind_text(q, at + 2, x->detail);
+    bind_blob(q, at + 3, x->bad_head);
+}
+
 static void bind_asked(sqlite3_stmt *q, const struct store *s, const struct record_exchange *x)
 {
     const struct slice texts_of[] = {x->visitor, x->protocol, x->method,   x->scheme,
@@ -468,6 +483,7 @@ int store_exchange(struct store *s, struct record_exchange *x, uint64_t growth,
         bind_asked(q, s, x);
         (void)sqlite3_bind_int64(q, 38, tunnel->id);
         bind_ns(q, 49, x->service_first_ns);
+        bind_answer(q, 52, x);
         bind_blob(q, 50, bodies[RECORD_REQUEST]);
         bind_blob(q, 51, bodies[RECORD_RESPONSE]);
     } else {
@@ -475,6 +491,7 @@ int store_exchange(struct store *s, struct record_exchange *x, uint64_t growth,
         // Rows are used again when the newest are deleted.
         (void)sqlite3_bind_text(q, 37, x->id, -1, SQLITE_STATIC);
         bind_ns(q, 38, x->service_first_ns);
+        bind_answer(q, 39, x);
     }
     error = store_run(s, q);
     if (error)

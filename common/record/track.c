@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <stdlib.h>
+#include "proto/http1.h"
 #include "track_internal.h"
 
 enum {
@@ -65,6 +66,8 @@ static void free_buffers(struct track *k)
     buf_free(&k->texts);
     buf_free(&k->head);
     buf_free(&k->interim);
+    buf_free(&k->bad_head);
+    buf_free(&k->detail);
     for (int side = 0; side < 2; side++) {
         buf_free(&k->trailers[side]);
         buf_free(&k->body[side]);
@@ -86,8 +89,10 @@ static size_t kept_bytes(const struct track *k)
 // Keeps it for another exchange, if there is room.
 static void keep(struct tracks *t, struct track *k)
 {
-    if (k->interim.bytes)
-        buf_free(&k->interim);
+    struct buf *const rare[] = {&k->interim, &k->bad_head, &k->detail};
+    for (size_t i = 0; i < sizeof(rare) / sizeof(rare[0]); i++)
+        if (rare[i]->bytes)
+            buf_free(rare[i]);
     for (int side = 0; side < 2; side++) {
         if (k->trailers[side].bytes)
             buf_free(&k->trailers[side]);
@@ -329,8 +334,31 @@ static bool add_interim(struct track *k, const struct event_head *e)
 {
     char line[8] = {(char)('0' + e->status / 100), (char)('0' + e->status / 10 % 10),
                     (char)('0' + e->status % 10), '\r', '\n'};
-    return append(k, &k->interim, line, 5) && append(k, &k->interim, e + 1, e->lines_len) &&
-           append(k, &k->interim, "\r\n", 2);
+    const char *lines = (const char *)(e + 1);
+    bool ok = append(k, &k->interim, line, 3);
+    if (e->event.flags & EVENT_REASON)
+        ok = ok && append(k, &k->interim, " ", 1) &&
+             append(k, &k->interim, lines + e->lines_len, e->reason_len);
+    return ok && append(k, &k->interim, line + 3, 2) &&
+           append(k, &k->interim, lines, e->lines_len) && append(k, &k->interim, "\r\n", 2);
+}
+
+// A second one is an answer of ours instead of the service's, and its reason phrase then stands in
+// place of the one that may be in the record.
+static bool take_head(struct track *k, const struct event_head *e)
+{
+    const bool again = k->x.status;
+    empty(&k->head);
+    if (!append(k, &k->head, e + 1, (size_t)e->lines_len + e->reason_len))
+        return false;
+    k->head_len = e->lines_len;
+    k->x.status = e->status;
+    k->x.response_protocol = e->event.flags & EVENT_HTTP_10 ? SLICE("HTTP/1.0") : SLICE("HTTP/1.1");
+    k->x.reason = again ? http1_reason(e->status) : (struct slice){0};
+    if (e->event.flags & EVENT_REASON)
+        k->x.reason = slice_of(e->reason_len ? buf_at(&k->head) + e->lines_len : "", e->reason_len);
+    k->x.flags |= e->status == 101 ? RECORD_UPGRADED : 0;
+    return true;
 }
 
 static bool on_head(struct tracks *t, struct track *k, const struct event_head *e)
@@ -339,9 +367,7 @@ static bool on_head(struct tracks *t, struct track *k, const struct event_head *
     if (e->status < 200 && e->status != 101) {
         ok = add_interim(k, e);
     } else {
-        empty(&k->head); // an answer of ours instead of the service's
-        ok = append(k, &k->head, e + 1, e->lines_len);
-        k->x.status = e->status;
+        ok = take_head(k, e);
     }
     if ((e->event.flags & EVENT_WEBSOCKET) && !k->messages) {
         k->messages = malloc(sizeof(*k->messages));
@@ -380,6 +406,13 @@ static bool on_trailers(struct tracks *t, struct track *k, const struct event_tr
     return append(k, &k->trailers[e->event.side], e + 1, e->lines_len);
 }
 
+static bool on_bad_head(struct tracks *t, struct track *k, const struct event_bad_head *e)
+{
+    k->x.flags |= e->event.flags & EVENT_REDACTED ? RECORD_REDACTED : 0;
+    touch(t, k);
+    return append(k, &k->bad_head, e + 1, e->len);
+}
+
 // The digest of a body of which nothing has passed.
 static void put_nothing(uint8_t digest[static DIGEST_BYTES])
 {
@@ -401,15 +434,17 @@ static void end_body(struct record_body *b, const struct event_passed *p, bool h
     memcpy(b->digest, p->digest, sizeof(b->digest));
 }
 
-static void on_end(struct tracks *t, struct track *k, const struct event_end *e)
+// What is known by now, in place of what was known before.
+static void take_facts(struct track *k, const struct event_end *e)
 {
     struct record_exchange *x = &k->x;
     const unsigned flags = e->event.flags;
     const struct event_passed *passed = (const struct event_passed *)(e + 1);
-    x->outcome = slice_str(exchange_whystr((enum exchange_why)e->outcome));
     x->error =
         flags & EVENT_REFUSED ? slice_str(answer_code((enum answer)e->answer)) : (struct slice){0};
     x->status = e->status;
+    x->flags &= ~(unsigned)(RECORD_UPGRADED | RECORD_REQUEST_WHOLE | RECORD_RESPONSE_WHOLE |
+                            RECORD_CONNECTION_REUSED);
     x->flags |= (flags & EVENT_SHED ? RECORD_SHED : 0) |
                 (flags & EVENT_UPGRADED ? RECORD_UPGRADED : 0) |
                 (flags & EVENT_REQUEST_WHOLE ? RECORD_REQUEST_WHOLE : 0) |
@@ -425,6 +460,22 @@ static void on_end(struct tracks *t, struct track *k, const struct event_end *e)
     x->service_first_ns = e->heard_ns;
     x->answered_ns = e->answered_ns;
     x->duration_ns = e->duration_ns;
+    empty(&k->detail);
+    (void)buf_append(&k->detail, passed, e->detail_len);
+}
+
+// One that lasts is not left for a later transaction: those who read wait for it.
+static void on_progress(struct tracks *t, struct track *k, const struct event_end *e)
+{
+    take_facts(k, e);
+    k->late = true;
+    touch(t, k);
+}
+
+static void on_end(struct tracks *t, struct track *k, const struct event_end *e)
+{
+    take_facts(k, e);
+    k->x.outcome = slice_str(exchange_whystr((enum exchange_why)e->outcome));
     k->ended = true;
     t->slots[e->event.slot] = NULL;
     touch(t, k);
@@ -488,6 +539,8 @@ bool tracks_event(struct tracks *t, const void *event)
     case EVENT_HEAD: return on_head(t, k, event);
     case EVENT_DATA: return on_data(t, k, event);
     case EVENT_TRAILERS: return on_trailers(t, k, event);
+    case EVENT_BAD_HEAD: return on_bad_head(t, k, event);
+    case EVENT_PROGRESS: on_progress(t, k, event); return true;
     case EVENT_END: on_end(t, k, event); return true;
     case EVENT_DROP:
         t->slots[e->slot] = NULL;
@@ -518,7 +571,7 @@ static void forget_written(struct track *k)
     k->inserting = k->dirty = k->late = false;
     k->told = true;
     k->x.visitor = k->x.method = k->x.scheme = k->x.host = k->x.target = (struct slice){0};
-    k->x.upstream = k->x.request_head = k->x.replay_of = (struct slice){0};
+    k->x.upstream = k->x.request_head = k->x.replay_of = k->x.reason = (struct slice){0};
     free_buffers(k);
     if (k->messages)
         frames_taken(k->messages);

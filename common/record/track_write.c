@@ -34,7 +34,9 @@ static int write_track(struct track *k, struct store *s)
 {
     struct record_exchange *x = &k->x;
     x->interim = all_of(&k->interim);
-    x->response_head = all_of(&k->head);
+    x->response_head = slice_of(all_of(&k->head).p, buf_len(&k->head) ? k->head_len : 0);
+    x->bad_head = all_of(&k->bad_head);
+    x->detail = all_of(&k->detail);
     for (int side = 0; side < 2; side++)
         x->body[side].trailers = all_of(&k->trailers[side]);
     uint64_t size = x->size + track_message_bytes(k);

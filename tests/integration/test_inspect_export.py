@@ -186,7 +186,8 @@ def test_jsonl_loses_nothing(record):
     assert base64.b64decode(first["response"]["body"]["base64"]) == packed
     assert first["response"]["body"]["decoded"] == {"whole": True, "text": "hello"}
     assert first["response"]["interim"] == [
-        {"status": 103, "fields": [["Link", "x"], ["Link", "y"]]}, {"status": 100, "fields": []}]
+        {"status": 103, "reason": "Early Hints", "fields": [["Link", "x"], ["Link", "y"]]},
+        {"status": 100, "reason": "Continue", "fields": []}]
     assert first["response"]["trailers"] == [["T", "1"]]
     assert first["far"]["request"]["xxh3_128"] == first["request"]["body"]["xxh3_128"]
     assert second["response"]["body"]["text"] == "text\x00\x1b"

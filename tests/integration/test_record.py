@@ -83,8 +83,9 @@ def test_interim_responses_and_trailers_are_kept(tunnel):
         visitor.send(visitor.head("POST", "/trailers", [("Transfer-Encoding", "chunked")])
                      + b"3\r\nabc\r\n0\r\nR: 3\r\n\r\n")
         assert visitor.response().body == b"hello"
-    for row in both(tunnel, "/trailers"):
-        assert row["interim"].lower() == b"103\r\nlink: </a>\r\n\r\n102\r\n\r\n"
+    for row, told in zip(both(tunnel, "/trailers"), (b" told", b"")):
+        assert row["interim"].lower() == (
+            b"103%s\r\nlink: </a>\r\n\r\n102%s\r\n\r\n" % (told, told))
         assert row["request_trailers"].lower() == b"r: 3\r\n"
         assert row["response_trailers"].lower() == b"t: 1\r\nt: 2\r\n"
 

@@ -37,6 +37,12 @@ def schema():
     return "".join(re.findall(r'"((?:\\.|[^"\\])*)"', steps))
 
 
+def version():
+    """Of the schema."""
+    header = (ROOT / "common/record/record.h").read_text()
+    return int(re.search(r"RECORD_VERSION = (\d+),", header)[1])
+
+
 def exchange_id(number, began_ns):
     """16 digits that sort by time; `number` makes them unique."""
     value = (began_ns // 1_000_000) << 35 | number & (1 << 35) - 1
@@ -66,7 +72,7 @@ class Record:
     def _create(self):
         self.db.executescript(
             "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
-            f"{schema()} PRAGMA application_id={0x61646974}; PRAGMA user_version=1;")
+            f"{schema()} PRAGMA application_id={0x61646974}; PRAGMA user_version={version()};")
         self.writer("adit http")
         self.tunnels = {}
 

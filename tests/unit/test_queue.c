@@ -88,6 +88,24 @@ static void an_event_may_be_empty_or_as_large_as_allowed(void **state)
     queue_free(q);
 }
 
+static void a_mark_is_passed_when_all_before_it_has_been_read(void **state)
+{
+    struct queue *q = queue_new();
+    (void)state;
+    assert_non_null(q);
+    assert_true(queue_has_passed(q, 0) && queue_has_passed(q, queue_mark(q)));
+    assert_true(push(q, 1, 10, 0) && push(q, 2, 0, 0));
+    const size_t mark = queue_mark(q);
+    assert_true(push(q, 3, 10, 0));
+    expect(q, 1, 10);
+    assert_false(queue_has_passed(q, mark));
+    expect(q, 2, 0);
+    assert_true(queue_has_passed(q, mark) && !queue_has_passed(q, queue_mark(q)));
+    expect(q, 3, 10);
+    assert_true(queue_has_passed(q, mark) && queue_has_passed(q, queue_mark(q)));
+    queue_free(q);
+}
+
 static void what_was_reserved_and_not_committed_never_was(void **state)
 {
     struct queue *q = queue_new();
@@ -264,6 +282,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_goes_in_comes_out_in_order),
         cmocka_unit_test(an_event_may_be_empty_or_as_large_as_allowed),
+        cmocka_unit_test(a_mark_is_passed_when_all_before_it_has_been_read),
         cmocka_unit_test(what_was_reserved_and_not_committed_never_was),
         cmocka_unit_test(it_is_full_at_its_bound_and_takes_more_when_it_is_emptied),
         cmocka_unit_test(room_that_was_spared_is_there),

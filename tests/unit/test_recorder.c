@@ -10,6 +10,7 @@
 
 #include "common/record/reader.h"
 #include "common/record/recorder.h"
+#include "proto/http1.h"
 #include "tests/support/chance.h"
 #include "tests/support/check.h"
 #include "tests/support/record_rows.h"
@@ -162,6 +163,7 @@ static struct http_head response_head(uint16_t status)
     struct http_head head;
     head_init(&head);
     head.status = status;
+    head.reason = http1_reason(status);
     return head;
 }
 
@@ -255,8 +257,11 @@ static void all_of_an_exchange_is_kept(void **state)
     add(&head, "Link", "</a>");
     exchange_head(&e.service, &head, &none);
     head = response_head(102);
+    head.reason = SLICE("Wait: a bit");
     exchange_head(&e.service, &head, &none);
     head = response_head(418);
+    head.reason = SLICE("Short");
+    head.minor_version = 0;
     add(&head, "Y", "2");
     exchange_head(&e.service, &head, &chunked);
     send_body(&e.service, 65537);
@@ -268,8 +273,9 @@ static void all_of_an_exchange_is_kept(void **state)
     stop(f);
     const struct record_exchange *x = row(f, 1);
     assert_true(is(x->request_head, "X: 1\r\nx: \r\nX: 1\r\n"));
-    assert_true(is(x->interim, "103\r\nLink: </a>\r\n\r\n102\r\n\r\n"));
-    assert_true(is(x->response_head, "Y: 2\r\n"));
+    assert_true(is(x->interim, "103\r\nLink: </a>\r\n\r\n102 Wait: a bit\r\n\r\n"));
+    assert_true(is(x->response_head, "Y: 2\r\n") && is(x->reason, "Short"));
+    assert_true(is(x->response_protocol, "HTTP/1.0"));
     assert_true(is(x->body[0].trailers, "T: 3\r\n"));
     assert_true(is(x->body[1].trailers, "T: 3\r\nT: 4\r\n"));
     assert_true(is(x->visitor, "192.0.2.1") && is(x->upstream, "127.0.0.1:80"));
@@ -440,6 +446,27 @@ static void secrets_are_left_out(void **state)
     }
 }
 
+static void what_came_instead_of_a_head_is_kept_without_its_secrets(void **state)
+{
+    static const char came[] = "HTTP/1.1 20 No\r\nSet-Cookie: canary\r\n\r\n";
+    struct fixture *f = *state;
+    struct ends e;
+    record(f);
+    ask(f, &e);
+    exchange_finish(&e.visitor, NULL);
+    exchange_bad_head(&e.service, slice_str(came), "its status is no number of three digits");
+    exchange_refuse(&e.service, ANSWER_UPSTREAM_INVALID, EXCHANGE_UPSTREAM_GONE);
+    small_exchange(f); // and the next one has nothing of it
+    stop(f);
+    const struct record_exchange *x = row(f, 1);
+    assert_true(is(x->bad_head, "HTTP/1.1 20 No\r\nSet-Cookie: [redacted]\r\n\r\n"));
+    assert_true(is(x->detail, "its status is no number of three digits"));
+    assert_true(x->status == 502 && (x->flags & RECORD_REDACTED));
+    assert_true(is(x->reason, "Bad Gateway") && is(x->response_protocol, "HTTP/1.1"));
+    x = row(f, 2);
+    assert_true(x->bad_head.len == 0 && x->detail.len == 0);
+}
+
 static struct report report_of(const char *id, uint64_t bytes)
 {
     struct report r = {.outcome = EXCHANGE_COMPLETE, .sent_on_ns = 1, .connect_ns = REPORT_NONE};
@@ -497,6 +524,7 @@ static void wait_until(struct fixture *f, const char *sql)
         if (holds)
             break;
         CHECK(ms < PATIENCE_MS);
+        loop_run_once(&f->loop);
     }
     check_context("%s", "");
 }
@@ -522,6 +550,35 @@ static void what_runs_can_be_read(void **state)
     wait_until(f, "SELECT outcome = 'visitor gone' FROM exchange");
     assert_int_equal(number(f, "SELECT count(*) FROM body"), 3);
     stop(f);
+}
+
+// More than a turn of the loop looks at, some of which are over before that is told of them.
+static void of_each_that_lasts_is_told_what_is_known(void **state)
+{
+    const int count = 2 * RECORDER_LOOK_SLOTS + 10;
+    struct fixture *f = *state;
+    struct ends *running = calloc((size_t)count, sizeof(*running));
+    assert_non_null(running);
+    record(f);
+    for (int i = 0; i < count; i++) {
+        ask(f, &running[i]);
+        send_body(&running[i].visitor, 10);
+        if (i % 2)
+            exchange_finish(&running[i].visitor, NULL);
+    }
+    wait_until(f, "SELECT count(sent_on_ns) = 2058 FROM exchange WHERE request_bytes = 10 AND"
+                  " outcome IS NULL AND request_last_ns >= sent_on_ns");
+    assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE flags & 8"), count / 2);
+    assert_int_equal(number(f, "SELECT count(request_digest) FROM exchange"), count / 2);
+    answer(&running[0], 101);
+    wait_until(f, "SELECT count(*) = 1 FROM exchange WHERE flags & 32 AND answered_ns > 0");
+    small_exchange(f); // its slot is one of those that are looked at
+    for (int i = 0; i < count; i++)
+        exchange_abort(&running[i].visitor, EXCHANGE_VISITOR_GONE);
+    stop(f);
+    free(running);
+    assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE outcome='visitor gone'"),
+                     count);
 }
 
 // Somebody keeps the record to himself, and much more passes than the queue holds.
@@ -619,8 +676,10 @@ int main(void)
         TEST(how_it_ended_is_told),
         TEST(what_may_be_recorded_is_the_less_of_two),
         TEST(secrets_are_left_out),
+        TEST(what_came_instead_of_a_head_is_kept_without_its_secrets),
         TEST(a_report_counts_once_and_through_its_own_tunnel),
         TEST(what_runs_can_be_read),
+        TEST(of_each_that_lasts_is_told_what_is_known),
         TEST(what_finds_no_room_is_counted_and_the_rest_is_right),
         TEST(many_may_run_at_once),
         TEST(levels_and_names_are_checked),

@@ -393,9 +393,9 @@ static void what_is_a_later_versions_or_another_programs_is_left_alone(void **st
     open_store(f);
     store_close(f->store);
     f->store = NULL;
-    record_rows_sql(&f->rows, "PRAGMA user_version=2");
+    record_rows_sql(&f->rows, "PRAGMA user_version=%d", RECORD_VERSION + 1);
     assert_int_equal(store_open(&f->config, &f->store, &f->file), SQLITE_MISMATCH);
-    record_rows_sql(&f->rows, "PRAGMA user_version=1");
+    record_rows_sql(&f->rows, "PRAGMA user_version=%d", RECORD_VERSION);
     record_rows_sql(&f->rows, "PRAGMA application_id=7");
     assert_int_equal(store_open(&f->config, &f->store, &f->file), SQLITE_MISMATCH);
     assert_int_equal(number(f, "SELECT count(*) FROM writer"), 1);

@@ -98,6 +98,15 @@ static void a_report_without_an_answer_is_no_base_for_a_split(void **state)
     expect(&x, "relay 10 beyond 90 body 50");
 }
 
+static void what_an_agent_could_not_pass_on_was_connecting(void **state)
+{
+    struct record_exchange x = relay_row();
+    (void)state;
+    x.far.sent_on_ns = -1;
+    x.far.connect_ns = 50;
+    expect(&x, "relay 10 tunnel 30 agent 10 connect 50 service 0 body 50");
+}
+
 static struct record_exchange alike(void)
 {
     struct record_exchange x = {
@@ -168,6 +177,7 @@ int main(void)
         cmocka_unit_test(what_comes_out_negative_counts_as_nothing),
         cmocka_unit_test(one_end_alone_says_what_it_knows),
         cmocka_unit_test(a_report_without_an_answer_is_no_base_for_a_split),
+        cmocka_unit_test(what_an_agent_could_not_pass_on_was_connecting),
         cmocka_unit_test(only_what_came_whole_at_both_ends_is_compared),
         cmocka_unit_test(damage_outweighs_and_running_ones_are_left_alone),
         cmocka_unit_test(only_whole_bodies_can_be_checked),

@@ -279,6 +279,119 @@ static void what_is_not_over_is_left_once(void **state)
     assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE far_outcome IS NOT NULL"), 1);
 }
 
+// Counts how often rows of exchanges are written.
+static void count_writes(struct fixture *f)
+{
+    record_rows_sql(&f->rows, "CREATE TABLE written(seq)");
+    record_rows_sql(&f->rows, "CREATE TRIGGER inserted AFTER INSERT ON exchange BEGIN"
+                              " INSERT INTO written VALUES(new.seq); END");
+    record_rows_sql(&f->rows, "CREATE TRIGGER updated AFTER UPDATE ON exchange BEGIN"
+                              " INSERT INTO written VALUES(new.seq); END");
+}
+
+static void progress(struct fixture *f, uint32_t slot, unsigned flags)
+{
+    struct {
+        struct event_end facts;
+        struct event_passed passed;
+    } e = {.facts = {.event = event_of(EVENT_PROGRESS, flags),
+                     .sent_on_ns = 1,
+                     .connect_ns = 2,
+                     .heard_ns = 3,
+                     .answered_ns = -1,
+                     .duration_ns = -1},
+           .passed = {.bytes = 9, .first_ns = 6, .last_ns = 7, .stalled_ns = 8}};
+    e.facts.event.slot = slot;
+    tell(f, &e, sizeof(e), (struct slice){0});
+}
+
+// Also where what is not over is left for the next transaction.
+static void what_is_known_of_one_that_lasts_is_written_at_once(void **state)
+{
+    static const char known[] =
+        "SELECT count(*) FROM exchange WHERE outcome IS NULL AND sent_on_ns=1 AND connect_ns=2"
+        " AND service_first_ns=3 AND answered_ns IS NULL AND duration_ns IS NULL AND"
+        " request_bytes=9 AND request_last_ns=7 AND request_stalled_ns=8 AND request_digest IS NULL"
+        " AND flags=64";
+    struct fixture *f = *state;
+    begin(f, 0, SLICE("A: 1\r\n"));
+    settle(f, 0, 0, "0123456789abcdef");
+    progress(f, 0, EVENT_REQUEST_PASSED | EVENT_NO_DIGEST | EVENT_REUSED);
+    write_some(f, true, 0);
+    assert_int_equal(number(f, known), 1);
+    // What is said later counts, also where it says less.
+    progress(f, 0, EVENT_REQUEST_PASSED | EVENT_REQUEST_WHOLE | EVENT_UPGRADED);
+    write_some(f, true, 0);
+    assert_int_equal(number(f, "SELECT flags FROM exchange"),
+                     RECORD_REQUEST_WHOLE | RECORD_UPGRADED);
+    assert_int_equal(number(f, "SELECT length(request_digest) FROM exchange"), DIGEST_BYTES);
+    end(f, 0);
+    write_some(f, true, 0);
+    assert_int_equal(number(f, "SELECT flags FROM exchange WHERE outcome='complete'"),
+                     RECORD_REQUEST_WHOLE);
+}
+
+// Of the service's phrase nothing is left in the record when the answer becomes ours.
+static void a_reason_phrase_goes_with_its_head(void **state)
+{
+    static const char which[] = "SELECT CASE WHEN reason IS NULL THEN 0 WHEN reason='' THEN 1"
+                                " WHEN reason='Fine' THEN 2 WHEN reason='Bad Gateway' THEN 3 END"
+                                " FROM exchange WHERE length(response_head)=6";
+    struct fixture *f = *state;
+    struct event_head e = {.event = event_of(EVENT_HEAD, EVENT_REASON),
+                           .lines_len = 6,
+                           .reason_len = 4,
+                           .status = 200};
+    begin(f, 0, SLICE("A: 1\r\n"));
+    settle(f, 0, 0, "0123456789abcdef");
+    tell(f, &e, sizeof(e), SLICE("B: 2\r\nFine"));
+    write_all(f, 0);
+    assert_int_equal(number(f, which), 2);
+    add_data(f, 1, SLICE("abc")); // another update
+    write_all(f, 0);
+    assert_int_equal(number(f, which), 2);
+    add_head(f, 502, 0, SLICE("C: 3\r\n"));
+    write_all(f, 0);
+    assert_int_equal(number(f, which), 3);
+    e.reason_len = 0;
+    tell(f, &e, sizeof(e), SLICE("B: 2\r\n"));
+    end(f, 0);
+    write_all(f, 0);
+    assert_int_equal(number(f, which), 1);
+    add_head(f, 200, 0, SLICE("C: 3\r\n")); // of no exchange
+    begin(f, 0, SLICE("A: 1\r\n"));
+    settle(f, 0, 0, "0123456789abcdef");
+    add_head(f, 200, 0, SLICE("C: 3\r\n"));
+    end(f, 0);
+    write_all(f, 0);
+    assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE seq=2 AND reason IS NULL AND"
+                               " response_protocol='HTTP/1.1'"),
+                     1);
+}
+
+static void short_exchanges_are_written_once(void **state)
+{
+    struct fixture *f = *state;
+    count_writes(f);
+    for (int i = 0; i < 10; i++) {
+        begin(f, 0, SLICE("A: 1\r\n"));
+        settle(f, 0, 0, "0123456789abcdef");
+        add_head(f, 200, 0, SLICE("B: 2\r\n"));
+        add_data(f, 1, SLICE("abc"));
+        end(f, 0);
+    }
+    write_all(f, 0);
+    assert_int_equal(number(f, "SELECT count(*) FROM written"), 10);
+    begin(f, 0, SLICE("A: 1\r\n"));
+    settle(f, 0, 0, "0123456789abcdef");
+    progress(f, 0, 0);
+    write_all(f, 0);
+    write_all(f, 0); // nothing is new
+    end(f, 0);
+    write_all(f, 0);
+    assert_int_equal(number(f, "SELECT count(*) FROM written"), 12);
+}
+
 // One that was dropped, and one that could not go on, are used again as well.
 static void what_was_dropped_leaves_nothing(void **state)
 {
@@ -380,6 +493,9 @@ int main(void)
         TEST(nothing_of_an_exchange_is_seen_in_the_next),
         TEST(a_small_body_is_in_the_row_of_its_exchange),
         TEST(what_is_not_over_is_left_once),
+        TEST(what_is_known_of_one_that_lasts_is_written_at_once),
+        TEST(a_reason_phrase_goes_with_its_head),
+        TEST(short_exchanges_are_written_once),
         TEST(what_was_dropped_leaves_nothing),
         TEST(what_is_kept_has_a_bound),
         TEST(large_buffers_are_given_back),
