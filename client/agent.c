@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/stream_end.h"
 #include "proto/fields.h"
+#include "proto/spelling.h"
 
 enum {
     TICK_MS = TUNNEL_TICK_MS,
@@ -220,7 +221,8 @@ static void on_request(void *ctx, struct mux_stream *s, const struct http_head *
     const struct field *id = head_find(head, SLICE("adit-id"));
     head_remove(&request, SLICE("adit-bind")); // one name only, so far
     head_remove(&request, SLICE("adit-id"));
-    bool sound = !fields_check(&request) && stream_end_framing(&request, end, &framing);
+    bool sound = !fields_check(&request) && stream_end_framing(&request, end, &framing) &&
+                 spelling_take(&request);
     struct stream_end *e = sound ? stream_end_inbound(&a->loop, s, wake, a) : NULL;
     struct exchange *x = e ? exchange_new(&e->end, &request, a->observers) : NULL;
     if (!x) {

@@ -238,7 +238,7 @@ static bool frame(struct replay_request *r, const struct replay_changes *c)
     (void)snprintf(r->digits, sizeof(r->digits), "%zu", q->body.len);
     if (length)
         length->value = slice_str(r->digits);
-    return length || head_add(&q->head, SLICE("content-length"), slice_str(r->digits));
+    return length || head_add(&q->head, SLICE("Content-Length"), slice_str(r->digits));
 }
 
 static bool take_body(struct replay_request *r, struct record_reader *reader,

@@ -189,13 +189,13 @@ void answer_make(enum answer a, enum answer_form form, char text[static ANSWER_T
     head_init(head);
     head->status = r->status;
     head->reason = slice_str(r->reason);
-    (void)head_add(head, SLICE("date"), answer_date(text + DIGITS));
-    (void)head_add(head, SLICE("content-type"), slice_str(types[form]));
-    (void)head_add(head, SLICE("content-length"), slice_of(text, (size_t)digits));
-    (void)head_add(head, SLICE("cache-control"), SLICE("no-store"));
-    (void)head_add(head, SLICE("adit-error"), slice_str(r->code));
+    (void)head_add(head, SLICE("Date"), answer_date(text + DIGITS));
+    (void)head_add(head, SLICE("Content-Type"), slice_str(types[form]));
+    (void)head_add(head, SLICE("Content-Length"), slice_of(text, (size_t)digits));
+    (void)head_add(head, SLICE("Cache-Control"), SLICE("no-store"));
+    (void)head_add(head, SLICE("Adit-Error"), slice_str(r->code));
     if (r->status == 426)
         head->upgrade = SLICE("websocket");
     if (r->status == 503 || r->status == 429)
-        (void)head_add(head, SLICE("retry-after"), SLICE("2"));
+        (void)head_add(head, SLICE("Retry-After"), SLICE("2"));
 }

@@ -153,7 +153,7 @@ static void answer_and_close(struct edge *e, enum answer answer, enum answer_for
     struct http_head head;
     struct slice body;
     answer_make(answer, form, text, &head, &body);
-    if (edge_write_head(e, &head, SLICE("connection: close\r\n")) && !no_body)
+    if (edge_write_head(e, &head, SLICE("Connection: close\r\n")) && !no_body)
         (void)conn_write(e->conn, body.p, body.len);
     edge_close(e, CONN_END_FLUSH);
 }

@@ -35,13 +35,13 @@ static size_t hop_fields(struct edge *e, const struct http_head *head,
     bool says_upgrade = head->upgrade.len > 0 && head->upgrade.len <= 255;
     struct slice keeps = SLICE("");
     if (head->status != 101 && !e->keep_alive)
-        keeps = SLICE("connection: close\r\n");
+        keeps = SLICE("Connection: close\r\n");
     else if (head->status != 101 && e->version_10)
-        keeps = SLICE("connection: keep-alive\r\n");
+        keeps = SLICE("Connection: keep-alive\r\n");
     const struct slice parts[] = {
-        e->chunked ? SLICE("transfer-encoding: chunked\r\n") : SLICE(""),
+        e->chunked ? SLICE("Transfer-Encoding: chunked\r\n") : SLICE(""),
         keeps,
-        says_upgrade ? SLICE("connection: upgrade\r\nupgrade: ") : SLICE(""),
+        says_upgrade ? SLICE("Connection: upgrade\r\nUpgrade: ") : SLICE(""),
         says_upgrade ? head->upgrade : SLICE(""),
         says_upgrade ? SLICE("\r\n") : SLICE(""),
     };

@@ -12,8 +12,8 @@ static void answer_options(struct exchange *x)
 {
     char date[ANSWER_DATE_MAX];
     struct http_head head = {.status = 200, .reason = SLICE("OK"), .minor_version = 1};
-    (void)head_add(&head, SLICE("date"), answer_date(date));
-    (void)head_add(&head, SLICE("content-length"), SLICE("0"));
+    (void)head_add(&head, SLICE("Date"), answer_date(date));
+    (void)head_add(&head, SLICE("Content-Length"), SLICE("0"));
     exchange_respond(x, &head, (struct slice){0});
 }
 

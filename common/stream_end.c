@@ -4,6 +4,7 @@
 #include "limits.h"
 #include "proto/fields.h"
 #include "proto/http1.h"
+#include "proto/spelling.h"
 
 enum {
     UPGRADE_MAX = 255 // bytes of a response's Upgrade
@@ -297,12 +298,13 @@ void stream_end_on_head(void *ctx, struct mux_stream *s, const struct http_head 
     if (!e)
         return;
     bool switches = is_switch(head);
+    head_copy(&response, head);
     if (fields_check(head) || !stream_end_framing(head, end, &framing) ||
-        !is_framed_right(e, head, end) || (switches && !e->upgrade_offered)) {
+        !is_framed_right(e, head, end) || (switches && !e->upgrade_offered) ||
+        !spelling_take(&response)) {
         refuse(e, ANSWER_UPSTREAM_INVALID, EXCHANGE_PROTOCOL);
         return;
     }
-    head_copy(&response, head);
     response.status = switches ? 101 : head->status;
     response.reason = http1_reason(response.status);
     if (switches) {
@@ -335,7 +337,7 @@ void stream_end_on_end(void *ctx, struct mux_stream *s, const struct http_head *
     }
     struct http_head checked;
     head_copy(&checked, trailers);
-    if (fields_check(&checked)) {
+    if (fields_check(&checked) || !spelling_take(&checked)) {
         break_off(e, EXCHANGE_PROTOCOL);
         return;
     }

@@ -195,7 +195,7 @@ static void strip_fields(struct http_head *head)
     bool loop = head->status == 508 && error && slice_eq(error->value, SLICE("ADIT-LOOP"));
     fields_strip_hop_by_hop(head);
     if (loop)
-        (void)head_add(head, SLICE("adit-error"), SLICE("ADIT-LOOP"));
+        (void)head_add(head, SLICE("Adit-Error"), SLICE("ADIT-LOOP"));
 }
 
 static bool read_head(struct call *k)
@@ -399,12 +399,12 @@ static bool add_hop_fields(struct http_head *head, bool chunked)
     bool te = head_find(head, SLICE("te")) != NULL;
     bool ok = true;
     if (head->upgrade.len > 0) {
-        ok = head_add(head, SLICE("connection"), te ? SLICE("upgrade, te") : SLICE("upgrade")) &&
-             head_add(head, SLICE("upgrade"), head->upgrade);
+        ok = head_add(head, SLICE("Connection"), te ? SLICE("upgrade, te") : SLICE("upgrade")) &&
+             head_add(head, SLICE("Upgrade"), head->upgrade);
     } else if (te) {
-        ok = head_add(head, SLICE("connection"), SLICE("te"));
+        ok = head_add(head, SLICE("Connection"), SLICE("te"));
     }
-    return ok && (!chunked || head_add(head, SLICE("transfer-encoding"), SLICE("chunked")));
+    return ok && (!chunked || head_add(head, SLICE("Transfer-Encoding"), SLICE("chunked")));
 }
 
 static bool write_head(struct call *k, const struct http_head *request)

@@ -53,7 +53,8 @@ int fields_add_forwarded(struct http_head *head, const struct fields_edge *edge,
 // Proxy-Authorization, Cookie, Set-Cookie.
 bool fields_is_credential(struct slice name);
 
-// Checks a head that came through HPACK, which lets anything pass: names are lower-case tokens,
+// Checks a head that came through HPACK, which lets anything pass: names are lower-case tokens
+// (spelling_take comes after),
 // values are field values, the pseudo-fields are sound, no field belongs to a connection,
 // Content-Length is one number. A head with neither method nor status is a trailer section. Returns
 // 0 or FIELDS_E_INVALID.

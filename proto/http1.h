@@ -104,8 +104,9 @@ bool http1_body_may_end_by_close(const struct http1_body *b);
 
 // Writers: put the text at `out` when it fits in `cap`. They return its length either way; nothing
 // is written when it doesn't fit. A request head is written in origin-form (or "*") with Host
-// first, made of `authority`. Field values are written as they are; Connection, Upgrade and
-// Transfer-Encoding are fields like others: who writes a head has put them there.
+// first, made of `authority` and spelled as `host_name` has it. Field values are written as they
+// are; Connection, Upgrade and Transfer-Encoding are fields like others: who writes a head has put
+// them there.
 size_t http1_write_request(char *out, size_t cap, const struct http_head *head);
 size_t http1_write_response(char *out, size_t cap, const struct http_head *head);
 // "SIZE CRLF" before `size` bytes of chunk data, which the caller follows with CRLF. `size` is not

@@ -194,6 +194,7 @@ static int take_host(struct http_head *head, struct field *host, size_t hosts)
     if (head->authority.len == 0)
         head->authority = host->value;
     host->value = head->authority;
+    head->host_name = host->name;
     return 0;
 }
 

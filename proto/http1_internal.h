@@ -17,7 +17,7 @@ int http1_parse_fields(const char *p, const char *end, size_t max, struct http_h
 static inline void http1_head_reset(struct http_head *head)
 {
     head->method = head->scheme = head->authority = head->target = (struct slice){0};
-    head->reason = head->upgrade = (struct slice){0};
+    head->reason = head->upgrade = head->host_name = (struct slice){0};
     head->status = 0;
     head->minor_version = 1;
     head->field_count = 0;

@@ -47,13 +47,16 @@ size_t http1_write_request(char *out, size_t cap, const struct http_head *head)
     bool lacks_path = head->target.len > 0 && head->target.p[0] == '?';
     size_t size = head->method.len + head->target.len + head->authority.len + (lacks_path ? 1 : 0) +
                   sizeof("  HTTP/1.1\r\nHost: \r\n") - 1 + fields_size(head, true);
+    bool spelled = head->host_name.len == SLICE("Host").len;
 
     if (size > cap)
         return size;
     char *at = put(out, head->method);
     at = put(at, lacks_path ? SLICE(" /") : SLICE(" "));
     at = put(at, head->target);
-    at = put(at, SLICE(" HTTP/1.1\r\nHost: "));
+    at = put(at, SLICE(" HTTP/1.1\r\n"));
+    at = put(at, spelled ? head->host_name : SLICE("Host"));
+    at = put(at, SLICE(": "));
     at = put(at, head->authority);
     at = put(at, SLICE("\r\n"));
     at = put_fields(at, head, true);

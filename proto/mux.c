@@ -110,6 +110,7 @@ void mux_free(struct mux *m)
         mux_stream_free(s);
     }
     free(m->text);
+    buf_free(&m->spelling);
     free(m);
 }
 
@@ -259,6 +260,11 @@ size_t mux_unread(const struct mux *m)
 bool mux_wants_send(const struct mux *m)
 {
     return !m->dead && nghttp2_session_want_write(m->session);
+}
+
+void mux_set_peer(struct mux *m, const struct mux_peer *peer)
+{
+    m->peer = *peer;
 }
 
 bool mux_spend(struct mux *m, uint32_t cost)

@@ -84,6 +84,12 @@ void mux_free(struct mux *m);
 // mux_free is of use.
 void mux_lose(struct mux *m);
 
+// What the peer understands besides (docs/protocol.md §2). Nothing before it is told.
+struct mux_peer {
+    bool spelling; // `adit-case`: how names are spelled
+};
+void mux_set_peer(struct mux *m, const struct mux_peer *peer);
+
 // Takes from the budget of what brings nothing (proto/chatter.h), for what comes beside the frames.
 // False: there is none left, the peer floods.
 bool mux_spend(struct mux *m, uint32_t cost);

@@ -56,6 +56,8 @@ struct mux {
     size_t unread;
     size_t heads; // bytes of those that nghttp2 has and has not sent
     bool dead, draining;
+    struct mux_peer peer;
+    struct buf spelling; // of the head that is being sent
     // the frame being received
     uint8_t frame_head[MUX_FRAME_HEAD]; // one that came in pieces
     size_t frame_head_len;

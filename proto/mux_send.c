@@ -2,11 +2,13 @@
 // What we send: heads, bodies out of their queues, trailers behind them.
 #include <stdlib.h>
 #include "mux_internal.h"
+#include "spelling.h"
 
 enum {
     FRAME_HEAD = 9,
     FRAME_MAX = 16 * 1024, // payload of a DATA frame: SETTINGS_MAX_FRAME_SIZE's default
     FIELD_OVERHEAD = 32,   // RFC 7541 §4.1
+    INDEXED_MAX = 512,     // bytes of a spelling that is worth room in the peer's table
 };
 
 static nghttp2_nv nv_of(struct slice name, struct slice value)
@@ -16,11 +18,27 @@ static nghttp2_nv nv_of(struct slice name, struct slice value)
 }
 
 enum {
-    NV_CAP = MESSAGE_FIELDS_CAP + 6
+    NV_CAP = MESSAGE_FIELDS_CAP + 6 // pseudo-fields, adit-upgrade, adit-case
 };
 
-static size_t nv_fields(nghttp2_nv *nva, size_t n, const struct http_head *head)
+// How the names are spelled, if the peer wants to know and they depart from the default. Without
+// memory they arrive in that.
+static size_t nv_spelling(struct mux *m, nghttp2_nv *nv, const struct http_head *head)
 {
+    size_t room = m->peer.spelling ? spelling_room(head) : 0;
+    char *out = room > 0 ? buf_reserve(&m->spelling, room) : NULL; // never committed: scratch
+    if (!out)
+        return 0;
+    size_t len = spelling_write(head, out);
+    *nv = nv_of(SLICE("adit-case"), slice_of(out, len));
+    if (len > INDEXED_MAX)
+        nv->flags = NGHTTP2_NV_FLAG_NO_INDEX;
+    return 1;
+}
+
+static size_t nv_fields(struct mux *m, nghttp2_nv *nva, size_t n, const struct http_head *head)
+{
+    n += nv_spelling(m, nva + n, head);
     if (head->upgrade.len > 0)
         nva[n++] = nv_of(SLICE("adit-upgrade"), head->upgrade);
     for (size_t i = 0; i < head->field_count; i++, n++) {
@@ -53,14 +71,14 @@ size_t mux_head_weight(const nghttp2_nv *nva, size_t count)
     return weight;
 }
 
-static size_t nv_request(nghttp2_nv *nva, const struct http_head *head)
+static size_t nv_request(struct mux *m, nghttp2_nv *nva, const struct http_head *head)
 {
     size_t n = 0;
     nva[n++] = nv_of(SLICE(":method"), head->method);
     nva[n++] = nv_of(SLICE(":scheme"), head->scheme.len ? head->scheme : SLICE("http"));
     nva[n++] = nv_of(SLICE(":authority"), head->authority);
     nva[n++] = nv_of(SLICE(":path"), head->target);
-    return nv_fields(nva, n, head);
+    return nv_fields(m, nva, n, head);
 }
 
 // NOLINTNEXTLINE(readability-function-size): the library's signature
@@ -87,7 +105,7 @@ static ssize_t read_data(nghttp2_session *session, int32_t id, uint8_t *buf, siz
         *flags |= NGHTTP2_DATA_FLAG_EOF;
         if (s->trailers) {
             nghttp2_nv nva[NV_CAP];
-            size_t count = nv_fields(nva, 0, &s->trailers->head);
+            size_t count = nv_fields(s->mux, nva, 0, &s->trailers->head);
             *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
             if (nghttp2_submit_trailer(session, id, nva, count))
                 return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -248,7 +266,7 @@ struct mux_stream *mux_open(struct mux *m, const struct http_head *head, bool en
         m->unread >= limits->unread || m->heads >= limits->heads)
         return NULL;
     nghttp2_nv nva[NV_CAP];
-    size_t count = nv_request(nva, head);
+    size_t count = nv_request(m, nva, head);
     nghttp2_data_provider provider = {.source.ptr = NULL, .read_callback = read_data};
     struct mux_stream *s = fits(nva, count) ? mux_stream_new(m, 0, user) : NULL;
     if (!s)
@@ -283,7 +301,7 @@ int mux_respond(struct mux_stream *s, const struct http_head *head, bool end)
     if (s->closed || s->send_head)
         return MUX_E_PROTOCOL;
     nva[0] = nv_of(SLICE(":status"), slice_of(status, sizeof(status)));
-    size_t count = nv_fields(nva, 1, head);
+    size_t count = nv_fields(s->mux, nva, 1, head);
     if (!fits(nva, count))
         return MUX_E_HEAD;
     if (head->status >= 200)
@@ -343,7 +361,7 @@ int mux_end(struct mux_stream *s, const struct http_head *trailers)
         return 0;
     if (trailers && trailers->field_count > 0) {
         nghttp2_nv nva[NV_CAP];
-        if (!fits(nva, nv_fields(nva, 0, trailers)))
+        if (!fits(nva, nv_fields(s->mux, nva, 0, trailers)))
             return MUX_E_HEAD;
         s->trailers = copy_trailers(trailers);
         if (!s->trailers)

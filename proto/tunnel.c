@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "tunnel.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include "chatter.h"
 
@@ -140,10 +141,22 @@ static int say_control(struct tunnel *t, const uint8_t *json, size_t len)
     return 0;
 }
 
+// What the tunnel itself understands, behind what the program does.
+static void add_features(struct hello *message)
+{
+    char *end = message->features + strlen(message->features);
+    size_t room = sizeof(message->features) - (size_t)(end - message->features);
+    if (room > sizeof(TUNNEL_FEATURES))
+        (void)snprintf(end, room, "%s%s", end > message->features ? "," : "", TUNNEL_FEATURES);
+}
+
 int tunnel_say(struct tunnel *t, const struct hello *message)
 {
     char json[TUNNEL_MESSAGE_MIN - 1 - PIPE_DATA_HEAD - PIPE_RECORD_HEAD];
-    int len = hello_write(json, sizeof(json), message);
+    struct hello said = *message;
+    if (message->type == HELLO_HELLO || message->type == HELLO_WELCOME)
+        add_features(&said);
+    int len = hello_write(json, sizeof(json), &said);
     uint8_t kind = rules[message->type].link_kind;
     if (len < 0)
         return TUNNEL_E_HELLO;
@@ -160,6 +173,13 @@ static int die(struct tunnel *t, int error)
 {
     t->state = TUNNEL_DEAD;
     return error;
+}
+
+static void take_features(struct tunnel *t, struct slice features)
+{
+    const struct mux_peer peer = {.spelling = slice_list_has(features, SLICE("case"))};
+    t->wants_reports = slice_list_has(features, SLICE("reports"));
+    mux_set_peer(t->mux, &peer);
 }
 
 static int recv_message(struct tunnel *t, const struct pipe_event *e)
@@ -190,7 +210,7 @@ static int recv_message(struct tunnel *t, const struct pipe_event *e)
         return TUNNEL_E_HELLO; // that one is a link message
     t->state = rule->then;
     if (kind)
-        t->wants_reports = slice_list_has(slice_str(message.features), SLICE("reports"));
+        take_features(t, slice_str(message.features));
     t->handler.control(t->ctx, &message);
     return 0;
 }

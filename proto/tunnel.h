@@ -10,6 +10,9 @@
 
 struct tunnel;
 
+// Words of `features` that a tunnel announces by itself (docs/protocol.md §2).
+#define TUNNEL_FEATURES "case"
+
 enum tunnel_role {
     TUNNEL_RELAY,
     TUNNEL_AGENT
@@ -81,8 +84,8 @@ enum tunnel_state tunnel_state(const struct tunnel *t);
 const char *tunnel_detail(const struct tunnel *t);
 struct mux *tunnel_mux(struct tunnel *t);
 
-// Queues a message: hello, welcome, refused without id as link messages, all others as control
-// records. Returns 0 or a tunnel_error.
+// Queues a message (TUNNEL_FEATURES are added to the features of a greeting): hello, welcome,
+// refused without id as link messages, all others as control records. Returns 0 or a tunnel_error.
 int tunnel_say(struct tunnel *t, const struct hello *message);
 
 // Queues a report, if the peer wants any: else, and when too many wait, it is dropped.

@@ -65,10 +65,10 @@ static void answer_health(const struct relay *r, struct exchange *x)
                                         : "ok",
                        (unsigned long long)record.shed);
     int digits_len = snprintf(digits, sizeof(digits), "%d", len);
-    (void)head_add(&head, SLICE("date"), answer_date(date));
-    (void)head_add(&head, SLICE("content-type"), SLICE("application/json"));
-    (void)head_add(&head, SLICE("content-length"), slice_of(digits, (size_t)digits_len));
-    (void)head_add(&head, SLICE("cache-control"), SLICE("no-store"));
+    (void)head_add(&head, SLICE("Date"), answer_date(date));
+    (void)head_add(&head, SLICE("Content-Type"), SLICE("application/json"));
+    (void)head_add(&head, SLICE("Content-Length"), slice_of(digits, (size_t)digits_len));
+    (void)head_add(&head, SLICE("Cache-Control"), SLICE("no-store"));
     exchange_respond(x, &head, slice_of(body, (size_t)len));
 }
 
@@ -114,8 +114,8 @@ static void open_tunnel(struct relay *r, struct edge *e, const struct http_head 
     ws_accept_value(accept, sha1);
     int len =
         snprintf(response, sizeof(response),
-                 "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
-                 "sec-websocket-protocol: adit.v1\r\nsec-websocket-accept: %.28s\r\n\r\n",
+                 "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
+                 "Sec-WebSocket-Protocol: adit.v1\r\nSec-WebSocket-Accept: %.28s\r\n\r\n",
                  accept);
     if (conn_write(c, response, (size_t)len))
         agent_accept(r, c);

@@ -145,7 +145,7 @@ def test_trailers_that_may_not_be_are_dropped(relay, hostile, trailers):
                 head(stream, [*trailers, ("good", "one")], end=True))
     with visitor:
         answer = visitor.response()
-        assert (answer.body, answer.trailers) == (b"hello", [("good", "one")])
+        assert (answer.body, answer.trailers) == (b"hello", [("Good", "one")])
         goes_on(hostile, visitor)
 
 

@@ -167,10 +167,10 @@ def test_trailers_of_a_response_over_the_limit_cut_it(tunnel):
 
 def test_what_may_not_be_a_trailer_is_dropped_both_ways(tunnel):
     trailers = [("X-Before", "1"), *((name, "chunked") for name in FORBIDDEN), ("X-After", "2")]
-    kept = [("x-before", "1"), ("x-after", "2")]
+    kept = [("X-Before", "1"), ("X-After", "2")]
     assert seen_trailers(sent(tunnel, trailers)) == kept
     answer_with(tunnel, trailers)
-    assert lower(tunnel.fetch("GET", "/trailers").trailers) == kept
+    assert tunnel.fetch("GET", "/trailers").trailers == kept
 
 
 def test_an_http_1_0_visitor_gets_the_body_without_the_trailers(tunnel):

@@ -80,7 +80,7 @@ static struct http_head trailers_of(const struct end *e)
 {
     struct http_head trailers = {0};
     if (e->trailers)
-        CHECK(head_add(&trailers, SLICE("x-trailer"), SLICE("behind the body")));
+        CHECK(head_add(&trailers, SLICE("X-Trailer"), SLICE("behind the body")));
     return trailers;
 }
 
