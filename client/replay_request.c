@@ -166,6 +166,22 @@ static bool find_secrets(struct replay_request *r, const struct record_exchange 
     return add_secrets(r, x, response[0], &at) && add_secrets(r, x, response[1], &at);
 }
 
+// A relay and a proxy count Max-Forwards down (RFC 9110 §7.6.2).
+static void count_forwards(struct replay_request *r)
+{
+    struct http_head *head = &r->request.head;
+    uint64_t left = 0;
+    size_t i = 0;
+    if (!slice_eq(head->method, SLICE("OPTIONS")) && !slice_eq(head->method, SLICE("TRACE")))
+        return;
+    while (i < head->field_count && !slice_ieq(head->fields[i].name, SLICE("max-forwards")))
+        i++;
+    if (i == head->field_count || !slice_to_u64(head->fields[i].value, &left) || left == 0)
+        return;
+    (void)snprintf(r->forwards, sizeof(r->forwards), "%llu", (unsigned long long)(left - 1));
+    head->fields[i].value = slice_str(r->forwards);
+}
+
 // At the relay and the proxy the record has what the visitor sent, and the service got this beside
 // it.
 static bool add_forwarded(struct replay_request *r, const struct record_exchange *x)
@@ -180,16 +196,17 @@ static bool add_forwarded(struct replay_request *r, const struct record_exchange
         .loop_id = SLICE("adit-replay"),
     };
     head_remove(head, SLICE("host")); // it travels as the authority
+    count_forwards(r);
     return fields_add_forwarded(head, &edge, r->forwarded, sizeof(r->forwarded)) == 0;
 }
 
-// Another body is not coded as the first one was, and none is waited for.
+// Another body is not coded as the first one was, none is waited for, and it has no trailers.
 static bool is_of_the_body(const struct replay_request *r, const struct replay_changes *c,
                            struct slice name)
 {
-    return (c->has_body && slice_ieq(name, SLICE("content-encoding"))) ||
-           (r->request.body.len == 0 && slice_ieq(name, SLICE("expect"))) ||
-           (r->request.framing.kind != BODY_CHUNKED && slice_ieq(name, SLICE("trailer")));
+    return c->has_body && (slice_ieq(name, SLICE("content-encoding")) ||
+                           (r->request.body.len == 0 && slice_ieq(name, SLICE("expect"))) ||
+                           slice_ieq(name, SLICE("trailer")));
 }
 
 // Leaves out what does not go again, of a head and of trailers.

@@ -25,7 +25,7 @@ struct replay_changes {
 struct replay_request {
     struct player_request request;
     char *text, *bytes, *names;
-    char digits[24];
+    char digits[24], forwards[24];
     char forwarded[FIELDS_SCRATCH];
     // The fields whose values were not kept in the record, of the request and the response. Of the
     // request the first `left_out` are, and no change sets them.

@@ -13,25 +13,30 @@
 static const char help[] =
     "@ export: writes exchanges in a form that other programs read, oldest first.\n"
     "\n"
+    "  @ export last --curl                a shell command that sends the newest request again\n"
+    "  @ export 01jdq4 01jdq7 --curl       those whose ids begin so, in this order\n"
+    "  @ export 'status>=500' --curl | sh  send all of these again\n"
     "  @ export --har all.har              the whole record, for the tools of browsers\n"
-    "  @ export 'status>=500' --curl       shell commands that send these requests again\n"
     "  @ export since=1h --jsonl | jq .request.target\n"
-    "  @ export id=01jdq4 --curl              one of them\n"
     "\n"
-    "The words before the form are a filter (docs/filters.md), the word behind it is the file;\n"
-    "without one, or with -, it goes to the standard output. A file is written beside its place\n"
-    "first, as FILE.tmp.\n"
+    "Before the form stand ids, beginnings of ids or last, or else a filter (docs/filters.md);\n"
+    "the word behind it is the file. Without one, or with -, it goes to the standard output.\n"
+    "A file is written beside its place first, as FILE.tmp.\n"
     "\n"
     "  --har [FILE]         an HTTP Archive 1.2: bodies decoded, those that are not text in "
     "base64,\n"
     "                       and _webSocketMessages as Chrome writes them\n"
-    "  --curl [FILE]        a command for bash each; long and binary bodies go through base64 -d\n"
+    "  --curl [FILE]        commands that send what the visitor sent to where it was sent, for\n"
+    "                       sh, bash, dash and zsh. Comments name what a command cannot send\n"
+    "  --to-service         with --curl: what the service got, straight to the service\n"
     "  --jsonl [FILE]       a JSON object a line with all that is kept (docs/record.md)\n"
     "  --force              overwrite the file\n";
 
 enum {
     PATH_BYTES = 4096
 };
+
+#define ID_DIGITS "0123456789abcdefghjkmnpqrstvwxyzABCDEFGHJKMNPQRSTVWXYZ"
 
 struct form {
     const char *name;
@@ -49,8 +54,16 @@ static const struct form forms[] = {
 struct options {
     const struct form *form;
     const char *file; // NULL: the standard output
-    bool force;
+    bool force, to_service;
 };
+
+// Whether a person means an exchange by a word, as in show. No filter begins with a digit.
+static bool is_id(const char *word)
+{
+    return strcmp(word, "last") == 0 ||
+           (word[0] >= '0' && word[0] <= '9' && strspn(word, ID_DIGITS) == strlen(word) &&
+            strlen(word) <= EXCHANGE_ID_LEN);
+}
 
 static void take_form(struct inspect_call *call, const struct form *form, const char *value)
 {
@@ -67,6 +80,11 @@ static void take_form(struct inspect_call *call, const struct form *form, const 
             "a filter stands before the form (a file with such a name is --har=FILE): ", file);
         return;
     }
+    if (!value && file && is_id(file)) {
+        inspect_usage(
+            call, "an id stands before the form (a file with such a name is --har=FILE): ", file);
+        return;
+    }
     o->file = file && strcmp(file, "-") != 0 ? file : NULL;
 }
 
@@ -78,25 +96,43 @@ static void take_option(struct inspect_call *call, int option, const char *value
     case 'C': take_form(call, &forms[1], value); return;
     case 'J': take_form(call, &forms[2], value); return;
     case 'f': o->force = true; return;
+    case 'S': o->to_service = true; return;
     default: return;
     }
 }
 
-static int write_all(struct inspect_call *call, struct export *e, const struct filter *filter)
+// What is to be exported: the rows of ids, or else what a filter finds.
+struct wanted {
+    const struct filter *filter;
+    int64_t *rows; // NULL: the filter counts
+    size_t count;
+};
+
+static int next_wanted(struct record_reader *r, const struct wanted *w, size_t *at,
+                       struct record_exchange *x)
+{
+    if (!w->rows)
+        return record_reader_next(r, x);
+    return *at < w->count ? record_reader_get(r, w->rows[(*at)++], x) : 0;
+}
+
+static int write_all(struct inspect_call *call, struct export *e, const struct wanted *wanted)
 {
     const struct options *o = call->ctx;
-    const struct record_query query = {.filter = filter, .oldest_first = true};
+    const struct record_query query = {.filter = wanted->filter, .oldest_first = true};
     struct record_exchange x;
     struct progress progress;
     char text[96];
     uint64_t broken = 0;
-    int status = -record_reader_query(e->reader, &query);
+    size_t at = 0;
+    int status = wanted->rows ? 0 : -record_reader_query(e->reader, &query);
     progress_begin(&progress);
     if (e->out == stdout && isatty(STDOUT_FILENO))
         progress.wanted = false; // it is seen to come
     if (o->form->begin)
         o->form->begin(e);
-    while (status >= 0 && !ferror(e->out) && (status = record_reader_next(e->reader, &x)) > 0) {
+    while (status >= 0 && !ferror(e->out) &&
+           (status = next_wanted(e->reader, wanted, &at, &x)) > 0) {
         broken += o->form->exchange(e, &x) ? 0 : 1;
         progress_tell(&progress, e->count);
     }
@@ -180,45 +216,77 @@ static int close_target(struct inspect_call *call, struct target *t, int status)
     return inspect_fail(call, "cannot write the file: ", strerror(error));
 }
 
-static int run(struct inspect_call *call, struct record_reader *r, const struct filter *filter)
+static int run(struct inspect_call *call, struct record_reader *r, const struct wanted *wanted)
 {
     const struct options *o = call->ctx;
     struct target t = {.path = o->file};
-    struct export e = {.reader = r, .out = stdout};
+    struct export e = {.reader = r, .out = stdout, .to_service = o->to_service};
     if (!o->file)
-        return write_all(call, &e, filter);
+        return write_all(call, &e, wanted);
     int status = open_target(call, &t);
     if (status)
         return status;
     e.out = t.out;
-    status = close_target(call, &t, write_all(call, &e, filter));
+    status = close_target(call, &t, write_all(call, &e, wanted));
     if (status == INSPECT_OK)
         (void)fprintf(stderr, "%s %s: wrote %" PRIu64 " exchange%s to %s\n", call->program->name,
                       call->name, e.count, text_plural(e.count), o->file);
     return status;
 }
 
+// Finds the rows of the ids before anything is written.
+static int run_ids(struct inspect_call *call, struct record_reader *r)
+{
+    char why[RECORD_WHY_MAX];
+    struct record_exchange x;
+    size_t count = 0;
+    int64_t *rows = calloc((size_t)call->argc, sizeof(*rows));
+    if (!rows)
+        return inspect_fail(call, "memory is out", "");
+    while (count < (size_t)call->argc && record_reader_find(r, call->argv[count], &x, why) > 0)
+        rows[count++] = x.seq;
+    const struct wanted wanted = {.rows = rows, .count = count};
+    int status = count < (size_t)call->argc ? inspect_fail(call, "", why) : run(call, r, &wanted);
+    free(rows);
+    return status;
+}
+
+static void check_options(struct inspect_call *call)
+{
+    const struct options *o = call->ctx;
+    if (!o->form)
+        inspect_usage(call, "say in which form: --har, --curl or --jsonl", "");
+    else if (o->to_service && o->form->exchange != export_curl)
+        inspect_usage(call, "--to-service is for --curl", "");
+    else if (o->to_service && strcmp(call->program->name, "aditd") == 0)
+        inspect_usage(call,
+                      "a relay does not know what the service got, its agent does: where that "
+                      "runs, adit export --curl --to-service",
+                      "");
+}
+
 int inspect_export(const struct inspect_program *program, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"har", optional_argument, NULL, 'H'},
-        {"curl", optional_argument, NULL, 'C'},
-        {"jsonl", optional_argument, NULL, 'J'},
-        {"force", no_argument, NULL, 'f'},
-        {NULL, 0, NULL, 0},
+        {"har", optional_argument, NULL, 'H'},   {"curl", optional_argument, NULL, 'C'},
+        {"jsonl", optional_argument, NULL, 'J'}, {"force", no_argument, NULL, 'f'},
+        {"to-service", no_argument, NULL, 'S'},  {NULL, 0, NULL, 0},
     };
     static const struct inspect_spec spec = {help, options, take_option, NULL};
     struct options o = {0};
     struct inspect_call call = {.program = program, .ctx = &o};
     if (!inspect_begin(&call, &spec, argc, argv))
         return call.exit_status;
-    if (!o.form)
-        inspect_usage(&call, "say in which form: --har, --curl or --jsonl", "");
-    struct filter *filter = o.form ? inspect_filter(&call, 0) : NULL;
+    check_options(&call);
     if (call.exit_status >= 0)
         return call.exit_status;
+    bool ids = call.argc > 0 && is_id(call.argv[0]);
+    struct filter *filter = ids ? NULL : inspect_filter(&call, 0);
+    if (call.exit_status >= 0)
+        return call.exit_status;
+    const struct wanted wanted = {.filter = filter};
     struct record_reader *r = inspect_open(&call);
-    int status = r ? run(&call, r, filter) : call.exit_status;
+    int status = !r ? call.exit_status : ids ? run_ids(&call, r) : run(&call, r, &wanted);
     record_reader_close(r);
     filter_free(filter);
     return inspect_end(&call, status);

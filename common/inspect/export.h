@@ -7,8 +7,9 @@
 struct export
 {
     struct record_reader *reader;
-    FILE *out;      // its error is looked at in the end
-    uint64_t count; // exchanges written
+    FILE *out;       // its error is looked at in the end
+    uint64_t count;  // exchanges written
+    bool to_service; // commands send what the service got, to the service
 };
 
 // One exchange. Returns false when memory is out or the record is damaged.

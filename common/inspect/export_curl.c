@@ -1,21 +1,28 @@
 // SPDX-License-Identifier: MIT
-// Exchanges as commands that send their requests again, for bash and curl.
+// Exchanges as commands that send their requests again, for curl and any POSIX shell, in a script
+// or pasted at its prompt. So a command holds nothing that a shell, a line editor or a terminal
+// would obey: what they might take amiss comes in base64 through a pipe. The comments have letters,
+// digits and marks only that mean nothing in a command either, for zsh at its prompt runs them.
 #include "bits.h"
 #include "export.h"
 #include "heads.h"
+#include "sent.h"
 #include "shell_quote.h"
 #include "utf8.h"
 
 enum {
-    INLINE_MAX = 32 * 1024, // bytes of a body within the command; Linux takes 128 KiB a word
+    WORD_MAX = 1000, // bytes; busybox cuts lines at 1024, a terminal at 4096
     BASE64_COLUMNS = 76,
 };
 
 struct curl {
     const struct record_exchange *x;
+    struct sent sent;
     struct slice body;
-    struct buf text; // the command so far
-    bool is_head, piped;
+    struct buf text;          // the command so far
+    struct buf lines;         // fields that come through a pipe
+    size_t first_piped, last; // those are [first_piped, last)
+    bool piped, has_data, is_head;
     bool ok;
 };
 
@@ -29,7 +36,7 @@ static void put_word(struct curl *c, struct slice word)
     c->ok = c->ok && shell_quote(&c->text, word);
 }
 
-// On a line of its own: an option and, unless it is empty, its value.
+// On a line of its own: an option and its value.
 static void put_option(struct curl *c, struct slice option, struct slice value)
 {
     put(c, SLICE(" \\\n  "));
@@ -38,35 +45,46 @@ static void put_option(struct curl *c, struct slice option, struct slice value)
     put_word(c, value);
 }
 
-// Written into a comment, where a line feed would end it.
+// Part of a comment.
 static void put_comment(struct curl *c, struct slice s)
 {
-    for (size_t i = 0; i < s.len; i++)
-        put(c, s.p[i] >= ' ' && s.p[i] <= '~' ? slice_of(s.p + i, 1) : SLICE("?"));
+    for (size_t i = 0; i < s.len; i++) {
+        char l = ascii_lower(s.p[i]);
+        bool inert = (l >= 'a' && l <= 'z') || (l >= '0' && l <= '9') || (l && strchr("-_.:", l));
+        put(c, inert ? slice_of(s.p + i, 1) : SLICE("_"));
+    }
 }
 
-static void put_redacted(struct curl *c)
+static void put_names(struct curl *c, struct slice lines, bool redacted)
 {
-    struct slice lines = c->x->request_head;
     struct slice name;
     struct slice value;
     bool first = true;
     while (record_next_field(&lines, &name, &value)) {
-        if (!slice_eq(value, SLICE("[redacted]")))
+        if (redacted && !sent_is_redacted(c->x, value))
             continue;
-        put(c, first ? SLICE("# redacted, to be put in again: ") : SLICE(", "));
+        put(c, first ? SLICE(" ") : SLICE(", "));
         put_comment(c, name);
         first = false;
     }
-    if (!first)
-        put(c, SLICE("\n"));
+    put(c, SLICE("\n"));
 }
 
-static void put_comments(struct curl *c)
+static bool has_redacted(const struct record_exchange *x)
+{
+    struct slice lines = x->request_head;
+    struct slice name;
+    struct slice value;
+    while (record_next_field(&lines, &name, &value))
+        if (sent_is_redacted(x, value))
+            return true;
+    return false;
+}
+
+static void put_what(struct curl *c)
 {
     char text[96];
     const struct record_exchange *x = c->x;
-    const struct record_body *b = &x->body[RECORD_REQUEST];
     put(c, SLICE("# "));
     put_comment(c, slice_str(x->id));
     put(c, SLICE(" "));
@@ -76,89 +94,157 @@ static void put_comments(struct curl *c)
         put(c, slice_str(text));
     }
     put(c, SLICE("\n"));
-    if (x->flags & RECORD_REDACTED)
-        put_redacted(c);
-    if (b->kept < b->bytes && !(x->flags & RECORD_UPGRADED)) {
-        (void)snprintf(text, sizeof(text), "# only %llu of %llu bytes of the body were kept\n",
-                       (unsigned long long)b->kept, (unsigned long long)b->bytes);
-        put(c, slice_str(text));
-    }
-    if (b->trailers.len > 0)
-        put(c, SLICE("# it had trailers, which curl cannot send\n"));
 }
 
-// Whether curl passes the target on as it is within a URL.
+// What the command cannot send, or sends in its own way.
+static void put_comments(struct curl *c)
+{
+    const struct record_exchange *x = c->x;
+    const struct http_head *head = &c->sent.head;
+    const struct field *host = head_find(head, SLICE("host"));
+    if (has_redacted(x)) {
+        put(c, SLICE("# redacted, to be put in again:"));
+        put_names(c, x->request_head, true);
+    }
+    if (x->body[RECORD_REQUEST].trailers.len > 0) {
+        put(c, SLICE("# it had trailers, which curl cannot send\n# their names:"));
+        put_names(c, x->body[RECORD_REQUEST].trailers, false);
+    }
+    if (host && (host != head->fields || !slice_eq(host->name, SLICE("Host"))))
+        put(c, SLICE("# Host stood elsewhere or was spelt otherwise than curl does by itself: an "
+                     "empty Host: lets it\n"));
+    if (c->is_head && c->has_data)
+        put(c, SLICE("# HEAD with a body: curl waits in vain for one in the answer\n"));
+    if (c->sent.lacks_via)
+        put(c, SLICE("# the service also got a Via of the proxy, whose id is not in the record\n"));
+    if (c->sent.may_rehost)
+        put(c, SLICE("# Host is what the visitor asked for, whatever --host-header said\n"));
+}
+
+// Whether curl passes the target on as it is within a URL: no version lays it out anew. Some change
+// the case of %xx.
 static bool is_plain_target(struct slice target)
 {
     for (size_t i = 0; i < target.len; i++)
-        if (target.p[i] <= ' ' || target.p[i] > '~' || strchr("\\#\"<>^`{|}", target.p[i]))
+        if (target.p[i] <= ' ' || target.p[i] > '~' || strchr("%\\#\"<>^`{|}", target.p[i]))
             return false;
     return target.len > 0 && target.p[0] == '/';
 }
 
+// Whether a terminal shows it all, and nothing else comes of it.
+static bool is_shown(struct slice s)
+{
+    while (s.len > 0) {
+        size_t len = utf8_len(s);
+        if (len == 0 || !is_printable(s, len))
+            return false;
+        s = slice_of(s.p + len, s.len - len);
+    }
+    return true;
+}
+
+static bool can_be_pasted(struct slice s)
+{
+    return s.len <= WORD_MAX && is_shown(s);
+}
+
+// Bytes that cannot be pasted, in octal for the printf of any shell.
+static void put_target(struct curl *c, struct slice target)
+{
+    if (is_shown(target)) {
+        put_option(c, SLICE("--request-target"), target);
+        return;
+    }
+    put(c, SLICE(" \\\n  --request-target \"$(printf '"));
+    for (size_t i = 0; i < target.len; i++) {
+        unsigned char b = (unsigned char)target.p[i];
+        char text[5] = {(char)b, 0};
+        if (b < ' ' || b > '~' || b == '\'' || b == '\\' || b == '%')
+            (void)snprintf(text, sizeof(text), "\\%03o", b);
+        put(c, slice_str(text));
+    }
+    put(c, SLICE("')\""));
+}
+
 static void put_url(struct curl *c)
 {
-    const struct record_exchange *x = c->x;
+    const struct http_head *head = &c->sent.head;
     struct buf url = {0};
-    struct slice host = x->host.len > 0 ? x->host : x->upstream;
-    struct slice scheme = x->scheme.len > 0 ? x->scheme : SLICE("http");
-    bool plain = is_plain_target(x->target);
-    c->ok = c->ok && buf_append(&url, scheme.p, scheme.len) && buf_append(&url, "://", 3) &&
-            buf_append(&url, host.p, host.len);
-    c->ok =
-        c->ok && (plain ? buf_append(&url, x->target.p, x->target.len) : buf_append(&url, "/", 1));
+    bool secure = slice_eq(c->x->scheme, SLICE("https")) && !c->sent.may_rehost;
+    bool plain = is_plain_target(head->target);
+    struct slice start = secure ? SLICE("https://") : SLICE("http://");
+    c->ok = c->ok && buf_append(&url, start.p, start.len) &&
+            buf_append(&url, head->authority.p, head->authority.len) &&
+            (plain ? buf_append(&url, head->target.p, head->target.len) : buf_append(&url, "/", 1));
     put(c, SLICE(" "));
     put_word(c, buf_slice(&url));
     if (!plain)
-        put_option(c, SLICE("--request-target"), x->target);
+        put_target(c, head->target);
     buf_free(&url);
 }
 
-static void put_header(struct curl *c, struct slice name, struct slice value)
+// A field as curl takes it: "Name;" is an empty one, "Name:" would take it out.
+static bool append_field(struct buf *out, const struct field *f)
 {
-    struct buf line = {0};
-    // "Name;" is how curl is told of an empty one; "Name:" would take it out.
-    c->ok = c->ok && buf_append(&line, name.p, name.len) &&
-            buf_append(&line, value.len > 0 ? ": " : ";", value.len > 0 ? 2 : 1) &&
-            buf_append(&line, value.p, value.len);
-    put_option(c, SLICE("-H"), buf_slice(&line));
-    buf_free(&line);
+    return buf_append(out, f->name.p, f->name.len) &&
+           buf_append(out, f->value.len > 0 ? ": " : ";", f->value.len > 0 ? 2 : 1) &&
+           buf_append(out, f->value.p, f->value.len);
 }
 
-// Fields that curl makes by itself for the body that it sends.
-static bool is_framing(struct slice name)
+// From the first to the last field that cannot be pasted they come through the pipe, in their
+// order.
+static void find_piped_fields(struct curl *c)
 {
-    return slice_ieq(name, SLICE("content-length")) ||
-           slice_ieq(name, SLICE("transfer-encoding")) || slice_ieq(name, SLICE("trailer")) ||
-           slice_ieq(name, SLICE("expect"));
+    const struct http_head *head = &c->sent.head;
+    c->first_piped = c->last = 0;
+    for (size_t i = 0; i < head->field_count; i++) {
+        const struct field *f = &head->fields[i];
+        if (f->name.len <= WORD_MAX / 2 && f->value.len <= WORD_MAX / 2 && is_shown(f->value))
+            continue;
+        c->first_piped = c->last == 0 ? i : c->first_piped;
+        c->last = i + 1;
+    }
+    for (size_t i = c->first_piped; c->ok && i < c->last; i++)
+        c->ok = append_field(&c->lines, &head->fields[i]) && buf_append(&c->lines, "\n", 1);
+}
+
+static void put_fields(struct curl *c)
+{
+    const struct http_head *head = &c->sent.head;
+    for (size_t i = 0; i < head->field_count; i++) {
+        struct buf line = {0};
+        if (i >= c->first_piped && i < c->last) {
+            if (i == c->first_piped)
+                put(c, c->piped ? SLICE(" \\\n  -H @/dev/fd/3") : SLICE(" \\\n  -H @-"));
+            continue;
+        }
+        c->ok = c->ok && append_field(&line, &head->fields[i]);
+        put_option(c, SLICE("-H"), buf_slice(&line));
+        buf_free(&line);
+    }
+}
+
+static void take_out(struct curl *c, struct slice name, struct slice option)
+{
+    if (!head_find(&c->sent.head, name))
+        put_option(c, SLICE("-H"), option);
 }
 
 static void put_headers(struct curl *c)
 {
-    struct slice lines = c->x->request_head;
-    struct slice name;
-    struct slice value;
-    if (!has_field(c->x->request_head, SLICE("host")))
-        put_header(c, SLICE("Host"), c->x->host);
-    while (record_next_field(&lines, &name, &value))
-        if (!is_framing(name))
-            put_header(c, name, value);
-    // What it would add of its own.
-    if (!has_field(c->x->request_head, SLICE("user-agent")))
-        put_option(c, SLICE("-H"), SLICE("User-Agent:"));
-    if (!has_field(c->x->request_head, SLICE("accept")))
-        put_option(c, SLICE("-H"), SLICE("Accept:"));
-}
-
-static void put_body(struct curl *c)
-{
-    bool announced = has_field(c->x->request_head, SLICE("content-length")) ||
-                     has_field(c->x->request_head, SLICE("transfer-encoding"));
-    if (c->is_head || (c->body.len == 0 && !announced))
+    const struct http_head *head = &c->sent.head;
+    const struct field *host = head_find(head, SLICE("host"));
+    // Curl writes the first Host that it is given at the front, as "Host". An empty one takes this
+    // out, and the next is a field like others.
+    if (!host || host != head->fields || !slice_eq(host->name, SLICE("Host")))
+        put_option(c, SLICE("-H"), SLICE("Host:"));
+    put_fields(c);
+    take_out(c, SLICE("user-agent"), SLICE("User-Agent:"));
+    take_out(c, SLICE("accept"), SLICE("Accept:"));
+    if (!c->has_data)
         return;
-    if (!has_field(c->x->request_head, SLICE("content-type")))
-        put_option(c, SLICE("-H"), SLICE("Content-Type:"));
-    put_option(c, SLICE("-H"), SLICE("Expect:"));
+    take_out(c, SLICE("content-type"), SLICE("Content-Type:"));
+    take_out(c, SLICE("expect"), SLICE("Expect:"));
     if (c->piped)
         put_option(c, SLICE("--data-binary"), SLICE("@-"));
     else
@@ -167,45 +253,95 @@ static void put_body(struct curl *c)
 
 static void put_command(struct curl *c)
 {
-    struct slice method = c->x->method;
-    c->is_head = slice_eq(method, SLICE("HEAD"));
-    c->piped = !c->is_head && (c->body.len > INLINE_MAX || !utf8_is_readable(c->body));
-    if (c->is_head && c->body.len > 0)
-        put(c, SLICE("# it had a body, which curl cannot send with HEAD\n"));
+    struct slice method = c->sent.head.method;
+    bool fields = c->last > 0;
+    if (fields)
+        put(c, SLICE("base64 -d <<'END_OF_FIELDS' | "));
+    if (fields && c->piped)
+        put(c, SLICE("{ "));
     if (c->piped)
-        put(c, SLICE("base64 -d <<'BODY' | "));
-    put(c, SLICE("curl --http1.1 --globoff --path-as-is"));
-    if (c->is_head)
+        put(c, SLICE("base64 -d <<'END_OF_BODY' | "));
+    put(c, c->sent.head.minor_version == 0 ? SLICE("curl -q --http1.0 --globoff --path-as-is")
+                                           : SLICE("curl -q --http1.1 --globoff --path-as-is"));
+    if (c->is_head && !c->has_data) {
         put(c, SLICE(" --head"));
-    else if (!slice_eq(method, SLICE("GET")) || c->body.len > 0) {
+    } else if (!slice_eq(method, SLICE("GET")) || c->has_data) {
         put(c, SLICE(" -X "));
         put_word(c, method);
     }
+    if (c->is_head && c->has_data)
+        put(c, SLICE(" --max-time 10"));
     put_url(c);
     put_headers(c);
-    put_body(c);
-    put(c, SLICE("\n"));
+    put(c, fields && c->piped ? SLICE("; } 3<&0\n") : SLICE("\n"));
+}
+
+// No line of base64 has an underscore in it.
+static void write_pipes(struct export *e, const struct curl *c)
+{
+    if (c->last > 0) {
+        write_base64(e->out, buf_slice(&c->lines), BASE64_COLUMNS);
+        (void)fputs("END_OF_FIELDS\n", e->out);
+    }
+    if (c->piped) {
+        write_base64(e->out, c->body, BASE64_COLUMNS);
+        (void)fputs("END_OF_BODY\n", e->out);
+    }
+}
+
+// Whether all of the body is there; a comment says how much of it.
+static bool has_whole_body(struct curl *c)
+{
+    char text[120];
+    const struct record_body *b = &c->x->body[RECORD_REQUEST];
+    if (b->kept < b->bytes)
+        (void)snprintf(text, sizeof(text), "# only %llu of %llu bytes of the body were kept\n",
+                       (unsigned long long)b->kept, (unsigned long long)b->bytes);
+    else if (!(c->x->flags & RECORD_REQUEST_WHOLE))
+        (void)snprintf(text, sizeof(text), "# its body did not come whole\n");
+    else
+        return true;
+    put(c, slice_str(text));
+    put(c, SLICE("# so there is no command that would send the same\n"));
+    return false;
+}
+
+static bool make(struct curl *c, struct export *e)
+{
+    const struct record_exchange *x = c->x;
+    const char *against = sent_make(&c->sent, x, e->to_service ? SENT_TO_SERVICE : SENT_BY_VISITOR);
+    put_what(c);
+    if (against) {
+        put(c, SLICE("# "));
+        put(c, slice_str(against));
+        put(c, SLICE("\n"));
+        return true;
+    }
+    if (!has_whole_body(c))
+        return true;
+    if (!record_reader_body(e->reader, x->seq, RECORD_REQUEST, &c->body))
+        return false;
+    c->is_head = slice_eq(c->sent.head.method, SLICE("HEAD"));
+    c->has_data = c->body.len > 0 || c->sent.chunked;
+    c->piped = !can_be_pasted(c->body);
+    find_piped_fields(c);
+    put_comments(c);
+    put_command(c);
+    return c->ok;
 }
 
 bool export_curl(struct export *e, const struct record_exchange *x)
 {
     struct curl c = {.x = x, .ok = true};
-    bool upgraded = x->flags & RECORD_UPGRADED;
-    if (!upgraded && !record_reader_body(e->reader, x->seq, RECORD_REQUEST, &c.body))
-        return false;
-    put_comments(&c);
-    if (upgraded)
-        put(&c, SLICE("# it became another protocol, which curl cannot repeat\n"));
-    else
-        put_command(&c);
-    if (c.ok)
+    bool ok = make(&c, e);
+    if (ok) {
         write_slice(e->out, buf_slice(&c.text));
-    if (c.ok && c.piped) {
-        write_base64(e->out, c.body, BASE64_COLUMNS);
-        (void)fputs("BODY\n", e->out);
+        write_pipes(e, &c);
+        (void)fputc('\n', e->out);
+        e->count++;
     }
-    (void)fputc('\n', e->out);
-    e->count++;
+    sent_free(&c.sent);
     buf_free(&c.text);
-    return c.ok;
+    buf_free(&c.lines);
+    return ok;
 }

@@ -7,49 +7,24 @@ static bool is_bare(char c)
            (c && strchr("_-./:@%+,", c));
 }
 
-static bool is_plain(char c)
+// Between single quotes nothing but a single quote means anything, in every shell and locale.
+static bool put_quoted(struct buf *out, struct slice word)
 {
-    return c >= ' ' && c <= '~' && c != '\'';
-}
-
-// The escape of a byte inside $'…'. Two digits always: the shell takes no third one.
-static size_t escape(char c, char out[static 4])
-{
-    static const char digits[] = "0123456789abcdef";
-    static const char names[] = "n\nt\tr\r''\\\\";
-    for (size_t i = 0; names[i]; i += 2)
-        if (names[i + 1] == c) {
-            out[0] = '\\';
-            out[1] = names[i];
-            return 2;
-        }
-    if (c >= ' ' && c <= '~') {
-        out[0] = c;
-        return 1;
+    bool ok = buf_append(out, "'", 1);
+    while (ok && word.len > 0) {
+        const char *quote = memchr(word.p, '\'', word.len);
+        size_t len = quote ? (size_t)(quote - word.p) : word.len;
+        ok = buf_append(out, word.p, len) && (!quote || buf_append(out, "'\\''", 4));
+        len += quote ? 1 : 0;
+        word = slice_of(word.p + len, word.len - len);
     }
-    out[0] = '\\';
-    out[1] = 'x';
-    out[2] = digits[(unsigned char)c >> 4];
-    out[3] = digits[(unsigned char)c & 15];
-    return 4;
+    return ok && buf_append(out, "'", 1);
 }
 
 bool shell_quote(struct buf *out, struct slice word)
 {
     bool bare = word.len > 0;
-    bool plain = true;
-    char escaped[4];
-    for (size_t i = 0; i < word.len; i++) {
-        bare = bare && is_bare(word.p[i]);
-        plain = plain && is_plain(word.p[i]);
-    }
-    if (bare)
-        return buf_append(out, word.p, word.len);
-    if (plain)
-        return buf_append(out, "'", 1) && buf_append(out, word.p, word.len) &&
-               buf_append(out, "'", 1);
-    bool ok = buf_append(out, "$'", 2);
-    for (size_t i = 0; ok && i < word.len; i++)
-        ok = !word.p[i] || buf_append(out, escaped, escape(word.p[i], escaped));
-    return ok && buf_append(out, "'", 1);
+    for (size_t i = 0; bare && i < word.len; i++)
+        bare = is_bare(word.p[i]);
+    return bare ? buf_append(out, word.p, word.len) : put_quoted(out, word);
 }

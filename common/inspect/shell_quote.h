@@ -3,7 +3,6 @@
 #pragma once
 #include "proto/buf.h"
 
-// Appends one word for bash (also zsh and ksh): bare when nothing in it means anything, else in
-// '…', or in $'…' when there are quotes, control bytes or bytes from 0x80 on in it. A zero, which
-// no shell can pass on, is left out. False: out of memory.
+// Appends one word for any POSIX shell: bare when nothing in it means anything, else its own bytes
+// in '…' and \' for each quote. No word has a zero byte in it. False: out of memory.
 bool shell_quote(struct buf *out, struct slice word);

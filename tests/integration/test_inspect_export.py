@@ -1,25 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""What is exported is read by others: HAR by its specification, commands by bash and curl."""
+"""What is exported is read by others: HAR by its specification. (Commands: test_export_curl.)"""
 import base64
 import datetime
 import gzip
-import http.server
 import json
 import re
 import resource
 import shutil
 import stat
 import subprocess
-import threading
 from random import Random
 
 import harness
 import pytest
 from exchanges import Record
+from shells import SHELLS
 
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e]")
 ALL_BYTES = bytes(range(256))
-NASTY = "it's \"$HOME\" `id` $(id) \\ \\n !! # ; & | < > * ? ~ %41 {a,b}"
 
 
 @pytest.fixture
@@ -194,97 +192,6 @@ def test_jsonl_loses_nothing(record):
     assert second["began"] == "2025-11-25T18:00:02.000Z"
 
 
-# Commands.
-
-class Seen(http.server.BaseHTTPRequestHandler):
-    """Keeps what it was asked."""
-    protocol_version = "HTTP/1.1"
-
-    def __getattr__(self, name):
-        if name.startswith("do_"):
-            return self.answer
-        raise AttributeError(name)
-
-    def answer(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        target = self.requestline.encode("latin-1").split(b" ")[1]
-        self.server.seen.append((self.command, target, sorted(
-            (name, value.encode("latin-1")) for name, value in self.headers.items()), body))
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def service():
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Seen) as server:
-        server.seen = []
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
-
-
-REQUESTS = [
-    ("GET", "/", [], b""),
-    ("GET", "/a?b=c&d={1,2}[3-4]&e=..//../x'\"", [("X-Empty", ""), ("X-Nasty", NASTY)], b""),
-    ("GET", "/list[1-2]?a[]=b&c[d]=[e,f]", [], b""),
-    ("GET", "/a/../b/./%2e%2e//c/..", [], b""),
-    ("GET", "/\xe9\xff", [("X-Bytes", b"\xe9\xff \t x")], b""),
-    ("OPTIONS", "*", [("User-Agent", "ours"), ("Accept", "text/x")], b""),
-    ("HEAD", "/head", [], b""),
-    ("POST", "/empty", [("Content-Length", "0")], b""),
-    ("POST", "/text", [("Content-Type", "text/plain"), ("Content-Length", "1")],
-     (NASTY + "\n\r\n\té\x01\x7f'").encode()),
-    ("POST", "/at", [("Transfer-Encoding", "chunked")], b"@/etc/passwd"),
-    ("PUT", "/binary", [], ALL_BYTES * 3),
-    ("PATCH", "/zero", [], b"\x00"),
-    ("DELETE", "/large", [("X", "@y")], b"a'\n" * 50_000),
-    ("GET", "/body", [], b"BODY\n"),
-    ("M-SEARCH", "/o", [], b""),
-    ("POST", "/here", [], b"\xff\nBODY\n"),
-]
-
-
-def test_commands_send_the_same_requests_again(record, service, tmp_path):
-    host = f"127.0.0.1:{service.server_address[1]}"
-    for method, target, fields, body in REQUESTS:
-        identity = record.add(method=method, host=host, request=body,
-                              request_fields=[("Host", "web.example"), *fields])
-        record.db.execute("UPDATE exchange SET target=CAST(? AS TEXT) WHERE id=?",
-                          (target.encode("latin-1"), identity))
-    script = record.output("export", "--curl")
-    assert script.isascii()
-    for locale in ("C", "C.UTF-8"):
-        del service.seen[:]
-        done = subprocess.run(["bash", "-e"], input=script, capture_output=True, check=False,
-                              timeout=6 * harness.DEADLINE,
-                              env={**harness.environment(tmp_path), "LC_ALL": locale})
-        assert done.returncode == 0, done.stderr
-        assert len(service.seen) == len(REQUESTS)
-        for (method, target, fields, body), seen in zip(REQUESTS, service.seen):
-            wanted = [(name, value if isinstance(value, bytes) else value.encode())
-                      for name, value in [("Host", "web.example"), *fields]
-                      if name not in ("Content-Length", "Transfer-Encoding")]
-            if body or any(name.startswith(("Content-L", "Transfer")) for name, _ in fields):
-                wanted.append(("Content-Length", str(len(body)).encode()))
-            assert seen == (method, target.encode("latin-1"), sorted(wanted), body)
-
-
-def test_commands_say_what_they_lack(record):
-    record.add(request_fields=[("Authorization", "[redacted]"), ("Cookie", "[redacted]")],
-               flags=8 | 16 | 1)
-    record.add(method="POST", request=b"0123456789", keep_request=4, request_trailers=b"A: b\r\n")
-    record.add(status=101, flags=32)
-    script = record.output("export", "--curl").decode()
-    assert "# redacted, to be put in again: Authorization, Cookie\n" in script
-    assert "# only 4 of 10 bytes of the body were kept\n" in script
-    assert "# it had trailers, which curl cannot send\n" in script
-    assert script.count("\ncurl ") == 2
-    assert "# it became another protocol" in script
-
-
 # Files.
 
 def test_a_file_is_whole_or_not_there_and_is_not_overwritten(record, tmp_path):
@@ -346,8 +253,9 @@ def test_whatever_is_in_a_record_is_written_in_the_right_form(record):
     archive = json.loads(record.output("export", "--har"))
     check("log", archive["log"])
     script = record.output("export", "--curl")
-    assert subprocess.run(["bash", "-n"], input=script, check=True, capture_output=True,
-                          timeout=harness.DEADLINE).stderr == b""
+    for shell in SHELLS.values():
+        assert subprocess.run([*shell, "-n"], input=script, check=True, capture_output=True,
+                              timeout=harness.DEADLINE).stderr == b""
     assert record.run("verify", "--all").returncode in (0, 1)
     for number in range(1, 150, 10):
         identity = f"01jdq{number:011d}"

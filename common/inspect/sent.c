@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: MIT
+#include "sent.h"
+#include <stdio.h>
+#include "bits.h"
+#include "heads.h"
+#include "proto/chars.h"
+#include "proto/http1.h"
+
+bool sent_is_by_visitor(const struct record_exchange *x)
+{
+    return slice_eq(x->program, SLICE("aditd")) || slice_eq(x->program, SLICE("adit proxy"));
+}
+
+bool sent_is_redacted(const struct record_exchange *x, struct slice value)
+{
+    return (x->flags & RECORD_REDACTED) && slice_eq(value, SLICE("[redacted]"));
+}
+
+static struct field *find(struct http_head *head, struct slice name)
+{
+    for (size_t i = 0; i < head->field_count; i++)
+        if (slice_ieq(head->fields[i].name, name))
+            return &head->fields[i];
+    return NULL;
+}
+
+// Puts a field before all others.
+static bool add_first(struct http_head *head, struct slice name, struct slice value)
+{
+    if (!head_add(head, name, value))
+        return false;
+    memmove(head->fields + 1, head->fields, (head->field_count - 1) * sizeof(head->fields[0]));
+    head->fields[0] = (struct field){name, value};
+    return true;
+}
+
+static bool is_forwarded(struct slice name)
+{
+    return slice_ieq(name, SLICE("forwarded")) || slice_ieq(name, SLICE("x-forwarded-for")) ||
+           slice_ieq(name, SLICE("x-forwarded-proto")) ||
+           slice_ieq(name, SLICE("x-forwarded-host"));
+}
+
+// "1.1 adit-…": takes it off the end of a Via, and says there which version the visitor spoke.
+static bool take_own_via(struct http_head *head, struct slice *via)
+{
+    struct slice rest = *via;
+    struct slice element;
+    struct slice last = {0};
+    while (slice_next_element(&rest, &element))
+        last = element;
+    if (last.len < 9 || !slice_ieq(slice_of(last.p + 4, 5), SLICE("adit-")))
+        return false;
+    if (slice_eq(slice_of(last.p, 4), SLICE("1.0 ")))
+        head->minor_version = 0;
+    size_t len = (size_t)(last.p - via->p);
+    while (len > 0 && strchr(", \t", via->p[len - 1]))
+        len--;
+    via->len = len;
+    return true;
+}
+
+// Takes out what a relay or a proxy has put in. Whatever the visitor had sent under these names
+// was replaced; Via was added to.
+static void take_forwarded_out(struct http_head *head)
+{
+    size_t kept = 0;
+    struct field *via = NULL;
+    for (size_t i = 0; i < head->field_count; i++) {
+        if (slice_ieq(head->fields[i].name, SLICE("via")))
+            via = &head->fields[i];
+    }
+    bool own = via && take_own_via(head, &via->value);
+    for (size_t i = 0; i < head->field_count; i++) {
+        const struct field *f = &head->fields[i];
+        if (!is_forwarded(f->name) && !(own && f == via && f->value.len == 0))
+            head->fields[kept++] = *f;
+    }
+    head->field_count = kept;
+}
+
+// A relay and a proxy count Max-Forwards down (RFC 9110 §7.6.2).
+static void count_forwards(struct sent *s, int by)
+{
+    struct http_head *head = &s->head;
+    uint64_t n = 0;
+    if (!slice_eq(head->method, SLICE("OPTIONS")) && !slice_eq(head->method, SLICE("TRACE")))
+        return;
+    struct field *f = find(head, SLICE("max-forwards"));
+    if (!f || !slice_to_u64(f->value, &n) || n == (by < 0 ? 0 : UINT64_MAX))
+        return;
+    n = by < 0 ? n - 1 : n + 1;
+    (void)snprintf(s->digits, sizeof(s->digits), "%llu", (unsigned long long)n);
+    f->value = slice_str(s->digits);
+}
+
+// The target that names its authority too.
+static bool make_absolute(struct sent *s, const struct record_exchange *x)
+{
+    struct slice scheme = x->scheme.len > 0 ? x->scheme : SLICE("http");
+    bool ok = buf_append(&s->target, scheme.p, scheme.len) && buf_append(&s->target, "://", 3) &&
+              buf_append(&s->target, x->host.p, x->host.len) &&
+              buf_append(&s->target, x->target.p, x->target.len);
+    s->head.target = buf_slice(&s->target);
+    return ok;
+}
+
+// What is to be done to what the record has, so that it is what the visitor sent.
+static bool make_visitors(struct sent *s, const struct record_exchange *x)
+{
+    struct http_head *head = &s->head;
+    bool by_visitor = sent_is_by_visitor(x);
+    struct field *host = find(head, SLICE("host"));
+    bool ok = true;
+    if (host && sent_is_redacted(x, host->value))
+        host->value = x->host; // it is in the record all the same
+    if (!by_visitor) {
+        take_forwarded_out(head);
+        count_forwards(s, 1);
+    }
+    // Through a tunnel Host travels beside the fields.
+    if (!by_visitor && !host && x->host.len > 0)
+        ok = add_first(head, SLICE("Host"), x->host);
+    // Only absolute-form has a target without a path, and another authority than Host.
+    bool other = by_visitor && host && x->host.len > 0 && !slice_ieq(host->value, x->host);
+    bool path = x->target.len > 0 && x->target.p[0] == '/';
+    bool query = x->target.len > 0 && x->target.p[0] == '?';
+    return ok && ((!query && !(other && path)) || x->host.len == 0 || make_absolute(s, x));
+}
+
+// What the proxy's service got beside what the visitor sent.
+static bool forward(struct sent *s, const struct record_exchange *x)
+{
+    struct http_head *head = &s->head;
+    const struct fields_edge edge = {
+        .visitor = x->visitor,
+        .scheme = x->scheme.len > 0 ? x->scheme : SLICE("http"),
+        .host = x->host.len <= 255 ? x->host : (struct slice){0},
+        .loop_id = SLICE("adit-"),
+    };
+    count_forwards(s, -1);
+    fields_strip_hop_by_hop(head);
+    if (fields_add_forwarded(head, &edge, s->forwarded, sizeof(s->forwarded)))
+        return false;
+    head->field_count--; // our Via, which has an id that the record does not know
+    s->lacks_via = true;
+    return true;
+}
+
+static bool make_services(struct sent *s, const struct record_exchange *x)
+{
+    struct http_head *head = &s->head;
+    const struct field *own = head_find(head, SLICE("host"));
+    struct slice host = x->host.len > 0 ? x->host : own ? own->value : x->upstream;
+    if (slice_eq(x->program, SLICE("adit proxy")) && !forward(s, x))
+        return false;
+    s->may_rehost = true;
+    head->minor_version = 1;
+    head_remove(head, SLICE("host"));
+    bool ok = add_first(head, SLICE("Host"), host);
+    if (head_find(head, SLICE("te")))
+        ok = ok && head_add(head, SLICE("Connection"), SLICE("te"));
+    if (x->target.len == 0 || x->target.p[0] != '?')
+        return ok;
+    ok = ok && buf_append(&s->target, "/", 1) && buf_append(&s->target, x->target.p, x->target.len);
+    head->target = buf_slice(&s->target);
+    return ok;
+}
+
+static bool add_lines(struct http_head *head, struct slice lines)
+{
+    struct slice name;
+    struct slice value;
+    bool ok = true;
+    while (ok && record_next_field(&lines, &name, &value))
+        ok = head_add(head, name, value);
+    return ok;
+}
+
+static void leave_redacted_out(struct http_head *head, const struct record_exchange *x)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < head->field_count; i++)
+        if (!sent_is_redacted(x, head->fields[i].value))
+            head->fields[kept++] = head->fields[i];
+    head->field_count = kept;
+}
+
+// How the body was framed: what had no length went in chunks, which an agent's record does not say.
+static bool frame(struct sent *s, const struct record_exchange *x)
+{
+    const struct record_body *b = &x->body[RECORD_REQUEST];
+    struct field *length = find(&s->head, SLICE("content-length"));
+    uint64_t told = 0;
+    if (length && (!slice_to_u64(length->value, &told) || told != b->bytes)) {
+        (void)snprintf(s->length, sizeof(s->length), "%llu", (unsigned long long)b->bytes);
+        length->value = slice_str(s->length); // the record is not sound
+    }
+    s->chunked = s->chunked || (!length && (b->bytes > 0 || b->trailers.len > 0));
+    return !s->chunked || head_find(&s->head, SLICE("transfer-encoding")) ||
+           head_add(&s->head, SLICE("Transfer-Encoding"), SLICE("chunked"));
+}
+
+// A record is a file: what is in it need not have been parsed by us. Curl takes a field that begins
+// with @ for the name of a file.
+static bool is_sound(const struct http_head *head)
+{
+    bool ok = head->method.len > 0 && chars_are(head->method, CHAR_TOKEN) && head->target.len > 0 &&
+              chars_are(head->target, CHAR_TARGET) &&
+              (head->authority.len == 0 || http1_is_host(head->authority));
+    for (size_t i = 0; ok && i < head->field_count; i++)
+        ok = head->fields[i].name.len > 0 && chars_are(head->fields[i].name, CHAR_TOKEN) &&
+             chars_are(head->fields[i].value, CHAR_VALUE);
+    return ok;
+}
+
+static const char *what_stands_against(const struct record_exchange *x, enum sent_view view)
+{
+    if (x->flags & RECORD_UPGRADED)
+        return "it became another protocol, which curl cannot repeat";
+    if (view == SENT_TO_SERVICE && slice_eq(x->program, SLICE("aditd")))
+        return "a relay does not know what the service got: export it where the agent runs";
+    if (view == SENT_TO_SERVICE && x->upstream.len == 0)
+        return "it reached no service";
+    return NULL;
+}
+
+const char *sent_make(struct sent *s, const struct record_exchange *x, enum sent_view view)
+{
+    struct http_head *head = &s->head;
+    const char *against = what_stands_against(x, view);
+    head_init(head);
+    s->target = (struct buf){0};
+    s->chunked = has_field(x->request_head, SLICE("transfer-encoding"));
+    s->lacks_via = s->may_rehost = false;
+    if (against)
+        return against;
+    head->method = x->method;
+    head->target = x->target;
+    head->authority = view == SENT_TO_SERVICE || x->host.len == 0 ? x->upstream : x->host;
+    head->minor_version = slice_eq(x->protocol, SLICE("HTTP/1.0")) ? 0 : 1;
+    bool ok = add_lines(head, x->request_head) &&
+              (view == SENT_TO_SERVICE ? make_services(s, x) : make_visitors(s, x));
+    leave_redacted_out(head, x);
+    if (!ok || !frame(s, x))
+        return "it has too many fields, or memory is out";
+    return is_sound(head) ? NULL : "it is not valid HTTP, which curl does not send";
+}
+
+void sent_free(struct sent *s)
+{
+    buf_free(&s->target);
+}
