@@ -16,6 +16,7 @@ struct track {
     struct track **bucket, *next_in_bucket;
     struct track *next_dirty; // or the next of those that are kept
     struct track *next_waiting, **at_waiting;
+    uint64_t wait_number; // of those that have ever waited
     struct buf interim, trailers[2];
     // These are used again, by another exchange: what is above is cleared then.
     struct buf texts; // until they are written
