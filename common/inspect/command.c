@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
+#include "common/record/flush.h"
 #include "text.h"
 
 enum {
@@ -151,6 +152,19 @@ static void say_how_to_begin(const struct inspect_call *call, const char *dir)
                   call->data ? " --data " : "", call->data ? "DIR" : "");
 }
 
+static void wait_for_writers(const struct inspect_call *call, const char *dir)
+{
+    char who[64] = "a program that records";
+    pid_t pid = 0;
+    if (flush_wait(dir, call->compares, FLUSH_WAIT_MS, &pid))
+        return;
+    if (pid > 0)
+        (void)snprintf(who, sizeof(who), "process %ld, which records,", (long)pid);
+    (void)fprintf(stderr,
+                  "%s %s: the newest exchanges may be missing: %s has not written all yet\n",
+                  call->program->name, call->name, who);
+}
+
 struct record_reader *inspect_open(struct inspect_call *call)
 {
     char dir[STATE_PATH_MAX];
@@ -158,6 +172,8 @@ struct record_reader *inspect_open(struct inspect_call *call)
     char why[RECORD_WHY_MAX];
     if (!inspect_directory(call, dir))
         return NULL;
+    if (!call->follows)
+        wait_for_writers(call, dir);
     record_path(dir, path);
     call->exit_status = INSPECT_FAILED;
     if (access(path, F_OK) && (errno == ENOENT || errno == ENOTDIR)) {

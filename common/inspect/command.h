@@ -23,6 +23,8 @@ struct inspect_call {
     int argc;         // what is left when the options are taken
     char **argv;
     int exit_status;          // below 0: go on
+    bool follows;             // it goes on with what comes: it need not wait for what is over
+    bool compares;            // with the other end: it waits for reports, too
     struct options_walk walk; // over the command line, for take
 };
 
@@ -43,7 +45,8 @@ uint64_t inspect_number(struct inspect_call *call, const char *option, const cha
 
 // The directory of the record, which need not be there. False: said what is wrong.
 bool inspect_directory(struct inspect_call *call, char out[static STATE_PATH_MAX]);
-// Opens the record for reading. NULL: it said what is wrong and what to do.
+// Opens the record for reading, once all that was over before is in it; says so when it may not
+// be. NULL: it said what is wrong and what to do.
 struct record_reader *inspect_open(struct inspect_call *call);
 // The filter that the arguments from `first` on make, joined by spaces. NULL: it said what is
 // wrong, and call->exit_status is set.

@@ -138,6 +138,7 @@ int inspect_requests(const struct inspect_program *program, int argc, char **arg
     struct inspect_call call = {.program = program, .ctx = &q};
     if (!inspect_begin(&call, &spec, argc, argv))
         return call.exit_status;
+    call.follows = q.follow;
     q.filter = inspect_filter(&call, 0);
     if (q.filter)
         q.reader = inspect_open(&call);

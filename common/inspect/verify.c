@@ -263,7 +263,7 @@ int inspect_verify(const struct inspect_program *program, int argc, char **argv)
     };
     static const struct inspect_spec spec = {help, options, take_option, statuses};
     struct verify v = {0};
-    struct inspect_call call = {.program = program, .ctx = &v};
+    struct inspect_call call = {.program = program, .ctx = &v, .compares = true};
     if (!inspect_begin(&call, &spec, argc, argv))
         return call.exit_status;
     if (!v.all && call.argc != 1) {

@@ -17,6 +17,7 @@ enum event_kind {
     EVENT_PROGRESS, // what an END would say by now, of an exchange that lasts
     EVENT_END,
     EVENT_REPORT,
+    EVENT_FLUSH, // somebody wants to know when all that is before it is written
 };
 
 enum event_flag {
@@ -111,4 +112,9 @@ struct event_report {
     char id[EXCHANGE_ID_LEN];
     uint64_t sent_on_ns, connect_ns, answered_ns, duration_ns; // as in a report
     uint8_t outcome;
+};
+
+struct event_flush {
+    struct event event;
+    int fd; // the reader's connection, handed over
 };

@@ -45,6 +45,7 @@ struct queue {
     // of both
     _Alignas(CACHE_LINE) atomic_size_t blocks; // that can still be taken
     atomic_bool asleep;                        // the reader waits for the first event
+    atomic_size_t hurries;                     // how often it is hurried now
     int news;                                  // eventfd: wakes the reader
     uv_mutex_t lock;                           // of what follows
     struct block *spare;
@@ -281,6 +282,21 @@ size_t queue_used(struct queue *q)
     return atomic_load(&q->in) - out;
 }
 
+void queue_hurry(struct queue *q)
+{
+    atomic_fetch_add(&q->hurries, 1);
+}
+
+void queue_calm(struct queue *q, size_t times)
+{
+    atomic_fetch_sub(&q->hurries, times);
+}
+
+size_t queue_hurries(struct queue *q)
+{
+    return atomic_load(&q->hurries);
+}
+
 // Waits to be woken until the time. False: it was not. The wake-up is used up.
 static bool sleep_until(struct queue *q, uint64_t end_ns)
 {
@@ -305,7 +321,7 @@ void queue_wait(struct queue *q, unsigned ms, unsigned gather_ms)
         return;
     (void)sleep_until(q, 0); // that there is something is known by now
     end = uv_hrtime() + (uint64_t)gather_ms * 1000000;
-    if (queue_used(q) < QUEUE_URGENT_BYTES)
+    if (queue_used(q) < QUEUE_URGENT_BYTES && queue_hurries(q) == 0)
         (void)sleep_until(q, end);
 }
 

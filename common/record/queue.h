@@ -31,7 +31,7 @@ void queue_commit(struct queue *q, size_t len);
 const void *queue_peek(struct queue *q, size_t *len);
 void queue_release(struct queue *q);
 // Waits for an event, for at most `ms`, and then for `gather_ms` more, unless QUEUE_URGENT_BYTES
-// wait or the queue is woken.
+// wait, the queue is hurried, or it is woken.
 void queue_wait(struct queue *q, unsigned ms, unsigned gather_ms);
 // Waits for `ms`, whatever comes, or until the queue is woken.
 void queue_pause(struct queue *q, unsigned ms);
@@ -43,5 +43,12 @@ void queue_wake(struct queue *q);
 // How much has been written, and whether so much has been read: of either thread.
 size_t queue_mark(struct queue *q);
 bool queue_has_passed(struct queue *q, size_t mark);
+
+// Somebody waits for what is in the queue: from one call to the other there is no time to gather.
+// queue_wake follows when it is in. All of either thread.
+void queue_hurry(struct queue *q);
+void queue_calm(struct queue *q, size_t times);
+size_t queue_hurries(struct queue *q); // how often it is hurried now
+
 // Bytes that wait; of either thread.
 size_t queue_used(struct queue *q);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include "common/log.h"
 #include "event.h"
+#include "flush.h"
+#include "flush_listener.h"
 #include "proto/chars.h"
 #include "proto/http1.h"
 #include "queue.h"
@@ -42,6 +44,7 @@ struct recorder {
     uint64_t body_bytes;
     struct queue *queue;
     struct scribe *scribe;
+    struct flush_listener *readers;
     struct slot *slots;
     uint32_t slot_count, free; // free: 1 + the first one; 0: none
     size_t running, unsettled;
@@ -564,7 +567,26 @@ static void tell(struct recorder *r)
 
 static void on_told(uv_async_t *async)
 {
-    tell(async->data);
+    struct recorder *r = async->data;
+    tell(r);
+    if (r->readers)
+        flush_listener_renew(r->readers);
+}
+
+// A reader wants to know when all that has happened so far is written.
+static void on_asked(void *ctx, int fd)
+{
+    struct recorder *r = ctx;
+    bool room = queue_hurries(r->queue) < FLUSH_ASKS_MAX;
+    struct event_flush *e = room ? queue_reserve(r->queue, sizeof(*e), 0) : NULL;
+    if (!e) {
+        flush_end(fd, FLUSH_BUSY);
+        return;
+    }
+    *e = (struct event_flush){.event = {.kind = EVENT_FLUSH}, .fd = fd};
+    queue_hurry(r->queue); // first: it may be answered at once
+    queue_commit(r->queue, sizeof(*e));
+    queue_wake(r->queue);
 }
 
 static void on_closed_handle(uv_handle_t *handle)
@@ -613,8 +635,10 @@ struct recorder *recorder_new(struct loop *l, const struct recorder_config *conf
     }
     r->told.data = r;
     uv_unref((uv_handle_t *)&r->told);
-    if (start(r, &l->limits))
+    if (start(r, &l->limits)) {
+        r->readers = flush_listener_new(l, config->dir, on_asked, r);
         return r;
+    }
     queue_free(r->queue);
     uv_close((uv_handle_t *)&r->told, on_closed_handle);
     return NULL;
@@ -627,6 +651,7 @@ void recorder_free(struct recorder *r)
     timeout_stop(&r->look);
     loop_unqueue(r->loop, &r->look_task);
     bool ended = scribe_stop(r->scribe, RECORDER_END_MS);
+    flush_listener_free(r->readers); // not before all is written: it tells readers that it is
     tell(r);
     free(r->slots);
     if (ended) {

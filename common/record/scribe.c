@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <time.h>
 #include "common/loop.h"
+#include "flush_asks.h"
 #include "hold.h"
 #include "track.h"
 
@@ -67,6 +68,7 @@ struct scribe {
     struct store *store;
     struct store_file file; // that was opened last
     struct tracks tracks;
+    struct flush_asks asks;
     char trouble[TEXT_MAX]; // empty: all is well
     char last_trouble[TEXT_MAX];
     uint64_t counted[3]; // that were written: exchanges, shed, bytes
@@ -263,7 +265,7 @@ static int write_counts(struct scribe *s, bool always)
 static void pace(struct scribe *s)
 {
     const struct timespec moment = {.tv_nsec = 1};
-    if (!s->idle || uv_hrtime() - s->stint_ns < STINT_US * 1000ULL)
+    if (!s->idle || queue_hurries(s->queue) > 0 || uv_hrtime() - s->stint_ns < STINT_US * 1000ULL)
         return;
     (void)nanosleep(&moment, NULL);
     s->stint_ns = uv_hrtime();
@@ -272,11 +274,12 @@ static void pace(struct scribe *s)
 static int write_batch(struct scribe *s)
 {
     bool more = true;
+    bool leave = s->idle && queue_hurries(s->queue) == 0;
     int error = store_begin(s->store);
     if (error)
         return error;
     while (!error && more) {
-        error = tracks_write(&s->tracks, s->store, s->idle, STINT_TRACKS, &more);
+        error = tracks_write(&s->tracks, s->store, leave, STINT_TRACKS, &more);
         pace(s);
     }
     if (!error)
@@ -292,6 +295,14 @@ static int write_batch(struct scribe *s)
     return SQLITE_OK;
 }
 
+static void take_event(struct scribe *s, const struct event *event)
+{
+    if (event->kind != EVENT_FLUSH)
+        (void)tracks_event(&s->tracks, event);
+    else
+        flush_asks_add(&s->asks, ((const struct event_flush *)(const void *)event)->fd);
+}
+
 static void take_events(struct scribe *s)
 {
     size_t bytes = 0;
@@ -300,7 +311,7 @@ static void take_events(struct scribe *s)
     const void *event = NULL;
     const size_t most = s->idle ? IDLE_BATCH_BYTES : RECORDER_BATCH_BYTES;
     while (bytes + tracks_messages(&s->tracks) < most && (event = queue_peek(s->queue, &len))) {
-        (void)tracks_event(&s->tracks, event);
+        take_event(s, event);
         queue_release(s->queue);
         bytes += len;
         if (++count % STINT_EVENTS == 0)
@@ -349,6 +360,14 @@ static void tell_lost(struct scribe *s)
     say(s, text);
 }
 
+// All that has been taken is written. A reader that has heard so finds room to ask again.
+static void answer_readers(struct scribe *s)
+{
+    queue_calm(s->queue, flush_asks_unwritten(&s->asks));
+    flush_asks_written(&s->asks, s->tracks.waited);
+    flush_asks_reported(&s->asks, tracks_waited(&s->tracks));
+}
+
 static int turn(struct scribe *s)
 {
     uint64_t counts[3];
@@ -362,6 +381,8 @@ static int turn(struct scribe *s)
     if (s->tracks.dirty || count(s, counts))
         error = write_batch(s);
     s->again = error != SQLITE_OK;
+    if (!error)
+        answer_readers(s);
     if (!error)
         error = trim(s);
     return error;
@@ -391,8 +412,10 @@ static bool goes_on(struct scribe *s, bool last)
     size_t used = queue_used(s->queue);
     if (last)
         return used > 0;
-    return used > MUCH_BYTES && !atomic_load(&s->closing) && s->toils == s->idle &&
-           !(s->idle && is_late(s));
+    bool quick = is_late(s) || queue_hurries(s->queue) > 0;
+    if (s->idle && quick)
+        return false; // the ordinary hand is quicker
+    return used > MUCH_BYTES && !atomic_load(&s->closing) && s->toils == s->idle;
 }
 
 // How long nothing needs to be done while no events come.
@@ -434,7 +457,7 @@ static void wait_for_events(struct scribe *s)
 static void hold_back(struct scribe *s)
 {
     bool holds = hold_begin(&s->hold, now_ms(), queue_used(s->queue));
-    while (holds && !atomic_load(&s->closing) && !is_hurried(s)) {
+    while (holds && !atomic_load(&s->closing) && !is_hurried(s) && queue_hurries(s->queue) == 0) {
         uv_sleep(HOLD_LOOK_MS);
         holds = hold_goes_on(&s->hold, now_ms(), queue_used(s->queue));
     }
@@ -494,7 +517,8 @@ static bool wait_for_turn(struct hand *h)
 static void pass_on(struct scribe *s, bool closing)
 {
     uv_mutex_lock(&s->lock);
-    s->writing = &s->hands[s->toils && !closing && !is_late(s) ? IDLE_HAND : ORDINARY_HAND];
+    bool quick = closing || is_late(s) || queue_hurries(s->queue) > 0;
+    s->writing = &s->hands[s->toils && !quick ? IDLE_HAND : ORDINARY_HAND];
     uv_cond_broadcast(&s->turns);
     uv_mutex_unlock(&s->lock);
 }
@@ -590,5 +614,6 @@ void scribe_free(struct scribe *s)
     uv_cond_destroy(&s->turns);
     uv_mutex_destroy(&s->lock);
     tracks_deinit(&s->tracks);
+    flush_asks_deinit(&s->asks);
     free(s);
 }

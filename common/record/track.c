@@ -547,7 +547,8 @@ bool tracks_event(struct tracks *t, const void *event)
         track_free(t, k);
         return true;
     case EVENT_BEGIN:
-    case EVENT_REPORT: return true;
+    case EVENT_REPORT:
+    case EVENT_FLUSH: return true;
     }
     return true;
 }
@@ -561,6 +562,12 @@ static void wait_for_report(struct tracks *t, struct track *k, uint64_t now_ms)
     *t->waiting_last = k;
     t->waiting_last = &k->next_waiting;
     t->waiting_count++;
+    k->wait_number = t->waited++;
+}
+
+uint64_t tracks_waited(const struct tracks *t)
+{
+    return t->waiting ? t->waiting->wait_number : t->waited;
 }
 
 // What is in the record is not needed here any more.

@@ -24,6 +24,7 @@ struct tracks {
     struct track *next;                    // of them, in the transaction that is under way
     struct track *waiting, **waiting_last; // ended and written, without a report yet: oldest first
     size_t waiting_count;
+    uint64_t waited;                      // how many have ever waited
     struct track *buckets[TRACK_BUCKETS]; // by id, of those that a report may come for
     struct track *kept;                   // to be used again
     size_t kept_count, kept_bytes;
@@ -49,6 +50,8 @@ void tracks_unwritten(struct tracks *t);
 // It is written, but for what was left. Those that have ended are forgotten, or wait for their
 // report until `now_ms` is RECORDER_REPORT_MS later.
 void tracks_written(struct tracks *t, uint64_t now_ms);
+// How many of those that have ever waited for a report, the first ones, wait no more.
+uint64_t tracks_waited(const struct tracks *t);
 // There is little to do: gives back most of what is kept for later.
 void tracks_shrink(struct tracks *t);
 // How many are to be written.

@@ -16,6 +16,7 @@ struct track {
     struct track **bucket, *next_in_bucket;
     struct track *next_dirty; // or the next of those that are kept
     struct track *next_waiting, **at_waiting;
+    uint64_t wait_number; // of those that have ever waited
     struct buf interim, trailers[2], bad_head, detail;
     size_t head_len; // of the field lines in `head`, before a reason phrase
     // These are used again, by another exchange: what is above is cleared then.

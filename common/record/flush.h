@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// A reader that is to see all that is over asks the programs that write the record to write it now:
+// each listens on a Unix socket, and to connect to it is to ask. The answer is a byte when all that
+// was over by then is in the record, and another one when also the other end's reports on it are.
+// Traffic pays nothing for it. The sockets have names without a file, which the kernel lists and
+// forgets with their program, however that ends: nobody waits for the dead, and nothing is left in
+// the directory.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/un.h>
+
+enum {
+    FLUSH_WAIT_MS = 2000,    // that a reader waits, for all writers together
+    FLUSH_WRITERS_MAX = 256, // that a reader asks
+    FLUSH_BACKLOG = 128,     // readers that wait to be heard
+    FLUSH_ASKS_MAX = 128     // of whom one writer knows at once
+};
+
+// What a writer says, a byte each.
+enum flush_word {
+    FLUSH_WRITTEN = 'w',  // all that was over is in the record
+    FLUSH_REPORTED = 'r', // and no report on it is waited for; the last word
+    FLUSH_BUSY = 'b'      // too many wait already; the last word
+};
+
+// Asks all who write the record of this directory, and waits for their answers, for at most `ms`.
+// `reports`: also for the other end's reports, for as long as that; that these lack does not count.
+// False: one of them has not written all; `*pid` is its process, 0 when it is not known.
+bool flush_wait(const char *dir, bool reports, unsigned ms, pid_t *pid);
+
+// A word to a reader; the last one, and the end of its connection.
+void flush_say(int fd, enum flush_word word);
+void flush_end(int fd, enum flush_word word);
+
+// Whether the process at the other end may ask, or be asked: it is of the same user, or root's.
+bool flush_peer_is_ours(int fd, pid_t *pid);
+
+// What the names of the sockets for a directory begin with. False: there is none.
+struct flush_name {
+    struct sockaddr_un addr;
+    socklen_t len;
+};
+bool flush_name_prefix(const char *dir, struct flush_name *name);

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+#include "flush_asks.h"
+#include <assert.h>
+#include <unistd.h>
+
+static bool is_told(const struct flush_ask *ask)
+{
+    return ask->until != UINT64_MAX;
+}
+
+static void end(struct flush_asks *a, size_t i, enum flush_word last)
+{
+    flush_end(a->list[i].fd, last);
+    a->list[i] = a->list[--a->count];
+}
+
+// Most that wait for reports have got what they wanted, and left.
+static void make_room(struct flush_asks *a)
+{
+    for (size_t i = a->count; i-- > 0 && a->count == FLUSH_ASKS_MAX;)
+        if (is_told(&a->list[i]))
+            end(a, i, FLUSH_REPORTED);
+}
+
+void flush_asks_add(struct flush_asks *a, int fd)
+{
+    make_room(a);
+    assert(a->count < FLUSH_ASKS_MAX);
+    a->list[a->count++] = (struct flush_ask){.fd = fd, .until = UINT64_MAX};
+}
+
+size_t flush_asks_unwritten(const struct flush_asks *a)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < a->count; i++)
+        count += is_told(&a->list[i]) ? 0 : 1;
+    return count;
+}
+
+void flush_asks_written(struct flush_asks *a, uint64_t waited)
+{
+    for (size_t i = 0; i < a->count; i++) {
+        if (is_told(&a->list[i]))
+            continue;
+        flush_say(a->list[i].fd, FLUSH_WRITTEN);
+        a->list[i].until = waited;
+    }
+}
+
+void flush_asks_reported(struct flush_asks *a, uint64_t over)
+{
+    for (size_t i = a->count; i-- > 0;)
+        if (is_told(&a->list[i]) && a->list[i].until <= over)
+            end(a, i, FLUSH_REPORTED);
+}
+
+void flush_asks_deinit(struct flush_asks *a)
+{
+    for (size_t i = 0; i < a->count; i++)
+        (void)close(a->list[i].fd);
+    a->count = 0;
+}
