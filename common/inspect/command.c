@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
+#include "common/process.h"
 #include "text.h"
 
 enum {
@@ -108,6 +109,8 @@ bool inspect_begin(struct inspect_call *call, const struct inspect_spec *spec, i
         take(call, spec, option, argv[optind - 1]);
     call->argc = argc - optind;
     call->argv = argv + optind;
+    if (call->exit_status < 0 && !process_has_files(call->program->name, PROCESS_FILES_READ))
+        call->exit_status = INSPECT_FAILED;
     return call->exit_status < 0;
 }
 
