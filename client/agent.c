@@ -397,7 +397,7 @@ static void agent_deinit(struct agent *a)
     loop_run_once(&a->loop);
     conn_close_all(&a->loop);
     link_context_free(a->links);
-    secret_wipe(a->config.relay.token, sizeof(a->config.relay.token));
+    secret_wipe((char *)&a->config.relay, sizeof(a->config.relay));
     bool settled = loop_settle(&a->loop);
     display_deinit(&a->display);
     if (!settled) {
@@ -414,9 +414,11 @@ int agent_run(const struct agent_config *config)
     struct agent *a = calloc(1, sizeof(*a));
     int error = a ? agent_init(a, config) : UV_ENOMEM;
     if (error) {
+        // A library that could not start may have left handles in the loop whose memory is gone,
+        // and what has started may have threads: nothing may be run or freed any more.
         log_error("cannot start: %s", uv_strerror(error));
-        free(a);
-        return EXIT_FAILURE;
+        log_end();
+        _exit(EXIT_FAILURE);
     }
     connect_now(a);
     loop_run(&a->loop);

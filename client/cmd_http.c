@@ -4,6 +4,7 @@
 #include "agent.h"
 #include "commands.h"
 #include "common/log.h"
+#include "common/process.h"
 #include "common/record/record_options.h"
 #include "common/state.h"
 
@@ -15,8 +16,12 @@ static const char help[] =
     "  adit http 192.168.1.5:3000 --host-header rewrite\n"
     "  adit http 8080 --relay https://example.com --token-file ~/.config/adit/token\n"
     "\n"
+    "  The service is a PORT of this machine, HOST:PORT or http://HOST[:PORT]; an IPv6 address\n"
+    "  stands in brackets: [::1]:80. localhost is 127.0.0.1 and ::1, whichever answers.\n"
+    "\n"
     "  --url NAME           the name to ask for (default: a random one)\n"
-    "  --relay URL          the relay (default: http://localhost:7080)\n"
+    "  --relay URL          the relay: http:// or https://HOST[:PORT], HOST:PORT or PORT (default: "
+    "http://localhost:7080)\n"
     "  --token-file FILE    the relay's token; or put it into the environment as ADIT_TOKEN\n"
     "  --host-header preserve|rewrite|VALUE\n"
     "                       the Host that the service sees: the visitor's (default), its own "
@@ -28,6 +33,11 @@ static const char help[] =
     "  --limit NAME=VALUE   one of the limits below; may be repeated\n"
     "  --verbose            log more\n"
     "  --help\n"
+    "\n"
+    "The relay is reached through the HTTP proxy that https_proxy, http_proxy (for a relay with\n"
+    "http://) or all_proxy names, as curl reads them, unless no_proxy exempts its host or it is "
+    "on\n"
+    "this machine.\n"
     "\n"
     "Prints the URL, then a line per exchange: time, method, target, status, bytes, duration.\n"
     "Connects again by itself when the relay goes away, and takes its name back.\n"
@@ -48,35 +58,26 @@ static int fail(const char *what, const char *why)
     return EXIT_FAILURE;
 }
 
-// "http://HOST[:PORT]" or "https://…".
-static bool take_relay(struct agent_config *c, const char *url)
+static void take_relay(struct command *cmd, const char *value)
 {
-    struct link_target *r = &c->relay;
-    bool tls = strncmp(url, "https://", 8) == 0;
-    if ((!tls && strncmp(url, "http://", 7) != 0) || strlen(url) >= sizeof(c->relay_url))
-        return false;
-    const char *host = url + (tls ? 8 : 7);
-    size_t end = strcspn(host, "/?#@");
-    if (host[end] != 0 && strcmp(host + end, "/") != 0)
-        return false;
-    bool v6 = host[0] == '[';
-    size_t len = strcspn(host, v6 ? "]" : ":/");
-    const char *rest = host + len + (v6 && host[len] ? 1 : 0);
-    uint64_t port = tls ? 443 : 80;
-    size_t digits = *rest == ':' ? strcspn(rest + 1, "/") : 0;
-    if (*rest == ':' &&
-        (!slice_to_u64(slice_of(rest + 1, digits), &port) || port == 0 || port > 65535))
-        return false;
-    host += v6 ? 1 : 0;
-    len -= v6 ? 1 : 0;
-    if (len == 0 || len >= sizeof(r->host))
-        return false;
-    memcpy(r->host, host, len);
-    r->host[len] = 0;
-    r->port = (uint16_t)port;
-    r->tls = tls;
-    (void)snprintf(c->relay_url, sizeof(c->relay_url), "%s", url);
-    return true;
+    char message[ENDPOINT_MESSAGE_MAX];
+    struct agent_config *c = &cmd->config;
+    const char *why = endpoint_parse(value, ENDPOINT_RELAY, &c->relay.at);
+    endpoint_url(&c->relay.at, c->relay_url);
+    if (!why)
+        return;
+    endpoint_explain(message, "--relay", why, value);
+    options_wrong(&cmd->options, message, "");
+}
+
+static void take_service(struct command *cmd, const char *value)
+{
+    char message[ENDPOINT_MESSAGE_MAX];
+    const char *why = service_take_url(&cmd->config.service, value);
+    if (!why)
+        return;
+    endpoint_explain(message, "the service", why, value);
+    options_wrong(&cmd->options, message, "");
 }
 
 static void take_relay_record(struct command *cmd, const char *value)
@@ -98,10 +99,7 @@ static void take_option(struct options *o, int option, const char *value)
         else
             memcpy(cmd->config.name, value, strlen(value) + 1);
         return;
-    case 'r':
-        if (!take_relay(&cmd->config, value))
-            options_wrong(o, "--relay is not like https://example.com: ", value);
-        return;
+    case 'r': take_relay(cmd, value); return;
     case 't': cmd->token_file = value; return;
     case 'H':
         if (!service_take_host(&cmd->config.service, value))
@@ -132,11 +130,11 @@ static void parse(struct command *cmd, int argc, char **argv)
     if (o->exit_status >= 0)
         return;
     if (next == argc)
-        options_wrong(o, "say which service: a PORT or HOST:PORT", "");
+        options_wrong(o, "say which service: a PORT, HOST:PORT or URL", "");
     else if (next + 1 < argc)
         options_wrong(o, "one service only; another word is neither an option nor its value", "");
-    else if (!dial_parse(argv[next], &cmd->config.service.target))
-        options_wrong(o, "not a PORT or HOST:PORT: ", argv[next]);
+    else
+        take_service(cmd, argv[next]);
 }
 
 static int take_token(struct command *cmd)
@@ -157,6 +155,18 @@ static int take_token(struct command *cmd)
     return 0;
 }
 
+// The proxy before the relay, which the environment names. Its value may hold a password.
+static bool choose_proxy(struct link_target *relay)
+{
+    const char *why = relay_proxy_choose(&relay->proxy, &relay->at);
+    if (why)
+        (void)fprintf(stderr,
+                      "adit: the proxy in %s cannot be used: %s; or exempt the relay by "
+                      "no_proxy=%s\n",
+                      relay->proxy.variable, why, relay->at.host);
+    return !why;
+}
+
 int command_http(int argc, char **argv)
 {
     char dir[STATE_PATH_MAX];
@@ -167,14 +177,18 @@ int command_http(int argc, char **argv)
                     .known = known,
                     .take = take_option},
     };
-    (void)take_relay(&cmd.config, "http://localhost:7080");
+    take_relay(&cmd, "localhost:7080");
     parse(&cmd, argc, argv);
     if (cmd.options.exit_status >= 0)
         return cmd.options.exit_status;
+    if (!process_has_files("adit http", PROCESS_FILES_SERVE))
+        return EXIT_FAILURE;
     log_init("adit", cmd.options.verbose ? LOG_DEBUG : LOG_INFO);
     int status = take_token(&cmd);
     if (status)
         return status;
+    if (!choose_proxy(&cmd.config.relay))
+        return EXIT_FAILURE;
     if (!command_state_dir(cmd.options.data, dir))
         return EXIT_FAILURE;
     const char *why = state_key(dir, "owner.key", cmd.config.owner);
@@ -184,6 +198,6 @@ int command_http(int argc, char **argv)
     cmd.config.record.program = "adit http";
     cmd.config.record.visitor_is_told = true;
     status = agent_run(&cmd.config);
-    secret_wipe(cmd.config.relay.token, sizeof(cmd.config.relay.token));
+    secret_wipe((char *)&cmd.config.relay, sizeof(cmd.config.relay));
     return status;
 }

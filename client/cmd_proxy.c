@@ -3,6 +3,7 @@
 #include "commands.h"
 #include "common/address.h"
 #include "common/log.h"
+#include "common/process.h"
 #include "common/record/record_options.h"
 #include "proto/bytes.h"
 #include "proxy.h"
@@ -19,7 +20,8 @@ static const char help[] =
     "\n"
     "Ask http://localhost:9090 instead of the service; no relay takes part.\n"
     "\n"
-    "  --url URL            the service: http://HOST:PORT, HOST:PORT or PORT\n"
+    "  --url URL            the service: http://HOST[:PORT], HOST:PORT or PORT; an IPv6 address in "
+    "brackets\n"
     "  --port PORT          where to listen; 0 takes a free one (default: 9090)\n"
     "  --host ADDR          the address to listen on (default: 127.0.0.1 and ::1, which nobody "
     "else reaches)\n"
@@ -50,9 +52,9 @@ static void take_url(struct command *cmd, const char *value)
     cmd->has_url = true;
     if (!why)
         return;
-    char text[160];
-    (void)snprintf(text, sizeof(text), "--url: %s", why);
-    options_wrong(&cmd->options, text, value);
+    char message[ENDPOINT_MESSAGE_MAX];
+    endpoint_explain(message, "--url", why, value);
+    options_wrong(&cmd->options, message, "");
 }
 
 static void take_port(struct command *cmd, const char *value)
@@ -125,6 +127,8 @@ int command_proxy(int argc, char **argv)
     parse(&cmd, argc, argv);
     if (cmd.options.exit_status >= 0)
         return cmd.options.exit_status;
+    if (!process_has_files("adit proxy", PROCESS_FILES_SERVE))
+        return EXIT_FAILURE;
     log_init("adit", cmd.options.verbose ? LOG_DEBUG : LOG_INFO);
     if (!command_state_dir(cmd.options.data, dir))
         return EXIT_FAILURE;

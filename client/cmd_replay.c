@@ -9,6 +9,7 @@
 #include "common/inspect/emit.h"
 #include "common/inspect/text.h"
 #include "common/log.h"
+#include "common/process.h"
 #include "common/secret.h"
 #include "common/signals.h"
 #include "proto/chars.h"
@@ -30,7 +31,9 @@ static const char help[] =
     "  @ replay 01jdq4 --path /v2/orders --header 'X-Debug: 1' --drop-header cookie\n"
     "  @ replay 01jdq4 --body-file order.json --to http://localhost:5001\n"
     "\n"
-    "  --to URL             another service: http://HOST:PORT, HOST:PORT or PORT\n"
+    "  --to URL             another service: http://HOST[:PORT], HOST:PORT or PORT; an IPv6 "
+    "address in "
+    "brackets\n"
     "  --method METHOD      another method\n"
     "  --path PATH          another path and query\n"
     "  --header 'NAME: V'   sets a field, may be repeated; @FILE reads such lines, for secrets\n"
@@ -135,12 +138,13 @@ static void take_field_file(struct replay *p, const char *path)
 
 static void take_to(struct replay *p, const char *value)
 {
-    char text[160];
+    char message[ENDPOINT_MESSAGE_MAX];
     const char *why = service_take_url(&p->to, value);
     p->has_to = true;
-    (void)snprintf(text, sizeof(text), "--to: %s", why ? why : "");
-    if (why)
-        inspect_usage(&p->call, text, value);
+    if (!why)
+        return;
+    endpoint_explain(message, "--to", why, value);
+    inspect_usage(&p->call, message, "");
 }
 
 static bool is_target(const char *text)
@@ -355,12 +359,13 @@ static bool tell(struct replay *p, const struct compared *first, const struct pl
 static bool target_of(struct replay *p, const struct record_exchange *x, struct dial_target *target)
 {
     char text[300];
-    if (p->has_to) {
-        *target = p->to.target;
-        return true;
-    }
-    (void)snprintf(text, sizeof(text), "%.*s", (int)x->upstream.len, x->upstream.p);
-    return x->upstream.len > 0 && x->upstream.len < sizeof(text) && dial_parse(text, target);
+    struct service recorded = {.target = p->to.target};
+    bool known = x->upstream.len > 0 && x->upstream.len < sizeof(text);
+    (void)snprintf(text, sizeof(text), "%.*s", known ? (int)x->upstream.len : 0, x->upstream.p);
+    if (!p->has_to && service_take_url(&recorded, text))
+        return false;
+    *target = recorded.target;
+    return true;
 }
 
 static int send_all(struct replay *p, const struct compared *first, const struct replay_request *r)
@@ -483,7 +488,7 @@ int command_replay(int argc, char **argv)
     else if (p.call.argc == 0)
         inspect_usage(&p.call, "say which: an ID, the beginning of one, or last", "");
     else
-        status = run(&p);
+        status = process_has_files("adit replay", PROCESS_FILES_SERVE) ? run(&p) : INSPECT_FAILED;
     record_reader_close(p.reader);
     free(p.body);
     if (p.fields)

@@ -2,28 +2,31 @@
 // The agent's link: one WebSocket to the relay's tunnel endpoint (docs/protocol.md §1). Another
 // kind of link needs only this header.
 #pragma once
+#include "common/address.h"
 #include "common/loop.h"
 #include "common/secret.h"
-#include "proto/bytes.h"
+#include "relay_proxy.h"
 
 struct link;
 
 struct link_target {
-    bool tls;
-    char host[256]; // as in the URL, an IPv6 address without brackets
-    uint16_t port;
-    char token[SECRET_MAX]; // empty: none
+    struct endpoint at;
+    struct relay_proxy proxy; // before it
+    char token[SECRET_MAX];   // empty: none
 };
 
 // Why a link did not come up or went down.
 struct link_end {
     bool was_up;
-    unsigned status;  // of the HTTP response that refused the WebSocket, or 0
+    bool at_proxy;    // the proxy before the relay is to blame, or could not be reached
+    unsigned status;  // of the HTTP response that refused the WebSocket or the CONNECT, or 0
     bool certificate; // the relay's was not accepted
     bool no_tls;      // what is there does not speak TLS
     bool asked;       // the handshake was sent, and what came of it is `text`
     char code[32];    // of that response's adit-error, or empty
     const char *text; // why else
+    int error;        // libuv's that it is told of, or 0
+    char address[ADDRESS_TEXT_MAX]; // that the error is of; empty: of none
 };
 
 struct link_ops {
@@ -38,7 +41,7 @@ struct link_ops {
 
 // What links need once per program. NULL on failure.
 struct link_context *link_context_new(struct loop *l, const struct link_target *target);
-// Every link must have been closed. One whose name is still being resolved is left to the loop.
+// Every link must have been closed.
 void link_context_free(struct link_context *c);
 
 // Starts to connect. NULL when out of memory. `target` must outlive it.

@@ -1,30 +1,31 @@
 // SPDX-License-Identifier: MIT
 // The link by libwebsockets' client on our loop. Its traps are told in docs/architecture.md.
 #include <errno.h>
+#include <fcntl.h>
 #include <libwebsockets.h>
-#include <netdb.h>
 #include <netinet/tcp.h>
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 #include "common/limits.h"
 #include "common/log.h"
 #include "link.h"
 #include "proto/tunnel.h"
 #include "proto/websocket.h"
+#include "relay_dial.h"
 
 enum {
-    ADDRESSES_MAX = 8,
     BUFFER_BYTES = 64 * 1024,
     MASK_BYTES = 4,
     RANDOM_BYTES = 1024, // of masks, that are drawn together
     DESTROY_TURNS = 8,   // of the loop, for libwebsockets to end
-    // From the first SYN to the relay's answer. While there is another address it gets its turn
-    // sooner: what takes longer than that does so for all of them, and the last has its time.
-    OPEN_MS = 10 * 1000,
-    OPEN_MS_BEFORE_OTHERS = 3 * 1000,
+    DOOR_MAX = 128,      // bytes of a Unix socket's name
+    OPEN_MS = 10 * 1000, // of the relay, from the connection to its answer
     // libwebsockets' own limits, which it keeps without a word to us: ours are to come first.
     LWS_LIMIT_S = 30
 };
@@ -34,6 +35,7 @@ struct link_context {
     struct lws_context *lws;
     struct link *links;
     struct link *starting;        // inside lws_client_connect_via_info, and not told of its failure
+    int socket;                   // to be handed over inside it; -1: it was
     uint8_t *frame;               // where a frame is built: LWS_PRE, header, masked payload
     uint8_t random[RANDOM_BYTES]; // of which the first `random_left` have not been used
     size_t random_left;
@@ -45,16 +47,12 @@ struct link {
     const struct link_target *target;
     const struct link_ops *ops; // NULL once closed by its owner
     void *ctx;
+    struct relay_dial *dial;
     struct lws *wsi;
-    uv_getaddrinfo_t resolve;
-    struct loop_task start;
     struct timeout limit;
-    char addresses[ADDRESSES_MAX][64];
-    int address_count, next_address;
-    bool resolving, is_up;
+    bool is_up;
     bool late;            // it was our limit that ended the attempt
-    bool asked, no_tls;   // as in struct link_end, of any address
-    char asked_why[80];   // what came of the first that was asked
+    bool asked, no_tls;   // as in struct link_end
     const char *tls_why;  // the alert by which a peer ended a handshake, or NULL
     const char *distrust; // why the relay's certificate was not accepted
     char host[300];
@@ -64,7 +62,7 @@ static void link_free(struct link *link)
 {
     struct link_context *c = link->context;
     timeout_stop(&link->limit);
-    loop_unqueue(c->loop, &link->start);
+    relay_dial_cancel(link->dial);
     if (link->prev)
         link->prev->next = link->next;
     else
@@ -83,20 +81,10 @@ static void link_down(struct link *link, const struct link_end *end)
         ops->down(ctx, end);
 }
 
-// An address has failed: on to the next one. A relay that has answered was found. Of several
-// addresses it is told what says most, not what the last one met.
 static void attempt_failed(struct link *link, struct link_end end)
 {
-    link->wsi = NULL;
-    timeout_stop(&link->limit);
     if (link->late)
         end.text = "no answer in time";
-    if (link->asked && !link->asked_why[0])
-        (void)snprintf(link->asked_why, sizeof(link->asked_why), "%s", end.text);
-    if (link->ops && end.status == 0 && link->next_address < link->address_count) {
-        loop_queue(link->context->loop, &link->start);
-        return;
-    }
     end.certificate = link->distrust != NULL;
     end.asked = link->asked;
     end.no_tls = link->no_tls;
@@ -104,8 +92,6 @@ static void attempt_failed(struct link *link, struct link_end end)
         end.text = link->distrust;
     else if (link->tls_why)
         end.text = link->tls_why;
-    else if (link->asked)
-        end.text = link->asked_why;
     link_down(link, &end);
 }
 
@@ -124,39 +110,108 @@ static void on_limit(struct timeout *t)
     kill_later(link);
 }
 
-static void connect_next(struct link *link)
+// A listener to which libwebsockets connects at once, whatever the state of the network. Its
+// descriptor, or -1. `address` gets what libwebsockets calls it: "+@" and a name that is free.
+static int open_door(char address[static DOOR_MAX])
 {
-    struct link_context *c = link->context;
-    if (!link->ops || link->next_address >= link->address_count) {
-        link_down(link, &(struct link_end){.text = "its name has no address"});
-        return;
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    socklen_t len = sizeof(name);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    if (bind(fd, (struct sockaddr *)&name, sizeof(name.sun_family)) ||
+        getsockname(fd, (struct sockaddr *)&name, &len) || listen(fd, 1)) {
+        int error = errno;
+        (void)close(fd);
+        errno = error;
+        return -1;
     }
+    int name_len = (int)(len - offsetof(struct sockaddr_un, sun_path)) - 1;
+    (void)snprintf(address, DOOR_MAX, "+@%.*s", name_len, name.sun_path + 1);
+    return fd;
+}
+
+// libwebsockets has got through our door, and has sent nothing yet: its descriptor becomes the
+// connection to the relay. (Neither the loop nor OpenSSL has looked at that descriptor yet.)
+static int hand_over(struct link_context *c, struct lws *wsi)
+{
+    if (c->socket >= 0 && dup3(c->socket, lws_get_socket_fd(wsi), O_CLOEXEC) >= 0)
+        c->socket = -1;
+    return 0;
+}
+
+static struct lws *start_handshake(struct link *link, const char *address)
+{
+    bool tls = link->target->at.tls;
     const struct lws_client_connect_info info = {
-        .context = c->lws,
-        .address = link->addresses[link->next_address++],
-        .port = link->target->port,
+        .context = link->context->lws,
+        .address = address,
+        .port = link->target->at.port,
         .path = "/_adit/v1/tunnel",
         .host = link->host,
         .protocol = "adit.v1",
-        .ssl_connection = LCCSCF_HTTP_NO_FOLLOW_REDIRECT | (link->target->tls ? LCCSCF_USE_SSL : 0),
+        .ssl_connection = LCCSCF_HTTP_NO_FOLLOW_REDIRECT | (tls ? LCCSCF_USE_SSL : 0),
         .opaque_user_data = link,
     };
+    return lws_client_connect_via_info(&info);
+}
+
+static void start_failed(struct link *link, int error)
+{
+    int uv = error ? uv_translate_sys_error(error) : UV_ENOMEM;
+    attempt_failed(link, (struct link_end){.error = uv, .text = uv_strerror(uv)});
+}
+
+// Gives a connected socket to libwebsockets, which has no function that takes one. Its own way of
+// connecting loses a descriptor's watcher whenever connect() fails at once, and most of the reasons
+// of a failure.
+static void begin(struct link *link, int socket)
+{
+    struct link_context *c = link->context;
+    char address[DOOR_MAX];
+    int door = open_door(address);
+    if (door < 0) {
+        start_failed(link, errno);
+        return;
+    }
     // When this fails its error callback may have been called and the link be gone, or it may
     // never be: `starting` tells.
     c->starting = link;
+    c->socket = socket;
     errno = 0;
-    struct lws *wsi = lws_client_connect_via_info(&info);
+    struct lws *wsi = start_handshake(link, address);
     int error = errno;
+    (void)close(door);
+    bool handed_over = c->socket < 0;
+    c->socket = -1;
     if (c->starting != link)
         return;
     c->starting = NULL;
     if (!wsi) {
-        attempt_failed(link, (struct link_end){.text = error ? strerror(error) : "out of memory"});
+        start_failed(link, error);
         return;
     }
     link->wsi = wsi;
-    bool others = link->next_address < link->address_count;
-    timeout_start(c->loop, &link->limit, others ? OPEN_MS_BEFORE_OTHERS : OPEN_MS, on_limit);
+    timeout_start(c->loop, &link->limit, OPEN_MS, on_limit);
+    if (!handed_over)
+        kill_later(link);
+}
+
+static void on_dialed(void *ctx, struct conn *conn, const struct link_end *end)
+{
+    struct link *link = ctx;
+    uv_os_fd_t socket = -1;
+    link->dial = NULL;
+    if (!conn) {
+        attempt_failed(link, *end);
+        return;
+    }
+    int error = uv_fileno((const uv_handle_t *)&conn->tcp, &socket);
+    if (error)
+        attempt_failed(link, (struct link_end){.error = error, .text = uv_strerror(error)});
+    else
+        begin(link, socket);
+    conn_close(conn, CONN_END_NOW); // libwebsockets has its own descriptor of it
 }
 
 static int link_up(struct link *link, struct lws *wsi)
@@ -287,6 +342,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     if (!link)
         return lws_callback_http_dummy(wsi, reason, user, in, len);
     switch ((int)reason) {
+    case LWS_CALLBACK_WSI_CREATE: return hand_over(link->context, wsi);
     case LWS_CALLBACK_CLIENT_ESTABLISHED: return link_up(link, wsi);
     case LWS_CALLBACK_CLIENT_RECEIVE: return link_received(link, wsi, in, len);
     case LWS_CALLBACK_CLIENT_WRITEABLE: return link_writable(link);
@@ -309,13 +365,6 @@ static const struct lws_protocols protocols[] = {
     {.name = NULL},
 };
 
-// Relays on this machine are reached directly, whatever the environment says of proxies.
-static bool is_loopback(const char *host)
-{
-    return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
-           strncmp(host, "127.", 4) == 0;
-}
-
 struct link_context *link_context_new(struct loop *l, const struct link_target *target)
 {
     struct link_context *c = calloc(1, sizeof(*c));
@@ -328,7 +377,7 @@ struct link_context *link_context_new(struct loop *l, const struct link_target *
         .foreign_loops = foreign,
         .pcontext = &c->lws,
         .options =
-            LWS_SERVER_OPTION_LIBUV | (target->tls ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0),
+            LWS_SERVER_OPTION_LIBUV | (target->at.tls ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0),
         .pt_serv_buf_size = BUFFER_BYTES,
         .gid = -1,
         .uid = -1,
@@ -337,10 +386,10 @@ struct link_context *link_context_new(struct loop *l, const struct link_target *
         .timeout_secs = LWS_LIMIT_S,
         .connect_timeout_secs = LWS_LIMIT_S,
     };
-    if (is_loopback(target->host))
-        (void)unsetenv("http_proxy");
+    (void)unsetenv("http_proxy"); // relay_proxy has read it, and is to be the only one
     lws_set_log_level(0, NULL);
     c->loop = l;
+    c->socket = -1;
     c->frame = malloc(LWS_PRE + WS_HEADER_MAX + TUNNEL_MESSAGE_MAX);
     c->lws = c->frame ? lws_create_context(&info) : NULL;
     if (c->lws)
@@ -348,6 +397,19 @@ struct link_context *link_context_new(struct loop *l, const struct link_target *
     free(c->frame);
     free(c);
     return NULL;
+}
+
+static void free_handle(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+// Only libwebsockets makes handles of this type.
+static void close_lost_watcher(uv_handle_t *handle, void *arg)
+{
+    (void)arg;
+    if (handle->type == UV_POLL && !uv_is_closing(handle))
+        uv_close(handle, free_handle);
 }
 
 void link_context_free(struct link_context *c)
@@ -364,82 +426,12 @@ void link_context_free(struct link_context *c)
     // libwebsockets tells the end of most links that it drops now, but not of all.
     for (struct link *link = c->links, *next = NULL; link; link = next) {
         next = link->next;
-        if (link->resolving)
-            link->context = NULL;
-        else
-            link_free(link);
+        link_free(link);
     }
+    // It loses the watcher of a descriptor that could not connect, were it to a socket of ours.
+    uv_walk(&c->loop->uv, close_lost_watcher, NULL);
     free(c->frame);
     free(c);
-}
-
-static void add_address(struct link *link, const char *text)
-{
-    if (link->address_count < ADDRESSES_MAX)
-        (void)snprintf(link->addresses[link->address_count++], sizeof(link->addresses[0]), "%.63s",
-                       text);
-}
-
-static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *list)
-{
-    struct link *link = container_of(req, struct link, resolve);
-    char text[INET6_ADDRSTRLEN];
-    link->resolving = false;
-    if (!link->ops) { // closed meanwhile
-        uv_freeaddrinfo(list);
-        if (link->context)
-            link_free(link);
-        else
-            free(link);
-        return;
-    }
-    for (struct addrinfo *a = list; a; a = a->ai_next) {
-        int error = a->ai_family == AF_INET
-                        ? uv_ip4_name((const struct sockaddr_in *)(const void *)a->ai_addr, text,
-                                      sizeof(text))
-                        : uv_ip6_name((const struct sockaddr_in6 *)(const void *)a->ai_addr, text,
-                                      sizeof(text));
-        if (!error)
-            add_address(link, text);
-    }
-    uv_freeaddrinfo(list);
-    if (status)
-        link_down(link, &(struct link_end){.text = uv_strerror(status)});
-    else
-        connect_next(link);
-}
-
-static bool is_literal(const char *host)
-{
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-    return !uv_ip4_addr(host, 1, &v4) || !uv_ip6_addr(host, 1, &v6);
-}
-
-// libwebsockets would resolve with a blocking call: it gets addresses only.
-static void on_start(struct loop_task *task)
-{
-    struct link *link = container_of(task, struct link, start);
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    const char *host = link->target->host;
-    if (link->address_count > 0) {
-        connect_next(link);
-        return;
-    }
-    if (is_literal(host)) {
-        add_address(link, host);
-    } else if (strcmp(host, "localhost") == 0) {
-        add_address(link, "127.0.0.1");
-        add_address(link, "::1");
-    } else {
-        int error = uv_getaddrinfo(&link->context->loop->uv, &link->resolve, on_resolved, host,
-                                   NULL, &hints);
-        link->resolving = error == 0;
-        if (error)
-            link_down(link, &(struct link_end){.text = uv_strerror(error)});
-        return;
-    }
-    connect_next(link);
 }
 
 struct link *link_open(struct link_context *c, const struct link_target *target,
@@ -452,15 +444,18 @@ struct link *link_open(struct link_context *c, const struct link_target *target,
     link->target = target;
     link->ops = ops;
     link->ctx = ctx;
-    bool v6 = strchr(target->host, ':') != NULL;
-    (void)snprintf(link->host, sizeof(link->host), v6 ? "[%s]:%u" : "%s:%u", target->host,
-                   target->port);
+    bool v6 = strchr(target->at.host, ':') != NULL;
+    (void)snprintf(link->host, sizeof(link->host), v6 ? "[%s]:%u" : "%s:%u", target->at.host,
+                   target->at.port);
+    link->dial = relay_dial_start(c->loop, target, on_dialed, link);
+    if (!link->dial) {
+        free(link);
+        return NULL;
+    }
     link->next = c->links;
     if (c->links)
         c->links->prev = link;
     c->links = link;
-    link->start.run = on_start;
-    loop_queue(c->loop, &link->start);
     return link;
 }
 
@@ -519,6 +514,6 @@ void link_close(struct link *link, enum link_close_code code)
         (void)write_frame(link, WS_CLOSE, body, sizeof(body));
     if (link->wsi)
         kill_later(link);
-    else if (!link->resolving)
+    else
         link_free(link);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "commands.h"
 #include "common/inspect/inspect.h"
@@ -53,6 +54,8 @@ bool command_state_dir(const char *data, char dir[static STATE_PATH_MAX])
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
+    if (!process_fill_streams())
+        return EXIT_FAILURE;
     signals_ignore();
     process_raise_files();
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)

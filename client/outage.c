@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "outage.h"
 #include <stdio.h>
+#include <string.h>
 
 struct row {
     unsigned first, last; // statuses
@@ -39,19 +40,108 @@ static const char *advice(const struct link_end *end)
     return rows[i].text;
 }
 
+struct error_row {
+    int error;
+    const char *text;
+};
+
+// What to do about an error of connecting, of the relay or of the proxy before it.
+static const struct error_row error_rows[] = {
+    {UV_ENETUNREACH, "this machine has no route to it: is its network up?"},
+    {UV_ENETDOWN, "the network of this machine is down"},
+    {UV_EHOSTUNREACH, "its network is reached, the machine itself is not: is it up?"},
+    {UV_EHOSTDOWN, "its network is reached, the machine itself is not: is it up?"},
+    {UV_EADDRNOTAVAIL,
+     "this machine has no address to reach it from (no IPv6?), or no free port is left"},
+    {UV_EAFNOSUPPORT, "this machine does not have that family of addresses"},
+    {UV_EACCES, "a firewall or a route of this machine forbids it"},
+    {UV_EPERM, "a firewall of this machine forbids it"},
+    {UV_EINVAL, "a route of this machine drops what goes there"},
+    {UV_ETIMEDOUT, "check the address and the port; a firewall may drop what goes there"},
+    {UV_ECONNRESET, "something on the way breaks connections off"},
+    {UV_EMFILE, "this program may not open more files: raise the limit with ulimit -n, or with "
+                "LimitNOFILE= in its unit"},
+    {UV_ENFILE, "this machine has no more files that can be opened"},
+    {UV_ENOMEM, "this machine is short of memory"},
+    {UV_ENOBUFS, "this machine is short of memory"},
+    {UV_EAGAIN, "this machine is short of something that a connection needs"},
+    {UV_EAI_AGAIN, "its name cannot be resolved now: is the network up?"},
+    {UV_EAI_NONAME, "there is no such name: check it"},
+    {UV_EAI_NODATA, "that name has no address: check it"},
+};
+
+static const char *error_advice(int error)
+{
+    for (size_t i = 0; i < sizeof(error_rows) / sizeof(error_rows[0]); i++)
+        if (error_rows[i].error == error)
+            return error_rows[i].text;
+    return NULL;
+}
+
+// What failed in connecting: "ADDRESS: why", or why alone.
+static const char *reason(const struct link_end *end, char *text, size_t cap)
+{
+    (void)snprintf(text, cap, "%s%s%s", end->address, end->address[0] ? ": " : "", end->text);
+    return text;
+}
+
+static void proxy_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *relay,
+                       const struct link_end *end)
+{
+    const struct relay_proxy *p = &relay->proxy;
+    char why[200];
+    const char *what = error_advice(end->error);
+    if (end->status == 407)
+        (void)snprintf(out, OUTAGE_TEXT_MAX,
+                       "the proxy %s answered with 407: it %s. Put them into %s as "
+                       "http://USER:PASSWORD@HOST:PORT. Trying again",
+                       p->url,
+                       p->authorization[0] ? "does not accept this user and password"
+                                           : "wants a user and password",
+                       p->variable);
+    else if (end->status)
+        (void)snprintf(out, OUTAGE_TEXT_MAX,
+                       "the proxy %s answered with %u: it does not connect to %s:%u%s. Trying "
+                       "again",
+                       p->url, end->status, relay->at.host, relay->at.port,
+                       end->status < 500 ? ", which it must allow; or exempt the relay by no_proxy"
+                                         : "; is the relay running, and known to the proxy?");
+    else
+        (void)snprintf(out, OUTAGE_TEXT_MAX,
+                       "cannot reach the relay through the proxy %s (%s), which %s names; %s. "
+                       "Trying again",
+                       p->url, reason(end, why, sizeof(why)), p->variable,
+                       what ? what : "is it an HTTP proxy, and is it running?");
+}
+
+static void unreachable_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *relay,
+                             const char *url, const struct link_end *end)
+{
+    char why[200];
+    const char *what = error_advice(end->error);
+    if (!what)
+        what = relay->at.tls ? "check the address, and that it speaks https"
+                             : "is it running? On this machine it is started with: aditd";
+    (void)snprintf(out, OUTAGE_TEXT_MAX, "cannot reach the relay %s%s%s (%s); %s. Trying again",
+                   url, relay->proxy.used ? " through the proxy " : "",
+                   relay->proxy.used ? relay->proxy.url : "", reason(end, why, sizeof(why)), what);
+}
+
 void outage_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *relay, const char *url,
                  const struct link_end *end)
 {
-    bool v6 = strchr(relay->host, ':') != NULL;
+    bool v6 = strchr(relay->at.host, ':') != NULL;
     if (end->was_up)
         (void)snprintf(out, OUTAGE_TEXT_MAX, "the relay %s has gone; connecting again", url);
+    else if (end->at_proxy)
+        proxy_text(out, relay, end);
     else if (end->certificate)
         (void)snprintf(
             out, OUTAGE_TEXT_MAX,
             "cannot trust the relay %s: its certificate is not accepted (%s). Give it one "
             "that is valid for %s, or put the authority that signed it into a file and "
             "that into SSL_CERT_FILE. Trying again",
-            url, end->text, relay->host);
+            url, end->text, relay->at.host);
     else if (end->status)
         (void)snprintf(out, OUTAGE_TEXT_MAX, "%s answered with %u%s%s: %s. Trying again", url,
                        end->status, end->code[0] ? " " : "", end->code, advice(end));
@@ -60,18 +150,15 @@ void outage_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *rel
                        "what listens at %s does not speak TLS: give --relay http://%s%s%s:%u if "
                        "that is the relay itself, or the port of the TLS proxy before it. Trying "
                        "again",
-                       url, v6 ? "[" : "", relay->host, v6 ? "]" : "", relay->port);
+                       url, v6 ? "[" : "", relay->at.host, v6 ? "]" : "", relay->at.port);
     else if (end->asked)
         (void)snprintf(out, OUTAGE_TEXT_MAX,
                        "what listens at %s takes the connection, but does not answer in HTTP (%s): "
                        "%s. Trying again",
                        url, end->text,
-                       relay->tls ? "is it an adit relay?"
+                       relay->at.tls ? "is it an adit relay?"
                                   : "if it speaks TLS give --relay https://..., else the relay's "
                                     "own port");
     else
-        (void)snprintf(out, OUTAGE_TEXT_MAX, "cannot reach the relay %s (%s); %s. Trying again",
-                       url, end->text,
-                       relay->tls ? "check the address, and that it speaks https"
-                                  : "is it running? On this machine it is started with: aditd");
+        unreachable_text(out, relay, url, end);
 }

@@ -5,7 +5,7 @@
 #include "link.h"
 
 enum {
-    OUTAGE_TEXT_MAX = 640
+    OUTAGE_TEXT_MAX = 1024
 };
 
 // `url` is the relay's as it was given.

@@ -188,8 +188,8 @@ int proxy_run(const struct proxy_config *config)
     int error = p ? proxy_init(p, config) : UV_ENOMEM;
     if (error) {
         log_error("cannot start: %s", uv_strerror(error));
-        free(p);
-        return EXIT_FAILURE;
+        log_end();
+        _exit(EXIT_FAILURE); // what has started may have threads that use what would be freed
     }
     int status = start_listening(p) && begin_recording(p) ? EXIT_SUCCESS : EXIT_FAILURE;
     if (status == EXIT_SUCCESS)

@@ -13,7 +13,8 @@ enum {
     SERVICE_URL_MAX = 300
 };
 
-// Takes "http://HOST[:PORT][/]", "HOST:PORT" or "PORT". Returns NULL, or what is wrong with it.
+// Takes what endpoint_parse takes of a service. Returns NULL, or what is wrong, for
+// endpoint_explain.
 const char *service_take_url(struct service *s, const char *url);
 // Takes "preserve", "rewrite" or a host. False when it is none of them.
 bool service_take_host(struct service *s, const char *value);

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "limits.h"
-#include "proto/bytes.h"
 
 enum {
     ADDRESSES_MAX = 8,
@@ -29,32 +28,9 @@ struct dial {
     bool resolving, over;
     struct attempt attempts[ADDRESSES_MAX];
     int count, next, running;
-    int error; // the one that says most so far
+    int error;                    // the one that says most so far
+    const struct attempt *blamed; // what it is of; NULL: no address
 };
-
-bool dial_parse(const char *text, struct dial_target *target)
-{
-    const char *colon = strrchr(text, ':');
-    const char *digits = colon ? colon + 1 : text;
-    size_t host_len = colon ? (size_t)(colon - text) : 0;
-    uint64_t port = 0;
-    *target = (struct dial_target){0};
-    if (!slice_to_u64(slice_str(digits), &port) || port == 0 || port > 65535)
-        return false;
-    target->port = (uint16_t)port;
-    if (!colon)
-        return true;
-    if (host_len >= 2 && text[0] == '[' && text[host_len - 1] == ']') {
-        text++;
-        host_len -= 2;
-    } else if (memchr(text, ':', host_len)) {
-        return false;
-    }
-    if (host_len == 0 || host_len >= sizeof(target->host))
-        return false;
-    memcpy(target->host, text, host_len);
-    return true;
-}
 
 static void dial_free(struct dial *d)
 {
@@ -72,21 +48,44 @@ static void give(struct dial *d, struct conn *c, int error)
 {
     void (*done)(void *ctx, struct conn *conn, int status) = d->done;
     void *ctx = d->ctx;
+    d->target->failed_at[0] = 0;
+    if (error && d->blamed)
+        address_text(&d->blamed->addr, d->target->failed_at);
     dial_free(d);
     done(ctx, c, error);
 }
 
 static bool is_shortage(int error)
 {
-    return error == UV_EMFILE || error == UV_ENFILE || error == UV_ENOMEM || error == UV_ENOBUFS;
+    return error == UV_EMFILE || error == UV_ENFILE || error == UV_ENOMEM || error == UV_ENOBUFS ||
+           error == UV_EAGAIN;
 }
 
-// Of several failures the refusal says most of the service; but when we ran out of something
-// ourselves, nothing is known of it.
-static void note_error(struct dial *d, int error)
+// How much an error says of why there is no connection. When we ran out of something ourselves,
+// nothing is known of the service; a refusal is the service's own; a rule or a router has a reason,
+// and an address without a route is most often one of a family that this machine does not have.
+static int weight(int error)
 {
-    if (!is_shortage(d->error) && (d->error != UV_ECONNREFUSED || is_shortage(error)))
-        d->error = error;
+    static const int by_weight[] = {UV_EAFNOSUPPORT, UV_EADDRNOTAVAIL, UV_ENETUNREACH,
+                                    UV_ENETDOWN,     UV_EHOSTUNREACH,  UV_ETIMEDOUT,
+                                    UV_EACCES,       UV_EPERM,         UV_ECONNREFUSED};
+    enum {
+        KNOWN = sizeof(by_weight) / sizeof(by_weight[0])
+    };
+    if (is_shortage(error))
+        return KNOWN + 2;
+    for (int i = 0; i < KNOWN; i++)
+        if (by_weight[i] == error)
+            return i + 2;
+    return error ? 1 : 0;
+}
+
+static void note_error(struct dial *d, const struct attempt *a, int error)
+{
+    if (weight(error) <= weight(d->error))
+        return;
+    d->error = error;
+    d->blamed = a;
 }
 
 static void go_on(struct dial *d);
@@ -101,7 +100,7 @@ static void on_connected(struct conn *c)
     struct attempt *a = c->owner;
     struct dial *d = a->dial;
     a->conn = NULL; // it is not closed with the others
-    if (d->target->host[0] == 0)
+    if (endpoint_is_localhost(d->target->host))
         d->target->prefer_v6 = a->addr.ss_family == AF_INET6;
     give(d, c, 0);
 }
@@ -112,7 +111,7 @@ static void on_failed(struct conn *c, int error)
     struct dial *d = a->dial;
     a->conn = NULL;
     d->running--;
-    note_error(d, error);
+    note_error(d, a, error);
     go_on(d);
 }
 
@@ -131,15 +130,21 @@ static void go_on(struct dial *d)
             timeout_start(d->loop, &d->stagger, STAGGER_MS, on_stagger);
             return;
         }
-        note_error(d, error);
+        note_error(d, a, error);
     }
     if (d->running == 0)
         give(d, NULL, d->error ? d->error : UV_EAI_NONAME);
 }
 
+// An address that is still silent is to blame; without one, the name's resolution.
 static void on_limit(struct timeout *t)
 {
-    give(container_of(t, struct dial, limit), NULL, UV_ETIMEDOUT);
+    struct dial *d = container_of(t, struct dial, limit);
+    d->blamed = NULL;
+    for (int i = 0; i < d->count && !d->blamed; i++)
+        if (d->attempts[i].conn)
+            d->blamed = &d->attempts[i];
+    give(d, NULL, UV_ETIMEDOUT);
 }
 
 static void add_address(struct dial *d, const struct sockaddr *addr, size_t len)
@@ -216,7 +221,7 @@ static bool add_literal(struct dial *d)
 static void on_task(struct loop_task *task)
 {
     struct dial *d = container_of(task, struct dial, task);
-    if (d->target->host[0] == 0) {
+    if (endpoint_is_localhost(d->target->host)) {
         add_loopbacks(d);
     } else if (!add_literal(d)) {
         char service[8];
@@ -243,7 +248,8 @@ struct dial *dial_start(struct loop *l, struct dial_target *target,
     d->ctx = ctx;
     d->task.run = on_task;
     loop_queue(l, &d->task);
-    timeout_start(l, &d->limit, l->limits.connect_ms, on_limit);
+    timeout_start(l, &d->limit, target->limit_ms ? target->limit_ms : l->limits.connect_ms,
+                  on_limit);
     return d;
 }
 

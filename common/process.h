@@ -2,6 +2,23 @@
 // What a program asks of the system for itself.
 #pragma once
 
+#include <stdbool.h>
+
+enum {
+    // Open files that a program needs to start: 40 at most when nothing happens, and libraries end
+    // the program, not the call, when they get none at their start.
+    PROCESS_FILES_SERVE = 64,
+    PROCESS_FILES_READ = 16, // the same of a command that reads the record
+};
+
+// Puts something into the place of a standard stream that is closed, so that no socket and no
+// database gets its number: reading and writing it fail as before. To be called before anything is
+// opened. False: it cannot.
+bool process_fill_streams(void);
+
+// Whether the limit of open files is at least this. False: says so on stderr, and what to do.
+bool process_has_files(const char *program, unsigned least);
+
 // Raises the soft limit of open files to the hard one: every visitor and every exchange takes a
 // descriptor, and the usual soft limit of 1,024 is for programs that use select(). Best effort.
 void process_raise_files(void);

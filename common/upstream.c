@@ -366,6 +366,7 @@ static enum answer answer_of_uv(int error)
     // What we have run out of ourselves says nothing of the service, and may be there again soon.
     case UV_EMFILE:
     case UV_ENFILE:
+    case UV_EAGAIN:
     case UV_ENOBUFS:
     case UV_ENOMEM:
     case UV_EAI_MEMORY: return ANSWER_BUSY;
@@ -378,10 +379,14 @@ static void on_dialed(void *ctx, struct conn *c, int error)
     struct call *k = ctx;
     k->dial = NULL;
     k->end.x->connect_ns = uv_hrtime() - k->dialed_ns;
-    if (c)
+    if (c) {
         use_conn(k, c);
-    else
-        refuse(k, answer_of_uv(error));
+        return;
+    }
+    const char *at = k->upstream->target.failed_at;
+    (void)snprintf(k->end.x->detail, sizeof(k->end.x->detail), "%.90s: %.60s",
+                   at[0] ? at : k->upstream->target.host, uv_strerror(error));
+    refuse(k, answer_of_uv(error));
 }
 
 static void dial(struct call *k)

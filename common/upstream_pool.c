@@ -102,7 +102,7 @@ void upstream_pool_put(struct upstream *u, struct conn *c)
 void upstream_init(struct upstream *u, struct loop *l, const struct dial_target *target)
 {
     *u = (struct upstream){.loop = l, .target = *target};
-    const char *host = target->host[0] ? target->host : "localhost";
+    const char *host = target->host;
     bool v6 = strchr(host, ':') != NULL;
     (void)snprintf(u->name, sizeof(u->name), v6 ? "[%s]:%u" : "%s:%u", host, target->port);
     memcpy(u->host, u->name, sizeof(u->host));

@@ -175,6 +175,8 @@ int main(int argc, char **argv)
                     .take = take_option},
         .config = {.domain = "localhost", .scheme = "http"},
     };
+    if (!process_fill_streams())
+        return EXIT_FAILURE;
     signals_ignore();
     inspect_command *inspect = argc > 1 ? inspect_find(argv[1]) : NULL;
     if (inspect)
@@ -183,6 +185,8 @@ int main(int argc, char **argv)
     if (cmd.options.exit_status >= 0)
         return cmd.options.exit_status;
     process_raise_files();
+    if (!process_has_files("aditd", PROCESS_FILES_SERVE))
+        return EXIT_FAILURE;
     log_init("aditd", cmd.options.verbose ? LOG_DEBUG : LOG_INFO);
     struct relay *r = calloc(1, sizeof(*r));
     if (!r)

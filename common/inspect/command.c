@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
+#include "common/process.h"
 #include "common/record/flush.h"
 #include "text.h"
 
@@ -117,6 +118,8 @@ bool inspect_begin(struct inspect_call *call, const struct inspect_spec *spec, i
     call->argc = call->walk.words;
     call->argv = argv + options_first_word(&call->walk);
     call->walk.known = NULL; // it was ours
+    if (call->exit_status < 0 && !process_has_files(call->program->name, PROCESS_FILES_READ))
+        call->exit_status = INSPECT_FAILED;
     return call->exit_status < 0;
 }
 

@@ -137,7 +137,7 @@ def test_without_descriptors_it_goes_on_trying(own_tunnel):
     own_tunnel.relay.stop()
     agent.wait_for("cannot reach|has gone", "stderr")
     resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, (0, before[1]))  # what is open stays so
-    agent.wait_for("Too many open files", "stderr")
+    agent.wait_for("too many open files", "stderr")
     own_tunnel.restart_relay()
     resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, before)
     agent.wait_for("^adit: connected again", within=20 + harness.DEADLINE)

@@ -58,7 +58,7 @@ def test_version_is_one_line(tmp_path, name):
     ["aditd", "--listen", "[::1:80"], ["aditd", "--domain", "not a domain"],
     ["adit"], ["adit", "nonsense"], ["adit", "http"], ["adit", "http", "web"],
     ["adit", "http", "0"], ["adit", "http", "65536"], ["adit", "http", "-1"],
-    ["adit", "http", "80x"], ["adit", "http", "localhost:"], ["adit", "http", ":80"],
+    ["adit", "http", "80x"], ["adit", "http", "localhost:"], ["adit", "http", ":0"],
     ["adit", "http", "80", "81"], ["adit", "http", "80", "--relay"],
     ["adit", "http", "80", "--relay", "nonsense"],
     ["adit", "http", "80", "--relay", "ftp://localhost"],

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+#include "endpoint.h"
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <uv.h>
+#include "proto/bytes.h"
+
+enum {
+    NAME_MAX_BYTES = 253, // RFC 1035 §2.3.4, as text
+    LABEL_MAX_BYTES = 63,
+    HTTP_PORT = 80,
+    HTTPS_PORT = 443
+};
+
+static const char not_a_port[] = "a port is a number from 1 to 65535";
+static const char not_a_host[] = "a host is an IP address, or a name of letters, digits, hyphens, "
+                                 "underscores and single dots, an international one in its xn-- "
+                                 "form";
+
+static bool take_port(struct endpoint *e, struct slice text)
+{
+    uint64_t port = 0;
+    if (!slice_to_u64(text, &port) || port == 0 || port > UINT16_MAX)
+        return false;
+    e->port = (uint16_t)port;
+    return true;
+}
+
+static const char *take_v6(struct endpoint *e, struct slice text)
+{
+    struct sockaddr_in6 addr;
+    if (memchr(text.p, '%', text.len))
+        return "addresses with a zone, like fe80::1%eth0, are not supported: use another address "
+               "of that host";
+    char inside[INET6_ADDRSTRLEN] = "";
+    if (text.len < sizeof(inside))
+        memcpy(inside, text.p, text.len);
+    if (!inside[0] || uv_ip6_addr(inside, 1, &addr) || uv_ip6_name(&addr, e->host, sizeof(e->host)))
+        return "what stands in brackets is not an IPv6 address";
+    return NULL;
+}
+
+static bool is_name(struct slice text)
+{
+    static const char may_be[] = "abcdefghijklmnopqrstuvwxyz0123456789-_.";
+    size_t label = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = ascii_lower(text.p[i]);
+        if (c == 0 || !strchr(may_be, c))
+            return false;
+        if (c == '.' && (label == 0 || label > LABEL_MAX_BYTES))
+            return false;
+        label = c == '.' ? 0 : label + 1;
+    }
+    return label > 0 && label <= LABEL_MAX_BYTES;
+}
+
+// Of digits and dots alone: a resolver would make an address of it, and perhaps another one.
+static bool is_numeric(const char *host)
+{
+    return host[strspn(host, "0123456789.")] == 0;
+}
+
+static const char *take_host(struct endpoint *e, struct slice text)
+{
+    struct sockaddr_in addr;
+    if (text.len > 1 && text.p[text.len - 1] == '.') // the root, which every name ends with
+        text.len--;
+    if (text.len == 0)
+        return "there is no host in it: write localhost, for example";
+    if (memchr(text.p, ':', text.len))
+        return "an IPv6 address stands in brackets, like [::1]:80; nothing else has several colons";
+    if (text.len > NAME_MAX_BYTES)
+        return "a host has at most 253 characters";
+    if (!is_name(text))
+        return not_a_host;
+    for (size_t i = 0; i < text.len; i++)
+        e->host[i] = ascii_lower(text.p[i]);
+    if (is_numeric(e->host) && uv_ip4_addr(e->host, 1, &addr))
+        return "an IPv4 address has four numbers from 0 to 255, like 127.0.0.1";
+    return NULL;
+}
+
+// "HOST[:PORT]". `port` is the one it has if it names none; 0: it has to name one.
+static const char *take_authority(struct endpoint *e, struct slice text, uint16_t port)
+{
+    bool v6 = text.len > 0 && text.p[0] == '[';
+    const char *end = text.p + text.len;
+    const char *after = v6 ? memchr(text.p, ']', text.len) : memrchr(text.p, ':', text.len);
+    if (v6 && !after)
+        return "the bracket is not closed";
+    if (v6)
+        after++;
+    const char *colon = after && after < end ? after : NULL;
+    if (colon && *colon != ':')
+        return "behind the bracket only :PORT can stand";
+    struct slice host = slice_of(text.p, colon ? (size_t)(colon - text.p) : text.len);
+    if (!v6 && memchr(host.p, ':', host.len))
+        return take_host(e, host);
+    e->port = port;
+    if (!colon && port == 0)
+        return "a port is missing: write HOST:PORT, or http://HOST for port 80";
+    if (colon && !take_port(e, slice_of(colon + 1, (size_t)(end - colon - 1))))
+        return not_a_port;
+    return v6 ? take_v6(e, slice_of(host.p + 1, host.len - 2)) : take_host(e, host);
+}
+
+static const char *take_scheme(struct endpoint *e, struct slice scheme, enum endpoint_use use)
+{
+    if (slice_ieq(scheme, SLICE("http")))
+        return NULL;
+    e->tls = slice_ieq(scheme, SLICE("https"));
+    if (use == ENDPOINT_RELAY)
+        return e->tls ? NULL : "a relay has the scheme http:// or https://";
+    return e->tls ? "https to a service is not supported yet: use http://"
+                  : "a service has the scheme http://";
+}
+
+// What is wrong with the text as a whole, whatever its form.
+static const char *check_text(const char *text)
+{
+    if (!*text)
+        return "it is empty: write a PORT, HOST:PORT or http://HOST:PORT";
+    for (const char *at = text; *at; at++)
+        if ((*at >= 0 && *at <= ' ') || *at == 0x7f)
+            return "it has a space or a control character in it";
+    if (strchr(text, '@'))
+        return "a user or password cannot be part of it";
+    return NULL;
+}
+
+static bool is_port(struct slice text)
+{
+    size_t digits = 0;
+    while (digits < text.len && text.p[digits] >= '0' && text.p[digits] <= '9')
+        digits++;
+    return digits > 0 && digits == text.len;
+}
+
+// PORT, :PORT or HOST:PORT.
+static const char *take_bare(struct endpoint *e, struct slice text)
+{
+    bool colon = text.len > 0 && text.p[0] == ':';
+    struct slice port = slice_of(text.p + colon, text.len - colon);
+    if (!is_port(port))
+        return take_authority(e, text, 0);
+    (void)snprintf(e->host, sizeof(e->host), "localhost");
+    return take_port(e, port) ? NULL : not_a_port;
+}
+
+const char *endpoint_parse(const char *text, enum endpoint_use use, struct endpoint *e)
+{
+    *e = (struct endpoint){0};
+    const char *why = check_text(text);
+    const char *mark = strstr(text, "://");
+    if (!why && mark)
+        why = take_scheme(e, slice_of(text, (size_t)(mark - text)), use);
+    if (why)
+        return why;
+    const char *authority = mark ? mark + 3 : text;
+    size_t len = strcspn(authority, "/?#");
+    if (authority[len] && strcmp(authority + len, "/") != 0)
+        return "leave out what is behind the host and port: requests bring their own path";
+    if (mark)
+        return take_authority(e, slice_of(authority, len), e->tls ? HTTPS_PORT : HTTP_PORT);
+    return take_bare(e, slice_of(authority, len));
+}
+
+const char *endpoint_parse_authority(const char *text, size_t len, uint16_t port,
+                                     struct endpoint *e)
+{
+    *e = (struct endpoint){0};
+    return take_authority(e, slice_of(text, len), port);
+}
+
+// Whether it can be repeated to people: no password, and nothing that a terminal would obey.
+static bool is_presentable(const char *text)
+{
+    for (const char *at = text; *at; at++)
+        if (*at < ' ' || *at > '~' || *at == '@')
+            return false;
+    return true;
+}
+
+void endpoint_explain(char out[static ENDPOINT_MESSAGE_MAX], const char *place, const char *why,
+                      const char *text)
+{
+    bool shown = *text && is_presentable(text);
+    (void)snprintf(out, ENDPOINT_MESSAGE_MAX, "%s: %s%s%.300s", place, why, shown ? ": " : "",
+                   shown ? text : "");
+}
+
+void endpoint_url(const struct endpoint *e, char out[static ENDPOINT_URL_MAX])
+{
+    bool v6 = strchr(e->host, ':') != NULL;
+    char port[8] = "";
+    if (e->port != (e->tls ? HTTPS_PORT : HTTP_PORT))
+        (void)snprintf(port, sizeof(port), ":%u", e->port);
+    (void)snprintf(out, ENDPOINT_URL_MAX, v6 ? "%s[%s]%s" : "%s%s%s",
+                   e->tls ? "https://" : "http://", e->host, port);
+}
+
+bool endpoint_is_localhost(const char *host)
+{
+    static const char name[] = "localhost";
+    size_t len = strlen(host);
+    len -= len > 0 && host[len - 1] == '.' ? 1 : 0;
+    if (len < sizeof(name) - 1 ||
+        strncasecmp(host + len - (sizeof(name) - 1), name, sizeof(name) - 1) != 0)
+        return false;
+    return len == sizeof(name) - 1 || (len > sizeof(name) && host[len - sizeof(name)] == '.');
+}
+
+bool endpoint_is_loopback(const char *host)
+{
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    if (!uv_ip4_addr(host, 1, &v4))
+        return ntohl(v4.sin_addr.s_addr) >> 24 == 127;
+    if (!uv_ip6_addr(host, 1, &v6))
+        return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) ||
+               (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) && v6.sin6_addr.s6_addr[12] == 127);
+    return endpoint_is_localhost(host);
+}
