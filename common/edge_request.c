@@ -181,7 +181,7 @@ static void end_body(struct edge *e, struct http_head *trailers)
         return;
     if (chunked) {
         head_copy(&came, trailers);
-        e->end.x->came = &came;
+        exchange_came(&e->end, &came);
         fields_strip_trailers(trailers, slice_str(e->hop_names));
     }
     request_done(e, chunked && trailers->field_count ? trailers : NULL);

@@ -262,6 +262,12 @@ void exchange_bad_head(struct exchange_end *outbound, struct slice bytes, const 
     TELL(x, bad_head, x, bytes);
 }
 
+void exchange_came(struct exchange_end *from, const struct http_head *came)
+{
+    if (from->x)
+        from->x->came = came;
+}
+
 // What observers hear instead of what is passed on.
 static const struct http_head *as_it_came(struct exchange *x, const struct http_head *passed_on)
 {

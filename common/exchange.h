@@ -116,12 +116,10 @@ struct exchange {
     // What it says of itself, "" when there is nothing; owned by who set it, and read no later than
     // when the request goes on or is answered.
     const char *visitor, *tunnel, *scheme, *upstream, *replay_of;
-    // The head of a response, or the trailers of either side, as they came: set by an end right
-    // before exchange_head or exchange_finish passes on what is left of them. For observers.
-    const struct http_head *came;
-    enum exchange_record record; // at most
-    uint64_t link;               // number of the tunnel that it goes through; 0: none
-    int64_t begun_wall_ns;       // since 1970
+    const struct http_head *came; // of exchange_came, until then
+    enum exchange_record record;  // at most
+    uint64_t link;                // number of the tunnel that it goes through; 0: none
+    int64_t begun_wall_ns;        // since 1970
     // Times of a clock that is never set; 0: not yet.
     uint64_t begun_ns, sent_on_ns, answered_ns, ended_ns;
     uint64_t heard_ns;      // the first byte of what answers it, which may be a 1xx
@@ -151,6 +149,9 @@ void exchange_attach(struct exchange *x, struct exchange_end *outbound);
 // Sent by an end to the other. After any of them the exchange may be gone (end->x is NULL then).
 void exchange_head(struct exchange_end *from, const struct http_head *head,
                    const struct body_framing *framing);
+// What observers are to hear of the head of a response, or of trailers, instead of what is left of
+// them in the exchange_head or exchange_finish that follows at once: all of it, as it came.
+void exchange_came(struct exchange_end *from, const struct http_head *came);
 // What came from the service instead of a response head, and what is wrong with it (a phrase
 // without a full stop, printable ASCII). To be followed by exchange_refuse.
 void exchange_bad_head(struct exchange_end *outbound, struct slice bytes, const char *detail);

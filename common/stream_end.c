@@ -341,7 +341,7 @@ void stream_end_on_end(void *ctx, struct mux_stream *s, const struct http_head *
         break_off(e, EXCHANGE_PROTOCOL);
         return;
     }
-    e->end.x->came = trailers;
+    exchange_came(&e->end, trailers);
     fields_strip_trailers(&checked, (struct slice){0});
     exchange_finish(&e->end, checked.field_count ? &checked : NULL);
 }

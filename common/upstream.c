@@ -224,7 +224,7 @@ static bool read_head(struct call *k)
         return false;
     }
     head_copy(&came, &head);
-    k->end.x->came = &came;
+    exchange_came(&k->end, &came);
     strip_fields(&head);
     exchange_head(&k->end, &head, &framing);
     if (k->state == CALL_CLOSED)
@@ -258,7 +258,7 @@ static bool read_body(struct call *k)
         bool chunked = k->body.kind == BODY_CHUNKED;
         if (chunked) {
             head_copy(&came, &trailers);
-            k->end.x->came = &came;
+            exchange_came(&k->end, &came);
             fields_strip_trailers(&trailers, slice_str(k->hop_names));
         }
         k->unconsumed = (size_t)n;
