@@ -25,7 +25,7 @@ static const char help[] =
     "  --token-file FILE    the relay's token; or put it into the environment as ADIT_TOKEN\n"
     "  --host-header preserve|rewrite|VALUE\n"
     "                       the Host that the service sees: the visitor's (default), its own "
-    "address, or VALUE\n"
+    "address, or VALUE\n" SERVICE_KEEPALIVE_HELP
     "  --print-bodies       show heads and bodies of every exchange, up to 16 KiB of "
     "each\n" OPTIONS_RECORD_HELP "  --relay-record all|heads|none\n"
     "                       what the relay may keep of them (default: all that it wants to)\n"
@@ -105,6 +105,13 @@ static void take_option(struct options *o, int option, const char *value)
         if (!service_take_host(&cmd->config.service, value))
             options_wrong(o, "--host-header is not preserve, rewrite or a host: ", value);
         return;
+    case 'K':
+        if (!service_take_keepalive(&cmd->config.service, value))
+            options_wrong(o,
+                          "--upstream-keepalive is on, off or a time like 30s, from 100ms to "
+                          "24h: ",
+                          value);
+        return;
     case 'B': cmd->config.print_bodies = true; return;
     case 'Q': take_relay_record(cmd, value); return;
     case 'R':
@@ -117,6 +124,7 @@ static const struct option known[] = {{"url", required_argument, NULL, 'u'},
                                       {"relay", required_argument, NULL, 'r'},
                                       {"token-file", required_argument, NULL, 't'},
                                       {"host-header", required_argument, NULL, 'H'},
+                                      {"upstream-keepalive", required_argument, NULL, 'K'},
                                       {"print-bodies", no_argument, NULL, 'B'},
                                       {"relay-record", required_argument, NULL, 'Q'},
                                       OPTIONS_RECORD,

@@ -28,7 +28,7 @@ static const char help[] =
     "  --print-bodies       show heads and bodies of every exchange, up to 16 KiB of each\n"
     "  --host-header preserve|rewrite|VALUE\n"
     "                       the Host that the service sees: the one that was asked for (default), "
-    "its own address, or VALUE\n" OPTIONS_RECORD_HELP
+    "its own address, or VALUE\n" SERVICE_KEEPALIVE_HELP OPTIONS_RECORD_HELP
     "  --data DIR           where state is kept (default: $XDG_STATE_HOME/adit/agent)\n"
     "  --limit NAME=VALUE   one of the limits below; may be repeated\n"
     "  --verbose            log more\n"
@@ -85,6 +85,13 @@ static void take_option(struct options *o, int option, const char *value)
         if (!service_take_host(&cmd->config.service, value))
             options_wrong(o, "--host-header is not preserve, rewrite or a host: ", value);
         return;
+    case 'K':
+        if (!service_take_keepalive(&cmd->config.service, value))
+            options_wrong(o,
+                          "--upstream-keepalive is on, off or a time like 30s, from 100ms to "
+                          "24h: ",
+                          value);
+        return;
     case 'B': cmd->config.print_bodies = true; return;
     case 'R':
     case 'X':
@@ -96,6 +103,7 @@ static const struct option known[] = {{"url", required_argument, NULL, 'u'},
                                       {"port", required_argument, NULL, 'p'},
                                       {"host", required_argument, NULL, 'a'},
                                       {"host-header", required_argument, NULL, 'H'},
+                                      {"upstream-keepalive", required_argument, NULL, 'K'},
                                       {"print-bodies", no_argument, NULL, 'B'},
                                       OPTIONS_RECORD,
                                       OPTIONS_COMMON};

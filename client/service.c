@@ -2,6 +2,7 @@
 #include "service.h"
 #include <stdio.h>
 #include <string.h>
+#include "common/limits.h"
 
 const char *service_take_url(struct service *s, const char *url)
 {
@@ -26,6 +27,15 @@ bool service_take_host(struct service *s, const char *value)
     return len > 0 && len < sizeof(s->host);
 }
 
+bool service_take_keepalive(struct service *s, const char *value)
+{
+    bool on = strcmp(value, "on") == 0;
+    bool off = strcmp(value, "off") == 0;
+    s->has_idle = !on;
+    s->idle_ms = 0;
+    return on || off || limits_take_time(value, SERVICE_IDLE_LEAST_MS, &s->idle_ms);
+}
+
 void service_url(const struct service *s, char out[static SERVICE_URL_MAX])
 {
     const char *host = s->target.host;
@@ -38,6 +48,8 @@ void service_init(const struct service *s, struct upstream *u, struct loop *l)
 {
     upstream_init(u, l, &s->target);
     u->host_mode = s->host_mode;
+    if (s->has_idle)
+        u->idle_ms = s->idle_ms;
     if (s->host[0])
         memcpy(u->host, s->host, sizeof(u->host));
 }

@@ -155,6 +155,16 @@ static bool parse_value(const struct row *r, struct slice text, uint64_t *value)
     return false;
 }
 
+bool limits_take_time(const char *text, uint32_t least, uint32_t *ms)
+{
+    const struct row row = {.unit = UNIT_TIME, .least = least};
+    uint64_t value = 0;
+    if (!parse_value(&row, slice_str(text), &value) || value < least || value > DAY)
+        return false;
+    *ms = (uint32_t)value;
+    return true;
+}
+
 static const struct row *row_of(struct slice name, enum limits_of program)
 {
     for (size_t i = 0; i < ROWS; i++)

@@ -2,6 +2,7 @@
 // The limits around the protocol; those of the protocol itself are in proto/ (docs/protocol.md §7
 // lists all).
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -53,6 +54,8 @@ enum {
 // "--limit TEXT: why".
 const char *limits_set(struct limits *l, enum limits_of program, const char *text,
                        char message[static LIMITS_MESSAGE_MAX]);
+// A time like 500ms, 30s or 5m, from `least` to a day, in ms. False: it is none.
+bool limits_take_time(const char *text, uint32_t least, uint32_t *ms);
 // Writes the names, defaults and meanings, one a line.
 void limits_print(FILE *out, enum limits_of program);
 
@@ -81,6 +84,7 @@ enum {
     LIMIT_ACCEPT_PAUSE_MS = 100,     // of a listener when the system is short of something
     LIMIT_POOL_IDLE_MS = 4 * 1000,   // of a pooled upstream connection
     LIMIT_POOL_FRESH_MS = 1000,      // of one that may carry a request that cannot be repeated
+    LIMIT_POOL_PROOF_MS = 2000,      // for which a service must keep idle connections for that
     LIMIT_POOL_SIZE = 1024,          // idle upstream connections: as many as exchanges run at once
     LIMIT_LINK_STALL_MS = 15 * 1000, // of a link that takes nothing although bytes wait
 

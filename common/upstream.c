@@ -34,9 +34,10 @@ struct call {
     bool chunked;   // the request's body
     bool request_ended;
     bool keep_alive;
-    bool response_bytes;  // any have come
-    uint64_t sent_before; // bytes that had left a kept connection before ours
-    uint64_t dialed_ns;   // when we began to connect
+    bool response_bytes;       // any have come
+    struct upstream_past past; // of such a connection
+    uint64_t sent_before;      // bytes that had left a kept connection before ours
+    uint64_t dialed_ns;        // when we began to connect
     size_t scanned;
     ptrdiff_t credit;   // bytes of response that the inbound takes now
     uint64_t body_left; // bytes of request that are still to come; UINT64_MAX: not known
@@ -79,7 +80,7 @@ static void call_close(struct call *k, bool reuse)
     if (k->conn && k->unconsumed > 0)
         conn_consume(k->conn, k->unconsumed);
     if (k->conn && reuse)
-        upstream_pool_put(k->upstream, k->conn);
+        upstream_pool_put(k->upstream, k->conn, k->repeatable);
     else
         conn_close(k->conn, broken ? CONN_END_RESET : CONN_END_NOW);
     k->conn = NULL;
@@ -104,6 +105,8 @@ static void dial(struct call *k);
 // The connection ended before the response did.
 static void lost(struct call *k)
 {
+    if (k->pooled && !k->response_bytes)
+        upstream_pool_lost(k->upstream, &k->past);
     if (k->state == CALL_DONE) {
         exchange_detach(&k->end);
         call_close(k, false);
@@ -187,6 +190,18 @@ static void finish(struct call *k, const struct http_head *trailers)
     }
 }
 
+// The response says how the service treats idle connections.
+static void learn(struct call *k, const struct http_head *head)
+{
+    if (k->pooled) {
+        upstream_pool_answered(k->upstream, &k->past);
+        return;
+    }
+    const struct field *f = k->keep_alive ? head_find(head, SLICE("keep-alive")) : NULL;
+    if (f)
+        upstream_pool_declared(k->upstream, k->repeatable, f->value);
+}
+
 // Nothing of ours may come from a service, except that it is the relay itself which says that the
 // request went in a circle.
 static void strip_fields(struct http_head *head)
@@ -223,6 +238,8 @@ static bool read_head(struct call *k)
         refuse(k, ANSWER_BUSY);
         return false;
     }
+    if (!interim)
+        learn(k, &head);
     head_copy(&came, &head);
     exchange_came(&k->end, &came);
     strip_fields(&head);
@@ -399,7 +416,7 @@ static void dial(struct call *k)
         refuse(k, ANSWER_BUSY);
 }
 
-static bool add_hop_fields(struct http_head *head, bool chunked)
+static bool add_hop_fields(struct http_head *head, bool chunked, bool keeps)
 {
     bool te = head_find(head, SLICE("te")) != NULL;
     bool ok = true;
@@ -407,7 +424,9 @@ static bool add_hop_fields(struct http_head *head, bool chunked)
         ok = head_add(head, SLICE("Connection"), te ? SLICE("upgrade, te") : SLICE("upgrade")) &&
              head_add(head, SLICE("Upgrade"), head->upgrade);
     } else if (te) {
-        ok = head_add(head, SLICE("Connection"), SLICE("te"));
+        ok = head_add(head, SLICE("Connection"), keeps ? SLICE("te") : SLICE("close, te"));
+    } else if (!keeps) {
+        ok = head_add(head, SLICE("Connection"), SLICE("close"));
     }
     return ok && (!chunked || head_add(head, SLICE("Transfer-Encoding"), SLICE("chunked")));
 }
@@ -418,7 +437,7 @@ static bool write_head(struct call *k, const struct http_head *request)
     head_copy(&head, request);
     if (k->upstream->host_mode == UPSTREAM_HOST_REPLACE)
         head.authority = slice_str(k->upstream->host);
-    if (!add_hop_fields(&head, k->chunked))
+    if (!add_hop_fields(&head, k->chunked, k->upstream->idle_ms > 0))
         return false;
     size_t len = http1_write_request(NULL, 0, &head);
     char *out = buf_reserve(&k->waiting, len);
@@ -453,7 +472,7 @@ static void end_head(struct exchange_end *end, const struct http_head *head,
         refuse(k, ANSWER_BUSY);
         return;
     }
-    struct conn *c = upstream_pool_get(k->upstream, k->repeatable);
+    struct conn *c = upstream_pool_get(k->upstream, k->repeatable, &k->past);
     if (c) {
         k->pooled = true;
         use_conn(k, c);

@@ -12,15 +12,23 @@ enum upstream_host {
 
 struct upstream_idle;
 
+// What is known of how a service treats idle connections.
+struct upstream_trust {
+    bool proven;        // it has answered on one, or kept one, or said that it keeps them
+    uint32_t closes_ms; // after so long it closes them, about; UINT32_MAX: it was not seen to
+};
+
 // A service and its pool. Embedded; must outlive its exchanges.
 struct upstream {
     struct loop *loop;
     struct dial_target target;
     enum upstream_host host_mode;
-    char host[280]; // sent as Host when it is replaced
-    char name[280]; // HOST:PORT, for people
+    char host[280];   // sent as Host when it is replaced
+    char name[280];   // HOST:PORT, for people
+    uint32_t idle_ms; // for which a connection is kept to be used again; 0: none is
     struct upstream_idle *idle;
     size_t idle_count;
+    struct upstream_trust trust[2]; // behind a request that can be repeated [1], and another
 };
 
 void upstream_init(struct upstream *u, struct loop *l, const struct dial_target *target);

@@ -3,6 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "limits.h"
+#include "proto/bytes.h"
+
+enum {
+    TRUST_PART = 4, // of the age at which a service closes, that is well before it
+    DECLARED_MOST_S = 1000000
+};
 
 struct upstream_idle {
     struct upstream *upstream;
@@ -10,6 +16,7 @@ struct upstream_idle {
     struct conn *conn;
     struct timeout limit;
     uint64_t since_ms;
+    bool repeatable; // the request that was answered
 };
 
 static void idle_remove(struct upstream_idle *i)
@@ -26,11 +33,72 @@ static void idle_remove(struct upstream_idle *i)
     free(i);
 }
 
+// No more than it was to reach: a loop that was held up for long says nothing of the service.
+static uint32_t age_of(const struct upstream_idle *i)
+{
+    uint64_t age = loop_now_ms(i->upstream->loop) - i->since_ms;
+    return age < i->upstream->idle_ms ? (uint32_t)age : i->upstream->idle_ms;
+}
+
+static struct upstream_trust *trust_of(const struct upstream_idle *i)
+{
+    return &i->upstream->trust[i->repeatable];
+}
+
+// The service has closed a connection at this age.
+static void saw_close(struct upstream_trust *t, uint32_t age_ms)
+{
+    if (age_ms < t->closes_ms)
+        t->closes_ms = age_ms;
+}
+
+// A connection has reached this age. What was learned is forgotten slowly: a service that was
+// restarted has closed all at any age, and one that closes early may do so now and then.
+static void saw_alive(struct upstream_trust *t, uint32_t age_ms)
+{
+    if (age_ms >= LIMIT_POOL_PROOF_MS)
+        t->proven = true;
+    if (t->closes_ms != UINT32_MAX && age_ms > t->closes_ms)
+        t->closes_ms += (age_ms - t->closes_ms) / TRUST_PART;
+}
+
+static bool may_carry(const struct upstream_trust *t, uint32_t age_ms)
+{
+    return t->proven && t->closes_ms >= LIMIT_POOL_PROOF_MS && age_ms <= LIMIT_POOL_FRESH_MS &&
+           age_ms <= t->closes_ms / TRUST_PART;
+}
+
+void upstream_pool_answered(struct upstream *u, const struct upstream_past *past)
+{
+    u->trust[past->repeatable].proven = true;
+    saw_alive(&u->trust[past->repeatable], past->idle_ms);
+}
+
+void upstream_pool_lost(struct upstream *u, const struct upstream_past *past)
+{
+    saw_close(&u->trust[past->repeatable], past->idle_ms);
+}
+
+void upstream_pool_declared(struct upstream *u, bool repeatable, struct slice keep_alive)
+{
+    const struct slice name = SLICE("timeout=");
+    struct slice parameter;
+    uint64_t s = 0;
+    while (slice_next_element(&keep_alive, &parameter)) {
+        if (parameter.len <= name.len || !slice_ieq(slice_of(parameter.p, name.len), name) ||
+            !slice_to_u64(slice_of(parameter.p + name.len, parameter.len - name.len), &s))
+            continue;
+        u->trust[repeatable].proven = true;
+        saw_close(&u->trust[repeatable], s < DECLARED_MOST_S ? (uint32_t)s * 1000 : UINT32_MAX);
+    }
+}
+
 // Anything that happens on an idle connection is its end: a service has nothing to say between two
 // requests.
 static void on_anything(struct conn *c)
 {
     struct upstream_idle *i = c->owner;
+    saw_close(trust_of(i), age_of(i));
     idle_remove(i);
     conn_close(c, CONN_END_NOW);
 }
@@ -42,8 +110,10 @@ static void on_sent(struct conn *c)
 
 static void on_failed(struct conn *c, int error)
 {
+    struct upstream_idle *i = c->owner;
     (void)error;
-    idle_remove(c->owner);
+    saw_close(trust_of(i), age_of(i));
+    idle_remove(i);
 }
 
 static const struct conn_ops idle_ops = {on_anything, on_sent, on_anything, on_failed, NULL};
@@ -52,32 +122,39 @@ static void on_limit(struct timeout *t)
 {
     struct upstream_idle *i = container_of(t, struct upstream_idle, limit);
     struct conn *c = i->conn;
+    saw_alive(trust_of(i), age_of(i));
     idle_remove(i);
     conn_close(c, CONN_END_NOW);
 }
 
-// A request that can't be repeated gets a connection that was used a moment ago, and of which the
-// kernel knows nothing bad, or a new one.
-static bool is_fresh(const struct upstream_idle *i)
-{
-    return loop_now_ms(i->upstream->loop) - i->since_ms <= LIMIT_POOL_FRESH_MS &&
-           conn_is_quiet(i->conn);
-}
-
-struct conn *upstream_pool_get(struct upstream *u, bool repeatable)
+// One that is not good enough for a request that cannot be repeated is closed: a service that
+// serves one connection at a time would let the new one wait behind it.
+struct conn *upstream_pool_get(struct upstream *u, bool repeatable, struct upstream_past *past)
 {
     struct upstream_idle *i = u->idle;
-    if (!i || (!repeatable && !is_fresh(i)))
+    if (!i)
         return NULL;
     struct conn *c = i->conn;
+    *past = (struct upstream_past){.repeatable = i->repeatable, .idle_ms = age_of(i)};
     idle_remove(i);
-    return c;
+    struct upstream_trust *t = &u->trust[past->repeatable];
+    if (repeatable)
+        return c;
+    bool quiet = conn_is_quiet(c);
+    if (quiet && may_carry(t, past->idle_ms))
+        return c;
+    if (quiet)
+        saw_alive(t, past->idle_ms);
+    else
+        saw_close(t, past->idle_ms);
+    conn_close(c, CONN_END_NOW);
+    return NULL;
 }
 
-void upstream_pool_put(struct upstream *u, struct conn *c)
+void upstream_pool_put(struct upstream *u, struct conn *c, bool repeatable)
 {
     // Bytes behind a response belong to nobody: the next request must not take them for its answer.
-    bool sound = conn_in(c).len == 0 && u->idle_count < LIMIT_POOL_SIZE;
+    bool sound = conn_in(c).len == 0 && u->idle_count < LIMIT_POOL_SIZE && u->idle_ms > 0;
     struct upstream_idle *i = sound ? malloc(sizeof(*i)) : NULL; // as in upstream_attach
     if (!i) {
         conn_close(c, CONN_END_NOW);
@@ -86,6 +163,7 @@ void upstream_pool_put(struct upstream *u, struct conn *c)
     *i = (struct upstream_idle){
         .upstream = u,
         .conn = c,
+        .repeatable = repeatable,
         .since_ms = loop_now_ms(u->loop),
         .next = u->idle,
     };
@@ -96,12 +174,14 @@ void upstream_pool_put(struct upstream *u, struct conn *c)
     conn_set_owner(c, &idle_ops, i);
     c->read_max = LIMIT_READ_BYTES;
     conn_want_read(c, true);
-    timeout_start(u->loop, &i->limit, LIMIT_POOL_IDLE_MS, on_limit);
+    timeout_start(u->loop, &i->limit, u->idle_ms, on_limit);
 }
 
 void upstream_init(struct upstream *u, struct loop *l, const struct dial_target *target)
 {
-    *u = (struct upstream){.loop = l, .target = *target};
+    const struct upstream_trust unknown = {.closes_ms = UINT32_MAX};
+    *u = (struct upstream){
+        .loop = l, .target = *target, .idle_ms = LIMIT_POOL_IDLE_MS, .trust = {unknown, unknown}};
     const char *host = target->host;
     bool v6 = strchr(host, ':') != NULL;
     (void)snprintf(u->name, sizeof(u->name), v6 ? "[%s]:%u" : "%s:%u", host, target->port);

@@ -1,12 +1,28 @@
 // SPDX-License-Identifier: MIT
-// The idle connections of an upstream: at most LIMIT_POOL_SIZE, each for at most
-// LIMIT_POOL_IDLE_MS, the last used first.
+// The idle connections of an upstream: at most LIMIT_POOL_SIZE, each for at most its idle_ms, the
+// last used first.
+//
+// A service closes idle connections when it likes. A request that can be repeated meets that and is
+// sent again; one that cannot must not meet it, and a look at the connection does not say what the
+// service is about to do. So such a request takes one only from a service that has shown that it
+// goes on with its connections, and only well before the age at which it was seen to close them.
+// What it does may depend on what it was asked for: that is learned for both kinds of request.
 #pragma once
 #include "upstream.h"
 
-// Takes a connection, or returns NULL. One that is to carry a request that cannot be repeated must
-// have been used within LIMIT_POOL_FRESH_MS: a service closes idle connections when it likes, and
-// such a request must not be lost to that.
-struct conn *upstream_pool_get(struct upstream *u, bool repeatable);
-// Gives a connection that is between two requests.
-void upstream_pool_put(struct upstream *u, struct conn *c);
+// What a connection has behind it when it is taken.
+struct upstream_past {
+    bool repeatable;  // the last request on it
+    uint32_t idle_ms; // since that was answered
+};
+
+// Takes a connection for a request, or returns NULL.
+struct conn *upstream_pool_get(struct upstream *u, bool repeatable, struct upstream_past *past);
+// Gives a connection that is between two requests. `repeatable`: the one that was answered is.
+void upstream_pool_put(struct upstream *u, struct conn *c, bool repeatable);
+
+// What became of a connection that was taken: the service has answered on it, or has closed it.
+void upstream_pool_answered(struct upstream *u, const struct upstream_past *past);
+void upstream_pool_lost(struct upstream *u, const struct upstream_past *past);
+// What a service says of it: the value of its Keep-Alive field behind such a request.
+void upstream_pool_declared(struct upstream *u, bool repeatable, struct slice keep_alive);

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: MIT
+"""A request that cannot be repeated goes to no connection that its service may be about to close,
+and to no service twice."""
+import select
+import socket
+import subprocess
+import threading
+
+import pytest
+from client import until
+from harness import BIN, Proxied, Tunnel, environment
+from patience import DEADLINE
+
+ROUNDS = 40
+# Connections are let go too early to show that the service keeps them, however slow the machine is.
+UNPROVEN = ("--upstream-keepalive", "1s")
+POSTS = [("POST", 4, False), ("POST", 0, False), ("POST", 4, True), ("PATCH", 4, False),
+         ("PUT", 4, False), ("DELETE", 4, False), ("POST", 3_000_000, False)]
+
+
+@pytest.fixture(params=["proxy", "tunnel"])
+def make(request, tmp_path):
+    """Makes a way to a service of its own, with these options of the program before it."""
+    ways = []
+
+    def start(*args, **options):
+        kind = Proxied if request.param == "proxy" else Tunnel
+        way = kind(tmp_path / str(len(ways)), *args, **options)
+        ways.append(way)
+        way.origin.on("/leaves", leaves)
+        way.origin.on("/kept", kept)
+        return way
+    yield start
+    for way in ways:
+        way.close()
+
+
+def leaves(exchange):
+    """Answers, reads nothing more, and closes when something more comes, or the other end goes."""
+    for _ in exchange.body():
+        pass
+    exchange.reply("told")
+    select.select([exchange.wire.sock], [], [], DEADLINE)
+    exchange.close()
+
+
+def kept(exchange):
+    for _ in exchange.body():
+        pass
+    exchange.reply(str(exchange.request.connection))
+
+
+def connection(way, method="GET", path="/kept", body=None):
+    answer = way.fetch(method, path, body=body)
+    assert answer.status == 200, (answer.status, answer.code)
+    return int(answer.body)
+
+
+def reuses(way, fields=()):
+    """Whether a POST behind a POST comes on the same connection, sooner or later."""
+    if fields:
+        way.origin.on("/kept", lambda exchange: (
+            list(exchange.body()),
+            exchange.reply(str(exchange.request.connection), fields=fields)))
+    return any(connection(way, "POST", body=b"x") == connection(way, "POST", body=b"x")
+               for _ in range(ROUNDS))
+
+
+@pytest.mark.parametrize("method, size, chunked", POSTS)
+def test_a_service_that_goes_on_with_no_connection_loses_no_request(make, method, size, chunked):
+    way = make(*UNPROVEN)
+    for number in range(ROUNDS):
+        answer = way.fetch(method, f"/leaves?{number}", body=bytes(size), chunked=chunked)
+        assert (answer.status, answer.body) == (200, b"told"), answer
+    seen = [request.target for request in way.origin.seen("/leaves")]
+    assert len(seen) == len(set(seen)) == ROUNDS
+
+
+def test_what_gets_have_shown_is_not_believed_of_posts(make):
+    """A service that keeps connections behind one kind of request and not behind another."""
+    way = make(*UNPROVEN)
+    until(lambda: connection(way) == connection(way), "a connection is used again")
+    for number in range(ROUNDS):
+        assert way.fetch("POST", f"/leaves?{number}", body=b"x").status == 200
+    assert len(way.origin.seen("/leaves")) == ROUNDS
+
+
+def test_a_service_that_has_answered_behind_a_post_is_believed(make):
+    way = make()
+
+    def again():
+        post = connection(way, "POST", body=b"x")
+        return post == connection(way) and reuses(way)
+    until(again, "a POST on a connection that was used before")
+
+
+def test_a_service_that_has_kept_a_connection_is_believed(make):
+    way = make("--upstream-keepalive", "2s")
+    connection(way, "POST", body=b"x")
+    until(lambda: way.origin.open_connections == 0, "the connection is let go")
+    assert reuses(way)
+
+
+def test_a_service_that_says_for_how_long_it_keeps_connections_is_believed(make):
+    assert reuses(make(), [("Keep-Alive", "timeout=5, max=1000")])
+    assert reuses(make(), [("Keep-Alive", "timeout=99999999999999")])
+
+
+@pytest.mark.parametrize("value", ["timeout=1", "timeout=0", "max=100", "timeout", "timeout=x", ""])
+def test_a_service_that_says_too_little_of_that_is_not(make, value):
+    assert not reuses(make(*UNPROVEN), [("Keep-Alive", value)])
+
+
+def test_a_service_that_was_seen_to_close_is_not_believed_any_more(make):
+    way = make(*UNPROVEN)
+    until(lambda: connection(way, "POST", body=b"x") == connection(way) and reuses(way), "belief")
+    connection(way, "POST", body=b"x")
+    way.origin.drop_connections()
+    until(lambda: way.origin.open_connections == 0, "all connections are closed")
+    assert not reuses(way)
+
+
+def test_a_service_that_has_closed_everything_before_a_request_loses_none(make):
+    """One that was started again, say: all idle connections are dead at once."""
+    way = make()
+    for number in range(ROUNDS):
+        until(lambda: connection(way, "POST", body=b"x") == connection(way), "a connection")
+        visitors = [way.visit() for _ in range(4)]
+        for visitor in visitors:
+            visitor.request("GET", "/kept")
+        for visitor in visitors:
+            assert visitor.response().status == 200
+            visitor.close()
+        way.origin.drop_connections()
+        until(lambda: way.origin.open_connections == 0, "all connections are closed")
+        assert way.fetch("POST", f"/kept?{number}", body=b"x").status == 200
+    seen = [request.target for request in way.origin.seen("/kept") if "?" in request.target]
+    assert len(seen) == ROUNDS
+
+
+def test_a_service_that_serves_one_connection_at_a_time_answers(make):
+    """A connection that is not good enough for a request is closed, so that the service goes on
+    to the new one."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        def serve():
+            while True:
+                try:
+                    sock, _ = listener.accept()
+                except OSError:
+                    return
+                with sock:
+                    data = b"."
+                    while data:
+                        data = sock.recv(65536)
+                        if data.endswith(b"body"):
+                            sock.sendall(b"HTTP/1.1 200 Told\r\nContent-Length: 2\r\n\r\nok")
+        threading.Thread(target=serve, daemon=True).start()
+        way = make(upstream=f"127.0.0.1:{listener.getsockname()[1]}")
+        for _ in range(ROUNDS):
+            assert way.fetch("POST", "/", body=b"body").body == b"ok"
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+# --upstream-keepalive
+
+def test_nothing_is_kept_when_nothing_is_to_be(make):
+    way = make("--upstream-keepalive", "off")
+    assert len({connection(way) for _ in range(ROUNDS)}) == ROUNDS
+    assert {request.get("Connection") for request in way.origin.seen("/kept")} == {"close"}
+    way.fetch("GET", "/echo", fields=[("TE", "trailers"), ("Connection", "TE")])
+    assert set(way.origin.seen("/echo")[0].fields.tokens("Connection")) == {"close", "te"}
+    way.fetch("GET", "/hello", fields=[("Connection", "Upgrade"), ("Upgrade", "other")])
+    until(lambda: way.origin.open_connections == 0, "no connection is left")
+
+
+def test_a_service_that_closes_behind_its_answers_is_served_with_it_off(make):
+    way = make("--upstream-keepalive", "off")
+    for number in range(ROUNDS):
+        for method in ("GET", "POST"):
+            assert way.fetch(method, f"/leaves?{number}", body=None).status == 200
+    assert len(way.origin.seen("/leaves")) == 2 * ROUNDS
+
+
+@pytest.mark.parametrize("value", ["on", "100ms", "30s", "1h", "1d"])
+def test_connections_are_kept_for_the_time_that_is_said(make, value):
+    way = make("--upstream-keepalive", value)
+    until(lambda: connection(way) == connection(way), "a connection is used again")
+    if value == "100ms":
+        until(lambda: way.origin.open_connections == 0, "it is closed again")
+
+
+@pytest.mark.parametrize("command", [["http", "9"], ["proxy", "--url", "9"]])
+@pytest.mark.parametrize("value", ["", "yes", "5", "0", "99ms", "25h", "-1s", "On", "1 s"])
+def test_what_is_no_time_is_refused(tmp_path, command, value):
+    done = subprocess.run([BIN / "adit", *command, "--upstream-keepalive", value],
+                          capture_output=True, text=True, timeout=DEADLINE,
+                          env=environment(tmp_path))
+    assert done.returncode == 2
+    assert "--upstream-keepalive is on, off or a time like 30s, from 100ms to 24h: " in done.stderr
