@@ -7,9 +7,10 @@
 struct export
 {
     struct record_reader *reader;
-    FILE *out;       // its error is looked at in the end
-    uint64_t count;  // exchanges written
-    bool to_service; // commands send what the service got, to the service
+    FILE *out;        // its error is looked at in the end
+    uint64_t count;   // exchanges written
+    int64_t first_ns; // since 1970: the first of them began
+    bool to_service;  // commands send what the service got, to the service
 };
 
 // One exchange. Returns false when memory is out or the record is damaged.

@@ -8,8 +8,11 @@
 #include "export.h"
 #include "heads.h"
 #include "messages.h"
+#include "sent.h"
 #include "timing.h"
 #include "utf8.h"
+
+#define PAGE "page_1"
 
 struct har {
     const struct record_exchange *x;
@@ -26,13 +29,15 @@ static void put_pair(struct emit *e, struct slice name, struct slice value)
     emit_close(e, '}');
 }
 
+// A line without a name is no field that anybody would take.
 static void put_headers(struct emit *e, const char *key, struct slice lines)
 {
     struct slice name;
     struct slice value;
     emit_open(e, key, '[');
     while (record_next_field(&lines, &name, &value))
-        put_pair(e, name, value);
+        if (name.len > 0)
+            put_pair(e, name, value);
     emit_close(e, ']');
 }
 
@@ -47,37 +52,49 @@ static struct slice take(struct slice *s, char separator)
     return part;
 }
 
-// "a=b&c=d", as it is written: values are not unescaped.
-static void put_parameters(struct emit *e, const char *key, struct slice s)
+// The pairs of "a=b&c=d", unescaped. Some readers unescape them once more, all but the names of a
+// query, so a percent sign stays escaped there.
+static void put_parameters(struct har *h, const char *key, struct slice s, bool is_query)
 {
-    emit_open(e, key, '[');
+    struct buf text = {0};
+    emit_open(&h->emit, key, '[');
     while (s.len > 0) {
         struct slice value = take(&s, '&');
         struct slice name = take(&value, '=');
-        if (name.len > 0 || value.len > 0)
-            put_pair(e, name, value);
+        if (name.len == 0 && value.len == 0)
+            continue;
+        h->ok = append_unescaped(&text, name, !is_query) && h->ok;
+        size_t at = buf_len(&text);
+        h->ok = append_unescaped(&text, value, true) && h->ok;
+        struct slice both = buf_slice(&text);
+        put_pair(&h->emit, slice_of(both.p, at), slice_of(both.p + at, both.len - at));
+        buf_take(&text, both.len);
     }
-    emit_close(e, ']');
+    emit_close(&h->emit, ']');
+    buf_free(&text);
 }
 
-static void put_query(struct emit *e, struct slice target)
+static void put_query(struct har *h, struct slice target)
 {
     (void)take(&target, '?');
-    put_parameters(e, "queryString", target);
+    put_parameters(h, "queryString", target, true);
 }
 
-static void put_request_cookies(struct emit *e, struct slice lines)
+// Cookies without a name are among the fields only, and so are those whose values were redacted.
+static void put_request_cookies(struct emit *e, const struct record_exchange *x)
 {
+    struct slice lines = x->request_head;
     struct slice name;
     struct slice value;
     emit_open(e, "cookies", '[');
     while (record_next_field(&lines, &name, &value)) {
-        if (!slice_ieq(name, SLICE("cookie")))
+        if (!slice_ieq(name, SLICE("cookie")) || sent_is_redacted(x, value))
             continue;
         while (value.len > 0) {
             struct slice pair = slice_trim(take(&value, ';'));
             struct slice cookie = take(&pair, '=');
-            put_pair(e, cookie, pair);
+            if (cookie.len > 0)
+                put_pair(e, cookie, pair);
         }
     }
     emit_close(e, ']');
@@ -98,16 +115,18 @@ static void put_cookie_attribute(struct emit *e, struct slice attribute)
         emit_bool(e, "secure", true);
 }
 
-static void put_response_cookies(struct emit *e, struct slice lines)
+static void put_response_cookies(struct emit *e, const struct record_exchange *x)
 {
+    struct slice lines = x->response_head;
     struct slice name;
     struct slice value;
     emit_open(e, "cookies", '[');
     while (record_next_field(&lines, &name, &value)) {
-        if (!slice_ieq(name, SLICE("set-cookie")))
-            continue;
         struct slice pair = take(&value, ';');
         struct slice cookie = slice_trim(take(&pair, '='));
+        if (!slice_ieq(name, SLICE("set-cookie")) || cookie.len == 0 ||
+            slice_eq(cookie, SLICE("[redacted]")))
+            continue;
         emit_open(e, NULL, '{');
         emit_string(e, "name", cookie);
         emit_string(e, "value", slice_trim(pair));
@@ -139,11 +158,17 @@ static void put_partial(struct har *h, enum record_side side, bool whole)
     emit_string(&h->emit, "comment", slice_str(b->kept < b->bytes ? text : undecoded(h->x, side)));
 }
 
+// What passed behind a 101 is no body.
+static uint64_t body_bytes(const struct har *h, enum record_side side)
+{
+    return h->x->flags & RECORD_UPGRADED ? 0 : h->x->body[side].bytes;
+}
+
 // The body decoded; empty when there is none, or not to be read.
 static struct record_decoded get_body(struct har *h, enum record_side side)
 {
-    struct record_decoded d = {0};
-    if (record_reader_decoded(h->reader, h->x, side, &d))
+    struct record_decoded d = {.whole = true};
+    if (body_bytes(h, side) == 0 || record_reader_decoded(h->reader, h->x, side, &d))
         return d;
     h->ok = false;
     return (struct record_decoded){0};
@@ -157,11 +182,11 @@ static void put_post_data(struct har *h)
     struct slice form = type;
     bool is_form =
         slice_ieq(slice_trim(take(&form, ';')), SLICE("application/x-www-form-urlencoded"));
-    if (h->x->body[RECORD_REQUEST].bytes == 0)
+    if (body_bytes(h, RECORD_REQUEST) == 0)
         return;
     emit_open(e, "postData", '{');
-    emit_string(e, "mimeType", type);
-    put_parameters(e, "params", is_form && d.whole ? d.body : slice_of("", 0));
+    emit_string(e, "mimeType", type.len > 0 ? type : SLICE("application/octet-stream"));
+    put_parameters(h, "params", is_form && d.whole ? d.body : slice_of("", 0), false);
     put_text(e, d.body);
     put_partial(h, RECORD_REQUEST, d.whole);
     emit_close(e, '}');
@@ -174,15 +199,15 @@ static void put_request(struct har *h)
     const struct record_exchange *x = h->x;
     h->ok = absolute_url(&url, x) && h->ok;
     emit_open(e, "request", '{');
-    emit_string(e, "method", x->method);
+    emit_string(e, "method", x->method.len > 0 ? x->method : SLICE("UNKNOWN"));
     emit_string(e, "url", buf_slice(&url));
     emit_string(e, "httpVersion", x->protocol);
-    put_request_cookies(e, x->request_head);
+    put_request_cookies(e, x);
     put_headers(e, "headers", x->request_head);
-    put_query(e, x->target);
+    put_query(h, x->target);
     put_post_data(h);
     emit_int(e, "headersSize", -1);
-    emit_count(e, "bodySize", x->body[RECORD_REQUEST].bytes);
+    emit_count(e, "bodySize", body_bytes(h, RECORD_REQUEST));
     emit_close(e, '}');
     buf_free(&url);
 }
@@ -190,13 +215,14 @@ static void put_request(struct har *h)
 static void put_content(struct har *h)
 {
     struct emit *e = &h->emit;
-    uint64_t bytes = h->x->body[RECORD_RESPONSE].bytes;
+    struct slice type = record_field(h->x->response_head, SLICE("content-type"));
+    uint64_t bytes = body_bytes(h, RECORD_RESPONSE);
     struct record_decoded d = get_body(h, RECORD_RESPONSE);
     emit_open(e, "content", '{');
     emit_count(e, "size", d.decoded ? d.body.len : bytes);
     if (d.decoded && d.whole)
         emit_int(e, "compression", (int64_t)d.body.len - (int64_t)bytes);
-    emit_string(e, "mimeType", record_field(h->x->response_head, SLICE("content-type")));
+    emit_string(e, "mimeType", type.len > 0 ? type : SLICE("x-unknown")); // as Chrome writes it
     if (d.body.len > 0)
         put_text(e, d.body);
     put_partial(h, RECORD_RESPONSE, d.whole);
@@ -211,12 +237,12 @@ static void put_response(struct har *h)
     emit_count(e, "status", x->status); // 0 when there was none
     emit_string(e, "statusText", x->reason);
     emit_string(e, "httpVersion", x->status ? x->response_protocol : x->protocol);
-    put_response_cookies(e, x->response_head);
+    put_response_cookies(e, x);
     put_headers(e, "headers", x->response_head);
     put_content(h);
     emit_string(e, "redirectURL", record_field(x->response_head, SLICE("location")));
     emit_int(e, "headersSize", -1);
-    emit_count(e, "bodySize", x->body[RECORD_RESPONSE].bytes);
+    emit_count(e, "bodySize", body_bytes(h, RECORD_RESPONSE));
     if (!x->status)
         emit_string(e, "_error", x->outcome.len > 0 ? x->outcome : SLICE("still running"));
     emit_close(e, '}');
@@ -237,7 +263,9 @@ static void put_timings(struct har *h)
     int64_t end = timing_lasted(x, wall_clock_ns());
     int64_t answered = x->answered_ns >= 0 && x->answered_ns < end ? x->answered_ns : end;
     int64_t sent_on = x->sent_on_ns >= 0 && x->sent_on_ns < answered ? x->sent_on_ns : answered;
-    int64_t sent = at_least(x->body[RECORD_REQUEST].last_ns, sent_on);
+    int64_t sent = sent_on;
+    if (!(x->flags & RECORD_UPGRADED)) // what passed behind a 101 was not waited for
+        sent = at_least(x->body[RECORD_REQUEST].last_ns, sent_on);
     sent = sent < answered ? sent : answered;
     connect = connect < sent_on ? connect : sent_on;
     emit_ms(e, "time", end);
@@ -263,13 +291,22 @@ static void put_message(struct har *h, const struct message *m)
     bool is_text = m->kept.opcode == 1 && utf8_is(m->text);
     emit_open(e, NULL, '{');
     emit_string(e, "type", m->kept.side == RECORD_REQUEST ? SLICE("send") : SLICE("receive"));
-    emit_seconds(e, "time", h->x->began_ns + at_least(m->kept.at_ns, 0));
+    emit_seconds(e, "time", at_least(h->x->began_ns, 0) + at_least(m->kept.at_ns, 0));
     emit_count(e, "opcode", m->kept.opcode);
     if (is_text)
         emit_string(e, "data", m->text);
     else
         emit_base64(e, "data", m->text);
     emit_close(e, '}');
+}
+
+// Who does not know Upgrade, which belongs to a connection, has seen no other protocol.
+static bool is_websocket(const struct record_exchange *x)
+{
+    struct slice answer = record_field(x->response_head, SLICE("upgrade"));
+    struct slice offer = record_field(x->request_head, SLICE("upgrade"));
+    struct slice protocol = answer.len > 0 ? answer : offer;
+    return protocol.len == 0 || slice_ieq(protocol, SLICE("websocket"));
 }
 
 static void put_messages(struct har *h)
@@ -280,7 +317,8 @@ static void put_messages(struct har *h)
     if (!(h->x->flags & RECORD_UPGRADED))
         return;
     messages_init(&messages, h->reader, h->x->seq);
-    emit_string(&h->emit, "_resourceType", SLICE("websocket"));
+    if (is_websocket(h->x))
+        emit_string(&h->emit, "_resourceType", SLICE("websocket"));
     emit_open(&h->emit, "_webSocketMessages", '[');
     while ((status = messages_next(&messages, &m)) > 0)
         put_message(h, &m);
@@ -304,6 +342,8 @@ static void put_own(struct har *h)
     emit_string(e, "detail", x->detail);
     emit_string(e, "replayOf", x->replay_of);
     emit_bool(e, "redacted", x->flags & RECORD_REDACTED);
+    emit_count(e, "requestBytes", x->body[RECORD_REQUEST].bytes);
+    emit_count(e, "responseBytes", x->body[RECORD_RESPONSE].bytes);
     emit_count(e, "requestKept", x->body[RECORD_REQUEST].kept);
     emit_count(e, "responseKept", x->body[RECORD_RESPONSE].kept);
     put_headers(e, "requestTrailers", x->body[RECORD_REQUEST].trailers);
@@ -314,16 +354,19 @@ static void put_own(struct har *h)
 bool export_har(struct export *e, const struct record_exchange *x)
 {
     char began[TIMESTAMP_MAX];
+    int64_t began_ns = at_least(x->began_ns, 0);
     struct har h = {.x = x, .reader = e->reader, .emit = {.out = e->out}, .ok = true};
     (void)fputs(e->count > 0 ? ",\n" : "", e->out);
     emit_open(&h.emit, NULL, '{');
-    emit_string(&h.emit, "startedDateTime", slice_str(timestamp(x->began_ns, began)));
+    emit_string(&h.emit, "pageref", SLICE(PAGE));
+    emit_string(&h.emit, "startedDateTime", slice_str(timestamp(began_ns, began)));
     put_request(&h);
     put_response(&h);
     put_timings(&h);
     put_messages(&h);
     put_own(&h);
     emit_close(&h.emit, '}');
+    e->first_ns = e->count == 0 || began_ns < e->first_ns ? began_ns : e->first_ns;
     e->count++;
     return h.ok;
 }
@@ -336,7 +379,15 @@ void export_har_begin(struct export *e)
         e->out);
 }
 
+// Readers want a page: one that all belong to.
 void export_har_end(struct export *e)
 {
-    (void)fputs("\n]}}\n", e->out);
+    char began[TIMESTAMP_MAX];
+    (void)fputs("\n],\"pages\":[", e->out);
+    if (e->count > 0)
+        (void)fprintf(e->out,
+                      "{\"id\":\"" PAGE "\",\"title\":\"adit\",\"startedDateTime\":\"%s\","
+                      "\"pageTimings\":{\"onContentLoad\":-1,\"onLoad\":-1}}",
+                      timestamp(e->first_ns, began));
+    (void)fputs("]}}\n", e->out);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "heads.h"
+#include "proto/chars.h"
 #include "proto/http1.h"
 
 // "103", and behind it a space and its reason phrase if that is not the registered one.
@@ -36,17 +37,26 @@ bool has_field(struct slice lines, struct slice name)
     return false;
 }
 
+// Where RFC 3986 lets them stand: unreserved, sub-delims, and what parts a path and a query.
+static bool stands_in_url(struct slice s, size_t i)
+{
+    char c = s.p[i];
+    if (c == '%')
+        return s.len - i > 2 && char_is(s.p[i + 1], CHAR_HEX) && char_is(s.p[i + 2], CHAR_HEX);
+    return char_is(c, CHAR_NAME) || (c && strchr(":@/?", c));
+}
+
 static bool append_escaped(struct buf *out, struct slice s)
 {
     static const char digits[] = "0123456789ABCDEF";
-    for (size_t i = 0; i < s.len; i++) {
+    bool ok = true;
+    for (size_t i = 0; ok && i < s.len; i++) {
         unsigned char c = (unsigned char)s.p[i];
         char escaped[3] = {'%', digits[c >> 4], digits[c & 15]};
-        bool plain = c > ' ' && c < 0x7f && c != '"' && c != '<' && c != '>' && c != '\\';
-        if (!buf_append(out, plain ? s.p + i : escaped, plain ? 1 : sizeof(escaped)))
-            return false;
+        bool plain = stands_in_url(s, i);
+        ok = buf_append(out, plain ? s.p + i : escaped, plain ? 1 : sizeof(escaped));
     }
-    return true;
+    return ok;
 }
 
 bool has_messages(const struct record_exchange *x)
@@ -69,8 +79,30 @@ bool lacks_host(const struct record_exchange *x)
 bool absolute_url(struct buf *out, const struct record_exchange *x)
 {
     struct slice host = x->host.len > 0 ? x->host : x->upstream;
-    struct slice scheme = x->scheme.len > 0 ? x->scheme : SLICE("http");
     bool slash = x->target.len > 0 && x->target.p[0] == '/';
-    return append_escaped(out, scheme) && buf_append(out, "://", 3) && append_escaped(out, host) &&
-           buf_append(out, "/", slash ? 0 : 1) && append_escaped(out, x->target);
+    bool secure = slice_eq(x->scheme, SLICE("https"));
+    if (!http1_is_host(host))
+        host = SLICE("unknown.invalid");
+    return buf_append(out, "https://", secure ? 5 : 4) && buf_append(out, "://", 3) &&
+           buf_append(out, host.p, host.len) && buf_append(out, "/", slash ? 0 : 1) &&
+           append_escaped(out, x->target);
+}
+
+static unsigned hex_value(char c)
+{
+    return (unsigned)(c <= '9' ? c - '0' : ascii_lower(c) - 'a' + 10);
+}
+
+bool append_unescaped(struct buf *out, struct slice s, bool keep_percent)
+{
+    bool ok = true;
+    for (size_t i = 0; ok && i < s.len; i++) {
+        char c = s.p[i] == '+' ? ' ' : s.p[i];
+        if (c == '%' && stands_in_url(s, i)) {
+            c = (char)(hex_value(s.p[i + 1]) << 4 | hex_value(s.p[i + 2]));
+            i += 2;
+        }
+        ok = c == '%' && keep_percent ? buf_append(out, "%25", 3) : buf_append(out, &c, 1);
+    }
+    return ok;
 }

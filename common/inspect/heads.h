@@ -19,5 +19,9 @@ bool has_messages(const struct record_exchange *x);
 const char *undecoded(const struct record_exchange *x, enum record_side side);
 // Whether the Host of a request is not among its fields: through a tunnel it travels beside them.
 bool lacks_host(const struct record_exchange *x);
-// The absolute URL of a request, with %XX for what may not stand in one. False: out of memory.
+// The absolute URL of a request (RFC 3986), with %XX for what may not stand in one. False: out of
+// memory.
 bool absolute_url(struct buf *out, const struct record_exchange *x);
+// Undoes the escapes of a form's name or value: %XX, and + for a space. A percent sign that comes
+// of it stays %25 with `keep_percent`. False: out of memory.
+bool append_unescaped(struct buf *out, struct slice s, bool keep_percent);
