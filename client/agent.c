@@ -381,7 +381,7 @@ static int agent_init(struct agent *a, const struct agent_config *config)
     if (!begin_recording(a))
         return UV_ENOMEM;
     a->links = link_context_new(&a->loop, &config->relay);
-    return a->links ? 0 : UV_ENOMEM;
+    return a->links ? 0 : UV_EMFILE; // which it does not tell, and most often is
 }
 
 static void agent_deinit(struct agent *a)

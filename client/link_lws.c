@@ -365,6 +365,21 @@ static const struct lws_protocols protocols[] = {
     {.name = NULL},
 };
 
+static void find_watcher(uv_handle_t *handle, void *found)
+{
+    if (handle->type == UV_POLL)
+        *(bool *)found = true;
+}
+
+// Without a descriptor for its wake-ups libwebsockets starts all the same, and crashes when it
+// ends. The watcher of that descriptor is the only handle of this type that a new context has.
+static bool is_sound(const struct link_context *c)
+{
+    bool has_watcher = false;
+    uv_walk(&c->loop->uv, find_watcher, &has_watcher);
+    return has_watcher;
+}
+
 struct link_context *link_context_new(struct loop *l, const struct link_target *target)
 {
     struct link_context *c = calloc(1, sizeof(*c));
@@ -392,7 +407,7 @@ struct link_context *link_context_new(struct loop *l, const struct link_target *
     c->socket = -1;
     c->frame = malloc(LWS_PRE + WS_HEADER_MAX + TUNNEL_MESSAGE_MAX);
     c->lws = c->frame ? lws_create_context(&info) : NULL;
-    if (c->lws)
+    if (c->lws && is_sound(c))
         return c;
     free(c->frame);
     free(c);
@@ -404,7 +419,7 @@ static void free_handle(uv_handle_t *handle)
     free(handle);
 }
 
-// Only libwebsockets makes handles of this type.
+// Only libwebsockets makes handles of this type in an agent.
 static void close_lost_watcher(uv_handle_t *handle, void *arg)
 {
     (void)arg;

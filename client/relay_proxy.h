@@ -14,7 +14,7 @@ struct relay_proxy {
     bool used;
     char variable[RELAY_PROXY_NAME_MAX]; // that names it
     struct endpoint at;
-    char url[ENDPOINT_URL_MAX]; // for people: without user and password
+    char url[ENDPOINT_URL_MAX];                        // for people: without user and password
     char authorization[RELAY_PROXY_AUTHORIZATION_MAX]; // secret; empty: none
 };
 

@@ -185,7 +185,7 @@ int inspect_diff(const struct inspect_program *program, int argc, char **argv)
     struct options o = {0};
     struct inspect_call call = {.program = program, .ctx = &o};
     if (!inspect_begin(&call, &spec, argc, argv))
-        return call.exit_status;
+        return call.exit_status == INSPECT_FAILED ? DIFF_TROUBLE : call.exit_status;
     if (call.argc != 2) {
         inspect_usage(&call, "say which two exchanges: each an ID, the beginning of one, or last",
                       "");
