@@ -259,6 +259,7 @@ static struct link *link_of(const struct link_context *c, const SSL *ssl)
 
 // Hears the records of TLS: libwebsockets does not tell why a handshake failed. What comes first
 // from who speaks something else is no kind of record (RFC 8446 §5.1), and an alert says why.
+// NOLINTNEXTLINE(readability-function-size): the library's signature
 static void on_tls(int sent, int version, int kind, const void *bytes, size_t len, SSL *ssl,
                    void *arg)
 {
