@@ -36,6 +36,7 @@ struct relay {
     struct recorder *recorder;         // NULL: nothing is recorded
     struct exchange_observer reporter; // tells agents
     uint64_t tunnel_count;             // ever
+    size_t retry_ms;                   // what agents are told when we stop; 0 before
     struct listener listeners[LIMIT_LISTENERS];
     size_t listener_count;
     uint16_t first_port;
