@@ -18,13 +18,14 @@ struct link_target {
 // Why a link did not come up or went down.
 struct link_end {
     bool was_up;
+    unsigned status;  // of the HTTP response that refused the WebSocket, or 0
+    bool certificate; // the relay's was not accepted
+    bool no_tls;      // what is there does not speak TLS
+    bool asked;       // the handshake was sent, and what came of it is `text`
+    char code[32];    // of that response's adit-error, or empty
+    const char *text; // why else
+
     uint32_t retry_ms; // within which the relay, closing it, wants us back; 0: it said nothing
-    unsigned status;   // of the HTTP response that refused the WebSocket, or 0
-    bool certificate;  // the relay's was not accepted
-    bool no_tls;       // what is there does not speak TLS
-    bool asked;        // the handshake was sent, and what came of it is `text`
-    char code[32];     // of that response's adit-error, or empty
-    const char *text;  // why else
 };
 
 struct link_ops {

@@ -88,6 +88,7 @@ static void link_down(struct link *link, const struct link_end *end)
 // addresses it is told what says most, not what the last one met.
 static void attempt_failed(struct link *link, struct link_end end)
 {
+    char why[sizeof(link->asked_why)]; // outlives the link
     link->wsi = NULL;
     timeout_stop(&link->limit);
     if (link->late)
@@ -106,7 +107,7 @@ static void attempt_failed(struct link *link, struct link_end end)
     else if (link->tls_why)
         end.text = link->tls_why;
     else if (link->asked)
-        end.text = link->asked_why;
+        end.text = memcpy(why, link->asked_why, sizeof(why));
     link_down(link, &end);
 }
 
