@@ -16,7 +16,9 @@ enum {
     BIND_ID = 1,
     RETRY_FIRST_MS = 500,
     RETRY_LOST_MS = 1500, // instead, when the link was there
-    RETRY_MAX_MS = 32000
+    RETRY_LEAST_MS = 100,
+    RETRY_MAX_MS = 32000,
+    RETRY_DOUBLINGS = 9 // of RETRY_LEAST_MS are more than RETRY_MAX_MS
 };
 
 static void connect_now(struct agent *a);
@@ -41,18 +43,29 @@ static void on_retry(uv_timer_t *timer)
 
 // Full jitter under a bound that doubles, so that a thousand agents don't come back at once
 // (docs/protocol.md §2).
-static void retry_later(struct agent *a, bool lost)
+static void retry_later(struct agent *a, uint32_t first_ms)
 {
     uint32_t random = 0;
     uint32_t bound = RETRY_MAX_MS;
     if (a->failures == 0)
-        a->retry_ms = lost ? RETRY_LOST_MS : RETRY_FIRST_MS;
-    if (a->failures < 6 && a->retry_ms << a->failures < bound)
+        a->retry_ms = first_ms;
+    if (a->failures < RETRY_DOUBLINGS && a->retry_ms << a->failures < bound)
         bound = a->retry_ms << a->failures;
     if (RAND_bytes((unsigned char *)&random, sizeof(random)) != 1)
         random = bound - 1; // late is better than at once, over and over
     a->failures++;
+    log_debug("connecting again in %u ms, of %u", (unsigned)(random % bound), (unsigned)bound);
     (void)uv_timer_start(&a->retry, on_retry, random % bound, 0);
+}
+
+// The bound of the first retry. What the relay says is heeded in reason.
+static uint32_t first_retry(const struct link_end *end)
+{
+    if (!end->was_up)
+        return RETRY_FIRST_MS;
+    if (end->retry_ms == 0 || end->retry_ms > RETRY_MAX_MS)
+        return RETRY_LOST_MS;
+    return end->retry_ms < RETRY_LEAST_MS ? RETRY_LEAST_MS : end->retry_ms;
 }
 
 // The tunnel of a link that is gone: its exchanges end with it.
@@ -77,7 +90,7 @@ static void leave_link(struct agent *a, enum link_close_code code)
     link_close(a->link, code);
     a->link = NULL;
     drop_tunnel(a);
-    retry_later(a, false);
+    retry_later(a, RETRY_FIRST_MS);
 }
 
 static void drop_link(struct agent *a, const char *why)
@@ -323,7 +336,7 @@ static void on_link_down(void *ctx, const struct link_end *end)
     }
     outage_text(text, &a->config.relay, a->config.relay_url, end);
     tell_outage(a, text);
-    retry_later(a, end->was_up);
+    retry_later(a, first_retry(end));
 }
 
 static const struct link_ops link_ops = {on_link_up, on_link_received, wake, on_link_down};
@@ -334,7 +347,7 @@ static void connect_now(struct agent *a)
     if (a->link)
         return;
     tell_outage(a, "out of memory. Trying again");
-    retry_later(a, false);
+    retry_later(a, RETRY_FIRST_MS);
 }
 
 static void on_signal(void *ctx, int number)

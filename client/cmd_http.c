@@ -94,7 +94,9 @@ static void take_option(struct options *o, int option, const char *value)
     struct command *cmd = container_of(o, struct command, options);
     switch (option) {
     case 'u':
-        if (!*value || strlen(value) >= sizeof(cmd->config.name))
+        if (strchr(value, '.') || strchr(value, ':'))
+            options_wrong(o, "--url takes the name alone, for the relay has the domain: ", value);
+        else if (!*value || strlen(value) >= sizeof(cmd->config.name))
             options_wrong(o, "--url is not a name of 1 to 63 letters, digits and hyphens: ", value);
         else
             memcpy(cmd->config.name, value, strlen(value) + 1);

@@ -53,6 +53,7 @@ struct link {
     bool is_up;
     bool late;            // it was our limit that ended the attempt
     bool asked, no_tls;   // as in struct link_end
+    uint32_t retry_ms;    // as in struct link_end
     const char *tls_why;  // the alert by which a peer ended a handshake, or NULL
     const char *distrust; // why the relay's certificate was not accepted
     char host[300];
@@ -266,7 +267,8 @@ static int link_failed(struct link *link, struct lws *wsi, const char *text, siz
 static int link_ended(struct link *link, struct lws *wsi)
 {
     lws_set_opaque_user_data(wsi, NULL);
-    link_down(link, &(struct link_end){.was_up = true, .text = "the link was closed"});
+    link_down(link, &(struct link_end){
+                        .was_up = true, .retry_ms = link->retry_ms, .text = "the link was closed"});
     return 0;
 }
 
@@ -304,6 +306,17 @@ static int link_verified(struct link *link, X509_STORE_CTX *store, bool ok)
     return ok ? 0 : 1;
 }
 
+// A close frame: two bytes of code, and perhaps "retry MS" (docs/protocol.md §1).
+static int peer_closes(struct link *link, const char *bytes, size_t len)
+{
+    const struct slice word = SLICE("retry ");
+    uint64_t ms = 0;
+    if (len > 2 + word.len && slice_eq(slice_of(bytes + 2, word.len), word) &&
+        slice_to_u64(slice_of(bytes + 2 + word.len, len - 2 - word.len), &ms) && ms <= UINT32_MAX)
+        link->retry_ms = (uint32_t)ms;
+    return 0;
+}
+
 static struct link *link_of(const struct link_context *c, const SSL *ssl)
 {
     struct link *link = c->links;
@@ -314,6 +327,7 @@ static struct link *link_of(const struct link_context *c, const SSL *ssl)
 
 // Hears the records of TLS: libwebsockets does not tell why a handshake failed. What comes first
 // from who speaks something else is no kind of record (RFC 8446 §5.1), and an alert says why.
+// NOLINTNEXTLINE(readability-function-size): the library's signature
 static void on_tls(int sent, int version, int kind, const void *bytes, size_t len, SSL *ssl,
                    void *arg)
 {
@@ -348,6 +362,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_CLIENT_WRITEABLE: return link_writable(link);
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR: return link_failed(link, wsi, in, len);
     case LWS_CALLBACK_CLIENT_CLOSED: return link_ended(link, wsi);
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: return peer_closes(link, in, len);
     case LWS_CALLBACK_WSI_DESTROY: return link_dropped(link, wsi);
     case LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION:
         return link_verified(link, user, len != 0);

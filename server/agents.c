@@ -11,7 +11,11 @@
 enum {
     CLOSE_NORMAL = 1000,
     CLOSE_GOING_AWAY = 1001,
-    CLOSE_PROTOCOL = 1002
+    CLOSE_PROTOCOL = 1002,
+    // Within which time agents come back to a relay that begins anew: at once when they are few,
+    // and of a thousand not many at a time (docs/protocol.md §2).
+    RETRY_LEAST_MS = 100,
+    RETRY_PER_1000_MS = 1500
 };
 
 struct agent {
@@ -65,6 +69,16 @@ static bool write_frame(struct agent *a, enum ws_opcode opcode, const void *byte
     return true;
 }
 
+// The code, and when we stop the time within which the agent is to be back.
+static void write_close(struct agent *a, unsigned ws_code)
+{
+    char body[32] = {(char)(ws_code >> 8), (char)ws_code};
+    int len = 2;
+    if (a->relay->retry_ms > 0)
+        len += snprintf(body + 2, sizeof(body) - 2, "retry %zu", a->relay->retry_ms);
+    (void)write_frame(a, WS_CLOSE, body, (size_t)len);
+}
+
 // The one way an agent ends. Its exchanges hear that the tunnel is gone.
 static void agent_close(struct agent *a, unsigned ws_code, const char *why)
 {
@@ -86,8 +100,7 @@ static void agent_close(struct agent *a, unsigned ws_code, const char *why)
     loop_unqueue(&r->loop, &a->flush);
     mux_lose(tunnel_mux(a->tunnel));
     if (a->conn) {
-        const uint8_t code[2] = {(uint8_t)(ws_code >> 8), (uint8_t)ws_code};
-        (void)write_frame(a, WS_CLOSE, code, sizeof(code));
+        write_close(a, ws_code);
         conn_close(a->conn, CONN_END_FLUSH);
     }
     a->conn = NULL;
@@ -437,6 +450,7 @@ void agents_report(void *ctx, struct exchange *x, enum exchange_why why)
 
 void agents_close(struct relay *r)
 {
+    r->retry_ms = RETRY_LEAST_MS + r->agent_count * RETRY_PER_1000_MS / 1000;
     while (r->agents)
         agent_close(r->agents, CLOSE_GOING_AWAY, "the relay stops");
 }

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <stdio.h>
 #include <stdlib.h>
-#include "common/address.h"
 #include "common/inspect/inspect.h"
 #include "common/log.h"
 #include "common/options.h"
 #include "common/process.h"
 #include "common/record/record_options.h"
 #include "common/state.h"
-#include "relay.h"
+#include "relay_options.h"
 
 static const char help[] =
     "aditd, the relay of adit: gives local services public URLs.\n"
@@ -44,32 +43,6 @@ static const char help[] =
     "\n"
     "Limits, and what they are when nothing is said:\n";
 
-static bool is_domain(const char *text)
-{
-    size_t len = strlen(text);
-    if (len == 0 || len > 190 || text[0] == '.' || text[0] == '-' || text[len - 1] == '.')
-        return false;
-    return strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") == len;
-}
-
-static bool take_public_url(struct relay_config *c, const char *url)
-{
-    bool tls = strncmp(url, "https://", 8) == 0;
-    if (!tls && strncmp(url, "http://", 7) != 0)
-        return false;
-    const char *host = url + (tls ? 8 : 7);
-    const char *colon = strchr(host, ':');
-    uint64_t port = tls ? 443 : 80;
-    size_t len = strcspn(host, ":/");
-    if (len == 0 || host[strcspn(host, "/?#@")] != 0)
-        return false;
-    if (colon && (!slice_to_u64(slice_str(colon + 1), &port) || port == 0 || port > 65535))
-        return false;
-    (void)snprintf(c->scheme, sizeof(c->scheme), "%s", tls ? "https" : "http");
-    c->public_port = (uint16_t)port;
-    return true;
-}
-
 struct command {
     struct options options;
     struct relay_config config;
@@ -77,16 +50,14 @@ struct command {
     char dir[STATE_PATH_MAX]; // of state
 };
 
-static void take_listen(struct command *cmd, const char *value)
+// Tells what is wrong with a value of this option, if anything is.
+static void tell(struct options *o, const char *option, const char *why, const char *value)
 {
-    struct relay_config *c = &cmd->config;
-    struct sockaddr_storage addr;
-    if (c->listen_count == LIMIT_LISTENERS)
-        options_wrong(&cmd->options, "too many --listen: ", value);
-    else if (strlen(value) >= sizeof(c->listen[0]) || !address_parse(value, &addr))
-        options_wrong(&cmd->options, "--listen is not an ADDR:PORT: ", value);
-    else
-        (void)snprintf(c->listen[c->listen_count++], sizeof(c->listen[0]), "%s", value);
+    char text[RELAY_ADVICE_MAX];
+    if (!why)
+        return;
+    (void)snprintf(text, sizeof(text), "%s: %s", option, why);
+    options_wrong(o, text, value);
 }
 
 static void take_option(struct options *o, int option, const char *value)
@@ -94,17 +65,10 @@ static void take_option(struct options *o, int option, const char *value)
     struct command *cmd = container_of(o, struct command, options);
     struct relay_config *c = &cmd->config;
     switch (option) {
-    case 'l': take_listen(cmd, value); return;
-    case 'd':
-        if (!is_domain(value))
-            options_wrong(o, "--domain is not a domain name: ", value);
-        (void)snprintf(c->domain, sizeof(c->domain), "%s", value);
-        return;
+    case 'l': tell(o, "--listen", relay_take_listen(c, value), value); return;
+    case 'd': tell(o, "--domain", relay_take_domain(c, value), value); return;
     case 't': cmd->token_file = value; return;
-    case 'p':
-        if (!take_public_url(c, value))
-            options_wrong(o, "--public-url is not like https://example.com: ", value);
-        return;
+    case 'p': tell(o, "--public-url", relay_take_public_url(c, value), value); return;
     case 'R':
     case 'X':
     case 'N': record_options_take(o, &c->record, option, value); return;
@@ -126,10 +90,14 @@ static const struct option known[] = {{"listen", required_argument, NULL, 'l'},
 static void parse(struct command *cmd, int argc, char **argv)
 {
     struct options *o = &cmd->options;
+    char text[RELAY_ADVICE_MAX];
     int next = options_parse(o, argc, argv);
     if (o->exit_status < 0 && next < argc)
         options_wrong(o, "a word is neither a command nor an option nor its value",
                       options_is_word(argv[next]) ? argv[next] : "");
+    const char *why = relay_check_public_url(&cmd->config, text);
+    if (o->exit_status < 0 && why)
+        options_wrong(o, why, "");
     cmd->config.data = o->data;
     cmd->config.token_file = cmd->token_file;
     cmd->config.limits = o->limits;

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include "relay.h"
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,6 +7,7 @@
 #include "agents.h"
 #include "common/address.h"
 #include "common/log.h"
+#include "relay_options.h"
 
 enum {
     DEFAULT_PORT = 7080
@@ -76,15 +76,13 @@ static const char *open_listeners(struct relay *r)
                "localhost";
     int error = config->listen_count == 0 ? listen_default(r) : 0;
     if (error)
-        return message(r,
-                       "cannot listen on port 7080 of loopback: %s. Is another aditd running? "
-                       "Choose another port with "
-                       "--listen 127.0.0.1:PORT",
-                       uv_strerror(error));
+        return message(r, "cannot listen on port 7080 of loopback: %s%s", uv_strerror(error),
+                       relay_listen_advice(error));
     for (size_t i = 0; i < config->listen_count; i++) {
         error = listen_on(r, &addrs[i]);
         if (error)
-            return message(r, "cannot listen on %s: %s", config->listen[i], uv_strerror(error));
+            return message(r, "cannot listen on %s: %s%s", config->listen[i], uv_strerror(error),
+                           relay_listen_advice(error));
     }
     return NULL;
 }

@@ -17,6 +17,7 @@ struct relay_config {
     char domain[254];
     char scheme[8];         // of public URLs: "http" or "https"
     uint16_t public_port;   // of public URLs; 0: the first listener's
+    char public_host[254];  // of --public-url, or empty
     char token[SECRET_MAX]; // empty: anyone may open a tunnel
     const char *token_file; // where it came from, or NULL
     const char *data;       // the state directory
@@ -35,6 +36,7 @@ struct relay {
     struct recorder *recorder;         // NULL: nothing is recorded
     struct exchange_observer reporter; // tells agents
     uint64_t tunnel_count;             // ever
+    size_t retry_ms;                   // what agents are told when we stop; 0 before
     struct listener listeners[LIMIT_LISTENERS];
     size_t listener_count;
     uint16_t first_port;

@@ -9,6 +9,7 @@ import time
 import harness
 import pytest
 from client import until
+from fake_relay import FakeRelay
 from origin import Origin
 from speaker import AgentPeer
 
@@ -237,3 +238,40 @@ def test_no_more_names_are_taken_back_than_there_may_be(tmp_path):
     with harness.Relay(tmp_path, "--limit", "tunnels=3") as relay:
         relay.wait_for("^aditd: 2 names of before the restart were left out", "stderr")
         assert [ask(relay, f"n{i}") for i in range(5)] == [503, 503, 503, 404, 404]
+
+
+def closes(reason, code=1001):
+    """A relay's link: gives the agent its name, and closes for this reason."""
+    def serve(link):
+        link.greet()
+        link.bound(link.read_bind())
+        link.frame(8, code.to_bytes(2, "big") + reason)
+        link.rest()
+    return serve
+
+
+@pytest.mark.parametrize("reason, bound", [
+    (b"retry 100", 100), (b"retry 31999", 31999), (b"retry 1", 100), (b"retry 0", 1500),
+    (b"retry 32001", 1500), (b"retry 99999999999", 1500), (b"retry -5", 1500), (b"", 1500),
+    (b"retry 7x", 1500), (b"retry ", 1500), (b"later", 1500)], ids=str)
+def test_an_agent_comes_back_within_what_the_relay_says(tmp_path, reason, bound):
+    with FakeRelay(closes(reason), lambda link: link.rest()) as relay:
+        with harness.Program(tmp_path, "adit", "http", "80", "--relay", relay.url,
+                             "--verbose") as agent:
+            told = agent.wait_for(r"connecting again in (\d+) ms, of (\d+)", "stderr")
+            assert int(told[2]) == bound and int(told[1]) < bound
+
+
+def test_a_relay_that_stops_says_when_to_come_back_and_the_bound_doubles(tmp_path, origin):
+    relay = harness.Relay(tmp_path)
+    agents = [harness.Agent(tmp_path / str(n), relay, origin.address, "--verbose")
+              for n in range(2)]
+    relay.stop()
+    for agent in agents:
+        bounds = [int(agent.wait_for(r"connecting again in \d+ ms, of (\d+)", "stderr", number)[1])
+                  for number in (1, 2, 3)]
+        assert bounds == [103, 206, 412]
+    with harness.Relay(tmp_path, port=relay.port):
+        for agent in agents:
+            agent.wait_for("connected again")
+            agent.stop()

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+#include "relay_options.h"
+#include <stdio.h>
+#include <strings.h>
+#include "common/address.h"
+#include "proto/chars.h"
+
+enum {
+    DOMAIN_MAX_BYTES = 253 - NAME_MAX_BYTES - 1, // a name and its dot stand before it
+    LABEL_MAX_BYTES = 63
+};
+
+static bool is_digits(const char *text, size_t len)
+{
+    size_t n = strspn(text, "0123456789");
+    return len > 0 && n >= len;
+}
+
+// One label of a domain (RFC 1123 §2.1).
+static const char *check_label(const char *label, size_t len)
+{
+    if (len == 0)
+        return "two dots stand together, or one at an end; leave it out: ";
+    if (len > LABEL_MAX_BYTES)
+        return "between two dots there are 63 characters at most: ";
+    for (size_t i = 0; i < len; i++) {
+        if (label[i] == '_')
+            return "a host's name has no underscore: ";
+        if ((unsigned char)label[i] >= 0x80)
+            return "write it in its ASCII form, which begins with xn--: ";
+        if (!chars_are(slice_of(label + i, 1), CHAR_TOKEN) || strchr("!#$%&'*+^`|~", label[i]))
+            return "it is not like example.com: ";
+    }
+    return label[0] == '-' || label[len - 1] == '-' ? "no hyphen may stand beside a dot or an end: "
+                                                    : NULL;
+}
+
+// What is often written instead of a domain.
+static const char *check_kind(const char *value)
+{
+    struct sockaddr_storage addr;
+    const char *last = strrchr(value, '.');
+    last = last ? last + 1 : value;
+    if (strstr(value, "://"))
+        return "leave the scheme out; --public-url has it: ";
+    if (strncmp(value, "*.", 2) == 0)
+        return "leave the *. out; that names stand before the domain goes without saying: ";
+    if (is_digits(last, strlen(last)) ||
+        (strcmp(value, "localhost") != 0 && *value && address_parse_host(value, 0, &addr)))
+        return "an IP address has no names below it; give a domain of which all names *.DOMAIN "
+               "lead "
+               "to this machine, or leave it out to serve this machine alone: ";
+    if (strchr(value, ':'))
+        return "leave the port out; --listen and --public-url have it: ";
+    return strchr(value, '/') ? "leave the path out: " : NULL;
+}
+
+const char *relay_take_domain(struct relay_config *c, const char *value)
+{
+    const char *why = check_kind(value);
+    size_t len = strlen(value);
+    if (why)
+        return why;
+    if (len > DOMAIN_MAX_BYTES)
+        return "with a name before it it would be too long; a domain has 189 characters at most: ";
+    for (size_t at = 0; !why && at <= len; at += strcspn(value + at, ".") + 1)
+        why = check_label(value + at, strcspn(value + at, "."));
+    if (why)
+        return why;
+    for (size_t i = 0; i <= len; i++)
+        c->domain[i] = ascii_lower(value[i]);
+    return NULL;
+}
+
+const char *relay_take_public_url(struct relay_config *c, const char *value)
+{
+    bool tls = strncasecmp(value, "https://", 8) == 0;
+    if (!tls && strncasecmp(value, "http://", 7) != 0)
+        return strstr(value, "://") ? "it begins with http:// or https://: "
+                                    : "it has a scheme, as in https://example.com: ";
+    const char *host = value + (tls ? 8 : 7);
+    size_t end = strcspn(host, "/?#");
+    size_t len = strcspn(host, ":/?#");
+    uint64_t port = tls ? 443 : 80;
+    if (memchr(host, '@', end))
+        return "leave the user's name out: ";
+    if (host[end] && strcmp(host + end, "/") != 0)
+        return "names are hosts, and no path stands before those of requests; leave it out: ";
+    if (len == 0 || len >= sizeof(c->public_host))
+        return "it is not like https://example.com: ";
+    if (len < end && (!slice_to_u64(slice_of(host + len + 1, end - len - 1), &port) || !port ||
+                      port > UINT16_MAX))
+        return "its port is not one of 1 to 65535: ";
+    (void)snprintf(c->scheme, sizeof(c->scheme), "%s", tls ? "https" : "http");
+    (void)snprintf(c->public_host, sizeof(c->public_host), "%.*s", (int)len, host);
+    c->public_port = (uint16_t)port;
+    return NULL;
+}
+
+const char *relay_check_public_url(const struct relay_config *c, char text[static RELAY_ADVICE_MAX])
+{
+    if (!c->public_host[0] || strcasecmp(c->public_host, c->domain) == 0)
+        return NULL;
+    (void)snprintf(text, RELAY_ADVICE_MAX,
+                   "--public-url has the scheme and the port of %s://NAME.%s, and the host of "
+                   "another domain; is it --domain %.80s that is meant?",
+                   c->scheme, c->domain, c->public_host);
+    return text;
+}
+
+const char *relay_take_listen(struct relay_config *c, const char *value)
+{
+    struct sockaddr_storage addr;
+    if (c->listen_count == LIMIT_LISTENERS)
+        return "there may be 16 of them: ";
+    if (strstr(value, "://"))
+        return "leave the scheme out, as in 127.0.0.1:7080: ";
+    if (is_digits(value, strlen(value)))
+        return "before a port there is a colon, as in :80 for all addresses, or an address, as in "
+               "127.0.0.1:7080: ";
+    if (strlen(value) >= sizeof(c->listen[0]) || !address_parse(value, &addr))
+        return "it is not an IP address of this machine and a port, as in 127.0.0.1:7080, "
+               "[::1]:7080 or :80 for all: ";
+    (void)snprintf(c->listen[c->listen_count++], sizeof(c->listen[0]), "%s", value);
+    return NULL;
+}
+
+const char *relay_listen_advice(int error)
+{
+    switch (error) {
+    case UV_EADDRINUSE:
+        return ". Another program listens there, another aditd perhaps: stop it, or choose another "
+               "port with --listen ADDR:PORT";
+    case UV_EACCES:
+        return ". Ports below 1024 are for root: let systemd start it (AmbientCapabilities="
+               "CAP_NET_BIND_SERVICE), or allow it by setcap cap_net_bind_service=+ep on the "
+               "program, "
+               "or choose a port above 1023";
+    case UV_EADDRNOTAVAIL:
+        return ". It is not an address of this machine: `ip address` lists those; :PORT is all of "
+               "them";
+    case UV_EAFNOSUPPORT: return ". This machine has no IPv6: give an IPv4 address";
+    default: return "";
+    }
+}
