@@ -192,7 +192,8 @@ void exchange_answer(struct exchange *x, enum answer answer)
     char text[ANSWER_TEXT_MAX];
     struct http_head head;
     struct slice body;
-    answer_make(answer, x->form, text, &head, &body);
+    const struct answer_words words = {answer, x->form, x->detail};
+    answer_make(&words, text, &head, &body);
     x->answer = answer;
     x->refused = true;
     exchange_respond(x, &head, body);
@@ -260,6 +261,11 @@ void exchange_bad_head(struct exchange_end *outbound, struct slice bytes, const 
     struct exchange *x = outbound->x;
     copy_text(x->detail, sizeof(x->detail), slice_str(detail));
     TELL(x, bad_head, x, bytes);
+}
+
+void exchange_explain(struct exchange_end *from, const char *detail)
+{
+    copy_text(from->x->detail, sizeof(from->x->detail), slice_str(detail));
 }
 
 void exchange_head(struct exchange_end *from, const struct http_head *head,

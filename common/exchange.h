@@ -79,7 +79,7 @@ struct exchange_direction {
 
 enum {
     EXCHANGE_TARGET_MAX = 200,
-    EXCHANGE_DETAIL_MAX = 160,
+    EXCHANGE_DETAIL_MAX = ANSWER_DETAIL_MAX,
     EXCHANGE_NOTES = 2
 };
 
@@ -149,6 +149,8 @@ void exchange_head(struct exchange_end *from, const struct http_head *head,
 // What came from the service instead of a response head, and what is wrong with it (a phrase
 // without a full stop, printable ASCII). To be followed by exchange_refuse.
 void exchange_bad_head(struct exchange_end *outbound, struct slice bytes, const char *detail);
+// What is wrong with anything else that came, in the same words; before the exchange is broken off.
+void exchange_explain(struct exchange_end *from, const char *detail);
 // Whether one more 1xx response may pass. They need no credit, so they are few and small.
 bool exchange_takes_interim(const struct exchange *x, const struct http_head *head);
 void exchange_data(struct exchange_end *from, const char *bytes, size_t len);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "stream_end.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include "limits.h"
 #include "proto/fields.h"
@@ -74,9 +75,17 @@ static void out_head(struct exchange_end *end, const struct http_head *head,
 }
 
 // The mux cannot carry the response: it becomes an answer of ours, and its sender is let go.
-static void answer_instead(struct stream_end *e)
+static void answer_instead(struct stream_end *e, const struct http_head *head)
 {
     struct exchange *x = e->end.x;
+    char detail[EXCHANGE_DETAIL_MAX];
+    if (head->field_count > MESSAGE_FIELDS_FIRST)
+        (void)snprintf(detail, sizeof(detail),
+                       "%zu fields, more than the relay takes (a newer aditd takes %d)",
+                       head->field_count, MESSAGE_RESPONSE_FIELDS_MAX);
+    else
+        (void)snprintf(detail, sizeof(detail), "a head that is too large for the tunnel");
+    exchange_explain(&e->end, detail);
     struct exchange_end *sender = x->end[OUTBOUND];
     exchange_detach(sender);
     sender->ops->closed(sender, EXCHANGE_PROTOCOL);
@@ -97,7 +106,7 @@ static void in_head(struct exchange_end *end, const struct http_head *head,
         sent.upgrade.len = 0;
     int error = mux_respond(e->stream, &sent, e->finished);
     if (error == MUX_E_HEAD && end->x->end[OUTBOUND])
-        answer_instead(e);
+        answer_instead(e, &sent);
     else if (error)
         break_off(e, EXCHANGE_MEMORY);
     else
@@ -302,6 +311,8 @@ void stream_end_on_head(void *ctx, struct mux_stream *s, const struct http_head 
     if (fields_check(head) || !stream_end_framing(head, end, &framing) ||
         !is_framed_right(e, head, end) || (switches && !e->upgrade_offered) ||
         !spelling_take(&response)) {
+        if (e->end.x)
+            exchange_explain(&e->end, "a head of the agent that breaks the rules of the tunnel");
         refuse(e, ANSWER_UPSTREAM_INVALID, EXCHANGE_PROTOCOL);
         return;
     }

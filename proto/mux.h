@@ -16,8 +16,9 @@ enum mux_role {
 enum mux_error {
     MUX_E_PROTOCOL = -1, // the peer broke HTTP/2, or says that we did: the mux is dead
     MUX_E_MEMORY = -2,
-    MUX_E_FULL = -3,  // no more streams now (MUX_STREAMS_MAX, or unread bytes at their cap)
-    MUX_E_HEAD = -4,  // a head of ours is over MUX_HEAD_MAX or MUX_FIELD_MAX: nothing was sent
+    MUX_E_FULL = -3, // no more streams now (MUX_STREAMS_MAX, or unread bytes at their cap)
+    MUX_E_HEAD = -4, // a head of ours is over MUX_HEAD_MAX or MUX_FIELD_MAX, or has more fields
+                     // than the peer takes: nothing was sent
     MUX_E_FLOOD = -5, // the peer said too much that brings nothing: the mux is dead
 };
 
@@ -87,6 +88,7 @@ void mux_lose(struct mux *m);
 // What the peer understands besides (docs/protocol.md §2). Nothing before it is told.
 struct mux_peer {
     bool spelling; // `adit-case`: how names are spelled
+    bool fields;   // heads of MESSAGE_FIELDS_CAP fields, not just MESSAGE_FIELDS_FIRST
 };
 void mux_set_peer(struct mux *m, const struct mux_peer *peer);
 

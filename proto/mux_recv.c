@@ -20,6 +20,24 @@ static bool text_reserve(struct mux *m, size_t more)
     return true;
 }
 
+// Room for one more field. Most heads are small.
+static bool ref_reserve(struct mux *m)
+{
+    const size_t most = MESSAGE_FIELDS_CAP + MUX_FIELDS_BESIDE;
+    if (m->ref_count < m->ref_cap)
+        return true;
+    if (m->ref_cap == most)
+        return false;
+    size_t cap = m->ref_cap ? m->ref_cap * 2 : 64;
+    cap = cap < most ? cap : most;
+    struct mux_field_ref *refs = realloc(m->refs, cap * sizeof(*refs));
+    if (!refs)
+        return false;
+    m->refs = refs;
+    m->ref_cap = cap;
+    return true;
+}
+
 static uint32_t text_add(struct mux *m, const uint8_t *bytes, size_t len)
 {
     uint32_t at = (uint32_t)m->text_len;
@@ -60,8 +78,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     (void)flags;
     if (m->head_broken) // perhaps a few bytes that unfold to millions of fields
         return chatter_spend(&m->chatter, 1) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
-    if (name_len == 0 || m->ref_count == sizeof(m->refs) / sizeof(m->refs[0]) ||
-        !text_reserve(m, name_len + value_len)) {
+    if (name_len == 0 || !ref_reserve(m) || !text_reserve(m, name_len + value_len)) {
         m->head_broken = true;
         return 0;
     }

@@ -3,7 +3,7 @@
 adit's, and where two contestants differ."""
 import dataclasses
 
-from . import model, strict
+from . import model, odd, strict
 from .compare import Difference, by_name
 
 OWN = {400, 408, 500, 502, 503, 504}  # no generated service answers with these but 500
@@ -76,17 +76,19 @@ class Reading:
 
 
 def reading_of(each):
-    method, interim, at = method_of(each), [], 0
+    method, interim, at, liberties = method_of(each), [], 0, set()
     offered = model.offer(strict.read_requests(each.data)[0][0])
     text, ended = each.response, each.end == "close"
     while True:
         try:
-            message = strict.read_response(text, at, method, ended)
+            message = odd.read_response(text, at, method, ended)
         except strict.Fault as fault:
             return Reading(fault.code, False, None, interim)
         except strict.Incomplete:
             return Reading("incomplete", False, None, interim)
+        liberties |= message.liberties
         if message.status >= 200 or message.status == 101:
+            message.liberties = liberties
             break
         at = message.end
         interim.append((message.status, fields_of(message)))
