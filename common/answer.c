@@ -2,6 +2,7 @@
 #include "answer.h"
 #include <stdio.h>
 #include <time.h>
+#include "date.h"
 #include "proto/http1.h"
 
 static const struct row {
@@ -131,19 +132,12 @@ enum answer answer_of_http1(int error)
     return ANSWER_BAD_REQUEST;
 }
 
-// RFC 9110 §5.6.7. The names are not the locale's.
 struct slice answer_date(char out[static ANSWER_DATE_MAX])
 {
-    static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    time_t now = time(NULL);
-    struct tm t = {0};
-    (void)gmtime_r(&now, &t);
-    int len =
-        snprintf(out, ANSWER_DATE_MAX, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[t.tm_wday],
-                 t.tm_mday, months[t.tm_mon], t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
-    return slice_of(out, (size_t)len);
+    struct date now = {0};
+    struct slice text = date_text(&now, time(NULL));
+    memcpy(out, text.p, text.len);
+    return slice_of(out, text.len);
 }
 
 // What the form escapes, of text that is to be printable ASCII.

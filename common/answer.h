@@ -60,7 +60,8 @@ struct slice answer_date(char out[static ANSWER_DATE_MAX]);
 struct answer_words {
     enum answer answer;
     enum answer_form form;
-    const char *detail; // what exactly was wrong, a phrase of at most ANSWER_DETAIL_MAX; "": no more
+    const char
+        *detail; // what exactly was wrong, a phrase of at most ANSWER_DETAIL_MAX; "": no more
 };
 
 // Makes the head and the body of an answer. `text` (ANSWER_TEXT_MAX bytes) holds the body and the

@@ -138,6 +138,12 @@ struct exchange {
 // What there is to say of it at its end: for who hears that it is closed.
 void exchange_report(const struct exchange *x, enum exchange_why why, struct report *r);
 
+// Whether a response is to get a Date on its way to the inbound (RFC 9110 §6.6.1): a final one that
+// has none. Observers hear it as it came.
+bool exchange_wants_date(const struct http_head *response);
+// When the final response was received, in seconds since 1970.
+int64_t exchange_answered_s(const struct exchange *x);
+
 // Begins an exchange with its inbound end. NULL when out of memory. `observer` may be NULL.
 struct exchange *exchange_new(struct exchange_end *inbound, const struct http_head *request,
                               const struct exchange_observer *observer);

@@ -104,6 +104,9 @@ static void in_head(struct exchange_end *end, const struct http_head *head,
         sent.status = 200; // the protocol travels as adit-upgrade
     else if (head->status != 426 || sent.upgrade.len > UPGRADE_MAX)
         sent.upgrade.len = 0;
+    if (exchange_wants_date(head))
+        (void)head_add(&sent, SLICE("Date"),
+                       date_text(&e->loop->date, exchange_answered_s(end->x)));
     int error = mux_respond(e->stream, &sent, e->finished);
     if (error == MUX_E_HEAD && end->x->end[OUTBOUND])
         answer_instead(e, &sent);
