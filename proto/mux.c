@@ -111,6 +111,7 @@ void mux_free(struct mux *m)
     }
     free(m->text);
     free(m->refs);
+    free(m->head);
     free(m->nva);
     buf_free(&m->spelling);
     free(m);

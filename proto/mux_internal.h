@@ -75,7 +75,8 @@ struct mux {
     char *text;
     size_t text_len, text_cap;
     size_t ref_count;
-    bool head_broken; // too large
+    bool head_broken;       // too large
+    struct http_head *head; // made with the first that comes
     struct mux_field_ref *refs;
     size_t ref_cap;
     // where mux_send writes

@@ -47,12 +47,12 @@ static bool nv_reserve(struct mux *m, const struct http_head *head)
 }
 
 // The fields of a head, behind the `n` that are there.
-static size_t nv_fields(struct mux *m, size_t n, const struct http_head *head)
+static size_t nv_fields(struct mux *m, size_t n, const struct http_head *head, struct slice upgrade)
 {
     nghttp2_nv *nva = m->nva;
     n += nv_spelling(m, nva + n, head);
-    if (head->upgrade.len > 0)
-        nva[n++] = nv_of(SLICE("adit-upgrade"), head->upgrade);
+    if (upgrade.len > 0)
+        nva[n++] = nv_of(SLICE("adit-upgrade"), upgrade);
     for (size_t i = 0; i < head->field_count; i++, n++) {
         nva[n] = nv_of(head->fields[i].name, head->fields[i].value);
         // Never the same twice: in HPACK's table it would push out what is, and be looked at in
@@ -63,12 +63,17 @@ static size_t nv_fields(struct mux *m, size_t n, const struct http_head *head)
     return n;
 }
 
+static size_t most_fields(const struct mux *m)
+{
+    return m->peer.fields ? MESSAGE_FIELDS_CAP : MESSAGE_FIELDS_FIRST;
+}
+
 // Whether the peer will take it. nghttp2 drops a larger head without a word.
 static bool fits(const struct mux *m, const struct http_head *head, size_t count)
 {
     const nghttp2_nv *nva = m->nva;
     size_t size = 0;
-    if (head->field_count > (m->peer.fields ? MESSAGE_FIELDS_CAP : MESSAGE_FIELDS_FIRST))
+    if (head->field_count > most_fields(m))
         return false;
     for (size_t i = 0; i < count; i++) {
         if (nva[i].namelen > MUX_FIELD_MAX || nva[i].valuelen > MUX_FIELD_MAX)
@@ -94,7 +99,7 @@ static size_t nv_request(struct mux *m, const struct http_head *head)
     nva[n++] = nv_of(SLICE(":scheme"), head->scheme.len ? head->scheme : SLICE("http"));
     nva[n++] = nv_of(SLICE(":authority"), head->authority);
     nva[n++] = nv_of(SLICE(":path"), head->target);
-    return nv_fields(m, n, head);
+    return nv_fields(m, n, head, head->upgrade);
 }
 
 static bool submit_trailers(struct mux_stream *s)
@@ -106,7 +111,7 @@ static bool submit_trailers(struct mux_stream *s)
     memcpy(head.fields, s->trailers->fields, s->trailers->count * sizeof(struct field));
     if (!nv_reserve(m, &head))
         return false;
-    size_t count = nv_fields(m, 0, &head);
+    size_t count = nv_fields(m, 0, &head, head.upgrade);
     if (nghttp2_submit_trailer(m->session, s->id, m->nva, count))
         return false;
     m->heads += mux_head_weight(m->nva, count);
@@ -326,25 +331,32 @@ static int respond_final(struct mux_stream *s, const nghttp2_nv *nva, size_t cou
 
 int mux_respond(struct mux_stream *s, const struct http_head *head, bool end)
 {
+    const struct mux_response response = {head, head->status, head->upgrade, {0}, end};
+    return mux_respond_as(s, &response);
+}
+
+int mux_respond_as(struct mux_stream *s, const struct mux_response *r)
+{
     struct mux *m = s->mux;
-    const char status[3] = {(char)('0' + head->status / 100), (char)('0' + head->status / 10 % 10),
-                            (char)('0' + head->status % 10)};
+    const char status[3] = {(char)('0' + r->status / 100), (char)('0' + r->status / 10 % 10),
+                            (char)('0' + r->status % 10)};
     if (s->closed || s->send_head)
         return MUX_E_PROTOCOL;
-    if (!nv_reserve(m, head))
+    if (!nv_reserve(m, r->head))
         return MUX_E_MEMORY;
     m->nva[0] = nv_of(SLICE(":status"), slice_of(status, sizeof(status)));
-    size_t count = nv_fields(m, 1, head);
-    const nghttp2_nv *nva = m->nva;
-    if (!fits(m, head, count))
+    size_t count = nv_fields(m, 1, r->head, r->upgrade);
+    if (r->date.len > 0 && r->head->field_count < most_fields(m))
+        m->nva[count++] = nv_of(SLICE("date"), r->date);
+    if (!fits(m, r->head, count))
         return MUX_E_HEAD;
-    if (head->status >= 200)
-        return respond_final(s, nva, count, end);
+    if (r->status >= 200)
+        return respond_final(s, m->nva, count, r->end);
     if (m->heads >= m->limits.heads)
         return MUX_E_FULL;
-    if (nghttp2_submit_headers(m->session, NGHTTP2_FLAG_NONE, s->id, NULL, nva, count, NULL))
+    if (nghttp2_submit_headers(m->session, NGHTTP2_FLAG_NONE, s->id, NULL, m->nva, count, NULL))
         return MUX_E_MEMORY;
-    m->heads += mux_head_weight(nva, count);
+    m->heads += mux_head_weight(m->nva, count);
     return 0;
 }
 
@@ -397,7 +409,7 @@ int mux_end(struct mux_stream *s, const struct http_head *trailers)
     if (trailers && trailers->field_count > 0) {
         if (!nv_reserve(s->mux, trailers))
             return MUX_E_MEMORY;
-        if (!fits(s->mux, trailers, nv_fields(s->mux, 0, trailers)))
+        if (!fits(s->mux, trailers, nv_fields(s->mux, 0, trailers, trailers->upgrade)))
             return MUX_E_HEAD;
         s->trailers = copy_trailers(trailers);
         if (!s->trailers)
