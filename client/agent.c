@@ -225,19 +225,18 @@ static void on_control(void *ctx, const struct hello *message)
 }
 
 // A request has come through the tunnel: an exchange between its stream and the upstream.
-static void on_request(void *ctx, struct mux_stream *s, const struct http_head *head, bool end)
+static void on_request(void *ctx, struct mux_stream *s, struct http_head *request, bool end)
 {
     struct agent *a = ctx;
-    struct http_head request;
     struct body_framing framing;
-    head_copy(&request, head);
-    const struct field *id = head_find(head, SLICE("adit-id"));
-    head_remove(&request, SLICE("adit-bind")); // one name only, so far
-    head_remove(&request, SLICE("adit-id"));
-    bool sound = !fields_check(&request) && stream_end_framing(&request, end, &framing) &&
-                 spelling_take(&request);
+    const struct field *id_field = head_find(request, SLICE("adit-id"));
+    struct slice id = id_field ? id_field->value : (struct slice){0};
+    head_remove(request, SLICE("adit-bind")); // one name only, so far
+    head_remove(request, SLICE("adit-id"));
+    bool sound = !fields_check(request) && stream_end_framing(request, end, &framing) &&
+                 spelling_take(request);
     struct stream_end *e = sound ? stream_end_inbound(&a->loop, s, wake, a) : NULL;
-    struct exchange *x = e ? exchange_new(&e->end, &request, a->observers) : NULL;
+    struct exchange *x = e ? exchange_new(&e->end, request, a->observers) : NULL;
     if (!x) {
         mux_set_user(s, NULL);
         mux_reset(s, MUX_RESET_REFUSED);
@@ -246,8 +245,8 @@ static void on_request(void *ctx, struct mux_stream *s, const struct http_head *
         wake(a);
         return;
     }
-    if (id && exchange_id_is(id->value))
-        memcpy(x->id, id->value.p, EXCHANGE_ID_LEN);
+    if (exchange_id_is(id))
+        memcpy(x->id, id.p, EXCHANGE_ID_LEN);
     else
         exchange_id_next(&a->ids, (uint64_t)x->begun_wall_ns / 1000000, x->id);
     x->tunnel = a->config.name;
@@ -255,7 +254,7 @@ static void on_request(void *ctx, struct mux_stream *s, const struct http_head *
     if (!upstream_attach(&a->upstream, x))
         exchange_answer(x, ANSWER_BUSY);
     else
-        exchange_head(&e->end, &request, &framing);
+        exchange_head(&e->end, request, &framing);
     if (end && e->end.x)
         exchange_finish(&e->end, NULL);
 }

@@ -51,6 +51,8 @@ void console_exchange(struct console *c, const struct exchange *x, enum exchange
     if (x->refused || why != EXCHANGE_COMPLETE) {
         line_put(l, x->refused ? "  " : "  (");
         line_put(l, x->refused ? answer_code(x->answer) : exchange_whystr(why));
+        line_put(l, x->detail[0] ? ": " : "");
+        line_put(l, x->detail);
         line_put(l, x->refused ? "" : ")");
     }
     line_disarm(l);

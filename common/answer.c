@@ -2,6 +2,7 @@
 #include "answer.h"
 #include <stdio.h>
 #include <time.h>
+#include "date.h"
 #include "proto/http1.h"
 
 static const struct row {
@@ -131,30 +132,65 @@ enum answer answer_of_http1(int error)
     return ANSWER_BAD_REQUEST;
 }
 
-// RFC 9110 §5.6.7. The names are not the locale's.
 struct slice answer_date(char out[static ANSWER_DATE_MAX])
 {
-    static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    time_t now = time(NULL);
-    struct tm t = {0};
-    (void)gmtime_r(&now, &t);
-    int len =
-        snprintf(out, ANSWER_DATE_MAX, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[t.tm_wday],
-                 t.tm_mday, months[t.tm_mon], t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
-    return slice_of(out, (size_t)len);
+    struct date now = {0};
+    struct slice text = date_text(&now, time(NULL));
+    memcpy(out, text.p, text.len);
+    return slice_of(out, text.len);
 }
 
-static int write_body(const struct row *r, enum answer_form form, char *out, size_t cap)
+// What the form escapes, of text that is to be printable ASCII.
+static const char *escaped(char c, enum answer_form form, char plain[static 2])
 {
-    switch (form) {
+    plain[0] = c >= 0x20 && c < 0x7f ? c : '?';
+    plain[1] = 0;
+    if (form == ANSWER_JSON)
+        return c == '"' ? "\\\"" : c == '\\' ? "\\\\" : plain;
+    if (form == ANSWER_TEXT)
+        return plain;
+    return c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : c == '"' ? "&quot;" : plain;
+}
+
+enum {
+    DETAIL_MAX = ANSWER_DETAIL_MAX * 6 + 40 // escaped, in its words
+};
+
+// The detail as the form has it, with what belongs around it; empty when there is none.
+static void write_detail(const struct answer_words *words, char out[static DETAIL_MAX])
+{
+    static const struct {
+        const char *before, *behind;
+    } around[] = {
+        [ANSWER_TEXT] = {"What was wrong: ", ".\n"},
+        [ANSWER_JSON] = {",\"detail\":\"", "\""},
+        [ANSWER_HTML] = {"<p>What was wrong: ", ".</p>\n"},
+    };
+    size_t len = 0;
+    char plain[2];
+    out[0] = 0;
+    if (!words->detail[0])
+        return;
+    len = (size_t)snprintf(out, DETAIL_MAX, "%s", around[words->form].before);
+    for (size_t i = 0; words->detail[i] && i < ANSWER_DETAIL_MAX; i++)
+        len += (size_t)snprintf(out + len, DETAIL_MAX - len, "%s",
+                                escaped(words->detail[i], words->form, plain));
+    (void)snprintf(out + len, DETAIL_MAX - len, "%s", around[words->form].behind);
+}
+
+static int write_body(const struct answer_words *words, char *out, size_t cap)
+{
+    const struct row *r = &rows[words->answer];
+    char detail[DETAIL_MAX];
+    write_detail(words, detail);
+    switch (words->form) {
     case ANSWER_TEXT:
-        return snprintf(out, cap, "%u %s (%s)\n%s\n", r->status, r->reason, r->code, r->text);
+        return snprintf(out, cap, "%u %s (%s)\n%s\n%s", r->status, r->reason, r->code, r->text,
+                        detail);
     case ANSWER_JSON:
         return snprintf(out, cap,
-                        "{\"error\":{\"code\":\"%s\",\"status\":%u,\"message\":\"%s\"}}\n", r->code,
-                        r->status, r->text);
+                        "{\"error\":{\"code\":\"%s\",\"status\":%u,\"message\":\"%s\"%s}}\n",
+                        r->code, r->status, r->text, detail);
     case ANSWER_HTML:
         return snprintf(
             out, cap,
@@ -163,13 +199,13 @@ static int write_body(const struct row *r, enum answer_form form, char *out, siz
             "<style>body{font:16px/1.5 system-ui,sans-serif;margin:15vh "
             "auto;max-width:36em;padding:0 1em;"
             "color:#222;background:#fff}h1{font-size:1.4em}code{color:#777}</style>\n"
-            "<h1>%u %s</h1>\n<p>%s</p>\n<p><code>%s</code></p>\n</html>\n",
-            r->status, r->reason, r->status, r->reason, r->text, r->code);
+            "<h1>%u %s</h1>\n<p>%s</p>\n%s<p><code>%s</code></p>\n</html>\n",
+            r->status, r->reason, r->status, r->reason, r->text, detail, r->code);
     }
     return 0;
 }
 
-void answer_make(enum answer a, enum answer_form form, char text[static ANSWER_TEXT_MAX],
+void answer_make(const struct answer_words *words, char text[static ANSWER_TEXT_MAX],
                  struct http_head *head, struct slice *body)
 {
     static const char *const types[] = {
@@ -181,8 +217,8 @@ void answer_make(enum answer a, enum answer_form form, char text[static ANSWER_T
         DIGITS = 8,
         BODY = DIGITS + ANSWER_DATE_MAX
     };
-    const struct row *r = &rows[a];
-    int len = write_body(r, form, text + BODY, ANSWER_TEXT_MAX - BODY);
+    const struct row *r = &rows[words->answer];
+    int len = write_body(words, text + BODY, ANSWER_TEXT_MAX - BODY);
     *body = slice_of(text + BODY, (size_t)len);
     int digits = snprintf(text, DIGITS, "%d", len);
     // The zeros that were written lie before the body.
@@ -190,7 +226,7 @@ void answer_make(enum answer a, enum answer_form form, char text[static ANSWER_T
     head->status = r->status;
     head->reason = slice_str(r->reason);
     (void)head_add(head, SLICE("Date"), answer_date(text + DIGITS));
-    (void)head_add(head, SLICE("Content-Type"), slice_str(types[form]));
+    (void)head_add(head, SLICE("Content-Type"), slice_str(types[words->form]));
     (void)head_add(head, SLICE("Content-Length"), slice_of(text, (size_t)digits));
     (void)head_add(head, SLICE("Cache-Control"), SLICE("no-store"));
     (void)head_add(head, SLICE("Adit-Error"), slice_str(r->code));

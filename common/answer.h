@@ -48,14 +48,23 @@ const char *answer_code(enum answer a); // "ADIT-…"
 enum answer answer_of_http1(int error);
 
 enum {
-    ANSWER_TEXT_MAX = 2048,
+    ANSWER_DETAIL_MAX = 160,
+    ANSWER_TEXT_MAX = 3072,
     ANSWER_DATE_MAX = 48
 };
 
 // The value of Date now, which every answer of ours has (RFC 9110 §6.6.1).
 struct slice answer_date(char out[static ANSWER_DATE_MAX]);
 
+// What an answer says.
+struct answer_words {
+    enum answer answer;
+    enum answer_form form;
+    const char
+        *detail; // what exactly was wrong, a phrase of at most ANSWER_DETAIL_MAX; "": no more
+};
+
 // Makes the head and the body of an answer. `text` (ANSWER_TEXT_MAX bytes) holds the body and the
 // values of the head's fields and must live as long as they are read.
-void answer_make(enum answer a, enum answer_form form, char text[static ANSWER_TEXT_MAX],
+void answer_make(const struct answer_words *words, char text[static ANSWER_TEXT_MAX],
                  struct http_head *head, struct slice *body);

@@ -152,7 +152,8 @@ static void answer_and_close(struct edge *e, enum answer answer, enum answer_for
     char text[ANSWER_TEXT_MAX];
     struct http_head head;
     struct slice body;
-    answer_make(answer, form, text, &head, &body);
+    const struct answer_words words = {answer, form, ""};
+    answer_make(&words, text, &head, &body);
     if (edge_write_head(e, &head, SLICE("Connection: close\r\n")) && !no_body)
         (void)conn_write(e->conn, body.p, body.len);
     edge_close(e, CONN_END_FLUSH);

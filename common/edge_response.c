@@ -33,12 +33,18 @@ static size_t hop_fields(struct edge *e, const struct http_head *head,
     if (e->until_close || (!e->request_done && !edge_may_swallow(e)))
         e->keep_alive = false;
     bool says_upgrade = head->upgrade.len > 0 && head->upgrade.len <= 255;
+    struct slice date = {0};
+    if (exchange_wants_date(head))
+        date = date_text(&e->set->loop->date, exchange_answered_s(e->end.x));
     struct slice keeps = SLICE("");
     if (head->status != 101 && !e->keep_alive)
         keeps = SLICE("Connection: close\r\n");
     else if (head->status != 101 && e->version_10)
         keeps = SLICE("Connection: keep-alive\r\n");
     const struct slice parts[] = {
+        date.len > 0 ? SLICE("Date: ") : SLICE(""),
+        date.len > 0 ? date : SLICE(""),
+        date.len > 0 ? SLICE("\r\n") : SLICE(""),
         e->chunked ? SLICE("Transfer-Encoding: chunked\r\n") : SLICE(""),
         keeps,
         says_upgrade ? SLICE("Connection: upgrade\r\nUpgrade: ") : SLICE(""),

@@ -51,6 +51,16 @@ void exchange_report(const struct exchange *x, enum exchange_why why, struct rep
     r->duration_ns = since(x, x->ended_ns);
 }
 
+bool exchange_wants_date(const struct http_head *response)
+{
+    return response->status >= 200 && !head_find(response, SLICE("date"));
+}
+
+int64_t exchange_answered_s(const struct exchange *x)
+{
+    return (x->begun_wall_ns + (int64_t)(x->answered_ns - x->begun_ns)) / 1000000000;
+}
+
 // One loop for each thing that observers hear.
 #define TELL(x, what, ...)                                                  \
     for (const struct exchange_observer *o = (x)->observer; o; o = o->next) \
@@ -192,7 +202,8 @@ void exchange_answer(struct exchange *x, enum answer answer)
     char text[ANSWER_TEXT_MAX];
     struct http_head head;
     struct slice body;
-    answer_make(answer, x->form, text, &head, &body);
+    const struct answer_words words = {answer, x->form, x->detail};
+    answer_make(&words, text, &head, &body);
     x->answer = answer;
     x->refused = true;
     exchange_respond(x, &head, body);
@@ -274,6 +285,11 @@ static const struct http_head *as_it_came(struct exchange *x, const struct http_
     const struct http_head *came = x->came;
     x->came = NULL;
     return came ? came : passed_on;
+}
+
+void exchange_explain(struct exchange_end *from, const char *detail)
+{
+    copy_text(from->x->detail, sizeof(from->x->detail), slice_str(detail));
 }
 
 void exchange_head(struct exchange_end *from, const struct http_head *head,

@@ -79,7 +79,7 @@ struct exchange_direction {
 
 enum {
     EXCHANGE_TARGET_MAX = 200,
-    EXCHANGE_DETAIL_MAX = 160,
+    EXCHANGE_DETAIL_MAX = ANSWER_DETAIL_MAX,
     EXCHANGE_NOTES = 2
 };
 
@@ -141,6 +141,12 @@ struct exchange {
 // What there is to say of it at its end: for who hears that it is closed.
 void exchange_report(const struct exchange *x, enum exchange_why why, struct report *r);
 
+// Whether a response is to get a Date on its way to the inbound (RFC 9110 §6.6.1): a final one that
+// has none. Observers hear it as it came.
+bool exchange_wants_date(const struct http_head *response);
+// When the final response was received, in seconds since 1970.
+int64_t exchange_answered_s(const struct exchange *x);
+
 // Begins an exchange with its inbound end. NULL when out of memory. `observer` may be NULL.
 struct exchange *exchange_new(struct exchange_end *inbound, const struct http_head *request,
                               const struct exchange_observer *observer);
@@ -155,6 +161,8 @@ void exchange_came(struct exchange_end *from, const struct http_head *came);
 // What came from the service instead of a response head, and what is wrong with it (a phrase
 // without a full stop, printable ASCII). To be followed by exchange_refuse.
 void exchange_bad_head(struct exchange_end *outbound, struct slice bytes, const char *detail);
+// What is wrong with anything else that came, in the same words; before the exchange is broken off.
+void exchange_explain(struct exchange_end *from, const char *detail);
 // Whether one more 1xx response may pass. They need no credit, so they are few and small.
 bool exchange_takes_interim(const struct exchange *x, const struct http_head *head);
 void exchange_data(struct exchange_end *from, const char *bytes, size_t len);

@@ -11,7 +11,10 @@ void forward_loop_id(char out[static FORWARD_LOOP_ID_MAX],
 static void answer_options(struct exchange *x)
 {
     char date[ANSWER_DATE_MAX];
-    struct http_head head = {.status = 200, .reason = SLICE("OK"), .minor_version = 1};
+    struct http_head head;
+    head_init(&head);
+    head.status = 200;
+    head.reason = SLICE("OK");
     (void)head_add(&head, SLICE("Date"), answer_date(date));
     (void)head_add(&head, SLICE("Content-Length"), SLICE("0"));
     exchange_respond(x, &head, (struct slice){0});

@@ -6,6 +6,7 @@
 const struct limits limits_default = {
     .head_bytes = 32 * 1024,
     .head_fields = MESSAGE_FIELDS_MAX,
+    .response_head_fields = MESSAGE_RESPONSE_FIELDS_MAX,
     .response_head_bytes = 64 * 1024,
     .head_ms = 10 * 1000,
     .keepalive_ms = 75 * 1000,
@@ -54,10 +55,12 @@ static const struct row {
 } rows[] = {
     {"head-bytes", AT(head_bytes), UNIT_BYTES, 256, 64 * KIB, R | P,
      "request line and fields of a visitor"},
-    {"head-fields", AT(head_fields), UNIT_COUNT, 1, MESSAGE_FIELDS_MAX, R | A | P,
-     "fields of a request or response"},
+    {"head-fields", AT(head_fields), UNIT_COUNT, 1, MESSAGE_FIELDS_MAX, R | P,
+     "fields of a request"},
     {"response-head-bytes", AT(response_head_bytes), UNIT_BYTES, 256, 64 * KIB, A | P,
      "head of a service's response"},
+    {"response-head-fields", AT(response_head_fields), UNIT_COUNT, 1, MESSAGE_RESPONSE_FIELDS_MAX,
+     A | P, "fields of a service's response"},
     {"body-bytes", AT(body_bytes), UNIT_BYTES, 0, UINT64_MAX, R | P, "body of a request"},
     {"head-time", AT(head_ms), UNIT_TIME, 100, DAY, R | P, "for a whole request head"},
     {"keepalive-time", AT(keepalive_ms), UNIT_TIME, 100, DAY, R | P,

@@ -10,7 +10,8 @@
 // Those that --limit NAME=VALUE sets. Each loop has its own copy, read by all that runs on it.
 struct limits {
     uint32_t head_bytes;           // request line and fields of a visitor
-    uint32_t head_fields;          // of a visitor's request, and of a response
+    uint32_t head_fields;          // of a visitor's request
+    uint32_t response_head_fields; // of a service's response
     uint32_t response_head_bytes;  // head of a service's response
     uint64_t body_bytes;           // of a request; 0: no limit
     uint32_t head_ms;              // for a request head, from its first byte on

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
+#include "date.h"
 #include "limits.h"
 
 struct loop;
@@ -44,6 +45,7 @@ struct loop {
     char *read_buffer;    // LIMIT_READ_BYTES, shared by all connections
     char *scratch;        // LIMIT_SCRATCH_BYTES, for whoever runs in a task
     struct limits limits; // for all that runs on it; may be set before it runs
+    struct date date;     // of the last response that came without one
 };
 
 int loop_init(struct loop *l); // 0 or a libuv error

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "stream_end.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include "limits.h"
 #include "proto/fields.h"
@@ -74,9 +75,17 @@ static void out_head(struct exchange_end *end, const struct http_head *head,
 }
 
 // The mux cannot carry the response: it becomes an answer of ours, and its sender is let go.
-static void answer_instead(struct stream_end *e)
+static void answer_instead(struct stream_end *e, const struct http_head *head)
 {
     struct exchange *x = e->end.x;
+    char detail[EXCHANGE_DETAIL_MAX];
+    if (head->field_count > MESSAGE_FIELDS_FIRST)
+        (void)snprintf(detail, sizeof(detail),
+                       "%zu fields, more than the relay takes (a newer aditd takes %d)",
+                       head->field_count, MESSAGE_RESPONSE_FIELDS_MAX);
+    else
+        (void)snprintf(detail, sizeof(detail), "a head that is too large for the tunnel");
+    exchange_explain(&e->end, detail);
     struct exchange_end *sender = x->end[OUTBOUND];
     exchange_detach(sender);
     sender->ops->closed(sender, EXCHANGE_PROTOCOL);
@@ -87,17 +96,21 @@ static void in_head(struct exchange_end *end, const struct http_head *head,
                     const struct body_framing *framing)
 {
     struct stream_end *e = end_of(end);
-    struct http_head sent;
-    head_copy(&sent, head);
     bool interim = head->status < 200 && head->status != 101;
+    bool switches = head->status == 101;
+    bool says_upgrade = switches || (head->status == 426 && head->upgrade.len <= UPGRADE_MAX);
     e->finished = !interim && framing->kind == BODY_NONE;
-    if (head->status == 101)
-        sent.status = 200; // the protocol travels as adit-upgrade
-    else if (head->status != 426 || sent.upgrade.len > UPGRADE_MAX)
-        sent.upgrade.len = 0;
-    int error = mux_respond(e->stream, &sent, e->finished);
+    struct mux_response sent = {
+        .head = head,
+        .status = switches ? 200 : head->status, // the protocol travels as adit-upgrade
+        .upgrade = says_upgrade ? head->upgrade : (struct slice){0},
+        .end = e->finished,
+    };
+    if (exchange_wants_date(head))
+        sent.date = date_text(&e->loop->date, exchange_answered_s(end->x));
+    int error = mux_respond_as(e->stream, &sent);
     if (error == MUX_E_HEAD && end->x->end[OUTBOUND])
-        answer_instead(e);
+        answer_instead(e, head);
     else if (error)
         break_off(e, EXCHANGE_MEMORY);
     else
@@ -289,30 +302,30 @@ static bool is_framed_right(const struct stream_end *e, const struct http_head *
     return !end || (length && slice_eq(length->value, SLICE("0")));
 }
 
-void stream_end_on_head(void *ctx, struct mux_stream *s, const struct http_head *head, bool end)
+void stream_end_on_head(void *ctx, struct mux_stream *s, struct http_head *head, bool end)
 {
     (void)ctx;
     struct stream_end *e = mux_user(s);
     struct body_framing framing;
-    struct http_head response;
     if (!e)
         return;
     bool switches = is_switch(head);
-    head_copy(&response, head);
+    bool interim = head->status < 200;
     if (fields_check(head) || !stream_end_framing(head, end, &framing) ||
         !is_framed_right(e, head, end) || (switches && !e->upgrade_offered) ||
-        !spelling_take(&response)) {
+        !spelling_take(head)) {
+        if (e->end.x)
+            exchange_explain(&e->end, "a head of the agent that breaks the rules of the tunnel");
         refuse(e, ANSWER_UPSTREAM_INVALID, EXCHANGE_PROTOCOL);
         return;
     }
-    response.status = switches ? 101 : head->status;
-    response.reason = http1_reason(response.status);
-    if (switches) {
+    head->status = switches ? 101 : head->status;
+    head->reason = http1_reason(head->status);
+    if (switches)
         framing = (struct body_framing){BODY_TUNNEL, 0};
-    } else if (head->status < 200) {
+    else if (interim)
         framing = (struct body_framing){BODY_NONE, 0};
-    }
-    exchange_head(&e->end, &response, &framing);
+    exchange_head(&e->end, head, &framing);
     if (end && e->end.x)
         exchange_finish(&e->end, NULL);
 }
@@ -325,7 +338,7 @@ void stream_end_on_data(void *ctx, struct mux_stream *s, const char *bytes, size
         exchange_data(&e->end, bytes, len);
 }
 
-void stream_end_on_end(void *ctx, struct mux_stream *s, const struct http_head *trailers)
+void stream_end_on_end(void *ctx, struct mux_stream *s, struct http_head *trailers)
 {
     (void)ctx;
     struct stream_end *e = mux_user(s);
@@ -335,15 +348,15 @@ void stream_end_on_end(void *ctx, struct mux_stream *s, const struct http_head *
         exchange_finish(&e->end, NULL);
         return;
     }
-    struct http_head checked;
-    head_copy(&checked, trailers);
-    if (fields_check(&checked) || !spelling_take(&checked)) {
+    if (fields_check(trailers) || !spelling_take(trailers)) {
         break_off(e, EXCHANGE_PROTOCOL);
         return;
     }
+    struct http_head passed_on;
+    head_copy(&passed_on, trailers);
     exchange_came(&e->end, trailers);
-    fields_strip_trailers(&checked, (struct slice){0});
-    exchange_finish(&e->end, checked.field_count ? &checked : NULL);
+    fields_strip_trailers(&passed_on, (struct slice){0});
+    exchange_finish(&e->end, passed_on.field_count ? &passed_on : NULL);
 }
 
 // What is queued for the stream grows only as it drains, like the windows of the mux: a stalled

@@ -47,9 +47,9 @@ bool stream_end_framing(const struct http_head *head, bool end, struct body_fram
 void stream_end_discard(struct stream_end *e);
 
 // For a struct mux_handler, whatever its ctx: `mux_user` of the stream is the end.
-void stream_end_on_head(void *ctx, struct mux_stream *s, const struct http_head *head,
+void stream_end_on_head(void *ctx, struct mux_stream *s, struct http_head *head,
                         bool end); // relay: a response
 void stream_end_on_data(void *ctx, struct mux_stream *s, const char *bytes, size_t len);
-void stream_end_on_end(void *ctx, struct mux_stream *s, const struct http_head *trailers);
+void stream_end_on_end(void *ctx, struct mux_stream *s, struct http_head *trailers);
 void stream_end_on_drained(void *ctx, struct mux_stream *s, size_t len);
 void stream_end_on_closed(void *ctx, struct mux_stream *s, uint32_t reset);

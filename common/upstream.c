@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "upstream.h"
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "limits.h"
@@ -51,7 +52,7 @@ struct call {
 static struct http1_limits head_limits(const struct call *k)
 {
     const struct limits *l = &k->upstream->loop->limits;
-    return (struct http1_limits){l->response_head_bytes, l->head_fields};
+    return (struct http1_limits){l->response_head_bytes, l->response_head_fields};
 }
 
 static struct call *call_of(struct exchange_end *end)
@@ -92,6 +93,36 @@ static void refuse(struct call *k, enum answer answer)
 {
     exchange_refuse(&k->end, answer, EXCHANGE_UPSTREAM_GONE);
     call_close(k, false);
+}
+
+// What came is no answer: says so with what is wrong, for people, and ends the call.
+__attribute__((format(printf, 2, 3))) static void refuse_head(struct call *k, const char *format,
+                                                              ...)
+{
+    char detail[EXCHANGE_DETAIL_MAX];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(detail, sizeof(detail), format, args);
+    va_end(args);
+    exchange_bad_head(&k->end, conn_in(k->conn), detail);
+    refuse(k, ANSWER_UPSTREAM_INVALID);
+}
+
+// The same for what the parser does not take.
+static void refuse_malformed_head(struct call *k, int error)
+{
+    struct slice in = conn_in(k->conn);
+    const struct http1_limits limits = head_limits(k);
+    struct http1_fault fault;
+    if (error == HTTP1_E_HEAD_TOO_LARGE)
+        refuse_head(k, "a head of more than %zu bytes (--limit response-head-bytes)",
+                    limits.head_bytes);
+    else if (error == HTTP1_E_TOO_MANY_FIELDS)
+        refuse_head(k, "more than %zu fields (--limit response-head-fields)", limits.fields);
+    else if (http1_explain_response(in, &limits, &fault))
+        refuse_head(k, "%s at byte %zu", fault.what, fault.at);
+    else
+        refuse_head(k, "%s", http1_strerror(error));
 }
 
 static void break_off(struct call *k, enum exchange_why why)
@@ -165,11 +196,16 @@ static bool was_offered(const struct call *k, struct slice upgrade)
 static bool begin_body(struct call *k, const struct http_head *head, struct body_framing *framing)
 {
     struct slice method = k->head_request ? SLICE("HEAD") : SLICE("GET");
-    if (http1_response_framing(head, method, framing))
-        return false;
+    int error = http1_response_framing(head, method, framing);
     bool switches = head->status == 101;
-    if (switches && (head->upgrade.len > 255 || !was_offered(k, head->upgrade)))
+    if (error) {
+        refuse_malformed_head(k, error);
         return false;
+    }
+    if (switches && (head->upgrade.len > 255 || !was_offered(k, head->upgrade))) {
+        refuse_head(k, "a 101 that switches to what was not asked for");
+        return false;
+    }
     k->keep_alive = http1_keeps_alive(head) && framing->kind != BODY_UNTIL_CLOSE && !switches;
     k->state = switches ? CALL_TUNNEL : CALL_BODY;
     http1_body_init(&k->body, framing);
@@ -226,13 +262,18 @@ static bool read_head(struct call *k)
     k->response_bytes = true;
     if (n == 0)
         return false;
-    bool interim = n > 0 && head.status < 200 && head.status != 101;
-    bool sound =
-        interim ? exchange_takes_interim(k->end.x, &head) : n > 0 && begin_body(k, &head, &framing);
-    if (!sound) {
-        refuse(k, ANSWER_UPSTREAM_INVALID);
+    if (n < 0) {
+        refuse_malformed_head(k, n);
         return false;
     }
+    bool interim = head.status < 200 && head.status != 101;
+    if (interim && !exchange_takes_interim(k->end.x, &head)) {
+        refuse_head(k, "more than %d interim responses, or %d KiB of their fields", LIMIT_INTERIM,
+                    LIMIT_INTERIM_BYTES / 1024);
+        return false;
+    }
+    if (!interim && !begin_body(k, &head, &framing))
+        return false;
     k->scanned = 0;
     if (framing.kind == BODY_CHUNKED && !fields_keep_connection_names(&head, &k->hop_names)) {
         refuse(k, ANSWER_BUSY);
@@ -252,6 +293,22 @@ static bool read_head(struct call *k)
     return true;
 }
 
+static void break_off_body(struct call *k, int error)
+{
+    char detail[EXCHANGE_DETAIL_MAX];
+    uint64_t bytes = k->end.x->direction[OUTBOUND].bytes;
+    const char *what =
+        k->body.state == HTTP1_BODY_TRAILERS ? "trailers that are none" : "a malformed chunk";
+    if (error == HTTP1_E_HEAD_TOO_LARGE)
+        what = "trailers over --limit response-head-bytes";
+    else if (error == HTTP1_E_TOO_MANY_FIELDS)
+        what = "more trailers than --limit response-head-fields";
+    (void)snprintf(detail, sizeof(detail), "%s behind %llu bytes of the body", what,
+                   (unsigned long long)bytes);
+    exchange_explain(&k->end, detail);
+    break_off(k, EXCHANGE_PROTOCOL);
+}
+
 static bool read_body(struct call *k)
 {
     struct slice in = conn_in(k->conn);
@@ -263,7 +320,7 @@ static bool read_body(struct call *k)
         return false;
     int n = http1_body_feed(&k->body, in.p, in.len, &limits, &data, &trailers);
     if (n < 0) {
-        break_off(k, EXCHANGE_PROTOCOL);
+        break_off_body(k, n);
         return false;
     }
     k->credit -= (ptrdiff_t)data.len;

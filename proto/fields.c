@@ -161,22 +161,56 @@ struct slice fields_offer(struct slice upgrade)
     return upgrade.len > 0 ? without_h2c(upgrade) : (struct slice){0};
 }
 
+static inline bool is_connection(struct slice name)
+{
+    return name.len == 10 && slice_ieq(name, SLICE("connection"));
+}
+
+// What is dropped stays in its place, without a name, until the rest is moved together: the options
+// that name it may themselves be fields of this head.
+static void unname(struct http_head *head, struct slice options)
+{
+    struct slice option;
+
+    while (slice_next_element(&options, &option)) {
+        if (names_none(option))
+            continue;
+        for (size_t i = 0; i < head->field_count; i++)
+            if (slice_ieq(head->fields[i].name, option) && !is_connection(option))
+                head->fields[i].name.len = 0;
+    }
+}
+
+// Of equal lengths one is left, of a list of them its first (RFC 9112 §6.3).
+static struct slice first_length(struct slice list)
+{
+    const char *comma = list.len > 0 ? memchr(list.p, ',', list.len) : NULL;
+
+    return comma ? slice_trim(slice_of(list.p, (size_t)(comma - list.p))) : list;
+}
+
 void fields_strip_hop_by_hop(struct http_head *head)
 {
-    struct slice connections[MESSAGE_FIELDS_CAP];
-    size_t connection_count = 0;
     size_t kept = 0;
     bool bodyless = head->status == 204 || (head->status > 0 && head->status < 200);
     bool te_kept = false;
+    bool length_kept = bodyless;
 
+    for (size_t i = 0; i < head->field_count; i++)
+        if (is_connection(head->fields[i].name))
+            unname(head, head->fields[i].value);
     for (size_t i = 0; i < head->field_count; i++) {
         struct field f = head->fields[i];
         bool keep = false;
         switch (kind_of(f.name)) {
-        case KIND_PASSES: keep = true; break;
-        case KIND_DROPPED: break;
-        case KIND_CONNECTION: connections[connection_count++] = f.value; break;
-        case KIND_LENGTH: keep = !bodyless; break;
+        case KIND_PASSES: keep = f.name.len > 0; break;
+        case KIND_DROPPED:
+        case KIND_CONNECTION: break;
+        case KIND_LENGTH:
+            keep = !length_kept;
+            length_kept = true;
+            f.value = first_length(f.value);
+            break;
         case KIND_TE:
             keep = !te_kept && slice_list_has(f.value, SLICE("trailers"));
             te_kept = te_kept || keep;
@@ -187,8 +221,6 @@ void fields_strip_hop_by_hop(struct http_head *head)
             head->fields[kept++] = f;
     }
     head->field_count = kept;
-    for (size_t i = 0; i < connection_count; i++)
-        drop_named(head, connections[i]);
     if (head->upgrade.len > 0)
         head->upgrade = without_h2c(head->upgrade);
 }

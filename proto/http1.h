@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// HTTP/1.1 messages, strictly (RFC 9112): heads, the framing of bodies, the chunked coding,
-// writing. Return contract of the parsers: > 0 bytes consumed, 0 needs more bytes, < 0 an
-// http1_error.
+// HTTP/1.1 messages, strictly (RFC 9112; heads of responses less so): heads, the framing of bodies,
+// the chunked coding, writing. Return contract of the parsers: > 0 bytes consumed, 0 needs more
+// bytes, < 0 an http1_error.
 #pragma once
 #include "message.h"
 
@@ -23,7 +23,7 @@ const char *http1_strerror(int error);
 
 struct http1_limits {
     size_t head_bytes; // start line and fields together, the empty line included
-    size_t fields;     // at most MESSAGE_FIELDS_MAX
+    size_t fields;     // at most MESSAGE_FIELDS_CAP
 };
 
 // Parses a whole request head out of buf. `scanned` is the number of bytes already seen without
@@ -43,20 +43,37 @@ int http1_parse_request(const char *buf, size_t len, size_t *scanned,
                         const struct http1_limits *limits, struct http_head *head);
 
 // The same for a response head (1xx included). `reason` may be empty. `upgrade` is set for a 101,
-// which must have it, and for a 426, which should (RFC 9110 §15.5.22). No empty line is skipped.
+// which must have it, and for a 426, which should (RFC 9110 §15.5.22). Framing that contradicts
+// itself is an error already here.
+//
+// What is odd but can mean one thing only is taken (docs/protocol.md §6): bare LF at line ends,
+// empty lines before the status line, white space between its words, a colon behind the status,
+// space before the colon of a field, folded values, and equal lengths. Values are unfolded in `buf`
+// itself, once the head is known to be right: its memory must be the caller's to write.
 int http1_parse_response(const char *buf, size_t len, size_t *scanned,
                          const struct http1_limits *limits, struct http_head *head);
+
+// What is wrong with bytes that are no response head, and where.
+struct http1_fault {
+    const char *what; // a phrase: "a second, different Content-Length"
+    size_t at;        // bytes before it
+};
+
+// For bytes that http1_parse_response has just refused. False when it finds nothing wrong.
+bool http1_explain_response(struct slice bytes, const struct http1_limits *limits,
+                            struct http1_fault *fault);
 
 // The framing of a request's body (RFC 9112 §6.3). Returns 0 or an http1_error. A Transfer-Encoding
 // in HTTP/1.0 is HTTP1_E_CODING.
 int http1_request_framing(const struct http_head *head, struct body_framing *framing);
 
 // The framing of the response to a request of this method. A 101 is BODY_TUNNEL; HEAD, 1xx, 204,
-// 304 are BODY_NONE.
+// 304 are BODY_NONE. Equal lengths are one; what a 1xx or 204 says of a body does not count.
 int http1_response_framing(const struct http_head *head, struct slice request_method,
                            struct body_framing *framing);
 
-// Whether the sender of this head will keep the connection (RFC 9112 §9.3).
+// Whether the sender of this head will keep the connection (RFC 9112 §9.3), and it is worth
+// keeping: behind a 204 that tells of a body one may come.
 bool http1_keeps_alive(const struct http_head *head);
 
 // What a body decoder waits for.

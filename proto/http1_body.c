@@ -6,16 +6,17 @@
 
 // What the fields say about the length of the body.
 struct lengths {
-    size_t length_fields;
-    struct slice length;
-    size_t coding_fields;
+    bool lenient;
+    const struct field *length_field, *coding_field; // the last of either
+    uint64_t length;
+    const char *length_fault; // what is wrong with the lengths; NULL: nothing
     size_t codings;
     bool chunked; // is the last coding
-    int coding_error;
+    bool coding_fault;
 };
 
 // Takes the next element of a list, an empty one too: leniency is how obfuscation gets through.
-static bool next_coding(struct slice *list, struct slice *element)
+static bool next_element(struct slice *list, struct slice *element)
 {
     if (!list->p)
         return false;
@@ -26,9 +27,42 @@ static bool next_coding(struct slice *list, struct slice *element)
     return true;
 }
 
+static const char *add_length(struct lengths *lengths, struct slice text, bool first)
+{
+    uint64_t length = 0;
+
+    if (!slice_to_u64(text, &length))
+        return "a Content-Length that is no number";
+    if (length > INT64_MAX)
+        return "a Content-Length that is too large";
+    if (!first && length != lengths->length)
+        return "a second, different Content-Length";
+    if (!first && !lengths->lenient)
+        return "a second Content-Length";
+    lengths->length = length;
+    return NULL;
+}
+
+// RFC 9110 §8.6: the same number, again and again or in a list, may be taken for one.
+static void add_lengths(struct lengths *lengths, const struct field *f)
+{
+    struct slice list = f->value;
+    struct slice element;
+    bool first = lengths->length_field == NULL;
+
+    if (lengths->length_fault)
+        return;
+    lengths->length_field = f;
+    if (!lengths->lenient)
+        lengths->length_fault = add_length(lengths, list, first);
+    for (; lengths->lenient && !lengths->length_fault && next_element(&list, &element);
+         first = false)
+        lengths->length_fault = add_length(lengths, element, first);
+}
+
 // transfer-coding = token *( OWS ";" OWS parameter ); chunked takes no parameters and is the last
 // (RFC 9112 §6.1, §7.1).
-static int add_coding(struct lengths *lengths, struct slice element)
+static bool add_coding(struct lengths *lengths, struct slice element)
 {
     size_t name_len = 0;
 
@@ -37,78 +71,85 @@ static int add_coding(struct lengths *lengths, struct slice element)
     struct slice name = slice_of(element.p, name_len);
     struct slice rest = slice_trim(slice_of(element.p + name_len, element.len - name_len));
     if (name.len == 0 || (rest.len > 0 && rest.p[0] != ';') || lengths->chunked)
-        return HTTP1_E_SYNTAX;
+        return false;
     lengths->codings++;
     lengths->chunked = slice_ieq(name, SLICE("chunked"));
-    return lengths->chunked && rest.len > 0 ? HTTP1_E_SYNTAX : 0;
+    return !lengths->chunked || rest.len == 0;
 }
 
-static void add_codings(struct lengths *lengths, struct slice list)
+static void add_codings(struct lengths *lengths, const struct field *f)
 {
+    struct slice list = f->value;
     struct slice element;
 
-    lengths->coding_fields++;
-    while (!lengths->coding_error && next_coding(&list, &element))
-        lengths->coding_error = add_coding(lengths, element);
+    if (lengths->coding_fault)
+        return;
+    lengths->coding_field = f;
+    while (!lengths->coding_fault && next_element(&list, &element))
+        lengths->coding_fault = !add_coding(lengths, element);
 }
 
-static int take_length(const struct lengths *lengths, struct body_framing *framing)
+static int fail(struct http1_cause *cause, int error, const struct field *f, const char *what)
 {
-    if (lengths->length_fields > 1 || lengths->coding_fields > 0 ||
-        !slice_to_u64(lengths->length, &framing->length) || framing->length > INT64_MAX)
-        return HTTP1_E_LENGTH;
-    framing->kind = BODY_LENGTH;
+    *cause = (struct http1_cause){f->name.p, what};
+    return error;
+}
+
+static int settle_framing(const struct lengths *lengths, uint8_t minor_version,
+                          struct body_framing *framing, struct http1_cause *cause)
+{
+    const struct field *length = lengths->length_field;
+    const struct field *coding = lengths->coding_field;
+
+    if (length && lengths->length_fault)
+        return fail(cause, HTTP1_E_LENGTH, length, lengths->length_fault);
+    if (length && coding)
+        return fail(cause, HTTP1_E_LENGTH, length, "a Content-Length beside a Transfer-Encoding");
+    if (coding && minor_version == 0)
+        return fail(cause, HTTP1_E_CODING, coding, "a Transfer-Encoding in HTTP/1.0");
+    if (coding && lengths->coding_fault)
+        return fail(cause, HTTP1_E_SYNTAX, coding, "a malformed Transfer-Encoding");
+    if (coding && (lengths->codings != 1 || !lengths->chunked))
+        return fail(cause, HTTP1_E_CODING, coding, "a transfer coding other than chunked");
+    if (length)
+        *framing = (struct body_framing){BODY_LENGTH, lengths->length};
+    else if (coding)
+        framing->kind = BODY_CHUNKED;
     return 0;
 }
 
-static int take_codings(const struct lengths *lengths, uint8_t minor_version,
-                        struct body_framing *framing)
+int http1_field_framing(const struct http_head *head, bool lenient, struct body_framing *framing,
+                        struct http1_cause *cause)
 {
-    if (minor_version == 0)
-        return HTTP1_E_CODING;
-    if (lengths->coding_error)
-        return lengths->coding_error;
-    if (lengths->codings != 1 || !lengths->chunked)
-        return HTTP1_E_CODING;
-    framing->kind = BODY_CHUNKED;
-    return 0;
-}
-
-// The framing by the fields alone: BODY_CHUNKED, BODY_LENGTH, or BODY_NONE when they say nothing.
-static int field_framing(const struct http_head *head, struct body_framing *framing)
-{
-    struct lengths lengths = {0};
+    struct lengths lengths = {.lenient = lenient};
 
     *framing = (struct body_framing){BODY_NONE, 0};
     for (size_t i = 0; i < head->field_count; i++) {
         const struct field *f = &head->fields[i];
-        if (f->name.len == 14 && slice_ieq(f->name, SLICE("content-length"))) {
-            lengths.length = f->value;
-            lengths.length_fields++;
-        } else if (f->name.len == 17 && slice_ieq(f->name, SLICE("transfer-encoding"))) {
-            add_codings(&lengths, f->value);
-        }
+        if (f->name.len == 14 && slice_ieq(f->name, SLICE("content-length")))
+            add_lengths(&lengths, f);
+        else if (f->name.len == 17 && slice_ieq(f->name, SLICE("transfer-encoding")))
+            add_codings(&lengths, f);
     }
-    if (lengths.length_fields > 0)
-        return take_length(&lengths, framing);
-    return lengths.coding_fields > 0 ? take_codings(&lengths, head->minor_version, framing) : 0;
+    return settle_framing(&lengths, head->minor_version, framing, cause);
 }
 
 int http1_request_framing(const struct http_head *head, struct body_framing *framing)
 {
-    return field_framing(head, framing);
+    struct http1_cause cause;
+
+    return http1_field_framing(head, false, framing, &cause);
 }
 
 int http1_response_framing(const struct http_head *head, struct slice request_method,
                            struct body_framing *framing)
 {
-    int error = field_framing(head, framing);
+    struct http1_cause cause;
+    bool bodyless = http1_is_bodyless(head->status);
+    int error = bodyless ? 0 : http1_field_framing(head, true, framing, &cause);
 
     if (error)
         return error;
-    bool bodyless = head->status < 200 || head->status == 204;
-    if (bodyless && framing->kind == BODY_CHUNKED)
-        return HTTP1_E_SYNTAX;
     bool success = head->status >= 200 && head->status < 300;
     if (head->status == 101 || (success && slice_eq(request_method, SLICE("CONNECT"))))
         *framing = (struct body_framing){BODY_TUNNEL, 0};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Request and response heads (RFC 9112 §2 to §5). A head is first scanned to its end, line by line,
-// and then parsed in one go: every line is known to end with CRLF by then, so no loop over
-// characters needs a bound.
+// Request heads (RFC 9112 §2 to §5). A head is first scanned to its end, line by line, and then
+// parsed in one go: every line is known to end with CRLF by then, so no loop over characters needs
+// a bound.
 #include <limits.h>
 #include "chars.h"
 #include "http1_internal.h"
@@ -44,49 +44,6 @@ int http1_find_end(const char *buf, size_t len, size_t *scanned, size_t limit, b
     return len >= limit ? HTTP1_E_HEAD_TOO_LARGE : 0;
 }
 
-// Moves *at past characters of this class. The end of the line is of none, which bounds it.
-static inline struct slice take(const char **at, enum char_class class)
-{
-    const char *p = *at;
-
-    while (char_is(*p, class))
-        p++;
-    struct slice taken = slice_of(*at, (size_t)(p - *at));
-    *at = p;
-    return taken;
-}
-
-// The same for field values, which are most of a head: eight bytes at a time while none is a
-// control.
-static inline struct slice take_value(const char **at, const char *end)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    const uint64_t tops = ones << 7;
-    const char *p = *at;
-
-    while (end - p >= 8) {
-        uint64_t word = 0;
-        memcpy(&word, p, sizeof(word));
-        uint64_t is_del = word ^ (ones * 0x7f);
-        if ((((word - ones * 0x20) & ~word) | ((is_del - ones) & ~is_del)) & tops)
-            break;
-        p += 8;
-    }
-    while (char_is(*p, CHAR_VALUE))
-        p++;
-    struct slice taken = slice_of(*at, (size_t)(p - *at));
-    *at = p;
-    return taken;
-}
-
-static inline bool take_line_end(const char **at)
-{
-    if ((*at)[0] != '\r' || (*at)[1] != '\n')
-        return false;
-    *at += 2;
-    return true;
-}
-
 int http1_parse_fields(const char *p, const char *end, size_t max, struct http_head *head)
 {
     if (max > MESSAGE_FIELDS_CAP)
@@ -107,7 +64,7 @@ int http1_parse_fields(const char *p, const char *end, size_t max, struct http_h
 }
 
 // HTTP-name "/" DIGIT "." DIGIT. A later minor version is read as 1.1 (RFC 9110 §2.5).
-static int take_version(const char **at, const char *end, struct http_head *head)
+int http1_take_version(const char **at, const char *end, struct http_head *head)
 {
     const char *p = *at;
 
@@ -175,7 +132,7 @@ static int take_request_line(const char **at, const char *end, struct http_head 
     if (head->target.len == 0 || *p != ' ')
         return HTTP1_E_SYNTAX;
     p++;
-    int error = take_version(&p, end, head);
+    int error = http1_take_version(&p, end, head);
     if (error)
         return error;
     if (!take_line_end(&p))
@@ -255,60 +212,12 @@ int http1_parse_request(const char *buf, size_t len, size_t *scanned,
     return size;
 }
 
-// HTTP-version SP status-code [ SP [ reason-phrase ] ]: the last space is often left out, and
-// harmless.
-static int take_status_line(const char **at, const char *end, struct http_head *head)
+// What a 204 says of a body may be there behind it, although it has none.
+static bool tells_of_body(const struct field *f)
 {
-    const char *p = *at;
-    int error = take_version(&p, end, head);
-
-    if (error)
-        return error;
-    if (end - p < 4 || p[0] != ' ' || p[1] < '1' || p[1] > '9' || p[2] < '0' || p[2] > '9' ||
-        p[3] < '0' || p[3] > '9')
-        return HTTP1_E_SYNTAX;
-    head->status = (uint16_t)((p[1] - '0') * 100 + (p[2] - '0') * 10 + (p[3] - '0'));
-    p += 4;
-    if (*p == ' ') {
-        p++;
-        head->reason = take(&p, CHAR_VALUE);
-    }
-    if (!take_line_end(&p))
-        return HTTP1_E_SYNTAX;
-    *at = p;
-    return 0;
-}
-
-int http1_parse_response(const char *buf, size_t len, size_t *scanned,
-                         const struct http1_limits *limits, struct http_head *head)
-{
-    if (len == 0)
-        return 0;
-    // An upstream that greets in another protocol is not waited for.
-    if (memcmp(buf, "HTTP/", len < 5 ? len : 5) != 0)
-        return HTTP1_E_SYNTAX;
-    int size = http1_find_end(buf, len, scanned, limits->head_bytes, false);
-    if (size <= 0)
-        return size;
-    const char *p = buf;
-    const char *end = buf + size;
-    http1_head_reset(head);
-    int error = take_status_line(&p, end, head);
-    if (!error)
-        error = http1_parse_fields(p, end, limits->fields, head);
-    if (error)
-        return error;
-    if (head->status == 101) {
-        const struct field *upgrade = head_find(head, SLICE("upgrade"));
-        if (!upgrade || upgrade->value.len == 0)
-            return HTTP1_E_SYNTAX;
-        head->upgrade = upgrade->value;
-    } else if (head->status == 426) {
-        const struct field *upgrade = head_find(head, SLICE("upgrade"));
-        head->upgrade = upgrade ? upgrade->value : (struct slice){0};
-    }
-    *scanned = 0;
-    return size;
+    if (f->name.len == 14 && slice_ieq(f->name, SLICE("content-length")))
+        return !slice_eq(f->value, SLICE("0"));
+    return f->name.len == 17 && slice_ieq(f->name, SLICE("transfer-encoding"));
 }
 
 bool http1_keeps_alive(const struct http_head *head)
@@ -317,6 +226,8 @@ bool http1_keeps_alive(const struct http_head *head)
 
     for (size_t i = 0; i < head->field_count; i++) {
         const struct field *f = &head->fields[i];
+        if (head->status == 204 && tells_of_body(f))
+            return false;
         if (f->name.len != 10 || !slice_ieq(f->name, SLICE("connection")))
             continue;
         if (slice_list_has(f->value, SLICE("close")))

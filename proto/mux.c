@@ -110,6 +110,9 @@ void mux_free(struct mux *m)
         mux_stream_free(s);
     }
     free(m->text);
+    free(m->refs);
+    free(m->head);
+    free(m->nva);
     buf_free(&m->spelling);
     free(m);
 }

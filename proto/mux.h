@@ -17,7 +17,8 @@ enum mux_error {
     MUX_E_PROTOCOL = -1, // the peer broke HTTP/2, or says that we did: the mux is dead
     MUX_E_MEMORY = -2,
     MUX_E_FULL = -3,  // no more streams now (MUX_STREAMS_MAX, or unread bytes at their cap)
-    MUX_E_HEAD = -4,  // a head of ours is over MUX_HEAD_MAX or MUX_FIELD_MAX: nothing was sent
+    MUX_E_HEAD = -4,  // a head of ours is over MUX_HEAD_MAX or MUX_FIELD_MAX, or has more fields
+                      // than the peer takes: nothing was sent
     MUX_E_FLOOD = -5, // the peer said too much that brings nothing: the mux is dead
 };
 
@@ -63,11 +64,12 @@ enum mux_reset {
 // (drained, closed).
 struct mux_handler {
     // A head: of a request (agent: the stream is new; set its user here) or of a response, 1xx
-    // included. `end`: no body follows.
-    void (*head)(void *ctx, struct mux_stream *s, const struct http_head *head, bool end);
+    // included. `end`: no body follows. Heads and trailers are the handler's to change during the
+    // call, the bytes that they point to as well.
+    void (*head)(void *ctx, struct mux_stream *s, struct http_head *head, bool end);
     // Bytes of the body: owed to mux_credit once they are drained.
     void (*data)(void *ctx, struct mux_stream *s, const char *bytes, size_t len);
-    void (*end)(void *ctx, struct mux_stream *s, const struct http_head *trailers);
+    void (*end)(void *ctx, struct mux_stream *s, struct http_head *trailers);
     // `len` of the bytes given to mux_data have left: the sender may give as many more.
     void (*drained)(void *ctx, struct mux_stream *s, size_t len);
     // The stream is over and invalid after this call; `reset` is 0 when both directions had ended.
@@ -87,6 +89,7 @@ void mux_lose(struct mux *m);
 // What the peer understands besides (docs/protocol.md §2). Nothing before it is told.
 struct mux_peer {
     bool spelling; // `adit-case`: how names are spelled
+    bool fields;   // heads of MESSAGE_FIELDS_CAP fields, not just MESSAGE_FIELDS_FIRST
 };
 void mux_set_peer(struct mux *m, const struct mux_peer *peer);
 
@@ -123,6 +126,15 @@ struct mux_stream *mux_open(struct mux *m, const struct http_head *head, bool en
 // Agent: sends a response head: a 1xx (then another follows) or the final one. Returns 0 or a
 // mux_error: MUX_E_FULL for a 1xx when too many heads wait unsent.
 int mux_respond(struct mux_stream *s, const struct http_head *head, bool end);
+// The same of a head that is not quite as it goes: large as it may be, it need not be copied.
+struct mux_response {
+    const struct http_head *head; // without its status and upgrade
+    uint16_t status;
+    struct slice upgrade;
+    struct slice date; // to be added; empty: none
+    bool end;
+};
+int mux_respond_as(struct mux_stream *s, const struct mux_response *response);
 // Bytes of a body. The caller keeps to its credit: MUX_SEND_MAX, and what `drained` gave back.
 // Returns 0 or MUX_E_MEMORY.
 int mux_data(struct mux_stream *s, const char *bytes, size_t len);

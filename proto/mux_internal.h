@@ -6,9 +6,10 @@
 #include "chatter.h"
 #include "mux.h"
 
-// A copy of trailers that wait for the body before them: the fields point behind the struct.
+// A copy of trailers that wait for the body before them: they are small, while a head is large.
 struct mux_trailers {
-    struct http_head head;
+    size_t count;
+    struct field fields[]; // which point behind the last of them
 };
 
 struct mux_stream {
@@ -41,7 +42,8 @@ struct mux_field_ref {
 };
 
 enum {
-    MUX_FRAME_HEAD = 9
+    MUX_FRAME_HEAD = 9,
+    MUX_FIELDS_BESIDE = 8, // pseudo-fields, adit-upgrade, adit-case
 };
 
 struct mux {
@@ -57,7 +59,10 @@ struct mux {
     size_t heads; // bytes of those that nghttp2 has and has not sent
     bool dead, draining;
     struct mux_peer peer;
-    struct buf spelling; // of the head that is being sent
+    // the head being sent
+    nghttp2_nv *nva;
+    size_t nv_cap;
+    struct buf spelling;
     // the frame being received
     uint8_t frame_head[MUX_FRAME_HEAD]; // one that came in pieces
     size_t frame_head_len;
@@ -70,8 +75,10 @@ struct mux {
     char *text;
     size_t text_len, text_cap;
     size_t ref_count;
-    bool head_broken; // too large
-    struct mux_field_ref refs[MESSAGE_FIELDS_CAP + 8];
+    bool head_broken;       // too large
+    struct http_head *head; // made with the first that comes
+    struct mux_field_ref *refs;
+    size_t ref_cap;
     // where mux_send writes
     char *out;
     size_t out_len, out_cap;

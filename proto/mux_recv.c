@@ -20,6 +20,24 @@ static bool text_reserve(struct mux *m, size_t more)
     return true;
 }
 
+// Room for one more field. Most heads are small.
+static bool ref_reserve(struct mux *m)
+{
+    const size_t most = MESSAGE_FIELDS_CAP + MUX_FIELDS_BESIDE;
+    if (m->ref_count < m->ref_cap)
+        return true;
+    if (m->ref_cap == most)
+        return false;
+    size_t cap = m->ref_cap ? m->ref_cap * 2 : 64;
+    cap = cap < most ? cap : most;
+    struct mux_field_ref *refs = realloc(m->refs, cap * sizeof(*refs));
+    if (!refs)
+        return false;
+    m->refs = refs;
+    m->ref_cap = cap;
+    return true;
+}
+
 static uint32_t text_add(struct mux *m, const uint8_t *bytes, size_t len)
 {
     uint32_t at = (uint32_t)m->text_len;
@@ -60,8 +78,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     (void)flags;
     if (m->head_broken) // perhaps a few bytes that unfold to millions of fields
         return chatter_spend(&m->chatter, 1) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
-    if (name_len == 0 || m->ref_count == sizeof(m->refs) / sizeof(m->refs[0]) ||
-        !text_reserve(m, name_len + value_len)) {
+    if (name_len == 0 || !ref_reserve(m) || !text_reserve(m, name_len + value_len)) {
         m->head_broken = true;
         return 0;
     }
@@ -138,8 +155,7 @@ static bool is_head_for(const struct mux *m, const struct http_head *head)
     return m->role == MUX_AGENT ? request : response;
 }
 
-static void recv_trailers(struct mux *m, struct mux_stream *s, const struct http_head *head,
-                          bool end)
+static void recv_trailers(struct mux *m, struct mux_stream *s, struct http_head *head, bool end)
 {
     if (!end || head->status || has_request_fields(head) || head->upgrade.p) {
         mux_stream_break(s, NGHTTP2_PROTOCOL_ERROR);
@@ -165,16 +181,20 @@ static int recv_headers(struct mux *m, const nghttp2_frame *frame)
     int32_t id = frame->hd.stream_id;
     bool end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
     struct mux_stream *s = mux_stream_by_id(m, id);
-    struct http_head head;
     if (!s && (m->role == MUX_RELAY || frame->headers.cat != NGHTTP2_HCAT_REQUEST))
         return 0; // forgotten
-    bool sound = take_head(m, &head);
+    if (!m->head)
+        m->head = malloc(sizeof(*m->head));
+    struct http_head *head = m->head;
+    if (!head)
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    bool sound = take_head(m, head);
     if (sound && s && s->head_seen) {
-        recv_trailers(m, s, &head, end);
+        recv_trailers(m, s, head, end);
         return 0;
     }
-    bool interim = head.status >= 100 && head.status < 200;
-    if (!sound || !is_head_for(m, &head) || (end && interim)) {
+    bool interim = head->status >= 100 && head->status < 200;
+    if (!sound || !is_head_for(m, head) || (end && interim)) {
         refuse_head(m, s, id, NGHTTP2_PROTOCOL_ERROR);
         return 0;
     }
@@ -187,9 +207,9 @@ static int recv_headers(struct mux *m, const nghttp2_frame *frame)
         if (!s || nghttp2_session_set_stream_user_data(m->session, id, s))
             return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
-    s->head_seen = m->role == MUX_AGENT || head.status >= 200;
+    s->head_seen = m->role == MUX_AGENT || head->status >= 200;
     s->recv_ended = end;
-    m->handler->head(m->ctx, s, &head, end);
+    m->handler->head(m->ctx, s, head, end);
     return 0;
 }
 

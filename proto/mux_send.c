@@ -17,10 +17,6 @@ static nghttp2_nv nv_of(struct slice name, struct slice value)
                         value.len, NGHTTP2_NV_FLAG_NONE};
 }
 
-enum {
-    NV_CAP = MESSAGE_FIELDS_CAP + 6 // pseudo-fields, adit-upgrade, adit-case
-};
-
 // How the names are spelled, if the peer wants to know and they depart from the default. Without
 // memory they arrive in that.
 static size_t nv_spelling(struct mux *m, nghttp2_nv *nv, const struct http_head *head)
@@ -36,11 +32,27 @@ static size_t nv_spelling(struct mux *m, nghttp2_nv *nv, const struct http_head 
     return 1;
 }
 
-static size_t nv_fields(struct mux *m, nghttp2_nv *nva, size_t n, const struct http_head *head)
+// Room in m->nva for a head and what goes beside its fields.
+static bool nv_reserve(struct mux *m, const struct http_head *head)
 {
+    size_t need = head->field_count + MUX_FIELDS_BESIDE;
+    if (need <= m->nv_cap)
+        return true;
+    nghttp2_nv *nva = realloc(m->nva, 2 * need * sizeof(*nva));
+    if (!nva)
+        return false;
+    m->nva = nva;
+    m->nv_cap = 2 * need;
+    return true;
+}
+
+// The fields of a head, behind the `n` that are there.
+static size_t nv_fields(struct mux *m, size_t n, const struct http_head *head, struct slice upgrade)
+{
+    nghttp2_nv *nva = m->nva;
     n += nv_spelling(m, nva + n, head);
-    if (head->upgrade.len > 0)
-        nva[n++] = nv_of(SLICE("adit-upgrade"), head->upgrade);
+    if (upgrade.len > 0)
+        nva[n++] = nv_of(SLICE("adit-upgrade"), upgrade);
     for (size_t i = 0; i < head->field_count; i++, n++) {
         nva[n] = nv_of(head->fields[i].name, head->fields[i].value);
         // Never the same twice: in HPACK's table it would push out what is, and be looked at in
@@ -51,10 +63,18 @@ static size_t nv_fields(struct mux *m, nghttp2_nv *nva, size_t n, const struct h
     return n;
 }
 
-// Whether the peer will take it. nghttp2 drops a larger head without a word.
-static bool fits(const nghttp2_nv *nva, size_t count)
+static size_t most_fields(const struct mux *m)
 {
+    return m->peer.fields ? MESSAGE_FIELDS_CAP : MESSAGE_FIELDS_FIRST;
+}
+
+// Whether the peer will take it. nghttp2 drops a larger head without a word.
+static bool fits(const struct mux *m, const struct http_head *head, size_t count)
+{
+    const nghttp2_nv *nva = m->nva;
     size_t size = 0;
+    if (head->field_count > most_fields(m))
+        return false;
     for (size_t i = 0; i < count; i++) {
         if (nva[i].namelen > MUX_FIELD_MAX || nva[i].valuelen > MUX_FIELD_MAX)
             return false;
@@ -71,14 +91,31 @@ size_t mux_head_weight(const nghttp2_nv *nva, size_t count)
     return weight;
 }
 
-static size_t nv_request(struct mux *m, nghttp2_nv *nva, const struct http_head *head)
+static size_t nv_request(struct mux *m, const struct http_head *head)
 {
+    nghttp2_nv *nva = m->nva;
     size_t n = 0;
     nva[n++] = nv_of(SLICE(":method"), head->method);
     nva[n++] = nv_of(SLICE(":scheme"), head->scheme.len ? head->scheme : SLICE("http"));
     nva[n++] = nv_of(SLICE(":authority"), head->authority);
     nva[n++] = nv_of(SLICE(":path"), head->target);
-    return nv_fields(m, nva, n, head);
+    return nv_fields(m, n, head, head->upgrade);
+}
+
+static bool submit_trailers(struct mux_stream *s)
+{
+    struct mux *m = s->mux;
+    struct http_head head;
+    head_init(&head);
+    head.field_count = s->trailers->count;
+    memcpy(head.fields, s->trailers->fields, s->trailers->count * sizeof(struct field));
+    if (!nv_reserve(m, &head))
+        return false;
+    size_t count = nv_fields(m, 0, &head, head.upgrade);
+    if (nghttp2_submit_trailer(m->session, s->id, m->nva, count))
+        return false;
+    m->heads += mux_head_weight(m->nva, count);
+    return true;
 }
 
 // NOLINTNEXTLINE(readability-function-size): the library's signature
@@ -104,12 +141,9 @@ static ssize_t read_data(nghttp2_session *session, int32_t id, uint8_t *buf, siz
     if (n == queued && s->send_ended) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
         if (s->trailers) {
-            nghttp2_nv nva[NV_CAP];
-            size_t count = nv_fields(s->mux, nva, 0, &s->trailers->head);
             *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-            if (nghttp2_submit_trailer(session, id, nva, count))
+            if (!submit_trailers(s))
                 return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-            s->mux->heads += mux_head_weight(nva, count);
         }
     }
     return (ssize_t)n;
@@ -265,10 +299,12 @@ struct mux_stream *mux_open(struct mux *m, const struct http_head *head, bool en
     if (m->dead || m->draining || mux_is_spent(m) || mux_is_full(m) ||
         m->unread >= limits->unread || m->heads >= limits->heads)
         return NULL;
-    nghttp2_nv nva[NV_CAP];
-    size_t count = nv_request(m, nva, head);
+    if (!nv_reserve(m, head))
+        return NULL;
+    size_t count = nv_request(m, head);
+    const nghttp2_nv *nva = m->nva;
     nghttp2_data_provider provider = {.source.ptr = NULL, .read_callback = read_data};
-    struct mux_stream *s = fits(nva, count) ? mux_stream_new(m, 0, user) : NULL;
+    struct mux_stream *s = fits(m, head, count) ? mux_stream_new(m, 0, user) : NULL;
     if (!s)
         return NULL;
     s->send_head = true;
@@ -295,22 +331,32 @@ static int respond_final(struct mux_stream *s, const nghttp2_nv *nva, size_t cou
 
 int mux_respond(struct mux_stream *s, const struct http_head *head, bool end)
 {
-    nghttp2_nv nva[NV_CAP];
-    const char status[3] = {(char)('0' + head->status / 100), (char)('0' + head->status / 10 % 10),
-                            (char)('0' + head->status % 10)};
+    const struct mux_response response = {head, head->status, head->upgrade, {0}, end};
+    return mux_respond_as(s, &response);
+}
+
+int mux_respond_as(struct mux_stream *s, const struct mux_response *r)
+{
+    struct mux *m = s->mux;
+    const char status[3] = {(char)('0' + r->status / 100), (char)('0' + r->status / 10 % 10),
+                            (char)('0' + r->status % 10)};
     if (s->closed || s->send_head)
         return MUX_E_PROTOCOL;
-    nva[0] = nv_of(SLICE(":status"), slice_of(status, sizeof(status)));
-    size_t count = nv_fields(s->mux, nva, 1, head);
-    if (!fits(nva, count))
-        return MUX_E_HEAD;
-    if (head->status >= 200)
-        return respond_final(s, nva, count, end);
-    if (s->mux->heads >= s->mux->limits.heads)
-        return MUX_E_FULL;
-    if (nghttp2_submit_headers(s->mux->session, NGHTTP2_FLAG_NONE, s->id, NULL, nva, count, NULL))
+    if (!nv_reserve(m, r->head))
         return MUX_E_MEMORY;
-    s->mux->heads += mux_head_weight(nva, count);
+    m->nva[0] = nv_of(SLICE(":status"), slice_of(status, sizeof(status)));
+    size_t count = nv_fields(m, 1, r->head, r->upgrade);
+    if (r->date.len > 0 && r->head->field_count < most_fields(m))
+        m->nva[count++] = nv_of(SLICE("date"), r->date);
+    if (!fits(m, r->head, count))
+        return MUX_E_HEAD;
+    if (r->status >= 200)
+        return respond_final(s, m->nva, count, r->end);
+    if (m->heads >= m->limits.heads)
+        return MUX_E_FULL;
+    if (nghttp2_submit_headers(m->session, NGHTTP2_FLAG_NONE, s->id, NULL, m->nva, count, NULL))
+        return MUX_E_MEMORY;
+    m->heads += mux_head_weight(m->nva, count);
     return 0;
 }
 
@@ -334,17 +380,18 @@ int mux_data(struct mux_stream *s, const char *bytes, size_t len)
 
 static struct mux_trailers *copy_trailers(const struct http_head *trailers)
 {
+    size_t count = trailers->field_count;
     size_t text = 0;
-    for (size_t i = 0; i < trailers->field_count; i++)
+    for (size_t i = 0; i < count; i++)
         text += trailers->fields[i].name.len + trailers->fields[i].value.len;
-    struct mux_trailers *copy = malloc(sizeof(*copy) + text);
+    struct mux_trailers *copy = malloc(sizeof(*copy) + count * sizeof(struct field) + text);
     if (!copy)
         return NULL;
-    char *at = (char *)(copy + 1);
-    copy->head = (struct http_head){.field_count = trailers->field_count};
-    for (size_t i = 0; i < trailers->field_count; i++) {
+    char *at = (char *)(copy->fields + count);
+    copy->count = count;
+    for (size_t i = 0; i < count; i++) {
         const struct field *from = &trailers->fields[i];
-        struct field *to = &copy->head.fields[i];
+        struct field *to = &copy->fields[i];
         to->name = slice_of(at, from->name.len);
         memcpy(at, from->name.p, from->name.len);
         at += from->name.len;
@@ -360,8 +407,9 @@ int mux_end(struct mux_stream *s, const struct http_head *trailers)
     if (s->closed || s->send_ended)
         return 0;
     if (trailers && trailers->field_count > 0) {
-        nghttp2_nv nva[NV_CAP];
-        if (!fits(nva, nv_fields(s->mux, nva, 0, trailers)))
+        if (!nv_reserve(s->mux, trailers))
+            return MUX_E_MEMORY;
+        if (!fits(s->mux, trailers, nv_fields(s->mux, 0, trailers, trailers->upgrade)))
             return MUX_E_HEAD;
         s->trailers = copy_trailers(trailers);
         if (!s->trailers)

@@ -12,8 +12,8 @@ enum {
 // Writes the default spelling over a name in lower case: the registered one, else Title-Case.
 void spelling_default(char *name, size_t len);
 
-// What room spelling_write needs for the names of a head, Host included: at most SPELLING_MAX, and 0
-// when every name is spelled by default, so that nothing is to be told.
+// What room spelling_write needs for the names of a head, Host included: at most SPELLING_MAX, and
+// 0 when every name is spelled by default, so that nothing is to be told.
 size_t spelling_room(const struct http_head *head);
 // Writes the value of `adit-case` for a head that needs one. Returns its length, which is not 0.
 size_t spelling_write(const struct http_head *head, char *out);

@@ -177,7 +177,8 @@ static int die(struct tunnel *t, int error)
 
 static void take_features(struct tunnel *t, struct slice features)
 {
-    const struct mux_peer peer = {.spelling = slice_list_has(features, SLICE("case"))};
+    const struct mux_peer peer = {.spelling = slice_list_has(features, SLICE("case")),
+                                  .fields = slice_list_has(features, SLICE("fields"))};
     t->wants_reports = slice_list_has(features, SLICE("reports"));
     mux_set_peer(t->mux, &peer);
 }

@@ -53,7 +53,10 @@ static void answer_health(const struct relay *r, struct exchange *x)
     struct recorder_status record = {0};
     char digits[8];
     char date[ANSWER_DATE_MAX];
-    struct http_head head = {.status = 200, .reason = SLICE("OK"), .minor_version = 1};
+    struct http_head head;
+    head_init(&head);
+    head.status = 200;
+    head.reason = SLICE("OK");
     if (r->recorder)
         recorder_status(r->recorder, &record);
     int len = snprintf(body, sizeof(body),

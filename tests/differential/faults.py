@@ -50,7 +50,8 @@ FAULTS = {
     "head-too-large": (431, "",
                        "The head has more than 32 KiB, or that of a response more than 64 KiB."),
     "target-too-long": (414, "", "The request line alone has more than 32 KiB."),
-    "too-many-fields": (431, "", "The head or the trailer section has more than 100 fields."),
+    "too-many-fields": (431, "", "The head or the trailer section has more than 100 fields, or that of a "
+                        "response more than 1,000."),
     # Host
     "host-missing": (400, "RFC 9112 §3.2", "HTTP/1.1 without Host must be refused with a 400."),
     "host-twice": (400, "RFC 9112 §3.2", "More than one Host must be refused with a 400."),

@@ -191,8 +191,8 @@ A **strict reader** (`tests/differential/strict.py`), written from the RFCs and 
 with adit, says what the bytes are: messages, or the first fault. A **model** (`model.py`, from
 docs/protocol.md §6) says what adit has to do with them. For every input it is asserted that
 
-- what the strict reader does not take is refused with 400, 414, 431, 501 or 505 (a response: 502,
-  or cut so that it shows), and the visitor's connection ends; everything else passes, in exactly one
+- what the strict reader does not take is refused with 400, 414, 431, 501 or 505 (a response, unless it is
+  odd in one meaning only: 502, or cut so that it shows), and the visitor's connection ends; everything else passes, in exactly one
   form: same method, target, host, fields in their order, body and trailers, less what belongs to
   one hop;
 - nothing reaches the service that the strict reader does not see as a request too, and it is RFC
@@ -226,7 +226,9 @@ RESPONSES = """
 ## Responses that are no HTTP/1.1
 
 A service is trusted more than a visitor, but its faults let answers be taken for those to other
-requests. adit answers 502; once a response has begun it cuts it short so that it shows. *Passed
+requests. What is odd but can mean one thing only (docs/protocol.md §6) is taken for that and sent on
+in a clean form: `odd.py` makes of it what RFC 9112 has, and it counts among the sound ones below.
+Everything else adit answers with 502; once a response has begun it cuts it short so that it shows. *Passed
 on*: the visitor gets what is not RFC 9112.
 
 nginx {nginx}. haproxy {haproxy}.

@@ -9,7 +9,7 @@ import dataclasses
 import re
 import typing
 
-from . import model, services, strict
+from . import model, odd, services, strict
 from .faults import FAULTS
 
 
@@ -340,6 +340,13 @@ RULES = [
          "An HTTP/1.0 visitor knows no 1xx and gets none of adit (RFC 9110 §15.2); haproxy sends "
          "it them.",
          lambda each, d: b" HTTP/1.0\r\n" in each.data or d.event == "incomplete", RESPONSES),
+    Rule("odd", "response", BOTH, r".*",
+         "The response is odd, but can mean one thing only: bare LF at line ends, empty lines "
+         "before it, folds, space before a colon or around the status, a colon behind the status, "
+         "equal lengths, a coding or length of what has no body. adit passes it in a clean form; "
+         "the peer refuses it, passes it as it came, or takes it for something else.",
+         lambda each, d: d.request is not None and d.request.liberties & odd.ODD,
+         RESPONSES + tuple(FAULTS)),
     Rule("reason", "response", BOTH, r"reason",
          "A reason phrase is for people (RFC 9112 §4). It does not survive HTTP/2, so adit sends "
          "the standard one, or none.", events=RESPONSES),
@@ -387,7 +394,7 @@ RULES = [
          lambda each, d: d.request is not None and d.request.framing == "close", RESPONSES),
     Rule("limits", "response", BOTH, r"passed \| (own 502|cut|nothing)",
          "The peer takes smaller heads and trailers: nginx 4 KiB a head by default, haproxy 15 KiB "
-         "and 101 fields. adit takes 64 KiB and 100 fields.",
+         "and 101 fields. adit takes 64 KiB and 1,000 fields.",
          lambda each, d: len(each.response) > 3900 or each.response.count(b"\r\n") > 90, RESPONSES),
     Rule("behind", "response", BOTH, r"passed \| (own 502|passed, with bytes behind)",
          "There are bytes behind the response, which nobody asked for. adit drops them and uses "

@@ -11,6 +11,7 @@ import re
 HEAD_BYTES = 32 * 1024  # adit's limits (docs/protocol.md §7), for the faults that name them
 RESPONSE_HEAD_BYTES = 64 * 1024
 FIELDS = 100
+RESPONSE_FIELDS = 1000
 CHUNK_LINE = 256
 CHUNK_DIGITS = 16
 INTERIM = 64
@@ -302,7 +303,7 @@ def take_chunked(data, at, message, limit):
             raise Incomplete
         at += 2
     lines, at = head_lines(data, at, limit)
-    message.trailers = field_lines(lines)
+    message.trailers = field_lines(lines, RESPONSE_FIELDS if message.status else FIELDS)
     return at
 
 
@@ -383,7 +384,8 @@ def read_response(data, at=0, method=b"GET", ended=False, limit=RESPONSE_HEAD_BY
     lines, end = head_lines(data, at, limit)
     message = Message()
     status_line(lines[0], message)
-    message.fields = field_lines(lines[1:], FIELDS if limit == RESPONSE_HEAD_BYTES else UNLIMITED)
+    message.fields = field_lines(
+        lines[1:], RESPONSE_FIELDS if limit == RESPONSE_HEAD_BYTES else UNLIMITED)
     if message.status == 101:
         if not any(message.all(b"upgrade")):
             raise Fault("switch-to-nothing")

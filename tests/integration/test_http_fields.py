@@ -79,8 +79,9 @@ def test_what_a_service_says_of_itself_is_not_touched(tunnel):
     assert [pair for pair in seen if pair[0] != "content-length"] == sent
 
 
-def test_nothing_is_added_to_an_answer_but_its_framing(tunnel):
+def test_nothing_is_added_to_an_answer_but_its_framing_and_a_date(tunnel):
     seen = seen_by_the_visitor(tunnel, [("X-Only", "1")])
+    assert seen.pop()[0] == "date"  # RFC 9110 §6.6.1; see test_date
     assert seen == [("x-only", "1"), ("content-length", "1")]
 
 

@@ -85,7 +85,7 @@ def test_a_response_head_over_the_limit_is_a_502(tunnel):
     assert tunnel.fetch("GET", "/").body == b"hello"
 
 
-@pytest.mark.parametrize("count, status", [(99, 200), (100, 200), (101, 502)])
+@pytest.mark.parametrize("count, status", [(999, 200), (1000, 200), (1001, 502)])
 def test_the_number_of_response_fields_is_limited(tunnel, count, status):
     def many(exchange):
         fields = [(f"X-{number}", "1") for number in range(count - 1)]

@@ -167,10 +167,9 @@ RESPONSES = {
                           b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "negative length": b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello",
     "unknown coding": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: cow\r\n\r\nhello",
-    "obs-fold": b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 0\r\n\r\n",
-    "bare LF": b"HTTP/1.1 200 OK\nContent-Length: 0\n\n",
     "NUL in a value": b"HTTP/1.1 200 OK\r\nX: a\x00b\r\nContent-Length: 0\r\n\r\n",
-    "space before colon": b"HTTP/1.1 200 OK\r\nContent-Length : 0\r\n\r\n",
+    "folded length": b"HTTP/1.1 200 OK\r\nContent-Length:\r\n 0\r\n\r\n",
+    "space before the first field": b"HTTP/1.1 200 OK\r\n X: a\r\nContent-Length: 0\r\n\r\n",
     "CR in the reason": b"HTTP/1.1 200 O\rK\r\nContent-Length: 0\r\n\r\n",
 }
 

@@ -31,7 +31,7 @@ static struct mux_view *view_of(struct mux_side *side, struct mux_stream *s)
     return v;
 }
 
-static void on_head(void *ctx, struct mux_stream *s, const struct http_head *head, bool end)
+static void on_head(void *ctx, struct mux_stream *s, struct http_head *head, bool end)
 {
     struct mux_side *side = ctx;
     bool request = side->role == MUX_AGENT;
@@ -64,7 +64,7 @@ static void on_data(void *ctx, struct mux_stream *s, const char *bytes, size_t l
         mux_view_credit(v, v->uncredited);
 }
 
-static void on_end(void *ctx, struct mux_stream *s, const struct http_head *trailers)
+static void on_end(void *ctx, struct mux_stream *s, struct http_head *trailers)
 {
     struct mux_side *side = ctx;
     struct mux_view *v = view_of(side, s);

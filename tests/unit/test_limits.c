@@ -111,6 +111,7 @@ static void what_is_no_limit_is_told_and_changes_nothing(void **state)
 static void the_ends_of_a_range_are_in_it(void **state)
 {
     struct limits l = limits_default;
+    char message[LIMITS_MESSAGE_MAX];
     (void)state;
     assert_non_null(set(&l, "head-bytes=255"));
     assert_null(set(&l, "head-bytes=256"));
@@ -120,6 +121,13 @@ static void the_ends_of_a_range_are_in_it(void **state)
     assert_null(set(&l, "head-fields=1"));
     assert_null(set(&l, "head-fields=100"));
     assert_non_null(set(&l, "head-fields=101"));
+    l = limits_default;
+    assert_int_equal(l.response_head_fields, 1000);
+    assert_non_null(limits_set(&l, LIMITS_OF_RELAY, "response-head-fields=9", message));
+    assert_null(limits_set(&l, LIMITS_OF_AGENT, "response-head-fields=1", message));
+    assert_null(limits_set(&l, LIMITS_OF_AGENT, "response-head-fields=1000", message));
+    assert_non_null(limits_set(&l, LIMITS_OF_AGENT, "response-head-fields=1001", message));
+    assert_non_null(limits_set(&l, LIMITS_OF_AGENT, "head-fields=9", message)); // a relay's
     assert_non_null(set(&l, "head-time=99ms"));
     assert_null(set(&l, "head-time=100ms"));
     assert_null(set(&l, "head-time=24h"));

@@ -67,7 +67,7 @@ static void expect(bool ok)
     run.failed = run.failed || !ok;
 }
 
-static void on_head(void *ctx, struct mux_stream *s, const struct http_head *head, bool end)
+static void on_head(void *ctx, struct mux_stream *s, struct http_head *head, bool end)
 {
     struct side *side = ctx;
     struct http_head response = {.status = 200};
@@ -87,7 +87,7 @@ static void on_data(void *ctx, struct mux_stream *s, const char *bytes, size_t l
     mux_credit(s, len);
 }
 
-static void on_end(void *ctx, struct mux_stream *s, const struct http_head *trailers)
+static void on_end(void *ctx, struct mux_stream *s, struct http_head *trailers)
 {
     struct side *side = ctx;
     (void)s;

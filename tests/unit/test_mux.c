@@ -145,6 +145,8 @@ static void heads_keep_all_their_fields_in_order(void **state)
     struct buf sent = {0};
     (void)state;
     mux_pair_init(&p);
+    mux_set_peer(p.relay.mux, &(struct mux_peer){.fields = true});
+    mux_set_peer(p.agent.mux, &(struct mux_peer){.fields = true});
     for (int i = 0; i < MESSAGE_FIELDS_CAP; i++) {
         (void)snprintf(names[i], sizeof(names[i]), "x-field-%d", i % 50);
         add(&head, names[i], i % 3 ? names[MESSAGE_FIELDS_CAP - 1 - i] : "");

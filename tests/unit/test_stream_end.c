@@ -83,7 +83,7 @@ static const struct mux_handler agent_handler = {stream_end_on_head, stream_end_
 
 static struct forwarded *here;
 
-static void on_request(void *ctx, struct mux_stream *s, const struct http_head *head, bool end)
+static void on_request(void *ctx, struct mux_stream *s, struct http_head *head, bool end)
 {
     struct body_framing framing;
     (void)ctx;
