@@ -156,9 +156,10 @@ void outage_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *rel
                        "what listens at %s takes the connection, but does not answer in HTTP (%s): "
                        "%s. Trying again",
                        url, end->text,
-                       relay->at.tls ? "is it an adit relay?"
-                                  : "if it speaks TLS give --relay https://..., else the relay's "
-                                    "own port");
+                       relay->at.tls
+                           ? "is it an adit relay?"
+                           : "if it speaks TLS give --relay https://..., else the relay's "
+                             "own port");
     else
         unreachable_text(out, relay, url, end);
 }

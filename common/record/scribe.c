@@ -271,10 +271,18 @@ static void pace(struct scribe *s)
     s->stint_ns = uv_hrtime();
 }
 
+// Nothing is left when somebody waits for it, or when no other transaction follows.
+static enum tracks_leave what_to_leave(struct scribe *s)
+{
+    if (queue_hurries(s->queue) > 0 || atomic_load(&s->closing))
+        return TRACKS_LEAVE_NONE;
+    return s->idle ? TRACKS_LEAVE_UNREPORTED : TRACKS_LEAVE_RUNNING;
+}
+
 static int write_batch(struct scribe *s)
 {
     bool more = true;
-    bool leave = s->idle && queue_hurries(s->queue) == 0;
+    const enum tracks_leave leave = what_to_leave(s);
     int error = store_begin(s->store);
     if (error)
         return error;

@@ -41,11 +41,17 @@ bool tracks_event(struct tracks *t, const void *event);
 // Bytes that messages which are to be written take besides their payload: of a WebSocket they can
 // be many times what came.
 size_t tracks_messages(const struct tracks *t);
-// Writes `most` of what is to be written, those that come next; there are `*more`, or not. Who is
-// to `leave` something leaves exchanges that are not over for the next transaction, once: most of
-// them are over by then, and their rows are written once. An SQLite error: then tracks_unwritten,
-// after a rollback.
-int tracks_write(struct tracks *t, struct store *s, bool leave, size_t most, bool *more);
+// What is left for the next transaction, once: most of it is over by then, and its row is written
+// once.
+enum tracks_leave {
+    TRACKS_LEAVE_NONE,
+    TRACKS_LEAVE_RUNNING,    // exchanges that run
+    TRACKS_LEAVE_UNREPORTED, // and those whose report has not come
+};
+// Writes at most `most` of what is to be written, those that come next; `*more` says whether some
+// remain. An SQLite error: then tracks_unwritten, after a rollback.
+int tracks_write(struct tracks *t, struct store *s, enum tracks_leave leave, size_t most,
+                 bool *more);
 void tracks_unwritten(struct tracks *t);
 // It is written, but for what was left. Those that have ended are forgotten, or wait for their
 // report until `now_ms` is RECORDER_REPORT_MS later.

@@ -68,12 +68,23 @@ bool track_is_over(const struct track *k)
     return k->ended && (!k->hashed || k->x.far.known);
 }
 
-int tracks_write(struct tracks *t, struct store *s, bool leave, size_t most, bool *more)
+static bool is_to_leave(const struct track *k, enum tracks_leave leave)
+{
+    switch (leave) {
+    case TRACKS_LEAVE_NONE: return false;
+    case TRACKS_LEAVE_RUNNING: return !k->ended;
+    case TRACKS_LEAVE_UNREPORTED: return !track_is_over(k);
+    }
+    return false;
+}
+
+int tracks_write(struct tracks *t, struct store *s, enum tracks_leave leave, size_t most,
+                 bool *more)
 {
     int error = SQLITE_OK;
     struct track *k = t->next ? t->next : t->dirty;
     for (; !error && k && most > 0; k = k->next_dirty, most--) {
-        k->left = leave && !k->late && !track_is_over(k);
+        k->left = !k->late && is_to_leave(k, leave);
         if (!k->left)
             error = write_track(k, s);
     }

@@ -170,7 +170,7 @@ static void full(struct fixture *f, struct slice text)
     tell(f, &e, sizeof(e), (struct slice){0});
 }
 
-static void write_some(struct fixture *f, bool leave, uint64_t now_ms)
+static void write_some(struct fixture *f, enum tracks_leave leave, uint64_t now_ms)
 {
     bool more = true;
     assert_int_equal(store_begin(f->store), SQLITE_OK);
@@ -182,7 +182,7 @@ static void write_some(struct fixture *f, bool leave, uint64_t now_ms)
 
 static void write_all(struct fixture *f, uint64_t now_ms)
 {
-    write_some(f, false, now_ms);
+    write_some(f, TRACKS_LEAVE_NONE, now_ms);
 }
 
 static int64_t number(struct fixture *f, const char *sql)
@@ -256,18 +256,19 @@ static void what_is_not_over_is_left_once(void **state)
     }
     end(f, 0);
     end(f, 1); // its report is still to come
-    write_some(f, true, 0);
+    write_some(f, TRACKS_LEAVE_UNREPORTED, 0);
     assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 1);
     assert_int_equal(tracks_count_dirty(&f->tracks), 9);
     end(f, 2);
     bool more = true;
     assert_int_equal(store_begin(f->store), SQLITE_OK);
-    assert_int_equal(tracks_write(&f->tracks, f->store, true, 4, &more), SQLITE_OK);
+    assert_int_equal(tracks_write(&f->tracks, f->store, TRACKS_LEAVE_UNREPORTED, 4, &more),
+                     SQLITE_OK);
     assert_true(more);
     store_rollback(f->store);
     tracks_unwritten(&f->tracks);
     assert_int_equal(tracks_count_dirty(&f->tracks), 9);
-    write_some(f, true, 0);
+    write_some(f, TRACKS_LEAVE_UNREPORTED, 0);
     assert_int_equal(tracks_count_dirty(&f->tracks), 0);
     assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 10);
     assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE outcome IS NULL"), 7);
@@ -393,6 +394,22 @@ static void short_exchanges_are_written_once(void **state)
 }
 
 // One that was dropped, and one that could not go on, are used again as well.
+// Where reports need not be waited for, what has ended is written without.
+static void what_has_ended_is_not_left_for_its_report(void **state)
+{
+    struct fixture *f = *state;
+    for (uint32_t i = 0; i < 2; i++) {
+        begin(f, i, SLICE("A: 1\r\n"));
+        settle(f, i, 7, "0123456789abcdef");
+    }
+    end(f, 0);
+    write_some(f, TRACKS_LEAVE_RUNNING, 0);
+    assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE outcome='complete'"), 1);
+    assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 1);
+    write_some(f, TRACKS_LEAVE_RUNNING, 0); // left once
+    assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE outcome IS NULL"), 1);
+}
+
 static void what_was_dropped_leaves_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -496,6 +513,7 @@ int main(void)
         TEST(what_is_known_of_one_that_lasts_is_written_at_once),
         TEST(a_reason_phrase_goes_with_its_head),
         TEST(short_exchanges_are_written_once),
+        TEST(what_has_ended_is_not_left_for_its_report),
         TEST(what_was_dropped_leaves_nothing),
         TEST(what_is_kept_has_a_bound),
         TEST(large_buffers_are_given_back),
