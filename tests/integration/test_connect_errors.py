@@ -103,6 +103,16 @@ def test_a_relay_without_a_way_to_it_is_told_and_found_later(tmp_path, network, 
             agent.stop()  # with status 0, while the link is up
 
 
+@pytest.mark.parametrize("taken, told", [
+    ("-6 addr del ::1/128 dev lo", r"127\.0\.0\.1:7080: connection refused"),
+    ("addr del 127.0.0.1/8 dev lo", r"\[::1\]:7080: connection refused")])
+def test_of_two_addresses_the_one_that_says_most_is_told(tmp_path, network, taken, told):
+    network.ip("link set lo up")
+    network.ip(taken)
+    with harness.Program(tmp_path, "adit", "http", "80", prepare=network.enter) as agent:
+        agent.wait_for(rf"cannot reach the relay http://localhost:7080 \({told}\)", "stderr")
+
+
 def test_a_relay_that_swallows_everything_is_told(tmp_path):
     with black_hole() as port, harness.Program(tmp_path, "adit", "http", "80", "--relay",
                                                f"127.0.0.1:{port}") as agent:
