@@ -35,7 +35,7 @@ struct link_context {
     struct lws_context *lws;
     struct link *links;
     struct link *starting;        // inside lws_client_connect_via_info, and not told of its failure
-    int socket;                   // to be handed over inside it; -1: it was
+    struct lws *created;          // inside it: what it works on, until that is gone
     uint8_t *frame;               // where a frame is built: LWS_PRE, header, masked payload
     uint8_t random[RANDOM_BYTES]; // of which the first `random_left` have not been used
     size_t random_left;
@@ -51,9 +51,9 @@ struct link {
     struct lws *wsi;
     struct timeout limit;
     bool is_up;
-    bool late;            // it was our limit that ended the attempt
     bool asked, no_tls;   // as in struct link_end
     uint32_t retry_ms;    // as in struct link_end
+    const char *failure;  // for which we ended the attempt ourselves
     const char *tls_why;  // the alert by which a peer ended a handshake, or NULL
     const char *distrust; // why the relay's certificate was not accepted
     char host[300];
@@ -84,13 +84,13 @@ static void link_down(struct link *link, const struct link_end *end)
 
 static void attempt_failed(struct link *link, struct link_end end)
 {
-    if (link->late)
-        end.text = "no answer in time";
     end.certificate = link->distrust != NULL;
     end.asked = link->asked;
     end.no_tls = link->no_tls;
     if (link->distrust)
         end.text = link->distrust;
+    else if (link->failure)
+        end.text = link->failure;
     else if (link->tls_why)
         end.text = link->tls_why;
     link_down(link, &end);
@@ -107,37 +107,43 @@ static void kill_later(struct link *link)
 static void on_limit(struct timeout *t)
 {
     struct link *link = container_of(t, struct link, limit);
-    link->late = true;
+    link->failure = "no answer in time";
     kill_later(link);
 }
 
-// A listener to which libwebsockets connects at once, whatever the state of the network. Its
-// descriptor, or -1. `address` gets what libwebsockets calls it: "+@" and a name that is free.
-static int open_door(char address[static DOOR_MAX])
+// A Unix socket with a full queue, to which a connect() without waiting is put off and never
+// refused, whatever the state of the network.
+struct door {
+    int listener, filler;   // -1: none
+    char address[DOOR_MAX]; // as libwebsockets takes it: "+@" and the name
+};
+
+static void close_door(const struct door *d)
 {
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-    socklen_t len = sizeof(name);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -1;
-    if (bind(fd, (struct sockaddr *)&name, sizeof(name.sun_family)) ||
-        getsockname(fd, (struct sockaddr *)&name, &len) || listen(fd, 1)) {
-        int error = errno;
-        (void)close(fd);
-        errno = error;
-        return -1;
-    }
-    int name_len = (int)(len - offsetof(struct sockaddr_un, sun_path)) - 1;
-    (void)snprintf(address, DOOR_MAX, "+@%.*s", name_len, name.sun_path + 1);
-    return fd;
+    if (d->listener >= 0)
+        (void)close(d->listener);
+    if (d->filler >= 0)
+        (void)close(d->filler);
 }
 
-// libwebsockets has got through our door, and has sent nothing yet: its descriptor becomes the
-// connection to the relay. (Neither the loop nor OpenSSL has looked at that descriptor yet.)
-static int hand_over(struct link_context *c, struct lws *wsi)
+// Returns 0 or an errno. close_door either way.
+static int open_door(struct door *d)
 {
-    if (c->socket >= 0 && dup3(c->socket, lws_get_socket_fd(wsi), O_CLOEXEC) >= 0)
-        c->socket = -1;
+    enum {
+        TYPE = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK
+    };
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    struct sockaddr *addr = (struct sockaddr *)&name;
+    socklen_t len = sizeof(name);
+    d->listener = socket(AF_UNIX, TYPE, 0);
+    d->filler = socket(AF_UNIX, TYPE, 0);
+    // Bound to no name it gets one that is free; a queue of none has room for one.
+    if (d->listener < 0 || d->filler < 0 || bind(d->listener, addr, sizeof(name.sun_family)) ||
+        getsockname(d->listener, addr, &len) || listen(d->listener, 0) ||
+        connect(d->filler, addr, len))
+        return errno;
+    int name_len = (int)(len - offsetof(struct sockaddr_un, sun_path)) - 1;
+    (void)snprintf(d->address, sizeof(d->address), "+@%.*s", name_len, name.sun_path + 1);
     return 0;
 }
 
@@ -163,39 +169,54 @@ static void start_failed(struct link *link, int error)
     attempt_failed(link, (struct link_end){.error = uv, .text = uv_strerror(uv)});
 }
 
-// Gives a connected socket to libwebsockets, which has no function that takes one. Its own way of
-// connecting loses a descriptor's watcher whenever connect() fails at once, and most of the reasons
-// of a failure.
-static void begin(struct link *link, int socket)
+static void door_failed(struct link *link, int error)
+{
+    char why[160];
+    (void)snprintf(why, sizeof(why), "a Unix socket of its own failed: %s", strerror(error));
+    attempt_failed(link, (struct link_end){.error = uv_translate_sys_error(error), .text = why});
+}
+
+// Gives a connected socket to libwebsockets, which has no function that takes one: while it waits
+// for a connection of its own, its descriptor becomes ours, at which nobody has looked yet. Its own
+// way of connecting loses a descriptor's watcher whenever connect() fails at once, and most of the
+// reasons of a failure.
+static void hand_over(struct link *link, int socket, const struct door *door)
 {
     struct link_context *c = link->context;
-    char address[DOOR_MAX];
-    int door = open_door(address);
-    if (door < 0) {
-        start_failed(link, errno);
-        return;
-    }
     // When this fails its error callback may have been called and the link be gone, or it may
     // never be: `starting` tells.
     c->starting = link;
-    c->socket = socket;
+    c->created = NULL;
     errno = 0;
-    struct lws *wsi = start_handshake(link, address);
+    struct lws *wsi = start_handshake(link, door->address);
     int error = errno;
-    (void)close(door);
-    bool handed_over = c->socket < 0;
-    c->socket = -1;
     if (c->starting != link)
         return;
     c->starting = NULL;
     if (!wsi) {
+        if (c->created) // it may go later than the link
+            lws_set_opaque_user_data(c->created, NULL);
         start_failed(link, error);
         return;
     }
     link->wsi = wsi;
     timeout_start(c->loop, &link->limit, OPEN_MS, on_limit);
-    if (!handed_over)
-        kill_later(link);
+    if (dup3(socket, lws_get_socket_fd(wsi), O_CLOEXEC) >= 0)
+        return;
+    link->failure = strerror(errno);
+    link->asked = false; // nothing has left
+    kill_later(link);
+}
+
+static void begin(struct link *link, int socket)
+{
+    struct door door = {.listener = -1, .filler = -1};
+    int error = open_door(&door);
+    if (error)
+        door_failed(link, error);
+    else
+        hand_over(link, socket, &door);
+    close_door(&door);
 }
 
 static void on_dialed(void *ctx, struct conn *conn, const struct link_end *end)
@@ -213,6 +234,12 @@ static void on_dialed(void *ctx, struct conn *conn, const struct link_end *end)
     else
         begin(link, socket);
     conn_close(conn, CONN_END_NOW); // libwebsockets has its own descriptor of it
+}
+
+static int link_created(struct link *link, struct lws *wsi)
+{
+    link->context->created = wsi;
+    return 0;
 }
 
 static int link_up(struct link *link, struct lws *wsi)
@@ -278,6 +305,7 @@ static int link_dropped(struct link *link, struct lws *wsi)
     static const char text[] = "the connection was given up";
     if (link->context->starting == link) { // lws_client_connect_via_info tells it, and its errno
         lws_set_opaque_user_data(wsi, NULL);
+        link->context->created = NULL;
         return 0;
     }
     return link->is_up ? link_ended(link, wsi) : link_failed(link, wsi, text, sizeof(text) - 1);
@@ -356,7 +384,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     if (!link)
         return lws_callback_http_dummy(wsi, reason, user, in, len);
     switch ((int)reason) {
-    case LWS_CALLBACK_WSI_CREATE: return hand_over(link->context, wsi);
+    case LWS_CALLBACK_WSI_CREATE: return link_created(link, wsi);
     case LWS_CALLBACK_CLIENT_ESTABLISHED: return link_up(link, wsi);
     case LWS_CALLBACK_CLIENT_RECEIVE: return link_received(link, wsi, in, len);
     case LWS_CALLBACK_CLIENT_WRITEABLE: return link_writable(link);
@@ -419,7 +447,6 @@ struct link_context *link_context_new(struct loop *l, const struct link_target *
     (void)unsetenv("http_proxy"); // relay_proxy has read it, and is to be the only one
     lws_set_log_level(0, NULL);
     c->loop = l;
-    c->socket = -1;
     c->frame = malloc(LWS_PRE + WS_HEADER_MAX + TUNNEL_MESSAGE_MAX);
     c->lws = c->frame ? lws_create_context(&info) : NULL;
     if (c->lws && is_sound(c))

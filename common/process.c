@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -21,8 +22,17 @@ bool process_fill_streams(void)
 bool process_has_files(const char *program, unsigned least)
 {
     struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= least)
+    int ends[2];
+    if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= least) {
+        // The system may have none left; where libuv meets that first it ends the program.
+        if (pipe2(ends, O_CLOEXEC)) {
+            (void)fprintf(stderr, "%s: cannot open what it needs: %s\n", program, strerror(errno));
+            return false;
+        }
+        (void)close(ends[0]);
+        (void)close(ends[1]);
         return true;
+    }
     (void)fprintf(stderr,
                   "%s: it may open %llu files, and needs %u: raise the limit with ulimit -n %u, or "
                   "with LimitNOFILE=%u in its unit\n",

@@ -16,7 +16,8 @@ enum {
 // opened. False: it cannot.
 bool process_fill_streams(void);
 
-// Whether the limit of open files is at least this. False: says so on stderr, and what to do.
+// Whether the limit of open files is at least this, and the system has some left. False: says so on
+// stderr, and what to do.
 bool process_has_files(const char *program, unsigned least);
 
 // Raises the soft limit of open files to the hard one: every visitor and every exchange takes a

@@ -110,6 +110,16 @@ def test_what_the_proxy_says_is_told_and_tried_again(tmp_path, relay, answer, us
             agent.wait_for("^adit: http")
 
 
+@pytest.mark.parametrize("relay_at, asked", [
+    ("http://[fd00:0::1]:8080", "[fd00::1]:8080"), ("http://10.0.0.1", "10.0.0.1:80"),
+    ("https://Example.COM.", "example.com:443"), ("[fd00::1]:80", "[fd00::1]:80")])
+def test_addresses_and_names_are_asked_for_in_their_form(tmp_path, relay_at, asked):
+    with ConnectProxy(None, answers(b"HTTP/1.1 403 No\r\n\r\n")) as proxy, \
+            start(tmp_path, relay_at, all_proxy=proxy.url) as agent:
+        agent.wait_for("403: it does not connect to", "stderr")
+        assert proxy.asked[0][0] == f"CONNECT {asked} HTTP/1.1"
+
+
 def test_a_proxy_that_closes_is_told(tmp_path, relay):
     with ConnectProxy(relay.address, lambda wire: False) as proxy, \
             start(tmp_path, f"http://{NAME}", http_proxy=proxy.url) as agent:
