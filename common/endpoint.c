@@ -11,7 +11,8 @@ enum {
     NAME_MAX_BYTES = 253, // RFC 1035 §2.3.4, as text
     LABEL_MAX_BYTES = 63,
     HTTP_PORT = 80,
-    HTTPS_PORT = 443
+    HTTPS_PORT = 443,
+    SHOWN_MAX = 300 // bytes of a text that is refused
 };
 
 static const char not_a_port[] = "a port is a number from 1 to 65535";
@@ -188,8 +189,12 @@ void endpoint_explain(char out[static ENDPOINT_MESSAGE_MAX], const char *place, 
                       const char *text)
 {
     bool shown = *text && is_presentable(text);
-    (void)snprintf(out, ENDPOINT_MESSAGE_MAX, "%s: %s%s%.300s", place, why, shown ? ": " : "",
-                   shown ? text : "");
+    const char *mark = strstr(text, "://");
+    const char *authority = mark ? mark + 3 : text;
+    size_t len = (size_t)(authority - text) + strcspn(authority, "/?#");
+    int most = len > SHOWN_MAX ? SHOWN_MAX : (int)len;
+    (void)snprintf(out, ENDPOINT_MESSAGE_MAX, "%s: %s%s%.*s%s", place, why, shown ? ": " : "",
+                   shown ? most : 0, text, shown && text[most] ? "..." : "");
 }
 
 void endpoint_url(const struct endpoint *e, char out[static ENDPOINT_URL_MAX])

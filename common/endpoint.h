@@ -32,8 +32,8 @@ const char *endpoint_parse(const char *text, enum endpoint_use use, struct endpo
 const char *endpoint_parse_authority(const char *text, size_t len, uint16_t port,
                                      struct endpoint *e);
 
-// Writes "PLACE: WHY: TEXT", without the text where it may hold a password or what a terminal
-// would obey.
+// Writes "PLACE: WHY: TEXT", of the text nothing behind the host and port, where a token may stand,
+// and nothing at all where it may hold a password or what a terminal would obey.
 void endpoint_explain(char out[static ENDPOINT_MESSAGE_MAX], const char *place, const char *why,
                       const char *text);
 

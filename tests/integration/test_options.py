@@ -119,7 +119,7 @@ def test_options_stand_before_and_behind_words(tmp_path):
         code, text = run(tmp_path, "adit", "http", *args)
         assert code == 2 and "connect-time" in text
     code, text = run(tmp_path, "adit", "http", "--", "--verbose")
-    assert code == 2 and "not a PORT" in text  # behind -- nothing is an option
+    assert code == 2 and "the service: a port is missing" in text  # behind -- nothing is an option
 
 
 @pytest.mark.parametrize("command", COMMANDS + [["adit"]], ids=" ".join)

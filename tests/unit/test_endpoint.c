@@ -171,6 +171,10 @@ static void a_message_repeats_nothing_that_may_be_secret_or_obeyed(void **state)
     assert_string_equal(out, "--to: why");
     endpoint_explain(out, "--to", "why", "\x1b[2Jx");
     assert_string_equal(out, "--to: why");
+    endpoint_explain(out, "--to", "why", "http://x:1/secret?token=secret");
+    assert_string_equal(out, "--to: why: http://x:1...");
+    endpoint_explain(out, "--to", "why", "x:1#secret");
+    assert_string_equal(out, "--to: why: x:1...");
     endpoint_explain(out, "--to", "why", "");
     assert_string_equal(out, "--to: why");
 }
