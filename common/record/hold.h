@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 enum {
-    HOLD_MS = 1500,         // that it waits for the traffic to be over
+    HOLD_MS = 1200,         // that it waits for the traffic to be over
     HOLD_LOOK_MS = 20,      // between two looks at whether it is
     HOLD_LEAST = 64 * 1024, // bytes of events that come from one look to the next, if it is not
     HOLD_MOST = 18 << 20,   // bytes of events that may wait

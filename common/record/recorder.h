@@ -15,7 +15,7 @@ enum {
     RECORDER_LOOK_MS = 300,            // of it is told this often while it changes
     RECORDER_LOOK_SLOTS = 1024,        // exchanges that are looked at in one turn of the loop
     RECORDER_STALL_PART = 8,           // of a stall that is known, that is a change of it
-    RECORDER_BATCH_BYTES = 4 << 20,    // of events that go into one transaction
+    RECORDER_BATCH_BYTES = 1 << 20,    // of events that go into one transaction
     RECORDER_END_MS = 10 * 1000,       // that the last writes may take at the end of the program
     RECORDER_RETRY_MS = 1000,          // after a write that failed
     RECORDER_REPORT_MS = 10 * 1000,    // that a report of the other end is waited for

@@ -32,8 +32,9 @@ enum {
     STINT_TRACKS = 8,             // exchanges it writes, before it looks how late it is
     TRIM_MS = 100,                // that deleting may take before events are looked at again
     TRIM_PRESSING_MS = 1000,      // the same where more comes than that can delete
-    IDLE_BATCH_BYTES = 512 << 10, // of events that the idle hand takes before it may be relieved
+    IDLE_BATCH_BYTES = 128 << 10, // of events that the idle hand takes before it may be relieved
     HURRY_MS = 200,               // that it may take for what is in a hurry
+    LATE_MS = 1200,               // that anything may wait for it
     QUIET_MS = 500,               // without an event, after which memory is given back
     TRIM_EVERY_MS = 60 * 1000,    // while nothing happens
     TEXT_MAX = 512
@@ -78,6 +79,7 @@ struct scribe {
     bool again;                          // a batch could not be written
     bool toiled;                         // since it rested
     bool rests;                          // what it does not need has been given back
+    bool behind;                         // what was taken last had waited for LATE_MS
     bool toils, idle; // what is written is much; it is the idle hand that writes it
     struct hold hold;
     uint64_t stint_ns; // since when it has been at work
@@ -146,10 +148,10 @@ static bool is_hurried(struct scribe *s)
     return !queue_has_passed(s->queue, atomic_load(&s->hurry));
 }
 
-// The idle hand has not got to it in time.
+// The idle hand has not got to it in time: to what is in a hurry, or to anything.
 static bool is_late(struct scribe *s)
 {
-    return is_hurried(s) && now_ms() - atomic_load(&s->hurry_ms) >= HURRY_MS;
+    return s->behind || (is_hurried(s) && now_ms() - atomic_load(&s->hurry_ms) >= HURRY_MS);
 }
 
 static const char *phrase(int error)
@@ -317,14 +319,18 @@ static void take_events(struct scribe *s)
     size_t len = 0;
     size_t count = 0;
     const void *event = NULL;
+    int64_t began_ns = 0; // of the exchange that began last
     const size_t most = s->idle ? IDLE_BATCH_BYTES : RECORDER_BATCH_BYTES;
     while (bytes + tracks_messages(&s->tracks) < most && (event = queue_peek(s->queue, &len))) {
+        if (((const struct event *)event)->kind == EVENT_BEGIN)
+            began_ns = ((const struct event_begin *)event)->began_ns;
         take_event(s, event);
         queue_release(s->queue);
         bytes += len;
         if (++count % STINT_EVENTS == 0)
             pace(s);
     }
+    s->behind = began_ns && wall_clock_ns() - began_ns >= LATE_MS * 1000000LL;
 }
 
 // The first time that something did not fit is worth a line; how much it was is in the record.
