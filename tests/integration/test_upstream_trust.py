@@ -13,6 +13,7 @@ from patience import DEADLINE
 
 ROUNDS = 40
 # Connections are let go too early to show that the service keeps them, however slow the machine is.
+PATIENCE = 1000
 UNPROVEN = ("--upstream-keepalive", "1s")
 POSTS = [("POST", 4, False), ("POST", 0, False), ("POST", 4, True), ("PATCH", 4, False),
          ("PUT", 4, False), ("DELETE", 4, False), ("POST", 3_000_000, False)]
@@ -99,6 +100,20 @@ def test_a_service_that_has_kept_a_connection_is_believed(make):
     connection(way, "POST", body=b"x")
     until(lambda: way.origin.open_connections == 0, "the connection is let go")
     assert reuses(way)
+
+
+def test_a_service_that_is_asked_on_and_on_is_tried_and_not_again_for_long_if_it_fails(make):
+    """Connections that are never used again take all ports."""
+    way = make(*UNPROVEN)
+    with way.visit() as visitor:
+        def post(path):
+            return visitor.fetch("POST", path, body=b"x")
+
+        before = [post("/kept").body for _ in range(PATIENCE)]
+        assert len(set(before)) == PATIENCE
+        until(lambda: post("/kept").body == post("/kept").body, "it is tried")
+        statuses = [post("/leaves").status for _ in range(PATIENCE)]
+        assert statuses.count(502) <= 1 and set(statuses) <= {200, 502}
 
 
 def test_a_service_that_says_for_how_long_it_keeps_connections_is_believed(make):
