@@ -176,6 +176,31 @@ def test_a_service_that_serves_one_connection_at_a_time_answers(make):
         listener.shutdown(socket.SHUT_RDWR)
 
 
+def test_a_service_that_says_close_and_does_not_is_closed(make):
+    way = make()
+
+    def stays(exchange):
+        exchange.reply(str(exchange.request.connection), fields=[("Connection", "close")])
+        exchange.peer_leaves()
+    way.origin.on("/stays", stays)
+    assert len({connection(way, method, "/stays") for method in ("GET", "POST") * ROUNDS}) == (
+        2 * ROUNDS)
+    until(lambda: way.origin.open_connections == 0, "no connection is left")
+
+
+@pytest.mark.parametrize("says, again", [(b"Connection: keep-alive\r\n", True), (b"", False)])
+def test_a_service_of_http_10_keeps_connections_when_it_says_so(make, says, again):
+    way = make()
+
+    def old(exchange):
+        number = b"%d" % exchange.request.connection
+        exchange.wire.send(b"HTTP/1.0 200 Told\r\n%sContent-Length: %d\r\n\r\n%s" %
+                           (says, len(number), number))
+    way.origin.on("/old", old)
+    used = [connection(way, path="/old") for _ in range(ROUNDS)]
+    assert (len(set(used)) < ROUNDS) == again
+
+
 # --upstream-keepalive
 
 def test_nothing_is_kept_when_nothing_is_to_be(make):
