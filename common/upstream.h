@@ -16,6 +16,8 @@ struct upstream_idle;
 struct upstream_trust {
     bool proven;        // it has answered on one, or kept one, or said that it keeps them
     uint32_t closes_ms; // after so long it closes them, about; UINT32_MAX: it was not seen to
+    uint32_t refused;   // how many in a row were not trusted, although they stood
+    uint32_t patience;  // of them before one is tried
 };
 
 // A service and its pool. Embedded; must outlive its exchanges.

@@ -7,7 +7,8 @@
 
 enum {
     TRUST_PART = 4, // of the age at which a service closes, that is well before it
-    DECLARED_MOST_S = 1000000
+    DECLARED_MOST_S = 1000000,
+    PATIENCE_MOST = 1 << 20
 };
 
 struct upstream_idle {
@@ -48,6 +49,7 @@ static struct upstream_trust *trust_of(const struct upstream_idle *i)
 // The service has closed a connection at this age.
 static void saw_close(struct upstream_trust *t, uint32_t age_ms)
 {
+    t->refused = 0;
     if (age_ms < t->closes_ms)
         t->closes_ms = age_ms;
 }
@@ -60,6 +62,18 @@ static void saw_alive(struct upstream_trust *t, uint32_t age_ms)
         t->proven = true;
     if (t->closes_ms != UINT32_MAX && age_ms > t->closes_ms)
         t->closes_ms += (age_ms - t->closes_ms) / TRUST_PART;
+}
+
+// One that stands is not taken. Who is asked on and on would have no time to show anything, and run
+// out of ports: once in a long while it is tried.
+static void refuse(struct upstream_trust *t, uint32_t age_ms)
+{
+    saw_alive(t, age_ms);
+    if (++t->refused < t->patience)
+        return;
+    t->refused = 0;
+    t->proven = true;
+    t->closes_ms = UINT32_MAX;
 }
 
 static bool may_carry(const struct upstream_trust *t, uint32_t age_ms)
@@ -76,7 +90,9 @@ void upstream_pool_answered(struct upstream *u, const struct upstream_past *past
 
 void upstream_pool_lost(struct upstream *u, const struct upstream_past *past)
 {
-    saw_close(&u->trust[past->repeatable], past->idle_ms);
+    struct upstream_trust *t = &u->trust[past->repeatable];
+    saw_close(t, past->idle_ms);
+    t->patience = t->patience < PATIENCE_MOST ? t->patience * 2 : PATIENCE_MOST;
 }
 
 void upstream_pool_declared(struct upstream *u, bool repeatable, struct slice keep_alive)
@@ -144,7 +160,7 @@ struct conn *upstream_pool_get(struct upstream *u, bool repeatable, struct upstr
     if (quiet && may_carry(t, past->idle_ms))
         return c;
     if (quiet)
-        saw_alive(t, past->idle_ms);
+        refuse(t, past->idle_ms);
     else
         saw_close(t, past->idle_ms);
     conn_close(c, CONN_END_NOW);
@@ -179,7 +195,8 @@ void upstream_pool_put(struct upstream *u, struct conn *c, bool repeatable)
 
 void upstream_init(struct upstream *u, struct loop *l, const struct dial_target *target)
 {
-    const struct upstream_trust unknown = {.closes_ms = UINT32_MAX};
+    const struct upstream_trust unknown = {.closes_ms = UINT32_MAX,
+                                           .patience = LIMIT_POOL_PATIENCE};
     *u = (struct upstream){
         .loop = l, .target = *target, .idle_ms = LIMIT_POOL_IDLE_MS, .trust = {unknown, unknown}};
     const char *host = target->host;

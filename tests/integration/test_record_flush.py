@@ -182,6 +182,23 @@ def test_a_writer_that_stands_still_is_told(side):
     assert "before" in side.says("requests")
 
 
+def test_following_begins_at_once(tmp_path):
+    with Proxied(tmp_path) as way:
+        side = Side(way, way.agent)
+        way.fetch("GET", "/hello?before")
+        side.says("requests")
+        os.kill(way.agent.pid, signal.SIGSTOP)
+        try:
+            with subprocess.Popen([BIN / "adit", "requests", "--follow", "--data", side.data],
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                  env=environment(side.data)) as follows:
+                assert "before" in follows.stdout.readline()
+                follows.terminate()
+                assert MISSING not in follows.stderr.read()
+        finally:
+            os.kill(way.agent.pid, signal.SIGCONT)
+
+
 def test_nobody_waits_for_the_dead(tmp_path):
     data = tmp_path / "adit"
     proxy = Proxy(tmp_path, "http://127.0.0.1:9")

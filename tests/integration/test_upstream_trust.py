@@ -13,6 +13,7 @@ from patience import DEADLINE
 
 ROUNDS = 40
 # Connections are let go too early to show that the service keeps them, however slow the machine is.
+PATIENCE = 1000
 UNPROVEN = ("--upstream-keepalive", "1s")
 POSTS = [("POST", 4, False), ("POST", 0, False), ("POST", 4, True), ("PATCH", 4, False),
          ("PUT", 4, False), ("DELETE", 4, False), ("POST", 3_000_000, False)]
@@ -101,6 +102,20 @@ def test_a_service_that_has_kept_a_connection_is_believed(make):
     assert reuses(way)
 
 
+def test_a_service_that_is_asked_on_and_on_is_tried_and_not_again_for_long_if_it_fails(make):
+    """Connections that are never used again take all ports."""
+    way = make(*UNPROVEN)
+    with way.visit() as visitor:
+        def post(path):
+            return visitor.fetch("POST", path, body=b"x")
+
+        before = [post("/kept").body for _ in range(PATIENCE)]
+        assert len(set(before)) == PATIENCE
+        until(lambda: post("/kept").body == post("/kept").body, "it is tried")
+        statuses = [post("/leaves").status for _ in range(PATIENCE)]
+        assert statuses.count(502) <= 1 and set(statuses) <= {200, 502}
+
+
 def test_a_service_that_says_for_how_long_it_keeps_connections_is_believed(make):
     assert reuses(make(), [("Keep-Alive", "timeout=5, max=1000")])
     assert reuses(make(), [("Keep-Alive", "timeout=99999999999999")])
@@ -159,6 +174,31 @@ def test_a_service_that_serves_one_connection_at_a_time_answers(make):
         for _ in range(ROUNDS):
             assert way.fetch("POST", "/", body=b"body").body == b"ok"
         listener.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_service_that_says_close_and_does_not_is_closed(make):
+    way = make()
+
+    def stays(exchange):
+        exchange.reply(str(exchange.request.connection), fields=[("Connection", "close")])
+        exchange.peer_leaves()
+    way.origin.on("/stays", stays)
+    assert len({connection(way, method, "/stays") for method in ("GET", "POST") * ROUNDS}) == (
+        2 * ROUNDS)
+    until(lambda: way.origin.open_connections == 0, "no connection is left")
+
+
+@pytest.mark.parametrize("says, again", [(b"Connection: keep-alive\r\n", True), (b"", False)])
+def test_a_service_of_http_10_keeps_connections_when_it_says_so(make, says, again):
+    way = make()
+
+    def old(exchange):
+        number = b"%d" % exchange.request.connection
+        exchange.wire.send(b"HTTP/1.0 200 Told\r\n%sContent-Length: %d\r\n\r\n%s" %
+                           (says, len(number), number))
+    way.origin.on("/old", old)
+    used = [connection(way, path="/old") for _ in range(ROUNDS)]
+    assert (len(set(used)) < ROUNDS) == again
 
 
 # --upstream-keepalive
