@@ -287,6 +287,8 @@ static void print_result(const char *id, const struct player_result *r, const ch
     (void)fputs(text_duration((int64_t)r->duration_ns, duration), stdout);
     if (!r->refused && r->why != EXCHANGE_COMPLETE)
         (void)printf(" (%s)", exchange_whystr(r->why));
+    if (r->detail[0])
+        (void)printf(": %s", r->detail); // printable, as all that we say ourselves
     (void)printf("%s\n", verdict);
 }
 
@@ -305,6 +307,8 @@ static void emit_result(const char *id, const struct player_result *r, bool same
     emit_string(&e, "outcome", slice_str(exchange_whystr(r->why)));
     if (r->refused)
         emit_string(&e, "error", slice_str(answer_code(r->answer)));
+    if (r->detail[0])
+        emit_string(&e, "detail", slice_str(r->detail));
     emit_bool(&e, "same", same);
     emit_close(&e, '}');
     (void)putchar('\n');

@@ -100,6 +100,7 @@ static void on_exchange_closed(void *ctx, struct exchange *x, enum exchange_why 
     (void)why;
     w->result->refused = x->refused;
     w->result->answer = x->answer;
+    memcpy(w->result->detail, x->detail, sizeof(w->result->detail));
     w->result->duration_ns = x->ended_ns - x->begun_ns;
 }
 

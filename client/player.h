@@ -23,6 +23,7 @@ struct player_result {
     uint64_t duration_ns;
     bool refused; // the answer is our own
     enum answer answer;
+    char detail[EXCHANGE_DETAIL_MAX]; // what was wrong; "": nothing to add
 };
 
 // Runs one exchange to its end. The loop runs meanwhile. False: out of memory.

@@ -95,6 +95,17 @@ static int take_name(struct reader *r, struct slice *name)
     return fail(r, HTTP1_E_SYNTAX, r->p, "a character that no field name has");
 }
 
+// Without space at both ends, folds that are all space included.
+static struct slice trim_folded(struct slice s)
+{
+    while (s.len > 0 && (is_space(s.p[0]) || s.p[0] == '\r' || s.p[0] == '\n'))
+        s.p++, s.len--;
+    while (s.len > 0 &&
+           (is_space(s.p[s.len - 1]) || s.p[s.len - 1] == '\r' || s.p[s.len - 1] == '\n'))
+        s.len--;
+    return s;
+}
+
 // A value goes on in the next line if that begins with white space (obs-fold).
 static int take_folded_value(struct reader *r, struct slice *value)
 {
@@ -105,7 +116,7 @@ static int take_folded_value(struct reader *r, struct slice *value)
         if (!take_end(r))
             return fail_in_text(r);
         if (!is_space(*r->p)) {
-            *value = slice_trim(slice_of(start, (size_t)(line_end - start)));
+            *value = trim_folded(slice_of(start, (size_t)(line_end - start)));
             return 0;
         }
         r->folded = true;
@@ -134,32 +145,30 @@ static struct slice unfold(struct slice value)
 {
     char *to = (char *)(uintptr_t)value.p; // of the buffer that we were given to write in
     size_t len = 0;
-    for (size_t i = 0; i < value.len; i++) {
+    if (value.len == 0 || !memchr(value.p, '\n', value.len))
+        return value;
+    for (size_t i = 0; i < value.len;) {
         bool fold = value.p[i] == '\r' || value.p[i] == '\n';
         if (!fold) {
-            to[len++] = value.p[i];
+            to[len++] = value.p[i++];
             continue;
         }
-        while (len > 0 && is_space(to[len - 1]))
-            len--;
-        while (i + 1 < value.len &&
-               (is_space(value.p[i + 1]) || value.p[i + 1] == '\r' || value.p[i + 1] == '\n'))
-            i++;
+        while (is_space(to[len - 1]))
+            len--; // a value does not begin with a fold
+        while (is_space(value.p[i]) || value.p[i] == '\r' || value.p[i] == '\n')
+            i++; // nor end with one
         to[len++] = ' ';
     }
-    return slice_trim(slice_of(value.p, len));
+    return slice_of(value.p, len);
 }
 
 // RFC 9110 §15.2.2, §15.5.22.
-static int take_upgrade(struct reader *r, struct http_head *head)
+static struct slice upgrade_of(const struct http_head *head)
 {
     if (head->status != 101 && head->status != 426)
-        return 0;
+        return (struct slice){0};
     const struct field *upgrade = head_find(head, SLICE("upgrade"));
-    head->upgrade = upgrade ? upgrade->value : (struct slice){0};
-    if (head->status == 101 && head->upgrade.len == 0)
-        return fail(r, HTTP1_E_SYNTAX, r->start, "a 101 that does not say to what it switches");
-    return 0;
+    return upgrade ? upgrade->value : (struct slice){0};
 }
 
 static int read_head(struct reader *r, const struct http1_limits *limits, struct http_head *head)
@@ -175,13 +184,13 @@ static int read_head(struct reader *r, const struct http1_limits *limits, struct
         if (error)
             return fail(r, error, cause.at, cause.what);
     }
-    if (!error)
-        error = take_upgrade(r, head);
-    if (error || !r->folded)
+    if (!error && head->status == 101 && upgrade_of(head).len == 0)
+        error = fail(r, HTTP1_E_SYNTAX, r->start, "a 101 that does not say to what it switches");
+    if (error)
         return error;
-    for (size_t i = 0; i < head->field_count; i++)
-        if (memchr(head->fields[i].value.p, '\n', head->fields[i].value.len))
-            head->fields[i].value = unfold(head->fields[i].value);
+    for (size_t i = 0; r->folded && i < head->field_count; i++)
+        head->fields[i].value = unfold(head->fields[i].value);
+    head->upgrade = upgrade_of(head);
     return 0;
 }
 

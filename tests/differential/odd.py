@@ -55,7 +55,10 @@ def unfolded(lines, odd, bodyless):
         if line[:1] not in (b" ", b"\t"):
             fields.append(line)
             continue
-        if not fields or (not bodyless and is_framing(fields[-1])):
+        if not fields:
+            return None
+        inside = fields[-1].partition(b":")[2].strip(b" \t") and line.strip(b" \t")
+        if inside and not bodyless and is_framing(fields[-1]):
             return None
         odd.add("obs-fold")
         fields[-1] = (fields[-1].rstrip(b" \t") + b" " + line.strip(b" \t")).rstrip(b" \t")

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // An upstream's stream: responses and their bodies, after a first byte that tells the method which
-// was asked ('H' HEAD, 'C' CONNECT, others GET). Pieces change nothing, and what is accepted is
-// written as one response that is read as the same.
+// was asked ('H' HEAD, 'C' CONNECT, others GET). Pieces change nothing; what is accepted, odd as it
+// may be, is written as one clean response that is read as the same; what is refused is explained.
 #include "http1_stream.h"
 
 static void check_rewritten(const struct http_head *head, struct slice method,
@@ -25,6 +25,20 @@ static void check_rewritten(const struct http_head *head, struct slice method,
     free(text);
 }
 
+enum {
+    EMPTY_LINES = 16 // bytes of those that may stand before the status line
+};
+
+// What was refused is as it came, and what is wrong with it can be told.
+static void check_explained(const char *copy, struct slice in)
+{
+    struct http1_fault fault = {0};
+
+    CHECK(memcmp(copy, in.p, in.len) == 0);
+    CHECK(http1_explain_response(slice_of(copy, in.len), &narrow, &fault));
+    CHECK(fault.what && fault.at <= in.len && memcmp(copy, in.p, in.len) == 0);
+}
+
 // Returns the bytes that one response took, 0 when it isn't whole or was refused.
 static size_t one_response(struct slice in, struct slice method)
 {
@@ -37,8 +51,7 @@ static size_t one_response(struct slice in, struct slice method)
 
     CHECK(parse_in_pieces(http1_parse_response, in.p, in.len, seed_of(in.p, in.len)) == size);
     if (size > 0) {
-        CHECK((size_t)size <= in.len && (size_t)size <= narrow.head_bytes);
-        check_lines(copy, (size_t)size);
+        CHECK((size_t)size <= in.len && (size_t)size <= narrow.head_bytes + EMPTY_LINES);
         CHECK(head.method.len == 0 && head.status >= 100 && head.status <= 999);
         CHECK(head.status == 101 ? head.upgrade.len > 0
                                  : head.status == 426 || head.upgrade.len == 0);
@@ -48,6 +61,8 @@ static size_t one_response(struct slice in, struct slice method)
                 (size_t)size + check_body(&framing, slice_of(in.p + size, in.len - (size_t)size));
         }
     }
+    if (size < 0)
+        check_explained(copy, in);
     free(copy);
     return taken;
 }

@@ -460,6 +460,11 @@ static void odd_responses_are_taken_for_what_they_mean(void **state)
          "Content-Length=5, 05;"},
         {TEXT("HTTP/1.1 204 N\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n"), 204, "N",
          "Content-Length=5;Content-Length=6;"},
+        {TEXT("HTTP/1.1 200 OK\r\nA:\r\n \r\n\t\r\nB: c\r\n\r\n"), 200, "OK", "A=;B=c;"},
+        {TEXT("HTTP/1.1 200 OK\r\nContent-Length:\r\n 5\r\n \r\n\r\n"), 200, "OK",
+         "Content-Length=5;"},
+        {TEXT("HTTP/1.1 101 S\r\nUpgrade: a,\r\n b\r\n\r\n"), 101, "S", "Upgrade=a, b;"},
+        {TEXT("HTTP/1.1 426 U\r\nUpgrade:\n a\n b\r\n\r\n"), 426, "U", "Upgrade=a b;"},
         {TEXT("HTTP/1.1 204 N\r\nTransfer-Encoding: gzip\r\n\r\n"), 204, "N",
          "Transfer-Encoding=gzip;"},
     };
@@ -473,6 +478,10 @@ static void odd_responses_are_taken_for_what_they_mean(void **state)
         expect("size", text, size, (long)cases[i].text.len);
         expect("status", text, head.status, cases[i].status);
         expect_slice("reason", text, head.reason, cases[i].reason);
+        const struct field *upgrade = head_find(&head, SLICE("upgrade"));
+        if (upgrade && !slice_eq(upgrade->value, head.upgrade))
+            fail_msg("the upgrade of \"%s\" is \"%.*s\"", text, (int)head.upgrade.len,
+                     head.upgrade.p);
         for (size_t k = 0, len = 0; k < head.field_count; k++)
             len += (size_t)snprintf(fields + len, sizeof(fields) - len, "%.*s=%.*s;",
                                     (int)head.fields[k].name.len, head.fields[k].name.p,
@@ -583,13 +592,15 @@ static void malformed_responses_are_refused(void **state)
         {TEXT("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n"), HTTP1_E_LENGTH},
         {TEXT("HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\n"), HTTP1_E_LENGTH},
         {TEXT("HTTP/1.1 200 OK\r\nContent-Length: 5,\r\n\r\n"), HTTP1_E_LENGTH},
-        {TEXT("HTTP/1.1 200 OK\r\nContent-Length:\r\n 5\r\n\r\n"), HTTP1_E_LENGTH},
+        {TEXT("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n 5\r\n\r\n"), HTTP1_E_LENGTH},
+        {TEXT("HTTP/1.1 200 OK\r\nContent-Length: 5,\r\n 5\r\n\r\n"), HTTP1_E_LENGTH},
         {TEXT("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n"),
          HTTP1_E_LENGTH},
-        {TEXT("HTTP/1.1 200 OK\r\nTransfer-Encoding:\r\n chunked\r\n\r\n"), HTTP1_E_SYNTAX},
+        {TEXT("HTTP/1.1 200 OK\r\nTransfer-Encoding: ,\r\n chunked\r\n\r\n"), HTTP1_E_SYNTAX},
         {TEXT("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n"), HTTP1_E_CODING},
         {TEXT("HTTP/1.1 101 S\r\nA: b\r\n\r\n"), HTTP1_E_SYNTAX},
         {TEXT("HTTP/1.1 101 S\r\nUpgrade:\r\n\r\n"), HTTP1_E_SYNTAX},
+        {TEXT("HTTP/1.1 101 S\r\nUpgrade:\r\n \r\n\t\r\n\r\n"), HTTP1_E_SYNTAX},
         {TEXT("SSH-2.0-OpenSSH_9.2\r\n"), HTTP1_E_SYNTAX},
         {STATUS("HTTP/2.0 200 OK"), HTTP1_E_VERSION},
         {STATUS("HTTP/0.9 200 OK"), HTTP1_E_VERSION},
