@@ -151,13 +151,14 @@ static bool make_services(struct sent *s, const struct record_exchange *x)
 {
     struct http_head *head = &s->head;
     const struct field *own = head_find(head, SLICE("host"));
+    struct slice name = own ? own->name : SLICE("Host");
     struct slice host = x->host.len > 0 ? x->host : own ? own->value : x->upstream;
     if (slice_eq(x->program, SLICE("adit proxy")) && !forward(s, x))
         return false;
     s->may_rehost = true;
     head->minor_version = 1;
     head_remove(head, SLICE("host"));
-    bool ok = add_first(head, SLICE("Host"), host);
+    bool ok = add_first(head, name, host);
     if (head_find(head, SLICE("te")))
         ok = ok && head_add(head, SLICE("Connection"), SLICE("te"));
     if (x->target.len == 0 || x->target.p[0] != '?')
@@ -192,9 +193,10 @@ static bool frame(struct sent *s, const struct record_exchange *x)
     const struct record_body *b = &x->body[RECORD_REQUEST];
     struct field *length = find(&s->head, SLICE("content-length"));
     uint64_t told = 0;
-    if (length && (!slice_to_u64(length->value, &told) || told != b->bytes)) {
+    // The record is not sound when a body has another length.
+    if (length && b->bytes > 0 && (!slice_to_u64(length->value, &told) || told != b->bytes)) {
         (void)snprintf(s->length, sizeof(s->length), "%llu", (unsigned long long)b->bytes);
-        length->value = slice_str(s->length); // the record is not sound
+        length->value = slice_str(s->length);
     }
     s->chunked = s->chunked || (!length && (b->bytes > 0 || b->trailers.len > 0));
     return !s->chunked || head_find(&s->head, SLICE("transfer-encoding")) ||
@@ -231,7 +233,8 @@ const char *sent_make(struct sent *s, const struct record_exchange *x, enum sent
     const char *against = what_stands_against(x, view);
     head_init(head);
     s->target = (struct buf){0};
-    s->chunked = has_field(x->request_head, SLICE("transfer-encoding"));
+    s->chunked =
+        slice_list_has(record_field(x->request_head, SLICE("transfer-encoding")), SLICE("chunked"));
     s->lacks_via = s->may_rehost = false;
     if (against)
         return against;

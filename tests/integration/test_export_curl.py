@@ -211,6 +211,15 @@ def test_a_command_that_would_send_less_is_not_written(record):
         assert script.count(b"\n#") >= 1 and b"curl -" not in script, columns
 
 
+@pytest.mark.parametrize("field", ["Transfer-Encoding: cow", "Content-Length: +1",
+                                   "Content-Length: 1, 2"])
+def test_framing_that_was_refused_is_sent_as_it_was(record, field):
+    """With data, curl would frame it in its own way."""
+    record.add(writer=record.writers["aditd"], request_fields=[field.split(": ")])
+    script = record.output("export", "--curl").decode()
+    assert f"-H '{field}'" in script and "--data" not in script
+
+
 def test_what_curl_cannot_send_is_named(record, service, shell, empty):
     record.add(writer=record.writers["aditd"], host=service.host, method="POST", request=b"x",
                flags=1 | 8, request_trailers=b"X-Sum: 1\r\nX-Other: 2\r\n", request_fields=[

@@ -14,6 +14,7 @@ import subprocess
 import threading
 import time
 
+import handed_back
 import record
 from client import Client
 from origin import Origin
@@ -236,7 +237,8 @@ class Proxied:
 
 
 def verify_record(program, data):
-    """Fails when something in this record differs from what the other end says, or is damaged."""
+    """Fails when something in this record differs from what the other end says, or is damaged, or
+    is not handed back as it was."""
     if UNDER_VALGRIND or not (data / "record.db").exists():
         return
     done = subprocess.run(
@@ -244,6 +246,7 @@ def verify_record(program, data):
         capture_output=True, text=True, errors="replace", timeout=DEADLINE, env=environment(data))
     assert done.returncode == 0, f"{program} verify: {done.stdout}{done.stderr}"
     assert not REPORTS.search(done.stderr), done.stderr
+    handed_back.check_record(program, data, environment(data))
 
 
 def compare_records(agent, relay):
