@@ -70,7 +70,7 @@ static const char *take_host(struct endpoint *e, struct slice text)
     if (text.len > 1 && text.p[text.len - 1] == '.') // the root, which every name ends with
         text.len--;
     if (text.len == 0)
-        return "there is no host in it: write localhost, for example";
+        return "there is no host in it, like the one in http://localhost:5000";
     if (memchr(text.p, ':', text.len))
         return "an IPv6 address stands in brackets, like [::1]:80; nothing else has several colons";
     if (text.len > NAME_MAX_BYTES)
@@ -114,9 +114,9 @@ static const char *take_scheme(struct endpoint *e, struct slice scheme, enum end
         return NULL;
     e->tls = slice_ieq(scheme, SLICE("https"));
     if (use == ENDPOINT_RELAY)
-        return e->tls ? NULL : "a relay has the scheme http:// or https://";
+        return e->tls ? NULL : "only http:// and https:// lead to a relay";
     return e->tls ? "https to a service is not supported yet: use http://"
-                  : "a service has the scheme http://";
+                  : "only http:// leads to a service";
 }
 
 // What is wrong with the text as a whole, whatever its form.

@@ -18,7 +18,7 @@ REFUSED = {
     "http://localhost:65536": "from 1 to 65535", "localhost:": "from 1 to 65535",
     "localhost:8x": "from 1 to 65535", "localhost": "a port is missing", "": "it is empty",
     "http://": "there is no host", "http:///": "there is no host", "http://:80": "there is no host",
-    "ftp://localhost": "has the scheme", "http://localhost/path": "leave out",
+    "ftp://localhost": "only http", "http://localhost/path": "leave out",
     "http://localhost/?q": "leave out", "localhost:80/path": "leave out",
     "http://user:pa55word@localhost": "a user or password", "user:pa55word@localhost:80":
     "a user or password", "local host:80": "a space or a control", "localhost:80\n":
@@ -57,8 +57,8 @@ def said(args, directory):
 def test_every_place_refuses_the_same_in_the_same_words(tmp_path, text):
     words = {place: said([arg.format(text) for arg in args], tmp_path)
              for place, args in PLACES.items()}
-    words["relay"] = words["relay"].replace("a relay has the scheme http:// or https://",
-                                            "a service has the scheme http://")
+    words["relay"] = words["relay"].replace("only http:// and https:// lead to a relay",
+                                            "only http:// leads to a service")
     assert len(set(words.values())) == 1, words
     assert REFUSED[text] in words["http"]
     assert "pa55word" not in words["http"]
