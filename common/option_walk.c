@@ -164,6 +164,43 @@ const char *options_shown(const char *value, char out[static OPTIONS_SHOWN_MAX])
     return out;
 }
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+// Of what tokens are made of: letters and digits, and what base64 has besides.
+static size_t token_len(const char *text, bool *is_token)
+{
+    size_t letters = 0;
+    size_t digits = 0;
+    size_t len = 0;
+    for (; text[len] && (is_letter(text[len]) || is_digit(text[len]) || strchr("_+=", text[len]));
+         len++) {
+        digits += is_digit(text[len]);
+        letters += is_letter(text[len]);
+    }
+    *is_token = len >= OPTIONS_TOKEN_MIN && digits > 0 && letters > 0;
+    return len;
+}
+
+void options_hide_tokens(char *text)
+{
+    char *to = text;
+    while (*text) {
+        bool is_token = false;
+        size_t len = token_len(text, &is_token);
+        len += len == 0; // another character
+        if (is_token)
+            memcpy(to, "...", 3);
+        else
+            memmove(to, text, len);
+        to += is_token ? 3 : len;
+        text += len;
+    }
+    *to = 0;
+}
+
 const char *options_shown_name(const char *name, char out[static OPTIONS_SHOWN_MAX])
 {
     size_t len = 0;

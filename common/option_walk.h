@@ -8,8 +8,10 @@
 #include <stddef.h>
 
 enum {
-    OPTIONS_NAME_MAX = 24,  // characters of an unknown option that are repeated
-    OPTIONS_SHOWN_MAX = 256 // bytes of a value that are repeated, and a zero
+    OPTIONS_NAME_MAX = 24,   // characters of an unknown option that are repeated
+    OPTIONS_SHOWN_MAX = 256, // bytes of a value that are repeated, and a zero
+    OPTIONS_TOKEN_MIN = 16,  // characters of what is like a token
+    OPTIONS_MESSAGE_MAX = 1024
 };
 
 // One walk over a command line.
@@ -46,6 +48,8 @@ void options_mistake(const struct options_walk *w, int refused,
 
 // A value as it may be repeated: without what may be a password or a token in a URL.
 const char *options_shown(const char *value, char out[static OPTIONS_SHOWN_MAX]);
+// Replaces by "..." what is like a token: a long row of letters and digits, of both some.
+void options_hide_tokens(char *text);
 // What is like a field's name of a value that should have been one.
 const char *options_shown_name(const char *name, char out[static OPTIONS_SHOWN_MAX]);
 // The name of a field of which a line "NAME: VALUE" was given, and nothing when it is not like one.

@@ -12,11 +12,13 @@ static void write_shown(const char *text)
 void options_wrong(struct options *o, const char *text, const char *what)
 {
     char shown[OPTIONS_SHOWN_MAX];
+    char message[OPTIONS_MESSAGE_MAX];
     if (o->exit_status >= 0)
         return;
+    (void)snprintf(message, sizeof(message), "%s%s", text, options_shown(what, shown));
+    options_hide_tokens(message);
     (void)fprintf(stderr, "%s: ", o->program);
-    write_shown(text);
-    write_shown(options_shown(what, shown));
+    write_shown(message);
     (void)fprintf(stderr, "\nTry: %s --help\n", o->program);
     o->exit_status = EXIT_USAGE;
 }

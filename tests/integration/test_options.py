@@ -45,6 +45,18 @@ def test_an_option_has_no_abbreviation(tmp_path, command):
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_token_in_the_place_of_any_value_is_not_repeated(tmp_path, command):
+    for token in ("0123456789abcdef", "ghp_16C7e42F292c6912E7710c838347Ae178B4a", "a" * 15 + "1",
+                  "Zm9vYmFyMTIzNDU2Nzg5MA=="):
+        for option in options(tmp_path, command):
+            for given in ([option, token], [f"{option}={token}"], [option, f"x {token}"],
+                          [option, f"x:{token}@y"]):
+                code, text = run(tmp_path, *command, *given, "--no-such-option")
+                assert (code in (0, 2), token in text) == (True, False), (given, text)
+                assert code == 2 or option in ("--help", "--version")
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_an_unknown_option_is_told_without_its_value(tmp_path, command):
     for given in (["--tokn", CANARY], [f"--tokn={CANARY}"], [f"--{CANARY}"], [f"-t{CANARY}"],
                   [f"-h{CANARY}"], [f"--help={CANARY}"], ["--no-such", f"Bearer {CANARY}"]):
