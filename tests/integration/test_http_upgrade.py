@@ -129,7 +129,7 @@ def test_half_an_offer_is_none(tunnel, fields):
 
 @pytest.mark.parametrize("size", [None, 0, 5, 300_000])
 @pytest.mark.parametrize("status", [200, 204, 400, 404, 426, 501])
-def test_a_declined_offer_is_an_ordinary_answer_and_the_connection_is_kept(tunnel, status, size):
+def test_a_declined_offer_is_an_ordinary_answer(tunnel, status, size):
     def declines(exchange):
         tunnel.origin.tell(bodies.sha256(exchange.body()))
         exchange.wire.send(b"HTTP/1.1 204 No\r\n\r\n") if status == 204 else (
@@ -145,8 +145,16 @@ def test_a_declined_offer_is_an_ordinary_answer_and_the_connection_is_kept(tunne
             assert status == 204 or b"".join(visitor.response_body(head)) == b"declined"
             assert tunnel.origin.told() == bodies.digest(1, size or 0)
         assert visitor.fetch("GET", "/").body == b"hello"
-    connections = {request.connection for request in tunnel.origin.seen("/declines")[-3:]}
-    assert len(connections) == 1  # the service's is kept, too
+
+
+def test_behind_a_declined_offer_the_connection_to_the_service_is_kept(own_tunnel):
+    own_tunnel.origin.on("/declines", lambda exchange: exchange.reply(
+        b"".join(exchange.body()), 404, [("Keep-Alive", "timeout=60")]))
+    for body in (b"12345", None):
+        with own_tunnel.visit() as visitor:
+            for _ in range(3):
+                assert visitor.fetch("POST", "/declines", FOO, body=body).body == (body or b"")
+    assert len({request.connection for request in own_tunnel.origin.seen("/declines")}) == 1
 
 
 def test_a_426_says_what_to_upgrade_to(tunnel):

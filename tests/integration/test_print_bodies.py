@@ -205,7 +205,7 @@ def test_our_own_answers_are_shown(proxied):
         proxied.origin.drop_connections()
         assert second.fetch("GET", "/").status == 502
         assert "ADIT-UPSTREAM-REFUSED" in indented(block(second, "/"))[0]
-    assert block(proxied, "/")[0].endswith("ADIT-UPSTREAM-REFUSED")
+    assert "ADIT-UPSTREAM-REFUSED: " in block(proxied, "/")[0]
 
 
 @pytest.mark.parametrize("who", ["visitor", "service"])

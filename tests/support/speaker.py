@@ -151,6 +151,7 @@ class Peer:
         self.reports = b""
         self.messages = []  # (kind, JSON) of links and records, not yet taken
         self.decoder = hpack.Decoder()
+        self.dropped = b""  # of a head that is not looked at
         self.preface_left = len(PREFACE) if is_agent else 0  # the relay is HTTP/2's client
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -266,7 +267,17 @@ class Peer:
                 found = self.frames.pop(0)
                 if found[0] in kinds and stream in (None, found[2]):
                     return found
+                self._drop(found)
             self.read()
+
+    def _drop(self, frame):
+        """Of a head that nobody looks at the decoder takes notice all the same."""
+        kind, flags, _, payload = frame
+        if kind in (HEADERS, CONTINUATION):
+            self.dropped += payload
+            if flags & END_HEADERS:
+                self.decoder.decode(self.dropped, raw=True)
+                self.dropped = b""
 
     def head_fields(self, stream=None):
         """The next head: (stream, fields as a dict, whether nothing follows)."""
