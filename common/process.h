@@ -5,8 +5,8 @@
 #include <stdbool.h>
 
 enum {
-    // Open files that a program needs to start: 40 at most when nothing happens, and libraries end
-    // the program, not the call, when they get none at their start.
+    // Open files that a program may have at the least: 17 or 18 are open when nothing happens, and
+    // where libraries get none at their start they end the program instead of their call.
     PROCESS_FILES_SERVE = 64,
     PROCESS_FILES_READ = 16, // the same of a command that reads the record
 };
