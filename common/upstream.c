@@ -226,16 +226,17 @@ static void finish(struct call *k, const struct http_head *trailers)
     }
 }
 
-// The response says how the service treats idle connections.
+// The response says how the service treats idle connections. One that has a Connection field and
+// does not say close in it has thought of that.
 static void learn(struct call *k, const struct http_head *head)
 {
-    if (k->pooled) {
+    if (k->pooled)
         upstream_pool_answered(k->upstream, &k->past);
+    if (k->pooled || !k->keep_alive)
         return;
-    }
-    const struct field *f = k->keep_alive ? head_find(head, SLICE("keep-alive")) : NULL;
-    if (f)
-        upstream_pool_declared(k->upstream, k->repeatable, f->value);
+    const struct field *f = head_find(head, SLICE("keep-alive"));
+    upstream_pool_declared(k->upstream, k->repeatable, head_find(head, SLICE("connection")) != NULL,
+                           f ? f->value : SLICE(""));
 }
 
 // Nothing of ours may come from a service, except that it is the relay itself which says that the

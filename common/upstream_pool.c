@@ -95,17 +95,20 @@ void upstream_pool_lost(struct upstream *u, const struct upstream_past *past)
     t->patience = t->patience < PATIENCE_MOST ? t->patience * 2 : PATIENCE_MOST;
 }
 
-void upstream_pool_declared(struct upstream *u, bool repeatable, struct slice keep_alive)
+void upstream_pool_declared(struct upstream *u, bool repeatable, bool keeps,
+                            struct slice keep_alive)
 {
     const struct slice name = SLICE("timeout=");
     struct slice parameter;
     uint64_t s = 0;
+    struct upstream_trust *t = &u->trust[repeatable];
+    t->proven = t->proven || keeps;
     while (slice_next_element(&keep_alive, &parameter)) {
         if (parameter.len <= name.len || !slice_ieq(slice_of(parameter.p, name.len), name) ||
             !slice_to_u64(slice_of(parameter.p + name.len, parameter.len - name.len), &s))
             continue;
-        u->trust[repeatable].proven = true;
-        saw_close(&u->trust[repeatable], s < DECLARED_MOST_S ? (uint32_t)s * 1000 : UINT32_MAX);
+        t->proven = true;
+        saw_close(t, s < DECLARED_MOST_S ? (uint32_t)s * 1000 : UINT32_MAX);
     }
 }
 

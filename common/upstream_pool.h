@@ -24,5 +24,7 @@ void upstream_pool_put(struct upstream *u, struct conn *c, bool repeatable);
 // What became of a connection that was taken: the service has answered on it, or has closed it.
 void upstream_pool_answered(struct upstream *u, const struct upstream_past *past);
 void upstream_pool_lost(struct upstream *u, const struct upstream_past *past);
-// What a service says of it: the value of its Keep-Alive field behind such a request.
-void upstream_pool_declared(struct upstream *u, bool repeatable, struct slice keep_alive);
+// What a service says of it behind such a request: whether it keeps the connection, and the value
+// of its Keep-Alive field.
+void upstream_pool_declared(struct upstream *u, bool repeatable, bool keeps,
+                            struct slice keep_alive);

@@ -119,6 +119,8 @@ def test_a_service_that_is_asked_on_and_on_is_tried_and_not_again_for_long_if_it
 def test_a_service_that_says_for_how_long_it_keeps_connections_is_believed(make):
     assert reuses(make(), [("Keep-Alive", "timeout=5, max=1000")])
     assert reuses(make(), [("Keep-Alive", "timeout=99999999999999")])
+    assert reuses(make(), [("Connection", "keep-alive")])
+    assert not reuses(make(), [("Connection", "keep-alive"), ("Keep-Alive", "timeout=1")])
 
 
 @pytest.mark.parametrize("value", ["timeout=1", "timeout=0", "max=100", "timeout", "timeout=x", ""])
