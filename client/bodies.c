@@ -129,7 +129,8 @@ static void on_begun(void *ctx, struct exchange *x, const struct http_head *requ
     (void)snprintf(method, sizeof(method), "%s%.*s %s", mark_of(INBOUND),
                    (int)(request->method.len < WORD_MAX / 2 ? request->method.len : WORD_MAX / 2),
                    request->method.p, lacks_path ? "/" : "");
-    const struct slice line[3] = {slice_str(method), request->target, SLICE(" HTTP/1.1")};
+    const struct slice line[3] = {slice_str(method), request->target,
+                                  request->minor_version ? SLICE(" HTTP/1.1") : SLICE(" HTTP/1.0")};
     n->side[INBOUND].lines_left_out += !put_line(b, to, BODIES_HEAD_BYTES, line);
     // Out of a tunnel it comes without.
     const struct slice host[3] = {SLICE("  > host: "), request->authority, SLICE("")};
@@ -147,7 +148,8 @@ static void on_head(void *ctx, struct exchange *x, const struct http_head *respo
     if (!n)
         return;
     struct buf *to = &n->side[OUTBOUND].head;
-    (void)snprintf(status, sizeof(status), "%sHTTP/1.1 %u ", mark_of(OUTBOUND), response->status);
+    (void)snprintf(status, sizeof(status), "%sHTTP/1.%u %u ", mark_of(OUTBOUND),
+                   response->minor_version, response->status);
     struct slice reason = response->reason;
     if (reason.len > WORD_MAX)
         reason.len = WORD_MAX;

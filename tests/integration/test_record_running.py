@@ -239,8 +239,8 @@ def test_a_reader_that_makes_a_service_wait_is_seen_meanwhile(own_tunnel):
     with own_tunnel.visit() as visitor:
         visitor.request("GET", "/pour")
         visitor.response_head()
-        for _, name in ENDS:
-            row_when(getattr(own_tunnel, name), "response_stalled_ns > 500000000")
+        # The relay's windows may keep its own reader from ever being behind.
+        row_when(own_tunnel.agent, "response_stalled_ns > 500000000")
 
 
 def test_short_exchanges_have_one_row_that_is_written_at_their_end(own_tunnel):
