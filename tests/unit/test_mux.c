@@ -599,80 +599,6 @@ static void freeing_calls_nobody(void **state)
     mux_free(NULL);
 }
 
-static void spellings_go_to_peers_that_want_them(void **state)
-{
-    struct mux_pair p;
-    struct http_head head = head_request("GET", "/");
-    struct http_head trailers = {0};
-    (void)state;
-    mux_pair_init(&p);
-    add(&head, "X-a", "1");
-    add(&head, "Accept", "2");
-    add(&trailers, "x-T", "3");
-    for (size_t i = 0; i < 2; i++) {
-        const struct mux_peer peer = {.spelling = i == 1};
-        mux_set_peer(p.relay.mux, &peer);
-        struct mux_view *relay = mux_side_open(&p.relay, &head, false);
-        assert_non_null(relay);
-        assert_int_equal(mux_end(relay->stream, &trailers), 0);
-        mux_settle(&p);
-        struct mux_view *agent = p.agent.views[i];
-        text_is(&agent->heads, i == 0
-                                   ? "GET http a.example /\nx-a: 1\naccept: 2\n"
-                                   : "GET http a.example /\nadit-case: X-a\nx-a: 1\naccept: 2\n");
-        text_is(&agent->trailers, i == 0 ? "x-t: 3\n" : "adit-case: x-T\nx-t: 3\n");
-    }
-    mux_pair_deinit(&p);
-}
-
-static void more_fields_go_to_peers_that_take_them(void **state)
-{
-    struct mux_pair p;
-    struct http_head head = head_request("GET", "/");
-    (void)state;
-    for (int more = 0; more < 2; more++) {
-        const struct mux_peer peer = {.fields = more == 1};
-        size_t most = more ? MESSAGE_FIELDS_CAP : MESSAGE_FIELDS_FIRST;
-        mux_pair_init(&p);
-        mux_set_peer(p.relay.mux, &peer);
-        mux_set_peer(p.agent.mux, &peer);
-        while (head.field_count < most)
-            add(&head, "a", "b");
-        struct mux_view *relay = mux_side_open(&p.relay, &head, false);
-        assert_non_null(relay);
-        mux_settle(&p);
-        struct mux_view *agent = p.agent.views[0];
-        const struct mux_response dated = {&head, 103, {0}, SLICE("now"), false};
-        assert_int_equal(mux_respond_as(agent->stream, &dated), 0); // the date has no room
-        head.field_count = most + 1 < MESSAGE_FIELDS_CAP ? most + 1 : most;
-        bool over = head.field_count > most;
-        assert_int_equal(mux_respond(agent->stream, &(struct http_head){.status = 200}, false), 0);
-        if (over) {
-            head.fields[most] = head.fields[0];
-            assert_int_equal(mux_end(agent->stream, &head), MUX_E_HEAD);
-            assert_null(mux_side_open(&p.relay, &head, true));
-        }
-        mux_pair_deinit(&p);
-    }
-}
-
-static void a_response_goes_as_it_is_said_to(void **state)
-{
-    struct mux_pair p;
-    struct http_head head = head_request("GET", "/");
-    (void)state;
-    mux_pair_init(&p);
-    struct mux_view *relay = mux_side_open(&p.relay, &head, true);
-    mux_settle(&p);
-    head = head_response(101);
-    add(&head, "A", "b");
-    const struct mux_response as = {&head, 200, SLICE("echo"), SLICE("now"), true};
-    assert_int_equal(mux_respond_as(p.agent.views[0]->stream, &as), 0);
-    mux_settle(&p);
-    text_is(&relay->heads, "200\necho is the upgrade\na: b\ndate: now\n");
-    mux_pair_deinit(&p);
-}
-
 static void every_error_has_its_words(void **state)
 {
     (void)state;
@@ -702,9 +628,6 @@ int main(void)
         cmocka_unit_test(drain_at_the_agent_refuses_what_it_has_not_begun),
         cmocka_unit_test(a_lost_mux_tells_every_stream_once_and_takes_no_more),
         cmocka_unit_test(freeing_calls_nobody),
-        cmocka_unit_test(spellings_go_to_peers_that_want_them),
-        cmocka_unit_test(more_fields_go_to_peers_that_take_them),
-        cmocka_unit_test(a_response_goes_as_it_is_said_to),
         cmocka_unit_test(every_error_has_its_words),
     };
 
