@@ -13,7 +13,7 @@ import pytest
 import websockets
 import ws_origin
 from client import until
-from record import Record, exchanges, xxh3
+from record import exchanges, xxh3
 from replays import REPLAYED
 from test_sse import feed, read_exactly
 
@@ -241,15 +241,3 @@ def test_a_reader_that_makes_a_service_wait_is_seen_meanwhile(own_tunnel):
         visitor.response_head()
         # The relay's windows may keep its own reader from ever being behind.
         row_when(own_tunnel.agent, "response_stalled_ns > 500000000")
-
-
-def test_short_exchanges_have_one_row_that_is_written_at_their_end(own_tunnel):
-    for number in range(20):
-        own_tunnel.fetch("POST", f"/mirror?{number}", body=b"abc")
-    for _, name in ENDS:
-        end = getattr(own_tunnel, name)
-        until(lambda: len(exchanges(end.data, "outcome = 'complete'")) == 20, "twenty rows")
-        with Record(end.data) as record:
-            # Their bodies are in their rows, of all that were over before the next transaction.
-            assert record.number("SELECT count(*) FROM body JOIN exchange ON exchange = seq"
-                                 " WHERE duration_ns < 45000000") == 0
