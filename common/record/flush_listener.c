@@ -91,9 +91,9 @@ static int make_socket(struct flush_listener *f)
     if (!flush_name_prefix(f->dir, &name) || !secret_random(&number, sizeof(number)))
         return -1;
     f->prefix = name;
-    char *end = (char *)&name.addr + name.len;
-    name.len +=
-        (socklen_t)snprintf(end, sizeof(name) - name.len, "%016llx", (unsigned long long)number);
+    const size_t used = name.len - offsetof(struct sockaddr_un, sun_path);
+    name.len += (socklen_t)snprintf(name.addr.sun_path + used, sizeof(name.addr.sun_path) - used,
+                                    "%016llx", (unsigned long long)number);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd >= 0 && !bind(fd, (const struct sockaddr *)&name.addr, name.len) &&
         !listen(fd, FLUSH_BACKLOG))
