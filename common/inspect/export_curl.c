@@ -23,6 +23,7 @@ struct curl {
     struct buf lines;         // fields that come through a pipe
     size_t first_piped, last; // those are [first_piped, last)
     bool piped, has_data, is_head;
+    bool is_empty_upload; // a body in chunks of which none is sent before an answer is there
     bool ok;
 };
 
@@ -171,7 +172,8 @@ static void put_url(struct curl *c)
     const struct http_head *head = &c->sent.head;
     struct buf url = {0};
     bool secure = slice_eq(c->x->scheme, SLICE("https")) && !c->sent.may_rehost;
-    bool plain = is_plain_target(head->target);
+    // To a path that ends with a slash curl would add the name of the file that it sends.
+    bool plain = is_plain_target(head->target) && !c->is_empty_upload;
     struct slice start = secure ? SLICE("https://") : SLICE("http://");
     c->ok = c->ok && buf_append(&url, start.p, start.len) &&
             buf_append(&url, head->authority.p, head->authority.len) &&
@@ -247,6 +249,8 @@ static void put_headers(struct curl *c)
     take_out(c, SLICE("expect"), SLICE("Expect:"));
     if (c->piped)
         put_option(c, SLICE("--data-binary"), SLICE("@-"));
+    else if (c->is_empty_upload)
+        put_option(c, SLICE("--upload-file"), SLICE("/dev/null"));
     else
         put_option(c, SLICE("--data-raw"), c->body);
 }
@@ -324,6 +328,9 @@ static bool make(struct curl *c, struct export *e)
     c->is_head = slice_eq(c->sent.head.method, SLICE("HEAD"));
     c->has_data = c->body.len > 0 || c->sent.chunked;
     c->piped = !can_be_pasted(c->body);
+    // Of empty data curl forgets the last chunk when it has waited for 100 (Continue).
+    c->is_empty_upload =
+        c->has_data && c->body.len == 0 && head_find(&c->sent.head, SLICE("expect"));
     find_piped_fields(c);
     put_comments(c);
     put_command(c);

@@ -80,8 +80,13 @@ def test_a_method_is_kept_whatever_curl_would_make_of_the_body(record, service, 
     for method in ("GET", "POST", "HEAD", "PUT", "DELETE", "-X", "get"):
         for fields in ([], [("Content-Length", b"0")], [("Transfer-Encoding", b"chunked")]):
             sends(record, service, empty, Request(method, "/", [host, *fields], b""))
+    awaits = [("Transfer-Encoding", b"chunked"), ("Expect", b"100-continue")]
+    for target in ("/", "/a/?b", "/a%aa"):
+        sends(record, service, empty, Request("POST", target, [host, *awaits], b""))
+        sends(record, service, empty, Request("GET", target, [host, ("X", b"a\tb"), *awaits], b""))
     for method in ("GET", "HEAD", "QUERY"):
-        sends(record, service, empty, Request(method, "/", [host, ("Content-Length", b"3")], b"@a'"))
+        three = ("Content-Length", b"3")
+        sends(record, service, empty, Request(method, "/", [host, three], b"@a'"))
 
 
 @pytest.mark.parametrize("target", ["*", "/?", "//", "//a//b", "/../x/./%2e%2e/..", "/.", 
@@ -89,7 +94,8 @@ def test_a_method_is_kept_whatever_curl_would_make_of_the_body(record, service, 
                                     "/\xe9\xff'", "/\xc3\xa9", "/\xc2\x9b31m", "/%s%%d\\n",
                                     "/" + "long/" * 1500])
 def test_a_target_is_kept_byte_by_byte(record, service, empty, target):
-    sends(record, service, empty, Request("OPTIONS", target, [("Host", service.host.encode())], b""))
+    host = ("Host", service.host.encode())
+    sends(record, service, empty, Request("OPTIONS", target, [host], b""))
 
 
 def test_a_target_in_absolute_form_is_sent_in_absolute_form(record, service, shell, empty):
@@ -117,7 +123,8 @@ def test_a_body_is_kept_byte_by_byte(record, service, empty, body):
 
 
 def test_fields_and_a_body_may_both_come_through_pipes(record, service, empty):
-    fields = [("Host", service.host.encode()), ("A", b"1"), ("X", b"a\tb"), ("B", b""), ("X", b"\xff"),
+    fields = [("Host", service.host.encode()), ("A", b"1"), ("X", b"a\tb"), ("B", b""),
+              ("X", b"\xff"),
               ("C", b"3"), ("Content-Length", b"3")]
     script = sends(record, service, empty, Request("POST", "/", fields, b"\0\n\xff"))
     assert script.isascii() and "\t" not in script
@@ -125,7 +132,8 @@ def test_fields_and_a_body_may_both_come_through_pipes(record, service, empty):
 
 def test_nothing_of_a_request_is_executed(record, service, empty):
     host = service.host.encode()
-    for note in (b"\xc3\xa9'; touch T #", b"\xe9'; touch T #", b"'$(touch T)'`touch T`", b"\\'; touch T",
+    for note in (b"\xc3\xa9'; touch T #", b"\xe9'; touch T #", b"'$(touch T)'`touch T`",
+                 b"\\'; touch T",
                  b"!touch T", b"*", b"=touch"):
         request = Request("GET", "/", [("Host", host), ("X-Note", note), ("X-`touch", b"1")], b"")
         sends(record, service, empty, request)
@@ -136,10 +144,11 @@ def test_nothing_of_a_request_is_executed(record, service, empty):
 
 def test_comments_mean_nothing_where_a_shell_runs_them(record, service, empty):
     """zsh at its prompt has no comments."""
-    fields = [("Host", service.host.encode()), ("X-`touch", b"[redacted]"), ("X'$(id)", b"[redacted]"),
+    fields = [("Host", service.host.encode()), ("X-`touch", b"[redacted]"),
+              ("X'$(id)", b"[redacted]"),
               ("Y!*~|&", b"[redacted]")]
-    record.add(request_fields=fields, host=service.host, flags=1 | 8, writer=record.writers["aditd"],
-               request_trailers=b"T-`touch: 1\r\n")
+    record.add(request_fields=fields, host=service.host, flags=1 | 8,
+               writer=record.writers["aditd"], request_trailers=b"T-`touch: 1\r\n")
     script = record.output("export", "--curl")
     comments = [line for line in script.split(b"\n") if line.startswith(b"#")]
     assert len(comments) == 4
@@ -156,7 +165,8 @@ def test_what_the_relay_or_the_proxy_added_is_left_out(record, service, shell, e
         sends(record, service, empty, Request("GET", "/", [host, *claims], b""), program,
               shells=[shell])
     vias = [(b"1.1 other, 1.0 adit-0123456789abcdef", b"1.1 other", b"HTTP/1.0"),
-            (b"1.1 adit-0123456789abcdef", None, b"HTTP/1.1"), (b"1.1 other", b"1.1 other", b"HTTP/1.1"),
+            (b"1.1 adit-0123456789abcdef", None, b"HTTP/1.1"),
+            (b"1.1 other", b"1.1 other", b"HTTP/1.1"),
             (b"1.1 adit-outer, 1.1 adit-0123456789abcdef", b"1.1 adit-outer", b"HTTP/1.1")]
     for via, kept, version in vias:
         identity = record.add(host=service.host, writer=record.writers["adit http"], method="TRACE",
@@ -165,16 +175,18 @@ def test_what_the_relay_or_the_proxy_added_is_left_out(record, service, shell, e
         (_, _, seen_version, fields, _), = paste(record, service, shell, empty, identity)
         rest = [(b"via", kept)] if kept else []
         assert (seen_version, fields) == (version, [
-            (b"Host", service.host.encode()), (b"a", b"1"), (b"max-forwards", b"5"), *rest, (b"b", b"2")])
+            (b"Host", service.host.encode()), (b"a", b"1"), (b"max-forwards", b"5"), *rest,
+            (b"b", b"2")])
 
 
 def test_to_service_sends_what_the_service_got(record, service, shell, empty):
     added = [*any_request.ADDED, ("Via", b"1.1 adit-0123456789abcdef")]
-    agents = record.add(host="web.example", upstream=service.host, writer=record.writers["adit http"],
+    agents = record.add(host="web.example", upstream=service.host,
+                        writer=record.writers["adit http"],
                         request_fields=[("te", b"trailers"), ("a", b"1"), *added], target="?q",
                         request=b"12", method="POST")
-    proxys = record.add(host="web.example", upstream=service.host, writer=record.writers["adit proxy"],
-                        visitor="192.0.2.7", request_fields=[
+    proxys = record.add(host="web.example", upstream=service.host,
+                        writer=record.writers["adit proxy"], visitor="192.0.2.7", request_fields=[
                             ("A", b"1"), ("Connection", b"close"), ("Host", b"web.example"),
                             ("X-Forwarded-For", b"6.6.6.6")])
     script = record.output("export", agents, proxys, "--curl", "--to-service")
@@ -183,11 +195,13 @@ def test_to_service_sends_what_the_service_got(record, service, shell, empty):
     lower = [(name.encode().lower(), value) for name, value in added]
     assert first[:3] == (b"POST", b"/?q", b"HTTP/1.1") and first[4] == b"12"
     assert [(name.lower(), value) for name, value in first[3]] == [
-        (b"host", b"web.example"), (b"te", b"trailers"), (b"a", b"1"), *lower, (b"connection", b"te"),
+        (b"host", b"web.example"), (b"te", b"trailers"), (b"a", b"1"), *lower,
+        (b"connection", b"te"),
         (b"transfer-encoding", b"chunked")]
     assert [(name.lower(), value) for name, value in second[3]] == [
         (b"host", b"web.example"), (b"a", b"1"),
-        (b"forwarded", b"for=192.0.2.7;host=web.example;proto=http"), (b"x-forwarded-for", b"192.0.2.7"),
+        (b"forwarded", b"for=192.0.2.7;host=web.example;proto=http"),
+        (b"x-forwarded-for", b"192.0.2.7"),
         (b"x-forwarded-proto", b"http"), (b"x-forwarded-host", b"web.example")]
     assert b"Via of the proxy" in script and b"--host-header" in script
 
@@ -276,8 +290,10 @@ def test_what_is_pasted_at_a_prompt_is_what_was_sent(record, service, shell, emp
     host = ("Host", service.host.encode())
     notes = ["é'; touch T #".encode(), b"!touch $(touch T) `touch T` \"!!\" \\", b"a\tb\xff", b"",
              b"x" * 5000]
-    requests = [Request("GET", "/it's?a=!b&c=\xc2\x9b", [host, *[("X-Note", n) for n in notes]], b""),
-                Request("POST", "/", [host, ("Content-Length", b"9"), ("X", b"1\t2")], b"\x03\x04\0\t\n'\"\x1b\x7f"),
+    fields = [host, *[("X-Note", note) for note in notes]]
+    requests = [Request("GET", "/it's?a=!b&c=\xc2\x9b", fields, b""),
+                Request("POST", "/", [host, ("Content-Length", b"9"), ("X", b"1\t2")],
+                        b"\x03\x04\0\t\n'\"\x1b\x7f"),
                 Request("POST", "/", [host, ("Content-Length", b"10")], b"it's !x \\y"),
                 Request("GET", "/last", [("X-`touch", b"'"), host], b"")]
     wanted = [any_request.add(record, request, service.host, "aditd")[0] for request in requests]

@@ -69,7 +69,8 @@ def test_pairs_are_unescaped_and_still_may_be_once_more(record):
     record.add(target="/?" + text, method="POST", request=text.encode(),
                request_fields=[("Content-Type", "application/x-www-form-urlencoded")])
     request = entries(record)[0]["request"]
-    assert request["url"].endswith("/?a=%20+x&%C3%A9=1%25&b%5B%5D=2&=n&c&%25zz=%25zz&p=%2541&&x=%00")
+    assert request["url"].endswith(
+        "/?a=%20+x&%C3%A9=1%25&b%5B%5D=2&=n&c&%25zz=%25zz&p=%2541&&x=%00")
     values = ["  x", "1%25", "2", "n", "", "%25zz", "%2541", "\0"]
     names = ["a", "é", "b[]", "", "c", "%zz", "p", "x"]
     assert request["queryString"] == [{"name": n, "value": v} for n, v in zip(names, values)]

@@ -111,7 +111,8 @@ def scripted(host):
                                 ("Keep-Alive", b"x"), ("Proxy-Connection", b"y")], b""),
         Request("OPTIONS", "*", [("Max-Forwards", b"5"), h], b""),
         Request("TRACE", "/t", [h, ("max-forwards", b"1")], b""),
-        Request("POST", "/te", [h, te, ("TE", b"trailers, deflate"), ("Connection", b"te")], b"abc"),
+        Request("POST", "/te", [h, te, ("TE", b"trailers, deflate"), ("Connection", b"te")],
+                b"abc"),
         Request("POST", "/trailers", [h, te, ("Trailer", b"X-Sum")], b"abc",
                 trailers=(("X-Sum", "1"), ("X-Sum", "2"))),
         Request("POST", "/no-body", [h], b""),
@@ -156,7 +157,7 @@ def test_a_pasted_command_makes_the_service_hear_the_same(way, service, shell, t
             script = way.run(program, "export", ids[program], "--curl")
             run_script(shell, script, tmp_path)
             again, = service.take()
-            assert service_view(again, trailers=False) == service_view(first, trailers=False), script
+            assert service_view(again, False) == service_view(first, False), script
             if first.trailers:
                 assert b"X-Sum" in script
 
@@ -180,8 +181,8 @@ def test_what_goes_to_the_service_is_what_it_got(way, service, tmp_path):
         again, = service.take()
         wanted = service_view(first, trailers=False)
         if b"whose id is not in the record" in script:
-            wanted[2][:] = [f for n, f in enumerate(wanted[2])
-                            if n != max(n for n, f in enumerate(wanted[2]) if f[0].lower() == b"via")]
+            last = max(at for at, (name, _) in enumerate(wanted[2]) if name == b"via")
+            del wanted[2][last]
             fields = again.fields
         else:
             fields = service_view(again)[2]

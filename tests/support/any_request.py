@@ -7,17 +7,21 @@ from exchanges import lines
 
 TOKEN = "!#$%&'*+-.^_`|~0123456789abcXYZ"
 TARGETS = ["a", "/", "..", ".", "//", "%41", "%e2%82%ac", "%2E%2e", "'", "\"", "\\", "?", "&",
-           "=", "{a,b}", "[1-3]", "|", "^", "`touch${IFS}T`", "$(touch${IFS}T)", "$HOME", "!!", "!x", "~", "*",
+           "=", "{a,b}", "[1-3]", "|", "^", "`touch${IFS}T`", "$(touch${IFS}T)", "$HOME", "!!",
+           "!x", "~", "*",
            ";touch${IFS}T;", ":", "@", "+", ",", "<", ">", "\xc3\xa9", "\xe9", "\xff", "\xc2\x9b"]
 TEXTS = [b"a", b"Z", b"0", b" ", b"'", b"\"", b"\\", b"`touch T`", b"$(touch T)", b"; touch T #",
          b"'; touch T #", b"'\\''", b"!!", b"!touch", b"%s", b"%41", b"${HOME}", b"~", b"*", b"?",
-         b"[a]", b"{a,b}", b"#", b"=x", b"<", b">", b"|", b"&", b"@", "é".encode(), "Ё".encode(), "\u20ac".encode(), "\U0001f600".encode()]
+         b"[a]", b"{a,b}", b"#", b"=x", b"<", b">", b"|", b"&", b"@", "é".encode(),
+         "Ё".encode(), "\u20ac".encode(), "\U0001f600".encode()]
 # What a terminal, a line editor or a decoder would not leave alone.
-ODD = [b"\t", b"\xe9", b"\xff", b"\x81'", b"\x9b31m", b"\xc2\x9b31m", b"\xe2\x80\xae", b"\xef\xbb\xbf"]
+ODD = [b"\t", b"\xe9", b"\xff", b"\x81'", b"\x9b31m", b"\xc2\x9b31m", b"\xe2\x80\xae",
+       b"\xef\xbb\xbf"]
 CONTROL = [b"\0", b"\n", b"\r", b"\r\n", b"\x1b[", b"\x7f", b"END_OF_BODY\n", b"\nEND_OF_FIELDS\n",
            b"BODY\n", b"\x03", b"\x04"]
 USUAL = ["User-Agent", "user-agent", "Accept", "ACCEPT", "Content-Type", "Cookie", "Authorization",
-         "Range", "Referer", "Accept-Encoding", "X-Forwarded-For", "Forwarded", "Via", "If-None-Match",
+         "Range", "Referer", "Accept-Encoding", "X-Forwarded-For", "Forwarded", "Via",
+         "If-None-Match",
          "Cache-Control", "X-Note"]
 
 
@@ -96,7 +100,7 @@ def as_by_an_agent(request, host):
     kept = [("Host", host.encode()), *inner]
     if any(name.lower() == "transfer-encoding" for name, _ in request.fields) and request.body:
         kept.append(("Transfer-Encoding", b"chunked"))
-    via = b"1.0 adit-0123456789abcdef" if request.version == "HTTP/1.0" else b"1.1 adit-0123456789abcdef"
+    via = request.version.encode()[-3:] + b" adit-0123456789abcdef"
     return ([*inner, *ADDED, ("Via", via)], dataclasses.replace(request, fields=kept))
 
 

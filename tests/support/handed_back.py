@@ -65,7 +65,8 @@ def can_be_sent(row):
     """Whether there is a command of it, and what that sends is valid."""
     fields = field_lines(row["request_head"])
     refused = row["error"] and row["status"] in (400, 501)
-    return (not refused and row["outcome"] and row["flags"] & 8 and not row["flags"] & 32 and row["host"]
+    return (not refused and row["outcome"] and row["flags"] & 8 and not row["flags"] & 32
+            and row["host"]
             and row["request_kept"] == row["request_bytes"] and row["scheme"] != "https"
             and all(TOKEN.fullmatch(name) for name, _ in fields))
 
