@@ -322,6 +322,9 @@ static const char *make(struct replay_request *r, const struct record_exchange *
     bool ok = add_lines(head, x->request_head) &&
               add_lines(&r->request.trailers, x->body[RECORD_REQUEST].trailers) &&
               frame(r, changes);
+    const struct field *host = head_find(head, SLICE("host"));
+    if (host)
+        head->host_name = host->name;
     fields_strip_hop_by_hop(head);
     fields_strip_trailers(&r->request.trailers, (struct slice){0});
     ok = ok && add_forwarded(r, x) && find_secrets(r, x, changes);

@@ -71,6 +71,8 @@ static const struct row {
     [ANSWER_UPSTREAM_INVALID] =
         {502, "Bad Gateway", "ADIT-UPSTREAM-INVALID",
          "The local service's answer is not valid HTTP. Is it an HTTP service?"},
+    [ANSWER_UPSTREAM_TOO_LARGE] = {502, "Bad Gateway", "ADIT-UPSTREAM-INVALID",
+                                   "The head of the local service's answer is over a limit."},
     [ANSWER_UPSTREAM_TIMEOUT] =
         {504, "Gateway Timeout", "ADIT-UPSTREAM-TIMEOUT",
          "The local service could not be connected to, or did not answer, in time. Is it "

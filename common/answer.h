@@ -27,6 +27,7 @@ enum answer {
     ANSWER_UPSTREAM_UNREACHABLE,
     ANSWER_UPSTREAM_CLOSED,
     ANSWER_UPSTREAM_INVALID,
+    ANSWER_UPSTREAM_TOO_LARGE, // of a head; with the code of the one before
     ANSWER_UPSTREAM_TIMEOUT,
     ANSWER_LOOP,
     ANSWERS,

@@ -89,7 +89,7 @@ static void answer_instead(struct stream_end *e, const struct http_head *head)
     struct exchange_end *sender = x->end[OUTBOUND];
     exchange_detach(sender);
     sender->ops->closed(sender, EXCHANGE_PROTOCOL);
-    exchange_answer(x, ANSWER_UPSTREAM_INVALID);
+    exchange_answer(x, ANSWER_UPSTREAM_TOO_LARGE);
 }
 
 static void in_head(struct exchange_end *end, const struct http_head *head,

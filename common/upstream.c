@@ -96,8 +96,8 @@ static void refuse(struct call *k, enum answer answer)
 }
 
 // What came is no answer: says so with what is wrong, for people, and ends the call.
-__attribute__((format(printf, 2, 3))) static void refuse_head(struct call *k, const char *format,
-                                                              ...)
+__attribute__((format(printf, 3, 4))) static void refuse_head(struct call *k, enum answer answer,
+                                                              const char *format, ...)
 {
     char detail[EXCHANGE_DETAIL_MAX];
     va_list args;
@@ -105,7 +105,7 @@ __attribute__((format(printf, 2, 3))) static void refuse_head(struct call *k, co
     (void)vsnprintf(detail, sizeof(detail), format, args);
     va_end(args);
     exchange_bad_head(&k->end, conn_in(k->conn), detail);
-    refuse(k, ANSWER_UPSTREAM_INVALID);
+    refuse(k, answer);
 }
 
 // The same for what the parser does not take.
@@ -115,14 +115,16 @@ static void refuse_malformed_head(struct call *k, int error)
     const struct http1_limits limits = head_limits(k);
     struct http1_fault fault;
     if (error == HTTP1_E_HEAD_TOO_LARGE)
-        refuse_head(k, "a head of more than %zu bytes (--limit response-head-bytes)",
+        refuse_head(k, ANSWER_UPSTREAM_TOO_LARGE,
+                    "a head of more than %zu bytes (--limit response-head-bytes)",
                     limits.head_bytes);
     else if (error == HTTP1_E_TOO_MANY_FIELDS)
-        refuse_head(k, "more than %zu fields (--limit response-head-fields)", limits.fields);
+        refuse_head(k, ANSWER_UPSTREAM_TOO_LARGE,
+                    "more than %zu fields (--limit response-head-fields)", limits.fields);
     else if (http1_explain_response(in, &limits, &fault))
-        refuse_head(k, "%s at byte %zu", fault.what, fault.at);
+        refuse_head(k, ANSWER_UPSTREAM_INVALID, "%s at byte %zu", fault.what, fault.at);
     else
-        refuse_head(k, "%s", http1_strerror(error));
+        refuse_head(k, ANSWER_UPSTREAM_INVALID, "%s", http1_strerror(error));
 }
 
 static void break_off(struct call *k, enum exchange_why why)
@@ -203,7 +205,7 @@ static bool begin_body(struct call *k, const struct http_head *head, struct body
         return false;
     }
     if (switches && (head->upgrade.len > 255 || !was_offered(k, head->upgrade))) {
-        refuse_head(k, "a 101 that switches to what was not asked for");
+        refuse_head(k, ANSWER_UPSTREAM_INVALID, "a 101 that switches to what was not asked for");
         return false;
     }
     k->keep_alive = http1_keeps_alive(head) && framing->kind != BODY_UNTIL_CLOSE && !switches;
@@ -269,7 +271,8 @@ static bool read_head(struct call *k)
     }
     bool interim = head.status < 200 && head.status != 101;
     if (interim && !exchange_takes_interim(k->end.x, &head)) {
-        refuse_head(k, "more than %d interim responses, or %d KiB of their fields", LIMIT_INTERIM,
+        refuse_head(k, ANSWER_UPSTREAM_INVALID,
+                    "more than %d interim responses, or %d KiB of their fields", LIMIT_INTERIM,
                     LIMIT_INTERIM_BYTES / 1024);
         return false;
     }
@@ -525,7 +528,9 @@ static void end_head(struct exchange_end *end, const struct http_head *head,
     k->chunked = framing->kind == BODY_CHUNKED;
     k->body_left = k->chunked ? UINT64_MAX : framing->kind == BODY_LENGTH ? framing->length : 0;
     bool idempotent = method_is_idempotent(head->method);
-    k->repeatable = idempotent && framing->kind == BODY_NONE && !offers;
+    bool bodiless =
+        framing->kind == BODY_NONE || (framing->kind == BODY_LENGTH && !framing->length);
+    k->repeatable = idempotent && bodiless && !offers;
     if ((offers && !k->offer) || !write_head(k, head)) {
         refuse(k, ANSWER_BUSY);
         return;

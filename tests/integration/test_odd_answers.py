@@ -197,6 +197,7 @@ def test_what_is_wrong_with_an_answer_is_told(way, text, what):
     answer = way.fetch("GET", path)
     assert (answer.status, answer.code) == (502, "ADIT-UPSTREAM-INVALID")
     assert re.search(f"\nWhat was wrong: {what}\\.\n", answer.body.decode())
+    assert (b"is over a limit" if "--limit" in what else b"is not valid HTTP") in answer.body
     answer = way.fetch("GET", path, [("Accept", "application/json")])
     assert re.fullmatch(what, answer.json()["error"]["detail"])
     answer = way.fetch("GET", path, [("Accept", "text/html")])

@@ -239,3 +239,9 @@ def test_what_is_no_time_is_refused(tmp_path, command, value):
                           env=environment(tmp_path))
     assert done.returncode == 2
     assert "--upstream-keepalive is on, off or a time like 30s, from 100ms to 24h: " in done.stderr
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_an_empty_body_makes_no_request_one_that_cannot_be_repeated(make, method):
+    way = make(*UNPROVEN)
+    assert connection(way, method, body=b"") == connection(way, method, body=b"")
