@@ -50,7 +50,6 @@ struct command {
     struct options options;
     struct agent_config config;
     const char *token_file;
-    bool has_relay; // --relay was given
 };
 
 static int fail(const char *what, const char *why)
@@ -65,7 +64,6 @@ static void take_relay(struct command *cmd, const char *value)
     struct agent_config *c = &cmd->config;
     const char *why = endpoint_parse(value, ENDPOINT_RELAY, &c->relay.at);
     endpoint_url(&c->relay.at, c->relay_url);
-    cmd->has_relay = true;
     if (!why)
         return;
     endpoint_explain(message, "--relay", why, value);
@@ -167,12 +165,10 @@ static int take_token(struct command *cmd)
     return 0;
 }
 
-// The proxy before the relay, which the environment names. Its value may hold a password. The relay
-// that is meant when none is named is on this machine, where no proxy leads.
-static bool choose_proxy(struct command *cmd)
+// The proxy before the relay, which the environment names. Its value may hold a password.
+static bool choose_proxy(struct link_target *relay)
 {
-    struct link_target *relay = &cmd->config.relay;
-    const char *why = cmd->has_relay ? relay_proxy_choose(&relay->proxy, &relay->at) : NULL;
+    const char *why = relay_proxy_choose(&relay->proxy, &relay->at);
     if (why)
         (void)fprintf(stderr,
                       "adit: the proxy in %s cannot be used: %s; or exempt the relay by "
@@ -192,7 +188,6 @@ int command_http(int argc, char **argv)
                     .take = take_option},
     };
     take_relay(&cmd, "localhost:7080");
-    cmd.has_relay = false;
     parse(&cmd, argc, argv);
     if (cmd.options.exit_status >= 0)
         return cmd.options.exit_status;
@@ -202,7 +197,7 @@ int command_http(int argc, char **argv)
     int status = take_token(&cmd);
     if (status)
         return status;
-    if (!choose_proxy(&cmd))
+    if (!choose_proxy(&cmd.config.relay))
         return EXIT_FAILURE;
     if (!command_state_dir(cmd.options.data, dir))
         return EXIT_FAILURE;

@@ -168,7 +168,7 @@ const char *relay_proxy_choose(struct relay_proxy *p, const struct endpoint *rel
     const char *name = "";
     *p = (struct relay_proxy){0};
     const char *value = first_of(relay->tls ? for_https : for_http, &name);
-    if (!value)
+    if (!value || endpoint_is_loopback(relay->host))
         return NULL;
     (void)snprintf(p->variable, sizeof(p->variable), "%s", name);
     const char *exempt = first_of(for_exempt, &name);

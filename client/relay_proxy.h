@@ -18,8 +18,8 @@ struct relay_proxy {
     char authorization[RELAY_PROXY_AUTHORIZATION_MAX]; // secret; empty: none
 };
 
-// Reads the environment for this relay. Returns NULL, or what is wrong with the value of
-// `p->variable`, which may hold a password and is not to be shown.
+// Reads the environment for this relay. A relay on this machine has no proxy. Returns NULL, or what
+// is wrong with the value of `p->variable`, which may hold a password and is not to be shown.
 const char *relay_proxy_choose(struct relay_proxy *p, const struct endpoint *relay);
 
 // Whether a list like no_proxy's exempts this host (a name, or an address without brackets).

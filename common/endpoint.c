@@ -217,3 +217,15 @@ bool endpoint_is_localhost(const char *host)
         return false;
     return len == sizeof(name) - 1 || (len > sizeof(name) && host[len - sizeof(name)] == '.');
 }
+
+bool endpoint_is_loopback(const char *host)
+{
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    if (!uv_ip4_addr(host, 1, &v4))
+        return ntohl(v4.sin_addr.s_addr) >> 24 == 127;
+    if (!uv_ip6_addr(host, 1, &v6))
+        return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) ||
+               (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) && v6.sin6_addr.s6_addr[12] == 127);
+    return endpoint_is_localhost(host);
+}

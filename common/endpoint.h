@@ -43,3 +43,5 @@ void endpoint_url(const struct endpoint *e, char out[static ENDPOINT_URL_MAX]);
 // Whether the name is localhost or lies below it, which is this machine's loopback whatever a
 // resolver says (RFC 6761 §6.3).
 bool endpoint_is_localhost(const char *host);
+// The same, or an address of loopback.
+bool endpoint_is_loopback(const char *host);

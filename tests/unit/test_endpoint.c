@@ -189,6 +189,12 @@ static void localhost_and_the_names_below_it_are_loopback(void **state)
     assert_false(endpoint_is_localhost("localhost.example"));
     assert_false(endpoint_is_localhost(""));
     assert_false(endpoint_is_localhost("."));
+    assert_true(endpoint_is_loopback("127.9.9.9"));
+    assert_true(endpoint_is_loopback("::1"));
+    assert_true(endpoint_is_loopback("::ffff:127.0.0.1"));
+    assert_false(endpoint_is_loopback("128.0.0.1"));
+    assert_false(endpoint_is_loopback("::2"));
+    assert_false(endpoint_is_loopback("127.0.0.1.example"));
 }
 
 int main(void)
