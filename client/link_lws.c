@@ -51,6 +51,7 @@ struct link {
     struct lws *wsi;
     struct timeout limit;
     bool is_up;
+    bool cut_off;         // its descriptor is not the connection to the relay
     bool asked, no_tls;   // as in struct link_end
     uint32_t retry_ms;    // as in struct link_end
     const char *failure;  // for which we ended the attempt ourselves
@@ -85,7 +86,7 @@ static void link_down(struct link *link, const struct link_end *end)
 static void attempt_failed(struct link *link, struct link_end end)
 {
     end.certificate = link->distrust != NULL;
-    end.asked = link->asked;
+    end.asked = link->asked && !link->cut_off;
     end.no_tls = link->no_tls;
     if (link->distrust)
         end.text = link->distrust;
@@ -204,7 +205,7 @@ static void hand_over(struct link *link, int socket, const struct door *door)
     if (dup3(socket, lws_get_socket_fd(wsi), O_CLOEXEC) >= 0)
         return;
     link->failure = strerror(errno);
-    link->asked = false; // nothing has left
+    link->cut_off = true; // nothing leaves
     kill_later(link);
 }
 
@@ -408,19 +409,27 @@ static const struct lws_protocols protocols[] = {
     {.name = NULL},
 };
 
-static void find_watcher(uv_handle_t *handle, void *found)
+static void count_watcher(uv_handle_t *handle, void *count)
 {
     if (handle->type == UV_POLL)
-        *(bool *)found = true;
+        ++*(size_t *)count;
+}
+
+// Of descriptors, in the loop.
+static size_t watchers(struct loop *l)
+{
+    size_t count = 0;
+    uv_walk(&l->uv, count_watcher, &count);
+    return count;
 }
 
 // Without a descriptor for its wake-ups libwebsockets starts all the same, and crashes when it
-// ends. The watcher of that descriptor is the only handle of this type that a new context has.
-static bool is_sound(const struct link_context *c)
+// ends. The watcher of that descriptor is the only one that a new context has.
+static bool make_context(struct link_context *c, const struct lws_context_creation_info *info)
 {
-    bool has_watcher = false;
-    uv_walk(&c->loop->uv, find_watcher, &has_watcher);
-    return has_watcher;
+    const size_t before = watchers(c->loop);
+    c->lws = lws_create_context(info);
+    return c->lws && watchers(c->loop) > before;
 }
 
 struct link_context *link_context_new(struct loop *l, const struct link_target *target)
@@ -448,8 +457,7 @@ struct link_context *link_context_new(struct loop *l, const struct link_target *
     lws_set_log_level(0, NULL);
     c->loop = l;
     c->frame = malloc(LWS_PRE + WS_HEADER_MAX + TUNNEL_MESSAGE_MAX);
-    c->lws = c->frame ? lws_create_context(&info) : NULL;
-    if (c->lws && is_sound(c))
+    if (c->frame && make_context(c, &info))
         return c;
     free(c->frame);
     free(c);
