@@ -23,6 +23,7 @@ struct link_end {
     bool certificate; // the relay's was not accepted
     bool no_tls;      // what is there does not speak TLS
     bool asked;       // the handshake was sent, and what came of it is `text`
+    bool no_unix;     // a Unix socket of our own failed, by which connections are handed over
     char code[32];    // of that response's adit-error, or empty
     const char *text; // why else
     int error;        // libuv's that it is told of, or 0

@@ -172,9 +172,8 @@ static void start_failed(struct link *link, int error)
 
 static void door_failed(struct link *link, int error)
 {
-    char why[160];
-    (void)snprintf(why, sizeof(why), "a Unix socket of its own failed: %s", strerror(error));
-    attempt_failed(link, (struct link_end){.error = uv_translate_sys_error(error), .text = why});
+    int uv = uv_translate_sys_error(error);
+    attempt_failed(link, (struct link_end){.error = uv, .text = uv_strerror(uv), .no_unix = true});
 }
 
 // Gives a connected socket to libwebsockets, which has no function that takes one: while it waits
@@ -281,8 +280,9 @@ static int link_failed(struct link *link, struct lws *wsi, const char *text, siz
         link->context->starting = NULL;
     lws_set_opaque_user_data(wsi, NULL);
     (void)snprintf(why, sizeof(why), "%.*s", (int)len, text ? text : "");
-    if (strcmp(why, "closed before established") == 0)
-        end.text = "the connection was refused or closed";
+    if (strcmp(why, "closed before established") == 0 || strcmp(why, "Closed before conn") == 0 ||
+        strcmp(why, "read failed") == 0)
+        end.text = "it closed the connection";
     else if (strncmp(why, "connect S", 9) == 0) // "SSL err" or "SYSCALL", and no error's text
         end.text = "it ended the TLS handshake without a word";
     if (end.status &&

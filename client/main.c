@@ -72,10 +72,11 @@ int main(int argc, char **argv)
         (void)fputs(help, stdout);
         return 0;
     }
+    bool is_shown = name[0] != '-' && options_is_word(name);
     if (name[0])
-        (void)fprintf(stderr, "adit: %s%s\n\n",
-                      name[0] == '-' ? "options stand behind a command" : "no such command: ",
-                      options_is_word(name) && name[0] != '-' ? name : "");
+        (void)fprintf(stderr, "adit: %s%s%s\n\n",
+                      name[0] == '-' ? "options stand behind a command" : "no such command",
+                      is_shown ? ": " : "", is_shown ? name : "");
     (void)fputs(help, stderr);
     return EXIT_USAGE;
 }

@@ -91,27 +91,42 @@ static void proxy_text(char out[static OUTAGE_TEXT_MAX], const struct link_targe
     const struct relay_proxy *p = &relay->proxy;
     char why[200];
     const char *what = error_advice(end->error);
+    bool v6 = strchr(relay->at.host, ':') != NULL;
     if (end->status == 407)
         (void)snprintf(out, OUTAGE_TEXT_MAX,
                        "the proxy %s answered with 407: it %s. Put them into %s as "
-                       "http://USER:PASSWORD@HOST:PORT. Trying again",
+                       "http://USER:PASSWORD@HOST:PORT",
                        p->url,
                        p->authorization[0] ? "does not accept this user and password"
                                            : "wants a user and password",
                        p->variable);
     else if (end->status)
         (void)snprintf(out, OUTAGE_TEXT_MAX,
-                       "the proxy %s answered with %u: it does not connect to %s:%u%s. Trying "
-                       "again",
-                       p->url, end->status, relay->at.host, relay->at.port,
+                       "the proxy %s answered with %u: it does not connect to %s%s%s:%u%s", p->url,
+                       end->status, v6 ? "[" : "", relay->at.host, v6 ? "]" : "", relay->at.port,
                        end->status < 500 ? ", which it must allow; or exempt the relay by no_proxy"
                                          : "; is the relay running, and known to the proxy?");
     else
         (void)snprintf(out, OUTAGE_TEXT_MAX,
-                       "cannot reach the relay through the proxy %s (%s), which %s names; %s. "
-                       "Trying again",
+                       "cannot reach the relay through the proxy %s (%s), which %s names; %s",
                        p->url, reason(end, why, sizeof(why)), p->variable,
                        what ? what : "is it an HTTP proxy, and is it running?");
+}
+
+// The agent could not make a socket for itself, whatever the relay is like.
+static void no_unix_text(char out[static OUTAGE_TEXT_MAX], const char *url,
+                         const struct link_end *end)
+{
+    bool forbidden =
+        end->error == UV_EAFNOSUPPORT || end->error == UV_EACCES || end->error == UV_EPERM;
+    const char *what = forbidden ? NULL : error_advice(end->error);
+    (void)snprintf(out, OUTAGE_TEXT_MAX,
+                   "cannot connect to the relay %s, for which the agent needs a Unix socket of its "
+                   "own (%s); %s",
+                   url, end->text,
+                   what ? what
+                        : "allow it those: in a unit, RestrictAddressFamilies= has to name "
+                          "AF_UNIX");
 }
 
 static void unreachable_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *relay,
@@ -122,39 +137,38 @@ static void unreachable_text(char out[static OUTAGE_TEXT_MAX], const struct link
     if (!what)
         what = relay->at.tls ? "check the address, and that it speaks https"
                              : "is it running? On this machine it is started with: aditd";
-    (void)snprintf(out, OUTAGE_TEXT_MAX, "cannot reach the relay %s%s%s (%s); %s. Trying again",
-                   url, relay->proxy.used ? " through the proxy " : "",
+    (void)snprintf(out, OUTAGE_TEXT_MAX, "cannot reach the relay %s%s%s (%s); %s", url,
+                   relay->proxy.used ? " through the proxy " : "",
                    relay->proxy.used ? relay->proxy.url : "", reason(end, why, sizeof(why)), what);
 }
 
-void outage_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *relay, const char *url,
-                 const struct link_end *end)
+static void attempt_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *relay,
+                         const char *url, const struct link_end *end)
 {
     bool v6 = strchr(relay->at.host, ':') != NULL;
-    if (end->was_up)
-        (void)snprintf(out, OUTAGE_TEXT_MAX, "the relay %s has gone; connecting again", url);
-    else if (end->at_proxy)
+    if (end->at_proxy)
         proxy_text(out, relay, end);
+    else if (end->no_unix)
+        no_unix_text(out, url, end);
     else if (end->certificate)
         (void)snprintf(
             out, OUTAGE_TEXT_MAX,
             "cannot trust the relay %s: its certificate is not accepted (%s). Give it one "
             "that is valid for %s, or put the authority that signed it into a file and "
-            "that into SSL_CERT_FILE. Trying again",
+            "that into SSL_CERT_FILE",
             url, end->text, relay->at.host);
     else if (end->status)
-        (void)snprintf(out, OUTAGE_TEXT_MAX, "%s answered with %u%s%s: %s. Trying again", url,
-                       end->status, end->code[0] ? " " : "", end->code, advice(end));
+        (void)snprintf(out, OUTAGE_TEXT_MAX, "%s answered with %u%s%s: %s", url, end->status,
+                       end->code[0] ? " " : "", end->code, advice(end));
     else if (end->no_tls)
         (void)snprintf(out, OUTAGE_TEXT_MAX,
                        "what listens at %s does not speak TLS: give --relay http://%s%s%s:%u if "
-                       "that is the relay itself, or the port of the TLS proxy before it. Trying "
-                       "again",
+                       "that is the relay itself, or the port of the TLS proxy before it",
                        url, v6 ? "[" : "", relay->at.host, v6 ? "]" : "", relay->at.port);
     else if (end->asked)
         (void)snprintf(out, OUTAGE_TEXT_MAX,
                        "what listens at %s takes the connection, but does not answer in HTTP (%s): "
-                       "%s. Trying again",
+                       "%s",
                        url, end->text,
                        relay->at.tls
                            ? "is it an adit relay?"
@@ -162,4 +176,17 @@ void outage_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *rel
                              "own port");
     else
         unreachable_text(out, relay, url, end);
+}
+
+void outage_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *relay, const char *url,
+                 const struct link_end *end)
+{
+    if (end->was_up) {
+        (void)snprintf(out, OUTAGE_TEXT_MAX, "the relay %s has gone; connecting again", url);
+        return;
+    }
+    attempt_text(out, relay, url, end);
+    size_t len = strlen(out);
+    bool asks = len > 0 && out[len - 1] == '?'; // and needs no other end
+    (void)snprintf(out + len, OUTAGE_TEXT_MAX - len, "%s Trying again", asks ? "" : ".");
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "options.h"
 #include <stdio.h>
+#include <string.h>
 
 // What was typed may not move the cursor of the terminal that shows it.
 static void write_shown(const char *text)
@@ -17,6 +18,9 @@ void options_wrong(struct options *o, const char *text, const char *what)
         return;
     (void)snprintf(message, sizeof(message), "%s%s", text, options_shown(what, shown));
     options_hide_tokens(message);
+    size_t len = strlen(message);
+    if (len > 2 && strcmp(message + len - 2, ": ") == 0) // there is nothing to show
+        message[len - 2] = 0;
     (void)fprintf(stderr, "%s: ", o->program);
     write_shown(message);
     (void)fprintf(stderr, "\nTry: %s --help\n", o->program);

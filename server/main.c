@@ -93,7 +93,7 @@ static void parse(struct command *cmd, int argc, char **argv)
     char text[RELAY_ADVICE_MAX];
     int next = options_parse(o, argc, argv);
     if (o->exit_status < 0 && next < argc)
-        options_wrong(o, "a word is neither a command nor an option nor its value",
+        options_wrong(o, "a word is neither a command nor an option nor its value: ",
                       options_is_word(argv[next]) ? argv[next] : "");
     const char *why = relay_check_public_url(&cmd->config, text);
     if (o->exit_status < 0 && why)

@@ -10,6 +10,10 @@ enum {
     LABEL_MAX_BYTES = 63
 };
 
+static const char address_has_no_names[] =
+    "an IP address has no names below it; give a domain of which all names *.DOMAIN lead to this "
+    "machine, or leave it out to serve this machine alone: ";
+
 static bool is_digits(const char *text, size_t len)
 {
     size_t n = strspn(text, "0123456789");
@@ -35,21 +39,26 @@ static const char *check_label(const char *label, size_t len)
                                                     : NULL;
 }
 
-// What is often written instead of a domain.
-static const char *check_kind(const char *value)
+static bool is_address(const char *value)
 {
     struct sockaddr_storage addr;
     const char *last = strrchr(value, '.');
     last = last ? last + 1 : value;
+    return is_digits(last, strlen(last)) ||
+           (strcmp(value, "localhost") != 0 && *value && address_parse_host(value, 0, &addr));
+}
+
+// What is often written instead of a domain.
+static const char *check_kind(const char *value)
+{
+    if (!*value)
+        return "it is empty; leave it out to serve this machine alone";
     if (strstr(value, "://"))
         return "leave the scheme out; --public-url has it: ";
     if (strncmp(value, "*.", 2) == 0)
         return "leave the *. out; that names stand before the domain goes without saying: ";
-    if (is_digits(last, strlen(last)) ||
-        (strcmp(value, "localhost") != 0 && *value && address_parse_host(value, 0, &addr)))
-        return "an IP address has no names below it; give a domain of which all names *.DOMAIN "
-               "lead "
-               "to this machine, or leave it out to serve this machine alone: ";
+    if (is_address(value))
+        return address_has_no_names;
     if (strchr(value, ':'))
         return "leave the port out; --listen and --public-url have it: ";
     return strchr(value, '/') ? "leave the path out: " : NULL;
@@ -86,6 +95,8 @@ const char *relay_take_public_url(struct relay_config *c, const char *value)
         return "leave the user's name out: ";
     if (host[end] && strcmp(host + end, "/") != 0)
         return "names are hosts, and no path stands before those of requests; leave it out: ";
+    if (host[0] == '[')
+        return address_has_no_names;
     if (len == 0 || len >= sizeof(c->public_host))
         return "it is not like https://example.com: ";
     if (len < end && (!slice_to_u64(slice_of(host + len + 1, end - len - 1), &port) || !port ||
@@ -94,7 +105,7 @@ const char *relay_take_public_url(struct relay_config *c, const char *value)
     (void)snprintf(c->scheme, sizeof(c->scheme), "%s", tls ? "https" : "http");
     (void)snprintf(c->public_host, sizeof(c->public_host), "%.*s", (int)len, host);
     c->public_port = (uint16_t)port;
-    return NULL;
+    return is_address(c->public_host) ? address_has_no_names : NULL;
 }
 
 const char *relay_check_public_url(const struct relay_config *c, char text[static RELAY_ADVICE_MAX])

@@ -150,3 +150,15 @@ def test_help_names_the_program_and_keeps_what_is_to_be_typed(tmp_path, command)
 def test_a_url_where_a_name_belongs_is_told(tmp_path, value):
     code, text = run(tmp_path, "adit", "http", "80", "--url", value)
     assert code == 2 and "--url takes the name alone" in text
+
+
+@pytest.mark.parametrize("args, told", [
+    (["aditd", "word"], "neither a command nor an option nor its value: word"),
+    (["aditd", "x1"], "neither a command nor an option nor its value"),
+    (["adit", "word"], "no such command: word"), (["adit", "80"], "no such command"),
+    (["adit", "http", "80", "--url", ""], "letters, digits and hyphens"),
+    (["aditd", "--listen", ""], "or :80 for all")])
+def test_what_is_wrong_stands_behind_a_colon_and_no_colon_stands_before_nothing(
+        tmp_path, args, told):
+    code, text = run(tmp_path, *args)
+    assert (code, text.splitlines()[0].endswith(told)) == (2, True), text

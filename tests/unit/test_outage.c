@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+// What is said when there is no link: one sentence that ends once, whatever was the matter.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "client/outage.h"
+
+static const char url[] = "https://r.example";
+
+static void check(const struct link_target *relay, const struct link_end *end)
+{
+    char text[OUTAGE_TEXT_MAX];
+    outage_text(text, relay, url, end);
+    const char *tail = strstr(text, " Trying again");
+    if (!tail || strcmp(tail, " Trying again") != 0 || tail < text + 2)
+        fail_msg("%s", text);
+    if (!strchr(".?", tail[-1]) || strchr(".?!", tail[-2]))
+        fail_msg("%s", text);
+}
+
+static void check_each_way(const struct link_end *end)
+{
+    struct link_target relay = {.at = {.tls = true, .host = "r.example", .port = 443}};
+    for (int way = 0; way < 8; way++) {
+        struct link_end e = *end;
+        relay.at.tls = way & 1;
+        relay.proxy.used = way & 2;
+        e.at_proxy = relay.proxy.used && way & 4;
+        (void)snprintf(relay.proxy.url, sizeof(relay.proxy.url), "%s", "http://p:1");
+        (void)snprintf(relay.proxy.variable, sizeof(relay.proxy.variable), "%s", "http_proxy");
+        check(&relay, &e);
+    }
+}
+
+static void every_status_is_told_in_a_sentence(void **state)
+{
+    static const char *const codes[] = {"", "ADIT-NO-TUNNEL", "ADIT-UPGRADE-REQUIRED",
+                                        "ADIT-AGENT-GONE"};
+    (void)state;
+    for (unsigned status = 100; status < 600; status++)
+        for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+            struct link_end end = {.status = status, .text = "", .asked = true};
+            (void)snprintf(end.code, sizeof(end.code), "%s", codes[i]);
+            check_each_way(&end);
+        }
+}
+
+static void every_error_is_told_in_a_sentence(void **state)
+{
+    (void)state;
+    for (int error = -4096; error <= 0; error++) {
+        check_each_way(&(struct link_end){.error = error, .text = "why", .address = "10.0.0.1:80"});
+        check_each_way(&(struct link_end){.error = error, .text = "why", .no_unix = true});
+    }
+}
+
+static void what_is_no_error_is_told_in_a_sentence(void **state)
+{
+    (void)state;
+    check_each_way(&(struct link_end){.certificate = true, .text = "expired"});
+    check_each_way(&(struct link_end){.no_tls = true, .text = ""});
+    check_each_way(&(struct link_end){.asked = true, .text = "it closed the connection"});
+}
+
+static void a_unix_socket_that_is_forbidden_is_told_with_what_forbids_it(void **state)
+{
+    static const int errors[] = {UV_EAFNOSUPPORT, UV_EACCES, UV_EPERM};
+    const struct link_target relay = {.at = {.host = "r.example", .port = 80}};
+    char text[OUTAGE_TEXT_MAX];
+    (void)state;
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+        outage_text(text, &relay, url,
+                    &(struct link_end){.error = errors[i], .text = "why", .no_unix = true});
+        assert_non_null(strstr(text, "RestrictAddressFamilies= has to name AF_UNIX"));
+    }
+    outage_text(text, &relay, url,
+                &(struct link_end){.error = UV_EMFILE, .text = "why", .no_unix = true});
+    assert_non_null(strstr(text, "ulimit -n"));
+}
+
+static void an_ipv6_address_stands_in_brackets_before_its_port(void **state)
+{
+    struct link_target relay = {.at = {.host = "fd00::1", .port = 8080}, .proxy.used = true};
+    char text[OUTAGE_TEXT_MAX];
+    (void)state;
+    outage_text(text, &relay, "http://[fd00::1]:8080",
+                &(struct link_end){.status = 403, .text = "", .at_proxy = true});
+    assert_non_null(strstr(text, "does not connect to [fd00::1]:8080,"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_status_is_told_in_a_sentence),
+        cmocka_unit_test(every_error_is_told_in_a_sentence),
+        cmocka_unit_test(what_is_no_error_is_told_in_a_sentence),
+        cmocka_unit_test(a_unix_socket_that_is_forbidden_is_told_with_what_forbids_it),
+        cmocka_unit_test(an_ipv6_address_stands_in_brackets_before_its_port),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
