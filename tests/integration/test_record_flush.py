@@ -277,6 +277,21 @@ def test_readers_that_stay_hold_up_nobody(side):
         reader.close()
 
 
+def test_readers_that_have_left_take_no_files(tmp_path):
+    """Also where they might be told of a report, which cannot come any more."""
+    with Tunnel(tmp_path, compare=False) as way:
+        side = Side(way, way.relay)
+        way.origin.on("/kill", lambda exchange: way.agent.kill())
+        way.fetch("GET", "/kill")
+        way.own.remove(way.agent)
+        side.says("requests")
+        files = pathlib.Path(f"/proc/{way.relay.pid}/fd")
+        before = len(list(files.iterdir()))
+        for _ in range(ROUNDS):
+            side.says("requests")
+        assert len(list(files.iterdir())) <= before + 2
+
+
 def test_readers_that_a_locked_record_keeps_waiting_are_bounded(tmp_path):
     """They take files of a program that serves traffic."""
     with Proxied(tmp_path) as way:
