@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "flush.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,39 +70,62 @@ struct asked {
     pid_t pid;      // which one
 };
 
+// A socket that the kernel lists.
+struct listed {
+    struct flush_name name;
+    uint32_t inode;
+};
+
 static unsigned left_ms(const struct asked *a)
 {
     uint64_t now = uv_hrtime();
     return now < a->end_ns ? (unsigned)((a->end_ns - now + 999999) / 1000000) : 0;
 }
 
-// A writer whose backlog is full is waited for, too.
-static int ask(const struct asked *a, int fd, const struct flush_name *name)
+// Anybody may take such a name: the owner of the directory writes the record, or root, or we do.
+static bool is_one_of_us(const struct asked *a, uid_t uid)
 {
-    unsigned ms = left_ms(a) + 1; // 0 would be for ever
-    const struct timeval most = {.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000};
-    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof(most));
-    return connect(fd, (const struct sockaddr *)&name->addr, name->len) ? errno : 0;
+    return uid == geteuid() || uid == 0 || uid == a->owner;
 }
 
-// Anybody may take such a name: the owner of the directory writes the record, or root, or we do.
 static bool may_write(const struct asked *a, int fd, pid_t *pid)
 {
     struct ucred peer = {0};
     socklen_t len = sizeof(peer);
     bool known = !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
-    return flush_peer_is_ours(fd, pid) || (known && peer.uid == a->owner);
+    *pid = peer.pid;
+    return known && is_one_of_us(a, peer.uid);
 }
 
-static void ask_writer(struct asked *a, const struct flush_name *name)
+static int ask(int fd, const struct listed *l)
+{
+    return connect(fd, (const struct sockaddr *)&l->name.addr, l->name.len) ? errno : 0;
+}
+
+// A writer whose backlog is full is waited for, too, but not anybody else.
+static int ask_again(const struct asked *a, int fd, const struct listed *l)
+{
+    uid_t uid = 0;
+    unsigned ms = left_ms(a) + 1; // 0 would be for ever
+    const struct timeval most = {.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000};
+    if (flush_owner(l->inode, &uid) && !is_one_of_us(a, uid))
+        return ECONNREFUSED;
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof(most));
+    (void)fcntl(fd, F_SETFL, 0);
+    return ask(fd, l);
+}
+
+static void ask_writer(struct asked *a, const struct listed *l)
 {
     pid_t pid = 0;
     if (a->count == FLUSH_WRITERS_MAX) {
         a->unwritten = true;
         return;
     }
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int error = fd < 0 ? errno : ask(a, fd, name);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int error = fd < 0 ? errno : ask(fd, l);
+    if (error == EAGAIN)
+        error = ask_again(a, fd, l);
     if (!error && may_write(a, fd, &pid)) {
         a->polls[a->count] = (struct pollfd){.fd = fd, .events = POLLIN};
         a->writers[a->count++] = (struct asked_writer){.pid = pid};
@@ -113,34 +137,42 @@ static void ask_writer(struct asked *a, const struct flush_name *name)
         a->unwritten = true;
 }
 
-// Whether the socket of this line of the kernel's list listens: its fourth word has flags.
-static bool listens(const char *line)
+static const char *skip_words(const char *line, int count)
 {
-    for (int words = 0; words < 3; words++) {
+    for (int i = 0; i < count; i++) {
         line += strcspn(line, " ");
         line += strspn(line, " ");
     }
-    return strtoul(line, NULL, 16) & SOCKET_LISTENS;
+    return line;
 }
 
-// Asks all who listen, as the kernel lists them (proc(5)).
+// Reads a line of the kernel's list (proc(5)): its fourth word has flags, its seventh the inode.
+// False: it is not one of these names, or nobody listens on it.
+static bool read_line(const char *line, const struct flush_name *prefix, struct listed *l)
+{
+    const char *begins = prefix->addr.sun_path + 1;
+    const char *name = strchr(line, '@');
+    size_t len = name ? strcspn(++name, "\n") : 0;
+    if (!name || len < strlen(begins) || len >= sizeof(prefix->addr.sun_path) ||
+        memcmp(name, begins, strlen(begins)) != 0)
+        return false;
+    *l = (struct listed){.name = *prefix};
+    l->inode = (uint32_t)strtoul(skip_words(line, 6), NULL, 10);
+    memcpy(l->name.addr.sun_path + 1, name, len);
+    l->name.len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + len);
+    return strtoul(skip_words(line, 3), NULL, 16) & SOCKET_LISTENS;
+}
+
+// Asks all who listen.
 static void ask_all(struct asked *a, const struct flush_name *prefix)
 {
     FILE *list = fopen("/proc/net/unix", "re");
     char *line = NULL;
     size_t cap = 0;
-    const char *begins = prefix->addr.sun_path + 1;
-    while (list && getline(&line, &cap, list) > 0) {
-        struct flush_name full = *prefix;
-        const char *name = strchr(line, '@');
-        size_t len = name ? strcspn(++name, "\n") : 0;
-        if (!name || len < strlen(begins) || len >= sizeof(full.addr.sun_path) || !listens(line) ||
-            memcmp(name, begins, strlen(begins)) != 0)
-            continue;
-        memcpy(full.addr.sun_path + 1, name, len);
-        full.len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + len);
-        ask_writer(a, &full);
-    }
+    struct listed l;
+    while (list && getline(&line, &cap, list) > 0)
+        if (read_line(line, prefix, &l))
+            ask_writer(a, &l);
     free(line);
     if (list)
         (void)fclose(list);

@@ -8,6 +8,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/un.h>
@@ -35,8 +36,12 @@ bool flush_wait(const char *dir, bool reports, unsigned ms, pid_t *pid);
 void flush_say(int fd, enum flush_word word);
 void flush_end(int fd, enum flush_word word);
 
-// Whether the process at the other end may ask, or be asked: it is of the same user, or root's.
+// Whether the process at the other end may ask: it is of the same user, or root's.
 bool flush_peer_is_ours(int fd, pid_t *pid);
+
+// Whose the Unix socket is that the kernel lists with this inode. False: the kernel does not say
+// (before Linux 5.3).
+bool flush_owner(uint32_t inode, uid_t *uid);
 
 // What the names of the sockets for a directory begin with. False: there is none.
 struct flush_name {

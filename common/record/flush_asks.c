@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "flush_asks.h"
 #include <assert.h>
+#include <errno.h>
 #include <unistd.h>
 
 static bool is_told(const struct flush_ask *ask)
@@ -14,11 +15,19 @@ static void end(struct flush_asks *a, size_t i, enum flush_word last)
     a->list[i] = a->list[--a->count];
 }
 
-// Most that wait for reports have got what they wanted, and left.
+// A reader says nothing: what can be read is that it has closed its end.
+static bool has_left(const struct flush_ask *ask)
+{
+    char byte;
+    ssize_t n = recv(ask->fd, &byte, sizeof(byte), MSG_DONTWAIT | MSG_PEEK);
+    return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+// Most that wait for reports have got what they wanted, and left: their files belong to traffic.
 static void make_room(struct flush_asks *a)
 {
-    for (size_t i = a->count; i-- > 0 && a->count == FLUSH_ASKS_MAX;)
-        if (is_told(&a->list[i]))
+    for (size_t i = a->count; i-- > 0;)
+        if (is_told(&a->list[i]) && (a->count == FLUSH_ASKS_MAX || has_left(&a->list[i])))
             end(a, i, FLUSH_REPORTED);
 }
 

@@ -63,8 +63,8 @@ sqlite3_stmt *reader_statement(struct record_reader *r, enum reader_statement wh
         (void)sqlite3_reset(*s);
         return *s;
     }
-    (void)snprintf(sql, sizeof(sql), "%s%s", texts[which].of_exchange ? record_row_select : "",
-                   texts[which].sql);
+    (void)snprintf(sql, sizeof(sql), "%s%s",
+                   texts[which].of_exchange ? record_row_select[r->version] : "", texts[which].sql);
     *error = sqlite3_prepare_v3(r->db, sql, -1, SQLITE_PREPARE_PERSISTENT, s, NULL);
     return *s;
 }

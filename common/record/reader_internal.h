@@ -29,6 +29,7 @@ enum reader_statement {
 
 struct record_reader {
     sqlite3 *db;
+    int version; // of the schema, when it was opened
     char dir[STATE_PATH_MAX];
     int lock_fd;   // of record.lock, -1 while there is none
     bool lock_any; // it is there and may not be read: then every writer counts as living

@@ -105,25 +105,20 @@ static int open_database(struct record_reader *r, const char *path, int *version
     return open_as(r, uri, SQLITE_OPEN_URI, version);
 }
 
+// Earlier versions are read as they are: who reads may not be allowed to bring them up.
 static bool explain_version(int version, const char *dir, char why[static RECORD_WHY_MAX])
 {
-    if (version == RECORD_VERSION)
-        return true;
     if (version == LATER_VERSION)
         explain(why, "a later version of adit has written the record in", dir, ": use that one");
-    else if (version == 0)
+    else if (version <= 0)
         explain(why, "there is no record yet in", dir, "");
-    else
-        explain(why, "an earlier version of adit has written the record in", dir,
-                ": start this one once, so that it brings it up to date");
-    return false;
+    return version > 0;
 }
 
 static bool open_record(struct record_reader *r, char why[static RECORD_WHY_MAX])
 {
     char path[STATE_PATH_MAX + 16];
     char then[160];
-    int version = 0;
     record_path(r->dir, path);
     if (access(path, R_OK)) {
         (void)snprintf(then, sizeof(then), ": %s", strerror(errno));
@@ -131,7 +126,7 @@ static bool open_record(struct record_reader *r, char why[static RECORD_WHY_MAX]
                 r->dir, errno == ENOENT ? "" : then);
         return false;
     }
-    int error = open_database(r, path, &version);
+    int error = open_database(r, path, &r->version);
     if (error) {
         bool owner = (error & 0xff) == SQLITE_CANTOPEN || (error & 0xff) == SQLITE_READONLY;
         (void)snprintf(then, sizeof(then), ": %s%s",
@@ -140,7 +135,7 @@ static bool open_record(struct record_reader *r, char why[static RECORD_WHY_MAX]
         explain(why, "cannot read the record in", r->dir, then);
         return false;
     }
-    return explain_version(version, r->dir, why);
+    return explain_version(r->version, r->dir, why);
 }
 
 struct record_reader *record_reader_open(const char *dir, char why[static RECORD_WHY_MAX])

@@ -122,9 +122,67 @@ static bool names_secret(const struct redact *r, struct slice line, struct slice
     return is_secret_name(r, slice_of(joined, len));
 }
 
+// A field line begins with a name.
 static bool may_continue(struct slice line)
 {
-    return line.p[0] == ' ' || line.p[0] == '\t' || line.p[0] == ':';
+    return line.len > 0 && !char_is(line.p[0], CHAR_TOKEN);
+}
+
+static bool hides(const struct redact *r, struct slice line, struct slice *name)
+{
+    return names_secret(r, line, name) || shows(line, r->never);
+}
+
+// Takes what is before the next byte that ends it.
+static struct slice next_line(struct slice *bytes, bool (*ends)(char c))
+{
+    size_t len = 0;
+    while (len < bytes->len && !ends(bytes->p[len]))
+        len++;
+    struct slice line = slice_of(bytes->p, len);
+    *bytes = slice_of(bytes->p + len, bytes->len - len);
+    return line;
+}
+
+// The next byte, if there is one.
+static struct slice take_byte(struct slice *bytes)
+{
+    const struct slice byte = slice_of(bytes->p, bytes->len > 0 ? 1 : 0);
+    *bytes = slice_of(bytes->p + byte.len, bytes->len - byte.len);
+    return byte;
+}
+
+static bool is_feed(char c)
+{
+    return c == '\n';
+}
+
+static void add_hidden(struct output *o, struct slice name)
+{
+    add(o, name);
+    add(o, name.len > 0 ? SLICE(": ") : SLICE(""));
+    add(o, redacted);
+}
+
+// A secret goes on to the end of its line, whatever controls are in it. Returns whether there is
+// one.
+static bool add_line(const struct redact *r, struct output *o, struct slice line)
+{
+    struct slice name = {0};
+    if (hides(r, line, &name)) {
+        add_hidden(o, name);
+        return true;
+    }
+    while (line.len > 0) {
+        struct slice piece = next_line(&line, is_break);
+        if (piece.len > 0 && hides(r, piece, &name)) {
+            add_hidden(o, name);
+            return true;
+        }
+        add(o, piece);
+        add(o, take_byte(&line));
+    }
+    return false;
 }
 
 size_t redact_bytes(const struct redact *r, struct slice bytes, char *out, size_t cap, bool *any)
@@ -132,23 +190,19 @@ size_t redact_bytes(const struct redact *r, struct slice bytes, char *out, size_
     struct output o = {out, cap};
     bool secret = false; // the line before
     while (bytes.len > 0 && o.left > 0) {
-        size_t len = 0;
-        struct slice name = {0};
-        while (len < bytes.len && !is_break(bytes.p[len]))
-            len++;
-        struct slice line = slice_of(bytes.p, len);
-        if (len == 0) {
-            add(&o, slice_of(bytes.p, 1));
-            bytes = slice_of(bytes.p + 1, bytes.len - 1);
-            continue;
-        }
-        secret = (secret && may_continue(line)) || names_secret(r, line, &name);
-        bool hidden = secret || shows(line, r->never);
-        *any = *any || hidden;
-        add(&o, name);
-        add(&o, hidden && name.len > 0 ? SLICE(": ") : SLICE(""));
-        add(&o, hidden ? redacted : line);
-        bytes = slice_of(bytes.p + len, bytes.len - len);
+        struct slice line = next_line(&bytes, is_feed);
+        size_t ends = 0; // CRs before the LF
+        while (ends < line.len && line.p[line.len - 1 - ends] == '\r')
+            ends++;
+        const struct slice after = slice_of(line.p + line.len - ends, ends);
+        line.len -= ends;
+        if (secret && may_continue(line))
+            add_hidden(&o, (struct slice){0});
+        else if (line.len > 0)
+            secret = add_line(r, &o, line);
+        *any = *any || (secret && line.len > 0);
+        add(&o, after);
+        add(&o, take_byte(&bytes));
     }
     return cap - o.left;
 }

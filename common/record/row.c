@@ -2,19 +2,25 @@
 #include "row.h"
 #include "proto/http1.h"
 
-const char record_row_select[] =
-    "SELECT e.seq, e.id, e.began_ns, e.writer, w.program, t.name, e.visitor, e.protocol, e.method,"
-    " e.scheme, e.host, e.target, e.upstream, e.request_head, e.interim, e.response_head,"
-    " e.status, e.outcome, e.error, e.replay_of, e.flags,"
-    " e.request_bytes, e.request_kept, e.request_digest, e.request_first_ns, e.request_last_ns,"
-    " e.request_stalled_ns, e.request_trailers,"
-    " e.response_bytes, e.response_kept, e.response_digest, e.response_first_ns,"
-    " e.response_last_ns, e.response_stalled_ns, e.response_trailers,"
-    " e.sent_on_ns, e.connect_ns, e.service_first_ns, e.answered_ns, e.duration_ns,"
-    " e.far_outcome, e.far_flags, e.far_request_bytes, e.far_request_digest,"
-    " e.far_response_bytes, e.far_response_digest, e.far_sent_on_ns, e.far_connect_ns,"
-    " e.far_answered_ns, e.far_duration_ns, e.response_protocol, e.reason, e.detail, e.bad_head"
-    " FROM exchange e LEFT JOIN writer w ON w.id = e.writer LEFT JOIN tunnel t ON t.id = e.tunnel ";
+#define SELECT(answer)                                                                    \
+    "SELECT e.seq, e.id, e.began_ns, e.writer, w.program, t.name, e.visitor, e.protocol," \
+    " e.method, e.scheme, e.host, e.target, e.upstream, e.request_head, e.interim,"       \
+    " e.response_head, e.status, e.outcome, e.error, e.replay_of, e.flags,"               \
+    " e.request_bytes, e.request_kept, e.request_digest, e.request_first_ns,"             \
+    " e.request_last_ns, e.request_stalled_ns, e.request_trailers,"                       \
+    " e.response_bytes, e.response_kept, e.response_digest, e.response_first_ns,"         \
+    " e.response_last_ns, e.response_stalled_ns, e.response_trailers,"                    \
+    " e.sent_on_ns, e.connect_ns, e.service_first_ns, e.answered_ns, e.duration_ns,"      \
+    " e.far_outcome, e.far_flags, e.far_request_bytes, e.far_request_digest,"             \
+    " e.far_response_bytes, e.far_response_digest, e.far_sent_on_ns, e.far_connect_ns,"   \
+    " e.far_answered_ns, e.far_duration_ns" answer                                        \
+    " FROM exchange e LEFT JOIN writer w ON w.id = e.writer"                              \
+    " LEFT JOIN tunnel t ON t.id = e.tunnel "
+
+const char *const record_row_select[RECORD_VERSION + 1] = {
+    [1] = SELECT(", NULL, NULL, NULL, NULL"),
+    [2] = SELECT(", e.response_protocol, e.reason, e.detail, e.bad_head"),
+};
 
 // The columns are read one after the other, as they are named above.
 struct row {

@@ -374,9 +374,11 @@ static void tell_lost(struct scribe *s)
     say(s, text);
 }
 
-// All that has been taken is written. A reader that has heard so finds room to ask again.
+// All that has been taken is written. A reader that has heard so finds room to ask again. A report
+// that will not come any more is waited for no longer than when there is traffic.
 static void answer_readers(struct scribe *s)
 {
+    tracks_stop_waiting(&s->tracks, now_ms());
     queue_calm(s->queue, flush_asks_unwritten(&s->asks));
     flush_asks_written(&s->asks, s->tracks.waited);
     flush_asks_reported(&s->asks, tracks_waited(&s->tracks));

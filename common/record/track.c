@@ -570,6 +570,13 @@ uint64_t tracks_waited(const struct tracks *t)
     return t->waiting ? t->waiting->wait_number : t->waited;
 }
 
+void tracks_stop_waiting(struct tracks *t, uint64_t now_ms)
+{
+    while (t->waiting && (t->waiting_count > RECORDER_WAITING ||
+                          now_ms - t->waiting->written_ms >= RECORDER_REPORT_MS))
+        free_oldest_waiting(t);
+}
+
 // What is in the record is not needed here any more.
 static void forget_written(struct track *k)
 {
@@ -616,9 +623,7 @@ void tracks_written(struct tracks *t, uint64_t now_ms)
         free_messages(k);
         wait_for_report(t, k, now_ms);
     }
-    while (t->waiting && (t->waiting_count > RECORDER_WAITING ||
-                          now_ms - t->waiting->written_ms >= RECORDER_REPORT_MS))
-        free_oldest_waiting(t);
+    tracks_stop_waiting(t, now_ms);
     if (count < TRACKS_KEPT_QUIET)
         tracks_shrink(t);
 }

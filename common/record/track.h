@@ -56,6 +56,8 @@ void tracks_unwritten(struct tracks *t);
 // It is written, but for what was left. Those that have ended are forgotten, or wait for their
 // report until `now_ms` is RECORDER_REPORT_MS later.
 void tracks_written(struct tracks *t, uint64_t now_ms);
+// Forgets those whose report has not come for so long.
+void tracks_stop_waiting(struct tracks *t, uint64_t now_ms);
 // How many of those that have ever waited for a report, the first ones, wait no more.
 uint64_t tracks_waited(const struct tracks *t);
 // There is little to do: gives back most of what is kept for later.

@@ -243,6 +243,26 @@ def test_other_users_are_neither_asked_nor_answered(tmp_path):
             other.stdin.close()
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="needs another user")
+def test_another_user_cannot_make_a_reader_wait(tmp_path):
+    """With a socket that looks like a writer's, and takes no more connections."""
+    with Proxied(tmp_path) as way:
+        side = Side(way, way.agent)
+        way.fetch("GET", "/hello?first")
+        side.says("requests")
+        script = ("import os, socket, sys; os.setuid(65534)\n"
+                  "listens = socket.socket(socket.AF_UNIX)\n"
+                  "listens.bind(chr(0) + sys.argv[1]); listens.listen(0)\n"
+                  "full = socket.socket(socket.AF_UNIX); full.connect(chr(0) + sys.argv[1])\n"
+                  "print('listens', flush=True); sys.stdin.read()")
+        with subprocess.Popen([sys.executable, "-c", script, prefix(side.data) + "0"],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+            assert other.stdout.readline() == "listens\n"
+            way.fetch("GET", "/hello?second")
+            assert "second" in side.says("requests", "--limit", "1")
+            other.stdin.close()
+
+
 def test_all_who_write_a_record_are_asked(tmp_path):
     with Proxied(tmp_path) as one, Proxied(tmp_path) as two:
         one.fetch("GET", "/hello")
@@ -275,6 +295,21 @@ def test_readers_that_stay_hold_up_nobody(side):
     for reader in readers:
         assert reader.recv(1) == b"w"
         reader.close()
+
+
+def test_readers_that_have_left_take_no_files(tmp_path):
+    """Also where they might be told of a report, which cannot come any more."""
+    with Tunnel(tmp_path, compare=False) as way:
+        side = Side(way, way.relay)
+        way.origin.on("/kill", lambda exchange: way.agent.kill())
+        way.fetch("GET", "/kill")
+        way.own.remove(way.agent)
+        side.says("requests")
+        files = pathlib.Path(f"/proc/{way.relay.pid}/fd")
+        before = len(list(files.iterdir()))
+        for _ in range(ROUNDS):
+            side.says("requests")
+        assert len(list(files.iterdir())) <= before + 2
 
 
 def test_readers_that_a_locked_record_keeps_waiting_are_bounded(tmp_path):

@@ -43,7 +43,7 @@ static void a_line_that_names_a_secret_keeps_its_name_alone(void **state)
     expect("HTTP/1.1 200 OK Cookie: canary", "Cookie: [redacted]");
     expect("Cookie canary: canary", "Cookie: [redacted]");
     expect("Set-Coo kie: canary", "[redacted]");
-    expect("A: 1\rCookie: canary\rB: 2", "A: 1\rCookie: [redacted]\rB: 2");
+    expect("A: 1\rCookie: canary\rB: 2\nC: 3", "A: 1\rCookie: [redacted]\nC: 3");
     expect("A: 1\vCookie: canary", "A: 1\vCookie: [redacted]");
 }
 
@@ -54,6 +54,23 @@ static void what_continues_a_secret_is_left_out(void **state)
            "Cookie: [redacted]\r\n[redacted]\r\n[redacted]\r\nA: 1\r\n b");
     expect("Cookie\r\n: canary\r\nA: 1", "Cookie: [redacted]\r\n[redacted]\r\nA: 1");
     expect("Cookie: a\n\n canary\n", "Cookie: [redacted]\n\n[redacted]\n");
+}
+
+// What spoils a head may be a control character in the value itself.
+static void a_control_character_does_not_end_a_secret(void **state)
+{
+    (void)state;
+    expect("Set-Cookie: a=\x01"
+           "canary\r\nA: 1\r\n",
+           "Set-Cookie: [redacted]\r\nA: 1\r\n");
+    expect("Set-Cookie: a\rcanary; b\v\fcanary\nA: 1", "Set-Cookie: [redacted]\nA: 1");
+    expect("Cookie: a\x7f"
+           "canary\r\nA: 1",
+           "Cookie: [redacted]\r\nA: 1");
+    expect("Cookie: a\r\r\n canary\nA: 1", "Cookie: [redacted]\r\r\n[redacted]\nA: 1");
+    expect("Cookie: a\r\n\x01 canary\nA: 1", "Cookie: [redacted]\r\n[redacted]\nA: 1");
+    expect("Set-C\x01ookie: canary\r\nA: 1", "[redacted]\r\nA: 1");
+    expect("A: 1\vX-Api-Key: canary\vcanary\nB: 2", "A: 1\vX-Api-Key: [redacted]\nB: 2");
 }
 
 static void what_is_no_secret_is_as_it_came(void **state)
@@ -105,6 +122,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_line_that_names_a_secret_keeps_its_name_alone),
         TEST(what_continues_a_secret_is_left_out),
+        TEST(a_control_character_does_not_end_a_secret),
         TEST(what_is_no_secret_is_as_it_came),
         TEST(without_redaction_our_own_secret_is_left_out_still),
         TEST(no_more_is_kept_than_may),

@@ -393,6 +393,25 @@ static void short_exchanges_are_written_once(void **state)
     assert_int_equal(number(f, "SELECT count(*) FROM written"), 12);
 }
 
+// Also when nothing more is written.
+static void a_report_is_waited_for_no_longer_than_it_may_take(void **state)
+{
+    struct fixture *f = *state;
+    for (uint32_t i = 0; i < 2; i++) {
+        begin(f, i, SLICE("A: 1\r\n"));
+        settle(f, i, 7, "0123456789abcdef");
+        end(f, i);
+        write_all(f, i);
+    }
+    tracks_stop_waiting(&f->tracks, RECORDER_REPORT_MS - 1);
+    assert_int_equal(tracks_waited(&f->tracks), 0);
+    tracks_stop_waiting(&f->tracks, RECORDER_REPORT_MS);
+    assert_int_equal(tracks_waited(&f->tracks), 1);
+    tracks_stop_waiting(&f->tracks, RECORDER_REPORT_MS + 1);
+    assert_int_equal(tracks_waited(&f->tracks), 2);
+    assert_int_equal(f->tracks.waiting_count, 0);
+}
+
 // One that was dropped, and one that could not go on, are used again as well.
 // Where reports need not be waited for, what has ended is written without.
 static void what_has_ended_is_not_left_for_its_report(void **state)
@@ -514,6 +533,7 @@ int main(void)
         TEST(a_reason_phrase_goes_with_its_head),
         TEST(short_exchanges_are_written_once),
         TEST(what_has_ended_is_not_left_for_its_report),
+        TEST(a_report_is_waited_for_no_longer_than_it_may_take),
         TEST(what_was_dropped_leaves_nothing),
         TEST(what_is_kept_has_a_bound),
         TEST(large_buffers_are_given_back),
