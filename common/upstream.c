@@ -193,7 +193,7 @@ static bool was_offered(const struct call *k, struct slice upgrade)
     return any;
 }
 
-static bool begin_body(struct call *k, const struct http_head *head, struct body_framing *framing)
+static bool begin_body(struct call *k, struct http_head *head, struct body_framing *framing)
 {
     struct slice method = k->head_request ? SLICE("HEAD") : SLICE("GET");
     int error = http1_response_framing(head, method, framing);
@@ -206,6 +206,7 @@ static bool begin_body(struct call *k, const struct http_head *head, struct body
         refuse_head(k, "a 101 that switches to what was not asked for");
         return false;
     }
+    http1_unfold(head);
     k->keep_alive = http1_keeps_alive(head) && framing->kind != BODY_UNTIL_CLOSE && !switches;
     k->state = switches ? CALL_TUNNEL : CALL_BODY;
     http1_body_init(&k->body, framing);
@@ -257,7 +258,7 @@ static bool read_head(struct call *k)
     struct http_head came;
     struct body_framing framing = {BODY_NONE, 0};
     const struct http1_limits limits = head_limits(k);
-    int n = http1_parse_response(in.p, in.len, &k->scanned, &limits, &head);
+    int n = http1_read_response(in.p, in.len, &k->scanned, &limits, &head);
     if (!k->response_bytes && k->end.x)
         k->end.x->heard_ns = uv_hrtime();
     k->response_bytes = true;
@@ -273,7 +274,9 @@ static bool read_head(struct call *k)
                     LIMIT_INTERIM_BYTES / 1024);
         return false;
     }
-    if (!interim && !begin_body(k, &head, &framing))
+    if (interim)
+        http1_unfold(&head);
+    else if (!begin_body(k, &head, &framing))
         return false;
     k->scanned = 0;
     if (framing.kind == BODY_CHUNKED && !fields_keep_connection_names(&head, &k->hop_names)) {
