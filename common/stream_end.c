@@ -107,7 +107,7 @@ static void in_head(struct exchange_end *end, const struct http_head *head,
         .end = e->finished,
     };
     if (exchange_wants_date(head))
-        sent.date = date_text(&e->loop->date, exchange_answered_s(end->x));
+        sent.date = date_text(&e->loop->date, wall_clock_ns() / 1000000000);
     int error = mux_respond_as(e->stream, &sent);
     if (error == MUX_E_HEAD && end->x->end[OUTBOUND])
         answer_instead(e, head);

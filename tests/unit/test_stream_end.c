@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -180,11 +181,39 @@ static void a_head_too_large_for_the_tunnel_is_answered_with_502(void **state)
     }
 }
 
+// The time in a head as text, or -1.
+static time_t date_in(const struct buf *heads)
+{
+    char text[512] = "";
+    struct tm t = {0};
+    memcpy(text, buf_at(heads), buf_len(heads) < sizeof(text) ? buf_len(heads) : sizeof(text) - 1);
+    const char *date = strstr(text, "date: ");
+    return date && strptime(date + 6, "%a, %d %b %Y %H:%M:%S GMT", &t) ? timegm(&t) : -1;
+}
+
+static void a_date_is_that_of_the_clock_also_when_it_was_set_meanwhile(void **state)
+{
+    (void)state;
+    for (int hours = -1; hours <= 1; hours++) {
+        struct forwarded f;
+        begin(&f, "GET", true);
+        f.x->begun_wall_ns += hours * INT64_C(3600000000000); // as the clock was then
+        time_t before = wall_clock_ns() / 1000000000;
+        respond(&f, 1);
+        time_t after = wall_clock_ns() / 1000000000;
+        mux_settle(&f.pair);
+        time_t date = date_in(&f.visitor->heads);
+        assert_true(date >= before && date <= after);
+        finish(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_head_that_just_fits_is_passed_on),
         cmocka_unit_test(a_head_too_large_for_the_tunnel_is_answered_with_502),
+        cmocka_unit_test(a_date_is_that_of_the_clock_also_when_it_was_set_meanwhile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
