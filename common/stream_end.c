@@ -109,6 +109,8 @@ static void in_head(struct exchange_end *end, const struct http_head *head,
     if (exchange_wants_date(head))
         sent.date = date_text(&e->loop->date, wall_clock_ns() / 1000000000);
     int error = mux_respond_as(e->stream, &sent);
+    if (error == MUX_E_HEAD && interim)
+        return; // the final one is what was asked for
     if (error == MUX_E_HEAD && end->x->end[OUTBOUND])
         answer_instead(e, head);
     else if (error)
@@ -130,7 +132,12 @@ static void on_finish(struct exchange_end *end, const struct http_head *trailers
 {
     struct stream_end *e = end_of(end);
     e->finished = true;
-    if (mux_end(e->stream, trailers))
+    int error = mux_end(e->stream, trailers);
+    // What the peer does not take is left out: trailers may be (RFC 9110 §6.5), and the body is
+    // whole.
+    if (error == MUX_E_HEAD)
+        error = mux_end(e->stream, NULL);
+    if (error)
         break_off(e, EXCHANGE_MEMORY);
     else
         wake(e);
