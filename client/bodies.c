@@ -133,7 +133,7 @@ static void on_begun(void *ctx, struct exchange *x, const struct http_head *requ
                                   request->minor_version ? SLICE(" HTTP/1.1") : SLICE(" HTTP/1.0")};
     n->side[INBOUND].lines_left_out += !put_line(b, to, BODIES_HEAD_BYTES, line);
     // Out of a tunnel it comes without.
-    const struct slice host[3] = {SLICE("  > host: "), request->authority, SLICE("")};
+    const struct slice host[3] = {SLICE("  > Host: "), request->authority, SLICE("")};
     if (request->authority.len > 0 && !head_find(request, SLICE("host")))
         (void)put_line(b, to, BODIES_HEAD_BYTES, host);
     put_fields(b, &n->side[INBOUND], to, INBOUND, request);

@@ -35,7 +35,7 @@ static size_t hop_fields(struct edge *e, const struct http_head *head,
     bool says_upgrade = head->upgrade.len > 0 && head->upgrade.len <= 255;
     struct slice date = {0};
     if (exchange_wants_date(head))
-        date = date_text(&e->set->loop->date, exchange_answered_s(e->end.x));
+        date = date_text(&e->set->loop->date, wall_clock_ns() / 1000000000);
     struct slice keeps = SLICE("");
     if (head->status != 101 && !e->keep_alive)
         keeps = SLICE("Connection: close\r\n");

@@ -56,11 +56,6 @@ bool exchange_wants_date(const struct http_head *response)
     return response->status >= 200 && !head_find(response, SLICE("date"));
 }
 
-int64_t exchange_answered_s(const struct exchange *x)
-{
-    return (x->begun_wall_ns + (int64_t)(x->answered_ns - x->begun_ns)) / 1000000000;
-}
-
 // One loop for each thing that observers hear.
 #define TELL(x, what, ...)                                                  \
     for (const struct exchange_observer *o = (x)->observer; o; o = o->next) \

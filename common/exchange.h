@@ -142,10 +142,10 @@ struct exchange {
 void exchange_report(const struct exchange *x, enum exchange_why why, struct report *r);
 
 // Whether a response is to get a Date on its way to the inbound (RFC 9110 §6.6.1): a final one that
-// has none. Observers hear it as it came.
+// has none, that of the second in which it passes. Not of when the exchange began and how long it
+// has run: the clock may have been set meanwhile, or the machine have slept. Observers hear it as
+// it came.
 bool exchange_wants_date(const struct http_head *response);
-// When the final response was received, in seconds since 1970.
-int64_t exchange_answered_s(const struct exchange *x);
 
 // Begins an exchange with its inbound end. NULL when out of memory. `observer` may be NULL.
 struct exchange *exchange_new(struct exchange_end *inbound, const struct http_head *request,

@@ -107,8 +107,10 @@ static void in_head(struct exchange_end *end, const struct http_head *head,
         .end = e->finished,
     };
     if (exchange_wants_date(head))
-        sent.date = date_text(&e->loop->date, exchange_answered_s(end->x));
+        sent.date = date_text(&e->loop->date, wall_clock_ns() / 1000000000);
     int error = mux_respond_as(e->stream, &sent);
+    if (error == MUX_E_HEAD && interim)
+        return; // the final one is what was asked for
     if (error == MUX_E_HEAD && end->x->end[OUTBOUND])
         answer_instead(e, head);
     else if (error)
@@ -130,7 +132,12 @@ static void on_finish(struct exchange_end *end, const struct http_head *trailers
 {
     struct stream_end *e = end_of(end);
     e->finished = true;
-    if (mux_end(e->stream, trailers))
+    int error = mux_end(e->stream, trailers);
+    // What the peer does not take is left out: trailers may be (RFC 9110 §6.5), and the body is
+    // whole.
+    if (error == MUX_E_HEAD)
+        error = mux_end(e->stream, NULL);
+    if (error)
         break_off(e, EXCHANGE_MEMORY);
     else
         wake(e);
@@ -338,25 +345,30 @@ void stream_end_on_data(void *ctx, struct mux_stream *s, const char *bytes, size
         exchange_data(&e->end, bytes, len);
 }
 
+// On its own, as in the upstream: most streams end without trailers, and room for them costs time.
+__attribute__((noinline)) static void end_with(struct stream_end *e, struct http_head *trailers)
+{
+    struct http_head passed_on;
+    if (fields_check(trailers) || !spelling_take(trailers)) {
+        break_off(e, EXCHANGE_PROTOCOL);
+        return;
+    }
+    head_copy(&passed_on, trailers);
+    exchange_came(&e->end, trailers);
+    fields_strip_trailers(&passed_on, (struct slice){0});
+    exchange_finish(&e->end, passed_on.field_count ? &passed_on : NULL);
+}
+
 void stream_end_on_end(void *ctx, struct mux_stream *s, struct http_head *trailers)
 {
     (void)ctx;
     struct stream_end *e = mux_user(s);
     if (!e || !e->end.x)
         return;
-    if (!trailers) {
+    if (trailers)
+        end_with(e, trailers);
+    else
         exchange_finish(&e->end, NULL);
-        return;
-    }
-    if (fields_check(trailers) || !spelling_take(trailers)) {
-        break_off(e, EXCHANGE_PROTOCOL);
-        return;
-    }
-    struct http_head passed_on;
-    head_copy(&passed_on, trailers);
-    exchange_came(&e->end, trailers);
-    fields_strip_trailers(&passed_on, (struct slice){0});
-    exchange_finish(&e->end, passed_on.field_count ? &passed_on : NULL);
 }
 
 // What is queued for the stream grows only as it drains, like the windows of the mux: a stalled

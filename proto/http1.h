@@ -53,13 +53,20 @@ int http1_parse_request(const char *buf, size_t len, size_t *scanned,
 int http1_parse_response(const char *buf, size_t len, size_t *scanned,
                          const struct http1_limits *limits, struct http_head *head);
 
+// The same in two steps, for a caller that may still refuse the head and keeps the bytes that came:
+// reading changes none of them. The values, that of `upgrade` too, may hold folds until
+// http1_unfold has been called: nothing may be passed on before.
+int http1_read_response(const char *buf, size_t len, size_t *scanned,
+                        const struct http1_limits *limits, struct http_head *head);
+void http1_unfold(struct http_head *head);
+
 // What is wrong with bytes that are no response head, and where.
 struct http1_fault {
     const char *what; // a phrase: "a second, different Content-Length"
     size_t at;        // bytes before it
 };
 
-// For bytes that http1_parse_response has just refused. False when it finds nothing wrong.
+// For bytes that one of these has just refused. False when it finds nothing wrong.
 bool http1_explain_response(struct slice bytes, const struct http1_limits *limits,
                             struct http1_fault *fault);
 

@@ -40,6 +40,7 @@ static inline void http1_head_reset(struct http_head *head)
     head->reason = head->upgrade = head->host_name = (struct slice){0};
     head->status = 0;
     head->minor_version = 1;
+    head->folded = false;
     head->field_count = 0;
 }
 

@@ -188,10 +188,19 @@ static int read_head(struct reader *r, const struct http1_limits *limits, struct
         error = fail(r, HTTP1_E_SYNTAX, r->start, "a 101 that does not say to what it switches");
     if (error)
         return error;
-    for (size_t i = 0; r->folded && i < head->field_count; i++)
-        head->fields[i].value = unfold(head->fields[i].value);
+    head->folded = r->folded;
     head->upgrade = upgrade_of(head);
     return 0;
+}
+
+void http1_unfold(struct http_head *head)
+{
+    if (!head->folded)
+        return;
+    for (size_t i = 0; i < head->field_count; i++)
+        head->fields[i].value = unfold(head->fields[i].value);
+    head->upgrade = upgrade_of(head);
+    head->folded = false;
 }
 
 // The bytes of empty lines before the status line.
@@ -248,8 +257,8 @@ static int parse(const char *buf, size_t len, size_t *scanned, const struct http
     return size > 0 ? size + (int)skipped : 0;
 }
 
-int http1_parse_response(const char *buf, size_t len, size_t *scanned,
-                         const struct http1_limits *limits, struct http_head *head)
+int http1_read_response(const char *buf, size_t len, size_t *scanned,
+                        const struct http1_limits *limits, struct http_head *head)
 {
     struct reader r = {0};
     if (len == 0)
@@ -261,6 +270,15 @@ int http1_parse_response(const char *buf, size_t len, size_t *scanned,
     if (error)
         return error;
     *scanned = 0;
+    return size;
+}
+
+int http1_parse_response(const char *buf, size_t len, size_t *scanned,
+                         const struct http1_limits *limits, struct http_head *head)
+{
+    int size = http1_read_response(buf, len, scanned, limits, head);
+    if (size > 0)
+        http1_unfold(head);
     return size;
 }
 

@@ -22,6 +22,7 @@ struct http_head {
     struct slice reason;                    // response
     uint16_t status;                        // 100 to 999
     uint8_t minor_version;                  // of HTTP/1: 0 or 1
+    bool folded;                            // its values hold folds: http1_unfold
     struct slice upgrade;   // offered (request) or switched to (response); empty when none
     struct slice host_name; // how a request spells "Host"; empty: so
     size_t field_count;

@@ -64,7 +64,7 @@ static bool put_request(const struct show *s, const struct record_exchange *x)
     put_safe(s->out, "", x->target, " ");
     put_safe(s->out, "", x->protocol, "\n");
     if (lacks_host(x))
-        put_safe(s->out, "> host: ", x->host, "\n");
+        put_safe(s->out, "> Host: ", x->host, "\n");
     put_fields(s->out, "> ", x->request_head);
     (void)fputc('\n', s->out);
     bool ok = show_body(s, x, RECORD_REQUEST);

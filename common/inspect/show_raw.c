@@ -92,7 +92,7 @@ static const char *put_request(const struct show *s, const struct record_exchang
     write_slice(out, x->protocol);
     (void)fputs("\r\n", out);
     if (lacks_host(x)) {
-        (void)fputs("host: ", out);
+        (void)fputs("Host: ", out);
         write_slice(out, x->host);
         (void)fputs("\r\n", out);
     }

@@ -39,6 +39,23 @@ static void check_explained(const char *copy, struct slice in)
     CHECK(fault.what && fault.at <= in.len && memcmp(copy, in.p, in.len) == 0);
 }
 
+// In two steps it is the same, and until the second the bytes are as they came.
+static void check_two_steps(struct slice in, const struct http_head *head, int size)
+{
+    static struct http_head read;
+    size_t scanned = 0;
+    char *copy = exact_copy(in.p, in.len);
+
+    CHECK(http1_read_response(copy, in.len, &scanned, &narrow, &read) == size);
+    CHECK(memcmp(copy, in.p, in.len) == 0);
+    if (size > 0) {
+        http1_unfold(&read);
+        CHECK(slice_eq(read.upgrade, head->upgrade));
+        check_same_fields(&read, head);
+    }
+    free(copy);
+}
+
 // Returns the bytes that one response took, 0 when it isn't whole or was refused.
 static size_t one_response(struct slice in, struct slice method)
 {
@@ -50,6 +67,7 @@ static size_t one_response(struct slice in, struct slice method)
     size_t taken = 0;
 
     CHECK(parse_in_pieces(http1_parse_response, in.p, in.len, seed_of(in.p, in.len)) == size);
+    check_two_steps(in, &head, size);
     if (size > 0) {
         CHECK((size_t)size <= in.len && (size_t)size <= narrow.head_bytes + EMPTY_LINES);
         CHECK(head.method.len == 0 && head.status >= 100 && head.status <= 999);

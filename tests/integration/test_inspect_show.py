@@ -28,7 +28,7 @@ def test_heads_are_shown_in_order_with_duplicates_interim_responses_and_trailers
                interim=b"103\r\nLink: </a>\r\n\r\n103\r\nLink: </b>\r\n\r\n",
                response=b"done", response_trailers=b"Sum: 1\r\n")
     text = shown(record, "last")
-    wanted = ["> POST /x?y HTTP/1.1", "> host: web.localhost:7080", "> B: 1", "> A: 2", "> B: 3", "", "hello", "",
+    wanted = ["> POST /x?y HTTP/1.1", "> Host: web.localhost:7080", "> B: 1", "> A: 2", "> B: 3", "", "hello", "",
               "< 103 Early Hints", "< Link: </a>", "<", "< 103 Early Hints", "< Link: </b>", "<",
               "< 201 Created", "< Set-Cookie: a", "< Set-Cookie: b", "", "done", "< trailers",
               "< Sum: 1"]
@@ -112,7 +112,7 @@ def test_raw_is_the_bytes_of_the_wire(record):
                interim=b"100\r\n\r\n", response=b"out",
                response_fields=[("Transfer-Encoding", "chunked")], response_trailers=b"T: 1\r\n")
     assert record.output("show", "last", "--raw") == (
-        b"PUT /a HTTP/1.1\r\nhost: web.localhost:7080\r\nContent-Length: 2\r\n\r\nin"
+        b"PUT /a HTTP/1.1\r\nHost: web.localhost:7080\r\nContent-Length: 2\r\n\r\nin"
         b"HTTP/1.1 100 Continue\r\n\r\n"
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nout\r\n0\r\nT: 1\r\n\r\n")
 

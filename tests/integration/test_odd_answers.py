@@ -6,6 +6,7 @@ import re
 
 import harness
 import pytest
+import record
 import speaker
 from client import Truncated
 from harness import DEADLINE
@@ -203,6 +204,22 @@ def test_what_is_wrong_with_an_answer_is_told(way, text, what):
     answer = way.fetch("GET", path, [("Accept", "text/html")])
     assert re.search(f"<p>What was wrong: {what}\\.</p>", answer.body.decode())
     way.program.wait_for(f"GET {path} 502 .*  ADIT-UPSTREAM-INVALID: {what}$")
+
+
+EARLY = b"HTTP/1.1 103 E\r\n"
+FOLDED = b"X-A: a\r\n   b\n\t c\r\n\r\n"
+REFUSED_LATE = {  # refused although it can be read: what comes, and what of it is the bad head
+    "a switch": (b"HTTP/1.1 101 S\r\nUpgrade: x\r\n" + FOLDED,) * 2,
+    "too many 1xx": ((EARLY + FOLDED) * 65, EARLY + FOLDED),
+}
+
+
+@pytest.mark.parametrize("text, head", REFUSED_LATE.values(), ids=REFUSED_LATE)
+def test_a_refused_head_is_kept_with_its_folds(way, text, head):
+    path = "/late-" + str(list(REFUSED_LATE.values()).index((text, head)))
+    answer_raw(way, text, closes=True, path=path)
+    assert way.fetch("GET", path).code == "ADIT-UPSTREAM-INVALID"
+    assert record.ended(way.program.data, f"target='{path}'")["bad_head"] == head
 
 
 def test_an_answer_with_nothing_to_add_is_as_before(way):

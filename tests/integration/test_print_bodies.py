@@ -74,6 +74,7 @@ def test_heads_bodies_and_times_are_shown(shown):
                  "  > content-type: application/json", "  < http/1.1 200 told",
                  "  < content-length: 22"):
         assert line.strip() in [each.strip() for each in small], line
+    assert f"  > Host: {shown.host}" in lines
     assert indented(lines) == ['{"a": "\u00fc"}', '{"ok": true,', ' "n": 1}']
     assert re.fullmatch(r"  = [0-9a-z]{16}: sent on after [\d.]+ m?s(, of which connecting [\d.]+ m?s)?,"
                         r" answered after [\d.]+ m?s, last byte after [\d.]+ m?s", lines[-1])

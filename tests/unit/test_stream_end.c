@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -180,11 +181,94 @@ static void a_head_too_large_for_the_tunnel_is_answered_with_502(void **state)
     }
 }
 
+// The time in a head as text, or -1.
+static time_t date_in(const struct buf *heads)
+{
+    char text[512] = "";
+    struct tm t = {0};
+    memcpy(text, buf_at(heads), buf_len(heads) < sizeof(text) ? buf_len(heads) : sizeof(text) - 1);
+    const char *date = strstr(text, "date: ");
+    return date && strptime(date + 6, "%a, %d %b %Y %H:%M:%S GMT", &t) ? timegm(&t) : -1;
+}
+
+static void a_date_is_that_of_the_clock_also_when_it_was_set_meanwhile(void **state)
+{
+    (void)state;
+    for (int hours = -1; hours <= 1; hours++) {
+        struct forwarded f;
+        begin(&f, "GET", true);
+        f.x->begun_wall_ns += hours * INT64_C(3600000000000); // as the clock was then
+        time_t before = wall_clock_ns() / 1000000000;
+        respond(&f, 1);
+        time_t after = wall_clock_ns() / 1000000000;
+        mux_settle(&f.pair);
+        time_t date = date_in(&f.visitor->heads);
+        assert_true(date >= before && date <= after);
+        finish(&f);
+    }
+}
+
+static void an_interim_head_that_the_tunnel_cannot_carry_is_left_out(void **state)
+{
+    (void)state;
+    for (size_t over = 0; over <= 1; over++) {
+        struct forwarded f;
+        struct http_head head = head_response(103);
+        const struct body_framing none = {BODY_NONE, 0};
+        while (head.field_count < MESSAGE_FIELDS_FIRST + over)
+            assert_true(head_add(&head, SLICE("link"), SLICE("<x>")));
+        begin(&f, "GET", true);
+        exchange_head(&f.service.end, &head, &none);
+        respond(&f, 1);
+        mux_settle(&f.pair);
+        assert_true(starts_with(&f.visitor->heads, over ? "200\n" : "103\n"));
+        assert_int_equal(f.visitor->head_count, 2 - over);
+        finish(&f);
+    }
+}
+
+static void trailers_that_the_tunnel_cannot_carry_are_left_out(void **state)
+{
+    static const struct {
+        size_t count, value;
+        bool passed_on;
+    } cases[] = {
+        {MESSAGE_FIELDS_FIRST, 1, true}, // the peer has not announced more
+        {MESSAGE_FIELDS_FIRST + 1, 1, false},
+        {1, MUX_FIELD_MAX, true},
+        {1, MUX_FIELD_MAX + 1, false},
+    };
+    static char value[MUX_FIELD_MAX + 1];
+    (void)state;
+    memset(value, 'v', sizeof(value));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct forwarded f;
+        struct http_head head = head_response(200);
+        struct http_head trailers;
+        const struct body_framing framing = {BODY_CHUNKED, 0};
+        head_init(&trailers);
+        while (trailers.field_count < cases[i].count)
+            assert_true(head_add(&trailers, SLICE("x"), slice_of(value, cases[i].value)));
+        begin(&f, "GET", true);
+        exchange_head(&f.service.end, &head, &framing);
+        exchange_data(&f.service.end, "hello", 5);
+        exchange_finish(&f.service.end, &trailers);
+        mux_settle(&f.pair);
+        assert_true(buf_is(&f.visitor->body, "hello"));
+        assert_true(f.visitor->ended && f.visitor->closed && f.visitor->reset == 0);
+        assert_int_equal(buf_len(&f.visitor->trailers) > 0, cases[i].passed_on);
+        finish(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_head_that_just_fits_is_passed_on),
         cmocka_unit_test(a_head_too_large_for_the_tunnel_is_answered_with_502),
+        cmocka_unit_test(an_interim_head_that_the_tunnel_cannot_carry_is_left_out),
+        cmocka_unit_test(trailers_that_the_tunnel_cannot_carry_are_left_out),
+        cmocka_unit_test(a_date_is_that_of_the_clock_also_when_it_was_set_meanwhile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
