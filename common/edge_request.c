@@ -187,13 +187,13 @@ static void end_body(struct edge *e, struct http_head *trailers)
 {
     if (!e->end.x)
         return;
-    if (e->body.kind == BODY_CHUNKED)
+    if (trailers)
         end_chunked_body(e, trailers);
     else
         request_done(e, NULL);
 }
 
-// `trailers`: room for those of a chunked body.
+// `trailers`: room for those of a chunked body; NULL for another.
 static bool take_body(struct edge *e, struct http_head *trailers)
 {
     struct slice in = conn_in(e->conn);

@@ -327,7 +327,7 @@ __attribute__((noinline)) static void finish_chunked(struct call *k, struct http
     finish(k, trailers->field_count ? trailers : NULL);
 }
 
-// `trailers`: room for those of a chunked body.
+// `trailers`: room for those of a chunked body; NULL for another.
 static bool take_body(struct call *k, struct http_head *trailers)
 {
     struct slice in = conn_in(k->conn);
@@ -345,7 +345,7 @@ static bool take_body(struct call *k, struct http_head *trailers)
         return false;
     if (http1_body_done(&k->body)) {
         k->unconsumed = (size_t)n;
-        if (k->body.kind == BODY_CHUNKED)
+        if (trailers)
             finish_chunked(k, trailers);
         else
             finish(k, NULL);
