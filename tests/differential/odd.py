@@ -79,7 +79,9 @@ def mend_name(line, odd):
 
 
 def without_coding(fields, odd):
-    kept = [line for line in fields if not is_framing(line)]
+    """What it says of a body does not count; what is no line of a field still does."""
+    kept = [line for line in fields
+            if not is_framing(line) or re.search(rb"[\x00-\x08\x0a-\x1f\x7f]", line)]
     if len(kept) < len(fields):
         odd.add("framing-without-body")
     return kept

@@ -345,7 +345,7 @@ RULES = [
          "before it, folds, space before a colon or around the status, a colon behind the status, "
          "equal lengths, a coding or length of what has no body. adit passes it in a clean form; "
          "the peer refuses it, passes it as it came, or takes it for something else.",
-         lambda each, d: d.request is not None and d.request.liberties & odd.ODD,
+         lambda each, d: services.reading_of(each).liberties & odd.ODD,
          RESPONSES + tuple(FAULTS)),
     Rule("reason", "response", BOTH, r"reason",
          "A reason phrase is for people (RFC 9112 §4). It does not survive HTTP/2, so adit sends "

@@ -73,6 +73,7 @@ class Reading:
     message: strict.Message | None
     interim: list
     behind: bool = False
+    liberties: set = dataclasses.field(default_factory=set)  # of the heads that are whole
 
 
 def reading_of(each):
@@ -83,9 +84,9 @@ def reading_of(each):
         try:
             message = odd.read_response(text, at, method, ended)
         except strict.Fault as fault:
-            return Reading(fault.code, False, None, interim)
+            return Reading(fault.code, False, None, interim, liberties=liberties)
         except strict.Incomplete:
-            return Reading("incomplete", False, None, interim)
+            return Reading("incomplete", False, None, interim, liberties=liberties)
         liberties |= message.liberties
         if message.status >= 200 or message.status == 101:
             message.liberties = liberties
@@ -98,7 +99,7 @@ def reading_of(each):
         return Reading("switch-unasked", False, None, interim)
     whole = message.whole or (message.framing == "switched" and each.end != "reset")
     event = message.fault or ("response" if whole else "incomplete")
-    return Reading(event, True, message, interim, message.end < len(text))
+    return Reading(event, True, message, interim, message.end < len(text), liberties)
 
 
 def is_offered(message, offered):
