@@ -120,62 +120,75 @@ static void no_unix_text(char out[static OUTAGE_TEXT_MAX], const char *url,
     bool forbidden =
         end->error == UV_EAFNOSUPPORT || end->error == UV_EACCES || end->error == UV_EPERM;
     const char *what = forbidden ? NULL : error_advice(end->error);
-    (void)snprintf(out, OUTAGE_TEXT_MAX,
-                   "cannot connect to the relay %s, for which the agent needs a Unix socket of its "
-                   "own (%s); %s",
-                   url, end->text,
-                   what ? what
-                        : "allow it those: in a unit, RestrictAddressFamilies= has to name "
-                          "AF_UNIX");
+    (void)snprintf(
+        out, OUTAGE_TEXT_MAX,
+        "cannot reach the relay %s: the agent needs a Unix socket of its own for it (%s); "
+        "%s",
+        url, end->text,
+        what ? what
+             : "allow it those: in a unit, RestrictAddressFamilies= has to name "
+               "AF_UNIX");
 }
 
 static void unreachable_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *relay,
-                             const char *url, const struct link_end *end)
+                             const char *where, const struct link_end *end)
 {
     char why[200];
     const char *what = error_advice(end->error);
     if (!what)
         what = relay->at.tls ? "check the address, and that it speaks https"
                              : "is it running? On this machine it is started with: aditd";
-    (void)snprintf(out, OUTAGE_TEXT_MAX, "cannot reach the relay %s%s%s (%s); %s", url,
-                   relay->proxy.used ? " through the proxy " : "",
-                   relay->proxy.used ? relay->proxy.url : "", reason(end, why, sizeof(why)), what);
+    (void)snprintf(out, OUTAGE_TEXT_MAX, "cannot reach the relay %s (%s); %s", where,
+                   reason(end, why, sizeof(why)), what);
 }
 
-static void attempt_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *relay,
-                         const char *url, const struct link_end *end)
+// What went wrong behind the proxy, if there is one: at the relay, or at what is there instead.
+// `where` is the relay's URL with the way to it.
+static void relay_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *relay,
+                       const char *where, const struct link_end *end)
 {
     bool v6 = strchr(relay->at.host, ':') != NULL;
-    if (end->at_proxy)
-        proxy_text(out, relay, end);
-    else if (end->no_unix)
-        no_unix_text(out, url, end);
-    else if (end->certificate)
+    if (end->certificate)
         (void)snprintf(
             out, OUTAGE_TEXT_MAX,
             "cannot trust the relay %s: its certificate is not accepted (%s). Give it one "
             "that is valid for %s, or put the authority that signed it into a file and "
             "that into SSL_CERT_FILE",
-            url, end->text, relay->at.host);
+            where, end->text, relay->at.host);
     else if (end->status)
-        (void)snprintf(out, OUTAGE_TEXT_MAX, "%s answered with %u%s%s: %s", url, end->status,
+        (void)snprintf(out, OUTAGE_TEXT_MAX, "%s answered with %u%s%s: %s", where, end->status,
                        end->code[0] ? " " : "", end->code, advice(end));
     else if (end->no_tls)
         (void)snprintf(out, OUTAGE_TEXT_MAX,
                        "what listens at %s does not speak TLS: give --relay http://%s%s%s:%u if "
                        "that is the relay itself, or the port of the TLS proxy before it",
-                       url, v6 ? "[" : "", relay->at.host, v6 ? "]" : "", relay->at.port);
+                       where, v6 ? "[" : "", relay->at.host, v6 ? "]" : "", relay->at.port);
     else if (end->asked)
         (void)snprintf(out, OUTAGE_TEXT_MAX,
                        "what listens at %s takes the connection, but does not answer in HTTP (%s): "
                        "%s",
-                       url, end->text,
+                       where, end->text,
                        relay->at.tls
                            ? "is it an adit relay?"
                            : "if it speaks TLS give --relay https://..., else the relay's "
                              "own port");
     else
-        unreachable_text(out, relay, url, end);
+        unreachable_text(out, relay, where, end);
+}
+
+static void attempt_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *relay,
+                         const char *url, const struct link_end *end)
+{
+    char where[2 * ENDPOINT_URL_MAX + 32];
+    const struct relay_proxy *p = &relay->proxy;
+    (void)snprintf(where, sizeof(where), "%s%s%s", url, p->used ? " through the proxy " : "",
+                   p->used ? p->url : "");
+    if (end->at_proxy)
+        proxy_text(out, relay, end);
+    else if (end->no_unix)
+        no_unix_text(out, url, end);
+    else
+        relay_text(out, relay, where, end);
 }
 
 void outage_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *relay, const char *url,

@@ -5,7 +5,7 @@
 #include "link.h"
 
 enum {
-    OUTAGE_TEXT_MAX = 1024
+    OUTAGE_TEXT_MAX = 2048
 };
 
 // `url` is the relay's as it was given.

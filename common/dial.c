@@ -62,13 +62,14 @@ static bool is_shortage(int error)
 }
 
 // How much an error says of why there is no connection. When we ran out of something ourselves,
-// nothing is known of the service; a refusal is the service's own; a rule or a router has a reason,
-// and an address without a route is most often one of a family that this machine does not have.
+// nothing is known of the service; what breaks a connection off is there, unlike what refuses one;
+// a refusal is the machine's own; a rule or a router has a reason, and an address without a route
+// is most often one of a family that this machine does not have.
 static int weight(int error)
 {
-    static const int by_weight[] = {UV_EAFNOSUPPORT, UV_EADDRNOTAVAIL, UV_ENETUNREACH,
-                                    UV_ENETDOWN,     UV_EHOSTUNREACH,  UV_ETIMEDOUT,
-                                    UV_EACCES,       UV_EPERM,         UV_ECONNREFUSED};
+    static const int by_weight[] = {UV_EAFNOSUPPORT, UV_EADDRNOTAVAIL, UV_ENETUNREACH, UV_ENETDOWN,
+                                    UV_EHOSTUNREACH, UV_ETIMEDOUT,     UV_EACCES,      UV_EPERM,
+                                    UV_ECONNREFUSED, UV_ECONNRESET};
     enum {
         KNOWN = sizeof(by_weight) / sizeof(by_weight[0])
     };

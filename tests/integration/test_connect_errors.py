@@ -5,6 +5,7 @@ import ctypes
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 
@@ -191,6 +192,17 @@ def test_what_the_link_needs_beside_connect_may_fail(own_tunnel, call, error, wo
     assert faults.hits > 0
     agent.wait_for("^adit: connected again")
     assert own_tunnel.fetch("GET", "/").body == b"hello"
+
+
+@needs_strace
+def test_an_address_that_breaks_off_is_told_and_not_the_one_where_nothing_is(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as was_open:
+        port = was_open.getsockname()[1]
+    with harness.Program(tmp_path, "adit", "http", "80", "--relay", f"localhost:{port}") as agent:
+        agent.wait_for("connection refused", "stderr")
+        # every other connection, of which localhost takes two
+        with Faults(agent.pid, tmp_path / "strace", "connect:error=ECONNRESET:when=1+2"):
+            agent.wait_for(rf":{port}: connection reset by peer\)", "stderr")
 
 
 @needs_strace

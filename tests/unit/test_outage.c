@@ -66,6 +66,33 @@ static void what_is_no_error_is_told_in_a_sentence(void **state)
     check_each_way(&(struct link_end){.asked = true, .text = "it closed the connection"});
 }
 
+static void the_proxy_on_the_way_is_named(void **state)
+{
+    const struct link_end ends[] = {
+        {.certificate = true, .text = "self-signed certificate in certificate chain"},
+        {.status = 404, .text = ""},
+        {.no_tls = true, .text = ""},
+        {.asked = true, .text = "it closed the connection"},
+        {.text = "it ended the TLS handshake without a word"},
+        {.status = 403, .text = "", .at_proxy = true},
+        {.error = UV_ECONNREFUSED, .text = "connection refused", .at_proxy = true},
+    };
+    struct link_target relay = {.at = {.tls = true, .host = "r.example", .port = 443},
+                                .proxy = {.used = true, .url = "http://p:1"}};
+    char text[OUTAGE_TEXT_MAX];
+    (void)state;
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        outage_text(text, &relay, url, &ends[i]);
+        if (!strstr(text, "the proxy http://p:1"))
+            fail_msg("%s", text);
+    }
+    relay.proxy.used = false;
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        outage_text(text, &relay, url, &ends[i]);
+        assert_true(ends[i].at_proxy || !strstr(text, "http://p:1"));
+    }
+}
+
 static void a_unix_socket_that_is_forbidden_is_told_with_what_forbids_it(void **state)
 {
     static const int errors[] = {UV_EAFNOSUPPORT, UV_EACCES, UV_EPERM};
@@ -98,6 +125,7 @@ int main(void)
         cmocka_unit_test(every_status_is_told_in_a_sentence),
         cmocka_unit_test(every_error_is_told_in_a_sentence),
         cmocka_unit_test(what_is_no_error_is_told_in_a_sentence),
+        cmocka_unit_test(the_proxy_on_the_way_is_named),
         cmocka_unit_test(a_unix_socket_that_is_forbidden_is_told_with_what_forbids_it),
         cmocka_unit_test(an_ipv6_address_stands_in_brackets_before_its_port),
     };
