@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The readers that have asked a writer (flush.h), in the thread that writes: at most
-// FLUSH_ASKS_MAX, beyond which those that only wait for reports have to go.
+// FLUSH_ASKS_MAX, beyond which those that only wait for reports have to go. Of these who has left
+// is let go when the next one asks.
 #pragma once
 #include <stdint.h>
 #include "flush.h"

@@ -50,10 +50,12 @@ struct recorder {
     size_t running, unsettled;
     uv_async_t told; // the scribe has something to say
     struct loop *loop;
-    struct timeout look;        // at the exchanges that run; stopped while there are none
-    struct loop_task look_task; // goes on with that
-    uint32_t looked;            // slots that it has looked at
-    bool progress;              // something was told of them
+    struct timeout look; // at the exchanges that run; stopped while there are none
+    uv_idle_t look_on;   // goes on with that, once in a turn of the loop
+    uint32_t looked;     // slots that it has looked at
+    bool looks;          // it is not through with them
+    bool progress;       // something was told of them
+    int handles;         // that are not closed yet
 };
 
 bool recorder_set_level(struct recorder_config *c, const char *text)
@@ -112,7 +114,7 @@ static uint32_t take_slot(struct recorder *r, const struct exchange *x)
     *s = (struct slot){.x = x};
     r->running++;
     r->unsettled++;
-    if (!timeout_runs(&r->look) && !r->look_task.queued)
+    if (!timeout_runs(&r->look) && !r->looks)
         timeout_start(r->loop, &r->look, RECORDER_LOOK_MS, on_look);
     return number;
 }
@@ -491,18 +493,18 @@ static void look_at(struct recorder *r, uint32_t index, uint64_t now_ns)
 }
 
 // They may be many: a turn of the loop looks at some.
-static void on_look_task(struct loop_task *task)
+static void on_look_on(uv_idle_t *idle)
 {
-    struct recorder *r = container_of(task, struct recorder, look_task);
+    struct recorder *r = idle->data;
     const uint64_t now_ns = uv_hrtime();
     const uint32_t left = r->slot_count - r->looked;
     const uint32_t end = r->looked + (left < RECORDER_LOOK_SLOTS ? left : RECORDER_LOOK_SLOTS);
     while (r->looked < end)
         look_at(r, r->looked++, now_ns);
-    if (r->looked < r->slot_count) {
-        loop_queue(r->loop, task);
+    r->looks = r->looked < r->slot_count;
+    if (r->looks)
         return;
-    }
+    (void)uv_idle_stop(idle);
     if (r->progress)
         scribe_hurry(r->scribe);
     if (r->running > 0)
@@ -514,8 +516,8 @@ static void on_look(struct timeout *t)
     struct recorder *r = container_of(t, struct recorder, look);
     r->looked = 0;
     r->progress = false;
-    r->look_task.run = on_look_task;
-    loop_queue(r->loop, &r->look_task);
+    r->looks = true;
+    (void)uv_idle_start(&r->look_on, on_look_on);
 }
 
 static void on_discarded(void *ctx, struct exchange *x)
@@ -591,7 +593,15 @@ static void on_asked(void *ctx, int fd)
 
 static void on_closed_handle(uv_handle_t *handle)
 {
-    free(handle->data);
+    struct recorder *r = handle->data;
+    if (--r->handles == 0)
+        free(r);
+}
+
+static void close_handles(struct recorder *r)
+{
+    uv_close((uv_handle_t *)&r->look_on, on_closed_handle);
+    uv_close((uv_handle_t *)&r->told, on_closed_handle);
 }
 
 static bool start(struct recorder *r, const struct limits *l)
@@ -633,14 +643,17 @@ struct recorder *recorder_new(struct loop *l, const struct recorder_config *conf
         free(r);
         return NULL;
     }
-    r->told.data = r;
+    (void)uv_idle_init(&l->uv, &r->look_on);
+    r->told.data = r->look_on.data = r;
+    r->handles = 2;
     uv_unref((uv_handle_t *)&r->told);
+    uv_unref((uv_handle_t *)&r->look_on);
     if (start(r, &l->limits)) {
         r->readers = flush_listener_new(l, config->dir, on_asked, r);
         return r;
     }
     queue_free(r->queue);
-    uv_close((uv_handle_t *)&r->told, on_closed_handle);
+    close_handles(r);
     return NULL;
 }
 
@@ -649,7 +662,7 @@ void recorder_free(struct recorder *r)
     if (!r)
         return;
     timeout_stop(&r->look);
-    loop_unqueue(r->loop, &r->look_task);
+    (void)uv_idle_stop(&r->look_on);
     bool ended = scribe_stop(r->scribe, RECORDER_END_MS);
     flush_listener_free(r->readers); // not before all is written: it tells readers that it is
     tell(r);
@@ -661,7 +674,7 @@ void recorder_free(struct recorder *r)
         log_warn("the record in %s does not answer: what was to be written last is left out",
                  r->config.dir);
     }
-    uv_close((uv_handle_t *)&r->told, on_closed_handle);
+    close_handles(r);
 }
 
 void recorder_status(const struct recorder *r, struct recorder_status *status)
