@@ -581,32 +581,6 @@ static void of_each_that_lasts_is_told_what_is_known(void **state)
                      count);
 }
 
-// Sockets are not kept waiting by a look at all that run: so many turns follow at once.
-static void a_turn_of_the_loop_looks_at_some(void **state)
-{
-    const int parts = 8;
-    const int count = parts * RECORDER_LOOK_SLOTS;
-    struct fixture *f = *state;
-    struct ends *running = calloc((size_t)count, sizeof(*running));
-    int in_a_row = 0;
-    int most = 0;
-    assert_non_null(running);
-    record(f);
-    for (int i = 0; i < count; i++)
-        ask(f, &running[i]);
-    const uint64_t begun_ns = uv_hrtime();
-    while (most < parts - 1 && uv_hrtime() - begun_ns < PATIENCE_MS * 1000000ULL) {
-        (void)uv_run(&f->loop.uv, UV_RUN_NOWAIT);
-        in_a_row = uv_backend_timeout(&f->loop.uv) == 0 ? in_a_row + 1 : 0;
-        most = in_a_row > most ? in_a_row : most;
-    }
-    for (int i = 0; i < count; i++)
-        exchange_abort(&running[i].visitor, EXCHANGE_VISITOR_GONE);
-    stop(f);
-    free(running);
-    assert_int_equal(most, parts - 1);
-}
-
 // Somebody keeps the record to himself, and much more passes than the queue holds.
 static void what_finds_no_room_is_counted_and_the_rest_is_right(void **state)
 {
@@ -717,7 +691,6 @@ int main(void)
         TEST(a_report_counts_once_and_through_its_own_tunnel),
         TEST(what_runs_can_be_read),
         TEST(of_each_that_lasts_is_told_what_is_known),
-        TEST(a_turn_of_the_loop_looks_at_some),
         TEST(what_finds_no_room_is_counted_and_the_rest_is_right),
         TEST(many_may_run_at_once),
         TEST(levels_and_names_are_checked),
