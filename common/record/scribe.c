@@ -32,10 +32,11 @@ enum {
     STINT_TRACKS = 8,             // exchanges it writes, before it looks how late it is
     TRIM_MS = 100,                // that deleting may take before events are looked at again
     TRIM_PRESSING_MS = 1000,      // the same where more comes than that can delete
-    IDLE_BATCH_BYTES = 128 << 10, // of events that the idle hand takes before it may be relieved
+    IDLE_BATCH_BYTES = 512 << 10, // of events that the idle hand takes before it may be relieved
     HURRY_MS = 200,               // that it may take for what is in a hurry
     LATE_MS = 1200,               // that anything may wait for it
-    QUIET_MS = 500,               // without an event, after which memory is given back
+    QUIET_MS = 500,               // with few events, after which memory is given back:
+    QUIET_BYTES = 64 * 1024,      // what is told of exchanges that stall, for one
     TRIM_EVERY_MS = 60 * 1000,    // while nothing happens
     TEXT_MAX = 512
 };
@@ -79,7 +80,9 @@ struct scribe {
     bool again;                          // a batch could not be written
     bool toiled;                         // since it rested
     bool rests;                          // what it does not need has been given back
-    bool behind;                         // what was taken last had waited for LATE_MS
+    uint64_t quiet_since_ms;             // since when what has come is counted
+    size_t quiet_bytes;
+    bool behind;      // what was taken last had waited for LATE_MS
     bool toils, idle; // what is written is much; it is the idle hand that writes it
     struct hold hold;
     uint64_t stint_ns; // since when it has been at work
@@ -330,6 +333,7 @@ static void take_events(struct scribe *s)
         if (++count % STINT_EVENTS == 0)
             pace(s);
     }
+    s->quiet_bytes += bytes;
     s->behind = began_ns && wall_clock_ns() - began_ns >= LATE_MS * 1000000LL;
 }
 
@@ -457,16 +461,30 @@ static void rest(struct scribe *s)
     s->rests = true;
 }
 
+static void look_whether_it_is_quiet(struct scribe *s)
+{
+    uint64_t now = now_ms();
+    if (now - s->quiet_since_ms < QUIET_MS)
+        return;
+    bool quiet = s->quiet_bytes <= QUIET_BYTES;
+    s->quiet_since_ms = now;
+    s->quiet_bytes = 0;
+    if (!quiet)
+        s->rests = false;
+    else if (!s->rests)
+        rest(s);
+}
+
 static void wait_for_events(struct scribe *s)
 {
     unsigned ms = wait_ms(s);
     uint64_t begun = now_ms();
     queue_wait(s->queue, ms, RECORDER_GATHER_MS);
     hold_quiet(&s->hold, now_ms() - begun);
-    if (queue_used(s->queue) > 0)
-        s->rests = false;
-    else if (ms == QUIET_MS)
+    if (ms == QUIET_MS && queue_used(s->queue) == 0)
         rest(s);
+    else
+        look_whether_it_is_quiet(s);
 }
 
 // Waits for the traffic to be over, as long as that may take.

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+"""What recording took for a burst is given back, also while something else goes on."""
+import contextlib
+import sqlite3
+import threading
+
+import bodies
+import harness
+import patience
+import pytest
+from client import until
+
+MIB = 1 << 20
+BURST = 24  # MiB that wait to be written
+LEFT = 12 * MIB
+
+pytestmark = pytest.mark.skipif(patience.SANITIZED or patience.UNDER_VALGRIND,
+                                reason="resident memory is the checker's here")
+
+
+def ticks(stop):
+    """A handler that sends an event every tenth of a second until it is told to stop."""
+    def handler(exchange):
+        exchange.head(200, [("Content-Type", "text/event-stream"), ("Transfer-Encoding", "chunked")])
+        with contextlib.suppress(OSError):
+            while not stop.wait(0.1):
+                exchange.chunk(b"data: tick\n\n")
+        exchange.close()
+    return handler
+
+
+def test_memory_goes_back_behind_a_burst_while_an_event_stream_goes_on(tmp_path):
+    stop = threading.Event()
+    with harness.Proxied(tmp_path) as proxied, proxied.visit() as visitor:
+        proxied.origin.on("/ticks", ticks(stop))
+        assert proxied.fetch("POST", "/mirror", body=bodies.make(1, MIB)).status == 200
+        visitor.request("GET", "/ticks")
+        visitor.response_head()
+        before = proxied.proxy.resident()
+        locked = sqlite3.connect(proxied.proxy.data / "record.db", isolation_level=None,
+                                 timeout=harness.DEADLINE)
+        locked.execute("BEGIN IMMEDIATE")
+        for number in range(BURST // 2):  # both ways
+            proxied.fetch("POST", "/mirror", body=bodies.make(number, MIB))
+        assert proxied.proxy.resident() - before > BURST * MIB // 2, "it waits in memory"
+        locked.execute("COMMIT")
+        locked.close()
+        until(lambda: proxied.proxy.resident() - before < LEFT, "memory is given back",
+              3 * harness.DEADLINE)
+        stop.set()
