@@ -41,7 +41,7 @@ struct link_ops {
     void (*down)(void *ctx, const struct link_end *end);
 };
 
-// What links need once per program. NULL on failure: the loop must not be run any more then, since
+// State that links share. NULL on failure: the loop must not be run any more then, since
 // what the library has left in it is not sound.
 struct link_context *link_context_new(struct loop *l, const struct link_target *target);
 // Every link must have been closed.

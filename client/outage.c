@@ -45,7 +45,7 @@ struct error_row {
     const char *text;
 };
 
-// What to do about an error of connecting, of the relay or of the proxy before it.
+// Advice on an error of connecting, of the relay or of the proxy before it.
 static const struct error_row error_rows[] = {
     {UV_ENETUNREACH, "this machine has no route to it: is its network up?"},
     {UV_ENETDOWN, "the network of this machine is down"},
@@ -78,7 +78,7 @@ static const char *error_advice(int error)
     return NULL;
 }
 
-// What failed in connecting: "ADDRESS: why", or why alone.
+// The failure of connecting: "ADDRESS: why", or why alone.
 static const char *reason(const struct link_end *end, char *text, size_t cap)
 {
     (void)snprintf(text, cap, "%s%s%s", end->address, end->address[0] ? ": " : "", end->text);
@@ -142,7 +142,7 @@ static void unreachable_text(char out[static OUTAGE_TEXT_MAX], const struct link
                    reason(end, why, sizeof(why)), what);
 }
 
-// What went wrong behind the proxy, if there is one: at the relay, or at what is there instead.
+// A failure behind the proxy, if there is one: of the relay, or of what is there instead.
 // `where` is the relay's URL with the way to it.
 static void relay_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *relay,
                        const char *where, const struct link_end *end)

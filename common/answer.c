@@ -142,7 +142,7 @@ struct slice answer_date(char out[static ANSWER_DATE_MAX])
     return slice_of(out, text.len);
 }
 
-// What the form escapes, of text that is to be printable ASCII.
+// A character as the form escapes it; '?' for what is not printable ASCII.
 static const char *escaped(char c, enum answer_form form, char plain[static 2])
 {
     plain[0] = c >= 0x20 && c < 0x7f ? c : '?';

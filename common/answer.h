@@ -57,7 +57,7 @@ enum {
 // The value of Date now, which every answer of ours has (RFC 9110 §6.6.1).
 struct slice answer_date(char out[static ANSWER_DATE_MAX]);
 
-// What an answer says.
+// The texts of an answer.
 struct answer_words {
     enum answer answer;
     enum answer_form form;
