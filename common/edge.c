@@ -12,6 +12,11 @@ struct exchange_end *edge_end(struct edge *e)
     return &e->end;
 }
 
+const struct client_address *edge_client(const struct edge *e)
+{
+    return &e->client;
+}
+
 struct slice edge_visitor(const struct edge *e)
 {
     return slice_str(e->visitor);
@@ -75,7 +80,7 @@ void edge_close(struct edge *e, enum conn_end how)
 
 static void on_gone(void *arg)
 {
-    visitors_leave(arg);
+    shares_leave(arg);
 }
 
 struct conn *edge_take(struct edge *e)
@@ -248,9 +253,11 @@ static struct edge *longest_idle(const struct edge_set *set)
 
 void edge_accept(struct edge_set *set, int fd, const struct sockaddr_storage *peer)
 {
-    struct visitor_address *address = NULL;
+    struct share *share = NULL;
+    struct client_address client;
+    client_address_of(peer, &client);
     enum visitor_welcome welcome =
-        visitors_enter(&set->visitors, &set->loop->limits, peer, &address);
+        visitors_enter(&set->visitors, &set->loop->limits, &client, &share);
     // Rather than refuse somebody we let go who has been idle for longest.
     struct edge *idle = welcome == VISITOR_FULL ? longest_idle(set) : NULL;
     if (idle) {
@@ -263,13 +270,14 @@ void edge_accept(struct edge_set *set, int fd, const struct sockaddr_storage *pe
     }
     struct edge *e = edge_new(set, fd);
     if (!e) {
-        visitors_leave(address);
+        shares_leave(share);
         return;
     }
-    conn_on_gone(e->conn, on_gone, address);
+    conn_on_gone(e->conn, on_gone, share);
     e->welcome = welcome;
     e->conn->send_ms = edge_limits(e)->send_ms;
-    visitor_text(peer, e->visitor);
+    e->client = client;
+    client_address_text(&client, e->visitor);
     edge_start_clock(e, CLOCK_FIRST);
     edge_update(e);
 }

@@ -22,7 +22,7 @@ struct edge_set {
     void *ctx;
     const struct exchange_observer *observer; // of all exchanges; may be NULL
     struct exchange_ids ids;                  // that they get
-    struct visitors visitors;                 // every open connection, those too that only linger
+    struct shares visitors;                   // every open connection, those too that only linger
     struct edge *first;
     struct edge *idle_first, *idle_last; // between two requests, the longest first
     size_t count;
@@ -34,7 +34,8 @@ void edge_accept(struct edge_set *set, int fd, const struct sockaddr_storage *pe
 void edge_set_close(struct edge_set *set);
 
 struct exchange_end *edge_end(struct edge *e);
-// The visitor's address as text, without port.
+// The visitor's address, and as text without port.
+const struct client_address *edge_client(const struct edge *e);
 struct slice edge_visitor(const struct edge *e);
 // Takes the connection out of the edge: what was read behind the head stays in conn_in. The
 // exchange is dropped without a sound. The head's slices are invalid afterwards. The connection

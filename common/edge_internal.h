@@ -51,7 +51,8 @@ struct edge {
     uint64_t body_bytes; // all of them
     char *hop_names;     // the fields that Connection named, which may not be trailers
     struct http1_body body;
-    char visitor[INET6_ADDRSTRLEN];
+    struct client_address client;
+    char visitor[INET6_ADDRSTRLEN]; // the same as text
 };
 
 static inline const struct limits *edge_limits(const struct edge *e)
