@@ -14,10 +14,13 @@ const struct limits limits_default = {
     .send_ms = 60 * 1000,
     .rate = 100,
     .visitors = 16384,
-    .unauthenticated = 64,
+    .handshakes = 512,
+    .handshakes_per_address = 256,
     .hello_ms = 10 * 1000,
     .tunnels = 8192,
     .names_per_tunnel = 16,
+    .names_per_owner = 256,
+    .names_per_address = 1024,
     .streams = MUX_STREAMS_MAX,
     .unread_bytes = MUX_UNREAD_MAX,
     .gone_ms = 60 * 1000,
@@ -74,11 +77,16 @@ static const struct row {
     {"visitors", AT(visitors), UNIT_COUNT, 1, 1000000, R | P, "connections at once"},
     {"visitors-per-address", AT(visitors_per_address), UNIT_COUNT, 1, 1000000, R | P,
      "the same from one IPv4 address or IPv6 /64 (loopback only when it is set)"},
-    {"handshakes", AT(unauthenticated), UNIT_COUNT, 1, 1000000, R,
-     "tunnels that have not said hello yet"},
+    {"handshakes", AT(handshakes), UNIT_COUNT, 1, 1000000, R, "tunnels that have no name yet"},
+    {"handshakes-per-address", AT(handshakes_per_address), UNIT_COUNT, 1, 1000000, R,
+     "the same from one IPv4 address or IPv6 /64 (loopback has no share)"},
     {"hello-time", AT(hello_ms), UNIT_TIME, 100, DAY, R | A, "for a new tunnel to be greeted"},
-    {"tunnels", AT(tunnels), UNIT_COUNT, 1, 1000000, R, "tunnels at once, and names"},
+    {"tunnels", AT(tunnels), UNIT_COUNT, 1, 1000000, R, "tunnels that have names, and names"},
     {"names-per-tunnel", AT(names_per_tunnel), UNIT_COUNT, 1, 1000000, R, "names of one tunnel"},
+    {"names-per-owner", AT(names_per_owner), UNIT_COUNT, 1, 1000000, R,
+     "names of one owner key, those that are kept for it too"},
+    {"names-per-address", AT(names_per_address), UNIT_COUNT, 1, 1000000, R,
+     "the same of one IPv4 address or IPv6 /64 (loopback has no share)"},
     {"streams", AT(streams), UNIT_COUNT, 1, MUX_STREAMS_MAX, R, "exchanges at once in a tunnel"},
     {"unread-bytes", AT(unread_bytes), UNIT_BYTES, 64 * KIB, 1024 * KIB *KIB, R,
      "of a tunnel: what agents have sent and visitors have not taken"},
@@ -235,6 +243,6 @@ void limits_print(FILE *out, enum limits_of program)
         if (r->at == offsetof(struct limits, visitors_per_address))
             value = LIMIT_VISITORS_PER_ADDRESS;
         if (r->programs & (int)program)
-            (void)fprintf(out, "    %-21s %-6s %s\n", r->name, text_of(r, value, text), r->text);
+            (void)fprintf(out, "    %-22s %-6s %s\n", r->name, text_of(r, value, text), r->text);
     }
 }

@@ -22,10 +22,13 @@ struct limits {
     uint32_t visitors;             // connections at once
     uint32_t visitors_per_address; // the same of one address; 0: LIMIT_VISITORS_PER_ADDRESS,
                                    // loopback excepted
-    uint32_t unauthenticated;      // tunnels that have not said hello yet
-    uint32_t hello_ms;             // from the tunnel's handshake to its hello
-    uint32_t tunnels;              // and as many names
+    uint32_t handshakes;           // tunnels that have no name yet
+    uint32_t handshakes_per_address;
+    uint32_t hello_ms; // from the tunnel's handshake to its hello
+    uint32_t tunnels;  // that have names, and as many names
     uint32_t names_per_tunnel;
+    uint32_t names_per_owner;   // those too whose agents are gone
+    uint32_t names_per_address; // the same
     uint32_t streams;           // exchanges at once in a tunnel
     uint32_t unread_bytes;      // of a tunnel: received and not passed on
     uint32_t gone_ms;           // that a name answers 503 after its agent has left
@@ -101,4 +104,6 @@ enum {
     LIMIT_ADDRESS_SPARE = 16,   // the same of one address
     LIMIT_FILES_SPARE = 128,    // open files that visitors leave to everything else
     LIMIT_LISTENERS = 16,
+    LIMIT_BINDS_SPARE = 16,     // binds of a tunnel beyond names_per_tunnel, and
+    LIMIT_BINDS_EACH_MS = 1000, // until there is one more
 };

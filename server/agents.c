@@ -15,12 +15,16 @@ enum {
     // Within which time agents come back to a relay that begins anew: at once when they are few,
     // and of a thousand not many at a time (docs/protocol.md §2).
     RETRY_LEAST_MS = 100,
-    RETRY_PER_1000_MS = 1500
+    RETRY_PER_1000_MS = 1500,
+    RANDOM_NAME_TRIES = 8
 };
 
 struct agent {
     struct relay *relay;
+    struct agent_list *list; // that it is in: of those with names, or of those that wait
     struct agent *prev, *next;
+    struct share *waits_of; // NULL: it has names
+    struct client_address client;
     struct conn *conn;
     struct tunnel *tunnel;
     struct ws_reader reader;
@@ -31,6 +35,7 @@ struct agent {
     uint64_t number;             // of its tunnel
     enum exchange_record record; // of its exchanges, at most
     uint64_t since_ms;
+    uint64_t bind_ms; // until when its binds have used up the time (may_bind)
     uint64_t sent_ms; // when the link last took something, or had nothing to take
     bool sent;        // it has taken something since the last tick
     bool greeted;     // its hello has come
@@ -43,6 +48,32 @@ static void on_free(struct loop_task *task)
     struct agent *a = container_of(task, struct agent, free_task);
     tunnel_free(a->tunnel);
     free(a);
+}
+
+// The key by which shares count this agent; empty where its address may stand for anybody.
+static struct slice address_of(const struct agent *a, unsigned char bytes[static CLIENT_KEY_BYTES])
+{
+    return a->client.anybody ? SLICE("") : client_address_key(&a->client, bytes);
+}
+
+static void leave_list(struct agent *a)
+{
+    struct agent_list *list = a->list;
+    *(a->prev ? &a->prev->next : &list->first) = a->next;
+    *(a->next ? &a->next->prev : &list->last) = a->prev;
+    list->count--;
+    a->prev = a->next = NULL;
+    shares_leave(a->waits_of);
+    a->waits_of = NULL;
+}
+
+static void enter_list(struct agent *a, struct agent_list *list)
+{
+    a->list = list;
+    a->prev = list->last;
+    *(list->last ? &list->last->next : &list->first) = a;
+    list->last = a;
+    list->count++;
 }
 
 static void leave_routes(struct agent *a, bool clean)
@@ -88,14 +119,8 @@ static void agent_close(struct agent *a, unsigned ws_code, const char *why)
     a->closed = true;
     log_info("tunnel closed: %s (%zu names)", why, a->route_count);
     leave_routes(a, ws_code == CLOSE_NORMAL);
-    if (a->prev)
-        a->prev->next = a->next;
-    else
-        r->agents = a->next;
-    if (a->next)
-        a->next->prev = a->prev;
+    leave_list(a);
     r->agent_count--;
-    r->unauthenticated -= a->greeted ? 0 : 1;
     timeout_stop(&a->tick);
     loop_unqueue(&r->loop, &a->flush);
     mux_lose(tunnel_mux(a->tunnel));
@@ -181,7 +206,6 @@ static void greet(struct agent *a, const struct hello *hello)
                    a->relay->recorder ? "reports" : ""); // which go into the record
     a->record = record_of(hello);
     a->greeted = true;
-    a->relay->unauthenticated--;
     if (!hello_has_owner(hello) ||
         !secret_sha256_hex(hello->owner, strlen(hello->owner), a->owner)) {
         refuse(a, 0, "ADIT-BAD-OWNER", "The owner key must have 64 hexadecimal digits.");
@@ -191,12 +215,45 @@ static void greet(struct agent *a, const struct hello *hello)
     say(a, &welcome);
 }
 
-// Takes a route away from the agent that has it, which is told why.
-static void take_over(struct route *r)
+// Of the agents without a name the one that has waited for longest; of this share, or of the
+// address that has the most of them.
+static struct agent *least_useful(const struct relay *r, const struct share *of)
+{
+    struct agent *found = NULL;
+    size_t most = 0;
+    for (struct agent *a = r->waiting.first; a; a = a->next) {
+        size_t count = a->waits_of ? a->waits_of->count : 1;
+        if (of ? a->waits_of == of : count > most) {
+            found = a;
+            most = count;
+            if (of)
+                break;
+        }
+    }
+    return found;
+}
+
+// An agent has no name: it waits among those, and where they are too many one makes room for it.
+static void wait_for_name(struct agent *a)
+{
+    struct relay *r = a->relay;
+    unsigned char bytes[CLIENT_KEY_BYTES];
+    struct slice key = address_of(a, bytes);
+    const struct share *own = key.len > 0 ? shares_find(&r->waiting_of, key) : NULL;
+    bool over = own && own->count >= r->loop.limits.handshakes_per_address;
+    if (over || r->waiting.count >= r->loop.limits.handshakes)
+        agent_close(least_useful(r, over ? own : NULL), CLOSE_GOING_AWAY,
+                    "it had no name yet, and made room for others");
+    a->waits_of = shares_enter(&r->waiting_of, key);
+    enter_list(a, &r->waiting);
+}
+
+// Takes a route away from the agent that has it. Returns that agent, or NULL.
+static struct agent *take_away(struct route *r)
 {
     struct agent *old = r->agent;
     if (!old)
-        return;
+        return NULL;
     struct route **at = &old->routes;
     while (*at && *at != r)
         at = &(*at)->agent_next;
@@ -205,6 +262,81 @@ static void take_over(struct route *r)
     old->route_count--;
     refuse(old, r->bind_id, "ADIT-REPLACED", "Another adit of yours has taken over the name %s.",
            r->name);
+    return old;
+}
+
+// A tunnel binds as many names as it may have and some more at once, and then one in each
+// LIMIT_BINDS_EACH_MS: what a bind writes to the log and the disk is bounded by it.
+static bool may_bind(struct agent *a)
+{
+    const struct limits *l = &a->relay->loop.limits;
+    uint64_t now = loop_now_ms(&a->relay->loop);
+    uint64_t burst = ((uint64_t)l->names_per_tunnel + LIMIT_BINDS_SPARE) * LIMIT_BINDS_EACH_MS;
+    if (a->bind_ms < now)
+        a->bind_ms = now;
+    if (a->bind_ms + LIMIT_BINDS_EACH_MS > now + burst)
+        return false;
+    a->bind_ms += LIMIT_BINDS_EACH_MS;
+    return true;
+}
+
+// Room for one more name of this holder: why there is none, or NULL. Within its shares a name of
+// its own makes room, else anybody's.
+static const char *make_room(struct agent *a, const struct route_holder *holder, bool is_new)
+{
+    struct routes *t = &a->relay->routes;
+    const struct limits *l = &a->relay->loop.limits;
+    const struct share *owner =
+        shares_find(&t->owners, slice_of(holder->owner, ROUTE_OWNER_DIGITS));
+    if (owner && owner->count >= l->names_per_owner && !routes_make_room(t, owner, NULL))
+        return "You have as many names as one owner may have here. Stop tunnels that are not used.";
+    const struct share *address =
+        holder->address.len > 0 ? shares_find(&t->addresses, holder->address) : NULL;
+    if (address && address->count >= l->names_per_address && !routes_make_room(t, NULL, address))
+        return "Your address has as many names as one may have here. Stop tunnels that are not "
+               "used, or try again later.";
+    if (is_new && t->count >= l->tunnels && !routes_make_room(t, NULL, NULL))
+        return "The relay has as many names as it takes. Try again later.";
+    return NULL;
+}
+
+// A name that nobody has. False when the system has no randomness.
+static bool random_name(const struct routes *table, char name[static NAME_MAX_BYTES + 1])
+{
+    for (int tries = 0; tries < RANDOM_NAME_TRIES; tries++) {
+        if (!name_random(name))
+            return false;
+        if (!routes_find(table, name))
+            return true;
+    }
+    return false;
+}
+
+static bool is_owner(const struct agent *a, const struct route *r)
+{
+    return secret_equal(r->owner, ROUTE_OWNER_DIGITS, a->owner, ROUTE_OWNER_DIGITS);
+}
+
+// A route for the agent, which is not its owner if the name is there; NULL after the refusal was
+// said.
+static struct route *new_route(struct agent *a, const struct hello *bind, const char *name)
+{
+    unsigned char bytes[CLIENT_KEY_BYTES];
+    struct routes *table = &a->relay->routes;
+    const struct route_holder holder = {a->owner, address_of(a, bytes)};
+    const char *why = make_room(a, &holder, !routes_find(table, name));
+    if (why) {
+        refuse(a, bind->id, "ADIT-TOO-MANY-NAMES", "%s", why);
+        return NULL;
+    }
+    struct route *r = routes_find(table, name); // it may have made room itself
+    if (r && !routes_give(r, &holder))
+        r = NULL;
+    else if (!r)
+        r = routes_add(table, name, &holder);
+    if (!r)
+        refuse(a, bind->id, "ADIT-BUSY", "The relay is out of memory.");
+    return r;
 }
 
 // The route that a bind may have, or NULL after the refusal was said.
@@ -212,31 +344,28 @@ static struct route *route_for(struct agent *a, const struct hello *bind)
 {
     char name[NAME_MAX_BYTES + 1];
     struct routes *table = &a->relay->routes;
-    if (bind->name[0] ? !name_normalise(slice_str(bind->name), name) : !name_random(name)) {
+    if (!may_bind(a)) {
+        refuse(a, bind->id, "ADIT-BUSY", "This tunnel asks for names too often. Try again later.");
+        return NULL;
+    }
+    if (bind->name[0] ? !name_normalise(slice_str(bind->name), name) : !random_name(table, name)) {
         refuse(a, bind->id, "ADIT-BAD-NAME",
                "A name has 1 to 63 letters, digits and hyphens, no hyphen at its ends.");
         return NULL;
     }
     struct route *r = routes_find(table, name);
-    bool taken = r && (r->agent || r->reserved);
-    if (taken && !secret_equal(r->owner, ROUTE_OWNER_DIGITS, a->owner, ROUTE_OWNER_DIGITS)) {
+    if (r && (r->agent || r->reserved) && !is_owner(a, r)) {
         refuse(a, bind->id, "ADIT-NAME-IN-USE",
                "The name %s is in use by somebody else. Choose another with --url.", name);
         return NULL;
     }
-    // One that is there already is the agent's own, or nobody's: it takes no more room.
-    const struct limits *l = &a->relay->loop.limits;
-    bool more = !r || r->agent != a;
-    if ((more && a->route_count >= l->names_per_tunnel) || (!r && table->count >= l->tunnels)) {
+    if ((!r || r->agent != a) && a->route_count >= a->relay->loop.limits.names_per_tunnel) {
         refuse(a, bind->id, "ADIT-TOO-MANY-NAMES",
-               "There are too many names. Stop tunnels that are not used.");
+               "This tunnel has as many names as one may have.");
         return NULL;
     }
-    if (!r)
-        r = routes_add(table, name);
-    if (!r)
-        refuse(a, bind->id, "ADIT-BUSY", "The relay is out of memory.");
-    return r;
+    // One that is there already, its owner's, takes no more room, from wherever the owner comes.
+    return r && is_owner(a, r) ? r : new_route(a, bind, name);
 }
 
 static void bind_name(struct agent *a, const struct hello *bind)
@@ -245,15 +374,22 @@ static void bind_name(struct agent *a, const struct hello *bind)
     struct route *r = route_for(a, bind);
     if (!r)
         return;
-    take_over(r);
+    struct agent *old = take_away(r);
     r->agent = a;
     r->bind_id = bind->id;
     (void)snprintf(r->bind_text, sizeof(r->bind_text), "%llu", (unsigned long long)bind->id);
     r->agent_next = a->routes;
     a->routes = r;
     a->route_count++;
-    memcpy(r->owner, a->owner, sizeof(r->owner));
     routes_taken(r);
+    if (a->list != &a->relay->agents) {
+        leave_list(a);
+        enter_list(a, &a->relay->agents);
+    }
+    if (old && old->route_count == 0) {
+        leave_list(old);
+        wait_for_name(old);
+    }
     (void)snprintf(bound.name, sizeof(bound.name), "%s", r->name);
     relay_url(a->relay, r->name, bound.url, sizeof(bound.url));
     log_info("tunnel open: %s", bound.url);
@@ -380,7 +516,7 @@ static void on_tick(struct timeout *t)
         wake(a);
 }
 
-void agent_accept(struct relay *r, struct conn *c)
+void agent_accept(struct relay *r, struct conn *c, const struct client_address *client)
 {
     struct agent *a = calloc(1, sizeof(*a));
     uint64_t now = loop_now_ms(&r->loop);
@@ -400,12 +536,9 @@ void agent_accept(struct relay *r, struct conn *c)
     a->since_ms = a->sent_ms = now;
     a->flush.run = on_flush;
     a->number = ++r->tunnel_count;
-    a->next = r->agents;
-    if (r->agents)
-        r->agents->prev = a;
-    r->agents = a;
+    a->client = *client;
+    wait_for_name(a);
     r->agent_count++;
-    r->unauthenticated++;
     ws_reader_init(&a->reader, true, TUNNEL_MESSAGE_MAX);
     conn_set_owner(c, &conn_ops, a);
     c->read_max = LIMIT_READ_BYTES;
@@ -430,11 +563,13 @@ bool agent_attach(struct agent *a, struct exchange *x)
 static struct agent *agent_of(const struct relay *r, const struct exchange *x)
 {
     if (x->end[OUTBOUND])
-        return stream_end_owner(x->end[OUTBOUND]); // it cannot be gone
-    struct agent *a = r->agents;
-    while (a && a->number != x->link)
-        a = a->next;
-    return a;
+        return stream_end_owner(x->end[OUTBOUND]);                // it cannot be gone
+    const struct agent_list *lists[] = {&r->agents, &r->waiting}; // its name may have been taken
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+        for (struct agent *a = lists[i]->first; a; a = a->next)
+            if (a->number == x->link)
+                return a;
+    return NULL;
 }
 
 void agents_report(void *ctx, struct exchange *x, enum exchange_why why)
@@ -451,6 +586,8 @@ void agents_report(void *ctx, struct exchange *x, enum exchange_why why)
 void agents_close(struct relay *r)
 {
     r->retry_ms = RETRY_LEAST_MS + r->agent_count * RETRY_PER_1000_MS / 1000;
-    while (r->agents)
-        agent_close(r->agents, CLOSE_GOING_AWAY, "the relay stops");
+    while (r->agents.first)
+        agent_close(r->agents.first, CLOSE_GOING_AWAY, "the relay stops");
+    while (r->waiting.first)
+        agent_close(r->waiting.first, CLOSE_GOING_AWAY, "the relay stops");
 }

@@ -5,8 +5,9 @@
 
 struct agent;
 
-// Takes over a connection on which the 101 has been written. Closes it when out of memory.
-void agent_accept(struct relay *r, struct conn *c);
+// Takes over a connection of this client on which the 101 has been written. Closes it when out of
+// memory. Where there are too many that have no name yet, one of those makes room.
+void agent_accept(struct relay *r, struct conn *c, const struct client_address *client);
 // Makes the outbound of an exchange through this agent and attaches it. False when out of memory.
 bool agent_attach(struct agent *a, struct exchange *x);
 // Observes exchanges for their agents, who hear how they ended. `ctx` is the relay.

@@ -109,6 +109,7 @@ static void open_tunnel(struct relay *r, struct edge *e, const struct http_head 
     unsigned char sha1[EVP_MAX_MD_SIZE];
     unsigned n = 0;
     ws_accept_input(input, head_find(head, SLICE("sec-websocket-key"))->value);
+    const struct client_address client = *edge_client(e);
     struct conn *c = edge_take(e);
     if (!EVP_Digest(input, sizeof(input), sha1, &n, EVP_sha1(), NULL)) {
         conn_close(c, CONN_END_NOW);
@@ -121,7 +122,7 @@ static void open_tunnel(struct relay *r, struct edge *e, const struct http_head 
                  "Sec-WebSocket-Protocol: adit.v1\r\nSec-WebSocket-Accept: %.28s\r\n\r\n",
                  accept);
     if (conn_write(c, response, (size_t)len))
-        agent_accept(r, c);
+        agent_accept(r, c, &client);
     else
         conn_close(c, CONN_END_NOW);
 }
@@ -135,9 +136,6 @@ static void tunnel_endpoint(struct relay *r, struct edge *e, struct exchange *x,
         exchange_answer(x, ANSWER_UPGRADE_REQUIRED);
     else if (!is_authorised(r, head))
         exchange_answer(x, ANSWER_UNAUTHORIZED);
-    else if (r->unauthenticated >= r->loop.limits.unauthenticated ||
-             r->agent_count >= r->loop.limits.tunnels)
-        exchange_answer(x, ANSWER_TOO_MANY);
     else
         open_tunnel(r, e, head);
 }

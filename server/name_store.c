@@ -64,14 +64,15 @@ static bool take_owned(struct reading *f, const char *rest, bool is_gone)
         return false;
     if (*rest)
         return false;
+    const struct route_holder holder = {.owner = owner}; // from where is not in the file
     struct route *r = routes_find(routes, name);
+    bool kept = r && routes_give(r, &holder);
     if (!r && routes->count < routes->loop->limits.tunnels)
-        r = routes_add(routes, name);
-    if (!r) {
+        kept = (r = routes_add(routes, name, &holder)) != NULL;
+    if (!kept) {
         f->left_out++;
         return true;
     }
-    memcpy(r->owner, owner, sizeof(owner));
     r->gone_s = (int64_t)gone;
     return true;
 }
@@ -166,7 +167,7 @@ static size_t hold_all(struct name_store *s)
             if (over)
                 routes_forget(r);
             else
-                routes_hold(r, r->gone_s ? r->gone_s : now);
+                routes_hold(r, r->gone_s ? r->gone_s : now, r->gone_s == 0);
         }
     }
     return held;

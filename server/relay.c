@@ -144,15 +144,18 @@ static const char *begin_recording(struct relay *r)
 const char *relay_start(struct relay *r, const struct relay_config *config)
 {
     uint64_t seed = 0;
+    uint64_t secret = 0;
     *r = (struct relay){.config = *config};
     if (loop_init(&r->loop))
         return "cannot make an event loop";
     r->loop.limits = config->limits;
     visitors_bound(&r->loop.limits, 1);
-    routes_init(&r->routes, &r->loop);
     r->edges = (struct edge_set){.loop = &r->loop, .request = front_request, .ctx = r};
-    if (!secret_random_hex(r->id, 8) || !secret_random(&seed, sizeof(seed)))
+    if (!secret_random_hex(r->id, 8) || !secret_random(&seed, sizeof(seed)) ||
+        !secret_random(&secret, sizeof(secret)))
         return "the system gives no randomness";
+    routes_init(&r->routes, &r->loop, secret);
+    r->waiting_of.seed = secret;
     exchange_ids_init(&r->edges.ids, seed);
     forward_loop_id(r->loop_id, r->id);
     signals_watch(&r->signals, &r->loop, on_signal, r);

@@ -25,14 +25,22 @@ struct relay_config {
     struct limits limits;
 };
 
+// Agents, those that have been in it for longest first.
+struct agent_list {
+    struct agent *first, *last;
+    size_t count;
+};
+
 struct relay {
     struct loop loop;
     struct relay_config config;
     struct edge_set edges;
     struct routes routes;
-    struct name_store names; // that outlive us
-    struct agent *agents;
-    size_t agent_count, unauthenticated;
+    struct name_store names;           // that outlive us
+    struct agent_list agents;          // that have names
+    struct agent_list waiting;         // that have none yet, or no more
+    struct shares waiting_of;          // of each address; all that may stand for anybody are one
+    size_t agent_count;                // of both lists
     struct recorder *recorder;         // NULL: nothing is recorded
     struct exchange_observer reporter; // tells agents
     uint64_t tunnel_count;             // ever

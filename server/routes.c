@@ -3,23 +3,23 @@
 #include <stdlib.h>
 #include "common/limits.h"
 
-void routes_init(struct routes *t, struct loop *l)
+void routes_init(struct routes *t, struct loop *l, uint64_t seed)
 {
-    *t = (struct routes){.loop = l};
+    *t = (struct routes){.loop = l, .seed = seed, .owners.seed = seed, .addresses.seed = seed};
 }
 
-static size_t bucket_of(const char *name)
+// FNV-1a, begun with the seed.
+static size_t bucket_of(const struct routes *t, const char *name)
 {
-    uint64_t h = 1469598103934665603u; // FNV-1a: the names are few and the chains are bounded by
-                                       // the limit of tunnels
+    uint64_t h = 1469598103934665603u ^ t->seed;
     for (; *name; name++)
         h = (h ^ (unsigned char)*name) * 1099511628211u;
-    return (size_t)(h % ROUTE_BUCKETS);
+    return (size_t)((h ^ h >> 32) % ROUTE_BUCKETS);
 }
 
 struct route *routes_find(const struct routes *t, const char *name)
 {
-    struct route *r = t->buckets[bucket_of(name)];
+    struct route *r = t->buckets[bucket_of(t, name)];
     while (r && strcmp(r->name, name) != 0)
         r = r->next;
     return r;
@@ -31,9 +31,46 @@ static void tell(const struct route *r)
         r->table->changed(r->table->ctx, r);
 }
 
+static void leave_gone(struct route *r)
+{
+    if (r->gone_class < 0)
+        return;
+    struct gone_names *list = &r->table->gone[r->gone_class];
+    *(r->gone_prev ? &r->gone_prev->gone_next : &list->first) = r->gone_next;
+    *(r->gone_next ? &r->gone_next->gone_prev : &list->last) = r->gone_prev;
+    r->gone_prev = r->gone_next = NULL;
+    r->gone_class = -1;
+}
+
+static void enter_gone(struct route *r, int8_t class)
+{
+    struct gone_names *list = &r->table->gone[class];
+    r->gone_class = class;
+    r->gone_prev = list->last;
+    *(list->last ? &list->last->gone_next : &list->first) = r;
+    list->last = r;
+}
+
+// How much a name is missed that was had for so long; -1: too much to make room for another. To
+// have a place that is as good as a victim's, an attacker has to hold it for as long.
+static int8_t class_of(const struct route *r)
+{
+    int8_t class = 1;
+    if (!r->reserved)
+        return 0;
+    if (r->held_ms >= r->table->loop->limits.gone_ms)
+        return -1;
+    for (uint64_t s = r->held_ms / 1000; s > 0 && class < ROUTE_GONE_CLASSES - 1; s /= 2)
+        class ++;
+    return class;
+}
+
 static void route_free(struct route *r)
 {
-    struct route **at = &r->table->buckets[bucket_of(r->name)];
+    leave_gone(r);
+    shares_leave(r->of_owner);
+    shares_leave(r->of_address);
+    struct route **at = &r->table->buckets[bucket_of(r->table, r->name)];
     while (*at != r)
         at = &(*at)->next;
     *at = r->next;
@@ -64,18 +101,56 @@ void routes_deinit(struct routes *t)
             route_free(t->buckets[i]);
 }
 
-struct route *routes_add(struct routes *t, const char *name)
+bool routes_give(struct route *r, const struct route_holder *holder)
+{
+    struct routes *t = r->table;
+    bool has_share = holder->address.len > 0;
+    struct share *owner = shares_enter(&t->owners, slice_of(holder->owner, ROUTE_OWNER_DIGITS));
+    struct share *address = has_share ? shares_enter(&t->addresses, holder->address) : NULL;
+    if (!owner || (has_share && !address)) {
+        shares_leave(owner);
+        shares_leave(address);
+        return false;
+    }
+    shares_leave(r->of_owner);
+    shares_leave(r->of_address);
+    r->of_owner = owner;
+    r->of_address = address;
+    r->held_ms = 0;
+    memcpy(r->owner, holder->owner, ROUTE_OWNER_DIGITS);
+    return true;
+}
+
+struct route *routes_add(struct routes *t, const char *name, const struct route_holder *holder)
 {
     struct route *r = calloc(1, sizeof(*r));
     if (!r)
         return NULL;
-    memcpy(r->name, name, strlen(name) + 1);
-    struct route **bucket = &t->buckets[bucket_of(name)];
     r->table = t;
+    r->gone_class = -1;
+    if (!routes_give(r, holder)) {
+        free(r);
+        return NULL;
+    }
+    memcpy(r->name, name, strlen(name) + 1);
+    struct route **bucket = &t->buckets[bucket_of(t, name)];
     r->next = *bucket;
     *bucket = r;
     t->count++;
     return r;
+}
+
+bool routes_make_room(struct routes *t, const struct share *of_owner,
+                      const struct share *of_address)
+{
+    for (int class = 0; class < ROUTE_GONE_CLASSES; class ++)
+        for (struct route *r = t->gone[class].first; r; r = r->gone_next)
+            if ((!of_owner || r->of_owner == of_owner) &&
+                (!of_address || r->of_address == of_address)) {
+                routes_forget(r);
+                return true;
+            }
+    return false;
 }
 
 static void on_forgotten(struct timeout *timeout)
@@ -92,19 +167,30 @@ static void begin_to_wait(struct route *r, bool reserve, int64_t gone_s)
     timeout_start(r->table->loop, &r->gone, r->table->loop->limits.gone_ms, on_forgotten);
 }
 
-void routes_hold(struct route *r, int64_t gone_s)
+void routes_hold(struct route *r, int64_t gone_s, bool proven)
 {
     begin_to_wait(r, true, gone_s);
+    if (!proven)
+        enter_gone(r, ROUTE_GONE_CLASSES - 1);
 }
 
 void routes_taken(struct route *r)
 {
+    uint64_t now = loop_now_ms(r->table->loop);
+    if (r->taken_ms > 0 && !timeout_runs(&r->gone)) // an agent of the same owner had it until now
+        r->held_ms += now - r->taken_ms;
+    leave_gone(r);
     timeout_stop(&r->gone);
+    r->taken_ms = now;
     tell(r);
 }
 
 void routes_leave(struct route *r, bool reserve)
 {
+    r->held_ms += loop_now_ms(r->table->loop) - r->taken_ms;
     begin_to_wait(r, reserve, wall_clock_ns() / 1000000000);
+    int8_t class = class_of(r);
+    if (class >= 0)
+        enter_gone(r, class);
     tell(r);
 }

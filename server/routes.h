@@ -2,6 +2,7 @@
 // Which agent answers for which name, and which names' agents have just gone (docs/protocol.md §5).
 #pragma once
 #include "common/loop.h"
+#include "common/shares.h"
 #include "names.h"
 
 struct agent;
@@ -9,13 +10,25 @@ struct route;
 
 enum {
     ROUTE_BUCKETS = 4096,
-    ROUTE_OWNER_DIGITS = 64 // of the SHA-256 of an owner's key, hexadecimal
+    ROUTE_OWNER_DIGITS = 64, // of the SHA-256 of an owner's key, hexadecimal
+    // Names whose agents are gone are in classes: those that were left for good; those that had
+    // agents for less than a second, less than two, four, and so on; those that had for longer.
+    ROUTE_GONE_CLASSES = 9
+};
+
+// Names whose agents are gone, those that have been so for longest first.
+struct gone_names {
+    struct route *first, *last;
 };
 
 struct routes {
     struct loop *loop;
+    uint64_t seed; // of the hash, that nobody may choose names that share a bucket
     struct route *buckets[ROUTE_BUCKETS];
     size_t count;
+    struct shares owners;                       // names of each owner
+    struct shares addresses;                    // and of each address that has a share
+    struct gone_names gone[ROUTE_GONE_CLASSES]; // those that may make room
     // Told of every route that gets an agent, loses it, or is about to be forgotten: then it is
     // neither reserved nor has it an agent. NULL: nobody is.
     void (*changed)(void *ctx, const struct route *r);
@@ -30,26 +43,47 @@ struct route {
     uint64_t bind_id;    // by which the agent knows it
     char bind_text[24];  // the same
     struct timeout gone;
-    bool reserved;  // for its owner, while its agent is gone
-    int64_t gone_s; // since 1970, when its agent left
+    struct route *gone_prev, *gone_next; // in its class
+    int8_t gone_class;                   // -1: it does not make room for others
+    struct share *of_owner, *of_address; // that it counts for; NULL: for no address
+    uint64_t taken_ms;                   // by the agent that it has
+    uint64_t held_ms;                    // how long its owner had an agent for it before
+    bool reserved;                       // for its owner, while its agent is gone
+    int64_t gone_s;                      // since 1970, when its agent left
     char owner[ROUTE_OWNER_DIGITS + 1];
     char name[NAME_MAX_BYTES + 1];
 };
 
-void routes_init(struct routes *t, struct loop *l);
+// `seed` is random.
+void routes_init(struct routes *t, struct loop *l, uint64_t seed);
 void routes_deinit(struct routes *t);
 
 // The route of a normalised name, or NULL.
 struct route *routes_find(const struct routes *t, const char *name);
 
+// Whom a name counts for.
+struct route_holder {
+    const char *owner;    // ROUTE_OWNER_DIGITS
+    struct slice address; // its key (client_address_key); empty: it has no share
+};
+
 // A new route of a normalised name that has none, without agent. NULL when out of memory.
-struct route *routes_add(struct routes *t, const char *name);
+struct route *routes_add(struct routes *t, const char *name, const struct route_holder *holder);
+// Another owner gets this name. False when out of memory: nothing has changed then.
+bool routes_give(struct route *r, const struct route_holder *holder);
+
+// Forgets the name that is missed least, and counts for these shares if they are not NULL: one
+// whose agent is gone and had it for less than gone_ms, of these one of those that were had for the
+// shortest time, of these the one that is gone for longest. False: there is none.
+bool routes_make_room(struct routes *t, const struct share *of_owner,
+                      const struct share *of_address);
 
 // The agent of this route has left. Its name answers "gone" for a while; `reserve` keeps it for its
 // owner meanwhile.
 void routes_leave(struct route *r, bool reserve);
 // The same for one whose agent left at that time, in seconds since 1970, and who has told already.
-void routes_hold(struct route *r, int64_t gone_s);
+// `proven`: it makes no room for others.
+void routes_hold(struct route *r, int64_t gone_s, bool proven);
 // It has got its agent.
 void routes_taken(struct route *r);
 void routes_forget(struct route *r);

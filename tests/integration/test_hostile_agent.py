@@ -391,7 +391,8 @@ def test_an_agent_may_permit_no_stream_at_all(relay, bystander, hostile):
 
 
 def test_a_table_that_is_full_refuses_nobody_their_own_name(relay, tmp_path):
-    with harness.Relay(tmp_path) as full, AgentPeer(full, harness.DEADLINE, "mine") as mine:
+    limit = ("--limit", "names-per-owner=8192")
+    with harness.Relay(tmp_path, *limit) as full, AgentPeer(full, harness.DEADLINE, "mine") as mine:
         others = []
         number = 1
         while len(others) * 16 + 1 < 8192:

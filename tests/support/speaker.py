@@ -313,26 +313,31 @@ class Peer:
 class AgentPeer(Peer):
     """An agent that the test plays, connected to a relay. `bound` is what it has."""
 
-    def __init__(self, relay, timeout, name=None, owner=OWNER, greet=True, little=False, **options):
-        sock = socket.socket()
+    def __init__(self, relay, timeout, name=None, owner=OWNER, greet=True, little=False,
+                 source=None, token=None, **options):
+        sock = socket.socket(socket.AF_INET6 if ":" in relay.address[0] else socket.AF_INET)
         sock.settimeout(timeout)
+        if source:
+            sock.bind((source, 0))
         if little:  # fits into the kernel, so that the relay soon notices that nobody reads
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sock.connect(relay.address)
         super().__init__(sock, True, **options)
         self.host = self.bound = None
-        self._handshake(relay.port)
+        self._handshake(relay.port, token)
         if greet:
             self.hello(owner)
             self.mux(settings())
             self.bind(name)
 
-    def _handshake(self, port):
+    def _handshake(self, port, token):
+        credentials = f"Authorization: Bearer {token}\r\n" if token else ""
         key = base64.b64encode(os.urandom(16)).decode()
         self.sock.sendall(
             f"GET /_adit/v1/tunnel HTTP/1.1\r\nHost: localhost:{port}\r\n"
             "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Protocol: adit.v1\r\n\r\n".encode())
+            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Protocol: adit.v1\r\n{credentials}"
+            "\r\n".encode())
         while b"\r\n\r\n" not in self.raw:
             more = self.sock.recv(4096)
             assert more, bytes(self.raw)

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+// The table of names when it is full: whose name makes room.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/limits.h"
+#include "server/routes.h"
+
+static struct loop the_loop;
+static struct routes table;
+
+static int begin(void **state)
+{
+    (void)state;
+    if (loop_init(&the_loop))
+        return -1;
+    the_loop.limits = limits_default;
+    routes_init(&table, &the_loop, 42);
+    return 0;
+}
+
+// Whatever has happened, nothing counts when nothing is there.
+static int end(void **state)
+{
+    (void)state;
+    routes_deinit(&table);
+    bool empty = table.count == 0 && table.owners.count == 0 && table.addresses.count == 0;
+    for (size_t i = 0; i < ROUTE_GONE_CLASSES; i++)
+        empty = empty && !table.gone[i].first && !table.gone[i].last;
+    loop_deinit(&the_loop);
+    return empty ? 0 : -1;
+}
+
+static void pass(uint64_t ms)
+{
+    the_loop.uv.time += ms;
+}
+
+// Two digits: of the owner, and of an address with a share; none of the latter: 0.
+static struct route *take(const char *name, char owner, char address)
+{
+    char digits[ROUTE_OWNER_DIGITS];
+    memset(digits, owner, sizeof(digits));
+    const struct route_holder holder = {digits, slice_of(&address, address ? 1 : 0)};
+    struct route *r = routes_find(&table, name);
+    if (!r)
+        r = routes_add(&table, name, &holder);
+    assert_non_null(r);
+    r->agent = (struct agent *)&the_loop; // which is never looked at
+    routes_taken(r);
+    return r;
+}
+
+static struct route *take_and_lose(const char *name, char owner, char address, uint64_t held_ms)
+{
+    struct route *r = take(name, owner, address);
+    pass(held_ms);
+    routes_leave(r, true);
+    return r;
+}
+
+static void check_makes_room(const char *name, const struct share *owner,
+                             const struct share *address)
+{
+    assert_non_null(routes_find(&table, name));
+    assert_true(routes_make_room(&table, owner, address));
+    if (routes_find(&table, name))
+        fail_msg("%s is still there", name);
+}
+
+static void a_name_that_was_had_for_a_moment_makes_room_before_one_that_lasted(void **state)
+{
+    (void)state;
+    take_and_lose("victim", 'v', 0, 20000);
+    for (int i = 0; i < 100; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof(name), "a%d", i);
+        take_and_lose(name, (char)i, 0, 10);
+        pass(100);
+    }
+    for (int i = 0; i < 100; i++)
+        assert_true(routes_make_room(&table, NULL, NULL));
+    assert_non_null(routes_find(&table, "victim"));
+    check_makes_room("victim", NULL, NULL);
+}
+
+static void of_those_that_were_had_for_as_long_the_longest_gone_makes_room(void **state)
+{
+    (void)state;
+    take_and_lose("first", 'a', 0, 10);
+    take_and_lose("second", 'b', 0, 900);
+    take_and_lose("third", 'c', 0, 10);
+    check_makes_room("first", NULL, NULL);
+    check_makes_room("second", NULL, NULL);
+    check_makes_room("third", NULL, NULL);
+    assert_false(routes_make_room(&table, NULL, NULL));
+}
+
+static void a_name_that_its_owner_takes_again_and_again_lasts_from_the_first_time_on(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 6; i++)
+        take_and_lose("unsteady", 'a', 0, 1000);
+    take_and_lose("later", 'b', 0, 2500);
+    check_makes_room("later", NULL, NULL);
+}
+
+static void neither_a_name_with_an_agent_nor_one_that_lasted_makes_room(void **state)
+{
+    (void)state;
+    take("live", 'a', 'A');
+    take_and_lose("lasted", 'b', 'B', the_loop.limits.gone_ms);
+    assert_false(routes_make_room(&table, NULL, NULL));
+    take_and_lose("less", 'c', 'C', the_loop.limits.gone_ms - 1);
+    check_makes_room("less", NULL, NULL);
+    assert_int_equal(table.count, 2);
+}
+
+static void a_name_that_was_left_for_good_makes_room_first(void **state)
+{
+    (void)state;
+    take_and_lose("lost", 'a', 0, 10);
+    struct route *left = take("left", 'b', 0);
+    pass(3600000);
+    routes_leave(left, false);
+    check_makes_room("left", NULL, NULL);
+    check_makes_room("lost", NULL, NULL);
+}
+
+static void within_a_share_only_its_own_names_make_room(void **state)
+{
+    (void)state;
+    take_and_lose("other", 'o', 'O', 1);
+    struct route *mine = take_and_lose("mine", 'm', 'M', 5000);
+    struct route *near = take_and_lose("near", 'n', 'M', 9000);
+    const struct share *owner = mine->of_owner;
+    const struct share *address = near->of_address;
+    assert_ptr_equal(mine->of_address, address);
+    check_makes_room("mine", owner, NULL);
+    check_makes_room("near", NULL, address);
+    assert_non_null(routes_find(&table, "other"));
+}
+
+static void an_owner_who_is_back_counts_where_the_name_was_taken_first(void **state)
+{
+    (void)state;
+    struct route *r = take_and_lose("mine", 'm', 'M', 10);
+    assert_int_equal(shares_count(&table.addresses, SLICE("M")), 1);
+    take("mine", 'm', 'N');
+    assert_int_equal(shares_count(&table.addresses, SLICE("M")), 1);
+    assert_int_equal(shares_count(&table.addresses, SLICE("N")), 0);
+    char other[ROUTE_OWNER_DIGITS];
+    memset(other, 'x', sizeof(other));
+    assert_true(routes_give(r, &(struct route_holder){other, SLICE("N")}));
+    assert_int_equal(shares_count(&table.addresses, SLICE("M")), 0);
+    assert_int_equal(shares_count(&table.addresses, SLICE("N")), 1);
+    assert_int_equal(table.owners.keys, 1);
+    assert_int_equal(r->held_ms, 0);
+}
+
+static void of_names_of_before_a_restart_those_that_had_agents_make_no_room(void **state)
+{
+    (void)state;
+    struct route *here = take("here", 'h', 0);
+    struct route *gone = take("gone", 'g', 0);
+    routes_hold(here, 1, true);
+    routes_hold(gone, 1, false);
+    take_and_lose("new", 'n', 0, the_loop.limits.gone_ms - 1);
+    check_makes_room("new", NULL, NULL);
+    check_makes_room("gone", NULL, NULL);
+    assert_false(routes_make_room(&table, NULL, NULL));
+}
+
+static void a_name_that_is_forgotten_or_taken_is_in_no_list(void **state)
+{
+    (void)state;
+    struct route *a = take_and_lose("a", 'a', 0, 1);
+    take_and_lose("b", 'b', 0, 1);
+    take_and_lose("c", 'c', 0, 1);
+    take("b", 'b', 0);
+    routes_forget(a);
+    check_makes_room("c", NULL, NULL);
+    assert_false(routes_make_room(&table, NULL, NULL));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+    const struct CMUnitTest tests[] = {
+        TEST(a_name_that_was_had_for_a_moment_makes_room_before_one_that_lasted),
+        TEST(of_those_that_were_had_for_as_long_the_longest_gone_makes_room),
+        TEST(a_name_that_its_owner_takes_again_and_again_lasts_from_the_first_time_on),
+        TEST(neither_a_name_with_an_agent_nor_one_that_lasted_makes_room),
+        TEST(a_name_that_was_left_for_good_makes_room_first),
+        TEST(within_a_share_only_its_own_names_make_room),
+        TEST(an_owner_who_is_back_counts_where_the_name_was_taken_first),
+        TEST(of_names_of_before_a_restart_those_that_had_agents_make_no_room),
+        TEST(a_name_that_is_forgotten_or_taken_is_in_no_list),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
