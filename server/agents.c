@@ -300,13 +300,13 @@ static const char *make_room(struct agent *a, const struct route_holder *holder,
     return NULL;
 }
 
-// A name that nobody has. False when the system has no randomness.
-static bool random_name(const struct routes *table, char name[static NAME_MAX_BYTES + 1])
+// A name that nobody has and that is not reserved. False when none was found.
+static bool random_name(const struct relay *r, char name[static NAME_MAX_BYTES + 1])
 {
     for (int tries = 0; tries < RANDOM_NAME_TRIES; tries++) {
         if (!name_random(name))
             return false;
-        if (!routes_find(table, name))
+        if (!routes_find(&r->routes, name) && !reserved_names_have(&r->config.reserved, name))
             return true;
     }
     return false;
@@ -339,21 +339,40 @@ static struct route *new_route(struct agent *a, const struct hello *bind, const 
     return r;
 }
 
+// The name that a bind asks for, or a random one. False after the refusal was said.
+static bool name_for(struct agent *a, const struct hello *bind,
+                     char name[static NAME_MAX_BYTES + 1])
+{
+    if (!may_bind(a)) {
+        refuse(a, bind->id, "ADIT-BUSY", "This tunnel asks for names too often. Try again later.");
+        return false;
+    }
+    if (!bind->name[0]) {
+        bool found = random_name(a->relay, name);
+        if (!found)
+            refuse(a, bind->id, "ADIT-BUSY", "No random name was found. Choose one with --url.");
+        return found;
+    }
+    if (!name_normalise(slice_str(bind->name), name)) {
+        refuse(a, bind->id, "ADIT-BAD-NAME",
+               "A name has 1 to 63 letters, digits and hyphens, no hyphen at its ends.");
+        return false;
+    }
+    if (reserved_names_have(&a->relay->config.reserved, name)) {
+        refuse(a, bind->id, "ADIT-NAME-RESERVED",
+               "The name %s is reserved on this relay. Choose another with --url.", name);
+        return false;
+    }
+    return true;
+}
+
 // The route that a bind may have, or NULL after the refusal was said.
 static struct route *route_for(struct agent *a, const struct hello *bind)
 {
     char name[NAME_MAX_BYTES + 1];
-    struct routes *table = &a->relay->routes;
-    if (!may_bind(a)) {
-        refuse(a, bind->id, "ADIT-BUSY", "This tunnel asks for names too often. Try again later.");
+    if (!name_for(a, bind, name))
         return NULL;
-    }
-    if (bind->name[0] ? !name_normalise(slice_str(bind->name), name) : !random_name(table, name)) {
-        refuse(a, bind->id, "ADIT-BAD-NAME",
-               "A name has 1 to 63 letters, digits and hyphens, no hyphen at its ends.");
-        return NULL;
-    }
-    struct route *r = routes_find(table, name);
+    struct route *r = routes_find(&a->relay->routes, name);
     if (r && (r->agent || r->reserved) && !is_owner(a, r)) {
         refuse(a, bind->id, "ADIT-NAME-IN-USE",
                "The name %s is in use by somebody else. Choose another with --url.", name);

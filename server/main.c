@@ -31,6 +31,10 @@ static const char help[] =
     "can reach the relay\n"
     "  --public-url URL     scheme and port of the URLs that agents print, when a proxy stands "
     "before the relay\n"
+    "  --reserved-names FILE|none\n"
+    "                       names that no agent gets, one a line, `default` for the built-in ones\n"
+    "                       (default: www, mail, admin, wpad and the like, unless the domain is "
+    "localhost)\n"
     "  --data DIR           where state is kept (default: "
     "$XDG_STATE_HOME/adit/relay)\n" OPTIONS_RECORD_HELP
     "  --limit NAME=VALUE   one of the limits below; may be repeated\n"
@@ -47,7 +51,8 @@ struct command {
     struct options options;
     struct relay_config config;
     const char *token_file;
-    char dir[STATE_PATH_MAX]; // of state
+    const char *reserved_names; // a file, or `none`, or NULL
+    char dir[STATE_PATH_MAX];   // of state
 };
 
 // Tells what is wrong with a value of this option, if anything is.
@@ -68,6 +73,7 @@ static void take_option(struct options *o, int option, const char *value)
     case 'l': tell(o, "--listen", relay_take_listen(c, value), value); return;
     case 'd': tell(o, "--domain", relay_take_domain(c, value), value); return;
     case 't': cmd->token_file = value; return;
+    case 'r': cmd->reserved_names = value; return;
     case 'p': tell(o, "--public-url", relay_take_public_url(c, value), value); return;
     case 'R':
     case 'X':
@@ -83,6 +89,7 @@ static const struct option known[] = {{"listen", required_argument, NULL, 'l'},
                                       {"domain", required_argument, NULL, 'd'},
                                       {"token-file", required_argument, NULL, 't'},
                                       {"public-url", required_argument, NULL, 'p'},
+                                      {"reserved-names", required_argument, NULL, 'r'},
                                       {"version", no_argument, NULL, 'V'},
                                       OPTIONS_RECORD,
                                       OPTIONS_COMMON};
@@ -109,13 +116,29 @@ static int fail(const char *what, const char *why)
     return EXIT_FAILURE;
 }
 
+// NULL, or what is wrong with the file.
+static const char *take_reserved_names(struct command *cmd,
+                                       char message[static RESERVED_MESSAGE_MAX])
+{
+    struct reserved_names *reserved = &cmd->config.reserved;
+    if (!cmd->reserved_names)
+        reserved->built_in = !relay_is_local(&cmd->config);
+    else if (strcmp(cmd->reserved_names, "none") != 0)
+        return reserved_names_read(reserved, cmd->reserved_names, message);
+    return NULL;
+}
+
 static int run(struct relay *r, struct command *cmd)
 {
+    char message[RESERVED_MESSAGE_MAX];
     char *dir = cmd->dir;
     const char *why = cmd->token_file ? secret_read_file(cmd->token_file, cmd->config.token) : NULL;
     if (why) {
         return fail("the file given with --token-file ", why); // it may be the token that was typed
     }
+    why = take_reserved_names(cmd, message);
+    if (why)
+        return fail("the file given with --reserved-names: ", why);
     why = state_dir(cmd->config.data, "relay", dir);
     if (why) {
         (void)fprintf(stderr,
@@ -130,6 +153,7 @@ static int run(struct relay *r, struct command *cmd)
         relay_run(r);
     int status = why ? fail("", why) : EXIT_SUCCESS;
     relay_stop(r);
+    reserved_names_free(&cmd->config.reserved);
     return status;
 }
 

@@ -9,18 +9,20 @@
 #include "common/secret.h"
 #include "common/signals.h"
 #include "name_store.h"
+#include "reserved_names.h"
 #include "routes.h"
 
 struct relay_config {
     char listen[LIMIT_LISTENERS][128]; // "ADDR:PORT"; empty: the default of loopback port 7080
     size_t listen_count;
     char domain[254];
-    char scheme[8];         // of public URLs: "http" or "https"
-    uint16_t public_port;   // of public URLs; 0: the first listener's
-    char public_host[254];  // of --public-url, or empty
-    char token[SECRET_MAX]; // empty: anyone may open a tunnel
-    const char *token_file; // where it came from, or NULL
-    const char *data;       // the state directory
+    char scheme[8];                 // of public URLs: "http" or "https"
+    uint16_t public_port;           // of public URLs; 0: the first listener's
+    char public_host[254];          // of --public-url, or empty
+    char token[SECRET_MAX];         // empty: anyone may open a tunnel
+    const char *token_file;         // where it came from, or NULL
+    const char *data;               // the state directory
+    struct reserved_names reserved; // of whoever gave the config
     struct recorder_config record;
     struct limits limits;
 };

@@ -81,6 +81,15 @@ const char *relay_take_domain(struct relay_config *c, const char *value)
     return NULL;
 }
 
+bool relay_is_local(const struct relay_config *c)
+{
+    static const char local[] = "localhost";
+    size_t len = strlen(c->domain);
+    if (len < sizeof(local) - 1 || strcmp(c->domain + len - (sizeof(local) - 1), local) != 0)
+        return false;
+    return len == sizeof(local) - 1 || c->domain[len - sizeof(local)] == '.';
+}
+
 const char *relay_take_public_url(struct relay_config *c, const char *value)
 {
     bool tls = strncasecmp(value, "https://", 8) == 0;

@@ -9,6 +9,8 @@ enum {
 
 // Takes a --domain in lower case. NULL, or what is wrong with it.
 const char *relay_take_domain(struct relay_config *c, const char *value);
+// Whether only this machine knows the domain: it is localhost, or below it.
+bool relay_is_local(const struct relay_config *c);
 // Takes a --public-url: its scheme and port. NULL, or what is wrong with it.
 const char *relay_take_public_url(struct relay_config *c, const char *value);
 // Whether the URL's host is the domain, once all options are known. NULL, or what is wrong.

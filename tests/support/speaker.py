@@ -324,17 +324,18 @@ class AgentPeer(Peer):
         sock.connect(relay.address)
         super().__init__(sock, True, **options)
         self.host = self.bound = None
-        self._handshake(relay.port, token)
+        self._handshake(relay.address, token)
         if greet:
             self.hello(owner)
             self.mux(settings())
             self.bind(name)
 
-    def _handshake(self, port, token):
+    def _handshake(self, address, token):
+        host = f"[{address[0]}]" if ":" in address[0] else address[0]
         credentials = f"Authorization: Bearer {token}\r\n" if token else ""
         key = base64.b64encode(os.urandom(16)).decode()
         self.sock.sendall(
-            f"GET /_adit/v1/tunnel HTTP/1.1\r\nHost: localhost:{port}\r\n"
+            f"GET /_adit/v1/tunnel HTTP/1.1\r\nHost: {host}:{address[1]}\r\n"
             "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
             f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Protocol: adit.v1\r\n{credentials}"
             "\r\n".encode())

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+#include "reserved_names.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "names.h"
+
+// In a word of these `N` is a number of one to three digits. docs/operations.md has the same table.
+static const struct group {
+    const char *why, *words;
+} groups[] = {
+    {"found by programs without anybody asking: proxies, mail settings, keys, networks",
+     "wpad isatap autodiscover autoconfig mta-sts openpgpkey lyncdiscover msoid sip xmpp matrix "
+     "enterpriseregistration enterpriseenrollment caldav carddav ldap kerberos ntp"},
+    {"of the machine or the network itself",
+     "localhost localdomain local broadcasthost loopback ip6-localhost ip6-loopback internal "
+     "intranet corp home lan private router gateway"},
+    {"hosts that a domain has", "www ftp sftp ssh vpn dns ns mx mail email webmail smtp imap pop "
+                                "relay proxy cdn static assets "
+                                "media download downloads update updates api"},
+    {"where one signs in or pays",
+     "login logout signin signup signout register registration auth authentication oauth oidc "
+     "openid "
+     "saml sso idp identity account accounts password passkey reset verify verification secure "
+     "security session user users member members pay payment payments checkout billing invoice "
+     "bank wallet"},
+    {"where one administers",
+     "admin administrator administration root sysadmin operator system owner moderator staff "
+     "dashboard console panel cpanel whm plesk webadmin phpmyadmin portal manage manager "
+     "management "
+     "settings"},
+    {"who speaks for the domain", "postmaster hostmaster webmaster abuse noc mailer-daemon noreply "
+                                  "support help helpdesk contact "
+                                  "info official status about legal terms privacy policy press"},
+    {"certificates",
+     "acme letsencrypt ssl tls cert certs certificate certificates ca pki crl ocsp"},
+    {"of adit", "adit aditd tunnel tunnels agent"},
+    {"what programs write where a name is missing", "default null undefined invalid example"},
+    {"labels with a meaning of their own (RFC 5890 §2.3.1), xn-- among them, which look like "
+     "others",
+     "?\?--*"}, // no trigraph
+    {"IPv4 addresses as names write them", "N-N-N-N"},
+};
+
+enum {
+    GROUPS = sizeof(groups) / sizeof(groups[0])
+};
+
+const char *reserved_names_group(size_t number, const char **words)
+{
+    if (number >= GROUPS)
+        return NULL;
+    *words = groups[number].words;
+    return groups[number].why;
+}
+
+static size_t number_len(const char *at)
+{
+    size_t len = strspn(at, "0123456789");
+    return len < 3 ? len : 3;
+}
+
+static bool fits_pattern(const char *name, struct slice word)
+{
+    for (size_t i = 0; i < word.len; i++) {
+        size_t len = 1;
+        if (word.p[i] == '*')
+            return true;
+        if (word.p[i] == 'N')
+            len = number_len(name);
+        if (!*name || len == 0 || (word.p[i] != '?' && word.p[i] != 'N' && word.p[i] != *name))
+            return false;
+        name += len;
+    }
+    return !*name;
+}
+
+static bool looks_the_same(char of_name, char of_word)
+{
+    return of_name == of_word || (of_name == '0' && of_word == 'o') ||
+           (of_name == '1' && (of_word == 'i' || of_word == 'l'));
+}
+
+static bool fits_word(const char *name, struct slice word)
+{
+    for (size_t i = 0; i < word.len; i++) {
+        if (word.p[i] == '-')
+            continue;
+        name += strspn(name, "-");
+        if (!*name || !looks_the_same(*name, word.p[i]))
+            return false;
+        name++;
+    }
+    return name[strspn(name, "-0123456789")] == 0;
+}
+
+static bool is_pattern(struct slice word)
+{
+    return memchr(word.p, '?', word.len) || memchr(word.p, '*', word.len) ||
+           memchr(word.p, 'N', word.len);
+}
+
+static bool list_has(const char *words, const char *name)
+{
+    for (size_t len = 0; *words; words += len + (words[len] == ' ')) {
+        len = strcspn(words, " ");
+        struct slice word = slice_of(words, len);
+        if (is_pattern(word) ? fits_pattern(name, word) : fits_word(name, word))
+            return true;
+    }
+    return false;
+}
+
+bool reserved_names_have(const struct reserved_names *n, const char *name)
+{
+    for (size_t i = 0; n->built_in && i < GROUPS; i++)
+        if (list_has(groups[i].words, name))
+            return true;
+    return n->words && list_has(n->words, name);
+}
+
+void reserved_names_free(struct reserved_names *n)
+{
+    free(n->words);
+    *n = (struct reserved_names){0};
+}
+
+// A word of the file, lower-cased in place: a name, in which ? may stand and * at the end.
+static bool is_word(char *word, size_t len)
+{
+    size_t chars = len > 0 && word[len - 1] == '*' ? len - 1 : len;
+    bool said = false; // something besides hyphens
+    for (size_t i = 0; i < chars; i++) {
+        word[i] = ascii_lower(word[i]);
+        bool letter = (word[i] >= 'a' && word[i] <= 'z') || (word[i] >= '0' && word[i] <= '9') ||
+                      word[i] == '?';
+        if (!letter && word[i] != '-')
+            return false;
+        said = said || letter;
+    }
+    return said && len <= NAME_MAX_BYTES;
+}
+
+// Takes the words of the file together, in place. 0, or the number of the line that is wrong.
+static size_t take_lines(struct reserved_names *n, char *text)
+{
+    static const char white[] = " \t\r";
+    char *to = text;
+    size_t number = 1;
+    for (char *line = text; *line; number++) {
+        char *next = line + strcspn(line, "\n");
+        next += *next == '\n';
+        char *word = line + strspn(line, white);
+        size_t len = strcspn(word, " \t\r\n#");
+        char *rest = word + len;
+        rest += strspn(rest, white);
+        if ((*rest && *rest != '\n' && *rest != '#') || (len > 0 && !is_word(word, len)))
+            return number;
+        if (len == 7 && strncmp(word, "default", 7) == 0)
+            n->built_in = true;
+        if (len > 0) {
+            memmove(to, word, len);
+            to += len;
+            *to++ = ' '; // where a line's end, a comment or white space has been
+        }
+        line = next;
+    }
+    *to = 0;
+    return 0;
+}
+
+// The whole file and a zero, or NULL and why.
+static char *read_file(const char *path, const char **why)
+{
+    FILE *file = fopen(path, "re");
+    char *text = file ? calloc(1, RESERVED_FILE_MAX + 3) : NULL;
+    size_t len = text ? fread(text, 1, RESERVED_FILE_MAX + 1, file) : 0;
+    *why = NULL;
+    if (!text || ferror(file))
+        *why = strerror(errno);
+    else if (len > RESERVED_FILE_MAX)
+        *why = "it is longer than 64 KiB";
+    else if (memchr(text, 0, len))
+        *why = "it has a zero in it, and is no text";
+    if (file)
+        (void)fclose(file);
+    if (!*why)
+        return text;
+    free(text);
+    return NULL;
+}
+
+const char *reserved_names_read(struct reserved_names *n, const char *path,
+                                char message[static RESERVED_MESSAGE_MAX])
+{
+    const char *why = NULL;
+    reserved_names_free(n);
+    n->words = read_file(path, &why);
+    size_t line = n->words ? take_lines(n, n->words) : 0;
+    if (why)
+        (void)snprintf(message, RESERVED_MESSAGE_MAX, "%s", why);
+    else if (line > 0)
+        (void)snprintf(message, RESERVED_MESSAGE_MAX,
+                       "line %zu is no name: one on a line, of letters, digits and hyphens; ? is "
+                       "any character, * at the end any characters, and default the built-in names",
+                       line);
+    if (!why && line == 0)
+        return NULL;
+    reserved_names_free(n);
+    return message;
+}
