@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "common/limits.h"
 #include "common/log.h"
@@ -42,8 +43,8 @@ static void on_retry(uv_timer_t *timer)
 }
 
 // Full jitter under a bound that doubles, so that a thousand agents don't come back at once
-// (docs/protocol.md §2).
-static void retry_later(struct agent *a, uint32_t first_ms)
+// (docs/protocol.md §2); behind the time before which the relay does not want us.
+static void retry_later(struct agent *a, uint32_t first_ms, uint32_t not_before_ms)
 {
     uint32_t random = 0;
     uint32_t bound = RETRY_MAX_MS;
@@ -54,8 +55,11 @@ static void retry_later(struct agent *a, uint32_t first_ms)
     if (RAND_bytes((unsigned char *)&random, sizeof(random)) != 1)
         random = bound - 1; // late is better than at once, over and over
     a->failures++;
-    log_debug("connecting again in %u ms, of %u", (unsigned)(random % bound), (unsigned)bound);
-    (void)uv_timer_start(&a->retry, on_retry, random % bound, 0);
+    if (not_before_ms > RETRY_MAX_MS)
+        not_before_ms = RETRY_MAX_MS;
+    log_debug("connecting again in %u ms, of %u to %u", (unsigned)(not_before_ms + random % bound),
+              (unsigned)not_before_ms, (unsigned)(not_before_ms + bound));
+    (void)uv_timer_start(&a->retry, on_retry, not_before_ms + random % bound, 0);
 }
 
 // The bound of the first retry. What the relay says is heeded in reason.
@@ -90,7 +94,7 @@ static void leave_link(struct agent *a, enum link_close_code code)
     link_close(a->link, code);
     a->link = NULL;
     drop_tunnel(a);
-    retry_later(a, RETRY_FIRST_MS);
+    retry_later(a, RETRY_FIRST_MS, 0);
 }
 
 static void drop_link(struct agent *a, const char *why)
@@ -109,13 +113,10 @@ static void drop_link_for(struct agent *a, int error)
     leave_link(a, silent ? LINK_CLOSE_GOES_AWAY : LINK_CLOSE_BREACH);
 }
 
-// An outage is told once, and again when something else is the matter.
 static void tell_outage(struct agent *a, const char *text)
 {
-    if (strcmp(a->told, text) == 0)
-        return;
-    (void)snprintf(a->told, sizeof(a->told), "%s", text);
-    log_warn("%s", text);
+    if (outage_is_news(&a->outage, text, loop_now_ms(&a->loop)))
+        log_warn("%s", text);
 }
 
 static void wake(void *ctx)
@@ -181,31 +182,52 @@ static void on_bound(struct agent *a, const struct hello *bound)
     service_url(&a->config.service, to);
     console_line(&a->display.console, "adit: %s%s -> %s", how, bound->url, to);
     a->was_bound = true;
-    a->told[0] = 0;
+    a->token_refused = false;
+    outage_end(&a->outage);
 }
 
-// At the start every refusal is final: somebody stands there who can do something about it. An
-// agent that once had its name is left alone, and what is refused because the relay is full or
-// short of something will be granted later. Not so when another agent of the same owner has taken
-// the name over, for two would take it from each other for ever; nor when somebody else has the
-// name: its URL leads to their service now, which may be so for good, and whoever gave the URL away
-// must hear of it rather than have an agent that looks alive.
-static bool is_final(const struct agent *a, const char *code)
+// When a refusal ends the agent.
+enum finality {
+    FINAL,          // whenever it comes
+    FINAL_AT_START, // while somebody stands there who can do something about it
+    PASSES          // never: what is full or short of something now will not be later
+};
+
+// When another agent of the same owner has taken the name over that is final, for two would take it
+// from each other for ever. Somebody else may have the name for a while only, and so may an old
+// link of our own that a relay does not know for ours.
+static enum finality finality_of(const char *code)
 {
-    return !a->was_bound || strcmp(code, "ADIT-REPLACED") == 0 ||
-           strcmp(code, "ADIT-NAME-IN-USE") == 0;
+    static const struct {
+        const char *code;
+        enum finality finality;
+    } rows[] = {
+        {"ADIT-BAD-NAME", FINAL},
+        {"ADIT-BAD-OWNER", FINAL},
+        {"ADIT-NAME-RESERVED", FINAL},
+        {"ADIT-REPLACED", FINAL},
+        {"ADIT-NAME-IN-USE", FINAL_AT_START},
+        {"ADIT-TOO-MANY-NAMES", PASSES},
+        {"ADIT-BUSY", PASSES},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (strcmp(rows[i].code, code) == 0)
+            return rows[i].finality;
+    return FINAL_AT_START;
 }
 
 static void on_refused(struct agent *a, const struct hello *refused)
 {
     char text[OUTAGE_TEXT_MAX];
-    if (is_final(a, refused->code)) {
+    enum finality finality = finality_of(refused->code);
+    if (finality == FINAL || (finality == FINAL_AT_START && !a->was_bound)) {
         log_error("%s (%s)", refused->message, refused->code);
         stop(a, EXIT_FAILURE);
         return;
     }
+    const char *name = a->config.name[0] ? a->config.name : "that it chooses";
     (void)snprintf(text, sizeof(text),
-                   "the relay refuses the name %s for now: %s (%s). Trying again", a->config.name,
+                   "the relay refuses the name %s for now: %s (%s). Trying again", name,
                    refused->message, refused->code);
     tell_outage(a, text);
     a->put_off = true; // the tunnel is on the stack
@@ -318,35 +340,69 @@ static bool on_link_received(void *ctx, const uint8_t *bytes, size_t len, bool l
     return a->link != NULL;
 }
 
-static void on_link_down(void *ctx, const struct link_end *end)
+// The token is wrong; or, if the relay has let us in with it, was changed there: then it will be
+// changed here too.
+static void on_unauthorized(struct agent *a, const struct link_end *end)
 {
-    struct agent *a = ctx;
     char text[OUTAGE_TEXT_MAX];
-    a->link = NULL;
-    drop_tunnel(a);
-    if (end->status == 401) {
+    const char *url = a->config.relay_url;
+    if (!a->was_bound) {
         log_error(
-            "the relay %s %s (ADIT-UNAUTHORIZED)", a->config.relay_url,
+            "the relay %s %s (ADIT-UNAUTHORIZED)", url,
             a->config.relay.token[0]
                 ? "does not accept this token: compare --token-file or ADIT_TOKEN with its own"
                 : "wants a token: pass it with --token-file FILE or ADIT_TOKEN");
         stop(a, EXIT_FAILURE);
         return;
     }
+    (void)snprintf(text, sizeof(text),
+                   "the relay %s does not accept this token any more (ADIT-UNAUTHORIZED): %s. "
+                   "Trying again",
+                   url,
+                   a->config.token_file ? "put its new one into the file given with --token-file"
+                                        : "start adit again with its new one");
+    tell_outage(a, text);
+    a->token_refused = true;
+    retry_later(a, RETRY_FIRST_MS, end->not_before_ms);
+}
+
+static void on_link_down(void *ctx, const struct link_end *end)
+{
+    struct agent *a = ctx;
+    char text[OUTAGE_TEXT_MAX];
+    a->link = NULL;
+    drop_tunnel(a);
+    if (end->status == 401 && !end->at_proxy) {
+        on_unauthorized(a, end);
+        return;
+    }
     outage_text(text, &a->config.relay, a->config.relay_url, end);
     tell_outage(a, text);
-    retry_later(a, first_retry(end));
+    retry_later(a, first_retry(end), end->not_before_ms);
 }
 
 static const struct link_ops link_ops = {on_link_up, on_link_received, wake, on_link_down};
 
+// From a pipe a token comes once, and opening one may wait for ever.
+static void read_token_again(struct agent *a)
+{
+    char token[SECRET_MAX];
+    struct stat st;
+    const char *path = a->config.token_file;
+    if (path && !stat(path, &st) && S_ISREG(st.st_mode) && !secret_read_file(path, token))
+        memcpy(a->config.relay.token, token, sizeof(token));
+    secret_wipe(token, sizeof(token));
+}
+
 static void connect_now(struct agent *a)
 {
+    if (a->token_refused)
+        read_token_again(a);
     a->link = link_open(a->links, &a->config.relay, &link_ops, a);
     if (a->link)
         return;
     tell_outage(a, "out of memory. Trying again");
-    retry_later(a, RETRY_FIRST_MS);
+    retry_later(a, RETRY_FIRST_MS, 0);
 }
 
 static void on_signal(void *ctx, int number)

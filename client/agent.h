@@ -11,8 +11,9 @@
 
 struct agent_config {
     struct link_target relay;
-    char relay_url[320]; // for people
-    char name[64];       // asked for; empty: any. Later the one we have
+    char relay_url[320];    // for people
+    const char *token_file; // from which the token came; NULL: from none
+    char name[64];          // asked for; empty: any. Later the one we have
     char owner[72];
     struct service service;
     bool print_bodies;
@@ -44,7 +45,8 @@ struct agent {
     bool was_bound;    // ever
     bool put_off;      // this link's bind was refused, and is to be tried again
     int exit_status;
-    char told[OUTAGE_TEXT_MAX]; // of this outage
+    bool token_refused; // the last time, after the relay had let us in
+    struct outage outage;
 };
 
 // Runs until a signal or a refusal. Returns the exit status.

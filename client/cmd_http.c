@@ -40,7 +40,9 @@ static const char help[] =
     "this machine.\n"
     "\n"
     "Prints the URL, then a line per exchange: time, method, target, status, bytes, duration.\n"
-    "Connects again by itself when the relay goes away, and takes its name back.\n"
+    "Connects again by itself when the relay goes away, and takes its name back; it does not end\n"
+    "because the relay is full, or, once it had its name, wants another token: the token file is\n"
+    "then read again each time.\n"
     "On SIGUSR1 it prints how often and for how long each path was asked for.\n"
     "Ends cleanly on SIGINT, SIGTERM and SIGHUP. Exit status: 0, 1 refused or failed, 2 usage.\n"
     "\n"
@@ -204,6 +206,7 @@ int command_http(int argc, char **argv)
     const char *why = state_key(dir, "owner.key", cmd.config.owner);
     if (why)
         return fail("cannot use the owner key in the state directory: ", why);
+    cmd.config.token_file = cmd.token_file;
     cmd.config.record.dir = dir;
     cmd.config.record.program = "adit http";
     cmd.config.record.visitor_is_told = true;

@@ -28,6 +28,7 @@ struct link_end {
     const char *text; // why else
     int error;        // libuv's that it is told of, or 0
     char address[ADDRESS_TEXT_MAX]; // that the error is of; empty: of none
+    uint32_t not_before_ms;         // that response's Retry-After; 0: it had none
     uint32_t retry_ms; // within which the relay, closing it, wants us back; 0: it said nothing
 };
 

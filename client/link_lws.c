@@ -271,6 +271,17 @@ static int link_writable(const struct link *link)
     return 0;
 }
 
+// The response's Retry-After in ms (RFC 9110 §10.2.3); 0: none, or a date.
+static uint32_t retry_after(struct lws *wsi)
+{
+    char text[16];
+    uint64_t seconds = 0;
+    int len = lws_hdr_copy(wsi, text, sizeof(text), WSI_TOKEN_HTTP_RETRY_AFTER);
+    if (len <= 0 || !slice_to_u64(slice_of(text, (size_t)len), &seconds))
+        return 0;
+    return seconds < UINT32_MAX / 1000 ? (uint32_t)seconds * 1000 : UINT32_MAX;
+}
+
 static int link_failed(struct link *link, struct lws *wsi, const char *text, size_t len)
 {
     static const char field[] = "adit-error:";
@@ -285,6 +296,8 @@ static int link_failed(struct link *link, struct lws *wsi, const char *text, siz
         end.text = "it closed the connection";
     else if (strncmp(why, "connect S", 9) == 0) // "SSL err" or "SYSCALL", and no error's text
         end.text = "it ended the TLS handshake without a word";
+    if (end.status)
+        end.not_before_ms = retry_after(wsi);
     if (end.status &&
         lws_hdr_custom_copy(wsi, end.code, sizeof(end.code), field, (int)sizeof(field) - 1) < 0)
         end.code[0] = 0;

@@ -20,7 +20,12 @@ static const struct row rows[] = {
     {426, 426, "ADIT-UPGRADE-REQUIRED",
      "what stands before the relay does not pass WebSockets on, or the relay is of another "
      "version"},
-    {429, 429, NULL, "too many agents wait to be let in, or have tunnels; it will do so later"},
+    {429, 429, NULL,
+     "too many connections come from this address; end some, or have its operator raise --limit "
+     "visitors-per-address"},
+    {503, 503, "ADIT-RELAY-FULL",
+     "it has as many visitors as it takes, and lets this agent in when there are fewer; its "
+     "operator can raise --limit visitors"},
     {503, 503, "ADIT-AGENT-GONE",
      "this is the address of a tunnel: give --relay the relay's own, without the name"},
     {300, 399, NULL, "it leads elsewhere: give --relay the URL that it leads to, https:// perhaps"},
@@ -29,6 +34,21 @@ static const struct row rows[] = {
      "something answers for the relay, but the relay itself is not there: start it"},
     {0, 999, NULL, "is it an adit relay?"},
 };
+
+bool outage_is_news(struct outage *o, const char *text, uint64_t now_ms)
+{
+    bool said = strcmp(o->told, text) == 0;
+    if (said && now_ms - o->told_ms < OUTAGE_AGAIN_MS)
+        return false;
+    (void)snprintf(o->told, sizeof(o->told), "%s", text);
+    o->told_ms = now_ms;
+    return true;
+}
+
+void outage_end(struct outage *o)
+{
+    o->told[0] = 0;
+}
 
 static const char *advice(const struct link_end *end)
 {

@@ -5,8 +5,21 @@
 #include "link.h"
 
 enum {
-    OUTAGE_TEXT_MAX = 2048
+    OUTAGE_TEXT_MAX = 2048,
+    OUTAGE_AGAIN_MS = 5 * 60 * 1000 // until the same is said again
 };
+
+// What was said last of an outage. Zero: nothing.
+struct outage {
+    char told[OUTAGE_TEXT_MAX];
+    uint64_t told_ms;
+};
+
+// Whether this is to be said now: the first time, when something else is the matter, and every
+// OUTAGE_AGAIN_MS. It counts as said then.
+bool outage_is_news(struct outage *o, const char *text, uint64_t now_ms);
+// The outage is over.
+void outage_end(struct outage *o);
 
 // `url` is the relay's as it was given.
 void outage_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *relay, const char *url,

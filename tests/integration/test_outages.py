@@ -54,7 +54,7 @@ def answers(status, *fields):
     (403, None, "forbids"), (404, "ADIT-NO-TUNNEL", "address of a tunnel"),
     (404, None, "is it an adit relay"), (421, "ADIT-MISDIRECTED", "own domain"),
     (426, "ADIT-UPGRADE-REQUIRED", "WebSockets"), (429, "ADIT-TOO-MANY-REQUESTS", "too many"),
-    (503, "ADIT-AGENT-GONE", "address of a tunnel"), (502, None, "start it"),
+    (503, "ADIT-AGENT-GONE", "address of a tunnel"), (503, "ADIT-RELAY-FULL", "visitors"), (502, None, "start it"),
     (503, None, "start it"), (400, None, "https"), (301, None, "leads"), (308, None, "leads"),
     (200, None, "is it an adit relay")])
 def test_each_answer_to_the_handshake_is_explained_and_tried_again(tmp_path, status, code, words):
@@ -77,7 +77,8 @@ def test_a_refused_token_ends_it(tmp_path, token, words):
         assert words in agent.text("stderr")
 
 
-@pytest.mark.parametrize("code", ["ADIT-TOO-MANY-NAMES", "ADIT-BUSY", "ADIT-SOMETHING-NEW"])
+@pytest.mark.parametrize("code", ["ADIT-TOO-MANY-NAMES", "ADIT-BUSY", "ADIT-NAME-IN-USE",
+                                  "ADIT-SOMETHING-NEW"])
 def test_a_name_that_was_had_is_asked_for_until_it_is_given_again(tmp_path, code):
     with FakeRelay(leaves, refuses(code), refuses(code), keeps) as relay:
         with start(tmp_path, relay.url, "--url", "mine") as agent:
@@ -85,20 +86,73 @@ def test_a_name_that_was_had_is_asked_for_until_it_is_given_again(tmp_path, code
             assert agent.text("stderr").count(code) == 1  # of one outage it tells once
 
 
-@pytest.mark.parametrize("code", ["ADIT-REPLACED", "ADIT-NAME-IN-USE"])
-def test_a_name_that_another_has_is_given_up(tmp_path, code):
+@pytest.mark.parametrize("code", ["ADIT-REPLACED", "ADIT-NAME-RESERVED", "ADIT-BAD-NAME"])
+def test_a_name_that_will_not_be_given_again_is_given_up(tmp_path, code):
     with FakeRelay(leaves, refuses(code), keeps) as relay:
         agent = start(tmp_path, relay.url)
         assert agent.exit_code() == 1
         assert code in agent.text("stderr")
 
 
-@pytest.mark.parametrize("code", ["ADIT-TOO-MANY-NAMES", "ADIT-BUSY", "ADIT-BAD-NAME"])
+@pytest.mark.parametrize("code", ["ADIT-NAME-IN-USE", "ADIT-NAME-RESERVED", "ADIT-BAD-NAME",
+                                  "ADIT-SOMETHING-NEW"])
 def test_at_the_start_a_refusal_is_final(tmp_path, code):
     with FakeRelay(refuses(code), keeps) as relay:
         agent = start(tmp_path, relay.url)
         assert agent.exit_code() == 1
         assert code in agent.text("stderr")
+
+
+@pytest.mark.parametrize("args", [[], ["--url", "mine"]])
+@pytest.mark.parametrize("code", ["ADIT-TOO-MANY-NAMES", "ADIT-BUSY"])
+def test_at_the_start_too_what_passes_is_waited_for(tmp_path, code, args):
+    with FakeRelay(refuses(code), keeps) as relay:
+        with start(tmp_path, relay.url, *args) as agent:
+            agent.wait_for(f"{code}.*Trying again", "stderr")
+            agent.wait_for("^adit: http")
+
+
+def wants(token):
+    """Lets the agent in with this token only."""
+    def serve(link):
+        _, fields = link.request()
+        if fields.get("authorization") != f"Bearer {token}":
+            link.answer(401, [("Adit-Error", "ADIT-UNAUTHORIZED")])
+            return
+        link.request = lambda: ("", fields)
+        keeps(link)
+    return serve
+
+
+def test_an_agent_that_was_let_in_waits_for_the_new_token_in_its_file(tmp_path):
+    file = tmp_path / "token"
+    file.write_text("0" * 16)
+    file.chmod(0o600)
+    with FakeRelay(leaves, wants("1" * 16)) as relay:
+        with start(tmp_path, relay.url, "--token-file", file) as agent:
+            agent.wait_for("any more .*ADIT-UNAUTHORIZED.*--token-file.*Trying again", "stderr")
+            file.write_text("1" * 16)
+            agent.wait_for("^adit: connected again")
+
+
+def test_without_a_file_it_is_told_to_start_again(tmp_path):
+    with FakeRelay(leaves, answers(401)) as relay:
+        env = {"ADIT_TOKEN": "0" * 16}
+        with harness.Program(tmp_path, "adit", "http", "80", "--relay", relay.url,
+                             env=env) as agent:
+            agent.wait_for("ADIT-UNAUTHORIZED.*start adit again.*Trying again", "stderr")
+            until(lambda: len(relay.links) > 3, "it goes on")
+
+
+@pytest.mark.parametrize("value, least, most", [
+    ("7", 7000, 7500), ("4000000000", 32000, 32500), ("99999999999999999999", 0, 500),
+    ("Fri, 31 Dec 1999 23:59:59 GMT", 0, 500), ("-1", 0, 500), ("0", 0, 500)])
+def test_a_relay_may_say_when_to_come_back_within_bounds(tmp_path, value, least, most):
+    with FakeRelay(answers(429, ("Retry-After", value)), keeps) as relay:
+        with start(tmp_path, relay.url, "--verbose") as agent:
+            said = agent.wait_for(r"connecting again in (\d+) ms, of (\d+) to (\d+)", "stderr")
+            assert (int(said[2]), int(said[3])) == (least, most)
+            assert least <= int(said[1]) < most
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])

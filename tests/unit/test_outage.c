@@ -39,7 +39,7 @@ static void check_each_way(const struct link_end *end)
 static void every_status_is_told_in_a_sentence(void **state)
 {
     static const char *const codes[] = {"", "ADIT-NO-TUNNEL", "ADIT-UPGRADE-REQUIRED",
-                                        "ADIT-AGENT-GONE"};
+                                        "ADIT-AGENT-GONE", "ADIT-RELAY-FULL"};
     (void)state;
     for (unsigned status = 100; status < 600; status++)
         for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
@@ -119,9 +119,24 @@ static void an_ipv6_address_stands_in_brackets_before_its_port(void **state)
     assert_non_null(strstr(text, "does not connect to [fd00::1]:8080,"));
 }
 
+static void an_outage_is_told_once_and_every_so_often(void **state)
+{
+    struct outage o = {0};
+    (void)state;
+    assert_true(outage_is_news(&o, "a", 1000));
+    assert_false(outage_is_news(&o, "a", 1000));
+    assert_false(outage_is_news(&o, "a", 999 + OUTAGE_AGAIN_MS));
+    assert_true(outage_is_news(&o, "a", 1000 + OUTAGE_AGAIN_MS));
+    assert_false(outage_is_news(&o, "a", 1001 + OUTAGE_AGAIN_MS));
+    assert_true(outage_is_news(&o, "b", 1001 + OUTAGE_AGAIN_MS));
+    outage_end(&o);
+    assert_true(outage_is_news(&o, "b", 1002 + OUTAGE_AGAIN_MS));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_outage_is_told_once_and_every_so_often),
         cmocka_unit_test(every_status_is_told_in_a_sentence),
         cmocka_unit_test(every_error_is_told_in_a_sentence),
         cmocka_unit_test(what_is_no_error_is_told_in_a_sentence),
