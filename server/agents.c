@@ -35,13 +35,35 @@ struct agent {
     uint64_t number;             // of its tunnel
     enum exchange_record record; // of its exchanges, at most
     uint64_t since_ms;
-    uint64_t bind_ms; // until when its binds have used up the time (may_bind)
+    struct pace binds;
     uint64_t sent_ms; // when the link last took something, or had nothing to take
     bool sent;        // it has taken something since the last tick
     bool greeted;     // its hello has come
     bool closed;
+    bool deaf;       // a message to it was dropped, and that was told
+    bool makes_room; // its connection is to be gone soon: others wait for the place
     char owner[ROUTE_OWNER_DIGITS + 1]; // SHA-256 of its key
 };
+
+// A line of the log about tunnels. Tenants whose tunnels come and go without end fill no disk.
+__attribute__((format(printf, 2, 3))) static void tell(struct relay *r, const char *format, ...)
+{
+    char line[512];
+    va_list args;
+    uint64_t most = 2 * (uint64_t)r->loop.limits.tunnels + LIMIT_TUNNEL_LINES_SPARE;
+    if (!pace_allows(&r->lines, loop_now_ms(&r->loop), LIMIT_TUNNEL_LINES_EACH_MS, most)) {
+        r->lines_left_out++;
+        return;
+    }
+    if (r->lines_left_out > 0)
+        log_warn("%llu lines about tunnels were left out: they come and go too fast",
+                 (unsigned long long)r->lines_left_out);
+    r->lines_left_out = 0;
+    va_start(args, format);
+    (void)vsnprintf(line, sizeof(line), format, args);
+    va_end(args);
+    log_info("%s", line);
+}
 
 static void on_free(struct loop_task *task)
 {
@@ -117,7 +139,7 @@ static void agent_close(struct agent *a, unsigned ws_code, const char *why)
     if (a->closed)
         return;
     a->closed = true;
-    log_info("tunnel closed: %s (%zu names)", why, a->route_count);
+    tell(r, "tunnel closed: %s (%zu names)", why, a->route_count);
     leave_routes(a, ws_code == CLOSE_NORMAL);
     leave_list(a);
     r->agent_count--;
@@ -126,7 +148,7 @@ static void agent_close(struct agent *a, unsigned ws_code, const char *why)
     mux_lose(tunnel_mux(a->tunnel));
     if (a->conn) {
         write_close(a, ws_code);
-        conn_close(a->conn, CONN_END_FLUSH);
+        conn_close(a->conn, a->makes_room ? CONN_END_RESET : CONN_END_FLUSH);
     }
     a->conn = NULL;
     a->free_task.run = on_free;
@@ -174,8 +196,10 @@ static void on_flush(struct loop_task *task)
 
 static void say(struct agent *a, const struct hello *message)
 {
-    if (tunnel_say(a->tunnel, message))
-        log_warn("a message to an agent was dropped: its queue is full");
+    if (tunnel_say(a->tunnel, message) && !a->deaf) {
+        a->deaf = true;
+        tell(a->relay, "messages to an agent are dropped: its queue is full");
+    }
     wake(a);
 }
 
@@ -241,9 +265,11 @@ static void wait_for_name(struct agent *a)
     struct slice key = address_of(a, bytes);
     const struct share *own = key.len > 0 ? shares_find(&r->waiting_of, key) : NULL;
     bool over = own && own->count >= r->loop.limits.handshakes_per_address;
-    if (over || r->waiting.count >= r->loop.limits.handshakes)
-        agent_close(least_useful(r, over ? own : NULL), CLOSE_GOING_AWAY,
-                    "it had no name yet, and made room for others");
+    if (over || r->waiting.count >= r->loop.limits.handshakes) {
+        struct agent *least = least_useful(r, over ? own : NULL);
+        least->makes_room = true;
+        agent_close(least, CLOSE_GOING_AWAY, "it had no name, and made room for another");
+    }
     a->waits_of = shares_enter(&r->waiting_of, key);
     enter_list(a, &r->waiting);
 }
@@ -266,18 +292,12 @@ static struct agent *take_away(struct route *r)
 }
 
 // A tunnel binds as many names as it may have and some more at once, and then one in each
-// LIMIT_BINDS_EACH_MS: what a bind writes to the log and the disk is bounded by it.
+// LIMIT_BINDS_EACH_MS: what a bind writes to the disk is bounded by it.
 static bool may_bind(struct agent *a)
 {
-    const struct limits *l = &a->relay->loop.limits;
-    uint64_t now = loop_now_ms(&a->relay->loop);
-    uint64_t burst = ((uint64_t)l->names_per_tunnel + LIMIT_BINDS_SPARE) * LIMIT_BINDS_EACH_MS;
-    if (a->bind_ms < now)
-        a->bind_ms = now;
-    if (a->bind_ms + LIMIT_BINDS_EACH_MS > now + burst)
-        return false;
-    a->bind_ms += LIMIT_BINDS_EACH_MS;
-    return true;
+    const struct loop *l = &a->relay->loop;
+    return pace_allows(&a->binds, loop_now_ms(l), LIMIT_BINDS_EACH_MS,
+                       (uint64_t)l->limits.names_per_tunnel + LIMIT_BINDS_SPARE);
 }
 
 // Room for one more name of this holder: why there is none, or NULL. Within its shares a name of
@@ -411,7 +431,7 @@ static void bind_name(struct agent *a, const struct hello *bind)
     }
     (void)snprintf(bound.name, sizeof(bound.name), "%s", r->name);
     relay_url(a->relay, r->name, bound.url, sizeof(bound.url));
-    log_info("tunnel open: %s", bound.url);
+    tell(a->relay, "tunnel open: %s", bound.url);
     say(a, &bound);
 }
 

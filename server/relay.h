@@ -9,6 +9,7 @@
 #include "common/secret.h"
 #include "common/signals.h"
 #include "name_store.h"
+#include "pace.h"
 #include "reserved_names.h"
 #include "routes.h"
 
@@ -43,6 +44,8 @@ struct relay {
     struct agent_list waiting;         // that have none yet, or no more
     struct shares waiting_of;          // of each address; all that may stand for anybody are one
     size_t agent_count;                // of both lists
+    struct pace lines;                 // of the log about tunnels
+    uint64_t lines_left_out;           // since the last one
     struct recorder *recorder;         // NULL: nothing is recorded
     struct exchange_observer reporter; // tells agents
     uint64_t tunnel_count;             // ever

@@ -2,15 +2,18 @@
 """What a tenant takes of the relay's tables keeps nobody else out: names that were left, links
 that say nothing, names without end of one owner or one address."""
 import collections
+import re
+import struct
 import time
 import types
 
 import harness
 import pytest
+from attack import flood
 from client import until
 from network import RELAY, RELAY_V6, V6, streets  # noqa: F401
 from origin import Origin
-from speaker import AgentPeer
+from speaker import BINARY, CONTROL, PIPE_DATA, AgentPeer, record, ws_frame
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 
@@ -107,8 +110,8 @@ def test_the_names_that_an_owner_has_lost_make_room_for_its_own(tmp_path):
 @pytest.mark.parametrize("greeted", [False, True], ids=["silent", "without a name"])
 def test_links_without_a_name_keep_no_agent_out(tmp_path, origin, greeted):
     with relay_with(tmp_path, "handshakes=16", "hello-time=1h") as relay:
-        idle = [tenant(relay, n) if greeted else AgentPeer(relay, harness.DEADLINE, greet=False)
-                for n in range(16)]
+        idle = [tenant(relay, n, acks=False) if greeted else
+                AgentPeer(relay, harness.DEADLINE, greet=False) for n in range(16)]
         with harness.Agent(tmp_path / "agent", relay, origin.address) as agent:
             for _ in range(40):
                 idle.append(AgentPeer(relay, harness.DEADLINE, greet=False))
@@ -143,6 +146,47 @@ def test_binds_without_end_are_slowed(tmp_path):
             assert relay.text("stderr").count("tunnel open") == answers["bound"]
         with tenant(relay, 1) as again:
             assert answer_to_bind(again, 1, "pingpong") == "bound"
+
+
+def test_tunnels_that_come_and_go_do_not_fill_the_log(tmp_path):
+    with relay_with(tmp_path, "tunnels=4") as relay:  # 108 lines at once
+        for number in range(200):
+            with tenant(relay, number) as peer:
+                assert answer_to_bind(peer, 1) == "bound"
+        def is_told():
+            with tenant(relay, 1000) as peer:
+                answer_to_bind(peer, 1)
+            return re.search(r"\d+ lines about tunnels were left out", relay.text("stderr"))
+
+        until(is_told, "it is told that lines are missing", harness.DEADLINE)
+        lines = relay.text("stderr").splitlines()
+        assert sum("tunnel" in line for line in lines) < 300
+
+
+def test_what_an_agent_does_not_read_does_not_fill_the_log(tmp_path):
+    with relay_with(tmp_path, "tunnels=4") as relay:
+        with AgentPeer(relay, harness.DEADLINE, "mine", little=True) as peer:
+            one = record(CONTROL, b'{"type":"bind","id":"7","name":"-"}')
+            flood(peer, lambda: peer_bytes(peer, one * 50), reads=False)
+        relay.wait_for("tunnel closed", "stderr")
+        assert len(relay.text("stderr").splitlines()) < 20
+
+
+def peer_bytes(peer, payload):
+    """These bytes as the next ones of the pipe."""
+    message = ws_frame(BINARY, bytes([PIPE_DATA]) + struct.pack(">Q", peer.sent) + payload)
+    peer.sent += len(payload)
+    return message
+
+
+def test_links_that_made_room_leave_their_places_at_once(tmp_path):
+    """They are visitors' places too: who never reads may not keep them."""
+    with relay_with(tmp_path, "handshakes=2", "visitors=12", "hello-time=1h") as relay:
+        links = [AgentPeer(relay, harness.DEADLINE, greet=False) for _ in range(40)]
+        with relay.visit() as visitor:
+            assert visitor.fetch("GET", "/_adit/health").json()["tunnels"] == 2
+        for link in links:
+            link.close()
 
 
 # From addresses that have a share.
