@@ -51,16 +51,16 @@ static void enter_gone(struct route *r, int8_t class)
     list->last = r;
 }
 
-// How much a name is missed that was had for so long; -1: too much to make room for another. To
-// have a place that is as good as a victim's, an attacker has to hold it for as long.
+// How much a name is missed that was had for so long. To have a place that is as good as a
+// victim's, an attacker has to hold it for as long.
 static int8_t class_of(const struct route *r)
 {
     int8_t class = 1;
     if (!r->reserved)
         return 0;
     if (r->held_ms >= r->table->loop->limits.gone_ms)
-        return -1;
-    for (uint64_t s = r->held_ms / 1000; s > 0 && class < ROUTE_GONE_CLASSES - 1; s /= 2)
+        return ROUTE_GONE_KEPT;
+    for (uint64_t s = r->held_ms / 1000; s > 0 && class < ROUTE_GONE_KEPT - 1; s /= 2)
         class ++;
     return class;
 }
@@ -143,7 +143,8 @@ struct route *routes_add(struct routes *t, const char *name, const struct route_
 bool routes_make_room(struct routes *t, const struct share *of_owner,
                       const struct share *of_address)
 {
-    for (int class = 0; class < ROUTE_GONE_CLASSES; class ++)
+    int end = of_owner ? ROUTE_GONE_CLASSES : ROUTE_GONE_KEPT;
+    for (int class = 0; class < end; class ++)
         for (struct route *r = t->gone[class].first; r; r = r->gone_next)
             if ((!of_owner || r->of_owner == of_owner) &&
                 (!of_address || r->of_address == of_address)) {
@@ -167,11 +168,10 @@ static void begin_to_wait(struct route *r, bool reserve, int64_t gone_s)
     timeout_start(r->table->loop, &r->gone, r->table->loop->limits.gone_ms, on_forgotten);
 }
 
-void routes_hold(struct route *r, int64_t gone_s, bool proven)
+void routes_hold(struct route *r, int64_t gone_s, bool kept)
 {
     begin_to_wait(r, true, gone_s);
-    if (!proven)
-        enter_gone(r, ROUTE_GONE_CLASSES - 1);
+    enter_gone(r, kept ? ROUTE_GONE_KEPT : ROUTE_GONE_KEPT - 1);
 }
 
 void routes_taken(struct route *r)
@@ -189,8 +189,6 @@ void routes_leave(struct route *r, bool reserve)
 {
     r->held_ms += loop_now_ms(r->table->loop) - r->taken_ms;
     begin_to_wait(r, reserve, wall_clock_ns() / 1000000000);
-    int8_t class = class_of(r);
-    if (class >= 0)
-        enter_gone(r, class);
+    enter_gone(r, class_of(r));
     tell(r);
 }

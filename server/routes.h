@@ -12,8 +12,10 @@ enum {
     ROUTE_BUCKETS = 4096,
     ROUTE_OWNER_DIGITS = 64, // of the SHA-256 of an owner's key, hexadecimal
     // Names whose agents are gone are in classes: those that were left for good; those that had
-    // agents for less than a second, less than two, four, and so on; those that had for longer.
-    ROUTE_GONE_CLASSES = 9
+    // agents for less than a second, less than two, four, and so on; those that had for longer; and
+    // last those that are kept: they make room for their owner alone.
+    ROUTE_GONE_KEPT = 9,
+    ROUTE_GONE_CLASSES
 };
 
 // Names whose agents are gone, those that have been so for longest first.
@@ -26,9 +28,9 @@ struct routes {
     uint64_t seed; // of the hash, that nobody may choose names that share a bucket
     struct route *buckets[ROUTE_BUCKETS];
     size_t count;
-    struct shares owners;                       // names of each owner
-    struct shares addresses;                    // and of each address that has a share
-    struct gone_names gone[ROUTE_GONE_CLASSES]; // those that may make room
+    struct shares owners;    // names of each owner
+    struct shares addresses; // and of each address that has a share
+    struct gone_names gone[ROUTE_GONE_CLASSES];
     // Told of every route that gets an agent, loses it, or is about to be forgotten: then it is
     // neither reserved nor has it an agent. NULL: nobody is.
     void (*changed)(void *ctx, const struct route *r);
@@ -44,7 +46,7 @@ struct route {
     char bind_text[24];  // the same
     struct timeout gone;
     struct route *gone_prev, *gone_next; // in its class
-    int8_t gone_class;                   // -1: it does not make room for others
+    int8_t gone_class;                   // -1: it is in none
     struct share *of_owner, *of_address; // that it counts for; NULL: for no address
     uint64_t taken_ms;                   // by the agent that it has
     uint64_t held_ms;                    // how long its owner had an agent for it before
@@ -74,7 +76,8 @@ bool routes_give(struct route *r, const struct route_holder *holder);
 
 // Forgets the name that is missed least, and counts for these shares if they are not NULL: one
 // whose agent is gone and had it for less than gone_ms, of these one of those that were had for the
-// shortest time, of these the one that is gone for longest. False: there is none.
+// shortest time, of these the one that is gone for longest. Within the share of an owner it may be
+// one that was had for longer too. False: there is none.
 bool routes_make_room(struct routes *t, const struct share *of_owner,
                       const struct share *of_address);
 
@@ -82,8 +85,8 @@ bool routes_make_room(struct routes *t, const struct share *of_owner,
 // owner meanwhile.
 void routes_leave(struct route *r, bool reserve);
 // The same for one whose agent left at that time, in seconds since 1970, and who has told already.
-// `proven`: it makes no room for others.
-void routes_hold(struct route *r, int64_t gone_s, bool proven);
+// `kept`: it makes room for its owner alone.
+void routes_hold(struct route *r, int64_t gone_s, bool kept);
 // It has got its agent.
 void routes_taken(struct route *r);
 void routes_forget(struct route *r);

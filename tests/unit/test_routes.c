@@ -119,6 +119,9 @@ static void neither_a_name_with_an_agent_nor_one_that_lasted_makes_room(void **s
     take_and_lose("less", 'c', 'C', the_loop.limits.gone_ms - 1);
     check_makes_room("less", NULL, NULL);
     assert_int_equal(table.count, 2);
+    const struct share *owner = routes_find(&table, "lasted")->of_owner;
+    assert_false(routes_make_room(&table, routes_find(&table, "live")->of_owner, NULL));
+    check_makes_room("lasted", owner, NULL); // for its owner
 }
 
 static void a_name_that_was_left_for_good_makes_room_first(void **state)
