@@ -57,9 +57,10 @@ static void retry_later(struct agent *a, uint32_t first_ms, uint32_t not_before_
     a->failures++;
     if (not_before_ms > RETRY_MAX_MS)
         not_before_ms = RETRY_MAX_MS;
-    log_debug("connecting again in %u ms, of %u to %u", (unsigned)(not_before_ms + random % bound),
-              (unsigned)not_before_ms, (unsigned)(not_before_ms + bound));
-    (void)uv_timer_start(&a->retry, on_retry, not_before_ms + random % bound, 0);
+    uint32_t chosen = not_before_ms + random % bound;
+    log_debug("connecting again in %u ms, of %u, not before %u", (unsigned)chosen,
+              (unsigned)(not_before_ms + bound), (unsigned)not_before_ms);
+    (void)uv_timer_start(&a->retry, on_retry, chosen, 0);
 }
 
 // The bound of the first retry. What the relay says is heeded in reason.

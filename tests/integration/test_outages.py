@@ -150,8 +150,9 @@ def test_without_a_file_it_is_told_to_start_again(tmp_path):
 def test_a_relay_may_say_when_to_come_back_within_bounds(tmp_path, value, least, most):
     with FakeRelay(answers(429, ("Retry-After", value)), keeps) as relay:
         with start(tmp_path, relay.url, "--verbose") as agent:
-            said = agent.wait_for(r"connecting again in (\d+) ms, of (\d+) to (\d+)", "stderr")
-            assert (int(said[2]), int(said[3])) == (least, most)
+            said = agent.wait_for(r"connecting again in (\d+) ms, of (\d+), not before (\d+)",
+                                  "stderr")
+            assert (int(said[3]), int(said[2])) == (least, most)
             assert least <= int(said[1]) < most
 
 
