@@ -10,6 +10,7 @@
 
 #include "common/limits.h"
 #include "server/routes.h"
+#include "tests/support/chance.h"
 
 static struct loop the_loop;
 static struct routes table;
@@ -50,6 +51,8 @@ static struct route *take(const char *name, char owner, char address)
     struct route *r = routes_find(&table, name);
     if (!r)
         r = routes_add(&table, name, &holder);
+    else if (memcmp(r->owner, digits, sizeof(digits)) != 0)
+        assert_true(routes_give(r, &holder));
     assert_non_null(r);
     r->agent = (struct agent *)&the_loop; // which is never looked at
     routes_taken(r);
@@ -191,6 +194,69 @@ static void a_name_that_is_forgotten_or_taken_is_in_no_list(void **state)
     assert_false(routes_make_room(&table, NULL, NULL));
 }
 
+// Every route is where it belongs, and counts for whom it belongs to.
+static void check_table(void)
+{
+    size_t routes = 0;
+    size_t gone = 0;
+    size_t listed = 0;
+    size_t with_address = 0;
+    for (size_t i = 0; i < ROUTE_BUCKETS; i++)
+        for (const struct route *r = table.buckets[i]; r; r = r->next) {
+            routes++;
+            gone += r->agent ? 0 : 1;
+            with_address += r->of_address ? 1 : 0;
+            assert_true((r->gone_class < 0) == (r->agent != NULL));
+            assert_true(timeout_runs(&r->gone) == (r->agent == NULL));
+            assert_memory_equal(r->of_owner->key, r->owner, ROUTE_OWNER_DIGITS);
+        }
+    for (int class = 0; class < ROUTE_GONE_CLASSES; class ++)
+        for (const struct route *r = table.gone[class].first; r; r = r->gone_next) {
+            listed++;
+            assert_int_equal(r->gone_class, class);
+            assert_true(r->gone_next || table.gone[class].last == r);
+        }
+    assert_int_equal(routes, table.count);
+    assert_int_equal(gone, listed);
+    assert_int_equal(table.owners.count, table.count);
+    assert_int_equal(table.addresses.count, with_address);
+}
+
+static void do_something(struct chance *c)
+{
+    char name[8];
+    char owner = (char)('a' + chance_below(c, 5));
+    char address = (char)('A' + chance_below(c, 4));
+    (void)snprintf(name, sizeof(name), "n%u", (unsigned)chance_below(c, 40));
+    struct route *r = routes_find(&table, name);
+    struct share *of_owner = r && chance_below(c, 2) ? r->of_owner : NULL;
+    struct share *of_address = r && chance_below(c, 2) ? r->of_address : NULL;
+    pass(chance_below(c, 2000));
+    switch (chance_below(c, 5)) {
+    case 0: take(name, owner, address == 'D' ? 0 : address); return;
+    case 1: (void)routes_make_room(&table, of_owner, of_address); return;
+    case 2:
+        if (r && !r->agent)
+            routes_forget(r);
+        return;
+    default:
+        if (r && r->agent)
+            routes_leave(r, chance_below(c, 4) > 0);
+        return;
+    }
+}
+
+static void whatever_happens_all_lists_and_counts_agree(void **state)
+{
+    struct chance c = chance_of_seed(20);
+    (void)state;
+    for (int i = 0; i < 20000; i++) {
+        do_something(&c);
+        if (i % 16 == 0)
+            check_table();
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -203,6 +269,7 @@ int main(void)
         TEST(within_a_share_only_its_own_names_make_room),
         TEST(an_owner_who_is_back_counts_where_the_name_was_taken_first),
         TEST(of_names_of_before_a_restart_those_that_had_agents_make_no_room),
+        TEST(whatever_happens_all_lists_and_counts_agree),
         TEST(a_name_that_is_forgotten_or_taken_is_in_no_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
