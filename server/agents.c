@@ -410,9 +410,11 @@ static struct route *route_for(struct agent *a, const struct hello *bind)
 static void bind_name(struct agent *a, const struct hello *bind)
 {
     struct hello bound = {.type = HELLO_BOUND, .id = bind->id};
+    unsigned char bytes[CLIENT_KEY_BYTES];
     struct route *r = route_for(a, bind);
     if (!r)
         return;
+    routes_place(r, address_of(a, bytes)); // one of before a restart counts for none
     struct agent *old = take_away(r);
     r->agent = a;
     r->bind_id = bind->id;

@@ -121,6 +121,12 @@ bool routes_give(struct route *r, const struct route_holder *holder)
     return true;
 }
 
+void routes_place(struct route *r, struct slice address)
+{
+    if (!r->of_address && address.len > 0)
+        r->of_address = shares_enter(&r->table->addresses, address);
+}
+
 struct route *routes_add(struct routes *t, const char *name, const struct route_holder *holder)
 {
     struct route *r = calloc(1, sizeof(*r));

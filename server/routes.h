@@ -74,6 +74,9 @@ struct route *routes_add(struct routes *t, const char *name, const struct route_
 // Another owner gets this name. False when out of memory: nothing has changed then.
 bool routes_give(struct route *r, const struct route_holder *holder);
 
+// A name that counts for no address yet counts for this one from now on. Out of memory it does not.
+void routes_place(struct route *r, struct slice address);
+
 // Forgets the name that is missed least, and counts for these shares if they are not NULL: one
 // whose agent is gone and had it for less than gone_ms, of these one of those that were had for the
 // shortest time, of these the one that is gone for longest. Within the share of an owner it may be

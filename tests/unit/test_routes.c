@@ -180,6 +180,11 @@ static void of_names_of_before_a_restart_those_that_had_agents_make_no_room(void
     check_makes_room("new", NULL, NULL);
     check_makes_room("gone", NULL, NULL);
     assert_false(routes_make_room(&table, NULL, NULL));
+    routes_place(here, SLICE("")); // and count where their owners come from
+    routes_place(here, SLICE("A"));
+    routes_place(here, SLICE("B"));
+    assert_int_equal(shares_count(&table.addresses, SLICE("A")), 1);
+    assert_int_equal(table.addresses.count, 1);
 }
 
 static void a_name_that_is_forgotten_or_taken_is_in_no_list(void **state)
