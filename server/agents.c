@@ -300,26 +300,6 @@ static bool may_bind(struct agent *a)
                        (uint64_t)l->limits.names_per_tunnel + LIMIT_BINDS_SPARE);
 }
 
-// Room for one more name of this holder: why there is none, or NULL. Within its shares a name of
-// its own makes room, else anybody's.
-static const char *make_room(struct agent *a, const struct route_holder *holder, bool is_new)
-{
-    struct routes *t = &a->relay->routes;
-    const struct limits *l = &a->relay->loop.limits;
-    const struct share *owner =
-        shares_find(&t->owners, slice_of(holder->owner, ROUTE_OWNER_DIGITS));
-    if (owner && owner->count >= l->names_per_owner && !routes_make_room(t, owner, NULL))
-        return "You have as many names as one owner may have here. Stop tunnels that are not used.";
-    const struct share *address =
-        holder->address.len > 0 ? shares_find(&t->addresses, holder->address) : NULL;
-    if (address && address->count >= l->names_per_address && !routes_make_room(t, NULL, address))
-        return "Your address has as many names as one may have here. Stop tunnels that are not "
-               "used, or try again later.";
-    if (is_new && t->count >= l->tunnels && !routes_make_room(t, NULL, NULL))
-        return "The relay has as many names as it takes. Try again later.";
-    return NULL;
-}
-
 // A name that nobody has and that is not reserved. False when none was found.
 static bool random_name(const struct relay *r, char name[static NAME_MAX_BYTES + 1])
 {
@@ -344,7 +324,7 @@ static struct route *new_route(struct agent *a, const struct hello *bind, const 
     unsigned char bytes[CLIENT_KEY_BYTES];
     struct routes *table = &a->relay->routes;
     const struct route_holder holder = {a->owner, address_of(a, bytes)};
-    const char *why = make_room(a, &holder, !routes_find(table, name));
+    const char *why = routes_make_room_for(table, &holder, !routes_find(table, name));
     if (why) {
         refuse(a, bind->id, "ADIT-TOO-MANY-NAMES", "%s", why);
         return NULL;
@@ -414,7 +394,7 @@ static void bind_name(struct agent *a, const struct hello *bind)
     struct route *r = route_for(a, bind);
     if (!r)
         return;
-    routes_place(r, address_of(a, bytes)); // one of before a restart counts for none
+    routes_place(r, &(struct route_holder){a->owner, address_of(a, bytes)});
     struct agent *old = take_away(r);
     r->agent = a;
     r->bind_id = bind->id;

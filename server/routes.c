@@ -121,10 +121,19 @@ bool routes_give(struct route *r, const struct route_holder *holder)
     return true;
 }
 
-void routes_place(struct route *r, struct slice address)
+void routes_place(struct route *r, const struct route_holder *holder)
 {
-    if (!r->of_address && address.len > 0)
-        r->of_address = shares_enter(&r->table->addresses, address);
+    struct routes *t = r->table;
+    bool same = memcmp(r->owner, holder->owner, ROUTE_OWNER_DIGITS) == 0; // neither is a secret
+    struct share *owner =
+        same ? NULL : shares_enter(&t->owners, slice_of(holder->owner, ROUTE_OWNER_DIGITS));
+    if (owner) {
+        shares_leave(r->of_owner);
+        r->of_owner = owner;
+        memcpy(r->owner, holder->owner, ROUTE_OWNER_DIGITS);
+    }
+    if (!r->of_address && holder->address.len > 0) // as after a restart
+        r->of_address = shares_enter(&t->addresses, holder->address);
 }
 
 struct route *routes_add(struct routes *t, const char *name, const struct route_holder *holder)
@@ -158,6 +167,23 @@ bool routes_make_room(struct routes *t, const struct share *of_owner,
                 return true;
             }
     return false;
+}
+
+const char *routes_make_room_for(struct routes *t, const struct route_holder *holder, bool is_new)
+{
+    const struct limits *l = &t->loop->limits;
+    const struct share *owner =
+        shares_find(&t->owners, slice_of(holder->owner, ROUTE_OWNER_DIGITS));
+    if (owner && owner->count >= l->names_per_owner && !routes_make_room(t, owner, NULL))
+        return "You have as many names as one owner may have here. Stop tunnels that are not used.";
+    const struct share *address =
+        holder->address.len > 0 ? shares_find(&t->addresses, holder->address) : NULL;
+    if (address && address->count >= l->names_per_address && !routes_make_room(t, NULL, address))
+        return "Your address has as many names as one may have here. Stop tunnels that are not "
+               "used, or try again later.";
+    if (is_new && t->count >= l->tunnels && !routes_make_room(t, NULL, NULL))
+        return "The relay has as many names as it takes. Try again later.";
+    return NULL;
 }
 
 static void on_forgotten(struct timeout *timeout)

@@ -74,8 +74,9 @@ struct route *routes_add(struct routes *t, const char *name, const struct route_
 // Another owner gets this name. False when out of memory: nothing has changed then.
 bool routes_give(struct route *r, const struct route_holder *holder);
 
-// A name that counts for no address yet counts for this one from now on. Out of memory it does not.
-void routes_place(struct route *r, struct slice address);
+// Its owner is back: a name that counted for another key of the same owner counts for this one from
+// now on; and for this address, if it counted for none. Out of memory it counts as before.
+void routes_place(struct route *r, const struct route_holder *holder);
 
 // Forgets the name that is missed least, and counts for these shares if they are not NULL: one
 // whose agent is gone and had it for less than gone_ms, of these one of those that were had for the
@@ -83,6 +84,10 @@ void routes_place(struct route *r, struct slice address);
 // one that was had for longer too. False: there is none.
 bool routes_make_room(struct routes *t, const struct share *of_owner,
                       const struct share *of_address);
+// The same for one more name of this holder: where its owner or its address has as many as it may
+// have, one of its own makes room; where all have and the name is new, anybody's. Returns NULL, or
+// why there is none, a sentence for people.
+const char *routes_make_room_for(struct routes *t, const struct route_holder *holder, bool is_new);
 
 // The agent of this route has left. Its name answers "gone" for a while; `reserve` keeps it for its
 // owner meanwhile.

@@ -180,11 +180,89 @@ static void of_names_of_before_a_restart_those_that_had_agents_make_no_room(void
     check_makes_room("new", NULL, NULL);
     check_makes_room("gone", NULL, NULL);
     assert_false(routes_make_room(&table, NULL, NULL));
-    routes_place(here, SLICE("")); // and count where their owners come from
-    routes_place(here, SLICE("A"));
-    routes_place(here, SLICE("B"));
+    char digits[ROUTE_OWNER_DIGITS];
+    memset(digits, 'h', sizeof(digits));
+    routes_place(here, &(struct route_holder){digits, SLICE("")}); // and count where the owner is
+    routes_place(here, &(struct route_holder){digits, SLICE("A")});
+    routes_place(here, &(struct route_holder){digits, SLICE("B")});
     assert_int_equal(shares_count(&table.addresses, SLICE("A")), 1);
     assert_int_equal(table.addresses.count, 1);
+}
+
+static void an_owner_with_another_key_has_the_name_as_before(void **state)
+{
+    (void)state;
+    struct route *r = take_and_lose("mine", 'a', 'A', 5000);
+    char other[ROUTE_OWNER_DIGITS];
+    memset(other, 'b', sizeof(other));
+    routes_place(r, &(struct route_holder){other, SLICE("B")});
+    assert_memory_equal(r->owner, other, sizeof(other));
+    assert_int_equal(r->of_owner->count, 1);
+    assert_int_equal(table.owners.keys, 1);
+    assert_int_equal(shares_count(&table.addresses, SLICE("A")), 1);
+    assert_true(r->held_ms == 5000);
+}
+
+// Whether one more name of this owner from this address is let in.
+static bool has_room(char owner, char address, bool is_new)
+{
+    char digits[ROUTE_OWNER_DIGITS];
+    memset(digits, owner, sizeof(digits));
+    const struct route_holder holder = {digits, slice_of(&address, address ? 1 : 0)};
+    return !routes_make_room_for(&table, &holder, is_new);
+}
+
+static void names_of(char owner, char address, int count)
+{
+    for (int i = 0; i < count; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof(name), "%c%d", owner, i);
+        take(name, owner, address);
+    }
+}
+
+static void an_owner_has_its_share_wherever_it_comes_from(void **state)
+{
+    (void)state;
+    the_loop.limits.names_per_owner = 3;
+    names_of('a', 'A', 2);
+    assert_true(has_room('a', 'A', true));
+    take("last", 'a', 0);
+    assert_false(has_room('a', 'A', true));
+    assert_false(has_room('a', 0, true));
+    assert_true(has_room('b', 'A', true));
+    routes_leave(routes_find(&table, "last"), true);
+    assert_true(has_room('a', 'B', true));
+    assert_null(routes_find(&table, "last"));
+}
+
+static void an_address_has_its_share_whoever_comes_from_there(void **state)
+{
+    (void)state;
+    the_loop.limits.names_per_address = 3;
+    names_of('a', 'A', 2);
+    assert_true(has_room('b', 'A', true));
+    names_of('b', 'A', 1);
+    assert_false(has_room('a', 'A', true));
+    assert_false(has_room('c', 'A', true));
+    assert_false(has_room('c', 'A', false));
+    assert_true(has_room('c', 'B', true));
+    names_of('c', 0, 5); // that may be anybody
+    assert_true(has_room('c', 0, true));
+}
+
+static void all_together_have_room_for_names_that_are_there(void **state)
+{
+    (void)state;
+    the_loop.limits.tunnels = 3;
+    names_of('a', 0, 2);
+    assert_true(has_room('b', 'B', true));
+    names_of('b', 'B', 1);
+    assert_false(has_room('c', 'C', true));
+    assert_true(has_room('c', 'C', false));
+    routes_leave(routes_find(&table, "a0"), true);
+    assert_true(has_room('c', 'C', true));
+    assert_int_equal(table.count, 2);
 }
 
 static void a_name_that_is_forgotten_or_taken_is_in_no_list(void **state)
@@ -274,6 +352,10 @@ int main(void)
         TEST(within_a_share_only_its_own_names_make_room),
         TEST(an_owner_who_is_back_counts_where_the_name_was_taken_first),
         TEST(of_names_of_before_a_restart_those_that_had_agents_make_no_room),
+        TEST(an_owner_with_another_key_has_the_name_as_before),
+        TEST(an_owner_has_its_share_wherever_it_comes_from),
+        TEST(an_address_has_its_share_whoever_comes_from_there),
+        TEST(all_together_have_room_for_names_that_are_there),
         TEST(whatever_happens_all_lists_and_counts_agree),
         TEST(a_name_that_is_forgotten_or_taken_is_in_no_list),
     };
