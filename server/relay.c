@@ -150,7 +150,8 @@ const char *relay_start(struct relay *r, const struct relay_config *config)
     r->loop.limits = config->limits;
     visitors_bound(&r->loop.limits, 1);
     routes_init(&r->routes, &r->loop);
-    r->edges = (struct edge_set){.loop = &r->loop, .request = front_request, .ctx = r};
+    r->edges = (struct edge_set){
+        .loop = &r->loop, .request = front_request, .ctx = r, .shared_domain = r->config.domain};
     if (!secret_random_hex(r->id, 8) || !secret_random(&seed, sizeof(seed)))
         return "the system gives no randomness";
     exchange_ids_init(&r->edges.ids, seed);
