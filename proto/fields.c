@@ -365,18 +365,6 @@ static bool is_sound_request(const struct http_head *head)
            (options && slice_eq(head->target, SLICE("*")));
 }
 
-// Of every field that is recorded or shown: told apart by length first.
-bool fields_is_credential(struct slice name)
-{
-    switch (name.len) {
-    case 6: return slice_ieq(name, SLICE("cookie"));
-    case 10: return slice_ieq(name, SLICE("set-cookie"));
-    case 13: return slice_ieq(name, SLICE("authorization"));
-    case 19: return slice_ieq(name, SLICE("proxy-authorization"));
-    default: return false;
-    }
-}
-
 int fields_check(const struct http_head *head)
 {
     bool sound = are_sound_fields(head) && http1_is_field_value(head->upgrade) &&

@@ -51,10 +51,6 @@ enum {
 int fields_add_forwarded(struct http_head *head, const struct fields_edge *edge, char *scratch,
                          size_t cap);
 
-// Whether a field's value is a credential by its nature, not to be shown or kept: Authorization,
-// Proxy-Authorization, Cookie, Set-Cookie.
-bool fields_is_credential(struct slice name);
-
 // Checks a head that came through HPACK, which lets anything pass: names are lower-case tokens
 // (spelling_take comes after),
 // values are field values, the pseudo-fields are sound, no field belongs to a connection,

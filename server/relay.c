@@ -108,6 +108,7 @@ static void reload(struct relay *r)
     }
     bool same = secret_equal(token, strlen(token), now, strlen(now));
     memcpy(now, token, sizeof(token));
+    recorder_never(r->recorder, now);
     secret_wipe(token, sizeof(token));
     log_info(same ? "the file given with --token-file was read again: the token is the same"
                   : "the file given with --token-file was read again: a new token is in force");
