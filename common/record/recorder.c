@@ -7,11 +7,11 @@
 #include "event.h"
 #include "flush.h"
 #include "flush_listener.h"
-#include "proto/chars.h"
 #include "proto/http1.h"
 #include "queue.h"
 #include "record.h"
 #include "redact.h"
+#include "redact_begin.h"
 #include "scribe.h"
 
 enum {
@@ -57,28 +57,6 @@ struct recorder {
     bool progress;       // something was told of them
     int handles;         // that are not closed yet
 };
-
-bool recorder_set_level(struct recorder_config *c, const char *text)
-{
-    static const char *const levels[] = {[EXCHANGE_RECORD_ALL] = "all",
-                                         [EXCHANGE_RECORD_HEADS] = "heads",
-                                         [EXCHANGE_RECORD_NONE] = "none"};
-    for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
-        if (strcmp(text, levels[i]) != 0)
-            continue;
-        c->level = (enum exchange_record)i;
-        return true;
-    }
-    return false;
-}
-
-bool recorder_add_redact(struct recorder_config *c, const char *name)
-{
-    if (c->redact_count == RECORDER_REDACT_MAX || !redact_is_name(slice_str(name)))
-        return false;
-    c->redact[c->redact_count++] = name;
-    return true;
-}
 
 // Room for what must still be said of exchanges that have begun.
 static size_t spare(const struct recorder *r)
@@ -157,43 +135,13 @@ static void commit(struct recorder *r, const void *event, const char *end)
     queue_commit(r->queue, (size_t)(end - (const char *)event));
 }
 
-// Writes the texts of an EVENT_BEGIN. Returns where they end.
-static char *put_begin(const struct recorder *r, struct event_begin *e,
-                       const struct http_head *request, struct slice visitor)
-{
-    bool any = false;
-    char *from = (char *)(e + 1);
-    char *out = redact_text(&r->redact, request->method, from, &any);
-    e->method_len = (uint32_t)(out - from);
-    from = out;
-    out = redact_text(&r->redact, request->scheme, from, &any);
-    e->scheme_len = (uint32_t)(out - from);
-    from = out;
-    out = redact_text(&r->redact, request->authority, from, &any);
-    e->host_len = (uint32_t)(out - from);
-    from = out;
-    out = redact_target(&r->redact, request->target, from, &any);
-    e->target_len = (uint32_t)(out - from);
-    from = out;
-    out = put_lines(r, request, &e->event, from);
-    e->lines_len = (uint32_t)(out - from);
-    from = out;
-    out = redact_text(&r->redact, visitor, from, &any);
-    e->visitor_len = (uint32_t)(out - from);
-    e->event.flags |= any ? EVENT_REDACTED : 0;
-    return out;
-}
-
 static void on_begun(void *ctx, struct exchange *x, const struct http_head *request)
 {
     struct recorder *r = ctx;
     const struct field *f =
         r->config.visitor_is_told ? head_find(request, SLICE("x-forwarded-for")) : NULL;
     const struct slice visitor = f ? f->value : (struct slice){0};
-    size_t most = sizeof(struct event_begin) + redact_text_most(request->method) +
-                  redact_text_most(request->scheme) + redact_text_most(request->authority) +
-                  redact_target_most(request->target) + redact_text_most(visitor) +
-                  redact_lines_most(request);
+    size_t most = redact_begin_most(request, visitor);
     uint32_t number = most <= QUEUE_EVENT_MAX ? take_slot(r, x) : 0;
     struct event_begin *e = number ? queue_reserve(r->queue, most, spare(r)) : NULL;
     if (!e) {
@@ -209,7 +157,7 @@ static void on_begun(void *ctx, struct exchange *x, const struct http_head *requ
     };
     if (request->minor_version == 0)
         e->event.flags = EVENT_HTTP_10;
-    commit(r, e, put_begin(r, e, request, visitor));
+    commit(r, e, redact_begin(&r->redact, e, request, visitor));
 }
 
 static void drop(struct recorder *r, struct exchange *x, uint32_t index)
