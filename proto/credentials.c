@@ -11,100 +11,104 @@ enum {
 };
 
 struct word {
-    const char *text; // the letters and digits of a name
+    struct slice text; // the letters and digits of a name
     uint8_t of;
     bool ends; // so does a longer name: "token" is "X-Auth-Token" too
 };
 
-#define LAST           \
-    {                  \
-        NULL, 0, false \
+#define WORD(text, of, ends)               \
+    {                                      \
+        {text, sizeof(text) - 1}, of, ends \
+    }
+#define LAST                \
+    {                       \
+        {NULL, 0}, 0, false \
     }
 
 // By their last letters, so that few names get as far as a comparison.
 static const struct word of_a[] = {
-    {"xamznoidcdata", FIELD, false}, // of Amazon's load balancers
-    {"hdnea", PARAMETER, false},     // of Akamai
+    WORD("xamznoidcdata", FIELD, false), // of Amazon's load balancers
+    WORD("hdnea", PARAMETER, false),     // of Akamai
     LAST,
 };
-static const struct word of_c[] = {{"hmac", PARAMETER, false}, LAST};
+static const struct word of_c[] = {WORD("hmac", PARAMETER, false), LAST};
 static const struct word of_d[] = {
-    {"password", BOTH, true},
-    {"passwd", BOTH, true},
-    {"pwd", BOTH, true},
-    {"sessionid", BOTH, true},
-    {"sessid", BOTH, true},
-    {"sid", PARAMETER, false},
-    {"connectsid", PARAMETER, false},
+    WORD("password", BOTH, true),
+    WORD("passwd", BOTH, true),
+    WORD("pwd", BOTH, true),
+    WORD("sessionid", BOTH, true),
+    WORD("sessid", BOTH, true),
+    WORD("sid", PARAMETER, false),
+    WORD("connectsid", PARAMETER, false),
     LAST,
 };
 static const struct word of_e[] = {
-    {"cookie", BOTH, false},
-    {"setcookie", FIELD, false},
-    {"passphrase", BOTH, true},
-    {"passcode", BOTH, true},
-    {"signature", PARAMETER, true}, // a webhook's field is not: it goes with its body
-    {"samlresponse", PARAMETER, false},
-    {"code", PARAMETER, false},
-    {"authcode", PARAMETER, true},
-    {"authorizationcode", PARAMETER, true},
+    WORD("cookie", BOTH, false),
+    WORD("setcookie", FIELD, false),
+    WORD("passphrase", BOTH, true),
+    WORD("passcode", BOTH, true),
+    WORD("signature", PARAMETER, true), // a webhook's field is not: it goes with its body
+    WORD("samlresponse", PARAMETER, false),
+    WORD("code", PARAMETER, false),
+    WORD("authcode", PARAMETER, true),
+    WORD("authorizationcode", PARAMETER, true),
     LAST,
 };
-static const struct word of_g[] = {{"sig", PARAMETER, false}, LAST};
-static const struct word of_h[] = {{"auth", BOTH, false}, {"xauth", BOTH, false}, LAST};
-static const struct word of_l[] = {{"credential", BOTH, true}, LAST};
+static const struct word of_g[] = {WORD("sig", PARAMETER, false), LAST};
+static const struct word of_h[] = {WORD("auth", BOTH, false), WORD("xauth", BOTH, false), LAST};
+static const struct word of_l[] = {WORD("credential", BOTH, true), LAST};
 static const struct word of_n[] = {
-    {"pagetoken", NEITHER, true}, // where a list goes on
-    {"nexttoken", NEITHER, true},
-    {"continuationtoken", NEITHER, true},
-    {"synctoken", NEITHER, true},
-    {"skiptoken", NEITHER, true},
-    {"deltatoken", NEITHER, true},
-    {"token", BOTH, true},
-    {"authorization", BOTH, true},
-    {"assertion", BOTH, true},
-    {"passwordconfirmation", PARAMETER, true},
-    {"session", PARAMETER, false},
-    {"pin", PARAMETER, false},
+    WORD("pagetoken", NEITHER, true), // where a list goes on
+    WORD("nexttoken", NEITHER, true),
+    WORD("continuationtoken", NEITHER, true),
+    WORD("synctoken", NEITHER, true),
+    WORD("skiptoken", NEITHER, true),
+    WORD("deltatoken", NEITHER, true),
+    WORD("token", BOTH, true),
+    WORD("authorization", BOTH, true),
+    WORD("assertion", BOTH, true),
+    WORD("passwordconfirmation", PARAMETER, true),
+    WORD("session", PARAMETER, false),
+    WORD("pin", PARAMETER, false),
     LAST,
 };
 static const struct word of_p[] = {
-    {"otp", PARAMETER, false},
-    {"totp", PARAMETER, false},
-    {"dpop", FIELD, false},
+    WORD("otp", PARAMETER, false),
+    WORD("totp", PARAMETER, false),
+    WORD("dpop", FIELD, false),
     LAST,
 };
 static const struct word of_r[] = {
-    {"bearer", BOTH, false},
-    {"oauthverifier", PARAMETER, false},
-    {"codeverifier", PARAMETER, false},
+    WORD("bearer", BOTH, false),
+    WORD("oauthverifier", PARAMETER, false),
+    WORD("codeverifier", PARAMETER, false),
     LAST,
 };
 static const struct word of_s[] = {
-    {"pass", PARAMETER, false},
-    {"credentials", PARAMETER, true},
-    {"hdnts", PARAMETER, false},
+    WORD("pass", PARAMETER, false),
+    WORD("credentials", PARAMETER, true),
+    WORD("hdnts", PARAMETER, false),
     LAST,
 };
 static const struct word of_t[] = {
-    {"secret", BOTH, true},
-    {"jwt", BOTH, true},
-    {"samlart", PARAMETER, false},
-    {"ticket", PARAMETER, false},
+    WORD("secret", BOTH, true),
+    WORD("jwt", BOTH, true),
+    WORD("samlart", PARAMETER, false),
+    WORD("ticket", PARAMETER, false),
     LAST,
 };
 static const struct word of_y[] = {
-    {"apikey", BOTH, true},          {"authkey", BOTH, true},
-    {"accesskey", BOTH, true},       {"secretkey", BOTH, true},
-    {"privatekey", BOTH, true},      {"sessionkey", BOTH, true},
-    {"subscriptionkey", BOTH, true}, {"functionskey", BOTH, true},
-    {"customerkey", BOTH, true},     {"sharedkey", BOTH, true},
-    {"signingkey", BOTH, true},      {"masterkey", BOTH, true},
-    {"key", PARAMETER, false},       LAST,
+    WORD("apikey", BOTH, true),          WORD("authkey", BOTH, true),
+    WORD("accesskey", BOTH, true),       WORD("secretkey", BOTH, true),
+    WORD("privatekey", BOTH, true),      WORD("sessionkey", BOTH, true),
+    WORD("subscriptionkey", BOTH, true), WORD("functionskey", BOTH, true),
+    WORD("customerkey", BOTH, true),     WORD("sharedkey", BOTH, true),
+    WORD("signingkey", BOTH, true),      WORD("masterkey", BOTH, true),
+    WORD("key", PARAMETER, false),       LAST,
 };
 static const struct word of_2[] = {
-    {"cookie2", FIELD, false},
-    {"setcookie2", FIELD, false},
+    WORD("cookie2", FIELD, false),
+    WORD("setcookie2", FIELD, false),
     LAST,
 };
 
@@ -129,10 +133,10 @@ static inline char take_last(struct slice *name)
 
 static bool ends_with(struct slice name, const struct word *word)
 {
-    size_t at = strlen(word->text);
+    size_t at = word->text.len;
 
     while (at > 0)
-        if (take_last(&name) != word->text[--at])
+        if (take_last(&name) != word->text.p[--at])
             return false;
     return word->ends || take_last(&name) == 0;
 }
@@ -140,13 +144,15 @@ static bool ends_with(struct slice name, const struct word *word)
 static bool is_listed(struct slice name, uint8_t of)
 {
     struct slice rest = name;
-    char last = take_last(&rest);
+    const char last = take_last(&rest);
+    const char before = take_last(&rest); // few have both in common with a word
     const struct word *w = last == '2' ? of_2 : NULL;
 
     if (last >= 'a' && last <= 'z')
         w = by_last[last - 'a'];
-    for (; w && w->text; w++)
-        if (ends_with(name, w) && ((w->of & of) || w->of == NEITHER))
+    for (; w && w->text.p; w++)
+        if (w->text.p[w->text.len - 2] == before && ((w->of & of) || w->of == NEITHER) &&
+            ends_with(name, w))
             return w->of != NEITHER;
     return false;
 }
@@ -339,6 +345,7 @@ struct scan {
     struct credential_sink *sink;
     enum credential_place place;
     size_t written; // of the text, up to where it is in the sink
+    size_t seen;    // up to where the last two characters are known
     bool in_query;
 };
 
@@ -348,6 +355,31 @@ static void leave_out(struct scan *s, size_t from, size_t to)
     credential_put(s->sink, CREDENTIAL_MARK);
     s->sink->any = true;
     s->written = to;
+}
+
+// What may mean something in a URL: most bytes do not.
+enum {
+    MAY_DELIMIT = 1, // ? & ; # and %, which may escape one of them
+    MAY_EQUAL = 2,   // = as well
+    MAY_PART = 4,    // what may delimit, and a slash
+};
+
+static const uint8_t meanings[256] = {
+    ['?'] = MAY_DELIMIT | MAY_EQUAL | MAY_PART,
+    ['&'] = MAY_DELIMIT | MAY_EQUAL | MAY_PART,
+    [';'] = MAY_DELIMIT | MAY_EQUAL | MAY_PART,
+    ['#'] = MAY_DELIMIT | MAY_EQUAL | MAY_PART,
+    ['%'] = MAY_DELIMIT | MAY_EQUAL | MAY_PART,
+    ['='] = MAY_EQUAL,
+    ['/'] = MAY_PART,
+};
+
+// The next place where there is something of this meaning, or the end.
+static inline size_t next_of(struct slice text, size_t at, uint8_t meaning)
+{
+    while (at < text.len && !(meanings[(unsigned char)text.p[at]] & meaning))
+        at++;
+    return at;
 }
 
 static bool is_delimiter(char c)
@@ -376,19 +408,21 @@ static bool ends_value(const struct scan *s, const struct mark *m, const struct 
 static size_t take_parameter(struct scan *s, size_t at, const struct mark *began)
 {
     const size_t name = at;
-    size_t end = at;
+    size_t end = next_of(s->text, at, MAY_EQUAL);
+    struct mark m = {0};
 
-    for (; end < s->text.len; end += mark_at(s->text, end).len) {
-        const struct mark m = mark_at(s->text, end);
+    while (end < s->text.len) {
+        m = mark_at(s->text, end);
         if (m.c == '=' || is_delimiter(m.c))
             break;
+        end = next_of(s->text, end + m.len, MAY_EQUAL);
     }
-    if (end == s->text.len || mark_at(s->text, end).c != '=' ||
+    if (end == s->text.len || m.c != '=' ||
         !s->rules->is_secret(s->rules->ctx, slice_of(s->text.p + name, end - name)))
         return name;
-    const size_t value = end + mark_at(s->text, end).len;
-    for (end = value; end < s->text.len; end += mark_at(s->text, end).len) {
-        const struct mark m = mark_at(s->text, end);
+    const size_t value = end + m.len;
+    for (end = value; end < s->text.len; end += m.len) {
+        m = mark_at(s->text, end);
         if (ends_value(s, &m, began))
             break;
     }
@@ -426,21 +460,27 @@ void credential_write_url(struct credential_sink *sink, struct slice text,
                           enum credential_place place, const struct credential_rules *rules)
 {
     struct scan s = {.text = text, .rules = rules, .sink = sink, .place = place};
-    const char before = place == CREDENTIAL_TARGET ? '/' : ':'; // is "//…" an authority?
-    char last[2] = {before, before};
+    bool users = rules->users && (memchr(text.p, '@', text.len) || memchr(text.p, '%', text.len));
+    const uint8_t meaning = users ? MAY_PART : MAY_DELIMIT;
+    char before = place == CREDENTIAL_TARGET ? '/' : ':'; // what stands before a slash
+    char last = before;
 
-    for (size_t at = 0; at < text.len;) {
+    for (size_t at = next_of(text, 0, meaning); at < text.len; at = next_of(text, at, meaning)) {
         const struct mark m = mark_at(text, at);
-        bool authority =
-            rules->users && m.c == '/' && last[1] == '/' && may_precede_authority(last[0], place);
+        if (at > s.seen) { // something was passed over
+            before = at - s.seen > 1 ? text.p[at - 2] : last;
+            last = text.p[at - 1];
+        }
+        bool authority = users && m.c == '/' && last == '/' && may_precede_authority(before, place);
         at += m.len;
         s.in_query = s.in_query || m.c == '?';
+        before = last;
+        last = m.c;
+        s.seen = at;
         if (is_delimiter(m.c))
             at = take_parameter(&s, at, &m);
         else if (authority)
             at = take_authority(&s, at);
-        last[0] = last[1];
-        last[1] = m.c;
     }
     credential_put(sink, slice_of(text.p + s.written, text.len - s.written));
 }

@@ -7,7 +7,8 @@ enum {
     NAME_MOST = 128 // bytes of a name that is put together from pieces
 };
 
-#define QUERY "query:"
+#define QUERY       "query:"
+#define SUBPROTOCOL SLICE("sec-websocket-protocol")
 
 void redact_init(struct redact *r, const struct recorder_config *config)
 {
@@ -65,12 +66,24 @@ static bool shows(const struct redact *r, struct slice text)
     return token_search_finds(&r->never, text);
 }
 
+// Writes where there is room for certain.
+static inline void put(struct credential_sink *sink, struct slice text)
+{
+    if (text.len > 0)
+        memcpy(sink->at, text.p, text.len);
+    sink->at += text.len;
+}
+
+static inline bool may_have_secrets(const struct redact *r, struct slice text)
+{
+    return (!r->off || r->parameter_count > 0) && credential_may_be_in(text);
+}
+
 static void put_url(const struct redact *r, struct credential_sink *sink, struct slice text,
                     enum credential_place place)
 {
     const struct credential_rules rules = {is_secret_parameter, r, !r->off};
-    bool looks = (!r->off || r->parameter_count > 0) && credential_may_be_in(text);
-    if (looks)
+    if (may_have_secrets(r, text))
         credential_write_url(sink, text, place, &rules);
     else
         credential_put(sink, text);
@@ -108,14 +121,20 @@ static void put_value(const struct redact *r, const struct field *f, struct cred
                       size_t *growth)
 {
     struct credential_sink part = {.at = sink->at, .left = f->value.len + *growth};
-    if (is_secret_name(r, f->name))
+    bool secret = is_secret_name(r, f->name);
+    bool plain = !secret && f->name.len != SUBPROTOCOL.len && !may_have_secrets(r, f->value);
+    if (plain) {
+        put(sink, f->value);
+        return;
+    }
+    if (secret)
         part.full = true;
-    else if (!r->off && slice_ieq(f->name, SLICE("sec-websocket-protocol")))
+    else if (!r->off && slice_ieq(f->name, SUBPROTOCOL))
         put_subprotocols(&part, f->value);
     else
         put_url(r, &part, f->value, place_of(f->name));
     if (part.full) {
-        credential_put(sink, CREDENTIAL_MARK);
+        put(sink, CREDENTIAL_MARK);
         sink->any = true;
         return;
     }
@@ -136,10 +155,10 @@ size_t redact_lines_most(const struct http_head *head)
 static void put_line(const struct redact *r, const struct field *f, struct credential_sink *sink,
                      size_t *growth)
 {
-    credential_put(sink, f->name);
-    credential_put(sink, SLICE(": "));
+    put(sink, f->name);
+    put(sink, SLICE(": "));
     put_value(r, f, sink, growth);
-    credential_put(sink, SLICE("\r\n"));
+    put(sink, SLICE("\r\n"));
 }
 
 // The same of a head in which our own token is somewhere.
