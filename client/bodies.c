@@ -6,11 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
-#include "proto/fields.h"
+#include "proto/credentials.h"
 
 enum {
     MARK = 4, // bytes before each line: "  > ", or spaces before a body's
     WORD_MAX = 96,
+    BODIES_GROWTH = 512, // by which marks for values make a text longer, at most
     NOTICES_BYTES = 2048 // the lines that are ours
 };
 
@@ -85,6 +86,18 @@ static bool put_line(struct bodies *b, struct buf *to, size_t most, const struct
     return true;
 }
 
+// Text without the values of credentials in its URLs: itself, or a copy in `*memory` (free).
+static struct slice without_secrets(struct slice text, enum credential_place place, char **memory)
+{
+    const size_t most = text.len + BODIES_GROWTH;
+    *memory = credential_may_be_in(text) ? malloc(most) : NULL;
+    if (!*memory)
+        return text;
+    struct credential_sink sink = {.at = *memory, .left = most};
+    credential_write_url(&sink, text, place, &credential_rules_all);
+    return sink.any ? slice_of(*memory, most - sink.left) : text;
+}
+
 static void put_fields(struct bodies *b, struct side *s, struct buf *to, enum exchange_side side,
                        const struct http_head *head)
 {
@@ -92,11 +105,15 @@ static void put_fields(struct bodies *b, struct side *s, struct buf *to, enum ex
     char name[WORD_MAX * 2];
     for (size_t i = 0; i < head->field_count; i++) {
         const struct field *f = &head->fields[i];
-        struct slice value = fields_is_credential(f->name) ? SLICE("[redacted]") : f->value;
+        char *memory = NULL;
+        struct slice value = credential_is_field(f->name)
+                                 ? CREDENTIAL_MARK
+                                 : without_secrets(f->value, CREDENTIAL_SOMEWHERE, &memory);
         int len = snprintf(name, sizeof(name), "%.*s: ", (int)f->name.len, f->name.p);
         const struct slice parts[3] = {slice_str(mark_of(side)), slice_str(name), value};
         if (len >= (int)sizeof(name) || !put_line(b, to, most, parts))
             s->lines_left_out++;
+        free(memory);
     }
 }
 
@@ -129,9 +146,12 @@ static void on_begun(void *ctx, struct exchange *x, const struct http_head *requ
     (void)snprintf(method, sizeof(method), "%s%.*s %s", mark_of(INBOUND),
                    (int)(request->method.len < WORD_MAX / 2 ? request->method.len : WORD_MAX / 2),
                    request->method.p, lacks_path ? "/" : "");
-    const struct slice line[3] = {slice_str(method), request->target,
+    char *memory;
+    const struct slice line[3] = {slice_str(method),
+                                  without_secrets(request->target, CREDENTIAL_TARGET, &memory),
                                   request->minor_version ? SLICE(" HTTP/1.1") : SLICE(" HTTP/1.0")};
     n->side[INBOUND].lines_left_out += !put_line(b, to, BODIES_HEAD_BYTES, line);
+    free(memory);
     // Out of a tunnel it comes without.
     const struct slice host[3] = {SLICE("  > Host: "), request->authority, SLICE("")};
     if (request->authority.len > 0 && !head_find(request, SLICE("host")))

@@ -47,6 +47,7 @@ static const char help[] =
     "The service gets what it got the first time: also the X-Forwarded- fields that the relay or\n"
     "@ proxy had set, and as Host the one that the visitor asked for, whatever --host-header\n"
     "said. Fields whose values were redacted are left out, which is said: give them by --header.\n"
+    "Where a value of the target was, it is not sent without --path.\n"
     "\n"
     "Each replay is recorded too, with a new id ('@ requests replayed' lists them). In what the\n"
     "answer differs from the first is printed as by diff, but for Date and the fields of the\n"

@@ -6,9 +6,11 @@
 #include <time.h>
 #include <unistd.h>
 #include "common/loop.h"
+#include "proto/credentials.h"
 
 enum {
-    GATHER_MS = 5 // lines that follow a line closely are written together
+    GATHER_MS = 5,      // lines that follow a line closely are written together
+    TARGET_GROWTH = 100 // bytes by which marks for values make a target longer
 };
 
 static const char *clock_text(struct console *c)
@@ -30,6 +32,21 @@ static void print(struct console *c, struct line *l)
     writer_line(c->out, l->text, l->len + 1);
 }
 
+// Without the values of credentials: lines are copied from terminals, and kept by who runs us.
+static void put_target(struct line *l, const char *target)
+{
+    char shown[EXCHANGE_TARGET_MAX + TARGET_GROWTH + 1];
+    struct credential_sink sink = {.at = shown, .left = sizeof(shown) - 1};
+    const struct slice text = slice_str(target);
+    if (!credential_may_be_in(text)) {
+        line_put(l, target);
+        return;
+    }
+    credential_write_url(&sink, text, CREDENTIAL_TARGET, &credential_rules_all);
+    *sink.at = 0;
+    line_put(l, shown);
+}
+
 void console_exchange(struct console *c, const struct exchange *x, enum exchange_why why,
                       struct line *l)
 {
@@ -38,7 +55,7 @@ void console_exchange(struct console *c, const struct exchange *x, enum exchange
     line_put(l, " ");
     line_put(l, x->method);
     line_put(l, " ");
-    line_put(l, x->target);
+    put_target(l, x->target);
     line_put(l, " ");
     if (x->status)
         line_number(l, x->status);

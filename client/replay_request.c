@@ -3,7 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "proto/chars.h"
+#include "proto/credentials.h"
 #include "proto/http1.h"
+
+enum {
+    NAMES_SPARE = 512 // of a name that is found there already, or has no room
+};
 
 static bool is_one_of(struct slice name, const char *const names[])
 {
@@ -116,29 +121,73 @@ static bool add_lines(struct http_head *head, struct slice lines)
     return ok;
 }
 
-static bool is_redacted(const struct record_exchange *x, struct slice value)
+// Takes a name down, once: a field's, or behind "query:" a parameter's. `at` is where it is
+// written.
+static bool add_secret(struct replay_request *r, struct slice kind, struct slice name, char **at)
 {
-    return (x->flags & RECORD_REDACTED) && slice_eq(value, SLICE("[redacted]"));
+    char *text = *at;
+    (void)copy(at, kind);
+    (void)copy(at, name);
+    const struct slice written = slice_of(text, (size_t)(*at - text));
+    size_t i = 0;
+    while (i < r->secret_count && !slice_ieq(written, slice_str(r->secret[i])))
+        i++;
+    if (i < r->secret_count || r->secret_count == REPLAY_SECRETS_MAX) {
+        *at = text;
+        return i < r->secret_count;
+    }
+    *(*at)++ = 0;
+    r->secret[r->secret_count++] = text;
+    return true;
 }
 
-// Takes the names of fields without values down, each once. `at` is where they are written.
-static bool add_secrets(struct replay_request *r, const struct record_exchange *x,
-                        struct slice lines, char **at)
+// The same of all parameters without values in a text, but for those that are left out always.
+static bool add_parameters(struct replay_request *r, struct slice text, char **at)
+{
+    struct slice name;
+    bool ok = true;
+    while (ok && record_next_redacted(&text, &name))
+        ok = credential_is_parameter(name) || !credential_same_parameter(name, name) ||
+             add_secret(r, SLICE("query:"), name, at);
+    return ok;
+}
+
+// Takes the names of fields without values down. Those of which a part is missing are left out of a
+// request as a whole, and come back in a response.
+static bool add_fields(struct replay_request *r, const struct record_exchange *x,
+                       struct slice lines, char **at)
 {
     struct slice name;
     struct slice value;
-    while (record_next_field(&lines, &name, &value)) {
-        size_t i = 0;
-        while (i < r->secret_count && !slice_ieq(name, slice_str(r->secret[i])))
-            i++;
-        if (!is_redacted(x, value) || i < r->secret_count)
-            continue;
-        if (r->secret_count == REPLAY_SECRETS_MAX)
-            return false;
-        r->secret[r->secret_count++] = copy(at, name);
-        *(*at)++ = 0;
+    bool ok = true;
+    while (ok && record_next_field(&lines, &name, &value))
+        ok = !record_is_redacted(x, value) || add_secret(r, SLICE(""), name, at);
+    return ok;
+}
+
+static bool add_of_response(struct replay_request *r, const struct record_exchange *x,
+                            struct slice lines, char **at)
+{
+    struct slice name;
+    struct slice value;
+    bool ok = true;
+    while (ok && record_next_field(&lines, &name, &value)) {
+        bool whole = slice_eq(value, SLICE("[redacted]"));
+        if (record_is_redacted(x, value))
+            ok = whole ? add_secret(r, SLICE(""), name, at) : add_parameters(r, value, at);
     }
-    return true;
+    return ok;
+}
+
+static bool add_of_request(struct replay_request *r, const struct record_exchange *x,
+                           struct slice lines, char **at)
+{
+    struct slice name;
+    struct slice value;
+    bool ok = true;
+    while (ok && record_next_field(&lines, &name, &value))
+        ok = !record_is_redacted(x, value) || add_parameters(r, value, at);
+    return ok;
 }
 
 // Those of the request that are not set otherwise come first.
@@ -158,12 +207,17 @@ static bool find_secrets(struct replay_request *r, const struct record_exchange 
 {
     const struct slice request[] = {x->request_head, x->body[RECORD_REQUEST].trailers};
     const struct slice response[] = {x->response_head, x->body[RECORD_RESPONSE].trailers};
-    char *at = r->names = malloc(request[0].len + request[1].len + response[0].len +
-                                 response[1].len + 1); // each name has a colon behind it there
-    if (!at || !add_secrets(r, x, request[0], &at) || !add_secrets(r, x, request[1], &at))
+    // Each name has a colon behind it there, and each parameter's "=[redacted]". Those of requests
+    // are taken down twice.
+    char *at = r->names = malloc(2 * (request[0].len + request[1].len) + response[0].len +
+                                 response[1].len + x->target.len + NAMES_SPARE);
+    if (!at || !add_fields(r, x, request[0], &at) || !add_fields(r, x, request[1], &at))
         return false;
     sort_secrets(r, c, r->secret_count);
-    return add_secrets(r, x, response[0], &at) && add_secrets(r, x, response[1], &at);
+    bool target = record_is_redacted(x, x->target);
+    return (!target || add_parameters(r, x->target, &at)) &&
+           add_of_request(r, x, request[0], &at) && add_of_request(r, x, request[1], &at) &&
+           add_of_response(r, x, response[0], &at) && add_of_response(r, x, response[1], &at);
 }
 
 // A relay and a proxy count Max-Forwards down (RFC 9110 §7.6.2).
@@ -217,7 +271,7 @@ static void leave_out(const struct replay_request *r, const struct record_exchan
     for (size_t i = 0; i < head->field_count; i++) {
         struct field f = head->fields[i];
         if (!slice_ieq(f.name, SLICE("host")) && !is_of_the_body(r, c, f.name) &&
-            !is_dropped(c, f.name) && !is_redacted(x, f.value))
+            !is_dropped(c, f.name) && !record_is_redacted(x, f.value))
             head->fields[kept++] = f;
     }
     head->field_count = kept;
@@ -350,6 +404,14 @@ bool replay_request_make(struct replay_request *r, struct record_reader *reader,
     if (!against)
         against = make(r, &own, changes);
     (void)snprintf(why, REPLAY_WHY_MAX, "%s", against ? against : "");
+    if (!against && !changes->path && record_is_redacted(&own, own.target)) {
+        char names[RECORD_NAMES_MAX] = "";
+        record_redacted_names(own.target, names);
+        (void)snprintf(why, REPLAY_WHY_MAX,
+                       "of its target the record does not have %s: give all of it with --path",
+                       names);
+        return false;
+    }
     return !against;
 }
 

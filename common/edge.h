@@ -22,7 +22,10 @@ struct edge_set {
     void *ctx;
     const struct exchange_observer *observer; // of all exchanges; may be NULL
     struct exchange_ids ids;                  // that they get
-    struct shares visitors;                   // every open connection, those too that only linger
+    // Of which every name is another's: no service may set cookies for it (proto/cookie.h). NULL:
+    // all responses are of one.
+    const char *shared_domain;
+    struct shares visitors; // every open connection, those too that only linger
     struct edge *first;
     struct edge *idle_first, *idle_last; // between two requests, the longest first
     size_t count;
@@ -37,6 +40,9 @@ struct exchange_end *edge_end(struct edge *e);
 // The visitor's address, and as text without port.
 const struct client_address *edge_client(const struct edge *e);
 struct slice edge_visitor(const struct edge *e);
+// The name below the shared domain by which the request came: its response may set cookies for
+// that.
+void edge_name(struct edge *e, const char *name);
 // Takes the connection out of the edge: what was read behind the head stays in conn_in. The
 // exchange is dropped without a sound. The head's slices are invalid afterwards. The connection
 // still counts among the visitors until it is gone.

@@ -4,6 +4,10 @@
 #pragma once
 #include "edge.h"
 
+enum {
+    EDGE_NAME_MAX = 64 // a label and a zero
+};
+
 enum edge_state {
     EDGE_IDLE,     // waits for the first byte of a request
     EDGE_HEAD,     // waits for the rest of its head
@@ -53,6 +57,7 @@ struct edge {
     struct http1_body body;
     struct client_address client;
     char visitor[INET6_ADDRSTRLEN]; // the same as text
+    char name[EDGE_NAME_MAX];       // below the shared domain
 };
 
 static inline const struct limits *edge_limits(const struct edge *e)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What a visitor hears: the edge as an end of its exchange.
+#include <stdlib.h>
 #include "edge_internal.h"
+#include "proto/cookie.h"
 
 static struct edge *edge_of(struct exchange_end *end)
 {
@@ -18,6 +20,38 @@ bool edge_write_head(struct edge *e, const struct http_head *head, struct slice 
     memcpy(out + len - 2 + hop_fields.len, "\r\n", 2);
     conn_written(e->conn, len + hop_fields.len);
     return true;
+}
+
+void edge_name(struct edge *e, const char *name)
+{
+    size_t len = strnlen(name, sizeof(e->name) - 1);
+    memcpy(e->name, name, len);
+    e->name[len] = 0;
+}
+
+// On its own: few responses set such cookies, and room for a head costs time.
+__attribute__((noinline)) static bool write_confined(struct edge *e, const struct http_head *head,
+                                                     struct slice hop_fields,
+                                                     const struct cookie_scope *scope)
+{
+    struct http_head confined;
+    char *values = malloc(cookie_bytes(head) + 1);
+    if (!values)
+        return false;
+    head_copy(&confined, head);
+    cookie_confine(&confined, scope, values);
+    bool ok = edge_write_head(e, &confined, hop_fields);
+    free(values);
+    return ok;
+}
+
+// What a service answers. Its cookies do not go to others of a shared domain.
+static bool write_response(struct edge *e, const struct http_head *head, struct slice hop_fields)
+{
+    const char *domain = e->set->shared_domain;
+    const struct cookie_scope scope = {slice_str(e->name), slice_str(domain)};
+    return domain && cookie_reaches_out(head, &scope) ? write_confined(e, head, hop_fields, &scope)
+                                                      : edge_write_head(e, head, hop_fields);
 }
 
 // The fields of this hop (RFC 9112 §6.1, §9.6; RFC 9110 §7.8), as text.
@@ -89,7 +123,7 @@ static void end_head(struct exchange_end *end, const struct http_head *head,
     if (interim && e->version_10)
         return; // RFC 9110 §15.2: a 1.0 client knows no 1xx
     size_t hop_len = interim ? 0 : hop_fields(e, head, framing, hop);
-    if (!edge_write_head(e, head, slice_of(hop, hop_len))) {
+    if (!write_response(e, head, slice_of(hop, hop_len))) {
         edge_break_off(e, EXCHANGE_MEMORY, ANSWER_BUSY);
         return;
     }

@@ -2,21 +2,8 @@
 #include "fields.h"
 #include <stdlib.h>
 #include "chars.h"
+#include "field_names.h"
 #include "http1.h"
-
-#define NAME(literal)                  \
-    {                                  \
-        (literal), sizeof(literal) - 1 \
-    }
-
-// What becomes of a field at a hop.
-enum field_kind {
-    KIND_PASSES,
-    KIND_DROPPED,
-    KIND_CONNECTION,
-    KIND_TE,
-    KIND_LENGTH,
-};
 
 const char *fields_strerror(int error)
 {
@@ -28,44 +15,12 @@ const char *fields_strerror(int error)
     return error == 0 ? "no error" : "unknown error";
 }
 
-static inline enum field_kind when(struct slice name, struct slice is, enum field_kind kind)
-{
-    return slice_ieq(name, is) ? kind : KIND_PASSES;
-}
-
-static inline bool is_ours(struct slice name)
-{
-    return name.len >= 5 && ascii_lower(name.p[0]) == 'a' &&
-           slice_ieq(slice_of(name.p, 5), SLICE("adit-"));
-}
-
-// Told apart by length first: few fields get as far as a comparison.
-static inline enum field_kind kind_of(struct slice name)
-{
-    if (is_ours(name))
-        return KIND_DROPPED;
-    switch (name.len) {
-    case 2: return when(name, SLICE("te"), KIND_TE);
-    case 7: return when(name, SLICE("upgrade"), KIND_DROPPED);
-    case 10:
-        return slice_ieq(name, SLICE("connection")) ? KIND_CONNECTION
-                                                    : when(name, SLICE("keep-alive"), KIND_DROPPED);
-    case 14:
-        return slice_ieq(name, SLICE("content-length"))
-                   ? KIND_LENGTH
-                   : when(name, SLICE("http2-settings"), KIND_DROPPED);
-    case 16: return when(name, SLICE("proxy-connection"), KIND_DROPPED);
-    case 17: return when(name, SLICE("transfer-encoding"), KIND_DROPPED);
-    default: return KIND_PASSES;
-    }
-}
-
 static bool stays_although_named(struct slice name)
 {
     switch (name.len) {
     case 2: return slice_ieq(name, SLICE("te")); // what is left of it is "trailers"
     case 4: return slice_ieq(name, SLICE("host"));
-    case 14: return slice_ieq(name, SLICE("content-length"));
+    case 14: return field_names_fold(name, SLICE("content-length"));
     default: return false;
     }
 }
@@ -81,9 +36,13 @@ static void drop_named(struct http_head *head, struct slice options)
 {
     struct slice option;
 
-    while (slice_next_element(&options, &option))
-        if (!names_none(option))
-            head_remove(head, option);
+    while (slice_next_element(&options, &option)) {
+        size_t kept = 0;
+        for (size_t i = 0; i < head->field_count; i++)
+            if (names_none(option) || !field_names_fold(head->fields[i].name, option))
+                head->fields[kept++] = head->fields[i];
+        head->field_count = kept;
+    }
 }
 
 // The options of one Connection that name fields, each with a comma behind it.
@@ -176,7 +135,7 @@ static void unname(struct http_head *head, struct slice options)
         if (names_none(option))
             continue;
         for (size_t i = 0; i < head->field_count; i++)
-            if (slice_ieq(head->fields[i].name, option) && !is_connection(option))
+            if (field_names_fold(head->fields[i].name, option) && !is_connection(option))
                 head->fields[i].name.len = 0;
     }
 }
@@ -187,6 +146,12 @@ static struct slice first_length(struct slice list)
     const char *comma = list.len > 0 ? memchr(list.p, ',', list.len) : NULL;
 
     return comma ? slice_trim(slice_of(list.p, (size_t)(comma - list.p))) : list;
+}
+
+// A twin is not the field itself, but a service may take it for that; a visitor does not.
+static enum field_kind twin_becomes(const struct http_head *head, enum field_kind kind)
+{
+    return kind == FIELD_PASSES || head->status != 0 ? FIELD_PASSES : FIELD_DROPPED;
 }
 
 void fields_strip_hop_by_hop(struct http_head *head)
@@ -201,17 +166,21 @@ void fields_strip_hop_by_hop(struct http_head *head)
             unname(head, head->fields[i].value);
     for (size_t i = 0; i < head->field_count; i++) {
         struct field f = head->fields[i];
+        const struct field_use use = field_use_of(f.name);
         bool keep = false;
-        switch (kind_of(f.name)) {
-        case KIND_PASSES: keep = f.name.len > 0; break;
-        case KIND_DROPPED:
-        case KIND_CONNECTION: break;
-        case KIND_LENGTH:
+        switch (use.twin ? twin_becomes(head, use.kind) : use.kind) {
+        case FIELD_PASSES:
+        case FIELD_STAYS:
+        case FIELD_CLAIM: keep = f.name.len > 0; break;
+        case FIELD_DROPPED:
+        case FIELD_OURS:
+        case FIELD_CONNECTION: break;
+        case FIELD_LENGTH:
             keep = !length_kept;
             length_kept = true;
             f.value = first_length(f.value);
             break;
-        case KIND_TE:
+        case FIELD_TE:
             keep = !te_kept && slice_list_has(f.value, SLICE("trailers"));
             te_kept = te_kept || keep;
             f.value = SLICE("trailers");
@@ -225,60 +194,6 @@ void fields_strip_hop_by_hop(struct http_head *head)
         head->upgrade = without_h2c(head->upgrade);
 }
 
-// RFC 9110 §6.5.1: what a recipient needs before the body, or what would change whom it believes.
-static bool may_be_trailer(struct slice name)
-{
-    static const struct slice forbidden[] = {
-        // framing and routing
-        NAME("content-length"),
-        NAME("host"),
-        NAME("te"),
-        NAME("trailer"),
-        NAME("via"),
-        NAME("forwarded"),
-        NAME("x-forwarded-for"),
-        NAME("x-forwarded-proto"),
-        NAME("x-forwarded-host"),
-        // controls and conditionals of requests
-        NAME("cache-control"),
-        NAME("expect"),
-        NAME("max-forwards"),
-        NAME("pragma"),
-        NAME("range"),
-        NAME("if-match"),
-        NAME("if-none-match"),
-        NAME("if-modified-since"),
-        NAME("if-unmodified-since"),
-        NAME("if-range"),
-        // authentication
-        NAME("authorization"),
-        NAME("proxy-authorization"),
-        NAME("proxy-authenticate"),
-        NAME("www-authenticate"),
-        NAME("authentication-info"),
-        NAME("proxy-authentication-info"),
-        NAME("cookie"),
-        NAME("set-cookie"),
-        // control data of responses
-        NAME("age"),
-        NAME("date"),
-        NAME("expires"),
-        NAME("location"),
-        NAME("retry-after"),
-        NAME("vary"),
-        NAME("warning"),
-        // how the content is to be processed
-        NAME("content-encoding"),
-        NAME("content-type"),
-        NAME("content-range"),
-    };
-
-    for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++)
-        if (slice_ieq(name, forbidden[i]))
-            return false;
-    return true;
-}
-
 void fields_strip_trailers(struct http_head *trailers, struct slice named)
 {
     size_t kept = 0;
@@ -286,7 +201,7 @@ void fields_strip_trailers(struct http_head *trailers, struct slice named)
     fields_strip_hop_by_hop(trailers);
     drop_named(trailers, named);
     for (size_t i = 0; i < trailers->field_count; i++)
-        if (may_be_trailer(trailers->fields[i].name))
+        if (!field_use_of(trailers->fields[i].name).listed)
             trailers->fields[kept++] = trailers->fields[i];
     trailers->field_count = kept;
 }
@@ -307,17 +222,6 @@ static bool via_names(struct slice via, struct slice id)
             return true;
     }
     return false;
-}
-
-static bool is_replaced(struct slice name)
-{
-    switch (name.len) {
-    case 9: return slice_ieq(name, SLICE("forwarded"));
-    case 15: return slice_ieq(name, SLICE("x-forwarded-for"));
-    case 16: return slice_ieq(name, SLICE("x-forwarded-host"));
-    case 17: return slice_ieq(name, SLICE("x-forwarded-proto"));
-    default: return false;
-    }
 }
 
 // Where the values are written.
@@ -392,7 +296,7 @@ int fields_add_forwarded(struct http_head *head, const struct fields_edge *edge,
         if (f->name.len == 3 && slice_ieq(f->name, SLICE("via")) &&
             via_names(f->value, edge->loop_id))
             return FIELDS_E_LOOP;
-        if (!is_replaced(f->name))
+        if (field_use_of(f->name).kind != FIELD_CLAIM)
             head->fields[kept++] = *f;
     }
     head->field_count = kept;
@@ -422,18 +326,19 @@ static bool are_sound_fields(const struct http_head *head)
         const struct field *f = &head->fields[i];
         if (!is_sound_field(f))
             return false;
-        switch (kind_of(f->name)) {
-        case KIND_PASSES: break;
-        case KIND_DROPPED:
-            if (!is_ours(f->name))
-                return false;
-            break;
-        case KIND_CONNECTION: return false;
-        case KIND_TE:
+        const struct field_use use = field_use_of(f->name);
+        switch (use.twin ? FIELD_PASSES : use.kind) {
+        case FIELD_PASSES:
+        case FIELD_STAYS:
+        case FIELD_OURS:
+        case FIELD_CLAIM: break;
+        case FIELD_DROPPED:
+        case FIELD_CONNECTION: return false;
+        case FIELD_TE:
             if (!slice_ieq(f->value, SLICE("trailers")))
                 return false;
             break;
-        case KIND_LENGTH:
+        case FIELD_LENGTH:
             if (++lengths > 1 || !slice_to_u64(f->value, &length) || length > INT64_MAX)
                 return false;
             break;
@@ -458,18 +363,6 @@ static bool is_sound_request(const struct http_head *head)
         return false;
     return head->target.p[0] == '/' || head->target.p[0] == '?' ||
            (options && slice_eq(head->target, SLICE("*")));
-}
-
-// Of every field that is recorded or shown: told apart by length first.
-bool fields_is_credential(struct slice name)
-{
-    switch (name.len) {
-    case 6: return slice_ieq(name, SLICE("cookie"));
-    case 10: return slice_ieq(name, SLICE("set-cookie"));
-    case 13: return slice_ieq(name, SLICE("authorization"));
-    case 19: return slice_ieq(name, SLICE("proxy-authorization"));
-    default: return false;
-    }
 }
 
 int fields_check(const struct http_head *head)

@@ -21,7 +21,8 @@ struct fields_edge {
 
 // Makes a request or response head fit to be sent on: drops the fields that Connection names, then
 // Connection, Keep-Alive, Proxy-Connection, TE, Transfer-Encoding, Upgrade, HTTP2-Settings and
-// every field that begins "adit-" in place. Never drops Host or Content-Length because Connection
+// every field that begins "adit-" in place; of a request also their twins and those of all that we
+// replace (field_names.h). Never drops Host or Content-Length because Connection
 // names it (RFC 9110 §7.6.1: a sender must not). Keeps "TE: trailers" when TE listed it. `upgrade`
 // is left as it is, except that an "h2c" offer is dropped. A 1xx or 204 loses its Content-Length,
 // which it may not have (RFC 9110 §8.6).
@@ -31,7 +32,7 @@ void fields_strip_hop_by_hop(struct http_head *head);
 struct slice fields_offer(struct slice upgrade);
 
 // The same for trailers: those, and the fields that may not be trailers (RFC 9110 §6.5.1: framing,
-// routing, authentication…).
+// routing, authentication…: all of field_names.h), and their twins.
 // `named` is what fields_keep_connection_names said of the head before them.
 void fields_strip_trailers(struct http_head *trailers, struct slice named);
 
@@ -40,7 +41,8 @@ void fields_strip_trailers(struct http_head *trailers, struct slice named);
 // head is stripped. False when out of memory.
 bool fields_keep_connection_names(const struct http_head *head, char **names);
 
-// Replaces Forwarded, X-Forwarded-For, -Proto and -Host with ours and adds our Via. `scratch` gets
+// Drops what a visitor claims of its own address, and the like (FIELD_CLAIM); adds Forwarded,
+// X-Forwarded-For, -Proto and -Host of ours, and our Via. `scratch` gets
 // the text of the new values and must live as long as `head` is read; FIELDS_SCRATCH bytes are
 // enough when the slices of `edge` are at most 255 bytes each.
 enum {
@@ -48,10 +50,6 @@ enum {
 };
 int fields_add_forwarded(struct http_head *head, const struct fields_edge *edge, char *scratch,
                          size_t cap);
-
-// Whether a field's value is a credential by its nature, not to be shown or kept: Authorization,
-// Proxy-Authorization, Cookie, Set-Cookie.
-bool fields_is_credential(struct slice name);
 
 // Checks a head that came through HPACK, which lets anything pass: names are lower-case tokens
 // (spelling_take comes after),

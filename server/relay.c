@@ -108,6 +108,7 @@ static void reload(struct relay *r)
     }
     bool same = secret_equal(token, strlen(token), now, strlen(now));
     memcpy(now, token, sizeof(token));
+    recorder_never(r->recorder, now);
     secret_wipe(token, sizeof(token));
     log_info(same ? "the file given with --token-file was read again: the token is the same"
                   : "the file given with --token-file was read again: a new token is in force");
@@ -150,7 +151,8 @@ const char *relay_start(struct relay *r, const struct relay_config *config)
         return "cannot make an event loop";
     r->loop.limits = config->limits;
     visitors_bound(&r->loop.limits, 1);
-    r->edges = (struct edge_set){.loop = &r->loop, .request = front_request, .ctx = r};
+    r->edges = (struct edge_set){
+        .loop = &r->loop, .request = front_request, .ctx = r, .shared_domain = r->config.domain};
     if (!secret_random_hex(r->id, 8) || !secret_random(&seed, sizeof(seed)) ||
         !secret_random(&secret, sizeof(secret)))
         return "the system gives no randomness";

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "command.h"
 #include "progress.h"
+#include "proto/chars.h"
 #include "text.h"
 
 static const char help[] =
@@ -29,6 +30,7 @@ static const char help[] =
     "  --curl [FILE]        commands that send what the visitor sent to where it was sent, for\n"
     "                       sh, bash, dash and zsh. Comments name what a command cannot send\n"
     "  --to-service         with --curl: what the service got, straight to the service\n"
+    "  --path PATH          with --curl: another path and query, where values of it were redacted\n"
     "  --jsonl [FILE]       a JSON object a line with all that is kept (docs/record.md)\n"
     "  --force              overwrite the file\n";
 
@@ -54,6 +56,7 @@ static const struct form forms[] = {
 struct options {
     const struct form *form;
     const char *file; // NULL: the standard output
+    const char *path; // NULL: what was sent
     bool force, to_service;
 };
 
@@ -88,6 +91,14 @@ static void take_form(struct inspect_call *call, const struct form *form, const 
     o->file = file && strcmp(file, "-") != 0 ? file : NULL;
 }
 
+static void take_path(struct inspect_call *call, const char *value)
+{
+    struct options *o = call->ctx;
+    if (value[0] != '/' || !chars_are(slice_str(value), CHAR_TARGET))
+        inspect_usage(call, "--path does not begin with /, or has spaces or a #", "");
+    o->path = value;
+}
+
 static void take_option(struct inspect_call *call, int option, const char *value)
 {
     struct options *o = call->ctx;
@@ -97,6 +108,7 @@ static void take_option(struct inspect_call *call, int option, const char *value
     case 'J': take_form(call, &forms[2], value); return;
     case 'f': o->force = true; return;
     case 'S': o->to_service = true; return;
+    case 'P': take_path(call, value); return;
     default: return;
     }
 }
@@ -220,7 +232,7 @@ static int run(struct inspect_call *call, struct record_reader *r, const struct 
 {
     const struct options *o = call->ctx;
     struct target t = {.path = o->file};
-    struct export e = {.reader = r, .out = stdout, .to_service = o->to_service};
+    struct export e = {.reader = r, .out = stdout, .path = o->path, .to_service = o->to_service};
     if (!o->file)
         return write_all(call, &e, wanted);
     int status = open_target(call, &t);
@@ -258,6 +270,8 @@ static void check_options(struct inspect_call *call)
         inspect_usage(call, "say in which form: --har, --curl or --jsonl", "");
     else if (o->to_service && o->form->exchange != export_curl)
         inspect_usage(call, "--to-service is for --curl", "");
+    else if (o->path && o->form->exchange != export_curl)
+        inspect_usage(call, "--path is for --curl", "");
     else if (o->to_service && strcmp(call->program->name, "aditd") == 0)
         inspect_usage(call,
                       "a relay does not know what the service got, its agent does: where that "
@@ -268,9 +282,13 @@ static void check_options(struct inspect_call *call)
 int inspect_export(const struct inspect_program *program, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"har", optional_argument, NULL, 'H'},   {"curl", optional_argument, NULL, 'C'},
-        {"jsonl", optional_argument, NULL, 'J'}, {"force", no_argument, NULL, 'f'},
-        {"to-service", no_argument, NULL, 'S'},  {NULL, 0, NULL, 0},
+        {"har", optional_argument, NULL, 'H'},
+        {"curl", optional_argument, NULL, 'C'},
+        {"jsonl", optional_argument, NULL, 'J'},
+        {"force", no_argument, NULL, 'f'},
+        {"to-service", no_argument, NULL, 'S'},
+        {"path", required_argument, NULL, 'P'},
+        {NULL, 0, NULL, 0},
     };
     static const struct inspect_spec spec = {help, options, take_option, NULL};
     struct options o = {0};

@@ -310,6 +310,23 @@ static bool has_whole_body(struct curl *c)
     return false;
 }
 
+// Whether the target is known; a comment says what of it is not.
+static bool has_whole_target(struct curl *c)
+{
+    struct slice rest = c->x->target;
+    struct slice name;
+    bool first = true;
+    if (!record_is_redacted(c->x, rest))
+        return true;
+    put(c, SLICE("# redacted in its target:"));
+    for (; record_next_redacted(&rest, &name); first = false) {
+        put(c, first ? SLICE(" ") : SLICE(", "));
+        put_comment(c, name.len > 0 ? name : SLICE("path"));
+    }
+    put(c, SLICE("\n# so there is no command: give the whole target with --path\n"));
+    return false;
+}
+
 static bool make(struct curl *c, struct export *e)
 {
     const struct record_exchange *x = c->x;
@@ -321,7 +338,7 @@ static bool make(struct curl *c, struct export *e)
         put(c, SLICE("\n"));
         return true;
     }
-    if (!has_whole_body(c))
+    if (!has_whole_target(c) || !has_whole_body(c))
         return true;
     if (!record_reader_body(e->reader, x->seq, RECORD_REQUEST, &c->body))
         return false;
@@ -339,7 +356,10 @@ static bool make(struct curl *c, struct export *e)
 
 bool export_curl(struct export *e, const struct record_exchange *x)
 {
-    struct curl c = {.x = x, .ok = true};
+    struct record_exchange other = *x;
+    struct curl c = {.x = e->path ? &other : x, .ok = true};
+    if (e->path)
+        other.target = slice_str(e->path);
     bool ok = make(&c, e);
     if (ok) {
         write_slice(e->out, buf_slice(&c.text));

@@ -13,7 +13,7 @@ bool sent_is_by_visitor(const struct record_exchange *x)
 
 bool sent_is_redacted(const struct record_exchange *x, struct slice value)
 {
-    return (x->flags & RECORD_REDACTED) && slice_eq(value, SLICE("[redacted]"));
+    return record_is_redacted(x, value);
 }
 
 static struct field *find(struct http_head *head, struct slice name)

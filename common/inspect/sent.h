@@ -26,7 +26,7 @@ struct sent {
 
 // Whether the record has what the visitor sent.
 bool sent_is_by_visitor(const struct record_exchange *x);
-// Whether the value of a field was not recorded.
+// Whether the value of a field was not recorded, or not all of it.
 bool sent_is_redacted(const struct record_exchange *x, struct slice value);
 
 // Makes the request of an exchange; its slices are valid as long as x and s are. NULL, or what

@@ -168,7 +168,7 @@ static void put_notes(FILE *out, unsigned flags)
         unsigned flag;
         const char *text;
     } notes[] = {
-        {RECORD_REDACTED, "values of fields were replaced by [redacted]"},
+        {RECORD_REDACTED, "values were replaced by [redacted]"},
         {RECORD_SHED, "not all of it was kept: it came faster than it could be written"},
         {RECORD_HEADS_ONLY, "bodies and messages were not to be kept"},
     };

@@ -25,7 +25,7 @@ enum record_side {
 
 // exchange.flags
 enum record_flag {
-    RECORD_REDACTED = 1,          // a field's value was replaced by "[redacted]"
+    RECORD_REDACTED = 1,          // something was replaced by "[redacted]"
     RECORD_SHED = 2,              // the recorder's queue was full: something of it was not kept
     RECORD_HEADS_ONLY = 4,        // bodies and messages were not to be kept
     RECORD_REQUEST_WHOLE = 8,     // the request's body ended as it should
@@ -96,5 +96,16 @@ int record_migrate(sqlite3 *db);
 
 // The value of the first field of this name among field lines; empty when there is none.
 struct slice record_field(struct slice lines, struct slice name);
+// Whether something was left out of a text of an exchange: a value, or a part of one.
+bool record_is_redacted(const struct record_exchange *x, struct slice text);
+// Takes text up to the next place where something was left out off `rest`; `*name` is the parameter
+// whose value it was, empty when it was none. False: there is no such place.
+bool record_next_redacted(struct slice *rest, struct slice *name);
+// Writes the names of such parameters of a target, for people: "token, code". What is no letter,
+// digit or mark of a name is "?".
+enum {
+    RECORD_NAMES_MAX = 160
+};
+void record_redacted_names(struct slice target, char out[static RECORD_NAMES_MAX]);
 // Takes the next field off field lines. False at their end.
 bool record_next_field(struct slice *lines, struct slice *name, struct slice *value);

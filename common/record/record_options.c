@@ -10,6 +10,6 @@ void record_options_take(struct options *o, struct recorder_config *c, int optio
     else if (option == 'R' && !recorder_set_level(c, value))
         options_wrong(o, "--record is not all, heads or none: ", value);
     else if (option == 'X' && !recorder_add_redact(c, value))
-        options_wrong(o, "--redact is not the name of a field, or one too many: ",
+        options_wrong(o, "--redact is not FIELD or query:NAME, or one too many: ",
                       options_shown_name(value, shown));
 }

@@ -14,8 +14,12 @@
     "  --record all|heads|none\n"                                                               \
     "                       what is kept of exchanges (default: all); how much is among the "   \
     "limits\n"                                                                                  \
-    "  --redact FIELD       leave the value of this field out of the record; may be repeated\n" \
-    "  --no-redact          keep Authorization, Cookie, Set-Cookie and Proxy-Authorization too\n"
+    "  --redact FIELD|query:NAME\n"                                                             \
+    "                       leave the value of this field, or of this parameter of URLs, out\n" \
+    "                       of the record; may be repeated\n"                                   \
+    "  --no-redact          keep credentials in the record too: Authorization, Cookie, X-Api-"  \
+    "Key,\n"                                                                                    \
+    "                       tokens in URLs and the like (docs/record.md)\n"
 
 // Takes one of them.
 void record_options_take(struct options *o, struct recorder_config *c, int option,

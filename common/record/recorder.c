@@ -7,11 +7,11 @@
 #include "event.h"
 #include "flush.h"
 #include "flush_listener.h"
-#include "proto/chars.h"
 #include "proto/http1.h"
 #include "queue.h"
 #include "record.h"
 #include "redact.h"
+#include "redact_begin.h"
 #include "scribe.h"
 
 enum {
@@ -57,28 +57,6 @@ struct recorder {
     bool progress;       // something was told of them
     int handles;         // that are not closed yet
 };
-
-bool recorder_set_level(struct recorder_config *c, const char *text)
-{
-    static const char *const levels[] = {[EXCHANGE_RECORD_ALL] = "all",
-                                         [EXCHANGE_RECORD_HEADS] = "heads",
-                                         [EXCHANGE_RECORD_NONE] = "none"};
-    for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
-        if (strcmp(text, levels[i]) != 0)
-            continue;
-        c->level = (enum exchange_record)i;
-        return true;
-    }
-    return false;
-}
-
-bool recorder_add_redact(struct recorder_config *c, const char *name)
-{
-    if (c->redact_count == RECORDER_REDACT_MAX || !*name || !chars_are(slice_str(name), CHAR_TOKEN))
-        return false;
-    c->redact[c->redact_count++] = name;
-    return true;
-}
 
 // Room for what must still be said of exchanges that have begun.
 static size_t spare(const struct recorder *r)
@@ -163,9 +141,7 @@ static void on_begun(void *ctx, struct exchange *x, const struct http_head *requ
     const struct field *f =
         r->config.visitor_is_told ? head_find(request, SLICE("x-forwarded-for")) : NULL;
     const struct slice visitor = f ? f->value : (struct slice){0};
-    size_t most = sizeof(struct event_begin) + request->method.len + request->scheme.len +
-                  request->authority.len + request->target.len + visitor.len +
-                  redact_lines_most(request);
+    size_t most = redact_begin_most(request, visitor);
     uint32_t number = most <= QUEUE_EVENT_MAX ? take_slot(r, x) : 0;
     struct event_begin *e = number ? queue_reserve(r->queue, most, spare(r)) : NULL;
     if (!e) {
@@ -178,21 +154,10 @@ static void on_begun(void *ctx, struct exchange *x, const struct http_head *requ
     *e = (struct event_begin){
         .event = {.slot = number - 1, .kind = EVENT_BEGIN},
         .began_ns = x->begun_wall_ns,
-        .method_len = (uint32_t)request->method.len,
-        .scheme_len = (uint32_t)request->scheme.len,
-        .host_len = (uint32_t)request->authority.len,
-        .target_len = (uint32_t)request->target.len,
-        .visitor_len = (uint32_t)visitor.len,
     };
     if (request->minor_version == 0)
         e->event.flags = EVENT_HTTP_10;
-    char *out = put((char *)(e + 1), request->method);
-    out = put(out, request->scheme);
-    out = put(out, request->authority);
-    char *lines = put(out, request->target);
-    out = put_lines(r, request, &e->event, lines);
-    e->lines_len = (uint32_t)(out - lines);
-    commit(r, e, put(out, visitor));
+    commit(r, e, redact_begin(&r->redact, e, request, visitor));
 }
 
 static void drop(struct recorder *r, struct exchange *x, uint32_t index)
@@ -210,6 +175,13 @@ static struct slice at_most(const char *text, size_t most)
     return slice_of(text, strnlen(text, most));
 }
 
+// What an exchange says of itself, which may be what a visitor has said.
+static struct slice said(const struct recorder *r, const char *text, size_t most)
+{
+    const struct slice s = at_most(text, most);
+    return token_search_finds(&r->redact.never, s) ? SLICE("[redacted]") : s;
+}
+
 static void on_settled(void *ctx, struct exchange *x)
 {
     struct recorder *r = ctx;
@@ -225,10 +197,10 @@ static void on_settled(void *ctx, struct exchange *x)
     s->bodies = level == EXCHANGE_RECORD_ALL;
     s->settled = true;
     r->unsettled--;
-    const struct slice visitor = at_most(x->visitor, 64);
-    const struct slice tunnel = at_most(x->tunnel, 63);
+    const struct slice visitor = said(r, x->visitor, 64);
+    const struct slice tunnel = said(r, x->tunnel, 63);
     const struct slice scheme = at_most(x->scheme, 16);
-    const struct slice upstream = at_most(x->upstream, 300);
+    const struct slice upstream = said(r, x->upstream, 300);
     const struct slice replay = at_most(x->replay_of, 16);
     size_t len = sizeof(struct event_about) + visitor.len + tunnel.len + scheme.len + upstream.len +
                  replay.len;
@@ -266,7 +238,8 @@ static void on_head(void *ctx, struct exchange *x, const struct http_head *respo
         s->websocket = slice_ieq(response->upgrade, SLICE("websocket"));
     const struct slice reason = response->reason;
     const bool says = !slice_eq(reason, http1_reason(response->status));
-    size_t most = sizeof(struct event_head) + redact_lines_most(response) + reason.len;
+    size_t most =
+        sizeof(struct event_head) + redact_lines_most(response) + redact_text_most(reason);
     struct event_head *e = queue_reserve(r->queue, most, spare(r));
     if (!e) {
         s->shed = true;
@@ -274,13 +247,16 @@ static void on_head(void *ctx, struct exchange *x, const struct http_head *respo
     }
     *e = (struct event_head){
         .event = {.slot = index, .kind = EVENT_HEAD, .flags = s->websocket ? EVENT_WEBSOCKET : 0},
-        .reason_len = says ? (uint32_t)reason.len : 0,
         .status = response->status,
     };
     e->event.flags |= (says ? EVENT_REASON : 0) | (response->minor_version ? 0 : EVENT_HTTP_10);
     char *end = put_lines(r, response, &e->event, (char *)(e + 1));
     e->lines_len = (uint32_t)(end - (char *)(e + 1));
-    commit(r, e, says ? put(end, reason) : end);
+    bool any = false;
+    char *reason_end = says ? redact_text(&r->redact, reason, end, &any) : end;
+    e->reason_len = (uint32_t)(reason_end - end);
+    e->event.flags |= any ? EVENT_REDACTED : 0;
+    commit(r, e, reason_end);
 }
 
 static void on_bad_head(void *ctx, struct exchange *x, struct slice bytes)
@@ -674,7 +650,14 @@ void recorder_free(struct recorder *r)
         log_warn("the record in %s does not answer: what was to be written last is left out",
                  r->config.dir);
     }
+    redact_never(&r->redact, (struct slice){0});
     close_handles(r);
+}
+
+void recorder_never(struct recorder *r, const char *token)
+{
+    if (r)
+        redact_never(&r->redact, slice_str(token));
 }
 
 void recorder_status(const struct recorder *r, struct recorder_status *status)

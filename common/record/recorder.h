@@ -21,21 +21,21 @@ enum {
     RECORDER_REPORT_MS = 10 * 1000,    // that a report of the other end is waited for
     RECORDER_WAITING = 16 * 1024,      // exchanges that wait for one
     RECORDER_MESSAGE_BYTES = 16 << 20, // payload of WebSocket messages held back, all together
-    RECORDER_REDACT_MAX = 32,          // names of fields to redact besides our own
+    RECORDER_REDACT_MAX = 32,          // names to redact besides our own
 };
 
 struct recorder_config {
     const char *dir, *program;
     enum exchange_record level;
     bool no_redact;
-    const char *redact[RECORDER_REDACT_MAX]; // names of fields
+    const char *redact[RECORDER_REDACT_MAX]; // names of fields, and "query:" and a parameter's
     size_t redact_count;
-    const char *never;    // a secret of our own that no field may show even then; NULL or "": none
+    const char *never;    // a token of our own that nothing may show even then; NULL or "": none
     bool visitor_is_told; // X-Forwarded-For is our own relay's word
 };
 
-// Set by command lines: "all", "heads" or "none"; and the name of a field. False: not one, or too
-// many.
+// Set by command lines: "all", "heads" or "none"; and what redact_is_name takes. False: not one, or
+// too many.
 bool recorder_set_level(struct recorder_config *c, const char *text);
 bool recorder_add_redact(struct recorder_config *c, const char *name);
 
@@ -44,6 +44,9 @@ bool recorder_add_redact(struct recorder_config *c, const char *name);
 struct recorder *recorder_new(struct loop *l, const struct recorder_config *config);
 // Writes what is left and ends. All exchanges must have ended. The loop must run once more.
 void recorder_free(struct recorder *r);
+
+// Another token of our own from now on. r may be NULL.
+void recorder_never(struct recorder *r, const char *token);
 
 // Whether it writes, and what it had to let go: exchanges, and bytes of bodies.
 struct recorder_status {

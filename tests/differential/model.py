@@ -20,9 +20,35 @@ NO_TRAILER = HOP | OURS | {
     b"pragma", b"range", b"if-match", b"if-none-match", b"if-modified-since",
     b"if-unmodified-since", b"if-range", b"authorization", b"proxy-authorization",
     b"proxy-authenticate", b"www-authenticate", b"authentication-info",
-    b"proxy-authentication-info", b"cookie", b"set-cookie", b"age", b"date", b"expires",
+    b"proxy-authentication-info", b"cookie", b"set-cookie", b"set-cookie2",
+    b"age", b"date", b"expires",
     b"location", b"retry-after", b"vary", b"warning", b"content-encoding", b"content-type",
     b"content-range"}
+
+NO_LETTER = re.compile(rb"[^a-z0-9]")
+# Words of a proxy before us, which a visitor may not say (docs/protocol.md §6).
+CLAIMS = {b"forwarded", b"front-end-https", b"fastly-client-ip", b"client-ip", b"proxy",
+          b"true-client-ip", b"x-forwarded", b"x-forwarder-for", b"x-real-ip", b"x-client-ip",
+          b"x-cluster-client-ip", b"x-rewrite-url", b"x-scheme", b"x-url-scheme"}
+CLAIMED = (b"cf-connecting-", b"remote-", b"x-forwarded-", b"x-forward-", b"x-original-",
+           b"x-remote-")
+TAKEN = HOP | OURS | CLAIMS | {b"host", b"content-length", b"max-forwards", b"trailer", b"via"}
+
+
+def folded(name):
+    """A name as servers read it that make variables of fields."""
+    return NO_LETTER.sub(b"-", name)
+
+
+def is_twin(name, of=None):
+    twin = folded(name)
+    if twin == name or name.startswith(b"proxy-"):
+        return False
+    return twin in (of or TAKEN) or twin.startswith((*CLAIMED, b"proxy-", b"adit-"))
+
+
+def is_claim(name):
+    return name in CLAIMS or name.startswith(CLAIMED)
 
 
 @dataclasses.dataclass
@@ -53,12 +79,17 @@ def is_ours(name):
 def passing(message):
     """The fields that pass a hop, in their order."""
     gone = HOP | named(message)
-    return [(n, v) for n, v in message.fields if n not in gone and not is_ours(n)]
+    connection = {folded(name) for name in named(message)}
+    return [(n, v) for n, v in message.fields
+            if n not in gone and folded(n) not in connection and not is_ours(n)]
 
 
 def passing_trailers(message):
     gone = NO_TRAILER | named(message) | named(strict.Message(fields=message.trailers))
-    return [(n, v) for n, v in message.trailers if n not in gone and not is_ours(n)]
+    gone = {folded(name) for name in gone}
+    return [(n, v) for n, v in message.trailers
+            if folded(n) not in gone and not is_ours(n) and not is_claim(folded(n))
+            and not folded(n).startswith((b"proxy-", b"adit-"))]
 
 
 def offer(message):
@@ -104,7 +135,8 @@ def forwarded(message):
     gone = OURS | {b"host"}
     if message.minor == 0:  # it cannot expect anything (RFC 9110 §10.1.1)
         gone = gone | {b"expect"}
-    fields = [(n, v) for n, v in passing(message) if n not in gone]
+    fields = [(n, v) for n, v in passing(message)
+              if n not in gone and not is_claim(n) and not is_twin(n)]
     fields = with_a_hop_less(message, fields)
     if b"trailers" in message.elements(b"te"):
         fields.append((b"te", b"trailers"))

@@ -280,6 +280,10 @@ RULES = [
          "nginx takes one Expect only. The field is a list (RFC 9110 §10.1.1), so more are fine "
          "(§5.3), and adit passes all or none.",
          lambda each, d: len(d.request.all(b"expect")) > 1),
+    Rule("claims", "request", BOTH, r"\+(proxy|remote-[a-z]+|x-(real|client)-ip|"
+         r"x-(forwarded|original|remote)-[a-z-]+)",
+         "What only a proxy before us could say of a visitor (X-Real-IP and the like), and Proxy, "
+         "which CGI makes HTTP_PROXY of, does not pass adit."),
     # requests: what haproxy does
     Rule("haproxy-expect", "request", HAPROXY, r"\+expect",
          "HTTP/1.0 has no Expect: a 100-continue there must be ignored (RFC 9110 §10.1.1). adit "

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "proto/field_names.h"
 #include "proto/fields.h"
 #include "proto/http1.h"
 
@@ -108,9 +109,23 @@ static bool may_pass(struct slice name)
     return name.len < 5 || !slice_ieq(slice_of(name.p, 5), SLICE("adit-"));
 }
 
+// No server may read what is left of a request as what was dropped or is replaced.
+static void check_no_twins(const struct http_head *head)
+{
+    static const char *const meant[] = {"connection",          "keep-alive",     "proxy-connection",
+                                        "transfer-encoding",   "http2-settings", "content-length",
+                                        "proxy-authorization", "max-forwards",   "x-forwarded-for",
+                                        "x-forwarded-proto",   "x-real-ip",      "adit-bind"};
+
+    for (size_t i = 0; i < head->field_count; i++)
+        for (size_t j = 0; j < sizeof(meant) / sizeof(meant[0]); j++)
+            CHECK(slice_ieq(head->fields[i].name, slice_str(meant[j])) ||
+                  !field_names_fold(head->fields[i].name, slice_str(meant[j])));
+}
+
 static bool keeps_although_named(struct slice name)
 {
-    return slice_ieq(name, SLICE("host")) || slice_ieq(name, SLICE("content-length")) ||
+    return slice_ieq(name, SLICE("host")) || field_names_fold(name, SLICE("content-length")) ||
            slice_ieq(name, SLICE("te"));
 }
 
@@ -127,6 +142,8 @@ static void check_stripped(const struct http_head *head)
         CHECK(!slice_ieq(once.fields[i].name, SLICE("te")) ||
               slice_eq(once.fields[i].value, SLICE("trailers")));
     }
+    if (head->status == 0)
+        check_no_twins(&once);
     for (size_t i = 0; i < head->field_count; i++) {
         struct slice list = head->fields[i].value;
         struct slice option;

@@ -90,7 +90,7 @@ VISITORS_OWN = [
     ("authorization", "Bearer a.b-c~+/=="), ("proxy-authorization", "Basic eA=="),
     ("cookie", "a=1; a=2; $Version=1"), ("origin", "null"), ("referer", "http://x/\xff#f"),
     ("range", "bytes=0-0,-1"), ("if-range", '"x"'), ("if-none-match", 'W/"a", "b"'),
-    ("max-forwards", "10"), ("user-agent", "(odd \xe9"), ("x-real-ip", "6.6.6.6"),
+    ("max-forwards", "10"), ("user-agent", "(odd \xe9"), ("x_mine", "6.6.6.6"),
     ("content-type", "multipart/form-data; boundary=\"a b\""), ("priority", "u=1, i"),
     ("date", "yesterday"), ("from", "x@y"), ("upgrade-insecure-requests", "1"), ("dnt", "1")]
 

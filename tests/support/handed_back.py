@@ -51,7 +51,7 @@ def wanted(row, body):
     if row["program"] not in ("aditd", "adit proxy"):
         version, fields = _from_agent(row, fields)
     if row["flags"] & 1:
-        fields = [(name, value) for name, value in fields if value != b"[redacted]"]
+        fields = [(name, value) for name, value in fields if b"[redacted]" not in value]
     names = {name.lower() for name, _ in fields}
     if (body or row["request_trailers"]) and not names & {b"content-length", b"transfer-encoding"}:
         fields.append((b"Transfer-Encoding", b"chunked"))
@@ -66,7 +66,7 @@ def can_be_sent(row):
     fields = field_lines(row["request_head"])
     refused = row["error"] and row["status"] in (400, 501)
     return (not refused and row["outcome"] and row["flags"] & 8 and not row["flags"] & 32
-            and row["host"]
+            and row["host"] and not (row["flags"] & 1 and "[redacted]" in row["target"])
             and row["request_kept"] == row["request_bytes"] and row["scheme"] != "https"
             and all(TOKEN.fullmatch(name) for name, _ in fields))
 

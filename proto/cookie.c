@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+#include "cookie.h"
+
+static bool is_set_cookie(struct slice name)
+{
+    return name.len == 10 && slice_ieq(name, SLICE("set-cookie"));
+}
+
+static bool is_set_cookie2(struct slice name)
+{
+    return name.len == 11 && slice_ieq(name, SLICE("set-cookie2"));
+}
+
+// Takes what is before the next semicolon. Quotes mean nothing: browsers know none (RFC 6265 §5.2),
+// and who does sees fewer attributes than we look at.
+static struct slice next_part(struct slice *value)
+{
+    const char *end = value->len > 0 ? memchr(value->p, ';', value->len) : NULL;
+    size_t len = end ? (size_t)(end - value->p) : value->len;
+    struct slice part = slice_of(value->p, len);
+
+    *value = end ? slice_of(end + 1, value->len - len - 1) : slice_of(value->p + len, 0);
+    return part;
+}
+
+static struct slice attribute_name(struct slice attribute)
+{
+    const char *equals = attribute.len > 0 ? memchr(attribute.p, '=', attribute.len) : NULL;
+
+    return slice_of(attribute.p, equals ? (size_t)(equals - attribute.p) : attribute.len);
+}
+
+// Whether anybody could take a name for "Domain", whatever they skip in or around it.
+static bool is_like_domain(struct slice name)
+{
+    static const char domain[] = "domain";
+    size_t matched = 0;
+
+    for (size_t i = 0; i < name.len && domain[matched]; i++) {
+        char c = ascii_lower(name.p[i]);
+        if (c < 'a' || c > 'z')
+            continue;
+        matched = c == domain[matched] ? matched + 1 : c == 'd' ? 1 : 0;
+    }
+    return !domain[matched];
+}
+
+static bool is_plain_host(struct slice host)
+{
+    for (size_t i = 0; i < host.len; i++) {
+        char c = ascii_lower(host.p[i]);
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '.' && c != '_')
+            return false;
+    }
+    return host.len > 0;
+}
+
+// Takes `end` off the end of a host, compared without case. False: it does not end so.
+static bool take_end(struct slice *host, struct slice end)
+{
+    if (host->len < end.len || !slice_ieq(slice_of(host->p + host->len - end.len, end.len), end))
+        return false;
+    host->len -= end.len;
+    return true;
+}
+
+// The scope's own host or one below it, spelled so that nobody reads anything else in it.
+static bool is_own(struct slice host, const struct cookie_scope *scope)
+{
+    if (host.len > 0 && host.p[0] == '.')
+        host = slice_of(host.p + 1, host.len - 1);
+    return is_plain_host(host) && scope->name.len > 0 && take_end(&host, scope->domain) &&
+           take_end(&host, SLICE(".")) && take_end(&host, scope->name) &&
+           (host.len == 0 || host.p[host.len - 1] == '.');
+}
+
+static bool goes(struct slice attribute, const struct cookie_scope *scope)
+{
+    struct slice name = attribute_name(attribute);
+
+    if (!is_like_domain(name))
+        return false;
+    if (name.len == attribute.len || !slice_ieq(slice_trim(name), SLICE("domain")))
+        return true;
+    struct slice value = slice_of(attribute.p + name.len + 1, attribute.len - name.len - 1);
+    return !is_own(slice_trim(value), scope);
+}
+
+static bool value_reaches_out(struct slice value, const struct cookie_scope *scope)
+{
+    (void)next_part(&value); // the cookie itself
+    while (value.len > 0)
+        if (goes(next_part(&value), scope))
+            return true;
+    return false;
+}
+
+bool cookie_reaches_out(const struct http_head *response, const struct cookie_scope *scope)
+{
+    for (size_t i = 0; i < response->field_count; i++) {
+        const struct field *f = &response->fields[i];
+        if (is_set_cookie2(f->name) ||
+            (is_set_cookie(f->name) && value_reaches_out(f->value, scope)))
+            return true;
+    }
+    return false;
+}
+
+size_t cookie_bytes(const struct http_head *response)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < response->field_count; i++)
+        bytes += is_set_cookie(response->fields[i].name) ? response->fields[i].value.len : 0;
+    return bytes;
+}
+
+static char *put(char *out, struct slice text)
+{
+    if (text.len > 0)
+        memcpy(out, text.p, text.len);
+    return out + text.len;
+}
+
+static char *write_confined(struct slice value, const struct cookie_scope *scope, char *out)
+{
+    out = put(out, next_part(&value));
+    while (value.len > 0) {
+        struct slice attribute = next_part(&value);
+        if (goes(attribute, scope))
+            continue;
+        *out++ = ';'; // it stood there
+        out = put(out, attribute);
+    }
+    return out;
+}
+
+void cookie_confine(struct http_head *response, const struct cookie_scope *scope, char *out)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < response->field_count; i++) {
+        struct field f = response->fields[i];
+        if (is_set_cookie2(f.name))
+            continue;
+        if (is_set_cookie(f.name) && value_reaches_out(f.value, scope)) {
+            char *end = write_confined(f.value, scope, out);
+            f.value = slice_trim(slice_of(out, (size_t)(end - out)));
+            out = end;
+        }
+        response->fields[kept++] = f;
+    }
+    response->field_count = kept;
+}
