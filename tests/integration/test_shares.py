@@ -90,6 +90,16 @@ def test_names_that_were_left_at_once_do_not_push_out_one_that_is_to_come_back(t
             assert again.bound["name"] == "victim"
 
 
+def test_names_of_a_few_owners_do_not_push_out_one_that_was_had_for_a_moment(tmp_path):
+    with relay_with(tmp_path, "tunnels=64", "gone-time=1h") as relay:
+        with AgentPeer(relay, harness.DEADLINE, "victim"):
+            pass
+        until(lambda: gone(relay, "victim"), "its agent is gone")
+        leave_names(relay, 200, 1)
+        with tenant(relay, 5000) as thief:
+            assert answer_to_bind(thief, 1, "victim") == "ADIT-NAME-IN-USE"
+
+
 def test_an_owner_has_so_many_names_and_no_more(tmp_path):
     with relay_with(tmp_path, "names-per-owner=3") as relay:
         with tenant(relay, 1) as one, tenant(relay, 1) as two, tenant(relay, 2) as other:
