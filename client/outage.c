@@ -21,8 +21,9 @@ static const struct row rows[] = {
      "what stands before the relay does not pass WebSockets on, or the relay is of another "
      "version"},
     {429, 429, NULL,
-     "too many connections come from this address; end some, or have its operator raise --limit "
-     "visitors-per-address"},
+     "too many connections, or too many wrong tokens, come from this address; it lets this agent "
+     "in "
+     "when there are fewer"},
     {503, 503, "ADIT-RELAY-FULL",
      "it has as many visitors as it takes, and lets this agent in when there are fewer; its "
      "operator can raise --limit visitors"},

@@ -41,7 +41,7 @@ struct agent {
     bool greeted;     // its hello has come
     bool closed;
     bool deaf;       // a message to it was dropped, and that was told
-    bool makes_room; // its connection is to be gone soon: others wait for the place
+    bool in_the_way; // its connection is to be gone soon: others wait for the place
     char owner[ROUTE_OWNER_DIGITS + 1]; // SHA-256 of its key
 };
 
@@ -132,6 +132,17 @@ static void write_close(struct agent *a, unsigned ws_code)
     (void)write_frame(a, WS_CLOSE, body, (size_t)len);
 }
 
+// One that is in the way keeps no place by being slow, and none at all if it does not read.
+static void end_link(struct agent *a, unsigned ws_code)
+{
+    enum conn_end how = CONN_END_FLUSH;
+    if (a->in_the_way)
+        how = conn_pending(a->conn) > 0 ? CONN_END_NOW : CONN_END_RESET;
+    write_close(a, ws_code);
+    conn_close(a->conn, how);
+    a->conn = NULL;
+}
+
 // The one way an agent ends. Its exchanges hear that the tunnel is gone.
 static void agent_close(struct agent *a, unsigned ws_code, const char *why)
 {
@@ -146,11 +157,8 @@ static void agent_close(struct agent *a, unsigned ws_code, const char *why)
     timeout_stop(&a->tick);
     loop_unqueue(&r->loop, &a->flush);
     mux_lose(tunnel_mux(a->tunnel));
-    if (a->conn) {
-        write_close(a, ws_code);
-        conn_close(a->conn, a->makes_room ? CONN_END_RESET : CONN_END_FLUSH);
-    }
-    a->conn = NULL;
+    if (a->conn)
+        end_link(a, ws_code);
     a->free_task.run = on_free;
     loop_queue(&r->loop, &a->free_task);
 }
@@ -267,7 +275,7 @@ static void wait_for_name(struct agent *a)
     bool over = own && own->count >= r->loop.limits.handshakes_per_address;
     if (over || r->waiting.count >= r->loop.limits.handshakes) {
         struct agent *least = least_useful(r, over ? own : NULL);
-        least->makes_room = true;
+        least->in_the_way = true;
         agent_close(least, CLOSE_GOING_AWAY, "it had no name, and made room for another");
     }
     a->waits_of = shares_enter(&r->waiting_of, key);

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "routes.h"
+#include <limits.h>
 #include <stdlib.h>
 #include "common/limits.h"
+
+enum {
+    ROUTE_LOOKS = 64 // names of each class that are compared to make room
+};
 
 void routes_init(struct routes *t, struct loop *l, uint64_t seed)
 {
@@ -155,18 +160,43 @@ struct route *routes_add(struct routes *t, const char *name, const struct route_
     return r;
 }
 
+static int doublings(size_t n)
+{
+    int count = 0;
+    for (; n > 1; n /= 2)
+        count++;
+    return count;
+}
+
+// How little a name is missed: twice the names of its owner or its address outweigh twice the time
+// for which it was had. One that was left for good is missed least.
+static int dispensable(const struct route *r)
+{
+    size_t names = r->of_owner->count;
+    if (r->of_address && r->of_address->count > names)
+        names = r->of_address->count;
+    return r->gone_class == 0 ? INT_MAX : doublings(names) - r->gone_class;
+}
+
 bool routes_make_room(struct routes *t, const struct share *of_owner,
                       const struct share *of_address)
 {
+    struct route *found = NULL;
     int end = of_owner ? ROUTE_GONE_CLASSES : ROUTE_GONE_KEPT;
-    for (int class = 0; class < end; class ++)
-        for (struct route *r = t->gone[class].first; r; r = r->gone_next)
-            if ((!of_owner || r->of_owner == of_owner) &&
-                (!of_address || r->of_address == of_address)) {
-                routes_forget(r);
-                return true;
-            }
-    return false;
+    for (int class = 0; class < end; class ++) {
+        int looks = 0;
+        for (struct route *r = t->gone[class].first; r && looks < ROUTE_LOOKS; r = r->gone_next) {
+            if ((of_owner && r->of_owner != of_owner) ||
+                (of_address && r->of_address != of_address))
+                continue;
+            looks++;
+            if (!found || dispensable(r) > dispensable(found))
+                found = r;
+        }
+    }
+    if (found)
+        routes_forget(found);
+    return found != NULL;
 }
 
 const char *routes_make_room_for(struct routes *t, const struct route_holder *holder, bool is_new)

@@ -79,9 +79,10 @@ bool routes_give(struct route *r, const struct route_holder *holder);
 void routes_place(struct route *r, const struct route_holder *holder);
 
 // Forgets the name that is missed least, and counts for these shares if they are not NULL: one
-// whose agent is gone and had it for less than gone_ms, of these one of those that were had for the
-// shortest time, of these the one that is gone for longest. Within the share of an owner it may be
-// one that was had for longer too. False: there is none.
+// whose agent is gone and had it for less than gone_ms. One that was left for good, else one of
+// those that were had for the shortest time by whoever has the most names, each in doubling steps;
+// of these the one that is gone for longest. Within the share of an owner it may be one that was
+// had for longer, too. Of each class the longest gone are compared. False: there is none.
 bool routes_make_room(struct routes *t, const struct share *of_owner,
                       const struct share *of_address);
 // The same for one more name of this holder: where its owner or its address has as many as it may

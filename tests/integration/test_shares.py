@@ -2,6 +2,7 @@
 """What a tenant takes of the relay's tables keeps nobody else out: names that were left, links
 that say nothing, names without end of one owner or one address."""
 import collections
+import contextlib
 import re
 import struct
 import time
@@ -13,7 +14,7 @@ from attack import flood
 from client import until
 from network import RELAY, RELAY_V6, V6, streets  # noqa: F401
 from origin import Origin
-from speaker import BINARY, CONTROL, PIPE_DATA, AgentPeer, record, ws_frame
+from speaker import BINARY, CONTROL, PIPE_DATA, WS_PING, AgentPeer, record, ws_frame
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 
@@ -87,6 +88,16 @@ def test_names_that_were_left_at_once_do_not_push_out_one_that_is_to_come_back(t
             assert answer_to_bind(thief, 1, "victim") == "ADIT-NAME-IN-USE"
         with AgentPeer(relay, harness.DEADLINE, "victim") as again:
             assert again.bound["name"] == "victim"
+
+
+def test_names_of_a_few_owners_do_not_push_out_one_that_was_had_for_a_moment(tmp_path):
+    with relay_with(tmp_path, "tunnels=64", "gone-time=1h") as relay:
+        with AgentPeer(relay, harness.DEADLINE, "victim"):
+            pass
+        until(lambda: gone(relay, "victim"), "its agent is gone")
+        leave_names(relay, 200, 1)
+        with tenant(relay, 5000) as thief:
+            assert answer_to_bind(thief, 1, "victim") == "ADIT-NAME-IN-USE"
 
 
 def test_an_owner_has_so_many_names_and_no_more(tmp_path):
@@ -179,10 +190,23 @@ def peer_bytes(peer, payload):
     return message
 
 
-def test_links_that_made_room_leave_their_places_at_once(tmp_path):
+def clogged(relay):
+    """A link that asks for pongs until the relay keeps some, and reads none."""
+    peer = AgentPeer(relay, harness.DEADLINE, greet=False, little=True)
+    peer.sock.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        for _ in range(4000):
+            peer.sock.sendall(ws_frame(WS_PING, b"x" * 125))
+    peer.sock.settimeout(harness.DEADLINE)
+    return peer
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_links_that_made_room_leave_their_places_at_once(tmp_path, reads):
     """They are visitors' places too: who never reads may not keep them."""
     with relay_with(tmp_path, "handshakes=2", "visitors=12", "hello-time=1h") as relay:
-        links = [AgentPeer(relay, harness.DEADLINE, greet=False) for _ in range(40)]
+        links = [AgentPeer(relay, harness.DEADLINE, greet=False) if reads else clogged(relay)
+                 for _ in range(40)]
         with relay.visit() as visitor:
             assert visitor.fetch("GET", "/_adit/health").json()["tunnels"] == 2
         for link in links:

@@ -104,6 +104,41 @@ static void of_those_that_were_had_for_as_long_the_longest_gone_makes_room(void 
     assert_false(routes_make_room(&table, NULL, NULL));
 }
 
+static void whose_names_are_many_makes_room_before_whose_is_one(void **state)
+{
+    (void)state;
+    take_and_lose("victim", 'v', 'V', 10);
+    for (int i = 0; i < 16; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof(name), "o%d", i);
+        take_and_lose(name, 'o', 0, 1500); // of one owner, and had for longer
+        (void)snprintf(name, sizeof(name), "a%d", i);
+        take_and_lose(name, (char)i, 'A', 1500); // from one address
+    }
+    for (int i = 0; i < 26; i++) // three are left of each
+        assert_true(routes_make_room(&table, NULL, NULL));
+    assert_non_null(routes_find(&table, "victim"));
+    assert_int_equal(table.count, 7);
+}
+
+static void to_have_had_a_name_for_longer_outweighs_having_few_more(void **state)
+{
+    (void)state;
+    take_and_lose("one", 'v', 0, 20000);
+    take_and_lose("two", 'v', 0, 20000);
+    take_and_lose("three", 'v', 0, 20000);
+    for (int i = 0; i < 100; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof(name), "a%d", i);
+        take_and_lose(name, (char)i, 0, 10);
+    }
+    for (int i = 0; i < 100; i++)
+        assert_true(routes_make_room(&table, NULL, NULL));
+    assert_int_equal(shares_count(&table.owners,
+                                  slice_of(routes_find(&table, "one")->owner, ROUTE_OWNER_DIGITS)),
+                     3);
+}
+
 static void a_name_that_its_owner_takes_again_and_again_lasts_from_the_first_time_on(void **state)
 {
     (void)state;
@@ -346,6 +381,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_name_that_was_had_for_a_moment_makes_room_before_one_that_lasted),
         TEST(of_those_that_were_had_for_as_long_the_longest_gone_makes_room),
+        TEST(whose_names_are_many_makes_room_before_whose_is_one),
+        TEST(to_have_had_a_name_for_longer_outweighs_having_few_more),
         TEST(a_name_that_its_owner_takes_again_and_again_lasts_from_the_first_time_on),
         TEST(neither_a_name_with_an_agent_nor_one_that_lasted_makes_room),
         TEST(a_name_that_was_left_for_good_makes_room_first),
