@@ -99,6 +99,7 @@ enum {
     LIMIT_VISITORS_PER_ADDRESS = 1024,
     LIMIT_VISITORS_SPARE = 256, // above `visitors`, that still hear why they are not served
     LIMIT_ADDRESS_SPARE = 16,   // the same of one address
-    LIMIT_FILES_SPARE = 128,    // open files that visitors leave to everything else
+    LIMIT_TAKEN_SPARE = 64,     // connections of agents that linger, above `tunnels`
+    LIMIT_FILES_SPARE = 192,    // open files that visitors and agents leave to everything else
     LIMIT_LISTENERS = 16,
 };

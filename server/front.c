@@ -6,6 +6,8 @@
 #include "agents.h"
 #include "proto/websocket.h"
 
+#define TUNNEL_PATH "/_adit/v1/tunnel"
+
 // The host of an authority without its port; brackets of an IPv6 address stay.
 static struct slice host_of(struct slice authority)
 {
@@ -142,14 +144,24 @@ static void tunnel_endpoint(struct relay *r, struct edge *e, struct exchange *x,
         open_tunnel(r, e, head);
 }
 
-static void own_page(struct relay *r, struct edge *e, struct exchange *x,
-                     const struct http_head *head, bool has_body)
+static struct slice path_of(const struct http_head *head)
 {
     struct slice path = head->target;
     const char *query = memchr(path.p, '?', path.len);
     if (query)
         path.len = (size_t)(query - path.p);
-    if (slice_eq(path, SLICE("/_adit/v1/tunnel")))
+    return path;
+}
+
+static void own_page(struct relay *r, struct edge *e, struct exchange *x,
+                     const struct http_head *head, bool has_body)
+{
+    struct slice path = path_of(head);
+    // Connections of agents that only linger keep files open, too.
+    if (r->edges.taken >= r->loop.limits.tunnels + LIMIT_TAKEN_SPARE &&
+        slice_eq(path, SLICE(TUNNEL_PATH)))
+        exchange_answer(x, ANSWER_TOO_MANY);
+    else if (slice_eq(path, SLICE(TUNNEL_PATH)))
         tunnel_endpoint(r, e, x, head, has_body);
     else if (slice_eq(path, SLICE("/_adit/health")))
         answer_health(r, x);
@@ -174,6 +186,14 @@ static void forward(struct relay *r, struct edge *e, struct route *route, struct
         exchange_head(edge_end(e), head, framing);
 }
 
+bool front_brings_agent(void *ctx, const struct http_head *head)
+{
+    struct slice name;
+    return place_of(ctx, host_of(head->authority), &name) == PLACE_OWN &&
+           slice_eq(path_of(head), SLICE(TUNNEL_PATH)) && ws_is_handshake(head) &&
+           offers_subprotocol(head);
+}
+
 void front_request(void *ctx, struct edge *e, struct exchange *x, struct http_head *head,
                    const struct body_framing *framing)
 {
@@ -190,7 +210,7 @@ void front_request(void *ctx, struct edge *e, struct exchange *x, struct http_he
         return;
     }
     struct route *route = name_normalise(label, name) ? routes_find(&r->routes, name) : NULL;
-    x->scheme = r->config.scheme;
+    x->scheme = edge_scheme(e, r->config.scheme);
     x->tunnel = route ? route->name : "";
     if (!route)
         exchange_answer(x, ANSWER_NO_TUNNEL);

@@ -15,9 +15,10 @@ struct relay_config {
     char listen[LIMIT_LISTENERS][128]; // "ADDR:PORT"; empty: the default of loopback port 7080
     size_t listen_count;
     char domain[254];
-    char scheme[8];         // of public URLs: "http" or "https"
-    uint16_t public_port;   // of public URLs; 0: the first listener's
-    char public_host[254];  // of --public-url, or empty
+    char scheme[8];        // of public URLs: "http" or "https"
+    uint16_t public_port;  // of public URLs; 0: the first listener's
+    char public_host[254]; // of --public-url, or empty
+    struct trusted_proxies trusted;
     char token[SECRET_MAX]; // empty: anyone may open a tunnel
     const char *token_file; // where it came from, or NULL
     const char *data;       // the state directory
@@ -57,3 +58,5 @@ void relay_url(const struct relay *r, const char *name, char *out, size_t cap);
 // What becomes of a request (server/front.c); for struct edge_set.
 void front_request(void *ctx, struct edge *e, struct exchange *x, struct http_head *head,
                    const struct body_framing *framing);
+// Whether it is the opening handshake of a tunnel.
+bool front_brings_agent(void *ctx, const struct http_head *head);
