@@ -49,26 +49,34 @@ static enum place place_of(const struct relay *r, struct slice host, struct slic
     return PLACE_TUNNEL;
 }
 
-static void answer_health(const struct relay *r, struct exchange *x)
+// Strangers hear that the relay lives, and no more.
+static int write_health(const struct relay *r, bool all, char *out, size_t cap)
+{
+    struct recorder_status record = {0};
+    if (!all)
+        return snprintf(out, cap, "{\"status\":\"ok\"}\n");
+    if (r->recorder)
+        recorder_status(r->recorder, &record);
+    return snprintf(out, cap,
+                    "{\"status\":\"ok\",\"version\":\"%s\",\"tunnels\":%zu,\"visitors\":%zu,"
+                    "\"record\":\"%s\",\"shed\":%llu}\n",
+                    ADIT_VERSION, r->agent_count, r->edges.count,
+                    !r->recorder     ? "off"
+                    : record.failing ? "failing"
+                                     : "ok",
+                    (unsigned long long)record.shed);
+}
+
+static void answer_health(const struct relay *r, struct exchange *x, bool all)
 {
     char body[240];
-    struct recorder_status record = {0};
     char digits[8];
     char date[ANSWER_DATE_MAX];
     struct http_head head;
     head_init(&head);
     head.status = 200;
     head.reason = SLICE("OK");
-    if (r->recorder)
-        recorder_status(r->recorder, &record);
-    int len = snprintf(body, sizeof(body),
-                       "{\"status\":\"ok\",\"version\":\"%s\",\"tunnels\":%zu,\"visitors\":%zu,"
-                       "\"record\":\"%s\",\"shed\":%llu}\n",
-                       ADIT_VERSION, r->agent_count, r->edges.count,
-                       !r->recorder     ? "off"
-                       : record.failing ? "failing"
-                                        : "ok",
-                       (unsigned long long)record.shed);
+    int len = write_health(r, all, body, sizeof(body));
     int digits_len = snprintf(digits, sizeof(digits), "%d", len);
     (void)head_add(&head, SLICE("Date"), answer_date(date));
     (void)head_add(&head, SLICE("Content-Type"), SLICE("application/json"));
@@ -87,6 +95,26 @@ static bool is_authorised(const struct relay *r, const struct http_head *head)
         return false;
     struct slice token = slice_trim(slice_of(f->value.p + 7, f->value.len - 7));
     return secret_equal(token.p, token.len, r->config.token, want);
+}
+
+enum credential {
+    CREDENTIAL_GOOD,
+    CREDENTIAL_BAD,
+    CREDENTIAL_UNSEEN // too many bad ones came from there
+};
+
+static enum credential check_token(struct relay *r, const struct edge *e,
+                                   const struct http_head *head)
+{
+    const struct client_address *client = edge_client(e);
+    uint64_t now = loop_now_ms(&r->loop);
+    bool shows_one = head_find(head, SLICE("authorization"));
+    if (r->config.token[0] && guesses_are_slowed(&r->guesses, client, now))
+        return CREDENTIAL_UNSEEN;
+    if (is_authorised(r, head))
+        return CREDENTIAL_GOOD;
+    guesses_count(&r->guesses, client, now, shows_one ? "a wrong token" : "no token");
+    return CREDENTIAL_BAD;
 }
 
 static bool offers_subprotocol(const struct http_head *head)
@@ -131,17 +159,30 @@ static void open_tunnel(struct relay *r, struct edge *e, const struct http_head 
 static void tunnel_endpoint(struct relay *r, struct edge *e, struct exchange *x,
                             const struct http_head *head, bool has_body)
 {
+    enum credential token = CREDENTIAL_BAD;
     if (head_find(head, SLICE("origin")))
         exchange_answer(x, ANSWER_FORBIDDEN);
     else if (has_body || !ws_is_handshake(head) || !offers_subprotocol(head))
         exchange_answer(x, ANSWER_UPGRADE_REQUIRED);
-    else if (!is_authorised(r, head))
-        exchange_answer(x, ANSWER_UNAUTHORIZED);
+    else if ((token = check_token(r, e, head)) != CREDENTIAL_GOOD)
+        exchange_answer(x, token == CREDENTIAL_BAD ? ANSWER_UNAUTHORIZED : ANSWER_SLOWED);
     else if (r->unauthenticated >= r->loop.limits.unauthenticated ||
              r->agent_count >= r->loop.limits.tunnels)
         exchange_answer(x, ANSWER_TOO_MANY);
     else
         open_tunnel(r, e, head);
+}
+
+// A wrong token is a guess here as well.
+static void health_page(struct relay *r, const struct edge *e, struct exchange *x,
+                        const struct http_head *head)
+{
+    bool asks_all = !r->config.token[0] || head_find(head, SLICE("authorization"));
+    enum credential token = asks_all ? check_token(r, e, head) : CREDENTIAL_BAD;
+    if (token == CREDENTIAL_UNSEEN)
+        exchange_answer(x, ANSWER_SLOWED);
+    else
+        answer_health(r, x, token == CREDENTIAL_GOOD);
 }
 
 static struct slice path_of(const struct http_head *head)
@@ -164,7 +205,7 @@ static void own_page(struct relay *r, struct edge *e, struct exchange *x,
     else if (slice_eq(path, SLICE(TUNNEL_PATH)))
         tunnel_endpoint(r, e, x, head, has_body);
     else if (slice_eq(path, SLICE("/_adit/health")))
-        answer_health(r, x);
+        health_page(r, e, x, head);
     else
         exchange_answer(x, ANSWER_NOT_FOUND);
 }

@@ -168,7 +168,8 @@ const char *relay_start(struct relay *r, const struct relay_config *config)
     if (!secret_random_hex(r->id, 8) || !secret_random(&seed, sizeof(seed)))
         return "the system gives no randomness";
     exchange_ids_init(&r->edges.ids, seed);
-    if (!secret_random(&r->edges.visitors.shares.seed, sizeof(seed)) ||
+    if (!secret_random(&r->guesses.seed, sizeof(r->guesses.seed)) ||
+        !secret_random(&r->edges.visitors.shares.seed, sizeof(seed)) ||
         !secret_random(&r->edges.proxied.seed, sizeof(seed)))
         return "the system gives no randomness";
     forward_loop_id(r->loop_id, r->id);
@@ -202,6 +203,7 @@ void relay_stop(struct relay *r)
     loop_run_once(&r->loop); // what was said last leaves
     conn_close_all(&r->loop);
     routes_deinit(&r->routes);
+    guesses_deinit(&r->guesses);
     signals_close(&r->signals);
     loop_deinit(&r->loop);
     secret_wipe(r->config.token, sizeof(r->config.token));

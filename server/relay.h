@@ -8,6 +8,7 @@
 #include "common/record/recorder.h"
 #include "common/secret.h"
 #include "common/signals.h"
+#include "guesses.h"
 #include "name_store.h"
 #include "routes.h"
 
@@ -32,6 +33,7 @@ struct relay {
     struct edge_set edges;
     struct routes routes;
     struct name_store names; // that outlive us
+    struct guesses guesses;  // of the token
     struct agent *agents;
     size_t agent_count, unauthenticated;
     struct recorder *recorder;         // NULL: nothing is recorded
