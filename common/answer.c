@@ -54,9 +54,10 @@ static const struct row {
          "The agent was lost before the service answered. The request may have been carried out."},
     [ANSWER_BUSY] = {503, "Service Unavailable", "ADIT-TOO-MANY-STREAMS",
                      "Too many requests run through this tunnel at once. Try again in a moment."},
-    [ANSWER_TOO_MANY] = {429, "Too Many Requests", "ADIT-TOO-MANY-REQUESTS",
-                         "There are too many connections from your address, or too many tunnels "
-                         "wait to be let in. Close some, or try again in a moment."},
+    [ANSWER_TOO_MANY] =
+        {429, "Too Many Requests", "ADIT-TOO-MANY-REQUESTS",
+         "There are too many connections or requests from your address, or too many tunnels "
+         "wait to be let in. Close some, or try again in a moment."},
     [ANSWER_SLOWED] = {429, "Too Many Requests", "ADIT-TOO-MANY-REQUESTS",
                        "Too many wrong tokens came from your address. Wait a moment, then try "
                        "again with the right one.",

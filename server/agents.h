@@ -7,8 +7,10 @@ struct agent;
 
 // Takes over a connection on which the 101 has been written. Closes it when out of memory.
 void agent_accept(struct relay *r, struct conn *c);
-// Makes the outbound of an exchange through this agent and attaches it. False when out of memory.
-bool agent_attach(struct agent *a, struct exchange *x);
+// Makes the outbound of an exchange through this agent and attaches it. False: its client has as
+// many as it may have, or we are out of memory; `*why` is the answer to that.
+bool agent_attach(struct agent *a, struct exchange *x, const struct client_address *client,
+                  enum answer *why);
 // Observes exchanges for their agents, who hear how they ended. `ctx` is the relay.
 void agents_report(void *ctx, struct exchange *x, enum exchange_why why);
 void agents_close(struct relay *r);

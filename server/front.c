@@ -215,14 +215,15 @@ static void forward(struct relay *r, struct edge *e, struct route *route, struct
 {
     struct forward_scratch scratch;
     struct exchange *x = edge_end(e)->x;
+    enum answer why = ANSWER_BUSY;
     const struct forward_hop hop = {r->config.scheme, r->loop_id};
     if (!forward_request(e, head, &hop, &scratch))
         return;
     if (!head_add(head, SLICE("adit-bind"), slice_str(route->bind_text)) ||
         !head_add(head, SLICE("adit-id"), slice_str(x->id)))
         exchange_answer(x, ANSWER_HEAD_TOO_LARGE);
-    else if (!agent_attach(route->agent, x))
-        exchange_answer(x, ANSWER_BUSY);
+    else if (!agent_attach(route->agent, x, edge_client(e), &why))
+        exchange_answer(x, why);
     else
         exchange_head(edge_end(e), head, framing);
 }

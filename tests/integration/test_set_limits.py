@@ -391,7 +391,21 @@ def test_a_full_tunnel_lets_nobody_go_who_waits_for_the_service(limited, fields)
 
 
 def test_a_full_tunnel_lets_no_event_stream_go_that_is_read(limited):
-    tunnel = limited("streams=2")
+    tunnel = limited("streams=4")  # of which the streams are half
+    go_on = threading.Event()
+
+    def works(exchange):
+        exchange.head(200, [("Transfer-Encoding", "chunked")])
+        tunnel.origin.tell("asked")
+        while not go_on.wait(0.1):
+            exchange.chunk(b"x")
+        exchange.last_chunk()
+
+    tunnel.origin.on("/works", works)
+    working = [tunnel.visit() for _ in range(2)]
+    for each in working:
+        each.request("GET", "/works")
+        assert tunnel.origin.told() == "asked"
 
     def events(exchange):
         exchange.head(200, [("Content-Type", "text/event-stream"), ("Connection", "close")])
@@ -406,6 +420,10 @@ def test_a_full_tunnel_lets_no_event_stream_go_that_is_read(limited):
     for each in made:
         body = b"".join(each.response_body(each.response_head()))
         assert body.endswith(b"data: 29\n\n")
+        each.close()
+    go_on.set()
+    for each in working:
+        assert each.response().status == 200
         each.close()
 
 
