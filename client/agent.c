@@ -301,7 +301,7 @@ static void on_report(void *ctx, const struct report *report)
 
 static const struct tunnel_handler handler = {
     .mux = {on_request, stream_end_on_data, stream_end_on_end, stream_end_on_drained,
-            stream_end_on_closed},
+            stream_end_on_closed, NULL},
     .control = on_control,
     .report = on_report,
 };

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <stdio.h>
 #include <stdlib.h>
 #include "commands.h"
 #include "common/address.h"
@@ -25,6 +26,9 @@ static const char help[] =
     "  --port PORT          where to listen; 0 takes a free one (default: 9090)\n"
     "  --host ADDR          the address to listen on (default: 127.0.0.1 and ::1, which nobody "
     "else reaches)\n"
+    "  --trusted-proxy CIDR a proxy before this one that is believed for whom it asks "
+    "(X-Forwarded-For, -Proto, Forwarded):\n"
+    "                       an address, a range like 10.0.0.0/8, or loopback; may be repeated\n"
     "  --print-bodies       show heads and bodies of every exchange, up to 16 KiB of each\n"
     "  --host-header preserve|rewrite|VALUE\n"
     "                       the Host that the service sees: the one that was asked for (default), "
@@ -74,6 +78,16 @@ static void take_host(struct command *cmd, const char *value)
     cmd->config.host = strcmp(value, "localhost") == 0 ? NULL : value;
 }
 
+static void take_trusted(struct command *cmd, const char *value)
+{
+    char text[ENDPOINT_MESSAGE_MAX];
+    const char *why = trusted_proxies_take(&cmd->config.trusted, value);
+    if (!why)
+        return;
+    (void)snprintf(text, sizeof(text), "--trusted-proxy: %s", why);
+    options_wrong(&cmd->options, text, value);
+}
+
 static void take_option(struct options *o, int option, const char *value)
 {
     struct command *cmd = container_of(o, struct command, options);
@@ -92,6 +106,7 @@ static void take_option(struct options *o, int option, const char *value)
                           "24h: ",
                           value);
         return;
+    case 'T': take_trusted(cmd, value); return;
     case 'B': cmd->config.print_bodies = true; return;
     case 'R':
     case 'X':
@@ -104,6 +119,7 @@ static const struct option known[] = {{"url", required_argument, NULL, 'u'},
                                       {"host", required_argument, NULL, 'a'},
                                       {"host-header", required_argument, NULL, 'H'},
                                       {"upstream-keepalive", required_argument, NULL, 'K'},
+                                      {"trusted-proxy", required_argument, NULL, 'T'},
                                       {"print-bodies", no_argument, NULL, 'B'},
                                       OPTIONS_RECORD,
                                       OPTIONS_COMMON};

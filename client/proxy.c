@@ -19,7 +19,7 @@ static void on_request(void *ctx, struct edge *e, struct exchange *x, struct htt
     struct proxy *p = ctx;
     struct forward_scratch scratch;
     const struct forward_hop hop = {"http", p->loop_id};
-    x->scheme = hop.scheme;
+    x->scheme = edge_scheme(e, hop.scheme);
     if (!forward_request(e, head, &hop, &scratch))
         return;
     if (head->authority.len == 0) // HTTP/1.0 may come without one
@@ -150,11 +150,13 @@ static int proxy_init(struct proxy *p, const struct proxy_config *config)
     if (error)
         return error;
     p->loop.limits = config->limits;
-    visitors_bound(&p->loop.limits, FILES_PER_VISITOR);
+    visitors_bound(&p->loop.limits, FILES_PER_VISITOR, false);
     forward_loop_id(p->loop_id, id);
     service_init(&p->config.service, &p->upstream, &p->loop);
     p->edges = (struct edge_set){
         .loop = &p->loop, .request = on_request, .ctx = p, .observer = p->display.observer};
+    if (config->trusted.count > 0)
+        p->edges.trusted = &p->config.trusted;
     exchange_ids_init(&p->edges.ids, seed);
     signals_watch(&p->signals, &p->loop, on_signal, p);
     return 0;

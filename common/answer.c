@@ -8,6 +8,7 @@
 static const struct row {
     uint16_t status;
     const char *reason, *code, *text;
+    const char *retry_after; // seconds; NULL: 2 where it is worth a try
 } rows[] = {
     [ANSWER_BAD_REQUEST] =
         {400, "Bad Request", "ADIT-BAD-REQUEST",
@@ -53,10 +54,13 @@ static const struct row {
          "The agent was lost before the service answered. The request may have been carried out."},
     [ANSWER_BUSY] = {503, "Service Unavailable", "ADIT-TOO-MANY-STREAMS",
                      "Too many requests run through this tunnel at once. Try again in a moment."},
-    [ANSWER_TOO_MANY] =
-        {429, "Too Many Requests", "ADIT-TOO-MANY-REQUESTS",
-         "There are too many connections from your address. Close some, or try again in "
-         "a moment."},
+    [ANSWER_TOO_MANY] = {429, "Too Many Requests", "ADIT-TOO-MANY-REQUESTS",
+                         "There are too many connections or requests from your address. "
+                         "Close some, or try again in a moment."},
+    [ANSWER_SLOWED] = {429, "Too Many Requests", "ADIT-TOO-MANY-REQUESTS",
+                       "Too many wrong tokens came from your address. Wait a moment, then try "
+                       "again with the right one.",
+                       "3"},
     [ANSWER_RELAY_FULL] =
         {503, "Service Unavailable", "ADIT-RELAY-FULL",
          "There are as many visitors already as are taken. Try again in a moment."},
@@ -235,6 +239,8 @@ void answer_make(const struct answer_words *words, char text[static ANSWER_TEXT_
     (void)head_add(head, SLICE("Adit-Error"), slice_str(r->code));
     if (r->status == 426)
         head->upgrade = SLICE("websocket");
-    if (r->status == 503 || r->status == 429)
+    if (r->retry_after)
+        (void)head_add(head, SLICE("Retry-After"), slice_str(r->retry_after));
+    else if (r->status == 503 || r->status == 429)
         (void)head_add(head, SLICE("Retry-After"), SLICE("2"));
 }

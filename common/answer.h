@@ -22,6 +22,7 @@ enum answer {
     ANSWER_AGENT_LOST,
     ANSWER_BUSY,
     ANSWER_TOO_MANY,
+    ANSWER_SLOWED, // of guesses; with the code of the one before
     ANSWER_RELAY_FULL,
     ANSWER_UPSTREAM_REFUSED,
     ANSWER_UPSTREAM_UNREACHABLE,

@@ -15,6 +15,9 @@ struct client_address {
 };
 
 void client_address_of(const struct sockaddr_storage *peer, struct client_address *a);
+// Reads an address as people and proxies write it: IPv4, or IPv6 with brackets or without, perhaps
+// with a zone, which is dropped; perhaps with a port, which is dropped too. False: it is none.
+bool client_address_parse(struct slice text, struct client_address *a);
 // As text without port, all of it; an IPv4 address as IPv4.
 void client_address_text(const struct client_address *a, char out[static INET6_ADDRSTRLEN]);
 

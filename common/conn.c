@@ -577,3 +577,13 @@ void conn_close(struct conn *c, enum conn_end end)
     if (!c->closed && conn_pending(c) == 0)
         finish_close(c);
 }
+
+void conn_drop(struct conn *c)
+{
+    if (!c->closing) {
+        conn_close(c, CONN_END_NOW);
+        return;
+    }
+    c->end = CONN_END_NOW;
+    really_close(c);
+}

@@ -102,6 +102,8 @@ bool conn_is_quiet(const struct conn *c);
 
 // The one way to end it. The owner hears nothing more. Safe inside any callback and safe twice.
 void conn_close(struct conn *c, enum conn_end end);
+// The same at once for one that may be closing already and only lingers: for who makes room.
+void conn_drop(struct conn *c);
 // Ends all that are left of a loop that stops, those that only linger too. Listeners must have been
 // closed before.
 void conn_close_all(struct loop *l);

@@ -3,10 +3,6 @@
 #include <unistd.h>
 #include "edge_internal.h"
 
-enum {
-    IDLE_LOOKS = 16
-};
-
 struct exchange_end *edge_end(struct edge *e)
 {
     return &e->end;
@@ -22,6 +18,11 @@ struct slice edge_visitor(const struct edge *e)
     return slice_str(e->visitor);
 }
 
+const char *edge_scheme(const struct edge *e, const char *otherwise)
+{
+    return e->scheme ? e->scheme : otherwise;
+}
+
 static void on_free(struct loop_task *task)
 {
     struct edge *e = container_of(task, struct edge, free_task);
@@ -29,33 +30,23 @@ static void on_free(struct loop_task *task)
     free(e);
 }
 
-void edge_leave_idle_list(struct edge *e)
+bool edge_count_proxied(struct edge *e)
 {
-    struct edge_set *set = e->set;
-    if (!e->in_idle_list)
-        return;
-    e->in_idle_list = false;
-    if (e->idle_prev)
-        e->idle_prev->idle_next = e->idle_next;
-    else
-        set->idle_first = e->idle_next;
-    if (e->idle_next)
-        e->idle_next->idle_prev = e->idle_prev;
-    else
-        set->idle_last = e->idle_prev;
+    unsigned char bytes[CLIENT_KEY_BYTES];
+    struct shares *table = &e->set->proxied;
+    if (e->client.anybody)
+        return true;
+    struct slice key = client_address_key(&e->client, bytes);
+    if (shares_count(table, key) >= visitors_cap(edge_limits(e), &e->client))
+        return false;
+    e->proxied = shares_enter(table, key);
+    return e->proxied;
 }
 
-static void enter_idle_list(struct edge *e)
+void edge_uncount_proxied(struct edge *e)
 {
-    struct edge_set *set = e->set;
-    e->in_idle_list = true;
-    e->idle_next = NULL;
-    e->idle_prev = set->idle_last;
-    if (set->idle_last)
-        set->idle_last->idle_next = e;
-    else
-        set->idle_first = e;
-    set->idle_last = e;
+    shares_leave(e->proxied);
+    e->proxied = NULL;
 }
 
 void edge_close(struct edge *e, enum conn_end how)
@@ -64,9 +55,14 @@ void edge_close(struct edge *e, enum conn_end how)
         return;
     e->state = EDGE_CLOSED;
     timeout_stop(&e->limit);
+    edge_uncount_proxied(e);
+    if (e->place) {
+        e->place->edge = NULL;
+        visitors_idle(e->place);
+        e->place = NULL;
+    }
     conn_close(e->conn, how);
     e->conn = NULL;
-    edge_leave_idle_list(e);
     if (e->prev)
         e->prev->next = e->next;
     else
@@ -80,7 +76,13 @@ void edge_close(struct edge *e, enum conn_end how)
 
 static void on_gone(void *arg)
 {
-    shares_leave(arg);
+    visitors_leave(arg);
+}
+
+static void on_taken_gone(void *arg)
+{
+    struct edge_set *set = arg;
+    set->taken--;
 }
 
 struct conn *edge_take(struct edge *e)
@@ -90,6 +92,10 @@ struct conn *edge_take(struct edge *e)
     c->send_ms = 0;
     if (e->end.x)
         exchange_discard(e->end.x);
+    visitors_leave(e->place);
+    e->place = NULL;
+    e->set->taken++;
+    conn_on_gone(c, on_taken_gone, e->set);
     e->conn = NULL;
     edge_close(e, CONN_END_NOW);
     return c;
@@ -215,7 +221,8 @@ void edge_become_idle(struct edge *e)
 {
     e->state = EDGE_IDLE;
     e->conn->send_ms = edge_limits(e)->send_ms;
-    enter_idle_list(e);
+    edge_uncount_proxied(e);
+    visitors_idle(e->place);
     edge_start_clock(e, CLOCK_KEEPALIVE);
     conn_recheck(e->conn);
     edge_update(e);
@@ -241,42 +248,46 @@ static struct edge *edge_new(struct edge_set *set, int fd)
     return e;
 }
 
-// Among the first few, one whose answer has left.
-static struct edge *longest_idle(const struct edge_set *set)
+// Makes room. An answer that has not left yet is waited for, except on a spare place.
+static bool let_go(struct visitor_place *p)
 {
-    struct edge *e = set->idle_first;
-    for (int looks = 0; e && looks < IDLE_LOOKS; looks++, e = e->idle_next)
-        if (conn_pending(e->conn) == 0)
-            return e;
-    return NULL;
+    struct edge *e = p->edge;
+    if (p->welcome == VISITOR_SERVED && conn_pending(p->conn) > 0)
+        return false;
+    if (!e) {
+        conn_drop(p->conn);
+        return true;
+    }
+    exchange_abort(&e->end, EXCHANGE_VISITOR_GONE);
+    edge_close(e, CONN_END_NOW);
+    return true;
 }
 
 void edge_accept(struct edge_set *set, int fd, const struct sockaddr_storage *peer)
 {
-    struct share *share = NULL;
     struct client_address client;
     client_address_of(peer, &client);
-    enum visitor_welcome welcome =
-        visitors_enter(&set->visitors, &set->loop->limits, &client, &share);
-    // Rather than refuse somebody we let go who has been idle for longest.
-    struct edge *idle = welcome == VISITOR_FULL ? longest_idle(set) : NULL;
-    if (idle) {
-        edge_close(idle, CONN_END_NOW);
-        welcome = VISITOR_SERVED;
-    }
-    if (welcome == VISITOR_UNHEARD) {
+    bool from_proxy = set->trusted && trusted_proxies_have(set->trusted, &client);
+    client.anybody = client.anybody || from_proxy;
+    set->visitors.let_go = let_go;
+    struct visitor_place *place =
+        visitors_enter(&set->visitors, &set->loop->limits, from_proxy ? NULL : &client);
+    if (!place) {
         (void)close(fd);
         return;
     }
     struct edge *e = edge_new(set, fd);
     if (!e) {
-        shares_leave(share);
+        visitors_leave(place);
         return;
     }
-    conn_on_gone(e->conn, on_gone, share);
-    e->welcome = welcome;
+    conn_on_gone(e->conn, on_gone, place);
+    place->edge = e;
+    place->conn = e->conn;
+    e->place = place;
+    e->from_proxy = from_proxy;
     e->conn->send_ms = edge_limits(e)->send_ms;
-    e->client = client;
+    e->peer = e->client = client;
     client_address_text(&client, e->visitor);
     edge_start_clock(e, CLOCK_FIRST);
     edge_update(e);

@@ -5,6 +5,7 @@
 #include "conn.h"
 #include "exchange.h"
 #include "proto/http1.h"
+#include "trusted_proxies.h"
 #include "visitors.h"
 
 struct edge;
@@ -20,30 +21,38 @@ struct edge_set {
     void (*request)(void *ctx, struct edge *e, struct exchange *x, struct http_head *head,
                     const struct body_framing *framing);
     void *ctx;
+    // Whether a request brings an agent: it goes to `request` although there is no room for its
+    // sender. NULL: none does.
+    bool (*brings_agent)(void *ctx, const struct http_head *head);
     const struct exchange_observer *observer; // of all exchanges; may be NULL
+    const struct trusted_proxies *trusted;    // who are believed for whom they ask; NULL: nobody
     struct exchange_ids ids;                  // that they get
     // Of which every name is another's: no service may set cookies for it (proto/cookie.h). NULL:
     // all responses are of one.
     const char *shared_domain;
-    struct shares visitors; // every open connection, those too that only linger
+    struct visitors visitors;
+    struct shares proxied; // requests through trusted proxies that run, by client
+    size_t taken;          // connections that edge_take took out, until they are gone
     struct edge *first;
-    struct edge *idle_first, *idle_last; // between two requests, the longest first
     size_t count;
 };
 
-// Serves an accepted socket, or closes it when there are too many.
+// Serves an accepted socket. When there are too many, another one ends for it, or it hears that.
 void edge_accept(struct edge_set *set, int fd, const struct sockaddr_storage *peer);
 // Ends all connections at once.
 void edge_set_close(struct edge_set *set);
 
 struct exchange_end *edge_end(struct edge *e);
-// The visitor's address, and as text without port.
+// Whose address the request comes from that is being handled, and as text without port: that of the
+// connection's peer, or what a trusted proxy says of this request.
 const struct client_address *edge_client(const struct edge *e);
 struct slice edge_visitor(const struct edge *e);
 // The name below the shared domain by which the request came: its response may set cookies for
 // that.
 void edge_name(struct edge *e, const char *name);
+// The scheme that the visitor used, as a trusted proxy says; `otherwise` where none says one.
+const char *edge_scheme(const struct edge *e, const char *otherwise);
 // Takes the connection out of the edge: what was read behind the head stays in conn_in. The
 // exchange is dropped without a sound. The head's slices are invalid afterwards. The connection
-// still counts among the visitors until it is gone.
+// counts among the visitors no more, but in `taken` until it is gone.
 struct conn *edge_take(struct edge *e);

@@ -30,14 +30,12 @@ struct edge {
     struct exchange_end end;
     struct edge_set *set;
     struct edge *prev, *next;
-    struct edge *idle_prev, *idle_next;
     struct conn *conn;
+    struct visitor_place *place;
     struct timeout limit;
     struct loop_task free_task;
     enum edge_state state;
     enum edge_clock clock;
-    enum visitor_welcome welcome;
-    bool in_idle_list;
     bool keep_alive, version_10;
     bool awaits_continue; // the visitor keeps its body back until it hears a 100 (RFC 9110 §10.1.1)
     bool upgrade_offered, upgraded;
@@ -55,9 +53,13 @@ struct edge {
     uint64_t body_bytes; // all of them
     char *hop_names;     // the fields that Connection named, which may not be trailers
     struct http1_body body;
-    struct client_address client;
+    struct client_address client;   // of the request
     char visitor[INET6_ADDRSTRLEN]; // the same as text
     char name[EDGE_NAME_MAX];       // below the shared domain
+    struct client_address peer;
+    bool from_proxy;       // the peer is a trusted proxy
+    const char *scheme;    // as it says; NULL: it does not
+    struct share *proxied; // by which the request counts, of one through a trusted proxy
 };
 
 static inline const struct limits *edge_limits(const struct edge *e)
@@ -79,7 +81,10 @@ void edge_update(struct edge *e);
 void edge_start_clock(struct edge *e, enum edge_clock clock);
 // The exchange is over and the connection can take another, or has begun to.
 void edge_become_idle(struct edge *e);
-void edge_leave_idle_list(struct edge *e);
+
+// The request counts among those of its client from now on. False: there are too many.
+bool edge_count_proxied(struct edge *e);
+void edge_uncount_proxied(struct edge *e);
 
 // edge_request.c
 bool edge_reads_too_little(const struct edge *e);

@@ -35,7 +35,7 @@ static void begin_exchange(struct edge *e, const struct http_head *head,
     bool has_body = framing->kind == BODY_CHUNKED || framing->length > 0;
     e->awaits_continue = has_body && expects_continue(head);
     http1_body_init(&e->body, framing);
-    edge_leave_idle_list(e);
+    visitors_busy(e->place);
     edge_start_clock(e, CLOCK_NONE);
 }
 
@@ -48,17 +48,40 @@ static void request_done(struct edge *e, const struct http_head *trailers)
         exchange_finish(&e->end, trailers);
 }
 
+// Of a request through a trusted proxy: from whom it is, by which scheme.
+static void ask_proxy(struct edge *e, const struct http_head *head)
+{
+    struct proxied_request request = {.client = e->peer};
+    trusted_proxies_read(e->set->trusted, head, &request);
+    e->scheme = request.scheme;
+    e->client = request.client;
+    client_address_text(&e->client, e->visitor);
+}
+
+// Whether its sender is to be served now. There is always room for an agent.
+static bool has_room(struct edge *e, const struct http_head *head, enum answer *answer)
+{
+    const struct edge_set *set = e->set;
+    enum visitor_welcome welcome = e->place->welcome;
+    if (welcome == VISITOR_SERVED && e->from_proxy && !edge_count_proxied(e))
+        welcome = VISITOR_TOO_MANY;
+    if (welcome == VISITOR_SERVED || (set->brings_agent && set->brings_agent(set->ctx, head)))
+        return true;
+    *answer = welcome == VISITOR_FULL ? ANSWER_RELAY_FULL : ANSWER_TOO_MANY;
+    return false;
+}
+
 // Whether a request is served at all; when not, `*answer` says why.
-static bool is_welcome(const struct edge *e, const struct http_head *head,
-                       struct body_framing *framing, enum answer *answer)
+static bool is_welcome(struct edge *e, const struct http_head *head, struct body_framing *framing,
+                       enum answer *answer)
 {
     uint64_t most = edge_limits(e)->body_bytes;
     int error = http1_request_framing(head, framing);
     if (error) {
         *framing = (struct body_framing){BODY_NONE, 0};
         *answer = answer_of_http1(error);
-    } else if (e->welcome != VISITOR_SERVED) {
-        *answer = e->welcome == VISITOR_FULL ? ANSWER_RELAY_FULL : ANSWER_TOO_MANY;
+    } else if (!has_room(e, head, answer)) {
+        return false;
     } else if (most > 0 && framing->kind == BODY_LENGTH && framing->length > most) {
         *answer = ANSWER_BODY_TOO_LARGE;
     } else {
@@ -71,6 +94,8 @@ static void handle_request(struct edge *e, struct http_head *head, size_t len)
 {
     struct body_framing framing;
     enum answer answer = ANSWER_BAD_REQUEST;
+    if (e->from_proxy)
+        ask_proxy(e, head);
     bool welcome = is_welcome(e, head, &framing, &answer);
     if (framing.kind == BODY_CHUNKED)
         head->upgrade.len =
@@ -92,6 +117,7 @@ static void handle_request(struct edge *e, struct http_head *head, size_t len)
         return;
     }
     e->head_len = len;
+    e->keep_alive = e->keep_alive && e->place->welcome == VISITOR_SERVED;
     if (welcome) {
         e->set->request(e->set->ctx, e, x, head, &framing);
     } else {
@@ -119,7 +145,6 @@ static bool read_head(struct edge *e)
     if (n == 0) {
         if (e->state == EDGE_IDLE) {
             e->state = EDGE_HEAD;
-            edge_leave_idle_list(e);
             edge_start_clock(e, CLOCK_HEAD);
         }
         return false;

@@ -197,6 +197,7 @@ static void end_unwanted(struct exchange_end *end)
 {
     struct edge *e = edge_of(end);
     e->unwanted = true;
+    visitors_idle(e->place);
     if (!e->request_done && !edge_may_swallow(e))
         edge_end_early(e);
 }

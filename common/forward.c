@@ -51,7 +51,7 @@ bool forward_request(struct edge *e, struct http_head *head, const struct forwar
     struct exchange *x = edge_end(e)->x;
     const struct fields_edge edge = {
         .visitor = edge_visitor(e),
-        .scheme = slice_str(hop->scheme),
+        .scheme = slice_str(edge_scheme(e, hop->scheme)),
         .host = head->authority.len <= 255 ? head->authority : (struct slice){0},
         .loop_id = slice_str(hop->loop_id),
     };

@@ -7,7 +7,7 @@
 
 // Who forwards.
 struct forward_hop {
-    const char *scheme;  // of what the visitor sees: "http" or "https"
+    const char *scheme; // of what the visitor sees, unless a trusted proxy tells: "http" or "https"
     const char *loop_id; // names us in Via: "adit-" and an id of ours alone
 };
 

@@ -27,16 +27,17 @@ struct limits {
     uint32_t hello_ms; // from the tunnel's handshake to its hello
     uint32_t tunnels;  // that have names, and as many names
     uint32_t names_per_tunnel;
-    uint32_t names_per_owner;   // those too whose agents are gone
-    uint32_t names_per_address; // the same
-    uint32_t streams;           // exchanges at once in a tunnel
-    uint32_t unread_bytes;      // of a tunnel: received and not passed on
-    uint32_t gone_ms;           // that a name answers 503 after its agent has left
-    uint32_t connect_ms;        // to a service, all its addresses together
-    uint32_t answer_ms;         // for the response head of a service; 0: no limit
-    uint64_t record_body_bytes; // of a body that are recorded; 0: all
-    uint64_t record_bytes;      // of the whole record; 0: no limit
-    uint64_t record_age_ms;     // of an exchange in it; 0: no limit
+    uint32_t names_per_owner;     // those too whose agents are gone
+    uint32_t names_per_address;   // the same
+    uint32_t streams;             // exchanges at once in a tunnel
+    uint32_t streams_per_address; // the same of one address
+    uint32_t unread_bytes;        // of a tunnel: received and not passed on
+    uint32_t gone_ms;             // that a name answers 503 after its agent has left
+    uint32_t connect_ms;          // to a service, all its addresses together
+    uint32_t answer_ms;           // for the response head of a service; 0: no limit
+    uint64_t record_body_bytes;   // of a body that are recorded; 0: all
+    uint64_t record_bytes;        // of the whole record; 0: no limit
+    uint64_t record_age_ms;       // of an exchange in it; 0: no limit
 };
 
 extern const struct limits limits_default;
@@ -81,6 +82,7 @@ enum {
 
     LIMIT_SHED_RATE = 1000,          // bytes a second, and
     LIMIT_SHED_AGE_MS = 1000,        // below and after which a visitor makes room in a full tunnel
+    LIMIT_SHED_HANG_MS = 5000,       // without a byte, after which an exchange is one that lasts
     LIMIT_LINGER_MS = 5 * 1000,      // after our FIN, for the peer to say its next byte
     LIMIT_LINGER_MAX_MS = 30 * 1000, // the same, whatever it says
     LIMIT_LINGER_BYTES = 64 << 20,   // that are read meanwhile, for nothing
@@ -102,7 +104,8 @@ enum {
     LIMIT_VISITORS_PER_ADDRESS = 1024,
     LIMIT_VISITORS_SPARE = 256, // above `visitors`, that still hear why they are not served
     LIMIT_ADDRESS_SPARE = 16,   // the same of one address
-    LIMIT_FILES_SPARE = 128,    // open files that visitors leave to everything else
+    LIMIT_TAKEN_SPARE = 64,     // connections of agents that linger, above those of tunnels
+    LIMIT_FILES_SPARE = 192,    // open files that visitors and agents leave to everything else
     LIMIT_LISTENERS = 16,
     LIMIT_BINDS_SPARE = 16,           // binds of a tunnel beyond names_per_tunnel, and
     LIMIT_BINDS_EACH_MS = 1000,       // until there is one more

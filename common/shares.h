@@ -16,6 +16,7 @@ struct share {
     struct share *next; // in its bucket
     struct shares *table;
     size_t count;
+    size_t weight; // for whoever weighs the keys against each other, meanwhile
     uint8_t key_len;
     unsigned char key[SHARE_KEY_MAX];
 };

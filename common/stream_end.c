@@ -18,6 +18,8 @@ static void on_free(struct loop_task *task)
 
 void stream_end_discard(struct stream_end *e)
 {
+    shares_leave(e->share);
+    e->share = NULL;
     e->free_task.run = on_free;
     loop_queue(e->loop, &e->free_task);
 }
@@ -217,6 +219,20 @@ void *stream_end_owner(struct exchange_end *outbound)
     return end_of(outbound)->wake_ctx;
 }
 
+bool stream_end_count(struct stream_end *e, struct shares *clients,
+                      const struct client_address *client, size_t most)
+{
+    unsigned char key[CLIENT_KEY_BYTES];
+    if (client->anybody)
+        return true;
+    e->share = shares_enter(clients, client_address_key(client, key));
+    if (!e->share || e->share->count <= most)
+        return true;
+    shares_leave(e->share);
+    e->share = NULL;
+    return false;
+}
+
 struct stream_end *stream_end_inbound(struct loop *l, struct mux_stream *s,
                                       void (*wake_fn)(void *ctx), void *wake_ctx)
 {
@@ -248,13 +264,10 @@ static size_t pace_of(const struct exchange *x, uint64_t now_ns)
     return age_ms < LIMIT_SHED_AGE_MS ? SIZE_MAX : (size_t)(bytes * 1000 / age_ms);
 }
 
-void stream_end_make_room(struct mux *m)
+static struct stream_end *slowest_of(const struct mux *m, uint64_t now_ns)
 {
     struct stream_end *slowest = NULL;
     size_t slowest_pace = LIMIT_SHED_RATE;
-    uint64_t now_ns = uv_hrtime();
-    if (!mux_is_full(m))
-        return;
     for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s)) {
         struct stream_end *e = mux_user(s);
         size_t pace = e && e->end.x ? pace_of(e->end.x, now_ns) : SIZE_MAX;
@@ -263,8 +276,126 @@ void stream_end_make_room(struct mux *m)
         slowest = e;
         slowest_pace = pace;
     }
-    if (slowest)
-        refuse(slowest, ANSWER_REQUEST_TIMEOUT, EXCHANGE_TIMEOUT);
+    return slowest;
+}
+
+// How an exchange lasts, in the order in which they are shed.
+enum lasting {
+    LASTS_HANGING, // nobody says anything
+    LASTS_EVENTS,
+    LASTS_UPGRADED,
+    LASTS_NOT
+};
+
+struct candidate {
+    struct stream_end *e;
+    size_t clients; // exchanges of its client
+    enum lasting lasting;
+    uint64_t idle_ns;
+};
+
+static struct candidate candidate_of(struct mux_stream *s, size_t of_anybody, uint64_t now_ns)
+{
+    struct stream_end *e = mux_user(s);
+    struct candidate c = {.e = e, .lasting = LASTS_NOT};
+    if (!e || !e->end.x)
+        return c;
+    const struct exchange *x = e->end.x;
+    const uint64_t times[] = {x->begun_ns, x->sent_on_ns, x->answered_ns,
+                              x->direction[INBOUND].last_ns, x->direction[OUTBOUND].last_ns};
+    uint64_t last_ns = 0;
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
+        last_ns = times[i] > last_ns ? times[i] : last_ns;
+    c.clients = e->share ? e->share->count : of_anybody;
+    c.idle_ns = now_ns > last_ns ? now_ns - last_ns : 0;
+    if (x->upgraded)
+        c.lasting = LASTS_UPGRADED;
+    else if (x->endless)
+        c.lasting = LASTS_EVENTS;
+    else if (c.idle_ns >= (uint64_t)LIMIT_SHED_HANG_MS * 1000000)
+        c.lasting = LASTS_HANGING;
+    return c;
+}
+
+static bool goes_before(const struct candidate *a, const struct candidate *b)
+{
+    if (a->clients != b->clients)
+        return a->clients > b->clients;
+    return a->lasting != b->lasting ? a->lasting < b->lasting : a->idle_ns > b->idle_ns;
+}
+
+// NULL when half of them all, or more, do not last: these will make room themselves.
+static struct stream_end *lasting_one_of(const struct mux *m, uint64_t now_ns)
+{
+    struct candidate best = {.lasting = LASTS_NOT};
+    size_t of_anybody = 0;
+    size_t lasting = 0;
+    for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s)) {
+        const struct stream_end *e = mux_user(s);
+        of_anybody += e && !e->share;
+    }
+    for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s)) {
+        struct candidate c = candidate_of(s, of_anybody, now_ns);
+        if (c.lasting == LASTS_NOT)
+            continue;
+        lasting++;
+        if (!best.e || goes_before(&c, &best))
+            best = c;
+    }
+    return 2 * lasting > mux_stream_count(m) ? best.e : NULL;
+}
+
+struct mux_stream *stream_end_on_overfull(void *ctx, struct mux *m)
+{
+    struct mux_stream *fullest = NULL;
+    size_t most = 0;
+    size_t of_anybody = 0;
+    (void)ctx;
+    for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s)) {
+        const struct stream_end *e = mux_user(s);
+        if (e && e->share)
+            e->share->weight = 0;
+    }
+    for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s)) {
+        const struct stream_end *e = mux_user(s);
+        *(e && e->share ? &e->share->weight : &of_anybody) += mux_stream_unread(s);
+    }
+    for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s)) {
+        const struct stream_end *e = mux_user(s);
+        size_t weight = e && e->share ? e->share->weight : of_anybody;
+        if (!fullest || weight > most ||
+            (weight == most && mux_stream_unread(s) > mux_stream_unread(fullest))) {
+            fullest = s;
+            most = weight;
+        }
+    }
+    return fullest;
+}
+
+// Where as much is unread as may be nothing new begins, and perhaps nothing else comes that would
+// show who is to pay for it.
+static void make_room_unread(struct mux *m)
+{
+    struct mux_stream *s = mux_is_unread(m) ? stream_end_on_overfull(NULL, m) : NULL;
+    struct stream_end *e = s ? mux_user(s) : NULL;
+    if (e && e->end.x)
+        refuse(e, ANSWER_BUSY, EXCHANGE_RESET);
+}
+
+void stream_end_make_room(struct mux *m)
+{
+    uint64_t now_ns = uv_hrtime();
+    make_room_unread(m);
+    if (!mux_is_full(m))
+        return;
+    struct stream_end *e = slowest_of(m, now_ns);
+    if (e) {
+        refuse(e, ANSWER_REQUEST_TIMEOUT, EXCHANGE_TIMEOUT);
+        return;
+    }
+    e = lasting_one_of(m, now_ns);
+    if (e)
+        refuse(e, ANSWER_BUSY, EXCHANGE_TIMEOUT);
 }
 
 bool stream_end_framing(const struct http_head *head, bool end, struct body_framing *framing)

@@ -1,38 +1,159 @@
 // SPDX-License-Identifier: MIT
 #include "visitors.h"
+#include <stdlib.h>
 #include <sys/resource.h>
 
-static enum visitor_welcome welcome(size_t total, size_t of_address, const struct limits *l,
-                                    bool anybody)
+enum {
+    IDLE_LOOKS = 16,
+    TUNNELS_PART = 3,   // of few files a third is for agents
+    HANDSHAKES_PART = 4 // and a quarter of that for those that have no name yet
+};
+
+static void leave_list(struct visitor_place *p)
 {
-    uint32_t cap = l->visitors_per_address;
-    if (cap == 0)
-        cap = anybody ? UINT32_MAX - LIMIT_ADDRESS_SPARE : LIMIT_VISITORS_PER_ADDRESS;
-    if (total >= l->visitors + LIMIT_VISITORS_SPARE || of_address >= cap + LIMIT_ADDRESS_SPARE)
-        return VISITOR_UNHEARD;
-    if (of_address >= cap)
-        return VISITOR_TOO_MANY;
-    return total >= l->visitors ? VISITOR_FULL : VISITOR_SERVED;
+    struct visitor_list *list = p->list;
+    if (!list)
+        return;
+    if (p->prev)
+        p->prev->next = p->next;
+    else
+        list->first = p->next;
+    if (p->next)
+        p->next->prev = p->prev;
+    else
+        list->last = p->prev;
+    if (list == &p->visitors->spare)
+        p->visitors->spares--;
+    p->list = NULL;
 }
 
-enum visitor_welcome visitors_enter(struct shares *visitors, const struct limits *limits,
-                                    const struct client_address *address, struct share **share)
+static void enter_list(struct visitor_place *p, struct visitor_list *list)
+{
+    p->list = list;
+    p->next = NULL;
+    p->prev = list->last;
+    if (list->last)
+        list->last->next = p;
+    else
+        list->first = p;
+    list->last = p;
+    if (list == &p->visitors->spare)
+        p->visitors->spares++;
+}
+
+static void stop_counting(struct visitor_place *p)
+{
+    leave_list(p);
+    shares_leave(p->share);
+    p->share = NULL;
+}
+
+static bool let_go(struct visitor_place *p)
+{
+    if (!p || !p->visitors->let_go(p))
+        return false;
+    stop_counting(p);
+    return true;
+}
+
+// Among the first few, one that may be.
+static bool let_idle_go(struct visitors *v)
+{
+    struct visitor_place *p = v->idle.first;
+    for (int looks = 0; p && looks < IDLE_LOOKS; looks++, p = p->next)
+        if (let_go(p))
+            return true;
+    return false;
+}
+
+// There are never more than LIMIT_VISITORS_SPARE.
+static struct visitor_place *oldest_spare_of(const struct visitors *v, const struct share *share)
+{
+    struct visitor_place *p = v->spare.first;
+    while (p && p->share != share)
+        p = p->next;
+    return p;
+}
+
+uint32_t visitors_cap(const struct limits *l, const struct client_address *address)
+{
+    if (l->visitors_per_address > 0)
+        return l->visitors_per_address;
+    return address->anybody ? UINT32_MAX - LIMIT_ADDRESS_SPARE : LIMIT_VISITORS_PER_ADDRESS;
+}
+
+static enum visitor_welcome make_room(struct visitors *v, const struct limits *l, struct slice key,
+                                      uint32_t cap)
+{
+    enum visitor_welcome welcome = VISITOR_SERVED;
+    const struct share *share = key.len > 0 ? shares_find(&v->shares, key) : NULL;
+    if (share && share->count >= cap)
+        welcome = VISITOR_TOO_MANY;
+    else if (v->shares.count - v->spares >= l->visitors && !let_idle_go(v))
+        welcome = VISITOR_FULL;
+    if (welcome == VISITOR_TOO_MANY && share->count >= cap + LIMIT_ADDRESS_SPARE)
+        (void)let_go(oldest_spare_of(v, share));
+    else if (welcome != VISITOR_SERVED && v->spares >= LIMIT_VISITORS_SPARE)
+        (void)let_go(v->spare.first);
+    return welcome;
+}
+
+struct visitor_place *visitors_enter(struct visitors *v, const struct limits *limits,
+                                     const struct client_address *address)
 {
     unsigned char bytes[CLIENT_KEY_BYTES];
-    struct slice key = client_address_key(address, bytes);
-    enum visitor_welcome w =
-        welcome(visitors->count, shares_count(visitors, key), limits, address->anybody);
-    *share = w == VISITOR_UNHEARD ? NULL : shares_enter(visitors, key);
-    return *share ? w : VISITOR_UNHEARD;
+    struct slice key = address ? client_address_key(address, bytes) : (struct slice){0};
+    struct visitor_place *p = calloc(1, sizeof(*p));
+    if (!p)
+        return NULL;
+    p->visitors = v;
+    p->welcome = make_room(v, limits, key, address ? visitors_cap(limits, address) : 0);
+    p->share = shares_enter(&v->shares, key);
+    if (!p->share) {
+        free(p);
+        return NULL;
+    }
+    enter_list(p, p->welcome == VISITOR_SERVED ? &v->idle : &v->spare);
+    return p;
 }
 
-void visitors_bound(struct limits *l, unsigned files)
+void visitors_leave(struct visitor_place *p)
+{
+    if (!p)
+        return;
+    stop_counting(p);
+    free(p);
+}
+
+void visitors_idle(struct visitor_place *p)
+{
+    if (p->welcome != VISITOR_SERVED || !p->share)
+        return;
+    leave_list(p);
+    enter_list(p, &p->visitors->idle);
+}
+
+void visitors_busy(struct visitor_place *p)
+{
+    if (p->welcome == VISITOR_SERVED)
+        leave_list(p);
+}
+
+void visitors_bound(struct limits *l, unsigned files, bool tunnels)
 {
     struct rlimit allowed;
     if (getrlimit(RLIMIT_NOFILE, &allowed) || allowed.rlim_cur == RLIM_INFINITY)
         return;
     rlim_t spare = LIMIT_FILES_SPARE + LIMIT_VISITORS_SPARE;
     rlim_t most = allowed.rlim_cur > 2 * spare ? allowed.rlim_cur - spare : allowed.rlim_cur / 2;
+    if (tunnels) {
+        rlim_t part = most / TUNNELS_PART;
+        if (l->handshakes > part / HANDSHAKES_PART)
+            l->handshakes = (uint32_t)(part / HANDSHAKES_PART);
+        if (l->tunnels > part - l->handshakes)
+            l->tunnels = (uint32_t)(part - l->handshakes);
+        most -= l->tunnels + l->handshakes;
+    }
     most /= files;
     if (l->visitors > most)
         l->visitors = (uint32_t)most;

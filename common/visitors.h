@@ -1,24 +1,68 @@
 // SPDX-License-Identifier: MIT
-// How many connections there may be, in total and of each visitor's address.
+// The places of connections: how many there may be, in total and of each visitor's address, and
+// whose gives way to another.
 #pragma once
 #include "client_address.h"
 #include "limits.h"
 #include "shares.h"
 
-// What becomes of a new connection. Above each cap there are some to spare that still hear why they
-// are not served; what is above those is closed without a word.
+struct conn;
+struct edge;
+struct visitor_place;
+
+// What becomes of a new connection. Those above a cap have spare places: they hear why they are not
+// served, unless they bring an agent.
 enum visitor_welcome {
     VISITOR_SERVED,
     VISITOR_TOO_MANY, // of this address: 429
     VISITOR_FULL,     // in all: 503
-    VISITOR_UNHEARD,  // does not count
 };
 
-// Counts a connection. `*share` is to be given back by shares_leave; NULL when VISITOR_UNHEARD,
-// and when out of memory, which is VISITOR_UNHEARD too.
-enum visitor_welcome visitors_enter(struct shares *visitors, const struct limits *limits,
-                                    const struct client_address *address, struct share **share);
+// Connections in an order, the oldest first.
+struct visitor_list {
+    struct visitor_place *first, *last;
+};
 
-// Visitors may not use up the open files that everything else needs: lowers their limit to what the
-// process may open. Each takes `files` of them.
-void visitors_bound(struct limits *l, unsigned files);
+// Embedded; zero but for `let_go` is empty.
+struct visitors {
+    struct shares shares;      // every open connection, those too that only linger
+    struct visitor_list idle;  // for which nothing runs
+    struct visitor_list spare; // above a cap
+    size_t spares;             // how many these are
+    // Ends a connection at once, to make room. False: it may not end now; one with a spare place
+    // always may.
+    bool (*let_go)(struct visitor_place *p);
+};
+
+// One connection among the visitors.
+struct visitor_place {
+    struct visitors *visitors;
+    struct visitor_list *list; // in which it is, or NULL
+    struct visitor_place *prev, *next;
+    struct share *share; // NULL: it was let go, and counts no more
+    enum visitor_welcome welcome;
+    // Of whoever made it.
+    struct edge *edge;
+    struct conn *conn;
+};
+
+// A place for a new connection, idle to begin with. When all are taken, the connection that has
+// been idle for longest is let go; when the spare ones are taken too, the oldest of these, and of
+// an address that has its share the oldest of its own. `address` NULL: it counts in total only.
+// Returns NULL when out of memory.
+struct visitor_place *visitors_enter(struct visitors *v, const struct limits *limits,
+                                     const struct client_address *address);
+// The connection is gone, or counts elsewhere from now on. Frees the place; NULL is fine.
+void visitors_leave(struct visitor_place *p);
+// Nothing runs for it from now on: it is the last in line to be let go.
+void visitors_idle(struct visitor_place *p);
+// Something does.
+void visitors_busy(struct visitor_place *p);
+
+// How many connections, or requests through a trusted proxy, an address may have at once.
+uint32_t visitors_cap(const struct limits *l, const struct client_address *address);
+
+// Shares out the files that the process may open: visitors, of whom each takes `files`, and, where
+// agents come (`tunnels`), these, may not use up those that everything else needs. Lowers their
+// limits to that.
+void visitors_bound(struct limits *l, unsigned files, bool tunnels);

@@ -250,6 +250,11 @@ bool mux_is_full(const struct mux *m)
     return m->stream_count >= m->limits.streams;
 }
 
+bool mux_is_unread(const struct mux *m)
+{
+    return m->unread >= m->limits.unread;
+}
+
 struct mux_stream *mux_next(const struct mux *m, const struct mux_stream *s)
 {
     return s ? s->next : m->streams;
@@ -258,6 +263,11 @@ struct mux_stream *mux_next(const struct mux *m, const struct mux_stream *s)
 size_t mux_unread(const struct mux *m)
 {
     return m->unread;
+}
+
+size_t mux_stream_unread(const struct mux_stream *s)
+{
+    return s->unread;
 }
 
 bool mux_wants_send(const struct mux *m)

@@ -75,6 +75,8 @@ struct mux_handler {
     // The stream is over and invalid after this call; `reset` is 0 when both directions had ended.
     // Not called after mux_forget.
     void (*closed)(void *ctx, struct mux_stream *s, uint32_t reset);
+    // As much is unread as may be: the stream that is to be reset for it. NULL: the fullest.
+    struct mux_stream *(*overfull)(void *ctx, struct mux *m);
 };
 
 // NULL when out of memory. `limits` NULL: the defaults. `handler` and `ctx` must outlive it.
@@ -108,8 +110,11 @@ bool mux_wants_send(const struct mux *m);
 // Streams that are open, and bytes received on them and not drained.
 size_t mux_stream_count(const struct mux *m);
 size_t mux_unread(const struct mux *m);
+size_t mux_stream_unread(const struct mux_stream *s);
 // Relay: mux_open would refuse, as there are as many streams as there may be.
 bool mux_is_full(const struct mux *m);
+// Relay: the same, as much is unread as may be.
+bool mux_is_unread(const struct mux *m);
 // All streams, one after the other: the one behind `s`, the first for NULL; NULL at the end.
 struct mux_stream *mux_next(const struct mux *m, const struct mux_stream *s);
 // To be called now and then, with the time since the last call.

@@ -246,14 +246,21 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
     return 0;
 }
 
-// The stream that holds most of what is unread pays when the tunnel is at its cap.
-static void shed_fullest(struct mux *m)
+static struct mux_stream *fullest_of(const struct mux *m)
 {
     struct mux_stream *fullest = m->streams;
     for (struct mux_stream *s = m->streams; s; s = s->next)
         if (s->unread > fullest->unread)
             fullest = s;
-    mux_stream_break(fullest, NGHTTP2_ENHANCE_YOUR_CALM);
+    return fullest;
+}
+
+// When the tunnel is at its cap the stream pays that holds most of what is unread, or whose like
+// do.
+static void shed_fullest(struct mux *m)
+{
+    struct mux_stream *s = m->handler->overfull ? m->handler->overfull(m->ctx, m) : fullest_of(m);
+    mux_stream_break(s, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
 // NOLINTNEXTLINE(readability-function-size): the library's signature

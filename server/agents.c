@@ -32,6 +32,7 @@ struct agent {
     struct timeout tick;
     struct route *routes;
     size_t route_count;
+    struct shares clients;       // exchanges by client
     uint64_t number;             // of its tunnel
     enum exchange_record record; // of its exchanges, at most
     uint64_t since_ms;
@@ -446,7 +447,7 @@ static void on_report(void *ctx, const struct report *report)
 
 static const struct tunnel_handler handler = {
     .mux = {stream_end_on_head, stream_end_on_data, stream_end_on_end, stream_end_on_drained,
-            stream_end_on_closed},
+            stream_end_on_closed, stream_end_on_overfull},
     .control = on_control,
     .report = on_report,
 };
@@ -560,6 +561,7 @@ void agent_accept(struct relay *r, struct conn *c, const struct client_address *
         return;
     }
     a->relay = r;
+    a->clients.seed = r->edges.proxied.seed;
     a->conn = c;
     a->tunnel = t;
     a->since_ms = a->sent_ms = now;
@@ -576,12 +578,20 @@ void agent_accept(struct relay *r, struct conn *c, const struct client_address *
     timeout_start(&r->loop, &a->tick, TUNNEL_TICK_MS, on_tick);
 }
 
-bool agent_attach(struct agent *a, struct exchange *x)
+bool agent_attach(struct agent *a, struct exchange *x, const struct client_address *client,
+                  enum answer *why)
 {
-    stream_end_make_room(tunnel_mux(a->tunnel));
-    struct stream_end *e = stream_end_outbound(&a->relay->loop, tunnel_mux(a->tunnel), wake, a);
+    struct mux *m = tunnel_mux(a->tunnel);
+    struct stream_end *e = stream_end_outbound(&a->relay->loop, m, wake, a);
+    *why = ANSWER_BUSY;
     if (!e)
         return false;
+    if (!stream_end_count(e, &a->clients, client, a->relay->loop.limits.streams_per_address)) {
+        stream_end_discard(e);
+        *why = ANSWER_TOO_MANY;
+        return false;
+    }
+    stream_end_make_room(m);
     x->link = a->number;
     x->record = a->record;
     exchange_attach(x, &e->end);

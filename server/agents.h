@@ -8,8 +8,10 @@ struct agent;
 // Takes over a connection of this client on which the 101 has been written. Closes it when out of
 // memory. Where there are too many that have no name yet, one of those makes room.
 void agent_accept(struct relay *r, struct conn *c, const struct client_address *client);
-// Makes the outbound of an exchange through this agent and attaches it. False when out of memory.
-bool agent_attach(struct agent *a, struct exchange *x);
+// Makes the outbound of an exchange through this agent and attaches it. False: its client has as
+// many as it may have, or we are out of memory; `*why` is the answer to that.
+bool agent_attach(struct agent *a, struct exchange *x, const struct client_address *client,
+                  enum answer *why);
 // Observes exchanges for their agents, who hear how they ended. `ctx` is the relay.
 void agents_report(void *ctx, struct exchange *x, enum exchange_why why);
 void agents_close(struct relay *r);

@@ -6,6 +6,8 @@
 #include "agents.h"
 #include "proto/websocket.h"
 
+#define TUNNEL_PATH "/_adit/v1/tunnel"
+
 // The host of an authority without its port; brackets of an IPv6 address stay.
 static struct slice host_of(struct slice authority)
 {
@@ -47,26 +49,34 @@ static enum place place_of(const struct relay *r, struct slice host, struct slic
     return PLACE_TUNNEL;
 }
 
-static void answer_health(const struct relay *r, struct exchange *x)
+// Strangers hear that the relay lives, and no more.
+static int write_health(const struct relay *r, bool all, char *out, size_t cap)
+{
+    struct recorder_status record = {0};
+    if (!all)
+        return snprintf(out, cap, "{\"status\":\"ok\"}\n");
+    if (r->recorder)
+        recorder_status(r->recorder, &record);
+    return snprintf(out, cap,
+                    "{\"status\":\"ok\",\"version\":\"%s\",\"tunnels\":%zu,\"visitors\":%zu,"
+                    "\"record\":\"%s\",\"shed\":%llu}\n",
+                    ADIT_VERSION, r->agent_count, r->edges.count,
+                    !r->recorder     ? "off"
+                    : record.failing ? "failing"
+                                     : "ok",
+                    (unsigned long long)record.shed);
+}
+
+static void answer_health(const struct relay *r, struct exchange *x, bool all)
 {
     char body[240];
-    struct recorder_status record = {0};
     char digits[8];
     char date[ANSWER_DATE_MAX];
     struct http_head head;
     head_init(&head);
     head.status = 200;
     head.reason = SLICE("OK");
-    if (r->recorder)
-        recorder_status(r->recorder, &record);
-    int len = snprintf(body, sizeof(body),
-                       "{\"status\":\"ok\",\"version\":\"%s\",\"tunnels\":%zu,\"visitors\":%zu,"
-                       "\"record\":\"%s\",\"shed\":%llu}\n",
-                       ADIT_VERSION, r->agent_count, r->edges.count,
-                       !r->recorder     ? "off"
-                       : record.failing ? "failing"
-                                        : "ok",
-                       (unsigned long long)record.shed);
+    int len = write_health(r, all, body, sizeof(body));
     int digits_len = snprintf(digits, sizeof(digits), "%d", len);
     (void)head_add(&head, SLICE("Date"), answer_date(date));
     (void)head_add(&head, SLICE("Content-Type"), SLICE("application/json"));
@@ -85,6 +95,26 @@ static bool is_authorised(const struct relay *r, const struct http_head *head)
         return false;
     struct slice token = slice_trim(slice_of(f->value.p + 7, f->value.len - 7));
     return secret_equal(token.p, token.len, r->config.token, want);
+}
+
+enum credential {
+    CREDENTIAL_GOOD,
+    CREDENTIAL_BAD,
+    CREDENTIAL_UNSEEN // too many bad ones came from there
+};
+
+static enum credential check_token(struct relay *r, const struct edge *e,
+                                   const struct http_head *head)
+{
+    const struct client_address *client = edge_client(e);
+    uint64_t now = loop_now_ms(&r->loop);
+    bool shows_one = head_find(head, SLICE("authorization"));
+    if (r->config.token[0] && guesses_are_slowed(&r->guesses, client, now))
+        return CREDENTIAL_UNSEEN;
+    if (is_authorised(r, head))
+        return CREDENTIAL_GOOD;
+    guesses_count(&r->guesses, client, now, shows_one ? "a wrong token" : "no token");
+    return CREDENTIAL_BAD;
 }
 
 static bool offers_subprotocol(const struct http_head *head)
@@ -130,27 +160,51 @@ static void open_tunnel(struct relay *r, struct edge *e, const struct http_head 
 static void tunnel_endpoint(struct relay *r, struct edge *e, struct exchange *x,
                             const struct http_head *head, bool has_body)
 {
+    enum credential token = CREDENTIAL_BAD;
     if (head_find(head, SLICE("origin")))
         exchange_answer(x, ANSWER_FORBIDDEN);
     else if (has_body || !ws_is_handshake(head) || !offers_subprotocol(head))
         exchange_answer(x, ANSWER_UPGRADE_REQUIRED);
-    else if (!is_authorised(r, head))
-        exchange_answer(x, ANSWER_UNAUTHORIZED);
+    else if ((token = check_token(r, e, head)) != CREDENTIAL_GOOD)
+        exchange_answer(x, token == CREDENTIAL_BAD ? ANSWER_UNAUTHORIZED : ANSWER_SLOWED);
     else
         open_tunnel(r, e, head);
 }
 
-static void own_page(struct relay *r, struct edge *e, struct exchange *x,
-                     const struct http_head *head, bool has_body)
+// A wrong token is a guess here as well.
+static void health_page(struct relay *r, const struct edge *e, struct exchange *x,
+                        const struct http_head *head)
+{
+    bool asks_all = !r->config.token[0] || head_find(head, SLICE("authorization"));
+    enum credential token = asks_all ? check_token(r, e, head) : CREDENTIAL_BAD;
+    if (token == CREDENTIAL_UNSEEN)
+        exchange_answer(x, ANSWER_SLOWED);
+    else
+        answer_health(r, x, token == CREDENTIAL_GOOD);
+}
+
+static struct slice path_of(const struct http_head *head)
 {
     struct slice path = head->target;
     const char *query = memchr(path.p, '?', path.len);
     if (query)
         path.len = (size_t)(query - path.p);
-    if (slice_eq(path, SLICE("/_adit/v1/tunnel")))
+    return path;
+}
+
+static void own_page(struct relay *r, struct edge *e, struct exchange *x,
+                     const struct http_head *head, bool has_body)
+{
+    struct slice path = path_of(head);
+    // Connections of agents that only linger keep files open, too.
+    const struct limits *l = &r->loop.limits;
+    if (r->edges.taken >= (size_t)l->tunnels + l->handshakes + LIMIT_TAKEN_SPARE &&
+        slice_eq(path, SLICE(TUNNEL_PATH)))
+        exchange_answer(x, ANSWER_TOO_MANY);
+    else if (slice_eq(path, SLICE(TUNNEL_PATH)))
         tunnel_endpoint(r, e, x, head, has_body);
     else if (slice_eq(path, SLICE("/_adit/health")))
-        answer_health(r, x);
+        health_page(r, e, x, head);
     else
         exchange_answer(x, ANSWER_NOT_FOUND);
 }
@@ -160,6 +214,7 @@ static void forward(struct relay *r, struct edge *e, struct route *route, struct
 {
     struct forward_scratch scratch;
     struct exchange *x = edge_end(e)->x;
+    enum answer why = ANSWER_BUSY;
     const struct forward_hop hop = {r->config.scheme, r->loop_id};
     if (!forward_request(e, head, &hop, &scratch))
         return;
@@ -167,10 +222,18 @@ static void forward(struct relay *r, struct edge *e, struct route *route, struct
     if (!head_add(head, SLICE("adit-bind"), slice_str(route->bind_text)) ||
         !head_add(head, SLICE("adit-id"), slice_str(x->id)))
         exchange_answer(x, ANSWER_HEAD_TOO_LARGE);
-    else if (!agent_attach(route->agent, x))
-        exchange_answer(x, ANSWER_BUSY);
+    else if (!agent_attach(route->agent, x, edge_client(e), &why))
+        exchange_answer(x, why);
     else
         exchange_head(edge_end(e), head, framing);
+}
+
+bool front_brings_agent(void *ctx, const struct http_head *head)
+{
+    struct slice name;
+    return place_of(ctx, host_of(head->authority), &name) == PLACE_OWN &&
+           slice_eq(path_of(head), SLICE(TUNNEL_PATH)) && ws_is_handshake(head) &&
+           offers_subprotocol(head);
 }
 
 void front_request(void *ctx, struct edge *e, struct exchange *x, struct http_head *head,
@@ -189,7 +252,7 @@ void front_request(void *ctx, struct edge *e, struct exchange *x, struct http_he
         return;
     }
     struct route *route = name_normalise(label, name) ? routes_find(&r->routes, name) : NULL;
-    x->scheme = r->config.scheme;
+    x->scheme = edge_scheme(e, r->config.scheme);
     x->tunnel = route ? route->name : "";
     if (!route)
         exchange_answer(x, ANSWER_NO_TUNNEL);

@@ -17,7 +17,7 @@ static const char help[] =
     "  aditd --domain example.com --listen :80 --token-file /etc/adit/token\n"
     "                                                for everyone: http://NAME.example.com\n"
     "  aditd --domain example.com --listen 127.0.0.1:7080 --token-file F --public-url "
-    "https://example.com\n"
+    "https://example.com --trusted-proxy loopback\n"
     "                                                behind a TLS proxy: https://NAME.example.com\n"
     "\n"
     "  aditd requests|show|stats|diff|verify|export|delete …\n"
@@ -35,6 +35,9 @@ static const char help[] =
     "                       names that no agent gets, one a line, `default` for the built-in ones\n"
     "                       (default: www, mail, admin, wpad and the like, unless the domain is "
     "localhost)\n"
+    "  --trusted-proxy CIDR a proxy before the relay that is believed for whom it asks "
+    "(X-Forwarded-For, -Proto, Forwarded):\n"
+    "                       an address, a range like 10.0.0.0/8, or loopback; may be repeated\n"
     "  --data DIR           where state is kept (default: "
     "$XDG_STATE_HOME/adit/relay)\n" OPTIONS_RECORD_HELP
     "  --limit NAME=VALUE   one of the limits below; may be repeated\n"
@@ -75,6 +78,7 @@ static void take_option(struct options *o, int option, const char *value)
     case 't': cmd->token_file = value; return;
     case 'r': cmd->reserved_names = value; return;
     case 'p': tell(o, "--public-url", relay_take_public_url(c, value), value); return;
+    case 'T': tell(o, "--trusted-proxy", trusted_proxies_take(&c->trusted, value), value); return;
     case 'R':
     case 'X':
     case 'N': record_options_take(o, &c->record, option, value); return;
@@ -90,6 +94,7 @@ static const struct option known[] = {{"listen", required_argument, NULL, 'l'},
                                       {"token-file", required_argument, NULL, 't'},
                                       {"public-url", required_argument, NULL, 'p'},
                                       {"reserved-names", required_argument, NULL, 'r'},
+                                      {"trusted-proxy", required_argument, NULL, 'T'},
                                       {"version", no_argument, NULL, 'V'},
                                       OPTIONS_RECORD,
                                       OPTIONS_COMMON};

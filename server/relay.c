@@ -142,6 +142,18 @@ static const char *begin_recording(struct relay *r)
     return NULL;
 }
 
+// Whether a proxy on this machine stands before us that does not say for whom it asks.
+static bool has_silent_proxy(const struct relay *r)
+{
+    bool loopback = true;
+    for (size_t i = 0; i < r->config.listen_count; i++) {
+        struct sockaddr_storage addr;
+        loopback =
+            loopback && address_parse(r->config.listen[i], &addr) && address_is_loopback(&addr);
+    }
+    return loopback && r->config.public_host[0] && !r->edges.trusted;
+}
+
 const char *relay_start(struct relay *r, const struct relay_config *config)
 {
     uint64_t seed = 0;
@@ -150,19 +162,29 @@ const char *relay_start(struct relay *r, const struct relay_config *config)
     if (loop_init(&r->loop))
         return "cannot make an event loop";
     r->loop.limits = config->limits;
-    visitors_bound(&r->loop.limits, 1);
+    visitors_bound(&r->loop.limits, 1, true);
     r->edges = (struct edge_set){
         .loop = &r->loop, .request = front_request, .ctx = r, .shared_domain = r->config.domain};
+    r->edges.brings_agent = front_brings_agent;
+    r->edges.trusted = r->config.trusted.count > 0 ? &r->config.trusted : NULL;
     if (!secret_random_hex(r->id, 8) || !secret_random(&seed, sizeof(seed)) ||
         !secret_random(&secret, sizeof(secret)))
         return "the system gives no randomness";
     routes_init(&r->routes, &r->loop, secret);
     r->waiting_of.seed = secret;
     exchange_ids_init(&r->edges.ids, seed);
+    if (!secret_random(&r->guesses.seed, sizeof(r->guesses.seed)) ||
+        !secret_random(&r->edges.visitors.shares.seed, sizeof(seed)) ||
+        !secret_random(&r->edges.proxied.seed, sizeof(seed)))
+        return "the system gives no randomness";
     forward_loop_id(r->loop_id, r->id);
     signals_watch(&r->signals, &r->loop, on_signal, r);
     name_store_open(&r->names, &r->routes, r->config.record.dir);
     const char *why = open_listeners(r);
+    if (!why && has_silent_proxy(r))
+        log_warn("all visitors will look like one address, that of the proxy before the relay: "
+                 "none of them has a share of its own. Let the proxy send X-Forwarded-For and "
+                 "X-Forwarded-Proto, and pass --trusted-proxy loopback");
     return why ? why : begin_recording(r);
 }
 
@@ -186,6 +208,7 @@ void relay_stop(struct relay *r)
     loop_run_once(&r->loop); // what was said last leaves
     conn_close_all(&r->loop);
     routes_deinit(&r->routes);
+    guesses_deinit(&r->guesses);
     signals_close(&r->signals);
     loop_deinit(&r->loop);
     secret_wipe(r->config.token, sizeof(r->config.token));

@@ -8,6 +8,7 @@
 #include "common/record/recorder.h"
 #include "common/secret.h"
 #include "common/signals.h"
+#include "guesses.h"
 #include "name_store.h"
 #include "pace.h"
 #include "reserved_names.h"
@@ -17,9 +18,10 @@ struct relay_config {
     char listen[LIMIT_LISTENERS][128]; // "ADDR:PORT"; empty: the default of loopback port 7080
     size_t listen_count;
     char domain[254];
-    char scheme[8];                 // of public URLs: "http" or "https"
-    uint16_t public_port;           // of public URLs; 0: the first listener's
-    char public_host[254];          // of --public-url, or empty
+    char scheme[8];        // of public URLs: "http" or "https"
+    uint16_t public_port;  // of public URLs; 0: the first listener's
+    char public_host[254]; // of --public-url, or empty
+    struct trusted_proxies trusted;
     char token[SECRET_MAX];         // empty: anyone may open a tunnel
     const char *token_file;         // where it came from, or NULL
     const char *data;               // the state directory
@@ -46,6 +48,7 @@ struct relay {
     size_t agent_count;                // of both lists
     struct pace lines;                 // of the log about tunnels
     uint64_t lines_left_out;           // since the last one
+    struct guesses guesses;            // of the token
     struct recorder *recorder;         // NULL: nothing is recorded
     struct exchange_observer reporter; // tells agents
     uint64_t tunnel_count;             // ever
@@ -70,3 +73,5 @@ void relay_url(const struct relay *r, const char *name, char *out, size_t cap);
 // What becomes of a request (server/front.c); for struct edge_set.
 void front_request(void *ctx, struct edge *e, struct exchange *x, struct http_head *head,
                    const struct body_framing *framing);
+// Whether it is the opening handshake of a tunnel.
+bool front_brings_agent(void *ctx, const struct http_head *head);

@@ -284,23 +284,26 @@ def test_a_visitor_that_resets_a_stalled_upload_is_noticed(tunnel):
 # Counts.
 
 def visitors(tunnel, count):
+    """So many for whom something runs."""
+    tunnel.origin.on("/begun", lambda exchange: (tunnel.origin.tell("asked"),
+                                                 exchange.reply(b"".join(exchange.body()))))
     made = [tunnel.visit() for _ in range(count)]
     for each in made:
-        each.send(b"GET / HTTP/1.1\r\n")  # begun: not idle
+        each.send(each.head("POST", "/begun", [("Content-Length", "1")]))
+        assert tunnel.origin.told() == "asked"
     return made
 
 
 def finish(visitor):
-    visitor.send(f"Host: {visitor.host}\r\n\r\n".encode())
+    visitor.send(b"x")
     return visitor.response()
 
 
 def test_an_address_may_have_so_many_connections_and_no_more(limited):
-    tunnel = limited("visitors-per-address=5")  # one is the agent's
+    tunnel = limited("visitors-per-address=4")  # the agent's does not count
     made = visitors(tunnel, 4)
     try:
-        above = visitors(tunnel, 1)[0]
-        refused(finish(above), 429, "ADIT-TOO-MANY-REQUESTS")
+        refused(tunnel.fetch("GET", "/"), 429, "ADIT-TOO-MANY-REQUESTS")
         assert all(finish(each).status == 200 for each in made)
     finally:
         for each in made:
@@ -309,17 +312,16 @@ def test_an_address_may_have_so_many_connections_and_no_more(limited):
 
 
 def test_a_full_relay_says_so(limited):
-    tunnel = limited("visitors=5")  # one is the agent's
+    tunnel = limited("visitors=4")  # the agent's does not count
     made = visitors(tunnel, 4)
-    above = visitors(tunnel, 1)[0]
-    refused(finish(above), 503, "ADIT-RELAY-FULL")
+    refused(tunnel.fetch("GET", "/"), 503, "ADIT-RELAY-FULL")
     assert all(finish(each).status == 200 for each in made)
     for each in made:
         each.close()
 
 
 def test_a_full_relay_lets_an_idle_visitor_go_for_a_new_one(limited):
-    tunnel = limited("visitors=5")  # one is the agent's
+    tunnel = limited("visitors=4")  # the agent's does not count
     made = [tunnel.visit() for _ in range(4)]
     for each in made:
         assert each.fetch("GET", "/").status == 200
@@ -389,7 +391,21 @@ def test_a_full_tunnel_lets_nobody_go_who_waits_for_the_service(limited, fields)
 
 
 def test_a_full_tunnel_lets_no_event_stream_go_that_is_read(limited):
-    tunnel = limited("streams=2")
+    tunnel = limited("streams=4")  # of which the streams are half
+    go_on = threading.Event()
+
+    def works(exchange):
+        exchange.head(200, [("Transfer-Encoding", "chunked")])
+        tunnel.origin.tell("asked")
+        while not go_on.wait(0.1):
+            exchange.chunk(b"x")
+        exchange.last_chunk()
+
+    tunnel.origin.on("/works", works)
+    working = [tunnel.visit() for _ in range(2)]
+    for each in working:
+        each.request("GET", "/works")
+        assert tunnel.origin.told() == "asked"
 
     def events(exchange):
         exchange.head(200, [("Content-Type", "text/event-stream"), ("Connection", "close")])
@@ -405,10 +421,14 @@ def test_a_full_tunnel_lets_no_event_stream_go_that_is_read(limited):
         body = b"".join(each.response_body(each.response_head()))
         assert body.endswith(b"data: 29\n\n")
         each.close()
+    go_on.set()
+    for each in working:
+        assert each.response().status == 200
+        each.close()
 
 
 def test_a_visitor_whose_answer_is_still_leaving_makes_no_room(limited):
-    tunnel = limited("visitors=2")  # one is the agent's
+    tunnel = limited("visitors=1")  # the agent's does not count
     with tunnel.visit() as slow:
         slow.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         slow.request("GET", "/bytes?size=220000&seed=3")  # more than the kernels take

@@ -100,7 +100,7 @@ static void on_closed(void *ctx, struct mux_stream *s, uint32_t reset)
     v->stream = NULL;
 }
 
-const struct mux_handler mux_side_handler = {on_head, on_data, on_end, on_drained, on_closed};
+const struct mux_handler mux_side_handler = {on_head, on_data, on_end, on_drained, on_closed, NULL};
 
 void mux_side_init(struct mux_side *side, enum mux_role role, struct mux *mux)
 {

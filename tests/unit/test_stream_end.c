@@ -78,9 +78,9 @@ struct forwarded {
 };
 
 // The agent's mux tells its stream's end, and no view.
-static const struct mux_handler agent_handler = {stream_end_on_head, stream_end_on_data,
-                                                 stream_end_on_end, stream_end_on_drained,
-                                                 stream_end_on_closed};
+static const struct mux_handler agent_handler = {stream_end_on_head,   stream_end_on_data,
+                                                 stream_end_on_end,    stream_end_on_drained,
+                                                 stream_end_on_closed, NULL};
 
 static struct forwarded *here;
 
@@ -261,9 +261,82 @@ static void trailers_that_the_tunnel_cannot_carry_are_left_out(void **state)
     }
 }
 
+static struct mux_view *unread_download(struct mux_pair *p, uint64_t unread)
+{
+    struct http_head get = head_request("GET", "/");
+    struct http_head ok = head_response(200);
+    struct mux_view *reader = mux_side_open(&p->relay, &get, true);
+    assert_non_null(reader);
+    mux_settle(p);
+    struct mux_view *sender = p->agent.views[p->agent.count - 1];
+    assert_int_equal(mux_respond(sender->stream, &ok, false), 0);
+    while (reader->received < unread && mux_view_feed(sender, 0, unread) > 0)
+        mux_settle(p);
+    assert_int_equal(mux_stream_unread(reader->stream), unread);
+    return reader;
+}
+
+// Many small readers of one client hold more than the one reader that holds the most.
+static void for_what_is_unread_the_client_pays_of_which_the_most_is(void **state)
+{
+    static const struct {
+        uint64_t unread;
+        int client; // 0: it may be anybody
+    } readers[] = {{60000, 1}, {30000, 2}, {31000, 2}, {20000, 2},
+                   {45000, 3}, {40000, 0}, {39000, 0}};
+    enum {
+        READERS = sizeof(readers) / sizeof(readers[0])
+    };
+    const int order[] = {2, 5, 0, 1, 4, 6, 3};
+    struct mux_pair p;
+    struct mux_view *views[READERS];
+    struct stream_end ends[READERS] = {0};
+    struct shares clients = {0};
+    (void)state;
+    mux_pair_init(&p);
+    p.relay.holds_credit = true;
+    for (size_t i = 0; i < READERS; i++) {
+        struct client_address a = {.anybody = readers[i].client == 0};
+        a.bytes.s6_addr[0] = (uint8_t)readers[i].client;
+        views[i] = unread_download(&p, readers[i].unread);
+        assert_true(stream_end_count(&ends[i], &clients, &a, 100));
+        mux_set_user(views[i]->stream, &ends[i]);
+    }
+    for (size_t i = 0; i < READERS; i++) {
+        struct mux_view *v = views[order[i]];
+        assert_ptr_equal(stream_end_on_overfull(NULL, p.relay.mux), v->stream);
+        mux_set_user(v->stream, v);
+        mux_view_reset(v, MUX_RESET_CALM);
+        shares_leave(ends[order[i]].share);
+    }
+    assert_null(stream_end_on_overfull(NULL, p.relay.mux));
+    mux_settle(&p);
+    mux_pair_deinit(&p);
+}
+
+static void a_client_has_a_share_of_streams_and_no_more(void **state)
+{
+    struct stream_end ends[3] = {0};
+    struct shares clients = {0};
+    struct client_address a = {.bytes.s6_addr[0] = 1};
+    (void)state;
+    assert_true(stream_end_count(&ends[0], &clients, &a, 2));
+    assert_true(stream_end_count(&ends[1], &clients, &a, 2));
+    assert_false(stream_end_count(&ends[2], &clients, &a, 2));
+    assert_null(ends[2].share);
+    a.anybody = true;
+    assert_true(stream_end_count(&ends[2], &clients, &a, 2));
+    assert_null(ends[2].share);
+    assert_int_equal(clients.count, 2);
+    shares_leave(ends[0].share);
+    shares_leave(ends[1].share);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(for_what_is_unread_the_client_pays_of_which_the_most_is),
+        cmocka_unit_test(a_client_has_a_share_of_streams_and_no_more),
         cmocka_unit_test(a_head_that_just_fits_is_passed_on),
         cmocka_unit_test(a_head_too_large_for_the_tunnel_is_answered_with_502),
         cmocka_unit_test(an_interim_head_that_the_tunnel_cannot_carry_is_left_out),

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <sys/resource.h>
 
 #include "common/visitors.h"
 
@@ -25,81 +26,199 @@ static struct sockaddr_storage peer_of(const char *text)
     return s;
 }
 
-static struct share *held[4096];
-static size_t held_count;
+enum {
+    MOST = 4096
+};
 
-static enum visitor_welcome enter(struct shares *v, const struct limits *l, const char *text)
+// Those that are there, in the order in which they came; NULL: let go.
+static struct visitor_place *held[MOST];
+static size_t held_count;
+static const struct visitor_place *stays; // it may not be let go
+
+static bool let_go(struct visitor_place *p)
+{
+    if (p == stays)
+        return false;
+    for (size_t i = 0; i < held_count; i++)
+        if (held[i] == p)
+            held[i] = NULL;
+    return true;
+}
+
+static struct visitor_place *enter(struct visitors *v, const struct limits *l, const char *text)
 {
     struct sockaddr_storage peer = peer_of(text);
     struct client_address address;
-    struct share *a = NULL;
     client_address_of(&peer, &address);
-    enum visitor_welcome w = visitors_enter(v, l, &address, &a);
-    assert_int_equal(a == NULL, w == VISITOR_UNHEARD);
-    if (a)
-        held[held_count++] = a;
-    return w;
+    v->let_go = let_go;
+    struct visitor_place *p = visitors_enter(v, l, &address);
+    assert_non_null(p);
+    assert_true(held_count < MOST);
+    held[held_count++] = p;
+    return p;
 }
 
-static void leave_all(struct shares *v)
+static enum visitor_welcome welcome(struct visitors *v, const struct limits *l, const char *text)
+{
+    return enter(v, l, text)->welcome;
+}
+
+// One for which something runs.
+static struct visitor_place *enter_busy(struct visitors *v, const struct limits *l,
+                                        const char *text)
+{
+    struct visitor_place *p = enter(v, l, text);
+    visitors_busy(p);
+    return p;
+}
+
+static void leave_all(struct visitors *v)
 {
     while (held_count > 0)
-        shares_leave(held[--held_count]);
-    assert_int_equal(v->count, 0);
-    assert_null(v->buckets);
+        visitors_leave(held[--held_count]);
+    assert_int_equal(v->shares.count, 0);
+    assert_null(v->shares.buckets);
+    assert_null(v->idle.first);
+    assert_null(v->spare.last);
+    assert_int_equal(v->spares, 0);
 }
 
 static void an_address_has_its_share_and_then_some_who_hear_why_not(void **state)
 {
-    struct shares v = {0};
+    struct visitors v = {0};
     const struct limits l = {.visitors = 1000, .visitors_per_address = 3};
     (void)state;
     for (int i = 0; i < 3; i++)
-        assert_int_equal(enter(&v, &l, "192.0.2.1"), VISITOR_SERVED);
+        assert_int_equal(welcome(&v, &l, "192.0.2.1"), VISITOR_SERVED);
     for (int i = 0; i < LIMIT_ADDRESS_SPARE; i++)
-        assert_int_equal(enter(&v, &l, "192.0.2.1"), VISITOR_TOO_MANY);
-    assert_int_equal(enter(&v, &l, "192.0.2.1"), VISITOR_UNHEARD);
-    assert_int_equal(enter(&v, &l, "192.0.2.2"), VISITOR_SERVED);
+        assert_int_equal(welcome(&v, &l, "192.0.2.1"), VISITOR_TOO_MANY);
+    assert_int_equal(welcome(&v, &l, "192.0.2.2"), VISITOR_SERVED);
     leave_all(&v);
-    assert_int_equal(enter(&v, &l, "192.0.2.1"), VISITOR_SERVED);
+    assert_int_equal(welcome(&v, &l, "192.0.2.1"), VISITOR_SERVED);
+    leave_all(&v);
+}
+
+// Forgets one that was let go, as whoever closes its connection does.
+static void gone(struct visitor_place *p)
+{
+    for (size_t i = 0; i < held_count; i++)
+        assert_true(held[i] != p);
+    visitors_leave(p);
+}
+
+static void of_an_address_above_its_share_the_oldest_gives_way_to_the_newest(void **state)
+{
+    struct visitors v = {0};
+    const struct limits l = {.visitors = 1000, .visitors_per_address = 1};
+    struct visitor_place *spare[LIMIT_ADDRESS_SPARE];
+    (void)state;
+    struct visitor_place *first = enter_busy(&v, &l, "192.0.2.1");
+    (void)enter_busy(&v, &l, "192.0.2.2");
+    struct visitor_place *other = enter(&v, &l, "192.0.2.2");
+    for (int i = 0; i < LIMIT_ADDRESS_SPARE; i++)
+        spare[i] = enter(&v, &l, "192.0.2.1");
+    for (int i = 0; i < LIMIT_ADDRESS_SPARE; i++) {
+        assert_int_equal(welcome(&v, &l, "192.0.2.1"), VISITOR_TOO_MANY);
+        assert_null(spare[i]->share);
+        gone(spare[i]);
+        assert_non_null(first->share);
+        assert_non_null(other->share);
+    }
     leave_all(&v);
 }
 
 static void all_together_have_a_share_and_then_some_who_hear_why_not(void **state)
 {
-    struct shares v = {0};
+    struct visitors v = {0};
     const struct limits l = {.visitors = 2};
+    struct visitor_place *spare[LIMIT_VISITORS_SPARE];
     (void)state;
-    assert_int_equal(enter(&v, &l, "192.0.2.1"), VISITOR_SERVED);
-    assert_int_equal(enter(&v, &l, "2001:db8::1"), VISITOR_SERVED);
-    for (int i = 0; i < LIMIT_VISITORS_SPARE; i++)
-        assert_int_equal(enter(&v, &l, "192.0.2.3"), VISITOR_FULL);
-    assert_int_equal(enter(&v, &l, "192.0.2.4"), VISITOR_UNHEARD);
-    shares_leave(held[--held_count]);
-    assert_int_equal(enter(&v, &l, "192.0.2.4"), VISITOR_FULL);
+    (void)enter_busy(&v, &l, "192.0.2.1");
+    struct visitor_place *second = enter_busy(&v, &l, "2001:db8::1");
+    for (int i = 0; i < LIMIT_VISITORS_SPARE; i++) {
+        spare[i] = enter(&v, &l, "192.0.2.3");
+        assert_int_equal(spare[i]->welcome, VISITOR_FULL);
+    }
+    assert_int_equal(welcome(&v, &l, "192.0.2.4"), VISITOR_FULL);
+    assert_null(spare[0]->share); // the oldest above the cap
+    gone(spare[0]);
+    assert_int_equal(v.spares, LIMIT_VISITORS_SPARE);
+    visitors_leave(second);
+    held[1] = NULL;
+    assert_int_equal(welcome(&v, &l, "192.0.2.4"), VISITOR_SERVED);
+    leave_all(&v);
+}
+
+static void when_all_places_are_taken_whoever_is_idle_for_longest_gives_way(void **state)
+{
+    struct visitors v = {0};
+    const struct limits l = {.visitors = 3};
+    (void)state;
+    struct visitor_place *first = enter_busy(&v, &l, "192.0.2.1");
+    struct visitor_place *silent = enter(&v, &l, "192.0.2.1"); // it has not asked yet
+    visitors_idle(first);                                      // it has been answered
+    (void)enter_busy(&v, &l, "192.0.2.1");
+    assert_int_equal(welcome(&v, &l, "192.0.2.9"), VISITOR_SERVED);
+    assert_null(silent->share);
+    gone(silent);
+    stays = first;
+    held[held_count - 1]->edge = NULL;
+    visitors_busy(held[held_count - 1]);
+    assert_int_equal(welcome(&v, &l, "192.0.2.9"), VISITOR_FULL);
+    stays = NULL;
+    assert_int_equal(welcome(&v, &l, "192.0.2.9"), VISITOR_SERVED);
+    assert_null(first->share);
+    gone(first);
+    leave_all(&v);
+}
+
+static void a_spare_place_stays_one_whatever_becomes_of_it(void **state)
+{
+    struct visitors v = {0};
+    const struct limits l = {.visitors = 1};
+    (void)state;
+    (void)enter_busy(&v, &l, "192.0.2.1");
+    struct visitor_place *spare = enter(&v, &l, "192.0.2.1");
+    visitors_busy(spare);
+    visitors_idle(spare);
+    assert_true(spare->list == &v.spare);
+    leave_all(&v);
+}
+
+static void a_trusted_proxy_counts_in_total_alone(void **state)
+{
+    struct visitors v = {.let_go = let_go};
+    const struct limits l = {.visitors = 8, .visitors_per_address = 1};
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        held[held_count++] = visitors_enter(&v, &l, NULL);
+        assert_int_equal(held[i]->welcome, VISITOR_SERVED);
+        visitors_busy(held[i]);
+    }
+    assert_int_equal(welcome(&v, &l, "192.0.2.1"), VISITOR_FULL);
     leave_all(&v);
 }
 
 static void a_network_of_64_bits_is_one_address(void **state)
 {
-    struct shares v = {0};
+    struct visitors v = {0};
     const struct limits l = {.visitors = 1000, .visitors_per_address = 2};
     (void)state;
-    assert_int_equal(enter(&v, &l, "2001:db8:1:2::1"), VISITOR_SERVED);
-    assert_int_equal(enter(&v, &l, "2001:db8:1:2:ffff::9"), VISITOR_SERVED);
-    assert_int_equal(enter(&v, &l, "2001:db8:1:2:3:4:5:6"), VISITOR_TOO_MANY);
-    assert_int_equal(enter(&v, &l, "2001:db8:1:3::1"), VISITOR_SERVED);
+    assert_int_equal(welcome(&v, &l, "2001:db8:1:2::1"), VISITOR_SERVED);
+    assert_int_equal(welcome(&v, &l, "2001:db8:1:2:ffff::9"), VISITOR_SERVED);
+    assert_int_equal(welcome(&v, &l, "2001:db8:1:2:3:4:5:6"), VISITOR_TOO_MANY);
+    assert_int_equal(welcome(&v, &l, "2001:db8:1:3::1"), VISITOR_SERVED);
     leave_all(&v);
 }
 
 static void an_ipv4_address_is_the_same_through_ipv6(void **state)
 {
-    struct shares v = {0};
+    struct visitors v = {0};
     const struct limits l = {.visitors = 1000, .visitors_per_address = 1};
     (void)state;
-    assert_int_equal(enter(&v, &l, "192.0.2.7"), VISITOR_SERVED);
-    assert_int_equal(enter(&v, &l, "::ffff:192.0.2.7"), VISITOR_TOO_MANY);
-    assert_int_equal(enter(&v, &l, "::ffff:192.0.2.8"), VISITOR_SERVED);
+    assert_int_equal(welcome(&v, &l, "192.0.2.7"), VISITOR_SERVED);
+    assert_int_equal(welcome(&v, &l, "::ffff:192.0.2.7"), VISITOR_TOO_MANY);
+    assert_int_equal(welcome(&v, &l, "::ffff:192.0.2.8"), VISITOR_SERVED);
     leave_all(&v);
 }
 
@@ -122,26 +241,50 @@ static void an_address_is_read_as_people_write_it(void **state)
 static void unless_it_was_set_the_share_is_not_for_loopback(void **state)
 {
     static const char *const loopbacks[] = {"127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"};
-    struct shares v = {0};
+    struct visitors v = {0};
     struct limits l = {.visitors = 4000};
     (void)state;
     for (size_t i = 0; i < 4; i++)
         for (int n = 0; n < 400; n++)
-            assert_int_equal(enter(&v, &l, loopbacks[i]), VISITOR_SERVED);
+            assert_int_equal(welcome(&v, &l, loopbacks[i]), VISITOR_SERVED);
     for (int n = 0; n < LIMIT_VISITORS_PER_ADDRESS; n++)
-        assert_int_equal(enter(&v, &l, "192.0.2.1"), VISITOR_SERVED);
-    assert_int_equal(enter(&v, &l, "192.0.2.1"), VISITOR_TOO_MANY);
+        assert_int_equal(welcome(&v, &l, "192.0.2.1"), VISITOR_SERVED);
+    assert_int_equal(welcome(&v, &l, "192.0.2.1"), VISITOR_TOO_MANY);
     leave_all(&v);
     l.visitors_per_address = 1;
-    assert_int_equal(enter(&v, &l, "127.0.0.1"), VISITOR_SERVED);
-    assert_int_equal(enter(&v, &l, "127.0.0.1"), VISITOR_TOO_MANY);
+    assert_int_equal(welcome(&v, &l, "127.0.0.1"), VISITOR_SERVED);
+    assert_int_equal(welcome(&v, &l, "127.0.0.1"), VISITOR_TOO_MANY);
     leave_all(&v);
+}
+
+static void few_files_are_shared_between_visitors_and_agents(void **state)
+{
+    struct rlimit before;
+    struct limits l = {.visitors = 16384, .tunnels = 8192, .handshakes = 512};
+    const uint32_t all = 1024 - LIMIT_FILES_SPARE - LIMIT_VISITORS_SPARE;
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    const struct rlimit few = {1024, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    visitors_bound(&l, 1, true);
+    assert_int_equal(l.tunnels + l.handshakes, all / 3);
+    assert_int_equal(l.handshakes, all / 3 / 4);
+    assert_int_equal(l.visitors + l.tunnels + l.handshakes, all);
+    l = (struct limits){.visitors = 16384, .tunnels = 8192};
+    visitors_bound(&l, 2, false);
+    assert_int_equal(l.visitors, all / 2);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_address_has_its_share_and_then_some_who_hear_why_not),
+        cmocka_unit_test(of_an_address_above_its_share_the_oldest_gives_way_to_the_newest),
+        cmocka_unit_test(when_all_places_are_taken_whoever_is_idle_for_longest_gives_way),
+        cmocka_unit_test(a_spare_place_stays_one_whatever_becomes_of_it),
+        cmocka_unit_test(a_trusted_proxy_counts_in_total_alone),
+        cmocka_unit_test(few_files_are_shared_between_visitors_and_agents),
         cmocka_unit_test(all_together_have_a_share_and_then_some_who_hear_why_not),
         cmocka_unit_test(a_network_of_64_bits_is_one_address),
         cmocka_unit_test(an_ipv4_address_is_the_same_through_ipv6),

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// What proxies say of whom they ask for: the fields of a request, a line each. Whoever reads from
+// the right end, one address after the other, comes to the same client.
+#include <stdlib.h>
+#include "common/trusted_proxies.h"
+#include "proto/forwarded.h"
+#include "tests/support/check.h"
+
+enum {
+    ELEMENTS = 4096
+};
+
+static const struct trusted_proxies *trusted(void)
+{
+    static struct trusted_proxies t;
+    if (t.count == 0) {
+        CHECK(!trusted_proxies_take(&t, "10.0.0.0/8"));
+        CHECK(!trusted_proxies_take(&t, "loopback"));
+    }
+    return &t;
+}
+
+// The client of a list by the words of the specification.
+static struct client_address expected(const struct slice *elements, size_t count)
+{
+    struct client_address client = {0};
+    while (count-- > 0) {
+        struct client_address a;
+        if (!client_address_parse(elements[count], &a))
+            break;
+        client = a;
+        if (!trusted_proxies_have(trusted(), &a))
+            break;
+    }
+    return client;
+}
+
+static void check_list(struct slice line)
+{
+    static struct slice elements[ELEMENTS];
+    size_t count = 0;
+    struct http_head head;
+    struct proxied_request r = {0};
+    struct slice rest = line;
+    while (count < ELEMENTS && slice_next_element(&rest, &elements[count]))
+        count++;
+    head_init(&head);
+    CHECK(head_add(&head, SLICE("x-forwarded-for"), line));
+    trusted_proxies_read(trusted(), &head, &r);
+    struct client_address want = expected(elements, count);
+    CHECK(count == ELEMENTS || memcmp(&r.client.bytes, &want.bytes, sizeof(want.bytes)) == 0);
+}
+
+static void check_forwarded(struct slice line)
+{
+    static struct slice nodes[ELEMENTS];
+    size_t count = 0;
+    struct http_head head;
+    struct proxied_request r = {0};
+    struct slice rest = line;
+    struct forwarded_element e;
+    while (count < ELEMENTS && forwarded_next(&rest, &e)) {
+        CHECK(e.node.len == 0 ||
+              (e.node.p >= line.p && e.node.p + e.node.len <= line.p + line.len));
+        nodes[count++] = e.sound ? e.node : (struct slice){0};
+        CHECK(e.sound || rest.len == 0);
+    }
+    head_init(&head);
+    CHECK(head_add(&head, SLICE("Forwarded"), line));
+    trusted_proxies_read(trusted(), &head, &r);
+    struct client_address want = expected(nodes, count);
+    CHECK(count == ELEMENTS || memcmp(&r.client.bytes, &want.bytes, sizeof(want.bytes)) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct slice line = slice_of((const char *)data, size);
+    check_list(line);
+    check_forwarded(line);
+    return 0;
+}
