@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <string.h>
@@ -92,6 +93,16 @@ bool secret_sha256_hex(const char *secret, size_t len, char out[static 65])
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     if (!EVP_Digest(secret, len, digest, NULL, EVP_sha256(), NULL))
+        return false;
+    write_hex(out, digest, 32);
+    return true;
+}
+
+bool secret_hmac_hex(struct slice key, struct slice message, char out[static 65])
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    if (key.len > SECRET_MAX || !HMAC(EVP_sha256(), key.p, (int)key.len,
+                                      (const unsigned char *)message.p, message.len, digest, NULL))
         return false;
     write_hex(out, digest, 32);
     return true;

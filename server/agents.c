@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "common/log.h"
+#include "common/owner.h"
 #include "common/stream_end.h"
 #include "proto/tunnel.h"
 #include "proto/websocket.h"
@@ -36,6 +37,7 @@ struct agent {
     bool greeted;     // its hello has come
     bool closed;
     char owner[ROUTE_OWNER_DIGITS + 1]; // SHA-256 of its key
+    char before[72];                    // its hello's, or empty
 };
 
 static void on_free(struct loop_task *task)
@@ -180,6 +182,7 @@ static void greet(struct agent *a, const struct hello *hello)
     (void)snprintf(welcome.features, sizeof(welcome.features), "%s",
                    a->relay->recorder ? "reports" : ""); // which go into the record
     a->record = record_of(hello);
+    memcpy(a->before, hello->before, sizeof(a->before));
     a->greeted = true;
     a->relay->unauthenticated--;
     if (!hello_has_owner(hello) ||
@@ -207,6 +210,18 @@ static void take_over(struct route *r)
            r->name);
 }
 
+// Whether a name that is taken is this agent's: it has the same key, or shows that it knows the one
+// that its owner had before. That is believed for our own domain only, since what it shows for a
+// host that anybody may use, like an address, another relay there might show to us.
+static bool is_owner(const struct agent *a, const struct route *r)
+{
+    owner_value proof;
+    if (secret_equal(r->owner, ROUTE_OWNER_DIGITS, a->owner, ROUTE_OWNER_DIGITS))
+        return true;
+    return a->before[0] && owner_proof(r->owner, a->relay->config.domain, proof) &&
+           secret_equal(proof, OWNER_DIGITS, a->before, strlen(a->before));
+}
+
 // The route that a bind may have, or NULL after the refusal was said.
 static struct route *route_for(struct agent *a, const struct hello *bind)
 {
@@ -219,7 +234,7 @@ static struct route *route_for(struct agent *a, const struct hello *bind)
     }
     struct route *r = routes_find(table, name);
     bool taken = r && (r->agent || r->reserved);
-    if (taken && !secret_equal(r->owner, ROUTE_OWNER_DIGITS, a->owner, ROUTE_OWNER_DIGITS)) {
+    if (taken && !is_owner(a, r)) {
         refuse(a, bind->id, "ADIT-NAME-IN-USE",
                "The name %s is in use by somebody else. Choose another with --url.", name);
         return NULL;
