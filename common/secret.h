@@ -9,7 +9,8 @@ enum {
 };
 
 // Reads a token: the first line of a file, without its end. Returns NULL, or what is wrong, to be
-// said behind "the token file PATH".
+// said behind "the token file PATH". A file that others may write is refused; of one that they may
+// read, as those are that container systems hand over, that is told.
 const char *secret_read_file(const char *path, char out[static SECRET_MAX]);
 // Whether a token may be used: 16 to 255 visible ASCII characters.
 bool secret_is_sound(const char *token);
