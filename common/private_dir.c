@@ -4,12 +4,15 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 #include "private_file.h"
 
 enum {
+    UNMAPPED = 65534, // whom the kernel shows instead
+    LINE_BYTES = 128, // of its table
     NAME_BYTES = 256,
     NAMES_BYTES = 4096 // of a user's or group's entry
 };
@@ -45,12 +48,15 @@ static int fail(struct walk *w, int error)
 // this user's.
 static bool is_unmapped(uid_t uid)
 {
-    FILE *map = uid == 65534 ? fopen("/proc/self/uid_map", "re") : NULL;
-    unsigned long inside = 0;
-    unsigned long count = 0;
+    FILE *map = uid == UNMAPPED ? fopen("/proc/self/uid_map", "re") : NULL;
+    char line[LINE_BYTES];
     bool mapped = !map;
-    while (map && !mapped && fscanf(map, "%lu %*u %lu", &inside, &count) == 2)
-        mapped = uid >= inside && uid - inside < count;
+    while (map && !mapped && fgets(line, sizeof(line), map)) {
+        char *at = line;
+        unsigned long inside = strtoul(at, &at, 10);
+        (void)strtoul(at, &at, 10); // outside
+        mapped = uid >= inside && uid - inside < strtoul(at, &at, 10);
+    }
     if (map)
         (void)fclose(map);
     return !mapped;

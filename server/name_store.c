@@ -35,6 +35,8 @@ struct reading {
     int64_t written_s; // when it was written last; -1: it does not say
     size_t lines;
     size_t left_out; // names for which there is no room
+    size_t held;     // names that are held for their owners
+    size_t old;      // and that are not, since the file is old
     size_t len;      // of what is in `text`
     char text[64 << 10];
 };
@@ -148,31 +150,33 @@ static bool is_over(const struct reading *f, const struct route *r, int64_t now)
     return f->written_s >= 0 && f->written_s < now && now - f->written_s >= NAME_STORE_OUTAGE_S;
 }
 
-// Holds the names for their owners from now on. A time to come counts as now: a clock that was set
-// back keeps no name for longer.
-static void hold_all(const struct reading *f)
+// Holds the name for its owner from now on. A time to come counts as now: a clock that was set back
+// keeps no name for longer.
+static void hold(struct reading *f, struct route *r, int64_t now)
+{
+    if (is_over(f, r, now)) {
+        f->old += r->reserved ? 0 : 1;
+        routes_forget(r);
+        return;
+    }
+    f->held++;
+    routes_hold(r, r->reserved && r->gone_s < now ? r->gone_s : now);
+}
+
+static void hold_all(struct reading *f)
 {
     int64_t now = now_s();
-    size_t held = 0;
-    size_t old = 0;
-    for (size_t i = 0; i < ROUTE_BUCKETS; i++) {
+    for (size_t i = 0; i < ROUTE_BUCKETS; i++)
         for (struct route *r = f->store->routes->buckets[i], *next = NULL; r; r = next) {
             next = r->next;
-            bool over = is_over(f, r, now);
-            held += over ? 0 : 1;
-            old += over && !r->reserved ? 1 : 0;
-            if (over)
-                routes_forget(r);
-            else
-                routes_hold(r, r->reserved && r->gone_s < now ? r->gone_s : now);
+            hold(f, r, now);
         }
-    }
-    if (held > 0)
-        log_info("%zu names are held for their agents to come back", held);
-    if (old > 0)
+    if (f->held > 0)
+        log_info("%zu names are held for their agents to come back", f->held);
+    if (f->old > 0)
         log_warn("%zu names are not held for their agents: the file of names was last written more "
                  "than %d minutes ago",
-                 old, NAME_STORE_OUTAGE_S / 60);
+                 f->old, NAME_STORE_OUTAGE_S / 60);
 }
 
 static void restore(struct name_store *s, struct reading *f)

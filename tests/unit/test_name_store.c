@@ -117,6 +117,14 @@ static void let_write(struct fixture *f)
         (void)uv_run(&f->loop.uv, UV_RUN_ONCE);
 }
 
+static void leave(struct fixture *f, const char *name, const char *owner)
+{
+    struct route *r = routes_find(&f->routes, name);
+    r = r ? r : routes_add(&f->routes, name);
+    memcpy(r->owner, owner, ROUTE_OWNER_DIGITS + 1);
+    routes_leave(r, true);
+}
+
 static bool is_held(const struct fixture *f, const char *name, const char *owner)
 {
     const struct route *r = routes_find(&f->routes, name);
@@ -308,6 +316,34 @@ static void put_lines(struct fixture *f, size_t count)
     assert_int_equal(fclose(file), 0);
 }
 
+// It tells a file that the relay keeps from an old copy.
+static void the_time_in_the_file_is_kept_up_to_date(void **state)
+{
+    struct fixture *f = *state;
+    uv_timer_t *delay = &f->store.delay;
+    char before[TEXT_MAX];
+    char after[TEXT_MAX];
+    open_store(f);
+    assert_false(uv_is_active((uv_handle_t *)delay)); // there is nothing to keep
+    leave(f, "x", A);
+    let_write(f);
+    (void)get(f, before);
+    assert_true(uv_is_active((uv_handle_t *)delay));
+    assert_true(uv_timer_get_due_in(delay) <= NAME_STORE_ALIVE_MS);
+    FILE *file = fopen(f->path, "r+");
+    (void)fputs("adit names 1 0000000000000000007\n", file);
+    assert_int_equal(fclose(file), 0);
+    (void)uv_timer_stop(delay);
+    delay->timer_cb(delay);
+    let_write(f);
+    (void)get(f, after);
+    assert_int_equal(strlen(before), strlen(after));
+    assert_string_equal(strchr(before, '\n'), strchr(after, '\n'));
+    assert_true(strcmp(before, after) <= 0); // and not 7
+    assert_true(uv_is_active((uv_handle_t *)delay));
+    close_store(f);
+}
+
 static void a_flooded_file_is_put_aside(void **state)
 {
     struct fixture *f = *state;
@@ -457,14 +493,6 @@ static void what_was_put_aside_is_never_overwritten(void **state)
     assert_int_equal(count, 3);
 }
 
-static void leave(struct fixture *f, const char *name, const char *owner)
-{
-    struct route *r = routes_find(&f->routes, name);
-    r = r ? r : routes_add(&f->routes, name);
-    memcpy(r->owner, owner, ROUTE_OWNER_DIGITS + 1);
-    routes_leave(r, true);
-}
-
 static void a_file_put_in_its_place_while_the_relay_runs_is_not_added_to(void **state)
 {
     static const char old[] = "adit names 1\nhere x " B "\n";
@@ -549,6 +577,7 @@ int main(void)
         TEST(a_corrupt_file_gives_a_name_to_nobody_that_no_line_has),
         TEST(times_past_to_come_and_impossible_hold_no_name_for_longer),
         TEST(a_name_that_was_held_once_is_not_held_anew_by_each_start),
+        TEST(the_time_in_the_file_is_kept_up_to_date),
         TEST(a_flooded_file_is_put_aside),
         TEST(a_line_without_end_takes_no_memory),
         TEST(lines_that_we_do_not_write_are_damage),
