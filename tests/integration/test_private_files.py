@@ -272,3 +272,32 @@ def test_a_token_comes_from_a_pipe_too(tmp_path):
     writer.start()
     with harness.Relay(tmp_path, "--token-file", path):
         writer.join()
+
+
+# In a user namespace that knows one user only all others, root among them, are one and the same.
+def alone(data):
+    """Starts a relay in one, of a user that is not root outside."""
+    other = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+    argv = ["unshare", "-Ur", harness.BIN / "aditd", "--listen", "127.0.0.1:0", "--data", data]
+    return subprocess.Popen(other + argv if os.geteuid() == 0 else argv, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True, env={"HOME": str(data)})
+
+
+def may_be_alone():
+    return subprocess.run(["unshare", "-Ur", "true"], capture_output=True).returncode == 0
+
+
+@pytest.mark.skipif(not may_be_alone(), reason="no user namespaces here")
+def test_where_root_is_nobody_the_way_is_not_foreign_but_the_directory_is(tmp_path):
+    for path in [tmp_path, *tmp_path.parents][:-2]:
+        path.chmod(path.stat().st_mode | 0o111)
+    own = tmp_path / "own"
+    own.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        os.chown(own, NOBODY, NOBODY)
+    with alone(own / "data") as relay:
+        assert "listening" in relay.stdout.readline(), relay.stderr.read()
+        assert "ready" in relay.stdout.readline()
+        relay.terminate()
+    with alone("/usr/share") as relay:
+        assert "it belongs to another user (uid 65534)" in relay.stderr.read()
