@@ -84,23 +84,31 @@ size_t name_line_write(const struct name_line *line, char out[static NAME_LINE_M
     return (size_t)n;
 }
 
-bool name_first_line_parse(struct slice line, int64_t *written_s)
+bool name_first_line_parse(struct slice line, int64_t *written_ns)
 {
     const struct slice first = SLICE(FIRST_WORDS);
-    *written_s = -1;
+    *written_ns = -1;
     if (line.len < first.len || !slice_eq(slice_of(line.p, first.len), first))
         return false;
     line = slice_of(line.p + first.len, line.len - first.len);
     if (line.len == 0)
         return true;
-    if (line.len != 1 + TIME_DIGITS || line.p[0] != ' ')
-        return false;
-    line = slice_of(line.p + 1, TIME_DIGITS);
-    return take_time(&line, written_s);
+    return line.p[0] == ' ' && name_stamp_parse(slice_of(line.p + 1, line.len - 1), written_ns);
 }
 
-size_t name_first_line_write(int64_t written_s, char out[static NAME_LINE_MAX])
+size_t name_first_line_write(int64_t written_ns, char out[static NAME_LINE_MAX])
 {
-    return (size_t)snprintf(out, NAME_LINE_MAX, FIRST_WORDS " %0*" PRId64 "\n", TIME_DIGITS,
-                            written_s);
+    char stamp[NAME_LINE_MAX];
+    (void)name_stamp_write(written_ns, stamp);
+    return (size_t)snprintf(out, NAME_LINE_MAX, FIRST_WORDS " %.*s", TIME_DIGITS + 1, stamp);
+}
+
+bool name_stamp_parse(struct slice line, int64_t *written_ns)
+{
+    return line.len == TIME_DIGITS && take_time(&line, written_ns);
+}
+
+size_t name_stamp_write(int64_t written_ns, char out[static NAME_LINE_MAX])
+{
+    return (size_t)snprintf(out, NAME_LINE_MAX, "%0*" PRId64 "\n", TIME_DIGITS, written_ns);
 }

@@ -27,7 +27,11 @@ bool name_line_parse(struct slice line, struct name_line *out);
 // Writes a line with its end and a zero. Returns its length without the zero.
 size_t name_line_write(const struct name_line *line, char out[static NAME_LINE_MAX]);
 
-// The first line says when the file was written last, in seconds since 1970. It has the same length
-// at all times, so that it may be written over. Files of earlier versions do not say it: -1.
-bool name_first_line_parse(struct slice line, int64_t *written_s);
-size_t name_first_line_write(int64_t written_s, char out[static NAME_LINE_MAX]);
+// The first line says when the file was written last, in ns since 1970, and later each time. It has
+// the same length at all times, so that it may be written over. Files of earlier versions do not
+// say it: -1.
+bool name_first_line_parse(struct slice line, int64_t *written_ns);
+size_t name_first_line_write(int64_t written_ns, char out[static NAME_LINE_MAX]);
+// The same as the only line of another file, which says how old that one may not be.
+bool name_stamp_parse(struct slice line, int64_t *written_ns);
+size_t name_stamp_write(int64_t written_ns, char out[static NAME_LINE_MAX]);

@@ -13,6 +13,10 @@
 
 #define FILE_NAME "names"
 
+enum {
+    NS_PER_S = 1000000000
+};
+
 typedef char path_text[STATE_PATH_MAX + 64];
 
 static void path_of(const struct name_store *s, const char *suffix, path_text out)
@@ -22,17 +26,17 @@ static void path_of(const struct name_store *s, const char *suffix, path_text ou
 
 static int64_t now_s(void)
 {
-    return wall_clock_ns() / 1000000000;
+    return wall_clock_ns() / NS_PER_S;
 }
 
 // The file as it is read.
 struct reading {
     struct name_store *store;
-    int fd;            // -1: there is none, or it may not be read
-    const char *why;   // it is damaged, or NULL
-    bool cut;          // its last line has no end
-    bool begun;        // the first line was read
-    int64_t written_s; // when it was written last; -1: it does not say
+    int fd;             // -1: there is none, or it may not be read
+    const char *why;    // it is damaged, or NULL
+    bool cut;           // its last line has no end
+    bool begun;         // the first line was read
+    int64_t written_ns; // when it was written last; -1: it does not say
     size_t lines;
     size_t left_out; // names for which there is no room
     size_t held;     // names that are held for their owners
@@ -74,7 +78,7 @@ static void take_line(struct reading *f, struct slice text)
     struct name_line line;
     if (!f->begun) {
         f->begun = true;
-        if (!name_first_line_parse(text, &f->written_s))
+        if (!name_first_line_parse(text, &f->written_ns))
             f->why = "it is damaged, or of another version";
     } else if (text.len > 0 && text.p[0] == 0) {
         f->cut = true; // zeros are what a power failure leaves
@@ -116,6 +120,8 @@ static void read_lines(struct reading *f)
     }
     if (!f->why && !f->begun)
         f->why = "it is damaged, or of another version";
+    if (!f->why && f->store->stamp_ns > 0 && f->written_ns < f->store->stamp_ns)
+        f->why = "it is an older copy of what was written there last";
     f->cut = !f->why && (f->cut || f->len > 0);
 }
 
@@ -145,9 +151,10 @@ static void put_aside(const struct name_store *s, const char *why)
 static bool is_over(const struct reading *f, const struct route *r, int64_t now)
 {
     int64_t lasts = (int64_t)(r->table->loop->limits.gone_ms + 999) / 1000;
-    if (r->reserved)
-        return r->gone_s < now && now - r->gone_s >= lasts;
-    return f->written_s >= 0 && f->written_s < now && now - f->written_s >= NAME_STORE_OUTAGE_S;
+    int64_t left = r->reserved ? r->gone_s : f->written_ns / NS_PER_S;
+    if (!r->reserved && f->written_ns < 0)
+        return false;
+    return left < now && now - left >= (r->reserved ? lasts : NAME_STORE_OUTAGE_S);
 }
 
 // Holds the name for its owner from now on. A time to come counts as now: a clock that was set back
@@ -184,7 +191,7 @@ static void restore(struct name_store *s, struct reading *f)
     path_text path;
     path_of(s, "", path);
     f->store = s;
-    f->written_s = -1;
+    f->written_ns = -1;
     f->fd = private_open(path, O_RDONLY, &f->why);
     if (f->fd >= 0) {
         read_lines(f);
@@ -219,7 +226,7 @@ static bool add_line(struct buf *b, const struct route *r)
 static bool add_all(struct name_store *s, struct buf *b)
 {
     char first[NAME_LINE_MAX];
-    bool ok = buf_append(b, first, name_first_line_write(now_s(), first));
+    bool ok = buf_append(b, first, name_first_line_write(s->stamp_ns, first));
     s->lines = 0;
     for (size_t i = 0; i < ROUTE_BUCKETS; i++)
         for (const struct route *r = s->routes->buckets[i]; ok && r; r = r->next)
@@ -257,6 +264,24 @@ static int hold_lock(struct name_store *s)
     return 0;
 }
 
+// The lock has the time of the last write, too: an older copy that is put into the place of the
+// file of names alone is known by that.
+static void read_stamp(struct name_store *s)
+{
+    char line[NAME_LINE_MAX];
+    ssize_t n = pread(s->lock, line, sizeof(line), 0);
+    const char *end = n > 0 ? memchr(line, '\n', (size_t)n) : NULL;
+    if (!end || !name_stamp_parse(slice_of(line, (size_t)(end - line)), &s->stamp_ns))
+        s->stamp_ns = 0;
+}
+
+// Behind what it is of: a file that is newer than it says is none the worse.
+static int write_stamp(const struct name_store *s)
+{
+    char line[NAME_LINE_MAX];
+    return private_write_at(s->lock, line, name_stamp_write(s->stamp_ns, line), 0);
+}
+
 // Whether nothing has come into the place of what we have written. (Times do not tell: those of a
 // network's file system are set by its server.)
 static bool is_as_we_left_it(const struct name_store *s, const struct stat *st)
@@ -280,7 +305,7 @@ static int add_to_file(struct name_store *s, const char *path)
     if (!error)
         error = private_write_at(fd, buf_at(&s->writing), buf_len(&s->writing), st.st_size);
     if (!error)
-        error = private_write_at(fd, first, name_first_line_write(now_s(), first), 0);
+        error = private_write_at(fd, first, name_first_line_write(s->stamp_ns, first), 0);
     if (!error && fstat(fd, &s->left))
         error = errno;
     if (close(fd) && !error)
@@ -299,6 +324,8 @@ static void write_file(struct name_store *s)
                                  &s->left);
     else if (!s->error)
         s->error = add_to_file(s, path);
+    if (!s->error)
+        s->error = write_stamp(s);
 }
 
 static void on_work(uv_work_t *work)
@@ -322,6 +349,10 @@ static bool take_changes(struct name_store *s)
 {
     s->writes_whole = s->whole || s->lines > most_lines(s);
     s->changed = false;
+    int64_t now = wall_clock_ns();
+    bool later =
+        now > s->stamp_ns || s->stamp_ns == INT64_MAX; // which nobody has written in earnest
+    s->stamp_ns = later ? now : s->stamp_ns + 1;       // the clock was set back
     if (!s->writes_whole) {
         struct buf empty = s->writing;
         s->writing = s->changes;
@@ -416,6 +447,7 @@ void name_store_open(struct name_store *s, struct routes *routes, const char *di
     if (!f)
         return;
     s->routes = routes;
+    read_stamp(s);
     (void)uv_timer_init(&routes->loop->uv, &s->delay);
     s->delay.data = s;
     restore(s, f);

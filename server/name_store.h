@@ -35,6 +35,7 @@ struct name_store {
     bool failing;       // the last write did, and that was told
     int error;          // of the thread: 0 or errno
     int lock;           // a file, or -1
+    int64_t stamp_ns;   // when the file was written last, as it says itself, and the lock
     struct stat left;   // the file as we have left it
     char dir[STATE_PATH_MAX];
 };

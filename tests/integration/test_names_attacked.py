@@ -39,7 +39,7 @@ def time_in(path):
 
 
 def first_line(age):
-    return f"adit names 1 {int(time.time()) - age:019}\n"
+    return f"adit names 1 {(int(time.time()) - age) * 10**9:019}\n"
 
 
 def test_an_old_copy_takes_no_name_from_who_has_bound_it_since(tmp_path):
@@ -49,6 +49,23 @@ def test_an_old_copy_takes_no_name_from_who_has_bound_it_since(tmp_path):
         relay.wait_for("1 names are not held", "stderr")
         assert binds(relay, "mine", OTHER) == "bound"
         assert binds(relay, "lost", OTHER) == "bound"
+
+
+def test_a_young_copy_takes_no_name_from_who_has_bound_it_since(tmp_path):
+    path = names_file(tmp_path)
+    with Origin() as origin:
+        relay = harness.Relay(tmp_path)
+        with harness.Agent(tmp_path / "first", relay, origin.address, "--url", "mine"):
+            until(lambda: path.exists() and "here mine" in path.read_text(), "it is kept")
+            copy = path.read_text()
+        with harness.Agent(tmp_path / "second", relay, origin.address, "--url", "mine") as second:
+            until(lambda: path.read_text().count("mine") != copy.count("mine"), "it is, too")
+            relay.kill()
+            names_file(tmp_path, copy)
+            with harness.Relay(tmp_path, port=relay.port) as again:
+                again.wait_for("an older copy", "stderr")
+                second.wait_for("connected again, http://mine")
+                second.stop()
 
 
 def test_a_relay_that_was_away_for_a_while_holds_its_names(tmp_path):

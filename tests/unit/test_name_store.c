@@ -22,6 +22,7 @@
 #define B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 
 enum {
+    NS = 1000000000, // in a second
     TEXT_MAX = 4096,
     GONE_S = 60
 };
@@ -155,7 +156,8 @@ static void a_file_cut_at_any_byte_holds_what_was_whole(void **state)
     static const char text[] = "adit names 1 0000000000000000000\n";
     char whole[TEXT_MAX];
     int64_t now = now_s();
-    size_t first = (size_t)snprintf(whole, sizeof(whole), "adit names 1 %019" PRId64 "\n", now);
+    size_t first =
+        (size_t)snprintf(whole, sizeof(whole), "adit names 1 %019" PRId64 "\n", now * NS);
     size_t len =
         first + (size_t)snprintf(whole + first, sizeof(whole) - first,
                                  "here one " A "\ngone two " B " %" PRId64 "\nfree one\n", now - 1);
@@ -228,7 +230,7 @@ static void a_corrupt_file_gives_a_name_to_nobody_that_no_line_has(void **state)
         size_t len = (size_t)snprintf(text, sizeof(text),
                                       "adit names 1 %019" PRId64 "\nhere one " A "\nhere two " B
                                       "\ngone three " A " %" PRId64 "\nfree two\nhere two " A "\n",
-                                      now_s(), now_s() - 3);
+                                      now_s() * NS, now_s() - 3);
         for (uint32_t i = chance_below(&c, 4) + 1; i > 0; i--)
             corrupt(&c, text, &len);
         put(f, text, len);
@@ -277,7 +279,8 @@ static void times_past_to_come_and_impossible_hold_no_name_for_longer(void **sta
         if (cases[i].gone >= 0)
             (void)snprintf(gone, sizeof(gone), " %" PRId64, cases[i].gone);
         (void)snprintf(text, sizeof(text), "adit names 1 %019" PRId64 "\n%s x " A "%s\n",
-                       cases[i].written, cases[i].gone < 0 ? "here" : "gone", gone);
+                       cases[i].written < INT64_MAX / NS ? cases[i].written * NS : INT64_MAX,
+                       cases[i].gone < 0 ? "here" : "gone", gone);
         put_text(f, text);
         open_store(f);
         check_sound(f);
@@ -314,6 +317,73 @@ static void put_lines(struct fixture *f, size_t count)
     for (size_t i = 1; i < count; i++)
         (void)fputs("free a\n", file);
     assert_int_equal(fclose(file), 0);
+}
+
+static void put_lock(const struct fixture *f, const char *text)
+{
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s/names.lock", f->dir);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    assert_int_equal(close(fd), 0);
+}
+
+// Name x was A's, then B's: whoever puts the file of before into its place gives it to neither.
+static void an_older_copy_holds_no_name_however_young_it_is(void **state)
+{
+    struct fixture *f = *state;
+    char text[TEXT_MAX];
+    open_store(f);
+    leave(f, "x", A);
+    let_write(f);
+    size_t len = get(f, text);
+    leave(f, "x", B);
+    let_write(f);
+    close_store(f);
+    open_store(f);
+    assert_true(is_held(f, "x", B)); // as it was left
+    close_store(f);
+    put(f, text, len);
+    open_store(f);
+    assert_int_equal(f->routes.count, 0);
+    leave(f, "x", B);
+    let_write(f);
+    close_store(f);
+    open_store(f);
+    assert_true(is_held(f, "x", B));
+    close_store(f);
+}
+
+static void a_lock_says_what_is_older_and_else_nothing(void **state)
+{
+    static const struct {
+        const char *lock, *first;
+        bool held;
+    } cases[] = {
+        {"0000000000000000000\n", "adit names 1", true},
+        {"", "adit names 1", true},
+        {"nonsense\n", "adit names 1", true},
+        {"9999999999999999999\n", "adit names 1", true}, // it is no number of ours
+        {"0000000000000000001\n", "adit names 1", false},
+        {"9223372036854775807\n", "adit names 1 9223372036854775807", true},
+        {"9223372036854775807\n", "adit names 1 9223372036854775806", false},
+        {"1764436403000000000\n", "adit names 1 9223372036854775807", true},
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[TEXT_MAX];
+        put_lock(f, cases[i].lock);
+        (void)snprintf(text, sizeof(text), "%s\nhere x " A "\n", cases[i].first);
+        put_text(f, text);
+        for (int start = 0; start < 2; start++) {
+            open_store(f);
+            check_sound(f);
+            assert_int_equal(is_held(f, "x", A), cases[i].held);
+            let_write(f);
+            close_store(f);
+        }
+        remove_all(f->dir);
+    }
 }
 
 // It tells a file that the relay keeps from an old copy.
@@ -577,6 +647,8 @@ int main(void)
         TEST(a_corrupt_file_gives_a_name_to_nobody_that_no_line_has),
         TEST(times_past_to_come_and_impossible_hold_no_name_for_longer),
         TEST(a_name_that_was_held_once_is_not_held_anew_by_each_start),
+        TEST(an_older_copy_holds_no_name_however_young_it_is),
+        TEST(a_lock_says_what_is_older_and_else_nothing),
         TEST(the_time_in_the_file_is_kept_up_to_date),
         TEST(a_flooded_file_is_put_aside),
         TEST(a_line_without_end_takes_no_memory),
