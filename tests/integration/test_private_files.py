@@ -2,6 +2,7 @@
 """What others own or may write is not used: neither as a state directory, nor what lies in it."""
 import os
 import stat
+import struct
 import subprocess
 import threading
 
@@ -301,3 +302,24 @@ def test_where_root_is_nobody_the_way_is_not_foreign_but_the_directory_is(tmp_pa
         relay.terminate()
     with alone("/usr/share") as relay:
         assert "it belongs to another user (uid 65534)" in relay.stderr.read()
+
+
+@needs_root
+def test_a_group_that_nobody_else_is_in_is_no_other(tmp_path):
+    """As where each user has a group of the same name, and a umask of 002."""
+    way = tmp_path / "way"
+    data = way / "data"
+    way.mkdir()
+    way.chmod(0o775)
+    starts(tmp_path, data, WRITERS["aditd"])
+    os.chown(way, 0, 12345)
+    refused(tmp_path, data, WRITERS["aditd"], "others may replace it", str(way))
+    os.chown(way, 0, 0)
+    entries = [(1, 7, -1), (2, 7, NOBODY), (4, 5, -1), (0x10, 7, -1), (0x20, 5, -1)]
+    acl = struct.pack("<I", 2) + b"".join(
+        struct.pack("<HHI", tag, perm, who & 0xffffffff) for tag, perm, who in entries)
+    try:
+        os.setxattr(way, "system.posix_acl_access", acl)
+    except OSError:
+        return  # this file system has none
+    refused(tmp_path, data, WRITERS["aditd"], "others may replace it", str(way))
