@@ -130,6 +130,15 @@ def test_ways_that_lead_nowhere_are_told(tmp_path):
         refused(tmp_path, data, WRITERS["aditd"])
 
 
+def test_forty_links_on_the_way_are_followed_and_no_more(tmp_path):
+    (tmp_path / "data").mkdir(mode=0o700)
+    for number in range(41):
+        (tmp_path / f"link{number}").symlink_to(f"link{number - 1}" if number else "data")
+    starts(tmp_path, tmp_path / "link38", WRITERS["aditd"])
+    starts(tmp_path, tmp_path / "link39", WRITERS["aditd"])
+    refused(tmp_path, tmp_path / "link40", WRITERS["aditd"], "Too many levels of symbolic links")
+
+
 def test_a_relative_way_is_looked_at_from_its_beginning(tmp_path):
     (tmp_path / "shared" / "here").mkdir(parents=True)
     argv = [harness.BIN / "aditd", "--listen", "127.0.0.1:0", "--data"]
