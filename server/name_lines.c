@@ -105,7 +105,7 @@ size_t name_first_line_write(int64_t written_ns, char out[static NAME_LINE_MAX])
 
 bool name_stamp_parse(struct slice line, int64_t *written_ns)
 {
-    return line.len == TIME_DIGITS && take_time(&line, written_ns);
+    return line.len == TIME_DIGITS && take_time(&line, written_ns) && line.len == 0;
 }
 
 size_t name_stamp_write(int64_t written_ns, char out[static NAME_LINE_MAX])
