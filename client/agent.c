@@ -320,6 +320,7 @@ static void on_link_up(void *ctx)
     }
     (void)snprintf(hello.software, sizeof(hello.software), "adit %s", ADIT_VERSION);
     memcpy(hello.owner, a->config.owner, sizeof(hello.owner));
+    memcpy(hello.before, a->config.before, sizeof(hello.before));
     memcpy(hello.record, a->config.relay_record, sizeof(hello.record));
     say(a, &hello);
     timeout_start(&a->loop, &a->tick, TICK_MS, on_tick);

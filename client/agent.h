@@ -14,7 +14,8 @@ struct agent_config {
     char relay_url[320];    // for people
     const char *token_file; // from which the token came; NULL: from none
     char name[64];          // asked for; empty: any. Later the one we have
-    char owner[72];
+    char owner[72];         // for this relay
+    char before[72];        // shows it the key of before, or empty
     struct service service;
     bool print_bodies;
     struct limits limits;

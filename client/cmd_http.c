@@ -4,6 +4,7 @@
 #include "agent.h"
 #include "commands.h"
 #include "common/log.h"
+#include "common/owner.h"
 #include "common/process.h"
 #include "common/record/record_options.h"
 #include "common/state.h"
@@ -179,6 +180,27 @@ static bool choose_proxy(struct link_target *relay)
     return !why;
 }
 
+// What this relay, and no other, is to know the owner by.
+static bool take_owner(struct agent_config *c, const char *dir)
+{
+    struct owner_keys keys;
+    owner_value hash;
+    char why[OWNER_WHY_MAX];
+    if (!owner_keys_read(dir, &keys, why)) {
+        (void)fail("cannot use the owner key in the state directory: ", why);
+        return false;
+    }
+    const char *host = c->relay.at.host;
+    bool ok = owner_for_relay(keys.key, host, c->owner);
+    if (ok && keys.before[0])
+        ok = secret_sha256_hex(keys.before, OWNER_DIGITS, hash) &&
+             owner_proof(hash, host, c->before);
+    secret_wipe((char *)&keys, sizeof(keys));
+    if (!ok)
+        (void)fail("cannot make use of the owner key: OpenSSL has no HMAC-SHA-256", "");
+    return ok;
+}
+
 int command_http(int argc, char **argv)
 {
     char dir[STATE_PATH_MAX];
@@ -203,9 +225,8 @@ int command_http(int argc, char **argv)
         return EXIT_FAILURE;
     if (!command_state_dir(cmd.options.data, dir))
         return EXIT_FAILURE;
-    const char *why = state_key(dir, "owner.key", cmd.config.owner);
-    if (why)
-        return fail("cannot use the owner key in the state directory: ", why);
+    if (!take_owner(&cmd.config, dir))
+        return EXIT_FAILURE;
     cmd.config.token_file = cmd.token_file;
     cmd.config.record.dir = dir;
     cmd.config.record.program = "adit http";

@@ -43,12 +43,13 @@ static const struct command {
 
 bool command_state_dir(const char *data, char dir[static STATE_PATH_MAX])
 {
-    const char *why = state_dir(data, "agent", dir);
-    if (why)
+    char why[PRIVATE_WHY_MAX];
+    bool ok = state_dir(data, "agent", dir, why);
+    if (!ok)
         (void)fprintf(stderr,
                       "adit: cannot use the state directory %s: %s. Choose one with --data DIR\n",
                       dir, why);
-    return !why;
+    return ok;
 }
 
 int main(int argc, char **argv)

@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "log.h"
 
 // What follows "the token file PATH".
@@ -38,12 +40,18 @@ const char *secret_read_file(const char *path, char out[static SECRET_MAX])
     if (!file)
         return phrase(errno);
     (void)setvbuf(file, NULL, _IONBF, 0); // a buffer would keep the token
-    bool exposed = !fstat(fileno(file), &st) && (st.st_mode & (S_IRWXO | S_IWGRP));
+    // A pipe or a terminal is whose it is.
+    bool is_file = !fstat(fileno(file), &st) && S_ISREG(st.st_mode);
     size_t len = read_line(file, line, sizeof(line));
     const char *why = ferror(file) ? phrase(errno) : NULL;
     (void)fclose(file);
-    if (!why && exposed)
+    if (!why && is_file && (st.st_mode & (S_IWGRP | S_IWOTH)))
+        why = "may be written by others: chmod 600 it";
+    if (!why && is_file && (st.st_mode & S_IRWXO))
         log_warn("the token file %s can be read by others: chmod 600 it", path);
+    if (!why && is_file && st.st_uid != 0 && st.st_uid != geteuid())
+        log_warn("the token file %s belongs to another user (uid %ld), who may change it: chown it",
+                 path, (long)st.st_uid);
     if (!why && len == 0)
         why = "is empty, or its first line is";
     if (!why && len >= SECRET_MAX)
@@ -92,6 +100,16 @@ bool secret_sha256_hex(const char *secret, size_t len, char out[static 65])
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     if (!EVP_Digest(secret, len, digest, NULL, EVP_sha256(), NULL))
+        return false;
+    write_hex(out, digest, 32);
+    return true;
+}
+
+bool secret_hmac_hex(struct slice key, struct slice message, char out[static 65])
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    if (key.len > SECRET_MAX || !HMAC(EVP_sha256(), key.p, (int)key.len,
+                                      (const unsigned char *)message.p, message.len, digest, NULL))
         return false;
     write_hex(out, digest, 32);
     return true;

@@ -21,6 +21,7 @@ enum {
     M_ID,
     M_SOFTWARE,
     M_OWNER,
+    M_BEFORE,
     M_FEATURES,
     M_RECORD,
     M_NAME,
@@ -40,6 +41,7 @@ static const struct member {
     [M_SOFTWARE] = {"software", offsetof(struct hello, software),
                     sizeof((struct hello){0}.software)},
     [M_OWNER] = {"owner", offsetof(struct hello, owner), sizeof((struct hello){0}.owner)},
+    [M_BEFORE] = {"before", offsetof(struct hello, before), sizeof((struct hello){0}.before)},
     [M_FEATURES] = {"features", offsetof(struct hello, features),
                     sizeof((struct hello){0}.features)},
     [M_RECORD] = {"record", offsetof(struct hello, record), sizeof((struct hello){0}.record)},
@@ -56,7 +58,7 @@ static const struct rule {
     unsigned required, optional;
 } rules[] = {
     [HELLO_HELLO] = {"hello", BIT(M_VERSION) | BIT(M_SOFTWARE) | BIT(M_OWNER),
-                     BIT(M_FEATURES) | BIT(M_RECORD)},
+                     BIT(M_BEFORE) | BIT(M_FEATURES) | BIT(M_RECORD)},
     [HELLO_WELCOME] = {"welcome", BIT(M_VERSION) | BIT(M_SOFTWARE), BIT(M_FEATURES)},
     [HELLO_REFUSED] = {"refused", BIT(M_CODE) | BIT(M_MESSAGE), BIT(M_ID)},
     [HELLO_BIND] = {"bind", BIT(M_ID), BIT(M_NAME)},

@@ -21,7 +21,7 @@ enum hello_error {
 const char *hello_strerror(int error);
 
 enum hello_type {
-    HELLO_HELLO,   // version, software, owner; perhaps features, record
+    HELLO_HELLO,   // version, software, owner; perhaps before, features, record
     HELLO_WELCOME, // version, software; perhaps features
     HELLO_REFUSED, // code, message; and id when it answers a bind
     HELLO_BIND,    // id; and name when one is asked for
@@ -36,6 +36,7 @@ struct hello {
     uint64_t id;
     char software[64];
     char owner[72];    // 64 hexadecimal digits that only the agent and its relay know
+    char before[72];   // shows that the agent knows the key of before; 64 hexadecimal digits too
     char features[64]; // a list of what the sender can do besides: "reports"
     char record[8];    // what the agent lets its relay record: "all" (or empty), "heads", "none"
     char name[64];

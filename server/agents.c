@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "common/log.h"
+#include "common/owner.h"
 #include "common/stream_end.h"
 #include "proto/tunnel.h"
 #include "proto/websocket.h"
@@ -44,6 +45,7 @@ struct agent {
     bool deaf;       // a message to it was dropped, and that was told
     bool in_the_way; // its connection is to be gone soon: others wait for the place
     char owner[ROUTE_OWNER_DIGITS + 1]; // SHA-256 of its key
+    char before[72];                    // its hello's, or empty
 };
 
 // A line of the log about tunnels. Tenants whose tunnels come and go without end fill no disk.
@@ -238,6 +240,7 @@ static void greet(struct agent *a, const struct hello *hello)
     (void)snprintf(welcome.features, sizeof(welcome.features), "%s",
                    a->relay->recorder ? "reports" : ""); // which go into the record
     a->record = record_of(hello);
+    memcpy(a->before, hello->before, sizeof(a->before));
     a->greeted = true;
     if (!hello_has_owner(hello) ||
         !secret_sha256_hex(hello->owner, strlen(hello->owner), a->owner)) {
@@ -321,11 +324,6 @@ static bool random_name(const struct relay *r, char name[static NAME_MAX_BYTES +
     return false;
 }
 
-static bool is_owner(const struct agent *a, const struct route *r)
-{
-    return secret_equal(r->owner, ROUTE_OWNER_DIGITS, a->owner, ROUTE_OWNER_DIGITS);
-}
-
 // A route for the agent, which is not its owner if the name is there; NULL after the refusal was
 // said.
 static struct route *new_route(struct agent *a, const struct hello *bind, const char *name)
@@ -373,6 +371,18 @@ static bool name_for(struct agent *a, const struct hello *bind,
         return false;
     }
     return true;
+}
+
+// Whether a name that is taken is this agent's: it has the same key, or shows that it knows the one
+// that its owner had before. That is believed for our own domain only, since what it shows for a
+// host that anybody may use, like an address, another relay there might show to us.
+static bool is_owner(const struct agent *a, const struct route *r)
+{
+    owner_value proof;
+    if (secret_equal(r->owner, ROUTE_OWNER_DIGITS, a->owner, ROUTE_OWNER_DIGITS))
+        return true;
+    return a->before[0] && owner_proof(r->owner, a->relay->config.domain, proof) &&
+           secret_equal(proof, OWNER_DIGITS, a->before, strlen(a->before));
 }
 
 // The route that a bind may have, or NULL after the refusal was said.

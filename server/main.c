@@ -137,6 +137,7 @@ static int run(struct relay *r, struct command *cmd)
 {
     char message[RESERVED_MESSAGE_MAX];
     char *dir = cmd->dir;
+    char not_ours[PRIVATE_WHY_MAX];
     const char *why = cmd->token_file ? secret_read_file(cmd->token_file, cmd->config.token) : NULL;
     if (why) {
         return fail("the file given with --token-file ", why); // it may be the token that was typed
@@ -144,11 +145,10 @@ static int run(struct relay *r, struct command *cmd)
     why = take_reserved_names(cmd, message);
     if (why)
         return fail("the file given with --reserved-names: ", why);
-    why = state_dir(cmd->config.data, "relay", dir);
-    if (why) {
+    if (!state_dir(cmd->config.data, "relay", dir, not_ours)) {
         (void)fprintf(stderr,
                       "aditd: cannot use the state directory %s: %s. Choose one with --data DIR\n",
-                      dir, why);
+                      dir, not_ours);
         return EXIT_FAILURE;
     }
     cmd->config.record.dir = dir;

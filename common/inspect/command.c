@@ -141,10 +141,13 @@ uint64_t inspect_number(struct inspect_call *call, const char *option, const cha
 
 bool inspect_directory(struct inspect_call *call, char out[static STATE_PATH_MAX])
 {
-    const char *why = state_path(call->data, call->program->state, out);
-    if (why)
-        call->exit_status = inspect_fail(call, "", why);
-    return !why;
+    char why[PRIVATE_WHY_MAX];
+    char text[STATE_PATH_MAX + 64];
+    if (state_look(call->data, call->program->state, out, why))
+        return true;
+    (void)snprintf(text, sizeof(text), "cannot use the state directory %s: ", out);
+    call->exit_status = inspect_fail(call, text, why);
+    return false;
 }
 
 static void say_how_to_begin(const struct inspect_call *call, const char *dir)

@@ -249,7 +249,8 @@ int record_eraser_open(const char *dir, struct record_eraser **out)
     if (!e)
         return SQLITE_NOMEM;
     record_path(dir, path);
-    int error = sqlite3_open_v2(path, &e->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    int error = sqlite3_open_v2(
+        path, &e->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
     if (!error)
         error = sqlite3_busy_timeout(e->db, BUSY_MS);
     if (!error)

@@ -13,7 +13,8 @@ int record_lock_open(const char *dir)
 {
     char path[STATE_PATH_MAX + 16];
     (void)snprintf(path, sizeof(path), "%s/record.lock", dir);
-    return open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    const char *why = NULL;
+    return private_open(path, O_RDWR | O_CREAT, &why);
 }
 
 static struct flock byte_of(int64_t writer)

@@ -80,9 +80,10 @@ static bool has_wal(const char *path)
 
 static int open_as(struct record_reader *r, const char *name, int flags, int *version)
 {
-    int error = sqlite3_open_v2(
-        name, &r->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | flags,
-        NULL);
+    int error = sqlite3_open_v2(name, &r->db,
+                                SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
+                                    SQLITE_OPEN_NOFOLLOW | flags,
+                                NULL);
     if (!error)
         *version = look_at(r->db, &error);
     return error;

@@ -165,6 +165,7 @@ static const char *phrase(int error)
     case SQLITE_FULL: return "the disk is full";
     case SQLITE_READONLY: return "it may only be read";
     case SQLITE_PERM:
+        return "another user owns or may write one of its files: chown them, and chmod 600 them";
     case SQLITE_CANTOPEN: return "it cannot be opened";
     case SQLITE_BUSY: return "another process keeps it locked";
     case SQLITE_MISMATCH: return "a later version of adit has made it, or another program";

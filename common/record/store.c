@@ -100,16 +100,51 @@ static int exec(sqlite3 *db, const char *sql)
 
 static int error_of_open(void)
 {
-    return errno == ENOSPC ? SQLITE_FULL : errno == EROFS ? SQLITE_READONLY : SQLITE_CANTOPEN;
+    switch (errno) {
+    case ENOSPC: return SQLITE_FULL;
+    case EROFS: return SQLITE_READONLY;
+    case EPERM: return SQLITE_PERM; // it is not ours alone
+    default: return SQLITE_CANTOPEN;
+    }
 }
 
-static bool identify(int fd, struct store_file *file)
+static const char *const beside[] = {"", "-wal", "-shm", "-journal"};
+
+enum {
+    BESIDE = sizeof(beside) / sizeof(beside[0])
+};
+
+// What SQLite opens by itself is looked at before: what it finds beside the database it believes.
+static int check_files(const char *path)
+{
+    char file[STATE_PATH_MAX + 32];
+    for (size_t i = 0; i < BESIDE; i++) {
+        (void)snprintf(file, sizeof(file), "%s%s", path, beside[i]);
+        if (private_flaw_at(file, geteuid()))
+            return SQLITE_PERM;
+    }
+    return SQLITE_OK;
+}
+
+// Makes the database where there is none. One that is there is not opened: to close it would take
+// away the locks that another connection of this process has.
+static int find_file(const char *path, struct store_file *file)
 {
     struct stat st;
-    if (fstat(fd, &st))
-        return false;
+    const char *why = NULL;
+    int error = check_files(path);
+    if (error)
+        return error;
+    if (lstat(path, &st)) {
+        int fd = errno == ENOENT ? private_open(path, O_RDWR | O_CREAT, &why) : -1;
+        if (fd < 0)
+            return error_of_open();
+        (void)close(fd);
+        if (lstat(path, &st))
+            return SQLITE_IOERR;
+    }
     *file = (struct store_file){st.st_dev, st.st_ino};
-    return true;
+    return faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) ? error_of_open() : SQLITE_OK;
 }
 
 // The modes of the files that SQLite makes beside it are those of the database. While it is opened
@@ -123,14 +158,11 @@ static int open_files(struct store *s, struct store_file *file)
         return error_of_open();
     if (!record_lock_wait(s->lock_file, RECORD_LOCK_PLACE, STORE_BUSY_MS))
         return SQLITE_BUSY;
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return error_of_open();
-    bool known = identify(fd, file);
-    (void)close(fd);
-    if (!known)
-        return SQLITE_IOERR;
-    int error = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    int error = find_file(path, file);
+    if (error)
+        return error;
+    error = sqlite3_open_v2(
+        path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
     if (error)
         return error;
     (void)sqlite3_extended_result_codes(s->db, 1);
@@ -311,15 +343,14 @@ static bool is_in_place(const char *path, const struct store_file *file)
 
 static bool put_aside(const char *path, const char *name)
 {
-    static const char *const beside[] = {"-wal", "-shm", "-journal"};
     char old[STATE_PATH_MAX + 32];
     char moved[STATE_PATH_MAX + 80];
-    if (rename(path, name))
+    if (private_move(path, name))
         return false;
-    for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
+    for (size_t i = 1; i < BESIDE; i++) {
         (void)snprintf(old, sizeof(old), "%s%s", path, beside[i]);
         (void)snprintf(moved, sizeof(moved), "%s%s", name, beside[i]);
-        (void)rename(old, moved);
+        (void)private_move(old, moved);
     }
     return true;
 }

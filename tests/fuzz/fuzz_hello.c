@@ -26,6 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     check_text(h.software, sizeof(h.software));
     check_text(h.owner, sizeof(h.owner));
+    check_text(h.before, sizeof(h.before));
     check_text(h.name, sizeof(h.name));
     check_text(h.url, sizeof(h.url));
     check_text(h.code, sizeof(h.code));
