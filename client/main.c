@@ -5,6 +5,7 @@
 #include "commands.h"
 #include "common/inspect/inspect.h"
 #include "common/options.h"
+#include "common/output.h"
 #include "common/process.h"
 #include "common/signals.h"
 
@@ -54,7 +55,7 @@ bool command_state_dir(const char *data, char dir[static STATE_PATH_MAX])
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
-    if (!process_fill_streams())
+    if (!process_fill_streams() || !output_begin())
         return EXIT_FAILURE;
     signals_ignore();
     process_raise_files();

@@ -4,6 +4,7 @@
 #include "common/inspect/inspect.h"
 #include "common/log.h"
 #include "common/options.h"
+#include "common/output.h"
 #include "common/process.h"
 #include "common/record/record_options.h"
 #include "common/state.h"
@@ -143,7 +144,7 @@ int main(int argc, char **argv)
                     .take = take_option},
         .config = {.domain = "localhost", .scheme = "http"},
     };
-    if (!process_fill_streams())
+    if (!process_fill_streams() || !output_begin())
         return EXIT_FAILURE;
     signals_ignore();
     inspect_command *inspect = argc > 1 ? inspect_find(argv[1]) : NULL;

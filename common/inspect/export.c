@@ -179,10 +179,7 @@ static int open_target(struct inspect_call *call, struct target *t)
     int error = errno;
     if (fd >= 0)
         (void)close(fd);
-    (void)fprintf(stderr, "%s %s: ", call->program->name, call->name);
-    errno = error;
-    perror(t->beside);
-    return INSPECT_FAILED;
+    return inspect_fail(call, "cannot write the file: ", strerror(error));
 }
 
 static bool move(const char *from, const char *to, bool force)

@@ -4,11 +4,11 @@
 // would obey: what they might take amiss comes in base64 through a pipe. The comments have letters,
 // digits and marks only that mean nothing in a command either, for zsh at its prompt runs them.
 #include "bits.h"
+#include "common/printable.h"
 #include "export.h"
 #include "heads.h"
 #include "sent.h"
 #include "shell_quote.h"
-#include "utf8.h"
 
 enum {
     WORD_MAX = 1000, // bytes; busybox cuts lines at 1024, a terminal at 4096
@@ -132,27 +132,15 @@ static bool is_plain_target(struct slice target)
     return target.len > 0 && target.p[0] == '/';
 }
 
-// Whether a terminal shows it all, and nothing else comes of it.
-static bool is_shown(struct slice s)
-{
-    while (s.len > 0) {
-        size_t len = utf8_len(s);
-        if (len == 0 || !is_printable(s, len))
-            return false;
-        s = slice_of(s.p + len, s.len - len);
-    }
-    return true;
-}
-
 static bool can_be_pasted(struct slice s)
 {
-    return s.len <= WORD_MAX && is_shown(s);
+    return s.len <= WORD_MAX && printable_is(s);
 }
 
 // Bytes that cannot be pasted, in octal for the printf of any shell.
 static void put_target(struct curl *c, struct slice target)
 {
-    if (is_shown(target)) {
+    if (printable_is(target)) {
         put_option(c, SLICE("--request-target"), target);
         return;
     }
@@ -201,7 +189,7 @@ static void find_piped_fields(struct curl *c)
     c->first_piped = c->last = 0;
     for (size_t i = 0; i < head->field_count; i++) {
         const struct field *f = &head->fields[i];
-        if (f->name.len <= WORD_MAX / 2 && f->value.len <= WORD_MAX / 2 && is_shown(f->value))
+        if (f->name.len <= WORD_MAX / 2 && f->value.len <= WORD_MAX / 2 && printable_is(f->value))
             continue;
         c->first_piped = c->last == 0 ? i : c->first_piped;
         c->last = i + 1;

@@ -2,12 +2,12 @@
 // Bodies and messages for people: text as text, JSON laid out, the rest as a few lines of hex.
 #include <inttypes.h>
 #include "bits.h"
+#include "common/utf8.h"
 #include "heads.h"
 #include "json_indent.h"
 #include "messages.h"
 #include "show.h"
 #include "text.h"
-#include "utf8.h"
 
 enum {
     MESSAGE_HEX_MAX = 32, // bytes of a message that is not text
@@ -75,10 +75,12 @@ static void put_rest(const struct show *s, const struct record_exchange *x, enum
                      uint64_t rest)
 {
     char size[TEXT_NUMBER_MAX];
-    if (rest > 0)
-        (void)fprintf(s->out, "… %s more; all of it: %s show %s --body %s%s\n",
-                      text_size(rest, size), s->program, x->id,
-                      side == RECORD_REQUEST ? "request" : "response", s->decode ? "" : " --raw");
+    if (rest == 0)
+        return;
+    (void)fprintf(s->out, "… %s more; all of it: %s show ", text_size(rest, size), s->program);
+    write_safe(s->out, slice_str(x->id));
+    (void)fprintf(s->out, " --body %s%s\n", side == RECORD_REQUEST ? "request" : "response",
+                  s->decode ? "" : " --raw");
 }
 
 static void put_body(const struct show *s, const struct record_exchange *x, enum record_side side,
