@@ -10,6 +10,7 @@ struct export
     FILE *out;        // its error is looked at in the end
     uint64_t count;   // exchanges written
     int64_t first_ns; // since 1970: the first of them began
+    bool cut;         // the record could not be read to its end
     bool to_service;  // commands send what the service got, to the service
 };
 
