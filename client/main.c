@@ -46,9 +46,9 @@ bool command_state_dir(const char *data, char dir[static STATE_PATH_MAX])
 {
     const char *why = state_dir(data, "agent", dir);
     if (why)
-        (void)fprintf(stderr,
-                      "adit: cannot use the state directory %s: %s. Choose one with --data DIR\n",
-                      dir, why);
+        output_line(stderr,
+                    "adit: cannot use the state directory %s: %s. Choose one with --data DIR", dir,
+                    why);
     return !why;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "output.h"
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include "utf8.h"
@@ -184,6 +185,21 @@ void output_passing(const char *line)
     (void)fflush(stderr);
     write_bytes(&err, "\r\033[K", 4);
     (void)fputs(line, stderr);
+}
+
+void output_line(FILE *stream, const char *format, ...)
+{
+    char line[OUTPUT_LINE_MAX];
+    struct printable p = {0};
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(line, sizeof(line), format, args);
+    va_end(args);
+    for (struct slice s = slice_str(line); s.len > 0;) {
+        struct shown shown = printable_next(&p, &s);
+        (void)fwrite(shown.text.p, 1, shown.text.len, stream);
+    }
+    (void)fputc('\n', stream);
 }
 
 int output_fd(FILE *stream)

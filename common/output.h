@@ -16,6 +16,8 @@ bool output_begin(void);
 void output_exact(bool force);
 // Replaces the last line of the terminal that is standard error, without leaving it.
 void output_passing(const char *line);
+// Prints a message, which stays one line whatever is in its parts.
+void output_line(FILE *stream, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // The descriptor behind a stream, -1 when it has none.
 int output_fd(FILE *stream);
 
@@ -31,7 +33,8 @@ enum text_colour {
 extern const char *const output_colours[TEXT_COLOURS];
 
 enum {
-    OUTPUT_HELD_MAX = 8 // bytes of a character or a sequence whose rest has not come yet
+    OUTPUT_LINE_MAX = 8192, // bytes of a message; what is more is cut
+    OUTPUT_HELD_MAX = 8     // bytes of a character or a sequence whose rest has not come yet
 };
 
 // A stream of text on its way. Zeros are its beginning.

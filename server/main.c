@@ -106,7 +106,7 @@ static void parse(struct command *cmd, int argc, char **argv)
 
 static int fail(const char *what, const char *why)
 {
-    (void)fprintf(stderr, "aditd: %s%s\n", what, why);
+    output_line(stderr, "aditd: %s%s", what, why);
     return EXIT_FAILURE;
 }
 
@@ -119,9 +119,9 @@ static int run(struct relay *r, struct command *cmd)
     }
     why = state_dir(cmd->config.data, "relay", dir);
     if (why) {
-        (void)fprintf(stderr,
-                      "aditd: cannot use the state directory %s: %s. Choose one with --data DIR\n",
-                      dir, why);
+        output_line(stderr,
+                    "aditd: cannot use the state directory %s: %s. Choose one with --data DIR", dir,
+                    why);
         return EXIT_FAILURE;
     }
     cmd->config.record.dir = dir;
