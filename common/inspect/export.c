@@ -26,7 +26,7 @@ static const char help[] =
     "base64,\n"
     "                       and _webSocketMessages as Chrome writes them\n"
     "  --curl [FILE]        commands that send what the visitor sent to where it was sent, for\n"
-    "                       sh, bash, dash and zsh. Comments name what a command cannot send\n"
+    "                       sh, bash, dash, ksh and zsh. Comments name what a command cannot send\n"
     "  --to-service         with --curl: what the service got, straight to the service\n"
     "  --jsonl [FILE]       a JSON object a line with all that is kept (docs/record.md)\n"
     "  --force              replace the file; a link is replaced, not what it points to\n";
