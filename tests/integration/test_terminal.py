@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """A terminal is given text that it shows, and nothing that it obeys, hides or turns around: whatever
 is in a record, on a command line, or comes from a peer."""
+import re
 import signal
 import subprocess
+import unicodedata
 from random import Random
 
 import harness
@@ -68,7 +70,7 @@ def test_bytes_go_to_pipes_as_they_are_and_to_terminals_only_when_forced(tmp_pat
     assert refused.returncode == 2 and b"--raw" in refused.stderr
 
 
-@pytest.mark.parametrize("columns", [20, 60, 80, 120])
+@pytest.mark.parametrize("columns", [20, 80, 120, 160])
 def test_a_line_is_as_long_as_the_terminal_whatever_is_in_it(tmp_path, columns):
     """One that is too long would go on where another line could stand."""
     wide = ["日本語" * 60, "e\u0301\u0301" * 200, "\U0001f600" * 90, "\u202e" * 60, "\x1b[31m" * 50,
@@ -76,6 +78,9 @@ def test_a_line_is_as_long_as_the_terminal_whatever_is_in_it(tmp_path, columns):
     made = Record(tmp_path / "data")
     for text in wide:
         made.add(target="/" + text, host="a")
+    if columns == 160:
+        made.add(target="/" + wide[0], host=wide[1], method=wide[0], outcome=wide[1], error=wide[3])
+        wide.append("")
     came = shown(tmp_path, "adit", ("requests",), made.directory, columns).decode()
     lines = came.splitlines()
     assert len(lines) == len(wide)
@@ -86,8 +91,6 @@ def test_a_line_is_as_long_as_the_terminal_whatever_is_in_it(tmp_path, columns):
 
 
 def terminal_cells(line):
-    import re
-    import unicodedata
     line = re.sub(r"\x1b\[\d+m", "", line)
     cells = []
     for char in line:
@@ -182,3 +185,5 @@ def test_live_lines_show_nothing_that_a_terminal_obeys(tmp_path):
         for which in ("stdout", "stderr"):
             text = way.proxy.text(which)
             assert "\ufffd" not in text and not what_is_obeyed(text.encode(), colours=False)
+            begins = r"adit: |\d\d:\d\d:\d\d | {2,}"  # nobody else's text begins a line
+            assert all(re.match(begins, line) for line in text.splitlines() if line), text
