@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include "common/printable.h"
+#include "common/utf8.h"
 #include "proto/credentials.h"
 
 enum {
@@ -44,13 +46,17 @@ static void put(struct buf *b, const char *text)
     (void)buf_append(b, text, strlen(text));
 }
 
-// Tabs pass too.
+// On one line; tabs pass too.
 static void put_safe(struct buf *b, struct slice s)
 {
+    struct printable p = {0};
     while (s.len > 0) {
         bool tab = s.p[0] == '\t';
-        struct slice shown = printable_take(&s);
-        (void)buf_append(b, tab ? "\t" : shown.p, shown.len);
+        struct shown shown = printable_next(&p, &s);
+        if (shown.as_is)
+            (void)buf_append(b, shown.text.p, shown.text.len);
+        else
+            put(b, tab ? "\t" : "?");
     }
 }
 
@@ -233,11 +239,11 @@ static bool is_blank(char c)
 // Whether all of it can be shown; its last character may be cut.
 static bool looks_like_text(struct slice s)
 {
+    struct printable p = {0};
     while (s.len > 0) {
-        size_t n = is_blank(s.p[0]) ? 1 : printable_len(s);
-        if (n == 0)
-            return is_cut_character(s);
-        s = slice_of(s.p + n, s.len - n);
+        bool may_stay = is_blank(s.p[0]) || utf8_is_cut(s);
+        if (!printable_next(&p, &s).as_is && !may_stay)
+            return false;
     }
     return true;
 }
@@ -252,7 +258,7 @@ static bool is_text(const struct side *s, struct slice kept)
 static size_t torn(struct slice s)
 {
     for (size_t back = 1; back < 4 && back <= s.len; back++)
-        if (is_cut_character(slice_of(s.p + s.len - back, back)))
+        if (utf8_is_cut(slice_of(s.p + s.len - back, back)))
             return back;
     return 0;
 }

@@ -4,6 +4,7 @@
 #include "agent.h"
 #include "commands.h"
 #include "common/log.h"
+#include "common/output.h"
 #include "common/owner.h"
 #include "common/process.h"
 #include "common/record/record_options.h"
@@ -57,7 +58,7 @@ struct command {
 
 static int fail(const char *what, const char *why)
 {
-    (void)fprintf(stderr, "adit: %s%s\n", what, why);
+    output_line(stderr, "adit: %s%s", what, why);
     return EXIT_FAILURE;
 }
 
@@ -173,10 +174,9 @@ static bool choose_proxy(struct link_target *relay)
 {
     const char *why = relay_proxy_choose(&relay->proxy, &relay->at);
     if (why)
-        (void)fprintf(stderr,
-                      "adit: the proxy in %s cannot be used: %s; or exempt the relay by "
-                      "no_proxy=%s\n",
-                      relay->proxy.variable, why, relay->at.host);
+        output_line(stderr,
+                    "adit: the proxy in %s cannot be used: %s; or exempt the relay by no_proxy=%s",
+                    relay->proxy.variable, why, relay->at.host);
     return !why;
 }
 

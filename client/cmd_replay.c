@@ -259,9 +259,9 @@ static void say_what_is_left_out(const struct replay *p, const struct replay_req
     if (r->left_out == 0)
         return;
     (void)fflush(stdout);
-    (void)fprintf(stderr,
-                  "%s %s: %s: left out, since the record has no value: ", p->call.program->name,
-                  p->call.name, id);
+    (void)fprintf(stderr, "%s %s: ", p->call.program->name, p->call.name);
+    write_safe(stderr, slice_str(id));
+    (void)fputs(": left out, since the record has no value: ", stderr);
     for (size_t i = 0; i < r->left_out; i++) {
         (void)fputs(i ? ", " : "", stderr);
         write_safe(stderr, slice_str(r->secret[i]));
@@ -278,7 +278,8 @@ static void print_result(const char *id, const struct player_result *r, const ch
 {
     char size[TEXT_NUMBER_MAX];
     char duration[TEXT_NUMBER_MAX];
-    (void)printf("%s replayed as %s: ", id, r->id);
+    write_safe(stdout, slice_str(id));
+    (void)printf(" replayed as %s: ", r->id);
     if (r->refused)
         (void)printf("%s after ", answer_code(r->answer));
     else if (r->status)
@@ -288,8 +289,8 @@ static void print_result(const char *id, const struct player_result *r, const ch
     (void)fputs(text_duration((int64_t)r->duration_ns, duration), stdout);
     if (!r->refused && r->why != EXCHANGE_COMPLETE)
         (void)printf(" (%s)", exchange_whystr(r->why));
-    if (r->detail[0])
-        (void)printf(": %s", r->detail); // printable, as all that we say ourselves
+    (void)fputs(r->detail[0] ? ": " : "", stdout);
+    write_safe(stdout, slice_str(r->detail));
     (void)printf("%s\n", verdict);
 }
 

@@ -5,6 +5,7 @@
 #include "commands.h"
 #include "common/inspect/inspect.h"
 #include "common/options.h"
+#include "common/output.h"
 #include "common/process.h"
 #include "common/signals.h"
 
@@ -46,16 +47,16 @@ bool command_state_dir(const char *data, char dir[static STATE_PATH_MAX])
     char why[PRIVATE_WHY_MAX];
     bool ok = state_dir(data, "agent", dir, why);
     if (!ok)
-        (void)fprintf(stderr,
-                      "adit: cannot use the state directory %s: %s. Choose one with --data DIR\n",
-                      dir, why);
+        output_line(stderr,
+                    "adit: cannot use the state directory %s: %s. Choose one with --data DIR", dir,
+                    why);
     return ok;
 }
 
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
-    if (!process_fill_streams())
+    if (!process_fill_streams() || !output_begin())
         return EXIT_FAILURE;
     signals_ignore();
     process_raise_files();

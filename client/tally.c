@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <uv.h>
+#include "common/printable.h"
 #include "common/writer.h"
 #include "line.h"
 
@@ -168,6 +169,7 @@ static void put_cell(struct line *row, void (*put)(struct line *l, uint64_t n), 
 static bool put_row(struct buf *out, const struct tally_path *p)
 {
     struct line row;
+    struct printable printable = {0};
     const uint64_t times[] = {p->total_ns, p->calls ? p->total_ns / p->calls : 0,
                               percentile_ns(p, 50), percentile_ns(p, 90), percentile_ns(p, 99)};
     line_clear(&row);
@@ -178,9 +180,10 @@ static bool put_row(struct buf *out, const struct tally_path *p)
         put_cell(&row, line_bytes, p->bytes[side], 12);
     line_put(&row, "  ");
     for (struct slice path = slice_of(p->path, p->len); path.len > 0;) {
-        struct slice shown = printable_take(&path);
-        memcpy(row.text + row.len, shown.p, shown.len);
-        row.len += shown.len;
+        struct shown shown = printable_next(&printable, &path);
+        struct slice text = shown.as_is ? shown.text : SLICE("?");
+        memcpy(row.text + row.len, text.p, text.len);
+        row.len += text.len;
     }
     row.text[row.len++] = '\n';
     return buf_append(out, row.text, row.len);

@@ -236,6 +236,7 @@ void answer_make(const struct answer_words *words, char text[static ANSWER_TEXT_
     (void)head_add(head, SLICE("Content-Type"), slice_str(types[words->form]));
     (void)head_add(head, SLICE("Content-Length"), slice_of(text, (size_t)digits));
     (void)head_add(head, SLICE("Cache-Control"), SLICE("no-store"));
+    (void)head_add(head, SLICE("X-Content-Type-Options"), SLICE("nosniff"));
     (void)head_add(head, SLICE("Adit-Error"), slice_str(r->code));
     if (r->status == 426)
         head->upgrade = SLICE("websocket");

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "printable.h"
 #include "writer.h"
 
 enum {
@@ -37,14 +38,6 @@ void log_init(const char *program, enum log_level level)
         (void)atexit(log_end);
 }
 
-// What came from a peer may not move the cursor of the terminal that shows it.
-static void disarm(char *line, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        if ((unsigned char)line[i] < 0x20 || (unsigned char)line[i] >= 0x7f)
-            line[i] = '?';
-}
-
 void log_line(enum log_level level, const char *format, ...)
 {
     char line[LINE_MAX_BYTES];
@@ -57,7 +50,7 @@ void log_line(enum log_level level, const char *format, ...)
     (void)vsnprintf(line + len, sizeof(line) - 1 - len, format, args);
     va_end(args);
     len = strlen(line);
-    disarm(line, len);
+    printable_disarm_line(line, len);
     line[len++] = '\n';
     if (logger.writer)
         writer_line(logger.writer, line, len);

@@ -2,13 +2,7 @@
 #include "options.h"
 #include <stdio.h>
 #include <string.h>
-
-// What was typed may not move the cursor of the terminal that shows it.
-static void write_shown(const char *text)
-{
-    for (; *text; text++)
-        (void)fputc(*text < ' ' || *text >= 0x7f ? '?' : *text, stderr);
-}
+#include "printable.h"
 
 void options_wrong(struct options *o, const char *text, const char *what)
 {
@@ -21,9 +15,8 @@ void options_wrong(struct options *o, const char *text, const char *what)
     size_t len = strlen(message);
     if (len > 2 && strcmp(message + len - 2, ": ") == 0) // there is nothing to show
         message[len - 2] = 0;
-    (void)fprintf(stderr, "%s: ", o->program);
-    write_shown(message);
-    (void)fprintf(stderr, "\nTry: %s --help\n", o->program);
+    printable_disarm_line(message, strlen(message)); // it repeats what was typed
+    (void)fprintf(stderr, "%s: %s\nTry: %s --help\n", o->program, message, o->program);
     o->exit_status = EXIT_USAGE;
 }
 

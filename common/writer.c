@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <uv.h>
+#include "printable.h"
 
 enum {
     HALF_BYTES = WRITER_BYTES / 2
@@ -168,7 +169,7 @@ void writer_line(struct writer *w, const char *line, size_t len)
         h->dropped++;
     } else {
         memcpy(h->bytes + h->len, line, len);
-        h->len += len;
+        h->len += printable_disarm_lines(h->bytes + h->len, len);
     }
     if (w->idle)
         uv_cond_signal(&w->news);

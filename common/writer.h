@@ -18,7 +18,8 @@ struct writer;
 // of memory or threads.
 struct writer *writer_new(int fd, const char *program, unsigned pause_ms);
 // Takes one line, which ends with a line feed, or several that stay together: they are dropped
-// whole, and count as one. Returns at once. From one thread only.
+// whole, and count as one. What a terminal may not be given (common/printable.h) becomes '?'.
+// Returns at once. From one thread only.
 void writer_line(struct writer *w, const char *line, size_t len);
 // Lets what is left be written, for at most WRITER_LAST_MS.
 void writer_free(struct writer *w);

@@ -4,6 +4,7 @@
 #include "common/inspect/inspect.h"
 #include "common/log.h"
 #include "common/options.h"
+#include "common/output.h"
 #include "common/process.h"
 #include "common/record/record_options.h"
 #include "common/state.h"
@@ -117,7 +118,7 @@ static void parse(struct command *cmd, int argc, char **argv)
 
 static int fail(const char *what, const char *why)
 {
-    (void)fprintf(stderr, "aditd: %s%s\n", what, why);
+    output_line(stderr, "aditd: %s%s", what, why);
     return EXIT_FAILURE;
 }
 
@@ -146,9 +147,9 @@ static int run(struct relay *r, struct command *cmd)
     if (why)
         return fail("the file given with --reserved-names: ", why);
     if (!state_dir(cmd->config.data, "relay", dir, not_ours)) {
-        (void)fprintf(stderr,
-                      "aditd: cannot use the state directory %s: %s. Choose one with --data DIR\n",
-                      dir, not_ours);
+        output_line(stderr,
+                    "aditd: cannot use the state directory %s: %s. Choose one with --data DIR", dir,
+                    not_ours);
         return EXIT_FAILURE;
     }
     cmd->config.record.dir = dir;
@@ -172,7 +173,7 @@ int main(int argc, char **argv)
                     .take = take_option},
         .config = {.domain = "localhost", .scheme = "http"},
     };
-    if (!process_fill_streams())
+    if (!process_fill_streams() || !output_begin())
         return EXIT_FAILURE;
     signals_ignore();
     inspect_command *inspect = argc > 1 ? inspect_find(argv[1]) : NULL;

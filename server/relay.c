@@ -7,6 +7,7 @@
 #include "agents.h"
 #include "common/address.h"
 #include "common/log.h"
+#include "common/output.h"
 #include "relay_options.h"
 
 enum {
@@ -190,7 +191,7 @@ const char *relay_start(struct relay *r, const struct relay_config *config)
 
 void relay_run(struct relay *r)
 {
-    (void)printf("aditd: ready, domain %s\n", r->config.domain);
+    output_line(stdout, "aditd: ready, domain %s", r->config.domain);
     (void)fflush(stdout);
     loop_run(&r->loop);
 }

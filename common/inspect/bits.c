@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "bits.h"
 #include <time.h>
-#include "utf8.h"
+#include "common/printable.h"
 
 void write_base64(FILE *out, struct slice s, unsigned columns)
 {
@@ -37,35 +37,15 @@ const char *timestamp(int64_t ns, char out[static TIMESTAMP_MAX])
     return out;
 }
 
-bool is_printable(struct slice s, size_t len)
-{
-    unsigned char c = (unsigned char)s.p[0];
-    unsigned char d = len > 1 ? (unsigned char)s.p[1] : 0;
-    unsigned char e = len > 2 ? (unsigned char)s.p[2] : 0;
-    if (len < 2)
-        return len == 1 && c >= ' ' && c <= '~';
-    if (c == 0xc2) // U+0080 to U+009F are controls, U+00AD is invisible
-        return d >= 0xa0 && d != 0xad;
-    if (c == 0xe2) // U+200B to 200F, 2028 to 202E, 2060 to 206F: invisible, or turn text around
-        return !(d == 0x80 && ((e >= 0x8b && e <= 0x8f) || (e >= 0xa8 && e <= 0xae))) &&
-               !(d == 0x81 && e >= 0xa0 && e <= 0xaf);
-    return !(c == 0xd8 && d == 0x9c) &&              // U+061C
-           !(c == 0xef && d == 0xbb && e == 0xbf) && // U+FEFF
-           !(c == 0xef && d == 0xbf && e >= 0xb9) && // U+FFF9 to U+FFFF
-           !(c == 0xf3 && d == 0xa0);                // U+E0000 to U+E0FFF: tags
-}
-
 void write_safe(FILE *out, struct slice s)
 {
+    struct printable p = {0};
     while (s.len > 0) {
-        size_t len = utf8_len(s);
-        if (is_printable(s, len))
-            (void)fwrite(s.p, 1, len, out);
-        else if (s.p[0] == '\n' || s.p[0] == '\t')
-            (void)fputs(s.p[0] == '\n' ? "\\n" : "\\t", out);
-        else
-            (void)fprintf(out, "\\x%02x", (unsigned char)s.p[0]);
-        len = len > 0 && is_printable(s, len) ? len : 1;
-        s = slice_of(s.p + len, s.len - len);
+        size_t plain = printable_ascii_len(s);
+        if (plain > 1) { // all but the last, on which a mark may stand
+            write_slice(out, slice_of(s.p, plain - 1));
+            s = slice_of(s.p + plain - 1, s.len - plain + 1);
+        }
+        write_slice(out, printable_next(&p, &s).text);
     }
 }

@@ -25,9 +25,6 @@ enum {
 };
 const char *timestamp(int64_t ns, char out[static TIMESTAMP_MAX]);
 
-// Whether the character of `len` bytes that s begins with (utf8_len) shows on a terminal and does
-// nothing else: no control, nothing invisible, nothing that turns text around.
-bool is_printable(struct slice s, size_t len);
-// Writes what others sent so that no terminal obeys it: printable text as it is, all else as \n,
-// \t or \xHH.
+// Writes what others sent so that no terminal obeys it, on one line: what common/printable.h shows
+// as it is, all else as \n, \t or \xHH.
 void write_safe(FILE *out, struct slice s);

@@ -46,7 +46,8 @@ void inspect_usage(struct inspect_call *call, const char *text, const char *what
 int inspect_fail(const struct inspect_call *call, const char *text, const char *why)
 {
     (void)fflush(stdout);
-    (void)fprintf(stderr, "%s %s: %s", call->program->name, call->name, text);
+    (void)fprintf(stderr, "%s %s: ", call->program->name, call->name);
+    write_safe(stderr, slice_str(text));
     write_safe(stderr, slice_str(why));
     (void)fputc('\n', stderr);
     return INSPECT_FAILED;

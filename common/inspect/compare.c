@@ -2,10 +2,10 @@
 #include "compare.h"
 #include <stdio.h>
 #include "bits.h"
+#include "common/utf8.h"
 #include "heads.h"
 #include "json_indent.h"
 #include "line_diff.h"
-#include "utf8.h"
 
 enum {
     FIELDS_MAX = 1024, // that are compared one by one

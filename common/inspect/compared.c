@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <xxhash.h>
 #include "bits.h"
+#include "common/utf8.h"
 #include "compare.h"
 #include "messages.h"
-#include "utf8.h"
 
 enum {
     SLICES = 22,

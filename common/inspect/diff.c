@@ -140,7 +140,11 @@ static bool write_json(const struct compared *a, const struct compared *b)
 
 static bool write_text(const struct compared *a, const struct compared *b)
 {
-    (void)printf("--- %s\n+++ %s\n\n", a->x.id, b->x.id);
+    (void)fputs("--- ", stdout);
+    write_safe(stdout, slice_str(a->x.id));
+    (void)fputs("\n+++ ", stdout);
+    write_safe(stdout, slice_str(b->x.id));
+    (void)fputs("\n\n", stdout);
     bool same = compare_print(stdout, a, b);
     (void)puts(same ? "the same\n" : "");
     print_timing(a, b);

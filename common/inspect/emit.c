@@ -2,7 +2,8 @@
 #include "emit.h"
 #include <inttypes.h>
 #include "bits.h"
-#include "utf8.h"
+#include "common/printable.h"
+#include "common/utf8.h"
 
 static void escape(FILE *out, unsigned c)
 {
@@ -12,16 +13,6 @@ static void escape(FILE *out, unsigned c)
     }
     c -= 0x10000;
     (void)fprintf(out, "\\u%04x\\u%04x", 0xd800 | c >> 10, 0xdc00 | (c & 0x3ff));
-}
-
-// The code point of a character of `len` bytes.
-static unsigned code_point(struct slice s, size_t len)
-{
-    static const uint8_t bits[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
-    unsigned c = (uint8_t)s.p[0] & bits[len];
-    for (size_t i = 1; i < len; i++)
-        c = c << 6 | ((uint8_t)s.p[i] & 0x3f);
-    return c;
 }
 
 static void put_short(FILE *out, char c)
@@ -48,23 +39,28 @@ static size_t plain_run(struct slice s)
 static void put_string(FILE *out, struct slice s)
 {
     bool is_utf8 = utf8_is(s);
+    struct printable p = {0};
     (void)fputc('"', out);
     while (s.len > 0) {
         size_t len = plain_run(s);
         if (len > 0) {
             (void)fwrite(s.p, 1, len, out);
+            p = (struct printable){.has_base = true};
         } else if ((unsigned char)s.p[0] < 0x80) {
             put_short(out, s.p[0]);
+            p.has_base = false;
             len = 1;
         } else if (!is_utf8) {
             escape(out, (unsigned char)s.p[0]);
             len = 1;
         } else {
-            len = utf8_len(s);
-            if (is_printable(s, len))
+            struct slice rest = s;
+            struct shown shown = printable_next(&p, &rest);
+            len = s.len - rest.len;
+            if (shown.as_is)
                 (void)fwrite(s.p, 1, len, out);
             else
-                escape(out, code_point(s, len));
+                escape(out, utf8_code(s, len));
         }
         s = slice_of(s.p + len, s.len - len);
     }

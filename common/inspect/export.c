@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "export.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include "command.h"
+#include "new_file.h"
 #include "progress.h"
 #include "proto/chars.h"
 #include "text.h"
@@ -22,21 +20,18 @@ static const char help[] =
     "\n"
     "Before the form stand ids, beginnings of ids or last, or else a filter (docs/filters.md);\n"
     "the word behind it is the file. Without one, or with -, it goes to the standard output.\n"
-    "A file is written beside its place first, as FILE.tmp.\n"
+    "A file comes to its place when it is whole, readable for you alone. What is there already\n"
+    "stays unless --force says otherwise; a pipe or a device is written to.\n"
     "\n"
     "  --har [FILE]         an HTTP Archive 1.2: bodies decoded, those that are not text in "
     "base64,\n"
     "                       and _webSocketMessages as Chrome writes them\n"
     "  --curl [FILE]        commands that send what the visitor sent to where it was sent, for\n"
-    "                       sh, bash, dash and zsh. Comments name what a command cannot send\n"
+    "                       sh, bash, dash, ksh and zsh. Comments name what a command cannot send\n"
     "  --to-service         with --curl: what the service got, straight to the service\n"
     "  --path PATH          with --curl: another path and query, where values of it were redacted\n"
     "  --jsonl [FILE]       a JSON object a line with all that is kept (docs/record.md)\n"
-    "  --force              overwrite the file\n";
-
-enum {
-    PATH_BYTES = 4096
-};
+    "  --force              replace the file; a link is replaced, not what it points to\n";
 
 #define ID_DIGITS "0123456789abcdefghjkmnpqrstvwxyzABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -151,6 +146,7 @@ static int write_all(struct inspect_call *call, struct export *e, const struct w
     if (o->form->end)
         o->form->end(e);
     progress_end(&progress);
+    e->cut = status < 0;
     if (status < 0)
         return inspect_fail(call, "the record cannot be read: ", sqlite3_errstr(-status));
     if (broken == 0)
@@ -159,90 +155,35 @@ static int write_all(struct inspect_call *call, struct export *e, const struct w
     return inspect_fail(call, text, "");
 }
 
-// A file that is written beside its place, and comes there when it is whole.
-struct target {
-    const char *path;
-    char beside[PATH_BYTES];
-    FILE *out;
-};
-
-// Devices and pipes are written in place.
-static bool is_special(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
-}
-
-static int open_target(struct inspect_call *call, struct target *t)
+static int fail_file(const struct inspect_call *call, const char *why)
 {
     const struct options *o = call->ctx;
-    bool special = is_special(t->path);
-    int len = snprintf(t->beside, sizeof(t->beside), "%s%s", t->path, special ? "" : ".tmp");
-    if (len < 0 || len >= (int)sizeof(t->beside))
-        return inspect_fail(call, "the file's name is too long", "");
-    if (!special && !o->force && access(t->path, F_OK) == 0)
-        return inspect_fail(call, "it is there already, --force overwrites it: ", t->path);
-    // What visitors sent is nobody else's business.
-    int fd = open(t->beside, O_WRONLY | O_CLOEXEC | (special ? 0 : O_CREAT | O_TRUNC | O_NOFOLLOW),
-                  0600);
-    t->out = fd < 0 ? NULL : fdopen(fd, "w");
-    if (t->out)
-        return INSPECT_OK;
-    int error = errno;
-    if (fd >= 0)
-        (void)close(fd);
-    (void)fprintf(stderr, "%s %s: ", call->program->name, call->name);
-    errno = error;
-    perror(t->beside);
-    return INSPECT_FAILED;
-}
-
-static bool move(const char *from, const char *to, bool force)
-{
-    if (force)
-        return rename(from, to) == 0;
-    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
-        return true;
-    // File systems that cannot do it: it was looked at when we began.
-    return errno == EINVAL && rename(from, to) == 0;
-}
-
-static int close_target(struct inspect_call *call, struct target *t, int status)
-{
-    const struct options *o = call->ctx;
-    bool special = strcmp(t->beside, t->path) == 0;
-    bool ok = fflush(t->out) == 0 && !ferror(t->out);
-    int error = ok ? 0 : errno;
-    if (fclose(t->out) != 0 && ok) {
-        ok = false;
-        error = errno;
-    }
-    if (ok && !special && !move(t->beside, t->path, o->force)) {
-        ok = false;
-        error = errno;
-    }
-    if (ok)
-        return status;
-    if (!special)
-        (void)unlink(t->beside);
-    return inspect_fail(call, "cannot write the file: ", strerror(error));
+    char text[NEW_FILE_PATH_MAX + 32];
+    (void)snprintf(text, sizeof(text), "cannot write %s: ", o->file);
+    return inspect_fail(call, text, why);
 }
 
 static int run(struct inspect_call *call, struct record_reader *r, const struct wanted *wanted)
 {
     const struct options *o = call->ctx;
-    struct target t = {.path = o->file};
+    struct new_file file;
     struct export e = {.reader = r, .out = stdout, .path = o->path, .to_service = o->to_service};
     if (!o->file)
         return write_all(call, &e, wanted);
-    int status = open_target(call, &t);
-    if (status)
+    const char *why = new_file_open(&file, o->file, o->force);
+    if (why)
+        return fail_file(call, why);
+    e.out = file.out;
+    int status = write_all(call, &e, wanted);
+    why = new_file_close(&file, !e.cut);
+    if (why)
+        return fail_file(call, why);
+    if (status != INSPECT_OK)
         return status;
-    e.out = t.out;
-    status = close_target(call, &t, write_all(call, &e, wanted));
-    if (status == INSPECT_OK)
-        (void)fprintf(stderr, "%s %s: wrote %" PRIu64 " exchange%s to %s\n", call->program->name,
-                      call->name, e.count, text_plural(e.count), o->file);
+    (void)fprintf(stderr, "%s %s: wrote %" PRIu64 " exchange%s to ", call->program->name,
+                  call->name, e.count, text_plural(e.count));
+    write_safe(stderr, slice_str(o->file));
+    (void)fputc('\n', stderr);
     return status;
 }
 

@@ -11,6 +11,7 @@ struct export
     uint64_t count;   // exchanges written
     int64_t first_ns; // since 1970: the first of them began
     const char *path; // commands send this target instead; NULL: what was sent
+    bool cut;         // the record could not be read to its end
     bool to_service;  // commands send what the service got, to the service
 };
 

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: MIT
 // Exchanges as commands that send their requests again, for curl and any POSIX shell, in a script
 // or pasted at its prompt. So a command holds nothing that a shell, a line editor or a terminal
-// would obey: what they might take amiss comes in base64 through a pipe. The comments have letters,
-// digits and marks only that mean nothing in a command either, for zsh at its prompt runs them.
+// would obey: it is visible ASCII in short lines (shell_quote), and a body that is not comes in
+// base64 through a pipe. Its reader is the standard input: ksh has sockets for pipes, which /dev/fd
+// cannot open. The comments have letters, digits and marks only that mean nothing in a command
+// either, for zsh at its prompt runs them.
 #include "bits.h"
+#include "common/printable.h"
 #include "export.h"
 #include "heads.h"
 #include "sent.h"
 #include "shell_quote.h"
-#include "utf8.h"
 
 enum {
-    WORD_MAX = 1000, // bytes; busybox cuts lines at 1024, a terminal at 4096
+    WORD_MAX = 1000, // bytes of a body that are readable still
     BASE64_COLUMNS = 76,
 };
 
@@ -19,9 +21,7 @@ struct curl {
     const struct record_exchange *x;
     struct sent sent;
     struct slice body;
-    struct buf text;          // the command so far
-    struct buf lines;         // fields that come through a pipe
-    size_t first_piped, last; // those are [first_piped, last)
+    struct buf text; // the command so far
     bool piped, has_data, is_head;
     bool is_empty_upload; // a body in chunks of which none is sent before an answer is there
     bool ok;
@@ -132,39 +132,9 @@ static bool is_plain_target(struct slice target)
     return target.len > 0 && target.p[0] == '/';
 }
 
-// Whether a terminal shows it all, and nothing else comes of it.
-static bool is_shown(struct slice s)
-{
-    while (s.len > 0) {
-        size_t len = utf8_len(s);
-        if (len == 0 || !is_printable(s, len))
-            return false;
-        s = slice_of(s.p + len, s.len - len);
-    }
-    return true;
-}
-
 static bool can_be_pasted(struct slice s)
 {
-    return s.len <= WORD_MAX && is_shown(s);
-}
-
-// Bytes that cannot be pasted, in octal for the printf of any shell.
-static void put_target(struct curl *c, struct slice target)
-{
-    if (is_shown(target)) {
-        put_option(c, SLICE("--request-target"), target);
-        return;
-    }
-    put(c, SLICE(" \\\n  --request-target \"$(printf '"));
-    for (size_t i = 0; i < target.len; i++) {
-        unsigned char b = (unsigned char)target.p[i];
-        char text[5] = {(char)b, 0};
-        if (b < ' ' || b > '~' || b == '\'' || b == '\\' || b == '%')
-            (void)snprintf(text, sizeof(text), "\\%03o", b);
-        put(c, slice_str(text));
-    }
-    put(c, SLICE("')\""));
+    return s.len <= WORD_MAX && printable_ascii_len(s) == s.len;
 }
 
 static void put_url(struct curl *c)
@@ -181,7 +151,7 @@ static void put_url(struct curl *c)
     put(c, SLICE(" "));
     put_word(c, buf_slice(&url));
     if (!plain)
-        put_target(c, head->target);
+        put_option(c, SLICE("--request-target"), head->target);
     buf_free(&url);
 }
 
@@ -193,33 +163,11 @@ static bool append_field(struct buf *out, const struct field *f)
            buf_append(out, f->value.p, f->value.len);
 }
 
-// From the first to the last field that cannot be pasted they come through the pipe, in their
-// order.
-static void find_piped_fields(struct curl *c)
-{
-    const struct http_head *head = &c->sent.head;
-    c->first_piped = c->last = 0;
-    for (size_t i = 0; i < head->field_count; i++) {
-        const struct field *f = &head->fields[i];
-        if (f->name.len <= WORD_MAX / 2 && f->value.len <= WORD_MAX / 2 && is_shown(f->value))
-            continue;
-        c->first_piped = c->last == 0 ? i : c->first_piped;
-        c->last = i + 1;
-    }
-    for (size_t i = c->first_piped; c->ok && i < c->last; i++)
-        c->ok = append_field(&c->lines, &head->fields[i]) && buf_append(&c->lines, "\n", 1);
-}
-
 static void put_fields(struct curl *c)
 {
     const struct http_head *head = &c->sent.head;
     for (size_t i = 0; i < head->field_count; i++) {
         struct buf line = {0};
-        if (i >= c->first_piped && i < c->last) {
-            if (i == c->first_piped)
-                put(c, c->piped ? SLICE(" \\\n  -H @/dev/fd/3") : SLICE(" \\\n  -H @-"));
-            continue;
-        }
         c->ok = c->ok && append_field(&line, &head->fields[i]);
         put_option(c, SLICE("-H"), buf_slice(&line));
         buf_free(&line);
@@ -258,11 +206,6 @@ static void put_headers(struct curl *c)
 static void put_command(struct curl *c)
 {
     struct slice method = c->sent.head.method;
-    bool fields = c->last > 0;
-    if (fields)
-        put(c, SLICE("base64 -d <<'END_OF_FIELDS' | "));
-    if (fields && c->piped)
-        put(c, SLICE("{ "));
     if (c->piped)
         put(c, SLICE("base64 -d <<'END_OF_BODY' | "));
     put(c, c->sent.head.minor_version == 0 ? SLICE("curl -q --http1.0 --globoff --path-as-is")
@@ -277,20 +220,16 @@ static void put_command(struct curl *c)
         put(c, SLICE(" --max-time 10"));
     put_url(c);
     put_headers(c);
-    put(c, fields && c->piped ? SLICE("; } 3<&0\n") : SLICE("\n"));
+    put(c, SLICE("\n"));
 }
 
 // No line of base64 has an underscore in it.
-static void write_pipes(struct export *e, const struct curl *c)
+static void write_body(struct export *e, const struct curl *c)
 {
-    if (c->last > 0) {
-        write_base64(e->out, buf_slice(&c->lines), BASE64_COLUMNS);
-        (void)fputs("END_OF_FIELDS\n", e->out);
-    }
-    if (c->piped) {
-        write_base64(e->out, c->body, BASE64_COLUMNS);
-        (void)fputs("END_OF_BODY\n", e->out);
-    }
+    if (!c->piped)
+        return;
+    write_base64(e->out, c->body, BASE64_COLUMNS);
+    (void)fputs("END_OF_BODY\n", e->out);
 }
 
 // Whether all of the body is there; a comment says how much of it.
@@ -348,7 +287,6 @@ static bool make(struct curl *c, struct export *e)
     // Of empty data curl forgets the last chunk when it has waited for 100 (Continue).
     c->is_empty_upload =
         c->has_data && c->body.len == 0 && head_find(&c->sent.head, SLICE("expect"));
-    find_piped_fields(c);
     put_comments(c);
     put_command(c);
     return c->ok;
@@ -363,12 +301,11 @@ bool export_curl(struct export *e, const struct record_exchange *x)
     bool ok = make(&c, e);
     if (ok) {
         write_slice(e->out, buf_slice(&c.text));
-        write_pipes(e, &c);
+        write_body(e, &c);
         (void)fputc('\n', e->out);
         e->count++;
     }
     sent_free(&c.sent);
     buf_free(&c.text);
-    buf_free(&c.lines);
     return ok;
 }

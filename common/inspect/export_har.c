@@ -4,13 +4,13 @@
 #include <inttypes.h>
 #include "bits.h"
 #include "common/loop.h"
+#include "common/utf8.h"
 #include "emit.h"
 #include "export.h"
 #include "heads.h"
 #include "messages.h"
 #include "sent.h"
 #include "timing.h"
-#include "utf8.h"
 
 #define PAGE "page_1"
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Exchanges as JSON objects that leave nothing out (docs/record.md, "JSON").
 #include "bits.h"
+#include "common/utf8.h"
 #include "emit.h"
 #include "exchange_json.h"
 #include "heads.h"
 #include "messages.h"
 #include "timing.h"
-#include "utf8.h"
 
 static void put_fields(struct emit *e, const char *name, struct slice lines)
 {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
+#include "common/output.h"
 
 static const uint64_t patience_ns = 1000000000; // before the first word
 static const uint64_t step_ns = 200000000;      // between two
@@ -22,17 +23,18 @@ void progress_begin(struct progress *p)
 
 void progress_tell(struct progress *p, uint64_t exchanges)
 {
+    char line[48];
     uint64_t now = p->wanted ? now_ns() : 0;
     if (!p->wanted || now - p->began_ns < patience_ns || now - p->told_ns < step_ns)
         return;
     p->told_ns = now;
-    (void)fprintf(stderr, "\r%" PRIu64 " exchanges", exchanges);
-    (void)fflush(stderr);
+    (void)snprintf(line, sizeof(line), "%" PRIu64 " exchanges", exchanges);
+    output_passing(line);
 }
 
 void progress_end(struct progress *p)
 {
     if (p->told_ns > 0)
-        (void)fputs("\r\033[K", stderr);
+        output_passing("");
     p->told_ns = 0;
 }

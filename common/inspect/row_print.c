@@ -5,6 +5,8 @@
 
 enum {
     COLUMNS_BEFORE = 68, // of a line before the host, without the method
+    COLUMNS_METHOD = 16, // at most, of a line that is cut
+    COLUMNS_REMARK = 40, // the same
     COLUMNS_LEAST = 12,  // for host and target, however narrow the terminal
     COLUMNS_YEAR = 100,  // terminals that are narrower get dates without their year
     YEAR = 5             // "2026-"
@@ -66,20 +68,25 @@ static void print_text(const struct row_printer *p, const struct record_exchange
     size_t left_out = p->columns > 0 && p->columns < COLUMNS_YEAR && x->began_ns >= 0 ? YEAR : 0;
     if (x->status)
         (void)snprintf(status, sizeof(status), "%u", (unsigned)x->status);
-    (void)fprintf(p->out, "%s%-16s%s  %s  %s%3s%s  %10s  %9s  ", text_colour(p->colours, TEXT_DIM),
-                  x->id, plain, text_local_time(x->began_ns, began) + left_out,
+    (void)fputs(text_colour(p->colours, TEXT_DIM), p->out);
+    write_safe(p->out, slice_str(x->id));
+    (void)fprintf(p->out, "%s  %s  %s%3s%s  %10s  %9s  ", plain,
+                  text_local_time(x->began_ns, began) + left_out,
                   text_colour(p->colours, status_colour(x->status)), status, plain,
                   text_size(x->body[RECORD_RESPONSE].bytes, size),
                   text_duration(x->duration_ns, duration));
-    write_safe(p->out, x->method);
+    bool cuts = p->columns > 0;
+    size_t taken = COLUMNS_BEFORE - EXCHANGE_ID_LEN - left_out + text_columns(slice_str(x->id)) +
+                   text_cut(p->out, x->method, cuts ? COLUMNS_METHOD : SIZE_MAX);
+    size_t behind = text_columns(end);
+    behind = cuts && behind > COLUMNS_REMARK ? COLUMNS_REMARK : behind;
+    taken += behind > 0 ? behind + 4 : 0;
     (void)fputc(' ', p->out);
-    size_t taken =
-        COLUMNS_BEFORE - left_out + text_columns(x->method) + (end.len ? end.len + 4 : 0);
     bool fits = taken + COLUMNS_LEAST <= p->columns;
     print_where(p, x, fits ? p->columns - taken : COLUMNS_LEAST);
     if (end.len > 0) {
         (void)fprintf(p->out, "  %s(", text_colour(p->colours, TEXT_YELLOW));
-        write_safe(p->out, end);
+        (void)text_cut(p->out, end, behind);
         (void)fprintf(p->out, ")%s", plain);
     }
     (void)fputc('\n', p->out);

@@ -224,6 +224,8 @@ static const char *what_stands_against(const struct record_exchange *x, enum sen
         return "a relay does not know what the service got: export it where the agent runs";
     if (view == SENT_TO_SERVICE && x->upstream.len == 0)
         return "it reached no service";
+    if (x->upstream.len == 0 && x->host.len == 0)
+        return "it named no host, and reached no service"; // curl would take one from the target
     return NULL;
 }
 

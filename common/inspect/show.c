@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include "bits.h"
 #include "command.h"
+#include "common/output.h"
 #include "exchange_json.h"
 #include "heads.h"
 
@@ -23,11 +24,14 @@ static const char help[] =
     "  --raw                all of it as HTTP messages: heads as they came, bodies in chunks\n"
     "                       where they came in chunks, but not in the same ones. With --body:\n"
     "                       not decoded\n"
+    "  --force              with --raw or --body: the bytes themselves on a terminal, too, which\n"
+    "                       obeys what is in them. Otherwise it gets the text, and \\xHH for\n"
+    "                       what it must not obey; files and pipes always get the bytes\n"
     "  --json               as one JSON object (docs/record.md)\n"
     "  --no-decode          bodies as they passed\n";
 
 struct options {
-    bool raw, json, no_decode, has_body;
+    bool raw, json, no_decode, has_body, force;
     enum record_side body;
 };
 
@@ -38,6 +42,7 @@ static void take_option(struct inspect_call *call, int option, const char *value
     case 'r': o->raw = true; return;
     case 'j': o->json = true; return;
     case 'n': o->no_decode = true; return;
+    case 'f': o->force = true; return;
     case 'b':
         o->has_body = true;
         o->body = strcmp(value, "response") == 0 ? RECORD_RESPONSE : RECORD_REQUEST;
@@ -126,6 +131,8 @@ static int write_all(const struct inspect_call *call, struct record_reader *r,
         .reader = r, .out = stdout, .program = call->program->name, .decode = !o->no_decode};
     if (o->json)
         return write_json(r, x, !o->no_decode);
+    if (o->has_body || o->raw)
+        output_exact(o->force);
     if (o->has_body)
         return write_body(call, r, x);
     if (o->raw)
@@ -136,11 +143,9 @@ static int write_all(const struct inspect_call *call, struct record_reader *r,
 int inspect_show(const struct inspect_program *program, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"raw", no_argument, NULL, 'r'},
-        {"body", required_argument, NULL, 'b'},
-        {"json", no_argument, NULL, 'j'},
-        {"no-decode", no_argument, NULL, 'n'},
-        {NULL, 0, NULL, 0},
+        {"raw", no_argument, NULL, 'r'},   {"body", required_argument, NULL, 'b'},
+        {"json", no_argument, NULL, 'j'},  {"no-decode", no_argument, NULL, 'n'},
+        {"force", no_argument, NULL, 'f'}, {NULL, 0, NULL, 0},
     };
     static const struct inspect_spec spec = {help, options, take_option, NULL};
     struct options o = {0};
@@ -153,6 +158,8 @@ int inspect_show(const struct inspect_program *program, int argc, char **argv)
         inspect_usage(&call, "say which exchange: an ID, the beginning of one, or last", "");
     else if (o.json && (o.raw || o.has_body))
         inspect_usage(&call, "--json is for itself", "");
+    else if (o.force && !o.raw && !o.has_body)
+        inspect_usage(&call, "--force is for --raw and --body", "");
     if (call.exit_status >= 0)
         return call.exit_status;
     struct record_reader *r = inspect_open(&call);

@@ -2,12 +2,13 @@
 // Bodies and messages for people: text as text, JSON laid out, the rest as a few lines of hex.
 #include <inttypes.h>
 #include "bits.h"
+#include "common/utf8.h"
 #include "heads.h"
 #include "json_indent.h"
 #include "messages.h"
+#include "shell_quote.h"
 #include "show.h"
 #include "text.h"
-#include "utf8.h"
 
 enum {
     MESSAGE_HEX_MAX = 32, // bytes of a message that is not text
@@ -75,10 +76,14 @@ static void put_rest(const struct show *s, const struct record_exchange *x, enum
                      uint64_t rest)
 {
     char size[TEXT_NUMBER_MAX];
-    if (rest > 0)
-        (void)fprintf(s->out, "… %s more; all of it: %s show %s --body %s%s\n",
-                      text_size(rest, size), s->program, x->id,
-                      side == RECORD_REQUEST ? "request" : "response", s->decode ? "" : " --raw");
+    struct buf id = {0};
+    if (rest == 0 || !shell_quote(&id, slice_str(x->id)))
+        return;
+    (void)fprintf(s->out, "… %s more; all of it: %s show ", text_size(rest, size), s->program);
+    write_safe(s->out, buf_slice(&id)); // it will be pasted
+    (void)fprintf(s->out, " --body %s%s\n", side == RECORD_REQUEST ? "request" : "response",
+                  s->decode ? "" : " --raw");
+    buf_free(&id);
 }
 
 static void put_body(const struct show *s, const struct record_exchange *x, enum record_side side,

@@ -3,6 +3,7 @@
 #pragma once
 #include <stdio.h>
 #include "bits.h"
+#include "common/output.h"
 
 enum {
     TEXT_NUMBER_MAX = 48, // of a number with its unit
@@ -32,12 +33,5 @@ size_t text_terminal(FILE *out);
 // Whether to use colours: on a terminal, unless NO_COLOR is set.
 bool text_has_colours(FILE *out);
 
-enum text_colour {
-    TEXT_PLAIN,
-    TEXT_DIM,
-    TEXT_RED,
-    TEXT_GREEN,
-    TEXT_YELLOW
-};
 // The sequence that begins a colour, or (TEXT_PLAIN) ends it; empty without `colours`.
 const char *text_colour(bool colours, enum text_colour colour);

@@ -118,7 +118,8 @@ def test_answers_of_our_own_are_in_title_case(tunnel):
     answer = tunnel.relay.visit("nobody.localhost").fetch("GET", "/")
     assert answer.status == 404
     names = [name for name, _ in answer.fields]
-    assert names == ["Date", "Content-Type", "Content-Length", "Cache-Control", "Adit-Error"]
+    assert names == ["Date", "Content-Type", "Content-Length", "Cache-Control",
+                     "X-Content-Type-Options", "Adit-Error"]
 
 
 def test_names_of_an_upgrade_arrive_as_they_were_written(way):

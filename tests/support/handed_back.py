@@ -13,7 +13,7 @@ from patience import BIN, DEADLINE
 
 MOST_BYTES = 16 << 20  # of a record
 COMMANDS = int(os.environ.get("ADIT_COMMANDS", "5"))  # of a record; 20 ms each
-SHELLS = ["dash", "bash", "zsh -f", "busybox sh"]
+SHELLS = ["dash", "bash", "zsh -f", "busybox sh", "ksh93", "mksh"]
 TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 REPLACED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host")
 OWN_VIA = re.compile(rb"(?:^|,[ \t]*)(1\.[01]) adit-[^,]*$")

@@ -10,7 +10,7 @@ import client
 import harness
 
 SHELLS = {"bash": ["bash", "-e"], "dash": ["dash", "-e"], "zsh": ["zsh", "-f", "-e"],
-          "busybox": ["busybox", "sh", "-e"]}
+          "busybox": ["busybox", "sh", "-e"], "ksh93": ["ksh93", "-e"], "mksh": ["mksh", "-e"]}
 
 
 def run_script(shell, script, directory, **environment):
@@ -23,17 +23,18 @@ def run_script(shell, script, directory, **environment):
 
 
 AT_PROMPT = {"bash": ["bash", "--norc", "-i"], "dash": ["dash", "-i"], "zsh": ["zsh", "-f", "-i"],
-             "busybox": ["busybox", "sh", "-i"]}
+             "busybox": ["busybox", "sh", "-i"], "ksh93": ["ksh93", "-i"], "mksh": ["mksh", "-i"]}
 
 
-def paste_at_prompt(shell, script, directory, is_done):
+def paste_at_prompt(shell, script, directory, is_done, **environment):
     """Types a script at the prompt of a shell on a terminal, until `is_done()`. Returns what the
     terminal showed."""
     pid, master = pty.fork()
     if pid == 0:
         os.chdir(directory)
         os.execvpe(AT_PROMPT[shell][0], AT_PROMPT[shell],
-                   {**harness.environment(directory.parent), "LC_ALL": "C.UTF-8", "TERM": "xterm"})
+                   {**harness.environment(directory.parent), "LC_ALL": "C.UTF-8", "TERM": "xterm",
+                    **environment})
     terminal = Terminal(master, script)
     try:
         client.until(lambda: terminal.go_on() or is_done(), f"{shell} has run it all", pause=0)

@@ -9,7 +9,7 @@
 
 #include "common/inspect/bits.h"
 #include "common/inspect/emit.h"
-#include "common/inspect/utf8.h"
+#include "common/utf8.h"
 
 // A stream into memory.
 struct sheet {

@@ -32,8 +32,31 @@ static void words_are_quoted_no_more_than_they_need(void **state)
     expect("a=b", "'a=b'");
     expect("it's", "'it'\\''s'");
     expect("'", "''\\'''");
-    expect("a\nb\\", "'a\nb\\'");
-    expect("\xc3\xa9'\xe9'; id #", "'\xc3\xa9'\\''\xe9'\\''; id #'");
+    expect("a\nb\\!%-+", "\\\n\"$(printf 'a\\012b\\134\\041\\045\\055+')\"");
+    expect("\xc3\xa9'", "\\\n\"$(printf '\\303\\251\\047')\"");
+}
+
+static void long_words_are_broken_into_short_lines(void **state)
+{
+    static const size_t lengths[] = {74, 75, 298, 299, 300, 301, 1000, 100000};
+    (void)state;
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
+        for (size_t kind = 0; kind < 3; kind++) {
+            struct buf out = {0};
+            char *word = malloc(lengths[i]);
+            assert_non_null(word);
+            memset(word, "a'\xff"[kind], lengths[i]);
+            assert_true(shell_quote(&out, slice_of(word, lengths[i])));
+            size_t column = 0;
+            for (size_t at = 0; at < buf_len(&out); at++) {
+                column = buf_at(&out)[at] == '\n' ? 0 : column + 1;
+                assert_true(column <= SHELL_QUOTE_LINE_MAX + 3);
+            }
+            bool fits = lengths[i] * (kind ? 4 : 1) + 2 <= SHELL_QUOTE_LINE_MAX && kind < 2;
+            assert_int_equal(buf_at(&out)[0] != '\\', fits);
+            buf_free(&out);
+            free(word);
+        }
 }
 
 // Runs a shell on a script and reads what it writes.
@@ -83,8 +106,9 @@ static void put_words(struct buf *script, const char all[static 255])
 
 static void every_shell_reads_every_byte_back(void **state)
 {
-    static const char *const shells[] = {"exec bash", "exec dash", "exec zsh -f",
-                                         "exec zsh -f -o rcquotes", "exec busybox sh"};
+    static const char *const shells[] = {
+        "exec bash",       "exec dash",  "exec zsh -f", "exec zsh -f -o rcquotes",
+        "exec busybox sh", "exec ksh93", "exec mksh"};
     static const char *const locales[] = {"C", "C.UTF-8"};
     struct buf script = {0};
     char all[255];
@@ -110,6 +134,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_are_quoted_no_more_than_they_need),
+        cmocka_unit_test(long_words_are_broken_into_short_lines),
         cmocka_unit_test(every_shell_reads_every_byte_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

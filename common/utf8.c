@@ -38,6 +38,22 @@ size_t utf8_len(struct slice s)
     return len == wanted ? len : 0;
 }
 
+bool utf8_is_cut(struct slice s)
+{
+    size_t wanted = 0;
+    size_t len = s.len > 0 ? look(s, &wanted) : 0;
+    return len > 0 && len < wanted;
+}
+
+uint32_t utf8_code(struct slice s, size_t len)
+{
+    static const uint8_t bits[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    uint32_t c = (uint8_t)s.p[0] & bits[len];
+    for (size_t i = 1; i < len; i++)
+        c = c << 6 | ((uint8_t)s.p[i] & 0x3f);
+    return c;
+}
+
 bool utf8_is(struct slice s)
 {
     while (s.len > 0) {

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+#include "new_file.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "common/secret.h"
+
+enum {
+    RANDOM_BYTES = 8,
+    LINK_BYTES = 40
+};
+
+const char new_file_is_there[] = "it is there already, and --force would replace it";
+
+static void link_of(int fd, char out[static LINK_BYTES])
+{
+    (void)snprintf(out, LINK_BYTES, "/proc/self/fd/%d", fd);
+}
+
+// Writes into what is there already: devices and pipes only, looked at once they are open.
+static const char *open_in_place(struct new_file *f)
+{
+    struct stat st;
+    int fd = open(f->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd >= 0 && (fstat(fd, &st) || !(S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode)))) {
+        (void)close(fd);
+        return new_file_is_there; // it was exchanged while we looked
+    }
+    f->in_place = true;
+    f->out = fd < 0 ? NULL : fdopen(fd, "w");
+    return f->out ? NULL : strerror(errno);
+}
+
+// A file without a name in the same directory: it is gone when we are, whatever ends us. -1: this
+// file system has none, or we could not name it later.
+static int open_nameless(const struct new_file *f)
+{
+    char dir[NEW_FILE_PATH_MAX];
+    char link[LINK_BYTES];
+    const char *slash = strrchr(f->path, '/');
+    size_t len = slash ? (size_t)(slash - f->path) + 1 : 1;
+    memcpy(dir, slash ? f->path : ".", len);
+    dir[len] = 0;
+    int fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -1;
+    link_of(fd, link);
+    if (access(link, F_OK) == 0)
+        return fd;
+    (void)close(fd);
+    return -1;
+}
+
+static const char *open_beside(struct new_file *f)
+{
+    int fd = open_nameless(f);
+    f->named = fd < 0;
+    if (f->named)
+        fd = open(f->beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    f->out = fd < 0 ? NULL : fdopen(fd, "w");
+    if (f->out)
+        return NULL;
+    const char *why = strerror(errno);
+    if (fd >= 0) {
+        (void)close(fd);
+        if (f->named)
+            (void)unlink(f->beside);
+    }
+    return why;
+}
+
+const char *new_file_open(struct new_file *f, const char *path, bool force)
+{
+    struct stat st;
+    char random[2 * RANDOM_BYTES + 1];
+    *f = (struct new_file){.path = path, .force = force};
+    if (!secret_random_hex(random, RANDOM_BYTES))
+        return "the system gives no randomness";
+    int len = snprintf(f->beside, sizeof(f->beside), "%s.%s.tmp", path, random);
+    if (len < 0 || len >= (int)sizeof(f->beside))
+        return strerror(ENAMETOOLONG);
+    if (stat(path, &st) == 0 && (S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode)))
+        return open_in_place(f);
+    if (lstat(path, &st) == 0) {
+        if (S_ISDIR(st.st_mode))
+            return strerror(EISDIR);
+        if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
+            return "it is neither a file nor a pipe";
+        if (!force)
+            return new_file_is_there;
+    }
+    return open_beside(f);
+}
+
+static bool give_name(struct new_file *f)
+{
+    char link[LINK_BYTES];
+    link_of(fileno(f->out), link);
+    f->named = f->named || linkat(AT_FDCWD, link, AT_FDCWD, f->beside, AT_SYMLINK_FOLLOW) == 0;
+    return f->named;
+}
+
+// Where nothing is, and nothing may come between looking and moving.
+static bool move_to_free(const struct new_file *f)
+{
+    if (renameat2(AT_FDCWD, f->beside, AT_FDCWD, f->path, RENAME_NOREPLACE) == 0)
+        return true;
+    if (errno != EINVAL && errno != ENOSYS)
+        return false;
+    // A file system that cannot do it: an empty file takes the place first, or fails to.
+    int fd = open(f->path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return false;
+    (void)close(fd);
+    return rename(f->beside, f->path) == 0;
+}
+
+static bool finish(struct new_file *f)
+{
+    bool ok = fflush(f->out) == 0 && !ferror(f->out) && (f->in_place || give_name(f));
+    int error = ok ? 0 : errno;
+    if (fclose(f->out) != 0 && ok) {
+        ok = false;
+        error = errno;
+    }
+    errno = error;
+    if (!ok || f->in_place)
+        return ok;
+    return f->force ? rename(f->beside, f->path) == 0 : move_to_free(f);
+}
+
+const char *new_file_close(struct new_file *f, bool keep)
+{
+    bool ok = keep ? finish(f) : (fclose(f->out), true);
+    int error = ok ? 0 : errno;
+    if (f->named && (!keep || !ok))
+        (void)unlink(f->beside);
+    if (error == EEXIST)
+        return new_file_is_there;
+    return error ? strerror(error) : ok ? NULL : strerror(EIO);
+}

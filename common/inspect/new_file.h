@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// A file that a command makes: nobody else's, written where nobody finds it, in its place when it
+// is whole. What was there before is lost only when that was asked for.
+#pragma once
+#include <stdbool.h>
+#include <stdio.h>
+
+enum {
+    NEW_FILE_PATH_MAX = 4096
+};
+
+struct new_file {
+    const char *path;
+    bool force;
+    bool in_place; // a device or a pipe: there is nothing to replace
+    bool named;    // `beside` is there; until then it has no name at all
+    char beside[NEW_FILE_PATH_MAX];
+    FILE *out;
+};
+
+// What is wrong with a file that is there, when it may not be replaced.
+extern const char new_file_is_there[];
+
+// Opens `out` for what will stand at `path`, which must outlive it. With `force` a file or a link
+// that is there will be replaced, never what a link points to. NULL, or what is wrong.
+const char *new_file_open(struct new_file *f, const char *path, bool force);
+// Puts what was written in its place; or, not `keep`, forgets it. NULL, or what is wrong; then
+// nothing has changed.
+const char *new_file_close(struct new_file *f, bool keep);

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+// What standard output makes of any bytes, in pieces whose length the first byte says: no control
+// but line feed and tab, no character that printable_is refuses, whole UTF-8, bounded; and lines
+// that are disarmed in place are the same kind of text.
+#include <stdlib.h>
+#include "common/output.h"
+#include "common/printable.h"
+#include "common/utf8.h"
+#include "tests/support/check.h"
+
+struct sheet {
+    char *text;
+    size_t len, cap;
+};
+
+static void to_sheet(void *ctx, struct slice s)
+{
+    struct sheet *sheet = ctx;
+    CHECK(s.len <= sheet->cap - sheet->len);
+    memcpy(sheet->text + sheet->len, s.p, s.len);
+    sheet->len += s.len;
+}
+
+// Each line by itself: what is between line feeds and tabs is shown as it is.
+static void check_text(struct slice s)
+{
+    CHECK(utf8_is(s));
+    size_t begin = 0;
+    for (size_t i = 0; i <= s.len; i++) {
+        if (i < s.len && s.p[i] != '\n' && s.p[i] != '\t')
+            continue;
+        CHECK(printable_is(slice_of(s.p + begin, i - begin)));
+        begin = i + 1;
+    }
+}
+
+static void check_stream(const char *p, size_t len, size_t step)
+{
+    struct sheet sheet = {.cap = len * PRINTABLE_TEXT_MAX + 1};
+    struct output_text t = {0};
+    sheet.text = malloc(sheet.cap);
+    CHECK(sheet.text);
+    for (size_t at = 0; at < len; at += step)
+        output_text(&t, slice_of(p + at, len - at < step ? len - at : step), to_sheet, &sheet);
+    output_text_end(&t, to_sheet, &sheet);
+    check_text(slice_of(sheet.text, sheet.len));
+    free(sheet.text);
+}
+
+static void check_lines(const char *p, size_t len)
+{
+    char *lines = malloc(len + 1);
+    CHECK(lines);
+    memcpy(lines, p, len);
+    size_t left = printable_disarm_lines(lines, len);
+    CHECK(left <= len);
+    check_text(slice_of(lines, left));
+    memcpy(lines, p, len);
+    printable_disarm_line(lines, len);
+    CHECK(printable_ascii_len(slice_of(lines, len)) == len);
+    free(lines);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size == 0)
+        return 0;
+    const char *p = (const char *)data + 1;
+    check_stream(p, size - 1, data[0] + 1U);
+    check_lines(p, size - 1);
+    return 0;
+}

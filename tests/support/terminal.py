@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""What a terminal would be given by a program, and whether it would obey any of it."""
+import os
+import pty
+import re
+import select
+import subprocess
+import termios
+import unicodedata
+
+import harness
+
+COLOURS = re.compile(rb"\x1b\[(?:0|2|31|32|33)m")
+# A whole line that is taken away again, as our counts of what was read are.
+PASSING = re.compile(rb"\r\x1b\[K(?:\d+ exchanges)?")
+HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+# Visible by their category, and yet not.
+BLANK = "\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5\ufe0f\ufe00"
+MOST_MARKS = 4
+
+
+def on_terminal(argv, directory, columns=0, typed=b""):
+    """Runs a program whose three streams are a terminal. Returns its status and all that came."""
+    master, slave = pty.openpty()
+    try:
+        state = termios.tcgetattr(slave)
+        state[1] &= ~termios.OPOST  # a line feed stays one
+        state[3] &= ~termios.ECHO
+        termios.tcsetattr(slave, termios.TCSANOW, state)
+        if columns:
+            termios.tcsetwinsize(slave, (25, columns))
+        environment = {**harness.environment(directory), "TERM": "xterm", "LC_ALL": "C.UTF-8"}
+        with subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=slave,
+                              env=environment, start_new_session=True) as child:
+            os.close(slave)
+            slave = -1
+            os.write(master, typed)
+            return read_all(master, child)
+    finally:
+        os.close(master)
+        if slave >= 0:
+            os.close(slave)
+
+
+def read_all(master, child):
+    came = b""
+    while True:
+        readable, _, _ = select.select([master], [], [], harness.DEADLINE)
+        if not readable:
+            child.kill()
+            raise AssertionError(f"it goes on: {came[-500:]!r}")
+        try:
+            piece = os.read(master, 65536)
+        except OSError:  # EIO: nobody has the other end any more
+            piece = b""
+        if not piece:
+            return child.wait(harness.DEADLINE), came
+        came += piece
+
+
+def what_is_obeyed(came, colours=True):
+    """The first thing that a terminal would not just show, or None."""
+    if colours:
+        came = PASSING.sub(b"", COLOURS.sub(b"", came))
+    try:
+        text = came.decode()
+    except UnicodeDecodeError as error:
+        return f"no UTF-8: {error}"
+    marks = 0
+    for at, char in enumerate(text):
+        category = unicodedata.category(char)
+        marks = marks + 1 if category in ("Mn", "Me") else 0
+        hidden = category in HIDDEN and char not in "\n\t" or category == "Zs" and char != " "
+        if hidden or char in BLANK or marks > MOST_MARKS:
+            return f"{unicodedata.name(char, hex(ord(char)))} in {text[max(0, at - 40):at + 40]!r}"
+    return None
