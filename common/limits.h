@@ -104,11 +104,13 @@ enum {
     LIMIT_VISITORS_PER_ADDRESS = 1024,
     LIMIT_VISITORS_SPARE = 256, // above `visitors`, that still hear why they are not served
     LIMIT_ADDRESS_SPARE = 16,   // the same of one address
-    LIMIT_TAKEN_SPARE = 64,     // connections of agents that linger, above those of tunnels
-    LIMIT_FILES_SPARE = 192,    // open files that visitors and agents leave to everything else
+    LIMIT_TAKEN_SPARE = 320,    // connections of agents that linger, above those of tunnels
+    LIMIT_FILES_SPARE = 448,    // open files that visitors and agents leave to everything else
     LIMIT_LISTENERS = 16,
-    LIMIT_BINDS_SPARE = 16,           // binds of a tunnel beyond names_per_tunnel, and
-    LIMIT_BINDS_EACH_MS = 1000,       // until there is one more
-    LIMIT_TUNNEL_LINES_SPARE = 100,   // lines about tunnels in the log beyond two for each, and
-    LIMIT_TUNNEL_LINES_EACH_MS = 100, // until there is one more
+    LIMIT_BINDS_SPARE = 16,            // binds of a tunnel beyond names_per_tunnel, and
+    LIMIT_BINDS_EACH_MS = 1000,        // until there is one more
+    LIMIT_LINKS_LINGER = 256,          // links that end while their agents may read why, and
+    LIMIT_LINKS_LINGER_EACH_MS = 1000, // until there is one more
+    LIMIT_TUNNEL_LINES_SPARE = 100,    // lines about tunnels in the log beyond two for each, and
+    LIMIT_TUNNEL_LINES_EACH_MS = 100,  // until there is one more
 };

@@ -135,11 +135,16 @@ static void write_close(struct agent *a, unsigned ws_code)
     (void)write_frame(a, WS_CLOSE, body, (size_t)len);
 }
 
-// One that is in the way keeps no place by being slow, and none at all if it does not read.
+// An agent gets a while to read why its link ends. Not so one that is in the way, nor where too
+// many have ended of late: they could keep as many connections, by being slow or not reading at
+// all.
 static void end_link(struct agent *a, unsigned ws_code)
 {
+    struct relay *r = a->relay;
     enum conn_end how = CONN_END_FLUSH;
-    if (a->in_the_way)
+    bool stops = r->retry_ms > 0;
+    if (a->in_the_way || (!stops && !pace_allows(&r->lingers, loop_now_ms(&r->loop),
+                                                 LIMIT_LINKS_LINGER_EACH_MS, LIMIT_LINKS_LINGER)))
         how = conn_pending(a->conn) > 0 ? CONN_END_NOW : CONN_END_RESET;
     write_close(a, ws_code);
     conn_close(a->conn, how);

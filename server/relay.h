@@ -46,6 +46,7 @@ struct relay {
     struct agent_list waiting;         // that have none yet, or no more
     struct shares waiting_of;          // of each address; all that may stand for anybody are one
     size_t agent_count;                // of both lists
+    struct pace lingers;               // links whose end waits for their agents to read why
     struct pace lines;                 // of the log about tunnels
     uint64_t lines_left_out;           // since the last one
     struct guesses guesses;            // of the token

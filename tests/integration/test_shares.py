@@ -14,7 +14,7 @@ from attack import flood
 from client import until
 from network import RELAY, RELAY_V6, V6, streets  # noqa: F401
 from origin import Origin
-from speaker import BINARY, CONTROL, PIPE_DATA, WS_PING, AgentPeer, record, ws_frame
+from speaker import BINARY, CONTROL, PIPE_DATA, TEXT, WS_PING, AgentPeer, record, ws_frame
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 
@@ -209,6 +209,19 @@ def test_links_that_made_room_leave_their_places_at_once(tmp_path, reads):
                  for _ in range(40)]
         with relay.visit() as visitor:
             assert visitor.fetch("GET", "/_adit/health").json()["tunnels"] == 2
+        for link in links:
+            link.close()
+
+
+def test_links_that_broke_the_protocol_keep_few_places(tmp_path):
+    """They may read why they ended, but those who never do may not keep everybody else out."""
+    with relay_with(tmp_path, "visitors=300", "hello-time=1h") as relay:
+        links = []
+        for _ in range(1000):
+            links.append(AgentPeer(relay, harness.DEADLINE, greet=False))
+            links[-1].ws(TEXT, b"no hello")
+        with relay.visit() as visitor:
+            assert visitor.fetch("GET", "/_adit/health").status == 200
         for link in links:
             link.close()
 
