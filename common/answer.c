@@ -8,7 +8,6 @@
 static const struct row {
     uint16_t status;
     const char *reason, *code, *text;
-    const char *retry_after; // seconds; NULL: 2 where it is worth a try
 } rows[] = {
     [ANSWER_BAD_REQUEST] =
         {400, "Bad Request", "ADIT-BAD-REQUEST",
@@ -59,8 +58,7 @@ static const struct row {
                          "Close some, or try again in a moment."},
     [ANSWER_SLOWED] = {429, "Too Many Requests", "ADIT-TOO-MANY-REQUESTS",
                        "Too many wrong tokens came from your address. Wait a moment, then try "
-                       "again with the right one.",
-                       "3"},
+                       "again with the right one."},
     [ANSWER_RELAY_FULL] =
         {503, "Service Unavailable", "ADIT-RELAY-FULL",
          "There are as many visitors already as are taken. Try again in a moment."},
@@ -240,8 +238,7 @@ void answer_make(const struct answer_words *words, char text[static ANSWER_TEXT_
     (void)head_add(head, SLICE("Adit-Error"), slice_str(r->code));
     if (r->status == 426)
         head->upgrade = SLICE("websocket");
-    if (r->retry_after)
-        (void)head_add(head, SLICE("Retry-After"), slice_str(r->retry_after));
-    else if (r->status == 503 || r->status == 429)
-        (void)head_add(head, SLICE("Retry-After"), SLICE("2"));
+    if (r->status == 503 || r->status == 429)
+        (void)head_add(head, SLICE("Retry-After"),
+                       words->answer == ANSWER_SLOWED ? SLICE("3") : SLICE("2"));
 }

@@ -62,12 +62,14 @@ static int read_bytes(struct slice host, struct in6_addr *bytes)
 
 bool client_address_parse(struct slice text, struct client_address *a)
 {
-    bool brackets = text.len > 0 && text.p[0] == '[';
-    const char *end = text.p + text.len;
-    const char *cut = text.len > 0 ? memchr(text.p, brackets ? ']' : ':', text.len) : NULL;
     struct slice host = text;
     struct slice port = {0};
     *a = (struct client_address){0};
+    if (text.len == 0)
+        return false;
+    bool brackets = text.p[0] == '[';
+    const char *end = text.p + text.len;
+    const char *cut = memchr(text.p, brackets ? ']' : ':', text.len);
     if (brackets && !cut)
         return false;
     bool one_colon = cut && !brackets && !memchr(cut + 1, ':', (size_t)(end - cut - 1));
