@@ -162,8 +162,8 @@ bool credential_is_field(struct slice name)
     return is_listed(name, FIELD);
 }
 
-// A character of a URL as it is when all escaping is undone: "%25%32%46" is not looked for, but
-// "%252F" is a slash of level 2.
+// A character of a URL when its escaping is undone, and how often it was escaped: "/" never, "%2F"
+// once, "%252F" twice.
 struct mark {
     char c;
     unsigned level;
