@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/stream_end.h"
 #include "proto/fields.h"
+#include "proto/private_fields.h"
 #include "proto/spelling.h"
 
 enum {
@@ -224,17 +225,36 @@ static void on_control(void *ctx, const struct hello *message)
     }
 }
 
+// What the relay says of a request besides.
+struct private_words {
+    struct slice id;  // of the exchange; empty: not said
+    uint64_t inbound; // of struct exchange
+};
+
+// Takes that out of a head, if the relay may say all of it.
+static bool take_private(struct http_head *request, struct private_words *said)
+{
+    *said = (struct private_words){0};
+    if (!private_fields_check(request, PRIVATE_REQUEST))
+        return false;
+    const struct field *id = head_find(request, SLICE("adit-id"));
+    const struct field *visitor = head_find(request, SLICE("adit-visitor"));
+    if (id)
+        said->id = id->value;
+    if (visitor)
+        (void)private_number(visitor->value, &said->inbound);
+    return true;
+}
+
 // A request has come through the tunnel: an exchange between its stream and the upstream.
 static void on_request(void *ctx, struct mux_stream *s, struct http_head *request, bool end)
 {
     struct agent *a = ctx;
     struct body_framing framing;
-    const struct field *id_field = head_find(request, SLICE("adit-id"));
-    struct slice id = id_field ? id_field->value : (struct slice){0};
-    head_remove(request, SLICE("adit-bind")); // one name only, so far
-    head_remove(request, SLICE("adit-id"));
+    struct private_words said;
     bool sound = !fields_check(request) && stream_end_framing(request, end, &framing) &&
-                 spelling_take(request);
+                 take_private(request, &said) && spelling_take(request);
+    private_fields_drop(request);
     struct stream_end *e = sound ? stream_end_inbound(&a->loop, s, wake, a) : NULL;
     struct exchange *x = e ? exchange_new(&e->end, request, a->observers) : NULL;
     if (!x) {
@@ -245,12 +265,13 @@ static void on_request(void *ctx, struct mux_stream *s, struct http_head *reques
         wake(a);
         return;
     }
-    if (exchange_id_is(id))
-        memcpy(x->id, id.p, EXCHANGE_ID_LEN);
+    if (said.id.len > 0)
+        memcpy(x->id, said.id.p, EXCHANGE_ID_LEN);
     else
         exchange_id_next(&a->ids, (uint64_t)x->begun_wall_ns / 1000000, x->id);
     x->tunnel = a->config.name;
     x->link = a->tunnel_number;
+    x->inbound = said.inbound;
     if (!upstream_attach(&a->upstream, x))
         exchange_answer(x, ANSWER_BUSY);
     else

@@ -276,6 +276,7 @@ void edge_accept(struct edge_set *set, int fd, const struct sockaddr_storage *pe
     conn_on_gone(e->conn, on_gone, share);
     e->welcome = welcome;
     e->conn->send_ms = edge_limits(e)->send_ms;
+    e->number = client.anybody ? 0 : ++set->numbered;
     e->client = client;
     client_address_text(&client, e->visitor);
     edge_start_clock(e, CLOCK_FIRST);

@@ -22,6 +22,7 @@ struct edge_set {
     void *ctx;
     const struct exchange_observer *observer; // of all exchanges; may be NULL
     struct exchange_ids ids;                  // that they get
+    uint64_t numbered;                        // connections so far that have a number
     struct shares visitors;                   // every open connection, those too that only linger
     struct edge *first;
     struct edge *idle_first, *idle_last; // between two requests, the longest first

@@ -51,6 +51,8 @@ struct edge {
     uint64_t body_bytes; // all of them
     char *hop_names;     // the fields that Connection named, which may not be trailers
     struct http1_body body;
+    uint64_t number; // of the connection, for struct exchange; 0: it may carry several people's
+                     // requests, as one from a proxy does
     struct client_address client;
     char visitor[INET6_ADDRSTRLEN]; // the same as text
 };

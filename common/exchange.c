@@ -70,6 +70,11 @@ static void settle(struct exchange *x)
     TELL(x, settled, x);
 }
 
+bool exchange_stands_alone(const struct http_head *request, const struct body_framing *framing)
+{
+    return framing_has_body(framing) || slice_eq(request->method, SLICE("HEAD"));
+}
+
 struct exchange *exchange_new(struct exchange_end *inbound, const struct http_head *request,
                               const struct exchange_observer *observer)
 {
