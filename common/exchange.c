@@ -36,6 +36,8 @@ static uint64_t since(const struct exchange *x, uint64_t ns)
     return ns > x->begun_ns ? ns - x->begun_ns : 0;
 }
 
+_Static_assert((int)EXCHANGE_MEMORY + 1 == (int)REPORT_OUTCOMES, "reports know every outcome");
+
 void exchange_report(const struct exchange *x, enum exchange_why why, struct report *r)
 {
     memcpy(r->id, x->id, sizeof(r->id));

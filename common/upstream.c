@@ -70,7 +70,7 @@ static void on_free(struct loop_task *task)
 }
 
 // The one way a call ends. Its exchange must have been told before.
-static void call_close(struct call *k, bool reuse)
+static void call_close(struct call *k, bool to_pool)
 {
     if (k->state == CALL_CLOSED)
         return;
@@ -80,7 +80,7 @@ static void call_close(struct call *k, bool reuse)
     dial_cancel(k->dial);
     if (k->conn && k->unconsumed > 0)
         conn_consume(k->conn, k->unconsumed);
-    if (k->conn && reuse)
+    if (k->conn && to_pool)
         upstream_pool_put(k->upstream, k->conn, &k->use);
     else
         conn_close(k->conn, broken ? CONN_END_RESET : CONN_END_NOW);
@@ -626,14 +626,15 @@ static void end_credit(struct exchange_end *end, size_t len)
 static void end_closed(struct exchange_end *end, enum exchange_why why)
 {
     struct call *k = call_of(end);
-    bool reuse = why == EXCHANGE_COMPLETE && k->state == CALL_DONE && k->keep_alive &&
-                 k->request_ended && !k->early;
+    bool over = why == EXCHANGE_COMPLETE && k->state == CALL_DONE && k->request_ended && !k->early;
+    bool told_to_close = !upstream_pool_keeps(k->upstream, &k->use);
+    bool to_pool = over && (k->keep_alive || told_to_close);
     // What was sent last on an upgraded connection has still to leave.
-    if (why == EXCHANGE_COMPLETE && k->conn && !reuse) {
+    if (why == EXCHANGE_COMPLETE && k->conn && !to_pool) {
         conn_close(k->conn, CONN_END_FLUSH);
         k->conn = NULL;
     }
-    call_close(k, reuse);
+    call_close(k, to_pool);
 }
 
 static const struct exchange_ops end_ops = {

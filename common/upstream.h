@@ -35,11 +35,12 @@ struct upstream {
     struct loop *loop;
     struct dial_target target;
     enum upstream_host host_mode;
-    char host[280];              // sent as Host when it is replaced
-    char name[280];              // HOST:PORT, for people
-    uint32_t idle_ms;            // for which a connection is kept to be used again; 0: none is
-    struct upstream_list shared; // for whoever asks
-    struct upstream_list kept;   // each for one visitor's connection, found by its number
+    char host[280];               // sent as Host when it is replaced
+    char name[280];               // HOST:PORT, for people
+    uint32_t idle_ms;             // for which a connection is kept to be used again; 0: none is
+    struct upstream_list shared;  // for whoever asks
+    struct upstream_list kept;    // each for one visitor's connection, found by its number
+    struct upstream_list parting; // of no more use: the service is about to close them
     struct upstream_idle *kept_by_inbound[UPSTREAM_KEPT_BUCKETS];
     struct upstream_trust trust[2]; // behind a request that can be repeated [1], and another
 };

@@ -13,6 +13,7 @@ enum {
 
 struct upstream_idle {
     struct upstream *upstream;
+    struct upstream_list *list; // that it is in
     struct upstream_idle *prev, *next;
     struct upstream_idle *bucket_next; // of those that are kept
     struct conn *conn;
@@ -21,9 +22,9 @@ struct upstream_idle {
     struct upstream_use use; // of the request that was answered
 };
 
-static struct upstream_list *list_of(const struct upstream_idle *i)
+static bool is_kept(const struct upstream_idle *i)
 {
-    return i->use.alone ? &i->upstream->kept : &i->upstream->shared;
+    return i->list == &i->upstream->kept;
 }
 
 static struct upstream_idle **bucket_of(struct upstream *u, uint64_t inbound)
@@ -33,7 +34,7 @@ static struct upstream_idle **bucket_of(struct upstream *u, uint64_t inbound)
 
 static void idle_insert(struct upstream_idle *i)
 {
-    struct upstream_list *list = list_of(i);
+    struct upstream_list *list = i->list;
     struct upstream_idle **bucket = bucket_of(i->upstream, i->use.inbound);
     i->next = list->first;
     if (list->first)
@@ -42,7 +43,7 @@ static void idle_insert(struct upstream_idle *i)
         list->last = i;
     list->first = i;
     list->count++;
-    if (!i->use.alone)
+    if (!is_kept(i))
         return;
     i->bucket_next = *bucket;
     *bucket = i;
@@ -58,7 +59,7 @@ static void leave_bucket(const struct upstream_idle *i)
 
 static void idle_remove(struct upstream_idle *i)
 {
-    struct upstream_list *list = list_of(i);
+    struct upstream_list *list = i->list;
     timeout_stop(&i->limit);
     if (i->prev)
         i->prev->next = i->next;
@@ -69,7 +70,7 @@ static void idle_remove(struct upstream_idle *i)
     else
         list->last = i->prev;
     list->count--;
-    if (i->use.alone)
+    if (is_kept(i))
         leave_bucket(i);
     free(i);
 }
@@ -159,12 +160,19 @@ void upstream_pool_declared(struct upstream *u, bool repeatable, bool keeps,
     }
 }
 
+// One that was told to close says nothing of the others.
+static void learn_close(const struct upstream_idle *i)
+{
+    if (i->list != &i->upstream->parting)
+        saw_close(trust_of(i), age_of(i));
+}
+
 // Anything that happens on an idle connection is its end: a service has nothing to say between two
 // requests.
 static void on_anything(struct conn *c)
 {
     struct upstream_idle *i = c->owner;
-    saw_close(trust_of(i), age_of(i));
+    learn_close(i);
     idle_close(i);
 }
 
@@ -177,7 +185,7 @@ static void on_failed(struct conn *c, int error)
 {
     struct upstream_idle *i = c->owner;
     (void)error;
-    saw_close(trust_of(i), age_of(i));
+    learn_close(i);
     idle_remove(i);
 }
 
@@ -186,7 +194,8 @@ static const struct conn_ops idle_ops = {on_anything, on_sent, on_anything, on_f
 static void on_limit(struct timeout *t)
 {
     struct upstream_idle *i = container_of(t, struct upstream_idle, limit);
-    saw_alive(trust_of(i), age_of(i));
+    if (i->list != &i->upstream->parting)
+        saw_alive(trust_of(i), age_of(i));
     idle_close(i);
 }
 
@@ -241,7 +250,7 @@ struct conn *upstream_pool_get(struct upstream *u, const struct upstream_use *us
 // Whether there is room for one more. Those that are shared are of use to more people.
 static bool has_room(struct upstream *u)
 {
-    if (u->shared.count + u->kept.count < LIMIT_POOL_SIZE)
+    if (u->shared.count + u->kept.count + u->parting.count < LIMIT_POOL_SIZE)
         return true;
     if (!u->kept.last)
         return false;
@@ -257,22 +266,32 @@ static uint32_t kept_ms(const struct upstream *u, const struct upstream_use *use
     return short_lived && u->idle_ms > LIMIT_POOL_FRESH_MS ? LIMIT_POOL_FRESH_MS : u->idle_ms;
 }
 
-void upstream_pool_put(struct upstream *u, struct conn *c, const struct upstream_use *use)
+// Bytes behind a response belong to nobody: the next request must not take them for its answer.
+static void hold(struct upstream *u, struct conn *c, struct upstream_list *list,
+                 const struct upstream_use *use)
 {
-    // Bytes behind a response belong to nobody: the next request must not take them for its answer.
-    bool sound = conn_in(c).len == 0 && upstream_pool_keeps(u, use) && has_room(u);
+    bool sound = conn_in(c).len == 0 && has_room(u);
     struct upstream_idle *i = sound ? malloc(sizeof(*i)) : NULL; // as in upstream_attach
     if (!i) {
         conn_close(c, CONN_END_NOW);
         return;
     }
     *i = (struct upstream_idle){
-        .upstream = u, .conn = c, .use = *use, .since_ms = loop_now_ms(u->loop)};
+        .upstream = u, .list = list, .conn = c, .use = *use, .since_ms = loop_now_ms(u->loop)};
     idle_insert(i);
     conn_set_owner(c, &idle_ops, i);
     c->read_max = LIMIT_READ_BYTES;
     conn_want_read(c, true);
-    timeout_start(u->loop, &i->limit, kept_ms(u, use), on_limit);
+    timeout_start(u->loop, &i->limit, list == &u->parting ? LIMIT_POOL_PARTING_MS : kept_ms(u, use),
+                  on_limit);
+}
+
+void upstream_pool_put(struct upstream *u, struct conn *c, const struct upstream_use *use)
+{
+    if (!upstream_pool_keeps(u, use))
+        hold(u, c, &u->parting, use);
+    else
+        hold(u, c, use->alone ? &u->kept : &u->shared, use);
 }
 
 void upstream_init(struct upstream *u, struct loop *l, const struct dial_target *target)
@@ -293,4 +312,6 @@ void upstream_deinit(struct upstream *u)
         idle_close(u->shared.first);
     while (u->kept.first)
         idle_close(u->kept.first);
+    while (u->parting.first)
+        idle_close(u->parting.first);
 }

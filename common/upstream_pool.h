@@ -33,7 +33,9 @@ bool upstream_pool_keeps(const struct upstream *u, const struct upstream_use *us
 // Takes a connection for a request, or returns NULL.
 struct conn *upstream_pool_get(struct upstream *u, const struct upstream_use *use,
                                struct upstream_past *past);
-// Gives a connection that is between two requests. `use`: the one that was answered.
+// Gives a connection that is between two requests. `use`: the one that was answered. If it may
+// carry no other the service was told so: it closes first, so that our port is free again at once
+// (TIME_WAIT is its own), or we do after LIMIT_POOL_PARTING_MS.
 void upstream_pool_put(struct upstream *u, struct conn *c, const struct upstream_use *use);
 
 // What became of a connection that was taken: the service has answered on it, or has closed it.
