@@ -74,7 +74,7 @@ static void drop_tunnel(struct agent *a)
 {
     struct tunnel *t = a->tunnel;
     a->tunnel = NULL;
-    a->put_off = false;
+    a->put_off = a->breach = a->answered = false;
     timeout_stop(&a->tick);
     timeout_stop(&a->bind_limit);
     if (!t)
@@ -212,9 +212,30 @@ static void on_refused(struct agent *a, const struct hello *refused)
     a->put_off = true; // the tunnel is on the stack
 }
 
+// Whether it answers the one bind of this tunnel: with the name that was asked for, if one was, and
+// once; and it may be refused behind that, when the name is taken away.
+static bool answers_bind(const struct agent *a, const struct hello *message)
+{
+    if (message->type != HELLO_BOUND && message->type != HELLO_REFUSED)
+        return true;
+    if (message->id == 0 && message->type == HELLO_REFUSED)
+        return true; // the tunnel itself
+    if (message->id != BIND_ID)
+        return false;
+    bool named = a->config.name[0] != 0;
+    return message->type == HELLO_REFUSED ||
+           (!a->answered &&
+            (!named || slice_ieq(slice_str(a->config.name), slice_str(message->name))));
+}
+
 static void on_control(void *ctx, const struct hello *message)
 {
     struct agent *a = ctx;
+    if (!answers_bind(a, message)) {
+        a->breach = true; // the tunnel is on the stack
+        return;
+    }
+    a->answered = a->answered || message->type == HELLO_BOUND;
     switch (message->type) {
     case HELLO_WELCOME: bind_name(a); return;
     case HELLO_BOUND: on_bound(a, message); return;
@@ -332,6 +353,8 @@ static bool on_link_received(void *ctx, const uint8_t *bytes, size_t len, bool l
         drop_link_for(a, error);
     else if (error)
         drop_link(a, "the relay spoke too early");
+    else if (a->breach)
+        drop_link_for(a, TUNNEL_E_HELLO);
     else if (a->put_off)
         leave_link(a, LINK_CLOSE_GOES_AWAY);
     else

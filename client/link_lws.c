@@ -15,6 +15,7 @@
 #include "common/limits.h"
 #include "common/log.h"
 #include "link.h"
+#include "proto/private_fields.h"
 #include "proto/tunnel.h"
 #include "proto/websocket.h"
 #include "relay_dial.h"
@@ -285,9 +286,10 @@ static int link_failed(struct link *link, struct lws *wsi, const char *text, siz
         end.text = "it closed the connection";
     else if (strncmp(why, "connect S", 9) == 0) // "SSL err" or "SYSCALL", and no error's text
         end.text = "it ended the TLS handshake without a word";
-    if (end.status &&
-        lws_hdr_custom_copy(wsi, end.code, sizeof(end.code), field, (int)sizeof(field) - 1) < 0)
-        end.code[0] = 0;
+    bool said = end.status && lws_hdr_custom_copy(wsi, end.code, sizeof(end.code), field,
+                                                  (int)sizeof(field) - 1) > 0;
+    if (!said || !private_is_code(slice_str(end.code)))
+        end.code[0] = 0; // whoever answers there is told of in words of ours
     attempt_failed(link, end);
     return 0;
 }

@@ -35,6 +35,19 @@ static bool is_error(struct slice value, const struct http_head *head)
     return false;
 }
 
+bool private_is_code(struct slice text)
+{
+    const struct slice start = SLICE("ADIT-");
+    if (text.len <= start.len || !slice_eq(slice_of(text.p, start.len), start))
+        return false;
+    for (size_t i = start.len; i < text.len; i++) {
+        char c = text.p[i];
+        if (!(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') && c != '-')
+            return false;
+    }
+    return true;
+}
+
 bool private_number(struct slice text, uint64_t *n)
 {
     return text.len > 0 && text.p[0] != '0' && slice_to_u64(text, n);

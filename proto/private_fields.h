@@ -27,3 +27,6 @@ void private_fields_drop(struct http_head *head);
 
 // A number as adit-bind and adit-visitor have it: from 1 up, in decimal digits, no zero before it.
 bool private_number(struct slice text, uint64_t *n);
+
+// Whether it looks like a code of ours: "ADIT-" and capitals, digits and hyphens.
+bool private_is_code(struct slice text);

@@ -116,7 +116,8 @@ static void messages_are_heard_where_and_when_they_are_legal(void **state)
         h.type = (enum hello_type)(i % 7 < 6 ? i % 7 : HELLO_REFUSED);
         h.id = i % 7 != HELLO_REFUSED;
         (void)snprintf(h.name, sizeof(h.name), "n");
-        (void)snprintf(h.url, sizeof(h.url), "u");
+        (void)snprintf(h.url, sizeof(h.url), "http://u");
+        (void)snprintf(h.code, sizeof(h.code), "ADIT-U");
         try_message(i / 7 / 4 / 2 ? TUNNEL_AGENT : TUNNEL_RELAY, i / 7 / 4 % 2, kinds[i / 7 % 4],
                     &h);
     }
