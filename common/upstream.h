@@ -4,6 +4,7 @@
 #pragma once
 #include "dial.h"
 #include "exchange.h"
+#include "proto/authority.h"
 
 enum upstream_host {
     UPSTREAM_HOST_PRESERVE,
@@ -35,8 +36,8 @@ struct upstream {
     struct loop *loop;
     struct dial_target target;
     enum upstream_host host_mode;
-    char host[280];               // sent as Host when it is replaced
-    char name[280];               // HOST:PORT, for people
+    char host[AUTHORITY_MAX];     // sent as Host when it is replaced
+    char name[AUTHORITY_MAX];     // HOST:PORT, for people
     uint32_t idle_ms;             // for which a connection is kept to be used again; 0: none is
     struct upstream_list shared;  // for whoever asks
     struct upstream_list kept;    // each for one visitor's connection, found by its number

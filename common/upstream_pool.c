@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "limits.h"
-#include "proto/bytes.h"
+#include "proto/authority.h"
 
 enum {
     TRUST_PART = 4, // of the age at which a service closes, that is well before it
@@ -300,9 +300,7 @@ void upstream_init(struct upstream *u, struct loop *l, const struct dial_target 
                                            .patience = LIMIT_POOL_PATIENCE};
     *u = (struct upstream){
         .loop = l, .target = *target, .idle_ms = LIMIT_POOL_IDLE_MS, .trust = {unknown, unknown}};
-    const char *host = target->host;
-    bool v6 = strchr(host, ':') != NULL;
-    (void)snprintf(u->name, sizeof(u->name), v6 ? "[%s]:%u" : "%s:%u", host, target->port);
+    (void)authority_text(target->host, target->port, u->name);
     memcpy(u->host, u->name, sizeof(u->host));
 }
 
