@@ -304,12 +304,17 @@ void upstream_init(struct upstream *u, struct loop *l, const struct dial_target 
     memcpy(u->host, u->name, sizeof(u->host));
 }
 
+static void close_all(struct upstream_list *list)
+{
+    for (struct upstream_idle *i = list->first, *next = NULL; i; i = next) {
+        next = i->next;
+        idle_close(i);
+    }
+}
+
 void upstream_deinit(struct upstream *u)
 {
-    while (u->shared.first)
-        idle_close(u->shared.first);
-    while (u->kept.first)
-        idle_close(u->kept.first);
-    while (u->parting.first)
-        idle_close(u->parting.first);
+    close_all(&u->shared);
+    close_all(&u->kept);
+    close_all(&u->parting);
 }
