@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/stream_end.h"
 #include "proto/fields.h"
+#include "proto/private_fields.h"
 #include "proto/spelling.h"
 
 enum {
@@ -78,7 +79,7 @@ static void drop_tunnel(struct agent *a)
 {
     struct tunnel *t = a->tunnel;
     a->tunnel = NULL;
-    a->put_off = false;
+    a->put_off = a->breach = a->answered = false;
     timeout_stop(&a->tick);
     timeout_stop(&a->bind_limit);
     if (!t)
@@ -234,9 +235,30 @@ static void on_refused(struct agent *a, const struct hello *refused)
     a->put_off = true; // the tunnel is on the stack
 }
 
+// Whether it answers the one bind of this tunnel: with the name that was asked for, if one was, and
+// once; and it may be refused behind that, when the name is taken away.
+static bool answers_bind(const struct agent *a, const struct hello *message)
+{
+    if (message->type != HELLO_BOUND && message->type != HELLO_REFUSED)
+        return true;
+    if (message->id == 0 && message->type == HELLO_REFUSED)
+        return true; // the tunnel itself
+    if (message->id != BIND_ID)
+        return false;
+    bool named = a->config.name[0] != 0;
+    return message->type == HELLO_REFUSED ||
+           (!a->answered &&
+            (!named || slice_ieq(slice_str(a->config.name), slice_str(message->name))));
+}
+
 static void on_control(void *ctx, const struct hello *message)
 {
     struct agent *a = ctx;
+    if (!answers_bind(a, message)) {
+        a->breach = true; // the tunnel is on the stack
+        return;
+    }
+    a->answered = a->answered || message->type == HELLO_BOUND;
     switch (message->type) {
     case HELLO_WELCOME: bind_name(a); return;
     case HELLO_BOUND: on_bound(a, message); return;
@@ -247,17 +269,36 @@ static void on_control(void *ctx, const struct hello *message)
     }
 }
 
+// What the relay says of a request besides.
+struct private_words {
+    struct slice id;  // of the exchange; empty: not said
+    uint64_t inbound; // of struct exchange
+};
+
+// Takes that out of a head, if the relay may say all of it.
+static bool take_private(struct http_head *request, struct private_words *said)
+{
+    *said = (struct private_words){0};
+    if (!private_fields_check(request, PRIVATE_REQUEST))
+        return false;
+    const struct field *id = head_find(request, SLICE("adit-id"));
+    const struct field *visitor = head_find(request, SLICE("adit-visitor"));
+    if (id)
+        said->id = id->value;
+    if (visitor)
+        (void)private_number(visitor->value, &said->inbound);
+    return true;
+}
+
 // A request has come through the tunnel: an exchange between its stream and the upstream.
 static void on_request(void *ctx, struct mux_stream *s, struct http_head *request, bool end)
 {
     struct agent *a = ctx;
     struct body_framing framing;
-    const struct field *id_field = head_find(request, SLICE("adit-id"));
-    struct slice id = id_field ? id_field->value : (struct slice){0};
-    head_remove(request, SLICE("adit-bind")); // one name only, so far
-    head_remove(request, SLICE("adit-id"));
+    struct private_words said;
     bool sound = !fields_check(request) && stream_end_framing(request, end, &framing) &&
-                 spelling_take(request);
+                 take_private(request, &said) && spelling_take(request);
+    private_fields_drop(request);
     struct stream_end *e = sound ? stream_end_inbound(&a->loop, s, wake, a) : NULL;
     struct exchange *x = e ? exchange_new(&e->end, request, a->observers) : NULL;
     if (!x) {
@@ -268,12 +309,13 @@ static void on_request(void *ctx, struct mux_stream *s, struct http_head *reques
         wake(a);
         return;
     }
-    if (exchange_id_is(id))
-        memcpy(x->id, id.p, EXCHANGE_ID_LEN);
+    if (said.id.len > 0)
+        memcpy(x->id, said.id.p, EXCHANGE_ID_LEN);
     else
         exchange_id_next(&a->ids, (uint64_t)x->begun_wall_ns / 1000000, x->id);
     x->tunnel = a->config.name;
     x->link = a->tunnel_number;
+    x->inbound = said.inbound;
     if (!upstream_attach(&a->upstream, x))
         exchange_answer(x, ANSWER_BUSY);
     else
@@ -335,6 +377,8 @@ static bool on_link_received(void *ctx, const uint8_t *bytes, size_t len, bool l
         drop_link_for(a, error);
     else if (error)
         drop_link(a, "the relay spoke too early");
+    else if (a->breach)
+        drop_link_for(a, TUNNEL_E_HELLO);
     else if (a->put_off)
         leave_link(a, LINK_CLOSE_GOES_AWAY);
     else

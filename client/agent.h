@@ -44,6 +44,8 @@ struct agent {
     unsigned failures; // in a row
     uint32_t retry_ms; // the bound of the first of them
     bool was_bound;    // ever
+    bool answered;     // this link's bind is bound
+    bool breach;       // the relay said what it may not
     bool put_off;      // this link's bind was refused, and is to be tried again
     int exit_status;
     bool token_refused; // the last time, after the relay had let us in

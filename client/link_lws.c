@@ -15,6 +15,8 @@
 #include "common/limits.h"
 #include "common/log.h"
 #include "link.h"
+#include "proto/authority.h"
+#include "proto/private_fields.h"
 #include "proto/tunnel.h"
 #include "proto/websocket.h"
 #include "relay_dial.h"
@@ -57,7 +59,7 @@ struct link {
     const char *failure;  // for which we ended the attempt ourselves
     const char *tls_why;  // the alert by which a peer ended a handshake, or NULL
     const char *distrust; // why the relay's certificate was not accepted
-    char host[300];
+    char host[AUTHORITY_MAX];
 };
 
 static void link_free(struct link *link)
@@ -298,9 +300,10 @@ static int link_failed(struct link *link, struct lws *wsi, const char *text, siz
         end.text = "it ended the TLS handshake without a word";
     if (end.status)
         end.not_before_ms = retry_after(wsi);
-    if (end.status &&
-        lws_hdr_custom_copy(wsi, end.code, sizeof(end.code), field, (int)sizeof(field) - 1) < 0)
-        end.code[0] = 0;
+    bool said = end.status && lws_hdr_custom_copy(wsi, end.code, sizeof(end.code), field,
+                                                  (int)sizeof(field) - 1) > 0;
+    if (!said || !private_is_code(slice_str(end.code)))
+        end.code[0] = 0; // whoever answers there is told of in words of ours
     attempt_failed(link, end);
     return 0;
 }
@@ -382,8 +385,34 @@ static void on_tls(int sent, int version, int kind, const void *bytes, size_t le
         link->tls_why = SSL_alert_desc_string_long(b[1]);
 }
 
+// Whose certificate a relay that is named by its address must have. libwebsockets cuts the host at
+// its first colon, which leaves "[" of an IPv6 address, and sends what is left as a server's name,
+// which an address is not (RFC 6066 §3). A name it handles well.
+static void expect_address(const char *host, SSL *ssl)
+{
+    X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
+    if (!endpoint_is_address(host))
+        return;
+    if (!X509_VERIFY_PARAM_set1_ip_asc(param, host))
+        return; // then what was set before fits no certificate
+    (void)X509_VERIFY_PARAM_set1_host(param, NULL, 0);
+    (void)SSL_set_tlsext_host_name(ssl, NULL);
+}
+
+// Just before the first bytes of the handshake are made.
+static void on_handshake(const SSL *ssl, int where, int result)
+{
+    const struct link_context *c = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    const struct link *link = c && where == SSL_CB_HANDSHAKE_START ? link_of(c, ssl) : NULL;
+    (void)result;
+    if (link)
+        expect_address(link->target->at.host, (SSL *)(uintptr_t)ssl);
+}
+
 static int tls_begins(struct lws *wsi, SSL_CTX *tls)
 {
+    SSL_CTX_set_app_data(tls, lws_context_user(lws_get_context(wsi)));
+    SSL_CTX_set_info_callback(tls, on_handshake);
     SSL_CTX_set_msg_callback(tls, on_tls);
     SSL_CTX_set_msg_callback_arg(tls, lws_context_user(lws_get_context(wsi)));
     return 0;
@@ -522,9 +551,7 @@ struct link *link_open(struct link_context *c, const struct link_target *target,
     link->target = target;
     link->ops = ops;
     link->ctx = ctx;
-    bool v6 = strchr(target->at.host, ':') != NULL;
-    (void)snprintf(link->host, sizeof(link->host), v6 ? "[%s]:%u" : "%s:%u", target->at.host,
-                   target->at.port);
+    (void)authority_text(target->at.host, target->at.port, link->host);
     link->dial = relay_dial_start(c->loop, target, on_dialed, link);
     if (!link->dial) {
         free(link);

@@ -2,6 +2,7 @@
 #include "outage.h"
 #include <stdio.h>
 #include <string.h>
+#include "proto/authority.h"
 
 struct row {
     unsigned first, last; // statuses
@@ -112,7 +113,8 @@ static void proxy_text(char out[static OUTAGE_TEXT_MAX], const struct link_targe
     const struct relay_proxy *p = &relay->proxy;
     char why[200];
     const char *what = error_advice(end->error);
-    bool v6 = strchr(relay->at.host, ':') != NULL;
+    char at[AUTHORITY_MAX];
+    (void)authority_text(relay->at.host, relay->at.port, at);
     if (end->status == 407)
         (void)snprintf(out, OUTAGE_TEXT_MAX,
                        "the proxy %s answered with 407: it %s. Put them into %s as "
@@ -123,8 +125,8 @@ static void proxy_text(char out[static OUTAGE_TEXT_MAX], const struct link_targe
                        p->variable);
     else if (end->status)
         (void)snprintf(out, OUTAGE_TEXT_MAX,
-                       "the proxy %s answered with %u: it does not connect to %s%s%s:%u%s", p->url,
-                       end->status, v6 ? "[" : "", relay->at.host, v6 ? "]" : "", relay->at.port,
+                       "the proxy %s answered with %u: it does not connect to %s%s", p->url,
+                       end->status, at,
                        end->status < 500 ? ", which it must allow; or exempt the relay by no_proxy"
                                          : "; is the relay running, and known to the proxy?");
     else
@@ -168,7 +170,8 @@ static void unreachable_text(char out[static OUTAGE_TEXT_MAX], const struct link
 static void relay_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *relay,
                        const char *where, const struct link_end *end)
 {
-    bool v6 = strchr(relay->at.host, ':') != NULL;
+    char at[AUTHORITY_MAX];
+    (void)authority_text(relay->at.host, relay->at.port, at);
     if (end->certificate)
         (void)snprintf(
             out, OUTAGE_TEXT_MAX,
@@ -181,9 +184,9 @@ static void relay_text(char out[static OUTAGE_TEXT_MAX], const struct link_targe
                        end->code[0] ? " " : "", end->code, advice(end));
     else if (end->no_tls)
         (void)snprintf(out, OUTAGE_TEXT_MAX,
-                       "what listens at %s does not speak TLS: give --relay http://%s%s%s:%u if "
+                       "what listens at %s does not speak TLS: give --relay http://%s if "
                        "that is the relay itself, or the port of the TLS proxy before it",
-                       where, v6 ? "[" : "", relay->at.host, v6 ? "]" : "", relay->at.port);
+                       where, at);
     else if (end->asked)
         (void)snprintf(out, OUTAGE_TEXT_MAX,
                        "what listens at %s takes the connection, but does not answer in HTTP (%s): "

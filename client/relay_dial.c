@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include "common/dial.h"
 #include "common/secret.h"
+#include "proto/authority.h"
 #include "proto/http1.h"
 
 enum {
@@ -114,10 +115,9 @@ static bool write_request(struct relay_dial *d)
 {
     const struct endpoint *relay = &d->target->at;
     const char *authorization = d->target->proxy.authorization;
-    bool v6 = strchr(relay->host, ':') != NULL;
-    char at[ENDPOINT_HOST_MAX + 16];
+    char at[AUTHORITY_MAX];
     char text[REQUEST_MAX];
-    (void)snprintf(at, sizeof(at), v6 ? "[%s]:%u" : "%s:%u", relay->host, relay->port);
+    (void)authority_text(relay->host, relay->port, at);
     int len = snprintf(text, sizeof(text),
                        "CONNECT %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: adit/%s\r\n%s%s%s\r\n", at,
                        at, ADIT_VERSION, authorization[0] ? "Proxy-Authorization: " : "",

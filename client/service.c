@@ -38,10 +38,9 @@ bool service_take_keepalive(struct service *s, const char *value)
 
 void service_url(const struct service *s, char out[static SERVICE_URL_MAX])
 {
-    const char *host = s->target.host;
-    bool v6 = strchr(host, ':') != NULL;
-    (void)snprintf(out, SERVICE_URL_MAX, v6 ? "http://[%s]:%u" : "http://%s:%u", host,
-                   s->target.port);
+    char at[AUTHORITY_MAX];
+    (void)authority_text(s->target.host, s->target.port, at);
+    (void)snprintf(out, SERVICE_URL_MAX, "http://%s", at);
 }
 
 void service_init(const struct service *s, struct upstream *u, struct loop *l)

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <uv.h>
-#include "proto/bytes.h"
+#include "proto/authority.h"
 
 enum {
     HOST_MAX = 128
@@ -29,18 +29,27 @@ bool address_parse_host(const char *host, uint16_t port, struct sockaddr_storage
            !uv_ip6_addr(host, port, (struct sockaddr_in6 *)addr);
 }
 
-bool address_parse(const char *text, struct sockaddr_storage *addr)
+// Whether an address that has to be of the one kind is.
+static bool parse_split(const struct authority *a, uint16_t port, struct sockaddr_storage *addr)
 {
     char host[HOST_MAX];
-    uint64_t port = 0;
-    const char *colon = strrchr(text, ':');
-    size_t len = colon ? (size_t)(colon - text) : 0;
-    if (!colon || !slice_to_u64(slice_str(colon + 1), &port) || port > UINT16_MAX ||
-        len >= sizeof(host))
+    if (a->host.len >= sizeof(host))
         return false;
-    memcpy(host, text, len);
-    host[len] = 0;
-    return address_parse_host(host, (uint16_t)port, addr);
+    if (a->host.len > 0)
+        memcpy(host, a->host.p, a->host.len);
+    host[a->host.len] = 0;
+    if (a->bracketed)
+        return !uv_ip6_addr(host, port, (struct sockaddr_in6 *)addr);
+    return address_parse_host(host, port, addr);
+}
+
+bool address_parse(const char *text, struct sockaddr_storage *addr)
+{
+    struct authority a;
+    uint16_t port = 0;
+    *addr = (struct sockaddr_storage){0};
+    return !authority_split(slice_str(text), &a) && a.has_port && authority_port(a.port, &port) &&
+           parse_split(&a, port, addr);
 }
 
 bool address_is_loopback(const struct sockaddr_storage *addr)
@@ -66,5 +75,7 @@ void address_text(const struct sockaddr_storage *addr, char out[static ADDRESS_T
     bool v6 = addr->ss_family == AF_INET6;
     (void)(v6 ? uv_ip6_name((const struct sockaddr_in6 *)addr, host, sizeof(host))
               : uv_ip4_name((const struct sockaddr_in *)addr, host, sizeof(host)));
-    (void)snprintf(out, ADDRESS_TEXT_MAX, v6 ? "[%s]:%u" : "%s:%u", host, address_port(addr));
+    char text[AUTHORITY_MAX];
+    (void)authority_text(host, address_port(addr), text);
+    (void)snprintf(out, ADDRESS_TEXT_MAX, "%.*s", ADDRESS_TEXT_MAX - 1, text);
 }

@@ -288,6 +288,7 @@ void edge_accept(struct edge_set *set, int fd, const struct sockaddr_storage *pe
     e->from_proxy = from_proxy;
     e->conn->send_ms = edge_limits(e)->send_ms;
     e->peer = e->client = client;
+    e->number = client.anybody || from_proxy ? 0 : ++set->numbered;
     client_address_text(&client, e->visitor);
     edge_start_clock(e, CLOCK_FIRST);
     edge_update(e);

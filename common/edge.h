@@ -33,6 +33,7 @@ struct edge_set {
     struct visitors visitors;
     struct shares proxied; // requests through trusted proxies that run, by client
     size_t taken;          // connections that edge_take took out, until they are gone
+    uint64_t numbered;     // connections so far that have a number
     struct edge *first;
     size_t count;
 };

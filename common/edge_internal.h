@@ -53,7 +53,9 @@ struct edge {
     uint64_t body_bytes; // all of them
     char *hop_names;     // the fields that Connection named, which may not be trailers
     struct http1_body body;
-    struct client_address client;   // of the request
+    struct client_address client; // of the request
+    uint64_t number; // of the connection, for struct exchange; 0: it may carry several people's
+                     // requests, as one from a proxy does
     char visitor[INET6_ADDRSTRLEN]; // the same as text
     char name[EDGE_NAME_MAX];       // below the shared domain
     struct client_address peer;

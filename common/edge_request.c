@@ -90,6 +90,13 @@ static bool is_welcome(struct edge *e, const struct http_head *head, struct body
     return false;
 }
 
+// A proxy that says so carries the requests of several people, wherever it stands.
+static bool is_forwarded(const struct http_head *head)
+{
+    return head_find(head, SLICE("via")) || head_find(head, SLICE("forwarded")) ||
+           head_find(head, SLICE("x-forwarded-for"));
+}
+
 static void handle_request(struct edge *e, struct http_head *head, size_t len)
 {
     struct body_framing framing;
@@ -116,6 +123,9 @@ static void handle_request(struct edge *e, struct http_head *head, size_t len)
         edge_close(e, CONN_END_NOW);
         return;
     }
+    if (e->number && is_forwarded(head))
+        e->number = 0;
+    x->inbound = e->number;
     e->head_len = len;
     e->keep_alive = e->keep_alive && e->place->welcome == VISITOR_SERVED;
     if (welcome) {

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 #include <uv.h>
-#include "proto/bytes.h"
+#include "proto/authority.h"
 
 enum {
     NAME_MAX_BYTES = 253, // RFC 1035 §2.3.4, as text
@@ -22,11 +22,7 @@ static const char not_a_host[] = "a host is an IP address, or a name of letters,
 
 static bool take_port(struct endpoint *e, struct slice text)
 {
-    uint64_t port = 0;
-    if (!slice_to_u64(text, &port) || port == 0 || port > UINT16_MAX)
-        return false;
-    e->port = (uint16_t)port;
-    return true;
+    return authority_port(text, &e->port) && e->port != 0;
 }
 
 static const char *take_v6(struct endpoint *e, struct slice text)
@@ -87,25 +83,19 @@ static const char *take_host(struct endpoint *e, struct slice text)
 // "HOST[:PORT]". `port` is the one it has if it names none; 0: it has to name one.
 static const char *take_authority(struct endpoint *e, struct slice text, uint16_t port)
 {
-    bool v6 = text.len > 0 && text.p[0] == '[';
-    const char *end = text.p + text.len;
-    const char *after = v6 ? memchr(text.p, ']', text.len) : memrchr(text.p, ':', text.len);
-    if (v6 && !after)
-        return "the bracket is not closed";
-    if (v6)
-        after++;
-    const char *colon = after && after < end ? after : NULL;
-    if (colon && *colon != ':')
-        return "behind the bracket only :PORT can stand";
-    struct slice host = slice_of(text.p, colon ? (size_t)(colon - text.p) : text.len);
-    if (!v6 && memchr(host.p, ':', host.len))
-        return take_host(e, host);
+    struct authority a;
+    switch (authority_split(text, &a)) {
+    case AUTHORITY_E_OPEN: return "the bracket is not closed";
+    case AUTHORITY_E_BEHIND: return "behind the bracket only :PORT can stand";
+    case AUTHORITY_E_COLONS: return take_host(e, text);
+    default: break;
+    }
     e->port = port;
-    if (!colon && port == 0)
+    if (!a.has_port && port == 0)
         return "a port is missing: write HOST:PORT, or http://HOST for port 80";
-    if (colon && !take_port(e, slice_of(colon + 1, (size_t)(end - colon - 1))))
+    if (a.has_port && !take_port(e, a.port))
         return not_a_port;
-    return v6 ? take_v6(e, slice_of(host.p + 1, host.len - 2)) : take_host(e, host);
+    return a.bracketed ? take_v6(e, a.host) : take_host(e, a.host);
 }
 
 static const char *take_scheme(struct endpoint *e, struct slice scheme, enum endpoint_use use)
@@ -199,12 +189,18 @@ void endpoint_explain(char out[static ENDPOINT_MESSAGE_MAX], const char *place, 
 
 void endpoint_url(const struct endpoint *e, char out[static ENDPOINT_URL_MAX])
 {
-    bool v6 = strchr(e->host, ':') != NULL;
-    char port[8] = "";
-    if (e->port != (e->tls ? HTTPS_PORT : HTTP_PORT))
-        (void)snprintf(port, sizeof(port), ":%u", e->port);
-    (void)snprintf(out, ENDPOINT_URL_MAX, v6 ? "%s[%s]%s" : "%s%s%s",
-                   e->tls ? "https://" : "http://", e->host, port);
+    char at[AUTHORITY_MAX];
+    size_t len = authority_text(e->host, e->port, at);
+    if (e->port == (e->tls ? HTTPS_PORT : HTTP_PORT))
+        len = (size_t)(strrchr(at, ':') - at);
+    (void)snprintf(out, ENDPOINT_URL_MAX, "%s%.*s", e->tls ? "https://" : "http://", (int)len, at);
+}
+
+bool endpoint_is_address(const char *host)
+{
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    return !uv_ip4_addr(host, 1, &v4) || !uv_ip6_addr(host, 1, &v6);
 }
 
 bool endpoint_is_localhost(const char *host)

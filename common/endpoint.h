@@ -40,6 +40,8 @@ void endpoint_explain(char out[static ENDPOINT_MESSAGE_MAX], const char *place, 
 // "http://HOST[:PORT]": a port that the scheme has of itself is left out.
 void endpoint_url(const struct endpoint *e, char out[static ENDPOINT_URL_MAX]);
 
+// Whether it is an IP address and no name.
+bool endpoint_is_address(const char *host);
 // Whether the name is localhost or lies below it, which is this machine's loopback whatever a
 // resolver says (RFC 6761 §6.3).
 bool endpoint_is_localhost(const char *host);

@@ -36,6 +36,8 @@ static uint64_t since(const struct exchange *x, uint64_t ns)
     return ns > x->begun_ns ? ns - x->begun_ns : 0;
 }
 
+_Static_assert((int)EXCHANGE_MEMORY + 1 == (int)REPORT_OUTCOMES, "reports know every outcome");
+
 void exchange_report(const struct exchange *x, enum exchange_why why, struct report *r)
 {
     memcpy(r->id, x->id, sizeof(r->id));
@@ -68,6 +70,11 @@ static void settle(struct exchange *x)
         return;
     x->settled = true;
     TELL(x, settled, x);
+}
+
+bool exchange_stands_alone(const struct http_head *request, const struct body_framing *framing)
+{
+    return framing_has_body(framing) || slice_eq(request->method, SLICE("HEAD"));
 }
 
 struct exchange *exchange_new(struct exchange_end *inbound, const struct http_head *request,

@@ -119,7 +119,9 @@ struct exchange {
     const struct http_head *came; // of exchange_came, until then
     enum exchange_record record;  // at most
     uint64_t link;                // number of the tunnel that it goes through; 0: none
-    int64_t begun_wall_ns;        // since 1970
+    uint64_t inbound;      // number of the visitor's connection, of those of this link; 0: it
+                           // is not known, or may carry the requests of several people
+    int64_t begun_wall_ns; // since 1970
     // Times of a clock that is never set; 0: not yet.
     uint64_t begun_ns, sent_on_ns, answered_ns, ended_ns;
     uint64_t heard_ns;      // the first byte of what answers it, which may be a 1xx
@@ -146,6 +148,11 @@ void exchange_report(const struct exchange *x, enum exchange_why why, struct rep
 // has run: the clock may have been set meanwhile, or the machine have slept. Observers hear it as
 // it came.
 bool exchange_wants_date(const struct http_head *response);
+
+// Whether nobody else's request may follow this one on a connection to the service: it has a body,
+// which a service that does not read it takes for the next request; or it is a HEAD, whose answer
+// some services send with a body.
+bool exchange_stands_alone(const struct http_head *request, const struct body_framing *framing);
 
 // Begins an exchange with its inbound end. NULL when out of memory. `observer` may be NULL.
 struct exchange *exchange_new(struct exchange_end *inbound, const struct http_head *request,

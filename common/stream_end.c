@@ -5,15 +5,14 @@
 #include "limits.h"
 #include "proto/fields.h"
 #include "proto/http1.h"
+#include "proto/private_fields.h"
 #include "proto/spelling.h"
-
-enum {
-    UPGRADE_MAX = 255 // bytes of a response's Upgrade
-};
 
 static void on_free(struct loop_task *task)
 {
-    free(container_of(task, struct stream_end, free_task));
+    struct stream_end *e = container_of(task, struct stream_end, free_task);
+    free(e->offer);
+    free(e);
 }
 
 void stream_end_discard(struct stream_end *e)
@@ -61,15 +60,40 @@ static void break_off(struct stream_end *e, enum exchange_why why)
     stream_end_discard(e);
 }
 
+// Opens the stream of a request, with the visitor's connection in its head. On its own, for the
+// room that a head takes.
+__attribute__((noinline)) static struct mux_stream *open_with_visitor(struct stream_end *e,
+                                                                      const struct http_head *head,
+                                                                      bool ends)
+{
+    struct http_head with;
+    char digits[24];
+    int len = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)e->end.x->inbound);
+    head_copy(&with, head);
+    // Without room for it the connection to the service is nobody's behind this request.
+    (void)head_add(&with, SLICE("adit-visitor"), slice_of(digits, (size_t)len));
+    return mux_open(e->mux, &with, ends, e);
+}
+
+static bool keep_offer(struct stream_end *e, struct slice upgrade)
+{
+    if (upgrade.len == 0)
+        return true;
+    e->offer = strndup(upgrade.p, upgrade.len);
+    return e->offer != NULL;
+}
+
 static void out_head(struct exchange_end *end, const struct http_head *head,
                      const struct body_framing *framing)
 {
     struct stream_end *e = end_of(end);
-    e->upgrade_offered = head->upgrade.len > 0;
     e->head_request = slice_eq(head->method, SLICE("HEAD"));
-    bool ends = framing->kind == BODY_NONE && !e->upgrade_offered;
+    bool ends = framing->kind == BODY_NONE && head->upgrade.len == 0;
+    bool tells =
+        end->x->inbound && mux_peer(e->mux)->visitors && exchange_stands_alone(head, framing);
     e->finished = ends;
-    e->stream = mux_open(e->mux, head, ends, e);
+    if (keep_offer(e, head->upgrade))
+        e->stream = tells ? open_with_visitor(e, head, ends) : mux_open(e->mux, head, ends, e);
     if (!e->stream)
         refuse(e, ANSWER_BUSY, EXCHANGE_RESET);
     else
@@ -100,7 +124,8 @@ static void in_head(struct exchange_end *end, const struct http_head *head,
     struct stream_end *e = end_of(end);
     bool interim = head->status < 200 && head->status != 101;
     bool switches = head->status == 101;
-    bool says_upgrade = switches || (head->status == 426 && head->upgrade.len <= UPGRADE_MAX);
+    bool says_upgrade =
+        switches || (head->status == 426 && head->upgrade.len <= PRIVATE_UPGRADE_MAX);
     e->finished = !interim && framing->kind == BODY_NONE;
     struct mux_response sent = {
         .head = head,
@@ -428,9 +453,6 @@ static bool is_switch(const struct http_head *head)
 static bool is_framed_right(const struct stream_end *e, const struct http_head *head, bool end)
 {
     const struct field *length = head_find(head, SLICE("content-length"));
-    if (head->upgrade.len > UPGRADE_MAX ||
-        (head->upgrade.len > 0 && head->status != 200 && head->status != 426))
-        return false;
     if (is_switch(head))
         return true;
     if (head->status < 200)
@@ -438,6 +460,16 @@ static bool is_framed_right(const struct stream_end *e, const struct http_head *
     if (e->head_request || head->status == 204 || head->status == 304)
         return end && !(length && head->status == 204);
     return !end || (length && slice_eq(length->value, SLICE("0")));
+}
+
+// What an agent may say as a response to this request.
+static bool is_sound(const struct stream_end *e, const struct http_head *head)
+{
+    if (fields_check(head) ||
+        !private_fields_check(head, head->status < 200 ? PRIVATE_INTERIM : PRIVATE_RESPONSE))
+        return false;
+    return !is_switch(head) ||
+           (e->offer && slice_list_is_within(head->upgrade, slice_str(e->offer)));
 }
 
 void stream_end_on_head(void *ctx, struct mux_stream *s, struct http_head *head, bool end)
@@ -449,9 +481,8 @@ void stream_end_on_head(void *ctx, struct mux_stream *s, struct http_head *head,
         return;
     bool switches = is_switch(head);
     bool interim = head->status < 200;
-    if (fields_check(head) || !stream_end_framing(head, end, &framing) ||
-        !is_framed_right(e, head, end) || (switches && !e->upgrade_offered) ||
-        !spelling_take(head)) {
+    if (!is_sound(e, head) || !stream_end_framing(head, end, &framing) ||
+        !is_framed_right(e, head, end) || !spelling_take(head)) {
         if (e->end.x)
             exchange_explain(&e->end, "a head of the agent that breaks the rules of the tunnel");
         refuse(e, ANSWER_UPSTREAM_INVALID, EXCHANGE_PROTOCOL);
@@ -480,7 +511,10 @@ void stream_end_on_data(void *ctx, struct mux_stream *s, const char *bytes, size
 __attribute__((noinline)) static void end_with(struct stream_end *e, struct http_head *trailers)
 {
     struct http_head passed_on;
-    if (fields_check(trailers) || !spelling_take(trailers)) {
+    enum private_section section =
+        e->end.side == INBOUND ? PRIVATE_REQUEST_TRAILERS : PRIVATE_RESPONSE_TRAILERS;
+    if (fields_check(trailers) || !private_fields_check(trailers, section) ||
+        !spelling_take(trailers)) {
         break_off(e, EXCHANGE_PROTOCOL);
         return;
     }

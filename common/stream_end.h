@@ -21,7 +21,7 @@ struct stream_end {
     uint64_t drained;    // by the stream since that last grew
     bool finished;       // our direction has ended
     bool head_request;   // relay: the method is HEAD
-    bool upgrade_offered;
+    char *offer;         // relay: the Upgrade of its request; NULL: none
 };
 
 // Relay: an outbound that opens a stream when the request head comes. NULL when out of memory. The

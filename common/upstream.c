@@ -26,15 +26,15 @@ struct call {
     struct loop_task free_task;
     struct timeout answer_limit; // from the end of the request to the response head
     enum call_state state;
-    char *hop_names;   // the fields that the response's Connection named: no trailers
-    char *offer;       // its Upgrade as we sent it on; NULL: none
-    bool head_request; // its method was HEAD
-    bool
-        repeatable; // an idempotent request without a body: may be sent again on another connection
-    bool pooled;    // the connection was used before
-    bool chunked;   // the request's body
+    char *hop_names;         // the fields that the response's Connection named: no trailers
+    char *offer;             // its Upgrade as we sent it on; NULL: none
+    bool head_request;       // its method was HEAD
+    struct upstream_use use; // repeatable: an idempotent request without a body
+    bool pooled;             // the connection was used before
+    bool chunked;            // the request's body
     bool request_ended;
     bool keep_alive;
+    bool early;                // the final response began before all of the request had left
     bool response_bytes;       // any have come
     struct upstream_past past; // of such a connection
     uint64_t sent_before;      // bytes that had left a kept connection before ours
@@ -70,7 +70,7 @@ static void on_free(struct loop_task *task)
 }
 
 // The one way a call ends. Its exchange must have been told before.
-static void call_close(struct call *k, bool reuse)
+static void call_close(struct call *k, bool to_pool)
 {
     if (k->state == CALL_CLOSED)
         return;
@@ -80,8 +80,8 @@ static void call_close(struct call *k, bool reuse)
     dial_cancel(k->dial);
     if (k->conn && k->unconsumed > 0)
         conn_consume(k->conn, k->unconsumed);
-    if (k->conn && reuse)
-        upstream_pool_put(k->upstream, k->conn, k->repeatable);
+    if (k->conn && to_pool)
+        upstream_pool_put(k->upstream, k->conn, &k->use);
     else
         conn_close(k->conn, broken ? CONN_END_RESET : CONN_END_NOW);
     k->conn = NULL;
@@ -145,7 +145,7 @@ static void lost(struct call *k)
         call_close(k, false);
     } else if (k->state != CALL_HEAD) {
         break_off(k, EXCHANGE_UPSTREAM_GONE);
-    } else if (k->pooled && k->repeatable && !k->response_bytes) {
+    } else if (k->pooled && k->use.repeatable && !k->response_bytes) {
         conn_close(k->conn, CONN_END_NOW);
         k->conn = NULL;
         k->pooled = false;
@@ -160,12 +160,17 @@ static void on_answer_limit(struct timeout *t)
     refuse(container_of(t, struct call, answer_limit), ANSWER_UPSTREAM_TIMEOUT);
 }
 
+// Whether there is nothing more to come of the request: an offer to upgrade stays open behind it.
+static bool is_whole(const struct call *k)
+{
+    return k->request_ended || k->body_left == 0;
+}
+
 // Off unless it was asked for: somebody may stand at a breakpoint.
 static void update_answer_limit(struct call *k)
 {
     uint32_t ms = k->upstream->loop->limits.answer_ms;
-    bool whole = k->request_ended || k->body_left == 0; // an offer to upgrade stays open behind it
-    if (ms == 0 || k->state != CALL_HEAD || !whole)
+    if (ms == 0 || k->state != CALL_HEAD || !is_whole(k))
         timeout_stop(&k->answer_limit);
     else if (!timeout_runs(&k->answer_limit))
         timeout_start(k->upstream->loop, &k->answer_limit, ms, on_answer_limit);
@@ -185,14 +190,7 @@ static void update(struct call *k)
 // RFC 9110 §7.8: to what was offered, and to nothing else.
 static bool was_offered(const struct call *k, struct slice upgrade)
 {
-    struct slice protocol;
-    bool any = false;
-    while (slice_next_element(&upgrade, &protocol)) {
-        any = true;
-        if (!k->offer || !slice_list_has(slice_str(k->offer), protocol))
-            return false;
-    }
-    return any;
+    return k->offer && slice_list_is_within(upgrade, slice_str(k->offer));
 }
 
 static bool begin_body(struct call *k, struct http_head *head, struct body_framing *framing)
@@ -238,8 +236,8 @@ static void learn(struct call *k, const struct http_head *head)
     if (k->pooled || !k->keep_alive)
         return;
     const struct field *f = head_find(head, SLICE("keep-alive"));
-    upstream_pool_declared(k->upstream, k->repeatable, head_find(head, SLICE("connection")) != NULL,
-                           f ? f->value : SLICE(""));
+    upstream_pool_declared(k->upstream, k->use.repeatable,
+                           head_find(head, SLICE("connection")) != NULL, f ? f->value : SLICE(""));
 }
 
 // Nothing of ours may come from a service, except that it is the relay itself which says that the
@@ -264,6 +262,8 @@ static bool read_head(struct call *k)
     if (!k->response_bytes && k->end.x)
         k->end.x->heard_ns = uv_hrtime();
     k->response_bytes = true;
+    // What has yet to leave may be read as another request, whose answer is nobody's.
+    k->early = k->early || !is_whole(k) || conn_pending(k->conn) > 0;
     if (n == 0)
         return false;
     if (n < 0) {
@@ -277,10 +277,12 @@ static bool read_head(struct call *k)
                     LIMIT_INTERIM_BYTES / 1024);
         return false;
     }
-    if (interim)
+    if (interim) {
         http1_unfold(&head);
-    else if (!begin_body(k, &head, &framing))
+        k->early = false;
+    } else if (!begin_body(k, &head, &framing)) {
         return false;
+    }
     k->scanned = 0;
     if (framing.kind == BODY_CHUNKED && !fields_keep_connection_names(&head, &k->hop_names)) {
         refuse(k, ANSWER_BUSY);
@@ -452,7 +454,7 @@ static void use_conn(struct call *k, struct conn *c)
         refuse(k, ANSWER_BUSY);
         return;
     }
-    if (!k->repeatable)
+    if (!k->use.repeatable)
         buf_free(&k->waiting);
     update(k);
 }
@@ -519,7 +521,7 @@ static bool write_head(struct call *k, const struct http_head *request)
     head_copy(&head, request);
     if (k->upstream->host_mode == UPSTREAM_HOST_REPLACE)
         head.authority = slice_str(k->upstream->host);
-    if (!add_hop_fields(&head, k->chunked, k->upstream->idle_ms > 0))
+    if (!add_hop_fields(&head, k->chunked, upstream_pool_keeps(k->upstream, &k->use)))
         return false;
     size_t len = http1_write_request(NULL, 0, &head);
     char *out = buf_reserve(&k->waiting, len);
@@ -549,14 +551,16 @@ static void end_head(struct exchange_end *end, const struct http_head *head,
     k->chunked = framing->kind == BODY_CHUNKED;
     k->body_left = k->chunked ? UINT64_MAX : framing->kind == BODY_LENGTH ? framing->length : 0;
     bool idempotent = method_is_idempotent(head->method);
-    bool bodiless =
-        framing->kind == BODY_NONE || (framing->kind == BODY_LENGTH && !framing->length);
-    k->repeatable = idempotent && bodiless && !offers;
+    bool bodiless = !framing_has_body(framing);
+    k->use = (struct upstream_use){.repeatable = idempotent && bodiless && !offers,
+                                   .alone = exchange_stands_alone(head, framing),
+                                   .link = end->x->link,
+                                   .inbound = end->x->inbound};
     if ((offers && !k->offer) || !write_head(k, head)) {
         refuse(k, ANSWER_BUSY);
         return;
     }
-    struct conn *c = upstream_pool_get(k->upstream, k->repeatable, &k->past);
+    struct conn *c = upstream_pool_get(k->upstream, &k->use, &k->past);
     if (c) {
         k->pooled = true;
         use_conn(k, c);
@@ -622,14 +626,15 @@ static void end_credit(struct exchange_end *end, size_t len)
 static void end_closed(struct exchange_end *end, enum exchange_why why)
 {
     struct call *k = call_of(end);
-    bool reuse =
-        why == EXCHANGE_COMPLETE && k->state == CALL_DONE && k->keep_alive && k->request_ended;
+    bool over = why == EXCHANGE_COMPLETE && k->state == CALL_DONE && k->request_ended && !k->early;
+    bool told_to_close = !upstream_pool_keeps(k->upstream, &k->use);
+    bool to_pool = over && (k->keep_alive || told_to_close);
     // What was sent last on an upgraded connection has still to leave.
-    if (why == EXCHANGE_COMPLETE && k->conn && !reuse) {
+    if (why == EXCHANGE_COMPLETE && k->conn && !to_pool) {
         conn_close(k->conn, CONN_END_FLUSH);
         k->conn = NULL;
     }
-    call_close(k, reuse);
+    call_close(k, to_pool);
 }
 
 static const struct exchange_ops end_ops = {

@@ -4,6 +4,7 @@
 #pragma once
 #include "dial.h"
 #include "exchange.h"
+#include "proto/authority.h"
 
 enum upstream_host {
     UPSTREAM_HOST_PRESERVE,
@@ -20,16 +21,28 @@ struct upstream_trust {
     uint32_t patience;  // of them before one is tried
 };
 
+enum {
+    UPSTREAM_KEPT_BUCKETS = 64
+};
+
+// Idle connections, the last used first.
+struct upstream_list {
+    struct upstream_idle *first, *last;
+    size_t count;
+};
+
 // A service and its pool. Embedded; must outlive its exchanges.
 struct upstream {
     struct loop *loop;
     struct dial_target target;
     enum upstream_host host_mode;
-    char host[280];   // sent as Host when it is replaced
-    char name[280];   // HOST:PORT, for people
-    uint32_t idle_ms; // for which a connection is kept to be used again; 0: none is
-    struct upstream_idle *idle;
-    size_t idle_count;
+    char host[AUTHORITY_MAX];     // sent as Host when it is replaced
+    char name[AUTHORITY_MAX];     // HOST:PORT, for people
+    uint32_t idle_ms;             // for which a connection is kept to be used again; 0: none is
+    struct upstream_list shared;  // for whoever asks
+    struct upstream_list kept;    // each for one visitor's connection, found by its number
+    struct upstream_list parting; // of no more use: the service is about to close them
+    struct upstream_idle *kept_by_inbound[UPSTREAM_KEPT_BUCKETS];
     struct upstream_trust trust[2]; // behind a request that can be repeated [1], and another
 };
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "limits.h"
-#include "proto/bytes.h"
+#include "proto/authority.h"
 
 enum {
     TRUST_PART = 4, // of the age at which a service closes, that is well before it
@@ -13,25 +13,73 @@ enum {
 
 struct upstream_idle {
     struct upstream *upstream;
+    struct upstream_list *list; // that it is in
     struct upstream_idle *prev, *next;
+    struct upstream_idle *bucket_next; // of those that are kept
     struct conn *conn;
     struct timeout limit;
     uint64_t since_ms;
-    bool repeatable; // the request that was answered
+    struct upstream_use use; // of the request that was answered
 };
+
+static bool is_kept(const struct upstream_idle *i)
+{
+    return i->list == &i->upstream->kept;
+}
+
+static struct upstream_idle **bucket_of(struct upstream *u, uint64_t inbound)
+{
+    return &u->kept_by_inbound[inbound % UPSTREAM_KEPT_BUCKETS];
+}
+
+static void idle_insert(struct upstream_idle *i)
+{
+    struct upstream_list *list = i->list;
+    struct upstream_idle **bucket = bucket_of(i->upstream, i->use.inbound);
+    i->next = list->first;
+    if (list->first)
+        list->first->prev = i;
+    else
+        list->last = i;
+    list->first = i;
+    list->count++;
+    if (!is_kept(i))
+        return;
+    i->bucket_next = *bucket;
+    *bucket = i;
+}
+
+static void leave_bucket(const struct upstream_idle *i)
+{
+    struct upstream_idle **at = bucket_of(i->upstream, i->use.inbound);
+    while (*at != i)
+        at = &(*at)->bucket_next;
+    *at = i->bucket_next;
+}
 
 static void idle_remove(struct upstream_idle *i)
 {
-    struct upstream *u = i->upstream;
+    struct upstream_list *list = i->list;
     timeout_stop(&i->limit);
     if (i->prev)
         i->prev->next = i->next;
     else
-        u->idle = i->next;
+        list->first = i->next;
     if (i->next)
         i->next->prev = i->prev;
-    u->idle_count--;
+    else
+        list->last = i->prev;
+    list->count--;
+    if (is_kept(i))
+        leave_bucket(i);
     free(i);
+}
+
+static void idle_close(struct upstream_idle *i)
+{
+    struct conn *c = i->conn;
+    idle_remove(i);
+    conn_close(c, CONN_END_NOW);
 }
 
 // No more than it was to reach: a loop that was held up for long says nothing of the service.
@@ -43,7 +91,7 @@ static uint32_t age_of(const struct upstream_idle *i)
 
 static struct upstream_trust *trust_of(const struct upstream_idle *i)
 {
-    return &i->upstream->trust[i->repeatable];
+    return &i->upstream->trust[i->use.repeatable];
 }
 
 // The service has closed a connection at this age.
@@ -112,14 +160,20 @@ void upstream_pool_declared(struct upstream *u, bool repeatable, bool keeps,
     }
 }
 
+// One that was told to close says nothing of the others.
+static void learn_close(const struct upstream_idle *i)
+{
+    if (i->list != &i->upstream->parting)
+        saw_close(trust_of(i), age_of(i));
+}
+
 // Anything that happens on an idle connection is its end: a service has nothing to say between two
 // requests.
 static void on_anything(struct conn *c)
 {
     struct upstream_idle *i = c->owner;
-    saw_close(trust_of(i), age_of(i));
-    idle_remove(i);
-    conn_close(c, CONN_END_NOW);
+    learn_close(i);
+    idle_close(i);
 }
 
 static void on_sent(struct conn *c)
@@ -131,7 +185,7 @@ static void on_failed(struct conn *c, int error)
 {
     struct upstream_idle *i = c->owner;
     (void)error;
-    saw_close(trust_of(i), age_of(i));
+    learn_close(i);
     idle_remove(i);
 }
 
@@ -140,24 +194,47 @@ static const struct conn_ops idle_ops = {on_anything, on_sent, on_anything, on_f
 static void on_limit(struct timeout *t)
 {
     struct upstream_idle *i = container_of(t, struct upstream_idle, limit);
-    struct conn *c = i->conn;
-    saw_alive(trust_of(i), age_of(i));
-    idle_remove(i);
-    conn_close(c, CONN_END_NOW);
+    if (i->list != &i->upstream->parting)
+        saw_alive(trust_of(i), age_of(i));
+    idle_close(i);
 }
 
-// One that is not good enough for a request that cannot be repeated is closed: a service that
-// serves one connection at a time would let the new one wait behind it.
-struct conn *upstream_pool_get(struct upstream *u, bool repeatable, struct upstream_past *past)
+bool upstream_pool_keeps(const struct upstream *u, const struct upstream_use *use)
 {
-    struct upstream_idle *i = u->idle;
-    if (!i)
+    return u->idle_ms > 0 && (!use->alone || use->inbound != 0);
+}
+
+// The one that is kept for this request's visitor, else one that is shared.
+static struct upstream_idle *find(struct upstream *u, const struct upstream_use *use)
+{
+    struct upstream_idle *i = use->alone && use->inbound ? *bucket_of(u, use->inbound) : NULL;
+    while (i && (i->use.inbound != use->inbound || i->use.link != use->link))
+        i = i->bucket_next;
+    return i ? i : u->shared.first;
+}
+
+// A new connection will be made. One that is kept for somebody else and of no use yet makes way: a
+// service that serves one connection at a time would let the new one wait behind it.
+static void make_way(struct upstream *u)
+{
+    if (u->kept.last && !may_carry(&u->trust[0], 0))
+        idle_close(u->kept.last);
+}
+
+// One that is not good enough for a request that cannot be repeated is closed, for the same reason.
+struct conn *upstream_pool_get(struct upstream *u, const struct upstream_use *use,
+                               struct upstream_past *past)
+{
+    struct upstream_idle *i = find(u, use);
+    if (!i) {
+        make_way(u);
         return NULL;
+    }
     struct conn *c = i->conn;
-    *past = (struct upstream_past){.repeatable = i->repeatable, .idle_ms = age_of(i)};
+    *past = (struct upstream_past){.repeatable = i->use.repeatable, .idle_ms = age_of(i)};
     idle_remove(i);
     struct upstream_trust *t = &u->trust[past->repeatable];
-    if (repeatable)
+    if (use->repeatable)
         return c;
     bool quiet = conn_is_quiet(c);
     if (quiet && may_carry(t, past->idle_ms))
@@ -170,30 +247,51 @@ struct conn *upstream_pool_get(struct upstream *u, bool repeatable, struct upstr
     return NULL;
 }
 
-void upstream_pool_put(struct upstream *u, struct conn *c, bool repeatable)
+// Whether there is room for one more. Those that are shared are of use to more people.
+static bool has_room(struct upstream *u)
 {
-    // Bytes behind a response belong to nobody: the next request must not take them for its answer.
-    bool sound = conn_in(c).len == 0 && u->idle_count < LIMIT_POOL_SIZE && u->idle_ms > 0;
+    if (u->shared.count + u->kept.count + u->parting.count < LIMIT_POOL_SIZE)
+        return true;
+    if (!u->kept.last)
+        return false;
+    idle_close(u->kept.last);
+    return true;
+}
+
+// Behind a body only requests come that cannot be repeated, which take none that has been idle for
+// long: it is kept for longer only as long as it shows what the service does.
+static uint32_t kept_ms(const struct upstream *u, const struct upstream_use *use)
+{
+    bool short_lived = use->alone && u->trust[use->repeatable].proven;
+    return short_lived && u->idle_ms > LIMIT_POOL_FRESH_MS ? LIMIT_POOL_FRESH_MS : u->idle_ms;
+}
+
+// Bytes behind a response belong to nobody: the next request must not take them for its answer.
+static void hold(struct upstream *u, struct conn *c, struct upstream_list *list,
+                 const struct upstream_use *use)
+{
+    bool sound = conn_in(c).len == 0 && has_room(u);
     struct upstream_idle *i = sound ? malloc(sizeof(*i)) : NULL; // as in upstream_attach
     if (!i) {
         conn_close(c, CONN_END_NOW);
         return;
     }
     *i = (struct upstream_idle){
-        .upstream = u,
-        .conn = c,
-        .repeatable = repeatable,
-        .since_ms = loop_now_ms(u->loop),
-        .next = u->idle,
-    };
-    if (u->idle)
-        u->idle->prev = i;
-    u->idle = i;
-    u->idle_count++;
+        .upstream = u, .list = list, .conn = c, .use = *use, .since_ms = loop_now_ms(u->loop)};
+    idle_insert(i);
     conn_set_owner(c, &idle_ops, i);
     c->read_max = LIMIT_READ_BYTES;
     conn_want_read(c, true);
-    timeout_start(u->loop, &i->limit, u->idle_ms, on_limit);
+    timeout_start(u->loop, &i->limit, list == &u->parting ? LIMIT_POOL_PARTING_MS : kept_ms(u, use),
+                  on_limit);
+}
+
+void upstream_pool_put(struct upstream *u, struct conn *c, const struct upstream_use *use)
+{
+    if (!upstream_pool_keeps(u, use))
+        hold(u, c, &u->parting, use);
+    else
+        hold(u, c, use->alone ? &u->kept : &u->shared, use);
 }
 
 void upstream_init(struct upstream *u, struct loop *l, const struct dial_target *target)
@@ -202,18 +300,21 @@ void upstream_init(struct upstream *u, struct loop *l, const struct dial_target 
                                            .patience = LIMIT_POOL_PATIENCE};
     *u = (struct upstream){
         .loop = l, .target = *target, .idle_ms = LIMIT_POOL_IDLE_MS, .trust = {unknown, unknown}};
-    const char *host = target->host;
-    bool v6 = strchr(host, ':') != NULL;
-    (void)snprintf(u->name, sizeof(u->name), v6 ? "[%s]:%u" : "%s:%u", host, target->port);
+    (void)authority_text(target->host, target->port, u->name);
     memcpy(u->host, u->name, sizeof(u->host));
+}
+
+static void close_all(struct upstream_list *list)
+{
+    for (struct upstream_idle *i = list->first, *next = NULL; i; i = next) {
+        next = i->next;
+        idle_close(i);
+    }
 }
 
 void upstream_deinit(struct upstream *u)
 {
-    for (struct upstream_idle *i = u->idle, *next = NULL; i; i = next) {
-        struct conn *c = i->conn;
-        next = i->next;
-        idle_remove(i);
-        conn_close(c, CONN_END_NOW);
-    }
+    close_all(&u->shared);
+    close_all(&u->kept);
+    close_all(&u->parting);
 }

@@ -26,6 +26,19 @@ bool slice_list_has(struct slice list, struct slice word)
     return false;
 }
 
+bool slice_list_is_within(struct slice list, struct slice others)
+{
+    struct slice element;
+    bool any = false;
+
+    while (slice_next_element(&list, &element)) {
+        any = true;
+        if (!slice_list_has(others, element))
+            return false;
+    }
+    return any;
+}
+
 bool slice_to_u64(struct slice s, uint64_t *value)
 {
     uint64_t n = 0;

@@ -61,6 +61,8 @@ bool slice_next_element(struct slice *list, struct slice *element);
 
 // Whether one element of such a list is `word`, compared without case.
 bool slice_list_has(struct slice list, struct slice word);
+// Whether each element of `list`, and there is one, is an element of `others`.
+bool slice_list_is_within(struct slice list, struct slice others);
 
 // Decimal digits only, no sign, no space, no overflow. False when it is anything else or empty.
 bool slice_to_u64(struct slice s, uint64_t *value);

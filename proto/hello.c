@@ -3,6 +3,9 @@
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "chars.h"
+#include "http1.h"
+#include "private_fields.h"
 
 const char *hello_strerror(int error)
 {
@@ -31,39 +34,50 @@ enum {
     MEMBERS
 };
 
+// What a string may be, since it is shown to people, kept, or compared.
+enum form {
+    FORM_TEXT,  // a sentence: no controls
+    FORM_WORDS, // printable ASCII
+    FORM_CODE,  // private_is_code
+    FORM_URL,   // http:// or https://, then a host and perhaps a port
+};
+
 // Where a string member lives; numbers (version, id) have no size.
 static const struct member {
     const char *key;
     size_t offset, size;
+    enum form form;
 } members[MEMBERS] = {
     [M_VERSION] = {"version", offsetof(struct hello, version), 0},
     [M_ID] = {"id", offsetof(struct hello, id), 0},
     [M_SOFTWARE] = {"software", offsetof(struct hello, software),
-                    sizeof((struct hello){0}.software)},
+                    sizeof((struct hello){0}.software), FORM_WORDS},
     [M_OWNER] = {"owner", offsetof(struct hello, owner), sizeof((struct hello){0}.owner)},
     [M_BEFORE] = {"before", offsetof(struct hello, before), sizeof((struct hello){0}.before)},
     [M_FEATURES] = {"features", offsetof(struct hello, features),
-                    sizeof((struct hello){0}.features)},
-    [M_RECORD] = {"record", offsetof(struct hello, record), sizeof((struct hello){0}.record)},
+                    sizeof((struct hello){0}.features), FORM_WORDS},
+    [M_RECORD] = {"record", offsetof(struct hello, record), sizeof((struct hello){0}.record),
+                  FORM_WORDS},
     [M_NAME] = {"name", offsetof(struct hello, name), sizeof((struct hello){0}.name)},
-    [M_URL] = {"url", offsetof(struct hello, url), sizeof((struct hello){0}.url)},
-    [M_CODE] = {"code", offsetof(struct hello, code), sizeof((struct hello){0}.code)},
+    [M_URL] = {"url", offsetof(struct hello, url), sizeof((struct hello){0}.url), FORM_URL},
+    [M_CODE] = {"code", offsetof(struct hello, code), sizeof((struct hello){0}.code), FORM_CODE},
     [M_MESSAGE] = {"message", offsetof(struct hello, message), sizeof((struct hello){0}.message)},
 };
 
 #define BIT(m) (1u << (m))
 
+// A name that is asked for may be anything, and is refused; one that is given may not.
 static const struct rule {
     const char *type;
-    unsigned required, optional;
+    unsigned required, optional, labels;
 } rules[] = {
     [HELLO_HELLO] = {"hello", BIT(M_VERSION) | BIT(M_SOFTWARE) | BIT(M_OWNER),
-                     BIT(M_BEFORE) | BIT(M_FEATURES) | BIT(M_RECORD)},
-    [HELLO_WELCOME] = {"welcome", BIT(M_VERSION) | BIT(M_SOFTWARE), BIT(M_FEATURES)},
-    [HELLO_REFUSED] = {"refused", BIT(M_CODE) | BIT(M_MESSAGE), BIT(M_ID)},
-    [HELLO_BIND] = {"bind", BIT(M_ID), BIT(M_NAME)},
-    [HELLO_BOUND] = {"bound", BIT(M_ID) | BIT(M_NAME) | BIT(M_URL), 0},
-    [HELLO_DRAIN] = {"drain", BIT(M_MESSAGE), 0},
+                     BIT(M_BEFORE) | BIT(M_FEATURES) | BIT(M_RECORD), 0},
+    [HELLO_WELCOME] = {"welcome", BIT(M_VERSION) | BIT(M_SOFTWARE), BIT(M_FEATURES), 0},
+    [HELLO_REFUSED] = {"refused", BIT(M_CODE) | BIT(M_MESSAGE), BIT(M_ID), 0},
+    [HELLO_BIND] = {"bind", BIT(M_ID), BIT(M_NAME), 0},
+    [HELLO_BOUND] = {"bound", BIT(M_ID) | BIT(M_NAME) | BIT(M_URL), 0, BIT(M_NAME)},
+    [HELLO_DRAIN] = {"drain", BIT(M_MESSAGE), 0, 0},
 };
 enum {
     RULES = sizeof(rules) / sizeof(rules[0])
@@ -109,6 +123,55 @@ static bool is_clean(const char *s, size_t size)
     return true;
 }
 
+static bool is_printable(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.p[i] < ' ' || text.p[i] > '~')
+            return false;
+    return true;
+}
+
+// One label of a name, in lower case (docs/protocol.md §5).
+static bool is_label(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (!(text.p[i] >= 'a' && text.p[i] <= 'z') && !(text.p[i] >= '0' && text.p[i] <= '9') &&
+            text.p[i] != '-')
+            return false;
+    return text.len > 0 && text.p[0] != '-' && text.p[text.len - 1] != '-';
+}
+
+// A host and perhaps a port, and a slash at the end. People copy it to where a shell reads it: of
+// all that a host may be by RFC 3986 nothing else.
+static bool is_url(struct slice text)
+{
+    const char *mark = text.len > 7 ? memchr(text.p, ':', text.len) : NULL;
+    size_t scheme = mark ? (size_t)(mark - text.p) : 0;
+    if (!slice_eq(slice_of(text.p, scheme), SLICE("http")) &&
+        !slice_eq(slice_of(text.p, scheme), SLICE("https")))
+        return false;
+    struct slice rest = slice_of(text.p + scheme, text.len - scheme);
+    if (rest.len <= 3 || !slice_eq(slice_of(rest.p, 3), SLICE("://")))
+        return false;
+    rest = slice_of(rest.p + 3, rest.len - 3 - (rest.p[rest.len - 1] == '/'));
+    for (size_t i = 0; i < rest.len; i++)
+        if (!char_is(rest.p[i], CHAR_HEX) && !strchr("-._:[]", rest.p[i]) &&
+            !(ascii_lower(rest.p[i]) >= 'g' && ascii_lower(rest.p[i]) <= 'z'))
+            return false;
+    return http1_is_host(rest);
+}
+
+static bool has_form(struct slice text, enum form form)
+{
+    switch (form) {
+    case FORM_TEXT: return true;
+    case FORM_WORDS: return is_printable(text);
+    case FORM_CODE: return private_is_code(text);
+    case FORM_URL: return is_url(text);
+    }
+    return false;
+}
+
 static int parse_member(const cJSON *item, unsigned m, struct hello *h)
 {
     char *base = (char *)h + members[m].offset;
@@ -127,7 +190,10 @@ static int parse_member(const cJSON *item, unsigned m, struct hello *h)
         bool number = slice_to_u64(slice_str(item->valuestring), &h->id);
         return number && h->id > 0 ? 0 : HELLO_E_MEMBER;
     }
-    if (!is_clean(item->valuestring, members[m].size))
+    if (!is_clean(item->valuestring, members[m].size) ||
+        !has_form(slice_str(item->valuestring), members[m].form))
+        return HELLO_E_MEMBER;
+    if ((rules[h->type].labels & BIT(m)) && !is_label(slice_str(item->valuestring)))
         return HELLO_E_MEMBER;
     memcpy(base, item->valuestring, strlen(item->valuestring) + 1);
     return 0;

@@ -43,6 +43,12 @@ struct body_framing {
     uint64_t length; // of BODY_LENGTH
 };
 
+// Whether there are bytes behind the head: a body, or the coding of an empty one.
+static inline bool framing_has_body(const struct body_framing *framing)
+{
+    return framing->kind != BODY_NONE && !(framing->kind == BODY_LENGTH && framing->length == 0);
+}
+
 // An empty head; the memory of fields that are not there is left alone, for a head is large and
 // most are small.
 static inline void head_init(struct http_head *head)

@@ -275,6 +275,11 @@ bool mux_wants_send(const struct mux *m)
     return !m->dead && nghttp2_session_want_write(m->session);
 }
 
+const struct mux_peer *mux_peer(const struct mux *m)
+{
+    return &m->peer;
+}
+
 void mux_set_peer(struct mux *m, const struct mux_peer *peer)
 {
     m->peer = *peer;

@@ -92,8 +92,10 @@ void mux_lose(struct mux *m);
 struct mux_peer {
     bool spelling; // `adit-case`: how names are spelled
     bool fields;   // heads of MESSAGE_FIELDS_CAP fields, not just MESSAGE_FIELDS_FIRST
+    bool visitors; // `adit-visitor`: which visitor's connection a request came on
 };
 void mux_set_peer(struct mux *m, const struct mux_peer *peer);
+const struct mux_peer *mux_peer(const struct mux *m);
 
 // Takes from the budget of what brings nothing (proto/chatter.h), for what comes beside the frames.
 // False: there is none left, the peer floods.

@@ -57,7 +57,8 @@ static size_t nv_fields(struct mux *m, size_t n, const struct http_head *head, s
         nva[n] = nv_of(head->fields[i].name, head->fields[i].value);
         // Never the same twice: in HPACK's table it would push out what is, and be looked at in
         // vain.
-        if (slice_eq(head->fields[i].name, SLICE("adit-id")))
+        if (slice_eq(head->fields[i].name, SLICE("adit-id")) ||
+            slice_eq(head->fields[i].name, SLICE("adit-visitor")))
             nva[n].flags = NGHTTP2_NV_FLAG_NO_INDEX;
     }
     return n;

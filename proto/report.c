@@ -34,15 +34,20 @@ static bool take_number(struct slice *in, uint64_t *n)
     return false;
 }
 
+static uint64_t capped(uint64_t n)
+{
+    return n < REPORT_MOST ? n : REPORT_MOST;
+}
+
 // A time that is not there is 0, and all others are one more.
 static size_t put_time(uint8_t *out, uint64_t ns)
 {
-    return put_number(out, ns == REPORT_NONE ? 0 : ns + 1);
+    return put_number(out, ns == REPORT_NONE ? 0 : capped(ns) + 1);
 }
 
 static bool take_time(struct slice *in, uint64_t *ns)
 {
-    if (!take_number(in, ns))
+    if (!take_number(in, ns) || *ns > REPORT_MOST + 1)
         return false;
     *ns = *ns == 0 ? REPORT_NONE : *ns - 1;
     return true;
@@ -55,7 +60,7 @@ size_t report_write(const struct report *r, uint8_t out[static REPORT_MAX])
     out[len++] = (uint8_t)((r->outcome & 0xf) | (r->body[0].whole ? REQUEST_WHOLE : 0) |
                            (r->body[1].whole ? RESPONSE_WHOLE : 0));
     for (int side = 0; side < 2; side++) {
-        len += put_number(out + len, r->body[side].bytes);
+        len += put_number(out + len, capped(r->body[side].bytes));
         if (r->body[side].bytes == 0)
             continue; // the digest of nothing is known
         memcpy(out + len, r->body[side].digest, DIGEST_BYTES);
@@ -71,7 +76,7 @@ size_t report_write(const struct report *r, uint8_t out[static REPORT_MAX])
 static bool take_body(struct slice *in, struct report_body *b)
 {
     const struct digest nothing = {0};
-    if (!take_number(in, &b->bytes))
+    if (!take_number(in, &b->bytes) || b->bytes > REPORT_MOST)
         return false;
     if (b->bytes == 0)
         return digest_value(&nothing, b->digest);
@@ -95,9 +100,10 @@ int report_read(struct slice bytes, struct report *r)
     r->outcome = flags & 0xf;
     r->body[0].whole = flags & REQUEST_WHOLE;
     r->body[1].whole = flags & RESPONSE_WHOLE;
-    if ((flags & ~KNOWN) || !take_body(&in, &r->body[0]) || !take_body(&in, &r->body[1]) ||
-        !take_time(&in, &r->sent_on_ns) || !take_time(&in, &r->connect_ns) ||
-        !take_time(&in, &r->answered_ns) || !take_time(&in, &r->duration_ns))
+    if ((flags & ~KNOWN) || r->outcome >= REPORT_OUTCOMES || !take_body(&in, &r->body[0]) ||
+        !take_body(&in, &r->body[1]) || !take_time(&in, &r->sent_on_ns) ||
+        !take_time(&in, &r->connect_ns) || !take_time(&in, &r->answered_ns) ||
+        !take_time(&in, &r->duration_ns))
         return -1;
     return (int)(bytes.len - in.len);
 }

@@ -7,9 +7,13 @@
 #include "exchange_id.h"
 
 enum {
-    REPORT_MAX = 128, // bytes of one
-    REPORT_OUTCOMES = 16,
+    REPORT_MAX = 128,    // bytes of one
+    REPORT_OUTCOMES = 9, // enum exchange_why
 };
+
+// The most that a time (36 years) or a count of bytes may be: sums of a few can be had without a
+// thought. More is written as this much, and is no report when it is read.
+#define REPORT_MOST ((uint64_t)1 << 60)
 
 struct report_body {
     uint64_t bytes;

@@ -178,7 +178,8 @@ static int die(struct tunnel *t, int error)
 static void take_features(struct tunnel *t, struct slice features)
 {
     const struct mux_peer peer = {.spelling = slice_list_has(features, SLICE("case")),
-                                  .fields = slice_list_has(features, SLICE("fields"))};
+                                  .fields = slice_list_has(features, SLICE("fields")),
+                                  .visitors = slice_list_has(features, SLICE("visitors"))};
     t->wants_reports = slice_list_has(features, SLICE("reports"));
     mux_set_peer(t->mux, &peer);
 }

@@ -11,7 +11,7 @@
 struct tunnel;
 
 // Words of `features` that a tunnel announces by itself (docs/protocol.md §2).
-#define TUNNEL_FEATURES "case,fields"
+#define TUNNEL_FEATURES "case,fields,visitors"
 
 enum tunnel_role {
     TUNNEL_RELAY,

@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 #include "agents.h"
+#include "proto/authority.h"
 #include "proto/websocket.h"
 
 #define TUNNEL_PATH "/_adit/v1/tunnel"
@@ -11,11 +12,10 @@
 // The host of an authority without its port; brackets of an IPv6 address stay.
 static struct slice host_of(struct slice authority)
 {
-    const char *end = authority.p + authority.len;
-    const char *bracket = authority.len ? memchr(authority.p, ']', authority.len) : NULL;
-    const char *from = bracket ? bracket : authority.p;
-    const char *colon = authority.len ? memchr(from, ':', (size_t)(end - from)) : NULL;
-    struct slice host = slice_of(authority.p, (size_t)((colon ? colon : end) - authority.p));
+    struct authority a;
+    if (authority_split(authority, &a))
+        return authority;
+    struct slice host = a.bracketed ? slice_of(authority.p, a.host.len + 2) : a.host;
     if (host.len > 1 && host.p[host.len - 1] == '.')
         host.len--; // a fully qualified name
     return host;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <strings.h>
 #include "common/address.h"
+#include "proto/authority.h"
 #include "proto/chars.h"
 
 enum {
@@ -98,22 +99,22 @@ const char *relay_take_public_url(struct relay_config *c, const char *value)
                                     : "it has a scheme, as in https://example.com: ";
     const char *host = value + (tls ? 8 : 7);
     size_t end = strcspn(host, "/?#");
-    size_t len = strcspn(host, ":/?#");
-    uint64_t port = tls ? 443 : 80;
+    uint16_t port = tls ? 443 : 80;
+    struct authority a;
     if (memchr(host, '@', end))
         return "leave the user's name out: ";
     if (host[end] && strcmp(host + end, "/") != 0)
         return "names are hosts, and no path stands before those of requests; leave it out: ";
-    if (host[0] == '[')
+    bool split = !authority_split(slice_of(host, end), &a);
+    if (a.bracketed)
         return address_has_no_names;
-    if (len == 0 || len >= sizeof(c->public_host))
+    if (a.host.len == 0 || a.host.len >= sizeof(c->public_host))
         return "it is not like https://example.com: ";
-    if (len < end && (!slice_to_u64(slice_of(host + len + 1, end - len - 1), &port) || !port ||
-                      port > UINT16_MAX))
+    if (!split || (a.has_port && (!authority_port(a.port, &port) || !port)))
         return "its port is not one of 1 to 65535: ";
     (void)snprintf(c->scheme, sizeof(c->scheme), "%s", tls ? "https" : "http");
-    (void)snprintf(c->public_host, sizeof(c->public_host), "%.*s", (int)len, host);
-    c->public_port = (uint16_t)port;
+    (void)snprintf(c->public_host, sizeof(c->public_host), "%.*s", (int)a.host.len, host);
+    c->public_port = port;
     return is_address(c->public_host) ? address_has_no_names : NULL;
 }
 

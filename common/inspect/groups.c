@@ -98,13 +98,19 @@ static bool add_sample(struct groups *g, size_t group, int64_t ns)
     return true;
 }
 
+// Sums stay numbers that all can be shown as.
+static void add_up(uint64_t *sum, uint64_t n)
+{
+    *sum = n < INT64_MAX - *sum ? *sum + n : INT64_MAX;
+}
+
 static void count(struct group *group, int64_t ns, const uint64_t bytes[2])
 {
     group->calls++;
     group->timed += ns >= 0;
-    group->total_ns += ns >= 0 ? (uint64_t)ns : 0;
-    group->bytes[0] += bytes[0];
-    group->bytes[1] += bytes[1];
+    add_up(&group->total_ns, ns >= 0 ? (uint64_t)ns : 0);
+    add_up(&group->bytes[0], bytes[0]);
+    add_up(&group->bytes[1], bytes[1]);
 }
 
 bool groups_add(struct groups *g, struct slice key, int64_t ns, const uint64_t bytes[2])

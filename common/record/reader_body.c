@@ -161,7 +161,7 @@ int record_reader_message(struct record_reader *r, int64_t seq, uint64_t number,
     m->side = sqlite3_column_int(s, 0) == RECORD_RESPONSE ? RECORD_RESPONSE : RECORD_REQUEST;
     m->opcode = (unsigned)sqlite3_column_int(s, 1) & 15;
     m->compressed = sqlite3_column_int(s, 2) & 1;
-    m->at_ns = sqlite3_column_int64(s, 3);
+    m->at_ns = record_number(s, 3, 0);
     m->size = size < 0 ? 0 : (uint64_t)size;
     m->bytes = record_column(s, 5);
     return 1;

@@ -40,20 +40,33 @@ static struct slice next_text(struct row *r)
     return record_column(r->s, r->at++);
 }
 
+int64_t record_number(sqlite3_stmt *s, int column, int64_t otherwise)
+{
+    if (sqlite3_column_type(s, column) == SQLITE_NULL)
+        return otherwise;
+    int64_t n = sqlite3_column_int64(s, column);
+    return n < 0 ? otherwise : n < RECORD_MOST ? n : RECORD_MOST;
+}
+
 // A time; -1 when it did not happen.
 static int64_t next_time(struct row *r)
 {
-    int column = r->at++;
-    if (sqlite3_column_type(r->s, column) == SQLITE_NULL)
-        return -1;
-    int64_t ns = sqlite3_column_int64(r->s, column);
-    return ns < 0 ? -1 : ns;
+    return record_number(r->s, r->at++, -1);
+}
+
+// Since 1970, or before it.
+static int64_t next_wall_time(struct row *r)
+{
+    const int64_t most = 4 * (RECORD_MOST - 1);
+    int64_t ns = sqlite3_column_int64(r->s, r->at++);
+    if (ns > most)
+        return most;
+    return ns < -most ? -most : ns;
 }
 
 static uint64_t next_count(struct row *r)
 {
-    int64_t n = sqlite3_column_int64(r->s, r->at++);
-    return n < 0 ? 0 : (uint64_t)n;
+    return (uint64_t)record_number(r->s, r->at++, 0);
 }
 
 static bool next_digest(struct row *r, uint8_t out[RECORD_DIGEST_BYTES])
@@ -130,7 +143,7 @@ void record_row_read(sqlite3_stmt *s, struct record_exchange *x)
     x->seq = sqlite3_column_int64(s, r.at++);
     struct slice id = next_text(&r);
     memcpy(x->id, id.p ? id.p : "", id.len < EXCHANGE_ID_LEN ? id.len : EXCHANGE_ID_LEN);
-    x->began_ns = sqlite3_column_int64(s, r.at++);
+    x->began_ns = next_wall_time(&r);
     x->writer = sqlite3_column_int64(s, r.at++);
     read_what(&r, x);
     uint64_t status = next_count(&r);

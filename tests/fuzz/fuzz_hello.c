@@ -15,6 +15,25 @@ static void check_text(const char *text, size_t size)
         CHECK((unsigned char)text[i] >= 0x20 && text[i] != 0x7f);
 }
 
+static bool is_ascii(const char *text)
+{
+    for (; *text; text++)
+        if (*text < ' ' || *text > '~')
+            return false;
+    return true;
+}
+
+// What is shown, kept or compared as a word is one.
+static void check_forms(const struct hello *h)
+{
+    CHECK(is_ascii(h->software) && is_ascii(h->features) && is_ascii(h->record));
+    CHECK(!h->code[0] || strncmp(h->code, "ADIT-", 5) == 0);
+    CHECK(!h->url[0] || (strncmp(h->url, "http", 4) == 0 && is_ascii(h->url) &&
+                         !strpbrk(h->url, " $`;&|<>()'\"\\@?#")));
+    if (h->type == HELLO_BOUND)
+        CHECK(strspn(h->name, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(h->name));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct hello h;
@@ -31,6 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_text(h.url, sizeof(h.url));
     check_text(h.code, sizeof(h.code));
     check_text(h.message, sizeof(h.message));
+    check_forms(&h);
     int len = hello_write(json, sizeof(json), &h);
     CHECK(len > 0 && hello_parse(slice_of(json, (size_t)len), &back) == 0);
     CHECK(back.type == h.type && back.version == h.version && back.id == h.id);

@@ -7,12 +7,15 @@ import threading
 
 
 def certificate(directory, *names):
-    """Makes a self-signed certificate for these host names. Returns its and its key's path."""
+    """Makes a self-signed certificate for these names and IP addresses. Returns its and its key's
+    path."""
     cert, key = directory / "cert.pem", directory / "key.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
          "-nodes", "-days", "2", "-subj", "/CN=adit test", "-keyout", key, "-out", cert,
-         "-addext", "subjectAltName=" + ",".join(f"DNS:{name}" for name in names)],
+         "-addext", "subjectAltName=" + ",".join(
+             ("IP:" if set(name) <= set("0123456789.:abcdef") and ({":", "."} & set(name)) else
+              "DNS:") + name for name in names)],
         check=True, capture_output=True)
     return cert, key
 
@@ -29,13 +32,16 @@ def pump(source, sink):
 class TlsProxy:
     """Listens at once; `to` is its target, set later. `links` counts the connections it served."""
 
-    def __init__(self, cert, key):
+    def __init__(self, cert, key, host="127.0.0.1"):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(cert, key)
         self.context = context
         self.to = None
         self.links = 0
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.server_names = []  # that clients asked for, None without one
+        context.sni_callback = lambda sock, name, context_: self.server_names.append(name)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.listener = socket.create_server((host, 0), family=family, backlog=128)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 

@@ -250,23 +250,25 @@ static void strings_have_their_limits(void **state)
     static const struct {
         const char *before, *after;
         size_t offset, max;
+        const char *start; // of every value; NULL: any
     } cases[] = {
         {"{\"type\":\"hello\",\"version\":1,\"owner\":\"o\",\"software\":\"", "\"}",
-         offsetof(struct hello, software), 63},
+         offsetof(struct hello, software), 63, NULL},
         {"{\"type\":\"hello\",\"version\":1,\"software\":\"s\",\"owner\":\"", "\"}",
-         offsetof(struct hello, owner), 71},
+         offsetof(struct hello, owner), 71, NULL},
         {"{\"type\":\"hello\",\"version\":1,\"software\":\"s\",\"owner\":\"o\",\"before\":\"",
-         "\"}", offsetof(struct hello, before), 71},
+         "\"}", offsetof(struct hello, before), 71, NULL},
         {"{\"type\":\"hello\",\"version\":1,\"software\":\"s\",\"owner\":\"o\",\"features\":\"",
-         "\"}", offsetof(struct hello, features), 63},
+         "\"}", offsetof(struct hello, features), 63, NULL},
         {"{\"type\":\"hello\",\"version\":1,\"software\":\"s\",\"owner\":\"o\",\"record\":\"",
-         "\"}", offsetof(struct hello, record), 7},
-        {"{\"type\":\"bind\",\"id\":\"1\",\"name\":\"", "\"}", offsetof(struct hello, name), 63},
+         "\"}", offsetof(struct hello, record), 7, NULL},
+        {"{\"type\":\"bind\",\"id\":\"1\",\"name\":\"", "\"}", offsetof(struct hello, name), 63,
+         NULL},
         {"{\"type\":\"bound\",\"id\":\"1\",\"name\":\"n\",\"url\":\"", "\"}",
-         offsetof(struct hello, url), 319},
+         offsetof(struct hello, url), 319, "http://v"},
         {"{\"type\":\"refused\",\"message\":\"m\",\"code\":\"", "\"}", offsetof(struct hello, code),
-         31},
-        {"{\"type\":\"drain\",\"message\":\"", "\"}", offsetof(struct hello, message), 255},
+         31, "ADIT-V"},
+        {"{\"type\":\"drain\",\"message\":\"", "\"}", offsetof(struct hello, message), 255, NULL},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -274,12 +276,56 @@ static void strings_have_their_limits(void **state)
             char value[700] = {0};
             char json[1024];
             struct hello h;
-            memset(value, 'v', len);
+            const char *start = cases[i].start ? cases[i].start : "";
+            if (len < strlen(start))
+                continue;
+            memset(value, cases[i].max == 31 ? 'V' : 'v', len);
+            memcpy(value, start, strlen(start));
             (void)snprintf(json, sizeof(json), "%s%s%s", cases[i].before, value, cases[i].after);
             assert_int_equal(parse(json, &h), len <= cases[i].max ? 0 : HELLO_E_MEMBER);
             if (len <= cases[i].max)
                 assert_string_equal((const char *)&h + cases[i].offset, value);
         }
+}
+
+static void what_is_shown_or_kept_has_its_form(void **state)
+{
+    static const struct {
+        const char *before, *value;
+        bool right;
+    } cases[] = {
+        {"\"bound\",\"id\":\"1\",\"name\":\"n\",\"url\":", "https://n.example.org:8443", true},
+        {"\"bound\",\"id\":\"1\",\"name\":\"n\",\"url\":", "http://[::1]:80", true},
+        {"\"bound\",\"id\":\"1\",\"name\":\"n\",\"url\":", "javascript://n.x", false},
+        {"\"bound\",\"id\":\"1\",\"name\":\"n\",\"url\":", "http://n.x/path", false},
+        {"\"bound\",\"id\":\"1\",\"name\":\"n\",\"url\":", "http://u@n.x", false},
+        {"\"bound\",\"id\":\"1\",\"name\":\"n\",\"url\":", "http://$(x).x", false},
+        {"\"bound\",\"id\":\"1\",\"name\":\"n\",\"url\":", "http://n.x:99x", false},
+        {"\"bound\",\"id\":\"1\",\"name\":\"n\",\"url\":", "http://", false},
+        {"\"bound\",\"id\":\"1\",\"name\":\"n\",\"url\":", "http:///", false},
+        {"\"bound\",\"id\":\"1\",\"name\":\"n\",\"url\":", "http://\xc3\xa9.x", false},
+        {"\"bound\",\"id\":\"1\",\"url\":\"http://n.x\",\"name\":", "a-1", true},
+        {"\"bound\",\"id\":\"1\",\"url\":\"http://n.x\",\"name\":", "", false},
+        {"\"bound\",\"id\":\"1\",\"url\":\"http://n.x\",\"name\":", "-a", false},
+        {"\"bound\",\"id\":\"1\",\"url\":\"http://n.x\",\"name\":", "A", false},
+        {"\"bound\",\"id\":\"1\",\"url\":\"http://n.x\",\"name\":", "a.b", false},
+        {"\"bind\",\"id\":\"1\",\"name\":", "a.b", true}, // and is refused
+        {"\"refused\",\"message\":\"m\",\"code\":", "ADIT-X-2", true},
+        {"\"refused\",\"message\":\"m\",\"code\":", "ADIT-", false},
+        {"\"refused\",\"message\":\"m\",\"code\":", "adit-x", false},
+        {"\"refused\",\"message\":\"m\",\"code\":", "HTTP-X", false},
+        {"\"refused\",\"code\":\"ADIT-X\",\"message\":", "\xc3\xa9", true},
+        {"\"welcome\",\"version\":1,\"software\":", "a b", true},
+        {"\"welcome\",\"version\":1,\"software\":", "\xe2\x80\xae", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char json[256];
+        struct hello h;
+        (void)snprintf(json, sizeof(json), "{\"type\":%s\"%s\"}", cases[i].before, cases[i].value);
+        if (parse(json, &h) != (cases[i].right ? 0 : HELLO_E_MEMBER))
+            fail_msg("%s", json);
+    }
 }
 
 static void what_is_no_utf8_is_refused(void **state)
@@ -369,6 +415,7 @@ int main(void)
         cmocka_unit_test(other_versions_are_refused_as_such),
         cmocka_unit_test(unknown_members_are_ignored),
         cmocka_unit_test(strings_have_their_limits),
+        cmocka_unit_test(what_is_shown_or_kept_has_its_form),
         cmocka_unit_test(what_is_no_utf8_is_refused),
         cmocka_unit_test(controls_of_every_kind_are_refused),
         cmocka_unit_test(an_owner_key_has_64_hexadecimal_digits),

@@ -14,9 +14,11 @@ static uint64_t any_number(struct chance *c)
     return (uint64_t)chance_below(c, UINT32_MAX) << 32 | chance_below(c, UINT32_MAX);
 }
 
+// At most REPORT_MOST.
 static uint64_t some_number(struct chance *c)
 {
-    return any_number(c) >> chance_below(c, 64);
+    uint64_t n = any_number(c) >> chance_below(c, 64);
+    return n < REPORT_MOST ? n : REPORT_MOST;
 }
 
 static struct report some_report(struct chance *c)
@@ -35,10 +37,10 @@ static struct report some_report(struct chance *c)
         for (int i = 0; r.body[side].bytes > 0 && i < DIGEST_BYTES; i++)
             r.body[side].digest[i] = (uint8_t)any_number(c);
     }
-    r.sent_on_ns = chance_below(c, 4) ? some_number(c) >> 1 : REPORT_NONE;
-    r.connect_ns = chance_below(c, 2) ? some_number(c) >> 1 : REPORT_NONE;
-    r.answered_ns = chance_below(c, 4) ? some_number(c) >> 1 : REPORT_NONE;
-    r.duration_ns = some_number(c) >> 1;
+    r.sent_on_ns = chance_below(c, 4) ? some_number(c) : REPORT_NONE;
+    r.connect_ns = chance_below(c, 2) ? some_number(c) : REPORT_NONE;
+    r.answered_ns = chance_below(c, 4) ? some_number(c) : REPORT_NONE;
+    r.duration_ns = some_number(c);
     return r;
 }
 
@@ -66,6 +68,46 @@ static void a_report_comes_back_out_of_its_bytes(void **state)
         assert_true(len <= REPORT_MAX);
         assert_int_equal(report_read(slice_of((char *)bytes, len), &back), len);
         assert_true(is_same(&r, &back));
+    }
+}
+
+static void more_than_the_most_is_no_report_and_is_never_written(void **state)
+{
+    struct chance c = chance_of_seed(9);
+    (void)state;
+    for (int which = 0; which < 6; which++)
+        for (uint64_t over = 0; over < 3; over++) {
+            uint8_t bytes[REPORT_MAX];
+            struct report back;
+            struct report r = some_report(&c);
+            r.body[0].bytes = r.body[1].bytes = 0;
+            r.sent_on_ns = r.connect_ns = r.answered_ns = r.duration_ns = 0;
+            uint64_t *const at[] = {&r.body[0].bytes, &r.body[1].bytes, &r.sent_on_ns,
+                                    &r.connect_ns,    &r.answered_ns,   &r.duration_ns};
+            *at[which] = over == 2 ? UINT64_MAX - 1 : REPORT_MOST + over;
+            size_t len = report_write(&r, bytes);
+            assert_int_equal(report_read(slice_of((char *)bytes, len), &back), len);
+            *at[which] = REPORT_MOST;
+            assert_int_equal(report_write(&r, bytes), len);
+            // Its lowest seven bits are its first byte.
+            for (size_t i = EXCHANGE_ID_BYTES + 1; i + 8 < len; i++)
+                if (bytes[i + 8] == 0x10 && bytes[i + 7] == 0x80) {
+                    bytes[i] += 2; // a time is one more than it says
+                    assert_int_equal(report_read(slice_of((char *)bytes, len), &back), -1);
+                    break;
+                }
+        }
+}
+
+static void an_outcome_that_is_unknown_is_no_report(void **state)
+{
+    (void)state;
+    for (unsigned outcome = 0; outcome < 16; outcome++) {
+        const char bytes[] = {'0', '1',           '2', '3', '4', '5', '6', '7', '8',
+                              '9', (char)outcome, 0,   0,   1,   1,   1,   1};
+        struct report r;
+        int n = report_read(slice_of(bytes, sizeof(bytes)), &r);
+        assert_int_equal(n, outcome < REPORT_OUTCOMES ? (int)sizeof(bytes) : -1);
     }
 }
 
@@ -189,6 +231,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_report_comes_back_out_of_its_bytes),
+        cmocka_unit_test(more_than_the_most_is_no_report_and_is_never_written),
+        cmocka_unit_test(an_outcome_that_is_unknown_is_no_report),
         cmocka_unit_test(a_report_cut_short_is_none),
         cmocka_unit_test(numbers_have_one_form),
         cmocka_unit_test(reports_reach_the_other_end_with_the_next_tick),

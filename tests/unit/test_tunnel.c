@@ -31,12 +31,12 @@ static void the_conversation_is_the_same_in_every_split(void **state)
         assert_int_equal(p.relay.said_count, 2);
         assert_int_equal(p.relay.said[0].type, HELLO_HELLO);
         assert_string_equal(p.relay.said[0].owner, tunnel_hello().owner);
-        assert_string_equal(p.relay.said[0].features, "reports,case,fields");
+        assert_string_equal(p.relay.said[0].features, "reports,case,fields,visitors");
         assert_int_equal(p.relay.said[1].type, HELLO_BIND);
         assert_string_equal(p.relay.said[1].name, "name");
         assert_int_equal(p.agent.said_count, 2);
         assert_int_equal(p.agent.said[0].type, HELLO_WELCOME);
-        assert_string_equal(p.agent.said[0].features, "reports,case,fields");
+        assert_string_equal(p.agent.said[0].features, "reports,case,fields,visitors");
         assert_int_equal(p.agent.said[1].type, HELLO_BOUND);
         assert_string_equal(p.agent.said[1].url, "http://name.test/");
         tunnel_pair_deinit(&p);
@@ -116,7 +116,8 @@ static void messages_are_heard_where_and_when_they_are_legal(void **state)
         h.type = (enum hello_type)(i % 7 < 6 ? i % 7 : HELLO_REFUSED);
         h.id = i % 7 != HELLO_REFUSED;
         (void)snprintf(h.name, sizeof(h.name), "n");
-        (void)snprintf(h.url, sizeof(h.url), "u");
+        (void)snprintf(h.url, sizeof(h.url), "http://u");
+        (void)snprintf(h.code, sizeof(h.code), "ADIT-U");
         try_message(i / 7 / 4 / 2 ? TUNNEL_AGENT : TUNNEL_RELAY, i / 7 / 4 % 2, kinds[i / 7 % 4],
                     &h);
     }

@@ -261,10 +261,10 @@ static void few_files_are_shared_between_visitors_and_agents(void **state)
 {
     struct rlimit before;
     struct limits l = {.visitors = 16384, .tunnels = 8192, .handshakes = 512};
-    const uint32_t all = 1024 - LIMIT_FILES_SPARE - LIMIT_VISITORS_SPARE;
+    const uint32_t all = 2048 - LIMIT_FILES_SPARE - LIMIT_VISITORS_SPARE;
     (void)state;
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    const struct rlimit few = {1024, before.rlim_max};
+    const struct rlimit few = {2048, before.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
     visitors_bound(&l, 1, true);
     assert_int_equal(l.tunnels + l.handshakes, all / 3);
