@@ -59,7 +59,7 @@ typedef char path_text[STATE_PATH_MAX + 64];
 static bool explain(const char *path, const char *what, char why[static OWNER_WHY_MAX])
 {
     const char *name = strrchr(path, '/');
-    (void)snprintf(why, OWNER_WHY_MAX, "%s: %s", name ? name + 1 : path, what);
+    (void)snprintf(why, OWNER_WHY_MAX, "%.32s: %s", name ? name + 1 : path, what);
     return false;
 }
 

@@ -272,7 +272,8 @@ def test_a_token_file_as_container_systems_hand_it_over_is_used(tmp_path, mode, 
     path = token_file(tmp_path, mode)
     (tmp_path / "mounted").symlink_to(path)
     with harness.Relay(tmp_path, "--token-file", tmp_path / "mounted") as relay:
-        assert ("can be read by others" in relay.text("stderr")) == told
+        pass
+    assert ("can be read by others" in relay.text("stderr")) == told
 
 
 def test_a_token_comes_from_a_pipe_too(tmp_path):
