@@ -38,6 +38,7 @@ enum {
     QUIET_MS = 500,               // with few events, after which memory is given back:
     QUIET_BYTES = 64 * 1024,      // what is told of exchanges that stall, for one
     TRIM_EVERY_MS = 60 * 1000,    // while nothing happens
+    TIDY_MS = 500,                // from one step of tidying up to the next, while it is quiet
     TEXT_MAX = 512
 };
 
@@ -80,6 +81,7 @@ struct scribe {
     bool again;                          // a batch could not be written
     bool toiled;                         // since it rested
     bool rests;                          // what it does not need has been given back
+    bool untidy;                         // there is more to tidy up while it rests
     uint64_t quiet_since_ms;             // since when what has come is counted
     size_t quiet_bytes;
     bool behind;      // what was taken last had waited for LATE_MS
@@ -405,6 +407,8 @@ static int turn(struct scribe *s)
         answer_readers(s);
     if (!error)
         error = trim(s);
+    if (!error)
+        error = store_tidy(s->store, wall_clock_ns(), s->rests, &s->untidy);
     return error;
 }
 
@@ -445,7 +449,7 @@ static unsigned wait_ms(const struct scribe *s)
         return 1;
     if (s->tracks.dirty)
         return RECORDER_GATHER_MS;
-    return s->rests ? TRIM_EVERY_MS : QUIET_MS;
+    return !s->rests ? QUIET_MS : s->untidy ? TIDY_MS : TRIM_EVERY_MS;
 }
 
 // Gives back what it needs only while there is much to do.
@@ -481,7 +485,7 @@ static void wait_for_events(struct scribe *s)
     uint64_t begun = now_ms();
     queue_wait(s->queue, ms, RECORDER_GATHER_MS);
     hold_quiet(&s->hold, now_ms() - begun);
-    if (ms == QUIET_MS && queue_used(s->queue) == 0)
+    if (!s->rests && ms == QUIET_MS && queue_used(s->queue) == 0)
         rest(s);
     else
         look_whether_it_is_quiet(s);

@@ -163,7 +163,7 @@ static int set_up(struct store *s)
         error = record_migrate(s->db);
     (void)snprintf(sql, sizeof(sql),
                    "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA cache_size=-%d;"
-                   "PRAGMA temp_store=MEMORY;PRAGMA journal_size_limit=%d;",
+                   "PRAGMA temp_store=MEMORY;PRAGMA secure_delete=ON;PRAGMA journal_size_limit=%d;",
                    STORE_CACHE_KIB, STORE_WAL_BYTES);
     return error ? error : exec(s->db, sql);
 }

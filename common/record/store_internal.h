@@ -54,6 +54,11 @@ struct store {
     int64_t writer;
     sqlite3_stmt *statements[STATEMENTS];
     struct store_tunnel tunnels[TUNNELS_CACHED];
+    // Of what store_tidy does: when it last did anything and may next begin to scrub; the page that
+    // is next, 0: none; whether anything was deleted since it began, or ever.
+    int64_t tidied_ns, scrub_at_ns;
+    uint32_t scrub_page;
+    bool unclean, has_deleted;
 };
 
 // The statement, prepared once, to be stepped and reset. NULL: an error, as sqlite3_errcode says.
