@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include "command.h"
 #include "common/record/erase.h"
+#include "common/record/scrub.h"
 #include "emit.h"
 #include "text.h"
 
@@ -156,11 +157,12 @@ static int say_left(const struct inspect_call *call, const struct erasure *d)
                       call->program->name, call->name);
     if (!d->left)
         return INSPECT_OK;
-    return inspect_fail(call,
-                        "what was deleted is still in the bytes of the files, since a program "
-                        "reads the record and stands still: end it (a pager perhaps, or sqlite3), "
-                        "and say this once more",
-                        "");
+    return inspect_fail(
+        call,
+        "not all is deleted, or it is still in the bytes of the files, since a program "
+        "reads the record and stands still: end it (a pager perhaps, or sqlite3), "
+        "and say this once more",
+        "");
 }
 
 static int run(struct inspect_call *call, struct erasure *d)
@@ -176,7 +178,8 @@ static int run(struct inspect_call *call, struct erasure *d)
     if (d->all)
         d->damaged -= record_erase_damaged(d->dir, true);
     print_result(d);
-    if (error)
+    d->left = d->left || error == RECORD_READER_STANDS;
+    if (error && !d->left)
         return inspect_fail(call, "it ended early: ", sqlite3_errstr(error));
     return say_left(call, d);
 }
@@ -213,7 +216,7 @@ int inspect_delete(const struct inspect_program *program, int argc, char **argv)
         d.reader = inspect_open(&call);
     if (d.reader)
         call.exit_status = inspect_end(&call, run(&call, &d));
-    record_reader_close(d.reader);
+    inspect_close(&call, d.reader);
     filter_free(d.filter);
     return call.exit_status;
 }

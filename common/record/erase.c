@@ -107,7 +107,9 @@ static int execute(struct record_eraser *e, enum statement which, const int64_t 
 
 static int begin(struct record_eraser *e)
 {
-    int error = sqlite3_exec(e->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+    int error = record_log_has_room(e->db, e->dir, BUSY_MS);
+    if (!error)
+        error = sqlite3_exec(e->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
     e->began_ns = now_ns();
     return error;
 }

@@ -21,6 +21,7 @@
 #include "common/loop.h"
 #include "flush_asks.h"
 #include "hold.h"
+#include "scrub.h"
 #include "track.h"
 
 enum {
@@ -163,6 +164,9 @@ static const char *phrase(int error)
 {
     if (error == SQLITE_READONLY_DBMOVED)
         return "its file was moved or removed";
+    if (error == RECORD_READER_STANDS)
+        return "a program reads it and stands still, and until that ends (a pager perhaps, or "
+               "sqlite3) its log could only grow";
     switch (error & 0xff) {
     case SQLITE_FULL: return "the disk is full";
     case SQLITE_READONLY: return "it may only be read";

@@ -28,6 +28,26 @@ struct scrub {
     unsigned char map[PAGE_BYTES_MAX], page[PAGE_BYTES_MAX];
 };
 
+static int64_t log_bytes(const char *dir)
+{
+    char path[STATE_PATH_MAX + 16];
+    char wal[STATE_PATH_MAX + 32];
+    struct stat st;
+    record_path(dir, path);
+    (void)snprintf(wal, sizeof(wal), "%s-wal", path);
+    if (stat(wal, &st))
+        return errno == ENOENT ? 0 : INT64_MAX;
+    return st.st_size;
+}
+
+int record_log_has_room(sqlite3 *db, const char *dir, int busy_ms)
+{
+    if (log_bytes(dir) <= LOG_BYTES_MAX)
+        return SQLITE_OK;
+    int error = record_empty_log(db, busy_ms);
+    return (error & 0xff) == SQLITE_BUSY ? RECORD_READER_STANDS : error;
+}
+
 int record_empty_log(sqlite3 *db, int busy_ms)
 {
     (void)sqlite3_busy_timeout(db, 0);
@@ -143,16 +163,6 @@ static int scrub_page(struct scrub *s, uint32_t number)
                                      (sqlite3_int64)(number - 1) * s->page_bytes);
 }
 
-static bool log_is_empty(const char *dir)
-{
-    char path[STATE_PATH_MAX + 16];
-    char wal[STATE_PATH_MAX + 32];
-    struct stat st;
-    record_path(dir, path);
-    (void)snprintf(wal, sizeof(wal), "%s-wal", path);
-    return stat(wal, &st) == 0 ? st.st_size == 0 : errno == ENOENT;
-}
-
 // Writes the first page as it is: a change, so that others forget the pages that they remember.
 // They would write what is left in them again with what they change.
 static int write_something(sqlite3 *db)
@@ -199,7 +209,7 @@ int record_scrub(sqlite3 *db, const char *dir, uint32_t *page, int busy_ms)
     error = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
     if (!error) {
         uint32_t next = *page;
-        error = log_is_empty(dir) ? scrub_some(s, db, &next) : SQLITE_BUSY;
+        error = log_bytes(dir) == 0 ? scrub_some(s, db, &next) : SQLITE_BUSY;
         int ended = sqlite3_exec(db, ends[error != SQLITE_OK], NULL, NULL, NULL);
         error = error ? error : ended;
         *page = error ? *page : next;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "common/loop.h"
 #include "lock.h"
+#include "scrub.h"
 #include "store_internal.h"
 
 // Of an exchange that is to be deleted; how much of its bodies is in `body`, too.
@@ -345,7 +346,8 @@ int store_begin(struct store *s)
     store_tunnels_begin(s);
     if (is_moved(s))
         return SQLITE_READONLY_DBMOVED;
-    return store_run(s, store_statement(s, BEGIN));
+    int error = record_log_has_room(s->db, s->config.dir, STORE_BUSY_MS);
+    return error ? error : store_run(s, store_statement(s, BEGIN));
 }
 
 int store_commit(struct store *s)

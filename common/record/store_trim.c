@@ -155,7 +155,8 @@ static int vacuum(struct store *s, uint64_t too_many, bool *more)
     char sql[64];
     (void)snprintf(sql, sizeof(sql), "PRAGMA incremental_vacuum(%d)", STORE_VACUUM_PAGES);
     *more = too_many > STORE_VACUUM_PAGES;
-    return sqlite3_exec(s->db, sql, NULL, NULL, NULL);
+    int error = record_log_has_room(s->db, s->config.dir, STORE_BUSY_MS);
+    return error ? error : sqlite3_exec(s->db, sql, NULL, NULL, NULL);
 }
 
 int store_trim(struct store *s, int64_t now_ns, enum store_rest *rest)
