@@ -3,6 +3,8 @@
 // has room for its end there, whatever else must be left out.
 #include "recorder.h"
 #include <stdlib.h>
+#include <sys/random.h>
+#include <xxhash.h>
 #include "common/log.h"
 #include "event.h"
 #include "flush.h"
@@ -33,8 +35,14 @@ struct slot {
     uint64_t taken[2]; // bytes of bodies that were to be kept, whether or not there was room
     uint32_t next;     // of the free ones
     bool settled, bodies, websocket, shed;
+    uint8_t share;
     const struct exchange *x; // NULL: free
     struct told told;         // by its last EVENT_PROGRESS
+};
+
+// What tunnels have in the queue: bytes that were put into it since `mark`, while that waits.
+struct queue_share {
+    size_t mark, bytes;
 };
 
 struct recorder {
@@ -56,6 +64,8 @@ struct recorder {
     bool looks;          // it is not through with them
     bool progress;       // something was told of them
     int handles;         // that are not closed yet
+    uint64_t seed;       // of shares
+    struct queue_share shares[RECORDER_SHARES];
 };
 
 bool recorder_set_level(struct recorder_config *c, const char *text)
@@ -205,6 +215,34 @@ static void drop(struct recorder *r, struct exchange *x, uint32_t index)
     free_slot(r, x, index);
 }
 
+// Of an address, or else of an owner. 0: there is neither, and so nobody to share with. Nobody
+// knows beside whom somebody comes to be.
+static uint8_t share_of(const struct recorder *r, const struct exchange *x)
+{
+    const char *key = x->tunnel_address[0] ? x->tunnel_address : x->owner;
+    if (!key[0])
+        return 0;
+    return (uint8_t)(1 + XXH3_64bits_withSeed(key, strlen(key), r->seed) % (RECORDER_SHARES - 1));
+}
+
+// Whether so much more may be put into the queue for this share: while it is half full one of them
+// may not have the rest alone, so that who floods it makes nobody else's bodies vanish.
+static bool share_has_room(struct recorder *r, uint8_t share, size_t len)
+{
+    struct queue_share *s = &r->shares[share];
+    const size_t all = (size_t)QUEUE_BLOCK_BYTES * QUEUE_BLOCKS;
+    if (share == 0)
+        return true;
+    if (s->bytes > 0 && queue_has_passed(r->queue, s->mark))
+        s->bytes = 0;
+    if (s->bytes + len > all / RECORDER_SHARE_PART && queue_used(r->queue) > all / 2)
+        return false;
+    if (s->bytes == 0)
+        s->mark = queue_mark(r->queue) + len;
+    s->bytes += len;
+    return true;
+}
+
 static struct slice at_most(const char *text, size_t most)
 {
     return slice_of(text, strnlen(text, most));
@@ -223,6 +261,7 @@ static void on_settled(void *ctx, struct exchange *x)
         return;
     }
     s->bodies = level == EXCHANGE_RECORD_ALL;
+    s->share = share_of(r, x);
     s->settled = true;
     r->unsettled--;
     const struct slice visitor = at_most(x->visitor, 64);
@@ -230,8 +269,10 @@ static void on_settled(void *ctx, struct exchange *x)
     const struct slice scheme = at_most(x->scheme, 16);
     const struct slice upstream = at_most(x->upstream, 300);
     const struct slice replay = at_most(x->replay_of, 16);
+    const struct slice owner = at_most(x->owner, RECORD_OWNER_MAX);
+    const struct slice address = at_most(x->tunnel_address, RECORD_ADDRESS_MAX);
     size_t len = sizeof(struct event_about) + visitor.len + tunnel.len + scheme.len + upstream.len +
-                 replay.len;
+                 replay.len + owner.len + address.len;
     struct event_about *e = queue_reserve(r->queue, len, 0);
     if (!e) { // out of memory
         drop(r, x, index);
@@ -246,13 +287,18 @@ static void on_settled(void *ctx, struct exchange *x)
         .scheme_len = (uint16_t)scheme.len,
         .upstream_len = (uint16_t)upstream.len,
         .replay_len = (uint16_t)replay.len,
+        .owner_len = (uint16_t)owner.len,
+        .address_len = (uint16_t)address.len,
+        .share = s->share,
     };
     memcpy(e->id, x->id, sizeof(e->id));
     char *out = put((char *)(e + 1), visitor);
     out = put(out, tunnel);
     out = put(out, scheme);
     out = put(out, upstream);
-    commit(r, e, put(out, replay));
+    out = put(out, replay);
+    out = put(out, owner);
+    commit(r, e, put(out, address));
 }
 
 static void on_head(void *ctx, struct exchange *x, const struct http_head *response)
@@ -312,7 +358,8 @@ static bool put_data(struct recorder *r, struct exchange *x, uint32_t index,
                      enum exchange_side from, struct slice bytes)
 {
     size_t len = sizeof(struct event_data) + bytes.len;
-    struct event_data *e = queue_reserve(r->queue, len, spare(r));
+    bool room = share_has_room(r, r->slots[index].share, len);
+    struct event_data *e = room ? queue_reserve(r->queue, len, spare(r)) : NULL;
     if (!e)
         return false;
     *e = (struct event_data){
@@ -628,6 +675,8 @@ struct recorder *recorder_new(struct loop *l, const struct recorder_config *conf
     r->config = *config;
     r->loop = l;
     redact_init(&r->redact, config);
+    if (getrandom(&r->seed, sizeof(r->seed), 0) != sizeof(r->seed))
+        r->seed = uv_hrtime();
     r->observer = (struct exchange_observer){
         .begun = on_begun,
         .settled = on_settled,
