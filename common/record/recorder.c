@@ -3,15 +3,13 @@
 // has room for its end there, whatever else must be left out.
 #include "recorder.h"
 #include <stdlib.h>
-#include <sys/random.h>
-#include <xxhash.h>
 #include "common/log.h"
 #include "event.h"
 #include "flush.h"
 #include "flush_listener.h"
 #include "proto/chars.h"
 #include "proto/http1.h"
-#include "queue.h"
+#include "queue_shares.h"
 #include "record.h"
 #include "redact.h"
 #include "scribe.h"
@@ -40,11 +38,6 @@ struct slot {
     struct told told;         // by its last EVENT_PROGRESS
 };
 
-// What tunnels have in the queue: bytes that were put into it since `mark`, while that waits.
-struct queue_share {
-    size_t mark, bytes;
-};
-
 struct recorder {
     struct exchange_observer observer;
     struct recorder_config config;
@@ -64,8 +57,7 @@ struct recorder {
     bool looks;          // it is not through with them
     bool progress;       // something was told of them
     int handles;         // that are not closed yet
-    uint64_t seed;       // of shares
-    struct queue_share shares[RECORDER_SHARES];
+    struct queue_shares shares;
 };
 
 bool recorder_set_level(struct recorder_config *c, const char *text)
@@ -215,34 +207,6 @@ static void drop(struct recorder *r, struct exchange *x, uint32_t index)
     free_slot(r, x, index);
 }
 
-// Of an address, or else of an owner. 0: there is neither, and so nobody to share with. Nobody
-// knows beside whom somebody comes to be.
-static uint8_t share_of(const struct recorder *r, const struct exchange *x)
-{
-    const char *key = x->tunnel_address[0] ? x->tunnel_address : x->owner;
-    if (!key[0])
-        return 0;
-    return (uint8_t)(1 + XXH3_64bits_withSeed(key, strlen(key), r->seed) % (RECORDER_SHARES - 1));
-}
-
-// Whether so much more may be put into the queue for this share: while it is half full one of them
-// may not have the rest alone, so that who floods it makes nobody else's bodies vanish.
-static bool share_has_room(struct recorder *r, uint8_t share, size_t len)
-{
-    struct queue_share *s = &r->shares[share];
-    const size_t all = (size_t)QUEUE_BLOCK_BYTES * QUEUE_BLOCKS;
-    if (share == 0)
-        return true;
-    if (s->bytes > 0 && queue_has_passed(r->queue, s->mark))
-        s->bytes = 0;
-    if (s->bytes + len > all / RECORDER_SHARE_PART && queue_used(r->queue) > all / 2)
-        return false;
-    if (s->bytes == 0)
-        s->mark = queue_mark(r->queue) + len;
-    s->bytes += len;
-    return true;
-}
-
 static struct slice at_most(const char *text, size_t most)
 {
     return slice_of(text, strnlen(text, most));
@@ -261,7 +225,7 @@ static void on_settled(void *ctx, struct exchange *x)
         return;
     }
     s->bodies = level == EXCHANGE_RECORD_ALL;
-    s->share = share_of(r, x);
+    s->share = queue_shares_of(&r->shares, x);
     s->settled = true;
     r->unsettled--;
     const struct slice visitor = at_most(x->visitor, 64);
@@ -358,7 +322,7 @@ static bool put_data(struct recorder *r, struct exchange *x, uint32_t index,
                      enum exchange_side from, struct slice bytes)
 {
     size_t len = sizeof(struct event_data) + bytes.len;
-    bool room = share_has_room(r, r->slots[index].share, len);
+    bool room = queue_shares_take(&r->shares, r->queue, r->slots[index].share, len);
     struct event_data *e = room ? queue_reserve(r->queue, len, spare(r)) : NULL;
     if (!e)
         return false;
@@ -675,8 +639,7 @@ struct recorder *recorder_new(struct loop *l, const struct recorder_config *conf
     r->config = *config;
     r->loop = l;
     redact_init(&r->redact, config);
-    if (getrandom(&r->seed, sizeof(r->seed), 0) != sizeof(r->seed))
-        r->seed = uv_hrtime();
+    queue_shares_init(&r->shares);
     r->observer = (struct exchange_observer){
         .begun = on_begun,
         .settled = on_settled,

@@ -267,6 +267,26 @@ static void any_bytes_are_taken(void **state)
     }
 }
 
+// However many WebSockets somebody has.
+static void who_fills_the_budget_leaves_room_for_others(void **state)
+{
+    struct frames_budget budget = {.most = 100000};
+    struct frames m[12];
+    (void)state;
+    for (int i = 0; i < 12; i++)
+        frames_init(&m[i], &budget, i < 10 ? 1 : (uint8_t)i, 0);
+    for (int i = 0; i < 10; i++)
+        feed_pattern(&m[i], 60000);
+    assert_int_equal(budget.used, budget.most / 2);
+    for (int i = 10; i < 12; i++) {
+        feed_pattern(&m[i], 12000);
+        assert_int_equal(m[i].first->message.bytes.len, 12000);
+    }
+    for (int i = 0; i < 12; i++)
+        frames_deinit(&m[i]);
+    assert_true(budget.used == 0 && budget.used_of[1] == 0 && budget.used_of[11] == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +295,7 @@ int main(void)
         cmocka_unit_test(what_is_no_frame_ends_the_looking),
         cmocka_unit_test(payload_beyond_the_limit_is_counted_and_not_kept),
         cmocka_unit_test(all_together_hold_no_more_than_the_budget),
+        cmocka_unit_test(who_fills_the_budget_leaves_room_for_others),
         cmocka_unit_test(messages_without_end_are_counted_at_last),
         cmocka_unit_test(any_bytes_are_taken),
     };
