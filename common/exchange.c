@@ -88,6 +88,8 @@ struct exchange *exchange_new(struct exchange_end *inbound, const struct http_he
         .observer = observer,
         .visitor = "",
         .tunnel = "",
+        .owner = "",
+        .tunnel_address = "",
         .scheme = "",
         .upstream = "",
         .replay_of = "",

@@ -116,6 +116,9 @@ struct exchange {
     // What it says of itself, "" when there is nothing; owned by who set it, and read no later than
     // when the request goes on or is answered.
     const char *visitor, *tunnel, *scheme, *upstream, *replay_of;
+    // Whose tunnel it is: the SHA-256 of its owner's key in hexadecimal, and the address that its
+    // agent comes from, "" where that may stand for anybody. By them the record is shared out.
+    const char *owner, *tunnel_address;
     const struct http_head *came; // of exchange_came, until then
     enum exchange_record record;  // at most
     uint64_t link;                // number of the tunnel that it goes through; 0: none

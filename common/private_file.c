@@ -191,3 +191,8 @@ void private_sweep(const char *path)
     if (list)
         (void)closedir(list);
 }
+
+int private_remove(int dir, const char *name)
+{
+    return unlinkat(dir, name, 0) ? errno : 0;
+}

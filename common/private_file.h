@@ -66,3 +66,5 @@ int private_move(const char *from, const char *to);
 
 // Writes all of it at this offset. Returns 0 or an errno.
 int private_write_at(int fd, const void *bytes, size_t len, off_t at);
+// Deletes a file of a directory that is open. Returns 0 or an errno.
+int private_remove(int dir, const char *name);

@@ -13,7 +13,8 @@
 enum {
     OPTIONS_MAX = 16, // of a command, and the end
     OPTION_DATA = 1,
-    OPTION_HELP = 2
+    OPTION_HELP = 2,
+    OPTION_DECODE_ALL = 3
 };
 
 static void print_help(const struct inspect_call *call, const struct inspect_spec *spec)
@@ -24,10 +25,13 @@ static void print_help(const struct inspect_call *call, const struct inspect_spe
             (void)fputs(call->program->name, stdout);
         else
             (void)fputc(*c, stdout);
-    (void)printf("  --data DIR           where the record is (default: $XDG_STATE_HOME/adit/%s)\n"
-                 "  --help\n"
-                 "\n%s",
-                 call->program->state, spec->statuses ? spec->statuses : usual);
+    (void)printf(
+        "  --data DIR           where the record is (default: $XDG_STATE_HOME/adit/%s)\n"
+        "  --decode-all         decode bodies whole, also where they become more than a hundred\n"
+        "                       times larger, or all of them many\n"
+        "  --help\n"
+        "\n%s",
+        call->program->state, spec->statuses ? spec->statuses : usual);
 }
 
 void inspect_usage(struct inspect_call *call, const char *text, const char *what)
@@ -70,11 +74,12 @@ static bool join_options(const struct option *own, struct option out[static OPTI
 {
     size_t n = 0;
     for (; own && own->name; own++) {
-        if (n + 3 > OPTIONS_MAX)
+        if (n + 4 > OPTIONS_MAX)
             return false;
         out[n++] = *own;
     }
     out[n++] = (struct option){"data", required_argument, NULL, OPTION_DATA};
+    out[n++] = (struct option){"decode-all", no_argument, NULL, OPTION_DECODE_ALL};
     out[n++] = (struct option){"help", no_argument, NULL, OPTION_HELP};
     out[n] = (struct option){0};
     return true;
@@ -90,6 +95,7 @@ static void refuse(struct inspect_call *call, int refused)
 static void take(struct inspect_call *call, const struct inspect_spec *spec, int option)
 {
     switch (option) {
+    case OPTION_DECODE_ALL: call->decodes_all = true; return;
     case OPTION_DATA: call->data = call->walk.value; return;
     case 'h':
     case OPTION_HELP:
@@ -195,7 +201,30 @@ struct record_reader *inspect_open(struct inspect_call *call)
         (void)inspect_fail(call, "", why);
     else
         call->exit_status = -1;
+    if (r && call->decodes_all)
+        record_reader_decode_all(r);
     return r;
+}
+
+void inspect_close(const struct inspect_call *call, struct record_reader *r)
+{
+    struct record_cut cut = {0};
+    if (r)
+        record_reader_cut(r, &cut);
+    record_reader_close(r);
+    if (cut.exchanges == 0)
+        return;
+    (void)fflush(stdout);
+    (void)fprintf(stderr,
+                  "%s %s: of %" PRIu64
+                  " exchange%s not all was decoded or searched, since it would be far larger than "
+                  "what was recorded; --decode-all does it:",
+                  call->program->name, call->name, cut.exchanges, text_plural(cut.exchanges));
+    for (size_t i = 0; i < sizeof(cut.ids) / sizeof(cut.ids[0]) && cut.ids[i][0]; i++) {
+        (void)fputc(' ', stderr);
+        write_safe(stderr, slice_str(cut.ids[i]));
+    }
+    (void)fputs(cut.exchanges > 3 ? " …\n" : "\n", stderr);
 }
 
 struct filter *inspect_filter(struct inspect_call *call, int first)

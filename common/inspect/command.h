@@ -23,6 +23,7 @@ struct inspect_call {
     int argc;         // what is left when the options are taken
     char **argv;
     int exit_status;          // below 0: go on
+    bool decodes_all;         // however large it becomes
     bool follows;             // it goes on with what comes: it need not wait for what is over
     bool compares;            // with the other end: it waits for reports, too
     struct options_walk walk; // over the command line, for take
@@ -45,6 +46,8 @@ uint64_t inspect_number(struct inspect_call *call, const char *option, const cha
 
 // The directory of the record, which need not be there. False: said what is wrong.
 bool inspect_directory(struct inspect_call *call, char out[static STATE_PATH_MAX]);
+// Says on stderr of which exchanges not all was decoded, and closes the record. `r` may be NULL.
+void inspect_close(const struct inspect_call *call, struct record_reader *r);
 // Opens the record for reading, once all that was over before is in it; says so when it may not
 // be. NULL: it said what is wrong and what to do.
 struct record_reader *inspect_open(struct inspect_call *call);

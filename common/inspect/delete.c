@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include "command.h"
 #include "common/record/erase.h"
+#include "common/record/scrub.h"
 #include "emit.h"
 #include "text.h"
 
@@ -19,7 +20,8 @@ static const char help[] =
     "programs go on recording meanwhile.\n"
     "\n"
     "  --yes                do not ask; needed where there is no terminal to ask at\n"
-    "  --all                all exchanges; otherwise a filter is needed\n"
+    "  --all                all exchanges, and records that were put aside since they were\n"
+    "                       damaged; otherwise a filter is needed\n"
     "  --json               the result as one JSON object\n";
 
 static const char statuses[] = "Exit status: 0, 1 failure or a no, 2 usage.\n";
@@ -33,6 +35,8 @@ struct erasure {
     uint64_t matches, running; // found
     uint64_t kept;             // bytes of the bodies of those found
     uint64_t count, bytes;     // deleted
+    size_t damaged;            // files of records that were put aside, and are there still
+    bool left;                 // something of it is in the files: a reader stands still
 };
 
 static void take(struct inspect_call *call, int option, const char *value)
@@ -117,7 +121,7 @@ static int erase_all(struct erasure *d)
             error = record_erase(e, targets, n, &d->count, &d->bytes);
     }
     if (!error)
-        error = record_erase_end(e);
+        error = record_erase_end(e, &d->left);
     record_eraser_close(e);
     return error;
 }
@@ -137,8 +141,28 @@ static void print_result(const struct erasure *d)
     emit_count(&e, "deleted", d->count);
     emit_count(&e, "bytes", d->bytes);
     emit_count(&e, "running", d->running);
+    emit_bool(&e, "overwritten", !d->left);
+    emit_count(&e, "damaged_records_left", d->damaged);
     emit_close(&e, '}');
     (void)fputc('\n', stdout);
+}
+
+// What was deleted, and may still be found by who searches the bytes of the files.
+static int say_left(const struct inspect_call *call, const struct erasure *d)
+{
+    if (d->damaged > 0)
+        (void)fprintf(stderr,
+                      "%s %s: records that were put aside since they were damaged are still there "
+                      "(record.db.damaged-*): --all removes them\n",
+                      call->program->name, call->name);
+    if (!d->left)
+        return INSPECT_OK;
+    return inspect_fail(
+        call,
+        "not all is deleted, or it is still in the bytes of the files, since a program "
+        "reads the record and stands still: end it (a pager perhaps, or sqlite3), "
+        "and say this once more",
+        "");
 }
 
 static int run(struct inspect_call *call, struct erasure *d)
@@ -146,14 +170,18 @@ static int run(struct inspect_call *call, struct erasure *d)
     int error = count_matches(d);
     if (error)
         return inspect_fail(call, "cannot read the record: ", sqlite3_errstr(error));
-    if (d->matches > 0 && !d->yes && !is_agreed(d))
+    d->damaged = record_erase_damaged(d->dir, false);
+    bool asks = d->matches > 0 || (d->all && d->damaged > 0);
+    if (asks && !d->yes && !is_agreed(d))
         return inspect_fail(call, "nothing was deleted", "");
-    if (d->matches > 0)
-        error = erase_all(d);
+    error = erase_all(d); // without matches too: what is left of others is overwritten
+    if (d->all)
+        d->damaged -= record_erase_damaged(d->dir, true);
     print_result(d);
-    if (error)
+    d->left = d->left || error == RECORD_READER_STANDS;
+    if (error && !d->left)
         return inspect_fail(call, "it ended early: ", sqlite3_errstr(error));
-    return INSPECT_OK;
+    return say_left(call, d);
 }
 
 // Whether the command line says clearly what to delete, and somebody may be asked about it.
@@ -188,7 +216,7 @@ int inspect_delete(const struct inspect_program *program, int argc, char **argv)
         d.reader = inspect_open(&call);
     if (d.reader)
         call.exit_status = inspect_end(&call, run(&call, &d));
-    record_reader_close(d.reader);
+    inspect_close(&call, d.reader);
     filter_free(d.filter);
     return call.exit_status;
 }

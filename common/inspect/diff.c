@@ -199,6 +199,6 @@ int inspect_diff(const struct inspect_program *program, int argc, char **argv)
     if (!r)
         return DIFF_TROUBLE;
     int status = run(&call, r);
-    record_reader_close(r);
+    inspect_close(&call, r);
     return inspect_end(&call, status) == status ? status : DIFF_TROUBLE;
 }

@@ -246,7 +246,7 @@ int inspect_export(const struct inspect_program *program, int argc, char **argv)
     const struct wanted wanted = {.filter = filter};
     struct record_reader *r = inspect_open(&call);
     int status = !r ? call.exit_status : ids ? run_ids(&call, r) : run(&call, r, &wanted);
-    record_reader_close(r);
+    inspect_close(&call, r);
     filter_free(filter);
     return inspect_end(&call, status);
 }

@@ -14,6 +14,10 @@
 
 #define PAGE "page_1"
 
+enum {
+    PAIRS_MAX = 1000 // of a query, a form or the cookies of a field
+};
+
 struct har {
     const struct record_exchange *x;
     struct record_reader *reader;
@@ -58,7 +62,7 @@ static void put_parameters(struct har *h, const char *key, struct slice s, bool 
 {
     struct buf text = {0};
     emit_open(&h->emit, key, '[');
-    while (s.len > 0) {
+    for (size_t count = 0; s.len > 0 && count < PAIRS_MAX; count++) {
         struct slice value = take(&s, '&');
         struct slice name = take(&value, '=');
         if (name.len == 0 && value.len == 0)
@@ -90,7 +94,7 @@ static void put_request_cookies(struct emit *e, const struct record_exchange *x)
     while (record_next_field(&lines, &name, &value)) {
         if (!slice_ieq(name, SLICE("cookie")) || sent_is_redacted(x, value))
             continue;
-        while (value.len > 0) {
+        for (size_t count = 0; value.len > 0 && count < PAIRS_MAX; count++) {
             struct slice pair = slice_trim(take(&value, ';'));
             struct slice cookie = take(&pair, '=');
             if (cookie.len > 0)
@@ -147,15 +151,16 @@ static void put_text(struct emit *e, struct slice body)
     emit_string(e, "encoding", SLICE("base64"));
 }
 
-static void put_partial(struct har *h, enum record_side side, bool whole)
+static void put_partial(struct har *h, enum record_side side, const struct record_decoded *d)
 {
     char text[96];
     const struct record_body *b = &h->x->body[side];
-    if (whole || b->bytes == 0 || (h->x->flags & RECORD_UPGRADED))
+    if (d->whole || b->bytes == 0 || (h->x->flags & RECORD_UPGRADED))
         return;
     (void)snprintf(text, sizeof(text), "%" PRIu64 " of %" PRIu64 " bytes were kept", b->kept,
                    b->bytes);
-    emit_string(&h->emit, "comment", slice_str(b->kept < b->bytes ? text : undecoded(h->x, side)));
+    emit_string(&h->emit, "comment",
+                slice_str(b->kept < b->bytes ? text : undecoded(h->x, side, d->over)));
 }
 
 // What passed behind a 101 is no body.
@@ -188,7 +193,7 @@ static void put_post_data(struct har *h)
     emit_string(e, "mimeType", type.len > 0 ? type : SLICE("application/octet-stream"));
     put_parameters(h, "params", is_form && d.whole ? d.body : slice_of("", 0), false);
     put_text(e, d.body);
-    put_partial(h, RECORD_REQUEST, d.whole);
+    put_partial(h, RECORD_REQUEST, &d);
     emit_close(e, '}');
 }
 
@@ -225,7 +230,7 @@ static void put_content(struct har *h)
     emit_string(e, "mimeType", type.len > 0 ? type : SLICE("x-unknown")); // as Chrome writes it
     if (d.body.len > 0)
         put_text(e, d.body);
-    put_partial(h, RECORD_RESPONSE, d.whole);
+    put_partial(h, RECORD_RESPONSE, &d);
     emit_close(e, '}');
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "groups.h"
 #include <stdlib.h>
+#include <sys/random.h>
 #include <xxhash.h>
 
 enum {
@@ -20,7 +21,7 @@ void groups_deinit(struct groups *g)
 // Where a key is in the table, or where it would be.
 static uint32_t *place(const struct groups *g, struct slice key)
 {
-    size_t at = (size_t)XXH3_64bits(key.p, key.len) & (g->table_size - 1);
+    size_t at = (size_t)XXH3_64bits_withSeed(key.p, key.len, g->seed) & (g->table_size - 1);
     while (g->table[at] != 0 && !slice_eq(g->list[g->table[at] - 1].key, key))
         at = (at + 1) & (g->table_size - 1);
     return &g->table[at];
@@ -30,6 +31,8 @@ static uint32_t *place(const struct groups *g, struct slice key)
 static bool grow(struct groups *g)
 {
     size_t room = g->room ? 2 * g->room : ROOM_FIRST;
+    if (!g->room && getrandom(&g->seed, sizeof(g->seed), 0) != sizeof(g->seed))
+        return false;
     struct group *list = realloc(g->list, room * sizeof(*list));
     if (!list)
         return false;

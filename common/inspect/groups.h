@@ -26,6 +26,7 @@ struct groups {
     size_t count, room;
     uint32_t *table; // places in `list`, 1 + each; 0 is empty
     size_t table_size;
+    uint64_t seed; // of the hashes: whoever makes the keys shall not know their places
     struct group_sample *samples;
     size_t sample_count, sample_room;
     struct group all;

@@ -64,8 +64,10 @@ bool has_messages(const struct record_exchange *x)
     return (x->flags & RECORD_UPGRADED) && x->body[0].kept == 0 && x->body[1].kept == 0;
 }
 
-const char *undecoded(const struct record_exchange *x, enum record_side side)
+const char *undecoded(const struct record_exchange *x, enum record_side side, bool over)
 {
+    if (over)
+        return "decoded it would be far larger than what was recorded (--decode-all)";
     if (x->flags & (side == RECORD_REQUEST ? RECORD_REQUEST_WHOLE : RECORD_RESPONSE_WHOLE))
         return "its content coding is broken";
     return x->outcome.len == 0 ? "more of it is to come" : "it did not come whole";

@@ -15,8 +15,8 @@ bool has_field(struct slice lines, struct slice name);
 // Whether what followed its heads is messages of a WebSocket; what was upgraded to something else
 // is kept as bodies are.
 bool has_messages(const struct record_exchange *x);
-// Why a body cannot be decoded to its end: a phrase.
-const char *undecoded(const struct record_exchange *x, enum record_side side);
+// Why a body cannot be decoded to its end (`over`: it would become too large): a phrase.
+const char *undecoded(const struct record_exchange *x, enum record_side side, bool over);
 // Whether the Host of a request is not among its fields: through a tunnel it travels beside them.
 bool lacks_host(const struct record_exchange *x);
 // The absolute URL of a request (RFC 3986), with %XX for what may not stand in one. False: out of

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "messages.h"
 #include "bits.h"
+#include "common/record/decode.h"
 
 enum {
     STEP_BYTES = 16 * 1024,
@@ -9,7 +10,7 @@ enum {
 
 void messages_init(struct messages *m, struct record_reader *r, int64_t seq)
 {
-    *m = (struct messages){.reader = r, .seq = seq};
+    *m = (struct messages){.reader = r, .seq = seq, .end = record_reader_messages(r, seq)};
 }
 
 void messages_deinit(struct messages *m)
@@ -27,7 +28,9 @@ static bool inflate_bytes(struct messages *m, z_stream *z, struct slice in)
     z->avail_in = (uInt)in.len;
     do {
         char *out = buf_reserve(&m->text, STEP_BYTES);
-        if (!out || buf_len(&m->text) > MESSAGE_INFLATED_MAX)
+        if (buf_len(&m->text) > m->room)
+            record_reader_was_cut(m->reader);
+        if (!out || buf_len(&m->text) > m->room)
             return false;
         z->next_out = (Bytef *)out;
         z->avail_out = STEP_BYTES;
@@ -49,14 +52,20 @@ static bool inflate_message(struct messages *m, const struct record_message *kep
     z_stream *z = &m->inflater[kept->side];
     if (!m->ready[kept->side])
         m->ready[kept->side] = inflateInit2(z, RAW_WINDOW) == Z_OK;
+    struct decode_budget *budget = record_reader_budget(m->reader);
     m->text.start = m->text.end = 0;
-    return m->ready[kept->side] && inflate_bytes(m, z, kept->bytes) &&
-           inflate_bytes(m, z, slice_of("\x00\x00\xff\xff", 4));
+    m->room = decode_room(budget, kept->bytes.len, MESSAGE_INFLATED_MAX);
+    bool ok = m->ready[kept->side] && inflate_bytes(m, z, kept->bytes) &&
+              inflate_bytes(m, z, slice_of("\x00\x00\xff\xff", 4));
+    decode_took(budget, kept->bytes.len, buf_len(&m->text));
+    return ok;
 }
 
 int messages_next(struct messages *m, struct message *out)
 {
     *out = (struct message){0};
+    if (m->number >= m->end)
+        return 0;
     int status = record_reader_message(m->reader, m->seq, m->number, &out->kept);
     if (status <= 0)
         return status;

@@ -16,10 +16,11 @@ enum {
 struct messages {
     struct record_reader *reader;
     int64_t seq;
-    uint64_t number; // of the next one
+    uint64_t number, end; // of the next one; how many there were when it began
     z_stream inflater[2];
     bool ready[2], broken[2];
     struct buf text;
+    size_t room; // for what becomes of the message
 };
 
 struct message {

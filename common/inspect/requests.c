@@ -145,7 +145,7 @@ int inspect_requests(const struct inspect_program *program, int argc, char **arg
     if (q.reader)
         call.exit_status = inspect_end(&call, list(&call, &q));
     follow_deinit(&q.state);
-    record_reader_close(q.reader);
+    inspect_close(&call, q.reader);
     filter_free(q.filter);
     return call.exit_status;
 }

@@ -53,7 +53,7 @@ static void take_option(struct inspect_call *call, int option, const char *value
     }
 }
 
-static int say_partial(const struct inspect_call *call, const struct record_exchange *x)
+static int say_partial(const struct inspect_call *call, const struct record_exchange *x, bool over)
 {
     const struct options *o = call->ctx;
     const struct record_body *b = &x->body[o->body];
@@ -63,8 +63,8 @@ static int say_partial(const struct inspect_call *call, const struct record_exch
                        b->kept, b->bytes);
     else
         (void)snprintf(text, sizeof(text),
-                       "%s, this is as far as it goes; --raw has it as it passed",
-                       undecoded(x, o->body));
+                       "%s: this is as far as it goes; --raw has it as it passed",
+                       undecoded(x, o->body, over));
     return inspect_fail(call, text, "");
 }
 
@@ -82,7 +82,7 @@ static int write_kept(const struct inspect_call *call, struct record_reader *r,
     }
     if (status < 0 || at < b->kept)
         return inspect_fail(call, "the body cannot be read: the record is damaged", "");
-    return b->kept < b->bytes ? say_partial(call, x) : INSPECT_OK;
+    return b->kept < b->bytes ? say_partial(call, x, false) : INSPECT_OK;
 }
 
 static int write_body(const struct inspect_call *call, struct record_reader *r,
@@ -100,7 +100,7 @@ static int write_body(const struct inspect_call *call, struct record_reader *r,
         return inspect_fail(call,
                             "the body cannot be read: the record is damaged, or memory is out", "");
     write_slice(stdout, d.body);
-    return d.whole ? INSPECT_OK : say_partial(call, x);
+    return d.whole ? INSPECT_OK : say_partial(call, x, d.over);
 }
 
 static int write_raw(const struct inspect_call *call, struct record_reader *r,
@@ -167,6 +167,6 @@ int inspect_show(const struct inspect_program *program, int argc, char **argv)
         return call.exit_status;
     int status = record_reader_find(r, call.argv[0], &x, why) > 0 ? write_all(&call, r, &x)
                                                                   : inspect_fail(&call, "", why);
-    record_reader_close(r);
+    inspect_close(&call, r);
     return inspect_end(&call, status);
 }

@@ -123,7 +123,7 @@ bool show_body(const struct show *s, const struct record_exchange *x, enum recor
         (void)fprintf(s->out, "(%s of %s were kept)\n", text_size(b->kept, size[0]),
                       text_size(b->bytes, size[1]));
     else if (s->decode && !d.whole)
-        (void)fprintf(s->out, "(%s: this is as far as it goes)\n", undecoded(x, side));
+        (void)fprintf(s->out, "(%s: this is as far as it goes)\n", undecoded(x, side, d.over));
     if (d.wrong.len > 0) {
         (void)fputs("(it is not ", s->out);
         write_safe(s->out, d.wrong);

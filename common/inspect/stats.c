@@ -217,7 +217,7 @@ int inspect_stats(const struct inspect_program *program, int argc, char **argv)
     if (s.reader)
         call.exit_status = inspect_end(&call, run(&call, &s));
     groups_deinit(&s.groups);
-    record_reader_close(s.reader);
+    inspect_close(&call, s.reader);
     filter_free(s.filter);
     return call.exit_status;
 }

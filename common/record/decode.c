@@ -52,6 +52,28 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+static size_t sure(size_t len)
+{
+    return DECODE_SURE_BYTES + DECODE_SURE_RATIO * len;
+}
+
+size_t decode_room(const struct decode_budget *b, size_t len, size_t most)
+{
+    if (b->unbounded)
+        return most;
+    len = smaller(len, most);
+    size_t left = DECODE_BUDGET_BYTES - (size_t)b->used;
+    size_t room = smaller(DECODE_MOST_BYTES + DECODE_MOST_RATIO * len, sure(len) + left);
+    return smaller(room, most);
+}
+
+void decode_took(struct decode_budget *b, size_t len, size_t decoded)
+{
+    uint64_t left = DECODE_BUDGET_BYTES - b->used;
+    uint64_t more = decoded > sure(len) ? decoded - sure(len) : 0;
+    b->used += more < left ? more : left;
+}
+
 // Until the end of one stream, or of what there is. `*in` is moved on.
 static enum end inflate_stream(z_stream *z, struct slice *in, struct sink *sink)
 {
@@ -160,6 +182,7 @@ static enum end decode_zstd(struct slice in, struct sink *sink)
     size_t more = 1; // 0: a frame has ended, and all of it is out
     if (!z)
         return END_NO_MEMORY;
+    (void)ZSTD_DCtx_setParameter(z, ZSTD_d_windowLogMax, DECODE_ZSTD_WINDOW);
     for (;;) {
         ZSTD_outBuffer to = {0};
         size_t before = from.pos;
@@ -230,7 +253,7 @@ bool decode_body(const struct decode_codings *c, struct slice in, size_t max, st
         return true;
     for (size_t i = c->count; i > 0; i--) {
         struct buf *to = &work[i % 2];
-        struct sink sink = {to, max, c->partial || !out->whole};
+        struct sink sink = {to, max - out->work, c->partial || !out->whole};
         to->start = to->end = 0;
         enum end end = steps[i - 1](out->body, &sink);
         if (end == END_NO_MEMORY)
@@ -239,6 +262,8 @@ bool decode_body(const struct decode_codings *c, struct slice in, size_t max, st
             *out = (struct decoded){.body = in, .whole = true, .wrong = c->names[i - 1]};
             return true;
         }
+        out->work += buf_len(to);
+        out->over = out->over || (end == END_MORE && out->work == max);
         out->whole = out->whole && end == END_WHOLE;
         out->body = slice_of(buf_at(to), buf_len(to));
     }

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "erase.h"
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include "common/private_file.h"
+#include "scrub.h"
 
 enum {
     BUSY_MS = 10000,
+    RETRY_MS = 20,                                      // after which a busy record is tried again
     TRIM_ROWS = ERASE_BATCH_BYTES / RECORD_CHUNK_BYTES, // of bodies, in one transaction
 };
 
@@ -29,6 +33,7 @@ struct record_eraser {
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENTS];
     int64_t began_ns; // of the transaction
+    char dir[STATE_PATH_MAX];
 };
 
 // ?1 is the exchange's row. One that has not ended is left alone unless its recorder is dead (?3).
@@ -101,7 +106,9 @@ static int execute(struct record_eraser *e, enum statement which, const int64_t 
 
 static int begin(struct record_eraser *e)
 {
-    int error = sqlite3_exec(e->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+    int error = record_log_has_room(e->db, e->dir, BUSY_MS);
+    if (!error)
+        error = sqlite3_exec(e->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
     e->began_ns = now_ns();
     return error;
 }
@@ -220,7 +227,7 @@ int record_erase(struct record_eraser *e, const struct erase_target *targets, si
     return error;
 }
 
-int record_erase_end(struct record_eraser *e)
+static int vacuum(struct record_eraser *e)
 {
     char sql[64];
     int64_t before = INT64_MAX;
@@ -241,6 +248,56 @@ int record_erase_end(struct record_eraser *e)
     }
 }
 
+static bool is_busy(int error)
+{
+    return (error & 0xff) == SQLITE_BUSY || (error & 0xff) == SQLITE_LOCKED;
+}
+
+// All pages, and then the log, in which there is a page from the last step.
+static int scrub(struct record_eraser *e, bool *left)
+{
+    const struct timespec pause = {.tv_nsec = RETRY_MS * 1000000L};
+    int64_t since_ns = now_ns();
+    uint32_t page = 1;
+    bool logged = true;
+    *left = false;
+    while (page != 0 || logged) {
+        int error =
+            page ? record_scrub(e->db, e->dir, &page, BUSY_MS) : record_empty_log(e->db, BUSY_MS);
+        logged = page != 0 || error;
+        if (error && !is_busy(error))
+            return error;
+        *left = error && now_ns() - since_ns > ERASE_WAIT_MS * 1000000LL;
+        if (*left)
+            return SQLITE_OK;
+        (void)nanosleep(&pause, NULL); // who writes goes on meanwhile
+        since_ns = error ? since_ns : now_ns();
+    }
+    return SQLITE_OK;
+}
+
+int record_erase_end(struct record_eraser *e, bool *left)
+{
+    int error = vacuum(e);
+    return error ? error : scrub(e, left);
+}
+
+size_t record_erase_damaged(const char *dir, bool remove)
+{
+    static const char prefix[] = "record.db.damaged-";
+    size_t count = 0;
+    DIR *d = opendir(dir);
+    struct dirent *entry = NULL;
+    while (d && (entry = readdir(d))) {
+        if (strncmp(entry->d_name, prefix, sizeof(prefix) - 1) != 0)
+            continue;
+        count += !remove || private_remove(dirfd(d), entry->d_name) == 0;
+    }
+    if (d)
+        (void)closedir(d);
+    return count;
+}
+
 int record_eraser_open(const char *dir, struct record_eraser **out)
 {
     char path[STATE_PATH_MAX + 16];
@@ -249,12 +306,14 @@ int record_eraser_open(const char *dir, struct record_eraser **out)
     if (!e)
         return SQLITE_NOMEM;
     record_path(dir, path);
+    (void)snprintf(e->dir, sizeof(e->dir), "%s", dir);
     int error = sqlite3_open_v2(
         path, &e->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
     if (!error)
         error = sqlite3_busy_timeout(e->db, BUSY_MS);
     if (!error)
-        error = sqlite3_exec(e->db, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL);
+        error = sqlite3_exec(e->db, "PRAGMA synchronous=NORMAL;PRAGMA secure_delete=ON", NULL, NULL,
+                             NULL);
     if (error) {
         record_eraser_close(e);
         *out = NULL;

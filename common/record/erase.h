@@ -10,6 +10,7 @@ enum {
     ERASE_BATCH = 200,           // exchanges in one transaction
     ERASE_BATCH_BYTES = 4 << 20, // of bodies and messages in one transaction, about
     ERASE_VACUUM_PAGES = 256,    // given back in one transaction
+    ERASE_WAIT_MS = 5000,        // for readers that stand still, until no more is overwritten
 };
 
 struct erase_target {
@@ -26,5 +27,9 @@ void record_eraser_close(struct record_eraser *e);
 // deleted. 0, or an SQLite error.
 int record_erase(struct record_eraser *e, const struct erase_target *targets, size_t n,
                  uint64_t *count, uint64_t *bytes);
-// Gives the room that has become free back to the file system.
-int record_erase_end(struct record_eraser *e);
+// Gives the room that has become free back to the file system, and overwrites what is left of
+// deleted rows (scrub.h). `*left`: it could not, since somebody reads the record and stands still.
+int record_erase_end(struct record_eraser *e, bool *left);
+// The records that were put aside since they were damaged (docs/record.md): how many there are;
+// `remove`: were, and could be removed.
+size_t record_erase_damaged(const char *dir, bool remove);

@@ -57,6 +57,8 @@ struct event_about {
     uint64_t link; // number of the tunnel that a report on it may come through; 0: none
     char id[EXCHANGE_ID_LEN];
     uint16_t visitor_len, tunnel_len, scheme_len, upstream_len, replay_len;
+    uint16_t owner_len, address_len;
+    uint8_t share; // of whose share it is (recorder.h)
 };
 
 // Field lines, and a reason phrase that says something.

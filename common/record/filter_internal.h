@@ -4,10 +4,8 @@
 #include "filter.h"
 
 enum {
-    FILTER_STATES_MAX = 1024,       // that all patterns of a filter make, with what they repeat
-    FILTER_WINDOW_BYTES = 64 << 10, // of a text that is searched for a pattern at once
-    FILTER_SPAN_MAX = 16 << 10,     // of a match that is found wherever windows end
-    FILTER_EXPLAIN_COLUMNS = 76,    // of a filter that are shown around a mistake
+    FILTER_STATES_MAX = 256,     // that all patterns of a filter make, with what they repeat
+    FILTER_EXPLAIN_COLUMNS = 76, // of a filter that are shown around a mistake
     FILTER_WHY_MAX = sizeof(((struct filter_mistake *)0)->message)
 };
 

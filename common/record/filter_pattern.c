@@ -1,34 +1,28 @@
 // SPDX-License-Identifier: MIT
 // What `~` looks for: POSIX extended regular expressions, and plain text, which most are and which
-// is found many times faster. glibc's matcher has three weaknesses that are dealt with here: what
-// repeats is copied when it is compiled; the states that it meets are kept for ever, up to two
-// thousand bytes for each byte that it reads; and it begins anew at each byte, so that e.*x takes
-// the square of the time in a long line of many e and no x.
+// is found many times faster. glibc says what is wrong with an expression and is not asked to look
+// for it: its matcher takes the square of the time and worse in a text that was made for that.
 #include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "filter_internal.h"
+#include "filter_regex.h"
 
 enum {
     SKIP_MAX = UINT8_MAX,
-    REPEAT_MAX = 32767, // RE_DUP_MAX: regcomp refuses what is more
-    // Searched with one compilation, after which its states are thrown away.
-    WARM_BYTES = FILTER_WINDOW_BYTES
+    REPEAT_MAX = 32767 // RE_DUP_MAX: regcomp refuses what is more
 };
 
 struct filter_pattern {
     bool without_case;
     bool is_regex;
-    bool anywhere; // the regex is of all that may stand before a match too, and tried once
-    regex_t regex;
-    const char *source;  // of the regex
-    size_t searched;     // with this compilation
+    struct filter_regex *regex;
     struct slice needle; // in `bytes`: what every match has in it; all of it when no regex
     uint8_t skip[256];   // without case: how far the needle can be moved on at this byte
     char bytes[];        // of runs of plain text in the source
 };
 
-// The source while it is looked through. glibc copies what is repeated: `states` counts the copies.
+// The source while it is looked through. What is repeated is copied: `states` counts the copies.
 struct scan {
     const char *at, *end;
     struct filter_pattern *p;
@@ -36,8 +30,6 @@ struct scan {
     bool plain;       // nothing but plain text so far
     bool choice;      // a | outside of parentheses: nothing is in every match
     bool repeated;    // what has just been read
-    bool endless;     // something may repeat as often as it likes
-    bool counted;     // something repeats a number of times
     size_t depth;
     struct {
         size_t states, last; // of what stands between these parentheses; of its last part
@@ -114,8 +106,6 @@ static const char *interval(struct scan *s)
     }
     if (s->at < s->end)
         s->at++;
-    s->endless |= open;
-    s->counted |= most > 1;
     return repeat(s, most + open, true);
 }
 
@@ -188,7 +178,6 @@ static const char *close_group(struct scan *s)
 
 static const char *scan_repeat(struct scan *s, char c)
 {
-    s->endless |= c == '*' || c == '+';
     return c == '{' ? interval(s) : repeat(s, c == '+' ? 2 : 1, c != '+');
 }
 
@@ -237,39 +226,27 @@ static const char *scan(struct filter_pattern *p, struct slice text, size_t *sta
     for (size_t i = 0; i <= s.depth; i++)
         sum = plus(sum, s.level[i].states);
     if (sum > *states)
-        return "the patterns of this filter are too large, or repeat too much";
+        return "the patterns of this filter are too large, or repeat too much: with that they may "
+               "have 256 characters";
     *states -= sum;
-    // Counting and looking everywhere at once make states without end.
-    p->anywhere = s.endless && !s.counted;
     return NULL;
 }
 
-static int compile(const struct filter_pattern *p, bool anywhere, regex_t *regex)
-{
-    static const char form[] = "(x|[^x]|\n)*(%s)"; // any bytes, and a match
-    char *whole = NULL;
-    if (anywhere && asprintf(&whole, form, p->source) < 0)
-        return REG_ESPACE;
-    int error = regcomp(regex, anywhere ? whole : p->source,
-                        REG_EXTENDED | REG_NOSUB | REG_NEWLINE | (p->without_case ? REG_ICASE : 0));
-    free(whole);
-    return error;
-}
-
-// As it was written first, for what regcomp says of it.
-static int compile_first(struct filter_pattern *p)
+// 0, or what regcomp says against the expression.
+static int compile(struct filter_pattern *p, struct slice text, char *said, size_t cap)
 {
     regex_t regex;
-    int error = compile(p, false, &p->regex);
-    if (error || !p->anywhere)
+    int error = regcomp(&regex, text.p,
+                        REG_EXTENDED | REG_NOSUB | REG_NEWLINE | (p->without_case ? REG_ICASE : 0));
+    if (error) {
+        (void)regerror(error, &regex, said, cap);
         return error;
-    if (compile(p, true, &regex)) {
-        p->anywhere = false;
-        return 0;
     }
-    regfree(&p->regex);
-    p->regex = regex;
-    return 0;
+    regfree(&regex);
+    p->regex = filter_regex_new(text, p->without_case);
+    if (!p->regex)
+        (void)snprintf(said, cap, "out of memory");
+    return p->regex ? 0 : REG_ESPACE;
 }
 
 static void prepare_skips(struct filter_pattern *p)
@@ -292,7 +269,6 @@ struct filter_pattern *filter_pattern_new(struct slice text, bool without_case, 
         return NULL;
     }
     p->without_case = without_case;
-    p->source = text.p;
     const char *wrong = scan(p, text, states);
     if (wrong) {
         (void)snprintf(why, FILTER_WHY_MAX, "%s", wrong);
@@ -300,11 +276,9 @@ struct filter_pattern *filter_pattern_new(struct slice text, bool without_case, 
         return NULL;
     }
     prepare_skips(p);
-    int error = p->is_regex ? compile_first(p) : 0;
-    if (error == 0)
-        return p;
     char said[80];
-    (void)regerror(error, &p->regex, said, sizeof(said));
+    if (!p->is_regex || compile(p, text, said, sizeof(said)) == 0)
+        return p;
     (void)snprintf(
         why, FILTER_WHY_MAX,
         "no regular expression: %s (a backslash makes plain text of ( [ { . * + ? | ^ $)", said);
@@ -316,8 +290,7 @@ void filter_pattern_free(struct filter_pattern *p)
 {
     if (!p)
         return;
-    if (p->is_regex)
-        regfree(&p->regex);
+    filter_regex_free(p->regex);
     free(p);
 }
 
@@ -344,57 +317,9 @@ static bool has_needle(const struct filter_pattern *p, struct slice text)
                            : memmem(text.p, text.len, p->needle.p, p->needle.len) != NULL;
 }
 
-// Compiled anew, the matcher has forgotten its states. Without memory it keeps them.
-static void cool_down(struct filter_pattern *p, size_t more)
-{
-    regex_t regex;
-    if (p->searched > WARM_BYTES && compile(p, p->anywhere, &regex) == 0) {
-        regfree(&p->regex);
-        p->regex = regex;
-        p->searched = 0;
-    }
-    p->searched += more;
-}
-
-// Whether there is a match in text[from, to). The matcher is shown the byte before it. This is
-// glibc's own call: regexec with REG_STARTEND does the same, but AddressSanitizer looks for a zero
-// behind its text.
-static bool window_matches(struct filter_pattern *p, struct slice text, size_t from, size_t to)
-{
-    size_t before = from > 0;
-    size_t len = to - from + before;
-    cool_down(p, to - from);
-    p->regex.not_eol = to < text.len && text.p[to] != '\n';
-    return re_search(&p->regex, text.p + from - before, (regoff_t)len, (regoff_t)before,
-                     p->anywhere ? 0 : (regoff_t)(len - before), NULL) >= 0;
-}
-
-// Where a window that begins at `from` ends: with a line, if one ends in its second half.
-static size_t window_end(struct slice text, size_t from)
-{
-    enum {
-        HALF = FILTER_WINDOW_BYTES / 2
-    };
-    if (text.len - from <= FILTER_WINDOW_BYTES)
-        return text.len;
-    const char *end = memrchr(text.p + from + HALF, '\n', HALF);
-    return end ? (size_t)(end - text.p) : from + FILTER_WINDOW_BYTES;
-}
-
 bool filter_pattern_found(struct filter_pattern *p, struct slice text)
 {
-    size_t from = 0;
-    size_t to;
     if (text.len == 0)
         text.p = "";
-    if (!has_needle(p, text))
-        return false;
-    if (!p->is_regex)
-        return true;
-    while (!window_matches(p, text, from, to = window_end(text, from))) {
-        if (to == text.len)
-            return false;
-        from = to - FILTER_SPAN_MAX;
-    }
-    return true;
+    return has_needle(p, text) && (!p->is_regex || filter_regex_found(p->regex, text));
 }

@@ -7,15 +7,42 @@ enum {
     RSV = 0x70
 };
 
-void frames_init(struct frames *m, struct frames_budget *budget, uint64_t keep_most)
+void frames_init(struct frames *m, struct frames_budget *budget, uint8_t share, uint64_t keep_most)
 {
-    *m = (struct frames){.budget = budget, .keep_most = keep_most ? keep_most : UINT64_MAX};
+    *m = (struct frames){
+        .budget = budget, .share = share, .keep_most = keep_most ? keep_most : UINT64_MAX};
     m->last = &m->first;
+}
+
+static void hold(struct frames *m, size_t len)
+{
+    m->budget->used += len;
+    m->budget->used_of[m->share] += len;
+}
+
+static void release(struct frames *m, size_t len)
+{
+    m->budget->used -= len;
+    m->budget->used_of[m->share] -= len;
+}
+
+static size_t room_of(const struct frames *m)
+{
+    const struct frames_budget *b = m->budget;
+    const size_t part = b->most / RECORDER_SHARE_PART;
+    const size_t own = b->used_of[m->share];
+    size_t left = b->most - b->used;
+    if (m->share == 0)
+        return left;
+    if (b->used < b->most / 2)
+        return b->most / 2 - b->used; // at least: what is beyond has room of its share
+    size_t may = own < part ? part - own : 0;
+    return left < may ? left : may;
 }
 
 static void let_go(struct frames *m, struct buf *b)
 {
-    m->budget->used -= buf_len(b);
+    release(m, buf_len(b));
     buf_free(b);
 }
 
@@ -24,7 +51,7 @@ void frames_taken(struct frames *m)
     while (m->first) {
         struct frames_message *d = m->first;
         m->first = d->next;
-        m->budget->used -= d->message.bytes.len;
+        release(m, d->message.bytes.len);
         m->budget->messages--;
         free(d);
     }
@@ -51,7 +78,7 @@ static void keep(struct frames *m, struct frames_side *s, struct slice piece)
     struct buf *b = is_control(s) ? &s->control : &s->payload;
     uint64_t *size = is_control(s) ? &s->control_size : &s->size;
     bool gap = buf_len(b) < *size; // only what comes from the first byte on
-    size_t room = m->budget->most - m->budget->used;
+    size_t room = room_of(m);
     uint64_t may = m->keep_most - m->kept;
     size_t len = piece.len < room ? piece.len : room;
     len = gap ? 0 : len < may ? len : (size_t)may;
@@ -63,7 +90,7 @@ static void keep(struct frames *m, struct frames_side *s, struct slice piece)
         else
             memcpy(out, piece.p, len);
         buf_commit(b, len);
-        m->budget->used += len;
+        hold(m, len);
         m->kept += len;
     }
     s->phase = (unsigned)((s->phase + piece.len) & 3);
@@ -91,7 +118,7 @@ static void finish(struct frames *m, enum record_side side, int64_t at_ns)
                         .size = control ? s->control_size : s->size,
                         .bytes = slice_of(bytes, len)},
         };
-        m->budget->used += len; // let_go takes as much off again
+        hold(m, len); // let_go takes as much off again
         m->budget->messages++;
         *m->last = d;
         m->last = &d->next;

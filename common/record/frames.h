@@ -5,6 +5,7 @@
 #include "proto/buf.h"
 #include "proto/websocket.h"
 #include "reader.h"
+#include "recorder.h"
 
 enum {
     FRAMES_MESSAGES_MAX = 1000 * 1000 // of one WebSocket; what follows is only counted
@@ -15,6 +16,7 @@ enum {
 // feeds sees to it that they do not become too many.
 struct frames_budget {
     size_t used, most, messages;
+    size_t used_of[RECORDER_SHARES]; // of each share
 };
 
 struct frames_side {
@@ -43,10 +45,12 @@ struct frames {
     struct frames_message *first, **last; // whole, and not yet taken
     uint64_t number, kept, keep_most;     // bytes of payload kept, and how many may be
     bool broken;                          // not frames
-    bool missed;                          // there were messages that are not kept
+    uint8_t share;
+    bool missed; // there were messages that are not kept
 };
 
-void frames_init(struct frames *m, struct frames_budget *budget, uint64_t keep_most);
+// `share`: whose it is. Once half of the budget is used a share has RECORDER_SHARE_PART of it.
+void frames_init(struct frames *m, struct frames_budget *budget, uint8_t share, uint64_t keep_most);
 void frames_deinit(struct frames *m);
 // Bytes have passed from this side. `at_ns` is the time that whole messages get.
 void frames_feed(struct frames *m, enum record_side side, int64_t at_ns, struct slice bytes);

@@ -8,12 +8,14 @@ enum {
     SQL_MAX = 2048
 };
 
-#define BOUNDS "WHERE e.seq > ?1 AND e.began_ns BETWEEN ?2 AND ?3"
+#define BOUNDS "WHERE e.seq > ?1 AND e.seq < ?6 AND e.began_ns BETWEEN ?2 AND ?3"
 // Rows, found through the spans that may have such ids (+: and through no index made for it).
 #define ROWS_IN_SPANS "span s CROSS JOIN exchange x ON x.seq BETWEEN s.first AND s.last"
 #define OF_ID                                                                             \
     BOUNDS " AND e.seq IN (SELECT x.seq FROM " ROWS_IN_SPANS " WHERE s.last_id >= ?4 AND" \
            " s.first_id < ?5 AND x.id >= ?4 AND x.id < ?5)"
+
+#define IS_IT "EXISTS(SELECT 1 FROM exchange WHERE seq = ?1 AND (?9 IS NULL OR id = ?9))"
 
 static const struct {
     bool of_exchange; // follows record_row_select
@@ -35,13 +37,15 @@ static const struct {
     [READER_RUNNING_SEQ] = {false, "SELECT min(seq) FROM exchange WHERE outcome IS NULL"
                                    " AND +seq > ?1"},
     [READER_SMALL] = {false, "SELECT CASE ?2 WHEN 0 THEN request_body ELSE response_body END"
-                             " FROM exchange WHERE seq = ?1"},
+                             " FROM exchange WHERE seq = ?1 AND (?9 IS NULL OR id = ?9)"},
     [READER_PIECE] = {false, "SELECT at, bytes FROM body WHERE exchange = ?1 AND side = ?2"
-                             " AND at <= ?3 ORDER BY at DESC LIMIT 1"},
+                             " AND at <= ?3 AND " IS_IT " ORDER BY at DESC LIMIT 1"},
     [READER_BODY] = {false, "SELECT at, bytes FROM body WHERE exchange = ?1 AND side = ?2"
-                            " ORDER BY at"},
+                            " AND " IS_IT " ORDER BY at"},
     [READER_MESSAGE] = {false, "SELECT side, opcode, flags, at_ns, size, bytes FROM message"
-                               " WHERE exchange = ?1 AND number = ?2"},
+                               " WHERE exchange = ?1 AND number = ?2 AND " IS_IT},
+    [READER_MESSAGES] = {false, "SELECT max(number) + 1 FROM message WHERE exchange = ?1"},
+    [READER_IS_THERE] = {false, "SELECT 1 FROM exchange WHERE seq = ?1 AND id = ?9"},
     [READER_LOSSES] = {false,
                        "SELECT l.shed, l.bytes, w.id, w.trouble FROM (SELECT total(shed) AS shed,"
                        " total(shed_bytes) AS bytes FROM writer) l LEFT JOIN writer w"
@@ -107,40 +111,100 @@ int reader_bind_prefix(sqlite3_stmt *s, int first, struct slice prefix)
     return error ? error : sqlite3_bind_text(s, first + 1, end, (int)len, SQLITE_TRANSIENT);
 }
 
+int reader_bind_id(sqlite3_stmt *s, int at, const struct record_reader *r, int64_t seq)
+{
+    if (r->shown && r->shown->seq == seq)
+        return sqlite3_bind_text(s, at, r->shown->id, -1, SQLITE_TRANSIENT);
+    return sqlite3_bind_null(s, at);
+}
+
 void record_reader_end(struct record_reader *r)
 {
     for (size_t i = 0; i < READER_STATEMENTS; i++)
         if (r->statements[i])
             (void)sqlite3_reset(r->statements[i]);
-    r->query = NULL;
+    reader_rows_free(r->query.rows);
+    reader_rows_free(r->row);
+    reader_rows_free(r->single);
+    r->row = r->single = NULL;
+    r->shown = NULL;
+    memset(&r->query, 0, sizeof(r->query));
     r->gone.start = r->gone.end = 0;
 }
 
 int record_reader_query(struct record_reader *r, const struct record_query *query)
 {
-    struct filter_bounds b = {.since_ns = INT64_MIN, .until_ns = INT64_MAX};
     record_reader_end(r);
-    int error = reader_look_for_writers(r);
-    if (error)
-        return error;
-    if (query->filter)
-        b = filter_bounds(query->filter);
-    enum reader_statement which = query->oldest_first ? READER_FORWARD : READER_BACKWARD;
-    if (b.id.len > 0)
-        which = query->oldest_first ? READER_FORWARD_ID : READER_BACKWARD_ID;
-    sqlite3_stmt *s = reader_statement(r, which, &error);
+    r->query.runs = true;
+    r->query.oldest_first = query->oldest_first;
+    r->query.filter = query->filter;
+    r->query.after = query->after_seq;
+    r->query.before = record_reader_newest(r) + 1;
+    r->query.by_id = query->filter && filter_bounds(query->filter).id.len > 0;
+    return SQLITE_OK;
+}
+
+static sqlite3_stmt *bound_query(struct record_reader *r, int *error)
+{
+    struct filter_bounds b = {.since_ns = INT64_MIN, .until_ns = INT64_MAX};
+    if (r->query.filter)
+        b = filter_bounds(r->query.filter);
+    enum reader_statement which = r->query.oldest_first ? READER_FORWARD : READER_BACKWARD;
+    if (r->query.by_id)
+        which = r->query.oldest_first ? READER_FORWARD_ID : READER_BACKWARD_ID;
+    sqlite3_stmt *s = reader_statement(r, which, error);
     if (!s)
-        return error;
-    error = sqlite3_bind_int64(s, 1, query->after_seq);
-    if (!error)
-        error = sqlite3_bind_int64(s, 2, b.since_ns);
-    if (!error)
-        error = sqlite3_bind_int64(s, 3, b.until_ns);
-    if (!error && b.id.len > 0)
-        error = reader_bind_prefix(s, 4, b.id);
-    r->query = error ? NULL : s;
-    r->filter = query->filter;
-    return error;
+        return NULL;
+    *error = sqlite3_bind_int64(s, 1, r->query.after);
+    if (!*error)
+        *error = sqlite3_bind_int64(s, 6, r->query.before);
+    if (!*error)
+        *error = sqlite3_bind_int64(s, 2, b.since_ns);
+    if (!*error)
+        *error = sqlite3_bind_int64(s, 3, b.until_ns);
+    if (!*error && r->query.by_id)
+        *error = reader_bind_prefix(s, 4, b.id);
+    return *error ? NULL : s;
+}
+
+// Takes the row that a statement is at. False: out of memory.
+static bool take_row(struct record_reader *r, sqlite3_stmt *s, struct reader_row ***last,
+                     size_t *bytes)
+{
+    struct record_exchange x;
+    reader_exchange(r, s, &x);
+    struct reader_row *row = reader_row_new(&x, bytes);
+    if (!row)
+        return false;
+    if (r->query.oldest_first)
+        r->query.after = x.seq;
+    else
+        r->query.before = x.seq;
+    **last = row;
+    *last = &row->next;
+    return true;
+}
+
+// Reads the next rows. Those of one id, or a beginning of ids, are found through spans once: where
+// they are many, the filter alone finds the rest.
+static int read_rows(struct record_reader *r)
+{
+    struct reader_row **last = &r->query.rows;
+    size_t bytes = 0;
+    size_t count = 0;
+    int error = reader_look_for_writers(r);
+    sqlite3_stmt *s = error ? NULL : bound_query(r, &error);
+    int status = SQLITE_ROW;
+    while (!error && count < READER_BATCH_ROWS && bytes < READER_BATCH_BYTES &&
+           (status = sqlite3_step(s)) == SQLITE_ROW) {
+        error = take_row(r, s, &last, &bytes) ? SQLITE_OK : SQLITE_NOMEM;
+        count++;
+    }
+    if (s)
+        (void)sqlite3_reset(s);
+    r->query.by_id = false;
+    r->query.through = status == SQLITE_DONE;
+    return error || status == SQLITE_ROW || status == SQLITE_DONE ? error : status;
 }
 
 struct subject {
@@ -167,14 +231,20 @@ bool record_reader_match(struct record_reader *r, const struct filter *filter,
 
 int record_reader_next(struct record_reader *r, struct record_exchange *x)
 {
-    while (r->query) {
-        int status = sqlite3_step(r->query);
-        if (status != SQLITE_ROW) {
+    while (r->query.runs) {
+        int error = r->query.rows || r->query.through ? SQLITE_OK : read_rows(r);
+        struct reader_row *row = r->query.rows;
+        if (error || !row) {
             record_reader_end(r);
-            return status == SQLITE_DONE ? 0 : -status;
+            return -error;
         }
-        reader_exchange(r, r->query, x);
-        if (record_reader_match(r, r->filter, x))
+        r->query.rows = row->next;
+        row->next = NULL;
+        reader_rows_free(r->row);
+        r->row = row;
+        r->shown = &row->x;
+        *x = row->x;
+        if (record_reader_match(r, r->query.filter, x))
             return 1;
     }
     return 0;

@@ -14,39 +14,56 @@ static bool runs(sqlite3_stmt *s, struct record_reader *r, struct record_exchang
     return x->outcome.len == 0;
 }
 
-// The one row of a statement whose values are bound. Outside a query the row of a dead writer is
-// read once more: the writer may have ended the exchange before it died and after we read it.
+// What a statement is at is handed out.
+static bool show(struct record_reader *r, struct record_exchange *x)
+{
+    size_t bytes = 0;
+    struct reader_row *row = reader_row_new(x, &bytes);
+    if (!row)
+        return false;
+    reader_rows_free(r->single);
+    r->single = row;
+    r->shown = &row->x;
+    *x = row->x;
+    return true;
+}
+
+// The one row of a statement whose values are bound. That of a dead writer is read once more: the
+// writer may have ended the exchange before it died and after we read it.
 static int read_one(struct record_reader *r, sqlite3_stmt *s, struct record_exchange *x)
 {
     int status = sqlite3_step(s);
-    if (status == SQLITE_ROW && runs(s, r, x) && !r->query &&
-        !record_reader_writer_lives(r, x->writer)) {
+    if (status == SQLITE_ROW && runs(s, r, x) && !record_reader_writer_lives(r, x->writer)) {
         (void)sqlite3_reset(s);
         status = sqlite3_step(s);
         if (status == SQLITE_ROW && runs(s, r, x))
             x->outcome = SLICE("recorder gone");
     }
-    if (status == SQLITE_ROW)
-        return 1;
+    if (status == SQLITE_ROW && !show(r, x))
+        status = SQLITE_NOMEM;
     (void)sqlite3_reset(s);
-    return status == SQLITE_DONE ? 0 : -status;
-}
-
-// Outside a query nothing else may hold on to an older state of the record.
-static sqlite3_stmt *single(struct record_reader *r, enum reader_statement which, int *error)
-{
-    if (!r->query)
-        record_reader_end(r);
-    return reader_statement(r, which, error);
+    return status == SQLITE_ROW ? 1 : status == SQLITE_DONE ? 0 : -status;
 }
 
 int record_reader_get(struct record_reader *r, int64_t seq, struct record_exchange *x)
 {
     int error = SQLITE_OK;
-    sqlite3_stmt *s = single(r, READER_GET, &error);
+    sqlite3_stmt *s = reader_statement(r, READER_GET, &error);
     if (s)
         error = sqlite3_bind_int64(s, 1, seq);
     return error ? -error : read_one(r, s, x);
+}
+
+bool record_reader_is_there(struct record_reader *r, const struct record_exchange *x)
+{
+    int error = SQLITE_OK;
+    sqlite3_stmt *s = reader_statement(r, READER_IS_THERE, &error);
+    bool there = s && sqlite3_bind_int64(s, 1, x->seq) == SQLITE_OK &&
+                 sqlite3_bind_text(s, 9, x->id, -1, SQLITE_TRANSIENT) == SQLITE_OK &&
+                 sqlite3_step(s) == SQLITE_ROW;
+    if (s)
+        (void)sqlite3_reset(s);
+    return there;
 }
 
 // The one number that a statement gives; 0 when it gives none.
@@ -155,7 +172,7 @@ int record_reader_find(struct record_reader *r, const char *text, struct record_
     }
     if (!last && !complete_id(r, slice_of(typed, len), id, why))
         return 0;
-    sqlite3_stmt *s = single(r, last ? READER_LAST : READER_BY_ID, &error);
+    sqlite3_stmt *s = reader_statement(r, last ? READER_LAST : READER_BY_ID, &error);
     if (s && !last)
         error = sqlite3_bind_text(s, 1, id, -1, SQLITE_TRANSIENT);
     int status = error ? -error : read_one(r, s, x);
@@ -177,13 +194,18 @@ int record_reader_losses(struct record_reader *r, struct record_losses *losses)
     *losses = (struct record_losses){0};
     sqlite3_stmt *s = reader_statement(r, READER_LOSSES, &error);
     int status = s ? sqlite3_step(s) : error;
-    if (status != SQLITE_ROW)
+    if (status != SQLITE_ROW) {
+        if (s)
+            (void)sqlite3_reset(s);
         return status;
+    }
     losses->shed = count_of(sqlite3_column_double(s, 0));
     losses->shed_bytes = count_of(sqlite3_column_double(s, 1));
     losses->trouble_writer = sqlite3_column_int64(s, 2);
     losses->trouble = record_column(s, 3);
-    return SQLITE_OK;
+    bool copied = reader_copy(&r->trouble, &losses->trouble);
+    (void)sqlite3_reset(s);
+    return copied ? SQLITE_OK : SQLITE_NOMEM;
 }
 
 int record_reader_size(struct record_reader *r, uint64_t *bytes, uint64_t *exchanges)

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What the parts of the reader share: open (reader_open.c), queries (reader.c), single
-// exchanges (reader_find.c), bodies and messages (reader_body.c).
+// exchanges (reader_find.c), bodies and messages (reader_body.c), what is handed out
+// (reader_rows.c).
 #pragma once
+#include "decode.h"
 #include "proto/buf.h"
 #include "reader.h"
 
@@ -20,11 +22,20 @@ enum reader_statement {
     READER_PIECE,
     READER_BODY,
     READER_MESSAGE,
+    READER_MESSAGES, // how many there are
     READER_LOSSES,
     READER_SIZE,
     READER_NEWEST,
     READER_VERSION,
+    READER_IS_THERE,
     READER_STATEMENTS
+};
+
+// An exchange that was read.
+struct reader_row {
+    struct reader_row *next;
+    struct record_exchange x; // its slices point to what follows
+    char bytes[];
 };
 
 struct record_reader {
@@ -35,11 +46,23 @@ struct record_reader {
     bool lock_any; // it is there and may not be read: then every writer counts as living
     sqlite3_stmt *statements[READER_STATEMENTS];
 
-    sqlite3_stmt *query; // the one that record_reader_next steps; NULL: none
-    const struct filter *filter;
+    // What record_reader_next goes through: rows that were read and not handed out yet, and where
+    // to go on.
+    struct {
+        bool runs, oldest_first, through, by_id;
+        const struct filter *filter;
+        int64_t after, before; // rows
+        struct reader_row *rows;
+    } query;
+    struct reader_row *row, *single;     // handed out by it; by record_reader_get or _find
+    const struct record_exchange *shown; // the one that was handed out last, of these
+    struct buf piece, message, trouble;  // handed out
     struct buf gone;       // int64_t, ascending: writers that left exchanges running and are dead
     struct buf whole[2];   // bodies by side
     struct buf work[2][2]; // the memory their decoding works in
+    struct decode_budget budget;
+    struct record_cut cut;
+    int64_t cut_first, cut_last; // rows: those between have been counted, as often as they are read
 };
 
 // The statement, prepared once, reset, without values. NULL: `*error` says why.
@@ -48,5 +71,13 @@ sqlite3_stmt *reader_statement(struct record_reader *r, enum reader_statement wh
 int reader_look_for_writers(struct record_reader *r);
 // The exchange that a statement is at.
 void reader_exchange(struct record_reader *r, sqlite3_stmt *s, struct record_exchange *x);
+// A copy of an exchange; adds to `*bytes` what it takes. NULL: out of memory.
+struct reader_row *reader_row_new(const struct record_exchange *x, size_t *bytes);
+void reader_rows_free(struct reader_row *row); // and those behind it
+// Makes `*bytes` a copy, in `to`. False: out of memory.
+bool reader_copy(struct buf *to, struct slice *bytes);
+// Binds the id that exchange `seq` must have, if it is the one that was handed out last: its row
+// may be another's by now.
+int reader_bind_id(sqlite3_stmt *s, int at, const struct record_reader *r, int64_t seq);
 // Binds what begins with `prefix` as the two bounds [first, first + 1).
 int reader_bind_prefix(sqlite3_stmt *s, int first, struct slice prefix);

@@ -164,12 +164,16 @@ void record_reader_close(struct record_reader *r)
 {
     if (!r)
         return;
+    record_reader_end(r);
     for (size_t i = 0; i < READER_STATEMENTS; i++)
         (void)sqlite3_finalize(r->statements[i]);
     (void)sqlite3_close(r->db);
     if (r->lock_fd >= 0)
         (void)close(r->lock_fd);
     buf_free(&r->gone);
+    buf_free(&r->piece);
+    buf_free(&r->message);
+    buf_free(&r->trouble);
     for (int side = 0; side < 2; side++) {
         buf_free(&r->whole[side]);
         buf_free(&r->work[side][0]);

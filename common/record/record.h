@@ -8,12 +8,14 @@
 #include "proto/exchange_id.h"
 
 enum {
-    RECORD_VERSION = 2,                // of the schema: PRAGMA user_version
+    RECORD_VERSION = 3,                // of the schema: PRAGMA user_version
     RECORD_APPLICATION = 0x61646974,   // "adit": PRAGMA application_id
     RECORD_CHUNK_BYTES = 64 * 1024,    // of a body, in one row
     RECORD_SMALL_BODY_BYTES = 1024,    // that is kept in the row of its exchange
     RECORD_SPAN_ROWS = 128,            // from the first to the last of a span
     RECORD_BAD_HEAD_BYTES = 32 * 1024, // that are kept of what came instead of a head
+    RECORD_OWNER_MAX = 64,             // characters of an owner
+    RECORD_ADDRESS_MAX = 45,           // and of an address
     RECORD_DIGEST_BYTES = 16,          // XXH3-128, big-endian (its canonical form)
 };
 
@@ -63,6 +65,7 @@ struct record_exchange {
     int64_t began_ns; // since 1970: when its head had been received
     int64_t writer;   // row of the process that recorded it
     struct slice program, tunnel, visitor, protocol, method, scheme, host, target, upstream;
+    struct slice owner, tunnel_address;                // of the tunnel; written only
     struct slice request_head, interim, response_head; // field lines, "name: value\r\n"…
     uint16_t status;                                   // 0: none
     // Of the response: HTTP/1.0 or HTTP/1.1; and its phrase (written: p NULL for the registered

@@ -8,7 +8,7 @@
 #include "flush.h"
 #include "flush_listener.h"
 #include "proto/http1.h"
-#include "queue.h"
+#include "queue_shares.h"
 #include "record.h"
 #include "redact.h"
 #include "redact_begin.h"
@@ -33,6 +33,7 @@ struct slot {
     uint64_t taken[2]; // bytes of bodies that were to be kept, whether or not there was room
     uint32_t next;     // of the free ones
     bool settled, bodies, websocket, shed;
+    uint8_t share;
     const struct exchange *x; // NULL: free
     struct told told;         // by its last EVENT_PROGRESS
 };
@@ -56,6 +57,7 @@ struct recorder {
     bool looks;          // it is not through with them
     bool progress;       // something was told of them
     int handles;         // that are not closed yet
+    struct queue_shares shares;
 };
 
 // Room for what must still be said of exchanges that have begun.
@@ -195,6 +197,7 @@ static void on_settled(void *ctx, struct exchange *x)
         return;
     }
     s->bodies = level == EXCHANGE_RECORD_ALL;
+    s->share = queue_shares_of(&r->shares, x);
     s->settled = true;
     r->unsettled--;
     const struct slice visitor = said(r, x->visitor, 64);
@@ -202,8 +205,10 @@ static void on_settled(void *ctx, struct exchange *x)
     const struct slice scheme = at_most(x->scheme, 16);
     const struct slice upstream = said(r, x->upstream, 300);
     const struct slice replay = at_most(x->replay_of, 16);
+    const struct slice owner = at_most(x->owner, RECORD_OWNER_MAX);
+    const struct slice address = at_most(x->tunnel_address, RECORD_ADDRESS_MAX);
     size_t len = sizeof(struct event_about) + visitor.len + tunnel.len + scheme.len + upstream.len +
-                 replay.len;
+                 replay.len + owner.len + address.len;
     struct event_about *e = queue_reserve(r->queue, len, 0);
     if (!e) { // out of memory
         drop(r, x, index);
@@ -218,13 +223,18 @@ static void on_settled(void *ctx, struct exchange *x)
         .scheme_len = (uint16_t)scheme.len,
         .upstream_len = (uint16_t)upstream.len,
         .replay_len = (uint16_t)replay.len,
+        .owner_len = (uint16_t)owner.len,
+        .address_len = (uint16_t)address.len,
+        .share = s->share,
     };
     memcpy(e->id, x->id, sizeof(e->id));
     char *out = put((char *)(e + 1), visitor);
     out = put(out, tunnel);
     out = put(out, scheme);
     out = put(out, upstream);
-    commit(r, e, put(out, replay));
+    out = put(out, replay);
+    out = put(out, owner);
+    commit(r, e, put(out, address));
 }
 
 static void on_head(void *ctx, struct exchange *x, const struct http_head *response)
@@ -288,7 +298,8 @@ static bool put_data(struct recorder *r, struct exchange *x, uint32_t index,
                      enum exchange_side from, struct slice bytes)
 {
     size_t len = sizeof(struct event_data) + bytes.len;
-    struct event_data *e = queue_reserve(r->queue, len, spare(r));
+    bool room = queue_shares_take(&r->shares, r->queue, r->slots[index].share, len);
+    struct event_data *e = room ? queue_reserve(r->queue, len, spare(r)) : NULL;
     if (!e)
         return false;
     *e = (struct event_data){
@@ -604,6 +615,7 @@ struct recorder *recorder_new(struct loop *l, const struct recorder_config *conf
     r->config = *config;
     r->loop = l;
     redact_init(&r->redact, config);
+    queue_shares_init(&r->shares);
     r->observer = (struct exchange_observer){
         .begun = on_begun,
         .settled = on_settled,

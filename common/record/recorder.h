@@ -21,7 +21,9 @@ enum {
     RECORDER_REPORT_MS = 10 * 1000,    // that a report of the other end is waited for
     RECORDER_WAITING = 16 * 1024,      // exchanges that wait for one
     RECORDER_MESSAGE_BYTES = 16 << 20, // payload of WebSocket messages held back, all together
-    RECORDER_REDACT_MAX = 32,          // names to redact besides our own
+    RECORDER_SHARES = 256, // into which tunnels are put by address or owner, at random; 0: neither
+    RECORDER_SHARE_PART = 8,  // of what all share: what one share may have once it is half full
+    RECORDER_REDACT_MAX = 32, // names to redact besides our own
 };
 
 struct recorder_config {

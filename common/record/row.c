@@ -20,6 +20,7 @@
 const char *const record_row_select[RECORD_VERSION + 1] = {
     [1] = SELECT(", NULL, NULL, NULL, NULL"),
     [2] = SELECT(", e.response_protocol, e.reason, e.detail, e.bad_head"),
+    [3] = SELECT(", e.response_protocol, e.reason, e.detail, e.bad_head"),
 };
 
 // The columns are read one after the other, as they are named above.

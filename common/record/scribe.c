@@ -21,6 +21,7 @@
 #include "common/loop.h"
 #include "flush_asks.h"
 #include "hold.h"
+#include "scrub.h"
 #include "track.h"
 
 enum {
@@ -38,6 +39,7 @@ enum {
     QUIET_MS = 500,               // with few events, after which memory is given back:
     QUIET_BYTES = 64 * 1024,      // what is told of exchanges that stall, for one
     TRIM_EVERY_MS = 60 * 1000,    // while nothing happens
+    TIDY_MS = 500,                // from one step of tidying up to the next, while it is quiet
     TEXT_MAX = 512
 };
 
@@ -80,6 +82,7 @@ struct scribe {
     bool again;                          // a batch could not be written
     bool toiled;                         // since it rested
     bool rests;                          // what it does not need has been given back
+    bool untidy;                         // there is more to tidy up while it rests
     uint64_t quiet_since_ms;             // since when what has come is counted
     size_t quiet_bytes;
     bool behind;      // what was taken last had waited for LATE_MS
@@ -161,6 +164,9 @@ static const char *phrase(int error)
 {
     if (error == SQLITE_READONLY_DBMOVED)
         return "its file was moved or removed";
+    if (error == RECORD_READER_STANDS)
+        return "a program reads it and stands still, and until that ends (a pager perhaps, or "
+               "sqlite3) its log could only grow";
     switch (error & 0xff) {
     case SQLITE_FULL: return "the disk is full";
     case SQLITE_READONLY: return "it may only be read";
@@ -406,6 +412,8 @@ static int turn(struct scribe *s)
         answer_readers(s);
     if (!error)
         error = trim(s);
+    if (!error)
+        error = store_tidy(s->store, wall_clock_ns(), s->rests, &s->untidy);
     return error;
 }
 
@@ -446,7 +454,7 @@ static unsigned wait_ms(const struct scribe *s)
         return 1;
     if (s->tracks.dirty)
         return RECORDER_GATHER_MS;
-    return s->rests ? TRIM_EVERY_MS : QUIET_MS;
+    return !s->rests ? QUIET_MS : s->untidy ? TIDY_MS : TRIM_EVERY_MS;
 }
 
 // Gives back what it needs only while there is much to do.
@@ -482,7 +490,7 @@ static void wait_for_events(struct scribe *s)
     uint64_t begun = now_ms();
     queue_wait(s->queue, ms, RECORDER_GATHER_MS);
     hold_quiet(&s->hold, now_ms() - begun);
-    if (ms == QUIET_MS && queue_used(s->queue) == 0)
+    if (!s->rests && ms == QUIET_MS && queue_used(s->queue) == 0)
         rest(s);
     else
         look_whether_it_is_quiet(s);

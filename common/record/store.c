@@ -7,12 +7,21 @@
 #include <unistd.h>
 #include "common/loop.h"
 #include "lock.h"
+#include "scrub.h"
 #include "store_internal.h"
 
 // Of an exchange that is to be deleted; how much of its bodies is in `body`, too.
 #define VICTIM                                                                       \
     "SELECT e.seq, e.tunnel, e.size, e.began_ns, e.request_kept + e.response_kept -" \
     " coalesce(length(e.request_body), 0) - coalesce(length(e.response_body), 0), e.flags FROM "
+
+// Of the address that takes the most, of its owner that does, of the tunnel that does. What has no
+// address counts by its owner, and what has none by itself.
+#define FULLEST(those)                                                                          \
+    "SELECT id FROM (SELECT id, bytes, coalesce('o' || owner, 't' || id) AS o, coalesce('a' ||" \
+    " address, 'o' || owner, 't' || id) AS a FROM tunnel t WHERE " those                        \
+    ") ORDER BY sum(bytes) OVER (PARTITION BY a) DESC, sum(bytes) OVER (PARTITION BY a, o)"     \
+    " DESC, bytes DESC LIMIT 1"
 
 static const char *const texts[STATEMENTS] = {
     [BEGIN] = "BEGIN IMMEDIATE",
@@ -53,16 +62,18 @@ static const char *const texts[STATEMENTS] = {
         " VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
     [FIND_TUNNEL] = "SELECT id FROM tunnel WHERE name=?1",
     [INSERT_TUNNEL] = "INSERT INTO tunnel(name) VALUES(?1)",
+    [OWN_TUNNEL] = "UPDATE tunnel SET owner=?2, address=?3 WHERE id=?1 AND"
+                   " (owner IS NOT ?2 OR address IS NOT ?3)",
     [GROW_TUNNEL] = "UPDATE tunnel SET bytes=bytes+?2 WHERE id=?1",
     [COUNT_WRITER] = "UPDATE writer SET exchanges=?2, shed=?3, shed_bytes=?4, trouble=?5 WHERE"
                      " id=?1",
     [PAGES] = "SELECT page_count - freelist_count, freelist_count FROM pragma_page_count,"
               " pragma_freelist_count",
     [OLDEST] = VICTIM "exchange e WHERE e.outcome IS NOT NULL ORDER BY e.seq LIMIT ?1",
-    [FULLEST_TUNNEL] = "SELECT id FROM tunnel ORDER BY bytes DESC LIMIT 1",
-    [FULLEST_ENDED] = "SELECT id FROM tunnel t WHERE EXISTS(SELECT 1 FROM span s CROSS JOIN"
-                      " exchange e ON e.seq BETWEEN s.first AND s.last WHERE s.tunnel=t.id AND"
-                      " e.tunnel=t.id AND e.outcome IS NOT NULL) ORDER BY bytes DESC LIMIT 1",
+    [FULLEST_TUNNEL] = FULLEST("bytes > 0"),
+    [FULLEST_ENDED] =
+        FULLEST("EXISTS(SELECT 1 FROM span s CROSS JOIN exchange e ON e.seq BETWEEN s.first AND"
+                " s.last WHERE s.tunnel=t.id AND e.tunnel=t.id AND e.outcome IS NOT NULL)"),
     [OLDEST_OF_TUNNEL] = VICTIM "span s CROSS JOIN exchange e ON e.seq BETWEEN s.first AND s.last"
                                 " WHERE s.tunnel=?2 AND e.tunnel=?2 AND e.outcome IS NOT NULL"
                                 " ORDER BY s.first LIMIT ?1",
@@ -195,7 +206,7 @@ static int set_up(struct store *s)
         error = record_migrate(s->db);
     (void)snprintf(sql, sizeof(sql),
                    "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA cache_size=-%d;"
-                   "PRAGMA temp_store=MEMORY;PRAGMA journal_size_limit=%d;",
+                   "PRAGMA temp_store=MEMORY;PRAGMA secure_delete=ON;PRAGMA journal_size_limit=%d;",
                    STORE_CACHE_KIB, STORE_WAL_BYTES);
     return error ? error : exec(s->db, sql);
 }
@@ -376,7 +387,8 @@ int store_begin(struct store *s)
     store_tunnels_begin(s);
     if (is_moved(s))
         return SQLITE_READONLY_DBMOVED;
-    return store_run(s, store_statement(s, BEGIN));
+    int error = record_log_has_room(s->db, s->config.dir, STORE_BUSY_MS);
+    return error ? error : store_run(s, store_statement(s, BEGIN));
 }
 
 int store_commit(struct store *s)
@@ -505,7 +517,7 @@ int store_exchange(struct store *s, struct record_exchange *x, uint64_t growth,
 {
     bool insert = x->seq == 0;
     struct store_tunnel *tunnel = NULL;
-    int error = store_tunnel_of(s, x->tunnel, &tunnel);
+    int error = store_tunnel_of(s, x, &tunnel);
     sqlite3_stmt *q = store_statement(s, insert ? INSERT_EXCHANGE : UPDATE_EXCHANGE);
     if (error || !q)
         return error ? error : sqlite3_extended_errcode(s->db);

@@ -14,8 +14,10 @@ enum {
     STORE_DELETE_STEP = 250,    // exchanges that are deleted in one transaction
     STORE_PAGE_BYTES = 8192,
     STORE_SLACK_PART = 8,
-    STORE_VACUUM_PAGES = 500,    // that are given back to the disk in one step
-    STORE_WRITERS_BEFORE = 1000, // processes that may still write a record that was moved
+    STORE_VACUUM_PAGES = 500,        // that are given back to the disk in one step
+    STORE_TIDY_MS = 60 * 1000,       // after which the log is emptied, and pages are scrubbed
+    STORE_SCRUB_MS = 10 * 60 * 1000, // at least, from one look through all pages to the next
+    STORE_WRITERS_BEFORE = 1000,     // processes that may still write a record that was moved
 };
 
 struct store_config {
@@ -71,3 +73,7 @@ enum store_rest {
     STORE_REST_PRESSING, // it is beyond its limit by more than a STORE_SLACK_PART of it
 };
 int store_trim(struct store *s, int64_t now_ns, enum store_rest *rest);
+// Sees to it that what was deleted is in no file any more (scrub.h), a step at a time: one in
+// STORE_TIDY_MS, and whenever it is called with `quiet`, when there is nothing else to do. `*more`:
+// there is more to do then. Where readers are in its way it tries again later.
+int store_tidy(struct store *s, int64_t now_ns, bool quiet, bool *more);

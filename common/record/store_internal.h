@@ -14,6 +14,7 @@ enum statement {
     INSERT_MESSAGE,
     FIND_TUNNEL,
     INSERT_TUNNEL,
+    OWN_TUNNEL,
     GROW_TUNNEL,
     COUNT_WRITER,
     PAGES,
@@ -41,7 +42,7 @@ struct store_span {
 };
 
 struct store_tunnel {
-    char name[64];
+    char name[64], owner[RECORD_OWNER_MAX + 1], address[RECORD_ADDRESS_MAX + 1];
     int64_t id;      // 0: empty
     uint64_t growth; // of this transaction
     struct store_span span;
@@ -54,6 +55,11 @@ struct store {
     int64_t writer;
     sqlite3_stmt *statements[STATEMENTS];
     struct store_tunnel tunnels[TUNNELS_CACHED];
+    // Of what store_tidy does: when it last did anything and may next begin to scrub; the page that
+    // is next, 0: none; whether anything was deleted since it began, or ever.
+    int64_t tidied_ns, scrub_at_ns;
+    uint32_t scrub_page;
+    bool unclean, has_deleted;
 };
 
 // The statement, prepared once, to be stepped and reset. NULL: an error, as sqlite3_errcode says.
@@ -64,8 +70,9 @@ int store_run(struct store *s, sqlite3_stmt *statement);
 void store_tunnels_begin(struct store *s);
 int store_tunnels_write(struct store *s);
 void store_tunnels_forget(struct store *s);
-// The tunnel of this name, made when it is new. Valid until another one is asked for.
-int store_tunnel_of(struct store *s, struct slice name, struct store_tunnel **out);
+// The tunnel of this exchange, made when it is new; its owner and address are those of the last
+// exchange that has any. Valid until another one is asked for.
+int store_tunnel_of(struct store *s, const struct record_exchange *x, struct store_tunnel **out);
 // It has a new exchange.
 int store_tunnel_has(struct store *s, struct store_tunnel *t, int64_t seq, const char *id);
 // Some of its exchanges from row `first` to row `last` were deleted.

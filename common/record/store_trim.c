@@ -2,6 +2,7 @@
 // The oldest goes. When there is too much it is the oldest of the tunnel that takes the most, so
 // that one busy tunnel does not push everybody else's exchanges out.
 #include <stdio.h>
+#include "scrub.h"
 #include "store_internal.h"
 
 struct victim {
@@ -103,6 +104,8 @@ static int delete_all(struct store *s, const struct victim *victims, size_t coun
         error = store_commit(s);
     if (error)
         store_rollback(s);
+    s->scrub_at_ns = s->has_deleted ? s->scrub_at_ns : 0;
+    s->unclean = s->has_deleted = true;
     return error;
 }
 
@@ -152,7 +155,8 @@ static int vacuum(struct store *s, uint64_t too_many, bool *more)
     char sql[64];
     (void)snprintf(sql, sizeof(sql), "PRAGMA incremental_vacuum(%d)", STORE_VACUUM_PAGES);
     *more = too_many > STORE_VACUUM_PAGES;
-    return sqlite3_exec(s->db, sql, NULL, NULL, NULL);
+    int error = record_log_has_room(s->db, s->config.dir, STORE_BUSY_MS);
+    return error ? error : sqlite3_exec(s->db, sql, NULL, NULL, NULL);
 }
 
 int store_trim(struct store *s, int64_t now_ns, enum store_rest *rest)
@@ -171,4 +175,34 @@ int store_trim(struct store *s, int64_t now_ns, enum store_rest *rest)
         error = vacuum(s, used + unused - most - slack, &more);
     *rest = !more ? STORE_REST_NONE : used > most + slack ? STORE_REST_PRESSING : STORE_REST_MORE;
     return error;
+}
+
+static bool is_busy(int error)
+{
+    return (error & 0xff) == SQLITE_BUSY || (error & 0xff) == SQLITE_LOCKED;
+}
+
+// What others have deleted, or this process before it ended, is found when it is looked for next.
+int store_tidy(struct store *s, int64_t now_ns, bool quiet, bool *more)
+{
+    if (s->tidied_ns == 0 || now_ns < s->tidied_ns) {
+        s->tidied_ns = now_ns;
+        s->scrub_at_ns = s->has_deleted ? 0 : now_ns + STORE_SCRUB_MS * 1000000LL;
+        s->unclean = true;
+    }
+    if (s->scrub_page == 0 && s->unclean && now_ns >= s->scrub_at_ns) {
+        s->scrub_page = 1;
+        s->scrub_at_ns = now_ns + STORE_SCRUB_MS * 1000000LL;
+        s->unclean = false;
+    }
+    *more = s->scrub_page != 0;
+    if (now_ns - s->tidied_ns < STORE_TIDY_MS * 1000000LL && !(quiet && *more))
+        return SQLITE_OK;
+    s->tidied_ns = now_ns;
+    int error = s->scrub_page ? record_scrub(s->db, s->config.dir, &s->scrub_page, STORE_BUSY_MS)
+                              : SQLITE_OK;
+    if (!error && s->scrub_page == 0) // the last step has left a page in the log
+        error = record_empty_log(s->db, STORE_BUSY_MS);
+    *more = s->scrub_page != 0;
+    return is_busy(error) ? SQLITE_OK : error;
 }

@@ -80,15 +80,34 @@ static int find_tunnel(struct store *s, struct slice name, int64_t *id)
     return error;
 }
 
-int store_tunnel_of(struct store *s, struct slice name, struct store_tunnel **out)
+static void copy(char *to, struct slice text)
 {
-    size_t hash = 5381;
-    for (size_t i = 0; i < name.len; i++)
-        hash = hash * 33 + (unsigned char)name.p[i];
-    struct store_tunnel *t = &s->tunnels[hash % TUNNELS_CACHED];
-    *out = t;
-    if (t->id && slice_eq(slice_str(t->name), name))
-        return SQLITE_OK;
+    memcpy(to, text.len ? text.p : "", text.len);
+    to[text.len] = 0;
+}
+
+static int own_tunnel(struct store *s, struct store_tunnel *t, const struct record_exchange *x)
+{
+    sqlite3_stmt *own = store_statement(s, OWN_TUNNEL);
+    if (!own)
+        return sqlite3_extended_errcode(s->db);
+    copy(t->owner, x->owner);
+    copy(t->address, x->tunnel_address);
+    (void)sqlite3_bind_int64(own, 1, t->id);
+    (void)sqlite3_bind_text(own, 2, t->owner[0] ? t->owner : NULL, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(own, 3, t->address[0] ? t->address : NULL, -1, SQLITE_STATIC);
+    return store_run(s, own);
+}
+
+static bool is_owned_so(const struct store_tunnel *t, const struct record_exchange *x)
+{
+    return (x->owner.len == 0 && x->tunnel_address.len == 0) ||
+           (slice_eq(slice_str(t->owner), x->owner) &&
+            slice_eq(slice_str(t->address), x->tunnel_address));
+}
+
+static int load_tunnel(struct store *s, struct store_tunnel *t, struct slice name)
+{
     int error = write_news(s, t);
     *t = (struct store_tunnel){0};
     if (!error)
@@ -98,6 +117,20 @@ int store_tunnel_of(struct store *s, struct slice name, struct store_tunnel **ou
     size_t len = name.len < sizeof(t->name) ? name.len : sizeof(t->name) - 1;
     memcpy(t->name, name.p ? name.p : "", len);
     return error;
+}
+
+int store_tunnel_of(struct store *s, const struct record_exchange *x, struct store_tunnel **out)
+{
+    const struct slice name = x->tunnel;
+    int error = SQLITE_OK;
+    size_t hash = 5381;
+    for (size_t i = 0; i < name.len; i++)
+        hash = hash * 33 + (unsigned char)name.p[i];
+    struct store_tunnel *t = &s->tunnels[hash % TUNNELS_CACHED];
+    *out = t;
+    if (!t->id || !slice_eq(slice_str(t->name), name))
+        error = load_tunnel(s, t, name);
+    return error || is_owned_so(t, x) ? error : own_tunnel(s, t, x);
 }
 
 int store_tunnel_has(struct store *s, struct store_tunnel *t, int64_t seq, const char *id)

@@ -51,6 +51,7 @@ static void stop_waiting(struct tracks *t, struct track *k)
     else
         t->waiting_last = k->at_waiting;
     t->waiting_count--;
+    t->waiting_of[k->share]--;
 }
 
 static void free_messages(struct track *k)
@@ -166,6 +167,7 @@ static void free_oldest_waiting(struct tracks *t)
     else
         t->waiting_last = &t->waiting;
     t->waiting_count--;
+    t->waiting_of[k->share]--;
     k->waits = false;
     track_free(t, k);
 }
@@ -288,6 +290,7 @@ static bool on_about(struct tracks *t, struct track *k, const struct event_about
 {
     size_t more =
         (size_t)e->visitor_len + e->tunnel_len + e->scheme_len + e->upstream_len + e->replay_len;
+    const char *behind = (const char *)(e + 1) + more;
     if (!reserve_texts(k, more)) {
         lose(t, e->event.slot);
         return false;
@@ -304,6 +307,10 @@ static bool on_about(struct tracks *t, struct track *k, const struct event_about
     at = take(&scheme, at, e->scheme_len);
     at = take(&k->x.upstream, at, e->upstream_len);
     (void)take(&k->x.replay_of, at, e->replay_len);
+    k->x.owner = slice_of(k->owner, e->owner_len);
+    memcpy(k->owner, behind, e->owner_len);
+    k->x.tunnel_address = slice_of(k->address, e->address_len);
+    memcpy(k->address, behind + e->owner_len, e->address_len);
     if (visitor.len)
         k->x.visitor = visitor;
     if (scheme.len)
@@ -312,6 +319,7 @@ static bool on_about(struct tracks *t, struct track *k, const struct event_about
     k->x.flags |= e->event.flags & EVENT_HEADS_ONLY ? RECORD_HEADS_ONLY : 0;
     k->x.size += more;
     k->link = e->link;
+    k->share = e->share;
     k->settled = true;
     t->begun++;
     if (k->link)
@@ -372,7 +380,7 @@ static bool on_head(struct tracks *t, struct track *k, const struct event_head *
     if ((e->event.flags & EVENT_WEBSOCKET) && !k->messages) {
         k->messages = malloc(sizeof(*k->messages));
         if (k->messages)
-            frames_init(k->messages, &t->budget, t->body_bytes);
+            frames_init(k->messages, &t->budget, k->share, t->body_bytes);
     }
     k->x.flags |= e->event.flags & EVENT_REDACTED ? RECORD_REDACTED : 0;
     touch(t, k);
@@ -553,6 +561,14 @@ bool tracks_event(struct tracks *t, const void *event)
     return true;
 }
 
+// An agent that never reports does not keep others' reports from being waited for: of the last
+// quarter of the places a share has RECORDER_SHARE_PART of them all at most.
+static bool may_wait(const struct tracks *t, const struct track *k)
+{
+    return k->share == 0 || t->waiting_count < RECORDER_WAITING / 4 * 3 ||
+           t->waiting_of[k->share] < RECORDER_WAITING / RECORDER_SHARE_PART;
+}
+
 static void wait_for_report(struct tracks *t, struct track *k, uint64_t now_ms)
 {
     k->waits = true;
@@ -562,6 +578,7 @@ static void wait_for_report(struct tracks *t, struct track *k, uint64_t now_ms)
     *t->waiting_last = k;
     t->waiting_last = &k->next_waiting;
     t->waiting_count++;
+    t->waiting_of[k->share]++;
     k->wait_number = t->waited++;
 }
 
@@ -621,7 +638,10 @@ void tracks_written(struct tracks *t, uint64_t now_ms)
         if (!k->ended)
             continue;
         free_messages(k);
-        wait_for_report(t, k, now_ms);
+        if (may_wait(t, k))
+            wait_for_report(t, k, now_ms);
+        else
+            track_free(t, k);
     }
     tracks_stop_waiting(t, now_ms);
     if (count < TRACKS_KEPT_QUIET)

@@ -24,6 +24,7 @@ struct tracks {
     struct track *next;                    // of them, in the transaction that is under way
     struct track *waiting, **waiting_last; // ended and written, without a report yet: oldest first
     size_t waiting_count;
+    uint32_t waiting_of[RECORDER_SHARES]; // of each share
     uint64_t waited;                      // how many have ever waited
     struct track *buckets[TRACK_BUCKETS]; // by id, of those that a report may come for
     struct track *kept;                   // to be used again

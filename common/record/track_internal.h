@@ -5,11 +5,12 @@
 
 struct track {
     struct record_exchange x; // its slices point into what follows
-    char tunnel[64];
+    char tunnel[64], owner[RECORD_OWNER_MAX], address[RECORD_ADDRESS_MAX];
     struct frames *messages;
     uint64_t counted; // of x.size, in the record
     uint64_t link;
     uint64_t written_ms;
+    uint8_t share; // of whose share it is
     bool settled, ended, dirty, inserting, waits, hashed;
     bool told;       // its texts are in the record
     bool left, late; // it is left for the next transaction; it was left before

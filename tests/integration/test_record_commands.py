@@ -285,7 +285,8 @@ def test_delete_leaves_alone_what_runs(record):
         running = record.running()
         record.add()
         out, _ = run(record.directory, "delete", "--all", "--yes", "--json")
-        assert json.loads(out) | {"bytes": 0} == {"deleted": 1, "bytes": 0, "running": 1}
+        assert json.loads(out) | {"bytes": 0} == {
+            "deleted": 1, "bytes": 0, "running": 1, "overwritten": True, "damaged_records_left": 0}
         assert [x["id"] for x in record.exchanges()] == [running]
     out, _ = run(record.directory, "delete", "--all", "--yes", "--json")  # its recorder is dead
     assert json.loads(out)["deleted"] == 1 and counts(record)[0] == 0

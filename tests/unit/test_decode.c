@@ -338,9 +338,44 @@ static void an_answer_without_a_body_has_nothing_to_decode(void **state)
     assert_true(!d.decoded && d.whole && d.body.len == 0);
 }
 
+static void what_comes_out_of_bodies_is_bounded(void **state)
+{
+    struct decode_budget b = {0};
+    const size_t most = DECODE_MOST_BYTES + 1000 * DECODE_MOST_RATIO;
+    const size_t sure = DECODE_SURE_BYTES + 1000 * DECODE_SURE_RATIO;
+    (void)state;
+    assert_int_equal(decode_room(&b, 1000, 1 << 30), most);
+    assert_int_equal(decode_room(&b, 1000, 5000), 5000);
+    decode_took(&b, 1000, sure);
+    assert_int_equal(b.used, 0);
+    while (b.used < DECODE_BUDGET_BYTES) {
+        assert_true(decode_room(&b, 1000, 1 << 30) > sure);
+        decode_took(&b, 1000, decode_room(&b, 1000, 1 << 30));
+    }
+    assert_int_equal(b.used, DECODE_BUDGET_BYTES);
+    assert_int_equal(decode_room(&b, 1000, 1 << 30), sure);
+    b.unbounded = true;
+    assert_int_equal(decode_room(&b, 1000, 1 << 30), 1 << 30);
+}
+
+// What one of several codings makes counts, too.
+static void all_codings_together_make_at_most_so_much(void **state)
+{
+    struct fixture *f = *state;
+    f->plain.len = PLAIN_BYTES;
+    memset(f->plain.p, 'x', PLAIN_BYTES);
+    pack_gzip(all(&f->plain), &f->packed);
+    pack_gzip(all(&f->packed), &f->twice);
+    struct decoded d = decode(f, "gzip, gzip", all(&f->twice), PLAIN_BYTES + f->packed.len);
+    assert_true(d.whole && !d.over && d.work == PLAIN_BYTES + f->packed.len);
+    d = decode(f, "gzip, gzip", all(&f->twice), PLAIN_BYTES);
+    assert_true(!d.whole && d.over && d.work == PLAIN_BYTES);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_comes_out_of_bodies_is_bounded),
         cmocka_unit_test(every_coding_is_undone),
         cmocka_unit_test(codings_in_a_row_are_undone_from_the_last_on),
         cmocka_unit_test(what_is_cut_short_is_decoded_as_far_as_it_goes),
@@ -352,6 +387,7 @@ int main(void)
         cmocka_unit_test(members_and_frames_follow_each_other),
         cmocka_unit_test(what_is_not_known_stays_as_it_is),
         cmocka_unit_test(an_answer_without_a_body_has_nothing_to_decode),
+        cmocka_unit_test(all_codings_together_make_at_most_so_much),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "common/record/filter_internal.h"
+#include "tests/support/chance.h"
 
 // Found as regexec itself finds it, whatever way it is looked for.
 static void patterns_are_found_as_by_regexec(void **state)
@@ -60,11 +61,11 @@ static bool found(const char *pattern, bool without_case, struct slice text)
 }
 
 enum {
-    LONG = 3 * FILTER_WINDOW_BYTES + 77,
-    STEP = FILTER_SPAN_MAX / 2 // every window ends at a multiple of it, when no line does
+    LONG = 3 * (64 << 10) + 77,
+    STEP = 8 << 10
 };
 
-// Wherever windows end, in lines and without any.
+// In lines and without any.
 static void a_match_is_found_at_every_place_of_a_long_text(void **state)
 {
     char *text = malloc(LONG);
@@ -88,7 +89,7 @@ static void a_match_is_found_at_every_place_of_a_long_text(void **state)
     free(text);
 }
 
-static void lines_do_not_begin_or_end_where_windows_do(void **state)
+static void lines_begin_and_end_where_they_do(void **state)
 {
     char *text = malloc(LONG);
     (void)state;
@@ -100,11 +101,89 @@ static void lines_do_not_begin_or_end_where_windows_do(void **state)
     assert_false(found("-$", false, all));
     assert_false(found("\\B-\\B.\\bx", false, slice_of(text, LONG - 1)));
     assert_true(found("^x-", false, all) && found("-x$", false, all));
-    memset(text + 100, 'y', FILTER_SPAN_MAX);
+    memset(text + 100, 'y', LONG - 200);
     text[99] = 'a';
-    text[100 + FILTER_SPAN_MAX - 2] = 'b';
+    text[LONG - 150] = 'b';
     assert_true(found("ay*b", false, all));
     free(text);
+}
+
+// Of bytes that are few, so that much is found; against regexec, which is asked about short texts.
+static void anything_is_found_as_by_regexec(void **state)
+{
+    static const char *const parts[] = {"a",  "b",   "\\n",   ".",    "[ab]", "[^a]", "^",
+                                        "$",  "\\b", "\\B",   "\\<",  "\\>",  "\\w",  "\\W",
+                                        "(a", "(b|", "(",     ")",    "*",    "+",    "?",
+                                        "|",  "{2}", "{0,2}", "{1,}", "_",    "\\`",  "\\'"};
+    static const char bytes[] = "aab_ \n";
+    struct chance chance = chance_of_seed(1);
+    (void)state;
+    for (int i = 0; i < 20000; i++) {
+        char pattern[64] = "";
+        char why[FILTER_WHY_MAX];
+        size_t states = FILTER_STATES_MAX;
+        regex_t regex;
+        for (size_t n = 1 + chance_below(&chance, 8); n > 0; n--) {
+            const char *part = parts[chance_below(&chance, sizeof(parts) / sizeof(parts[0]))];
+            memcpy(pattern + strlen(pattern), part, strlen(part) + 1);
+        }
+        struct filter_pattern *p = filter_pattern_new(slice_str(pattern), i % 2, &states, why);
+        if (!p)
+            continue;
+        assert_int_equal(
+            regcomp(&regex, pattern, REG_EXTENDED | REG_NEWLINE | (i % 2 ? REG_ICASE : 0)), 0);
+        for (int j = 0; j < 10; j++) {
+            char text[8] = "";
+            for (size_t n = chance_below(&chance, 7), k = 0; k < n; k++)
+                text[k] = bytes[chance_below(&chance, sizeof(bytes) - 1)];
+            if (filter_pattern_found(p, slice_str(text)) !=
+                (regexec(&regex, text, 0, NULL, 0) == 0))
+                fail_msg("%s in %s", pattern, text);
+        }
+        regfree(&regex);
+        filter_pattern_free(p);
+    }
+}
+
+// Took 25 s and on for one such text of 1 MiB.
+static void hostile_texts_take_no_longer_than_others(void **state)
+{
+    enum {
+        MUCH = 8 << 20
+    };
+    static const char *const patterns[] = {"(a|b)*a(a|b){60}c", "([ab]*a)+[ab]{100}c",
+                                           "(a?){40}a{40}c", "(.*)(.*)(.*)(.*)x.*y",
+                                           "\\b(a|b)+\\b.*\\Bc"};
+    struct chance chance = chance_of_seed(2);
+    (void)state;
+    char *text = malloc(MUCH);
+    assert_non_null(text);
+    for (size_t i = 0; i < MUCH; i++)
+        text[i] = "ab"[chance_below(&chance, 2)];
+    for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++)
+        assert_false(found(patterns[i], false, slice_of(text, MUCH)));
+    memset(text, 'a', MUCH);
+    text[MUCH - 1] = 'c';
+    for (size_t i = 0; i < 3; i++)
+        assert_true(found(patterns[i], false, slice_of(text, MUCH)));
+    free(text);
+}
+
+static void patterns_are_bounded(void **state)
+{
+    char why[FILTER_WHY_MAX];
+    size_t states = FILTER_STATES_MAX;
+    (void)state;
+    struct filter_pattern *p = filter_pattern_new(SLICE(".{256}"), false, &states, why);
+    assert_non_null(p);
+    assert_int_equal(states, 0);
+    assert_null(filter_pattern_new(SLICE("a+"), false, &states, why));
+    filter_pattern_free(p);
+    states = FILTER_STATES_MAX;
+    assert_null(filter_pattern_new(SLICE(".{257}"), false, &states, why));
+    assert_null(filter_pattern_new(SLICE("(a|b)*a(a|b){200}c"), false, &states, why));
+    assert_non_null(strstr(why, "too large"));
+    assert_int_equal(states, FILTER_STATES_MAX);
 }
 
 int main(void)
@@ -112,7 +191,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(patterns_are_found_as_by_regexec),
         cmocka_unit_test(a_match_is_found_at_every_place_of_a_long_text),
-        cmocka_unit_test(lines_do_not_begin_or_end_where_windows_do),
+        cmocka_unit_test(anything_is_found_as_by_regexec),
+        cmocka_unit_test(hostile_texts_take_no_longer_than_others),
+        cmocka_unit_test(patterns_are_bounded),
+        cmocka_unit_test(lines_begin_and_end_where_they_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

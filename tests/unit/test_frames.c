@@ -94,7 +94,7 @@ static void messages_are_found_however_the_bytes_are_cut(void **state)
                 struct frames_budget budget = {.most = 1 << 20};
                 struct frames m;
                 struct slice b = whole(&s);
-                frames_init(&m, &budget, 0);
+                frames_init(&m, &budget, 0, 0);
                 frames_feed(&m, from, 1, slice_of(b.p, first));
                 frames_feed(&m, from, 2, slice_of(b.p + first, second - first));
                 frames_feed(&m, from, 3, slice_of(b.p + second, b.len - second));
@@ -118,7 +118,7 @@ static void both_sides_count_together(void **state)
     (void)state;
     add(&asked, FIN | WS_TEXT, SLICE("11"), true);
     add(&said, FIN | WS_BINARY, SLICE("22"), false);
-    frames_init(&m, &budget, 0);
+    frames_init(&m, &budget, 0, 0);
     frames_feed(&m, RECORD_REQUEST, 1, slice_of((char *)asked.bytes, 3));
     frames_feed(&m, RECORD_RESPONSE, 2, whole(&said));
     frames_feed(&m, RECORD_REQUEST, 3, slice_of((char *)asked.bytes + 3, asked.len - 3));
@@ -155,7 +155,7 @@ static void what_is_no_frame_ends_the_looking(void **state)
         struct stream good = {.len = 0};
         add(&good, FIN | WS_TEXT, SLICE("seen"), false);
         check_context("case %zu", i);
-        frames_init(&m, &budget, 0);
+        frames_init(&m, &budget, 0, 0);
         frames_feed(&m, RECORD_RESPONSE, 1, whole(&good));
         frames_feed(&m, RECORD_RESPONSE, 1, slice_of((const char *)bad[i].bytes, bad[i].len));
         CHECK(m.broken);
@@ -185,7 +185,7 @@ static void payload_beyond_the_limit_is_counted_and_not_kept(void **state)
     static const size_t kept[] = {600, 400, 0, 0};
     static const size_t sizes[] = {600, 60000, 65000, 0};
     (void)state;
-    frames_init(&m, &budget, 1000);
+    frames_init(&m, &budget, 0, 1000);
     for (size_t i = 0; i < 4; i++)
         feed_pattern(&m, sizes[i]);
     const struct frames_message *d = m.first;
@@ -204,7 +204,7 @@ static void all_together_hold_no_more_than_the_budget(void **state)
     struct frames m[3];
     (void)state;
     for (int i = 0; i < 3; i++)
-        frames_init(&m[i], &budget, 0);
+        frames_init(&m[i], &budget, 0, 0);
     for (int turn = 0; turn < 3; turn++) {
         for (int i = 0; i < 3; i++) {
             feed_pattern(&m[i], 60000);
@@ -229,7 +229,7 @@ static void messages_without_end_are_counted_at_last(void **state)
     (void)state;
     for (int i = 0; i < 10000; i++)
         add(&s, FIN | WS_PING, SLICE(""), false);
-    frames_init(&m, &budget, 0);
+    frames_init(&m, &budget, 0, 0);
     for (int i = 0; i < FRAMES_MESSAGES_MAX / 10000; i++) {
         frames_feed(&m, RECORD_RESPONSE, 1, whole(&s));
         assert_int_equal(budget.messages, 10000);
@@ -250,7 +250,7 @@ static void any_bytes_are_taken(void **state)
         struct chance c = chance_of_seed(seed);
         struct frames_budget budget = {.most = 500};
         struct frames m;
-        frames_init(&m, &budget, chance_below(&c, 300));
+        frames_init(&m, &budget, 0, chance_below(&c, 300));
         for (int i = 0; i < 20; i++) {
             uint8_t piece[64];
             size_t len = chance_below(&c, sizeof(piece));
@@ -267,6 +267,26 @@ static void any_bytes_are_taken(void **state)
     }
 }
 
+// However many WebSockets somebody has.
+static void who_fills_the_budget_leaves_room_for_others(void **state)
+{
+    struct frames_budget budget = {.most = 100000};
+    struct frames m[12];
+    (void)state;
+    for (int i = 0; i < 12; i++)
+        frames_init(&m[i], &budget, i < 10 ? 1 : (uint8_t)i, 0);
+    for (int i = 0; i < 10; i++)
+        feed_pattern(&m[i], 60000);
+    assert_int_equal(budget.used, budget.most / 2);
+    for (int i = 10; i < 12; i++) {
+        feed_pattern(&m[i], 12000);
+        assert_int_equal(m[i].first->message.bytes.len, 12000);
+    }
+    for (int i = 0; i < 12; i++)
+        frames_deinit(&m[i]);
+    assert_true(budget.used == 0 && budget.used_of[1] == 0 && budget.used_of[11] == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +295,7 @@ int main(void)
         cmocka_unit_test(what_is_no_frame_ends_the_looking),
         cmocka_unit_test(payload_beyond_the_limit_is_counted_and_not_kept),
         cmocka_unit_test(all_together_hold_no_more_than_the_budget),
+        cmocka_unit_test(who_fills_the_budget_leaves_room_for_others),
         cmocka_unit_test(messages_without_end_are_counted_at_last),
         cmocka_unit_test(any_bytes_are_taken),
     };

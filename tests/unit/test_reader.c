@@ -178,7 +178,7 @@ static void the_running_are_gone_when_their_recorder_is(void **state)
     assert_text(x.outcome, "recorder gone");
 }
 
-// It may have ended them after the snapshot that the query sees.
+// It may have ended them after the query has read them.
 static void who_dies_during_a_query_is_not_gone_in_it(void **state)
 {
     struct fixture *f = *state;
@@ -193,10 +193,83 @@ static void who_dies_during_a_query_is_not_gone_in_it(void **state)
     assert_int_equal(record_reader_next(f->reader, &x), 1);
     assert_text(x.outcome, "");
     assert_int_equal(record_reader_get(f->reader, 1, &x), 1);
-    assert_text(x.outcome, "");
-    record_reader_end(f->reader);
-    assert_int_equal(record_reader_get(f->reader, 1, &x), 1);
     assert_text(x.outcome, "complete");
+}
+
+// Whatever is handed out: then the log can be emptied, and nobody waits for a slow printer.
+static void between_two_calls_nothing_is_being_read(void **state)
+{
+    struct fixture *f = *state;
+    struct record_exchange x;
+    struct slice piece;
+    struct record_message m;
+    struct record_losses losses;
+    char why[RECORD_WHY_MAX];
+    int log = 0;
+    for (int i = 0; i < 2 * READER_BATCH_ROWS + 3; i++)
+        (void)add(f, (struct record_row){0});
+    record_rows_body(&f->rows, 1, RECORD_RESPONSE, SLICE("abcdef"), 2);
+    record_rows_sql(&f->rows, "INSERT INTO message VALUES(1, 0, 1, 2, 1, 55, 9, x'61')");
+    record_rows_sql(&f->rows, "PRAGMA journal_mode=WAL");
+    assert_int_equal(record_reader_query(f->reader, &(struct record_query){.oldest_first = 1}), 0);
+    for (int i = 0; i < 7; i++) {
+        record_rows_sql(&f->rows, "UPDATE writer SET trouble = 'no'");
+        assert_int_equal(i < 2 ? record_reader_next(f->reader, &x) : 1, 1);
+        assert_int_equal(i == 2 ? record_reader_get(f->reader, 1, &x) : 1, 1);
+        if (i == 3)
+            assert_int_equal(record_reader_piece(f->reader, 1, RECORD_RESPONSE, 0, &piece), 1);
+        assert_int_equal(i == 4 ? record_reader_message(f->reader, 1, 0, &m) : 1, 1);
+        assert_int_equal(i == 5 ? record_reader_losses(f->reader, &losses) : 0, 0);
+        assert_int_equal(i == 6 ? record_reader_find(f->reader, "last", &x, why) : 1, 1);
+        (void)sqlite3_busy_timeout(f->rows.db, 0);
+        assert_int_equal(
+            sqlite3_wal_checkpoint_v2(f->rows.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, &log, NULL), 0);
+    }
+    assert_text(piece, "ab");
+    assert_text(m.bytes, "a");
+    assert_text(losses.trouble, "no");
+}
+
+// Rows are used again: a body is never that of another exchange.
+static void a_row_that_is_used_again_has_no_body_of_the_exchange_before(void **state)
+{
+    struct fixture *f = *state;
+    struct record_exchange x;
+    struct slice body;
+    (void)add(f, (struct record_row){.id = "abc0000000000000"});
+    assert_int_equal(record_reader_get(f->reader, 1, &x), 1);
+    record_rows_sql(&f->rows, "UPDATE exchange SET id = 'abd0000000000000'");
+    record_rows_body(&f->rows, 1, RECORD_RESPONSE, SLICE("another"), 2);
+    assert_false(record_reader_is_there(f->reader, &x));
+    assert_true(record_reader_body(f->reader, 1, RECORD_RESPONSE, &body) && body.len == 0);
+    assert_int_equal(record_reader_piece(f->reader, 1, RECORD_RESPONSE, 0, &body), 0);
+}
+
+static void each_exchange_is_read_once_whatever_comes_and_goes(void **state)
+{
+    struct fixture *f = *state;
+    struct record_exchange x;
+    const int count = 2 * READER_BATCH_ROWS;
+    for (int oldest_first = 0; oldest_first < 2; oldest_first++) {
+        int seen = 0;
+        int64_t last = oldest_first ? 0 : INT64_MAX;
+        record_rows_sql(&f->rows, "DELETE FROM exchange");
+        record_rows_sql(&f->rows, "DELETE FROM span");
+        for (int i = 0; i < count; i++)
+            (void)add(f, (struct record_row){0});
+        const struct record_query query = {.oldest_first = oldest_first};
+        assert_int_equal(record_reader_query(f->reader, &query), 0);
+        for (; record_reader_next(f->reader, &x) == 1; seen++) {
+            assert_true(oldest_first ? x.seq > last : x.seq < last);
+            last = x.seq;
+            if (seen < 3) {
+                (void)add(f, (struct record_row){0}); // later than the query
+                record_rows_sql(&f->rows, "DELETE FROM exchange WHERE seq = %d",
+                                oldest_first ? count - seen : 1 + seen);
+            }
+        }
+        assert_true(seen == count - 3);
+    }
 }
 
 static void an_id_is_found_by_a_beginning_that_is_its_own(void **state)
@@ -385,6 +458,9 @@ int main(void)
         TEST(a_row_becomes_an_exchange),
         TEST(the_running_are_gone_when_their_recorder_is),
         TEST(who_dies_during_a_query_is_not_gone_in_it),
+        TEST(between_two_calls_nothing_is_being_read),
+        TEST(a_row_that_is_used_again_has_no_body_of_the_exchange_before),
+        TEST(each_exchange_is_read_once_whatever_comes_and_goes),
         TEST(an_id_is_found_by_a_beginning_that_is_its_own),
         TEST(a_body_is_read_in_pieces_and_whole),
         TEST(a_small_body_is_read_in_the_same_way),

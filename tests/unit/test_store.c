@@ -218,6 +218,63 @@ static int64_t pages(struct fixture *f)
                      " pragma_freelist_count");
 }
 
+// What the victim keeps while somebody records at 16 names, as 1 or 16 owners, from one address or
+// as many.
+static int64_t kept_beside(struct fixture *f, int owners, int addresses)
+{
+    for (int i = 0; i < 600; i++) {
+        char name[16] = "victim";
+        char owner[RECORD_OWNER_MAX + 1] = "a";
+        char address[RECORD_ADDRESS_MAX + 1] = "192.0.2.1";
+        if (i % 2) {
+            (void)snprintf(name, sizeof(name), "n%d", i / 2 % 16);
+            (void)snprintf(owner, sizeof(owner), "b%d", i / 2 % 16 % owners);
+            (void)snprintf(address, sizeof(address), "192.0.2.%d", 2 + i / 2 % 16 % addresses);
+        }
+        struct record_exchange x = exchange(name, 1);
+        x.owner = slice_str(owner);
+        x.tunnel_address = slice_str(address);
+        (void)add(f, x, 1);
+        trim_all(f, 3);
+    }
+    return number(f, "SELECT 100 * sum(bytes * (name = 'victim')) / sum(bytes) FROM tunnel");
+}
+
+static void many_names_of_one_owner_have_its_share(void **state)
+{
+    struct fixture *f = *state;
+    f->config.bytes = (uint64_t)PAGES * STORE_PAGE_BYTES;
+    open_store(f);
+    assert_in_range(kept_beside(f, 1, 1), 40, 60);
+    assert_int_equal(number(f, "SELECT count(DISTINCT owner) FROM tunnel"), 2);
+}
+
+static void many_owners_at_one_address_have_its_share(void **state)
+{
+    struct fixture *f = *state;
+    f->config.bytes = (uint64_t)PAGES * STORE_PAGE_BYTES;
+    open_store(f);
+    assert_in_range(kept_beside(f, 16, 1), 40, 60);
+}
+
+static void where_addresses_may_be_anybodys_owners_have_shares(void **state)
+{
+    struct fixture *f = *state;
+    const struct slice none = {0};
+    struct record_exchange x = exchange("victim", 1);
+    f->config.bytes = (uint64_t)PAGES * STORE_PAGE_BYTES;
+    open_store(f);
+    for (int i = 0; i < 400; i++) {
+        x = exchange(i % 2 ? "victim" : i % 4 ? "n1" : "n2", 1);
+        x.owner = i % 2 ? SLICE("a") : SLICE("b");
+        x.tunnel_address = none;
+        (void)add(f, x, 1);
+        trim_all(f, 3);
+    }
+    assert_in_range(
+        number(f, "SELECT 100 * sum(bytes * (name = 'victim')) / sum(bytes) FROM tunnel"), 40, 60);
+}
+
 static void the_tunnel_that_takes_most_loses_its_oldest(void **state)
 {
     struct fixture *f = *state;
@@ -430,6 +487,9 @@ int main(void)
         TEST(what_was_rolled_back_never_was),
         TEST(each_tunnel_knows_what_its_exchanges_take),
         TEST(spans_are_as_long_as_they_may_be),
+        TEST(many_names_of_one_owner_have_its_share),
+        TEST(many_owners_at_one_address_have_its_share),
+        TEST(where_addresses_may_be_anybodys_owners_have_shares),
         TEST(the_tunnel_that_takes_most_loses_its_oldest),
         TEST(what_runs_stays),
         TEST(what_is_too_old_goes),

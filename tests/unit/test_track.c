@@ -412,6 +412,27 @@ static void a_report_is_waited_for_no_longer_than_it_may_take(void **state)
     assert_int_equal(f->tracks.waiting_count, 0);
 }
 
+// An agent that never reports has a share of the places alone.
+static void who_never_reports_takes_no_others_place(void **state)
+{
+    struct fixture *f = *state;
+    for (uint32_t i = 0; i < RECORDER_WAITING + 100; i++) {
+        struct event_about e = {.event = event_of(EVENT_ABOUT, 0), .link = 7, .tunnel_len = 3};
+        begin(f, 0, SLICE("A: 1\r\n"));
+        e.share = i < RECORDER_WAITING ? 1 : 2;
+        (void)snprintf(e.id, sizeof(e.id), "%015u", i);
+        tell(f, &e, sizeof(e), SLICE("web"));
+        end(f, 0);
+        if (i % 512 == 511)
+            write_all(f, 0);
+    }
+    write_all(f, 0);
+    assert_in_range(f->tracks.waiting_of[1], RECORDER_WAITING / 4 * 3,
+                    RECORDER_WAITING / 4 * 3 + 1);
+    assert_int_equal(f->tracks.waiting_of[2], 100);
+    assert_int_equal(tracks_waited(&f->tracks), 0);
+}
+
 // One that was dropped, and one that could not go on, are used again as well.
 // Where reports need not be waited for, what has ended is written without.
 static void what_has_ended_is_not_left_for_its_report(void **state)
@@ -534,6 +555,7 @@ int main(void)
         TEST(short_exchanges_are_written_once),
         TEST(what_has_ended_is_not_left_for_its_report),
         TEST(a_report_is_waited_for_no_longer_than_it_may_take),
+        TEST(who_never_reports_takes_no_others_place),
         TEST(what_was_dropped_leaves_nothing),
         TEST(what_is_kept_has_a_bound),
         TEST(large_buffers_are_given_back),

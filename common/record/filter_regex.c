@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: MIT
+#include <stdlib.h>
+#include "filter_regex_internal.h"
+
+enum {
+    CHUNKS = REGEX_POSITIONS / 8,
+    BUCKETS = 2 * REGEX_STATES,
+    UNKNOWN = 0xffff, // of what comes next
+    MATCH = 0xfffe
+};
+
+// What stands before a place in the text, as far as anchors ask for it.
+enum before {
+    BEFORE_TEXT,
+    BEFORE_LINE,
+    BEFORE_WORD,
+    BEFORE_OTHER
+};
+
+// What a match could have come to: the positions that may be next.
+struct state {
+    struct regex_set next;
+    enum before before;
+};
+
+struct filter_regex {
+    struct regex_program program;
+    struct regex_set anchors;
+    bool has_anchors;
+    unsigned char sort_of[256]; // bytes that no position tells from each other
+    unsigned char byte_of[256]; // one of each sort
+    unsigned sorts;
+    struct regex_set takes[256]; // positions that take a byte of this sort
+    // Made when it is looked for first.
+    struct state *states;
+    uint16_t *steps; // [state][sort]: the state behind it
+    uint16_t buckets[BUCKETS];
+    unsigned count;
+    struct regex_set (*follow)[256]; // [chunk][bits]: what may follow these eight positions
+};
+
+// Sorts of bytes.
+
+static bool same_sort(const struct filter_regex *r, unsigned char a, unsigned char b)
+{
+    if ((a == '\n') != (b == '\n') || regex_is_word(a) != regex_is_word(b))
+        return false;
+    for (size_t i = 0; i < r->program.count; i++) {
+        const uint64_t *bytes = r->program.positions[i].bytes;
+        if (regex_has_byte(bytes, a) != regex_has_byte(bytes, b))
+            return false;
+    }
+    return true;
+}
+
+static void find_sorts(struct filter_regex *r)
+{
+    for (unsigned c = 0; c < 256; c++) {
+        unsigned sort = 0;
+        while (sort < r->sorts && !same_sort(r, r->byte_of[sort], (unsigned char)c))
+            sort++;
+        r->sort_of[c] = (unsigned char)sort;
+        if (sort == r->sorts)
+            r->byte_of[r->sorts++] = (unsigned char)c;
+    }
+    for (size_t i = 0; i < r->program.count; i++) {
+        const struct regex_position *p = &r->program.positions[i];
+        if (p->kind != REGEX_BYTE) {
+            regex_put(&r->anchors, i);
+            r->has_anchors = true;
+            continue;
+        }
+        for (unsigned sort = 0; sort < r->sorts; sort++)
+            if (regex_has_byte(p->bytes, r->byte_of[sort]))
+                regex_put(&r->takes[sort], i);
+    }
+}
+
+struct filter_regex *filter_regex_new(struct slice source, bool without_case)
+{
+    struct filter_regex *r = calloc(1, sizeof(*r));
+    if (!r)
+        return NULL;
+    if (!regex_parse(&r->program, source, without_case)) {
+        free(r);
+        return NULL;
+    }
+    find_sorts(r);
+    return r;
+}
+
+void filter_regex_free(struct filter_regex *r)
+{
+    if (!r)
+        return;
+    free(r->states);
+    free(r->steps);
+    free(r->follow);
+    free(r);
+}
+
+// For each eight positions what follows any of them, so that a step takes as many look-ups as there
+// are eights, however many positions there are at once.
+static bool make_tables(struct filter_regex *r)
+{
+    if (r->states && r->steps && r->follow)
+        return true;
+    free(r->states);
+    free(r->steps);
+    free(r->follow);
+    r->states = malloc(REGEX_STATES * sizeof(*r->states));
+    r->steps = malloc(REGEX_STATES * r->sorts * sizeof(*r->steps));
+    r->follow = calloc(CHUNKS, sizeof(*r->follow));
+    if (!r->states || !r->steps || !r->follow)
+        return false;
+    for (size_t chunk = 0; chunk < CHUNKS; chunk++)
+        for (unsigned bits = 1; bits < 256; bits++) {
+            size_t lowest = 8 * chunk + (size_t)__builtin_ctz(bits);
+            r->follow[chunk][bits] = r->follow[chunk][bits & (bits - 1)];
+            regex_join(&r->follow[chunk][bits], &r->program.positions[lowest].follow);
+        }
+    return true;
+}
+
+// Steps.
+
+static struct regex_set both(const struct regex_set *a, const struct regex_set *b)
+{
+    struct regex_set s;
+    for (size_t i = 0; i < REGEX_WORDS; i++)
+        s.words[i] = a->words[i] & b->words[i];
+    return s;
+}
+
+static bool any(const struct regex_set *s)
+{
+    uint64_t all = 0;
+    for (size_t i = 0; i < REGEX_WORDS; i++)
+        all |= s->words[i];
+    return all != 0;
+}
+
+static struct regex_set follow_of(const struct filter_regex *r, const struct regex_set *s)
+{
+    struct regex_set next = {0};
+    for (size_t word = 0; word < REGEX_WORDS; word++)
+        for (size_t i = 0; s->words[word] >> 8 * i; i++) {
+            unsigned bits = s->words[word] >> 8 * i & 0xff;
+            if (bits)
+                regex_join(&next, &r->follow[8 * word + i][bits]);
+            if (i == 7)
+                break;
+        }
+    return next;
+}
+
+// Between two bytes; `next` below 0: at the end of the text.
+static bool holds(enum regex_kind kind, enum before before, int next)
+{
+    bool word_before = before == BEFORE_WORD;
+    bool word_next = next >= 0 && regex_is_word((unsigned char)next);
+    switch (kind) {
+    case REGEX_LINE_BEGIN: return before == BEFORE_TEXT || before == BEFORE_LINE;
+    case REGEX_LINE_END: return next < 0 || next == '\n';
+    case REGEX_TEXT_BEGIN: return before == BEFORE_TEXT;
+    case REGEX_TEXT_END: return next < 0;
+    case REGEX_WORD_BEGIN: return !word_before && word_next;
+    case REGEX_WORD_END: return word_before && !word_next;
+    case REGEX_WORD_EDGE: return word_before != word_next;
+    case REGEX_NO_WORD_EDGE: return word_before == word_next;
+    case REGEX_BYTE: break;
+    }
+    return false;
+}
+
+// Goes on behind the anchors that hold here, each once. True: that is a match.
+static bool pass_anchors(const struct filter_regex *r, struct state *s, int next)
+{
+    struct regex_set left = r->anchors;
+    for (bool more = r->has_anchors; more;) {
+        struct regex_set now = both(&s->next, &left);
+        struct regex_set passed = {0};
+        more = false;
+        for (size_t i = 0; i < r->program.count; i++) {
+            if (!(now.words[i / 64] >> i % 64 & 1))
+                continue;
+            left.words[i / 64] &= ~(1ULL << i % 64);
+            if (!holds(r->program.positions[i].kind, s->before, next))
+                continue;
+            regex_put(&passed, i);
+            more = true;
+        }
+        struct regex_set ends = both(&passed, &r->program.last);
+        if (any(&ends))
+            return true;
+        struct regex_set behind = follow_of(r, &passed);
+        regex_join(&s->next, &behind);
+    }
+    return false;
+}
+
+static enum before before_of(const struct filter_regex *r, unsigned char c)
+{
+    if (!r->has_anchors)
+        return BEFORE_OTHER;
+    return c == '\n' ? BEFORE_LINE : regex_is_word(c) ? BEFORE_WORD : BEFORE_OTHER;
+}
+
+// Takes a byte. True: that is a match.
+static bool step(const struct filter_regex *r, struct state *s, unsigned sort)
+{
+    unsigned char c = r->byte_of[sort];
+    if (pass_anchors(r, s, c))
+        return true;
+    struct regex_set taken = both(&s->next, &r->takes[sort]);
+    struct regex_set ends = both(&taken, &r->program.last);
+    s->next = follow_of(r, &taken);
+    regex_join(&s->next, &r->program.first); // a match may begin anywhere
+    s->before = before_of(r, c);
+    return any(&ends);
+}
+
+// States.
+
+static void forget(struct filter_regex *r)
+{
+    r->count = 0;
+    memset(r->buckets, 0xff, sizeof(r->buckets));
+}
+
+static bool same_state(const struct state *a, const struct state *b)
+{
+    return a->before == b->before && memcmp(&a->next, &b->next, sizeof(a->next)) == 0;
+}
+
+// The number of a state, which is remembered. There is room.
+static unsigned number_of(struct filter_regex *r, const struct state *s)
+{
+    uint64_t hash = s->before;
+    for (size_t i = 0; i < REGEX_WORDS; i++)
+        hash = (hash ^ s->next.words[i]) * 0x9e3779b97f4a7c15ULL;
+    size_t at = (hash >> 40) % BUCKETS;
+    while (r->buckets[at] != UNKNOWN && !same_state(&r->states[r->buckets[at]], s))
+        at = (at + 1) % BUCKETS;
+    if (r->buckets[at] != UNKNOWN)
+        return r->buckets[at];
+    unsigned number = r->count++;
+    r->buckets[at] = (uint16_t)number;
+    r->states[number] = *s;
+    memset(r->steps + number * r->sorts, 0xff, r->sorts * sizeof(*r->steps));
+    return number;
+}
+
+// Goes through the text by states that are known, from `*at` on, until too many are new. True: a
+// match. Then, and at its end, `*at` is the end of the text.
+static bool run_known(struct filter_regex *r, struct state *s, struct slice text, size_t *at)
+{
+    size_t since = *at;
+    forget(r);
+    unsigned number = number_of(r, s);
+    for (; *at < text.len; ++*at) {
+        unsigned sort = r->sort_of[(unsigned char)text.p[*at]];
+        unsigned next = r->steps[number * r->sorts + sort];
+        if (next == UNKNOWN) {
+            if (r->count == REGEX_STATES && *at - since < REGEX_FORGET_BYTES)
+                break;
+            *s = r->states[number];
+            if (r->count == REGEX_STATES) {
+                since = *at;
+                forget(r);
+                number = number_of(r, s);
+            }
+            bool match = step(r, s, sort);
+            next = match ? MATCH : number_of(r, s);
+            r->steps[number * r->sorts + sort] = (uint16_t)next;
+        }
+        if (next == MATCH)
+            return true;
+        number = next;
+    }
+    *s = r->states[number];
+    return false;
+}
+
+bool filter_regex_found(struct filter_regex *r, struct slice text)
+{
+    struct state s = {r->program.first, r->has_anchors ? BEFORE_TEXT : BEFORE_OTHER};
+    size_t at = 0;
+    if (r->program.nullable)
+        return true;
+    if (!make_tables(r))
+        return false;
+    if (run_known(r, &s, text, &at))
+        return true;
+    for (; at < text.len; at++)
+        if (step(r, &s, r->sort_of[(unsigned char)text.p[at]]))
+            return true;
+    return pass_anchors(r, &s, -1);
+}

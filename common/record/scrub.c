@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+// The places are found as the format of the file says (https://sqlite.org/fileformat.html), and
+// overwritten in the file itself: SQLite has no other way to do that but to write all of it anew.
+// While the log is empty and the lock of writers is ours nobody else writes the file, and whatever
+// is overwritten is of no meaning to those who read it.
+#include "scrub.h"
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+enum {
+    HEADER_BYTES = 100, // of the file
+    PAGE_BYTES_AT = 16,
+    RESERVED_AT = 20,
+    LARGEST_ROOT_AT = 52, // 0: there is no map of what each page is
+    MAP_ENTRY = 5,
+    MAP_ROOT = 1, // what a page is: these two are trees
+    MAP_TREE = 5,
+    LEAF = 8, // a bit of a tree's page
+    PAGE_BYTES_MAX = 65536,
+    LOCK_AT = 0x40000000 // the page with this byte of the file is never used
+};
+
+struct scrub {
+    sqlite3_file *file;
+    uint32_t page_bytes, usable, pages;
+    uint32_t map_page; // that is in `map`
+    unsigned char map[PAGE_BYTES_MAX], page[PAGE_BYTES_MAX];
+};
+
+static int64_t log_bytes(const char *dir)
+{
+    char path[STATE_PATH_MAX + 16];
+    char wal[STATE_PATH_MAX + 32];
+    struct stat st;
+    record_path(dir, path);
+    (void)snprintf(wal, sizeof(wal), "%s-wal", path);
+    if (stat(wal, &st))
+        return errno == ENOENT ? 0 : INT64_MAX;
+    return st.st_size;
+}
+
+int record_log_has_room(sqlite3 *db, const char *dir, int busy_ms)
+{
+    if (log_bytes(dir) <= LOG_BYTES_MAX)
+        return SQLITE_OK;
+    int error = record_empty_log(db, busy_ms);
+    return (error & 0xff) == SQLITE_BUSY ? RECORD_READER_STANDS : error;
+}
+
+int record_empty_log(sqlite3 *db, int busy_ms)
+{
+    (void)sqlite3_busy_timeout(db, 0);
+    int error = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    (void)sqlite3_busy_timeout(db, busy_ms);
+    return error;
+}
+
+static unsigned two(const unsigned char *p)
+{
+    return (unsigned)p[0] << 8 | p[1];
+}
+
+static uint32_t four(const unsigned char *p)
+{
+    return (uint32_t)two(p) << 16 | two(p + 2);
+}
+
+static int read_page(struct scrub *s, uint32_t number, unsigned char *out)
+{
+    return s->file->pMethods->xRead(s->file, out, (int)s->page_bytes,
+                                    (sqlite3_int64)(number - 1) * s->page_bytes);
+}
+
+// False: not a file that can be scrubbed.
+static bool open_file(struct scrub *s, sqlite3 *db)
+{
+    unsigned char head[HEADER_BYTES];
+    sqlite3_int64 size = 0;
+    if (sqlite3_file_control(db, NULL, SQLITE_FCNTL_FILE_POINTER, &s->file) || !s->file ||
+        !s->file->pMethods || s->file->pMethods->xRead(s->file, head, HEADER_BYTES, 0) ||
+        s->file->pMethods->xFileSize(s->file, &size))
+        return false;
+    s->page_bytes = two(head + PAGE_BYTES_AT);
+    if (s->page_bytes == 1)
+        s->page_bytes = PAGE_BYTES_MAX;
+    s->usable = s->page_bytes - head[RESERVED_AT];
+    if (s->page_bytes < 512 || s->usable < 480 || four(head + LARGEST_ROOT_AT) == 0)
+        return false;
+    s->pages = (uint32_t)(size / s->page_bytes);
+    return true;
+}
+
+static uint32_t map_page_of(const struct scrub *s, uint32_t number)
+{
+    uint32_t each = s->usable / MAP_ENTRY + 1;
+    uint32_t at = (number - 2) / each * each + 2;
+    return at == LOCK_AT / s->page_bytes + 1 ? at + 1 : at;
+}
+
+// Whether a page holds rows. What is left in others was overwritten when it was deleted.
+static int is_tree(struct scrub *s, uint32_t number, bool *tree)
+{
+    uint32_t map = map_page_of(s, number);
+    *tree = false;
+    if (number <= map || number == LOCK_AT / s->page_bytes + 1)
+        return SQLITE_OK;
+    if (s->map_page != map) {
+        int error = read_page(s, map, s->map);
+        if (error)
+            return error;
+        s->map_page = map;
+    }
+    size_t at = (size_t)(number - map - 1) * MAP_ENTRY;
+    if (at < s->usable)
+        *tree = s->map[at] == MAP_ROOT || s->map[at] == MAP_TREE;
+    return SQLITE_OK;
+}
+
+// Overwrites [from, to) of the page. Whether there was anything.
+static bool blank(struct scrub *s, uint32_t from, uint32_t to)
+{
+    bool any = false;
+    for (uint32_t i = from; i < to && !any; i++)
+        any = s->page[i] != 0;
+    if (any)
+        memset(s->page + from, 0, to - from);
+    return any;
+}
+
+// Between the places of the rows and the rows themselves, and where rows were. A page that is not
+// as it should be is left alone.
+static bool blank_unused(struct scrub *s)
+{
+    const unsigned char *p = s->page;
+    uint32_t rows_at = (p[0] & LEAF ? 8 : 12) + 2 * two(p + 3);
+    uint32_t content_at = two(p + 5) ? two(p + 5) : PAGE_BYTES_MAX;
+    bool known = p[0] == 2 || p[0] == 5 || p[0] == 10 || p[0] == 13;
+    if (!known || content_at > s->usable || rows_at > content_at)
+        return false;
+    bool any = blank(s, rows_at, content_at);
+    uint32_t last = content_at;
+    for (uint32_t at = two(p + 1); at >= last && at + 4 <= s->usable; at = two(p + at)) {
+        uint32_t end = at + two(p + at + 2);
+        if (end < at + 4 || end > s->usable)
+            break;
+        any = blank(s, at + 4, end) || any;
+        last = end;
+    }
+    return any;
+}
+
+static int scrub_page(struct scrub *s, uint32_t number)
+{
+    bool tree = false;
+    int error = is_tree(s, number, &tree);
+    if (error || !tree)
+        return error;
+    error = read_page(s, number, s->page);
+    if (error || !blank_unused(s))
+        return error;
+    return s->file->pMethods->xWrite(s->file, s->page, (int)s->page_bytes,
+                                     (sqlite3_int64)(number - 1) * s->page_bytes);
+}
+
+// Writes the first page as it is: a change, so that others forget the pages that they remember.
+// They would write what is left in them again with what they change.
+static int write_something(sqlite3 *db)
+{
+    char sql[64];
+    sqlite3_stmt *version = NULL;
+    int error = sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &version, NULL);
+    if (error)
+        return error;
+    error = sqlite3_step(version);
+    int number = sqlite3_column_int(version, 0);
+    (void)sqlite3_finalize(version);
+    if (error != SQLITE_ROW)
+        return error;
+    (void)snprintf(sql, sizeof(sql), "PRAGMA user_version=%d", number);
+    return sqlite3_exec(db, sql, NULL, NULL, NULL);
+}
+
+static int scrub_some(struct scrub *s, sqlite3 *db, uint32_t *page)
+{
+    int error = SQLITE_OK;
+    uint32_t next = *page < 2 ? 2 : *page;
+    *page = 0;
+    if (!open_file(s, db))
+        return SQLITE_OK;
+    uint32_t end = s->pages - next < SCRUB_PAGES ? s->pages + 1 : next + SCRUB_PAGES;
+    for (; !error && next < end; next++)
+        error = scrub_page(s, next);
+    if (next <= s->pages)
+        *page = next;
+    return error ? error : write_something(db);
+}
+
+int record_scrub(sqlite3 *db, const char *dir, uint32_t *page, int busy_ms)
+{
+    static const char *const ends[] = {"COMMIT", "ROLLBACK"};
+    int error = record_empty_log(db, busy_ms);
+    if (error)
+        return error;
+    struct scrub *s = sqlite3_malloc(sizeof(*s));
+    if (!s)
+        return SQLITE_NOMEM;
+    memset(s, 0, offsetof(struct scrub, map));
+    error = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+    if (!error) {
+        uint32_t next = *page;
+        error = log_bytes(dir) == 0 ? scrub_some(s, db, &next) : SQLITE_BUSY;
+        int ended = sqlite3_exec(db, ends[error != SQLITE_OK], NULL, NULL, NULL);
+        error = error ? error : ended;
+        *page = error ? *page : next;
+    }
+    sqlite3_free(s);
+    (void)sqlite3_db_release_memory(db); // what we remember of the pages ourselves
+    return error;
+}
