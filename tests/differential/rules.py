@@ -280,6 +280,10 @@ RULES = [
          "nginx takes one Expect only. The field is a list (RFC 9110 §10.1.1), so more are fine "
          "(§5.3), and adit passes all or none.",
          lambda each, d: len(d.request.all(b"expect")) > 1),
+    Rule("twins", "request", BOTH, r"\+(content[^a-z0-9-]length|transfer[^a-z0-9-]encoding)",
+         "Servers that make variables of fields read `_` and the like as a hyphen (CGI, WSGI). "
+         "adit drops what they could take for a field that frames or routes a message; haproxy passes "
+         "it, and nginx drops the names with `_`."),
     Rule("claims", "request", BOTH, r"\+(proxy|remote-[a-z]+|x-(real|client)-ip|"
          r"x-(forwarded|original|remote)-[a-z-]+)",
          "What only a proxy before us could say of a visitor (X-Real-IP and the like), and Proxy, "
