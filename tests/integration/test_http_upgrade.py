@@ -151,11 +151,12 @@ def test_a_declined_offer_is_an_ordinary_answer(tunnel, status, size):
 def test_behind_a_declined_offer_the_connection_to_the_service_is_kept(own_tunnel):
     own_tunnel.origin.on("/declines", lambda exchange: exchange.reply(
         b"".join(exchange.body()), 404, [("Keep-Alive", "timeout=60")]))
-    for body in (b"12345", None):
-        with own_tunnel.visit() as visitor:
+    with own_tunnel.visit() as visitor:
+        for body in (None, b"12345"):  # behind a body from loopback it is nobody's
             for _ in range(3):
                 assert visitor.fetch("POST", "/declines", FOO, body=body).body == (body or b"")
-    assert len({request.connection for request in own_tunnel.origin.seen("/declines")}) == 1
+    used = [request.connection for request in own_tunnel.origin.seen("/declines")]
+    assert len(set(used[:3])) == 1 and len(set(used[3:])) == 3
 
 
 def test_a_426_says_what_to_upgrade_to(tunnel):
