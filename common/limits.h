@@ -25,6 +25,7 @@ struct limits {
     uint32_t unauthenticated;      // tunnels that have not said hello yet
     uint32_t hello_ms;             // from the tunnel's handshake to its hello
     uint32_t tunnels;              // and as many names
+    uint32_t tunnel_files; // connections of tunnels for which there are files (visitors_bound)
     uint32_t names_per_tunnel;
     uint32_t streams;             // exchanges at once in a tunnel
     uint32_t streams_per_address; // the same of one address

@@ -141,15 +141,16 @@ void visitors_busy(struct visitor_place *p)
 void visitors_bound(struct limits *l, unsigned files, bool tunnels)
 {
     struct rlimit allowed;
+    l->tunnel_files = l->tunnels;
     if (getrlimit(RLIMIT_NOFILE, &allowed) || allowed.rlim_cur == RLIM_INFINITY)
         return;
     rlim_t spare = LIMIT_FILES_SPARE + LIMIT_VISITORS_SPARE;
     rlim_t most = allowed.rlim_cur > 2 * spare ? allowed.rlim_cur - spare : allowed.rlim_cur / 2;
     if (tunnels) {
         rlim_t part = most / TUNNELS_PART;
-        if (l->tunnels > part)
-            l->tunnels = (uint32_t)part;
-        most -= l->tunnels;
+        if (l->tunnel_files > part)
+            l->tunnel_files = (uint32_t)part;
+        most -= l->tunnel_files;
     }
     most /= files;
     if (l->visitors > most)

@@ -266,8 +266,9 @@ static void few_files_are_shared_between_visitors_and_agents(void **state)
     const struct rlimit few = {1024, before.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
     visitors_bound(&l, 1, true);
-    assert_int_equal(l.tunnels, (1024 - LIMIT_FILES_SPARE - LIMIT_VISITORS_SPARE) / 4);
-    assert_int_equal(l.visitors + l.tunnels, 1024 - LIMIT_FILES_SPARE - LIMIT_VISITORS_SPARE);
+    assert_int_equal(l.tunnel_files, (1024 - LIMIT_FILES_SPARE - LIMIT_VISITORS_SPARE) / 4);
+    assert_int_equal(l.tunnels, 8192); // names need no files
+    assert_int_equal(l.visitors + l.tunnel_files, 1024 - LIMIT_FILES_SPARE - LIMIT_VISITORS_SPARE);
     l = (struct limits){.visitors = 16384, .tunnels = 8192};
     visitors_bound(&l, 2, false);
     assert_int_equal(l.visitors, (1024 - LIMIT_FILES_SPARE - LIMIT_VISITORS_SPARE) / 2);
