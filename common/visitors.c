@@ -142,6 +142,7 @@ void visitors_busy(struct visitor_place *p)
 void visitors_bound(struct limits *l, unsigned files, bool tunnels)
 {
     struct rlimit allowed;
+    l->tunnel_files = l->tunnels + l->handshakes;
     if (getrlimit(RLIMIT_NOFILE, &allowed) || allowed.rlim_cur == RLIM_INFINITY)
         return;
     rlim_t spare = LIMIT_FILES_SPARE + LIMIT_VISITORS_SPARE;
@@ -150,9 +151,9 @@ void visitors_bound(struct limits *l, unsigned files, bool tunnels)
         rlim_t part = most / TUNNELS_PART;
         if (l->handshakes > part / HANDSHAKES_PART)
             l->handshakes = (uint32_t)(part / HANDSHAKES_PART);
-        if (l->tunnels > part - l->handshakes)
-            l->tunnels = (uint32_t)(part - l->handshakes);
-        most -= l->tunnels + l->handshakes;
+        if (l->tunnel_files > part)
+            l->tunnel_files = (uint32_t)part;
+        most -= l->tunnel_files;
     }
     most /= files;
     if (l->visitors > most)

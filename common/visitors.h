@@ -63,6 +63,6 @@ void visitors_busy(struct visitor_place *p);
 uint32_t visitors_cap(const struct limits *l, const struct client_address *address);
 
 // Shares out the files that the process may open: visitors, of whom each takes `files`, and, where
-// agents come (`tunnels`), these, may not use up those that everything else needs. Lowers their
-// limits to that.
+// agents come (`tunnels`), these, may not use up those that everything else needs. Lowers the limit
+// of visitors to that, and sets that of tunnels' connections.
 void visitors_bound(struct limits *l, unsigned files, bool tunnels);

@@ -197,8 +197,7 @@ static void own_page(struct relay *r, struct edge *e, struct exchange *x,
 {
     struct slice path = path_of(head);
     // Connections of agents that only linger keep files open, too.
-    const struct limits *l = &r->loop.limits;
-    if (r->edges.taken >= (size_t)l->tunnels + l->handshakes + LIMIT_TAKEN_SPARE &&
+    if (r->edges.taken >= (size_t)r->loop.limits.tunnel_files + LIMIT_TAKEN_SPARE &&
         slice_eq(path, SLICE(TUNNEL_PATH)))
         exchange_answer(x, ANSWER_TOO_MANY);
     else if (slice_eq(path, SLICE(TUNNEL_PATH)))
