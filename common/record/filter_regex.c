@@ -29,13 +29,13 @@ struct filter_regex {
     bool has_anchors;
     unsigned char sort_of[256]; // bytes that no position tells from each other
     unsigned char byte_of[256]; // one of each sort
-    unsigned sorts;
+    size_t sorts;
     struct regex_set takes[256]; // positions that take a byte of this sort
     // Made when it is looked for first.
     struct state *states;
     uint16_t *steps; // [state][sort]: the state behind it
     uint16_t buckets[BUCKETS];
-    unsigned count;
+    size_t count;
     struct regex_set (*follow)[256]; // [chunk][bits]: what may follow these eight positions
 };
 
@@ -56,7 +56,7 @@ static bool same_sort(const struct filter_regex *r, unsigned char a, unsigned ch
 static void find_sorts(struct filter_regex *r)
 {
     for (unsigned c = 0; c < 256; c++) {
-        unsigned sort = 0;
+        size_t sort = 0;
         while (sort < r->sorts && !same_sort(r, r->byte_of[sort], (unsigned char)c))
             sort++;
         r->sort_of[c] = (unsigned char)sort;
@@ -70,7 +70,7 @@ static void find_sorts(struct filter_regex *r)
             r->has_anchors = true;
             continue;
         }
-        for (unsigned sort = 0; sort < r->sorts; sort++)
+        for (size_t sort = 0; sort < r->sorts; sort++)
             if (regex_has_byte(p->bytes, r->byte_of[sort]))
                 regex_put(&r->takes[sort], i);
     }
@@ -234,7 +234,7 @@ static bool same_state(const struct state *a, const struct state *b)
 }
 
 // The number of a state, which is remembered. There is room.
-static unsigned number_of(struct filter_regex *r, const struct state *s)
+static size_t number_of(struct filter_regex *r, const struct state *s)
 {
     uint64_t hash = s->before;
     for (size_t i = 0; i < REGEX_WORDS; i++)
@@ -244,36 +244,42 @@ static unsigned number_of(struct filter_regex *r, const struct state *s)
         at = (at + 1) % BUCKETS;
     if (r->buckets[at] != UNKNOWN)
         return r->buckets[at];
-    unsigned number = r->count++;
+    size_t number = r->count++;
     r->buckets[at] = (uint16_t)number;
     r->states[number] = *s;
     memset(r->steps + number * r->sorts, 0xff, r->sorts * sizeof(*r->steps));
     return number;
 }
 
+// What comes behind a state, which is remembered. There is room.
+static size_t find_step(struct filter_regex *r, size_t number, unsigned sort)
+{
+    struct state s = r->states[number];
+    size_t next = step(r, &s, sort) ? MATCH : number_of(r, &s);
+    r->steps[number * r->sorts + sort] = (uint16_t)next;
+    return next;
+}
+
 // Goes through the text by states that are known, from `*at` on, until too many are new. True: a
-// match. Then, and at its end, `*at` is the end of the text.
+// match.
 static bool run_known(struct filter_regex *r, struct state *s, struct slice text, size_t *at)
 {
     size_t since = *at;
     forget(r);
-    unsigned number = number_of(r, s);
+    size_t number = number_of(r, s);
     for (; *at < text.len; ++*at) {
         unsigned sort = r->sort_of[(unsigned char)text.p[*at]];
-        unsigned next = r->steps[number * r->sorts + sort];
-        if (next == UNKNOWN) {
-            if (r->count == REGEX_STATES && *at - since < REGEX_FORGET_BYTES)
-                break;
+        size_t next = r->steps[number * r->sorts + sort];
+        if (next == UNKNOWN && r->count == REGEX_STATES) {
             *s = r->states[number];
-            if (r->count == REGEX_STATES) {
-                since = *at;
-                forget(r);
-                number = number_of(r, s);
-            }
-            bool match = step(r, s, sort);
-            next = match ? MATCH : number_of(r, s);
-            r->steps[number * r->sorts + sort] = (uint16_t)next;
+            if (*at - since < REGEX_FORGET_BYTES)
+                return false;
+            since = *at;
+            forget(r);
+            number = number_of(r, s);
         }
+        if (next == UNKNOWN)
+            next = find_step(r, number, sort);
         if (next == MATCH)
             return true;
         number = next;

@@ -103,7 +103,7 @@ int reader_bind_prefix(sqlite3_stmt *s, int first, struct slice prefix)
     char end[FILTER_TEXT_MAX];
     size_t len = prefix.len < sizeof(end) ? prefix.len : sizeof(end);
     int error = sqlite3_bind_text(s, first, prefix.p, (int)len, SQLITE_TRANSIENT);
-    memcpy(end, prefix.p, len);
+    memcpy(end, prefix.p ? prefix.p : "", len);
     while (len > 0 && end[len - 1] == '\xff')
         len--;
     if (len > 0)

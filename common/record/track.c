@@ -565,7 +565,7 @@ bool tracks_event(struct tracks *t, const void *event)
 // quarter of the places a share has RECORDER_SHARE_PART of them all at most.
 static bool may_wait(const struct tracks *t, const struct track *k)
 {
-    return k->share == 0 || t->waiting_count < RECORDER_WAITING / 4 * 3 ||
+    return k->share == 0 || t->waiting_count < RECORDER_WAITING - RECORDER_WAITING / 4 ||
            t->waiting_of[k->share] < RECORDER_WAITING / RECORDER_SHARE_PART;
 }
 
