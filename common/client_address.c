@@ -104,3 +104,12 @@ struct slice client_address_key(const struct client_address *a,
         memset(out + CLIENT_KEY_BYTES / 2, 0, CLIENT_KEY_BYTES / 2);
     return slice_of((const char *)out, CLIENT_KEY_BYTES);
 }
+
+void client_address_share_text(const struct client_address *a, char out[static INET6_ADDRSTRLEN])
+{
+    struct client_address share = *a;
+    (void)client_address_key(a, share.bytes.s6_addr);
+    out[0] = 0;
+    if (!a->anybody)
+        client_address_text(&share, out);
+}

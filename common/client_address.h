@@ -28,3 +28,6 @@ enum {
 // By what it is counted (struct shares): the bytes, of IPv6 those of the /64 alone.
 struct slice client_address_key(const struct client_address *a,
                                 unsigned char out[static CLIENT_KEY_BYTES]);
+
+// The same as text: an IPv4 address, or the first one of the /64; empty where it has no share.
+void client_address_share_text(const struct client_address *a, char out[static INET6_ADDRSTRLEN]);

@@ -26,6 +26,7 @@ struct agent {
     struct agent *prev, *next;
     struct share *waits_of; // NULL: it has names
     struct client_address client;
+    char address[INET6_ADDRSTRLEN]; // agent_address
     struct conn *conn;
     struct tunnel *tunnel;
     struct ws_reader reader;
@@ -583,6 +584,7 @@ void agent_accept(struct relay *r, struct conn *c, const struct client_address *
     a->flush.run = on_flush;
     a->number = ++r->tunnel_count;
     a->client = *client;
+    client_address_share_text(client, a->address);
     wait_for_name(a);
     r->agent_count++;
     ws_reader_init(&a->reader, true, TUNNEL_MESSAGE_MAX);
@@ -611,6 +613,11 @@ bool agent_attach(struct agent *a, struct exchange *x, const struct client_addre
     x->record = a->record;
     exchange_attach(x, &e->end);
     return true;
+}
+
+const char *agent_address(const struct agent *a)
+{
+    return a->address;
 }
 
 // The agent that an exchange goes through, as long as it is there.

@@ -12,6 +12,9 @@ void agent_accept(struct relay *r, struct conn *c, const struct client_address *
 // many as it may have, or we are out of memory; `*why` is the answer to that.
 bool agent_attach(struct agent *a, struct exchange *x, const struct client_address *client,
                   enum answer *why);
+// The address by which its tunnel counts, as text: an IPv4 address or the first one of an IPv6 /64.
+// Empty where it may stand for anybody.
+const char *agent_address(const struct agent *a);
 // Observes exchanges for their agents, who hear how they ended. `ctx` is the relay.
 void agents_report(void *ctx, struct exchange *x, enum exchange_why why);
 void agents_close(struct relay *r);

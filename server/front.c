@@ -254,6 +254,7 @@ void front_request(void *ctx, struct edge *e, struct exchange *x, struct http_he
     x->scheme = edge_scheme(e, r->config.scheme);
     x->tunnel = route ? route->name : "";
     x->owner = route ? route->owner : "";
+    x->tunnel_address = route && route->agent ? agent_address(route->agent) : "";
     if (!route)
         exchange_answer(x, ANSWER_NO_TUNNEL);
     else if (!route->agent)

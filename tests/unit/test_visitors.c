@@ -238,6 +238,24 @@ static void an_address_is_read_as_people_write_it(void **state)
     }
 }
 
+static void a_share_is_named_by_its_network_and_that_of_anybody_by_nothing(void **state)
+{
+    static const char *const texts[][2] = {{"192.0.2.7", "192.0.2.7"},
+                                           {"::ffff:192.0.2.7", "192.0.2.7"},
+                                           {"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"},
+                                           {"127.0.0.1", ""},
+                                           {"::1", ""}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct sockaddr_storage peer = peer_of(texts[i][0]);
+        char text[INET6_ADDRSTRLEN];
+        struct client_address a;
+        client_address_of(&peer, &a);
+        client_address_share_text(&a, text);
+        assert_string_equal(text, texts[i][1]);
+    }
+}
+
 static void unless_it_was_set_the_share_is_not_for_loopback(void **state)
 {
     static const char *const loopbacks[] = {"127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"};
@@ -290,6 +308,7 @@ int main(void)
         cmocka_unit_test(a_network_of_64_bits_is_one_address),
         cmocka_unit_test(an_ipv4_address_is_the_same_through_ipv6),
         cmocka_unit_test(an_address_is_read_as_people_write_it),
+        cmocka_unit_test(a_share_is_named_by_its_network_and_that_of_anybody_by_nothing),
         cmocka_unit_test(unless_it_was_set_the_share_is_not_for_loopback),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
