@@ -143,9 +143,18 @@ def spelled(name):
     return b"Host" if name.lower() == b"host" else name
 
 
+def without_close(field):
+    name, value = field
+    if name.lower() != b"connection":
+        return field
+    kept = [option for option in value.split(b", ") if option != b"close"]
+    return name, b", ".join(kept) if kept else None
+
+
 def service_view(heard, trailers=True):
-    """Without what is not of the request: our id in Via."""
-    fields = [(spelled(name), value) for name, value in heard.fields]
+    """Without what is not of the request: our id in Via, and whether the connection is to end."""
+    fields = [(spelled(name), value) for name, value in map(without_close, heard.fields) if value
+              is not None]
     at = max(n for n, (name, _) in enumerate(fields) if name.lower() == b"via")
     name, value = fields[at]
     assert b"adit-" in value
