@@ -34,8 +34,9 @@ static size_t room_of(const struct frames *m)
     size_t left = b->most - b->used;
     if (m->share == 0)
         return left;
-    if (b->used < b->most / 2)
-        return b->most / 2 - b->used; // at least: what is beyond has room of its share
+    const size_t shared = b->most / 4 * 3;
+    if (b->used < shared)
+        return shared - b->used; // at least: what is beyond has room of its share
     size_t may = own < part ? part - own : 0;
     return left < may ? left : may;
 }

@@ -49,7 +49,8 @@ struct frames {
     bool missed; // there were messages that are not kept
 };
 
-// `share`: whose it is. Once half of the budget is used a share has RECORDER_SHARE_PART of it.
+// `share`: whose it is. Once three quarters of the budget are used a share has RECORDER_SHARE_PART
+// of it.
 void frames_init(struct frames *m, struct frames_budget *budget, uint8_t share, uint64_t keep_most);
 void frames_deinit(struct frames *m);
 // Bytes have passed from this side. `at_ns` is the time that whole messages get.

@@ -24,11 +24,12 @@ bool queue_shares_take(struct queue_shares *s, struct queue *q, uint8_t share, s
 {
     struct queue_share *own = &s->list[share];
     const size_t all = (size_t)QUEUE_BLOCK_BYTES * QUEUE_BLOCKS;
+    const size_t shared = all / 4 * 3;
     if (share == 0)
         return true;
     if (own->bytes > 0 && queue_has_passed(q, own->mark))
         own->bytes = 0;
-    if (own->bytes + len > all / RECORDER_SHARE_PART && queue_used(q) > all / 2)
+    if (own->bytes + len > all / RECORDER_SHARE_PART && queue_used(q) > shared)
         return false;
     if (own->bytes == 0)
         own->mark = queue_mark(q) + len;

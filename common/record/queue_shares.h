@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Whose the bytes are that wait in the recorder's queue: while it is half full one share may not
-// have the rest alone, so that who floods it does not make others' bodies vanish.
+// Whose the bytes are that wait in the recorder's queue: once three quarters are full one share
+// may not have the rest alone, so that who floods it does not make others' bodies vanish.
 #pragma once
 #include "queue.h"
 #include "recorder.h"

@@ -22,7 +22,7 @@ enum {
     RECORDER_WAITING = 16 * 1024,      // exchanges that wait for one
     RECORDER_MESSAGE_BYTES = 16 << 20, // payload of WebSocket messages held back, all together
     RECORDER_SHARES = 256, // into which tunnels are put by address or owner, at random; 0: neither
-    RECORDER_SHARE_PART = 8,  // of what all share: what one share may have once it is half full
+    RECORDER_SHARE_PART = 8,  // of what all share: what one share may have of the last quarter
     RECORDER_REDACT_MAX = 32, // names to redact besides our own
 };
 

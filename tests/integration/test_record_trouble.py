@@ -274,7 +274,8 @@ def test_what_does_not_fit_is_counted_and_memory_is_bounded(tmp_path, which):
             assert record.number("SELECT exchanges FROM writer") + shed == 3 * count + 1
             missing = record.number("SELECT sum(request_bytes - request_kept + response_bytes"
                                     " - response_kept) FROM exchange")
-            assert shed > 0
+            # What may still come of others keeps room for small exchanges at the relay.
+            assert missing > 0 and (shed > 0 or which == "relay")
             assert record.number("SELECT shed_bytes FROM writer") == missing
             assert record.number("SELECT count(*) FROM exchange") + shed == 3 * count + 1
             assert record.number("SELECT trouble FROM writer") == "another process keeps it locked"

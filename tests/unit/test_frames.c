@@ -277,7 +277,7 @@ static void who_fills_the_budget_leaves_room_for_others(void **state)
         frames_init(&m[i], &budget, i < 10 ? 1 : (uint8_t)i, 0);
     for (int i = 0; i < 10; i++)
         feed_pattern(&m[i], 60000);
-    assert_int_equal(budget.used, budget.most / 2);
+    assert_int_equal(budget.used, budget.most / 4 * 3);
     for (int i = 10; i < 12; i++) {
         feed_pattern(&m[i], 12000);
         assert_int_equal(m[i].first->message.bytes.len, 12000);
