@@ -48,9 +48,6 @@ struct exchange_end *edge_end(struct edge *e);
 // connection's peer, or what a trusted proxy says of this request.
 const struct client_address *edge_client(const struct edge *e);
 struct slice edge_visitor(const struct edge *e);
-// The name below the shared domain by which the request came: its response may set cookies for
-// that.
-void edge_name(struct edge *e, const char *name);
 // The scheme that the visitor used, as a trusted proxy says; `otherwise` where none says one.
 const char *edge_scheme(const struct edge *e, const char *otherwise);
 // Takes the connection out of the edge: what was read behind the head stays in conn_in. The

@@ -4,10 +4,6 @@
 #pragma once
 #include "edge.h"
 
-enum {
-    EDGE_NAME_MAX = 64 // a label and a zero
-};
-
 enum edge_state {
     EDGE_IDLE,     // waits for the first byte of a request
     EDGE_HEAD,     // waits for the rest of its head
@@ -57,7 +53,6 @@ struct edge {
     uint64_t number; // of the connection, for struct exchange; 0: it may carry several people's
                      // requests, as one from a proxy does
     char visitor[INET6_ADDRSTRLEN]; // the same as text
-    char name[EDGE_NAME_MAX];       // below the shared domain
     struct client_address peer;
     bool from_proxy;       // the peer is a trusted proxy
     const char *scheme;    // as it says; NULL: it does not

@@ -22,24 +22,16 @@ bool edge_write_head(struct edge *e, const struct http_head *head, struct slice 
     return true;
 }
 
-void edge_name(struct edge *e, const char *name)
-{
-    size_t len = strnlen(name, sizeof(e->name) - 1);
-    memcpy(e->name, name, len);
-    e->name[len] = 0;
-}
-
 // On its own: few responses set such cookies, and room for a head costs time.
 __attribute__((noinline)) static bool write_confined(struct edge *e, const struct http_head *head,
-                                                     struct slice hop_fields,
-                                                     const struct cookie_scope *scope)
+                                                     struct slice hop_fields, struct slice domain)
 {
     struct http_head confined;
     char *values = malloc(cookie_bytes(head) + 1);
     if (!values)
         return false;
     head_copy(&confined, head);
-    cookie_confine(&confined, scope, values);
+    cookie_confine(&confined, domain, values);
     bool ok = edge_write_head(e, &confined, hop_fields);
     free(values);
     return ok;
@@ -48,10 +40,10 @@ __attribute__((noinline)) static bool write_confined(struct edge *e, const struc
 // What a service answers. Its cookies do not go to others of a shared domain.
 static bool write_response(struct edge *e, const struct http_head *head, struct slice hop_fields)
 {
-    const char *domain = e->set->shared_domain;
-    const struct cookie_scope scope = {slice_str(e->name), slice_str(domain)};
-    return domain && cookie_reaches_out(head, &scope) ? write_confined(e, head, hop_fields, &scope)
-                                                      : edge_write_head(e, head, hop_fields);
+    struct slice domain = slice_str(e->set->shared_domain ? e->set->shared_domain : "");
+    return domain.len > 0 && cookie_reaches_out(head, domain)
+               ? write_confined(e, head, hop_fields, domain)
+               : edge_write_head(e, head, hop_fields);
 }
 
 // The fields of this hop (RFC 9112 §6.1, §9.6; RFC 9110 §7.8), as text.

@@ -45,36 +45,38 @@ static bool is_like_domain(struct slice name)
     return !domain[matched];
 }
 
+// A host as everybody reads it: no label is empty, and nothing is quoted or escaped.
 static bool is_plain_host(struct slice host)
 {
+    bool in_label = false;
+
     for (size_t i = 0; i < host.len; i++) {
         char c = ascii_lower(host.p[i]);
+        if (c == '.' && !in_label)
+            return false;
+        in_label = c != '.';
         if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '.' && c != '_')
             return false;
     }
-    return host.len > 0;
+    return in_label;
 }
 
-// Takes `end` off the end of a host, compared without case. False: it does not end so.
-static bool take_end(struct slice *host, struct slice end)
-{
-    if (host->len < end.len || !slice_ieq(slice_of(host->p + host->len - end.len, end.len), end))
-        return false;
-    host->len -= end.len;
-    return true;
-}
-
-// The scope's own host or one below it, spelled so that nobody reads anything else in it.
-static bool is_own(struct slice host, const struct cookie_scope *scope)
+// Whether cookies of this Domain could go to all names of our domain: it is the domain, or one of
+// those that it is below, or one that somebody might take for these.
+static bool covers(struct slice host, struct slice domain)
 {
     if (host.len > 0 && host.p[0] == '.')
         host = slice_of(host.p + 1, host.len - 1);
-    return is_plain_host(host) && scope->name.len > 0 && take_end(&host, scope->domain) &&
-           take_end(&host, SLICE(".")) && take_end(&host, scope->name) &&
-           (host.len == 0 || host.p[host.len - 1] == '.');
+    if (!is_plain_host(host))
+        return true;
+    if (host.len > domain.len)
+        return false;
+    size_t before = domain.len - host.len;
+    return slice_ieq(slice_of(domain.p + before, host.len), host) &&
+           (before == 0 || domain.p[before - 1] == '.');
 }
 
-static bool goes(struct slice attribute, const struct cookie_scope *scope)
+static bool goes(struct slice attribute, struct slice domain)
 {
     struct slice name = attribute_name(attribute);
 
@@ -83,24 +85,24 @@ static bool goes(struct slice attribute, const struct cookie_scope *scope)
     if (name.len == attribute.len || !slice_ieq(slice_trim(name), SLICE("domain")))
         return true;
     struct slice value = slice_of(attribute.p + name.len + 1, attribute.len - name.len - 1);
-    return !is_own(slice_trim(value), scope);
+    return covers(slice_trim(value), domain);
 }
 
-static bool value_reaches_out(struct slice value, const struct cookie_scope *scope)
+static bool value_reaches_out(struct slice value, struct slice domain)
 {
     (void)next_part(&value); // the cookie itself
     while (value.len > 0)
-        if (goes(next_part(&value), scope))
+        if (goes(next_part(&value), domain))
             return true;
     return false;
 }
 
-bool cookie_reaches_out(const struct http_head *response, const struct cookie_scope *scope)
+bool cookie_reaches_out(const struct http_head *response, struct slice domain)
 {
     for (size_t i = 0; i < response->field_count; i++) {
         const struct field *f = &response->fields[i];
         if (is_set_cookie2(f->name) ||
-            (is_set_cookie(f->name) && value_reaches_out(f->value, scope)))
+            (is_set_cookie(f->name) && value_reaches_out(f->value, domain)))
             return true;
     }
     return false;
@@ -122,12 +124,12 @@ static char *put(char *out, struct slice text)
     return out + text.len;
 }
 
-static char *write_confined(struct slice value, const struct cookie_scope *scope, char *out)
+static char *write_confined(struct slice value, struct slice domain, char *out)
 {
     out = put(out, next_part(&value));
     while (value.len > 0) {
         struct slice attribute = next_part(&value);
-        if (goes(attribute, scope))
+        if (goes(attribute, domain))
             continue;
         *out++ = ';'; // it stood there
         out = put(out, attribute);
@@ -135,7 +137,7 @@ static char *write_confined(struct slice value, const struct cookie_scope *scope
     return out;
 }
 
-void cookie_confine(struct http_head *response, const struct cookie_scope *scope, char *out)
+void cookie_confine(struct http_head *response, struct slice domain, char *out)
 {
     size_t kept = 0;
 
@@ -143,8 +145,8 @@ void cookie_confine(struct http_head *response, const struct cookie_scope *scope
         struct field f = response->fields[i];
         if (is_set_cookie2(f.name))
             continue;
-        if (is_set_cookie(f.name) && value_reaches_out(f.value, scope)) {
-            char *end = write_confined(f.value, scope, out);
+        if (is_set_cookie(f.name) && value_reaches_out(f.value, domain)) {
+            char *end = write_confined(f.value, domain, out);
             f.value = slice_trim(slice_of(out, (size_t)(end - out)));
             out = end;
         }

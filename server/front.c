@@ -217,7 +217,6 @@ static void forward(struct relay *r, struct edge *e, struct route *route, struct
     const struct forward_hop hop = {r->config.scheme, r->loop_id};
     if (!forward_request(e, head, &hop, &scratch))
         return;
-    edge_name(e, route->name);
     if (!head_add(head, SLICE("adit-bind"), slice_str(route->bind_text)) ||
         !head_add(head, SLICE("adit-id"), slice_str(x->id)))
         exchange_answer(x, ANSWER_HEAD_TOO_LARGE);

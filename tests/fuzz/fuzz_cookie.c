@@ -14,13 +14,7 @@
         }                                                                   \
     } while (0)
 
-static const struct cookie_scope scope = {{"a", 1}, {"example.com", 11}};
-
-static bool ends_with(struct slice s, const char *end)
-{
-    size_t len = strlen(end);
-    return s.len >= len && slice_ieq(slice_of(s.p + s.len - len, len), slice_of(end, len));
-}
+static const struct slice shared = {"example.com", 11};
 
 // Checks each attribute, and counts the bytes of those that are no Domain.
 static size_t check(struct slice value, bool confined)
@@ -45,7 +39,8 @@ static size_t check(struct slice value, bool confined)
             slice_trim(slice_of(equals + 1, (size_t)(part.p + part.len - equals) - 1));
         if (host.len > 0 && host.p[0] == '.')
             host = slice_of(host.p + 1, host.len - 1);
-        CHECK(slice_ieq(host, SLICE("a.example.com")) || ends_with(host, ".a.example.com"));
+        CHECK(host.len > 0 && host.p[0] != '.' && host.p[host.len - 1] != '.');
+        CHECK(!slice_ieq(host, shared) && !slice_ieq(host, SLICE("com")));
     }
     return others;
 }
@@ -60,13 +55,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     head_init(&head);
     struct slice sent = slice_of((const char *)data, size);
     CHECK(head_add(&head, SLICE("set-cookie"), sent));
-    bool reaches = cookie_reaches_out(&head, &scope);
-    cookie_confine(&head, &scope, values);
+    bool reaches = cookie_reaches_out(&head, shared);
+    cookie_confine(&head, shared, values);
     struct slice left = head.fields[0].value;
     CHECK(left.len <= size && check(left, true) <= check(sent, false));
-    CHECK(!cookie_reaches_out(&head, &scope));
+    CHECK(!cookie_reaches_out(&head, shared));
     CHECK(reaches || slice_eq(left, sent));
-    cookie_confine(&head, &scope, again);
+    cookie_confine(&head, shared, again);
     CHECK(slice_eq(head.fields[0].value, left));
     free(values);
     free(again);
