@@ -79,8 +79,12 @@ static bool keep_offer(struct stream_end *e, struct slice upgrade)
 {
     if (upgrade.len == 0)
         return true;
-    e->offer = strndup(upgrade.p, upgrade.len);
-    return e->offer != NULL;
+    e->offer = malloc(upgrade.len + 1);
+    if (!e->offer)
+        return false;
+    memcpy(e->offer, upgrade.p, upgrade.len);
+    e->offer[upgrade.len] = 0;
+    return true;
 }
 
 static void out_head(struct exchange_end *end, const struct http_head *head,
