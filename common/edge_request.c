@@ -62,6 +62,7 @@ static void ask_proxy(struct edge *e, const struct http_head *head)
 static bool has_room(struct edge *e, const struct http_head *head, enum answer *answer)
 {
     const struct edge_set *set = e->set;
+    visitors_try_again(e->place, edge_limits(e));
     enum visitor_welcome welcome = e->place->welcome;
     if (welcome == VISITOR_SERVED && e->from_proxy && !edge_count_proxied(e))
         welcome = VISITOR_TOO_MANY;

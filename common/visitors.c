@@ -117,6 +117,18 @@ struct visitor_place *visitors_enter(struct visitors *v, const struct limits *li
     return p;
 }
 
+void visitors_try_again(struct visitor_place *p, const struct limits *limits)
+{
+    struct visitors *v = p->visitors;
+    if (p->welcome != VISITOR_FULL || !p->share)
+        return;
+    if (v->shares.count - v->spares >= limits->visitors && !let_idle_go(v))
+        return;
+    leave_list(p);
+    p->welcome = VISITOR_SERVED;
+    enter_list(p, &v->idle);
+}
+
 void visitors_leave(struct visitor_place *p)
 {
     if (!p)

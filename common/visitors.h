@@ -52,6 +52,9 @@ struct visitor_place {
 // Returns NULL when out of memory.
 struct visitor_place *visitors_enter(struct visitors *v, const struct limits *limits,
                                      const struct client_address *address);
+// One that found all places taken has its request together: it is served after all when one has
+// become free meanwhile, or may be let go now.
+void visitors_try_again(struct visitor_place *p, const struct limits *limits);
 // The connection is gone, or counts elsewhere from now on. Frees the place; NULL is fine.
 void visitors_leave(struct visitor_place *p);
 // Nothing runs for it from now on: it is the last in line to be let go.

@@ -275,6 +275,28 @@ static void unless_it_was_set_the_share_is_not_for_loopback(void **state)
     leave_all(&v);
 }
 
+static void who_found_no_place_is_served_when_one_is_free_by_the_time_of_the_request(void **state)
+{
+    struct visitors v = {0};
+    const struct limits l = {.visitors = 1};
+    (void)state;
+    struct visitor_place *first = enter_busy(&v, &l, "192.0.2.1");
+    struct visitor_place *second = enter(&v, &l, "192.0.2.2");
+    struct visitor_place *third = enter(&v, &l, "192.0.2.3");
+    visitors_try_again(second, &l);
+    assert_int_equal(second->welcome, VISITOR_FULL);
+    visitors_idle(first);
+    visitors_try_again(second, &l);
+    assert_int_equal(second->welcome, VISITOR_SERVED);
+    assert_null(first->share);
+    gone(first);
+    visitors_busy(second);
+    visitors_try_again(third, &l);
+    assert_int_equal(third->welcome, VISITOR_FULL);
+    assert_int_equal(v.spares, 1);
+    leave_all(&v);
+}
+
 static void few_files_are_shared_between_visitors_and_agents(void **state)
 {
     struct rlimit before;
@@ -303,6 +325,7 @@ int main(void)
         cmocka_unit_test(when_all_places_are_taken_whoever_is_idle_for_longest_gives_way),
         cmocka_unit_test(a_spare_place_stays_one_whatever_becomes_of_it),
         cmocka_unit_test(a_trusted_proxy_counts_in_total_alone),
+        cmocka_unit_test(who_found_no_place_is_served_when_one_is_free_by_the_time_of_the_request),
         cmocka_unit_test(few_files_are_shared_between_visitors_and_agents),
         cmocka_unit_test(all_together_have_a_share_and_then_some_who_hear_why_not),
         cmocka_unit_test(a_network_of_64_bits_is_one_address),
