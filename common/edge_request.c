@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What a visitor says: heads, bodies, the bytes of an upgraded stream, and its leaving.
 #include "edge_internal.h"
+#include "proto/field_names.h"
 #include "proto/fields.h"
 
 static struct http1_limits head_limits(const struct edge *e)
@@ -91,11 +92,17 @@ static bool is_welcome(struct edge *e, const struct http_head *head, struct body
     return false;
 }
 
-// A proxy that says so carries the requests of several people, wherever it stands.
+// A proxy that says so carries the requests of several people, wherever it stands: by Via or
+// CDN-Loop, or by what only a proxy could know of a visitor.
 static bool is_forwarded(const struct http_head *head)
 {
-    return head_find(head, SLICE("via")) || head_find(head, SLICE("forwarded")) ||
-           head_find(head, SLICE("x-forwarded-for"));
+    for (size_t i = 0; i < head->field_count; i++) {
+        const struct slice name = head->fields[i].name;
+        if (field_use_of(name).kind == FIELD_CLAIM || slice_ieq(name, SLICE("via")) ||
+            slice_ieq(name, SLICE("cdn-loop")))
+            return true;
+    }
+    return false;
 }
 
 static void handle_request(struct edge *e, struct http_head *head, size_t len)

@@ -286,7 +286,7 @@ static size_t pace_of(const struct exchange *x, uint64_t now_ns)
     if (response->owed > 0) {
         since_ns = response->owed_since_ns;
         bytes = response->bytes - response->owed - response->taken_before;
-    } else if (!x->awaits_visitor || response->begun) {
+    } else if (!x->awaits_visitor) {
         return SIZE_MAX;
     }
     uint64_t age_ms = (now_ns - since_ns) / 1000000;

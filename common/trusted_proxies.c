@@ -156,7 +156,7 @@ void trusted_proxies_read(const struct trusted_proxies *t, const struct http_hea
     }
     const struct walk *w = has_list ? &list : &forwarded;
     request->scheme = scheme_of(proto);
-    if (!request->scheme)
+    if (!request->scheme && !has_list)
         request->scheme = scheme_of(forwarded.proto);
     if (!w->found)
         return;

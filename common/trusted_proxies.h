@@ -32,8 +32,8 @@ struct proxied_request {
     const char *scheme;           // "http" or "https"; NULL: nothing is said
 };
 
-// Reads it out of X-Forwarded-For and X-Forwarded-Proto, or out of Forwarded where these are
-// missing. The client is the last address that is not trusted itself. At what is no address
+// Reads it out of X-Forwarded-For and X-Forwarded-Proto, or, where the first is missing, out of
+// Forwarded. The client is the last address that is not trusted itself. At what is no address
 // nothing further left is believed.
 void trusted_proxies_read(const struct trusted_proxies *t, const struct http_head *head,
                           struct proxied_request *request);

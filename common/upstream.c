@@ -233,6 +233,8 @@ static void learn(struct call *k, const struct http_head *head)
 {
     if (k->pooled)
         upstream_pool_answered(k->upstream, &k->past);
+    else
+        upstream_pool_answered_anew(k->upstream);
     if (k->pooled || !k->keep_alive)
         return;
     const struct field *f = head_find(head, SLICE("keep-alive"));

@@ -44,6 +44,7 @@ struct upstream {
     struct upstream_list parting; // of no more use: the service is about to close them
     struct upstream_idle *kept_by_inbound[UPSTREAM_KEPT_BUCKETS];
     struct upstream_trust trust[2]; // behind a request that can be repeated [1], and another
+    bool serves_several;            // connections at a time, as it has shown
 };
 
 void upstream_init(struct upstream *u, struct loop *l, const struct dial_target *target);

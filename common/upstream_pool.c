@@ -136,6 +136,11 @@ void upstream_pool_answered(struct upstream *u, const struct upstream_past *past
     saw_alive(&u->trust[past->repeatable], past->idle_ms);
 }
 
+void upstream_pool_answered_anew(struct upstream *u)
+{
+    u->serves_several = u->serves_several || u->shared.count + u->kept.count > 0;
+}
+
 void upstream_pool_lost(struct upstream *u, const struct upstream_past *past)
 {
     struct upstream_trust *t = &u->trust[past->repeatable];
@@ -213,12 +218,17 @@ static struct upstream_idle *find(struct upstream *u, const struct upstream_use 
     return i ? i : u->shared.first;
 }
 
-// A new connection will be made. One that is kept for somebody else and of no use yet makes way: a
-// service that serves one connection at a time would let the new one wait behind it.
+// A new connection will be made. One that is kept for somebody else makes way: a service that
+// serves one connection at a time would let the new one wait behind it. At once where it is of no
+// use yet, else soon, so that a service that serves several has the time to show it.
 static void make_way(struct upstream *u)
 {
-    if (u->kept.last && !may_carry(&u->trust[0], 0))
-        idle_close(u->kept.last);
+    struct upstream_idle *i = u->kept.last;
+    uint64_t soon_ms = loop_now_ms(u->loop) + LIMIT_POOL_PARTING_MS;
+    if (i && !may_carry(&u->trust[0], 0))
+        idle_close(i);
+    else if (i && !u->serves_several && i->limit.at_ms > soon_ms)
+        timeout_start(u->loop, &i->limit, LIMIT_POOL_PARTING_MS, on_limit);
 }
 
 // One that is not good enough for a request that cannot be repeated is closed, for the same reason.

@@ -41,6 +41,9 @@ void upstream_pool_put(struct upstream *u, struct conn *c, const struct upstream
 // What became of a connection that was taken: the service has answered on it, or has closed it.
 void upstream_pool_answered(struct upstream *u, const struct upstream_past *past);
 void upstream_pool_lost(struct upstream *u, const struct upstream_past *past);
+// It has answered on a connection that is new. If it has an idle one at the same time, it serves
+// several at a time.
+void upstream_pool_answered_anew(struct upstream *u);
 // What a service says of it behind such a request: whether it keeps the connection, and the value
 // of its Keep-Alive field.
 void upstream_pool_declared(struct upstream *u, bool repeatable, bool keeps,

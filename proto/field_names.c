@@ -25,15 +25,15 @@ static const struct entry of_c[] = {
     {"content-length", FIELD_LENGTH}, {"content-type", FIELD_PASSES},
     {"cache-control", FIELD_PASSES},  {"content-encoding", FIELD_PASSES},
     {"content-range", FIELD_PASSES},  {"client-ip", FIELD_CLAIM},
+    {"client-cert", FIELD_CLAIM},     {"client-cert-chain", FIELD_CLAIM}, // RFC 9440
     {"cf-connecting-", FIELD_CLAIM},  END,
 };
-static const struct entry of_d[] = {{"date", FIELD_PASSES}, END};
+static const struct entry of_d[] = {{"date", FIELD_PASSES}, {"do-connecting-ip", FIELD_CLAIM}, END};
 static const struct entry of_e[] = {{"expect", FIELD_PASSES}, {"expires", FIELD_PASSES}, END};
 static const struct entry of_f[] = {
-    {"forwarded", FIELD_CLAIM},
-    {"front-end-https", FIELD_CLAIM},
-    {"fastly-client-ip", FIELD_CLAIM},
-    END,
+    {"forwarded", FIELD_CLAIM},        {"front-end-https", FIELD_CLAIM},
+    {"fastly-client-ip", FIELD_CLAIM}, {"fly-client-ip", FIELD_CLAIM},
+    {"fly-forwarded-", FIELD_CLAIM},   END,
 };
 static const struct entry of_h[] = {
     {"host", FIELD_STAYS},
@@ -50,7 +50,12 @@ static const struct entry of_l[] = {{"location", FIELD_PASSES}, END};
 static const struct entry of_m[] = {{"max-forwards", FIELD_STAYS}, END};
 static const struct entry of_p[] = {
     {"proxy", FIELD_CLAIM}, // read as HTTP_PROXY, by which libraries find their proxy
-    {"pragma", FIELD_PASSES}, {"proxy-connection", FIELD_DROPPED}, {"proxy-", FIELD_STAYS}, END,
+    {"proxy-client-ip", FIELD_CLAIM},
+    {"proxy-connection", FIELD_DROPPED},
+    {"proxy-", FIELD_STAYS},
+    {"path-info", FIELD_CLAIM}, // PATH_INFO and SCRIPT_NAME: where a WSGI service is mounted
+    {"pragma", FIELD_PASSES},
+    END,
 };
 static const struct entry of_r[] = {
     {"range", FIELD_PASSES},
@@ -59,7 +64,12 @@ static const struct entry of_r[] = {
     END,
 };
 static const struct entry of_s[] = {
-    {"set-cookie", FIELD_PASSES}, {"set-cookie2", FIELD_PASSES}, END};
+    {"set-cookie", FIELD_PASSES},
+    {"set-cookie2", FIELD_PASSES},
+    {"script-name", FIELD_CLAIM},
+    {"ssl-client-", FIELD_CLAIM},
+    END,
+};
 static const struct entry of_t[] = {
     {"te", FIELD_TE},
     {"trailer", FIELD_STAYS},
@@ -72,6 +82,7 @@ static const struct entry of_v[] = {{"via", FIELD_STAYS}, {"vary", FIELD_PASSES}
 static const struct entry of_w[] = {
     {"warning", FIELD_PASSES},
     {"www-authenticate", FIELD_PASSES},
+    {"wl-proxy-", FIELD_CLAIM},
     END,
 };
 static const struct entry of_x[] = {
@@ -87,6 +98,19 @@ static const struct entry of_x[] = {
     {"x-url-scheme", FIELD_CLAIM},
     {"x-forwarder-for", FIELD_CLAIM},
     {"x-forward-", FIELD_CLAIM},
+    {"x-originating-ip", FIELD_CLAIM},
+    {"x-proxyuser-ip", FIELD_CLAIM},
+    {"x-azure-clientip", FIELD_CLAIM},
+    {"x-azure-socketip", FIELD_CLAIM},
+    {"x-envoy-external-address", FIELD_CLAIM},
+    {"x-script-name", FIELD_CLAIM},
+    {"x-accel-mapping", FIELD_CLAIM}, // with X-Sendfile-Type: which files a service gives away
+    {"x-sendfile-type", FIELD_CLAIM},
+    {"x-ssl-client-", FIELD_CLAIM},
+    {"x-client-cert", FIELD_CLAIM},
+    {"x-client-verify", FIELD_CLAIM},
+    {"x-auth-request-", FIELD_CLAIM},
+    {"x-webauth-", FIELD_CLAIM},
     END,
 };
 

@@ -212,7 +212,7 @@ int http1_parse_request(const char *buf, size_t len, size_t *scanned,
     return size;
 }
 
-// What a 204 says of a body may be there behind it, although it has none.
+// What a 204 or a 304 says of a body may be there behind it, although it has none.
 static bool tells_of_body(const struct field *f)
 {
     if (f->name.len == 14 && slice_ieq(f->name, SLICE("content-length")))
@@ -226,7 +226,7 @@ bool http1_keeps_alive(const struct http_head *head)
 
     for (size_t i = 0; i < head->field_count; i++) {
         const struct field *f = &head->fields[i];
-        if (head->status == 204 && tells_of_body(f))
+        if ((head->status == 204 || head->status == 304) && tells_of_body(f))
             return false;
         if (f->name.len != 10 || !slice_ieq(f->name, SLICE("connection")))
             continue;

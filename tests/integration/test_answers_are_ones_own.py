@@ -221,9 +221,11 @@ def test_a_visitors_own_connection_goes_on_behind_its_bodies_and_nobody_elses(ma
     assert len(together) == len(set(together)), "two visitors on one connection"
 
 
-@pytest.mark.parametrize("field", ["Via", "Forwarded", "X-Forwarded-For"])
-def test_a_connection_that_says_it_is_a_proxys_is_no_visitors(make_lan, deaf, field):
-    value = {"Via": "1.1 cache", "Forwarded": "for=192.0.2.7", "X-Forwarded-For": "192.0.2.7"}[field]
+@pytest.mark.parametrize("field, value", [
+    ("Via", "1.1 cache"), ("Forwarded", "for=192.0.2.7"), ("X-Forwarded-For", "192.0.2.7"),
+    ("X-Real-IP", "192.0.2.7"), ("x-forwarded-proto", "https"), ("CF-Connecting-IP", "192.0.2.7"),
+    ("CDN-Loop", "cache")])
+def test_a_connection_that_says_it_is_a_proxys_is_no_visitors(make_lan, deaf, field, value):
     way = make_lan(deaf.address)
     with way.visit() as visitor:
         for _ in range(ROUNDS):
@@ -260,12 +262,14 @@ def test_behind_an_answer_before_the_body_nobody_is_served(make_lan):
     assert len(set(numbers)) == ROUNDS
 
 
-def test_what_is_said_behind_the_answer_to_a_head_answers_nobody(make):
-    """By a service that sends a body there, a while later."""
+@pytest.mark.parametrize("method, status", [("HEAD", 200), ("GET", 204), ("GET", 304)])
+def test_what_is_said_behind_an_answer_without_a_body_answers_nobody(make, method, status):
+    """By a service that sends a body there, a while later. A visitor asks for a 304."""
     def late(exchange):
         sock = exchange.wire.sock
         exchange.keep = False
-        sock.sendall(b"HTTP/1.1 200 Told\r\nConnection: keep-alive\r\nContent-Length: 60\r\n\r\n")
+        sock.sendall(b"HTTP/1.1 %d Told\r\nConnection: keep-alive\r\nContent-Length: 60\r\n\r\n"
+                     % status)
         if sock.recv(1, socket.MSG_PEEK):  # the next request, of whomever
             sock.sendall(b"HTTP/1.1 200 Told\r\nContent-Length: 8\r\n\r\nsmuggled")
             exchange.peer_leaves()
@@ -273,5 +277,5 @@ def test_what_is_said_behind_the_answer_to_a_head_answers_nobody(make):
     way = make()
     way.origin.on("/late", late)
     for _ in range(ROUNDS):
-        assert way.fetch("HEAD", "/late").status == 200
+        assert way.fetch(method, "/late", [("If-None-Match", "*")]).status == status
         assert way.fetch("GET", "/").body == b"hello"

@@ -3,7 +3,6 @@
 import contextlib
 import pathlib
 import re
-import socket
 import subprocess
 import threading
 
@@ -20,10 +19,7 @@ ALICE, BOB, FORGED = "192.0.2.1", "2001:db8::7", "203.0.113.66"
 
 def connect(place, source, host=None):
     """A connection to a relay or a proxy from this address of loopback."""
-    client = Client(place.address, host or f"localhost:{place.port}", harness.DEADLINE)
-    client.sock.close()
-    client.sock = socket.create_connection(place.address, harness.DEADLINE, (source, 0))
-    return client
+    return Client(place.address, host or f"localhost:{place.port}", harness.DEADLINE, source)
 
 
 def ask(client, *fields, target="/echo"):

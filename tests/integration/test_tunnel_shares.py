@@ -2,9 +2,11 @@
 """One address does not fill a tunnel: its share, and who makes room when a tunnel is full."""
 import contextlib
 import threading
+import time
 
 import harness
 import pytest
+import wire
 from client import Truncated, until
 
 PROXY = ("--trusted-proxy", "127.0.0.1")  # by which a visitor may be any address
@@ -143,3 +145,27 @@ def test_what_lasts_makes_no_room_while_it_is_the_smaller_part(tmp_path):
         full = crowd.fetch()
         assert (full.status, full.code) == (503, "ADIT-TOO-MANY-STREAMS")
         assert all(answers(each) for each in made)
+
+
+def test_a_trickle_behind_a_whole_answer_shuts_nobody_out(tmp_path):
+    """The service has answered and reads no more, and keeps its connection."""
+    with Crowd(tmp_path) as crowd:
+        def early(exchange):
+            exchange.reply("early", fields=[("Connection", "keep-alive")])
+            crowd.tunnel.origin.tell("asked")
+            crowd.over.wait(harness.DEADLINE)
+        crowd.tunnel.origin.on("/early", early)
+        begun = time.monotonic()
+        made = [crowd.stack.enter_context(crowd.tunnel.visit()) for _ in range(STREAMS)]
+        for each in made:
+            each.send(each.head("POST", "/early", [("Transfer-Encoding", "chunked")]))
+            assert each.response().body == b"early"
+            assert crowd.tunnel.origin.told() == "asked"
+
+        def gets_in():
+            for each in made:
+                with contextlib.suppress(OSError):
+                    each.send(wire.chunk(b"x"))
+            return crowd.fetch().status == 200
+        until(gets_in, "a newcomer gets in", harness.DEADLINE)
+        assert time.monotonic() - begun < 4  # before any of them hangs

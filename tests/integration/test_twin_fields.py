@@ -18,7 +18,11 @@ MEANT = ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarde
 CLAIMS = ["Proxy", "X-Real-IP", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP",
           "X-Cluster-Client-Ip", "Front-End-Https", "X-Url-Scheme", "X-Original-URL",
           "X-Rewrite-URL", "X-Forwarded-User", "X-Forwarded-Prefix", "X-Forwarded-Port",
-          "X-Forwarded-Server", "X-Forwarded-Ssl", "Remote-User"]
+          "X-Forwarded-Server", "X-Forwarded-Ssl", "Remote-User", "Proxy-Client-IP",
+          "WL-Proxy-Client-IP", "X-Originating-IP", "X-ProxyUser-Ip", "X-Azure-ClientIP",
+          "Fly-Client-IP", "SCRIPT_NAME", "PATH_INFO", "X-Script-Name", "Client-Cert",
+          "X-SSL-Client-Verify", "Ssl-Client-Cert", "X-Accel-Mapping", "X-Sendfile-Type",
+          "X-Auth-Request-User", "X-WEBAUTH-USER"]
 
 
 def variables(pairs):

@@ -5,6 +5,7 @@ import select
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 from client import until
@@ -178,6 +179,30 @@ def test_a_service_that_serves_one_connection_at_a_time_answers(make):
         way = make(upstream=f"127.0.0.1:{listener.getsockname()[1]}")
         for _ in range(ROUNDS):
             assert way.fetch("POST", "/", body=b"body").body == b"ok"
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def test_nobody_waits_for_what_is_kept_for_a_visitor_of_a_service_of_one_connection(make):
+    """It says that it goes on with its connections, and so the one behind a body is kept."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        def serve():
+            while True:
+                try:
+                    sock, _ = listener.accept()
+                except OSError:
+                    return
+                with sock:
+                    while data := sock.recv(65536):
+                        if data.endswith((b"body", b"\r\n\r\n")):
+                            sock.sendall(b"HTTP/1.1 200 Told\r\nConnection: keep-alive\r\n"
+                                         b"Content-Length: 2\r\n\r\nok")
+        threading.Thread(target=serve, daemon=True).start()
+        way = make(upstream=f"127.0.0.1:{listener.getsockname()[1]}")
+        begun = time.monotonic()
+        for _ in range(ROUNDS):
+            assert way.steady.fetch("POST", "/", body=b"body").body == b"ok"
+            assert way.fetch("GET", "/").body == b"ok"
+        assert time.monotonic() - begun < ROUNDS / 2  # each would wait for one
         listener.shutdown(socket.SHUT_RDWR)
 
 

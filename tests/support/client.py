@@ -34,8 +34,9 @@ class Response:
 
 
 class Client(Wire):
-    def __init__(self, address, host, timeout=DEADLINE):
-        super().__init__(socket.create_connection(address, timeout))
+    def __init__(self, address, host, timeout=DEADLINE, source=None):
+        from_there = (source, 0) if source else None
+        super().__init__(socket.create_connection(address, timeout, from_there))
         self.host = host
 
     def __enter__(self):

@@ -212,7 +212,12 @@ static void forwarded_is_read_where_the_other_fields_are_missing(void **state)
     check(FIELDS("Forwarded: for=192.0.2.1 ; proto=http , for=10.2.2.2;proto=https"), "192.0.2.1",
           "http");
     check(FIELDS("Forwarded: for=203.0.113.6;proto=http", "X-Forwarded-For: 192.0.2.1"),
-          "192.0.2.1", "http");
+          "192.0.2.1", NULL); // a visitor's, which the proxy let through
+    check(FIELDS("X-Forwarded-For: 192.0.2.1", "Forwarded: for=192.0.2.1;proto=https",
+                 "X-Forwarded-Proto: gopher"),
+          "192.0.2.1", NULL);
+    check(FIELDS("Forwarded: for=192.0.2.1;proto=http", "X-Forwarded-Proto: https"), "192.0.2.1",
+          "https");
     check(FIELDS("Forwarded: for=203.0.113.6, proto=https;by=10.0.0.1"), "10.0.0.1", "https");
     check(FIELDS("Forwarded: for=unknown;proto=https"), "10.0.0.1", "https");
     check(FIELDS("Forwarded: for=203.0.113.6;proto=http", "X-Forwarded-For: nonsense",
