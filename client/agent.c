@@ -352,7 +352,8 @@ static void on_link_up(void *ctx)
 {
     struct agent *a = ctx;
     struct hello hello = {.type = HELLO_HELLO, .version = HELLO_VERSION};
-    (void)snprintf(hello.features, sizeof(hello.features), "%s", a->recorder ? "reports" : "");
+    (void)snprintf(hello.features, sizeof(hello.features), "%s",
+                   a->recorder ? "owner,reports" : "owner");
     a->tunnel_number++;
     const struct tunnel_config config = {.role = TUNNEL_AGENT};
     a->tunnel = tunnel_new(&config, &handler, a, loop_now_ms(&a->loop));

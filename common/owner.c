@@ -68,6 +68,15 @@ static bool is_key(const char *text, size_t len)
     return len == OWNER_DIGITS && strspn(text, "0123456789abcdef") >= OWNER_DIGITS;
 }
 
+// The same of the version before, which let pass what stood behind the digits: a line's end, as
+// editors write it.
+static bool is_key_of_before(const char *text, size_t len)
+{
+    size_t digits = strcspn(text, "\r\n");
+    return is_key(text, digits) && (digits == len || strcmp(text + digits, "\n") == 0 ||
+                                    strcmp(text + digits, "\r\n") == 0);
+}
+
 // Reads a file of ours that nobody else may even read. Returns its length, or -1 after `why`.
 static ssize_t read_private(const char *path, char *text, size_t cap,
                             char why[static OWNER_WHY_MAX])
@@ -97,12 +106,14 @@ static ssize_t read_private(const char *path, char *text, size_t cap,
 // The key of before, if there is one.
 static bool read_before(const char *path, owner_value out, char why[static OWNER_WHY_MAX])
 {
-    char text[OWNER_DIGITS + 2];
+    char text[OWNER_DIGITS + 4]; // with a line's end, and one byte too many
     ssize_t len = read_private(path, text, sizeof(text), why);
     bool is_there = len >= 0;
     out[0] = 0;
-    if (is_there && is_key(text, (size_t)len))
-        memcpy(out, text, sizeof(owner_value));
+    if (is_there && is_key_of_before(text, (size_t)len)) {
+        memcpy(out, text, OWNER_DIGITS);
+        out[OWNER_DIGITS] = 0;
+    }
     secret_wipe(text, sizeof(text));
     if (!is_there)
         return errno == ENOENT;
@@ -142,7 +153,7 @@ enum content {
 static enum content take_key(const char *text, size_t len, owner_value key)
 {
     const size_t first = sizeof(FIRST_LINE) - 1;
-    if (is_key(text, len))
+    if (is_key_of_before(text, len))
         return CONTENT_BEFORE;
     if (len != first + OWNER_DIGITS + 1 || memcmp(text, FIRST_LINE, first) != 0 ||
         !is_key(text + first, strcspn(text + first, "\n")))

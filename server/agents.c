@@ -47,6 +47,7 @@ struct agent {
     bool in_the_way; // its connection is to be gone soon: others wait for the place
     char owner[ROUTE_OWNER_DIGITS + 1]; // SHA-256 of its key
     char before[72];                    // its hello's, or empty
+    bool of_before;                     // it sends its key as it is
 };
 
 // A line of the log about tunnels. Tenants whose tunnels come and go without end fill no disk.
@@ -247,6 +248,7 @@ static void greet(struct agent *a, const struct hello *hello)
                    a->relay->recorder ? "reports" : ""); // which go into the record
     a->record = record_of(hello);
     memcpy(a->before, hello->before, sizeof(a->before));
+    a->of_before = !slice_list_has(slice_str(hello->features), SLICE("owner"));
     a->greeted = true;
     if (!hello_has_owner(hello) ||
         !secret_sha256_hex(hello->owner, strlen(hello->owner), a->owner)) {
@@ -381,13 +383,14 @@ static bool name_for(struct agent *a, const struct hello *bind,
 
 // Whether a name that is taken is this agent's: it has the same key, or shows that it knows the one
 // that its owner had before. That is believed for our own domain only, since what it shows for a
-// host that anybody may use, like an address, another relay there might show to us.
+// host that anybody may use, like an address, another relay there might show to us; and of owners
+// of before only, since whoever reads what we keep of an owner could show it, too.
 static bool is_owner(const struct agent *a, const struct route *r)
 {
     owner_value proof;
     if (secret_equal(r->owner, ROUTE_OWNER_DIGITS, a->owner, ROUTE_OWNER_DIGITS))
         return true;
-    return a->before[0] && owner_proof(r->owner, a->relay->config.domain, proof) &&
+    return r->of_before && a->before[0] && owner_proof(r->owner, a->relay->config.domain, proof) &&
            secret_equal(proof, OWNER_DIGITS, a->before, strlen(a->before));
 }
 
@@ -422,6 +425,7 @@ static void bind_name(struct agent *a, const struct hello *bind)
     routes_place(r, &(struct route_holder){a->owner, address_of(a, bytes)});
     struct agent *old = take_away(r);
     r->agent = a;
+    r->of_before = a->of_before;
     r->bind_id = bind->id;
     (void)snprintf(r->bind_text, sizeof(r->bind_text), "%llu", (unsigned long long)bind->id);
     r->agent_next = a->routes;

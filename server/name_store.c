@@ -72,6 +72,7 @@ static void take(struct reading *f, const struct name_line *line)
     }
     r->reserved = line->word == NAME_GONE; // until hold_all
     r->gone_s = line->gone_s;
+    r->of_before = f->written_ns < 0; // by a relay of before, which kept no time
 }
 
 static void take_line(struct reading *f, struct slice text)

@@ -11,7 +11,8 @@ static const struct group {
     const char *why, *words;
 } groups[] = {
     {"found by programs without anybody asking: proxies, mail settings, keys, networks",
-     "wpad isatap autodiscover autoconfig mta-sts openpgpkey lyncdiscover msoid sip xmpp "
+     "wpad isatap autodiscover autoconfig mta-sts openpgpkey lyncdiscover "
+     "lyncdiscoverinternal sipinternal sipexternal msoid sip xmpp "
      "matrix enterpriseregistration enterpriseenrollment caldav carddav ldap kerberos ntp"},
     {"of the machine or the network itself",
      "localhost localdomain local broadcasthost loopback ip6-localhost ip6-loopback "

@@ -52,6 +52,7 @@ struct route {
     uint64_t held_ms;                    // how long its owner had an agent for it before
     bool reserved;                       // for its owner, while its agent is gone
     int64_t gone_s;                      // since 1970, when its agent left
+    bool of_before; // its owner was known by a key that was sent as it was (docs/protocol.md §2)
     char owner[ROUTE_OWNER_DIGITS + 1];
     char name[NAME_MAX_BYTES + 1];
 };

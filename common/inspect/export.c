@@ -21,7 +21,7 @@ static const char help[] =
     "Before the form stand ids, beginnings of ids or last, or else a filter (docs/filters.md);\n"
     "the word behind it is the file. Without one, or with -, it goes to the standard output.\n"
     "A file comes to its place when it is whole, readable for you alone. What is there already\n"
-    "stays unless --force says otherwise; a pipe or a device is written to.\n"
+    "stays unless --force says otherwise; a pipe of yours or a device is written to.\n"
     "\n"
     "  --har [FILE]         an HTTP Archive 1.2: bodies decoded, those that are not text in "
     "base64,\n"

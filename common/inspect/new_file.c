@@ -2,8 +2,10 @@
 #include "new_file.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 #include "common/secret.h"
 
@@ -19,6 +21,15 @@ static void link_of(int fd, char out[static LINK_BYTES])
     (void)snprintf(out, LINK_BYTES, "/proc/self/fd/%d", fd);
 }
 
+// Whether somebody else has put a pipe into a directory, and would read what we write. One without
+// a name, which /dev/stdout may lead to, is nobody's trap, whoever has made it.
+static bool is_trap(int fd, const struct stat *st)
+{
+    struct statfs fs;
+    return S_ISFIFO(st->st_mode) && st->st_uid != 0 && st->st_uid != geteuid() &&
+           (fstatfs(fd, &fs) || fs.f_type != PIPEFS_MAGIC);
+}
+
 // Writes into what is there already: devices and pipes only, looked at once they are open.
 static const char *open_in_place(struct new_file *f)
 {
@@ -27,6 +38,10 @@ static const char *open_in_place(struct new_file *f)
     if (fd >= 0 && (fstat(fd, &st) || !(S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode)))) {
         (void)close(fd);
         return new_file_is_there; // it was exchanged while we looked
+    }
+    if (fd >= 0 && is_trap(fd, &st)) {
+        (void)close(fd);
+        return "it is a pipe of another user, who would read what is written";
     }
     f->in_place = true;
     f->out = fd < 0 ? NULL : fdopen(fd, "w");

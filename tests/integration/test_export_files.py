@@ -134,6 +134,36 @@ def test_pipes_and_devices_are_written_to(record, place):
     assert record.run("export", "--jsonl", "/dev/null").returncode == 0
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
+@pytest.mark.parametrize("words", [(), ("--force",)], ids=["", "--force"])
+@pytest.mark.parametrize("linked", [False, True], ids=["pipe", "link"])
+def test_a_pipe_of_another_user_gets_nothing(record, place, linked, words):
+    pipe = place / "pipe"
+    os.mkfifo(pipe)
+    os.chown(pipe, 65534, 65534)
+    pipe.chmod(0o666)
+    (place / "link").symlink_to(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        done = record.run("export", "--jsonl", place / ("link" if linked else "pipe"), *words)
+        assert done.returncode == 1 and b"pipe of another user" in done.stderr
+        assert os.read(reader, 10) == b""
+    finally:
+        os.close(reader)
+
+
+def test_a_pipe_without_a_name_is_nobodys_trap(record):
+    """As when another user runs it in a pipeline."""
+    read, write = os.pipe()
+    os.fchown(write, 65534, 65534)
+    child = subprocess.Popen(["cat"], stdin=read, stdout=subprocess.PIPE)
+    done = record.run("export", "--jsonl", f"/dev/fd/{write}", pass_fds=[write])
+    os.close(read)
+    os.close(write)
+    assert done.returncode == 0
+    assert child.communicate(timeout=harness.DEADLINE)[0].count(b"\n") == 1
+
+
 def test_a_record_that_cannot_be_read_replaces_nothing(record, place):
     for _ in range(50):
         record.add(response=os.urandom(4096))

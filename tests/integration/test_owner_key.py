@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """An owner's key: no relay learns what it could use at another one, and owners of before are known."""
+import contextlib
 import hashlib
+import hmac
 import json
 import queue
+import sqlite3
 
 import harness
 import pytest
@@ -146,6 +149,31 @@ def test_what_shows_the_key_of_before_shows_it_to_one_relay_only(tmp_path, liste
             assert binds(relay, "mine", stolen["owner"], before=value) == "ADIT-NAME-IN-USE"
         own = listener.hello_of(tmp_path, listener.relay.url)  # on loopback, where this relay is
         assert binds(relay, "mine", own["owner"], before=own["before"]) == "bound"
+
+
+def owners_kept(directory, name):
+    """What the relay has in its files of who has this name."""
+    words = (directory / "aditd" / "names").read_text().split()
+    with contextlib.closing(sqlite3.connect(directory / "aditd" / "record.db")) as db:
+        return {words[words.index(name) + 1],
+                *(owner for owner, in db.execute("SELECT owner FROM tunnel WHERE name=?", [name]))}
+
+
+def test_what_a_relay_keeps_of_an_owner_takes_no_name(tmp_path):
+    """As from a copy of its files that somebody else can read."""
+    with Origin() as origin, harness.Relay(tmp_path) as relay, \
+            harness.Agent(tmp_path, relay, origin.address, "--url", "mine") as agent:
+        with relay.visit(agent.host) as visitor:
+            assert visitor.fetch("GET", "/").status == 200
+        until(lambda: (tmp_path / "aditd" / "names").exists() and owners_kept(tmp_path, "mine"),
+              "it is kept")
+        for kept in owners_kept(tmp_path, "mine"):
+            shown = hmac.new(kept.encode(), b"adit owner before\nlocalhost", "sha256").hexdigest()
+            assert binds(relay, "mine", OTHER, before=shown) == "ADIT-NAME-IN-USE"
+        agent.kill()
+        relay.kill()
+        with harness.Relay(tmp_path) as again:
+            assert binds(again, "mine", OTHER, before=shown) == "ADIT-NAME-IN-USE"
 
 
 def test_a_key_file_that_is_not_ours_alone_is_refused(tmp_path):

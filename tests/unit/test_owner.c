@@ -196,6 +196,23 @@ static void a_key_of_before_is_not_used_on(void **state)
     assert_non_null(strstr(why, "remove one"));
 }
 
+// As it was read before: what an editor writes behind the digits did no harm.
+static void a_key_of_before_may_end_its_line(void **state)
+{
+    static const char *const texts[] = {K1 "\n", K1 "\r\n"};
+    char why[OWNER_WHY_MAX];
+    struct owner_keys k;
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        put(texts[i], 0600);
+        for (int start = 0; start < 2; start++) { // also from where it is put aside
+            assert_true(owner_keys_read(dir, &k, why));
+            assert_string_equal(k.before, K1);
+        }
+        assert_int_equal(remove_all(), 2);
+    }
+}
+
 static void what_is_no_key_of_ours_is_refused_and_stays(void **state)
 {
     static const struct {
@@ -204,6 +221,8 @@ static void what_is_no_key_of_ours_is_refused_and_stays(void **state)
         const char *why;
     } cases[] = {
         {K1 "0", 0600, "damaged"},
+        {K1 "\n\n", 0600, "damaged"},
+        {K1 "\n" K1, 0600, "damaged"},
         {"", 0600, "damaged"},
         {"adit owner key 2\n" K1, 0600, "damaged"},
         {"adit owner key 2\n" K1 "\n\n", 0600, "damaged"},
@@ -261,6 +280,7 @@ int main(void)
         TEST(a_key_is_made_once_and_private_whatever_the_umask),
         TEST(programs_that_start_at_once_agree_on_a_key),
         TEST(a_key_of_before_is_not_used_on),
+        TEST(a_key_of_before_may_end_its_line),
         TEST(what_is_no_key_of_ours_is_refused_and_stays),
         TEST(links_and_pipes_are_no_keys),
     };
