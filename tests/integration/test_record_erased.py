@@ -142,6 +142,14 @@ def test_a_file_that_does_not_tell_where_its_rows_are_is_told_of(tmp_path):
     assert found(tmp_path) == set(range(0, 300, 2))
 
 
+def test_what_ended_early_has_overwritten_nothing(tmp_path):
+    with tangled(tmp_path, 20, 5) as record:
+        record.db.execute("CREATE TRIGGER never BEFORE DELETE ON exchange"
+                          " BEGIN SELECT RAISE(ABORT, 'no'); END")
+    told = json.loads(run(tmp_path, "delete", "path=/1", "--yes", "--json", status=1).stdout)
+    assert told["deleted"] == 0 and not told["overwritten"]
+
+
 def test_a_reader_that_stands_still_is_told_of(tmp_path):
     with tangled(tmp_path, 100, 1) as record:
         record.db.execute("BEGIN")
