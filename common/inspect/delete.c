@@ -177,9 +177,17 @@ static int run(struct inspect_call *call, struct erasure *d)
     error = erase_all(d); // without matches too: what is left of others is overwritten
     if (d->all)
         d->damaged -= record_erase_damaged(d->dir, true);
+    const bool stands = d->left || error == RECORD_READER_STANDS;
+    d->left = d->left || error != SQLITE_OK;
     print_result(d);
-    d->left = d->left || error == RECORD_READER_STANDS;
-    if (error && !d->left)
+    if (error == RECORD_NO_MAP)
+        return inspect_fail(
+            call,
+            "it is deleted, but may still be in the bytes of the file, which another program has "
+            "made: end all that use it, and say sqlite3 record.db 'PRAGMA auto_vacuum=2; VACUUM' "
+            "in ",
+            d->dir);
+    if (error && !stands)
         return inspect_fail(call, "it ended early: ", sqlite3_errstr(error));
     return say_left(call, d);
 }

@@ -260,11 +260,14 @@ static int scrub(struct record_eraser *e, bool *left)
     int64_t since_ns = now_ns();
     uint32_t page = 1;
     bool logged = true;
+    bool mapped = true;
     *left = false;
     while (page != 0 || logged) {
         int error =
             page ? record_scrub(e->db, e->dir, &page, BUSY_MS) : record_empty_log(e->db, BUSY_MS);
+        mapped = mapped && error != RECORD_NO_MAP;
         logged = page != 0 || error;
+        error = error == RECORD_NO_MAP ? SQLITE_OK : error;
         if (error && !is_busy(error))
             return error;
         *left = error && now_ns() - since_ns > ERASE_WAIT_MS * 1000000LL;
@@ -273,7 +276,7 @@ static int scrub(struct record_eraser *e, bool *left)
         (void)nanosleep(&pause, NULL); // who writes goes on meanwhile
         since_ns = error ? since_ns : now_ns();
     }
-    return SQLITE_OK;
+    return mapped ? SQLITE_OK : RECORD_NO_MAP;
 }
 
 int record_erase_end(struct record_eraser *e, bool *left)

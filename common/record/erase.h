@@ -29,6 +29,7 @@ int record_erase(struct record_eraser *e, const struct erase_target *targets, si
                  uint64_t *count, uint64_t *bytes);
 // Gives the room that has become free back to the file system, and overwrites what is left of
 // deleted rows (scrub.h). `*left`: it could not, since somebody reads the record and stands still.
+// RECORD_NO_MAP: it cannot in this file.
 int record_erase_end(struct record_eraser *e, bool *left);
 // The records that were put aside since they were damaged (docs/record.md): how many there are;
 // `remove`: were, and could be removed.

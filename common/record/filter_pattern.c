@@ -10,7 +10,8 @@
 
 enum {
     SKIP_MAX = UINT8_MAX,
-    REPEAT_MAX = 32767 // RE_DUP_MAX: regcomp refuses what is more
+    REPEAT_MAX = 32767, // RE_DUP_MAX: regcomp refuses what is more
+    SAID_MAX = 80       // bytes of what it says
 };
 
 struct filter_pattern {
@@ -24,7 +25,8 @@ struct filter_pattern {
 
 // The source while it is looked through. What is repeated is copied: `states` counts the copies.
 struct scan {
-    const char *at, *end;
+    const char *start, *at, *end;
+    char *asked; // a copy of it, for regcomp
     struct filter_pattern *p;
     size_t used, run; // of p->bytes, and where the run of plain text in it began
     bool plain;       // nothing but plain text so far
@@ -73,6 +75,17 @@ static void special(struct scan *s)
 {
     s->plain = false;
     end_run(s);
+}
+
+// regcomp copies all that may follow an anchor, and of anchors that follow each other all again: in
+// time and memory that double with each. To its grammar an anchor is as good as a letter, but that
+// none may be repeated, which it is left to say.
+static void anchor(struct scan *s, const char *from)
+{
+    special(s);
+    part(s, 1);
+    if (s->at == s->end || !strchr("*+?{", *s->at))
+        memset(s->asked + (from - s->start), 'x', (size_t)(s->at - from));
 }
 
 static const char *repeat(struct scan *s, size_t count, bool maybe_none)
@@ -138,7 +151,11 @@ static const char *escape(struct scan *s)
         return NULL;
     }
     char c = *s->at++;
-    if (strchr("wWsSbB<>`'", c)) {
+    if (strchr("bB<>`'", c)) {
+        anchor(s, s->at - 2);
+        return NULL;
+    }
+    if (strchr("wWsS", c)) {
         special(s);
         part(s, 1);
         return NULL;
@@ -196,9 +213,9 @@ static const char *scan_one(struct scan *s)
         s->choice |= s->depth == 0;
         special(s);
         return NULL;
-    case '.':
     case '^':
-    case '$':
+    case '$': anchor(s, s->at - 1); return NULL;
+    case '.':
         special(s);
         part(s, 1);
         return NULL;
@@ -207,10 +224,15 @@ static const char *scan_one(struct scan *s)
 }
 
 // Looks for the plain text in a pattern, for what repeats too much, and for what other dialects
-// know. Returns NULL or what is wrong.
-static const char *scan(struct filter_pattern *p, struct slice text, size_t *states)
+// know. Makes of `asked`, a copy, what regcomp is asked. Returns NULL or what is wrong.
+static const char *scan(struct filter_pattern *p, struct slice text, char *asked, size_t *states)
 {
-    struct scan s = {.at = text.p, .end = text.p + text.len, .p = p, .plain = true};
+    struct scan s = {.start = text.p,
+                     .at = text.p,
+                     .end = text.p + text.len,
+                     .asked = asked,
+                     .p = p,
+                     .plain = true};
     const char *why = NULL;
     while (!why && s.at < s.end)
         why = scan_one(&s);
@@ -233,10 +255,12 @@ static const char *scan(struct filter_pattern *p, struct slice text, size_t *sta
 }
 
 // 0, or what regcomp says against the expression.
-static int compile(struct filter_pattern *p, struct slice text, char *said, size_t cap)
+static int compile(struct filter_pattern *p, struct slice text, const char *asked,
+                   char said[static SAID_MAX])
 {
     regex_t regex;
-    int error = regcomp(&regex, text.p,
+    const size_t cap = SAID_MAX;
+    int error = regcomp(&regex, asked,
                         REG_EXTENDED | REG_NOSUB | REG_NEWLINE | (p->without_case ? REG_ICASE : 0));
     if (error) {
         (void)regerror(error, &regex, said, cap);
@@ -260,6 +284,27 @@ static void prepare_skips(struct filter_pattern *p)
     }
 }
 
+// False: `why` says what is wrong.
+static bool prepare(struct filter_pattern *p, struct slice text, size_t *states,
+                    char why[static FILTER_WHY_MAX])
+{
+    char said[SAID_MAX];
+    char *asked = strndup(text.p, text.len);
+    const char *wrong = asked ? scan(p, text, asked, states) : "out of memory";
+    bool ok = !wrong;
+    if (wrong)
+        (void)snprintf(why, FILTER_WHY_MAX, "%s", wrong);
+    if (ok && p->is_regex && compile(p, text, asked, said) != 0) {
+        (void)snprintf(why, FILTER_WHY_MAX,
+                       "no regular expression: %s (a backslash makes plain text of ( [ { . * + ? | "
+                       "^ $)",
+                       said);
+        ok = false;
+    }
+    free(asked);
+    return ok;
+}
+
 struct filter_pattern *filter_pattern_new(struct slice text, bool without_case, size_t *states,
                                           char why[static FILTER_WHY_MAX])
 {
@@ -269,21 +314,12 @@ struct filter_pattern *filter_pattern_new(struct slice text, bool without_case, 
         return NULL;
     }
     p->without_case = without_case;
-    const char *wrong = scan(p, text, states);
-    if (wrong) {
-        (void)snprintf(why, FILTER_WHY_MAX, "%s", wrong);
+    if (!prepare(p, text, states, why)) {
         free(p);
         return NULL;
     }
     prepare_skips(p);
-    char said[80];
-    if (!p->is_regex || compile(p, text, said, sizeof(said)) == 0)
-        return p;
-    (void)snprintf(
-        why, FILTER_WHY_MAX,
-        "no regular expression: %s (a backslash makes plain text of ( [ { . * + ? | ^ $)", said);
-    free(p);
-    return NULL;
+    return p;
 }
 
 void filter_pattern_free(struct filter_pattern *p)

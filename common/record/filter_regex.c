@@ -177,24 +177,22 @@ static bool holds(enum regex_kind kind, enum before before, int next)
 static bool pass_anchors(const struct filter_regex *r, struct state *s, int next)
 {
     struct regex_set left = r->anchors;
-    for (bool more = r->has_anchors; more;) {
-        struct regex_set now = both(&s->next, &left);
-        struct regex_set passed = {0};
-        more = false;
-        for (size_t i = 0; i < r->program.count; i++) {
-            if (!(now.words[i / 64] >> i % 64 & 1))
-                continue;
-            left.words[i / 64] &= ~(1ULL << i % 64);
-            if (!holds(r->program.positions[i].kind, s->before, next))
-                continue;
-            regex_put(&passed, i);
-            more = true;
+    if (!r->has_anchors)
+        return false;
+    for (size_t word = 0; word < REGEX_WORDS;) {
+        const uint64_t now = s->next.words[word] & left.words[word];
+        if (now == 0) {
+            word++;
+            continue;
         }
-        struct regex_set ends = both(&passed, &r->program.last);
-        if (any(&ends))
+        const size_t at = 64 * word + (size_t)__builtin_ctzll(now);
+        left.words[word] &= ~(1ULL << at % 64);
+        if (!holds(r->program.positions[at].kind, s->before, next))
+            continue;
+        if (r->program.last.words[word] >> at % 64 & 1)
             return true;
-        struct regex_set behind = follow_of(r, &passed);
-        regex_join(&s->next, &behind);
+        regex_join(&s->next, &r->program.positions[at].follow);
+        word = 0; // what follows may stand anywhere
     }
     return false;
 }

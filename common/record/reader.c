@@ -5,7 +5,8 @@
 #include "row.h"
 
 enum {
-    SQL_MAX = 2048
+    SQL_MAX = 2048,
+    READER_TOGETHER = 64 // exchanges that a filter looks at in one transaction
 };
 
 #define BOUNDS "WHERE e.seq > ?1 AND e.seq < ?6 AND e.began_ns BETWEEN ?2 AND ?3"
@@ -229,10 +230,31 @@ bool record_reader_match(struct record_reader *r, const struct filter *filter,
     return !filter || filter_match(filter, &subject);
 }
 
-int record_reader_next(struct record_reader *r, struct record_exchange *x)
+// What a filter looks at it reads in few transactions, for a lock takes longer than a small body.
+// None is open when an exchange is handed out.
+static void let_go(struct record_reader *r)
 {
-    while (r->query.runs) {
-        int error = r->query.rows || r->query.through ? SQLITE_OK : read_rows(r);
+    if (!sqlite3_get_autocommit(r->db))
+        (void)sqlite3_exec(r->db, "COMMIT", NULL, NULL, NULL);
+}
+
+static void hold_on(struct record_reader *r, size_t looked)
+{
+    const struct record_body *b = r->shown->body;
+    bool large = b[RECORD_REQUEST].kept + b[RECORD_RESPONSE].kept > READER_BATCH_BYTES;
+    if (!r->query.filter || (looked % READER_TOGETHER != 0 && !large))
+        return;
+    let_go(r);
+    (void)sqlite3_exec(r->db, "BEGIN", NULL, NULL, NULL);
+}
+
+static int next_row(struct record_reader *r, struct record_exchange *x)
+{
+    for (size_t looked = 0; r->query.runs; looked++) {
+        bool read = !r->query.rows && !r->query.through;
+        if (read)
+            let_go(r);
+        int error = read ? read_rows(r) : SQLITE_OK;
         struct reader_row *row = r->query.rows;
         if (error || !row) {
             record_reader_end(r);
@@ -244,8 +266,16 @@ int record_reader_next(struct record_reader *r, struct record_exchange *x)
         r->row = row;
         r->shown = &row->x;
         *x = row->x;
+        hold_on(r, looked);
         if (record_reader_match(r, r->query.filter, x))
             return 1;
     }
     return 0;
+}
+
+int record_reader_next(struct record_reader *r, struct record_exchange *x)
+{
+    int status = next_row(r, x);
+    let_go(r);
+    return status;
 }

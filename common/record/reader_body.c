@@ -92,6 +92,12 @@ static enum load take_piece(sqlite3_stmt *s, struct buf *body)
     return bytes.len > room ? LOAD_CUT : LOAD_WHOLE;
 }
 
+// What is kept of a body as far as the exchange is known that was handed out last.
+static uint64_t known_kept(const struct record_reader *r, int64_t seq, enum record_side side)
+{
+    return r->shown && r->shown->seq == seq ? r->shown->body[side].kept : UINT64_MAX;
+}
+
 static enum load load_body(struct record_reader *r, int64_t seq, enum record_side side,
                            struct slice *body)
 {
@@ -100,7 +106,11 @@ static enum load load_body(struct record_reader *r, int64_t seq, enum record_sid
     enum load load = LOAD_WHOLE;
     whole->start = whole->end = 0;
     *body = (struct slice){0};
-    int found = small_body(r, seq, side, whole);
+    const uint64_t kept = known_kept(r, seq, side);
+    if (kept == 0)
+        return LOAD_WHOLE;
+    int found =
+        kept == UINT64_MAX || kept <= RECORD_SMALL_BODY_BYTES ? small_body(r, seq, side, whole) : 0;
     if (found < 0)
         return LOAD_FAILED;
     if (found) {
@@ -115,8 +125,8 @@ static enum load load_body(struct record_reader *r, int64_t seq, enum record_sid
     (void)sqlite3_reset(s);
     if (load == LOAD_WHOLE && status != SQLITE_DONE)
         load = LOAD_FAILED;
-    if (r->shown && r->shown->seq == seq && r->shown->body[side].kept < buf_len(whole))
-        whole->end = whole->start + r->shown->body[side].kept; // it has gone on since
+    if (kept < buf_len(whole))
+        whole->end = whole->start + kept; // it has gone on since
     *body = slice_of(whole->bytes, buf_len(whole));
     return load;
 }

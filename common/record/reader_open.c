@@ -67,7 +67,7 @@ static int look_at(sqlite3 *db, int *error)
         *error = SQLITE_NOTADB;
     if (*error || tables == 0)
         return 0;
-    return version > RECORD_VERSION ? LATER_VERSION : (int)version;
+    return version < 0 || version > RECORD_VERSION ? LATER_VERSION : (int)version;
 }
 
 static bool has_wal(const char *path)

@@ -88,7 +88,8 @@ static int migrate_in_transaction(sqlite3 *db)
         error = get_number(db, "SELECT count(*) FROM sqlite_schema", &tables);
     if (error)
         return error;
-    if (version > RECORD_VERSION || (tables > 0 && application != RECORD_APPLICATION))
+    if (version < 0 || version > RECORD_VERSION ||
+        (tables > 0 && application != RECORD_APPLICATION))
         return SQLITE_MISMATCH;
     for (int v = version; !error && v < RECORD_VERSION; v++)
         error = sqlite3_exec(db, steps[v], NULL, NULL, NULL);

@@ -187,7 +187,7 @@ static int scrub_some(struct scrub *s, sqlite3 *db, uint32_t *page)
     uint32_t next = *page < 2 ? 2 : *page;
     *page = 0;
     if (!open_file(s, db))
-        return SQLITE_OK;
+        return RECORD_NO_MAP;
     uint32_t end = s->pages - next < SCRUB_PAGES ? s->pages + 1 : next + SCRUB_PAGES;
     for (; !error && next < end; next++)
         error = scrub_page(s, next);
@@ -212,7 +212,7 @@ int record_scrub(sqlite3 *db, const char *dir, uint32_t *page, int busy_ms)
         error = log_bytes(dir) == 0 ? scrub_some(s, db, &next) : SQLITE_BUSY;
         int ended = sqlite3_exec(db, ends[error != SQLITE_OK], NULL, NULL, NULL);
         error = error ? error : ended;
-        *page = error ? *page : next;
+        *page = error && error != RECORD_NO_MAP ? *page : next;
     }
     sqlite3_free(s);
     (void)sqlite3_db_release_memory(db); // what we remember of the pages ourselves

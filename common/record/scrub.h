@@ -8,6 +8,7 @@
 
 enum {
     RECORD_READER_STANDS = SQLITE_BUSY_SNAPSHOT, // which a writer does not get otherwise
+    RECORD_NO_MAP = SQLITE_FORMAT, // the file does not tell which of its pages hold rows
     LOG_BYTES_MAX = 64 << 20, // of the log, beyond which nothing is written before it is emptied
     SCRUB_PAGES = 2048,       // that are looked through while writers wait: some milliseconds
 };
@@ -20,5 +21,6 @@ int record_empty_log(sqlite3 *db, int busy_ms);
 // RECORD_READER_STANDS.
 int record_log_has_room(sqlite3 *db, const char *dir, int busy_ms);
 // Empties the log and overwrites what is not in use of SCRUB_PAGES pages from `*page` on, which is
-// moved on; it becomes 0 behind the last page.
+// moved on; it becomes 0 behind the last page. RECORD_NO_MAP: that cannot be done, and `*page` is
+// 0; another program has made the file.
 int record_scrub(sqlite3 *db, const char *dir, uint32_t *page, int busy_ms);

@@ -201,6 +201,7 @@ int store_tidy(struct store *s, int64_t now_ns, bool quiet, bool *more)
     s->tidied_ns = now_ns;
     int error = s->scrub_page ? record_scrub(s->db, s->config.dir, &s->scrub_page, STORE_BUSY_MS)
                               : SQLITE_OK;
+    error = error == RECORD_NO_MAP ? SQLITE_OK : error;
     if (!error && s->scrub_page == 0) // the last step has left a page in the log
         error = record_empty_log(s->db, STORE_BUSY_MS);
     *more = s->scrub_page != 0;

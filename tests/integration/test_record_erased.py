@@ -2,9 +2,11 @@
 """What was deleted is in no byte of any file of the state directory: not where rows were before
 SQLite moved them, not in its log, not in what was put aside."""
 import concurrent.futures
+import contextlib
 import json
 import random
 import re
+import sqlite3
 import subprocess
 
 import harness
@@ -119,6 +121,33 @@ def test_what_an_earlier_delete_left_goes_with_the_next_one(tmp_path):
     assert found(tmp_path) & set(range(1, 300, 2))
     assert run(tmp_path, "delete", "path=/nothing", "--yes").stdout.startswith("deleted 0 ")
     assert found(tmp_path) == set(range(0, 300, 2))
+
+
+def test_a_file_that_does_not_tell_where_its_rows_are_is_told_of(tmp_path):
+    """As the sqlite3 program makes one of a dump."""
+    with tangled(tmp_path, 300, 5) as record:
+        record.db.execute("PRAGMA journal_mode=DELETE")
+        record.db.execute("PRAGMA auto_vacuum=NONE")
+        record.db.execute("VACUUM")
+        record.db.execute("PRAGMA journal_mode=WAL")
+    done = run(tmp_path, "delete", "path=/1", "--yes", "--json", status=1)
+    assert json.loads(done.stdout)["overwritten"] is False
+    assert "'PRAGMA auto_vacuum=2; VACUUM'" in done.stderr
+    with Record(tmp_path, create=False) as record:
+        assert record.number("SELECT count(*) FROM exchange") == 150
+    with contextlib.closing(sqlite3.connect(tmp_path / "record.db")) as db:
+        db.executescript("PRAGMA auto_vacuum=2; VACUUM")
+    told = json.loads(run(tmp_path, "delete", "path=/1", "--yes", "--json").stdout)
+    assert told["deleted"] == 0 and told["overwritten"]
+    assert found(tmp_path) == set(range(0, 300, 2))
+
+
+def test_what_ended_early_has_overwritten_nothing(tmp_path):
+    with tangled(tmp_path, 20, 5) as record:
+        record.db.execute("CREATE TRIGGER never BEFORE DELETE ON exchange"
+                          " BEGIN SELECT RAISE(ABORT, 'no'); END")
+    told = json.loads(run(tmp_path, "delete", "path=/1", "--yes", "--json", status=1).stdout)
+    assert told["deleted"] == 0 and not told["overwritten"]
 
 
 def test_a_reader_that_stands_still_is_told_of(tmp_path):

@@ -169,6 +169,42 @@ static void hostile_texts_take_no_longer_than_others(void **state)
     free(text);
 }
 
+// regcomp took minutes and gigabytes for each of these.
+static void anchors_that_follow_each_other_cost_no_more_than_letters(void **state)
+{
+    enum {
+        MUCH = 1 << 18
+    };
+    static const char many[] = "(^|a)*(\\b(a|\\b)*){12}(\\<(\\>|$)*){5}a[ab ]{30}c";
+    char row[2 * 200 + 2] = "";
+    struct chance chance = chance_of_seed(3);
+    (void)state;
+    char *text = malloc(MUCH);
+    assert_non_null(text);
+    for (size_t i = 0; i < MUCH; i++)
+        text[i] = "ab "[chance_below(&chance, 3)];
+    for (size_t i = 0; i < 200; i++)
+        memcpy(row + 2 * i, i % 2 ? "\\b" : "\\<", 2);
+    row[2 * 200] = 'a';
+    assert_false(found(many, false, slice_of(text, MUCH)));
+    assert_true(found(row, false, slice_of(text, MUCH)));
+    assert_true(found("(\\b(a|\\b)*){12}b", false, SLICE("b")));
+    free(text);
+}
+
+// What an anchor may not be followed by is refused all the same.
+static void anchors_are_not_repeated(void **state)
+{
+    static const char *const patterns[] = {"^*", "$+a", "a\\b?", "(\\<{2})", "\\`*", "^{x"};
+    char why[FILTER_WHY_MAX];
+    (void)state;
+    for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
+        size_t states = FILTER_STATES_MAX;
+        assert_null(filter_pattern_new(slice_str(patterns[i]), false, &states, why));
+        assert_non_null(strstr(why, "no regular expression"));
+    }
+}
+
 static void patterns_are_bounded(void **state)
 {
     char why[FILTER_WHY_MAX];
@@ -193,6 +229,8 @@ int main(void)
         cmocka_unit_test(a_match_is_found_at_every_place_of_a_long_text),
         cmocka_unit_test(anything_is_found_as_by_regexec),
         cmocka_unit_test(hostile_texts_take_no_longer_than_others),
+        cmocka_unit_test(anchors_that_follow_each_other_cost_no_more_than_letters),
+        cmocka_unit_test(anchors_are_not_repeated),
         cmocka_unit_test(patterns_are_bounded),
         cmocka_unit_test(lines_begin_and_end_where_they_do),
     };

@@ -424,6 +424,9 @@ static void what_is_no_record_is_told(void **state)
     record_rows_sql(&f->rows, "PRAGMA user_version=%d", RECORD_VERSION + 1);
     assert_null(record_reader_open(f->rows.dir, why));
     assert_non_null(strstr(why, "later version"));
+    record_rows_sql(&f->rows, "PRAGMA user_version=-1");
+    assert_null(record_reader_open(f->rows.dir, why));
+    assert_non_null(strstr(why, "later version"));
     record_rows_sql(&f->rows, "PRAGMA application_id=1");
     assert_null(record_reader_open(f->rows.dir, why));
     assert_non_null(strstr(why, "not a database"));

@@ -143,6 +143,18 @@ static void what_version_1_has_written_is_brought_up(void **state)
     record_reader_close(r);
 }
 
+// There are no steps below the first.
+static void a_version_below_0_is_left_as_it_is(void **state)
+{
+    struct fixture *f = *state;
+    for (int version = -1; version > -40; version--) {
+        record_rows_sql(&f->rows, "PRAGMA user_version=%d", version);
+        assert_int_equal(store_open(&f->config, &f->store, &f->file), SQLITE_MISMATCH);
+    }
+    record_rows_sql(&f->rows, "PRAGMA user_version=1");
+    assert_int_equal(store_open(&f->config, &f->store, &f->file), SQLITE_OK);
+}
+
 // Who reads may not be allowed to write, or nobody may. Another program may bring it up meanwhile.
 static void what_version_1_has_written_is_read_as_it_is(void **state)
 {
@@ -189,6 +201,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_version_1_has_written_is_brought_up),
+        TEST(a_version_below_0_is_left_as_it_is),
         TEST(what_version_1_has_written_is_read_as_it_is),
         TEST(version_1_goes_on_writing_what_was_brought_up),
         TEST(both_ways_lead_to_the_same_tables),
