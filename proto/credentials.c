@@ -112,11 +112,26 @@ static const struct word of_2[] = {
     LAST,
 };
 
-static const struct word *const by_last[26] = {
-    ['a' - 'a'] = of_a, ['c' - 'a'] = of_c, ['d' - 'a'] = of_d, ['e' - 'a'] = of_e,
-    ['g' - 'a'] = of_g, ['h' - 'a'] = of_h, ['l' - 'a'] = of_l, ['n' - 'a'] = of_n,
-    ['p' - 'a'] = of_p, ['r' - 'a'] = of_r, ['s' - 'a'] = of_s, ['t' - 'a'] = of_t,
-    ['y' - 'a'] = of_y,
+#define L(letter) (1U << ((letter) - 'a'))
+
+// And by those before them: the letters that words have there.
+static const struct {
+    const struct word *words;
+    uint32_t before;
+} by_last[26] = {
+    ['a' - 'a'] = {of_a, L('t') | L('e')},
+    ['c' - 'a'] = {of_c, L('a')},
+    ['d' - 'a'] = {of_d, L('r') | L('w') | L('i')},
+    ['e' - 'a'] = {of_e, L('i') | L('s') | L('d') | L('r')},
+    ['g' - 'a'] = {of_g, L('i')},
+    ['h' - 'a'] = {of_h, L('t')},
+    ['l' - 'a'] = {of_l, L('a')},
+    ['n' - 'a'] = {of_n, L('e') | L('o') | L('i')},
+    ['p' - 'a'] = {of_p, L('t') | L('o')},
+    ['r' - 'a'] = {of_r, L('e')},
+    ['s' - 'a'] = {of_s, L('s') | L('l') | L('t')},
+    ['t' - 'a'] = {of_t, L('e') | L('w') | L('r')},
+    ['y' - 'a'] = {of_y, L('e')},
 };
 
 // Takes the last letter or digit off a name, in lower case; 0 when there is none. A byte of another
@@ -141,15 +156,37 @@ static bool ends_with(struct slice name, const struct word *word)
     return word->ends || take_last(&name) == 0;
 }
 
+static inline bool is_small(char c)
+{
+    return c >= 'a' && c <= 'z';
+}
+
+// The last two letters or digits of a name. False: there are not as many.
+static inline bool last_two(struct slice name, char *before, char *last)
+{
+    if (name.len < 2)
+        return false;
+    *before = ascii_lower(name.p[name.len - 2]);
+    *last = ascii_lower(name.p[name.len - 1]);
+    if (is_small(*before) && is_small(*last)) // as most names have
+        return true;
+    *last = take_last(&name);
+    *before = take_last(&name);
+    return is_small(*before);
+}
+
 static bool is_listed(struct slice name, uint8_t of)
 {
-    struct slice rest = name;
-    const char last = take_last(&rest);
-    const char before = take_last(&rest); // few have both in common with a word
-    const struct word *w = last == '2' ? of_2 : NULL;
+    char before = 0;
+    char last = 0;
+    const struct word *w = NULL;
 
-    if (last >= 'a' && last <= 'z')
-        w = by_last[last - 'a'];
+    if (!last_two(name, &before, &last))
+        return false;
+    if (is_small(last))
+        w = by_last[last - 'a'].before & L(before) ? by_last[last - 'a'].words : NULL;
+    else if (last == '2')
+        w = of_2;
     for (; w && w->text.p; w++)
         if (w->text.p[w->text.len - 2] == before && ((w->of & of) || w->of == NEITHER) &&
             ends_with(name, w))

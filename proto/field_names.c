@@ -3,114 +3,120 @@
 
 struct entry {
     const char *name; // in lower case; one that ends with a hyphen is the beginning of many
-    enum field_kind kind;
+    uint8_t len;
+    uint8_t kind; // enum field_kind
 };
 
-#define END     \
-    {           \
-        NULL, 0 \
+#define E(name, kind)                  \
+    {                                  \
+        (name), sizeof(name) - 1, kind \
+    }
+#define END        \
+    {              \
+        NULL, 0, 0 \
     }
 
 // By their first letters, so that few names get as far as a comparison. The longer of two
 // beginnings stands first.
 static const struct entry of_a[] = {
-    {"adit-", FIELD_OURS},
-    {"age", FIELD_PASSES},
-    {"authorization", FIELD_PASSES},
-    {"authentication-info", FIELD_PASSES},
+    E("adit-", FIELD_OURS),
+    E("age", FIELD_PASSES),
+    E("authorization", FIELD_PASSES),
+    E("authentication-info", FIELD_PASSES),
     END,
 };
 static const struct entry of_c[] = {
-    {"cookie", FIELD_PASSES},         {"connection", FIELD_CONNECTION},
-    {"content-length", FIELD_LENGTH}, {"content-type", FIELD_PASSES},
-    {"cache-control", FIELD_PASSES},  {"content-encoding", FIELD_PASSES},
-    {"content-range", FIELD_PASSES},  {"client-ip", FIELD_CLAIM},
-    {"client-cert", FIELD_CLAIM},     {"client-cert-chain", FIELD_CLAIM}, // RFC 9440
-    {"cf-connecting-", FIELD_CLAIM},  END,
+    E("content-type", FIELD_PASSES),   E("content-length", FIELD_LENGTH),
+    E("connection", FIELD_CONNECTION), E("cookie", FIELD_PASSES),
+    E("cache-control", FIELD_PASSES),  E("content-encoding", FIELD_PASSES),
+    E("content-range", FIELD_PASSES),  E("client-ip", FIELD_CLAIM),
+    E("client-cert", FIELD_CLAIM),     E("client-cert-chain", FIELD_CLAIM), // RFC 9440
+    E("cf-connecting-", FIELD_CLAIM),  END,
 };
-static const struct entry of_d[] = {{"date", FIELD_PASSES}, {"do-connecting-ip", FIELD_CLAIM}, END};
-static const struct entry of_e[] = {{"expect", FIELD_PASSES}, {"expires", FIELD_PASSES}, END};
+static const struct entry of_d[] = {E("date", FIELD_PASSES), E("do-connecting-ip", FIELD_CLAIM),
+                                    END};
+static const struct entry of_e[] = {E("expect", FIELD_PASSES), E("expires", FIELD_PASSES), END};
 static const struct entry of_f[] = {
-    {"forwarded", FIELD_CLAIM},        {"front-end-https", FIELD_CLAIM},
-    {"fastly-client-ip", FIELD_CLAIM}, {"fly-client-ip", FIELD_CLAIM},
-    {"fly-forwarded-", FIELD_CLAIM},   END,
+    E("forwarded", FIELD_CLAIM),        E("front-end-https", FIELD_CLAIM),
+    E("fastly-client-ip", FIELD_CLAIM), E("fly-client-ip", FIELD_CLAIM),
+    E("fly-forwarded-", FIELD_CLAIM),   END,
 };
 static const struct entry of_h[] = {
-    {"host", FIELD_STAYS},
-    {"http2-settings", FIELD_DROPPED},
+    E("host", FIELD_STAYS),
+    E("http2-settings", FIELD_DROPPED),
     END,
 };
 static const struct entry of_i[] = {
-    {"if-match", FIELD_PASSES},          {"if-none-match", FIELD_PASSES},
-    {"if-modified-since", FIELD_PASSES}, {"if-unmodified-since", FIELD_PASSES},
-    {"if-range", FIELD_PASSES},          END,
+    E("if-match", FIELD_PASSES),          E("if-none-match", FIELD_PASSES),
+    E("if-modified-since", FIELD_PASSES), E("if-unmodified-since", FIELD_PASSES),
+    E("if-range", FIELD_PASSES),          END,
 };
-static const struct entry of_k[] = {{"keep-alive", FIELD_DROPPED}, END};
-static const struct entry of_l[] = {{"location", FIELD_PASSES}, END};
-static const struct entry of_m[] = {{"max-forwards", FIELD_STAYS}, END};
+static const struct entry of_k[] = {E("keep-alive", FIELD_DROPPED), END};
+static const struct entry of_l[] = {E("location", FIELD_PASSES), END};
+static const struct entry of_m[] = {E("max-forwards", FIELD_STAYS), END};
 static const struct entry of_p[] = {
-    {"proxy", FIELD_CLAIM}, // read as HTTP_PROXY, by which libraries find their proxy
-    {"proxy-client-ip", FIELD_CLAIM},
-    {"proxy-connection", FIELD_DROPPED},
-    {"proxy-", FIELD_STAYS},
-    {"path-info", FIELD_CLAIM}, // PATH_INFO and SCRIPT_NAME: where a WSGI service is mounted
-    {"pragma", FIELD_PASSES},
+    E("proxy", FIELD_CLAIM), // read as HTTP_PROXY, by which libraries find their proxy
+    E("proxy-client-ip", FIELD_CLAIM),
+    E("proxy-connection", FIELD_DROPPED),
+    E("proxy-", FIELD_STAYS),
+    E("path-info", FIELD_CLAIM), // PATH_INFO and SCRIPT_NAME: where a WSGI service is mounted
+    E("pragma", FIELD_PASSES),
     END,
 };
 static const struct entry of_r[] = {
-    {"range", FIELD_PASSES},
-    {"retry-after", FIELD_PASSES},
-    {"remote-", FIELD_CLAIM}, // -User, -Addr, -Host: CGI's own words
+    E("range", FIELD_PASSES),
+    E("retry-after", FIELD_PASSES),
+    E("remote-", FIELD_CLAIM), // -User, -Addr, -Host: CGI's own words
     END,
 };
 static const struct entry of_s[] = {
-    {"set-cookie", FIELD_PASSES},
-    {"set-cookie2", FIELD_PASSES},
-    {"script-name", FIELD_CLAIM},
-    {"ssl-client-", FIELD_CLAIM},
+    E("set-cookie", FIELD_PASSES),
+    E("set-cookie2", FIELD_PASSES),
+    E("script-name", FIELD_CLAIM),
+    E("ssl-client-", FIELD_CLAIM),
     END,
 };
 static const struct entry of_t[] = {
-    {"te", FIELD_TE},
-    {"trailer", FIELD_STAYS},
-    {"transfer-encoding", FIELD_DROPPED},
-    {"true-client-ip", FIELD_CLAIM},
+    E("te", FIELD_TE),
+    E("trailer", FIELD_STAYS),
+    E("transfer-encoding", FIELD_DROPPED),
+    E("true-client-ip", FIELD_CLAIM),
     END,
 };
-static const struct entry of_u[] = {{"upgrade", FIELD_DROPPED}, END};
-static const struct entry of_v[] = {{"via", FIELD_STAYS}, {"vary", FIELD_PASSES}, END};
+static const struct entry of_u[] = {E("upgrade", FIELD_DROPPED), END};
+static const struct entry of_v[] = {E("via", FIELD_STAYS), E("vary", FIELD_PASSES), END};
 static const struct entry of_w[] = {
-    {"warning", FIELD_PASSES},
-    {"www-authenticate", FIELD_PASSES},
-    {"wl-proxy-", FIELD_CLAIM},
+    E("warning", FIELD_PASSES),
+    E("www-authenticate", FIELD_PASSES),
+    E("wl-proxy-", FIELD_CLAIM),
     END,
 };
 static const struct entry of_x[] = {
-    {"x-forwarded-", FIELD_CLAIM},
-    {"x-forwarded", FIELD_CLAIM},
-    {"x-real-ip", FIELD_CLAIM},
-    {"x-client-ip", FIELD_CLAIM},
-    {"x-remote-", FIELD_CLAIM},
-    {"x-cluster-client-ip", FIELD_CLAIM},
-    {"x-original-", FIELD_CLAIM},
-    {"x-rewrite-url", FIELD_CLAIM},
-    {"x-scheme", FIELD_CLAIM},
-    {"x-url-scheme", FIELD_CLAIM},
-    {"x-forwarder-for", FIELD_CLAIM},
-    {"x-forward-", FIELD_CLAIM},
-    {"x-originating-ip", FIELD_CLAIM},
-    {"x-proxyuser-ip", FIELD_CLAIM},
-    {"x-azure-clientip", FIELD_CLAIM},
-    {"x-azure-socketip", FIELD_CLAIM},
-    {"x-envoy-external-address", FIELD_CLAIM},
-    {"x-script-name", FIELD_CLAIM},
-    {"x-accel-mapping", FIELD_CLAIM}, // with X-Sendfile-Type: which files a service gives away
-    {"x-sendfile-type", FIELD_CLAIM},
-    {"x-ssl-client-", FIELD_CLAIM},
-    {"x-client-cert", FIELD_CLAIM},
-    {"x-client-verify", FIELD_CLAIM},
-    {"x-auth-request-", FIELD_CLAIM},
-    {"x-webauth-", FIELD_CLAIM},
+    E("x-forwarded-", FIELD_CLAIM),
+    E("x-forwarded", FIELD_CLAIM),
+    E("x-real-ip", FIELD_CLAIM),
+    E("x-client-ip", FIELD_CLAIM),
+    E("x-remote-", FIELD_CLAIM),
+    E("x-cluster-client-ip", FIELD_CLAIM),
+    E("x-original-", FIELD_CLAIM),
+    E("x-rewrite-url", FIELD_CLAIM),
+    E("x-scheme", FIELD_CLAIM),
+    E("x-url-scheme", FIELD_CLAIM),
+    E("x-forwarder-for", FIELD_CLAIM),
+    E("x-forward-", FIELD_CLAIM),
+    E("x-originating-ip", FIELD_CLAIM),
+    E("x-proxyuser-ip", FIELD_CLAIM),
+    E("x-azure-clientip", FIELD_CLAIM),
+    E("x-azure-socketip", FIELD_CLAIM),
+    E("x-envoy-external-address", FIELD_CLAIM),
+    E("x-script-name", FIELD_CLAIM),
+    E("x-accel-mapping", FIELD_CLAIM), // with X-Sendfile-Type: which files a service gives away
+    E("x-sendfile-type", FIELD_CLAIM),
+    E("x-ssl-client-", FIELD_CLAIM),
+    E("x-client-cert", FIELD_CLAIM),
+    E("x-client-verify", FIELD_CLAIM),
+    E("x-auth-request-", FIELD_CLAIM),
+    E("x-webauth-", FIELD_CLAIM),
     END,
 };
 
@@ -127,22 +133,58 @@ static inline bool is_word(char lower)
     return (lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9');
 }
 
-// Whether a name is an entry's or a twin of it.
-static inline bool matches(struct slice name, const char *entry, bool *twin)
+static inline bool is_beginning(const struct entry *e)
 {
+    return e->name[e->len - 1] == '-';
+}
+
+// A look at the length and one character: few names get as far as a comparison.
+static inline bool may_match(struct slice name, const struct entry *e)
+{
+    if (is_beginning(e) ? name.len < e->len : name.len != e->len)
+        return false;
+    char middle = e->name[e->len / 2];
+    return middle == '-' || ascii_lower(name.p[e->len / 2]) == middle;
+}
+
+// Compares without case, eight bytes at a time: what entries consist of all has this bit.
+static inline bool is_same(const char *name, const char *entry, size_t len)
+{
+    const uint64_t small = 0x2020202020202020U;
+    uint64_t a = 0;
+    uint64_t b = 0;
     size_t i = 0;
+
+    for (; i + sizeof(a) <= len; i += sizeof(a)) {
+        memcpy(&a, name + i, sizeof(a));
+        memcpy(&b, entry + i, sizeof(b));
+        if ((a | small) != b)
+            return false;
+    }
+    for (; i < len; i++)
+        if ((name[i] | 0x20) != entry[i])
+            return false;
+    return true;
+}
+
+// Whether a name that is long enough is an entry's or a twin of it.
+static bool matches(struct slice name, const struct entry *e, bool *twin)
+{
     bool exact = true;
 
-    for (; entry[i]; i++) {
-        char c = i < name.len ? ascii_lower(name.p[i]) : '\0';
-        if (c == entry[i])
+    *twin = false;
+    if (is_same(name.p, e->name, e->len))
+        return true;
+    for (size_t i = 0; i < e->len; i++) {
+        char c = ascii_lower(name.p[i]);
+        if (c == e->name[i])
             continue;
-        if (entry[i] != '-' || i >= name.len || is_word(c))
+        if (e->name[i] != '-' || is_word(c))
             return false;
         exact = false;
     }
     *twin = !exact;
-    return i == name.len || entry[i - 1] == '-';
+    return true;
 }
 
 struct field_use field_use_of(struct slice name)
@@ -151,8 +193,8 @@ struct field_use field_use_of(struct slice name)
     bool twin = false;
 
     for (const struct entry *e = letter < 26 ? by_letter[letter] : NULL; e && e->name; e++)
-        if (matches(name, e->name, &twin))
-            return (struct field_use){e->kind, true, twin};
+        if (may_match(name, e) && matches(name, e, &twin))
+            return (struct field_use){(enum field_kind)e->kind, true, twin};
     return (struct field_use){FIELD_PASSES, false, false};
 }
 

@@ -101,9 +101,9 @@ enum {
     UPGRADE_RULE = 3
 };
 
-static bool is_private(struct slice name)
+static inline bool is_private(struct slice name)
 {
-    return name.len >= 5 && ascii_lower(name.p[0]) == 'a' &&
+    return name.len >= 5 && name.p[4] == '-' && ascii_lower(name.p[0]) == 'a' &&
            slice_ieq(slice_of(name.p, 5), SLICE("adit-"));
 }
 
@@ -133,8 +133,12 @@ bool private_fields_check(const struct http_head *head, enum private_section sec
 void private_fields_drop(struct http_head *head)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < head->field_count; i++)
-        if (!is_private(head->fields[i].name))
-            head->fields[kept++] = head->fields[i];
+    for (size_t i = 0; i < head->field_count; i++) {
+        if (is_private(head->fields[i].name))
+            continue;
+        if (kept < i)
+            head->fields[kept] = head->fields[i];
+        kept++;
+    }
     head->field_count = kept;
 }

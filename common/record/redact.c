@@ -63,7 +63,7 @@ static bool is_secret_parameter(const void *ctx, struct slice name)
 // Our own token, in whatever form.
 static bool shows(const struct redact *r, struct slice text)
 {
-    return token_search_finds(&r->never, text);
+    return r->never.least > 0 && token_search_finds(&r->never, text);
 }
 
 // Writes where there is room for certain.
@@ -115,18 +115,33 @@ static enum credential_place place_of(struct slice name)
     return url ? CREDENTIAL_URL : CREDENTIAL_SOMEWHERE;
 }
 
+// Fields whose values have parameters of their own kind, and come with most heads.
+static bool has_no_url(struct slice name)
+{
+    static const struct slice names[] = {
+        {"forwarded", 9},      {"accept", 6},           {"content-type", 12},
+        {"cache-control", 13}, {"accept-language", 15}, {"accept-encoding", 15},
+        {"sec-ch-ua", 9},      {"keep-alive", 10},
+    };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (slice_ieq(name, names[i]))
+            return true;
+    return false;
+}
+
 // What is written of a value: no more bytes than it has, or the mark has, and `*growth`, which is
 // lessened. What would be more is left out as a whole.
 static void put_value(const struct redact *r, const struct field *f, struct credential_sink *sink,
                       size_t *growth)
 {
-    struct credential_sink part = {.at = sink->at, .left = f->value.len + *growth};
     bool secret = is_secret_name(r, f->name);
-    bool plain = !secret && f->name.len != SUBPROTOCOL.len && !may_have_secrets(r, f->value);
+    bool plain = !secret && f->name.len != SUBPROTOCOL.len &&
+                 (!may_have_secrets(r, f->value) || has_no_url(f->name));
     if (plain) {
         put(sink, f->value);
         return;
     }
+    struct credential_sink part = {.at = sink->at, .left = f->value.len + *growth};
     if (secret)
         part.full = true;
     else if (!r->off && slice_ieq(f->name, SUBPROTOCOL))
@@ -202,7 +217,7 @@ char *redact_text(const struct redact *r, struct slice text, char *out, bool *an
 {
     struct credential_sink sink = {.at = out, .left = SIZE_MAX};
     bool secret = shows(r, text);
-    credential_put(&sink, secret ? CREDENTIAL_MARK : text);
+    put(&sink, secret ? CREDENTIAL_MARK : text);
     *any = *any || secret;
     return sink.at;
 }
