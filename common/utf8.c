@@ -54,10 +54,26 @@ uint32_t utf8_code(struct slice s, size_t len)
     return c;
 }
 
+// Bytes of ASCII at its beginning, by eights: most of what is looked at is nothing else.
+static size_t ascii_len(struct slice s)
+{
+    uint64_t eight = 0;
+    size_t n = 0;
+    for (; s.len - n >= sizeof(eight); n += sizeof(eight)) {
+        memcpy(&eight, s.p + n, sizeof(eight));
+        if (eight & 0x8080808080808080U)
+            break;
+    }
+    while (n < s.len && !((uint8_t)s.p[n] & 0x80))
+        n++;
+    return n;
+}
+
 bool utf8_is(struct slice s)
 {
     while (s.len > 0) {
-        size_t len = utf8_len(s);
+        size_t len = ascii_len(s);
+        len = len > 0 ? len : utf8_len(s);
         if (len == 0)
             return false;
         s = slice_of(s.p + len, s.len - len);
@@ -71,7 +87,8 @@ bool utf8_is_readable(struct slice s)
     if (s.len > 0 && memchr(s.p, 0, s.len))
         return false;
     while (s.len > 0) {
-        size_t len = look(s, &wanted);
+        size_t len = ascii_len(s);
+        len = len > 0 ? len : look(s, &wanted);
         if (len == 0)
             return false;
         s = slice_of(s.p + len, s.len - len);
