@@ -23,6 +23,7 @@ struct walk {
     enum private_use use;
     int fd;                          // the same, O_PATH
     char left[2 * PRIVATE_PATH_MAX]; // the way that is left
+    size_t taken;                    // of that
     unsigned links;                  // that were followed
     char *why;
 };
@@ -99,14 +100,15 @@ static int check_step(struct walk *w, const struct stat *st)
 // Takes the next name of the way that is left. False: there is none.
 static bool take_name(struct walk *w, char name[static NAME_BYTES])
 {
-    char *at = w->left + strspn(w->left, "/");
+    const char *at = w->left + w->taken;
+    at += strspn(at, "/");
     size_t len = strcspn(at, "/");
     if (len == 0)
         return false;
     (void)snprintf(name, NAME_BYTES, "%.*s", (int)len, at);
     if (len >= NAME_BYTES)
         name[0] = '/'; // no file has it
-    memmove(w->left, at + len, strlen(at + len) + 1);
+    w->taken = (size_t)(at + len - w->left);
     return true;
 }
 
@@ -146,7 +148,8 @@ static int follow(struct walk *w, int link, const struct stat *st)
     if (error || ++w->links > PRIVATE_LINKS_MAX)
         return fail(w, error ? error : ELOOP);
     target[len] = 0;
-    memcpy(rest, w->left, sizeof(rest));
+    (void)snprintf(rest, sizeof(rest), "%s", w->left + w->taken);
+    w->taken = 0;
     int n = snprintf(w->left, sizeof(w->left), "%s/%s", target, rest);
     if (n < 0 || (size_t)n >= sizeof(w->left))
         return fail(w, ENAMETOOLONG);

@@ -3,15 +3,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
-#include "secret.h"
 
 enum {
-    OPEN_TRIES = 10, // while others of ours make and move the same file
-    SECRET_BYTES = 8 // of a name that nobody knows
+    OPEN_TRIES = 10,                // while others of ours make and move the same file
+    SECRET_BYTES = sizeof(uint64_t) // of a name that nobody knows
 };
 
 #define BESIDE_END ".new"
@@ -139,12 +140,13 @@ static int fill(int fd, const void *bytes, size_t len, bool sync)
 int private_write(const char *path, const void *bytes, size_t len, enum private_write how,
                   struct stat *made)
 {
-    char secret[2 * SECRET_BYTES + 1];
+    uint64_t secret = 0;
     path_text beside;
     struct stat st;
-    if (!secret_random_hex(secret, SECRET_BYTES))
+    // Of the kernel: the library would leave memory behind for each thread that asks it.
+    if (getrandom(&secret, sizeof(secret), 0) != sizeof(secret))
         return EIO;
-    int n = snprintf(beside, sizeof(beside), "%s.%s" BESIDE_END, path, secret);
+    int n = snprintf(beside, sizeof(beside), "%s.%016" PRIx64 BESIDE_END, path, secret);
     if (n < 0 || (size_t)n >= sizeof(beside))
         return ENAMETOOLONG;
     int fd = make(beside, O_WRONLY);

@@ -293,11 +293,27 @@ static struct slice next_word(struct slice *line)
     return word;
 }
 
+// Puts a word behind those before it, and returns how many bytes there are. Of a name that is put
+// together from them its end counts.
+static size_t join(char joined[static 2 * NAME_MOST], size_t len, struct slice word)
+{
+    if (word.len > NAME_MOST)
+        word = slice_of(word.p + word.len - NAME_MOST, NAME_MOST);
+    if (len + word.len > 2 * (size_t)NAME_MOST) {
+        const size_t from = len - NAME_MOST;
+        for (size_t i = 0; i < NAME_MOST; i++)
+            joined[i] = joined[from + i];
+        len = NAME_MOST;
+    }
+    memcpy(joined + len, word.p, word.len);
+    return len + word.len;
+}
+
 // Whether a word before the colon is a secret's name, or all of them together are: then `*name` is
 // what may be shown of it.
 static bool names_secret(const struct redact *r, struct slice line, struct slice *name)
 {
-    char joined[NAME_MOST];
+    char joined[2 * NAME_MOST];
     size_t len = 0;
     const char *colon = line.len > 0 ? memchr(line.p, ':', line.len) : NULL;
     struct slice rest = slice_of(line.p, colon ? (size_t)(colon - line.p) : line.len);
@@ -305,10 +321,7 @@ static bool names_secret(const struct redact *r, struct slice line, struct slice
         *name = word;
         if (is_secret_name(r, word))
             return true;
-        bool fits = word.len <= sizeof(joined) - len;
-        if (fits)
-            memcpy(joined + len, word.p, word.len);
-        len = fits ? len + word.len : sizeof(joined);
+        len = join(joined, len, word);
     }
     *name = (struct slice){0};
     return is_secret_name(r, slice_of(joined, len));

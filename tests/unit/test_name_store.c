@@ -179,6 +179,7 @@ static void a_file_cut_at_any_byte_holds_what_was_whole(void **state)
 // One change of many kinds to a text of `*len` bytes.
 static void corrupt(struct chance *c, char *text, size_t *len)
 {
+    static char rest[TEXT_MAX];
     static const char *const pieces[] = {"\r",
                                          "\n",
                                          "",
@@ -205,7 +206,8 @@ static void corrupt(struct chance *c, char *text, size_t *len)
             text[at] = (char)chance_below(c, 256);
         return;
     case 1: // some are missing
-        memmove(text + at, text + at + n, *len - at - n);
+        memcpy(rest, text + at + n, *len - at - n);
+        memcpy(text + at, rest, *len - at - n);
         *len -= n;
         return;
     case 2: // the end is
@@ -214,8 +216,9 @@ static void corrupt(struct chance *c, char *text, size_t *len)
     default: // something is added
         if (*len + added > TEXT_MAX)
             return;
-        memmove(text + at + added, text + at, *len - at);
+        memcpy(rest, text + at, *len - at);
         memcpy(text + at, piece, added);
+        memcpy(text + at + added, rest, *len - at);
         *len += added;
     }
 }
