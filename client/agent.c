@@ -269,7 +269,7 @@ static void on_control(void *ctx, const struct hello *message)
     }
 }
 
-// What the relay says of a request besides.
+// The values of the private fields of a request.
 struct private_words {
     struct slice id;  // of the exchange; empty: not said
     uint64_t inbound; // of struct exchange

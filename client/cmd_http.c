@@ -180,7 +180,7 @@ static bool choose_proxy(struct link_target *relay)
     return !why;
 }
 
-// What this relay, and no other, is to know the owner by.
+// Sets the values by which this relay, and no other, knows the owner.
 static bool take_owner(struct agent_config *c, const char *dir)
 {
     struct owner_keys keys;

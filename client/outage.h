@@ -9,7 +9,7 @@ enum {
     OUTAGE_AGAIN_MS = 5 * 60 * 1000 // until the same is said again
 };
 
-// What was said last of an outage. Zero: nothing.
+// The last message about an outage. Zero: there was none.
 struct outage {
     char told[OUTAGE_TEXT_MAX];
     uint64_t told_ms;

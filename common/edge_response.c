@@ -37,7 +37,7 @@ __attribute__((noinline)) static bool write_confined(struct edge *e, const struc
     return ok;
 }
 
-// What a service answers. Its cookies do not go to others of a shared domain.
+// Writes the head of a service's response, without cookies for others of a shared domain.
 static bool write_response(struct edge *e, const struct http_head *head, struct slice hop_fields)
 {
     struct slice domain = slice_str(e->set->shared_domain ? e->set->shared_domain : "");

@@ -147,7 +147,7 @@ static void print_result(const struct erasure *d)
     (void)fputc('\n', stdout);
 }
 
-// What was deleted, and may still be found by who searches the bytes of the files.
+// Names the deleted bytes that a search of the files may still find.
 static int say_left(const struct inspect_call *call, const struct erasure *d)
 {
     if (d->damaged > 0)

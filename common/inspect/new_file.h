@@ -18,7 +18,7 @@ struct new_file {
     FILE *out;
 };
 
-// What is wrong with a file that is there, when it may not be replaced.
+// The message when a file is there and may not be replaced.
 extern const char new_file_is_there[];
 
 // Opens `out` for what will stand at `path`, which must outlive it. With `force` a file or a link
