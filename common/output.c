@@ -21,7 +21,8 @@ struct stream {
     struct output_text text;
     char chunk[CHUNK_BYTES]; // shown, not written yet
     size_t len;
-    int error;
+    int error;  // of the write that goes on
+    int failed; // of the first write that failed
 };
 
 // NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): as stdout and stderr are
@@ -112,6 +113,7 @@ static void write_bytes(struct stream *s, const char *p, size_t len)
             len -= (size_t)n;
         } else if (errno != EINTR) {
             s->error = errno;
+            s->failed = s->failed ? s->failed : errno;
         }
     }
 }
@@ -178,6 +180,11 @@ void output_exact(bool force)
 {
     (void)fflush(stdout);
     out.exact = force || isatty(STDOUT_FILENO) != 1;
+}
+
+int output_failed(void)
+{
+    return out.failed;
 }
 
 void output_passing(const char *line)

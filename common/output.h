@@ -14,6 +14,8 @@ bool output_begin(void);
 // From here on `stdout` passes bytes as they are, unless it is a terminal and not `force`. For
 // commands that were asked for bytes.
 void output_exact(bool force);
+// Why the first write to standard output failed that did: an errno, 0 when all went well.
+int output_failed(void);
 // Replaces the last line of the terminal that is standard error, without leaving it.
 void output_passing(const char *line);
 // Prints a message, which stays one line whatever is in its parts.

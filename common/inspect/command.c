@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
+#include "common/output.h"
 #include "common/process.h"
 #include "common/record/flush.h"
 #include "text.h"
@@ -59,14 +60,12 @@ int inspect_fail(const struct inspect_call *call, const char *text, const char *
 
 int inspect_end(const struct inspect_call *call, int status)
 {
-    errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout))
         return status;
-    if (errno == EPIPE)
+    const int why = output_failed(); // perhaps long ago
+    if (why == EPIPE)
         return INSPECT_FAILED; // nobody wants to know
-    if (errno == 0)            // it went wrong before
-        return inspect_fail(call, "not all could be written to the standard output", "");
-    return inspect_fail(call, "cannot write: ", strerror(errno));
+    return inspect_fail(call, "cannot write: ", strerror(why));
 }
 
 // The options of a command with those that all have; false when there is no room.
