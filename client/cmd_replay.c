@@ -5,8 +5,8 @@
 #include <unistd.h>
 #include "commands.h"
 #include "common/inspect/command.h"
-#include "common/inspect/compare.h"
-#include "common/inspect/emit.h"
+#include "common/inspect/compare_json.h"
+#include "common/inspect/exchange_json.h"
 #include "common/inspect/text.h"
 #include "common/log.h"
 #include "common/process.h"
@@ -42,7 +42,7 @@ static const char help[] =
     "input\n"
     "  --times N            that often, one after the other (default: 1, at most 10000)\n"
     "  --yes                do not ask before a method that is not idempotent, like POST\n"
-    "  --json               one object a line for each\n"
+    "  --json               one JSON object a line for each (docs/json.md)\n"
     "\n"
     "The service gets what it got the first time: also the X-Forwarded- fields that the relay or\n"
     "@ proxy had set, and as Host the one that the visitor asked for, whatever --host-header\n"
@@ -294,26 +294,25 @@ static void print_result(const char *id, const struct player_result *r, const ch
     (void)printf("%s\n", verdict);
 }
 
-static void emit_result(const char *id, const struct player_result *r, bool same)
+// `again` is NULL when the record does not have it.
+static void emit_result(const struct compared *first, const struct compared *again,
+                        const struct player_result *r)
 {
     struct emit e = {.out = stdout};
     emit_open(&e, NULL, '{');
-    emit_string(&e, "replay_of", slice_str(id));
     emit_string(&e, "id", slice_str(r->id));
-    if (r->status && !r->refused)
-        emit_count(&e, "status", r->status);
-    else
-        emit_null(&e, "status");
-    emit_count(&e, "response_bytes", r->bytes);
-    emit_count(&e, "duration_ns", r->duration_ns);
-    emit_string(&e, "outcome", slice_str(exchange_whystr(r->why)));
-    if (r->refused)
-        emit_string(&e, "error", slice_str(answer_code(r->answer)));
-    if (r->detail[0])
-        emit_string(&e, "detail", slice_str(r->detail));
-    emit_bool(&e, "same", same);
+    emit_string(&e, "replay_of", slice_str(first->x.id));
+    emit_bool(&e, "answered", is_answered(r));
+    if (again) {
+        exchange_json_summary(&e, "exchange", &again->x);
+        (void)compare_json_answers(&e, first, again);
+    } else {
+        emit_null(&e, "exchange");
+        emit_null(&e, "differences");
+        emit_null(&e, "same");
+    }
     emit_close(&e, '}');
-    (void)putchar('\n');
+    emit_end(&e);
 }
 
 static void nothing(void *ctx, const struct difference *d)
@@ -322,13 +321,9 @@ static void nothing(void *ctx, const struct difference *d)
     (void)d;
 }
 
-static void tell_difference(struct replay *p, const struct compared *first,
-                            const struct compared *again, const struct player_result *result)
+static void tell_difference(const struct compared *first, const struct compared *again,
+                            const struct player_result *result)
 {
-    if (p->json) {
-        emit_result(first->x.id, result, compare_answers(first, again, nothing, NULL));
-        return;
-    }
     bool same = compare_answers(first, again, nothing, NULL);
     print_result(first->x.id, result, same ? ", the same answer" : ", another answer:");
     if (!same)
@@ -348,10 +343,10 @@ static bool tell(struct replay *p, const struct compared *first, const struct pl
         found = false;
         (void)snprintf(why, sizeof(why), "the record is damaged, or memory is out");
     }
-    if (found)
-        tell_difference(p, first, &again, result);
-    else if (p->json)
-        emit_result(first->x.id, result, false);
+    if (p->json)
+        emit_result(first, found ? &again : NULL, result);
+    else if (found)
+        tell_difference(first, &again, result);
     else
         print_result(first->x.id, result, "");
     if (!found)

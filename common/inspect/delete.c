@@ -22,7 +22,7 @@ static const char help[] =
     "  --yes                do not ask; needed where there is no terminal to ask at\n"
     "  --all                all exchanges, and records that were put aside since they were\n"
     "                       damaged; otherwise a filter is needed\n"
-    "  --json               the result as one JSON object\n";
+    "  --json               the result as one JSON object (docs/json.md)\n";
 
 static const char statuses[] = "Exit status: 0, 1 failure or a no, 2 usage.\n";
 
@@ -144,7 +144,7 @@ static void print_result(const struct erasure *d)
     emit_bool(&e, "overwritten", !d->left);
     emit_count(&e, "damaged_records_left", d->damaged);
     emit_close(&e, '}');
-    (void)fputc('\n', stdout);
+    emit_end(&e);
 }
 
 // Names the deleted bytes that a search of the files may still find.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <stdio.h>
 #include "command.h"
-#include "compare.h"
-#include "emit.h"
+#include "compare_json.h"
+#include "exchange_json.h"
 #include "text.h"
 #include "timing.h"
 
@@ -17,7 +17,7 @@ static const char help[] =
     "a\n"
     "line, other text by lines, the rest by bytes. Times are shown side by side and never count.\n"
     "\n"
-    "  --json               as one JSON object (docs/record.md)\n";
+    "  --json               as one JSON object (docs/json.md)\n";
 
 static const char statuses[] =
     "Exit status, as of diff(1): 0 the same, 1 different, 2 wrong usage or trouble.\n";
@@ -40,14 +40,6 @@ static void take_option(struct inspect_call *call, int option, const char *value
     o->json = o->json || option == 'j';
 }
 
-static const struct timing_part *find_part(const struct timing *t, const char *name)
-{
-    for (size_t i = 0; i < t->count; i++)
-        if (strcmp(t->part[i].name, name) == 0)
-            return &t->part[i];
-    return NULL;
-}
-
 static void print_times(const char *name, int64_t a, int64_t b)
 {
     char text[2][TEXT_NUMBER_MAX];
@@ -63,78 +55,23 @@ static void print_timing(const struct compared *a, const struct compared *b)
     (void)puts("timing");
     print_times("duration", a->x.duration_ns, b->x.duration_ns);
     for (size_t i = 0; i < first.count; i++) {
-        const struct timing_part *other = find_part(&second, first.part[i].name);
+        const struct timing_part *other = timing_find(&second, first.part[i].name);
         print_times(first.part[i].name, first.part[i].ns, other ? other->ns : -1);
     }
     for (size_t i = 0; i < second.count; i++)
-        if (!find_part(&first, second.part[i].name))
+        if (!timing_find(&first, second.part[i].name))
             print_times(second.part[i].name, -1, second.part[i].ns);
-}
-
-static void emit_side(struct emit *e, const char *name, struct slice s)
-{
-    if (s.p)
-        emit_bytes(e, name, s);
-    else
-        emit_null(e, name);
-}
-
-static void emit_difference(void *ctx, const struct difference *d)
-{
-    static const char *const kinds[] = {
-        [DIFFERENCE_VALUE] = "value",   [DIFFERENCE_FIELD] = "field",
-        [DIFFERENCE_LINE] = "line",     [DIFFERENCE_BYTES] = "bytes",
-        [DIFFERENCE_LAYOUT] = "layout", [DIFFERENCE_UNKEPT] = "unkept",
-    };
-    struct emit *e = ctx;
-    emit_open(e, NULL, '{');
-    emit_string(e, "part", slice_str(d->part));
-    emit_string(e, "kind", slice_str(kinds[d->kind]));
-    if (d->kind == DIFFERENCE_VALUE || d->kind == DIFFERENCE_FIELD) {
-        emit_bytes(e, "name", d->name);
-        emit_side(e, "before", d->before);
-        emit_side(e, "after", d->after);
-    } else if (d->kind == DIFFERENCE_LINE) {
-        emit_string(e, "mark", slice_of(&d->mark, 1));
-        emit_bytes(e, "line", d->line);
-    } else {
-        emit_count(e, "before_bytes", d->bytes[0]);
-        emit_count(e, "after_bytes", d->bytes[1]);
-        if (d->kind == DIFFERENCE_BYTES)
-            emit_count(e, "offset", d->offset);
-    }
-    emit_close(e, '}');
-}
-
-static void emit_timing(struct emit *e, const char *name, const struct compared *c)
-{
-    struct timing t;
-    timing_split(&c->x, &t);
-    emit_open(e, name, '{');
-    emit_string(e, "id", slice_str(c->x.id));
-    if (c->x.duration_ns >= 0)
-        emit_int(e, "duration_ns", c->x.duration_ns);
-    else
-        emit_null(e, "duration_ns");
-    emit_open(e, "split", '{');
-    for (size_t i = 0; i < t.count; i++)
-        emit_int(e, t.part[i].name, t.part[i].ns);
-    emit_close(e, '}');
-    emit_close(e, '}');
 }
 
 static bool write_json(const struct compared *a, const struct compared *b)
 {
     struct emit e = {.out = stdout};
     emit_open(&e, NULL, '{');
-    emit_timing(&e, "before", a);
-    emit_timing(&e, "after", b);
-    emit_open(&e, "differences", '[');
-    bool same = compare_exchanges(a, b, emit_difference, &e);
-    emit_close(&e, ']');
-    emit_bool(&e, "same", same);
+    exchange_json_summary(&e, "before", &a->x);
+    exchange_json_summary(&e, "after", &b->x);
+    bool same = compare_json(&e, a, b);
     emit_close(&e, '}');
-    (void)putchar('\n');
+    emit_end(&e);
     return same;
 }
 

@@ -5,6 +5,17 @@
 #include "common/printable.h"
 #include "common/utf8.h"
 
+// One thread writes the output: it need not be locked for each byte.
+static void put(FILE *out, char c)
+{
+    (void)putc_unlocked(c, out);
+}
+
+static void put_bytes(FILE *out, const char *p, size_t len)
+{
+    (void)fwrite_unlocked(p, 1, len, out);
+}
+
 static void escape(FILE *out, unsigned c)
 {
     if (c < 0x10000) {
@@ -20,8 +31,8 @@ static void put_short(FILE *out, char c)
     static const char names[] = "\"\"\\\\\nn\rr\tt\bb\ff";
     for (size_t i = 0; names[i]; i += 2)
         if (names[i] == c) {
-            (void)fputc('\\', out);
-            (void)fputc(names[i + 1], out);
+            put(out, '\\');
+            put(out, names[i + 1]);
             return;
         }
     escape(out, (unsigned char)c);
@@ -40,11 +51,11 @@ static void put_string(FILE *out, struct slice s)
 {
     bool is_utf8 = utf8_is(s);
     struct printable p = {0};
-    (void)fputc('"', out);
+    put(out, '"');
     while (s.len > 0) {
         size_t len = plain_run(s);
         if (len > 0) {
-            (void)fwrite(s.p, 1, len, out);
+            put_bytes(out, s.p, len);
             p = (struct printable){.has_base = true};
         } else if ((unsigned char)s.p[0] < 0x80) {
             put_short(out, s.p[0]);
@@ -58,36 +69,38 @@ static void put_string(FILE *out, struct slice s)
             struct shown shown = printable_next(&p, &rest);
             len = s.len - rest.len;
             if (shown.as_is)
-                (void)fwrite(s.p, 1, len, out);
+                put_bytes(out, s.p, len);
             else
                 escape(out, utf8_code(s, len));
         }
         s = slice_of(s.p + len, s.len - len);
     }
-    (void)fputc('"', out);
+    put(out, '"');
 }
 
 static void begin(struct emit *e, const char *name)
 {
     if (e->comma)
-        (void)fputc(',', e->out);
+        put(e->out, ',');
     e->comma = true;
     if (!name)
         return;
-    put_string(e->out, slice_str(name));
-    (void)fputc(':', e->out);
+    put(e->out, '"');
+    put_bytes(e->out, name, strlen(name));
+    put(e->out, '"');
+    put(e->out, ':');
 }
 
 void emit_open(struct emit *e, const char *name, char bracket)
 {
     begin(e, name);
-    (void)fputc(bracket, e->out);
+    put(e->out, bracket);
     e->comma = false;
 }
 
 void emit_close(struct emit *e, char bracket)
 {
-    (void)fputc(bracket, e->out);
+    put(e->out, bracket);
     e->comma = true;
 }
 
@@ -100,9 +113,9 @@ void emit_string(struct emit *e, const char *name, struct slice s)
 void emit_base64(struct emit *e, const char *name, struct slice s)
 {
     begin(e, name);
-    (void)fputc('"', e->out);
+    put(e->out, '"');
     write_base64(e->out, s, 0);
-    (void)fputc('"', e->out);
+    put(e->out, '"');
 }
 
 void emit_bytes(struct emit *e, const char *name, struct slice s)
@@ -116,25 +129,44 @@ void emit_bytes(struct emit *e, const char *name, struct slice s)
     emit_close(e, '}');
 }
 
-void emit_hex(struct emit *e, const char *name, struct slice s)
+void emit_digest(struct emit *e, const char *name, const uint8_t *digest)
 {
-    begin(e, name);
-    (void)fputc('"', e->out);
-    for (size_t i = 0; i < s.len; i++)
-        (void)fprintf(e->out, "%02x", (unsigned char)s.p[i]);
-    (void)fputc('"', e->out);
+    static const uint8_t unknown[EMIT_DIGEST_BYTES];
+    static const char digits[] = "0123456789abcdef";
+    char text[2 * EMIT_DIGEST_BYTES];
+    if (!digest || memcmp(digest, unknown, EMIT_DIGEST_BYTES) == 0) {
+        emit_null(e, name);
+        return;
+    }
+    for (size_t i = 0; i < EMIT_DIGEST_BYTES; i++) {
+        text[2 * i] = digits[digest[i] >> 4];
+        text[2 * i + 1] = digits[digest[i] & 15];
+    }
+    emit_string(e, name, slice_of(text, sizeof(text)));
+}
+
+static void put_number(FILE *out, uint64_t n)
+{
+    char text[20];
+    size_t at = sizeof(text);
+    do
+        text[--at] = (char)('0' + n % 10);
+    while (n /= 10);
+    put_bytes(out, text + at, sizeof(text) - at);
 }
 
 void emit_int(struct emit *e, const char *name, int64_t n)
 {
     begin(e, name);
-    (void)fprintf(e->out, "%" PRId64, n);
+    if (n < 0)
+        put(e->out, '-');
+    put_number(e->out, n < 0 ? 0 - (uint64_t)n : (uint64_t)n);
 }
 
 void emit_count(struct emit *e, const char *name, uint64_t n)
 {
     begin(e, name);
-    (void)fprintf(e->out, "%" PRIu64, n);
+    put_number(e->out, n);
 }
 
 void emit_ms(struct emit *e, const char *name, int64_t ns)
@@ -153,19 +185,27 @@ void emit_seconds(struct emit *e, const char *name, int64_t ns)
 void emit_bool(struct emit *e, const char *name, bool b)
 {
     begin(e, name);
-    (void)fputs(b ? "true" : "false", e->out);
+    put_bytes(e->out, b ? "true" : "false", b ? 4 : 5);
 }
 
 void emit_null(struct emit *e, const char *name)
 {
     begin(e, name);
-    (void)fputs("null", e->out);
+    put_bytes(e->out, "null", 4);
 }
 
-void emit_optional(struct emit *e, const char *name, struct slice s)
+void emit_optional_bytes(struct emit *e, const char *name, struct slice s)
 {
     if (s.len > 0)
         emit_bytes(e, name, s);
+    else
+        emit_null(e, name);
+}
+
+void emit_text(struct emit *e, const char *name, struct slice s)
+{
+    if (s.len > 0)
+        emit_string(e, name, s);
     else
         emit_null(e, name);
 }
@@ -176,4 +216,10 @@ void emit_time(struct emit *e, const char *name, int64_t ns)
         emit_int(e, name, ns);
     else
         emit_null(e, name);
+}
+
+void emit_end(struct emit *e)
+{
+    put(e->out, '\n');
+    e->comma = false;
 }

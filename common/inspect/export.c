@@ -30,7 +30,7 @@ static const char help[] =
     "                       sh, bash, dash, ksh and zsh. Comments name what a command cannot send\n"
     "  --to-service         with --curl: what the service got, straight to the service\n"
     "  --path PATH          with --curl: another path and query, where values of it were redacted\n"
-    "  --jsonl [FILE]       a JSON object a line with all that is kept (docs/record.md)\n"
+    "  --jsonl [FILE]       a JSON object a line with all that is kept (docs/json.md)\n"
     "  --force              replace the file; a link is replaced, not what it points to\n";
 
 #define ID_DIGITS "0123456789abcdefghjkmnpqrstvwxyzABCDEFGHJKMNPQRSTVWXYZ"

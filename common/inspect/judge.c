@@ -70,3 +70,16 @@ const char *direction_str(enum direction d)
     }
     return "";
 }
+
+const char *direction_name(enum direction d)
+{
+    switch (d) {
+    case DIRECTION_SAME: return "same";
+    case DIRECTION_DIFFERS: return "differs";
+    case DIRECTION_NO_REPORT: return "no report";
+    case DIRECTION_CUT_HERE: return "cut here";
+    case DIRECTION_CUT_THERE: return "cut there";
+    case DIRECTION_CUT_BOTH: return "cut both";
+    }
+    return "";
+}

@@ -33,4 +33,5 @@ bool judge_can_check(const struct record_exchange *x, enum record_side side);
 // `damaged`: the sides of which the kept bytes do not have the digest.
 struct judgement judge(const struct record_exchange *x, const bool damaged[static 2]);
 const char *verdict_str(enum verdict v);
-const char *direction_str(enum direction d);
+const char *direction_str(enum direction d);  // for people
+const char *direction_name(enum direction d); // for programs: docs/json.md

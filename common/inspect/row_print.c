@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "row_print.h"
-#include "emit.h"
+#include "exchange_json.h"
 #include "text.h"
 
 enum {
@@ -92,43 +92,11 @@ static void print_text(const struct row_printer *p, const struct record_exchange
     (void)fputc('\n', p->out);
 }
 
-// The columns of the table that are not bytes of messages, under their names there.
 static void print_json(const struct row_printer *p, const struct record_exchange *x)
 {
     struct emit e = {.out = p->out};
-    char began[TIMESTAMP_MAX];
-    emit_open(&e, NULL, '{');
-    emit_int(&e, "seq", x->seq);
-    emit_bytes(&e, "id", slice_str(x->id));
-    emit_string(&e, "began", slice_str(timestamp(x->began_ns, began)));
-    emit_int(&e, "began_ns", x->began_ns);
-    emit_optional(&e, "program", x->program);
-    emit_optional(&e, "tunnel", x->tunnel);
-    emit_optional(&e, "visitor", x->visitor);
-    emit_bytes(&e, "protocol", x->protocol);
-    emit_bytes(&e, "method", x->method);
-    emit_optional(&e, "scheme", x->scheme);
-    emit_optional(&e, "host", x->host);
-    emit_bytes(&e, "target", x->target);
-    emit_optional(&e, "upstream", x->upstream);
-    if (x->status)
-        emit_count(&e, "status", x->status);
-    else
-        emit_null(&e, "status");
-    emit_optional(&e, "outcome", x->outcome);
-    emit_optional(&e, "error", x->error);
-    emit_optional(&e, "detail", x->detail);
-    emit_optional(&e, "replay_of", x->replay_of);
-    emit_count(&e, "flags", x->flags);
-    emit_time(&e, "sent_on_ns", x->sent_on_ns);
-    emit_time(&e, "connect_ns", x->connect_ns);
-    emit_time(&e, "service_first_ns", x->service_first_ns);
-    emit_time(&e, "answered_ns", x->answered_ns);
-    emit_time(&e, "duration_ns", x->duration_ns);
-    emit_count(&e, "request_bytes", x->body[RECORD_REQUEST].bytes);
-    emit_count(&e, "response_bytes", x->body[RECORD_RESPONSE].bytes);
-    emit_close(&e, '}');
-    (void)fputc('\n', p->out);
+    exchange_json_summary(&e, NULL, x);
+    emit_end(&e);
 }
 
 void row_print(const struct row_printer *p, const struct record_exchange *x)

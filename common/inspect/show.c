@@ -27,7 +27,7 @@ static const char help[] =
     "  --force              with --raw or --body: the bytes themselves on a terminal, too, which\n"
     "                       obeys what is in them. Otherwise it gets the text, and \\xHH for\n"
     "                       what it must not obey; files and pipes always get the bytes\n"
-    "  --json               as one JSON object (docs/record.md)\n"
+    "  --json               as one JSON object (docs/json.md)\n"
     "  --no-decode          bodies as they passed\n";
 
 struct options {
@@ -117,9 +117,10 @@ static int write_raw(const struct inspect_call *call, struct record_reader *r,
 
 static int write_json(struct record_reader *r, const struct record_exchange *x, bool decode)
 {
-    struct exchange_json j = {.reader = r, .emit = {.out = stdout}, .decode = decode};
-    bool ok = exchange_json(&j, x);
-    (void)fputc('\n', stdout);
+    const struct exchange_json j = {r, EXCHANGE_JSON_WHOLE, decode};
+    struct emit e = {.out = stdout};
+    bool ok = exchange_json(&e, NULL, &j, x);
+    emit_end(&e);
     return ok ? INSPECT_OK : INSPECT_FAILED;
 }
 

@@ -20,7 +20,7 @@ static const char help[] =
     "  --by path|host|status|method\n"
     "                       what makes a group; a path is without its query (default: path)\n"
     "  --limit N            at most N groups (default: 20)\n"
-    "  --json               one JSON object\n";
+    "  --json               one JSON object (docs/json.md)\n";
 
 static const char statuses[] = "Exit status: 0, 1 failure, 2 usage.\n";
 
@@ -138,39 +138,74 @@ static void print_text(const struct stats *s)
                       s->groups.count - (size_t)s->limit);
 }
 
+// What has no status is put together under a dash, which a status cannot be.
+static bool is_none(enum by by, struct slice key)
+{
+    return by == BY_STATUS && slice_eq(key, SLICE("-"));
+}
+
+static void emit_duration(struct emit *e, const struct group *g)
+{
+    const struct {
+        const char *name;
+        uint64_t ns;
+    } of[] = {
+        {"average_ns", g->timed ? g->total_ns / g->timed : 0},
+        {"p50_ns", g->p50_ns},
+        {"p90_ns", g->p90_ns},
+        {"p99_ns", g->p99_ns},
+    };
+    emit_open(e, "duration", '{');
+    emit_count(e, "count", g->timed);
+    emit_count(e, "total_ns", g->total_ns);
+    for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++)
+        if (g->timed)
+            emit_count(e, of[i].name, of[i].ns);
+        else
+            emit_null(e, of[i].name);
+    emit_close(e, '}');
+}
+
+static void emit_bodies(struct emit *e, const char *name, uint64_t bytes)
+{
+    emit_open(e, name, '{');
+    emit_open(e, "body", '{');
+    emit_count(e, "bytes", bytes);
+    emit_close(e, '}');
+    emit_close(e, '}');
+}
+
 static void emit_group(struct emit *e, const struct group *g)
 {
-    emit_count(e, "calls", g->calls);
-    emit_count(e, "total_ns", g->total_ns);
-    emit_count(e, "average_ns", g->timed ? g->total_ns / g->timed : 0);
-    emit_count(e, "p50_ns", g->p50_ns);
-    emit_count(e, "p90_ns", g->p90_ns);
-    emit_count(e, "p99_ns", g->p99_ns);
-    emit_count(e, "request_bytes", g->bytes[0]);
-    emit_count(e, "response_bytes", g->bytes[1]);
+    emit_count(e, "count", g->calls);
+    emit_duration(e, g);
+    emit_bodies(e, "request", g->bytes[0]);
+    emit_bodies(e, "response", g->bytes[1]);
+    emit_close(e, '}');
 }
 
 static void print_json(const struct stats *s)
 {
+    const struct groups *g = &s->groups;
     struct emit e = {.out = stdout};
     emit_open(&e, NULL, '{');
     emit_string(&e, "by", slice_str(by_names[s->by]));
     emit_open(&e, "groups", '[');
-    for (size_t i = 0; i < s->groups.count && i < s->limit; i++) {
+    for (size_t i = 0; i < g->count && i < s->limit; i++) {
         emit_open(&e, NULL, '{');
-        emit_bytes(&e, "key", s->groups.list[i].key);
-        emit_group(&e, &s->groups.list[i]);
-        emit_close(&e, '}');
+        emit_optional_bytes(&e, "key",
+                            is_none(s->by, g->list[i].key) ? (struct slice){0} : g->list[i].key);
+        emit_group(&e, &g->list[i]);
     }
     emit_close(&e, ']');
-    emit_count(&e, "groups_not_shown", s->groups.count > s->limit ? s->groups.count - s->limit : 0);
+    emit_count(&e, "groups_not_shown", g->count > s->limit ? g->count - s->limit : 0);
+    emit_bool(&e, "groups_joined", g->keys_left_out);
     emit_count(&e, "running", s->running);
-    emit_bool(&e, "percentiles_exact", !s->groups.samples_left_out);
+    emit_bool(&e, "percentiles_exact", !g->samples_left_out);
     emit_open(&e, "all", '{');
-    emit_group(&e, &s->groups.all);
+    emit_group(&e, &g->all);
     emit_close(&e, '}');
-    emit_close(&e, '}');
-    (void)fputc('\n', stdout);
+    emit_end(&e);
 }
 
 static void say_bounds(const struct inspect_call *call, const struct stats *s)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "timing.h"
+#include <string.h>
 
 // What one end measured.
 struct times {
@@ -84,4 +85,12 @@ void timing_split(const struct record_exchange *x, struct timing *t)
         add(t, "service", own.answered - own.sent_on);
     }
     add(t, "body", own.duration - own.answered);
+}
+
+const struct timing_part *timing_find(const struct timing *t, const char *name)
+{
+    for (size_t i = 0; i < t->count; i++)
+        if (strcmp(t->part[i].name, name) == 0)
+            return &t->part[i];
+    return NULL;
 }

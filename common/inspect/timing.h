@@ -36,3 +36,5 @@ struct timing {
 int64_t timing_lasted(const struct record_exchange *x, int64_t now_ns);
 
 void timing_split(const struct record_exchange *x, struct timing *t);
+// The part of this name; NULL: this end does not know it.
+const struct timing_part *timing_find(const struct timing *t, const char *name);

@@ -3,7 +3,7 @@
 #include <xxhash.h>
 #include "bits.h"
 #include "command.h"
-#include "emit.h"
+#include "exchange_json.h"
 #include "judge.h"
 #include "progress.h"
 #include "text.h"
@@ -29,7 +29,7 @@ static const char help[] =
     "that only damage is told.\n"
     "\n"
     "  --all                all exchanges, or those that match the filter\n"
-    "  --json               as one JSON object (docs/record.md)\n";
+    "  --json               as one JSON object (docs/json.md)\n";
 
 static const char statuses[] = "Exit status: 0 nothing differs or is damaged, 1 something does or "
                                "is, or failure, 2 usage.\n";
@@ -127,21 +127,11 @@ static void print_exchange(const struct record_exchange *x, const struct judgeme
     print_side(x, j, RECORD_RESPONSE);
 }
 
-static void emit_side(struct emit *e, const struct record_exchange *x, const struct judgement *j,
-                      enum record_side side)
+static void emit_side(struct emit *e, const struct judgement *j, enum record_side side)
 {
-    const struct record_body *b = &x->body[side];
     emit_open(e, side == RECORD_REQUEST ? "request" : "response", '{');
-    emit_string(e, "is", slice_str(direction_str(j->direction[side])));
+    emit_string(e, "is", slice_str(direction_name(j->direction[side])));
     emit_bool(e, "damaged", j->damaged[side]);
-    emit_count(e, "bytes", b->bytes);
-    if (b->has_digest)
-        emit_hex(e, "xxh3_128", slice_of((const char *)b->digest, RECORD_DIGEST_BYTES));
-    if (x->far.known) {
-        emit_count(e, "far_bytes", x->far.bytes[side]);
-        emit_hex(e, "far_xxh3_128",
-                 slice_of((const char *)x->far.digest[side], RECORD_DIGEST_BYTES));
-    }
     emit_close(e, '}');
 }
 
@@ -149,11 +139,33 @@ static void emit_exchange(struct emit *e, const struct record_exchange *x,
                           const struct judgement *j)
 {
     emit_open(e, NULL, '{');
-    emit_string(e, "id", slice_str(x->id));
+    exchange_json_summary(e, "exchange", x);
     emit_string(e, "verdict", slice_str(verdict_str(j->verdict)));
-    emit_side(e, x, j, RECORD_REQUEST);
-    emit_side(e, x, j, RECORD_RESPONSE);
+    emit_side(e, j, RECORD_REQUEST);
+    emit_side(e, j, RECORD_RESPONSE);
     emit_close(e, '}');
+}
+
+static void begin_json(struct verify *v)
+{
+    if (!v->json)
+        return;
+    v->emit.out = stdout;
+    emit_open(&v->emit, NULL, '{');
+    emit_open(&v->emit, "exchanges", '[');
+}
+
+static void end_json(struct verify *v)
+{
+    struct emit *e = &v->emit;
+    emit_close(e, ']');
+    emit_open(e, "counts", '{');
+    for (int i = 0; i <= VERDICT_RUNNING; i++)
+        emit_count(e, verdict_str((enum verdict)i), v->counts[i]);
+    emit_close(e, '}');
+    emit_count(e, "no_other_end", v->alone);
+    emit_close(e, '}');
+    emit_end(e);
 }
 
 static void verify_exchange(struct verify *v, const struct record_exchange *x)
@@ -188,13 +200,7 @@ static uint64_t total(const struct verify *v)
 static void put_summary(struct verify *v)
 {
     if (v->json) {
-        emit_close(&v->emit, ']');
-        emit_open(&v->emit, "counts", '{');
-        for (int i = 0; i <= VERDICT_RUNNING; i++)
-            emit_count(&v->emit, verdict_str((enum verdict)i), v->counts[i]);
-        emit_close(&v->emit, '}');
-        emit_close(&v->emit, '}');
-        (void)putchar('\n');
+        end_json(v);
         return;
     }
     if (!v->all)
@@ -217,12 +223,14 @@ static int verify_all(struct inspect_call *call, struct filter *filter)
     struct record_exchange x;
     const struct record_query query = {.filter = filter, .oldest_first = true};
     int status = -record_reader_query(v->reader, &query);
+    begin_json(v);
     progress_begin(&v->progress);
     while (status >= 0 && (status = record_reader_next(v->reader, &x)) > 0) {
         verify_exchange(v, &x);
         progress_tell(&v->progress, total(v));
     }
     progress_end(&v->progress);
+    put_summary(v);
     return status < 0 ? inspect_fail(call, "the record cannot be read: ", sqlite3_errstr(-status))
                       : INSPECT_OK;
 }
@@ -234,20 +242,16 @@ static int verify_one(struct inspect_call *call)
     char why[RECORD_WHY_MAX];
     if (record_reader_find(v->reader, call->argv[0], &x, why) <= 0)
         return inspect_fail(call, "", why);
+    begin_json(v);
     verify_exchange(v, &x);
+    put_summary(v);
     return INSPECT_OK;
 }
 
 static int run(struct inspect_call *call, struct filter *filter)
 {
     struct verify *v = call->ctx;
-    v->emit.out = stdout;
-    if (v->json) {
-        emit_open(&v->emit, NULL, '{');
-        emit_open(&v->emit, "exchanges", '[');
-    }
     int status = v->all ? verify_all(call, filter) : verify_one(call);
-    put_summary(v);
     if (status == INSPECT_OK && v->failed)
         status = inspect_fail(call, "a body cannot be read: the record is damaged", "");
     if (v->counts[VERDICT_DIFFERS] + v->counts[VERDICT_DAMAGED] > 0)

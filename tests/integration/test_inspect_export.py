@@ -114,17 +114,17 @@ def test_jsonl_loses_nothing(record):
                response_trailers=b"T: 1\r\n", target="/\xe9")
     record.add(response=b"text\x00\x1b")
     first, second = map(json.loads, record.output("export", "--jsonl").splitlines())
-    assert base64.b64decode(first["request"]["body"]["base64"]) == ALL_BYTES * 1000
+    assert base64.b64decode(first["request"]["body"]["content"]["base64"]) == ALL_BYTES * 1000
     assert first["request"]["fields"] == [["A", "1"], ["a", "2"], [
         "B", {"base64": base64.b64encode(b"\xff\x80").decode()}], ["A", "é\u2028"]]
-    assert base64.b64decode(first["response"]["body"]["base64"]) == packed
-    assert first["response"]["body"]["decoded"] == {"whole": True, "text": "hello"}
+    assert base64.b64decode(first["response"]["body"]["content"]["base64"]) == packed
+    assert first["response"]["body"]["decoded"] == {"whole": True, "content": "hello"}
     assert first["response"]["interim"] == [
         {"status": 103, "reason": "Early Hints", "fields": [["Link", "x"], ["Link", "y"]]},
         {"status": 100, "reason": "Continue", "fields": []}]
     assert first["response"]["trailers"] == [["T", "1"]]
-    assert first["far"]["request"]["xxh3_128"] == first["request"]["body"]["xxh3_128"]
-    assert second["response"]["body"]["text"] == "text\x00\x1b"
+    assert first["far"]["request"]["body"]["xxh3_128"] == first["request"]["body"]["xxh3_128"]
+    assert second["response"]["body"]["content"] == "text\x00\x1b"
     assert second["began"] == "2025-11-25T18:00:02.000Z"
 
 

@@ -141,19 +141,27 @@ def test_messages_are_shown_in_order_and_inflated(record):
         ("<-", "text", "cut he (cut)"), ("<-", "close", "1000 bye")]
     assert [line[2].endswith(("(compressed) (cut)", "(compressed)")) for line in found[7:]] == [True] * 2
     messages = json.loads(shown(record, "last", "--json"))["messages"]
-    assert messages[2]["inflated"] == {"text": "hello hello again"}
-    assert messages[3]["base64"] == "AAH/"
+    assert messages[2]["decoded"] == {"whole": True, "content": "hello hello again"}
+    assert messages[3]["content"] == {"base64": "AAH/"}
+    plain = json.loads(shown(record, "last", "--json", "--no-decode"))["messages"]
+    assert [message["decoded"] for message in plain] == [None] * 9
+
+
+def split(record):
+    """The parts of the time that are known."""
+    parts = json.loads(shown(record, "last", "--json"))["split"]
+    return {name.removesuffix("_ns"): ns for name, ns in parts.items() if ns is not None}
 
 
 def test_the_time_is_split_between_what_both_ends_measured(record):
     record.add()
-    parts = json.loads(shown(record, "last", "--json"))["split"]
+    parts = split(record)
     assert parts == {"relay": 500_000, "tunnel": 3_500_000, "agent": 1_000_000,
                      "connect": 1_000_000, "service": 5_000_000, "body": 3_000_000}
     rows = re.findall(r"^(\w+) +([\d.]+) ms  [#.]{40}$", shown(record, "last"), re.M)
     assert [name for name, _ in rows] == list(parts)
     record.add(far_flags=None, far_outcome=None, far_answered_ns=None)
-    parts = json.loads(shown(record, "last", "--json"))["split"]
+    parts = split(record)
     assert parts == {"own": 1_000_000, "connect": 1_000_000, "service": 5_000_000,
                      "body": 2_000_000}
 

@@ -106,7 +106,7 @@ def test_beyond_the_budget_usual_bodies_are_still_searched(record):
         record.add(request=gzip.compress(plain), request_fields=fields("gzip"), target="/usual")
         last = record.add(response=bomb, response_fields=fields("gzip"), target="/last")
     done = record.run("requests", "body~needle", "--limit", "all", "--json")
-    assert [json.loads(line)["target"] for line in done.stdout.splitlines()] == ["/usual"]
+    assert [json.loads(line)["request"]["target"] for line in done.stdout.splitlines()] == ["/usual"]
     assert len(record.run("show", last, "--body", "response").stdout) == room
 
 
@@ -133,9 +133,9 @@ def test_messages_of_a_websocket_are_no_way_round(record):
     record.add(status=101, flags=32, messages=[(0, 2, 1, len(packed), packed)])
     text, error = capped(record, "export", "--jsonl", most=MIB)
     message, = json.loads(text)["messages"]
-    assert "inflated" not in message and "--decode-all" in error
+    assert message["decoded"] is None and "--decode-all" in error
     text, error = capped(record, "export", "--jsonl", "--decode-all", most=16 * MIB)
-    assert "inflated" in json.loads(text)["messages"][0] and not error
+    assert json.loads(text)["messages"][0]["decoded"]["whole"] and not error
 
 
 def test_fields_of_forms_are_bounded_in_har(record):

@@ -330,7 +330,7 @@ def listed(relay, data):
     done = subprocess.run(
         ["nsenter", "-t", str(relay.pid), "-m", harness.BIN / "aditd", "requests", "--json",
          "--limit", "all", "--data", data], capture_output=True, text=True)
-    return [json.loads(line)["target"] for line in done.stdout.splitlines()]
+    return [json.loads(line)["request"]["target"] for line in done.stdout.splitlines()]
 
 
 @needs_mounts

@@ -414,7 +414,7 @@ def test_a_service_may_answer_early_and_leave(own, leaves):
                          status=(0, 1))
         result, = objects(out)
         assert result["same"] is False
-        assert result["outcome"] in ("complete", "upstream gone", "refused")
+        assert result["exchange"]["outcome"] in ("complete", "upstream gone", "refused")
 
 
 def test_a_slow_answer_is_waited_for_and_an_interrupt_ends_it(own):
@@ -538,11 +538,15 @@ def test_json_is_one_object_a_line(own):
     own.answers = [own.usual, lambda exchange: exchange.reset()]
     out, _ = own.run(row["id"], "--times", "2", "--json", status=1)
     first, second = objects(out)
-    assert (first["replay_of"], first["status"], first["outcome"], first["same"],
-            first["response_bytes"]) == (row["id"], 200, "complete", True, 6)
-    assert "error" not in first and first["duration_ns"] > 0
-    assert (second["status"], second["error"], second["same"]) == (
-        None, "ADIT-UPSTREAM-CLOSED", False)
+    assert (first["replay_of"], first["answered"], first["differences"], first["same"]) == (
+        row["id"], True, [], True)
+    assert first["exchange"]["response"]["status"] == 200
+    assert first["exchange"]["error"] is None and first["exchange"]["replay_of"] == row["id"]
+    assert (second["answered"], second["exchange"]["error"], second["same"]) == (
+        False, "ADIT-UPSTREAM-CLOSED", False)
+    assert {"part": "answer", "kind": "value", "name": "error", "before": None,
+            "after": "ADIT-UPSTREAM-CLOSED"} in second["differences"]
+    assert [x["exchange"]["id"] for x in (first, second)] == [first["id"], second["id"]]
     assert {first["id"], second["id"]} == {r["id"] for r in own.rows()[-2:]}
 
 

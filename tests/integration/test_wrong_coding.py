@@ -35,8 +35,8 @@ def test_text_that_is_not_coded_is_shown_found_and_exported_as_it_came(record, c
     assert "compression" not in entry["response"]["content"]
     assert entry["request"]["postData"]["text"].encode() == TEXT
     line = json.loads(record.output("export", "--jsonl"))
-    assert line["response"]["body"]["text"].encode() == TEXT
-    assert "decoded" not in line["response"]["body"]
+    assert line["response"]["body"]["content"].encode() == TEXT
+    assert line["response"]["body"]["decoded"] is None
 
 
 def test_a_body_that_is_wrong_in_the_middle_is_as_it_came(record):

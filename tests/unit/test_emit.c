@@ -56,11 +56,51 @@ static void objects_and_lists_have_their_commas(void **state)
     emit_close(&e, ']');
     emit_ms(&e, "ms", 1234567);
     emit_seconds(&e, "s", 1764093601001002003);
-    emit_hex(&e, "hex", SLICE("\x01\xff"));
     emit_bytes(&e, "bytes", SLICE("\xff"));
     emit_close(&e, '}');
+    emit_end(&e);
+    emit_open(&e, NULL, '{');
+    emit_close(&e, '}');
     expect(&s, "{\"a\":-1,\"b\":[[],true,null],\"ms\":1.234567,\"s\":1764093601.001002,"
-               "\"hex\":\"01ff\",\"bytes\":{\"base64\":\"/w==\"}}");
+               "\"bytes\":{\"base64\":\"/w==\"}}\n{}");
+}
+
+static void numbers_are_whole_at_their_bounds(void **state)
+{
+    struct sheet s;
+    (void)state;
+    sheet_open(&s);
+    struct emit e = {.out = s.out};
+    emit_open(&e, NULL, '[');
+    emit_int(&e, NULL, INT64_MIN);
+    emit_int(&e, NULL, INT64_MAX);
+    emit_int(&e, NULL, 0);
+    emit_count(&e, NULL, UINT64_MAX);
+    emit_close(&e, ']');
+    expect(&s, "[-9223372036854775808,9223372036854775807,0,18446744073709551615]");
+}
+
+static void what_is_not_known_is_null(void **state)
+{
+    static const uint8_t unknown[EMIT_DIGEST_BYTES];
+    static const uint8_t known[EMIT_DIGEST_BYTES] = {1, 0xff};
+    struct sheet s;
+    (void)state;
+    sheet_open(&s);
+    struct emit e = {.out = s.out};
+    emit_open(&e, NULL, '[');
+    emit_digest(&e, NULL, NULL);
+    emit_digest(&e, NULL, unknown);
+    emit_digest(&e, NULL, known);
+    emit_time(&e, NULL, -1);
+    emit_time(&e, NULL, 0);
+    emit_text(&e, NULL, SLICE(""));
+    emit_text(&e, NULL, SLICE("\xff"));
+    emit_optional_bytes(&e, NULL, SLICE(""));
+    emit_optional_bytes(&e, NULL, SLICE("\xff"));
+    emit_close(&e, ']');
+    expect(&s, "[null,null,\"01ff0000000000000000000000000000\",null,0,null,\"\\u00ff\",null,"
+               "{\"base64\":\"/w==\"}]");
 }
 
 static void strings_are_escaped_where_they_must_be(void **state)
@@ -144,6 +184,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(objects_and_lists_have_their_commas),
+        cmocka_unit_test(numbers_are_whole_at_their_bounds),
+        cmocka_unit_test(what_is_not_known_is_null),
         cmocka_unit_test(strings_are_escaped_where_they_must_be),
         cmocka_unit_test(utf8_is_told_from_what_is_not),
         cmocka_unit_test(base64_is_padded_and_broken_into_lines),
