@@ -59,6 +59,22 @@ int inspect_fail(const struct inspect_call *call, const char *text, const char *
     return INSPECT_FAILED;
 }
 
+int inspect_not_found(const struct inspect_call *call, const char *why)
+{
+    struct slice rest = slice_str(why);
+    (void)fflush(stdout);
+    (void)fprintf(stderr, "%s %s: ", call->program->name, call->name);
+    while (rest.len > 0) {
+        const char *end = memchr(rest.p, '\n', rest.len);
+        size_t len = end ? (size_t)(end - rest.p) : rest.len;
+        write_safe(stderr, slice_of(rest.p, len));
+        (void)fputc('\n', stderr);
+        len += end != NULL;
+        rest = slice_of(rest.p + len, rest.len - len);
+    }
+    return INSPECT_FAILED;
+}
+
 int inspect_end(const struct inspect_call *call, int status)
 {
     errno = 0;

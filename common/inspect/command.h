@@ -41,6 +41,8 @@ bool inspect_begin(struct inspect_call *call, const struct inspect_spec *spec, i
 void inspect_usage(struct inspect_call *call, const char *text, const char *what);
 // Says what went wrong. Returns INSPECT_FAILED.
 int inspect_fail(const struct inspect_call *call, const char *text, const char *why);
+// Says why record_reader_find has found none, in its lines. Returns INSPECT_FAILED.
+int inspect_not_found(const struct inspect_call *call, const char *why);
 // Flushes stdout. Returns `status`, or INSPECT_FAILED when something could not be written.
 int inspect_end(const struct inspect_call *call, int status);
 
