@@ -60,5 +60,10 @@ struct record_reader *inspect_open(struct inspect_call *call);
 // The filter that the arguments from `first` on make, joined by spaces, and with it the options
 // that are comparisons. NULL: it said what is wrong, and call->exit_status is set.
 struct filter *inspect_filter(struct inspect_call *call, int first);
+// Whether there is one.
+static inline bool inspect_has_filter(const struct inspect_call *call)
+{
+    return call->argc > 0 || call->flags.len > 0;
+}
 // Says on stderr what the record lacks, and what troubles its writers.
 void inspect_losses(const struct inspect_call *call, struct record_reader *r);
