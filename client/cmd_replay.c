@@ -429,7 +429,7 @@ static int replay_one(struct replay *p, const char *text)
     struct record_exchange x;
     struct compared first = {0};
     if (record_reader_find(p->reader, text, &x, why) <= 0)
-        return inspect_fail(&p->call, "", why);
+        return inspect_not_found(&p->call, why);
     int status = compared_load(&first, p->reader, &x)
                      ? replay_loaded(p, &first)
                      : fail(p, first.x.id, "the record is damaged, or memory is out");
@@ -487,7 +487,7 @@ int command_replay(int argc, char **argv)
     if (!begun)
         status = p.call.exit_status;
     else if (p.call.argc == 0)
-        inspect_usage(&p.call, "say which: an ID, the beginning of one, or last", "");
+        inspect_usage(&p.call, "say which: an ID, its beginning or its end, or last", "");
     else
         status = process_has_files("adit replay", PROCESS_FILES_SERVE) ? run(&p) : INSPECT_FAILED;
     record_reader_close(p.reader);

@@ -12,7 +12,7 @@
 #include "text.h"
 
 enum {
-    OPTIONS_MAX = 16, // of a command, and the end
+    OPTIONS_MAX = 32, // of a command, and the end
     OPTION_DATA = 1,
     OPTION_HELP = 2,
     OPTION_DECODE_ALL = 3
@@ -26,6 +26,8 @@ static void print_help(const struct inspect_call *call, const struct inspect_spe
             (void)fputs(call->program->name, stdout);
         else
             (void)fputc(*c, stdout);
+    if (call->filters)
+        (void)fputs(filter_flags_help, stdout);
     (void)printf(
         "  --data DIR           where the record is (default: $XDG_STATE_HOME/adit/%s)\n"
         "  --decode-all         decode bodies whole, also where they become more than a hundred\n"
@@ -58,6 +60,22 @@ int inspect_fail(const struct inspect_call *call, const char *text, const char *
     return INSPECT_FAILED;
 }
 
+int inspect_not_found(const struct inspect_call *call, const char *why)
+{
+    struct slice rest = slice_str(why);
+    (void)fflush(stdout);
+    (void)fprintf(stderr, "%s %s: ", call->program->name, call->name);
+    while (rest.len > 0) {
+        const char *end = memchr(rest.p, '\n', rest.len);
+        size_t len = end ? (size_t)(end - rest.p) : rest.len;
+        write_safe(stderr, slice_of(rest.p, len));
+        (void)fputc('\n', stderr);
+        len += end != NULL;
+        rest = slice_of(rest.p + len, rest.len - len);
+    }
+    return INSPECT_FAILED;
+}
+
 int inspect_end(const struct inspect_call *call, int status)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
@@ -68,18 +86,34 @@ int inspect_end(const struct inspect_call *call, int status)
     return inspect_fail(call, "cannot write: ", strerror(why));
 }
 
-// The options of a command with those that all have; false when there is no room.
-static bool join_options(const struct option *own, struct option out[static OPTIONS_MAX])
+static size_t count_options(const struct option *list)
 {
     size_t n = 0;
-    for (; own && own->name; own++) {
-        if (n + 4 > OPTIONS_MAX)
+    while (list && list[n].name)
+        n++;
+    return n;
+}
+
+// The options of a command with those that all have; false when there is no room.
+static bool join_options(const struct inspect_call *call, const struct option *own,
+                         struct option out[static OPTIONS_MAX])
+{
+    static const struct option usual[] = {
+        {"data", required_argument, NULL, OPTION_DATA},
+        {"decode-all", no_argument, NULL, OPTION_DECODE_ALL},
+        {"help", no_argument, NULL, OPTION_HELP},
+        {NULL, 0, NULL, 0},
+    };
+    const struct option *const lists[] = {own, call->filters ? filter_flags_options : NULL, usual};
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        size_t count = count_options(lists[i]);
+        if (n + count >= OPTIONS_MAX)
             return false;
-        out[n++] = *own;
+        if (count > 0)
+            memcpy(out + n, lists[i], count * sizeof(*out));
+        n += count;
     }
-    out[n++] = (struct option){"data", required_argument, NULL, OPTION_DATA};
-    out[n++] = (struct option){"decode-all", no_argument, NULL, OPTION_DECODE_ALL};
-    out[n++] = (struct option){"help", no_argument, NULL, OPTION_HELP};
     out[n] = (struct option){0};
     return true;
 }
@@ -104,7 +138,10 @@ static void take(struct inspect_call *call, const struct inspect_spec *spec, int
     case OPTIONS_NO_VALUE:
     case OPTIONS_NOT_ITS_VALUE:
     case OPTIONS_UNKNOWN: refuse(call, option); return;
-    default: spec->take(call, option, call->walk.value); return;
+    default:
+        if (!call->filters || !filter_flags_take(&call->flags, option, call->walk.value))
+            spec->take(call, option, call->walk.value);
+        return;
     }
 }
 
@@ -117,7 +154,7 @@ bool inspect_begin(struct inspect_call *call, const struct inspect_spec *spec, i
     call->exit_status = -1;
     // Who reads our output may leave: then there is nothing more to do.
     (void)signal(SIGPIPE, SIG_DFL);
-    if (!join_options(spec->options, options)) {
+    if (!join_options(call, spec->options, options)) {
         call->exit_status = inspect_fail(call, "too many options", "");
         return false;
     }
@@ -226,33 +263,60 @@ void inspect_close(const struct inspect_call *call, struct record_reader *r)
     (void)fputs(cut.exchanges > 3 ? " …\n" : "\n", stderr);
 }
 
-struct filter *inspect_filter(struct inspect_call *call, int first)
+static struct filter *parse(struct inspect_call *call, const char *text)
 {
-    char text[FILTER_TEXT_MAX + 1];
-    char name[64];
-    size_t len = 0;
     struct timespec now;
+    char name[64];
     struct filter_mistake mistake = {0};
-    for (int i = first; i < call->argc; i++) {
-        size_t n = strlen(call->argv[i]);
-        if (n + 1 > sizeof(text) - len) {
-            inspect_usage(call, "this filter is too long", "");
-            return NULL;
-        }
-        if (i > first)
-            text[len++] = ' ';
-        memcpy(text + len, call->argv[i], n);
-        len += n;
-    }
     (void)clock_gettime(CLOCK_REALTIME, &now);
     struct filter *f =
-        filter_new(slice_of(text, len), (int64_t)now.tv_sec * 1000000000 + now.tv_nsec, &mistake);
+        filter_new(slice_str(text), (int64_t)now.tv_sec * 1000000000 + now.tv_nsec, &mistake);
     if (f)
         return f;
     (void)snprintf(name, sizeof(name), "%s %s", call->program->name, call->name);
-    filter_explain(stderr, name, slice_of(text, len), &mistake);
+    filter_explain(stderr, name, slice_str(text), &mistake);
     call->exit_status = INSPECT_USAGE;
     return NULL;
+}
+
+// The arguments from `first` on, with spaces between. False: they do not fit.
+static bool join_words(const struct inspect_call *call, int first,
+                       char text[static FILTER_TEXT_MAX + 1])
+{
+    size_t len = 0;
+    text[0] = 0;
+    for (int i = first; i < call->argc; i++) {
+        size_t n = strlen(call->argv[i]);
+        if (n + 1 > FILTER_TEXT_MAX + 1 - len)
+            return false;
+        if (i > first)
+            text[len++] = ' ';
+        memcpy(text + len, call->argv[i], n + 1);
+        len += n;
+    }
+    return true;
+}
+
+struct filter *inspect_filter(struct inspect_call *call, int first)
+{
+    char words[FILTER_TEXT_MAX + 1];
+    bool fits = join_words(call, first, words) && !call->flags.too_long;
+    bool both = call->flags.len > 0 && call->argc > first;
+    int len = snprintf(call->filter, sizeof(call->filter), both ? "%s (%s)" : "%s%s",
+                       call->flags.text, words);
+    if (!fits || len < 0 || (size_t)len >= sizeof(call->filter)) {
+        inspect_usage(call, "this filter is too long", "");
+        return NULL;
+    }
+    // Each is read alone first, so that a mistake is shown in what was typed.
+    const char *const texts[] = {words, call->flags.text, call->filter};
+    struct filter *f = NULL;
+    for (size_t i = both ? 0 : 2; i < 3; i++) {
+        filter_free(f);
+        if (!(f = parse(call, texts[i])))
+            break;
+    }
+    return f;
 }
 
 void inspect_losses(const struct inspect_call *call, struct record_reader *r)

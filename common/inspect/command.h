@@ -2,6 +2,7 @@
 // What the commands share: their options, the record they read, how they end.
 #pragma once
 #include "common/option_walk.h"
+#include "filter_flags.h"
 #include "inspect.h"
 
 struct inspect_call;
@@ -26,7 +27,10 @@ struct inspect_call {
     bool decodes_all;         // however large it becomes
     bool follows;             // it goes on with what comes: it need not wait for what is over
     bool compares;            // with the other end: it waits for reports, too
+    bool filters;             // it takes a filter: it has the options of filter_flags.h, too
     struct options_walk walk; // over the command line, for take
+    struct filter_flags flags;
+    char filter[FILTER_TEXT_MAX + 1]; // by inspect_filter: all of it
 };
 
 // Takes the options. True: go on; false: return call->exit_status.
@@ -37,6 +41,8 @@ bool inspect_begin(struct inspect_call *call, const struct inspect_spec *spec, i
 void inspect_usage(struct inspect_call *call, const char *text, const char *what);
 // Says what went wrong. Returns INSPECT_FAILED.
 int inspect_fail(const struct inspect_call *call, const char *text, const char *why);
+// Says why record_reader_find has found none, in its lines. Returns INSPECT_FAILED.
+int inspect_not_found(const struct inspect_call *call, const char *why);
 // Flushes stdout. Returns `status`, or INSPECT_FAILED when something could not be written.
 int inspect_end(const struct inspect_call *call, int status);
 
@@ -51,8 +57,13 @@ void inspect_close(const struct inspect_call *call, struct record_reader *r);
 // Opens the record for reading, once all that was over before is in it; says so when it may not
 // be. NULL: it said what is wrong and what to do.
 struct record_reader *inspect_open(struct inspect_call *call);
-// The filter that the arguments from `first` on make, joined by spaces. NULL: it said what is
-// wrong, and call->exit_status is set.
+// The filter that the arguments from `first` on make, joined by spaces, and with it the options
+// that are comparisons. NULL: it said what is wrong, and call->exit_status is set.
 struct filter *inspect_filter(struct inspect_call *call, int first);
+// Whether there is one.
+static inline bool inspect_has_filter(const struct inspect_call *call)
+{
+    return call->argc > 0 || call->flags.len > 0;
+}
 // Says on stderr what the record lacks, and what troubles its writers.
 void inspect_losses(const struct inspect_call *call, struct record_reader *r);

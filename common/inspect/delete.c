@@ -195,9 +195,9 @@ static int run(struct inspect_call *call, struct erasure *d)
 // Whether the command line says clearly what to delete, and somebody may be asked about it.
 static bool is_clear(struct inspect_call *call, const struct erasure *d)
 {
-    if (d->all && call->argc > 0)
+    if (d->all && inspect_has_filter(call))
         inspect_usage(call, "a filter or --all, not both", "");
-    else if (!d->all && call->argc == 0)
+    else if (!d->all && !inspect_has_filter(call))
         inspect_usage(call, "say what to delete: a filter, or --all", "");
     else if (!d->yes && !(isatty(STDIN_FILENO) && isatty(STDERR_FILENO)))
         inspect_usage(call, "there is no terminal to ask at: say --yes to delete without asking",
@@ -215,7 +215,7 @@ int inspect_delete(const struct inspect_program *program, int argc, char **argv)
     };
     static const struct inspect_spec spec = {help, options, take, statuses};
     struct erasure d = {0};
-    struct inspect_call call = {.program = program, .ctx = &d};
+    struct inspect_call call = {.program = program, .ctx = &d, .filters = true};
     if (!inspect_begin(&call, &spec, argc, argv) || !is_clear(&call, &d) ||
         !inspect_directory(&call, d.dir))
         return call.exit_status;

@@ -94,7 +94,7 @@ static bool load(struct inspect_call *call, struct record_reader *r, const char 
     char why[RECORD_WHY_MAX];
     struct record_exchange x;
     if (record_reader_find(r, id, &x, why) <= 0) {
-        (void)inspect_fail(call, "", why);
+        (void)inspect_not_found(call, why);
         return false;
     }
     if (compared_load(c, r, &x))
@@ -128,8 +128,8 @@ int inspect_diff(const struct inspect_program *program, int argc, char **argv)
     if (!inspect_begin(&call, &spec, argc, argv))
         return call.exit_status == INSPECT_FAILED ? DIFF_TROUBLE : call.exit_status;
     if (call.argc != 2) {
-        inspect_usage(&call, "say which two exchanges: each an ID, the beginning of one, or last",
-                      "");
+        inspect_usage(&call,
+                      "say which two exchanges: each an ID, its beginning or its end, or last", "");
         return call.exit_status;
     }
     struct record_reader *r = inspect_open(&call);

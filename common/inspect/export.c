@@ -199,7 +199,7 @@ static int run_ids(struct inspect_call *call, struct record_reader *r)
     while (count < (size_t)call->argc && record_reader_find(r, call->argv[count], &x, why) > 0)
         rows[count++] = x.seq;
     const struct wanted wanted = {.rows = rows, .count = count};
-    int status = count < (size_t)call->argc ? inspect_fail(call, "", why) : run(call, r, &wanted);
+    int status = count < (size_t)call->argc ? inspect_not_found(call, why) : run(call, r, &wanted);
     free(rows);
     return status;
 }

@@ -3,24 +3,28 @@
 #include <stdlib.h>
 #include "command.h"
 #include "follow.h"
+#include "nothing.h"
 
 static const char help[] =
     "@ requests: lists recorded exchanges, the newest at the bottom.\n"
     "\n"
     "  @ requests                              the newest 50\n"
-    "  @ requests 'status>=500' since=10m      those that match a filter\n"
-    "  @ requests 'path~^/api' --follow        and go on as they come, until Ctrl-C\n"
+    "  @ requests --status 5xx --since 10m     failures of the last ten minutes\n"
+    "  @ requests 'status>=500 or time>1s'     those that match a filter (docs/filters.md)\n"
+    "  @ requests --path /api --follow         and go on as they come, until Ctrl-C\n"
     "  @ requests --limit all --json           one JSON object a line\n"
     "\n"
-    "A line has the id, when it began, the status, the bytes of the response's body, the\n"
-    "duration, method, host and target, and how it ended unless that was well.\n"
-    "What the record lacks is said on stderr.\n"
+    "A line has the id, when it began, the status, the bytes of the response's body, how long\n"
+    "it took (has taken, while it runs), method and target; the host, where there are several;\n"
+    "and that it runs, did not end well, or repeats another one. On a terminal an id is its\n"
+    "last 6 characters, which every command takes, and lines are cut to fit; into files and\n"
+    "pipes all is whole. What the record lacks, or that nothing was found, is said on stderr.\n"
     "\n"
     "  --follow             go on with exchanges that begin and end\n"
     "  --limit N|all        at most the newest N to begin with (default: 50)\n"
     "  --json               one JSON object a line (docs/json.md)\n";
 
-static const char statuses[] = "Exit status: 0, 1 failure, 2 usage.\n";
+static const char statuses[] = "Exit status: 0, also when nothing was found; 1 failure, 2 usage.\n";
 
 enum {
     LIMIT_DEFAULT = 50,
@@ -30,6 +34,7 @@ enum {
 struct requests {
     bool follow, json, all;
     uint64_t limit;
+    uint64_t printed;
     struct filter *filter;
     struct record_reader *reader;
     struct follow state; // the printer, and what --follow needs
@@ -54,6 +59,7 @@ static void take(struct inspect_call *call, int option, const char *value)
 static void print(struct requests *q, const struct record_exchange *x)
 {
     row_print(&q->state.printer, x);
+    q->printed++;
     if (q->follow && x->outcome.len > 0)
         follow_saw_end(&q->state, x->seq);
 }
@@ -85,8 +91,10 @@ static int find_newest(struct requests *q, struct buf *rows)
     int status = -error;
     while (!error && buf_len(rows) / sizeof(int64_t) < q->limit &&
            (status = record_reader_next(q->reader, &x)) == 1)
-        if (!is_new(q, &x) && !buf_append(rows, &x.seq, sizeof(x.seq)))
-            error = SQLITE_NOMEM;
+        if (!is_new(q, &x)) {
+            row_printer_look(&q->state.printer, &x);
+            error = buf_append(rows, &x.seq, sizeof(x.seq)) ? SQLITE_OK : SQLITE_NOMEM;
+        }
     return status < 0 ? -status : error;
 }
 
@@ -109,7 +117,7 @@ static int list_newest(struct requests *q)
 
 static int list(struct inspect_call *call, struct requests *q)
 {
-    row_printer_init(&q->state.printer, stdout, q->json);
+    row_printer_init(&q->state.printer, stdout, q->json, q->all || q->follow);
     q->state.call = call;
     q->state.reader = q->reader;
     q->state.filter = q->filter;
@@ -119,8 +127,13 @@ static int list(struct inspect_call *call, struct requests *q)
     record_reader_end(q->reader);
     if (error)
         return inspect_fail(call, "cannot read the record: ", sqlite3_errstr(error));
+    bool nothing = q->printed == 0 && (q->all || q->limit > 0);
+    if (nothing && q->follow)
+        inspect_waits(call);
     if (q->follow)
         return follow_run(&q->state);
+    if (nothing)
+        inspect_found_nothing(call, q->reader);
     inspect_losses(call, q->reader);
     return INSPECT_OK;
 }
@@ -135,7 +148,7 @@ int inspect_requests(const struct inspect_program *program, int argc, char **arg
     };
     static const struct inspect_spec spec = {help, options, take, statuses};
     struct requests q = {.limit = LIMIT_DEFAULT};
-    struct inspect_call call = {.program = program, .ctx = &q};
+    struct inspect_call call = {.program = program, .ctx = &q, .filters = true};
     if (!inspect_begin(&call, &spec, argc, argv))
         return call.exit_status;
     call.follows = q.follow;

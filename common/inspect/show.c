@@ -156,7 +156,7 @@ int inspect_show(const struct inspect_program *program, int argc, char **argv)
     if (!inspect_begin(&call, &spec, argc, argv))
         return call.exit_status;
     if (call.argc != 1)
-        inspect_usage(&call, "say which exchange: an ID, the beginning of one, or last", "");
+        inspect_usage(&call, "say which exchange: an ID, its beginning or its end, or last", "");
     else if (o.json && (o.raw || o.has_body))
         inspect_usage(&call, "--json is for itself", "");
     else if (o.force && !o.raw && !o.has_body)
@@ -167,7 +167,7 @@ int inspect_show(const struct inspect_program *program, int argc, char **argv)
     if (!r)
         return call.exit_status;
     int status = record_reader_find(r, call.argv[0], &x, why) > 0 ? write_all(&call, r, &x)
-                                                                  : inspect_fail(&call, "", why);
+                                                                  : inspect_not_found(&call, why);
     inspect_close(&call, r);
     return inspect_end(&call, status);
 }

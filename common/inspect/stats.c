@@ -4,6 +4,7 @@
 #include "command.h"
 #include "emit.h"
 #include "groups.h"
+#include "nothing.h"
 #include "progress.h"
 #include "text.h"
 
@@ -25,7 +26,8 @@ static const char help[] =
 static const char statuses[] = "Exit status: 0, 1 failure, 2 usage.\n";
 
 enum {
-    LIMIT_DEFAULT = 20
+    LIMIT_DEFAULT = 20,
+    NAME_LEAST = 16 // columns for the name of a group, before others go
 };
 
 enum by {
@@ -107,32 +109,90 @@ static int collect(struct inspect_call *call, struct stats *s)
     return INSPECT_OK;
 }
 
-static void print_group(const struct group *g, struct slice name, size_t columns)
+// The columns of the table before the name of the group.
+enum column {
+    COLUMN_CALLS,
+    COLUMN_TOTAL,
+    COLUMN_AVERAGE,
+    COLUMN_P50,
+    COLUMN_P90,
+    COLUMN_P99,
+    COLUMN_REQUEST,
+    COLUMN_RESPONSE,
+    COLUMNS
+};
+
+struct table {
+    size_t width; // of the terminal; 0: it is none, and nothing is cut
+    bool hidden[COLUMNS];
+};
+
+static const char *const column_names[COLUMNS] = {
+    "calls", "total", "average", "p50", "p90", "p99", "request", "response",
+};
+
+static int column_width(enum column c)
 {
-    char total[TEXT_NUMBER_MAX];
-    char average[TEXT_NUMBER_MAX];
-    char p[3][TEXT_NUMBER_MAX];
-    char size[2][TEXT_NUMBER_MAX];
-    int used =
-        printf("%9" PRIu64 " %10s %10s %10s %10s %10s %10s %10s  ", g->calls,
-               text_duration((int64_t)g->total_ns, total),
-               text_duration((int64_t)(g->total_ns / (g->timed ? g->timed : 1)), average),
-               text_duration((int64_t)g->p50_ns, p[0]), text_duration((int64_t)g->p90_ns, p[1]),
-               text_duration((int64_t)g->p99_ns, p[2]), text_size(g->bytes[0], size[0]),
-               text_size(g->bytes[1], size[1]));
-    size_t taken = used > 0 ? (size_t)used : 0;
-    (void)text_cut(stdout, name, columns > taken + 16 ? columns - taken : columns ? 16 : SIZE_MAX);
+    return c == COLUMN_CALLS ? 9 : 11; // with the gap before it
+}
+
+// On a terminal columns go, one after the other, until a name has room.
+static void fit_table(struct table *t)
+{
+    static const enum column going[] = {COLUMN_REQUEST,  COLUMN_P90, COLUMN_P50,
+                                        COLUMN_RESPONSE, COLUMN_P99, COLUMN_AVERAGE};
+    size_t needed = 2 + NAME_LEAST;
+    for (int c = 0; c < COLUMNS; c++)
+        needed += (size_t)column_width((enum column)c);
+    for (size_t i = 0; i < sizeof(going) / sizeof(going[0]) && t->width < needed; i++) {
+        t->hidden[going[i]] = t->width > 0;
+        needed -= (size_t)column_width(going[i]);
+    }
+}
+
+static void print_line(const struct table *t, const char *const cells[COLUMNS], struct slice name)
+{
+    size_t used = 0;
+    for (int c = 0; c < COLUMNS; c++)
+        if (!t->hidden[c]) {
+            int n = printf("%*s", column_width((enum column)c), cells[c]);
+            used += n > 0 ? (size_t)n : 0;
+        }
+    used += 2;
+    size_t room = t->width > used ? t->width - used : 0;
+    (void)fputs(room > 0 || t->width == 0 ? "  " : "", stdout);
+    (void)text_cut(stdout, name, t->width > 0 ? room : SIZE_MAX);
     (void)fputc('\n', stdout);
+}
+
+static void print_group(const struct table *t, const struct group *g, struct slice name)
+{
+    char calls[TEXT_NUMBER_MAX];
+    char time[COLUMN_P99 + 1][TEXT_NUMBER_MAX];
+    char size[2][TEXT_NUMBER_MAX];
+    uint64_t average = g->total_ns / (g->timed ? g->timed : 1);
+    (void)snprintf(calls, sizeof(calls), "%" PRIu64, g->calls);
+    const char *const cells[COLUMNS] = {
+        [COLUMN_CALLS] = calls,
+        [COLUMN_TOTAL] = text_duration((int64_t)g->total_ns, time[COLUMN_TOTAL]),
+        [COLUMN_AVERAGE] = text_duration((int64_t)average, time[COLUMN_AVERAGE]),
+        [COLUMN_P50] = text_duration((int64_t)g->p50_ns, time[COLUMN_P50]),
+        [COLUMN_P90] = text_duration((int64_t)g->p90_ns, time[COLUMN_P90]),
+        [COLUMN_P99] = text_duration((int64_t)g->p99_ns, time[COLUMN_P99]),
+        [COLUMN_REQUEST] = text_size(g->bytes[0], size[0]),
+        [COLUMN_RESPONSE] = text_size(g->bytes[1], size[1]),
+    };
+    print_line(t, cells, name);
 }
 
 static void print_text(const struct stats *s)
 {
-    size_t columns = text_terminal(stdout);
-    (void)printf("%9s %10s %10s %10s %10s %10s %10s %10s  %s\n", "calls", "total", "average", "p50",
-                 "p90", "p99", "request", "response", by_names[s->by]);
+    struct table t = {.width = text_terminal(stdout)};
+    fit_table(&t);
+    print_line(&t, column_names, slice_str(by_names[s->by]));
     for (size_t i = 0; i < s->groups.count && i < s->limit; i++)
-        print_group(&s->groups.list[i], s->groups.list[i].key, columns);
-    print_group(&s->groups.all, SLICE("all"), columns);
+        print_group(&t, &s->groups.list[i], s->groups.list[i].key);
+    print_group(&t, &s->groups.all, SLICE("all"));
     if (s->groups.count > s->limit)
         (void)fprintf(stderr, "%zu groups are not shown: --limit N shows more\n",
                       s->groups.count - (size_t)s->limit);
@@ -228,6 +288,8 @@ static int run(struct inspect_call *call, struct stats *s)
         print_json(s);
     else
         print_text(s);
+    if (s->groups.all.calls + s->running == 0)
+        inspect_found_nothing(call, s->reader);
     say_bounds(call, s);
     inspect_losses(call, s->reader);
     return INSPECT_OK;
@@ -243,7 +305,7 @@ int inspect_stats(const struct inspect_program *program, int argc, char **argv)
     };
     static const struct inspect_spec spec = {help, options, take, statuses};
     struct stats s = {.limit = LIMIT_DEFAULT};
-    struct inspect_call call = {.program = program, .ctx = &s};
+    struct inspect_call call = {.program = program, .ctx = &s, .filters = true};
     if (!inspect_begin(&call, &spec, argc, argv))
         return call.exit_status;
     s.filter = inspect_filter(&call, 0);

@@ -45,6 +45,66 @@ const char *text_local_time(int64_t ns, char out[static TEXT_TIME_MAX])
     return out;
 }
 
+static bool local(int64_t ns, struct tm *tm)
+{
+    time_t seconds = (time_t)(ns / 1000000000);
+    return ns >= 0 && localtime_r(&seconds, tm);
+}
+
+enum text_date text_date_of(int64_t ns, int64_t now_ns)
+{
+    struct tm tm;
+    struct tm now;
+    if (!local(ns, &tm) || !local(now_ns, &now))
+        return TEXT_DATE_NONE;
+    if (tm.tm_year != now.tm_year)
+        return TEXT_DATE_YEAR;
+    return tm.tm_yday == now.tm_yday ? TEXT_DATE_NONE : TEXT_DATE_DAY;
+}
+
+// Of "2025-01-31 12:00:01", by enum text_date.
+static const size_t left_out[] = {
+    [TEXT_DATE_NONE] = sizeof("2025-01-31 ") - 1,
+    [TEXT_DATE_DAY] = sizeof("2025-") - 1,
+    [TEXT_DATE_YEAR] = 0,
+};
+
+size_t text_clock_columns(enum text_date column)
+{
+    return sizeof("2025-01-31 12:00:01") - 1 - left_out[column];
+}
+
+const char *text_clock(int64_t ns, enum text_date needs, enum text_date column,
+                       char out[static TEXT_TIME_MAX])
+{
+    char whole[TEXT_TIME_MAX];
+    const char *text = ns < 0 ? "-" : text_local_time(ns, whole) + left_out[needs];
+    (void)snprintf(out, TEXT_TIME_MAX, "%*s", (int)text_clock_columns(column), text);
+    return out;
+}
+
+const char *text_stamp(int64_t ns, char out[static TEXT_TIME_MAX])
+{
+    char offset[8];
+    struct tm tm;
+    size_t len = 0;
+    if (local(ns, &tm) && strftime(offset, sizeof(offset), "%z", &tm) == 5)
+        len = strftime(out, TEXT_TIME_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
+    if (len > 0)
+        (void)snprintf(out + len, TEXT_TIME_MAX - len, "%.3s:%s", offset, offset + 3);
+    else
+        (void)snprintf(out, TEXT_TIME_MAX, "%25s", "-");
+    return out;
+}
+
+const char *text_zone(int64_t ns, char out[static TEXT_TIME_MAX])
+{
+    struct tm tm;
+    if (!local(ns, &tm) || strftime(out, TEXT_TIME_MAX, "%Z", &tm) == 0)
+        out[0] = 0;
+    return out;
+}
+
 size_t text_columns(struct slice s)
 {
     struct printable p = {0};

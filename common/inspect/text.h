@@ -16,6 +16,24 @@ const char *text_size(uint64_t bytes, char out[static TEXT_NUMBER_MAX]);
 const char *text_duration(int64_t ns, char out[static TEXT_NUMBER_MAX]);
 const char *text_local_time(int64_t ns, char out[static TEXT_TIME_MAX]);
 
+// What a time needs before it, for people who know what day it is.
+enum text_date {
+    TEXT_DATE_NONE, // it is of today: "12:00:01"
+    TEXT_DATE_DAY,  // of this year: "01-31 12:00:01"
+    TEXT_DATE_YEAR  // "2025-01-31 12:00:01"
+};
+enum text_date text_date_of(int64_t ns, int64_t now_ns);
+// The time of day, behind what `needs` says of the date, in a column that has room for `column`.
+const char *text_clock(int64_t ns, enum text_date needs, enum text_date column,
+                       char out[static TEXT_TIME_MAX]);
+// Columns of the latter.
+size_t text_clock_columns(enum text_date column);
+// For files: with the date and the offset of the zone, "2026-01-31T12:00:01+01:00", 25 columns also
+// where there is no such time.
+const char *text_stamp(int64_t ns, char out[static TEXT_TIME_MAX]);
+// The name of the local zone at that time: "CET", or "+0545".
+const char *text_zone(int64_t ns, char out[static TEXT_TIME_MAX]);
+
 // The "s" behind a noun of which there are so many.
 static inline const char *text_plural(uint64_t n)
 {

@@ -241,7 +241,7 @@ static int verify_one(struct inspect_call *call)
     struct record_exchange x;
     char why[RECORD_WHY_MAX];
     if (record_reader_find(v->reader, call->argv[0], &x, why) <= 0)
-        return inspect_fail(call, "", why);
+        return inspect_not_found(call, why);
     begin_json(v);
     verify_exchange(v, &x);
     put_summary(v);
@@ -272,7 +272,8 @@ int inspect_verify(const struct inspect_program *program, int argc, char **argv)
     if (!inspect_begin(&call, &spec, argc, argv))
         return call.exit_status;
     if (!v.all && call.argc != 1) {
-        inspect_usage(&call, "say which exchange: an ID, the beginning of one, last, or --all", "");
+        inspect_usage(&call, "say which exchange: an ID, its beginning or its end, last, or --all",
+                      "");
         return call.exit_status;
     }
     struct filter *filter = v.all ? inspect_filter(&call, 0) : NULL;

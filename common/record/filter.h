@@ -34,6 +34,7 @@ void filter_explain(FILE *out, const char *program, struct slice text,
 struct filter_bounds {
     int64_t since_ns, until_ns; // of began_ns, both inclusive
     struct slice id;            // the whole id, or its beginning
+    bool id_ends;               // or its end
 };
 struct filter_bounds filter_bounds(const struct filter *f);
 

@@ -158,7 +158,12 @@ static bool size_matches(const struct filter_term *t, const struct record_exchan
 
 static bool id_matches(const struct filter_term *t, const char *id)
 {
-    return strncmp(id, t->value.p, t->value.len) == 0;
+    size_t len = strlen(id);
+    size_t least = t->value.len;
+    if (strncmp(id, t->value.p, least) == 0)
+        return true;
+    return least >= RECORD_ID_END_MIN && len >= least &&
+           memcmp(id + len - least, t->value.p, least) == 0;
 }
 
 static bool term_matches(const struct filter_term *t, const struct filter_subject *s)
@@ -233,8 +238,10 @@ static struct filter_bounds bounds_of_term(const struct filter_term *t)
         b.since_ns = t->moment_ns;
     if (t->field->what == WHAT_UNTIL)
         b.until_ns = t->moment_ns;
-    if (t->field->what == WHAT_ID)
+    if (t->field->what == WHAT_ID) {
         b.id = t->value;
+        b.id_ends = b.id.len >= RECORD_ID_END_MIN && b.id.len < EXCHANGE_ID_LEN;
+    }
     return b;
 }
 
@@ -244,8 +251,10 @@ static struct filter_bounds both(struct filter_bounds a, struct filter_bounds b)
         a.since_ns = b.since_ns;
     if (b.until_ns < a.until_ns)
         a.until_ns = b.until_ns;
-    if (b.id.len > a.id.len) // when it does not begin like the other, nothing matches anyway
+    if (b.id.len > a.id.len) { // one of both is a bound
         a.id = b.id;
+        a.id_ends = b.id_ends;
+    }
     return a;
 }
 
@@ -256,9 +265,11 @@ static struct filter_bounds either(struct filter_bounds a, struct filter_bounds 
         a.since_ns = b.since_ns;
     if (b.until_ns > a.until_ns)
         a.until_ns = b.until_ns;
-    while (same < a.id.len && same < b.id.len && a.id.p[same] == b.id.p[same])
+    bool ends = a.id_ends || b.id_ends;
+    while (!ends && same < a.id.len && same < b.id.len && a.id.p[same] == b.id.p[same])
         same++;
     a.id.len = same;
+    a.id_ends = false;
     return a;
 }
 

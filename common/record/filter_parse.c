@@ -330,8 +330,8 @@ static bool finish_id(struct parser *p, const struct comparison *c)
         memcpy(whole, id, len);
     if (len > 0 && len <= EXCHANGE_ID_LEN && exchange_id_is(slice_of(whole, EXCHANGE_ID_LEN)))
         return true;
-    return wrong_value(p, c,
-                       "an id, or its beginning, is 1 to 16 digits and letters without i l o u");
+    return wrong_value(
+        p, c, "an id, or its beginning or end, is 1 to 16 digits and letters without i l o u");
 }
 
 static bool finish_pattern(struct parser *p, const struct comparison *c, bool without_case)

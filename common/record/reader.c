@@ -14,7 +14,9 @@ enum {
 #define ROWS_IN_SPANS "span s CROSS JOIN exchange x ON x.seq BETWEEN s.first AND s.last"
 #define OF_ID                                                                             \
     BOUNDS " AND e.seq IN (SELECT x.seq FROM " ROWS_IN_SPANS " WHERE s.last_id >= ?4 AND" \
-           " s.first_id < ?5 AND x.id >= ?4 AND x.id < ?5)"
+           " s.first_id < ?5 AND x.id >= ?4 AND x.id < ?5"                                \
+           " UNION ALL SELECT seq FROM exchange WHERE ?7 IS NOT NULL AND seq > ?1 AND"    \
+           " seq < ?6 AND id GLOB ?7)"
 
 #define IS_IT "EXISTS(SELECT 1 FROM exchange WHERE seq = ?1 AND (?9 IS NULL OR id = ?9))"
 
@@ -27,12 +29,14 @@ static const struct {
     [READER_FORWARD_ID] = {true, OF_ID " ORDER BY e.seq"},
     [READER_BACKWARD_ID] = {true, OF_ID " ORDER BY e.seq DESC"},
     [READER_GET] = {true, "WHERE e.seq = ?1"},
-    [READER_LAST] = {true, "ORDER BY e.seq DESC LIMIT 1"},
+    [READER_LAST] = {true, "ORDER BY e.seq DESC LIMIT 1 OFFSET ?1"},
     [READER_BY_ID] = {true, "WHERE e.seq = (SELECT max(x.seq) FROM " ROWS_IN_SPANS
                             " WHERE s.first_id <= ?1 AND s.last_id >= ?1 AND +x.id = ?1)"},
     [READER_IDS] = {false, "SELECT DISTINCT x.id FROM " ROWS_IN_SPANS
                            " WHERE s.last_id >= ?1 AND s.first_id < ?2 AND x.id >= ?1 AND"
-                           " x.id < ?2 ORDER BY x.id LIMIT ?3"},
+                           " x.id < ?2 ORDER BY x.id DESC LIMIT ?3"},
+    [READER_ENDS] = {false, "SELECT id FROM exchange WHERE seq > (SELECT max(seq) FROM exchange)"
+                            " - ?2 AND id GLOB ?1 ORDER BY seq DESC"},
     [READER_RUNNING] = {false, "SELECT DISTINCT writer FROM exchange WHERE outcome IS NULL"
                                " ORDER BY writer"},
     [READER_RUNNING_SEQ] = {false, "SELECT min(seq) FROM exchange WHERE outcome IS NULL"
@@ -112,6 +116,14 @@ int reader_bind_prefix(sqlite3_stmt *s, int first, struct slice prefix)
     return error ? error : sqlite3_bind_text(s, first + 1, end, (int)len, SQLITE_TRANSIENT);
 }
 
+int reader_bind_end(sqlite3_stmt *s, int at, struct slice end)
+{
+    char pattern[EXCHANGE_ID_LEN + 2];
+    int len = snprintf(pattern, sizeof(pattern), "*%.*s", (int)end.len, end.p);
+    return end.len == 0 ? sqlite3_bind_null(s, at)
+                        : sqlite3_bind_text(s, at, pattern, len, SQLITE_TRANSIENT);
+}
+
 int reader_bind_id(sqlite3_stmt *s, int at, const struct record_reader *r, int64_t seq)
 {
     if (r->shown && r->shown->seq == seq)
@@ -165,6 +177,8 @@ static sqlite3_stmt *bound_query(struct record_reader *r, int *error)
         *error = sqlite3_bind_int64(s, 3, b.until_ns);
     if (!*error && r->query.by_id)
         *error = reader_bind_prefix(s, 4, b.id);
+    if (!*error && r->query.by_id)
+        *error = reader_bind_end(s, 7, b.id_ends ? b.id : (struct slice){0});
     return *error ? NULL : s;
 }
 

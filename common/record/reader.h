@@ -10,7 +10,8 @@
 struct record_reader;
 
 enum {
-    RECORD_WHY_MAX = 512,
+    RECORD_WHY_MAX = 1024,
+    READER_END_ROWS = 2000000,      // the newest, among which the ends of ids are looked for
     READER_BATCH_ROWS = 256,        // exchanges that are read at once
     READER_BATCH_BYTES = 1 << 20,   // or these, about
     RECORD_DECODED_MAX = 256 << 20, // bytes of a decoded body; what is more is left out
@@ -49,8 +50,10 @@ int64_t record_reader_running(struct record_reader *r, int64_t after_seq);
 // A number that changes when others have written.
 int64_t record_reader_version(struct record_reader *r);
 
-// The exchange that a person means by `text`: a whole id, the beginning of one that only one has,
-// or "last". Returns 1, or 0: `why` says what is wrong (none, or which ones).
+// The exchange that a person means by `text`: a whole id; the beginning of one, or
+// RECORD_ID_END_MIN characters or more of its end, that only one has; "last"; or "last-N", the Nth
+// before it. Returns 1, or 0: `why` says what is wrong, in lines, the first of which says it all:
+// where several are meant, the others name them. It can be shown as it is.
 int record_reader_find(struct record_reader *r, const char *text, struct record_exchange *x,
                        char why[static RECORD_WHY_MAX]);
 

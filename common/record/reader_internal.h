@@ -16,6 +16,7 @@ enum reader_statement {
     READER_LAST,
     READER_BY_ID,
     READER_IDS,
+    READER_ENDS,
     READER_RUNNING,
     READER_RUNNING_SEQ,
     READER_SMALL, // a body that is in the row of its exchange
@@ -81,3 +82,6 @@ bool reader_copy(struct buf *to, struct slice *bytes);
 int reader_bind_id(sqlite3_stmt *s, int at, const struct record_reader *r, int64_t seq);
 // Binds what begins with `prefix` as the two bounds [first, first + 1).
 int reader_bind_prefix(sqlite3_stmt *s, int first, struct slice prefix);
+// Binds the pattern of ids that end with `end`, which is made of their characters; NULL when it is
+// empty.
+int reader_bind_end(sqlite3_stmt *s, int at, struct slice end);

@@ -16,6 +16,7 @@ enum {
     RECORD_BAD_HEAD_BYTES = 32 * 1024, // that are kept of what came instead of a head
     RECORD_OWNER_MAX = 64,             // characters of an owner
     RECORD_ADDRESS_MAX = 45,           // and of an address
+    RECORD_ID_END_MIN = 4,             // characters of an end of an id that may stand for it
     RECORD_DIGEST_BYTES = 16,          // XXH3-128, big-endian (its canonical form)
 };
 

@@ -293,12 +293,12 @@ def test_what_ran_when_a_program_was_killed_says_so(own_tunnel, killed):
         for end in (tunnel.agent, tunnel.relay):
             running(end, target, kept=1000)
         data = getattr(tunnel, killed).data
-        assert "(running)" in listed(program, data)
+        assert "  running\n" in listed(program, data)
         getattr(tunnel, killed).kill()
         left = shutil.copytree(data, tunnel.directory / "left")  # as it was found
         check_left(data, dead=True)
-        assert "(recorder gone)" in listed(program, left)
-        assert "(running)" not in listed(program, left)
+        assert "  recorder gone\n" in listed(program, left)
+        assert "  running\n" not in listed(program, left)
         getattr(tunnel, f"restart_{killed}")()
         if killed == "relay":
             tunnel.agent.wait_for(r"^adit: connected again")

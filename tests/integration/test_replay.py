@@ -500,7 +500,8 @@ def test_a_replay_is_recorded_and_found(service):
         "adit replay", row["id"], "")
     assert again["upstream"] == row["upstream"] and again["id"] != row["id"]
     found, _ = service.run("replayed", "target=/kept?found", command="requests")
-    assert again["id"] in found and row["id"] not in found
+    assert found.startswith(again["id"]) and found.endswith(f"  replay of {row['id']}\n")
+    assert found.count("\n") == 1
     assert f"repeats {row['id']}" in service.run(again["id"], command="show")[0]
 
 

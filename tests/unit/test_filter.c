@@ -262,6 +262,8 @@ static void flags_stand_alone(void **state)
 static void an_id_is_known_by_its_beginning(void **state)
 {
     (void)state;
+    YES("id=cdef", "id=789ABCDEF", "id!=def", "id=123456789abcdef");
+    NO("id=def", "id=cdeg", "id!=cdef", "id=bcde", "id=00123456789abcde");
     YES("id=0", "id=0123456789abcdef", "id=0123456789ABC", "id!=1", "id=\"01\"");
     NO("id=1", "id=0123456789abcdeg", "id!=01");
 }
@@ -527,7 +529,10 @@ static void bounds_are_what_every_match_has(void **state)
         {"id=5AB", 0, 0, "5ab"},
         {"id!=5", 0, 0, ""},
         {"id=5 id=5ab", 0, 0, "5ab"},
-        {"id=5abc or id=5abd", 0, 0, "5ab"},
+        {"id=5ab or id=5ac", 0, 0, "5a"},
+        {"id=5abc or id=5abd", 0, 0, ""}, // they may be ends
+        {"id=5abc id=5", 0, 0, "5abc"},
+        {"id=5000000000000001 or id=5000000000000012", 0, 0, "50000000000000"},
         {"id=5 or id=6", 0, 0, ""},
         {"id=5 or running", 0, 0, ""},
         {"(since=9s id=5) or (since=8s id=57 until=1s)", 9, 0, "5"},

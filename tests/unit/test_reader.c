@@ -289,7 +289,8 @@ static void an_id_is_found_by_a_beginning_that_is_its_own(void **state)
     assert_int_equal(record_reader_find(f->reader, "last", &x, why), 1);
     assert_int_equal(x.seq, 3);
     assert_int_equal(record_reader_find(f->reader, "ab", &x, why), 0);
-    assert_non_null(strstr(why, "abc0000000000000, abd0000000000000"));
+    assert_non_null(strstr(why, "abc0000000000000"));
+    assert_non_null(strstr(why, "abd0000000000000"));
     assert_int_equal(record_reader_find(f->reader, "abe", &x, why), 0);
     assert_non_null(strstr(why, "abe"));
     assert_int_equal(record_reader_find(f->reader, "", &x, why), 0);
