@@ -501,7 +501,7 @@ def test_a_replay_is_recorded_and_found(service):
     assert again["upstream"] == row["upstream"] and again["id"] != row["id"]
     found, _ = service.run("replayed", "target=/kept?found", command="requests")
     assert again["id"] in found and row["id"] not in found
-    assert f"repeats {row['id']}" in service.run(again["id"], command="show")[0]
+    assert f"replay of {row['id']}" in service.run(again["id"], command="show")[0]
 
 
 def test_a_replay_can_be_replayed(service):
