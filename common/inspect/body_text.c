@@ -165,31 +165,37 @@ static struct slice take_to(struct slice *rest, char end)
     return taken;
 }
 
-// A line end in a form is CR LF, whatever it was where it was typed; as a value is shown on one
-// line it is \\n. Returns what is left.
-static struct slice with_plain_feeds(char *p, size_t len)
+// Undoes the escapes of a name or a value, which becomes one line: a line end in it (CR LF in
+// forms, whatever was typed) is \\n.
+static bool append_decoded(struct buf *out, struct slice s)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < len; i++)
-        if (p[i] != '\r' || i + 1 == len || p[i + 1] != '\n')
-            p[kept++] = p[i];
-    return slice_of(p, kept);
+    struct buf text = {0};
+    bool ok = append_unescaped(&text, s, false);
+    struct slice rest = buf_slice(&text);
+    while (ok && rest.len > 0) {
+        const char *feed = memchr(rest.p, '\n', rest.len);
+        size_t len = feed ? (size_t)(feed - rest.p) : rest.len;
+        size_t kept = feed && len > 0 && rest.p[len - 1] == '\r' ? len - 1 : len;
+        ok = buf_append(out, rest.p, kept) && (!feed || buf_append(out, "\\n", 2));
+        rest = from(rest, feed ? len + 1 : len);
+    }
+    buf_free(&text);
+    return ok;
 }
 
 // A pair whose memory is out stays as it came.
 static void put_pair(const struct body_text *b, struct slice pair)
 {
     struct buf text = {0};
-    struct body_line line = {BODY_LINE_PAIR, {"", 0}, {"", 0}};
     struct slice value = pair;
-    line.name = take_to(&value, '=');
-    line.text = value;
-    bool ok = append_unescaped(&text, line.name, false);
+    struct slice name = take_to(&value, '=');
+    struct body_line line = {BODY_LINE_PAIR, name, value};
+    bool ok = append_decoded(&text, name);
     size_t at = buf_len(&text);
-    if (ok && append_unescaped(&text, value, false)) {
-        char *both = buf_at(&text);
-        line.name = slice_of(both, at);
-        line.text = with_plain_feeds(both + at, buf_len(&text) - at);
+    if (ok && append_decoded(&text, value)) {
+        struct slice both = buf_slice(&text);
+        line.name = slice_of(both.p, at);
+        line.text = from(both, at);
     }
     b->put(b->ctx, &line);
     buf_free(&text);
