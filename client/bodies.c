@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
-// Everything is indented: a body cannot look like the line of another exchange. Memory that is not
+// Everything is indented, bodies by more than what is ours: a body cannot look like the line of
+// another exchange, nor like a remark. Memory that is not
 // there leaves a gap in what is shown, and nothing worse.
 #include "bodies.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include "common/inspect/body_text.h"
 #include "common/printable.h"
+#include "common/record/decode.h"
 #include "common/utf8.h"
 #include "proto/credentials.h"
 
@@ -18,8 +21,7 @@ enum {
 };
 
 // A '?' is no longer than what it stands for.
-_Static_assert(2 * (BODIES_HEAD_BYTES + BODIES_TRAILER_BYTES + BODIES_BODY_BYTES +
-                    BODIES_BODY_LINES * MARK + MARK + NOTICES_BYTES) +
+_Static_assert(2 * (BODIES_HEAD_BYTES + BODIES_TRAILER_BYTES + BODIES_SHOWN_BYTES + NOTICES_BYTES) +
                        LINE_BYTES <=
                    WRITER_BYTES / 2,
                "a block is printed in one piece");
@@ -213,47 +215,6 @@ static void on_finished(void *ctx, struct exchange *x, enum exchange_side from,
         put_fields(b, &n->side[from], &n->side[from].trailers, from, trailers);
 }
 
-// Whether the type says that a body is text.
-static bool is_text_type(const char *type)
-{
-    static const char *const beginnings[] = {"text/",
-                                             "application/json",
-                                             "application/xml",
-                                             "application/javascript",
-                                             "application/x-www-form-urlencoded",
-                                             "application/graphql",
-                                             "application/x-ndjson"};
-    size_t len = strcspn(type, "; \t");
-    for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++)
-        if (strncasecmp(type, beginnings[i], strlen(beginnings[i])) == 0)
-            return true;
-    return (len > 5 && strncasecmp(type + len - 5, "+json", 5) == 0) ||
-           (len > 4 && strncasecmp(type + len - 4, "+xml", 4) == 0);
-}
-
-static bool is_blank(char c)
-{
-    return c == '\n' || c == '\r' || c == '\t';
-}
-
-// Whether all of it can be shown; its last character may be cut.
-static bool looks_like_text(struct slice s)
-{
-    struct printable p = {0};
-    while (s.len > 0) {
-        bool may_stay = is_blank(s.p[0]) || utf8_is_cut(s);
-        if (!printable_next(&p, &s).as_is && !may_stay)
-            return false;
-    }
-    return true;
-}
-
-static bool is_text(const struct side *s, struct slice kept)
-{
-    bool encoded = s->coding[0] && strcasecmp(s->coding, "identity") != 0;
-    return kept.len > 0 && !encoded && (is_text_type(s->type) || looks_like_text(kept));
-}
-
 // How much of its end is a character that was cut.
 static size_t torn(struct slice s)
 {
@@ -261,24 +222,6 @@ static size_t torn(struct slice s)
         if (utf8_is_cut(slice_of(s.p + s.len - back, back)))
             return back;
     return 0;
-}
-
-// Puts the lines of a text. Returns how many bytes of it are shown.
-static size_t put_text(struct buf *out, struct slice s)
-{
-    size_t all = s.len;
-    for (size_t lines = 0; s.len > 0 && lines < BODIES_BODY_LINES; lines++) {
-        const char *end = memchr(s.p, '\n', s.len);
-        struct slice line = slice_of(s.p, end ? (size_t)(end - s.p) : s.len);
-        size_t taken = line.len + (end ? 1 : 0);
-        s = slice_of(s.p + taken, s.len - taken);
-        if (end && line.len > 0 && line.p[line.len - 1] == '\r')
-            line.len--;
-        put(out, "    ");
-        put_safe(out, line);
-        put(out, "\n");
-    }
-    return all - s.len;
 }
 
 __attribute__((format(printf, 2, 3))) static void put_notice(struct buf *out, const char *format,
@@ -297,9 +240,38 @@ static const char *plural(uint64_t n)
     return n == 1 ? "" : "s";
 }
 
+// Of what is to be shown of a body, how much still may be, and what is left out.
+struct page {
+    struct buf *out;
+    size_t lines_left, bytes_left;
+    uint64_t lines_left_out;
+    bool line_was_cut;
+};
+
+static void on_line(void *ctx, const struct body_line *line)
+{
+    struct page *p = ctx;
+    const bool ours = line->kind == BODY_LINE_REMARK;
+    const bool pair = line->kind == BODY_LINE_PAIR;
+    const size_t around = MARK + line->name.len + (pair ? 3 : 0) + 1;
+    if (p->lines_left == 0 || p->bytes_left < around || p->line_was_cut) {
+        p->lines_left_out++;
+        return;
+    }
+    size_t len = utf8_fits(line->text, p->bytes_left - around);
+    put(p->out, ours ? "  " : "    ");
+    put_safe(p->out, line->name);
+    put(p->out, pair ? " = " : "");
+    put_safe(p->out, slice_of(line->text.p, len));
+    put(p->out, "\n");
+    p->lines_left--;
+    p->bytes_left -= around + len;
+    p->line_was_cut = len < line->text.len;
+}
+
 static void put_unshown(struct buf *out, const struct side *s)
 {
-    put_notice(out, "    (%llu byte%s", (unsigned long long)s->bytes, plural(s->bytes));
+    put_notice(out, "  (%llu byte%s", (unsigned long long)s->bytes, plural(s->bytes));
     put(out, s->type[0] ? " of " : "");
     put_safe(out, slice_str(s->type));
     put(out, s->coding[0] ? ", " : "");
@@ -307,20 +279,63 @@ static void put_unshown(struct buf *out, const struct side *s)
     put(out, ")\n");
 }
 
-static void put_body(struct buf *out, const struct side *s)
+// The body as its codings say; `work` is memory for that.
+static struct decoded decode(const struct side *s, struct slice kept, bool cut, struct buf work[2])
+{
+    struct decode_codings codings = {.partial = cut};
+    struct decoded d = {0};
+    decode_add(&codings, slice_str(s->coding));
+    if (!decode_body(&codings, kept, BODIES_DECODED_BYTES, work, &d))
+        d = (struct decoded){.body = kept, .whole = true}; // there is no memory
+    return d;
+}
+
+// What of a body is not shown, and why.
+static void put_missing(const struct page *p, const struct side *s, const struct decoded *d,
+                        uint64_t more)
+{
+    if (p->lines_left_out > 0)
+        put_notice(p->out, "  (%llu more line%s)\n", (unsigned long long)p->lines_left_out,
+                   plural(p->lines_left_out));
+    else if (p->line_was_cut)
+        put(p->out, "  (the last line goes on)\n");
+    if (d->wrong.len > 0)
+        put_notice(p->out, "  (it is not %.*s, although Content-Encoding says so)\n",
+                   (int)d->wrong.len, d->wrong.p);
+    if (d->over)
+        put_notice(p->out, "  (more than %d KiB when it is decoded)\n",
+                   BODIES_DECODED_BYTES / 1024);
+    else if (!d->whole && more == 0)
+        put(p->out, "  (not all of it can be decoded)\n");
+    if (more == 0)
+        return;
+    put_notice(p->out, "  (%llu more byte%s", (unsigned long long)more, plural(more));
+    put(p->out, d->decoded ? " of " : "");
+    put_safe(p->out, slice_str(d->decoded ? s->coding : ""));
+    put(p->out, ")\n");
+}
+
+static void put_body(struct buf *out, const struct side *s, bool broken_off)
 {
     struct slice kept = slice_of(s->body.bytes ? buf_at(&s->body) : "", buf_len(&s->body));
+    struct page p = {.out = out, .lines_left = BODIES_BODY_LINES, .bytes_left = BODIES_SHOWN_BYTES};
+    struct buf work[2] = {{0}};
     if (s->bytes == 0)
         return;
-    if (!is_text(s, kept)) {
+    bool cut = s->bytes > kept.len || broken_off;
+    struct decoded d = decode(s, kept, cut, work);
+    bool coded = s->coding[0] && strcasecmp(s->coding, "identity") != 0;
+    if (!d.decoded && s->bytes > kept.len)
+        d.body.len -= torn(kept);
+    const struct body_text text = {
+        .type = slice_str(s->type), .cut = cut || !d.whole, .put = on_line, .ctx = &p};
+    bool known = !coded || d.decoded || d.wrong.len > 0;
+    if (kept.len > 0 && known && body_text(&text, d.body))
+        put_missing(&p, s, &d, s->bytes - (d.decoded ? kept.len : d.body.len));
+    else
         put_unshown(out, s);
-        return;
-    }
-    if (s->bytes > kept.len)
-        kept.len -= torn(kept);
-    uint64_t more = s->bytes - put_text(out, kept);
-    if (more > 0)
-        put_notice(out, "    (%llu more byte%s)\n", (unsigned long long)more, plural(more));
+    buf_free(&work[0]);
+    buf_free(&work[1]);
 }
 
 static void put_side(struct buf *out, const struct exchange *x, enum exchange_side side)
@@ -335,12 +350,13 @@ static void put_side(struct buf *out, const struct exchange *x, enum exchange_si
         put_notice(out, "%s(%zu more line%s)\n", mark_of(side), s->lines_left_out,
                    plural(s->lines_left_out));
     put(out, side == INBOUND ? "  >\n" : "  <\n");
-    put_body(out, s);
+    bool broken_off = d->begun && !d->ended && d->framing.kind != BODY_NONE;
+    put_body(out, s, broken_off);
     if (x->upgraded)
-        put_notice(out, "    (%llu byte%s behind the switch)\n",
+        put_notice(out, "  (%llu byte%s behind the switch)\n",
                    (unsigned long long)(d->bytes - s->bytes), plural(d->bytes - s->bytes));
-    else if (d->begun && !d->ended && d->framing.kind != BODY_NONE)
-        put(out, "    (broken off)\n");
+    else if (broken_off)
+        put(out, "  (broken off)\n");
     if (buf_len(&s->trailers) > 0)
         (void)buf_append(out, buf_at(&s->trailers), buf_len(&s->trailers));
 }

@@ -7,8 +7,9 @@
 #include "utf8.h"
 
 const char *const output_colours[TEXT_COLOURS] = {
-    [TEXT_PLAIN] = "\033[0m",  [TEXT_DIM] = "\033[2m",     [TEXT_RED] = "\033[31m",
-    [TEXT_GREEN] = "\033[32m", [TEXT_YELLOW] = "\033[33m",
+    [TEXT_PLAIN] = "\033[0m", [TEXT_BOLD] = "\033[1m",   [TEXT_DIM] = "\033[2m",
+    [TEXT_RED] = "\033[31m",  [TEXT_GREEN] = "\033[32m", [TEXT_YELLOW] = "\033[33m",
+    [TEXT_CYAN] = "\033[36m",
 };
 
 enum {

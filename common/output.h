@@ -23,13 +23,15 @@ void output_line(FILE *stream, const char *format, ...) __attribute__((format(pr
 // The descriptor behind a stream, -1 when it has none.
 int output_fd(FILE *stream);
 
-// The sequences that do reach a terminal: colours, all of them ours.
+// The sequences that do reach a terminal: colours, bold and dim, all of them ours.
 enum text_colour {
     TEXT_PLAIN,
+    TEXT_BOLD,
     TEXT_DIM,
     TEXT_RED,
     TEXT_GREEN,
     TEXT_YELLOW,
+    TEXT_CYAN,
     TEXT_COLOURS
 };
 extern const char *const output_colours[TEXT_COLOURS];

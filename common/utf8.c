@@ -95,3 +95,13 @@ bool utf8_is_readable(struct slice s)
     }
     return true;
 }
+
+size_t utf8_fits(struct slice s, size_t max)
+{
+    if (s.len <= max)
+        return s.len;
+    size_t fits = max;
+    while (fits > 0 && max - fits < 4 && ((uint8_t)s.p[fits] & 0xc0) == 0x80)
+        fits--;
+    return max - fits < 4 ? fits : max; // what goes on for longer is no character
+}

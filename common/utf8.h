@@ -14,3 +14,5 @@ uint32_t utf8_code(struct slice s, size_t len);
 bool utf8_is(struct slice s);
 // It is what a person can read: UTF-8 without zero bytes, perhaps cut within its last character.
 bool utf8_is_readable(struct slice s);
+// Bytes of its beginning that fit into `max` and do not end within a character.
+size_t utf8_fits(struct slice s, size_t max);

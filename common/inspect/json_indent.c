@@ -199,13 +199,30 @@ static bool take(struct indenter *i)
     return false;
 }
 
+static bool indent(struct indenter *i)
+{
+    bool ok = i->in.len <= JSON_INDENT_IN_MAX;
+    for (skip_space(i); ok && i->in.len > 0; skip_space(i))
+        ok = take(i);
+    return ok;
+}
+
 bool json_indent(struct slice json, struct buf *out)
 {
     struct indenter i = {.in = json, .out = out, .before = buf_len(out), .expect = EXPECT_VALUE};
-    bool ok = json.len <= JSON_INDENT_IN_MAX;
-    for (skip_space(&i); ok && i.in.len > 0; skip_space(&i))
-        ok = take(&i);
-    if (ok && i.depth == 0 && i.expect == EXPECT_SEPARATOR)
+    if (indent(&i) && i.depth == 0 && i.expect == EXPECT_SEPARATOR)
+        return true;
+    out->end = out->start + i.before;
+    return false;
+}
+
+bool json_indent_cut(struct slice json, struct buf *out)
+{
+    struct indenter i = {.in = json, .out = out, .before = buf_len(out), .expect = EXPECT_VALUE};
+    bool whole = indent(&i);
+    // What stops being JSON early is another kind of text that begins with a bracket.
+    if ((i.depth > 0 || (whole && i.expect == EXPECT_SEPARATOR)) && i.in.len <= json.len / 2 &&
+        pass(&i, i.in.len))
         return true;
     out->end = out->start + i.before;
     return false;

@@ -13,3 +13,6 @@ enum {
 // Appends `json` to `out`, indented by two spaces a level, without a line feed behind it. False
 // when it is not JSON (RFC 8259), over one of the bounds, or memory is out: `out` is as before.
 bool json_indent(struct slice json, struct buf *out);
+// The same of the beginning of a text: as far as it is JSON, which is at least half of it, it is
+// indented; the rest, mostly a value that was cut, follows as it is.
+bool json_indent_cut(struct slice json, struct buf *out);

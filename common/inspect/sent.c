@@ -5,6 +5,7 @@
 #include "heads.h"
 #include "proto/chars.h"
 #include "proto/http1.h"
+#include "relay_fields.h"
 
 bool sent_is_by_visitor(const struct record_exchange *x)
 {
@@ -34,22 +35,11 @@ static bool add_first(struct http_head *head, struct slice name, struct slice va
     return true;
 }
 
-static bool is_forwarded(struct slice name)
-{
-    return slice_ieq(name, SLICE("forwarded")) || slice_ieq(name, SLICE("x-forwarded-for")) ||
-           slice_ieq(name, SLICE("x-forwarded-proto")) ||
-           slice_ieq(name, SLICE("x-forwarded-host"));
-}
-
 // "1.1 adit-…": takes it off the end of a Via, and says there which version the visitor spoke.
 static bool take_own_via(struct http_head *head, struct slice *via)
 {
-    struct slice rest = *via;
-    struct slice element;
-    struct slice last = {0};
-    while (slice_next_element(&rest, &element))
-        last = element;
-    if (last.len < 9 || !slice_ieq(slice_of(last.p + 4, 5), SLICE("adit-")))
+    struct slice last = relay_via_element(*via);
+    if (last.len == 0)
         return false;
     if (slice_eq(slice_of(last.p, 4), SLICE("1.0 ")))
         head->minor_version = 0;
@@ -73,7 +63,7 @@ static void take_forwarded_out(struct http_head *head)
     bool own = via && take_own_via(head, &via->value);
     for (size_t i = 0; i < head->field_count; i++) {
         const struct field *f = &head->fields[i];
-        if (!is_forwarded(f->name) && !(own && f == via && f->value.len == 0))
+        if (!relay_replaces(f->name) && !(own && f == via && f->value.len == 0))
             head->fields[kept++] = *f;
     }
     head->field_count = kept;

@@ -15,8 +15,10 @@ static const char help[] =
     "  @ show last --body response > page  its response's body, decoded\n"
     "  @ show last --json | jq .response.fields\n"
     "\n"
-    "Long bodies are cut, bodies that are not text are a few lines of hex.\n"
-    "Bodies are decoded from gzip, deflate, br and zstd, and JSON is laid out.\n"
+    "Bodies are decoded from gzip, deflate, br and zstd; JSON, forms and multipart are laid out,\n"
+    "and what is not text is a few lines of hex. On a terminal long bodies are cut, and a line\n"
+    "says how all of it is shown; `@ show last | less` shows up to 1 MiB of each. Lines that\n"
+    "begin with >+ are fields that the relay has set, with <+ those of an answer of its own.\n"
     "\n"
     "  --body request|response   the body alone, decoded, as it is. Status 1: only a part of it "
     "was\n"
@@ -128,8 +130,11 @@ static int write_all(const struct inspect_call *call, struct record_reader *r,
                      const struct record_exchange *x)
 {
     const struct options *o = call->ctx;
-    const struct show s = {
-        .reader = r, .out = stdout, .program = call->program->name, .decode = !o->no_decode};
+    struct show s = {.reader = r,
+                     .out = stdout,
+                     .program = call->program->name,
+                     .data = call->data,
+                     .decode = !o->no_decode};
     if (o->json)
         return write_json(r, x, !o->no_decode);
     if (o->has_body || o->raw)
@@ -138,6 +143,7 @@ static int write_all(const struct inspect_call *call, struct record_reader *r,
         return write_body(call, r, x);
     if (o->raw)
         return write_raw(call, r, x);
+    show_look(&s);
     return show_exchange(&s, x) ? INSPECT_OK : INSPECT_FAILED;
 }
 

@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: MIT
 // How one exchange is shown to people. `show` takes it apart, other commands may show parts.
+//
+// What was sent never begins a line: heads stand behind "> " and "< ", bodies behind four spaces.
+// So what does is ours, and so is what stands behind two spaces.
 #pragma once
 #include <stdio.h>
 #include "common/record/reader.h"
+#include "text.h"
 
 enum {
-    SHOW_BODY_MAX = 16 * 1024, // bytes of a body that are shown
-    SHOW_LINE_MAX = 4096,      // and of one of its lines
-    SHOW_HEX_MAX = 256,        // of what is not text
-    SHOW_MESSAGE_MAX = 1024,   // of a WebSocket's message
+    SHOW_PIPE_BYTES = 1 << 20, // of a body that are shown where no terminal is
+    SHOW_ROWS_LEAST = 20,      // of a body or the messages on a terminal: as many rows as that has,
+    SHOW_ROWS_MOST = 60,       // within these
+    SHOW_ROWS_UNTOLD = 40,     // when it does not say how many
+    SHOW_LINE_ROWS = 8,        // of one line of a body on a terminal
+    SHOW_HEX_MAX = 256,        // bytes of what is not text
+    SHOW_PART_HEX_MAX = 64,    // the same of a part of a multipart body
+    SHOW_MESSAGE_MAX = 1024,   // bytes of a WebSocket's message
     SHOW_BAR = 40,             // columns of the bar that draws the timing
 };
 
@@ -16,17 +24,37 @@ struct show {
     struct record_reader *reader;
     FILE *out;
     const char *program; // for the lines that say how to get all
+    const char *data;    // the same: what --data said, or NULL
     bool decode;
+    bool colours;
+    size_t columns; // of the terminal; 0: it is none
+    size_t rows;    // that a body may take there
 };
 
+// Looks at what `out` is.
+void show_look(struct show *s);
 // Writes it all. False: a part of it could not be read.
 bool show_exchange(const struct show *s, const struct record_exchange *x);
-// Writes a body for people, every line behind `indent`.
+// Writes a body for people.
 bool show_body(const struct show *s, const struct record_exchange *x, enum record_side side);
 // Writes the messages of a WebSocket.
 bool show_messages(const struct show *s, const struct record_exchange *x);
+// Writes how it ended, and what there is to say of it.
+void show_end(const struct show *s, const struct record_exchange *x);
 // Writes where the time went, a line a part, drawn along the whole.
-void show_timing(FILE *out, const struct record_exchange *x);
+void show_timing(const struct show *s, const struct record_exchange *x);
+
+// Begins a colour on a terminal that has them, and (TEXT_PLAIN) ends it.
+static inline void show_colour(const struct show *s, enum text_colour colour)
+{
+    (void)fputs(text_colour(s->colours, colour), s->out);
+}
+// Writes text of ours in a colour.
+void show_put(const struct show *s, enum text_colour colour, const char *text);
+// Writes a line with the command that shows all of it: "adit show ID", with these options, and what
+// stands behind them all.
+void show_command(const struct show *s, const struct record_exchange *x, const char *options,
+                  const char *behind);
 
 // Writes it as HTTP messages; what was chunked has one chunk for each piece that was kept. Returns
 // NULL, or a phrase on what is missing.

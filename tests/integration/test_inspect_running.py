@@ -35,7 +35,7 @@ def test_a_coded_body_that_is_still_coming_is_not_called_broken(record):
     packed = gzip.compress(b"x" * 1000)[:-4]
     kept.add(response=packed, response_fields=[("Content-Encoding", "gzip")], **RUNS)
     why = "more of it is to come" if lives else "it did not come whole"
-    assert f"x\n({why}: this is as far as it goes)" in kept.output("show", "last").decode()
+    assert f"x\n  ({why}: this is as far as it goes)" in kept.output("show", "last").decode()
     done = kept.run("show", "last", "--body", "response")
     assert (done.returncode, done.stdout) == (1, b"x" * 1000) and why in done.stderr.decode()
     assert entry(kept)["response"]["content"]["comment"] == why
@@ -69,7 +69,7 @@ def test_an_upgrade_to_another_protocol_has_bodies(record, ended):
     kept.add(request=b"ask\n", response=b"answer\n",
              **({} if ended else RUNS) | {"status": 101, "flags": UPGRADED})
     shown = kept.output("show", "last").decode()
-    assert "\nask\n" in shown and "\nanswer\n" in shown
+    assert "\n    ask\n" in shown and "\n    answer\n" in shown
     assert kept.output("show", "last", "--body", "response") == b"answer\n"
 
 

@@ -28,9 +28,9 @@ def test_heads_are_shown_in_order_with_duplicates_interim_responses_and_trailers
                interim=b"103\r\nLink: </a>\r\n\r\n103\r\nLink: </b>\r\n\r\n",
                response=b"done", response_trailers=b"Sum: 1\r\n")
     text = shown(record, "last")
-    wanted = ["> POST /x?y HTTP/1.1", "> Host: web.localhost:7080", "> B: 1", "> A: 2", "> B: 3", "", "hello", "",
+    wanted = ["> POST /x?y HTTP/1.1", "> Host: web.localhost:7080", "> B: 1", "> A: 2", "> B: 3", "", "    hello", "",
               "< 103 Early Hints", "< Link: </a>", "<", "< 103 Early Hints", "< Link: </b>", "<",
-              "< 201 Created", "< Set-Cookie: a", "< Set-Cookie: b", "", "done", "< trailers",
+              "< 201 Created", "< Set-Cookie: a", "< Set-Cookie: b", "", "    done", "< trailers",
               "< Sum: 1"]
     assert "\n".join(wanted) in text
     assert "complete after 9.0" in text
@@ -41,7 +41,8 @@ def test_json_is_laid_out_and_keeps_its_numbers(record):
     body = b'{"b":1.0,"a":[1e400,12345678901234567890]}'
     packed = gzip.compress(body)
     record.add(response=packed, response_fields=[("Content-Encoding", "gzip")])
-    wanted = '{\n  "b": 1.0,\n  "a": [\n    1e400,\n    12345678901234567890\n  ]\n}\n'
+    wanted = ('    {\n      "b": 1.0,\n      "a": [\n        1e400,\n        12345678901234567890\n'
+              '      ]\n    }\n')
     assert wanted in shown(record, "last")
     assert record.output("show", "last", "--body", "response") == body
     assert record.output("show", "last", "--body", "response", "--raw") == packed
@@ -50,7 +51,7 @@ def test_json_is_laid_out_and_keeps_its_numbers(record):
 
 def test_broken_json_is_shown_as_it_is(record):
     record.add(response=b'{"a":1,\n"b":[')
-    assert '{"a":1,\n"b":[\n' in shown(record, "last")
+    assert '    {"a":1,\n    "b":[\n' in shown(record, "last")
 
 
 def test_nothing_that_was_sent_reaches_the_terminal(record):
@@ -77,13 +78,15 @@ def lines_of(value):
 
 
 def test_long_and_binary_bodies_are_cut_and_say_how_to_get_all(record):
-    identity = record.add(response=b"line\n" * 100_000, request=bytes(range(256)) * 300)
+    body = b"line\n" * 300_000  # 16 lines of hex, and what fits into 1 MiB
+    identity = record.add(response=body, request=bytes(range(256)) * 300)
     text = shown(record, "last")
-    assert len(text) < 40_000
+    assert text.count("    line\n") == (1 << 20) // 5
+    assert "  … 90285 more lines (440.8 KiB); all of it:\n  adit show" in text
     assert f"adit show {identity} --body response" in text
     assert f"adit show {identity} --body request" in text
     assert "00000000  00 01 02 03" in text
-    assert record.output("show", "last", "--body", "response") == b"line\n" * 100_000
+    assert record.output("show", "last", "--body", "response") == body
     assert record.output("show", "last", "--body", "request") == bytes(range(256)) * 300
 
 
@@ -198,7 +201,7 @@ def test_wrong_words_are_refused(record):
 
 
 def test_both_programs_have_the_same_commands(record):
-    identity = record.add(response=b"line\n" * 10_000)
+    identity = record.add(response=b"\0" * 10_000)
     ours, theirs = (record.run("show", "last", program=program).stdout.decode()
                     for program in ("adit", "aditd"))
     assert f"aditd show {identity} --body response" in theirs

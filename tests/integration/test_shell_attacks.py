@@ -192,11 +192,11 @@ def test_a_command_goes_to_no_host_but_the_one_that_was_asked(record, service, p
 
 
 def test_a_command_that_is_suggested_runs_nothing(record, tmp_path):
-    record.add(response=b"a\n" * 20000)
+    record.add(response=b"\0" * 20000)
     record.db.execute("UPDATE exchange SET id='$(touch canary)'")
     record.db.execute("UPDATE span SET first_id='$(touch canary)', last_id='$(touch canary)'")
     shown = record.output("show", "last").decode()
-    command = shown.split("all of it: ")[1].splitlines()[0]
+    command = shown.split("all of it:\n  ")[1].split("\n\n")[0]
     assert command.startswith("adit show '$(touch canary)' --body"), command
 
 

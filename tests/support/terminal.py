@@ -10,7 +10,7 @@ import unicodedata
 
 import harness
 
-COLOURS = re.compile(rb"\x1b\[(?:0|2|31|32|33)m")
+COLOURS = re.compile(rb"\x1b\[(?:0|1|2|31|32|33|36)m")
 # A whole line that is taken away again, as our counts of what was read are.
 PASSING = re.compile(rb"\r\x1b\[K(?:\d+ exchanges)?")
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}

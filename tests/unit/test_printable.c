@@ -142,6 +142,7 @@ static void a_stream_shows_the_same_wherever_it_is_cut(void **state)
         {"a\tb\n\x1b[2Jc\r\nd\re\n", "a\tb\n\\x1b[2Jc\nd\\x0de\n"},
         {"日本\u202e語\r", "日本\\xe2\\x80\\xae語\\x0d"},
         {"\x1b[31mred\x1b[0m \x1b[3", "\x1b[31mred\x1b[0m \\x1b[3"},
+        {"\x1b[1mb\x1b[36mc\x1b[0m\x1b[361m", "\x1b[1mb\x1b[36mc\x1b[0m\\x1b[361m"},
         {"\x1b[31;8m\x1b[8m\x1b[32", "\\x1b[31;8m\\x1b[8m\\x1b[32"},
         {"e\u0301\n\u0301\t\u0301", "e\u0301\n\\xcc\\x81\t\\xcc\\x81"},
         {"cut \xe2\x82", "cut \\xe2\\x82"},

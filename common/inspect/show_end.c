@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+// How an exchange ended, what there is to say of it, and where its time went.
+#include <inttypes.h>
+#include "bits.h"
+#include "common/loop.h"
+#include "heads.h"
+#include "judge.h"
+#include "relay_fields.h"
+#include "show.h"
+#include "timing.h"
+
+static void put_safe(FILE *out, const char *before, struct slice s, const char *after)
+{
+    (void)fputs(before, out);
+    write_safe(out, s);
+    (void)fputs(after, out);
+}
+
+// What begins each line, in a column.
+static void put_label(const struct show *s, const char *label)
+{
+    (void)fprintf(s->out, "%s%-9s%s ", text_colour(s->colours, TEXT_DIM), label,
+                  text_colour(s->colours, TEXT_PLAIN));
+}
+
+static void put_counts(const struct show *s, const struct record_exchange *x, enum record_side side)
+{
+    char number[TEXT_NUMBER_MAX];
+    const struct record_body *b = &x->body[side];
+    bool whole = x->flags & (side == RECORD_REQUEST ? RECORD_REQUEST_WHOLE : RECORD_RESPONSE_WHOLE);
+    put_label(s, side == RECORD_REQUEST ? "request" : "response");
+    (void)fprintf(s->out, "%" PRIu64 " bytes, %s", b->bytes,
+                  whole                 ? "whole"
+                  : x->outcome.len == 0 ? "so far"
+                                        : "not whole");
+    if (b->kept < b->bytes && !has_messages(x))
+        (void)fprintf(s->out, ", %" PRIu64 " kept", b->kept);
+    if (b->stalled_ns > 0)
+        (void)fprintf(s->out, ", waited %s for its reader", text_duration(b->stalled_ns, number));
+    if (b->has_digest) {
+        (void)fputs(", xxh3-128 ", s->out);
+        for (size_t i = 0; i < RECORD_DIGEST_BYTES; i++)
+            (void)fprintf(s->out, "%02x", b->digest[i]);
+    }
+    (void)fputc('\n', s->out);
+}
+
+static void put_far(const struct show *s, const struct record_exchange *x)
+{
+    const bool unchecked[2] = {false, false}; // show does not read whole bodies for that
+    struct judgement j = judge(x, unchecked);
+    if (!x->far.known && (x->tunnel.len == 0 || x->outcome.len == 0))
+        return;
+    put_label(s, "far end");
+    if (!x->far.known) {
+        (void)fputs("has not reported\n", s->out);
+        return;
+    }
+    put_safe(s->out, "", x->far.outcome, ": ");
+    for (int side = 0; side < 2; side++) {
+        (void)fprintf(s->out, "%s%s", side == 0 ? "request " : ", response ",
+                      direction_str(j.direction[side]));
+        if (j.direction[side] == DIRECTION_DIFFERS)
+            (void)fprintf(s->out, " (%" PRIu64 " bytes there)", x->far.bytes[side]);
+    }
+    (void)fputc('\n', s->out);
+}
+
+static bool has_relay_fields(const struct record_exchange *x)
+{
+    struct slice lines = x->request_head;
+    struct slice name;
+    struct slice value;
+    while (record_next_field(&lines, &name, &value))
+        if (relay_has_set(x, name, value))
+            return true;
+    return false;
+}
+
+static void put_note(const struct show *s, bool holds, const char *text)
+{
+    if (!holds)
+        return;
+    put_label(s, "note");
+    (void)fprintf(s->out, "%s\n", text);
+}
+
+static void put_notes(const struct show *s, const struct record_exchange *x)
+{
+    put_note(s, has_relay_fields(x), ">+ marks fields that the relay has set");
+    put_note(s, x->status && x->error.len > 0, "<+ marks an answer of the program's own");
+    put_note(s, x->flags & RECORD_REDACTED, "values were replaced by [redacted]");
+    put_note(s, x->flags & RECORD_SHED,
+             "not all of it was kept: it came faster than it could be written");
+    put_note(s, x->flags & RECORD_HEADS_ONLY, "bodies and messages were not to be kept");
+}
+
+void show_end(const struct show *s, const struct record_exchange *x)
+{
+    char number[TEXT_NUMBER_MAX];
+    const int64_t lasted_ns = timing_lasted(x, wall_clock_ns());
+    if (x->outcome.len == 0) {
+        (void)fprintf(s->out, "it still runs, %s so far\n", text_duration(lasted_ns, number));
+    } else {
+        bool well = slice_eq(x->outcome, SLICE("complete")) && x->error.len == 0;
+        put_label(s, "ended");
+        show_colour(s, well ? TEXT_PLAIN : TEXT_YELLOW);
+        put_safe(s->out, "", x->outcome, "");
+        (void)fprintf(s->out, " after %s%s", text_duration(lasted_ns, number),
+                      x->duration_ns < 0 ? " or more" : "");
+        if (x->error.len > 0)
+            put_safe(s->out, ", answered by ", x->program, " itself: ");
+        put_safe(s->out, "", x->error, "");
+        show_put(s, TEXT_PLAIN, "\n");
+    }
+    if (x->detail.len > 0) {
+        put_label(s, "detail");
+        put_safe(s->out, "", x->detail, "\n");
+    }
+    put_counts(s, x, RECORD_REQUEST);
+    put_counts(s, x, RECORD_RESPONSE);
+    put_far(s, x);
+    put_notes(s, x);
+}
+
+static void put_piece(const struct show *s, enum text_colour colour, char c, int columns)
+{
+    char piece[SHOW_BAR + 1];
+    if (columns <= 0)
+        return;
+    memset(piece, c, (size_t)columns);
+    piece[columns] = 0;
+    show_put(s, colour, piece);
+}
+
+// A part's piece of the bar: from its first column to its last, at least one when it took any time.
+static void put_bar(const struct show *s, int64_t before, int64_t part, int64_t total)
+{
+    double scale = total > 0 ? (double)SHOW_BAR / (double)total : 0;
+    int from = (int)((double)before * scale);
+    int to = (int)((double)(before + part) * scale + 0.5);
+    from = from < SHOW_BAR ? from : SHOW_BAR - 1;
+    to = to > from ? to : from + (part > 0 ? 1 : 0);
+    to = to < SHOW_BAR ? to : SHOW_BAR;
+    put_piece(s, TEXT_DIM, '.', from);
+    put_piece(s, TEXT_CYAN, '#', to - from);
+    put_piece(s, TEXT_DIM, '.', SHOW_BAR - to);
+}
+
+// Without the bar where it would not fit.
+void show_timing(const struct show *s, const struct record_exchange *x)
+{
+    enum {
+        BEFORE = 22 // columns of the name and the time
+    };
+    char number[TEXT_NUMBER_MAX];
+    struct timing t;
+    int64_t before = 0;
+    timing_split(x, &t);
+    for (size_t i = 0; i < t.count; i++) {
+        put_label(s, t.part[i].name);
+        (void)fprintf(s->out, "%10s", text_duration(t.part[i].ns, number));
+        if (s->columns == 0 || s->columns >= BEFORE + SHOW_BAR) {
+            (void)fputs("  ", s->out);
+            put_bar(s, before, t.part[i].ns, t.total_ns);
+        }
+        (void)fputc('\n', s->out);
+        before += t.part[i].ns;
+    }
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// The messages of a WebSocket, a line each.
+#include <inttypes.h>
+#include "bits.h"
+#include "common/utf8.h"
+#include "messages.h"
+#include "show.h"
+
+enum {
+    MESSAGE_HEX_MAX = 32, // bytes of a message that is not text
+    COLUMNS_BEFORE = 33,  // of its line
+};
+
+// What it says; of what is no text a few bytes. Returns how many of its bytes that were.
+static size_t put_text(FILE *out, const struct message *m, size_t most)
+{
+    struct slice text = slice_of(m->text.p, utf8_fits(m->text, most));
+    if (m->kept.opcode == 8 && text.len >= 2) { // RFC 6455 §5.5.1: a code, and a reason
+        (void)fprintf(out, "%u ", (unsigned char)text.p[0] * 256U + (unsigned char)text.p[1]);
+        write_safe(out, slice_of(text.p + 2, text.len - 2));
+        return text.len;
+    }
+    if (utf8_is_readable(text) && (!m->kept.compressed || m->inflated)) {
+        write_safe(out, text);
+        return text.len;
+    }
+    size_t shown = text.len < MESSAGE_HEX_MAX ? text.len : MESSAGE_HEX_MAX;
+    for (size_t i = 0; i < shown; i++)
+        (void)fprintf(out, "%02x ", (unsigned char)text.p[i]);
+    return shown;
+}
+
+// On a terminal what fits on its line, and half of what the narrowest one has.
+static size_t most_of(const struct show *s)
+{
+    size_t room =
+        s->columns > 2 * (size_t)COLUMNS_BEFORE ? s->columns - COLUMNS_BEFORE : COLUMNS_BEFORE;
+    return s->columns == 0 ? SHOW_MESSAGE_MAX : room;
+}
+
+static void put_message(const struct show *s, const struct message *m)
+{
+    char at[TEXT_NUMBER_MAX];
+    char size[TEXT_NUMBER_MAX];
+    bool from_visitor = m->kept.side == RECORD_REQUEST;
+    show_put(s, from_visitor ? TEXT_CYAN : TEXT_GREEN, from_visitor ? "->" : "<-");
+    (void)fprintf(s->out, " %-6s ", message_kind(m->kept.opcode));
+    show_colour(s, TEXT_DIM);
+    (void)fprintf(s->out, "%10s %10s  ", text_duration(m->kept.at_ns, at),
+                  text_size(m->kept.size, size));
+    show_colour(s, TEXT_PLAIN);
+    size_t shown = put_text(s->out, m, most_of(s));
+    show_colour(s, TEXT_DIM);
+    if (shown < m->text.len)
+        (void)fprintf(s->out, " … %s more", text_size(m->text.len - shown, size));
+    if (m->kept.compressed && !m->inflated)
+        (void)fputs(" (compressed)", s->out);
+    if (m->cut)
+        (void)fputs(" (cut)", s->out);
+    show_colour(s, TEXT_PLAIN);
+    (void)fputc('\n', s->out);
+}
+
+static void put_rest(const struct show *s, const struct record_exchange *x, uint64_t rest)
+{
+    char text[96];
+    (void)snprintf(text, sizeof(text), "  … %" PRIu64 " more message%s; all of them:\n", rest,
+                   text_plural(rest));
+    show_put(s, TEXT_DIM, text);
+    show_command(s, x, "", " | less");
+}
+
+bool show_messages(const struct show *s, const struct record_exchange *x)
+{
+    struct messages messages;
+    struct message m;
+    int status = 0;
+    size_t most = s->columns > 0 ? s->rows : SIZE_MAX;
+    messages_init(&messages, s->reader, x->seq);
+    for (size_t shown = 0; shown < most && (status = messages_next(&messages, &m)) > 0; shown++)
+        put_message(s, &m);
+    if (status > 0 && messages.number < messages.end)
+        put_rest(s, x, messages.end - messages.number);
+    messages_deinit(&messages);
+    return status >= 0;
+}
