@@ -484,11 +484,11 @@ static int agent_init(struct agent *a, const struct agent_config *config)
     if (!secret_random(&seed, sizeof(seed)))
         return UV_EIO;
     exchange_ids_init(&a->ids, seed);
-    if (!display_init(&a->display, config->print_bodies))
-        return UV_ENOMEM;
     int error = loop_init(&a->loop);
     if (error)
         return error;
+    if (!display_init(&a->display, &a->loop, config->print_bodies))
+        return UV_ENOMEM;
     a->loop.limits = config->limits;
     service_init(&config->service, &a->upstream, &a->loop);
     signals_watch(&a->signals, &a->loop, on_signal, a);

@@ -5,13 +5,34 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include "common/loop.h"
-#include "proto/credentials.h"
+#include <uv.h>
+#include "common/inspect/text.h"
 
 enum {
-    GATHER_MS = 5,      // lines that follow a line closely are written together
-    TARGET_GROWTH = 100 // bytes by which marks for values make a target longer
+    GATHER_MS = 5 // lines that follow a line closely are written together
 };
+
+void console_resized(struct console *c)
+{
+    if (!c->terminal)
+        return;
+    const size_t columns = text_terminal(stdout);
+    c->place.columns = columns < LINE_COLUMNS_MOST ? columns : LINE_COLUMNS_MOST;
+}
+
+// On a terminal the hour; in a file the day and the zone too, as RFC 3339 has them.
+static void make_clock(struct console *c, const struct tm *tm)
+{
+    char zone[16] = "";
+    if (c->terminal) {
+        (void)strftime(c->clock, sizeof(c->clock), "%H:%M:%S", tm);
+        return;
+    }
+    (void)strftime(zone, sizeof(zone), "%z", tm); // "+0100"
+    size_t len = strftime(c->clock, sizeof(c->clock), "%Y-%m-%dT%H:%M:%S", tm);
+    (void)snprintf(c->clock + len, sizeof(c->clock) - len, "%.3s:%s", zone,
+                   strlen(zone) > 3 ? zone + 3 : "");
+}
 
 static const char *clock_text(struct console *c)
 {
@@ -20,7 +41,8 @@ static const char *clock_text(struct console *c)
     (void)clock_gettime(CLOCK_REALTIME, &now);
     if (now.tv_sec != c->second && localtime_r(&now.tv_sec, &tm)) {
         c->second = now.tv_sec;
-        (void)strftime(c->clock, sizeof(c->clock), "%H:%M:%S", &tm);
+        make_clock(c, &tm);
+        console_resized(c);
     }
     return c->clock;
 }
@@ -32,47 +54,21 @@ static void print(struct console *c, struct line *l)
     writer_line(c->out, l->text, l->len + 1);
 }
 
-// Without the values of credentials: lines are copied from terminals, and kept by who runs us.
-static void put_target(struct line *l, const char *target)
-{
-    char shown[EXCHANGE_TARGET_MAX + TARGET_GROWTH + 1];
-    struct credential_sink sink = {.at = shown, .left = sizeof(shown) - 1};
-    const struct slice text = slice_str(target);
-    if (!credential_may_be_in(text)) {
-        line_put(l, target);
-        return;
-    }
-    credential_write_url(&sink, text, CREDENTIAL_TARGET, &credential_rules_all);
-    *sink.at = 0;
-    line_put(l, shown);
-}
-
 void console_exchange(struct console *c, const struct exchange *x, enum exchange_why why,
                       struct line *l)
 {
-    line_clear(l);
-    line_put(l, clock_text(c));
-    line_put(l, " ");
-    line_put(l, x->method);
-    line_put(l, " ");
-    put_target(l, x->target);
-    line_put(l, " ");
-    if (x->status)
-        line_number(l, x->status);
-    else
-        line_put(l, "-");
-    line_put(l, " ");
-    line_bytes(l, x->direction[OUTBOUND].bytes);
-    line_put(l, " ");
-    line_duration(l, x->ended_ns - x->begun_ns);
-    if (x->refused || why != EXCHANGE_COMPLETE) {
-        line_put(l, x->refused ? "  " : "  (");
-        line_put(l, x->refused ? answer_code(x->answer) : exchange_whystr(why));
-        line_put(l, x->detail[0] ? ": " : "");
-        line_put(l, x->detail);
-        line_put(l, x->refused ? "" : ")");
-    }
-    line_disarm(l);
+    const struct line_state state = {clock_text(c), x->status, x->ended_ns - x->begun_ns, false,
+                                     why};
+    exchange_line(l, &c->place, x, &state);
+}
+
+void console_running(struct console *c, const struct exchange *x, unsigned status)
+{
+    struct line l;
+    const struct line_state state = {clock_text(c), status, uv_hrtime() - x->begun_ns, true,
+                                     EXCHANGE_COMPLETE};
+    exchange_line(&l, &c->place, x, &state);
+    print(c, &l);
 }
 
 static void on_exchange(void *ctx, struct exchange *x, enum exchange_why why)
@@ -87,7 +83,12 @@ bool console_init(struct console *c)
 {
     *c = (struct console){.second = -1, .out = writer_new(STDOUT_FILENO, "adit", GATHER_MS)};
     c->observer = (struct exchange_observer){.closed = on_exchange, .ctx = c};
+    c->terminal = isatty(STDOUT_FILENO) == 1;
+    c->place.colours = text_has_colours(stdout);
+    console_resized(c);
     tzset(); // reads its file now, not when the first line is due
+    if (c->out && c->place.colours)
+        writer_pass_colours(c->out);
     return c->out != NULL;
 }
 
@@ -104,6 +105,7 @@ void console_line(struct console *c, const char *format, ...)
     int n = vsnprintf(l.text, sizeof(l.text), format, args);
     va_end(args);
     l.len = n < 0 ? 0 : (size_t)n;
+    l.hidden = 0;
     if (l.len > LINE_BYTES - 1)
         l.len = LINE_BYTES - 1;
     line_disarm(&l);
@@ -113,4 +115,9 @@ void console_line(struct console *c, const char *format, ...)
 void console_block(struct console *c, struct slice lines)
 {
     writer_line(c->out, lines.p, lines.len);
+}
+
+bool console_colours(const struct console *c)
+{
+    return c->place.colours;
 }

@@ -2,23 +2,68 @@
 #include "line.h"
 #include "common/printable.h"
 
+// How many of so many bytes have room.
+static inline size_t fits(const struct line *l, size_t len)
+{
+    size_t room = LINE_BYTES - 1 - l->len;
+    return len < room ? len : room;
+}
+
+static inline void put_bytes(struct line *l, const char *p, size_t len)
+{
+    len = fits(l, len);
+    memcpy(l->text + l->len, p, len);
+    l->len += len;
+}
+
 void line_put(struct line *l, const char *s)
 {
-    size_t len = strlen(s);
-    size_t room = LINE_BYTES - 1 - l->len;
-    memcpy(l->text + l->len, s, len < room ? len : room);
-    l->len += len < room ? len : room;
+    put_bytes(l, s, strlen(s));
+}
+
+void line_foreign(struct line *l, struct slice s)
+{
+    size_t len = fits(l, s.len);
+    char *out = l->text + l->len;
+    memcpy(out, s.p, len);
+    printable_disarm_line(out, len);
+    l->len += len;
+}
+
+void line_colour(struct line *l, enum text_colour colour)
+{
+    size_t len = strlen(output_colours[colour]);
+    if (fits(l, len) < len)
+        return;
+    put_bytes(l, output_colours[colour], len);
+    l->hidden += len;
+}
+
+void line_right(struct line *l, size_t from, size_t columns)
+{
+    size_t len = l->len - from;
+    size_t blank = len < columns ? fits(l, columns - len) : 0;
+    memmove(l->text + from + blank, l->text + from, len);
+    memset(l->text + from, ' ', blank);
+    l->len += blank;
+}
+
+void line_left(struct line *l, size_t from, size_t columns)
+{
+    size_t len = l->len - from;
+    size_t blank = len < columns ? fits(l, columns - len) : 0;
+    memset(l->text + l->len, ' ', blank);
+    l->len += blank;
 }
 
 void line_number(struct line *l, uint64_t n)
 {
     char digits[24];
     size_t at = sizeof(digits) - 1;
-    digits[at] = 0;
     do
         digits[--at] = (char)('0' + n % 10);
     while ((n /= 10) > 0);
-    line_put(l, digits + at);
+    put_bytes(l, digits + at, sizeof(digits) - 1 - at);
 }
 
 // n / unit with `places` decimal places.
@@ -28,7 +73,7 @@ static void put_ratio(struct line *l, uint64_t n, uint64_t unit, unsigned places
     if (places > 0)
         line_put(l, ".");
     for (n %= unit; places > 0; places--, n = n * 10 % unit)
-        line_number(l, n * 10 / unit);
+        put_bytes(l, &"0123456789"[n * 10 / unit], 1);
 }
 
 void line_bytes(struct line *l, uint64_t bytes)

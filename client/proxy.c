@@ -144,11 +144,11 @@ static int proxy_init(struct proxy *p, const struct proxy_config *config)
     *p = (struct proxy){.config = *config};
     if (!secret_random(&seed, sizeof(seed)) || !secret_random_hex(id, FORWARD_ID_DIGITS / 2))
         return UV_EIO;
-    if (!display_init(&p->display, config->print_bodies))
-        return UV_ENOMEM;
     int error = loop_init(&p->loop);
     if (error)
         return error;
+    if (!display_init(&p->display, &p->loop, config->print_bodies))
+        return UV_ENOMEM;
     p->loop.limits = config->limits;
     visitors_bound(&p->loop.limits, FILES_PER_VISITOR, false);
     forward_loop_id(p->loop_id, id);

@@ -4,6 +4,7 @@
 // framing, and is where observers look on; it knows nothing of sockets (docs/architecture.md).
 #pragma once
 #include "answer.h"
+#include "loop.h"
 #include "proto/message.h"
 #include "proto/report.h"
 
@@ -112,6 +113,7 @@ struct exchange {
         direction[2]; // by the side that sends: [INBOUND] request, [OUTBOUND] response
     const struct exchange_observer *observer; // the first of them
     void *note[EXCHANGE_NOTES];               // of observers
+    struct timeout lasts;                     // of the one that tells what lasts (client/lasting)
     char id[EXCHANGE_ID_LEN + 1];             // set by who began it; empty until then
     // What it says of itself, "" when there is nothing; owned by who set it, and read no later than
     // when the request goes on or is answered.

@@ -29,8 +29,7 @@ struct stream {
 // NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): as stdout and stderr are
 static struct stream out = {.fd = STDOUT_FILENO}, err = {.fd = STDERR_FILENO};
 
-// Bytes of the colour that s begins with. 0: with none; `*cut`: it may become one.
-static size_t colour_len(struct slice s, bool *cut)
+size_t output_colour_len(struct slice s, bool *cut)
 {
     for (size_t i = 0; i < TEXT_COLOURS; i++) {
         struct slice c = slice_str(output_colours[i]);
@@ -48,7 +47,7 @@ static size_t colour_len(struct slice s, bool *cut)
 static bool take(struct output_text *t, struct slice *s, bool last, output_sink *sink, void *ctx)
 {
     bool cut = utf8_is_cut(*s) || (s->p[0] == '\r' && s->len == 1);
-    size_t len = t->colours ? colour_len(*s, &cut) : 0;
+    size_t len = t->colours ? output_colour_len(*s, &cut) : 0;
     if (cut && !last)
         return false;
     if (s->p[0] == '\r' && s->len > 1 && s->p[1] == '\n')

@@ -36,6 +36,10 @@ enum text_colour {
 };
 extern const char *const output_colours[TEXT_COLOURS];
 
+// Bytes of the sequence of ours that `s` begins with. 0: with none; then `*cut` is set when `s` is
+// the beginning of one.
+size_t output_colour_len(struct slice s, bool *cut);
+
 enum {
     OUTPUT_LINE_MAX = 8192, // bytes of a message; what is more is cut
     OUTPUT_HELD_MAX = 8     // bytes of a character or a sequence whose rest has not come yet

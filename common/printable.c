@@ -107,9 +107,11 @@ bool printable_is(struct slice s)
 
 void printable_disarm_line(char *text, size_t len)
 {
-    for (size_t i = 0; i < len; i++)
-        if (!is_ascii(text[i]))
+    for (size_t i = 0; i < len; i++) {
+        i += printable_ascii_len(slice_of(text + i, len - i));
+        if (i < len)
             text[i] = '?';
+    }
 }
 
 size_t printable_disarm_lines(char *text, size_t len)

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <uv.h>
+#include "output.h"
 #include "printable.h"
 
 enum {
@@ -31,6 +32,7 @@ struct writer {
     int fd;
     const char *program;
     unsigned pause_ms;
+    bool colours; // of ours pass
     uv_thread_t thread;
     uv_mutex_t lock; // of all that follows
     uv_cond_t news, over;
@@ -160,6 +162,37 @@ struct writer *writer_new(int fd, const char *program, unsigned pause_ms)
     return NULL;
 }
 
+void writer_pass_colours(struct writer *w)
+{
+    w->colours = true;
+}
+
+// Makes lines safe; what is between two sequences of ours is a text of its own. Returns the new
+// length.
+static size_t disarm(const struct writer *w, char *text, size_t len)
+{
+    char *out = text;
+    const char *at = text;
+    const char *end = text + len;
+    if (!w->colours)
+        return printable_disarm_lines(text, len);
+    while (at < end) {
+        bool cut = false;
+        const char *escape = memchr(at, '\033', (size_t)(end - at));
+        size_t plain = (size_t)((escape ? escape : end) - at);
+        size_t colour =
+            escape ? output_colour_len(slice_of(escape, (size_t)(end - escape)), &cut) : 0;
+        if (escape && colour == 0)
+            plain++; // it becomes a '?' like everything else
+        memmove(out, at, plain + colour);
+        at += plain + colour;
+        size_t left = printable_disarm_lines(out, plain);
+        memmove(out + left, out + plain, colour);
+        out += left + colour;
+    }
+    return (size_t)(out - text);
+}
+
 void writer_line(struct writer *w, const char *line, size_t len)
 {
     uv_mutex_lock(&w->lock);
@@ -169,7 +202,7 @@ void writer_line(struct writer *w, const char *line, size_t len)
         h->dropped++;
     } else {
         memcpy(h->bytes + h->len, line, len);
-        h->len += printable_disarm_lines(h->bytes + h->len, len);
+        h->len += disarm(w, h->bytes + h->len, len);
     }
     if (w->idle)
         uv_cond_signal(&w->news);

@@ -7,6 +7,7 @@ import socket
 import threading
 
 import harness
+import live_lines
 import pytest
 from client import Client, until
 from origin import Origin
@@ -32,14 +33,15 @@ def proxied(tmp_path):
 
 def block(site, target, number=1):
     """The lines of the exchange of this target, when it has been printed."""
-    site.agent.wait_for(rf"^\d\d:\d\d:\d\d [A-Z]+ {re.escape(target)} ", number=number)
+    site.agent.wait_for(live_lines.pattern("[A-Z]+", re.escape(target)), number=number)
     found = []
 
     def whole():
         found[:] = []
         for line in site.agent.text("stdout").split("\n"):
-            if re.match(r"\d\d:\d\d:\d\d ", line):
-                found.append([line] if f" {target} " in line else [])
+            if first := live_lines.parsed(line):
+                ours = first.target == target and not first.runs
+                found.append([line] if ours else [])
             elif found and found[-1]:
                 found[-1].append(line)
         blocks = [lines for lines in found if lines]
@@ -69,7 +71,9 @@ def test_heads_bodies_and_times_are_shown(shown):
     sent = json.dumps({"a": "\u00fc"}, ensure_ascii=False).encode()
     shown.fetch("POST", "/json?q=1", text("application/json") + [("X-One", "1")], body=sent)
     lines = block(shown, "/json?q=1")
-    assert re.fullmatch(r"\S+ POST /json\?q=1 200 22 B [\d.]+ m?s", lines[0])
+    first = live_lines.parsed(lines[0])
+    assert (first.method, first.target, first.status, first.size, first.remark) == (
+        "POST", "/json?q=1", "200", "22 B", "")
     small = [line.lower() for line in lines]
     for line in ("  > post /json?q=1 http/1.1", f"  > host: {shown.host}", "  > x-one: 1",
                  "  > content-type: application/json", "  < http/1.1 200 told",
@@ -229,7 +233,7 @@ def test_what_broke_off_says_so(shown, who):
         assert visitor.exactly(10) == b"half of it"
     lines = block(shown, "/half")
     assert indented(lines) == ["half of it", "(broken off)"]
-    assert re.search(r"\((visitor gone|upstream gone|reset)\)$", lines[0])
+    assert live_lines.parsed(lines[0]).remark in ("visitor gone", "upstream gone", "reset")
 
 
 def test_bytes_behind_a_switch_are_counted_only(shown):
@@ -319,10 +323,10 @@ def test_blocks_are_dropped_whole_when_nobody_reads(tmp_path):
             reader = threading.Thread(target=proxy.rest, args=("stdout",))
             reader.start()
             until(lambda: visitor.fetch("GET", "/").status == 200
-                  and b" GET / 200 " in proxy.text["stdout"], "it goes on", harness.DEADLINE)
+                  and b" GET    /\n" in proxy.text["stdout"], "it goes on", harness.DEADLINE)
         proxy.stop()
         reader.join()
     assert b"lines were dropped\n" in proxy.text["stdout"]
-    whole = proxy.text["stdout"].split(b" GET /text 200 ")[1:]
+    whole = proxy.text["stdout"].split(b" GET    /text\n")[1:]
     assert 0 < len(whole) < 400
     assert all(each.count(b"    line\n") == 500 for each in whole)

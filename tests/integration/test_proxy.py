@@ -224,7 +224,7 @@ def test_signals_end_it_cleanly_in_the_middle_of_exchanges(own_proxied, how):
         visitor.request("GET", "/hang")
         own_proxied.origin.told()
     own_proxied.proxy.stop(how)
-    assert "(visitor gone)" in own_proxied.proxy.text("stdout")
+    assert "  visitor gone" in own_proxied.proxy.text("stdout")
 
 
 # The table of paths.

@@ -215,6 +215,6 @@ def test_a_token_that_was_read_again_is_not_shown_either(tmp_path):
 def test_live_lines_show_no_credentials(tmp_path):
     with way(tmp_path) as (tunnel, _):
         tunnel.fetch("GET", f"/live?a=1&token={CANARY}&b=2")
-        line = tunnel.agent.wait_for(r"GET /live\S*")[0]
-        assert line == "GET /live?a=1&token=[redacted]&b=2"
+        line = tunnel.agent.wait_for(r"GET    /live\S*")[0]
+        assert line == "GET    /live?a=1&token=[redacted]&b=2"
         assert CANARY not in tunnel.agent.text("stdout") + tunnel.relay.text("stderr")

@@ -252,7 +252,7 @@ def test_an_agent_without_files_left_refuses_and_serves_again(own_tunnel):
     made = [tunnel.visit() for _ in range(6)]
     for visitor in made:
         visitor.request("GET", "/waits")
-    until(lambda: len(re.findall(r"GET /waits 50", tunnel.agent.text("stdout"))) >= 3,
+    until(lambda: len(re.findall(r"  50\d  .* GET    /waits", tunnel.agent.text("stdout"))) >= 3,
           "some are refused", harness.DEADLINE)
     go_on.set()
     answers = [visitor.response() for visitor in made]

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#include "lasting.h"
+
+static void on_lasts(struct timeout *t);
+
+static void on_begun(void *ctx, struct exchange *x, const struct http_head *request)
+{
+    struct lasting *w = ctx;
+    (void)request;
+    timeout_start(w->loop, &x->lasts, CONSOLE_LASTS_MS, on_lasts);
+}
+
+// The one that looks on at this exchange.
+static struct lasting *lasting_of(const struct exchange *x)
+{
+    const struct exchange_observer *o = x->observer;
+    while (o->begun != on_begun)
+        o = o->next;
+    return o->ctx;
+}
+
+static void on_lasts(struct timeout *t)
+{
+    struct exchange *x = container_of(t, struct exchange, lasts);
+    console_running(lasting_of(x)->console, x, x->status);
+}
+
+static bool is_event_stream(const struct exchange *x, const struct http_head *response)
+{
+    static const struct slice type = {"text/event-stream", sizeof("text/event-stream") - 1};
+    const enum body_kind kind = x->direction[OUTBOUND].framing.kind;
+    if (response->status < 200 || kind == BODY_NONE || kind == BODY_LENGTH)
+        return false;
+    const struct field *f = head_find(response, SLICE("content-type"));
+    return f && f->value.len >= type.len && slice_ieq(slice_of(f->value.p, type.len), type);
+}
+
+static void on_head(void *ctx, struct exchange *x, const struct http_head *response)
+{
+    struct lasting *w = ctx;
+    if (!timeout_runs(&x->lasts) || !(response->status == 101 || is_event_stream(x, response)))
+        return;
+    timeout_stop(&x->lasts);
+    console_running(w->console, x, response->status);
+}
+
+static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
+{
+    (void)ctx;
+    (void)why;
+    timeout_stop(&x->lasts);
+}
+
+static void on_discarded(void *ctx, struct exchange *x)
+{
+    (void)ctx;
+    timeout_stop(&x->lasts);
+}
+
+void lasting_init(struct lasting *w, struct loop *l, struct console *console)
+{
+    *w = (struct lasting){.loop = l, .console = console};
+    w->observer = (struct exchange_observer){.begun = on_begun,
+                                             .head = on_head,
+                                             .closed = on_closed,
+                                             .discarded = on_discarded,
+                                             .ctx = w};
+}
