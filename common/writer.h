@@ -21,5 +21,8 @@ struct writer *writer_new(int fd, const char *program, unsigned pause_ms);
 // whole, and count as one. What a terminal may not be given (common/printable.h) becomes '?'.
 // Returns at once. From one thread only.
 void writer_line(struct writer *w, const char *line, size_t len);
+// What begins the line that is the writer's own, instead of "PROGRAM: ": `write` puts it at `out`
+// and returns its length. The writer's thread calls it. To be said before the first line.
+void writer_set_prefix(struct writer *w, size_t (*write)(char *out, size_t cap));
 // Lets what is left be written, for at most WRITER_LAST_MS.
 void writer_free(struct writer *w);
