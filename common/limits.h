@@ -109,10 +109,15 @@ enum {
     LIMIT_TAKEN_SPARE = 320,    // connections of agents that linger, above those of tunnels
     LIMIT_FILES_SPARE = 448,    // open files that visitors and agents leave to everything else
     LIMIT_LISTENERS = 16,
-    LIMIT_BINDS_SPARE = 16,            // binds of a tunnel beyond names_per_tunnel, and
-    LIMIT_BINDS_EACH_MS = 1000,        // until there is one more
-    LIMIT_LINKS_LINGER = 256,          // links that end while their agents may read why, and
-    LIMIT_LINKS_LINGER_EACH_MS = 1000, // until there is one more
-    LIMIT_TUNNEL_LINES_SPARE = 100,    // lines about tunnels in the log beyond two for each, and
-    LIMIT_TUNNEL_LINES_EACH_MS = 100,  // until there is one more
+    LIMIT_BINDS_SPARE = 16,              // binds of a tunnel beyond names_per_tunnel, and
+    LIMIT_BINDS_EACH_MS = 1000,          // until there is one more
+    LIMIT_LINKS_LINGER = 256,            // links that end while their agents may read why, and
+    LIMIT_LINKS_LINGER_EACH_MS = 1000,   // until there is one more
+    LIMIT_TUNNEL_LINES_EACH = 4,         // lines about tunnels in the log for each of `tunnels`,
+    LIMIT_TUNNEL_LINES_SPARE = 100,      // and beyond these, and
+    LIMIT_TUNNEL_LINES_EACH_MS = 100,    // until there is one more
+    LIMIT_REFUSAL_LINES = 8,             // refusals of a tunnel that have lines of their own
+    LIMIT_EXCHANGE_LINES = 1000,         // lines about exchanges (--verbose), and
+    LIMIT_EXCHANGE_LINES_EACH_MS = 10,   // until there is one more
+    LIMIT_MET_LINES_EACH_MS = 60 * 1000, // between two lines about the same limit
 };

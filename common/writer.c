@@ -31,6 +31,7 @@ struct half {
 struct writer {
     int fd;
     const char *program;
+    size_t (*prefix)(char *out, size_t cap); // of our own line; NULL: the program's name
     unsigned pause_ms;
     bool colours; // of ours pass
     uv_thread_t thread;
@@ -88,9 +89,11 @@ static uint64_t write_half(struct writer *w)
     struct half *h = &w->writing;
     uint64_t lost = write_lines(w, h->bytes, h->len);
     if (lost == 0 && h->dropped > 0) {
-        int n = snprintf(text, sizeof(text), "%s: %llu lines were dropped\n", w->program,
-                         (unsigned long long)h->dropped);
-        lost = write_lines(w, text, (size_t)n);
+        size_t n = w->prefix ? w->prefix(text, sizeof(text))
+                             : (size_t)snprintf(text, sizeof(text), "%s: ", w->program);
+        n += (size_t)snprintf(text + n, sizeof(text) - n, "%llu lines were dropped\n",
+                              (unsigned long long)h->dropped);
+        lost = write_lines(w, text, n);
     }
     return lost > 0 ? lost + h->dropped : 0;
 }
@@ -129,6 +132,11 @@ static void release(struct writer *w)
     free(w->filling.bytes);
     free(w->writing.bytes);
     free(w);
+}
+
+void writer_set_prefix(struct writer *w, size_t (*write)(char *out, size_t cap))
+{
+    w->prefix = write;
 }
 
 // Signals are for the other threads: one of those may hold them back.

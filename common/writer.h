@@ -24,5 +24,8 @@ void writer_line(struct writer *w, const char *line, size_t len);
 // From here on the sequences of output_colours pass too: for a terminal. The lines' foreign text
 // has to be without them by then.
 void writer_pass_colours(struct writer *w);
+// What begins the line that is the writer's own, instead of "PROGRAM: ": `write` puts it at `out`
+// and returns its length. The writer's thread calls it. To be said before the first line.
+void writer_set_prefix(struct writer *w, size_t (*write)(char *out, size_t cap));
 // Lets what is left be written, for at most WRITER_LAST_MS.
 void writer_free(struct writer *w);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "agents.h"
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,27 +49,8 @@ struct agent {
     char owner[ROUTE_OWNER_DIGITS + 1]; // SHA-256 of its key
     char before[72];                    // its hello's, or empty
     bool of_before;                     // it sends its key as it is
+    struct log_tunnel log;              // what the log says of it
 };
-
-// A line of the log about tunnels. Tenants whose tunnels come and go without end fill no disk.
-__attribute__((format(printf, 2, 3))) static void tell(struct relay *r, const char *format, ...)
-{
-    char line[512];
-    va_list args;
-    uint64_t most = 2 * (uint64_t)r->loop.limits.tunnels + LIMIT_TUNNEL_LINES_SPARE;
-    if (!pace_allows(&r->lines, loop_now_ms(&r->loop), LIMIT_TUNNEL_LINES_EACH_MS, most)) {
-        r->lines_left_out++;
-        return;
-    }
-    if (r->lines_left_out > 0)
-        log_warn("%llu lines about tunnels were left out: they come and go too fast",
-                 (unsigned long long)r->lines_left_out);
-    r->lines_left_out = 0;
-    va_start(args, format);
-    (void)vsnprintf(line, sizeof(line), format, args);
-    va_end(args);
-    log_info("%s", line);
-}
 
 static void on_free(struct loop_task *task)
 {
@@ -105,11 +87,18 @@ static void enter_list(struct agent *a, struct agent_list *list)
 
 static void leave_routes(struct agent *a, bool clean)
 {
+    struct relay *relay = a->relay;
     while (a->routes) {
         struct route *r = a->routes;
         a->routes = r->agent_next;
-        if (r->agent == a)
-            routes_leave(r, !clean);
+        if (r->agent != a)
+            continue;
+        routes_leave(r, !clean);
+        if (clean)
+            relay_log_tunnel(relay, LOG_INFO, "name %s free: its agent has left", r->name);
+        else if (relay->retry_ms == 0) // else the file of names holds it
+            relay_log_tunnel(relay, LOG_INFO, "name %s held: for its owner, for %u s", r->name,
+                             relay->loop.limits.gone_ms / 1000);
     }
 }
 
@@ -160,13 +149,14 @@ static void agent_close(struct agent *a, unsigned ws_code, const char *why)
     if (a->closed)
         return;
     a->closed = true;
-    tell(r, "tunnel closed: %s (%zu names)", why, a->route_count);
+    relay_log_names(&a->log, a->routes ? a->routes->name : NULL, a->route_count);
     leave_routes(a, ws_code == CLOSE_NORMAL);
     leave_list(a);
     r->agent_count--;
     timeout_stop(&a->tick);
     loop_unqueue(&r->loop, &a->flush);
     mux_lose(tunnel_mux(a->tunnel));
+    relay_log_closed(r, &a->log, ws_code == CLOSE_PROTOCOL ? LOG_WARN : LOG_INFO, why);
     if (a->conn)
         end_link(a, ws_code);
     a->free_task.run = on_free;
@@ -216,7 +206,9 @@ static void say(struct agent *a, const struct hello *message)
 {
     if (tunnel_say(a->tunnel, message) && !a->deaf) {
         a->deaf = true;
-        tell(a->relay, "messages to an agent are dropped: its queue is full");
+        relay_log_tunnel(a->relay, LOG_WARN,
+                         "tunnel %" PRIu64 " deaf: messages to it are dropped, its queue is full",
+                         a->number);
     }
     wake(a);
 }
@@ -230,6 +222,7 @@ __attribute__((format(printf, 4, 5))) static void refuse(struct agent *a, uint64
     va_start(args, format);
     (void)vsnprintf(message.message, sizeof(message.message), format, args);
     va_end(args);
+    relay_log_refusal(a->relay, &a->log, message.code, message.message);
     say(a, &message);
 }
 
@@ -250,11 +243,13 @@ static void greet(struct agent *a, const struct hello *hello)
     memcpy(a->before, hello->before, sizeof(a->before));
     a->of_before = !slice_list_has(slice_str(hello->features), SLICE("owner"));
     a->greeted = true;
+    relay_log_software(&a->log, hello->software);
     if (!hello_has_owner(hello) ||
         !secret_sha256_hex(hello->owner, strlen(hello->owner), a->owner)) {
         refuse(a, 0, "ADIT-BAD-OWNER", "The owner key must have 64 hexadecimal digits.");
         return;
     }
+    memcpy(a->log.owner, a->owner, LOG_OWNER_DIGITS);
     (void)snprintf(welcome.software, sizeof(welcome.software), "aditd %s", ADIT_VERSION);
     say(a, &welcome);
 }
@@ -442,7 +437,7 @@ static void bind_name(struct agent *a, const struct hello *bind)
     }
     (void)snprintf(bound.name, sizeof(bound.name), "%s", r->name);
     relay_url(a->relay, r->name, bound.url, sizeof(bound.url));
-    tell(a->relay, "tunnel open: %s", bound.url);
+    relay_log_bound(a->relay, &a->log, &bound);
     say(a, &bound);
 }
 
@@ -589,6 +584,7 @@ void agent_accept(struct relay *r, struct conn *c, const struct client_address *
     a->number = ++r->tunnel_count;
     a->client = *client;
     client_address_share_text(client, a->address);
+    relay_log_begin(&a->log, a->number, client, now);
     wait_for_name(a);
     r->agent_count++;
     ws_reader_init(&a->reader, true, TUNNEL_MESSAGE_MAX);
@@ -641,7 +637,11 @@ void agents_report(void *ctx, struct exchange *x, enum exchange_why why)
 {
     struct agent *a = x->link ? agent_of(ctx, x) : NULL;
     struct report report;
-    if (!a || a->closed)
+    relay_log_refused(ctx, x);
+    if (!a)
+        return;
+    relay_log_count(&a->log, x);
+    if (a->closed)
         return;
     exchange_report(x, why, &report);
     tunnel_report(a->tunnel, &report);

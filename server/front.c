@@ -157,13 +157,28 @@ static void open_tunnel(struct relay *r, struct edge *e, const struct http_head 
         conn_close(c, CONN_END_NOW);
 }
 
+// NULL, or why a request is no opening handshake of a tunnel.
+static const char *why_no_handshake(const struct http_head *head, bool has_body)
+{
+    if (head_find(head, SLICE("origin")))
+        return "it has an Origin, as browsers send it";
+    if (!ws_is_handshake(head))
+        return "it is no WebSocket handshake. A proxy before the relay has to pass Upgrade on";
+    if (has_body)
+        return "its handshake has a body";
+    return offers_subprotocol(head) ? NULL : "it does not offer the subprotocol adit.v1";
+}
+
 static void tunnel_endpoint(struct relay *r, struct edge *e, struct exchange *x,
                             const struct http_head *head, bool has_body)
 {
     enum credential token = CREDENTIAL_BAD;
+    const char *why = why_no_handshake(head, has_body);
+    if (why)
+        relay_log_handshake(r, edge_client(e), why);
     if (head_find(head, SLICE("origin")))
         exchange_answer(x, ANSWER_FORBIDDEN);
-    else if (has_body || !ws_is_handshake(head) || !offers_subprotocol(head))
+    else if (why)
         exchange_answer(x, ANSWER_UPGRADE_REQUIRED);
     else if ((token = check_token(r, e, head)) != CREDENTIAL_GOOD)
         exchange_answer(x, token == CREDENTIAL_BAD ? ANSWER_UNAUTHORIZED : ANSWER_SLOWED);
@@ -198,14 +213,16 @@ static void own_page(struct relay *r, struct edge *e, struct exchange *x,
     struct slice path = path_of(head);
     // Connections of agents that only linger keep files open, too.
     if (r->edges.taken >= (size_t)r->loop.limits.tunnel_files + LIMIT_TAKEN_SPARE &&
-        slice_eq(path, SLICE(TUNNEL_PATH)))
+        slice_eq(path, SLICE(TUNNEL_PATH))) {
+        relay_log_handshake(r, edge_client(e), "there are no files left for more agents");
         exchange_answer(x, ANSWER_TOO_MANY);
-    else if (slice_eq(path, SLICE(TUNNEL_PATH)))
+    } else if (slice_eq(path, SLICE(TUNNEL_PATH))) {
         tunnel_endpoint(r, e, x, head, has_body);
-    else if (slice_eq(path, SLICE("/_adit/health")))
+    } else if (slice_eq(path, SLICE("/_adit/health"))) {
         health_page(r, e, x, head);
-    else
+    } else {
         exchange_answer(x, ANSWER_NOT_FOUND);
+    }
 }
 
 static void forward(struct relay *r, struct edge *e, struct route *route, struct http_head *head,

@@ -42,7 +42,7 @@ static const char help[] =
     "  --data DIR           where state is kept (default: "
     "$XDG_STATE_HOME/adit/relay)\n" OPTIONS_RECORD_HELP
     "  --limit NAME=VALUE   one of the limits below; may be repeated\n"
-    "  --verbose            log more\n"
+    "  --verbose            log each exchange and each connection that gets no tunnel, too\n"
     "  --version, --help\n"
     "\n"
     "Ends cleanly on SIGINT and SIGTERM. On SIGHUP it reads the token file again, for agents that "
@@ -118,7 +118,7 @@ static void parse(struct command *cmd, int argc, char **argv)
 
 static int fail(const char *what, const char *why)
 {
-    output_line(stderr, "aditd: %s%s", what, why);
+    log_error("%s%s", what, why);
     return EXIT_FAILURE;
 }
 
@@ -147,9 +147,8 @@ static int run(struct relay *r, struct command *cmd)
     if (why)
         return fail("the file given with --reserved-names: ", why);
     if (!state_dir(cmd->config.data, "relay", dir, not_ours)) {
-        output_line(stderr,
-                    "aditd: cannot use the state directory %s: %s. Choose one with --data DIR", dir,
-                    not_ours);
+        log_error("cannot use the state directory %s: %s. Choose one with --data DIR", dir,
+                  not_ours);
         return EXIT_FAILURE;
     }
     cmd->config.record.dir = dir;
@@ -185,7 +184,7 @@ int main(int argc, char **argv)
     process_raise_files();
     if (!process_has_files("aditd", PROCESS_FILES_SERVE))
         return EXIT_FAILURE;
-    log_init("aditd", cmd.options.verbose ? LOG_DEBUG : LOG_INFO);
+    log_init_service("aditd", cmd.options.verbose ? LOG_DEBUG : LOG_INFO);
     struct relay *r = calloc(1, sizeof(*r));
     if (!r)
         return fail("out of memory", "");

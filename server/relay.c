@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "agents.h"
 #include "common/address.h"
 #include "common/log.h"
@@ -34,6 +35,9 @@ static int listen_on(struct relay *r, const struct sockaddr_storage *addr)
         r->first_port = address_port(&actual);
     address_text(&actual, text);
     (void)printf("aditd: listening on http://%s\n", text);
+    size_t len = strlen(r->listening);
+    (void)snprintf(r->listening + len, sizeof(r->listening) - len, "%shttp://%s",
+                   len > 0 ? ", " : "", text);
     return 0;
 }
 
@@ -96,7 +100,7 @@ static void reload(struct relay *r)
     char *now = r->config.token;
     struct stat st;
     if (!r->config.token_file) {
-        log_info("there is no --token-file to be read again");
+        log_info("reload: there is no --token-file to be read again");
         return;
     }
     // From a pipe a token comes once, and opening one may wait for ever.
@@ -104,15 +108,16 @@ static void reload(struct relay *r)
     const char *why =
         waits ? "is not a regular file" : secret_read_file(r->config.token_file, token);
     if (why) {
-        log_warn("the file given with --token-file %s: the token of before stays in force", why);
+        log_warn("reload: the file given with --token-file %s: the token of before stays in force",
+                 why);
         return;
     }
     bool same = secret_equal(token, strlen(token), now, strlen(now));
     memcpy(now, token, sizeof(token));
     recorder_never(r->recorder, now);
     secret_wipe(token, sizeof(token));
-    log_info(same ? "the file given with --token-file was read again: the token is the same"
-                  : "the file given with --token-file was read again: a new token is in force");
+    log_info("reload: the file given with --token-file was read again: %s",
+             same ? "the token is the same" : "a new token is in force");
 }
 
 static void on_signal(void *ctx, int number)
@@ -124,23 +129,30 @@ static void on_signal(void *ctx, int number)
         reload(r);
         return;
     }
-    log_info("stopping on signal %d", number);
+    log_info("stopping: signal %d, %zu tunnels, %zu visitors' connections", number, r->agent_count,
+             r->edges.count);
     loop_stop(&r->loop);
 }
 
 static const char *begin_recording(struct relay *r)
 {
     r->reporter = (struct exchange_observer){.closed = agents_report, .ctx = r};
-    r->edges.observer = &r->reporter;
+    r->edges.observer = relay_log_observer(r, &r->reporter);
     if (r->config.record.level == EXCHANGE_RECORD_NONE)
         return NULL;
     r->config.record.never = r->config.token;
     r->recorder = recorder_new(&r->loop, &r->config.record);
     if (!r->recorder)
         return "cannot start a thread to record exchanges";
-    recorder_observer(r->recorder)->next = &r->reporter;
+    recorder_observer(r->recorder)->next = r->edges.observer;
     r->edges.observer = recorder_observer(r->recorder);
     return NULL;
+}
+
+static void on_given_up(const struct route *route, const char *why)
+{
+    struct relay *r = container_of(route->table, struct relay, routes);
+    relay_log_tunnel(r, LOG_INFO, "name %s given up: %s", route->name, why);
 }
 
 // Whether a proxy on this machine stands before us that does not say for whom it asks.
@@ -172,6 +184,7 @@ const char *relay_start(struct relay *r, const struct relay_config *config)
         !secret_random(&secret, sizeof(secret)))
         return "the system gives no randomness";
     routes_init(&r->routes, &r->loop, secret);
+    r->routes.given_up = on_given_up;
     r->waiting_of.seed = secret;
     exchange_ids_init(&r->edges.ids, seed);
     if (!secret_random(&r->guesses.seed, sizeof(r->guesses.seed)) ||
@@ -193,6 +206,10 @@ void relay_run(struct relay *r)
 {
     output_line(stdout, "aditd: ready, domain %s", r->config.domain);
     (void)fflush(stdout);
+    log_info("started: version %s, pid %ld, domain %s, %s, listening on %s, state in %s",
+             ADIT_VERSION, (long)getpid(), r->config.domain,
+             r->config.token[0] ? "with a token" : "without a token", r->listening,
+             r->config.record.dir);
     loop_run(&r->loop);
 }
 
@@ -206,6 +223,7 @@ void relay_stop(struct relay *r)
     agents_close(r);
     edge_set_close(&r->edges);
     recorder_free(r->recorder);
+    relay_log_end(r);
     loop_run_once(&r->loop); // what was said last leaves
     conn_close_all(&r->loop);
     routes_deinit(&r->routes);

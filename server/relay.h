@@ -11,6 +11,7 @@
 #include "guesses.h"
 #include "name_store.h"
 #include "pace.h"
+#include "relay_log.h"
 #include "reserved_names.h"
 #include "routes.h"
 
@@ -41,14 +42,13 @@ struct relay {
     struct relay_config config;
     struct edge_set edges;
     struct routes routes;
-    struct name_store names;           // that outlive us
-    struct agent_list agents;          // that have names
-    struct agent_list waiting;         // that have none yet, or no more
-    struct shares waiting_of;          // of each address; all that may stand for anybody are one
-    size_t agent_count;                // of both lists
-    struct pace lingers;               // links whose end waits for their agents to read why
-    struct pace lines;                 // of the log about tunnels
-    uint64_t lines_left_out;           // since the last one
+    struct name_store names;   // that outlive us
+    struct agent_list agents;  // that have names
+    struct agent_list waiting; // that have none yet, or no more
+    struct shares waiting_of;  // of each address; all that may stand for anybody are one
+    size_t agent_count;        // of both lists
+    struct pace lingers;       // links whose end waits for their agents to read why
+    struct relay_log log;
     struct guesses guesses;            // of the token
     struct recorder *recorder;         // NULL: nothing is recorded
     struct exchange_observer reporter; // tells agents
@@ -60,7 +60,8 @@ struct relay {
     char id[FORWARD_ID_DIGITS + 1]; // of this relay
     char loop_id[FORWARD_LOOP_ID_MAX];
     struct signals signals;
-    char message[512]; // why it did not start
+    char listening[256]; // where, as text
+    char message[512];   // why it did not start
 };
 
 // Starts listening. Returns NULL, or a message that says what is wrong (part of `r`).

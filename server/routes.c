@@ -84,6 +84,13 @@ static void route_free(struct route *r)
     free(r);
 }
 
+static void give_up(struct route *r, const char *why)
+{
+    if (r->reserved && !r->agent && r->table->given_up)
+        r->table->given_up(r, why);
+    routes_forget(r);
+}
+
 void routes_forget(struct route *r)
 {
     r->agent = NULL;
@@ -195,7 +202,7 @@ bool routes_make_room(struct routes *t, const struct share *of_owner,
         }
     }
     if (found)
-        routes_forget(found);
+        give_up(found, "it made room for another");
     return found != NULL;
 }
 
@@ -218,7 +225,7 @@ const char *routes_make_room_for(struct routes *t, const struct route_holder *ho
 
 static void on_forgotten(struct timeout *timeout)
 {
-    routes_forget(container_of(timeout, struct route, gone));
+    give_up(container_of(timeout, struct route, gone), "its owner did not come back");
 }
 
 static void begin_to_wait(struct route *r, bool reserve, int64_t gone_s)

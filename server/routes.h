@@ -35,6 +35,9 @@ struct routes {
     // neither reserved nor has it an agent. NULL: nobody is.
     void (*changed)(void *ctx, const struct route *r);
     void *ctx;
+    // Told of a name that was held for its owner and is so no more, before `changed`: a word says
+    // why. NULL: nobody is.
+    void (*given_up)(const struct route *r, const char *why);
 };
 
 struct route {

@@ -87,9 +87,9 @@ def test_guesses_are_logged_for_who_bans_and_not_without_end(guarded):
     for number in range(400):
         assert attempt(relay, "wrong-" + "x" * 16, f"192.0.{number // 200}.{number % 200}"
                        ).status == 401
-    relay.wait_for(r"^aditd: refused 192\.0\.0\.7: a wrong token$", "stderr")
+    relay.wait_for(r" warn aditd: refused 192\.0\.0\.7: a wrong token$", "stderr")
     lines = [line for line in relay.text("stderr").splitlines() if "refused" in line]
-    assert all(re.fullmatch(r"aditd: refused [0-9.]+: a wrong token( \(.*\))?", each)
+    assert all(re.fullmatch(r"\S+Z warn aditd: refused [0-9.]+: a wrong token( \(.*\))?", each)
                for each in lines)
     assert "wrong-" not in relay.text("stderr")
     assert len(lines) < 400

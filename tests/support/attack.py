@@ -4,6 +4,7 @@
 The fixtures are for those tests to import.
 """
 import pathlib
+import re
 import select
 import time
 
@@ -134,7 +135,7 @@ def undisturbed(bystander):
 def hostile(relay):
     with AgentPeer(relay, harness.DEADLINE) as peer:
         # Then all that was to be said of tunnels before has been said.
-        relay.wait_for("tunnel open: http://" + peer.host, "stderr")
+        relay.wait_for(rf"tunnel \d+ opened: .*http://{re.escape(peer.host)}$", "stderr")
         yield peer
 
 
@@ -154,5 +155,5 @@ class Reasons:
 
     def next(self):
         lines = until(lambda: [line for line in self.relay.printed["stderr"][self.before:]
-                               if "tunnel closed" in line], "a line about it", harness.DEADLINE)
+                               if re.search(r"tunnel \d+ closed: ", line)], "a line about it", harness.DEADLINE)
         return lines[0]

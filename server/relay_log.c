@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT
+#include "relay_log.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "common/inspect/text.h"
+#include "relay.h"
+
+enum {
+    LINE_MAX_BYTES = 800,
+    NOTE = 1 // of the exchange; 0 is the recorder's
+};
+
+// What is to be known of an exchange at its end, when neither its tunnel nor its visitor may be
+// there any more.
+struct note {
+    char tunnel[NAME_MAX_BYTES + 1];
+    char visitor[INET6_ADDRSTRLEN];
+};
+
+static void tell_left_out(struct log_budget *budget, const char *what)
+{
+    if (budget->left_out > 0)
+        log_warn("%" PRIu64 " lines about %s were left out: they come too fast", budget->left_out,
+                 what);
+    budget->left_out = 0;
+}
+
+// Whether the budget has room for one more line. What was left out before it is told.
+static bool may_tell(struct log_budget *budget, bool allowed, const char *what)
+{
+    if (!allowed) {
+        budget->left_out++;
+        return false;
+    }
+    tell_left_out(budget, what);
+    return true;
+}
+
+void relay_log_tunnel(struct relay *r, enum log_level level, const char *format, ...)
+{
+    char line[LINE_MAX_BYTES];
+    struct log_budget *budget = &r->log.tunnels;
+    uint64_t most =
+        LIMIT_TUNNEL_LINES_EACH * (uint64_t)r->loop.limits.tunnels + LIMIT_TUNNEL_LINES_SPARE;
+    va_list args;
+    if (!may_tell(
+            budget,
+            pace_allows(&budget->pace, loop_now_ms(&r->loop), LIMIT_TUNNEL_LINES_EACH_MS, most),
+            "tunnels"))
+        return;
+    va_start(args, format);
+    (void)vsnprintf(line, sizeof(line), format, args);
+    va_end(args);
+    log_line(level, "%s", line);
+}
+
+void relay_log_begin(struct log_tunnel *t, uint64_t number, const struct client_address *client,
+                     uint64_t now_ms)
+{
+    t->number = number;
+    t->since_ms = now_ms;
+    client_address_text(client, t->address);
+}
+
+void relay_log_software(struct log_tunnel *t, const char *software)
+{
+    static const char words[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ._+-/";
+    bool fits = software[0] && strspn(software, words) == strlen(software);
+    (void)snprintf(t->software, sizeof(t->software), "%s", fits ? software : "unknown software");
+}
+
+void relay_log_count(struct log_tunnel *t, const struct exchange *x)
+{
+    t->exchanges++;
+    for (int side = 0; side < 2; side++)
+        t->bytes[side] += x->direction[side].bytes;
+}
+
+void relay_log_bound(struct relay *r, struct log_tunnel *t, const struct hello *bound)
+{
+    relay_log_tunnel(r, LOG_INFO, "tunnel %" PRIu64 " %s: %s for %s, owner %s, %s, %s", t->number,
+                     t->opened ? "bound" : "opened", bound->name, t->address, t->owner, t->software,
+                     bound->url);
+    t->opened = true;
+}
+
+void relay_log_refusal(struct relay *r, struct log_tunnel *t, const char *code, const char *words)
+{
+    if (t->refusals++ < LIMIT_REFUSAL_LINES)
+        relay_log_tunnel(r, LOG_INFO, "tunnel %" PRIu64 " refused: %s for %s: %s", t->number, code,
+                         t->address, words);
+}
+
+void relay_log_names(struct log_tunnel *t, const char *name, size_t count)
+{
+    if (name && count > 1)
+        (void)snprintf(t->names, sizeof(t->names), "%s and %zu more", name, count - 1);
+    else
+        (void)snprintf(t->names, sizeof(t->names), "%s", name ? name : "no name");
+}
+
+void relay_log_closed(struct relay *r, const struct log_tunnel *t, enum log_level level,
+                      const char *why)
+{
+    char duration[TEXT_NUMBER_MAX];
+    char in[TEXT_NUMBER_MAX];
+    char out[TEXT_NUMBER_MAX];
+    char refusals[48] = "";
+    int64_t ns = (int64_t)(loop_now_ms(&r->loop) - t->since_ms) * 1000000;
+    if (t->refusals > LIMIT_REFUSAL_LINES)
+        (void)snprintf(refusals, sizeof(refusals), ", %" PRIu64 " refusals", t->refusals);
+    relay_log_tunnel(r, level,
+                     "tunnel %" PRIu64 " closed: %s for %s, after %s, %" PRIu64
+                     " exchange%s, %s in, %s out%s: %s",
+                     t->number, t->names, t->address, text_duration(ns, duration), t->exchanges,
+                     text_plural(t->exchanges), text_size(t->bytes[INBOUND], in),
+                     text_size(t->bytes[OUTBOUND], out), refusals, why);
+}
+
+void relay_log_detail(struct relay *r, const char *format, ...)
+{
+    char line[LINE_MAX_BYTES];
+    struct log_budget *budget = &r->log.exchanges;
+    va_list args;
+    if (!log_has(LOG_DEBUG) ||
+        !may_tell(budget,
+                  pace_allows(&budget->pace, loop_now_ms(&r->loop), LIMIT_EXCHANGE_LINES_EACH_MS,
+                              LIMIT_EXCHANGE_LINES),
+                  "exchanges"))
+        return;
+    va_start(args, format);
+    (void)vsnprintf(line, sizeof(line), format, args);
+    va_end(args);
+    log_debug("%s", line);
+}
+
+void relay_log_handshake(struct relay *r, const struct client_address *client, const char *why)
+{
+    char address[INET6_ADDRSTRLEN];
+    client_address_text(client, address);
+    relay_log_detail(r, "no tunnel for %s: %s", address, why);
+}
+
+// The limit that an answer tells of; NULL: it tells of none.
+static const char *limit_of(enum answer answer)
+{
+    if (answer == ANSWER_RELAY_FULL)
+        return "--limit visitors, or open files";
+    if (answer == ANSWER_TOO_MANY)
+        return "--limit visitors-per-address or streams-per-address";
+    if (answer == ANSWER_BUSY)
+        return "--limit streams or unread-bytes, or memory";
+    return NULL;
+}
+
+void relay_log_refused(struct relay *r, const struct exchange *x)
+{
+    const char *limit = x->refused ? limit_of(x->answer) : NULL;
+    uint64_t now = loop_now_ms(&r->loop);
+    if (!limit)
+        return;
+    uint64_t count = ++r->log.met[x->answer].count;
+    if (now < r->log.met[x->answer].next_ms)
+        return;
+    log_warn("limit met: %" PRIu64 " request%s answered %u %s (%s)", count,
+             count == 1 ? " was" : "s were", (unsigned)answer_status(x->answer),
+             answer_code(x->answer), limit);
+    r->log.met[x->answer].count = 0;
+    r->log.met[x->answer].next_ms = now + LIMIT_MET_LINES_EACH_MS;
+}
+
+static void on_settled(void *ctx, struct exchange *x)
+{
+    struct note *n = x->note[NOTE] ? x->note[NOTE] : calloc(1, sizeof(*n));
+    (void)ctx;
+    if (!n)
+        return;
+    (void)snprintf(n->tunnel, sizeof(n->tunnel), "%s", x->tunnel ? x->tunnel : "");
+    (void)snprintf(n->visitor, sizeof(n->visitor), "%s", x->visitor ? x->visitor : "");
+    x->note[NOTE] = n;
+}
+
+static void on_discarded(void *ctx, struct exchange *x)
+{
+    (void)ctx;
+    free(x->note[NOTE]);
+    x->note[NOTE] = NULL;
+}
+
+// The path is not told: it may hold secrets, and the record has it.
+static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
+{
+    static const struct note none;
+    struct relay *r = ctx;
+    const struct note *n = x->note[NOTE] ? x->note[NOTE] : &none;
+    char size[TEXT_NUMBER_MAX];
+    char duration[TEXT_NUMBER_MAX];
+    char status[8] = "-";
+    char link[40] = "";
+    if (x->status > 0)
+        (void)snprintf(status, sizeof(status), "%u", (unsigned)x->status);
+    if (x->link > 0)
+        (void)snprintf(link, sizeof(link), ", tunnel %" PRIu64, x->link);
+    bool complete = why == EXCHANGE_COMPLETE;
+    relay_log_detail(r, "exchange %s: %s, %s, %s, %s %s for %s%s%s%s%s%s", x->id, status,
+                     text_size(x->direction[OUTBOUND].bytes, size),
+                     text_duration((int64_t)(uv_hrtime() - x->begun_ns), duration), x->method,
+                     n->tunnel[0] ? n->tunnel : "-", n->visitor[0] ? n->visitor : "-", link,
+                     x->refused ? ", " : "", x->refused ? answer_code(x->answer) : "",
+                     complete ? "" : ", ended: ", complete ? "" : exchange_whystr(why));
+    on_discarded(ctx, x);
+}
+
+const struct exchange_observer *relay_log_observer(struct relay *r,
+                                                   const struct exchange_observer *next)
+{
+    if (!log_has(LOG_DEBUG))
+        return next;
+    r->log.observer = (struct exchange_observer){.settled = on_settled,
+                                                 .closed = on_closed,
+                                                 .discarded = on_discarded,
+                                                 .ctx = r,
+                                                 .note = NOTE,
+                                                 .next = next};
+    return &r->log.observer;
+}
+
+void relay_log_end(struct relay *r)
+{
+    tell_left_out(&r->log.tunnels, "tunnels");
+    tell_left_out(&r->log.exchanges, "exchanges");
+    for (int i = 0; i < ANSWERS; i++)
+        if (r->log.met[i].count > 0)
+            log_warn("limit met: %" PRIu64 " more requests answered %s", r->log.met[i].count,
+                     answer_code((enum answer)i));
+}
