@@ -11,10 +11,18 @@
 #include "text.h"
 
 enum {
-    OPTIONS_MAX = 16, // of a command, and the end
+    OPTIONS_MAX = 32, // of a command, and the end
     OPTION_DATA = 1,
     OPTION_HELP = 2,
     OPTION_DECODE_ALL = 3
+};
+
+static const struct option_advice usual_advice[] = {
+    {"v",
+     "it is the version only where no command stands before it; there is no more to tell here"},
+    {"o", "it goes to the standard output: write > FILE behind it"},
+    {"output", "it goes to the standard output: write > FILE behind it"},
+    {NULL, NULL},
 };
 
 static void print_help(const struct inspect_call *call, const struct inspect_spec *spec)
@@ -123,6 +131,7 @@ bool inspect_begin(struct inspect_call *call, const struct inspect_spec *spec, i
         return false;
     }
     options_begin(&call->walk, argc, argv, options);
+    call->walk.advice = call->advice ? call->advice : usual_advice;
     while (call->exit_status < 0 && (option = options_next(&call->walk)) != OPTIONS_END)
         take(call, spec, option);
     call->argc = call->walk.words;

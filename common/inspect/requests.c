@@ -16,8 +16,8 @@ static const char help[] =
     "duration, method, host and target, and how it ended unless that was well.\n"
     "What the record lacks is said on stderr.\n"
     "\n"
-    "  --follow             go on with exchanges that begin and end\n"
-    "  --limit N|all        at most the newest N to begin with (default: 50)\n"
+    "  -f, --follow         go on with exchanges that begin and end\n"
+    "  -n, --limit N|all    at most the newest N to begin with (default: 50)\n"
     "  --json               one JSON object a line\n";
 
 static const char statuses[] = "Exit status: 0, 1 failure, 2 usage.\n";
@@ -128,10 +128,9 @@ static int list(struct inspect_call *call, struct requests *q)
 int inspect_requests(const struct inspect_program *program, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"follow", no_argument, NULL, 'f'},
-        {"limit", required_argument, NULL, 'n'},
-        {"json", no_argument, NULL, 'j'},
-        {NULL, 0, NULL, 0},
+        {"follow", no_argument, NULL, 'f'},      {"f", no_argument, NULL, 'f'},
+        {"limit", required_argument, NULL, 'n'}, {"n", required_argument, NULL, 'n'},
+        {"json", no_argument, NULL, 'j'},        {NULL, 0, NULL, 0},
     };
     static const struct inspect_spec spec = {help, options, take, statuses};
     struct requests q = {.limit = LIMIT_DEFAULT};

@@ -27,7 +27,7 @@ def run(directory, *args, env=None):
 def options(directory, command):
     """The long options that its help names."""
     _, text = run(directory, *command, "--help")
-    return sorted(set(re.findall(r"^ +(--[a-z-]+)", text, re.M)) | {"--help"})
+    return sorted(set(re.findall(r"^ +(?:-[a-zA-Z], )?(--[a-z-]+)", text, re.M)) | {"--help"})
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
@@ -153,9 +153,10 @@ def test_a_url_where_a_name_belongs_is_told(tmp_path, value):
 
 
 @pytest.mark.parametrize("args, told", [
-    (["aditd", "word"], "neither a command nor an option nor its value: word"),
-    (["aditd", "x1"], "neither a command nor an option nor its value"),
-    (["adit", "word"], "no such command: word"), (["adit", "80"], "no such command"),
+    (["aditd", "--verbose", "word"], "neither a command nor an option nor its value: word"),
+    (["aditd", "--verbose", "x1"], "neither a command nor an option nor its value"),
+    (["aditd", "word"], "no such command: word"), (["aditd", "x1"], "no such command"),
+    (["adit", "word"], "no such command: word"), (["adit", "x1"], "no such command"),
     (["adit", "http", "80", "--url", ""], "letters, digits and hyphens"),
     (["aditd", "--listen", ""], "or :80 for all")])
 def test_what_is_wrong_stands_behind_a_colon_and_no_colon_stands_before_nothing(
