@@ -62,6 +62,7 @@ int options_parse(struct options *o, int argc, char **argv)
     o->exit_status = -1;
     o->limits = limits_default;
     options_begin(&w, argc, argv, o->known);
+    o->given = w.name;
     w.advice = o->advice;
     while (o->exit_status < 0 && (option = options_next(&w)) != OPTIONS_END) {
         switch (option) {
@@ -75,5 +76,6 @@ int options_parse(struct options *o, int argc, char **argv)
         default: o->take(o, option, w.value); break;
         }
     }
+    o->given = NULL; // it was ours
     return options_first_word(&w);
 }

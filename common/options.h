@@ -17,6 +17,7 @@ struct options {
     const struct option *known;         // ends with OPTIONS_COMMON
     const struct option_advice *advice; // on options of other programs; NULL: none
     void (*take)(struct options *o, int option, const char *value); // one that is not common
+    const char *given; // for take: the option as it was typed, with its dashes
     const char *data;
     struct limits limits;
     bool verbose;

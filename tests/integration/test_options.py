@@ -146,12 +146,6 @@ def test_help_names_the_program_and_keeps_what_is_to_be_typed(tmp_path, command)
         assert "@FILE" in text
 
 
-@pytest.mark.parametrize("value", ["https://myapp.example.com", "myapp.example.com", "myapp:80"])
-def test_a_url_where_a_name_belongs_is_told(tmp_path, value):
-    code, text = run(tmp_path, "adit", "http", "80", "--url", value)
-    assert code == 2 and "--url takes the name alone" in text
-
-
 @pytest.mark.parametrize("args, told", [
     (["aditd", "--verbose", "word"], "neither a command nor an option nor its value: word"),
     (["aditd", "--verbose", "x1"], "neither a command nor an option nor its value"),
