@@ -173,11 +173,30 @@ static void bind_name(struct agent *a)
     say(a, &bind);
 }
 
+// Whether the URL is the one that was asked for; another host would be a surprise for whoever it
+// was given to.
+static bool is_wanted(struct agent *a, const char *url)
+{
+    char text[PUBLIC_TEXT_MAX];
+    enum public_match match = public_name_compare(&a->config.wanted, url, text);
+    if (match == PUBLIC_SAME || a->was_bound)
+        return true;
+    if (match == PUBLIC_OTHER_WAY) {
+        log_warn("%s", text);
+        return true;
+    }
+    log_error("%s", text);
+    stop(a, EXIT_FAILURE);
+    return false;
+}
+
 static void on_bound(struct agent *a, const struct hello *bound)
 {
     char to[SERVICE_URL_MAX];
     a->failures = 0;
     timeout_stop(&a->bind_limit);
+    if (!is_wanted(a, bound->url))
+        return;
     if (!a->config.name[0]) // the one it was given is its own from now on
         memcpy(a->config.name, bound->name, sizeof(a->config.name));
     const char *how = a->was_bound ? "connected again, " : "";

@@ -7,15 +7,17 @@
 #include "link.h"
 #include "outage.h"
 #include "proto/tunnel.h"
+#include "public_name.h"
 #include "service.h"
 
 struct agent_config {
     struct link_target relay;
-    char relay_url[320];    // for people
-    const char *token_file; // from which the token came; NULL: from none
-    char name[64];          // asked for; empty: any. Later the one we have
-    char owner[72];         // for this relay
-    char before[72];        // shows it the key of before, or empty
+    char relay_url[320];       // for people
+    const char *token_file;    // from which the token came; NULL: from none
+    char name[64];             // asked for; empty: any. Later the one we have
+    struct public_name wanted; // what was asked for with it
+    char owner[72];            // for this relay
+    char before[72];           // shows it the key of before, or empty
     struct service service;
     bool print_bodies;
     struct limits limits;

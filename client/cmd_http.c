@@ -9,6 +9,7 @@
 #include "common/process.h"
 #include "common/record/record_options.h"
 #include "common/state.h"
+#include "other_options.h"
 
 static const char help[] =
     "adit http: gives a local HTTP service a public URL.\n"
@@ -93,18 +94,33 @@ static void take_relay_record(struct command *cmd, const char *value)
         (void)snprintf(cmd->config.relay_record, sizeof(cmd->config.relay_record), "%s", value);
 }
 
+static void take_name(struct command *cmd, const char *value)
+{
+    char text[OPTIONS_SHOWN_MAX];
+    const char *why = public_name_take(&cmd->config.wanted, value);
+    memcpy(cmd->config.name, cmd->config.wanted.name, sizeof(cmd->config.name));
+    if (!why)
+        return;
+    (void)snprintf(text, sizeof(text), "%s: %s", cmd->options.given, why);
+    options_wrong(&cmd->options, text, strchr(value, '@') ? "" : value);
+}
+
+// ngrok's --inspect, which is on without a value.
+static void take_inspect(struct command *cmd, const char *value)
+{
+    bool off = value && strcmp(value, "false") == 0;
+    if (off)
+        (void)recorder_set_level(&cmd->config.record, "none");
+    else if (value && strcmp(value, "true") != 0)
+        options_wrong(&cmd->options, "--inspect is true or false: ", value);
+}
+
 static void take_option(struct options *o, int option, const char *value)
 {
     struct command *cmd = container_of(o, struct command, options);
     switch (option) {
-    case 'u':
-        if (strchr(value, '.') || strchr(value, ':'))
-            options_wrong(o, "--url takes the name alone, for the relay has the domain: ", value);
-        else if (!*value || strlen(value) >= sizeof(cmd->config.name))
-            options_wrong(o, "--url is not a name of 1 to 63 letters, digits and hyphens: ", value);
-        else
-            memcpy(cmd->config.name, value, strlen(value) + 1);
-        return;
+    case 'u': take_name(cmd, value); return;
+    case 'I': take_inspect(cmd, value); return;
     case 'r': take_relay(cmd, value); return;
     case 't': cmd->token_file = value; return;
     case 'H':
@@ -127,6 +143,11 @@ static void take_option(struct options *o, int option, const char *value)
 }
 
 static const struct option known[] = {{"url", required_argument, NULL, 'u'},
+                                      {"domain", required_argument, NULL, 'u'},
+                                      {"hostname", required_argument, NULL, 'u'},
+                                      {"subdomain", required_argument, NULL, 'u'},
+                                      {"name", required_argument, NULL, 'u'},
+                                      {"inspect", optional_argument, NULL, 'I'},
                                       {"relay", required_argument, NULL, 'r'},
                                       {"token-file", required_argument, NULL, 't'},
                                       {"host-header", required_argument, NULL, 'H'},
@@ -144,9 +165,12 @@ static void parse(struct command *cmd, int argc, char **argv)
     if (o->exit_status >= 0)
         return;
     if (next == argc)
-        options_wrong(o, "say which service: a PORT, HOST:PORT or URL", "");
+        options_wrong(o, "say which service: a PORT, HOST:PORT or URL, as in adit http 8080", "");
     else if (next + 1 < argc)
-        options_wrong(o, "one service only; another word is neither an option nor its value", "");
+        options_wrong(o,
+                      "one service at a time, and behind it options only: start another adit "
+                      "http for another port",
+                      "");
     else
         take_service(cmd, argv[next]);
 }
@@ -209,6 +233,7 @@ int command_http(int argc, char **argv)
                     .help = help,
                     .limits_of = LIMITS_OF_AGENT,
                     .known = known,
+                    .advice = other_options_http,
                     .take = take_option},
     };
     take_relay(&cmd, "localhost:7080");

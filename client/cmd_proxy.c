@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/process.h"
 #include "common/record/record_options.h"
+#include "other_options.h"
 #include "proto/bytes.h"
 #include "proxy.h"
 
@@ -50,14 +51,14 @@ struct command {
     bool has_url;
 };
 
-static void take_url(struct command *cmd, const char *value)
+static void take_service(struct command *cmd, const char *place, const char *value)
 {
     const char *why = service_take_url(&cmd->config.service, value);
     cmd->has_url = true;
     if (!why)
         return;
     char message[ENDPOINT_MESSAGE_MAX];
-    endpoint_explain(message, "--url", why, value);
+    endpoint_explain(message, place, why, value);
     options_wrong(&cmd->options, message, "");
 }
 
@@ -65,7 +66,10 @@ static void take_port(struct command *cmd, const char *value)
 {
     uint64_t port = 0;
     if (!slice_to_u64(slice_str(value), &port) || port > UINT16_MAX)
-        options_wrong(&cmd->options, "--port is not a port: ", value);
+        options_wrong(&cmd->options,
+                      "--port is not a number from 0 to 65535 (0 takes a free one; the address is "
+                      "--host): ",
+                      value);
     cmd->config.port = (uint16_t)port;
 }
 
@@ -92,7 +96,7 @@ static void take_option(struct options *o, int option, const char *value)
 {
     struct command *cmd = container_of(o, struct command, options);
     switch (option) {
-    case 'u': take_url(cmd, value); return;
+    case 'u': take_service(cmd, "--url", value); return;
     case 'p': take_port(cmd, value); return;
     case 'a': take_host(cmd, value); return;
     case 'H':
@@ -131,10 +135,12 @@ static void parse(struct command *cmd, int argc, char **argv)
     cmd->config.limits = o->limits;
     if (o->exit_status >= 0)
         return;
+    if (next < argc && !cmd->has_url)
+        take_service(cmd, "the service", argv[next++]);
     if (next < argc)
-        options_wrong(o, "a word is neither an option nor its value", "");
+        options_wrong(o, "one service only; another word is neither an option nor its value", "");
     else if (!cmd->has_url)
-        options_wrong(o, "say which service: --url http://localhost:PORT", "");
+        options_wrong(o, "say which service: adit proxy --url http://localhost:PORT", "");
 }
 
 int command_proxy(int argc, char **argv)
@@ -145,6 +151,7 @@ int command_proxy(int argc, char **argv)
                     .help = help,
                     .limits_of = LIMITS_OF_PROXY,
                     .known = known,
+                    .advice = other_options_proxy,
                     .take = take_option},
         .config = {.port = DEFAULT_PORT},
     };

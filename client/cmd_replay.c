@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "commands.h"
 #include "common/inspect/command.h"
@@ -28,31 +29,38 @@ static const char help[] =
     "\n"
     "  @ replay last\n"
     "  @ replay 01jdq4 01jdq7 --times 3\n"
-    "  @ replay 01jdq4 --path /v2/orders --header 'X-Debug: 1' --drop-header cookie\n"
+    "  @ replay 01jdq4 --path /v2/orders -H 'X-Debug: 1' --drop-header cookie\n"
+    "  @ replay 01jdq4 -y -X PUT -d @order.json\n"
     "  @ replay 01jdq4 --body-file order.json --to http://localhost:5001\n"
     "\n"
-    "  --to URL             another service: http://HOST[:PORT], HOST:PORT or PORT; an IPv6 "
-    "address in "
-    "brackets\n"
-    "  --method METHOD      another method\n"
+    "  --to URL             another service: http://HOST[:PORT], HOST:PORT or PORT;\n"
+    "                       an IPv6 address in brackets\n"
+    "  -X, --method METHOD  another method\n"
     "  --path PATH          another path and query\n"
-    "  --header 'NAME: V'   sets a field, may be repeated; @FILE reads such lines, for secrets\n"
+    "  -H, --header 'NAME: VALUE'\n"
+    "                       sets a field, may be repeated; @FILE reads such lines,\n"
+    "                       for secrets\n"
     "  --drop-header NAME   leaves a field out; may be repeated\n"
-    "  --body-file FILE     another body, without the first one's Content-Encoding; - is standard "
-    "input\n"
-    "  --times N            that often, one after the other (default: 1, at most 10000)\n"
-    "  --yes                do not ask before a method that is not idempotent, like POST\n"
+    "  -d TEXT              another body, without the first one's Content-Encoding;\n"
+    "                       -d @FILE is --body-file FILE. The method stays\n"
+    "  --body-file FILE     the same out of a file; - is standard input\n"
+    "  -n, --times N        that often, one after the other (default: 1, at most\n"
+    "                       10000)\n"
+    "  -y, --yes            do not ask before a method that is not idempotent, like\n"
+    "                       POST\n"
     "  --json               one JSON object a line for each (docs/json.md)\n"
     "\n"
-    "The service gets what it got the first time: also the X-Forwarded- fields that the relay or\n"
-    "@ proxy had set, and as Host the one that the visitor asked for, whatever --host-header\n"
-    "said. Fields whose values were redacted are left out, which is said: give them by --header.\n"
-    "Where a value of the target was, it is not sent without --path.\n"
+    "The service gets what it got the first time: also the X-Forwarded- fields that\n"
+    "the relay or @ proxy had set, and as Host the one that the visitor asked for,\n"
+    "whatever --host-header said. Fields whose values were redacted are left out,\n"
+    "which is said: give them by --header. Where a value of the target was, it is\n"
+    "not sent without --path.\n"
     "\n"
-    "Each replay is recorded too, with a new id ('@ requests replayed' lists them). In what the\n"
-    "answer differs from the first is printed as by diff, but for Date and the fields of the\n"
-    "connection; '@ diff' compares all. Of a replay the record keeps neither credentials and\n"
-    "cookies nor what was redacted in the first, and no bodies where none were kept.\n";
+    "Each replay is recorded too, with a new id ('@ requests replayed' lists them).\n"
+    "In what the answer differs from the first is printed as by diff, but for Date\n"
+    "and the fields of the connection; '@ diff' compares all. Of a replay the record\n"
+    "keeps neither credentials and cookies nor what was redacted in the first, and\n"
+    "no bodies where none were kept.\n";
 
 static const char statuses[] = "Exit status: 0 the service answered every request, 1 it did not, "
                                "or one was not sent, 2 usage.\n";
@@ -178,6 +186,30 @@ static void take_header(struct replay *p, const char *value)
                       options_shown_field(value, shown));
 }
 
+// Another body: a text, or a file of it. The last one counts.
+static void take_body(struct replay *p, const char *text, const char *file)
+{
+    p->body_file = file;
+    p->changes.has_body = !file;
+    p->changes.body = file ? (struct slice){0} : slice_str(text);
+}
+
+// With curl --data is a body; here it is a directory, as of every command. False: it is plainly
+// a body, which was told.
+static bool may_be_directory(struct replay *p)
+{
+    struct stat st;
+    const char *data = p->call.data ? p->call.data : "";
+    bool is_like_body = (*data && strchr("@{[\"<", *data)) || strpbrk(data, "=&\n");
+    if (!is_like_body || (stat(data, &st) == 0 && S_ISDIR(st.st_mode)))
+        return true;
+    inspect_usage(&p->call,
+                  "--data is the directory of the record, and there is none of this name; another "
+                  "body is -d TEXT or -d @FILE",
+                  "");
+    return false;
+}
+
 static void take_option(struct inspect_call *call, int option, const char *value)
 {
     struct replay *p = call->ctx;
@@ -191,7 +223,8 @@ static void take_option(struct inspect_call *call, int option, const char *value
         return;
     case 'H': take_header(p, value); return;
     case 'd': take_drop(p, value); return;
-    case 'b': p->body_file = value; return;
+    case 'b': take_body(p, NULL, value); return;
+    case 'B': take_body(p, value, value[0] == '@' ? value + 1 : NULL); return;
     case 'n':
         p->times = (unsigned)inspect_number(call, "--times", value, (uint64_t[]){1, TIMES_MAX});
         return;
@@ -467,24 +500,49 @@ int command_replay(int argc, char **argv)
     static const struct option options[] = {
         {"to", required_argument, NULL, 't'},
         {"method", required_argument, NULL, 'm'},
+        {"X", required_argument, NULL, 'm'},
         {"path", required_argument, NULL, 'p'},
         {"header", required_argument, NULL, 'H'},
+        {"H", required_argument, NULL, 'H'},
         {"drop-header", required_argument, NULL, 'd'},
         {"body-file", required_argument, NULL, 'b'},
+        {"d", required_argument, NULL, 'B'},
         {"times", required_argument, NULL, 'n'},
+        {"n", required_argument, NULL, 'n'},
         {"yes", no_argument, NULL, 'y'},
+        {"y", no_argument, NULL, 'y'},
         {"json", no_argument, NULL, 'j'},
         {NULL, 0, NULL, 0},
     };
     static const struct inspect_spec spec = {help, options, take_option, statuses};
     static const struct inspect_program program = {"adit", "agent"};
-    struct replay p = {.call.program = &program, .times = 1};
+    static const struct option_advice advice[] = {
+        {"v", "it is the version only where no command stands before it; adit show ID shows all"},
+        {"o", "the answer is recorded: adit show ID --body response > FILE"},
+        {"output", "the answer is recorded: adit show ID --body response > FILE"},
+        {"request", "that is -X METHOD"},
+        {"url", "that is --to URL for the service, and --path PATH"},
+        {"data-raw", "that is -d TEXT"},
+        {"data-binary", "that is -d @FILE"},
+        {"data-ascii", "that is -d TEXT, or -d @FILE"},
+        {"data-urlencode", "that is -d TEXT, encoded already"},
+        {"form", "that is -d @FILE, a body that is a form already, and -H 'Content-Type: ...'"},
+        {"F", "that is -d @FILE, a body that is a form already, and -H 'Content-Type: ...'"},
+        {"user", "that is -H 'Authorization: ...', or -H @FILE for what nobody should see"},
+        {"u", "that is -H 'Authorization: ...', or -H @FILE for what nobody should see"},
+        {"cookie", "that is -H 'Cookie: ...', or -H @FILE for what nobody should see"},
+        {"b", "that is -H 'Cookie: ...', or -H @FILE for what nobody should see"},
+        {NULL, NULL},
+    };
+    struct replay p = {.call = {.program = &program, .advice = advice}, .times = 1};
     p.call.ctx = &p;
     log_init("adit", LOG_INFO);
     int status = INSPECT_USAGE;
     bool begun = inspect_begin(&p.call, &spec, argc, argv);
     signals_ignore(); // a service that leaves early does not end us
     if (!begun)
+        status = p.call.exit_status;
+    else if (!may_be_directory(&p))
         status = p.call.exit_status;
     else if (p.call.argc == 0)
         inspect_usage(&p.call, "say which: an ID, its beginning or its end, or last", "");

@@ -103,6 +103,9 @@ static const char *take_scheme(struct endpoint *e, struct slice scheme, enum end
     if (slice_ieq(scheme, SLICE("http")))
         return NULL;
     e->tls = slice_ieq(scheme, SLICE("https"));
+    if (use == ENDPOINT_SERVICE && slice_ieq(scheme, SLICE("file")))
+        return "files are not served: start a web server for them, like python3 -m http.server "
+               "8000, and give its port";
     if (use == ENDPOINT_RELAY)
         return e->tls ? NULL : "only http:// and https:// lead to a relay";
     return e->tls ? "https to a service is not supported yet: use http://"
@@ -130,13 +133,21 @@ static bool is_port(struct slice text)
     return digits > 0 && digits == text.len;
 }
 
+// What was meant to be a port: 80a, or -1.
+static bool is_like_port(struct slice text)
+{
+    size_t sign = text.len > 1 && text.p[0] == '-' ? 1 : 0;
+    return text.len > 0 && text.p[sign] >= '0' && text.p[sign] <= '9' &&
+           !memchr(text.p, '.', text.len) && !memchr(text.p, ':', text.len);
+}
+
 // PORT, :PORT or HOST:PORT.
 static const char *take_bare(struct endpoint *e, struct slice text)
 {
     bool colon = text.len > 0 && text.p[0] == ':';
     struct slice port = slice_of(text.p + colon, text.len - colon);
     if (!is_port(port))
-        return take_authority(e, text, 0);
+        return is_like_port(text) ? not_a_port : take_authority(e, text, 0);
     (void)snprintf(e->host, sizeof(e->host), "localhost");
     return take_port(e, port) ? NULL : not_a_port;
 }
@@ -152,6 +163,8 @@ const char *endpoint_parse(const char *text, enum endpoint_use use, struct endpo
         return why;
     const char *authority = mark ? mark + 3 : text;
     size_t len = strcspn(authority, "/?#");
+    if (!mark && (strncasecmp(text, "http:/", 6) == 0 || strncasecmp(text, "https:/", 7) == 0))
+        return "behind http: there are two slashes";
     if (authority[len] && strcmp(authority + len, "/") != 0)
         return "leave out what is behind the host and port: requests bring their own path";
     if (mark)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "limits.h"
+#include "option_walk.h"
 #include "proto/message.h"
 #include "proto/mux.h"
 
@@ -205,6 +206,25 @@ static const char *text_of(const struct row *r, uint64_t value, char out[static 
     return out;
 }
 
+// Why a text names no limit.
+static void explain_name(const char *text, enum limits_of program, char *why, size_t room)
+{
+    const char *names[ROWS];
+    size_t count = 0;
+    char name[OPTIONS_NAME_MAX + 1];
+    for (size_t i = 0; i < ROWS; i++)
+        if (rows[i].programs & (int)program)
+            names[count++] = rows[i].name;
+    (void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(text, "="), text);
+    const char *other = options_nearest(names, count, sizeof(*names), name);
+    if (!strchr(text, '='))
+        (void)snprintf(why, room, "it is NAME=VALUE, as in connect-time=3s; --help lists them");
+    else if (other)
+        (void)snprintf(why, room, "there is no such limit; did you mean %s?", other);
+    else
+        (void)snprintf(why, room, "there is no such limit; --help lists them");
+}
+
 const char *limits_set(struct limits *l, enum limits_of program, const char *text,
                        char message[static LIMITS_MESSAGE_MAX])
 {
@@ -220,7 +240,7 @@ const char *limits_set(struct limits *l, enum limits_of program, const char *tex
     char least[32];
     char most[32];
     if (!r) {
-        (void)snprintf(why, room, "%s", "there is no such limit; --help lists them");
+        explain_name(text, program, why, room);
         return message;
     }
     if (!parse_value(r, slice_str(equals + 1), &value)) {

@@ -33,20 +33,46 @@ static size_t distance(const char *a, const char *b)
     return row[len];
 }
 
-// The option that may have been meant, or NULL: one that begins so, or is written nearly so.
-static const char *meant(const struct option *known, const char *name)
+const char *options_nearest(const void *names, size_t count, size_t stride, const char *name)
 {
     const char *best = NULL;
     size_t len = strlen(name);
     size_t least = len / 4 + 2; // a quarter of it may be wrong, and one letter more
-    for (; known->name && len > 1; known++) {
-        size_t d = strncmp(known->name, name, len) == 0 ? 0 : distance(known->name, name);
-        if (d < least) {
+    for (size_t i = 0; i < count && len > 1 && len <= OPTIONS_NAME_MAX; i++) {
+        const char *other = NULL;
+        memcpy(&other, (const char *)names + i * stride, sizeof(other));
+        size_t d = strncmp(other, name, len) == 0 ? 0 : distance(other, name);
+        if (other[1] && d < least && d < len) {
             least = d;
-            best = known->name;
+            best = other;
         }
     }
     return best;
+}
+
+// The one long option that begins with a letter, or NULL.
+static const char *begins_with(const struct option *known, char letter)
+{
+    const char *only = NULL;
+    for (; known->name; known++) {
+        if (known->name[0] != letter || !known->name[1])
+            continue;
+        if (only)
+            return NULL;
+        only = known->name;
+    }
+    return only;
+}
+
+// The option that may have been meant, or NULL.
+static const char *meant(const struct option *known, const char *name)
+{
+    size_t count = 0;
+    while (known[count].name)
+        count++;
+    if (name[0] && !name[1])
+        return begins_with(known, name[0]);
+    return options_nearest(known, count, sizeof(*known), name);
 }
 
 static void note_name(struct options_walk *w, const char *dashes, const char *name)
@@ -62,17 +88,17 @@ void options_begin(struct options_walk *w, int argc, char **argv, const struct o
     *w = (struct options_walk){.argc = argc, .argv = argv, .known = known, .at = 1};
 }
 
-// One that is whole, with "=VALUE" behind it or not.
-static int take_long(struct options_walk *w, char *word)
+static const struct option *find(const struct options_walk *w, const char *name, size_t len)
 {
-    size_t len = strcspn(word, "=");
-    char *value = word[len] ? word + len + 1 : NULL;
     const struct option *o = w->known;
-    note_name(w, "--", word);
-    while (o->name && (strlen(o->name) != len || memcmp(o->name, word, len) != 0))
+    while (o->name && (strlen(o->name) != len || memcmp(o->name, name, len) != 0))
         o++;
-    if (!o->name)
-        return OPTIONS_UNKNOWN;
+    return o->name ? o : NULL;
+}
+
+// An option with the value that is joined to it, or NULL.
+static int take(struct options_walk *w, const struct option *o, char *value)
+{
     if (o->has_arg == no_argument && value)
         return OPTIONS_NOT_ITS_VALUE;
     if (o->has_arg == required_argument && !value) {
@@ -82,6 +108,74 @@ static int take_long(struct options_walk *w, char *word)
     }
     w->value = value;
     return o->val;
+}
+
+// One that is whole, with "=VALUE" behind it or not.
+static int take_long(struct options_walk *w, char *word)
+{
+    size_t len = strcspn(word, "=");
+    const struct option *o = len > 1 ? find(w, word, len) : NULL;
+    note_name(w, "--", word);
+    return o ? take(w, o, word[len] ? word + len + 1 : NULL) : OPTIONS_UNKNOWN;
+}
+
+static void note_letter(struct options_walk *w, char letter)
+{
+    (void)snprintf(w->name, sizeof(w->name), "-%.*s", is_letter(letter) ? 1 : 0, &letter);
+}
+
+// The first of the letters that is no option; NULL: all are, up to one that takes the rest.
+static const char *unknown_letter(const struct options_walk *w, const char *letters)
+{
+    for (; *letters; letters++) {
+        const struct option *o = find(w, letters, 1);
+        if (!o)
+            return letters;
+        if (o->has_arg != no_argument)
+            return NULL;
+    }
+    return NULL;
+}
+
+static int take_letter(struct options_walk *w)
+{
+    char *letter = w->letters;
+    char *rest = letter[1] ? letter + 1 : NULL;
+    const struct option *o = find(w, letter, 1);
+    note_letter(w, *letter);
+    if (!o)
+        return OPTIONS_UNKNOWN;
+    w->letters = o->has_arg == no_argument ? rest : NULL;
+    return take(w, o, w->letters ? NULL : rest);
+}
+
+static bool is_number(const char *text)
+{
+    return *text && text[strspn(text, "0123456789")] == 0;
+}
+
+// A word behind one dash. Nothing of it is taken when not all of it is known, for it may be
+// something else altogether.
+static int take_letters(struct options_walk *w, char *word)
+{
+    size_t len = strcspn(word, "=");
+    const char *unknown = unknown_letter(w, word);
+    if (strcmp(word, "h") == 0)
+        return 'h';
+    if (is_number(word)) {
+        (void)snprintf(w->name, sizeof(w->name), "-%.8s", word);
+        return OPTIONS_UNKNOWN;
+    }
+    if (len > 1 && find(w, word, len)) { // a dash is missing
+        note_name(w, "-", word);
+        return OPTIONS_UNKNOWN;
+    }
+    if (unknown) {
+        note_letter(w, *unknown);
+        return OPTIONS_UNKNOWN;
+    }
+    w->letters = word;
+    return take_letter(w);
 }
 
 // What is behind the walk is in no order any more: the words are moved to where getopt leaves them.
@@ -96,20 +190,19 @@ static int end_walk(struct options_walk *w)
 int options_next(struct options_walk *w)
 {
     w->value = NULL;
+    if (w->letters)
+        return take_letter(w);
     for (; w->at < w->argc; w->at++) {
         char *word = w->argv[w->at];
-        if (word[0] != '-' || !word[1]) {
+        // -5 is a number below zero, but where -n counts it is likely what head(1) takes.
+        if (word[0] != '-' || !word[1] || (is_number(word + 1) && !find(w, "n", 1))) {
             w->argv[++w->words] = word;
             continue;
         }
         w->at++;
         if (strcmp(word, "--") == 0)
             return end_walk(w);
-        if (word[1] == '-')
-            return take_long(w, word + 2);
-        note_name(w, "-", word + 1);
-        w->name[word[1] && is_letter(word[1]) ? 2 : 1] = 0; // a value may be joined to it
-        return strcmp(word, "-h") == 0 ? 'h' : OPTIONS_UNKNOWN;
+        return word[1] == '-' ? take_long(w, word + 2) : take_letters(w, word + 1);
     }
     return end_walk(w);
 }
@@ -128,19 +221,41 @@ const char *options_next_word(struct options_walk *w)
     return word;
 }
 
-void options_mistake(const struct options_walk *w, int refused, char text[static OPTIONS_SHOWN_MAX])
+static const char *advice(const struct options_walk *w, const char *name)
+{
+    const struct option_advice *a = w->advice;
+    if (name[0] && !name[1] && w->name[1] == '-') // --p is not -p
+        return NULL;
+    while (a && a->name && strcmp(a->name, name) != 0)
+        a++;
+    return a ? a->text : NULL;
+}
+
+static void unknown_option(const struct options_walk *w, char text[static OPTIONS_SHOWN_MAX])
 {
     const char *name = w->name + strspn(w->name, "-");
-    const char *other = refused == OPTIONS_UNKNOWN ? meant(w->known, name) : NULL;
-    if (refused == OPTIONS_NO_VALUE)
-        (void)snprintf(text, OPTIONS_SHOWN_MAX, "this option needs a value: %s", w->name);
-    else if (refused == OPTIONS_NOT_ITS_VALUE)
-        (void)snprintf(text, OPTIONS_SHOWN_MAX, "this option takes no value: %s", w->name);
+    const char *told = advice(w, name);
+    const char *other = meant(w->known, name);
+    if (told)
+        (void)snprintf(text, OPTIONS_SHOWN_MAX, "%s: %s", w->name, told);
+    else if (is_number(name))
+        (void)snprintf(text, OPTIONS_SHOWN_MAX, "unknown option: %s. Did you mean -n %s?", w->name,
+                       name);
     else if (other)
         (void)snprintf(text, OPTIONS_SHOWN_MAX, "unknown option: %s. Did you mean --%s?", w->name,
                        other);
     else
         (void)snprintf(text, OPTIONS_SHOWN_MAX, "unknown option: %s", w->name);
+}
+
+void options_mistake(const struct options_walk *w, int refused, char text[static OPTIONS_SHOWN_MAX])
+{
+    if (refused == OPTIONS_NO_VALUE)
+        (void)snprintf(text, OPTIONS_SHOWN_MAX, "this option needs a value: %s", w->name);
+    else if (refused == OPTIONS_NOT_ITS_VALUE)
+        (void)snprintf(text, OPTIONS_SHOWN_MAX, "this option takes no value: %s", w->name);
+    else
+        unknown_option(w, text);
 }
 
 // Where the user's name and password of a URL end, which is at the last @ before its path.

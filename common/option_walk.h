@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The words of a command line: long options, by their whole names. What somebody typed may be a
-// secret in the wrong place: of an option that is refused only the name is repeated, and of a value
-// what may be shown.
+// The words of a command line: long options, by their whole names, and short ones of a letter,
+// which may be joined to each other and to their value as with getopt (-fn5). What somebody typed
+// may be a secret in the wrong place: of an option that is refused only the name is repeated, and
+// of a value what may be shown.
 #pragma once
 #include <getopt.h> // struct option alone: getopt_long takes abbreviations
 #include <stdbool.h>
@@ -14,13 +15,22 @@ enum {
     OPTIONS_MESSAGE_MAX = 1024
 };
 
+// What to say of an option that other programs have and this one has not.
+struct option_advice {
+    const char *name; // without dashes; a single letter is a short option
+    const char *text; // for people, begins in lower case, has no full stop at its end
+};
+
 // One walk over a command line.
 struct options_walk {
     int argc;
     char **argv;
-    const struct option *known;      // an entry of zeros ends it; no flags
-    int at;                          // the next word to look at
-    int words;                       // that are no options, moved to argv[1] and on so far
+    // A name of one letter is a short option. An entry of zeros ends it; no flags.
+    const struct option *known;
+    const struct option_advice *advice; // an entry of zeros ends it; NULL: none
+    int at;                             // the next word to look at
+    char *letters;                      // short options that are left of the last word, or NULL
+    int words;                          // that are no options, moved to argv[1] and on so far
     char name[OPTIONS_NAME_MAX + 4]; // of the option that was taken or refused, as it may be shown
     char *value;                     // of the option that was taken, or NULL
 };
@@ -33,7 +43,7 @@ enum {
     OPTIONS_NOT_ITS_VALUE = '=' // the option takes none
 };
 
-// Begins a walk behind argv[0].
+// Begins a walk behind argv[0]; `advice` may be set behind it.
 void options_begin(struct options_walk *w, int argc, char **argv, const struct option *known);
 // Takes the next option; "-h" is 'h'. At the end the words that are none are the last of argv.
 int options_next(struct options_walk *w);
@@ -50,6 +60,9 @@ void options_mistake(const struct options_walk *w, int refused,
 const char *options_shown(const char *value, char out[static OPTIONS_SHOWN_MAX]);
 // Replaces by "..." what is like a token: a long row of letters and digits, of both some.
 void options_hide_tokens(char *text);
+// Of `count` names `stride` bytes apart, each at the begin of a struct, the one that may have been
+// meant by `name`: one that begins so, or is written nearly so. NULL: none is like it.
+const char *options_nearest(const void *names, size_t count, size_t stride, const char *name);
 // What is like a field's name of a value that should have been one.
 const char *options_shown_name(const char *name, char out[static OPTIONS_SHOWN_MAX]);
 // The name of a field of which a line "NAME: VALUE" was given, and nothing when it is not like one.

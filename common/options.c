@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "options.h"
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include "output.h"
 #include "printable.h"
 
 void options_wrong(struct options *o, const char *text, const char *what)
@@ -20,6 +23,17 @@ void options_wrong(struct options *o, const char *text, const char *what)
     o->exit_status = EXIT_USAGE;
 }
 
+int options_printed(const char *program, int status)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    if (errno != EPIPE) // its reader wanted no more
+        output_line(stderr, "%s: cannot write to the standard output%s%s", program,
+                    errno ? ": " : "", errno ? strerror(errno) : "");
+    return EXIT_FAILURE;
+}
+
 static void take_limit(struct options *o, const char *value)
 {
     char message[LIMITS_MESSAGE_MAX];
@@ -31,7 +45,7 @@ static void print_help(struct options *o)
 {
     (void)fputs(o->help, stdout);
     limits_print(stdout, o->limits_of);
-    o->exit_status = 0;
+    o->exit_status = options_printed(o->program, 0);
 }
 
 static void refuse(struct options *o, const struct options_walk *w, int refused)
@@ -48,6 +62,8 @@ int options_parse(struct options *o, int argc, char **argv)
     o->exit_status = -1;
     o->limits = limits_default;
     options_begin(&w, argc, argv, o->known);
+    o->given = w.name;
+    w.advice = o->advice;
     while (o->exit_status < 0 && (option = options_next(&w)) != OPTIONS_END) {
         switch (option) {
         case 'D': o->data = w.value; break;
@@ -60,5 +76,6 @@ int options_parse(struct options *o, int argc, char **argv)
         default: o->take(o, option, w.value); break;
         }
     }
+    o->given = NULL; // it was ours
     return options_first_word(&w);
 }

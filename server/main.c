@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <stdio.h>
 #include <stdlib.h>
-#include "common/inspect/inspect.h"
+#include "common/inspect/dispatch.h"
 #include "common/log.h"
 #include "common/options.h"
 #include "common/output.h"
@@ -85,7 +85,7 @@ static void take_option(struct options *o, int option, const char *value)
     case 'N': record_options_take(o, &c->record, option, value); return;
     case 'V':
         (void)printf("aditd %s\n", ADIT_VERSION);
-        o->exit_status = 0;
+        o->exit_status = options_printed("aditd", 0);
         return;
     }
 }
@@ -100,14 +100,42 @@ static const struct option known[] = {{"listen", required_argument, NULL, 'l'},
                                       OPTIONS_RECORD,
                                       OPTIONS_COMMON};
 
+// Options that other relays and servers have.
+static const struct option_advice other_options[] = {
+    {"v", "it is the version only when it stands alone; to log more: --verbose"},
+    {"p", "the port is part of --listen: --listen 127.0.0.1:PORT, or :PORT for all"},
+    {"port", "the port is part of --listen: --listen 127.0.0.1:PORT, or :PORT for all"},
+    {"host", "the address is part of --listen: --listen ADDR:PORT"},
+    {"bind", "that is --listen ADDR:PORT"},
+    {"authtoken", "a token never stands on a command line: put it into a file, --token-file FILE"},
+    {"tls-cert", "aditd speaks no TLS yet: put a proxy that does before it, and say --public-url"},
+    {"tls-key", "aditd speaks no TLS yet: put a proxy that does before it, and say --public-url"},
+    {"config", "the relay has no file of configuration: its options say all"},
+    {"log", "the log goes to standard error: write 2> FILE behind it"},
+    {"relay", "this is the relay; --relay is an option of adit http"},
+    {NULL, NULL},
+};
+
+// A word behind options, where there can be none.
+static void refuse_word(struct options *o, const char *word)
+{
+    char text[RELAY_ADVICE_MAX];
+    if (inspect_find(word)) {
+        (void)snprintf(text, sizeof(text), "the command stands first: aditd %s ...", word);
+        options_wrong(o, text, "");
+    } else {
+        options_wrong(o, "a word is neither a command nor an option nor its value: ",
+                      options_is_word(word) ? word : "");
+    }
+}
+
 static void parse(struct command *cmd, int argc, char **argv)
 {
     struct options *o = &cmd->options;
     char text[RELAY_ADVICE_MAX];
     int next = options_parse(o, argc, argv);
     if (o->exit_status < 0 && next < argc)
-        options_wrong(o, "a word is neither a command nor an option nor its value: ",
-                      options_is_word(argv[next]) ? argv[next] : "");
+        refuse_word(o, argv[next]);
     const char *why = relay_check_public_url(&cmd->config, text);
     if (o->exit_status < 0 && why)
         options_wrong(o, why, "");
@@ -162,22 +190,18 @@ static int run(struct relay *r, struct command *cmd)
     return status;
 }
 
-int main(int argc, char **argv)
+// The relay itself.
+static int serve(int argc, char **argv)
 {
     struct command cmd = {
         .options = {.program = "aditd",
                     .help = help,
                     .limits_of = LIMITS_OF_RELAY,
                     .known = known,
+                    .advice = other_options,
                     .take = take_option},
         .config = {.domain = "localhost", .scheme = "http"},
     };
-    if (!process_fill_streams() || !output_begin())
-        return EXIT_FAILURE;
-    signals_ignore();
-    inspect_command *inspect = argc > 1 ? inspect_find(argv[1]) : NULL;
-    if (inspect)
-        return inspect(&(struct inspect_program){"aditd", "relay"}, argc - 1, argv + 1);
     parse(&cmd, argc, argv);
     if (cmd.options.exit_status >= 0)
         return cmd.options.exit_status;
@@ -191,4 +215,31 @@ int main(int argc, char **argv)
     int status = run(r, &cmd);
     free(r);
     return status;
+}
+
+// Commands that people look for here.
+static const struct option_advice other_commands[] = {
+    {"http", "that is a command of adit, the agent: adit http PORT"},
+    {"proxy", "that is a command of adit: adit proxy --url URL"},
+    {"replay", "that is a command of adit, which knows the service: adit replay ID"},
+    {"config", "the relay has no file of configuration: its options say all (aditd help)"},
+    {"token", "the relay has one token, in a file: aditd --token-file FILE"},
+    {"start", "there is no such command: aditd alone starts the relay"},
+    {"serve", "there is no such command: aditd alone starts the relay"},
+    {"run", "there is no such command: aditd alone starts the relay"},
+    {NULL, NULL},
+};
+
+int main(int argc, char **argv)
+{
+    static const struct dispatch dispatch = {
+        .program = {"aditd", "relay"},
+        .help = help,
+        .advice = other_commands,
+        .bare = serve,
+    };
+    if (!process_fill_streams() || !output_begin())
+        return EXIT_FAILURE;
+    signals_ignore();
+    return dispatch_run(&dispatch, argc, argv);
 }

@@ -18,6 +18,14 @@ enum {
     OPTION_DECODE_ALL = 3
 };
 
+static const struct option_advice usual_advice[] = {
+    {"v",
+     "it is the version only where no command stands before it; there is no more to tell here"},
+    {"o", "it goes to the standard output: write > FILE behind it"},
+    {"output", "it goes to the standard output: write > FILE behind it"},
+    {NULL, NULL},
+};
+
 static void print_help(const struct inspect_call *call, const struct inspect_spec *spec)
 {
     static const char usual[] = "Exit status: 0, 1 failure or nothing found, 2 usage.\n";
@@ -159,6 +167,7 @@ bool inspect_begin(struct inspect_call *call, const struct inspect_spec *spec, i
         return false;
     }
     options_begin(&call->walk, argc, argv, options);
+    call->walk.advice = call->advice ? call->advice : usual_advice;
     while (call->exit_status < 0 && (option = options_next(&call->walk)) != OPTIONS_END)
         take(call, spec, option);
     call->argc = call->walk.words;

@@ -18,10 +18,11 @@ struct inspect_spec {
 // One run of a command.
 struct inspect_call {
     const struct inspect_program *program;
-    const char *name; // of the command
-    void *ctx;        // the command's own, for take
-    const char *data; // --data, or NULL
-    int argc;         // what is left when the options are taken
+    const char *name;                   // of the command
+    void *ctx;                          // the command's own, for take
+    const struct option_advice *advice; // on options of other programs; NULL: the usual
+    const char *data;                   // --data, or NULL
+    int argc;                           // what is left when the options are taken
     char **argv;
     int exit_status;          // below 0: go on
     bool decodes_all;         // however large it becomes

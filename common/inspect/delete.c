@@ -19,7 +19,7 @@ static const char help[] =
     "Says how many they are and asks, unless --yes is given. What still runs is left alone;\n"
     "programs go on recording meanwhile.\n"
     "\n"
-    "  --yes                do not ask; needed where there is no terminal to ask at\n"
+    "  -y, --yes            do not ask; needed where there is no terminal to ask at\n"
     "  --all                all exchanges, and records that were put aside since they were\n"
     "                       damaged; otherwise a filter is needed\n"
     "  --json               the result as one JSON object (docs/json.md)\n";
@@ -209,6 +209,7 @@ int inspect_delete(const struct inspect_program *program, int argc, char **argv)
 {
     static const struct option options[] = {
         {"yes", no_argument, NULL, 'y'},
+        {"y", no_argument, NULL, 'y'},
         {"all", no_argument, NULL, 'a'},
         {"json", no_argument, NULL, 'j'},
         {NULL, 0, NULL, 0},

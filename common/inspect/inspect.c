@@ -17,3 +17,12 @@ inspect_command *inspect_find(const char *name)
             return commands[i].run;
     return NULL;
 }
+
+size_t inspect_names(const char **names, size_t cap)
+{
+    size_t count = sizeof(commands) / sizeof(commands[0]);
+    count = count < cap ? count : cap;
+    for (size_t i = 0; i < count; i++)
+        names[i] = commands[i].name;
+    return count;
+}

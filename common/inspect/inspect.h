@@ -17,6 +17,8 @@ inspect_command inspect_requests, inspect_show, inspect_stats, inspect_diff, ins
 
 // The command of this name, NULL when there is none.
 inspect_command *inspect_find(const char *name);
+// The names of all, at most `cap`. Returns how many.
+size_t inspect_names(const char **names, size_t cap);
 
 // Exit statuses.
 enum {

@@ -14,14 +14,15 @@ static const char help[] =
     "  @ requests --path /api --follow         and go on as they come, until Ctrl-C\n"
     "  @ requests --limit all --json           one JSON object a line\n"
     "\n"
-    "A line has the id, when it began, the status, the bytes of the response's body, how long\n"
-    "it took (has taken, while it runs), method and target; the host, where there are several;\n"
-    "and that it runs, did not end well, or repeats another one. On a terminal an id is its\n"
-    "last 6 characters, which every command takes, and lines are cut to fit; into files and\n"
-    "pipes all is whole. What the record lacks, or that nothing was found, is said on stderr.\n"
+    "A line has the id, when it began, the status, the bytes of the response's body,\n"
+    "how long it took (has taken, while it runs), method and target; the host, where\n"
+    "there are several; and that it runs, did not end well, or repeats another one.\n"
+    "On a terminal an id is its last 6 characters, which every command takes, and\n"
+    "lines are cut to fit; into files and pipes all is whole. What the record lacks,\n"
+    "or that nothing was found, is said on stderr.\n"
     "\n"
-    "  --follow             go on with exchanges that begin and end\n"
-    "  --limit N|all        at most the newest N to begin with (default: 50)\n"
+    "  -f, --follow         go on with exchanges that begin and end\n"
+    "  -n, --limit N|all    at most the newest N to begin with (default: 50)\n"
     "  --json               one JSON object a line (docs/json.md)\n";
 
 static const char statuses[] = "Exit status: 0, also when nothing was found; 1 failure, 2 usage.\n";
@@ -141,10 +142,9 @@ static int list(struct inspect_call *call, struct requests *q)
 int inspect_requests(const struct inspect_program *program, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"follow", no_argument, NULL, 'f'},
-        {"limit", required_argument, NULL, 'n'},
-        {"json", no_argument, NULL, 'j'},
-        {NULL, 0, NULL, 0},
+        {"follow", no_argument, NULL, 'f'},      {"f", no_argument, NULL, 'f'},
+        {"limit", required_argument, NULL, 'n'}, {"n", required_argument, NULL, 'n'},
+        {"json", no_argument, NULL, 'j'},        {NULL, 0, NULL, 0},
     };
     static const struct inspect_spec spec = {help, options, take, statuses};
     struct requests q = {.limit = LIMIT_DEFAULT};

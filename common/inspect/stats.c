@@ -20,7 +20,7 @@ static const char help[] =
     "\n"
     "  --by path|host|status|method\n"
     "                       what makes a group; a path is without its query (default: path)\n"
-    "  --limit N            at most N groups (default: 20)\n"
+    "  -n, --limit N        at most N groups (default: 20)\n"
     "  --json               one JSON object (docs/json.md)\n";
 
 static const char statuses[] = "Exit status: 0, 1 failure, 2 usage.\n";
@@ -300,6 +300,7 @@ int inspect_stats(const struct inspect_program *program, int argc, char **argv)
     static const struct option options[] = {
         {"by", required_argument, NULL, 'b'},
         {"limit", required_argument, NULL, 'n'},
+        {"n", required_argument, NULL, 'n'},
         {"json", no_argument, NULL, 'j'},
         {NULL, 0, NULL, 0},
     };

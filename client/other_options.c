@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+#include "other_options.h"
+
+#define VERBOSE        "it is the version only where no command stands before it; to log more: --verbose"
+#define LOG            "the log goes to standard error: write 2> FILE behind it; --verbose logs more"
+#define FIELDS         "adit adds and removes no fields; adit replay changes those of a recorded request"
+#define VISITORS       "adit lets every visitor in: let the service ask who it is, or a proxy before it"
+#define NONE           "adit has nothing like it: let the service do it"
+#define POLICY         "there are no traffic policies yet"
+#define PROXY_PROTOCOL "adit has no PROXY protocol: the visitor's address is in X-Forwarded-For"
+#define UPSTREAM_TLS   "https to a service is not supported yet: give its http:// port"
+#define SCHEME         "the relay chooses the scheme of all its URLs (aditd --public-url)"
+#define PAGE           "there is no page to look at: adit requests lists what passed, adit show ID shows one"
+
+const struct option_advice other_options_http[] = {
+    {"v", VERBOSE},
+    {"p", "the port is a word of its own: adit http 8080"},
+    {"port", "the port is a word of its own: adit http 8080"},
+    {"local-host", "host and port are one word: adit http HOST:PORT"},
+    {"authtoken", "a token never stands on a command line, where others see it: put it into a "
+                  "file, --token-file FILE, or into the environment, ADIT_TOKEN"},
+    {"region", "a relay is where you run it: --relay URL says which one"},
+    {"server-addr", "that is --relay URL"},
+    {"config", "there is one file of configuration: adit config path says which"},
+    {"log", LOG},
+    {"log-format", LOG},
+    {"log-level", LOG},
+    {"scheme", SCHEME},
+    {"schemes", SCHEME},
+    {"bind-tls", SCHEME},
+    {"web-addr", PAGE},
+    {"print-requests", "every request is printed as it is; --print-bodies shows all of it"},
+    {"metadata", "a tunnel has its name and no notes besides"},
+    {"description", "a tunnel has its name and no notes besides"},
+    {"binding", "every tunnel is public"},
+    {"traffic-policy-file", POLICY},
+    {"traffic-policy-url", POLICY},
+    {"traffic-policy", POLICY},
+    {"policy-file", POLICY},
+    {"pooling-enabled", "a name belongs to one agent: nothing shares its load yet"},
+    {"load-balance", "a name belongs to one agent: nothing shares its load yet"},
+    {"basic-auth", VISITORS},
+    {"auth", VISITORS},
+    {"oauth", VISITORS},
+    {"oauth-allow-email", VISITORS},
+    {"oauth-allow-domain", VISITORS},
+    {"oidc", VISITORS},
+    {"saml", VISITORS},
+    {"mutual-tls-cas", VISITORS},
+    {"cidr-allow", VISITORS},
+    {"cidr-deny", VISITORS},
+    {"ua-filter-allow", VISITORS},
+    {"ua-filter-deny", VISITORS},
+    {"verify-webhook", NONE},
+    {"verify-webhook-secret", NONE},
+    {"circuit-breaker", NONE},
+    {"compression", NONE},
+    {"websocket-tcp-converter", NONE},
+    {"request-header-add", FIELDS},
+    {"request-header-remove", FIELDS},
+    {"response-header-add", FIELDS},
+    {"response-header-remove", FIELDS},
+    {"upstream-proxy-protocol", PROXY_PROTOCOL},
+    {"proxy-proto", PROXY_PROTOCOL},
+    {"upstream-tls-verify", UPSTREAM_TLS},
+    {"upstream-tls-verify-cas", UPSTREAM_TLS},
+    {"local-https", UPSTREAM_TLS},
+    {"upstream-protocol", "services are asked in HTTP/1.1"},
+    {"app-protocol", "services are asked in HTTP/1.1"},
+    {"crt", "TLS ends at the relay, or at the proxy before it"},
+    {"key", "TLS ends at the relay, or at the proxy before it"},
+    {NULL, NULL},
+};
+
+const struct option_advice other_options_proxy[] = {
+    {"v", VERBOSE},
+    {"p", "that is --port PORT"},
+    {"listen", "that is --port PORT, and --host ADDR for another address than this machine's own"},
+    {"relay", "adit proxy needs no relay; adit http has one"},
+    {"domain", "adit proxy has a port and no name; adit http has one"},
+    {"name", "adit proxy has a port and no name; adit http has one"},
+    {"log", LOG},
+    {"web-addr", PAGE},
+    {"target", "that is --url URL"},
+    {NULL, NULL},
+};
