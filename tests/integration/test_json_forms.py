@@ -386,6 +386,24 @@ def test_output_that_cannot_be_written_is_a_failure(made, words):
         assert b"No space left" in done.stderr
 
 
+def test_follow_ends_where_it_cannot_write(made):
+    with open("/dev/full", "wb") as full:
+        done = run_into(made, "adit", ("requests", "--follow", "--json"), full)
+    assert done.returncode == 1 and b"No space left" in done.stderr, done
+
+
+def test_a_replay_that_cannot_be_told_is_a_failure(tmp_path):
+    with harness.Proxied(tmp_path) as way, open("/dev/full", "wb") as full:
+        service = Service(way)
+        row = service.fetch("GET", "/kept")
+        done = subprocess.run(
+            [harness.BIN / "adit", "replay", row["id"], "--json", "--data", service.directory],
+            stdout=full, stderr=subprocess.PIPE, timeout=harness.DEADLINE, check=False,
+            env=harness.environment(service.directory))
+        assert done.returncode == 1 and b"No space left" in done.stderr, done
+        assert len(service.asked) == 2
+
+
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_when_nobody_reads_it_ends_without_a_word(made, words):
     for program in PROGRAMS:
