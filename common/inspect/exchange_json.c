@@ -48,15 +48,31 @@ static void put_decoded(struct emit *e, struct slice content, bool whole)
     emit_close(e, '}');
 }
 
+// The kept bytes of a body, as many as its exchange said: of one that runs there may be more by
+// now. False: they are not there, although the exchange is.
+static bool read_content(const struct exchange_json *j, const struct record_exchange *x,
+                         enum record_side side, struct slice *content)
+{
+    const uint64_t kept = x->body[side].kept;
+    *content = (struct slice){0};
+    if (kept == 0)
+        return true;
+    if (!record_reader_body(j->reader, x->seq, side, content))
+        return false;
+    if (content->len > kept)
+        content->len = (size_t)kept;
+    return content->len == kept || !record_reader_is_there(j->reader, x);
+}
+
 // What is kept of a body. What has no content coding, or has not the one that it names, is not
 // decoded.
 static bool put_content(struct emit *e, const struct exchange_json *j,
                         const struct record_exchange *x, enum record_side side)
 {
-    struct slice content = {0};
+    struct slice content;
     struct record_decoded d = {0};
     struct slice head = side == RECORD_REQUEST ? x->request_head : x->response_head;
-    bool ok = x->body[side].kept == 0 || record_reader_body(j->reader, x->seq, side, &content);
+    bool ok = read_content(j, x, side, &content);
     emit_bytes(e, "content", content);
     if (j->decode && content.len > 0 && has_field(head, SLICE("content-encoding")) &&
         record_reader_decoded(j->reader, x, side, &d) && d.decoded)

@@ -117,13 +117,16 @@ static int write_raw(const struct inspect_call *call, struct record_reader *r,
     return INSPECT_OK;
 }
 
-static int write_json(struct record_reader *r, const struct record_exchange *x, bool decode)
+static int write_json(const struct inspect_call *call, struct record_reader *r,
+                      const struct record_exchange *x)
 {
-    const struct exchange_json j = {r, EXCHANGE_JSON_WHOLE, decode};
+    const struct options *o = call->ctx;
+    const struct exchange_json j = {r, EXCHANGE_JSON_WHOLE, !o->no_decode};
     struct emit e = {.out = stdout};
     bool ok = exchange_json(&e, NULL, &j, x);
     emit_end(&e);
-    return ok ? INSPECT_OK : INSPECT_FAILED;
+    return ok ? INSPECT_OK
+              : inspect_fail(call, "not all of it can be read: the record is damaged", "");
 }
 
 static int write_all(const struct inspect_call *call, struct record_reader *r,
@@ -136,7 +139,7 @@ static int write_all(const struct inspect_call *call, struct record_reader *r,
                      .data = call->data,
                      .decode = !o->no_decode};
     if (o->json)
-        return write_json(r, x, !o->no_decode);
+        return write_json(call, r, x);
     if (o->has_body || o->raw)
         output_exact(o->force);
     if (o->has_body)

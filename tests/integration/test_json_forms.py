@@ -28,7 +28,6 @@ ELSEWHERE = {
     ("stats", "groups_joined"): {True},  # more than 100,000 groups
     ("stats", "percentiles_exact"): {False},  # more than eight million exchanges
     ("delete", "overwritten"): {False},  # test_record_erased
-    ("decoded", "whole"): set(),
 }
 
 
@@ -386,6 +385,24 @@ def test_output_that_cannot_be_written_is_a_failure(made, words):
         assert b"No space left" in done.stderr
 
 
+def test_follow_ends_where_it_cannot_write(made):
+    with open("/dev/full", "wb") as full:
+        done = run_into(made, "adit", ("requests", "--follow", "--json"), full)
+    assert done.returncode == 1 and b"No space left" in done.stderr, done
+
+
+def test_a_replay_that_cannot_be_told_is_a_failure(tmp_path):
+    with harness.Proxied(tmp_path) as way, open("/dev/full", "wb") as full:
+        service = Service(way)
+        row = service.fetch("GET", "/kept")
+        done = subprocess.run(
+            [harness.BIN / "adit", "replay", row["id"], "--json", "--data", service.directory],
+            stdout=full, stderr=subprocess.PIPE, timeout=harness.DEADLINE, check=False,
+            env=harness.environment(service.directory))
+        assert done.returncode == 1 and b"No space left" in done.stderr, done
+        assert len(service.asked) == 2
+
+
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_when_nobody_reads_it_ends_without_a_word(made, words):
     for program in PROGRAMS:
@@ -402,6 +419,17 @@ def test_when_nobody_reads_it_ends_without_a_word(made, words):
 def test_errors_are_text_on_stderr_and_stdout_is_empty(made, words):
     done = made.run(*words, "--json")
     assert done.returncode in (1, 2) and done.stdout == b"" and done.stderr
+
+
+def test_what_cannot_be_read_is_a_failure_and_the_object_is_whole(tmp_path):
+    with Record(tmp_path / "data") as damaged:
+        damaged.add(response=b"a" * 200_000)
+        damaged.db.execute("DELETE FROM body WHERE at > 0")
+        for words in (("show", "last", "--json"), ("export", "--jsonl")):
+            done = damaged.run(*words)
+            value, = parsed(words[0], done.stdout)
+            assert done.returncode == 1 and done.stderr, done
+            assert value["response"]["body"]["kept"] == 200_000
 
 
 def test_json_is_seen_as_it_is_written_by_programs_that_follow(made):
