@@ -153,7 +153,7 @@ int inspect_requests(const struct inspect_program *program, int argc, char **arg
         return call.exit_status;
     call.follows = q.follow;
     q.filter = inspect_filter(&call, 0);
-    if (q.filter)
+    if (q.filter && (!q.follow || follow_wait_for_record(&call)))
         q.reader = inspect_open(&call);
     if (q.reader)
         call.exit_status = inspect_end(&call, list(&call, &q));
