@@ -336,3 +336,16 @@ def test_the_table_of_stats_fits(record, columns):
     for line in lines:
         assert columns_of(line) <= columns, line
     assert lines[0].endswith("  path") and [line for line in lines if line.endswith("  /short")]
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_the_lines_of_verify_fit(record, columns):
+    for text in LONG:
+        record.add(target=text)
+        record.add(method=text, target="/short")
+    _, came = on_terminal(command(record.directory, "verify", "--all"), record.directory, columns)
+    lines = [line for line in came.decode().splitlines() if "  unverified  " in line]
+    assert len(lines) == 2 * len(LONG)
+    for line in lines:
+        assert columns_of(line) <= columns, line
+    assert "/" + "x" * 3000 + " /short" in run(record.directory, "verify", "--all")[0]
