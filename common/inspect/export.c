@@ -13,12 +13,13 @@ static const char help[] =
     "@ export: writes exchanges in a form that other programs read, oldest first.\n"
     "\n"
     "  @ export last --curl                a shell command that sends the newest request again\n"
-    "  @ export 01jdq4 01jdq7 --curl       those whose ids begin so, in this order\n"
+    "  @ export gb7c5x gb7c60 --curl       those whose ids end or begin so, in this order\n"
     "  @ export 'status>=500' --curl | sh  send all of these again\n"
     "  @ export --har all.har              the whole record, for the tools of browsers\n"
     "  @ export since=1h --jsonl | jq .request.target\n"
     "\n"
-    "Before the form stand ids, beginnings of ids or last, or else a filter (docs/filters.md);\n"
+    "Before the form stand ids, their beginnings or ends, or last, or else a filter "
+    "(docs/filters.md);\n"
     "the word behind it is the file. Without one, or with -, it goes to the standard output.\n"
     "A file comes to its place when it is whole, readable for you alone. What is there already\n"
     "stays unless --force says otherwise; a pipe of yours or a device is written to.\n"
@@ -55,12 +56,32 @@ struct options {
     bool force, to_service;
 };
 
-// Whether a person means an exchange by a word, as in show. No filter begins with a digit.
+// Whether a word is made as ids and their parts are.
+static bool has_id_digits(const char *word)
+{
+    return strspn(word, ID_DIGITS) == strlen(word) && strlen(word) <= EXCHANGE_ID_LEN;
+}
+
+// Whether a word can be nothing but an exchange, as in show. No filter begins with a digit.
 static bool is_id(const char *word)
 {
-    return strcmp(word, "last") == 0 ||
-           (word[0] >= '0' && word[0] <= '9' && strspn(word, ID_DIGITS) == strlen(word) &&
-            strlen(word) <= EXCHANGE_ID_LEN);
+    size_t last = strlen("last");
+    return (strncmp(word, "last", last) == 0 && (!word[last] || strchr("-~", word[last]))) ||
+           (word[0] >= '0' && word[0] <= '9' && has_id_digits(word));
+}
+
+// Whether a word stands for an exchange where a filter may stand as well. The end of an id may
+// begin with a letter; a few words are both, and then they are filters: "shed".
+static bool is_exchange(const char *word)
+{
+    struct filter_mistake mistake;
+    if (is_id(word))
+        return true;
+    if (strlen(word) < RECORD_ID_END_MIN || !has_id_digits(word))
+        return false;
+    struct filter *f = filter_new(slice_str(word), 0, &mistake);
+    filter_free(f);
+    return !f;
 }
 
 static void take_form(struct inspect_call *call, const struct form *form, const char *value)
@@ -239,7 +260,7 @@ int inspect_export(const struct inspect_program *program, int argc, char **argv)
     check_options(&call);
     if (call.exit_status >= 0)
         return call.exit_status;
-    bool ids = call.argc > 0 && is_id(call.argv[0]);
+    bool ids = call.argc > 0 && is_exchange(call.argv[0]);
     struct filter *filter = ids ? NULL : inspect_filter(&call, 0);
     if (call.exit_status >= 0)
         return call.exit_status;

@@ -26,12 +26,15 @@ const struct option filter_flags_options[] = {
 };
 
 const char filter_flags_help[] =
-    "  --status 404|5xx     comparisons of a filter as options: all must hold, and the filter too\n"
-    "  --method POST        (an operator may come first: --status '>=500', --method '!=GET')\n"
-    "  --path /api          a path that begins so; without the / one that has this anywhere\n"
-    "  --host NAME          the host, with or without its port, or its first label\n"
-    "  --since 10m|DATE     began since then; --until: until then\n"
-    "  --body PATTERN       a body has this, a regular expression\n"
+    "  --status 404|5xx     the status, or its class; also --status '>=500'. These are\n"
+    "                       comparisons of a filter; all of them must hold\n"
+    "  --method POST        the method; also --method '!=GET'\n"
+    "  --path /api          the path begins so, a * is anything; without the / it is\n"
+    "                       anywhere in the path\n"
+    "  --host NAME          the host: whole, without its port, or its first label\n"
+    "  --since 10m|DATE     it began since then\n"
+    "  --until 10m|DATE     it began until then\n"
+    "  --body PATTERN       a body has it, a regular expression\n"
     "  --grep PATTERN       the URL or a body has it\n";
 
 static void add(struct filter_flags *f, const char *s, size_t len)

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "follow.h"
+#include <errno.h>
 #include <poll.h>
+#include <unistd.h>
 #include "common/signals.h"
 
 enum {
     POLL_MS = 150,
     WAITING_MAX = 65536, // running exchanges whose end is waited for
     LOOK_EVERY = 10,     // polls after which those are looked at anyway: a recorder may have died
+    LOOKS_MAX = 20,      // at a record that has just been made, until it can be read
     TELL_EVERY = 40,     // polls between two words on what was shed
 };
 
@@ -147,6 +150,47 @@ static bool wait_a_while(int signals)
 {
     struct pollfd fds[2] = {{.fd = signals, .events = POLLIN}, {.fd = STDOUT_FILENO}};
     return poll(fds, 2, POLL_MS) >= 0 && !(fds[0].revents & POLLIN) && !fds[1].revents;
+}
+
+// Whether there is a record, or something else in its place, of which opening it will tell.
+static bool is_there(const char *dir, unsigned *looks)
+{
+    char path[STATE_PATH_MAX + 16];
+    char why[RECORD_WHY_MAX];
+    record_path(dir, path);
+    if (access(path, F_OK) && (errno == ENOENT || errno == ENOTDIR))
+        return false;
+    struct record_reader *r = record_reader_open(dir, why); // its tables may be missing still
+    record_reader_close(r);
+    return r || ++*looks >= LOOKS_MAX;
+}
+
+static void say_that_it_waits(const struct inspect_call *call, const char *dir)
+{
+    bool relay = strcmp(call->program->name, "aditd") == 0;
+    (void)fprintf(stderr, "%s %s: there is no record yet in ", call->program->name, call->name);
+    write_safe(stderr, slice_str(dir));
+    (void)fprintf(stderr, "; waiting for %s to make one, until Ctrl-C\n",
+                  relay ? "aditd" : "adit http 8080");
+}
+
+bool follow_wait_for_record(struct inspect_call *call)
+{
+    struct signals_held signals;
+    char dir[STATE_PATH_MAX];
+    unsigned looks = 0;
+    if (!inspect_directory(call, dir))
+        return false;
+    bool there = is_there(dir, &looks);
+    if (there || looks > 0 || !signals_hold(&signals))
+        return true;
+    say_that_it_waits(call, dir);
+    while (!there && wait_a_while(signals.fd))
+        there = is_there(dir, &looks);
+    signals_release(&signals);
+    if (!there)
+        call->exit_status = INSPECT_OK;
+    return there;
 }
 
 static int follow_until(struct follow *f, int signals)

@@ -18,6 +18,8 @@ struct follow {
     int64_t trouble_writer;
 };
 
+// Waits where there is no record yet. False: call->exit_status is set.
+bool follow_wait_for_record(struct inspect_call *call);
 // Takes what is there for known; before it is printed, so that nothing is missed.
 bool follow_init(struct follow *f);
 void follow_deinit(struct follow *f);

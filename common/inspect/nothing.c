@@ -53,5 +53,5 @@ void inspect_waits(const struct inspect_call *call)
     } else {
         (void)fputs("nothing is recorded here yet", stderr);
     }
-    (void)fputs("; waiting for what comes, until Ctrl-C\n", stderr);
+    (void)fputs("; waiting, until Ctrl-C\n", stderr);
 }

@@ -10,16 +10,16 @@ static const char help[] =
     "\n"
     "  @ requests                              the newest 50\n"
     "  @ requests --status 5xx --since 10m     failures of the last ten minutes\n"
-    "  @ requests 'status>=500 or time>1s'     those that match a filter (docs/filters.md)\n"
-    "  @ requests --path /api --follow         and go on as they come, until Ctrl-C\n"
+    "  @ requests 'status>=500 or time>1s'     those that match a filter\n"
+    "  @ requests --path /api --follow         and go on as they come\n"
     "  @ requests --limit all --json           one JSON object a line\n"
     "\n"
     "A line has the id, when it began, the status, the bytes of the response's body,\n"
-    "how long it took (has taken, while it runs), method and target; the host, where\n"
-    "there are several; and that it runs, did not end well, or repeats another one.\n"
-    "On a terminal an id is its last 6 characters, which every command takes, and\n"
-    "lines are cut to fit; into files and pipes all is whole. What the record lacks,\n"
-    "or that nothing was found, is said on stderr.\n"
+    "how long it took (or has taken so far), method and target; the host, where there\n"
+    "are several; and whether it runs, did not end well, or repeats another one.\n"
+    "On a terminal lines are cut to fit, and an id is its last 6 characters, which\n"
+    "every command takes; into files and pipes all is whole. That nothing was found,\n"
+    "and what the record lacks, is said on stderr.\n"
     "\n"
     "  -f, --follow         go on with exchanges that begin and end\n"
     "  -n, --limit N|all    at most the newest N to begin with (default: 50)\n"
@@ -153,7 +153,7 @@ int inspect_requests(const struct inspect_program *program, int argc, char **arg
         return call.exit_status;
     call.follows = q.follow;
     q.filter = inspect_filter(&call, 0);
-    if (q.filter)
+    if (q.filter && (!q.follow || follow_wait_for_record(&call)))
         q.reader = inspect_open(&call);
     if (q.reader)
         call.exit_status = inspect_end(&call, list(&call, &q));

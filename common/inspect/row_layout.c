@@ -31,6 +31,8 @@ struct row_columns row_columns_for(size_t columns, size_t time)
     c.size = columns >= used + ROW_REST;
     if (c.size)
         c.method = METHOD_MAX;
+    if (columns < ROW_STATUS + ROW_GAP + METHOD_NARROW_MAX + 1)
+        c.method = ROW_METHOD;
     return c;
 }
 

@@ -34,6 +34,10 @@ static const char help[] =
 static const char statuses[] = "Exit status: 0 nothing differs or is damaged, 1 something does or "
                                "is, or failure, 2 usage.\n";
 
+enum {
+    METHOD_COLUMNS = 16 // at most, of a method
+};
+
 struct verify {
     bool all, json;
     struct record_reader *reader;
@@ -110,11 +114,16 @@ static bool is_alone(const struct record_exchange *x, const struct judgement *j)
 
 static void print_exchange(const struct record_exchange *x, const struct judgement *j)
 {
+    size_t columns = text_terminal(stdout);
+    bool cuts = columns > 0; // of the method then half of what is left, or less
     write_safe(stdout, slice_str(x->id));
-    (void)printf("  %s  ", verdict_str(j->verdict));
-    write_safe(stdout, x->method);
+    int verdict = printf("  %s  ", verdict_str(j->verdict));
+    size_t used = text_columns(slice_str(x->id)) + (verdict > 0 ? (size_t)verdict : 0);
+    size_t half = columns > used ? (columns - used) / 2 : 0;
+    size_t most = half < METHOD_COLUMNS ? half : METHOD_COLUMNS;
+    used += text_cut(stdout, x->method, cuts ? most : SIZE_MAX) + 1;
     (void)putchar(' ');
-    write_safe(stdout, x->target);
+    (void)text_cut(stdout, x->target, !cuts ? SIZE_MAX : columns > used ? columns - used : 0);
     (void)putchar('\n');
     if (j->verdict == VERDICT_SAME || j->verdict == VERDICT_RUNNING)
         return;

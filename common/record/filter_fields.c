@@ -57,7 +57,8 @@ static const struct filter_field fields[] = {
 enum {
     FIELDS = sizeof(fields) / sizeof(fields[0]),
     WORD_SHOWN_MAX = 40, // bytes of a word that a message repeats
-    NAME_MAX_BYTES = 12  // of the fields above
+    NAME_MAX_BYTES = 12, // of the fields above
+    ID_SHOWN = 6         // characters of an id in a listing
 };
 
 const struct filter_field *filter_field_find(struct slice word, struct slice *header)
@@ -122,6 +123,21 @@ static bool is_upper(struct slice s)
     return s.len > 2;
 }
 
+// Whether it is like an id, or like what listings show of one: its last digits, and not letters
+// alone, which are a word.
+static bool is_like_id(struct slice word)
+{
+    char whole[EXCHANGE_ID_LEN + 1] = "0000000000000000";
+    bool has_digit = false;
+    if (word.len != EXCHANGE_ID_LEN && word.len != ID_SHOWN)
+        return false;
+    for (size_t i = 0; i < word.len; i++) {
+        has_digit = has_digit || (word.p[i] >= '0' && word.p[i] <= '9');
+        whole[i] = ascii_lower(word.p[i]);
+    }
+    return has_digit && exchange_id_is(slice_of(whole, EXCHANGE_ID_LEN));
+}
+
 // The comparison in which this word is likely to make sense; NULL: none comes to mind.
 static const char *likely(struct slice word)
 {
@@ -135,7 +151,7 @@ static const char *likely(struct slice word)
         return "url~";
     if (memchr(word.p, '/', word.len))
         return "path~";
-    if (exchange_id_is(word))
+    if (is_like_id(word))
         return "id=";
     return NULL;
 }

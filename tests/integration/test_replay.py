@@ -500,10 +500,8 @@ def test_a_replay_is_recorded_and_found(service):
         "adit replay", row["id"], "")
     assert again["upstream"] == row["upstream"] and again["id"] != row["id"]
     found, _ = service.run("replayed", "target=/kept?found", command="requests")
-    assert found.startswith(again["id"]) and found.endswith(f"  replay of {row['id']}
-")
-    assert found.count("
-") == 1
+    assert found.startswith(again["id"]) and found.endswith(f"  replay of {row['id']}\n")
+    assert found.count("\n") == 1
     assert f"replay of {row['id']}" in service.run(again["id"], command="show")[0]
 
 

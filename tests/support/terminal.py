@@ -74,3 +74,55 @@ def what_is_obeyed(came, colours=True):
         if hidden or char in BLANK or marks > MOST_MARKS:
             return f"{unicodedata.name(char, hex(ord(char)))} in {text[max(0, at - 40):at + 40]!r}"
     return None
+
+
+def columns_of(text):
+    """The columns that a line takes on a terminal, by a table that is not ours; colours take none."""
+    columns = 0
+    for char in re.sub(r"\x1b\[\d+m", "", text):
+        name = unicodedata.name(char, "")
+        joins = name.startswith(("HANGUL JUNGSEONG", "HANGUL JONGSEONG"))
+        if unicodedata.category(char) in ("Mn", "Me") or joins:
+            continue
+        columns += 2 if unicodedata.east_asian_width(char) in "WF" else 1
+    return columns
+
+
+class Screen:
+    """A program that runs at a terminal whose size can change."""
+
+    def __init__(self, argv, directory, columns, **more):
+        self.master, slave = pty.openpty()
+        state = termios.tcgetattr(slave)
+        state[1] &= ~termios.OPOST
+        state[3] &= ~termios.ECHO
+        termios.tcsetattr(slave, termios.TCSANOW, state)
+        self.resize(columns)
+        environment = {**harness.environment(directory), "TERM": "xterm", "LC_ALL": "C.UTF-8", **more}
+        self.process = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=slave,
+                                        env=environment, start_new_session=True)
+        os.close(slave)
+        self.came = b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        os.close(self.master)
+
+    def resize(self, columns):
+        termios.tcsetwinsize(self.master, (25, columns))
+
+    def lines(self):
+        """The whole lines that have come, without colours."""
+        return re.sub(rb"\x1b\[\d+m", b"", self.came).decode().split("\n")[:-1]
+
+    def wait_for(self, pattern, number=1):
+        """The line of this number that the pattern is found in."""
+        while len(found := [line for line in self.lines() if re.search(pattern, line)]) < number:
+            readable, _, _ = select.select([self.master], [], [], harness.DEADLINE)
+            assert readable, f"no {pattern!r} in {self.came!r}"
+            self.came += os.read(self.master, 65536)
+        return found[number - 1]

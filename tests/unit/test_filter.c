@@ -383,6 +383,9 @@ static void a_word_that_is_no_field_brings_a_suggestion(void **state)
     refuse("5xx", "5xx", "did you mean status=5xx?");
     refuse("http://x/", "http://x/", "did you mean url~http://x/?");
     refuse("0123456789abcdef", "0123456789abcdef", "did you mean id=0123456789abcdef?");
+    refuse("GB7C5x", "GB7C5x", "did you mean id=GB7C5x?");
+    refuse("gbxcyx", "gbxcyx", "did you mean path~gbxcyx");
+    refuse("gb7c5", "gb7c5", "did you mean path~gb7c5");
     refuse("status:500", "status:500", "write = or ~");
     refuse("statsu=500", "statsu", "did you mean status?");
     refuse("res.hedaer.x", "res.hedaer.x", "did you mean");

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -36,6 +37,51 @@ static void times_are_local(void **state)
     assert_int_equal(setenv("TZ", "UTC-2", 1), 0);
     assert_string_equal(text_local_time(1700000000123456789, out), "2023-11-15 00:13:20");
     assert_string_equal(text_local_time(-1, out), "                  -");
+}
+
+static void use_zone(const char *name)
+{
+    assert_int_equal(setenv("TZ", name, 1), 0);
+    tzset();
+}
+
+static void clocks_have_the_date_that_is_needed(void **state)
+{
+    static const int64_t day = 86400 * 1000000000LL;
+    static const int64_t now = 1700000000 * 1000000000LL; // 2023-11-14 22:13:20 UTC
+    char out[TEXT_TIME_MAX];
+    (void)state;
+    use_zone("UTC");
+    assert_int_equal(text_date_of(now, now), TEXT_DATE_NONE);
+    assert_int_equal(text_date_of(now - 80000 * (day / 86400), now), TEXT_DATE_NONE);
+    assert_int_equal(text_date_of(now - 80001 * (day / 86400), now), TEXT_DATE_DAY); // 23:59:59
+    assert_int_equal(text_date_of(now - 300 * day, now), TEXT_DATE_DAY);
+    assert_int_equal(text_date_of(now - 365 * day, now), TEXT_DATE_YEAR);
+    assert_int_equal(text_date_of(now + 365 * day, now), TEXT_DATE_YEAR);
+    assert_int_equal(text_date_of(-1, now), TEXT_DATE_NONE);
+    assert_string_equal(text_clock(now, TEXT_DATE_NONE, TEXT_DATE_NONE, out), "22:13:20");
+    assert_string_equal(text_clock(now, TEXT_DATE_NONE, TEXT_DATE_DAY, out), "      22:13:20");
+    assert_string_equal(text_clock(now, TEXT_DATE_DAY, TEXT_DATE_DAY, out), "11-14 22:13:20");
+    assert_string_equal(text_clock(now, TEXT_DATE_YEAR, TEXT_DATE_YEAR, out),
+                        "2023-11-14 22:13:20");
+    assert_string_equal(text_clock(-1, TEXT_DATE_NONE, TEXT_DATE_DAY, out), "             -");
+    for (int column = TEXT_DATE_NONE; column <= TEXT_DATE_YEAR; column++)
+        assert_int_equal(strlen(text_clock(now, TEXT_DATE_NONE, (enum text_date)column, out)),
+                         text_clock_columns((enum text_date)column));
+}
+
+static void stamps_have_the_offset_of_the_zone(void **state)
+{
+    char out[TEXT_TIME_MAX];
+    (void)state;
+    use_zone("<+0545>-5:45");
+    assert_string_equal(text_stamp(1700000000123456789, out), "2023-11-15T03:58:20+05:45");
+    assert_string_equal(text_zone(1700000000123456789, out), "+0545");
+    use_zone("CET-1CEST,M3.5.0,M10.5.0/3");
+    assert_string_equal(text_zone(1700000000000000000, out), "CET");
+    assert_string_equal(text_stamp(1690000000000000000, out), "2023-07-22T06:26:40+02:00");
+    assert_string_equal(text_zone(1690000000000000000, out), "CEST");
+    assert_string_equal(text_stamp(-1, out), "                        -");
 }
 
 // What text_cut writes, and that it says how wide that is.
@@ -86,6 +132,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes_and_durations_have_units),
         cmocka_unit_test(times_are_local),
+        cmocka_unit_test(clocks_have_the_date_that_is_needed),
+        cmocka_unit_test(stamps_have_the_offset_of_the_zone),
         cmocka_unit_test(lines_are_cut_by_columns_not_bytes),
         cmocka_unit_test(what_is_not_printable_is_escaped_and_counted_so),
     };
