@@ -137,7 +137,7 @@ def test_the_first_lines_say_what_it_is(record):
 def test_what_the_relay_has_set_is_marked_in_the_agents_record_only(tmp_path):
     with harness.Tunnel(tmp_path) as tunnel:
         tunnel.origin.on("/x", lambda exchange: exchange.reply("x", 200, [("Via", "1.1 adit-service")]))
-        tunnel.fetch("GET", "/x", [("Via", "1.0 first"), ("X-Forwarded-For", "203.0.113.9"), ("X-Own", "1")])
+        tunnel.fetch("GET", "/x", [("Via", "1.0 adit-other"), ("X-Forwarded-For", "203.0.113.9"), ("X-Own", "1")])
         texts = {}
         for program, end in (("adit", tunnel.agent), ("aditd", tunnel.relay)):
             texts[program] = subprocess.run(
@@ -146,7 +146,7 @@ def test_what_the_relay_has_set_is_marked_in_the_agents_record_only(tmp_path):
     marked = re.findall(r"^>\+ ([^:]+): ", texts["adit"], re.M)
     assert [name.lower() for name in marked] == ["forwarded", "x-forwarded-for", "x-forwarded-proto",
                                                  "x-forwarded-host", "via"]
-    assert re.search(r"^> via: 1\.0 first$", texts["adit"], re.M | re.I)
+    assert re.search(r"^> via: 1\.0 adit-other$", texts["adit"], re.M | re.I)
     assert re.search(r"^< via: 1\.1 adit-service$", texts["adit"], re.M | re.I)
     assert "note      >+ marks fields that the relay has set\n" in texts["adit"]
     assert "+ " not in texts["aditd"] and "> X-Forwarded-For: 203.0.113.9\n" in texts["aditd"]
