@@ -99,12 +99,15 @@ def test_a_long_line_is_cut_and_wide_characters_count_as_what_they_take(record, 
     assert "\u65e5\u672c" * 3000 + "\n    last\n" in whole and "\u2026" not in whole
 
 
-def test_what_is_not_text_is_hex_within_the_terminal(record, tmp_path):
+@pytest.mark.parametrize("columns, row", [(40, 4), (60, 8), (80, 16), (200, 16)])
+def test_what_is_not_text_is_hex_within_the_terminal(record, tmp_path, columns, row):
     record.add(response=bytes(range(256)) * 100)
-    text = plain(shown(record, tmp_path))
+    text = plain(shown(record, tmp_path, columns=columns, rows=60))
     hex_lines = [line for line in text.split("\n") if re.match(r"    [0-9a-f]{8}  ", line)]
-    assert len(hex_lines) == 16 and max(map(len, hex_lines)) < 80
-    assert "  \u2026 24.7 KiB more; all of it:\n" in text
+    assert len(hex_lines) == min(256 // row, 60) and max(map(len, hex_lines)) <= columns
+    assert bytes.fromhex(hex_lines[1][14:14 + 3 * row]) == bytes(range(row, 2 * row))
+    assert re.search(r"^  \u2026 .* all of it:$", text, re.M)
+    assert all(len(line) <= columns for line in text.split("\n") if re.match("request|response", line))
 
 
 def test_messages_are_cut_too(record, tmp_path):
