@@ -55,11 +55,12 @@ static void put_text(const struct body_text *b, struct slice s)
 
 void body_hex(const struct body_text *b, struct slice body, size_t max)
 {
-    for (size_t at = 0; at < body.len && at < max; at += 16) {
-        char line[80];
-        size_t n = body.len - at < 16 ? body.len - at : 16;
+    size_t row = b->hex_row > 0 && b->hex_row < BODY_TEXT_HEX_ROW ? b->hex_row : BODY_TEXT_HEX_ROW;
+    for (size_t at = 0; at < body.len && at < max; at += row) {
+        char line[16 + 4 * BODY_TEXT_HEX_ROW];
+        size_t n = body.len - at < row ? body.len - at : row;
         int len = snprintf(line, sizeof(line), "%08zx ", at);
-        for (size_t i = 0; i < 16; i++)
+        for (size_t i = 0; i < row; i++)
             len += snprintf(line + len, sizeof(line) - (size_t)len, i < n ? " %02x" : "   ",
                             i < n ? (unsigned char)body.p[at + i] : 0U);
         line[len++] = ' ';

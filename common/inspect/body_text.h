@@ -11,6 +11,7 @@ enum {
     BODY_TEXT_PARTS = 100,  // parts of a multipart body, nested ones included; the rest is counted
     BODY_TEXT_PAIRS = 1000, // names and values of a form; the rest is counted
     BODY_TEXT_DEPTH = 3,    // multiparts inside each other; a deeper one is shown as text
+    BODY_TEXT_HEX_ROW = 16, // bytes in a line of hex, which then takes 75 columns
     BODY_TEXT_LOOK = 16 * 1024, // bytes by which text is told from all else
     BODY_TEXT_REMARK_MAX = 768, // bytes of a line of ours
     BODY_TEXT_WORD_MAX = 100,   // and of a name, a file's name or a type in it
@@ -34,6 +35,7 @@ struct body_text {
     bool cut;              // this is not all of the body
     bool as_it_is;         // lay nothing out
     size_t part_hex_bytes; // of a part that is no text, as hex; 0: it is only counted
+    size_t hex_row;        // bytes in a line of hex, BODY_TEXT_HEX_ROW at most; 0: so many
     body_line_sink *put;
     void *ctx;
 };

@@ -17,7 +17,7 @@ static const char help[] =
     "\n"
     "Bodies are decoded from gzip, deflate, br and zstd; JSON, forms and multipart are laid out,\n"
     "and what is not text is a few lines of hex. On a terminal long bodies are cut, and a line\n"
-    "says how all of it is shown; `@ show last | less` shows up to 1 MiB of each. Lines that\n"
+    "says how all of it is shown; '@ show last | less' shows up to 1 MiB of each. Lines that\n"
     "begin with >+ are fields that the relay has set, with <+ those of an answer of its own.\n"
     "\n"
     "  --body request|response   the body alone, decoded, as it is. Status 1: only a part of it "

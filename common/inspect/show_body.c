@@ -117,6 +117,14 @@ static void put_rest(const struct page *p, const struct record_exchange *x, enum
         show_command(s, x, request ? " --body request --raw" : " --body response --raw", "");
 }
 
+// As many bytes as fit behind the indent, each as three columns and one.
+static size_t hex_row(const struct show *s)
+{
+    if (s->columns == 0 || s->columns >= 80)
+        return BODY_TEXT_HEX_ROW;
+    return s->columns >= 48 ? BODY_TEXT_HEX_ROW / 2 : BODY_TEXT_HEX_ROW / 4;
+}
+
 static void put_body(struct page *p, const struct record_exchange *x, enum record_side side,
                      const struct record_decoded *d)
 {
@@ -127,6 +135,7 @@ static void put_body(struct page *p, const struct record_exchange *x, enum recor
         .cut = b->kept < b->bytes || !d->whole,
         .as_it_is = !p->s->decode,
         .part_hex_bytes = SHOW_PART_HEX_MAX,
+        .hex_row = hex_row(p->s),
         .put = on_line,
         .ctx = p,
     };

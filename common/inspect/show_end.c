@@ -9,6 +9,10 @@
 #include "show.h"
 #include "timing.h"
 
+enum {
+    DIGEST_COLUMNS = 80, // a digest is left out on terminals that are narrower
+};
+
 static void put_safe(FILE *out, const char *before, struct slice s, const char *after)
 {
     (void)fputs(before, out);
@@ -37,7 +41,7 @@ static void put_counts(const struct show *s, const struct record_exchange *x, en
         (void)fprintf(s->out, ", %" PRIu64 " kept", b->kept);
     if (b->stalled_ns > 0)
         (void)fprintf(s->out, ", waited %s for its reader", text_duration(b->stalled_ns, number));
-    if (b->has_digest) {
+    if (b->has_digest && (s->columns == 0 || s->columns >= DIGEST_COLUMNS)) {
         (void)fputs(", xxh3-128 ", s->out);
         for (size_t i = 0; i < RECORD_DIGEST_BYTES; i++)
             (void)fprintf(s->out, "%02x", b->digest[i]);
