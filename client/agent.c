@@ -183,6 +183,8 @@ static void on_bound(struct agent *a, const struct hello *bound)
     const char *how = a->was_bound ? "connected again, " : "";
     service_url(&a->config.service, to);
     console_line(&a->display.console, "adit: %s%s -> %s", how, bound->url, to);
+    if (!a->was_bound)
+        display_begin(&a->display, a->recorder != NULL, a->config.data);
     a->was_bound = true;
     a->token_refused = false;
     outage_end(&a->outage);
@@ -487,7 +489,7 @@ static int agent_init(struct agent *a, const struct agent_config *config)
     int error = loop_init(&a->loop);
     if (error)
         return error;
-    if (!display_init(&a->display, &a->loop, config->print_bodies))
+    if (!display_init(&a->display, &a->loop, &config->service.target, config->print_bodies))
         return UV_ENOMEM;
     a->loop.limits = config->limits;
     service_init(&config->service, &a->upstream, &a->loop);
@@ -508,6 +510,7 @@ static void agent_deinit(struct agent *a)
     tunnel_free(a->dead_tunnel);
     loop_unqueue(&a->loop, &a->bury);
     upstream_deinit(&a->upstream);
+    display_stop(&a->display);
     uv_close((uv_handle_t *)&a->retry, NULL);
     recorder_free(a->recorder);
     loop_run_once(&a->loop);
