@@ -88,7 +88,8 @@ void display_stop(struct display *d)
 void display_table(struct display *d)
 {
     struct buf table = {0};
-    if (tally_table(&d->tally, &table))
+    console_resized(&d->console);
+    if (tally_table(&d->tally, d->console.place.columns, &table))
         console_block(&d->console, slice_of(buf_at(&table), buf_len(&table)));
     else
         console_line(&d->console, "adit: there is no memory for the table of paths");
