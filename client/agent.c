@@ -101,17 +101,17 @@ static void leave_link(struct agent *a, enum link_close_code code)
 
 static void drop_link(struct agent *a, const char *why)
 {
-    log_warn("the tunnel is lost: %s; connecting again", why);
+    log_warn("the tunnel to the relay %s is lost: %s; connecting again", a->config.relay_url, why);
     leave_link(a, LINK_CLOSE_GOES_AWAY);
 }
 
 // The same for an error of the tunnel.
 static void drop_link_for(struct agent *a, int error)
 {
-    const char *detail = tunnel_detail(a->tunnel);
+    char text[OUTAGE_TEXT_MAX];
     bool silent = error == TUNNEL_E_SILENT || error == TUNNEL_E_MEMORY || error == TUNNEL_E_FULL;
-    log_warn("the tunnel is lost: %s%s%s; connecting again", tunnel_strerror(error),
-             detail[0] ? ": " : "", detail);
+    outage_lost(text, a->config.relay_url, error, tunnel_detail(a->tunnel));
+    log_warn("%s", text);
     leave_link(a, silent ? LINK_CLOSE_GOES_AWAY : LINK_CLOSE_BREACH);
 }
 
