@@ -101,17 +101,17 @@ static void leave_link(struct agent *a, enum link_close_code code)
 
 static void drop_link(struct agent *a, const char *why)
 {
-    log_warn("the tunnel is lost: %s; connecting again", why);
+    log_warn("the tunnel to the relay %s is lost: %s; connecting again", a->config.relay_url, why);
     leave_link(a, LINK_CLOSE_GOES_AWAY);
 }
 
 // The same for an error of the tunnel.
 static void drop_link_for(struct agent *a, int error)
 {
-    const char *detail = tunnel_detail(a->tunnel);
+    char text[OUTAGE_TEXT_MAX];
     bool silent = error == TUNNEL_E_SILENT || error == TUNNEL_E_MEMORY || error == TUNNEL_E_FULL;
-    log_warn("the tunnel is lost: %s%s%s; connecting again", tunnel_strerror(error),
-             detail[0] ? ": " : "", detail);
+    outage_lost(text, a->config.relay_url, error, tunnel_detail(a->tunnel));
+    log_warn("%s", text);
     leave_link(a, silent ? LINK_CLOSE_GOES_AWAY : LINK_CLOSE_BREACH);
 }
 
@@ -202,6 +202,8 @@ static void on_bound(struct agent *a, const struct hello *bound)
     const char *how = a->was_bound ? "connected again, " : "";
     service_url(&a->config.service, to);
     console_line(&a->display.console, "adit: %s%s -> %s", how, bound->url, to);
+    if (!a->was_bound)
+        display_begin(&a->display, a->recorder != NULL, a->config.data);
     a->was_bound = true;
     a->token_refused = false;
     outage_end(&a->outage);
@@ -506,7 +508,7 @@ static int agent_init(struct agent *a, const struct agent_config *config)
     int error = loop_init(&a->loop);
     if (error)
         return error;
-    if (!display_init(&a->display, &a->loop, config->print_bodies))
+    if (!display_init(&a->display, &a->loop, &config->service.target, config->print_bodies))
         return UV_ENOMEM;
     a->loop.limits = config->limits;
     service_init(&config->service, &a->upstream, &a->loop);
@@ -527,6 +529,7 @@ static void agent_deinit(struct agent *a)
     tunnel_free(a->dead_tunnel);
     loop_unqueue(&a->loop, &a->bury);
     upstream_deinit(&a->upstream);
+    display_stop(&a->display);
     uv_close((uv_handle_t *)&a->retry, NULL);
     recorder_free(a->recorder);
     loop_run_once(&a->loop);

@@ -20,6 +20,7 @@ struct agent_config {
     char before[72];           // shows it the key of before, or empty
     struct service service;
     bool print_bodies;
+    const char *data; // the directory that was given; NULL: none
     struct limits limits;
     struct recorder_config record;
     char relay_record[8]; // what the relay may record: "", "all", "heads" or "none"

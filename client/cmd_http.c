@@ -253,6 +253,7 @@ int command_http(int argc, char **argv)
     if (!take_owner(&cmd.config, dir))
         return EXIT_FAILURE;
     cmd.config.token_file = cmd.token_file;
+    cmd.config.data = cmd.options.data;
     cmd.config.record.dir = dir;
     cmd.config.record.program = "adit http";
     cmd.config.record.visitor_is_told = true;

@@ -163,6 +163,7 @@ int command_proxy(int argc, char **argv)
     log_init("adit", cmd.options.verbose ? LOG_DEBUG : LOG_INFO);
     if (!command_state_dir(cmd.options.data, dir))
         return EXIT_FAILURE;
+    cmd.config.data = cmd.options.data;
     cmd.config.record.dir = dir;
     cmd.config.record.program = "adit proxy";
     return proxy_run(&cmd.config);

@@ -20,18 +20,35 @@ void console_resized(struct console *c)
     c->place.columns = columns < LINE_COLUMNS_MOST ? columns : LINE_COLUMNS_MOST;
 }
 
-// On a terminal the hour; in a file the day and the zone too, as RFC 3339 has them.
+// "+01:00".
+static void put_zone(char *out, size_t cap, const struct tm *tm)
+{
+    char zone[ZONE_MAX] = "+0000";
+    (void)strftime(zone, sizeof(zone), "%z", tm);
+    (void)snprintf(out, cap, "%.3s:%.2s", zone, strlen(zone) > 3 ? zone + 3 : "00");
+}
+
+// On a terminal the time of day; in a file the day and the zone too, as RFC 3339 has them.
 static void make_clock(struct console *c, const struct tm *tm)
 {
-    char zone[16] = "";
     if (c->terminal) {
         (void)strftime(c->clock, sizeof(c->clock), "%H:%M:%S", tm);
         return;
     }
-    (void)strftime(zone, sizeof(zone), "%z", tm); // "+0100"
     size_t len = strftime(c->clock, sizeof(c->clock), "%Y-%m-%dT%H:%M:%S", tm);
-    (void)snprintf(c->clock + len, sizeof(c->clock) - len, "%.3s:%s", zone,
-                   strlen(zone) > 3 ? zone + 3 : "");
+    put_zone(c->clock + len, sizeof(c->clock) - len, tm);
+}
+
+void console_zone(const struct console *c, char out[static ZONE_MAX])
+{
+    const time_t now = time(NULL);
+    struct tm tm;
+    out[0] = 0;
+    if (!c->terminal || !localtime_r(&now, &tm))
+        return;
+    (void)snprintf(out, ZONE_MAX, "UTC");
+    if (tm.tm_gmtoff != 0)
+        put_zone(out + 3, ZONE_MAX - 3, &tm);
 }
 
 static const char *clock_text(struct console *c)

@@ -5,6 +5,10 @@
 #include "common/writer.h"
 #include "exchange_line.h"
 
+enum {
+    ZONE_MAX = 16
+};
+
 struct console {
     struct writer *out;
     struct exchange_observer observer; // prints the lines of those that end
@@ -19,6 +23,8 @@ bool console_init(struct console *c);
 void console_deinit(struct console *c);
 // Looks again how wide the terminal is. It does so by itself once a second, when lines come.
 void console_resized(struct console *c);
+// The zone of the times on a terminal, like "UTC+01:00"; empty where each time has its own.
+void console_zone(const struct console *c, char out[static ZONE_MAX]);
 void console_line(struct console *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // Makes the line of an exchange that has ended, safe, without its line feed.
 void console_exchange(struct console *c, const struct exchange *x, enum exchange_why why,

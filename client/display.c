@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "display.h"
 #include <signal.h>
+#include "common/inspect/shell_quote.h"
+
+enum {
+    DATA_MOST = 160 // bytes of a directory that is named
+};
 
 static void on_resized(uv_signal_t *handle, int number)
 {
@@ -8,15 +13,18 @@ static void on_resized(uv_signal_t *handle, int number)
     console_resized(handle->data);
 }
 
-bool display_init(struct display *d, struct loop *loop, bool print_bodies)
+bool display_init(struct display *d, struct loop *loop, const struct dial_target *target,
+                  bool print_bodies)
 {
     if (!console_init(&d->console))
         return false;
     bodies_init(&d->bodies, &d->console);
     lasting_init(&d->lasting, loop, &d->console);
     tally_init(&d->tally);
+    service_watch_init(&d->service, loop, &d->console, target);
     struct exchange_observer *first = print_bodies ? &d->bodies.observer : &d->console.observer;
     first->next = &d->tally.observer;
+    d->tally.observer.next = &d->service.observer;
     d->lasting.observer.next = first;
     d->observer = &d->lasting.observer;
     (void)uv_signal_init(&loop->uv, &d->resized);
@@ -34,10 +42,54 @@ void display_deinit(struct display *d)
     tally_deinit(&d->tally);
 }
 
+// Whole, or as a word that stands for it where it is long.
+static void put_data(struct buf *out, const char *data)
+{
+    struct buf quoted = {0};
+    if (!data)
+        return;
+    bool fits =
+        shell_quote(&quoted, slice_str(data)) && buf_len(&quoted) <= DATA_MOST &&
+        printable_ascii_len(slice_of(buf_at(&quoted), buf_len(&quoted))) == buf_len(&quoted);
+    (void)buf_append(out, " --data ", 8);
+    if (fits)
+        (void)buf_append(out, buf_at(&quoted), buf_len(&quoted));
+    else
+        (void)buf_append(out, "DIR", 3);
+    buf_free(&quoted);
+}
+
+static void print_hint(struct display *d, const char *data)
+{
+    char zone[ZONE_MAX];
+    struct buf where = {0};
+    put_data(&where, data);
+    const int len = (int)buf_len(&where);
+    const char *text = len > 0 ? buf_at(&where) : "";
+    console_zone(&d->console, zone);
+    console_line(&d->console,
+                 "adit: to look closer: adit requests --follow%.*s, adit show last%.*s%s%s%s", len,
+                 text, len, text, zone[0] ? " (times: " : "", zone, zone[0] ? ")" : "");
+    buf_free(&where);
+}
+
+void display_begin(struct display *d, bool recorded, const char *data)
+{
+    if (recorded)
+        print_hint(d, data);
+    service_watch_start(&d->service);
+}
+
+void display_stop(struct display *d)
+{
+    service_watch_deinit(&d->service);
+}
+
 void display_table(struct display *d)
 {
     struct buf table = {0};
-    if (tally_table(&d->tally, &table))
+    console_resized(&d->console);
+    if (tally_table(&d->tally, d->console.place.columns, &table))
         console_block(&d->console, slice_of(buf_at(&table), buf_len(&table)));
     else
         console_line(&d->console, "adit: there is no memory for the table of paths");

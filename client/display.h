@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// All that a command shows of its exchanges on standard output: a line each, or all of them with
-// --print-bodies, one more for each that lasts, and the table of paths.
+// All that a command shows on standard output: what to do next, a line for each exchange, or all of
+// it with --print-bodies, one more for each that lasts, whether there is a service, and the table
+// of paths.
 #pragma once
 #include "bodies.h"
 #include "lasting.h"
+#include "service_watch.h"
 #include "tally.h"
 
 struct display {
@@ -11,13 +13,20 @@ struct display {
     struct bodies bodies;
     struct lasting lasting;
     struct tally tally;
+    struct service_watch service;
     uv_signal_t resized;                      // the terminal
     const struct exchange_observer *observer; // the first of its own: an observer of somebody else
                                               // stands before it, with this as its `next`
 };
 
-// `loop` must outlive it. False when out of memory.
-bool display_init(struct display *d, struct loop *loop, bool print_bodies);
+// `loop` must outlive it; `target` is the service. False when out of memory.
+bool display_init(struct display *d, struct loop *loop, const struct dial_target *target,
+                  bool print_bodies);
+// To be said once, behind the line with the URL: prints the commands that show what passes, with
+// --data `data` if that is not NULL, unless nothing is `recorded`; and looks for the service.
+void display_begin(struct display *d, bool recorded, const char *data);
+// Looks no more. To be said before the loop's connections are closed.
+void display_stop(struct display *d);
 // The loop has to run once behind it, as loop_deinit makes it.
 void display_deinit(struct display *d);
 // Prints the table of paths.

@@ -56,6 +56,7 @@ struct link {
     bool cut_off;         // its descriptor is not the connection to the relay
     bool asked, no_tls;   // as in struct link_end
     uint32_t retry_ms;    // as in struct link_end
+    bool said_farewell;   // the relay has sent a close frame
     const char *failure;  // for which we ended the attempt ourselves
     const char *tls_why;  // the alert by which a peer ended a handshake, or NULL
     const char *distrust; // why the relay's certificate was not accepted
@@ -311,8 +312,10 @@ static int link_failed(struct link *link, struct lws *wsi, const char *text, siz
 static int link_ended(struct link *link, struct lws *wsi)
 {
     lws_set_opaque_user_data(wsi, NULL);
-    link_down(link, &(struct link_end){
-                        .was_up = true, .retry_ms = link->retry_ms, .text = "the link was closed"});
+    link_down(link, &(struct link_end){.was_up = true,
+                                       .retry_ms = link->retry_ms,
+                                       .text = link->said_farewell ? "it stops or starts again"
+                                                                   : "the connection broke off"});
     return 0;
 }
 
@@ -356,6 +359,7 @@ static int peer_closes(struct link *link, const char *bytes, size_t len)
 {
     const struct slice word = SLICE("retry ");
     uint64_t ms = 0;
+    link->said_farewell = true;
     if (len > 2 + word.len && slice_eq(slice_of(bytes + 2, word.len), word) &&
         slice_to_u64(slice_of(bytes + 2 + word.len, len - 2 - word.len), &ms) && ms <= UINT32_MAX)
         link->retry_ms = (uint32_t)ms;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "proto/authority.h"
+#include "proto/tunnel.h"
 
 struct row {
     unsigned first, last; // statuses
@@ -153,14 +154,25 @@ static void no_unix_text(char out[static OUTAGE_TEXT_MAX], const char *url,
                "AF_UNIX");
 }
 
+// On an error of the relay, for which there is no other advice.
+static const char *relay_advice(const struct link_target *relay, int error)
+{
+    if (error == UV_ECONNREFUSED && endpoint_is_loopback(relay->at.host))
+        return "is it running? It is started here with aditd; another one is named with --relay "
+               "URL";
+    if (error == UV_ECONNREFUSED)
+        return "is it running, and is that its port?";
+    return relay->at.tls ? "check the address, and that it speaks https"
+                         : "check the address, and that it is running";
+}
+
 static void unreachable_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *relay,
                              const char *where, const struct link_end *end)
 {
     char why[200];
     const char *what = error_advice(end->error);
     if (!what)
-        what = relay->at.tls ? "check the address, and that it speaks https"
-                             : "is it running? On this machine it is started with: aditd";
+        what = relay_advice(relay, end->error);
     (void)snprintf(out, OUTAGE_TEXT_MAX, "cannot reach the relay %s (%s); %s", where,
                    reason(end, why, sizeof(why)), what);
 }
@@ -215,11 +227,24 @@ static void attempt_text(char out[static OUTAGE_TEXT_MAX], const struct link_tar
         relay_text(out, relay, where, end);
 }
 
+void outage_lost(char out[static OUTAGE_TEXT_MAX], const char *url, int error, const char *detail)
+{
+    static const char peer[] = "the peer "; // which is the relay here
+    const char *why = tunnel_strerror(error);
+    bool is_peer = strncmp(why, peer, sizeof(peer) - 1) == 0;
+    (void)snprintf(out, OUTAGE_TEXT_MAX,
+                   "the tunnel to the relay %s is lost: %s%s%s%s%s; connecting again", url,
+                   is_peer ? "it " : "", why + (is_peer ? sizeof(peer) - 1 : 0),
+                   error == TUNNEL_E_SILENT ? " (the network is down, or this machine slept)" : "",
+                   detail[0] ? ": " : "", detail);
+}
+
 void outage_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *relay, const char *url,
                  const struct link_end *end)
 {
     if (end->was_up) {
-        (void)snprintf(out, OUTAGE_TEXT_MAX, "the relay %s has gone; connecting again", url);
+        (void)snprintf(out, OUTAGE_TEXT_MAX, "the relay %s has gone (%s); connecting again", url,
+                       end->text);
         return;
     }
     attempt_text(out, relay, url, end);

@@ -21,6 +21,9 @@ bool outage_is_news(struct outage *o, const char *text, uint64_t now_ms);
 // The outage is over.
 void outage_end(struct outage *o);
 
+// Of a tunnel that ended with a TUNNEL_E_* of ours; `detail` may be empty.
+void outage_lost(char out[static OUTAGE_TEXT_MAX], const char *url, int error, const char *detail);
+
 // `url` is the relay's as it was given.
 void outage_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *relay, const char *url,
                  const struct link_end *end);

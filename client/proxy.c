@@ -147,7 +147,7 @@ static int proxy_init(struct proxy *p, const struct proxy_config *config)
     int error = loop_init(&p->loop);
     if (error)
         return error;
-    if (!display_init(&p->display, &p->loop, config->print_bodies))
+    if (!display_init(&p->display, &p->loop, &config->service.target, config->print_bodies))
         return UV_ENOMEM;
     p->loop.limits = config->limits;
     visitors_bound(&p->loop.limits, FILES_PER_VISITOR, false);
@@ -168,6 +168,7 @@ static void proxy_deinit(struct proxy *p, int status)
         listener_close(&p->listeners[i]);
     edge_set_close(&p->edges);
     upstream_deinit(&p->upstream);
+    display_stop(&p->display);
     recorder_free(p->recorder);
     loop_run_once(&p->loop); // what was said last leaves
     conn_close_all(&p->loop);
@@ -194,8 +195,10 @@ int proxy_run(const struct proxy_config *config)
         _exit(EXIT_FAILURE); // what has started may have threads that use what would be freed
     }
     int status = start_listening(p) && begin_recording(p) ? EXIT_SUCCESS : EXIT_FAILURE;
-    if (status == EXIT_SUCCESS)
+    if (status == EXIT_SUCCESS) {
+        display_begin(&p->display, p->recorder != NULL, p->config.data);
         loop_run(&p->loop);
+    }
     proxy_deinit(p, status);
     free(p);
     return status;

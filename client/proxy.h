@@ -14,6 +14,7 @@ struct proxy_config {
     const char *host; // to listen on; NULL: loopback, 127.0.0.1 and ::1
     uint16_t port;    // 0: a free one
     bool print_bodies;
+    const char *data; // the directory that was given; NULL: none
     struct trusted_proxies trusted;
     struct limits limits;
     struct recorder_config record;

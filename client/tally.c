@@ -8,7 +8,10 @@
 #include "line.h"
 
 enum {
-    STEPS = 8 // of the histogram to each doubling
+    STEPS = 8, // of the histogram to each doubling
+    BETWEEN = 2,
+    DOTS = 3,
+    PATH_ROOM = 20 // columns of a terminal that the path is to have
 };
 
 _Static_assert((TALLY_ROWS + 2) * TALLY_ROW_BYTES <= WRITER_BYTES / 2,
@@ -153,39 +156,132 @@ static uint64_t percentile_ns(const struct tally_path *p, unsigned percent)
     return ns < p->longest_ns ? ns : p->longest_ns;
 }
 
-// Puts a cell to the right of its column.
-static void put_cell(struct line *row, void (*put)(struct line *l, uint64_t n), uint64_t n,
-                     size_t width)
+enum column {
+    CALLS,
+    TOTAL,
+    AVERAGE,
+    P50,
+    P90,
+    P99,
+    REQUEST,
+    RESPONSE,
+    COLUMNS
+};
+
+static const struct {
+    const char *name;
+    size_t width;
+} columns[COLUMNS] = {
+    [CALLS] = {"calls", 7},      [TOTAL] = {"total", 10},      [AVERAGE] = {"average", 10},
+    [P50] = {"p50", 10},         [P90] = {"p90", 10},          [P99] = {"p99", 10},
+    [REQUEST] = {"request", 11}, [RESPONSE] = {"response", 11}};
+
+// What the table is for.
+struct place {
+    size_t columns; // of the terminal; 0: it is none
+    bool shown[COLUMNS];
+};
+
+// On a terminal as many columns as leave room for the path.
+static struct place place_of(size_t width)
 {
-    struct line cell;
-    line_clear(&cell);
-    put(&cell, n);
-    cell.text[cell.len] = 0;
-    for (size_t i = cell.len; i < width; i++)
-        line_put(row, " ");
-    line_put(row, cell.text);
+    static const enum column left_out[] = {REQUEST, RESPONSE, P90, P99, P50, AVERAGE};
+    struct place p = {.columns = width};
+    size_t taken = BETWEEN + PATH_ROOM;
+    for (size_t i = 0; i < COLUMNS; i++) {
+        p.shown[i] = true;
+        taken += columns[i].width;
+    }
+    for (size_t i = 0; width > 0 && taken > width && i < sizeof(left_out) / sizeof(*left_out);
+         i++) {
+        p.shown[left_out[i]] = false;
+        taken -= columns[left_out[i]].width;
+    }
+    return p;
 }
 
-static bool put_row(struct buf *out, const struct tally_path *p)
+static void put_cell(struct line *row, const struct tally_path *p, enum column column)
+{
+    switch (column) {
+    case CALLS: line_number(row, p->calls); return;
+    case TOTAL: line_duration(row, p->total_ns); return;
+    case AVERAGE: line_duration(row, p->calls ? p->total_ns / p->calls : 0); return;
+    case P50: line_duration(row, percentile_ns(p, 50)); return;
+    case P90: line_duration(row, percentile_ns(p, 90)); return;
+    case P99: line_duration(row, percentile_ns(p, 99)); return;
+    case REQUEST: line_bytes(row, p->bytes[INBOUND]); return;
+    case RESPONSE: line_bytes(row, p->bytes[OUTBOUND]); return;
+    case COLUMNS: return;
+    }
+}
+
+// Takes the next character of a path, as it is shown.
+static struct shown next_of(struct printable *p, struct slice *path)
+{
+    struct shown shown = printable_next(p, path);
+    return shown.as_is ? shown : (struct shown){SLICE("?"), 1, false};
+}
+
+// Bytes of a path that fit into so many columns, all of it when it does; and whether it does.
+static size_t fitting(struct slice path, size_t room, bool *whole)
+{
+    struct printable p = {0};
+    struct slice rest = path;
+    size_t taken = 0;
+    size_t fits = 0; // with dots behind it
+    while (rest.len > 0 && taken <= room) {
+        taken += next_of(&p, &rest).columns;
+        if (taken + DOTS <= room)
+            fits = path.len - rest.len;
+    }
+    *whole = taken <= room;
+    return *whole ? path.len : fits;
+}
+
+static void put_path(struct line *row, const struct place *place, struct slice path)
+{
+    struct printable printable = {0};
+    bool whole = true;
+    if (place->columns > 0)
+        path.len = fitting(path, place->columns > row->len ? place->columns - row->len : 0, &whole);
+    while (path.len > 0) {
+        struct slice text = next_of(&printable, &path).text;
+        memcpy(row->text + row->len, text.p, text.len);
+        row->len += text.len;
+    }
+    if (!whole)
+        line_put(row, "...");
+}
+
+static bool put_row(struct buf *out, const struct place *place, const struct tally_path *p)
 {
     struct line row;
-    struct printable printable = {0};
-    const uint64_t times[] = {p->total_ns, p->calls ? p->total_ns / p->calls : 0,
-                              percentile_ns(p, 50), percentile_ns(p, 90), percentile_ns(p, 99)};
     line_clear(&row);
-    put_cell(&row, line_number, p->calls, 9);
-    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
-        put_cell(&row, line_duration, times[i], 11);
-    for (int side = 0; side < 2; side++)
-        put_cell(&row, line_bytes, p->bytes[side], 12);
-    line_put(&row, "  ");
-    for (struct slice path = slice_of(p->path, p->len); path.len > 0;) {
-        struct shown shown = printable_next(&printable, &path);
-        struct slice text = shown.as_is ? shown.text : SLICE("?");
-        memcpy(row.text + row.len, text.p, text.len);
-        row.len += text.len;
+    for (enum column i = 0; i < COLUMNS; i++) {
+        size_t at = row.len;
+        if (!place->shown[i])
+            continue;
+        put_cell(&row, p, i);
+        line_right(&row, at, columns[i].width);
     }
+    line_put(&row, "  ");
+    put_path(&row, place, slice_of(p->path, p->len));
     row.text[row.len++] = '\n';
+    return buf_append(out, row.text, row.len);
+}
+
+static bool put_names(struct buf *out, const struct place *place)
+{
+    struct line row;
+    line_clear(&row);
+    for (size_t i = 0; i < COLUMNS; i++) {
+        size_t at = row.len;
+        if (!place->shown[i])
+            continue;
+        line_put(&row, columns[i].name);
+        line_right(&row, at, columns[i].width);
+    }
+    line_put(&row, "  path\n");
     return buf_append(out, row.text, row.len);
 }
 
@@ -200,7 +296,8 @@ static int by_total(const void *a, const void *b)
     return (total_a < total_b) - (total_a > total_b);
 }
 
-static bool put_rows(const struct tally *t, struct ranked *rows, struct buf *out)
+static bool put_rows(const struct tally *t, const struct place *place, struct ranked *rows,
+                     struct buf *out)
 {
     struct tally_path *rest = path_new(SLICE("(other paths)"));
     size_t count = 0;
@@ -210,36 +307,30 @@ static bool put_rows(const struct tally *t, struct ranked *rows, struct buf *out
             rows[count++].path = p;
     qsort(rows, count, sizeof(struct ranked), by_total);
     for (size_t i = 0; ok && i < count && i < TALLY_ROWS; i++)
-        ok = put_row(out, rows[i].path);
+        ok = put_row(out, place, rows[i].path);
     for (size_t i = TALLY_ROWS; ok && i < count; i++)
         add(rest, rows[i].path);
     if (ok && t->others)
         add(rest, t->others);
     if (ok && rest->calls > 0)
-        ok = put_row(out, rest);
+        ok = put_row(out, place, rest);
     free(rest);
     return ok;
 }
 
-bool tally_table(const struct tally *t, struct buf *out)
+bool tally_table(const struct tally *t, size_t width, struct buf *out)
 {
-    static const char *const names[] = {"calls", "total", "average", "p50",
-                                        "p90",   "p99",   "request", "response"};
-    static const int widths[] = {9, 11, 11, 11, 11, 11, 12, 12};
     char head[160];
+    const struct place place = place_of(width);
     int len = snprintf(head, sizeof(head), "adit: %llu exchange%s on %zu path%s%s\n",
                        (unsigned long long)t->exchanges, t->exchanges == 1 ? "" : "s", t->paths,
                        t->paths == 1 ? "" : "s", t->others ? " and more" : "");
     bool ok = buf_append(out, head, (size_t)len);
     if (t->exchanges == 0)
         return ok;
-    for (size_t i = 0; ok && i < sizeof(names) / sizeof(names[0]); i++) {
-        len = snprintf(head, sizeof(head), "%*s", widths[i], names[i]);
-        ok = buf_append(out, head, (size_t)len);
-    }
-    ok = ok && buf_append(out, "  path\n", 7);
+    ok = ok && put_names(out, &place);
     struct ranked *rows = calloc(t->paths + 1, sizeof(struct ranked));
-    ok = ok && rows && put_rows(t, rows, out);
+    ok = ok && rows && put_rows(t, &place, rows, out);
     free(rows);
     return ok;
 }

@@ -24,8 +24,10 @@ struct tally {
 
 void tally_init(struct tally *t);
 void tally_deinit(struct tally *t);
-// The table as safe lines, of at most TALLY_ROW_BYTES each. False when out of memory.
-bool tally_table(const struct tally *t, struct buf *out);
+// The table as safe lines, of at most TALLY_ROW_BYTES each. On a terminal of `width` columns, from
+// 40 on, it has those columns that leave room for the path, and none is wider; 0: it is for no
+// terminal, and all of it is there. False when out of memory.
+bool tally_table(const struct tally *t, size_t width, struct buf *out);
 
 // A duration's place in the histogram, and about which duration a place stands for: they differ by
 // at most a sixteenth.

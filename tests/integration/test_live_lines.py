@@ -3,6 +3,7 @@
 line for the beginning of what lasts."""
 import queue
 import re
+import signal
 import subprocess
 import threading
 
@@ -230,3 +231,27 @@ def test_no_system_call_is_made_for_each_line(tmp_path, origin):
         asked = trace.read_text().count("TIOCGWINSZ")
         seconds = {line.split()[1] for line in about_exchanges(seen)}
         assert asked <= len(seconds) + 1, (asked, seconds)
+
+
+# The table of paths.
+
+@pytest.mark.parametrize("columns, named", [
+    (40, "calls total"), (60, "calls total average p50"),
+    (80, "calls total average p50 p90 p99"),
+    (120, "calls total average p50 p90 p99 request response")])
+def test_the_table_of_paths_fits(tmp_path, origin, columns, named):
+    with ProxyOnTerminal(tmp_path, origin.address, columns=columns) as seen:
+        seen.fetch("GET", "/" + "x" * 190)
+        seen.fetch("GET", "/short?query")
+        with seen.visit() as visitor:
+            visitor.send(b"GET /" + "日本\u0301語".encode() * 15 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+            visitor.response()
+        seen.process.send_signal(signal.SIGUSR1)
+        seen.wait_for(r"  path$")
+        seen.stop()
+        table = seen.plain.split("exchanges on 3 paths\n")[1].split("adit: ")[0].splitlines()
+        assert table[0].split() == [*named.split(), "path"]
+        assert len(table) == 4 and all(columns_of(line) <= columns for line in table), table
+        assert any(line.endswith("  /short") for line in table)
+        assert sum(line.endswith("...") for line in table) == 2 - (columns > 200)
+        assert len({line.index("  /") for line in table[1:]}) == 1

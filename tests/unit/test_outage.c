@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "client/outage.h"
+#include "proto/tunnel.h"
 
 static const char url[] = "https://r.example";
 
@@ -133,9 +134,45 @@ static void an_outage_is_told_once_and_every_so_often(void **state)
     assert_true(outage_is_news(&o, "b", 1002 + OUTAGE_AGAIN_MS));
 }
 
+static void what_lasts_no_longer_says_why_and_what_comes(void **state)
+{
+    const struct link_target relay = {.at = {.host = "r.example", .port = 80}};
+    char text[OUTAGE_TEXT_MAX];
+    (void)state;
+    outage_text(text, &relay, url, &(struct link_end){.was_up = true, .text = "it stops"});
+    assert_string_equal(text, "the relay https://r.example has gone (it stops); connecting again");
+    outage_lost(text, url, TUNNEL_E_SILENT, "");
+    assert_string_equal(text,
+                        "the tunnel to the relay https://r.example is lost: it has fallen silent "
+                        "(the network is down, or this machine slept); connecting again");
+    outage_lost(text, url, TUNNEL_E_MUX, "a DATA frame");
+    assert_string_equal(text, "the tunnel to the relay https://r.example is lost: it broke the "
+                              "multiplexing: a DATA frame; connecting again");
+    for (int error = TUNNEL_E_SPENT; error < 0; error++) {
+        outage_lost(text, url, error, "");
+        assert_null(strstr(text, "peer"));
+    }
+}
+
+static void a_relay_that_refuses_is_started_here_or_elsewhere(void **state)
+{
+    const struct link_end end = {.error = UV_ECONNREFUSED, .text = "connection refused"};
+    struct link_target relay = {.at = {.host = "localhost", .port = 80}};
+    char text[OUTAGE_TEXT_MAX];
+    (void)state;
+    outage_text(text, &relay, url, &end);
+    assert_non_null(strstr(text, "with aditd; another one is named with --relay URL. "));
+    relay.at = (struct endpoint){.tls = true, .host = "r.example", .port = 443};
+    outage_text(text, &relay, url, &end);
+    assert_non_null(strstr(text, "is that its port? "));
+    assert_null(strstr(text, "aditd"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_lasts_no_longer_says_why_and_what_comes),
+        cmocka_unit_test(a_relay_that_refuses_is_started_here_or_elsewhere),
         cmocka_unit_test(an_outage_is_told_once_and_every_so_often),
         cmocka_unit_test(every_status_is_told_in_a_sentence),
         cmocka_unit_test(every_error_is_told_in_a_sentence),

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+#include "listening.h"
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+#include "endpoint.h"
+
+enum {
+    LINE_MAX_BYTES = 512,
+    STATE_LISTENS = 0x0a,
+    V4_DIGITS = 8, // of an address in the list
+    V6_DIGITS = 32
+};
+
+// The addresses of a host, as they are in the list: the words of an address in the machine's order.
+struct wanted {
+    char v4[V4_DIGITS + 1], v6[V6_DIGITS + 1]; // empty: none
+};
+
+static void hex_of(char *out, const void *address, size_t words)
+{
+    uint32_t word;
+    for (size_t i = 0; i < words; i++) {
+        memcpy(&word, (const char *)address + i * sizeof(word), sizeof(word));
+        (void)snprintf(out + i * V4_DIGITS, V4_DIGITS + 1, "%08X", word);
+    }
+}
+
+static void want(struct wanted *w, const char *host)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+    *w = (struct wanted){0};
+    bool both = endpoint_is_localhost(host);
+    if (inet_pton(AF_INET, both ? "127.0.0.1" : host, &v4) == 1)
+        hex_of(w->v4, &v4, 1);
+    if (inet_pton(AF_INET6, both ? "::1" : host, &v6) == 1)
+        hex_of(w->v6, &v6, sizeof(v6) / sizeof(uint32_t));
+}
+
+// A listener on all addresses of IPv6 takes those of IPv4 too, unless it was told not to.
+static bool is_wanted(const struct wanted *w, const char *address)
+{
+    bool any = strspn(address, "0") == strlen(address);
+    return any || strcmp(address, w->v4) == 0 || strcmp(address, w->v6) == 0;
+}
+
+// The listeners stand before the connections, of which there may be many.
+static bool is_in_list(const char *path, const struct wanted *w, uint16_t port)
+{
+    FILE *list = fopen(path, "re");
+    char line[LINE_MAX_BYTES];
+    char address[V6_DIGITS + 1];
+    unsigned at = 0;
+    unsigned state = STATE_LISTENS;
+    bool found = false;
+    if (list && !fgets(line, sizeof(line), list)) // the names of the columns
+        state = 0;
+    while (list && !found && state == STATE_LISTENS && fgets(line, sizeof(line), list)) {
+        state = 0;
+        if (sscanf(line, "%*u: %32[0-9A-F]:%4X %*[0-9A-F]:%*4X %2X", address, &at, &state) == 3)
+            found = state == STATE_LISTENS && at == port && is_wanted(w, address);
+    }
+    if (list)
+        (void)fclose(list);
+    return found;
+}
+
+bool listening_on_loopback(const char *host, uint16_t port)
+{
+    struct wanted w;
+    if (!endpoint_is_loopback(host))
+        return false;
+    want(&w, host);
+    return is_in_list("/proc/net/tcp", &w, port) || is_in_list("/proc/net/tcp6", &w, port);
+}
