@@ -6,6 +6,7 @@
 #include "limits.h"
 #include "proto/fields.h"
 #include "proto/http1.h"
+#include "rehost.h"
 #include "upstream_pool.h"
 
 enum call_state {
@@ -28,6 +29,7 @@ struct call {
     enum call_state state;
     char *hop_names;         // the fields that the response's Connection named: no trailers
     char *offer;             // its Upgrade as we sent it on; NULL: none
+    char *public_origin;     // of the request, where its Host is replaced; else NULL
     bool head_request;       // its method was HEAD
     struct upstream_use use; // repeatable: an idempotent request without a body
     bool pooled;             // the connection was used before
@@ -65,6 +67,7 @@ static void on_free(struct loop_task *task)
     struct call *k = container_of(task, struct call, free_task);
     buf_free(&k->waiting);
     free(k->offer);
+    free(k->public_origin);
     free(k->hop_names);
     free(k);
 }
@@ -253,11 +256,28 @@ static void strip_fields(struct http_head *head)
         (void)head_add(head, SLICE("Adit-Error"), SLICE("ADIT-LOOP"));
 }
 
+// Hands the head of a response on. False when the call is over.
+static bool send_head(struct call *k, struct http_head *head, const struct body_framing *framing)
+{
+    struct http_head came;
+    char *values = NULL;
+    if (k->public_origin &&
+        !rehost_response(head, k->public_origin, slice_str(k->upstream->host), &values)) {
+        refuse(k, ANSWER_BUSY);
+        return false;
+    }
+    head_copy(&came, head);
+    exchange_came(&k->end, &came);
+    strip_fields(head);
+    exchange_head(&k->end, head, framing);
+    free(values);
+    return k->state != CALL_CLOSED;
+}
+
 static bool read_head(struct call *k)
 {
     struct slice in = conn_in(k->conn);
     struct http_head head;
-    struct http_head came;
     struct body_framing framing = {BODY_NONE, 0};
     const struct http1_limits limits = head_limits(k);
     int n = http1_read_response(in.p, in.len, &k->scanned, &limits, &head);
@@ -292,11 +312,7 @@ static bool read_head(struct call *k)
     }
     if (!interim)
         learn(k, &head);
-    head_copy(&came, &head);
-    exchange_came(&k->end, &came);
-    strip_fields(&head);
-    exchange_head(&k->end, &head, &framing);
-    if (k->state == CALL_CLOSED)
+    if (!send_head(k, &head, &framing))
         return false;
     conn_consume(k->conn, (size_t)n);
     if (k->state == CALL_BODY && http1_body_done(&k->body))
@@ -517,20 +533,27 @@ static bool add_hop_fields(struct http_head *head, bool chunked, bool keeps)
     return ok && (!chunked || head_add(head, SLICE("Transfer-Encoding"), SLICE("chunked")));
 }
 
+// The service hears another Host, and itself named where the public host was.
+static bool replace_host(struct call *k, struct http_head *head, char **values)
+{
+    k->public_origin = rehost_public(head);
+    head->authority = slice_str(k->upstream->host);
+    return k->public_origin && rehost_request(head, k->public_origin, head->authority, values);
+}
+
 static bool write_head(struct call *k, const struct http_head *request)
 {
     struct http_head head;
+    char *values = NULL;
     head_copy(&head, request);
-    if (k->upstream->host_mode == UPSTREAM_HOST_REPLACE)
-        head.authority = slice_str(k->upstream->host);
-    if (!add_hop_fields(&head, k->chunked, upstream_pool_keeps(k->upstream, &k->use)))
-        return false;
-    size_t len = http1_write_request(NULL, 0, &head);
-    char *out = buf_reserve(&k->waiting, len);
-    if (!out)
-        return false;
-    buf_commit(&k->waiting, http1_write_request(out, len, &head));
-    return true;
+    bool ok = k->upstream->host_mode == UPSTREAM_HOST_PRESERVE || replace_host(k, &head, &values);
+    ok = ok && add_hop_fields(&head, k->chunked, upstream_pool_keeps(k->upstream, &k->use));
+    size_t len = ok ? http1_write_request(NULL, 0, &head) : 0;
+    char *out = ok ? buf_reserve(&k->waiting, len) : NULL;
+    if (out)
+        buf_commit(&k->waiting, http1_write_request(out, len, &head));
+    free(values);
+    return out != NULL;
 }
 
 static char *copy_of(struct slice text)

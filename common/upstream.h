@@ -36,7 +36,7 @@ struct upstream {
     struct loop *loop;
     struct dial_target target;
     enum upstream_host host_mode;
-    char host[AUTHORITY_MAX];     // sent as Host when it is replaced
+    char host[AUTHORITY_MAX];     // sent as Host when it is replaced (common/rehost.h)
     char name[AUTHORITY_MAX];     // HOST:PORT, for people
     uint32_t idle_ms;             // for which a connection is kept to be used again; 0: none is
     struct upstream_list shared;  // for whoever asks

@@ -155,20 +155,24 @@ static const char *limit_of(enum answer answer)
     return NULL;
 }
 
+static void tell_met(struct relay *r, enum answer answer, const char *more)
+{
+    uint64_t count = r->log.met[answer].count;
+    log_warn("limit met: %" PRIu64 "%s request%s answered %u %s (%s)", count, more,
+             count == 1 ? " was" : "s were", (unsigned)answer_status(answer), answer_code(answer),
+             limit_of(answer));
+    r->log.met[answer].count = 0;
+    r->log.met[answer].next_ms = loop_now_ms(&r->loop) + LIMIT_MET_LINES_EACH_MS;
+}
+
 void relay_log_refused(struct relay *r, const struct exchange *x)
 {
-    const char *limit = x->refused ? limit_of(x->answer) : NULL;
-    uint64_t now = loop_now_ms(&r->loop);
-    if (!limit)
+    if (!x->refused || !limit_of(x->answer))
         return;
-    uint64_t count = ++r->log.met[x->answer].count;
-    if (now < r->log.met[x->answer].next_ms)
-        return;
-    log_warn("limit met: %" PRIu64 " request%s answered %u %s (%s)", count,
-             count == 1 ? " was" : "s were", (unsigned)answer_status(x->answer),
-             answer_code(x->answer), limit);
-    r->log.met[x->answer].count = 0;
-    r->log.met[x->answer].next_ms = now + LIMIT_MET_LINES_EACH_MS;
+    bool more = r->log.met[x->answer].next_ms > 0;
+    r->log.met[x->answer].count++;
+    if (loop_now_ms(&r->loop) >= r->log.met[x->answer].next_ms)
+        tell_met(r, x->answer, more ? " more" : "");
 }
 
 static void on_settled(void *ctx, struct exchange *x)
@@ -233,6 +237,5 @@ void relay_log_end(struct relay *r)
     tell_left_out(&r->log.exchanges, "exchanges");
     for (int i = 0; i < ANSWERS; i++)
         if (r->log.met[i].count > 0)
-            log_warn("limit met: %" PRIu64 " more requests answered %s", r->log.met[i].count,
-                     answer_code((enum answer)i));
+            tell_met(r, (enum answer)i, " more");
 }

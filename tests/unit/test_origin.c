@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+// Origins of URLs: told apart as browsers do, and changed only where one is plainly named.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "proto/origin.h"
+
+static void an_origin_ends_where_its_authority_does(void **state)
+{
+    static const struct {
+        const char *url, *scheme, *host;
+        int length, port; // port -1: none
+    } cases[] = {
+        {"http://a", "http", "a", 8, -1},
+        {"http://a/", "http", "a", 8, -1},
+        {"http://a?x", "http", "a", 8, -1},
+        {"http://a#x", "http", "a", 8, -1},
+        {"HTTPS://A.b:8443/x", "HTTPS", "A.b", 16, 8443},
+        {"http://a:", "http", "a", 9, -1},
+        {"http://[::1]:80/", "http", "[::1]", 15, 80},
+        {"http://[::1]", "http", "[::1]", 12, -1},
+        {"//a:1/b", "", "a", 5, 1},
+        // Relative, of another scheme, or no URL.
+        {"", "", "", 0, -1},
+        {"/", "", "", 0, -1},
+        {"/a", "", "", 0, -1},
+        {"a", "", "", 0, -1},
+        {"null", "", "", 0, -1},
+        {"//", "", "", 0, -1},
+        {"///a", "", "", 0, -1},
+        {"http:", "", "", 0, -1},
+        {"http:/a", "", "", 0, -1},
+        {"http:a", "", "", 0, -1},
+        {"http://", "", "", 0, -1},
+        {"http:///a", "", "", 0, -1},
+        {"http://:80/", "", "", 0, -1},
+        {"://a", "", "", 0, -1},
+        {"ws://a", "", "", 0, -1},
+        {"ftp://a", "", "", 0, -1},
+        {"httpx://a", "", "", 0, -1},
+        {"javascript://a", "", "", 0, -1},
+        {"/x?y=http://a", "", "", 0, -1},
+        // What browsers read in another way than the RFC.
+        {"http:\\\\a/", "", "", 0, -1},
+        {"/\\a/", "", "", 0, -1},
+        {"\\\\a/", "", "", 0, -1},
+        {"http://a\\b", "", "", 0, -1},
+        {"http://a\\@b/", "", "", 0, -1},
+        {"http://a b/", "", "", 0, -1},
+        {"http://a\tb/", "", "", 0, -1},
+        // User information, ports that are none.
+        {"http://u@a/", "", "", 0, -1},
+        {"http://a@b/", "", "", 0, -1},
+        {"http://a:1@b/", "", "", 0, -1},
+        {"http://a:65536/", "", "", 0, -1},
+        {"http://a:x/", "", "", 0, -1},
+        {"http://a:-1/", "", "", 0, -1},
+        {"http://a:1:2/", "", "", 0, -1},
+        {"http://[::1/", "", "", 0, -1},
+        {"http://[::1]x/", "", "", 0, -1},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct origin o = {0};
+        size_t length = origin_read(slice_str(cases[i].url), &o);
+        if (length != (size_t)cases[i].length)
+            fail_msg("%s: %zu", cases[i].url, length);
+        if (length == 0)
+            continue;
+        assert_true(slice_eq(o.scheme, slice_str(cases[i].scheme)));
+        assert_true(slice_eq(o.host, slice_str(cases[i].host)));
+        assert_int_equal(o.has_port ? o.port : -1, cases[i].port);
+    }
+}
+
+static void origins_are_the_same_by_scheme_host_and_port(void **state)
+{
+    static const struct {
+        const char *url, *scheme, *authority;
+        bool same;
+    } cases[] = {
+        {"http://a", "http", "a", true},
+        {"http://a:80", "http", "a", true},
+        {"http://a", "http", "a:80", true},
+        {"http://a:0080", "http", "a:80", true},
+        {"https://a:443", "https", "a", true},
+        {"HTTP://A", "http", "a", true},
+        {"http://[::1]:5", "http", "[::1]:5", true},
+        {"http://a", "https", "a", false},
+        {"http://a:443", "https", "a", false},
+        {"https://a:80", "https", "a", false},
+        {"http://a:81", "http", "a", false},
+        {"http://a.", "http", "a", false},
+        {"http://b.a", "http", "a", false},
+        {"http://a.b", "http", "a", false},
+        {"http://localhost:5", "http", "127.0.0.1:5", false},
+        // Either scheme: a service that names itself.
+        {"http://a:5", "", "a:5", true},
+        {"https://a:5", "", "a:5", true},
+        {"//a:5", "", "a:5", true},
+        {"http://a", "", "a", true},
+        {"https://a", "", "a", true},
+        {"https://a:443", "", "a", true},
+        {"//a", "", "a:80", true},
+        {"//a", "", "a:5", false},
+        {"https://a", "", "a:80", false},
+        {"http://a:443", "", "a", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct origin read;
+        struct origin other;
+        assert_true(origin_read(slice_str(cases[i].url), &read) > 0);
+        assert_true(origin_of(slice_str(cases[i].scheme), slice_str(cases[i].authority), &other));
+        if (origin_is(&read, &other) != cases[i].same)
+            fail_msg("%s and %s %s", cases[i].url, cases[i].scheme, cases[i].authority);
+    }
+}
+
+static void fields_are_changed_where_they_name_it_and_nowhere_else(void **state)
+{
+    static const struct slice names[] = {{"Location", 8}};
+    struct origin_change change = {
+        .to = SLICE("https://pub.example:8443"), .names = names, .name_count = 1};
+    static const struct {
+        const char *name, *value, *expected;
+    } fields[] = {
+        {"Location", "http://a:5/x?y#z", "https://pub.example:8443/x?y#z"},
+        {"location", "https://a:5", "https://pub.example:8443"},
+        {"LOCATION", "//a:5/x", "//pub.example:8443/x"},
+        {"Location", "http://a:5?http://a:5/", "https://pub.example:8443?http://a:5/"},
+        {"Location", "http://b:5/http://a:5/", "http://b:5/http://a:5/"},
+        {"Location", "", ""},
+        {"Link", "http://a:5/", "http://a:5/"},
+        {"X-Location", "http://a:5/", "http://a:5/"},
+    };
+    enum {
+        COUNT = sizeof(fields) / sizeof(fields[0])
+    };
+    struct http_head head;
+    (void)state;
+    head_init(&head);
+    assert_true(origin_of(SLICE(""), SLICE("a:5"), &change.from));
+    size_t expected = 0;
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_true(head_add(&head, slice_str(fields[i].name), slice_str(fields[i].value)));
+        if (strcmp(fields[i].value, fields[i].expected) != 0)
+            expected += strlen(fields[i].expected);
+    }
+    size_t bytes = origin_change_bytes(&head, &change);
+    assert_int_equal(bytes, expected);
+    char *values = malloc(bytes);
+    assert_non_null(values);
+    origin_change(&head, &change, values);
+    for (size_t i = 0; i < COUNT; i++)
+        if (!slice_eq(head.fields[i].value, slice_str(fields[i].expected)))
+            fail_msg("%s: %.*s", fields[i].value, (int)head.fields[i].value.len,
+                     head.fields[i].value.p);
+    free(values);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_origin_ends_where_its_authority_does),
+        cmocka_unit_test(origins_are_the_same_by_scheme_host_and_port),
+        cmocka_unit_test(fields_are_changed_where_they_name_it_and_nowhere_else),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
