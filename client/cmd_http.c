@@ -10,6 +10,7 @@
 #include "common/record/record_options.h"
 #include "common/state.h"
 #include "other_options.h"
+#include "relay_choice.h"
 
 static const char help[] =
     "adit http: gives a local HTTP service a public URL.\n"
@@ -54,6 +55,7 @@ static const char help[] =
 struct command {
     struct options options;
     struct agent_config config;
+    const char *relay; // NULL: not said
     const char *token_file;
 };
 
@@ -66,13 +68,31 @@ static int fail(const char *what, const char *why)
 static void take_relay(struct command *cmd, const char *value)
 {
     char message[ENDPOINT_MESSAGE_MAX];
-    struct agent_config *c = &cmd->config;
-    const char *why = endpoint_parse(value, ENDPOINT_RELAY, &c->relay.at);
-    endpoint_url(&c->relay.at, c->relay_url);
+    const char *why = endpoint_parse(value, ENDPOINT_RELAY, &cmd->config.relay.at);
+    cmd->relay = value;
     if (!why)
         return;
     endpoint_explain(message, "--relay", why, value);
     options_wrong(&cmd->options, message, "");
+}
+
+// Chooses the relay, and notes for people where it was named when that was not just now.
+static bool choose_relay(struct command *cmd)
+{
+    char why[CONFIG_WHY_MAX];
+    char url[ENDPOINT_URL_MAX];
+    struct relay_choice choice;
+    struct agent_config *c = &cmd->config;
+    if (!relay_choose(&choice, cmd->relay, why)) {
+        (void)fail("", why);
+        return false;
+    }
+    c->relay.at = choice.at;
+    endpoint_url(&choice.at, url);
+    (void)snprintf(c->relay_url, sizeof(c->relay_url), "%s%s%s%s", url,
+                   choice.from ? " (from " : "", choice.from ? choice.from : "",
+                   choice.from ? ")" : "");
+    return true;
 }
 
 static void take_service(struct command *cmd, const char *value)
@@ -236,13 +256,14 @@ int command_http(int argc, char **argv)
                     .advice = other_options_http,
                     .take = take_option},
     };
-    take_relay(&cmd, "localhost:7080");
     parse(&cmd, argc, argv);
     if (cmd.options.exit_status >= 0)
         return cmd.options.exit_status;
     if (!process_has_files("adit http", PROCESS_FILES_SERVE))
         return EXIT_FAILURE;
     log_init("adit", cmd.options.verbose ? LOG_DEBUG : LOG_INFO);
+    if (!choose_relay(&cmd))
+        return EXIT_FAILURE;
     int status = take_token(&cmd);
     if (status)
         return status;
