@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "commands.h"
+#include "common/help.h"
 #include "common/output.h"
 #include "relay_choice.h"
 
@@ -23,7 +24,7 @@ static const char help[] =
     "ADIT_RELAY count more than it. Tokens are not kept in it: --token-file,\n"
     "ADIT_TOKEN.\n"
     "\n"
-    "  --help\n"
+    "  --help               also -h\n"
     "\n"
     "Exit status: 0, 1 failure or nothing there, 2 usage.\n";
 
@@ -244,7 +245,10 @@ int command_config(int argc, char **argv)
     options_begin(&w, argc, argv, known);
     int option = options_next(&w);
     if (option == 'h') {
-        (void)fputs(help, stdout);
+        struct help h;
+        help_begin(&h, stdout, NULL);
+        help_text(&h, help);
+        help_end(&h);
         return printed(0);
     }
     if (option != OPTIONS_END) {
