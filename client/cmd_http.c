@@ -10,50 +10,63 @@
 #include "common/record/record_options.h"
 #include "common/state.h"
 #include "other_options.h"
+#include "relay_choice.h"
 
 static const char help[] =
     "adit http: gives a local HTTP service a public URL.\n"
     "\n"
-    "  adit http 8080                            the service on port 8080 of this machine\n"
-    "  adit http 8080 --url myapp                ask for the name myapp\n"
+    "  adit http 8080                      the service on port 8080 of this machine\n"
+    "  adit http 8080 --url myapp          ask for the name myapp\n"
     "  adit http 192.168.1.5:3000 --host-header rewrite\n"
     "  adit http 8080 --relay https://example.com --token-file ~/.config/adit/token\n"
+    "  adit config set relay https://example.com\n"
+    "                                      the relay from now on, without --relay\n"
     "\n"
-    "  The service is a PORT of this machine, HOST:PORT or http://HOST[:PORT]; an IPv6 address\n"
-    "  stands in brackets: [::1]:80. localhost is 127.0.0.1 and ::1, whichever answers.\n"
+    "The service is a PORT of this machine, HOST:PORT or http://HOST[:PORT]; an IPv6 address\n"
+    "stands in brackets: [::1]:80. localhost is 127.0.0.1 and ::1, whichever answers.\n"
     "\n"
-    "  --url NAME           the name to ask for (default: a random one)\n"
-    "  --relay URL          the relay: http:// or https://HOST[:PORT], HOST:PORT or PORT (default: "
-    "http://localhost:7080)\n"
+    "  --url NAME           the name to ask for (default: a random one), or the URL that has it:\n"
+    "                       when the relay has another domain than the URL, adit ends\n"
+    "  --domain, --hostname, --subdomain, --name NAME\n"
+    "                       the same as --url, for hands that know ngrok\n"
+    "  --relay URL          the relay: http:// or https://HOST[:PORT], HOST:PORT or PORT "
+    "(default:\n"
+    "                       ADIT_RELAY of the environment, else the one of adit.yml, else\n"
+    "                       http://localhost:7080)\n"
     "  --token-file FILE    the relay's token; or put it into the environment as ADIT_TOKEN\n"
     "  --host-header preserve|rewrite|VALUE\n"
-    "                       the Host that the service sees: the visitor's (default), its own "
-    "address, or VALUE\n" SERVICE_KEEPALIVE_HELP
+    "                       the Host that the service sees: the visitor's (default), its own\n"
+    "                       address, or VALUE\n" SERVICE_KEEPALIVE_HELP
     "  --print-bodies       show heads and bodies of every exchange, up to 16 KiB of "
-    "each\n" OPTIONS_RECORD_HELP "  --relay-record all|heads|none\n"
+    "each\n" OPTIONS_RECORD_HELP "  --inspect=false      the same as --record none\n"
+    "  --relay-record all|heads|none\n"
     "                       what the relay may keep of them (default: all that it wants to)\n"
     "  --data DIR           where state is kept (default: $XDG_STATE_HOME/adit/agent)\n"
     "  --limit NAME=VALUE   one of the limits below; may be repeated\n"
     "  --verbose            log more\n"
-    "  --help\n"
+    "  --help               also -h\n"
     "\n"
     "The relay is reached through the HTTP proxy that https_proxy, http_proxy (for a relay with\n"
     "http://) or all_proxy names, as curl reads them, unless no_proxy exempts its host or it is "
     "on\n"
     "this machine.\n"
     "\n"
-    "Prints the URL, then a line per exchange: time, method, target, status, bytes, duration.\n"
-    "Connects again by itself when the relay goes away, and takes its name back; it does not end\n"
-    "because the relay is full, or, once it had its name, wants another token: the token file is\n"
-    "then read again each time.\n"
-    "On SIGUSR1 it prints how often and for how long each path was asked for.\n"
-    "Ends cleanly on SIGINT, SIGTERM and SIGHUP. Exit status: 0, 1 refused or failed, 2 usage.\n"
+    "Prints the URL, then a line per exchange. Connects again by itself when the relay goes away,\n"
+    "and takes its name back; it does not end because the relay is full, or, once it had its "
+    "name,\n"
+    "wants another token: the token file is then read again each time.\n"
+    "\n"
+    "On SIGUSR1 it prints how often and for how long each path was asked for. Ends cleanly on\n"
+    "SIGINT, SIGTERM and SIGHUP.\n"
+    "\n"
+    "Exit status: 0, 1 refused or failed, 2 usage.\n"
     "\n"
     "Limits, and what they are when nothing is said:\n";
 
 struct command {
     struct options options;
     struct agent_config config;
+    const char *relay; // NULL: not said
     const char *token_file;
 };
 
@@ -66,13 +79,31 @@ static int fail(const char *what, const char *why)
 static void take_relay(struct command *cmd, const char *value)
 {
     char message[ENDPOINT_MESSAGE_MAX];
-    struct agent_config *c = &cmd->config;
-    const char *why = endpoint_parse(value, ENDPOINT_RELAY, &c->relay.at);
-    endpoint_url(&c->relay.at, c->relay_url);
+    const char *why = endpoint_parse(value, ENDPOINT_RELAY, &cmd->config.relay.at);
+    cmd->relay = value;
     if (!why)
         return;
     endpoint_explain(message, "--relay", why, value);
     options_wrong(&cmd->options, message, "");
+}
+
+// Chooses the relay, and notes for people where it was named when that was not just now.
+static bool choose_relay(struct command *cmd)
+{
+    char why[CONFIG_WHY_MAX];
+    char url[ENDPOINT_URL_MAX];
+    struct relay_choice choice;
+    struct agent_config *c = &cmd->config;
+    if (!relay_choose(&choice, cmd->relay, why)) {
+        (void)fail("", why);
+        return false;
+    }
+    c->relay.at = choice.at;
+    endpoint_url(&choice.at, url);
+    (void)snprintf(c->relay_url, sizeof(c->relay_url), "%s%s%s%s", url,
+                   choice.from ? " (from " : "", choice.from ? choice.from : "",
+                   choice.from ? ")" : "");
+    return true;
 }
 
 static void take_service(struct command *cmd, const char *value)
@@ -236,13 +267,14 @@ int command_http(int argc, char **argv)
                     .advice = other_options_http,
                     .take = take_option},
     };
-    take_relay(&cmd, "localhost:7080");
     parse(&cmd, argc, argv);
     if (cmd.options.exit_status >= 0)
         return cmd.options.exit_status;
     if (!process_has_files("adit http", PROCESS_FILES_SERVE))
         return EXIT_FAILURE;
     log_init("adit", cmd.options.verbose ? LOG_DEBUG : LOG_INFO);
+    if (!choose_relay(&cmd))
+        return EXIT_FAILURE;
     int status = take_token(&cmd);
     if (status)
         return status;

@@ -8,6 +8,7 @@
 int command_http(int argc, char **argv);
 int command_proxy(int argc, char **argv);
 int command_replay(int argc, char **argv);
+int command_config(int argc, char **argv);
 
 // Finds or makes the state directory: `data`, or the one that all commands share. False: it was
 // told why not.

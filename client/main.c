@@ -45,6 +45,7 @@ static const struct dispatch_own commands[] = {
     {"http", command_http},
     {"proxy", command_proxy},
     {"replay", command_replay},
+    {"config", command_config},
     {NULL, NULL},
 };
 

@@ -25,7 +25,7 @@ static bool is_ipv4(const struct slice host)
     for (size_t i = 0; i < host.len; i++)
         if (host.p[i] != '.' && (host.p[i] < '0' || host.p[i] > '9'))
             return false;
-    return true;
+    return host.len > 0 && host.p[0] != '.';
 }
 
 static const char *take_host(struct public_name *p, struct slice host)

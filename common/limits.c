@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "limits.h"
+#include "help.h"
 #include "option_walk.h"
 #include "proto/message.h"
 #include "proto/mux.h"
@@ -260,12 +261,18 @@ const char *limits_set(struct limits *l, enum limits_of program, const char *tex
 void limits_print(FILE *out, enum limits_of program)
 {
     char text[32];
+    char line[256];
+    struct help h;
+    help_begin(&h, out, NULL);
     for (size_t i = 0; i < ROWS; i++) {
         const struct row *r = &rows[i];
         uint64_t value = get(&limits_default, r);
         if (r->at == offsetof(struct limits, visitors_per_address))
             value = LIMIT_VISITORS_PER_ADDRESS;
+        (void)snprintf(line, sizeof(line), "  %-22s  %-5s  %s\n", r->name, text_of(r, value, text),
+                       r->text);
         if (r->programs & (int)program)
-            (void)fprintf(out, "    %-22s %-6s %s\n", r->name, text_of(r, value, text), r->text);
+            help_text(&h, line);
     }
+    help_end(&h);
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "help.h"
 #include "output.h"
 #include "printable.h"
 
@@ -43,7 +44,10 @@ static void take_limit(struct options *o, const char *value)
 
 static void print_help(struct options *o)
 {
-    (void)fputs(o->help, stdout);
+    struct help h;
+    help_begin(&h, stdout, NULL);
+    help_text(&h, o->help);
+    help_end(&h);
     limits_print(stdout, o->limits_of);
     o->exit_status = options_printed(o->program, 0);
 }

@@ -152,7 +152,7 @@ int private_write(const char *path, const void *bytes, size_t len, enum private_
     int fd = make(beside, O_WRONLY);
     if (fd < 0)
         return errno;
-    int error = fill(fd, bytes, len, how == PRIVATE_KEEP);
+    int error = fill(fd, bytes, len, how != PRIVATE_REPLACE);
     if (!error && fstat(fd, &st))
         error = errno;
     if (close(fd) && !error)

@@ -50,12 +50,13 @@ int private_open(const char *path, int flags, const char **why);
 // What becomes of a file that is there already.
 enum private_write {
     PRIVATE_REPLACE,
-    PRIVATE_KEEP // it stays: EEXIST
+    PRIVATE_REPLACE_SYNCED, // likewise, once the disk has the new one
+    PRIVATE_KEEP            // it stays: EEXIST
 };
 
 // Writes a file as a whole: beside its place, under a name that nobody knows, and then into it.
-// PRIVATE_KEEP waits until the disk has it. `made` gets what identifies the new file; NULL is fine.
-// Returns 0 or an errno.
+// PRIVATE_KEEP too waits until the disk has it. `made` gets what identifies the new file; NULL is
+// fine. Returns 0 or an errno.
 int private_write(const char *path, const void *bytes, size_t len, enum private_write how,
                   struct stat *made);
 // Deletes what writers of this path have left beside it that were killed: only where none writes.

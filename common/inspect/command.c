@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
+#include "common/help.h"
 #include "common/output.h"
 #include "common/process.h"
 #include "common/record/flush.h"
@@ -29,20 +30,23 @@ static const struct option_advice usual_advice[] = {
 static void print_help(const struct inspect_call *call, const struct inspect_spec *spec)
 {
     static const char usual[] = "Exit status: 0, 1 failure or nothing found, 2 usage.\n";
-    for (const char *c = spec->help; *c; c++)
-        if (c[0] == '@' && c[1] == ' ')
-            (void)fputs(call->program->name, stdout);
-        else
-            (void)fputc(*c, stdout);
+    struct help h;
+    char state[128];
+    (void)snprintf(
+        state, sizeof(state),
+        "  --data DIR           where the record is (default: $XDG_STATE_HOME/adit/%s)\n",
+        call->program->state);
+    help_begin(&h, stdout, call->program->name);
+    help_text(&h, spec->help);
     if (call->filters)
-        (void)fputs(filter_flags_help, stdout);
-    (void)printf(
-        "  --data DIR           where the record is (default: $XDG_STATE_HOME/adit/%s)\n"
-        "  --decode-all         decode bodies whole, also where they become more than a hundred\n"
-        "                       times larger, or all of them many\n"
-        "  --help\n"
-        "\n%s",
-        call->program->state, spec->statuses ? spec->statuses : usual);
+        help_text(&h, filter_flags_help);
+    help_text(&h, state);
+    help_text(&h, "  --decode-all         decode bodies whole, also where they become more than a\n"
+                  "                       hundred times larger, or all of them many\n"
+                  "  --help               also -h\n"
+                  "\n");
+    help_text(&h, spec->statuses ? spec->statuses : usual);
+    help_end(&h);
 }
 
 void inspect_usage(struct inspect_call *call, const char *text, const char *what)

@@ -10,7 +10,7 @@
 #include "text.h"
 
 static const char help[] =
-    "@ delete: deletes recorded exchanges with their bodies and messages, for good.\n"
+    "@ delete: deletes recorded exchanges, their bodies and messages, for good.\n"
     "\n"
     "  @ delete 'until=7d'                     what began more than 7 days ago\n"
     "  @ delete 'host=web path=/login' --yes   without asking\n"

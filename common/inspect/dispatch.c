@@ -2,6 +2,7 @@
 #include "dispatch.h"
 #include <stdlib.h>
 #include "common/endpoint.h"
+#include "common/help.h"
 #include "common/options.h"
 #include "common/output.h"
 
@@ -61,7 +62,10 @@ static int print_help(const struct dispatch *d, int status)
     (void)snprintf(name, sizeof(name), "%s", d->program.name);
     if (d->bare) // it knows its limits
         return d->bare(2, (char *[]){name, option, NULL});
-    (void)fputs(d->help, stdout);
+    struct help h;
+    help_begin(&h, stdout, NULL);
+    help_text(&h, d->help);
+    help_end(&h);
     return options_printed(d->program.name, status);
 }
 

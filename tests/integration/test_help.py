@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: MIT
+"""The help of every command: asked for in each way, as wide as a terminal, and in step with what
+the command takes."""
+import fcntl
+import os
+import pathlib
+import re
+import struct
+import subprocess
+import termios
+
+import harness
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+READERS = {name: f"common/inspect/{name}.c"
+           for name in ("requests", "show", "stats", "diff", "verify", "export", "delete")}
+SOURCES = {("adit", "http"): "client/cmd_http.c", ("adit", "proxy"): "client/cmd_proxy.c",
+           ("adit", "replay"): "client/cmd_replay.c", ("adit", "config"): "client/cmd_config.c",
+           ("aditd",): "server/main.c",
+           **{(program, name): file for name, file in READERS.items()
+              for program in ("adit", "aditd")}}
+COMMANDS = [*SOURCES, ("adit",)]
+ENTRY = re.compile(r'\{"([\w-]+)", (?:no|required|optional)_argument,')
+
+
+def run(directory, *args, **how):
+    how = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, **how}
+    return subprocess.run([harness.BIN / args[0], *args[1:]], stderr=subprocess.PIPE, text=True,
+                          timeout=harness.DEADLINE, env=harness.environment(directory), **how)
+
+
+def help_of(directory, command, *asked):
+    done = run(directory, *command, *(asked or ["--help"]))
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def table(command):
+    """The options that the sources say it has, without dashes."""
+    entries = set(ENTRY.findall((ROOT / SOURCES[command]).read_text()))
+    if command in (("adit", "http"), ("adit", "proxy"), ("aditd",)):
+        for file in ("common/options.h", "common/record/record_options.h"):
+            entries |= set(re.findall(r'"([\w-]+)", (?:no|required|optional)_argument',
+                                      (ROOT / file).read_text().replace("\\\n", "")))
+    elif command != ("adit", "config"):
+        entries |= set(ENTRY.findall((ROOT / "common/inspect/command.c").read_text()))
+    return entries
+
+
+def listed(text):
+    """Those that a help lists: what its option lines begin with."""
+    names = set()
+    for line in re.findall(r"^  (-.*)$", text, re.M):
+        head = re.split(r"  +", line)[0]
+        names |= set(re.findall(r"(?<![\w-])--?([a-zA-Z][\w-]*)", head))
+    return names
+
+
+@pytest.mark.parametrize("command", SOURCES, ids=" ".join)
+def test_it_lists_what_the_command_takes_and_nothing_else(tmp_path, command):
+    taken = table(command)
+    assert len(taken) >= 1
+    assert listed(help_of(tmp_path, command)) == taken
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_it_begins_with_examples_and_fits_a_terminal(tmp_path, command):
+    text = help_of(tmp_path, command)
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= 80, max(lines, key=len)
+    assert lines[0].startswith(" ".join(command)) and not any(line.endswith(" ") for line in lines)
+    blank = lines.index("")
+    assert blank <= 2 and lines[blank + 1].startswith(f"  {' '.join(command)}"), lines[:4]
+    assert "Exit status" in text
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_way_to_ask_for_it_is_the_same(tmp_path, command):
+    text = help_of(tmp_path, command)
+    assert help_of(tmp_path, command, "-h") == text
+    assert help_of(tmp_path, command, "help") == text
+    if len(command) == 2:
+        assert help_of(tmp_path, command[:1], "help", command[1]) == text
+        assert help_of(tmp_path, command[:1], "--help", command[1]) == text
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_one_that_cannot_be_written_is_a_failure(tmp_path, command):
+    trouble = 2 if command[-1] == "diff" else 1  # as of diff(1)
+    with open("/dev/full", "w") as full:
+        for args in (["--help"], ["version"] if len(command) == 1 else ["-h"]):
+            done = run(tmp_path, *command, *args, stdout=full)
+            assert done.returncode == trouble and "No space left" in done.stderr, done
+    reads, writes = os.pipe()
+    os.close(reads)
+    with os.fdopen(writes, "w") as nobody:
+        done = run(tmp_path, *command, "--help", stdout=nobody)
+        assert done.returncode in (trouble, -13) and done.stderr == ""
+
+
+@pytest.mark.parametrize("columns", [30, 40, 60, 79, 200])
+def test_it_is_filled_to_the_width_of_the_terminal(tmp_path, columns):
+    ours, its = os.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        process = subprocess.Popen([harness.BIN / "adit", "show", "--help"], stdin=its, stdout=its,
+                                   env=harness.environment(tmp_path))
+        os.close(its)
+        text = b""
+        try:
+            while piece := terminal.read(65536):
+                text += piece
+        except OSError:  # the terminal's other end has closed
+            pass
+        assert process.wait(harness.DEADLINE) == 0
+    lines = text.decode().replace("\r", "").splitlines()
+    examples = [line for line in lines if line.startswith("  adit show")]
+    long = max(len(line) for line in lines if line not in examples)
+    assert min(columns, 40) <= long <= max(40, min(columns, 80))
+
+
+def test_without_a_command_adit_shows_its_help_and_status_2(tmp_path):
+    done = run(tmp_path, "adit")
+    assert (done.returncode, done.stderr) == (2, "")
+    assert done.stdout == help_of(tmp_path, ("adit",))
