@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A proxy that is believed for whom it asks, and everybody else, who is not."""
 import contextlib
-import pathlib
 import re
 import subprocess
 import threading
@@ -9,6 +8,7 @@ import threading
 import harness
 import nginx
 import pytest
+import readme
 import record
 from client import Client
 from speaker import AgentPeer
@@ -126,8 +126,7 @@ def test_a_relay_that_cannot_tell_visitors_apart_says_so_once(tmp_path):
 
 def readme_config(relay):
     """README's lines for nginx, without TLS, and with an address of its own before the relay."""
-    text = (pathlib.Path(__file__).parents[2] / "README.md").read_text()
-    config = re.search(r"^    map \$http_upgrade.*?^    }$", text, re.M | re.S)[0]
+    config = re.sub(r"^ *ssl_.*\n", "", readme.file_block("nginx"), flags=re.M)
     config = config.replace("listen 443 ssl;", "listen 127.0.0.1:PORT;")
     config = config.replace("server_name example.com *.example.com;",
                             f"server_name _; proxy_bind {TRUSTED};")

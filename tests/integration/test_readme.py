@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: MIT
+"""README.md is true: somebody who types its commands, in order, sees what it shows; and its tables
+are those of the programs."""
+import re
+import shlex
+import subprocess
+
+import pytest
+import readme
+import record
+import stranger
+from patience import BIN, DEADLINE
+
+SECTIONS = list(readme.sections())
+# Go on until they are ended, and what tells that they are ready when README does not show it.
+STAYS = [
+    (r"^(sudo )?aditd( --(?!help|version)|$)", r"^aditd: ready"),
+    (r"^adit (http|proxy) (?!--help)", r" -> http"),
+    (r"^scripts/demo-service", r"listening on"),
+    (r"^\./scripts/quickstart( [0-9]+)?$", r" -> http"),
+    (r"--follow", r""),
+]
+END_OF_FILE = "\x04"
+# Fail on purpose.
+MAY_FAIL = {"1 adit diff"}
+# Blocks marked `not-run` begin with one of these, for this reason.
+NOT_RUN = {}
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory):
+    made = stranger.make(tmp_path_factory.mktemp("stranger"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def shapes():
+    return readme.Shapes()
+
+
+def ready_sign(block):
+    """None for a block that ends by itself."""
+    last = block.text.replace("\\\n", "").rstrip().splitlines()[-1]
+    return next((sign for pattern, sign in STAYS if re.search(pattern, last)), None)
+
+
+def shows(shapes, shown):
+    def found(terminal):
+        behind = shapes.find(shown, terminal.lines()[terminal.taken:])
+        if behind is None:
+            return False
+        terminal.taken += behind  # what it has shown does not count again
+        return True
+    return found
+
+
+def what_came(terminals):
+    return "\n".join(line for one in terminals for line in [*one.lines()[one.taken:], "---"])
+
+
+class Scene:
+    """A section: what it starts runs until it ends, each at a terminal of its own."""
+
+    def __init__(self, machine, shapes):
+        self.machine, self.shapes = machine, shapes
+        self.running, self.last = [], None
+
+    def run(self, block, has_text):
+        commands = self.shapes.in_command(block.text)
+        self.last = self.machine.terminal(commands)
+        sign = ready_sign(block)
+        if sign is None:
+            if re.search(r"\bcat > \S*/token", commands):
+                self.last.type(self.machine.read("/etc/adit/token") + END_OF_FILE)
+            self.last.wait()
+            if re.search(r"^curl ", commands, re.M):
+                self.wait_for_record()
+        else:
+            self.running.append(self.last)
+            self.last = None
+            if not has_text:
+                started = self.running[-1:]
+                assert stranger.wait_until(
+                    started, lambda one: any(re.search(sign, line) for line in one.lines())), \
+                    f"{block!r} does not start:\n{what_came(started)}"
+
+    def show(self, block):
+        """Ctrl-C goes to the program that was started last."""
+        before, *behind = re.split(r"^(?=\^C$)", block.text, flags=re.M)
+        self.wait_for(block, before)
+        if behind:
+            ended = self.running.pop()
+            assert ended.interrupt() == 0, f"{block!r} does not end cleanly"
+            self.last = ended
+            self.wait_for(block, behind[0])
+
+    def wait_for(self, block, text):
+        terminals = ([self.last] if self.last else []) + self.running[::-1]
+        assert stranger.wait_until(terminals, shows(self.shapes, text.splitlines())), \
+            f"{block!r} does not come. What came:\n{what_came(terminals)}"
+
+    def wait_for_record(self):
+        """People are slower than a record: what the other end has seen is there when they look."""
+        agent = self.machine.home / ".local/state/adit/agent"
+        if (agent / "record.db").exists():
+            self.machine.terminal("adit requests").wait()  # what is over is in the record then
+            for row in record.exchanges(agent):
+                if row["tunnel_name"]:
+                    record.ended(agent, f"seq={row['seq']} AND far_outcome IS NOT NULL")
+
+    def end(self):
+        return [one.interrupt() for one in reversed(self.running)]
+
+    def close(self):
+        for one in self.running:
+            one.close()
+
+
+@pytest.mark.parametrize("blocks", [blocks for _, blocks in SECTIONS],
+                         ids=[heading for heading, _ in SECTIONS])
+def test_commands_do_what_readme_shows(machine, shapes, blocks):
+    scene = Scene(machine, shapes)
+    try:
+        for number, block in enumerate(blocks):
+            after = blocks[number + 1] if number + 1 < len(blocks) else None
+            if block.language == "sh" and block.mark != "not-run":
+                scene.run(block, after is not None and after.language == "text")
+            elif block.language == "text":
+                scene.show(block)
+            elif block.mark:
+                machine.put(block.mark, block.text)
+        assert not any(scene.end()), "something did not end cleanly"
+    finally:
+        scene.close()
+    failed = [told for told in machine.failed()
+              if not any(told.startswith(one) for one in MAY_FAIL)]
+    assert not failed, "\n".join(failed)
+
+
+def test_blocks_that_cannot_run_are_few_and_named():
+    marked = [block for _, blocks in SECTIONS for block in blocks if block.mark == "not-run"]
+    for block in marked:
+        assert any(block.text.startswith(one) for one in NOT_RUN), f"{block}: why not?"
+    for one in NOT_RUN:
+        assert any(block.text.startswith(one) for block in marked), f"{one}: nowhere marked"
+
+
+def test_every_block_says_what_it_is():
+    kinds = {block.language for _, blocks in SECTIONS for block in blocks}
+    assert kinds <= {"sh", "text", "nginx", "caddy"}, kinds
+    assert not re.search(r"^ {4}\S", re.sub(readme.FENCE, "", readme.text()), re.M), \
+        "a block without a fence is not looked at"
+
+
+def help_of(*command):
+    done = subprocess.run([BIN / command[0], *command[1:], "--help"], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, check=True, timeout=DEADLINE)
+    return done.stdout
+
+
+def flags_of(*command):
+    """The flags that have a place of their own in the help, not those that its text mentions."""
+    names = re.findall(r"^  ((?:-\w, )?--[a-z-]+(?:, --[a-z-]+)*)", help_of(*command), re.M)
+    return set(re.findall(r"--[a-z-]+", " ".join(names)))
+
+
+def first_column(heading):
+    return set(re.findall(r"--[a-z-]+", " ".join(row[0] for row in readme.tables(heading))))
+
+
+@pytest.mark.parametrize("command", [["aditd"], ["adit", "http"], ["adit", "proxy"]], ids=" ".join)
+def test_table_has_the_flags_of_the_help(command):
+    assert first_column(" ".join(command)) | {"--help"} == flags_of(*command) | {"--help"}
+
+
+RECORD_COMMANDS = ["requests", "show", "diff", "verify", "stats", "export", "delete", "replay"]
+OF_ALL_RECORD_COMMANDS = {"--data", "--decode-all", "--help"}
+
+
+def test_table_has_the_commands_over_the_record():
+    rows = {re.match(r"`(\w+)", row[0])[1]: row for row in readme.tables("The record")[1:]}
+    assert set(rows) == set(RECORD_COMMANDS)
+    for command, row in rows.items():
+        flags = set(re.findall(r"--[a-z-]+", " ".join(row)))
+        assert flags == flags_of("adit", command) - OF_ALL_RECORD_COMMANDS, command
+
+
+def test_table_has_every_code_with_its_status():
+    source = (readme.ROOT / "common/answer.c").read_text()
+    answers = set(re.findall(r'\{(\d{3}),\s*"[^"]+",\s*"(ADIT-[A-Z-]+)"', source))
+    assert len(answers) > 15
+    rows = readme.tables("Answers of adit itself")[1:]
+    assert {(row[0], row[1].strip("`")) for row in rows} == answers
+
+
+def test_table_has_limits_that_can_be_set():
+    shown = set(re.findall(r"`([a-z-]+)`", " ".join(row[2] for row in readme.tables("Limits"))))
+    listed = set()
+    for command in (["aditd"], ["adit", "http"], ["adit", "proxy"]):
+        _, limits = help_of(*command).split("\nLimits, ", 1)
+        listed |= set(re.findall(r"^    ([a-z-]+) ", limits, re.M))
+    assert shown - {"--limit"} <= listed
+    elsewhere = (readme.ROOT / "docs/protocol.md").read_text()
+    assert not {name for name in listed - shown if f"`{name}`" not in elsewhere}
+
+
+def anchor(heading):
+    """As GitHub makes it of a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def test_links_lead_somewhere():
+    text = readme.text()
+    anchors = {anchor(heading) for heading in re.findall(r"^#+ (.*)$", text, re.M)}
+    for path, _, place in re.findall(r"\]\(([^#)]*)(#?)([^)]*)\)", text):
+        if path:
+            target = readme.ROOT / path
+            assert path.startswith("https://") or target.exists(), path
+        else:
+            assert place in anchors, place
+
+
+def test_what_comes_in_ngroks_place_is_there():
+    cells = [row[1] for row in readme.tables("Coming from ngrok")[1:]]
+    commands = [shlex.split(code) for cell in cells for code in re.findall(r"`(adit [^`]+)`", cell)]
+    assert len(commands) > 5
+    for _, command, *words in commands:
+        flags = {word for word in words if word.startswith("-")}
+        assert flags <= flags_of("adit", command), (command, words)

@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: MIT
+"""A machine for somebody who has only README.md: commands are typed as they stand, at terminals.
+
+It has a network, processes, a home, /etc, /usr, /var and /run of its own, of which nothing stays. It is
+root's. What cannot be real is replaced: the build that is there stands for the one that README makes,
+sudo runs the command, example.com and names below it have an address of the machine that is not
+loopback's, and a certificate that the machine trusts.
+"""
+import contextlib
+import ctypes
+import fcntl
+import os
+import pty
+import re
+import shutil
+import signal
+import subprocess
+import termios
+import threading
+import time
+
+import harness
+import pytest
+import tls_proxy
+from network import RELAY
+from patience import BIN, DEADLINE
+from readme import ROOT
+
+COLUMNS = 100
+NAMES = ("example.com", "myapp.example.com", "shop.example.com")
+SETUP = """
+set -e
+mount --make-rprivate /
+mount -t tmpfs none {layers}
+for name in etc usr var build; do mkdir {layers}/$name {layers}/$name.work; done
+over() {{ mount -t overlay overlay -o lowerdir=$1,upperdir={layers}/$2,workdir={layers}/$2.work $3; }}
+over /etc etc /etc
+over /usr usr /usr
+over /var var /var
+mount -t tmpfs none /run
+over {build} build {project}/build/release
+mount -t proc proc /proc
+ip link set lo up
+ip address add {relay}/32 dev lo
+echo '{relay} {names}' >>/etc/hosts
+mkdir -p /etc/letsencrypt/live/example.com
+cp {certificate} /etc/letsencrypt/live/example.com/fullchain.pem
+cp {key} /etc/letsencrypt/live/example.com/privkey.pem
+cat {certificate} >>/etc/ssl/certs/ca-certificates.crt
+echo up
+exec sleep infinity
+"""
+# No systemd runs in it. A service is started as its unit says, in the background.
+SYSTEMCTL = """#!/bin/sh
+case "$*" in
+"reload nginx") [ -s /run/nginx.pid ] && exec nginx -s reload || exec nginx ;;
+*) echo "systemctl: $* is nothing that this machine does" >&2; exit 1 ;;
+esac
+"""
+SUDO = '#!/bin/sh\nexec "$@"\n'
+# Presets have to exist; what was built is used as it is. All else is cmake's.
+CMAKE = """#!/bin/sh
+case "$1" in
+--preset) exec grep -q "\\"name\\": \\"$2\\"" CMakePresets.json ;;
+--build) [ "$2" = --preset ] && exec grep -q "\\"configurePreset\\": \\"$3\\"" CMakePresets.json ;;
+*) exec /usr/bin/cmake "$@" ;;
+esac
+"""
+# The packages are there, or no test would run: only the word is looked at.
+PACKAGES = """#!/bin/sh
+exec grep -q "^$1) wanted=" {root}/scripts/setup
+"""
+# Tells each command that fails, and leaves the directory to the next terminal.
+SHELL = """
+exec 3>>{failures}
+set -E -o pipefail
+trap 'echo "$? $BASH_COMMAND" >&3' ERR
+"""
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07")
+
+
+def _executable(path, text):
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+class Terminal:
+    """Commands that run at a terminal of their own. `news` is told when there is more to see."""
+
+    def __init__(self, argv, environment, enter, news):
+        master, slave = pty.openpty()
+        termios.tcsetwinsize(slave, (40, COLUMNS))
+        self.master = master
+        self.raw = b""
+        self.taken = 0  # lines that README has shown
+        self.is_open = True
+        self.news = news
+        self.process = subprocess.Popen(
+            argv, stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True,
+            preexec_fn=lambda: (fcntl.ioctl(0, termios.TIOCSCTTY, 0), enter()))
+        os.close(slave)
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        piece = b"-"
+        while piece:
+            try:
+                piece = os.read(self.master, 65536)
+            except OSError:  # EIO: everybody has left
+                piece = b""
+            with self.news:
+                self.raw += piece
+                self.is_open = bool(piece)
+                self.news.notify_all()
+
+    def lines(self):
+        """What one sees. The last line may be in the making."""
+        with self.news:
+            text = self.raw.decode(errors="replace")
+        lines = ESCAPES.sub("", text).replace("\r\n", "\n").split("\n")
+        return [line.rsplit("\r", 1)[-1] for line in lines]
+
+    def type(self, text):
+        os.write(self.master, text.encode())
+
+    def wait(self):
+        """Its status when it has ended by itself."""
+        try:
+            return self.process.wait(DEADLINE)
+        except subprocess.TimeoutExpired:
+            raise AssertionError("it goes on:\n" + "\n".join(self.lines())) from None
+        finally:
+            self.close()
+
+    def interrupt(self):
+        """Ctrl-C, and its status."""
+        if self.process.poll() is None:
+            self.type("\x03")
+        return self.wait()
+
+    def close(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        if self.master >= 0:
+            self.reader.join(DEADLINE)
+            os.close(self.master)
+            self.master = -1
+
+
+def wait_until(terminals, found):
+    """Returns what `found` does for one of the terminals, as soon as it does; None when all have
+    ended without it, or it is too late."""
+    end = time.monotonic() + DEADLINE
+    news = terminals[0].news
+    while True:
+        with news:
+            before = [(len(one.raw), one.is_open) for one in terminals]
+        for one in terminals:
+            if result := found(one):
+                return result
+        if not any(is_open for _, is_open in before):
+            return None
+        with news:
+            if not news.wait_for(lambda: before != [(len(one.raw), one.is_open) for one in terminals],
+                                 max(0, end - time.monotonic())):
+                return None
+
+
+class Machine:
+    """`is_there` says whether it could be made; why not is in `trouble`."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.home, self.project = directory / "home", directory / "adit"
+        self.failures = directory / "failures"
+        self.news = threading.Condition()
+        self._furnish()
+        certificate, key = tls_proxy.certificate(directory, "example.com", "*.example.com")
+        script = SETUP.format(layers=directory / "layers", build=BIN.parent, project=self.project,
+                              relay=RELAY, names=" ".join(NAMES), certificate=certificate, key=key)
+        self.holder = subprocess.Popen(
+            ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        first = self.holder.stdout.readline()
+        self.is_there = first == "up\n"
+        self.trouble = "" if self.is_there else first.strip()
+        if self.is_there:
+            self.inside = self._first_process()
+
+    def _first_process(self):
+        """unshare's child: whose namespaces they are."""
+        path = f"/proc/{self.holder.pid}/task/{self.holder.pid}/children"
+        with open(path, encoding="ascii") as children:
+            return children.read().split()[0]
+
+    def _furnish(self):
+        """A copy of the project, by links, but for what must not be done for a test."""
+        for folder in (self.home, self.directory / "layers", self.project / "build/release",
+                       self.project / "scripts", self.directory / "shims"):
+            folder.mkdir(parents=True)
+        for source in ROOT.iterdir():
+            if source.name not in ("build", "scripts", ".git"):
+                (self.project / source.name).symlink_to(source)
+        for source in (ROOT / "scripts").iterdir():
+            if source.name == "setup":
+                _executable(self.project / "scripts/setup", PACKAGES.format(root=ROOT))
+            else:  # quickstart goes by where it lies
+                shutil.copy(source, self.project / "scripts")
+        for name, text in {"sudo": SUDO, "systemctl": SYSTEMCTL, "cmake": CMAKE}.items():
+            _executable(self.directory / "shims" / name, text)
+
+    def environment(self):
+        environment = harness.environment(self.home)
+        del environment["XDG_STATE_HOME"]
+        environment.update({
+            "PATH": f"{self.directory}/shims:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+            "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "TZ": "UTC"})
+        environment.pop("NO_COLOR", None)
+        return environment
+
+    def terminal(self, commands):
+        script = SHELL.format(failures=self.failures) + commands
+        return Terminal(["bash", "-c", script], self.environment(), self._enter,
+                        self.news)
+
+    def _enter(self):
+        libc = ctypes.CDLL(None, use_errno=True)
+        spaces = [os.open(f"/proc/{self.inside}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
+                  for kind in ("pid", "net", "mnt")]
+        for space in spaces:
+            if libc.setns(space, 0):
+                raise OSError(ctypes.get_errno(), "setns")
+        os.chdir(self.project)
+
+    def put(self, path, text):
+        """Writes a file of the machine."""
+        subprocess.run(["sh", "-c", f"mkdir -p {os.path.dirname(path)} && cat > {path}"], input=text,
+                       text=True, check=True, preexec_fn=self._enter)
+
+    def read(self, path):
+        return subprocess.run(["cat", path], stdout=subprocess.PIPE, text=True, check=True,
+                              preexec_fn=self._enter).stdout
+
+    def failed(self):
+        """The commands that failed since this was asked for, `STATUS COMMAND`."""
+        told = self.failures.read_text().splitlines() if self.failures.exists() else []
+        self.failures.write_text("")
+        return told
+
+    def close(self):
+        self.holder.kill()
+        self.holder.wait()
+        self.holder.stdout.close()
+
+
+def make(directory):
+    if os.geteuid() != 0 or not shutil.which("unshare") or not shutil.which("ip"):
+        pytest.skip("a machine of its own needs root, unshare and ip")
+    made = Machine(directory)
+    if not made.is_there:
+        made.close()
+        pytest.skip(f"no machine of its own can be made here: {made.trouble}")
+    return made
