@@ -42,7 +42,7 @@ static const char help[] =
     "input\n"
     "  --times N            that often, one after the other (default: 1, at most 10000)\n"
     "  --yes                do not ask before a method that is not idempotent, like POST\n"
-    "  --json               one JSON object a line for each (docs/json.md)\n"
+    "  --json               one object a line for each\n"
     "\n"
     "The service gets what it got the first time: also the X-Forwarded- fields that the relay or\n"
     "@ proxy had set, and as Host the one that the visitor asked for, whatever --host-header\n"

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
-#include "common/output.h"
 #include "common/process.h"
 #include "common/record/flush.h"
 #include "text.h"

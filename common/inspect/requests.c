@@ -18,7 +18,7 @@ static const char help[] =
     "\n"
     "  --follow             go on with exchanges that begin and end\n"
     "  --limit N|all        at most the newest N to begin with (default: 50)\n"
-    "  --json               one JSON object a line (docs/json.md)\n";
+    "  --json               one JSON object a line\n";
 
 static const char statuses[] = "Exit status: 0, 1 failure, 2 usage.\n";
 
