@@ -13,7 +13,7 @@ static const char help[] =
     "\n"
     "  @ stats                                 by path, the ones with the most time in all first\n"
     "  @ stats --by status since=1h            by status, of the last hour\n"
-    "  @ stats 'host=web' --by method --json   one JSON object\n"
+    "  @ stats 'host=web' --by method --json   one JSON object (docs/json.md)\n"
     "\n"
     "Exchanges that still run do not count. Percentiles are exact up to 8,388,608 exchanges; of\n"
     "more they are those of the newest 8,388,608. From the 100,000th group on all are one.\n"

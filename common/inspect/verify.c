@@ -144,9 +144,21 @@ static void emit_side(struct emit *e, const struct judgement *j, enum record_sid
     emit_close(e, '}');
 }
 
-static void emit_exchange(struct emit *e, const struct record_exchange *x,
+// Once there is something to print: for an id that is not there nothing is.
+static void begin_json(struct verify *v)
+{
+    if (v->emit.out)
+        return;
+    v->emit.out = stdout;
+    emit_open(&v->emit, NULL, '{');
+    emit_open(&v->emit, "exchanges", '[');
+}
+
+static void emit_exchange(struct verify *v, const struct record_exchange *x,
                           const struct judgement *j)
 {
+    struct emit *e = &v->emit;
+    begin_json(v);
     emit_open(e, NULL, '{');
     exchange_json_summary(e, "exchange", x);
     emit_string(e, "verdict", slice_str(verdict_str(j->verdict)));
@@ -155,18 +167,10 @@ static void emit_exchange(struct emit *e, const struct record_exchange *x,
     emit_close(e, '}');
 }
 
-static void begin_json(struct verify *v)
-{
-    if (!v->json)
-        return;
-    v->emit.out = stdout;
-    emit_open(&v->emit, NULL, '{');
-    emit_open(&v->emit, "exchanges", '[');
-}
-
 static void end_json(struct verify *v)
 {
     struct emit *e = &v->emit;
+    begin_json(v);
     emit_close(e, ']');
     emit_open(e, "counts", '{');
     for (int i = 0; i <= VERDICT_RUNNING; i++)
@@ -193,7 +197,7 @@ static void verify_exchange(struct verify *v, const struct record_exchange *x)
         return;
     progress_end(&v->progress);
     if (v->json)
-        emit_exchange(&v->emit, x, &j);
+        emit_exchange(v, x, &j);
     else
         print_exchange(x, &j);
 }
@@ -232,7 +236,6 @@ static int verify_all(struct inspect_call *call, struct filter *filter)
     struct record_exchange x;
     const struct record_query query = {.filter = filter, .oldest_first = true};
     int status = -record_reader_query(v->reader, &query);
-    begin_json(v);
     progress_begin(&v->progress);
     while (status >= 0 && (status = record_reader_next(v->reader, &x)) > 0) {
         verify_exchange(v, &x);
@@ -251,7 +254,6 @@ static int verify_one(struct inspect_call *call)
     char why[RECORD_WHY_MAX];
     if (record_reader_find(v->reader, call->argv[0], &x, why) <= 0)
         return inspect_not_found(call, why);
-    begin_json(v);
     verify_exchange(v, &x);
     put_summary(v);
     return INSPECT_OK;
