@@ -158,14 +158,12 @@ static void part_head(struct multipart_part *part, struct slice all)
 
 bool multipart_next(struct multipart *m, struct multipart_part *part)
 {
-    struct slice all;
+    struct slice all = m->rest;
     if (m->closed || m->rest.len == 0)
         return false;
     *part = (struct multipart_part){.whole = take_to_delimiter(m, &all)};
-    if (!part->whole) {
-        all = m->rest;
+    if (!part->whole)
         m->rest = from(m->rest, m->rest.len);
-    }
     part_head(part, all);
     return true;
 }

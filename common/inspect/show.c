@@ -137,6 +137,7 @@ static int write_all(const struct inspect_call *call, struct record_reader *r,
                      .out = stdout,
                      .program = call->program->name,
                      .data = call->data,
+                     .decodes_all = call->decodes_all,
                      .decode = !o->no_decode};
     if (o->json)
         return write_json(call, r, x);

@@ -25,6 +25,7 @@ struct show {
     FILE *out;
     const char *program; // for the lines that say how to get all
     const char *data;    // the same: what --data said, or NULL
+    bool decodes_all;    // the same: --decode-all was said
     bool decode;
     bool colours;
     size_t columns; // of the terminal; 0: it is none

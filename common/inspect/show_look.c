@@ -37,6 +37,7 @@ void show_command(const struct show *s, const struct record_exchange *x, const c
     struct buf line = {0};
     bool ok =
         shell_quote(&line, slice_str(x->id)) && buf_append(&line, options, strlen(options)) &&
+        buf_append(&line, " --decode-all", s->decodes_all ? 13 : 0) &&
         (!s->data || (buf_append(&line, " --data ", 8) && shell_quote(&line, slice_str(s->data))));
     (void)fprintf(s->out, "  %s show ", s->program);
     if (ok)

@@ -4,8 +4,10 @@ shows the rest; in a pipe all of it, and none of that."""
 import re
 import shlex
 import subprocess
+from random import Random
 
 import harness
+import hostile_text
 import pytest
 from exchanges import Record
 from terminal import COLOURS, on_terminal, what_is_obeyed
@@ -78,6 +80,32 @@ def test_a_long_body_is_cut_to_about_a_screen_and_the_command_for_all_of_it_work
                             env={**harness.environment(tmp_path), "PATH": f"{harness.BIN}:/usr/bin:/bin"})
     assert pasted.stdout == body
     assert record.output("show", "last").decode().count("    line ") == 1000
+
+
+def test_the_command_repeats_what_was_asked_for(record, tmp_path):
+    record.add(response=b"line\n" * 1000)
+    for words in (["--decode-all"], ["--no-decode"], ["--no-decode", "--decode-all"]):
+        text = plain(shown(record, tmp_path, *words))
+        command = shlex.split(re.search(r"all of it:\n  (.*)$", text, re.M)[1])
+        assert ("--raw" in command) == ("--no-decode" in words)
+        assert ("--decode-all" in command) == ("--decode-all" in words)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_hostile_forms_and_parts_are_shown_and_not_obeyed(record, tmp_path, seed):
+    random = Random(seed)
+    pieces = hostile_text.FOR_TERMINALS
+    for kind in ("application/x-www-form-urlencoded", "multipart/form-data; boundary=B", "text/plain"):
+        some = [hostile_text.hostile(random, pieces) for _ in range(12)]
+        body = (b"&".join(b"=".join(some[at:at + 2]) for at in range(0, 12, 2)) if "form-u" in kind
+                else b"".join(b'--B\r\nContent-Disposition: form-data; name="' + some[at] + b'"; filename='
+                              + some[at + 1] + b"\r\nContent-Type: " + some[at + 2] + b"\r\n\r\n"
+                              + some[at + 3] + b"\r\n" for at in range(0, 12, 4)) + b"--B--")
+        record.add(request=body, response=body, request_fields=[("Content-Type", kind)],
+                   response_fields=[("Content-Type", kind)])
+        begins = r"[><][+?]? ?|http://|tunnel |ended|request|response|far end|note|    |  part |  [\u2026(]|$"
+        for line in plain(shown(record, tmp_path, columns=200)).split("\n")[1:]:
+            assert re.match(begins + r"|(relay|tunnel|agent|connect|service|body) +\d|  adit show", line), line
 
 
 def test_json_is_laid_out_before_it_is_cut(record, tmp_path):
