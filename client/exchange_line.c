@@ -18,6 +18,7 @@ enum {
     WITH_TIME = ALWAYS + TARGET_ROOM + TIME_COLUMNS + BETWEEN,
     WITH_DURATION = WITH_TIME + DURATION_COLUMNS + BETWEEN,
     WITH_SIZE = WITH_DURATION + SIZE_COLUMNS + BETWEEN,
+    TARGET_COLUMNS = 18, // of a target before a remark, where they have room
     TARGET_LEAST = 7,    // of a target before a remark that has no room
     DETAIL_LEAST = 8,    // of a detail, or it is left out
     TARGET_GROWTH = 100, // bytes by which marks for values make a target longer
@@ -193,6 +194,7 @@ static void put_both(struct line *l, const struct line_place *place, struct slic
                      struct remark r, bool runs)
 {
     char memory[REMARK_BYTES];
+    const size_t at = l->len;
     const size_t used = line_columns(l);
     const size_t room = place->columns > used ? place->columns - used : 0;
     const size_t least = target.len < TARGET_LEAST ? target.len : TARGET_LEAST;
@@ -205,6 +207,8 @@ static void put_both(struct line *l, const struct line_place *place, struct slic
         return;
     const size_t left = room - behind - before;
     cut_detail(&r, left > BETWEEN ? left - BETWEEN : 0, memory); // ": " is as wide
+    const size_t spare = left - (r.detail.len > 0 ? BETWEEN + r.detail.len : 0);
+    line_left(l, at, before + spare < TARGET_COLUMNS ? before + spare : TARGET_COLUMNS);
     put_remark(l, place, &r, runs);
 }
 
@@ -233,7 +237,10 @@ void exchange_line(struct line *l, const struct line_place *place, const struct 
         put_both(l, place, target, r, state->runs);
         return;
     }
+    const size_t at = l->len;
     line_foreign(l, target);
-    if (r.word.len > 0)
-        put_remark(l, place, &r, state->runs);
+    if (r.word.len == 0)
+        return;
+    line_left(l, at, TARGET_COLUMNS);
+    put_remark(l, place, &r, state->runs);
 }

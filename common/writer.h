@@ -17,13 +17,13 @@ struct writer;
 // lines, so that many leave in one system call; the first one always leaves at once. NULL when out
 // of memory or threads.
 struct writer *writer_new(int fd, const char *program, unsigned pause_ms);
+// From here on the sequences of output_colours pass too: for a terminal. The lines' foreign text
+// has to be without them by then.
+void writer_pass_colours(struct writer *w);
 // Takes one line, which ends with a line feed, or several that stay together: they are dropped
 // whole, and count as one. What a terminal may not be given (common/printable.h) becomes '?'.
 // Returns at once. From one thread only.
 void writer_line(struct writer *w, const char *line, size_t len);
-// From here on the sequences of output_colours pass too: for a terminal. The lines' foreign text
-// has to be without them by then.
-void writer_pass_colours(struct writer *w);
 // What begins the line that is the writer's own, instead of "PROGRAM: ": `write` puts it at `out`
 // and returns its length. The writer's thread calls it. To be said before the first line.
 void writer_set_prefix(struct writer *w, size_t (*write)(char *out, size_t cap));

@@ -135,7 +135,7 @@ def test_an_event_stream_is_told_when_it_begins_and_when_it_ends(tmp_path, more,
         with proxied.visit() as visitor:
             visitor.request("GET", "/stream")
             head = visitor.response_head()
-            began = live_lines.parsed(proxied.proxy.wait_for("GET +/stream  running$").string)
+            began = live_lines.parsed(proxied.proxy.wait_for("GET +/stream +running$").string)
             assert (began.status, began.size) == ("200", "0 B")
             source.put(b"data: x\n\n")
             source.put(None)
@@ -160,11 +160,11 @@ def test_a_websocket_is_told_at_the_switch_and_at_its_end(site):
     with site.visit() as visitor:
         visitor.request("GET", "/foo", [("Connection", "Upgrade"), ("Upgrade", "foo")])
         assert visitor.response_head().status == 101
-        began = live_lines.parsed(site.agent.wait_for("GET +/foo  running$").string)
+        began = live_lines.parsed(site.agent.wait_for("GET +/foo +running$").string)
         assert began.status == "101"
         visitor.send(b"hello")
         assert visitor.exactly(10) == b"hellohello"
-    ended = live_lines.parsed(site.agent.wait_for(r"/foo  .*: 5 B in, 10 B out$").string)
+    ended = live_lines.parsed(site.agent.wait_for(r"/foo +.*: 5 B in, 10 B out$").string)
     assert (ended.id, ended.status, ended.size) == (began.id, "101", "10 B")
     assert len(live_lines.all_of(site.agent.text("stdout"))) == 2
 
@@ -189,8 +189,8 @@ def test_what_hangs_or_goes_on_is_told_after_a_while_and_what_is_short_once(site
         two.request("GET", "/goes-on")
         two.response_head()
         site.fetch("GET", "/short")
-        hung = live_lines.parsed(site.agent.wait_for("/hangs  running$").string)
-        went = live_lines.parsed(site.agent.wait_for("/goes-on  running$").string)
+        hung = live_lines.parsed(site.agent.wait_for("/hangs +running$").string)
+        went = live_lines.parsed(site.agent.wait_for("/goes-on +running$").string)
         go_on.set()
         assert one.response().status == 200
     assert (hung.status, hung.size) == ("-", "0 B")

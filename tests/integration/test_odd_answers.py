@@ -203,7 +203,7 @@ def test_what_is_wrong_with_an_answer_is_told(way, text, what):
     assert re.fullmatch(what, answer.json()["error"]["detail"])
     answer = way.fetch("GET", path, [("Accept", "text/html")])
     assert re.search(f"<p>What was wrong: {what}\\.</p>", answer.body.decode())
-    way.program.wait_for(f"  502 .* GET    {path}  ADIT-UPSTREAM-INVALID: {what}$")
+    way.program.wait_for(f"  502 .* GET    {path} +ADIT-UPSTREAM-INVALID: {what}$")
 
 
 EARLY = b"HTTP/1.1 103 E\r\n"
@@ -248,4 +248,4 @@ def test_what_breaks_a_body_is_told(way, text, what):
         assert way.fetch("GET", path).status == 502
     except Truncated:
         pass
-    way.program.wait_for(f"  200 .* GET    {path}  protocol error: {what}$")
+    way.program.wait_for(f"  200 .* GET    {path} +protocol error: {what}$")

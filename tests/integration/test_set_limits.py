@@ -276,7 +276,7 @@ def test_a_visitor_that_resets_a_stalled_upload_is_noticed(tunnel):
             time.sleep(0.01)
     assert tunnel.origin.told() == "asked"
     visitor.reset()
-    tunnel.agent.wait_for(r"POST   /stalls  reset$")
+    tunnel.agent.wait_for(r"POST   /stalls +reset$")
     go_on.set()
     assert tunnel.origin.told(harness.DEADLINE) == "truncated"
 

@@ -7,7 +7,7 @@ TAKEN = r"\d+\.\d+ m?s"
 LINE = re.compile(
     r"(?P<id>[0-9a-z]{16})  (?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d)  "
     r"(?P<status>\d{3}|  -)  (?P<size>[ \d.]+ [KMGT]?i?B)  (?P<took>[ \d.]+ m?s)  "
-    r"(?P<method>\S+) +(?P<target>\S+)(?:  (?P<remark>.*))?")
+    r"(?P<method>\S+) +(?P<target>\S+)(?: {2,}(?P<remark>.*))?")
 
 
 @dataclasses.dataclass
@@ -40,4 +40,4 @@ def all_of(text):
 def pattern(method, target, status=r"\d{3}", remark=""):
     """What finds the line of an exchange that has ended; `target` and `remark` are patterns."""
     return (rf"^[0-9a-z]{{16}}  \S+  {status}  [ \d.]+ \w+  [ \d.]+ m?s  {method} +{target}"
-            + (f"  {remark}$" if remark else r"(?!  running$)(  |$)"))
+            + (rf" {{2,}}{remark}$" if remark else r"(?! +running$)(  |$)"))

@@ -44,9 +44,8 @@ static void a_file_gets_all_of_it(void **state)
     (void)state;
     assert_string_equal(text_of(&file, &x, &ended),
                         "1m8a4jp1njsgb7c5  19:58:00  200        13 B     0.5 ms  GET    /orders");
-    assert_string_equal(
-        text_of(&file, &x, &runs),
-        "1m8a4jp1njsgb7c5  19:58:00    -        13 B     3.00 s  GET    /orders  running");
+    assert_string_equal(text_of(&file, &x, &runs), "1m8a4jp1njsgb7c5  19:58:00    -        13 B    "
+                                                   " 3.00 s  GET    /orders             running");
     memset(x.target, 'x', EXCHANGE_TARGET_MAX - 1);
     memset(x.detail, 'y', EXCHANGE_DETAIL_MAX - 1);
     x.refused = true;
@@ -104,17 +103,19 @@ static void a_remark_stays_recognisable(void **state)
 static void an_upgraded_one_tells_both_ways(void **state)
 {
     struct exchange x = exchange_of("GET", "/ws");
-    const struct line_place wide = {.columns = 100};
+    const struct line_place wide = {.columns = 120};
     const struct line_place narrow = {.columns = 40};
     struct line_state closed = ended;
     (void)state;
     x.upgraded = true;
     x.direction[INBOUND].bytes = 2048;
-    assert_non_null(strstr(text_of(&wide, &x, &closed), "/ws  closed: 2.0 KiB in, 13 B out"));
-    assert_non_null(strstr(text_of(&narrow, &x, &closed), "/ws  closed"));
+    assert_non_null(
+        strstr(text_of(&wide, &x, &closed), "/ws                 closed: 2.0 KiB in, 13 B out"));
+    assert_non_null(strstr(text_of(&narrow, &x, &closed), "/ws           closed"));
     assert_null(strstr(text_of(&narrow, &x, &closed), "KiB"));
     closed.why = EXCHANGE_VISITOR_GONE;
-    assert_non_null(strstr(text_of(&wide, &x, &closed), "/ws  visitor gone: 2.0 KiB in, 13 B out"));
+    assert_non_null(
+        strstr(text_of(&wide, &x, &closed), "/ws                 visitor gone: 2.0 KiB in, 13 B out"));
 }
 
 // Of all that may be long.
