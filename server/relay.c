@@ -179,6 +179,7 @@ const char *relay_start(struct relay *r, const struct relay_config *config)
     r->edges = (struct edge_set){
         .loop = &r->loop, .request = front_request, .ctx = r, .shared_domain = r->config.domain};
     r->edges.brings_agent = front_brings_agent;
+    r->edges.turned_away = relay_log_turned_away;
     r->edges.trusted = r->config.trusted.count > 0 ? &r->config.trusted : NULL;
     if (!secret_random_hex(r->id, 8) || !secret_random(&seed, sizeof(seed)) ||
         !secret_random(&secret, sizeof(secret)))

@@ -159,6 +159,10 @@ def test_more_is_told_with_verbose(guarded, tmp_path, origin):
                 visitor.fetch("GET", "/_adit/v1/tunnel", fields)
         relay.wait_for(r"no tunnel for 127\.0\.0\.1: it is no WebSocket handshake", "stderr")
         relay.wait_for(r"no tunnel for 127\.0\.0\.1: it has an Origin", "stderr")
+        with relay.visit() as visitor:
+            visitor.send(b"nonsense\r\n\r\n")
+            visitor.rest()
+        relay.wait_for(r"connection of 127\.0\.0\.1 refused: 400 ADIT-BAD-REQUEST$", "stderr")
         with relay.visit(one.host) as visitor:  # it leaves before the answer is whole
             visitor.request("GET", "/bytes?size=100000000")
             visitor.response_head()
@@ -201,6 +205,16 @@ def test_a_limit_that_is_met_is_told_once_and_counted(tmp_path):
     assert re.fullmatch(r"limit met: 1 request was answered \d+ ADIT-TOO-MANY\S+ \(--limit .*\)",
                         told[0])
     assert re.fullmatch(r"limit met: 2 more requests were answered \d+ ADIT-TOO-MANY\S+ .*", told[1])
+    check(relay)
+
+
+def test_a_place_that_was_needed_is_told_with_verbose(tmp_path):
+    with harness.Relay(tmp_path, "--limit", "visitors=1", "--verbose") as relay:
+        with relay.visit("a.localhost") as idle:
+            assert idle.fetch("GET", "/").status == 404
+            with relay.visit("a.localhost") as other:
+                assert other.fetch("GET", "/").status == 404
+        relay.wait_for(r"connection of 127\.0\.0\.1 ended: it was idle", "stderr")
     check(relay)
 
 
