@@ -42,7 +42,7 @@ static const char help[] =
     "  --data DIR           where state is kept (default: "
     "$XDG_STATE_HOME/adit/relay)\n" OPTIONS_RECORD_HELP
     "  --limit NAME=VALUE   one of the limits below; may be repeated\n"
-    "  --verbose            log each exchange and each connection that gets no tunnel, too\n"
+    "  --verbose            log more\n"
     "  --version, --help\n"
     "\n"
     "Ends cleanly on SIGINT and SIGTERM. On SIGHUP it reads the token file again, for agents that "
