@@ -170,10 +170,17 @@ static void answer_and_close(struct edge *e, enum answer answer, enum answer_for
     edge_close(e, CONN_END_FLUSH);
 }
 
+static void tell_turned_away(const struct edge *e, enum answer answer)
+{
+    if (e->set->turned_away)
+        e->set->turned_away(e->set->ctx, &e->client, answer);
+}
+
 void edge_refuse_head(struct edge *e, enum answer answer)
 {
     struct slice in = conn_in(e->conn);
     bool head_method = in.len >= 5 && slice_eq(slice_of(in.p, 5), SLICE("HEAD "));
+    tell_turned_away(e, answer);
     answer_and_close(e, answer, ANSWER_TEXT, head_method);
 }
 
@@ -258,6 +265,8 @@ static bool let_go(struct visitor_place *p)
         conn_drop(p->conn);
         return true;
     }
+    if (!e->end.x)
+        tell_turned_away(e, ANSWERS);
     exchange_abort(&e->end, EXCHANGE_VISITOR_GONE);
     edge_close(e, CONN_END_NOW);
     return true;

@@ -24,6 +24,10 @@ struct edge_set {
     // Whether a request brings an agent: it goes to `request` although there is no room for its
     // sender. NULL: none does.
     bool (*brings_agent)(void *ctx, const struct http_head *head);
+    // Told of a connection that ends for a reason of ours and has no exchange to tell of it: what
+    // came is no request (then `answer` is ours to it), or its place was needed (ANSWERS). NULL:
+    // nobody is.
+    void (*turned_away)(void *ctx, const struct client_address *client, enum answer answer);
     const struct exchange_observer *observer; // of all exchanges; may be NULL
     const struct trusted_proxies *trusted;    // who are believed for whom they ask; NULL: nobody
     struct exchange_ids ids;                  // that they get

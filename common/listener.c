@@ -25,7 +25,7 @@ static void pause_accepting(struct listener *l, int error)
 {
     uint64_t now = loop_now_ms(l->loop);
     if (l->complained_ms == 0 || now - l->complained_ms >= COMPLAIN_EVERY_MS) {
-        log_warn("connections have to wait: %s", uv_strerror(-error));
+        log_warn("listener: connections have to wait: %s", uv_strerror(-error));
         l->complained_ms = now;
     }
     (void)uv_poll_stop(&l->poll);

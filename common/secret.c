@@ -48,9 +48,9 @@ const char *secret_read_file(const char *path, char out[static SECRET_MAX])
     if (!why && is_file && (st.st_mode & (S_IWGRP | S_IWOTH)))
         why = "may be written by others: chmod 600 it";
     if (!why && is_file && (st.st_mode & S_IRWXO))
-        log_warn("the token file %s can be read by others: chmod 600 it", path);
+        log_warn("token file %s: it can be read by others: chmod 600 it", path);
     if (!why && is_file && st.st_uid != 0 && st.st_uid != geteuid())
-        log_warn("the token file %s belongs to another user (uid %ld), who may change it: chown it",
+        log_warn("token file %s: it belongs to another user (uid %ld), who may change it: chown it",
                  path, (long)st.st_uid);
     if (!why && len == 0)
         why = "is empty, or its first line is";

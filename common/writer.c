@@ -31,7 +31,6 @@ struct half {
 struct writer {
     int fd;
     const char *program;
-    size_t (*prefix)(char *out, size_t cap); // of our own line; NULL: the program's name
     unsigned pause_ms;
     bool colours; // of ours pass
     uv_thread_t thread;
@@ -40,7 +39,8 @@ struct writer {
     struct half filling, writing; // they change places; `writing` is the thread's alone
     bool idle;                    // the thread waits for news
     bool closing, done;
-    bool broken; // nobody will ever read: the thread's alone
+    bool broken;                             // nobody will ever read: the thread's alone
+    size_t (*prefix)(char *out, size_t cap); // of our own line; NULL: the program's name
 };
 
 // At most PIPE_BUF bytes, cut behind a line: a pipe takes those whole, so that two who write to the

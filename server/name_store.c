@@ -141,7 +141,7 @@ static void put_aside(const struct name_store *s, const char *why)
         error = private_move(path, aside);
     }
     log_warn(
-        "the names of before the restart cannot be read from %s: %s. Their agents get them back "
+        "names: those of before the restart cannot be read from %s: %s. Their agents get them back "
         "if nobody is faster; the file %s %s",
         path, why, error ? "could not be renamed:" : "was renamed to",
         error ? strerror(error) : strrchr(aside, '/') + 1);
@@ -181,11 +181,12 @@ static void hold_all(struct reading *f)
             hold(f, r, now);
         }
     if (f->held > 0)
-        log_info("%zu names are held for their agents to come back", f->held);
+        log_info("names: %zu are held for their agents to come back", f->held);
     if (f->old > 0)
-        log_warn("%zu names are not held for their agents: the file of names was last written more "
-                 "than %d minutes ago",
-                 f->old, NAME_STORE_OUTAGE_S / 60);
+        log_warn(
+            "names: %zu are not held for their agents: the file of names was last written more "
+            "than %d minutes ago",
+            f->old, NAME_STORE_OUTAGE_S / 60);
 }
 
 static void restore(struct name_store *s, struct reading *f)
@@ -206,9 +207,9 @@ static void restore(struct name_store *s, struct reading *f)
         put_aside(s, f->why);
     }
     if (f->cut)
-        log_warn("the end of the file of names was cut off; the names before it are kept");
+        log_warn("names: the end of their file was cut off; those before it are kept");
     if (f->left_out > 0)
-        log_warn("%zu names of before the restart were left out: --limit tunnels is lower now",
+        log_warn("names: %zu of before the restart were left out: --limit tunnels is lower now",
                  f->left_out);
     hold_all(f);
     private_sweep(path);
@@ -374,9 +375,9 @@ static void written(struct name_store *s)
     s->whole = s->whole || s->error != 0;
     s->changed = s->changed || s->error != 0;
     if (s->error == ESTALE)
-        log_warn("something else has changed the file of names in %s: it is written anew", s->dir);
+        log_warn("names: something else has changed their file in %s: it is written anew", s->dir);
     else if (failing && !s->failing)
-        log_warn("the names in %s cannot be kept over a restart: %s", s->dir,
+        log_warn("names: those in %s cannot be kept over a restart: %s", s->dir,
                  s->error == EWOULDBLOCK ? "another relay keeps its names there"
                                          : strerror(s->error));
     s->failing = failing;
@@ -432,11 +433,11 @@ static bool take_lock(struct name_store *s)
 {
     int error = hold_lock(s);
     if (error == EWOULDBLOCK)
-        log_info("another relay keeps its names in %s: those of this one are not kept over a "
+        log_info("names: another relay keeps its own in %s: those of this one are not kept over a "
                  "restart, unless it has a --data of its own",
                  s->dir);
     else if (error)
-        log_warn("names are not kept over a restart: %s/" FILE_NAME ".lock: %s", s->dir,
+        log_warn("names: they are not kept over a restart: %s/" FILE_NAME ".lock: %s", s->dir,
                  strerror(error));
     return !error;
 }

@@ -179,6 +179,7 @@ const char *relay_start(struct relay *r, const struct relay_config *config)
     r->edges = (struct edge_set){
         .loop = &r->loop, .request = front_request, .ctx = r, .shared_domain = r->config.domain};
     r->edges.brings_agent = front_brings_agent;
+    r->edges.turned_away = relay_log_turned_away;
     r->edges.trusted = r->config.trusted.count > 0 ? &r->config.trusted : NULL;
     if (!secret_random_hex(r->id, 8) || !secret_random(&seed, sizeof(seed)) ||
         !secret_random(&secret, sizeof(secret)))
@@ -196,9 +197,10 @@ const char *relay_start(struct relay *r, const struct relay_config *config)
     name_store_open(&r->names, &r->routes, r->config.record.dir);
     const char *why = open_listeners(r);
     if (!why && has_silent_proxy(r))
-        log_warn("all visitors will look like one address, that of the proxy before the relay: "
-                 "none of them has a share of its own. Let the proxy send X-Forwarded-For and "
-                 "X-Forwarded-Proto, and pass --trusted-proxy loopback");
+        log_warn(
+            "proxy: all visitors will look like one address, that of the proxy before the relay: "
+            "none of them has a share of its own. Let the proxy send X-Forwarded-For and "
+            "X-Forwarded-Proto, and pass --trusted-proxy loopback");
     return why ? why : begin_recording(r);
 }
 

@@ -139,8 +139,24 @@ void relay_log_detail(struct relay *r, const char *format, ...)
 void relay_log_handshake(struct relay *r, const struct client_address *client, const char *why)
 {
     char address[INET6_ADDRSTRLEN];
+    if (!log_has(LOG_DEBUG))
+        return;
     client_address_text(client, address);
     relay_log_detail(r, "no tunnel for %s: %s", address, why);
+}
+
+void relay_log_turned_away(void *ctx, const struct client_address *client, enum answer answer)
+{
+    char address[INET6_ADDRSTRLEN];
+    if (!log_has(LOG_DEBUG))
+        return;
+    client_address_text(client, address);
+    if (answer == ANSWERS)
+        relay_log_detail(ctx, "connection of %s ended: it was idle, and its place was needed",
+                         address);
+    else
+        relay_log_detail(ctx, "connection of %s refused: %u %s", address,
+                         (unsigned)answer_status(answer), answer_code(answer));
 }
 
 // The limit that an answer tells of; NULL: it tells of none.

@@ -70,6 +70,8 @@ void relay_log_detail(struct relay *r, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 // What wanted to be an agent was refused before there was a tunnel.
 void relay_log_handshake(struct relay *r, const struct client_address *client, const char *why);
+// A visitor's connection was refused, or (ANSWERS) made room for another; for struct edge_set.
+void relay_log_turned_away(void *ctx, const struct client_address *client, enum answer answer);
 // An exchange has ended: when we have refused it for a limit, that is told, at most once in
 // LIMIT_MET_LINES_EACH_MS for each kind.
 void relay_log_refused(struct relay *r, const struct exchange *x);

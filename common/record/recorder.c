@@ -551,7 +551,7 @@ static void tell(struct recorder *r)
 {
     char text[SCRIBE_TEXT_MAX];
     while (scribe_told(r->scribe, text))
-        log_warn("%s", text);
+        log_warn("record: %s", text);
 }
 
 static void on_told(uv_async_t *async)
@@ -659,7 +659,7 @@ void recorder_free(struct recorder *r)
         scribe_free(r->scribe);
         queue_free(r->queue);
     } else {
-        log_warn("the record in %s does not answer: what was to be written last is left out",
+        log_warn("record: %s does not answer: what was to be written last is left out",
                  r->config.dir);
     }
     redact_never(&r->redact, (struct slice){0});

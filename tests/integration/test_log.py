@@ -19,7 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOKEN = "0123456789abcdef0123456789abcdef"
 FORM = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (error|warn|info|debug) aditd: (.+)")
 PARTS = {"PID": r"\d+", "VERSION": r"[\d.]+", "DOMAIN": r"\S+", "URLS": r"http://\S+(?:, http://\S+)*",
-         "DIR": r".+", "NAME": r"(?:-|no name|[a-z0-9-]+(?: and \d+ more)?)", "OWNER": "[0-9a-f]{8}",
+         "DIR": r".+", "PATH": r"\S+", "NAME": r"(?:-|no name|[a-z0-9-]+(?: and \d+ more)?)", "OWNER": "[0-9a-f]{8}",
          "ADDRESS": r"[0-9a-f.:]+", "SOFTWARE": r"[\w ./+-]+", "URL": r"https?://\S+",
          "CODE": "ADIT-[A-Z-]+", "TIME": r"[\d.]+ m?s", "SIZE": r"[\d.]+ (?:B|[KMGT]iB)",
          "WORDS": ".+", "STATUS": r"(?:\d{3}|-)", "METHOD": "[A-Z]+", "ID": "[0-9a-z]{16}",
@@ -159,6 +159,10 @@ def test_more_is_told_with_verbose(guarded, tmp_path, origin):
                 visitor.fetch("GET", "/_adit/v1/tunnel", fields)
         relay.wait_for(r"no tunnel for 127\.0\.0\.1: it is no WebSocket handshake", "stderr")
         relay.wait_for(r"no tunnel for 127\.0\.0\.1: it has an Origin", "stderr")
+        with relay.visit() as visitor:
+            visitor.send(b"nonsense\r\n\r\n")
+            visitor.rest()
+        relay.wait_for(r"connection of 127\.0\.0\.1 refused: 400 ADIT-BAD-REQUEST$", "stderr")
         with relay.visit(one.host) as visitor:  # it leaves before the answer is whole
             visitor.request("GET", "/bytes?size=100000000")
             visitor.response_head()
@@ -204,6 +208,16 @@ def test_a_limit_that_is_met_is_told_once_and_counted(tmp_path):
     check(relay)
 
 
+def test_a_place_that_was_needed_is_told_with_verbose(tmp_path):
+    with harness.Relay(tmp_path, "--limit", "visitors=1", "--verbose") as relay:
+        with relay.visit("a.localhost") as idle:
+            assert idle.fetch("GET", "/").status == 404
+            with relay.visit("a.localhost") as other:
+                assert other.fetch("GET", "/").status == 404
+        relay.wait_for(r"connection of 127\.0\.0\.1 ended: it was idle", "stderr")
+    check(relay)
+
+
 def test_why_it_does_not_start_is_an_error(tmp_path):
     relay = harness.Program(tmp_path, "aditd", "--listen", "127.0.0.1:0", "--domain", "a.example")
     assert relay.exit_code() == 1
@@ -211,9 +225,9 @@ def test_why_it_does_not_start_is_an_error(tmp_path):
     assert level == "error" and "--token-file" in text
 
 
-def run_in_journal(tmp_path, name, *args, stream="{0.st_dev}:{0.st_ino}"):
-    """Standard error of a program until it says that it listens, or connects again, or ends; where
-    the journal is said to be."""
+def run_in_journal(tmp_path, name, *args, stream="{0.st_dev}:{0.st_ino}", ends=False):
+    """Standard error of a program, which is said to be the journal; it is ended behind its first
+    line, unless it ends by itself."""
     reads, writes = os.pipe()
     env = {**harness.environment(tmp_path), "JOURNAL_STREAM": stream.format(os.fstat(writes))}
     with subprocess.Popen([BIN / name, *args, "--data", tmp_path / name], stdout=subprocess.DEVNULL,
@@ -221,14 +235,16 @@ def run_in_journal(tmp_path, name, *args, stream="{0.st_dev}:{0.st_ino}"):
         os.close(writes)
         with open(reads) as stderr:
             first = stderr.readline()
-            process.terminate()
+            if not ends:
+                process.terminate()
             return first + stderr.read()
 
 
 def test_the_journal_gets_priorities_and_no_second_time(tmp_path):
     said = run_in_journal(tmp_path, "aditd", "--listen", "127.0.0.1:0")
     assert re.fullmatch(r"<6>started: version .*\n<6>stopping: signal 15, .*\n", said)
-    said = run_in_journal(tmp_path, "aditd", "--listen", "127.0.0.1:0", "--domain", "a.example")
+    said = run_in_journal(tmp_path, "aditd", "--listen", "127.0.0.1:0", "--domain", "a.example",
+                          ends=True)
     assert re.fullmatch(r"<3>without a token .*\n", said)
     said = run_in_journal(tmp_path, "adit", "http", "1", "--relay", "http://127.0.0.1:1")
     assert re.match(r"<4>cannot reach the relay ", said)

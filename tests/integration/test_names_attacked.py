@@ -46,7 +46,7 @@ def test_an_old_copy_takes_no_name_from_who_has_bound_it_since(tmp_path):
     now = int(time.time())
     names_file(tmp_path, first_line(7200) + f"here mine {HASH}\ngone lost {HASH} {now - 7000}\n")
     with harness.Relay(tmp_path) as relay:
-        relay.wait_for("1 names are not held", "stderr")
+        relay.wait_for("names: 1 are not held", "stderr")
         assert binds(relay, "mine", OTHER) == "bound"
         assert binds(relay, "lost", OTHER) == "bound"
 

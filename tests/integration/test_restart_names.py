@@ -155,7 +155,7 @@ def test_a_damaged_file_is_told_and_put_aside_and_the_relay_starts(tmp_path, tex
     path = prepare(tmp_path, text)
     before = path.read_bytes()
     with harness.Relay(tmp_path) as relay:
-        relay.wait_for("names of before the restart cannot be read", "stderr")
+        relay.wait_for("names: those of before the restart cannot be read", "stderr")
         assert ask(relay, "kept") == 404
         assert path.with_name("names.damaged").read_bytes() == before
         with AgentPeer(relay, harness.DEADLINE, "kept", OWNER):
@@ -168,7 +168,7 @@ def test_of_a_file_that_was_cut_off_the_names_before_are_held(tmp_path, tail):
     prepare(tmp_path, f"{FIRST}here kept {HASH}\n".encode()
             + (tail if isinstance(tail, bytes) else tail.encode()))
     with harness.Relay(tmp_path) as relay:
-        relay.wait_for("the end of the file of names was cut off", "stderr")
+        relay.wait_for("names: the end of their file was cut off", "stderr")
         assert (ask(relay, "kept"), ask(relay, "b")) == (503, 404)
         with AgentPeer(relay, harness.DEADLINE, "c", OWNER):
             until(lambda: kept(tmp_path) == {"kept": "gone", "c": "here"}, "it is whole again")
@@ -186,7 +186,7 @@ def test_what_is_no_file_of_ours_is_not_read(tmp_path, kind):
         {"directory": lambda: path.mkdir(), "pipe": lambda: os.mkfifo(path),
          "link": lambda: path.symlink_to(tmp_path / "elsewhere")}[kind]()
     with harness.Relay(tmp_path) as relay:
-        relay.wait_for("names of before the restart cannot be read", "stderr")
+        relay.wait_for("names: those of before the restart cannot be read", "stderr")
         assert ask(relay, "kept") == 404
         with AgentPeer(relay, harness.DEADLINE, "mine", OWNER):
             until(lambda: path.is_file() and kept(tmp_path) == {"mine": "here"}, "it is kept")
@@ -216,7 +216,7 @@ def test_a_file_that_cannot_be_written_is_told_once_and_written_when_it_can(tmp_
 
 def test_two_relays_with_one_directory_do_not_forget_each_others_names(tmp_path):
     with harness.Relay(tmp_path) as first, harness.Relay(tmp_path) as second:
-        second.wait_for("another relay keeps its names", "stderr")
+        second.wait_for("another relay keeps its own", "stderr")
         with AgentPeer(first, harness.DEADLINE, "a", OWNER), \
                 AgentPeer(second, harness.DEADLINE, "b", OWNER):
             until(lambda: kept(tmp_path) == {"a": "here"}, "it is kept")
@@ -236,7 +236,7 @@ def test_the_file_does_not_grow_with_what_has_been(tmp_path):
 def test_no_more_names_are_taken_back_than_there_may_be(tmp_path):
     prepare(tmp_path, FIRST + "".join(f"here n{i} {HASH}\n" for i in range(5)))
     with harness.Relay(tmp_path, "--limit", "tunnels=3") as relay:
-        relay.wait_for(" warn aditd: 2 names of before the restart were left out", "stderr")
+        relay.wait_for(" warn aditd: names: 2 of before the restart were left out", "stderr")
         assert [ask(relay, f"n{i}") for i in range(5)] == [503, 503, 503, 404, 404]
 
 
