@@ -197,6 +197,8 @@ void output_passing(const char *line)
 void output_line(FILE *stream, const char *format, ...)
 {
     char line[OUTPUT_LINE_MAX];
+    char text[4 * OUTPUT_LINE_MAX + 1]; // \xHH for each byte
+    size_t len = 0;
     struct printable p = {0};
     va_list args;
     va_start(args, format);
@@ -204,9 +206,13 @@ void output_line(FILE *stream, const char *format, ...)
     va_end(args);
     for (struct slice s = slice_str(line); s.len > 0;) {
         struct shown shown = printable_next(&p, &s);
-        (void)fwrite(shown.text.p, 1, shown.text.len, stream);
+        size_t room = sizeof(text) - 1 - len;
+        size_t part = shown.text.len < room ? shown.text.len : room;
+        memcpy(text + len, shown.text.p, part);
+        len += part;
     }
-    (void)fputc('\n', stream);
+    text[len++] = '\n';
+    (void)fwrite(text, 1, len, stream); // at once: the log's thread writes there too
 }
 
 int output_fd(FILE *stream)

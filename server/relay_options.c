@@ -129,6 +129,25 @@ const char *relay_check_public_url(const struct relay_config *c, char text[stati
     return text;
 }
 
+// What is wrong with the port of ADDR:PORT, or of what should be that.
+static const char *check_listen_port(const char *value)
+{
+    struct authority a;
+    uint16_t port = 0;
+    bool digits = is_digits(value, strlen(value));
+    bool split = !authority_split(slice_str(value), &a);
+    struct slice text = digits ? slice_str(value) : a.port;
+    if (split && *value && !digits && !a.has_port)
+        return "a port is missing, as in 127.0.0.1:7080: ";
+    if (digits || (split && a.has_port)) {
+        if (!authority_port(text, &port))
+            return "a port is a number from 0 to 65535, of which 0 takes a free one: ";
+    }
+    return digits ? "before a port there is a colon, as in :80 for all addresses, or an address, "
+                    "as in 127.0.0.1:7080: "
+                  : NULL;
+}
+
 const char *relay_take_listen(struct relay_config *c, const char *value)
 {
     struct sockaddr_storage addr;
@@ -136,9 +155,9 @@ const char *relay_take_listen(struct relay_config *c, const char *value)
         return "there may be 16 of them: ";
     if (strstr(value, "://"))
         return "leave the scheme out, as in 127.0.0.1:7080: ";
-    if (is_digits(value, strlen(value)))
-        return "before a port there is a colon, as in :80 for all addresses, or an address, as in "
-               "127.0.0.1:7080: ";
+    const char *why = check_listen_port(value);
+    if (why)
+        return why;
     if (strlen(value) >= sizeof(c->listen[0]) || !address_parse(value, &addr))
         return "it is not an IP address of this machine and a port, as in 127.0.0.1:7080, "
                "[::1]:7080 or :80 for all: ";
