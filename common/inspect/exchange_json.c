@@ -5,6 +5,7 @@
 #include "bits.h"
 #include "heads.h"
 #include "messages.h"
+#include "relay_fields.h"
 #include "timing.h"
 
 static const char *side_name(enum record_side side)
@@ -23,6 +24,19 @@ static void put_fields(struct emit *e, const char *name, struct slice lines)
         emit_bytes(e, NULL, value);
         emit_close(e, ']');
     }
+    emit_close(e, ']');
+}
+
+// By their places, so that the fields themselves stay pairs.
+static void put_set_by_relay(struct emit *e, const struct record_exchange *x)
+{
+    struct slice lines = x->request_head;
+    struct slice name;
+    struct slice value;
+    emit_open(e, "set_by_relay", '[');
+    for (uint64_t place = 0; record_next_field(&lines, &name, &value); place++)
+        if (relay_has_set(x, name, value))
+            emit_count(e, NULL, place);
     emit_close(e, ']');
 }
 
@@ -231,8 +245,10 @@ static bool put_request(struct emit *e, const struct exchange_json *j,
     emit_text(e, "host", x->host);
     emit_bytes(e, "target", x->target);
     emit_string(e, "protocol", x->protocol);
-    if (j->level == EXCHANGE_JSON_WHOLE)
+    if (j->level == EXCHANGE_JSON_WHOLE) {
         put_fields(e, "fields", x->request_head);
+        put_set_by_relay(e, x);
+    }
     bool ok = put_body(e, j, x, RECORD_REQUEST);
     if (j->level == EXCHANGE_JSON_WHOLE)
         put_fields(e, "trailers", x->body[RECORD_REQUEST].trailers);

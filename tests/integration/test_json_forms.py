@@ -107,7 +107,9 @@ def made(tmp_path_factory):
             add_running(kept)
             kept.writer("adit http")
             other = kept.number("SELECT max(id) FROM writer")
-            kept.add(writer=other, tunnel="", upstream="localhost:1", **NOT_REPORTED)
+            kept.add(writer=other, tunnel="", upstream="localhost:1", **NOT_REPORTED,
+                     request_fields=[("Via", "1.1 a"), ("X", "y"), ("X-Forwarded-For", "192.0.2.1"),
+                                     ("via", "1.1 adit-01jdq00000000001")])
             kept.add(writer=99)  # its writer is not there
         with kept.lives():
             yield kept
@@ -146,6 +148,12 @@ def told(made, request):
 
 def test_every_command_says_what_is_described(told):
     assert {command for command, _ in told} == {"requests", "export", "show", "stats", "verify"}
+
+
+def test_what_the_relay_has_set_is_told_by_its_place(told):
+    places = {tuple(value["request"]["set_by_relay"])
+              for command, value in told if command == "export"}
+    assert places == {(), (2, 3)}
 
 
 def test_an_exchange_is_the_same_wherever_it_is_printed(told):
@@ -289,6 +297,10 @@ def check_real(program, directory):
     assert by_path["/early"]["response"]["body"]["content"] == {"base64": "aGn/"}
     assert by_path["/chunks"]["response"]["trailers"] == [["T", "1"]]
     assert by_path["/hello?token=[redacted]"]["redacted"]
+    request = by_path["/early"]["request"]
+    set_by_relay = {request["fields"][place][0].lower() for place in request["set_by_relay"]}
+    assert set_by_relay == ({"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded",
+                             "via"} if program == "adit" else set())
     assert by_path["/junk"]["error"] == "ADIT-UPSTREAM-INVALID" if program == "adit" else True
     assert by_path["/hang"]["outcome"] is None and by_path["/hang"]["duration_ns"] is None
     for words in (("stats",), ("verify", "--all"), ("diff", listed[0]["id"], listed[1]["id"]),
