@@ -227,6 +227,14 @@ def test_delete_says_what_is_described(tmp_path, program):
         assert value["damaged_records_left"] == 0
 
 
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_version_says_what_is_described(program):
+    out = subprocess.run([harness.BIN / program, "version", "--json"], stdout=subprocess.PIPE,
+                         check=True).stdout
+    value, = parsed("version", out)
+    assert value["program"] == program
+
+
 # replay
 
 @pytest.fixture(scope="module")
@@ -331,7 +339,7 @@ def test_all_that_a_member_may_be_was_there(made, replayed):
     for command, value in values:
         seen.take(json_forms.DEFS[command], value, command)
     missing = {key: values - ELSEWHERE.get(key, set()) for key, values in seen.missing().items()
-               if key[0] not in ("diff", "difference", "delete")}
+               if key[0] not in ("diff", "difference", "delete", "version")}
     assert {key: values for key, values in missing.items() if values} == {}
 
 
