@@ -44,7 +44,10 @@ def table(command):
             entries |= set(re.findall(r'"([\w-]+)", (?:no|required|optional)_argument',
                                       (ROOT / file).read_text().replace("\\\n", "")))
     elif command != ("adit", "config"):
+        source = (ROOT / SOURCES[command]).read_text()
         entries |= set(ENTRY.findall((ROOT / "common/inspect/command.c").read_text()))
+        if ".filters = true" in source:
+            entries |= set(ENTRY.findall((ROOT / "common/inspect/filter_flags.c").read_text()))
     return entries
 
 
