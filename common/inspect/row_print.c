@@ -39,7 +39,7 @@ void row_printer_look(struct row_printer *p, const struct record_exchange *x)
 {
     if (p->json)
         return;
-    enum text_date date = text_date_of(x->began_ns, p->now_ns);
+    enum text_date date = p->terminal ? text_date_of(x->began_ns, p->now_ns) : p->date;
     if (date > p->date)
         p->date = date;
     if (!p->hosts)
