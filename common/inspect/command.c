@@ -101,7 +101,7 @@ int inspect_end(const struct inspect_call *call, int status)
 static size_t count_options(const struct option *list)
 {
     size_t n = 0;
-    while (list && list[n].name)
+    while (list[n].name)
         n++;
     return n;
 }
@@ -110,20 +110,21 @@ static size_t count_options(const struct option *list)
 static bool join_options(const struct inspect_call *call, const struct option *own,
                          struct option out[static OPTIONS_MAX])
 {
+    static const struct option none[1];
     static const struct option usual[] = {
         {"data", required_argument, NULL, OPTION_DATA},
         {"decode-all", no_argument, NULL, OPTION_DECODE_ALL},
         {"help", no_argument, NULL, OPTION_HELP},
         {NULL, 0, NULL, 0},
     };
-    const struct option *const lists[] = {own, call->filters ? filter_flags_options : NULL, usual};
+    const struct option *const lists[] = {own ? own : none,
+                                          call->filters ? filter_flags_options : none, usual};
     size_t n = 0;
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
         size_t count = count_options(lists[i]);
         if (n + count >= OPTIONS_MAX)
             return false;
-        if (count > 0)
-            memcpy(out + n, lists[i], count * sizeof(*out));
+        memcpy(out + n, lists[i], count * sizeof(*out));
         n += count;
     }
     out[n] = (struct option){0};

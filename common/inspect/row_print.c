@@ -35,13 +35,24 @@ static bool is_other_host(struct row_printer *p, struct slice host)
     return false;
 }
 
+// For the column of times and its name.
+static void look_at_time(struct row_printer *p, int64_t began_ns)
+{
+    char zone[2][TEXT_TIME_MAX];
+    enum text_date date = text_date_of(began_ns, p->now_ns);
+    if (date > p->date)
+        p->date = date;
+    if (!p->headed && date != TEXT_DATE_NONE)
+        p->zones =
+            p->zones || strcmp(text_zone(began_ns, zone[0]), text_zone(p->now_ns, zone[1])) != 0;
+}
+
 void row_printer_look(struct row_printer *p, const struct record_exchange *x)
 {
     if (p->json)
         return;
-    enum text_date date = text_date_of(x->began_ns, p->now_ns);
-    if (date > p->date)
-        p->date = date;
+    if (p->terminal)
+        look_at_time(p, x->began_ns);
     if (!p->hosts)
         p->hosts = is_other_host(p, x->host);
 }

@@ -20,6 +20,7 @@ struct row_printer {
     bool headed;         // the heading stands
     bool hosts;          // lines have the host, since there are several
     bool knows_host;     // the first one is known
+    bool zones;          // times have several, as in summer and winter
     int64_t now_ns;      // since 1970
     enum text_date date; // that times need in this listing
     size_t host_len;

@@ -205,15 +205,16 @@ static void add_name(char line[static HEADING_MAX], const char *name, size_t wid
     (void)snprintf(line + len, HEADING_MAX - len, "%s%*s", name, more, "");
 }
 
-// "TIME CET", or the zone alone where both do not fit.
+// "TIME CET", or the zone alone where both do not fit; "TIME local" where there are several.
 static void add_time(const struct row_printer *p, char line[static HEADING_MAX], size_t wide)
 {
     char zone[TEXT_TIME_MAX];
     char text[TEXT_TIME_MAX + 8];
-    (void)text_zone(p->now_ns, zone);
-    (void)snprintf(text, sizeof(text), "TIME %s", zone);
-    bool fits = text_columns(slice_str(text)) < wide + ROW_GAP;
-    add_name(line, fits ? text : zone, wide + ROW_GAP);
+    (void)snprintf(text, sizeof(text), "TIME %s", p->zones ? "local" : text_zone(p->now_ns, zone));
+    bool fits = strlen(text) < wide + ROW_GAP;
+    const char *name = fits ? text : text + strlen("TIME ");
+    (void)snprintf(zone, sizeof(zone), "%.*s", (int)(wide + ROW_GAP - 1), name);
+    add_name(line, zone, wide + ROW_GAP);
 }
 
 // The names, where their columns are. That of the status is longer than its column and takes of the

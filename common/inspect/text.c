@@ -109,8 +109,14 @@ size_t text_columns(struct slice s)
 {
     struct printable p = {0};
     size_t columns = 0;
-    while (s.len > 0)
+    while (s.len > 0) {
+        size_t plain = printable_ascii_len(s);
+        if (plain > 1) { // all but the last, on which a mark may stand
+            columns += plain - 1;
+            s = slice_of(s.p + plain - 1, s.len - plain + 1);
+        }
         columns += printable_next(&p, &s).columns;
+    }
     return columns;
 }
 
@@ -121,6 +127,10 @@ size_t text_cut(FILE *out, struct slice s, size_t columns)
     size_t used = 0;
     size_t fits = 0;      // bytes of s that leave a column for the ellipsis
     size_t fits_used = 0; // columns of them
+    if (s.len <= columns && printable_ascii_len(s) == s.len) {
+        write_slice(out, s);
+        return s.len;
+    }
     while (rest.len > 0 && used <= columns) {
         used += printable_next(&p, &rest).columns;
         if (used + 1 <= columns) {

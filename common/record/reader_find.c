@@ -197,7 +197,7 @@ static void list_candidates(struct record_reader *r, const struct candidates *c,
                             char why[static RECORD_WHY_MAX])
 {
     char line[DESCRIBED_MAX];
-    struct record_exchange x;
+    struct record_exchange x = {0};
     size_t len =
         (size_t)snprintf(why, RECORD_WHY_MAX, "%s ids begin or end with %.*s; give more of one:",
                          c->count > IDS_SHOWN ? "many" : "several", (int)text.len, text.p);

@@ -158,6 +158,27 @@ def test_times_have_a_date_where_one_is_needed(record, now):
     assert re.match(r"\S{6}  \d{4}-\d\d-\d\d 12:\d\d:\d\d  200", lines[2])
 
 
+@pytest.mark.parametrize("zone_, shown", [
+    ("UTC0", "TIME UTC "), ("<+0545>-5:45", "+0545 "), ("<VERYLONGNAME>0", "VERYLONGN "),
+    ("CEST-2", "TIME CEST ")])
+def test_a_heading_names_the_zone_in_its_column(record, monkeypatch, zone_, shown):
+    monkeypatch.setenv("TZ", zone_)
+    record.add(began_ns=time.time_ns())
+    heading, line = map(plain, at_terminal(record, 100))
+    if re.match(r"\S{6}  \d\d:", line):  # else the day has just ended
+        assert shown in heading, heading
+    assert heading.index("METHOD") == line.index("GET")
+
+
+def test_a_heading_names_no_zone_where_there_are_several(record, monkeypatch):
+    monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+    record.add(began_ns=1690000000 * SECOND)
+    record.add(began_ns=1700000000 * SECOND)
+    lines = [plain(line) for line in at_terminal(record, 100)]
+    assert "  TIME local  " in lines[0]
+    assert "2023-07-22 06:26:40" in lines[1] and "2023-11-14 23:13:20" in lines[2]
+
+
 def test_colours_are_for_terminals_that_want_them(record):
     for status in (200, 302, 404, 500):
         record.add(status=status)
