@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // How one exchange is shown to people. `show` takes it apart, other commands may show parts.
 //
-// What was sent never begins a line: heads stand behind "> " and "< ", bodies behind four spaces.
-// So what does is ours, and so is what stands behind two spaces.
+// What was sent never begins a row: heads stand behind "> " and "< ", bodies behind four spaces,
+// and what is longer than a terminal is wide goes on behind four spaces. So what does begin a row
+// is ours, and so is what stands behind two spaces.
 #pragma once
 #include <stdio.h>
 #include "common/record/reader.h"
@@ -17,6 +18,7 @@ enum {
     SHOW_HEX_MAX = 256,        // bytes of what is not text
     SHOW_PART_HEX_MAX = 64,    // the same of a part of a multipart body
     SHOW_MESSAGE_MAX = 1024,   // bytes of a WebSocket's message
+    SHOW_INDENT = 4,           // columns before a row of what was sent
     SHOW_BAR = 40,             // columns of the bar that draws the timing
 };
 
@@ -44,6 +46,18 @@ bool show_messages(const struct show *s, const struct record_exchange *x);
 void show_end(const struct show *s, const struct record_exchange *x);
 // Writes where the time went, a line a part, drawn along the whole.
 void show_timing(const struct show *s, const struct record_exchange *x);
+
+// A line that has text of others in it.
+struct show_line {
+    const struct show *s;
+    size_t column; // that comes next: set by the caller to what stands before
+    size_t rows;   // begun behind the first
+};
+// Writes text of others on a line, and its tabs. At a terminal each row ends at its width, and the
+// next one begins with SHOW_INDENT spaces.
+void show_foreign(struct show_line *l, struct slice text);
+// Bytes from the beginning of a text that take no more than so many columns.
+size_t show_fits(struct slice text, size_t columns);
 
 // Begins a colour on a terminal that has them, and (TEXT_PLAIN) ends it.
 static inline void show_colour(const struct show *s, enum text_colour colour)

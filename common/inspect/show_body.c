@@ -8,9 +8,8 @@
 #include "show.h"
 
 enum {
-    INDENT = 4,              // columns before each line of a body
-    TAB_EXTRA = 6,           // columns that a tab may take beyond the two of \t
-    WHOLE_LINE_BYTES = 4096, // a line that is no longer is shown whole or not at all
+    MORE_COLUMNS = 32,       // of what is said behind a line that is cut
+    WHOLE_LINE_BYTES = 4096, // in a pipe a line that is no longer is shown whole or not at all
 };
 
 // What is shown of a body, and what of it no more.
@@ -22,52 +21,52 @@ struct page {
     bool line_was_cut;
 };
 
-// On one line. A tab moves the cursor on, and that is all. Returns the columns.
-static size_t put_text(FILE *out, struct slice s)
+// Bytes of a text that fit into `most` columns, or in a pipe into `most` bytes. Where not all of it
+// does there is room for words on that.
+static size_t fits(const struct show *s, struct slice text, size_t most)
 {
-    size_t columns = 0;
-    while (s.len > 0) {
-        const char *tab = memchr(s.p, '\t', s.len);
-        size_t len = tab ? (size_t)(tab - s.p) : s.len;
-        write_safe(out, slice_of(s.p, len));
-        columns += text_columns(slice_of(s.p, len));
-        if (tab) {
-            (void)fputc('\t', out);
-            columns += 2 + TAB_EXTRA;
-            len++;
-        }
-        s = slice_of(s.p + len, s.len - len);
-    }
-    return columns;
+    if (s->columns == 0)
+        return utf8_fits(text, most);
+    size_t len = show_fits(text, most);
+    if (len == text.len)
+        return len;
+    return show_fits(text, most > 2 * (size_t)MORE_COLUMNS ? most - MORE_COLUMNS : most / 2);
 }
 
+// Writes at most `most` columns of a text, or in a pipe `most` bytes. Returns the rows that it
+// took.
 static size_t put_line(struct page *p, const struct body_line *line, size_t most)
 {
     const struct show *s = p->s;
-    size_t shown = utf8_fits(line->text, most);
-    size_t columns = INDENT;
-    (void)fputs(line->kind == BODY_LINE_REMARK ? "  " : "    ", s->out);
-    if (line->kind == BODY_LINE_REMARK)
+    const bool ours = line->kind == BODY_LINE_REMARK;
+    struct show_line l = {s, ours ? 2 : SHOW_INDENT, 0};
+    size_t shown = fits(s, line->text, most);
+    (void)fprintf(s->out, "%*s", (int)l.column, "");
+    if (ours)
         show_colour(s, TEXT_DIM);
     if (line->kind == BODY_LINE_PAIR) {
         show_colour(s, TEXT_CYAN);
-        columns += put_text(s->out, slice_of(line->name.p, utf8_fits(line->name, most)));
+        show_foreign(&l, slice_of(line->name.p, fits(s, line->name, most)));
         show_colour(s, TEXT_PLAIN);
-        (void)fputs(" = ", s->out);
+        show_foreign(&l, SLICE(" = "));
     }
-    columns += put_text(s->out, slice_of(line->text.p, shown));
-    if (line->kind == BODY_LINE_REMARK)
+    show_foreign(&l, slice_of(line->text.p, shown));
+    if (ours)
         show_colour(s, TEXT_PLAIN);
     if (shown < line->text.len) {
         char size[TEXT_NUMBER_MAX];
         char more[TEXT_NUMBER_MAX + 64];
         (void)snprintf(more, sizeof(more), " … %s more on this line",
                        text_size(line->text.len - shown, size));
+        if (s->columns > 0 && l.column + MORE_COLUMNS > s->columns) {
+            (void)fputs("\n ", s->out);
+            l.rows++;
+        }
         show_put(s, TEXT_DIM, more);
         p->line_was_cut = true;
     }
     (void)fputc('\n', s->out);
-    return columns;
+    return l.rows + 1;
 }
 
 static void on_line(void *ctx, const struct body_line *line)
@@ -89,7 +88,8 @@ static void on_line(void *ctx, const struct body_line *line)
         return;
     }
     size_t most = p->rows_left < SHOW_LINE_ROWS ? p->rows_left : SHOW_LINE_ROWS;
-    size_t rows = 1 + (put_line(p, line, most * columns) - 1) / columns;
+    size_t room = columns > SHOW_INDENT ? columns - SHOW_INDENT : columns;
+    size_t rows = put_line(p, line, most * room);
     p->rows_left -= rows < p->rows_left ? rows : p->rows_left;
 }
 

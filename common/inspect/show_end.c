@@ -10,6 +10,7 @@
 #include "timing.h"
 
 enum {
+    LABEL_COLUMNS = 10,  // that a label takes
     DIGEST_COLUMNS = 80, // a digest is left out on terminals that are narrower
 };
 
@@ -118,8 +119,10 @@ void show_end(const struct show *s, const struct record_exchange *x)
         show_put(s, TEXT_PLAIN, "\n");
     }
     if (x->detail.len > 0) {
+        struct show_line l = {s, LABEL_COLUMNS, 0};
         put_label(s, "detail");
-        put_safe(s->out, "", x->detail, "\n");
+        show_foreign(&l, x->detail);
+        (void)fputc('\n', s->out);
     }
     put_counts(s, x, RECORD_REQUEST);
     put_counts(s, x, RECORD_RESPONSE);

@@ -32,11 +32,14 @@ static void put_arrow(const struct show *s, enum record_side side, enum origin o
 static void put_field(const struct show *s, enum origin origin, struct slice name,
                       struct slice value)
 {
+    struct show_line l = {s, origin == FROM_US ? 3 : 2, 0};
     show_colour(s, origin == FROM_US ? TEXT_DIM : TEXT_CYAN);
-    put_safe(s->out, "", name, ":");
+    show_foreign(&l, name);
+    show_foreign(&l, SLICE(":"));
     if (origin == FROM_PEER)
         show_colour(s, TEXT_PLAIN);
-    put_safe(s->out, " ", value, "");
+    show_foreign(&l, SLICE(" "));
+    show_foreign(&l, value);
     if (origin == FROM_US)
         show_colour(s, TEXT_PLAIN);
     (void)fputc('\n', s->out);
@@ -74,26 +77,28 @@ static void put_title(const struct show *s, const struct record_exchange *x)
     put_time(s, x->began_ns);
     put_safe(out, "  ", x->program, "\n");
     if (x->scheme.len > 0 && x->host.len > 0) {
-        put_safe(out, "", x->scheme, "://");
-        put_safe(out, "", x->host, "");
+        struct show_line l = {s, 0, 0};
+        show_foreign(&l, x->scheme);
+        show_foreign(&l, SLICE("://"));
+        show_foreign(&l, x->host);
         if (x->target.len > 0 && x->target.p[0] == '/')
-            put_safe(out, "", x->target, "");
+            show_foreign(&l, x->target);
         (void)fputc('\n', out);
     }
     const struct {
         const char *what;
         struct slice value;
     } parts[] = {{"tunnel ", x->tunnel}, {"from ", x->visitor}, {"to ", x->upstream}};
-    bool any = false;
+    struct show_line l = {s, 0, 0};
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         if (parts[i].value.len == 0)
             continue;
-        (void)fputs(any ? "  " : "", out);
+        show_foreign(&l, l.column > 0 ? SLICE("  ") : SLICE(""));
         show_put(s, TEXT_DIM, parts[i].what);
-        put_safe(out, "", parts[i].value, "");
-        any = true;
+        l.column += strlen(parts[i].what);
+        show_foreign(&l, parts[i].value);
     }
-    (void)fputs(any ? "\n" : "", out);
+    (void)fputs(l.column > 0 ? "\n" : "", out);
     if (x->replay_of.len > 0) {
         show_put(s, TEXT_DIM, "replay of ");
         put_safe(out, "", x->replay_of, "\n");
@@ -132,11 +137,15 @@ static bool put_request(const struct show *s, const struct record_exchange *x)
     struct slice name;
     struct slice value;
     put_arrow(s, RECORD_REQUEST, FROM_PEER);
+    struct show_line l = {s, 2, 0};
     show_colour(s, TEXT_BOLD);
-    put_safe(s->out, "", x->method, " ");
-    put_safe(s->out, "", x->target, "");
+    show_foreign(&l, x->method);
+    show_foreign(&l, SLICE(" "));
+    show_foreign(&l, x->target);
     show_colour(s, TEXT_PLAIN);
-    put_safe(s->out, " ", x->protocol, "\n");
+    show_foreign(&l, SLICE(" "));
+    show_foreign(&l, x->protocol);
+    (void)fputc('\n', s->out);
     if (lacks_host(x)) {
         put_arrow(s, RECORD_REQUEST, FROM_PEER);
         put_field(s, FROM_PEER, SLICE("Host"), x->host);
@@ -163,8 +172,9 @@ static void put_status(const struct show *s, enum origin origin, unsigned status
 {
     put_arrow(s, RECORD_RESPONSE, origin);
     show_colour(s, status_colour(status));
+    struct show_line l = {s, 2 + 4, 0}; // the arrow, and the status
     (void)fprintf(s->out, "%u ", status);
-    write_safe(s->out, reason);
+    show_foreign(&l, reason);
     show_put(s, TEXT_PLAIN, "\n");
 }
 
@@ -177,8 +187,10 @@ static void put_bad_head(const struct show *s, struct slice bytes)
         const char *feed = memchr(bytes.p, '\n', bytes.len);
         size_t len = feed ? (size_t)(feed - bytes.p) : bytes.len;
         size_t shown = len > 0 && bytes.p[len - 1] == '\r' ? len - 1 : len;
+        struct show_line l = {s, 3, 0};
         show_put(s, TEXT_DIM, "<? ");
-        put_safe(s->out, "", slice_of(bytes.p, shown), "\n");
+        show_foreign(&l, slice_of(bytes.p, shown));
+        (void)fputc('\n', s->out);
         len += feed ? 1 : 0;
         bytes = slice_of(bytes.p + len, bytes.len - len);
     }

@@ -2,8 +2,13 @@
 // What the parts of `show` share: where it is shown, and words of ours.
 #include <sys/ioctl.h>
 #include "bits.h"
+#include "common/printable.h"
 #include "shell_quote.h"
 #include "show.h"
+
+enum {
+    TAB_STOP = 8, // columns
+};
 
 // Rows of a terminal, 0 when it does not say.
 static size_t terminal_rows(FILE *out)
@@ -22,6 +27,66 @@ void show_look(struct show *s)
     s->rows = rows < SHOW_ROWS_LEAST  ? SHOW_ROWS_LEAST
               : rows > SHOW_ROWS_MOST ? SHOW_ROWS_MOST
                                       : rows;
+}
+
+// Takes the next character off a text, or a tab, which ends at the next eighth column.
+static struct shown next_shown(struct printable *p, struct slice *s, size_t column)
+{
+    if (s->p[0] != '\t')
+        return printable_next(p, s);
+    const struct shown tab = {slice_of(s->p, 1), TAB_STOP - column % TAB_STOP, true};
+    *s = slice_of(s->p + 1, s->len - 1);
+    p->has_base = false;
+    return tab;
+}
+
+// Where rows do not end.
+static void put_tabbed(FILE *out, struct slice s)
+{
+    while (s.len > 0) {
+        const char *tab = memchr(s.p, '\t', s.len);
+        size_t len = tab ? (size_t)(tab - s.p) : s.len;
+        write_safe(out, slice_of(s.p, len));
+        if (tab)
+            (void)fputc('\t', out);
+        len += tab ? 1 : 0;
+        s = slice_of(s.p + len, s.len - len);
+    }
+}
+
+void show_foreign(struct show_line *l, struct slice text)
+{
+    const size_t width = l->s->columns;
+    struct printable p = {0};
+    if (width == 0) {
+        put_tabbed(l->s->out, text);
+        return;
+    }
+    while (text.len > 0) {
+        struct shown c = next_shown(&p, &text, l->column);
+        if (width > SHOW_INDENT && l->column + c.columns > width) {
+            (void)fprintf(l->s->out, "\n%*s", SHOW_INDENT, "");
+            l->column = SHOW_INDENT;
+            l->rows++;
+            if (c.text.p[0] == '\t')
+                c.columns = TAB_STOP - SHOW_INDENT % TAB_STOP;
+        }
+        write_slice(l->s->out, c.text);
+        l->column += c.columns;
+    }
+}
+
+size_t show_fits(struct slice text, size_t columns)
+{
+    struct printable p = {0};
+    struct slice rest = text;
+    size_t fits = 0;
+    size_t column = 0;
+    while (rest.len > 0 && column <= columns) {
+        fits = text.len - rest.len;
+        column += next_shown(&p, &rest, column).columns;
+    }
+    return column <= columns ? text.len : fits;
 }
 
 void show_put(const struct show *s, enum text_colour colour, const char *text)

@@ -8,13 +8,16 @@
 
 enum {
     MESSAGE_HEX_MAX = 32, // bytes of a message that is not text
-    COLUMNS_BEFORE = 33,  // of its line
+    COLUMNS_BEFORE = 33,  // of its row
+    COLUMNS_BEHIND = 20,  // for how much more there is
+    COLUMNS_LEAST = 20,   // of what it says, however narrow the terminal
 };
 
-// What it says; of what is no text a few bytes. Returns how many of its bytes that were.
+// What it says, to its byte `most`; of what is no text a few bytes. Returns how many of its bytes
+// that were.
 static size_t put_text(FILE *out, const struct message *m, size_t most)
 {
-    struct slice text = slice_of(m->text.p, utf8_fits(m->text, most));
+    struct slice text = slice_of(m->text.p, most);
     if (m->kept.opcode == 8 && text.len >= 2) { // RFC 6455 §5.5.1: a code, and a reason
         (void)fprintf(out, "%u ", (unsigned char)text.p[0] * 256U + (unsigned char)text.p[1]);
         write_safe(out, slice_of(text.p + 2, text.len - 2));
@@ -30,12 +33,15 @@ static size_t put_text(FILE *out, const struct message *m, size_t most)
     return shown;
 }
 
-// On a terminal what fits on its line, and half of what the narrowest one has.
-static size_t most_of(const struct show *s)
+// On a terminal as much as fits on its row, and something in any case.
+static size_t most_of(const struct show *s, struct slice text)
 {
-    size_t room =
-        s->columns > 2 * (size_t)COLUMNS_BEFORE ? s->columns - COLUMNS_BEFORE : COLUMNS_BEFORE;
-    return s->columns == 0 ? SHOW_MESSAGE_MAX : room;
+    const size_t taken = COLUMNS_BEFORE + COLUMNS_BEHIND;
+    size_t fits = utf8_fits(text, SHOW_MESSAGE_MAX);
+    if (s->columns == 0)
+        return fits;
+    size_t most = s->columns > taken + COLUMNS_LEAST ? s->columns - taken : COLUMNS_LEAST;
+    return show_fits(slice_of(text.p, fits), most);
 }
 
 static void put_message(const struct show *s, const struct message *m)
@@ -49,7 +55,7 @@ static void put_message(const struct show *s, const struct message *m)
     (void)fprintf(s->out, "%10s %10s  ", text_duration(m->kept.at_ns, at),
                   text_size(m->kept.size, size));
     show_colour(s, TEXT_PLAIN);
-    size_t shown = put_text(s->out, m, most_of(s));
+    size_t shown = put_text(s->out, m, most_of(s, m->text));
     show_colour(s, TEXT_DIM);
     if (shown < m->text.len)
         (void)fprintf(s->out, " … %s more", text_size(m->text.len - shown, size));

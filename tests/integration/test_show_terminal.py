@@ -11,6 +11,7 @@ import hostile_text
 import pytest
 from exchanges import Record
 from terminal import COLOURS, on_terminal, what_is_obeyed
+from test_terminal import terminal_cells
 
 ROWS_LEAST, ROWS_MOST, LINE_ROWS = 20, 60, 8
 
@@ -120,11 +121,31 @@ def test_a_long_line_is_cut_and_wide_characters_count_as_what_they_take(record, 
     record.add(response="\u65e5\u672c".encode() * 3000 + b"\n" + b"last\n",
                response_fields=[("Content-Type", "text/plain")])
     text = plain(shown(record, tmp_path, columns=columns))
-    line, more = re.search(r"^    ([\u65e5\u672c]+) \u2026 ([\d.]+ KiB) more on this line$", text, re.M).groups()
-    assert 4 + 2 * len(line) <= LINE_ROWS * columns and more
+    rows = re.findall(r"^    [\u65e5\u672c]+$|^    [\u65e5\u672c]* \u2026 [\d.]+ KiB more on this line$",
+                      text, re.M)
+    assert LINE_ROWS - 1 <= len(rows) <= LINE_ROWS and rows[-1].endswith("line")
+    assert all(len(terminal_cells(row)) in (columns, columns - 1) for row in rows[:-1])
+    assert len(terminal_cells(rows[-1])) <= columns
     assert "\n    last\n" in text and "  \u2026 lines were cut; all of it:\n  adit show" in text
     whole = record.output("show", "last").decode()
     assert "\u65e5\u672c" * 3000 + "\n    last\n" in whole and "\u2026" not in whole
+
+
+@pytest.mark.parametrize("columns", [30, 80, 131])
+def test_nothing_that_was_sent_begins_a_row_however_long_it_is(record, tmp_path, columns):
+    """A row that ends by itself would go on where a line of ours could stand."""
+    filler = "\u65e5e\u0301\t\x1b\u202e" * 20 + "\u20ac" * 300
+    record.add(target="/" + filler, host="h" * 300, method="M" * 200, reason=filler, request=filler.encode(),
+               response=b'--B\r\nContent-Disposition: x; name="' + filler.encode() + b'"\r\n\r\n\r\n--B--',
+               request_fields=[("X-" + "n" * 300, filler)], bad_head=filler.encode(),
+               response_fields=[("Content-Type", "multipart/x; boundary=B")])
+    seen = 0
+    for line in plain(shown(record, tmp_path, columns=columns)).split("\n")[3:]:
+        assert len(terminal_cells(line.expandtabs(8))) <= columns or not re.search("[\u65e5\u20ac]|[hnM]{9}", line)
+        if re.search("[\u65e5\u20ac]|[hnM]{9}", line):
+            assert re.match(r"    |> |< |<\? |http://|  part 1", line), line
+            seen += 1
+    assert seen > 20
 
 
 @pytest.mark.parametrize("columns, row", [(40, 4), (60, 8), (80, 16), (200, 16)])
