@@ -59,14 +59,19 @@ static void put_data(struct buf *out, const char *data)
     buf_free(&quoted);
 }
 
-static void print_hint(struct display *d, const char *data)
+static void print_hint(struct display *d, bool recorded, const char *data)
 {
     char zone[ZONE_MAX];
     struct buf where = {0};
+    console_zone(&d->console, zone);
+    if (!recorded) {
+        if (zone[0])
+            console_line(&d->console, "adit: times: %s", zone);
+        return;
+    }
     put_data(&where, data);
     const int len = (int)buf_len(&where);
     const char *text = len > 0 ? buf_at(&where) : "";
-    console_zone(&d->console, zone);
     console_line(&d->console,
                  "adit: to look closer: adit requests --follow%.*s, adit show last%.*s%s%s%s", len,
                  text, len, text, zone[0] ? " (times: " : "", zone, zone[0] ? ")" : "");
@@ -75,8 +80,7 @@ static void print_hint(struct display *d, const char *data)
 
 void display_begin(struct display *d, bool recorded, const char *data)
 {
-    if (recorded)
-        print_hint(d, data);
+    print_hint(d, recorded, data);
     service_watch_start(&d->service);
 }
 

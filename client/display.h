@@ -23,7 +23,8 @@ struct display {
 bool display_init(struct display *d, struct loop *loop, const struct dial_target *target,
                   bool print_bodies);
 // To be said once, behind the line with the URL: prints the commands that show what passes, with
-// --data `data` if that is not NULL, unless nothing is `recorded`; and looks for the service.
+// --data `data` if that is not NULL, unless nothing is `recorded`, and at a terminal the zone of
+// the times; and looks for the service.
 void display_begin(struct display *d, bool recorded, const char *data);
 // Looks no more. To be said before the loop's connections are closed.
 void display_stop(struct display *d);

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import threading
+import time
 
 import harness
 import live_lines
@@ -97,7 +98,7 @@ def test_a_status_has_its_colour_where_colours_are_wanted(tmp_path, origin, env,
         for path, colour in COLOURED.items():
             line = next(line for line in seen.text.split("\n") if line.endswith(f"GET    {path}"))
             assert ("\x1b[" in line) == has, line
-            status = re.search(r"(\x1b\[\d+m)?\d{3}(\x1b\[0m)?  ", line)[1]
+            status = re.search(r"\d\d:\d\d:\d\d  (?:\x1b\[0m)?(\x1b\[\d+m)?\d{3}", line)[1]
             assert (status == f"\x1b[{colour}m") == (has and colour is not None), line
 
 
@@ -117,6 +118,12 @@ def test_a_pipe_gets_whole_ids_and_times_and_nothing_is_cut(site):
 
 # What lasts.
 
+def seconds_of(took):
+    number, unit = took.split()
+    return float(number) / (1000 if unit == "ms" else 1)
+
+
+
 def streams(site, source, kind):
     def handler(exchange):
         exchange.head(200, [("Content-Type", kind), ("Transfer-Encoding", "chunked")])
@@ -133,10 +140,13 @@ def test_an_event_stream_is_told_when_it_begins_and_when_it_ends(tmp_path, more,
     with harness.Proxied(tmp_path, *more) as proxied:
         streams(proxied, source, kind)
         with proxied.visit() as visitor:
+            asked = time.monotonic()
             visitor.request("GET", "/stream")
             head = visitor.response_head()
+            heard = time.monotonic() - asked
             began = live_lines.parsed(proxied.proxy.wait_for("GET +/stream +running$").string)
             assert (began.status, began.size) == ("200", "0 B")
+            assert seconds_of(began.took) <= heard
             source.put(b"data: x\n\n")
             source.put(None)
             assert b"".join(visitor.response_body(head)) == b"data: x\n\n"
@@ -158,10 +168,12 @@ def switch(site):
 def test_a_websocket_is_told_at_the_switch_and_at_its_end(site):
     switch(site)
     with site.visit() as visitor:
+        asked = time.monotonic()
         visitor.request("GET", "/foo", [("Connection", "Upgrade"), ("Upgrade", "foo")])
         assert visitor.response_head().status == 101
+        heard = time.monotonic() - asked
         began = live_lines.parsed(site.agent.wait_for("GET +/foo +running$").string)
-        assert began.status == "101"
+        assert began.status == "101" and seconds_of(began.took) <= heard
         visitor.send(b"hello")
         assert visitor.exactly(10) == b"hellohello"
     ended = live_lines.parsed(site.agent.wait_for(r"/foo +.*: 5 B in, 10 B out$").string)

@@ -114,8 +114,8 @@ static void an_upgraded_one_tells_both_ways(void **state)
     assert_non_null(strstr(text_of(&narrow, &x, &closed), "/ws           closed"));
     assert_null(strstr(text_of(&narrow, &x, &closed), "KiB"));
     closed.why = EXCHANGE_VISITOR_GONE;
-    assert_non_null(
-        strstr(text_of(&wide, &x, &closed), "/ws                 visitor gone: 2.0 KiB in, 13 B out"));
+    assert_non_null(strstr(text_of(&wide, &x, &closed),
+                           "/ws                 visitor gone: 2.0 KiB in, 13 B out"));
 }
 
 // Of all that may be long.
