@@ -165,7 +165,7 @@ static const char *limit_of(enum answer answer)
     if (answer == ANSWER_RELAY_FULL)
         return "--limit visitors, or open files";
     if (answer == ANSWER_TOO_MANY)
-        return "--limit visitors-per-address or streams-per-address";
+        return "--limit visitors-per-address, streams-per-address or tunnels";
     if (answer == ANSWER_BUSY)
         return "--limit streams or unread-bytes, or memory";
     return NULL;
