@@ -101,7 +101,7 @@ static void put_item(struct help *h, const char *line, size_t indent, size_t len
 {
     size_t gap = behind_gap(line, indent, len);
     end_line(h);
-    h->hang = indent;
+    h->hang = indent > HELP_DEEP && indent + HELP_ROOM_MIN > h->width ? HELP_DEEP : indent;
     if (gap == 0) {
         put_words(h, line + indent, len - indent);
         return;

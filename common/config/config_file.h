@@ -12,7 +12,7 @@ struct config_file {
 };
 
 enum {
-    CONFIG_WHY_MAX = PRIVATE_WHY_MAX + CONFIG_MESSAGE_MAX
+    CONFIG_WHY_MAX = PRIVATE_PATH_MAX + PRIVATE_WHY_MAX + CONFIG_MESSAGE_MAX
 };
 
 // Finds the path alone. False: neither XDG_CONFIG_HOME nor HOME says where, and `path` is "".

@@ -63,8 +63,9 @@ def listed(text):
 @pytest.mark.parametrize("command", SOURCES, ids=" ".join)
 def test_it_lists_what_the_command_takes_and_nothing_else(tmp_path, command):
     taken = table(command)
-    assert len(taken) >= 1
-    assert listed(help_of(tmp_path, command)) == taken
+    text = help_of(tmp_path, command)
+    named = set(re.findall(r"(?<![\w-])--?([a-zA-Z][\w-]*)", text))
+    assert taken and listed(text) <= taken <= named
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
