@@ -212,7 +212,11 @@ void output_line(FILE *stream, const char *format, ...)
         len += part;
     }
     text[len++] = '\n';
-    (void)fwrite(text, 1, len, stream); // at once: the log's thread writes there too
+    // In one call, which an unbuffered stream does not make of it: the log's thread writes there too.
+    if (stream == stderr)
+        (void)on_write(&err, text, len);
+    else
+        (void)fwrite(text, 1, len, stream);
 }
 
 int output_fd(FILE *stream)
