@@ -27,7 +27,7 @@ from patience import BIN, DEADLINE
 from readme import ROOT
 
 COLUMNS = 100
-NAMES = ("example.com", "myapp.example.com", "shop.example.com")
+NAMES = ("example.com", "myapp.example.com")
 SETUP = """
 set -e
 mount --make-rprivate /
@@ -50,12 +50,10 @@ cat {certificate} >>/etc/ssl/certs/ca-certificates.crt
 echo up
 exec sleep infinity
 """
-# No systemd runs in it. A service is started as its unit says, in the background.
-SYSTEMCTL = """#!/bin/sh
-case "$*" in
-"reload nginx") [ -s /run/nginx.pid ] && exec nginx -s reload || exec nginx ;;
-*) echo "systemctl: $* is nothing that this machine does" >&2; exit 1 ;;
-esac
+# Where there is no systemd at all.
+SYSUSERS = """#!/bin/sh
+sed -n 's/^u \\([a-z]*\\) .*/\\1/p' /usr/local/lib/sysusers.d/*.conf |
+    while read -r name; do id "$name" >/dev/null 2>&1 || useradd --system --user-group "$name"; done
 """
 SUDO = '#!/bin/sh\nexec "$@"\n'
 # Presets have to exist; what was built is used as it is. All else is cmake's.
@@ -70,13 +68,17 @@ esac
 PACKAGES = """#!/bin/sh
 exec grep -q "^$1) wanted=" {root}/scripts/setup
 """
-# Tells each command that fails, and leaves the directory to the next terminal.
+# Tells each command that fails.
 SHELL = """
 exec 3>>{failures}
 set -E -o pipefail
 trap 'echo "$? $BASH_COMMAND" >&3' ERR
 """
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07")
+
+
+def _die_with_parent():
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG; all processes end with the first
 
 
 def _executable(path, text):
@@ -182,7 +184,7 @@ class Machine:
                               relay=RELAY, names=" ".join(NAMES), certificate=certificate, key=key)
         self.holder = subprocess.Popen(
             ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=_die_with_parent)
         first = self.holder.stdout.readline()
         self.is_there = first == "up\n"
         self.trouble = "" if self.is_there else first.strip()
@@ -208,7 +210,11 @@ class Machine:
                 _executable(self.project / "scripts/setup", PACKAGES.format(root=ROOT))
             else:  # quickstart goes by where it lies
                 shutil.copy(source, self.project / "scripts")
-        for name, text in {"sudo": SUDO, "systemctl": SYSTEMCTL, "cmake": CMAKE}.items():
+        shims = {"sudo": SUDO, "cmake": CMAKE,
+                 "systemctl": (ROOT / "tests/support/systemctl").read_text()}
+        if not shutil.which("systemd-sysusers"):
+            shims["systemd-sysusers"] = SYSUSERS
+        for name, text in shims.items():
             _executable(self.directory / "shims" / name, text)
 
     def environment(self):
@@ -234,12 +240,8 @@ class Machine:
                 raise OSError(ctypes.get_errno(), "setns")
         os.chdir(self.project)
 
-    def put(self, path, text):
-        """Writes a file of the machine."""
-        subprocess.run(["sh", "-c", f"mkdir -p {os.path.dirname(path)} && cat > {path}"], input=text,
-                       text=True, check=True, preexec_fn=self._enter)
-
     def read(self, path):
+        """A file of the machine."""
         return subprocess.run(["cat", path], stdout=subprocess.PIPE, text=True, check=True,
                               preexec_fn=self._enter).stdout
 
