@@ -80,6 +80,7 @@ const struct option_advice other_options_proxy[] = {
     {"domain", "adit proxy has a port and no name; adit http has one"},
     {"name", "adit proxy has a port and no name; adit http has one"},
     {"log", LOG},
+    {"inspect", "that is --record none, or all"},
     {"web-addr", PAGE},
     {"target", "that is --url URL"},
     {NULL, NULL},

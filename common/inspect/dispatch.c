@@ -10,6 +10,9 @@ enum {
     SUGGESTION_MAX = 400
 };
 
+static const char *const helps[] = {"help", "--help", "-h", NULL};
+static const char *const versions[] = {"version", "--version", "-v", "-V", NULL};
+
 static const struct dispatch_own *find_own(const struct dispatch *d, const char *name)
 {
     const struct dispatch_own *c = d->commands;
@@ -127,11 +130,10 @@ static int misplaced_option(const struct dispatch *d, int argc, char **argv)
 
 static int help_on(const struct dispatch *d, int argc, char **argv)
 {
-    static const char *const itself[] = {"help", "--help", "-h", NULL};
     char option[] = "--help";
     if (argc > 3)
         return usage(d, "help takes one command at a time");
-    if (argc < 3 || is_one_of(argv[2], itself))
+    if (argc < 3 || is_one_of(argv[2], helps))
         return print_help(d, 0);
     if (!is_command(d, argv[2]))
         return unknown_command(d, argv[2]);
@@ -140,8 +142,6 @@ static int help_on(const struct dispatch *d, int argc, char **argv)
 
 int dispatch_run(const struct dispatch *d, int argc, char **argv)
 {
-    static const char *const helps[] = {"help", "--help", "-h", NULL};
-    static const char *const versions[] = {"version", "--version", "-v", "-V", NULL};
     const char *word = argc > 1 ? argv[1] : "";
     if (argc < 2)
         return d->bare ? d->bare(argc, argv) : print_help(d, EXIT_USAGE);

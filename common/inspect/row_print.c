@@ -28,7 +28,7 @@ static bool is_other_host(struct row_printer *p, struct slice host)
 {
     size_t len = host.len < ROW_HOST_MAX ? host.len : ROW_HOST_MAX;
     if (p->knows_host)
-        return host.len > ROW_HOST_MAX || !slice_ieq(host, slice_of(p->host, p->host_len));
+        return !slice_ieq(host, slice_of(p->host, p->host_len));
     memcpy(p->host, host.p ? host.p : "", len);
     p->host_len = len;
     p->knows_host = true;

@@ -67,6 +67,7 @@ def test_the_version_is_told_however_it_is_asked_for(tmp_path, program):
     "adit requests -n x": "adit requests: --limit takes a number from 0 to 10000000, not x",
     "adit show last -o x": "adit show: -o: it goes to the standard output: write > FILE behind it",
     "adit proxy 80 -p 90": "adit proxy: -p: that is --port PORT",
+    "adit proxy 80 --inspect=false": "adit proxy: --inspect: that is --record none, or all",
     "adit proxy --url 80 90": "adit proxy: one service only",
     "adit proxy": "adit proxy: say which service: adit proxy --url http://localhost:PORT",
     "adit proxy 80 --port 70000": "adit proxy: --port is not a number from 0 to 65535",

@@ -147,6 +147,13 @@ def test_a_heading_names_the_zone_and_the_only_host(record):
     assert "web" not in at_terminal(record, 120, "host=other")[1]
 
 
+def test_hosts_that_are_too_long_to_be_kept_are_told(record):
+    record.add(host="x" * 300 + "a")
+    record.add(host="x" * 300 + "b")
+    lines = run(record.directory, "requests")[0].splitlines()
+    assert lines[0].endswith("xa") and lines[1].endswith("xb")
+
+
 def test_times_have_a_date_where_one_is_needed(record, now):
     record.add(began_ns=now)
     lines = [plain(line) for line in at_terminal(record, 80)]
