@@ -250,10 +250,13 @@ def test_links_lead_somewhere():
         assert not place or place in anchors(target), link
 
 
-def test_what_comes_in_ngroks_place_is_there():
-    cells = [row[1] for row in readme.tables("Coming from ngrok")[1:]]
-    commands = [shlex.split(code) for cell in cells for code in re.findall(r"`(adit [^`]+)`", cell)]
-    assert len(commands) > 5
-    for _, command, *words in commands:
+def test_commands_that_text_and_tables_name_are_there():
+    named = re.findall(r"`(aditd? [^`]+)`", re.sub(readme.FENCE, "", readme.text()))
+    assert len(named) > 30
+    for code in named:
+        program, *words = shlex.split(code.replace("\\|", "|"))
+        command = [] if words[0].startswith("-") else words[:1]
+        if command in (["help"], ["version"]):
+            continue
         flags = {FLAG.match(word)[0] for word in words if word.startswith("-")}
-        assert flags <= flags_of("adit", command), (command, words)
+        assert flags <= flags_of(program, *command), code
