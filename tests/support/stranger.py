@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """A machine for somebody who has only README.md: commands are typed as they stand, at terminals.
 
-It has a network, processes, a home, /etc, /usr, /var and /run of its own, of which nothing stays. It is
-root's. What cannot be real is replaced: the build that is there stands for the one that README makes,
-sudo runs the command, example.com and names below it have an address of the machine that is not
-loopback's, and a certificate that the machine trusts.
+It has a network, processes, a home, /etc, /usr, /var, /run and a build folder of its own, of which
+nothing stays. It is root's. What cannot be real is replaced: the build that is there stands for the
+one that README makes, sudo runs the command, example.com and names below it have an address of the
+machine that is not loopback's, and a certificate that the machine trusts.
 """
 import contextlib
 import ctypes
@@ -38,7 +38,8 @@ over /etc etc /etc
 over /usr usr /usr
 over /var var /var
 mount -t tmpfs none /run
-over {build} build {project}/build/release
+over {build} build {build}
+mount --bind {build} {project}/build/release
 mount -t proc proc /proc
 ip link set lo up
 ip address add {relay}/32 dev lo
