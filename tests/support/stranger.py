@@ -33,12 +33,14 @@ set -e
 mount --make-rprivate /
 mount -t tmpfs none {layers}
 for name in etc usr var build; do mkdir {layers}/$name {layers}/$name.work; done
-over() {{ mount -t overlay overlay -o lowerdir=$1,upperdir={layers}/$2,workdir={layers}/$2.work $3; }}
-over /etc etc /etc
-over /usr usr /usr
-over /var var /var
+over() {{ # what changes there from here on is in a layer
+    mount -t overlay overlay -o "lowerdir=$1,upperdir={layers}/$2,workdir={layers}/$2.work" "$1"
+}}
+over /etc etc
+over /usr usr
+over /var var
 mount -t tmpfs none /run
-over {build} build {build}
+over {build} build
 mount --bind {build} {project}/build/release
 mount -t proc proc /proc
 ip link set lo up
@@ -166,8 +168,9 @@ def wait_until(terminals, found):
         if not any(is_open for _, is_open in before):
             return None
         with news:
-            if not news.wait_for(lambda: before != [(len(one.raw), one.is_open) for one in terminals],
-                                 max(0, end - time.monotonic())):
+            if not news.wait_for(
+                    lambda: before != [(len(one.raw), one.is_open) for one in terminals],
+                    max(0, end - time.monotonic())):
                 return None
 
 
@@ -185,7 +188,8 @@ class Machine:
                               relay=RELAY, names=" ".join(NAMES), certificate=certificate, key=key)
         self.holder = subprocess.Popen(
             ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=_die_with_parent)
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            preexec_fn=_die_with_parent)
         first = self.holder.stdout.readline()
         self.is_there = first == "up\n"
         self.trouble = "" if self.is_there else first.strip()
