@@ -73,12 +73,15 @@ def public(request, tmp_path_factory, origin):
 def test_the_service_hears_who_asks_for_which_host_and_how(public):
     source = lan.address()
     with public.visit(source=source) as visitor:
-        seen = visitor.fetch("GET", "/echo?a=%2F&b", [("X-Forwarded-For", FORGED)]).json()
+        claims = [("X-Forwarded-For", FORGED), ("X-Forwarded-Proto", "http"),
+                  ("Forwarded", f"for={FORGED};proto=http")]
+        seen = visitor.fetch("GET", "/echo?a=%2F&b", claims).json()
     fields = {name.lower(): value for name, value in seen["fields"]}
     assert seen["target"] == "/echo?a=%2F&b"
     assert fields["host"] == fields["x-forwarded-host"] == f"web.localhost:{public.port}"
     assert (fields["x-forwarded-for"], fields["x-forwarded-proto"]) == (source, "https")
     assert f"host=\"web.localhost:{public.port}\"" in fields["forwarded"]
+    assert FORGED not in str(fields)
 
 
 def test_a_visitor_may_speak_http_2(public):

@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 
+import harness
 import pytest
 import readme
 import record
@@ -18,13 +19,15 @@ STAYS = [
     (r"^adit (http|proxy) (?!--help)", r" -> http"),
     (r"^scripts/demo-service", r"listening on"),
     (r"^\./scripts/quickstart( [0-9]+)?$", r" -> http"),
-    (r"--follow", r""),
 ]
 END_OF_FILE = "\x04"
 # Fail on purpose.
 MAY_FAIL = {"1 adit diff"}
 # Blocks marked `not-run` begin with one of these, for this reason.
-NOT_RUN = {}
+NOT_RUN = {
+    "sudo apt-get install nginx certbot":
+        "Debian's packages, and a certificate that others give to the owner of the domain",
+}
 
 
 @pytest.fixture(scope="module")
@@ -64,11 +67,12 @@ class Scene:
 
     def __init__(self, machine, shapes):
         self.machine, self.shapes = machine, shapes
-        self.running, self.last = [], None
+        self.running, self.last, self.all = [], None, []
 
     def run(self, block, has_text):
         commands = self.shapes.in_command(block.text)
         self.last = self.machine.terminal(commands)
+        self.all.append(self.last)
         sign = ready_sign(block)
         if sign is None:
             if re.search(r"\bcat > \S*/token", commands):
@@ -121,6 +125,7 @@ class Scene:
                          ids=[heading for heading, _ in SECTIONS])
 def test_commands_do_what_readme_shows(machine, shapes, blocks):
     scene = Scene(machine, shapes)
+    machine.failed()
     try:
         for number, block in enumerate(blocks):
             after = blocks[number + 1] if number + 1 < len(blocks) else None
@@ -128,9 +133,11 @@ def test_commands_do_what_readme_shows(machine, shapes, blocks):
                 scene.run(block, after is not None and after.language == "text")
             elif block.language == "text":
                 scene.show(block)
-            elif block.mark:
-                machine.put(block.mark, block.text)
+            elif block.language == "ini":
+                assert block.text in machine.read(block.mark), block
         assert not any(scene.end()), "something did not end cleanly"
+        for one in scene.all:
+            assert not harness.REPORTS.search("\n".join(one.lines())), what_came([one])
     finally:
         scene.close()
     failed = [told for told in machine.failed()
@@ -148,7 +155,7 @@ def test_blocks_that_cannot_run_are_few_and_named():
 
 def test_every_block_says_what_it_is():
     kinds = {block.language for _, blocks in SECTIONS for block in blocks}
-    assert kinds <= {"sh", "text", "nginx", "caddy"}, kinds
+    assert kinds <= {"sh", "text", "ini"}, kinds
     assert not re.search(r"^ {4}\S", re.sub(readme.FENCE, "", readme.text()), re.M), \
         "a block without a fence is not looked at"
 
@@ -159,31 +166,50 @@ def help_of(*command):
     return done.stdout
 
 
+FLAG = re.compile(r"--[a-z-]+|-[a-zA-Z]\b")
+
+
 def flags_of(*command):
     """The flags that have a place of their own in the help, not those that its text mentions."""
-    names = re.findall(r"^  ((?:-\w, )?--[a-z-]+(?:, --[a-z-]+)*)", help_of(*command), re.M)
-    return set(re.findall(r"--[a-z-]+", " ".join(names)))
+    names = re.findall(r"^  (-[^ ,\n]+(?:, -[^ ,\n]+)*)(.*)", help_of(*command), re.M)
+    also = [re.findall(r"also (-\w)\b", rest) for _, rest in names]
+    return {FLAG.match(one)[0] for all_of_one, _ in names for one in all_of_one.split(", ")} | {
+        flag for flags in also for flag in flags}
 
 
 def first_column(heading):
-    return set(re.findall(r"--[a-z-]+", " ".join(row[0] for row in readme.tables(heading))))
+    return flags_in(row[0] for row in readme.tables(heading))
+
+
+def flags_in(cells):
+    return {found[0] for cell in cells for code in re.findall(r"`([^`]+)`", cell)
+            if (found := FLAG.match(code))}
 
 
 @pytest.mark.parametrize("command", [["aditd"], ["adit", "http"], ["adit", "proxy"]], ids=" ".join)
 def test_table_has_the_flags_of_the_help(command):
-    assert first_column(" ".join(command)) | {"--help"} == flags_of(*command) | {"--help"}
+    assert first_column(" ".join(command)) | {"-h"} == flags_of(*command)
 
 
 RECORD_COMMANDS = ["requests", "show", "diff", "verify", "stats", "export", "delete", "replay"]
-OF_ALL_RECORD_COMMANDS = {"--data", "--decode-all", "--help"}
+OF_ALL_RECORD_COMMANDS = {"--data", "--decode-all", "--help", "-h"}
+FILTERED = {"requests", "stats", "delete"}
 
 
 def test_table_has_the_commands_over_the_record():
     rows = {re.match(r"`(\w+)", row[0])[1]: row for row in readme.tables("The record")[1:]}
     assert set(rows) == set(RECORD_COMMANDS)
+    filters = flags_in(readme.prose("The record")) - {"--data"}
     for command, row in rows.items():
-        flags = set(re.findall(r"--[a-z-]+", " ".join(row)))
+        flags = flags_in(row) | (filters if command in FILTERED else set())
         assert flags == flags_of("adit", command) - OF_ALL_RECORD_COMMANDS, command
+
+
+def test_every_command_is_in_readme():
+    _, commands = help_of("adit").split("\nCommands:\n", 1)
+    names = re.findall(r"^  ([a-z]+) ", commands, re.M)
+    assert len(names) > 9
+    assert not [name for name in names if not re.search(rf"\b(adit |`){name}\b", readme.text())]
 
 
 def test_table_has_every_code_with_its_status():
@@ -199,7 +225,7 @@ def test_table_has_limits_that_can_be_set():
     listed = set()
     for command in (["aditd"], ["adit", "http"], ["adit", "proxy"]):
         _, limits = help_of(*command).split("\nLimits, ", 1)
-        listed |= set(re.findall(r"^    ([a-z-]+) ", limits, re.M))
+        listed |= set(re.findall(r"^ {2,4}([a-z-]+) ", limits, re.M))
     assert shown - {"--limit"} <= listed
     elsewhere = (readme.ROOT / "docs/protocol.md").read_text()
     assert not {name for name in listed - shown if f"`{name}`" not in elsewhere}
@@ -210,21 +236,27 @@ def anchor(heading):
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
+def anchors(path):
+    return {anchor(heading) for heading in re.findall(r"^#+ (.*)$", path.read_text(), re.M)}
+
+
 def test_links_lead_somewhere():
-    text = readme.text()
-    anchors = {anchor(heading) for heading in re.findall(r"^#+ (.*)$", text, re.M)}
-    for path, _, place in re.findall(r"\]\(([^#)]*)(#?)([^)]*)\)", text):
-        if path:
-            target = readme.ROOT / path
-            assert path.startswith("https://") or target.exists(), path
-        else:
-            assert place in anchors, place
+    links = re.findall(r"\]\(([^)]*)\)", readme.text())
+    assert len(links) > 20
+    for link in links:
+        path, _, place = link.partition("#")
+        target = readme.ROOT / (path or "README.md")
+        assert path.startswith("https://") or target.exists(), link
+        assert not place or place in anchors(target), link
 
 
-def test_what_comes_in_ngroks_place_is_there():
-    cells = [row[1] for row in readme.tables("Coming from ngrok")[1:]]
-    commands = [shlex.split(code) for cell in cells for code in re.findall(r"`(adit [^`]+)`", cell)]
-    assert len(commands) > 5
-    for _, command, *words in commands:
-        flags = {word for word in words if word.startswith("-")}
-        assert flags <= flags_of("adit", command), (command, words)
+def test_commands_that_text_and_tables_name_are_there():
+    named = re.findall(r"`(aditd? [^`]+)`", re.sub(readme.FENCE, "", readme.text()))
+    assert len(named) > 30
+    for code in named:
+        program, *words = shlex.split(code.replace("\\|", "|"))
+        command = [] if words[0].startswith("-") else words[:1]
+        if command in (["help"], ["version"]):
+            continue
+        flags = {FLAG.match(word)[0] for word in words if word.startswith("-")}
+        assert flags <= flags_of(program, *command), code

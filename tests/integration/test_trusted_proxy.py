@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: MIT
 """A proxy that is believed for whom it asks, and everybody else, who is not."""
 import contextlib
-import re
 import subprocess
 import threading
 
 import harness
-import nginx
 import pytest
-import readme
 import record
 from client import Client
 from speaker import AgentPeer
@@ -122,27 +119,3 @@ def test_a_relay_that_cannot_tell_visitors_apart_says_so_once(tmp_path):
         with harness.Relay(tmp_path, *words) as relay:
             relay.visit().fetch("GET", "/_adit/health")
         assert "trusted" not in relay.text("stderr")
-
-
-def readme_config(relay):
-    """README's lines for nginx, without TLS, and with an address of its own before the relay."""
-    config = re.sub(r"^ *ssl_.*\n", "", readme.file_block("nginx"), flags=re.M)
-    config = config.replace("listen 443 ssl;", "listen 127.0.0.1:PORT;")
-    config = config.replace("server_name example.com *.example.com;",
-                            f"server_name _; proxy_bind {TRUSTED};")
-    config = config.replace("127.0.0.1:7080", f"127.0.0.1:{relay.port}")
-    return config.replace("{", "{{").replace("}", "}}").replace("PORT", "{port}")
-
-
-def test_readmes_nginx_says_for_whom_it_asks_and_lets_agents_through(trusting, tmp_path):
-    relay, origin = trusting.relay, trusting.origin
-    with nginx.Nginx(tmp_path / "nginx", readme_config(relay)) as server:
-        address = ("127.0.0.1", server.port)
-        with Client(address, trusting.host, harness.DEADLINE) as visitor:
-            seen = ask(visitor, ("X-Forwarded-For", FORGED), ("X-Forwarded-Proto", "https"),
-                       ("Forwarded", f"for={FORGED};proto=https"))
-        assert (seen["x-forwarded-for"], seen["x-forwarded-proto"]) == (STRANGER, "http")
-        assert FORGED not in str(seen)
-        words = ("http", origin.address, "--relay", f"http://127.0.0.1:{server.port}")
-        with harness.Program(tmp_path, "adit", *words) as agent:
-            agent.wait_for(r"^adit: http://\S+ -> ")

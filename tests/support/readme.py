@@ -3,7 +3,7 @@
 
     ```sh           commands, run as they stand; `sh not-run`: those that no test can run
     ```text         what a terminal shows then; a line … stands for any lines, ^C for Ctrl-C
-    ```nginx PATH   a file
+    ```ini PATH     lines of this file
 """
 import pathlib
 import re
@@ -38,20 +38,23 @@ def sections():
             yield found[1], blocks
 
 
-def file_block(language):
-    """The text of the only block in this language."""
-    found, = [block.text for _, blocks in sections() for block in blocks
-              if block.language == language]
-    return found
-
-
-def tables(heading):
-    """The rows of the tables between this heading and the next one, as lists of cells."""
+def lines_of(heading):
+    """The lines between this heading and the next one."""
     whole = text()
     start = re.search(rf"^##+ {re.escape(heading)}$", whole, re.M).end()
     after = ANY_HEADING.search(whole, start)
-    lines = whole[start:after.start() if after else len(whole)].splitlines()
-    rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines if line.startswith("|")]
+    return whole[start:after.start() if after else len(whole)].splitlines()
+
+
+def prose(heading):
+    """Those that are no rows of tables, as one text in a list."""
+    return [" ".join(line for line in lines_of(heading) if not line.startswith("|"))]
+
+
+def tables(heading):
+    """The rows of the tables there, as lists of cells."""
+    rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines_of(heading)
+            if line.startswith("|")]
     return [[cell.strip().replace("\\|", "|") for cell in row] for row in rows
             if not set("".join(row)) <= set("- :")]
 
@@ -64,6 +67,7 @@ VARIES = [
     (r"\b(?:curl|Python)/[\d.]+", r"\w+/[\d.]+"),
     (r"\b\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT", r"\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT"),
     (r"\b[a-z]+-[a-z]+-[0-9a-f]{8}\b", "[a-z]+-[a-z]+-[0-9a-f]{8}"),  # a name that adit makes
+    (r'"visitors":\d+', r'"visitors":\d+'),
     (r"\b\d{5}\b", r"\d{4,5}"),  # a free port
     (r"\b[0-9a-f]{64}\b", "[0-9a-f]{64}"),
     (r"\b[0-9a-f]{32}\b", "[0-9a-f]{32}"),
@@ -91,6 +95,8 @@ class Shapes:
         return command
 
     def pattern(self, line):
+        if line == "^C":  # the terminal's, and what a program prints behind it
+            return re.compile(r"\^C.*"), []
         self.short.update(re.findall(SHORT_ID, line))
         ids = "|".join([WHOLE_ID, *(rf"\b{one}\b" for one in sorted(self.short))])
         kinds = [f"(?P<v{n}>{what})" for n, (what, _) in enumerate(VARIES)] + [f"(?P<id>{ids})"]

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """A machine for somebody who has only README.md: commands are typed as they stand, at terminals.
 
-It has a network, processes, a home, /etc, /usr, /var and /run of its own, of which nothing stays. It is
-root's. What cannot be real is replaced: the build that is there stands for the one that README makes,
-sudo runs the command, example.com and names below it have an address of the machine that is not
-loopback's, and a certificate that the machine trusts.
+It has a network, processes, a home, /etc, /usr, /var, /run and a build folder of its own, of which
+nothing stays. It is root's. What cannot be real is replaced: the build that is there stands for the
+one that README makes, sudo runs the command, example.com and names below it have an address of the
+machine that is not loopback's, and a certificate that the machine trusts.
 """
 import contextlib
 import ctypes
@@ -27,18 +27,21 @@ from patience import BIN, DEADLINE
 from readme import ROOT
 
 COLUMNS = 100
-NAMES = ("example.com", "myapp.example.com", "shop.example.com")
+NAMES = ("example.com", "myapp.example.com")
 SETUP = """
 set -e
 mount --make-rprivate /
 mount -t tmpfs none {layers}
 for name in etc usr var build; do mkdir {layers}/$name {layers}/$name.work; done
-over() {{ mount -t overlay overlay -o lowerdir=$1,upperdir={layers}/$2,workdir={layers}/$2.work $3; }}
-over /etc etc /etc
-over /usr usr /usr
-over /var var /var
+over() {{ # what changes there from here on is in a layer
+    mount -t overlay overlay -o "lowerdir=$1,upperdir={layers}/$2,workdir={layers}/$2.work" "$1"
+}}
+over /etc etc
+over /usr usr
+over /var var
 mount -t tmpfs none /run
-over {build} build {project}/build/release
+over {build} build
+mount --bind {build} {project}/build/release
 mount -t proc proc /proc
 ip link set lo up
 ip address add {relay}/32 dev lo
@@ -50,12 +53,10 @@ cat {certificate} >>/etc/ssl/certs/ca-certificates.crt
 echo up
 exec sleep infinity
 """
-# No systemd runs in it. A service is started as its unit says, in the background.
-SYSTEMCTL = """#!/bin/sh
-case "$*" in
-"reload nginx") [ -s /run/nginx.pid ] && exec nginx -s reload || exec nginx ;;
-*) echo "systemctl: $* is nothing that this machine does" >&2; exit 1 ;;
-esac
+# Where there is no systemd at all.
+SYSUSERS = """#!/bin/sh
+sed -n 's/^u \\([a-z]*\\) .*/\\1/p' /usr/local/lib/sysusers.d/*.conf |
+    while read -r name; do id "$name" >/dev/null 2>&1 || useradd --system --user-group "$name"; done
 """
 SUDO = '#!/bin/sh\nexec "$@"\n'
 # Presets have to exist; what was built is used as it is. All else is cmake's.
@@ -70,13 +71,17 @@ esac
 PACKAGES = """#!/bin/sh
 exec grep -q "^$1) wanted=" {root}/scripts/setup
 """
-# Tells each command that fails, and leaves the directory to the next terminal.
+# Tells each command that fails.
 SHELL = """
 exec 3>>{failures}
 set -E -o pipefail
 trap 'echo "$? $BASH_COMMAND" >&3' ERR
 """
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07")
+
+
+def _die_with_parent():
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG; all processes end with the first
 
 
 def _executable(path, text):
@@ -163,8 +168,9 @@ def wait_until(terminals, found):
         if not any(is_open for _, is_open in before):
             return None
         with news:
-            if not news.wait_for(lambda: before != [(len(one.raw), one.is_open) for one in terminals],
-                                 max(0, end - time.monotonic())):
+            if not news.wait_for(
+                    lambda: before != [(len(one.raw), one.is_open) for one in terminals],
+                    max(0, end - time.monotonic())):
                 return None
 
 
@@ -182,7 +188,8 @@ class Machine:
                               relay=RELAY, names=" ".join(NAMES), certificate=certificate, key=key)
         self.holder = subprocess.Popen(
             ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            preexec_fn=_die_with_parent)
         first = self.holder.stdout.readline()
         self.is_there = first == "up\n"
         self.trouble = "" if self.is_there else first.strip()
@@ -208,7 +215,11 @@ class Machine:
                 _executable(self.project / "scripts/setup", PACKAGES.format(root=ROOT))
             else:  # quickstart goes by where it lies
                 shutil.copy(source, self.project / "scripts")
-        for name, text in {"sudo": SUDO, "systemctl": SYSTEMCTL, "cmake": CMAKE}.items():
+        shims = {"sudo": SUDO, "cmake": CMAKE,
+                 "systemctl": (ROOT / "tests/support/systemctl").read_text()}
+        if not shutil.which("systemd-sysusers"):
+            shims["systemd-sysusers"] = SYSUSERS
+        for name, text in shims.items():
             _executable(self.directory / "shims" / name, text)
 
     def environment(self):
@@ -234,12 +245,8 @@ class Machine:
                 raise OSError(ctypes.get_errno(), "setns")
         os.chdir(self.project)
 
-    def put(self, path, text):
-        """Writes a file of the machine."""
-        subprocess.run(["sh", "-c", f"mkdir -p {os.path.dirname(path)} && cat > {path}"], input=text,
-                       text=True, check=True, preexec_fn=self._enter)
-
     def read(self, path):
+        """A file of the machine."""
         return subprocess.run(["cat", path], stdout=subprocess.PIPE, text=True, check=True,
                               preexec_fn=self._enter).stdout
 
