@@ -133,7 +133,7 @@ static int help_on(const struct dispatch *d, int argc, char **argv)
     char option[] = "--help";
     if (argc > 3)
         return usage(d, "help takes one command at a time");
-    if (argc < 3 || is_one_of(argv[2], helps))
+    if (argc < 3 || is_one_of(argv[2], helps) || is_one_of(argv[2], versions))
         return print_help(d, 0);
     if (!is_command(d, argv[2]))
         return unknown_command(d, argv[2]);

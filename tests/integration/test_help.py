@@ -128,3 +128,11 @@ def test_without_a_command_adit_shows_its_help_and_status_2(tmp_path):
     done = run(tmp_path, "adit")
     assert (done.returncode, done.stderr) == (2, "")
     assert done.stdout == help_of(tmp_path, ("adit",))
+
+
+@pytest.mark.parametrize("word", ["help", "version", "--version", "-v"])
+@pytest.mark.parametrize("program", ["adit", "aditd"])
+def test_words_of_the_help_have_it_too(tmp_path, program, word):
+    done = run(tmp_path, program, "help", word)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == help_of(tmp_path, (program,))
