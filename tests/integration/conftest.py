@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What the integration tests share. Each file shows one family of properties of the programs."""
 import pathlib
+import shutil
 import sys
+import tempfile
 
 import pytest
 
@@ -33,6 +35,16 @@ def own_tunnel(tmp_path):
     """A tunnel to a scripted origin for one test, which may break it."""
     with harness.Tunnel(tmp_path) as started:
         yield started
+
+
+@pytest.fixture
+def reachable_path():
+    """A directory that other users can reach: pytest shuts the one above tmp_path at each start,
+    and several of it run at a time."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="adit-reachable-"))
+    path.chmod(0o711)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

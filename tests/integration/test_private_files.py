@@ -204,20 +204,18 @@ def test_root_reads_the_record_of_the_user_that_the_relay_runs_as(tmp_path, made
 
 
 @needs_root
-def test_another_user_keeps_its_own_state_and_cannot_use_ours(tmp_path, made):
+def test_another_user_keeps_its_own_state_and_cannot_use_ours(reachable_path, made):
     def as_nobody():
         os.setgroups([])
         os.setgid(NOBODY)
         os.setuid(NOBODY)
 
-    for path in [tmp_path, *tmp_path.parents][:-2]:
-        path.chmod(path.stat().st_mode | 0o111)
-    own = tmp_path / "own"
+    own = reachable_path / "own"
     own.mkdir(mode=0o700)
     os.chown(own, NOBODY, NOBODY)
-    starts(tmp_path, own, WRITERS["aditd"], prepare=as_nobody)
+    starts(reachable_path, own, WRITERS["aditd"], prepare=as_nobody)
     assert all(path.stat().st_uid == NOBODY for path in own.iterdir())
-    code, _ = run(tmp_path, made, WRITERS["aditd"], prepare=as_nobody)
+    code, _ = run(reachable_path, made, WRITERS["aditd"], prepare=as_nobody)
     assert code == 1
 
 
@@ -299,10 +297,8 @@ def may_be_alone():
 
 
 @pytest.mark.skipif(not may_be_alone(), reason="no user namespaces here")
-def test_where_root_is_nobody_the_way_is_not_foreign_but_the_directory_is(tmp_path):
-    for path in [tmp_path, *tmp_path.parents][:-2]:
-        path.chmod(path.stat().st_mode | 0o111)
-    own = tmp_path / "own"
+def test_where_root_is_nobody_the_way_is_not_foreign_but_the_directory_is(reachable_path):
+    own = reachable_path / "own"
     own.mkdir(mode=0o700)
     if os.geteuid() == 0:
         os.chown(own, NOBODY, NOBODY)
