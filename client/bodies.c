@@ -251,7 +251,7 @@ struct page {
 static void on_line(void *ctx, const struct body_line *line)
 {
     struct page *p = ctx;
-    const bool ours = line->kind == BODY_LINE_REMARK;
+    const bool ours = line->kind == BODY_LINE_REMARK || line->kind == BODY_LINE_MORE;
     const bool pair = line->kind == BODY_LINE_PAIR;
     const size_t around = MARK + line->name.len + (pair ? 3 : 0) + 1;
     if (p->lines_left == 0 || p->bytes_left < around || p->line_was_cut) {
