@@ -251,6 +251,16 @@ def test_the_table_counts_paths_whatever_the_method_and_the_query(own_proxied):
                           "/none": (1, "0 B", "12 B")}
 
 
+def test_the_percentiles_of_a_single_call_are_its_time(own_proxied):
+    for number in range(5):
+        own_proxied.fetch("GET", f"/{number}")
+    own_proxied.proxy.stop()
+    found = [m.groups() for line in own_proxied.proxy.text("stdout").splitlines() if (m := re.match(ROW, line))]
+    assert len(found) == 5
+    for row in found:
+        assert len(set(row[1:6])) == 1, row
+
+
 def test_the_table_is_printed_on_sigusr1_and_nothing_ends(own_proxied):
     own_proxied.proxy.process.send_signal(signal.SIGUSR1)
     own_proxied.proxy.wait_for("^adit: 0 exchanges on 0 paths$")
