@@ -3,6 +3,7 @@
 import asyncio
 import re
 import signal
+import time
 import socket
 
 import harness
@@ -252,7 +253,9 @@ def test_the_table_counts_paths_whatever_the_method_and_the_query(own_proxied):
 
 
 def test_the_percentiles_of_a_single_call_are_its_time(own_proxied):
-    for number in range(5):
+    for number in range(5):  # long enough for the histogram's steps to be seen
+        own_proxied.origin.on(f"/{number}", lambda exchange, number=number: (
+            time.sleep(0.02 + number * 0.007), exchange.reply("x")))
         own_proxied.fetch("GET", f"/{number}")
     own_proxied.proxy.stop()
     found = [m.groups() for line in own_proxied.proxy.text("stdout").splitlines() if (m := re.match(ROW, line))]
