@@ -251,7 +251,7 @@ struct page {
 static void on_line(void *ctx, const struct body_line *line)
 {
     struct page *p = ctx;
-    const bool ours = line->kind == BODY_LINE_REMARK;
+    const bool ours = line->kind == BODY_LINE_REMARK || line->kind == BODY_LINE_MORE;
     const bool pair = line->kind == BODY_LINE_PAIR;
     const size_t around = MARK + line->name.len + (pair ? 3 : 0) + 1;
     if (p->lines_left == 0 || p->bytes_left < around || p->line_was_cut) {
@@ -369,13 +369,13 @@ static void put_time(struct line *l, const char *what, uint64_t from_ns, uint64_
     line_duration(l, to_ns - from_ns);
 }
 
-static void put_times(struct buf *out, const struct exchange *x)
+static void put_times(struct buf *out, const struct exchange *x, const struct console *console)
 {
     const struct exchange_direction *response = &x->direction[OUTBOUND];
     struct line l;
     line_clear(&l);
     line_put(&l, "  = ");
-    line_put(&l, x->id);
+    line_put(&l, x->id + (console->place.columns > 0 ? EXCHANGE_ID_LEN - LINE_ID_END : 0));
     line_put(&l, ":");
     put_time(&l, " sent on after ", x->begun_ns, x->sent_on_ns);
     if (x->connect_ns > 0)
@@ -413,7 +413,7 @@ static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
     if (note_of(x)) {
         put_side(&b->block, x, INBOUND);
         put_side(&b->block, x, OUTBOUND);
-        put_times(&b->block, x);
+        put_times(&b->block, x, b->console);
     }
     console_block(b->console, slice_of(buf_at(&b->block), buf_len(&b->block)));
     buf_take(&b->block, buf_len(&b->block));

@@ -28,10 +28,10 @@ static const char help[] =
     "@ replay: sends recorded requests again, to the service that they went to.\n"
     "\n"
     "  @ replay last\n"
-    "  @ replay 01jdq4 01jdq7 --times 3\n"
-    "  @ replay 01jdq4 --path /v2/orders -H 'X-Debug: 1' --drop-header cookie\n"
-    "  @ replay 01jdq4 -y -X PUT -d @order.json\n"
-    "  @ replay 01jdq4 --body-file order.json --to http://localhost:5001\n"
+    "  @ replay gb7c5x gb7c5z --times 3\n"
+    "  @ replay gb7c5x --path /v2/orders -H 'X-Debug: 1' --drop-header cookie\n"
+    "  @ replay gb7c5y -y -X PUT -d @order.json\n"
+    "  @ replay gb7c5y --body-file order.json --to http://localhost:5001\n"
     "\n"
     "  --to URL             another service: http://HOST[:PORT], HOST:PORT or PORT;\n"
     "                       an IPv6 address in brackets\n"
@@ -181,6 +181,9 @@ static void take_header(struct replay *p, const char *value)
     char shown[OPTIONS_SHOWN_MAX];
     if (value[0] == '@')
         take_field_file(p, value + 1);
+    else if (!strchr(value, ':'))
+        inspect_usage(&p->call,
+                      "--header takes 'NAME: VALUE', and there is no colon in what it got", "");
     else if (!replay_set_field(&p->changes, value))
         inspect_usage(&p->call, "--header is not 'NAME: VALUE', or a field that may not be set: ",
                       options_shown_field(value, shown));

@@ -63,6 +63,12 @@ static const struct option_advice other_commands[] = {
     {"status", "there is no such command; adit requests lists what passed"},
     {"inspect", "adit requests lists what passed, adit show ID shows one"},
     {"logs", "adit requests lists what passed; adit requests --follow goes on"},
+    {"log", "adit requests lists what passed; adit requests --follow goes on"},
+    {"tail", "adit requests --follow goes on with what passes"},
+    {"list", "adit requests lists what passed"},
+    {"ls", "adit requests lists what passed"},
+    {"history", "adit requests lists what passed"},
+    {"tunnel", "adit http PORT opens one"},
     {"relay", "the relay is another program: aditd"},
     {NULL, NULL},
 };

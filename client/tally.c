@@ -20,7 +20,7 @@ _Static_assert((size_t)TALLY_ROW_BYTES <= LINE_BYTES, "a row is a line");
 
 struct tally_path {
     struct tally_path *next; // in its bucket
-    uint64_t calls, total_ns, longest_ns;
+    uint64_t calls, total_ns, shortest_ns, longest_ns;
     uint64_t bytes[2]; // of bodies
     uint32_t times[TALLY_TIMES];
     size_t len;
@@ -103,6 +103,8 @@ static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
     t->exchanges++;
     if (!p)
         return;
+    if (p->calls == 0 || ns < p->shortest_ns)
+        p->shortest_ns = ns;
     p->calls++;
     p->total_ns += ns;
     if (ns > p->longest_ns)
@@ -131,6 +133,8 @@ void tally_deinit(struct tally *t)
 
 static void add(struct tally_path *to, const struct tally_path *p)
 {
+    if (to->calls == 0 || (p->calls > 0 && p->shortest_ns < to->shortest_ns))
+        to->shortest_ns = p->shortest_ns;
     to->calls += p->calls;
     to->total_ns += p->total_ns;
     if (p->longest_ns > to->longest_ns)
@@ -141,7 +145,8 @@ static void add(struct tally_path *to, const struct tally_path *p)
         to->bytes[side] += p->bytes[side];
 }
 
-// The time within which `percent` of the calls were over.
+// The time within which `percent` of the calls were over, about: never less than the shortest or
+// more than the longest, so that of a single call it is the very time.
 static uint64_t percentile_ns(const struct tally_path *p, unsigned percent)
 {
     uint64_t rank = (p->calls * percent + 99) / 100;
@@ -153,6 +158,8 @@ static uint64_t percentile_ns(const struct tally_path *p, unsigned percent)
             break;
     }
     uint64_t ns = tally_us(i) * 1000;
+    if (ns < p->shortest_ns)
+        return p->shortest_ns;
     return ns < p->longest_ns ? ns : p->longest_ns;
 }
 

@@ -16,6 +16,7 @@ enum {
 };
 
 static const char not_a_port[] = "a port is a number from 1 to 65535";
+static const char no_port[] = "a port is missing: write HOST:PORT, or http://HOST for port 80";
 static const char not_a_host[] = "a host is an IP address, or a name of letters, digits, hyphens, "
                                  "underscores and single dots, an international one in its xn-- "
                                  "form";
@@ -92,7 +93,7 @@ static const char *take_authority(struct endpoint *e, struct slice text, uint16_
     }
     e->port = port;
     if (!a.has_port && port == 0)
-        return "a port is missing: write HOST:PORT, or http://HOST for port 80";
+        return no_port;
     if (a.has_port && !take_port(e, a.port))
         return not_a_port;
     return a.bracketed ? take_v6(e, a.host) : take_host(e, a.host);
@@ -169,7 +170,10 @@ const char *endpoint_parse(const char *text, enum endpoint_use use, struct endpo
         return "leave out what is behind the host and port: requests bring their own path";
     if (mark)
         return take_authority(e, slice_of(authority, len), e->tls ? HTTPS_PORT : HTTP_PORT);
-    return take_bare(e, slice_of(authority, len));
+    why = take_bare(e, slice_of(authority, len));
+    if (use == ENDPOINT_RELAY && why == no_port)
+        return "a port is missing: write https://HOST or http://HOST, or HOST:PORT";
+    return why;
 }
 
 const char *endpoint_parse_authority(const char *text, size_t len, uint16_t port,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "body_text.h"
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include "bits.h"
@@ -28,6 +29,14 @@ static void put_line(const struct body_text *b, enum body_line_kind kind, struct
 {
     const struct body_line line = {kind, {"", 0}, text};
     b->put(b->ctx, &line);
+}
+
+// Says how much more of a part there is.
+static void put_more(const struct body_text *b, const char *what)
+{
+    char text[64];
+    (void)snprintf(text, sizeof(text), "… %s of this part", what);
+    put_line(b, BODY_LINE_MORE, slice_str(text));
 }
 
 __attribute__((format(printf, 2, 3))) static void remark(const struct body_text *b,
@@ -266,21 +275,58 @@ static void put_part_title(const struct body_text *b, const char *number,
 static void put_any(struct layout *l, const struct body_text *b, struct slice body,
                     const char *number);
 
+// The first lines of a part, and how many there are besides.
+struct part_lines {
+    const struct body_text *of;
+    size_t left;
+    uint64_t hidden;
+};
+
+static void on_part_line(void *ctx, const struct body_line *line)
+{
+    struct part_lines *p = ctx;
+    if (p->left == 0) {
+        p->hidden++;
+        return;
+    }
+    p->left--;
+    p->of->put(p->of->ctx, line);
+}
+
+static void put_text_part(struct layout *l, struct body_text *own, struct slice body,
+                          const char *number)
+{
+    char what[32];
+    struct part_lines lines = {.of = l->b, .left = own->part_lines};
+    if (own->part_lines > 0) {
+        own->put = on_part_line;
+        own->ctx = &lines;
+    }
+    put_any(l, own, body, number);
+    (void)snprintf(what, sizeof(what), "%" PRIu64 " more line%s", lines.hidden,
+                   text_plural(lines.hidden));
+    if (lines.hidden > 0)
+        put_more(l->b, what);
+}
+
 static void put_part(struct layout *l, const struct multipart_part *part, const char *number)
 {
     struct body_text own = *l->b;
     char size[TEXT_NUMBER_MAX];
+    char what[TEXT_NUMBER_MAX + 8];
     put_part_title(l->b, number, part);
     own.type = record_field(part->head, SLICE("content-type"));
     own.cut = !part->whole;
     if (body_is_text(own.type, part->body) || begins(own.type, SLICE("multipart/"))) {
-        put_any(l, &own, part->body, number);
+        put_text_part(l, &own, part->body, number);
         return;
     }
     body_hex(&own, part->body, own.part_hex_bytes);
-    if (own.part_hex_bytes > 0 && part->body.len > own.part_hex_bytes)
-        remark(l->b, "… %s more of this part",
-               text_size(part->body.len - own.part_hex_bytes, size));
+    if (own.part_hex_bytes == 0 || part->body.len <= own.part_hex_bytes)
+        return;
+    (void)snprintf(what, sizeof(what), "%s more",
+                   text_size(part->body.len - own.part_hex_bytes, size));
+    put_more(l->b, what);
 }
 
 // False, and no line: it cannot be taken apart.

@@ -21,6 +21,7 @@ enum body_line_kind {
     BODY_LINE_TEXT,   // a line of the body, without its line end
     BODY_LINE_PAIR,   // of a form: `name` and `text`, both decoded
     BODY_LINE_REMARK, // ours; names and types in it are quoted or cut, and foreign all the same
+    BODY_LINE_MORE,   // ours: how much of a part is left out
 };
 
 struct body_line {
@@ -35,6 +36,7 @@ struct body_text {
     bool cut;              // this is not all of the body
     bool as_it_is;         // lay nothing out
     size_t part_hex_bytes; // of a part that is no text, as hex; 0: it is only counted
+    size_t part_lines;     // of a part that is text; 0: all of them
     size_t hex_row;        // bytes in a line of hex, BODY_TEXT_HEX_ROW at most; 0: so many
     body_line_sink *put;
     void *ctx;

@@ -9,8 +9,8 @@
 static const char help[] =
     "@ diff: tells in what two exchanges differ.\n"
     "\n"
-    "  @ diff 01jdq4 01jdq7                the older one first, as with diff(1)\n"
-    "  @ diff 01jdq4 last --json\n"
+    "  @ diff gb7c5x gb7c5z                the older one first, as with diff(1)\n"
+    "  @ diff gb7c5x last --json\n"
     "\n"
     "Compares request lines, statuses, fields, bodies and messages. The order of fields of\n"
     "different names does not count. Bodies are decoded first; JSON is compared laid out, a member "

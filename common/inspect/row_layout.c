@@ -42,14 +42,15 @@ static size_t with_gap(size_t part)
 }
 
 // A remark is told whole when all fits, or when it takes no more than half of the room; else in its
-// short form, of which half of the room is shown.
+// short form. That takes what the path leaves, or half of the room: the host gives way to it.
 static void share_remark(size_t room, const struct row_parts *parts, struct row_shares *s)
 {
     size_t others = parts->path + with_gap(parts->host);
-    size_t free = room > others ? room - others : 0;
-    size_t cap = most(free, room / 2);
+    size_t cap = most(room > others ? room - others : 0, room / 2);
+    s->is_short = with_gap(parts->remark) > cap;
+    if (s->is_short)
+        cap = most(room > parts->path ? room - parts->path : 0, room / 2);
     cap = cap > ROW_GAP ? cap - ROW_GAP : 0;
-    s->is_short = parts->remark > cap;
     s->remark = s->is_short ? least(parts->remark_short, cap) : parts->remark;
     if (s->is_short && s->remark < PART_LEAST)
         s->remark = 0;

@@ -40,12 +40,21 @@ struct remark {
     bool is_about_end;
 };
 
+// How it ended. Where the other program broke it off, that one's report says why.
+static struct slice ended_as(const struct record_exchange *x)
+{
+    const struct slice reset = SLICE("reset");
+    const struct slice far = x->far.known ? x->far.outcome : (struct slice){0};
+    bool tells = far.len > 0 && !slice_eq(far, reset) && !slice_eq(far, SLICE("complete"));
+    return tells && slice_eq(x->outcome, reset) ? far : x->outcome;
+}
+
 static struct remark remark_of(const struct row_printer *p, const struct record_exchange *x,
                                bool is_short)
 {
     static const struct slice own = {"ADIT-", sizeof("ADIT-") - 1};
     struct remark r = {.count = 0};
-    struct slice end = x->outcome;
+    struct slice end = ended_as(x);
     if (x->outcome.len == 0)
         end = SLICE("running");
     else if (x->error.len > 0)

@@ -11,7 +11,7 @@ static const char help[] =
     "@ show: shows one exchange: heads as they came, bodies decoded, what became of it.\n"
     "\n"
     "  @ show last                         the newest one\n"
-    "  @ show 01jdq4                       the one whose id begins so\n"
+    "  @ show gb7c5x                       the one whose id ends or begins so\n"
     "  @ show last --body response > page  its response's body, decoded\n"
     "  @ show last --json | jq .response.fields\n"
     "\n"

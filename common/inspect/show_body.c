@@ -8,6 +8,7 @@
 #include "show.h"
 
 enum {
+    MORE_ROWS = 2,           // of what is said where a body is cut
     MORE_COLUMNS = 32,       // of what is said behind a line that is cut
     WHOLE_LINE_BYTES = 4096, // in a pipe a line that is no longer is shown whole or not at all
 };
@@ -15,10 +16,11 @@ enum {
 // What is shown of a body, and what of it no more.
 struct page {
     const struct show *s;
-    size_t rows_left;  // on a terminal
-    size_t bytes_left; // elsewhere
+    size_t rows_left;      // on a terminal
+    size_t bytes_left;     // elsewhere
+    uint64_t lines, bytes; // on a terminal: of all of it that is not shown yet
     uint64_t lines_hidden, bytes_hidden;
-    bool line_was_cut;
+    bool line_was_cut, part_was_cut;
 };
 
 // Bytes of a text that fit into `most` columns, or in a pipe into `most` bytes. Where not all of it
@@ -38,7 +40,7 @@ static size_t fits(const struct show *s, struct slice text, size_t most)
 static size_t put_line(struct page *p, const struct body_line *line, size_t most)
 {
     const struct show *s = p->s;
-    const bool ours = line->kind == BODY_LINE_REMARK;
+    const bool ours = line->kind == BODY_LINE_REMARK || line->kind == BODY_LINE_MORE;
     struct show_line l = {s, ours ? 2 : SHOW_INDENT, 0};
     size_t shown = fits(s, line->text, most);
     (void)fprintf(s->out, "%*s", (int)l.column, "");
@@ -77,10 +79,16 @@ static void on_line(void *ctx, const struct body_line *line)
     bool is_full = columns > 0
                        ? p->rows_left == 0
                        : p->bytes_left == 0 || (len > p->bytes_left && len <= WHOLE_LINE_BYTES);
-    if (p->lines_hidden > 0 || is_full) {
+    bool is_more = line->kind == BODY_LINE_MORE;
+    p->part_was_cut = p->part_was_cut || (is_more && columns > 0);
+    if (p->lines_hidden > 0 || (is_full && !is_more)) {
         p->lines_hidden++;
         p->bytes_hidden += len;
         return;
+    }
+    if (p->lines > 0 && !is_more) {
+        p->lines--;
+        p->bytes -= len;
     }
     if (columns == 0) {
         (void)put_line(p, line, p->bytes_left);
@@ -88,6 +96,7 @@ static void on_line(void *ctx, const struct body_line *line)
         return;
     }
     size_t most = p->rows_left < SHOW_LINE_ROWS ? p->rows_left : SHOW_LINE_ROWS;
+    most += most == 0 ? 1 : 0;
     size_t room = columns > SHOW_INDENT ? columns - SHOW_INDENT : columns;
     size_t rows = put_line(p, line, most * room);
     p->rows_left -= rows < p->rows_left ? rows : p->rows_left;
@@ -99,7 +108,7 @@ static void put_rest(const struct page *p, const struct record_exchange *x, enum
     const struct show *s = p->s;
     char size[TEXT_NUMBER_MAX];
     bool request = side == RECORD_REQUEST;
-    if (p->lines_hidden == 0 && p->bytes_hidden == 0 && !p->line_was_cut)
+    if (p->lines_hidden == 0 && p->bytes_hidden == 0 && !p->line_was_cut && !p->part_was_cut)
         return;
     show_colour(s, TEXT_DIM);
     if (p->lines_hidden > 0)
@@ -107,8 +116,10 @@ static void put_rest(const struct page *p, const struct record_exchange *x, enum
                       text_plural(p->lines_hidden), text_size(p->bytes_hidden, size));
     else if (p->bytes_hidden > 0)
         (void)fprintf(s->out, "  … %s more", text_size(p->bytes_hidden, size));
-    else
+    else if (p->line_was_cut)
         (void)fputs("  … lines were cut", s->out);
+    else
+        (void)fputs("  … parts were cut", s->out);
     (void)fputs("; all of it:\n", s->out);
     show_colour(s, TEXT_PLAIN);
     if (s->decode)
@@ -125,12 +136,36 @@ static size_t hex_row(const struct show *s)
     return s->columns >= 48 ? BODY_TEXT_HEX_ROW / 2 : BODY_TEXT_HEX_ROW / 4;
 }
 
+static void count_line(void *ctx, const struct body_line *line)
+{
+    struct page *p = ctx;
+    if (line->kind == BODY_LINE_MORE)
+        return;
+    p->lines++;
+    p->bytes += line->name.len + line->text.len + 1;
+}
+
+// What a terminal gets: all where the words on what is left out would take as many rows, else of a
+// text in a multipart body a part of the page, for others to be seen, too.
+static void fit_page(struct page *p, struct body_text *text, struct slice body)
+{
+    struct body_text all = *text;
+    if (p->s->columns == 0)
+        return;
+    all.put = count_line;
+    (void)body_text(&all, body);
+    if (p->lines > p->rows_left && p->lines <= p->rows_left + MORE_ROWS)
+        p->rows_left = (size_t)p->lines;
+    else if (p->lines > p->rows_left)
+        text->part_lines = p->rows_left / 3;
+}
+
 static void put_body(struct page *p, const struct record_exchange *x, enum record_side side,
                      const struct record_decoded *d)
 {
     const struct record_body *b = &x->body[side];
     struct slice head = side == RECORD_REQUEST ? x->request_head : x->response_head;
-    const struct body_text text = {
+    struct body_text text = {
         .type = record_field(head, SLICE("content-type")),
         .cut = b->kept < b->bytes || !d->whole,
         .as_it_is = !p->s->decode,
@@ -139,9 +174,14 @@ static void put_body(struct page *p, const struct record_exchange *x, enum recor
         .put = on_line,
         .ctx = p,
     };
+    fit_page(p, &text, d->body);
     if (!body_text(&text, d->body)) {
         body_hex(&text, d->body, SHOW_HEX_MAX);
         p->bytes_hidden += d->body.len > SHOW_HEX_MAX ? d->body.len - SHOW_HEX_MAX : 0;
+    }
+    if (p->lines > 0) {
+        p->lines_hidden = p->lines;
+        p->bytes_hidden = p->bytes;
     }
     put_rest(p, x, side);
 }

@@ -169,7 +169,11 @@ static void suggest_comparison(struct slice word, char why[static FILTER_WHY_MAX
     const char *text = is_shown(word) ? word.p : "...";
     int len = is_shown(word) ? (int)word.len : 3;
     const char *comparison = likely(word);
-    if (comparison)
+    if (slice_eq(word, SLICE("last")))
+        (void)snprintf(why, FILTER_WHY_MAX,
+                       "last is no filter: show, replay and diff take it; the command requests "
+                       "lists the newest with -n 1");
+    else if (comparison)
         (void)snprintf(why, FILTER_WHY_MAX, "did you mean %s%.*s?", comparison, len, text);
     else
         (void)snprintf(why, FILTER_WHY_MAX, "did you mean path~%.*s, or body~%.*s?", len, text, len,

@@ -23,6 +23,7 @@ static void on_line(void *ctx, const struct body_line *line)
         CHECK(!memchr(line->text.len ? line->text.p : "", '\n', line->text.len));
         break;
     case BODY_LINE_PAIR: c->pairs++; break;
+    case BODY_LINE_MORE:
     case BODY_LINE_REMARK:
         c->remarks++;
         CHECK(line->text.len < BODY_TEXT_REMARK_MAX);

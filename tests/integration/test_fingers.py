@@ -71,6 +71,11 @@ def test_the_version_is_told_however_it_is_asked_for(tmp_path, program):
     "adit proxy --url 80 90": "adit proxy: one service only",
     "adit proxy": "adit proxy: say which service: adit proxy --url http://localhost:PORT",
     "adit proxy 80 --port 70000": "adit proxy: --port is not a number from 0 to 65535",
+    "adit replay last -H X-Debug": "adit replay: --header takes 'NAME: VALUE', and there is no colon",
+    "adit http 80 --relay example.com":
+        "adit http: --relay: a port is missing: write https://HOST or http://HOST, or HOST:PORT: example",
+    "adit config set relay example.com":
+        "adit config: relay: a port is missing: write https://HOST or http://HOST, or HOST:PORT: example",
     "adit http 80 --limit conect-time=3s":
         "adit http: --limit conect-time=3s: there is no such limit; did you mean connect-time?",
     "adit http 80 --limit connect-time":
@@ -121,6 +126,11 @@ def test_an_option_of_ngrok_is_told_with_what_adit_has(tmp_path, option):
 def test_a_command_of_ngrok_is_told_with_what_adit_has(tmp_path, command):
     said = refused(tmp_path, "adit", command, CANARY)
     assert said.startswith(f"adit: {command}: ") and CANARY not in said and "no such command:" not in said
+
+
+@pytest.mark.parametrize("command", ["log", "logs", "tail", "list", "ls", "history"])
+def test_whoever_looks_for_what_passed_is_led_to_requests(tmp_path, command):
+    assert "adit requests" in refused(tmp_path, "adit", command)
 
 
 @pytest.mark.parametrize("args, told", [

@@ -269,6 +269,15 @@ def test_wrong_values_are_told_as_the_filter_tells_them(record, args, said):
     assert out == "" and re.search(said, err), err
 
 
+@pytest.mark.parametrize("far, told", [
+    ("visitor gone", "visitor gone"), ("upstream gone", "upstream gone"), ("complete", "reset"),
+    ("reset", "reset"), (None, "reset")])
+def test_what_the_other_program_broke_off_is_told_with_its_reason(record, far, told):
+    record.add(target="/hang", status=None, outcome="reset", far_outcome=far)
+    out, _ = run(record.directory, "requests")
+    assert out.rstrip("\n").split("  /hang ")[1].strip() == told
+
+
 # ids
 
 def test_every_command_takes_an_end_of_an_id(record):

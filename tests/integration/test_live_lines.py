@@ -267,3 +267,10 @@ def test_the_table_of_paths_fits(tmp_path, origin, columns, named):
         assert any(line.endswith("  /short") for line in table)
         assert sum(line.endswith("...") for line in table) == 2 - (columns > 200)
         assert len({line.index("  /") for line in table[1:]}) == 1
+
+
+def test_the_times_below_bodies_have_the_id_of_the_first_line(tmp_path, origin):
+    with ProxyOnTerminal(tmp_path, origin.address, "--print-bodies") as seen:
+        seen.fetch("GET", "/")
+        first = seen.wait_for(r"  GET    /$").split("  ")[0]
+        assert len(first) == 6 and seen.wait_for(rf"^  = {first}: sent on after ")

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import signal
+import time
 import socket
 
 import harness
@@ -249,6 +250,18 @@ def test_the_table_counts_paths_whatever_the_method_and_the_query(own_proxied):
     assert "adit: 5 exchanges on 3 paths" in text
     assert rows(text) == {"/": (3, "0 B", "10 B"), "/mirror": (1, "2.9 KiB", "2.9 KiB"),
                           "/none": (1, "0 B", "12 B")}
+
+
+def test_the_percentiles_of_a_single_call_are_its_time(own_proxied):
+    for number in range(5):  # long enough for the histogram's steps to be seen
+        own_proxied.origin.on(f"/{number}", lambda exchange, number=number: (
+            time.sleep(0.02 + number * 0.007), exchange.reply("x")))
+        own_proxied.fetch("GET", f"/{number}")
+    own_proxied.proxy.stop()
+    found = [m.groups() for line in own_proxied.proxy.text("stdout").splitlines() if (m := re.match(ROW, line))]
+    assert len(found) == 5
+    for row in found:
+        assert len(set(row[1:6])) == 1, row
 
 
 def test_the_table_is_printed_on_sigusr1_and_nothing_ends(own_proxied):

@@ -210,3 +210,38 @@ def test_an_answer_of_our_own_is_marked(record):
     text = record.output("show", "last").decode()
     assert "\n< Link: a\n" in text and "\n<+ 502 Bad Gateway\n<+ Date: now\n\n    no\n" in text
     assert "note      <+ marks an answer of the program's own\n" in text
+
+
+@pytest.mark.parametrize("beyond", [0, 1, 2, 3])
+def test_nothing_is_cut_where_the_words_on_it_would_take_as_many_rows(record, tmp_path, beyond):
+    body = b"".join(b"line %d\n" % number for number in range(ROWS_LEAST + beyond))
+    record.add(response=body)
+    text = plain(shown(record, tmp_path, rows=10))
+    cut = beyond > 2
+    assert ("more line" in text) == cut
+    assert text.count("    line ") == (ROWS_LEAST if cut else ROWS_LEAST + beyond)
+
+
+def multipart(*parts):
+    body = b"".join(b"--B\r\nContent-Disposition: form-data; name=\"%s\"\r\n\r\n%s\r\n" % part for part in parts)
+    return {"request": body + b"--B--\r\n",
+            "request_fields": [("Content-Type", "multipart/form-data; boundary=B")]}
+
+
+def test_a_long_part_leaves_room_for_those_behind_it(record, tmp_path):
+    lines = b"\n".join(b"row %d" % number for number in range(100))
+    record.add(method="POST", **multipart((b"file", lines), (b"other", lines), (b"name", b"joe")))
+    text = plain(shown(record, tmp_path, rows=30))
+    for number, name in enumerate(("file", "other", "name"), 1):
+        assert f'  part {number}: name "{name}"' in text
+    assert "\n    joe\n" in text and text.count("\n    row ") == 20
+    assert text.count("\n  \u2026 90 more lines of this part\n") == 2
+    assert re.search(r"^  \u2026 180 more lines \([\d.]+ KiB\); all of it:$", text, re.M)
+    piped = record.output("show", "last").decode()
+    assert piped.count("\n    row ") == 200 and "more lines" not in piped
+
+
+def test_parts_that_fit_are_not_cut(record, tmp_path):
+    record.add(method="POST", **multipart((b"file", b"\n".join([b"row"] * 15)), (b"name", b"joe")))
+    text = plain(shown(record, tmp_path, rows=30))
+    assert text.count("    row\n") == 15 and "more line" not in text

@@ -29,6 +29,7 @@ static void on_line(void *ctx, const struct body_line *line)
         add(line->name);
         add(SLICE("="));
         break;
+    case BODY_LINE_MORE:
     case BODY_LINE_REMARK: add(SLICE("#")); break;
     }
     add(line->text);

@@ -374,6 +374,7 @@ static void a_word_that_is_no_field_brings_a_suggestion(void **state)
 {
     (void)state;
     refuse("/api", "/api", "did you mean path~/api?");
+    refuse("last", "last", "last is no filter: show, replay and diff take it");
     refuse("invoice", "invoice", "did you mean path~invoice, or body~invoice?");
     refuse("inv\xc3\xb6ice", "inv\xc3\xb6ice", "did you mean path~..., or body~...?");
     refuse("inv\x1b[2J", "inv\x1b[2J", "did you mean path~..., or body~...?");

@@ -101,6 +101,18 @@ static void a_remark_has_half_of_the_room_and_more_where_it_is_free(void **state
     assert_true(s.remark == 21 && s.path == 7);
 }
 
+// "/early  UPSTREAM-REFUSED" rather than "/early  myapp…  UPSTREAM-R…".
+static void a_host_gives_way_to_a_remark(void **state)
+{
+    struct row_parts parts = {.path = 6, .host = 20, .remark = 21, .remark_short = 16};
+    (void)state;
+    struct row_shares s = row_share(27, &parts);
+    assert_true(s.remark == 16 && s.is_short && s.host == 0 && s.path >= 6);
+    parts.remark = parts.remark_short = 12; // "visitor gone"
+    s = row_share(27, &parts);
+    assert_true(s.remark == 12 && s.host == 5 && s.path == 6);
+}
+
 static void what_is_behind_a_path_is_in_a_column(void **state)
 {
     struct row_parts parts = {.path = 7, .remark = 7, .remark_short = 7};
@@ -132,6 +144,7 @@ int main(void)
         cmocka_unit_test(columns_never_come_back_on_narrower_terminals),
         cmocka_unit_test(parts_never_take_more_than_there_is_and_remarks_stay),
         cmocka_unit_test(a_remark_has_half_of_the_room_and_more_where_it_is_free),
+        cmocka_unit_test(a_host_gives_way_to_a_remark),
         cmocka_unit_test(what_is_behind_a_path_is_in_a_column),
         cmocka_unit_test(long_paths_and_hosts_leave_each_other_room),
     };
