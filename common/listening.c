@@ -7,6 +7,7 @@
 
 enum {
     LINE_MAX_BYTES = 512,
+    LOOKS = 3,
     STATE_LISTENS = 0x0a,
     V4_DIGITS = 8, // of an address in the list
     V6_DIGITS = 32
@@ -66,11 +67,16 @@ static bool is_in_list(const char *path, const struct wanted *w, uint16_t port)
     return found;
 }
 
+// The kernel gives the lists in portions, and where a listener goes between two of them it may
+// leave out the next one. So what is not found is looked for again.
 bool listening_on_loopback(const char *host, uint16_t port)
 {
     struct wanted w;
+    bool found = false;
     if (!endpoint_is_loopback(host))
         return false;
     want(&w, host);
-    return is_in_list("/proc/net/tcp", &w, port) || is_in_list("/proc/net/tcp6", &w, port);
+    for (int i = 0; i < LOOKS && !found; i++)
+        found = is_in_list("/proc/net/tcp", &w, port) || is_in_list("/proc/net/tcp6", &w, port);
+    return found;
 }

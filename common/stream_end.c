@@ -109,7 +109,7 @@ static void answer_instead(struct stream_end *e, const struct http_head *head)
 {
     struct exchange *x = e->end.x;
     char detail[EXCHANGE_DETAIL_MAX];
-    if (head->field_count > MESSAGE_FIELDS_FIRST)
+    if (!mux_stream_peer(e->stream)->fields && head->field_count > MESSAGE_FIELDS_FIRST)
         (void)snprintf(detail, sizeof(detail),
                        "%zu fields, more than the relay takes (a newer aditd takes %d)",
                        head->field_count, MESSAGE_RESPONSE_FIELDS_MAX);

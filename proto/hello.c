@@ -48,20 +48,23 @@ static const struct member {
     size_t offset, size;
     enum form form;
 } members[MEMBERS] = {
-    [M_VERSION] = {"version", offsetof(struct hello, version), 0},
-    [M_ID] = {"id", offsetof(struct hello, id), 0},
+    [M_VERSION] = {"version", offsetof(struct hello, version), 0, FORM_TEXT},
+    [M_ID] = {"id", offsetof(struct hello, id), 0, FORM_TEXT},
     [M_SOFTWARE] = {"software", offsetof(struct hello, software),
                     sizeof((struct hello){0}.software), FORM_WORDS},
-    [M_OWNER] = {"owner", offsetof(struct hello, owner), sizeof((struct hello){0}.owner)},
-    [M_BEFORE] = {"before", offsetof(struct hello, before), sizeof((struct hello){0}.before)},
+    [M_OWNER] = {"owner", offsetof(struct hello, owner), sizeof((struct hello){0}.owner),
+                 FORM_TEXT},
+    [M_BEFORE] = {"before", offsetof(struct hello, before), sizeof((struct hello){0}.before),
+                  FORM_TEXT},
     [M_FEATURES] = {"features", offsetof(struct hello, features),
                     sizeof((struct hello){0}.features), FORM_WORDS},
     [M_RECORD] = {"record", offsetof(struct hello, record), sizeof((struct hello){0}.record),
                   FORM_WORDS},
-    [M_NAME] = {"name", offsetof(struct hello, name), sizeof((struct hello){0}.name)},
+    [M_NAME] = {"name", offsetof(struct hello, name), sizeof((struct hello){0}.name), FORM_TEXT},
     [M_URL] = {"url", offsetof(struct hello, url), sizeof((struct hello){0}.url), FORM_URL},
     [M_CODE] = {"code", offsetof(struct hello, code), sizeof((struct hello){0}.code), FORM_CODE},
-    [M_MESSAGE] = {"message", offsetof(struct hello, message), sizeof((struct hello){0}.message)},
+    [M_MESSAGE] = {"message", offsetof(struct hello, message), sizeof((struct hello){0}.message),
+                   FORM_TEXT},
 };
 
 #define BIT(m) (1u << (m))

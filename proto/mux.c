@@ -280,6 +280,11 @@ const struct mux_peer *mux_peer(const struct mux *m)
     return &m->peer;
 }
 
+const struct mux_peer *mux_stream_peer(const struct mux_stream *s)
+{
+    return mux_peer(s->mux);
+}
+
 void mux_set_peer(struct mux *m, const struct mux_peer *peer)
 {
     m->peer = *peer;

@@ -158,3 +158,5 @@ void mux_reset(struct mux_stream *s, enum mux_reset code);
 
 void mux_set_user(struct mux_stream *s, void *user);
 void *mux_user(const struct mux_stream *s);
+// What the peer of a stream understands.
+const struct mux_peer *mux_stream_peer(const struct mux_stream *s);

@@ -258,8 +258,17 @@ static bool read_stream(struct reader *r)
     }
 }
 
+struct slice config_behind_mark(struct slice text)
+{
+    static const struct slice mark = {"\xef\xbb\xbf", 3};
+    bool marked = text.len >= mark.len && slice_eq(slice_of(text.p, mark.len), mark);
+    return marked ? slice_of(text.p + mark.len, text.len - mark.len) : text;
+}
+
+// libyaml passes over a mark too, but takes it for a column, by which the first key is indented.
 bool config_read(struct slice text, struct config_document *d, struct config_mistake *mistake)
 {
+    text = config_behind_mark(text);
     struct reader r = {.text = text, .d = d, .mistake = mistake};
     *d = (struct config_document){0};
     *mistake = (struct config_mistake){0};

@@ -25,7 +25,7 @@ struct config_mistake {
     char text[CONFIG_MESSAGE_MAX]; // may hold what was written: for output_line alone
 };
 
-// A node of the text, in bytes from its start.
+// A node of the text, in bytes from its start, which is behind a byte order mark.
 struct config_span {
     enum {
         CONFIG_NONE,
@@ -52,6 +52,9 @@ struct config_document {
     size_t notes;             // how many there are, also beyond CONFIG_NOTES_MAX
     struct config_span root, agent, relay_value;
 };
+
+// The text without the byte order mark that some editors put before it.
+struct slice config_behind_mark(struct slice text);
 
 // Reads the text. False: the mistake says why nothing of it is taken.
 bool config_read(struct slice text, struct config_document *d, struct config_mistake *mistake);

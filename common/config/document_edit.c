@@ -153,13 +153,13 @@ bool config_edit_relay(struct slice text, const char *url, struct buf *out,
 {
     struct config_document before;
     struct config_document after;
-    struct edit e = {.text = text};
+    struct edit e = {.text = config_behind_mark(text)};
     size_t from = buf_len(out);
     if (!config_read(text, &before, mistake))
         return false;
     if (!(url ? set_relay(&e, &before, url) : unset_relay(&e, &before)))
         return refuse(mistake);
-    if (!apply(&e, out)) {
+    if (!buf_append(out, text.p, text.len - e.text.len) || !apply(&e, out)) {
         (void)snprintf(mistake->text, sizeof(mistake->text), "out of memory");
         return false;
     }

@@ -53,10 +53,10 @@ static void add_text(struct filter_flags *f, const char *s)
     add(f, s, strlen(s));
 }
 
-// A value in its quotation marks, if it needs them.
+// A value in its quotation marks, if it needs them: behind "~" a star would belong to the operator.
 static void add_value(struct filter_flags *f, const char *value)
 {
-    if (value[0] && !value[strcspn(value, " \t\r\n\f\v()\"\\")]) {
+    if (value[0] && value[0] != '*' && !value[strcspn(value, " \t\r\n\f\v()\"\\")]) {
         add_text(f, value);
         return;
     }

@@ -59,8 +59,8 @@ static const char *const steps[RECORD_VERSION] = {
     "ALTER TABLE exchange ADD COLUMN detail TEXT;"
     "ALTER TABLE exchange ADD COLUMN bad_head BLOB;",
 
-    "ALTER TABLE tunnel ADD COLUMN owner TEXT;"
-    "ALTER TABLE tunnel ADD COLUMN address TEXT;",
+    ("ALTER TABLE tunnel ADD COLUMN owner TEXT;"
+     "ALTER TABLE tunnel ADD COLUMN address TEXT;"),
 };
 
 static int get_number(sqlite3 *db, const char *sql, int *out)

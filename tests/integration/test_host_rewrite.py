@@ -172,3 +172,13 @@ def test_the_record_has_the_visitors_forms_at_both_ends(tmp_path, origin):
         row, = record.exchanges(end, "target LIKE '/told%'")
         assert f"Origin: {public}\r\n".encode() in row["request_head"]
         assert f"Location: {public}/a\r\n".encode() in row["response_head"]
+
+
+def test_a_head_that_grows_beyond_the_tunnel_is_told_as_such(tmp_path, origin):
+    """Origins in a thousand fields become longer ones; the exchange ends, and nothing else."""
+    origin.on("/many", lambda exchange: exchange.reply("", 302, [("Location", "//s/" + "a" * 50)] * 900))
+    with harness.Tunnel(tmp_path, "--host-header", "s", "--url", "w" * 60, origin=origin) as tunnel:
+        response = tunnel.fetch("GET", "/many")
+        assert (response.status, response.get("adit-error")) == (502, "ADIT-UPSTREAM-INVALID")
+        assert b"What was wrong: a head that is too large for the tunnel" in response.body
+        assert tunnel.fetch("GET", "/echo").status == 200

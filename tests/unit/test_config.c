@@ -57,6 +57,12 @@ static const struct edit {
     {"  version: 3\n", "  version: 3\n  agent:\n    relay: " URL "\n", "  version: 3\n"},
     {"x: &a {b: 1}\ny: *a\n", "x: &a {b: 1}\ny: *a\nagent:\n  relay: " URL "\n",
      "x: &a {b: 1}\ny: *a\n"},
+    {"\xef\xbb\xbfversion: 3\r\nagent:\r\n  relay: 'http://a'\r\n  web: 1\r\n",
+     "\xef\xbb\xbfversion: 3\r\nagent:\r\n  relay: " URL "\r\n  web: 1\r\n",
+     "\xef\xbb\xbfversion: 3\r\nagent:\r\n  web: 1\r\n"},
+    {"\xef\xbb\xbfversion: 3\nlog: x\n",
+     "\xef\xbb\xbfversion: 3\nlog: x\nagent:\n  relay: " URL "\n",
+     "\xef\xbb\xbfversion: 3\nlog: x\n"},
 };
 
 static void check_edit(const char *before, const char *url, const char *after)

@@ -30,6 +30,17 @@ static void assert_made(const char *name, const char *value, const char *expecte
     filter_free(f);
 }
 
+// What the filter finds wrong, as it finds it wrong where it is written by hand: a value becomes no
+// part of the operator before it.
+static void assert_refused(const char *name, const char *value, const char *expected)
+{
+    struct filter_flags flags = {0};
+    struct filter_mistake mistake;
+    assert_true(filter_flags_take(&flags, option_of(name), value));
+    assert_string_equal(flags.text, expected);
+    assert_null(filter_new(slice_of(flags.text, flags.len), 0, &mistake));
+}
+
 static void an_option_is_a_comparison(void **state)
 {
     (void)state;
@@ -45,6 +56,8 @@ static void an_option_is_a_comparison(void **state)
     assert_made("until", "2026-11-25 12:00", "until=\"2026-11-25 12:00\"");
     assert_made("body", "=x", "body~=x");
     assert_made("grep", "a", "(url~a or body~a)");
+    assert_refused("body", "*x", "body~\"*x\"");
+    assert_refused("grep", "*", "(url~\"*\" or body~\"*\")");
 }
 
 static void a_path_is_a_beginning_as_it_is(void **state)

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // What listens on this machine, without a connection to it.
 #include <arpa/inet.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -79,11 +81,49 @@ static void what_is_bound_and_connected_does_not_listen(void **state)
     (void)close(bound);
 }
 
+enum {
+    OTHERS = 40,
+    LOOKS = 2000
+};
+
+// Listeners come and go.
+static void *come_and_go(void *arg)
+{
+    atomic_bool *over = arg;
+    while (!atomic_load(over)) {
+        int fds[OTHERS];
+        uint16_t port = 0;
+        for (size_t i = 0; i < OTHERS; i++)
+            fds[i] = listener("127.0.0.1", &port, true);
+        for (size_t i = 0; i < OTHERS; i++)
+            (void)close(fds[i]);
+    }
+    return NULL;
+}
+
+static void a_list_that_changes_loses_nobody(void **state)
+{
+    pthread_t others;
+    atomic_bool over = false;
+    uint16_t port = 0;
+    size_t lost = 0;
+    (void)state;
+    int fd = listener("127.0.0.1", &port, true);
+    assert_int_equal(pthread_create(&others, NULL, come_and_go, &over), 0);
+    for (size_t i = 0; i < LOOKS; i++)
+        lost += !listening_on_loopback("127.0.0.1", port);
+    atomic_store(&over, true);
+    assert_int_equal(pthread_join(others, NULL), 0);
+    assert_int_equal(lost, 0);
+    (void)close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_listens_is_found_under_each_of_its_names),
         cmocka_unit_test(what_is_bound_and_connected_does_not_listen),
+        cmocka_unit_test(a_list_that_changes_loses_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -120,7 +120,7 @@ static void on_control(void *ctx, const struct hello *message)
 }
 
 static const struct tunnel_handler handler = {
-    .mux = {on_head, on_data, on_end, on_drained, on_closed},
+    .mux = {on_head, on_data, on_end, on_drained, on_closed, NULL},
     .control = on_control,
 };
 

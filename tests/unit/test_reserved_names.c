@@ -127,8 +127,8 @@ static void what_is_no_name_is_told_with_its_line(void **state)
                                         "a\n*\n",
                                         "a\n\xc3\xbc\n",
                                         "a\n--*\n",
-                                        "a\nthis-name-has-sixty-four-characters-and-so-is-"
-                                        "one-too-long-for-dns-\n"};
+                                        ("a\nthis-name-has-sixty-four-characters-and-so-is-"
+                                         "one-too-long-for-dns-\n")};
     (void)state;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         struct reserved_names n = {0};
