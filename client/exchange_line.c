@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "exchange_line.h"
+#include "common/inspect/text.h"
 #include "proto/credentials.h"
 
 enum {
@@ -35,18 +36,9 @@ static void put_colour(struct line *l, const struct line_place *place, enum text
         line_colour(l, colour);
 }
 
-static enum text_colour colour_of(unsigned status)
-{
-    if (status >= 500)
-        return TEXT_RED;
-    if (status >= 400)
-        return TEXT_YELLOW;
-    return status >= 200 && status < 300 ? TEXT_GREEN : TEXT_PLAIN;
-}
-
 static void put_status(struct line *l, const struct line_place *place, unsigned status)
 {
-    enum text_colour colour = colour_of(status);
+    enum text_colour colour = text_status_colour(status);
     if (colour != TEXT_PLAIN)
         put_colour(l, place, colour);
     size_t at = l->len;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "line.h"
+#include "common/inspect/text.h"
 #include "common/printable.h"
 
 // How many of so many bytes have room.
@@ -66,32 +67,16 @@ void line_number(struct line *l, uint64_t n)
     put_bytes(l, digits + at, sizeof(digits) - 1 - at);
 }
 
-// n / unit with `places` decimal places.
-static void put_ratio(struct line *l, uint64_t n, uint64_t unit, unsigned places)
-{
-    line_number(l, n / unit);
-    if (places > 0)
-        line_put(l, ".");
-    for (n %= unit; places > 0; places--, n = n * 10 % unit)
-        put_bytes(l, &"0123456789"[n * 10 / unit], 1);
-}
-
 void line_bytes(struct line *l, uint64_t bytes)
 {
-    static const char *const units[] = {" B", " KiB", " MiB", " GiB", " TiB"};
-    uint64_t unit = 1;
-    size_t i = 0;
-    for (; bytes / unit >= 1024 && i < 4; i++)
-        unit *= 1024;
-    put_ratio(l, bytes, unit, i > 0 ? 1 : 0);
-    line_put(l, units[i]);
+    char text[TEXT_NUMBER_MAX];
+    line_put(l, text_size(bytes, text));
 }
 
 void line_duration(struct line *l, uint64_t ns)
 {
-    bool short_one = ns < 1000000000;
-    put_ratio(l, ns, short_one ? 1000000 : 1000000000, short_one ? 1 : 2);
-    line_put(l, short_one ? " ms" : " s");
+    char text[TEXT_NUMBER_MAX];
+    line_put(l, text_duration(ns < INT64_MAX ? (int64_t)ns : INT64_MAX, text));
 }
 
 void line_disarm(struct line *l)

@@ -8,15 +8,6 @@ enum {
     HEADING_HOST = 12  // columns for it, or it is left out
 };
 
-static enum text_colour status_colour(unsigned status)
-{
-    if (status >= 500)
-        return TEXT_RED;
-    if (status >= 400)
-        return TEXT_YELLOW;
-    return status >= 200 && status < 300 ? TEXT_GREEN : TEXT_PLAIN;
-}
-
 static void colour(const struct row_printer *p, enum text_colour c)
 {
     (void)fputs(text_colour(p->colours, c), p->out);
@@ -165,7 +156,7 @@ static size_t print_cells(const struct row_printer *p, const struct record_excha
     if (shown->time)
         used += print_right(p, c->time, 0);
     (void)fprintf(p->out, "%s%s%*s%s  ", text_colour(p->colours, TEXT_PLAIN),
-                  text_colour(p->colours, status_colour(x->status)), ROW_STATUS, c->status,
+                  text_colour(p->colours, text_status_colour(x->status)), ROW_STATUS, c->status,
                   text_colour(p->colours, TEXT_PLAIN));
     used += ROW_STATUS + ROW_GAP;
     if (shown->size)

@@ -158,20 +158,11 @@ static bool put_request(const struct show *s, const struct record_exchange *x)
     return put_rest(s, x, RECORD_REQUEST);
 }
 
-static enum text_colour status_colour(unsigned status)
-{
-    if (status >= 500)
-        return TEXT_RED;
-    if (status >= 400)
-        return TEXT_YELLOW;
-    return status >= 200 && status < 300 ? TEXT_GREEN : TEXT_PLAIN;
-}
-
 static void put_status(const struct show *s, enum origin origin, unsigned status,
                        struct slice reason)
 {
     put_arrow(s, RECORD_RESPONSE, origin);
-    show_colour(s, status_colour(status));
+    show_colour(s, text_status_colour(status));
     struct show_line l = {s, 2 + 4, 0}; // the arrow, and the status
     (void)fprintf(s->out, "%u ", status);
     show_foreign(&l, reason);

@@ -51,5 +51,7 @@ size_t text_terminal(FILE *out);
 // Whether to use colours: on a terminal, unless NO_COLOR is set.
 bool text_has_colours(FILE *out);
 
+// The colour of an HTTP status; TEXT_PLAIN: it has none.
+enum text_colour text_status_colour(unsigned status);
 // The sequence that begins a colour, or (TEXT_PLAIN) ends it; empty without `colours`.
 const char *text_colour(bool colours, enum text_colour colour);

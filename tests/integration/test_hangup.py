@@ -154,7 +154,7 @@ class Terminal:
         directory.mkdir(parents=True, exist_ok=True)
 
         def lead():
-            harness._start_afresh()
+            harness.start_afresh()
             os.setsid()
             os.close(os.open(os.ttyname(0), os.O_RDWR))  # it becomes the controlling one
 

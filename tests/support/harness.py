@@ -26,7 +26,8 @@ REPORTS = re.compile(r"ERROR: \w+Sanitizer|runtime error:|^==\d+==", re.M)
 MEMORY_IS_THEIRS = not UNDER_VALGRIND and not SANITIZED  # resident size says something
 
 
-def _start_afresh():
+def start_afresh():
+    """For preexec_fn of programs that are ended by a signal."""
     for number in (signal.SIGINT, signal.SIGHUP):  # they may be ignored where the tests run
         signal.signal(number, signal.SIG_DFL)
 
@@ -38,7 +39,8 @@ def _die_with_parent():
 def environment(directory):
     """Ours without what would change the programs' behaviour; state goes under `directory`."""
     kept = {name: value for name, value in os.environ.items()
-            if not name.lower().endswith("_proxy") and not name.startswith(("ADIT_", "XDG_"))}
+            if not name.lower().endswith("_proxy")
+            and not name.startswith(("ADIT_", "XDG_", "NO_COLOR"))}
     ours = {"HOME": str(directory), "XDG_STATE_HOME": str(directory / "state"), "LC_ALL": "C"}
     return {**kept, **ours}
 
@@ -60,7 +62,7 @@ class Program:
             (VALGRIND if UNDER_VALGRIND else []) + argv, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
             env={**environment(directory), **(env or {})},
-            preexec_fn=lambda: (_start_afresh(), _die_with_parent(), prepare and prepare()))
+            preexec_fn=lambda: (start_afresh(), _die_with_parent(), prepare and prepare()))
         self.readers = [threading.Thread(target=self._read, args=(which,), daemon=True)
                         for which in ("stdout", "stderr")]
         for reader in self.readers:

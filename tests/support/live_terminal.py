@@ -32,7 +32,8 @@ class OnTerminal:
                        "TZ": "UTC-1"}
         self.process = subprocess.Popen(
             [harness.BIN / "adit", *map(str, args), "--data", directory / "adit"], stdin=slave,
-            stdout=slave, stderr=slave, env={**environment, **(env or {})}, start_new_session=True)
+            stdout=slave, stderr=slave, env={**environment, **(env or {})}, start_new_session=True,
+            preexec_fn=harness.start_afresh)
         os.close(slave)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
@@ -54,22 +55,23 @@ class OnTerminal:
 
     @property
     def text(self):
+        """What has come; its last character may be half there."""
         with self.news:
-            return self.came.decode()
+            return self.came.decode(errors="replace")
 
     @property
     def plain(self):
         with self.news:
-            return COLOURS.sub(b"", self.came).decode()
+            return COLOURS.sub(b"", self.came).decode(errors="replace")
 
     def wait_for(self, pattern):
         """The line without its colours that the pattern is found in."""
         end = time.monotonic() + harness.DEADLINE
-        while True:
-            for line in self.plain.split("\n")[:-1]:
-                if re.search(pattern, line):
-                    return line
-            with self.news:
+        with self.news:  # held while it is looked through, or what comes then would not wake us
+            while True:
+                for line in self.plain.split("\n")[:-1]:
+                    if re.search(pattern, line):
+                        return line
                 if not self.news.wait(max(0, end - time.monotonic())):
                     raise AssertionError(f"{pattern!r} did not come\n{self.plain}")
 

@@ -72,7 +72,8 @@ VARIES = [
     (r"\b[0-9a-f]{64}\b", "[0-9a-f]{64}"),
     (r"\b[0-9a-f]{32}\b", "[0-9a-f]{32}"),
     (r"\b\d{4}-\d\d-\d\d\b", r"\d{4}-\d\d-\d\d"),
-    (r"\b\d\d:\d\d:\d\d(?:\.\d+)?", r"\d\d:\d\d:\d\d(?:\.\d+)?"),
+    (r"\b\d\d:\d\d:\d\d(?:\.\d+)?",  # behind its date when midnight has passed
+     r"(?:(?:\d{4}-)?\d\d-\d\d )?\d\d:\d\d:\d\d(?:\.\d+)?"),
     (r"[+-]\d\d:?\d\d\b", r"[+-]\d\d:?\d\d"),
     (r"\b[\d.]+ (?:ns|us|µs|ms|s|min|m|h|d)\b", r"[\d.]+ (?:ns|us|µs|ms|s|min|m|h|d)"),
     (r"\b[\d.]+ (?:B|[KMG]iB)(?!\w)", r"[\d.]+ (?:B|[KMG]iB)"),

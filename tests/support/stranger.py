@@ -102,7 +102,8 @@ class Terminal:
         self.news = news
         self.process = subprocess.Popen(
             argv, stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True,
-            preexec_fn=lambda: (fcntl.ioctl(0, termios.TIOCSCTTY, 0), enter()))
+            preexec_fn=lambda: (harness.start_afresh(), fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+                                enter()))
         os.close(slave)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()

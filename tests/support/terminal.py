@@ -31,7 +31,8 @@ def on_terminal(argv, directory, columns=0, typed=b""):
             termios.tcsetwinsize(slave, (25, columns))
         environment = {**harness.environment(directory), "TERM": "xterm", "LC_ALL": "C.UTF-8"}
         with subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=slave,
-                              env=environment, start_new_session=True) as child:
+                              env=environment, start_new_session=True,
+                              preexec_fn=harness.start_afresh) as child:
             os.close(slave)
             slave = -1
             os.write(master, typed)
@@ -100,7 +101,8 @@ class Screen:
         self.resize(columns)
         environment = {**harness.environment(directory), "TERM": "xterm", "LC_ALL": "C.UTF-8", **more}
         self.process = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=slave,
-                                        env=environment, start_new_session=True)
+                                        env=environment, start_new_session=True,
+                                        preexec_fn=harness.start_afresh)
         os.close(slave)
         self.came = b""
 
@@ -117,7 +119,8 @@ class Screen:
 
     def lines(self):
         """The whole lines that have come, without colours."""
-        return re.sub(rb"\x1b\[\d+m", b"", self.came).decode().split("\n")[:-1]
+        whole, _, _ = self.came.rpartition(b"\n")  # the rest may end within a character
+        return re.sub(rb"\x1b\[\d+m", b"", whole).decode().split("\n") if whole else []
 
     def wait_for(self, pattern, number=1):
         """The line of this number that the pattern is found in."""

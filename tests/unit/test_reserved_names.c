@@ -144,7 +144,7 @@ static void a_file_that_is_no_list_is_told(void **state)
     char message[RESERVED_MESSAGE_MAX];
     struct reserved_names n = {0};
     (void)state;
-    assert_string_equal(reserved_names_read(&n, "/nonexistent", message),
+    assert_string_equal(reserved_names_read(&n, "/proc/nonexistent", message),
                         "No such file or directory");
     assert_string_equal(reserved_names_read(&n, "/tmp", message), "Is a directory");
     assert_non_null(strstr(read_bytes(&n, "a\0b", 3), "no text"));
