@@ -652,6 +652,7 @@ static void many_may_run_at_once(void **state)
         small_exchange(f);
     for (int i = 0; i < count; i++)
         exchange_abort(&running[i].visitor, EXCHANGE_VISITOR_GONE);
+    wait_until(f, "SELECT exchanges + shed = 31000 FROM writer"); // a stop waits for less
     stop(f);
     free(running);
     assert_int_equal(number(f, "SELECT exchanges FROM writer"), count + 1000);
