@@ -376,6 +376,7 @@ static void on_link_up(void *ctx)
     (void)snprintf(hello.features, sizeof(hello.features), "%s",
                    a->recorder ? "owner,reports" : "owner");
     a->tunnel_number++;
+    log_debug("connected to the relay, asking for a name");
     const struct tunnel_config config = {.role = TUNNEL_AGENT};
     a->tunnel = tunnel_new(&config, &handler, a, loop_now_ms(&a->loop));
     if (!a->tunnel) {
@@ -466,6 +467,9 @@ static void connect_now(struct agent *a)
 {
     if (a->token_refused)
         read_token_again(a);
+    const struct relay_proxy *proxy = &a->config.relay.proxy;
+    log_debug("connecting to the relay %s%s%s", a->config.relay_url,
+              proxy->used ? " through the proxy " : "", proxy->used ? proxy->url : "");
     a->link = link_open(a->links, &a->config.relay, &link_ops, a);
     if (a->link)
         return;

@@ -43,7 +43,7 @@ static const char help[] =
     "                       what the relay may keep of them (default: all that it wants to)\n"
     "  --data DIR           where state is kept (default: $XDG_STATE_HOME/adit/agent)\n"
     "  --limit NAME=VALUE   one of the limits below; may be repeated\n"
-    "  --verbose            log more\n"
+    "  --verbose            say also when connections to the relay and the service are made\n"
     "  --help               also -h\n"
     "\n"
     "The relay is reached through the HTTP proxy that https_proxy, http_proxy (for a relay with\n"

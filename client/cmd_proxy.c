@@ -40,7 +40,7 @@ static const char help[] =
     "                       its own address, or VALUE\n" SERVICE_KEEPALIVE_HELP OPTIONS_RECORD_HELP
     "  --data DIR           where state is kept (default: $XDG_STATE_HOME/adit/agent)\n"
     "  --limit NAME=VALUE   one of the limits below; may be repeated\n"
-    "  --verbose            log more\n"
+    "  --verbose            say also when connections to the service are made\n"
     "  --help               also -h\n"
     "\n"
     "Prints a line per exchange. On SIGUSR1 and at its end it prints how often and for how long\n"

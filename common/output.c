@@ -212,7 +212,8 @@ void output_line(FILE *stream, const char *format, ...)
         len += part;
     }
     text[len++] = '\n';
-    // In one call, which an unbuffered stream does not make of it: the log's thread writes there too.
+    // In one call, which an unbuffered stream does not make of it: the log's thread writes there,
+    // too.
     if (stream == stderr)
         (void)on_write(&err, text, len);
     else

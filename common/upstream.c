@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "upstream.h"
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "limits.h"
+#include "log.h"
 #include "proto/fields.h"
 #include "proto/http1.h"
 #include "rehost.h"
@@ -499,6 +501,8 @@ static void on_dialed(void *ctx, struct conn *c, int error)
     k->dial = NULL;
     k->end.x->connect_ns = uv_hrtime() - k->dialed_ns;
     if (c) {
+        log_debug("a new connection to the service %s after %" PRIu64 " us, for exchange %s",
+                  k->upstream->name, k->end.x->connect_ns / 1000, k->end.x->id);
         use_conn(k, c);
         return;
     }

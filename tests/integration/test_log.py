@@ -173,6 +173,18 @@ def test_more_is_told_with_verbose(guarded, tmp_path, origin):
     assert "canary" not in relay.text("stderr") and TOKEN not in relay.text("stderr")
 
 
+@pytest.mark.parametrize("kind", [harness.Tunnel, harness.Proxied])
+def test_more_is_told_of_connections_made_with_verbose(tmp_path, kind):
+    with kind(tmp_path, "--verbose") as way:
+        assert way.fetch("GET", "/").status == 200
+        told = way.agent.wait_for(r"^adit: a new connection to the service (\S+) after \d+ us,"
+                                  r" for exchange \w{16}$", "stderr")
+        assert told[1] == way.origin.address
+        if kind is harness.Tunnel:
+            way.agent.wait_for(f"^adit: connecting to the relay {way.relay.url}$", "stderr")
+            way.agent.wait_for("^adit: connected to the relay", "stderr")
+
+
 def test_visitors_without_end_do_not_fill_the_log(tmp_path):
     """All exchanges are told or counted; those told are as many as the budget allows for the time."""
     asked = []
