@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include "command.h"
 #include "new_file.h"
+#include "nothing.h"
 #include "progress.h"
 #include "proto/chars.h"
 #include "text.h"
@@ -189,8 +190,12 @@ static int run(struct inspect_call *call, struct record_reader *r, const struct 
     const struct options *o = call->ctx;
     struct new_file file;
     struct export e = {.reader = r, .out = stdout, .path = o->path, .to_service = o->to_service};
-    if (!o->file)
-        return write_all(call, &e, wanted);
+    if (!o->file) {
+        int written = write_all(call, &e, wanted);
+        if (written == INSPECT_OK && e.count == 0)
+            inspect_found_nothing(call, r);
+        return written;
+    }
     const char *why = new_file_open(&file, o->file, o->force);
     if (why)
         return fail_file(call, why);

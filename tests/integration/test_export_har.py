@@ -23,7 +23,7 @@ def entries(record, *words):
 
 
 def test_all_entries_belong_to_a_page(record):
-    assert json.loads(record.output("export", "--har"))["log"]["pages"] == []
+    assert json.loads(record.run("export", "--har").stdout)["log"]["pages"] == []
     for _ in range(2):
         record.add()
     page, = json.loads(record.output("export", "--har"))["log"]["pages"]

@@ -237,6 +237,10 @@ def test_nothing_found_says_what_is_there_and_what_to_do(record):
     assert out == "" and "nothing matches" in err
     assert run(record.directory, "requests", "--limit", "0") == ("", "")
     assert "nothing matches" in run(record.directory, "stats", "--status", "500")[1]
+    for form in ("--curl", "--jsonl", "--har"):
+        out, err = run(record.directory, "export", "status=500", form)
+        assert err.startswith("adit export: nothing matches status=500 among the 3 exchanges here")
+        assert run(record.directory, "export", form)[1] == ""
 
 
 # options
