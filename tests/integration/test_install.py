@@ -18,7 +18,9 @@ UNITS = pathlib.Path("/lib/systemd/system")
 
 
 def install(root, prefix):
-    subprocess.run(["cmake", "--install", BUILD, "--prefix", prefix], check=True,
+    if not os.access(BUILD, os.W_OK):
+        pytest.skip("cmake writes a list of what it installs into the build folder")
+    subprocess.run(["cmake", "--install", BUILD, "--prefix", prefix], check=True, umask=0o022,
                    capture_output=True, text=True, env={**os.environ, "DESTDIR": str(root)})
     return root / prefix.lstrip("/")
 

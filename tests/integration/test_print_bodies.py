@@ -42,7 +42,7 @@ def block(site, target, number=1):
             if first := live_lines.parsed(line):
                 ours = first.target == target and not first.runs
                 found.append([line] if ours else [])
-            elif found and found[-1]:
+            elif found and found[-1] and not line.startswith("adit: "):  # of the service
                 found[-1].append(line)
         blocks = [lines for lines in found if lines]
         if len(blocks) < number or not blocks[number - 1][-1].startswith("  = "):

@@ -178,7 +178,8 @@ def test_the_bar_is_left_out_where_it_has_no_room(record, tmp_path, columns, bar
     assert ("#" in text) == bars
 
 
-def test_the_first_lines_say_what_it_is(record):
+def test_the_first_lines_say_what_it_is(record, monkeypatch):
+    monkeypatch.setenv("TZ", "UTC")
     identity = record.add(replay_of="01jdq00000000000")
     assert record.output("show", "last").decode().split("\n")[:6] == [
         f"{identity}  2025-11-25 18:00:01 +0000  adit http", "http://web.localhost:7080/",

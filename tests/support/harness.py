@@ -24,6 +24,9 @@ VALGRIND = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
             "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"]
 REPORTS = re.compile(r"ERROR: \w+Sanitizer|runtime error:|^==\d+==", re.M)
 MEMORY_IS_THEIRS = not UNDER_VALGRIND and not SANITIZED  # resident size says something
+# Programs show local times: the zone is the same wherever tests run, unless a test sets another one.
+os.environ["TZ"] = "UTC"
+time.tzset()
 
 
 def start_afresh():

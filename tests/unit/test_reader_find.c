@@ -206,6 +206,7 @@ static void a_filter_takes_ends_as_well(void **state)
 
 int main(void)
 {
+    (void)setenv("TZ", "UTC", 1); // what is listed has local times
     const struct CMUnitTest tests[] = {
         TEST(an_end_of_an_id_is_enough),
         TEST(an_end_needs_four_characters),
