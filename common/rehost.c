@@ -30,10 +30,12 @@ char *rehost_public(const struct http_head *request)
 static bool change(struct http_head *head, const struct origin_change *change, char **values)
 {
     size_t bytes = origin_change_bytes(head, change);
-    *values = bytes > 0 ? malloc(bytes) : NULL;
+    if (bytes == 0 || bytes > REHOST_BYTES_MAX)
+        return true;
+    *values = malloc(bytes);
     if (*values)
         origin_change(head, change, *values);
-    return bytes == 0 || *values;
+    return *values;
 }
 
 bool rehost_request(struct http_head *request, const char *public_origin, struct slice host,

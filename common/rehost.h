@@ -6,6 +6,12 @@
 #pragma once
 #include "proto/message.h"
 
+enum {
+    // Of the changed values of a head, which a long Host makes long a thousand times: more of them
+    // stay as they are.
+    REHOST_BYTES_MAX = 128 * 1024
+};
+
 // The public origin of a request, "https://HOST:PORT": a string of its own, NULL out of memory;
 // empty where the request names no host.
 char *rehost_public(const struct http_head *request);

@@ -182,3 +182,14 @@ def test_a_head_that_grows_beyond_the_tunnel_is_told_as_such(tmp_path, origin):
         assert (response.status, response.get("adit-error")) == (502, "ADIT-UPSTREAM-INVALID")
         assert b"What was wrong: a head that is too large for the tunnel" in response.body
         assert tunnel.fetch("GET", "/echo").status == 200
+
+
+def test_a_long_host_is_not_multiplied_by_a_thousand_fields(tmp_path, origin):
+    origin.on("/many", lambda exchange: exchange.reply("", 302, [("Location", "//s/")] * 900))
+    with harness.Proxied(tmp_path, "--host-header", "s", origin=origin) as way:
+        for length, changed in ((100, True), (30000, False)):
+            host = "a" * length
+            with way.visit() as visitor:
+                response = visitor.fetch("GET", "/many", host=host)
+            values = {value for name, value in response.fields if name == "Location"}
+            assert values == {f"//{host}/" if changed else "//s/"}
