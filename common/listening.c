@@ -2,6 +2,7 @@
 #include "listening.h"
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "endpoint.h"
 
@@ -46,20 +47,41 @@ static bool is_wanted(const struct wanted *w, const char *address)
     return any || strcmp(address, w->v4) == 0 || strcmp(address, w->v6) == 0;
 }
 
+// Reads "N: ADDRESS:PORT ADDRESS:PORT STATE ..." of a socket, all but N in hexadecimal: what is its
+// own. False: it is no such line.
+static bool read_row(const char *line, char address[static V6_DIGITS + 1], unsigned long *port,
+                     unsigned long *state)
+{
+    const char *colon = strchr(line, ':');
+    const char *own = colon ? colon + 1 + strspn(colon + 1, " ") : "";
+    size_t len = strspn(own, "0123456789ABCDEF");
+    char *end = NULL;
+    if (len == 0 || len > V6_DIGITS || own[len] != ':')
+        return false;
+    memcpy(address, own, len);
+    address[len] = 0;
+    *port = strtoul(own + len + 1, &end, 16);
+    const char *behind_peer = *end == ' ' ? strchr(end + 1, ' ') : NULL;
+    if (!behind_peer)
+        return false;
+    *state = strtoul(behind_peer, &end, 16);
+    return *end == ' ';
+}
+
 // The listeners stand before the connections, of which there may be many.
 static bool is_in_list(const char *path, const struct wanted *w, uint16_t port)
 {
     FILE *list = fopen(path, "re");
     char line[LINE_MAX_BYTES];
     char address[V6_DIGITS + 1];
-    unsigned at = 0;
-    unsigned state = STATE_LISTENS;
+    unsigned long at = 0;
+    unsigned long state = STATE_LISTENS;
     bool found = false;
     if (list && !fgets(line, sizeof(line), list)) // the names of the columns
         state = 0;
     while (list && !found && state == STATE_LISTENS && fgets(line, sizeof(line), list)) {
         state = 0;
-        if (sscanf(line, "%*u: %32[0-9A-F]:%4X %*[0-9A-F]:%*4X %2X", address, &at, &state) == 3)
+        if (read_row(line, address, &at, &state))
             found = state == STATE_LISTENS && at == port && is_wanted(w, address);
     }
     if (list)
