@@ -541,11 +541,9 @@ int command_replay(int argc, char **argv)
     p.call.ctx = &p;
     log_init("adit", LOG_INFO);
     int status = INSPECT_USAGE;
-    bool begun = inspect_begin(&p.call, &spec, argc, argv);
+    bool begun = inspect_begin(&p.call, &spec, argc, argv) && may_be_directory(&p);
     signals_ignore(); // a service that leaves early does not end us
     if (!begun)
-        status = p.call.exit_status;
-    else if (!may_be_directory(&p))
         status = p.call.exit_status;
     else if (p.call.argc == 0)
         inspect_usage(&p.call, "say which: an ID, its beginning or its end, or last", "");
