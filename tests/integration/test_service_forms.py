@@ -57,8 +57,11 @@ def said(args, directory):
 def test_every_place_refuses_the_same_in_the_same_words(tmp_path, text):
     words = {place: said([arg.format(text) for arg in args], tmp_path)
              for place, args in PLACES.items()}
-    words["relay"] = words["relay"].replace("only http:// and https:// lead to a relay",
-                                            "only http:// leads to a service")
+    for relay, service in (("only http:// and https:// lead to a relay",
+                            "only http:// leads to a service"),
+                           ("write https://HOST or http://HOST, or HOST:PORT",
+                            "write HOST:PORT, or http://HOST for port 80")):
+        words["relay"] = words["relay"].replace(relay, service)
     assert len(set(words.values())) == 1, words
     assert REFUSED[text] in words["http"]
     assert "pa55word" not in words["http"]
