@@ -40,8 +40,8 @@ static char *flood(size_t (*prefix)(char *out, size_t cap))
         len += (size_t)n;
         text[len] = 0;
     }
+    (void)close(ends[0]); // else it would wait for what is still to come to be read, and be left
     writer_free(w);
-    (void)close(ends[0]);
     (void)close(ends[1]);
     return text;
 }
