@@ -290,7 +290,7 @@ static struct decoded decode(const struct side *s, struct slice kept, bool cut, 
     return d;
 }
 
-// What of a body is not shown, and why.
+// Says how much of a body is not shown, and why.
 static void put_missing(const struct page *p, const struct side *s, const struct decoded *d,
                         uint64_t more)
 {

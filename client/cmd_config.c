@@ -187,7 +187,7 @@ enum {
     ACTIONS = sizeof(actions) / sizeof(actions[0])
 };
 
-// What ngrok's command has, and what may be tried.
+// Refuses a word: names our command for one of ngrok's, else those that there are.
 static int unknown(const char *word)
 {
     static const struct option_advice rows[] = {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the commands print: the URL, a line per exchange that has ended, and one more for each that
-// lasts. Nobody waits for who reads it (common/writer.h).
+// Prints the URL, a line per exchange that has ended, and one more for each that lasts. Nobody
+// waits for who reads it (common/writer.h).
 #pragma once
 #include "common/writer.h"
 #include "exchange_line.h"

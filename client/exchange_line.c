@@ -103,13 +103,13 @@ static void put_cut(struct line *l, struct slice s, size_t columns)
     line_foreign(l, slice_of("...", dots));
 }
 
-// What there is to say beside the columns: a word, and a detail that explains it.
+// A remark beside the columns: a word, and a detail that explains it.
 struct remark {
     struct slice word, detail;
     bool undivided; // the detail is of no use when it is cut
 };
 
-// What has passed both ways behind a switch of protocols.
+// Puts the bytes that passed each way behind a switch of protocols.
 static void put_traffic(struct line *l, const struct exchange *x)
 {
     line_clear(l);

@@ -17,7 +17,7 @@ struct line_place {
     size_t columns; // of the terminal; 0: it is none
 };
 
-// What of an exchange is not the same from its beginning to its end.
+// The part of an exchange that changes from its beginning to its end.
 struct line_state {
     const char *time; // of now
     unsigned status;  // 0: none yet
