@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "common/limits.h"
-#include "common/log.h"
-#include "common/stream_end.h"
-#include "proto/fields.h"
-#include "proto/private_fields.h"
-#include "proto/spelling.h"
+#include "common/base/limits.h"
+#include "common/base/log.h"
+#include "common/tunnel/stream_end.h"
+#include "proto/http/fields.h"
+#include "proto/tunnel/private_fields.h"
+#include "proto/tunnel/spelling.h"
 
 enum {
     TICK_MS = TUNNEL_TICK_MS,

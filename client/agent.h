@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The agent: keeps a tunnel to the relay, binds its name, and forwards what comes to its upstream.
 #pragma once
-#include "common/record/recorder.h"
-#include "common/signals.h"
-#include "display.h"
-#include "link.h"
-#include "outage.h"
-#include "proto/tunnel.h"
+#include "client/display/display.h"
+#include "client/link/link.h"
+#include "client/link/outage.h"
+#include "common/io/signals.h"
+#include "common/record/write/recorder.h"
+#include "proto/tunnel/tunnel.h"
 #include "public_name.h"
 #include "service.h"
 

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include "common/address.h"
-#include "common/log.h"
-#include "common/secret.h"
+#include "common/base/address.h"
+#include "common/base/log.h"
+#include "common/base/secret.h"
 
 enum {
     FILES_PER_VISITOR = 2, // its connection, and one to the service

@@ -2,11 +2,11 @@
 // A proxy before a local service that shows what passes: edge, exchange and upstream in one
 // program, without a relay.
 #pragma once
-#include "common/forward.h"
-#include "common/listener.h"
-#include "common/record/recorder.h"
-#include "common/signals.h"
-#include "display.h"
+#include "client/display/display.h"
+#include "common/exchange/forward.h"
+#include "common/io/listener.h"
+#include "common/io/signals.h"
+#include "common/record/write/recorder.h"
 #include "service.h"
 
 struct proxy_config {

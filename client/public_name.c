@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include "proto/authority.h"
+#include "proto/http/authority.h"
 
 enum {
     HTTP_PORT = 80,

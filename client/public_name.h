@@ -4,7 +4,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
-#include "common/endpoint.h"
+#include "common/base/endpoint.h"
 
 enum {
     PUBLIC_NAME_MAX = 64, // bytes of a name, with a zero

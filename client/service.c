@@ -2,7 +2,7 @@
 #include "service.h"
 #include <stdio.h>
 #include <string.h>
-#include "common/limits.h"
+#include "common/base/limits.h"
 
 const char *service_take_url(struct service *s, const char *url)
 {

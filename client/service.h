@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The local service that a command forwards to, as its command line says.
 #pragma once
-#include "common/upstream.h"
+#include "common/outbound/upstream.h"
 
 struct service {
     struct dial_target target;

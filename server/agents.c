@@ -4,11 +4,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include "common/log.h"
-#include "common/owner.h"
-#include "common/stream_end.h"
-#include "proto/tunnel.h"
-#include "proto/websocket.h"
+#include "common/base/log.h"
+#include "common/base/owner.h"
+#include "common/tunnel/stream_end.h"
+#include "proto/tunnel/tunnel.h"
+#include "proto/tunnel/websocket.h"
 
 enum {
     CLOSE_NORMAL = 1000,

@@ -4,8 +4,8 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 #include "agents.h"
-#include "proto/authority.h"
-#include "proto/websocket.h"
+#include "proto/http/authority.h"
+#include "proto/tunnel/websocket.h"
 
 #define TUNNEL_PATH "/_adit/v1/tunnel"
 

@@ -2,7 +2,7 @@
 #include "guesses.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include "common/log.h"
+#include "common/base/log.h"
 
 enum {
     WAYS = 4, // places that an address may have in the table

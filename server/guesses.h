@@ -3,7 +3,7 @@
 // size. An address that was wrong too often is slowed down: its attempts are refused unseen, but
 // for one every few seconds.
 #pragma once
-#include "common/client_address.h"
+#include "common/base/client_address.h"
 
 enum {
     GUESSES_BURST = 10,        // wrong tokens of an address, and

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <stdio.h>
 #include <stdlib.h>
+#include "common/base/log.h"
+#include "common/base/options.h"
+#include "common/base/output.h"
+#include "common/base/process.h"
+#include "common/base/state.h"
 #include "common/inspect/dispatch.h"
-#include "common/log.h"
-#include "common/options.h"
-#include "common/output.h"
-#include "common/process.h"
-#include "common/record/record_options.h"
-#include "common/state.h"
+#include "common/record/write/record_options.h"
 #include "relay_options.h"
 
 static const char help[] =

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <unistd.h>
-#include "common/log.h"
-#include "common/private_file.h"
+#include "common/base/log.h"
+#include "common/base/private_file.h"
 #include "name_lines.h"
 
 #define FILE_NAME "names"

@@ -5,7 +5,7 @@
 // It is not synced: what has been written outlives the process, however that ends, and after a
 // power failure the agents are back before anybody could miss the names.
 #pragma once
-#include "common/state.h"
+#include "common/base/state.h"
 #include "proto/buf.h"
 #include "routes.h"
 

@@ -6,9 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "agents.h"
-#include "common/address.h"
-#include "common/log.h"
-#include "common/output.h"
+#include "common/base/address.h"
+#include "common/base/log.h"
+#include "common/base/output.h"
 #include "relay_options.h"
 
 enum {

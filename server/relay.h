@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The relay: its listeners, the visitors and agents on them, and the table of names.
 #pragma once
-#include "common/edge.h"
-#include "common/forward.h"
-#include "common/limits.h"
-#include "common/listener.h"
-#include "common/record/recorder.h"
-#include "common/secret.h"
-#include "common/signals.h"
+#include "common/base/limits.h"
+#include "common/base/secret.h"
+#include "common/exchange/forward.h"
+#include "common/inbound/edge.h"
+#include "common/io/listener.h"
+#include "common/io/signals.h"
+#include "common/record/write/recorder.h"
 #include "guesses.h"
 #include "name_store.h"
 #include "pace.h"

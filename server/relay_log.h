@@ -4,12 +4,12 @@
 // what was left out is counted in the line that follows.
 #pragma once
 #include <inttypes.h>
-#include "common/answer.h"
-#include "common/client_address.h"
-#include "common/exchange.h"
-#include "common/log.h"
+#include "common/base/client_address.h"
+#include "common/base/log.h"
+#include "common/exchange/answer.h"
+#include "common/exchange/exchange.h"
 #include "pace.h"
-#include "proto/hello.h"
+#include "proto/tunnel/hello.h"
 
 struct relay;
 

@@ -2,9 +2,9 @@
 #include "relay_options.h"
 #include <stdio.h>
 #include <strings.h>
-#include "common/address.h"
-#include "proto/authority.h"
-#include "proto/chars.h"
+#include "common/base/address.h"
+#include "proto/http/authority.h"
+#include "proto/http/chars.h"
 
 enum {
     DOMAIN_MAX_BYTES = 253 - NAME_MAX_BYTES - 1, // a name and its dot stand before it

@@ -2,7 +2,7 @@
 #include "routes.h"
 #include <limits.h>
 #include <stdlib.h>
-#include "common/limits.h"
+#include "common/base/limits.h"
 
 enum {
     ROUTE_LOOKS = 64 // names of each class that are compared to make room

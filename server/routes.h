@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Which agent answers for which name, and which names' agents have just gone (docs/protocol.md §5).
 #pragma once
-#include "common/loop.h"
-#include "common/shares.h"
+#include "common/base/shares.h"
+#include "common/io/loop.h"
 #include "names.h"
 
 struct agent;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // adit.yml in its place: $XDG_CONFIG_HOME/adit/adit.yml, else ~/.config/adit/adit.yml. It has to be
-// the user's alone, as all files of ours (common/private_file.h): a relay is told the token.
+// the user's alone, as all files of ours (common/base/private_file.h): a relay is told the token.
 #pragma once
-#include "common/private_file.h"
+#include "common/base/private_file.h"
 #include "document.h"
 
 struct config_file {

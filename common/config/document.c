@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <yaml.h>
-#include "common/endpoint.h"
-#include "common/utf8.h"
+#include "common/base/endpoint.h"
+#include "common/base/utf8.h"
 
 struct reader {
     yaml_parser_t parser;

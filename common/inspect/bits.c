@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "bits.h"
 #include <time.h>
-#include "common/printable.h"
+#include "common/base/printable.h"
 
 void write_base64(FILE *out, struct slice s, unsigned columns)
 {

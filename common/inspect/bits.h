@@ -25,6 +25,6 @@ enum {
 };
 const char *timestamp(int64_t ns, char out[static TIMESTAMP_MAX]);
 
-// Writes what others sent so that no terminal obeys it, on one line: what common/printable.h shows
-// as it is, all else as \n, \t or \xHH.
+// Writes what others sent so that no terminal obeys it, on one line: what common/base/printable.h
+// shows as it is, all else as \n, \t or \xHH.
 void write_safe(FILE *out, struct slice s);

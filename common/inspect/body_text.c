@@ -4,13 +4,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include "bits.h"
-#include "common/printable.h"
+#include "common/base/printable.h"
+#include "common/base/utf8.h"
 #include "common/record/record.h"
-#include "common/utf8.h"
 #include "heads.h"
 #include "json_indent.h"
 #include "multipart.h"
-#include "proto/chars.h"
+#include "proto/http/chars.h"
 #include "text.h"
 
 // One body and what is inside it.

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
-#include "common/help.h"
-#include "common/output.h"
-#include "common/process.h"
+#include "common/base/help.h"
+#include "common/base/output.h"
+#include "common/base/process.h"
 #include "common/record/flush.h"
 #include "text.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the commands share: their options, the record they read, how they end.
 #pragma once
-#include "common/option_walk.h"
+#include "common/base/option_walk.h"
 #include "filter_flags.h"
 #include "inspect.h"
 

@@ -2,7 +2,7 @@
 #include "compare.h"
 #include <stdio.h>
 #include "bits.h"
-#include "common/utf8.h"
+#include "common/base/utf8.h"
 #include "heads.h"
 #include "json_indent.h"
 #include "line_diff.h"

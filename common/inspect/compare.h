@@ -2,7 +2,7 @@
 // In what two exchanges differ: request line, status, fields, bodies, messages. Times never count.
 #pragma once
 #include <stdio.h>
-#include "common/record/reader.h"
+#include "common/record/read/reader.h"
 #include "proto/buf.h"
 
 // An exchange and what there is of its bodies, in memory that stays.

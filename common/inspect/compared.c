@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <xxhash.h>
 #include "bits.h"
-#include "common/utf8.h"
+#include "common/base/utf8.h"
 #include "compare.h"
 #include "messages.h"
 

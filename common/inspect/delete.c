@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "command.h"
-#include "common/record/erase.h"
-#include "common/record/scrub.h"
+#include "common/record/write/erase.h"
+#include "common/record/write/scrub.h"
 #include "emit.h"
 #include "text.h"
 

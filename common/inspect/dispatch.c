@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "dispatch.h"
 #include <stdlib.h>
-#include "common/endpoint.h"
-#include "common/help.h"
-#include "common/options.h"
-#include "common/output.h"
+#include "common/base/endpoint.h"
+#include "common/base/help.h"
+#include "common/base/options.h"
+#include "common/base/output.h"
 
 enum {
     SUGGESTION_MAX = 400

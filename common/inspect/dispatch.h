@@ -2,7 +2,7 @@
 // From the first word of a command line to the command that it names, the same for both programs:
 // help, version, the commands of the record and those of the program itself.
 #pragma once
-#include "common/option_walk.h"
+#include "common/base/option_walk.h"
 #include "inspect.h"
 
 enum {

@@ -2,8 +2,8 @@
 #include "emit.h"
 #include <inttypes.h>
 #include "bits.h"
-#include "common/printable.h"
-#include "common/utf8.h"
+#include "common/base/printable.h"
+#include "common/base/utf8.h"
 
 // One thread writes the output: it need not be locked for each byte.
 static void put(FILE *out, char c)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // An exchange as a JSON object, the same wherever one is printed (docs/json.md).
 #pragma once
-#include "common/record/reader.h"
+#include "common/record/read/reader.h"
 #include "emit.h"
 
 enum exchange_json_level {

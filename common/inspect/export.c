@@ -7,7 +7,7 @@
 #include "new_file.h"
 #include "nothing.h"
 #include "progress.h"
-#include "proto/chars.h"
+#include "proto/http/chars.h"
 #include "text.h"
 
 static const char help[] =

@@ -2,7 +2,7 @@
 // The forms in which exchanges leave a record. Each writes one after the other as they come.
 #pragma once
 #include <stdio.h>
-#include "common/record/reader.h"
+#include "common/record/read/reader.h"
 
 struct export
 {

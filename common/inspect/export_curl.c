@@ -6,7 +6,7 @@
 // cannot open. The comments have letters, digits and marks only that mean nothing in a command
 // either, for zsh at its prompt runs them.
 #include "bits.h"
-#include "common/printable.h"
+#include "common/base/printable.h"
 #include "export.h"
 #include "heads.h"
 #include "sent.h"

@@ -3,8 +3,8 @@
 // begins with an underscore is beyond it: _webSocketMessages as Chrome writes them, _adit ours.
 #include <inttypes.h>
 #include "bits.h"
-#include "common/loop.h"
-#include "common/utf8.h"
+#include "common/base/utf8.h"
+#include "common/io/loop.h"
 #include "emit.h"
 #include "export.h"
 #include "heads.h"

@@ -4,7 +4,7 @@
 #pragma once
 #include <getopt.h>
 #include <stdbool.h>
-#include "common/record/filter.h"
+#include "common/record/filter/filter.h"
 
 // What they make; all zero is none.
 struct filter_flags {

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <unistd.h>
-#include "common/signals.h"
+#include "common/io/signals.h"
 
 enum {
     POLL_MS = 150,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "heads.h"
-#include "proto/chars.h"
-#include "proto/http1.h"
+#include "proto/http/chars.h"
+#include "proto/http/http1.h"
 
 // "103", and behind it a space and its reason phrase if that is not the registered one.
 bool next_interim(struct slice *lines, struct interim *out)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The parts of recorded heads that several commands take apart.
 #pragma once
-#include "common/record/reader.h"
+#include "common/record/read/reader.h"
 #include "proto/buf.h"
 
 // Takes the next interim response (exchange.interim) off its lines. False at their end.

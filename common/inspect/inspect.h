@@ -2,7 +2,7 @@
 // The commands that read a record, the same in adit (its own record) and aditd (the relay's).
 #pragma once
 #include <stdbool.h>
-#include "common/record/reader.h"
+#include "common/record/read/reader.h"
 
 // Which program asks: "adit" with the state directory "agent", or "aditd" with "relay".
 struct inspect_program {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "messages.h"
 #include "bits.h"
-#include "common/record/decode.h"
+#include "common/record/read/decode.h"
 
 enum {
     STEP_BYTES = 16 * 1024,

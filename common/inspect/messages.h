@@ -5,7 +5,7 @@
 #define ZLIB_CONST // it takes its input as const
 #endif
 #include <zlib.h>
-#include "common/record/reader.h"
+#include "common/record/read/reader.h"
 #include "proto/buf.h"
 
 enum {

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
-#include "common/secret.h"
+#include "common/base/secret.h"
 
 enum {
     RANDOM_BYTES = 8,

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
-#include "common/output.h"
+#include "common/base/output.h"
 
 static const uint64_t patience_ns = 1000000000; // before the first word
 static const uint64_t step_ns = 200000000;      // between two

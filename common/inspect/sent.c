@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include "bits.h"
 #include "heads.h"
-#include "proto/chars.h"
-#include "proto/http1.h"
+#include "proto/http/chars.h"
+#include "proto/http/http1.h"
 #include "relay_fields.h"
 
 bool sent_is_by_visitor(const struct record_exchange *x)

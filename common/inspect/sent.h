@@ -3,9 +3,9 @@
 // visitor sent; that of an agent or a replay has what the service got, which is the same and the
 // fields that a relay or a proxy adds, without what belongs to a connection.
 #pragma once
-#include "common/record/reader.h"
+#include "common/record/read/reader.h"
 #include "proto/buf.h"
-#include "proto/fields.h"
+#include "proto/http/fields.h"
 
 enum sent_view {
     SENT_BY_VISITOR,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "shell_quote.h"
 #include <stdio.h>
-#include "common/printable.h"
+#include "common/base/printable.h"
 
 static bool is_bare(char c)
 {

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include "bits.h"
 #include "command.h"
-#include "common/output.h"
+#include "common/base/output.h"
 #include "exchange_json.h"
 #include "heads.h"
 

@@ -6,7 +6,7 @@
 // is ours, and so is what stands behind two spaces.
 #pragma once
 #include <stdio.h>
-#include "common/record/reader.h"
+#include "common/record/read/reader.h"
 #include "text.h"
 
 enum {

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include "bits.h"
 #include "body_text.h"
-#include "common/utf8.h"
+#include "common/base/utf8.h"
 #include "heads.h"
 #include "show.h"
 

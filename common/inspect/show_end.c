@@ -2,7 +2,7 @@
 // How an exchange ended, what there is to say of it, and where its time went.
 #include <inttypes.h>
 #include "bits.h"
-#include "common/loop.h"
+#include "common/io/loop.h"
 #include "heads.h"
 #include "judge.h"
 #include "relay_fields.h"

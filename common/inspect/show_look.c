@@ -2,7 +2,7 @@
 // What the parts of `show` share: where it is shown, and words of ours.
 #include <sys/ioctl.h>
 #include "bits.h"
-#include "common/printable.h"
+#include "common/base/printable.h"
 #include "shell_quote.h"
 #include "show.h"
 

@@ -2,7 +2,7 @@
 // The messages of a WebSocket, a line each.
 #include <inttypes.h>
 #include "bits.h"
-#include "common/utf8.h"
+#include "common/base/utf8.h"
 #include "messages.h"
 #include "show.h"
 

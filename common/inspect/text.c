@@ -4,7 +4,7 @@
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
-#include "common/printable.h"
+#include "common/base/printable.h"
 
 // Writes n / unit with `places` decimal places, and what stands behind it. By hand: live lines come
 // by the ten thousand a second, and printf was a twentieth of their cost.

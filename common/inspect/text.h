@@ -3,7 +3,7 @@
 #pragma once
 #include <stdio.h>
 #include "bits.h"
-#include "common/output.h"
+#include "common/base/output.h"
 
 enum {
     TEXT_NUMBER_MAX = 48, // of a number with its unit

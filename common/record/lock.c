@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <time.h>
-#include "common/state.h"
+#include "common/base/state.h"
 
 enum {
     LOCK_LOOK_MS = 10

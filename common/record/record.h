@@ -3,7 +3,7 @@
 // (docs/record.md). Written by store.h, read by reader.h.
 #pragma once
 #include <sqlite3.h>
-#include "common/state.h"
+#include "common/base/state.h"
 #include "proto/bytes.h"
 #include "proto/exchange_id.h"
 

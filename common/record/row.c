@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "row.h"
-#include "proto/http1.h"
+#include "proto/http/http1.h"
 
 #define SELECT(answer)                                                                    \
     "SELECT e.seq, e.id, e.began_ns, e.writer, w.program, t.name, e.visitor, e.protocol," \

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "proto/cookie.h"
+#include "proto/http/cookie.h"
 
 #define CHECK(condition)                                                    \
     do {                                                                    \

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "proto/credentials.h"
+#include "proto/http/credentials.h"
 
 #define CHECK(condition)                                                    \
     do {                                                                    \

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "proto/field_names.h"
-#include "proto/fields.h"
-#include "proto/http1.h"
+#include "proto/http/field_names.h"
+#include "proto/http/fields.h"
+#include "proto/http/http1.h"
 
 #define CHECK(condition)                                                    \
     do {                                                                    \

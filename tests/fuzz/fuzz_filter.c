@@ -4,7 +4,7 @@
 // bounds; a pattern is found where regexec finds it.
 #include <regex.h>
 #include <stdlib.h>
-#include "common/record/filter_internal.h"
+#include "common/record/filter/filter_internal.h"
 #include "tests/support/check.h"
 
 enum {

@@ -2,8 +2,8 @@
 // What proxies say of whom they ask for: the fields of a request, a line each. Whoever reads from
 // the right end, one address after the other, comes to the same client.
 #include <stdlib.h>
-#include "common/trusted_proxies.h"
-#include "proto/forwarded.h"
+#include "common/inbound/trusted_proxies.h"
+#include "proto/http/forwarded.h"
 #include "tests/support/check.h"
 
 enum {

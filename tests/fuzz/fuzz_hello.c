@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A JSON message: what is understood is sound, and comes back when it is written and read again.
-#include "proto/hello.h"
+#include "proto/tunnel/hello.h"
 #include "tests/support/check.h"
 
 enum {

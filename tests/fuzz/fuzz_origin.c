@@ -3,7 +3,7 @@
 // value that is changed began with that origin in so many words, begins with the new one
 // afterwards, and goes on as it did; all others stay.
 #include <stdlib.h>
-#include "proto/origin.h"
+#include "proto/http/origin.h"
 #include "tests/support/check.h"
 
 enum {

@@ -3,9 +3,9 @@
 // but line feed and tab, no character that printable_is refuses, whole UTF-8, bounded; and lines
 // that are disarmed in place are the same kind of text.
 #include <stdlib.h>
-#include "common/output.h"
-#include "common/printable.h"
-#include "common/utf8.h"
+#include "common/base/output.h"
+#include "common/base/printable.h"
+#include "common/base/utf8.h"
 #include "tests/support/check.h"
 
 struct sheet {

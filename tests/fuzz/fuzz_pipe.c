@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "proto/buf.h"
-#include "proto/pipe.h"
+#include "proto/tunnel/pipe.h"
 #include "tests/support/check.h"
 
 struct transcript {

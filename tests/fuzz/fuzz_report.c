@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Reports: what is understood is written in just the same bytes again.
-#include "proto/report.h"
+#include "proto/tunnel/report.h"
 #include "tests/support/check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

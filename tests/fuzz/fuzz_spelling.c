@@ -3,8 +3,8 @@
 // (an empty one: none), then names; "!" before it all makes it a request. Whatever it says, a name
 // stays the same but for the case of its letters, and what was spelled is told again in full.
 #include <stdlib.h>
-#include "proto/fields.h"
-#include "proto/spelling.h"
+#include "proto/http/fields.h"
+#include "proto/tunnel/spelling.h"
 #include "tests/support/check.h"
 
 static struct slice next_part(struct slice *in)

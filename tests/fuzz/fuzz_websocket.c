@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "proto/websocket.h"
+#include "proto/tunnel/websocket.h"
 
 #define CHECK(condition)                                                    \
     do {                                                                    \

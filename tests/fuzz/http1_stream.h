@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "proto/http1.h"
+#include "proto/http/http1.h"
 
 #define CHECK(condition)                                                    \
     do {                                                                    \

@@ -15,8 +15,8 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 READERS = {name: f"common/inspect/{name}.c"
            for name in ("requests", "show", "stats", "diff", "verify", "export", "delete")}
-SOURCES = {("adit", "http"): "client/cmd_http.c", ("adit", "proxy"): "client/cmd_proxy.c",
-           ("adit", "replay"): "client/cmd_replay.c", ("adit", "config"): "client/cmd_config.c",
+SOURCES = {("adit", "http"): "client/cmd/cmd_http.c", ("adit", "proxy"): "client/cmd/cmd_proxy.c",
+           ("adit", "replay"): "client/cmd/cmd_replay.c", ("adit", "config"): "client/cmd/cmd_config.c",
            ("aditd",): "server/main.c",
            **{(program, name): file for name, file in READERS.items()
               for program in ("adit", "aditd")}}
@@ -40,7 +40,7 @@ def table(command):
     """The options that the sources say it has, without dashes."""
     entries = set(ENTRY.findall((ROOT / SOURCES[command]).read_text()))
     if command in (("adit", "http"), ("adit", "proxy"), ("aditd",)):
-        for file in ("common/options.h", "common/record/record_options.h"):
+        for file in ("common/base/options.h", "common/record/write/record_options.h"):
             entries |= set(re.findall(r'"([\w-]+)", (?:no|required|optional)_argument',
                                       (ROOT / file).read_text().replace("\\\n", "")))
     elif command != ("adit", "config"):

@@ -213,7 +213,7 @@ def test_every_command_is_in_readme():
 
 
 def test_table_has_every_code_with_its_status():
-    source = (readme.ROOT / "common/answer.c").read_text()
+    source = (readme.ROOT / "common/exchange/answer.c").read_text()
     answers = set(re.findall(r'\{(\d{3}),\s*"[^"]+",\s*"(ADIT-[A-Z-]+)"', source))
     assert len(answers) > 15
     rows = readme.tables("Answers of adit itself")[1:]

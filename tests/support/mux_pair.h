@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Muxes in memory: what the handler of each side has heard, stream by stream, and two sides joined.
-// The rules of the handler (proto/mux.h) are checked with every call.
+// The rules of the handler (proto/tunnel/mux.h) are checked with every call.
 #pragma once
 #include "proto/buf.h"
-#include "proto/mux.h"
+#include "proto/tunnel/mux.h"
 
 struct mux_view;
 

@@ -2,7 +2,7 @@
 // Both ends of a tunnel in memory, on a clock that stands still until it is moved.
 #pragma once
 #include "mux_pair.h"
-#include "proto/tunnel.h"
+#include "proto/tunnel/tunnel.h"
 
 enum {
     TUNNEL_SAID_MAX = 256

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "proto/authority.h"
+#include "proto/http/authority.h"
 
 static void a_host_ends_where_its_port_begins(void **state)
 {

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "proto/http1.h"
+#include "proto/http/http1.h"
 
 static void expect(const char *what, const char *text, long got, long wanted)
 {

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "proto/cookie.h"
+#include "proto/http/cookie.h"
 
 static const struct slice domain = {"example.com", 11};
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "proto/credentials.h"
+#include "proto/http/credentials.h"
 
 static void fields_that_hold_credentials_are_known(void **state)
 {

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "common/date.h"
+#include "common/base/date.h"
 
 static void a_second_has_its_text(void **state)
 {

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "common/record/decode.h"
+#include "common/record/read/decode.h"
 
 enum {
     PLAIN_BYTES = 100000, // more than the steps decoders work in

@@ -7,9 +7,9 @@
 
 #include <cmocka.h>
 
+#include "common/base/utf8.h"
 #include "common/inspect/bits.h"
 #include "common/inspect/emit.h"
-#include "common/utf8.h"
 
 // A stream into memory.
 struct sheet {

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "common/endpoint.h"
+#include "common/base/endpoint.h"
 
 #define LABEL "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" // 63
 #define NAME_253 \

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "common/record/erase.h"
+#include "common/record/write/erase.h"
 #include "tests/support/record_rows.h"
 
 struct fixture {

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "client/exchange_line.h"
+#include "client/display/exchange_line.h"
 
 enum {
     NARROWEST = LINE_COLUMNS_LEAST,

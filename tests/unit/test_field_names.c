@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "proto/field_names.h"
-#include "proto/fields.h"
+#include "proto/http/field_names.h"
+#include "proto/http/fields.h"
 
 static const struct {
     const char *name;

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "proto/fields.h"
-#include "proto/http1.h"
+#include "proto/http/fields.h"
+#include "proto/http/http1.h"
 
 enum {
     TEXT_MAX = 4096

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "common/record/filter_internal.h"
+#include "common/record/filter/filter_internal.h"
 
 static const int64_t second = 1000000000;
 static const int64_t now = 1795608000 * INT64_C(1000000000); // 2026-11-25T12:00:00Z

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "common/record/filter.h"
+#include "common/record/filter/filter.h"
 
 static char *repeated(const char *what, size_t times, const char *then)
 {

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "common/record/filter_internal.h"
+#include "common/record/filter/filter_internal.h"
 #include "tests/support/chance.h"
 
 // Found as regexec itself finds it, whatever way it is looked for.

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "common/record/frames.h"
+#include "common/record/write/frames.h"
 #include "tests/support/chance.h"
 #include "tests/support/check.h"
 

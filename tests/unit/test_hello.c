@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "proto/hello.h"
+#include "proto/tunnel/hello.h"
 
 static int parse(const char *json, struct hello *h)
 {

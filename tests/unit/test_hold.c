@@ -5,8 +5,8 @@
 
 #include <cmocka.h>
 
-#include "common/record/hold.h"
-#include "common/record/queue.h"
+#include "common/record/write/hold.h"
+#include "common/record/write/queue.h"
 #include "tests/support/check.h"
 
 // It holds after a look at this time.

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "proto/http1.h"
+#include "proto/http/http1.h"
 
 typedef int parser(const char *buf, size_t len, size_t *scanned, const struct http1_limits *limits,
                    struct http_head *head);

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "proto/http1.h"
+#include "proto/http/http1.h"
 
 static const struct http1_limits roomy = {32 * 1024, MESSAGE_FIELDS_MAX};
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "common/limits.h"
+#include "common/base/limits.h"
 
 static const char *set(struct limits *l, const char *text)
 {

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "client/line.h"
+#include "client/display/line.h"
 
 static const char *text_of(void (*put)(struct line *l, uint64_t n), uint64_t n)
 {

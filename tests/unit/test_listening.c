@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "common/listening.h"
+#include "common/io/listening.h"
 
 static int listener(const char *address, uint16_t *port, bool listens)
 {

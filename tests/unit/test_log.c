@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "common/log.h"
+#include "common/base/log.h"
 
 static void a_time_is_utc_with_milliseconds(void **state)
 {

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "proto/buf.h"
-#include "proto/tunnel.h"
+#include "proto/tunnel/tunnel.h"
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);

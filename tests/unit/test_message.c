@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "proto/http1.h"
+#include "proto/http/http1.h"
 
 static void a_copy_has_all_that_is_there(void **state)
 {

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "common/log.h"
+#include "common/base/log.h"
 #include "server/name_store.h"
 #include "tests/support/chance.h"
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "common/option_walk.h"
+#include "common/base/option_walk.h"
 
 static const struct option known[] = {
     {"follow", no_argument, NULL, 'f'},      {"f", no_argument, NULL, 'f'},

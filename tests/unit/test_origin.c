@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "proto/origin.h"
+#include "proto/http/origin.h"
 
 static void an_origin_ends_where_its_authority_does(void **state)
 {

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "client/outage.h"
-#include "proto/tunnel.h"
+#include "client/link/outage.h"
+#include "proto/tunnel/tunnel.h"
 
 static const char url[] = "https://r.example";
 

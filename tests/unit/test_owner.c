@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "common/owner.h"
-#include "common/secret.h"
+#include "common/base/owner.h"
+#include "common/base/secret.h"
 
 #define K1 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define K2 "10112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"

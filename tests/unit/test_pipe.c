@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "proto/buf.h"
-#include "proto/pipe.h"
+#include "proto/tunnel/pipe.h"
 
 static void put(struct buf *b, const void *bytes, size_t len)
 {

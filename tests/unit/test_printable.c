@@ -7,9 +7,9 @@
 
 #include <cmocka.h>
 
-#include "common/output.h"
-#include "common/printable.h"
-#include "common/utf8.h"
+#include "common/base/output.h"
+#include "common/base/printable.h"
+#include "common/base/utf8.h"
 
 static struct {
     char text[65536];

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "common/answer.h"
-#include "proto/private_fields.h"
+#include "common/exchange/answer.h"
+#include "proto/tunnel/private_fields.h"
 
 enum {
     SECTIONS = 5

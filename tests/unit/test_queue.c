@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "common/record/queue.h"
+#include "common/record/write/queue.h"
 #include "tests/support/chance.h"
 #include "tests/support/check.h"
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "common/record/queue_shares.h"
+#include "common/record/write/queue_shares.h"
 
 enum {
     PIECE = 60000,

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "common/record/reader.h"
+#include "common/record/read/reader.h"
 #include "tests/support/record_rows.h"
 
 struct fixture {

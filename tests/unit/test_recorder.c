@@ -8,9 +8,9 @@
 
 #include <cmocka.h>
 
-#include "common/record/reader.h"
-#include "common/record/recorder.h"
-#include "proto/http1.h"
+#include "common/record/read/reader.h"
+#include "common/record/write/recorder.h"
+#include "proto/http/http1.h"
 #include "tests/support/chance.h"
 #include "tests/support/check.h"
 #include "tests/support/record_rows.h"

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "common/record/record.h"
-#include "common/record/redact.h"
+#include "common/record/write/redact.h"
 #include "tests/support/check.h"
 
 static char out[RECORD_BAD_HEAD_BYTES + 1];

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "common/record/redact.h"
+#include "common/record/write/redact.h"
 
 static const char token[] = "own-token-0123456789";
 

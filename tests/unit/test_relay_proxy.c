@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "client/relay_proxy.h"
+#include "client/link/relay_proxy.h"
 
 static const char *const names[] = {"http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY",
                                     "all_proxy",  "ALL_PROXY",  "no_proxy",    "NO_PROXY"};

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "common/limits.h"
+#include "common/base/limits.h"
 #include "server/routes.h"
 #include "tests/support/chance.h"
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "common/record/store.h"
+#include "common/record/write/store.h"
 #include "tests/support/check.h"
 #include "tests/support/record_rows.h"
 

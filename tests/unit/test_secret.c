@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "common/secret.h"
+#include "common/base/secret.h"
 
 static char path[] = "/tmp/adit-secret-XXXXXX";
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "common/shares.h"
+#include "common/base/shares.h"
 
 static void each_key_has_its_own_count(void **state)
 {

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "proto/spelling.h"
+#include "proto/tunnel/spelling.h"
 #include "tests/support/chance.h"
 
 enum {

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "common/stream_end.h"
+#include "common/tunnel/stream_end.h"
 #include "tests/support/check.h"
 #include "tests/support/mux_pair.h"
 

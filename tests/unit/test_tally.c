@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "client/tally.h"
+#include "client/display/tally.h"
 
 static void a_place_stands_for_what_is_in_it(void **state)
 {

@@ -8,7 +8,7 @@
 #include <openssl/evp.h>
 #include <cmocka.h>
 
-#include "common/record/token_search.h"
+#include "common/record/write/token_search.h"
 
 static const char token[] = "s3cret-Token_0123456789/abc+def";
 

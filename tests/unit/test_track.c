@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "common/record/track.h"
+#include "common/record/write/track.h"
 #include "tests/support/check.h"
 #include "tests/support/record_rows.h"
 

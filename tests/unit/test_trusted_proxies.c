@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "common/trusted_proxies.h"
-#include "proto/forwarded.h"
+#include "common/inbound/trusted_proxies.h"
+#include "proto/http/forwarded.h"
 
 static struct client_address address(const char *text)
 {

@@ -10,7 +10,7 @@
 #include <arpa/inet.h>
 #include <sys/resource.h>
 
-#include "common/visitors.h"
+#include "common/inbound/visitors.h"
 
 static struct sockaddr_storage peer_of(const char *text)
 {

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "proto/http1.h"
-#include "proto/websocket.h"
+#include "proto/http/http1.h"
+#include "proto/tunnel/websocket.h"
 
 static void masking_equals_a_byte_by_byte_reference(void **state)
 {

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "common/writer.h"
+#include "common/base/writer.h"
 
 static size_t write_prefix(char *out, size_t cap)
 {

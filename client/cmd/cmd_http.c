@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: MIT
+#include <stdio.h>
+#include <stdlib.h>
+#include "client/agent.h"
+#include "commands.h"
+#include "common/base/log.h"
+#include "common/base/output.h"
+#include "common/base/owner.h"
+#include "common/base/process.h"
+#include "common/base/state.h"
+#include "common/record/write/record_options.h"
+#include "other_options.h"
+#include "relay_choice.h"
+
+static const char help[] =
+    "adit http: gives a local HTTP service a public URL.\n"
+    "\n"
+    "  adit http 8080                      the service on port 8080 of this machine\n"
+    "  adit http 8080 --url myapp          ask for the name myapp\n"
+    "  adit http 192.168.1.5:3000 --host-header rewrite\n"
+    "  adit http 8080 --relay https://example.com --token-file ~/.config/adit/token\n"
+    "  adit config set relay https://example.com\n"
+    "                                      the relay from now on, without --relay\n"
+    "\n"
+    "The service is a PORT of this machine, HOST:PORT or http://HOST[:PORT]; an IPv6 address\n"
+    "stands in brackets: [::1]:80. localhost is 127.0.0.1 and ::1, whichever answers.\n"
+    "\n"
+    "  --url NAME           the name to ask for (default: a random one), or the URL that has it:\n"
+    "                       when the relay has another domain than the URL, adit ends\n"
+    "  --domain, --hostname, --subdomain, --name NAME\n"
+    "                       the same as --url, for hands that know ngrok\n"
+    "  --relay URL          the relay: http:// or https://HOST[:PORT], HOST:PORT or PORT "
+    "(default:\n"
+    "                       ADIT_RELAY of the environment, else the one of adit.yml, else\n"
+    "                       http://localhost:7080)\n"
+    "  --token-file FILE    the relay's token; or put it into the environment as ADIT_TOKEN\n"
+    "  --host-header preserve|rewrite|VALUE\n"
+    "                       the Host that the service sees: the visitor's (default), its own\n"
+    "                       address, or VALUE\n" SERVICE_KEEPALIVE_HELP
+    "  --print-bodies       show heads and bodies of every exchange, up to 16 KiB of "
+    "each\n" OPTIONS_RECORD_HELP "  --inspect=false      the same as --record none\n"
+    "  --relay-record all|heads|none\n"
+    "                       what the relay may keep of them (default: all that it wants to)\n"
+    "  --data DIR           where state is kept (default: $XDG_STATE_HOME/adit/agent)\n"
+    "  --limit NAME=VALUE   one of the limits below; may be repeated\n"
+    "  --verbose            say also when connections to the relay and the service are made\n"
+    "  --help               also -h\n"
+    "\n"
+    "The relay is reached through the HTTP proxy that https_proxy, http_proxy (for a relay with\n"
+    "http://) or all_proxy names, as curl reads them, unless no_proxy exempts its host or it is "
+    "on\n"
+    "this machine.\n"
+    "\n"
+    "Prints the URL, then a line per exchange. Connects again by itself when the relay goes away,\n"
+    "and takes its name back; it does not end because the relay is full, or, once it had its "
+    "name,\n"
+    "wants another token: the token file is then read again each time.\n"
+    "\n"
+    "On SIGUSR1 it prints how often and for how long each path was asked for. Ends cleanly on\n"
+    "SIGINT, SIGTERM and SIGHUP.\n"
+    "\n"
+    "Exit status: 0, 1 refused or failed, 2 usage.\n"
+    "\n"
+    "Limits, and what they are when nothing is said:\n";
+
+struct command {
+    struct options options;
+    struct agent_config config;
+    const char *relay; // NULL: not said
+    const char *token_file;
+};
+
+static int fail(const char *what, const char *why)
+{
+    output_line(stderr, "adit: %s%s", what, why);
+    return EXIT_FAILURE;
+}
+
+static void take_relay(struct command *cmd, const char *value)
+{
+    char message[ENDPOINT_MESSAGE_MAX];
+    const char *why = endpoint_parse(value, ENDPOINT_RELAY, &cmd->config.relay.at);
+    cmd->relay = value;
+    if (!why)
+        return;
+    endpoint_explain(message, "--relay", why, value);
+    options_wrong(&cmd->options, message, "");
+}
+
+// Chooses the relay, and notes for people where it was named when that was not just now.
+static bool choose_relay(struct command *cmd)
+{
+    char why[CONFIG_WHY_MAX];
+    char url[ENDPOINT_URL_MAX];
+    struct relay_choice choice;
+    struct agent_config *c = &cmd->config;
+    if (!relay_choose(&choice, cmd->relay, why)) {
+        (void)fail("", why);
+        return false;
+    }
+    c->relay.at = choice.at;
+    endpoint_url(&choice.at, url);
+    (void)snprintf(c->relay_url, sizeof(c->relay_url), "%s%s%s%s", url,
+                   choice.from ? " (from " : "", choice.from ? choice.from : "",
+                   choice.from ? ")" : "");
+    return true;
+}
+
+static void take_service(struct command *cmd, const char *value)
+{
+    char message[ENDPOINT_MESSAGE_MAX];
+    const char *why = service_take_url(&cmd->config.service, value);
+    if (!why)
+        return;
+    endpoint_explain(message, "the service", why, value);
+    options_wrong(&cmd->options, message, "");
+}
+
+static void take_relay_record(struct command *cmd, const char *value)
+{
+    struct recorder_config level;
+    if (!recorder_set_level(&level, value))
+        options_wrong(&cmd->options, "--relay-record is not all, heads or none: ", value);
+    else
+        (void)snprintf(cmd->config.relay_record, sizeof(cmd->config.relay_record), "%s", value);
+}
+
+static void take_name(struct command *cmd, const char *value)
+{
+    char text[OPTIONS_SHOWN_MAX];
+    const char *why = public_name_take(&cmd->config.wanted, value);
+    memcpy(cmd->config.name, cmd->config.wanted.name, sizeof(cmd->config.name));
+    if (!why)
+        return;
+    (void)snprintf(text, sizeof(text), "%s: %s", cmd->options.given, why);
+    options_wrong(&cmd->options, text, strchr(value, '@') ? "" : value);
+}
+
+// ngrok's --inspect, which is on without a value.
+static void take_inspect(struct command *cmd, const char *value)
+{
+    bool off = value && strcmp(value, "false") == 0;
+    if (off)
+        (void)recorder_set_level(&cmd->config.record, "none");
+    else if (value && strcmp(value, "true") != 0)
+        options_wrong(&cmd->options, "--inspect is true or false: ", value);
+}
+
+static void take_option(struct options *o, int option, const char *value)
+{
+    struct command *cmd = container_of(o, struct command, options);
+    switch (option) {
+    case 'u': take_name(cmd, value); return;
+    case 'I': take_inspect(cmd, value); return;
+    case 'r': take_relay(cmd, value); return;
+    case 't': cmd->token_file = value; return;
+    case 'H':
+        if (!service_take_host(&cmd->config.service, value))
+            options_wrong(o, "--host-header is not preserve, rewrite or a host: ", value);
+        return;
+    case 'K':
+        if (!service_take_keepalive(&cmd->config.service, value))
+            options_wrong(o,
+                          "--upstream-keepalive is on, off or a time like 30s, from 100ms to "
+                          "24h: ",
+                          value);
+        return;
+    case 'B': cmd->config.print_bodies = true; return;
+    case 'Q': take_relay_record(cmd, value); return;
+    case 'R':
+    case 'X':
+    case 'N': record_options_take(o, &cmd->config.record, option, value); return;
+    }
+}
+
+static const struct option known[] = {{"url", required_argument, NULL, 'u'},
+                                      {"domain", required_argument, NULL, 'u'},
+                                      {"hostname", required_argument, NULL, 'u'},
+                                      {"subdomain", required_argument, NULL, 'u'},
+                                      {"name", required_argument, NULL, 'u'},
+                                      {"inspect", optional_argument, NULL, 'I'},
+                                      {"relay", required_argument, NULL, 'r'},
+                                      {"token-file", required_argument, NULL, 't'},
+                                      {"host-header", required_argument, NULL, 'H'},
+                                      {"upstream-keepalive", required_argument, NULL, 'K'},
+                                      {"print-bodies", no_argument, NULL, 'B'},
+                                      {"relay-record", required_argument, NULL, 'Q'},
+                                      OPTIONS_RECORD,
+                                      OPTIONS_COMMON};
+
+static void parse(struct command *cmd, int argc, char **argv)
+{
+    struct options *o = &cmd->options;
+    int next = options_parse(o, argc, argv);
+    cmd->config.limits = o->limits;
+    if (o->exit_status >= 0)
+        return;
+    if (next == argc)
+        options_wrong(o, "say which service: a PORT, HOST:PORT or URL, as in adit http 8080", "");
+    else if (next + 1 < argc)
+        options_wrong(o,
+                      "one service at a time, and behind it options only: start another adit "
+                      "http for another port",
+                      "");
+    else
+        take_service(cmd, argv[next]);
+}
+
+static int take_token(struct command *cmd)
+{
+    char *token = cmd->config.relay.token;
+    const char *env = getenv("ADIT_TOKEN");
+    if (cmd->token_file) {
+        const char *why = secret_read_file(cmd->token_file, token);
+        if (!why)
+            return 0;
+        return fail("the file given with --token-file ", why); // it may be the token that was typed
+    }
+    if (!env || !*env)
+        return 0;
+    if (!secret_is_sound(env))
+        return fail("ADIT_TOKEN does not hold a token: 16 to 255 visible characters", "");
+    (void)snprintf(token, SECRET_MAX, "%s", env);
+    return 0;
+}
+
+// The proxy before the relay, which the environment names. Its value may hold a password.
+static bool choose_proxy(struct link_target *relay)
+{
+    const char *why = relay_proxy_choose(&relay->proxy, &relay->at);
+    if (why)
+        output_line(stderr,
+                    "adit: the proxy in %s cannot be used: %s; or exempt the relay by no_proxy=%s",
+                    relay->proxy.variable, why, relay->at.host);
+    return !why;
+}
+
+// Sets the values by which this relay, and no other, knows the owner.
+static bool take_owner(struct agent_config *c, const char *dir)
+{
+    struct owner_keys keys;
+    owner_value hash;
+    char why[OWNER_WHY_MAX];
+    if (!owner_keys_read(dir, &keys, why)) {
+        (void)fail("cannot use the owner key in the state directory: ", why);
+        return false;
+    }
+    const char *host = c->relay.at.host;
+    bool ok = owner_for_relay(keys.key, host, c->owner);
+    if (ok && keys.before[0])
+        ok = secret_sha256_hex(keys.before, OWNER_DIGITS, hash) &&
+             owner_proof(hash, host, c->before);
+    secret_wipe((char *)&keys, sizeof(keys));
+    if (!ok)
+        (void)fail("cannot make use of the owner key: OpenSSL has no HMAC-SHA-256", "");
+    return ok;
+}
+
+int command_http(int argc, char **argv)
+{
+    char dir[STATE_PATH_MAX];
+    struct command cmd = {
+        .options = {.program = "adit http",
+                    .help = help,
+                    .limits_of = LIMITS_OF_AGENT,
+                    .known = known,
+                    .advice = other_options_http,
+                    .take = take_option},
+    };
+    parse(&cmd, argc, argv);
+    if (cmd.options.exit_status >= 0)
+        return cmd.options.exit_status;
+    if (!process_has_files("adit http", PROCESS_FILES_SERVE))
+        return EXIT_FAILURE;
+    log_init("adit", cmd.options.verbose ? LOG_DEBUG : LOG_INFO);
+    if (!choose_relay(&cmd))
+        return EXIT_FAILURE;
+    int status = take_token(&cmd);
+    if (status)
+        return status;
+    if (!choose_proxy(&cmd.config.relay))
+        return EXIT_FAILURE;
+    if (!command_state_dir(cmd.options.data, dir))
+        return EXIT_FAILURE;
+    if (!take_owner(&cmd.config, dir))
+        return EXIT_FAILURE;
+    cmd.config.token_file = cmd.token_file;
+    cmd.config.data = cmd.options.data;
+    cmd.config.record.dir = dir;
+    cmd.config.record.program = "adit http";
+    cmd.config.record.visitor_is_told = true;
+    status = agent_run(&cmd.config);
+    secret_wipe((char *)&cmd.config.relay, sizeof(cmd.config.relay));
+    return status;
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+#include <stdio.h>
+#include <stdlib.h>
+#include "client/proxy.h"
+#include "commands.h"
+#include "common/base/address.h"
+#include "common/base/log.h"
+#include "common/base/process.h"
+#include "common/record/write/record_options.h"
+#include "other_options.h"
+#include "proto/bytes.h"
+
+enum {
+    DEFAULT_PORT = 9090
+};
+
+static const char help[] =
+    "adit proxy: shows what passes between a local HTTP service and those who ask it.\n"
+    "\n"
+    "  adit proxy --port 9090 --url http://localhost:5000\n"
+    "  adit proxy --port 9090 --url http://localhost:5000 --print-bodies\n"
+    "  adit proxy 5000                     the same service, on the default port\n"
+    "\n"
+    "Ask http://localhost:9090 instead of the service; no relay takes part.\n"
+    "\n"
+    "  --url URL            the service: http://HOST[:PORT], HOST:PORT or PORT; an IPv6 address "
+    "in\n"
+    "                       brackets. It may also stand alone\n"
+    "  --port PORT          where to listen; 0 takes a free one (default: 9090)\n"
+    "  --host ADDR          the address to listen on (default: 127.0.0.1 and ::1, which nobody "
+    "else\n"
+    "                       reaches)\n"
+    "  --trusted-proxy CIDR\n"
+    "                       a proxy before this one that is believed for whom it asks\n"
+    "                       (X-Forwarded-For, -Proto, Forwarded): an address, a range like\n"
+    "                       10.0.0.0/8, or loopback; may be repeated\n"
+    "  --print-bodies       show heads and bodies of every exchange, up to 16 KiB of each\n"
+    "  --host-header preserve|rewrite|VALUE\n"
+    "                       the Host that the service sees: the one that was asked for (default),\n"
+    "                       its own address, or VALUE\n" SERVICE_KEEPALIVE_HELP OPTIONS_RECORD_HELP
+    "  --data DIR           where state is kept (default: $XDG_STATE_HOME/adit/agent)\n"
+    "  --limit NAME=VALUE   one of the limits below; may be repeated\n"
+    "  --verbose            say also when connections to the service are made\n"
+    "  --help               also -h\n"
+    "\n"
+    "Prints a line per exchange. On SIGUSR1 and at its end it prints how often and for how long\n"
+    "each path was asked for. Ends cleanly on SIGINT, SIGTERM and SIGHUP.\n"
+    "\n"
+    "Exit status: 0, 1 failure, 2 usage.\n"
+    "\n"
+    "Limits, and what they are when nothing is said:\n";
+
+struct command {
+    struct options options;
+    struct proxy_config config;
+    bool has_url;
+};
+
+static void take_service(struct command *cmd, const char *place, const char *value)
+{
+    const char *why = service_take_url(&cmd->config.service, value);
+    cmd->has_url = true;
+    if (!why)
+        return;
+    char message[ENDPOINT_MESSAGE_MAX];
+    endpoint_explain(message, place, why, value);
+    options_wrong(&cmd->options, message, "");
+}
+
+static void take_port(struct command *cmd, const char *value)
+{
+    uint64_t port = 0;
+    if (!slice_to_u64(slice_str(value), &port) || port > UINT16_MAX)
+        options_wrong(&cmd->options,
+                      "--port is not a number from 0 to 65535 (0 takes a free one; the address is "
+                      "--host): ",
+                      value);
+    cmd->config.port = (uint16_t)port;
+}
+
+static void take_host(struct command *cmd, const char *value)
+{
+    struct sockaddr_storage addr;
+    if (!*value || !address_parse_host(value, 0, &addr))
+        options_wrong(&cmd->options,
+                      "--host is not an address like 192.168.1.5, ::1 or 0.0.0.0: ", value);
+    cmd->config.host = strcmp(value, "localhost") == 0 ? NULL : value;
+}
+
+static void take_trusted(struct command *cmd, const char *value)
+{
+    char text[ENDPOINT_MESSAGE_MAX];
+    const char *why = trusted_proxies_take(&cmd->config.trusted, value);
+    if (!why)
+        return;
+    (void)snprintf(text, sizeof(text), "--trusted-proxy: %s", why);
+    options_wrong(&cmd->options, text, value);
+}
+
+static void take_option(struct options *o, int option, const char *value)
+{
+    struct command *cmd = container_of(o, struct command, options);
+    switch (option) {
+    case 'u': take_service(cmd, "--url", value); return;
+    case 'p': take_port(cmd, value); return;
+    case 'a': take_host(cmd, value); return;
+    case 'H':
+        if (!service_take_host(&cmd->config.service, value))
+            options_wrong(o, "--host-header is not preserve, rewrite or a host: ", value);
+        return;
+    case 'K':
+        if (!service_take_keepalive(&cmd->config.service, value))
+            options_wrong(o,
+                          "--upstream-keepalive is on, off or a time like 30s, from 100ms to "
+                          "24h: ",
+                          value);
+        return;
+    case 'T': take_trusted(cmd, value); return;
+    case 'B': cmd->config.print_bodies = true; return;
+    case 'R':
+    case 'X':
+    case 'N': record_options_take(o, &cmd->config.record, option, value); return;
+    }
+}
+
+static const struct option known[] = {{"url", required_argument, NULL, 'u'},
+                                      {"port", required_argument, NULL, 'p'},
+                                      {"host", required_argument, NULL, 'a'},
+                                      {"host-header", required_argument, NULL, 'H'},
+                                      {"upstream-keepalive", required_argument, NULL, 'K'},
+                                      {"trusted-proxy", required_argument, NULL, 'T'},
+                                      {"print-bodies", no_argument, NULL, 'B'},
+                                      OPTIONS_RECORD,
+                                      OPTIONS_COMMON};
+
+static void parse(struct command *cmd, int argc, char **argv)
+{
+    struct options *o = &cmd->options;
+    int next = options_parse(o, argc, argv);
+    cmd->config.limits = o->limits;
+    if (o->exit_status >= 0)
+        return;
+    if (next < argc && !cmd->has_url)
+        take_service(cmd, "the service", argv[next++]);
+    if (next < argc)
+        options_wrong(o, "one service only; another word is neither an option nor its value", "");
+    else if (!cmd->has_url)
+        options_wrong(o, "say which service: adit proxy --url http://localhost:PORT", "");
+}
+
+int command_proxy(int argc, char **argv)
+{
+    char dir[STATE_PATH_MAX];
+    struct command cmd = {
+        .options = {.program = "adit proxy",
+                    .help = help,
+                    .limits_of = LIMITS_OF_PROXY,
+                    .known = known,
+                    .advice = other_options_proxy,
+                    .take = take_option},
+        .config = {.port = DEFAULT_PORT},
+    };
+    parse(&cmd, argc, argv);
+    if (cmd.options.exit_status >= 0)
+        return cmd.options.exit_status;
+    if (!process_has_files("adit proxy", PROCESS_FILES_SERVE))
+        return EXIT_FAILURE;
+    log_init("adit", cmd.options.verbose ? LOG_DEBUG : LOG_INFO);
+    if (!command_state_dir(cmd.options.data, dir))
+        return EXIT_FAILURE;
+    cmd.config.data = cmd.options.data;
+    cmd.config.record.dir = dir;
+    cmd.config.record.program = "adit proxy";
+    return proxy_run(&cmd.config);
+}

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: MIT
+#include "tally.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <uv.h>
+#include "common/base/printable.h"
+#include "common/base/writer.h"
+#include "line.h"
+
+enum {
+    STEPS = 8, // of the histogram to each doubling
+    BETWEEN = 2,
+    DOTS = 3,
+    PATH_ROOM = 20 // columns of a terminal that the path is to have
+};
+
+_Static_assert((TALLY_ROWS + 2) * TALLY_ROW_BYTES <= WRITER_BYTES / 2,
+               "the table is printed in one piece");
+_Static_assert((size_t)TALLY_ROW_BYTES <= LINE_BYTES, "a row is a line");
+
+struct tally_path {
+    struct tally_path *next; // in its bucket
+    uint64_t calls, total_ns, shortest_ns, longest_ns;
+    uint64_t bytes[2]; // of bodies
+    uint32_t times[TALLY_TIMES];
+    size_t len;
+    char path[EXCHANGE_TARGET_MAX + 1];
+};
+
+size_t tally_place(uint64_t us)
+{
+    if (us < STEPS)
+        return (size_t)us;
+    if (us > UINT32_MAX)
+        us = UINT32_MAX;
+    unsigned top = 63 - (unsigned)__builtin_clzll(us);
+    return (size_t)(top - 2) * STEPS + (size_t)(us >> (top - 3) & (STEPS - 1));
+}
+
+uint64_t tally_us(size_t place)
+{
+    if (place < STEPS)
+        return place;
+    unsigned shift = (unsigned)(place / STEPS) - 1;
+    uint64_t least = (uint64_t)(STEPS + place % STEPS) << shift;
+    return least + ((1ULL << shift) / 2);
+}
+
+static struct slice path_of(const char *target)
+{
+    size_t len = strcspn(target, "?");
+    return len > 0 ? slice_of(target, len) : SLICE("/");
+}
+
+// FNV-1a: whoever finds colliding paths makes lookups slow, a thousand compares at most.
+static size_t bucket_of(struct slice path)
+{
+    uint64_t h = 1469598103934665603U;
+    for (size_t i = 0; i < path.len; i++)
+        h = (h ^ (unsigned char)path.p[i]) * 1099511628211U;
+    return (size_t)(h % TALLY_BUCKETS);
+}
+
+static struct tally_path *path_new(struct slice path)
+{
+    struct tally_path *p = calloc(1, sizeof(*p));
+    if (!p)
+        return NULL;
+    p->len = path.len < EXCHANGE_TARGET_MAX ? path.len : EXCHANGE_TARGET_MAX;
+    memcpy(p->path, path.p, p->len);
+    return p;
+}
+
+static struct tally_path *others(struct tally *t)
+{
+    if (!t->others)
+        t->others = path_new(SLICE("(other paths)"));
+    return t->others;
+}
+
+// NULL when out of memory.
+static struct tally_path *find(struct tally *t, struct slice path)
+{
+    struct tally_path **bucket = &t->buckets[bucket_of(path)];
+    for (struct tally_path *p = *bucket; p; p = p->next)
+        if (slice_eq(slice_of(p->path, p->len), path))
+            return p;
+    struct tally_path *p = t->paths < TALLY_PATHS ? path_new(path) : NULL;
+    if (!p)
+        return others(t);
+    p->next = *bucket;
+    *bucket = p;
+    t->paths++;
+    return p;
+}
+
+static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
+{
+    struct tally *t = ctx;
+    uint64_t ns = x->ended_ns - x->begun_ns;
+    struct tally_path *p = find(t, path_of(x->target));
+    (void)why;
+    t->exchanges++;
+    if (!p)
+        return;
+    if (p->calls == 0 || ns < p->shortest_ns)
+        p->shortest_ns = ns;
+    p->calls++;
+    p->total_ns += ns;
+    if (ns > p->longest_ns)
+        p->longest_ns = ns;
+    p->times[tally_place(ns / 1000)]++;
+    for (int side = 0; side < 2; side++)
+        p->bytes[side] += x->direction[side].bytes;
+}
+
+void tally_init(struct tally *t)
+{
+    *t = (struct tally){.observer = {.closed = on_closed, .ctx = t}};
+}
+
+void tally_deinit(struct tally *t)
+{
+    for (size_t i = 0; i < TALLY_BUCKETS; i++) {
+        while (t->buckets[i]) {
+            struct tally_path *p = t->buckets[i];
+            t->buckets[i] = p->next;
+            free(p);
+        }
+    }
+    free(t->others);
+}
+
+static void add(struct tally_path *to, const struct tally_path *p)
+{
+    if (to->calls == 0 || (p->calls > 0 && p->shortest_ns < to->shortest_ns))
+        to->shortest_ns = p->shortest_ns;
+    to->calls += p->calls;
+    to->total_ns += p->total_ns;
+    if (p->longest_ns > to->longest_ns)
+        to->longest_ns = p->longest_ns;
+    for (size_t i = 0; i < TALLY_TIMES; i++)
+        to->times[i] += p->times[i];
+    for (int side = 0; side < 2; side++)
+        to->bytes[side] += p->bytes[side];
+}
+
+// The time within which `percent` of the calls were over, about: never less than the shortest or
+// more than the longest, so that of a single call it is the very time.
+static uint64_t percentile_ns(const struct tally_path *p, unsigned percent)
+{
+    uint64_t rank = (p->calls * percent + 99) / 100;
+    uint64_t seen = 0;
+    size_t i = 0;
+    for (; i < TALLY_TIMES - 1; i++) {
+        seen += p->times[i];
+        if (seen >= rank)
+            break;
+    }
+    uint64_t ns = tally_us(i) * 1000;
+    if (ns < p->shortest_ns)
+        return p->shortest_ns;
+    return ns < p->longest_ns ? ns : p->longest_ns;
+}
+
+enum column {
+    CALLS,
+    TOTAL,
+    AVERAGE,
+    P50,
+    P90,
+    P99,
+    REQUEST,
+    RESPONSE,
+    COLUMNS
+};
+
+static const struct {
+    const char *name;
+    size_t width;
+} columns[COLUMNS] = {
+    [CALLS] = {"calls", 7},      [TOTAL] = {"total", 10},      [AVERAGE] = {"average", 10},
+    [P50] = {"p50", 10},         [P90] = {"p90", 10},          [P99] = {"p99", 10},
+    [REQUEST] = {"request", 11}, [RESPONSE] = {"response", 11}};
+
+// What the table is for.
+struct place {
+    size_t columns; // of the terminal; 0: it is none
+    bool shown[COLUMNS];
+};
+
+// On a terminal as many columns as leave room for the path.
+static struct place place_of(size_t width)
+{
+    static const enum column left_out[] = {REQUEST, RESPONSE, P90, P99, P50, AVERAGE};
+    struct place p = {.columns = width};
+    size_t taken = BETWEEN + PATH_ROOM;
+    for (size_t i = 0; i < COLUMNS; i++) {
+        p.shown[i] = true;
+        taken += columns[i].width;
+    }
+    for (size_t i = 0; width > 0 && taken > width && i < sizeof(left_out) / sizeof(*left_out);
+         i++) {
+        p.shown[left_out[i]] = false;
+        taken -= columns[left_out[i]].width;
+    }
+    return p;
+}
+
+static void put_cell(struct line *row, const struct tally_path *p, enum column column)
+{
+    switch (column) {
+    case CALLS: line_number(row, p->calls); return;
+    case TOTAL: line_duration(row, p->total_ns); return;
+    case AVERAGE: line_duration(row, p->calls ? p->total_ns / p->calls : 0); return;
+    case P50: line_duration(row, percentile_ns(p, 50)); return;
+    case P90: line_duration(row, percentile_ns(p, 90)); return;
+    case P99: line_duration(row, percentile_ns(p, 99)); return;
+    case REQUEST: line_bytes(row, p->bytes[INBOUND]); return;
+    case RESPONSE: line_bytes(row, p->bytes[OUTBOUND]); return;
+    case COLUMNS: return;
+    }
+}
+
+// Takes the next character of a path, as it is shown.
+static struct shown next_of(struct printable *p, struct slice *path)
+{
+    struct shown shown = printable_next(p, path);
+    return shown.as_is ? shown : (struct shown){SLICE("?"), 1, false};
+}
+
+// Bytes of a path that fit into so many columns, all of it when it does; and whether it does.
+static size_t fitting(struct slice path, size_t room, bool *whole)
+{
+    struct printable p = {0};
+    struct slice rest = path;
+    size_t taken = 0;
+    size_t fits = 0; // with dots behind it
+    while (rest.len > 0 && taken <= room) {
+        taken += next_of(&p, &rest).columns;
+        if (taken + DOTS <= room)
+            fits = path.len - rest.len;
+    }
+    *whole = taken <= room;
+    return *whole ? path.len : fits;
+}
+
+static void put_path(struct line *row, const struct place *place, struct slice path)
+{
+    struct printable printable = {0};
+    bool whole = true;
+    if (place->columns > 0)
+        path.len = fitting(path, place->columns > row->len ? place->columns - row->len : 0, &whole);
+    while (path.len > 0) {
+        struct slice text = next_of(&printable, &path).text;
+        memcpy(row->text + row->len, text.p, text.len);
+        row->len += text.len;
+    }
+    if (!whole)
+        line_put(row, "...");
+}
+
+static bool put_row(struct buf *out, const struct place *place, const struct tally_path *p)
+{
+    struct line row;
+    line_clear(&row);
+    for (enum column i = 0; i < COLUMNS; i++) {
+        size_t at = row.len;
+        if (!place->shown[i])
+            continue;
+        put_cell(&row, p, i);
+        line_right(&row, at, columns[i].width);
+    }
+    line_put(&row, "  ");
+    put_path(&row, place, slice_of(p->path, p->len));
+    row.text[row.len++] = '\n';
+    return buf_append(out, row.text, row.len);
+}
+
+static bool put_names(struct buf *out, const struct place *place)
+{
+    struct line row;
+    line_clear(&row);
+    for (size_t i = 0; i < COLUMNS; i++) {
+        size_t at = row.len;
+        if (!place->shown[i])
+            continue;
+        line_put(&row, columns[i].name);
+        line_right(&row, at, columns[i].width);
+    }
+    line_put(&row, "  path\n");
+    return buf_append(out, row.text, row.len);
+}
+
+struct ranked {
+    const struct tally_path *path;
+};
+
+static int by_total(const void *a, const void *b)
+{
+    uint64_t total_a = ((const struct ranked *)a)->path->total_ns;
+    uint64_t total_b = ((const struct ranked *)b)->path->total_ns;
+    return (total_a < total_b) - (total_a > total_b);
+}
+
+static bool put_rows(const struct tally *t, const struct place *place, struct ranked *rows,
+                     struct buf *out)
+{
+    struct tally_path *rest = path_new(SLICE("(other paths)"));
+    size_t count = 0;
+    bool ok = rest != NULL;
+    for (size_t i = 0; i < TALLY_BUCKETS; i++)
+        for (const struct tally_path *p = t->buckets[i]; p; p = p->next)
+            rows[count++].path = p;
+    qsort(rows, count, sizeof(struct ranked), by_total);
+    for (size_t i = 0; ok && i < count && i < TALLY_ROWS; i++)
+        ok = put_row(out, place, rows[i].path);
+    for (size_t i = TALLY_ROWS; ok && i < count; i++)
+        add(rest, rows[i].path);
+    if (ok && t->others)
+        add(rest, t->others);
+    if (ok && rest->calls > 0)
+        ok = put_row(out, place, rest);
+    free(rest);
+    return ok;
+}
+
+bool tally_table(const struct tally *t, size_t width, struct buf *out)
+{
+    char head[160];
+    const struct place place = place_of(width);
+    int len = snprintf(head, sizeof(head), "adit: %llu exchange%s on %zu path%s%s\n",
+                       (unsigned long long)t->exchanges, t->exchanges == 1 ? "" : "s", t->paths,
+                       t->paths == 1 ? "" : "s", t->others ? " and more" : "");
+    bool ok = buf_append(out, head, (size_t)len);
+    if (t->exchanges == 0)
+        return ok;
+    ok = ok && put_names(out, &place);
+    struct ranked *rows = calloc(t->paths + 1, sizeof(struct ranked));
+    ok = ok && rows && put_rows(t, &place, rows, out);
+    free(rows);
+    return ok;
+}

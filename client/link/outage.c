@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+#include "outage.h"
+#include <stdio.h>
+#include <string.h>
+#include "proto/http/authority.h"
+#include "proto/tunnel/tunnel.h"
+
+struct row {
+    unsigned first, last; // statuses
+    const char *code;     // the relay's own, or NULL: whoever answered
+    const char *text;
+};
+
+// The first row that fits. What a relay says itself has a code (docs/protocol.md §8); without one
+// it was something before it, or something else altogether.
+static const struct row rows[] = {
+    {403, 403, NULL,
+     "what stands before the relay forbids it: it must let WebSockets to /_adit/v1/tunnel through"},
+    {404, 404, "ADIT-NO-TUNNEL",
+     "this is the address of a tunnel: give --relay the relay's own, without the name"},
+    {421, 421, NULL, "it does not serve this host: give --relay the relay's own domain"},
+    {426, 426, "ADIT-UPGRADE-REQUIRED",
+     "what stands before the relay does not pass WebSockets on, or the relay is of another "
+     "version"},
+    {429, 429, NULL,
+     "too many connections, or too many wrong tokens, come from this address; it lets this agent "
+     "in "
+     "when there are fewer"},
+    {503, 503, "ADIT-RELAY-FULL",
+     "it has as many visitors as it takes, and lets this agent in when there are fewer; its "
+     "operator can raise --limit visitors"},
+    {503, 503, "ADIT-AGENT-GONE",
+     "this is the address of a tunnel: give --relay the relay's own, without the name"},
+    {300, 399, NULL, "it leads elsewhere: give --relay the URL that it leads to, https:// perhaps"},
+    {400, 400, NULL, "is it an adit relay, and is it http:// or https:// that it speaks?"},
+    {502, 504, NULL,
+     "something answers for the relay, but the relay itself is not there: start it"},
+    {0, 999, NULL, "is it an adit relay?"},
+};
+
+bool outage_is_news(struct outage *o, const char *text, uint64_t now_ms)
+{
+    bool said = strcmp(o->told, text) == 0;
+    if (said && now_ms - o->told_ms < OUTAGE_AGAIN_MS)
+        return false;
+    (void)snprintf(o->told, sizeof(o->told), "%s", text);
+    o->told_ms = now_ms;
+    return true;
+}
+
+void outage_end(struct outage *o)
+{
+    o->told[0] = 0;
+}
+
+static const char *advice(const struct link_end *end)
+{
+    size_t i = 0;
+    while (i + 1 < sizeof(rows) / sizeof(rows[0]) &&
+           (end->status < rows[i].first || end->status > rows[i].last ||
+            (rows[i].code && strcmp(rows[i].code, end->code) != 0)))
+        i++;
+    return rows[i].text;
+}
+
+struct error_row {
+    int error;
+    const char *text;
+};
+
+// Advice on an error of connecting, of the relay or of the proxy before it.
+static const struct error_row error_rows[] = {
+    {UV_ENETUNREACH, "this machine has no route to it: is its network up?"},
+    {UV_ENETDOWN, "the network of this machine is down"},
+    {UV_EHOSTUNREACH, "its network is reached, the machine itself is not: is it up?"},
+    {UV_EHOSTDOWN, "its network is reached, the machine itself is not: is it up?"},
+    {UV_EADDRNOTAVAIL,
+     "this machine has no address to reach it from (no IPv6?), or no free port is left"},
+    {UV_EAFNOSUPPORT, "this machine does not have that family of addresses"},
+    {UV_EACCES, "a firewall or a route of this machine forbids it"},
+    {UV_EPERM, "a firewall of this machine forbids it"},
+    {UV_EINVAL, "a route of this machine drops what goes there"},
+    {UV_ETIMEDOUT, "check the address and the port; a firewall may drop what goes there"},
+    {UV_ECONNRESET, "something on the way breaks connections off"},
+    {UV_EMFILE, "this program may not open more files: raise the limit with ulimit -n, or with "
+                "LimitNOFILE= in its unit"},
+    {UV_ENFILE, "this machine has no more files that can be opened"},
+    {UV_ENOMEM, "this machine is short of memory"},
+    {UV_ENOBUFS, "this machine is short of memory"},
+    {UV_EAGAIN, "this machine is short of something that a connection needs"},
+    {UV_EAI_AGAIN, "its name cannot be resolved now: is the network up?"},
+    {UV_EAI_NONAME, "there is no such name: check it"},
+    {UV_EAI_NODATA, "that name has no address: check it"},
+};
+
+static const char *error_advice(int error)
+{
+    for (size_t i = 0; i < sizeof(error_rows) / sizeof(error_rows[0]); i++)
+        if (error_rows[i].error == error)
+            return error_rows[i].text;
+    return NULL;
+}
+
+// The failure of connecting: "ADDRESS: why", or why alone.
+static const char *reason(const struct link_end *end, char *text, size_t cap)
+{
+    (void)snprintf(text, cap, "%s%s%s", end->address, end->address[0] ? ": " : "", end->text);
+    return text;
+}
+
+static void proxy_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *relay,
+                       const struct link_end *end)
+{
+    const struct relay_proxy *p = &relay->proxy;
+    char why[200];
+    const char *what = error_advice(end->error);
+    char at[AUTHORITY_MAX];
+    (void)authority_text(relay->at.host, relay->at.port, at);
+    if (end->status == 407)
+        (void)snprintf(out, OUTAGE_TEXT_MAX,
+                       "the proxy %s answered with 407: it %s. Put them into %s as "
+                       "http://USER:PASSWORD@HOST:PORT",
+                       p->url,
+                       p->authorization[0] ? "does not accept this user and password"
+                                           : "wants a user and password",
+                       p->variable);
+    else if (end->status)
+        (void)snprintf(out, OUTAGE_TEXT_MAX,
+                       "the proxy %s answered with %u: it does not connect to %s%s", p->url,
+                       end->status, at,
+                       end->status < 500 ? ", which it must allow; or exempt the relay by no_proxy"
+                                         : "; is the relay running, and known to the proxy?");
+    else
+        (void)snprintf(out, OUTAGE_TEXT_MAX,
+                       "cannot reach the relay through the proxy %s (%s), which %s names; %s",
+                       p->url, reason(end, why, sizeof(why)), p->variable,
+                       what ? what : "is it an HTTP proxy, and is it running?");
+}
+
+// The agent could not make a socket for itself, whatever the relay is like.
+static void no_unix_text(char out[static OUTAGE_TEXT_MAX], const char *url,
+                         const struct link_end *end)
+{
+    bool forbidden =
+        end->error == UV_EAFNOSUPPORT || end->error == UV_EACCES || end->error == UV_EPERM;
+    const char *what = forbidden ? NULL : error_advice(end->error);
+    (void)snprintf(
+        out, OUTAGE_TEXT_MAX,
+        "cannot reach the relay %s: the agent needs a Unix socket of its own for it (%s); "
+        "%s",
+        url, end->text,
+        what ? what
+             : "allow it those: in a unit, RestrictAddressFamilies= has to name "
+               "AF_UNIX");
+}
+
+// On an error of the relay, for which there is no other advice.
+static const char *relay_advice(const struct link_target *relay, int error)
+{
+    if (error == UV_ECONNREFUSED && endpoint_is_loopback(relay->at.host))
+        return "is it running? It is started here with aditd; another one is named with --relay "
+               "URL";
+    if (error == UV_ECONNREFUSED)
+        return "is it running, and is that its port?";
+    return relay->at.tls ? "check the address, and that it speaks https"
+                         : "check the address, and that it is running";
+}
+
+static void unreachable_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *relay,
+                             const char *where, const struct link_end *end)
+{
+    char why[200];
+    const char *what = error_advice(end->error);
+    if (!what)
+        what = relay_advice(relay, end->error);
+    (void)snprintf(out, OUTAGE_TEXT_MAX, "cannot reach the relay %s (%s); %s", where,
+                   reason(end, why, sizeof(why)), what);
+}
+
+// A failure behind the proxy, if there is one: of the relay, or of what is there instead.
+// `where` is the relay's URL with the way to it.
+static void relay_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *relay,
+                       const char *where, const struct link_end *end)
+{
+    char at[AUTHORITY_MAX];
+    (void)authority_text(relay->at.host, relay->at.port, at);
+    if (end->certificate)
+        (void)snprintf(
+            out, OUTAGE_TEXT_MAX,
+            "cannot trust the relay %s: its certificate is not accepted (%s). Give it one "
+            "that is valid for %s, or put the authority that signed it into a file and "
+            "that into SSL_CERT_FILE",
+            where, end->text, relay->at.host);
+    else if (end->status)
+        (void)snprintf(out, OUTAGE_TEXT_MAX, "%s answered with %u%s%s: %s", where, end->status,
+                       end->code[0] ? " " : "", end->code, advice(end));
+    else if (end->no_tls)
+        (void)snprintf(out, OUTAGE_TEXT_MAX,
+                       "what listens at %s does not speak TLS: give --relay http://%s if "
+                       "that is the relay itself, or the port of the TLS proxy before it",
+                       where, at);
+    else if (end->asked)
+        (void)snprintf(out, OUTAGE_TEXT_MAX,
+                       "what listens at %s takes the connection, but does not answer in HTTP (%s): "
+                       "%s",
+                       where, end->text,
+                       relay->at.tls
+                           ? "is it an adit relay?"
+                           : "if it speaks TLS give --relay https://..., else the relay's "
+                             "own port");
+    else
+        unreachable_text(out, relay, where, end);
+}
+
+static void attempt_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *relay,
+                         const char *url, const struct link_end *end)
+{
+    char where[2 * ENDPOINT_URL_MAX + 32];
+    const struct relay_proxy *p = &relay->proxy;
+    (void)snprintf(where, sizeof(where), "%s%s%s", url, p->used ? " through the proxy " : "",
+                   p->used ? p->url : "");
+    if (end->at_proxy)
+        proxy_text(out, relay, end);
+    else if (end->no_unix)
+        no_unix_text(out, url, end);
+    else
+        relay_text(out, relay, where, end);
+}
+
+void outage_lost(char out[static OUTAGE_TEXT_MAX], const char *url, int error, const char *detail)
+{
+    static const char peer[] = "the peer "; // which is the relay here
+    const char *why = tunnel_strerror(error);
+    bool is_peer = strncmp(why, peer, sizeof(peer) - 1) == 0;
+    (void)snprintf(out, OUTAGE_TEXT_MAX,
+                   "the tunnel to the relay %s is lost: %s%s%s%s%s; connecting again", url,
+                   is_peer ? "it " : "", why + (is_peer ? sizeof(peer) - 1 : 0),
+                   error == TUNNEL_E_SILENT ? " (the network is down, or this machine slept)" : "",
+                   detail[0] ? ": " : "", detail);
+}
+
+void outage_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *relay, const char *url,
+                 const struct link_end *end)
+{
+    if (end->was_up) {
+        (void)snprintf(out, OUTAGE_TEXT_MAX, "the relay %s has gone (%s); connecting again", url,
+                       end->text);
+        return;
+    }
+    attempt_text(out, relay, url, end);
+    size_t len = strlen(out);
+    bool asks = len > 0 && out[len - 1] == '?'; // and needs no other end
+    (void)snprintf(out + len, OUTAGE_TEXT_MAX - len, "%s Trying again", asks ? "" : ".");
+}

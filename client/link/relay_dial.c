@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+#include "relay_dial.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include "common/base/secret.h"
+#include "common/io/dial.h"
+#include "proto/http/authority.h"
+#include "proto/http/http1.h"
+
+enum {
+    CONNECT_MS = 10 * 1000, // to the relay or the proxy, all addresses together
+    ANSWER_MS = 30 * 1000,  // of the proxy, which connects meanwhile
+    ANSWER_BYTES = 16 * 1024,
+    ANSWER_FIELDS = 100,
+    REQUEST_MAX = 1024 + RELAY_PROXY_AUTHORIZATION_MAX
+};
+
+struct relay_dial {
+    struct loop *loop;
+    const struct link_target *target;
+    void (*done)(void *ctx, struct conn *c, const struct link_end *end);
+    void *ctx;
+    struct dial_target to; // the relay or the proxy
+    struct dial *dial;
+    struct conn *conn; // while the proxy is asked
+    struct timeout limit;
+    size_t scanned; // of its answer
+};
+
+static void dial_free(struct relay_dial *d)
+{
+    timeout_stop(&d->limit);
+    dial_cancel(d->dial);
+    conn_close(d->conn, CONN_END_NOW);
+    free(d);
+}
+
+static void give(struct relay_dial *d, struct conn *c, const struct link_end *end)
+{
+    void (*done)(void *ctx, struct conn *conn, const struct link_end *why) = d->done;
+    void *ctx = d->ctx;
+    d->conn = NULL;
+    dial_free(d);
+    done(ctx, c, end);
+}
+
+// Ends it for what the proxy did or said.
+static void fail_proxy(struct relay_dial *d, struct link_end end)
+{
+    end.at_proxy = true;
+    conn_close(d->conn, CONN_END_NOW);
+    give(d, NULL, &end);
+}
+
+static void take_answer(struct relay_dial *d, unsigned status)
+{
+    struct conn *c = d->conn;
+    if (status / 100 != 2) {
+        fail_proxy(d, (struct link_end){.status = status, .text = ""});
+        return;
+    }
+    if (conn_in(c).len > 0) { // the relay does not speak first, with TLS or without
+        fail_proxy(d, (struct link_end){.text = "it sent more than its answer"});
+        return;
+    }
+    conn_want_read(c, false);
+    give(d, c, NULL);
+}
+
+static void on_readable(struct conn *c)
+{
+    static const struct http1_limits limits = {ANSWER_BYTES, ANSWER_FIELDS};
+    struct relay_dial *d = c->owner;
+    unsigned status = 100;
+    while (status / 100 == 1) {
+        struct http_head head;
+        struct slice in = conn_in(c);
+        int n = http1_parse_response(in.p, in.len, &d->scanned, &limits, &head);
+        if (n < 0)
+            fail_proxy(d, (struct link_end){.text = "its answer is not HTTP"});
+        if (n <= 0)
+            return;
+        status = head.status;
+        conn_consume(c, (size_t)n);
+    }
+    take_answer(d, status);
+}
+
+static void on_sent(struct conn *c)
+{
+    (void)c;
+}
+
+static void on_eof(struct conn *c)
+{
+    fail_proxy(c->owner, (struct link_end){.text = "it closed the connection without an answer"});
+}
+
+static void on_failed(struct conn *c, int error)
+{
+    struct relay_dial *d = c->owner;
+    d->conn = NULL;
+    fail_proxy(d, (struct link_end){.error = error, .text = uv_strerror(error)});
+}
+
+static void on_limit(struct timeout *t)
+{
+    fail_proxy(container_of(t, struct relay_dial, limit),
+               (struct link_end){.text = "no answer in time"});
+}
+
+static const struct conn_ops proxy_ops = {on_readable, on_sent, on_eof, on_failed, NULL};
+
+static bool write_request(struct relay_dial *d)
+{
+    const struct endpoint *relay = &d->target->at;
+    const char *authorization = d->target->proxy.authorization;
+    char at[AUTHORITY_MAX];
+    char text[REQUEST_MAX];
+    (void)authority_text(relay->host, relay->port, at);
+    int len = snprintf(text, sizeof(text),
+                       "CONNECT %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: adit/%s\r\n%s%s%s\r\n", at,
+                       at, ADIT_VERSION, authorization[0] ? "Proxy-Authorization: " : "",
+                       authorization, authorization[0] ? "\r\n" : "");
+    bool written = conn_write(d->conn, text, (size_t)len);
+    secret_wipe(text, sizeof(text));
+    return written;
+}
+
+static void on_dialed(void *ctx, struct conn *c, int error)
+{
+    struct relay_dial *d = ctx;
+    const bool at_proxy = d->target->proxy.used;
+    d->dial = NULL;
+    if (!c) {
+        struct link_end end = {.error = error, .text = uv_strerror(error), .at_proxy = at_proxy};
+        (void)snprintf(end.address, sizeof(end.address), "%s", d->to.failed_at);
+        give(d, NULL, &end);
+        return;
+    }
+    if (!at_proxy) {
+        give(d, c, NULL);
+        return;
+    }
+    d->conn = c;
+    conn_set_owner(c, &proxy_ops, d);
+    if (!write_request(d)) {
+        fail_proxy(d, (struct link_end){.error = UV_ENOMEM, .text = uv_strerror(UV_ENOMEM)});
+        return;
+    }
+    conn_want_read(c, true);
+    timeout_start(d->loop, &d->limit, ANSWER_MS, on_limit);
+}
+
+struct relay_dial *relay_dial_start(struct loop *l, const struct link_target *target,
+                                    void (*done)(void *ctx, struct conn *c,
+                                                 const struct link_end *end),
+                                    void *ctx)
+{
+    struct relay_dial *d = calloc(1, sizeof(*d));
+    if (!d)
+        return NULL;
+    const struct endpoint *to = target->proxy.used ? &target->proxy.at : &target->at;
+    d->loop = l;
+    d->target = target;
+    d->done = done;
+    d->ctx = ctx;
+    d->to = (struct dial_target){.port = to->port, .limit_ms = CONNECT_MS};
+    memcpy(d->to.host, to->host, sizeof(d->to.host));
+    d->dial = dial_start(l, &d->to, on_dialed, d);
+    if (d->dial)
+        return d;
+    free(d);
+    return NULL;
+}
+
+void relay_dial_cancel(struct relay_dial *d)
+{
+    if (d)
+        dial_free(d);
+}

@@ -1,9 +1,0 @@
-// SPDX-License-Identifier: MIT
-// Options of other tunnels, with what adit has instead.
-#pragma once
-#include "common/option_walk.h"
-
-// For options that adit http does not have; an entry of zeros ends them.
-extern const struct option_advice other_options_http[];
-// The same for adit proxy.
-extern const struct option_advice other_options_proxy[];

@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: MIT
+#include "exchange.h"
+#include <assert.h>
+#include <stdlib.h>
+#include <uv.h>
+#include "common/io/loop.h"
+
+const char *exchange_whystr(enum exchange_why why)
+{
+    switch (why) {
+    case EXCHANGE_COMPLETE: return "complete";
+    case EXCHANGE_VISITOR_GONE: return "visitor gone";
+    case EXCHANGE_UPSTREAM_GONE: return "upstream gone";
+    case EXCHANGE_TUNNEL_GONE: return "tunnel gone";
+    case EXCHANGE_RESET: return "reset";
+    case EXCHANGE_PROTOCOL: return "protocol error";
+    case EXCHANGE_REFUSED: return "refused";
+    case EXCHANGE_TIMEOUT: return "timeout";
+    case EXCHANGE_MEMORY: return "out of memory";
+    }
+    return "";
+}
+
+static void copy_text(char *out, size_t cap, struct slice s)
+{
+    size_t n = s.len < cap - 1 ? s.len : cap - 1;
+    memcpy(out, s.p, n);
+    out[n] = 0;
+}
+
+// Since its head had been received.
+static uint64_t since(const struct exchange *x, uint64_t ns)
+{
+    if (ns == 0)
+        return REPORT_NONE;
+    return ns > x->begun_ns ? ns - x->begun_ns : 0;
+}
+
+_Static_assert((int)EXCHANGE_MEMORY + 1 == (int)REPORT_OUTCOMES, "reports know every outcome");
+
+void exchange_report(const struct exchange *x, enum exchange_why why, struct report *r)
+{
+    memcpy(r->id, x->id, sizeof(r->id));
+    r->outcome = (uint8_t)why;
+    for (int side = 0; side < 2; side++) {
+        const struct exchange_direction *d = &x->direction[side];
+        r->body[side].bytes = d->bytes;
+        r->body[side].whole = digest_value(&d->digest, r->body[side].digest) && d->ended;
+    }
+    r->sent_on_ns = since(x, x->sent_on_ns);
+    r->connect_ns = x->connect_ns ? x->connect_ns : REPORT_NONE;
+    r->answered_ns = since(x, x->answered_ns);
+    r->duration_ns = since(x, x->ended_ns);
+}
+
+bool exchange_wants_date(const struct http_head *response)
+{
+    return response->status >= 200 && !head_find(response, SLICE("date"));
+}
+
+// One loop for each thing that observers hear.
+#define TELL(x, what, ...)                                                  \
+    for (const struct exchange_observer *o = (x)->observer; o; o = o->next) \
+        if (o->what)                                                        \
+    o->what(o->ctx, __VA_ARGS__)
+
+static void settle(struct exchange *x)
+{
+    if (x->settled)
+        return;
+    x->settled = true;
+    TELL(x, settled, x);
+}
+
+bool exchange_stands_alone(const struct http_head *request, const struct body_framing *framing)
+{
+    return framing_has_body(framing) || slice_eq(request->method, SLICE("HEAD"));
+}
+
+struct exchange *exchange_new(struct exchange_end *inbound, const struct http_head *request,
+                              const struct exchange_observer *observer)
+{
+    struct exchange *x = malloc(sizeof(*x));
+    if (!x)
+        return NULL;
+    *x = (struct exchange){
+        .end = {[INBOUND] = inbound},
+        .observer = observer,
+        .visitor = "",
+        .tunnel = "",
+        .owner = "",
+        .tunnel_address = "",
+        .scheme = "",
+        .upstream = "",
+        .replay_of = "",
+        .begun_wall_ns = wall_clock_ns(),
+        .begun_ns = uv_hrtime(),
+        .direction = {{.credit = LIMIT_CREDIT_BYTES}, {.credit = LIMIT_CREDIT_BYTES}},
+        .form = answer_form_of(request),
+    };
+    copy_text(x->method, sizeof(x->method), request->method);
+    copy_text(x->target, sizeof(x->target), request->target);
+    inbound->x = x;
+    inbound->side = INBOUND;
+    TELL(x, begun, x, request);
+    return x;
+}
+
+void exchange_attach(struct exchange *x, struct exchange_end *outbound)
+{
+    x->end[OUTBOUND] = outbound;
+    outbound->x = x;
+    outbound->side = OUTBOUND;
+}
+
+static struct exchange_end *other_end(const struct exchange_end *e)
+{
+    return e->x->end[e->side == INBOUND ? OUTBOUND : INBOUND];
+}
+
+static void stall_over(struct exchange_direction *d, uint64_t now_ns)
+{
+    if (d->stalled_since_ns)
+        d->stalled_ns += now_ns - d->stalled_since_ns;
+    d->stalled_since_ns = 0;
+}
+
+static void free_exchange(struct exchange *x)
+{
+    for (int side = 0; side < 2; side++)
+        digest_deinit(&x->direction[side].digest);
+    free(x);
+}
+
+static void close_exchange(struct exchange *x, enum exchange_why why,
+                           const struct exchange_end *silent)
+{
+    if (x->direction[OUTBOUND].ended && !x->upgraded)
+        why = EXCHANGE_COMPLETE;
+    settle(x);
+    x->ended_ns = uv_hrtime();
+    for (int side = 0; side < 2; side++)
+        stall_over(&x->direction[side], x->ended_ns);
+    TELL(x, closed, x, why);
+    struct exchange_end *ends[2] = {x->end[INBOUND], x->end[OUTBOUND]};
+    free_exchange(x);
+    for (int side = 0; side < 2; side++)
+        if (ends[side])
+            ends[side]->x = NULL;
+    for (int side = 1; side >= 0; side--)
+        if (ends[side] && ends[side] != silent)
+            ends[side]->ops->closed(ends[side], why);
+}
+
+// To be called when the response has ended, and when the outbound has left.
+static void tell_unwanted(struct exchange *x)
+{
+    struct exchange_end *inbound = x->end[INBOUND];
+    if (x->direction[OUTBOUND].ended && !x->direction[INBOUND].ended && !x->end[OUTBOUND])
+        inbound->ops->unwanted(inbound);
+}
+
+// Bytes of a body pass. Whether all of it has come in one piece is known where its length is.
+static void count(struct exchange *x, enum exchange_side from, struct slice bytes)
+{
+    struct exchange_direction *d = &x->direction[from];
+    d->last_ns = uv_hrtime();
+    if (d->bytes == 0)
+        d->first_ns = d->last_ns;
+    d->bytes += bytes.len;
+    digest_add(&d->digest, bytes, d->framing.kind == BODY_LENGTH && d->framing.length == bytes.len);
+    TELL(x, data, x, from, bytes);
+}
+
+void exchange_respond(struct exchange *x, const struct http_head *head, struct slice body)
+{
+    struct exchange_end *inbound = x->end[INBOUND];
+    struct exchange_direction *response = &x->direction[OUTBOUND];
+    assert(inbound); // it asked, and has not been answered
+    bool no_body = strcmp(x->method, "HEAD") == 0;
+    struct body_framing framing = {no_body ? BODY_NONE : BODY_LENGTH, no_body ? 0 : body.len};
+    x->status = head->status;
+    x->answered_ns = uv_hrtime();
+    response->begun = true;
+    response->framing = framing;
+    settle(x);
+    TELL(x, head, x, head);
+    inbound->ops->head(inbound, head, &framing);
+    if (!no_body && body.len > 0 && inbound->x) {
+        count(x, OUTBOUND, body);
+        inbound->ops->data(inbound, body.p, body.len);
+    }
+    if (!inbound->x)
+        return;
+    response->ended = true;
+    TELL(x, finished, x, OUTBOUND, NULL);
+    inbound->ops->finish(inbound, NULL);
+    if (inbound->x && x->direction[INBOUND].ended)
+        close_exchange(x, EXCHANGE_COMPLETE, NULL);
+    else if (inbound->x)
+        tell_unwanted(x);
+}
+
+void exchange_answer(struct exchange *x, enum answer answer)
+{
+    char text[ANSWER_TEXT_MAX];
+    struct http_head head;
+    struct slice body;
+    const struct answer_words words = {answer, x->form, x->detail};
+    answer_make(&words, text, &head, &body);
+    x->answer = answer;
+    x->refused = true;
+    exchange_respond(x, &head, body);
+}
+
+// What an end still owed when it left is given back, or its sender would wait for ever.
+void exchange_detach(struct exchange_end *from)
+{
+    struct exchange *x = from->x;
+    if (!x)
+        return;
+    struct exchange_end *sender = other_end(from);
+    x->end[from->side] = NULL;
+    from->x = NULL;
+    if (!sender)
+        return;
+    size_t owed = x->direction[sender->side].owed;
+    x->direction[sender->side].owed = 0;
+    if (owed > 0)
+        sender->ops->credit(sender, owed);
+    if (sender->x)
+        tell_unwanted(x);
+}
+
+void exchange_refuse(struct exchange_end *from, enum answer answer, enum exchange_why why)
+{
+    struct exchange *x = from->x;
+    if (!x)
+        return;
+    if (x->direction[OUTBOUND].begun) {
+        close_exchange(x, why, from);
+        return;
+    }
+    exchange_detach(from);
+    exchange_answer(x, answer);
+}
+
+void exchange_abort(struct exchange_end *from, enum exchange_why why)
+{
+    if (from->x)
+        close_exchange(from->x, why, from);
+}
+
+void exchange_abandon(struct exchange_end *inbound)
+{
+    if (inbound->x)
+        close_exchange(inbound->x, EXCHANGE_COMPLETE, inbound);
+}
+
+static uint32_t size_of(const struct http_head *head)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < head->field_count; i++)
+        size += head->fields[i].name.len + head->fields[i].value.len;
+    return (uint32_t)size;
+}
+
+bool exchange_takes_interim(const struct exchange *x, const struct http_head *head)
+{
+    return x->interim < LIMIT_INTERIM && x->interim_bytes + size_of(head) <= LIMIT_INTERIM_BYTES;
+}
+
+void exchange_bad_head(struct exchange_end *outbound, struct slice bytes, const char *detail)
+{
+    struct exchange *x = outbound->x;
+    copy_text(x->detail, sizeof(x->detail), slice_str(detail));
+    TELL(x, bad_head, x, bytes);
+}
+
+void exchange_came(struct exchange_end *from, const struct http_head *came)
+{
+    if (from->x)
+        from->x->came = came;
+}
+
+// What observers hear instead of what is passed on.
+static const struct http_head *as_it_came(struct exchange *x, const struct http_head *passed_on)
+{
+    const struct http_head *came = x->came;
+    x->came = NULL;
+    return came ? came : passed_on;
+}
+
+void exchange_explain(struct exchange_end *from, const char *detail)
+{
+    copy_text(from->x->detail, sizeof(from->x->detail), slice_str(detail));
+}
+
+void exchange_head(struct exchange_end *from, const struct http_head *head,
+                   const struct body_framing *framing)
+{
+    struct exchange *x = from->x;
+    struct exchange_end *to = other_end(from);
+    struct exchange_direction *d = &x->direction[from->side];
+    bool interim = from->side == OUTBOUND && head->status < 200 && head->status != 101;
+    if (interim && !exchange_takes_interim(x, head)) {
+        close_exchange(x, EXCHANGE_PROTOCOL, NULL);
+        return;
+    }
+    if (interim) {
+        x->interim++;
+        x->interim_bytes += size_of(head);
+    } else {
+        d->begun = true;
+        d->framing = *framing;
+    }
+    if (from->side == INBOUND) {
+        x->sent_on_ns = uv_hrtime(); // an outbound that has to connect first says so later
+        settle(x);
+    } else {
+        const struct http_head *came = as_it_came(x, head);
+        TELL(x, head, x, came);
+    }
+    uint64_t now_ns = from->side == OUTBOUND ? uv_hrtime() : 0;
+    if (x->heard_ns == 0) // an outbound that reads bytes knows better
+        x->heard_ns = now_ns;
+    if (from->side == OUTBOUND && !interim) {
+        x->status = head->status;
+        x->answered_ns = now_ns;
+        x->upgraded = head->status == 101;
+    }
+    if (to)
+        to->ops->head(to, head, framing);
+}
+
+void exchange_data(struct exchange_end *from, const char *bytes, size_t len)
+{
+    struct exchange *x = from->x;
+    struct exchange_end *to = other_end(from);
+    struct exchange_direction *d = &x->direction[from->side];
+    if (len == 0 || d->ended)
+        return;
+    bool over = d->framing.kind == BODY_LENGTH && d->bytes + len > d->framing.length;
+    bool none = d->begun && d->framing.kind == BODY_NONE;
+    if ((over || none) && !x->upgraded) {
+        close_exchange(x, EXCHANGE_PROTOCOL, NULL);
+        return;
+    }
+    count(x, from->side, slice_of(bytes, len));
+    if (!to) {
+        from->ops->credit(from, len);
+        return;
+    }
+    if (d->owed == 0) {
+        d->owed_since_ns = d->last_ns;
+        d->taken_before = d->bytes - len;
+    }
+    d->owed += len;
+    d->credit -= (int64_t)len;
+    if (d->credit < LIMIT_CREDIT_MIN && !d->stalled_since_ns)
+        d->stalled_since_ns = d->last_ns;
+    to->ops->data(to, bytes, len);
+}
+
+void exchange_finish(struct exchange_end *from, const struct http_head *trailers)
+{
+    struct exchange *x = from->x;
+    struct exchange_end *to = other_end(from);
+    struct exchange_direction *d = &x->direction[from->side];
+    const struct http_head *came = as_it_came(x, trailers);
+    if (d->ended)
+        return;
+    if (d->framing.kind == BODY_LENGTH && !x->upgraded && d->bytes != d->framing.length) {
+        close_exchange(x, EXCHANGE_PROTOCOL, NULL);
+        return;
+    }
+    d->ended = true;
+    if (d->stalled_since_ns)
+        stall_over(d, uv_hrtime());
+    TELL(x, finished, x, from->side, came);
+    if (to)
+        to->ops->finish(to, trailers);
+    if (from->x && x->direction[INBOUND].ended && x->direction[OUTBOUND].ended)
+        close_exchange(x, EXCHANGE_COMPLETE, NULL);
+}
+
+void exchange_credit(struct exchange_end *from, size_t len)
+{
+    struct exchange_end *to = from->x ? other_end(from) : NULL;
+    if (!to || len == 0)
+        return;
+    struct exchange_direction *d = &from->x->direction[to->side];
+    d->owed -= len < d->owed ? len : d->owed;
+    d->credit += (int64_t)len;
+    if (d->stalled_since_ns && d->credit >= LIMIT_CREDIT_MIN)
+        stall_over(d, uv_hrtime());
+    to->ops->credit(to, len);
+}
+
+void exchange_discard(struct exchange *x)
+{
+    for (int side = 0; side < 2; side++)
+        if (x->end[side])
+            x->end[side]->x = NULL;
+    TELL(x, discarded, x);
+    free_exchange(x);
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#include "rehost.h"
+#include <stdlib.h>
+#include "proto/http/origin.h"
+
+static const struct slice of_requests[] = {{"Origin", 6}, {"Referer", 7}};
+static const struct slice of_responses[] = {{"Location", 8}, {"Content-Location", 16}};
+
+static char *join(struct slice scheme, struct slice authority)
+{
+    char *text = malloc(scheme.len + 3 + authority.len + 1);
+    if (!text)
+        return NULL;
+    memcpy(text, scheme.p, scheme.len);
+    memcpy(text + scheme.len, "://", 3);
+    memcpy(text + scheme.len + 3, authority.p, authority.len);
+    text[scheme.len + 3 + authority.len] = 0;
+    return text;
+}
+
+char *rehost_public(const struct http_head *request)
+{
+    struct slice scheme = request->scheme.len > 0 ? request->scheme : SLICE("http");
+    struct origin o;
+    if (!origin_of(scheme, request->authority, &o))
+        return calloc(1, 1);
+    return join(scheme, request->authority);
+}
+
+static bool change(struct http_head *head, const struct origin_change *change, char **values)
+{
+    size_t bytes = origin_change_bytes(head, change);
+    if (bytes == 0 || bytes > REHOST_BYTES_MAX)
+        return true;
+    *values = malloc(bytes);
+    if (*values)
+        origin_change(head, change, *values);
+    return *values;
+}
+
+bool rehost_request(struct http_head *request, const char *public_origin, struct slice host,
+                    char **values)
+{
+    struct origin_change c = {.names = of_requests, .name_count = 2};
+    struct origin own;
+    *values = NULL;
+    if (origin_read(slice_str(public_origin), &c.from) == 0 ||
+        !origin_of(SLICE("http"), host, &own))
+        return true;
+    char *origin = join(SLICE("http"), host);
+    if (!origin)
+        return false;
+    c.to = slice_str(origin);
+    bool ok = change(request, &c, values);
+    free(origin);
+    return ok;
+}
+
+// A service that believes X-Forwarded-Proto names itself with https, too.
+bool rehost_response(struct http_head *response, const char *public_origin, struct slice host,
+                     char **values)
+{
+    struct origin_change c = {
+        .to = slice_str(public_origin), .names = of_responses, .name_count = 2};
+    *values = NULL;
+    if (c.to.len == 0 || !origin_of(SLICE(""), host, &c.from))
+        return true;
+    return change(response, &c, values);
+}

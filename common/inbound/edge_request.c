@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: MIT
+// What a visitor says: heads, bodies, the bytes of an upgraded stream, and its leaving.
+#include "edge_internal.h"
+#include "proto/http/field_names.h"
+#include "proto/http/fields.h"
+
+static struct http1_limits head_limits(const struct edge *e)
+{
+    return (struct http1_limits){edge_limits(e)->head_bytes, edge_limits(e)->head_fields};
+}
+
+// A visitor who asks on and on without reading the answers is not heard until they have left.
+bool edge_reads_too_little(const struct edge *e)
+{
+    return e->state != EDGE_EXCHANGE && conn_pending(e->conn) > LIMIT_UNREAD_ANSWERS_BYTES;
+}
+
+static bool expects_continue(const struct http_head *head)
+{
+    const struct field *f = head_find(head, SLICE("expect"));
+    return f && head->minor_version > 0 && slice_ieq(f->value, SLICE("100-continue"));
+}
+
+static void begin_exchange(struct edge *e, const struct http_head *head,
+                           const struct body_framing *framing)
+{
+    e->state = EDGE_EXCHANGE;
+    e->keep_alive = http1_keeps_alive(head);
+    e->version_10 = head->minor_version == 0;
+    e->upgrade_offered = head->upgrade.len > 0;
+    e->response_ended = e->unwanted = e->upgraded = false;
+    e->request_done = e->response_begun = e->chunked = e->until_close = false;
+    e->credit = LIMIT_CREDIT_BYTES;
+    e->owed = e->swallowed = 0;
+    e->body_bytes = 0;
+    bool has_body = framing->kind == BODY_CHUNKED || framing->length > 0;
+    e->awaits_continue = has_body && expects_continue(head);
+    http1_body_init(&e->body, framing);
+    visitors_busy(e->place);
+    edge_start_clock(e, CLOCK_NONE);
+}
+
+// The body of the request is whole. With an offer to upgrade the direction stays open until the
+// response decides.
+static void request_done(struct edge *e, const struct http_head *trailers)
+{
+    e->request_done = true;
+    if (!e->upgrade_offered && e->end.x)
+        exchange_finish(&e->end, trailers);
+}
+
+// Of a request through a trusted proxy: from whom it is, by which scheme.
+static void ask_proxy(struct edge *e, const struct http_head *head)
+{
+    struct proxied_request request = {.client = e->peer};
+    trusted_proxies_read(e->set->trusted, head, &request);
+    e->scheme = request.scheme;
+    e->client = request.client;
+    client_address_text(&e->client, e->visitor);
+}
+
+// Whether its sender is to be served now. There is always room for an agent.
+static bool has_room(struct edge *e, const struct http_head *head, enum answer *answer)
+{
+    const struct edge_set *set = e->set;
+    visitors_try_again(e->place, edge_limits(e));
+    enum visitor_welcome welcome = e->place->welcome;
+    if (welcome == VISITOR_SERVED && e->from_proxy && !edge_count_proxied(e))
+        welcome = VISITOR_TOO_MANY;
+    if (welcome == VISITOR_SERVED || (set->brings_agent && set->brings_agent(set->ctx, head)))
+        return true;
+    *answer = welcome == VISITOR_FULL ? ANSWER_RELAY_FULL : ANSWER_TOO_MANY;
+    return false;
+}
+
+// Whether a request is served at all; when not, `*answer` says why.
+static bool is_welcome(struct edge *e, const struct http_head *head, struct body_framing *framing,
+                       enum answer *answer)
+{
+    uint64_t most = edge_limits(e)->body_bytes;
+    int error = http1_request_framing(head, framing);
+    if (error) {
+        *framing = (struct body_framing){BODY_NONE, 0};
+        *answer = answer_of_http1(error);
+    } else if (!has_room(e, head, answer)) {
+        return false;
+    } else if (most > 0 && framing->kind == BODY_LENGTH && framing->length > most) {
+        *answer = ANSWER_BODY_TOO_LARGE;
+    } else {
+        return true;
+    }
+    return false;
+}
+
+// A proxy that says so carries the requests of several people, wherever it stands: by Via or
+// CDN-Loop, or by what only a proxy could know of a visitor.
+static bool is_forwarded(const struct http_head *head)
+{
+    for (size_t i = 0; i < head->field_count; i++) {
+        const struct slice name = head->fields[i].name;
+        if (field_use_of(name).kind == FIELD_CLAIM || slice_ieq(name, SLICE("via")) ||
+            slice_ieq(name, SLICE("cdn-loop")))
+            return true;
+    }
+    return false;
+}
+
+static void handle_request(struct edge *e, struct http_head *head, size_t len)
+{
+    struct body_framing framing;
+    enum answer answer = ANSWER_BAD_REQUEST;
+    if (e->from_proxy)
+        ask_proxy(e, head);
+    bool welcome = is_welcome(e, head, &framing, &answer);
+    if (framing.kind == BODY_CHUNKED)
+        head->upgrade.len =
+            0; // where a chunked body ends and the upgraded stream begins would be lost
+    head->upgrade = fields_offer(head->upgrade);
+    struct exchange *x = exchange_new(&e->end, head, e->set->observer);
+    if (!x) {
+        edge_close(e, CONN_END_NOW);
+        return;
+    }
+    if (head->minor_version == 0)
+        head_remove(head, SLICE("expect")); // RFC 9110 §10.1.1; behind us the version is 1.1
+    x->visitor = e->visitor;
+    exchange_id_next(&e->set->ids, (uint64_t)x->begun_wall_ns / 1000000, x->id);
+    begin_exchange(e, head, &framing);
+    if (framing.kind == BODY_CHUNKED && !fields_keep_connection_names(head, &e->hop_names)) {
+        exchange_discard(x);
+        edge_close(e, CONN_END_NOW);
+        return;
+    }
+    if (e->number && is_forwarded(head))
+        e->number = 0;
+    x->inbound = e->number;
+    e->head_len = len;
+    e->keep_alive = e->keep_alive && e->place->welcome == VISITOR_SERVED;
+    if (welcome) {
+        e->set->request(e->set->ctx, e, x, head, &framing);
+    } else {
+        e->keep_alive = false;
+        exchange_answer(x, answer);
+    }
+    if (e->state == EDGE_CLOSED)
+        return;
+    conn_consume(e->conn, len);
+    if (e->end.x && http1_body_done(&e->body))
+        request_done(e, NULL);
+}
+
+// Returns whether there is more to do with what is left.
+static bool read_head(struct edge *e)
+{
+    struct slice in = conn_in(e->conn);
+    struct http_head head;
+    const struct http1_limits limits = head_limits(e);
+    int n = http1_parse_request(in.p, in.len, &e->scanned, &limits, &head);
+    if (n < 0) {
+        edge_refuse_head(e, answer_of_http1(n));
+        return false;
+    }
+    if (n == 0) {
+        if (e->state == EDGE_IDLE) {
+            e->state = EDGE_HEAD;
+            edge_start_clock(e, CLOCK_HEAD);
+        }
+        return false;
+    }
+    e->scanned = 0;
+    handle_request(e, &head, (size_t)n);
+    return true;
+}
+
+static bool read_tunnel(struct edge *e)
+{
+    struct slice in = conn_in(e->conn);
+    if (e->credit <= 0 || !e->end.x)
+        return false;
+    e->credit -= (ptrdiff_t)in.len;
+    if (e->clock == CLOCK_HALF_CLOSED)
+        edge_start_clock(e, CLOCK_HALF_CLOSED);
+    exchange_data(&e->end, in.p, in.len);
+    if (e->conn)
+        conn_consume(e->conn, in.len);
+    return false;
+}
+
+// An unwanted rest of a request is not worth more than this: then the connection ends.
+bool edge_may_swallow(const struct edge *e)
+{
+    if (e->awaits_continue || e->swallowed > LIMIT_SWALLOW_BYTES)
+        return false;
+    return e->body.kind != BODY_LENGTH || e->body.remaining <= LIMIT_SWALLOW_BYTES;
+}
+
+// Counts what a read has brought of the body. False when it is over a limit, and the edge closed.
+static bool count_body(struct edge *e, size_t wire_bytes, size_t body_bytes)
+{
+    const struct limits *l = edge_limits(e);
+    e->awaits_continue = false;
+    e->portion += wire_bytes;
+    e->body_bytes += body_bytes;
+    if (e->clock == CLOCK_BODY && e->portion >= (uint64_t)l->rate * l->body_ms / 1000)
+        edge_start_clock(e, CLOCK_BODY);
+    if (l->body_bytes > 0 && e->body_bytes > l->body_bytes) {
+        edge_break_off(e, EXCHANGE_REFUSED, ANSWER_BODY_TOO_LARGE);
+        return false;
+    }
+    if (!e->unwanted)
+        return true;
+    e->swallowed += wire_bytes;
+    if (edge_may_swallow(e))
+        return true;
+    edge_end_early(e);
+    return false;
+}
+
+// As in the upstream: room for a head costs time, which only a chunked body takes.
+__attribute__((noinline)) static void end_chunked_body(struct edge *e, struct http_head *trailers)
+{
+    struct http_head came;
+    head_copy(&came, trailers);
+    exchange_came(&e->end, &came);
+    fields_strip_trailers(trailers, slice_str(e->hop_names));
+    request_done(e, trailers->field_count ? trailers : NULL);
+}
+
+static void end_body(struct edge *e, struct http_head *trailers)
+{
+    if (!e->end.x)
+        return;
+    if (trailers)
+        end_chunked_body(e, trailers);
+    else
+        request_done(e, NULL);
+}
+
+// `trailers`: room for those of a chunked body; NULL for another.
+static bool take_body(struct edge *e, struct http_head *trailers)
+{
+    struct slice in = conn_in(e->conn);
+    struct slice data = {0};
+    const struct http1_limits limits = head_limits(e);
+    int n = http1_body_feed(&e->body, in.p, in.len, &limits, &data, trailers);
+    if (n < 0) {
+        edge_break_off(e, EXCHANGE_PROTOCOL, answer_of_http1(n));
+        return false;
+    }
+    if (n > 0 && !count_body(e, (size_t)n, data.len))
+        return false;
+    if (data.len > 0) {
+        e->credit -= (ptrdiff_t)data.len;
+        exchange_data(&e->end, data.p, data.len);
+    }
+    if (e->state != EDGE_CLOSED && http1_body_done(&e->body))
+        end_body(e, trailers);
+    if (e->state != EDGE_CLOSED)
+        conn_consume(e->conn, (size_t)n);
+    return n > 0;
+}
+
+__attribute__((noinline)) static bool take_chunked_body(struct edge *e)
+{
+    struct http_head trailers;
+    return take_body(e, &trailers);
+}
+
+static bool read_body(struct edge *e)
+{
+    if (e->upgraded)
+        return read_tunnel(e);
+    if (e->request_done || e->credit <= 0 || !e->end.x)
+        return false;
+    return e->body.kind == BODY_CHUNKED ? take_chunked_body(e) : take_body(e, NULL);
+}
+
+static void on_readable(struct conn *c)
+{
+    struct edge *e = c->owner;
+    bool more = true;
+    while (more && e->state != EDGE_CLOSED && conn_in(e->conn).len > 0 &&
+           !edge_reads_too_little(e)) {
+        switch (e->state) {
+        case EDGE_IDLE:
+        case EDGE_HEAD: more = read_head(e); break;
+        case EDGE_EXCHANGE: more = read_body(e); break;
+        case EDGE_CLOSED: more = false; break;
+        }
+    }
+    edge_update(e);
+}
+
+static void on_sent(struct conn *c)
+{
+    struct edge *e = c->owner;
+    size_t pending = conn_pending(c);
+    if (e->state != EDGE_EXCHANGE) {
+        if (e->clock == CLOCK_KEEPALIVE)
+            edge_start_clock(e, CLOCK_KEEPALIVE); // not while our answer is on its way
+        conn_recheck(c);
+        edge_update(e);
+        return;
+    }
+    if (e->owed <= pending)
+        return;
+    size_t credit = e->owed - pending;
+    e->owed = pending;
+    exchange_credit(&e->end, credit);
+}
+
+static void on_eof(struct conn *c)
+{
+    struct edge *e = c->owner;
+    if (e->state == EDGE_EXCHANGE && e->upgraded) {
+        exchange_finish(&e->end, NULL);
+        edge_update(e);
+    } else if (e->state == EDGE_EXCHANGE) {
+        edge_break_off(e, EXCHANGE_VISITOR_GONE, ANSWER_BAD_REQUEST);
+    } else {
+        edge_close(e, CONN_END_FLUSH);
+    }
+}
+
+static void on_failed(struct conn *c, int error)
+{
+    struct edge *e = c->owner;
+    (void)error;
+    e->conn = NULL;
+    exchange_abort(&e->end, EXCHANGE_VISITOR_GONE);
+    edge_close(e, CONN_END_NOW);
+}
+
+const struct conn_ops edge_conn_ops = {on_readable, on_sent, on_eof, on_failed, NULL};

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT
+// What a visitor hears: the edge as an end of its exchange.
+#include <stdlib.h>
+#include "edge_internal.h"
+#include "proto/http/cookie.h"
+
+static struct edge *edge_of(struct exchange_end *end)
+{
+    return container_of(end, struct edge, end);
+}
+
+bool edge_write_head(struct edge *e, const struct http_head *head, struct slice hop_fields)
+{
+    size_t len = http1_write_response(NULL, 0, head);
+    char *out = conn_reserve(e->conn, len + hop_fields.len);
+    if (!out)
+        return false;
+    (void)http1_write_response(out, len, head);
+    memcpy(out + len - 2, hop_fields.p, hop_fields.len); // over the empty line, which follows again
+    memcpy(out + len - 2 + hop_fields.len, "\r\n", 2);
+    conn_written(e->conn, len + hop_fields.len);
+    return true;
+}
+
+// On its own: few responses set such cookies, and room for a head costs time.
+__attribute__((noinline)) static bool write_confined(struct edge *e, const struct http_head *head,
+                                                     struct slice hop_fields, struct slice domain)
+{
+    struct http_head confined;
+    char *values = malloc(cookie_bytes(head) + 1);
+    if (!values)
+        return false;
+    head_copy(&confined, head);
+    cookie_confine(&confined, domain, values);
+    bool ok = edge_write_head(e, &confined, hop_fields);
+    free(values);
+    return ok;
+}
+
+// Writes the head of a service's response, without cookies for others of a shared domain.
+static bool write_response(struct edge *e, const struct http_head *head, struct slice hop_fields)
+{
+    struct slice domain = slice_str(e->set->shared_domain ? e->set->shared_domain : "");
+    return domain.len > 0 && cookie_reaches_out(head, domain)
+               ? write_confined(e, head, hop_fields, domain)
+               : edge_write_head(e, head, hop_fields);
+}
+
+// The fields of this hop (RFC 9112 §6.1, §9.6; RFC 9110 §7.8), as text.
+static size_t hop_fields(struct edge *e, const struct http_head *head,
+                         const struct body_framing *framing, char *out)
+{
+    size_t n = 0;
+    bool of_unknown_length = framing->kind == BODY_CHUNKED || framing->kind == BODY_UNTIL_CLOSE;
+    e->chunked = of_unknown_length && !e->version_10;
+    e->until_close = of_unknown_length && e->version_10;
+    // An early answer often means that the rest is unwanted; and whether a visitor that was not
+    // told to continue sends its body nobody can know.
+    if (e->until_close || (!e->request_done && !edge_may_swallow(e)))
+        e->keep_alive = false;
+    bool says_upgrade = head->upgrade.len > 0 && head->upgrade.len <= 255;
+    struct slice date = {0};
+    if (exchange_wants_date(head))
+        date = date_text(&e->set->loop->date, wall_clock_ns() / 1000000000);
+    struct slice keeps = SLICE("");
+    if (head->status != 101 && !e->keep_alive)
+        keeps = SLICE("Connection: close\r\n");
+    else if (head->status != 101 && e->version_10)
+        keeps = SLICE("Connection: keep-alive\r\n");
+    const struct slice parts[] = {
+        date.len > 0 ? SLICE("Date: ") : SLICE(""),
+        date.len > 0 ? date : SLICE(""),
+        date.len > 0 ? SLICE("\r\n") : SLICE(""),
+        e->chunked ? SLICE("Transfer-Encoding: chunked\r\n") : SLICE(""),
+        keeps,
+        says_upgrade ? SLICE("Connection: upgrade\r\nUpgrade: ") : SLICE(""),
+        says_upgrade ? head->upgrade : SLICE(""),
+        says_upgrade ? SLICE("\r\n") : SLICE(""),
+    };
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        memcpy(out + n, parts[i].p, parts[i].len);
+        n += parts[i].len;
+    }
+    return n;
+}
+
+// The response to an offered upgrade decides what becomes of the request's direction.
+static void settle_upgrade(struct edge *e, const struct http_head *head)
+{
+    if (!e->upgrade_offered)
+        return;
+    e->upgrade_offered = false;
+    e->upgraded = head->status == 101;
+    if (e->upgraded)
+        conn_recheck(e->conn);
+    else if (e->request_done && e->end.x)
+        exchange_finish(&e->end, NULL);
+}
+
+// Whoever reads one of these may stop for as long as it likes: at a breakpoint, say.
+static bool is_endless(const struct edge *e, const struct http_head *head)
+{
+    const struct slice stream = SLICE("text/event-stream");
+    const struct field *type = head_find(head, SLICE("content-type"));
+    return e->upgraded || (type && type->value.len >= stream.len &&
+                           slice_ieq(slice_of(type->value.p, stream.len), stream));
+}
+
+static void end_head(struct exchange_end *end, const struct http_head *head,
+                     const struct body_framing *framing)
+{
+    struct edge *e = edge_of(end);
+    char hop[512];
+    bool interim = head->status < 200 && head->status != 101;
+    if (interim && e->version_10)
+        return; // RFC 9110 §15.2: a 1.0 client knows no 1xx
+    size_t hop_len = interim ? 0 : hop_fields(e, head, framing, hop);
+    if (!write_response(e, head, slice_of(hop, hop_len))) {
+        edge_break_off(e, EXCHANGE_MEMORY, ANSWER_BUSY);
+        return;
+    }
+    if (head->status == 100)
+        e->awaits_continue = false;
+    if (interim) {
+        edge_update(e);
+        return;
+    }
+    e->response_begun = true;
+    settle_upgrade(e, head);
+    if (e->state == EDGE_CLOSED || !e->end.x)
+        return;
+    e->end.x->endless = is_endless(e, head);
+    if (e->end.x->endless)
+        e->conn->send_ms = 0;
+    edge_update(e);
+}
+
+static void end_data(struct exchange_end *end, const char *bytes, size_t len)
+{
+    struct edge *e = edge_of(end);
+    char *out = conn_reserve(e->conn, len + 24);
+    if (!out) {
+        edge_break_off(e, EXCHANGE_MEMORY, ANSWER_BUSY);
+        return;
+    }
+    size_t n = e->chunked ? http1_write_chunk_head(out, len) : 0;
+    memcpy(out + n, bytes, len);
+    n += len;
+    if (e->chunked) {
+        memcpy(out + n, "\r\n", 2);
+        n += 2;
+    }
+    conn_written(e->conn, n);
+    e->owed += len;
+}
+
+static bool write_last_chunk(struct edge *e, const struct http_head *trailers)
+{
+    size_t need = http1_write_last_chunk(NULL, 0, trailers);
+    char *out = conn_reserve(e->conn, need);
+    if (!out)
+        return false;
+    (void)http1_write_last_chunk(out, need, trailers);
+    conn_written(e->conn, need);
+    return true;
+}
+
+static void end_finish(struct exchange_end *end, const struct http_head *trailers)
+{
+    struct edge *e = edge_of(end);
+    e->response_ended = true;
+    if (e->upgraded) {
+        // The limit first: the shutdown flushes, and may find the visitor gone.
+        edge_update(e);
+        conn_shutdown(e->conn);
+        return;
+    }
+    if (e->chunked && !write_last_chunk(e, trailers)) {
+        e->response_ended = false;
+        edge_break_off(e, EXCHANGE_MEMORY, ANSWER_BUSY);
+    } else if (e->awaits_continue && !e->request_done) {
+        edge_end_early(e);
+    } else {
+        edge_update(e);
+    }
+}
+
+static void end_unwanted(struct exchange_end *end)
+{
+    struct edge *e = edge_of(end);
+    e->unwanted = true;
+    visitors_idle(e->place);
+    if (!e->request_done && !edge_may_swallow(e))
+        edge_end_early(e);
+}
+
+static void end_credit(struct exchange_end *end, size_t len)
+{
+    struct edge *e = edge_of(end);
+    e->credit += (ptrdiff_t)len;
+    if (conn_in(e->conn).len > 0)
+        conn_recheck(e->conn);
+    edge_update(e);
+}
+
+static void end_closed(struct exchange_end *end, enum exchange_why why)
+{
+    struct edge *e = edge_of(end);
+    if (e->state == EDGE_CLOSED)
+        return;
+    bool whole = why == EXCHANGE_COMPLETE;
+    if (!whole || !e->keep_alive || !e->request_done || e->upgraded) {
+        bool cut_shows =
+            e->response_ended || (e->response_begun && !e->until_close && !e->upgraded);
+        edge_close(e, whole || cut_shows ? CONN_END_FLUSH : CONN_END_RESET);
+        return;
+    }
+    edge_become_idle(e);
+}
+
+const struct exchange_ops edge_end_ops = {
+    .head = end_head,
+    .data = end_data,
+    .finish = end_finish,
+    .unwanted = end_unwanted,
+    .credit = end_credit,
+    .closed = end_closed,
+};

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: MIT
+#include "dial.h"
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "common/base/limits.h"
+
+enum {
+    ADDRESSES_MAX = 8,
+    STAGGER_MS = 250 // until the next address is tried too (RFC 8305 §5)
+};
+
+// One address on its way.
+struct attempt {
+    struct dial *dial;
+    struct conn *conn; // NULL: not begun, or failed
+    struct sockaddr_storage addr;
+};
+
+struct dial {
+    struct loop *loop;
+    struct dial_target *target;
+    void (*done)(void *ctx, struct conn *c, int error);
+    void *ctx;
+    struct loop_task task;
+    struct timeout limit, stagger;
+    uv_getaddrinfo_t resolve;
+    bool resolving, over;
+    struct attempt attempts[ADDRESSES_MAX];
+    int count, next, running;
+    int error;                    // the one that says most so far
+    const struct attempt *blamed; // what it is of; NULL: no address
+};
+
+static void dial_free(struct dial *d)
+{
+    timeout_stop(&d->limit);
+    timeout_stop(&d->stagger);
+    loop_unqueue(d->loop, &d->task);
+    for (int i = 0; i < d->count; i++)
+        conn_close(d->attempts[i].conn, CONN_END_NOW);
+    d->over = true;
+    if (!d->resolving)
+        free(d);
+}
+
+static void give(struct dial *d, struct conn *c, int error)
+{
+    void (*done)(void *ctx, struct conn *conn, int status) = d->done;
+    void *ctx = d->ctx;
+    d->target->failed_at[0] = 0;
+    if (error && d->blamed)
+        address_text(&d->blamed->addr, d->target->failed_at);
+    dial_free(d);
+    done(ctx, c, error);
+}
+
+static bool is_shortage(int error)
+{
+    return error == UV_EMFILE || error == UV_ENFILE || error == UV_ENOMEM || error == UV_ENOBUFS ||
+           error == UV_EAGAIN;
+}
+
+// How much an error says of why there is no connection. When we ran out of something ourselves,
+// nothing is known of the service; what breaks a connection off is there, unlike what refuses one;
+// a refusal is the machine's own; a rule or a router has a reason, and an address without a route
+// is most often one of a family that this machine does not have.
+static int weight(int error)
+{
+    static const int by_weight[] = {UV_EAFNOSUPPORT, UV_EADDRNOTAVAIL, UV_ENETUNREACH, UV_ENETDOWN,
+                                    UV_EHOSTUNREACH, UV_ETIMEDOUT,     UV_EACCES,      UV_EPERM,
+                                    UV_ECONNREFUSED, UV_ECONNRESET};
+    enum {
+        KNOWN = sizeof(by_weight) / sizeof(by_weight[0])
+    };
+    if (is_shortage(error))
+        return KNOWN + 2;
+    for (int i = 0; i < KNOWN; i++)
+        if (by_weight[i] == error)
+            return i + 2;
+    return error ? 1 : 0;
+}
+
+static void note_error(struct dial *d, const struct attempt *a, int error)
+{
+    if (weight(error) <= weight(d->error))
+        return;
+    d->error = error;
+    d->blamed = a;
+}
+
+static void go_on(struct dial *d);
+
+static void on_stagger(struct timeout *t)
+{
+    go_on(container_of(t, struct dial, stagger));
+}
+
+static void on_connected(struct conn *c)
+{
+    struct attempt *a = c->owner;
+    struct dial *d = a->dial;
+    a->conn = NULL; // it is not closed with the others
+    if (endpoint_is_localhost(d->target->host))
+        d->target->prefer_v6 = a->addr.ss_family == AF_INET6;
+    give(d, c, 0);
+}
+
+static void on_failed(struct conn *c, int error)
+{
+    struct attempt *a = c->owner;
+    struct dial *d = a->dial;
+    a->conn = NULL;
+    d->running--;
+    note_error(d, a, error);
+    go_on(d);
+}
+
+static const struct conn_ops dial_ops = {.failed = on_failed, .connected = on_connected};
+
+// Begins with the next address; those that were begun go on, and the first to connect wins.
+static void go_on(struct dial *d)
+{
+    int error = 0;
+    timeout_stop(&d->stagger);
+    while (d->next < d->count && !is_shortage(error)) {
+        struct attempt *a = &d->attempts[d->next++];
+        a->conn = conn_connect(d->loop, (struct sockaddr *)&a->addr, &dial_ops, a, &error);
+        if (a->conn) {
+            d->running++;
+            timeout_start(d->loop, &d->stagger, STAGGER_MS, on_stagger);
+            return;
+        }
+        note_error(d, a, error);
+    }
+    if (d->running == 0)
+        give(d, NULL, d->error ? d->error : UV_EAI_NONAME);
+}
+
+// An address that is still silent is to blame; without one, the name's resolution.
+static void on_limit(struct timeout *t)
+{
+    struct dial *d = container_of(t, struct dial, limit);
+    d->blamed = NULL;
+    for (int i = 0; i < d->count && !d->blamed; i++)
+        if (d->attempts[i].conn)
+            d->blamed = &d->attempts[i];
+    give(d, NULL, UV_ETIMEDOUT);
+}
+
+static void add_address(struct dial *d, const struct sockaddr *addr, size_t len)
+{
+    if (d->count == ADDRESSES_MAX || len > sizeof(d->attempts[0].addr))
+        return;
+    struct attempt *a = &d->attempts[d->count++];
+    a->dial = d;
+    memcpy(&a->addr, addr, len);
+}
+
+// Puts an address of the other family behind each, as long as there is one (RFC 8305 §4): when one
+// family leads nowhere, the second attempt is already one of the other.
+static void interleave(struct dial *d)
+{
+    for (int i = 1; i < d->count; i++) {
+        int other = i;
+        while (other < d->count &&
+               d->attempts[other].addr.ss_family == d->attempts[i - 1].addr.ss_family)
+            other++;
+        if (other == d->count)
+            return;
+        struct attempt moved = d->attempts[other];
+        memmove(&d->attempts[i + 1], &d->attempts[i], (size_t)(other - i) * sizeof(moved));
+        d->attempts[i] = moved;
+    }
+}
+
+static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *list)
+{
+    struct dial *d = container_of(req, struct dial, resolve);
+    d->resolving = false;
+    if (d->over) {
+        uv_freeaddrinfo(list);
+        free(d);
+        return;
+    }
+    if (status)
+        d->error = status;
+    for (struct addrinfo *a = list; a; a = a->ai_next)
+        add_address(d, a->ai_addr, a->ai_addrlen);
+    uv_freeaddrinfo(list);
+    interleave(d);
+    go_on(d);
+}
+
+static void add_loopbacks(struct dial *d)
+{
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    (void)uv_ip4_addr("127.0.0.1", d->target->port, &v4);
+    (void)uv_ip6_addr("::1", d->target->port, &v6);
+    if (d->target->prefer_v6)
+        add_address(d, (struct sockaddr *)&v6, sizeof(v6));
+    add_address(d, (struct sockaddr *)&v4, sizeof(v4));
+    if (!d->target->prefer_v6)
+        add_address(d, (struct sockaddr *)&v6, sizeof(v6));
+}
+
+static bool add_literal(struct dial *d)
+{
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    if (!uv_ip4_addr(d->target->host, d->target->port, &v4)) {
+        add_address(d, (struct sockaddr *)&v4, sizeof(v4));
+        return true;
+    }
+    if (uv_ip6_addr(d->target->host, d->target->port, &v6))
+        return false;
+    add_address(d, (struct sockaddr *)&v6, sizeof(v6));
+    return true;
+}
+
+static void on_task(struct loop_task *task)
+{
+    struct dial *d = container_of(task, struct dial, task);
+    if (endpoint_is_localhost(d->target->host)) {
+        add_loopbacks(d);
+    } else if (!add_literal(d)) {
+        char service[8];
+        const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+        (void)snprintf(service, sizeof(service), "%u", d->target->port);
+        d->error = uv_getaddrinfo(&d->loop->uv, &d->resolve, on_resolved, d->target->host, service,
+                                  &hints);
+        d->resolving = d->error == 0;
+        if (d->resolving)
+            return;
+    }
+    go_on(d);
+}
+
+struct dial *dial_start(struct loop *l, struct dial_target *target,
+                        void (*done)(void *ctx, struct conn *c, int error), void *ctx)
+{
+    struct dial *d = calloc(1, sizeof(*d));
+    if (!d)
+        return NULL;
+    d->loop = l;
+    d->target = target;
+    d->done = done;
+    d->ctx = ctx;
+    d->task.run = on_task;
+    loop_queue(l, &d->task);
+    timeout_start(l, &d->limit, target->limit_ms ? target->limit_ms : l->limits.connect_ms,
+                  on_limit);
+    return d;
+}
+
+void dial_cancel(struct dial *d)
+{
+    if (d)
+        dial_free(d);
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+#include "loop.h"
+#include <assert.h>
+#include <stdlib.h>
+#include <time.h>
+#include "common/base/limits.h"
+
+enum {
+    TASK_ROUNDS = 64, // of tasks that queue tasks, before the loop looks at its sockets again
+    CLOSE_TURNS = 8   // for closed handles to get their calls
+};
+
+static void nothing(uv_idle_t *idle)
+{
+    (void)idle;
+}
+
+// Runs the tasks that are queued now; those that they queue wait for the next round.
+static void run_round(struct loop *l)
+{
+    struct loop_task mark = {0};
+    loop_queue(l, &mark);
+    while (l->first_task != &mark) {
+        struct loop_task *task = l->first_task;
+        loop_unqueue(l, task);
+        task->run(task);
+    }
+    loop_unqueue(l, &mark);
+}
+
+static void on_before_sleep(uv_prepare_t *handle)
+{
+    struct loop *l = handle->data;
+    for (int round = 0; l->first_task && round < TASK_ROUNDS; round++)
+        run_round(l);
+    if (l->first_task)
+        (void)uv_idle_start(&l->stay_awake, nothing);
+    else
+        (void)uv_idle_stop(&l->stay_awake);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct loop *l = timer->data;
+    uint64_t now = uv_now(&l->uv);
+    for (int i = 0; i < LOOP_DURATIONS; i++) {
+        struct timeout_queue *q = &l->queues[i];
+        while (q->first && q->first->at_ms <= now) {
+            struct timeout *t = q->first;
+            timeout_stop(t);
+            t->fire(t);
+        }
+    }
+}
+
+int loop_init(struct loop *l)
+{
+    *l = (struct loop){.limits = limits_default};
+    l->last_task = &l->first_task;
+    l->read_buffer = malloc(LIMIT_READ_BYTES);
+    l->scratch = malloc(LIMIT_SCRATCH_BYTES);
+    int error = l->read_buffer && l->scratch ? uv_loop_init(&l->uv) : UV_ENOMEM;
+    if (error) {
+        free(l->read_buffer);
+        free(l->scratch);
+        l->read_buffer = l->scratch = NULL;
+        return error;
+    }
+    l->uv.data = l;
+    (void)uv_prepare_init(&l->uv, &l->before_sleep);
+    (void)uv_idle_init(&l->uv, &l->stay_awake);
+    (void)uv_timer_init(&l->uv, &l->tick);
+    l->before_sleep.data = l->tick.data = l;
+    (void)uv_prepare_start(&l->before_sleep, on_before_sleep);
+    (void)uv_timer_start(&l->tick, on_tick, LOOP_TICK_MS, LOOP_TICK_MS);
+    return 0;
+}
+
+int64_t wall_clock_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+void loop_run(struct loop *l)
+{
+    (void)uv_run(&l->uv, UV_RUN_DEFAULT);
+}
+
+void loop_stop(struct loop *l)
+{
+    uv_stop(&l->uv);
+}
+
+void loop_run_once(struct loop *l)
+{
+    (void)uv_run(&l->uv, UV_RUN_NOWAIT);
+}
+
+bool loop_settle(struct loop *l)
+{
+    uv_unref((uv_handle_t *)&l->before_sleep);
+    uv_unref((uv_handle_t *)&l->stay_awake);
+    uv_unref((uv_handle_t *)&l->tick);
+    for (int turn = 0; uv_loop_alive(&l->uv) && turn < CLOSE_TURNS; turn++)
+        loop_run_once(l);
+    return !uv_loop_alive(&l->uv);
+}
+
+void loop_deinit(struct loop *l)
+{
+    uv_close((uv_handle_t *)&l->before_sleep, NULL);
+    uv_close((uv_handle_t *)&l->stay_awake, NULL);
+    uv_close((uv_handle_t *)&l->tick, NULL);
+    (void)uv_run(&l->uv, UV_RUN_DEFAULT);
+    int busy = uv_loop_close(&l->uv);
+    assert(!busy);
+    (void)busy;
+    free(l->read_buffer);
+    free(l->scratch);
+}
+
+void loop_queue(struct loop *l, struct loop_task *task)
+{
+    if (task->queued)
+        return;
+    task->queued = true;
+    task->next = NULL;
+    *l->last_task = task;
+    l->last_task = &task->next;
+}
+
+void loop_unqueue(struct loop *l, struct loop_task *task)
+{
+    if (!task->queued)
+        return;
+    struct loop_task **at = &l->first_task;
+    while (*at && *at != task)
+        at = &(*at)->next;
+    if (*at) {
+        *at = task->next;
+        if (l->last_task == &task->next)
+            l->last_task = at;
+    }
+    task->next = NULL;
+    task->queued = false;
+}
+
+static struct timeout_queue *queue_of(struct loop *l, uint32_t ms)
+{
+    for (int i = 0; i < LOOP_DURATIONS; i++) {
+        struct timeout_queue *q = &l->queues[i];
+        if (q->duration_ms == 0)
+            q->duration_ms = ms;
+        if (q->duration_ms == ms)
+            return q;
+    }
+    assert(false && "more durations than LOOP_DURATIONS");
+    return &l->queues[0];
+}
+
+void timeout_start(struct loop *l, struct timeout *t, uint32_t ms, void (*fire)(struct timeout *t))
+{
+    timeout_stop(t);
+    struct timeout_queue *q = queue_of(l, ms);
+    t->queue = q;
+    t->fire = fire;
+    t->at_ms = uv_now(&l->uv) + ms;
+    t->next = NULL;
+    t->prev = q->last;
+    if (q->last)
+        q->last->next = t;
+    else
+        q->first = t;
+    q->last = t;
+}
+
+void timeout_stop(struct timeout *t)
+{
+    struct timeout_queue *q = t->queue;
+    if (!q)
+        return;
+    if (t->prev)
+        t->prev->next = t->next;
+    else
+        q->first = t->next;
+    if (t->next)
+        t->next->prev = t->prev;
+    else
+        q->last = t->prev;
+    t->queue = NULL;
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+// Shows a mistake under the text that it is in. What is shown has as many columns as it seems to
+// have, so that the caret stands where it should, and nothing that a terminal would obey.
+#include "common/base/printable.h"
+#include "filter_internal.h"
+
+enum {
+    BEFORE_COLUMNS = 40, // shown before a mistake, of a text that is too long for its line
+    CUT_COLUMNS = 3      // "..."
+};
+
+// One thing that is shown: a character, or '?' for one that cannot be.
+struct glyph {
+    size_t len; // bytes that it takes in the text
+    size_t columns;
+    struct slice shown;
+};
+
+// Tabs and the like are spaces here.
+static struct glyph next_glyph(struct printable *p, struct slice s)
+{
+    struct slice rest = s;
+    bool blank = s.p[0] >= '\t' && s.p[0] <= '\r';
+    struct shown shown = printable_next(p, &rest);
+    size_t len = s.len - rest.len;
+    if (shown.as_is)
+        return (struct glyph){len, shown.columns, shown.text};
+    return (struct glyph){len, 1, blank ? SLICE(" ") : SLICE("?")};
+}
+
+// The columns that text[0, end) takes.
+static size_t columns_of(struct slice text, size_t end)
+{
+    struct printable p = {0};
+    size_t columns = 0;
+    for (size_t at = 0; at < end && at < text.len;) {
+        struct glyph g = next_glyph(&p, slice_of(text.p + at, text.len - at));
+        columns += g.columns;
+        at += g.len;
+    }
+    return columns;
+}
+
+// What is written below the text, while the text is written.
+struct carets {
+    char line[FILTER_EXPLAIN_COLUMNS + 2 * CUT_COLUMNS + 2];
+    size_t len; // of what the text has taken so far
+    size_t end; // behind the last caret; 0: there is none
+};
+
+static void put_carets(struct carets *c, size_t columns, bool here)
+{
+    for (size_t i = 0; i < columns && c->len < sizeof(c->line) - 1; i++, c->len++)
+        c->line[c->len] = here || c->len < c->end ? '^' : ' ';
+    if (!here)
+        return;
+    if (columns == 0 && c->end == 0) // on the character before it
+        c->line[c->len - (c->len > 0)] = '^';
+    c->end = c->len + (c->len == 0);
+}
+
+// Writes the columns [from, to) of the text.
+static void write_columns(FILE *out, struct slice text, const struct filter_mistake *m,
+                          const size_t range[2])
+{
+    struct printable p = {0};
+    struct carets c = {.len = 0};
+    size_t end = m->at + (m->len > 0 ? m->len : 1);
+    size_t column = 0;
+    (void)fputs("    ", out);
+    if (range[0] > 0) {
+        (void)fputs("...", out);
+        put_carets(&c, CUT_COLUMNS, false);
+    }
+    size_t at = 0;
+    while (at < text.len && column < range[1]) {
+        struct glyph g = next_glyph(&p, slice_of(text.p + at, text.len - at));
+        if (column >= range[0]) {
+            (void)fwrite(g.shown.p, 1, g.shown.len, out);
+            put_carets(&c, g.columns, at + g.len > m->at && at < end);
+        }
+        column += g.columns;
+        at += g.len;
+    }
+    if (at < text.len)
+        (void)fputs("...", out);
+    if (c.end == 0) // something is missing behind all that is there
+        put_carets(&c, 1, true);
+    (void)fprintf(out, "\n    %.*s\n", (int)c.end, c.line);
+}
+
+void filter_explain(FILE *out, const char *program, struct slice text,
+                    const struct filter_mistake *mistake)
+{
+    char message[FILTER_WHY_MAX];
+    memcpy(message, mistake->message, sizeof(message));
+    size_t all = columns_of(text, text.len);
+    size_t before = columns_of(text, mistake->at);
+    size_t range[2] = {0, SIZE_MAX};
+    if (all > FILTER_EXPLAIN_COLUMNS) {
+        size_t last = all - FILTER_EXPLAIN_COLUMNS; // from there on the rest is shown
+        range[0] = before > BEFORE_COLUMNS ? before - BEFORE_COLUMNS : 0;
+        range[0] = range[0] < last ? range[0] : last;
+        range[1] = range[0] < last ? range[0] + FILTER_EXPLAIN_COLUMNS : SIZE_MAX;
+    }
+    if (text.len > 0)
+        write_columns(out, text, mistake, range);
+    printable_disarm_line(message, strlen(message)); // it may repeat a word
+    (void)fprintf(out, "%s: %s\n", program, message);
+}

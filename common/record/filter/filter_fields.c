@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+// The names of the language, and what was meant by one that is none.
+#include <stdio.h>
+#include "filter_internal.h"
+#include "proto/http/chars.h"
+
+#define TEXT(name, what, equal, alone)         \
+    {                                          \
+        name, what, KIND_TEXT, equal, 0, alone \
+    }
+#define FLAG(name, what)                              \
+    {                                                 \
+        name, what, KIND_FLAG, EQUAL_EXACTLY, 0, true \
+    }
+#define SIDES(name, what, kind, sides, alone)         \
+    {                                                 \
+        name, what, kind, EQUAL_EXACTLY, sides, alone \
+    }
+
+static const struct filter_field fields[] = {
+    SIDES("status", WHAT_STATUS, KIND_STATUS, 0, true),
+    TEXT("method", WHAT_METHOD, EQUAL_WITHOUT_CASE, false),
+    TEXT("path", WHAT_PATH, EQUAL_EXACTLY, false),
+    TEXT("target", WHAT_TARGET, EQUAL_EXACTLY, false),
+    TEXT("query", WHAT_QUERY, EQUAL_EXACTLY, true),
+    TEXT("host", WHAT_HOST, EQUAL_HOST, true),
+    TEXT("scheme", WHAT_SCHEME, EQUAL_WITHOUT_CASE, false),
+    TEXT("protocol", WHAT_PROTOCOL, EQUAL_WITHOUT_CASE, false),
+    TEXT("url", WHAT_URL, EQUAL_EXACTLY, false),
+    TEXT("visitor", WHAT_VISITOR, EQUAL_WITHOUT_CASE, true),
+    TEXT("tunnel", WHAT_TUNNEL, EQUAL_WITHOUT_CASE, true),
+    TEXT("upstream", WHAT_UPSTREAM, EQUAL_WITHOUT_CASE, true),
+    SIDES("body", WHAT_BODY, KIND_TEXT, SIDE_EITHER, true),
+    SIDES("req.body", WHAT_BODY, KIND_TEXT, SIDE_REQUEST, true),
+    SIDES("res.body", WHAT_BODY, KIND_TEXT, SIDE_RESPONSE, true),
+    SIDES("header.", WHAT_HEADER, KIND_TEXT, SIDE_EITHER, true),
+    SIDES("req.header.", WHAT_HEADER, KIND_TEXT, SIDE_REQUEST, true),
+    SIDES("res.header.", WHAT_HEADER, KIND_TEXT, SIDE_RESPONSE, true),
+    TEXT("outcome", WHAT_OUTCOME, EQUAL_WORDS, true),
+    TEXT("error", WHAT_ERROR, EQUAL_WITHOUT_CASE, true),
+    TEXT("program", WHAT_PROGRAM, EQUAL_WORDS, false),
+    SIDES("id", WHAT_ID, KIND_ID, 0, false),
+    SIDES("time", WHAT_TIME, KIND_DURATION, 0, false),
+    SIDES("stalled", WHAT_STALLED, KIND_DURATION, 0, false),
+    SIDES("size", WHAT_SIZE, KIND_BYTES, SIDE_RESPONSE, false),
+    SIDES("res.size", WHAT_SIZE, KIND_BYTES, SIDE_RESPONSE, false),
+    SIDES("req.size", WHAT_SIZE, KIND_BYTES, SIDE_REQUEST, false),
+    SIDES("since", WHAT_SINCE, KIND_MOMENT, 0, false),
+    SIDES("until", WHAT_UNTIL, KIND_MOMENT, 0, false),
+    FLAG("running", WHAT_RUNNING),
+    FLAG("replayed", WHAT_REPLAYED),
+    FLAG("shed", WHAT_SHED),
+    FLAG("redacted", WHAT_REDACTED),
+    FLAG("upgraded", WHAT_UPGRADED),
+};
+
+enum {
+    FIELDS = sizeof(fields) / sizeof(fields[0]),
+    WORD_SHOWN_MAX = 40, // bytes of a word that a message repeats
+    NAME_MAX_BYTES = 12, // of the fields above
+    ID_SHOWN = 6         // characters of an id in a listing
+};
+
+const struct filter_field *filter_field_find(struct slice word, struct slice *header)
+{
+    for (size_t i = 0; i < FIELDS; i++) {
+        struct slice name = slice_str(fields[i].name);
+        if (fields[i].what != WHAT_HEADER && slice_ieq(word, name))
+            return &fields[i];
+        if (fields[i].what != WHAT_HEADER || word.len <= name.len ||
+            !slice_ieq(slice_of(word.p, name.len), name))
+            continue;
+        *header = slice_of(word.p + name.len, word.len - name.len);
+        return chars_are(*header, CHAR_TOKEN) ? &fields[i] : NULL;
+    }
+    return NULL;
+}
+
+static size_t least_of(size_t a, size_t b, size_t c)
+{
+    size_t least = a < b ? a : b;
+    return least < c ? least : c;
+}
+
+// How many bytes must be put in, taken out or changed to make one of the other.
+static size_t distance(struct slice a, struct slice b)
+{
+    size_t row[NAME_MAX_BYTES + 2];
+    for (size_t j = 0; j <= b.len; j++)
+        row[j] = j;
+    for (size_t i = 0; i < a.len; i++) {
+        size_t corner = row[0];
+        row[0] = i + 1;
+        for (size_t j = 0; j < b.len; j++) {
+            size_t change = corner + (ascii_lower(a.p[i]) != ascii_lower(b.p[j]));
+            corner = row[j + 1];
+            row[j + 1] = least_of(change, row[j] + 1, corner + 1);
+        }
+    }
+    return row[b.len];
+}
+
+static const char *nearest(struct slice word)
+{
+    const char *best = NULL;
+    size_t least = 3;
+    for (size_t i = 0; i < FIELDS && word.len <= NAME_MAX_BYTES; i++) {
+        struct slice name = slice_str(fields[i].name);
+        size_t d = distance(word, name);
+        if (d < least && d * 2 < name.len) {
+            least = d;
+            best = fields[i].name;
+        }
+    }
+    return best;
+}
+
+static bool is_upper(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (s.p[i] < 'A' || s.p[i] > 'Z')
+            return false;
+    return s.len > 2;
+}
+
+// Whether it is like an id, or like what listings show of one: its last digits, and not letters
+// alone, which are a word.
+static bool is_like_id(struct slice word)
+{
+    char whole[EXCHANGE_ID_LEN + 1] = "0000000000000000";
+    bool has_digit = false;
+    if (word.len != EXCHANGE_ID_LEN && word.len != ID_SHOWN)
+        return false;
+    for (size_t i = 0; i < word.len; i++) {
+        has_digit = has_digit || (word.p[i] >= '0' && word.p[i] <= '9');
+        whole[i] = ascii_lower(word.p[i]);
+    }
+    return has_digit && exchange_id_is(slice_of(whole, EXCHANGE_ID_LEN));
+}
+
+// The comparison in which this word is likely to make sense; NULL: none comes to mind.
+static const char *likely(struct slice word)
+{
+    uint64_t low;
+    uint64_t high;
+    if (filter_status(word, &low, &high))
+        return "status=";
+    if (is_upper(word))
+        return "method=";
+    if (word.len > 3 && memmem(word.p, word.len, "://", 3))
+        return "url~";
+    if (memchr(word.p, '/', word.len))
+        return "path~";
+    if (is_like_id(word))
+        return "id=";
+    return NULL;
+}
+
+static bool is_shown(struct slice word)
+{
+    for (size_t i = 0; i < word.len; i++)
+        if (word.p[i] <= ' ' || word.p[i] > '~')
+            return false;
+    return word.len <= WORD_SHOWN_MAX;
+}
+
+static void suggest_comparison(struct slice word, char why[static FILTER_WHY_MAX])
+{
+    const char *text = is_shown(word) ? word.p : "...";
+    int len = is_shown(word) ? (int)word.len : 3;
+    const char *comparison = likely(word);
+    if (slice_eq(word, SLICE("last")))
+        (void)snprintf(why, FILTER_WHY_MAX,
+                       "last is no filter: show, replay and diff take it; the command requests "
+                       "lists the newest with -n 1");
+    else if (comparison)
+        (void)snprintf(why, FILTER_WHY_MAX, "did you mean %s%.*s?", comparison, len, text);
+    else
+        (void)snprintf(why, FILTER_WHY_MAX, "did you mean path~%.*s, or body~%.*s?", len, text, len,
+                       text);
+}
+
+void filter_field_suggest(struct slice word, bool compared, char why[static FILTER_WHY_MAX])
+{
+    struct slice header;
+    const char *colon = memchr(word.p, ':', word.len);
+    struct slice before = slice_of(word.p, colon ? (size_t)(colon - word.p) : 0);
+    const char *name = !compared && likely(word) ? NULL : nearest(word);
+    bool is_header = name && name[strlen(name) - 1] == '.';
+    if (!compared && colon && filter_field_find(before, &header))
+        (void)snprintf(why, FILTER_WHY_MAX, "a colon compares nothing: write = or ~ instead of it");
+    else if (is_header)
+        (void)snprintf(why, FILTER_WHY_MAX, "a field of a head has a name: %sNAME", name);
+    else if (name)
+        (void)snprintf(why, FILTER_WHY_MAX, "there is no such field; did you mean %s?", name);
+    else if (!compared)
+        suggest_comparison(word, why);
+    else
+        (void)snprintf(why, FILTER_WHY_MAX,
+                       "there is no such field; there are status, method, path, host, body, "
+                       "header.NAME, time, size, since and more");
+}

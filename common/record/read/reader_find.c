@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: MIT
+// Single exchanges, and what a record says of itself.
+#include <stdio.h>
+#include <time.h>
+#include "common/base/printable.h"
+#include "common/record/row.h"
+#include "reader_internal.h"
+
+enum {
+    IDS_SHOWN = 5,       // of those that a beginning or an end could mean
+    METHOD_SHOWN = 10,   // bytes of their methods
+    TARGET_SHOWN = 40,   // and of their targets
+    DESCRIBED_MAX = 112, // of a line on one of them
+};
+
+_Static_assert((IDS_SHOWN + 2) * DESCRIBED_MAX < RECORD_WHY_MAX, "all of them have their line");
+
+static bool runs(sqlite3_stmt *s, struct record_reader *r, struct record_exchange *x)
+{
+    reader_exchange(r, s, x);
+    return x->outcome.len == 0;
+}
+
+// What a statement is at is handed out.
+static bool show(struct record_reader *r, struct record_exchange *x)
+{
+    size_t bytes = 0;
+    struct reader_row *row = reader_row_new(x, &bytes);
+    if (!row)
+        return false;
+    reader_rows_free(r->single);
+    r->single = row;
+    r->shown = &row->x;
+    *x = row->x;
+    return true;
+}
+
+// The one row of a statement whose values are bound. That of a dead writer is read once more: the
+// writer may have ended the exchange before it died and after we read it.
+static int read_one(struct record_reader *r, sqlite3_stmt *s, struct record_exchange *x)
+{
+    int status = sqlite3_step(s);
+    if (status == SQLITE_ROW && runs(s, r, x) && !record_reader_writer_lives(r, x->writer)) {
+        (void)sqlite3_reset(s);
+        status = sqlite3_step(s);
+        if (status == SQLITE_ROW && runs(s, r, x))
+            x->outcome = SLICE("recorder gone");
+    }
+    if (status == SQLITE_ROW && !show(r, x))
+        status = SQLITE_NOMEM;
+    (void)sqlite3_reset(s);
+    return status == SQLITE_ROW ? 1 : status == SQLITE_DONE ? 0 : -status;
+}
+
+int record_reader_get(struct record_reader *r, int64_t seq, struct record_exchange *x)
+{
+    int error = SQLITE_OK;
+    sqlite3_stmt *s = reader_statement(r, READER_GET, &error);
+    if (s)
+        error = sqlite3_bind_int64(s, 1, seq);
+    return error ? -error : read_one(r, s, x);
+}
+
+bool record_reader_is_there(struct record_reader *r, const struct record_exchange *x)
+{
+    int error = SQLITE_OK;
+    sqlite3_stmt *s = reader_statement(r, READER_IS_THERE, &error);
+    bool there = s && sqlite3_bind_int64(s, 1, x->seq) == SQLITE_OK &&
+                 sqlite3_bind_text(s, 9, x->id, -1, SQLITE_TRANSIENT) == SQLITE_OK &&
+                 sqlite3_step(s) == SQLITE_ROW;
+    if (s)
+        (void)sqlite3_reset(s);
+    return there;
+}
+
+// The one number that a statement gives; 0 when it gives none.
+static int64_t read_number(struct record_reader *r, enum reader_statement which)
+{
+    int error = SQLITE_OK;
+    int64_t number = 0;
+    sqlite3_stmt *s = reader_statement(r, which, &error);
+    if (s && sqlite3_step(s) == SQLITE_ROW)
+        number = sqlite3_column_int64(s, 0);
+    if (s)
+        (void)sqlite3_reset(s);
+    return number;
+}
+
+int64_t record_reader_newest(struct record_reader *r)
+{
+    return read_number(r, READER_NEWEST);
+}
+
+int64_t record_reader_version(struct record_reader *r)
+{
+    return read_number(r, READER_VERSION);
+}
+
+int64_t record_reader_running(struct record_reader *r, int64_t after_seq)
+{
+    int error = SQLITE_OK;
+    int64_t seq = 0;
+    sqlite3_stmt *s = reader_statement(r, READER_RUNNING_SEQ, &error);
+    if (s && sqlite3_bind_int64(s, 1, after_seq) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW)
+        seq = sqlite3_column_int64(s, 0);
+    if (s)
+        (void)sqlite3_reset(s);
+    return seq;
+}
+
+static int trouble(int error, char why[static RECORD_WHY_MAX])
+{
+    (void)snprintf(why, RECORD_WHY_MAX, "cannot read the record: %s", sqlite3_errstr(error));
+    return 0;
+}
+
+// The ids that a person may mean, the newest first of those with such a beginning and of those with
+// such an end.
+struct candidates {
+    size_t count;
+    char id[IDS_SHOWN + 1][EXCHANGE_ID_LEN + 1];
+};
+
+static void add_candidate(struct candidates *c, struct slice id)
+{
+    if (c->count > IDS_SHOWN || id.len != EXCHANGE_ID_LEN || !exchange_id_is(id))
+        return;
+    for (size_t i = 0; i < c->count; i++)
+        if (memcmp(c->id[i], id.p, id.len) == 0)
+            return;
+    memcpy(c->id[c->count++], id.p, id.len);
+}
+
+// Takes the ids that a statement gives, until there are more than can be shown.
+static int add_all(struct candidates *c, sqlite3_stmt *s)
+{
+    int status = SQLITE_ROW;
+    while (c->count <= IDS_SHOWN && (status = sqlite3_step(s)) == SQLITE_ROW)
+        add_candidate(c, record_column(s, 0));
+    (void)sqlite3_reset(s);
+    return status == SQLITE_ROW || status == SQLITE_DONE ? SQLITE_OK : status;
+}
+
+// Ids with this end are looked for among the newest rows: no index leads to them, but rows are read
+// for their first columns only (docs/record.md says how long that takes).
+static int add_ends(struct record_reader *r, struct slice end, struct candidates *c)
+{
+    int error = SQLITE_OK;
+    sqlite3_stmt *s = reader_statement(r, READER_ENDS, &error);
+    if (s)
+        error = reader_bind_end(s, 1, end);
+    if (!error)
+        error = sqlite3_bind_int(s, 2, READER_END_ROWS);
+    return error ? error : add_all(c, s);
+}
+
+static int find_candidates(struct record_reader *r, struct slice text, struct candidates *c)
+{
+    int error = SQLITE_OK;
+    sqlite3_stmt *s = reader_statement(r, READER_IDS, &error);
+    if (s && !(error = reader_bind_prefix(s, 1, text)))
+        error = sqlite3_bind_int(s, 3, IDS_SHOWN + 1);
+    if (!error)
+        error = add_all(c, s);
+    if (!error && text.len >= RECORD_ID_END_MIN && text.len < EXCHANGE_ID_LEN)
+        error = add_ends(r, text, c);
+    return error;
+}
+
+// The newest exchange with this id.
+static int read_id(struct record_reader *r, const char *id, struct record_exchange *x)
+{
+    int error = SQLITE_OK;
+    sqlite3_stmt *s = reader_statement(r, READER_BY_ID, &error);
+    if (s)
+        error = sqlite3_bind_text(s, 1, id, -1, SQLITE_TRANSIENT);
+    return error ? -error : read_one(r, s, x);
+}
+
+// A line on an exchange that may be meant.
+static void describe(const struct record_exchange *x, char out[static DESCRIBED_MAX])
+{
+    char time[32] = "-";
+    struct tm tm;
+    time_t seconds = (time_t)(x->began_ns / 1000000000);
+    int method = x->method.len < METHOD_SHOWN ? (int)x->method.len : METHOD_SHOWN;
+    int target = x->target.len < TARGET_SHOWN ? (int)x->target.len : TARGET_SHOWN;
+    if (x->began_ns >= 0 && localtime_r(&seconds, &tm) &&
+        strftime(time, sizeof(time), "%Y-%m-%d %H:%M:%S", &tm) == 0)
+        time[0] = 0;
+    (void)snprintf(out, DESCRIBED_MAX, "%s  %s  %.*s %.*s%s", x->id, time, method, x->method.p,
+                   target, x->target.p, x->target.len > TARGET_SHOWN ? "..." : "");
+    printable_disarm_line(out, strlen(out));
+}
+
+static void list_candidates(struct record_reader *r, const struct candidates *c, struct slice text,
+                            char why[static RECORD_WHY_MAX])
+{
+    char line[DESCRIBED_MAX];
+    struct record_exchange x = {0};
+    size_t len =
+        (size_t)snprintf(why, RECORD_WHY_MAX, "%s ids begin or end with %.*s; give more of one:",
+                         c->count > IDS_SHOWN ? "many" : "several", (int)text.len, text.p);
+    for (size_t i = 0; i < c->count && i < IDS_SHOWN && len < RECORD_WHY_MAX; i++) {
+        if (read_id(r, c->id[i], &x) != 1)
+            continue; // it has been deleted meanwhile
+        describe(&x, line);
+        len += (size_t)snprintf(why + len, RECORD_WHY_MAX - len, "\n  %s", line);
+    }
+    if (c->count > IDS_SHOWN && len < RECORD_WHY_MAX)
+        (void)snprintf(why + len, RECORD_WHY_MAX - len, "\n  ...");
+}
+
+// The whole id that a beginning or an end of one means.
+static int complete_id(struct record_reader *r, struct slice text,
+                       char id[static EXCHANGE_ID_LEN + 1], char why[static RECORD_WHY_MAX])
+{
+    struct candidates c = {0};
+    int error = find_candidates(r, text, &c);
+    if (error)
+        return trouble(error, why);
+    if (c.count > 1)
+        list_candidates(r, &c, text, why);
+    else if (c.count == 0)
+        (void)snprintf(why, RECORD_WHY_MAX,
+                       "no exchange here has an id that begins%s with %.*s%s; the command requests "
+                       "lists them",
+                       text.len < RECORD_ID_END_MIN ? "" : " or ends", (int)text.len, text.p,
+                       text.len < RECORD_ID_END_MIN ? " (an end needs 4 characters)" : "");
+    memcpy(id, c.id[0], EXCHANGE_ID_LEN + 1);
+    return c.count == 1;
+}
+
+// What a person may type: the digits in either case.
+static bool id_from_text(const char *text, char id[static EXCHANGE_ID_LEN + 1], size_t *len)
+{
+    static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
+    *len = strlen(text);
+    if (*len == 0 || *len > EXCHANGE_ID_LEN)
+        return false;
+    for (size_t i = 0; i < *len; i++) {
+        id[i] = ascii_lower(text[i]);
+        if (!strchr(digits, id[i]))
+            return false;
+    }
+    id[*len] = 0;
+    return true;
+}
+
+// "last" is 0, "last-2" and "last~2" are the second before it. False: it is none of these.
+static bool is_last(const char *text, uint64_t *before)
+{
+    size_t len = SLICE("last").len;
+    *before = 0;
+    if (strncmp(text, "last", len) != 0)
+        return false;
+    return !text[len] ||
+           ((text[len] == '-' || text[len] == '~') &&
+            slice_to_u64(slice_str(text + len + 1), before) && *before <= READER_END_ROWS);
+}
+
+static int find_last(struct record_reader *r, uint64_t before, struct record_exchange *x,
+                     char why[static RECORD_WHY_MAX])
+{
+    int error = SQLITE_OK;
+    sqlite3_stmt *s = reader_statement(r, READER_LAST, &error);
+    if (s)
+        error = sqlite3_bind_int64(s, 1, (int64_t)before);
+    int status = error ? -error : read_one(r, s, x);
+    if (status == 0)
+        (void)snprintf(why, RECORD_WHY_MAX, "%s",
+                       before > 0 ? "there are not so many exchanges here"
+                                  : "nothing is recorded here yet");
+    return status < 0 ? trouble(-status, why) : status;
+}
+
+int record_reader_find(struct record_reader *r, const char *text, struct record_exchange *x,
+                       char why[static RECORD_WHY_MAX])
+{
+    char typed[EXCHANGE_ID_LEN + 1];
+    char id[EXCHANGE_ID_LEN + 1] = {0};
+    size_t len = 0;
+    uint64_t before = 0;
+    if (is_last(text, &before))
+        return find_last(r, before, x, why);
+    if (!id_from_text(text, typed, &len)) {
+        (void)snprintf(why, RECORD_WHY_MAX,
+                       "this is not an id: ids are %d letters and digits, of which the beginning "
+                       "or the last %d or more are enough; \"last\" means the newest, \"last-1\" "
+                       "the one before it",
+                       EXCHANGE_ID_LEN, RECORD_ID_END_MIN);
+        return 0;
+    }
+    if (!complete_id(r, slice_of(typed, len), id, why))
+        return 0;
+    int status = read_id(r, id, x);
+    if (status == 0)
+        (void)snprintf(why, RECORD_WHY_MAX, "this exchange has just been deleted");
+    return status < 0 ? trouble(-status, why) : status;
+}
+
+static uint64_t count_of(double n)
+{
+    return n > 0 && n < 0x1p63 ? (uint64_t)n : 0;
+}
+
+int record_reader_losses(struct record_reader *r, struct record_losses *losses)
+{
+    int error = SQLITE_OK;
+    *losses = (struct record_losses){0};
+    sqlite3_stmt *s = reader_statement(r, READER_LOSSES, &error);
+    int status = s ? sqlite3_step(s) : error;
+    if (status != SQLITE_ROW) {
+        if (s)
+            (void)sqlite3_reset(s);
+        return status;
+    }
+    losses->shed = count_of(sqlite3_column_double(s, 0));
+    losses->shed_bytes = count_of(sqlite3_column_double(s, 1));
+    losses->trouble_writer = sqlite3_column_int64(s, 2);
+    losses->trouble = record_column(s, 3);
+    bool copied = reader_copy(&r->trouble, &losses->trouble);
+    (void)sqlite3_reset(s);
+    return copied ? SQLITE_OK : SQLITE_NOMEM;
+}
+
+int record_reader_size(struct record_reader *r, uint64_t *bytes, uint64_t *exchanges)
+{
+    int error = SQLITE_OK;
+    *bytes = *exchanges = 0;
+    sqlite3_stmt *s = reader_statement(r, READER_SIZE, &error);
+    int status = s ? sqlite3_step(s) : error;
+    if (status == SQLITE_ROW) {
+        *exchanges = (uint64_t)sqlite3_column_int64(s, 0);
+        *bytes = (uint64_t)(sqlite3_column_int64(s, 1) * sqlite3_column_int64(s, 2));
+    }
+    if (s)
+        (void)sqlite3_reset(s);
+    return status == SQLITE_ROW ? SQLITE_OK : status;
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+// The options by which every program that records says what it keeps.
+#pragma once
+#include "common/base/options.h"
+#include "recorder.h"
+
+// For a table of options, before OPTIONS_COMMON; and the lines of --help.
+#define OPTIONS_RECORD                                                                  \
+    {"record", required_argument, NULL, 'R'}, {"redact", required_argument, NULL, 'X'}, \
+    {                                                                                   \
+        "no-redact", no_argument, NULL, 'N'                                             \
+    }
+#define OPTIONS_RECORD_HELP                                                                     \
+    "  --record all|heads|none\n"                                                               \
+    "                       what is kept of exchanges (default: all); how much is among the "   \
+    "limits\n"                                                                                  \
+    "  --redact FIELD|query:NAME\n"                                                             \
+    "                       leave the value of this field, or of this parameter of URLs, out\n" \
+    "                       of the record; may be repeated\n"                                   \
+    "  --no-redact          keep credentials in the record too: Authorization, Cookie, X-Api-"  \
+    "Key,\n"                                                                                    \
+    "                       tokens in URLs and the like (docs/record.md)\n"
+
+// Takes one of them.
+void record_options_take(struct options *o, struct recorder_config *c, int option,
+                         const char *value);

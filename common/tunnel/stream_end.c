@@ -1,0 +1,593 @@
+// SPDX-License-Identifier: MIT
+#include "stream_end.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include "common/base/limits.h"
+#include "proto/http/fields.h"
+#include "proto/http/http1.h"
+#include "proto/tunnel/private_fields.h"
+#include "proto/tunnel/spelling.h"
+
+static void on_free(struct loop_task *task)
+{
+    struct stream_end *e = container_of(task, struct stream_end, free_task);
+    free(e->offer);
+    free(e);
+}
+
+void stream_end_discard(struct stream_end *e)
+{
+    shares_leave(e->share);
+    e->share = NULL;
+    e->free_task.run = on_free;
+    loop_queue(e->loop, &e->free_task);
+}
+
+static struct stream_end *end_of(struct exchange_end *e)
+{
+    return container_of(e, struct stream_end, end);
+}
+
+static void wake(const struct stream_end *e)
+{
+    e->wake(e->wake_ctx);
+}
+
+static void forget_stream(struct stream_end *e, bool reset)
+{
+    struct mux_stream *s = e->stream;
+    e->stream = NULL;
+    if (!s)
+        return;
+    mux_set_user(s, NULL);
+    if (reset)
+        mux_reset(s, MUX_RESET_CANCEL);
+    wake(e);
+}
+
+// The outbound gives up by itself: its stream first, so that nothing comes back from there.
+static void refuse(struct stream_end *e, enum answer answer, enum exchange_why why)
+{
+    forget_stream(e, true);
+    exchange_refuse(&e->end, answer, why);
+    stream_end_discard(e);
+}
+
+static void break_off(struct stream_end *e, enum exchange_why why)
+{
+    forget_stream(e, true);
+    exchange_abort(&e->end, why);
+    stream_end_discard(e);
+}
+
+// Opens the stream of a request, with the visitor's connection in its head. On its own, for the
+// room that a head takes.
+__attribute__((noinline)) static struct mux_stream *open_with_visitor(struct stream_end *e,
+                                                                      const struct http_head *head,
+                                                                      bool ends)
+{
+    struct http_head with;
+    char digits[24];
+    int len = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)e->end.x->inbound);
+    head_copy(&with, head);
+    // Without room for it the connection to the service is nobody's behind this request.
+    (void)head_add(&with, SLICE("adit-visitor"), slice_of(digits, (size_t)len));
+    return mux_open(e->mux, &with, ends, e);
+}
+
+static bool keep_offer(struct stream_end *e, struct slice upgrade)
+{
+    if (upgrade.len == 0)
+        return true;
+    e->offer = malloc(upgrade.len + 1);
+    if (!e->offer)
+        return false;
+    memcpy(e->offer, upgrade.p, upgrade.len);
+    e->offer[upgrade.len] = 0;
+    return true;
+}
+
+static void out_head(struct exchange_end *end, const struct http_head *head,
+                     const struct body_framing *framing)
+{
+    struct stream_end *e = end_of(end);
+    e->head_request = slice_eq(head->method, SLICE("HEAD"));
+    bool ends = framing->kind == BODY_NONE && head->upgrade.len == 0;
+    bool tells =
+        end->x->inbound && mux_peer(e->mux)->visitors && exchange_stands_alone(head, framing);
+    e->finished = ends;
+    if (keep_offer(e, head->upgrade))
+        e->stream = tells ? open_with_visitor(e, head, ends) : mux_open(e->mux, head, ends, e);
+    if (!e->stream)
+        refuse(e, ANSWER_BUSY, EXCHANGE_RESET);
+    else
+        wake(e);
+}
+
+// The mux cannot carry the response: it becomes an answer of ours, and its sender is let go.
+static void answer_instead(struct stream_end *e, const struct http_head *head)
+{
+    struct exchange *x = e->end.x;
+    char detail[EXCHANGE_DETAIL_MAX];
+    if (!mux_stream_peer(e->stream)->fields && head->field_count > MESSAGE_FIELDS_FIRST)
+        (void)snprintf(detail, sizeof(detail),
+                       "%zu fields, more than the relay takes (a newer aditd takes %d)",
+                       head->field_count, MESSAGE_RESPONSE_FIELDS_MAX);
+    else
+        (void)snprintf(detail, sizeof(detail), "a head that is too large for the tunnel");
+    exchange_explain(&e->end, detail);
+    struct exchange_end *sender = x->end[OUTBOUND];
+    exchange_detach(sender);
+    sender->ops->closed(sender, EXCHANGE_PROTOCOL);
+    exchange_answer(x, ANSWER_UPSTREAM_TOO_LARGE);
+}
+
+static void in_head(struct exchange_end *end, const struct http_head *head,
+                    const struct body_framing *framing)
+{
+    struct stream_end *e = end_of(end);
+    bool interim = head->status < 200 && head->status != 101;
+    bool switches = head->status == 101;
+    bool says_upgrade =
+        switches || (head->status == 426 && head->upgrade.len <= PRIVATE_UPGRADE_MAX);
+    e->finished = !interim && framing->kind == BODY_NONE;
+    struct mux_response sent = {
+        .head = head,
+        .status = switches ? 200 : head->status, // the protocol travels as adit-upgrade
+        .upgrade = says_upgrade ? head->upgrade : (struct slice){0},
+        .end = e->finished,
+    };
+    if (exchange_wants_date(head))
+        sent.date = date_text(&e->loop->date, wall_clock_ns() / 1000000000);
+    int error = mux_respond_as(e->stream, &sent);
+    if (error == MUX_E_HEAD && interim)
+        return; // the final one is what was asked for
+    if (error == MUX_E_HEAD && end->x->end[OUTBOUND])
+        answer_instead(e, head);
+    else if (error)
+        break_off(e, EXCHANGE_MEMORY);
+    else
+        wake(e);
+}
+
+static void on_data(struct exchange_end *end, const char *bytes, size_t len)
+{
+    struct stream_end *e = end_of(end);
+    if (mux_data(e->stream, bytes, len))
+        break_off(e, EXCHANGE_MEMORY);
+    else
+        wake(e);
+}
+
+static void on_finish(struct exchange_end *end, const struct http_head *trailers)
+{
+    struct stream_end *e = end_of(end);
+    e->finished = true;
+    int error = mux_end(e->stream, trailers);
+    // What the peer does not take is left out: trailers may be (RFC 9110 §6.5), and the body is
+    // whole.
+    if (error == MUX_E_HEAD)
+        error = mux_end(e->stream, NULL);
+    if (error)
+        break_off(e, EXCHANGE_MEMORY);
+    else
+        wake(e);
+}
+
+// Only the agent's, where the service has closed. The relay is told when the response has left.
+static void on_unwanted(struct exchange_end *end)
+{
+    struct stream_end *e = end_of(end);
+    if (!e->stream)
+        return;
+    mux_stop(e->stream);
+    wake(e);
+}
+
+static void on_credit(struct exchange_end *end, size_t len)
+{
+    struct stream_end *e = end_of(end);
+    if (!e->stream)
+        return;
+    mux_credit(e->stream, len);
+    wake(e);
+}
+
+static void on_closed(struct exchange_end *end, enum exchange_why why)
+{
+    struct stream_end *e = end_of(end);
+    if (e->stream && end->side == INBOUND)
+        mux_stop(e->stream); // if the request has not ended, nobody takes the rest
+    forget_stream(e, why != EXCHANGE_COMPLETE || !e->finished);
+    stream_end_discard(e);
+}
+
+static const struct exchange_ops outbound_ops = {
+    .head = out_head,
+    .data = on_data,
+    .finish = on_finish,
+    .credit = on_credit,
+    .closed = on_closed,
+};
+static const struct exchange_ops inbound_ops = {
+    .head = in_head,
+    .data = on_data,
+    .finish = on_finish,
+    .unwanted = on_unwanted,
+    .credit = on_credit,
+    .closed = on_closed,
+};
+
+static struct stream_end *end_new(struct loop *l, const struct exchange_ops *ops,
+                                  void (*wake_fn)(void *), void *ctx)
+{
+    struct stream_end *e = malloc(sizeof(*e)); // calloc takes nothing from the thread's cache
+    if (!e)
+        return NULL;
+    *e = (struct stream_end){
+        .loop = l,
+        .credit = LIMIT_CREDIT_BYTES,
+        .end.ops = ops,
+        .wake = wake_fn,
+        .wake_ctx = ctx,
+    };
+    return e;
+}
+
+struct stream_end *stream_end_outbound(struct loop *l, struct mux *m, void (*wake_fn)(void *ctx),
+                                       void *wake_ctx)
+{
+    struct stream_end *e = end_new(l, &outbound_ops, wake_fn, wake_ctx);
+    if (e)
+        e->mux = m;
+    return e;
+}
+
+void *stream_end_owner(struct exchange_end *outbound)
+{
+    return end_of(outbound)->wake_ctx;
+}
+
+bool stream_end_count(struct stream_end *e, struct shares *clients,
+                      const struct client_address *client, size_t most)
+{
+    unsigned char key[CLIENT_KEY_BYTES];
+    if (client->anybody)
+        return true;
+    e->share = shares_enter(clients, client_address_key(client, key));
+    if (!e->share || e->share->count <= most)
+        return true;
+    shares_leave(e->share);
+    e->share = NULL;
+    return false;
+}
+
+struct stream_end *stream_end_inbound(struct loop *l, struct mux_stream *s,
+                                      void (*wake_fn)(void *ctx), void *wake_ctx)
+{
+    struct stream_end *e = end_new(l, &inbound_ops, wake_fn, wake_ctx);
+    if (!e)
+        return NULL;
+    e->stream = s;
+    mux_set_user(s, e);
+    return e;
+}
+
+// Bytes a second that the visitor has brought of the request that we wait for, or taken of the
+// response that waits for it; SIZE_MAX when it is not the visitor that the exchange waits for.
+static size_t pace_of(const struct exchange *x, uint64_t now_ns)
+{
+    const struct exchange_direction *request = &x->direction[INBOUND];
+    const struct exchange_direction *response = &x->direction[OUTBOUND];
+    uint64_t since_ns = x->begun_ns;
+    uint64_t bytes = request->bytes;
+    if (x->endless)
+        return SIZE_MAX;
+    if (response->owed > 0) {
+        since_ns = response->owed_since_ns;
+        bytes = response->bytes - response->owed - response->taken_before;
+    } else if (!x->awaits_visitor) {
+        return SIZE_MAX;
+    }
+    uint64_t age_ms = (now_ns - since_ns) / 1000000;
+    return age_ms < LIMIT_SHED_AGE_MS ? SIZE_MAX : (size_t)(bytes * 1000 / age_ms);
+}
+
+static struct stream_end *slowest_of(const struct mux *m, uint64_t now_ns)
+{
+    struct stream_end *slowest = NULL;
+    size_t slowest_pace = LIMIT_SHED_RATE;
+    for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s)) {
+        struct stream_end *e = mux_user(s);
+        size_t pace = e && e->end.x ? pace_of(e->end.x, now_ns) : SIZE_MAX;
+        if (pace >= slowest_pace)
+            continue;
+        slowest = e;
+        slowest_pace = pace;
+    }
+    return slowest;
+}
+
+// How an exchange lasts, in the order in which they are shed.
+enum lasting {
+    LASTS_HANGING, // nobody says anything
+    LASTS_EVENTS,
+    LASTS_UPGRADED,
+    LASTS_NOT
+};
+
+struct candidate {
+    struct stream_end *e;
+    size_t clients; // exchanges of its client
+    enum lasting lasting;
+    uint64_t idle_ns;
+};
+
+static struct candidate candidate_of(struct mux_stream *s, size_t of_anybody, uint64_t now_ns)
+{
+    struct stream_end *e = mux_user(s);
+    struct candidate c = {.e = e, .lasting = LASTS_NOT};
+    if (!e || !e->end.x)
+        return c;
+    const struct exchange *x = e->end.x;
+    const uint64_t times[] = {x->begun_ns, x->sent_on_ns, x->answered_ns,
+                              x->direction[INBOUND].last_ns, x->direction[OUTBOUND].last_ns};
+    uint64_t last_ns = 0;
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
+        last_ns = times[i] > last_ns ? times[i] : last_ns;
+    c.clients = e->share ? e->share->count : of_anybody;
+    c.idle_ns = now_ns > last_ns ? now_ns - last_ns : 0;
+    if (x->upgraded)
+        c.lasting = LASTS_UPGRADED;
+    else if (x->endless)
+        c.lasting = LASTS_EVENTS;
+    else if (c.idle_ns >= (uint64_t)LIMIT_SHED_HANG_MS * 1000000)
+        c.lasting = LASTS_HANGING;
+    return c;
+}
+
+static bool goes_before(const struct candidate *a, const struct candidate *b)
+{
+    if (a->clients != b->clients)
+        return a->clients > b->clients;
+    return a->lasting != b->lasting ? a->lasting < b->lasting : a->idle_ns > b->idle_ns;
+}
+
+// NULL when half of them all, or more, do not last: these will make room themselves.
+static struct stream_end *lasting_one_of(const struct mux *m, uint64_t now_ns)
+{
+    struct candidate best = {.lasting = LASTS_NOT};
+    size_t of_anybody = 0;
+    size_t lasting = 0;
+    for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s)) {
+        const struct stream_end *e = mux_user(s);
+        of_anybody += e && !e->share;
+    }
+    for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s)) {
+        struct candidate c = candidate_of(s, of_anybody, now_ns);
+        if (c.lasting == LASTS_NOT)
+            continue;
+        lasting++;
+        if (!best.e || goes_before(&c, &best))
+            best = c;
+    }
+    return 2 * lasting > mux_stream_count(m) ? best.e : NULL;
+}
+
+struct mux_stream *stream_end_on_overfull(void *ctx, struct mux *m)
+{
+    struct mux_stream *fullest = NULL;
+    size_t most = 0;
+    size_t of_anybody = 0;
+    (void)ctx;
+    for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s)) {
+        const struct stream_end *e = mux_user(s);
+        if (e && e->share)
+            e->share->weight = 0;
+    }
+    for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s)) {
+        const struct stream_end *e = mux_user(s);
+        *(e && e->share ? &e->share->weight : &of_anybody) += mux_stream_unread(s);
+    }
+    for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s)) {
+        const struct stream_end *e = mux_user(s);
+        size_t weight = e && e->share ? e->share->weight : of_anybody;
+        if (!fullest || weight > most ||
+            (weight == most && mux_stream_unread(s) > mux_stream_unread(fullest))) {
+            fullest = s;
+            most = weight;
+        }
+    }
+    return fullest;
+}
+
+// Where as much is unread as may be nothing new begins, and perhaps nothing else comes that would
+// show who is to pay for it.
+static void make_room_unread(struct mux *m)
+{
+    struct mux_stream *s = mux_is_unread(m) ? stream_end_on_overfull(NULL, m) : NULL;
+    struct stream_end *e = s ? mux_user(s) : NULL;
+    if (e && e->end.x)
+        refuse(e, ANSWER_BUSY, EXCHANGE_RESET);
+}
+
+void stream_end_make_room(struct mux *m)
+{
+    uint64_t now_ns = uv_hrtime();
+    make_room_unread(m);
+    if (!mux_is_full(m))
+        return;
+    struct stream_end *e = slowest_of(m, now_ns);
+    if (e) {
+        refuse(e, ANSWER_REQUEST_TIMEOUT, EXCHANGE_TIMEOUT);
+        return;
+    }
+    e = lasting_one_of(m, now_ns);
+    if (e)
+        refuse(e, ANSWER_BUSY, EXCHANGE_TIMEOUT);
+}
+
+bool stream_end_framing(const struct http_head *head, bool end, struct body_framing *framing)
+{
+    const struct field *length = head_find(head, SLICE("content-length"));
+    if (head->method.len > 0 && head_find(head, SLICE("host")))
+        return false; // it travels as the authority: a second one could contradict it
+    bool upgrade = head->upgrade.len > 0 && head->status < 300; // offered or accepted
+    *framing = (struct body_framing){end || upgrade ? BODY_NONE : BODY_CHUNKED, 0};
+    if (!length)
+        return true;
+    uint64_t n = 0;
+    if (head_count(head, SLICE("content-length")) != 1 || !slice_to_u64(length->value, &n))
+        return false;
+    if (end)
+        return n == 0 ||
+               head->status > 0; // a response to HEAD, or a 304, tells a length without a body
+    *framing = (struct body_framing){BODY_LENGTH, n};
+    return true;
+}
+
+// A 101 of the service (docs/protocol.md §4.1).
+static bool is_switch(const struct http_head *head)
+{
+    return head->status == 200 && head->upgrade.len > 0;
+}
+
+// Whether a response has a body exactly when HTTP/1.1 says that it has one (RFC 9112 §6.3):
+// visitors may believe nothing else.
+static bool is_framed_right(const struct stream_end *e, const struct http_head *head, bool end)
+{
+    const struct field *length = head_find(head, SLICE("content-length"));
+    if (is_switch(head))
+        return true;
+    if (head->status < 200)
+        return !length;
+    if (e->head_request || head->status == 204 || head->status == 304)
+        return end && !(length && head->status == 204);
+    return !end || (length && slice_eq(length->value, SLICE("0")));
+}
+
+// What an agent may say as a response to this request.
+static bool is_sound(const struct stream_end *e, const struct http_head *head)
+{
+    if (fields_check(head) ||
+        !private_fields_check(head, head->status < 200 ? PRIVATE_INTERIM : PRIVATE_RESPONSE))
+        return false;
+    return !is_switch(head) ||
+           (e->offer && slice_list_is_within(head->upgrade, slice_str(e->offer)));
+}
+
+void stream_end_on_head(void *ctx, struct mux_stream *s, struct http_head *head, bool end)
+{
+    (void)ctx;
+    struct stream_end *e = mux_user(s);
+    struct body_framing framing;
+    if (!e)
+        return;
+    bool switches = is_switch(head);
+    bool interim = head->status < 200;
+    if (!is_sound(e, head) || !stream_end_framing(head, end, &framing) ||
+        !is_framed_right(e, head, end) || !spelling_take(head)) {
+        if (e->end.x)
+            exchange_explain(&e->end, "a head of the agent that breaks the rules of the tunnel");
+        refuse(e, ANSWER_UPSTREAM_INVALID, EXCHANGE_PROTOCOL);
+        return;
+    }
+    head->status = switches ? 101 : head->status;
+    head->reason = http1_reason(head->status);
+    if (switches)
+        framing = (struct body_framing){BODY_TUNNEL, 0};
+    else if (interim)
+        framing = (struct body_framing){BODY_NONE, 0};
+    exchange_head(&e->end, head, &framing);
+    if (end && e->end.x)
+        exchange_finish(&e->end, NULL);
+}
+
+void stream_end_on_data(void *ctx, struct mux_stream *s, const char *bytes, size_t len)
+{
+    (void)ctx;
+    struct stream_end *e = mux_user(s);
+    if (e && e->end.x)
+        exchange_data(&e->end, bytes, len);
+}
+
+// On its own, as in the upstream: most streams end without trailers, and room for them costs time.
+__attribute__((noinline)) static void end_with(struct stream_end *e, struct http_head *trailers)
+{
+    struct http_head passed_on;
+    enum private_section section =
+        e->end.side == INBOUND ? PRIVATE_REQUEST_TRAILERS : PRIVATE_RESPONSE_TRAILERS;
+    if (fields_check(trailers) || !private_fields_check(trailers, section) ||
+        !spelling_take(trailers)) {
+        break_off(e, EXCHANGE_PROTOCOL);
+        return;
+    }
+    head_copy(&passed_on, trailers);
+    exchange_came(&e->end, trailers);
+    fields_strip_trailers(&passed_on, (struct slice){0});
+    exchange_finish(&e->end, passed_on.field_count ? &passed_on : NULL);
+}
+
+void stream_end_on_end(void *ctx, struct mux_stream *s, struct http_head *trailers)
+{
+    (void)ctx;
+    struct stream_end *e = mux_user(s);
+    if (!e || !e->end.x)
+        return;
+    if (trailers)
+        end_with(e, trailers);
+    else
+        exchange_finish(&e->end, NULL);
+}
+
+// What is queued for the stream grows only as it drains, like the windows of the mux: a stalled
+// stream stays small.
+static size_t grown_credit(struct stream_end *e, size_t len)
+{
+    e->drained += len;
+    uint64_t after = e->credit > LIMIT_CREDIT_GROW_AFTER ? e->credit : LIMIT_CREDIT_GROW_AFTER;
+    if (e->credit >= LIMIT_CREDIT_MAX || e->drained < after)
+        return 0;
+    size_t more =
+        e->credit < LIMIT_CREDIT_MAX - e->credit ? e->credit : LIMIT_CREDIT_MAX - e->credit;
+    e->credit += more;
+    e->drained = 0;
+    return more;
+}
+
+void stream_end_on_drained(void *ctx, struct mux_stream *s, size_t len)
+{
+    (void)ctx;
+    struct stream_end *e = mux_user(s);
+    if (e && e->end.x)
+        exchange_credit(&e->end, len + grown_credit(e, len));
+}
+
+// What a reset before a response says to a visitor (docs/protocol.md §4.3).
+static enum answer answer_of_reset(uint32_t reset)
+{
+    switch (reset) {
+    case MUX_RESET_LOST: return ANSWER_AGENT_LOST;
+    case MUX_RESET_REFUSED:
+    case MUX_RESET_CALM: return ANSWER_BUSY;
+    default: return ANSWER_UPSTREAM_INVALID;
+    }
+}
+
+void stream_end_on_closed(void *ctx, struct mux_stream *s, uint32_t reset)
+{
+    (void)ctx;
+    struct stream_end *e = mux_user(s);
+    if (!e)
+        return;
+    e->stream = NULL;
+    enum exchange_why why = reset == MUX_RESET_LOST ? EXCHANGE_TUNNEL_GONE : EXCHANGE_RESET;
+    bool outbound = e->end.x && e->end.side == OUTBOUND;
+    if (reset == MUX_RESET_UNWANTED && outbound && e->end.x->direction[OUTBOUND].ended)
+        exchange_detach(&e->end);
+    else if (outbound)
+        exchange_refuse(&e->end, answer_of_reset(reset), why);
+    else
+        exchange_abort(&e->end, why);
+    stream_end_discard(e);
+}

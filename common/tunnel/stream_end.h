@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+// An end of an exchange that is a stream of the mux: the relay's outbound and the agent's inbound
+// are the same thing (docs/architecture.md).
+#pragma once
+#include "common/base/client_address.h"
+#include "common/base/shares.h"
+#include "common/exchange/exchange.h"
+#include "common/io/loop.h"
+#include "proto/tunnel/mux.h"
+
+struct stream_end {
+    struct exchange_end end;
+    struct loop *loop;
+    struct mux *mux;
+    struct mux_stream *stream; // NULL before it is opened and when it is over
+    struct loop_task free_task;
+    void (*wake)(void *ctx); // the mux has something to send
+    void *wake_ctx;
+    struct share *share; // relay: what its client has of the mux; NULL: it may be anybody
+    size_t credit;       // bytes of the other end that the stream takes at once
+    uint64_t drained;    // by the stream since that last grew
+    bool finished;       // our direction has ended
+    bool head_request;   // relay: the method is HEAD
+    char *offer;         // relay: the Upgrade of its request; NULL: none
+};
+
+// Relay: an outbound that opens a stream when the request head comes. NULL when out of memory. The
+// end frees itself after `closed`; one that is never attached to an exchange is given back by
+// stream_end_discard.
+struct stream_end *stream_end_outbound(struct loop *l, struct mux *m, void (*wake)(void *ctx),
+                                       void *wake_ctx);
+
+// What was its wake_ctx, of an outbound that stream_end_outbound has made.
+void *stream_end_owner(struct exchange_end *outbound);
+
+// Agent: makes an inbound of a stream whose request head has just come. The caller then makes the
+// exchange. The end frees itself.
+struct stream_end *stream_end_inbound(struct loop *l, struct mux_stream *s, void (*wake)(void *ctx),
+                                      void *wake_ctx);
+
+// Relay: counts it as one of this client's until it ends. False: those are `most` already, and it
+// does not count.
+bool stream_end_count(struct stream_end *e, struct shares *clients,
+                      const struct client_address *client, size_t most);
+
+// Relay: when the mux is full, breaks off one exchange, if there is one that
+// - has a visitor slower than LIMIT_SHED_RATE, and has had LIMIT_SHED_AGE_MS: the slowest. It
+// sends,
+//   or reads, next to nothing, and a thousand of its like would shut all others out;
+// - or, where more than half of them all last, is one of these: of the client that has the most,
+//   one without a byte for LIMIT_SHED_HANG_MS rather than an event stream, and that rather than an
+//   upgraded one, and of several the one that has been idle for longest.
+void stream_end_make_room(struct mux *m);
+
+// The framing of a message that came through the mux.
+// Returns false when the head and its end contradict each other.
+bool stream_end_framing(const struct http_head *head, bool end, struct body_framing *framing);
+
+void stream_end_discard(struct stream_end *e);
+
+// For a struct mux_handler, whatever its ctx: `mux_user` of the stream is the end.
+void stream_end_on_head(void *ctx, struct mux_stream *s, struct http_head *head,
+                        bool end); // relay: a response
+void stream_end_on_data(void *ctx, struct mux_stream *s, const char *bytes, size_t len);
+void stream_end_on_end(void *ctx, struct mux_stream *s, struct http_head *trailers);
+// Relay: of the client of which the most is unread the stream of which the most is.
+struct mux_stream *stream_end_on_overfull(void *ctx, struct mux *m);
+void stream_end_on_drained(void *ctx, struct mux_stream *s, size_t len);
+void stream_end_on_closed(void *ctx, struct mux_stream *s, uint32_t reset);

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+// What each byte may be part of in HTTP, by table.
+#pragma once
+#include "proto/bytes.h"
+
+enum char_class {
+    CHAR_TOKEN = 1,   // tchar, RFC 9110 §5.6.2
+    CHAR_VALUE = 2,   // of a field value, RFC 9110 §5.5: visible, 0x80-0xff, space, tab
+    CHAR_TARGET = 4,  // of a request target: visible, 0x80-0xff, not '#'
+    CHAR_HEX = 8,     // HEXDIG of either case
+    CHAR_NAME = 16,   // unreserved and sub-delims, RFC 3986 §2.2 and §2.3: of a reg-name
+    CHAR_UPPER = 32,  // A-Z
+    CHAR_BASE64 = 64, // RFC 4648 §4, without the padding
+};
+
+extern const uint8_t char_classes[256];
+
+static inline bool char_is(char c, enum char_class class)
+{
+    return (char_classes[(unsigned char)c] & class) != 0;
+}
+
+// Whether all bytes of s are of this class; true of an empty slice.
+static inline bool chars_are(struct slice s, enum char_class class)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (!char_is(s.p[i], class))
+            return false;
+    return true;
+}
+
+// Whether any byte of s is of this class.
+static inline bool chars_have(struct slice s, enum char_class class)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (char_is(s.p[i], class))
+            return true;
+    return false;
+}
+
+// The value of a HEXDIG.
+static inline unsigned char_hex(char c)
+{
+    return (unsigned)(c <= '9' ? c - '0' : ascii_lower(c) - 'a' + 10);
+}

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: MIT
+#include "hello.h"
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "private_fields.h"
+#include "proto/http/chars.h"
+#include "proto/http/http1.h"
+
+const char *hello_strerror(int error)
+{
+    switch ((enum hello_error)error) {
+    case HELLO_E_JSON: return "not a JSON object";
+    case HELLO_E_TYPE: return "message of unknown type";
+    case HELLO_E_MEMBER: return "a member is missing or wrong";
+    case HELLO_E_VERSION: return "another version of the protocol";
+    case HELLO_E_MEMORY: return "out of memory";
+    }
+    return "no error";
+}
+
+enum {
+    M_VERSION,
+    M_ID,
+    M_SOFTWARE,
+    M_OWNER,
+    M_BEFORE,
+    M_FEATURES,
+    M_RECORD,
+    M_NAME,
+    M_URL,
+    M_CODE,
+    M_MESSAGE,
+    MEMBERS
+};
+
+// What a string may be, since it is shown to people, kept, or compared.
+enum form {
+    FORM_TEXT,  // a sentence: no controls
+    FORM_WORDS, // printable ASCII
+    FORM_CODE,  // private_is_code
+    FORM_URL,   // http:// or https://, then a host and perhaps a port
+};
+
+// Where a string member lives; numbers (version, id) have no size.
+static const struct member {
+    const char *key;
+    size_t offset, size;
+    enum form form;
+} members[MEMBERS] = {
+    [M_VERSION] = {"version", offsetof(struct hello, version), 0, FORM_TEXT},
+    [M_ID] = {"id", offsetof(struct hello, id), 0, FORM_TEXT},
+    [M_SOFTWARE] = {"software", offsetof(struct hello, software),
+                    sizeof((struct hello){0}.software), FORM_WORDS},
+    [M_OWNER] = {"owner", offsetof(struct hello, owner), sizeof((struct hello){0}.owner),
+                 FORM_TEXT},
+    [M_BEFORE] = {"before", offsetof(struct hello, before), sizeof((struct hello){0}.before),
+                  FORM_TEXT},
+    [M_FEATURES] = {"features", offsetof(struct hello, features),
+                    sizeof((struct hello){0}.features), FORM_WORDS},
+    [M_RECORD] = {"record", offsetof(struct hello, record), sizeof((struct hello){0}.record),
+                  FORM_WORDS},
+    [M_NAME] = {"name", offsetof(struct hello, name), sizeof((struct hello){0}.name), FORM_TEXT},
+    [M_URL] = {"url", offsetof(struct hello, url), sizeof((struct hello){0}.url), FORM_URL},
+    [M_CODE] = {"code", offsetof(struct hello, code), sizeof((struct hello){0}.code), FORM_CODE},
+    [M_MESSAGE] = {"message", offsetof(struct hello, message), sizeof((struct hello){0}.message),
+                   FORM_TEXT},
+};
+
+#define BIT(m) (1u << (m))
+
+// A name that is asked for may be anything, and is refused; one that is given may not.
+static const struct rule {
+    const char *type;
+    unsigned required, optional, labels;
+} rules[] = {
+    [HELLO_HELLO] = {"hello", BIT(M_VERSION) | BIT(M_SOFTWARE) | BIT(M_OWNER),
+                     BIT(M_BEFORE) | BIT(M_FEATURES) | BIT(M_RECORD), 0},
+    [HELLO_WELCOME] = {"welcome", BIT(M_VERSION) | BIT(M_SOFTWARE), BIT(M_FEATURES), 0},
+    [HELLO_REFUSED] = {"refused", BIT(M_CODE) | BIT(M_MESSAGE), BIT(M_ID), 0},
+    [HELLO_BIND] = {"bind", BIT(M_ID), BIT(M_NAME), 0},
+    [HELLO_BOUND] = {"bound", BIT(M_ID) | BIT(M_NAME) | BIT(M_URL), 0, BIT(M_NAME)},
+    [HELLO_DRAIN] = {"drain", BIT(M_MESSAGE), 0, 0},
+};
+enum {
+    RULES = sizeof(rules) / sizeof(rules[0])
+};
+
+// The bytes of the UTF-8 sequence at p, its controls among them; 0 when it is none (RFC 3629 §4).
+static size_t utf8_length(const unsigned char *p, size_t left)
+{
+    size_t len = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+    if (len == 0 || len > left || p[0] > 0xf4)
+        return 0;
+    for (size_t i = 1; i < len; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    // overlong, surrogates, beyond U+10FFFF
+    bool second = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+                  (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f);
+    return second ? 0 : len;
+}
+
+static bool is_utf8(struct slice s)
+{
+    const unsigned char *p = (const unsigned char *)s.p;
+    for (size_t at = 0, n = 0; at < s.len; at += n) {
+        n = utf8_length(p + at, s.len - at);
+        if (n == 0)
+            return false;
+    }
+    return true;
+}
+
+// No C0 control, DEL, or C1 control, which some terminals obey too. The text is UTF-8.
+static bool is_clean(const char *s, size_t size)
+{
+    size_t len = strlen(s);
+    if (len >= size)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)s[i];
+        if (c < 0x20 || c == 0x7f || (c == 0xc2 && (unsigned char)s[i + 1] < 0xa0))
+            return false;
+    }
+    return true;
+}
+
+static bool is_printable(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.p[i] < ' ' || text.p[i] > '~')
+            return false;
+    return true;
+}
+
+// One label of a name, in lower case (docs/protocol.md §5).
+static bool is_label(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (!(text.p[i] >= 'a' && text.p[i] <= 'z') && !(text.p[i] >= '0' && text.p[i] <= '9') &&
+            text.p[i] != '-')
+            return false;
+    return text.len > 0 && text.p[0] != '-' && text.p[text.len - 1] != '-';
+}
+
+// A host and perhaps a port, and a slash at the end. People copy it to where a shell reads it: of
+// all that a host may be by RFC 3986 nothing else.
+static bool is_url(struct slice text)
+{
+    const char *mark = text.len > 7 ? memchr(text.p, ':', text.len) : NULL;
+    size_t scheme = mark ? (size_t)(mark - text.p) : 0;
+    if (!slice_eq(slice_of(text.p, scheme), SLICE("http")) &&
+        !slice_eq(slice_of(text.p, scheme), SLICE("https")))
+        return false;
+    struct slice rest = slice_of(text.p + scheme, text.len - scheme);
+    if (rest.len <= 3 || !slice_eq(slice_of(rest.p, 3), SLICE("://")))
+        return false;
+    rest = slice_of(rest.p + 3, rest.len - 3 - (rest.p[rest.len - 1] == '/'));
+    for (size_t i = 0; i < rest.len; i++)
+        if (!char_is(rest.p[i], CHAR_HEX) && !strchr("-._:[]", rest.p[i]) &&
+            !(ascii_lower(rest.p[i]) >= 'g' && ascii_lower(rest.p[i]) <= 'z'))
+            return false;
+    return http1_is_host(rest);
+}
+
+static bool has_form(struct slice text, enum form form)
+{
+    switch (form) {
+    case FORM_TEXT: return true;
+    case FORM_WORDS: return is_printable(text);
+    case FORM_CODE: return private_is_code(text);
+    case FORM_URL: return is_url(text);
+    }
+    return false;
+}
+
+static int parse_member(const cJSON *item, unsigned m, struct hello *h)
+{
+    char *base = (char *)h + members[m].offset;
+    if (!item)
+        return HELLO_E_MEMBER;
+    if (m == M_VERSION) {
+        if (!cJSON_IsNumber(item) || item->valueint < 0 ||
+            item->valuedouble != (double)item->valueint)
+            return HELLO_E_MEMBER;
+        h->version = (uint32_t)item->valueint;
+        return 0;
+    }
+    if (!cJSON_IsString(item))
+        return HELLO_E_MEMBER;
+    if (m == M_ID) {
+        bool number = slice_to_u64(slice_str(item->valuestring), &h->id);
+        return number && h->id > 0 ? 0 : HELLO_E_MEMBER;
+    }
+    if (!is_clean(item->valuestring, members[m].size) ||
+        !has_form(slice_str(item->valuestring), members[m].form))
+        return HELLO_E_MEMBER;
+    if ((rules[h->type].labels & BIT(m)) && !is_label(slice_str(item->valuestring)))
+        return HELLO_E_MEMBER;
+    memcpy(base, item->valuestring, strlen(item->valuestring) + 1);
+    return 0;
+}
+
+static int parse_object(const cJSON *object, struct hello *h)
+{
+    const cJSON *type = cJSON_GetObjectItemCaseSensitive(object, "type");
+    unsigned t = 0;
+    if (!cJSON_IsString(type))
+        return HELLO_E_TYPE;
+    while (t < RULES && strcmp(rules[t].type, type->valuestring) != 0)
+        t++;
+    if (t == RULES)
+        return HELLO_E_TYPE;
+    h->type = (enum hello_type)t;
+    for (unsigned m = 0; m < MEMBERS; m++) {
+        if (!((rules[t].required | rules[t].optional) & BIT(m)))
+            continue;
+        const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, members[m].key);
+        if (!item && (rules[t].optional & BIT(m)))
+            continue;
+        int error = parse_member(item, m, h);
+        if (error)
+            return error;
+    }
+    if ((rules[t].required & BIT(M_VERSION)) && h->version != HELLO_VERSION)
+        return HELLO_E_VERSION;
+    return 0;
+}
+
+// cJSON ends its strings at a zero, and would let pass what comes behind one.
+static bool has_zero(struct slice json)
+{
+    static const char escaped[] = "u0000";
+    for (size_t i = 0; i < json.len; i++) {
+        if (json.p[i] == 0)
+            return true;
+        if (json.p[i] != '\\')
+            continue;
+        if (json.len - i > 5 && memcmp(json.p + i + 1, escaped, 5) == 0)
+            return true;
+        i++; // what is escaped, another backslash perhaps
+    }
+    return false;
+}
+
+// Whether nothing but white space is left of the text.
+static bool is_all(struct slice json, const char *end)
+{
+    const char *last = json.p + json.len;
+    while (end < last && (*end == ' ' || *end == '\t' || *end == '\r' || *end == '\n'))
+        end++;
+    return end == last;
+}
+
+bool hello_has_owner(const struct hello *h)
+{
+    const char *s = h->owner;
+    return strspn(s, "0123456789abcdefABCDEF") == HELLO_OWNER_DIGITS && !s[HELLO_OWNER_DIGITS];
+}
+
+int hello_parse(struct slice json, struct hello *h)
+{
+    const char *end = NULL;
+    *h = (struct hello){0};
+    if (json.len == 0 || has_zero(json) || !is_utf8(json))
+        return HELLO_E_JSON;
+    cJSON *object = cJSON_ParseWithLengthOpts(json.p, json.len, &end, 0);
+    bool sound = cJSON_IsObject(object) && is_all(json, end);
+    int error = sound ? parse_object(object, h) : HELLO_E_JSON;
+    cJSON_Delete(object);
+    return error;
+}
+
+static bool add_member(cJSON *object, unsigned m, const struct hello *h)
+{
+    const char *base = (const char *)h + members[m].offset;
+    if (m == M_VERSION)
+        return cJSON_AddNumberToObject(object, members[m].key, h->version) != NULL;
+    if (m == M_ID) {
+        char digits[24];
+        (void)snprintf(digits, sizeof(digits), "%llu", (unsigned long long)h->id);
+        return cJSON_AddStringToObject(object, members[m].key, digits) != NULL;
+    }
+    return cJSON_AddStringToObject(object, members[m].key, base) != NULL;
+}
+
+static bool is_present(unsigned m, const struct hello *h)
+{
+    return m == M_ID ? h->id != 0
+                     : members[m].size > 0 && ((const char *)h)[members[m].offset] != 0;
+}
+
+int hello_write(char *out, size_t cap, const struct hello *h)
+{
+    const struct rule *rule = &rules[h->type];
+    cJSON *object = cJSON_CreateObject();
+    bool ok = object && cJSON_AddStringToObject(object, "type", rule->type);
+    for (unsigned m = 0; ok && m < MEMBERS; m++)
+        if ((rule->required & BIT(m)) || ((rule->optional & BIT(m)) && is_present(m, h)))
+            ok = add_member(object, m, h);
+    char *text = ok ? cJSON_PrintUnformatted(object) : NULL;
+    size_t len = text ? strlen(text) : 0;
+    int result = HELLO_E_MEMORY;
+    if (text)
+        result = len <= cap ? (int)len : HELLO_E_MEMBER;
+    if (result >= 0)
+        memcpy(out, text, len);
+    cJSON_free(text);
+    cJSON_Delete(object);
+    return result;
+}

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: MIT
+#include "spelling.h"
+#include "proto/http/chars.h"
+
+// Names whose usual spelling is not Title-Case: those of the IANA registry of HTTP field names, and
+// a few that are not registered but always written so. By length.
+static const char *const *const spelled[] = {
+    [2] = (const char *const[]){"IM", "TE", NULL},
+    [3] = (const char *const[]){"DAV", "DNT", "DPR", "ECT", "NEL", "P3P", "PEP", "RTT", "TCN",
+                                "TTL", "URI", NULL},
+    [4] = (const char *const[]){"A-IM", "ALPN", "DASL", "DPoP", "ETag", "SLUG", NULL},
+    [5] = (const char *const[]){"C-PEP", NULL},
+    [6] = (const char *const[]){"AS2-To", "OSCORE", NULL},
+    [7] = (const char *const[]){"Sec-GPC", NULL},
+    [8] = (const char *const[]){"AS2-From", "CDN-Loop", "PEP-Info", "UA-Color", "UA-Media", NULL},
+    [9] = (const char *const[]){"Accept-CH", "Expect-CT", "Sec-CH-UA", "SourceMap", "UA-Pixels",
+                                "X-Real-IP", NULL},
+    [10] = (const char *const[]){"C-PEP-Info", "Content-ID", "DPoP-Nonce", "GetProfile",
+                                 "PICS-Label", "SoapAction", "Status-URI", NULL},
+    [11] = (const char *const[]){"AS2-Version", "CMCD-Object", "CMCD-Status", "CMSD-Static",
+                                 "Content-DPR", "Content-MD5", "Critical-CH", NULL},
+    [12] = (const char *const[]){"CMCD-Request", "CMCD-Session", "CMSD-Dynamic", "MIME-Version",
+                                 "X-CSRF-Token", "X-WebKit-CSP", NULL},
+    [13] = (const char *const[]){"Last-Event-ID", "MS-Author-Via", "OData-Version", "ProfileObject",
+                                 "UA-Resolution", NULL},
+    [14] = (const char *const[]){"Cal-Managed-ID", "HTTP2-Settings", "OData-EntityId",
+                                 "Sec-CH-UA-Arch", NULL},
+    [15] = (const char *const[]){"Differential-ID", "EDIINT-Features", "OData-Isolation",
+                                 "Sec-CH-UA-Model", "UA-Windowpixels", "X-UA-Compatible", NULL},
+    [16] = (const char *const[]){"CalDAV-Timezones", "OData-MaxVersion", "Sec-CH-UA-Mobile",
+                                 "WWW-Authenticate", "X-XSS-Protection", NULL},
+    [17] = (const char *const[]){"CDN-Cache-Control", "OSLC-Core-Version", "Sec-CH-UA-Bitness",
+                                 "Sec-WebSocket-Key", NULL},
+    [18] = (const char *const[]){"Sec-CH-UA-Platform", NULL},
+    [19] = (const char *const[]){"AMP-Cache-Transform", NULL},
+    [20] = (const char *const[]){"Sec-WebSocket-Accept", NULL},
+    [21] = (const char *const[]){"Sec-WebSocket-Version", NULL},
+    [22] = (const char *const[]){"Sec-CH-UA-Full-Version", "Sec-WebSocket-Protocol",
+                                 "X-DNS-Prefetch-Control", "X-HTTP-Method-Override", NULL},
+    [24] = (const char *const[]){"Sec-WebSocket-Extensions", NULL},
+    [25] = (const char *const[]){"Optional-WWW-Authenticate", NULL},
+    [26] = (const char *const[]){"Sec-CH-UA-Platform-Version", NULL},
+    [27] = (const char *const[]){"Sec-CH-UA-Full-Version-List", NULL},
+};
+
+// NULL: it is written in Title-Case.
+static const char *spelling_of(struct slice name)
+{
+    if (name.len >= sizeof(spelled) / sizeof(spelled[0]) || !spelled[name.len])
+        return NULL;
+    for (const char *const *s = spelled[name.len]; *s; s++)
+        if (ascii_lower(name.p[0]) == ascii_lower(**s) && slice_ieq(name, slice_of(*s, name.len)))
+            return *s;
+    return NULL;
+}
+
+static inline bool is_upper(char c)
+{
+    return char_is(c, CHAR_UPPER);
+}
+
+void spelling_default(char *name, size_t len)
+{
+    const char *known = spelling_of(slice_of(name, len));
+    bool first = true;
+    if (known) {
+        memcpy(name, known, len);
+        return;
+    }
+    for (size_t i = 0; i < len; i++) {
+        if (first && name[i] >= 'a' && name[i] <= 'z')
+            name[i] = (char)(name[i] & ~0x20);
+        first = name[i] == '-';
+    }
+}
+
+static bool is_default(struct slice name)
+{
+    const char *known = spelling_of(name);
+    bool first = true;
+    if (known)
+        return memcmp(name.p, known, name.len) == 0;
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.p[i];
+        if (first ? c >= 'a' && c <= 'z' : is_upper(c))
+            return false;
+        first = c == '-';
+    }
+    return true;
+}
+
+static bool begins(struct slice name, struct slice with)
+{
+    return name.len >= with.len && slice_ieq(slice_of(name.p, with.len), with);
+}
+
+// The fields of the tunnel itself are spelled by nobody.
+static inline bool is_ours(struct slice name)
+{
+    return ascii_lower(name.p[0]) == 'a' && begins(name, SLICE("adit-"));
+}
+
+// What a relay adds to a request that is otherwise all in lower case, as some clients write it.
+static bool is_added(struct slice name)
+{
+    switch (name.len) {
+    case 3: return slice_ieq(name, SLICE("via"));
+    case 4: return slice_ieq(name, SLICE("date"));
+    case 9: return slice_ieq(name, SLICE("forwarded"));
+    case 15:
+    case 16:
+    case 17: return begins(name, SLICE("x-forwarded-"));
+    default: return false;
+    }
+}
+
+// How the names are spelled that a value does not list.
+enum base {
+    BASE_DEFAULT,
+    BASE_LOWER, // but for those that is_added names
+};
+
+static bool is_base(struct slice name, enum base base)
+{
+    if (is_ours(name))
+        return true;
+    return base == BASE_DEFAULT || is_added(name) ? is_default(name)
+                                                  : !chars_have(name, CHAR_UPPER);
+}
+
+// Host stands before the fields: it travels as the authority.
+static struct slice host_of(const struct http_head *head)
+{
+    bool request = head->method.len > 0 && head->authority.len > 0;
+    if (!request)
+        return (struct slice){0};
+    return head->host_name.len > 0 ? head->host_name : SLICE("Host");
+}
+
+static size_t count_departures(const struct http_head *head, enum base base)
+{
+    struct slice host = host_of(head);
+    size_t count = host.len > 0 && !is_base(host, base);
+    for (size_t i = 0; i < head->field_count; i++)
+        count += !is_base(head->fields[i].name, base);
+    return count;
+}
+
+size_t spelling_room(const struct http_head *head)
+{
+    if (count_departures(head, BASE_DEFAULT) == 0)
+        return 0;
+    size_t room = sizeof("*,Host"); // and a comma for each
+    for (size_t i = 0; i < head->field_count; i++)
+        room += head->fields[i].name.len + 1;
+    return room < SPELLING_MAX ? room : SPELLING_MAX;
+}
+
+struct list {
+    char *out;
+    size_t len;
+    bool full;
+};
+
+static void put(struct list *l, struct slice name)
+{
+    size_t comma = l->len > 0;
+    l->full = l->full || name.len + comma > SPELLING_MAX - l->len;
+    if (l->full)
+        return;
+    if (comma)
+        l->out[l->len++] = ',';
+    memcpy(l->out + l->len, name.p, name.len);
+    l->len += name.len;
+}
+
+// The recipient looks for each name behind the one before: of fields of one name those that stand
+// between, spelled otherwise, are listed too.
+size_t spelling_write(const struct http_head *head, char *out)
+{
+    struct list l = {.out = out};
+    struct slice host = host_of(head);
+    size_t from = 0;
+    enum base base = count_departures(head, BASE_LOWER) < count_departures(head, BASE_DEFAULT)
+                         ? BASE_LOWER
+                         : BASE_DEFAULT;
+    if (base == BASE_LOWER)
+        put(&l, SLICE("*"));
+    if (host.len > 0 && !is_base(host, base))
+        put(&l, host);
+    for (size_t i = 0; i < head->field_count; i++) {
+        struct slice name = head->fields[i].name;
+        if (is_base(name, base))
+            continue;
+        for (; from < i; from++)
+            if (slice_ieq(head->fields[from].name, name))
+                put(&l, head->fields[from].name);
+        put(&l, name);
+        from = i + 1;
+    }
+    return l.len;
+}
+
+// The memory that a name of this head lies in is its owner's to write.
+static char *bytes_of(struct slice name)
+{
+    return (char *)(uintptr_t)name.p;
+}
+
+static void spell_by_base(struct http_head *head, enum base base)
+{
+    if (base == BASE_LOWER && head->authority.len > 0)
+        head->host_name = SLICE("host");
+    for (size_t i = 0; i < head->field_count; i++) {
+        struct slice name = head->fields[i].name;
+        if (base == BASE_DEFAULT || is_added(name))
+            spelling_default(bytes_of(name), name.len);
+    }
+}
+
+// Takes the next name off the list. An empty one is malformed.
+static bool next_name(struct slice *list, struct slice *name)
+{
+    const char *comma = memchr(list->p, ',', list->len);
+    size_t len = comma ? (size_t)(comma - list->p) : list->len;
+    *name = slice_of(list->p, len);
+    list->p += len + (comma != NULL);
+    list->len -= len + (comma != NULL);
+    return len > 0 && (!comma || list->len > 0);
+}
+
+static bool spell_by_list(struct http_head *head, struct slice list)
+{
+    struct slice name;
+    bool may_be_host = head->method.len > 0 && head->authority.len > 0;
+    size_t at = 0;
+    while (list.len > 0) {
+        if (!next_name(&list, &name))
+            return false;
+        if (may_be_host && slice_ieq(name, SLICE("host"))) {
+            head->host_name = name;
+            may_be_host = false;
+            continue;
+        }
+        may_be_host = false;
+        while (at < head->field_count && !slice_ieq(head->fields[at].name, name))
+            at++;
+        if (at == head->field_count)
+            return false;
+        memcpy(bytes_of(head->fields[at++].name), name.p, name.len);
+    }
+    return true;
+}
+
+bool spelling_take(struct http_head *head)
+{
+    const struct field *field = head_find(head, SLICE("adit-case"));
+    struct slice list = field ? field->value : (struct slice){0};
+    enum base base = BASE_DEFAULT;
+    if (field && (list.len == 0 || head_count(head, SLICE("adit-case")) > 1))
+        return false;
+    if (field)
+        head_remove(head, SLICE("adit-case"));
+    if (list.len > 0 && list.p[0] == '*' && (list.len == 1 || (list.p[1] == ',' && list.len > 2))) {
+        base = BASE_LOWER;
+        list = list.len == 1 ? (struct slice){0} : slice_of(list.p + 2, list.len - 2);
+    }
+    spell_by_base(head, base);
+    return spell_by_list(head, list);
+}
