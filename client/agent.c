@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "agent.h"
-#include <openssl/rand.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,7 +52,7 @@ static void retry_later(struct agent *a, uint32_t first_ms, uint32_t not_before_
         a->retry_ms = first_ms;
     if (a->failures < RETRY_DOUBLINGS && a->retry_ms << a->failures < bound)
         bound = a->retry_ms << a->failures;
-    if (RAND_bytes((unsigned char *)&random, sizeof(random)) != 1)
+    if (!secret_random(&random, sizeof(random)))
         random = bound - 1; // late is better than at once, over and over
     a->failures++;
     if (not_before_ms > RETRY_MAX_MS)

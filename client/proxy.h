@@ -4,6 +4,7 @@
 #pragma once
 #include "client/display/display.h"
 #include "common/exchange/forward.h"
+#include "common/inbound/edge.h"
 #include "common/io/listener.h"
 #include "common/io/signals.h"
 #include "common/record/write/recorder.h"

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Where a request goes: the relay's own pages, the tunnel endpoint, or the agent that its Host
 // names (docs/protocol.md §1 and §6).
-#include <openssl/evp.h>
 #include <stdio.h>
 #include "agents.h"
+#include "common/base/crypto.h"
 #include "proto/http/authority.h"
 #include "proto/tunnel/websocket.h"
 
@@ -136,12 +136,11 @@ static void open_tunnel(struct relay *r, struct edge *e, const struct http_head 
     char input[60];
     char response[256];
     char accept[28];
-    unsigned char sha1[EVP_MAX_MD_SIZE];
-    unsigned n = 0;
+    uint8_t sha1[CRYPTO_SHA1_BYTES];
     ws_accept_input(input, head_find(head, SLICE("sec-websocket-key"))->value);
     const struct client_address client = *edge_client(e);
     struct conn *c = edge_take(e);
-    if (!EVP_Digest(input, sizeof(input), sha1, &n, EVP_sha1(), NULL)) {
+    if (!crypto_sha1(slice_of(input, sizeof(input)), sha1)) {
         conn_close(c, CONN_END_NOW);
         return;
     }
@@ -231,8 +230,8 @@ static void forward(struct relay *r, struct edge *e, struct route *route, struct
     struct forward_scratch scratch;
     struct exchange *x = edge_end(e)->x;
     enum answer why = ANSWER_BUSY;
-    const struct forward_hop hop = {r->config.scheme, r->loop_id};
-    if (!forward_request(e, head, &hop, &scratch))
+    const struct forward_hop hop = {edge_visitor(e), edge_scheme(e, r->config.scheme), r->loop_id};
+    if (!forward_request(x, head, &hop, &scratch))
         return;
     if (!head_add(head, SLICE("adit-bind"), slice_str(route->bind_text)) ||
         !head_add(head, SLICE("adit-id"), slice_str(x->id)))

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "common/base/log.h"
+#include "proto/hash.h"
 
 enum {
     WAYS = 4, // places that an address may have in the table
@@ -14,13 +15,10 @@ struct guess {
     uint64_t until_ms; // when everything will be forgotten: GUESSES_EVERY_MS for each guess
 };
 
-// FNV-1a, begun with the seed.
 static struct guess *set_of(const struct guesses *g, const unsigned char *key)
 {
-    uint64_t h = 1469598103934665603U ^ g->seed;
-    for (size_t i = 0; i < CLIENT_KEY_BYTES; i++)
-        h = (h ^ key[i]) * 1099511628211U;
-    return g->table + (size_t)(h ^ h >> 32) % SETS * WAYS;
+    const uint64_t h = hash_bytes(slice_of((const char *)key, CLIENT_KEY_BYTES), g->seed);
+    return g->table + (size_t)(h % SETS) * WAYS;
 }
 
 static struct guess *find(struct guess *set, const unsigned char *key)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "names.h"
-#include <openssl/rand.h>
 #include <stdio.h>
+#include "common/base/secret.h"
 
 bool name_normalise(struct slice name, char out[static NAME_MAX_BYTES + 1])
 {
@@ -27,7 +27,7 @@ bool name_random(char out[static NAME_MAX_BYTES + 1])
         "anchor",  "bridge",  "canyon", "copper", "delta", "ember", "fern",   "gallery",
         "harbour", "lantern", "meadow", "quarry", "ridge", "shaft", "tunnel", "willow"};
     unsigned char r[5];
-    if (RAND_bytes(r, sizeof(r)) != 1)
+    if (!secret_random(r, sizeof(r)))
         return false;
     (void)snprintf(out, NAME_MAX_BYTES + 1, "%s-%s-%02x%02x%02x%02x", first[r[0] >> 4],
                    second[r[0] & 15], r[1], r[2], r[3], r[4]);

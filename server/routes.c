@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include "common/base/limits.h"
+#include "proto/hash.h"
 
 enum {
     ROUTE_LOOKS = 64 // names of each class that are compared to make room
@@ -13,13 +14,9 @@ void routes_init(struct routes *t, struct loop *l, uint64_t seed)
     *t = (struct routes){.loop = l, .seed = seed, .owners.seed = seed, .addresses.seed = seed};
 }
 
-// FNV-1a, begun with the seed.
 static size_t bucket_of(const struct routes *t, const char *name)
 {
-    uint64_t h = 1469598103934665603u ^ t->seed;
-    for (; *name; name++)
-        h = (h ^ (unsigned char)*name) * 1099511628211u;
-    return (size_t)((h ^ h >> 32) % ROUTE_BUCKETS);
+    return (size_t)(hash_bytes(slice_str(name), t->seed) % ROUTE_BUCKETS);
 }
 
 struct route *routes_find(const struct routes *t, const char *name)

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include <uv.h>
 #include "common/inspect/text.h"
 
 enum {

@@ -2,10 +2,10 @@
 #include "tally.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <uv.h>
 #include "common/base/printable.h"
 #include "common/base/writer.h"
 #include "line.h"
+#include "proto/hash.h"
 
 enum {
     STEPS = 8, // of the histogram to each doubling
@@ -52,13 +52,10 @@ static struct slice path_of(const char *target)
     return len > 0 ? slice_of(target, len) : SLICE("/");
 }
 
-// FNV-1a: whoever finds colliding paths makes lookups slow, a thousand compares at most.
+// Whoever finds colliding paths makes lookups slow, a thousand compares at most.
 static size_t bucket_of(struct slice path)
 {
-    uint64_t h = 1469598103934665603U;
-    for (size_t i = 0; i < path.len; i++)
-        h = (h ^ (unsigned char)path.p[i]) * 1099511628211U;
-    return (size_t)(h % TALLY_BUCKETS);
+    return (size_t)(hash_bytes(path, 0) % TALLY_BUCKETS);
 }
 
 static struct tally_path *path_new(struct slice path)

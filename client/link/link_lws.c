@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <libwebsockets.h>
 #include <netinet/tcp.h>
-#include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 #include <stdio.h>
@@ -578,7 +577,7 @@ bool link_ready(const struct link *link)
 static bool take_mask(struct link_context *c, uint8_t mask[static MASK_BYTES])
 {
     if (c->random_left == 0) {
-        if (RAND_bytes(c->random, sizeof(c->random)) != 1)
+        if (!secret_random(c->random, sizeof(c->random)))
             return false;
         c->random_left = sizeof(c->random);
     }

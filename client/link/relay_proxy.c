@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "relay_proxy.h"
 #include <arpa/inet.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "common/base/crypto.h"
 #include "common/base/secret.h"
 #include "proto/http/chars.h"
 
@@ -125,8 +125,7 @@ static bool take_credentials(struct relay_proxy *p, struct slice text)
         fits = decode(slice_of(colon + 1, text.len - user - 1), plain, sizeof(plain), &len);
     int at = snprintf(p->authorization, sizeof(p->authorization), "Basic ");
     if (fits)
-        (void)EVP_EncodeBlock((unsigned char *)p->authorization + at, (const unsigned char *)plain,
-                              (int)len);
+        (void)crypto_base64(slice_of(plain, len), p->authorization + at);
     secret_wipe(plain, sizeof(plain));
     return fits;
 }

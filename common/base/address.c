@@ -1,13 +1,34 @@
 // SPDX-License-Identifier: MIT
 #include "address.h"
+#include <arpa/inet.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
-#include <uv.h>
 #include "proto/http/authority.h"
 
 enum {
     HOST_MAX = 128
 };
+
+bool address_v4(const char *text, uint16_t port, struct sockaddr_in *addr)
+{
+    *addr = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port)};
+    return inet_pton(AF_INET, text, &addr->sin_addr) == 1;
+}
+
+bool address_v6(const char *text, uint16_t port, struct sockaddr_in6 *addr)
+{
+    char plain[INET6_ADDRSTRLEN];
+    const size_t len = strcspn(text, "%");
+    *addr = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    if (len >= sizeof(plain))
+        return false;
+    memcpy(plain, text, len);
+    plain[len] = 0;
+    if (text[len])
+        addr->sin6_scope_id = if_nametoindex(text + len + 1);
+    return inet_pton(AF_INET6, plain, &addr->sin6_addr) == 1;
+}
 
 bool address_parse_host(const char *host, uint16_t port, struct sockaddr_storage *addr)
 {
@@ -15,18 +36,18 @@ bool address_parse_host(const char *host, uint16_t port, struct sockaddr_storage
     size_t len = strlen(host);
     *addr = (struct sockaddr_storage){0};
     if (len == 0)
-        return !uv_ip6_addr("::", port, (struct sockaddr_in6 *)addr);
+        return address_v6("::", port, (struct sockaddr_in6 *)addr);
     if (len >= sizeof(inside))
         return false;
     if (host[0] == '[' && host[len - 1] == ']') {
         memcpy(inside, host + 1, len - 2);
         inside[len - 2] = 0;
-        return !uv_ip6_addr(inside, port, (struct sockaddr_in6 *)addr);
+        return address_v6(inside, port, (struct sockaddr_in6 *)addr);
     }
     if (strcmp(host, "localhost") == 0)
-        return !uv_ip4_addr("127.0.0.1", port, (struct sockaddr_in *)addr);
-    return !uv_ip4_addr(host, port, (struct sockaddr_in *)addr) ||
-           !uv_ip6_addr(host, port, (struct sockaddr_in6 *)addr);
+        return address_v4("127.0.0.1", port, (struct sockaddr_in *)addr);
+    return address_v4(host, port, (struct sockaddr_in *)addr) ||
+           address_v6(host, port, (struct sockaddr_in6 *)addr);
 }
 
 // Whether an address that has to be of the one kind is.
@@ -39,7 +60,7 @@ static bool parse_split(const struct authority *a, uint16_t port, struct sockadd
         memcpy(host, a->host.p, a->host.len);
     host[a->host.len] = 0;
     if (a->bracketed)
-        return !uv_ip6_addr(host, port, (struct sockaddr_in6 *)addr);
+        return address_v6(host, port, (struct sockaddr_in6 *)addr);
     return address_parse_host(host, port, addr);
 }
 
@@ -73,8 +94,9 @@ void address_text(const struct sockaddr_storage *addr, char out[static ADDRESS_T
 {
     char host[INET6_ADDRSTRLEN] = "";
     bool v6 = addr->ss_family == AF_INET6;
-    (void)(v6 ? uv_ip6_name((const struct sockaddr_in6 *)addr, host, sizeof(host))
-              : uv_ip4_name((const struct sockaddr_in *)addr, host, sizeof(host)));
+    const void *bytes = v6 ? (const void *)&((const struct sockaddr_in6 *)addr)->sin6_addr
+                           : (const void *)&((const struct sockaddr_in *)addr)->sin_addr;
+    (void)inet_ntop(addr->ss_family, bytes, host, sizeof(host));
     char text[AUTHORITY_MAX];
     (void)authority_text(host, address_port(addr), text);
     (void)snprintf(out, ADDRESS_TEXT_MAX, "%.*s", ADDRESS_TEXT_MAX - 1, text);

@@ -9,6 +9,11 @@ enum {
     ADDRESS_TEXT_MAX = 64
 };
 
+// Reads an address alone, as inet_pton(3) does; behind an IPv6 one its zone may stand ("%eth0").
+// False: it is none.
+bool address_v4(const char *text, uint16_t port, struct sockaddr_in *addr);
+bool address_v6(const char *text, uint16_t port, struct sockaddr_in6 *addr);
+
 // Parses an IPv4 or IPv6 address, in brackets or not, or "localhost" (127.0.0.1). Empty: every
 // address. False when it is none of them.
 bool address_parse_host(const char *host, uint16_t port, struct sockaddr_storage *addr);

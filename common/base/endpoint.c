@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "endpoint.h"
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <uv.h>
+#include "address.h"
 #include "proto/http/authority.h"
 
 enum {
@@ -35,7 +36,8 @@ static const char *take_v6(struct endpoint *e, struct slice text)
     char inside[INET6_ADDRSTRLEN] = "";
     if (text.len < sizeof(inside))
         memcpy(inside, text.p, text.len);
-    if (!inside[0] || uv_ip6_addr(inside, 1, &addr) || uv_ip6_name(&addr, e->host, sizeof(e->host)))
+    if (!inside[0] || !address_v6(inside, 1, &addr) ||
+        !inet_ntop(AF_INET6, &addr.sin6_addr, e->host, sizeof(e->host)))
         return "what stands in brackets is not an IPv6 address";
     return NULL;
 }
@@ -76,7 +78,7 @@ static const char *take_host(struct endpoint *e, struct slice text)
         return not_a_host;
     for (size_t i = 0; i < text.len; i++)
         e->host[i] = ascii_lower(text.p[i]);
-    if (is_numeric(e->host) && uv_ip4_addr(e->host, 1, &addr))
+    if (is_numeric(e->host) && !address_v4(e->host, 1, &addr))
         return "an IPv4 address has four numbers from 0 to 255, like 127.0.0.1";
     return NULL;
 }
@@ -217,7 +219,7 @@ bool endpoint_is_address(const char *host)
 {
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
-    return !uv_ip4_addr(host, 1, &v4) || !uv_ip6_addr(host, 1, &v6);
+    return address_v4(host, 1, &v4) || address_v6(host, 1, &v6);
 }
 
 bool endpoint_is_localhost(const char *host)
@@ -235,9 +237,9 @@ bool endpoint_is_loopback(const char *host)
 {
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
-    if (!uv_ip4_addr(host, 1, &v4))
+    if (address_v4(host, 1, &v4))
         return ntohl(v4.sin_addr.s_addr) >> 24 == 127;
-    if (!uv_ip6_addr(host, 1, &v6))
+    if (address_v6(host, 1, &v6))
         return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) ||
                (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) && v6.sin6_addr.s6_addr[12] == 127);
     return endpoint_is_localhost(host);

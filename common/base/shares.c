@@ -2,18 +2,15 @@
 #include "shares.h"
 #include <stdlib.h>
 #include <string.h>
+#include "proto/hash.h"
 
 enum {
     BUCKETS_LEAST = 16
 };
 
-// FNV-1a, begun with the seed.
 static size_t bucket_of(const struct shares *t, size_t buckets, struct slice key)
 {
-    uint64_t h = 1469598103934665603U ^ t->seed;
-    for (size_t i = 0; i < key.len; i++)
-        h = (h ^ (unsigned char)key.p[i]) * 1099511628211U;
-    return (size_t)(h ^ h >> 32) & (buckets - 1);
+    return (size_t)hash_bytes(key, t->seed) & (buckets - 1);
 }
 
 static struct slice key_of(const struct share *s)

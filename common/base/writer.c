@@ -8,13 +8,14 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <uv.h>
+#include "clock.h"
 #include "output.h"
 #include "printable.h"
 
@@ -33,9 +34,9 @@ struct writer {
     const char *program;
     unsigned pause_ms;
     bool colours; // of ours pass
-    uv_thread_t thread;
-    uv_mutex_t lock; // of all that follows
-    uv_cond_t news, over;
+    pthread_t thread;
+    pthread_mutex_t lock; // of all that follows
+    pthread_cond_t news, over;
     struct half filling, writing; // they change places; `writing` is the thread's alone
     bool idle;                    // the thread waits for news
     bool closing, done;
@@ -98,37 +99,46 @@ static uint64_t write_half(struct writer *w)
     return lost > 0 ? lost + h->dropped : 0;
 }
 
-static void run(void *arg)
+// With the lock: waits for what is signalled, until a time of clock_ns at most.
+static void wait_until(struct writer *w, pthread_cond_t *what, uint64_t end_ns)
+{
+    const struct timespec end = {.tv_sec = (time_t)(end_ns / 1000000000),
+                                 .tv_nsec = (long)(end_ns % 1000000000)};
+    (void)pthread_cond_timedwait(what, &w->lock, &end);
+}
+
+static void *run(void *arg)
 {
     struct writer *w = arg;
-    uv_mutex_lock(&w->lock);
+    (void)pthread_mutex_lock(&w->lock);
     while (w->filling.len > 0 || !w->closing) {
         if (w->filling.len == 0) {
             w->idle = true;
-            uv_cond_wait(&w->news, &w->lock);
+            (void)pthread_cond_wait(&w->news, &w->lock);
             w->idle = false;
             continue;
         }
         struct half full = w->filling;
         w->filling = (struct half){.bytes = w->writing.bytes};
         w->writing = full;
-        uv_mutex_unlock(&w->lock);
+        (void)pthread_mutex_unlock(&w->lock);
         uint64_t lost = write_half(w);
-        uv_mutex_lock(&w->lock);
+        (void)pthread_mutex_lock(&w->lock);
         w->filling.dropped += lost; // told with the next line that can be written
         if (!w->closing && w->pause_ms > 0)
-            (void)uv_cond_timedwait(&w->news, &w->lock, w->pause_ms * 1000000ULL);
+            wait_until(w, &w->news, clock_ns() + w->pause_ms * 1000000ULL);
     }
     w->done = true;
-    uv_cond_signal(&w->over);
-    uv_mutex_unlock(&w->lock);
+    (void)pthread_cond_signal(&w->over);
+    (void)pthread_mutex_unlock(&w->lock);
+    return NULL;
 }
 
 static void release(struct writer *w)
 {
-    uv_cond_destroy(&w->news);
-    uv_cond_destroy(&w->over);
-    uv_mutex_destroy(&w->lock);
+    (void)pthread_cond_destroy(&w->news);
+    (void)pthread_cond_destroy(&w->over);
+    (void)pthread_mutex_destroy(&w->lock);
     free(w->filling.bytes);
     free(w->writing.bytes);
     free(w);
@@ -146,7 +156,7 @@ static bool start_thread(struct writer *w)
     sigset_t before;
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = uv_thread_create(&w->thread, run, w);
+    int error = pthread_create(&w->thread, NULL, run, w);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return !error;
 }
@@ -161,9 +171,13 @@ struct writer *writer_new(int fd, const char *program, unsigned pause_ms)
     w->pause_ms = pause_ms;
     w->filling.bytes = malloc(HALF_BYTES);
     w->writing.bytes = malloc(HALF_BYTES);
-    (void)uv_mutex_init(&w->lock); // on Linux these three only set memory
-    (void)uv_cond_init(&w->news);
-    (void)uv_cond_init(&w->over);
+    pthread_condattr_t never_set; // on Linux all of these only set memory
+    (void)pthread_condattr_init(&never_set);
+    (void)pthread_condattr_setclock(&never_set, CLOCK_MONOTONIC);
+    (void)pthread_mutex_init(&w->lock, NULL);
+    (void)pthread_cond_init(&w->news, &never_set);
+    (void)pthread_cond_init(&w->over, &never_set);
+    (void)pthread_condattr_destroy(&never_set);
     if (w->filling.bytes && w->writing.bytes && start_thread(w))
         return w;
     release(w);
@@ -203,7 +217,7 @@ static size_t disarm(const struct writer *w, char *text, size_t len)
 
 void writer_line(struct writer *w, const char *line, size_t len)
 {
-    uv_mutex_lock(&w->lock);
+    (void)pthread_mutex_lock(&w->lock);
     struct half *h = &w->filling;
     // Behind the first line that was dropped all are, so that what is told stands where they lack.
     if (h->len + len > HALF_BYTES || (h->dropped > 0 && h->len > 0)) {
@@ -213,24 +227,24 @@ void writer_line(struct writer *w, const char *line, size_t len)
         h->len += disarm(w, h->bytes + h->len, len);
     }
     if (w->idle)
-        uv_cond_signal(&w->news);
-    uv_mutex_unlock(&w->lock);
+        (void)pthread_cond_signal(&w->news);
+    (void)pthread_mutex_unlock(&w->lock);
 }
 
 void writer_free(struct writer *w)
 {
     if (!w)
         return;
-    const uint64_t until = uv_hrtime() + WRITER_LAST_MS * 1000000ULL;
-    uv_mutex_lock(&w->lock);
+    const uint64_t until = clock_ns() + WRITER_LAST_MS * 1000000ULL;
+    (void)pthread_mutex_lock(&w->lock);
     w->closing = true;
-    uv_cond_signal(&w->news);
-    for (uint64_t now = uv_hrtime(); !w->done && now < until; now = uv_hrtime())
-        (void)uv_cond_timedwait(&w->over, &w->lock, until - now);
+    (void)pthread_cond_signal(&w->news);
+    while (!w->done && clock_ns() < until)
+        wait_until(w, &w->over, until);
     bool done = w->done;
-    uv_mutex_unlock(&w->lock);
+    (void)pthread_mutex_unlock(&w->lock);
     if (!done)
         return; // it is stuck in a write: it ends with the program, and so does what it uses
-    (void)uv_thread_join(&w->thread);
+    (void)pthread_join(w->thread, NULL);
     release(w);
 }

@@ -2,7 +2,6 @@
 #include "exchange.h"
 #include <assert.h>
 #include <stdlib.h>
-#include <uv.h>
 #include "common/io/loop.h"
 
 const char *exchange_whystr(enum exchange_why why)

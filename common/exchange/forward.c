@@ -45,13 +45,12 @@ static bool may_go_on(struct exchange *x, struct http_head *head, char digits[st
     return false;
 }
 
-bool forward_request(struct edge *e, struct http_head *head, const struct forward_hop *hop,
+bool forward_request(struct exchange *x, struct http_head *head, const struct forward_hop *hop,
                      struct forward_scratch *scratch)
 {
-    struct exchange *x = edge_end(e)->x;
     const struct fields_edge edge = {
-        .visitor = edge_visitor(e),
-        .scheme = slice_str(edge_scheme(e, hop->scheme)),
+        .visitor = hop->visitor,
+        .scheme = slice_str(hop->scheme),
         .host = head->authority.len <= 255 ? head->authority : (struct slice){0},
         .loop_id = slice_str(hop->loop_id),
     };

@@ -2,13 +2,14 @@
 // What a request head goes through on its way through us, the same in the relay and in the proxy
 // (RFC 9110 §7.6, docs/protocol.md §6).
 #pragma once
-#include "common/inbound/edge.h"
+#include "exchange.h"
 #include "proto/http/fields.h"
 
-// Who forwards.
+// For whom a request is forwarded, and by whom.
 struct forward_hop {
-    const char *scheme; // of what the visitor sees, unless a trusted proxy tells: "http" or "https"
-    const char *loop_id; // names us in Via: "adit-" and an id of ours alone
+    struct slice visitor; // the address that it comes from, without port
+    const char *scheme;   // that the visitor used: "http" or "https"
+    const char *loop_id;  // names us in Via: "adit-" and an id of ours alone
 };
 
 enum {
@@ -26,8 +27,8 @@ struct forward_scratch {
     char max_forwards[24];
 };
 
-// Makes the head of an edge's request fit to be sent on: counts Max-Forwards down, drops what
+// Makes the head of an exchange's request fit to be sent on: counts Max-Forwards down, drops what
 // belongs to this hop, says for whom it is forwarded and through whom. Its Host becomes the
 // authority alone. False: it goes no further, and its exchange has been answered.
-bool forward_request(struct edge *e, struct http_head *head, const struct forward_hop *hop,
+bool forward_request(struct exchange *x, struct http_head *head, const struct forward_hop *hop,
                      struct forward_scratch *scratch);

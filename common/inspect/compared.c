@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Exchanges kept in memory, so that two of one reader can be held against each other.
 #include <stdlib.h>
-#include <xxhash.h>
 #include "bits.h"
 #include "common/base/utf8.h"
 #include "compare.h"
 #include "messages.h"
+#include "proto/hash.h"
 
 enum {
     SLICES = 22,
@@ -72,7 +72,7 @@ static bool add_text(struct buf *out, const struct message *m)
     char digest[32];
     if (!utf8_is_readable(m->text) || (m->kept.compressed && !m->inflated)) {
         int len = snprintf(digest, sizeof(digest), "xxh3 %016llx",
-                           (unsigned long long)XXH3_64bits(m->text.p, m->text.len));
+                           (unsigned long long)hash_bytes(m->text, 0));
         return buf_append(out, digest, len > 0 ? (size_t)len : 0);
     }
     for (size_t i = 0; i < m->text.len; i++) {

@@ -169,7 +169,7 @@ static int run(struct inspect_call *call, struct erasure *d)
 {
     int error = count_matches(d);
     if (error)
-        return inspect_fail(call, "cannot read the record: ", sqlite3_errstr(error));
+        return inspect_fail(call, "cannot read the record: ", record_errstr(error));
     d->damaged = record_erase_damaged(d->dir, false);
     bool asks = d->matches > 0 || (d->all && d->damaged > 0);
     if (asks && !d->yes && !is_agreed(d))
@@ -178,7 +178,7 @@ static int run(struct inspect_call *call, struct erasure *d)
     if (d->all)
         d->damaged -= record_erase_damaged(d->dir, true);
     const bool stands = d->left || error == RECORD_READER_STANDS;
-    d->left = d->left || error != SQLITE_OK;
+    d->left = d->left || error != 0;
     print_result(d);
     if (error == RECORD_NO_MAP)
         return inspect_fail(
@@ -188,7 +188,7 @@ static int run(struct inspect_call *call, struct erasure *d)
             "in ",
             d->dir);
     if (error && !stands)
-        return inspect_fail(call, "it ended early: ", sqlite3_errstr(error));
+        return inspect_fail(call, "it ended early: ", record_errstr(error));
     return say_left(call, d);
 }
 

@@ -170,7 +170,7 @@ static int write_all(struct inspect_call *call, struct export *e, const struct w
     progress_end(&progress);
     e->cut = status < 0;
     if (status < 0)
-        return inspect_fail(call, "the record cannot be read: ", sqlite3_errstr(-status));
+        return inspect_fail(call, "the record cannot be read: ", record_errstr(-status));
     if (broken == 0)
         return INSPECT_OK;
     (void)snprintf(text, sizeof(text), "of %" PRIu64 " exchanges not all could be read", broken);

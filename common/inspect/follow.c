@@ -127,7 +127,7 @@ static int print_new(struct follow *f)
         look_at(f, &x);
         print_match(f, &x);
         if (x.outcome.len == 0 && !wait_for(f, x.seq))
-            status = -SQLITE_NOMEM;
+            status = -RECORD_E_MEMORY;
     }
     return -status;
 }
@@ -201,8 +201,8 @@ static int follow_until(struct follow *f, int signals)
         if (now != version || round % LOOK_EVERY == 0)
             sift(f, still_runs, 0);
         int error = now != version ? print_new(f) : 0;
-        if (error && error != SQLITE_BUSY)
-            return inspect_fail(f->call, "cannot read the record: ", sqlite3_errstr(error));
+        if (error && error != RECORD_E_BUSY)
+            return inspect_fail(f->call, "cannot read the record: ", record_errstr(error));
         version = now;
         if (round % TELL_EVERY == 0)
             tell_losses(f);

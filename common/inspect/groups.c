@@ -2,7 +2,7 @@
 #include "groups.h"
 #include <stdlib.h>
 #include <sys/random.h>
-#include <xxhash.h>
+#include "proto/hash.h"
 
 enum {
     ROOM_FIRST = 64,
@@ -21,7 +21,7 @@ void groups_deinit(struct groups *g)
 // Where a key is in the table, or where it would be.
 static uint32_t *place(const struct groups *g, struct slice key)
 {
-    size_t at = (size_t)XXH3_64bits_withSeed(key.p, key.len, g->seed) & (g->table_size - 1);
+    size_t at = (size_t)hash_bytes(key, g->seed) & (g->table_size - 1);
     while (g->table[at] != 0 && !slice_eq(g->list[g->table[at] - 1].key, key))
         at = (at + 1) & (g->table_size - 1);
     return &g->table[at];

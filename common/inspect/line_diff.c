@@ -2,7 +2,7 @@
 #include "line_diff.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <xxhash.h>
+#include "proto/hash.h"
 
 enum {
     STEP_BYTES = 64, // of a long line, as dear as another line
@@ -44,7 +44,8 @@ static bool split(struct slice s, struct text *t, bool *too_many)
     for (; t->count < count; t->count++) {
         const char *end = memchr(s.p, '\n', s.len);
         size_t len = end ? (size_t)(end - s.p) + 1 : s.len;
-        t->lines[t->count] = (struct line){slice_of(s.p, len), XXH3_64bits(s.p, len), false};
+        t->lines[t->count] =
+            (struct line){slice_of(s.p, len), hash_bytes(slice_of(s.p, len), 0), false};
         s = slice_of(s.p + len, s.len - len);
     }
     return true;

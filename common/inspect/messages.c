@@ -3,11 +3,6 @@
 #include "bits.h"
 #include "common/record/read/decode.h"
 
-enum {
-    STEP_BYTES = 16 * 1024,
-    RAW_WINDOW = -15, // deflate without zlib's own frame, the largest window there is
-};
-
 void messages_init(struct messages *m, struct record_reader *r, int64_t seq)
 {
     *m = (struct messages){.reader = r, .seq = seq, .end = record_reader_messages(r, seq)};
@@ -16,47 +11,19 @@ void messages_init(struct messages *m, struct record_reader *r, int64_t seq)
 void messages_deinit(struct messages *m)
 {
     for (int side = 0; side < 2; side++)
-        if (m->ready[side])
-            (void)inflateEnd(&m->inflater[side]);
+        inflater_deinit(&m->inflater[side]);
     buf_free(&m->text);
 }
 
-// Inflates all of `in`. False: it is broken, or there is too much of it.
-static bool inflate_bytes(struct messages *m, z_stream *z, struct slice in)
-{
-    z->next_in = (const Bytef *)in.p;
-    z->avail_in = (uInt)in.len;
-    do {
-        char *out = buf_reserve(&m->text, STEP_BYTES);
-        if (buf_len(&m->text) > m->room)
-            record_reader_was_cut(m->reader);
-        if (!out || buf_len(&m->text) > m->room)
-            return false;
-        z->next_out = (Bytef *)out;
-        z->avail_out = STEP_BYTES;
-        int status = inflate(z, Z_SYNC_FLUSH);
-        buf_commit(&m->text, STEP_BYTES - z->avail_out);
-        if (status == Z_STREAM_END)
-            (void)inflateReset(z);
-        else if (status != Z_OK && status != Z_BUF_ERROR)
-            return false;
-        else if (status == Z_BUF_ERROR && z->avail_out > 0)
-            return true;
-    } while (z->avail_in > 0 || z->avail_out == 0);
-    return true;
-}
-
-// RFC 7692 §7.2.2: the four bytes that the sender took off its end are put back.
 static bool inflate_message(struct messages *m, const struct record_message *kept)
 {
-    z_stream *z = &m->inflater[kept->side];
-    if (!m->ready[kept->side])
-        m->ready[kept->side] = inflateInit2(z, RAW_WINDOW) == Z_OK;
+    bool over = false;
     struct decode_budget *budget = record_reader_budget(m->reader);
     m->text.start = m->text.end = 0;
-    m->room = decode_room(budget, kept->bytes.len, MESSAGE_INFLATED_MAX);
-    bool ok = m->ready[kept->side] && inflate_bytes(m, z, kept->bytes) &&
-              inflate_bytes(m, z, slice_of("\x00\x00\xff\xff", 4));
+    const size_t room = decode_room(budget, kept->bytes.len, MESSAGE_INFLATED_MAX);
+    const bool ok = inflater_message(&m->inflater[kept->side], kept->bytes, &m->text, room, &over);
+    if (over)
+        record_reader_was_cut(m->reader);
     decode_took(budget, kept->bytes.len, buf_len(&m->text));
     return ok;
 }

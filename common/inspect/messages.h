@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The messages of a WebSocket one after the other, inflated where they were compressed (RFC 7692).
 #pragma once
-#ifndef ZLIB_CONST
-#define ZLIB_CONST // it takes its input as const
-#endif
-#include <zlib.h>
+#include "common/record/read/inflater.h"
 #include "common/record/read/reader.h"
 #include "proto/buf.h"
 
@@ -17,10 +14,9 @@ struct messages {
     struct record_reader *reader;
     int64_t seq;
     uint64_t number, end; // of the next one; how many there were when it began
-    z_stream inflater[2];
-    bool ready[2], broken[2];
+    struct inflater inflater[2];
+    bool broken[2];
     struct buf text;
-    size_t room; // for what becomes of the message
 };
 
 struct message {

@@ -94,7 +94,7 @@ static int find_newest(struct requests *q, struct buf *rows)
            (status = record_reader_next(q->reader, &x)) == 1)
         if (!is_new(q, &x)) {
             row_printer_look(&q->state.printer, &x);
-            error = buf_append(rows, &x.seq, sizeof(x.seq)) ? SQLITE_OK : SQLITE_NOMEM;
+            error = buf_append(rows, &x.seq, sizeof(x.seq)) ? 0 : RECORD_E_MEMORY;
         }
     return status < 0 ? -status : error;
 }
@@ -127,7 +127,7 @@ static int list(struct inspect_call *call, struct requests *q)
     int error = q->all ? list_all(q) : list_newest(q);
     record_reader_end(q->reader);
     if (error)
-        return inspect_fail(call, "cannot read the record: ", sqlite3_errstr(error));
+        return inspect_fail(call, "cannot read the record: ", record_errstr(error));
     bool nothing = q->printed == 0 && (q->all || q->limit > 0);
     if (nothing && q->follow)
         inspect_waits(call);

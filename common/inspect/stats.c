@@ -104,7 +104,7 @@ static int collect(struct inspect_call *call, struct stats *s)
     if (!memory)
         return inspect_fail(call, "out of memory", "");
     if (status < 0)
-        return inspect_fail(call, "cannot read the record: ", sqlite3_errstr(-status));
+        return inspect_fail(call, "cannot read the record: ", record_errstr(-status));
     groups_finish(&s->groups);
     return INSPECT_OK;
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <inttypes.h>
-#include <xxhash.h>
 #include "bits.h"
 #include "command.h"
 #include "exchange_json.h"
 #include "judge.h"
 #include "progress.h"
+#include "proto/digest.h"
 #include "text.h"
 
 static const char help[] =
@@ -59,26 +59,21 @@ static void take_option(struct inspect_call *call, int option, const char *value
 // Whether the kept bytes of a side are not those that its digest says have passed.
 static bool is_damaged(struct verify *v, const struct record_exchange *x, enum record_side side)
 {
-    XXH128_canonical_t digest;
+    struct digest digest = {0};
+    uint8_t value[DIGEST_BYTES];
     struct slice piece;
     uint64_t at = 0;
     int status = 0;
     if (!judge_can_check(x, side))
         return false;
-    XXH3_state_t *state = XXH3_createState();
-    if (!state || XXH3_128bits_reset(state) != XXH_OK) {
-        v->failed = true;
-        (void)XXH3_freeState(state);
-        return false;
-    }
     while ((status = record_reader_piece(v->reader, x->seq, side, at, &piece)) > 0) {
-        (void)XXH3_128bits_update(state, piece.p, piece.len);
+        digest_add(&digest, piece, false);
         at += piece.len;
     }
-    v->failed = v->failed || status < 0;
-    XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(state));
-    (void)XXH3_freeState(state);
-    return status == 0 && memcmp(digest.digest, x->body[side].digest, RECORD_DIGEST_BYTES) != 0 &&
+    const bool known = digest_value(&digest, value);
+    digest_deinit(&digest);
+    v->failed = v->failed || status < 0 || !known;
+    return status == 0 && known && memcmp(value, x->body[side].digest, RECORD_DIGEST_BYTES) != 0 &&
            record_reader_is_there(v->reader, x); // else it was deleted meanwhile
 }
 
@@ -243,7 +238,7 @@ static int verify_all(struct inspect_call *call, struct filter *filter)
     }
     progress_end(&v->progress);
     put_summary(v);
-    return status < 0 ? inspect_fail(call, "the record cannot be read: ", sqlite3_errstr(-status))
+    return status < 0 ? inspect_fail(call, "the record cannot be read: ", record_errstr(-status))
                       : INSPECT_OK;
 }
 

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
-#include <uv.h>
+#include "common/base/clock.h"
 
 enum {
     SOCKET_LISTENS = 0x10000 // in the flags that the kernel lists (__SO_ACCEPTCON)
@@ -78,7 +78,7 @@ struct listed {
 
 static unsigned left_ms(const struct asked *a)
 {
-    uint64_t now = uv_hrtime();
+    uint64_t now = clock_ns();
     return now < a->end_ns ? (unsigned)((a->end_ns - now + 999999) / 1000000) : 0;
 }
 
@@ -232,7 +232,7 @@ bool flush_wait(const char *dir, bool reports, unsigned ms, pid_t *pid)
     if (stat(dir, &st) || !flush_name_prefix(dir, &prefix))
         return true;
     a.owner = st.st_uid;
-    a.end_ns = uv_hrtime() + (uint64_t)ms * 1000000;
+    a.end_ns = clock_ns() + (uint64_t)ms * 1000000;
     ask_all(&a, &prefix);
     while (a.count > 0 && (left = left_ms(&a)) > 0)
         if (poll(a.polls, a.count, (int)left) > 0)

@@ -2,14 +2,11 @@
 // The record of exchanges as everybody sees it: where it lies, and what one exchange in it is
 // (docs/record.md). Written by store.h, read by reader.h.
 #pragma once
-#include <sqlite3.h>
 #include "common/base/state.h"
 #include "proto/bytes.h"
 #include "proto/exchange_id.h"
 
 enum {
-    RECORD_VERSION = 3,                // of the schema: PRAGMA user_version
-    RECORD_APPLICATION = 0x61646974,   // "adit": PRAGMA application_id
     RECORD_CHUNK_BYTES = 64 * 1024,    // of a body, in one row
     RECORD_SMALL_BODY_BYTES = 1024,    // that is kept in the row of its exchange
     RECORD_SPAN_ROWS = 128,            // from the first to the last of a span
@@ -84,19 +81,28 @@ struct record_exchange {
     struct record_report far;
 };
 
-// Deletes the spans of tunnel ?1 that have become empty when exchanges from row ?2 to row ?3 were
-// deleted. None begins RECORD_SPAN_ROWS before those.
-_Static_assert(RECORD_SPAN_ROWS == 127 + 1, "as it is written here");
-#define RECORD_CLEAR_SPANS                                                                       \
-    "DELETE FROM span WHERE tunnel=?1 AND first BETWEEN ?2 - 127 AND ?3 AND NOT EXISTS(SELECT 1" \
-    " FROM exchange e WHERE e.seq BETWEEN span.first AND span.last AND e.tunnel=span.tunnel)"
+// One message of a WebSocket.
+struct record_message {
+    enum record_side side; // REQUEST: from the visitor
+    unsigned opcode;       // RFC 6455 §5.2
+    bool compressed;       // RSV1: permessage-deflate
+    int64_t at_ns;         // of its last byte, since the exchange began
+    uint64_t size;
+    struct slice bytes; // what is kept
+};
+
+// Functions over a record return 0 or an error, which is a result code of SQLite. These two are
+// told apart by some who call them: another process keeps the record to itself, there is no memory.
+enum {
+    RECORD_E_BUSY = 5,
+    RECORD_E_MEMORY = 7,
+};
+
+// An error in words, as SQLite has them.
+const char *record_errstr(int error);
 
 // The path of the record's database in a state directory.
 void record_path(const char *dir, char out[static STATE_PATH_MAX + 16]);
-
-// Creates the tables of an empty database or brings older ones up to RECORD_VERSION. Returns
-// SQLITE_OK or an error; SQLITE_MISMATCH: it is a later version's, or not a record.
-int record_migrate(sqlite3 *db);
 
 // The value of the first field of this name among field lines; empty when there is none.
 struct slice record_field(struct slice lines, struct slice name);

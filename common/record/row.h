@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A row of the table exchange as a struct record_exchange.
 #pragma once
-#include "record.h"
+#include "schema.h"
 
 // What a query selects for record_row_read, in its order, and from where, by the version of the
 // schema: what a version did not have is NULL.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The tables (docs/record.md, which says what each column means).
+#include "schema.h"
 #include <stdio.h>
-#include "record.h"
 
 void record_path(const char *dir, char out[static STATE_PATH_MAX + 16])
 {
@@ -108,4 +108,11 @@ int record_migrate(sqlite3 *db)
     error = migrate_in_transaction(db);
     int ended = sqlite3_exec(db, error ? "ROLLBACK" : "COMMIT", NULL, NULL, NULL);
     return error ? error : ended;
+}
+
+_Static_assert(RECORD_E_BUSY == SQLITE_BUSY && RECORD_E_MEMORY == SQLITE_NOMEM, "SQLite's own");
+
+const char *record_errstr(int error)
+{
+    return sqlite3_errstr(error);
 }

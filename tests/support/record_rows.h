@@ -2,6 +2,7 @@
 // A record made by hand, for tests of what reads records: the real tables, rows by SQL.
 #pragma once
 #include "common/record/record.h"
+#include "common/record/schema.h"
 
 struct record_rows {
     char dir[64]; // of its own, below /tmp

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "common/record/read/reader.h"
+#include "common/record/schema.h"
 #include "tests/support/record_rows.h"
 
 struct fixture {

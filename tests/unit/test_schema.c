@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "common/record/read/reader.h"
+#include "common/record/schema.h"
 #include "common/record/write/store.h"
 #include "tests/support/check.h"
 #include "tests/support/record_rows.h"

@@ -88,16 +88,7 @@ struct record_cut {
 };
 void record_reader_cut(const struct record_reader *r, struct record_cut *cut);
 
-// One message of a WebSocket.
-struct record_message {
-    enum record_side side; // REQUEST: from the visitor
-    unsigned opcode;       // RFC 6455 §5.2
-    bool compressed;       // RSV1: permessage-deflate
-    int64_t at_ns;         // of its last byte, since the exchange began
-    uint64_t size;
-    struct slice bytes; // what is kept
-};
-// Returns 1, 0 when there is no such message, or an SQLite error below 0.
+// One message of a WebSocket: 1, 0 when there is no such message, or an SQLite error below 0.
 int record_reader_message(struct record_reader *r, int64_t seq, uint64_t number,
                           struct record_message *m);
 

@@ -3,6 +3,7 @@
 // exchanges (reader_find.c), bodies and messages (reader_body.c), what is handed out
 // (reader_rows.c).
 #pragma once
+#include "common/record/schema.h"
 #include "decode.h"
 #include "proto/buf.h"
 #include "reader.h"

@@ -2,7 +2,7 @@
 // Takes exchanges out of a record beside programs that write it: in transactions so short that no
 // writer waits for long, each of which leaves the record true.
 #pragma once
-#include "common/record/record.h"
+#include "common/record/schema.h"
 
 struct record_eraser;
 

@@ -2,7 +2,7 @@
 // The messages of a visitor's WebSocket (RFC 6455 §5), out of the bytes that pass. Looks on only:
 // what is no frame ends the looking, not the stream.
 #pragma once
-#include "common/record/read/reader.h"
+#include "common/record/record.h"
 #include "proto/buf.h"
 #include "proto/tunnel/websocket.h"
 #include "recorder.h"

@@ -15,7 +15,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include <uv.h>
+#include "common/io/loop.h"
 
 struct block {
     _Atomic(struct block *) next;

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "queue_shares.h"
-#include <string.h>
 #include <sys/random.h>
-#include <uv.h>
-#include <xxhash.h>
+#include "common/base/clock.h"
+#include "proto/hash.h"
 
 void queue_shares_init(struct queue_shares *s)
 {
     *s = (struct queue_shares){0};
     if (getrandom(&s->seed, sizeof(s->seed), 0) != sizeof(s->seed))
-        s->seed = uv_hrtime();
+        s->seed = clock_ns();
 }
 
 uint8_t queue_shares_of(const struct queue_shares *s, const struct exchange *x)
@@ -17,7 +16,7 @@ uint8_t queue_shares_of(const struct queue_shares *s, const struct exchange *x)
     const char *key = x->tunnel_address[0] ? x->tunnel_address : x->owner;
     if (!key[0])
         return 0;
-    return (uint8_t)(1 + XXH3_64bits_withSeed(key, strlen(key), s->seed) % (RECORDER_SHARES - 1));
+    return (uint8_t)(1 + hash_bytes(slice_str(key), s->seed) % (RECORDER_SHARES - 1));
 }
 
 bool queue_shares_take(struct queue_shares *s, struct queue *q, uint8_t share, size_t len)

@@ -2,7 +2,7 @@
 // The recorder's thread: events out of the queue become rows of the record, many in one
 // transaction. What cannot be written waits here and in the queue and is tried again.
 #pragma once
-#include <uv.h>
+#include "common/io/loop.h"
 #include "queue.h"
 #include "store.h"
 

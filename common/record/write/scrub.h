@@ -4,7 +4,7 @@
 // These functions do, beside programs that read and write. They do not wait: SQLITE_BUSY says that
 // somebody reads or writes, and that it is to be tried again.
 #pragma once
-#include "common/record/record.h"
+#include "common/record/schema.h"
 
 enum {
     RECORD_READER_STANDS = SQLITE_BUSY_SNAPSHOT, // which a writer does not get otherwise

@@ -3,7 +3,7 @@
 // the same one. Functions return SQLITE_OK or an SQLite error.
 #pragma once
 #include <sys/types.h>
-#include "common/record/read/reader.h"
+#include "common/record/schema.h"
 
 struct store;
 
