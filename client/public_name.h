@@ -4,7 +4,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
-#include "common/base/endpoint.h"
+#include "common/base/destination.h"
 
 enum {
     PUBLIC_NAME_MAX = 64, // bytes of a name, with a zero
@@ -12,10 +12,10 @@ enum {
 };
 
 struct public_name {
-    char name[PUBLIC_NAME_MAX];   // empty: any
-    char host[ENDPOINT_HOST_MAX]; // that is wanted; empty: the name under whichever domain
-    bool has_scheme, tls;         // a scheme is wanted, https
-    uint16_t port;                // that is wanted; 0: any
+    char name[PUBLIC_NAME_MAX];      // empty: any
+    char host[DESTINATION_HOST_MAX]; // that is wanted; empty: the name under whichever domain
+    bool has_scheme, tls;            // a scheme is wanted, https
+    uint16_t port;                   // that is wanted; 0: any
 };
 
 // Takes NAME, NAME.DOMAIN[:PORT] or http[s]://NAME[.DOMAIN[:PORT]][/]. Returns NULL, or what is

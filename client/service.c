@@ -6,8 +6,8 @@
 
 const char *service_take_url(struct service *s, const char *url)
 {
-    struct endpoint e;
-    const char *why = endpoint_parse(url, ENDPOINT_SERVICE, &e);
+    struct destination e;
+    const char *why = destination_parse(url, DESTINATION_SERVICE, &e);
     s->target = (struct dial_target){.port = e.port};
     memcpy(s->target.host, e.host, sizeof(s->target.host));
     return why;

@@ -22,8 +22,8 @@ enum {
     "                       for how long an idle connection to the service is kept, to be\n" \
     "                       used again (default: on, which is 4s)\n"
 
-// Takes what endpoint_parse takes of a service. Returns NULL, or what is wrong, for
-// endpoint_explain.
+// Takes what destination_parse takes of a service. Returns NULL, or what is wrong, for
+// destination_explain.
 const char *service_take_url(struct service *s, const char *url);
 // Takes "preserve", "rewrite" or a host. False when it is none of them.
 bool service_take_host(struct service *s, const char *value);

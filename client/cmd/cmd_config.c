@@ -78,7 +78,7 @@ static bool check_file(struct config_file *f, struct config_document *d)
 static int show(struct config_file *f, const char *value)
 {
     char why[CONFIG_WHY_MAX];
-    char url[ENDPOINT_URL_MAX];
+    char url[DESTINATION_URL_MAX];
     struct relay_choice choice;
     struct config_document d;
     (void)value;
@@ -86,7 +86,7 @@ static int show(struct config_file *f, const char *value)
         return EXIT_FAILURE;
     if (!relay_choose(&choice, NULL, why))
         return fail(why);
-    endpoint_url(&choice.at, url);
+    destination_url(&choice.at, url);
     output_line(stdout, "file   %s%s", f->path[0] ? f->path : "none: HOME is not set",
                 f->path[0] && !f->exists ? " (not there yet)" : "");
     output_line(stdout, "relay  %s (from %s)", url, choice.from ? choice.from : "the default");
@@ -149,17 +149,17 @@ static int edit(struct config_file *f, const char *url)
 
 static int set(struct config_file *f, const char *value)
 {
-    struct endpoint at;
-    char text[ENDPOINT_MESSAGE_MAX];
-    char url[ENDPOINT_URL_MAX];
+    struct destination at;
+    char text[DESTINATION_MESSAGE_MAX];
+    char url[DESTINATION_URL_MAX];
     const char *variable = getenv(RELAY_VARIABLE);
-    const char *why = endpoint_parse(value, ENDPOINT_RELAY, &at);
+    const char *why = destination_parse(value, DESTINATION_RELAY, &at);
     if (why) {
-        endpoint_explain(text, "relay", why, value);
+        destination_explain(text, "relay", why, value);
         options_hide_tokens(text);
         return usage(text);
     }
-    endpoint_url(&at, url);
+    destination_url(&at, url);
     int status = edit(f, url);
     if (status == 0)
         output_line(stdout, "relay  %s", url);

@@ -78,12 +78,12 @@ static int fail(const char *what, const char *why)
 
 static void take_relay(struct command *cmd, const char *value)
 {
-    char message[ENDPOINT_MESSAGE_MAX];
-    const char *why = endpoint_parse(value, ENDPOINT_RELAY, &cmd->config.relay.at);
+    char message[DESTINATION_MESSAGE_MAX];
+    const char *why = destination_parse(value, DESTINATION_RELAY, &cmd->config.relay.at);
     cmd->relay = value;
     if (!why)
         return;
-    endpoint_explain(message, "--relay", why, value);
+    destination_explain(message, "--relay", why, value);
     options_wrong(&cmd->options, message, "");
 }
 
@@ -91,7 +91,7 @@ static void take_relay(struct command *cmd, const char *value)
 static bool choose_relay(struct command *cmd)
 {
     char why[CONFIG_WHY_MAX];
-    char url[ENDPOINT_URL_MAX];
+    char url[DESTINATION_URL_MAX];
     struct relay_choice choice;
     struct agent_config *c = &cmd->config;
     if (!relay_choose(&choice, cmd->relay, why)) {
@@ -99,7 +99,7 @@ static bool choose_relay(struct command *cmd)
         return false;
     }
     c->relay.at = choice.at;
-    endpoint_url(&choice.at, url);
+    destination_url(&choice.at, url);
     (void)snprintf(c->relay_url, sizeof(c->relay_url), "%s%s%s%s", url,
                    choice.from ? " (from " : "", choice.from ? choice.from : "",
                    choice.from ? ")" : "");
@@ -108,11 +108,11 @@ static bool choose_relay(struct command *cmd)
 
 static void take_service(struct command *cmd, const char *value)
 {
-    char message[ENDPOINT_MESSAGE_MAX];
+    char message[DESTINATION_MESSAGE_MAX];
     const char *why = service_take_url(&cmd->config.service, value);
     if (!why)
         return;
-    endpoint_explain(message, "the service", why, value);
+    destination_explain(message, "the service", why, value);
     options_wrong(&cmd->options, message, "");
 }
 

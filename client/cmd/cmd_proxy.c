@@ -62,8 +62,8 @@ static void take_service(struct command *cmd, const char *place, const char *val
     cmd->has_url = true;
     if (!why)
         return;
-    char message[ENDPOINT_MESSAGE_MAX];
-    endpoint_explain(message, place, why, value);
+    char message[DESTINATION_MESSAGE_MAX];
+    destination_explain(message, place, why, value);
     options_wrong(&cmd->options, message, "");
 }
 
@@ -89,7 +89,7 @@ static void take_host(struct command *cmd, const char *value)
 
 static void take_trusted(struct command *cmd, const char *value)
 {
-    char text[ENDPOINT_MESSAGE_MAX];
+    char text[DESTINATION_MESSAGE_MAX];
     const char *why = trusted_proxies_take(&cmd->config.trusted, value);
     if (!why)
         return;

@@ -147,12 +147,12 @@ static void take_field_file(struct replay *p, const char *path)
 
 static void take_to(struct replay *p, const char *value)
 {
-    char message[ENDPOINT_MESSAGE_MAX];
+    char message[DESTINATION_MESSAGE_MAX];
     const char *why = service_take_url(&p->to, value);
     p->has_to = true;
     if (!why)
         return;
-    endpoint_explain(message, "--to", why, value);
+    destination_explain(message, "--to", why, value);
     inspect_usage(&p->call, message, "");
 }
 

@@ -8,9 +8,9 @@
 static bool take(struct relay_choice *c, const char *place, const char *text,
                  char why[static CONFIG_WHY_MAX])
 {
-    const char *what = endpoint_parse(text, ENDPOINT_RELAY, &c->at);
+    const char *what = destination_parse(text, DESTINATION_RELAY, &c->at);
     if (what)
-        endpoint_explain(why, place, what, text);
+        destination_explain(why, place, what, text);
     return !what;
 }
 

@@ -2,11 +2,11 @@
 // Which relay is meant: what the command line says, else ADIT_RELAY of the environment, else
 // adit.yml, else the one that aditd is on this machine without options.
 #pragma once
-#include "common/base/endpoint.h"
+#include "common/base/destination.h"
 #include "common/config/config_file.h"
 
 struct relay_choice {
-    struct endpoint at;
+    struct destination at;
     const char *from; // "ADIT_RELAY" or "adit.yml", where nothing on the command line names it; or
                       // NULL
 };

@@ -10,7 +10,7 @@
 struct link;
 
 struct link_target {
-    struct endpoint at;
+    struct destination at;
     struct relay_proxy proxy; // before it
     char token[SECRET_MAX];   // empty: none
 };

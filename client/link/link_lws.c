@@ -394,7 +394,7 @@ static void on_tls(int sent, int version, int kind, const void *bytes, size_t le
 static void expect_address(const char *host, SSL *ssl)
 {
     X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
-    if (!endpoint_is_address(host))
+    if (!destination_is_address(host))
         return;
     if (!X509_VERIFY_PARAM_set1_ip_asc(param, host))
         return; // then what was set before fits no certificate

@@ -157,7 +157,7 @@ static void no_unix_text(char out[static OUTAGE_TEXT_MAX], const char *url,
 // On an error of the relay, for which there is no other advice.
 static const char *relay_advice(const struct link_target *relay, int error)
 {
-    if (error == UV_ECONNREFUSED && endpoint_is_loopback(relay->at.host))
+    if (error == UV_ECONNREFUSED && destination_is_loopback(relay->at.host))
         return "is it running? It is started here with aditd; another one is named with --relay "
                "URL";
     if (error == UV_ECONNREFUSED)
@@ -215,7 +215,7 @@ static void relay_text(char out[static OUTAGE_TEXT_MAX], const struct link_targe
 static void attempt_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *relay,
                          const char *url, const struct link_end *end)
 {
-    char where[2 * ENDPOINT_URL_MAX + 32];
+    char where[2 * DESTINATION_URL_MAX + 32];
     const struct relay_proxy *p = &relay->proxy;
     (void)snprintf(where, sizeof(where), "%s%s%s", url, p->used ? " through the proxy " : "",
                    p->used ? p->url : "");

@@ -113,7 +113,7 @@ static const struct conn_ops proxy_ops = {on_readable, on_sent, on_eof, on_faile
 
 static bool write_request(struct relay_dial *d)
 {
-    const struct endpoint *relay = &d->target->at;
+    const struct destination *relay = &d->target->at;
     const char *authorization = d->target->proxy.authorization;
     char at[AUTHORITY_MAX];
     char text[REQUEST_MAX];
@@ -160,7 +160,7 @@ struct relay_dial *relay_dial_start(struct loop *l, const struct link_target *ta
     struct relay_dial *d = calloc(1, sizeof(*d));
     if (!d)
         return NULL;
-    const struct endpoint *to = target->proxy.used ? &target->proxy.at : &target->at;
+    const struct destination *to = target->proxy.used ? &target->proxy.at : &target->at;
     d->loop = l;
     d->target = target;
     d->done = done;

@@ -156,18 +156,18 @@ static const char *take_url(struct relay_proxy *p, const char *value)
     if (!why && at && !take_credentials(p, slice_of(authority, before - 1)))
         why = "its user and password are too long";
     if (!why)
-        why = endpoint_parse_authority(authority + before, len - before, DEFAULT_PORT, &p->at);
+        why = destination_parse_authority(authority + before, len - before, DEFAULT_PORT, &p->at);
     if (!why)
-        endpoint_url(&p->at, p->url);
+        destination_url(&p->at, p->url);
     return why;
 }
 
-const char *relay_proxy_choose(struct relay_proxy *p, const struct endpoint *relay)
+const char *relay_proxy_choose(struct relay_proxy *p, const struct destination *relay)
 {
     const char *name = "";
     *p = (struct relay_proxy){0};
     const char *value = first_of(relay->tls ? for_https : for_http, &name);
-    if (!value || endpoint_is_loopback(relay->host))
+    if (!value || destination_is_loopback(relay->host))
         return NULL;
     (void)snprintf(p->variable, sizeof(p->variable), "%s", name);
     const char *exempt = first_of(for_exempt, &name);

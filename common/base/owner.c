@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include "endpoint.h"
+#include "destination.h"
 #include "private_file.h"
 #include "proto/bytes.h"
 #include "secret.h"
@@ -17,27 +17,27 @@
 #define KEY_FILE   "owner.key"
 
 enum {
-    MESSAGE_MAX = ENDPOINT_HOST_MAX + 32,
+    MESSAGE_MAX = DESTINATION_HOST_MAX + 32,
     READ_TRIES = 4 // while others do the same
 };
 
 // The host that a value is for.
-static void write_host(const char *host, char out[static ENDPOINT_HOST_MAX])
+static void write_host(const char *host, char out[static DESTINATION_HOST_MAX])
 {
-    size_t len = strnlen(host, ENDPOINT_HOST_MAX - 1);
+    size_t len = strnlen(host, DESTINATION_HOST_MAX - 1);
     if (len > 1 && host[len - 1] == '.')
         len--;
     for (size_t i = 0; i < len; i++)
         out[i] = ascii_lower(host[i]);
     out[len] = 0;
-    if (endpoint_is_loopback(out))
-        (void)snprintf(out, ENDPOINT_HOST_MAX, "localhost");
+    if (destination_is_loopback(out))
+        (void)snprintf(out, DESTINATION_HOST_MAX, "localhost");
 }
 
 // What stands before the host keeps one kind of value from being taken for another.
 static bool hmac(const char *key, const char *purpose, const char *host, owner_value out)
 {
-    char name[ENDPOINT_HOST_MAX];
+    char name[DESTINATION_HOST_MAX];
     char message[MESSAGE_MAX];
     write_host(host, name);
     int len = snprintf(message, sizeof(message), "%s\n%s", purpose, name);

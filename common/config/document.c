@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <yaml.h>
-#include "common/base/endpoint.h"
+#include "common/base/destination.h"
 #include "common/base/utf8.h"
 
 struct reader {
@@ -288,11 +288,11 @@ bool config_read(struct slice text, struct config_document *d, struct config_mis
 
 bool config_check_relay(const struct config_document *d, struct config_mistake *mistake)
 {
-    struct endpoint at;
-    char text[ENDPOINT_MESSAGE_MAX];
-    const char *why = d->has_relay ? endpoint_parse(d->relay, ENDPOINT_RELAY, &at) : NULL;
+    struct destination at;
+    char text[DESTINATION_MESSAGE_MAX];
+    const char *why = d->has_relay ? destination_parse(d->relay, DESTINATION_RELAY, &at) : NULL;
     if (!why)
         return true;
-    endpoint_explain(text, "agent.relay", why, d->relay);
+    destination_explain(text, "agent.relay", why, d->relay);
     return fail(mistake, d->relay_place, text);
 }

@@ -62,7 +62,7 @@ bool config_read(struct slice text, struct config_document *d, struct config_mis
 // Whether agent.relay, if there is one, leads to a relay. False: the mistake says why not.
 bool config_check_relay(const struct config_document *d, struct config_mistake *mistake);
 
-// Appends to `out` the text with agent.relay set to a URL as endpoint_url writes it, or without
+// Appends to `out` the text with agent.relay set to a URL as destination_url writes it, or without
 // agent.relay when `url` is NULL. All else stays as it is, comments too. False: the mistake says
 // why not; `out` is then of no use.
 bool config_edit_relay(struct slice text, const char *url, struct buf *out,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "dispatch.h"
 #include <stdlib.h>
-#include "common/base/endpoint.h"
+#include "common/base/destination.h"
 #include "common/base/help.h"
 #include "common/base/options.h"
 #include "common/base/output.h"
@@ -76,7 +76,7 @@ static int print_help(const struct dispatch *d, int status)
 static void suggest(const struct dispatch *d, const char *word, char out[static SUGGESTION_MAX])
 {
     const char *names[DISPATCH_COMMANDS_MAX];
-    struct endpoint service;
+    struct destination service;
     size_t count = inspect_names(names, DISPATCH_COMMANDS_MAX);
     for (const struct dispatch_own *c = d->commands; c && c->name; c++)
         if (count < DISPATCH_COMMANDS_MAX)
@@ -85,7 +85,7 @@ static void suggest(const struct dispatch *d, const char *word, char out[static 
     out[0] = 0;
     if (other)
         (void)snprintf(out, SUGGESTION_MAX, ". Did you mean %s %s?", d->program.name, other);
-    else if (find_own(d, "http") && !endpoint_parse(word, ENDPOINT_SERVICE, &service))
+    else if (find_own(d, "http") && !destination_parse(word, DESTINATION_SERVICE, &service))
         (void)snprintf(out, SUGGESTION_MAX, ". A service is exposed by %s http %s:%u",
                        d->program.name, service.host, (unsigned)service.port);
 }

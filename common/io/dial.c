@@ -101,7 +101,7 @@ static void on_connected(struct conn *c)
     struct attempt *a = c->owner;
     struct dial *d = a->dial;
     a->conn = NULL; // it is not closed with the others
-    if (endpoint_is_localhost(d->target->host))
+    if (destination_is_localhost(d->target->host))
         d->target->prefer_v6 = a->addr.ss_family == AF_INET6;
     give(d, c, 0);
 }
@@ -222,7 +222,7 @@ static bool add_literal(struct dial *d)
 static void on_task(struct loop_task *task)
 {
     struct dial *d = container_of(task, struct dial, task);
-    if (endpoint_is_localhost(d->target->host)) {
+    if (destination_is_localhost(d->target->host)) {
         add_loopbacks(d);
     } else if (!add_literal(d)) {
         char service[8];

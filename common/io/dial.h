@@ -3,7 +3,7 @@
 // within a limit of time.
 #pragma once
 #include "common/base/address.h"
-#include "common/base/endpoint.h"
+#include "common/base/destination.h"
 #include "conn.h"
 
 struct dial;
@@ -11,7 +11,7 @@ struct dial;
 // Where to. The name localhost, and those below it, are 127.0.0.1 and ::1 without asking a resolver
 // (RFC 6761 §6.3).
 struct dial_target {
-    char host[ENDPOINT_HOST_MAX]; // a name or an address, IPv6 without brackets
+    char host[DESTINATION_HOST_MAX]; // a name or an address, IPv6 without brackets
     uint16_t port;
     uint32_t limit_ms;                // for all addresses together; 0: the loop's limits.connect_ms
     bool prefer_v6;                   // of localhost: ::1 answered last

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "common/base/endpoint.h"
+#include "common/base/destination.h"
 
 enum {
     LINE_MAX_BYTES = 512,
@@ -33,7 +33,7 @@ static void want(struct wanted *w, const char *host)
     struct in_addr v4;
     struct in6_addr v6;
     *w = (struct wanted){0};
-    bool both = endpoint_is_localhost(host);
+    bool both = destination_is_localhost(host);
     if (inet_pton(AF_INET, both ? "127.0.0.1" : host, &v4) == 1)
         hex_of(w->v4, &v4, 1);
     if (inet_pton(AF_INET6, both ? "::1" : host, &v6) == 1)
@@ -95,7 +95,7 @@ bool listening_on_loopback(const char *host, uint16_t port)
 {
     struct wanted w;
     bool found = false;
-    if (!endpoint_is_loopback(host))
+    if (!destination_is_loopback(host))
         return false;
     want(&w, host);
     for (int i = 0; i < LOOKS && !found; i++)

@@ -162,7 +162,7 @@ static void a_relay_that_refuses_is_started_here_or_elsewhere(void **state)
     (void)state;
     outage_text(text, &relay, url, &end);
     assert_non_null(strstr(text, "with aditd; another one is named with --relay URL. "));
-    relay.at = (struct endpoint){.tls = true, .host = "r.example", .port = 443};
+    relay.at = (struct destination){.tls = true, .host = "r.example", .port = 443};
     outage_text(text, &relay, url, &end);
     assert_non_null(strstr(text, "is that its port? "));
     assert_null(strstr(text, "aditd"));

@@ -18,7 +18,7 @@ static struct relay_proxy chosen;
 // Chooses for a relay with the environment "NAME=VALUE", up to four. Returns what is wrong.
 static const char *choose(const char *relay, const char *const *environment)
 {
-    struct endpoint e;
+    struct destination e;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         (void)unsetenv(names[i]);
     for (; *environment; environment++) {
@@ -27,7 +27,7 @@ static const char *choose(const char *relay, const char *const *environment)
         (void)snprintf(name, sizeof(name), "%.*s", (int)len, *environment);
         assert_int_equal(setenv(name, *environment + len + 1, 1), 0);
     }
-    assert_null(endpoint_parse(relay, ENDPOINT_RELAY, &e));
+    assert_null(destination_parse(relay, DESTINATION_RELAY, &e));
     return relay_proxy_choose(&chosen, &e);
 }
 

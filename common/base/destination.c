@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "endpoint.h"
+#include "destination.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -22,12 +22,12 @@ static const char not_a_host[] = "a host is an IP address, or a name of letters,
                                  "underscores and single dots, an international one in its xn-- "
                                  "form";
 
-static bool take_port(struct endpoint *e, struct slice text)
+static bool take_port(struct destination *e, struct slice text)
 {
     return authority_port(text, &e->port) && e->port != 0;
 }
 
-static const char *take_v6(struct endpoint *e, struct slice text)
+static const char *take_v6(struct destination *e, struct slice text)
 {
     struct sockaddr_in6 addr;
     if (memchr(text.p, '%', text.len))
@@ -63,7 +63,7 @@ static bool is_numeric(const char *host)
     return host[strspn(host, "0123456789.")] == 0;
 }
 
-static const char *take_host(struct endpoint *e, struct slice text)
+static const char *take_host(struct destination *e, struct slice text)
 {
     struct sockaddr_in addr;
     if (text.len > 1 && text.p[text.len - 1] == '.') // the root, which every name ends with
@@ -84,7 +84,7 @@ static const char *take_host(struct endpoint *e, struct slice text)
 }
 
 // "HOST[:PORT]". `port` is the one it has if it names none; 0: it has to name one.
-static const char *take_authority(struct endpoint *e, struct slice text, uint16_t port)
+static const char *take_authority(struct destination *e, struct slice text, uint16_t port)
 {
     struct authority a;
     switch (authority_split(text, &a)) {
@@ -101,15 +101,15 @@ static const char *take_authority(struct endpoint *e, struct slice text, uint16_
     return a.bracketed ? take_v6(e, a.host) : take_host(e, a.host);
 }
 
-static const char *take_scheme(struct endpoint *e, struct slice scheme, enum endpoint_use use)
+static const char *take_scheme(struct destination *e, struct slice scheme, enum destination_use use)
 {
     if (slice_ieq(scheme, SLICE("http")))
         return NULL;
     e->tls = slice_ieq(scheme, SLICE("https"));
-    if (use == ENDPOINT_SERVICE && slice_ieq(scheme, SLICE("file")))
+    if (use == DESTINATION_SERVICE && slice_ieq(scheme, SLICE("file")))
         return "files are not served: start a web server for them, like python3 -m http.server "
                "8000, and give its port";
-    if (use == ENDPOINT_RELAY)
+    if (use == DESTINATION_RELAY)
         return e->tls ? NULL : "only http:// and https:// lead to a relay";
     return e->tls ? "https to a service is not supported yet: use http://"
                   : "only http:// leads to a service";
@@ -145,7 +145,7 @@ static bool is_like_port(struct slice text)
 }
 
 // PORT, :PORT or HOST:PORT.
-static const char *take_bare(struct endpoint *e, struct slice text)
+static const char *take_bare(struct destination *e, struct slice text)
 {
     bool colon = text.len > 0 && text.p[0] == ':';
     struct slice port = slice_of(text.p + colon, text.len - colon);
@@ -155,9 +155,9 @@ static const char *take_bare(struct endpoint *e, struct slice text)
     return take_port(e, port) ? NULL : not_a_port;
 }
 
-const char *endpoint_parse(const char *text, enum endpoint_use use, struct endpoint *e)
+const char *destination_parse(const char *text, enum destination_use use, struct destination *e)
 {
-    *e = (struct endpoint){0};
+    *e = (struct destination){0};
     const char *why = check_text(text);
     const char *mark = strstr(text, "://");
     if (!why && mark)
@@ -173,15 +173,15 @@ const char *endpoint_parse(const char *text, enum endpoint_use use, struct endpo
     if (mark)
         return take_authority(e, slice_of(authority, len), e->tls ? HTTPS_PORT : HTTP_PORT);
     why = take_bare(e, slice_of(authority, len));
-    if (use == ENDPOINT_RELAY && why == no_port)
+    if (use == DESTINATION_RELAY && why == no_port)
         return "a port is missing: write https://HOST or http://HOST, or HOST:PORT";
     return why;
 }
 
-const char *endpoint_parse_authority(const char *text, size_t len, uint16_t port,
-                                     struct endpoint *e)
+const char *destination_parse_authority(const char *text, size_t len, uint16_t port,
+                                        struct destination *e)
 {
-    *e = (struct endpoint){0};
+    *e = (struct destination){0};
     return take_authority(e, slice_of(text, len), port);
 }
 
@@ -194,35 +194,36 @@ static bool is_presentable(const char *text)
     return true;
 }
 
-void endpoint_explain(char out[static ENDPOINT_MESSAGE_MAX], const char *place, const char *why,
-                      const char *text)
+void destination_explain(char out[static DESTINATION_MESSAGE_MAX], const char *place,
+                         const char *why, const char *text)
 {
     bool shown = *text && is_presentable(text);
     const char *mark = strstr(text, "://");
     const char *authority = mark ? mark + 3 : text;
     size_t len = (size_t)(authority - text) + strcspn(authority, "/?#");
     int most = len > SHOWN_MAX ? SHOWN_MAX : (int)len;
-    (void)snprintf(out, ENDPOINT_MESSAGE_MAX, "%s: %s%s%.*s%s", place, why, shown ? ": " : "",
+    (void)snprintf(out, DESTINATION_MESSAGE_MAX, "%s: %s%s%.*s%s", place, why, shown ? ": " : "",
                    shown ? most : 0, text, shown && text[most] ? "..." : "");
 }
 
-void endpoint_url(const struct endpoint *e, char out[static ENDPOINT_URL_MAX])
+void destination_url(const struct destination *e, char out[static DESTINATION_URL_MAX])
 {
     char at[AUTHORITY_MAX];
     size_t len = authority_text(e->host, e->port, at);
     if (e->port == (e->tls ? HTTPS_PORT : HTTP_PORT))
         len = (size_t)(strrchr(at, ':') - at);
-    (void)snprintf(out, ENDPOINT_URL_MAX, "%s%.*s", e->tls ? "https://" : "http://", (int)len, at);
+    (void)snprintf(out, DESTINATION_URL_MAX, "%s%.*s", e->tls ? "https://" : "http://", (int)len,
+                   at);
 }
 
-bool endpoint_is_address(const char *host)
+bool destination_is_address(const char *host)
 {
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
     return address_v4(host, 1, &v4) || address_v6(host, 1, &v6);
 }
 
-bool endpoint_is_localhost(const char *host)
+bool destination_is_localhost(const char *host)
 {
     static const char name[] = "localhost";
     size_t len = strlen(host);
@@ -233,7 +234,7 @@ bool endpoint_is_localhost(const char *host)
     return len == sizeof(name) - 1 || (len > sizeof(name) && host[len - sizeof(name)] == '.');
 }
 
-bool endpoint_is_loopback(const char *host)
+bool destination_is_loopback(const char *host)
 {
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
@@ -242,5 +243,5 @@ bool endpoint_is_loopback(const char *host)
     if (address_v6(host, 1, &v6))
         return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) ||
                (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) && v6.sin6_addr.s6_addr[12] == 127);
-    return endpoint_is_localhost(host);
+    return destination_is_localhost(host);
 }

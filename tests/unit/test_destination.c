@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "common/base/endpoint.h"
+#include "common/base/destination.h"
 
 #define LABEL "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" // 63
 #define NAME_253 \
@@ -48,20 +48,20 @@ static void every_form_has_one_meaning(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(goods) / sizeof(goods[0]); i++) {
-        for (int use = ENDPOINT_SERVICE; use <= ENDPOINT_RELAY; use++) {
-            struct endpoint e;
-            char url[ENDPOINT_URL_MAX];
-            const char *why = endpoint_parse(goods[i].text, (enum endpoint_use)use, &e);
+        for (int use = DESTINATION_SERVICE; use <= DESTINATION_RELAY; use++) {
+            struct destination e;
+            char url[DESTINATION_URL_MAX];
+            const char *why = destination_parse(goods[i].text, (enum destination_use)use, &e);
             if (why)
                 fail_msg("%s: %s", goods[i].text, why);
             assert_string_equal(e.host, goods[i].host);
             assert_int_equal(e.port, goods[i].port);
             assert_false(e.tls);
-            endpoint_url(&e, url);
+            destination_url(&e, url);
             assert_string_equal(url, goods[i].url);
             // what is printed can be given again
-            struct endpoint again;
-            assert_null(endpoint_parse(url, (enum endpoint_use)use, &again));
+            struct destination again;
+            assert_null(destination_parse(url, (enum destination_use)use, &again));
             assert_memory_equal(&e, &again, sizeof(e));
         }
     }
@@ -141,9 +141,9 @@ static void whatever_is_refused_says_why(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(bads) / sizeof(bads[0]); i++)
-        for (int use = ENDPOINT_SERVICE; use <= ENDPOINT_RELAY; use++) {
-            struct endpoint e;
-            const char *why = endpoint_parse(bads[i].text, (enum endpoint_use)use, &e);
+        for (int use = DESTINATION_SERVICE; use <= DESTINATION_RELAY; use++) {
+            struct destination e;
+            const char *why = destination_parse(bads[i].text, (enum destination_use)use, &e);
             if (!why || !strstr(why, bads[i].words))
                 fail_msg("%s: %s", bads[i].text, why ? why : "taken");
         }
@@ -151,55 +151,56 @@ static void whatever_is_refused_says_why(void **state)
 
 static void only_a_relay_may_have_https(void **state)
 {
-    struct endpoint e;
+    struct destination e;
     (void)state;
-    assert_null(endpoint_parse("https://example.com", ENDPOINT_RELAY, &e));
+    assert_null(destination_parse("https://example.com", DESTINATION_RELAY, &e));
     assert_true(e.tls);
     assert_int_equal(e.port, 443);
-    assert_null(endpoint_parse("HTTPS://[::1]:8443/", ENDPOINT_RELAY, &e));
+    assert_null(destination_parse("HTTPS://[::1]:8443/", DESTINATION_RELAY, &e));
     assert_int_equal(e.port, 8443);
-    assert_non_null(
-        strstr(endpoint_parse("https://example.com", ENDPOINT_SERVICE, &e), "not supported yet"));
-    for (int use = ENDPOINT_SERVICE; use <= ENDPOINT_RELAY; use++)
+    assert_non_null(strstr(destination_parse("https://example.com", DESTINATION_SERVICE, &e),
+                           "not supported yet"));
+    for (int use = DESTINATION_SERVICE; use <= DESTINATION_RELAY; use++)
         for (const char *const *s = (const char *const[]){"ftp://a", "ws://a", "://a", "://", NULL};
              *s; s++)
-            assert_non_null(strstr(endpoint_parse(*s, (enum endpoint_use)use, &e), "http://"));
+            assert_non_null(
+                strstr(destination_parse(*s, (enum destination_use)use, &e), "http://"));
 }
 
 static void a_message_repeats_nothing_that_may_be_secret_or_obeyed(void **state)
 {
-    char out[ENDPOINT_MESSAGE_MAX];
+    char out[DESTINATION_MESSAGE_MAX];
     (void)state;
-    endpoint_explain(out, "--to", "why", "x:0");
+    destination_explain(out, "--to", "why", "x:0");
     assert_string_equal(out, "--to: why: x:0");
-    endpoint_explain(out, "--to", "why", "http://u:secret@x");
+    destination_explain(out, "--to", "why", "http://u:secret@x");
     assert_string_equal(out, "--to: why");
-    endpoint_explain(out, "--to", "why", "\x1b[2Jx");
+    destination_explain(out, "--to", "why", "\x1b[2Jx");
     assert_string_equal(out, "--to: why");
-    endpoint_explain(out, "--to", "why", "http://x:1/secret?token=secret");
+    destination_explain(out, "--to", "why", "http://x:1/secret?token=secret");
     assert_string_equal(out, "--to: why: http://x:1...");
-    endpoint_explain(out, "--to", "why", "x:1#secret");
+    destination_explain(out, "--to", "why", "x:1#secret");
     assert_string_equal(out, "--to: why: x:1...");
-    endpoint_explain(out, "--to", "why", "");
+    destination_explain(out, "--to", "why", "");
     assert_string_equal(out, "--to: why");
 }
 
 static void localhost_and_the_names_below_it_are_loopback(void **state)
 {
     (void)state;
-    assert_true(endpoint_is_localhost("localhost"));
-    assert_true(endpoint_is_localhost("LOCALHOST."));
-    assert_true(endpoint_is_localhost("a.b.localhost"));
-    assert_false(endpoint_is_localhost("notlocalhost"));
-    assert_false(endpoint_is_localhost("localhost.example"));
-    assert_false(endpoint_is_localhost(""));
-    assert_false(endpoint_is_localhost("."));
-    assert_true(endpoint_is_loopback("127.9.9.9"));
-    assert_true(endpoint_is_loopback("::1"));
-    assert_true(endpoint_is_loopback("::ffff:127.0.0.1"));
-    assert_false(endpoint_is_loopback("128.0.0.1"));
-    assert_false(endpoint_is_loopback("::2"));
-    assert_false(endpoint_is_loopback("127.0.0.1.example"));
+    assert_true(destination_is_localhost("localhost"));
+    assert_true(destination_is_localhost("LOCALHOST."));
+    assert_true(destination_is_localhost("a.b.localhost"));
+    assert_false(destination_is_localhost("notlocalhost"));
+    assert_false(destination_is_localhost("localhost.example"));
+    assert_false(destination_is_localhost(""));
+    assert_false(destination_is_localhost("."));
+    assert_true(destination_is_loopback("127.9.9.9"));
+    assert_true(destination_is_loopback("::1"));
+    assert_true(destination_is_loopback("::ffff:127.0.0.1"));
+    assert_false(destination_is_loopback("128.0.0.1"));
+    assert_false(destination_is_loopback("::2"));
+    assert_false(destination_is_loopback("127.0.0.1.example"));
 }
 
 int main(void)
