@@ -27,7 +27,7 @@ static void on_request(void *ctx, struct edge *e, struct exchange *x, struct htt
     if (!upstream_attach(&p->upstream, x))
         exchange_answer(x, ANSWER_BUSY);
     else
-        exchange_head(edge_end(e), head, framing);
+        exchange_head(edge_endpoint(e), head, framing);
 }
 
 static void on_accepted(void *ctx, int fd, const struct sockaddr_storage *peer)

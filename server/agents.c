@@ -132,11 +132,11 @@ static void write_close(struct agent *a, unsigned ws_code)
 static void end_link(struct agent *a, unsigned ws_code)
 {
     struct relay *r = a->relay;
-    enum conn_end how = CONN_END_FLUSH;
+    enum conn_close_mode how = CONN_CLOSE_FLUSH;
     bool stops = r->retry_ms > 0;
     if (a->in_the_way || (!stops && !pace_allows(&r->lingers, loop_now_ms(&r->loop),
                                                  LIMIT_LINKS_LINGER_EACH_MS, LIMIT_LINKS_LINGER)))
-        how = conn_pending(a->conn) > 0 ? CONN_END_NOW : CONN_END_RESET;
+        how = conn_pending(a->conn) > 0 ? CONN_CLOSE_NOW : CONN_CLOSE_RESET;
     write_close(a, ws_code);
     conn_close(a->conn, how);
     a->conn = NULL;
@@ -572,7 +572,7 @@ void agent_accept(struct relay *r, struct conn *c, const struct client_address *
     struct tunnel *t = a ? tunnel_new(&config, &handler, a, now) : NULL;
     if (!t) {
         free(a);
-        conn_close(c, CONN_END_NOW);
+        conn_close(c, CONN_CLOSE_NOW);
         return;
     }
     a->relay = r;
@@ -623,8 +623,8 @@ const char *agent_address(const struct agent *a)
 // The agent that an exchange goes through, as long as it is there.
 static struct agent *agent_of(const struct relay *r, const struct exchange *x)
 {
-    if (x->end[OUTBOUND])
-        return stream_end_owner(x->end[OUTBOUND]);                // it cannot be gone
+    if (x->endpoint[OUTBOUND])
+        return stream_end_owner(x->endpoint[OUTBOUND]);           // it cannot be gone
     const struct agent_list *lists[] = {&r->agents, &r->waiting}; // its name may have been taken
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
         for (struct agent *a = lists[i]->first; a; a = a->next)

@@ -141,7 +141,7 @@ static void open_tunnel(struct relay *r, struct edge *e, const struct http_head 
     const struct client_address client = *edge_client(e);
     struct conn *c = edge_take(e);
     if (!crypto_sha1(slice_of(input, sizeof(input)), sha1)) {
-        conn_close(c, CONN_END_NOW);
+        conn_close(c, CONN_CLOSE_NOW);
         return;
     }
     ws_accept_value(accept, sha1);
@@ -153,7 +153,7 @@ static void open_tunnel(struct relay *r, struct edge *e, const struct http_head 
     if (conn_write(c, response, (size_t)len))
         agent_accept(r, c, &client);
     else
-        conn_close(c, CONN_END_NOW);
+        conn_close(c, CONN_CLOSE_NOW);
 }
 
 // NULL, or why a request is no opening handshake of a tunnel.
@@ -228,7 +228,7 @@ static void forward(struct relay *r, struct edge *e, struct route *route, struct
                     const struct body_framing *framing)
 {
     struct forward_scratch scratch;
-    struct exchange *x = edge_end(e)->x;
+    struct exchange *x = edge_endpoint(e)->x;
     enum answer why = ANSWER_BUSY;
     const struct forward_hop hop = {edge_visitor(e), edge_scheme(e, r->config.scheme), r->loop_id};
     if (!forward_request(x, head, &hop, &scratch))
@@ -239,7 +239,7 @@ static void forward(struct relay *r, struct edge *e, struct route *route, struct
     else if (!agent_attach(route->agent, x, edge_client(e), &why))
         exchange_answer(x, why);
     else
-        exchange_head(edge_end(e), head, framing);
+        exchange_head(edge_endpoint(e), head, framing);
 }
 
 bool front_brings_agent(void *ctx, const struct http_head *head)

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 struct player {
-    struct exchange_end end;
+    struct exchange_endpoint end;
     struct loop *loop;
     const struct player_request *request;
     struct player_result *result;
@@ -12,7 +12,7 @@ struct player {
     bool finished; // the request is whole
 };
 
-static struct player *player_of(struct exchange_end *end)
+static struct player *player_of(struct exchange_endpoint *end)
 {
     return container_of(end, struct player, end);
 }
@@ -35,7 +35,7 @@ static void go_on(struct player *p)
     exchange_finish(&p->end, r->trailers.field_count ? &r->trailers : NULL);
 }
 
-static void on_head(struct exchange_end *end, const struct http_head *head,
+static void on_head(struct exchange_endpoint *end, const struct http_head *head,
                     const struct body_framing *framing)
 {
     (void)framing;
@@ -43,21 +43,21 @@ static void on_head(struct exchange_end *end, const struct http_head *head,
         player_of(end)->result->status = head->status;
 }
 
-static void on_data(struct exchange_end *end, const char *bytes, size_t len)
+static void on_data(struct exchange_endpoint *end, const char *bytes, size_t len)
 {
     (void)bytes;
     player_of(end)->result->bytes += len;
     exchange_credit(end, len);
 }
 
-static void on_finish(struct exchange_end *end, const struct http_head *trailers)
+static void on_finish(struct exchange_endpoint *end, const struct http_head *trailers)
 {
     (void)end;
     (void)trailers;
 }
 
 // The answer is whole, and the rest of the request has no taker.
-static void on_unwanted(struct exchange_end *end)
+static void on_unwanted(struct exchange_endpoint *end)
 {
     struct player *p = player_of(end);
     exchange_abandon(end);
@@ -65,14 +65,14 @@ static void on_unwanted(struct exchange_end *end)
     loop_stop(p->loop);
 }
 
-static void on_credit(struct exchange_end *end, size_t len)
+static void on_credit(struct exchange_endpoint *end, size_t len)
 {
     struct player *p = player_of(end);
     p->credit += (ptrdiff_t)len;
     go_on(p);
 }
 
-static void on_closed(struct exchange_end *end, enum exchange_why why)
+static void on_closed(struct exchange_endpoint *end, enum exchange_why why)
 {
     struct player *p = player_of(end);
     p->result->why = why;

@@ -77,7 +77,7 @@ static void on_dialed(void *ctx, struct conn *c, int error)
         is_down(w, error);
         return;
     }
-    conn_close(c, CONN_END_NOW);
+    conn_close(c, CONN_CLOSE_NOW);
     is_up(w);
 }
 

@@ -235,7 +235,7 @@ static void on_dialed(void *ctx, struct conn *conn, const struct link_end *end)
         attempt_failed(link, (struct link_end){.error = error, .text = uv_strerror(error)});
     else
         begin(link, socket);
-    conn_close(conn, CONN_END_NOW); // libwebsockets has its own descriptor of it
+    conn_close(conn, CONN_CLOSE_NOW); // libwebsockets has its own descriptor of it
 }
 
 static int link_created(struct link *link, struct lws *wsi)

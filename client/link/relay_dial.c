@@ -31,7 +31,7 @@ static void dial_free(struct relay_dial *d)
 {
     timeout_stop(&d->limit);
     dial_cancel(d->dial);
-    conn_close(d->conn, CONN_END_NOW);
+    conn_close(d->conn, CONN_CLOSE_NOW);
     free(d);
 }
 
@@ -48,7 +48,7 @@ static void give(struct relay_dial *d, struct conn *c, const struct link_end *en
 static void fail_proxy(struct relay_dial *d, struct link_end end)
 {
     end.at_proxy = true;
-    conn_close(d->conn, CONN_END_NOW);
+    conn_close(d->conn, CONN_CLOSE_NOW);
     give(d, NULL, &end);
 }
 

@@ -76,14 +76,14 @@ bool exchange_stands_alone(const struct http_head *request, const struct body_fr
     return framing_has_body(framing) || slice_eq(request->method, SLICE("HEAD"));
 }
 
-struct exchange *exchange_new(struct exchange_end *inbound, const struct http_head *request,
+struct exchange *exchange_new(struct exchange_endpoint *inbound, const struct http_head *request,
                               const struct exchange_observer *observer)
 {
     struct exchange *x = malloc(sizeof(*x));
     if (!x)
         return NULL;
     *x = (struct exchange){
-        .end = {[INBOUND] = inbound},
+        .endpoint = {[INBOUND] = inbound},
         .observer = observer,
         .visitor = "",
         .tunnel = "",
@@ -105,16 +105,16 @@ struct exchange *exchange_new(struct exchange_end *inbound, const struct http_he
     return x;
 }
 
-void exchange_attach(struct exchange *x, struct exchange_end *outbound)
+void exchange_attach(struct exchange *x, struct exchange_endpoint *outbound)
 {
-    x->end[OUTBOUND] = outbound;
+    x->endpoint[OUTBOUND] = outbound;
     outbound->x = x;
     outbound->side = OUTBOUND;
 }
 
-static struct exchange_end *other_end(const struct exchange_end *e)
+static struct exchange_endpoint *other_end(const struct exchange_endpoint *e)
 {
-    return e->x->end[e->side == INBOUND ? OUTBOUND : INBOUND];
+    return e->x->endpoint[e->side == INBOUND ? OUTBOUND : INBOUND];
 }
 
 static void stall_over(struct exchange_direction *d, uint64_t now_ns)
@@ -132,7 +132,7 @@ static void free_exchange(struct exchange *x)
 }
 
 static void close_exchange(struct exchange *x, enum exchange_why why,
-                           const struct exchange_end *silent)
+                           const struct exchange_endpoint *silent)
 {
     if (x->direction[OUTBOUND].ended && !x->upgraded)
         why = EXCHANGE_COMPLETE;
@@ -141,7 +141,7 @@ static void close_exchange(struct exchange *x, enum exchange_why why,
     for (int side = 0; side < 2; side++)
         stall_over(&x->direction[side], x->ended_ns);
     TELL(x, closed, x, why);
-    struct exchange_end *ends[2] = {x->end[INBOUND], x->end[OUTBOUND]};
+    struct exchange_endpoint *ends[2] = {x->endpoint[INBOUND], x->endpoint[OUTBOUND]};
     free_exchange(x);
     for (int side = 0; side < 2; side++)
         if (ends[side])
@@ -154,8 +154,8 @@ static void close_exchange(struct exchange *x, enum exchange_why why,
 // To be called when the response has ended, and when the outbound has left.
 static void tell_unwanted(struct exchange *x)
 {
-    struct exchange_end *inbound = x->end[INBOUND];
-    if (x->direction[OUTBOUND].ended && !x->direction[INBOUND].ended && !x->end[OUTBOUND])
+    struct exchange_endpoint *inbound = x->endpoint[INBOUND];
+    if (x->direction[OUTBOUND].ended && !x->direction[INBOUND].ended && !x->endpoint[OUTBOUND])
         inbound->ops->unwanted(inbound);
 }
 
@@ -173,7 +173,7 @@ static void count(struct exchange *x, enum exchange_side from, struct slice byte
 
 void exchange_respond(struct exchange *x, const struct http_head *head, struct slice body)
 {
-    struct exchange_end *inbound = x->end[INBOUND];
+    struct exchange_endpoint *inbound = x->endpoint[INBOUND];
     struct exchange_direction *response = &x->direction[OUTBOUND];
     assert(inbound); // it asked, and has not been answered
     bool no_body = strcmp(x->method, "HEAD") == 0;
@@ -213,13 +213,13 @@ void exchange_answer(struct exchange *x, enum answer answer)
 }
 
 // What an end still owed when it left is given back, or its sender would wait for ever.
-void exchange_detach(struct exchange_end *from)
+void exchange_detach(struct exchange_endpoint *from)
 {
     struct exchange *x = from->x;
     if (!x)
         return;
-    struct exchange_end *sender = other_end(from);
-    x->end[from->side] = NULL;
+    struct exchange_endpoint *sender = other_end(from);
+    x->endpoint[from->side] = NULL;
     from->x = NULL;
     if (!sender)
         return;
@@ -231,7 +231,7 @@ void exchange_detach(struct exchange_end *from)
         tell_unwanted(x);
 }
 
-void exchange_refuse(struct exchange_end *from, enum answer answer, enum exchange_why why)
+void exchange_refuse(struct exchange_endpoint *from, enum answer answer, enum exchange_why why)
 {
     struct exchange *x = from->x;
     if (!x)
@@ -244,13 +244,13 @@ void exchange_refuse(struct exchange_end *from, enum answer answer, enum exchang
     exchange_answer(x, answer);
 }
 
-void exchange_abort(struct exchange_end *from, enum exchange_why why)
+void exchange_abort(struct exchange_endpoint *from, enum exchange_why why)
 {
     if (from->x)
         close_exchange(from->x, why, from);
 }
 
-void exchange_abandon(struct exchange_end *inbound)
+void exchange_abandon(struct exchange_endpoint *inbound)
 {
     if (inbound->x)
         close_exchange(inbound->x, EXCHANGE_COMPLETE, inbound);
@@ -269,14 +269,14 @@ bool exchange_takes_interim(const struct exchange *x, const struct http_head *he
     return x->interim < LIMIT_INTERIM && x->interim_bytes + size_of(head) <= LIMIT_INTERIM_BYTES;
 }
 
-void exchange_bad_head(struct exchange_end *outbound, struct slice bytes, const char *detail)
+void exchange_bad_head(struct exchange_endpoint *outbound, struct slice bytes, const char *detail)
 {
     struct exchange *x = outbound->x;
     copy_text(x->detail, sizeof(x->detail), slice_str(detail));
     TELL(x, bad_head, x, bytes);
 }
 
-void exchange_came(struct exchange_end *from, const struct http_head *came)
+void exchange_came(struct exchange_endpoint *from, const struct http_head *came)
 {
     if (from->x)
         from->x->came = came;
@@ -290,16 +290,16 @@ static const struct http_head *as_it_came(struct exchange *x, const struct http_
     return came ? came : passed_on;
 }
 
-void exchange_explain(struct exchange_end *from, const char *detail)
+void exchange_explain(struct exchange_endpoint *from, const char *detail)
 {
     copy_text(from->x->detail, sizeof(from->x->detail), slice_str(detail));
 }
 
-void exchange_head(struct exchange_end *from, const struct http_head *head,
+void exchange_head(struct exchange_endpoint *from, const struct http_head *head,
                    const struct body_framing *framing)
 {
     struct exchange *x = from->x;
-    struct exchange_end *to = other_end(from);
+    struct exchange_endpoint *to = other_end(from);
     struct exchange_direction *d = &x->direction[from->side];
     bool interim = from->side == OUTBOUND && head->status < 200 && head->status != 101;
     if (interim && !exchange_takes_interim(x, head)) {
@@ -332,10 +332,10 @@ void exchange_head(struct exchange_end *from, const struct http_head *head,
         to->ops->head(to, head, framing);
 }
 
-void exchange_data(struct exchange_end *from, const char *bytes, size_t len)
+void exchange_data(struct exchange_endpoint *from, const char *bytes, size_t len)
 {
     struct exchange *x = from->x;
-    struct exchange_end *to = other_end(from);
+    struct exchange_endpoint *to = other_end(from);
     struct exchange_direction *d = &x->direction[from->side];
     if (len == 0 || d->ended)
         return;
@@ -361,10 +361,10 @@ void exchange_data(struct exchange_end *from, const char *bytes, size_t len)
     to->ops->data(to, bytes, len);
 }
 
-void exchange_finish(struct exchange_end *from, const struct http_head *trailers)
+void exchange_finish(struct exchange_endpoint *from, const struct http_head *trailers)
 {
     struct exchange *x = from->x;
-    struct exchange_end *to = other_end(from);
+    struct exchange_endpoint *to = other_end(from);
     struct exchange_direction *d = &x->direction[from->side];
     const struct http_head *came = as_it_came(x, trailers);
     if (d->ended)
@@ -383,9 +383,9 @@ void exchange_finish(struct exchange_end *from, const struct http_head *trailers
         close_exchange(x, EXCHANGE_COMPLETE, NULL);
 }
 
-void exchange_credit(struct exchange_end *from, size_t len)
+void exchange_credit(struct exchange_endpoint *from, size_t len)
 {
-    struct exchange_end *to = from->x ? other_end(from) : NULL;
+    struct exchange_endpoint *to = from->x ? other_end(from) : NULL;
     if (!to || len == 0)
         return;
     struct exchange_direction *d = &from->x->direction[to->side];
@@ -399,8 +399,8 @@ void exchange_credit(struct exchange_end *from, size_t len)
 void exchange_discard(struct exchange *x)
 {
     for (int side = 0; side < 2; side++)
-        if (x->end[side])
-            x->end[side]->x = NULL;
+        if (x->endpoint[side])
+            x->endpoint[side]->x = NULL;
     TELL(x, discarded, x);
     free_exchange(x);
 }

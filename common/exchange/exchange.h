@@ -9,7 +9,7 @@
 #include "proto/tunnel/report.h"
 
 struct exchange;
-struct exchange_end;
+struct exchange_endpoint;
 
 enum exchange_side {
     INBOUND,
@@ -37,22 +37,22 @@ const char *exchange_whystr(enum exchange_why why);
 struct exchange_ops {
     // A request head (outbound) or response head (inbound; 1xx first, perhaps). Slices are valid
     // during the call.
-    void (*head)(struct exchange_end *e, const struct http_head *head,
+    void (*head)(struct exchange_endpoint *e, const struct http_head *head,
                  const struct body_framing *framing);
-    void (*data)(struct exchange_end *e, const char *bytes, size_t len);
-    void (*finish)(struct exchange_end *e, const struct http_head *trailers);
+    void (*data)(struct exchange_endpoint *e, const char *bytes, size_t len);
+    void (*finish)(struct exchange_endpoint *e, const struct http_head *trailers);
     // Inbound: the response is whole, and nobody takes what is still to come of the request: it may
     // be sent on, into nothing, or not (exchange_abandon).
-    void (*unwanted)(struct exchange_end *e);
+    void (*unwanted)(struct exchange_endpoint *e);
     // The other end has passed on `len` of the bytes that we gave.
-    void (*credit)(struct exchange_end *e, size_t len);
+    void (*credit)(struct exchange_endpoint *e, size_t len);
     // The last event: both directions have ended, or the exchange broke. The end belongs to no
     // exchange any more.
-    void (*closed)(struct exchange_end *e, enum exchange_why why);
+    void (*closed)(struct exchange_endpoint *e, enum exchange_why why);
 };
 
 // Embedded in whatever speaks for one side.
-struct exchange_end {
+struct exchange_endpoint {
     const struct exchange_ops *ops;
     struct exchange *x; // NULL: detached
     enum exchange_side side;
@@ -108,7 +108,7 @@ struct exchange_observer {
 };
 
 struct exchange {
-    struct exchange_end *end[2];
+    struct exchange_endpoint *endpoint[2];
     struct exchange_direction
         direction[2]; // by the side that sends: [INBOUND] request, [OUTBOUND] response
     const struct exchange_observer *observer; // the first of them
@@ -160,39 +160,39 @@ bool exchange_wants_date(const struct http_head *response);
 bool exchange_stands_alone(const struct http_head *request, const struct body_framing *framing);
 
 // Begins an exchange with its inbound end. NULL when out of memory. `observer` may be NULL.
-struct exchange *exchange_new(struct exchange_end *inbound, const struct http_head *request,
+struct exchange *exchange_new(struct exchange_endpoint *inbound, const struct http_head *request,
                               const struct exchange_observer *observer);
-void exchange_attach(struct exchange *x, struct exchange_end *outbound);
+void exchange_attach(struct exchange *x, struct exchange_endpoint *outbound);
 
 // Sent by an end to the other. After any of them the exchange may be gone (end->x is NULL then).
-void exchange_head(struct exchange_end *from, const struct http_head *head,
+void exchange_head(struct exchange_endpoint *from, const struct http_head *head,
                    const struct body_framing *framing);
 // What observers are to hear of the head of a response, or of trailers, instead of what is left of
 // them in the exchange_head or exchange_finish that follows at once: all of it, as it came.
-void exchange_came(struct exchange_end *from, const struct http_head *came);
+void exchange_came(struct exchange_endpoint *from, const struct http_head *came);
 // What came from the service instead of a response head, and what is wrong with it (a phrase
 // without a full stop, printable ASCII). To be followed by exchange_refuse.
-void exchange_bad_head(struct exchange_end *outbound, struct slice bytes, const char *detail);
+void exchange_bad_head(struct exchange_endpoint *outbound, struct slice bytes, const char *detail);
 // What is wrong with anything else that came, in the same words; before the exchange is broken off.
-void exchange_explain(struct exchange_end *from, const char *detail);
+void exchange_explain(struct exchange_endpoint *from, const char *detail);
 // Whether one more 1xx response may pass. They need no credit, so they are few and small.
 bool exchange_takes_interim(const struct exchange *x, const struct http_head *head);
-void exchange_data(struct exchange_end *from, const char *bytes, size_t len);
-void exchange_finish(struct exchange_end *from, const struct http_head *trailers);
-void exchange_credit(struct exchange_end *from, size_t len);
+void exchange_data(struct exchange_endpoint *from, const char *bytes, size_t len);
+void exchange_finish(struct exchange_endpoint *from, const struct http_head *trailers);
+void exchange_credit(struct exchange_endpoint *from, size_t len);
 
 // An end has had to give up: the other end hears `closed` with the reason; `from` hears nothing.
-void exchange_abort(struct exchange_end *from, enum exchange_why why);
+void exchange_abort(struct exchange_endpoint *from, enum exchange_why why);
 // An inbound that has heard the whole response and will not send the rest of its request leaves.
-void exchange_abandon(struct exchange_end *inbound);
+void exchange_abandon(struct exchange_endpoint *inbound);
 // The outbound cannot answer: when no response has begun the inbound gets our answer, else it is an
 // abort. `from` is detached either way.
-void exchange_refuse(struct exchange_end *from, enum answer answer, enum exchange_why why);
+void exchange_refuse(struct exchange_endpoint *from, enum answer answer, enum exchange_why why);
 // The same where there is no outbound yet.
 void exchange_answer(struct exchange *x, enum answer answer);
 // A whole small response of our own; `head` tells its content-length.
 void exchange_respond(struct exchange *x, const struct http_head *head, struct slice body);
 // An outbound that has sent its whole response leaves: what more comes of the request is swallowed.
-void exchange_detach(struct exchange_end *from);
+void exchange_detach(struct exchange_endpoint *from);
 // Drops an exchange as if it had never begun: neither end hears of it.
 void exchange_discard(struct exchange *x);

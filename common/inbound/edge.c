@@ -3,7 +3,7 @@
 #include <unistd.h>
 #include "edge_internal.h"
 
-struct exchange_end *edge_end(struct edge *e)
+struct exchange_endpoint *edge_endpoint(struct edge *e)
 {
     return &e->end;
 }
@@ -49,7 +49,7 @@ void edge_uncount_proxied(struct edge *e)
     e->proxied = NULL;
 }
 
-void edge_close(struct edge *e, enum conn_end how)
+void edge_close(struct edge *e, enum conn_close_mode how)
 {
     if (e->state == EDGE_CLOSED)
         return;
@@ -97,7 +97,7 @@ struct conn *edge_take(struct edge *e)
     e->set->taken++;
     conn_on_gone(c, on_taken_gone, e->set);
     e->conn = NULL;
-    edge_close(e, CONN_END_NOW);
+    edge_close(e, CONN_CLOSE_NOW);
     return c;
 }
 
@@ -167,7 +167,7 @@ static void answer_and_close(struct edge *e, enum answer answer, enum answer_for
     answer_make(&words, text, &head, &body);
     if (edge_write_head(e, &head, SLICE("Connection: close\r\n")) && !no_body)
         (void)conn_write(e->conn, body.p, body.len);
-    edge_close(e, CONN_END_FLUSH);
+    edge_close(e, CONN_CLOSE_FLUSH);
 }
 
 static void tell_turned_away(const struct edge *e, enum answer answer)
@@ -193,7 +193,7 @@ void edge_break_off(struct edge *e, enum exchange_why why, enum answer answer)
     if (!e->response_begun && why != EXCHANGE_VISITOR_GONE)
         answer_and_close(e, answer, form, head_method);
     else
-        edge_close(e, whole ? CONN_END_FLUSH : CONN_END_RESET);
+        edge_close(e, whole ? CONN_CLOSE_FLUSH : CONN_CLOSE_RESET);
 }
 
 static void on_exchange_limit(struct edge *e)
@@ -210,7 +210,7 @@ static void on_limit(struct timeout *t)
 {
     struct edge *e = container_of(t, struct edge, limit);
     switch (e->state) {
-    case EDGE_IDLE: edge_close(e, CONN_END_FLUSH); return;
+    case EDGE_IDLE: edge_close(e, CONN_CLOSE_FLUSH); return;
     case EDGE_HEAD: edge_refuse_head(e, ANSWER_REQUEST_TIMEOUT); return;
     case EDGE_EXCHANGE: on_exchange_limit(e); return;
     case EDGE_CLOSED: return;
@@ -221,7 +221,7 @@ static void on_limit(struct timeout *t)
 void edge_end_early(struct edge *e)
 {
     exchange_abandon(&e->end);
-    edge_close(e, CONN_END_FLUSH);
+    edge_close(e, CONN_CLOSE_FLUSH);
 }
 
 void edge_become_idle(struct edge *e)
@@ -241,7 +241,7 @@ static struct edge *edge_new(struct edge_set *set, int fd)
     struct conn *c = conn_accept(set->loop, fd, &edge_conn_ops, e);
     if (!e || !c) {
         free(e);
-        conn_close(c, CONN_END_NOW);
+        conn_close(c, CONN_CLOSE_NOW);
         return NULL;
     }
     e->set = set;
@@ -268,7 +268,7 @@ static bool let_go(struct visitor_place *p)
     if (!e->end.x)
         tell_turned_away(e, ANSWERS);
     exchange_abort(&e->end, EXCHANGE_VISITOR_GONE);
-    edge_close(e, CONN_END_NOW);
+    edge_close(e, CONN_CLOSE_NOW);
     return true;
 }
 
@@ -308,6 +308,6 @@ void edge_set_close(struct edge_set *set)
     while (set->first) {
         struct edge *e = set->first;
         exchange_abort(&e->end, EXCHANGE_VISITOR_GONE);
-        edge_close(e, CONN_END_NOW);
+        edge_close(e, CONN_CLOSE_NOW);
     }
 }

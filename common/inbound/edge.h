@@ -16,8 +16,8 @@ struct edge_set {
     struct loop *loop;
     // A request has come, its hop-by-hop fields still in it. The handler answers by
     // exchange_answer, or attaches an outbound and sends it the head with
-    // exchange_head(edge_end(e), …), or takes the connection away with edge_take. `x` is new and
-    // has only its inbound.
+    // exchange_head(edge_endpoint(e), …), or takes the connection away with edge_take. `x` is new
+    // and has only its inbound.
     void (*request)(void *ctx, struct edge *e, struct exchange *x, struct http_head *head,
                     const struct body_framing *framing);
     void *ctx;
@@ -47,7 +47,7 @@ void edge_accept(struct edge_set *set, int fd, const struct sockaddr_storage *pe
 // Ends all connections at once.
 void edge_set_close(struct edge_set *set);
 
-struct exchange_end *edge_end(struct edge *e);
+struct exchange_endpoint *edge_endpoint(struct edge *e);
 // Whose address the request comes from that is being handled, and as text without port: that of the
 // connection's peer, or what a trusted proxy says of this request.
 const struct client_address *edge_client(const struct edge *e);

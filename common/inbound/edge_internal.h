@@ -23,7 +23,7 @@ enum edge_clock {
 };
 
 struct edge {
-    struct exchange_end end;
+    struct exchange_endpoint end;
     struct edge_set *set;
     struct edge *prev, *next;
     struct conn *conn;
@@ -65,7 +65,7 @@ static inline const struct limits *edge_limits(const struct edge *e)
 }
 
 // The one way an edge ends. Its exchange, if any, must have been told before.
-void edge_close(struct edge *e, enum conn_end how);
+void edge_close(struct edge *e, enum conn_close_mode how);
 // Gives up on the visitor in the middle of an exchange: `answer`, when no response has begun.
 void edge_break_off(struct edge *e, enum exchange_why why, enum answer answer);
 // Our own answer to what is no head, or never became one; the connection ends with it.

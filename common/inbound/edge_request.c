@@ -118,7 +118,7 @@ static void handle_request(struct edge *e, struct http_head *head, size_t len)
     head->upgrade = fields_offer(head->upgrade);
     struct exchange *x = exchange_new(&e->end, head, e->set->observer);
     if (!x) {
-        edge_close(e, CONN_END_NOW);
+        edge_close(e, CONN_CLOSE_NOW);
         return;
     }
     if (head->minor_version == 0)
@@ -128,7 +128,7 @@ static void handle_request(struct edge *e, struct http_head *head, size_t len)
     begin_exchange(e, head, &framing);
     if (framing.kind == BODY_CHUNKED && !fields_keep_connection_names(head, &e->hop_names)) {
         exchange_discard(x);
-        edge_close(e, CONN_END_NOW);
+        edge_close(e, CONN_CLOSE_NOW);
         return;
     }
     if (e->number && is_forwarded(head))
@@ -318,7 +318,7 @@ static void on_eof(struct conn *c)
     } else if (e->state == EDGE_EXCHANGE) {
         edge_break_off(e, EXCHANGE_VISITOR_GONE, ANSWER_BAD_REQUEST);
     } else {
-        edge_close(e, CONN_END_FLUSH);
+        edge_close(e, CONN_CLOSE_FLUSH);
     }
 }
 
@@ -328,7 +328,7 @@ static void on_failed(struct conn *c, int error)
     (void)error;
     e->conn = NULL;
     exchange_abort(&e->end, EXCHANGE_VISITOR_GONE);
-    edge_close(e, CONN_END_NOW);
+    edge_close(e, CONN_CLOSE_NOW);
 }
 
 const struct conn_ops edge_conn_ops = {on_readable, on_sent, on_eof, on_failed, NULL};

@@ -4,7 +4,7 @@
 #include "edge_internal.h"
 #include "proto/http/cookie.h"
 
-static struct edge *edge_of(struct exchange_end *end)
+static struct edge *edge_of(struct exchange_endpoint *end)
 {
     return container_of(end, struct edge, end);
 }
@@ -106,7 +106,7 @@ static bool is_endless(const struct edge *e, const struct http_head *head)
                            slice_ieq(slice_of(type->value.p, stream.len), stream));
 }
 
-static void end_head(struct exchange_end *end, const struct http_head *head,
+static void end_head(struct exchange_endpoint *end, const struct http_head *head,
                      const struct body_framing *framing)
 {
     struct edge *e = edge_of(end);
@@ -135,7 +135,7 @@ static void end_head(struct exchange_end *end, const struct http_head *head,
     edge_update(e);
 }
 
-static void end_data(struct exchange_end *end, const char *bytes, size_t len)
+static void end_data(struct exchange_endpoint *end, const char *bytes, size_t len)
 {
     struct edge *e = edge_of(end);
     char *out = conn_reserve(e->conn, len + 24);
@@ -165,7 +165,7 @@ static bool write_last_chunk(struct edge *e, const struct http_head *trailers)
     return true;
 }
 
-static void end_finish(struct exchange_end *end, const struct http_head *trailers)
+static void end_finish(struct exchange_endpoint *end, const struct http_head *trailers)
 {
     struct edge *e = edge_of(end);
     e->response_ended = true;
@@ -185,7 +185,7 @@ static void end_finish(struct exchange_end *end, const struct http_head *trailer
     }
 }
 
-static void end_unwanted(struct exchange_end *end)
+static void end_unwanted(struct exchange_endpoint *end)
 {
     struct edge *e = edge_of(end);
     e->unwanted = true;
@@ -194,7 +194,7 @@ static void end_unwanted(struct exchange_end *end)
         edge_end_early(e);
 }
 
-static void end_credit(struct exchange_end *end, size_t len)
+static void end_credit(struct exchange_endpoint *end, size_t len)
 {
     struct edge *e = edge_of(end);
     e->credit += (ptrdiff_t)len;
@@ -203,7 +203,7 @@ static void end_credit(struct exchange_end *end, size_t len)
     edge_update(e);
 }
 
-static void end_closed(struct exchange_end *end, enum exchange_why why)
+static void end_closed(struct exchange_endpoint *end, enum exchange_why why)
 {
     struct edge *e = edge_of(end);
     if (e->state == EDGE_CLOSED)
@@ -212,7 +212,7 @@ static void end_closed(struct exchange_end *end, enum exchange_why why)
     if (!whole || !e->keep_alive || !e->request_done || e->upgraded) {
         bool cut_shows =
             e->response_ended || (e->response_begun && !e->until_close && !e->upgraded);
-        edge_close(e, whole || cut_shows ? CONN_END_FLUSH : CONN_END_RESET);
+        edge_close(e, whole || cut_shows ? CONN_CLOSE_FLUSH : CONN_CLOSE_RESET);
         return;
     }
     edge_become_idle(e);

@@ -85,7 +85,7 @@ struct conn *conn_accept(struct loop *l, int fd, const struct conn_ops *ops, voi
     struct conn *c = conn_new(l, ops, owner);
     if (!c || uv_tcp_open(&c->tcp, fd)) {
         (void)close(fd);
-        conn_close(c, CONN_END_NOW);
+        conn_close(c, CONN_CLOSE_NOW);
         return NULL;
     }
     set_options(c);
@@ -103,7 +103,7 @@ static void broken(struct conn *c, int error)
     const struct conn_ops *ops = c->ops;
     bool tell = !c->closing;
     c->closing = true;
-    c->end = CONN_END_RESET; // what was sent may not be whole
+    c->end = CONN_CLOSE_RESET; // what was sent may not be whole
     if (tell)
         ops->failed(c, error);
     finish_close(c);
@@ -137,7 +137,7 @@ struct conn *conn_connect(struct loop *l, const struct sockaddr *addr, const str
     }
     free(req);
     if (c)
-        conn_close(c, CONN_END_NOW);
+        conn_close(c, CONN_CLOSE_NOW);
     return NULL;
 }
 
@@ -482,7 +482,7 @@ static void really_close(struct conn *c)
     c->closed = true;
     timeout_stop(&c->limit);
     loop_unqueue(c->loop, &c->flush);
-    if (c->end == CONN_END_RESET && !uv_tcp_close_reset(&c->tcp, on_closed))
+    if (c->end == CONN_CLOSE_RESET && !uv_tcp_close_reset(&c->tcp, on_closed))
         return;
     if (!uv_is_closing((uv_handle_t *)&c->tcp))
         uv_close((uv_handle_t *)&c->tcp, on_closed);
@@ -529,7 +529,7 @@ static void finish_close(struct conn *c)
 {
     if (c->closed)
         return;
-    bool lingers = c->end == CONN_END_FLUSH && !c->got_eof;
+    bool lingers = c->end == CONN_CLOSE_FLUSH && !c->got_eof;
     if (!lingers) {
         really_close(c);
         return;
@@ -550,7 +550,7 @@ static void close_handle(uv_handle_t *handle, void *arg)
         return;
     struct conn *c = handle->data;
     c->closing = true;
-    c->end = CONN_END_NOW;
+    c->end = CONN_CLOSE_NOW;
     really_close(c);
 }
 
@@ -559,7 +559,7 @@ void conn_close_all(struct loop *l)
     uv_walk(&l->uv, close_handle, NULL);
 }
 
-void conn_close(struct conn *c, enum conn_end end)
+void conn_close(struct conn *c, enum conn_close_mode end)
 {
     if (!c || c->closing)
         return;
@@ -568,7 +568,7 @@ void conn_close(struct conn *c, enum conn_end end)
     c->owner = NULL;
     c->view.len = 0;
     c->want_read = false;
-    if (end == CONN_END_NOW) {
+    if (end == CONN_CLOSE_NOW) {
         really_close(c);
         return;
     }
@@ -581,9 +581,9 @@ void conn_close(struct conn *c, enum conn_end end)
 void conn_drop(struct conn *c)
 {
     if (!c->closing) {
-        conn_close(c, CONN_END_NOW);
+        conn_close(c, CONN_CLOSE_NOW);
         return;
     }
-    c->end = CONN_END_NOW;
+    c->end = CONN_CLOSE_NOW;
     really_close(c);
 }

@@ -23,11 +23,11 @@ struct conn_ops {
     void (*connected)(struct conn *c);
 };
 
-enum conn_end {
-    CONN_END_FLUSH, // send what is pending, then FIN; the peer gets a while to read it, and may say
-                    // what it likes meanwhile: a lingering close (RFC 9112 §9.6)
-    CONN_END_NOW,   // drop what is pending
-    CONN_END_RESET, // send what is pending, then RST: what was sent is not whole
+enum conn_close_mode {
+    CONN_CLOSE_FLUSH, // send what is pending, then FIN; the peer gets a while to read it, and may
+                      // say what it likes meanwhile: a lingering close (RFC 9112 §9.6)
+    CONN_CLOSE_NOW,   // drop what is pending
+    CONN_CLOSE_RESET, // send what is pending, then RST: what was sent is not whole
 };
 
 struct conn_write;
@@ -56,7 +56,7 @@ struct conn {
     void *gone_arg;
     bool want_read, reading, got_eof, closing, closed, recheck, ended, in_view, shut_wanted, mute;
     int send_error; // of a write that failed
-    uint8_t end;    // enum conn_end
+    uint8_t end;    // enum conn_close_mode
 };
 
 // Takes an accepted socket, which is closed when that fails (NULL).
@@ -101,7 +101,7 @@ bool conn_peer_left(const struct conn *c, bool reset_only);
 bool conn_is_quiet(const struct conn *c);
 
 // The one way to end it. The owner hears nothing more. Safe inside any callback and safe twice.
-void conn_close(struct conn *c, enum conn_end end);
+void conn_close(struct conn *c, enum conn_close_mode end);
 // The same at once for one that may be closing already and only lingers: for who makes room.
 void conn_drop(struct conn *c);
 // Ends all that are left of a loop that stops, those that only linger too. Listeners must have been

@@ -38,7 +38,7 @@ static void dial_free(struct dial *d)
     timeout_stop(&d->stagger);
     loop_unqueue(d->loop, &d->task);
     for (int i = 0; i < d->count; i++)
-        conn_close(d->attempts[i].conn, CONN_END_NOW);
+        conn_close(d->attempts[i].conn, CONN_CLOSE_NOW);
     d->over = true;
     if (!d->resolving)
         free(d);

@@ -22,7 +22,7 @@ enum call_state {
 
 // One exchange on one connection.
 struct call {
-    struct exchange_end end;
+    struct exchange_endpoint end;
     struct upstream *upstream;
     struct conn *conn;
     struct dial *dial;
@@ -59,7 +59,7 @@ static struct http1_limits head_limits(const struct call *k)
     return (struct http1_limits){l->response_head_bytes, l->response_head_fields};
 }
 
-static struct call *call_of(struct exchange_end *end)
+static struct call *call_of(struct exchange_endpoint *end)
 {
     return container_of(end, struct call, end);
 }
@@ -88,7 +88,7 @@ static void call_close(struct call *k, bool to_pool)
     if (k->conn && to_pool)
         upstream_pool_put(k->upstream, k->conn, &k->use);
     else
-        conn_close(k->conn, broken ? CONN_END_RESET : CONN_END_NOW);
+        conn_close(k->conn, broken ? CONN_CLOSE_RESET : CONN_CLOSE_NOW);
     k->conn = NULL;
     k->free_task.run = on_free;
     loop_queue(k->upstream->loop, &k->free_task);
@@ -151,7 +151,7 @@ static void lost(struct call *k)
     } else if (k->state != CALL_HEAD) {
         break_off(k, EXCHANGE_UPSTREAM_GONE);
     } else if (k->pooled && k->use.repeatable && !k->response_bytes) {
-        conn_close(k->conn, CONN_END_NOW);
+        conn_close(k->conn, CONN_CLOSE_NOW);
         k->conn = NULL;
         k->pooled = false;
         dial(k);
@@ -570,7 +570,7 @@ static char *copy_of(struct slice text)
     return copy;
 }
 
-static void end_head(struct exchange_end *end, const struct http_head *head,
+static void end_head(struct exchange_endpoint *end, const struct http_head *head,
                      const struct body_framing *framing)
 {
     struct call *k = call_of(end);
@@ -604,7 +604,7 @@ static bool put(struct call *k, const void *bytes, size_t len)
     return k->conn ? conn_write(k->conn, bytes, len) : buf_append(&k->waiting, bytes, len);
 }
 
-static void end_data(struct exchange_end *end, const char *bytes, size_t len)
+static void end_data(struct exchange_endpoint *end, const char *bytes, size_t len)
 {
     struct call *k = call_of(end);
     char size[20];
@@ -622,7 +622,7 @@ static void end_data(struct exchange_end *end, const char *bytes, size_t len)
         break_off(k, EXCHANGE_MEMORY);
 }
 
-static void end_finish(struct exchange_end *end, const struct http_head *trailers)
+static void end_finish(struct exchange_endpoint *end, const struct http_head *trailers)
 {
     struct call *k = call_of(end);
     k->request_ended = true;
@@ -641,7 +641,7 @@ static void end_finish(struct exchange_end *end, const struct http_head *trailer
         break_off(k, EXCHANGE_MEMORY);
 }
 
-static void end_credit(struct exchange_end *end, size_t len)
+static void end_credit(struct exchange_endpoint *end, size_t len)
 {
     struct call *k = call_of(end);
     k->credit += (ptrdiff_t)len;
@@ -652,7 +652,7 @@ static void end_credit(struct exchange_end *end, size_t len)
     update(k);
 }
 
-static void end_closed(struct exchange_end *end, enum exchange_why why)
+static void end_closed(struct exchange_endpoint *end, enum exchange_why why)
 {
     struct call *k = call_of(end);
     bool over = why == EXCHANGE_COMPLETE && k->state == CALL_DONE && k->request_ended && !k->early;
@@ -660,7 +660,7 @@ static void end_closed(struct exchange_end *end, enum exchange_why why)
     bool to_pool = over && (k->keep_alive || told_to_close);
     // What was sent last on an upgraded connection has still to leave.
     if (why == EXCHANGE_COMPLETE && k->conn && !to_pool) {
-        conn_close(k->conn, CONN_END_FLUSH);
+        conn_close(k->conn, CONN_CLOSE_FLUSH);
         k->conn = NULL;
     }
     call_close(k, to_pool);

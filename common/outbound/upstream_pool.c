@@ -79,7 +79,7 @@ static void idle_close(struct upstream_idle *i)
 {
     struct conn *c = i->conn;
     idle_remove(i);
-    conn_close(c, CONN_END_NOW);
+    conn_close(c, CONN_CLOSE_NOW);
 }
 
 // No more than it was to reach: a loop that was held up for long says nothing of the service.
@@ -253,7 +253,7 @@ struct conn *upstream_pool_get(struct upstream *u, const struct upstream_use *us
         refuse(t, past->idle_ms);
     else
         saw_close(t, past->idle_ms);
-    conn_close(c, CONN_END_NOW);
+    conn_close(c, CONN_CLOSE_NOW);
     return NULL;
 }
 
@@ -283,7 +283,7 @@ static void hold(struct upstream *u, struct conn *c, struct upstream_list *list,
     bool sound = conn_in(c).len == 0 && has_room(u);
     struct upstream_idle *i = sound ? malloc(sizeof(*i)) : NULL; // as in upstream_attach
     if (!i) {
-        conn_close(c, CONN_END_NOW);
+        conn_close(c, CONN_CLOSE_NOW);
         return;
     }
     *i = (struct upstream_idle){

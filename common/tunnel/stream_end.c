@@ -23,7 +23,7 @@ void stream_end_discard(struct stream_end *e)
     loop_queue(e->loop, &e->free_task);
 }
 
-static struct stream_end *end_of(struct exchange_end *e)
+static struct stream_end *end_of(struct exchange_endpoint *e)
 {
     return container_of(e, struct stream_end, end);
 }
@@ -87,7 +87,7 @@ static bool keep_offer(struct stream_end *e, struct slice upgrade)
     return true;
 }
 
-static void out_head(struct exchange_end *end, const struct http_head *head,
+static void out_head(struct exchange_endpoint *end, const struct http_head *head,
                      const struct body_framing *framing)
 {
     struct stream_end *e = end_of(end);
@@ -116,13 +116,13 @@ static void answer_instead(struct stream_end *e, const struct http_head *head)
     else
         (void)snprintf(detail, sizeof(detail), "a head that is too large for the tunnel");
     exchange_explain(&e->end, detail);
-    struct exchange_end *sender = x->end[OUTBOUND];
+    struct exchange_endpoint *sender = x->endpoint[OUTBOUND];
     exchange_detach(sender);
     sender->ops->closed(sender, EXCHANGE_PROTOCOL);
     exchange_answer(x, ANSWER_UPSTREAM_TOO_LARGE);
 }
 
-static void in_head(struct exchange_end *end, const struct http_head *head,
+static void in_head(struct exchange_endpoint *end, const struct http_head *head,
                     const struct body_framing *framing)
 {
     struct stream_end *e = end_of(end);
@@ -142,7 +142,7 @@ static void in_head(struct exchange_end *end, const struct http_head *head,
     int error = mux_respond_as(e->stream, &sent);
     if (error == MUX_E_HEAD && interim)
         return; // the final one is what was asked for
-    if (error == MUX_E_HEAD && end->x->end[OUTBOUND])
+    if (error == MUX_E_HEAD && end->x->endpoint[OUTBOUND])
         answer_instead(e, head);
     else if (error)
         break_off(e, EXCHANGE_MEMORY);
@@ -150,7 +150,7 @@ static void in_head(struct exchange_end *end, const struct http_head *head,
         wake(e);
 }
 
-static void on_data(struct exchange_end *end, const char *bytes, size_t len)
+static void on_data(struct exchange_endpoint *end, const char *bytes, size_t len)
 {
     struct stream_end *e = end_of(end);
     if (mux_data(e->stream, bytes, len))
@@ -159,15 +159,15 @@ static void on_data(struct exchange_end *end, const char *bytes, size_t len)
         wake(e);
 }
 
-static void on_finish(struct exchange_end *end, const struct http_head *trailers)
+static void on_finish(struct exchange_endpoint *end, const struct http_head *trailers)
 {
     struct stream_end *e = end_of(end);
     e->finished = true;
-    int error = mux_end(e->stream, trailers);
+    int error = mux_finish(e->stream, trailers);
     // What the peer does not take is left out: trailers may be (RFC 9110 §6.5), and the body is
     // whole.
     if (error == MUX_E_HEAD)
-        error = mux_end(e->stream, NULL);
+        error = mux_finish(e->stream, NULL);
     if (error)
         break_off(e, EXCHANGE_MEMORY);
     else
@@ -175,7 +175,7 @@ static void on_finish(struct exchange_end *end, const struct http_head *trailers
 }
 
 // Only the agent's, where the service has closed. The relay is told when the response has left.
-static void on_unwanted(struct exchange_end *end)
+static void on_unwanted(struct exchange_endpoint *end)
 {
     struct stream_end *e = end_of(end);
     if (!e->stream)
@@ -184,7 +184,7 @@ static void on_unwanted(struct exchange_end *end)
     wake(e);
 }
 
-static void on_credit(struct exchange_end *end, size_t len)
+static void on_credit(struct exchange_endpoint *end, size_t len)
 {
     struct stream_end *e = end_of(end);
     if (!e->stream)
@@ -193,7 +193,7 @@ static void on_credit(struct exchange_end *end, size_t len)
     wake(e);
 }
 
-static void on_closed(struct exchange_end *end, enum exchange_why why)
+static void on_closed(struct exchange_endpoint *end, enum exchange_why why)
 {
     struct stream_end *e = end_of(end);
     if (e->stream && end->side == INBOUND)
@@ -243,7 +243,7 @@ struct stream_end *stream_end_outbound(struct loop *l, struct mux *m, void (*wak
     return e;
 }
 
-void *stream_end_owner(struct exchange_end *outbound)
+void *stream_end_owner(struct exchange_endpoint *outbound)
 {
     return end_of(outbound)->wake_ctx;
 }

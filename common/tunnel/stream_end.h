@@ -9,7 +9,7 @@
 #include "proto/tunnel/mux.h"
 
 struct stream_end {
-    struct exchange_end end;
+    struct exchange_endpoint end;
     struct loop *loop;
     struct mux *mux;
     struct mux_stream *stream; // NULL before it is opened and when it is over
@@ -31,7 +31,7 @@ struct stream_end *stream_end_outbound(struct loop *l, struct mux *m, void (*wak
                                        void *wake_ctx);
 
 // What was its wake_ctx, of an outbound that stream_end_outbound has made.
-void *stream_end_owner(struct exchange_end *outbound);
+void *stream_end_owner(struct exchange_endpoint *outbound);
 
 // Agent: makes an inbound of a stream whose request head has just come. The caller then makes the
 // exchange. The end frees itself.

@@ -146,7 +146,7 @@ int mux_respond_as(struct mux_stream *s, const struct mux_response *response);
 // Returns 0 or MUX_E_MEMORY.
 int mux_data(struct mux_stream *s, const char *bytes, size_t len);
 // The end of a body; `trailers` may be NULL.
-int mux_end(struct mux_stream *s, const struct http_head *trailers);
+int mux_finish(struct mux_stream *s, const struct http_head *trailers);
 // Agent: nobody takes the rest of this request, whose response was given whole. When that has left
 // the stream ends, and the relay hears MUX_RESET_UNWANTED.
 void mux_stop(struct mux_stream *s);

@@ -28,7 +28,7 @@ struct mux_stream {
     bool head_seen;  // the final head has been received
     bool recv_ended; // the peer has ended its direction
     bool send_head;  // our final head was sent
-    bool send_ended; // mux_end was called, or the head had no body
+    bool send_ended; // mux_finish was called, or the head had no body
     bool sent_end;   // our END_STREAM has left
     bool stop;       // mux_stop
     bool deferred;   // nghttp2 waits for mux_data

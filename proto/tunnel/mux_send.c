@@ -403,7 +403,7 @@ static struct mux_trailers *copy_trailers(const struct http_head *trailers)
     return copy;
 }
 
-int mux_end(struct mux_stream *s, const struct http_head *trailers)
+int mux_finish(struct mux_stream *s, const struct http_head *trailers)
 {
     if (s->closed || s->send_ended)
         return 0;

@@ -24,7 +24,7 @@ static void answer(struct mux_view *v)
         return;
     (void)mux_view_feed(v, 1, BODY);
     if (v->index % 5 != 1)
-        CHECK(mux_end(v->stream, &trailers) == 0);
+        CHECK(mux_finish(v->stream, &trailers) == 0);
 }
 
 static void on_head(struct mux_view *v, const struct http_head *head, bool end)
@@ -109,7 +109,7 @@ static int greet(struct mux_side *side, uint8_t choice)
         if (i == 2)
             (void)mux_view_feed(v, 1, BODY);
         if (i == 4)
-            CHECK(mux_end(v->stream, NULL) == 0);
+            CHECK(mux_finish(v->stream, NULL) == 0);
     }
     if (!(choice & 2)) {
         h2_preface(&hello, side->role == MUX_AGENT);

@@ -240,7 +240,7 @@ static void work(struct sim *s, struct exchange *x, int who, bool all)
     if (e->view->sent < e->total || (!all && maybe(s, 2)))
         return;
     struct http_head trailers = trailers_of(e);
-    CHECK(mux_end(e->view->stream, e->trailers ? &trailers : NULL) == 0);
+    CHECK(mux_finish(e->view->stream, e->trailers ? &trailers : NULL) == 0);
     e->ended = true;
 }
 

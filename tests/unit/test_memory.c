@@ -158,7 +158,7 @@ static void send_body(struct side *side)
         settle();
     }
     if (side->stream && !run.failed)
-        expect(mux_end(side->stream, &trailers) == 0);
+        expect(mux_finish(side->stream, &trailers) == 0);
 }
 
 static void scenario(void)

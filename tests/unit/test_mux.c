@@ -82,7 +82,7 @@ static struct mux_view *ask_with_all(struct mux_pair *p)
     struct mux_view *v = mux_side_open(&p->relay, &request, false);
     assert_int_equal(give(v, "body "), 0);
     assert_int_equal(give(v, "of the request"), 0);
-    assert_int_equal(mux_end(v->stream, &trailers), 0);
+    assert_int_equal(mux_finish(v->stream, &trailers), 0);
     return v;
 }
 
@@ -98,7 +98,7 @@ static void answer_with_all(struct mux_view *v)
     assert_int_equal(mux_respond(v->stream, &early, false), 0);
     assert_int_equal(mux_respond(v->stream, &response, false), 0);
     assert_int_equal(give(v, "short and stout"), 0);
-    assert_int_equal(mux_end(v->stream, &trailers), 0);
+    assert_int_equal(mux_finish(v->stream, &trailers), 0);
 }
 
 static size_t exchange_with_cuts(size_t cut_there, size_t cut_back)
@@ -221,15 +221,15 @@ static void empty_bodies_end_in_every_way(void **state)
         struct mux_view *relay = mux_side_open(&p.relay, &post, at_once);
         if (later)
             mux_settle(&p);
-        assert_int_equal(mux_end(relay->stream, with_trailers ? &trailers : NULL), 0);
-        assert_int_equal(mux_end(relay->stream, &trailers), 0); // only the first counts
+        assert_int_equal(mux_finish(relay->stream, with_trailers ? &trailers : NULL), 0);
+        assert_int_equal(mux_finish(relay->stream, &trailers), 0); // only the first counts
         assert_int_equal(give(relay, "too late"), 0);
         mux_settle(&p);
         struct mux_view *agent = p.agent.views[0];
         assert_true(agent->ended && agent->received == 0 && agent->head_end == at_once);
         text_is(&agent->trailers, with_trailers && !at_once ? "x-t: v\n" : "");
         respond(agent, 204, at_once);
-        assert_int_equal(mux_end(agent->stream, with_trailers ? &trailers : NULL), 0);
+        assert_int_equal(mux_finish(agent->stream, with_trailers ? &trailers : NULL), 0);
         mux_settle(&p);
         assert_true(relay->ended && relay->received == 0 && relay->closed && agent->closed);
         text_is(&relay->trailers, with_trailers && !at_once ? "x-t: v\n" : "");
@@ -250,7 +250,7 @@ static void a_response_may_end_before_its_request(void **state)
     mux_settle(&p);
     assert_true(relay->ended && !relay->closed && !agent->ended && !agent->closed);
     assert_int_equal(give(relay, "still here"), 0);
-    assert_int_equal(mux_end(relay->stream, NULL), 0);
+    assert_int_equal(mux_finish(relay->stream, NULL), 0);
     mux_settle(&p);
     text_is(&agent->body, "still here");
     assert_true(agent->closed && agent->reset == 0 && relay->closed && relay->reset == 0);
@@ -270,7 +270,7 @@ static void a_request_that_is_stopped_ends_behind_its_whole_response(void **stat
         begin_upload(&p, &relay, &agent);
         respond(agent, 413, false);
         assert_int_equal(give(agent, "too much"), 0);
-        assert_int_equal(mux_end(agent->stream, NULL), 0);
+        assert_int_equal(mux_finish(agent->stream, NULL), 0);
         if (late)
             mux_settle(&p);
         assert_false(relay->closed);
@@ -292,7 +292,7 @@ static void a_request_that_has_ended_need_not_be_stopped(void **state)
     (void)state;
     mux_pair_init(&p);
     begin_upload(&p, &relay, &agent);
-    assert_int_equal(mux_end(relay->stream, NULL), 0);
+    assert_int_equal(mux_finish(relay->stream, NULL), 0);
     mux_settle(&p);
     mux_stop(agent->stream);
     respond(agent, 200, true);
@@ -402,7 +402,7 @@ static void use_the_first(struct mux_view *v, const struct http_head *head, bool
     CHECK(give(first, "more") == 0);
     mux_credit(first->stream, 100);
     CHECK(mux_respond(first->stream, &response, false) != 0);
-    CHECK(mux_end(first->stream, &trailers) == 0);
+    CHECK(mux_finish(first->stream, &trailers) == 0);
     if (v->index == 3)
         mux_view_reset(first, MUX_RESET_CANCEL);
 }
@@ -494,7 +494,7 @@ static void drain_at_the_relay_lets_the_running_end_and_begins_none(void **state
     mux_settle(&p);
     respond(agent, 200, false);
     assert_int_equal(give(agent, "goodbye"), 0);
-    assert_int_equal(mux_end(agent->stream, NULL), 0);
+    assert_int_equal(mux_finish(agent->stream, NULL), 0);
     mux_settle(&p);
     text_is(&relay->body, "goodbye");
     assert_true(relay->closed && relay->reset == 0 && agent->closed && agent->reset == 0);

@@ -153,7 +153,7 @@ static void a_stalled_reader_holds_back_nobody_else(void **state)
     }
     struct download d = begin(&p);
     drain_to(&p, &d, 40 * MIB);
-    assert_int_equal(mux_end(d.sender->stream, NULL), 0);
+    assert_int_equal(mux_finish(d.sender->stream, NULL), 0);
     mux_settle(&p);
     assert_true(d.reader->closed && d.reader->reset == 0);
     for (int i = 0; i < 20; i++)
@@ -332,7 +332,7 @@ static void a_head_may_be_so_large_and_no_larger(void **state)
         assert_int_equal(mux_side_open(&p.relay, &get, true) == NULL, over);
         assert_int_equal(mux_stream_count(p.relay.mux), 1 - over);
         struct mux_view *relay = mux_side_open(&p.relay, &post, false);
-        assert_int_equal(mux_end(relay->stream, &trailers), error);
+        assert_int_equal(mux_finish(relay->stream, &trailers), error);
         mux_settle(&p);
         struct mux_view *agent = p.agent.views[1 - over];
         assert_int_equal(agent->ended, !over);

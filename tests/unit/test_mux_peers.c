@@ -36,7 +36,7 @@ static void spellings_go_to_peers_that_want_them(void **state)
         mux_set_peer(p.relay.mux, &peer);
         struct mux_view *relay = mux_side_open(&p.relay, &head, false);
         assert_non_null(relay);
-        assert_int_equal(mux_end(relay->stream, &trailers), 0);
+        assert_int_equal(mux_finish(relay->stream, &trailers), 0);
         mux_settle(&p);
         struct mux_view *agent = p.agent.views[i];
         text_is(&agent->heads, i == 0
@@ -71,7 +71,7 @@ static void more_fields_go_to_peers_that_take_them(void **state)
         assert_int_equal(mux_respond(agent->stream, &(struct http_head){.status = 200}, false), 0);
         if (over) {
             head.fields[most] = head.fields[0];
-            assert_int_equal(mux_end(agent->stream, &head), MUX_E_HEAD);
+            assert_int_equal(mux_finish(agent->stream, &head), MUX_E_HEAD);
             assert_null(mux_side_open(&p.relay, &head, true));
         }
         mux_pair_deinit(&p);

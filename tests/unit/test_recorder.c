@@ -31,7 +31,7 @@ struct fixture {
 
 static uint8_t body[BODY];
 
-static void on_head(struct exchange_end *e, const struct http_head *head,
+static void on_head(struct exchange_endpoint *e, const struct http_head *head,
                     const struct body_framing *framing)
 {
     (void)e;
@@ -39,30 +39,30 @@ static void on_head(struct exchange_end *e, const struct http_head *head,
     (void)framing;
 }
 
-static void on_data(struct exchange_end *e, const char *bytes, size_t len)
+static void on_data(struct exchange_endpoint *e, const char *bytes, size_t len)
 {
     (void)bytes;
     exchange_credit(e, len);
 }
 
-static void on_finish(struct exchange_end *e, const struct http_head *trailers)
+static void on_finish(struct exchange_endpoint *e, const struct http_head *trailers)
 {
     (void)e;
     (void)trailers;
 }
 
-static void on_unwanted(struct exchange_end *e)
+static void on_unwanted(struct exchange_endpoint *e)
 {
     exchange_abandon(e);
 }
 
-static void on_credit(struct exchange_end *e, size_t len)
+static void on_credit(struct exchange_endpoint *e, size_t len)
 {
     (void)e;
     (void)len;
 }
 
-static void on_closed(struct exchange_end *e, enum exchange_why why)
+static void on_closed(struct exchange_endpoint *e, enum exchange_why why)
 {
     (void)e;
     (void)why;
@@ -72,7 +72,7 @@ static const struct exchange_ops ops = {on_head,     on_data,   on_finish,
                                         on_unwanted, on_credit, on_closed};
 
 struct ends {
-    struct exchange_end visitor, service;
+    struct exchange_endpoint visitor, service;
     struct exchange *x;
     uint64_t number;
 };
@@ -191,7 +191,7 @@ static void ask(struct fixture *f, struct ends *e)
     send_on(e, &head, (struct body_framing){BODY_CHUNKED, 0});
 }
 
-static void send_body(struct exchange_end *from, size_t len)
+static void send_body(struct exchange_endpoint *from, size_t len)
 {
     for (size_t at = 0; at < len; at += 50000)
         exchange_data(from, (const char *)body + at, len - at < 50000 ? len - at : 50000);

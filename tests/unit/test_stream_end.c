@@ -14,42 +14,42 @@
 
 // The other end of an exchange, which only listens.
 struct listener {
-    struct exchange_end end;
+    struct exchange_endpoint end;
     struct buf heads, body;
     bool finished, closed;
     enum exchange_why why;
 };
 
-static struct listener *listener_of(struct exchange_end *e)
+static struct listener *listener_of(struct exchange_endpoint *e)
 {
     return (struct listener *)(void *)e;
 }
 
-static void on_head(struct exchange_end *e, const struct http_head *head,
+static void on_head(struct exchange_endpoint *e, const struct http_head *head,
                     const struct body_framing *framing)
 {
     (void)framing;
     head_text(head, &listener_of(e)->heads);
 }
 
-static void on_data(struct exchange_end *e, const char *bytes, size_t len)
+static void on_data(struct exchange_endpoint *e, const char *bytes, size_t len)
 {
     CHECK(buf_append(&listener_of(e)->body, bytes, len));
 }
 
-static void on_finish(struct exchange_end *e, const struct http_head *trailers)
+static void on_finish(struct exchange_endpoint *e, const struct http_head *trailers)
 {
     (void)trailers;
     listener_of(e)->finished = true;
 }
 
-static void on_credit(struct exchange_end *e, size_t len)
+static void on_credit(struct exchange_endpoint *e, size_t len)
 {
     (void)e;
     (void)len;
 }
 
-static void on_closed(struct exchange_end *e, enum exchange_why why)
+static void on_closed(struct exchange_endpoint *e, enum exchange_why why)
 {
     listener_of(e)->closed = true;
     listener_of(e)->why = why;
