@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include "common/base/limits.h"
 #include "common/base/log.h"
-#include "common/tunnel/stream_end.h"
+#include "common/tunnel/tunnel_stream.h"
 #include "proto/http/fields.h"
 #include "proto/tunnel/private_fields.h"
 #include "proto/tunnel/spelling.h"
@@ -316,16 +316,16 @@ static void on_request(void *ctx, struct mux_stream *s, struct http_head *reques
     struct agent *a = ctx;
     struct body_framing framing;
     struct private_words said;
-    bool sound = !fields_check(request) && stream_end_framing(request, end, &framing) &&
+    bool sound = !fields_check(request) && tunnel_stream_framing(request, end, &framing) &&
                  take_private(request, &said) && spelling_take(request);
     private_fields_drop(request);
-    struct stream_end *e = sound ? stream_end_inbound(&a->loop, s, wake, a) : NULL;
+    struct tunnel_stream *e = sound ? tunnel_stream_inbound(&a->loop, s, wake, a) : NULL;
     struct exchange *x = e ? exchange_new(&e->end, request, a->observers) : NULL;
     if (!x) {
         mux_set_user(s, NULL);
         mux_reset(s, MUX_RESET_REFUSED);
         if (e)
-            stream_end_discard(e);
+            tunnel_stream_discard(e);
         wake(a);
         return;
     }
@@ -362,8 +362,8 @@ static void on_report(void *ctx, const struct report *report)
 }
 
 static const struct tunnel_handler handler = {
-    .mux = {on_request, stream_end_on_data, stream_end_on_end, stream_end_on_drained,
-            stream_end_on_closed, NULL},
+    .mux = {on_request, tunnel_stream_on_data, tunnel_stream_on_end, tunnel_stream_on_drained,
+            tunnel_stream_on_closed, NULL},
     .control = on_control,
     .report = on_report,
 };

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include "common/base/log.h"
 #include "common/base/owner.h"
-#include "common/tunnel/stream_end.h"
+#include "common/tunnel/tunnel_stream.h"
 #include "proto/tunnel/tunnel.h"
 #include "proto/tunnel/websocket.h"
 
@@ -461,8 +461,8 @@ static void on_report(void *ctx, const struct report *report)
 }
 
 static const struct tunnel_handler handler = {
-    .mux = {stream_end_on_head, stream_end_on_data, stream_end_on_end, stream_end_on_drained,
-            stream_end_on_closed, stream_end_on_overfull},
+    .mux = {tunnel_stream_on_head, tunnel_stream_on_data, tunnel_stream_on_end,
+            tunnel_stream_on_drained, tunnel_stream_on_closed, tunnel_stream_on_overfull},
     .control = on_control,
     .report = on_report,
 };
@@ -599,16 +599,16 @@ bool agent_attach(struct agent *a, struct exchange *x, const struct client_addre
                   enum answer *why)
 {
     struct mux *m = tunnel_mux(a->tunnel);
-    struct stream_end *e = stream_end_outbound(&a->relay->loop, m, wake, a);
+    struct tunnel_stream *e = tunnel_stream_outbound(&a->relay->loop, m, wake, a);
     *why = ANSWER_BUSY;
     if (!e)
         return false;
-    if (!stream_end_count(e, &a->clients, client, a->relay->loop.limits.streams_per_address)) {
-        stream_end_discard(e);
+    if (!tunnel_stream_count(e, &a->clients, client, a->relay->loop.limits.streams_per_address)) {
+        tunnel_stream_discard(e);
         *why = ANSWER_TOO_MANY;
         return false;
     }
-    stream_end_make_room(m);
+    tunnel_stream_make_room(m);
     x->link = a->number;
     x->record = a->record;
     exchange_attach(x, &e->end);
@@ -624,7 +624,7 @@ const char *agent_address(const struct agent *a)
 static struct agent *agent_of(const struct relay *r, const struct exchange *x)
 {
     if (x->endpoint[OUTBOUND])
-        return stream_end_owner(x->endpoint[OUTBOUND]);           // it cannot be gone
+        return tunnel_stream_owner(x->endpoint[OUTBOUND]);        // it cannot be gone
     const struct agent_list *lists[] = {&r->agents, &r->waiting}; // its name may have been taken
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
         for (struct agent *a = lists[i]->first; a; a = a->next)

@@ -8,7 +8,7 @@
 #include "common/io/loop.h"
 #include "proto/tunnel/mux.h"
 
-struct stream_end {
+struct tunnel_stream {
     struct exchange_endpoint end;
     struct loop *loop;
     struct mux *mux;
@@ -26,22 +26,22 @@ struct stream_end {
 
 // Relay: an outbound that opens a stream when the request head comes. NULL when out of memory. The
 // end frees itself after `closed`; one that is never attached to an exchange is given back by
-// stream_end_discard.
-struct stream_end *stream_end_outbound(struct loop *l, struct mux *m, void (*wake)(void *ctx),
-                                       void *wake_ctx);
+// tunnel_stream_discard.
+struct tunnel_stream *tunnel_stream_outbound(struct loop *l, struct mux *m, void (*wake)(void *ctx),
+                                             void *wake_ctx);
 
-// What was its wake_ctx, of an outbound that stream_end_outbound has made.
-void *stream_end_owner(struct exchange_endpoint *outbound);
+// What was its wake_ctx, of an outbound that tunnel_stream_outbound has made.
+void *tunnel_stream_owner(struct exchange_endpoint *outbound);
 
 // Agent: makes an inbound of a stream whose request head has just come. The caller then makes the
 // exchange. The end frees itself.
-struct stream_end *stream_end_inbound(struct loop *l, struct mux_stream *s, void (*wake)(void *ctx),
-                                      void *wake_ctx);
+struct tunnel_stream *tunnel_stream_inbound(struct loop *l, struct mux_stream *s,
+                                            void (*wake)(void *ctx), void *wake_ctx);
 
 // Relay: counts it as one of this client's until it ends. False: those are `most` already, and it
 // does not count.
-bool stream_end_count(struct stream_end *e, struct shares *clients,
-                      const struct client_address *client, size_t most);
+bool tunnel_stream_count(struct tunnel_stream *e, struct shares *clients,
+                         const struct client_address *client, size_t most);
 
 // Relay: when the mux is full, breaks off one exchange, if there is one that
 // - has a visitor slower than LIMIT_SHED_RATE, and has had LIMIT_SHED_AGE_MS: the slowest. It
@@ -50,20 +50,20 @@ bool stream_end_count(struct stream_end *e, struct shares *clients,
 // - or, where more than half of them all last, is one of these: of the client that has the most,
 //   one without a byte for LIMIT_SHED_HANG_MS rather than an event stream, and that rather than an
 //   upgraded one, and of several the one that has been idle for longest.
-void stream_end_make_room(struct mux *m);
+void tunnel_stream_make_room(struct mux *m);
 
 // The framing of a message that came through the mux.
 // Returns false when the head and its end contradict each other.
-bool stream_end_framing(const struct http_head *head, bool end, struct body_framing *framing);
+bool tunnel_stream_framing(const struct http_head *head, bool end, struct body_framing *framing);
 
-void stream_end_discard(struct stream_end *e);
+void tunnel_stream_discard(struct tunnel_stream *e);
 
 // For a struct mux_handler, whatever its ctx: `mux_user` of the stream is the end.
-void stream_end_on_head(void *ctx, struct mux_stream *s, struct http_head *head,
-                        bool end); // relay: a response
-void stream_end_on_data(void *ctx, struct mux_stream *s, const char *bytes, size_t len);
-void stream_end_on_end(void *ctx, struct mux_stream *s, struct http_head *trailers);
+void tunnel_stream_on_head(void *ctx, struct mux_stream *s, struct http_head *head,
+                           bool end); // relay: a response
+void tunnel_stream_on_data(void *ctx, struct mux_stream *s, const char *bytes, size_t len);
+void tunnel_stream_on_end(void *ctx, struct mux_stream *s, struct http_head *trailers);
 // Relay: of the client of which the most is unread the stream of which the most is.
-struct mux_stream *stream_end_on_overfull(void *ctx, struct mux *m);
-void stream_end_on_drained(void *ctx, struct mux_stream *s, size_t len);
-void stream_end_on_closed(void *ctx, struct mux_stream *s, uint32_t reset);
+struct mux_stream *tunnel_stream_on_overfull(void *ctx, struct mux *m);
+void tunnel_stream_on_drained(void *ctx, struct mux_stream *s, size_t len);
+void tunnel_stream_on_closed(void *ctx, struct mux_stream *s, uint32_t reset);

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "common/tunnel/stream_end.h"
+#include "common/tunnel/tunnel_stream.h"
 #include "tests/support/check.h"
 #include "tests/support/mux_pair.h"
 
@@ -78,9 +78,9 @@ struct forwarded {
 };
 
 // The agent's mux tells its stream's end, and no view.
-static const struct mux_handler agent_handler = {stream_end_on_head,   stream_end_on_data,
-                                                 stream_end_on_end,    stream_end_on_drained,
-                                                 stream_end_on_closed, NULL};
+static const struct mux_handler agent_handler = {tunnel_stream_on_head,   tunnel_stream_on_data,
+                                                 tunnel_stream_on_end,    tunnel_stream_on_drained,
+                                                 tunnel_stream_on_closed, NULL};
 
 static struct forwarded *here;
 
@@ -88,8 +88,8 @@ static void on_request(void *ctx, struct mux_stream *s, struct http_head *head, 
 {
     struct body_framing framing;
     (void)ctx;
-    CHECK(stream_end_framing(head, end, &framing));
-    struct stream_end *e = stream_end_inbound(&here->loop, s, wake, NULL);
+    CHECK(tunnel_stream_framing(head, end, &framing));
+    struct tunnel_stream *e = tunnel_stream_inbound(&here->loop, s, wake, NULL);
     CHECK(e);
     here->x = exchange_new(&e->end, head, NULL);
     CHECK(here->x);
@@ -290,7 +290,7 @@ static void for_what_is_unread_the_client_pays_of_which_the_most_is(void **state
     const int order[] = {2, 5, 0, 1, 4, 6, 3};
     struct mux_pair p;
     struct mux_view *views[READERS];
-    struct stream_end ends[READERS] = {0};
+    struct tunnel_stream ends[READERS] = {0};
     struct shares clients = {0};
     (void)state;
     mux_pair_init(&p);
@@ -299,33 +299,33 @@ static void for_what_is_unread_the_client_pays_of_which_the_most_is(void **state
         struct client_address a = {.anybody = readers[i].client == 0};
         a.bytes.s6_addr[0] = (uint8_t)readers[i].client;
         views[i] = unread_download(&p, readers[i].unread);
-        assert_true(stream_end_count(&ends[i], &clients, &a, 100));
+        assert_true(tunnel_stream_count(&ends[i], &clients, &a, 100));
         mux_set_user(views[i]->stream, &ends[i]);
     }
     for (size_t i = 0; i < READERS; i++) {
         struct mux_view *v = views[order[i]];
-        assert_ptr_equal(stream_end_on_overfull(NULL, p.relay.mux), v->stream);
+        assert_ptr_equal(tunnel_stream_on_overfull(NULL, p.relay.mux), v->stream);
         mux_set_user(v->stream, v);
         mux_view_reset(v, MUX_RESET_CALM);
         shares_leave(ends[order[i]].share);
     }
-    assert_null(stream_end_on_overfull(NULL, p.relay.mux));
+    assert_null(tunnel_stream_on_overfull(NULL, p.relay.mux));
     mux_settle(&p);
     mux_pair_deinit(&p);
 }
 
 static void a_client_has_a_share_of_streams_and_no_more(void **state)
 {
-    struct stream_end ends[3] = {0};
+    struct tunnel_stream ends[3] = {0};
     struct shares clients = {0};
     struct client_address a = {.bytes.s6_addr[0] = 1};
     (void)state;
-    assert_true(stream_end_count(&ends[0], &clients, &a, 2));
-    assert_true(stream_end_count(&ends[1], &clients, &a, 2));
-    assert_false(stream_end_count(&ends[2], &clients, &a, 2));
+    assert_true(tunnel_stream_count(&ends[0], &clients, &a, 2));
+    assert_true(tunnel_stream_count(&ends[1], &clients, &a, 2));
+    assert_false(tunnel_stream_count(&ends[2], &clients, &a, 2));
     assert_null(ends[2].share);
     a.anybody = true;
-    assert_true(stream_end_count(&ends[2], &clients, &a, 2));
+    assert_true(tunnel_stream_count(&ends[2], &clients, &a, 2));
     assert_null(ends[2].share);
     assert_int_equal(clients.count, 2);
     shares_leave(ends[0].share);

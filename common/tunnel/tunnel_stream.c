@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "stream_end.h"
+#include "tunnel_stream.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include "common/base/limits.h"
@@ -10,12 +10,12 @@
 
 static void on_free(struct loop_task *task)
 {
-    struct stream_end *e = container_of(task, struct stream_end, free_task);
+    struct tunnel_stream *e = container_of(task, struct tunnel_stream, free_task);
     free(e->offer);
     free(e);
 }
 
-void stream_end_discard(struct stream_end *e)
+void tunnel_stream_discard(struct tunnel_stream *e)
 {
     shares_leave(e->share);
     e->share = NULL;
@@ -23,17 +23,17 @@ void stream_end_discard(struct stream_end *e)
     loop_queue(e->loop, &e->free_task);
 }
 
-static struct stream_end *end_of(struct exchange_endpoint *e)
+static struct tunnel_stream *end_of(struct exchange_endpoint *e)
 {
-    return container_of(e, struct stream_end, end);
+    return container_of(e, struct tunnel_stream, end);
 }
 
-static void wake(const struct stream_end *e)
+static void wake(const struct tunnel_stream *e)
 {
     e->wake(e->wake_ctx);
 }
 
-static void forget_stream(struct stream_end *e, bool reset)
+static void forget_stream(struct tunnel_stream *e, bool reset)
 {
     struct mux_stream *s = e->stream;
     e->stream = NULL;
@@ -46,23 +46,23 @@ static void forget_stream(struct stream_end *e, bool reset)
 }
 
 // The outbound gives up by itself: its stream first, so that nothing comes back from there.
-static void refuse(struct stream_end *e, enum answer answer, enum exchange_why why)
+static void refuse(struct tunnel_stream *e, enum answer answer, enum exchange_why why)
 {
     forget_stream(e, true);
     exchange_refuse(&e->end, answer, why);
-    stream_end_discard(e);
+    tunnel_stream_discard(e);
 }
 
-static void break_off(struct stream_end *e, enum exchange_why why)
+static void break_off(struct tunnel_stream *e, enum exchange_why why)
 {
     forget_stream(e, true);
     exchange_abort(&e->end, why);
-    stream_end_discard(e);
+    tunnel_stream_discard(e);
 }
 
 // Opens the stream of a request, with the visitor's connection in its head. On its own, for the
 // room that a head takes.
-__attribute__((noinline)) static struct mux_stream *open_with_visitor(struct stream_end *e,
+__attribute__((noinline)) static struct mux_stream *open_with_visitor(struct tunnel_stream *e,
                                                                       const struct http_head *head,
                                                                       bool ends)
 {
@@ -75,7 +75,7 @@ __attribute__((noinline)) static struct mux_stream *open_with_visitor(struct str
     return mux_open(e->mux, &with, ends, e);
 }
 
-static bool keep_offer(struct stream_end *e, struct slice upgrade)
+static bool keep_offer(struct tunnel_stream *e, struct slice upgrade)
 {
     if (upgrade.len == 0)
         return true;
@@ -90,7 +90,7 @@ static bool keep_offer(struct stream_end *e, struct slice upgrade)
 static void out_head(struct exchange_endpoint *end, const struct http_head *head,
                      const struct body_framing *framing)
 {
-    struct stream_end *e = end_of(end);
+    struct tunnel_stream *e = end_of(end);
     e->head_request = slice_eq(head->method, SLICE("HEAD"));
     bool ends = framing->kind == BODY_NONE && head->upgrade.len == 0;
     bool tells =
@@ -105,7 +105,7 @@ static void out_head(struct exchange_endpoint *end, const struct http_head *head
 }
 
 // The mux cannot carry the response: it becomes an answer of ours, and its sender is let go.
-static void answer_instead(struct stream_end *e, const struct http_head *head)
+static void answer_instead(struct tunnel_stream *e, const struct http_head *head)
 {
     struct exchange *x = e->end.x;
     char detail[EXCHANGE_DETAIL_MAX];
@@ -125,7 +125,7 @@ static void answer_instead(struct stream_end *e, const struct http_head *head)
 static void in_head(struct exchange_endpoint *end, const struct http_head *head,
                     const struct body_framing *framing)
 {
-    struct stream_end *e = end_of(end);
+    struct tunnel_stream *e = end_of(end);
     bool interim = head->status < 200 && head->status != 101;
     bool switches = head->status == 101;
     bool says_upgrade =
@@ -152,7 +152,7 @@ static void in_head(struct exchange_endpoint *end, const struct http_head *head,
 
 static void on_data(struct exchange_endpoint *end, const char *bytes, size_t len)
 {
-    struct stream_end *e = end_of(end);
+    struct tunnel_stream *e = end_of(end);
     if (mux_data(e->stream, bytes, len))
         break_off(e, EXCHANGE_MEMORY);
     else
@@ -161,7 +161,7 @@ static void on_data(struct exchange_endpoint *end, const char *bytes, size_t len
 
 static void on_finish(struct exchange_endpoint *end, const struct http_head *trailers)
 {
-    struct stream_end *e = end_of(end);
+    struct tunnel_stream *e = end_of(end);
     e->finished = true;
     int error = mux_finish(e->stream, trailers);
     // What the peer does not take is left out: trailers may be (RFC 9110 §6.5), and the body is
@@ -177,7 +177,7 @@ static void on_finish(struct exchange_endpoint *end, const struct http_head *tra
 // Only the agent's, where the service has closed. The relay is told when the response has left.
 static void on_unwanted(struct exchange_endpoint *end)
 {
-    struct stream_end *e = end_of(end);
+    struct tunnel_stream *e = end_of(end);
     if (!e->stream)
         return;
     mux_stop(e->stream);
@@ -186,7 +186,7 @@ static void on_unwanted(struct exchange_endpoint *end)
 
 static void on_credit(struct exchange_endpoint *end, size_t len)
 {
-    struct stream_end *e = end_of(end);
+    struct tunnel_stream *e = end_of(end);
     if (!e->stream)
         return;
     mux_credit(e->stream, len);
@@ -195,11 +195,11 @@ static void on_credit(struct exchange_endpoint *end, size_t len)
 
 static void on_closed(struct exchange_endpoint *end, enum exchange_why why)
 {
-    struct stream_end *e = end_of(end);
+    struct tunnel_stream *e = end_of(end);
     if (e->stream && end->side == INBOUND)
         mux_stop(e->stream); // if the request has not ended, nobody takes the rest
     forget_stream(e, why != EXCHANGE_COMPLETE || !e->finished);
-    stream_end_discard(e);
+    tunnel_stream_discard(e);
 }
 
 static const struct exchange_ops outbound_ops = {
@@ -218,13 +218,13 @@ static const struct exchange_ops inbound_ops = {
     .closed = on_closed,
 };
 
-static struct stream_end *end_new(struct loop *l, const struct exchange_ops *ops,
-                                  void (*wake_fn)(void *), void *ctx)
+static struct tunnel_stream *end_new(struct loop *l, const struct exchange_ops *ops,
+                                     void (*wake_fn)(void *), void *ctx)
 {
-    struct stream_end *e = malloc(sizeof(*e)); // calloc takes nothing from the thread's cache
+    struct tunnel_stream *e = malloc(sizeof(*e)); // calloc takes nothing from the thread's cache
     if (!e)
         return NULL;
-    *e = (struct stream_end){
+    *e = (struct tunnel_stream){
         .loop = l,
         .credit = LIMIT_CREDIT_BYTES,
         .end.ops = ops,
@@ -234,22 +234,22 @@ static struct stream_end *end_new(struct loop *l, const struct exchange_ops *ops
     return e;
 }
 
-struct stream_end *stream_end_outbound(struct loop *l, struct mux *m, void (*wake_fn)(void *ctx),
-                                       void *wake_ctx)
+struct tunnel_stream *tunnel_stream_outbound(struct loop *l, struct mux *m,
+                                             void (*wake_fn)(void *ctx), void *wake_ctx)
 {
-    struct stream_end *e = end_new(l, &outbound_ops, wake_fn, wake_ctx);
+    struct tunnel_stream *e = end_new(l, &outbound_ops, wake_fn, wake_ctx);
     if (e)
         e->mux = m;
     return e;
 }
 
-void *stream_end_owner(struct exchange_endpoint *outbound)
+void *tunnel_stream_owner(struct exchange_endpoint *outbound)
 {
     return end_of(outbound)->wake_ctx;
 }
 
-bool stream_end_count(struct stream_end *e, struct shares *clients,
-                      const struct client_address *client, size_t most)
+bool tunnel_stream_count(struct tunnel_stream *e, struct shares *clients,
+                         const struct client_address *client, size_t most)
 {
     unsigned char key[CLIENT_KEY_BYTES];
     if (client->anybody)
@@ -262,10 +262,10 @@ bool stream_end_count(struct stream_end *e, struct shares *clients,
     return false;
 }
 
-struct stream_end *stream_end_inbound(struct loop *l, struct mux_stream *s,
-                                      void (*wake_fn)(void *ctx), void *wake_ctx)
+struct tunnel_stream *tunnel_stream_inbound(struct loop *l, struct mux_stream *s,
+                                            void (*wake_fn)(void *ctx), void *wake_ctx)
 {
-    struct stream_end *e = end_new(l, &inbound_ops, wake_fn, wake_ctx);
+    struct tunnel_stream *e = end_new(l, &inbound_ops, wake_fn, wake_ctx);
     if (!e)
         return NULL;
     e->stream = s;
@@ -293,12 +293,12 @@ static size_t pace_of(const struct exchange *x, uint64_t now_ns)
     return age_ms < LIMIT_SHED_AGE_MS ? SIZE_MAX : (size_t)(bytes * 1000 / age_ms);
 }
 
-static struct stream_end *slowest_of(const struct mux *m, uint64_t now_ns)
+static struct tunnel_stream *slowest_of(const struct mux *m, uint64_t now_ns)
 {
-    struct stream_end *slowest = NULL;
+    struct tunnel_stream *slowest = NULL;
     size_t slowest_pace = LIMIT_SHED_RATE;
     for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s)) {
-        struct stream_end *e = mux_user(s);
+        struct tunnel_stream *e = mux_user(s);
         size_t pace = e && e->end.x ? pace_of(e->end.x, now_ns) : SIZE_MAX;
         if (pace >= slowest_pace)
             continue;
@@ -317,7 +317,7 @@ enum lasting {
 };
 
 struct candidate {
-    struct stream_end *e;
+    struct tunnel_stream *e;
     size_t clients; // exchanges of its client
     enum lasting lasting;
     uint64_t idle_ns;
@@ -325,7 +325,7 @@ struct candidate {
 
 static struct candidate candidate_of(struct mux_stream *s, size_t of_anybody, uint64_t now_ns)
 {
-    struct stream_end *e = mux_user(s);
+    struct tunnel_stream *e = mux_user(s);
     struct candidate c = {.e = e, .lasting = LASTS_NOT};
     if (!e || !e->end.x)
         return c;
@@ -354,13 +354,13 @@ static bool goes_before(const struct candidate *a, const struct candidate *b)
 }
 
 // NULL when half of them all, or more, do not last: these will make room themselves.
-static struct stream_end *lasting_one_of(const struct mux *m, uint64_t now_ns)
+static struct tunnel_stream *lasting_one_of(const struct mux *m, uint64_t now_ns)
 {
     struct candidate best = {.lasting = LASTS_NOT};
     size_t of_anybody = 0;
     size_t lasting = 0;
     for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s)) {
-        const struct stream_end *e = mux_user(s);
+        const struct tunnel_stream *e = mux_user(s);
         of_anybody += e && !e->share;
     }
     for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s)) {
@@ -374,23 +374,23 @@ static struct stream_end *lasting_one_of(const struct mux *m, uint64_t now_ns)
     return 2 * lasting > mux_stream_count(m) ? best.e : NULL;
 }
 
-struct mux_stream *stream_end_on_overfull(void *ctx, struct mux *m)
+struct mux_stream *tunnel_stream_on_overfull(void *ctx, struct mux *m)
 {
     struct mux_stream *fullest = NULL;
     size_t most = 0;
     size_t of_anybody = 0;
     (void)ctx;
     for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s)) {
-        const struct stream_end *e = mux_user(s);
+        const struct tunnel_stream *e = mux_user(s);
         if (e && e->share)
             e->share->weight = 0;
     }
     for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s)) {
-        const struct stream_end *e = mux_user(s);
+        const struct tunnel_stream *e = mux_user(s);
         *(e && e->share ? &e->share->weight : &of_anybody) += mux_stream_unread(s);
     }
     for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s)) {
-        const struct stream_end *e = mux_user(s);
+        const struct tunnel_stream *e = mux_user(s);
         size_t weight = e && e->share ? e->share->weight : of_anybody;
         if (!fullest || weight > most ||
             (weight == most && mux_stream_unread(s) > mux_stream_unread(fullest))) {
@@ -405,19 +405,19 @@ struct mux_stream *stream_end_on_overfull(void *ctx, struct mux *m)
 // show who is to pay for it.
 static void make_room_unread(struct mux *m)
 {
-    struct mux_stream *s = mux_is_unread(m) ? stream_end_on_overfull(NULL, m) : NULL;
-    struct stream_end *e = s ? mux_user(s) : NULL;
+    struct mux_stream *s = mux_is_unread(m) ? tunnel_stream_on_overfull(NULL, m) : NULL;
+    struct tunnel_stream *e = s ? mux_user(s) : NULL;
     if (e && e->end.x)
         refuse(e, ANSWER_BUSY, EXCHANGE_RESET);
 }
 
-void stream_end_make_room(struct mux *m)
+void tunnel_stream_make_room(struct mux *m)
 {
     uint64_t now_ns = uv_hrtime();
     make_room_unread(m);
     if (!mux_is_full(m))
         return;
-    struct stream_end *e = slowest_of(m, now_ns);
+    struct tunnel_stream *e = slowest_of(m, now_ns);
     if (e) {
         refuse(e, ANSWER_REQUEST_TIMEOUT, EXCHANGE_TIMEOUT);
         return;
@@ -427,7 +427,7 @@ void stream_end_make_room(struct mux *m)
         refuse(e, ANSWER_BUSY, EXCHANGE_TIMEOUT);
 }
 
-bool stream_end_framing(const struct http_head *head, bool end, struct body_framing *framing)
+bool tunnel_stream_framing(const struct http_head *head, bool end, struct body_framing *framing)
 {
     const struct field *length = head_find(head, SLICE("content-length"));
     if (head->method.len > 0 && head_find(head, SLICE("host")))
@@ -454,7 +454,7 @@ static bool is_switch(const struct http_head *head)
 
 // Whether a response has a body exactly when HTTP/1.1 says that it has one (RFC 9112 §6.3):
 // visitors may believe nothing else.
-static bool is_framed_right(const struct stream_end *e, const struct http_head *head, bool end)
+static bool is_framed_right(const struct tunnel_stream *e, const struct http_head *head, bool end)
 {
     const struct field *length = head_find(head, SLICE("content-length"));
     if (is_switch(head))
@@ -467,7 +467,7 @@ static bool is_framed_right(const struct stream_end *e, const struct http_head *
 }
 
 // What an agent may say as a response to this request.
-static bool is_sound(const struct stream_end *e, const struct http_head *head)
+static bool is_sound(const struct tunnel_stream *e, const struct http_head *head)
 {
     if (fields_check(head) ||
         !private_fields_check(head, head->status < 200 ? PRIVATE_INTERIM : PRIVATE_RESPONSE))
@@ -476,16 +476,16 @@ static bool is_sound(const struct stream_end *e, const struct http_head *head)
            (e->offer && slice_list_is_within(head->upgrade, slice_str(e->offer)));
 }
 
-void stream_end_on_head(void *ctx, struct mux_stream *s, struct http_head *head, bool end)
+void tunnel_stream_on_head(void *ctx, struct mux_stream *s, struct http_head *head, bool end)
 {
     (void)ctx;
-    struct stream_end *e = mux_user(s);
+    struct tunnel_stream *e = mux_user(s);
     struct body_framing framing;
     if (!e)
         return;
     bool switches = is_switch(head);
     bool interim = head->status < 200;
-    if (!is_sound(e, head) || !stream_end_framing(head, end, &framing) ||
+    if (!is_sound(e, head) || !tunnel_stream_framing(head, end, &framing) ||
         !is_framed_right(e, head, end) || !spelling_take(head)) {
         if (e->end.x)
             exchange_explain(&e->end, "a head of the agent that breaks the rules of the tunnel");
@@ -503,16 +503,16 @@ void stream_end_on_head(void *ctx, struct mux_stream *s, struct http_head *head,
         exchange_finish(&e->end, NULL);
 }
 
-void stream_end_on_data(void *ctx, struct mux_stream *s, const char *bytes, size_t len)
+void tunnel_stream_on_data(void *ctx, struct mux_stream *s, const char *bytes, size_t len)
 {
     (void)ctx;
-    struct stream_end *e = mux_user(s);
+    struct tunnel_stream *e = mux_user(s);
     if (e && e->end.x)
         exchange_data(&e->end, bytes, len);
 }
 
 // On its own, as in the upstream: most streams end without trailers, and room for them costs time.
-__attribute__((noinline)) static void end_with(struct stream_end *e, struct http_head *trailers)
+__attribute__((noinline)) static void end_with(struct tunnel_stream *e, struct http_head *trailers)
 {
     struct http_head passed_on;
     enum private_section section =
@@ -528,10 +528,10 @@ __attribute__((noinline)) static void end_with(struct stream_end *e, struct http
     exchange_finish(&e->end, passed_on.field_count ? &passed_on : NULL);
 }
 
-void stream_end_on_end(void *ctx, struct mux_stream *s, struct http_head *trailers)
+void tunnel_stream_on_end(void *ctx, struct mux_stream *s, struct http_head *trailers)
 {
     (void)ctx;
-    struct stream_end *e = mux_user(s);
+    struct tunnel_stream *e = mux_user(s);
     if (!e || !e->end.x)
         return;
     if (trailers)
@@ -542,7 +542,7 @@ void stream_end_on_end(void *ctx, struct mux_stream *s, struct http_head *traile
 
 // What is queued for the stream grows only as it drains, like the windows of the mux: a stalled
 // stream stays small.
-static size_t grown_credit(struct stream_end *e, size_t len)
+static size_t grown_credit(struct tunnel_stream *e, size_t len)
 {
     e->drained += len;
     uint64_t after = e->credit > LIMIT_CREDIT_GROW_AFTER ? e->credit : LIMIT_CREDIT_GROW_AFTER;
@@ -555,10 +555,10 @@ static size_t grown_credit(struct stream_end *e, size_t len)
     return more;
 }
 
-void stream_end_on_drained(void *ctx, struct mux_stream *s, size_t len)
+void tunnel_stream_on_drained(void *ctx, struct mux_stream *s, size_t len)
 {
     (void)ctx;
-    struct stream_end *e = mux_user(s);
+    struct tunnel_stream *e = mux_user(s);
     if (e && e->end.x)
         exchange_credit(&e->end, len + grown_credit(e, len));
 }
@@ -574,10 +574,10 @@ static enum answer answer_of_reset(uint32_t reset)
     }
 }
 
-void stream_end_on_closed(void *ctx, struct mux_stream *s, uint32_t reset)
+void tunnel_stream_on_closed(void *ctx, struct mux_stream *s, uint32_t reset)
 {
     (void)ctx;
-    struct stream_end *e = mux_user(s);
+    struct tunnel_stream *e = mux_user(s);
     if (!e)
         return;
     e->stream = NULL;
@@ -589,5 +589,5 @@ void stream_end_on_closed(void *ctx, struct mux_stream *s, uint32_t reset)
         exchange_refuse(&e->end, answer_of_reset(reset), why);
     else
         exchange_abort(&e->end, why);
-    stream_end_discard(e);
+    tunnel_stream_discard(e);
 }
