@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// When the idle hand of the scribe holds back: much traffic that is short is written after it, not
-// beside it, and costs it next to nothing. Traffic that lasts is written while it lasts.
+// When the idle hand of the record writer holds back: much traffic that is short is written after
+// it, not beside it, and costs it next to nothing. Traffic that lasts is written while it lasts.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

@@ -10,9 +10,9 @@
 #include "flush_listener.h"
 #include "proto/http/http1.h"
 #include "queue_shares.h"
+#include "record_writer.h"
 #include "redact.h"
 #include "redact_begin.h"
-#include "scribe.h"
 
 enum {
     SLOTS_FIRST = 64,
@@ -44,12 +44,12 @@ struct recorder {
     struct redact redact;
     uint64_t body_bytes;
     struct queue *queue;
-    struct scribe *scribe;
+    struct record_writer *writer;
     struct flush_listener *readers;
     struct slot *slots;
     uint32_t slot_count, free; // free: 1 + the first one; 0: none
     size_t running, unsettled;
-    uv_async_t told; // the scribe has something to say
+    uv_async_t told; // the record writer has something to say
     struct loop *loop;
     struct timeout look; // at the exchanges that run; stopped while there are none
     uv_idle_t look_on;   // goes on with that, once in a turn of the loop
@@ -149,7 +149,7 @@ static void on_begun(void *ctx, struct exchange *x, const struct http_head *requ
     if (!e) {
         if (number)
             free_slot(r, x, number - 1);
-        scribe_shed(r->scribe, 1, 0);
+        record_writer_shed(r->writer, 1, 0);
         return;
     }
     x->note[0] = (void *)(uintptr_t)number;
@@ -212,7 +212,7 @@ static void on_settled(void *ctx, struct exchange *x)
     struct event_about *e = queue_reserve(r->queue, len, 0);
     if (!e) { // out of memory
         drop(r, x, index);
-        scribe_shed(r->scribe, 1, 0);
+        record_writer_shed(r->writer, 1, 0);
         return;
     }
     *e = (struct event_about){
@@ -332,7 +332,7 @@ static void on_data(void *ctx, struct exchange *x, enum exchange_side from, stru
         bytes.len -= s->shed ? 0 : len;
     }
     if (bytes.len > 0)
-        scribe_shed(r->scribe, 0, bytes.len);
+        record_writer_shed(r->writer, 0, bytes.len);
 }
 
 static void on_finished(void *ctx, struct exchange *x, enum exchange_side from,
@@ -493,7 +493,7 @@ static void on_look_on(uv_idle_t *idle)
         return;
     (void)uv_idle_stop(idle);
     if (r->progress)
-        scribe_hurry(r->scribe);
+        record_writer_hurry(r->writer);
     if (r->running > 0)
         timeout_start(r->loop, &r->look, RECORDER_LOOK_MS, on_look);
 }
@@ -549,8 +549,8 @@ void recorder_report(struct recorder *r, uint64_t link, const struct report *rep
 
 static void tell(struct recorder *r)
 {
-    char text[SCRIBE_TEXT_MAX];
-    while (scribe_told(r->scribe, text))
+    char text[RECORD_WRITER_TEXT_MAX];
+    while (record_writer_told(r->writer, text))
         log_warn("record: %s", text);
 }
 
@@ -593,7 +593,7 @@ static void close_handles(struct recorder *r)
 
 static bool start(struct recorder *r, const struct limits *l)
 {
-    const struct scribe_config config = {
+    const struct record_writer_config config = {
         .store = {.dir = r->config.dir,
                   .program = r->config.program,
                   .bytes = l->record_bytes,
@@ -603,8 +603,8 @@ static bool start(struct recorder *r, const struct limits *l)
     };
     r->body_bytes = l->record_body_bytes;
     r->queue = queue_new();
-    r->scribe = r->queue ? scribe_new(&config, r->queue) : NULL;
-    return r->scribe != NULL;
+    r->writer = r->queue ? record_writer_new(&config, r->queue) : NULL;
+    return r->writer != NULL;
 }
 
 struct recorder *recorder_new(struct loop *l, const struct recorder_config *config)
@@ -651,12 +651,12 @@ void recorder_free(struct recorder *r)
         return;
     timeout_stop(&r->look);
     (void)uv_idle_stop(&r->look_on);
-    bool ended = scribe_stop(r->scribe, RECORDER_END_MS);
+    bool ended = record_writer_stop(r->writer, RECORDER_END_MS);
     flush_listener_free(r->readers); // not before all is written: it tells readers that it is
     tell(r);
     free(r->slots);
     if (ended) {
-        scribe_free(r->scribe);
+        record_writer_free(r->writer);
         queue_free(r->queue);
     } else {
         log_warn("record: %s does not answer: what was to be written last is left out",
@@ -674,7 +674,7 @@ void recorder_never(struct recorder *r, const char *token)
 
 void recorder_status(const struct recorder *r, struct recorder_status *status)
 {
-    status->failing = scribe_is_failing(r->scribe, &status->shed, &status->shed_bytes);
+    status->failing = record_writer_is_failing(r->writer, &status->shed, &status->shed_bytes);
 }
 
 struct exchange_observer *recorder_observer(struct recorder *r)

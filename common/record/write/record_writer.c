@@ -11,7 +11,7 @@
 // others it may be given a whole share, and then they wait for it as long as a time slice is. So
 // the idle one stops for a moment, again and again, and whoever waits goes first. And it begins
 // only when the traffic is over, or when that lasts (hold.h).
-#include "scribe.h"
+#include "record_writer.h"
 #include <malloc.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -49,24 +49,24 @@ enum {
     HANDS
 };
 
-struct hand {
-    struct scribe *scribe;
+struct writer_thread {
+    struct record_writer *writer;
     uv_thread_t thread;
 };
 
-struct scribe {
-    struct scribe_config config;
+struct record_writer {
+    struct record_writer_config config;
     struct queue *queue;
-    struct hand hands[HANDS];
+    struct writer_thread hands[HANDS];
     atomic_bool closing, failing;
     atomic_size_t hurry;           // up to this mark of the queue what waits is in a hurry
     atomic_uint_fast64_t hurry_ms; // since then
     atomic_uint_fast64_t shed, shed_bytes;
     uv_mutex_t lock; // of what follows
     uv_cond_t turns;
-    const struct hand *writing;     // whose turn it is
-    bool ended, abandoned;          // nobody is there any more to be told
-    char said[2 * SCRIBE_TEXT_MAX]; // texts, each with its zero
+    const struct writer_thread *writing;   // whose turn it is
+    bool ended, abandoned;                 // nobody is there any more to be told
+    char said[2 * RECORD_WRITER_TEXT_MAX]; // texts, each with its zero
     size_t said_len;
     // the hand's whose turn it is
     struct store *store;
@@ -80,24 +80,24 @@ struct scribe {
     uint64_t effort_ns, effort_since_ns; // of a processor, and since when it is counted
     uint64_t cpu_ns;                     // of the hand's thread, when that was counted last
     bool again;                          // a batch could not be written
-    bool toiled;                         // since it rested
+    bool was_busy;                       // since it rested
     bool rests;                          // what it does not need has been given back
     bool untidy;                         // there is more to tidy up while it rests
     uint64_t quiet_since_ms;             // since when what has come is counted
     size_t quiet_bytes;
-    bool behind;      // what was taken last had waited for LATE_MS
-    bool toils, idle; // what is written is much; it is the idle hand that writes it
+    bool behind;     // what was taken last had waited for LATE_MS
+    bool busy, idle; // what is written is much; it is the idle hand that writes it
     struct hold hold;
     uint64_t stint_ns; // since when it has been at work
 };
 
-void scribe_shed(struct scribe *s, uint64_t exchanges, uint64_t bytes)
+void record_writer_shed(struct record_writer *s, uint64_t exchanges, uint64_t bytes)
 {
     atomic_fetch_add_explicit(&s->shed, exchanges, memory_order_relaxed);
     atomic_fetch_add_explicit(&s->shed_bytes, bytes, memory_order_relaxed);
 }
 
-void scribe_hurry(struct scribe *s)
+void record_writer_hurry(struct record_writer *s)
 {
     if (!queue_has_passed(s->queue, atomic_load(&s->hurry)))
         return; // what was told before is first
@@ -105,7 +105,7 @@ void scribe_hurry(struct scribe *s)
     atomic_store(&s->hurry, queue_mark(s->queue));
 }
 
-bool scribe_is_failing(struct scribe *s, uint64_t *exchanges, uint64_t *bytes)
+bool record_writer_is_failing(struct record_writer *s, uint64_t *exchanges, uint64_t *bytes)
 {
     *exchanges = atomic_load(&s->shed);
     *bytes = atomic_load(&s->shed_bytes);
@@ -113,7 +113,7 @@ bool scribe_is_failing(struct scribe *s, uint64_t *exchanges, uint64_t *bytes)
 }
 
 // What does not fit behind what has not been read yet is left out: there are a few lines an hour.
-static void say(struct scribe *s, const char *text)
+static void say(struct record_writer *s, const char *text)
 {
     size_t len = strlen(text) + 1;
     uv_mutex_lock(&s->lock);
@@ -126,7 +126,7 @@ static void say(struct scribe *s, const char *text)
     uv_mutex_unlock(&s->lock);
 }
 
-bool scribe_told(struct scribe *s, char text[static SCRIBE_TEXT_MAX])
+bool record_writer_told(struct record_writer *s, char text[static RECORD_WRITER_TEXT_MAX])
 {
     uv_mutex_lock(&s->lock);
     size_t len = s->said_len > 0 ? strlen(s->said) + 1 : 0;
@@ -149,13 +149,13 @@ static uint64_t now_ms(void)
     return uv_hrtime() / 1000000;
 }
 
-static bool is_hurried(struct scribe *s)
+static bool is_hurried(struct record_writer *s)
 {
     return !queue_has_passed(s->queue, atomic_load(&s->hurry));
 }
 
 // The idle hand has not got to it in time: to what is in a hurry, or to anything.
-static bool is_late(struct scribe *s)
+static bool is_late(struct record_writer *s)
 {
     return s->behind || (is_hurried(s) && now_ms() - atomic_load(&s->hurry_ms) >= HURRY_MS);
 }
@@ -185,17 +185,17 @@ static bool is_damage(int error)
     return (error & 0xff) == SQLITE_CORRUPT || (error & 0xff) == SQLITE_NOTADB;
 }
 
-static void close_store(struct scribe *s)
+static void close_store(struct record_writer *s)
 {
     store_close(s->store);
     s->store = NULL;
 }
 
 // A damaged record is put aside, and another begun: what passes now matters more.
-static void put_aside(struct scribe *s)
+static void put_aside(struct record_writer *s)
 {
     char name[STATE_PATH_MAX + 64];
-    char text[SCRIBE_TEXT_MAX];
+    char text[RECORD_WRITER_TEXT_MAX];
     close_store(s);
     tracks_lose_rows(&s->tracks);
     if (!store_put_aside(s->config.store.dir, &s->file, name))
@@ -209,16 +209,16 @@ static void put_aside(struct scribe *s)
 }
 
 // Its file is not in its place any more: what is to come goes into another.
-static void begin_anew(struct scribe *s)
+static void begin_anew(struct record_writer *s)
 {
     close_store(s);
     tracks_lose_rows(&s->tracks);
 }
 
 // Says what is the matter once, and again when it is something else.
-static void in_trouble(struct scribe *s, int error)
+static void in_trouble(struct record_writer *s, int error)
 {
-    char text[SCRIBE_TEXT_MAX];
+    char text[RECORD_WRITER_TEXT_MAX];
     const char *why = phrase(error);
     if (is_damage(error))
         put_aside(s);
@@ -237,9 +237,9 @@ static void in_trouble(struct scribe *s, int error)
     say(s, text);
 }
 
-static void out_of_trouble(struct scribe *s)
+static void out_of_trouble(struct record_writer *s)
 {
-    char text[SCRIBE_TEXT_MAX];
+    char text[RECORD_WRITER_TEXT_MAX];
     if (!s->trouble[0])
         return;
     s->trouble[0] = 0;
@@ -253,7 +253,7 @@ static void out_of_trouble(struct scribe *s)
 }
 
 // What is to be counted by now. False: it has been written.
-static bool count(struct scribe *s, uint64_t counts[static 3])
+static bool count(struct record_writer *s, uint64_t counts[static 3])
 {
     counts[0] = s->tracks.begun;
     counts[1] = atomic_load(&s->shed) + s->tracks.lost;
@@ -261,7 +261,7 @@ static bool count(struct scribe *s, uint64_t counts[static 3])
     return memcmp(counts, s->counted, sizeof(s->counted)) != 0;
 }
 
-static int write_counts(struct scribe *s, bool always)
+static int write_counts(struct record_writer *s, bool always)
 {
     uint64_t counts[3];
     if (!count(s, counts) && !always)
@@ -274,7 +274,7 @@ static int write_counts(struct scribe *s, bool always)
 }
 
 // The shortest sleep there is lets whoever waits for the processor go first.
-static void pace(struct scribe *s)
+static void pace(struct record_writer *s)
 {
     const struct timespec moment = {.tv_nsec = 1};
     if (!s->idle || queue_hurries(s->queue) > 0 || uv_hrtime() - s->stint_ns < STINT_US * 1000ULL)
@@ -284,14 +284,14 @@ static void pace(struct scribe *s)
 }
 
 // Nothing is left when somebody waits for it, or when no other transaction follows.
-static enum tracks_leave what_to_leave(struct scribe *s)
+static enum tracks_leave what_to_leave(struct record_writer *s)
 {
     if (queue_hurries(s->queue) > 0 || atomic_load(&s->closing))
         return TRACKS_LEAVE_NONE;
     return s->idle ? TRACKS_LEAVE_UNREPORTED : TRACKS_LEAVE_RUNNING;
 }
 
-static int write_batch(struct scribe *s)
+static int write_batch(struct record_writer *s)
 {
     bool more = true;
     const enum tracks_leave leave = what_to_leave(s);
@@ -315,7 +315,7 @@ static int write_batch(struct scribe *s)
     return SQLITE_OK;
 }
 
-static void take_event(struct scribe *s, const struct event *event)
+static void take_event(struct record_writer *s, const struct event *event)
 {
     if (event->kind != EVENT_FLUSH)
         (void)tracks_event(&s->tracks, event);
@@ -323,7 +323,7 @@ static void take_event(struct scribe *s, const struct event *event)
         flush_asks_add(&s->asks, ((const struct event_flush *)(const void *)event)->fd);
 }
 
-static void take_events(struct scribe *s)
+static void take_events(struct record_writer *s)
 {
     size_t bytes = 0;
     size_t len = 0;
@@ -345,7 +345,7 @@ static void take_events(struct scribe *s)
 }
 
 // The first time that something did not fit is worth a line; how much it was is in the record.
-static void tell_shed(struct scribe *s)
+static void tell_shed(struct record_writer *s)
 {
     if (s->told_shed || s->trouble[0] || (!atomic_load(&s->shed) && !atomic_load(&s->shed_bytes)))
         return;
@@ -354,7 +354,7 @@ static void tell_shed(struct scribe *s)
            "Traffic is not slowed. How many is shown by: requests");
 }
 
-static int trim(struct scribe *s)
+static int trim(struct record_writer *s)
 {
     uint64_t begun = now_ms();
     uint64_t most = TRIM_MS;
@@ -370,9 +370,9 @@ static int trim(struct scribe *s)
 }
 
 // At the end: what could not be written is told, for nobody will try again.
-static void tell_lost(struct scribe *s)
+static void tell_lost(struct record_writer *s)
 {
-    char text[SCRIBE_TEXT_MAX];
+    char text[RECORD_WRITER_TEXT_MAX];
     uint64_t lost = tracks_count_dirty(&s->tracks);
     const struct event *event = NULL;
     size_t len = 0;
@@ -387,7 +387,7 @@ static void tell_lost(struct scribe *s)
 
 // All that has been taken is written. A reader that has heard so finds room to ask again. A report
 // that will not come any more is waited for no longer than when there is traffic.
-static void answer_readers(struct scribe *s)
+static void answer_readers(struct record_writer *s)
 {
     tracks_stop_waiting(&s->tracks, now_ms());
     queue_calm(s->queue, flush_asks_unwritten(&s->asks));
@@ -395,7 +395,7 @@ static void answer_readers(struct scribe *s)
     flush_asks_reported(&s->asks, tracks_waited(&s->tracks));
 }
 
-static int turn(struct scribe *s)
+static int turn(struct record_writer *s)
 {
     uint64_t counts[3];
     int error = SQLITE_OK;
@@ -419,24 +419,24 @@ static int turn(struct scribe *s)
 
 // Whether writing takes more of a processor than it may take from others: known as soon as it has
 // taken that much, and forgotten when it has taken less for a while.
-static void judge_effort(struct scribe *s)
+static void judge_effort(struct record_writer *s)
 {
     uint64_t now = uv_hrtime();
     uint64_t cpu = thread_cpu_ns();
     s->effort_ns += cpu - s->cpu_ns;
     s->cpu_ns = cpu;
     bool much = s->effort_ns * EFFORT_PART > EFFORT_MS * 1000000ULL;
-    s->toils = s->toils || much;
-    s->toiled = s->toiled || much;
+    s->busy = s->busy || much;
+    s->was_busy = s->was_busy || much;
     if (now - s->effort_since_ns < EFFORT_MS * 1000000ULL)
         return;
-    s->toils = much;
+    s->busy = much;
     s->effort_ns = 0;
     s->effort_since_ns = now;
 }
 
 // Whether another batch is to be written at once, by the same hand.
-static bool goes_on(struct scribe *s, bool last)
+static bool goes_on(struct record_writer *s, bool last)
 {
     size_t used = queue_used(s->queue);
     if (last)
@@ -444,11 +444,11 @@ static bool goes_on(struct scribe *s, bool last)
     bool quick = is_late(s) || queue_hurries(s->queue) > 0;
     if (s->idle && quick)
         return false; // the ordinary hand is quicker
-    return used > MUCH_BYTES && !atomic_load(&s->closing) && s->toils == s->idle;
+    return used > MUCH_BYTES && !atomic_load(&s->closing) && s->busy == s->idle;
 }
 
 // How long nothing needs to be done while no events come.
-static unsigned wait_ms(const struct scribe *s)
+static unsigned wait_ms(const struct record_writer *s)
 {
     if (s->too_much)
         return 1;
@@ -458,19 +458,19 @@ static unsigned wait_ms(const struct scribe *s)
 }
 
 // Gives back what it needs only while there is much to do.
-static void rest(struct scribe *s)
+static void rest(struct record_writer *s)
 {
     queue_shrink(s->queue);
     tracks_shrink(&s->tracks);
     if (s->store)
         store_rest(s->store);
-    if (s->toiled)
+    if (s->was_busy)
         (void)malloc_trim(0); // for a moment nobody can allocate: only when there was much to do
-    s->toiled = false;
+    s->was_busy = false;
     s->rests = true;
 }
 
-static void look_whether_it_is_quiet(struct scribe *s)
+static void look_whether_it_is_quiet(struct record_writer *s)
 {
     uint64_t now = now_ms();
     if (now - s->quiet_since_ms < QUIET_MS)
@@ -484,7 +484,7 @@ static void look_whether_it_is_quiet(struct scribe *s)
         rest(s);
 }
 
-static void wait_for_events(struct scribe *s)
+static void wait_for_events(struct record_writer *s)
 {
     unsigned ms = wait_ms(s);
     uint64_t begun = now_ms();
@@ -497,7 +497,7 @@ static void wait_for_events(struct scribe *s)
 }
 
 // Waits for the traffic to be over, as long as that may take.
-static void hold_back(struct scribe *s)
+static void hold_back(struct record_writer *s)
 {
     bool holds = hold_begin(&s->hold, now_ms(), queue_used(s->queue));
     while (holds && !atomic_load(&s->closing) && !is_hurried(s) && queue_hurries(s->queue) == 0) {
@@ -507,9 +507,9 @@ static void hold_back(struct scribe *s)
 }
 
 // Writes what there is, as long as there is much.
-static void work(struct hand *h, bool last)
+static void work(struct writer_thread *h, bool last)
 {
-    struct scribe *s = h->scribe;
+    struct record_writer *s = h->writer;
     int error = SQLITE_OK;
     s->cpu_ns = thread_cpu_ns();
     s->idle = h == &s->hands[IDLE_HAND];
@@ -534,9 +534,9 @@ static void work(struct hand *h, bool last)
         wait_for_events(s);
 }
 
-static void end(struct hand *h)
+static void end(struct writer_thread *h)
 {
-    struct scribe *s = h->scribe;
+    struct record_writer *s = h->writer;
     work(h, true);
     if (s->store)
         (void)write_counts(s, false);
@@ -545,9 +545,9 @@ static void end(struct hand *h)
 }
 
 // Waits until it is this hand's turn. False: there will be no other.
-static bool wait_for_turn(struct hand *h)
+static bool wait_for_turn(struct writer_thread *h)
 {
-    struct scribe *s = h->scribe;
+    struct record_writer *s = h->writer;
     uv_mutex_lock(&s->lock);
     while (!s->ended && s->writing != h)
         uv_cond_wait(&s->turns, &s->lock);
@@ -557,19 +557,19 @@ static bool wait_for_turn(struct hand *h)
 }
 
 // The ordinary hand ends it: nobody has to wait for one that may get no time.
-static void pass_on(struct scribe *s, bool closing)
+static void pass_on(struct record_writer *s, bool closing)
 {
     uv_mutex_lock(&s->lock);
     bool quick = closing || is_late(s) || queue_hurries(s->queue) > 0;
-    s->writing = &s->hands[s->toils && !quick ? IDLE_HAND : ORDINARY_HAND];
+    s->writing = &s->hands[s->busy && !quick ? IDLE_HAND : ORDINARY_HAND];
     uv_cond_broadcast(&s->turns);
     uv_mutex_unlock(&s->lock);
 }
 
 static void run(void *arg)
 {
-    struct hand *h = arg;
-    struct scribe *s = h->scribe;
+    struct writer_thread *h = arg;
+    struct record_writer *s = h->writer;
     const struct sched_param none = {0};
     if (h == &s->hands[IDLE_HAND])
         (void)sched_setscheduler(0, SCHED_IDLE, &none); // of this thread alone
@@ -590,10 +590,10 @@ static void run(void *arg)
 }
 
 // Both hands, or none.
-static bool start_threads(struct scribe *s)
+static bool start_threads(struct record_writer *s)
 {
     for (int i = 0; i < HANDS; i++) {
-        s->hands[i].scribe = s;
+        s->hands[i].writer = s;
         if (!uv_thread_create(&s->hands[i].thread, run, &s->hands[i]))
             continue;
         uv_mutex_lock(&s->lock);
@@ -608,9 +608,9 @@ static bool start_threads(struct scribe *s)
     return true;
 }
 
-struct scribe *scribe_new(const struct scribe_config *config, struct queue *q)
+struct record_writer *record_writer_new(const struct record_writer_config *config, struct queue *q)
 {
-    struct scribe *s = calloc(1, sizeof(*s));
+    struct record_writer *s = calloc(1, sizeof(*s));
     if (!s)
         return NULL;
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); // nobody asks, and it takes a lock each time
@@ -634,7 +634,7 @@ no_lock:
     return NULL;
 }
 
-bool scribe_stop(struct scribe *s, unsigned ms)
+bool record_writer_stop(struct record_writer *s, unsigned ms)
 {
     uint64_t end = uv_hrtime() + (uint64_t)ms * 1000000;
     atomic_store(&s->closing, true);
@@ -650,7 +650,7 @@ bool scribe_stop(struct scribe *s, unsigned ms)
     return ended;
 }
 
-void scribe_free(struct scribe *s)
+void record_writer_free(struct record_writer *s)
 {
     if (!s)
         return;

@@ -6,32 +6,32 @@
 #include "queue.h"
 #include "store.h"
 
-struct scribe;
+struct record_writer;
 
 enum {
-    SCRIBE_TEXT_MAX = 2048
+    RECORD_WRITER_TEXT_MAX = 2048
 };
 
-struct scribe_config {
+struct record_writer_config {
     struct store_config store;
     uint64_t body_bytes; // of WebSocket messages of one exchange that are kept; 0: all
     uv_async_t *told;    // is sent to when there is something to tell
 };
 
 // Starts the thread. NULL: out of memory or threads.
-struct scribe *scribe_new(const struct scribe_config *config, struct queue *q);
+struct record_writer *record_writer_new(const struct record_writer_config *config, struct queue *q);
 // Writes what is left and ends the thread. False: it has not ended after `ms`, because the disk
 // does not answer, and must be left alone. It may still have something to tell.
-bool scribe_stop(struct scribe *s, unsigned ms);
+bool record_writer_stop(struct record_writer *s, unsigned ms);
 // Only when it has ended.
-void scribe_free(struct scribe *s);
+void record_writer_free(struct record_writer *s);
 
 // Of the queue's writer. What waits is to be written soon: it is not held back, and if the idle
 // hand does not get to it in time, the ordinary one writes it.
-void scribe_hurry(struct scribe *s);
+void record_writer_hurry(struct record_writer *s);
 // Of other threads. Exchanges of which nothing is kept, and bytes of bodies, are counted.
-void scribe_shed(struct scribe *s, uint64_t exchanges, uint64_t bytes);
+void record_writer_shed(struct record_writer *s, uint64_t exchanges, uint64_t bytes);
 // Whether nothing can be written now, and those counts.
-bool scribe_is_failing(struct scribe *s, uint64_t *exchanges, uint64_t *bytes);
+bool record_writer_is_failing(struct record_writer *s, uint64_t *exchanges, uint64_t *bytes);
 // What people should know, one text after the other: false when there is nothing new.
-bool scribe_told(struct scribe *s, char text[static SCRIBE_TEXT_MAX]);
+bool record_writer_told(struct record_writer *s, char text[static RECORD_WRITER_TEXT_MAX]);
