@@ -21,8 +21,8 @@
 #include "common/io/loop.h"
 #include "flush_asks.h"
 #include "hold.h"
+#include "pending_row.h"
 #include "scrub.h"
-#include "track.h"
 
 enum {
     MUCH_BYTES = 64 * 1024,       // of events, that are written without gathering more
@@ -30,7 +30,7 @@ enum {
     EFFORT_PART = 16,             // of a processor, that is little
     STINT_US = 200,               // that the idle hand works at a time
     STINT_EVENTS = 32,            // and how many events it takes, or
-    STINT_TRACKS = 8,             // exchanges it writes, before it looks how late it is
+    STINT_ROWS = 8,               // exchanges it writes, before it looks how late it is
     TRIM_MS = 100,                // that deleting may take before events are looked at again
     TRIM_PRESSING_MS = 1000,      // the same where more comes than that can delete
     IDLE_BATCH_BYTES = 512 << 10, // of events that the idle hand takes before it may be relieved
@@ -71,7 +71,7 @@ struct record_writer {
     // the hand's whose turn it is
     struct store *store;
     struct store_file file; // that was opened last
-    struct tracks tracks;
+    struct pending_rows tracks;
     struct flush_asks asks;
     char trouble[TEXT_MAX]; // empty: all is well
     char last_trouble[TEXT_MAX];
@@ -197,7 +197,7 @@ static void put_aside(struct record_writer *s)
     char name[STATE_PATH_MAX + 64];
     char text[RECORD_WRITER_TEXT_MAX];
     close_store(s);
-    tracks_lose_rows(&s->tracks);
+    pending_rows_lose_rows(&s->tracks);
     if (!store_put_aside(s->config.store.dir, &s->file, name))
         return;
     (void)snprintf(
@@ -212,7 +212,7 @@ static void put_aside(struct record_writer *s)
 static void begin_anew(struct record_writer *s)
 {
     close_store(s);
-    tracks_lose_rows(&s->tracks);
+    pending_rows_lose_rows(&s->tracks);
 }
 
 // Says what is the matter once, and again when it is something else.
@@ -284,22 +284,22 @@ static void pace(struct record_writer *s)
 }
 
 // Nothing is left when somebody waits for it, or when no other transaction follows.
-static enum tracks_leave what_to_leave(struct record_writer *s)
+static enum pending_rows_leave what_to_leave(struct record_writer *s)
 {
     if (queue_hurries(s->queue) > 0 || atomic_load(&s->closing))
-        return TRACKS_LEAVE_NONE;
-    return s->idle ? TRACKS_LEAVE_UNREPORTED : TRACKS_LEAVE_RUNNING;
+        return PENDING_ROWS_LEAVE_NONE;
+    return s->idle ? PENDING_ROWS_LEAVE_UNREPORTED : PENDING_ROWS_LEAVE_RUNNING;
 }
 
 static int write_batch(struct record_writer *s)
 {
     bool more = true;
-    const enum tracks_leave leave = what_to_leave(s);
+    const enum pending_rows_leave leave = what_to_leave(s);
     int error = store_begin(s->store);
     if (error)
         return error;
     while (!error && more) {
-        error = tracks_write(&s->tracks, s->store, leave, STINT_TRACKS, &more);
+        error = pending_rows_write(&s->tracks, s->store, leave, STINT_ROWS, &more);
         pace(s);
     }
     if (!error)
@@ -308,17 +308,17 @@ static int write_batch(struct record_writer *s)
         error = store_commit(s->store);
     if (error) {
         store_rollback(s->store);
-        tracks_unwritten(&s->tracks);
+        pending_rows_unwritten(&s->tracks);
         return error;
     }
-    tracks_written(&s->tracks, now_ms());
+    pending_rows_written(&s->tracks, now_ms());
     return SQLITE_OK;
 }
 
 static void take_event(struct record_writer *s, const struct event *event)
 {
     if (event->kind != EVENT_FLUSH)
-        (void)tracks_event(&s->tracks, event);
+        (void)pending_rows_event(&s->tracks, event);
     else
         flush_asks_add(&s->asks, ((const struct event_flush *)(const void *)event)->fd);
 }
@@ -331,7 +331,8 @@ static void take_events(struct record_writer *s)
     const void *event = NULL;
     int64_t began_ns = 0; // of the exchange that began last
     const size_t most = s->idle ? IDLE_BATCH_BYTES : RECORDER_BATCH_BYTES;
-    while (bytes + tracks_messages(&s->tracks) < most && (event = queue_peek(s->queue, &len))) {
+    while (bytes + pending_rows_messages(&s->tracks) < most &&
+           (event = queue_peek(s->queue, &len))) {
         if (((const struct event *)event)->kind == EVENT_BEGIN)
             began_ns = ((const struct event_begin *)event)->began_ns;
         take_event(s, event);
@@ -373,7 +374,7 @@ static int trim(struct record_writer *s)
 static void tell_lost(struct record_writer *s)
 {
     char text[RECORD_WRITER_TEXT_MAX];
-    uint64_t lost = tracks_count_dirty(&s->tracks);
+    uint64_t lost = pending_rows_count_dirty(&s->tracks);
     const struct event *event = NULL;
     size_t len = 0;
     for (; (event = queue_peek(s->queue, &len)); queue_release(s->queue))
@@ -389,10 +390,10 @@ static void tell_lost(struct record_writer *s)
 // that will not come any more is waited for no longer than when there is traffic.
 static void answer_readers(struct record_writer *s)
 {
-    tracks_stop_waiting(&s->tracks, now_ms());
+    pending_rows_stop_waiting(&s->tracks, now_ms());
     queue_calm(s->queue, flush_asks_unwritten(&s->asks));
     flush_asks_written(&s->asks, s->tracks.waited);
-    flush_asks_reported(&s->asks, tracks_waited(&s->tracks));
+    flush_asks_reported(&s->asks, pending_rows_waited(&s->tracks));
 }
 
 static int turn(struct record_writer *s)
@@ -461,7 +462,7 @@ static unsigned wait_ms(const struct record_writer *s)
 static void rest(struct record_writer *s)
 {
     queue_shrink(s->queue);
-    tracks_shrink(&s->tracks);
+    pending_rows_shrink(&s->tracks);
     if (s->store)
         store_rest(s->store);
     if (s->was_busy)
@@ -616,7 +617,7 @@ struct record_writer *record_writer_new(const struct record_writer_config *confi
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); // nobody asks, and it takes a lock each time
     s->config = *config;
     s->queue = q;
-    tracks_init(&s->tracks, config->body_bytes);
+    pending_rows_init(&s->tracks, config->body_bytes);
     if (uv_mutex_init(&s->lock))
         goto no_lock;
     if (uv_cond_init(&s->turns))
@@ -656,7 +657,7 @@ void record_writer_free(struct record_writer *s)
         return;
     uv_cond_destroy(&s->turns);
     uv_mutex_destroy(&s->lock);
-    tracks_deinit(&s->tracks);
+    pending_rows_deinit(&s->tracks);
     flush_asks_deinit(&s->asks);
     free(s);
 }

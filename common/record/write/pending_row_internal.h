@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// What the parts of the tracks share: events, memory and reports (track.c), rows (track_write.c).
+// What the parts of the tracks share: events, memory and reports (pending_row.c), rows
+// (pending_row_write.c).
 #pragma once
-#include "track.h"
+#include "pending_row.h"
 
-struct track {
+struct pending_row {
     struct record_exchange x; // its slices point into what follows
     char tunnel[64], owner[RECORD_OWNER_MAX], address[RECORD_ADDRESS_MAX];
     struct frames *messages;
@@ -14,9 +15,9 @@ struct track {
     bool settled, ended, dirty, inserting, waits, hashed;
     bool told;       // its texts are in the record
     bool left, late; // it is left for the next transaction; it was left before
-    struct track **bucket, *next_in_bucket;
-    struct track *next_dirty; // or the next of those that are kept
-    struct track *next_waiting, **at_waiting;
+    struct pending_row **bucket, *next_in_bucket;
+    struct pending_row *next_dirty; // or the next of those that are kept
+    struct pending_row *next_waiting, **at_waiting;
     uint64_t wait_number; // of those that have ever waited
     struct buf interim, trailers[2], bad_head, detail;
     size_t head_len; // of the field lines in `head`, before a reason phrase
@@ -27,6 +28,6 @@ struct track {
 };
 
 // What its messages that are not written yet take in the record.
-uint64_t track_message_bytes(const struct track *k);
+uint64_t pending_row_message_bytes(const struct pending_row *k);
 // Whether it will not be touched again.
-bool track_is_over(const struct track *k);
+bool pending_row_is_over(const struct pending_row *k);

@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: MIT
 #include <stdlib.h>
+#include "pending_row_internal.h"
 #include "proto/http/http1.h"
-#include "track_internal.h"
 
 enum {
     ABOUT_SPARE = 128 // bytes of the texts of an EVENT_ABOUT, as a rule
 };
 
-void tracks_init(struct tracks *t, uint64_t body_bytes)
+void pending_rows_init(struct pending_rows *t, uint64_t body_bytes)
 {
-    *t = (struct tracks){.body_bytes = body_bytes, .budget.most = RECORDER_MESSAGE_BYTES};
+    *t = (struct pending_rows){.body_bytes = body_bytes, .budget.most = RECORDER_MESSAGE_BYTES};
     t->dirty_last = &t->dirty;
     t->waiting_last = &t->waiting;
 }
 
-static struct track **bucket_of(struct tracks *t, const char *id)
+static struct pending_row **bucket_of(struct pending_rows *t, const char *id)
 {
     uint64_t half[EXCHANGE_ID_LEN / sizeof(uint64_t)];
     memcpy(half, id, sizeof(half));
     uint64_t hash = (half[0] * 0x9e3779b97f4a7c15ULL ^ half[1]) * 0xff51afd7ed558ccdULL;
-    return &t->buckets[(hash >> 32) % TRACK_BUCKETS];
+    return &t->buckets[(hash >> 32) % PENDING_ROW_BUCKETS];
 }
 
-static void unhash(struct track *k)
+static void unhash(struct pending_row *k)
 {
-    struct track **at = k->bucket;
+    struct pending_row **at = k->bucket;
     while (k->hashed && *at && *at != k)
         at = &(*at)->next_in_bucket;
     if (k->hashed && *at)
@@ -32,7 +32,7 @@ static void unhash(struct track *k)
     k->hashed = false;
 }
 
-static void hash(struct tracks *t, struct track *k)
+static void hash(struct pending_rows *t, struct pending_row *k)
 {
     k->bucket = bucket_of(t, k->x.id);
     k->next_in_bucket = *k->bucket;
@@ -40,7 +40,7 @@ static void hash(struct tracks *t, struct track *k)
     k->hashed = true;
 }
 
-static void stop_waiting(struct tracks *t, struct track *k)
+static void stop_waiting(struct pending_rows *t, struct pending_row *k)
 {
     if (!k->waits)
         return;
@@ -54,7 +54,7 @@ static void stop_waiting(struct tracks *t, struct track *k)
     t->waiting_of[k->share]--;
 }
 
-static void free_messages(struct track *k)
+static void free_messages(struct pending_row *k)
 {
     if (k->messages)
         frames_deinit(k->messages);
@@ -62,7 +62,7 @@ static void free_messages(struct track *k)
     k->messages = NULL;
 }
 
-static void free_buffers(struct track *k)
+static void free_buffers(struct pending_row *k)
 {
     buf_free(&k->texts);
     buf_free(&k->head);
@@ -77,18 +77,18 @@ static void free_buffers(struct track *k)
 
 static void empty(struct buf *b)
 {
-    if (b->cap > TRACK_BUFFER_KEPT)
+    if (b->cap > PENDING_ROW_BUFFER_KEPT)
         buf_free(b);
     b->start = b->end = 0;
 }
 
-static size_t kept_bytes(const struct track *k)
+static size_t kept_bytes(const struct pending_row *k)
 {
     return sizeof(*k) + k->texts.cap + k->head.cap + k->body[0].cap + k->body[1].cap;
 }
 
 // Keeps it for another exchange, if there is room.
-static void keep(struct tracks *t, struct track *k)
+static void keep(struct pending_rows *t, struct pending_row *k)
 {
     struct buf *const rare[] = {&k->interim, &k->bad_head, &k->detail};
     for (size_t i = 0; i < sizeof(rare) / sizeof(rare[0]); i++)
@@ -102,7 +102,7 @@ static void keep(struct tracks *t, struct track *k)
     empty(&k->texts);
     empty(&k->head);
     size_t bytes = kept_bytes(k);
-    if (bytes > TRACKS_KEPT_BYTES - t->kept_bytes) {
+    if (bytes > PENDING_ROWS_KEPT_BYTES - t->kept_bytes) {
         free_buffers(k);
         free(k);
         return;
@@ -114,9 +114,9 @@ static void keep(struct tracks *t, struct track *k)
 }
 
 // One of those that are kept, or NULL.
-static struct track *take_kept(struct tracks *t)
+static struct pending_row *take_kept(struct pending_rows *t)
 {
-    struct track *k = t->kept;
+    struct pending_row *k = t->kept;
     if (!k)
         return NULL;
     t->kept = k->next_dirty;
@@ -125,32 +125,32 @@ static struct track *take_kept(struct tracks *t)
     return k;
 }
 
-static void shrink(struct tracks *t, size_t count)
+static void shrink(struct pending_rows *t, size_t count)
 {
     while (t->kept_count > count) {
-        struct track *k = take_kept(t);
+        struct pending_row *k = take_kept(t);
         free_buffers(k);
         free(k);
     }
 }
 
-void tracks_shrink(struct tracks *t)
+void pending_rows_shrink(struct pending_rows *t)
 {
-    shrink(t, TRACKS_KEPT_QUIET);
+    shrink(t, PENDING_ROWS_KEPT_QUIET);
 }
 
 // A track that shows nothing of an exchange yet. NULL: out of memory.
-static struct track *track_new(struct tracks *t)
+static struct pending_row *pending_row_new(struct pending_rows *t)
 {
-    struct track *k = take_kept(t);
+    struct pending_row *k = take_kept(t);
     if (!k)
         return calloc(1, sizeof(*k));
-    memset(k, 0, offsetof(struct track, texts));
+    memset(k, 0, offsetof(struct pending_row, texts));
     return k;
 }
 
 // It must not be among the dirty ones.
-static void track_free(struct tracks *t, struct track *k)
+static void pending_row_free(struct pending_rows *t, struct pending_row *k)
 {
     stop_waiting(t, k);
     unhash(k);
@@ -158,9 +158,9 @@ static void track_free(struct tracks *t, struct track *k)
     keep(t, k);
 }
 
-static void free_oldest_waiting(struct tracks *t)
+static void free_oldest_waiting(struct pending_rows *t)
 {
-    struct track *k = t->waiting;
+    struct pending_row *k = t->waiting;
     t->waiting = k->next_waiting;
     if (t->waiting)
         t->waiting->at_waiting = &t->waiting;
@@ -169,27 +169,27 @@ static void free_oldest_waiting(struct tracks *t)
     t->waiting_count--;
     t->waiting_of[k->share]--;
     k->waits = false;
-    track_free(t, k);
+    pending_row_free(t, k);
 }
 
-void tracks_deinit(struct tracks *t)
+void pending_rows_deinit(struct pending_rows *t)
 {
-    for (struct track *k = t->dirty, *next = NULL; k; k = next) {
+    for (struct pending_row *k = t->dirty, *next = NULL; k; k = next) {
         next = k->next_dirty;
         k->dirty = false;
         if (k->ended)
-            track_free(t, k);
+            pending_row_free(t, k);
     }
     while (t->waiting)
         free_oldest_waiting(t);
     for (uint32_t i = 0; i < t->slot_count; i++)
         if (t->slots[i])
-            track_free(t, t->slots[i]);
+            pending_row_free(t, t->slots[i]);
     shrink(t, 0);
     free(t->slots);
 }
 
-static void touch(struct tracks *t, struct track *k)
+static void touch(struct pending_rows *t, struct pending_row *k)
 {
     if (k->dirty || !k->settled)
         return;
@@ -200,9 +200,9 @@ static void touch(struct tracks *t, struct track *k)
 }
 
 // Takes it out of its slot, and forgets it: it cannot go on.
-static void lose(struct tracks *t, uint32_t slot)
+static void lose(struct pending_rows *t, uint32_t slot)
 {
-    struct track *k = t->slots[slot];
+    struct pending_row *k = t->slots[slot];
     t->slots[slot] = NULL;
     t->lost += k->settled ? 0 : 1; // else it was counted, and something of it is kept
     k->ended = true;
@@ -211,20 +211,20 @@ static void lose(struct tracks *t, uint32_t slot)
     if (k->settled)
         touch(t, k);
     else
-        track_free(t, k);
+        pending_row_free(t, k);
 }
 
-static bool has_slot(struct tracks *t, uint32_t slot)
+static bool has_slot(struct pending_rows *t, uint32_t slot)
 {
     if (slot < t->slot_count)
         return true;
     uint32_t count = t->slot_count ? t->slot_count : 64;
     while (count <= slot)
         count *= 2;
-    struct track **slots = realloc(t->slots, count * sizeof(struct track *));
+    struct pending_row **slots = realloc(t->slots, count * sizeof(struct pending_row *));
     if (!slots)
         return false;
-    memset(slots + t->slot_count, 0, (count - t->slot_count) * sizeof(struct track *));
+    memset(slots + t->slot_count, 0, (count - t->slot_count) * sizeof(struct pending_row *));
     t->slots = slots;
     t->slot_count = count;
     return true;
@@ -236,7 +236,7 @@ static const char *take(struct slice *out, const char *at, size_t len)
     return at + len;
 }
 
-static bool on_begin(struct tracks *t, const struct event_begin *e)
+static bool on_begin(struct pending_rows *t, const struct event_begin *e)
 {
     if (!has_slot(t, e->event.slot)) {
         t->lost++;
@@ -246,10 +246,10 @@ static bool on_begin(struct tracks *t, const struct event_begin *e)
         lose(t, e->event.slot); // its end had no memory
     size_t len = (size_t)e->method_len + e->scheme_len + e->host_len + e->target_len +
                  e->visitor_len + e->lines_len;
-    struct track *k = track_new(t);
+    struct pending_row *k = pending_row_new(t);
     if (!k || !buf_reserve(&k->texts, len + ABOUT_SPARE)) {
         if (k)
-            track_free(t, k);
+            pending_row_free(t, k);
         t->lost++;
         return false;
     }
@@ -263,7 +263,7 @@ static bool on_begin(struct tracks *t, const struct event_begin *e)
     k->x.protocol = e->event.flags & EVENT_HTTP_10 ? SLICE("HTTP/1.0") : SLICE("HTTP/1.1");
     k->x.began_ns = e->began_ns;
     k->x.flags = e->event.flags & EVENT_REDACTED ? RECORD_REDACTED : 0;
-    k->x.size = TRACK_ROW_BYTES + len;
+    k->x.size = PENDING_ROW_ROW_BYTES + len;
     k->x.sent_on_ns = k->x.connect_ns = k->x.answered_ns = k->x.duration_ns = -1;
     k->x.service_first_ns = -1;
     for (int side = 0; side < 2; side++)
@@ -273,7 +273,7 @@ static bool on_begin(struct tracks *t, const struct event_begin *e)
 }
 
 // Room for more texts behind those of the request, which move with their memory.
-static bool reserve_texts(struct track *k, size_t more)
+static bool reserve_texts(struct pending_row *k, size_t more)
 {
     if (!buf_reserve(&k->texts, more))
         return false;
@@ -286,7 +286,7 @@ static bool reserve_texts(struct track *k, size_t more)
 }
 
 // An exchange is as a rule settled right after it has begun, so both fit into one piece of memory.
-static bool on_about(struct tracks *t, struct track *k, const struct event_about *e)
+static bool on_about(struct pending_rows *t, struct pending_row *k, const struct event_about *e)
 {
     size_t more =
         (size_t)e->visitor_len + e->tunnel_len + e->scheme_len + e->upstream_len + e->replay_len;
@@ -328,7 +328,7 @@ static bool on_about(struct tracks *t, struct track *k, const struct event_about
     return true;
 }
 
-static bool append(struct track *k, struct buf *b, const void *bytes, size_t len)
+static bool append(struct pending_row *k, struct buf *b, const void *bytes, size_t len)
 {
     if (!buf_append(b, bytes, len)) {
         k->x.flags |= RECORD_SHED;
@@ -338,7 +338,7 @@ static bool append(struct track *k, struct buf *b, const void *bytes, size_t len
     return true;
 }
 
-static bool add_interim(struct track *k, const struct event_head *e)
+static bool add_interim(struct pending_row *k, const struct event_head *e)
 {
     char line[8] = {(char)('0' + e->status / 100), (char)('0' + e->status / 10 % 10),
                     (char)('0' + e->status % 10), '\r', '\n'};
@@ -353,7 +353,7 @@ static bool add_interim(struct track *k, const struct event_head *e)
 
 // A second one is an answer of ours instead of the service's, and its reason phrase then stands in
 // place of the one that may be in the record.
-static bool take_head(struct track *k, const struct event_head *e)
+static bool take_head(struct pending_row *k, const struct event_head *e)
 {
     const bool again = k->x.status;
     empty(&k->head);
@@ -369,7 +369,7 @@ static bool take_head(struct track *k, const struct event_head *e)
     return true;
 }
 
-static bool on_head(struct tracks *t, struct track *k, const struct event_head *e)
+static bool on_head(struct pending_rows *t, struct pending_row *k, const struct event_head *e)
 {
     bool ok = true;
     if (e->status < 200 && e->status != 101) {
@@ -387,7 +387,7 @@ static bool on_head(struct tracks *t, struct track *k, const struct event_head *
     return ok;
 }
 
-static bool on_data(struct tracks *t, struct track *k, const struct event_data *e)
+static bool on_data(struct pending_rows *t, struct pending_row *k, const struct event_data *e)
 {
     const struct slice bytes = slice_of((const char *)(e + 1), e->len);
     enum record_side side = (enum record_side)e->event.side;
@@ -407,14 +407,16 @@ static bool on_data(struct tracks *t, struct track *k, const struct event_data *
     return ok;
 }
 
-static bool on_trailers(struct tracks *t, struct track *k, const struct event_trailers *e)
+static bool on_trailers(struct pending_rows *t, struct pending_row *k,
+                        const struct event_trailers *e)
 {
     k->x.flags |= e->event.flags & EVENT_REDACTED ? RECORD_REDACTED : 0;
     touch(t, k);
     return append(k, &k->trailers[e->event.side], e + 1, e->lines_len);
 }
 
-static bool on_bad_head(struct tracks *t, struct track *k, const struct event_bad_head *e)
+static bool on_bad_head(struct pending_rows *t, struct pending_row *k,
+                        const struct event_bad_head *e)
 {
     k->x.flags |= e->event.flags & EVENT_REDACTED ? RECORD_REDACTED : 0;
     touch(t, k);
@@ -443,7 +445,7 @@ static void end_body(struct record_body *b, const struct event_passed *p, bool h
 }
 
 // What is known by now, in place of what was known before.
-static void take_facts(struct track *k, const struct event_end *e)
+static void take_facts(struct pending_row *k, const struct event_end *e)
 {
     struct record_exchange *x = &k->x;
     const unsigned flags = e->event.flags;
@@ -473,14 +475,14 @@ static void take_facts(struct track *k, const struct event_end *e)
 }
 
 // One that lasts is not left for a later transaction: those who read wait for it.
-static void on_progress(struct tracks *t, struct track *k, const struct event_end *e)
+static void on_progress(struct pending_rows *t, struct pending_row *k, const struct event_end *e)
 {
     take_facts(k, e);
     k->late = true;
     touch(t, k);
 }
 
-static void on_end(struct tracks *t, struct track *k, const struct event_end *e)
+static void on_end(struct pending_rows *t, struct pending_row *k, const struct event_end *e)
 {
     take_facts(k, e);
     k->x.outcome = slice_str(exchange_whystr((enum exchange_why)e->outcome));
@@ -489,9 +491,9 @@ static void on_end(struct tracks *t, struct track *k, const struct event_end *e)
     touch(t, k);
 }
 
-static struct track *find(struct tracks *t, uint64_t link, const char *id)
+static struct pending_row *find(struct pending_rows *t, uint64_t link, const char *id)
 {
-    struct track *k = *bucket_of(t, id);
+    struct pending_row *k = *bucket_of(t, id);
     while (k && (k->link != link || memcmp(k->x.id, id, EXCHANGE_ID_LEN) != 0))
         k = k->next_in_bucket;
     return k;
@@ -502,9 +504,9 @@ static int64_t time_of(uint64_t ns)
     return ns > INT64_MAX ? -1 : (int64_t)ns;
 }
 
-static void on_report(struct tracks *t, const struct event_report *e)
+static void on_report(struct pending_rows *t, const struct event_report *e)
 {
-    struct track *k = find(t, e->link, e->id);
+    struct pending_row *k = find(t, e->link, e->id);
     const struct event_far *body = (const struct event_far *)(e + 1);
     if (!k || k->x.far.known)
         return;
@@ -529,7 +531,7 @@ static void on_report(struct tracks *t, const struct event_report *e)
     touch(t, k);
 }
 
-bool tracks_event(struct tracks *t, const void *event)
+bool pending_rows_event(struct pending_rows *t, const void *event)
 {
     const struct event *e = event;
     enum event_kind kind = (enum event_kind)e->kind;
@@ -539,7 +541,7 @@ bool tracks_event(struct tracks *t, const void *event)
         on_report(t, event);
         return true;
     }
-    struct track *k = e->slot < t->slot_count ? t->slots[e->slot] : NULL;
+    struct pending_row *k = e->slot < t->slot_count ? t->slots[e->slot] : NULL;
     if (!k)
         return true; // it was lost
     switch (kind) {
@@ -552,7 +554,7 @@ bool tracks_event(struct tracks *t, const void *event)
     case EVENT_END: on_end(t, k, event); return true;
     case EVENT_DROP:
         t->slots[e->slot] = NULL;
-        track_free(t, k);
+        pending_row_free(t, k);
         return true;
     case EVENT_BEGIN:
     case EVENT_REPORT:
@@ -563,13 +565,13 @@ bool tracks_event(struct tracks *t, const void *event)
 
 // An agent that never reports does not keep others' reports from being waited for: of the last
 // quarter of the places a share has RECORDER_SHARE_PART of them all at most.
-static bool may_wait(const struct tracks *t, const struct track *k)
+static bool may_wait(const struct pending_rows *t, const struct pending_row *k)
 {
     return k->share == 0 || t->waiting_count < RECORDER_WAITING - RECORDER_WAITING / 4 ||
            t->waiting_of[k->share] < RECORDER_WAITING / RECORDER_SHARE_PART;
 }
 
-static void wait_for_report(struct tracks *t, struct track *k, uint64_t now_ms)
+static void wait_for_report(struct pending_rows *t, struct pending_row *k, uint64_t now_ms)
 {
     k->waits = true;
     k->written_ms = now_ms;
@@ -582,12 +584,12 @@ static void wait_for_report(struct tracks *t, struct track *k, uint64_t now_ms)
     k->wait_number = t->waited++;
 }
 
-uint64_t tracks_waited(const struct tracks *t)
+uint64_t pending_rows_waited(const struct pending_rows *t)
 {
     return t->waiting ? t->waiting->wait_number : t->waited;
 }
 
-void tracks_stop_waiting(struct tracks *t, uint64_t now_ms)
+void pending_rows_stop_waiting(struct pending_rows *t, uint64_t now_ms)
 {
     while (t->waiting && (t->waiting_count > RECORDER_WAITING ||
                           now_ms - t->waiting->written_ms >= RECORDER_REPORT_MS))
@@ -595,9 +597,9 @@ void tracks_stop_waiting(struct tracks *t, uint64_t now_ms)
 }
 
 // What is in the record is not needed here any more.
-static void forget_written(struct track *k)
+static void forget_written(struct pending_row *k)
 {
-    k->x.size += track_message_bytes(k);
+    k->x.size += pending_row_message_bytes(k);
     k->counted = k->x.size;
     k->inserting = k->dirty = k->late = false;
     k->told = true;
@@ -609,7 +611,7 @@ static void forget_written(struct track *k)
 }
 
 // It is to be written the next time.
-static void leave(struct tracks *t, struct track *k)
+static void leave(struct pending_rows *t, struct pending_row *k)
 {
     k->left = false;
     k->late = true;
@@ -618,20 +620,20 @@ static void leave(struct tracks *t, struct track *k)
     t->dirty_last = &k->next_dirty;
 }
 
-void tracks_written(struct tracks *t, uint64_t now_ms)
+void pending_rows_written(struct pending_rows *t, uint64_t now_ms)
 {
     size_t count = 0;
-    struct track *k = t->dirty;
+    struct pending_row *k = t->dirty;
     t->dirty = NULL;
     t->dirty_last = &t->dirty;
-    for (struct track *next = NULL; k; k = next, count++) {
+    for (struct pending_row *next = NULL; k; k = next, count++) {
         next = k->next_dirty;
         if (k->left) {
             leave(t, k);
             continue;
         }
-        if (track_is_over(k)) {
-            track_free(t, k);
+        if (pending_row_is_over(k)) {
+            pending_row_free(t, k);
             continue;
         }
         forget_written(k);
@@ -641,44 +643,44 @@ void tracks_written(struct tracks *t, uint64_t now_ms)
         if (may_wait(t, k))
             wait_for_report(t, k, now_ms);
         else
-            track_free(t, k);
+            pending_row_free(t, k);
     }
-    tracks_stop_waiting(t, now_ms);
-    if (count < TRACKS_KEPT_QUIET)
-        tracks_shrink(t);
+    pending_rows_stop_waiting(t, now_ms);
+    if (count < PENDING_ROWS_KEPT_QUIET)
+        pending_rows_shrink(t);
 }
 
-uint64_t tracks_count_dirty(const struct tracks *t)
+uint64_t pending_rows_count_dirty(const struct pending_rows *t)
 {
     uint64_t count = 0;
-    for (const struct track *k = t->dirty; k; k = k->next_dirty)
+    for (const struct pending_row *k = t->dirty; k; k = k->next_dirty)
         count++;
     return count;
 }
 
-void tracks_lose_rows(struct tracks *t)
+void pending_rows_lose_rows(struct pending_rows *t)
 {
-    struct track **at = &t->dirty;
+    struct pending_row **at = &t->dirty;
     while (t->waiting)
         free_oldest_waiting(t);
     for (uint32_t i = 0; i < t->slot_count; i++) {
-        struct track *k = t->slots[i];
+        struct pending_row *k = t->slots[i];
         if (k && k->settled && k->told) {
             t->slots[i] = NULL;
             t->lost++;
             k->ended = true;
             if (!k->dirty)
-                track_free(t, k);
+                pending_row_free(t, k);
         }
     }
     while (*at) {
-        struct track *k = *at;
+        struct pending_row *k = *at;
         if (!k->told) {
             at = &k->next_dirty;
             continue;
         }
         *at = k->next_dirty;
-        track_free(t, k);
+        pending_row_free(t, k);
     }
     t->dirty_last = at;
 }

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "common/record/write/track.h"
+#include "common/record/write/pending_row.h"
 #include "tests/support/check.h"
 #include "tests/support/record_rows.h"
 
@@ -22,7 +22,7 @@ struct fixture {
     struct store_config config;
     struct store_file file;
     struct store *store;
-    struct tracks tracks;
+    struct pending_rows tracks;
     uint64_t event[LARGE / 8 + 64]; // the event that is made
     char large[LARGE];
 };
@@ -34,7 +34,7 @@ static int setup(void **state)
     record_rows_init(&f->rows);
     f->config = (struct store_config){.dir = f->rows.dir, .program = "test"};
     assert_int_equal(store_open(&f->config, &f->store, &f->file), SQLITE_OK);
-    tracks_init(&f->tracks, 0);
+    pending_rows_init(&f->tracks, 0);
     memset(f->large, 'x', sizeof(f->large));
     *state = f;
     return 0;
@@ -43,7 +43,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    tracks_deinit(&f->tracks);
+    pending_rows_deinit(&f->tracks);
     store_close(f->store);
     record_rows_deinit(&f->rows);
     free(f);
@@ -58,7 +58,7 @@ static void tell(struct fixture *f, const void *fixed, size_t len, struct slice 
     memcpy(out, fixed, len);
     if (text.len > 0)
         memcpy(out + len, text.p, text.len);
-    CHECK(tracks_event(&f->tracks, out));
+    CHECK(pending_rows_event(&f->tracks, out));
 }
 
 static struct event event_of(enum event_kind kind, unsigned flags)
@@ -170,19 +170,19 @@ static void full(struct fixture *f, struct slice text)
     tell(f, &e, sizeof(e), (struct slice){0});
 }
 
-static void write_some(struct fixture *f, enum tracks_leave leave, uint64_t now_ms)
+static void write_some(struct fixture *f, enum pending_rows_leave leave, uint64_t now_ms)
 {
     bool more = true;
     assert_int_equal(store_begin(f->store), SQLITE_OK);
     while (more)
-        assert_int_equal(tracks_write(&f->tracks, f->store, leave, 3, &more), SQLITE_OK);
+        assert_int_equal(pending_rows_write(&f->tracks, f->store, leave, 3, &more), SQLITE_OK);
     assert_int_equal(store_commit(f->store), SQLITE_OK);
-    tracks_written(&f->tracks, now_ms);
+    pending_rows_written(&f->tracks, now_ms);
 }
 
 static void write_all(struct fixture *f, uint64_t now_ms)
 {
-    write_some(f, TRACKS_LEAVE_NONE, now_ms);
+    write_some(f, PENDING_ROWS_LEAVE_NONE, now_ms);
 }
 
 static int64_t number(struct fixture *f, const char *sql)
@@ -196,8 +196,8 @@ static void nothing_of_an_exchange_is_seen_in_the_next(void **state)
     struct fixture *f = *state;
     small(f, 0);
     write_all(f, 0);
-    tracks_deinit(&f->tracks);
-    tracks_init(&f->tracks, 0);
+    pending_rows_deinit(&f->tracks);
+    pending_rows_init(&f->tracks, 0);
     full(f, SLICE("B: 2\r\n"));
     write_all(f, 0);
     assert_int_equal(f->tracks.kept_count, 1);
@@ -256,20 +256,21 @@ static void what_is_not_over_is_left_once(void **state)
     }
     end(f, 0);
     end(f, 1); // its report is still to come
-    write_some(f, TRACKS_LEAVE_UNREPORTED, 0);
+    write_some(f, PENDING_ROWS_LEAVE_UNREPORTED, 0);
     assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 1);
-    assert_int_equal(tracks_count_dirty(&f->tracks), 9);
+    assert_int_equal(pending_rows_count_dirty(&f->tracks), 9);
     end(f, 2);
     bool more = true;
     assert_int_equal(store_begin(f->store), SQLITE_OK);
-    assert_int_equal(tracks_write(&f->tracks, f->store, TRACKS_LEAVE_UNREPORTED, 4, &more),
-                     SQLITE_OK);
+    assert_int_equal(
+        pending_rows_write(&f->tracks, f->store, PENDING_ROWS_LEAVE_UNREPORTED, 4, &more),
+        SQLITE_OK);
     assert_true(more);
     store_rollback(f->store);
-    tracks_unwritten(&f->tracks);
-    assert_int_equal(tracks_count_dirty(&f->tracks), 9);
-    write_some(f, TRACKS_LEAVE_UNREPORTED, 0);
-    assert_int_equal(tracks_count_dirty(&f->tracks), 0);
+    pending_rows_unwritten(&f->tracks);
+    assert_int_equal(pending_rows_count_dirty(&f->tracks), 9);
+    write_some(f, PENDING_ROWS_LEAVE_UNREPORTED, 0);
+    assert_int_equal(pending_rows_count_dirty(&f->tracks), 0);
     assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 10);
     assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE outcome IS NULL"), 7);
     report(f, 7, "0123456789abcdef");
@@ -403,12 +404,12 @@ static void a_report_is_waited_for_no_longer_than_it_may_take(void **state)
         end(f, i);
         write_all(f, i);
     }
-    tracks_stop_waiting(&f->tracks, RECORDER_REPORT_MS - 1);
-    assert_int_equal(tracks_waited(&f->tracks), 0);
-    tracks_stop_waiting(&f->tracks, RECORDER_REPORT_MS);
-    assert_int_equal(tracks_waited(&f->tracks), 1);
-    tracks_stop_waiting(&f->tracks, RECORDER_REPORT_MS + 1);
-    assert_int_equal(tracks_waited(&f->tracks), 2);
+    pending_rows_stop_waiting(&f->tracks, RECORDER_REPORT_MS - 1);
+    assert_int_equal(pending_rows_waited(&f->tracks), 0);
+    pending_rows_stop_waiting(&f->tracks, RECORDER_REPORT_MS);
+    assert_int_equal(pending_rows_waited(&f->tracks), 1);
+    pending_rows_stop_waiting(&f->tracks, RECORDER_REPORT_MS + 1);
+    assert_int_equal(pending_rows_waited(&f->tracks), 2);
     assert_int_equal(f->tracks.waiting_count, 0);
 }
 
@@ -430,7 +431,7 @@ static void who_never_reports_takes_no_others_place(void **state)
     assert_in_range(f->tracks.waiting_of[1], RECORDER_WAITING / 4 * 3,
                     RECORDER_WAITING / 4 * 3 + 1);
     assert_int_equal(f->tracks.waiting_of[2], 100);
-    assert_int_equal(tracks_waited(&f->tracks), 0);
+    assert_int_equal(pending_rows_waited(&f->tracks), 0);
 }
 
 // One that was dropped, and one that could not go on, are used again as well.
@@ -443,10 +444,10 @@ static void what_has_ended_is_not_left_for_its_report(void **state)
         settle(f, i, 7, "0123456789abcdef");
     }
     end(f, 0);
-    write_some(f, TRACKS_LEAVE_RUNNING, 0);
+    write_some(f, PENDING_ROWS_LEAVE_RUNNING, 0);
     assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE outcome='complete'"), 1);
     assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 1);
-    write_some(f, TRACKS_LEAVE_RUNNING, 0); // left once
+    write_some(f, PENDING_ROWS_LEAVE_RUNNING, 0); // left once
     assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE outcome IS NULL"), 1);
 }
 
@@ -473,18 +474,18 @@ static void what_is_kept_has_a_bound(void **state)
     for (uint32_t i = 0; i < MANY; i++)
         small(f, i);
     write_all(f, 0);
-    assert_true(f->tracks.kept_bytes <= TRACKS_KEPT_BYTES);
-    assert_true(f->tracks.kept_count > TRACKS_KEPT_QUIET && f->tracks.kept_count < MANY);
-    tracks_shrink(&f->tracks);
-    assert_int_equal(f->tracks.kept_count, TRACKS_KEPT_QUIET);
-    for (uint32_t i = 0; i < TRACKS_KEPT_QUIET + 10; i++)
+    assert_true(f->tracks.kept_bytes <= PENDING_ROWS_KEPT_BYTES);
+    assert_true(f->tracks.kept_count > PENDING_ROWS_KEPT_QUIET && f->tracks.kept_count < MANY);
+    pending_rows_shrink(&f->tracks);
+    assert_int_equal(f->tracks.kept_count, PENDING_ROWS_KEPT_QUIET);
+    for (uint32_t i = 0; i < PENDING_ROWS_KEPT_QUIET + 10; i++)
         small(f, i);
     assert_true(f->tracks.kept_count == 0 && f->tracks.kept_bytes == 0);
     write_all(f, 0);
-    assert_int_equal(f->tracks.kept_count, TRACKS_KEPT_QUIET + 10);
+    assert_int_equal(f->tracks.kept_count, PENDING_ROWS_KEPT_QUIET + 10);
     small(f, 0); // a batch of one: there is little to do
     write_all(f, 0);
-    assert_int_equal(f->tracks.kept_count, TRACKS_KEPT_QUIET);
+    assert_int_equal(f->tracks.kept_count, PENDING_ROWS_KEPT_QUIET);
 }
 
 static void large_buffers_are_given_back(void **state)
@@ -533,8 +534,8 @@ static void long_texts_move_together(void **state)
         tell(f, &about, sizeof(about), slice_of(f->large, 300));
         end(f, 0);
         write_all(f, 0);
-        tracks_deinit(&f->tracks);
-        tracks_init(&f->tracks, 0);
+        pending_rows_deinit(&f->tracks);
+        pending_rows_init(&f->tracks, 0);
     }
     assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE method='GET' AND host='h' AND"
                                " target='/' AND length(upstream)=300 AND"

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Tracks become rows.
-#include "track_internal.h"
+#include "pending_row_internal.h"
 
 static struct slice all_of(const struct buf *b)
 {
     return slice_of(b->bytes ? buf_at(b) : NULL, buf_len(b));
 }
 
-static int write_body(const struct track *k, struct store *s, enum record_side side)
+static int write_body(const struct pending_row *k, struct store *s, enum record_side side)
 {
     struct slice left = all_of(&k->body[side]);
     uint64_t at = k->x.body[side].kept - left.len;
@@ -22,7 +22,7 @@ static int write_body(const struct track *k, struct store *s, enum record_side s
     return error;
 }
 
-uint64_t track_message_bytes(const struct track *k)
+uint64_t pending_row_message_bytes(const struct pending_row *k)
 {
     uint64_t bytes = 0;
     for (const struct frames_message *d = k->messages ? k->messages->first : NULL; d; d = d->next)
@@ -30,7 +30,7 @@ uint64_t track_message_bytes(const struct track *k)
     return bytes;
 }
 
-static int write_track(struct track *k, struct store *s)
+static int write_pending_row(struct pending_row *k, struct store *s)
 {
     struct record_exchange *x = &k->x;
     x->interim = all_of(&k->interim);
@@ -39,7 +39,7 @@ static int write_track(struct track *k, struct store *s)
     x->detail = all_of(&k->detail);
     for (int side = 0; side < 2; side++)
         x->body[side].trailers = all_of(&k->trailers[side]);
-    uint64_t size = x->size + track_message_bytes(k);
+    uint64_t size = x->size + pending_row_message_bytes(k);
     uint64_t before = x->size;
     struct slice small[2] = {0};
     k->inserting = x->seq == 0;
@@ -58,45 +58,45 @@ static int write_track(struct track *k, struct store *s)
     return error;
 }
 
-size_t tracks_messages(const struct tracks *t)
+size_t pending_rows_messages(const struct pending_rows *t)
 {
     return t->budget.messages * sizeof(struct frames_message);
 }
 
-bool track_is_over(const struct track *k)
+bool pending_row_is_over(const struct pending_row *k)
 {
     return k->ended && (!k->hashed || k->x.far.known);
 }
 
-static bool is_to_leave(const struct track *k, enum tracks_leave leave)
+static bool is_to_leave(const struct pending_row *k, enum pending_rows_leave leave)
 {
     switch (leave) {
-    case TRACKS_LEAVE_NONE: return false;
-    case TRACKS_LEAVE_RUNNING: return !k->ended;
-    case TRACKS_LEAVE_UNREPORTED: return !track_is_over(k);
+    case PENDING_ROWS_LEAVE_NONE: return false;
+    case PENDING_ROWS_LEAVE_RUNNING: return !k->ended;
+    case PENDING_ROWS_LEAVE_UNREPORTED: return !pending_row_is_over(k);
     }
     return false;
 }
 
-int tracks_write(struct tracks *t, struct store *s, enum tracks_leave leave, size_t most,
-                 bool *more)
+int pending_rows_write(struct pending_rows *t, struct store *s, enum pending_rows_leave leave,
+                       size_t most, bool *more)
 {
     int error = SQLITE_OK;
-    struct track *k = t->next ? t->next : t->dirty;
+    struct pending_row *k = t->next ? t->next : t->dirty;
     for (; !error && k && most > 0; k = k->next_dirty, most--) {
         k->left = !k->late && is_to_leave(k, leave);
         if (!k->left)
-            error = write_track(k, s);
+            error = write_pending_row(k, s);
     }
     t->next = error ? NULL : k;
     *more = t->next != NULL;
     return error;
 }
 
-void tracks_unwritten(struct tracks *t)
+void pending_rows_unwritten(struct pending_rows *t)
 {
     t->next = NULL;
-    for (struct track *k = t->dirty; k; k = k->next_dirty) {
+    for (struct pending_row *k = t->dirty; k; k = k->next_dirty) {
         if (k->inserting)
             k->x.seq = 0;
         k->inserting = k->left = false;
