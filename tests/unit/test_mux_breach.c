@@ -387,7 +387,7 @@ static void breaches_end_the_mux_and_nothing_is_heard(void **state)
             is_a_breach(&breaches[i], cut);
 }
 
-static void frames_over_their_size_are_breaches(void **state)
+static void ws_capture_over_their_size_are_breaches(void **state)
 {
     static char large[16385];
     struct breach c = {"a frame too long", MUX_AGENT, H2_DATA, 0, 1, {large, sizeof(large)}};
@@ -578,7 +578,7 @@ int main(void)
         cmocka_unit_test(responses_in_the_wrong_order_end_their_stream),
         cmocka_unit_test(requests_with_wrong_trailers_end),
         cmocka_unit_test(breaches_end_the_mux_and_nothing_is_heard),
-        cmocka_unit_test(frames_over_their_size_are_breaches),
+        cmocka_unit_test(ws_capture_over_their_size_are_breaches),
         cmocka_unit_test(a_head_in_too_many_pieces_is_a_breach),
         cmocka_unit_test(a_peer_that_speaks_no_http2_is_refused_at_once),
         cmocka_unit_test(a_flood_of_pings_ends_the_mux),

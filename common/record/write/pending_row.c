@@ -57,7 +57,7 @@ static void stop_waiting(struct pending_rows *t, struct pending_row *k)
 static void free_messages(struct pending_row *k)
 {
     if (k->messages)
-        frames_deinit(k->messages);
+        ws_capture_deinit(k->messages);
     free(k->messages);
     k->messages = NULL;
 }
@@ -380,7 +380,7 @@ static bool on_head(struct pending_rows *t, struct pending_row *k, const struct 
     if ((e->event.flags & EVENT_WEBSOCKET) && !k->messages) {
         k->messages = malloc(sizeof(*k->messages));
         if (k->messages)
-            frames_init(k->messages, &t->budget, k->share, t->body_bytes);
+            ws_capture_init(k->messages, &t->budget, k->share, t->body_bytes);
     }
     k->x.flags |= e->event.flags & EVENT_REDACTED ? RECORD_REDACTED : 0;
     touch(t, k);
@@ -398,7 +398,7 @@ static bool on_data(struct pending_rows *t, struct pending_row *k, const struct 
         b->first_ns = e->at_ns;
     touch(t, k);
     if (k->messages) {
-        frames_feed(k->messages, side, e->at_ns, bytes);
+        ws_capture_feed(k->messages, side, e->at_ns, bytes);
         k->x.flags |= k->messages->missed ? RECORD_SHED : 0;
         return true;
     }
@@ -607,7 +607,7 @@ static void forget_written(struct pending_row *k)
     k->x.upstream = k->x.request_head = k->x.replay_of = k->x.reason = (struct slice){0};
     free_buffers(k);
     if (k->messages)
-        frames_taken(k->messages);
+        ws_capture_taken(k->messages);
 }
 
 // It is to be written the next time.

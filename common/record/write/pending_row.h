@@ -3,9 +3,9 @@
 // wait for the other end's report.
 #pragma once
 #include "event.h"
-#include "frames.h"
 #include "recorder.h"
 #include "store.h"
+#include "ws_capture.h"
 
 struct pending_row;
 
@@ -30,7 +30,7 @@ struct pending_rows {
     struct pending_row *buckets[PENDING_ROW_BUCKETS]; // by id, of those that a report may come for
     struct pending_row *kept;                         // to be used again
     size_t kept_count, kept_bytes;
-    struct frames_budget budget;
+    struct ws_capture_budget budget;
     uint64_t body_bytes;
     uint64_t begun, lost; // exchanges that are recorded; that could not be
 };

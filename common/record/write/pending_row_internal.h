@@ -7,7 +7,7 @@
 struct pending_row {
     struct record_exchange x; // its slices point into what follows
     char tunnel[64], owner[RECORD_OWNER_MAX], address[RECORD_ADDRESS_MAX];
-    struct frames *messages;
+    struct ws_capture *messages;
     uint64_t counted; // of x.size, in the record
     uint64_t link;
     uint64_t written_ms;

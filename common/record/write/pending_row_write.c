@@ -25,7 +25,8 @@ static int write_body(const struct pending_row *k, struct store *s, enum record_
 uint64_t pending_row_message_bytes(const struct pending_row *k)
 {
     uint64_t bytes = 0;
-    for (const struct frames_message *d = k->messages ? k->messages->first : NULL; d; d = d->next)
+    for (const struct ws_capture_message *d = k->messages ? k->messages->first : NULL; d;
+         d = d->next)
         bytes += d->message.bytes.len + 32;
     return bytes;
 }
@@ -52,7 +53,7 @@ static int write_pending_row(struct pending_row *k, struct store *s)
     for (int side = 0; !error && side < 2; side++)
         if (small[side].len == 0)
             error = write_body(k, s, (enum record_side)side);
-    for (struct frames_message *d = k->messages ? k->messages->first : NULL; !error && d;
+    for (struct ws_capture_message *d = k->messages ? k->messages->first : NULL; !error && d;
          d = d->next)
         error = store_message(s, x->seq, d->number, &d->message);
     return error;
@@ -60,7 +61,7 @@ static int write_pending_row(struct pending_row *k, struct store *s)
 
 size_t pending_rows_messages(const struct pending_rows *t)
 {
-    return t->budget.messages * sizeof(struct frames_message);
+    return t->budget.messages * sizeof(struct ws_capture_message);
 }
 
 bool pending_row_is_over(const struct pending_row *k)

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "common/record/write/frames.h"
+#include "common/record/write/ws_capture.h"
 #include "tests/support/chance.h"
 #include "tests/support/check.h"
 
@@ -51,9 +51,9 @@ struct expected {
     const char *bytes;
 };
 
-static void expect(const struct frames *m, const struct expected *all, size_t count)
+static void expect(const struct ws_capture *m, const struct expected *all, size_t count)
 {
-    const struct frames_message *d = m->first;
+    const struct ws_capture_message *d = m->first;
     for (size_t i = 0; i < count; i++, d = d->next) {
         CHECK(d);
         CHECK(d->number == i);
@@ -91,17 +91,17 @@ static void messages_are_found_however_the_bytes_are_cut(void **state)
         conversation(&s, side == RECORD_REQUEST);
         for (size_t first = 0; first <= s.len; first++)
             for (size_t second = first; second <= s.len; second++) {
-                struct frames_budget budget = {.most = 1 << 20};
-                struct frames m;
+                struct ws_capture_budget budget = {.most = 1 << 20};
+                struct ws_capture m;
                 struct slice b = whole(&s);
-                frames_init(&m, &budget, 0, 0);
-                frames_feed(&m, from, 1, slice_of(b.p, first));
-                frames_feed(&m, from, 2, slice_of(b.p + first, second - first));
-                frames_feed(&m, from, 3, slice_of(b.p + second, b.len - second));
+                ws_capture_init(&m, &budget, 0, 0);
+                ws_capture_feed(&m, from, 1, slice_of(b.p, first));
+                ws_capture_feed(&m, from, 2, slice_of(b.p + first, second - first));
+                ws_capture_feed(&m, from, 3, slice_of(b.p + second, b.len - second));
                 CHECK(!m.broken && !m.missed);
                 expect(&m, all, 6);
                 CHECK(budget.used == 16 && budget.messages == 6);
-                frames_deinit(&m);
+                ws_capture_deinit(&m);
                 CHECK(budget.used == 0 && budget.messages == 0);
             }
     }
@@ -109,8 +109,8 @@ static void messages_are_found_however_the_bytes_are_cut(void **state)
 
 static void both_sides_count_together(void **state)
 {
-    struct frames_budget budget = {.most = 1 << 20};
-    struct frames m;
+    struct ws_capture_budget budget = {.most = 1 << 20};
+    struct ws_capture m;
     struct stream asked = {.len = 0};
     struct stream said = {.len = 0};
     const struct expected all[] = {{RECORD_RESPONSE, WS_BINARY, false, 2, "22"},
@@ -118,18 +118,18 @@ static void both_sides_count_together(void **state)
     (void)state;
     add(&asked, FIN | WS_TEXT, SLICE("11"), true);
     add(&said, FIN | WS_BINARY, SLICE("22"), false);
-    frames_init(&m, &budget, 0, 0);
-    frames_feed(&m, RECORD_REQUEST, 1, slice_of((char *)asked.bytes, 3));
-    frames_feed(&m, RECORD_RESPONSE, 2, whole(&said));
-    frames_feed(&m, RECORD_REQUEST, 3, slice_of((char *)asked.bytes + 3, asked.len - 3));
+    ws_capture_init(&m, &budget, 0, 0);
+    ws_capture_feed(&m, RECORD_REQUEST, 1, slice_of((char *)asked.bytes, 3));
+    ws_capture_feed(&m, RECORD_RESPONSE, 2, whole(&said));
+    ws_capture_feed(&m, RECORD_REQUEST, 3, slice_of((char *)asked.bytes + 3, asked.len - 3));
     expect(&m, all, 2);
     assert_int_equal(m.first->message.at_ns, 2);
     assert_int_equal(m.first->next->message.at_ns, 3);
-    frames_taken(&m);
+    ws_capture_taken(&m);
     assert_null(m.first);
-    frames_feed(&m, RECORD_RESPONSE, 4, whole(&said));
+    ws_capture_feed(&m, RECORD_RESPONSE, 4, whole(&said));
     assert_int_equal(m.first->number, 2);
-    frames_deinit(&m);
+    ws_capture_deinit(&m);
     assert_int_equal(budget.used, 0);
 }
 
@@ -150,61 +150,61 @@ static void what_is_no_frame_ends_the_looking(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        struct frames_budget budget = {.most = 1 << 20};
-        struct frames m;
+        struct ws_capture_budget budget = {.most = 1 << 20};
+        struct ws_capture m;
         struct stream good = {.len = 0};
         add(&good, FIN | WS_TEXT, SLICE("seen"), false);
         check_context("case %zu", i);
-        frames_init(&m, &budget, 0, 0);
-        frames_feed(&m, RECORD_RESPONSE, 1, whole(&good));
-        frames_feed(&m, RECORD_RESPONSE, 1, slice_of((const char *)bad[i].bytes, bad[i].len));
+        ws_capture_init(&m, &budget, 0, 0);
+        ws_capture_feed(&m, RECORD_RESPONSE, 1, whole(&good));
+        ws_capture_feed(&m, RECORD_RESPONSE, 1, slice_of((const char *)bad[i].bytes, bad[i].len));
         CHECK(m.broken);
-        frames_feed(&m, RECORD_RESPONSE, 1, whole(&good));
-        frames_feed(&m, RECORD_REQUEST, 1, whole(&good));
+        ws_capture_feed(&m, RECORD_RESPONSE, 1, whole(&good));
+        ws_capture_feed(&m, RECORD_REQUEST, 1, whole(&good));
         CHECK(m.number == 1 && m.first && !m.first->next);
-        frames_deinit(&m);
+        ws_capture_deinit(&m);
         CHECK(budget.used == 0);
     }
     check_context("%s", "");
 }
 
-static void feed_pattern(struct frames *m, size_t size)
+static void feed_pattern(struct ws_capture *m, size_t size)
 {
     static struct stream s;
     static uint8_t payload[65000];
     s.len = 0;
     pattern_write(payload, size, size, 0);
     add(&s, FIN | WS_BINARY, slice_of((char *)payload, size), true);
-    frames_feed(m, RECORD_REQUEST, 1, whole(&s));
+    ws_capture_feed(m, RECORD_REQUEST, 1, whole(&s));
 }
 
 static void payload_beyond_the_limit_is_counted_and_not_kept(void **state)
 {
-    struct frames_budget budget = {.most = 1 << 20};
-    struct frames m;
+    struct ws_capture_budget budget = {.most = 1 << 20};
+    struct ws_capture m;
     static const size_t kept[] = {600, 400, 0, 0};
     static const size_t sizes[] = {600, 60000, 65000, 0};
     (void)state;
-    frames_init(&m, &budget, 0, 1000);
+    ws_capture_init(&m, &budget, 0, 1000);
     for (size_t i = 0; i < 4; i++)
         feed_pattern(&m, sizes[i]);
-    const struct frames_message *d = m.first;
+    const struct ws_capture_message *d = m.first;
     for (size_t i = 0; i < 4; i++, d = d->next) {
         assert_int_equal(d->message.size, sizes[i]);
         assert_int_equal(d->message.bytes.len, kept[i]);
         assert_true(pattern_is(d->message.bytes.p, kept[i], sizes[i], 0));
     }
     assert_false(m.missed);
-    frames_deinit(&m);
+    ws_capture_deinit(&m);
 }
 
 static void all_together_hold_no_more_than_the_budget(void **state)
 {
-    struct frames_budget budget = {.most = 100000};
-    struct frames m[3];
+    struct ws_capture_budget budget = {.most = 100000};
+    struct ws_capture m[3];
     (void)state;
     for (int i = 0; i < 3; i++)
-        frames_init(&m[i], &budget, 0, 0);
+        ws_capture_init(&m[i], &budget, 0, 0);
     for (int turn = 0; turn < 3; turn++) {
         for (int i = 0; i < 3; i++) {
             feed_pattern(&m[i], 60000);
@@ -214,32 +214,32 @@ static void all_together_hold_no_more_than_the_budget(void **state)
         assert_int_equal(m[1].first->message.bytes.len, 40000);
         assert_int_equal(m[2].first->message.bytes.len, 0);
         for (int i = 0; i < 3; i++)
-            frames_taken(&m[i]);
+            ws_capture_taken(&m[i]);
         assert_int_equal(budget.used, 0);
     }
     for (int i = 0; i < 3; i++)
-        frames_deinit(&m[i]);
+        ws_capture_deinit(&m[i]);
 }
 
 static void messages_without_end_are_counted_at_last(void **state)
 {
-    struct frames_budget budget = {.most = 1000};
-    struct frames m;
+    struct ws_capture_budget budget = {.most = 1000};
+    struct ws_capture m;
     struct stream s = {.len = 0};
     (void)state;
     for (int i = 0; i < 10000; i++)
         add(&s, FIN | WS_PING, SLICE(""), false);
-    frames_init(&m, &budget, 0, 0);
-    for (int i = 0; i < FRAMES_MESSAGES_MAX / 10000; i++) {
-        frames_feed(&m, RECORD_RESPONSE, 1, whole(&s));
+    ws_capture_init(&m, &budget, 0, 0);
+    for (int i = 0; i < WS_CAPTURE_MESSAGES_MAX / 10000; i++) {
+        ws_capture_feed(&m, RECORD_RESPONSE, 1, whole(&s));
         assert_int_equal(budget.messages, 10000);
-        frames_taken(&m);
+        ws_capture_taken(&m);
     }
     assert_false(m.missed);
-    frames_feed(&m, RECORD_RESPONSE, 1, whole(&s));
+    ws_capture_feed(&m, RECORD_RESPONSE, 1, whole(&s));
     assert_true(m.missed && !m.first && budget.messages == 0);
-    assert_int_equal(m.number, FRAMES_MESSAGES_MAX + 10000);
-    frames_deinit(&m);
+    assert_int_equal(m.number, WS_CAPTURE_MESSAGES_MAX + 10000);
+    ws_capture_deinit(&m);
 }
 
 // Whatever comes: nothing is read that is not there, and the budget holds.
@@ -248,9 +248,9 @@ static void any_bytes_are_taken(void **state)
     (void)state;
     for (uint64_t seed = 0; seed < 3000; seed++) {
         struct chance c = chance_of_seed(seed);
-        struct frames_budget budget = {.most = 500};
-        struct frames m;
-        frames_init(&m, &budget, 0, chance_below(&c, 300));
+        struct ws_capture_budget budget = {.most = 500};
+        struct ws_capture m;
+        ws_capture_init(&m, &budget, 0, chance_below(&c, 300));
         for (int i = 0; i < 20; i++) {
             uint8_t piece[64];
             size_t len = chance_below(&c, sizeof(piece));
@@ -258,11 +258,11 @@ static void any_bytes_are_taken(void **state)
                 piece[at] = (uint8_t)(chance_one_in(&c, 3) ? chance_below(&c, 256)
                                                            : (uint32_t[]){FIN | WS_TEXT, 2, FIN,
                                                                           1}[chance_below(&c, 4)]);
-            frames_feed(&m, (enum record_side)chance_below(&c, 2), i,
-                        slice_of((const char *)piece, len));
+            ws_capture_feed(&m, (enum record_side)chance_below(&c, 2), i,
+                            slice_of((const char *)piece, len));
             CHECK(budget.used <= budget.most);
         }
-        frames_deinit(&m);
+        ws_capture_deinit(&m);
         CHECK(budget.used == 0 && budget.messages == 0);
     }
 }
@@ -270,11 +270,11 @@ static void any_bytes_are_taken(void **state)
 // However many WebSockets somebody has.
 static void who_fills_the_budget_leaves_room_for_others(void **state)
 {
-    struct frames_budget budget = {.most = 100000};
-    struct frames m[12];
+    struct ws_capture_budget budget = {.most = 100000};
+    struct ws_capture m[12];
     (void)state;
     for (int i = 0; i < 12; i++)
-        frames_init(&m[i], &budget, i < 10 ? 1 : (uint8_t)i, 0);
+        ws_capture_init(&m[i], &budget, i < 10 ? 1 : (uint8_t)i, 0);
     for (int i = 0; i < 10; i++)
         feed_pattern(&m[i], 60000);
     assert_int_equal(budget.used, budget.most / 4 * 3);
@@ -283,7 +283,7 @@ static void who_fills_the_budget_leaves_room_for_others(void **state)
         assert_int_equal(m[i].first->message.bytes.len, 12000);
     }
     for (int i = 0; i < 12; i++)
-        frames_deinit(&m[i]);
+        ws_capture_deinit(&m[i]);
     assert_true(budget.used == 0 && budget.used_of[1] == 0 && budget.used_of[11] == 0);
 }
 

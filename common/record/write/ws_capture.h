@@ -8,18 +8,18 @@
 #include "recorder.h"
 
 enum {
-    FRAMES_MESSAGES_MAX = 1000 * 1000 // of one WebSocket; what follows is only counted
+    WS_CAPTURE_MESSAGES_MAX = 1000 * 1000 // of one WebSocket; what follows is only counted
 };
 
 // Bytes of payload that are held for messages that are not whole or not written yet, of all
 // WebSockets together, and how many may be. How many messages are whole and not yet taken: who
 // feeds sees to it that they do not become too many.
-struct frames_budget {
+struct ws_capture_budget {
     size_t used, most, messages;
     size_t used_of[RECORDER_SHARES]; // of each share
 };
 
-struct frames_side {
+struct ws_capture_side {
     uint8_t head[WS_HEADER_MAX];
     size_t head_len;
     bool in_frame, in_message, compressed;
@@ -33,27 +33,29 @@ struct frames_side {
     struct buf control;
 };
 
-struct frames_message {
-    struct frames_message *next;
+struct ws_capture_message {
+    struct ws_capture_message *next;
     struct record_message message; // its bytes lie behind it
     uint64_t number;
 };
 
-struct frames {
-    struct frames_budget *budget;
-    struct frames_side side[2];
-    struct frames_message *first, **last; // whole, and not yet taken
-    uint64_t number, kept, keep_most;     // bytes of payload kept, and how many may be
-    bool broken;                          // not frames
+struct ws_capture {
+    struct ws_capture_budget *budget;
+    struct ws_capture_side side[2];
+    struct ws_capture_message *first, **last; // whole, and not yet taken
+    uint64_t number, kept, keep_most;         // bytes of payload kept, and how many may be
+    bool broken;                              // not frames
     uint8_t share;
     bool missed; // there were messages that are not kept
 };
 
 // `share`: whose it is. Once three quarters of the budget are used a share has RECORDER_SHARE_PART
 // of it.
-void frames_init(struct frames *m, struct frames_budget *budget, uint8_t share, uint64_t keep_most);
-void frames_deinit(struct frames *m);
+void ws_capture_init(struct ws_capture *m, struct ws_capture_budget *budget, uint8_t share,
+                     uint64_t keep_most);
+void ws_capture_deinit(struct ws_capture *m);
 // Bytes have passed from this side. `at_ns` is the time that whole messages get.
-void frames_feed(struct frames *m, enum record_side side, int64_t at_ns, struct slice bytes);
+void ws_capture_feed(struct ws_capture *m, enum record_side side, int64_t at_ns,
+                     struct slice bytes);
 // Forgets the whole messages.
-void frames_taken(struct frames *m);
+void ws_capture_taken(struct ws_capture *m);

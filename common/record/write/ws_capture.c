@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "frames.h"
+#include "ws_capture.h"
 #include <stdlib.h>
 
 enum {
@@ -7,28 +7,29 @@ enum {
     RSV = 0x70
 };
 
-void frames_init(struct frames *m, struct frames_budget *budget, uint8_t share, uint64_t keep_most)
+void ws_capture_init(struct ws_capture *m, struct ws_capture_budget *budget, uint8_t share,
+                     uint64_t keep_most)
 {
-    *m = (struct frames){
+    *m = (struct ws_capture){
         .budget = budget, .share = share, .keep_most = keep_most ? keep_most : UINT64_MAX};
     m->last = &m->first;
 }
 
-static void hold(struct frames *m, size_t len)
+static void hold(struct ws_capture *m, size_t len)
 {
     m->budget->used += len;
     m->budget->used_of[m->share] += len;
 }
 
-static void release(struct frames *m, size_t len)
+static void release(struct ws_capture *m, size_t len)
 {
     m->budget->used -= len;
     m->budget->used_of[m->share] -= len;
 }
 
-static size_t room_of(const struct frames *m)
+static size_t room_of(const struct ws_capture *m)
 {
-    const struct frames_budget *b = m->budget;
+    const struct ws_capture_budget *b = m->budget;
     const size_t part = b->most / RECORDER_SHARE_PART;
     const size_t own = b->used_of[m->share];
     size_t left = b->most - b->used;
@@ -41,16 +42,16 @@ static size_t room_of(const struct frames *m)
     return left < may ? left : may;
 }
 
-static void let_go(struct frames *m, struct buf *b)
+static void let_go(struct ws_capture *m, struct buf *b)
 {
     release(m, buf_len(b));
     buf_free(b);
 }
 
-void frames_taken(struct frames *m)
+void ws_capture_taken(struct ws_capture *m)
 {
     while (m->first) {
-        struct frames_message *d = m->first;
+        struct ws_capture_message *d = m->first;
         m->first = d->next;
         release(m, d->message.bytes.len);
         m->budget->messages--;
@@ -59,22 +60,22 @@ void frames_taken(struct frames *m)
     m->last = &m->first;
 }
 
-void frames_deinit(struct frames *m)
+void ws_capture_deinit(struct ws_capture *m)
 {
-    frames_taken(m);
+    ws_capture_taken(m);
     for (int side = 0; side < 2; side++) {
         let_go(m, &m->side[side].payload);
         let_go(m, &m->side[side].control);
     }
 }
 
-static bool is_control(const struct frames_side *s)
+static bool is_control(const struct ws_capture_side *s)
 {
     return s->frame.opcode >= WS_CLOSE;
 }
 
 // Keeps of a piece of payload what may be kept, unmasked.
-static void keep(struct frames *m, struct frames_side *s, struct slice piece)
+static void keep(struct ws_capture *m, struct ws_capture_side *s, struct slice piece)
 {
     struct buf *b = is_control(s) ? &s->control : &s->payload;
     uint64_t *size = is_control(s) ? &s->control_size : &s->size;
@@ -97,20 +98,21 @@ static void keep(struct frames *m, struct frames_side *s, struct slice piece)
     s->phase = (unsigned)((s->phase + piece.len) & 3);
 }
 
-static void finish(struct frames *m, enum record_side side, int64_t at_ns)
+static void finish(struct ws_capture *m, enum record_side side, int64_t at_ns)
 {
-    struct frames_side *s = &m->side[side];
+    struct ws_capture_side *s = &m->side[side];
     bool control = is_control(s);
     struct buf *b = control ? &s->control : &s->payload;
     size_t len = buf_len(b);
-    struct frames_message *d = m->number < FRAMES_MESSAGES_MAX ? malloc(sizeof(*d) + len) : NULL;
+    struct ws_capture_message *d =
+        m->number < WS_CAPTURE_MESSAGES_MAX ? malloc(sizeof(*d) + len) : NULL;
     m->number++;
     m->missed = m->missed || !d;
     if (d) {
         char *bytes = (char *)(d + 1);
         if (len > 0)
             memcpy(bytes, buf_at(b), len);
-        *d = (struct frames_message){
+        *d = (struct ws_capture_message){
             .number = m->number - 1,
             .message = {.side = side,
                         .opcode = control ? s->frame.opcode : s->opcode,
@@ -132,7 +134,7 @@ static void finish(struct frames *m, enum record_side side, int64_t at_ns)
 }
 
 // A frame's header is whole: what it says of its message. False: it is none.
-static bool begin_frame(struct frames_side *s)
+static bool begin_frame(struct ws_capture_side *s)
 {
     uint8_t bare[WS_HEADER_MAX];
     memcpy(bare, s->head, s->head_len);
@@ -157,7 +159,7 @@ static bool begin_frame(struct frames_side *s)
 }
 
 // Takes a byte of a header, or a piece of payload. Returns how much; 0 when it is broken.
-static size_t feed_some(struct frames *m, struct frames_side *s, struct slice bytes)
+static size_t feed_some(struct ws_capture *m, struct ws_capture_side *s, struct slice bytes)
 {
     if (!s->in_frame) {
         if (s->head_len == sizeof(s->head))
@@ -171,9 +173,9 @@ static size_t feed_some(struct frames *m, struct frames_side *s, struct slice by
     return len;
 }
 
-void frames_feed(struct frames *m, enum record_side side, int64_t at_ns, struct slice bytes)
+void ws_capture_feed(struct ws_capture *m, enum record_side side, int64_t at_ns, struct slice bytes)
 {
-    struct frames_side *s = &m->side[side];
+    struct ws_capture_side *s = &m->side[side];
     while (bytes.len > 0 && !m->broken) {
         size_t n = feed_some(m, s, bytes);
         m->broken = n == 0;
