@@ -10,7 +10,7 @@
 // That a thread is SCHED_IDLE counts among those of its own session or control group only: beside
 // others it may be given a whole share, and then they wait for it as long as a time slice is. So
 // the idle one stops for a moment, again and again, and whoever waits goes first. And it begins
-// only when the traffic is over, or when that lasts (hold.h).
+// only when the traffic is over, or when that lasts (write_delay.h).
 #include "record_writer.h"
 #include <malloc.h>
 #include <sched.h>
@@ -20,9 +20,9 @@
 #include <time.h>
 #include "common/io/loop.h"
 #include "flush_asks.h"
-#include "hold.h"
 #include "pending_row.h"
 #include "scrub.h"
+#include "write_delay.h"
 
 enum {
     MUCH_BYTES = 64 * 1024,       // of events, that are written without gathering more
@@ -87,7 +87,7 @@ struct record_writer {
     size_t quiet_bytes;
     bool behind;     // what was taken last had waited for LATE_MS
     bool busy, idle; // what is written is much; it is the idle hand that writes it
-    struct hold hold;
+    struct write_delay hold;
     uint64_t stint_ns; // since when it has been at work
 };
 
@@ -490,7 +490,7 @@ static void wait_for_events(struct record_writer *s)
     unsigned ms = wait_ms(s);
     uint64_t begun = now_ms();
     queue_wait(s->queue, ms, RECORDER_GATHER_MS);
-    hold_quiet(&s->hold, now_ms() - begun);
+    write_delay_quiet(&s->hold, now_ms() - begun);
     if (!s->rests && ms == QUIET_MS && queue_used(s->queue) == 0)
         rest(s);
     else
@@ -500,10 +500,10 @@ static void wait_for_events(struct record_writer *s)
 // Waits for the traffic to be over, as long as that may take.
 static void hold_back(struct record_writer *s)
 {
-    bool holds = hold_begin(&s->hold, now_ms(), queue_used(s->queue));
+    bool holds = write_delay_begin(&s->hold, now_ms(), queue_used(s->queue));
     while (holds && !atomic_load(&s->closing) && !is_hurried(s) && queue_hurries(s->queue) == 0) {
-        uv_sleep(HOLD_LOOK_MS);
-        holds = hold_goes_on(&s->hold, now_ms(), queue_used(s->queue));
+        uv_sleep(WRITE_DELAY_LOOK_MS);
+        holds = write_delay_goes_on(&s->hold, now_ms(), queue_used(s->queue));
     }
 }
 
