@@ -19,7 +19,7 @@ static void list_slices(struct record_exchange *x, struct slice *list[static SLI
         &x->method,           &x->scheme,       &x->host,      &x->target,
         &x->upstream,         &x->request_head, &x->interim,   &x->response_head,
         &x->outcome,          &x->error,        &x->replay_of, &x->body[0].trailers,
-        &x->body[1].trailers, &x->far.outcome,  &x->reason,    &x->response_protocol,
+        &x->body[1].trailers, &x->peer.outcome, &x->reason,    &x->response_protocol,
         &x->detail,           &x->bad_head,
     };
     memcpy(list, all, sizeof(all));

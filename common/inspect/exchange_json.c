@@ -174,31 +174,31 @@ static void put_split(struct emit *e, const struct record_exchange *x)
     emit_close(e, '}');
 }
 
-static void put_far_side(struct emit *e, const struct record_report *far, enum record_side side)
+static void put_peer_side(struct emit *e, const struct record_report *peer, enum record_side side)
 {
     emit_open(e, side_name(side), '{');
     emit_open(e, "body", '{');
-    emit_count(e, "bytes", far->bytes[side]);
-    emit_bool(e, "whole", far->whole[side]);
-    emit_digest(e, "xxh3_128", far->digest[side]);
+    emit_count(e, "bytes", peer->bytes[side]);
+    emit_bool(e, "whole", peer->whole[side]);
+    emit_digest(e, "xxh3_128", peer->digest[side]);
     emit_close(e, '}');
     emit_close(e, '}');
 }
 
-static void put_far(struct emit *e, const struct record_report *far)
+static void put_peer(struct emit *e, const struct record_report *peer)
 {
-    if (!far->known) {
-        emit_null(e, "far");
+    if (!peer->known) {
+        emit_null(e, "peer");
         return;
     }
-    emit_open(e, "far", '{');
-    emit_text(e, "outcome", far->outcome);
-    emit_time(e, "sent_on_ns", far->sent_on_ns);
-    emit_time(e, "connect_ns", far->connect_ns);
-    emit_time(e, "answered_ns", far->answered_ns);
-    emit_time(e, "duration_ns", far->duration_ns);
-    put_far_side(e, far, RECORD_REQUEST);
-    put_far_side(e, far, RECORD_RESPONSE);
+    emit_open(e, "peer", '{');
+    emit_text(e, "outcome", peer->outcome);
+    emit_time(e, "sent_on_ns", peer->sent_on_ns);
+    emit_time(e, "connect_ns", peer->connect_ns);
+    emit_time(e, "answered_ns", peer->answered_ns);
+    emit_time(e, "duration_ns", peer->duration_ns);
+    put_peer_side(e, peer, RECORD_REQUEST);
+    put_peer_side(e, peer, RECORD_RESPONSE);
     emit_close(e, '}');
 }
 
@@ -290,7 +290,7 @@ bool exchange_json(struct emit *e, const char *name, const struct exchange_json 
     put_split(e, x);
     bool ok = put_request(e, j, x);
     ok = put_response(e, j, x) && ok;
-    put_far(e, &x->far);
+    put_peer(e, &x->peer);
     if (j->level == EXCHANGE_JSON_WHOLE)
         ok = put_messages(e, j, x) && ok;
     emit_close(e, '}');

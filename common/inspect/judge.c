@@ -12,14 +12,14 @@ static enum direction judge_direction(const struct record_exchange *x, enum reco
     const struct record_body *b = &x->body[side];
     unsigned flag = side == RECORD_REQUEST ? RECORD_REQUEST_WHOLE : RECORD_RESPONSE_WHOLE;
     bool here = (x->flags & flag) && b->has_digest;
-    if (!x->far.known)
+    if (!x->peer.known)
         return DIRECTION_NO_REPORT;
     if (!here)
-        return x->far.whole[side] ? DIRECTION_CUT_HERE : DIRECTION_CUT_BOTH;
-    if (!x->far.whole[side])
+        return x->peer.whole[side] ? DIRECTION_CUT_HERE : DIRECTION_CUT_BOTH;
+    if (!x->peer.whole[side])
         return DIRECTION_CUT_THERE;
-    bool same = b->bytes == x->far.bytes[side] &&
-                memcmp(b->digest, x->far.digest[side], RECORD_DIGEST_BYTES) == 0;
+    bool same = b->bytes == x->peer.bytes[side] &&
+                memcmp(b->digest, x->peer.digest[side], RECORD_DIGEST_BYTES) == 0;
     return same ? DIRECTION_SAME : DIRECTION_DIFFERS;
 }
 

@@ -35,9 +35,9 @@ struct remark {
 static struct slice ended_as(const struct record_exchange *x)
 {
     const struct slice reset = SLICE("reset");
-    const struct slice far = x->far.known ? x->far.outcome : (struct slice){0};
-    bool tells = far.len > 0 && !slice_eq(far, reset) && !slice_eq(far, SLICE("complete"));
-    return tells && slice_eq(x->outcome, reset) ? far : x->outcome;
+    const struct slice peer = x->peer.known ? x->peer.outcome : (struct slice){0};
+    bool tells = peer.len > 0 && !slice_eq(peer, reset) && !slice_eq(peer, SLICE("complete"));
+    return tells && slice_eq(x->outcome, reset) ? peer : x->outcome;
 }
 
 static struct remark remark_of(const struct row_printer *p, const struct record_exchange *x,
@@ -97,7 +97,7 @@ static void fill_cells(const struct row_printer *p, const struct record_exchange
                        struct cells *c)
 {
     int64_t duration = x->duration_ns;
-    if (x->outcome.len == 0) // so far
+    if (x->outcome.len == 0) // so peer
         duration = p->now_ns > x->began_ns ? p->now_ns - x->began_ns : 0;
     c->id = slice_str(x->id);
     (void)snprintf(c->status, sizeof(c->status), "%u", (unsigned)x->status);

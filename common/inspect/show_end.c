@@ -50,23 +50,23 @@ static void put_counts(const struct show *s, const struct record_exchange *x, en
     (void)fputc('\n', s->out);
 }
 
-static void put_far(const struct show *s, const struct record_exchange *x)
+static void put_peer(const struct show *s, const struct record_exchange *x)
 {
     const bool unchecked[2] = {false, false}; // show does not read whole bodies for that
     struct judgement j = judge(x, unchecked);
-    if (!x->far.known && (x->tunnel.len == 0 || x->outcome.len == 0))
+    if (!x->peer.known && (x->tunnel.len == 0 || x->outcome.len == 0))
         return;
     put_label(s, "far end");
-    if (!x->far.known) {
+    if (!x->peer.known) {
         (void)fputs("has not reported\n", s->out);
         return;
     }
-    put_safe(s->out, "", x->far.outcome, ": ");
+    put_safe(s->out, "", x->peer.outcome, ": ");
     for (int side = 0; side < 2; side++) {
         (void)fprintf(s->out, "%s%s", side == 0 ? "request " : ", response ",
                       direction_str(j.direction[side]));
         if (j.direction[side] == DIRECTION_DIFFERS)
-            (void)fprintf(s->out, " (%" PRIu64 " bytes there)", x->far.bytes[side]);
+            (void)fprintf(s->out, " (%" PRIu64 " bytes there)", x->peer.bytes[side]);
     }
     (void)fputc('\n', s->out);
 }
@@ -126,7 +126,7 @@ void show_end(const struct show *s, const struct record_exchange *x)
     }
     put_counts(s, x, RECORD_REQUEST);
     put_counts(s, x, RECORD_RESPONSE);
-    put_far(s, x);
+    put_peer(s, x);
     put_notes(s, x);
 }
 

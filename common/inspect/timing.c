@@ -62,15 +62,15 @@ int64_t timing_lasted(const struct record_exchange *x, int64_t now_ns)
 void timing_split(const struct record_exchange *x, struct timing *t)
 {
     struct times own = {x->sent_on_ns, x->connect_ns, x->answered_ns, x->duration_ns};
-    struct times far = {x->far.sent_on_ns, x->far.connect_ns, x->far.answered_ns,
-                        x->far.duration_ns};
+    struct times peer = {x->peer.sent_on_ns, x->peer.connect_ns, x->peer.answered_ns,
+                         x->peer.duration_ns};
     bool is_relay = slice_eq(x->program, SLICE("aditd"));
     *t = (struct timing){0};
     if (own.duration < 0)
         return;
-    const struct times *r = is_relay ? &own : &far;
-    struct times a = is_relay ? far : own;
-    if (x->far.known && are_known(r, &a)) {
+    const struct times *r = is_relay ? &own : &peer;
+    struct times a = is_relay ? peer : own;
+    if (x->peer.known && are_known(r, &a)) {
         a = settled(a);
         split_both(t, r, &a);
         return;

@@ -96,15 +96,15 @@ static void print_side(const struct record_exchange *x, const struct judgement *
     }
     (void)printf("  %s: %" PRIu64 " bytes ", name, b->bytes);
     print_hex(b->digest);
-    (void)printf(" here,\n  %*s  %" PRIu64 " bytes ", (int)strlen(name), "", x->far.bytes[side]);
-    print_hex(x->far.digest[side]);
+    (void)printf(" here,\n  %*s  %" PRIu64 " bytes ", (int)strlen(name), "", x->peer.bytes[side]);
+    print_hex(x->peer.digest[side]);
     (void)puts(" at the other end");
 }
 
 // Whether nobody else can have seen it: it passed no tunnel.
 static bool is_alone(const struct record_exchange *x, const struct judgement *j)
 {
-    return j->verdict == VERDICT_UNVERIFIED && !x->far.known && x->tunnel.len == 0;
+    return j->verdict == VERDICT_UNVERIFIED && !x->peer.known && x->tunnel.len == 0;
 }
 
 static void print_exchange(const struct record_exchange *x, const struct judgement *j)
@@ -122,7 +122,7 @@ static void print_exchange(const struct record_exchange *x, const struct judgeme
     (void)putchar('\n');
     if (j->verdict == VERDICT_SAME || j->verdict == VERDICT_RUNNING)
         return;
-    if (!x->far.known && j->verdict == VERDICT_UNVERIFIED) {
+    if (!x->peer.known && j->verdict == VERDICT_UNVERIFIED) {
         (void)puts(is_alone(x, j) ? "  it passed no tunnel: there is no other end"
                                   : "  no report from the other end");
         return;

@@ -78,7 +78,7 @@ struct record_exchange {
     uint64_t size; // bytes that it takes in the record, about
     struct record_body body[2];
     int64_t sent_on_ns, connect_ns, service_first_ns, answered_ns, duration_ns;
-    struct record_report far;
+    struct record_report peer;
 };
 
 // One message of a WebSocket.

@@ -90,21 +90,21 @@ static void read_body(struct row *r, struct record_body *b)
     b->trailers = next_text(r);
 }
 
-static void read_far(struct row *r, struct record_report *far)
+static void read_peer(struct row *r, struct record_report *peer)
 {
-    far->outcome = next_text(r);
-    far->known = far->outcome.len > 0 || sqlite3_column_type(r->s, r->at) != SQLITE_NULL;
+    peer->outcome = next_text(r);
+    peer->known = peer->outcome.len > 0 || sqlite3_column_type(r->s, r->at) != SQLITE_NULL;
     uint64_t flags = next_count(r);
-    far->whole[RECORD_REQUEST] = flags & RECORD_REQUEST_WHOLE;
-    far->whole[RECORD_RESPONSE] = flags & RECORD_RESPONSE_WHOLE;
+    peer->whole[RECORD_REQUEST] = flags & RECORD_REQUEST_WHOLE;
+    peer->whole[RECORD_RESPONSE] = flags & RECORD_RESPONSE_WHOLE;
     for (int side = RECORD_REQUEST; side <= RECORD_RESPONSE; side++) {
-        far->bytes[side] = next_count(r);
-        (void)next_digest(r, far->digest[side]);
+        peer->bytes[side] = next_count(r);
+        (void)next_digest(r, peer->digest[side]);
     }
-    far->sent_on_ns = next_time(r);
-    far->connect_ns = next_time(r);
-    far->answered_ns = next_time(r);
-    far->duration_ns = next_time(r);
+    peer->sent_on_ns = next_time(r);
+    peer->connect_ns = next_time(r);
+    peer->answered_ns = next_time(r);
+    peer->duration_ns = next_time(r);
 }
 
 static void read_what(struct row *r, struct record_exchange *x)
@@ -160,6 +160,6 @@ void record_row_read(sqlite3_stmt *s, struct record_exchange *x)
     x->service_first_ns = next_time(&r);
     x->answered_ns = next_time(&r);
     x->duration_ns = next_time(&r);
-    read_far(&r, &x->far);
+    read_peer(&r, &x->peer);
     read_answer(&r, x);
 }

@@ -152,9 +152,9 @@ static void a_row_becomes_an_exchange(void **state)
     assert_true(x.body[0].has_digest && x.body[0].digest[15] == 2 && !x.body[1].has_digest);
     assert_true(x.body[1].first_ns == -1);
     assert_true(slice_eq(x.response_head, SLICE("C:\xff\0d\r\n")));
-    assert_true(x.far.known && x.far.whole[0] && !x.far.whole[1] && x.far.bytes[1] == 99);
-    assert_true(x.far.digest[1][15] == 1 && x.far.duration_ns == -1);
-    assert_text(x.far.outcome, "reset");
+    assert_true(x.peer.known && x.peer.whole[0] && !x.peer.whole[1] && x.peer.bytes[1] == 99);
+    assert_true(x.peer.digest[1][15] == 1 && x.peer.duration_ns == -1);
+    assert_text(x.peer.outcome, "reset");
 }
 
 static void the_running_are_gone_when_their_recorder_is(void **state)

@@ -502,10 +502,10 @@ static void a_report_counts_once_and_through_its_own_tunnel(void **state)
     small_exchange(f); // through no tunnel
     stop(f);
     const struct record_exchange *x = row(f, 1);
-    assert_true(x->far.known && x->far.bytes[0] == 3 && x->far.bytes[1] == 3);
-    assert_true(x->far.sent_on_ns == 1 && x->far.connect_ns == -1 &&
-                is(x->far.outcome, "complete"));
-    assert_false(row(f, 2)->far.known);
+    assert_true(x->peer.known && x->peer.bytes[0] == 3 && x->peer.bytes[1] == 3);
+    assert_true(x->peer.sent_on_ns == 1 && x->peer.connect_ns == -1 &&
+                is(x->peer.outcome, "complete"));
+    assert_false(row(f, 2)->peer.known);
 }
 
 static void wait_until(struct fixture *f, const char *sql)

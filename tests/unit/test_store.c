@@ -144,7 +144,7 @@ static void an_update_leaves_alone_what_was_asked_and_what_is_empty_now(void **s
     x.sent_on_ns = 0;
     x.interim = SLICE("102\r\n\r\n");
     x.request_head = x.method = x.target = (struct slice){0};
-    x.far =
+    x.peer =
         (struct record_report){.known = true, .outcome = SLICE("reset"), .whole = {true, false}};
     (void)add(f, x, 0);
     assert_true(holds(f, "status=204 AND outcome='complete' AND began_ns=5 AND method='GET' AND"

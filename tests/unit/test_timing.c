@@ -34,11 +34,11 @@ static struct record_exchange relay_row(void)
         .connect_ns = -1,
         .answered_ns = 100,
         .duration_ns = 150,
-        .far = {.known = true,
-                .sent_on_ns = 15,
-                .connect_ns = 12,
-                .answered_ns = 60,
-                .duration_ns = 90},
+        .peer = {.known = true,
+                 .sent_on_ns = 15,
+                 .connect_ns = 12,
+                 .answered_ns = 60,
+                 .duration_ns = 90},
     };
 }
 
@@ -52,16 +52,16 @@ static void both_ends_split_the_whole_duration_the_same_way(void **state)
         .connect_ns = 12,
         .answered_ns = 60,
         .duration_ns = 90,
-        .far = {.known = true,
-                .sent_on_ns = 10,
-                .connect_ns = -1,
-                .answered_ns = 100,
-                .duration_ns = 150},
+        .peer = {.known = true,
+                 .sent_on_ns = 10,
+                 .connect_ns = -1,
+                 .answered_ns = 100,
+                 .duration_ns = 150},
     };
     (void)state;
     expect(&relay, wanted);
     expect(&agent, wanted);
-    relay.far.connect_ns = -1;
+    relay.peer.connect_ns = -1;
     expect(&relay, "relay 10 tunnel 30 agent 15 connect 0 service 45 body 50");
 }
 
@@ -69,7 +69,7 @@ static void what_comes_out_negative_counts_as_nothing(void **state)
 {
     struct record_exchange x = relay_row();
     (void)state;
-    x.far.answered_ns = 91;
+    x.peer.answered_ns = 91;
     expect(&x, "relay 10 tunnel 0 agent 3 connect 12 service 76 body 50");
 }
 
@@ -77,7 +77,7 @@ static void one_end_alone_says_what_it_knows(void **state)
 {
     struct record_exchange x = relay_row();
     (void)state;
-    x.far.known = false;
+    x.peer.known = false;
     expect(&x, "relay 10 beyond 90 body 50");
     x.program = SLICE("adit proxy");
     x.connect_ns = 4;
@@ -94,7 +94,7 @@ static void a_report_without_an_answer_is_no_base_for_a_split(void **state)
 {
     struct record_exchange x = relay_row();
     (void)state;
-    x.far.answered_ns = -1;
+    x.peer.answered_ns = -1;
     expect(&x, "relay 10 beyond 90 body 50");
 }
 
@@ -102,8 +102,8 @@ static void what_an_agent_could_not_pass_on_was_connecting(void **state)
 {
     struct record_exchange x = relay_row();
     (void)state;
-    x.far.sent_on_ns = -1;
-    x.far.connect_ns = 50;
+    x.peer.sent_on_ns = -1;
+    x.peer.connect_ns = 50;
     expect(&x, "relay 10 tunnel 30 agent 10 connect 50 service 0 body 50");
 }
 
@@ -114,7 +114,7 @@ static struct record_exchange alike(void)
         .flags = RECORD_REQUEST_WHOLE | RECORD_RESPONSE_WHOLE,
         .body = {{.bytes = 3, .kept = 3, .has_digest = true, .digest = {1}},
                  {.bytes = 5, .kept = 5, .has_digest = true, .digest = {2}}},
-        .far = {.known = true, .bytes = {3, 5}, .digest = {{1}, {2}}, .whole = {true, true}},
+        .peer = {.known = true, .bytes = {3, 5}, .digest = {{1}, {2}}, .whole = {true, true}},
     };
     return x;
 }
@@ -133,17 +133,17 @@ static void only_what_came_whole_at_both_ends_is_compared(void **state)
     struct record_exchange x = alike();
     (void)state;
     expect_judged(&x, false, VERDICT_SAME, DIRECTION_SAME, DIRECTION_SAME);
-    x.far.digest[1][15] = 1;
+    x.peer.digest[1][15] = 1;
     expect_judged(&x, false, VERDICT_DIFFERS, DIRECTION_SAME, DIRECTION_DIFFERS);
-    x.far.whole[1] = false;
+    x.peer.whole[1] = false;
     expect_judged(&x, false, VERDICT_UNVERIFIED, DIRECTION_SAME, DIRECTION_CUT_THERE);
     x.flags &= ~(unsigned)RECORD_RESPONSE_WHOLE;
     expect_judged(&x, false, VERDICT_UNVERIFIED, DIRECTION_SAME, DIRECTION_CUT_BOTH);
-    x.far.whole[1] = true;
+    x.peer.whole[1] = true;
     expect_judged(&x, false, VERDICT_UNVERIFIED, DIRECTION_SAME, DIRECTION_CUT_HERE);
-    x.far.bytes[0] = 4; // the direction that can be compared still counts
+    x.peer.bytes[0] = 4; // the direction that can be compared still counts
     expect_judged(&x, false, VERDICT_DIFFERS, DIRECTION_DIFFERS, DIRECTION_CUT_HERE);
-    x.far.known = false;
+    x.peer.known = false;
     expect_judged(&x, false, VERDICT_UNVERIFIED, DIRECTION_NO_REPORT, DIRECTION_NO_REPORT);
 }
 
@@ -152,7 +152,7 @@ static void damage_outweighs_and_running_ones_are_left_alone(void **state)
     struct record_exchange x = alike();
     (void)state;
     expect_judged(&x, true, VERDICT_DAMAGED, DIRECTION_SAME, DIRECTION_SAME);
-    x.far.known = false;
+    x.peer.known = false;
     expect_judged(&x, true, VERDICT_DAMAGED, DIRECTION_NO_REPORT, DIRECTION_NO_REPORT);
     x.outcome = SLICE("");
     expect_judged(&x, true, VERDICT_RUNNING, DIRECTION_NO_REPORT, DIRECTION_NO_REPORT);

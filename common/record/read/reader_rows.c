@@ -29,7 +29,7 @@ static void list_slices(struct record_exchange *x, struct slice *out[static SLIC
                                        &x->outcome,
                                        &x->error,
                                        &x->replay_of,
-                                       &x->far.outcome,
+                                       &x->peer.outcome,
                                        &x->body[RECORD_REQUEST].trailers,
                                        &x->body[RECORD_RESPONSE].trailers};
     memcpy(out, all, sizeof(all));

@@ -103,7 +103,7 @@ struct event_end {
 };
 
 // Of a body, as the other end has seen it.
-struct event_far {
+struct event_peer {
     uint64_t bytes;
     uint8_t digest[DIGEST_BYTES];
 };

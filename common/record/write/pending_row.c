@@ -507,24 +507,24 @@ static int64_t time_of(uint64_t ns)
 static void on_report(struct pending_rows *t, const struct event_report *e)
 {
     struct pending_row *k = find(t, e->link, e->id);
-    const struct event_far *body = (const struct event_far *)(e + 1);
-    if (!k || k->x.far.known)
+    const struct event_peer *body = (const struct event_peer *)(e + 1);
+    if (!k || k->x.peer.known)
         return;
-    struct record_report *far = &k->x.far;
-    far->known = true;
-    far->outcome = slice_str(
+    struct record_report *peer = &k->x.peer;
+    peer->known = true;
+    peer->outcome = slice_str(
         e->outcome <= EXCHANGE_MEMORY ? exchange_whystr((enum exchange_why)e->outcome) : "unknown");
-    far->sent_on_ns = time_of(e->sent_on_ns);
-    far->connect_ns = time_of(e->connect_ns);
-    far->answered_ns = time_of(e->answered_ns);
-    far->duration_ns = time_of(e->duration_ns);
+    peer->sent_on_ns = time_of(e->sent_on_ns);
+    peer->connect_ns = time_of(e->connect_ns);
+    peer->answered_ns = time_of(e->answered_ns);
+    peer->duration_ns = time_of(e->duration_ns);
     for (int side = 0; side < 2; side++) {
-        far->whole[side] = e->event.flags & (unsigned)EVENT_REQUEST_WHOLE << side;
-        put_nothing(far->digest[side]);
+        peer->whole[side] = e->event.flags & (unsigned)EVENT_REQUEST_WHOLE << side;
+        put_nothing(peer->digest[side]);
         if (!(e->event.flags & (unsigned)EVENT_REQUEST_PASSED << side))
             continue;
-        far->bytes[side] = body->bytes;
-        memcpy(far->digest[side], body->digest, DIGEST_BYTES);
+        peer->bytes[side] = body->bytes;
+        memcpy(peer->digest[side], body->digest, DIGEST_BYTES);
         body++;
     }
     stop_waiting(t, k);

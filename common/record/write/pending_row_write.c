@@ -66,7 +66,7 @@ size_t pending_rows_messages(const struct pending_rows *t)
 
 bool pending_row_is_over(const struct pending_row *k)
 {
-    return k->ended && (!k->hashed || k->x.far.known);
+    return k->ended && (!k->hashed || k->x.peer.known);
 }
 
 static bool is_to_leave(const struct pending_row *k, enum pending_rows_leave leave)

@@ -518,7 +518,7 @@ static void on_discarded(void *ctx, struct exchange *x)
 void recorder_report(struct recorder *r, uint64_t link, const struct report *report)
 {
     struct event_report *e =
-        r ? queue_reserve(r->queue, sizeof(*e) + 2 * sizeof(struct event_far), spare(r)) : NULL;
+        r ? queue_reserve(r->queue, sizeof(*e) + 2 * sizeof(struct event_peer), spare(r)) : NULL;
     if (!e)
         return; // it reads "unverified"
     *e = (struct event_report){
@@ -531,7 +531,7 @@ void recorder_report(struct recorder *r, uint64_t link, const struct report *rep
         .outcome = report->outcome,
     };
     memcpy(e->id, report->id, sizeof(e->id));
-    struct event_far *far = (struct event_far *)(e + 1);
+    struct event_peer *peer = (struct event_peer *)(e + 1);
     unsigned flags = 0;
     for (int side = 0; side < 2; side++) {
         const struct report_body *b = &report->body[side];
@@ -539,12 +539,12 @@ void recorder_report(struct recorder *r, uint64_t link, const struct report *rep
         if (b->bytes == 0)
             continue; // the digest of nothing is known
         flags |= (unsigned)EVENT_REQUEST_PASSED << side;
-        far->bytes = b->bytes;
-        memcpy(far->digest, b->digest, sizeof(far->digest));
-        far++;
+        peer->bytes = b->bytes;
+        memcpy(peer->digest, b->digest, sizeof(peer->digest));
+        peer++;
     }
     e->event.flags = (uint16_t)flags;
-    commit(r, e, (const char *)far);
+    commit(r, e, (const char *)peer);
 }
 
 static void tell(struct recorder *r)

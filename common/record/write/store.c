@@ -444,24 +444,24 @@ static void bind_side(sqlite3_stmt *q, int at, const struct record_body *b)
     bind_blob(q, at + 6, b->trailers);
 }
 
-static void bind_far(sqlite3_stmt *q, int at, const struct record_report *far)
+static void bind_peer(sqlite3_stmt *q, int at, const struct record_report *peer)
 {
-    if (!far->known) {
+    if (!peer->known) {
         for (int i = 0; i < 10; i++)
             (void)sqlite3_bind_null(q, at + i);
         return;
     }
-    bind_text(q, at, far->outcome);
+    bind_text(q, at, peer->outcome);
     (void)sqlite3_bind_int(q, at + 1,
-                           (far->whole[0] ? RECORD_REQUEST_WHOLE : 0) |
-                               (far->whole[1] ? RECORD_RESPONSE_WHOLE : 0));
-    bind_ns(q, at + 2, far->sent_on_ns);
-    bind_ns(q, at + 3, far->connect_ns);
-    bind_ns(q, at + 4, far->answered_ns);
-    bind_ns(q, at + 5, far->duration_ns);
+                           (peer->whole[0] ? RECORD_REQUEST_WHOLE : 0) |
+                               (peer->whole[1] ? RECORD_RESPONSE_WHOLE : 0));
+    bind_ns(q, at + 2, peer->sent_on_ns);
+    bind_ns(q, at + 3, peer->connect_ns);
+    bind_ns(q, at + 4, peer->answered_ns);
+    bind_ns(q, at + 5, peer->duration_ns);
     for (int side = 0; side < 2; side++) {
-        (void)sqlite3_bind_int64(q, at + 6 + 2 * side, (int64_t)far->bytes[side]);
-        bind_digest(q, at + 7 + 2 * side, true, far->digest[side]);
+        (void)sqlite3_bind_int64(q, at + 6 + 2 * side, (int64_t)peer->bytes[side]);
+        bind_digest(q, at + 7 + 2 * side, true, peer->digest[side]);
     }
 }
 
@@ -484,7 +484,7 @@ static void bind_exchange(sqlite3_stmt *q, const struct record_exchange *x)
     bind_side(q, 17, &x->body[RECORD_RESPONSE]);
     bind_blob(q, 24, x->interim);
     bind_blob(q, 25, x->response_head);
-    bind_far(q, 26, &x->far);
+    bind_peer(q, 26, &x->peer);
 }
 
 static void bind_answer(sqlite3_stmt *q, int at, const struct record_exchange *x)
