@@ -141,7 +141,7 @@ static void on_flush(struct loop_task *task)
     }
 }
 
-static void say(struct agent *a, const struct hello *message)
+static void say(struct agent *a, const struct control_message *message)
 {
     (void)tunnel_say(a->tunnel, message);
     wake(a);
@@ -167,7 +167,7 @@ static void on_bind_limit(struct timeout *t)
 
 static void bind_name(struct agent *a)
 {
-    struct hello bind = {.type = HELLO_BIND, .id = BIND_ID};
+    struct control_message bind = {.type = CONTROL_BIND, .id = BIND_ID};
     memcpy(bind.name, a->config.name, sizeof(bind.name));
     say(a, &bind);
 }
@@ -189,7 +189,7 @@ static bool is_wanted(struct agent *a, const char *url)
     return false;
 }
 
-static void on_bound(struct agent *a, const struct hello *bound)
+static void on_bound(struct agent *a, const struct control_message *bound)
 {
     char to[SERVICE_URL_MAX];
     a->failures = 0;
@@ -238,7 +238,7 @@ static enum finality finality_of(const char *code)
     return FINAL_AT_START;
 }
 
-static void on_refused(struct agent *a, const struct hello *refused)
+static void on_refused(struct agent *a, const struct control_message *refused)
 {
     char text[OUTAGE_TEXT_MAX];
     enum finality finality = finality_of(refused->code);
@@ -257,35 +257,35 @@ static void on_refused(struct agent *a, const struct hello *refused)
 
 // Whether it answers the one bind of this tunnel: with the name that was asked for, if one was, and
 // once; and it may be refused behind that, when the name is taken away.
-static bool answers_bind(const struct agent *a, const struct hello *message)
+static bool answers_bind(const struct agent *a, const struct control_message *message)
 {
-    if (message->type != HELLO_BOUND && message->type != HELLO_REFUSED)
+    if (message->type != CONTROL_BOUND && message->type != CONTROL_REFUSED)
         return true;
-    if (message->id == 0 && message->type == HELLO_REFUSED)
+    if (message->id == 0 && message->type == CONTROL_REFUSED)
         return true; // the tunnel itself
     if (message->id != BIND_ID)
         return false;
     bool named = a->config.name[0] != 0;
-    return message->type == HELLO_REFUSED ||
+    return message->type == CONTROL_REFUSED ||
            (!a->answered &&
             (!named || slice_ieq(slice_str(a->config.name), slice_str(message->name))));
 }
 
-static void on_control(void *ctx, const struct hello *message)
+static void on_control(void *ctx, const struct control_message *message)
 {
     struct agent *a = ctx;
     if (!answers_bind(a, message)) {
         a->breach = true; // the tunnel is on the stack
         return;
     }
-    a->answered = a->answered || message->type == HELLO_BOUND;
+    a->answered = a->answered || message->type == CONTROL_BOUND;
     switch (message->type) {
-    case HELLO_WELCOME: bind_name(a); return;
-    case HELLO_BOUND: on_bound(a, message); return;
-    case HELLO_REFUSED: on_refused(a, message); return;
-    case HELLO_DRAIN: log_info("the relay will stop: %s", message->message); return;
-    case HELLO_HELLO:
-    case HELLO_BIND: return;
+    case CONTROL_WELCOME: bind_name(a); return;
+    case CONTROL_BOUND: on_bound(a, message); return;
+    case CONTROL_REFUSED: on_refused(a, message); return;
+    case CONTROL_DRAIN: log_info("the relay will stop: %s", message->message); return;
+    case CONTROL_HELLO:
+    case CONTROL_BIND: return;
     }
 }
 
@@ -371,7 +371,7 @@ static const struct tunnel_handler handler = {
 static void on_link_up(void *ctx)
 {
     struct agent *a = ctx;
-    struct hello hello = {.type = HELLO_HELLO, .version = HELLO_VERSION};
+    struct control_message hello = {.type = CONTROL_HELLO, .version = CONTROL_VERSION};
     (void)snprintf(hello.features, sizeof(hello.features), "%s",
                    a->recorder ? "owner,reports" : "owner");
     a->tunnel_number++;

@@ -202,7 +202,7 @@ static void on_flush(struct loop_task *task)
         agent_close(a, CLOSE_NORMAL, "refused");
 }
 
-static void say(struct agent *a, const struct hello *message)
+static void say(struct agent *a, const struct control_message *message)
 {
     if (tunnel_say(a->tunnel, message) && !a->deaf) {
         a->deaf = true;
@@ -216,7 +216,7 @@ static void say(struct agent *a, const struct hello *message)
 __attribute__((format(printf, 4, 5))) static void refuse(struct agent *a, uint64_t id,
                                                          const char *code, const char *format, ...)
 {
-    struct hello message = {.type = HELLO_REFUSED, .id = id};
+    struct control_message message = {.type = CONTROL_REFUSED, .id = id};
     va_list args;
     (void)snprintf(message.code, sizeof(message.code), "%s", code);
     va_start(args, format);
@@ -227,16 +227,16 @@ __attribute__((format(printf, 4, 5))) static void refuse(struct agent *a, uint64
 }
 
 // An agent may ask for less than all. A word that we don't know is one that we cannot do.
-static enum exchange_record record_of(const struct hello *hello)
+static enum exchange_record record_of(const struct control_message *hello)
 {
     if (!hello->record[0] || strcmp(hello->record, "all") == 0)
         return EXCHANGE_RECORD_ALL;
     return strcmp(hello->record, "heads") == 0 ? EXCHANGE_RECORD_HEADS : EXCHANGE_RECORD_NONE;
 }
 
-static void greet(struct agent *a, const struct hello *hello)
+static void greet(struct agent *a, const struct control_message *hello)
 {
-    struct hello welcome = {.type = HELLO_WELCOME, .version = HELLO_VERSION};
+    struct control_message welcome = {.type = CONTROL_WELCOME, .version = CONTROL_VERSION};
     (void)snprintf(welcome.features, sizeof(welcome.features), "%s",
                    a->relay->recorder ? "reports" : ""); // which go into the record
     a->record = record_of(hello);
@@ -244,7 +244,7 @@ static void greet(struct agent *a, const struct hello *hello)
     a->of_before = !slice_list_has(slice_str(hello->features), SLICE("owner"));
     a->greeted = true;
     relay_log_software(&a->log, hello->software);
-    if (!hello_has_owner(hello) ||
+    if (!control_has_owner(hello) ||
         !secret_sha256_hex(hello->owner, strlen(hello->owner), a->owner)) {
         refuse(a, 0, "ADIT-BAD-OWNER", "The owner key must have 64 hexadecimal digits.");
         return;
@@ -329,7 +329,8 @@ static bool random_name(const struct relay *r, char name[static NAME_MAX_BYTES +
 
 // A route for the agent, which is not its owner if the name is there; NULL after the refusal was
 // said.
-static struct route *new_route(struct agent *a, const struct hello *bind, const char *name)
+static struct route *new_route(struct agent *a, const struct control_message *bind,
+                               const char *name)
 {
     unsigned char bytes[CLIENT_KEY_BYTES];
     struct routes *table = &a->relay->routes;
@@ -350,7 +351,7 @@ static struct route *new_route(struct agent *a, const struct hello *bind, const 
 }
 
 // The name that a bind asks for, or a random one. False after the refusal was said.
-static bool name_for(struct agent *a, const struct hello *bind,
+static bool name_for(struct agent *a, const struct control_message *bind,
                      char name[static NAME_MAX_BYTES + 1])
 {
     if (!may_bind(a)) {
@@ -390,7 +391,7 @@ static bool is_owner(const struct agent *a, const struct route *r)
 }
 
 // The route that a bind may have, or NULL after the refusal was said.
-static struct route *route_for(struct agent *a, const struct hello *bind)
+static struct route *route_for(struct agent *a, const struct control_message *bind)
 {
     char name[NAME_MAX_BYTES + 1];
     if (!name_for(a, bind, name))
@@ -410,9 +411,9 @@ static struct route *route_for(struct agent *a, const struct hello *bind)
     return r && is_owner(a, r) ? r : new_route(a, bind, name);
 }
 
-static void bind_name(struct agent *a, const struct hello *bind)
+static void bind_name(struct agent *a, const struct control_message *bind)
 {
-    struct hello bound = {.type = HELLO_BOUND, .id = bind->id};
+    struct control_message bound = {.type = CONTROL_BOUND, .id = bind->id};
     unsigned char bytes[CLIENT_KEY_BYTES];
     struct route *r = route_for(a, bind);
     if (!r)
@@ -441,16 +442,16 @@ static void bind_name(struct agent *a, const struct hello *bind)
     say(a, &bound);
 }
 
-static void on_control(void *ctx, const struct hello *message)
+static void on_control(void *ctx, const struct control_message *message)
 {
     struct agent *a = ctx;
     switch (message->type) {
-    case HELLO_HELLO: greet(a, message); return;
-    case HELLO_BIND: bind_name(a, message); return;
-    case HELLO_WELCOME:
-    case HELLO_REFUSED:
-    case HELLO_BOUND:
-    case HELLO_DRAIN: return;
+    case CONTROL_HELLO: greet(a, message); return;
+    case CONTROL_BIND: bind_name(a, message); return;
+    case CONTROL_WELCOME:
+    case CONTROL_REFUSED:
+    case CONTROL_BOUND:
+    case CONTROL_DRAIN: return;
     }
 }
 

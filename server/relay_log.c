@@ -78,7 +78,7 @@ void relay_log_count(struct log_tunnel *t, const struct exchange *x)
         t->bytes[side] += x->direction[side].bytes;
 }
 
-void relay_log_bound(struct relay *r, struct log_tunnel *t, const struct hello *bound)
+void relay_log_bound(struct relay *r, struct log_tunnel *t, const struct control_message *bound)
 {
     relay_log_tunnel(r, LOG_INFO, "tunnel %" PRIu64 " %s: %s for %s, owner %s, %s, %s", t->number,
                      t->opened ? "bound" : "opened", bound->name, t->address, t->owner, t->software,

@@ -9,7 +9,7 @@
 #include "common/exchange/answer.h"
 #include "common/exchange/exchange.h"
 #include "pace.h"
-#include "proto/tunnel/hello.h"
+#include "proto/tunnel/control.h"
 
 struct relay;
 
@@ -53,7 +53,7 @@ void relay_log_software(struct log_tunnel *t, const char *software);
 // One of its exchanges is over.
 void relay_log_count(struct log_tunnel *t, const struct exchange *x);
 // It has got a name.
-void relay_log_bound(struct relay *r, struct log_tunnel *t, const struct hello *bound);
+void relay_log_bound(struct relay *r, struct log_tunnel *t, const struct control_message *bound);
 // It was refused something. The first LIMIT_REFUSAL_LINES have lines, and all are counted when it
 // ends.
 void relay_log_refusal(struct relay *r, struct log_tunnel *t, const char *code, const char *words);

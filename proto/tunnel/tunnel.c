@@ -105,12 +105,12 @@ static const struct message_rule {
     enum tunnel_role to;
     enum tunnel_state when, then;
 } rules[] = {
-    [HELLO_HELLO] = {PIPE_HELLO, TUNNEL_RELAY, TUNNEL_AWAITS_HELLO, TUNNEL_OPEN},
-    [HELLO_WELCOME] = {PIPE_WELCOME, TUNNEL_AGENT, TUNNEL_AWAITS_WELCOME, TUNNEL_OPEN},
-    [HELLO_REFUSED] = {0, TUNNEL_AGENT, TUNNEL_OPEN, TUNNEL_OPEN},
-    [HELLO_BIND] = {0, TUNNEL_RELAY, TUNNEL_OPEN, TUNNEL_OPEN},
-    [HELLO_BOUND] = {0, TUNNEL_AGENT, TUNNEL_OPEN, TUNNEL_OPEN},
-    [HELLO_DRAIN] = {0, TUNNEL_AGENT, TUNNEL_OPEN, TUNNEL_OPEN},
+    [CONTROL_HELLO] = {PIPE_HELLO, TUNNEL_RELAY, TUNNEL_AWAITS_HELLO, TUNNEL_OPEN},
+    [CONTROL_WELCOME] = {PIPE_WELCOME, TUNNEL_AGENT, TUNNEL_AWAITS_WELCOME, TUNNEL_OPEN},
+    [CONTROL_REFUSED] = {0, TUNNEL_AGENT, TUNNEL_OPEN, TUNNEL_OPEN},
+    [CONTROL_BIND] = {0, TUNNEL_RELAY, TUNNEL_OPEN, TUNNEL_OPEN},
+    [CONTROL_BOUND] = {0, TUNNEL_AGENT, TUNNEL_OPEN, TUNNEL_OPEN},
+    [CONTROL_DRAIN] = {0, TUNNEL_AGENT, TUNNEL_OPEN, TUNNEL_OPEN},
 };
 
 static int say_first(struct tunnel *t, uint8_t kind, const uint8_t *json, size_t len)
@@ -142,7 +142,7 @@ static int say_control(struct tunnel *t, const uint8_t *json, size_t len)
 }
 
 // What the tunnel itself understands, behind what the program does.
-static void add_features(struct hello *message)
+static void add_features(struct control_message *message)
 {
     char *end = message->features + strlen(message->features);
     size_t room = sizeof(message->features) - (size_t)(end - message->features);
@@ -150,17 +150,17 @@ static void add_features(struct hello *message)
         (void)snprintf(end, room, "%s%s", end > message->features ? "," : "", TUNNEL_FEATURES);
 }
 
-int tunnel_say(struct tunnel *t, const struct hello *message)
+int tunnel_say(struct tunnel *t, const struct control_message *message)
 {
     char json[TUNNEL_MESSAGE_MIN - 1 - PIPE_DATA_HEAD - PIPE_RECORD_HEAD];
-    struct hello said = *message;
-    if (message->type == HELLO_HELLO || message->type == HELLO_WELCOME)
+    struct control_message said = *message;
+    if (message->type == CONTROL_HELLO || message->type == CONTROL_WELCOME)
         add_features(&said);
-    int len = hello_write(json, sizeof(json), &said);
+    int len = control_write(json, sizeof(json), &said);
     uint8_t kind = rules[message->type].link_kind;
     if (len < 0)
         return TUNNEL_E_HELLO;
-    if (message->type == HELLO_REFUSED && message->id == 0) {
+    if (message->type == CONTROL_REFUSED && message->id == 0) {
         kind = PIPE_REFUSED;
         t->state = TUNNEL_REFUSED;
     }
@@ -186,17 +186,17 @@ static void take_features(struct tunnel *t, struct slice features)
 
 static int recv_message(struct tunnel *t, const struct pipe_event *e)
 {
-    struct hello message;
-    int error = hello_parse(e->bytes, &message);
+    struct control_message message;
+    int error = control_parse(e->bytes, &message);
     if (error) {
-        t->detail = hello_strerror(error);
+        t->detail = control_strerror(error);
         return TUNNEL_E_HELLO;
     }
     if (!chatter_spend(&t->chatter, TUNNEL_CONTROL_COST))
         return TUNNEL_E_FLOOD;
     const struct message_rule *rule = &rules[message.type];
     if (e->kind == PIPE_EVENT_REFUSED) {
-        if (message.type != HELLO_REFUSED || t->role != TUNNEL_AGENT)
+        if (message.type != CONTROL_REFUSED || t->role != TUNNEL_AGENT)
             return TUNNEL_E_HELLO;
         message.id = 0;
         t->state = TUNNEL_REFUSED;
@@ -208,7 +208,7 @@ static int recv_message(struct tunnel *t, const struct pipe_event *e)
                                                    : 0;
     if (rule->link_kind != kind || rule->to != t->role || rule->when != t->state)
         return TUNNEL_E_HELLO;
-    if (message.type == HELLO_REFUSED && message.id == 0)
+    if (message.type == CONTROL_REFUSED && message.id == 0)
         return TUNNEL_E_HELLO; // that one is a link message
     t->state = rule->then;
     if (kind)
@@ -442,7 +442,7 @@ bool tunnel_wants_send(const struct tunnel *t)
 // its time, the agent shall connect again.
 static int drain_spent(struct tunnel *t, uint64_t now_ms)
 {
-    struct hello drain = {.type = HELLO_DRAIN, .message = "The tunnel begins anew."};
+    struct control_message drain = {.type = CONTROL_DRAIN, .message = "The tunnel begins anew."};
     if (t->state != TUNNEL_OPEN || !mux_is_spent(t->mux))
         return 0;
     if (t->drain_ms == 0) {

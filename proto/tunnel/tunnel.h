@@ -3,7 +3,7 @@
 // (docs/protocol.md §2 to §5). Bytes of link messages in, link messages out; time comes in by
 // tunnel_tick.
 #pragma once
-#include "hello.h"
+#include "control.h"
 #include "mux.h"
 #include "pipe.h"
 #include "report.h"
@@ -62,7 +62,7 @@ struct tunnel_handler {
     struct mux_handler mux;
     // A control message that is right and legal in this state: hello and bind at the relay;
     // welcome, refused, bound, drain at the agent.
-    void (*control)(void *ctx, const struct hello *message);
+    void (*control)(void *ctx, const struct control_message *message);
     // What the peer says of an exchange. May be NULL.
     void (*report)(void *ctx, const struct report *report);
 };
@@ -86,7 +86,7 @@ struct mux *tunnel_mux(struct tunnel *t);
 
 // Queues a message (TUNNEL_FEATURES are added to the features of a greeting): hello, welcome,
 // refused without id as link messages, all others as control records. Returns 0 or a tunnel_error.
-int tunnel_say(struct tunnel *t, const struct hello *message);
+int tunnel_say(struct tunnel *t, const struct control_message *message);
 
 // Queues a report, if the peer wants any: else, and when too many wait, it is dropped.
 void tunnel_report(struct tunnel *t, const struct report *report);

@@ -12,10 +12,10 @@ enum {
 
 static void greet(struct tunnel_side *side, enum tunnel_role role)
 {
-    struct hello hello = tunnel_hello();
+    struct control_message hello = tunnel_hello();
     uint8_t message[512] = {role == TUNNEL_RELAY ? PIPE_HELLO : PIPE_WELCOME};
-    hello.type = role == TUNNEL_RELAY ? HELLO_HELLO : HELLO_WELCOME;
-    int len = hello_write((char *)message + 1, sizeof(message) - 1, &hello);
+    hello.type = role == TUNNEL_RELAY ? CONTROL_HELLO : CONTROL_WELCOME;
+    int len = control_write((char *)message + 1, sizeof(message) - 1, &hello);
     CHECK(len > 0 && tunnel_feed(side, message, (size_t)len + 1, true, sizeof(message)) == 0);
 }
 

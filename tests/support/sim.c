@@ -314,8 +314,8 @@ static void pass(struct sim *s, uint64_t ms)
 
 static void speak(struct sim *s)
 {
-    int error = maybe(s, 2) ? tunnel_say_type(&s->pair.relay, HELLO_BOUND, 2)
-                            : tunnel_say_type(&s->pair.agent, HELLO_BIND, 2);
+    int error = maybe(s, 2) ? tunnel_say_type(&s->pair.relay, CONTROL_BOUND, 2)
+                            : tunnel_say_type(&s->pair.agent, CONTROL_BIND, 2);
     CHECK(error == 0 || error == TUNNEL_E_FULL);
 }
 

@@ -4,31 +4,32 @@
 #include <stdlib.h>
 #include "check.h"
 
-static void say(struct tunnel_side *side, const struct hello *message)
+static void say(struct tunnel_side *side, const struct control_message *message)
 {
     CHECK(tunnel_say(side->tunnel, message) == 0);
 }
 
-static void converse(struct tunnel_side *side, const struct hello *message)
+static void converse(struct tunnel_side *side, const struct control_message *message)
 {
-    struct hello welcome = {.type = HELLO_WELCOME,
-                            .version = HELLO_VERSION,
-                            .software = "aditd",
-                            .features = "reports"};
-    struct hello bind = {.type = HELLO_BIND, .id = 1, .name = "name"};
-    struct hello bound = {.type = HELLO_BOUND, .id = message->id, .url = "http://name.test/"};
+    struct control_message welcome = {.type = CONTROL_WELCOME,
+                                      .version = CONTROL_VERSION,
+                                      .software = "aditd",
+                                      .features = "reports"};
+    struct control_message bind = {.type = CONTROL_BIND, .id = 1, .name = "name"};
+    struct control_message bound = {
+        .type = CONTROL_BOUND, .id = message->id, .url = "http://name.test/"};
     memcpy(bound.name, message->name, sizeof(bound.name));
     switch (message->type) {
-    case HELLO_HELLO: say(side, &welcome); return;
-    case HELLO_WELCOME: say(side, &bind); return;
-    case HELLO_BIND: say(side, &bound); return;
-    case HELLO_REFUSED:
-    case HELLO_BOUND:
-    case HELLO_DRAIN: return;
+    case CONTROL_HELLO: say(side, &welcome); return;
+    case CONTROL_WELCOME: say(side, &bind); return;
+    case CONTROL_BIND: say(side, &bound); return;
+    case CONTROL_REFUSED:
+    case CONTROL_BOUND:
+    case CONTROL_DRAIN: return;
     }
 }
 
-static void on_control(void *ctx, const struct hello *message)
+static void on_control(void *ctx, const struct control_message *message)
 {
     struct tunnel_side *side = ctx;
     if (side->said_count < TUNNEL_SAID_MAX)
@@ -73,19 +74,19 @@ void tunnel_side_deinit(struct tunnel_side *side)
     mux_side_deinit(&side->mux);
 }
 
-struct hello tunnel_hello(void)
+struct control_message tunnel_hello(void)
 {
-    return (struct hello){.type = HELLO_HELLO,
-                          .version = HELLO_VERSION,
-                          .software = "adit",
-                          .features = "reports",
-                          .owner = "0123456789abcdef0123456789abcdef"
-                                   "0123456789abcdef0123456789abcdef"};
+    return (struct control_message){.type = CONTROL_HELLO,
+                                    .version = CONTROL_VERSION,
+                                    .software = "adit",
+                                    .features = "reports",
+                                    .owner = "0123456789abcdef0123456789abcdef"
+                                             "0123456789abcdef0123456789abcdef"};
 }
 
-int tunnel_say_type(struct tunnel_side *side, enum hello_type type, uint64_t id)
+int tunnel_say_type(struct tunnel_side *side, enum control_type type, uint64_t id)
 {
-    struct hello message = tunnel_hello();
+    struct control_message message = tunnel_hello();
     message.type = type;
     message.id = id;
     (void)snprintf(message.name, sizeof(message.name), "name-%u", (unsigned)id);
@@ -97,7 +98,7 @@ int tunnel_say_type(struct tunnel_side *side, enum hello_type type, uint64_t id)
 
 void tunnel_pair_init_limited(struct tunnel_pair *p, const struct mux_limits *limits)
 {
-    struct hello hello = tunnel_hello();
+    struct control_message hello = tunnel_hello();
     const struct tunnel_config relay = {.role = TUNNEL_RELAY, .limits = limits};
     const struct tunnel_config agent = {.role = TUNNEL_AGENT, .limits = limits};
     p->now_ms = 1000000;

@@ -11,13 +11,13 @@ enum {
 struct tunnel_side {
     struct mux_side mux; // first: it is the ctx of the mux's handler too
     struct tunnel *tunnel;
-    struct hello said[TUNNEL_SAID_MAX]; // by the other side, the first of them
+    struct control_message said[TUNNEL_SAID_MAX]; // by the other side, the first of them
     size_t said_count;
     struct report reported; // the last one
     size_t report_count;
     // What the side does when it hears a message; NULL: welcomes, binds and is bound, as the
     // programs do.
-    void (*on_control)(struct tunnel_side *side, const struct hello *message);
+    void (*on_control)(struct tunnel_side *side, const struct control_message *message);
 };
 
 struct tunnel_pair {
@@ -36,8 +36,8 @@ void tunnel_pair_init_limited(struct tunnel_pair *p, const struct mux_limits *li
 void tunnel_pair_open(struct tunnel_pair *p); // and when all is said
 void tunnel_pair_deinit(struct tunnel_pair *p);
 
-struct hello tunnel_hello(void); // of an agent
-int tunnel_say_type(struct tunnel_side *side, enum hello_type type, uint64_t id);
+struct control_message tunnel_hello(void); // of an agent
+int tunnel_say_type(struct tunnel_side *side, enum control_type type, uint64_t id);
 
 // Feeds a message, or a part of one, in memory of just its size and in pieces of `piece`.
 int tunnel_feed(struct tunnel_side *to, const uint8_t *bytes, size_t len, bool last, size_t piece);

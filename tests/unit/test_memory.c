@@ -110,13 +110,13 @@ static void on_closed(void *ctx, struct mux_stream *s, uint32_t reset)
     side->reset = reset != 0;
 }
 
-static void on_control(void *ctx, const struct hello *message)
+static void on_control(void *ctx, const struct control_message *message)
 {
     struct side *side = ctx;
-    struct hello welcome = {.type = HELLO_WELCOME, .version = HELLO_VERSION};
-    if (message->type == HELLO_HELLO)
+    struct control_message welcome = {.type = CONTROL_WELCOME, .version = CONTROL_VERSION};
+    if (message->type == CONTROL_HELLO)
         expect(tunnel_say(side->tunnel, &welcome) == 0);
-    side->told = side->told || message->type == HELLO_DRAIN;
+    side->told = side->told || message->type == CONTROL_DRAIN;
 }
 
 static const struct tunnel_handler handler = {
@@ -163,8 +163,10 @@ static void send_body(struct side *side)
 
 static void scenario(void)
 {
-    struct hello hello = {.type = HELLO_HELLO, .version = HELLO_VERSION, .owner = "o"};
-    struct hello drain = {.type = HELLO_DRAIN, .message = "a message long enough to be cut"};
+    struct control_message hello = {
+        .type = CONTROL_HELLO, .version = CONTROL_VERSION, .owner = "o"};
+    struct control_message drain = {.type = CONTROL_DRAIN,
+                                    .message = "a message long enough to be cut"};
     struct http_head post = {.method = SLICE("POST"), .target = SLICE("/")};
     static char value[3000];
     memset(value, 'v', sizeof(value));

@@ -212,7 +212,7 @@ static void more_reports_than_may_wait_are_dropped(void **state)
 static void who_does_not_want_reports_gets_none(void **state)
 {
     struct tunnel_pair p;
-    struct hello hello = tunnel_hello();
+    struct control_message hello = tunnel_hello();
     struct chance c = chance_of_seed(12);
     struct report r = some_report(&c);
     (void)state;

@@ -29,15 +29,15 @@ static void the_conversation_is_the_same_in_every_split(void **state)
         }
         assert_int_equal(moved, 0);
         assert_int_equal(p.relay.said_count, 2);
-        assert_int_equal(p.relay.said[0].type, HELLO_HELLO);
+        assert_int_equal(p.relay.said[0].type, CONTROL_HELLO);
         assert_string_equal(p.relay.said[0].owner, tunnel_hello().owner);
         assert_string_equal(p.relay.said[0].features, "reports,case,fields,visitors");
-        assert_int_equal(p.relay.said[1].type, HELLO_BIND);
+        assert_int_equal(p.relay.said[1].type, CONTROL_BIND);
         assert_string_equal(p.relay.said[1].name, "name");
         assert_int_equal(p.agent.said_count, 2);
-        assert_int_equal(p.agent.said[0].type, HELLO_WELCOME);
+        assert_int_equal(p.agent.said[0].type, CONTROL_WELCOME);
         assert_string_equal(p.agent.said[0].features, "reports,case,fields,visitors");
-        assert_int_equal(p.agent.said[1].type, HELLO_BOUND);
+        assert_int_equal(p.agent.said[1].type, CONTROL_BOUND);
         assert_string_equal(p.agent.said[1].url, "http://name.test/");
         tunnel_pair_deinit(&p);
     }
@@ -46,14 +46,14 @@ static void the_conversation_is_the_same_in_every_split(void **state)
 // A side in one of the states in which a message may come, having heard nothing else.
 static void side_in(struct tunnel_side *side, enum tunnel_role role, bool open)
 {
-    struct hello hello = tunnel_hello();
+    struct control_message hello = tunnel_hello();
     char json[512];
     tunnel_side_init(side, role, 0);
     if (!open)
         return;
-    hello.type = role == TUNNEL_RELAY ? HELLO_HELLO : HELLO_WELCOME;
+    hello.type = role == TUNNEL_RELAY ? CONTROL_HELLO : CONTROL_WELCOME;
     uint8_t kind = role == TUNNEL_RELAY ? PIPE_HELLO : PIPE_WELCOME;
-    int len = hello_write(json, sizeof(json), &hello);
+    int len = control_write(json, sizeof(json), &hello);
     assert_int_equal(tunnel_feed(side, &kind, 1, false, 1), 0);
     assert_int_equal(tunnel_feed(side, (uint8_t *)json, (size_t)len, true, 1000), 0);
     assert_int_equal(tunnel_state(side->tunnel), TUNNEL_OPEN);
@@ -73,25 +73,27 @@ static int feed_json(struct tunnel_side *side, uint8_t kind, const char *json, s
     return error ? error : tunnel_feed(side, (const uint8_t *)json, len, true, 50);
 }
 
-static bool is_legal(enum tunnel_role role, bool open, uint8_t kind, const struct hello *h)
+static bool is_legal(enum tunnel_role role, bool open, uint8_t kind,
+                     const struct control_message *h)
 {
     bool agent = role == TUNNEL_AGENT;
     switch (h->type) {
-    case HELLO_HELLO: return !agent && !open && kind == PIPE_HELLO;
-    case HELLO_WELCOME: return agent && !open && kind == PIPE_WELCOME;
-    case HELLO_REFUSED: return agent && (kind == PIPE_REFUSED || (open && kind == 0 && h->id));
-    case HELLO_BIND: return !agent && open && kind == 0;
-    case HELLO_BOUND:
-    case HELLO_DRAIN: return agent && open && kind == 0;
+    case CONTROL_HELLO: return !agent && !open && kind == PIPE_HELLO;
+    case CONTROL_WELCOME: return agent && !open && kind == PIPE_WELCOME;
+    case CONTROL_REFUSED: return agent && (kind == PIPE_REFUSED || (open && kind == 0 && h->id));
+    case CONTROL_BIND: return !agent && open && kind == 0;
+    case CONTROL_BOUND:
+    case CONTROL_DRAIN: return agent && open && kind == 0;
     }
     return false;
 }
 
-static void try_message(enum tunnel_role role, bool open, uint8_t kind, const struct hello *h)
+static void try_message(enum tunnel_role role, bool open, uint8_t kind,
+                        const struct control_message *h)
 {
     struct tunnel_side side;
     char json[512];
-    int len = hello_write(json, sizeof(json), h);
+    int len = control_write(json, sizeof(json), h);
     bool legal = is_legal(role, open, kind, h);
     side_in(&side, role, open);
     int error = feed_json(&side, kind, json, (size_t)len);
@@ -112,9 +114,9 @@ static void messages_are_heard_where_and_when_they_are_legal(void **state)
     static const uint8_t kinds[] = {0, PIPE_HELLO, PIPE_WELCOME, PIPE_REFUSED};
     (void)state;
     for (unsigned i = 0; i < 7 * 4 * 2 * 2; i++) {
-        struct hello h = tunnel_hello();
-        h.type = (enum hello_type)(i % 7 < 6 ? i % 7 : HELLO_REFUSED);
-        h.id = i % 7 != HELLO_REFUSED;
+        struct control_message h = tunnel_hello();
+        h.type = (enum control_type)(i % 7 < 6 ? i % 7 : CONTROL_REFUSED);
+        h.id = i % 7 != CONTROL_REFUSED;
         (void)snprintf(h.name, sizeof(h.name), "n");
         (void)snprintf(h.url, sizeof(h.url), "http://u");
         (void)snprintf(h.code, sizeof(h.code), "ADIT-U");
@@ -199,11 +201,11 @@ static void a_breach_that_only_the_answer_shows_ends_the_tunnel(void **state)
     tunnel_side_deinit(&side);
 }
 
-static void refuse_hello(struct tunnel_side *side, const struct hello *message)
+static void refuse_hello(struct tunnel_side *side, const struct control_message *message)
 {
     (void)message;
-    CHECK(tunnel_say_type(side, HELLO_WELCOME, 0) == 0); // is overtaken by what follows
-    CHECK(tunnel_say_type(side, HELLO_REFUSED, 0) == 0);
+    CHECK(tunnel_say_type(side, CONTROL_WELCOME, 0) == 0); // is overtaken by what follows
+    CHECK(tunnel_say_type(side, CONTROL_REFUSED, 0) == 0);
 }
 
 static void a_refused_agent_hears_why_and_nothing_else(void **state)
@@ -219,7 +221,7 @@ static void a_refused_agent_hears_why_and_nothing_else(void **state)
     assert_true(tunnel_move(&p.relay, &p.agent, ALL, 1) > 0);
     assert_false(tunnel_wants_send(p.relay.tunnel));
     assert_int_equal(p.agent.said_count, 1);
-    assert_int_equal(p.agent.said[0].type, HELLO_REFUSED);
+    assert_int_equal(p.agent.said[0].type, CONTROL_REFUSED);
     assert_string_equal(p.agent.said[0].code, "ADIT-TEST");
     assert_int_equal(tunnel_state(p.agent.tunnel), TUNNEL_REFUSED);
     assert_int_equal(tunnel_feed(&p.agent, (const uint8_t *)"junk", 4, true, 1), 0);
@@ -233,8 +235,8 @@ static void a_refused_bind_leaves_the_tunnel_open(void **state)
     struct tunnel_pair p;
     (void)state;
     tunnel_pair_open(&p);
-    assert_int_equal(tunnel_say_type(&p.relay, HELLO_REFUSED, UINT64_MAX), 0);
-    assert_int_equal(tunnel_say_type(&p.relay, HELLO_DRAIN, 0), 0);
+    assert_int_equal(tunnel_say_type(&p.relay, CONTROL_REFUSED, UINT64_MAX), 0);
+    assert_int_equal(tunnel_say_type(&p.relay, CONTROL_DRAIN, 0), 0);
     tunnel_settle(&p);
     assert_int_equal(p.agent.said_count, 4);
     assert_true(p.agent.said[2].id == UINT64_MAX);
@@ -252,7 +254,7 @@ static void control_records_wait_within_their_bound_and_arrive_whole(void **stat
     tunnel_pair_open(&p);
     p.agent.on_control = NULL;
     while (!error) {
-        error = tunnel_say_type(&p.relay, HELLO_BOUND, 100 + queued);
+        error = tunnel_say_type(&p.relay, CONTROL_BOUND, 100 + queued);
         queued += !error;
     }
     assert_int_equal(error, TUNNEL_E_FULL);
@@ -263,7 +265,7 @@ static void control_records_wait_within_their_bound_and_arrive_whole(void **stat
     assert_int_equal(p.agent.said_count - before, queued);
     for (size_t i = before; i < TUNNEL_SAID_MAX; i++)
         assert_int_equal(p.agent.said[i].id, 100 + i - before);
-    assert_int_equal(tunnel_say_type(&p.relay, HELLO_BOUND, 1), 0);
+    assert_int_equal(tunnel_say_type(&p.relay, CONTROL_BOUND, 1), 0);
     tunnel_settle(&p);
     tunnel_pair_deinit(&p);
 }
@@ -271,7 +273,7 @@ static void control_records_wait_within_their_bound_and_arrive_whole(void **stat
 static void a_message_too_long_to_be_said_is_not(void **state)
 {
     struct tunnel_pair p;
-    struct hello drain = {.type = HELLO_DRAIN};
+    struct control_message drain = {.type = CONTROL_DRAIN};
     (void)state;
     tunnel_pair_open(&p);
     memset(drain.message, 1, sizeof(drain.message) - 1); // six characters each
@@ -295,7 +297,7 @@ static void control_goes_before_bodies_and_between_them(void **state)
     struct mux_view *agent = p.agent.mux.views[0];
     for (uint64_t i = 1; i < 20; i++) {
         (void)mux_view_feed(relay, 9, i * 20000);
-        assert_int_equal(tunnel_say_type(&p.relay, HELLO_BOUND, i), 0);
+        assert_int_equal(tunnel_say_type(&p.relay, CONTROL_BOUND, i), 0);
         uint64_t before = agent->received;
         assert_true(tunnel_move(&p.relay, &p.agent, TUNNEL_MESSAGE_MIN, 1000) > 0);
         assert_true(p.agent.said[p.agent.said_count - 1].id == i);
@@ -343,7 +345,7 @@ static void nobody_is_silent_for_longer_than_the_heartbeat(void **state)
         if (at % 1000 == 0)
             assert_int_equal(tunnel_pair_tick(&p, 0), 0);
         if (speaks)
-            assert_int_equal(tunnel_say_type(&p.relay, HELLO_BOUND, 1), 0);
+            assert_int_equal(tunnel_say_type(&p.relay, CONTROL_BOUND, 1), 0);
         if (tunnel_move(&p.relay, &p.agent, ALL, ALL) > 0) {
             longest = at - last > longest ? at - last : longest;
             last = at;
@@ -363,7 +365,7 @@ static void a_silent_peer_is_dead_after_its_time(void **state)
         tunnel_pair_open(&p);
         assert_int_equal(pass(&p, 2000, 1000), 0); // all is acknowledged
         if (owes)
-            assert_int_equal(tunnel_say_type(&p.relay, HELLO_BOUND, 1), 0);
+            assert_int_equal(tunnel_say_type(&p.relay, CONTROL_BOUND, 1), 0);
         uint8_t out[ALL];
         uint64_t begin = p.now_ms;
         int error = 0;
@@ -408,7 +410,7 @@ static void traffic_after_idleness_kills_nobody(void **state)
                 if (at % 1100 == phase)
                     assert_int_equal(tunnel_tick(p.agent.tunnel, p.now_ms), 0);
                 if (at == speak)
-                    assert_int_equal(tunnel_say_type(&p.relay, HELLO_BOUND, 1), 0);
+                    assert_int_equal(tunnel_say_type(&p.relay, CONTROL_BOUND, 1), 0);
                 tunnel_settle(&p);
             }
             tunnel_pair_deinit(&p);
@@ -424,7 +426,7 @@ static void a_machine_that_was_suspended_gives_its_peer_a_chance(void **state)
         tunnel_pair_open(&p);
         assert_int_equal(pass(&p, 10000, 1000), 0);
         if (owes)
-            assert_int_equal(tunnel_say_type(&p.relay, HELLO_BOUND, 1), 0);
+            assert_int_equal(tunnel_say_type(&p.relay, CONTROL_BOUND, 1), 0);
         assert_true(tunnel_send(p.relay.tunnel, out, sizeof(out)) >= 0);
         p.now_ms += 3600000;
         assert_int_equal(tunnel_tick(p.relay.tunnel, p.now_ms), 0);
@@ -446,7 +448,7 @@ static void what_was_received_is_acknowledged_soon(void **state)
     (void)state;
     tunnel_pair_open(&p);
     assert_int_equal(pass(&p, 3000, 1000), 0);
-    assert_int_equal(tunnel_say_type(&p.relay, HELLO_BOUND, 1), 0);
+    assert_int_equal(tunnel_say_type(&p.relay, CONTROL_BOUND, 1), 0);
     tunnel_settle(&p);
     assert_false(tunnel_wants_send(p.agent.tunnel)); // not for so little
     assert_int_equal(tunnel_pair_tick(&p, 1000), 0);

@@ -32,7 +32,7 @@ static int feed_ack(struct tunnel_side *to, uint64_t offset)
     return tunnel_feed(to, ack, sizeof(ack), true, sizeof(ack));
 }
 
-static void say_nothing(struct tunnel_side *side, const struct hello *message)
+static void say_nothing(struct tunnel_side *side, const struct control_message *message)
 {
     (void)side;
     (void)message;
@@ -50,10 +50,10 @@ static uint64_t noticed_after(uint64_t tick_ms, bool traffic)
     }
     uint64_t died = p.now_ms;
     p.relay.on_control = say_nothing;
-    assert_int_equal(tunnel_say_type(&p.agent, HELLO_BIND, 9), 0);
+    assert_int_equal(tunnel_say_type(&p.agent, CONTROL_BIND, 9), 0);
     (void)tunnel_move(&p.agent, &p.relay, TUNNEL_MESSAGE_MAX, TUNNEL_MESSAGE_MAX);
     if (traffic)
-        assert_int_equal(tunnel_say_type(&p.relay, HELLO_BOUND, 1), 0);
+        assert_int_equal(tunnel_say_type(&p.relay, CONTROL_BOUND, 1), 0);
     int error = 0;
     while (!error) {
         discard(&p.relay);
@@ -84,14 +84,14 @@ static void a_peer_that_talks_but_acknowledges_nothing_is_dead_after_its_time(vo
         assert_int_equal(tunnel_pair_tick(&p, TUNNEL_TICK_MS), 0);
         tunnel_settle(&p);
     }
-    assert_int_equal(tunnel_say_type(&p.relay, HELLO_BOUND, 1), 0);
+    assert_int_equal(tunnel_say_type(&p.relay, CONTROL_BOUND, 1), 0);
     uint64_t begin = p.now_ms;
     int error = 0;
     while (!error) {
         discard(&p.relay);
         // The agent's heartbeats: they say that it lives, and that nothing has come.
         p.now_ms += TUNNEL_TICK_MS;
-        assert_int_equal(tunnel_say_type(&p.agent, HELLO_BIND, 9), 0);
+        assert_int_equal(tunnel_say_type(&p.agent, CONTROL_BIND, 9), 0);
         (void)tunnel_move(&p.agent, &p.relay, TUNNEL_MESSAGE_MAX, TUNNEL_MESSAGE_MAX);
         error = tunnel_tick(p.relay.tunnel, p.now_ms);
     }
@@ -150,7 +150,7 @@ static void begin_spent(struct tunnel_pair *p, struct mux_limits *limits)
     tunnel_settle(p);
     assert_int_equal(tunnel_pair_tick(p, TUNNEL_TICK_MS), 0);
     tunnel_settle(p);
-    assert_int_equal(p->agent.said[p->agent.said_count - 1].type, HELLO_DRAIN);
+    assert_int_equal(p->agent.said[p->agent.said_count - 1].type, CONTROL_DRAIN);
 }
 
 static void a_spent_tunnel_drains_until_what_runs_has_ended(void **state)

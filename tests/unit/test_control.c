@@ -8,20 +8,20 @@
 
 #include <cmocka.h>
 
-#include "proto/tunnel/hello.h"
+#include "proto/tunnel/control.h"
 
-static int parse(const char *json, struct hello *h)
+static int parse(const char *json, struct control_message *h)
 {
     size_t len = strlen(json);
     char *copy = malloc(len + !len); // of just its size, so that a read past its end is seen
     assert_non_null(copy);
     memcpy(copy, json, len);
-    int error = hello_parse(slice_of(copy, len), h);
+    int error = control_parse(slice_of(copy, len), h);
     free(copy);
     return error;
 }
 
-static void same(const struct hello *a, const struct hello *b)
+static void same(const struct control_message *a, const struct control_message *b)
 {
     assert_int_equal(a->type, b->type);
     assert_int_equal(a->version, b->version);
@@ -36,13 +36,13 @@ static void same(const struct hello *a, const struct hello *b)
 
 static const struct {
     const char *json;
-    struct hello h;
+    struct control_message h;
 } known[] = {
     {"{\"type\":\"hello\",\"version\":1,\"software\":\"adit 1\",\"owner\":\"00ff\"}",
-     {.type = HELLO_HELLO, .version = 1, .software = "adit 1", .owner = "00ff"}},
+     {.type = CONTROL_HELLO, .version = 1, .software = "adit 1", .owner = "00ff"}},
     {"{\"type\":\"hello\",\"version\":1,\"software\":\"adit 1\",\"owner\":\"00ff\","
      "\"before\":\"11ff\",\"features\":\"reports\",\"record\":\"heads\"}",
-     {.type = HELLO_HELLO,
+     {.type = CONTROL_HELLO,
       .version = 1,
       .software = "adit 1",
       .owner = "00ff",
@@ -50,20 +50,20 @@ static const struct {
       .features = "reports",
       .record = "heads"}},
     {"{\"type\":\"welcome\",\"version\":1,\"software\":\"aditd 1\",\"features\":\"reports\"}",
-     {.type = HELLO_WELCOME, .version = 1, .software = "aditd 1", .features = "reports"}},
+     {.type = CONTROL_WELCOME, .version = 1, .software = "aditd 1", .features = "reports"}},
     {"{\"type\":\"welcome\",\"version\":1,\"software\":\"aditd 1\"}",
-     {.type = HELLO_WELCOME, .version = 1, .software = "aditd 1"}},
+     {.type = CONTROL_WELCOME, .version = 1, .software = "aditd 1"}},
     {"{\"type\":\"refused\",\"code\":\"ADIT-X\",\"message\":\"No.\"}",
-     {.type = HELLO_REFUSED, .code = "ADIT-X", .message = "No."}},
+     {.type = CONTROL_REFUSED, .code = "ADIT-X", .message = "No."}},
     {"{\"type\":\"refused\",\"id\":\"7\",\"code\":\"ADIT-X\",\"message\":\"\"}",
-     {.type = HELLO_REFUSED, .id = 7, .code = "ADIT-X"}},
-    {"{\"type\":\"bind\",\"id\":\"1\"}", {.type = HELLO_BIND, .id = 1}},
+     {.type = CONTROL_REFUSED, .id = 7, .code = "ADIT-X"}},
+    {"{\"type\":\"bind\",\"id\":\"1\"}", {.type = CONTROL_BIND, .id = 1}},
     {"{\"type\":\"bind\",\"id\":\"18446744073709551615\",\"name\":\"n\"}",
-     {.type = HELLO_BIND, .id = UINT64_MAX, .name = "n"}},
+     {.type = CONTROL_BIND, .id = UINT64_MAX, .name = "n"}},
     {"{\"type\":\"bound\",\"id\":\"9007199254740993\",\"name\":\"n\",\"url\":\"http://n.x/\"}",
-     {.type = HELLO_BOUND, .id = 9007199254740993, .name = "n", .url = "http://n.x/"}},
+     {.type = CONTROL_BOUND, .id = 9007199254740993, .name = "n", .url = "http://n.x/"}},
     {"{\"type\":\"drain\",\"message\":\"an update\"}",
-     {.type = HELLO_DRAIN, .message = "an update"}},
+     {.type = CONTROL_DRAIN, .message = "an update"}},
 };
 
 enum {
@@ -73,11 +73,11 @@ enum {
 static void every_message_goes_to_and_fro(void **state)
 {
     char out[1024];
-    struct hello h;
+    struct control_message h;
     (void)state;
     for (size_t i = 0; i < KNOWN; i++) {
         size_t len = strlen(known[i].json);
-        assert_int_equal(hello_write(out, sizeof(out), &known[i].h), len);
+        assert_int_equal(control_write(out, sizeof(out), &known[i].h), len);
         assert_memory_equal(out, known[i].json, len);
         assert_int_equal(parse(known[i].json, &h), 0);
         same(&h, &known[i].h);
@@ -92,8 +92,8 @@ static void a_message_is_written_whole_or_not_at_all(void **state)
         for (size_t cap = 0; cap <= len; cap++) {
             char out[1024];
             memset(out, '#', sizeof(out));
-            int n = hello_write(out, cap, &known[i].h);
-            assert_int_equal(n, cap == len ? (int)len : HELLO_E_MEMBER);
+            int n = control_write(out, cap, &known[i].h);
+            assert_int_equal(n, cap == len ? (int)len : CONTROL_E_MEMBER);
             assert_int_equal(out[cap == len ? len : 0], '#');
         }
     }
@@ -105,10 +105,10 @@ static void a_message_cut_anywhere_is_no_message(void **state)
     for (size_t i = 0; i < KNOWN; i++)
         for (size_t len = 0; len < strlen(known[i].json); len++) {
             char *copy = malloc(len + !len);
-            struct hello h;
+            struct control_message h;
             assert_non_null(copy);
             memcpy(copy, known[i].json, len);
-            assert_int_equal(hello_parse(slice_of(copy, len), &h), HELLO_E_JSON);
+            assert_int_equal(control_parse(slice_of(copy, len), &h), CONTROL_E_JSON);
             free(copy);
         }
 }
@@ -135,25 +135,25 @@ static void what_is_no_json_object_is_refused(void **state)
     };
     static const char with_zero[] = "{\"type\":\"bind\0x\",\"id\":\"1\"}";
     static const char zero_behind[] = "{\"type\":\"bind\",\"id\":\"1\"}";
-    struct hello h;
+    struct control_message h;
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        assert_int_equal(parse(cases[i], &h), HELLO_E_JSON);
-    assert_int_equal(hello_parse(slice_of(with_zero, sizeof(with_zero) - 1), &h), HELLO_E_JSON);
-    assert_int_equal(hello_parse(slice_of(zero_behind, sizeof(zero_behind)), &h), HELLO_E_JSON);
-    assert_int_equal(hello_parse((struct slice){0}, &h), HELLO_E_JSON);
+        assert_int_equal(parse(cases[i], &h), CONTROL_E_JSON);
+    assert_int_equal(control_parse(slice_of(with_zero, sizeof(with_zero) - 1), &h), CONTROL_E_JSON);
+    assert_int_equal(control_parse(slice_of(zero_behind, sizeof(zero_behind)), &h), CONTROL_E_JSON);
+    assert_int_equal(control_parse((struct slice){0}, &h), CONTROL_E_JSON);
 }
 
 static void deep_nesting_is_refused_or_ignored(void **state)
 {
     static char json[16 * 1024];
-    struct hello h;
+    struct control_message h;
     (void)state;
     memset(json, '[', sizeof(json));
-    assert_int_equal(hello_parse(slice_of(json, sizeof(json)), &h), HELLO_E_JSON);
+    assert_int_equal(control_parse(slice_of(json, sizeof(json)), &h), CONTROL_E_JSON);
     for (size_t i = 0; i + 4 < sizeof(json); i += 5)
         memcpy(json + i, "{\"\":", 4);
-    assert_int_equal(hello_parse(slice_of(json, sizeof(json)), &h), HELLO_E_JSON);
+    assert_int_equal(control_parse(slice_of(json, sizeof(json)), &h), CONTROL_E_JSON);
     assert_int_equal(parse("{\"x\":[[[{}]]],\"type\":\"bind\",\"id\":\"1\"}", &h), 0);
 }
 
@@ -170,10 +170,10 @@ static void unknown_types_are_refused(void **state)
         "{\"type\":1,\"id\":\"1\"}",
         "{\"Type\":\"bind\",\"id\":\"1\"}",
     };
-    struct hello h;
+    struct control_message h;
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        assert_int_equal(parse(cases[i], &h), HELLO_E_TYPE);
+        assert_int_equal(parse(cases[i], &h), CONTROL_E_TYPE);
 }
 
 static void wrong_members_are_refused(void **state)
@@ -211,34 +211,34 @@ static void wrong_members_are_refused(void **state)
         "{\"type\":\"drain\",\"message\":\"\\u001b[2J\"}",
         "{\"type\":\"drain\",\"message\":\"\x7f\"}",
     };
-    struct hello h;
+    struct control_message h;
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        if (parse(cases[i], &h) != HELLO_E_MEMBER)
+        if (parse(cases[i], &h) != CONTROL_E_MEMBER)
             fail_msg("%s", cases[i]);
 }
 
 static void other_versions_are_refused_as_such(void **state)
 {
-    struct hello h;
+    struct control_message h;
     (void)state;
     assert_int_equal(
         parse("{\"type\":\"hello\",\"version\":0,\"software\":\"s\",\"owner\":\"o\"}", &h),
-        HELLO_E_VERSION);
+        CONTROL_E_VERSION);
     assert_int_equal(parse("{\"type\":\"welcome\",\"version\":2,\"software\":\"s\"}", &h),
-                     HELLO_E_VERSION);
+                     CONTROL_E_VERSION);
 }
 
 // Later versions may say more.
 static void unknown_members_are_ignored(void **state)
 {
-    struct hello h;
+    struct control_message h;
     (void)state;
     assert_int_equal(parse("\t{ \"later\" : [1, {\"x\": null}], \"type\":\"bind\" ,\r\n"
                            "\"url\": 5, \"id\":\"003\" } \n",
                            &h),
                      0);
-    assert_true(h.type == HELLO_BIND && h.id == 3 && !h.url[0]);
+    assert_true(h.type == CONTROL_BIND && h.id == 3 && !h.url[0]);
     assert_int_equal(
         parse("{\"type\":\"drain\",\"message\":\"a\\\\u0000 \\\"b\\\" \xc3\xa9\"}", &h), 0);
     assert_string_equal(h.message, "a\\u0000 \"b\" \xc3\xa9");
@@ -253,36 +253,37 @@ static void strings_have_their_limits(void **state)
         const char *start; // of every value; NULL: any
     } cases[] = {
         {"{\"type\":\"hello\",\"version\":1,\"owner\":\"o\",\"software\":\"", "\"}",
-         offsetof(struct hello, software), 63, NULL},
+         offsetof(struct control_message, software), 63, NULL},
         {"{\"type\":\"hello\",\"version\":1,\"software\":\"s\",\"owner\":\"", "\"}",
-         offsetof(struct hello, owner), 71, NULL},
+         offsetof(struct control_message, owner), 71, NULL},
         {"{\"type\":\"hello\",\"version\":1,\"software\":\"s\",\"owner\":\"o\",\"before\":\"",
-         "\"}", offsetof(struct hello, before), 71, NULL},
+         "\"}", offsetof(struct control_message, before), 71, NULL},
         {"{\"type\":\"hello\",\"version\":1,\"software\":\"s\",\"owner\":\"o\",\"features\":\"",
-         "\"}", offsetof(struct hello, features), 63, NULL},
+         "\"}", offsetof(struct control_message, features), 63, NULL},
         {"{\"type\":\"hello\",\"version\":1,\"software\":\"s\",\"owner\":\"o\",\"record\":\"",
-         "\"}", offsetof(struct hello, record), 7, NULL},
-        {"{\"type\":\"bind\",\"id\":\"1\",\"name\":\"", "\"}", offsetof(struct hello, name), 63,
-         NULL},
+         "\"}", offsetof(struct control_message, record), 7, NULL},
+        {"{\"type\":\"bind\",\"id\":\"1\",\"name\":\"", "\"}",
+         offsetof(struct control_message, name), 63, NULL},
         {"{\"type\":\"bound\",\"id\":\"1\",\"name\":\"n\",\"url\":\"", "\"}",
-         offsetof(struct hello, url), 319, "http://v"},
-        {"{\"type\":\"refused\",\"message\":\"m\",\"code\":\"", "\"}", offsetof(struct hello, code),
-         31, "ADIT-V"},
-        {"{\"type\":\"drain\",\"message\":\"", "\"}", offsetof(struct hello, message), 255, NULL},
+         offsetof(struct control_message, url), 319, "http://v"},
+        {"{\"type\":\"refused\",\"message\":\"m\",\"code\":\"", "\"}",
+         offsetof(struct control_message, code), 31, "ADIT-V"},
+        {"{\"type\":\"drain\",\"message\":\"", "\"}", offsetof(struct control_message, message),
+         255, NULL},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         for (size_t len = 0; len <= cases[i].max + 300; len++) {
             char value[700] = {0};
             char json[1024];
-            struct hello h;
+            struct control_message h;
             const char *start = cases[i].start ? cases[i].start : "";
             if (len < strlen(start))
                 continue;
             memset(value, cases[i].max == 31 ? 'V' : 'v', len);
             memcpy(value, start, strlen(start));
             (void)snprintf(json, sizeof(json), "%s%s%s", cases[i].before, value, cases[i].after);
-            assert_int_equal(parse(json, &h), len <= cases[i].max ? 0 : HELLO_E_MEMBER);
+            assert_int_equal(parse(json, &h), len <= cases[i].max ? 0 : CONTROL_E_MEMBER);
             if (len <= cases[i].max)
                 assert_string_equal((const char *)&h + cases[i].offset, value);
         }
@@ -321,9 +322,9 @@ static void what_is_shown_or_kept_has_its_form(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char json[256];
-        struct hello h;
+        struct control_message h;
         (void)snprintf(json, sizeof(json), "{\"type\":%s\"%s\"}", cases[i].before, cases[i].value);
-        if (parse(json, &h) != (cases[i].right ? 0 : HELLO_E_MEMBER))
+        if (parse(json, &h) != (cases[i].right ? 0 : CONTROL_E_MEMBER))
             fail_msg("%s", json);
     }
 }
@@ -349,7 +350,7 @@ static void what_is_no_utf8_is_refused(void **state)
                                       "\xf5\x80\x80\x80",
                                       "\xff"};
     char json[128];
-    struct hello h;
+    struct control_message h;
     (void)state;
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         (void)snprintf(json, sizeof(json), "{\"type\":\"drain\",\"message\":\"%s\"}", good[i]);
@@ -358,10 +359,10 @@ static void what_is_no_utf8_is_refused(void **state)
     }
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         (void)snprintf(json, sizeof(json), "{\"type\":\"drain\",\"message\":\"%s\"}", bad[i]);
-        assert_int_equal(parse(json, &h), HELLO_E_JSON);
+        assert_int_equal(parse(json, &h), CONTROL_E_JSON);
         (void)snprintf(json, sizeof(json), "{\"type\":\"drain\",\"message\":\"\",\"%s\":1}",
                        bad[i]);
-        assert_int_equal(parse(json, &h), HELLO_E_JSON);
+        assert_int_equal(parse(json, &h), CONTROL_E_JSON);
     }
 }
 
@@ -369,37 +370,37 @@ static void controls_of_every_kind_are_refused(void **state)
 {
     static const char *const bad[] = {"\\u001b", "\\u007f", "\\u0080", "\xc2\x9b", "\\u009f"};
     char json[128];
-    struct hello h;
+    struct control_message h;
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         (void)snprintf(json, sizeof(json), "{\"type\":\"drain\",\"message\":\"%s\"}", bad[i]);
-        assert_int_equal(parse(json, &h), HELLO_E_MEMBER);
+        assert_int_equal(parse(json, &h), CONTROL_E_MEMBER);
     }
 }
 
 static void an_owner_key_has_64_hexadecimal_digits(void **state)
 {
-    struct hello h = {.type = HELLO_HELLO};
+    struct control_message h = {.type = CONTROL_HELLO};
     (void)state;
     memset(h.owner, 'a', 64);
-    assert_true(hello_has_owner(&h));
+    assert_true(control_has_owner(&h));
     h.owner[3] = 'F';
-    assert_true(hello_has_owner(&h));
+    assert_true(control_has_owner(&h));
     h.owner[64] = '0';
-    assert_false(hello_has_owner(&h));
+    assert_false(control_has_owner(&h));
     h.owner[64] = h.owner[63] = 0;
-    assert_false(hello_has_owner(&h));
+    assert_false(control_has_owner(&h));
     h.owner[63] = 'g';
-    assert_false(hello_has_owner(&h));
+    assert_false(control_has_owner(&h));
     h.owner[0] = 0;
-    assert_false(hello_has_owner(&h));
+    assert_false(control_has_owner(&h));
 }
 
 static void every_error_has_its_words(void **state)
 {
     (void)state;
-    for (int error = HELLO_E_MEMORY; error < 0; error++)
-        assert_string_not_equal(hello_strerror(error), hello_strerror(0));
+    for (int error = CONTROL_E_MEMORY; error < 0; error++)
+        assert_string_not_equal(control_strerror(error), control_strerror(0));
 }
 
 int main(void)

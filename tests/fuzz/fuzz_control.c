@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A JSON message: what is understood is sound, and comes back when it is written and read again.
-#include "proto/tunnel/hello.h"
+#include "proto/tunnel/control.h"
 #include "tests/support/check.h"
 
 enum {
@@ -24,24 +24,24 @@ static bool is_ascii(const char *text)
 }
 
 // What is shown, kept or compared as a word is one.
-static void check_forms(const struct hello *h)
+static void check_forms(const struct control_message *h)
 {
     CHECK(is_ascii(h->software) && is_ascii(h->features) && is_ascii(h->record));
     CHECK(!h->code[0] || strncmp(h->code, "ADIT-", 5) == 0);
     CHECK(!h->url[0] || (strncmp(h->url, "http", 4) == 0 && is_ascii(h->url) &&
                          !strpbrk(h->url, " $`;&|<>()'\"\\@?#")));
-    if (h->type == HELLO_BOUND)
+    if (h->type == CONTROL_BOUND)
         CHECK(strspn(h->name, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(h->name));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct hello h;
-    struct hello back;
+    struct control_message h;
+    struct control_message back;
     char json[JSON_CAP];
     char again[JSON_CAP];
 
-    if (hello_parse(slice_of((const char *)data, size), &h))
+    if (control_parse(slice_of((const char *)data, size), &h))
         return 0;
     check_text(h.software, sizeof(h.software));
     check_text(h.owner, sizeof(h.owner));
@@ -51,9 +51,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_text(h.code, sizeof(h.code));
     check_text(h.message, sizeof(h.message));
     check_forms(&h);
-    int len = hello_write(json, sizeof(json), &h);
-    CHECK(len > 0 && hello_parse(slice_of(json, (size_t)len), &back) == 0);
+    int len = control_write(json, sizeof(json), &h);
+    CHECK(len > 0 && control_parse(slice_of(json, (size_t)len), &back) == 0);
     CHECK(back.type == h.type && back.version == h.version && back.id == h.id);
-    CHECK(hello_write(again, sizeof(again), &back) == len && memcmp(json, again, (size_t)len) == 0);
+    CHECK(control_write(again, sizeof(again), &back) == len &&
+          memcmp(json, again, (size_t)len) == 0);
     return 0;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "hello.h"
+#include "control.h"
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,14 +7,14 @@
 #include "proto/http/chars.h"
 #include "proto/http/http1.h"
 
-const char *hello_strerror(int error)
+const char *control_strerror(int error)
 {
-    switch ((enum hello_error)error) {
-    case HELLO_E_JSON: return "not a JSON object";
-    case HELLO_E_TYPE: return "message of unknown type";
-    case HELLO_E_MEMBER: return "a member is missing or wrong";
-    case HELLO_E_VERSION: return "another version of the protocol";
-    case HELLO_E_MEMORY: return "out of memory";
+    switch ((enum control_error)error) {
+    case CONTROL_E_JSON: return "not a JSON object";
+    case CONTROL_E_TYPE: return "message of unknown type";
+    case CONTROL_E_MEMBER: return "a member is missing or wrong";
+    case CONTROL_E_VERSION: return "another version of the protocol";
+    case CONTROL_E_MEMORY: return "out of memory";
     }
     return "no error";
 }
@@ -48,23 +48,26 @@ static const struct member {
     size_t offset, size;
     enum form form;
 } members[MEMBERS] = {
-    [M_VERSION] = {"version", offsetof(struct hello, version), 0, FORM_TEXT},
-    [M_ID] = {"id", offsetof(struct hello, id), 0, FORM_TEXT},
-    [M_SOFTWARE] = {"software", offsetof(struct hello, software),
-                    sizeof((struct hello){0}.software), FORM_WORDS},
-    [M_OWNER] = {"owner", offsetof(struct hello, owner), sizeof((struct hello){0}.owner),
-                 FORM_TEXT},
-    [M_BEFORE] = {"before", offsetof(struct hello, before), sizeof((struct hello){0}.before),
-                  FORM_TEXT},
-    [M_FEATURES] = {"features", offsetof(struct hello, features),
-                    sizeof((struct hello){0}.features), FORM_WORDS},
-    [M_RECORD] = {"record", offsetof(struct hello, record), sizeof((struct hello){0}.record),
-                  FORM_WORDS},
-    [M_NAME] = {"name", offsetof(struct hello, name), sizeof((struct hello){0}.name), FORM_TEXT},
-    [M_URL] = {"url", offsetof(struct hello, url), sizeof((struct hello){0}.url), FORM_URL},
-    [M_CODE] = {"code", offsetof(struct hello, code), sizeof((struct hello){0}.code), FORM_CODE},
-    [M_MESSAGE] = {"message", offsetof(struct hello, message), sizeof((struct hello){0}.message),
-                   FORM_TEXT},
+    [M_VERSION] = {"version", offsetof(struct control_message, version), 0, FORM_TEXT},
+    [M_ID] = {"id", offsetof(struct control_message, id), 0, FORM_TEXT},
+    [M_SOFTWARE] = {"software", offsetof(struct control_message, software),
+                    sizeof((struct control_message){0}.software), FORM_WORDS},
+    [M_OWNER] = {"owner", offsetof(struct control_message, owner),
+                 sizeof((struct control_message){0}.owner), FORM_TEXT},
+    [M_BEFORE] = {"before", offsetof(struct control_message, before),
+                  sizeof((struct control_message){0}.before), FORM_TEXT},
+    [M_FEATURES] = {"features", offsetof(struct control_message, features),
+                    sizeof((struct control_message){0}.features), FORM_WORDS},
+    [M_RECORD] = {"record", offsetof(struct control_message, record),
+                  sizeof((struct control_message){0}.record), FORM_WORDS},
+    [M_NAME] = {"name", offsetof(struct control_message, name),
+                sizeof((struct control_message){0}.name), FORM_TEXT},
+    [M_URL] = {"url", offsetof(struct control_message, url),
+               sizeof((struct control_message){0}.url), FORM_URL},
+    [M_CODE] = {"code", offsetof(struct control_message, code),
+                sizeof((struct control_message){0}.code), FORM_CODE},
+    [M_MESSAGE] = {"message", offsetof(struct control_message, message),
+                   sizeof((struct control_message){0}.message), FORM_TEXT},
 };
 
 #define BIT(m) (1u << (m))
@@ -74,13 +77,13 @@ static const struct rule {
     const char *type;
     unsigned required, optional, labels;
 } rules[] = {
-    [HELLO_HELLO] = {"hello", BIT(M_VERSION) | BIT(M_SOFTWARE) | BIT(M_OWNER),
-                     BIT(M_BEFORE) | BIT(M_FEATURES) | BIT(M_RECORD), 0},
-    [HELLO_WELCOME] = {"welcome", BIT(M_VERSION) | BIT(M_SOFTWARE), BIT(M_FEATURES), 0},
-    [HELLO_REFUSED] = {"refused", BIT(M_CODE) | BIT(M_MESSAGE), BIT(M_ID), 0},
-    [HELLO_BIND] = {"bind", BIT(M_ID), BIT(M_NAME), 0},
-    [HELLO_BOUND] = {"bound", BIT(M_ID) | BIT(M_NAME) | BIT(M_URL), 0, BIT(M_NAME)},
-    [HELLO_DRAIN] = {"drain", BIT(M_MESSAGE), 0, 0},
+    [CONTROL_HELLO] = {"hello", BIT(M_VERSION) | BIT(M_SOFTWARE) | BIT(M_OWNER),
+                       BIT(M_BEFORE) | BIT(M_FEATURES) | BIT(M_RECORD), 0},
+    [CONTROL_WELCOME] = {"welcome", BIT(M_VERSION) | BIT(M_SOFTWARE), BIT(M_FEATURES), 0},
+    [CONTROL_REFUSED] = {"refused", BIT(M_CODE) | BIT(M_MESSAGE), BIT(M_ID), 0},
+    [CONTROL_BIND] = {"bind", BIT(M_ID), BIT(M_NAME), 0},
+    [CONTROL_BOUND] = {"bound", BIT(M_ID) | BIT(M_NAME) | BIT(M_URL), 0, BIT(M_NAME)},
+    [CONTROL_DRAIN] = {"drain", BIT(M_MESSAGE), 0, 0},
 };
 enum {
     RULES = sizeof(rules) / sizeof(rules[0])
@@ -175,44 +178,44 @@ static bool has_form(struct slice text, enum form form)
     return false;
 }
 
-static int parse_member(const cJSON *item, unsigned m, struct hello *h)
+static int parse_member(const cJSON *item, unsigned m, struct control_message *h)
 {
     char *base = (char *)h + members[m].offset;
     if (!item)
-        return HELLO_E_MEMBER;
+        return CONTROL_E_MEMBER;
     if (m == M_VERSION) {
         if (!cJSON_IsNumber(item) || item->valueint < 0 ||
             item->valuedouble != (double)item->valueint)
-            return HELLO_E_MEMBER;
+            return CONTROL_E_MEMBER;
         h->version = (uint32_t)item->valueint;
         return 0;
     }
     if (!cJSON_IsString(item))
-        return HELLO_E_MEMBER;
+        return CONTROL_E_MEMBER;
     if (m == M_ID) {
         bool number = slice_to_u64(slice_str(item->valuestring), &h->id);
-        return number && h->id > 0 ? 0 : HELLO_E_MEMBER;
+        return number && h->id > 0 ? 0 : CONTROL_E_MEMBER;
     }
     if (!is_clean(item->valuestring, members[m].size) ||
         !has_form(slice_str(item->valuestring), members[m].form))
-        return HELLO_E_MEMBER;
+        return CONTROL_E_MEMBER;
     if ((rules[h->type].labels & BIT(m)) && !is_label(slice_str(item->valuestring)))
-        return HELLO_E_MEMBER;
+        return CONTROL_E_MEMBER;
     memcpy(base, item->valuestring, strlen(item->valuestring) + 1);
     return 0;
 }
 
-static int parse_object(const cJSON *object, struct hello *h)
+static int parse_object(const cJSON *object, struct control_message *h)
 {
     const cJSON *type = cJSON_GetObjectItemCaseSensitive(object, "type");
     unsigned t = 0;
     if (!cJSON_IsString(type))
-        return HELLO_E_TYPE;
+        return CONTROL_E_TYPE;
     while (t < RULES && strcmp(rules[t].type, type->valuestring) != 0)
         t++;
     if (t == RULES)
-        return HELLO_E_TYPE;
-    h->type = (enum hello_type)t;
+        return CONTROL_E_TYPE;
+    h->type = (enum control_type)t;
     for (unsigned m = 0; m < MEMBERS; m++) {
         if (!((rules[t].required | rules[t].optional) & BIT(m)))
             continue;
@@ -223,8 +226,8 @@ static int parse_object(const cJSON *object, struct hello *h)
         if (error)
             return error;
     }
-    if ((rules[t].required & BIT(M_VERSION)) && h->version != HELLO_VERSION)
-        return HELLO_E_VERSION;
+    if ((rules[t].required & BIT(M_VERSION)) && h->version != CONTROL_VERSION)
+        return CONTROL_E_VERSION;
     return 0;
 }
 
@@ -253,26 +256,26 @@ static bool is_all(struct slice json, const char *end)
     return end == last;
 }
 
-bool hello_has_owner(const struct hello *h)
+bool control_has_owner(const struct control_message *h)
 {
     const char *s = h->owner;
-    return strspn(s, "0123456789abcdefABCDEF") == HELLO_OWNER_DIGITS && !s[HELLO_OWNER_DIGITS];
+    return strspn(s, "0123456789abcdefABCDEF") == CONTROL_OWNER_DIGITS && !s[CONTROL_OWNER_DIGITS];
 }
 
-int hello_parse(struct slice json, struct hello *h)
+int control_parse(struct slice json, struct control_message *h)
 {
     const char *end = NULL;
-    *h = (struct hello){0};
+    *h = (struct control_message){0};
     if (json.len == 0 || has_zero(json) || !is_utf8(json))
-        return HELLO_E_JSON;
+        return CONTROL_E_JSON;
     cJSON *object = cJSON_ParseWithLengthOpts(json.p, json.len, &end, 0);
     bool sound = cJSON_IsObject(object) && is_all(json, end);
-    int error = sound ? parse_object(object, h) : HELLO_E_JSON;
+    int error = sound ? parse_object(object, h) : CONTROL_E_JSON;
     cJSON_Delete(object);
     return error;
 }
 
-static bool add_member(cJSON *object, unsigned m, const struct hello *h)
+static bool add_member(cJSON *object, unsigned m, const struct control_message *h)
 {
     const char *base = (const char *)h + members[m].offset;
     if (m == M_VERSION)
@@ -285,13 +288,13 @@ static bool add_member(cJSON *object, unsigned m, const struct hello *h)
     return cJSON_AddStringToObject(object, members[m].key, base) != NULL;
 }
 
-static bool is_present(unsigned m, const struct hello *h)
+static bool is_present(unsigned m, const struct control_message *h)
 {
     return m == M_ID ? h->id != 0
                      : members[m].size > 0 && ((const char *)h)[members[m].offset] != 0;
 }
 
-int hello_write(char *out, size_t cap, const struct hello *h)
+int control_write(char *out, size_t cap, const struct control_message *h)
 {
     const struct rule *rule = &rules[h->type];
     cJSON *object = cJSON_CreateObject();
@@ -301,9 +304,9 @@ int hello_write(char *out, size_t cap, const struct hello *h)
             ok = add_member(object, m, h);
     char *text = ok ? cJSON_PrintUnformatted(object) : NULL;
     size_t len = text ? strlen(text) : 0;
-    int result = HELLO_E_MEMORY;
+    int result = CONTROL_E_MEMORY;
     if (text)
-        result = len <= cap ? (int)len : HELLO_E_MEMBER;
+        result = len <= cap ? (int)len : CONTROL_E_MEMBER;
     if (result >= 0)
         memcpy(out, text, len);
     cJSON_free(text);
