@@ -490,7 +490,7 @@ static void on_control_frame(struct agent *a, const struct ws_event *e)
     }
     if (e->opcode == WS_PING && conn_pending(a->conn) < LIMIT_LINK_QUEUE_BYTES)
         (void)write_frame(a, WS_PONG, e->bytes, e->len);
-    int error = tunnel_recv_chatter(a->tunnel);
+    int error = tunnel_recv_flood_budget(a->tunnel);
     if (error)
         close_for(a, CLOSE_PROTOCOL, error);
 }

@@ -34,7 +34,7 @@ enum {
     MUX_HEAD_MAX = 96 * 1024,           // names and values of a head
     MUX_FIELD_MAX = 64 * 1024,          // a name or a value: more is a breach for nghttp2's HPACK
     MUX_HEADS_MAX = 2 * 1024 * 1024,    // heads that wait to be sent, by RFC 7541 §4.1's measure
-    MUX_CHATTER_MAX = 10 * 1000,        // of the peer (proto/tunnel/chatter.h)
+    MUX_FLOOD_BUDGET = 10 * 1000,       // of the peer (proto/tunnel/flood_budget.h)
     MUX_IDS_MAX = 0x40000000 - 0x10000, // the last stream id that a relay uses
 };
 
@@ -97,8 +97,8 @@ struct mux_peer {
 void mux_set_peer(struct mux *m, const struct mux_peer *peer);
 const struct mux_peer *mux_peer(const struct mux *m);
 
-// Takes from the budget of what brings nothing (proto/tunnel/chatter.h), for what comes beside the
-// frames. False: there is none left, the peer floods.
+// Takes from the budget of what brings nothing (proto/tunnel/flood_budget.h), for what comes beside
+// the frames. False: there is none left, the peer floods.
 bool mux_spend(struct mux *m, uint32_t cost);
 
 // Feeds bytes of the peer. Returns 0 or a mux_error. Of a breach of HTTP/2 only the next mux_send

@@ -5,8 +5,8 @@
 #include "mux_internal.h"
 
 enum {
-    FRAME_MAX = 16 * 1024, // SETTINGS_MAX_FRAME_SIZE's default
-    CHATTER_BYTES = 64,    // of a frame that brings nothing count as much as the frame itself
+    FRAME_MAX = 16 * 1024,   // SETTINGS_MAX_FRAME_SIZE's default
+    FLOOD_BUDGET_BYTES = 64, // of a frame that brings nothing count as much as the frame itself
 };
 
 struct frame {
@@ -63,7 +63,9 @@ static int weigh(struct mux *m, const struct frame *f)
     if (work)
         return 0;
     if (f->type != NGHTTP2_DATA || f->len == 0)
-        return chatter_spend(&m->chatter, 1 + (uint32_t)(f->len / CHATTER_BYTES)) ? 0 : MUX_E_FLOOD;
+        return flood_budget_spend(&m->chatter, 1 + (uint32_t)(f->len / FLOOD_BUDGET_BYTES))
+                   ? 0
+                   : MUX_E_FLOOD;
     if (f->len > m->stray)
         return MUX_E_PROTOCOL;
     m->stray -= f->len;

@@ -2,7 +2,7 @@
 // What mux_recv.c and mux_send.c share. Nobody else includes this.
 #pragma once
 #include <nghttp2/nghttp2.h>
-#include "chatter.h"
+#include "flood_budget.h"
 #include "mux.h"
 #include "proto/buf.h"
 
@@ -70,7 +70,7 @@ struct mux {
     bool frame_begun;  // nghttp2 has told that it heeds the frame
     int32_t last_id;   // agent: of the requests that came
     uint64_t stray;    // bytes that may still be under way to streams that are over
-    struct chatter chatter;
+    struct flood_budget chatter;
     // the head being received
     char *text;
     size_t text_len, text_cap;

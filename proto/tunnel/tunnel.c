@@ -2,7 +2,7 @@
 #include "tunnel.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include "chatter.h"
+#include "flood_budget.h"
 
 struct tunnel {
     enum tunnel_role role;
@@ -28,7 +28,7 @@ struct tunnel {
     uint64_t received_before; // the message that comes now
     uint64_t drain_ms;        // since when the mux is drained; 0: it is not
     const char *detail;
-    struct chatter chatter;
+    struct flood_budget chatter;
     bool heard, spoke; // since the last tick
     bool ack_due, heartbeat_due;
 };
@@ -62,7 +62,7 @@ struct tunnel *tunnel_new(const struct tunnel_config *config, const struct tunne
     t->ctx = ctx;
     t->now_ms = t->heard_ms = t->spoke_ms = t->owed_ms = t->acked_ms = now_ms;
     t->detail = "";
-    chatter_init(&t->chatter, TUNNEL_CHATTER_MAX);
+    flood_budget_init(&t->chatter, TUNNEL_FLOOD_BUDGET);
     pipe_init(&t->pipe);
     t->mux = mux_new(role, config->limits, &t->handler.mux, ctx);
     if (!t->mux) {
@@ -192,7 +192,7 @@ static int recv_message(struct tunnel *t, const struct pipe_event *e)
         t->detail = control_strerror(error);
         return TUNNEL_E_HELLO;
     }
-    if (!chatter_spend(&t->chatter, TUNNEL_CONTROL_COST))
+    if (!flood_budget_spend(&t->chatter, TUNNEL_CONTROL_COST))
         return TUNNEL_E_FLOOD;
     const struct message_rule *rule = &rules[message.type];
     if (e->kind == PIPE_EVENT_REFUSED) {
@@ -280,9 +280,9 @@ static int pipe_failed(struct tunnel *t, int error)
     return die(t, TUNNEL_E_PIPE);
 }
 
-int tunnel_recv_chatter(struct tunnel *t)
+int tunnel_recv_flood_budget(struct tunnel *t)
 {
-    return chatter_spend(&t->chatter, 1) ? 0 : die(t, TUNNEL_E_FLOOD);
+    return flood_budget_spend(&t->chatter, 1) ? 0 : die(t, TUNNEL_E_FLOOD);
 }
 
 // A message is whole. One that brought no byte of the stream is chatter.
@@ -291,7 +291,7 @@ static int message_over(struct tunnel *t)
     struct pipe_event e;
     bool empty = t->pipe.received == t->received_before;
     t->received_before = t->pipe.received;
-    if (empty && tunnel_recv_chatter(t))
+    if (empty && tunnel_recv_flood_budget(t))
         return TUNNEL_E_FLOOD;
     int error = pipe_recv_end(&t->pipe, &e);
     if (error)
@@ -323,7 +323,7 @@ int tunnel_recv(struct tunnel *t, const uint8_t *bytes, size_t len, bool last)
         return 0;
     if (last)
         return message_over(t);
-    return len_fed > 0 ? 0 : tunnel_recv_chatter(t);
+    return len_fed > 0 ? 0 : tunnel_recv_flood_budget(t);
 }
 
 static bool sends_reports(const struct tunnel *t)
@@ -422,7 +422,7 @@ int tunnel_send(struct tunnel *t, uint8_t *out, size_t cap)
     int len = send_one(t, out, cap);
     if (len > 0) {
         t->spoke = true;
-        chatter_earn(&t->chatter, CHATTER_OF_BODY);
+        flood_budget_earn(&t->chatter, FLOOD_BUDGET_OF_BODY);
     }
     return len;
 }
@@ -468,7 +468,7 @@ int tunnel_tick(struct tunnel *t, uint64_t now_ms)
 {
     uint64_t gap = now_ms - t->now_ms;
     bool unacked = t->pipe.sent > t->pipe.acked;
-    chatter_tick(&t->chatter, gap);
+    flood_budget_tick(&t->chatter, gap);
     mux_tick(t->mux, gap);
     if (gap <= TUNNEL_HEARTBEAT_MS)
         gap = 0; // else it was we who stood still (a suspended machine): the peer gets its chance

@@ -52,7 +52,7 @@ enum {
     TUNNEL_STALL_MS = 15000,          // a peer that talks but acknowledges nothing: dead
     TUNNEL_ACK_MS = 1000,             // what was received is acknowledged within
     TUNNEL_DRAIN_MS = 30000,          // for what runs to end, when stream ids are used up
-    TUNNEL_CHATTER_MAX = 10 * 1000,   // messages that bring nothing (proto/tunnel/chatter.h)
+    TUNNEL_FLOOD_BUDGET = 10 * 1000,  // messages that bring nothing (proto/tunnel/flood_budget.h)
     TUNNEL_CONTROL_COST = 10,         // of a control message, in such messages
     TUNNEL_REPORT_QUEUE = 64 * 1024,  // bytes of reports that wait
     TUNNEL_REPORT_EVERY = 4 * 1024,   // of them that leave at once; fewer leave with the next tick
@@ -97,7 +97,7 @@ int tunnel_recv(struct tunnel *t, const uint8_t *bytes, size_t len, bool last);
 
 // The link has heard something of the peer that is no part of a message: a ping or pong. Returns 0
 // or TUNNEL_E_FLOOD.
-int tunnel_recv_chatter(struct tunnel *t);
+int tunnel_recv_flood_budget(struct tunnel *t);
 
 // Writes at most one link message of at most cap (≥ TUNNEL_MESSAGE_MIN) bytes. Returns its length,
 // 0 when there is nothing, or a tunnel_error.

@@ -106,12 +106,12 @@ static void messages_that_bring_nothing_are_bounded_and_time_gives_more(void **s
     int heard = 0;
     (void)state;
     tunnel_side_init(&side, TUNNEL_RELAY, 0);
-    while (tunnel_recv_chatter(side.tunnel) == 0 && heard < TUNNEL_CHATTER_MAX - 1)
+    while (tunnel_recv_flood_budget(side.tunnel) == 0 && heard < TUNNEL_FLOOD_BUDGET - 1)
         heard++;
     assert_int_equal(tunnel_tick(side.tunnel, 1000), 0);
     for (int i = 0; i < 100; i++)
-        assert_int_equal(tunnel_recv_chatter(side.tunnel), 0);
-    assert_int_equal(tunnel_recv_chatter(side.tunnel), TUNNEL_E_FLOOD);
+        assert_int_equal(tunnel_recv_flood_budget(side.tunnel), 0);
+    assert_int_equal(tunnel_recv_flood_budget(side.tunnel), TUNNEL_E_FLOOD);
     assert_int_equal(tunnel_state(side.tunnel), TUNNEL_DEAD);
     tunnel_side_deinit(&side);
 }
@@ -130,7 +130,7 @@ static void empty_pieces_and_messages_are_a_flood(void **state)
         assert_int_equal(tunnel_state(to->tunnel), TUNNEL_OPEN);
         if (!whole)
             assert_int_equal(tunnel_recv(to->tunnel, data, 1, false), 0);
-        for (int i = 0; i < 2 * TUNNEL_CHATTER_MAX && !error; i++)
+        for (int i = 0; i < 2 * TUNNEL_FLOOD_BUDGET && !error; i++)
             error = whole ? feed_ack(to, 0) : tunnel_recv(to->tunnel, data, 0, false);
         assert_int_equal(error, TUNNEL_E_FLOOD);
         tunnel_pair_deinit(&p);

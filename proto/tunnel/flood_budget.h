@@ -7,38 +7,38 @@
 #include <stdint.h>
 
 enum {
-    CHATTER_PER_SECOND = 100,
-    CHATTER_OF_HEAD = 16,    // earned by a head that we send
-    CHATTER_OF_BODY = 2,     // by a frame of a body, or a message
-    CHATTER_OF_RESET = 1000, // by a stream whose end the peer may not know of yet
+    FLOOD_BUDGET_PER_SECOND = 100,
+    FLOOD_BUDGET_OF_HEAD = 16,    // earned by a head that we send
+    FLOOD_BUDGET_OF_BODY = 2,     // by a frame of a body, or a message
+    FLOOD_BUDGET_OF_RESET = 1000, // by a stream whose end the peer may not know of yet
 };
 
-struct chatter {
+struct flood_budget {
     int64_t left, cap;
 };
 
-static inline void chatter_init(struct chatter *c, uint32_t cap)
+static inline void flood_budget_init(struct flood_budget *c, uint32_t cap)
 {
     c->left = c->cap = cap;
 }
 
 // False: there is no more to spend.
-static inline bool chatter_spend(struct chatter *c, uint32_t cost)
+static inline bool flood_budget_spend(struct flood_budget *c, uint32_t cost)
 {
     c->left -= cost;
     return c->left >= 0;
 }
 
-static inline void chatter_earn(struct chatter *c, uint32_t gain)
+static inline void flood_budget_earn(struct flood_budget *c, uint32_t gain)
 {
     c->left += gain;
 }
 
 // Time refills up to the cap; what was earned beyond it stays.
-static inline void chatter_tick(struct chatter *c, uint64_t elapsed_ms)
+static inline void flood_budget_tick(struct flood_budget *c, uint64_t elapsed_ms)
 {
     int64_t more = (int64_t)(elapsed_ms < 3600000 ? elapsed_ms : 3600000);
-    more = more * CHATTER_PER_SECOND / 1000;
+    more = more * FLOOD_BUDGET_PER_SECOND / 1000;
     if (c->left + more <= c->cap)
         c->left += more;
     else if (c->left < c->cap)
