@@ -305,12 +305,12 @@ static void say_what_is_left_out(const struct replay *p, const struct replay_req
     (void)fputs("; --header sets it\n", stderr);
 }
 
-static bool is_answered(const struct player_result *r)
+static bool is_answered(const struct replay_inbound_result *r)
 {
     return r->status && !r->refused && r->why == EXCHANGE_COMPLETE;
 }
 
-static void print_result(const char *id, const struct player_result *r, const char *verdict)
+static void print_result(const char *id, const struct replay_inbound_result *r, const char *verdict)
 {
     char size[TEXT_NUMBER_MAX];
     char duration[TEXT_NUMBER_MAX];
@@ -332,7 +332,7 @@ static void print_result(const char *id, const struct player_result *r, const ch
 
 // `again` is NULL when the record does not have it.
 static void emit_result(const struct compared *first, const struct compared *again,
-                        const struct player_result *r)
+                        const struct replay_inbound_result *r)
 {
     struct emit e = {.out = stdout};
     emit_open(&e, NULL, '{');
@@ -358,7 +358,7 @@ static void nothing(void *ctx, const struct difference *d)
 }
 
 static void tell_difference(const struct compared *first, const struct compared *again,
-                            const struct player_result *result)
+                            const struct replay_inbound_result *result)
 {
     bool same = compare_answers(first, again, nothing, NULL);
     print_result(first->x.id, result, same ? ", the same answer" : ", another answer:");
@@ -367,7 +367,8 @@ static void tell_difference(const struct compared *first, const struct compared 
 }
 
 // Whether it is in the record.
-static bool tell(struct replay *p, const struct compared *first, const struct player_result *result)
+static bool tell(struct replay *p, const struct compared *first,
+                 const struct replay_inbound_result *result)
 {
     char why[RECORD_WHY_MAX] = "";
     struct record_exchange x;
@@ -409,7 +410,7 @@ static int send_all(struct replay *p, const struct compared *first, const struct
 {
     int status = INSPECT_OK;
     for (unsigned i = 0; i < p->times && !p->unread && !p->sender.stopped; i++) {
-        struct player_result result;
+        struct replay_inbound_result result;
         if (!replay_send(&p->sender, &first->x, r, &result))
             return inspect_fail(&p->call, "out of memory", "");
         if (!tell(p, first, &result) || !is_answered(&result))

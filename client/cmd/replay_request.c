@@ -293,7 +293,7 @@ static bool set_fields(struct replay_request *r, const struct replay_changes *c)
 // The body, and how its length is told: as it was, as long as it is the same one.
 static bool frame(struct replay_request *r, const struct replay_changes *c)
 {
-    struct player_request *q = &r->request;
+    struct replay_inbound_request *q = &r->request;
     struct field *length = NULL;
     for (size_t i = 0; i < q->head.field_count; i++)
         if (slice_ieq(q->head.fields[i].name, SLICE("content-length")))
@@ -354,7 +354,7 @@ static bool are_sound(const struct http_head *head)
 }
 
 // A record is a file: what is in it has not been parsed by us.
-static bool is_sound(const struct player_request *q)
+static bool is_sound(const struct replay_inbound_request *q)
 {
     const struct http_head *head = &q->head;
     return head->method.len > 0 && chars_are(head->method, CHAR_TOKEN) &&

@@ -2,8 +2,8 @@
 // A recorded request made ready to be sent again, with what shall be different this time.
 #pragma once
 #include "common/record/read/reader.h"
-#include "player.h"
 #include "proto/http/fields.h"
+#include "replay_inbound.h"
 
 enum {
     REPLAY_FIELDS_MAX = 64,  // that are set or dropped
@@ -23,7 +23,7 @@ struct replay_changes {
 
 // A request and the memory that it lies in.
 struct replay_request {
-    struct player_request request;
+    struct replay_inbound_request request;
     char *text, *bytes, *names;
     char digits[24], forwards[24];
     char forwarded[FIELDS_SCRATCH];

@@ -26,7 +26,7 @@ static void on_signal(uv_poll_t *poll, int status, int events)
 }
 
 static bool run(struct replay_sender *s, struct loop *loop, const struct record_exchange *first,
-                const struct replay_request *request, struct player_result *result)
+                const struct replay_request *request, struct replay_inbound_result *result)
 {
     struct upstream upstream;
     struct recorder_config config = {.dir = s->dir, .program = "adit replay"};
@@ -34,14 +34,14 @@ static bool run(struct replay_sender *s, struct loop *loop, const struct record_
         config.level = EXCHANGE_RECORD_HEADS;
     for (size_t i = 0; i < request->secret_count; i++)
         config.redact[config.redact_count++] = request->secret[i];
-    struct player_request sent = request->request;
+    struct replay_inbound_request sent = request->request;
     sent.stopped = &s->stopped;
     set_limits(&loop->limits, first);
     struct recorder *recorder = recorder_new(loop, &config);
     if (!recorder)
         return false;
     upstream_init(&upstream, loop, &s->target);
-    bool ok = player_run(&upstream, recorder_observer(recorder), &s->ids, &sent, result);
+    bool ok = replay_inbound_run(&upstream, recorder_observer(recorder), &s->ids, &sent, result);
     recorder_free(recorder);
     upstream_deinit(&upstream);
     return ok;
@@ -51,7 +51,7 @@ _Static_assert((int)REPLAY_SECRETS_MAX <= (int)RECORDER_REDACT_MAX,
                "all that were redacted are again");
 
 bool replay_send(struct replay_sender *s, const struct record_exchange *first,
-                 const struct replay_request *request, struct player_result *result)
+                 const struct replay_request *request, struct replay_inbound_result *result)
 {
     struct loop *loop = calloc(1, sizeof(*loop));
     if (!loop || loop_init(loop)) {

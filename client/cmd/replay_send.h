@@ -15,4 +15,4 @@ struct replay_sender {
 // One exchange on a loop of its own, written to the record when it returns. What of `first` was not
 // to be kept is not kept of it either. False: out of memory or threads.
 bool replay_send(struct replay_sender *s, const struct record_exchange *first,
-                 const struct replay_request *request, struct player_result *result);
+                 const struct replay_request *request, struct replay_inbound_result *result);

@@ -5,14 +5,14 @@
 #pragma once
 #include "bodies.h"
 #include "lasting.h"
+#include "path_stats.h"
 #include "service_watch.h"
-#include "tally.h"
 
 struct display {
     struct console console;
     struct bodies bodies;
     struct lasting lasting;
-    struct tally tally;
+    struct path_stats tally;
     struct service_watch service;
     uv_signal_t resized;                      // the terminal
     const struct exchange_observer *observer; // the first of its own: an observer of somebody else

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "tally.h"
+#include "path_stats.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include "common/base/printable.h"
@@ -14,20 +14,20 @@ enum {
     PATH_ROOM = 20 // columns of a terminal that the path is to have
 };
 
-_Static_assert((TALLY_ROWS + 2) * TALLY_ROW_BYTES <= WRITER_BYTES / 2,
+_Static_assert((PATH_STATS_ROWS + 2) * PATH_STATS_ROW_BYTES <= WRITER_BYTES / 2,
                "the table is printed in one piece");
-_Static_assert((size_t)TALLY_ROW_BYTES <= LINE_BYTES, "a row is a line");
+_Static_assert((size_t)PATH_STATS_ROW_BYTES <= LINE_BYTES, "a row is a line");
 
-struct tally_path {
-    struct tally_path *next; // in its bucket
+struct path_stats_entry {
+    struct path_stats_entry *next; // in its bucket
     uint64_t calls, total_ns, shortest_ns, longest_ns;
     uint64_t bytes[2]; // of bodies
-    uint32_t times[TALLY_TIMES];
+    uint32_t times[PATH_STATS_TIMES];
     size_t len;
     char path[EXCHANGE_TARGET_MAX + 1];
 };
 
-size_t tally_place(uint64_t us)
+size_t path_stats_place(uint64_t us)
 {
     if (us < STEPS)
         return (size_t)us;
@@ -37,7 +37,7 @@ size_t tally_place(uint64_t us)
     return (size_t)(top - 2) * STEPS + (size_t)(us >> (top - 3) & (STEPS - 1));
 }
 
-uint64_t tally_us(size_t place)
+uint64_t path_stats_us(size_t place)
 {
     if (place < STEPS)
         return place;
@@ -55,12 +55,12 @@ static struct slice path_of(const char *target)
 // Whoever finds colliding paths makes lookups slow, a thousand compares at most.
 static size_t bucket_of(struct slice path)
 {
-    return (size_t)(hash_bytes(path, 0) % TALLY_BUCKETS);
+    return (size_t)(hash_bytes(path, 0) % PATH_STATS_BUCKETS);
 }
 
-static struct tally_path *path_new(struct slice path)
+static struct path_stats_entry *path_new(struct slice path)
 {
-    struct tally_path *p = calloc(1, sizeof(*p));
+    struct path_stats_entry *p = calloc(1, sizeof(*p));
     if (!p)
         return NULL;
     p->len = path.len < EXCHANGE_TARGET_MAX ? path.len : EXCHANGE_TARGET_MAX;
@@ -68,7 +68,7 @@ static struct tally_path *path_new(struct slice path)
     return p;
 }
 
-static struct tally_path *others(struct tally *t)
+static struct path_stats_entry *others(struct path_stats *t)
 {
     if (!t->others)
         t->others = path_new(SLICE("(other paths)"));
@@ -76,13 +76,13 @@ static struct tally_path *others(struct tally *t)
 }
 
 // NULL when out of memory.
-static struct tally_path *find(struct tally *t, struct slice path)
+static struct path_stats_entry *find(struct path_stats *t, struct slice path)
 {
-    struct tally_path **bucket = &t->buckets[bucket_of(path)];
-    for (struct tally_path *p = *bucket; p; p = p->next)
+    struct path_stats_entry **bucket = &t->buckets[bucket_of(path)];
+    for (struct path_stats_entry *p = *bucket; p; p = p->next)
         if (slice_eq(slice_of(p->path, p->len), path))
             return p;
-    struct tally_path *p = t->paths < TALLY_PATHS ? path_new(path) : NULL;
+    struct path_stats_entry *p = t->paths < PATH_STATS_PATHS ? path_new(path) : NULL;
     if (!p)
         return others(t);
     p->next = *bucket;
@@ -93,9 +93,9 @@ static struct tally_path *find(struct tally *t, struct slice path)
 
 static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
 {
-    struct tally *t = ctx;
+    struct path_stats *t = ctx;
     uint64_t ns = x->ended_ns - x->begun_ns;
-    struct tally_path *p = find(t, path_of(x->target));
+    struct path_stats_entry *p = find(t, path_of(x->target));
     (void)why;
     t->exchanges++;
     if (!p)
@@ -106,21 +106,21 @@ static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
     p->total_ns += ns;
     if (ns > p->longest_ns)
         p->longest_ns = ns;
-    p->times[tally_place(ns / 1000)]++;
+    p->times[path_stats_place(ns / 1000)]++;
     for (int side = 0; side < 2; side++)
         p->bytes[side] += x->direction[side].bytes;
 }
 
-void tally_init(struct tally *t)
+void path_stats_init(struct path_stats *t)
 {
-    *t = (struct tally){.observer = {.closed = on_closed, .ctx = t}};
+    *t = (struct path_stats){.observer = {.closed = on_closed, .ctx = t}};
 }
 
-void tally_deinit(struct tally *t)
+void path_stats_deinit(struct path_stats *t)
 {
-    for (size_t i = 0; i < TALLY_BUCKETS; i++) {
+    for (size_t i = 0; i < PATH_STATS_BUCKETS; i++) {
         while (t->buckets[i]) {
-            struct tally_path *p = t->buckets[i];
+            struct path_stats_entry *p = t->buckets[i];
             t->buckets[i] = p->next;
             free(p);
         }
@@ -128,7 +128,7 @@ void tally_deinit(struct tally *t)
     free(t->others);
 }
 
-static void add(struct tally_path *to, const struct tally_path *p)
+static void add(struct path_stats_entry *to, const struct path_stats_entry *p)
 {
     if (to->calls == 0 || (p->calls > 0 && p->shortest_ns < to->shortest_ns))
         to->shortest_ns = p->shortest_ns;
@@ -136,7 +136,7 @@ static void add(struct tally_path *to, const struct tally_path *p)
     to->total_ns += p->total_ns;
     if (p->longest_ns > to->longest_ns)
         to->longest_ns = p->longest_ns;
-    for (size_t i = 0; i < TALLY_TIMES; i++)
+    for (size_t i = 0; i < PATH_STATS_TIMES; i++)
         to->times[i] += p->times[i];
     for (int side = 0; side < 2; side++)
         to->bytes[side] += p->bytes[side];
@@ -144,17 +144,17 @@ static void add(struct tally_path *to, const struct tally_path *p)
 
 // The time within which `percent` of the calls were over, about: never less than the shortest or
 // more than the longest, so that of a single call it is the very time.
-static uint64_t percentile_ns(const struct tally_path *p, unsigned percent)
+static uint64_t percentile_ns(const struct path_stats_entry *p, unsigned percent)
 {
     uint64_t rank = (p->calls * percent + 99) / 100;
     uint64_t seen = 0;
     size_t i = 0;
-    for (; i < TALLY_TIMES - 1; i++) {
+    for (; i < PATH_STATS_TIMES - 1; i++) {
         seen += p->times[i];
         if (seen >= rank)
             break;
     }
-    uint64_t ns = tally_us(i) * 1000;
+    uint64_t ns = path_stats_us(i) * 1000;
     if (ns < p->shortest_ns)
         return p->shortest_ns;
     return ns < p->longest_ns ? ns : p->longest_ns;
@@ -204,7 +204,7 @@ static struct place place_of(size_t width)
     return p;
 }
 
-static void put_cell(struct line *row, const struct tally_path *p, enum column column)
+static void put_cell(struct line *row, const struct path_stats_entry *p, enum column column)
 {
     switch (column) {
     case CALLS: line_number(row, p->calls); return;
@@ -257,7 +257,7 @@ static void put_path(struct line *row, const struct place *place, struct slice p
         line_put(row, "...");
 }
 
-static bool put_row(struct buf *out, const struct place *place, const struct tally_path *p)
+static bool put_row(struct buf *out, const struct place *place, const struct path_stats_entry *p)
 {
     struct line row;
     line_clear(&row);
@@ -290,7 +290,7 @@ static bool put_names(struct buf *out, const struct place *place)
 }
 
 struct ranked {
-    const struct tally_path *path;
+    const struct path_stats_entry *path;
 };
 
 static int by_total(const void *a, const void *b)
@@ -300,19 +300,19 @@ static int by_total(const void *a, const void *b)
     return (total_a < total_b) - (total_a > total_b);
 }
 
-static bool put_rows(const struct tally *t, const struct place *place, struct ranked *rows,
+static bool put_rows(const struct path_stats *t, const struct place *place, struct ranked *rows,
                      struct buf *out)
 {
-    struct tally_path *rest = path_new(SLICE("(other paths)"));
+    struct path_stats_entry *rest = path_new(SLICE("(other paths)"));
     size_t count = 0;
     bool ok = rest != NULL;
-    for (size_t i = 0; i < TALLY_BUCKETS; i++)
-        for (const struct tally_path *p = t->buckets[i]; p; p = p->next)
+    for (size_t i = 0; i < PATH_STATS_BUCKETS; i++)
+        for (const struct path_stats_entry *p = t->buckets[i]; p; p = p->next)
             rows[count++].path = p;
     qsort(rows, count, sizeof(struct ranked), by_total);
-    for (size_t i = 0; ok && i < count && i < TALLY_ROWS; i++)
+    for (size_t i = 0; ok && i < count && i < PATH_STATS_ROWS; i++)
         ok = put_row(out, place, rows[i].path);
-    for (size_t i = TALLY_ROWS; ok && i < count; i++)
+    for (size_t i = PATH_STATS_ROWS; ok && i < count; i++)
         add(rest, rows[i].path);
     if (ok && t->others)
         add(rest, t->others);
@@ -322,7 +322,7 @@ static bool put_rows(const struct tally *t, const struct place *place, struct ra
     return ok;
 }
 
-bool tally_table(const struct tally *t, size_t width, struct buf *out)
+bool path_stats_table(const struct path_stats *t, size_t width, struct buf *out)
 {
     char head[160];
     const struct place place = place_of(width);

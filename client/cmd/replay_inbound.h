@@ -5,7 +5,7 @@
 #include "common/io/loop.h"
 #include "common/outbound/upstream.h"
 
-struct player_request {
+struct replay_inbound_request {
     struct http_head head; // as an outbound takes it: no fields of a hop; without an authority it
                            // is the service's
     struct body_framing framing;
@@ -15,7 +15,7 @@ struct player_request {
     const bool *stopped; // set while the loop runs: the exchange is broken off
 };
 
-struct player_result {
+struct replay_inbound_result {
     char id[EXCHANGE_ID_LEN + 1];
     enum exchange_why why;
     uint16_t status; // 0: none
@@ -27,6 +27,6 @@ struct player_result {
 };
 
 // Runs one exchange to its end. The loop runs meanwhile. False: out of memory.
-bool player_run(struct upstream *u, const struct exchange_observer *observer,
-                struct exchange_ids *ids, const struct player_request *request,
-                struct player_result *result);
+bool replay_inbound_run(struct upstream *u, const struct exchange_observer *observer,
+                        struct exchange_ids *ids, const struct replay_inbound_request *request,
+                        struct replay_inbound_result *result);

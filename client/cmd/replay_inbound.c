@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: MIT
-#include "player.h"
+#include "replay_inbound.h"
 #include <stdlib.h>
 
-struct player {
+struct replay_inbound {
     struct exchange_endpoint end;
     struct loop *loop;
-    const struct player_request *request;
-    struct player_result *result;
+    const struct replay_inbound_request *request;
+    struct replay_inbound_result *result;
     size_t sent; // of the body
     ptrdiff_t credit;
     bool finished; // the request is whole
 };
 
-static struct player *player_of(struct exchange_endpoint *end)
+static struct replay_inbound *replay_inbound_of(struct exchange_endpoint *end)
 {
-    return container_of(end, struct player, end);
+    return container_of(end, struct replay_inbound, end);
 }
 
 // Sends as much of the body as the outbound takes, and its end behind it.
-static void go_on(struct player *p)
+static void go_on(struct replay_inbound *p)
 {
-    const struct player_request *r = p->request;
+    const struct replay_inbound_request *r = p->request;
     while (p->end.x && p->sent < r->body.len && p->credit > 0) {
         size_t left = r->body.len - p->sent;
         size_t len = left < (size_t)p->credit ? left : (size_t)p->credit;
@@ -40,13 +40,13 @@ static void on_head(struct exchange_endpoint *end, const struct http_head *head,
 {
     (void)framing;
     if (head->status >= 200)
-        player_of(end)->result->status = head->status;
+        replay_inbound_of(end)->result->status = head->status;
 }
 
 static void on_data(struct exchange_endpoint *end, const char *bytes, size_t len)
 {
     (void)bytes;
-    player_of(end)->result->bytes += len;
+    replay_inbound_of(end)->result->bytes += len;
     exchange_credit(end, len);
 }
 
@@ -59,7 +59,7 @@ static void on_finish(struct exchange_endpoint *end, const struct http_head *tra
 // The answer is whole, and the rest of the request has no taker.
 static void on_unwanted(struct exchange_endpoint *end)
 {
-    struct player *p = player_of(end);
+    struct replay_inbound *p = replay_inbound_of(end);
     exchange_abandon(end);
     p->result->why = EXCHANGE_COMPLETE;
     loop_stop(p->loop);
@@ -67,14 +67,14 @@ static void on_unwanted(struct exchange_endpoint *end)
 
 static void on_credit(struct exchange_endpoint *end, size_t len)
 {
-    struct player *p = player_of(end);
+    struct replay_inbound *p = replay_inbound_of(end);
     p->credit += (ptrdiff_t)len;
     go_on(p);
 }
 
 static void on_closed(struct exchange_endpoint *end, enum exchange_why why)
 {
-    struct player *p = player_of(end);
+    struct replay_inbound *p = replay_inbound_of(end);
     p->result->why = why;
     loop_stop(p->loop);
 }
@@ -91,7 +91,7 @@ static const struct exchange_ops ops = {
 // Keeps what the answer was, which the exchange takes with it.
 struct watcher {
     struct exchange_observer observer;
-    struct player_result *result;
+    struct replay_inbound_result *result;
 };
 
 static void on_exchange_closed(void *ctx, struct exchange *x, enum exchange_why why)
@@ -104,23 +104,23 @@ static void on_exchange_closed(void *ctx, struct exchange *x, enum exchange_why 
     w->result->duration_ns = x->ended_ns - x->begun_ns;
 }
 
-bool player_run(struct upstream *u, const struct exchange_observer *observer,
-                struct exchange_ids *ids, const struct player_request *request,
-                struct player_result *result)
+bool replay_inbound_run(struct upstream *u, const struct exchange_observer *observer,
+                        struct exchange_ids *ids, const struct replay_inbound_request *request,
+                        struct replay_inbound_result *result)
 {
     struct watcher watcher = {.observer = {.closed = on_exchange_closed, .next = observer},
                               .result = result};
-    struct player p = {.end.ops = &ops,
-                       .loop = u->loop,
-                       .request = request,
-                       .result = result,
-                       .credit = LIMIT_CREDIT_BYTES};
+    struct replay_inbound p = {.end.ops = &ops,
+                               .loop = u->loop,
+                               .request = request,
+                               .result = result,
+                               .credit = LIMIT_CREDIT_BYTES};
     watcher.observer.ctx = &watcher;
     struct http_head head;
     head_copy(&head, &request->head);
     if (head.authority.len == 0)
         head.authority = slice_str(u->name);
-    *result = (struct player_result){0};
+    *result = (struct replay_inbound_result){0};
     struct exchange *x = exchange_new(&p.end, &head, &watcher.observer);
     if (!x)
         return false;
