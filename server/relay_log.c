@@ -191,7 +191,7 @@ void relay_log_refused(struct relay *r, const struct exchange *x)
         tell_met(r, x->answer, more ? " more" : "");
 }
 
-static void on_settled(void *ctx, struct exchange *x)
+static void on_routed(void *ctx, struct exchange *x)
 {
     struct note *n = x->note[NOTE] ? x->note[NOTE] : calloc(1, sizeof(*n));
     (void)ctx;
@@ -238,7 +238,7 @@ const struct exchange_observer *relay_log_observer(struct relay *r,
 {
     if (!log_has(LOG_DEBUG))
         return next;
-    r->log.observer = (struct exchange_observer){.settled = on_settled,
+    r->log.observer = (struct exchange_observer){.routed = on_routed,
                                                  .closed = on_closed,
                                                  .discarded = on_discarded,
                                                  .ctx = r,

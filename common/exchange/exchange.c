@@ -65,10 +65,10 @@ bool exchange_wants_date(const struct http_head *response)
 
 static void settle(struct exchange *x)
 {
-    if (x->settled)
+    if (x->routed)
         return;
-    x->settled = true;
-    TELL(x, settled, x);
+    x->routed = true;
+    TELL(x, routed, x);
 }
 
 bool exchange_stands_alone(const struct http_head *request, const struct body_framing *framing)

@@ -89,9 +89,9 @@ enum {
 struct exchange_observer {
     // Its request head, as the inbound had it.
     void (*begun)(void *ctx, struct exchange *x, const struct http_head *request);
-    // The request goes on to an outbound, or is answered by ourselves: it is settled now what the
+    // The request goes on to an outbound, or is answered by ourselves: it is routed now what the
     // exchange says of itself (visitor, tunnel, upstream).
-    void (*settled)(void *ctx, struct exchange *x);
+    void (*routed)(void *ctx, struct exchange *x);
     // The head of a response as it came, a 1xx too: with the fields of its connection.
     void (*head)(void *ctx, struct exchange *x, const struct http_head *response);
     // What came as the head of the response is not valid: `bytes` is what has come of it.
@@ -134,7 +134,7 @@ struct exchange {
     uint16_t interim;       // 1xx responses so far
     uint32_t interim_bytes; // of their fields
     uint16_t status;        // of the final response
-    bool upgraded, settled;
+    bool upgraded, routed;
     // Said by the inbound, of its peer: it is its next bytes that everything waits for; it may stop
     // reading for as long as it likes.
     bool awaits_visitor, endless;

@@ -82,7 +82,7 @@ static void begin(struct fixture *f, uint32_t slot, struct slice lines)
 
 static void settle(struct fixture *f, uint32_t slot, uint64_t link, const char *id)
 {
-    struct event_about e = {.event = event_of(EVENT_ABOUT, 0), .link = link, .tunnel_len = 3};
+    struct event_routed e = {.event = event_of(EVENT_ROUTED, 0), .link = link, .tunnel_len = 3};
     e.event.slot = slot;
     memcpy(e.id, id, sizeof(e.id));
     tell(f, &e, sizeof(e), SLICE("web"));
@@ -136,13 +136,13 @@ static void report(struct fixture *f, uint64_t link, const char *id)
 static void full(struct fixture *f, struct slice text)
 {
     static const char id[] = "fedcba9876543210";
-    struct event_about about = {.event = event_of(EVENT_ABOUT, EVENT_HEADS_ONLY),
-                                .link = 7,
-                                .visitor_len = 7,
-                                .tunnel_len = 5,
-                                .scheme_len = 5,
-                                .upstream_len = 6,
-                                .replay_len = 4};
+    struct event_routed about = {.event = event_of(EVENT_ROUTED, EVENT_HEADS_ONLY),
+                                 .link = 7,
+                                 .visitor_len = 7,
+                                 .tunnel_len = 5,
+                                 .scheme_len = 5,
+                                 .upstream_len = 6,
+                                 .replay_len = 4};
     struct {
         struct event_end end;
         struct event_passed passed[2];
@@ -418,7 +418,7 @@ static void who_never_reports_takes_no_others_place(void **state)
 {
     struct fixture *f = *state;
     for (uint32_t i = 0; i < RECORDER_WAITING + 100; i++) {
-        struct event_about e = {.event = event_of(EVENT_ABOUT, 0), .link = 7, .tunnel_len = 3};
+        struct event_routed e = {.event = event_of(EVENT_ROUTED, 0), .link = 7, .tunnel_len = 3};
         begin(f, 0, SLICE("A: 1\r\n"));
         e.share = i < RECORDER_WAITING ? 1 : 2;
         (void)snprintf(e.id, sizeof(e.id), "%015u", i);
@@ -523,11 +523,11 @@ static void who_waits_for_a_report_is_used_again_afterwards(void **state)
     assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 2);
 }
 
-// What is settled may have more texts than there is room behind those of the request.
+// What is routed may have more texts than there is room behind those of the request.
 static void long_texts_move_together(void **state)
 {
     struct fixture *f = *state;
-    struct event_about about = {.event = event_of(EVENT_ABOUT, 0), .upstream_len = 300};
+    struct event_routed about = {.event = event_of(EVENT_ROUTED, 0), .upstream_len = 300};
     memcpy(about.id, "0123456789abcdef", sizeof(about.id));
     for (size_t len = 300; len < 600; len += 7) {
         begin(f, 0, slice_of(f->large, len));

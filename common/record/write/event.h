@@ -8,7 +8,7 @@
 
 enum event_kind {
     EVENT_BEGIN,
-    EVENT_ABOUT,
+    EVENT_ROUTED,
     EVENT_DROP, // as if it had never begun
     EVENT_HEAD,
     EVENT_DATA,
@@ -51,8 +51,8 @@ struct event_begin {
     uint32_t method_len, scheme_len, host_len, target_len, lines_len, visitor_len;
 };
 
-// What an exchange says of itself once it is settled.
-struct event_about {
+// What an exchange says of itself once it is routed.
+struct event_routed {
     struct event event;
     uint64_t link; // number of the tunnel that a report on it may come through; 0: none
     char id[EXCHANGE_ID_LEN];

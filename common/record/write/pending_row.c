@@ -4,7 +4,7 @@
 #include "proto/http/http1.h"
 
 enum {
-    ABOUT_SPARE = 128 // bytes of the texts of an EVENT_ABOUT, as a rule
+    ROUTED_SPARE = 128 // bytes of the texts of an EVENT_ROUTED, as a rule
 };
 
 void pending_rows_init(struct pending_rows *t, uint64_t body_bytes)
@@ -191,7 +191,7 @@ void pending_rows_deinit(struct pending_rows *t)
 
 static void touch(struct pending_rows *t, struct pending_row *k)
 {
-    if (k->dirty || !k->settled)
+    if (k->dirty || !k->routed)
         return;
     k->dirty = true;
     k->next_dirty = NULL;
@@ -204,11 +204,11 @@ static void lose(struct pending_rows *t, uint32_t slot)
 {
     struct pending_row *k = t->slots[slot];
     t->slots[slot] = NULL;
-    t->lost += k->settled ? 0 : 1; // else it was counted, and something of it is kept
+    t->lost += k->routed ? 0 : 1; // else it was counted, and something of it is kept
     k->ended = true;
     k->x.flags |= RECORD_SHED;
     k->x.outcome = SLICE("recorder gone");
-    if (k->settled)
+    if (k->routed)
         touch(t, k);
     else
         pending_row_free(t, k);
@@ -247,7 +247,7 @@ static bool on_begin(struct pending_rows *t, const struct event_begin *e)
     size_t len = (size_t)e->method_len + e->scheme_len + e->host_len + e->target_len +
                  e->visitor_len + e->lines_len;
     struct pending_row *k = pending_row_new(t);
-    if (!k || !buf_reserve(&k->texts, len + ABOUT_SPARE)) {
+    if (!k || !buf_reserve(&k->texts, len + ROUTED_SPARE)) {
         if (k)
             pending_row_free(t, k);
         t->lost++;
@@ -285,8 +285,8 @@ static bool reserve_texts(struct pending_row *k, size_t more)
     return true;
 }
 
-// An exchange is as a rule settled right after it has begun, so both fit into one piece of memory.
-static bool on_about(struct pending_rows *t, struct pending_row *k, const struct event_about *e)
+// An exchange is as a rule routed right after it has begun, so both fit into one piece of memory.
+static bool on_routed(struct pending_rows *t, struct pending_row *k, const struct event_routed *e)
 {
     size_t more =
         (size_t)e->visitor_len + e->tunnel_len + e->scheme_len + e->upstream_len + e->replay_len;
@@ -320,7 +320,7 @@ static bool on_about(struct pending_rows *t, struct pending_row *k, const struct
     k->x.size += more;
     k->link = e->link;
     k->share = e->share;
-    k->settled = true;
+    k->routed = true;
     t->begun++;
     if (k->link)
         hash(t, k);
@@ -545,7 +545,7 @@ bool pending_rows_event(struct pending_rows *t, const void *event)
     if (!k)
         return true; // it was lost
     switch (kind) {
-    case EVENT_ABOUT: return on_about(t, k, event);
+    case EVENT_ROUTED: return on_routed(t, k, event);
     case EVENT_HEAD: return on_head(t, k, event);
     case EVENT_DATA: return on_data(t, k, event);
     case EVENT_TRAILERS: return on_trailers(t, k, event);
@@ -665,7 +665,7 @@ void pending_rows_lose_rows(struct pending_rows *t)
         free_oldest_waiting(t);
     for (uint32_t i = 0; i < t->slot_count; i++) {
         struct pending_row *k = t->slots[i];
-        if (k && k->settled && k->told) {
+        if (k && k->routed && k->told) {
             t->slots[i] = NULL;
             t->lost++;
             k->ended = true;

@@ -12,7 +12,7 @@ struct pending_row {
     uint64_t link;
     uint64_t written_ms;
     uint8_t share; // of whose share it is
-    bool settled, ended, dirty, inserting, waits, hashed;
+    bool routed, ended, dirty, inserting, waits, hashed;
     bool told;       // its texts are in the record
     bool left, late; // it is left for the next transaction; it was left before
     struct pending_row **bucket, *next_in_bucket;

@@ -378,7 +378,7 @@ static void tell_lost(struct record_writer *s)
     const struct event *event = NULL;
     size_t len = 0;
     for (; (event = queue_peek(s->queue, &len)); queue_release(s->queue))
-        lost += event->kind == EVENT_ABOUT ? 1 : 0;
+        lost += event->kind == EVENT_ROUTED ? 1 : 0;
     if (lost == 0)
         return;
     (void)snprintf(text, sizeof(text), "the last %llu exchanges could not be recorded: %s",

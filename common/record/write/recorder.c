@@ -17,8 +17,8 @@
 enum {
     SLOTS_FIRST = 64,
     END_MOST = sizeof(struct event_end) + 2 * sizeof(struct event_passed) + EXCHANGE_DETAIL_MAX,
-    ABOUT_TEXTS_MAX = 1024, // bytes of texts of an EVENT_ABOUT
-    EVENT_OVERHEAD = 16     // bytes that an event takes in the queue besides itself, at most
+    ROUTED_TEXTS_MAX = 1024, // bytes of texts of an EVENT_ROUTED
+    EVENT_OVERHEAD = 16      // bytes that an event takes in the queue besides itself, at most
 };
 
 // By which it is seen whether there is something new to tell of an exchange.
@@ -32,7 +32,7 @@ struct told {
 struct slot {
     uint64_t taken[2]; // bytes of bodies that were to be kept, whether or not there was room
     uint32_t next;     // of the free ones
-    bool settled, bodies, websocket, shed;
+    bool routed, bodies, websocket, shed;
     uint8_t share;
     const struct exchange *x; // NULL: free
     struct told told;         // by its last EVENT_PROGRESS
@@ -48,7 +48,7 @@ struct recorder {
     struct flush_listener *readers;
     struct slot *slots;
     uint32_t slot_count, free; // free: 1 + the first one; 0: none
-    size_t running, unsettled;
+    size_t running, unrouted;
     uv_async_t told; // the record writer has something to say
     struct loop *loop;
     struct timeout look; // at the exchanges that run; stopped while there are none
@@ -64,7 +64,7 @@ struct recorder {
 static size_t spare(const struct recorder *r)
 {
     return (r->running + 1) * (END_MOST + EVENT_OVERHEAD) +
-           (r->unsettled + 1) * (sizeof(struct event_about) + ABOUT_TEXTS_MAX + EVENT_OVERHEAD);
+           (r->unrouted + 1) * (sizeof(struct event_routed) + ROUTED_TEXTS_MAX + EVENT_OVERHEAD);
 }
 
 static bool grow(struct recorder *r)
@@ -93,7 +93,7 @@ static uint32_t take_slot(struct recorder *r, const struct exchange *x)
     r->free = s->next;
     *s = (struct slot){.x = x};
     r->running++;
-    r->unsettled++;
+    r->unrouted++;
     if (!timeout_runs(&r->look) && !r->looks)
         timeout_start(r->loop, &r->look, RECORDER_LOOK_MS, on_look);
     return number;
@@ -101,7 +101,7 @@ static uint32_t take_slot(struct recorder *r, const struct exchange *x)
 
 static void free_slot(struct recorder *r, struct exchange *x, uint32_t index)
 {
-    r->unsettled -= r->slots[index].settled ? 0 : 1;
+    r->unrouted -= r->slots[index].routed ? 0 : 1;
     r->slots[index] = (struct slot){.next = r->free};
     r->free = index + 1;
     r->running--;
@@ -184,7 +184,7 @@ static struct slice said(const struct recorder *r, const char *text, size_t most
     return token_search_finds(&r->redact.never, s) ? SLICE("[redacted]") : s;
 }
 
-static void on_settled(void *ctx, struct exchange *x)
+static void on_routed(void *ctx, struct exchange *x)
 {
     struct recorder *r = ctx;
     uint32_t index;
@@ -198,8 +198,8 @@ static void on_settled(void *ctx, struct exchange *x)
     }
     s->bodies = level == EXCHANGE_RECORD_ALL;
     s->share = queue_shares_of(&r->shares, x);
-    s->settled = true;
-    r->unsettled--;
+    s->routed = true;
+    r->unrouted--;
     const struct slice visitor = said(r, x->visitor, 64);
     const struct slice tunnel = said(r, x->tunnel, 63);
     const struct slice scheme = at_most(x->scheme, 16);
@@ -207,16 +207,16 @@ static void on_settled(void *ctx, struct exchange *x)
     const struct slice replay = at_most(x->replay_of, 16);
     const struct slice owner = at_most(x->owner, RECORD_OWNER_MAX);
     const struct slice address = at_most(x->tunnel_address, RECORD_ADDRESS_MAX);
-    size_t len = sizeof(struct event_about) + visitor.len + tunnel.len + scheme.len + upstream.len +
-                 replay.len + owner.len + address.len;
-    struct event_about *e = queue_reserve(r->queue, len, 0);
+    size_t len = sizeof(struct event_routed) + visitor.len + tunnel.len + scheme.len +
+                 upstream.len + replay.len + owner.len + address.len;
+    struct event_routed *e = queue_reserve(r->queue, len, 0);
     if (!e) { // out of memory
         drop(r, x, index);
         record_writer_shed(r->writer, 1, 0);
         return;
     }
-    *e = (struct event_about){
-        .event = {.slot = index, .kind = EVENT_ABOUT, .flags = s->bodies ? 0 : EVENT_HEADS_ONLY},
+    *e = (struct event_routed){
+        .event = {.slot = index, .kind = EVENT_ROUTED, .flags = s->bodies ? 0 : EVENT_HEADS_ONLY},
         .link = x->link,
         .visitor_len = (uint16_t)visitor.len,
         .tunnel_len = (uint16_t)tunnel.len,
@@ -465,7 +465,7 @@ static bool is_news(const struct told *before, const struct told *now)
 static void look_at(struct recorder *r, uint32_t index, uint64_t now_ns)
 {
     struct slot *s = &r->slots[index];
-    if (!s->x || !s->settled || now_ns - s->x->begun_ns < RECORDER_LASTS_MS * 1000000ULL)
+    if (!s->x || !s->routed || now_ns - s->x->begun_ns < RECORDER_LASTS_MS * 1000000ULL)
         return;
     const uint16_t flags = end_flags(s->x, s);
     const struct told told = told_now(s->x, flags, now_ns);
@@ -618,7 +618,7 @@ struct recorder *recorder_new(struct loop *l, const struct recorder_config *conf
     queue_shares_init(&r->shares);
     r->observer = (struct exchange_observer){
         .begun = on_begun,
-        .settled = on_settled,
+        .routed = on_routed,
         .head = on_head,
         .bad_head = on_bad_head,
         .data = on_data,
