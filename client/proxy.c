@@ -150,7 +150,7 @@ static int proxy_init(struct proxy *p, const struct proxy_config *config)
     if (!display_init(&p->display, &p->loop, &config->service.target, config->print_bodies))
         return UV_ENOMEM;
     p->loop.limits = config->limits;
-    visitors_bound(&p->loop.limits, FILES_PER_VISITOR, false);
+    admission_bound(&p->loop.limits, FILES_PER_VISITOR, false);
     forward_loop_id(p->loop_id, id);
     service_init(&p->config.service, &p->upstream, &p->loop);
     p->edges = (struct edge_set){

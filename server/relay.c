@@ -175,7 +175,7 @@ const char *relay_start(struct relay *r, const struct relay_config *config)
     if (loop_init(&r->loop))
         return "cannot make an event loop";
     r->loop.limits = config->limits;
-    visitors_bound(&r->loop.limits, 1, true);
+    admission_bound(&r->loop.limits, 1, true);
     r->edges = (struct edge_set){
         .loop = &r->loop, .request = front_request, .ctx = r, .shared_domain = r->config.domain};
     r->edges.brings_agent = front_brings_agent;
@@ -189,7 +189,7 @@ const char *relay_start(struct relay *r, const struct relay_config *config)
     r->waiting_of.seed = secret;
     exchange_ids_init(&r->edges.ids, seed);
     if (!secret_random(&r->guesses.seed, sizeof(r->guesses.seed)) ||
-        !secret_random(&r->edges.visitors.shares.seed, sizeof(seed)) ||
+        !secret_random(&r->edges.admission.shares.seed, sizeof(seed)) ||
         !secret_random(&r->edges.proxied.seed, sizeof(seed)))
         return "the system gives no randomness";
     forward_loop_id(r->loop_id, r->id);

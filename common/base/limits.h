@@ -26,7 +26,7 @@ struct limits {
     uint32_t handshakes_per_address;
     uint32_t hello_ms;     // from the tunnel's handshake to its hello
     uint32_t tunnels;      // that have names, and as many names
-    uint32_t tunnel_files; // connections of tunnels for which there are files (visitors_bound)
+    uint32_t tunnel_files; // connections of tunnels for which there are files (admission_bound)
     uint32_t names_per_tunnel;
     uint32_t names_per_owner;     // those too whose agents are gone
     uint32_t names_per_address;   // the same

@@ -37,7 +37,7 @@ bool edge_count_proxied(struct edge *e)
     if (e->client.anybody)
         return true;
     struct slice key = client_address_key(&e->client, bytes);
-    if (shares_count(table, key) >= visitors_cap(edge_limits(e), &e->client))
+    if (shares_count(table, key) >= admission_cap(edge_limits(e), &e->client))
         return false;
     e->proxied = shares_enter(table, key);
     return e->proxied;
@@ -58,7 +58,7 @@ void edge_close(struct edge *e, enum conn_close_mode how)
     edge_uncount_proxied(e);
     if (e->place) {
         e->place->edge = NULL;
-        visitors_idle(e->place);
+        admission_idle(e->place);
         e->place = NULL;
     }
     conn_close(e->conn, how);
@@ -76,7 +76,7 @@ void edge_close(struct edge *e, enum conn_close_mode how)
 
 static void on_gone(void *arg)
 {
-    visitors_leave(arg);
+    admission_leave(arg);
 }
 
 static void on_taken_gone(void *arg)
@@ -92,7 +92,7 @@ struct conn *edge_take(struct edge *e)
     c->send_ms = 0;
     if (e->end.x)
         exchange_discard(e->end.x);
-    visitors_leave(e->place);
+    admission_leave(e->place);
     e->place = NULL;
     e->set->taken++;
     conn_on_gone(c, on_taken_gone, e->set);
@@ -229,7 +229,7 @@ void edge_become_idle(struct edge *e)
     e->state = EDGE_IDLE;
     e->conn->send_ms = edge_limits(e)->send_ms;
     edge_uncount_proxied(e);
-    visitors_idle(e->place);
+    admission_idle(e->place);
     edge_start_clock(e, CLOCK_KEEPALIVE);
     conn_recheck(e->conn);
     edge_update(e);
@@ -256,10 +256,10 @@ static struct edge *edge_new(struct edge_set *set, int fd)
 }
 
 // Makes room. An answer that has not left yet is waited for, except on a spare place.
-static bool let_go(struct visitor_place *p)
+static bool let_go(struct admission_place *p)
 {
     struct edge *e = p->edge;
-    if (p->welcome == VISITOR_SERVED && conn_pending(p->conn) > 0)
+    if (p->welcome == ADMIT_SERVED && conn_pending(p->conn) > 0)
         return false;
     if (!e) {
         conn_drop(p->conn);
@@ -278,16 +278,16 @@ void edge_accept(struct edge_set *set, int fd, const struct sockaddr_storage *pe
     client_address_of(peer, &client);
     bool from_proxy = set->trusted && trusted_proxies_have(set->trusted, &client);
     client.anybody = client.anybody || from_proxy;
-    set->visitors.let_go = let_go;
-    struct visitor_place *place =
-        visitors_enter(&set->visitors, &set->loop->limits, from_proxy ? NULL : &client);
+    set->admission.let_go = let_go;
+    struct admission_place *place =
+        admission_enter(&set->admission, &set->loop->limits, from_proxy ? NULL : &client);
     if (!place) {
         (void)close(fd);
         return;
     }
     struct edge *e = edge_new(set, fd);
     if (!e) {
-        visitors_leave(place);
+        admission_leave(place);
         return;
     }
     conn_on_gone(e->conn, on_gone, place);

@@ -2,11 +2,11 @@
 // The inbound of public HTTP/1.1: one visitor's connection, one exchange after the other (RFC 9112
 // §9).
 #pragma once
+#include "admission.h"
 #include "common/exchange/exchange.h"
 #include "common/io/conn.h"
 #include "proto/http/http1.h"
 #include "trusted_proxies.h"
-#include "visitors.h"
 
 struct edge;
 
@@ -34,7 +34,7 @@ struct edge_set {
     // Of which every name is another's: no service may set cookies for it (proto/http/cookie.h).
     // NULL: all responses are of one.
     const char *shared_domain;
-    struct visitors visitors;
+    struct admission admission;
     struct shares proxied; // requests through trusted proxies that run, by client
     size_t taken;          // connections that edge_take took out, until they are gone
     uint64_t numbered;     // connections so far that have a number

@@ -27,7 +27,7 @@ struct edge {
     struct edge_set *set;
     struct edge *prev, *next;
     struct conn *conn;
-    struct visitor_place *place;
+    struct admission_place *place;
     struct timeout limit;
     struct loop_task free_task;
     enum edge_state state;

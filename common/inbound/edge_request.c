@@ -36,7 +36,7 @@ static void begin_exchange(struct edge *e, const struct http_head *head,
     bool has_body = framing->kind == BODY_CHUNKED || framing->length > 0;
     e->awaits_continue = has_body && expects_continue(head);
     http1_body_init(&e->body, framing);
-    visitors_busy(e->place);
+    admission_busy(e->place);
     edge_start_clock(e, CLOCK_NONE);
 }
 
@@ -63,13 +63,13 @@ static void ask_proxy(struct edge *e, const struct http_head *head)
 static bool has_room(struct edge *e, const struct http_head *head, enum answer *answer)
 {
     const struct edge_set *set = e->set;
-    visitors_try_again(e->place, edge_limits(e));
-    enum visitor_welcome welcome = e->place->welcome;
-    if (welcome == VISITOR_SERVED && e->from_proxy && !edge_count_proxied(e))
-        welcome = VISITOR_TOO_MANY;
-    if (welcome == VISITOR_SERVED || (set->brings_agent && set->brings_agent(set->ctx, head)))
+    admission_try_again(e->place, edge_limits(e));
+    enum admission_answer welcome = e->place->welcome;
+    if (welcome == ADMIT_SERVED && e->from_proxy && !edge_count_proxied(e))
+        welcome = ADMIT_TOO_MANY;
+    if (welcome == ADMIT_SERVED || (set->brings_agent && set->brings_agent(set->ctx, head)))
         return true;
-    *answer = welcome == VISITOR_FULL ? ANSWER_RELAY_FULL : ANSWER_TOO_MANY;
+    *answer = welcome == ADMIT_FULL ? ANSWER_RELAY_FULL : ANSWER_TOO_MANY;
     return false;
 }
 
@@ -135,7 +135,7 @@ static void handle_request(struct edge *e, struct http_head *head, size_t len)
         e->number = 0;
     x->inbound = e->number;
     e->head_len = len;
-    e->keep_alive = e->keep_alive && e->place->welcome == VISITOR_SERVED;
+    e->keep_alive = e->keep_alive && e->place->welcome == ADMIT_SERVED;
     if (welcome) {
         e->set->request(e->set->ctx, e, x, head, &framing);
     } else {

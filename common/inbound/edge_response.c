@@ -189,7 +189,7 @@ static void end_unwanted(struct exchange_endpoint *end)
 {
     struct edge *e = edge_of(end);
     e->unwanted = true;
-    visitors_idle(e->place);
+    admission_idle(e->place);
     if (!e->request_done && !edge_may_swallow(e))
         edge_end_early(e);
 }

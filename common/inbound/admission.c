@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "visitors.h"
+#include "admission.h"
 #include <stdlib.h>
 #include <sys/resource.h>
 
@@ -9,9 +9,9 @@ enum {
     HANDSHAKES_PART = 4 // and a quarter of that for those that have no name yet
 };
 
-static void leave_list(struct visitor_place *p)
+static void leave_list(struct admission_place *p)
 {
-    struct visitor_list *list = p->list;
+    struct admission_list *list = p->list;
     if (!list)
         return;
     if (p->prev)
@@ -22,12 +22,12 @@ static void leave_list(struct visitor_place *p)
         p->next->prev = p->prev;
     else
         list->last = p->prev;
-    if (list == &p->visitors->spare)
-        p->visitors->spares--;
+    if (list == &p->admission->spare)
+        p->admission->spares--;
     p->list = NULL;
 }
 
-static void enter_list(struct visitor_place *p, struct visitor_list *list)
+static void enter_list(struct admission_place *p, struct admission_list *list)
 {
     p->list = list;
     p->next = NULL;
@@ -37,29 +37,29 @@ static void enter_list(struct visitor_place *p, struct visitor_list *list)
     else
         list->first = p;
     list->last = p;
-    if (list == &p->visitors->spare)
-        p->visitors->spares++;
+    if (list == &p->admission->spare)
+        p->admission->spares++;
 }
 
-static void stop_counting(struct visitor_place *p)
+static void stop_counting(struct admission_place *p)
 {
     leave_list(p);
     shares_leave(p->share);
     p->share = NULL;
 }
 
-static bool let_go(struct visitor_place *p)
+static bool let_go(struct admission_place *p)
 {
-    if (!p || !p->visitors->let_go(p))
+    if (!p || !p->admission->let_go(p))
         return false;
     stop_counting(p);
     return true;
 }
 
 // Among the first few, one that may be.
-static bool let_idle_go(struct visitors *v)
+static bool let_idle_go(struct admission *v)
 {
-    struct visitor_place *p = v->idle.first;
+    struct admission_place *p = v->idle.first;
     for (int looks = 0; p && looks < IDLE_LOOKS; looks++, p = p->next)
         if (let_go(p))
             return true;
@@ -67,69 +67,69 @@ static bool let_idle_go(struct visitors *v)
 }
 
 // There are never more than LIMIT_VISITORS_SPARE.
-static struct visitor_place *oldest_spare_of(const struct visitors *v, const struct share *share)
+static struct admission_place *oldest_spare_of(const struct admission *v, const struct share *share)
 {
-    struct visitor_place *p = v->spare.first;
+    struct admission_place *p = v->spare.first;
     while (p && p->share != share)
         p = p->next;
     return p;
 }
 
-uint32_t visitors_cap(const struct limits *l, const struct client_address *address)
+uint32_t admission_cap(const struct limits *l, const struct client_address *address)
 {
     if (l->visitors_per_address > 0)
         return l->visitors_per_address;
     return address->anybody ? UINT32_MAX - LIMIT_ADDRESS_SPARE : LIMIT_VISITORS_PER_ADDRESS;
 }
 
-static enum visitor_welcome make_room(struct visitors *v, const struct limits *l, struct slice key,
-                                      uint32_t cap)
+static enum admission_answer make_room(struct admission *v, const struct limits *l,
+                                       struct slice key, uint32_t cap)
 {
-    enum visitor_welcome welcome = VISITOR_SERVED;
+    enum admission_answer welcome = ADMIT_SERVED;
     const struct share *share = key.len > 0 ? shares_find(&v->shares, key) : NULL;
     if (share && share->count >= cap)
-        welcome = VISITOR_TOO_MANY;
+        welcome = ADMIT_TOO_MANY;
     else if (v->shares.count - v->spares >= l->visitors && !let_idle_go(v))
-        welcome = VISITOR_FULL;
-    if (welcome == VISITOR_TOO_MANY && share->count >= cap + LIMIT_ADDRESS_SPARE)
+        welcome = ADMIT_FULL;
+    if (welcome == ADMIT_TOO_MANY && share->count >= cap + LIMIT_ADDRESS_SPARE)
         (void)let_go(oldest_spare_of(v, share));
-    else if (welcome != VISITOR_SERVED && v->spares >= LIMIT_VISITORS_SPARE)
+    else if (welcome != ADMIT_SERVED && v->spares >= LIMIT_VISITORS_SPARE)
         (void)let_go(v->spare.first);
     return welcome;
 }
 
-struct visitor_place *visitors_enter(struct visitors *v, const struct limits *limits,
-                                     const struct client_address *address)
+struct admission_place *admission_enter(struct admission *v, const struct limits *limits,
+                                        const struct client_address *address)
 {
     unsigned char bytes[CLIENT_KEY_BYTES];
     struct slice key = address ? client_address_key(address, bytes) : (struct slice){0};
-    struct visitor_place *p = calloc(1, sizeof(*p));
+    struct admission_place *p = calloc(1, sizeof(*p));
     if (!p)
         return NULL;
-    p->visitors = v;
-    p->welcome = make_room(v, limits, key, address ? visitors_cap(limits, address) : 0);
+    p->admission = v;
+    p->welcome = make_room(v, limits, key, address ? admission_cap(limits, address) : 0);
     p->share = shares_enter(&v->shares, key);
     if (!p->share) {
         free(p);
         return NULL;
     }
-    enter_list(p, p->welcome == VISITOR_SERVED ? &v->idle : &v->spare);
+    enter_list(p, p->welcome == ADMIT_SERVED ? &v->idle : &v->spare);
     return p;
 }
 
-void visitors_try_again(struct visitor_place *p, const struct limits *limits)
+void admission_try_again(struct admission_place *p, const struct limits *limits)
 {
-    struct visitors *v = p->visitors;
-    if (p->welcome != VISITOR_FULL || !p->share)
+    struct admission *v = p->admission;
+    if (p->welcome != ADMIT_FULL || !p->share)
         return;
     if (v->shares.count - v->spares >= limits->visitors && !let_idle_go(v))
         return;
     leave_list(p);
-    p->welcome = VISITOR_SERVED;
+    p->welcome = ADMIT_SERVED;
     enter_list(p, &v->idle);
 }
 
-void visitors_leave(struct visitor_place *p)
+void admission_leave(struct admission_place *p)
 {
     if (!p)
         return;
@@ -137,21 +137,21 @@ void visitors_leave(struct visitor_place *p)
     free(p);
 }
 
-void visitors_idle(struct visitor_place *p)
+void admission_idle(struct admission_place *p)
 {
-    if (p->welcome != VISITOR_SERVED || !p->share)
+    if (p->welcome != ADMIT_SERVED || !p->share)
         return;
     leave_list(p);
-    enter_list(p, &p->visitors->idle);
+    enter_list(p, &p->admission->idle);
 }
 
-void visitors_busy(struct visitor_place *p)
+void admission_busy(struct admission_place *p)
 {
-    if (p->welcome == VISITOR_SERVED)
+    if (p->welcome == ADMIT_SERVED)
         leave_list(p);
 }
 
-void visitors_bound(struct limits *l, unsigned files, bool tunnels)
+void admission_bound(struct limits *l, unsigned files, bool tunnels)
 {
     struct rlimit allowed;
     l->tunnel_files = l->tunnels + l->handshakes;

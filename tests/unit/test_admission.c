@@ -10,7 +10,7 @@
 #include <arpa/inet.h>
 #include <sys/resource.h>
 
-#include "common/inbound/visitors.h"
+#include "common/inbound/admission.h"
 
 static struct sockaddr_storage peer_of(const char *text)
 {
@@ -31,11 +31,11 @@ enum {
 };
 
 // Those that are there, in the order in which they came; NULL: let go.
-static struct visitor_place *held[MOST];
+static struct admission_place *held[MOST];
 static size_t held_count;
-static const struct visitor_place *stays; // it may not be let go
+static const struct admission_place *stays; // it may not be let go
 
-static bool let_go(struct visitor_place *p)
+static bool let_go(struct admission_place *p)
 {
     if (p == stays)
         return false;
@@ -45,37 +45,37 @@ static bool let_go(struct visitor_place *p)
     return true;
 }
 
-static struct visitor_place *enter(struct visitors *v, const struct limits *l, const char *text)
+static struct admission_place *enter(struct admission *v, const struct limits *l, const char *text)
 {
     struct sockaddr_storage peer = peer_of(text);
     struct client_address address;
     client_address_of(&peer, &address);
     v->let_go = let_go;
-    struct visitor_place *p = visitors_enter(v, l, &address);
+    struct admission_place *p = admission_enter(v, l, &address);
     assert_non_null(p);
     assert_true(held_count < MOST);
     held[held_count++] = p;
     return p;
 }
 
-static enum visitor_welcome welcome(struct visitors *v, const struct limits *l, const char *text)
+static enum admission_answer welcome(struct admission *v, const struct limits *l, const char *text)
 {
     return enter(v, l, text)->welcome;
 }
 
 // One for which something runs.
-static struct visitor_place *enter_busy(struct visitors *v, const struct limits *l,
-                                        const char *text)
+static struct admission_place *enter_busy(struct admission *v, const struct limits *l,
+                                          const char *text)
 {
-    struct visitor_place *p = enter(v, l, text);
-    visitors_busy(p);
+    struct admission_place *p = enter(v, l, text);
+    admission_busy(p);
     return p;
 }
 
-static void leave_all(struct visitors *v)
+static void leave_all(struct admission *v)
 {
     while (held_count > 0)
-        visitors_leave(held[--held_count]);
+        admission_leave(held[--held_count]);
     assert_int_equal(v->shares.count, 0);
     assert_null(v->shares.buckets);
     assert_null(v->idle.first);
@@ -85,40 +85,40 @@ static void leave_all(struct visitors *v)
 
 static void an_address_has_its_share_and_then_some_who_hear_why_not(void **state)
 {
-    struct visitors v = {0};
+    struct admission v = {0};
     const struct limits l = {.visitors = 1000, .visitors_per_address = 3};
     (void)state;
     for (int i = 0; i < 3; i++)
-        assert_int_equal(welcome(&v, &l, "192.0.2.1"), VISITOR_SERVED);
+        assert_int_equal(welcome(&v, &l, "192.0.2.1"), ADMIT_SERVED);
     for (int i = 0; i < LIMIT_ADDRESS_SPARE; i++)
-        assert_int_equal(welcome(&v, &l, "192.0.2.1"), VISITOR_TOO_MANY);
-    assert_int_equal(welcome(&v, &l, "192.0.2.2"), VISITOR_SERVED);
+        assert_int_equal(welcome(&v, &l, "192.0.2.1"), ADMIT_TOO_MANY);
+    assert_int_equal(welcome(&v, &l, "192.0.2.2"), ADMIT_SERVED);
     leave_all(&v);
-    assert_int_equal(welcome(&v, &l, "192.0.2.1"), VISITOR_SERVED);
+    assert_int_equal(welcome(&v, &l, "192.0.2.1"), ADMIT_SERVED);
     leave_all(&v);
 }
 
 // Forgets one that was let go, as whoever closes its connection does.
-static void gone(struct visitor_place *p)
+static void gone(struct admission_place *p)
 {
     for (size_t i = 0; i < held_count; i++)
         assert_true(held[i] != p);
-    visitors_leave(p);
+    admission_leave(p);
 }
 
 static void of_an_address_above_its_share_the_oldest_gives_way_to_the_newest(void **state)
 {
-    struct visitors v = {0};
+    struct admission v = {0};
     const struct limits l = {.visitors = 1000, .visitors_per_address = 1};
-    struct visitor_place *spare[LIMIT_ADDRESS_SPARE];
+    struct admission_place *spare[LIMIT_ADDRESS_SPARE];
     (void)state;
-    struct visitor_place *first = enter_busy(&v, &l, "192.0.2.1");
+    struct admission_place *first = enter_busy(&v, &l, "192.0.2.1");
     (void)enter_busy(&v, &l, "192.0.2.2");
-    struct visitor_place *other = enter(&v, &l, "192.0.2.2");
+    struct admission_place *other = enter(&v, &l, "192.0.2.2");
     for (int i = 0; i < LIMIT_ADDRESS_SPARE; i++)
         spare[i] = enter(&v, &l, "192.0.2.1");
     for (int i = 0; i < LIMIT_ADDRESS_SPARE; i++) {
-        assert_int_equal(welcome(&v, &l, "192.0.2.1"), VISITOR_TOO_MANY);
+        assert_int_equal(welcome(&v, &l, "192.0.2.1"), ADMIT_TOO_MANY);
         assert_null(spare[i]->share);
         gone(spare[i]);
         assert_non_null(first->share);
@@ -129,44 +129,44 @@ static void of_an_address_above_its_share_the_oldest_gives_way_to_the_newest(voi
 
 static void all_together_have_a_share_and_then_some_who_hear_why_not(void **state)
 {
-    struct visitors v = {0};
+    struct admission v = {0};
     const struct limits l = {.visitors = 2};
-    struct visitor_place *spare[LIMIT_VISITORS_SPARE];
+    struct admission_place *spare[LIMIT_VISITORS_SPARE];
     (void)state;
     (void)enter_busy(&v, &l, "192.0.2.1");
-    struct visitor_place *second = enter_busy(&v, &l, "2001:db8::1");
+    struct admission_place *second = enter_busy(&v, &l, "2001:db8::1");
     for (int i = 0; i < LIMIT_VISITORS_SPARE; i++) {
         spare[i] = enter(&v, &l, "192.0.2.3");
-        assert_int_equal(spare[i]->welcome, VISITOR_FULL);
+        assert_int_equal(spare[i]->welcome, ADMIT_FULL);
     }
-    assert_int_equal(welcome(&v, &l, "192.0.2.4"), VISITOR_FULL);
+    assert_int_equal(welcome(&v, &l, "192.0.2.4"), ADMIT_FULL);
     assert_null(spare[0]->share); // the oldest above the cap
     gone(spare[0]);
     assert_int_equal(v.spares, LIMIT_VISITORS_SPARE);
-    visitors_leave(second);
+    admission_leave(second);
     held[1] = NULL;
-    assert_int_equal(welcome(&v, &l, "192.0.2.4"), VISITOR_SERVED);
+    assert_int_equal(welcome(&v, &l, "192.0.2.4"), ADMIT_SERVED);
     leave_all(&v);
 }
 
 static void when_all_places_are_taken_whoever_is_idle_for_longest_gives_way(void **state)
 {
-    struct visitors v = {0};
+    struct admission v = {0};
     const struct limits l = {.visitors = 3};
     (void)state;
-    struct visitor_place *first = enter_busy(&v, &l, "192.0.2.1");
-    struct visitor_place *silent = enter(&v, &l, "192.0.2.1"); // it has not asked yet
-    visitors_idle(first);                                      // it has been answered
+    struct admission_place *first = enter_busy(&v, &l, "192.0.2.1");
+    struct admission_place *silent = enter(&v, &l, "192.0.2.1"); // it has not asked yet
+    admission_idle(first);                                       // it has been answered
     (void)enter_busy(&v, &l, "192.0.2.1");
-    assert_int_equal(welcome(&v, &l, "192.0.2.9"), VISITOR_SERVED);
+    assert_int_equal(welcome(&v, &l, "192.0.2.9"), ADMIT_SERVED);
     assert_null(silent->share);
     gone(silent);
     stays = first;
     held[held_count - 1]->edge = NULL;
-    visitors_busy(held[held_count - 1]);
-    assert_int_equal(welcome(&v, &l, "192.0.2.9"), VISITOR_FULL);
+    admission_busy(held[held_count - 1]);
+    assert_int_equal(welcome(&v, &l, "192.0.2.9"), ADMIT_FULL);
     stays = NULL;
-    assert_int_equal(welcome(&v, &l, "192.0.2.9"), VISITOR_SERVED);
+    assert_int_equal(welcome(&v, &l, "192.0.2.9"), ADMIT_SERVED);
     assert_null(first->share);
     gone(first);
     leave_all(&v);
@@ -174,51 +174,51 @@ static void when_all_places_are_taken_whoever_is_idle_for_longest_gives_way(void
 
 static void a_spare_place_stays_one_whatever_becomes_of_it(void **state)
 {
-    struct visitors v = {0};
+    struct admission v = {0};
     const struct limits l = {.visitors = 1};
     (void)state;
     (void)enter_busy(&v, &l, "192.0.2.1");
-    struct visitor_place *spare = enter(&v, &l, "192.0.2.1");
-    visitors_busy(spare);
-    visitors_idle(spare);
+    struct admission_place *spare = enter(&v, &l, "192.0.2.1");
+    admission_busy(spare);
+    admission_idle(spare);
     assert_true(spare->list == &v.spare);
     leave_all(&v);
 }
 
 static void a_trusted_proxy_counts_in_total_alone(void **state)
 {
-    struct visitors v = {.let_go = let_go};
+    struct admission v = {.let_go = let_go};
     const struct limits l = {.visitors = 8, .visitors_per_address = 1};
     (void)state;
     for (int i = 0; i < 8; i++) {
-        held[held_count++] = visitors_enter(&v, &l, NULL);
-        assert_int_equal(held[i]->welcome, VISITOR_SERVED);
-        visitors_busy(held[i]);
+        held[held_count++] = admission_enter(&v, &l, NULL);
+        assert_int_equal(held[i]->welcome, ADMIT_SERVED);
+        admission_busy(held[i]);
     }
-    assert_int_equal(welcome(&v, &l, "192.0.2.1"), VISITOR_FULL);
+    assert_int_equal(welcome(&v, &l, "192.0.2.1"), ADMIT_FULL);
     leave_all(&v);
 }
 
 static void a_network_of_64_bits_is_one_address(void **state)
 {
-    struct visitors v = {0};
+    struct admission v = {0};
     const struct limits l = {.visitors = 1000, .visitors_per_address = 2};
     (void)state;
-    assert_int_equal(welcome(&v, &l, "2001:db8:1:2::1"), VISITOR_SERVED);
-    assert_int_equal(welcome(&v, &l, "2001:db8:1:2:ffff::9"), VISITOR_SERVED);
-    assert_int_equal(welcome(&v, &l, "2001:db8:1:2:3:4:5:6"), VISITOR_TOO_MANY);
-    assert_int_equal(welcome(&v, &l, "2001:db8:1:3::1"), VISITOR_SERVED);
+    assert_int_equal(welcome(&v, &l, "2001:db8:1:2::1"), ADMIT_SERVED);
+    assert_int_equal(welcome(&v, &l, "2001:db8:1:2:ffff::9"), ADMIT_SERVED);
+    assert_int_equal(welcome(&v, &l, "2001:db8:1:2:3:4:5:6"), ADMIT_TOO_MANY);
+    assert_int_equal(welcome(&v, &l, "2001:db8:1:3::1"), ADMIT_SERVED);
     leave_all(&v);
 }
 
 static void an_ipv4_address_is_the_same_through_ipv6(void **state)
 {
-    struct visitors v = {0};
+    struct admission v = {0};
     const struct limits l = {.visitors = 1000, .visitors_per_address = 1};
     (void)state;
-    assert_int_equal(welcome(&v, &l, "192.0.2.7"), VISITOR_SERVED);
-    assert_int_equal(welcome(&v, &l, "::ffff:192.0.2.7"), VISITOR_TOO_MANY);
-    assert_int_equal(welcome(&v, &l, "::ffff:192.0.2.8"), VISITOR_SERVED);
+    assert_int_equal(welcome(&v, &l, "192.0.2.7"), ADMIT_SERVED);
+    assert_int_equal(welcome(&v, &l, "::ffff:192.0.2.7"), ADMIT_TOO_MANY);
+    assert_int_equal(welcome(&v, &l, "::ffff:192.0.2.8"), ADMIT_SERVED);
     leave_all(&v);
 }
 
@@ -259,40 +259,40 @@ static void a_share_is_named_by_its_network_and_that_of_anybody_by_nothing(void 
 static void unless_it_was_set_the_share_is_not_for_loopback(void **state)
 {
     static const char *const loopbacks[] = {"127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"};
-    struct visitors v = {0};
+    struct admission v = {0};
     struct limits l = {.visitors = 4000};
     (void)state;
     for (size_t i = 0; i < 4; i++)
         for (int n = 0; n < 400; n++)
-            assert_int_equal(welcome(&v, &l, loopbacks[i]), VISITOR_SERVED);
+            assert_int_equal(welcome(&v, &l, loopbacks[i]), ADMIT_SERVED);
     for (int n = 0; n < LIMIT_VISITORS_PER_ADDRESS; n++)
-        assert_int_equal(welcome(&v, &l, "192.0.2.1"), VISITOR_SERVED);
-    assert_int_equal(welcome(&v, &l, "192.0.2.1"), VISITOR_TOO_MANY);
+        assert_int_equal(welcome(&v, &l, "192.0.2.1"), ADMIT_SERVED);
+    assert_int_equal(welcome(&v, &l, "192.0.2.1"), ADMIT_TOO_MANY);
     leave_all(&v);
     l.visitors_per_address = 1;
-    assert_int_equal(welcome(&v, &l, "127.0.0.1"), VISITOR_SERVED);
-    assert_int_equal(welcome(&v, &l, "127.0.0.1"), VISITOR_TOO_MANY);
+    assert_int_equal(welcome(&v, &l, "127.0.0.1"), ADMIT_SERVED);
+    assert_int_equal(welcome(&v, &l, "127.0.0.1"), ADMIT_TOO_MANY);
     leave_all(&v);
 }
 
 static void who_found_no_place_is_served_when_one_is_free_by_the_time_of_the_request(void **state)
 {
-    struct visitors v = {0};
+    struct admission v = {0};
     const struct limits l = {.visitors = 1};
     (void)state;
-    struct visitor_place *first = enter_busy(&v, &l, "192.0.2.1");
-    struct visitor_place *second = enter(&v, &l, "192.0.2.2");
-    struct visitor_place *third = enter(&v, &l, "192.0.2.3");
-    visitors_try_again(second, &l);
-    assert_int_equal(second->welcome, VISITOR_FULL);
-    visitors_idle(first);
-    visitors_try_again(second, &l);
-    assert_int_equal(second->welcome, VISITOR_SERVED);
+    struct admission_place *first = enter_busy(&v, &l, "192.0.2.1");
+    struct admission_place *second = enter(&v, &l, "192.0.2.2");
+    struct admission_place *third = enter(&v, &l, "192.0.2.3");
+    admission_try_again(second, &l);
+    assert_int_equal(second->welcome, ADMIT_FULL);
+    admission_idle(first);
+    admission_try_again(second, &l);
+    assert_int_equal(second->welcome, ADMIT_SERVED);
     assert_null(first->share);
     gone(first);
-    visitors_busy(second);
-    visitors_try_again(third, &l);
-    assert_int_equal(third->welcome, VISITOR_FULL);
+    admission_busy(second);
+    admission_try_again(third, &l);
+    assert_int_equal(third->welcome, ADMIT_FULL);
     assert_int_equal(v.spares, 1);
     leave_all(&v);
 }
@@ -306,13 +306,13 @@ static void few_files_are_shared_between_visitors_and_agents(void **state)
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     const struct rlimit few = {2048, before.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
-    visitors_bound(&l, 1, true);
+    admission_bound(&l, 1, true);
     assert_int_equal(l.tunnel_files, all / 3);
     assert_int_equal(l.tunnels, 8192); // names need no files
     assert_int_equal(l.handshakes, all / 3 / 4);
     assert_int_equal(l.visitors + l.tunnel_files, all);
     l = (struct limits){.visitors = 16384, .tunnels = 8192};
-    visitors_bound(&l, 2, false);
+    admission_bound(&l, 2, false);
     assert_int_equal(l.visitors, all / 2);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
