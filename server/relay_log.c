@@ -221,8 +221,8 @@ static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
     char link[40] = "";
     if (x->status > 0)
         (void)snprintf(status, sizeof(status), "%u", (unsigned)x->status);
-    if (x->link > 0)
-        (void)snprintf(link, sizeof(link), ", tunnel %" PRIu64, x->link);
+    if (x->tunnel_id > 0)
+        (void)snprintf(link, sizeof(link), ", tunnel %" PRIu64, x->tunnel_id);
     bool complete = why == EXCHANGE_COMPLETE;
     relay_log_detail(r, "exchange %s: %s, %s, %s, %s %s for %s%s%s%s%s%s", x->id, status,
                      text_size(x->direction[OUTBOUND].bytes, size),

@@ -123,7 +123,7 @@ struct exchange {
     const char *owner, *tunnel_address;
     const struct http_head *came; // of exchange_came, until then
     enum exchange_record record;  // at most
-    uint64_t link;                // number of the tunnel that it goes through; 0: none
+    uint64_t tunnel_id;           // number of the tunnel that it goes through; 0: none
     uint64_t inbound;      // number of the visitor's connection, of those of this link; 0: it
                            // is not known, or may carry the requests of several people
     int64_t begun_wall_ns; // since 1970

@@ -118,7 +118,7 @@ static void put_comments(struct curl *c)
         put(c, SLICE("# HEAD with a body: curl waits in vain for one in the answer\n"));
     if (c->sent.lacks_via)
         put(c, SLICE("# the service also got a Via of the proxy, whose id is not in the record\n"));
-    if (c->sent.may_rehost)
+    if (c->sent.may_rewrite_host)
         put(c, SLICE("# Host is what the visitor asked for, whatever --host-header said\n"));
 }
 
@@ -141,7 +141,7 @@ static void put_url(struct curl *c)
 {
     const struct http_head *head = &c->sent.head;
     struct buf url = {0};
-    bool secure = slice_eq(c->x->scheme, SLICE("https")) && !c->sent.may_rehost;
+    bool secure = slice_eq(c->x->scheme, SLICE("https")) && !c->sent.may_rewrite_host;
     // To a path that ends with a slash curl would add the name of the file that it sends.
     bool plain = is_plain_target(head->target) && !c->is_empty_upload;
     struct slice start = secure ? SLICE("https://") : SLICE("http://");

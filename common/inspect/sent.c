@@ -145,7 +145,7 @@ static bool make_services(struct sent *s, const struct record_exchange *x)
     struct slice host = x->host.len > 0 ? x->host : own ? own->value : x->upstream;
     if (slice_eq(x->program, SLICE("adit proxy")) && !forward(s, x))
         return false;
-    s->may_rehost = true;
+    s->may_rewrite_host = true;
     head->minor_version = 1;
     head_remove(head, SLICE("host"));
     bool ok = add_first(head, name, host);
@@ -227,7 +227,7 @@ const char *sent_make(struct sent *s, const struct record_exchange *x, enum sent
     s->target = (struct buf){0};
     s->chunked =
         slice_list_has(record_field(x->request_head, SLICE("transfer-encoding")), SLICE("chunked"));
-    s->lacks_via = s->may_rehost = false;
+    s->lacks_via = s->may_rewrite_host = false;
     if (against)
         return against;
     head->method = x->method;

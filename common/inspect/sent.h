@@ -19,9 +19,9 @@ struct sent {
     struct buf target; // the memory of one that had to be made
     char digits[24], length[24];
     char forwarded[FIELDS_SCRATCH];
-    bool chunked;    // a body that is sent in chunks, also an empty one
-    bool lacks_via;  // the service got an element of Via that the record does not have
-    bool may_rehost; // --host-header may have given the service another Host
+    bool chunked;          // a body that is sent in chunks, also an empty one
+    bool lacks_via;        // the service got an element of Via that the record does not have
+    bool may_rewrite_host; // --host-header may have given the service another Host
 };
 
 // Whether the record has what the visitor sent.

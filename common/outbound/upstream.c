@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include "common/base/limits.h"
 #include "common/base/log.h"
-#include "common/exchange/rehost.h"
+#include "common/exchange/host_rewrite.h"
 #include "proto/http/fields.h"
 #include "proto/http/http1.h"
 #include "upstream_pool.h"
@@ -264,7 +264,7 @@ static bool send_head(struct call *k, struct http_head *head, const struct body_
     struct http_head came;
     char *values = NULL;
     if (k->public_origin &&
-        !rehost_response(head, k->public_origin, slice_str(k->upstream->host), &values)) {
+        !host_rewrite_response(head, k->public_origin, slice_str(k->upstream->host), &values)) {
         refuse(k, ANSWER_BUSY);
         return false;
     }
@@ -540,9 +540,10 @@ static bool add_hop_fields(struct http_head *head, bool chunked, bool keeps)
 // The service hears another Host, and itself named where the public host was.
 static bool replace_host(struct call *k, struct http_head *head, char **values)
 {
-    k->public_origin = rehost_public(head);
+    k->public_origin = host_rewrite_public(head);
     head->authority = slice_str(k->upstream->host);
-    return k->public_origin && rehost_request(head, k->public_origin, head->authority, values);
+    return k->public_origin &&
+           host_rewrite_request(head, k->public_origin, head->authority, values);
 }
 
 static bool write_head(struct call *k, const struct http_head *request)
@@ -583,7 +584,7 @@ static void end_head(struct exchange_endpoint *end, const struct http_head *head
     bool bodiless = !framing_has_body(framing);
     k->use = (struct upstream_use){.repeatable = idempotent && bodiless && !offers,
                                    .alone = exchange_stands_alone(head, framing),
-                                   .link = end->x->link,
+                                   .link = end->x->tunnel_id,
                                    .inbound = end->x->inbound};
     if ((offers && !k->offer) || !write_head(k, head)) {
         refuse(k, ANSWER_BUSY);

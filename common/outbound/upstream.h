@@ -36,9 +36,9 @@ struct upstream {
     struct loop *loop;
     struct dial_target target;
     enum upstream_host host_mode;
-    char host[AUTHORITY_MAX];     // sent as Host when it is replaced (common/exchange/rehost.h)
-    char name[AUTHORITY_MAX];     // HOST:PORT, for people
-    uint32_t idle_ms;             // for which a connection is kept to be used again; 0: none is
+    char host[AUTHORITY_MAX]; // sent as Host when it is replaced (common/exchange/host_rewrite.h)
+    char name[AUTHORITY_MAX]; // HOST:PORT, for people
+    uint32_t idle_ms;         // for which a connection is kept to be used again; 0: none is
     struct upstream_list shared;  // for whoever asks
     struct upstream_list kept;    // each for one visitor's connection, found by its number
     struct upstream_list parting; // of no more use: the service is about to close them

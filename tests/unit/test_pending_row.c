@@ -80,9 +80,10 @@ static void begin(struct fixture *f, uint32_t slot, struct slice lines)
     tell(f, &e, sizeof(e), slice_of(text, lines.len + 5));
 }
 
-static void settle(struct fixture *f, uint32_t slot, uint64_t link, const char *id)
+static void settle(struct fixture *f, uint32_t slot, uint64_t tunnel_id, const char *id)
 {
-    struct event_routed e = {.event = event_of(EVENT_ROUTED, 0), .link = link, .tunnel_len = 3};
+    struct event_routed e = {
+        .event = event_of(EVENT_ROUTED, 0), .tunnel_id = tunnel_id, .tunnel_len = 3};
     e.event.slot = slot;
     memcpy(e.id, id, sizeof(e.id));
     tell(f, &e, sizeof(e), SLICE("web"));
@@ -125,9 +126,9 @@ static void add_trailers(struct fixture *f, unsigned side)
     tell(f, &e, sizeof(e), SLICE("T: 1\r\n"));
 }
 
-static void report(struct fixture *f, uint64_t link, const char *id)
+static void report(struct fixture *f, uint64_t tunnel_id, const char *id)
 {
-    struct event_report e = {.event = event_of(EVENT_REPORT, 0), .link = link};
+    struct event_report e = {.event = event_of(EVENT_REPORT, 0), .tunnel_id = tunnel_id};
     memcpy(e.id, id, sizeof(e.id));
     tell(f, &e, sizeof(e), (struct slice){0});
 }
@@ -137,7 +138,7 @@ static void full(struct fixture *f, struct slice text)
 {
     static const char id[] = "fedcba9876543210";
     struct event_routed about = {.event = event_of(EVENT_ROUTED, EVENT_HEADS_ONLY),
-                                 .link = 7,
+                                 .tunnel_id = 7,
                                  .visitor_len = 7,
                                  .tunnel_len = 5,
                                  .scheme_len = 5,
@@ -418,7 +419,8 @@ static void who_never_reports_takes_no_others_place(void **state)
 {
     struct fixture *f = *state;
     for (uint32_t i = 0; i < RECORDER_WAITING + 100; i++) {
-        struct event_routed e = {.event = event_of(EVENT_ROUTED, 0), .link = 7, .tunnel_len = 3};
+        struct event_routed e = {
+            .event = event_of(EVENT_ROUTED, 0), .tunnel_id = 7, .tunnel_len = 3};
         begin(f, 0, SLICE("A: 1\r\n"));
         e.share = i < RECORDER_WAITING ? 1 : 2;
         (void)snprintf(e.id, sizeof(e.id), "%015u", i);

@@ -484,7 +484,7 @@ static void a_report_counts_once_and_through_its_own_tunnel(void **state)
     struct http_head head = request_head();
     record(f);
     begin(f, &e, &head);
-    e.x->link = 7;
+    e.x->tunnel_id = 7;
     memcpy(id, e.x->id, sizeof(id));
     send_on(&e, &head, (struct body_framing){BODY_CHUNKED, 0});
     r = report_of(id, 1);

@@ -54,7 +54,7 @@ struct event_begin {
 // What an exchange says of itself once it is routed.
 struct event_routed {
     struct event event;
-    uint64_t link; // number of the tunnel that a report on it may come through; 0: none
+    uint64_t tunnel_id; // number of the tunnel that a report on it may come through; 0: none
     char id[EXCHANGE_ID_LEN];
     uint16_t visitor_len, tunnel_len, scheme_len, upstream_len, replay_len;
     uint16_t owner_len, address_len;
@@ -110,7 +110,7 @@ struct event_peer {
 
 struct event_report {
     struct event event;
-    uint64_t link;
+    uint64_t tunnel_id;
     char id[EXCHANGE_ID_LEN];
     uint64_t sent_on_ns, connect_ns, answered_ns, duration_ns; // as in a report
     uint8_t outcome;

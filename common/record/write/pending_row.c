@@ -318,11 +318,11 @@ static bool on_routed(struct pending_rows *t, struct pending_row *k, const struc
     memcpy(k->x.id, e->id, sizeof(e->id));
     k->x.flags |= e->event.flags & EVENT_HEADS_ONLY ? RECORD_HEADS_ONLY : 0;
     k->x.size += more;
-    k->link = e->link;
+    k->tunnel_id = e->tunnel_id;
     k->share = e->share;
     k->routed = true;
     t->begun++;
-    if (k->link)
+    if (k->tunnel_id)
         hash(t, k);
     touch(t, k);
     return true;
@@ -491,10 +491,10 @@ static void on_end(struct pending_rows *t, struct pending_row *k, const struct e
     touch(t, k);
 }
 
-static struct pending_row *find(struct pending_rows *t, uint64_t link, const char *id)
+static struct pending_row *find(struct pending_rows *t, uint64_t tunnel_id, const char *id)
 {
     struct pending_row *k = *bucket_of(t, id);
-    while (k && (k->link != link || memcmp(k->x.id, id, EXCHANGE_ID_LEN) != 0))
+    while (k && (k->tunnel_id != tunnel_id || memcmp(k->x.id, id, EXCHANGE_ID_LEN) != 0))
         k = k->next_in_bucket;
     return k;
 }
@@ -506,7 +506,7 @@ static int64_t time_of(uint64_t ns)
 
 static void on_report(struct pending_rows *t, const struct event_report *e)
 {
-    struct pending_row *k = find(t, e->link, e->id);
+    struct pending_row *k = find(t, e->tunnel_id, e->id);
     const struct event_peer *body = (const struct event_peer *)(e + 1);
     if (!k || k->x.peer.known)
         return;

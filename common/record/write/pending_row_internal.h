@@ -9,7 +9,7 @@ struct pending_row {
     char tunnel[64], owner[RECORD_OWNER_MAX], address[RECORD_ADDRESS_MAX];
     struct ws_capture *messages;
     uint64_t counted; // of x.size, in the record
-    uint64_t link;
+    uint64_t tunnel_id;
     uint64_t written_ms;
     uint8_t share; // of whose share it is
     bool routed, ended, dirty, inserting, waits, hashed;

@@ -217,7 +217,7 @@ static void on_routed(void *ctx, struct exchange *x)
     }
     *e = (struct event_routed){
         .event = {.slot = index, .kind = EVENT_ROUTED, .flags = s->bodies ? 0 : EVENT_HEADS_ONLY},
-        .link = x->link,
+        .tunnel_id = x->tunnel_id,
         .visitor_len = (uint16_t)visitor.len,
         .tunnel_len = (uint16_t)tunnel.len,
         .scheme_len = (uint16_t)scheme.len,
@@ -515,7 +515,7 @@ static void on_discarded(void *ctx, struct exchange *x)
         drop(r, x, index);
 }
 
-void recorder_report(struct recorder *r, uint64_t link, const struct report *report)
+void recorder_report(struct recorder *r, uint64_t tunnel_id, const struct report *report)
 {
     struct event_report *e =
         r ? queue_reserve(r->queue, sizeof(*e) + 2 * sizeof(struct event_peer), spare(r)) : NULL;
@@ -523,7 +523,7 @@ void recorder_report(struct recorder *r, uint64_t link, const struct report *rep
         return; // it reads "unverified"
     *e = (struct event_report){
         .event = {.kind = EVENT_REPORT},
-        .link = link,
+        .tunnel_id = tunnel_id,
         .sent_on_ns = report->sent_on_ns,
         .connect_ns = report->connect_ns,
         .answered_ns = report->answered_ns,

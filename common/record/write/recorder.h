@@ -59,5 +59,5 @@ void recorder_status(const struct recorder *r, struct recorder_status *status);
 
 // Its place in a chain of observers.
 struct exchange_observer *recorder_observer(struct recorder *r);
-// The other end's report of an exchange whose `link` was this. r may be NULL.
-void recorder_report(struct recorder *r, uint64_t link, const struct report *report);
+// The other end's report of an exchange whose `tunnel_id` was this. r may be NULL.
+void recorder_report(struct recorder *r, uint64_t tunnel_id, const struct report *report);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "rehost.h"
+#include "host_rewrite.h"
 #include <stdlib.h>
 #include "proto/http/origin.h"
 
@@ -18,7 +18,7 @@ static char *join(struct slice scheme, struct slice authority)
     return text;
 }
 
-char *rehost_public(const struct http_head *request)
+char *host_rewrite_public(const struct http_head *request)
 {
     struct slice scheme = request->scheme.len > 0 ? request->scheme : SLICE("http");
     struct origin o;
@@ -30,7 +30,7 @@ char *rehost_public(const struct http_head *request)
 static bool change(struct http_head *head, const struct origin_change *change, char **values)
 {
     size_t bytes = origin_change_bytes(head, change);
-    if (bytes == 0 || bytes > REHOST_BYTES_MAX)
+    if (bytes == 0 || bytes > HOST_REWRITE_BYTES_MAX)
         return true;
     *values = malloc(bytes);
     if (*values)
@@ -38,8 +38,8 @@ static bool change(struct http_head *head, const struct origin_change *change, c
     return *values;
 }
 
-bool rehost_request(struct http_head *request, const char *public_origin, struct slice host,
-                    char **values)
+bool host_rewrite_request(struct http_head *request, const char *public_origin, struct slice host,
+                          char **values)
 {
     struct origin_change c = {.names = of_requests, .name_count = 2};
     struct origin own;
@@ -57,8 +57,8 @@ bool rehost_request(struct http_head *request, const char *public_origin, struct
 }
 
 // A service that believes X-Forwarded-Proto names itself with https, too.
-bool rehost_response(struct http_head *response, const char *public_origin, struct slice host,
-                     char **values)
+bool host_rewrite_response(struct http_head *response, const char *public_origin, struct slice host,
+                           char **values)
 {
     struct origin_change c = {
         .to = slice_str(public_origin), .names = of_responses, .name_count = 2};

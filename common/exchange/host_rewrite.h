@@ -9,17 +9,17 @@
 enum {
     // Of the changed values of a head, which a long Host makes long a thousand times: more of them
     // stay as they are.
-    REHOST_BYTES_MAX = 128 * 1024
+    HOST_REWRITE_BYTES_MAX = 128 * 1024
 };
 
 // The public origin of a request, "https://HOST:PORT": a string of its own, NULL out of memory;
 // empty where the request names no host.
-char *rehost_public(const struct http_head *request);
+char *host_rewrite_public(const struct http_head *request);
 
 // Changes Origin and Referer of a request whose Host becomes `host`. `*values` gets memory to be
 // freed when the head has been read. False when out of memory.
-bool rehost_request(struct http_head *request, const char *public_origin, struct slice host,
-                    char **values);
+bool host_rewrite_request(struct http_head *request, const char *public_origin, struct slice host,
+                          char **values);
 // Changes Location and Content-Location of the response to it likewise.
-bool rehost_response(struct http_head *response, const char *public_origin, struct slice host,
-                     char **values);
+bool host_rewrite_response(struct http_head *response, const char *public_origin, struct slice host,
+                           char **values);
