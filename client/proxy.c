@@ -173,7 +173,7 @@ static void proxy_deinit(struct proxy *p, int status)
     loop_run_once(&p->loop); // what was said last leaves
     conn_close_all(&p->loop);
     bool settled = loop_settle(&p->loop);
-    if (p->display.tally.exchanges > 0)
+    if (p->display.path_stats.exchanges > 0)
         display_table(&p->display);
     display_deinit(&p->display);
     if (!settled) {

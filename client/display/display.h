@@ -12,7 +12,7 @@ struct display {
     struct console console;
     struct bodies bodies;
     struct lasting lasting;
-    struct path_stats tally;
+    struct path_stats path_stats;
     struct service_watch service;
     uv_signal_t resized;                      // the terminal
     const struct exchange_observer *observer; // the first of its own: an observer of somebody else

@@ -15,7 +15,7 @@ const struct mux_limits mux_default_limits = {
     .window = MUX_WINDOW_MAX,
     .unread = MUX_UNREAD_MAX,
     .heads = MUX_HEADS_MAX,
-    .chatter = MUX_FLOOD_BUDGET,
+    .flood_budget = MUX_FLOOD_BUDGET,
     .ids = MUX_IDS_MAX,
 };
 
@@ -90,7 +90,7 @@ struct mux *mux_new(enum mux_role role, const struct mux_limits *limits,
     m->role = role;
     m->limits = limits ? *limits : mux_default_limits;
     m->frame_left = role == MUX_AGENT ? NGHTTP2_CLIENT_MAGIC_LEN : 0;
-    flood_budget_init(&m->chatter, m->limits.chatter);
+    flood_budget_init(&m->flood_budget, m->limits.flood_budget);
     m->handler = handler;
     m->ctx = ctx;
     if (session_open(m)) {
@@ -186,7 +186,7 @@ void mux_stream_close(struct mux_stream *s, uint32_t reset)
 void mux_expect_stray(struct mux *m, uint32_t window)
 {
     m->stray += window;
-    flood_budget_earn(&m->chatter, FLOOD_BUDGET_OF_RESET);
+    flood_budget_earn(&m->flood_budget, FLOOD_BUDGET_OF_RESET);
 }
 
 void mux_stream_break(struct mux_stream *s, uint32_t code)
@@ -292,12 +292,12 @@ void mux_set_peer(struct mux *m, const struct mux_peer *peer)
 
 bool mux_spend(struct mux *m, uint32_t cost)
 {
-    return flood_budget_spend(&m->chatter, cost);
+    return flood_budget_spend(&m->flood_budget, cost);
 }
 
 void mux_tick(struct mux *m, uint64_t elapsed_ms)
 {
-    flood_budget_tick(&m->chatter, elapsed_ms);
+    flood_budget_tick(&m->flood_budget, elapsed_ms);
 }
 
 bool mux_is_spent(const struct mux *m)

@@ -44,7 +44,7 @@ struct mux_limits {
     uint32_t window;  // of a stream, to which it grows; at least MUX_WINDOW_START
     size_t unread;    // at least MUX_WINDOW_START
     size_t heads;     // that wait; the last may go beyond by its own size
-    uint32_t chatter;
+    uint32_t flood_budget;
     uint32_t ids;
 };
 

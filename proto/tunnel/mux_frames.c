@@ -63,7 +63,7 @@ static int weigh(struct mux *m, const struct frame *f)
     if (work)
         return 0;
     if (f->type != NGHTTP2_DATA || f->len == 0)
-        return flood_budget_spend(&m->chatter, 1 + (uint32_t)(f->len / FLOOD_BUDGET_BYTES))
+        return flood_budget_spend(&m->flood_budget, 1 + (uint32_t)(f->len / FLOOD_BUDGET_BYTES))
                    ? 0
                    : MUX_E_FLOOD;
     if (f->len > m->stray)
@@ -94,7 +94,7 @@ static int feed(struct mux *m, const uint8_t *bytes, size_t len)
         return 0;
     if (n == NGHTTP2_ERR_NOMEM)
         return MUX_E_MEMORY;
-    return n == NGHTTP2_ERR_FLOODED || m->chatter.left < 0 ? MUX_E_FLOOD : MUX_E_PROTOCOL;
+    return n == NGHTTP2_ERR_FLOODED || m->flood_budget.left < 0 ? MUX_E_FLOOD : MUX_E_PROTOCOL;
 }
 
 // A whole head and what is there of its payload: `len` bytes of which all or the head and a part

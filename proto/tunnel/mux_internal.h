@@ -70,7 +70,7 @@ struct mux {
     bool frame_begun;  // nghttp2 has told that it heeds the frame
     int32_t last_id;   // agent: of the requests that came
     uint64_t stray;    // bytes that may still be under way to streams that are over
-    struct flood_budget chatter;
+    struct flood_budget flood_budget;
     // the head being received
     char *text;
     size_t text_len, text_cap;

@@ -77,7 +77,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     (void)frame;
     (void)flags;
     if (m->head_broken) // perhaps a few bytes that unfold to millions of fields
-        return flood_budget_spend(&m->chatter, 1) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+        return flood_budget_spend(&m->flood_budget, 1) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
     if (name_len == 0 || !ref_reserve(m) || !text_reserve(m, name_len + value_len)) {
         m->head_broken = true;
         return 0;

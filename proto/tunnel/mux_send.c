@@ -243,9 +243,9 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
     (void)session;
     if (frame->hd.type == NGHTTP2_HEADERS) {
         head_left(m, frame);
-        flood_budget_earn(&m->chatter, FLOOD_BUDGET_OF_HEAD);
+        flood_budget_earn(&m->flood_budget, FLOOD_BUDGET_OF_HEAD);
     } else if (frame->hd.type == NGHTTP2_DATA) {
-        flood_budget_earn(&m->chatter, FLOOD_BUDGET_OF_BODY);
+        flood_budget_earn(&m->flood_budget, FLOOD_BUDGET_OF_BODY);
     }
     bool carries = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
     if (carries && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))

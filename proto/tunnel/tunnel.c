@@ -28,7 +28,7 @@ struct tunnel {
     uint64_t received_before; // the message that comes now
     uint64_t drain_ms;        // since when the mux is drained; 0: it is not
     const char *detail;
-    struct flood_budget chatter;
+    struct flood_budget flood_budget;
     bool heard, spoke; // since the last tick
     bool ack_due, heartbeat_due;
 };
@@ -62,7 +62,7 @@ struct tunnel *tunnel_new(const struct tunnel_config *config, const struct tunne
     t->ctx = ctx;
     t->now_ms = t->heard_ms = t->spoke_ms = t->owed_ms = t->acked_ms = now_ms;
     t->detail = "";
-    flood_budget_init(&t->chatter, TUNNEL_FLOOD_BUDGET);
+    flood_budget_init(&t->flood_budget, TUNNEL_FLOOD_BUDGET);
     pipe_init(&t->pipe);
     t->mux = mux_new(role, config->limits, &t->handler.mux, ctx);
     if (!t->mux) {
@@ -192,7 +192,7 @@ static int recv_message(struct tunnel *t, const struct pipe_event *e)
         t->detail = control_strerror(error);
         return TUNNEL_E_HELLO;
     }
-    if (!flood_budget_spend(&t->chatter, TUNNEL_CONTROL_COST))
+    if (!flood_budget_spend(&t->flood_budget, TUNNEL_CONTROL_COST))
         return TUNNEL_E_FLOOD;
     const struct message_rule *rule = &rules[message.type];
     if (e->kind == PIPE_EVENT_REFUSED) {
@@ -282,7 +282,7 @@ static int pipe_failed(struct tunnel *t, int error)
 
 int tunnel_recv_flood_budget(struct tunnel *t)
 {
-    return flood_budget_spend(&t->chatter, 1) ? 0 : die(t, TUNNEL_E_FLOOD);
+    return flood_budget_spend(&t->flood_budget, 1) ? 0 : die(t, TUNNEL_E_FLOOD);
 }
 
 // A message is whole. One that brought no byte of the stream is chatter.
@@ -422,7 +422,7 @@ int tunnel_send(struct tunnel *t, uint8_t *out, size_t cap)
     int len = send_one(t, out, cap);
     if (len > 0) {
         t->spoke = true;
-        flood_budget_earn(&t->chatter, FLOOD_BUDGET_OF_BODY);
+        flood_budget_earn(&t->flood_budget, FLOOD_BUDGET_OF_BODY);
     }
     return len;
 }
@@ -468,7 +468,7 @@ int tunnel_tick(struct tunnel *t, uint64_t now_ms)
 {
     uint64_t gap = now_ms - t->now_ms;
     bool unacked = t->pipe.sent > t->pipe.acked;
-    flood_budget_tick(&t->chatter, gap);
+    flood_budget_tick(&t->flood_budget, gap);
     mux_tick(t->mux, gap);
     if (gap <= TUNNEL_HEARTBEAT_MS)
         gap = 0; // else it was we who stood still (a suspended machine): the peer gets its chance

@@ -207,7 +207,7 @@ static void what_brings_nothing_is_bounded_and_time_gives_more(void **state)
     struct buf ping = {0};
     int left = 0;
     (void)state;
-    limits.chatter = 150;
+    limits.flood_budget = 150;
     pair_init(&p);
     mux_settle(&p); // two SETTINGS were said, and a window
     h2_frame(&ping, H2_PING, H2_ACK, 0, SLICE("12345678"));
@@ -229,7 +229,7 @@ static void work_earns_chatter(void **state)
 {
     struct mux_pair p;
     (void)state;
-    limits.chatter = 100; // far less than the WINDOW_UPDATEs of a long body
+    limits.flood_budget = 100; // far less than the WINDOW_UPDATEs of a long body
     pair_init(&p);
     p.relay.holds_credit = false;
     struct mux_view *reader = open_get(&p);

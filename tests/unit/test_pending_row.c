@@ -22,7 +22,7 @@ struct fixture {
     struct store_config config;
     struct store_file file;
     struct store *store;
-    struct pending_rows tracks;
+    struct pending_rows pending;
     uint64_t event[LARGE / 8 + 64]; // the event that is made
     char large[LARGE];
 };
@@ -34,7 +34,7 @@ static int setup(void **state)
     record_rows_init(&f->rows);
     f->config = (struct store_config){.dir = f->rows.dir, .program = "test"};
     assert_int_equal(store_open(&f->config, &f->store, &f->file), SQLITE_OK);
-    pending_rows_init(&f->tracks, 0);
+    pending_rows_init(&f->pending, 0);
     memset(f->large, 'x', sizeof(f->large));
     *state = f;
     return 0;
@@ -43,7 +43,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    pending_rows_deinit(&f->tracks);
+    pending_rows_deinit(&f->pending);
     store_close(f->store);
     record_rows_deinit(&f->rows);
     free(f);
@@ -58,7 +58,7 @@ static void tell(struct fixture *f, const void *fixed, size_t len, struct slice 
     memcpy(out, fixed, len);
     if (text.len > 0)
         memcpy(out + len, text.p, text.len);
-    CHECK(pending_rows_event(&f->tracks, out));
+    CHECK(pending_rows_event(&f->pending, out));
 }
 
 static struct event event_of(enum event_kind kind, unsigned flags)
@@ -176,9 +176,9 @@ static void write_some(struct fixture *f, enum pending_rows_leave leave, uint64_
     bool more = true;
     assert_int_equal(store_begin(f->store), SQLITE_OK);
     while (more)
-        assert_int_equal(pending_rows_write(&f->tracks, f->store, leave, 3, &more), SQLITE_OK);
+        assert_int_equal(pending_rows_write(&f->pending, f->store, leave, 3, &more), SQLITE_OK);
     assert_int_equal(store_commit(f->store), SQLITE_OK);
-    pending_rows_written(&f->tracks, now_ms);
+    pending_rows_written(&f->pending, now_ms);
 }
 
 static void write_all(struct fixture *f, uint64_t now_ms)
@@ -197,13 +197,13 @@ static void nothing_of_an_exchange_is_seen_in_the_next(void **state)
     struct fixture *f = *state;
     small(f, 0);
     write_all(f, 0);
-    pending_rows_deinit(&f->tracks);
-    pending_rows_init(&f->tracks, 0);
+    pending_rows_deinit(&f->pending);
+    pending_rows_init(&f->pending, 0);
     full(f, SLICE("B: 2\r\n"));
     write_all(f, 0);
-    assert_int_equal(f->tracks.kept_count, 1);
+    assert_int_equal(f->pending.kept_count, 1);
     small(f, 0);
-    assert_int_equal(f->tracks.kept_count, 0);
+    assert_int_equal(f->pending.kept_count, 0);
     write_all(f, 0);
     assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 3);
     record_rows_sql(&f->rows, "CREATE TEMP TABLE t AS SELECT * FROM exchange");
@@ -259,19 +259,19 @@ static void what_is_not_over_is_left_once(void **state)
     end(f, 1); // its report is still to come
     write_some(f, PENDING_ROWS_LEAVE_UNREPORTED, 0);
     assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 1);
-    assert_int_equal(pending_rows_count_dirty(&f->tracks), 9);
+    assert_int_equal(pending_rows_count_dirty(&f->pending), 9);
     end(f, 2);
     bool more = true;
     assert_int_equal(store_begin(f->store), SQLITE_OK);
     assert_int_equal(
-        pending_rows_write(&f->tracks, f->store, PENDING_ROWS_LEAVE_UNREPORTED, 4, &more),
+        pending_rows_write(&f->pending, f->store, PENDING_ROWS_LEAVE_UNREPORTED, 4, &more),
         SQLITE_OK);
     assert_true(more);
     store_rollback(f->store);
-    pending_rows_unwritten(&f->tracks);
-    assert_int_equal(pending_rows_count_dirty(&f->tracks), 9);
+    pending_rows_unwritten(&f->pending);
+    assert_int_equal(pending_rows_count_dirty(&f->pending), 9);
     write_some(f, PENDING_ROWS_LEAVE_UNREPORTED, 0);
-    assert_int_equal(pending_rows_count_dirty(&f->tracks), 0);
+    assert_int_equal(pending_rows_count_dirty(&f->pending), 0);
     assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 10);
     assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE outcome IS NULL"), 7);
     report(f, 7, "0123456789abcdef");
@@ -405,13 +405,13 @@ static void a_report_is_waited_for_no_longer_than_it_may_take(void **state)
         end(f, i);
         write_all(f, i);
     }
-    pending_rows_stop_waiting(&f->tracks, RECORDER_REPORT_MS - 1);
-    assert_int_equal(pending_rows_waited(&f->tracks), 0);
-    pending_rows_stop_waiting(&f->tracks, RECORDER_REPORT_MS);
-    assert_int_equal(pending_rows_waited(&f->tracks), 1);
-    pending_rows_stop_waiting(&f->tracks, RECORDER_REPORT_MS + 1);
-    assert_int_equal(pending_rows_waited(&f->tracks), 2);
-    assert_int_equal(f->tracks.waiting_count, 0);
+    pending_rows_stop_waiting(&f->pending, RECORDER_REPORT_MS - 1);
+    assert_int_equal(pending_rows_waited(&f->pending), 0);
+    pending_rows_stop_waiting(&f->pending, RECORDER_REPORT_MS);
+    assert_int_equal(pending_rows_waited(&f->pending), 1);
+    pending_rows_stop_waiting(&f->pending, RECORDER_REPORT_MS + 1);
+    assert_int_equal(pending_rows_waited(&f->pending), 2);
+    assert_int_equal(f->pending.waiting_count, 0);
 }
 
 // An agent that never reports has a share of the places alone.
@@ -430,10 +430,10 @@ static void who_never_reports_takes_no_others_place(void **state)
             write_all(f, 0);
     }
     write_all(f, 0);
-    assert_in_range(f->tracks.waiting_of[1], RECORDER_WAITING / 4 * 3,
+    assert_in_range(f->pending.waiting_of[1], RECORDER_WAITING / 4 * 3,
                     RECORDER_WAITING / 4 * 3 + 1);
-    assert_int_equal(f->tracks.waiting_of[2], 100);
-    assert_int_equal(pending_rows_waited(&f->tracks), 0);
+    assert_int_equal(f->pending.waiting_of[2], 100);
+    assert_int_equal(pending_rows_waited(&f->pending), 0);
 }
 
 // One that was dropped, and one that could not go on, are used again as well.
@@ -460,10 +460,10 @@ static void what_was_dropped_leaves_nothing(void **state)
     begin(f, 0, SLICE("Secret: 1\r\n"));
     add_data(f, 1, SLICE("secret"));
     tell(f, &drop, sizeof(drop), (struct slice){0});
-    assert_int_equal(f->tracks.kept_count, 1);
+    assert_int_equal(f->pending.kept_count, 1);
     small(f, 0);
     write_all(f, 0);
-    assert_int_equal(f->tracks.kept_count, 1);
+    assert_int_equal(f->pending.kept_count, 1);
     assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE request_head=x'413a20310d0a'"
                                " AND response_bytes=0 AND response_kept=0"),
                      1);
@@ -476,18 +476,18 @@ static void what_is_kept_has_a_bound(void **state)
     for (uint32_t i = 0; i < MANY; i++)
         small(f, i);
     write_all(f, 0);
-    assert_true(f->tracks.kept_bytes <= PENDING_ROWS_KEPT_BYTES);
-    assert_true(f->tracks.kept_count > PENDING_ROWS_KEPT_QUIET && f->tracks.kept_count < MANY);
-    pending_rows_shrink(&f->tracks);
-    assert_int_equal(f->tracks.kept_count, PENDING_ROWS_KEPT_QUIET);
+    assert_true(f->pending.kept_bytes <= PENDING_ROWS_KEPT_BYTES);
+    assert_true(f->pending.kept_count > PENDING_ROWS_KEPT_QUIET && f->pending.kept_count < MANY);
+    pending_rows_shrink(&f->pending);
+    assert_int_equal(f->pending.kept_count, PENDING_ROWS_KEPT_QUIET);
     for (uint32_t i = 0; i < PENDING_ROWS_KEPT_QUIET + 10; i++)
         small(f, i);
-    assert_true(f->tracks.kept_count == 0 && f->tracks.kept_bytes == 0);
+    assert_true(f->pending.kept_count == 0 && f->pending.kept_bytes == 0);
     write_all(f, 0);
-    assert_int_equal(f->tracks.kept_count, PENDING_ROWS_KEPT_QUIET + 10);
+    assert_int_equal(f->pending.kept_count, PENDING_ROWS_KEPT_QUIET + 10);
     small(f, 0); // a batch of one: there is little to do
     write_all(f, 0);
-    assert_int_equal(f->tracks.kept_count, PENDING_ROWS_KEPT_QUIET);
+    assert_int_equal(f->pending.kept_count, PENDING_ROWS_KEPT_QUIET);
 }
 
 static void large_buffers_are_given_back(void **state)
@@ -495,11 +495,11 @@ static void large_buffers_are_given_back(void **state)
     struct fixture *f = *state;
     small(f, 0);
     write_all(f, 0);
-    const size_t least = f->tracks.kept_bytes;
+    const size_t least = f->pending.kept_bytes;
     full(f, slice_of(f->large, sizeof(f->large)));
     write_all(f, 0);
-    assert_int_equal(f->tracks.kept_count, 1);
-    assert_true(f->tracks.kept_bytes <= least);
+    assert_int_equal(f->pending.kept_count, 1);
+    assert_true(f->pending.kept_bytes <= least);
     assert_int_equal(number(f, "SELECT sum(length(bytes)) FROM body"), 2 * LARGE);
 }
 
@@ -512,10 +512,10 @@ static void who_waits_for_a_report_is_used_again_afterwards(void **state)
     settle(f, 0, 7, id);
     end(f, 0);
     write_all(f, 0);
-    assert_true(f->tracks.waiting_count == 1 && f->tracks.kept_count == 0);
+    assert_true(f->pending.waiting_count == 1 && f->pending.kept_count == 0);
     report(f, 7, id);
     write_all(f, 1);
-    assert_true(f->tracks.waiting_count == 0 && f->tracks.kept_count == 1);
+    assert_true(f->pending.waiting_count == 0 && f->pending.kept_count == 1);
     begin(f, 0, SLICE("A: 2\r\n")); // the same id again, through no tunnel
     settle(f, 0, 0, id);
     report(f, 7, id);
@@ -536,8 +536,8 @@ static void long_texts_move_together(void **state)
         tell(f, &about, sizeof(about), slice_of(f->large, 300));
         end(f, 0);
         write_all(f, 0);
-        pending_rows_deinit(&f->tracks);
-        pending_rows_init(&f->tracks, 0);
+        pending_rows_deinit(&f->pending);
+        pending_rows_init(&f->pending, 0);
     }
     assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE method='GET' AND host='h' AND"
                                " target='/' AND length(upstream)=300 AND"

@@ -71,7 +71,7 @@ struct record_writer {
     // the hand's whose turn it is
     struct store *store;
     struct store_file file; // that was opened last
-    struct pending_rows tracks;
+    struct pending_rows pending;
     struct flush_asks asks;
     char trouble[TEXT_MAX]; // empty: all is well
     char last_trouble[TEXT_MAX];
@@ -197,7 +197,7 @@ static void put_aside(struct record_writer *s)
     char name[STATE_PATH_MAX + 64];
     char text[RECORD_WRITER_TEXT_MAX];
     close_store(s);
-    pending_rows_lose_rows(&s->tracks);
+    pending_rows_lose_rows(&s->pending);
     if (!store_put_aside(s->config.store.dir, &s->file, name))
         return;
     (void)snprintf(
@@ -212,7 +212,7 @@ static void put_aside(struct record_writer *s)
 static void begin_anew(struct record_writer *s)
 {
     close_store(s);
-    pending_rows_lose_rows(&s->tracks);
+    pending_rows_lose_rows(&s->pending);
 }
 
 // Says what is the matter once, and again when it is something else.
@@ -243,7 +243,7 @@ static void out_of_trouble(struct record_writer *s)
     if (!s->trouble[0])
         return;
     s->trouble[0] = 0;
-    uint64_t shed = atomic_load(&s->shed) + s->tracks.lost;
+    uint64_t shed = atomic_load(&s->shed) + s->pending.lost;
     bool cut = atomic_load(&s->shed_bytes) > 0;
     (void)snprintf(text, sizeof(text),
                    "the record is written again; %llu exchanges are missing so far%s",
@@ -255,8 +255,8 @@ static void out_of_trouble(struct record_writer *s)
 // What is to be counted by now. False: it has been written.
 static bool count(struct record_writer *s, uint64_t counts[static 3])
 {
-    counts[0] = s->tracks.begun;
-    counts[1] = atomic_load(&s->shed) + s->tracks.lost;
+    counts[0] = s->pending.begun;
+    counts[1] = atomic_load(&s->shed) + s->pending.lost;
     counts[2] = atomic_load(&s->shed_bytes);
     return memcmp(counts, s->counted, sizeof(s->counted)) != 0;
 }
@@ -299,7 +299,7 @@ static int write_batch(struct record_writer *s)
     if (error)
         return error;
     while (!error && more) {
-        error = pending_rows_write(&s->tracks, s->store, leave, STINT_ROWS, &more);
+        error = pending_rows_write(&s->pending, s->store, leave, STINT_ROWS, &more);
         pace(s);
     }
     if (!error)
@@ -308,17 +308,17 @@ static int write_batch(struct record_writer *s)
         error = store_commit(s->store);
     if (error) {
         store_rollback(s->store);
-        pending_rows_unwritten(&s->tracks);
+        pending_rows_unwritten(&s->pending);
         return error;
     }
-    pending_rows_written(&s->tracks, now_ms());
+    pending_rows_written(&s->pending, now_ms());
     return SQLITE_OK;
 }
 
 static void take_event(struct record_writer *s, const struct event *event)
 {
     if (event->kind != EVENT_FLUSH)
-        (void)pending_rows_event(&s->tracks, event);
+        (void)pending_rows_event(&s->pending, event);
     else
         flush_asks_add(&s->asks, ((const struct event_flush *)(const void *)event)->fd);
 }
@@ -331,7 +331,7 @@ static void take_events(struct record_writer *s)
     const void *event = NULL;
     int64_t began_ns = 0; // of the exchange that began last
     const size_t most = s->idle ? IDLE_BATCH_BYTES : RECORDER_BATCH_BYTES;
-    while (bytes + pending_rows_messages(&s->tracks) < most &&
+    while (bytes + pending_rows_messages(&s->pending) < most &&
            (event = queue_peek(s->queue, &len))) {
         if (((const struct event *)event)->kind == EVENT_BEGIN)
             began_ns = ((const struct event_begin *)event)->began_ns;
@@ -374,7 +374,7 @@ static int trim(struct record_writer *s)
 static void tell_lost(struct record_writer *s)
 {
     char text[RECORD_WRITER_TEXT_MAX];
-    uint64_t lost = pending_rows_count_dirty(&s->tracks);
+    uint64_t lost = pending_rows_count_dirty(&s->pending);
     const struct event *event = NULL;
     size_t len = 0;
     for (; (event = queue_peek(s->queue, &len)); queue_release(s->queue))
@@ -390,10 +390,10 @@ static void tell_lost(struct record_writer *s)
 // that will not come any more is waited for no longer than when there is traffic.
 static void answer_readers(struct record_writer *s)
 {
-    pending_rows_stop_waiting(&s->tracks, now_ms());
+    pending_rows_stop_waiting(&s->pending, now_ms());
     queue_calm(s->queue, flush_asks_unwritten(&s->asks));
-    flush_asks_written(&s->asks, s->tracks.waited);
-    flush_asks_reported(&s->asks, pending_rows_waited(&s->tracks));
+    flush_asks_written(&s->asks, s->pending.waited);
+    flush_asks_reported(&s->asks, pending_rows_waited(&s->pending));
 }
 
 static int turn(struct record_writer *s)
@@ -406,7 +406,7 @@ static int turn(struct record_writer *s)
         return error;
     if (!s->again)
         take_events(s);
-    if (s->tracks.dirty || count(s, counts))
+    if (s->pending.dirty || count(s, counts))
         error = write_batch(s);
     s->again = error != SQLITE_OK;
     if (!error)
@@ -453,7 +453,7 @@ static unsigned wait_ms(const struct record_writer *s)
 {
     if (s->too_much)
         return 1;
-    if (s->tracks.dirty)
+    if (s->pending.dirty)
         return RECORDER_GATHER_MS;
     return !s->rests ? QUIET_MS : s->untidy ? TIDY_MS : TRIM_EVERY_MS;
 }
@@ -462,7 +462,7 @@ static unsigned wait_ms(const struct record_writer *s)
 static void rest(struct record_writer *s)
 {
     queue_shrink(s->queue);
-    pending_rows_shrink(&s->tracks);
+    pending_rows_shrink(&s->pending);
     if (s->store)
         store_rest(s->store);
     if (s->was_busy)
@@ -617,7 +617,7 @@ struct record_writer *record_writer_new(const struct record_writer_config *confi
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); // nobody asks, and it takes a lock each time
     s->config = *config;
     s->queue = q;
-    pending_rows_init(&s->tracks, config->body_bytes);
+    pending_rows_init(&s->pending, config->body_bytes);
     if (uv_mutex_init(&s->lock))
         goto no_lock;
     if (uv_cond_init(&s->turns))
@@ -657,7 +657,7 @@ void record_writer_free(struct record_writer *s)
         return;
     uv_cond_destroy(&s->turns);
     uv_mutex_destroy(&s->lock);
-    pending_rows_deinit(&s->tracks);
+    pending_rows_deinit(&s->pending);
     flush_asks_deinit(&s->asks);
     free(s);
 }
