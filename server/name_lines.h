@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The lines of the file of names (docs/architecture.md "Names over a restart"). Pure.
+// The lines of the file of names (docs/decisions.md "Names over a restart"). Pure.
 #pragma once
 #include <stdint.h>
 #include "names.h"

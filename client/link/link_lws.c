@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The link by libwebsockets' client on our loop. Its traps are told in docs/architecture.md.
+// The link by libwebsockets' client on our loop. Its traps are listed in docs/decisions.md.
 #include <errno.h>
 #include <fcntl.h>
 #include <libwebsockets.h>
