@@ -330,12 +330,12 @@ static void on_request(void *ctx, struct mux_stream *s, struct http_head *reques
         return;
     }
     if (said.id.len > 0)
-        memcpy(x->id, said.id.p, EXCHANGE_ID_LEN);
+        memcpy(x->info.id, said.id.p, EXCHANGE_ID_LEN);
     else
-        exchange_id_next(&a->ids, (uint64_t)x->begun_wall_ns / 1000000, x->id);
-    x->tunnel = a->config.name;
-    x->tunnel_id = a->tunnel_number;
-    x->inbound = said.inbound;
+        exchange_id_next(&a->ids, (uint64_t)x->info.begun_wall_ns / 1000000, x->info.id);
+    x->info.tunnel = a->config.name;
+    x->info.tunnel_id = a->tunnel_number;
+    x->info.inbound_id = said.inbound;
     if (!upstream_attach(&a->upstream, x))
         exchange_answer(x, ANSWER_BUSY);
     else
@@ -348,7 +348,7 @@ static void on_exchange_closed(void *ctx, struct exchange *x, enum exchange_why 
 {
     struct agent *a = ctx;
     struct report report;
-    if (!a->tunnel || x->tunnel_id != a->tunnel_number)
+    if (!a->tunnel || x->info.tunnel_id != a->tunnel_number)
         return;
     exchange_report(x, why, &report);
     tunnel_report(a->tunnel, &report);

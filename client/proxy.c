@@ -19,7 +19,7 @@ static void on_request(void *ctx, struct edge *e, struct exchange *x, struct htt
     struct proxy *p = ctx;
     struct forward_scratch scratch;
     const struct forward_hop hop = {edge_visitor(e), edge_scheme(e, "http"), p->loop_id};
-    x->scheme = hop.scheme;
+    x->info.scheme = hop.scheme;
     if (!forward_request(x, head, &hop, &scratch))
         return;
     if (head->authority.len == 0) // HTTP/1.0 may come without one

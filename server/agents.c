@@ -610,7 +610,7 @@ bool agent_attach(struct agent *a, struct exchange *x, const struct client_addre
         return false;
     }
     tunnel_stream_make_room(m);
-    x->tunnel_id = a->number;
+    x->info.tunnel_id = a->number;
     x->record = a->record;
     exchange_attach(x, &e->end);
     return true;
@@ -629,14 +629,14 @@ static struct agent *agent_of(const struct relay *r, const struct exchange *x)
     const struct agent_list *lists[] = {&r->agents, &r->waiting}; // its name may have been taken
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
         for (struct agent *a = lists[i]->first; a; a = a->next)
-            if (a->number == x->tunnel_id)
+            if (a->number == x->info.tunnel_id)
                 return a;
     return NULL;
 }
 
 void agents_report(void *ctx, struct exchange *x, enum exchange_why why)
 {
-    struct agent *a = x->tunnel_id ? agent_of(ctx, x) : NULL;
+    struct agent *a = x->info.tunnel_id ? agent_of(ctx, x) : NULL;
     struct report report;
     relay_log_refused(ctx, x);
     if (!a)

@@ -234,7 +234,7 @@ static void forward(struct relay *r, struct edge *e, struct route *route, struct
     if (!forward_request(x, head, &hop, &scratch))
         return;
     if (!head_add(head, SLICE("adit-bind"), slice_str(route->bind_text)) ||
-        !head_add(head, SLICE("adit-id"), slice_str(x->id)))
+        !head_add(head, SLICE("adit-id"), slice_str(x->info.id)))
         exchange_answer(x, ANSWER_HEAD_TOO_LARGE);
     else if (!agent_attach(route->agent, x, edge_client(e), &why))
         exchange_answer(x, why);
@@ -266,10 +266,10 @@ void front_request(void *ctx, struct edge *e, struct exchange *x, struct http_he
         return;
     }
     struct route *route = name_normalise(label, name) ? routes_find(&r->routes, name) : NULL;
-    x->scheme = edge_scheme(e, r->config.scheme);
-    x->tunnel = route ? route->name : "";
-    x->owner = route ? route->owner : "";
-    x->tunnel_address = route && route->agent ? agent_address(route->agent) : "";
+    x->info.scheme = edge_scheme(e, r->config.scheme);
+    x->info.tunnel = route ? route->name : "";
+    x->info.owner = route ? route->owner : "";
+    x->info.tunnel_address = route && route->agent ? agent_address(route->agent) : "";
     if (!route)
         exchange_answer(x, ANSWER_NO_TUNNEL);
     else if (!route->agent)

@@ -183,12 +183,12 @@ static void tell_met(struct relay *r, enum answer answer, const char *more)
 
 void relay_log_refused(struct relay *r, const struct exchange *x)
 {
-    if (!x->refused || !limit_of(x->answer))
+    if (!x->info.refused || !limit_of(x->info.answer))
         return;
-    bool more = r->log.met[x->answer].next_ms > 0;
-    r->log.met[x->answer].count++;
-    if (loop_now_ms(&r->loop) >= r->log.met[x->answer].next_ms)
-        tell_met(r, x->answer, more ? " more" : "");
+    bool more = r->log.met[x->info.answer].next_ms > 0;
+    r->log.met[x->info.answer].count++;
+    if (loop_now_ms(&r->loop) >= r->log.met[x->info.answer].next_ms)
+        tell_met(r, x->info.answer, more ? " more" : "");
 }
 
 static void on_routed(void *ctx, struct exchange *x)
@@ -197,8 +197,8 @@ static void on_routed(void *ctx, struct exchange *x)
     (void)ctx;
     if (!n)
         return;
-    (void)snprintf(n->tunnel, sizeof(n->tunnel), "%s", x->tunnel ? x->tunnel : "");
-    (void)snprintf(n->visitor, sizeof(n->visitor), "%s", x->visitor ? x->visitor : "");
+    (void)snprintf(n->tunnel, sizeof(n->tunnel), "%s", x->info.tunnel ? x->info.tunnel : "");
+    (void)snprintf(n->visitor, sizeof(n->visitor), "%s", x->info.visitor ? x->info.visitor : "");
     x->note[NOTE] = n;
 }
 
@@ -219,16 +219,17 @@ static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
     char duration[TEXT_NUMBER_MAX];
     char status[8] = "-";
     char link[40] = "";
-    if (x->status > 0)
-        (void)snprintf(status, sizeof(status), "%u", (unsigned)x->status);
-    if (x->tunnel_id > 0)
-        (void)snprintf(link, sizeof(link), ", tunnel %" PRIu64, x->tunnel_id);
+    if (x->info.status > 0)
+        (void)snprintf(status, sizeof(status), "%u", (unsigned)x->info.status);
+    if (x->info.tunnel_id > 0)
+        (void)snprintf(link, sizeof(link), ", tunnel %" PRIu64, x->info.tunnel_id);
     bool complete = why == EXCHANGE_COMPLETE;
-    relay_log_detail(r, "exchange %s: %s, %s, %s, %s %s for %s%s%s%s%s%s", x->id, status,
+    relay_log_detail(r, "exchange %s: %s, %s, %s, %s %s for %s%s%s%s%s%s", x->info.id, status,
                      text_size(x->direction[OUTBOUND].bytes, size),
-                     text_duration((int64_t)(uv_hrtime() - x->begun_ns), duration), x->method,
-                     n->tunnel[0] ? n->tunnel : "-", n->visitor[0] ? n->visitor : "-", link,
-                     x->refused ? ", " : "", x->refused ? answer_code(x->answer) : "",
+                     text_duration((int64_t)(uv_hrtime() - x->info.begun_ns), duration),
+                     x->info.method, n->tunnel[0] ? n->tunnel : "-",
+                     n->visitor[0] ? n->visitor : "-", link, x->info.refused ? ", " : "",
+                     x->info.refused ? answer_code(x->info.answer) : "",
                      complete ? "" : ", ended: ", complete ? "" : exchange_whystr(why));
     on_discarded(ctx, x);
 }

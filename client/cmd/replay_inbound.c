@@ -98,10 +98,10 @@ static void on_exchange_closed(void *ctx, struct exchange *x, enum exchange_why 
 {
     struct watcher *w = ctx;
     (void)why;
-    w->result->refused = x->refused;
-    w->result->answer = x->answer;
-    memcpy(w->result->detail, x->detail, sizeof(w->result->detail));
-    w->result->duration_ns = x->ended_ns - x->begun_ns;
+    w->result->refused = x->info.refused;
+    w->result->answer = x->info.answer;
+    memcpy(w->result->detail, x->info.detail, sizeof(w->result->detail));
+    w->result->duration_ns = x->info.ended_ns - x->info.begun_ns;
 }
 
 bool replay_inbound_run(struct upstream *u, const struct exchange_observer *observer,
@@ -124,9 +124,9 @@ bool replay_inbound_run(struct upstream *u, const struct exchange_observer *obse
     struct exchange *x = exchange_new(&p.end, &head, &watcher.observer);
     if (!x)
         return false;
-    exchange_id_next(ids, (uint64_t)x->begun_wall_ns / 1000000, x->id);
-    memcpy(result->id, x->id, sizeof(result->id));
-    x->replay_of = request->replay_of;
+    exchange_id_next(ids, (uint64_t)x->info.begun_wall_ns / 1000000, x->info.id);
+    memcpy(result->id, x->info.id, sizeof(result->id));
+    x->info.replay_of = request->replay_of;
     if (!upstream_attach(u, x)) {
         exchange_discard(x);
         return false;

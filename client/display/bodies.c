@@ -375,14 +375,14 @@ static void put_times(struct buf *out, const struct exchange *x, const struct co
     struct line l;
     line_clear(&l);
     line_put(&l, "  = ");
-    line_put(&l, x->id + (console->place.columns > 0 ? EXCHANGE_ID_LEN - LINE_ID_END : 0));
+    line_put(&l, x->info.id + (console->place.columns > 0 ? EXCHANGE_ID_LEN - LINE_ID_END : 0));
     line_put(&l, ":");
-    put_time(&l, " sent on after ", x->begun_ns, x->sent_on_ns);
-    if (x->connect_ns > 0)
-        put_time(&l, ", of which connecting ", 0, x->connect_ns);
-    put_time(&l, x->sent_on_ns ? ", answered after " : " answered after ", x->begun_ns,
-             x->answered_ns);
-    put_time(&l, ", last byte after ", x->begun_ns, response->last_ns);
+    put_time(&l, " sent on after ", x->info.begun_ns, x->info.sent_on_ns);
+    if (x->info.connect_ns > 0)
+        put_time(&l, ", of which connecting ", 0, x->info.connect_ns);
+    put_time(&l, x->info.sent_on_ns ? ", answered after " : " answered after ", x->info.begun_ns,
+             x->info.answered_ns);
+    put_time(&l, ", last byte after ", x->info.begun_ns, response->last_ns);
     line_put(&l, "\n");
     (void)buf_append(out, l.text, l.len);
 }

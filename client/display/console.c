@@ -73,15 +73,15 @@ static void print(struct console *c, struct line *l)
 void console_exchange(struct console *c, const struct exchange *x, enum exchange_why why,
                       struct line *l)
 {
-    const struct line_state state = {clock_text(c), x->status, x->ended_ns - x->begun_ns, false,
-                                     why};
+    const struct line_state state = {clock_text(c), x->info.status,
+                                     x->info.ended_ns - x->info.begun_ns, false, why};
     exchange_line(l, &c->place, x, &state);
 }
 
 void console_running(struct console *c, const struct exchange *x, unsigned status)
 {
     struct line l;
-    const struct line_state state = {clock_text(c), status, uv_hrtime() - x->begun_ns, true,
+    const struct line_state state = {clock_text(c), status, uv_hrtime() - x->info.begun_ns, true,
                                      EXCHANGE_COMPLETE};
     exchange_line(&l, &c->place, x, &state);
     print(c, &l);

@@ -64,7 +64,7 @@ static void put_columns(struct line *l, const struct line_place *place, const st
     const size_t columns = place->columns ? place->columns : SIZE_MAX;
     put_colour(l, place, TEXT_DIM);
     size_t at = l->len;
-    line_put(l, x->id + (place->columns ? EXCHANGE_ID_LEN - LINE_ID_END : 0));
+    line_put(l, x->info.id + (place->columns ? EXCHANGE_ID_LEN - LINE_ID_END : 0));
     line_left(l, at, ID_COLUMNS);
     line_put(l, "  ");
     if (columns >= WITH_TIME) {
@@ -86,7 +86,7 @@ static void put_columns(struct line *l, const struct line_place *place, const st
         line_put(l, "  ");
     }
     at = l->len;
-    line_foreign(l, at_most(slice_str(x->method), place->columns ? METHOD_MOST : SIZE_MAX));
+    line_foreign(l, at_most(slice_str(x->info.method), place->columns ? METHOD_MOST : SIZE_MAX));
     line_left(l, at, METHOD_COLUMNS);
     line_put(l, " ");
 }
@@ -123,11 +123,11 @@ static void put_traffic(struct line *l, const struct exchange *x)
 static struct remark remark_on(const struct exchange *x, const struct line_state *state,
                                struct line *memory)
 {
-    struct remark r = {.word = SLICE(""), .detail = slice_str(x->detail)};
+    struct remark r = {.word = SLICE(""), .detail = slice_str(x->info.detail)};
     if (state->runs)
         return (struct remark){.word = SLICE("running"), .detail = SLICE("")};
-    if (x->refused)
-        r.word = slice_str(answer_code(x->answer));
+    if (x->info.refused)
+        r.word = slice_str(answer_code(x->info.answer));
     else if (state->why != EXCHANGE_COMPLETE)
         r.word = slice_str(exchange_whystr(state->why));
     else if (x->upgraded)
@@ -208,7 +208,7 @@ static void put_both(struct line *l, const struct line_place *place, struct slic
 // `memory` is for its text.
 static struct slice target_of(const struct exchange *x, char *memory, size_t cap)
 {
-    const struct slice text = slice_str(x->target);
+    const struct slice text = slice_str(x->info.target);
     struct credential_sink sink = {.at = memory, .left = cap};
     if (!credential_may_be_in(text))
         return text;

@@ -22,7 +22,7 @@ static struct lasting *lasting_of(const struct exchange *x)
 static void on_lasts(struct timeout *t)
 {
     struct exchange *x = container_of(t, struct exchange, lasts);
-    console_running(lasting_of(x)->console, x, x->status);
+    console_running(lasting_of(x)->console, x, x->info.status);
 }
 
 static bool is_event_stream(const struct exchange *x, const struct http_head *response)

@@ -94,8 +94,8 @@ static struct path_stats_entry *find(struct path_stats *t, struct slice path)
 static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
 {
     struct path_stats *t = ctx;
-    uint64_t ns = x->ended_ns - x->begun_ns;
-    struct path_stats_entry *p = find(t, path_of(x->target));
+    uint64_t ns = x->info.ended_ns - x->info.begun_ns;
+    struct path_stats_entry *p = find(t, path_of(x->info.target));
     (void)why;
     t->exchanges++;
     if (!p)

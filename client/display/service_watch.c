@@ -95,9 +95,10 @@ static void look(struct service_watch *w)
 // Whether an exchange has found that nothing can be connected to.
 static bool found_nothing(const struct exchange *x)
 {
-    return x->refused && x->sent_on_ns == 0 &&
-           (x->answer == ANSWER_UPSTREAM_REFUSED || x->answer == ANSWER_UPSTREAM_UNREACHABLE ||
-            x->answer == ANSWER_UPSTREAM_TIMEOUT);
+    return x->info.refused && x->info.sent_on_ns == 0 &&
+           (x->info.answer == ANSWER_UPSTREAM_REFUSED ||
+            x->info.answer == ANSWER_UPSTREAM_UNREACHABLE ||
+            x->info.answer == ANSWER_UPSTREAM_TIMEOUT);
 }
 
 // What comes back is told by a look and not by each exchange: of a service that goes and comes all
@@ -110,7 +111,8 @@ static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
         w->state = SERVICE_DOUBTFUL;
         w->wait_ms = SERVICE_LOOK_FIRST_MS;
         look_later(w);
-    } else if (w->state != SERVICE_UP && x->status && x->sent_on_ns > 0 && !x->refused) {
+    } else if (w->state != SERVICE_UP && x->info.status && x->info.sent_on_ns > 0 &&
+               !x->info.refused) {
         is_up(w);
     }
 }

@@ -32,24 +32,24 @@ static uint64_t since(const struct exchange *x, uint64_t ns)
 {
     if (ns == 0)
         return REPORT_NONE;
-    return ns > x->begun_ns ? ns - x->begun_ns : 0;
+    return ns > x->info.begun_ns ? ns - x->info.begun_ns : 0;
 }
 
 _Static_assert((int)EXCHANGE_MEMORY + 1 == (int)REPORT_OUTCOMES, "reports know every outcome");
 
 void exchange_report(const struct exchange *x, enum exchange_why why, struct report *r)
 {
-    memcpy(r->id, x->id, sizeof(r->id));
+    memcpy(r->id, x->info.id, sizeof(r->id));
     r->outcome = (uint8_t)why;
     for (int side = 0; side < 2; side++) {
         const struct exchange_direction *d = &x->direction[side];
         r->body[side].bytes = d->bytes;
         r->body[side].whole = digest_value(&d->digest, r->body[side].digest) && d->ended;
     }
-    r->sent_on_ns = since(x, x->sent_on_ns);
-    r->connect_ns = x->connect_ns ? x->connect_ns : REPORT_NONE;
-    r->answered_ns = since(x, x->answered_ns);
-    r->duration_ns = since(x, x->ended_ns);
+    r->sent_on_ns = since(x, x->info.sent_on_ns);
+    r->connect_ns = x->info.connect_ns ? x->info.connect_ns : REPORT_NONE;
+    r->answered_ns = since(x, x->info.answered_ns);
+    r->duration_ns = since(x, x->info.ended_ns);
 }
 
 bool exchange_wants_date(const struct http_head *response)
@@ -85,20 +85,23 @@ struct exchange *exchange_new(struct exchange_endpoint *inbound, const struct ht
     *x = (struct exchange){
         .endpoint = {[INBOUND] = inbound},
         .observer = observer,
-        .visitor = "",
-        .tunnel = "",
-        .owner = "",
-        .tunnel_address = "",
-        .scheme = "",
-        .upstream = "",
-        .replay_of = "",
-        .begun_wall_ns = wall_clock_ns(),
-        .begun_ns = uv_hrtime(),
+        .info =
+            {
+                .visitor = "",
+                .tunnel = "",
+                .owner = "",
+                .tunnel_address = "",
+                .scheme = "",
+                .upstream = "",
+                .replay_of = "",
+                .begun_wall_ns = wall_clock_ns(),
+                .begun_ns = uv_hrtime(),
+            },
         .direction = {{.credit = LIMIT_CREDIT_BYTES}, {.credit = LIMIT_CREDIT_BYTES}},
         .form = answer_form_of(request),
     };
-    copy_text(x->method, sizeof(x->method), request->method);
-    copy_text(x->target, sizeof(x->target), request->target);
+    copy_text(x->info.method, sizeof(x->info.method), request->method);
+    copy_text(x->info.target, sizeof(x->info.target), request->target);
     inbound->x = x;
     inbound->side = INBOUND;
     TELL(x, begun, x, request);
@@ -137,9 +140,9 @@ static void close_exchange(struct exchange *x, enum exchange_why why,
     if (x->direction[OUTBOUND].ended && !x->upgraded)
         why = EXCHANGE_COMPLETE;
     settle(x);
-    x->ended_ns = uv_hrtime();
+    x->info.ended_ns = uv_hrtime();
     for (int side = 0; side < 2; side++)
-        stall_over(&x->direction[side], x->ended_ns);
+        stall_over(&x->direction[side], x->info.ended_ns);
     TELL(x, closed, x, why);
     struct exchange_endpoint *ends[2] = {x->endpoint[INBOUND], x->endpoint[OUTBOUND]};
     free_exchange(x);
@@ -176,10 +179,10 @@ void exchange_respond(struct exchange *x, const struct http_head *head, struct s
     struct exchange_endpoint *inbound = x->endpoint[INBOUND];
     struct exchange_direction *response = &x->direction[OUTBOUND];
     assert(inbound); // it asked, and has not been answered
-    bool no_body = strcmp(x->method, "HEAD") == 0;
+    bool no_body = strcmp(x->info.method, "HEAD") == 0;
     struct body_framing framing = {no_body ? BODY_NONE : BODY_LENGTH, no_body ? 0 : body.len};
-    x->status = head->status;
-    x->answered_ns = uv_hrtime();
+    x->info.status = head->status;
+    x->info.answered_ns = uv_hrtime();
     response->begun = true;
     response->framing = framing;
     settle(x);
@@ -205,10 +208,10 @@ void exchange_answer(struct exchange *x, enum answer answer)
     char text[ANSWER_TEXT_MAX];
     struct http_head head;
     struct slice body;
-    const struct answer_words words = {answer, x->form, x->detail};
+    const struct answer_words words = {answer, x->form, x->info.detail};
     answer_make(&words, text, &head, &body);
-    x->answer = answer;
-    x->refused = true;
+    x->info.answer = answer;
+    x->info.refused = true;
     exchange_respond(x, &head, body);
 }
 
@@ -272,7 +275,7 @@ bool exchange_takes_interim(const struct exchange *x, const struct http_head *he
 void exchange_bad_head(struct exchange_endpoint *outbound, struct slice bytes, const char *detail)
 {
     struct exchange *x = outbound->x;
-    copy_text(x->detail, sizeof(x->detail), slice_str(detail));
+    copy_text(x->info.detail, sizeof(x->info.detail), slice_str(detail));
     TELL(x, bad_head, x, bytes);
 }
 
@@ -292,7 +295,7 @@ static const struct http_head *as_it_came(struct exchange *x, const struct http_
 
 void exchange_explain(struct exchange_endpoint *from, const char *detail)
 {
-    copy_text(from->x->detail, sizeof(from->x->detail), slice_str(detail));
+    copy_text(from->x->info.detail, sizeof(from->x->info.detail), slice_str(detail));
 }
 
 void exchange_head(struct exchange_endpoint *from, const struct http_head *head,
@@ -314,18 +317,18 @@ void exchange_head(struct exchange_endpoint *from, const struct http_head *head,
         d->framing = *framing;
     }
     if (from->side == INBOUND) {
-        x->sent_on_ns = uv_hrtime(); // an outbound that has to connect first says so later
+        x->info.sent_on_ns = uv_hrtime(); // an outbound that has to connect first says so later
         settle(x);
     } else {
         const struct http_head *came = as_it_came(x, head);
         TELL(x, head, x, came);
     }
     uint64_t now_ns = from->side == OUTBOUND ? uv_hrtime() : 0;
-    if (x->heard_ns == 0) // an outbound that reads bytes knows better
-        x->heard_ns = now_ns;
+    if (x->info.heard_ns == 0) // an outbound that reads bytes knows better
+        x->info.heard_ns = now_ns;
     if (from->side == OUTBOUND && !interim) {
-        x->status = head->status;
-        x->answered_ns = now_ns;
+        x->info.status = head->status;
+        x->info.answered_ns = now_ns;
         x->upgraded = head->status == 101;
     }
     if (to)

@@ -107,6 +107,33 @@ struct exchange_observer {
     const struct exchange_observer *next;
 };
 
+// The facts of an exchange that observers record, report and show. The data path writes them and
+// decides nothing by them.
+struct exchange_info {
+    char id[EXCHANGE_ID_LEN + 1]; // set by the inbound's owner; empty until then
+    // "" when unknown. Borrowed from the code that set them; valid until `routed` has been told.
+    const char *visitor, *tunnel, *scheme, *upstream, *replay_of;
+    // The tunnel's owner (SHA-256 of the owner's key in hexadecimal) and its agent's address, ""
+    // where that may stand for several people. The record is shared out by them.
+    const char *owner, *tunnel_address;
+    uint64_t tunnel_id;  // 0: no tunnel
+    uint64_t inbound_id; // number of the visitor's connection within its link; 0: unknown, or the
+                         // connection may carry requests of several people
+    char method[24], target[EXCHANGE_TARGET_MAX]; // truncated
+    uint16_t status;                              // of the final response
+    bool refused;                                 // the response is our own `answer`
+    enum answer answer;
+    char detail[EXCHANGE_DETAIL_MAX]; // what was wrong; "": `answer` says all
+    int64_t begun_wall_ns;            // since 1970
+    // Monotonic clock; 0: not yet.
+    uint64_t begun_ns;    // the request head was received
+    uint64_t sent_on_ns;  // the request head left for the outbound
+    uint64_t heard_ns;    // the first byte of any response, a 1xx included
+    uint64_t answered_ns; // the final response head
+    uint64_t ended_ns;
+    uint64_t connect_ns; // time it took to connect to the origin; 0: reused a connection
+};
+
 struct exchange {
     struct exchange_endpoint *endpoint[2];
     struct exchange_direction
@@ -114,35 +141,16 @@ struct exchange {
     const struct exchange_observer *observer; // the first of them
     void *note[EXCHANGE_NOTES];               // of observers
     struct timeout lasts;         // of the one that tells what lasts (client/display/lasting)
-    char id[EXCHANGE_ID_LEN + 1]; // set by who began it; empty until then
-    // What it says of itself, "" when there is nothing; owned by who set it, and read no later than
-    // when the request goes on or is answered.
-    const char *visitor, *tunnel, *scheme, *upstream, *replay_of;
-    // Whose tunnel it is: the SHA-256 of its owner's key in hexadecimal, and the address that its
-    // agent comes from, "" where that may stand for anybody. By them the record is shared out.
-    const char *owner, *tunnel_address;
     const struct http_head *came; // of exchange_came, until then
     enum exchange_record record;  // at most
-    uint64_t tunnel_id;           // number of the tunnel that it goes through; 0: none
-    uint64_t inbound;      // number of the visitor's connection, of those of this link; 0: it
-                           // is not known, or may carry the requests of several people
-    int64_t begun_wall_ns; // since 1970
-    // Times of a clock that is never set; 0: not yet.
-    uint64_t begun_ns, sent_on_ns, answered_ns, ended_ns;
-    uint64_t heard_ns;      // the first byte of what answers it, which may be a 1xx
-    uint64_t connect_ns;    // how long it took to connect to the service; 0: it was connected
-    uint16_t interim;       // 1xx responses so far
-    uint32_t interim_bytes; // of their fields
-    uint16_t status;        // of the final response
+    enum answer_form form;        // of our own answer
+    uint16_t interim;             // 1xx responses so far
+    uint32_t interim_bytes;       // of their fields
     bool upgraded, routed;
     // Said by the inbound, of its peer: it is its next bytes that everything waits for; it may stop
     // reading for as long as it likes.
     bool awaits_visitor, endless;
-    bool refused; // the answer is ours
-    enum answer answer;
-    enum answer_form form;
-    char detail[EXCHANGE_DETAIL_MAX]; // what was wrong, for people; "": nothing to add to `answer`
-    char method[24], target[EXCHANGE_TARGET_MAX]; // for people, cut to size
+    struct exchange_info info;
 };
 
 // What there is to say of it at its end: for who hears that it is closed.

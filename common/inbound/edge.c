@@ -188,7 +188,7 @@ void edge_break_off(struct edge *e, enum exchange_why why, enum answer answer)
 {
     bool whole = e->response_ended && !e->upgraded;
     enum answer_form form = e->end.x ? e->end.x->form : ANSWER_TEXT;
-    bool head_method = e->end.x && strcmp(e->end.x->method, "HEAD") == 0;
+    bool head_method = e->end.x && strcmp(e->end.x->info.method, "HEAD") == 0;
     exchange_abort(&e->end, why);
     if (!e->response_begun && why != EXCHANGE_VISITOR_GONE)
         answer_and_close(e, answer, form, head_method);

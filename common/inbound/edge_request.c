@@ -123,8 +123,8 @@ static void handle_request(struct edge *e, struct http_head *head, size_t len)
     }
     if (head->minor_version == 0)
         head_remove(head, SLICE("expect")); // RFC 9110 §10.1.1; behind us the version is 1.1
-    x->visitor = e->visitor;
-    exchange_id_next(&e->set->ids, (uint64_t)x->begun_wall_ns / 1000000, x->id);
+    x->info.visitor = e->visitor;
+    exchange_id_next(&e->set->ids, (uint64_t)x->info.begun_wall_ns / 1000000, x->info.id);
     begin_exchange(e, head, &framing);
     if (framing.kind == BODY_CHUNKED && !fields_keep_connection_names(head, &e->hop_names)) {
         exchange_discard(x);
@@ -133,7 +133,7 @@ static void handle_request(struct edge *e, struct http_head *head, size_t len)
     }
     if (e->number && is_forwarded(head))
         e->number = 0;
-    x->inbound = e->number;
+    x->info.inbound_id = e->number;
     e->head_len = len;
     e->keep_alive = e->keep_alive && e->place->welcome == ADMIT_SERVED;
     if (welcome) {

@@ -284,7 +284,7 @@ static bool read_head(struct call *k)
     const struct http1_limits limits = head_limits(k);
     int n = http1_read_response(in.p, in.len, &k->scanned, &limits, &head);
     if (!k->response_bytes && k->end.x)
-        k->end.x->heard_ns = uv_hrtime();
+        k->end.x->info.heard_ns = uv_hrtime();
     k->response_bytes = true;
     // What has yet to leave may be read as another request, whose answer is nobody's.
     k->early = k->early || !is_whole(k) || conn_pending(k->conn) > 0;
@@ -469,7 +469,7 @@ static void use_conn(struct call *k, struct conn *c)
     k->state = CALL_HEAD;
     conn_set_owner(c, &conn_ops, k);
     k->sent_before = conn_sent(c);
-    k->end.x->sent_on_ns = uv_hrtime();
+    k->end.x->info.sent_on_ns = uv_hrtime();
     if (!conn_write(c, buf_at(&k->waiting), buf_len(&k->waiting))) {
         refuse(k, ANSWER_BUSY);
         return;
@@ -499,15 +499,15 @@ static void on_dialed(void *ctx, struct conn *c, int error)
 {
     struct call *k = ctx;
     k->dial = NULL;
-    k->end.x->connect_ns = uv_hrtime() - k->dialed_ns;
+    k->end.x->info.connect_ns = uv_hrtime() - k->dialed_ns;
     if (c) {
         log_debug("a new connection to the service %s after %" PRIu64 " us, for exchange %s",
-                  k->upstream->name, k->end.x->connect_ns / 1000, k->end.x->id);
+                  k->upstream->name, k->end.x->info.connect_ns / 1000, k->end.x->info.id);
         use_conn(k, c);
         return;
     }
     const char *at = k->upstream->target.failed_at;
-    (void)snprintf(k->end.x->detail, sizeof(k->end.x->detail), "%.90s: %.60s",
+    (void)snprintf(k->end.x->info.detail, sizeof(k->end.x->info.detail), "%.90s: %.60s",
                    at[0] ? at : k->upstream->target.host, uv_strerror(error));
     refuse(k, answer_of_uv(error));
 }
@@ -516,7 +516,7 @@ static void dial(struct call *k)
 {
     k->state = CALL_DIALS;
     k->dialed_ns = uv_hrtime();
-    k->end.x->sent_on_ns = 0; // not yet
+    k->end.x->info.sent_on_ns = 0; // not yet
     k->dial = dial_start(k->upstream->loop, &k->upstream->target, on_dialed, k);
     if (!k->dial)
         refuse(k, ANSWER_BUSY);
@@ -584,8 +584,8 @@ static void end_head(struct exchange_endpoint *end, const struct http_head *head
     bool bodiless = !framing_has_body(framing);
     k->use = (struct upstream_use){.repeatable = idempotent && bodiless && !offers,
                                    .alone = exchange_stands_alone(head, framing),
-                                   .link = end->x->tunnel_id,
-                                   .inbound = end->x->inbound};
+                                   .link = end->x->info.tunnel_id,
+                                   .inbound = end->x->info.inbound_id};
     if ((offers && !k->offer) || !write_head(k, head)) {
         refuse(k, ANSWER_BUSY);
         return;
@@ -681,7 +681,7 @@ bool upstream_attach(struct upstream *u, struct exchange *x)
     if (!k)
         return false;
     *k = (struct call){.upstream = u, .end.ops = &end_ops, .credit = LIMIT_CREDIT_BYTES};
-    x->upstream = u->name;
+    x->info.upstream = u->name;
     exchange_attach(x, &k->end);
     return true;
 }

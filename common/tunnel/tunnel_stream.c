@@ -68,7 +68,8 @@ __attribute__((noinline)) static struct mux_stream *open_with_visitor(struct tun
 {
     struct http_head with;
     char digits[24];
-    int len = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)e->end.x->inbound);
+    int len =
+        snprintf(digits, sizeof(digits), "%llu", (unsigned long long)e->end.x->info.inbound_id);
     head_copy(&with, head);
     // Without room for it the connection to the service is nobody's behind this request.
     (void)head_add(&with, SLICE("adit-visitor"), slice_of(digits, (size_t)len));
@@ -93,8 +94,8 @@ static void out_head(struct exchange_endpoint *end, const struct http_head *head
     struct tunnel_stream *e = end_of(end);
     e->head_request = slice_eq(head->method, SLICE("HEAD"));
     bool ends = framing->kind == BODY_NONE && head->upgrade.len == 0;
-    bool tells =
-        end->x->inbound && mux_peer(e->mux)->visitors && exchange_stands_alone(head, framing);
+    bool tells = end->x->info.inbound_id && mux_peer(e->mux)->visitors &&
+                 exchange_stands_alone(head, framing);
     e->finished = ends;
     if (keep_offer(e, head->upgrade))
         e->stream = tells ? open_with_visitor(e, head, ends) : mux_open(e->mux, head, ends, e);
@@ -279,7 +280,7 @@ static size_t pace_of(const struct exchange *x, uint64_t now_ns)
 {
     const struct exchange_direction *request = &x->direction[INBOUND];
     const struct exchange_direction *response = &x->direction[OUTBOUND];
-    uint64_t since_ns = x->begun_ns;
+    uint64_t since_ns = x->info.begun_ns;
     uint64_t bytes = request->bytes;
     if (x->endless)
         return SIZE_MAX;
@@ -330,7 +331,7 @@ static struct candidate candidate_of(struct mux_stream *s, size_t of_anybody, ui
     if (!e || !e->end.x)
         return c;
     const struct exchange *x = e->end.x;
-    const uint64_t times[] = {x->begun_ns, x->sent_on_ns, x->answered_ns,
+    const uint64_t times[] = {x->info.begun_ns, x->info.sent_on_ns, x->info.answered_ns,
                               x->direction[INBOUND].last_ns, x->direction[OUTBOUND].last_ns};
     uint64_t last_ns = 0;
     for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)

@@ -174,8 +174,8 @@ static void begin(struct fixture *f, struct ends *e, const struct http_head *hea
     *e = (struct ends){.visitor.ops = &ops, .service.ops = &ops};
     e->x = exchange_new(&e->visitor, head, recorder_observer(f->recorder));
     CHECK(e->x);
-    exchange_id_next(&ids, 1700000000000, e->x->id);
-    e->x->tunnel = "web";
+    exchange_id_next(&ids, 1700000000000, e->x->info.id);
+    e->x->info.tunnel = "web";
 }
 
 static void send_on(struct ends *e, const struct http_head *head, struct body_framing framing)
@@ -248,9 +248,9 @@ static void all_of_an_exchange_is_kept(void **state)
     add(&head, "x", "");
     add(&head, "X", "1");
     begin(f, &e, &head);
-    e.x->visitor = "192.0.2.1";
-    e.x->upstream = "127.0.0.1:80";
-    e.x->replay_of = "0123456789abcdef";
+    e.x->info.visitor = "192.0.2.1";
+    e.x->info.upstream = "127.0.0.1:80";
+    e.x->info.replay_of = "0123456789abcdef";
     send_on(&e, &head, chunked);
     send_body(&e.visitor, BODY);
     head = response_head(103);
@@ -484,8 +484,8 @@ static void a_report_counts_once_and_through_its_own_tunnel(void **state)
     struct http_head head = request_head();
     record(f);
     begin(f, &e, &head);
-    e.x->tunnel_id = 7;
-    memcpy(id, e.x->id, sizeof(id));
+    e.x->info.tunnel_id = 7;
+    memcpy(id, e.x->info.id, sizeof(id));
     send_on(&e, &head, (struct body_framing){BODY_CHUNKED, 0});
     r = report_of(id, 1);
     recorder_report(f->recorder, 8, &r); // another tunnel's

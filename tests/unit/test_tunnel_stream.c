@@ -197,7 +197,7 @@ static void a_date_is_that_of_the_clock_also_when_it_was_set_meanwhile(void **st
     for (int hours = -1; hours <= 1; hours++) {
         struct forwarded f;
         begin(&f, "GET", true);
-        f.x->begun_wall_ns += hours * INT64_C(3600000000000); // as the clock was then
+        f.x->info.begun_wall_ns += hours * INT64_C(3600000000000); // as the clock was then
         time_t before = wall_clock_ns() / 1000000000;
         respond(&f, 1);
         time_t after = wall_clock_ns() / 1000000000;

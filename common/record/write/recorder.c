@@ -155,7 +155,7 @@ static void on_begun(void *ctx, struct exchange *x, const struct http_head *requ
     x->note[0] = (void *)(uintptr_t)number;
     *e = (struct event_begin){
         .event = {.slot = number - 1, .kind = EVENT_BEGIN},
-        .began_ns = x->begun_wall_ns,
+        .began_ns = x->info.begun_wall_ns,
     };
     if (request->minor_version == 0)
         e->event.flags = EVENT_HTTP_10;
@@ -200,13 +200,13 @@ static void on_routed(void *ctx, struct exchange *x)
     s->share = queue_shares_of(&r->shares, x);
     s->routed = true;
     r->unrouted--;
-    const struct slice visitor = said(r, x->visitor, 64);
-    const struct slice tunnel = said(r, x->tunnel, 63);
-    const struct slice scheme = at_most(x->scheme, 16);
-    const struct slice upstream = said(r, x->upstream, 300);
-    const struct slice replay = at_most(x->replay_of, 16);
-    const struct slice owner = at_most(x->owner, RECORD_OWNER_MAX);
-    const struct slice address = at_most(x->tunnel_address, RECORD_ADDRESS_MAX);
+    const struct slice visitor = said(r, x->info.visitor, 64);
+    const struct slice tunnel = said(r, x->info.tunnel, 63);
+    const struct slice scheme = at_most(x->info.scheme, 16);
+    const struct slice upstream = said(r, x->info.upstream, 300);
+    const struct slice replay = at_most(x->info.replay_of, 16);
+    const struct slice owner = at_most(x->info.owner, RECORD_OWNER_MAX);
+    const struct slice address = at_most(x->info.tunnel_address, RECORD_ADDRESS_MAX);
     size_t len = sizeof(struct event_routed) + visitor.len + tunnel.len + scheme.len +
                  upstream.len + replay.len + owner.len + address.len;
     struct event_routed *e = queue_reserve(r->queue, len, 0);
@@ -217,7 +217,7 @@ static void on_routed(void *ctx, struct exchange *x)
     }
     *e = (struct event_routed){
         .event = {.slot = index, .kind = EVENT_ROUTED, .flags = s->bodies ? 0 : EVENT_HEADS_ONLY},
-        .tunnel_id = x->tunnel_id,
+        .tunnel_id = x->info.tunnel_id,
         .visitor_len = (uint16_t)visitor.len,
         .tunnel_len = (uint16_t)tunnel.len,
         .scheme_len = (uint16_t)scheme.len,
@@ -227,7 +227,7 @@ static void on_routed(void *ctx, struct exchange *x)
         .address_len = (uint16_t)address.len,
         .share = s->share,
     };
-    memcpy(e->id, x->id, sizeof(e->id));
+    memcpy(e->id, x->info.id, sizeof(e->id));
     char *out = put((char *)(e + 1), visitor);
     out = put(out, tunnel);
     out = put(out, scheme);
@@ -290,7 +290,7 @@ static void on_bad_head(void *ctx, struct exchange *x, struct slice bytes)
 
 static int64_t since(const struct exchange *x, uint64_t ns)
 {
-    return ns > x->begun_ns ? (int64_t)(ns - x->begun_ns) : ns ? 0 : -1;
+    return ns > x->info.begun_ns ? (int64_t)(ns - x->info.begun_ns) : ns ? 0 : -1;
 }
 
 // One piece of a body. False: there is no room for it.
@@ -368,7 +368,7 @@ static uint64_t stalled_ns(const struct exchange_direction *d, uint64_t now_ns)
 // Whether the digest of all of it is known.
 static bool has_digest(const struct exchange *x, const struct exchange_direction *d)
 {
-    return !d->digest.lost && (d->ended || x->ended_ns);
+    return !d->digest.lost && (d->ended || x->info.ended_ns);
 }
 
 // Of a body of which bytes have passed.
@@ -391,9 +391,9 @@ static bool has_passed(const struct exchange_direction *d)
 
 static uint16_t end_flags(const struct exchange *x, const struct slot *s)
 {
-    unsigned flags = (x->refused ? EVENT_REFUSED : 0) | (x->upgraded ? EVENT_UPGRADED : 0) |
+    unsigned flags = (x->info.refused ? EVENT_REFUSED : 0) | (x->upgraded ? EVENT_UPGRADED : 0) |
                      (s->shed ? EVENT_SHED : 0);
-    if (x->upstream[0] && x->sent_on_ns && !x->connect_ns)
+    if (x->info.upstream[0] && x->info.sent_on_ns && !x->info.connect_ns)
         flags |= EVENT_REUSED;
     for (int side = 0; side < 2; side++) {
         const struct exchange_direction *d = &x->direction[side];
@@ -408,17 +408,17 @@ static void put_end(struct recorder *r, struct event_end *e, const struct exchan
                     uint64_t now_ns)
 {
     struct event_passed *passed = (struct event_passed *)(e + 1);
-    e->status = x->status;
-    e->answer = (uint8_t)x->answer;
-    e->sent_on_ns = since(x, x->sent_on_ns);
-    e->connect_ns = x->connect_ns ? (int64_t)x->connect_ns : -1;
-    e->heard_ns = since(x, x->heard_ns);
-    e->answered_ns = since(x, x->answered_ns);
-    e->duration_ns = since(x, x->ended_ns);
+    e->status = x->info.status;
+    e->answer = (uint8_t)x->info.answer;
+    e->sent_on_ns = since(x, x->info.sent_on_ns);
+    e->connect_ns = x->info.connect_ns ? (int64_t)x->info.connect_ns : -1;
+    e->heard_ns = since(x, x->info.heard_ns);
+    e->answered_ns = since(x, x->info.answered_ns);
+    e->duration_ns = since(x, x->info.ended_ns);
     for (int side = 0; side < 2; side++)
         if (has_passed(&x->direction[side]))
             fill_passed(passed++, x, &x->direction[side], now_ns);
-    const struct slice detail = at_most(x->detail, EXCHANGE_DETAIL_MAX);
+    const struct slice detail = at_most(x->info.detail, EXCHANGE_DETAIL_MAX);
     e->detail_len = (uint16_t)detail.len;
     commit(r, e, put((char *)passed, detail));
 }
@@ -434,14 +434,15 @@ static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
     if (e) { // else out of memory: the row says for ever that it runs, until the process ends
         e->event = (struct event){.slot = index, .kind = EVENT_END, .flags = end_flags(x, s)};
         e->outcome = (uint8_t)why;
-        put_end(r, e, x, x->ended_ns);
+        put_end(r, e, x, x->info.ended_ns);
     }
     free_slot(r, x, index);
 }
 
 static struct told told_now(const struct exchange *x, uint16_t flags, uint64_t now_ns)
 {
-    const uint64_t times[] = {x->sent_on_ns, x->connect_ns, x->heard_ns, x->answered_ns};
+    const uint64_t times[] = {x->info.sent_on_ns, x->info.connect_ns, x->info.heard_ns,
+                              x->info.answered_ns};
     struct told told = {.facts = flags};
     for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
         told.facts |= times[i] ? 1U << (16 + i) : 0;
@@ -465,7 +466,7 @@ static bool is_news(const struct told *before, const struct told *now)
 static void look_at(struct recorder *r, uint32_t index, uint64_t now_ns)
 {
     struct slot *s = &r->slots[index];
-    if (!s->x || !s->routed || now_ns - s->x->begun_ns < RECORDER_LASTS_MS * 1000000ULL)
+    if (!s->x || !s->routed || now_ns - s->x->info.begun_ns < RECORDER_LASTS_MS * 1000000ULL)
         return;
     const uint16_t flags = end_flags(s->x, s);
     const struct told told = told_now(s->x, flags, now_ns);
