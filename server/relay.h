@@ -10,7 +10,7 @@
 #include "common/record/write/recorder.h"
 #include "guesses.h"
 #include "name_store.h"
-#include "pace.h"
+#include "rate_limit.h"
 #include "relay_log.h"
 #include "reserved_names.h"
 #include "routes.h"
@@ -47,7 +47,7 @@ struct relay {
     struct agent_list waiting; // that have none yet, or no more
     struct shares waiting_of;  // of each address; all that may stand for anybody are one
     size_t agent_count;        // of both lists
-    struct pace lingers;       // links whose end waits for their agents to read why
+    struct rate_limit lingers; // links whose end waits for their agents to read why
     struct relay_log log;
     struct guesses guesses;            // of the token
     struct recorder *recorder;         // NULL: nothing is recorded
