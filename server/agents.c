@@ -39,7 +39,7 @@ struct agent {
     uint64_t number;             // of its tunnel
     enum exchange_record record; // of its exchanges, at most
     uint64_t since_ms;
-    struct pace binds;
+    struct rate_limit binds;
     uint64_t sent_ms; // when the link last took something, or had nothing to take
     bool sent;        // it has taken something since the last tick
     bool greeted;     // its hello has come
@@ -134,8 +134,9 @@ static void end_link(struct agent *a, unsigned ws_code)
     struct relay *r = a->relay;
     enum conn_close_mode how = CONN_CLOSE_FLUSH;
     bool stops = r->retry_ms > 0;
-    if (a->in_the_way || (!stops && !pace_allows(&r->lingers, loop_now_ms(&r->loop),
-                                                 LIMIT_LINKS_LINGER_EACH_MS, LIMIT_LINKS_LINGER)))
+    if (a->in_the_way ||
+        (!stops && !rate_limit_allows(&r->lingers, loop_now_ms(&r->loop),
+                                      LIMIT_LINKS_LINGER_EACH_MS, LIMIT_LINKS_LINGER)))
         how = conn_pending(a->conn) > 0 ? CONN_CLOSE_NOW : CONN_CLOSE_RESET;
     write_close(a, ws_code);
     conn_close(a->conn, how);
@@ -311,8 +312,8 @@ static struct agent *take_away(struct route *r)
 static bool may_bind(struct agent *a)
 {
     const struct loop *l = &a->relay->loop;
-    return pace_allows(&a->binds, loop_now_ms(l), LIMIT_BINDS_EACH_MS,
-                       (uint64_t)l->limits.names_per_tunnel + LIMIT_BINDS_SPARE);
+    return rate_limit_allows(&a->binds, loop_now_ms(l), LIMIT_BINDS_EACH_MS,
+                             (uint64_t)l->limits.names_per_tunnel + LIMIT_BINDS_SPARE);
 }
 
 // A name that nobody has and that is not reserved. False when none was found.

@@ -109,11 +109,11 @@ static enum credential check_token(struct relay *r, const struct edge *e,
     const struct client_address *client = edge_client(e);
     uint64_t now = loop_now_ms(&r->loop);
     bool shows_one = head_find(head, SLICE("authorization"));
-    if (r->config.token[0] && guesses_are_slowed(&r->guesses, client, now))
+    if (r->config.token[0] && token_failures_exceeded(&r->failures, client, now))
         return CREDENTIAL_UNSEEN;
     if (is_authorised(r, head))
         return CREDENTIAL_GOOD;
-    guesses_count(&r->guesses, client, now, shows_one ? "a wrong token" : "no token");
+    token_failures_add(&r->failures, client, now, shows_one ? "a wrong token" : "no token");
     return CREDENTIAL_BAD;
 }
 

@@ -188,7 +188,7 @@ const char *relay_start(struct relay *r, const struct relay_config *config)
     r->routes.given_up = on_given_up;
     r->waiting_of.seed = secret;
     exchange_ids_init(&r->edges.ids, seed);
-    if (!secret_random(&r->guesses.seed, sizeof(r->guesses.seed)) ||
+    if (!secret_random(&r->failures.seed, sizeof(r->failures.seed)) ||
         !secret_random(&r->edges.admission.shares.seed, sizeof(seed)) ||
         !secret_random(&r->edges.proxied.seed, sizeof(seed)))
         return "the system gives no randomness";
@@ -229,7 +229,7 @@ void relay_stop(struct relay *r)
     loop_run_once(&r->loop); // what was said last leaves
     conn_close_all(&r->loop);
     routes_deinit(&r->routes);
-    guesses_deinit(&r->guesses);
+    token_failures_deinit(&r->failures);
     signals_close(&r->signals);
     loop_deinit(&r->loop);
     secret_wipe(r->config.token, sizeof(r->config.token));

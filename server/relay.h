@@ -8,12 +8,12 @@
 #include "common/io/listener.h"
 #include "common/io/signals.h"
 #include "common/record/write/recorder.h"
-#include "guesses.h"
 #include "name_store.h"
-#include "pace.h"
+#include "rate_limit.h"
 #include "relay_log.h"
 #include "reserved_names.h"
 #include "routes.h"
+#include "token_failures.h"
 
 struct relay_config {
     char listen[LIMIT_LISTENERS][128]; // "ADDR:PORT"; empty: the default of loopback port 7080
@@ -47,9 +47,9 @@ struct relay {
     struct agent_list waiting; // that have none yet, or no more
     struct shares waiting_of;  // of each address; all that may stand for anybody are one
     size_t agent_count;        // of both lists
-    struct pace lingers;       // links whose end waits for their agents to read why
+    struct rate_limit lingers; // links whose end waits for their agents to read why
     struct relay_log log;
-    struct guesses guesses;            // of the token
+    struct token_failures failures;    // to show the token
     struct recorder *recorder;         // NULL: nothing is recorded
     struct exchange_observer reporter; // tells agents
     uint64_t tunnel_count;             // ever

@@ -44,10 +44,10 @@ void relay_log_tunnel(struct relay *r, enum log_level level, const char *format,
     uint64_t most =
         LIMIT_TUNNEL_LINES_EACH * (uint64_t)r->loop.limits.tunnels + LIMIT_TUNNEL_LINES_SPARE;
     va_list args;
-    if (!may_tell(
-            budget,
-            pace_allows(&budget->pace, loop_now_ms(&r->loop), LIMIT_TUNNEL_LINES_EACH_MS, most),
-            "tunnels"))
+    if (!may_tell(budget,
+                  rate_limit_allows(&budget->rate, loop_now_ms(&r->loop),
+                                    LIMIT_TUNNEL_LINES_EACH_MS, most),
+                  "tunnels"))
         return;
     va_start(args, format);
     (void)vsnprintf(line, sizeof(line), format, args);
@@ -126,8 +126,8 @@ void relay_log_detail(struct relay *r, const char *format, ...)
     va_list args;
     if (!log_has(LOG_DEBUG) ||
         !may_tell(budget,
-                  pace_allows(&budget->pace, loop_now_ms(&r->loop), LIMIT_EXCHANGE_LINES_EACH_MS,
-                              LIMIT_EXCHANGE_LINES),
+                  rate_limit_allows(&budget->rate, loop_now_ms(&r->loop),
+                                    LIMIT_EXCHANGE_LINES_EACH_MS, LIMIT_EXCHANGE_LINES),
                   "exchanges"))
         return;
     va_start(args, format);

@@ -8,14 +8,14 @@
 #include "common/base/log.h"
 #include "common/exchange/answer.h"
 #include "common/exchange/exchange.h"
-#include "pace.h"
 #include "proto/tunnel/control.h"
+#include "rate_limit.h"
 
 struct relay;
 
 // Lines of one kind, and what they are about: `what` comes and goes.
 struct log_budget {
-    struct pace pace;
+    struct rate_limit rate;
     uint64_t left_out; // since the last line
 };
 

@@ -413,13 +413,13 @@ static int send_all(struct replay *p, const struct compared *first, const struct
 static int send_until(struct replay *p, const struct compared *first,
                       const struct replay_request *r)
 {
-    struct signals_held signals;
-    if (!signals_hold(&signals))
+    struct signals_blocked signals;
+    if (!signals_block(&signals))
         return inspect_fail(&p->call, "cannot wait for signals", "");
     p->sender.signals = signals.fd;
     int status = send_all(p, first, r);
-    p->sender.stopped = p->sender.stopped || signals_waits(&signals);
-    signals_release(&signals);
+    p->sender.stopped = p->sender.stopped || signals_pending(&signals);
+    signals_unblock(&signals);
     return p->sender.stopped ? fail(p, first->x.id, "it was stopped") : status;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "service_watch.h"
-#include "common/io/listening.h"
+#include "common/io/loopback_probe.h"
 
 static void look(struct service_watch *w);
 
@@ -83,7 +83,7 @@ static void on_dialed(void *ctx, struct conn *c, int error)
 
 static void look(struct service_watch *w)
 {
-    if (listening_on_loopback(w->target.host, w->target.port)) {
+    if (loopback_probe(w->target.host, w->target.port)) {
         is_up(w);
         return;
     }

@@ -95,7 +95,7 @@ struct conn *edge_take(struct edge *e)
     admission_leave(e->place);
     e->place = NULL;
     e->set->taken++;
-    conn_on_gone(c, on_taken_gone, e->set);
+    conn_on_closed(c, on_taken_gone, e->set);
     e->conn = NULL;
     edge_close(e, CONN_CLOSE_NOW);
     return c;
@@ -290,7 +290,7 @@ void edge_accept(struct edge_set *set, int fd, const struct sockaddr_storage *pe
         admission_leave(place);
         return;
     }
-    conn_on_gone(e->conn, on_gone, place);
+    conn_on_closed(e->conn, on_gone, place);
     place->edge = e;
     place->conn = e->conn;
     e->place = place;

@@ -176,18 +176,18 @@ static void say_that_it_waits(const struct inspect_call *call, const char *dir)
 
 bool follow_wait_for_record(struct inspect_call *call)
 {
-    struct signals_held signals;
+    struct signals_blocked signals;
     char dir[STATE_PATH_MAX];
     unsigned looks = 0;
     if (!inspect_directory(call, dir))
         return false;
     bool there = is_there(dir, &looks);
-    if (there || looks > 0 || !signals_hold(&signals))
+    if (there || looks > 0 || !signals_block(&signals))
         return true;
     say_that_it_waits(call, dir);
     while (!there && wait_a_while(signals.fd))
         there = is_there(dir, &looks);
-    signals_release(&signals);
+    signals_unblock(&signals);
     if (!there)
         call->exit_status = INSPECT_OK;
     return there;
@@ -216,10 +216,10 @@ static int follow_until(struct follow *f, int signals)
 
 int follow_run(struct follow *f)
 {
-    struct signals_held signals;
-    if (!signals_hold(&signals))
+    struct signals_blocked signals;
+    if (!signals_block(&signals))
         return inspect_fail(f->call, "cannot wait for signals", "");
     int status = follow_until(f, signals.fd);
-    signals_release(&signals);
+    signals_unblock(&signals);
     return status;
 }

@@ -92,7 +92,7 @@ struct conn *conn_accept(struct loop *l, int fd, const struct conn_ops *ops, voi
     return c;
 }
 
-void conn_on_gone(struct conn *c, void (*gone)(void *arg), void *arg)
+void conn_on_closed(struct conn *c, void (*gone)(void *arg), void *arg)
 {
     c->gone = gone;
     c->gone_arg = arg;

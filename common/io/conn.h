@@ -52,7 +52,7 @@ struct conn {
     uint64_t limit_acked;  // by the peer when it was half over; 0: not yet
     uint64_t linger_until_ms;
     uint64_t discarded;      // bytes that came after the end
-    void (*gone)(void *arg); // when it is freed: see conn_on_gone
+    void (*gone)(void *arg); // when it is freed: see conn_on_closed
     void *gone_arg;
     bool want_read, reading, got_eof, closing, closed, recheck, ended, in_view, shut_wanted, mute;
     int send_error; // of a write that failed
@@ -70,7 +70,7 @@ void conn_set_owner(struct conn *c, const struct conn_ops *ops, void *owner);
 
 // Calls `gone` when the socket is closed, however that comes about: for who counts open
 // connections. NULL takes it back.
-void conn_on_gone(struct conn *c, void (*gone)(void *arg), void *arg);
+void conn_on_closed(struct conn *c, void (*gone)(void *arg), void *arg);
 
 // Whether to read. Nobody else starts or stops reading.
 void conn_want_read(struct conn *c, bool want);

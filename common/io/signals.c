@@ -54,7 +54,7 @@ void signals_close(struct signals *s)
     }
 }
 
-bool signals_hold(struct signals_held *h)
+bool signals_block(struct signals_blocked *h)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     sigset_t ends;
@@ -69,13 +69,13 @@ bool signals_hold(struct signals_held *h)
     return true;
 }
 
-bool signals_waits(const struct signals_held *h)
+bool signals_pending(const struct signals_blocked *h)
 {
     struct pollfd file = {.fd = h->fd, .events = POLLIN};
     return poll(&file, 1, 0) > 0;
 }
 
-void signals_release(struct signals_held *h)
+void signals_unblock(struct signals_blocked *h)
 {
     struct signalfd_siginfo info;
     while (read(h->fd, &info, sizeof(info)) > 0)

@@ -28,12 +28,12 @@ void signals_watch(struct signals *s, struct loop *l, void (*heard)(void *ctx, i
 void signals_close(struct signals *s);
 
 // For commands that have no loop all the time. What ends a program waits from here on.
-struct signals_held {
+struct signals_blocked {
     int fd; // readable when one waits
     sigset_t before;
 };
 
-bool signals_hold(struct signals_held *h); // false: as errno says
-bool signals_waits(const struct signals_held *h);
+bool signals_block(struct signals_blocked *h); // false: as errno says
+bool signals_pending(const struct signals_blocked *h);
 // What has come meanwhile is forgotten.
-void signals_release(struct signals_held *h);
+void signals_unblock(struct signals_blocked *h);

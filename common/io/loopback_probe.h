@@ -7,4 +7,4 @@
 
 // Whether something listens on the port of `host`, which is localhost or an address of loopback.
 // False as well when the list cannot be read, and for any other host.
-bool listening_on_loopback(const char *host, uint16_t port);
+bool loopback_probe(const char *host, uint16_t port);

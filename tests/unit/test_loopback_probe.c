@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "common/io/listening.h"
+#include "common/io/loopback_probe.h"
 
 static int listener(const char *address, uint16_t *port, bool listens)
 {
@@ -53,13 +53,13 @@ static void what_listens_is_found_under_each_of_its_names(void **state)
         if (fd < 0)
             continue; // no IPv6 here
         for (const char *const *host = rows[i].found; *host; host++)
-            assert_true(listening_on_loopback(*host, port));
+            assert_true(loopback_probe(*host, port));
         for (const char *const *host = rows[i].not_found; *host; host++)
-            assert_false(listening_on_loopback(*host, port));
-        assert_false(listening_on_loopback("192.0.2.1", port));
-        assert_false(listening_on_loopback("example.com", port));
+            assert_false(loopback_probe(*host, port));
+        assert_false(loopback_probe("192.0.2.1", port));
+        assert_false(loopback_probe("example.com", port));
         (void)close(fd);
-        assert_false(listening_on_loopback("localhost", port));
+        assert_false(loopback_probe("localhost", port));
     }
 }
 
@@ -69,14 +69,14 @@ static void what_is_bound_and_connected_does_not_listen(void **state)
     uint16_t own = 0;
     (void)state;
     int bound = listener("127.0.0.1", &port, false);
-    assert_false(listening_on_loopback("127.0.0.1", port));
+    assert_false(loopback_probe("127.0.0.1", port));
     assert_int_equal(listen(bound, 1), 0);
     int visitor = listener("127.0.0.1", &own, false);
     struct sockaddr_in to = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     assert_int_equal(connect(visitor, (struct sockaddr *)&to, sizeof(to)), 0);
-    assert_true(listening_on_loopback("127.0.0.1", port));
-    assert_false(listening_on_loopback("127.0.0.1", own));
+    assert_true(loopback_probe("127.0.0.1", port));
+    assert_false(loopback_probe("127.0.0.1", own));
     (void)close(visitor);
     (void)close(bound);
 }
@@ -111,7 +111,7 @@ static void a_list_that_changes_loses_nobody(void **state)
     int fd = listener("127.0.0.1", &port, true);
     assert_int_equal(pthread_create(&others, NULL, come_and_go, &over), 0);
     for (size_t i = 0; i < LOOKS; i++)
-        lost += !listening_on_loopback("127.0.0.1", port);
+        lost += !loopback_probe("127.0.0.1", port);
     atomic_store(&over, true);
     assert_int_equal(pthread_join(others, NULL), 0);
     assert_int_equal(lost, 0);

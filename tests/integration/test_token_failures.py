@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Guesses of the relay's token, and what strangers hear of the relay."""
+"""Failed attempts at the token, and what unauthenticated clients learn of the relay."""
 import contextlib
 import re
 import socket
@@ -9,7 +9,7 @@ import pytest
 from client import Client, until
 
 TOKEN = "0123456789abcdef0123456789abcdef"
-BURST = 10  # GUESSES_BURST
+BURST = 10  # TOKEN_FAILURES_BURST
 HANDSHAKE = [("Upgrade", "websocket"), ("Connection", "upgrade"), ("Sec-WebSocket-Version", "13"),
              ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="), ("Sec-WebSocket-Protocol", "adit.v1")]
 PROXY = ("--trusted-proxy", "loopback")  # by which a test may be any address
@@ -42,7 +42,7 @@ def health(relay, token=None, address=None):
     return attempt(relay, token, address, "/_adit/health", ())
 
 
-def test_guesses_are_slowed_down_and_only_where_they_come_from(guarded):
+def test_failed_attempts_are_slowed_down_and_only_where_they_come_from(guarded):
     relay = guarded(*PROXY)
     answers = [attempt(relay, f"wrong-{number:032d}", "192.0.2.1") for number in range(BURST)]
     assert [a.status for a in answers] == [401] * BURST
@@ -55,14 +55,14 @@ def test_guesses_are_slowed_down_and_only_where_they_come_from(guarded):
           harness.DEADLINE)
 
 
-def test_an_ipv6_network_is_one_that_guesses(guarded):
+def test_an_ipv6_network_is_one_address(guarded):
     relay = guarded(*PROXY)
     statuses = [attempt(relay, "x" * 32, f"2001:db8:0:1::{n:x}").status for n in range(BURST + 1)]
     assert statuses == [401] * BURST + [429]
     assert attempt(relay, "x" * 32, "2001:db8:0:2::1").status == 401
 
 
-def test_attempts_without_a_token_and_by_another_page_are_guesses_too(guarded):
+def test_attempts_without_a_token_and_by_another_page_count_too(guarded):
     relay = guarded(*PROXY)
     for number in range(BURST):
         if number % 2:
@@ -82,7 +82,7 @@ def test_who_may_be_anybody_is_not_slowed_down(guarded):
     assert attempt(relay, TOKEN).status == 101
 
 
-def test_guesses_are_logged_for_who_bans_and_not_without_end(guarded):
+def test_failed_attempts_are_logged_for_who_bans_and_not_without_end(guarded):
     relay = guarded(*PROXY)
     for number in range(400):
         assert attempt(relay, "wrong-" + "x" * 16, f"192.0.{number // 200}.{number % 200}"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "listening.h"
+#include "loopback_probe.h"
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,7 +91,7 @@ static bool is_in_list(const char *path, const struct wanted *w, uint16_t port)
 
 // The kernel gives the lists in portions, and where a listener goes between two of them it may
 // leave out the next one. So what is not found is looked for again.
-bool listening_on_loopback(const char *host, uint16_t port)
+bool loopback_probe(const char *host, uint16_t port)
 {
     struct wanted w;
     bool found = false;
