@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Transactions, and the rows that they write.
+#include "common/record/columns.h"
 #include "scrub.h"
 #include "store_internal.h"
 
@@ -25,88 +26,120 @@ void store_rollback(struct store *s)
     store_tunnels_forget(s);
 }
 
-static void bind_digest(sqlite3_stmt *q, int at, bool known, const uint8_t *digest)
+static void bind_number(sqlite3_stmt *q, int column, int64_t number)
 {
-    store_bind_blob(q, at, slice_of((const char *)digest, known ? RECORD_DIGEST_BYTES : 0));
+    (void)sqlite3_bind_int64(q, column + 1, number);
 }
 
-static void bind_side(sqlite3_stmt *q, int at, const struct record_body *b)
+static void bind_text(sqlite3_stmt *q, int column, struct slice text)
 {
-    (void)sqlite3_bind_int64(q, at, (int64_t)b->bytes);
-    (void)sqlite3_bind_int64(q, at + 1, (int64_t)b->kept);
-    bind_digest(q, at + 2, b->has_digest, b->digest);
-    store_bind_ns(q, at + 3, b->first_ns);
-    store_bind_ns(q, at + 4, b->last_ns);
-    (void)sqlite3_bind_int64(q, at + 5, b->stalled_ns);
-    store_bind_blob(q, at + 6, b->trailers);
+    store_bind_text(q, column + 1, text);
 }
 
-static void bind_peer(sqlite3_stmt *q, int at, const struct record_report *peer)
+static void bind_blob(sqlite3_stmt *q, int column, struct slice bytes)
+{
+    store_bind_blob(q, column + 1, bytes);
+}
+
+static void bind_ns(sqlite3_stmt *q, int column, int64_t ns)
+{
+    store_bind_ns(q, column + 1, ns);
+}
+
+static void bind_digest(sqlite3_stmt *q, int column, bool known, const uint8_t *digest)
+{
+    bind_blob(q, column, slice_of((const char *)digest, known ? RECORD_DIGEST_BYTES : 0));
+}
+
+static void bind_body(sqlite3_stmt *q, const struct record_body_columns *c,
+                      const struct record_body *b)
+{
+    bind_number(q, c->bytes, (int64_t)b->bytes);
+    bind_number(q, c->kept, (int64_t)b->kept);
+    bind_digest(q, c->digest, b->has_digest, b->digest);
+    bind_ns(q, c->first_ns, b->first_ns);
+    bind_ns(q, c->last_ns, b->last_ns);
+    bind_number(q, c->stalled_ns, b->stalled_ns);
+    bind_blob(q, c->trailers, b->trailers);
+}
+
+#define BIND_NULL(name) (void)sqlite3_bind_null(q, COLUMN_##name + 1);
+
+static void bind_peer(sqlite3_stmt *q, const struct record_report *peer)
 {
     if (!peer->known) {
-        for (int i = 0; i < 10; i++)
-            (void)sqlite3_bind_null(q, at + i);
+        RECORD_COLUMNS_PEER(BIND_NULL)
         return;
     }
-    store_bind_text(q, at, peer->outcome);
-    (void)sqlite3_bind_int(q, at + 1,
-                           (peer->whole[0] ? RECORD_REQUEST_WHOLE : 0) |
-                               (peer->whole[1] ? RECORD_RESPONSE_WHOLE : 0));
-    store_bind_ns(q, at + 2, peer->sent_on_ns);
-    store_bind_ns(q, at + 3, peer->connect_ns);
-    store_bind_ns(q, at + 4, peer->answered_ns);
-    store_bind_ns(q, at + 5, peer->duration_ns);
+    bind_text(q, COLUMN_far_outcome, peer->outcome);
+    bind_number(q, COLUMN_far_flags,
+                (peer->whole[0] ? RECORD_REQUEST_WHOLE : 0) |
+                    (peer->whole[1] ? RECORD_RESPONSE_WHOLE : 0));
+    bind_ns(q, COLUMN_far_sent_on_ns, peer->sent_on_ns);
+    bind_ns(q, COLUMN_far_connect_ns, peer->connect_ns);
+    bind_ns(q, COLUMN_far_answered_ns, peer->answered_ns);
+    bind_ns(q, COLUMN_far_duration_ns, peer->duration_ns);
     for (int side = 0; side < 2; side++) {
-        (void)sqlite3_bind_int64(q, at + 6 + 2 * side, (int64_t)peer->bytes[side]);
-        bind_digest(q, at + 7 + 2 * side, true, peer->digest[side]);
+        bind_number(q, record_body_columns[side].peer_bytes, (int64_t)peer->bytes[side]);
+        bind_digest(q, record_body_columns[side].peer_digest, true, peer->digest[side]);
     }
+}
+
+// An empty phrase is told from none: the response had one, and it was empty.
+static void bind_reason(sqlite3_stmt *q, struct slice reason)
+{
+    if (reason.p)
+        (void)sqlite3_bind_text64(q, COLUMN_reason + 1, reason.p, reason.len, SQLITE_STATIC,
+                                  SQLITE_UTF8);
+    else
+        (void)sqlite3_bind_null(q, COLUMN_reason + 1);
 }
 
 // What changes while an exchange runs.
 static void bind_exchange(sqlite3_stmt *q, const struct record_exchange *x)
 {
     if (x->status)
-        (void)sqlite3_bind_int(q, 1, x->status);
+        bind_number(q, COLUMN_status, x->status);
     else
-        (void)sqlite3_bind_null(q, 1);
-    store_bind_text(q, 2, x->outcome);
-    store_bind_text(q, 3, x->error);
-    (void)sqlite3_bind_int64(q, 4, x->flags);
-    (void)sqlite3_bind_int64(q, 5, (int64_t)x->size);
-    store_bind_ns(q, 6, x->sent_on_ns);
-    store_bind_ns(q, 7, x->connect_ns);
-    store_bind_ns(q, 8, x->answered_ns);
-    store_bind_ns(q, 9, x->duration_ns);
-    bind_side(q, 10, &x->body[RECORD_REQUEST]);
-    bind_side(q, 17, &x->body[RECORD_RESPONSE]);
-    store_bind_blob(q, 24, x->interim);
-    store_bind_blob(q, 25, x->response_head);
-    bind_peer(q, 26, &x->peer);
+        (void)sqlite3_bind_null(q, COLUMN_status + 1);
+    bind_text(q, COLUMN_outcome, x->outcome);
+    bind_text(q, COLUMN_error, x->error);
+    bind_number(q, COLUMN_flags, x->flags);
+    bind_number(q, COLUMN_size, (int64_t)x->size);
+    bind_ns(q, COLUMN_sent_on_ns, x->sent_on_ns);
+    bind_ns(q, COLUMN_connect_ns, x->connect_ns);
+    bind_ns(q, COLUMN_service_first_ns, x->service_first_ns);
+    bind_ns(q, COLUMN_answered_ns, x->answered_ns);
+    bind_ns(q, COLUMN_duration_ns, x->duration_ns);
+    for (int side = 0; side < 2; side++)
+        bind_body(q, &record_body_columns[side], &x->body[side]);
+    bind_blob(q, COLUMN_interim, x->interim);
+    bind_blob(q, COLUMN_response_head, x->response_head);
+    bind_text(q, COLUMN_response_protocol, x->response_protocol);
+    bind_reason(q, x->reason);
+    bind_text(q, COLUMN_detail, x->detail);
+    bind_blob(q, COLUMN_bad_head, x->bad_head);
+    bind_peer(q, &x->peer);
 }
 
-static void bind_answer(sqlite3_stmt *q, int at, const struct record_exchange *x)
+// What an insert sets for good. A new row takes the next seq, since that stays NULL.
+static void bind_fixed(sqlite3_stmt *q, const struct record_exchange *x, int64_t writer,
+                       int64_t tunnel)
 {
-    store_bind_text(q, at, x->response_protocol);
-    if (x->reason.p)
-        (void)sqlite3_bind_text64(q, at + 1, x->reason.p, x->reason.len, SQLITE_STATIC,
-                                  SQLITE_UTF8);
-    else
-        (void)sqlite3_bind_null(q, at + 1);
-    store_bind_text(q, at + 2, x->detail);
-    store_bind_blob(q, at + 3, x->bad_head);
-}
-
-static void bind_asked(sqlite3_stmt *q, const struct store *s, const struct record_exchange *x)
-{
-    const struct slice texts_of[] = {x->visitor, x->protocol, x->method,   x->scheme,
-                                     x->host,    x->target,   x->upstream, x->replay_of};
-    (void)sqlite3_bind_text(q, 36, x->id, -1, SQLITE_STATIC);
-    (void)sqlite3_bind_int64(q, 37, s->writer);
-    (void)sqlite3_bind_int64(q, 39, x->began_ns);
-    for (int i = 0; i < 8; i++)
-        store_bind_text(q, 40 + i, texts_of[i]);
-    (void)sqlite3_bind_blob64(q, 48, x->request_head.len ? x->request_head.p : "",
-                              x->request_head.len, SQLITE_STATIC);
+    bind_number(q, COLUMN_writer, writer);
+    bind_number(q, COLUMN_tunnel, tunnel);
+    bind_number(q, COLUMN_began_ns, x->began_ns);
+    bind_text(q, COLUMN_visitor, x->visitor);
+    bind_text(q, COLUMN_protocol, x->protocol);
+    bind_text(q, COLUMN_method, x->method);
+    bind_text(q, COLUMN_scheme, x->scheme);
+    bind_text(q, COLUMN_host, x->host);
+    bind_text(q, COLUMN_target, x->target);
+    bind_text(q, COLUMN_upstream, x->upstream);
+    bind_text(q, COLUMN_replay_of, x->replay_of);
+    (void)sqlite3_bind_blob64(q, COLUMN_request_head + 1,
+                              x->request_head.len ? x->request_head.p : "", x->request_head.len,
+                              SQLITE_STATIC);
 }
 
 int store_exchange(struct store *s, struct record_exchange *x, uint64_t growth,
@@ -119,19 +152,13 @@ int store_exchange(struct store *s, struct record_exchange *x, uint64_t growth,
     if (error || !q)
         return error ? error : sqlite3_extended_errcode(s->db);
     bind_exchange(q, x);
+    (void)sqlite3_bind_text(q, COLUMN_id + 1, x->id, -1, SQLITE_STATIC);
     if (insert) {
-        bind_asked(q, s, x);
-        (void)sqlite3_bind_int64(q, 38, tunnel->id);
-        store_bind_ns(q, 49, x->service_first_ns);
-        bind_answer(q, 52, x);
-        store_bind_blob(q, 50, bodies[RECORD_REQUEST]);
-        store_bind_blob(q, 51, bodies[RECORD_RESPONSE]);
+        bind_fixed(q, x, s->writer, tunnel->id);
+        bind_blob(q, COLUMN_request_body, bodies[RECORD_REQUEST]);
+        bind_blob(q, COLUMN_response_body, bodies[RECORD_RESPONSE]);
     } else {
-        (void)sqlite3_bind_int64(q, 36, x->seq);
-        // Rows are used again when the newest are deleted.
-        (void)sqlite3_bind_text(q, 37, x->id, -1, SQLITE_STATIC);
-        store_bind_ns(q, 38, x->service_first_ns);
-        bind_answer(q, 39, x);
+        bind_number(q, COLUMN_seq, x->seq);
     }
     error = store_run(s, q);
     if (error)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The statements of the store: prepared once, bound, run.
+#include "common/record/columns.h"
 #include "store_internal.h"
 
 // Of an exchange that is to be deleted; how much of its bodies is in `body`, too.
@@ -15,39 +16,24 @@
     ") ORDER BY sum(bytes) OVER (PARTITION BY a) DESC, sum(bytes) OVER (PARTITION BY a, o)"     \
     " DESC, bytes DESC LIMIT 1"
 
+#define NAME(column)      ", " #column
+#define PARAMETER(column) ", :" #column
+#define REPLACE(column)   ", " #column "=:" #column
+#define KEEP(column)      ", " #column "=coalesce(:" #column ", " #column ")"
+#define EXCHANGE_COLUMNS(C)    \
+    RECORD_COLUMNS_REPLACED(C) \
+    RECORD_COLUMNS_KEPT(C) RECORD_COLUMNS_KEPT_2(C) RECORD_COLUMNS_FIXED(C)
+
 static const char *const texts[STATEMENTS] = {
     [BEGIN] = "BEGIN IMMEDIATE",
     [COMMIT] = "COMMIT",
     [ROLLBACK] = "ROLLBACK",
-    // The columns of both in the order of bind_exchange.
-    [INSERT_EXCHANGE] =
-        "INSERT INTO exchange(status, outcome, error, flags, size, sent_on_ns, connect_ns,"
-        " answered_ns, duration_ns, request_bytes, request_kept, request_digest, request_first_ns,"
-        " request_last_ns, request_stalled_ns, request_trailers, response_bytes, response_kept,"
-        " response_digest, response_first_ns, response_last_ns, response_stalled_ns,"
-        " response_trailers, interim, response_head, far_outcome, far_flags, far_sent_on_ns,"
-        " far_connect_ns, far_answered_ns, far_duration_ns, far_request_bytes, far_request_digest,"
-        " far_response_bytes, far_response_digest, id, writer, tunnel, began_ns, visitor, protocol,"
-        " method, scheme, host, target, upstream, replay_of, request_head, service_first_ns,"
-        " request_body, response_body, response_protocol, reason, detail, bad_head)"
-        " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,"
-        "?23,?24,?25,?26,?27,?28,?29,?30,?31,?32,?33,?34,?35,?36,?37,?38,?39,?40,?41,?42,?43,?44,"
-        "?45,?46,?47,?48,?49,?50,?51,?52,?53,?54,?55)",
-    [UPDATE_EXCHANGE] =
-        "UPDATE exchange SET status=?1, outcome=?2, error=?3, flags=?4, size=?5, sent_on_ns=?6,"
-        " connect_ns=?7, answered_ns=?8, duration_ns=?9, request_bytes=?10, request_kept=?11,"
-        " request_digest=?12, request_first_ns=?13, request_last_ns=?14, request_stalled_ns=?15,"
-        " request_trailers=coalesce(?16, request_trailers), response_bytes=?17, response_kept=?18,"
-        " response_digest=?19, response_first_ns=?20, response_last_ns=?21,"
-        " response_stalled_ns=?22, response_trailers=coalesce(?23, response_trailers),"
-        " interim=coalesce(interim || ?24, ?24, interim),"
-        " response_head=coalesce(?25, response_head), far_outcome=?26, far_flags=?27,"
-        " far_sent_on_ns=?28, far_connect_ns=?29, far_answered_ns=?30, far_duration_ns=?31,"
-        " far_request_bytes=?32, far_request_digest=?33, far_response_bytes=?34,"
-        " far_response_digest=?35, service_first_ns=?38,"
-        " response_protocol=coalesce(?39, response_protocol), reason=coalesce(?40, reason),"
-        " detail=coalesce(?41, detail), bad_head=coalesce(?42, bad_head)"
-        " WHERE seq=?36 AND id=?37",
+    // Parameters are numbered in the order in which they first appear: in both as in columns.h.
+    [INSERT_EXCHANGE] = "INSERT INTO exchange(interim" EXCHANGE_COLUMNS(NAME) RECORD_COLUMNS_UNREAD(
+        NAME) ") VALUES(:interim" EXCHANGE_COLUMNS(PARAMETER) RECORD_COLUMNS_UNREAD(PARAMETER) ")",
+    [UPDATE_EXCHANGE] = "UPDATE exchange SET interim=coalesce(interim || :interim, :interim,"
+                        " interim)" RECORD_COLUMNS_REPLACED(REPLACE) RECORD_COLUMNS_KEPT(KEEP)
+                            RECORD_COLUMNS_KEPT_2(KEEP) " WHERE seq=:seq AND id=:id",
     [INSERT_BODY] = "INSERT INTO body(exchange, side, at, bytes) VALUES(?1,?2,?3,?4)",
     [INSERT_MESSAGE] =
         "INSERT INTO message(exchange, number, side, opcode, flags, at_ns, size, bytes)"
