@@ -1,32 +1,40 @@
 // SPDX-License-Identifier: MIT
 #include "row.h"
+#include "columns.h"
 #include "proto/http/http1.h"
 
-#define SELECT(answer)                                                                    \
-    "SELECT e.seq, e.id, e.began_ns, e.writer, w.program, t.name, e.visitor, e.protocol," \
-    " e.method, e.scheme, e.host, e.target, e.upstream, e.request_head, e.interim,"       \
-    " e.response_head, e.status, e.outcome, e.error, e.replay_of, e.flags,"               \
-    " e.request_bytes, e.request_kept, e.request_digest, e.request_first_ns,"             \
-    " e.request_last_ns, e.request_stalled_ns, e.request_trailers,"                       \
-    " e.response_bytes, e.response_kept, e.response_digest, e.response_first_ns,"         \
-    " e.response_last_ns, e.response_stalled_ns, e.response_trailers,"                    \
-    " e.sent_on_ns, e.connect_ns, e.service_first_ns, e.answered_ns, e.duration_ns,"      \
-    " e.far_outcome, e.far_flags, e.far_request_bytes, e.far_request_digest,"             \
-    " e.far_response_bytes, e.far_response_digest, e.far_sent_on_ns, e.far_connect_ns,"   \
-    " e.far_answered_ns, e.far_duration_ns" answer                                        \
-    " FROM exchange e LEFT JOIN writer w ON w.id = e.writer"                              \
-    " LEFT JOIN tunnel t ON t.id = e.tunnel "
-
-const char *const record_row_select[RECORD_VERSION + 1] = {
-    [1] = SELECT(", NULL, NULL, NULL, NULL"),
-    [2] = SELECT(", e.response_protocol, e.reason, e.detail, e.bad_head"),
-    [3] = SELECT(", e.response_protocol, e.reason, e.detail, e.bad_head"),
+// The results are numbered as in columns.h; these follow.
+enum {
+    RESULT_PROGRAM = COLUMNS_READ,
+    RESULT_TUNNEL,
 };
 
-// The columns are read one after the other, as they are named above.
-struct row {
-    sqlite3_stmt *s;
-    int at;
+#define E(column)       ", e." #column
+#define MISSING(column) ", NULL"
+#define SELECT(since_2)                                                                    \
+    "SELECT e.interim" RECORD_COLUMNS_REPLACED(E) RECORD_COLUMNS_KEPT(E)                   \
+        RECORD_COLUMNS_KEPT_2(since_2) RECORD_COLUMNS_FIXED(                               \
+            E) ", w.program, t.name FROM exchange e LEFT JOIN writer w ON w.id = e.writer" \
+               " LEFT JOIN tunnel t ON t.id = e.tunnel "
+
+const char *const record_row_select[RECORD_VERSION + 1] = {
+    [1] = SELECT(MISSING),
+    [2] = SELECT(E),
+    [3] = SELECT(E),
+};
+
+#define BODY_COLUMNS(side)                                                             \
+    {                                                                                  \
+        .bytes = COLUMN_##side##_bytes, .kept = COLUMN_##side##_kept,                  \
+        .digest = COLUMN_##side##_digest, .first_ns = COLUMN_##side##_first_ns,        \
+        .last_ns = COLUMN_##side##_last_ns, .stalled_ns = COLUMN_##side##_stalled_ns,  \
+        .trailers = COLUMN_##side##_trailers, .peer_bytes = COLUMN_far_##side##_bytes, \
+        .peer_digest = COLUMN_far_##side##_digest                                      \
+    }
+
+const struct record_body_columns record_body_columns[2] = {
+    [RECORD_REQUEST] = BODY_COLUMNS(request),
+    [RECORD_RESPONSE] = BODY_COLUMNS(response),
 };
 
 // Strings are kept as UTF-8, so taken as bytes they are not converted, whatever they hold.
@@ -36,130 +44,127 @@ struct slice record_column(sqlite3_stmt *s, int column)
     return slice_of(p, p ? (size_t)sqlite3_column_bytes(s, column) : 0);
 }
 
-static struct slice next_text(struct row *r)
+static bool is_null(sqlite3_stmt *s, int column)
 {
-    return record_column(r->s, r->at++);
+    return sqlite3_column_type(s, column) == SQLITE_NULL;
 }
 
 int64_t record_number(sqlite3_stmt *s, int column, int64_t otherwise)
 {
-    if (sqlite3_column_type(s, column) == SQLITE_NULL)
+    if (is_null(s, column))
         return otherwise;
     int64_t n = sqlite3_column_int64(s, column);
     return n < 0 ? otherwise : n < RECORD_MOST ? n : RECORD_MOST;
 }
 
 // A time; -1 when it did not happen.
-static int64_t next_time(struct row *r)
+static int64_t time_at(sqlite3_stmt *s, int column)
 {
-    return record_number(r->s, r->at++, -1);
+    return record_number(s, column, -1);
 }
 
 // Since 1970, or before it.
-static int64_t next_wall_time(struct row *r)
+static int64_t wall_time_at(sqlite3_stmt *s, int column)
 {
     const int64_t most = 4 * (RECORD_MOST - 1);
-    int64_t ns = sqlite3_column_int64(r->s, r->at++);
+    int64_t ns = sqlite3_column_int64(s, column);
     if (ns > most)
         return most;
     return ns < -most ? -most : ns;
 }
 
-static uint64_t next_count(struct row *r)
+static uint64_t count_at(sqlite3_stmt *s, int column)
 {
-    return (uint64_t)record_number(r->s, r->at++, 0);
+    return (uint64_t)record_number(s, column, 0);
 }
 
-static bool next_digest(struct row *r, uint8_t out[RECORD_DIGEST_BYTES])
+static bool digest_at(sqlite3_stmt *s, int column, uint8_t out[RECORD_DIGEST_BYTES])
 {
-    struct slice digest = next_text(r);
+    struct slice digest = record_column(s, column);
     if (digest.len != RECORD_DIGEST_BYTES)
         return false;
     memcpy(out, digest.p, RECORD_DIGEST_BYTES);
     return true;
 }
 
-static void read_body(struct row *r, struct record_body *b)
+static void read_body(sqlite3_stmt *s, const struct record_body_columns *c, struct record_body *b)
 {
-    b->bytes = next_count(r);
-    b->kept = next_count(r);
-    b->has_digest = next_digest(r, b->digest);
-    b->first_ns = next_time(r);
-    b->last_ns = next_time(r);
-    b->stalled_ns = (int64_t)next_count(r);
-    b->trailers = next_text(r);
+    b->bytes = count_at(s, c->bytes);
+    b->kept = count_at(s, c->kept);
+    b->has_digest = digest_at(s, c->digest, b->digest);
+    b->first_ns = time_at(s, c->first_ns);
+    b->last_ns = time_at(s, c->last_ns);
+    b->stalled_ns = (int64_t)count_at(s, c->stalled_ns);
+    b->trailers = record_column(s, c->trailers);
 }
 
-static void read_peer(struct row *r, struct record_report *peer)
+static void read_peer(sqlite3_stmt *s, struct record_report *peer)
 {
-    peer->outcome = next_text(r);
-    peer->known = peer->outcome.len > 0 || sqlite3_column_type(r->s, r->at) != SQLITE_NULL;
-    uint64_t flags = next_count(r);
+    peer->outcome = record_column(s, COLUMN_far_outcome);
+    peer->known = peer->outcome.len > 0 || !is_null(s, COLUMN_far_flags);
+    uint64_t flags = count_at(s, COLUMN_far_flags);
     peer->whole[RECORD_REQUEST] = flags & RECORD_REQUEST_WHOLE;
     peer->whole[RECORD_RESPONSE] = flags & RECORD_RESPONSE_WHOLE;
     for (int side = RECORD_REQUEST; side <= RECORD_RESPONSE; side++) {
-        peer->bytes[side] = next_count(r);
-        (void)next_digest(r, peer->digest[side]);
+        peer->bytes[side] = count_at(s, record_body_columns[side].peer_bytes);
+        (void)digest_at(s, record_body_columns[side].peer_digest, peer->digest[side]);
     }
-    peer->sent_on_ns = next_time(r);
-    peer->connect_ns = next_time(r);
-    peer->answered_ns = next_time(r);
-    peer->duration_ns = next_time(r);
+    peer->sent_on_ns = time_at(s, COLUMN_far_sent_on_ns);
+    peer->connect_ns = time_at(s, COLUMN_far_connect_ns);
+    peer->answered_ns = time_at(s, COLUMN_far_answered_ns);
+    peer->duration_ns = time_at(s, COLUMN_far_duration_ns);
 }
 
-static void read_what(struct row *r, struct record_exchange *x)
+static void read_request(sqlite3_stmt *s, struct record_exchange *x)
 {
-    x->program = next_text(r);
-    x->tunnel = next_text(r);
-    x->visitor = next_text(r);
-    x->protocol = next_text(r);
-    x->method = next_text(r);
-    x->scheme = next_text(r);
-    x->host = next_text(r);
-    x->target = next_text(r);
-    x->upstream = next_text(r);
-    x->request_head = next_text(r);
-    x->interim = next_text(r);
-    x->response_head = next_text(r);
+    x->visitor = record_column(s, COLUMN_visitor);
+    x->protocol = record_column(s, COLUMN_protocol);
+    x->method = record_column(s, COLUMN_method);
+    x->scheme = record_column(s, COLUMN_scheme);
+    x->host = record_column(s, COLUMN_host);
+    x->target = record_column(s, COLUMN_target);
+    x->upstream = record_column(s, COLUMN_upstream);
+    x->request_head = record_column(s, COLUMN_request_head);
+    x->replay_of = record_column(s, COLUMN_replay_of);
 }
 
-// Records of before have neither the protocol of a response nor its phrase.
-static void read_answer(struct row *r, struct record_exchange *x)
+// A record of version 1 has neither the protocol of a response nor its phrase.
+static void read_response(sqlite3_stmt *s, struct record_exchange *x)
 {
-    x->response_protocol = next_text(r);
+    uint64_t status = count_at(s, COLUMN_status);
+    x->status = status <= 999 ? (uint16_t)status : 0;
+    x->interim = record_column(s, COLUMN_interim);
+    x->response_head = record_column(s, COLUMN_response_head);
+    x->response_protocol = record_column(s, COLUMN_response_protocol);
     if (x->response_protocol.len == 0 && x->status)
         x->response_protocol = x->protocol;
-    bool registered = sqlite3_column_type(r->s, r->at) == SQLITE_NULL;
-    x->reason = next_text(r);
-    if (registered)
-        x->reason = http1_reason(x->status);
-    x->detail = next_text(r);
-    x->bad_head = next_text(r);
+    x->reason =
+        is_null(s, COLUMN_reason) ? http1_reason(x->status) : record_column(s, COLUMN_reason);
+    x->detail = record_column(s, COLUMN_detail);
+    x->bad_head = record_column(s, COLUMN_bad_head);
 }
 
 void record_row_read(sqlite3_stmt *s, struct record_exchange *x)
 {
-    struct row r = {s, 0};
     memset(x, 0, sizeof(*x));
-    x->seq = sqlite3_column_int64(s, r.at++);
-    struct slice id = next_text(&r);
+    x->seq = sqlite3_column_int64(s, COLUMN_seq);
+    struct slice id = record_column(s, COLUMN_id);
     memcpy(x->id, id.p ? id.p : "", id.len < EXCHANGE_ID_LEN ? id.len : EXCHANGE_ID_LEN);
-    x->began_ns = next_wall_time(&r);
-    x->writer = sqlite3_column_int64(s, r.at++);
-    read_what(&r, x);
-    uint64_t status = next_count(&r);
-    x->status = status <= 999 ? (uint16_t)status : 0;
-    x->outcome = next_text(&r);
-    x->error = next_text(&r);
-    x->replay_of = next_text(&r);
-    x->flags = (unsigned)next_count(&r);
-    read_body(&r, &x->body[RECORD_REQUEST]);
-    read_body(&r, &x->body[RECORD_RESPONSE]);
-    x->sent_on_ns = next_time(&r);
-    x->connect_ns = next_time(&r);
-    x->service_first_ns = next_time(&r);
-    x->answered_ns = next_time(&r);
-    x->duration_ns = next_time(&r);
-    read_peer(&r, &x->peer);
-    read_answer(&r, x);
+    x->began_ns = wall_time_at(s, COLUMN_began_ns);
+    x->writer = sqlite3_column_int64(s, COLUMN_writer);
+    x->program = record_column(s, RESULT_PROGRAM);
+    x->tunnel = record_column(s, RESULT_TUNNEL);
+    read_request(s, x);
+    read_response(s, x);
+    x->outcome = record_column(s, COLUMN_outcome);
+    x->error = record_column(s, COLUMN_error);
+    x->flags = (unsigned)count_at(s, COLUMN_flags);
+    for (int side = RECORD_REQUEST; side <= RECORD_RESPONSE; side++)
+        read_body(s, &record_body_columns[side], &x->body[side]);
+    x->sent_on_ns = time_at(s, COLUMN_sent_on_ns);
+    x->connect_ns = time_at(s, COLUMN_connect_ns);
+    x->service_first_ns = time_at(s, COLUMN_service_first_ns);
+    x->answered_ns = time_at(s, COLUMN_answered_ns);
+    x->duration_ns = time_at(s, COLUMN_duration_ns);
+    read_peer(s, &x->peer);
 }

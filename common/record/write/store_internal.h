@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What the files of the store share: store.c (opening, writing), store_tunnel.c
-// (what is kept of tunnels), store_trim.c (deleting).
+// What the files of the store share. From the bottom: store_sql.c (statements), store_files.c
+// (files), store_open.c (opening and closing), store_tunnel.c (rows of tunnels), store.c
+// (transactions and rows of exchanges), store_trim.c (deleting).
 #pragma once
 #include "store.h"
 
@@ -66,6 +67,19 @@ struct store {
 sqlite3_stmt *store_statement(struct store *s, enum statement which);
 // Steps a statement that brings no rows, and resets it.
 int store_run(struct store *s, sqlite3_stmt *statement);
+
+// Bind a value, which must live until the statement has run; NULL for an empty one, or a time below
+// 0.
+void store_bind_text(sqlite3_stmt *q, int at, struct slice text);
+void store_bind_blob(sqlite3_stmt *q, int at, struct slice bytes);
+void store_bind_ns(sqlite3_stmt *q, int at, int64_t ns);
+
+// errno of a file that could not be opened, as an SQLite error.
+int store_open_error(void);
+// Creates the database if there is none, and tells which file it is.
+int store_find_file(const char *path, struct store_file *file);
+// Whether the database was moved or removed since it was opened.
+bool store_is_moved(struct store *s);
 
 void store_tunnels_begin(struct store *s);
 int store_tunnels_write(struct store *s);

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT
+// Opens a record, registers this process as a writer of it, and closes it.
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "common/io/loop.h"
+#include "common/record/lock.h"
+#include "store_internal.h"
+
+static int exec(sqlite3 *db, const char *sql)
+{
+    return sqlite3_exec(db, sql, NULL, NULL, NULL);
+}
+
+// The modes of the files that SQLite makes beside it are those of the database. While it is opened
+// nobody moves it.
+static int open_files(struct store *s, struct store_file *file)
+{
+    char path[STATE_PATH_MAX + 16];
+    record_path(s->config.dir, path);
+    s->lock_file = record_lock_open(s->config.dir);
+    if (s->lock_file < 0)
+        return store_open_error();
+    if (!record_lock_wait(s->lock_file, RECORD_LOCK_PLACE, STORE_BUSY_MS))
+        return SQLITE_BUSY;
+    int error = store_find_file(path, file);
+    if (error)
+        return error;
+    error = sqlite3_open_v2(
+        path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
+    if (error)
+        return error;
+    (void)sqlite3_extended_result_codes(s->db, 1);
+    return sqlite3_busy_timeout(s->db, STORE_BUSY_MS);
+}
+
+static int count_tables(struct store *s, int *count)
+{
+    sqlite3_stmt *q = NULL;
+    int error = sqlite3_prepare_v2(s->db, "SELECT count(*) FROM sqlite_schema", -1, &q, NULL);
+    if (!error && (error = sqlite3_step(q)) == SQLITE_ROW) {
+        *count = sqlite3_column_int(q, 0);
+        error = SQLITE_OK;
+    }
+    (void)sqlite3_finalize(q);
+    return error;
+}
+
+// Before it is known to be ours and of our version nothing is written into it.
+static int set_up(struct store *s)
+{
+    char sql[300];
+    int tables = 0;
+    int error = count_tables(s, &tables);
+    (void)snprintf(sql, sizeof(sql), "PRAGMA page_size=%d;PRAGMA auto_vacuum=INCREMENTAL;",
+                   STORE_PAGE_BYTES);
+    if (!error && tables == 0)
+        error = exec(s->db, sql);
+    if (!error)
+        error = record_migrate(s->db);
+    (void)snprintf(sql, sizeof(sql),
+                   "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA cache_size=-%d;"
+                   "PRAGMA temp_store=MEMORY;PRAGMA secure_delete=ON;PRAGMA journal_size_limit=%d;",
+                   STORE_CACHE_KIB, STORE_WAL_BYTES);
+    return error ? error : exec(s->db, sql);
+}
+
+// What processes that are gone have left running will never end otherwise.
+static int sweep(struct store *s)
+{
+    sqlite3_stmt *each = NULL;
+    char sql[200];
+    int error = sqlite3_prepare_v2(s->db, "SELECT id FROM writer WHERE ended_ns IS NULL AND id<>?1",
+                                   -1, &each, NULL);
+    if (!error)
+        error = sqlite3_bind_int64(each, 1, s->writer);
+    while (!error && (error = sqlite3_step(each)) == SQLITE_ROW) {
+        int64_t id = sqlite3_column_int64(each, 0);
+        error = SQLITE_OK;
+        if (record_lock_is_held(s->lock_file, id))
+            continue;
+        (void)snprintf(sql, sizeof(sql),
+                       "UPDATE exchange SET outcome='recorder gone' WHERE writer=%lld AND outcome"
+                       " IS NULL; UPDATE writer SET ended_ns=%lld WHERE id=%lld",
+                       (long long)id, (long long)wall_clock_ns(), (long long)id);
+        error = exec(s->db, sql);
+    }
+    (void)sqlite3_finalize(each);
+    return error == SQLITE_DONE ? SQLITE_OK : error;
+}
+
+static int insert_writer(struct store *s)
+{
+    sqlite3_stmt *insert = NULL;
+    int error = sqlite3_prepare_v2(
+        s->db, "INSERT INTO writer(program, version, pid, began_ns) VALUES(?1,?2,?3,?4)", -1,
+        &insert, NULL);
+    if (!error) {
+        (void)sqlite3_bind_text(insert, 1, s->config.program, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_text(insert, 2, ADIT_VERSION, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_int64(insert, 3, getpid());
+        (void)sqlite3_bind_int64(insert, 4, wall_clock_ns());
+        error = sqlite3_step(insert) == SQLITE_DONE ? SQLITE_OK : sqlite3_extended_errcode(s->db);
+    }
+    (void)sqlite3_finalize(insert);
+    s->writer = sqlite3_last_insert_rowid(s->db);
+    return error;
+}
+
+// A number whose lock is taken belongs to a process that writes a record which was here before.
+static int become_writer(struct store *s)
+{
+    char sql[80];
+    int error = insert_writer(s);
+    for (int i = 0; !error && !record_lock_take(s->lock_file, s->writer); i++) {
+        (void)snprintf(sql, sizeof(sql), "DELETE FROM writer WHERE id=%lld", (long long)s->writer);
+        error = i < STORE_WRITERS_BEFORE ? exec(s->db, sql) : SQLITE_CANTOPEN;
+        if (!error)
+            error = insert_writer(s);
+    }
+    return error;
+}
+
+static int enter(struct store *s)
+{
+    int error = exec(s->db, "BEGIN IMMEDIATE");
+    if (error)
+        return error;
+    error = become_writer(s);
+    if (!error)
+        error = sweep(s);
+    int ended = exec(s->db, error ? "ROLLBACK" : "COMMIT");
+    return error ? error : ended;
+}
+
+bool store_is_moved(struct store *s)
+{
+    int moved = 0;
+    return !sqlite3_file_control(s->db, NULL, SQLITE_FCNTL_HAS_MOVED, &moved) && moved;
+}
+
+// The last to close a database removes its log, by name: another one's by now, if it was moved.
+static void keep_log(struct store *s)
+{
+    int keep = 1;
+    (void)sqlite3_file_control(s->db, NULL, SQLITE_FCNTL_PERSIST_WAL, &keep);
+}
+
+int store_open(const struct store_config *config, struct store **out, struct store_file *file)
+{
+    struct store *s = calloc(1, sizeof(*s));
+    *out = NULL;
+    *file = (struct store_file){0};
+    if (!s)
+        return SQLITE_NOMEM;
+    s->config = *config;
+    s->lock_file = -1;
+    int error = open_files(s, file);
+    if (!error)
+        error = set_up(s);
+    if (!error)
+        error = enter(s);
+    if (error) {
+        s->writer = 0;
+        store_close(s);
+        return error;
+    }
+    record_lock_leave(s->lock_file, RECORD_LOCK_PLACE);
+    *out = s;
+    return SQLITE_OK;
+}
+
+void store_close(struct store *s)
+{
+    char sql[80];
+    if (!s)
+        return;
+    if (s->db && store_is_moved(s))
+        keep_log(s);
+    for (size_t i = 0; i < STATEMENTS; i++)
+        (void)sqlite3_finalize(s->statements[i]);
+    if (s->writer) {
+        (void)snprintf(sql, sizeof(sql), "UPDATE writer SET ended_ns=%lld WHERE id=%lld",
+                       (long long)wall_clock_ns(), (long long)s->writer);
+        (void)exec(s->db, sql);
+    }
+    (void)sqlite3_close(s->db);
+    if (s->lock_file >= 0)
+        (void)close(s->lock_file);
+    free(s);
+}
+
+void store_rest(struct store *s)
+{
+    (void)sqlite3_db_release_memory(s->db);
+}
+
+int64_t store_writer(const struct store *s)
+{
+    return s->writer;
+}
