@@ -191,13 +191,13 @@ void line_writer_allow_colours(struct line_writer *w)
 
 // Makes lines safe; what is between two sequences of ours is a text of its own. Returns the new
 // length.
-static size_t disarm(const struct line_writer *w, char *text, size_t len)
+static size_t sanitize(const struct line_writer *w, char *text, size_t len)
 {
     char *out = text;
     const char *at = text;
     const char *end = text + len;
     if (!w->colours)
-        return printable_disarm_lines(text, len);
+        return printable_sanitize_lines(text, len);
     while (at < end) {
         bool cut = false;
         const char *escape = memchr(at, '\033', (size_t)(end - at));
@@ -208,7 +208,7 @@ static size_t disarm(const struct line_writer *w, char *text, size_t len)
             plain++; // it becomes a '?' like everything else
         memmove(out, at, plain + colour);
         at += plain + colour;
-        size_t left = printable_disarm_lines(out, plain);
+        size_t left = printable_sanitize_lines(out, plain);
         memmove(out + left, out + plain, colour);
         out += left + colour;
     }
@@ -224,7 +224,7 @@ void line_writer_put(struct line_writer *w, const char *line, size_t len)
         h->dropped++;
     } else {
         memcpy(h->bytes + h->len, line, len);
-        h->len += disarm(w, h->bytes + h->len, len);
+        h->len += sanitize(w, h->bytes + h->len, len);
     }
     if (w->idle)
         (void)pthread_cond_signal(&w->news);

@@ -135,7 +135,7 @@ void log_line(enum log_level level, const char *format, ...)
     (void)vsnprintf(line + len, sizeof(line) - 1 - len, format, args);
     va_end(args);
     len = strlen(line);
-    printable_disarm_line(line, len);
+    printable_sanitize_line(line, len);
     line[len++] = '\n';
     if (logger.writer)
         line_writer_put(logger.writer, line, len);

@@ -143,7 +143,7 @@ static void describe(const struct record_exchange *x, char out[static DESCRIBED_
         time[0] = 0;
     (void)snprintf(out, DESCRIBED_MAX, "%s  %s  %.*s %.*s%s", x->id, time, method, x->method.p,
                    target, x->target.p, x->target.len > TARGET_SHOWN ? "..." : "");
-    printable_disarm_line(out, strlen(out));
+    printable_sanitize_line(out, strlen(out));
 }
 
 static void list_candidates(struct record_reader *r, const struct candidates *c, struct slice text,
