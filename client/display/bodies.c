@@ -23,7 +23,7 @@ enum {
 // A '?' is no longer than what it stands for.
 _Static_assert(2 * (BODIES_HEAD_BYTES + BODIES_TRAILER_BYTES + BODIES_SHOWN_BYTES + NOTICES_BYTES) +
                        LINE_BYTES <=
-                   WRITER_BYTES / 2,
+                   LINE_WRITER_BYTES / 2,
                "a block is printed in one piece");
 
 // One direction of an exchange.

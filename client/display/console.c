@@ -67,7 +67,7 @@ static const char *clock_text(struct console *c)
 static void print(struct console *c, struct line *l)
 {
     l->text[l->len] = '\n';
-    writer_line(c->out, l->text, l->len + 1);
+    line_writer_put(c->out, l->text, l->len + 1);
 }
 
 void console_exchange(struct console *c, const struct exchange *x, enum exchange_why why,
@@ -97,20 +97,20 @@ static void on_exchange(void *ctx, struct exchange *x, enum exchange_why why)
 
 bool console_init(struct console *c)
 {
-    *c = (struct console){.second = -1, .out = writer_new(STDOUT_FILENO, "adit", GATHER_MS)};
+    *c = (struct console){.second = -1, .out = line_writer_new(STDOUT_FILENO, "adit", GATHER_MS)};
     c->observer = (struct exchange_observer){.closed = on_exchange, .ctx = c};
     c->terminal = isatty(STDOUT_FILENO) == 1;
     c->place.colours = text_has_colours(stdout);
     console_resized(c);
     tzset(); // reads its file now, not when the first line is due
     if (c->out && c->place.colours)
-        writer_pass_colours(c->out);
+        line_writer_allow_colours(c->out);
     return c->out != NULL;
 }
 
 void console_deinit(struct console *c)
 {
-    writer_free(c->out);
+    line_writer_free(c->out);
 }
 
 void console_line(struct console *c, const char *format, ...)
@@ -130,7 +130,7 @@ void console_line(struct console *c, const char *format, ...)
 
 void console_block(struct console *c, struct slice lines)
 {
-    writer_line(c->out, lines.p, lines.len);
+    line_writer_put(c->out, lines.p, lines.len);
 }
 
 bool console_colours(const struct console *c)

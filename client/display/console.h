@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Prints the URL, a line per exchange that has ended, and one more for each that lasts. Nobody
-// waits for who reads it (common/base/writer.h).
+// waits for who reads it (common/base/line_writer.h).
 #pragma once
-#include "common/base/writer.h"
+#include "common/base/line_writer.h"
 #include "exchange_line.h"
 
 enum {
@@ -10,7 +10,7 @@ enum {
 };
 
 struct console {
-    struct writer *out;
+    struct line_writer *out;
     struct exchange_observer observer; // prints the lines of those that end
     struct line_place place;
     bool terminal;

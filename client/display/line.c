@@ -27,7 +27,7 @@ void line_foreign(struct line *l, struct slice s)
     size_t len = fits(l, s.len);
     char *out = l->text + l->len;
     memcpy(out, s.p, len);
-    printable_disarm_line(out, len);
+    printable_sanitize_line(out, len);
     l->len += len;
 }
 
@@ -81,5 +81,5 @@ void line_duration(struct line *l, uint64_t ns)
 
 void line_disarm(struct line *l)
 {
-    printable_disarm_line(l->text, l->len);
+    printable_sanitize_line(l->text, l->len);
 }

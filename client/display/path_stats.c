@@ -2,8 +2,8 @@
 #include "path_stats.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include "common/base/line_writer.h"
 #include "common/base/printable.h"
-#include "common/base/writer.h"
 #include "line.h"
 #include "proto/hash.h"
 
@@ -14,7 +14,7 @@ enum {
     PATH_ROOM = 20 // columns of a terminal that the path is to have
 };
 
-_Static_assert((PATH_STATS_ROWS + 2) * PATH_STATS_ROW_BYTES <= WRITER_BYTES / 2,
+_Static_assert((PATH_STATS_ROWS + 2) * PATH_STATS_ROW_BYTES <= LINE_WRITER_BYTES / 2,
                "the table is printed in one piece");
 _Static_assert((size_t)PATH_STATS_ROW_BYTES <= LINE_BYTES, "a row is a line");
 

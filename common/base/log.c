@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "line_writer.h"
 #include "printable.h"
-#include "writer.h"
 
 enum {
     LINE_MAX_BYTES = 1024
@@ -25,7 +25,7 @@ struct logger {
     const char *program;
     enum log_level level;
     enum log_form form;
-    struct writer *writer; // NULL: lines are written at once
+    struct line_writer *writer; // NULL: lines are written at once
 };
 
 // NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): the log and its level
@@ -44,7 +44,7 @@ static const struct {
 
 void log_end(void)
 {
-    writer_free(logger.writer);
+    line_writer_free(logger.writer);
     logger.writer = NULL;
 }
 
@@ -102,10 +102,10 @@ static void init(const char *program, enum log_level level, enum log_form form)
     logger.form = log_is_journal(STDERR_FILENO, getenv("JOURNAL_STREAM")) ? FORM_JOURNAL : form;
     if (logger.writer)
         return;
-    logger.writer = writer_new(STDERR_FILENO, program, 0);
+    logger.writer = line_writer_new(STDERR_FILENO, program, 0);
     if (!logger.writer)
         return;
-    writer_set_prefix(logger.writer, write_warning_prefix);
+    line_writer_set_prefix(logger.writer, write_warning_prefix);
     (void)atexit(log_end);
 }
 
@@ -135,10 +135,10 @@ void log_line(enum log_level level, const char *format, ...)
     (void)vsnprintf(line + len, sizeof(line) - 1 - len, format, args);
     va_end(args);
     len = strlen(line);
-    printable_disarm_line(line, len);
+    printable_sanitize_line(line, len);
     line[len++] = '\n';
     if (logger.writer)
-        writer_line(logger.writer, line, len);
+        line_writer_put(logger.writer, line, len);
     else
         (void)fwrite(line, 1, len, stderr);
 }

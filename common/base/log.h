@@ -4,7 +4,7 @@
 //   2026-01-31T12:00:01.250Z warn aditd: text
 // Where standard error is the journal of systemd, both say "<4>text", for the journal has the time
 // and the name. The program's name and the form are set once at start; from then on nobody waits
-// for who reads the lines (common/base/writer.h), and what is left is written at exit.
+// for who reads the lines (common/base/line_writer.h), and what is left is written at exit.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

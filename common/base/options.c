@@ -19,7 +19,7 @@ void options_wrong(struct options *o, const char *text, const char *what)
     size_t len = strlen(message);
     if (len > 2 && strcmp(message + len - 2, ": ") == 0) // there is nothing to show
         message[len - 2] = 0;
-    printable_disarm_line(message, strlen(message)); // it repeats what was typed
+    printable_sanitize_line(message, strlen(message)); // it repeats what was typed
     (void)fprintf(stderr, "%s: %s\nTry: %s --help\n", o->program, message, o->program);
     o->exit_status = EXIT_USAGE;
 }

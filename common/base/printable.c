@@ -105,7 +105,7 @@ bool printable_is(struct slice s)
     return true;
 }
 
-void printable_disarm_line(char *text, size_t len)
+void printable_sanitize_line(char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
         i += printable_ascii_len(slice_of(text + i, len - i));
@@ -114,7 +114,7 @@ void printable_disarm_line(char *text, size_t len)
     }
 }
 
-size_t printable_disarm_lines(char *text, size_t len)
+size_t printable_sanitize_lines(char *text, size_t len)
 {
     struct printable p = {0};
     struct slice s = slice_of(text, len);

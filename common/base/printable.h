@@ -33,7 +33,7 @@ bool printable_is(struct slice s);
 size_t printable_ascii_len(struct slice s);
 
 // Puts '?' for every byte that is no visible ASCII and no space.
-void printable_disarm_line(char *text, size_t len);
+void printable_sanitize_line(char *text, size_t len);
 // The same for lines: line feeds and tabs stay, and so does what is shown as it is; every other
 // character becomes one '?'. Returns the new length.
-size_t printable_disarm_lines(char *text, size_t len);
+size_t printable_sanitize_lines(char *text, size_t len);

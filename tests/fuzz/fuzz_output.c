@@ -72,11 +72,11 @@ static void check_lines(const char *p, size_t len)
     char *lines = malloc(len + 1);
     CHECK(lines);
     memcpy(lines, p, len);
-    size_t left = printable_disarm_lines(lines, len);
+    size_t left = printable_sanitize_lines(lines, len);
     CHECK(left <= len);
     check_text(slice_of(lines, left));
     memcpy(lines, p, len);
-    printable_disarm_line(lines, len);
+    printable_sanitize_line(lines, len);
     CHECK(printable_ascii_len(slice_of(lines, len)) == len);
     free(lines);
 }

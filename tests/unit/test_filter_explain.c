@@ -9,17 +9,7 @@
 #include <cmocka.h>
 
 #include "common/record/filter/filter.h"
-
-static char *repeated(const char *what, size_t times, const char *then)
-{
-    size_t len = strlen(what);
-    char *text = malloc(len * times + strlen(then) + 1);
-    assert_non_null(text);
-    for (size_t i = 0; i < times; i++)
-        memcpy(text + i * len, what, len);
-    memcpy(text + len * times, then, strlen(then) + 1);
-    return text;
-}
+#include "tests/support/filters.h"
 
 static char *explained(const char *text)
 {
@@ -73,10 +63,11 @@ static void nothing_that_a_terminal_obeys_is_shown(void **state)
 
 static void a_long_text_is_cut_around_its_mistake(void **state)
 {
-    char *before = repeated("shed ", 50, "size=x");
-    char *both = repeated(before, 1, " or path~/abc or path~/abc or path~/abc or path~/abc");
-    char *behind = repeated("x ", 200, "");
-    char *wrong = repeated("w", 300, "");
+    char *before = filters_repeated("shed ", 50, "size=x");
+    char *both =
+        filters_repeated(before, 1, " or path~/abc or path~/abc or path~/abc or path~/abc");
+    char *behind = filters_repeated("x ", 200, "");
+    char *wrong = filters_repeated("w", 300, "");
     (void)state;
     explains(before,
              "...shed shed shed shed shed shed shed shed shed shed shed shed shed shed size=x",

@@ -159,9 +159,9 @@ static void lines_are_disarmed_in_place(void **state)
     char line[] = "a\xc3\xbc\x1b[2J\tb\u202e\n\u0301\xff\n";
     char ascii[] = "a\xc3\xbc\x1b\t~\n";
     (void)state;
-    line[printable_disarm_lines(line, strlen(line))] = 0;
+    line[printable_sanitize_lines(line, strlen(line))] = 0;
     assert_string_equal(line, "a\xc3\xbc?[2J\tb?\n??\n");
-    printable_disarm_line(ascii, strlen(ascii));
+    printable_sanitize_line(ascii, strlen(ascii));
     assert_string_equal(ascii, "a????~?");
 }
 

@@ -105,6 +105,6 @@ void filter_explain(FILE *out, const char *program, struct slice text,
     }
     if (text.len > 0)
         write_columns(out, text, mistake, range);
-    printable_disarm_line(message, strlen(message)); // it may repeat a word
+    printable_sanitize_line(message, strlen(message)); // it may repeat a word
     (void)fprintf(out, "%s: %s\n", program, message);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Single exchanges, and what a record says of itself.
+// Single exchanges: by their row, or by what a person types.
 #include <stdio.h>
 #include <time.h>
 #include "common/base/printable.h"
@@ -59,53 +59,6 @@ int record_reader_get(struct record_reader *r, int64_t seq, struct record_exchan
     if (s)
         error = sqlite3_bind_int64(s, 1, seq);
     return error ? -error : read_one(r, s, x);
-}
-
-bool record_reader_is_there(struct record_reader *r, const struct record_exchange *x)
-{
-    int error = SQLITE_OK;
-    sqlite3_stmt *s = reader_statement(r, READER_IS_THERE, &error);
-    bool there = s && sqlite3_bind_int64(s, 1, x->seq) == SQLITE_OK &&
-                 sqlite3_bind_text(s, 9, x->id, -1, SQLITE_TRANSIENT) == SQLITE_OK &&
-                 sqlite3_step(s) == SQLITE_ROW;
-    if (s)
-        (void)sqlite3_reset(s);
-    return there;
-}
-
-// The one number that a statement gives; 0 when it gives none.
-static int64_t read_number(struct record_reader *r, enum reader_statement which)
-{
-    int error = SQLITE_OK;
-    int64_t number = 0;
-    sqlite3_stmt *s = reader_statement(r, which, &error);
-    if (s && sqlite3_step(s) == SQLITE_ROW)
-        number = sqlite3_column_int64(s, 0);
-    if (s)
-        (void)sqlite3_reset(s);
-    return number;
-}
-
-int64_t record_reader_newest(struct record_reader *r)
-{
-    return read_number(r, READER_NEWEST);
-}
-
-int64_t record_reader_version(struct record_reader *r)
-{
-    return read_number(r, READER_VERSION);
-}
-
-int64_t record_reader_running(struct record_reader *r, int64_t after_seq)
-{
-    int error = SQLITE_OK;
-    int64_t seq = 0;
-    sqlite3_stmt *s = reader_statement(r, READER_RUNNING_SEQ, &error);
-    if (s && sqlite3_bind_int64(s, 1, after_seq) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW)
-        seq = sqlite3_column_int64(s, 0);
-    if (s)
-        (void)sqlite3_reset(s);
-    return seq;
 }
 
 static int trouble(int error, char why[static RECORD_WHY_MAX])
@@ -190,7 +143,7 @@ static void describe(const struct record_exchange *x, char out[static DESCRIBED_
         time[0] = 0;
     (void)snprintf(out, DESCRIBED_MAX, "%s  %s  %.*s %.*s%s", x->id, time, method, x->method.p,
                    target, x->target.p, x->target.len > TARGET_SHOWN ? "..." : "");
-    printable_disarm_line(out, strlen(out));
+    printable_sanitize_line(out, strlen(out));
 }
 
 static void list_candidates(struct record_reader *r, const struct candidates *c, struct slice text,
@@ -297,44 +250,4 @@ int record_reader_find(struct record_reader *r, const char *text, struct record_
     if (status == 0)
         (void)snprintf(why, RECORD_WHY_MAX, "this exchange has just been deleted");
     return status < 0 ? trouble(-status, why) : status;
-}
-
-static uint64_t count_of(double n)
-{
-    return n > 0 && n < 0x1p63 ? (uint64_t)n : 0;
-}
-
-int record_reader_losses(struct record_reader *r, struct record_losses *losses)
-{
-    int error = SQLITE_OK;
-    *losses = (struct record_losses){0};
-    sqlite3_stmt *s = reader_statement(r, READER_LOSSES, &error);
-    int status = s ? sqlite3_step(s) : error;
-    if (status != SQLITE_ROW) {
-        if (s)
-            (void)sqlite3_reset(s);
-        return status;
-    }
-    losses->shed = count_of(sqlite3_column_double(s, 0));
-    losses->shed_bytes = count_of(sqlite3_column_double(s, 1));
-    losses->trouble_writer = sqlite3_column_int64(s, 2);
-    losses->trouble = record_column(s, 3);
-    bool copied = reader_copy(&r->trouble, &losses->trouble);
-    (void)sqlite3_reset(s);
-    return copied ? SQLITE_OK : SQLITE_NOMEM;
-}
-
-int record_reader_size(struct record_reader *r, uint64_t *bytes, uint64_t *exchanges)
-{
-    int error = SQLITE_OK;
-    *bytes = *exchanges = 0;
-    sqlite3_stmt *s = reader_statement(r, READER_SIZE, &error);
-    int status = s ? sqlite3_step(s) : error;
-    if (status == SQLITE_ROW) {
-        *exchanges = (uint64_t)sqlite3_column_int64(s, 0);
-        *bytes = (uint64_t)(sqlite3_column_int64(s, 1) * sqlite3_column_int64(s, 2));
-    }
-    if (s)
-        (void)sqlite3_reset(s);
-    return status == SQLITE_ROW ? SQLITE_OK : status;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// What the parts of the reader share: open (reader_open.c), queries (reader.c), single
-// exchanges (reader_find.c), bodies and messages (reader_body.c), what is handed out
-// (reader_rows.c).
+// The parts of the reader, each of which calls only those before it: rows and statements
+// (reader_rows.c, reader_sql.c), live writers and counts (reader_writers.c, reader_stats.c), bodies
+// and messages (reader_body.c), single exchanges and queries (reader_find.c, reader_query.c).
+// reader_open.c opens and closes.
 #pragma once
 #include "common/record/schema.h"
 #include "decode.h"

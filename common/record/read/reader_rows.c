@@ -82,3 +82,17 @@ bool reader_copy(struct buf *to, struct slice *bytes)
     *bytes = slice_of(bytes->len ? buf_at(to) : NULL, bytes->len);
     return true;
 }
+
+void record_reader_end(struct record_reader *r)
+{
+    for (size_t i = 0; i < READER_STATEMENTS; i++)
+        if (r->statements[i])
+            (void)sqlite3_reset(r->statements[i]);
+    reader_rows_free(r->query.rows);
+    reader_rows_free(r->row);
+    reader_rows_free(r->single);
+    r->row = r->single = NULL;
+    r->shown = NULL;
+    memset(&r->query, 0, sizeof(r->query));
+    r->gone.start = r->gone.end = 0;
+}

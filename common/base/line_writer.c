@@ -4,7 +4,7 @@
 // and a socket has no such name; and no flag at all keeps a write to a slow disk from blocking. The
 // thread costs two wake-ups where one system call was, but it gathers lines while it pauses: under
 // load it writes a few hundred times a second, however many lines and turns of the loop there are.
-#include "writer.h"
+#include "line_writer.h"
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -20,7 +20,7 @@
 #include "printable.h"
 
 enum {
-    HALF_BYTES = WRITER_BYTES / 2
+    HALF_BYTES = LINE_WRITER_BYTES / 2
 };
 
 struct half {
@@ -29,7 +29,7 @@ struct half {
     uint64_t dropped; // lines that came when it was full, and so belong behind it
 };
 
-struct writer {
+struct line_writer {
     int fd;
     const char *program;
     unsigned pause_ms;
@@ -66,7 +66,7 @@ static uint64_t count_lines(const char *bytes, size_t len)
 }
 
 // Returns the number of lines that could not be written.
-static uint64_t write_lines(struct writer *w, const char *bytes, size_t len)
+static uint64_t write_lines(struct line_writer *w, const char *bytes, size_t len)
 {
     while (len > 0 && !w->broken) {
         ssize_t n = write(w->fd, bytes, piece(bytes, len));
@@ -84,7 +84,7 @@ static uint64_t write_lines(struct writer *w, const char *bytes, size_t len)
     return 0;
 }
 
-static uint64_t write_half(struct writer *w)
+static uint64_t write_half(struct line_writer *w)
 {
     char text[128];
     struct half *h = &w->writing;
@@ -100,7 +100,7 @@ static uint64_t write_half(struct writer *w)
 }
 
 // With the lock: waits for what is signalled, until a time of clock_ns at most.
-static void wait_until(struct writer *w, pthread_cond_t *what, uint64_t end_ns)
+static void wait_until(struct line_writer *w, pthread_cond_t *what, uint64_t end_ns)
 {
     const struct timespec end = {.tv_sec = (time_t)(end_ns / 1000000000),
                                  .tv_nsec = (long)(end_ns % 1000000000)};
@@ -109,7 +109,7 @@ static void wait_until(struct writer *w, pthread_cond_t *what, uint64_t end_ns)
 
 static void *run(void *arg)
 {
-    struct writer *w = arg;
+    struct line_writer *w = arg;
     (void)pthread_mutex_lock(&w->lock);
     while (w->filling.len > 0 || !w->closing) {
         if (w->filling.len == 0) {
@@ -134,7 +134,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-static void release(struct writer *w)
+static void release(struct line_writer *w)
 {
     (void)pthread_cond_destroy(&w->news);
     (void)pthread_cond_destroy(&w->over);
@@ -144,13 +144,13 @@ static void release(struct writer *w)
     free(w);
 }
 
-void writer_set_prefix(struct writer *w, size_t (*write)(char *out, size_t cap))
+void line_writer_set_prefix(struct line_writer *w, size_t (*write)(char *out, size_t cap))
 {
     w->prefix = write;
 }
 
 // Signals are for the other threads: one of those may hold them back.
-static bool start_thread(struct writer *w)
+static bool start_thread(struct line_writer *w)
 {
     sigset_t all;
     sigset_t before;
@@ -161,9 +161,9 @@ static bool start_thread(struct writer *w)
     return !error;
 }
 
-struct writer *writer_new(int fd, const char *program, unsigned pause_ms)
+struct line_writer *line_writer_new(int fd, const char *program, unsigned pause_ms)
 {
-    struct writer *w = calloc(1, sizeof(*w));
+    struct line_writer *w = calloc(1, sizeof(*w));
     if (!w)
         return NULL;
     w->fd = fd;
@@ -184,20 +184,20 @@ struct writer *writer_new(int fd, const char *program, unsigned pause_ms)
     return NULL;
 }
 
-void writer_pass_colours(struct writer *w)
+void line_writer_allow_colours(struct line_writer *w)
 {
     w->colours = true;
 }
 
 // Makes lines safe; what is between two sequences of ours is a text of its own. Returns the new
 // length.
-static size_t disarm(const struct writer *w, char *text, size_t len)
+static size_t sanitize(const struct line_writer *w, char *text, size_t len)
 {
     char *out = text;
     const char *at = text;
     const char *end = text + len;
     if (!w->colours)
-        return printable_disarm_lines(text, len);
+        return printable_sanitize_lines(text, len);
     while (at < end) {
         bool cut = false;
         const char *escape = memchr(at, '\033', (size_t)(end - at));
@@ -208,14 +208,14 @@ static size_t disarm(const struct writer *w, char *text, size_t len)
             plain++; // it becomes a '?' like everything else
         memmove(out, at, plain + colour);
         at += plain + colour;
-        size_t left = printable_disarm_lines(out, plain);
+        size_t left = printable_sanitize_lines(out, plain);
         memmove(out + left, out + plain, colour);
         out += left + colour;
     }
     return (size_t)(out - text);
 }
 
-void writer_line(struct writer *w, const char *line, size_t len)
+void line_writer_put(struct line_writer *w, const char *line, size_t len)
 {
     (void)pthread_mutex_lock(&w->lock);
     struct half *h = &w->filling;
@@ -224,18 +224,18 @@ void writer_line(struct writer *w, const char *line, size_t len)
         h->dropped++;
     } else {
         memcpy(h->bytes + h->len, line, len);
-        h->len += disarm(w, h->bytes + h->len, len);
+        h->len += sanitize(w, h->bytes + h->len, len);
     }
     if (w->idle)
         (void)pthread_cond_signal(&w->news);
     (void)pthread_mutex_unlock(&w->lock);
 }
 
-void writer_free(struct writer *w)
+void line_writer_free(struct line_writer *w)
 {
     if (!w)
         return;
-    const uint64_t until = clock_ns() + WRITER_LAST_MS * 1000000ULL;
+    const uint64_t until = clock_ns() + LINE_WRITER_FLUSH_MS * 1000000ULL;
     (void)pthread_mutex_lock(&w->lock);
     w->closing = true;
     (void)pthread_cond_signal(&w->news);

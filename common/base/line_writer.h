@@ -6,26 +6,26 @@
 #include <stdint.h>
 
 enum {
-    WRITER_BYTES = 256 * 1024, // of lines that wait; what is more is dropped and counted
-    WRITER_LAST_MS = 1000      // that what is left at the end may take
+    LINE_WRITER_BYTES = 256 * 1024, // of lines that wait; what is more is dropped and counted
+    LINE_WRITER_FLUSH_MS = 1000     // that what is left at the end may take
 };
 
-struct writer;
+struct line_writer;
 
 // Writes to `fd`, which stays the caller's. `program` begins the one line that is its own,
 // "PROGRAM: N lines were dropped", and must outlive it. For `pause_ms` after a write it gathers
 // lines, so that many leave in one system call; the first one always leaves at once. NULL when out
 // of memory or threads.
-struct writer *writer_new(int fd, const char *program, unsigned pause_ms);
+struct line_writer *line_writer_new(int fd, const char *program, unsigned pause_ms);
 // From here on the sequences of output_colours pass too: for a terminal. The lines' foreign text
 // has to be without them by then.
-void writer_pass_colours(struct writer *w);
+void line_writer_allow_colours(struct line_writer *w);
 // Takes one line, which ends with a line feed, or several that stay together: they are dropped
 // whole, and count as one. What a terminal may not be given (common/base/printable.h) becomes '?'.
 // Returns at once. From one thread only.
-void writer_line(struct writer *w, const char *line, size_t len);
+void line_writer_put(struct line_writer *w, const char *line, size_t len);
 // What begins the line that is the writer's own, instead of "PROGRAM: ": `write` puts it at `out`
 // and returns its length. The writer's thread calls it. To be said before the first line.
-void writer_set_prefix(struct writer *w, size_t (*write)(char *out, size_t cap));
-// Lets what is left be written, for at most WRITER_LAST_MS.
-void writer_free(struct writer *w);
+void line_writer_set_prefix(struct line_writer *w, size_t (*write)(char *out, size_t cap));
+// Lets what is left be written, for at most LINE_WRITER_FLUSH_MS.
+void line_writer_free(struct line_writer *w);

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "common/base/writer.h"
+#include "common/base/line_writer.h"
 
 static size_t write_prefix(char *out, size_t cap)
 {
@@ -21,17 +21,17 @@ static char *flood(size_t (*prefix)(char *out, size_t cap))
 {
     static const char line[] = "a line that is long enough to fill a pipe and two halves soon\n";
     int ends[2];
-    size_t cap = 4 * WRITER_BYTES;
+    size_t cap = 4 * LINE_WRITER_BYTES;
     size_t len = 0;
     char *text = calloc(1, cap + 1);
     assert_non_null(text);
     assert_int_equal(pipe(ends), 0);
-    struct writer *w = writer_new(ends[1], "program", 0);
+    struct line_writer *w = line_writer_new(ends[1], "program", 0);
     assert_non_null(w);
     if (prefix)
-        writer_set_prefix(w, prefix);
-    for (size_t put = 0; put < 3 * WRITER_BYTES; put += sizeof(line) - 1)
-        writer_line(w, line, sizeof(line) - 1);
+        line_writer_set_prefix(w, prefix);
+    for (size_t put = 0; put < 3 * LINE_WRITER_BYTES; put += sizeof(line) - 1)
+        line_writer_put(w, line, sizeof(line) - 1);
     static const char last[] = "dropped\n"; // lines may follow it, and come in the same piece
     for (size_t from = 0; !strstr(text + from, last);) {
         from = len > sizeof(last) ? len - sizeof(last) : 0;
@@ -41,7 +41,7 @@ static char *flood(size_t (*prefix)(char *out, size_t cap))
         text[len] = 0;
     }
     (void)close(ends[0]); // else it would wait for what is still to come to be read, and be left
-    writer_free(w);
+    line_writer_free(w);
     (void)close(ends[1]);
     return text;
 }
