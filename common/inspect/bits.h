@@ -4,12 +4,6 @@
 #include <stdio.h>
 #include "proto/buf.h"
 
-// What is in a buffer.
-static inline struct slice buf_slice(const struct buf *b)
-{
-    return b->bytes ? slice_of(buf_at(b), buf_len(b)) : slice_of("", 0);
-}
-
 static inline void write_slice(FILE *out, struct slice s)
 {
     if (s.len > 0)
