@@ -11,7 +11,7 @@
 #include "common/base/secret.h"
 #include "common/inspect/command.h"
 #include "common/inspect/compare_json.h"
-#include "common/inspect/exchange_json.h"
+#include "common/inspect/json_exchange.h"
 #include "common/inspect/text.h"
 #include "common/io/signals.h"
 #include "proto/http/chars.h"
@@ -331,24 +331,24 @@ static void print_result(const char *id, const struct replay_inbound_result *r, 
 }
 
 // `again` is NULL when the record does not have it.
-static void emit_result(const struct compared *first, const struct compared *again,
-                        const struct replay_inbound_result *r)
+static void put_result(const struct compared *first, const struct compared *again,
+                       const struct replay_inbound_result *r)
 {
-    struct emit e = {.out = stdout};
-    emit_open(&e, NULL, '{');
-    emit_string(&e, "id", slice_str(r->id));
-    emit_string(&e, "replay_of", slice_str(first->x.id));
-    emit_bool(&e, "answered", is_answered(r));
+    struct json_writer w = {.out = stdout};
+    json_open(&w, NULL, '{');
+    json_string(&w, "id", slice_str(r->id));
+    json_string(&w, "replay_of", slice_str(first->x.id));
+    json_bool(&w, "answered", is_answered(r));
     if (again) {
-        exchange_json_summary(&e, "exchange", &again->x);
-        (void)compare_json_answers(&e, first, again);
+        json_exchange_summary(&w, "exchange", &again->x);
+        (void)compare_json_answers(&w, first, again);
     } else {
-        emit_null(&e, "exchange");
-        emit_null(&e, "differences");
-        emit_null(&e, "same");
+        json_null(&w, "exchange");
+        json_null(&w, "differences");
+        json_null(&w, "same");
     }
-    emit_close(&e, '}');
-    emit_end(&e);
+    json_close(&w, '}');
+    json_end_line(&w);
 }
 
 static void nothing(void *ctx, const struct difference *d)
@@ -381,7 +381,7 @@ static bool tell(struct replay *p, const struct compared *first,
         (void)snprintf(why, sizeof(why), "the record is damaged, or memory is out");
     }
     if (p->json)
-        emit_result(first, found ? &again : NULL, result);
+        put_result(first, found ? &again : NULL, result);
     else if (found)
         tell_difference(first, &again, result);
     else

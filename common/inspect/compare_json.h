@@ -2,9 +2,10 @@
 // Differences as JSON: the members `differences` and `same` of an object (docs/json.md).
 #pragma once
 #include "compare.h"
-#include "emit.h"
+#include "json_writer.h"
 
 // Of two exchanges. True: there is no difference.
-bool compare_json(struct emit *e, const struct compared *a, const struct compared *b);
+bool compare_json(struct json_writer *w, const struct compared *a, const struct compared *b);
 // Of two answers, as compare_answers has it.
-bool compare_json_answers(struct emit *e, const struct compared *a, const struct compared *b);
+bool compare_json_answers(struct json_writer *w, const struct compared *a,
+                          const struct compared *b);

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include "command.h"
 #include "compare_json.h"
-#include "exchange_json.h"
+#include "json_exchange.h"
 #include "text.h"
 #include "timing.h"
 
@@ -65,13 +65,13 @@ static void print_timing(const struct compared *a, const struct compared *b)
 
 static bool write_json(const struct compared *a, const struct compared *b)
 {
-    struct emit e = {.out = stdout};
-    emit_open(&e, NULL, '{');
-    exchange_json_summary(&e, "before", &a->x);
-    exchange_json_summary(&e, "after", &b->x);
-    bool same = compare_json(&e, a, b);
-    emit_close(&e, '}');
-    emit_end(&e);
+    struct json_writer w = {.out = stdout};
+    json_open(&w, NULL, '{');
+    json_exchange_summary(&w, "before", &a->x);
+    json_exchange_summary(&w, "after", &b->x);
+    bool same = compare_json(&w, a, b);
+    json_close(&w, '}');
+    json_end_line(&w);
     return same;
 }
 

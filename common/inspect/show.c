@@ -4,8 +4,8 @@
 #include "bits.h"
 #include "command.h"
 #include "common/base/output.h"
-#include "exchange_json.h"
 #include "heads.h"
+#include "json_exchange.h"
 
 static const char help[] =
     "@ show: shows one exchange: heads as they came, bodies decoded, what became of it.\n"
@@ -121,10 +121,10 @@ static int write_json(const struct inspect_call *call, struct record_reader *r,
                       const struct record_exchange *x)
 {
     const struct options *o = call->ctx;
-    const struct exchange_json j = {r, EXCHANGE_JSON_WHOLE, !o->no_decode};
-    struct emit e = {.out = stdout};
-    bool ok = exchange_json(&e, NULL, &j, x);
-    emit_end(&e);
+    const struct json_exchange j = {r, JSON_EXCHANGE_WHOLE, !o->no_decode};
+    struct json_writer w = {.out = stdout};
+    bool ok = json_exchange(&w, NULL, &j, x);
+    json_end_line(&w);
     return ok ? INSPECT_OK
               : inspect_fail(call, "not all of it can be read: the record is damaged", "");
 }

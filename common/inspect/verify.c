@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include "bits.h"
 #include "command.h"
-#include "exchange_json.h"
+#include "json_exchange.h"
 #include "judge.h"
 #include "progress.h"
 #include "proto/digest.h"
@@ -41,7 +41,7 @@ enum {
 struct verify {
     bool all, json;
     struct record_reader *reader;
-    struct emit emit;
+    struct json_writer writer;
     struct progress progress;
     uint64_t counts[VERDICT_RUNNING + 1];
     uint64_t alone; // of them, unverified since there is no other end
@@ -131,49 +131,49 @@ static void print_exchange(const struct record_exchange *x, const struct judgeme
     print_side(x, j, RECORD_RESPONSE);
 }
 
-static void emit_side(struct emit *e, const struct judgement *j, enum record_side side)
+static void put_side(struct json_writer *w, const struct judgement *j, enum record_side side)
 {
-    emit_open(e, side == RECORD_REQUEST ? "request" : "response", '{');
-    emit_string(e, "is", slice_str(direction_name(j->direction[side])));
-    emit_bool(e, "damaged", j->damaged[side]);
-    emit_close(e, '}');
+    json_open(w, side == RECORD_REQUEST ? "request" : "response", '{');
+    json_string(w, "is", slice_str(direction_name(j->direction[side])));
+    json_bool(w, "damaged", j->damaged[side]);
+    json_close(w, '}');
 }
 
 // Once there is something to print: for an id that is not there nothing is.
 static void begin_json(struct verify *v)
 {
-    if (v->emit.out)
+    if (v->writer.out)
         return;
-    v->emit.out = stdout;
-    emit_open(&v->emit, NULL, '{');
-    emit_open(&v->emit, "exchanges", '[');
+    v->writer.out = stdout;
+    json_open(&v->writer, NULL, '{');
+    json_open(&v->writer, "exchanges", '[');
 }
 
-static void emit_exchange(struct verify *v, const struct record_exchange *x,
-                          const struct judgement *j)
+static void put_exchange(struct verify *v, const struct record_exchange *x,
+                         const struct judgement *j)
 {
-    struct emit *e = &v->emit;
+    struct json_writer *w = &v->writer;
     begin_json(v);
-    emit_open(e, NULL, '{');
-    exchange_json_summary(e, "exchange", x);
-    emit_string(e, "verdict", slice_str(verdict_str(j->verdict)));
-    emit_side(e, j, RECORD_REQUEST);
-    emit_side(e, j, RECORD_RESPONSE);
-    emit_close(e, '}');
+    json_open(w, NULL, '{');
+    json_exchange_summary(w, "exchange", x);
+    json_string(w, "verdict", slice_str(verdict_str(j->verdict)));
+    put_side(w, j, RECORD_REQUEST);
+    put_side(w, j, RECORD_RESPONSE);
+    json_close(w, '}');
 }
 
 static void end_json(struct verify *v)
 {
-    struct emit *e = &v->emit;
+    struct json_writer *w = &v->writer;
     begin_json(v);
-    emit_close(e, ']');
-    emit_open(e, "counts", '{');
+    json_close(w, ']');
+    json_open(w, "counts", '{');
     for (int i = 0; i <= VERDICT_RUNNING; i++)
-        emit_count(e, verdict_str((enum verdict)i), v->counts[i]);
-    emit_close(e, '}');
-    emit_count(e, "no_other_end", v->alone);
-    emit_close(e, '}');
-    emit_end(e);
+        json_count(w, verdict_str((enum verdict)i), v->counts[i]);
+    json_close(w, '}');
+    json_count(w, "no_other_end", v->alone);
+    json_close(w, '}');
+    json_end_line(w);
 }
 
 static void verify_exchange(struct verify *v, const struct record_exchange *x)
@@ -192,7 +192,7 @@ static void verify_exchange(struct verify *v, const struct record_exchange *x)
         return;
     progress_end(&v->progress);
     if (v->json)
-        emit_exchange(v, x, &j);
+        put_exchange(v, x, &j);
     else
         print_exchange(x, &j);
 }

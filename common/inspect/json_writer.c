@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "emit.h"
+#include "json_writer.h"
 #include <inttypes.h>
 #include "bits.h"
 #include "common/base/printable.h"
@@ -78,71 +78,71 @@ static void put_string(FILE *out, struct slice s)
     put(out, '"');
 }
 
-static void begin(struct emit *e, const char *name)
+static void begin(struct json_writer *w, const char *name)
 {
-    if (e->comma)
-        put(e->out, ',');
-    e->comma = true;
+    if (w->comma)
+        put(w->out, ',');
+    w->comma = true;
     if (!name)
         return;
-    put(e->out, '"');
-    put_bytes(e->out, name, strlen(name));
-    put(e->out, '"');
-    put(e->out, ':');
+    put(w->out, '"');
+    put_bytes(w->out, name, strlen(name));
+    put(w->out, '"');
+    put(w->out, ':');
 }
 
-void emit_open(struct emit *e, const char *name, char bracket)
+void json_open(struct json_writer *w, const char *name, char bracket)
 {
-    begin(e, name);
-    put(e->out, bracket);
-    e->comma = false;
+    begin(w, name);
+    put(w->out, bracket);
+    w->comma = false;
 }
 
-void emit_close(struct emit *e, char bracket)
+void json_close(struct json_writer *w, char bracket)
 {
-    put(e->out, bracket);
-    e->comma = true;
+    put(w->out, bracket);
+    w->comma = true;
 }
 
-void emit_string(struct emit *e, const char *name, struct slice s)
+void json_string(struct json_writer *w, const char *name, struct slice s)
 {
-    begin(e, name);
-    put_string(e->out, s);
+    begin(w, name);
+    put_string(w->out, s);
 }
 
-void emit_base64(struct emit *e, const char *name, struct slice s)
+void json_base64(struct json_writer *w, const char *name, struct slice s)
 {
-    begin(e, name);
-    put(e->out, '"');
-    write_base64(e->out, s, 0);
-    put(e->out, '"');
+    begin(w, name);
+    put(w->out, '"');
+    write_base64(w->out, s, 0);
+    put(w->out, '"');
 }
 
-void emit_bytes(struct emit *e, const char *name, struct slice s)
+void json_bytes(struct json_writer *w, const char *name, struct slice s)
 {
     if (utf8_is(s)) {
-        emit_string(e, name, s);
+        json_string(w, name, s);
         return;
     }
-    emit_open(e, name, '{');
-    emit_base64(e, "base64", s);
-    emit_close(e, '}');
+    json_open(w, name, '{');
+    json_base64(w, "base64", s);
+    json_close(w, '}');
 }
 
-void emit_digest(struct emit *e, const char *name, const uint8_t *digest)
+void json_digest(struct json_writer *w, const char *name, const uint8_t *digest)
 {
-    static const uint8_t unknown[EMIT_DIGEST_BYTES];
+    static const uint8_t unknown[JSON_DIGEST_BYTES];
     static const char digits[] = "0123456789abcdef";
-    char text[2 * EMIT_DIGEST_BYTES];
-    if (!digest || memcmp(digest, unknown, EMIT_DIGEST_BYTES) == 0) {
-        emit_null(e, name);
+    char text[2 * JSON_DIGEST_BYTES];
+    if (!digest || memcmp(digest, unknown, JSON_DIGEST_BYTES) == 0) {
+        json_null(w, name);
         return;
     }
-    for (size_t i = 0; i < EMIT_DIGEST_BYTES; i++) {
+    for (size_t i = 0; i < JSON_DIGEST_BYTES; i++) {
         text[2 * i] = digits[digest[i] >> 4];
         text[2 * i + 1] = digits[digest[i] & 15];
     }
-    emit_string(e, name, slice_of(text, sizeof(text)));
+    json_string(w, name, slice_of(text, sizeof(text)));
 }
 
 static void put_number(FILE *out, uint64_t n)
@@ -155,71 +155,71 @@ static void put_number(FILE *out, uint64_t n)
     put_bytes(out, text + at, sizeof(text) - at);
 }
 
-void emit_int(struct emit *e, const char *name, int64_t n)
+void json_int(struct json_writer *w, const char *name, int64_t n)
 {
-    begin(e, name);
+    begin(w, name);
     if (n < 0)
-        put(e->out, '-');
-    put_number(e->out, n < 0 ? 0 - (uint64_t)n : (uint64_t)n);
+        put(w->out, '-');
+    put_number(w->out, n < 0 ? 0 - (uint64_t)n : (uint64_t)n);
 }
 
-void emit_count(struct emit *e, const char *name, uint64_t n)
+void json_count(struct json_writer *w, const char *name, uint64_t n)
 {
-    begin(e, name);
-    put_number(e->out, n);
+    begin(w, name);
+    put_number(w->out, n);
 }
 
-void emit_ms(struct emit *e, const char *name, int64_t ns)
+void json_ms(struct json_writer *w, const char *name, int64_t ns)
 {
     int64_t counted = ns > 0 ? ns : 0;
-    begin(e, name);
-    (void)fprintf(e->out, "%" PRId64 ".%06" PRId64, counted / 1000000, counted % 1000000);
+    begin(w, name);
+    (void)fprintf(w->out, "%" PRId64 ".%06" PRId64, counted / 1000000, counted % 1000000);
 }
 
-void emit_seconds(struct emit *e, const char *name, int64_t ns)
+void json_seconds(struct json_writer *w, const char *name, int64_t ns)
 {
-    begin(e, name);
-    (void)fprintf(e->out, "%" PRId64 ".%06" PRId64, ns / 1000000000, ns / 1000 % 1000000);
+    begin(w, name);
+    (void)fprintf(w->out, "%" PRId64 ".%06" PRId64, ns / 1000000000, ns / 1000 % 1000000);
 }
 
-void emit_bool(struct emit *e, const char *name, bool b)
+void json_bool(struct json_writer *w, const char *name, bool b)
 {
-    begin(e, name);
-    put_bytes(e->out, b ? "true" : "false", b ? 4 : 5);
+    begin(w, name);
+    put_bytes(w->out, b ? "true" : "false", b ? 4 : 5);
 }
 
-void emit_null(struct emit *e, const char *name)
+void json_null(struct json_writer *w, const char *name)
 {
-    begin(e, name);
-    put_bytes(e->out, "null", 4);
+    begin(w, name);
+    put_bytes(w->out, "null", 4);
 }
 
-void emit_optional_bytes(struct emit *e, const char *name, struct slice s)
-{
-    if (s.len > 0)
-        emit_bytes(e, name, s);
-    else
-        emit_null(e, name);
-}
-
-void emit_text(struct emit *e, const char *name, struct slice s)
+void json_optional_bytes(struct json_writer *w, const char *name, struct slice s)
 {
     if (s.len > 0)
-        emit_string(e, name, s);
+        json_bytes(w, name, s);
     else
-        emit_null(e, name);
+        json_null(w, name);
 }
 
-void emit_time(struct emit *e, const char *name, int64_t ns)
+void json_optional_string(struct json_writer *w, const char *name, struct slice s)
+{
+    if (s.len > 0)
+        json_string(w, name, s);
+    else
+        json_null(w, name);
+}
+
+void json_optional_ns(struct json_writer *w, const char *name, int64_t ns)
 {
     if (ns >= 0)
-        emit_int(e, name, ns);
+        json_int(w, name, ns);
     else
-        emit_null(e, name);
+        json_null(w, name);
 }
 
-void emit_end(struct emit *e)
+void json_end_line(struct json_writer *w)
 {
-    put(e->out, '\n');
-    e->comma = false;
+    put(w->out, '\n');
+    w->comma = false;
 }
