@@ -4,10 +4,10 @@
 #include "bits.h"
 #include "common/io/loop.h"
 #include "heads.h"
-#include "judge.h"
 #include "relay_fields.h"
 #include "show.h"
 #include "timing.h"
+#include "verify_agreement.h"
 
 enum {
     LABEL_COLUMNS = 10,  // that a label takes
@@ -53,7 +53,7 @@ static void put_counts(const struct show *s, const struct record_exchange *x, en
 static void put_peer(const struct show *s, const struct record_exchange *x)
 {
     const bool unchecked[2] = {false, false}; // show does not read whole bodies for that
-    struct judgement j = judge(x, unchecked);
+    struct agreement a = agreement_of(x, unchecked);
     if (!x->peer.known && (x->tunnel.len == 0 || x->outcome.len == 0))
         return;
     put_label(s, "far end");
@@ -64,8 +64,8 @@ static void put_peer(const struct show *s, const struct record_exchange *x)
     put_safe(s->out, "", x->peer.outcome, ": ");
     for (int side = 0; side < 2; side++) {
         (void)fprintf(s->out, "%s%s", side == 0 ? "request " : ", response ",
-                      direction_str(j.direction[side]));
-        if (j.direction[side] == DIRECTION_DIFFERS)
+                      direction_str(a.direction[side]));
+        if (a.direction[side] == DIRECTION_DIFFERS)
             (void)fprintf(s->out, " (%" PRIu64 " bytes there)", x->peer.bytes[side]);
     }
     (void)fputc('\n', s->out);

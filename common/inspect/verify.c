@@ -3,10 +3,10 @@
 #include "bits.h"
 #include "command.h"
 #include "json_exchange.h"
-#include "judge.h"
 #include "progress.h"
 #include "proto/digest.h"
 #include "text.h"
+#include "verify_agreement.h"
 
 static const char help[] =
     "@ verify: tells whether both ends of the tunnel saw the same bytes.\n"
@@ -64,7 +64,7 @@ static bool is_damaged(struct verify *v, const struct record_exchange *x, enum r
     struct slice piece;
     uint64_t at = 0;
     int status = 0;
-    if (!judge_can_check(x, side))
+    if (!agreement_can_check(x, side))
         return false;
     while ((status = record_reader_piece(v->reader, x->seq, side, at, &piece)) > 0) {
         digest_add(&digest, piece, false);
@@ -83,15 +83,15 @@ static void print_hex(const uint8_t digest[static RECORD_DIGEST_BYTES])
         (void)printf("%02x", digest[i]);
 }
 
-static void print_side(const struct record_exchange *x, const struct judgement *j,
+static void print_side(const struct record_exchange *x, const struct agreement *a,
                        enum record_side side)
 {
     const char *name = side == RECORD_REQUEST ? "request" : "response";
     const struct record_body *b = &x->body[side];
-    if (j->damaged[side])
+    if (a->damaged[side])
         (void)printf("  %s: what is kept does not have the digest of what passed\n", name);
-    if (j->direction[side] != DIRECTION_DIFFERS) {
-        (void)printf("  %s: %s\n", name, direction_str(j->direction[side]));
+    if (a->direction[side] != DIRECTION_DIFFERS) {
+        (void)printf("  %s: %s\n", name, direction_str(a->direction[side]));
         return;
     }
     (void)printf("  %s: %" PRIu64 " bytes ", name, b->bytes);
@@ -102,17 +102,17 @@ static void print_side(const struct record_exchange *x, const struct judgement *
 }
 
 // Whether nobody else can have seen it: it passed no tunnel.
-static bool is_alone(const struct record_exchange *x, const struct judgement *j)
+static bool is_alone(const struct record_exchange *x, const struct agreement *a)
 {
-    return j->verdict == VERDICT_UNVERIFIED && !x->peer.known && x->tunnel.len == 0;
+    return a->verdict == VERDICT_UNVERIFIED && !x->peer.known && x->tunnel.len == 0;
 }
 
-static void print_exchange(const struct record_exchange *x, const struct judgement *j)
+static void print_exchange(const struct record_exchange *x, const struct agreement *a)
 {
     size_t columns = text_terminal(stdout);
     bool cuts = columns > 0; // of the method then half of what is left, or less
     write_safe(stdout, slice_str(x->id));
-    int verdict = printf("  %s  ", verdict_str(j->verdict));
+    int verdict = printf("  %s  ", verdict_str(a->verdict));
     size_t used = text_columns(slice_str(x->id)) + (verdict > 0 ? (size_t)verdict : 0);
     size_t half = columns > used ? (columns - used) / 2 : 0;
     size_t most = half < METHOD_COLUMNS ? half : METHOD_COLUMNS;
@@ -120,22 +120,22 @@ static void print_exchange(const struct record_exchange *x, const struct judgeme
     (void)putchar(' ');
     (void)text_cut(stdout, x->target, !cuts ? SIZE_MAX : columns > used ? columns - used : 0);
     (void)putchar('\n');
-    if (j->verdict == VERDICT_SAME || j->verdict == VERDICT_RUNNING)
+    if (a->verdict == VERDICT_SAME || a->verdict == VERDICT_RUNNING)
         return;
-    if (!x->peer.known && j->verdict == VERDICT_UNVERIFIED) {
-        (void)puts(is_alone(x, j) ? "  it passed no tunnel: there is no other end"
+    if (!x->peer.known && a->verdict == VERDICT_UNVERIFIED) {
+        (void)puts(is_alone(x, a) ? "  it passed no tunnel: there is no other end"
                                   : "  no report from the other end");
         return;
     }
-    print_side(x, j, RECORD_REQUEST);
-    print_side(x, j, RECORD_RESPONSE);
+    print_side(x, a, RECORD_REQUEST);
+    print_side(x, a, RECORD_RESPONSE);
 }
 
-static void put_side(struct json_writer *w, const struct judgement *j, enum record_side side)
+static void put_side(struct json_writer *w, const struct agreement *a, enum record_side side)
 {
     json_open(w, side == RECORD_REQUEST ? "request" : "response", '{');
-    json_string(w, "is", slice_str(direction_name(j->direction[side])));
-    json_bool(w, "damaged", j->damaged[side]);
+    json_string(w, "is", slice_str(direction_name(a->direction[side])));
+    json_bool(w, "damaged", a->damaged[side]);
     json_close(w, '}');
 }
 
@@ -150,15 +150,15 @@ static void begin_json(struct verify *v)
 }
 
 static void put_exchange(struct verify *v, const struct record_exchange *x,
-                         const struct judgement *j)
+                         const struct agreement *a)
 {
     struct json_writer *w = &v->writer;
     begin_json(v);
     json_open(w, NULL, '{');
     json_exchange_summary(w, "exchange", x);
-    json_string(w, "verdict", slice_str(verdict_str(j->verdict)));
-    put_side(w, j, RECORD_REQUEST);
-    put_side(w, j, RECORD_RESPONSE);
+    json_string(w, "verdict", slice_str(verdict_str(a->verdict)));
+    put_side(w, a, RECORD_REQUEST);
+    put_side(w, a, RECORD_RESPONSE);
     json_close(w, '}');
 }
 
@@ -183,18 +183,18 @@ static void verify_exchange(struct verify *v, const struct record_exchange *x)
         !runs && is_damaged(v, x, RECORD_REQUEST),
         !runs && is_damaged(v, x, RECORD_RESPONSE),
     };
-    struct judgement j = judge(x, damaged);
-    bool alone = is_alone(x, &j);
-    v->counts[j.verdict]++;
+    struct agreement a = agreement_of(x, damaged);
+    bool alone = is_alone(x, &a);
+    v->counts[a.verdict]++;
     v->alone += alone;
     if (v->all &&
-        (j.verdict == VERDICT_SAME || j.verdict == VERDICT_RUNNING || (alone && !v->json)))
+        (a.verdict == VERDICT_SAME || a.verdict == VERDICT_RUNNING || (alone && !v->json)))
         return;
     progress_end(&v->progress);
     if (v->json)
-        put_exchange(v, x, &j);
+        put_exchange(v, x, &a);
     else
-        print_exchange(x, &j);
+        print_exchange(x, &a);
 }
 
 static uint64_t total(const struct verify *v)
