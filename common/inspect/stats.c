@@ -2,10 +2,10 @@
 // Sums exchanges up: calls, times, bytes by path, host, status or method.
 #include <inttypes.h>
 #include "command.h"
-#include "groups.h"
 #include "json_writer.h"
 #include "nothing.h"
 #include "progress.h"
+#include "stats_groups.h"
 #include "text.h"
 
 static const char help[] =
@@ -45,14 +45,14 @@ struct stats {
     uint64_t limit;
     struct filter *filter;
     struct record_reader *reader;
-    struct groups groups;
+    struct stats_groups groups;
     uint64_t running; // left out
 };
 
 static void take(struct inspect_call *call, int option, const char *value)
 {
     struct stats *s = call->ctx;
-    static const uint64_t range[2] = {1, GROUPS_MAX};
+    static const uint64_t range[2] = {1, STATS_GROUPS_MAX};
     switch (option) {
     case 'j': s->json = true; return;
     case 'n': s->limit = inspect_number(call, "--limit", value, range); return;
@@ -97,7 +97,7 @@ static int collect(struct inspect_call *call, struct stats *s)
         if (x.outcome.len == 0)
             s->running++;
         else
-            memory = groups_add(&s->groups, key_of(s->by, &x, text), x.duration_ns, bytes);
+            memory = stats_groups_add(&s->groups, key_of(s->by, &x, text), x.duration_ns, bytes);
         progress_tell(&progress, s->groups.all.calls);
     }
     progress_end(&progress);
@@ -105,7 +105,7 @@ static int collect(struct inspect_call *call, struct stats *s)
         return inspect_fail(call, "out of memory", "");
     if (status < 0)
         return inspect_fail(call, "cannot read the record: ", record_errstr(-status));
-    groups_finish(&s->groups);
+    stats_groups_finish(&s->groups);
     return INSPECT_OK;
 }
 
@@ -165,7 +165,7 @@ static void print_line(const struct table *t, const char *const cells[COLUMNS], 
     (void)fputc('\n', stdout);
 }
 
-static void print_group(const struct table *t, const struct group *g, struct slice name)
+static void print_group(const struct table *t, const struct stats_group *g, struct slice name)
 {
     char calls[TEXT_NUMBER_MAX];
     char time[COLUMN_P99 + 1][TEXT_NUMBER_MAX];
@@ -204,7 +204,7 @@ static bool is_none(enum by by, struct slice key)
     return by == BY_STATUS && slice_eq(key, SLICE("-"));
 }
 
-static void put_duration(struct json_writer *w, const struct group *g)
+static void put_duration(struct json_writer *w, const struct stats_group *g)
 {
     const struct {
         const char *name;
@@ -235,7 +235,7 @@ static void put_bodies(struct json_writer *w, const char *name, uint64_t bytes)
     json_close(w, '}');
 }
 
-static void put_group(struct json_writer *w, const struct group *g)
+static void put_group(struct json_writer *w, const struct stats_group *g)
 {
     json_count(w, "count", g->calls);
     put_duration(w, g);
@@ -246,7 +246,7 @@ static void put_group(struct json_writer *w, const struct group *g)
 
 static void print_json(const struct stats *s)
 {
-    const struct groups *g = &s->groups;
+    const struct stats_groups *g = &s->groups;
     struct json_writer w = {.out = stdout};
     json_open(&w, NULL, '{');
     json_string(&w, "by", slice_str(by_names[s->by]));
@@ -273,10 +273,10 @@ static void say_bounds(const struct inspect_call *call, const struct stats *s)
     (void)fflush(stdout);
     if (s->groups.samples_left_out)
         (void)fprintf(stderr, "%s %s: percentiles are those of the newest %d exchanges\n",
-                      call->program->name, call->name, GROUPS_SAMPLES_MAX);
+                      call->program->name, call->name, STATS_GROUPS_SAMPLES_MAX);
     if (s->groups.keys_left_out)
         (void)fprintf(stderr, "%s %s: more than %d groups: the last ones are one, \"(others)\"\n",
-                      call->program->name, call->name, GROUPS_MAX);
+                      call->program->name, call->name, STATS_GROUPS_MAX);
 }
 
 static int run(struct inspect_call *call, struct stats *s)
@@ -314,7 +314,7 @@ int inspect_stats(const struct inspect_program *program, int argc, char **argv)
         s.reader = inspect_open(&call);
     if (s.reader)
         call.exit_status = inspect_end(&call, run(&call, &s));
-    groups_deinit(&s.groups);
+    stats_groups_deinit(&s.groups);
     inspect_close(&call, s.reader);
     filter_free(s.filter);
     return call.exit_status;
