@@ -4,8 +4,8 @@
 #include "bits.h"
 #include "common/base/utf8.h"
 #include "compare.h"
-#include "messages.h"
 #include "proto/hash.h"
+#include "ws_messages.h"
 
 enum {
     SLICES = 22,
@@ -67,7 +67,7 @@ static bool load_body(struct compared *c, struct record_reader *r, enum record_s
 }
 
 // Text as it is but for what would begin another line; of all else its length and its hash.
-static bool add_text(struct buf *out, const struct message *m)
+static bool add_text(struct buf *out, const struct ws_message *m)
 {
     char digest[32];
     if (!utf8_is_readable(m->text) || (m->kept.compressed && !m->inflated)) {
@@ -84,27 +84,27 @@ static bool add_text(struct buf *out, const struct message *m)
     return true;
 }
 
-static bool add_message(struct buf *out, const struct message *m)
+static bool add_message(struct buf *out, const struct ws_message *m)
 {
     char text[64];
     int len =
         snprintf(text, sizeof(text), "%s %s %zu%s ", m->kept.side == RECORD_REQUEST ? ">" : "<",
-                 message_kind(m->kept.opcode), m->text.len, m->cut ? " (cut)" : "");
+                 ws_opcode_name(m->kept.opcode), m->text.len, m->cut ? " (cut)" : "");
     return len > 0 && buf_append(out, text, (size_t)len) && add_text(out, m) &&
            buf_append(out, "\n", 1);
 }
 
 static bool load_messages(struct compared *c, struct record_reader *r)
 {
-    struct messages messages;
-    struct message m;
+    struct ws_messages messages;
+    struct ws_message m;
     int status = 0;
     bool ok = true;
-    messages_init(&messages, r, c->x.seq);
+    ws_messages_init(&messages, r, c->x.seq);
     while (ok && buf_len(&c->messages) < MESSAGES_MAX &&
-           (status = messages_next(&messages, &m)) > 0)
+           (status = ws_messages_next(&messages, &m)) > 0)
         ok = add_message(&c->messages, &m);
-    messages_deinit(&messages);
+    ws_messages_deinit(&messages);
     return ok && status >= 0;
 }
 

@@ -8,9 +8,9 @@
 #include "export.h"
 #include "heads.h"
 #include "json_writer.h"
-#include "messages.h"
 #include "sent.h"
 #include "timing.h"
+#include "ws_messages.h"
 
 #define PAGE "page_1"
 
@@ -290,7 +290,7 @@ static void put_timings(struct har *h)
     json_close(w, '}');
 }
 
-static void put_message(struct har *h, const struct message *m)
+static void put_message(struct har *h, const struct ws_message *m)
 {
     struct json_writer *w = &h->json;
     bool is_text = m->kept.opcode == 1 && utf8_is(m->text);
@@ -316,19 +316,19 @@ static bool is_websocket(const struct record_exchange *x)
 
 static void put_messages(struct har *h)
 {
-    struct messages messages;
-    struct message m;
+    struct ws_messages messages;
+    struct ws_message m;
     int status = 0;
     if (!(h->x->flags & RECORD_UPGRADED))
         return;
-    messages_init(&messages, h->reader, h->x->seq);
+    ws_messages_init(&messages, h->reader, h->x->seq);
     if (is_websocket(h->x))
         json_string(&h->json, "_resourceType", SLICE("websocket"));
     json_open(&h->json, "_webSocketMessages", '[');
-    while ((status = messages_next(&messages, &m)) > 0)
+    while ((status = ws_messages_next(&messages, &m)) > 0)
         put_message(h, &m);
     json_close(&h->json, ']');
-    messages_deinit(&messages);
+    ws_messages_deinit(&messages);
     h->ok = h->ok && status == 0;
 }
 

@@ -4,9 +4,9 @@
 #include "json_exchange.h"
 #include "bits.h"
 #include "heads.h"
-#include "messages.h"
 #include "relay_fields.h"
 #include "timing.h"
+#include "ws_messages.h"
 
 static const char *side_name(enum record_side side)
 {
@@ -115,7 +115,7 @@ static bool put_body(struct json_writer *w, const struct json_exchange *j,
 }
 
 static void put_message(struct json_writer *w, const struct json_exchange *j,
-                        const struct message *m)
+                        const struct ws_message *m)
 {
     json_open(w, NULL, '{');
     json_string(w, "from", m->kept.side == RECORD_REQUEST ? SLICE("visitor") : SLICE("service"));
@@ -141,15 +141,15 @@ static bool may_have_messages(const struct record_exchange *x)
 static bool put_messages(struct json_writer *w, const struct json_exchange *j,
                          const struct record_exchange *x)
 {
-    struct messages messages;
-    struct message m;
+    struct ws_messages messages;
+    struct ws_message m;
     int status = 0;
     json_open(w, "messages", '[');
     if (may_have_messages(x)) {
-        messages_init(&messages, j->reader, x->seq);
-        while ((status = messages_next(&messages, &m)) > 0)
+        ws_messages_init(&messages, j->reader, x->seq);
+        while ((status = ws_messages_next(&messages, &m)) > 0)
             put_message(w, j, &m);
-        messages_deinit(&messages);
+        ws_messages_deinit(&messages);
     }
     json_close(w, ']');
     return status == 0;
