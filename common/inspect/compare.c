@@ -12,7 +12,7 @@ enum {
 };
 
 struct comparison {
-    const struct compared *a, *b;
+    const struct compare_input *a, *b;
     compare_sink *sink;
     void *ctx;
     const char *part;
@@ -327,8 +327,8 @@ static void compare_responses(struct comparison *c)
     compare_value(c, SLICE("outcome"), a->outcome, b->outcome);
 }
 
-bool compare_exchanges(const struct compared *a, const struct compared *b, compare_sink *sink,
-                       void *ctx)
+bool compare_exchanges(const struct compare_input *a, const struct compare_input *b,
+                       compare_sink *sink, void *ctx)
 {
     struct comparison c = {.a = a, .b = b, .sink = sink, .ctx = ctx, .same = true};
     compare_requests(&c);
@@ -336,8 +336,8 @@ bool compare_exchanges(const struct compared *a, const struct compared *b, compa
     return c.same;
 }
 
-bool compare_answers(const struct compared *a, const struct compared *b, compare_sink *sink,
-                     void *ctx)
+bool compare_answers(const struct compare_input *a, const struct compare_input *b,
+                     compare_sink *sink, void *ctx)
 {
     struct comparison c = {.a = a, .b = b, .sink = sink, .ctx = ctx, .same = true, .lenient = true};
     compare_responses(&c);

@@ -36,7 +36,8 @@ static void put_difference(void *ctx, const struct difference *d)
     json_close(w, '}');
 }
 
-bool compare_json(struct json_writer *w, const struct compared *a, const struct compared *b)
+bool compare_json(struct json_writer *w, const struct compare_input *a,
+                  const struct compare_input *b)
 {
     json_open(w, "differences", '[');
     bool same = compare_exchanges(a, b, put_difference, w);
@@ -45,7 +46,8 @@ bool compare_json(struct json_writer *w, const struct compared *a, const struct 
     return same;
 }
 
-bool compare_json_answers(struct json_writer *w, const struct compared *a, const struct compared *b)
+bool compare_json_answers(struct json_writer *w, const struct compare_input *a,
+                          const struct compare_input *b)
 {
     json_open(w, "differences", '[');
     bool same = compare_answers(a, b, put_difference, w);

@@ -5,7 +5,8 @@
 #include "json_writer.h"
 
 // Of two exchanges. True: there is no difference.
-bool compare_json(struct json_writer *w, const struct compared *a, const struct compared *b);
+bool compare_json(struct json_writer *w, const struct compare_input *a,
+                  const struct compare_input *b);
 // Of two answers, as compare_answers has it.
-bool compare_json_answers(struct json_writer *w, const struct compared *a,
-                          const struct compared *b);
+bool compare_json_answers(struct json_writer *w, const struct compare_input *a,
+                          const struct compare_input *b);

@@ -70,13 +70,13 @@ static void print_difference(void *ctx, const struct difference *d)
     }
 }
 
-bool compare_print(FILE *out, const struct compared *a, const struct compared *b)
+bool compare_print(FILE *out, const struct compare_input *a, const struct compare_input *b)
 {
     struct printer p = {.out = out};
     return compare_exchanges(a, b, print_difference, &p);
 }
 
-bool compare_print_answers(FILE *out, const struct compared *a, const struct compared *b)
+bool compare_print_answers(FILE *out, const struct compare_input *a, const struct compare_input *b)
 {
     struct printer p = {.out = out};
     return compare_answers(a, b, print_difference, &p);

@@ -33,7 +33,7 @@ static char *copy_slice(struct slice s)
     return copy;
 }
 
-static bool load_exchange(struct compared *c, const struct record_exchange *x)
+static bool load_exchange(struct compare_input *c, const struct record_exchange *x)
 {
     struct slice *list[SLICES];
     size_t len = 1;
@@ -55,7 +55,7 @@ static bool load_exchange(struct compared *c, const struct record_exchange *x)
     return true;
 }
 
-static bool load_body(struct compared *c, struct record_reader *r, enum record_side side)
+static bool load_body(struct compare_input *c, struct record_reader *r, enum record_side side)
 {
     struct record_decoded d;
     if (!record_reader_decoded(r, &c->x, side, &d))
@@ -94,7 +94,7 @@ static bool add_message(struct buf *out, const struct ws_message *m)
            buf_append(out, "\n", 1);
 }
 
-static bool load_messages(struct compared *c, struct record_reader *r)
+static bool load_messages(struct compare_input *c, struct record_reader *r)
 {
     struct ws_messages messages;
     struct ws_message m;
@@ -108,18 +108,18 @@ static bool load_messages(struct compared *c, struct record_reader *r)
     return ok && status >= 0;
 }
 
-bool compared_load(struct compared *c, struct record_reader *r, const struct record_exchange *x)
+bool compare_load(struct compare_input *c, struct record_reader *r, const struct record_exchange *x)
 {
-    *c = (struct compared){0};
+    *c = (struct compare_input){0};
     return load_exchange(c, x) && load_body(c, r, RECORD_REQUEST) &&
            load_body(c, r, RECORD_RESPONSE) && load_messages(c, r);
 }
 
-void compared_free(struct compared *c)
+void compare_unload(struct compare_input *c)
 {
     free(c->text);
     free(c->bytes[0]);
     free(c->bytes[1]);
     buf_free(&c->messages);
-    *c = (struct compared){0};
+    *c = (struct compare_input){0};
 }
