@@ -147,7 +147,7 @@ static int write_all(const struct inspect_call *call, struct record_reader *r,
         return write_body(call, r, x);
     if (o->raw)
         return write_raw(call, r, x);
-    show_look(&s);
+    show_measure_terminal(&s);
     return show_exchange(&s, x) ? INSPECT_OK : INSPECT_FAILED;
 }
 

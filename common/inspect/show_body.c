@@ -29,10 +29,11 @@ static size_t fits(const struct show *s, struct slice text, size_t most)
 {
     if (s->columns == 0)
         return utf8_fits(text, most);
-    size_t len = show_fits(text, most);
+    size_t len = show_fitting_bytes(text, most);
     if (len == text.len)
         return len;
-    return show_fits(text, most > 2 * (size_t)MORE_COLUMNS ? most - MORE_COLUMNS : most / 2);
+    return show_fitting_bytes(text,
+                              most > 2 * (size_t)MORE_COLUMNS ? most - MORE_COLUMNS : most / 2);
 }
 
 // Writes at most `most` columns of a text, or in a pipe `most` bytes. Returns the rows that it
@@ -48,11 +49,11 @@ static size_t put_line(struct page *p, const struct body_line *line, size_t most
         show_colour(s, TEXT_DIM);
     if (line->kind == BODY_LINE_PAIR) {
         show_colour(s, TEXT_CYAN);
-        show_foreign(&l, slice_of(line->name.p, fits(s, line->name, most)));
+        show_untrusted(&l, slice_of(line->name.p, fits(s, line->name, most)));
         show_colour(s, TEXT_PLAIN);
-        show_foreign(&l, SLICE(" = "));
+        show_untrusted(&l, SLICE(" = "));
     }
-    show_foreign(&l, slice_of(line->text.p, shown));
+    show_untrusted(&l, slice_of(line->text.p, shown));
     if (ours)
         show_colour(s, TEXT_PLAIN);
     if (shown < line->text.len) {
@@ -64,7 +65,7 @@ static size_t put_line(struct page *p, const struct body_line *line, size_t most
             (void)fputs("\n ", s->out);
             l.rows++;
         }
-        show_put(s, TEXT_DIM, more);
+        show_coloured(s, TEXT_DIM, more);
         p->line_was_cut = true;
     }
     (void)fputc('\n', s->out);

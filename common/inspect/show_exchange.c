@@ -26,7 +26,7 @@ static void put_arrow(const struct show *s, enum record_side side, enum origin o
     char arrow[4] = {side == RECORD_REQUEST ? '>' : '<', origin == FROM_US ? '+' : ' ', ' ', 0};
     if (origin == FROM_PEER)
         arrow[2] = 0;
-    show_put(s, TEXT_DIM, arrow);
+    show_coloured(s, TEXT_DIM, arrow);
 }
 
 static void put_field(const struct show *s, enum origin origin, struct slice name,
@@ -34,12 +34,12 @@ static void put_field(const struct show *s, enum origin origin, struct slice nam
 {
     struct show_line l = {s, origin == FROM_US ? 3 : 2, 0};
     show_colour(s, origin == FROM_US ? TEXT_DIM : TEXT_CYAN);
-    show_foreign(&l, name);
-    show_foreign(&l, SLICE(":"));
+    show_untrusted(&l, name);
+    show_untrusted(&l, SLICE(":"));
     if (origin == FROM_PEER)
         show_colour(s, TEXT_PLAIN);
-    show_foreign(&l, SLICE(" "));
-    show_foreign(&l, value);
+    show_untrusted(&l, SLICE(" "));
+    show_untrusted(&l, value);
     if (origin == FROM_US)
         show_colour(s, TEXT_PLAIN);
     (void)fputc('\n', s->out);
@@ -78,11 +78,11 @@ static void put_title(const struct show *s, const struct record_exchange *x)
     put_safe(out, "  ", x->program, "\n");
     if (x->scheme.len > 0 && x->host.len > 0) {
         struct show_line l = {s, 0, 0};
-        show_foreign(&l, x->scheme);
-        show_foreign(&l, SLICE("://"));
-        show_foreign(&l, x->host);
+        show_untrusted(&l, x->scheme);
+        show_untrusted(&l, SLICE("://"));
+        show_untrusted(&l, x->host);
         if (x->target.len > 0 && x->target.p[0] == '/')
-            show_foreign(&l, x->target);
+            show_untrusted(&l, x->target);
         (void)fputc('\n', out);
     }
     const struct {
@@ -93,14 +93,14 @@ static void put_title(const struct show *s, const struct record_exchange *x)
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         if (parts[i].value.len == 0)
             continue;
-        show_foreign(&l, l.column > 0 ? SLICE("  ") : SLICE(""));
-        show_put(s, TEXT_DIM, parts[i].what);
+        show_untrusted(&l, l.column > 0 ? SLICE("  ") : SLICE(""));
+        show_coloured(s, TEXT_DIM, parts[i].what);
         l.column += strlen(parts[i].what);
-        show_foreign(&l, parts[i].value);
+        show_untrusted(&l, parts[i].value);
     }
     (void)fputs(l.column > 0 ? "\n" : "", out);
     if (x->replay_of.len > 0) {
-        show_put(s, TEXT_DIM, "replay of ");
+        show_coloured(s, TEXT_DIM, "replay of ");
         put_safe(out, "", x->replay_of, "\n");
     }
     (void)fputc('\n', out);
@@ -111,7 +111,7 @@ static void put_trailers(const struct show *s, enum record_side side, struct sli
     if (lines.len == 0)
         return;
     put_arrow(s, side, FROM_PEER);
-    show_put(s, TEXT_DIM, "trailers\n");
+    show_coloured(s, TEXT_DIM, "trailers\n");
     put_fields(s, side, lines);
 }
 
@@ -139,12 +139,12 @@ static bool put_request(const struct show *s, const struct record_exchange *x)
     put_arrow(s, RECORD_REQUEST, FROM_PEER);
     struct show_line l = {s, 2, 0};
     show_colour(s, TEXT_BOLD);
-    show_foreign(&l, x->method);
-    show_foreign(&l, SLICE(" "));
-    show_foreign(&l, x->target);
+    show_untrusted(&l, x->method);
+    show_untrusted(&l, SLICE(" "));
+    show_untrusted(&l, x->target);
     show_colour(s, TEXT_PLAIN);
-    show_foreign(&l, SLICE(" "));
-    show_foreign(&l, x->protocol);
+    show_untrusted(&l, SLICE(" "));
+    show_untrusted(&l, x->protocol);
     (void)fputc('\n', s->out);
     if (lacks_host(x)) {
         put_arrow(s, RECORD_REQUEST, FROM_PEER);
@@ -165,8 +165,8 @@ static void put_status(const struct show *s, enum origin origin, unsigned status
     show_colour(s, text_status_colour(status));
     struct show_line l = {s, 2 + 4, 0}; // the arrow, and the status
     (void)fprintf(s->out, "%u ", status);
-    show_foreign(&l, reason);
-    show_put(s, TEXT_PLAIN, "\n");
+    show_untrusted(&l, reason);
+    show_coloured(s, TEXT_PLAIN, "\n");
 }
 
 // What is no head has no lines but what looks like them.
@@ -179,8 +179,8 @@ static void put_bad_head(const struct show *s, struct slice bytes)
         size_t len = feed ? (size_t)(feed - bytes.p) : bytes.len;
         size_t shown = len > 0 && bytes.p[len - 1] == '\r' ? len - 1 : len;
         struct show_line l = {s, 3, 0};
-        show_put(s, TEXT_DIM, "<? ");
-        show_foreign(&l, slice_of(bytes.p, shown));
+        show_coloured(s, TEXT_DIM, "<? ");
+        show_untrusted(&l, slice_of(bytes.p, shown));
         (void)fputc('\n', s->out);
         len += feed ? 1 : 0;
         bytes = slice_of(bytes.p + len, bytes.len - len);
@@ -195,11 +195,11 @@ static bool put_response(const struct show *s, const struct record_exchange *x)
     while (next_interim(&lines, &interim)) {
         put_status(s, FROM_PEER, interim.status, interim.reason);
         put_fields(s, RECORD_RESPONSE, interim.fields);
-        show_put(s, TEXT_DIM, "<\n");
+        show_coloured(s, TEXT_DIM, "<\n");
     }
     put_bad_head(s, x->bad_head);
     if (!x->status) {
-        show_put(s, TEXT_DIM, "< no response\n\n");
+        show_coloured(s, TEXT_DIM, "< no response\n\n");
         return true;
     }
     struct slice name;
@@ -217,7 +217,7 @@ bool show_exchange(const struct show *s, const struct record_exchange *x)
     put_title(s, x);
     bool ok = put_request(s, x);
     ok = put_response(s, x) && ok;
-    show_end(s, x);
+    show_outcome(s, x);
     if (x->duration_ns >= 0)
         (void)fputc('\n', s->out);
     show_timing(s, x);

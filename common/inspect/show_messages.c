@@ -41,7 +41,7 @@ static size_t most_of(const struct show *s, struct slice text)
     if (s->columns == 0)
         return fits;
     size_t most = s->columns > taken + COLUMNS_LEAST ? s->columns - taken : COLUMNS_LEAST;
-    return show_fits(slice_of(text.p, fits), most);
+    return show_fitting_bytes(slice_of(text.p, fits), most);
 }
 
 static void put_message(const struct show *s, const struct ws_message *m)
@@ -49,7 +49,7 @@ static void put_message(const struct show *s, const struct ws_message *m)
     char at[TEXT_NUMBER_MAX];
     char size[TEXT_NUMBER_MAX];
     bool from_visitor = m->kept.side == RECORD_REQUEST;
-    show_put(s, from_visitor ? TEXT_CYAN : TEXT_GREEN, from_visitor ? "->" : "<-");
+    show_coloured(s, from_visitor ? TEXT_CYAN : TEXT_GREEN, from_visitor ? "->" : "<-");
     (void)fprintf(s->out, " %-6s ", ws_opcode_name(m->kept.opcode));
     show_colour(s, TEXT_DIM);
     (void)fprintf(s->out, "%10s %10s  ", text_duration(m->kept.at_ns, at),
@@ -72,7 +72,7 @@ static void put_rest(const struct show *s, const struct record_exchange *x, uint
     char text[96];
     (void)snprintf(text, sizeof(text), "  … %" PRIu64 " more message%s; all of them:\n", rest,
                    text_plural(rest));
-    show_put(s, TEXT_DIM, text);
+    show_coloured(s, TEXT_DIM, text);
     show_command(s, x, "", " | less");
 }
 

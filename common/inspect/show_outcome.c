@@ -100,7 +100,7 @@ static void put_notes(const struct show *s, const struct record_exchange *x)
     put_note(s, x->flags & RECORD_HEADS_ONLY, "bodies and messages were not to be kept");
 }
 
-void show_end(const struct show *s, const struct record_exchange *x)
+void show_outcome(const struct show *s, const struct record_exchange *x)
 {
     char number[TEXT_NUMBER_MAX];
     const int64_t lasted_ns = timing_lasted(x, wall_clock_ns());
@@ -116,12 +116,12 @@ void show_end(const struct show *s, const struct record_exchange *x)
         if (x->error.len > 0)
             put_safe(s->out, ", answered by ", x->program, " itself: ");
         put_safe(s->out, "", x->error, "");
-        show_put(s, TEXT_PLAIN, "\n");
+        show_coloured(s, TEXT_PLAIN, "\n");
     }
     if (x->detail.len > 0) {
         struct show_line l = {s, LABEL_COLUMNS, 0};
         put_label(s, "detail");
-        show_foreign(&l, x->detail);
+        show_untrusted(&l, x->detail);
         (void)fputc('\n', s->out);
     }
     put_counts(s, x, RECORD_REQUEST);
@@ -137,7 +137,7 @@ static void put_piece(const struct show *s, enum text_colour colour, char c, int
         return;
     memset(piece, c, (size_t)columns);
     piece[columns] = 0;
-    show_put(s, colour, piece);
+    show_coloured(s, colour, piece);
 }
 
 // A part's piece of the bar: from its first column to its last, at least one when it took any time.
