@@ -6,9 +6,9 @@
 #include "common/base/utf8.h"
 #include "common/io/loop.h"
 #include "export.h"
+#include "export_request.h"
 #include "heads.h"
 #include "json_writer.h"
-#include "sent.h"
 #include "timing.h"
 #include "ws_messages.h"
 
@@ -92,7 +92,7 @@ static void put_request_cookies(struct json_writer *w, const struct record_excha
     struct slice value;
     json_open(w, "cookies", '[');
     while (record_next_field(&lines, &name, &value)) {
-        if (!slice_ieq(name, SLICE("cookie")) || sent_is_redacted(x, value))
+        if (!slice_ieq(name, SLICE("cookie")) || record_is_redacted(x, value))
             continue;
         for (size_t count = 0; value.len > 0 && count < PAIRS_MAX; count++) {
             struct slice pair = slice_trim(take(&value, ';'));
