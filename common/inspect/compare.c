@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include "bits.h"
 #include "common/base/utf8.h"
-#include "heads.h"
 #include "json_indent.h"
 #include "line_diff.h"
+#include "recorded.h"
 
 enum {
     FIELDS_MAX = 1024, // that are compared one by one
@@ -240,13 +240,13 @@ static void compare_bodies(struct comparison *c, enum record_side side)
 // Whatever their reason phrases are.
 static bool alike_interim(struct slice a, struct slice b)
 {
-    struct interim x;
-    struct interim y;
-    bool more = next_interim(&a, &x);
-    bool same = next_interim(&b, &y) == more;
-    for (; same && more; same = same && next_interim(&b, &y) == more) {
+    struct recorded_interim x;
+    struct recorded_interim y;
+    bool more = recorded_next_interim(&a, &x);
+    bool same = recorded_next_interim(&b, &y) == more;
+    for (; same && more; same = same && recorded_next_interim(&b, &y) == more) {
         same = x.status == y.status && slice_eq(x.fields, y.fields);
-        more = next_interim(&a, &x);
+        more = recorded_next_interim(&a, &x);
     }
     return same;
 }

@@ -9,7 +9,7 @@
 #include "common/base/printable.h"
 #include "export.h"
 #include "export_request.h"
-#include "heads.h"
+#include "recorded.h"
 #include "shell_quote.h"
 
 enum {

@@ -7,9 +7,10 @@
 #include "common/io/loop.h"
 #include "export.h"
 #include "export_request.h"
-#include "heads.h"
 #include "json_writer.h"
+#include "recorded.h"
 #include "timing.h"
+#include "url_escape.h"
 #include "ws_messages.h"
 
 #define PAGE "page_1"
@@ -67,9 +68,9 @@ static void put_parameters(struct har *h, const char *key, struct slice s, bool 
         struct slice name = take(&value, '=');
         if (name.len == 0 && value.len == 0)
             continue;
-        h->ok = append_unescaped(&text, name, !is_query) && h->ok;
+        h->ok = url_unescape(&text, name, !is_query) && h->ok;
         size_t at = buf_len(&text);
-        h->ok = append_unescaped(&text, value, true) && h->ok;
+        h->ok = url_unescape(&text, value, true) && h->ok;
         struct slice both = buf_slice(&text);
         put_pair(&h->json, slice_of(both.p, at), slice_of(both.p + at, both.len - at));
         buf_take(&text, both.len);
@@ -160,7 +161,7 @@ static void put_partial(struct har *h, enum record_side side, const struct recor
     (void)snprintf(text, sizeof(text), "%" PRIu64 " of %" PRIu64 " bytes were kept", b->kept,
                    b->bytes);
     json_string(&h->json, "comment",
-                slice_str(b->kept < b->bytes ? text : undecoded(h->x, side, d->over)));
+                slice_str(b->kept < b->bytes ? text : recorded_why_undecoded(h->x, side, d->over)));
 }
 
 // What passed behind a 101 is no body.
@@ -202,7 +203,7 @@ static void put_request(struct har *h)
     struct buf url = {0};
     struct json_writer *w = &h->json;
     const struct record_exchange *x = h->x;
-    h->ok = absolute_url(&url, x) && h->ok;
+    h->ok = recorded_url(&url, x) && h->ok;
     json_open(w, "request", '{');
     json_string(w, "method", x->method.len > 0 ? x->method : SLICE("UNKNOWN"));
     json_string(w, "url", buf_slice(&url));

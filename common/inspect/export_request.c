@@ -2,10 +2,9 @@
 #include "export_request.h"
 #include <stdio.h>
 #include "bits.h"
-#include "heads.h"
 #include "proto/http/chars.h"
 #include "proto/http/http1.h"
-#include "relay_fields.h"
+#include "recorded.h"
 
 // The record of a relay or a proxy.
 static bool is_recorded_at_visitor(const struct record_exchange *x)
@@ -34,7 +33,7 @@ static bool add_first(struct http_head *head, struct slice name, struct slice va
 // "1.1 adit-…": takes it off the end of a Via, and says there which version the visitor spoke.
 static bool take_own_via(struct http_head *head, struct slice *via)
 {
-    struct slice last = relay_via_element(*via);
+    struct slice last = recorded_own_via(*via);
     if (last.len == 0)
         return false;
     if (slice_eq(slice_of(last.p, 4), SLICE("1.0 ")))
@@ -59,7 +58,7 @@ static void take_forwarded_out(struct http_head *head)
     bool own = via && take_own_via(head, &via->value);
     for (size_t i = 0; i < head->field_count; i++) {
         const struct field *f = &head->fields[i];
-        if (!relay_replaces(f->name) && !(own && f == via && f->value.len == 0))
+        if (!recorded_is_forwarding_field(f->name) && !(own && f == via && f->value.len == 0))
             head->fields[kept++] = *f;
     }
     head->field_count = kept;

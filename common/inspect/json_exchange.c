@@ -3,8 +3,7 @@
 // taken out, or given another type or unit.
 #include "json_exchange.h"
 #include "bits.h"
-#include "heads.h"
-#include "relay_fields.h"
+#include "recorded.h"
 #include "timing.h"
 #include "ws_messages.h"
 
@@ -35,16 +34,16 @@ static void put_set_by_relay(struct json_writer *w, const struct record_exchange
     struct slice value;
     json_open(w, "set_by_relay", '[');
     for (uint64_t place = 0; record_next_field(&lines, &name, &value); place++)
-        if (relay_has_set(x, name, value))
+        if (recorded_is_set_by_relay(x, name, value))
             json_count(w, NULL, place);
     json_close(w, ']');
 }
 
 static void put_interim(struct json_writer *w, struct slice lines)
 {
-    struct interim interim;
+    struct recorded_interim interim;
     json_open(w, "interim", '[');
-    while (next_interim(&lines, &interim)) {
+    while (recorded_next_interim(&lines, &interim)) {
         json_open(w, NULL, '{');
         json_count(w, "status", interim.status);
         json_bytes(w, "reason", interim.reason);
@@ -88,7 +87,7 @@ static bool put_content(struct json_writer *w, const struct json_exchange *j,
     struct slice head = side == RECORD_REQUEST ? x->request_head : x->response_head;
     bool ok = read_content(j, x, side, &content);
     json_bytes(w, "content", content);
-    if (j->decode && content.len > 0 && has_field(head, SLICE("content-encoding")) &&
+    if (j->decode && content.len > 0 && recorded_has_field(head, SLICE("content-encoding")) &&
         record_reader_decoded(j->reader, x, side, &d) && d.decoded)
         put_decoded(w, d.body, d.whole);
     else

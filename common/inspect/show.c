@@ -4,8 +4,8 @@
 #include "bits.h"
 #include "command.h"
 #include "common/base/output.h"
-#include "heads.h"
 #include "json_exchange.h"
+#include "recorded.h"
 
 static const char help[] =
     "@ show: shows one exchange: heads as they came, bodies decoded, what became of it.\n"
@@ -66,7 +66,7 @@ static int say_partial(const struct inspect_call *call, const struct record_exch
     else
         (void)snprintf(text, sizeof(text),
                        "%s: this is as far as it goes; --raw has it as it passed",
-                       undecoded(x, o->body, over));
+                       recorded_why_undecoded(x, o->body, over));
     return inspect_fail(call, text, "");
 }
 
@@ -93,9 +93,9 @@ static int write_body(const struct inspect_call *call, struct record_reader *r,
     const struct options *o = call->ctx;
     struct record_decoded d;
     struct slice head = o->body == RECORD_REQUEST ? x->request_head : x->response_head;
-    if (has_messages(x))
+    if (recorded_has_messages(x))
         return inspect_fail(call, "it became another protocol: it has messages, and no body", "");
-    bool coded = x->body[o->body].bytes > 0 && has_field(head, SLICE("content-encoding"));
+    bool coded = x->body[o->body].bytes > 0 && recorded_has_field(head, SLICE("content-encoding"));
     if (o->raw || o->no_decode || !coded)
         return write_kept(call, r, x, o->body);
     if (!record_reader_decoded(r, x, o->body, &d))

@@ -4,7 +4,7 @@
 #include "bits.h"
 #include "body_text.h"
 #include "common/base/utf8.h"
-#include "heads.h"
+#include "recorded.h"
 #include "show.h"
 
 enum {
@@ -200,7 +200,8 @@ static void put_remarks(const struct show *s, const struct record_exchange *x,
         (void)fprintf(s->out, "  (%s of %s were kept)\n", text_size(b->kept, size[0]),
                       text_size(b->bytes, size[1]));
     else if (s->decode && !d->whole)
-        (void)fprintf(s->out, "  (%s: this is as far as it goes)\n", undecoded(x, side, d->over));
+        (void)fprintf(s->out, "  (%s: this is as far as it goes)\n",
+                      recorded_why_undecoded(x, side, d->over));
     if (d->wrong.len > 0) {
         (void)fputs("  (it is not ", s->out);
         write_safe(s->out, d->wrong);
@@ -220,7 +221,7 @@ bool show_body(const struct show *s, const struct record_exchange *x, enum recor
                     s->out);
         return false;
     }
-    if (x->body[side].bytes == 0 || has_messages(x))
+    if (x->body[side].bytes == 0 || recorded_has_messages(x))
         return true;
     put_body(&p, x, side, &d);
     put_remarks(s, x, side, &d);

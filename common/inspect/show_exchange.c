@@ -3,8 +3,7 @@
 #include <inttypes.h>
 #include <time.h>
 #include "bits.h"
-#include "heads.h"
-#include "relay_fields.h"
+#include "recorded.h"
 #include "show.h"
 
 // Whose line of a head it is.
@@ -120,7 +119,7 @@ static bool put_rest(const struct show *s, const struct record_exchange *x, enum
 {
     const struct record_body *b = &x->body[side];
     bool messages = side == RECORD_RESPONSE && (x->flags & RECORD_UPGRADED);
-    bool body = b->bytes > 0 && !has_messages(x);
+    bool body = b->bytes > 0 && !recorded_has_messages(x);
     (void)fputc('\n', s->out);
     bool ok = show_body(s, x, side);
     put_trailers(s, side, b->trailers);
@@ -146,12 +145,12 @@ static bool put_request(const struct show *s, const struct record_exchange *x)
     show_untrusted(&l, SLICE(" "));
     show_untrusted(&l, x->protocol);
     (void)fputc('\n', s->out);
-    if (lacks_host(x)) {
+    if (recorded_lacks_host(x)) {
         put_arrow(s, RECORD_REQUEST, FROM_PEER);
         put_field(s, FROM_PEER, SLICE("Host"), x->host);
     }
     while (record_next_field(&lines, &name, &value)) {
-        enum origin origin = relay_has_set(x, name, value) ? FROM_US : FROM_PEER;
+        enum origin origin = recorded_is_set_by_relay(x, name, value) ? FROM_US : FROM_PEER;
         put_arrow(s, RECORD_REQUEST, origin);
         put_field(s, origin, name, value);
     }
@@ -190,9 +189,9 @@ static void put_bad_head(const struct show *s, struct slice bytes)
 static bool put_response(const struct show *s, const struct record_exchange *x)
 {
     struct slice lines = x->interim;
-    struct interim interim;
+    struct recorded_interim interim;
     enum origin origin = x->error.len > 0 ? FROM_US : FROM_PEER;
-    while (next_interim(&lines, &interim)) {
+    while (recorded_next_interim(&lines, &interim)) {
         put_status(s, FROM_PEER, interim.status, interim.reason);
         put_fields(s, RECORD_RESPONSE, interim.fields);
         show_coloured(s, TEXT_DIM, "<\n");

@@ -3,8 +3,7 @@
 #include <inttypes.h>
 #include "bits.h"
 #include "common/io/loop.h"
-#include "heads.h"
-#include "relay_fields.h"
+#include "recorded.h"
 #include "show.h"
 #include "timing.h"
 #include "verify_agreement.h"
@@ -38,7 +37,7 @@ static void put_counts(const struct show *s, const struct record_exchange *x, en
                   whole                 ? "whole"
                   : x->outcome.len == 0 ? "so far"
                                         : "not whole");
-    if (b->kept < b->bytes && !has_messages(x))
+    if (b->kept < b->bytes && !recorded_has_messages(x))
         (void)fprintf(s->out, ", %" PRIu64 " kept", b->kept);
     if (b->stalled_ns > 0)
         (void)fprintf(s->out, ", waited %s for its reader", text_duration(b->stalled_ns, number));
@@ -77,7 +76,7 @@ static bool has_relay_fields(const struct record_exchange *x)
     struct slice name;
     struct slice value;
     while (record_next_field(&lines, &name, &value))
-        if (relay_has_set(x, name, value))
+        if (recorded_is_set_by_relay(x, name, value))
             return true;
     return false;
 }
