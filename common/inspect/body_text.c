@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include "bits.h"
 #include "common/base/printable.h"
 #include "common/base/utf8.h"
 #include "common/record/record.h"
@@ -12,6 +11,7 @@
 #include "proto/http/chars.h"
 #include "text.h"
 #include "url_escape.h"
+#include "write.h"
 
 // One body and what is inside it.
 struct layout {

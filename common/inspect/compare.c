@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "compare.h"
 #include <stdio.h>
-#include "bits.h"
 #include "common/base/utf8.h"
 #include "json_indent.h"
 #include "line_diff.h"
 #include "recorded.h"
+#include "write.h"
 
 enum {
     FIELDS_MAX = 1024, // that are compared one by one

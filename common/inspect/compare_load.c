@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Exchanges kept in memory, so that two of one reader can be held against each other.
 #include <stdlib.h>
-#include "bits.h"
 #include "common/base/utf8.h"
 #include "compare.h"
 #include "proto/hash.h"
+#include "write.h"
 #include "ws_messages.h"
 
 enum {

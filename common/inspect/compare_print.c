@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Differences for people.
 #include <inttypes.h>
-#include "bits.h"
 #include "compare.h"
+#include "write.h"
 
 enum {
     LINE_MAX_SHOWN = 2000, // bytes of a line; bodies without line feeds are long ones

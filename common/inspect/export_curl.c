@@ -5,12 +5,13 @@
 // base64 through a pipe. Its reader is the standard input: ksh has sockets for pipes, which /dev/fd
 // cannot open. The comments have letters, digits and marks only that mean nothing in a command
 // either, for zsh at its prompt runs them.
-#include "bits.h"
 #include "common/base/printable.h"
 #include "export.h"
 #include "export_request.h"
 #include "recorded.h"
 #include "shell_quote.h"
+#include "text.h"
+#include "write.h"
 
 enum {
     WORD_MAX = 1000, // bytes of a body that are readable still
@@ -89,7 +90,7 @@ static void put_what(struct curl *c)
     put(c, SLICE("# "));
     put_comment(c, slice_str(x->id));
     put(c, SLICE(" "));
-    put_comment(c, slice_str(timestamp(x->began_ns, text)));
+    put_comment(c, slice_str(text_utc_time(x->began_ns, text)));
     if (x->status) {
         (void)snprintf(text, sizeof(text), " was answered %u", x->status);
         put(c, slice_str(text));

@@ -2,15 +2,16 @@
 // Exchanges as an HTTP Archive, HAR 1.2 (http://www.softwareishard.com/blog/har-12-spec/). What
 // begins with an underscore is beyond it: _webSocketMessages as Chrome writes them, _adit ours.
 #include <inttypes.h>
-#include "bits.h"
 #include "common/base/utf8.h"
 #include "common/io/loop.h"
 #include "export.h"
 #include "export_request.h"
 #include "json_writer.h"
 #include "recorded.h"
+#include "text.h"
 #include "timing.h"
 #include "url_escape.h"
+#include "write.h"
 #include "ws_messages.h"
 
 #define PAGE "page_1"
@@ -359,13 +360,13 @@ static void put_own(struct har *h)
 
 bool export_har(struct export *e, const struct record_exchange *x)
 {
-    char began[TIMESTAMP_MAX];
+    char began[TEXT_TIME_MAX];
     int64_t began_ns = at_least(x->began_ns, 0);
     struct har h = {.x = x, .reader = e->reader, .json = {.out = e->out}, .ok = true};
     (void)fputs(e->count > 0 ? ",\n" : "", e->out);
     json_open(&h.json, NULL, '{');
     json_string(&h.json, "pageref", SLICE(PAGE));
-    json_string(&h.json, "startedDateTime", slice_str(timestamp(began_ns, began)));
+    json_string(&h.json, "startedDateTime", slice_str(text_utc_time(began_ns, began)));
     put_request(&h);
     put_response(&h);
     put_timings(&h);
@@ -388,12 +389,12 @@ void export_har_begin(struct export *e)
 // Readers want a page: one that all belong to.
 void export_har_end(struct export *e)
 {
-    char began[TIMESTAMP_MAX];
+    char began[TEXT_TIME_MAX];
     (void)fputs("\n],\"pages\":[", e->out);
     if (e->count > 0)
         (void)fprintf(e->out,
                       "{\"id\":\"" PAGE "\",\"title\":\"adit\",\"startedDateTime\":\"%s\","
                       "\"pageTimings\":{\"onContentLoad\":-1,\"onLoad\":-1}}",
-                      timestamp(e->first_ns, began));
+                      text_utc_time(e->first_ns, began));
     (void)fputs("]}}\n", e->out);
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "export_request.h"
 #include <stdio.h>
-#include "bits.h"
 #include "proto/http/chars.h"
 #include "proto/http/http1.h"
 #include "recorded.h"
+#include "write.h"
 
 // The record of a relay or a proxy.
 static bool is_recorded_at_visitor(const struct record_exchange *x)

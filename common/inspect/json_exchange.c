@@ -2,9 +2,10 @@
 // Members are added here, to docs/json.md and to docs/json.schema.json; they are never renamed,
 // taken out, or given another type or unit.
 #include "json_exchange.h"
-#include "bits.h"
 #include "recorded.h"
+#include "text.h"
 #include "timing.h"
+#include "write.h"
 #include "ws_messages.h"
 
 static const char *side_name(enum record_side side)
@@ -205,11 +206,11 @@ static void put_peer(struct json_writer *w, const struct record_report *peer)
 
 static void put_what(struct json_writer *w, const struct record_exchange *x)
 {
-    char began[TIMESTAMP_MAX];
+    char began[TEXT_TIME_MAX];
     json_string(w, "id", slice_str(x->id));
     json_int(w, "seq", x->seq);
     if (x->began_ns >= 0)
-        json_string(w, "began", slice_str(timestamp(x->began_ns, began)));
+        json_string(w, "began", slice_str(text_utc_time(x->began_ns, began)));
     else
         json_null(w, "began");
     json_int(w, "began_ns", x->began_ns);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "json_writer.h"
 #include <inttypes.h>
-#include "bits.h"
 #include "common/base/printable.h"
 #include "common/base/utf8.h"
+#include "write.h"
 
 // One thread writes the output: it need not be locked for each byte.
 static void put(FILE *out, char c)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "show.h"
 #include <inttypes.h>
-#include "bits.h"
 #include "command.h"
 #include "common/base/output.h"
 #include "json_exchange.h"
 #include "recorded.h"
+#include "write.h"
 
 static const char help[] =
     "@ show: shows one exchange: heads as they came, bodies decoded, what became of it.\n"

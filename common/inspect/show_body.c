@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Bodies for people, as much as a person looks at.
 #include <inttypes.h>
-#include "bits.h"
 #include "body_text.h"
 #include "common/base/utf8.h"
 #include "recorded.h"
 #include "show.h"
+#include "write.h"
 
 enum {
     MORE_ROWS = 2,           // of what is said where a body is cut

@@ -2,9 +2,9 @@
 // One exchange for people: what it is, its heads, and the order of its parts.
 #include <inttypes.h>
 #include <time.h>
-#include "bits.h"
 #include "recorded.h"
 #include "show.h"
+#include "write.h"
 
 // Whose line of a head it is.
 enum origin {

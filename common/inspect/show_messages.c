@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The messages of a WebSocket, a line each.
 #include <inttypes.h>
-#include "bits.h"
 #include "common/base/utf8.h"
 #include "show.h"
+#include "write.h"
 #include "ws_messages.h"
 
 enum {

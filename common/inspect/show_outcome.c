@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // How an exchange ended, what there is to say of it, and where its time went.
 #include <inttypes.h>
-#include "bits.h"
 #include "common/io/loop.h"
 #include "recorded.h"
 #include "show.h"
 #include "timing.h"
 #include "verify_agreement.h"
+#include "write.h"
 
 enum {
     LABEL_COLUMNS = 10,  // that a label takes

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // An exchange as HTTP/1.1 messages that could be sent again: heads as they came, and bodies framed
 // as these say. Where chunks began and ended is not recorded.
-#include "bits.h"
 #include "recorded.h"
 #include "show.h"
+#include "write.h"
 
 static bool is_chunked(struct slice head)
 {

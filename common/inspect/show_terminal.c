@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // What the parts of `show` share: where it is shown, and words of ours.
 #include <sys/ioctl.h>
-#include "bits.h"
 #include "common/base/printable.h"
 #include "shell_quote.h"
 #include "show.h"
+#include "write.h"
 
 enum {
     TAB_STOP = 8, // columns

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include <inttypes.h>
-#include "bits.h"
 #include "command.h"
 #include "json_exchange.h"
 #include "progress.h"
 #include "proto/digest.h"
 #include "text.h"
 #include "verify_agreement.h"
+#include "write.h"
 
 static const char help[] =
     "@ verify: tells whether both ends of the tunnel saw the same bytes.\n"

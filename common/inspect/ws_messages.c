@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ws_messages.h"
-#include "bits.h"
 #include "common/record/read/decode.h"
+#include "write.h"
 
 void ws_messages_init(struct ws_messages *m, struct record_reader *r, int64_t seq)
 {

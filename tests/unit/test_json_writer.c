@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "common/base/utf8.h"
-#include "common/inspect/bits.h"
 #include "common/inspect/json_writer.h"
+#include "common/inspect/write.h"
 
 // A stream into memory.
 struct sheet {
