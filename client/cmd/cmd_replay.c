@@ -10,7 +10,7 @@
 #include "common/base/process.h"
 #include "common/base/secret.h"
 #include "common/inspect/command.h"
-#include "common/inspect/compare_json.h"
+#include "common/inspect/compare_print.h"
 #include "common/inspect/json_exchange.h"
 #include "common/inspect/text.h"
 #include "common/io/signals.h"

@@ -49,6 +49,3 @@ bool compare_exchanges(const struct compare_input *a, const struct compare_input
 // Connection and the like) do not count here, nor does one whose value was redacted in either.
 bool compare_answers(const struct compare_input *a, const struct compare_input *b,
                      compare_sink *sink, void *ctx);
-// Write them for people. True: there is none, and nothing was written.
-bool compare_print(FILE *out, const struct compare_input *a, const struct compare_input *b);
-bool compare_print_answers(FILE *out, const struct compare_input *a, const struct compare_input *b);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <stdio.h>
 #include "command.h"
-#include "compare_json.h"
+#include "compare_print.h"
 #include "json_exchange.h"
 #include "text.h"
 #include "timing.h"
