@@ -27,6 +27,12 @@ static inline char *buf_at(const struct buf *b)
     return b->bytes + b->start;
 }
 
+// The bytes in the queue, valid until it changes; never a null pointer.
+static inline struct slice buf_slice(const struct buf *b)
+{
+    return b->bytes ? slice_of(buf_at(b), buf_len(b)) : slice_of("", 0);
+}
+
 static inline void buf_commit(struct buf *b, size_t len)
 {
     b->end += len;

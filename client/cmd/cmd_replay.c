@@ -10,8 +10,8 @@
 #include "common/base/process.h"
 #include "common/base/secret.h"
 #include "common/inspect/command.h"
-#include "common/inspect/compare_json.h"
-#include "common/inspect/exchange_json.h"
+#include "common/inspect/compare_print.h"
+#include "common/inspect/json_exchange.h"
 #include "common/inspect/text.h"
 #include "common/io/signals.h"
 #include "proto/http/chars.h"
@@ -321,24 +321,24 @@ static void print_result(const char *id, const struct replay_inbound_result *r, 
 }
 
 // `again` is NULL when the record does not have it.
-static void emit_result(const struct compared *first, const struct compared *again,
-                        const struct replay_inbound_result *r)
+static void put_result(const struct compare_input *first, const struct compare_input *again,
+                       const struct replay_inbound_result *r)
 {
-    struct emit e = {.out = stdout};
-    emit_open(&e, NULL, '{');
-    emit_string(&e, "id", slice_str(r->id));
-    emit_string(&e, "replay_of", slice_str(first->x.id));
-    emit_bool(&e, "answered", is_answered(r));
+    struct json_writer w = {.out = stdout};
+    json_open(&w, NULL, '{');
+    json_string(&w, "id", slice_str(r->id));
+    json_string(&w, "replay_of", slice_str(first->x.id));
+    json_bool(&w, "answered", is_answered(r));
     if (again) {
-        exchange_json_summary(&e, "exchange", &again->x);
-        (void)compare_json_answers(&e, first, again);
+        json_exchange_summary(&w, "exchange", &again->x);
+        (void)compare_json_answers(&w, first, again);
     } else {
-        emit_null(&e, "exchange");
-        emit_null(&e, "differences");
-        emit_null(&e, "same");
+        json_null(&w, "exchange");
+        json_null(&w, "differences");
+        json_null(&w, "same");
     }
-    emit_close(&e, '}');
-    emit_end(&e);
+    json_close(&w, '}');
+    json_end_line(&w);
 }
 
 static void nothing(void *ctx, const struct difference *d)
@@ -347,7 +347,7 @@ static void nothing(void *ctx, const struct difference *d)
     (void)d;
 }
 
-static void tell_difference(const struct compared *first, const struct compared *again,
+static void tell_difference(const struct compare_input *first, const struct compare_input *again,
                             const struct replay_inbound_result *result)
 {
     bool same = compare_answers(first, again, nothing, NULL);
@@ -357,28 +357,28 @@ static void tell_difference(const struct compared *first, const struct compared 
 }
 
 // Whether it is in the record.
-static bool tell(struct replay *p, const struct compared *first,
+static bool tell(struct replay *p, const struct compare_input *first,
                  const struct replay_inbound_result *result)
 {
     char why[RECORD_WHY_MAX] = "";
     struct record_exchange x;
-    struct compared again = {0};
+    struct compare_input again = {0};
     // What the reader of before has seen is from before.
     struct record_reader *reader = record_reader_open(p->dir, why);
     bool found = reader && record_reader_find(reader, result->id, &x, why) > 0;
-    if (found && !compared_load(&again, reader, &x)) {
+    if (found && !compare_load(&again, reader, &x)) {
         found = false;
         (void)snprintf(why, sizeof(why), "the record is damaged, or memory is out");
     }
     if (p->json)
-        emit_result(first, found ? &again : NULL, result);
+        put_result(first, found ? &again : NULL, result);
     else if (found)
         tell_difference(first, &again, result);
     else
         print_result(first->x.id, result, "");
     if (!found)
         (void)fail(p, result->id, why);
-    compared_free(&again);
+    compare_unload(&again);
     record_reader_close(reader);
     p->unread = fflush(stdout) != 0 && errno == EPIPE;
     return found;
@@ -396,7 +396,8 @@ static bool target_of(struct replay *p, const struct record_exchange *x, struct 
     return true;
 }
 
-static int send_all(struct replay *p, const struct compared *first, const struct replay_request *r)
+static int send_all(struct replay *p, const struct compare_input *first,
+                    const struct replay_request *r)
 {
     int status = INSPECT_OK;
     for (unsigned i = 0; i < p->times && !p->unread && !p->sender.stopped; i++) {
@@ -410,7 +411,7 @@ static int send_all(struct replay *p, const struct compared *first, const struct
 }
 
 // The same, until somebody says that it is to end: what was begun is then broken off and written.
-static int send_until(struct replay *p, const struct compared *first,
+static int send_until(struct replay *p, const struct compare_input *first,
                       const struct replay_request *r)
 {
     struct signals_blocked signals;
@@ -424,7 +425,7 @@ static int send_until(struct replay *p, const struct compared *first,
 }
 
 // Replays an exchange that has been found and loaded.
-static int replay_loaded(struct replay *p, const struct compared *first)
+static int replay_loaded(struct replay *p, const struct compare_input *first)
 {
     char why[REPLAY_WHY_MAX];
     struct replay_request *r = malloc(sizeof(*r));
@@ -454,13 +455,13 @@ static int replay_one(struct replay *p, const char *text)
 {
     char why[RECORD_WHY_MAX];
     struct record_exchange x;
-    struct compared first = {0};
+    struct compare_input first = {0};
     if (record_reader_find(p->reader, text, &x, why) <= 0)
         return inspect_not_found(&p->call, why);
-    int status = compared_load(&first, p->reader, &x)
+    int status = compare_load(&first, p->reader, &x)
                      ? replay_loaded(p, &first)
                      : fail(p, first.x.id, "the record is damaged, or memory is out");
-    compared_free(&first);
+    compare_unload(&first);
     return status;
 }
 

@@ -3,15 +3,15 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include "bits.h"
 #include "common/base/printable.h"
 #include "common/base/utf8.h"
 #include "common/record/record.h"
-#include "heads.h"
 #include "json_indent.h"
 #include "multipart.h"
 #include "proto/http/chars.h"
 #include "text.h"
+#include "url_escape.h"
+#include "write.h"
 
 // One body and what is inside it.
 struct layout {
@@ -180,7 +180,7 @@ static struct slice take_to(struct slice *rest, char end)
 static bool append_decoded(struct buf *out, struct slice s)
 {
     struct buf text = {0};
-    bool ok = append_unescaped(&text, s, false);
+    bool ok = url_unescape(&text, s, false);
     struct slice rest = buf_slice(&text);
     while (ok && rest.len > 0) {
         const char *feed = memchr(rest.p, '\n', rest.len);

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "compare.h"
 #include <stdio.h>
-#include "bits.h"
 #include "common/base/utf8.h"
-#include "heads.h"
 #include "json_indent.h"
 #include "line_diff.h"
+#include "recorded.h"
+#include "write.h"
 
 enum {
     FIELDS_MAX = 1024, // that are compared one by one
 };
 
 struct comparison {
-    const struct compared *a, *b;
+    const struct compare_input *a, *b;
     compare_sink *sink;
     void *ctx;
     const char *part;
@@ -240,13 +240,13 @@ static void compare_bodies(struct comparison *c, enum record_side side)
 // Whatever their reason phrases are.
 static bool alike_interim(struct slice a, struct slice b)
 {
-    struct interim x;
-    struct interim y;
-    bool more = next_interim(&a, &x);
-    bool same = next_interim(&b, &y) == more;
-    for (; same && more; same = same && next_interim(&b, &y) == more) {
+    struct recorded_interim x;
+    struct recorded_interim y;
+    bool more = recorded_next_interim(&a, &x);
+    bool same = recorded_next_interim(&b, &y) == more;
+    for (; same && more; same = same && recorded_next_interim(&b, &y) == more) {
         same = x.status == y.status && slice_eq(x.fields, y.fields);
-        more = next_interim(&a, &x);
+        more = recorded_next_interim(&a, &x);
     }
     return same;
 }
@@ -327,8 +327,8 @@ static void compare_responses(struct comparison *c)
     compare_value(c, SLICE("outcome"), a->outcome, b->outcome);
 }
 
-bool compare_exchanges(const struct compared *a, const struct compared *b, compare_sink *sink,
-                       void *ctx)
+bool compare_exchanges(const struct compare_input *a, const struct compare_input *b,
+                       compare_sink *sink, void *ctx)
 {
     struct comparison c = {.a = a, .b = b, .sink = sink, .ctx = ctx, .same = true};
     compare_requests(&c);
@@ -336,8 +336,8 @@ bool compare_exchanges(const struct compared *a, const struct compared *b, compa
     return c.same;
 }
 
-bool compare_answers(const struct compared *a, const struct compared *b, compare_sink *sink,
-                     void *ctx)
+bool compare_answers(const struct compare_input *a, const struct compare_input *b,
+                     compare_sink *sink, void *ctx)
 {
     struct comparison c = {.a = a, .b = b, .sink = sink, .ctx = ctx, .same = true, .lenient = true};
     compare_responses(&c);

@@ -6,7 +6,7 @@
 #include "proto/buf.h"
 
 // An exchange and what there is of its bodies, in memory that stays.
-struct compared {
+struct compare_input {
     struct record_exchange x;
     struct slice body[2]; // decoded from their content coding
     bool whole[2];        // all that passed is in it
@@ -16,9 +16,10 @@ struct compared {
 };
 
 // Copies an exchange with its bodies and messages, so that the reader can go on to the next.
-// False: out of memory, or the record is damaged. compared_free either way.
-bool compared_load(struct compared *c, struct record_reader *r, const struct record_exchange *x);
-void compared_free(struct compared *c);
+// False: out of memory, or the record is damaged. compare_unload either way.
+bool compare_load(struct compare_input *c, struct record_reader *r,
+                  const struct record_exchange *x);
+void compare_unload(struct compare_input *c);
 
 enum difference_kind {
     DIFFERENCE_VALUE,  // `name` is "method", "status", …
@@ -42,12 +43,9 @@ struct difference {
 typedef void compare_sink(void *ctx, const struct difference *d);
 
 // Tells `sink` every difference, in the order of the messages. True: there is none.
-bool compare_exchanges(const struct compared *a, const struct compared *b, compare_sink *sink,
-                       void *ctx);
+bool compare_exchanges(const struct compare_input *a, const struct compare_input *b,
+                       compare_sink *sink, void *ctx);
 // The same of what the service said alone. Fields that are of a moment or a connection (Date,
 // Connection and the like) do not count here, nor does one whose value was redacted in either.
-bool compare_answers(const struct compared *a, const struct compared *b, compare_sink *sink,
-                     void *ctx);
-// Write them for people. True: there is none, and nothing was written.
-bool compare_print(FILE *out, const struct compared *a, const struct compared *b);
-bool compare_print_answers(FILE *out, const struct compared *a, const struct compared *b);
+bool compare_answers(const struct compare_input *a, const struct compare_input *b,
+                     compare_sink *sink, void *ctx);

@@ -6,7 +6,7 @@
 #include "command.h"
 #include "common/record/write/erase.h"
 #include "common/record/write/scrub.h"
-#include "emit.h"
+#include "json_writer.h"
 #include "text.h"
 
 static const char help[] =
@@ -129,7 +129,7 @@ static int erase_all(struct erasure *d)
 static void print_result(const struct erasure *d)
 {
     char size[TEXT_NUMBER_MAX];
-    struct emit e = {.out = stdout};
+    struct json_writer w = {.out = stdout};
     if (!d->json) {
         (void)printf("deleted %" PRIu64 " exchange%s, %s\n", d->count, text_plural(d->count),
                      text_size(d->bytes, size));
@@ -137,14 +137,14 @@ static void print_result(const struct erasure *d)
             (void)printf("left alone: %" PRIu64 " that still run\n", d->running);
         return;
     }
-    emit_open(&e, NULL, '{');
-    emit_count(&e, "deleted", d->count);
-    emit_count(&e, "bytes", d->bytes);
-    emit_count(&e, "running", d->running);
-    emit_bool(&e, "overwritten", !d->left);
-    emit_count(&e, "damaged_records_left", d->damaged);
-    emit_close(&e, '}');
-    emit_end(&e);
+    json_open(&w, NULL, '{');
+    json_count(&w, "deleted", d->count);
+    json_count(&w, "bytes", d->bytes);
+    json_count(&w, "running", d->running);
+    json_bool(&w, "overwritten", !d->left);
+    json_count(&w, "damaged_records_left", d->damaged);
+    json_close(&w, '}');
+    json_end_line(&w);
 }
 
 // Names the deleted bytes that a search of the files may still find.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <stdio.h>
 #include "command.h"
-#include "compare_json.h"
-#include "exchange_json.h"
+#include "compare_print.h"
+#include "json_exchange.h"
 #include "text.h"
 #include "timing.h"
 
@@ -46,7 +46,7 @@ static void print_times(const char *name, int64_t a, int64_t b)
     (void)printf("  %-9s %12s %12s\n", name, text_duration(a, text[0]), text_duration(b, text[1]));
 }
 
-static void print_timing(const struct compared *a, const struct compared *b)
+static void print_timing(const struct compare_input *a, const struct compare_input *b)
 {
     struct timing first;
     struct timing second;
@@ -63,19 +63,19 @@ static void print_timing(const struct compared *a, const struct compared *b)
             print_times(second.part[i].name, -1, second.part[i].ns);
 }
 
-static bool write_json(const struct compared *a, const struct compared *b)
+static bool write_json(const struct compare_input *a, const struct compare_input *b)
 {
-    struct emit e = {.out = stdout};
-    emit_open(&e, NULL, '{');
-    exchange_json_summary(&e, "before", &a->x);
-    exchange_json_summary(&e, "after", &b->x);
-    bool same = compare_json(&e, a, b);
-    emit_close(&e, '}');
-    emit_end(&e);
+    struct json_writer w = {.out = stdout};
+    json_open(&w, NULL, '{');
+    json_exchange_summary(&w, "before", &a->x);
+    json_exchange_summary(&w, "after", &b->x);
+    bool same = compare_json(&w, a, b);
+    json_close(&w, '}');
+    json_end_line(&w);
     return same;
 }
 
-static bool write_text(const struct compared *a, const struct compared *b)
+static bool write_text(const struct compare_input *a, const struct compare_input *b)
 {
     (void)fputs("--- ", stdout);
     write_safe(stdout, slice_str(a->x.id));
@@ -89,7 +89,7 @@ static bool write_text(const struct compared *a, const struct compared *b)
 }
 
 static bool load(struct inspect_call *call, struct record_reader *r, const char *id,
-                 struct compared *c)
+                 struct compare_input *c)
 {
     char why[RECORD_WHY_MAX];
     struct record_exchange x;
@@ -97,7 +97,7 @@ static bool load(struct inspect_call *call, struct record_reader *r, const char 
         (void)inspect_not_found(call, why);
         return false;
     }
-    if (compared_load(c, r, &x))
+    if (compare_load(c, r, &x))
         return true;
     (void)inspect_fail(call, "it cannot be read: the record is damaged, or memory is out: ", x.id);
     return false;
@@ -106,13 +106,13 @@ static bool load(struct inspect_call *call, struct record_reader *r, const char 
 static int run(struct inspect_call *call, struct record_reader *r)
 {
     const struct options *o = call->ctx;
-    struct compared a = {0};
-    struct compared b = {0};
+    struct compare_input a = {0};
+    struct compare_input b = {0};
     int status = DIFF_TROUBLE;
     if (load(call, r, call->argv[0], &a) && load(call, r, call->argv[1], &b))
         status = (o->json ? write_json : write_text)(&a, &b) ? DIFF_SAME : DIFF_DIFFERENT;
-    compared_free(&a);
-    compared_free(&b);
+    compare_unload(&a);
+    compare_unload(&b);
     return status;
 }
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "command.h"
-#include "new_file.h"
+#include "export_file.h"
 #include "nothing.h"
 #include "progress.h"
 #include "proto/http/chars.h"
@@ -180,7 +180,7 @@ static int write_all(struct inspect_call *call, struct export *e, const struct w
 static int fail_file(const struct inspect_call *call, const char *why)
 {
     const struct options *o = call->ctx;
-    char text[NEW_FILE_PATH_MAX + 32];
+    char text[EXPORT_FILE_PATH_MAX + 32];
     (void)snprintf(text, sizeof(text), "cannot write %s: ", o->file);
     return inspect_fail(call, text, why);
 }
@@ -188,7 +188,7 @@ static int fail_file(const struct inspect_call *call, const char *why)
 static int run(struct inspect_call *call, struct record_reader *r, const struct wanted *wanted)
 {
     const struct options *o = call->ctx;
-    struct new_file file;
+    struct export_file file;
     struct export e = {.reader = r, .out = stdout, .path = o->path, .to_service = o->to_service};
     if (!o->file) {
         int written = write_all(call, &e, wanted);
@@ -196,12 +196,12 @@ static int run(struct inspect_call *call, struct record_reader *r, const struct 
             inspect_found_nothing(call, r);
         return written;
     }
-    const char *why = new_file_open(&file, o->file, o->force);
+    const char *why = export_file_open(&file, o->file, o->force);
     if (why)
         return fail_file(call, why);
     e.out = file.out;
     int status = write_all(call, &e, wanted);
-    why = new_file_close(&file, !e.cut);
+    why = export_file_close(&file, !e.cut);
     if (why)
         return fail_file(call, why);
     if (status != INSPECT_OK)

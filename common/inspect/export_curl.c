@@ -5,12 +5,13 @@
 // base64 through a pipe. Its reader is the standard input: ksh has sockets for pipes, which /dev/fd
 // cannot open. The comments have letters, digits and marks only that mean nothing in a command
 // either, for zsh at its prompt runs them.
-#include "bits.h"
 #include "common/base/printable.h"
 #include "export.h"
-#include "heads.h"
-#include "sent.h"
+#include "export_request.h"
+#include "recorded.h"
 #include "shell_quote.h"
+#include "text.h"
+#include "write.h"
 
 enum {
     WORD_MAX = 1000, // bytes of a body that are readable still
@@ -19,7 +20,7 @@ enum {
 
 struct curl {
     const struct record_exchange *x;
-    struct sent sent;
+    struct export_request request;
     struct slice body;
     struct buf text; // the command so far
     bool piped, has_data, is_head;
@@ -62,7 +63,7 @@ static void put_names(struct curl *c, struct slice lines, bool redacted)
     struct slice value;
     bool first = true;
     while (record_next_field(&lines, &name, &value)) {
-        if (redacted && !sent_is_redacted(c->x, value))
+        if (redacted && !record_is_redacted(c->x, value))
             continue;
         put(c, first ? SLICE(" ") : SLICE(", "));
         put_comment(c, name);
@@ -77,7 +78,7 @@ static bool has_redacted(const struct record_exchange *x)
     struct slice name;
     struct slice value;
     while (record_next_field(&lines, &name, &value))
-        if (sent_is_redacted(x, value))
+        if (record_is_redacted(x, value))
             return true;
     return false;
 }
@@ -89,7 +90,7 @@ static void put_what(struct curl *c)
     put(c, SLICE("# "));
     put_comment(c, slice_str(x->id));
     put(c, SLICE(" "));
-    put_comment(c, slice_str(timestamp(x->began_ns, text)));
+    put_comment(c, slice_str(text_utc_time(x->began_ns, text)));
     if (x->status) {
         (void)snprintf(text, sizeof(text), " was answered %u", x->status);
         put(c, slice_str(text));
@@ -101,7 +102,7 @@ static void put_what(struct curl *c)
 static void put_comments(struct curl *c)
 {
     const struct record_exchange *x = c->x;
-    const struct http_head *head = &c->sent.head;
+    const struct http_head *head = &c->request.head;
     const struct field *host = head_find(head, SLICE("host"));
     if (has_redacted(x)) {
         put(c, SLICE("# redacted, to be put in again:"));
@@ -116,9 +117,9 @@ static void put_comments(struct curl *c)
                      "empty Host: lets it\n"));
     if (c->is_head && c->has_data)
         put(c, SLICE("# HEAD with a body: curl waits in vain for one in the answer\n"));
-    if (c->sent.lacks_via)
+    if (c->request.lacks_via)
         put(c, SLICE("# the service also got a Via of the proxy, whose id is not in the record\n"));
-    if (c->sent.may_rewrite_host)
+    if (c->request.may_rewrite_host)
         put(c, SLICE("# Host is what the visitor asked for, whatever --host-header said\n"));
 }
 
@@ -139,9 +140,9 @@ static bool can_be_pasted(struct slice s)
 
 static void put_url(struct curl *c)
 {
-    const struct http_head *head = &c->sent.head;
+    const struct http_head *head = &c->request.head;
     struct buf url = {0};
-    bool secure = slice_eq(c->x->scheme, SLICE("https")) && !c->sent.may_rewrite_host;
+    bool secure = slice_eq(c->x->scheme, SLICE("https")) && !c->request.may_rewrite_host;
     // To a path that ends with a slash curl would add the name of the file that it sends.
     bool plain = is_plain_target(head->target) && !c->is_empty_upload;
     struct slice start = secure ? SLICE("https://") : SLICE("http://");
@@ -165,7 +166,7 @@ static bool append_field(struct buf *out, const struct field *f)
 
 static void put_fields(struct curl *c)
 {
-    const struct http_head *head = &c->sent.head;
+    const struct http_head *head = &c->request.head;
     for (size_t i = 0; i < head->field_count; i++) {
         struct buf line = {0};
         c->ok = c->ok && append_field(&line, &head->fields[i]);
@@ -176,13 +177,13 @@ static void put_fields(struct curl *c)
 
 static void take_out(struct curl *c, struct slice name, struct slice option)
 {
-    if (!head_find(&c->sent.head, name))
+    if (!head_find(&c->request.head, name))
         put_option(c, SLICE("-H"), option);
 }
 
 static void put_headers(struct curl *c)
 {
-    const struct http_head *head = &c->sent.head;
+    const struct http_head *head = &c->request.head;
     const struct field *host = head_find(head, SLICE("host"));
     // Curl writes the first Host that it is given at the front, as "Host". An empty one takes this
     // out, and the next is a field like others.
@@ -205,11 +206,11 @@ static void put_headers(struct curl *c)
 
 static void put_command(struct curl *c)
 {
-    struct slice method = c->sent.head.method;
+    struct slice method = c->request.head.method;
     if (c->piped)
         put(c, SLICE("base64 -d <<'END_OF_BODY' | "));
-    put(c, c->sent.head.minor_version == 0 ? SLICE("curl -q --http1.0 --globoff --path-as-is")
-                                           : SLICE("curl -q --http1.1 --globoff --path-as-is"));
+    put(c, c->request.head.minor_version == 0 ? SLICE("curl -q --http1.0 --globoff --path-as-is")
+                                              : SLICE("curl -q --http1.1 --globoff --path-as-is"));
     if (c->is_head && !c->has_data) {
         put(c, SLICE(" --head"));
     } else if (!slice_eq(method, SLICE("GET")) || c->has_data) {
@@ -269,7 +270,8 @@ static bool has_whole_target(struct curl *c)
 static bool make(struct curl *c, struct export *e)
 {
     const struct record_exchange *x = c->x;
-    const char *against = sent_make(&c->sent, x, e->to_service ? SENT_TO_SERVICE : SENT_BY_VISITOR);
+    const char *against = export_request_make(
+        &c->request, x, e->to_service ? EXPORT_AS_SERVICE_GOT : EXPORT_AS_VISITOR_SENT);
     put_what(c);
     if (against) {
         put(c, SLICE("# "));
@@ -281,12 +283,12 @@ static bool make(struct curl *c, struct export *e)
         return true;
     if (!record_reader_body(e->reader, x->seq, RECORD_REQUEST, &c->body))
         return false;
-    c->is_head = slice_eq(c->sent.head.method, SLICE("HEAD"));
-    c->has_data = c->body.len > 0 || c->sent.chunked;
+    c->is_head = slice_eq(c->request.head.method, SLICE("HEAD"));
+    c->has_data = c->body.len > 0 || c->request.chunked;
     c->piped = !can_be_pasted(c->body);
     // Of empty data curl forgets the last chunk when it has waited for 100 (Continue).
     c->is_empty_upload =
-        c->has_data && c->body.len == 0 && head_find(&c->sent.head, SLICE("expect"));
+        c->has_data && c->body.len == 0 && head_find(&c->request.head, SLICE("expect"));
     put_comments(c);
     put_command(c);
     return c->ok;
@@ -305,7 +307,7 @@ bool export_curl(struct export *e, const struct record_exchange *x)
         (void)fputc('\n', e->out);
         e->count++;
     }
-    sent_free(&c.sent);
+    export_request_free(&c.request);
     buf_free(&c.text);
     return ok;
 }

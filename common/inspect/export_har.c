@@ -2,15 +2,17 @@
 // Exchanges as an HTTP Archive, HAR 1.2 (http://www.softwareishard.com/blog/har-12-spec/). What
 // begins with an underscore is beyond it: _webSocketMessages as Chrome writes them, _adit ours.
 #include <inttypes.h>
-#include "bits.h"
 #include "common/base/utf8.h"
 #include "common/io/loop.h"
-#include "emit.h"
 #include "export.h"
-#include "heads.h"
-#include "messages.h"
-#include "sent.h"
+#include "export_request.h"
+#include "json_writer.h"
+#include "recorded.h"
+#include "text.h"
 #include "timing.h"
+#include "url_escape.h"
+#include "write.h"
+#include "ws_messages.h"
 
 #define PAGE "page_1"
 
@@ -21,28 +23,28 @@ enum {
 struct har {
     const struct record_exchange *x;
     struct record_reader *reader;
-    struct emit emit;
+    struct json_writer json;
     bool ok;
 };
 
-static void put_pair(struct emit *e, struct slice name, struct slice value)
+static void put_pair(struct json_writer *w, struct slice name, struct slice value)
 {
-    emit_open(e, NULL, '{');
-    emit_string(e, "name", name);
-    emit_string(e, "value", value);
-    emit_close(e, '}');
+    json_open(w, NULL, '{');
+    json_string(w, "name", name);
+    json_string(w, "value", value);
+    json_close(w, '}');
 }
 
 // A line without a name is no field that anybody would take.
-static void put_headers(struct emit *e, const char *key, struct slice lines)
+static void put_headers(struct json_writer *w, const char *key, struct slice lines)
 {
     struct slice name;
     struct slice value;
-    emit_open(e, key, '[');
+    json_open(w, key, '[');
     while (record_next_field(&lines, &name, &value))
         if (name.len > 0)
-            put_pair(e, name, value);
-    emit_close(e, ']');
+            put_pair(w, name, value);
+    json_close(w, ']');
 }
 
 // Takes what comes before `separator` off s.
@@ -61,20 +63,20 @@ static struct slice take(struct slice *s, char separator)
 static void put_parameters(struct har *h, const char *key, struct slice s, bool is_query)
 {
     struct buf text = {0};
-    emit_open(&h->emit, key, '[');
+    json_open(&h->json, key, '[');
     for (size_t count = 0; s.len > 0 && count < PAIRS_MAX; count++) {
         struct slice value = take(&s, '&');
         struct slice name = take(&value, '=');
         if (name.len == 0 && value.len == 0)
             continue;
-        h->ok = append_unescaped(&text, name, !is_query) && h->ok;
+        h->ok = url_unescape(&text, name, !is_query) && h->ok;
         size_t at = buf_len(&text);
-        h->ok = append_unescaped(&text, value, true) && h->ok;
+        h->ok = url_unescape(&text, value, true) && h->ok;
         struct slice both = buf_slice(&text);
-        put_pair(&h->emit, slice_of(both.p, at), slice_of(both.p + at, both.len - at));
+        put_pair(&h->json, slice_of(both.p, at), slice_of(both.p + at, both.len - at));
         buf_take(&text, both.len);
     }
-    emit_close(&h->emit, ']');
+    json_close(&h->json, ']');
     buf_free(&text);
 }
 
@@ -85,70 +87,70 @@ static void put_query(struct har *h, struct slice target)
 }
 
 // Cookies without a name are among the fields only, and so are those whose values were redacted.
-static void put_request_cookies(struct emit *e, const struct record_exchange *x)
+static void put_request_cookies(struct json_writer *w, const struct record_exchange *x)
 {
     struct slice lines = x->request_head;
     struct slice name;
     struct slice value;
-    emit_open(e, "cookies", '[');
+    json_open(w, "cookies", '[');
     while (record_next_field(&lines, &name, &value)) {
-        if (!slice_ieq(name, SLICE("cookie")) || sent_is_redacted(x, value))
+        if (!slice_ieq(name, SLICE("cookie")) || record_is_redacted(x, value))
             continue;
         for (size_t count = 0; value.len > 0 && count < PAIRS_MAX; count++) {
             struct slice pair = slice_trim(take(&value, ';'));
             struct slice cookie = take(&pair, '=');
             if (cookie.len > 0)
-                put_pair(e, cookie, pair);
+                put_pair(w, cookie, pair);
         }
     }
-    emit_close(e, ']');
+    json_close(w, ']');
 }
 
-static void put_cookie_attribute(struct emit *e, struct slice attribute)
+static void put_cookie_attribute(struct json_writer *w, struct slice attribute)
 {
     struct slice value = attribute;
     struct slice name = slice_trim(take(&value, '='));
     value = slice_trim(value);
     if (slice_ieq(name, SLICE("path")))
-        emit_string(e, "path", value);
+        json_string(w, "path", value);
     else if (slice_ieq(name, SLICE("domain")))
-        emit_string(e, "domain", value);
+        json_string(w, "domain", value);
     else if (slice_ieq(name, SLICE("httponly")))
-        emit_bool(e, "httpOnly", true);
+        json_bool(w, "httpOnly", true);
     else if (slice_ieq(name, SLICE("secure")))
-        emit_bool(e, "secure", true);
+        json_bool(w, "secure", true);
 }
 
-static void put_response_cookies(struct emit *e, const struct record_exchange *x)
+static void put_response_cookies(struct json_writer *w, const struct record_exchange *x)
 {
     struct slice lines = x->response_head;
     struct slice name;
     struct slice value;
-    emit_open(e, "cookies", '[');
+    json_open(w, "cookies", '[');
     while (record_next_field(&lines, &name, &value)) {
         struct slice pair = take(&value, ';');
         struct slice cookie = slice_trim(take(&pair, '='));
         if (!slice_ieq(name, SLICE("set-cookie")) || cookie.len == 0 ||
             slice_eq(cookie, SLICE("[redacted]")))
             continue;
-        emit_open(e, NULL, '{');
-        emit_string(e, "name", cookie);
-        emit_string(e, "value", slice_trim(pair));
+        json_open(w, NULL, '{');
+        json_string(w, "name", cookie);
+        json_string(w, "value", slice_trim(pair));
         while (value.len > 0)
-            put_cookie_attribute(e, take(&value, ';'));
-        emit_close(e, '}');
+            put_cookie_attribute(w, take(&value, ';'));
+        json_close(w, '}');
     }
-    emit_close(e, ']');
+    json_close(w, ']');
 }
 
-static void put_text(struct emit *e, struct slice body)
+static void put_text(struct json_writer *w, struct slice body)
 {
     if (utf8_is(body)) {
-        emit_string(e, "text", body);
+        json_string(w, "text", body);
         return;
     }
-    emit_base64(e, "text", body);
-    emit_string(e, "encoding", SLICE("base64"));
+    json_base64(w, "text", body);
+    json_string(w, "encoding", SLICE("base64"));
 }
 
 static void put_partial(struct har *h, enum record_side side, const struct record_decoded *d)
@@ -159,8 +161,8 @@ static void put_partial(struct har *h, enum record_side side, const struct recor
         return;
     (void)snprintf(text, sizeof(text), "%" PRIu64 " of %" PRIu64 " bytes were kept", b->kept,
                    b->bytes);
-    emit_string(&h->emit, "comment",
-                slice_str(b->kept < b->bytes ? text : undecoded(h->x, side, d->over)));
+    json_string(&h->json, "comment",
+                slice_str(b->kept < b->bytes ? text : recorded_why_undecoded(h->x, side, d->over)));
 }
 
 // What passed behind a 101 is no body.
@@ -181,7 +183,7 @@ static struct record_decoded get_body(struct har *h, enum record_side side)
 
 static void put_post_data(struct har *h)
 {
-    struct emit *e = &h->emit;
+    struct json_writer *w = &h->json;
     struct record_decoded d = get_body(h, RECORD_REQUEST);
     struct slice type = record_field(h->x->request_head, SLICE("content-type"));
     struct slice form = type;
@@ -189,68 +191,68 @@ static void put_post_data(struct har *h)
         slice_ieq(slice_trim(take(&form, ';')), SLICE("application/x-www-form-urlencoded"));
     if (body_bytes(h, RECORD_REQUEST) == 0)
         return;
-    emit_open(e, "postData", '{');
-    emit_string(e, "mimeType", type.len > 0 ? type : SLICE("application/octet-stream"));
+    json_open(w, "postData", '{');
+    json_string(w, "mimeType", type.len > 0 ? type : SLICE("application/octet-stream"));
     put_parameters(h, "params", is_form && d.whole ? d.body : slice_of("", 0), false);
-    put_text(e, d.body);
+    put_text(w, d.body);
     put_partial(h, RECORD_REQUEST, &d);
-    emit_close(e, '}');
+    json_close(w, '}');
 }
 
 static void put_request(struct har *h)
 {
     struct buf url = {0};
-    struct emit *e = &h->emit;
+    struct json_writer *w = &h->json;
     const struct record_exchange *x = h->x;
-    h->ok = absolute_url(&url, x) && h->ok;
-    emit_open(e, "request", '{');
-    emit_string(e, "method", x->method.len > 0 ? x->method : SLICE("UNKNOWN"));
-    emit_string(e, "url", buf_slice(&url));
-    emit_string(e, "httpVersion", x->protocol);
-    put_request_cookies(e, x);
-    put_headers(e, "headers", x->request_head);
+    h->ok = recorded_url(&url, x) && h->ok;
+    json_open(w, "request", '{');
+    json_string(w, "method", x->method.len > 0 ? x->method : SLICE("UNKNOWN"));
+    json_string(w, "url", buf_slice(&url));
+    json_string(w, "httpVersion", x->protocol);
+    put_request_cookies(w, x);
+    put_headers(w, "headers", x->request_head);
     put_query(h, x->target);
     put_post_data(h);
-    emit_int(e, "headersSize", -1);
-    emit_count(e, "bodySize", body_bytes(h, RECORD_REQUEST));
-    emit_close(e, '}');
+    json_int(w, "headersSize", -1);
+    json_count(w, "bodySize", body_bytes(h, RECORD_REQUEST));
+    json_close(w, '}');
     buf_free(&url);
 }
 
 static void put_content(struct har *h)
 {
-    struct emit *e = &h->emit;
+    struct json_writer *w = &h->json;
     struct slice type = record_field(h->x->response_head, SLICE("content-type"));
     uint64_t bytes = body_bytes(h, RECORD_RESPONSE);
     struct record_decoded d = get_body(h, RECORD_RESPONSE);
-    emit_open(e, "content", '{');
-    emit_count(e, "size", d.decoded ? d.body.len : bytes);
+    json_open(w, "content", '{');
+    json_count(w, "size", d.decoded ? d.body.len : bytes);
     if (d.decoded && d.whole)
-        emit_int(e, "compression", (int64_t)d.body.len - (int64_t)bytes);
-    emit_string(e, "mimeType", type.len > 0 ? type : SLICE("x-unknown")); // as Chrome writes it
+        json_int(w, "compression", (int64_t)d.body.len - (int64_t)bytes);
+    json_string(w, "mimeType", type.len > 0 ? type : SLICE("x-unknown")); // as Chrome writes it
     if (d.body.len > 0)
-        put_text(e, d.body);
+        put_text(w, d.body);
     put_partial(h, RECORD_RESPONSE, &d);
-    emit_close(e, '}');
+    json_close(w, '}');
 }
 
 static void put_response(struct har *h)
 {
-    struct emit *e = &h->emit;
+    struct json_writer *w = &h->json;
     const struct record_exchange *x = h->x;
-    emit_open(e, "response", '{');
-    emit_count(e, "status", x->status); // 0 when there was none
-    emit_string(e, "statusText", x->reason);
-    emit_string(e, "httpVersion", x->status ? x->response_protocol : x->protocol);
-    put_response_cookies(e, x);
-    put_headers(e, "headers", x->response_head);
+    json_open(w, "response", '{');
+    json_count(w, "status", x->status); // 0 when there was none
+    json_string(w, "statusText", x->reason);
+    json_string(w, "httpVersion", x->status ? x->response_protocol : x->protocol);
+    put_response_cookies(w, x);
+    put_headers(w, "headers", x->response_head);
     put_content(h);
-    emit_string(e, "redirectURL", record_field(x->response_head, SLICE("location")));
-    emit_int(e, "headersSize", -1);
-    emit_count(e, "bodySize", body_bytes(h, RECORD_RESPONSE));
+    json_string(w, "redirectURL", record_field(x->response_head, SLICE("location")));
+    json_int(w, "headersSize", -1);
+    json_count(w, "bodySize", body_bytes(h, RECORD_RESPONSE));
     if (!x->status)
-        emit_string(e, "_error", x->outcome.len > 0 ? x->outcome : SLICE("still running"));
-    emit_close(e, '}');
+        json_string(w, "_error", x->outcome.len > 0 ? x->outcome : SLICE("still running"));
+    json_close(w, '}');
 }
 
 static int64_t at_least(int64_t ns, int64_t least)
@@ -263,7 +265,7 @@ static int64_t at_least(int64_t ns, int64_t least)
 static void put_timings(struct har *h)
 {
     const struct record_exchange *x = h->x;
-    struct emit *e = &h->emit;
+    struct json_writer *w = &h->json;
     int64_t connect = at_least(x->connect_ns, 0);
     int64_t end = timing_lasted(x, wall_clock_ns());
     int64_t answered = x->answered_ns >= 0 && x->answered_ns < end ? x->answered_ns : end;
@@ -273,36 +275,36 @@ static void put_timings(struct har *h)
         sent = at_least(x->body[RECORD_REQUEST].last_ns, sent_on);
     sent = sent < answered ? sent : answered;
     connect = connect < sent_on ? connect : sent_on;
-    emit_ms(e, "time", end);
-    emit_open(e, "cache", '{');
-    emit_close(e, '}');
-    emit_open(e, "timings", '{');
-    emit_ms(e, "blocked", sent_on - connect);
-    emit_int(e, "dns", -1);
+    json_ms(w, "time", end);
+    json_open(w, "cache", '{');
+    json_close(w, '}');
+    json_open(w, "timings", '{');
+    json_ms(w, "blocked", sent_on - connect);
+    json_int(w, "dns", -1);
     if (x->connect_ns >= 0)
-        emit_ms(e, "connect", connect);
+        json_ms(w, "connect", connect);
     else
-        emit_int(e, "connect", -1);
-    emit_ms(e, "send", sent - sent_on);
-    emit_ms(e, "wait", answered - sent);
-    emit_ms(e, "receive", end - answered);
-    emit_int(e, "ssl", -1);
-    emit_close(e, '}');
+        json_int(w, "connect", -1);
+    json_ms(w, "send", sent - sent_on);
+    json_ms(w, "wait", answered - sent);
+    json_ms(w, "receive", end - answered);
+    json_int(w, "ssl", -1);
+    json_close(w, '}');
 }
 
-static void put_message(struct har *h, const struct message *m)
+static void put_message(struct har *h, const struct ws_message *m)
 {
-    struct emit *e = &h->emit;
+    struct json_writer *w = &h->json;
     bool is_text = m->kept.opcode == 1 && utf8_is(m->text);
-    emit_open(e, NULL, '{');
-    emit_string(e, "type", m->kept.side == RECORD_REQUEST ? SLICE("send") : SLICE("receive"));
-    emit_seconds(e, "time", at_least(h->x->began_ns, 0) + at_least(m->kept.at_ns, 0));
-    emit_count(e, "opcode", m->kept.opcode);
+    json_open(w, NULL, '{');
+    json_string(w, "type", m->kept.side == RECORD_REQUEST ? SLICE("send") : SLICE("receive"));
+    json_seconds(w, "time", at_least(h->x->began_ns, 0) + at_least(m->kept.at_ns, 0));
+    json_count(w, "opcode", m->kept.opcode);
     if (is_text)
-        emit_string(e, "data", m->text);
+        json_string(w, "data", m->text);
     else
-        emit_base64(e, "data", m->text);
-    emit_close(e, '}');
+        json_base64(w, "data", m->text);
+    json_close(w, '}');
 }
 
 // Who does not know Upgrade, which belongs to a connection, has seen no other protocol.
@@ -316,61 +318,61 @@ static bool is_websocket(const struct record_exchange *x)
 
 static void put_messages(struct har *h)
 {
-    struct messages messages;
-    struct message m;
+    struct ws_messages messages;
+    struct ws_message m;
     int status = 0;
     if (!(h->x->flags & RECORD_UPGRADED))
         return;
-    messages_init(&messages, h->reader, h->x->seq);
+    ws_messages_init(&messages, h->reader, h->x->seq);
     if (is_websocket(h->x))
-        emit_string(&h->emit, "_resourceType", SLICE("websocket"));
-    emit_open(&h->emit, "_webSocketMessages", '[');
-    while ((status = messages_next(&messages, &m)) > 0)
+        json_string(&h->json, "_resourceType", SLICE("websocket"));
+    json_open(&h->json, "_webSocketMessages", '[');
+    while ((status = ws_messages_next(&messages, &m)) > 0)
         put_message(h, &m);
-    emit_close(&h->emit, ']');
-    messages_deinit(&messages);
+    json_close(&h->json, ']');
+    ws_messages_deinit(&messages);
     h->ok = h->ok && status == 0;
 }
 
 static void put_own(struct har *h)
 {
-    struct emit *e = &h->emit;
+    struct json_writer *w = &h->json;
     const struct record_exchange *x = h->x;
-    emit_open(e, "_adit", '{');
-    emit_string(e, "id", slice_str(x->id));
-    emit_string(e, "program", x->program);
-    emit_string(e, "tunnel", x->tunnel);
-    emit_string(e, "visitor", x->visitor);
-    emit_string(e, "upstream", x->upstream);
-    emit_string(e, "outcome", x->outcome);
-    emit_string(e, "error", x->error);
-    emit_string(e, "detail", x->detail);
-    emit_string(e, "replayOf", x->replay_of);
-    emit_bool(e, "redacted", x->flags & RECORD_REDACTED);
-    emit_count(e, "requestBytes", x->body[RECORD_REQUEST].bytes);
-    emit_count(e, "responseBytes", x->body[RECORD_RESPONSE].bytes);
-    emit_count(e, "requestKept", x->body[RECORD_REQUEST].kept);
-    emit_count(e, "responseKept", x->body[RECORD_RESPONSE].kept);
-    put_headers(e, "requestTrailers", x->body[RECORD_REQUEST].trailers);
-    put_headers(e, "responseTrailers", x->body[RECORD_RESPONSE].trailers);
-    emit_close(e, '}');
+    json_open(w, "_adit", '{');
+    json_string(w, "id", slice_str(x->id));
+    json_string(w, "program", x->program);
+    json_string(w, "tunnel", x->tunnel);
+    json_string(w, "visitor", x->visitor);
+    json_string(w, "upstream", x->upstream);
+    json_string(w, "outcome", x->outcome);
+    json_string(w, "error", x->error);
+    json_string(w, "detail", x->detail);
+    json_string(w, "replayOf", x->replay_of);
+    json_bool(w, "redacted", x->flags & RECORD_REDACTED);
+    json_count(w, "requestBytes", x->body[RECORD_REQUEST].bytes);
+    json_count(w, "responseBytes", x->body[RECORD_RESPONSE].bytes);
+    json_count(w, "requestKept", x->body[RECORD_REQUEST].kept);
+    json_count(w, "responseKept", x->body[RECORD_RESPONSE].kept);
+    put_headers(w, "requestTrailers", x->body[RECORD_REQUEST].trailers);
+    put_headers(w, "responseTrailers", x->body[RECORD_RESPONSE].trailers);
+    json_close(w, '}');
 }
 
 bool export_har(struct export *e, const struct record_exchange *x)
 {
-    char began[TIMESTAMP_MAX];
+    char began[TEXT_TIME_MAX];
     int64_t began_ns = at_least(x->began_ns, 0);
-    struct har h = {.x = x, .reader = e->reader, .emit = {.out = e->out}, .ok = true};
+    struct har h = {.x = x, .reader = e->reader, .json = {.out = e->out}, .ok = true};
     (void)fputs(e->count > 0 ? ",\n" : "", e->out);
-    emit_open(&h.emit, NULL, '{');
-    emit_string(&h.emit, "pageref", SLICE(PAGE));
-    emit_string(&h.emit, "startedDateTime", slice_str(timestamp(began_ns, began)));
+    json_open(&h.json, NULL, '{');
+    json_string(&h.json, "pageref", SLICE(PAGE));
+    json_string(&h.json, "startedDateTime", slice_str(text_utc_time(began_ns, began)));
     put_request(&h);
     put_response(&h);
     put_timings(&h);
     put_messages(&h);
     put_own(&h);
-    emit_close(&h.emit, '}');
+    json_close(&h.json, '}');
     e->first_ns = e->count == 0 || began_ns < e->first_ns ? began_ns : e->first_ns;
     e->count++;
     return h.ok;
@@ -387,12 +389,12 @@ void export_har_begin(struct export *e)
 // Readers want a page: one that all belong to.
 void export_har_end(struct export *e)
 {
-    char began[TIMESTAMP_MAX];
+    char began[TEXT_TIME_MAX];
     (void)fputs("\n],\"pages\":[", e->out);
     if (e->count > 0)
         (void)fprintf(e->out,
                       "{\"id\":\"" PAGE "\",\"title\":\"adit\",\"startedDateTime\":\"%s\","
                       "\"pageTimings\":{\"onContentLoad\":-1,\"onLoad\":-1}}",
-                      timestamp(e->first_ns, began));
+                      text_utc_time(e->first_ns, began));
     (void)fputs("]}}\n", e->out);
 }

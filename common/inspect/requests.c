@@ -2,8 +2,8 @@
 // Lists exchanges, the newest at the bottom.
 #include <stdlib.h>
 #include "command.h"
-#include "follow.h"
 #include "nothing.h"
+#include "requests_follow.h"
 
 static const char help[] =
     "@ requests: lists recorded exchanges, the newest at the bottom.\n"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "row_print.h"
 #include <time.h>
-#include "exchange_json.h"
+#include "json_exchange.h"
 #include "row_text.h"
 
 static void look_at_clock(struct row_printer *p)
@@ -59,9 +59,9 @@ void row_printer_look(struct row_printer *p, const struct record_exchange *x)
 
 static void print_json(const struct row_printer *p, const struct record_exchange *x)
 {
-    struct emit e = {.out = p->out};
-    exchange_json_summary(&e, NULL, x);
-    emit_end(&e);
+    struct json_writer w = {.out = p->out};
+    json_exchange_summary(&w, NULL, x);
+    json_end_line(&w);
 }
 
 void row_print(struct row_printer *p, const struct record_exchange *x)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "show.h"
 #include <inttypes.h>
-#include "bits.h"
 #include "command.h"
 #include "common/base/output.h"
-#include "exchange_json.h"
-#include "heads.h"
+#include "json_exchange.h"
+#include "recorded.h"
+#include "write.h"
 
 static const char help[] =
     "@ show: shows one exchange: heads as they came, bodies decoded, what became of it.\n"
@@ -66,7 +66,7 @@ static int say_partial(const struct inspect_call *call, const struct record_exch
     else
         (void)snprintf(text, sizeof(text),
                        "%s: this is as far as it goes; --raw has it as it passed",
-                       undecoded(x, o->body, over));
+                       recorded_why_undecoded(x, o->body, over));
     return inspect_fail(call, text, "");
 }
 
@@ -93,9 +93,9 @@ static int write_body(const struct inspect_call *call, struct record_reader *r,
     const struct options *o = call->ctx;
     struct record_decoded d;
     struct slice head = o->body == RECORD_REQUEST ? x->request_head : x->response_head;
-    if (has_messages(x))
+    if (recorded_has_messages(x))
         return inspect_fail(call, "it became another protocol: it has messages, and no body", "");
-    bool coded = x->body[o->body].bytes > 0 && has_field(head, SLICE("content-encoding"));
+    bool coded = x->body[o->body].bytes > 0 && recorded_has_field(head, SLICE("content-encoding"));
     if (o->raw || o->no_decode || !coded)
         return write_kept(call, r, x, o->body);
     if (!record_reader_decoded(r, x, o->body, &d))
@@ -121,10 +121,10 @@ static int write_json(const struct inspect_call *call, struct record_reader *r,
                       const struct record_exchange *x)
 {
     const struct options *o = call->ctx;
-    const struct exchange_json j = {r, EXCHANGE_JSON_WHOLE, !o->no_decode};
-    struct emit e = {.out = stdout};
-    bool ok = exchange_json(&e, NULL, &j, x);
-    emit_end(&e);
+    const struct json_exchange j = {r, JSON_EXCHANGE_WHOLE, !o->no_decode};
+    struct json_writer w = {.out = stdout};
+    bool ok = json_exchange(&w, NULL, &j, x);
+    json_end_line(&w);
     return ok ? INSPECT_OK
               : inspect_fail(call, "not all of it can be read: the record is damaged", "");
 }
@@ -147,7 +147,7 @@ static int write_all(const struct inspect_call *call, struct record_reader *r,
         return write_body(call, r, x);
     if (o->raw)
         return write_raw(call, r, x);
-    show_look(&s);
+    show_measure_terminal(&s);
     return show_exchange(&s, x) ? INSPECT_OK : INSPECT_FAILED;
 }
 

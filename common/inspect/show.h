@@ -35,7 +35,7 @@ struct show {
 };
 
 // Looks at what `out` is.
-void show_look(struct show *s);
+void show_measure_terminal(struct show *s);
 // Writes it all. False: a part of it could not be read.
 bool show_exchange(const struct show *s, const struct record_exchange *x);
 // Writes a body for people.
@@ -43,7 +43,7 @@ bool show_body(const struct show *s, const struct record_exchange *x, enum recor
 // Writes the messages of a WebSocket.
 bool show_messages(const struct show *s, const struct record_exchange *x);
 // Writes how it ended, and what there is to say of it.
-void show_end(const struct show *s, const struct record_exchange *x);
+void show_outcome(const struct show *s, const struct record_exchange *x);
 // Writes where the time went, a line a part, drawn along the whole.
 void show_timing(const struct show *s, const struct record_exchange *x);
 
@@ -55,9 +55,9 @@ struct show_line {
 };
 // Writes text of others on a line, and its tabs. At a terminal each row ends at its width, and the
 // next one begins with SHOW_INDENT spaces.
-void show_foreign(struct show_line *l, struct slice text);
+void show_untrusted(struct show_line *l, struct slice text);
 // Bytes from the beginning of a text that take no more than so many columns.
-size_t show_fits(struct slice text, size_t columns);
+size_t show_fitting_bytes(struct slice text, size_t columns);
 
 // Begins a colour on a terminal that has them, and (TEXT_PLAIN) ends it.
 static inline void show_colour(const struct show *s, enum text_colour colour)
@@ -65,7 +65,7 @@ static inline void show_colour(const struct show *s, enum text_colour colour)
     (void)fputs(text_colour(s->colours, colour), s->out);
 }
 // Writes text of ours in a colour.
-void show_put(const struct show *s, enum text_colour colour, const char *text);
+void show_coloured(const struct show *s, enum text_colour colour, const char *text);
 // Writes a line with the command that shows all of it: "adit show ID", with these options, and what
 // stands behind them all.
 void show_command(const struct show *s, const struct record_exchange *x, const char *options,

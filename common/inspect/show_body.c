@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Bodies for people, as much as a person looks at.
 #include <inttypes.h>
-#include "bits.h"
 #include "body_text.h"
 #include "common/base/utf8.h"
-#include "heads.h"
+#include "recorded.h"
 #include "show.h"
+#include "write.h"
 
 enum {
     MORE_ROWS = 2,           // of what is said where a body is cut
@@ -29,10 +29,11 @@ static size_t fits(const struct show *s, struct slice text, size_t most)
 {
     if (s->columns == 0)
         return utf8_fits(text, most);
-    size_t len = show_fits(text, most);
+    size_t len = show_fitting_bytes(text, most);
     if (len == text.len)
         return len;
-    return show_fits(text, most > 2 * (size_t)MORE_COLUMNS ? most - MORE_COLUMNS : most / 2);
+    return show_fitting_bytes(text,
+                              most > 2 * (size_t)MORE_COLUMNS ? most - MORE_COLUMNS : most / 2);
 }
 
 // Writes at most `most` columns of a text, or in a pipe `most` bytes. Returns the rows that it
@@ -48,11 +49,11 @@ static size_t put_line(struct page *p, const struct body_line *line, size_t most
         show_colour(s, TEXT_DIM);
     if (line->kind == BODY_LINE_PAIR) {
         show_colour(s, TEXT_CYAN);
-        show_foreign(&l, slice_of(line->name.p, fits(s, line->name, most)));
+        show_untrusted(&l, slice_of(line->name.p, fits(s, line->name, most)));
         show_colour(s, TEXT_PLAIN);
-        show_foreign(&l, SLICE(" = "));
+        show_untrusted(&l, SLICE(" = "));
     }
-    show_foreign(&l, slice_of(line->text.p, shown));
+    show_untrusted(&l, slice_of(line->text.p, shown));
     if (ours)
         show_colour(s, TEXT_PLAIN);
     if (shown < line->text.len) {
@@ -64,7 +65,7 @@ static size_t put_line(struct page *p, const struct body_line *line, size_t most
             (void)fputs("\n ", s->out);
             l.rows++;
         }
-        show_put(s, TEXT_DIM, more);
+        show_coloured(s, TEXT_DIM, more);
         p->line_was_cut = true;
     }
     (void)fputc('\n', s->out);
@@ -199,7 +200,8 @@ static void put_remarks(const struct show *s, const struct record_exchange *x,
         (void)fprintf(s->out, "  (%s of %s were kept)\n", text_size(b->kept, size[0]),
                       text_size(b->bytes, size[1]));
     else if (s->decode && !d->whole)
-        (void)fprintf(s->out, "  (%s: this is as far as it goes)\n", undecoded(x, side, d->over));
+        (void)fprintf(s->out, "  (%s: this is as far as it goes)\n",
+                      recorded_why_undecoded(x, side, d->over));
     if (d->wrong.len > 0) {
         (void)fputs("  (it is not ", s->out);
         write_safe(s->out, d->wrong);
@@ -219,7 +221,7 @@ bool show_body(const struct show *s, const struct record_exchange *x, enum recor
                     s->out);
         return false;
     }
-    if (x->body[side].bytes == 0 || has_messages(x))
+    if (x->body[side].bytes == 0 || recorded_has_messages(x))
         return true;
     put_body(&p, x, side, &d);
     put_remarks(s, x, side, &d);

@@ -2,10 +2,9 @@
 // One exchange for people: what it is, its heads, and the order of its parts.
 #include <inttypes.h>
 #include <time.h>
-#include "bits.h"
-#include "heads.h"
-#include "relay_fields.h"
+#include "recorded.h"
 #include "show.h"
+#include "write.h"
 
 // Whose line of a head it is.
 enum origin {
@@ -26,7 +25,7 @@ static void put_arrow(const struct show *s, enum record_side side, enum origin o
     char arrow[4] = {side == RECORD_REQUEST ? '>' : '<', origin == FROM_US ? '+' : ' ', ' ', 0};
     if (origin == FROM_PEER)
         arrow[2] = 0;
-    show_put(s, TEXT_DIM, arrow);
+    show_coloured(s, TEXT_DIM, arrow);
 }
 
 static void put_field(const struct show *s, enum origin origin, struct slice name,
@@ -34,12 +33,12 @@ static void put_field(const struct show *s, enum origin origin, struct slice nam
 {
     struct show_line l = {s, origin == FROM_US ? 3 : 2, 0};
     show_colour(s, origin == FROM_US ? TEXT_DIM : TEXT_CYAN);
-    show_foreign(&l, name);
-    show_foreign(&l, SLICE(":"));
+    show_untrusted(&l, name);
+    show_untrusted(&l, SLICE(":"));
     if (origin == FROM_PEER)
         show_colour(s, TEXT_PLAIN);
-    show_foreign(&l, SLICE(" "));
-    show_foreign(&l, value);
+    show_untrusted(&l, SLICE(" "));
+    show_untrusted(&l, value);
     if (origin == FROM_US)
         show_colour(s, TEXT_PLAIN);
     (void)fputc('\n', s->out);
@@ -78,11 +77,11 @@ static void put_title(const struct show *s, const struct record_exchange *x)
     put_safe(out, "  ", x->program, "\n");
     if (x->scheme.len > 0 && x->host.len > 0) {
         struct show_line l = {s, 0, 0};
-        show_foreign(&l, x->scheme);
-        show_foreign(&l, SLICE("://"));
-        show_foreign(&l, x->host);
+        show_untrusted(&l, x->scheme);
+        show_untrusted(&l, SLICE("://"));
+        show_untrusted(&l, x->host);
         if (x->target.len > 0 && x->target.p[0] == '/')
-            show_foreign(&l, x->target);
+            show_untrusted(&l, x->target);
         (void)fputc('\n', out);
     }
     const struct {
@@ -93,14 +92,14 @@ static void put_title(const struct show *s, const struct record_exchange *x)
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         if (parts[i].value.len == 0)
             continue;
-        show_foreign(&l, l.column > 0 ? SLICE("  ") : SLICE(""));
-        show_put(s, TEXT_DIM, parts[i].what);
+        show_untrusted(&l, l.column > 0 ? SLICE("  ") : SLICE(""));
+        show_coloured(s, TEXT_DIM, parts[i].what);
         l.column += strlen(parts[i].what);
-        show_foreign(&l, parts[i].value);
+        show_untrusted(&l, parts[i].value);
     }
     (void)fputs(l.column > 0 ? "\n" : "", out);
     if (x->replay_of.len > 0) {
-        show_put(s, TEXT_DIM, "replay of ");
+        show_coloured(s, TEXT_DIM, "replay of ");
         put_safe(out, "", x->replay_of, "\n");
     }
     (void)fputc('\n', out);
@@ -111,7 +110,7 @@ static void put_trailers(const struct show *s, enum record_side side, struct sli
     if (lines.len == 0)
         return;
     put_arrow(s, side, FROM_PEER);
-    show_put(s, TEXT_DIM, "trailers\n");
+    show_coloured(s, TEXT_DIM, "trailers\n");
     put_fields(s, side, lines);
 }
 
@@ -120,7 +119,7 @@ static bool put_rest(const struct show *s, const struct record_exchange *x, enum
 {
     const struct record_body *b = &x->body[side];
     bool messages = side == RECORD_RESPONSE && (x->flags & RECORD_UPGRADED);
-    bool body = b->bytes > 0 && !has_messages(x);
+    bool body = b->bytes > 0 && !recorded_has_messages(x);
     (void)fputc('\n', s->out);
     bool ok = show_body(s, x, side);
     put_trailers(s, side, b->trailers);
@@ -139,19 +138,19 @@ static bool put_request(const struct show *s, const struct record_exchange *x)
     put_arrow(s, RECORD_REQUEST, FROM_PEER);
     struct show_line l = {s, 2, 0};
     show_colour(s, TEXT_BOLD);
-    show_foreign(&l, x->method);
-    show_foreign(&l, SLICE(" "));
-    show_foreign(&l, x->target);
+    show_untrusted(&l, x->method);
+    show_untrusted(&l, SLICE(" "));
+    show_untrusted(&l, x->target);
     show_colour(s, TEXT_PLAIN);
-    show_foreign(&l, SLICE(" "));
-    show_foreign(&l, x->protocol);
+    show_untrusted(&l, SLICE(" "));
+    show_untrusted(&l, x->protocol);
     (void)fputc('\n', s->out);
-    if (lacks_host(x)) {
+    if (recorded_lacks_host(x)) {
         put_arrow(s, RECORD_REQUEST, FROM_PEER);
         put_field(s, FROM_PEER, SLICE("Host"), x->host);
     }
     while (record_next_field(&lines, &name, &value)) {
-        enum origin origin = relay_has_set(x, name, value) ? FROM_US : FROM_PEER;
+        enum origin origin = recorded_is_set_by_relay(x, name, value) ? FROM_US : FROM_PEER;
         put_arrow(s, RECORD_REQUEST, origin);
         put_field(s, origin, name, value);
     }
@@ -165,8 +164,8 @@ static void put_status(const struct show *s, enum origin origin, unsigned status
     show_colour(s, text_status_colour(status));
     struct show_line l = {s, 2 + 4, 0}; // the arrow, and the status
     (void)fprintf(s->out, "%u ", status);
-    show_foreign(&l, reason);
-    show_put(s, TEXT_PLAIN, "\n");
+    show_untrusted(&l, reason);
+    show_coloured(s, TEXT_PLAIN, "\n");
 }
 
 // What is no head has no lines but what looks like them.
@@ -179,8 +178,8 @@ static void put_bad_head(const struct show *s, struct slice bytes)
         size_t len = feed ? (size_t)(feed - bytes.p) : bytes.len;
         size_t shown = len > 0 && bytes.p[len - 1] == '\r' ? len - 1 : len;
         struct show_line l = {s, 3, 0};
-        show_put(s, TEXT_DIM, "<? ");
-        show_foreign(&l, slice_of(bytes.p, shown));
+        show_coloured(s, TEXT_DIM, "<? ");
+        show_untrusted(&l, slice_of(bytes.p, shown));
         (void)fputc('\n', s->out);
         len += feed ? 1 : 0;
         bytes = slice_of(bytes.p + len, bytes.len - len);
@@ -190,16 +189,16 @@ static void put_bad_head(const struct show *s, struct slice bytes)
 static bool put_response(const struct show *s, const struct record_exchange *x)
 {
     struct slice lines = x->interim;
-    struct interim interim;
+    struct recorded_interim interim;
     enum origin origin = x->error.len > 0 ? FROM_US : FROM_PEER;
-    while (next_interim(&lines, &interim)) {
+    while (recorded_next_interim(&lines, &interim)) {
         put_status(s, FROM_PEER, interim.status, interim.reason);
         put_fields(s, RECORD_RESPONSE, interim.fields);
-        show_put(s, TEXT_DIM, "<\n");
+        show_coloured(s, TEXT_DIM, "<\n");
     }
     put_bad_head(s, x->bad_head);
     if (!x->status) {
-        show_put(s, TEXT_DIM, "< no response\n\n");
+        show_coloured(s, TEXT_DIM, "< no response\n\n");
         return true;
     }
     struct slice name;
@@ -217,7 +216,7 @@ bool show_exchange(const struct show *s, const struct record_exchange *x)
     put_title(s, x);
     bool ok = put_request(s, x);
     ok = put_response(s, x) && ok;
-    show_end(s, x);
+    show_outcome(s, x);
     if (x->duration_ns >= 0)
         (void)fputc('\n', s->out);
     show_timing(s, x);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The messages of a WebSocket, a line each.
 #include <inttypes.h>
-#include "bits.h"
 #include "common/base/utf8.h"
-#include "messages.h"
 #include "show.h"
+#include "write.h"
+#include "ws_messages.h"
 
 enum {
     MESSAGE_HEX_MAX = 32, // bytes of a message that is not text
@@ -15,7 +15,7 @@ enum {
 
 // What it says, to its byte `most`; of what is no text a few bytes. Returns how many of its bytes
 // that were.
-static size_t put_text(FILE *out, const struct message *m, size_t most)
+static size_t put_text(FILE *out, const struct ws_message *m, size_t most)
 {
     struct slice text = slice_of(m->text.p, most);
     if (m->kept.opcode == 8 && text.len >= 2) { // RFC 6455 §5.5.1: a code, and a reason
@@ -41,16 +41,16 @@ static size_t most_of(const struct show *s, struct slice text)
     if (s->columns == 0)
         return fits;
     size_t most = s->columns > taken + COLUMNS_LEAST ? s->columns - taken : COLUMNS_LEAST;
-    return show_fits(slice_of(text.p, fits), most);
+    return show_fitting_bytes(slice_of(text.p, fits), most);
 }
 
-static void put_message(const struct show *s, const struct message *m)
+static void put_message(const struct show *s, const struct ws_message *m)
 {
     char at[TEXT_NUMBER_MAX];
     char size[TEXT_NUMBER_MAX];
     bool from_visitor = m->kept.side == RECORD_REQUEST;
-    show_put(s, from_visitor ? TEXT_CYAN : TEXT_GREEN, from_visitor ? "->" : "<-");
-    (void)fprintf(s->out, " %-6s ", message_kind(m->kept.opcode));
+    show_coloured(s, from_visitor ? TEXT_CYAN : TEXT_GREEN, from_visitor ? "->" : "<-");
+    (void)fprintf(s->out, " %-6s ", ws_opcode_name(m->kept.opcode));
     show_colour(s, TEXT_DIM);
     (void)fprintf(s->out, "%10s %10s  ", text_duration(m->kept.at_ns, at),
                   text_size(m->kept.size, size));
@@ -72,21 +72,21 @@ static void put_rest(const struct show *s, const struct record_exchange *x, uint
     char text[96];
     (void)snprintf(text, sizeof(text), "  … %" PRIu64 " more message%s; all of them:\n", rest,
                    text_plural(rest));
-    show_put(s, TEXT_DIM, text);
+    show_coloured(s, TEXT_DIM, text);
     show_command(s, x, "", " | less");
 }
 
 bool show_messages(const struct show *s, const struct record_exchange *x)
 {
-    struct messages messages;
-    struct message m;
+    struct ws_messages messages;
+    struct ws_message m;
     int status = 0;
     size_t most = s->columns > 0 ? s->rows : SIZE_MAX;
-    messages_init(&messages, s->reader, x->seq);
-    for (size_t shown = 0; shown < most && (status = messages_next(&messages, &m)) > 0; shown++)
+    ws_messages_init(&messages, s->reader, x->seq);
+    for (size_t shown = 0; shown < most && (status = ws_messages_next(&messages, &m)) > 0; shown++)
         put_message(s, &m);
     if (status > 0 && messages.number < messages.end)
         put_rest(s, x, messages.end - messages.number);
-    messages_deinit(&messages);
+    ws_messages_deinit(&messages);
     return status >= 0;
 }

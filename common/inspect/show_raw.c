@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // An exchange as HTTP/1.1 messages that could be sent again: heads as they came, and bodies framed
 // as these say. Where chunks began and ended is not recorded.
-#include "bits.h"
-#include "heads.h"
+#include "recorded.h"
 #include "show.h"
+#include "write.h"
 
 static bool is_chunked(struct slice head)
 {
@@ -28,7 +28,7 @@ static bool lacks_chunks(const struct record_exchange *x, enum record_side side)
 {
     const struct record_body *b = &x->body[side];
     struct slice head = head_of(x, side);
-    return !is_chunked(head) && !has_field(head, SLICE("content-length")) &&
+    return !is_chunked(head) && !recorded_has_field(head, SLICE("content-length")) &&
            !(x->flags & RECORD_UPGRADED) &&
            (b->trailers.len > 0 || (side == RECORD_REQUEST && b->bytes > 0));
 }
@@ -91,7 +91,7 @@ static const char *put_request(const struct show *s, const struct record_exchang
     (void)fputc(' ', out);
     write_slice(out, x->protocol);
     (void)fputs("\r\n", out);
-    if (lacks_host(x)) {
+    if (recorded_lacks_host(x)) {
         (void)fputs("Host: ", out);
         write_slice(out, x->host);
         (void)fputs("\r\n", out);
@@ -103,9 +103,9 @@ static const char *put_request(const struct show *s, const struct record_exchang
 const char *show_raw(const struct show *s, const struct record_exchange *x)
 {
     struct slice lines = x->interim;
-    struct interim interim;
+    struct recorded_interim interim;
     const char *missing = put_request(s, x);
-    while (next_interim(&lines, &interim)) {
+    while (recorded_next_interim(&lines, &interim)) {
         put_status_line(s->out, SLICE("HTTP/1.1"), interim.status, interim.reason);
         write_slice(s->out, interim.fields);
         (void)fputs("\r\n", s->out);

@@ -2,10 +2,10 @@
 // Sums exchanges up: calls, times, bytes by path, host, status or method.
 #include <inttypes.h>
 #include "command.h"
-#include "emit.h"
-#include "groups.h"
+#include "json_writer.h"
 #include "nothing.h"
 #include "progress.h"
+#include "stats_groups.h"
 #include "text.h"
 
 static const char help[] =
@@ -45,14 +45,14 @@ struct stats {
     uint64_t limit;
     struct filter *filter;
     struct record_reader *reader;
-    struct groups groups;
+    struct stats_groups groups;
     uint64_t running; // left out
 };
 
 static void take(struct inspect_call *call, int option, const char *value)
 {
     struct stats *s = call->ctx;
-    static const uint64_t range[2] = {1, GROUPS_MAX};
+    static const uint64_t range[2] = {1, STATS_GROUPS_MAX};
     switch (option) {
     case 'j': s->json = true; return;
     case 'n': s->limit = inspect_number(call, "--limit", value, range); return;
@@ -97,7 +97,7 @@ static int collect(struct inspect_call *call, struct stats *s)
         if (x.outcome.len == 0)
             s->running++;
         else
-            memory = groups_add(&s->groups, key_of(s->by, &x, text), x.duration_ns, bytes);
+            memory = stats_groups_add(&s->groups, key_of(s->by, &x, text), x.duration_ns, bytes);
         progress_tell(&progress, s->groups.all.calls);
     }
     progress_end(&progress);
@@ -105,7 +105,7 @@ static int collect(struct inspect_call *call, struct stats *s)
         return inspect_fail(call, "out of memory", "");
     if (status < 0)
         return inspect_fail(call, "cannot read the record: ", record_errstr(-status));
-    groups_finish(&s->groups);
+    stats_groups_finish(&s->groups);
     return INSPECT_OK;
 }
 
@@ -165,7 +165,7 @@ static void print_line(const struct table *t, const char *const cells[COLUMNS], 
     (void)fputc('\n', stdout);
 }
 
-static void print_group(const struct table *t, const struct group *g, struct slice name)
+static void print_group(const struct table *t, const struct stats_group *g, struct slice name)
 {
     char calls[TEXT_NUMBER_MAX];
     char time[COLUMN_P99 + 1][TEXT_NUMBER_MAX];
@@ -204,7 +204,7 @@ static bool is_none(enum by by, struct slice key)
     return by == BY_STATUS && slice_eq(key, SLICE("-"));
 }
 
-static void emit_duration(struct emit *e, const struct group *g)
+static void put_duration(struct json_writer *w, const struct stats_group *g)
 {
     const struct {
         const char *name;
@@ -215,57 +215,57 @@ static void emit_duration(struct emit *e, const struct group *g)
         {"p90_ns", g->p90_ns},
         {"p99_ns", g->p99_ns},
     };
-    emit_open(e, "duration", '{');
-    emit_count(e, "count", g->timed);
-    emit_count(e, "total_ns", g->total_ns);
+    json_open(w, "duration", '{');
+    json_count(w, "count", g->timed);
+    json_count(w, "total_ns", g->total_ns);
     for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++)
         if (g->timed)
-            emit_count(e, of[i].name, of[i].ns);
+            json_count(w, of[i].name, of[i].ns);
         else
-            emit_null(e, of[i].name);
-    emit_close(e, '}');
+            json_null(w, of[i].name);
+    json_close(w, '}');
 }
 
-static void emit_bodies(struct emit *e, const char *name, uint64_t bytes)
+static void put_bodies(struct json_writer *w, const char *name, uint64_t bytes)
 {
-    emit_open(e, name, '{');
-    emit_open(e, "body", '{');
-    emit_count(e, "bytes", bytes);
-    emit_close(e, '}');
-    emit_close(e, '}');
+    json_open(w, name, '{');
+    json_open(w, "body", '{');
+    json_count(w, "bytes", bytes);
+    json_close(w, '}');
+    json_close(w, '}');
 }
 
-static void emit_group(struct emit *e, const struct group *g)
+static void put_group(struct json_writer *w, const struct stats_group *g)
 {
-    emit_count(e, "count", g->calls);
-    emit_duration(e, g);
-    emit_bodies(e, "request", g->bytes[0]);
-    emit_bodies(e, "response", g->bytes[1]);
-    emit_close(e, '}');
+    json_count(w, "count", g->calls);
+    put_duration(w, g);
+    put_bodies(w, "request", g->bytes[0]);
+    put_bodies(w, "response", g->bytes[1]);
+    json_close(w, '}');
 }
 
 static void print_json(const struct stats *s)
 {
-    const struct groups *g = &s->groups;
-    struct emit e = {.out = stdout};
-    emit_open(&e, NULL, '{');
-    emit_string(&e, "by", slice_str(by_names[s->by]));
-    emit_open(&e, "groups", '[');
+    const struct stats_groups *g = &s->groups;
+    struct json_writer w = {.out = stdout};
+    json_open(&w, NULL, '{');
+    json_string(&w, "by", slice_str(by_names[s->by]));
+    json_open(&w, "groups", '[');
     for (size_t i = 0; i < g->count && i < s->limit; i++) {
-        emit_open(&e, NULL, '{');
-        emit_optional_bytes(&e, "key",
+        json_open(&w, NULL, '{');
+        json_optional_bytes(&w, "key",
                             is_none(s->by, g->list[i].key) ? (struct slice){0} : g->list[i].key);
-        emit_group(&e, &g->list[i]);
+        put_group(&w, &g->list[i]);
     }
-    emit_close(&e, ']');
-    emit_count(&e, "groups_not_shown", g->count > s->limit ? g->count - s->limit : 0);
-    emit_bool(&e, "groups_joined", g->keys_left_out);
-    emit_count(&e, "running", s->running);
-    emit_bool(&e, "percentiles_exact", !g->samples_left_out);
-    emit_open(&e, "all", '{');
-    emit_group(&e, &g->all);
-    emit_close(&e, '}');
-    emit_end(&e);
+    json_close(&w, ']');
+    json_count(&w, "groups_not_shown", g->count > s->limit ? g->count - s->limit : 0);
+    json_bool(&w, "groups_joined", g->keys_left_out);
+    json_count(&w, "running", s->running);
+    json_bool(&w, "percentiles_exact", !g->samples_left_out);
+    json_open(&w, "all", '{');
+    put_group(&w, &g->all);
+    json_close(&w, '}');
+    json_end_line(&w);
 }
 
 static void say_bounds(const struct inspect_call *call, const struct stats *s)
@@ -273,10 +273,10 @@ static void say_bounds(const struct inspect_call *call, const struct stats *s)
     (void)fflush(stdout);
     if (s->groups.samples_left_out)
         (void)fprintf(stderr, "%s %s: percentiles are those of the newest %d exchanges\n",
-                      call->program->name, call->name, GROUPS_SAMPLES_MAX);
+                      call->program->name, call->name, STATS_GROUPS_SAMPLES_MAX);
     if (s->groups.keys_left_out)
         (void)fprintf(stderr, "%s %s: more than %d groups: the last ones are one, \"(others)\"\n",
-                      call->program->name, call->name, GROUPS_MAX);
+                      call->program->name, call->name, STATS_GROUPS_MAX);
 }
 
 static int run(struct inspect_call *call, struct stats *s)
@@ -314,7 +314,7 @@ int inspect_stats(const struct inspect_program *program, int argc, char **argv)
         s.reader = inspect_open(&call);
     if (s.reader)
         call.exit_status = inspect_end(&call, run(&call, &s));
-    groups_deinit(&s.groups);
+    stats_groups_deinit(&s.groups);
     inspect_close(&call, s.reader);
     filter_free(s.filter);
     return call.exit_status;

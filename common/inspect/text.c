@@ -58,6 +58,18 @@ const char *text_local_time(int64_t ns, char out[static TEXT_TIME_MAX])
     return out;
 }
 
+const char *text_utc_time(int64_t ns, char out[static TEXT_TIME_MAX])
+{
+    struct tm tm;
+    time_t seconds = (time_t)(ns / 1000000000);
+    size_t len = 0;
+    out[0] = 0;
+    if (ns >= 0 && gmtime_r(&seconds, &tm))
+        len = strftime(out, TEXT_TIME_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
+    (void)snprintf(out + len, TEXT_TIME_MAX - len, ".%03dZ", (int)(ns / 1000000 % 1000));
+    return out;
+}
+
 static bool local(int64_t ns, struct tm *tm)
 {
     time_t seconds = (time_t)(ns / 1000000000);

@@ -2,8 +2,8 @@
 // Lines for people at terminals: columns, sizes, durations, local times, colours.
 #pragma once
 #include <stdio.h>
-#include "bits.h"
 #include "common/base/output.h"
+#include "write.h"
 
 enum {
     TEXT_NUMBER_MAX = 48, // of a number with its unit
@@ -15,6 +15,9 @@ enum {
 const char *text_size(uint64_t bytes, char out[static TEXT_NUMBER_MAX]);
 const char *text_duration(int64_t ns, char out[static TEXT_NUMBER_MAX]);
 const char *text_local_time(int64_t ns, char out[static TEXT_TIME_MAX]);
+
+// "2026-11-25T18:00:00.123Z" of nanoseconds since 1970 (RFC 3339).
+const char *text_utc_time(int64_t ns, char out[static TEXT_TIME_MAX]);
 
 // What a time needs before it, for people who know what day it is.
 enum text_date {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include <inttypes.h>
-#include "bits.h"
 #include "command.h"
-#include "exchange_json.h"
-#include "judge.h"
+#include "json_exchange.h"
 #include "progress.h"
 #include "proto/digest.h"
 #include "text.h"
+#include "verify_agreement.h"
+#include "write.h"
 
 static const char help[] =
     "@ verify: tells whether both ends of the tunnel saw the same bytes.\n"
@@ -41,7 +41,7 @@ enum {
 struct verify {
     bool all, json;
     struct record_reader *reader;
-    struct emit emit;
+    struct json_writer writer;
     struct progress progress;
     uint64_t counts[VERDICT_RUNNING + 1];
     uint64_t alone; // of them, unverified since there is no other end
@@ -64,7 +64,7 @@ static bool is_damaged(struct verify *v, const struct record_exchange *x, enum r
     struct slice piece;
     uint64_t at = 0;
     int status = 0;
-    if (!judge_can_check(x, side))
+    if (!agreement_can_check(x, side))
         return false;
     while ((status = record_reader_piece(v->reader, x->seq, side, at, &piece)) > 0) {
         digest_add(&digest, piece, false);
@@ -83,15 +83,15 @@ static void print_hex(const uint8_t digest[static RECORD_DIGEST_BYTES])
         (void)printf("%02x", digest[i]);
 }
 
-static void print_side(const struct record_exchange *x, const struct judgement *j,
+static void print_side(const struct record_exchange *x, const struct agreement *a,
                        enum record_side side)
 {
     const char *name = side == RECORD_REQUEST ? "request" : "response";
     const struct record_body *b = &x->body[side];
-    if (j->damaged[side])
+    if (a->damaged[side])
         (void)printf("  %s: what is kept does not have the digest of what passed\n", name);
-    if (j->direction[side] != DIRECTION_DIFFERS) {
-        (void)printf("  %s: %s\n", name, direction_str(j->direction[side]));
+    if (a->direction[side] != DIRECTION_DIFFERS) {
+        (void)printf("  %s: %s\n", name, direction_str(a->direction[side]));
         return;
     }
     (void)printf("  %s: %" PRIu64 " bytes ", name, b->bytes);
@@ -102,17 +102,17 @@ static void print_side(const struct record_exchange *x, const struct judgement *
 }
 
 // Whether nobody else can have seen it: it passed no tunnel.
-static bool is_alone(const struct record_exchange *x, const struct judgement *j)
+static bool is_alone(const struct record_exchange *x, const struct agreement *a)
 {
-    return j->verdict == VERDICT_UNVERIFIED && !x->peer.known && x->tunnel.len == 0;
+    return a->verdict == VERDICT_UNVERIFIED && !x->peer.known && x->tunnel.len == 0;
 }
 
-static void print_exchange(const struct record_exchange *x, const struct judgement *j)
+static void print_exchange(const struct record_exchange *x, const struct agreement *a)
 {
     size_t columns = text_terminal(stdout);
     bool cuts = columns > 0; // of the method then half of what is left, or less
     write_safe(stdout, slice_str(x->id));
-    int verdict = printf("  %s  ", verdict_str(j->verdict));
+    int verdict = printf("  %s  ", verdict_str(a->verdict));
     size_t used = text_columns(slice_str(x->id)) + (verdict > 0 ? (size_t)verdict : 0);
     size_t half = columns > used ? (columns - used) / 2 : 0;
     size_t most = half < METHOD_COLUMNS ? half : METHOD_COLUMNS;
@@ -120,60 +120,60 @@ static void print_exchange(const struct record_exchange *x, const struct judgeme
     (void)putchar(' ');
     (void)text_cut(stdout, x->target, !cuts ? SIZE_MAX : columns > used ? columns - used : 0);
     (void)putchar('\n');
-    if (j->verdict == VERDICT_SAME || j->verdict == VERDICT_RUNNING)
+    if (a->verdict == VERDICT_SAME || a->verdict == VERDICT_RUNNING)
         return;
-    if (!x->peer.known && j->verdict == VERDICT_UNVERIFIED) {
-        (void)puts(is_alone(x, j) ? "  it passed no tunnel: there is no other end"
+    if (!x->peer.known && a->verdict == VERDICT_UNVERIFIED) {
+        (void)puts(is_alone(x, a) ? "  it passed no tunnel: there is no other end"
                                   : "  no report from the other end");
         return;
     }
-    print_side(x, j, RECORD_REQUEST);
-    print_side(x, j, RECORD_RESPONSE);
+    print_side(x, a, RECORD_REQUEST);
+    print_side(x, a, RECORD_RESPONSE);
 }
 
-static void emit_side(struct emit *e, const struct judgement *j, enum record_side side)
+static void put_side(struct json_writer *w, const struct agreement *a, enum record_side side)
 {
-    emit_open(e, side == RECORD_REQUEST ? "request" : "response", '{');
-    emit_string(e, "is", slice_str(direction_name(j->direction[side])));
-    emit_bool(e, "damaged", j->damaged[side]);
-    emit_close(e, '}');
+    json_open(w, side == RECORD_REQUEST ? "request" : "response", '{');
+    json_string(w, "is", slice_str(direction_name(a->direction[side])));
+    json_bool(w, "damaged", a->damaged[side]);
+    json_close(w, '}');
 }
 
 // Once there is something to print: for an id that is not there nothing is.
 static void begin_json(struct verify *v)
 {
-    if (v->emit.out)
+    if (v->writer.out)
         return;
-    v->emit.out = stdout;
-    emit_open(&v->emit, NULL, '{');
-    emit_open(&v->emit, "exchanges", '[');
+    v->writer.out = stdout;
+    json_open(&v->writer, NULL, '{');
+    json_open(&v->writer, "exchanges", '[');
 }
 
-static void emit_exchange(struct verify *v, const struct record_exchange *x,
-                          const struct judgement *j)
+static void put_exchange(struct verify *v, const struct record_exchange *x,
+                         const struct agreement *a)
 {
-    struct emit *e = &v->emit;
+    struct json_writer *w = &v->writer;
     begin_json(v);
-    emit_open(e, NULL, '{');
-    exchange_json_summary(e, "exchange", x);
-    emit_string(e, "verdict", slice_str(verdict_str(j->verdict)));
-    emit_side(e, j, RECORD_REQUEST);
-    emit_side(e, j, RECORD_RESPONSE);
-    emit_close(e, '}');
+    json_open(w, NULL, '{');
+    json_exchange_summary(w, "exchange", x);
+    json_string(w, "verdict", slice_str(verdict_str(a->verdict)));
+    put_side(w, a, RECORD_REQUEST);
+    put_side(w, a, RECORD_RESPONSE);
+    json_close(w, '}');
 }
 
 static void end_json(struct verify *v)
 {
-    struct emit *e = &v->emit;
+    struct json_writer *w = &v->writer;
     begin_json(v);
-    emit_close(e, ']');
-    emit_open(e, "counts", '{');
+    json_close(w, ']');
+    json_open(w, "counts", '{');
     for (int i = 0; i <= VERDICT_RUNNING; i++)
-        emit_count(e, verdict_str((enum verdict)i), v->counts[i]);
-    emit_close(e, '}');
-    emit_count(e, "no_other_end", v->alone);
-    emit_close(e, '}');
-    emit_end(e);
+        json_count(w, verdict_str((enum verdict)i), v->counts[i]);
+    json_close(w, '}');
+    json_count(w, "no_other_end", v->alone);
+    json_close(w, '}');
+    json_end_line(w);
 }
 
 static void verify_exchange(struct verify *v, const struct record_exchange *x)
@@ -183,18 +183,18 @@ static void verify_exchange(struct verify *v, const struct record_exchange *x)
         !runs && is_damaged(v, x, RECORD_REQUEST),
         !runs && is_damaged(v, x, RECORD_RESPONSE),
     };
-    struct judgement j = judge(x, damaged);
-    bool alone = is_alone(x, &j);
-    v->counts[j.verdict]++;
+    struct agreement a = agreement_of(x, damaged);
+    bool alone = is_alone(x, &a);
+    v->counts[a.verdict]++;
     v->alone += alone;
     if (v->all &&
-        (j.verdict == VERDICT_SAME || j.verdict == VERDICT_RUNNING || (alone && !v->json)))
+        (a.verdict == VERDICT_SAME || a.verdict == VERDICT_RUNNING || (alone && !v->json)))
         return;
     progress_end(&v->progress);
     if (v->json)
-        emit_exchange(v, x, &j);
+        put_exchange(v, x, &a);
     else
-        print_exchange(x, &j);
+        print_exchange(x, &a);
 }
 
 static uint64_t total(const struct verify *v)

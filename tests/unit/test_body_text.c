@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "common/inspect/bits.h"
 #include "common/inspect/body_text.h"
+#include "common/inspect/write.h"
 #include "proto/buf.h"
 
 static struct buf seen;

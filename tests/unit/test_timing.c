@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "common/inspect/judge.h"
 #include "common/inspect/timing.h"
+#include "common/inspect/verify_agreement.h"
 
 static void expect(const struct record_exchange *x, const char *wanted)
 {
@@ -120,12 +120,12 @@ static struct record_exchange alike(void)
 }
 
 static void expect_judged(const struct record_exchange *x, bool damaged, enum verdict verdict,
-                          enum direction request, enum direction response)
+                          enum direction_verdict request, enum direction_verdict response)
 {
-    struct judgement j = judge(x, (bool[2]){false, damaged});
-    assert_int_equal(j.verdict, verdict);
-    assert_int_equal(j.direction[0], request);
-    assert_int_equal(j.direction[1], response);
+    struct agreement a = agreement_of(x, (bool[2]){false, damaged});
+    assert_int_equal(a.verdict, verdict);
+    assert_int_equal(a.direction[0], request);
+    assert_int_equal(a.direction[1], response);
 }
 
 static void only_what_came_whole_at_both_ends_is_compared(void **state)
@@ -162,12 +162,12 @@ static void only_whole_bodies_can_be_checked(void **state)
 {
     struct record_exchange x = alike();
     (void)state;
-    assert_true(judge_can_check(&x, RECORD_REQUEST));
+    assert_true(agreement_can_check(&x, RECORD_REQUEST));
     x.body[RECORD_REQUEST].kept = 2;
-    assert_false(judge_can_check(&x, RECORD_REQUEST));
-    assert_true(judge_can_check(&x, RECORD_RESPONSE));
+    assert_false(agreement_can_check(&x, RECORD_REQUEST));
+    assert_true(agreement_can_check(&x, RECORD_RESPONSE));
     x.flags |= RECORD_UPGRADED;
-    assert_false(judge_can_check(&x, RECORD_RESPONSE));
+    assert_false(agreement_can_check(&x, RECORD_RESPONSE));
 }
 
 int main(void)

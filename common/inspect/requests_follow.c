@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "follow.h"
+#include "requests_follow.h"
 #include <errno.h>
 #include <poll.h>
 #include <unistd.h>

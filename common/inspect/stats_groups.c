@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "groups.h"
+#include "stats_groups.h"
 #include <stdlib.h>
 #include <sys/random.h>
 #include "proto/hash.h"
@@ -8,18 +8,18 @@ enum {
     ROOM_FIRST = 64,
 };
 
-void groups_deinit(struct groups *g)
+void stats_groups_deinit(struct stats_groups *g)
 {
     for (size_t i = 0; i < g->count; i++)
         free((void *)(uintptr_t)g->list[i].key.p);
     free(g->list);
     free(g->table);
     free(g->samples);
-    *g = (struct groups){0};
+    *g = (struct stats_groups){0};
 }
 
 // Where a key is in the table, or where it would be.
-static uint32_t *place(const struct groups *g, struct slice key)
+static uint32_t *place(const struct stats_groups *g, struct slice key)
 {
     size_t at = (size_t)hash_bytes(key, g->seed) & (g->table_size - 1);
     while (g->table[at] != 0 && !slice_eq(g->list[g->table[at] - 1].key, key))
@@ -28,12 +28,12 @@ static uint32_t *place(const struct groups *g, struct slice key)
 }
 
 // Twice the room; the table stays at most half full.
-static bool grow(struct groups *g)
+static bool grow(struct stats_groups *g)
 {
     size_t room = g->room ? 2 * g->room : ROOM_FIRST;
     if (!g->room && getrandom(&g->seed, sizeof(g->seed), 0) != sizeof(g->seed))
         return false;
-    struct group *list = realloc(g->list, room * sizeof(*list));
+    struct stats_group *list = realloc(g->list, room * sizeof(*list));
     if (!list)
         return false;
     g->list = list;
@@ -49,7 +49,7 @@ static bool grow(struct groups *g)
     return true;
 }
 
-static bool find_or_make(struct groups *g, struct slice key, size_t *index)
+static bool find_or_make(struct stats_groups *g, struct slice key, size_t *index)
 {
     if (g->count == g->room && !grow(g))
         return false;
@@ -58,7 +58,7 @@ static bool find_or_make(struct groups *g, struct slice key, size_t *index)
         *index = *at - 1;
         return true;
     }
-    if (g->count == GROUPS_MAX - 1) {
+    if (g->count == STATS_GROUPS_MAX - 1) {
         g->keys_left_out = true;
         key = SLICE("(others)");
         at = place(g, key);
@@ -66,38 +66,38 @@ static bool find_or_make(struct groups *g, struct slice key, size_t *index)
             *index = *at - 1;
             return true;
         }
-    } else if (g->count >= GROUPS_MAX) {
+    } else if (g->count >= STATS_GROUPS_MAX) {
         g->keys_left_out = true;
-        *index = GROUPS_MAX - 1;
+        *index = STATS_GROUPS_MAX - 1;
         return true;
     }
     char *copy = malloc(key.len + 1);
     if (!copy)
         return false;
     memcpy(copy, key.p ? key.p : "", key.len);
-    g->list[g->count] = (struct group){.key = slice_of(copy, key.len)};
+    g->list[g->count] = (struct stats_group){.key = slice_of(copy, key.len)};
     *index = g->count++;
     *at = (uint32_t)g->count;
     return true;
 }
 
-static bool add_sample(struct groups *g, size_t group, int64_t ns)
+static bool add_sample(struct stats_groups *g, size_t group, int64_t ns)
 {
     if (ns < 0)
         return true;
-    if (g->sample_count == GROUPS_SAMPLES_MAX) {
+    if (g->sample_count == STATS_GROUPS_SAMPLES_MAX) {
         g->samples_left_out = true;
         return true;
     }
     if (g->sample_count == g->sample_room) {
         size_t room = g->sample_room ? 2 * g->sample_room : ROOM_FIRST;
-        struct group_sample *samples = realloc(g->samples, room * sizeof(*samples));
+        struct stats_sample *samples = realloc(g->samples, room * sizeof(*samples));
         if (!samples)
             return false;
         g->samples = samples;
         g->sample_room = room;
     }
-    g->samples[g->sample_count++] = (struct group_sample){(uint64_t)ns, (uint32_t)group};
+    g->samples[g->sample_count++] = (struct stats_sample){(uint64_t)ns, (uint32_t)group};
     return true;
 }
 
@@ -107,7 +107,7 @@ static void add_up(uint64_t *sum, uint64_t n)
     *sum = n < INT64_MAX - *sum ? *sum + n : INT64_MAX;
 }
 
-static void count(struct group *group, int64_t ns, const uint64_t bytes[2])
+static void count(struct stats_group *group, int64_t ns, const uint64_t bytes[2])
 {
     group->calls++;
     group->timed += ns >= 0;
@@ -116,10 +116,10 @@ static void count(struct group *group, int64_t ns, const uint64_t bytes[2])
     add_up(&group->bytes[1], bytes[1]);
 }
 
-bool groups_add(struct groups *g, struct slice key, int64_t ns, const uint64_t bytes[2])
+bool stats_groups_add(struct stats_groups *g, struct slice key, int64_t ns, const uint64_t bytes[2])
 {
     size_t index = 0;
-    key.len = key.len < GROUPS_KEY_MAX ? key.len : GROUPS_KEY_MAX;
+    key.len = key.len < STATS_GROUPS_KEY_MAX ? key.len : STATS_GROUPS_KEY_MAX;
     if (!find_or_make(g, key, &index) || !add_sample(g, index, ns))
         return false;
     count(&g->list[index], ns, bytes);
@@ -134,35 +134,36 @@ static int order(uint64_t a, uint64_t b)
 
 static int by_ns(const void *a, const void *b)
 {
-    return order(((const struct group_sample *)a)->ns, ((const struct group_sample *)b)->ns);
+    return order(((const struct stats_sample *)a)->ns, ((const struct stats_sample *)b)->ns);
 }
 
 static int by_group(const void *a, const void *b)
 {
-    const struct group_sample *x = a;
-    const struct group_sample *y = b;
+    const struct stats_sample *x = a;
+    const struct stats_sample *y = b;
     return x->group == y->group ? order(x->ns, y->ns) : order(x->group, y->group);
 }
 
 static int by_time(const void *a, const void *b)
 {
-    return order(((const struct group *)b)->total_ns, ((const struct group *)a)->total_ns);
+    return order(((const struct stats_group *)b)->total_ns,
+                 ((const struct stats_group *)a)->total_ns);
 }
 
 // The smallest value that at least `percent` of a hundred are not above.
-static uint64_t rank(const struct group_sample *sorted, size_t n, size_t percent)
+static uint64_t rank(const struct stats_sample *sorted, size_t n, size_t percent)
 {
     return n == 0 ? 0 : sorted[(n * percent + 99) / 100 - 1].ns;
 }
 
-static void set_percentiles(struct group *group, const struct group_sample *sorted, size_t n)
+static void set_percentiles(struct stats_group *group, const struct stats_sample *sorted, size_t n)
 {
     group->p50_ns = rank(sorted, n, 50);
     group->p90_ns = rank(sorted, n, 90);
     group->p99_ns = rank(sorted, n, 99);
 }
 
-void groups_finish(struct groups *g)
+void stats_groups_finish(struct stats_groups *g)
 {
     if (g->sample_count == 0)
         return;

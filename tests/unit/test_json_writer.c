@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "common/base/utf8.h"
-#include "common/inspect/bits.h"
-#include "common/inspect/emit.h"
+#include "common/inspect/json_writer.h"
+#include "common/inspect/write.h"
 
 // A stream into memory.
 struct sheet {
@@ -35,8 +35,8 @@ static void expect_json(struct slice in, const char *wanted)
 {
     struct sheet s;
     sheet_open(&s);
-    struct emit e = {.out = s.out};
-    emit_string(&e, NULL, in);
+    struct json_writer w = {.out = s.out};
+    json_string(&w, NULL, in);
     expect(&s, wanted);
 }
 
@@ -45,22 +45,22 @@ static void objects_and_lists_have_their_commas(void **state)
     struct sheet s;
     (void)state;
     sheet_open(&s);
-    struct emit e = {.out = s.out};
-    emit_open(&e, NULL, '{');
-    emit_int(&e, "a", -1);
-    emit_open(&e, "b", '[');
-    emit_open(&e, NULL, '[');
-    emit_close(&e, ']');
-    emit_bool(&e, NULL, true);
-    emit_null(&e, NULL);
-    emit_close(&e, ']');
-    emit_ms(&e, "ms", 1234567);
-    emit_seconds(&e, "s", 1764093601001002003);
-    emit_bytes(&e, "bytes", SLICE("\xff"));
-    emit_close(&e, '}');
-    emit_end(&e);
-    emit_open(&e, NULL, '{');
-    emit_close(&e, '}');
+    struct json_writer w = {.out = s.out};
+    json_open(&w, NULL, '{');
+    json_int(&w, "a", -1);
+    json_open(&w, "b", '[');
+    json_open(&w, NULL, '[');
+    json_close(&w, ']');
+    json_bool(&w, NULL, true);
+    json_null(&w, NULL);
+    json_close(&w, ']');
+    json_ms(&w, "ms", 1234567);
+    json_seconds(&w, "s", 1764093601001002003);
+    json_bytes(&w, "bytes", SLICE("\xff"));
+    json_close(&w, '}');
+    json_end_line(&w);
+    json_open(&w, NULL, '{');
+    json_close(&w, '}');
     expect(&s, "{\"a\":-1,\"b\":[[],true,null],\"ms\":1.234567,\"s\":1764093601.001002,"
                "\"bytes\":{\"base64\":\"/w==\"}}\n{}");
 }
@@ -70,35 +70,35 @@ static void numbers_are_whole_at_their_bounds(void **state)
     struct sheet s;
     (void)state;
     sheet_open(&s);
-    struct emit e = {.out = s.out};
-    emit_open(&e, NULL, '[');
-    emit_int(&e, NULL, INT64_MIN);
-    emit_int(&e, NULL, INT64_MAX);
-    emit_int(&e, NULL, 0);
-    emit_count(&e, NULL, UINT64_MAX);
-    emit_close(&e, ']');
+    struct json_writer w = {.out = s.out};
+    json_open(&w, NULL, '[');
+    json_int(&w, NULL, INT64_MIN);
+    json_int(&w, NULL, INT64_MAX);
+    json_int(&w, NULL, 0);
+    json_count(&w, NULL, UINT64_MAX);
+    json_close(&w, ']');
     expect(&s, "[-9223372036854775808,9223372036854775807,0,18446744073709551615]");
 }
 
 static void what_is_not_known_is_null(void **state)
 {
-    static const uint8_t unknown[EMIT_DIGEST_BYTES];
-    static const uint8_t known[EMIT_DIGEST_BYTES] = {1, 0xff};
+    static const uint8_t unknown[JSON_DIGEST_BYTES];
+    static const uint8_t known[JSON_DIGEST_BYTES] = {1, 0xff};
     struct sheet s;
     (void)state;
     sheet_open(&s);
-    struct emit e = {.out = s.out};
-    emit_open(&e, NULL, '[');
-    emit_digest(&e, NULL, NULL);
-    emit_digest(&e, NULL, unknown);
-    emit_digest(&e, NULL, known);
-    emit_time(&e, NULL, -1);
-    emit_time(&e, NULL, 0);
-    emit_text(&e, NULL, SLICE(""));
-    emit_text(&e, NULL, SLICE("\xff"));
-    emit_optional_bytes(&e, NULL, SLICE(""));
-    emit_optional_bytes(&e, NULL, SLICE("\xff"));
-    emit_close(&e, ']');
+    struct json_writer w = {.out = s.out};
+    json_open(&w, NULL, '[');
+    json_digest(&w, NULL, NULL);
+    json_digest(&w, NULL, unknown);
+    json_digest(&w, NULL, known);
+    json_optional_ns(&w, NULL, -1);
+    json_optional_ns(&w, NULL, 0);
+    json_optional_string(&w, NULL, SLICE(""));
+    json_optional_string(&w, NULL, SLICE("\xff"));
+    json_optional_bytes(&w, NULL, SLICE(""));
+    json_optional_bytes(&w, NULL, SLICE("\xff"));
+    json_close(&w, ']');
     expect(&s, "[null,null,\"01ff0000000000000000000000000000\",null,0,null,\"\\u00ff\",null,"
                "{\"base64\":\"/w==\"}]");
 }

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 // How an exchange ended, what there is to say of it, and where its time went.
 #include <inttypes.h>
-#include "bits.h"
 #include "common/io/loop.h"
-#include "heads.h"
-#include "judge.h"
-#include "relay_fields.h"
+#include "recorded.h"
 #include "show.h"
 #include "timing.h"
+#include "verify_agreement.h"
+#include "write.h"
 
 enum {
     LABEL_COLUMNS = 10,  // that a label takes
@@ -38,7 +37,7 @@ static void put_counts(const struct show *s, const struct record_exchange *x, en
                   whole                 ? "whole"
                   : x->outcome.len == 0 ? "so far"
                                         : "not whole");
-    if (b->kept < b->bytes && !has_messages(x))
+    if (b->kept < b->bytes && !recorded_has_messages(x))
         (void)fprintf(s->out, ", %" PRIu64 " kept", b->kept);
     if (b->stalled_ns > 0)
         (void)fprintf(s->out, ", waited %s for its reader", text_duration(b->stalled_ns, number));
@@ -53,7 +52,7 @@ static void put_counts(const struct show *s, const struct record_exchange *x, en
 static void put_peer(const struct show *s, const struct record_exchange *x)
 {
     const bool unchecked[2] = {false, false}; // show does not read whole bodies for that
-    struct judgement j = judge(x, unchecked);
+    struct agreement a = agreement_of(x, unchecked);
     if (!x->peer.known && (x->tunnel.len == 0 || x->outcome.len == 0))
         return;
     put_label(s, "far end");
@@ -64,8 +63,8 @@ static void put_peer(const struct show *s, const struct record_exchange *x)
     put_safe(s->out, "", x->peer.outcome, ": ");
     for (int side = 0; side < 2; side++) {
         (void)fprintf(s->out, "%s%s", side == 0 ? "request " : ", response ",
-                      direction_str(j.direction[side]));
-        if (j.direction[side] == DIRECTION_DIFFERS)
+                      direction_str(a.direction[side]));
+        if (a.direction[side] == DIRECTION_DIFFERS)
             (void)fprintf(s->out, " (%" PRIu64 " bytes there)", x->peer.bytes[side]);
     }
     (void)fputc('\n', s->out);
@@ -77,7 +76,7 @@ static bool has_relay_fields(const struct record_exchange *x)
     struct slice name;
     struct slice value;
     while (record_next_field(&lines, &name, &value))
-        if (relay_has_set(x, name, value))
+        if (recorded_is_set_by_relay(x, name, value))
             return true;
     return false;
 }
@@ -100,7 +99,7 @@ static void put_notes(const struct show *s, const struct record_exchange *x)
     put_note(s, x->flags & RECORD_HEADS_ONLY, "bodies and messages were not to be kept");
 }
 
-void show_end(const struct show *s, const struct record_exchange *x)
+void show_outcome(const struct show *s, const struct record_exchange *x)
 {
     char number[TEXT_NUMBER_MAX];
     const int64_t lasted_ns = timing_lasted(x, wall_clock_ns());
@@ -116,12 +115,12 @@ void show_end(const struct show *s, const struct record_exchange *x)
         if (x->error.len > 0)
             put_safe(s->out, ", answered by ", x->program, " itself: ");
         put_safe(s->out, "", x->error, "");
-        show_put(s, TEXT_PLAIN, "\n");
+        show_coloured(s, TEXT_PLAIN, "\n");
     }
     if (x->detail.len > 0) {
         struct show_line l = {s, LABEL_COLUMNS, 0};
         put_label(s, "detail");
-        show_foreign(&l, x->detail);
+        show_untrusted(&l, x->detail);
         (void)fputc('\n', s->out);
     }
     put_counts(s, x, RECORD_REQUEST);
@@ -137,7 +136,7 @@ static void put_piece(const struct show *s, enum text_colour colour, char c, int
         return;
     memset(piece, c, (size_t)columns);
     piece[columns] = 0;
-    show_put(s, colour, piece);
+    show_coloured(s, colour, piece);
 }
 
 // A part's piece of the bar: from its first column to its last, at least one when it took any time.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "new_file.h"
+#include "export_file.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -14,7 +14,7 @@ enum {
     LINK_BYTES = 40
 };
 
-const char new_file_is_there[] = "it is there already, and --force would replace it";
+const char export_file_exists[] = "it is there already, and --force would replace it";
 
 static void link_of(int fd, char out[static LINK_BYTES])
 {
@@ -31,13 +31,13 @@ static bool is_trap(int fd, const struct stat *st)
 }
 
 // Writes into what is there already: devices and pipes only, looked at once they are open.
-static const char *open_in_place(struct new_file *f)
+static const char *open_in_place(struct export_file *f)
 {
     struct stat st;
     int fd = open(f->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
     if (fd >= 0 && (fstat(fd, &st) || !(S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode)))) {
         (void)close(fd);
-        return new_file_is_there; // it was exchanged while we looked
+        return export_file_exists; // it was exchanged while we looked
     }
     if (fd >= 0 && is_trap(fd, &st)) {
         (void)close(fd);
@@ -50,9 +50,9 @@ static const char *open_in_place(struct new_file *f)
 
 // A file without a name in the same directory: it is gone when we are, whatever ends us. -1: this
 // file system has none, or we could not name it later.
-static int open_nameless(const struct new_file *f)
+static int open_nameless(const struct export_file *f)
 {
-    char dir[NEW_FILE_PATH_MAX];
+    char dir[EXPORT_FILE_PATH_MAX];
     char link[LINK_BYTES];
     const char *slash = strrchr(f->path, '/');
     size_t len = slash ? (size_t)(slash - f->path) + 1 : 1;
@@ -68,7 +68,7 @@ static int open_nameless(const struct new_file *f)
     return -1;
 }
 
-static const char *open_beside(struct new_file *f)
+static const char *open_beside(struct export_file *f)
 {
     int fd = open_nameless(f);
     f->named = fd < 0;
@@ -86,11 +86,11 @@ static const char *open_beside(struct new_file *f)
     return why;
 }
 
-const char *new_file_open(struct new_file *f, const char *path, bool force)
+const char *export_file_open(struct export_file *f, const char *path, bool force)
 {
     struct stat st;
     char random[2 * RANDOM_BYTES + 1];
-    *f = (struct new_file){.path = path, .force = force};
+    *f = (struct export_file){.path = path, .force = force};
     if (!secret_random_hex(random, RANDOM_BYTES))
         return "the system gives no randomness";
     int len = snprintf(f->beside, sizeof(f->beside), "%s.%s.tmp", path, random);
@@ -104,12 +104,12 @@ const char *new_file_open(struct new_file *f, const char *path, bool force)
         if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
             return "it is neither a file nor a pipe";
         if (!force)
-            return new_file_is_there;
+            return export_file_exists;
     }
     return open_beside(f);
 }
 
-static bool give_name(struct new_file *f)
+static bool give_name(struct export_file *f)
 {
     char link[LINK_BYTES];
     link_of(fileno(f->out), link);
@@ -118,7 +118,7 @@ static bool give_name(struct new_file *f)
 }
 
 // Where nothing is, and nothing may come between looking and moving.
-static bool move_to_free(const struct new_file *f)
+static bool move_to_free(const struct export_file *f)
 {
     if (renameat2(AT_FDCWD, f->beside, AT_FDCWD, f->path, RENAME_NOREPLACE) == 0)
         return true;
@@ -132,7 +132,7 @@ static bool move_to_free(const struct new_file *f)
     return rename(f->beside, f->path) == 0;
 }
 
-static bool finish(struct new_file *f)
+static bool finish(struct export_file *f)
 {
     bool ok = fflush(f->out) == 0 && !ferror(f->out) && (f->in_place || give_name(f));
     int error = ok ? 0 : errno;
@@ -146,13 +146,13 @@ static bool finish(struct new_file *f)
     return f->force ? rename(f->beside, f->path) == 0 : move_to_free(f);
 }
 
-const char *new_file_close(struct new_file *f, bool keep)
+const char *export_file_close(struct export_file *f, bool keep)
 {
     bool ok = keep ? finish(f) : (fclose(f->out), true);
     int error = ok ? 0 : errno;
     if (f->named && (!keep || !ok))
         (void)unlink(f->beside);
     if (error == EEXIST)
-        return new_file_is_there;
+        return export_file_exists;
     return error ? strerror(error) : ok ? NULL : strerror(EIO);
 }

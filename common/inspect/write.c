@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "bits.h"
-#include <time.h>
+#include "write.h"
 #include "common/base/printable.h"
 
 void write_base64(FILE *out, struct slice s, unsigned columns)
@@ -23,18 +22,6 @@ void write_base64(FILE *out, struct slice s, unsigned columns)
             column = 0;
         }
     }
-}
-
-const char *timestamp(int64_t ns, char out[static TIMESTAMP_MAX])
-{
-    struct tm tm;
-    time_t seconds = (time_t)(ns / 1000000000);
-    size_t len = 0;
-    out[0] = 0;
-    if (ns >= 0 && gmtime_r(&seconds, &tm))
-        len = strftime(out, TIMESTAMP_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
-    (void)snprintf(out + len, TIMESTAMP_MAX - len, ".%03dZ", (int)(ns / 1000000 % 1000));
-    return out;
 }
 
 void write_safe(FILE *out, struct slice s)

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-#include "judge.h"
+#include "verify_agreement.h"
 
-bool judge_can_check(const struct record_exchange *x, enum record_side side)
+bool agreement_can_check(const struct record_exchange *x, enum record_side side)
 {
     const struct record_body *b = &x->body[side];
     return b->has_digest && b->kept == b->bytes && !(x->flags & RECORD_UPGRADED);
 }
 
-static enum direction judge_direction(const struct record_exchange *x, enum record_side side)
+static enum direction_verdict direction_of(const struct record_exchange *x, enum record_side side)
 {
     const struct record_body *b = &x->body[side];
     unsigned flag = side == RECORD_REQUEST ? RECORD_REQUEST_WHOLE : RECORD_RESPONSE_WHOLE;
@@ -23,27 +23,27 @@ static enum direction judge_direction(const struct record_exchange *x, enum reco
     return same ? DIRECTION_SAME : DIRECTION_DIFFERS;
 }
 
-struct judgement judge(const struct record_exchange *x, const bool damaged[static 2])
+struct agreement agreement_of(const struct record_exchange *x, const bool damaged[static 2])
 {
-    struct judgement j = {.verdict = VERDICT_RUNNING};
+    struct agreement a = {.verdict = VERDICT_RUNNING};
     bool differs = false;
     bool same = true;
     for (int side = 0; side < 2; side++) {
-        j.direction[side] = judge_direction(x, (enum record_side)side);
-        j.damaged[side] = damaged[side];
-        differs = differs || j.direction[side] == DIRECTION_DIFFERS;
-        same = same && j.direction[side] == DIRECTION_SAME;
+        a.direction[side] = direction_of(x, (enum record_side)side);
+        a.damaged[side] = damaged[side];
+        differs = differs || a.direction[side] == DIRECTION_DIFFERS;
+        same = same && a.direction[side] == DIRECTION_SAME;
     }
     if (x->outcome.len == 0)
-        return j;
-    j.verdict = VERDICT_UNVERIFIED;
+        return a;
+    a.verdict = VERDICT_UNVERIFIED;
     if (damaged[0] || damaged[1])
-        j.verdict = VERDICT_DAMAGED;
+        a.verdict = VERDICT_DAMAGED;
     else if (differs)
-        j.verdict = VERDICT_DIFFERS;
+        a.verdict = VERDICT_DIFFERS;
     else if (same)
-        j.verdict = VERDICT_SAME;
-    return j;
+        a.verdict = VERDICT_SAME;
+    return a;
 }
 
 const char *verdict_str(enum verdict v)
@@ -58,7 +58,7 @@ const char *verdict_str(enum verdict v)
     return "";
 }
 
-const char *direction_str(enum direction d)
+const char *direction_str(enum direction_verdict d)
 {
     switch (d) {
     case DIRECTION_SAME: return "same";
@@ -71,7 +71,7 @@ const char *direction_str(enum direction d)
     return "";
 }
 
-const char *direction_name(enum direction d)
+const char *direction_name(enum direction_verdict d)
 {
     switch (d) {
     case DIRECTION_SAME: return "same";

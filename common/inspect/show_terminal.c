@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // What the parts of `show` share: where it is shown, and words of ours.
 #include <sys/ioctl.h>
-#include "bits.h"
 #include "common/base/printable.h"
 #include "shell_quote.h"
 #include "show.h"
+#include "write.h"
 
 enum {
     TAB_STOP = 8, // columns
@@ -17,7 +17,7 @@ static size_t terminal_rows(FILE *out)
     return ioctl(output_fd(out), TIOCGWINSZ, &size) ? 0 : size.ws_row;
 }
 
-void show_look(struct show *s)
+void show_measure_terminal(struct show *s)
 {
     s->colours = text_has_colours(s->out);
     s->columns = text_terminal(s->out);
@@ -54,7 +54,7 @@ static void put_tabbed(FILE *out, struct slice s)
     }
 }
 
-void show_foreign(struct show_line *l, struct slice text)
+void show_untrusted(struct show_line *l, struct slice text)
 {
     const size_t width = l->s->columns;
     struct printable p = {0};
@@ -76,7 +76,7 @@ void show_foreign(struct show_line *l, struct slice text)
     }
 }
 
-size_t show_fits(struct slice text, size_t columns)
+size_t show_fitting_bytes(struct slice text, size_t columns)
 {
     struct printable p = {0};
     struct slice rest = text;
@@ -89,7 +89,7 @@ size_t show_fits(struct slice text, size_t columns)
     return column <= columns ? text.len : fits;
 }
 
-void show_put(const struct show *s, enum text_colour colour, const char *text)
+void show_coloured(const struct show *s, enum text_colour colour, const char *text)
 {
     (void)fprintf(s->out, "%s%s%s", text_colour(s->colours, colour), text,
                   text_colour(s->colours, TEXT_PLAIN));

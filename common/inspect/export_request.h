@@ -7,12 +7,12 @@
 #include "proto/buf.h"
 #include "proto/http/fields.h"
 
-enum sent_view {
-    SENT_BY_VISITOR,
-    SENT_TO_SERVICE,
+enum export_view {
+    EXPORT_AS_VISITOR_SENT,
+    EXPORT_AS_SERVICE_GOT,
 };
 
-struct sent {
+struct export_request {
     // With `authority` and `target` as they are to be sent. Fields in their order, among them Host
     // and those that frame the body, without those whose values were redacted.
     struct http_head head;
@@ -24,12 +24,8 @@ struct sent {
     bool may_rewrite_host; // --host-header may have given the service another Host
 };
 
-// Whether the record has what the visitor sent.
-bool sent_is_by_visitor(const struct record_exchange *x);
-// Whether the value of a field was not recorded, or not all of it.
-bool sent_is_redacted(const struct record_exchange *x, struct slice value);
-
-// Makes the request of an exchange; its slices are valid as long as x and s are. NULL, or what
-// stands against it, as "it …". sent_free either way.
-const char *sent_make(struct sent *s, const struct record_exchange *x, enum sent_view view);
-void sent_free(struct sent *s);
+// Makes the request of an exchange; its slices are valid as long as x and r are. NULL, or what
+// stands against it, as "it …". export_request_free either way.
+const char *export_request_make(struct export_request *r, const struct record_exchange *x,
+                                enum export_view view);
+void export_request_free(struct export_request *r);

@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: MIT
-#include "sent.h"
+#include "export_request.h"
 #include <stdio.h>
-#include "bits.h"
-#include "heads.h"
 #include "proto/http/chars.h"
 #include "proto/http/http1.h"
-#include "relay_fields.h"
+#include "recorded.h"
+#include "write.h"
 
-bool sent_is_by_visitor(const struct record_exchange *x)
+// The record of a relay or a proxy.
+static bool is_recorded_at_visitor(const struct record_exchange *x)
 {
     return slice_eq(x->program, SLICE("aditd")) || slice_eq(x->program, SLICE("adit proxy"));
-}
-
-bool sent_is_redacted(const struct record_exchange *x, struct slice value)
-{
-    return record_is_redacted(x, value);
 }
 
 static struct field *find(struct http_head *head, struct slice name)
@@ -38,7 +33,7 @@ static bool add_first(struct http_head *head, struct slice name, struct slice va
 // "1.1 adit-…": takes it off the end of a Via, and says there which version the visitor spoke.
 static bool take_own_via(struct http_head *head, struct slice *via)
 {
-    struct slice last = relay_via_element(*via);
+    struct slice last = recorded_own_via(*via);
     if (last.len == 0)
         return false;
     if (slice_eq(slice_of(last.p, 4), SLICE("1.0 ")))
@@ -63,16 +58,16 @@ static void take_forwarded_out(struct http_head *head)
     bool own = via && take_own_via(head, &via->value);
     for (size_t i = 0; i < head->field_count; i++) {
         const struct field *f = &head->fields[i];
-        if (!relay_replaces(f->name) && !(own && f == via && f->value.len == 0))
+        if (!recorded_is_forwarding_field(f->name) && !(own && f == via && f->value.len == 0))
             head->fields[kept++] = *f;
     }
     head->field_count = kept;
 }
 
 // A relay and a proxy count Max-Forwards down (RFC 9110 §7.6.2).
-static void count_forwards(struct sent *s, int by)
+static void count_forwards(struct export_request *r, int by)
 {
-    struct http_head *head = &s->head;
+    struct http_head *head = &r->head;
     uint64_t n = 0;
     if (!slice_eq(head->method, SLICE("OPTIONS")) && !slice_eq(head->method, SLICE("TRACE")))
         return;
@@ -80,33 +75,33 @@ static void count_forwards(struct sent *s, int by)
     if (!f || !slice_to_u64(f->value, &n) || n == (by < 0 ? 0 : UINT64_MAX))
         return;
     n = by < 0 ? n - 1 : n + 1;
-    (void)snprintf(s->digits, sizeof(s->digits), "%llu", (unsigned long long)n);
-    f->value = slice_str(s->digits);
+    (void)snprintf(r->digits, sizeof(r->digits), "%llu", (unsigned long long)n);
+    f->value = slice_str(r->digits);
 }
 
 // The target that names its authority too.
-static bool make_absolute(struct sent *s, const struct record_exchange *x)
+static bool make_absolute(struct export_request *r, const struct record_exchange *x)
 {
     struct slice scheme = x->scheme.len > 0 ? x->scheme : SLICE("http");
-    bool ok = buf_append(&s->target, scheme.p, scheme.len) && buf_append(&s->target, "://", 3) &&
-              buf_append(&s->target, x->host.p, x->host.len) &&
-              buf_append(&s->target, x->target.p, x->target.len);
-    s->head.target = buf_slice(&s->target);
+    bool ok = buf_append(&r->target, scheme.p, scheme.len) && buf_append(&r->target, "://", 3) &&
+              buf_append(&r->target, x->host.p, x->host.len) &&
+              buf_append(&r->target, x->target.p, x->target.len);
+    r->head.target = buf_slice(&r->target);
     return ok;
 }
 
 // What is to be done to what the record has, so that it is what the visitor sent.
-static bool make_visitors(struct sent *s, const struct record_exchange *x)
+static bool make_visitors(struct export_request *r, const struct record_exchange *x)
 {
-    struct http_head *head = &s->head;
-    bool by_visitor = sent_is_by_visitor(x);
+    struct http_head *head = &r->head;
+    bool by_visitor = is_recorded_at_visitor(x);
     struct field *host = find(head, SLICE("host"));
     bool ok = true;
-    if (host && sent_is_redacted(x, host->value))
+    if (host && record_is_redacted(x, host->value))
         host->value = x->host; // it is in the record all the same
     if (!by_visitor) {
         take_forwarded_out(head);
-        count_forwards(s, 1);
+        count_forwards(r, 1);
     }
     // Through a tunnel Host travels beside the fields.
     if (!by_visitor && !host && x->host.len > 0)
@@ -115,37 +110,37 @@ static bool make_visitors(struct sent *s, const struct record_exchange *x)
     bool other = by_visitor && host && x->host.len > 0 && !slice_ieq(host->value, x->host);
     bool path = x->target.len > 0 && x->target.p[0] == '/';
     bool query = x->target.len > 0 && x->target.p[0] == '?';
-    return ok && ((!query && !(other && path)) || x->host.len == 0 || make_absolute(s, x));
+    return ok && ((!query && !(other && path)) || x->host.len == 0 || make_absolute(r, x));
 }
 
 // What the proxy's service got beside what the visitor sent.
-static bool forward(struct sent *s, const struct record_exchange *x)
+static bool forward(struct export_request *r, const struct record_exchange *x)
 {
-    struct http_head *head = &s->head;
+    struct http_head *head = &r->head;
     const struct fields_edge edge = {
         .visitor = x->visitor,
         .scheme = x->scheme.len > 0 ? x->scheme : SLICE("http"),
         .host = x->host.len <= 255 ? x->host : (struct slice){0},
         .loop_id = SLICE("adit-"),
     };
-    count_forwards(s, -1);
+    count_forwards(r, -1);
     fields_strip_hop_by_hop(head);
-    if (fields_add_forwarded(head, &edge, s->forwarded, sizeof(s->forwarded)))
+    if (fields_add_forwarded(head, &edge, r->forwarded, sizeof(r->forwarded)))
         return false;
     head->field_count--; // our Via, which has an id that the record does not know
-    s->lacks_via = true;
+    r->lacks_via = true;
     return true;
 }
 
-static bool make_services(struct sent *s, const struct record_exchange *x)
+static bool make_services(struct export_request *r, const struct record_exchange *x)
 {
-    struct http_head *head = &s->head;
+    struct http_head *head = &r->head;
     const struct field *own = head_find(head, SLICE("host"));
     struct slice name = own ? own->name : SLICE("Host");
     struct slice host = x->host.len > 0 ? x->host : own ? own->value : x->upstream;
-    if (slice_eq(x->program, SLICE("adit proxy")) && !forward(s, x))
+    if (slice_eq(x->program, SLICE("adit proxy")) && !forward(r, x))
         return false;
-    s->may_rewrite_host = true;
+    r->may_rewrite_host = true;
     head->minor_version = 1;
     head_remove(head, SLICE("host"));
     bool ok = add_first(head, name, host);
@@ -153,8 +148,8 @@ static bool make_services(struct sent *s, const struct record_exchange *x)
         ok = ok && head_add(head, SLICE("Connection"), SLICE("te"));
     if (x->target.len == 0 || x->target.p[0] != '?')
         return ok;
-    ok = ok && buf_append(&s->target, "/", 1) && buf_append(&s->target, x->target.p, x->target.len);
-    head->target = buf_slice(&s->target);
+    ok = ok && buf_append(&r->target, "/", 1) && buf_append(&r->target, x->target.p, x->target.len);
+    head->target = buf_slice(&r->target);
     return ok;
 }
 
@@ -172,25 +167,25 @@ static void leave_redacted_out(struct http_head *head, const struct record_excha
 {
     size_t kept = 0;
     for (size_t i = 0; i < head->field_count; i++)
-        if (!sent_is_redacted(x, head->fields[i].value))
+        if (!record_is_redacted(x, head->fields[i].value))
             head->fields[kept++] = head->fields[i];
     head->field_count = kept;
 }
 
 // How the body was framed: what had no length went in chunks, which an agent's record does not say.
-static bool frame(struct sent *s, const struct record_exchange *x)
+static bool frame(struct export_request *r, const struct record_exchange *x)
 {
     const struct record_body *b = &x->body[RECORD_REQUEST];
-    struct field *length = find(&s->head, SLICE("content-length"));
+    struct field *length = find(&r->head, SLICE("content-length"));
     uint64_t told = 0;
     // The record is not sound when a body has another length.
     if (length && b->bytes > 0 && (!slice_to_u64(length->value, &told) || told != b->bytes)) {
-        (void)snprintf(s->length, sizeof(s->length), "%llu", (unsigned long long)b->bytes);
-        length->value = slice_str(s->length);
+        (void)snprintf(r->length, sizeof(r->length), "%llu", (unsigned long long)b->bytes);
+        length->value = slice_str(r->length);
     }
-    s->chunked = s->chunked || (!length && (b->bytes > 0 || b->trailers.len > 0));
-    return !s->chunked || head_find(&s->head, SLICE("transfer-encoding")) ||
-           head_add(&s->head, SLICE("Transfer-Encoding"), SLICE("chunked"));
+    r->chunked = r->chunked || (!length && (b->bytes > 0 || b->trailers.len > 0));
+    return !r->chunked || head_find(&r->head, SLICE("transfer-encoding")) ||
+           head_add(&r->head, SLICE("Transfer-Encoding"), SLICE("chunked"));
 }
 
 // A record is a file: what is in it need not have been parsed by us. Curl takes a field that begins
@@ -206,43 +201,44 @@ static bool is_sound(const struct http_head *head)
     return ok;
 }
 
-static const char *what_stands_against(const struct record_exchange *x, enum sent_view view)
+static const char *what_stands_against(const struct record_exchange *x, enum export_view view)
 {
     if (x->flags & RECORD_UPGRADED)
         return "it became another protocol, which curl cannot repeat";
-    if (view == SENT_TO_SERVICE && slice_eq(x->program, SLICE("aditd")))
+    if (view == EXPORT_AS_SERVICE_GOT && slice_eq(x->program, SLICE("aditd")))
         return "a relay does not know what the service got: export it where the agent runs";
-    if (view == SENT_TO_SERVICE && x->upstream.len == 0)
+    if (view == EXPORT_AS_SERVICE_GOT && x->upstream.len == 0)
         return "it reached no service";
     if (x->upstream.len == 0 && x->host.len == 0)
         return "it named no host, and reached no service"; // curl would take one from the target
     return NULL;
 }
 
-const char *sent_make(struct sent *s, const struct record_exchange *x, enum sent_view view)
+const char *export_request_make(struct export_request *r, const struct record_exchange *x,
+                                enum export_view view)
 {
-    struct http_head *head = &s->head;
+    struct http_head *head = &r->head;
     const char *against = what_stands_against(x, view);
     head_init(head);
-    s->target = (struct buf){0};
-    s->chunked =
+    r->target = (struct buf){0};
+    r->chunked =
         slice_list_has(record_field(x->request_head, SLICE("transfer-encoding")), SLICE("chunked"));
-    s->lacks_via = s->may_rewrite_host = false;
+    r->lacks_via = r->may_rewrite_host = false;
     if (against)
         return against;
     head->method = x->method;
     head->target = x->target;
-    head->authority = view == SENT_TO_SERVICE || x->host.len == 0 ? x->upstream : x->host;
+    head->authority = view == EXPORT_AS_SERVICE_GOT || x->host.len == 0 ? x->upstream : x->host;
     head->minor_version = slice_eq(x->protocol, SLICE("HTTP/1.0")) ? 0 : 1;
     bool ok = add_lines(head, x->request_head) &&
-              (view == SENT_TO_SERVICE ? make_services(s, x) : make_visitors(s, x));
+              (view == EXPORT_AS_SERVICE_GOT ? make_services(r, x) : make_visitors(r, x));
     leave_redacted_out(head, x);
-    if (!ok || !frame(s, x))
+    if (!ok || !frame(r, x))
         return "it has too many fields, or memory is out";
     return is_sound(head) ? NULL : "it is not valid HTTP, which curl does not send";
 }
 
-void sent_free(struct sent *s)
+void export_request_free(struct export_request *r)
 {
-    buf_free(&s->target);
+    buf_free(&r->target);
 }

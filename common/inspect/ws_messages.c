@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: MIT
-#include "messages.h"
-#include "bits.h"
+#include "ws_messages.h"
 #include "common/record/read/decode.h"
+#include "write.h"
 
-void messages_init(struct messages *m, struct record_reader *r, int64_t seq)
+void ws_messages_init(struct ws_messages *m, struct record_reader *r, int64_t seq)
 {
-    *m = (struct messages){.reader = r, .seq = seq, .end = record_reader_messages(r, seq)};
+    *m = (struct ws_messages){.reader = r, .seq = seq, .end = record_reader_messages(r, seq)};
 }
 
-void messages_deinit(struct messages *m)
+void ws_messages_deinit(struct ws_messages *m)
 {
     for (int side = 0; side < 2; side++)
         inflater_deinit(&m->inflater[side]);
     buf_free(&m->text);
 }
 
-static bool inflate_message(struct messages *m, const struct record_message *kept)
+static bool inflate_message(struct ws_messages *m, const struct record_message *kept)
 {
     bool over = false;
     struct decode_budget *budget = record_reader_budget(m->reader);
     m->text.start = m->text.end = 0;
-    const size_t room = decode_room(budget, kept->bytes.len, MESSAGE_INFLATED_MAX);
+    const size_t room = decode_room(budget, kept->bytes.len, WS_MESSAGES_INFLATED_MAX);
     const bool ok = inflater_message(&m->inflater[kept->side], kept->bytes, &m->text, room, &over);
     if (over)
         record_reader_was_cut(m->reader);
@@ -28,9 +28,9 @@ static bool inflate_message(struct messages *m, const struct record_message *kep
     return ok;
 }
 
-int messages_next(struct messages *m, struct message *out)
+int ws_messages_next(struct ws_messages *m, struct ws_message *out)
 {
-    *out = (struct message){0};
+    *out = (struct ws_message){0};
     if (m->number >= m->end)
         return 0;
     int status = record_reader_message(m->reader, m->seq, m->number, &out->kept);
@@ -53,7 +53,7 @@ int messages_next(struct messages *m, struct message *out)
     return 1;
 }
 
-const char *message_kind(unsigned opcode)
+const char *ws_opcode_name(unsigned opcode)
 {
     switch (opcode) {
     case 0: return "continuation";

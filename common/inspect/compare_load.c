@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Exchanges kept in memory, so that two of one reader can be held against each other.
 #include <stdlib.h>
-#include "bits.h"
 #include "common/base/utf8.h"
 #include "compare.h"
-#include "messages.h"
 #include "proto/hash.h"
+#include "write.h"
+#include "ws_messages.h"
 
 enum {
     SLICES = 22,
@@ -33,7 +33,7 @@ static char *copy_slice(struct slice s)
     return copy;
 }
 
-static bool load_exchange(struct compared *c, const struct record_exchange *x)
+static bool load_exchange(struct compare_input *c, const struct record_exchange *x)
 {
     struct slice *list[SLICES];
     size_t len = 1;
@@ -55,7 +55,7 @@ static bool load_exchange(struct compared *c, const struct record_exchange *x)
     return true;
 }
 
-static bool load_body(struct compared *c, struct record_reader *r, enum record_side side)
+static bool load_body(struct compare_input *c, struct record_reader *r, enum record_side side)
 {
     struct record_decoded d;
     if (!record_reader_decoded(r, &c->x, side, &d))
@@ -67,7 +67,7 @@ static bool load_body(struct compared *c, struct record_reader *r, enum record_s
 }
 
 // Text as it is but for what would begin another line; of all else its length and its hash.
-static bool add_text(struct buf *out, const struct message *m)
+static bool add_text(struct buf *out, const struct ws_message *m)
 {
     char digest[32];
     if (!utf8_is_readable(m->text) || (m->kept.compressed && !m->inflated)) {
@@ -84,42 +84,42 @@ static bool add_text(struct buf *out, const struct message *m)
     return true;
 }
 
-static bool add_message(struct buf *out, const struct message *m)
+static bool add_message(struct buf *out, const struct ws_message *m)
 {
     char text[64];
     int len =
         snprintf(text, sizeof(text), "%s %s %zu%s ", m->kept.side == RECORD_REQUEST ? ">" : "<",
-                 message_kind(m->kept.opcode), m->text.len, m->cut ? " (cut)" : "");
+                 ws_opcode_name(m->kept.opcode), m->text.len, m->cut ? " (cut)" : "");
     return len > 0 && buf_append(out, text, (size_t)len) && add_text(out, m) &&
            buf_append(out, "\n", 1);
 }
 
-static bool load_messages(struct compared *c, struct record_reader *r)
+static bool load_messages(struct compare_input *c, struct record_reader *r)
 {
-    struct messages messages;
-    struct message m;
+    struct ws_messages messages;
+    struct ws_message m;
     int status = 0;
     bool ok = true;
-    messages_init(&messages, r, c->x.seq);
+    ws_messages_init(&messages, r, c->x.seq);
     while (ok && buf_len(&c->messages) < MESSAGES_MAX &&
-           (status = messages_next(&messages, &m)) > 0)
+           (status = ws_messages_next(&messages, &m)) > 0)
         ok = add_message(&c->messages, &m);
-    messages_deinit(&messages);
+    ws_messages_deinit(&messages);
     return ok && status >= 0;
 }
 
-bool compared_load(struct compared *c, struct record_reader *r, const struct record_exchange *x)
+bool compare_load(struct compare_input *c, struct record_reader *r, const struct record_exchange *x)
 {
-    *c = (struct compared){0};
+    *c = (struct compare_input){0};
     return load_exchange(c, x) && load_body(c, r, RECORD_REQUEST) &&
            load_body(c, r, RECORD_RESPONSE) && load_messages(c, r);
 }
 
-void compared_free(struct compared *c)
+void compare_unload(struct compare_input *c)
 {
     free(c->text);
     free(c->bytes[0]);
     free(c->bytes[1]);
     buf_free(&c->messages);
-    *c = (struct compared){0};
+    *c = (struct compare_input){0};
 }

@@ -12,7 +12,7 @@ enum verdict {
 };
 
 // What is known of one direction.
-enum direction {
+enum direction_verdict {
     DIRECTION_SAME,
     DIRECTION_DIFFERS,
     DIRECTION_NO_REPORT,
@@ -21,17 +21,17 @@ enum direction {
     DIRECTION_CUT_BOTH,
 };
 
-struct judgement {
+struct agreement {
     enum verdict verdict;
-    enum direction direction[2];
+    enum direction_verdict direction[2];
     bool damaged[2];
 };
 
 // Whether a direction's kept bytes can be held against its digest: all of them are there, and they
 // are bytes of a body.
-bool judge_can_check(const struct record_exchange *x, enum record_side side);
+bool agreement_can_check(const struct record_exchange *x, enum record_side side);
 // `damaged`: the sides of which the kept bytes do not have the digest.
-struct judgement judge(const struct record_exchange *x, const bool damaged[static 2]);
+struct agreement agreement_of(const struct record_exchange *x, const bool damaged[static 2]);
 const char *verdict_str(enum verdict v);
-const char *direction_str(enum direction d);  // for people
-const char *direction_name(enum direction d); // for programs: docs/json.md
+const char *direction_str(enum direction_verdict d);  // for people
+const char *direction_name(enum direction_verdict d); // for programs: docs/json.md
