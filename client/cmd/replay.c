@@ -236,16 +236,6 @@ static void take_option(struct inspect_call *call, int option, const char *value
     }
 }
 
-// RFC 9110 §9.2.2.
-static bool is_idempotent(struct slice method)
-{
-    static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"};
-    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-        if (slice_eq(method, slice_str(methods[i])))
-            return true;
-    return false;
-}
-
 // Says what became of one exchange instead of its being sent.
 static int fail(const struct replay *p, const char *id, const char *why)
 {
@@ -267,7 +257,7 @@ static int read_answer(void)
 static bool is_wanted(struct replay *p, const struct replay_request *r, const char *id)
 {
     struct slice method = r->request.head.method;
-    if (p->yes || is_idempotent(method))
+    if (p->yes || method_is_idempotent(method))
         return true;
     if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
         (void)fail(p, id, "it may do something each time it is sent; say --yes to send it");
