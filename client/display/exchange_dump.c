@@ -2,7 +2,7 @@
 // Everything is indented, bodies by more than what is ours: a body cannot look like the line of
 // another exchange, nor like a remark. Memory that is not
 // there leaves a gap in what is shown, and nothing worse.
-#include "bodies.h"
+#include "exchange_dump.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,13 +16,13 @@
 enum {
     MARK = 4, // bytes before each line: "  > ", or spaces before a body's
     WORD_MAX = 96,
-    BODIES_GROWTH = 512, // by which marks for values make a text longer, at most
+    DUMP_GROWTH = 512,   // by which marks for values make a text longer, at most
     NOTICES_BYTES = 2048 // the lines that are ours
 };
 
 // A '?' is no longer than what it stands for.
-_Static_assert(2 * (BODIES_HEAD_BYTES + BODIES_TRAILER_BYTES + BODIES_SHOWN_BYTES + NOTICES_BYTES) +
-                       LINE_BYTES <=
+_Static_assert(2 * (DUMP_HEAD_BYTES + DUMP_TRAILER_BYTES + DUMP_SHOWN_BYTES + NOTICES_BYTES) +
+                       LINE_BUF_BYTES <=
                    WRITER_BYTES / 2,
                "a block is printed in one piece");
 
@@ -64,7 +64,7 @@ static void put_safe(struct buf *b, struct slice s)
 
 static struct note *note_of(const struct exchange *x)
 {
-    return x->note[BODIES_NOTE];
+    return x->note[DUMP_NOTE];
 }
 
 static size_t size_of(const struct side *s)
@@ -72,15 +72,16 @@ static size_t size_of(const struct side *s)
     return buf_len(&s->head) + buf_len(&s->body) + buf_len(&s->trailers);
 }
 
-static size_t room(const struct bodies *b, const struct buf *of, size_t most)
+static size_t room(const struct exchange_dump *b, const struct buf *of, size_t most)
 {
-    size_t in_all = BODIES_HELD_BYTES - b->held;
+    size_t in_all = DUMP_HELD_BYTES - b->held;
     size_t here = most - buf_len(of);
     return here < in_all ? here : in_all;
 }
 
 // Puts a line into text that has room for `most` bytes. False: it has not.
-static bool put_line(struct bodies *b, struct buf *to, size_t most, const struct slice parts[3])
+static bool put_line(struct exchange_dump *b, struct buf *to, size_t most,
+                     const struct slice parts[3])
 {
     size_t len = parts[0].len + parts[1].len + parts[2].len + MARK + 1;
     size_t before = buf_len(to);
@@ -97,7 +98,7 @@ static bool put_line(struct bodies *b, struct buf *to, size_t most, const struct
 // Text without the values of credentials in its URLs: itself, or a copy in `*memory` (free).
 static struct slice without_secrets(struct slice text, enum credential_place place, char **memory)
 {
-    const size_t most = text.len + BODIES_GROWTH;
+    const size_t most = text.len + DUMP_GROWTH;
     *memory = credential_may_be_in(text) ? malloc(most) : NULL;
     if (!*memory)
         return text;
@@ -106,10 +107,10 @@ static struct slice without_secrets(struct slice text, enum credential_place pla
     return sink.any ? slice_of(*memory, most - sink.left) : text;
 }
 
-static void put_fields(struct bodies *b, struct side *s, struct buf *to, enum exchange_side side,
-                       const struct http_head *head)
+static void put_fields(struct exchange_dump *b, struct side *s, struct buf *to,
+                       enum exchange_side side, const struct http_head *head)
 {
-    size_t most = to == &s->trailers ? BODIES_TRAILER_BYTES : BODIES_HEAD_BYTES;
+    size_t most = to == &s->trailers ? DUMP_TRAILER_BYTES : DUMP_HEAD_BYTES;
     char name[WORD_MAX * 2];
     for (size_t i = 0; i < head->field_count; i++) {
         const struct field *f = &head->fields[i];
@@ -143,9 +144,9 @@ static void keep_kind(struct side *s, const struct http_head *head)
 
 static void on_begun(void *ctx, struct exchange *x, const struct http_head *request)
 {
-    struct bodies *b = ctx;
+    struct exchange_dump *b = ctx;
     struct note *n = calloc(1, sizeof(*n));
-    x->note[BODIES_NOTE] = n;
+    x->note[DUMP_NOTE] = n;
     if (!n)
         return;
     struct buf *to = &n->side[INBOUND].head;
@@ -158,19 +159,19 @@ static void on_begun(void *ctx, struct exchange *x, const struct http_head *requ
     const struct slice line[3] = {slice_str(method),
                                   without_secrets(request->target, CREDENTIAL_TARGET, &memory),
                                   request->minor_version ? SLICE(" HTTP/1.1") : SLICE(" HTTP/1.0")};
-    n->side[INBOUND].lines_left_out += !put_line(b, to, BODIES_HEAD_BYTES, line);
+    n->side[INBOUND].lines_left_out += !put_line(b, to, DUMP_HEAD_BYTES, line);
     free(memory);
     // Out of a tunnel it comes without.
     const struct slice host[3] = {SLICE("  > Host: "), request->authority, SLICE("")};
     if (request->authority.len > 0 && !head_find(request, SLICE("host")))
-        (void)put_line(b, to, BODIES_HEAD_BYTES, host);
+        (void)put_line(b, to, DUMP_HEAD_BYTES, host);
     put_fields(b, &n->side[INBOUND], to, INBOUND, request);
     keep_kind(&n->side[INBOUND], request);
 }
 
 static void on_head(void *ctx, struct exchange *x, const struct http_head *response)
 {
-    struct bodies *b = ctx;
+    struct exchange_dump *b = ctx;
     struct note *n = note_of(x);
     char status[32];
     if (!n)
@@ -182,23 +183,23 @@ static void on_head(void *ctx, struct exchange *x, const struct http_head *respo
     if (reason.len > WORD_MAX)
         reason.len = WORD_MAX;
     const struct slice line[3] = {slice_str(status), reason, SLICE("")};
-    n->side[OUTBOUND].lines_left_out += !put_line(b, to, BODIES_HEAD_BYTES, line);
+    n->side[OUTBOUND].lines_left_out += !put_line(b, to, DUMP_HEAD_BYTES, line);
     put_fields(b, &n->side[OUTBOUND], to, OUTBOUND, response);
     if (response->upgrade.len > 0 && !head_find(response, SLICE("upgrade"))) { // out of a tunnel
         const struct slice upgrade[3] = {SLICE("  < upgrade: "), response->upgrade, SLICE("")};
-        (void)put_line(b, to, BODIES_HEAD_BYTES, upgrade);
+        (void)put_line(b, to, DUMP_HEAD_BYTES, upgrade);
     }
     keep_kind(&n->side[OUTBOUND], response);
 }
 
 static void on_data(void *ctx, struct exchange *x, enum exchange_side from, struct slice bytes)
 {
-    struct bodies *b = ctx;
+    struct exchange_dump *b = ctx;
     struct note *n = note_of(x);
     if (!n || x->upgraded)
         return;
     struct side *s = &n->side[from];
-    size_t most = room(b, &s->body, BODIES_BODY_BYTES);
+    size_t most = room(b, &s->body, DUMP_BODY_BYTES);
     bool gap = s->bytes > buf_len(&s->body); // something before was left out
     size_t len = gap ? 0 : bytes.len < most ? bytes.len : most;
     s->bytes += bytes.len;
@@ -209,7 +210,7 @@ static void on_data(void *ctx, struct exchange *x, enum exchange_side from, stru
 static void on_finished(void *ctx, struct exchange *x, enum exchange_side from,
                         const struct http_head *trailers)
 {
-    struct bodies *b = ctx;
+    struct exchange_dump *b = ctx;
     struct note *n = note_of(x);
     if (n && trailers)
         put_fields(b, &n->side[from], &n->side[from].trailers, from, trailers);
@@ -285,7 +286,7 @@ static struct decoded decode(const struct side *s, struct slice kept, bool cut, 
     struct decode_codings codings = {.partial = cut};
     struct decoded d = {0};
     decode_add(&codings, slice_str(s->coding));
-    if (!decode_body(&codings, kept, BODIES_DECODED_BYTES, work, &d))
+    if (!decode_body(&codings, kept, DUMP_DECODED_BYTES, work, &d))
         d = (struct decoded){.body = kept, .whole = true}; // there is no memory
     return d;
 }
@@ -303,8 +304,7 @@ static void put_missing(const struct page *p, const struct side *s, const struct
         put_notice(p->out, "  (it is not %.*s, although Content-Encoding says so)\n",
                    (int)d->wrong.len, d->wrong.p);
     if (d->over)
-        put_notice(p->out, "  (more than %d KiB when it is decoded)\n",
-                   BODIES_DECODED_BYTES / 1024);
+        put_notice(p->out, "  (more than %d KiB when it is decoded)\n", DUMP_DECODED_BYTES / 1024);
     else if (!d->whole && more == 0)
         put(p->out, "  (not all of it can be decoded)\n");
     if (more == 0)
@@ -318,7 +318,7 @@ static void put_missing(const struct page *p, const struct side *s, const struct
 static void put_body(struct buf *out, const struct side *s, bool broken_off)
 {
     struct slice kept = slice_of(s->body.bytes ? buf_at(&s->body) : "", buf_len(&s->body));
-    struct page p = {.out = out, .lines_left = BODIES_BODY_LINES, .bytes_left = BODIES_SHOWN_BYTES};
+    struct page p = {.out = out, .lines_left = DUMP_BODY_LINES, .bytes_left = DUMP_SHOWN_BYTES};
     struct buf work[2] = {{0}};
     if (s->bytes == 0)
         return;
@@ -361,38 +361,38 @@ static void put_side(struct buf *out, const struct exchange *x, enum exchange_si
         (void)buf_append(out, buf_at(&s->trailers), buf_len(&s->trailers));
 }
 
-static void put_time(struct line *l, const char *what, uint64_t from_ns, uint64_t to_ns)
+static void put_time(struct line_buf *l, const char *what, uint64_t from_ns, uint64_t to_ns)
 {
     if (to_ns < from_ns || to_ns == 0)
         return;
-    line_put(l, what);
-    line_duration(l, to_ns - from_ns);
+    line_buf_put(l, what);
+    line_buf_duration(l, to_ns - from_ns);
 }
 
 static void put_times(struct buf *out, const struct exchange *x, const struct console *console)
 {
     const struct exchange_direction *response = &x->direction[OUTBOUND];
-    struct line l;
-    line_clear(&l);
-    line_put(&l, "  = ");
-    line_put(&l, x->id + (console->place.columns > 0 ? EXCHANGE_ID_LEN - LINE_ID_END : 0));
-    line_put(&l, ":");
+    struct line_buf l;
+    line_buf_clear(&l);
+    line_buf_put(&l, "  = ");
+    line_buf_put(&l, x->id + (console->format.columns > 0 ? EXCHANGE_ID_LEN - LINE_ID_CHARS : 0));
+    line_buf_put(&l, ":");
     put_time(&l, " sent on after ", x->begun_ns, x->sent_on_ns);
     if (x->connect_ns > 0)
         put_time(&l, ", of which connecting ", 0, x->connect_ns);
     put_time(&l, x->sent_on_ns ? ", answered after " : " answered after ", x->begun_ns,
              x->answered_ns);
     put_time(&l, ", last byte after ", x->begun_ns, response->last_ns);
-    line_put(&l, "\n");
+    line_buf_put(&l, "\n");
     (void)buf_append(out, l.text, l.len);
 }
 
-static void let_go(struct bodies *b, struct exchange *x)
+static void let_go(struct exchange_dump *b, struct exchange *x)
 {
     struct note *n = note_of(x);
     if (!n)
         return;
-    x->note[BODIES_NOTE] = NULL;
+    x->note[DUMP_NOTE] = NULL;
     for (int side = 0; side < 2; side++) {
         struct side *s = &n->side[side];
         b->held -= size_of(s);
@@ -405,8 +405,8 @@ static void let_go(struct bodies *b, struct exchange *x)
 
 static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
 {
-    struct bodies *b = ctx;
-    struct line first;
+    struct exchange_dump *b = ctx;
+    struct line_buf first;
     console_exchange(b->console, x, why, &first);
     first.text[first.len++] = '\n';
     (void)buf_append(&b->block, first.text, first.len);
@@ -425,9 +425,9 @@ static void on_discarded(void *ctx, struct exchange *x)
     let_go(ctx, x);
 }
 
-void bodies_init(struct bodies *b, struct console *console)
+void exchange_dump_init(struct exchange_dump *b, struct console *console)
 {
-    *b = (struct bodies){.console = console};
+    *b = (struct exchange_dump){.console = console};
     b->observer = (struct exchange_observer){.begun = on_begun,
                                              .head = on_head,
                                              .data = on_data,
@@ -435,10 +435,10 @@ void bodies_init(struct bodies *b, struct console *console)
                                              .closed = on_closed,
                                              .discarded = on_discarded,
                                              .ctx = b,
-                                             .note = BODIES_NOTE};
+                                             .note = DUMP_NOTE};
 }
 
-void bodies_deinit(struct bodies *b)
+void exchange_dump_deinit(struct exchange_dump *b)
 {
     buf_free(&b->block);
 }

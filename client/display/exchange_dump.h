@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// --print-bodies: an exchange with its heads, bodies and times, when it has ended. Bodies are
+// decoded and laid out as `adit show` does it. What is secret by its name is not shown, what is no
+// text is only counted, and nothing moves the cursor.
+#pragma once
+#include "console.h"
+#include "proto/buf.h"
+
+enum {
+    DUMP_NOTE = 1,               // of the exchange: ours
+    DUMP_HEAD_BYTES = 16 * 1024, // of the text of a request's head, or of a response's heads
+    DUMP_TRAILER_BYTES = 2 * 1024,
+    DUMP_BODY_BYTES = 16 * 1024,    // of each body as it passed that are kept to be shown
+    DUMP_DECODED_BYTES = 64 * 1024, // that its codings yield of them, and
+    DUMP_SHOWN_BYTES = 24 * 1024,   // what is shown of it: of its lines as they are laid out,
+    DUMP_BODY_LINES = 1000,         // and so many of these
+    DUMP_HELD_BYTES = 16 << 20,     // for all exchanges that run; what is more is only counted
+};
+
+struct exchange_dump {
+    struct exchange_observer observer; // prints, the exchange's usual line too
+    struct console *console;
+    struct buf block; // being put together
+    size_t held;
+};
+
+void exchange_dump_init(struct exchange_dump *b, struct console *console);
+void exchange_dump_deinit(struct exchange_dump *b);
