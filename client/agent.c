@@ -64,13 +64,13 @@ static void retry_later(struct agent *a, uint32_t first_ms, uint32_t not_before_
 }
 
 // The bound of the first retry. What the relay says is heeded in reason.
-static uint32_t first_retry(const struct link_end *end)
+static uint32_t first_retry(const struct link_failure *failure)
 {
-    if (!end->was_up)
+    if (!failure->was_up)
         return RETRY_FIRST_MS;
-    if (end->retry_ms == 0 || end->retry_ms > RETRY_MAX_MS)
+    if (failure->retry_within_ms == 0 || failure->retry_within_ms > RETRY_MAX_MS)
         return RETRY_LOST_MS;
-    return end->retry_ms < RETRY_LEAST_MS ? RETRY_LEAST_MS : end->retry_ms;
+    return failure->retry_within_ms < RETRY_LEAST_MS ? RETRY_LEAST_MS : failure->retry_within_ms;
 }
 
 // The tunnel of a link that is gone: its exchanges end with it.
@@ -107,16 +107,16 @@ static void drop_link(struct agent *a, const char *why)
 // The same for an error of the tunnel.
 static void drop_link_for(struct agent *a, int error)
 {
-    char text[OUTAGE_TEXT_MAX];
+    char text[LINK_MESSAGE_MAX];
     bool silent = error == TUNNEL_E_SILENT || error == TUNNEL_E_MEMORY || error == TUNNEL_E_FULL;
-    outage_lost(text, a->config.relay_url, error, tunnel_detail(a->tunnel));
+    link_message_lost(text, a->config.relay_url, error, tunnel_detail(a->tunnel));
     log_warn("%s", text);
     leave_link(a, silent ? LINK_CLOSE_GOES_AWAY : LINK_CLOSE_BREACH);
 }
 
 static void tell_outage(struct agent *a, const char *text)
 {
-    if (outage_is_news(&a->outage, text, loop_now_ms(&a->loop)))
+    if (link_message_is_due(&a->outage, text, loop_now_ms(&a->loop)))
         log_warn("%s", text);
 }
 
@@ -205,7 +205,7 @@ static void on_bound(struct agent *a, const struct control_message *bound)
         display_begin(&a->display, a->recorder != NULL, a->config.data);
     a->was_bound = true;
     a->token_refused = false;
-    outage_end(&a->outage);
+    link_message_reset(&a->outage);
 }
 
 // When a refusal ends the agent.
@@ -240,7 +240,7 @@ static enum finality finality_of(const char *code)
 
 static void on_refused(struct agent *a, const struct control_message *refused)
 {
-    char text[OUTAGE_TEXT_MAX];
+    char text[LINK_MESSAGE_MAX];
     enum finality finality = finality_of(refused->code);
     if (finality == FINAL || (finality == FINAL_AT_START && !a->was_bound)) {
         log_error("%s (%s)", refused->message, refused->code);
@@ -410,9 +410,9 @@ static bool on_link_received(void *ctx, const uint8_t *bytes, size_t len, bool l
 
 // The token is wrong; or, if the relay has let us in with it, was changed there: then it will be
 // changed here too.
-static void on_unauthorized(struct agent *a, const struct link_end *end)
+static void on_unauthorized(struct agent *a, const struct link_failure *failure)
 {
-    char text[OUTAGE_TEXT_MAX];
+    char text[LINK_MESSAGE_MAX];
     const char *url = a->config.relay_url;
     if (!a->was_bound) {
         log_error(
@@ -431,22 +431,22 @@ static void on_unauthorized(struct agent *a, const struct link_end *end)
                                         : "start adit again with its new one");
     tell_outage(a, text);
     a->token_refused = true;
-    retry_later(a, RETRY_FIRST_MS, end->not_before_ms);
+    retry_later(a, RETRY_FIRST_MS, failure->retry_after_ms);
 }
 
-static void on_link_down(void *ctx, const struct link_end *end)
+static void on_link_down(void *ctx, const struct link_failure *failure)
 {
     struct agent *a = ctx;
-    char text[OUTAGE_TEXT_MAX];
+    char text[LINK_MESSAGE_MAX];
     a->link = NULL;
     drop_tunnel(a);
-    if (end->status == 401 && !end->at_proxy) {
-        on_unauthorized(a, end);
+    if (failure->status == 401 && !failure->at_proxy) {
+        on_unauthorized(a, failure);
         return;
     }
-    outage_text(text, &a->config.relay, a->config.relay_url, end);
+    link_message_failed(text, &a->config.relay, a->config.relay_url, failure);
     tell_outage(a, text);
-    retry_later(a, first_retry(end), end->not_before_ms);
+    retry_later(a, first_retry(failure), failure->retry_after_ms);
 }
 
 static const struct link_ops link_ops = {on_link_up, on_link_received, wake, on_link_down};

@@ -3,7 +3,7 @@
 #pragma once
 #include "client/display/display.h"
 #include "client/link/link.h"
-#include "client/link/outage.h"
+#include "client/link/link_messages.h"
 #include "common/io/signals.h"
 #include "common/record/write/recorder.h"
 #include "proto/tunnel/tunnel.h"
@@ -52,7 +52,7 @@ struct agent {
     bool put_off;      // this link's bind was refused, and is to be tried again
     int exit_status;
     bool token_refused; // the last time, after the relay had let us in
-    struct outage outage;
+    struct last_link_message outage;
 };
 
 // Runs until a signal or a refusal. Returns the exit status.

@@ -16,7 +16,7 @@ void console_resized(struct console *c)
     if (!c->terminal)
         return;
     const size_t columns = text_terminal(stdout);
-    c->place.columns = columns < LINE_COLUMNS_MOST ? columns : LINE_COLUMNS_MOST;
+    c->format.columns = columns < LINE_COLUMNS_MAX ? columns : LINE_COLUMNS_MAX;
 }
 
 // "+01:00".
@@ -64,33 +64,33 @@ static const char *clock_text(struct console *c)
 }
 
 // A safe line, and its line feed.
-static void print(struct console *c, struct line *l)
+static void print(struct console *c, struct line_buf *l)
 {
     l->text[l->len] = '\n';
     line_writer_put(c->out, l->text, l->len + 1);
 }
 
 void console_exchange(struct console *c, const struct exchange *x, enum exchange_why why,
-                      struct line *l)
+                      struct line_buf *l)
 {
-    const struct line_state state = {clock_text(c), x->info.status,
-                                     x->info.ended_ns - x->info.begun_ns, false, why};
-    exchange_line(l, &c->place, x, &state);
+    const struct exchange_line_state state = {clock_text(c), x->info.status,
+                                              x->info.ended_ns - x->info.begun_ns, false, why};
+    exchange_line(l, &c->format, x, &state);
 }
 
 void console_running(struct console *c, const struct exchange *x, unsigned status)
 {
-    struct line l;
-    const struct line_state state = {clock_text(c), status, uv_hrtime() - x->info.begun_ns, true,
-                                     EXCHANGE_COMPLETE};
-    exchange_line(&l, &c->place, x, &state);
+    struct line_buf l;
+    const struct exchange_line_state state = {clock_text(c), status, uv_hrtime() - x->info.begun_ns,
+                                              true, EXCHANGE_COMPLETE};
+    exchange_line(&l, &c->format, x, &state);
     print(c, &l);
 }
 
 static void on_exchange(void *ctx, struct exchange *x, enum exchange_why why)
 {
     struct console *c = ctx;
-    struct line l;
+    struct line_buf l;
     console_exchange(c, x, why, &l);
     print(c, &l);
 }
@@ -100,10 +100,10 @@ bool console_init(struct console *c)
     *c = (struct console){.second = -1, .out = line_writer_new(STDOUT_FILENO, "adit", GATHER_MS)};
     c->observer = (struct exchange_observer){.closed = on_exchange, .ctx = c};
     c->terminal = isatty(STDOUT_FILENO) == 1;
-    c->place.colours = text_has_colours(stdout);
+    c->format.colours = text_has_colours(stdout);
     console_resized(c);
     tzset(); // reads its file now, not when the first line is due
-    if (c->out && c->place.colours)
+    if (c->out && c->format.colours)
         line_writer_allow_colours(c->out);
     return c->out != NULL;
 }
@@ -115,16 +115,16 @@ void console_deinit(struct console *c)
 
 void console_line(struct console *c, const char *format, ...)
 {
-    struct line l;
+    struct line_buf l;
     va_list args;
     va_start(args, format);
     int n = vsnprintf(l.text, sizeof(l.text), format, args);
     va_end(args);
     l.len = n < 0 ? 0 : (size_t)n;
     l.hidden = 0;
-    if (l.len > LINE_BYTES - 1)
-        l.len = LINE_BYTES - 1;
-    line_disarm(&l);
+    if (l.len > LINE_BUF_BYTES - 1)
+        l.len = LINE_BUF_BYTES - 1;
+    line_buf_disarm(&l);
     print(c, &l);
 }
 
@@ -135,5 +135,5 @@ void console_block(struct console *c, struct slice lines)
 
 bool console_colours(const struct console *c)
 {
-    return c->place.colours;
+    return c->format.colours;
 }

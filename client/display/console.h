@@ -12,7 +12,7 @@ enum {
 struct console {
     struct line_writer *out;
     struct exchange_observer observer; // prints the lines of those that end
-    struct line_place place;
+    struct line_format format;
     bool terminal;
     int64_t second; // that `clock` shows
     char clock[40];
@@ -28,7 +28,7 @@ void console_zone(const struct console *c, char out[static ZONE_MAX]);
 void console_line(struct console *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // Makes the line of an exchange that has ended, safe, without its line feed.
 void console_exchange(struct console *c, const struct exchange *x, enum exchange_why why,
-                      struct line *l);
+                      struct line_buf *l);
 // Prints the line of one that goes on; `status`: 0 when there is none yet.
 void console_running(struct console *c, const struct exchange *x, unsigned status);
 // Prints lines that stay together; each ends with a line feed and is safe to show: our own colours

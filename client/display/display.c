@@ -18,15 +18,15 @@ bool display_init(struct display *d, struct loop *loop, const struct dial_target
 {
     if (!console_init(&d->console))
         return false;
-    bodies_init(&d->bodies, &d->console);
-    lasting_init(&d->lasting, loop, &d->console);
+    exchange_dump_init(&d->dump, &d->console);
+    long_exchanges_init(&d->long_exchanges, loop, &d->console);
     path_stats_init(&d->path_stats);
     service_watch_init(&d->service, loop, &d->console, target);
-    struct exchange_observer *first = print_bodies ? &d->bodies.observer : &d->console.observer;
+    struct exchange_observer *first = print_bodies ? &d->dump.observer : &d->console.observer;
     first->next = &d->path_stats.observer;
     d->path_stats.observer.next = &d->service.observer;
-    d->lasting.observer.next = first;
-    d->observer = &d->lasting.observer;
+    d->long_exchanges.observer.next = first;
+    d->observer = &d->long_exchanges.observer;
     (void)uv_signal_init(&loop->uv, &d->resized);
     d->resized.data = &d->console;
     (void)uv_signal_start(&d->resized, on_resized, SIGWINCH);
@@ -38,7 +38,7 @@ void display_deinit(struct display *d)
 {
     uv_close((uv_handle_t *)&d->resized, NULL);
     console_deinit(&d->console);
-    bodies_deinit(&d->bodies);
+    exchange_dump_deinit(&d->dump);
     path_stats_deinit(&d->path_stats);
 }
 
@@ -93,7 +93,7 @@ void display_table(struct display *d)
 {
     struct buf table = {0};
     console_resized(&d->console);
-    if (path_stats_table(&d->path_stats, d->console.place.columns, &table))
+    if (path_stats_table(&d->path_stats, d->console.format.columns, &table))
         console_block(&d->console, slice_of(buf_at(&table), buf_len(&table)));
     else
         console_line(&d->console, "adit: there is no memory for the table of paths");

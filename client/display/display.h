@@ -3,15 +3,15 @@
 // it with --print-bodies, one more for each that lasts, whether there is a service, and the table
 // of paths.
 #pragma once
-#include "bodies.h"
-#include "lasting.h"
+#include "exchange_dump.h"
+#include "long_exchanges.h"
 #include "path_stats.h"
 #include "service_watch.h"
 
 struct display {
     struct console console;
-    struct bodies bodies;
-    struct lasting lasting;
+    struct exchange_dump dump;
+    struct long_exchanges long_exchanges;
     struct path_stats path_stats;
     struct service_watch service;
     uv_signal_t resized;                      // the terminal

@@ -26,30 +26,31 @@ enum {
     REMARK_BYTES = 96
 };
 
-_Static_assert(ALWAYS + TARGET_ROOM <= LINE_COLUMNS_LEAST, "no line is too long");
-_Static_assert(ALWAYS - METHOD_COLUMNS + METHOD_MOST + TARGET_LEAST <= LINE_COLUMNS_LEAST,
+_Static_assert(ALWAYS + TARGET_ROOM <= LINE_COLUMNS_MIN, "no line is too long");
+_Static_assert(ALWAYS - METHOD_COLUMNS + METHOD_MOST + TARGET_LEAST <= LINE_COLUMNS_MIN,
                "nor here");
 
-static void put_colour(struct line *l, const struct line_place *place, enum text_colour colour)
+static void put_colour(struct line_buf *l, const struct line_format *format,
+                       enum text_colour colour)
 {
-    if (place->colours)
-        line_colour(l, colour);
+    if (format->colours)
+        line_buf_colour(l, colour);
 }
 
-static void put_status(struct line *l, const struct line_place *place, unsigned status)
+static void put_status(struct line_buf *l, const struct line_format *format, unsigned status)
 {
     enum text_colour colour = text_status_colour(status);
     if (colour != TEXT_PLAIN)
-        put_colour(l, place, colour);
+        put_colour(l, format, colour);
     size_t at = l->len;
     if (status)
-        line_number(l, status);
+        line_buf_number(l, status);
     else
-        line_put(l, "-");
-    line_right(l, at, STATUS_COLUMNS);
+        line_buf_put(l, "-");
+    line_buf_align_right(l, at, STATUS_COLUMNS);
     if (colour != TEXT_PLAIN)
-        put_colour(l, place, TEXT_PLAIN);
-    line_put(l, "  ");
+        put_colour(l, format, TEXT_PLAIN);
+    line_buf_put(l, "  ");
 }
 
 static struct slice at_most(struct slice s, size_t len)
@@ -58,49 +59,50 @@ static struct slice at_most(struct slice s, size_t len)
 }
 
 // All that stands before the target.
-static void put_columns(struct line *l, const struct line_place *place, const struct exchange *x,
-                        const struct line_state *state)
+static void put_columns(struct line_buf *l, const struct line_format *format,
+                        const struct exchange *x, const struct exchange_line_state *state)
 {
-    const size_t columns = place->columns ? place->columns : SIZE_MAX;
-    put_colour(l, place, TEXT_DIM);
+    const size_t columns = format->columns ? format->columns : SIZE_MAX;
+    put_colour(l, format, TEXT_DIM);
     size_t at = l->len;
-    line_put(l, x->info.id + (place->columns ? EXCHANGE_ID_LEN - LINE_ID_END : 0));
-    line_left(l, at, ID_COLUMNS);
-    line_put(l, "  ");
+    line_buf_put(l, x->info.id + (format->columns ? EXCHANGE_ID_LEN - LINE_ID_CHARS : 0));
+    line_buf_align_left(l, at, ID_COLUMNS);
+    line_buf_put(l, "  ");
     if (columns >= WITH_TIME) {
-        line_put(l, state->time);
-        line_put(l, "  ");
+        line_buf_put(l, state->time);
+        line_buf_put(l, "  ");
     }
-    put_colour(l, place, TEXT_PLAIN);
-    put_status(l, place, state->status);
+    put_colour(l, format, TEXT_PLAIN);
+    put_status(l, format, state->status);
     at = l->len;
     if (columns >= WITH_SIZE) {
-        line_bytes(l, x->direction[OUTBOUND].bytes);
-        line_right(l, at, SIZE_COLUMNS);
-        line_put(l, "  ");
+        line_buf_size(l, x->direction[OUTBOUND].bytes);
+        line_buf_align_right(l, at, SIZE_COLUMNS);
+        line_buf_put(l, "  ");
     }
     at = l->len;
     if (columns >= WITH_DURATION) {
-        line_duration(l, state->ns);
-        line_right(l, at, DURATION_COLUMNS);
-        line_put(l, "  ");
+        line_buf_duration(l, state->ns);
+        line_buf_align_right(l, at, DURATION_COLUMNS);
+        line_buf_put(l, "  ");
     }
     at = l->len;
-    line_foreign(l, at_most(slice_str(x->info.method), place->columns ? METHOD_MOST : SIZE_MAX));
-    line_left(l, at, METHOD_COLUMNS);
-    line_put(l, " ");
+    line_buf_untrusted(
+        l, at_most(slice_str(x->info.method), format->columns ? METHOD_MOST : SIZE_MAX));
+    line_buf_align_left(l, at, METHOD_COLUMNS);
+    line_buf_put(l, " ");
 }
 
 // Puts as much as has room, with three dots for the rest.
-static void put_cut(struct line *l, struct slice s, size_t columns)
+static void put_cut(struct line_buf *l, struct slice s, size_t columns)
 {
     const size_t dots = columns < 3 ? columns : 3;
     if (s.len <= columns) {
-        line_foreign(l, s);
+        line_buf_untrusted(l, s);
         return;
     }
-    line_foreign(l, slice_of(s.p, columns - dots));
-    line_foreign(l, slice_of("...", dots));
+    line_buf_untrusted(l, slice_of(s.p, columns - dots));
+    line_buf_untrusted(l, slice_of("...", dots));
 }
 
 // A remark beside the columns: a word, and a detail that explains it.
@@ -110,18 +112,18 @@ struct remark {
 };
 
 // Puts the bytes that passed each way behind a switch of protocols.
-static void put_traffic(struct line *l, const struct exchange *x)
+static void put_traffic(struct line_buf *l, const struct exchange *x)
 {
-    line_clear(l);
-    line_bytes(l, x->direction[INBOUND].bytes);
-    line_put(l, " in, ");
-    line_bytes(l, x->direction[OUTBOUND].bytes);
-    line_put(l, " out");
+    line_buf_clear(l);
+    line_buf_size(l, x->direction[INBOUND].bytes);
+    line_buf_put(l, " in, ");
+    line_buf_size(l, x->direction[OUTBOUND].bytes);
+    line_buf_put(l, " out");
 }
 
 // `memory` is for its text.
-static struct remark remark_on(const struct exchange *x, const struct line_state *state,
-                               struct line *memory)
+static struct remark remark_on(const struct exchange *x, const struct exchange_line_state *state,
+                               struct line_buf *memory)
 {
     struct remark r = {.word = SLICE(""), .detail = slice_str(x->info.detail)};
     if (state->runs)
@@ -152,16 +154,16 @@ static struct slice shortened(struct slice word, size_t columns)
     return at_most(word, columns);
 }
 
-static void put_remark(struct line *l, const struct line_place *place, const struct remark *r,
+static void put_remark(struct line_buf *l, const struct line_format *format, const struct remark *r,
                        bool runs)
 {
-    line_put(l, "  ");
-    put_colour(l, place, runs ? TEXT_DIM : TEXT_YELLOW);
-    line_foreign(l, r->word);
+    line_buf_put(l, "  ");
+    put_colour(l, format, runs ? TEXT_DIM : TEXT_YELLOW);
+    line_buf_untrusted(l, r->word);
     if (r->detail.len > 0)
-        line_put(l, ": ");
-    line_foreign(l, r->detail);
-    put_colour(l, place, TEXT_PLAIN);
+        line_buf_put(l, ": ");
+    line_buf_untrusted(l, r->detail);
+    put_colour(l, format, TEXT_PLAIN);
 }
 
 // Makes a detail fit into so many columns; `memory` is for its text.
@@ -182,13 +184,13 @@ static void cut_detail(struct remark *r, size_t columns, char memory[static REMA
 
 // Target and remark on a terminal. Where they have no room the remark says more: the target is cut
 // before its word is, but for a beginning.
-static void put_both(struct line *l, const struct line_place *place, struct slice target,
+static void put_both(struct line_buf *l, const struct line_format *format, struct slice target,
                      struct remark r, bool runs)
 {
     char memory[REMARK_BYTES];
     const size_t at = l->len;
-    const size_t used = line_columns(l);
-    const size_t room = place->columns > used ? place->columns - used : 0;
+    const size_t used = line_buf_columns(l);
+    const size_t room = format->columns > used ? format->columns - used : 0;
     const size_t least = target.len < TARGET_LEAST ? target.len : TARGET_LEAST;
     const size_t most = room > least + BETWEEN ? room - least - BETWEEN : 0;
     r.word = shortened(r.word, most);
@@ -200,8 +202,8 @@ static void put_both(struct line *l, const struct line_place *place, struct slic
     const size_t left = room - behind - before;
     cut_detail(&r, left > BETWEEN ? left - BETWEEN : 0, memory); // ": " is as wide
     const size_t spare = left - (r.detail.len > 0 ? BETWEEN + r.detail.len : 0);
-    line_left(l, at, before + spare < TARGET_COLUMNS ? before + spare : TARGET_COLUMNS);
-    put_remark(l, place, &r, runs);
+    line_buf_align_left(l, at, before + spare < TARGET_COLUMNS ? before + spare : TARGET_COLUMNS);
+    put_remark(l, format, &r, runs);
 }
 
 // Without the values of credentials: lines are copied from terminals, and kept by who runs us.
@@ -216,23 +218,23 @@ static struct slice target_of(const struct exchange *x, char *memory, size_t cap
     return slice_of(memory, cap - sink.left);
 }
 
-void exchange_line(struct line *l, const struct line_place *place, const struct exchange *x,
-                   const struct line_state *state)
+void exchange_line(struct line_buf *l, const struct line_format *format, const struct exchange *x,
+                   const struct exchange_line_state *state)
 {
     char memory[EXCHANGE_TARGET_MAX + TARGET_GROWTH];
-    struct line traffic;
+    struct line_buf traffic;
     const struct remark r = remark_on(x, state, &traffic);
     const struct slice target = target_of(x, memory, sizeof(memory));
-    line_clear(l);
-    put_columns(l, place, x, state);
-    if (place->columns > 0) {
-        put_both(l, place, target, r, state->runs);
+    line_buf_clear(l);
+    put_columns(l, format, x, state);
+    if (format->columns > 0) {
+        put_both(l, format, target, r, state->runs);
         return;
     }
     const size_t at = l->len;
-    line_foreign(l, target);
+    line_buf_untrusted(l, target);
     if (r.word.len == 0)
         return;
-    line_left(l, at, TARGET_COLUMNS);
-    put_remark(l, place, &r, state->runs);
+    line_buf_align_left(l, at, TARGET_COLUMNS);
+    put_remark(l, format, &r, state->runs);
 }

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include "common/base/line_writer.h"
 #include "common/base/printable.h"
-#include "line.h"
+#include "line_buf.h"
 #include "proto/hash.h"
 
 enum {
-    STEPS = 8, // of the histogram to each doubling
+    STEPS_PER_DOUBLING = 8, // of the histogram to each doubling
     BETWEEN = 2,
     DOTS = 3,
     PATH_ROOM = 20 // columns of a terminal that the path is to have
@@ -16,33 +16,34 @@ enum {
 
 _Static_assert((PATH_STATS_ROWS + 2) * PATH_STATS_ROW_BYTES <= LINE_WRITER_BYTES / 2,
                "the table is printed in one piece");
-_Static_assert((size_t)PATH_STATS_ROW_BYTES <= LINE_BYTES, "a row is a line");
+_Static_assert((size_t)PATH_STATS_ROW_BYTES <= LINE_BUF_BYTES, "a row is a line");
 
 struct path_stats_entry {
     struct path_stats_entry *next; // in its bucket
     uint64_t calls, total_ns, shortest_ns, longest_ns;
     uint64_t bytes[2]; // of bodies
-    uint32_t times[PATH_STATS_TIMES];
+    uint32_t times[PATH_STATS_TIME_BUCKETS];
     size_t len;
     char path[EXCHANGE_TARGET_MAX + 1];
 };
 
-size_t path_stats_place(uint64_t us)
+size_t path_stats_bucket(uint64_t us)
 {
-    if (us < STEPS)
+    if (us < STEPS_PER_DOUBLING)
         return (size_t)us;
     if (us > UINT32_MAX)
         us = UINT32_MAX;
     unsigned top = 63 - (unsigned)__builtin_clzll(us);
-    return (size_t)(top - 2) * STEPS + (size_t)(us >> (top - 3) & (STEPS - 1));
+    return (size_t)(top - 2) * STEPS_PER_DOUBLING +
+           (size_t)(us >> (top - 3) & (STEPS_PER_DOUBLING - 1));
 }
 
-uint64_t path_stats_us(size_t place)
+uint64_t path_stats_bucket_us(size_t bucket)
 {
-    if (place < STEPS)
-        return place;
-    unsigned shift = (unsigned)(place / STEPS) - 1;
-    uint64_t least = (uint64_t)(STEPS + place % STEPS) << shift;
+    if (bucket < STEPS_PER_DOUBLING)
+        return bucket;
+    unsigned shift = (unsigned)(bucket / STEPS_PER_DOUBLING) - 1;
+    uint64_t least = (uint64_t)(STEPS_PER_DOUBLING + bucket % STEPS_PER_DOUBLING) << shift;
     return least + ((1ULL << shift) / 2);
 }
 
@@ -53,9 +54,9 @@ static struct slice path_of(const char *target)
 }
 
 // Whoever finds colliding paths makes lookups slow, a thousand compares at most.
-static size_t bucket_of(struct slice path)
+static size_t hash_bucket(struct slice path)
 {
-    return (size_t)(hash_bytes(path, 0) % PATH_STATS_BUCKETS);
+    return (size_t)(hash_bytes(path, 0) % PATH_STATS_HASH_BUCKETS);
 }
 
 static struct path_stats_entry *path_new(struct slice path)
@@ -78,7 +79,7 @@ static struct path_stats_entry *others(struct path_stats *t)
 // NULL when out of memory.
 static struct path_stats_entry *find(struct path_stats *t, struct slice path)
 {
-    struct path_stats_entry **bucket = &t->buckets[bucket_of(path)];
+    struct path_stats_entry **bucket = &t->buckets[hash_bucket(path)];
     for (struct path_stats_entry *p = *bucket; p; p = p->next)
         if (slice_eq(slice_of(p->path, p->len), path))
             return p;
@@ -106,7 +107,7 @@ static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
     p->total_ns += ns;
     if (ns > p->longest_ns)
         p->longest_ns = ns;
-    p->times[path_stats_place(ns / 1000)]++;
+    p->times[path_stats_bucket(ns / 1000)]++;
     for (int side = 0; side < 2; side++)
         p->bytes[side] += x->direction[side].bytes;
 }
@@ -118,7 +119,7 @@ void path_stats_init(struct path_stats *t)
 
 void path_stats_deinit(struct path_stats *t)
 {
-    for (size_t i = 0; i < PATH_STATS_BUCKETS; i++) {
+    for (size_t i = 0; i < PATH_STATS_HASH_BUCKETS; i++) {
         while (t->buckets[i]) {
             struct path_stats_entry *p = t->buckets[i];
             t->buckets[i] = p->next;
@@ -136,7 +137,7 @@ static void add(struct path_stats_entry *to, const struct path_stats_entry *p)
     to->total_ns += p->total_ns;
     if (p->longest_ns > to->longest_ns)
         to->longest_ns = p->longest_ns;
-    for (size_t i = 0; i < PATH_STATS_TIMES; i++)
+    for (size_t i = 0; i < PATH_STATS_TIME_BUCKETS; i++)
         to->times[i] += p->times[i];
     for (int side = 0; side < 2; side++)
         to->bytes[side] += p->bytes[side];
@@ -149,12 +150,12 @@ static uint64_t percentile_ns(const struct path_stats_entry *p, unsigned percent
     uint64_t rank = (p->calls * percent + 99) / 100;
     uint64_t seen = 0;
     size_t i = 0;
-    for (; i < PATH_STATS_TIMES - 1; i++) {
+    for (; i < PATH_STATS_TIME_BUCKETS - 1; i++) {
         seen += p->times[i];
         if (seen >= rank)
             break;
     }
-    uint64_t ns = path_stats_us(i) * 1000;
+    uint64_t ns = path_stats_bucket_us(i) * 1000;
     if (ns < p->shortest_ns)
         return p->shortest_ns;
     return ns < p->longest_ns ? ns : p->longest_ns;
@@ -181,16 +182,16 @@ static const struct {
     [REQUEST] = {"request", 11}, [RESPONSE] = {"response", 11}};
 
 // What the table is for.
-struct place {
+struct table_format {
     size_t columns; // of the terminal; 0: it is none
     bool shown[COLUMNS];
 };
 
 // On a terminal as many columns as leave room for the path.
-static struct place place_of(size_t width)
+static struct table_format table_format_for(size_t width)
 {
     static const enum column left_out[] = {REQUEST, RESPONSE, P90, P99, P50, AVERAGE};
-    struct place p = {.columns = width};
+    struct table_format p = {.columns = width};
     size_t taken = BETWEEN + PATH_ROOM;
     for (size_t i = 0; i < COLUMNS; i++) {
         p.shown[i] = true;
@@ -204,37 +205,37 @@ static struct place place_of(size_t width)
     return p;
 }
 
-static void put_cell(struct line *row, const struct path_stats_entry *p, enum column column)
+static void put_cell(struct line_buf *row, const struct path_stats_entry *p, enum column column)
 {
     switch (column) {
-    case CALLS: line_number(row, p->calls); return;
-    case TOTAL: line_duration(row, p->total_ns); return;
-    case AVERAGE: line_duration(row, p->calls ? p->total_ns / p->calls : 0); return;
-    case P50: line_duration(row, percentile_ns(p, 50)); return;
-    case P90: line_duration(row, percentile_ns(p, 90)); return;
-    case P99: line_duration(row, percentile_ns(p, 99)); return;
-    case REQUEST: line_bytes(row, p->bytes[INBOUND]); return;
-    case RESPONSE: line_bytes(row, p->bytes[OUTBOUND]); return;
+    case CALLS: line_buf_number(row, p->calls); return;
+    case TOTAL: line_buf_duration(row, p->total_ns); return;
+    case AVERAGE: line_buf_duration(row, p->calls ? p->total_ns / p->calls : 0); return;
+    case P50: line_buf_duration(row, percentile_ns(p, 50)); return;
+    case P90: line_buf_duration(row, percentile_ns(p, 90)); return;
+    case P99: line_buf_duration(row, percentile_ns(p, 99)); return;
+    case REQUEST: line_buf_size(row, p->bytes[INBOUND]); return;
+    case RESPONSE: line_buf_size(row, p->bytes[OUTBOUND]); return;
     case COLUMNS: return;
     }
 }
 
 // Takes the next character of a path, as it is shown.
-static struct shown next_of(struct printable *p, struct slice *path)
+static struct shown next_shown(struct printable *p, struct slice *path)
 {
     struct shown shown = printable_next(p, path);
     return shown.as_is ? shown : (struct shown){SLICE("?"), 1, false};
 }
 
 // Bytes of a path that fit into so many columns, all of it when it does; and whether it does.
-static size_t fitting(struct slice path, size_t room, bool *whole)
+static size_t fitting_len(struct slice path, size_t room, bool *whole)
 {
     struct printable p = {0};
     struct slice rest = path;
     size_t taken = 0;
     size_t fits = 0; // with dots behind it
     while (rest.len > 0 && taken <= room) {
-        taken += next_of(&p, &rest).columns;
+        taken += next_shown(&p, &rest).columns;
         if (taken + DOTS <= room)
             fits = path.len - rest.len;
     }
@@ -242,50 +243,52 @@ static size_t fitting(struct slice path, size_t room, bool *whole)
     return *whole ? path.len : fits;
 }
 
-static void put_path(struct line *row, const struct place *place, struct slice path)
+static void put_path(struct line_buf *row, const struct table_format *format, struct slice path)
 {
     struct printable printable = {0};
     bool whole = true;
-    if (place->columns > 0)
-        path.len = fitting(path, place->columns > row->len ? place->columns - row->len : 0, &whole);
+    if (format->columns > 0)
+        path.len =
+            fitting_len(path, format->columns > row->len ? format->columns - row->len : 0, &whole);
     while (path.len > 0) {
-        struct slice text = next_of(&printable, &path).text;
+        struct slice text = next_shown(&printable, &path).text;
         memcpy(row->text + row->len, text.p, text.len);
         row->len += text.len;
     }
     if (!whole)
-        line_put(row, "...");
+        line_buf_put(row, "...");
 }
 
-static bool put_row(struct buf *out, const struct place *place, const struct path_stats_entry *p)
+static bool put_row(struct buf *out, const struct table_format *format,
+                    const struct path_stats_entry *p)
 {
-    struct line row;
-    line_clear(&row);
+    struct line_buf row;
+    line_buf_clear(&row);
     for (enum column i = 0; i < COLUMNS; i++) {
         size_t at = row.len;
-        if (!place->shown[i])
+        if (!format->shown[i])
             continue;
         put_cell(&row, p, i);
-        line_right(&row, at, columns[i].width);
+        line_buf_align_right(&row, at, columns[i].width);
     }
-    line_put(&row, "  ");
-    put_path(&row, place, slice_of(p->path, p->len));
+    line_buf_put(&row, "  ");
+    put_path(&row, format, slice_of(p->path, p->len));
     row.text[row.len++] = '\n';
     return buf_append(out, row.text, row.len);
 }
 
-static bool put_names(struct buf *out, const struct place *place)
+static bool put_column_names(struct buf *out, const struct table_format *format)
 {
-    struct line row;
-    line_clear(&row);
+    struct line_buf row;
+    line_buf_clear(&row);
     for (size_t i = 0; i < COLUMNS; i++) {
         size_t at = row.len;
-        if (!place->shown[i])
+        if (!format->shown[i])
             continue;
-        line_put(&row, columns[i].name);
-        line_right(&row, at, columns[i].width);
+        line_buf_put(&row, columns[i].name);
+        line_buf_align_right(&row, at, columns[i].width);
     }
-    line_put(&row, "  path\n");
+    line_buf_put(&row, "  path\n");
     return buf_append(out, row.text, row.len);
 }
 
@@ -300,24 +303,24 @@ static int by_total(const void *a, const void *b)
     return (total_a < total_b) - (total_a > total_b);
 }
 
-static bool put_rows(const struct path_stats *t, const struct place *place, struct ranked *rows,
-                     struct buf *out)
+static bool put_rows(const struct path_stats *t, const struct table_format *format,
+                     struct ranked *rows, struct buf *out)
 {
     struct path_stats_entry *rest = path_new(SLICE("(other paths)"));
     size_t count = 0;
     bool ok = rest != NULL;
-    for (size_t i = 0; i < PATH_STATS_BUCKETS; i++)
+    for (size_t i = 0; i < PATH_STATS_HASH_BUCKETS; i++)
         for (const struct path_stats_entry *p = t->buckets[i]; p; p = p->next)
             rows[count++].path = p;
     qsort(rows, count, sizeof(struct ranked), by_total);
     for (size_t i = 0; ok && i < count && i < PATH_STATS_ROWS; i++)
-        ok = put_row(out, place, rows[i].path);
+        ok = put_row(out, format, rows[i].path);
     for (size_t i = PATH_STATS_ROWS; ok && i < count; i++)
         add(rest, rows[i].path);
     if (ok && t->others)
         add(rest, t->others);
     if (ok && rest->calls > 0)
-        ok = put_row(out, place, rest);
+        ok = put_row(out, format, rest);
     free(rest);
     return ok;
 }
@@ -325,16 +328,16 @@ static bool put_rows(const struct path_stats *t, const struct place *place, stru
 bool path_stats_table(const struct path_stats *t, size_t width, struct buf *out)
 {
     char head[160];
-    const struct place place = place_of(width);
+    const struct table_format format = table_format_for(width);
     int len = snprintf(head, sizeof(head), "adit: %llu exchange%s on %zu path%s%s\n",
                        (unsigned long long)t->exchanges, t->exchanges == 1 ? "" : "s", t->paths,
                        t->paths == 1 ? "" : "s", t->others ? " and more" : "");
     bool ok = buf_append(out, head, (size_t)len);
     if (t->exchanges == 0)
         return ok;
-    ok = ok && put_names(out, &place);
+    ok = ok && put_column_names(out, &format);
     struct ranked *rows = calloc(t->paths + 1, sizeof(struct ranked));
-    ok = ok && rows && put_rows(t, &place, rows, out);
+    ok = ok && rows && put_rows(t, &format, rows, out);
     free(rows);
     return ok;
 }

@@ -16,20 +16,21 @@ struct link_target {
 };
 
 // Why a link did not come up or went down.
-struct link_end {
+struct link_failure {
     bool was_up;
-    bool at_proxy;    // the proxy before the relay is to blame, or could not be reached
-    unsigned status;  // of the HTTP response that refused the WebSocket or the CONNECT, or 0
-    bool certificate; // the relay's was not accepted
-    bool no_tls;      // what is there does not speak TLS
-    bool asked;       // the handshake was sent, and what came of it is `text`
-    bool no_unix;     // a Unix socket of our own failed, by which connections are handed over
-    char code[32];    // of that response's adit-error, or empty
-    const char *text; // why else
-    int error;        // libuv's that it is told of, or 0
+    bool at_proxy;        // the proxy before the relay is to blame, or could not be reached
+    unsigned status;      // of the HTTP response that refused the WebSocket or the CONNECT, or 0
+    bool bad_certificate; // the relay's was not accepted
+    bool not_tls;         // what is there does not speak TLS
+    bool handshake_sent;  // the handshake was sent, and what came of it is `text`
+    bool no_unix_socket;  // a Unix socket of our own failed, by which connections are handed over
+    char code[32];        // of that response's adit-error, or empty
+    const char *text;     // why else
+    int error;            // libuv's that it is told of, or 0
     char address[ADDRESS_TEXT_MAX]; // that the error is of; empty: of none
-    uint32_t not_before_ms;         // that response's Retry-After; 0: it had none
-    uint32_t retry_ms; // within which the relay, closing it, wants us back; 0: it said nothing
+    uint32_t retry_after_ms;        // that response's Retry-After; 0: it had none
+    uint32_t
+        retry_within_ms; // within which the relay, closing it, wants us back; 0: it said nothing
 };
 
 struct link_ops {
@@ -39,7 +40,7 @@ struct link_ops {
     // link_ready has become true again.
     void (*writable)(void *ctx);
     // The last event; the link is gone. Not called after link_close.
-    void (*down)(void *ctx, const struct link_end *end);
+    void (*down)(void *ctx, const struct link_failure *failure);
 };
 
 // State that links share. NULL on failure: the loop must not be run any more then, since

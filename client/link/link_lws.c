@@ -52,13 +52,13 @@ struct link {
     struct lws *wsi;
     struct timeout limit;
     bool is_up;
-    bool cut_off;         // its descriptor is not the connection to the relay
-    bool asked, no_tls;   // as in struct link_end
-    uint32_t retry_ms;    // as in struct link_end
-    bool said_farewell;   // the relay has sent a close frame
-    const char *failure;  // for which we ended the attempt ourselves
-    const char *tls_why;  // the alert by which a peer ended a handshake, or NULL
-    const char *distrust; // why the relay's certificate was not accepted
+    bool detached;                 // its descriptor is not the connection to the relay
+    bool handshake_sent, not_tls;  // as in struct link_failure
+    uint32_t retry_within_ms;      // as in struct link_failure
+    bool close_received;           // the relay has sent a close frame
+    const char *abort_reason;      // for which we ended the attempt ourselves
+    const char *tls_alert;         // the alert by which a peer ended a handshake, or NULL
+    const char *certificate_error; // why the relay's certificate was not accepted
     char host[AUTHORITY_MAX];
 };
 
@@ -76,27 +76,27 @@ static void link_free(struct link *link)
     free(link);
 }
 
-static void link_down(struct link *link, const struct link_end *end)
+static void link_down(struct link *link, const struct link_failure *failure)
 {
     const struct link_ops *ops = link->ops;
     void *ctx = link->ctx;
     link_free(link);
     if (ops)
-        ops->down(ctx, end);
+        ops->down(ctx, failure);
 }
 
-static void attempt_failed(struct link *link, struct link_end end)
+static void attempt_failed(struct link *link, struct link_failure failure)
 {
-    end.certificate = link->distrust != NULL;
-    end.asked = link->asked && !link->cut_off;
-    end.no_tls = link->no_tls;
-    if (link->distrust)
-        end.text = link->distrust;
-    else if (link->failure)
-        end.text = link->failure;
-    else if (link->tls_why)
-        end.text = link->tls_why;
-    link_down(link, &end);
+    failure.bad_certificate = link->certificate_error != NULL;
+    failure.handshake_sent = link->handshake_sent && !link->detached;
+    failure.not_tls = link->not_tls;
+    if (link->certificate_error)
+        failure.text = link->certificate_error;
+    else if (link->abort_reason)
+        failure.text = link->abort_reason;
+    else if (link->tls_alert)
+        failure.text = link->tls_alert;
+    link_down(link, &failure);
 }
 
 // Has libwebsockets end the connection in the next turn of the loop. Its timer alone may sleep on
@@ -110,7 +110,7 @@ static void kill_later(struct link *link)
 static void on_limit(struct timeout *t)
 {
     struct link *link = container_of(t, struct link, limit);
-    link->failure = "no answer in time";
+    link->abort_reason = "no answer in time";
     kill_later(link);
 }
 
@@ -169,13 +169,14 @@ static struct lws *start_handshake(struct link *link, const char *address)
 static void start_failed(struct link *link, int error)
 {
     int uv = error ? uv_translate_sys_error(error) : UV_ENOMEM;
-    attempt_failed(link, (struct link_end){.error = uv, .text = uv_strerror(uv)});
+    attempt_failed(link, (struct link_failure){.error = uv, .text = uv_strerror(uv)});
 }
 
 static void door_failed(struct link *link, int error)
 {
     int uv = uv_translate_sys_error(error);
-    attempt_failed(link, (struct link_end){.error = uv, .text = uv_strerror(uv), .no_unix = true});
+    attempt_failed(
+        link, (struct link_failure){.error = uv, .text = uv_strerror(uv), .no_unix_socket = true});
 }
 
 // Gives a connected socket to libwebsockets, which has no function that takes one: while it waits
@@ -205,8 +206,8 @@ static void hand_over(struct link *link, int socket, const struct door *door)
     timeout_start(c->loop, &link->limit, OPEN_MS, on_limit);
     if (dup3(socket, lws_get_socket_fd(wsi), O_CLOEXEC) >= 0)
         return;
-    link->failure = strerror(errno);
-    link->cut_off = true; // nothing leaves
+    link->abort_reason = strerror(errno);
+    link->detached = true; // nothing leaves
     kill_later(link);
 }
 
@@ -221,18 +222,18 @@ static void begin(struct link *link, int socket)
     close_door(&door);
 }
 
-static void on_dialed(void *ctx, struct conn *conn, const struct link_end *end)
+static void on_dialed(void *ctx, struct conn *conn, const struct link_failure *failure)
 {
     struct link *link = ctx;
     uv_os_fd_t socket = -1;
     link->dial = NULL;
     if (!conn) {
-        attempt_failed(link, *end);
+        attempt_failed(link, *failure);
         return;
     }
     int error = uv_fileno((const uv_handle_t *)&conn->tcp, &socket);
     if (error)
-        attempt_failed(link, (struct link_end){.error = error, .text = uv_strerror(error)});
+        attempt_failed(link, (struct link_failure){.error = error, .text = uv_strerror(error)});
     else
         begin(link, socket);
     conn_close(conn, CONN_CLOSE_NOW); // libwebsockets has its own descriptor of it
@@ -288,33 +289,34 @@ static int link_failed(struct link *link, struct lws *wsi, const char *text, siz
 {
     static const char field[] = "adit-error:";
     char why[160];
-    struct link_end end = {.text = why, .status = lws_http_client_http_response(wsi)};
+    struct link_failure failure = {.text = why, .status = lws_http_client_http_response(wsi)};
     if (link->context->starting == link)
         link->context->starting = NULL;
     lws_set_opaque_user_data(wsi, NULL);
     (void)snprintf(why, sizeof(why), "%.*s", (int)len, text ? text : "");
     if (strcmp(why, "closed before established") == 0 || strcmp(why, "Closed before conn") == 0 ||
         strcmp(why, "read failed") == 0)
-        end.text = "it closed the connection";
+        failure.text = "it closed the connection";
     else if (strncmp(why, "connect S", 9) == 0) // "SSL err" or "SYSCALL", and no error's text
-        end.text = "it ended the TLS handshake without a word";
-    if (end.status)
-        end.not_before_ms = retry_after(wsi);
-    bool said = end.status && lws_hdr_custom_copy(wsi, end.code, sizeof(end.code), field,
-                                                  (int)sizeof(field) - 1) > 0;
-    if (!said || !private_is_code(slice_str(end.code)))
-        end.code[0] = 0; // whoever answers there is told of in words of ours
-    attempt_failed(link, end);
+        failure.text = "it ended the TLS handshake without a word";
+    if (failure.status)
+        failure.retry_after_ms = retry_after(wsi);
+    bool said = failure.status && lws_hdr_custom_copy(wsi, failure.code, sizeof(failure.code),
+                                                      field, (int)sizeof(field) - 1) > 0;
+    if (!said || !private_is_code(slice_str(failure.code)))
+        failure.code[0] = 0; // whoever answers there is told of in words of ours
+    attempt_failed(link, failure);
     return 0;
 }
 
 static int link_ended(struct link *link, struct lws *wsi)
 {
     lws_set_opaque_user_data(wsi, NULL);
-    link_down(link, &(struct link_end){.was_up = true,
-                                       .retry_ms = link->retry_ms,
-                                       .text = link->said_farewell ? "it stops or starts again"
-                                                                   : "the connection broke off"});
+    link_down(link,
+              &(struct link_failure){.was_up = true,
+                                     .retry_within_ms = link->retry_within_ms,
+                                     .text = link->close_received ? "it stops or starts again"
+                                                                  : "the connection broke off"});
     return 0;
 }
 
@@ -333,7 +335,7 @@ static int link_dropped(struct link *link, struct lws *wsi)
 static int link_authorise(struct link *link, struct lws *wsi, uint8_t **at, const uint8_t *end)
 {
     char value[SECRET_MAX + 8];
-    link->asked = true;
+    link->handshake_sent = true;
     if (!link->target->token[0])
         return 0;
     int len = snprintf(value, sizeof(value), "Bearer %s", link->target->token);
@@ -348,8 +350,8 @@ static int link_authorise(struct link *link, struct lws *wsi, uint8_t **at, cons
 // libwebsockets refuses one whose error stands.
 static int link_verified(struct link *link, X509_STORE_CTX *store, bool ok)
 {
-    if (!ok && !link->distrust)
-        link->distrust = X509_verify_cert_error_string(X509_STORE_CTX_get_error(store));
+    if (!ok && !link->certificate_error)
+        link->certificate_error = X509_verify_cert_error_string(X509_STORE_CTX_get_error(store));
     return ok ? 0 : 1;
 }
 
@@ -358,10 +360,10 @@ static int peer_closes(struct link *link, const char *bytes, size_t len)
 {
     const struct slice word = SLICE("retry ");
     uint64_t ms = 0;
-    link->said_farewell = true;
+    link->close_received = true;
     if (len > 2 + word.len && slice_eq(slice_of(bytes + 2, word.len), word) &&
         slice_to_u64(slice_of(bytes + 2 + word.len, len - 2 - word.len), &ms) && ms <= UINT32_MAX)
-        link->retry_ms = (uint32_t)ms;
+        link->retry_within_ms = (uint32_t)ms;
     return 0;
 }
 
@@ -382,10 +384,10 @@ static void on_tls(int sent, int version, int kind, const void *bytes, size_t le
     struct link *link = sent || len < 2 ? NULL : link_of(arg, ssl);
     const unsigned char *b = bytes;
     (void)version;
-    if (link && kind == SSL3_RT_HEADER && !link->asked)
-        link->no_tls = b[0] < SSL3_RT_CHANGE_CIPHER_SPEC || b[0] > SSL3_RT_APPLICATION_DATA;
-    if (link && kind == SSL3_RT_ALERT && !link->asked)
-        link->tls_why = SSL_alert_desc_string_long(b[1]);
+    if (link && kind == SSL3_RT_HEADER && !link->handshake_sent)
+        link->not_tls = b[0] < SSL3_RT_CHANGE_CIPHER_SPEC || b[0] > SSL3_RT_APPLICATION_DATA;
+    if (link && kind == SSL3_RT_ALERT && !link->handshake_sent)
+        link->tls_alert = SSL_alert_desc_string_long(b[1]);
 }
 
 // Whose certificate a relay that is named by its address must have. libwebsockets cuts the host at

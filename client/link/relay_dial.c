@@ -18,7 +18,7 @@ enum {
 struct relay_dial {
     struct loop *loop;
     const struct link_target *target;
-    void (*done)(void *ctx, struct conn *c, const struct link_end *end);
+    void (*done)(void *ctx, struct conn *c, const struct link_failure *failure);
     void *ctx;
     struct dial_target to; // the relay or the proxy
     struct dial *dial;
@@ -35,32 +35,32 @@ static void dial_free(struct relay_dial *d)
     free(d);
 }
 
-static void give(struct relay_dial *d, struct conn *c, const struct link_end *end)
+static void give(struct relay_dial *d, struct conn *c, const struct link_failure *failure)
 {
-    void (*done)(void *ctx, struct conn *conn, const struct link_end *why) = d->done;
+    void (*done)(void *ctx, struct conn *conn, const struct link_failure *failure) = d->done;
     void *ctx = d->ctx;
     d->conn = NULL;
     dial_free(d);
-    done(ctx, c, end);
+    done(ctx, c, failure);
 }
 
 // Ends it for what the proxy did or said.
-static void fail_proxy(struct relay_dial *d, struct link_end end)
+static void fail_proxy(struct relay_dial *d, struct link_failure failure)
 {
-    end.at_proxy = true;
+    failure.at_proxy = true;
     conn_close(d->conn, CONN_CLOSE_NOW);
-    give(d, NULL, &end);
+    give(d, NULL, &failure);
 }
 
 static void take_answer(struct relay_dial *d, unsigned status)
 {
     struct conn *c = d->conn;
     if (status / 100 != 2) {
-        fail_proxy(d, (struct link_end){.status = status, .text = ""});
+        fail_proxy(d, (struct link_failure){.status = status, .text = ""});
         return;
     }
     if (conn_in(c).len > 0) { // the relay does not speak first, with TLS or without
-        fail_proxy(d, (struct link_end){.text = "it sent more than its answer"});
+        fail_proxy(d, (struct link_failure){.text = "it sent more than its answer"});
         return;
     }
     conn_want_read(c, false);
@@ -77,7 +77,7 @@ static void on_readable(struct conn *c)
         struct slice in = conn_in(c);
         int n = http1_parse_response(in.p, in.len, &d->scanned, &limits, &head);
         if (n < 0)
-            fail_proxy(d, (struct link_end){.text = "its answer is not HTTP"});
+            fail_proxy(d, (struct link_failure){.text = "its answer is not HTTP"});
         if (n <= 0)
             return;
         status = head.status;
@@ -93,20 +93,21 @@ static void on_sent(struct conn *c)
 
 static void on_eof(struct conn *c)
 {
-    fail_proxy(c->owner, (struct link_end){.text = "it closed the connection without an answer"});
+    fail_proxy(c->owner,
+               (struct link_failure){.text = "it closed the connection without an answer"});
 }
 
 static void on_failed(struct conn *c, int error)
 {
     struct relay_dial *d = c->owner;
     d->conn = NULL;
-    fail_proxy(d, (struct link_end){.error = error, .text = uv_strerror(error)});
+    fail_proxy(d, (struct link_failure){.error = error, .text = uv_strerror(error)});
 }
 
 static void on_limit(struct timeout *t)
 {
     fail_proxy(container_of(t, struct relay_dial, limit),
-               (struct link_end){.text = "no answer in time"});
+               (struct link_failure){.text = "no answer in time"});
 }
 
 static const struct conn_ops proxy_ops = {on_readable, on_sent, on_eof, on_failed, NULL};
@@ -133,9 +134,10 @@ static void on_dialed(void *ctx, struct conn *c, int error)
     const bool at_proxy = d->target->proxy.used;
     d->dial = NULL;
     if (!c) {
-        struct link_end end = {.error = error, .text = uv_strerror(error), .at_proxy = at_proxy};
-        (void)snprintf(end.address, sizeof(end.address), "%s", d->to.failed_at);
-        give(d, NULL, &end);
+        struct link_failure failure = {
+            .error = error, .text = uv_strerror(error), .at_proxy = at_proxy};
+        (void)snprintf(failure.address, sizeof(failure.address), "%s", d->to.failed_at);
+        give(d, NULL, &failure);
         return;
     }
     if (!at_proxy) {
@@ -145,7 +147,7 @@ static void on_dialed(void *ctx, struct conn *c, int error)
     d->conn = c;
     conn_set_owner(c, &proxy_ops, d);
     if (!write_request(d)) {
-        fail_proxy(d, (struct link_end){.error = UV_ENOMEM, .text = uv_strerror(UV_ENOMEM)});
+        fail_proxy(d, (struct link_failure){.error = UV_ENOMEM, .text = uv_strerror(UV_ENOMEM)});
         return;
     }
     conn_want_read(c, true);
@@ -154,7 +156,7 @@ static void on_dialed(void *ctx, struct conn *c, int error)
 
 struct relay_dial *relay_dial_start(struct loop *l, const struct link_target *target,
                                     void (*done)(void *ctx, struct conn *c,
-                                                 const struct link_end *end),
+                                                 const struct link_failure *failure),
                                     void *ctx)
 {
     struct relay_dial *d = calloc(1, sizeof(*d));

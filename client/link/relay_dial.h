@@ -12,7 +12,7 @@ struct relay_dial;
 // it.
 struct relay_dial *relay_dial_start(struct loop *l, const struct link_target *target,
                                     void (*done)(void *ctx, struct conn *c,
-                                                 const struct link_end *end),
+                                                 const struct link_failure *failure),
                                     void *ctx);
 // `done` will not be called.
 void relay_dial_cancel(struct relay_dial *d);

@@ -140,12 +140,12 @@ struct exchange {
         direction[2]; // by the side that sends: [INBOUND] request, [OUTBOUND] response
     const struct exchange_observer *observer; // the first of them
     void *note[EXCHANGE_NOTES];               // of observers
-    struct timeout lasts;         // of the one that tells what lasts (client/display/lasting)
-    const struct http_head *came; // of exchange_came, until then
-    enum exchange_record record;  // at most
-    enum answer_form form;        // of our own answer
-    uint16_t interim;             // 1xx responses so far
-    uint32_t interim_bytes;       // of their fields
+    struct timeout long_timer;                // for client/display/long_exchanges
+    const struct http_head *came;             // of exchange_came, until then
+    enum exchange_record record;              // at most
+    enum answer_form form;                    // of our own answer
+    uint16_t interim;                         // 1xx responses so far
+    uint32_t interim_bytes;                   // of their fields
     bool upgraded, routed;
     // Said by the inbound, of its peer: it is its next bytes that everything waits for; it may stop
     // reading for as long as it likes.

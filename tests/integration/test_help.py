@@ -15,8 +15,8 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 READERS = {name: f"common/inspect/{name}.c"
            for name in ("requests", "show", "stats", "diff", "verify", "export", "delete")}
-SOURCES = {("adit", "http"): "client/cmd/cmd_http.c", ("adit", "proxy"): "client/cmd/cmd_proxy.c",
-           ("adit", "replay"): "client/cmd/cmd_replay.c", ("adit", "config"): "client/cmd/cmd_config.c",
+SOURCES = {("adit", "http"): "client/cmd/http.c", ("adit", "proxy"): "client/cmd/proxy.c",
+           ("adit", "replay"): "client/cmd/replay.c", ("adit", "config"): "client/cmd/config.c",
            ("aditd",): "server/main.c",
            **{(program, name): file for name, file in READERS.items()
               for program in ("adit", "aditd")}}

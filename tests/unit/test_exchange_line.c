@@ -11,7 +11,7 @@
 #include "client/display/exchange_line.h"
 
 enum {
-    NARROWEST = LINE_COLUMNS_LEAST,
+    NARROWEST = LINE_COLUMNS_MIN,
     WIDEST = 220
 };
 
@@ -24,22 +24,22 @@ static struct exchange exchange_of(const char *method, const char *target)
     return x;
 }
 
-static const char *text_of(const struct line_place *place, const struct exchange *x,
-                           const struct line_state *state)
+static const char *text_of(const struct line_format *format, const struct exchange *x,
+                           const struct exchange_line_state *state)
 {
-    static struct line l;
-    exchange_line(&l, place, x, state);
+    static struct line_buf l;
+    exchange_line(&l, format, x, state);
     l.text[l.len] = 0;
     return l.text;
 }
 
-static const struct line_state ended = {.time = "19:58:00", .status = 200, .ns = 500000};
-static const struct line_state runs = {
+static const struct exchange_line_state ended = {.time = "19:58:00", .status = 200, .ns = 500000};
+static const struct exchange_line_state runs = {
     .time = "19:58:00", .status = 0, .ns = 3000000000, .runs = true};
 
 static void a_file_gets_all_of_it(void **state)
 {
-    const struct line_place file = {0};
+    const struct line_format file = {0};
     struct exchange x = exchange_of("GET", "/orders");
     (void)state;
     assert_string_equal(text_of(&file, &x, &ended),
@@ -71,8 +71,8 @@ static void columns_are_left_out_in_their_order(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        const struct line_place place = {.columns = rows[i].columns};
-        assert_string_equal(text_of(&place, &x, &ended) + 1, rows[i].text);
+        const struct line_format format = {.columns = rows[i].columns};
+        assert_string_equal(text_of(&format, &x, &ended) + 1, rows[i].text);
     }
 }
 
@@ -94,8 +94,8 @@ static void a_remark_stays_recognisable(void **state)
     x.info.answer = ANSWER_UPSTREAM_REFUSED;
     (void)snprintf(x.info.detail, sizeof(x.info.detail), "127.0.0.1:80: connection refused");
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        const struct line_place place = {.columns = rows[i].columns};
-        const char *text = text_of(&place, &x, &ended);
+        const struct line_format format = {.columns = rows[i].columns};
+        const char *text = text_of(&format, &x, &ended);
         assert_string_equal(strstr(text, "GET"), rows[i].end);
     }
 }
@@ -103,9 +103,9 @@ static void a_remark_stays_recognisable(void **state)
 static void an_upgraded_one_tells_both_ways(void **state)
 {
     struct exchange x = exchange_of("GET", "/ws");
-    const struct line_place wide = {.columns = 120};
-    const struct line_place narrow = {.columns = 40};
-    struct line_state closed = ended;
+    const struct line_format wide = {.columns = 120};
+    const struct line_format narrow = {.columns = 40};
+    struct exchange_line_state closed = ended;
     (void)state;
     x.upgraded = true;
     x.direction[INBOUND].bytes = 2048;
@@ -126,13 +126,13 @@ static void no_line_is_wider_than_its_terminal(void **state)
         "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
-    struct line l;
+    struct line_buf l;
     (void)state;
     for (size_t columns = NARROWEST; columns <= WIDEST; columns++)
         for (unsigned i = 0; i < 3 * 4 * 4 * 2; i++) {
-            const struct line_place place = {.colours = i & 1, .columns = columns};
+            const struct line_format format = {.colours = i & 1, .columns = columns};
             struct exchange x = exchange_of(methods[i / 2 % 3], "");
-            struct line_state now = ended;
+            struct exchange_line_state now = ended;
             (void)snprintf(x.info.target, sizeof(x.info.target), "%.*s", (int)(i / 6 % 4 * 65 + 1),
                            long_text);
             (void)snprintf(x.info.detail, sizeof(x.info.detail), "%.*s", (int)(i / 24 % 4 * 50),
@@ -143,25 +143,25 @@ static void no_line_is_wider_than_its_terminal(void **state)
             now.why = i / 24 % 2 ? EXCHANGE_MEMORY : EXCHANGE_COMPLETE;
             now.ns = 5999990000000; // 100 minutes
             x.direction[OUTBOUND].bytes = 1ULL << 50;
-            exchange_line(&l, &place, &x, &now);
-            assert_true(line_columns(&l) <= columns);
+            exchange_line(&l, &format, &x, &now);
+            assert_true(line_buf_columns(&l) <= columns);
         }
 }
 
 static void only_our_colours_are_in_it(void **state)
 {
     struct exchange x = exchange_of("\033[31m", "/\033[32m\033[0m\x9b?\xe2\x80\xae");
-    struct line_place place = {.columns = 120};
+    struct line_format format = {.columns = 120};
     (void)state;
     (void)snprintf(x.info.detail, sizeof(x.info.detail), "\033[2m");
     x.info.refused = true;
-    assert_null(strchr(text_of(&place, &x, &ended), '\033'));
-    place.colours = true;
+    assert_null(strchr(text_of(&format, &x, &ended), '\033'));
+    format.colours = true;
     size_t sequences = 0;
-    for (const char *at = text_of(&place, &x, &ended); (at = strchr(at, '\033')); at++)
+    for (const char *at = text_of(&format, &x, &ended); (at = strchr(at, '\033')); at++)
         sequences++;
     assert_int_equal(sequences, 6); // id and time; status; remark
-    assert_null(strchr(text_of(&(struct line_place){0}, &x, &ended), '\033'));
+    assert_null(strchr(text_of(&(struct line_format){0}, &x, &ended), '\033'));
 }
 
 int main(void)

@@ -9,7 +9,7 @@
 #include "common/base/process.h"
 #include "common/base/state.h"
 #include "common/record/write/record_options.h"
-#include "other_options.h"
+#include "foreign_options.h"
 #include "relay_choice.h"
 
 static const char help[] =
@@ -264,7 +264,7 @@ int command_http(int argc, char **argv)
                     .help = help,
                     .limits_of = LIMITS_OF_AGENT,
                     .known = known,
-                    .advice = other_options_http,
+                    .advice = foreign_options_http,
                     .take = take_option},
     };
     parse(&cmd, argc, argv);

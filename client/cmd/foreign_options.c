@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "other_options.h"
+#include "foreign_options.h"
 
 #define VERBOSE        "it is the version only where no command stands before it; to log more: --verbose"
 #define LOG            "the log goes to standard error: write 2> FILE behind it; --verbose logs more"
@@ -12,7 +12,7 @@
 #define SCHEME         "the relay chooses the scheme of all its URLs (aditd --public-url)"
 #define PAGE           "there is no page to look at: adit requests lists what passed, adit show ID shows one"
 
-const struct option_advice other_options_http[] = {
+const struct option_advice foreign_options_http[] = {
     {"v", VERBOSE},
     {"p", "the port is a word of its own: adit http 8080"},
     {"port", "the port is a word of its own: adit http 8080"},
@@ -72,7 +72,7 @@ const struct option_advice other_options_http[] = {
     {NULL, NULL},
 };
 
-const struct option_advice other_options_proxy[] = {
+const struct option_advice foreign_options_proxy[] = {
     {"v", VERBOSE},
     {"p", "that is --port PORT"},
     {"listen", "that is --port PORT, and --host ADDR for another address than this machine's own"},

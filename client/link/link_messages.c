@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "outage.h"
+#include "link_messages.h"
 #include <stdio.h>
 #include <string.h>
 #include "proto/http/authority.h"
@@ -38,27 +38,27 @@ static const struct row rows[] = {
     {0, 999, NULL, "is it an adit relay?"},
 };
 
-bool outage_is_news(struct outage *o, const char *text, uint64_t now_ms)
+bool link_message_is_due(struct last_link_message *last, const char *text, uint64_t now_ms)
 {
-    bool said = strcmp(o->told, text) == 0;
-    if (said && now_ms - o->told_ms < OUTAGE_AGAIN_MS)
+    bool said = strcmp(last->text, text) == 0;
+    if (said && now_ms - last->sent_ms < LINK_MESSAGE_REPEAT_MS)
         return false;
-    (void)snprintf(o->told, sizeof(o->told), "%s", text);
-    o->told_ms = now_ms;
+    (void)snprintf(last->text, sizeof(last->text), "%s", text);
+    last->sent_ms = now_ms;
     return true;
 }
 
-void outage_end(struct outage *o)
+void link_message_reset(struct last_link_message *last)
 {
-    o->told[0] = 0;
+    last->text[0] = 0;
 }
 
-static const char *advice(const struct link_end *end)
+static const char *advice(const struct link_failure *failure)
 {
     size_t i = 0;
     while (i + 1 < sizeof(rows) / sizeof(rows[0]) &&
-           (end->status < rows[i].first || end->status > rows[i].last ||
-            (rows[i].code && strcmp(rows[i].code, end->code) != 0)))
+           (failure->status < rows[i].first || failure->status > rows[i].last ||
+            (rows[i].code && strcmp(rows[i].code, failure->code) != 0)))
         i++;
     return rows[i].text;
 }
@@ -102,53 +102,54 @@ static const char *error_advice(int error)
 }
 
 // The failure of connecting: "ADDRESS: why", or why alone.
-static const char *reason(const struct link_end *end, char *text, size_t cap)
+static const char *reason(const struct link_failure *failure, char *text, size_t cap)
 {
-    (void)snprintf(text, cap, "%s%s%s", end->address, end->address[0] ? ": " : "", end->text);
+    (void)snprintf(text, cap, "%s%s%s", failure->address, failure->address[0] ? ": " : "",
+                   failure->text);
     return text;
 }
 
-static void proxy_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *relay,
-                       const struct link_end *end)
+static void proxy_text(char out[static LINK_MESSAGE_MAX], const struct link_target *relay,
+                       const struct link_failure *failure)
 {
     const struct relay_proxy *p = &relay->proxy;
     char why[200];
-    const char *what = error_advice(end->error);
+    const char *what = error_advice(failure->error);
     char at[AUTHORITY_MAX];
     (void)authority_text(relay->at.host, relay->at.port, at);
-    if (end->status == 407)
-        (void)snprintf(out, OUTAGE_TEXT_MAX,
+    if (failure->status == 407)
+        (void)snprintf(out, LINK_MESSAGE_MAX,
                        "the proxy %s answered with 407: it %s. Put them into %s as "
                        "http://USER:PASSWORD@HOST:PORT",
                        p->url,
                        p->authorization[0] ? "does not accept this user and password"
                                            : "wants a user and password",
                        p->variable);
-    else if (end->status)
-        (void)snprintf(out, OUTAGE_TEXT_MAX,
-                       "the proxy %s answered with %u: it does not connect to %s%s", p->url,
-                       end->status, at,
-                       end->status < 500 ? ", which it must allow; or exempt the relay by no_proxy"
-                                         : "; is the relay running, and known to the proxy?");
+    else if (failure->status)
+        (void)snprintf(
+            out, LINK_MESSAGE_MAX, "the proxy %s answered with %u: it does not connect to %s%s",
+            p->url, failure->status, at,
+            failure->status < 500 ? ", which it must allow; or exempt the relay by no_proxy"
+                                  : "; is the relay running, and known to the proxy?");
     else
-        (void)snprintf(out, OUTAGE_TEXT_MAX,
+        (void)snprintf(out, LINK_MESSAGE_MAX,
                        "cannot reach the relay through the proxy %s (%s), which %s names; %s",
-                       p->url, reason(end, why, sizeof(why)), p->variable,
+                       p->url, reason(failure, why, sizeof(why)), p->variable,
                        what ? what : "is it an HTTP proxy, and is it running?");
 }
 
 // The agent could not make a socket for itself, whatever the relay is like.
-static void no_unix_text(char out[static OUTAGE_TEXT_MAX], const char *url,
-                         const struct link_end *end)
+static void no_unix_socket_text(char out[static LINK_MESSAGE_MAX], const char *url,
+                                const struct link_failure *failure)
 {
-    bool forbidden =
-        end->error == UV_EAFNOSUPPORT || end->error == UV_EACCES || end->error == UV_EPERM;
-    const char *what = forbidden ? NULL : error_advice(end->error);
+    bool forbidden = failure->error == UV_EAFNOSUPPORT || failure->error == UV_EACCES ||
+                     failure->error == UV_EPERM;
+    const char *what = forbidden ? NULL : error_advice(failure->error);
     (void)snprintf(
-        out, OUTAGE_TEXT_MAX,
+        out, LINK_MESSAGE_MAX,
         "cannot reach the relay %s: the agent needs a Unix socket of its own for it (%s); "
         "%s",
-        url, end->text,
+        url, failure->text,
         what ? what
              : "allow it those: in a unit, RestrictAddressFamilies= has to name "
                "AF_UNIX");
@@ -166,89 +167,90 @@ static const char *relay_advice(const struct link_target *relay, int error)
                          : "check the address, and that it is running";
 }
 
-static void unreachable_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *relay,
-                             const char *where, const struct link_end *end)
+static void unreachable_text(char out[static LINK_MESSAGE_MAX], const struct link_target *relay,
+                             const char *where, const struct link_failure *failure)
 {
     char why[200];
-    const char *what = error_advice(end->error);
+    const char *what = error_advice(failure->error);
     if (!what)
-        what = relay_advice(relay, end->error);
-    (void)snprintf(out, OUTAGE_TEXT_MAX, "cannot reach the relay %s (%s); %s", where,
-                   reason(end, why, sizeof(why)), what);
+        what = relay_advice(relay, failure->error);
+    (void)snprintf(out, LINK_MESSAGE_MAX, "cannot reach the relay %s (%s); %s", where,
+                   reason(failure, why, sizeof(why)), what);
 }
 
 // A failure behind the proxy, if there is one: of the relay, or of what is there instead.
 // `where` is the relay's URL with the way to it.
-static void relay_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *relay,
-                       const char *where, const struct link_end *end)
+static void relay_text(char out[static LINK_MESSAGE_MAX], const struct link_target *relay,
+                       const char *where, const struct link_failure *failure)
 {
     char at[AUTHORITY_MAX];
     (void)authority_text(relay->at.host, relay->at.port, at);
-    if (end->certificate)
+    if (failure->bad_certificate)
         (void)snprintf(
-            out, OUTAGE_TEXT_MAX,
+            out, LINK_MESSAGE_MAX,
             "cannot trust the relay %s: its certificate is not accepted (%s). Give it one "
             "that is valid for %s, or put the authority that signed it into a file and "
             "that into SSL_CERT_FILE",
-            where, end->text, relay->at.host);
-    else if (end->status)
-        (void)snprintf(out, OUTAGE_TEXT_MAX, "%s answered with %u%s%s: %s", where, end->status,
-                       end->code[0] ? " " : "", end->code, advice(end));
-    else if (end->no_tls)
-        (void)snprintf(out, OUTAGE_TEXT_MAX,
+            where, failure->text, relay->at.host);
+    else if (failure->status)
+        (void)snprintf(out, LINK_MESSAGE_MAX, "%s answered with %u%s%s: %s", where, failure->status,
+                       failure->code[0] ? " " : "", failure->code, advice(failure));
+    else if (failure->not_tls)
+        (void)snprintf(out, LINK_MESSAGE_MAX,
                        "what listens at %s does not speak TLS: give --relay http://%s if "
                        "that is the relay itself, or the port of the TLS proxy before it",
                        where, at);
-    else if (end->asked)
-        (void)snprintf(out, OUTAGE_TEXT_MAX,
+    else if (failure->handshake_sent)
+        (void)snprintf(out, LINK_MESSAGE_MAX,
                        "what listens at %s takes the connection, but does not answer in HTTP (%s): "
                        "%s",
-                       where, end->text,
+                       where, failure->text,
                        relay->at.tls
                            ? "is it an adit relay?"
                            : "if it speaks TLS give --relay https://..., else the relay's "
                              "own port");
     else
-        unreachable_text(out, relay, where, end);
+        unreachable_text(out, relay, where, failure);
 }
 
-static void attempt_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *relay,
-                         const char *url, const struct link_end *end)
+static void attempt_text(char out[static LINK_MESSAGE_MAX], const struct link_target *relay,
+                         const char *url, const struct link_failure *failure)
 {
     char where[2 * DESTINATION_URL_MAX + 32];
     const struct relay_proxy *p = &relay->proxy;
     (void)snprintf(where, sizeof(where), "%s%s%s", url, p->used ? " through the proxy " : "",
                    p->used ? p->url : "");
-    if (end->at_proxy)
-        proxy_text(out, relay, end);
-    else if (end->no_unix)
-        no_unix_text(out, url, end);
+    if (failure->at_proxy)
+        proxy_text(out, relay, failure);
+    else if (failure->no_unix_socket)
+        no_unix_socket_text(out, url, failure);
     else
-        relay_text(out, relay, where, end);
+        relay_text(out, relay, where, failure);
 }
 
-void outage_lost(char out[static OUTAGE_TEXT_MAX], const char *url, int error, const char *detail)
+void link_message_lost(char out[static LINK_MESSAGE_MAX], const char *url, int error,
+                       const char *detail)
 {
     static const char peer[] = "the peer "; // which is the relay here
     const char *why = tunnel_strerror(error);
     bool is_peer = strncmp(why, peer, sizeof(peer) - 1) == 0;
-    (void)snprintf(out, OUTAGE_TEXT_MAX,
+    (void)snprintf(out, LINK_MESSAGE_MAX,
                    "the tunnel to the relay %s is lost: %s%s%s%s%s; connecting again", url,
                    is_peer ? "it " : "", why + (is_peer ? sizeof(peer) - 1 : 0),
                    error == TUNNEL_E_SILENT ? " (the network is down, or this machine slept)" : "",
                    detail[0] ? ": " : "", detail);
 }
 
-void outage_text(char out[static OUTAGE_TEXT_MAX], const struct link_target *relay, const char *url,
-                 const struct link_end *end)
+void link_message_failed(char out[static LINK_MESSAGE_MAX], const struct link_target *relay,
+                         const char *url, const struct link_failure *failure)
 {
-    if (end->was_up) {
-        (void)snprintf(out, OUTAGE_TEXT_MAX, "the relay %s has gone (%s); connecting again", url,
-                       end->text);
+    if (failure->was_up) {
+        (void)snprintf(out, LINK_MESSAGE_MAX, "the relay %s has gone (%s); connecting again", url,
+                       failure->text);
         return;
     }
-    attempt_text(out, relay, url, end);
+    attempt_text(out, relay, url, failure);
     size_t len = strlen(out);
     bool asks = len > 0 && out[len - 1] == '?'; // and needs no other end
-    (void)snprintf(out + len, OUTAGE_TEXT_MAX - len, "%s Trying again", asks ? "" : ".");
+    (void)snprintf(out + len, LINK_MESSAGE_MAX - len, "%s Trying again", asks ? "" : ".");
 }

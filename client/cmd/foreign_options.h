@@ -4,6 +4,6 @@
 #include "common/base/option_walk.h"
 
 // For options that adit http does not have; an entry of zeros ends them.
-extern const struct option_advice other_options_http[];
+extern const struct option_advice foreign_options_http[];
 // The same for adit proxy.
-extern const struct option_advice other_options_proxy[];
+extern const struct option_advice foreign_options_proxy[];

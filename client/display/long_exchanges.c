@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
-#include "lasting.h"
+#include "long_exchanges.h"
 
-static void on_lasts(struct timeout *t);
+static void on_long(struct timeout *t);
 
 static void on_begun(void *ctx, struct exchange *x, const struct http_head *request)
 {
-    struct lasting *w = ctx;
+    struct long_exchanges *w = ctx;
     (void)request;
-    timeout_start(w->loop, &x->lasts, CONSOLE_LASTS_MS, on_lasts);
+    timeout_start(w->loop, &x->long_timer, LONG_EXCHANGE_MS, on_long);
 }
 
 // The one that looks on at this exchange.
-static struct lasting *lasting_of(const struct exchange *x)
+static struct long_exchanges *long_exchanges_of(const struct exchange *x)
 {
     const struct exchange_observer *o = x->observer;
     while (o->begun != on_begun)
@@ -19,10 +19,10 @@ static struct lasting *lasting_of(const struct exchange *x)
     return o->ctx;
 }
 
-static void on_lasts(struct timeout *t)
+static void on_long(struct timeout *t)
 {
-    struct exchange *x = container_of(t, struct exchange, lasts);
-    console_running(lasting_of(x)->console, x, x->info.status);
+    struct exchange *x = container_of(t, struct exchange, long_timer);
+    console_running(long_exchanges_of(x)->console, x, x->info.status);
 }
 
 static bool is_event_stream(const struct exchange *x, const struct http_head *response)
@@ -37,10 +37,10 @@ static bool is_event_stream(const struct exchange *x, const struct http_head *re
 
 static void on_head(void *ctx, struct exchange *x, const struct http_head *response)
 {
-    struct lasting *w = ctx;
-    if (!timeout_runs(&x->lasts) || !(response->status == 101 || is_event_stream(x, response)))
+    struct long_exchanges *w = ctx;
+    if (!timeout_runs(&x->long_timer) || !(response->status == 101 || is_event_stream(x, response)))
         return;
-    timeout_stop(&x->lasts);
+    timeout_stop(&x->long_timer);
     console_running(w->console, x, response->status);
 }
 
@@ -48,18 +48,18 @@ static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
 {
     (void)ctx;
     (void)why;
-    timeout_stop(&x->lasts);
+    timeout_stop(&x->long_timer);
 }
 
 static void on_discarded(void *ctx, struct exchange *x)
 {
     (void)ctx;
-    timeout_stop(&x->lasts);
+    timeout_stop(&x->long_timer);
 }
 
-void lasting_init(struct lasting *w, struct loop *l, struct console *console)
+void long_exchanges_init(struct long_exchanges *w, struct loop *l, struct console *console)
 {
-    *w = (struct lasting){.loop = l, .console = console};
+    *w = (struct long_exchanges){.loop = l, .console = console};
     w->observer = (struct exchange_observer){.begun = on_begun,
                                              .head = on_head,
                                              .closed = on_closed,

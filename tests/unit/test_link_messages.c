@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is said when there is no link: one sentence that ends once, whatever was the matter.
+// What is said when there is no link: one sentence that failures once, whatever was the matter.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,15 +7,15 @@
 
 #include <cmocka.h>
 
-#include "client/link/outage.h"
+#include "client/link/link_messages.h"
 #include "proto/tunnel/tunnel.h"
 
 static const char url[] = "https://r.example";
 
-static void check(const struct link_target *relay, const struct link_end *end)
+static void check(const struct link_target *relay, const struct link_failure *failure)
 {
-    char text[OUTAGE_TEXT_MAX];
-    outage_text(text, relay, url, end);
+    char text[LINK_MESSAGE_MAX];
+    link_message_failed(text, relay, url, failure);
     const char *tail = strstr(text, " Trying again");
     if (!tail || strcmp(tail, " Trying again") != 0 || tail < text + 2)
         fail_msg("%s", text);
@@ -23,11 +23,11 @@ static void check(const struct link_target *relay, const struct link_end *end)
         fail_msg("%s", text);
 }
 
-static void check_each_way(const struct link_end *end)
+static void check_each_way(const struct link_failure *failure)
 {
     struct link_target relay = {.at = {.tls = true, .host = "r.example", .port = 443}};
     for (int way = 0; way < 8; way++) {
-        struct link_end e = *end;
+        struct link_failure e = *failure;
         relay.at.tls = way & 1;
         relay.proxy.used = way & 2;
         e.at_proxy = relay.proxy.used && way & 4;
@@ -44,9 +44,9 @@ static void every_status_is_told_in_a_sentence(void **state)
     (void)state;
     for (unsigned status = 100; status < 600; status++)
         for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-            struct link_end end = {.status = status, .text = "", .asked = true};
-            (void)snprintf(end.code, sizeof(end.code), "%s", codes[i]);
-            check_each_way(&end);
+            struct link_failure failure = {.status = status, .text = "", .handshake_sent = true};
+            (void)snprintf(failure.code, sizeof(failure.code), "%s", codes[i]);
+            check_each_way(&failure);
         }
 }
 
@@ -54,43 +54,46 @@ static void every_error_is_told_in_a_sentence(void **state)
 {
     (void)state;
     for (int error = -4096; error <= 0; error++) {
-        check_each_way(&(struct link_end){.error = error, .text = "why", .address = "10.0.0.1:80"});
-        check_each_way(&(struct link_end){.error = error, .text = "why", .no_unix = true});
+        check_each_way(
+            &(struct link_failure){.error = error, .text = "why", .address = "10.0.0.1:80"});
+        check_each_way(
+            &(struct link_failure){.error = error, .text = "why", .no_unix_socket = true});
     }
 }
 
 static void what_is_no_error_is_told_in_a_sentence(void **state)
 {
     (void)state;
-    check_each_way(&(struct link_end){.certificate = true, .text = "expired"});
-    check_each_way(&(struct link_end){.no_tls = true, .text = ""});
-    check_each_way(&(struct link_end){.asked = true, .text = "it closed the connection"});
+    check_each_way(&(struct link_failure){.bad_certificate = true, .text = "expired"});
+    check_each_way(&(struct link_failure){.not_tls = true, .text = ""});
+    check_each_way(
+        &(struct link_failure){.handshake_sent = true, .text = "it closed the connection"});
 }
 
 static void the_proxy_on_the_way_is_named(void **state)
 {
-    const struct link_end ends[] = {
-        {.certificate = true, .text = "self-signed certificate in certificate chain"},
+    const struct link_failure failures[] = {
+        {.bad_certificate = true, .text = "self-signed certificate in certificate chain"},
         {.status = 404, .text = ""},
-        {.no_tls = true, .text = ""},
-        {.asked = true, .text = "it closed the connection"},
+        {.not_tls = true, .text = ""},
+        {.handshake_sent = true, .text = "it closed the connection"},
         {.text = "it ended the TLS handshake without a word"},
         {.status = 403, .text = "", .at_proxy = true},
         {.error = UV_ECONNREFUSED, .text = "connection refused", .at_proxy = true},
     };
     struct link_target relay = {.at = {.tls = true, .host = "r.example", .port = 443},
                                 .proxy = {.used = true, .url = "http://p:1"}};
-    char text[OUTAGE_TEXT_MAX];
+    char text[LINK_MESSAGE_MAX];
     (void)state;
-    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-        outage_text(text, &relay, url, &ends[i]);
+    for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+        link_message_failed(text, &relay, url, &failures[i]);
         if (!strstr(text, "the proxy http://p:1"))
             fail_msg("%s", text);
     }
     relay.proxy.used = false;
-    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-        outage_text(text, &relay, url, &ends[i]);
-        assert_true(ends[i].at_proxy || !strstr(text, "http://p:1"));
+    for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+        link_message_failed(text, &relay, url, &failures[i]);
+        assert_true(failures[i].at_proxy || !strstr(text, "http://p:1"));
     }
 }
 
@@ -98,72 +101,75 @@ static void a_unix_socket_that_is_forbidden_is_told_with_what_forbids_it(void **
 {
     static const int errors[] = {UV_EAFNOSUPPORT, UV_EACCES, UV_EPERM};
     const struct link_target relay = {.at = {.host = "r.example", .port = 80}};
-    char text[OUTAGE_TEXT_MAX];
+    char text[LINK_MESSAGE_MAX];
     (void)state;
     for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
-        outage_text(text, &relay, url,
-                    &(struct link_end){.error = errors[i], .text = "why", .no_unix = true});
+        link_message_failed(
+            text, &relay, url,
+            &(struct link_failure){.error = errors[i], .text = "why", .no_unix_socket = true});
         assert_non_null(strstr(text, "RestrictAddressFamilies= has to name AF_UNIX"));
     }
-    outage_text(text, &relay, url,
-                &(struct link_end){.error = UV_EMFILE, .text = "why", .no_unix = true});
+    link_message_failed(
+        text, &relay, url,
+        &(struct link_failure){.error = UV_EMFILE, .text = "why", .no_unix_socket = true});
     assert_non_null(strstr(text, "ulimit -n"));
 }
 
 static void an_ipv6_address_stands_in_brackets_before_its_port(void **state)
 {
     struct link_target relay = {.at = {.host = "fd00::1", .port = 8080}, .proxy.used = true};
-    char text[OUTAGE_TEXT_MAX];
+    char text[LINK_MESSAGE_MAX];
     (void)state;
-    outage_text(text, &relay, "http://[fd00::1]:8080",
-                &(struct link_end){.status = 403, .text = "", .at_proxy = true});
+    link_message_failed(text, &relay, "http://[fd00::1]:8080",
+                        &(struct link_failure){.status = 403, .text = "", .at_proxy = true});
     assert_non_null(strstr(text, "does not connect to [fd00::1]:8080,"));
 }
 
 static void an_outage_is_told_once_and_every_so_often(void **state)
 {
-    struct outage o = {0};
+    struct last_link_message o = {0};
     (void)state;
-    assert_true(outage_is_news(&o, "a", 1000));
-    assert_false(outage_is_news(&o, "a", 1000));
-    assert_false(outage_is_news(&o, "a", 999 + OUTAGE_AGAIN_MS));
-    assert_true(outage_is_news(&o, "a", 1000 + OUTAGE_AGAIN_MS));
-    assert_false(outage_is_news(&o, "a", 1001 + OUTAGE_AGAIN_MS));
-    assert_true(outage_is_news(&o, "b", 1001 + OUTAGE_AGAIN_MS));
-    outage_end(&o);
-    assert_true(outage_is_news(&o, "b", 1002 + OUTAGE_AGAIN_MS));
+    assert_true(link_message_is_due(&o, "a", 1000));
+    assert_false(link_message_is_due(&o, "a", 1000));
+    assert_false(link_message_is_due(&o, "a", 999 + LINK_MESSAGE_REPEAT_MS));
+    assert_true(link_message_is_due(&o, "a", 1000 + LINK_MESSAGE_REPEAT_MS));
+    assert_false(link_message_is_due(&o, "a", 1001 + LINK_MESSAGE_REPEAT_MS));
+    assert_true(link_message_is_due(&o, "b", 1001 + LINK_MESSAGE_REPEAT_MS));
+    link_message_reset(&o);
+    assert_true(link_message_is_due(&o, "b", 1002 + LINK_MESSAGE_REPEAT_MS));
 }
 
 static void what_lasts_no_longer_says_why_and_what_comes(void **state)
 {
     const struct link_target relay = {.at = {.host = "r.example", .port = 80}};
-    char text[OUTAGE_TEXT_MAX];
+    char text[LINK_MESSAGE_MAX];
     (void)state;
-    outage_text(text, &relay, url, &(struct link_end){.was_up = true, .text = "it stops"});
+    link_message_failed(text, &relay, url,
+                        &(struct link_failure){.was_up = true, .text = "it stops"});
     assert_string_equal(text, "the relay https://r.example has gone (it stops); connecting again");
-    outage_lost(text, url, TUNNEL_E_SILENT, "");
+    link_message_lost(text, url, TUNNEL_E_SILENT, "");
     assert_string_equal(text,
                         "the tunnel to the relay https://r.example is lost: it has fallen silent "
                         "(the network is down, or this machine slept); connecting again");
-    outage_lost(text, url, TUNNEL_E_MUX, "a DATA frame");
+    link_message_lost(text, url, TUNNEL_E_MUX, "a DATA frame");
     assert_string_equal(text, "the tunnel to the relay https://r.example is lost: it broke the "
                               "multiplexing: a DATA frame; connecting again");
     for (int error = TUNNEL_E_SPENT; error < 0; error++) {
-        outage_lost(text, url, error, "");
+        link_message_lost(text, url, error, "");
         assert_null(strstr(text, "peer"));
     }
 }
 
 static void a_relay_that_refuses_is_started_here_or_elsewhere(void **state)
 {
-    const struct link_end end = {.error = UV_ECONNREFUSED, .text = "connection refused"};
+    const struct link_failure failure = {.error = UV_ECONNREFUSED, .text = "connection refused"};
     struct link_target relay = {.at = {.host = "localhost", .port = 80}};
-    char text[OUTAGE_TEXT_MAX];
+    char text[LINK_MESSAGE_MAX];
     (void)state;
-    outage_text(text, &relay, url, &end);
+    link_message_failed(text, &relay, url, &failure);
     assert_non_null(strstr(text, "with aditd; another one is named with --relay URL. "));
     relay.at = (struct destination){.tls = true, .host = "r.example", .port = 443};
-    outage_text(text, &relay, url, &end);
+    link_message_failed(text, &relay, url, &failure);
     assert_non_null(strstr(text, "is that its port? "));
     assert_null(strstr(text, "aditd"));
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
+#include "client/proxy.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include "client/proxy.h"
 #include "commands.h"
 #include "common/base/address.h"
 #include "common/base/log.h"
 #include "common/base/process.h"
 #include "common/record/write/record_options.h"
-#include "other_options.h"
+#include "foreign_options.h"
 #include "proto/bytes.h"
 
 enum {
@@ -156,7 +156,7 @@ int command_proxy(int argc, char **argv)
                     .help = help,
                     .limits_of = LIMITS_OF_PROXY,
                     .known = known,
-                    .advice = other_options_proxy,
+                    .advice = foreign_options_proxy,
                     .take = take_option},
         .config = {.port = DEFAULT_PORT},
     };

@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: MIT
-#include "line.h"
+#include "line_buf.h"
 #include "common/base/printable.h"
 #include "common/inspect/text.h"
 
 // How many of so many bytes have room.
-static inline size_t fits(const struct line *l, size_t len)
+static inline size_t fits(const struct line_buf *l, size_t len)
 {
-    size_t room = LINE_BYTES - 1 - l->len;
+    size_t room = LINE_BUF_BYTES - 1 - l->len;
     return len < room ? len : room;
 }
 
-static inline void put_bytes(struct line *l, const char *p, size_t len)
+static inline void put_bytes(struct line_buf *l, const char *p, size_t len)
 {
     len = fits(l, len);
     memcpy(l->text + l->len, p, len);
     l->len += len;
 }
 
-void line_put(struct line *l, const char *s)
+void line_buf_put(struct line_buf *l, const char *s)
 {
     put_bytes(l, s, strlen(s));
 }
 
-void line_foreign(struct line *l, struct slice s)
+void line_buf_untrusted(struct line_buf *l, struct slice s)
 {
     size_t len = fits(l, s.len);
     char *out = l->text + l->len;
@@ -31,7 +31,7 @@ void line_foreign(struct line *l, struct slice s)
     l->len += len;
 }
 
-void line_colour(struct line *l, enum text_colour colour)
+void line_buf_colour(struct line_buf *l, enum text_colour colour)
 {
     size_t len = strlen(output_colours[colour]);
     if (fits(l, len) < len)
@@ -40,7 +40,7 @@ void line_colour(struct line *l, enum text_colour colour)
     l->hidden += len;
 }
 
-void line_right(struct line *l, size_t from, size_t columns)
+void line_buf_align_right(struct line_buf *l, size_t from, size_t columns)
 {
     size_t len = l->len - from;
     size_t blank = len < columns ? fits(l, columns - len) : 0;
@@ -49,7 +49,7 @@ void line_right(struct line *l, size_t from, size_t columns)
     l->len += blank;
 }
 
-void line_left(struct line *l, size_t from, size_t columns)
+void line_buf_align_left(struct line_buf *l, size_t from, size_t columns)
 {
     size_t len = l->len - from;
     size_t blank = len < columns ? fits(l, columns - len) : 0;
@@ -57,7 +57,7 @@ void line_left(struct line *l, size_t from, size_t columns)
     l->len += blank;
 }
 
-void line_number(struct line *l, uint64_t n)
+void line_buf_number(struct line_buf *l, uint64_t n)
 {
     char digits[24];
     size_t at = sizeof(digits) - 1;
@@ -67,19 +67,19 @@ void line_number(struct line *l, uint64_t n)
     put_bytes(l, digits + at, sizeof(digits) - 1 - at);
 }
 
-void line_bytes(struct line *l, uint64_t bytes)
+void line_buf_size(struct line_buf *l, uint64_t bytes)
 {
     char text[TEXT_NUMBER_MAX];
-    line_put(l, text_size(bytes, text));
+    line_buf_put(l, text_size(bytes, text));
 }
 
-void line_duration(struct line *l, uint64_t ns)
+void line_buf_duration(struct line_buf *l, uint64_t ns)
 {
     char text[TEXT_NUMBER_MAX];
-    line_put(l, text_duration(ns < INT64_MAX ? (int64_t)ns : INT64_MAX, text));
+    line_buf_put(l, text_duration(ns < INT64_MAX ? (int64_t)ns : INT64_MAX, text));
 }
 
-void line_disarm(struct line *l)
+void line_buf_disarm(struct line_buf *l)
 {
     printable_sanitize_line(l->text, l->len);
 }
