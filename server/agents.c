@@ -498,7 +498,7 @@ static void on_control_frame(struct agent *a, const struct ws_event *e)
 
 static void on_readable(struct conn *c)
 {
-    struct agent *a = c->owner;
+    struct agent *a = conn_owner(c);
     while (!a->closed) {
         struct slice in = conn_in(c);
         struct ws_event e = {0};
@@ -519,19 +519,19 @@ static void on_readable(struct conn *c)
 
 static void on_sent(struct conn *c)
 {
-    struct agent *a = c->owner;
+    struct agent *a = conn_owner(c);
     a->sent = true;
     wake(a);
 }
 
 static void on_eof(struct conn *c)
 {
-    agent_close(c->owner, CLOSE_GOING_AWAY, "the link was closed");
+    agent_close(conn_owner(c), CLOSE_GOING_AWAY, "the link was closed");
 }
 
 static void on_failed(struct conn *c, int error)
 {
-    struct agent *a = c->owner;
+    struct agent *a = conn_owner(c);
     a->conn = NULL;
     agent_close(a, CLOSE_GOING_AWAY, uv_strerror(error));
 }
@@ -591,7 +591,7 @@ void agent_accept(struct relay *r, struct conn *c, const struct client_address *
     r->agent_count++;
     ws_reader_init(&a->reader, true, TUNNEL_MESSAGE_MAX);
     conn_set_owner(c, &conn_ops, a);
-    c->read_max = LIMIT_READ_BYTES;
+    conn_set_read_max(c, LIMIT_READ_BYTES);
     conn_want_read(c, true);
     conn_recheck(c);
     timeout_start(&r->loop, &a->tick, TUNNEL_TICK_MS, on_tick);

@@ -10,36 +10,36 @@
 static const struct group {
     const char *why, *words;
 } groups[] = {
-    {"found by programs without anybody asking: proxies, mail settings, keys, networks",
+    {"programs look for these by themselves: proxies, mail settings, keys, networks",
      "wpad isatap autodiscover autoconfig mta-sts openpgpkey lyncdiscover "
      "lyncdiscoverinternal sipinternal sipexternal msoid sip xmpp "
      "matrix enterpriseregistration enterpriseenrollment caldav carddav ldap kerberos ntp"},
-    {"of the machine or the network itself",
+    {"the machine or the network itself",
      "localhost localdomain local broadcasthost loopback ip6-localhost ip6-loopback "
      "internal intranet corp lan router gateway"},
-    {"hosts that a domain has",
+    {"hosts that many domains have",
      "www ftp ftps sftp ssh vpn dns ns mx mail email webmail smtp smtps imap imaps pop "
      "pop3s owa exchange relay proxy cdn static assets"},
-    {"where one signs in or pays",
+    {"places to sign in or to pay",
      "login logon logout signin signup signout register registration auth authentication "
      "oauth oidc openid saml sso idp identity account accounts myaccount password passkey "
      "reset verify verification secure security pay "
      "payment payments checkout billing invoice bank wallet"},
-    {"where one administers",
+    {"places to administer",
      "admin administrator administration root sysadmin operator system owner moderator "
      "staff console panel cpanel whm plesk webadmin phpmyadmin"},
-    {"who speaks for the domain",
+    {"names that speak for the domain",
      "postmaster hostmaster webmaster abuse noc mailer-daemon noreply support help "
      "helpdesk contact info official status about legal terms privacy policy press"},
     {"certificates",
      "acme acme-challenge letsencrypt ssl tls cert certs certificate certificates ca pki "
      "crl ocsp"},
-    {"of adit", "adit aditd"},
-    {"what programs write where a name is missing", "null undefined invalid"},
-    {"labels with a meaning of their own (RFC 5890 §2.3.1), xn-- among them, which look "
-     "like others",
+    {"adit's own", "adit aditd"},
+    {"words that programs write for a missing name", "null undefined invalid"},
+    {"labels with a special meaning (RFC 5890 §2.3.1), such as xn--, which can look like "
+     "other names",
      "?\?--*"}, // no trigraph
-    {"IPv4 addresses as names write them", "N-N-N-N"},
+    {"IPv4 addresses in the form of a name", "N-N-N-N"},
 };
 
 enum {

@@ -225,15 +225,14 @@ static void begin(struct link *link, int socket)
 static void on_dialed(void *ctx, struct conn *conn, const struct link_failure *failure)
 {
     struct link *link = ctx;
-    uv_os_fd_t socket = -1;
     link->dial = NULL;
     if (!conn) {
         attempt_failed(link, *failure);
         return;
     }
-    int error = uv_fileno((const uv_handle_t *)&conn->tcp, &socket);
-    if (error)
-        attempt_failed(link, (struct link_failure){.error = error, .text = uv_strerror(error)});
+    int socket = conn_fd(conn);
+    if (socket < 0)
+        attempt_failed(link, (struct link_failure){.error = socket, .text = uv_strerror(socket)});
     else
         begin(link, socket);
     conn_close(conn, CONN_CLOSE_NOW); // libwebsockets has its own descriptor of it

@@ -70,7 +70,7 @@ static void take_answer(struct relay_dial *d, unsigned status)
 static void on_readable(struct conn *c)
 {
     static const struct http1_limits limits = {ANSWER_BYTES, ANSWER_FIELDS};
-    struct relay_dial *d = c->owner;
+    struct relay_dial *d = conn_owner(c);
     unsigned status = 100;
     while (status / 100 == 1) {
         struct http_head head;
@@ -93,13 +93,13 @@ static void on_sent(struct conn *c)
 
 static void on_eof(struct conn *c)
 {
-    fail_proxy(c->owner,
+    fail_proxy(conn_owner(c),
                (struct link_failure){.text = "it closed the connection without an answer"});
 }
 
 static void on_failed(struct conn *c, int error)
 {
-    struct relay_dial *d = c->owner;
+    struct relay_dial *d = conn_owner(c);
     d->conn = NULL;
     fail_proxy(d, (struct link_failure){.error = error, .text = uv_strerror(error)});
 }

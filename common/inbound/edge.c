@@ -89,7 +89,7 @@ struct conn *edge_take(struct edge *e)
 {
     struct conn *c = e->conn;
     conn_consume(c, e->head_len);
-    c->send_ms = 0;
+    conn_set_send_timeout(c, 0);
     if (e->end.x)
         exchange_discard(e->end.x);
     admission_leave(e->place);
@@ -126,7 +126,7 @@ void edge_start_clock(struct edge *e, enum edge_clock clock)
 // and not while the response streams, of which the request's silence may be a part.
 static enum edge_clock clock_of_exchange(const struct edge *e, bool body, bool read)
 {
-    if (!read || (e->upgraded && e->conn->got_eof && !e->response_ended))
+    if (!read || (e->upgraded && conn_got_eof(e->conn) && !e->response_ended))
         return CLOCK_STALLED;
     if (e->upgraded)
         return e->response_ended ? CLOCK_HALF_CLOSED : CLOCK_NONE;
@@ -140,10 +140,10 @@ void edge_update(struct edge *e)
         return;
     bool body = e->state == EDGE_EXCHANGE && (!e->request_done || e->upgraded);
     bool read = !edge_reads_too_little(e);
-    e->conn->read_max = LIMIT_READ_BYTES;
+    conn_set_read_max(e->conn, LIMIT_READ_BYTES);
     if (body) {
         read = e->credit >= LIMIT_CREDIT_MIN;
-        e->conn->read_max = read ? (uint32_t)e->credit : 0;
+        conn_set_read_max(e->conn, read ? (uint32_t)e->credit : 0);
     } else if (e->state == EDGE_EXCHANGE) {
         read = conn_in(e->conn).len < edge_limits(e)->head_bytes;
     }
@@ -227,7 +227,7 @@ void edge_end_early(struct edge *e)
 void edge_become_idle(struct edge *e)
 {
     e->state = EDGE_IDLE;
-    e->conn->send_ms = edge_limits(e)->send_ms;
+    conn_set_send_timeout(e->conn, edge_limits(e)->send_ms);
     edge_uncount_proxied(e);
     admission_idle(e->place);
     edge_start_clock(e, CLOCK_KEEPALIVE);
@@ -295,7 +295,7 @@ void edge_accept(struct edge_set *set, int fd, const struct sockaddr_storage *pe
     place->conn = e->conn;
     e->place = place;
     e->from_proxy = from_proxy;
-    e->conn->send_ms = edge_limits(e)->send_ms;
+    conn_set_send_timeout(e->conn, edge_limits(e)->send_ms);
     e->peer = e->client = client;
     e->number = client.anybody || from_proxy ? 0 : ++set->numbered;
     client_address_text(&client, e->visitor);

@@ -277,7 +277,7 @@ static bool read_body(struct edge *e)
 
 static void on_readable(struct conn *c)
 {
-    struct edge *e = c->owner;
+    struct edge *e = conn_owner(c);
     bool more = true;
     while (more && e->state != EDGE_CLOSED && conn_in(e->conn).len > 0 &&
            !edge_reads_too_little(e)) {
@@ -293,7 +293,7 @@ static void on_readable(struct conn *c)
 
 static void on_sent(struct conn *c)
 {
-    struct edge *e = c->owner;
+    struct edge *e = conn_owner(c);
     size_t pending = conn_pending(c);
     if (e->state != EDGE_EXCHANGE) {
         if (e->clock == CLOCK_KEEPALIVE)
@@ -311,7 +311,7 @@ static void on_sent(struct conn *c)
 
 static void on_eof(struct conn *c)
 {
-    struct edge *e = c->owner;
+    struct edge *e = conn_owner(c);
     if (e->state == EDGE_EXCHANGE && e->upgraded) {
         exchange_finish(&e->end, NULL);
         edge_update(e);
@@ -324,7 +324,7 @@ static void on_eof(struct conn *c)
 
 static void on_failed(struct conn *c, int error)
 {
-    struct edge *e = c->owner;
+    struct edge *e = conn_owner(c);
     (void)error;
     e->conn = NULL;
     exchange_abort(&e->end, EXCHANGE_VISITOR_GONE);

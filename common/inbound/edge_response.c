@@ -131,7 +131,7 @@ static void end_head(struct exchange_endpoint *end, const struct http_head *head
         return;
     e->end.x->endless = is_endless(e, head);
     if (e->end.x->endless)
-        e->conn->send_ms = 0;
+        conn_set_send_timeout(e->conn, 0);
     edge_update(e);
 }
 

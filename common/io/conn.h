@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One TCP connection: bytes that came and were not consumed, bytes that wait to leave, and one way
-// to end it. What is written in one turn of the loop leaves in one system call just before the loop
+// One TCP connection: input that is not consumed yet, output that waits to leave, and one way to
+// close it. All output of one turn of the loop leaves in one system call, just before the loop
 // sleeps.
 #pragma once
 #include "loop.h"
@@ -8,102 +8,132 @@
 
 struct conn;
 
-// What its owner hears. Any of them may close the connection.
+// Callbacks of the owner. Each of them may close the connection.
 struct conn_ops {
-    // There are bytes in conn_in. What is not consumed stays, and is offered again with more or
-    // after conn_recheck.
+    // conn_in has bytes. Those not consumed stay, and are offered again together with the next
+    // ones, or after conn_recheck.
     void (*readable)(struct conn *c);
-    // conn_pending went down.
+    // conn_pending has become smaller.
     void (*sent)(struct conn *c);
-    // The peer has ended its direction; nothing more will be read.
+    // The peer has sent FIN and all input has been offered; no more will come.
     void (*eof)(struct conn *c);
-    // The connection broke (a libuv error) and is gone already: forget it.
+    // The connection failed with a libuv error and is closed already; `c` is invalid from now on.
     void (*failed)(struct conn *c, int error);
-    // conn_connect has succeeded. May be NULL for accepted connections.
+    // conn_connect has succeeded. NULL for accepted connections.
     void (*connected)(struct conn *c);
 };
 
 enum conn_close_mode {
-    CONN_CLOSE_FLUSH, // send what is pending, then FIN; the peer gets a while to read it, and may
-                      // say what it likes meanwhile: a lingering close (RFC 9112 §9.6)
+    CONN_CLOSE_FLUSH, // send what is pending and FIN, then discard input until the peer has closed
+                      // or has had its time to read: a lingering close (RFC 9112 §9.6)
     CONN_CLOSE_NOW,   // drop what is pending
-    CONN_CLOSE_RESET, // send what is pending, then RST: what was sent is not whole
+    CONN_CLOSE_RESET, // send what is pending, then RST: tells the peer that its data is incomplete
 };
 
 struct conn_write;
 
+// Visible for the inline functions below; nothing outside common/io touches the fields.
 struct conn {
     uv_tcp_t tcp;
     struct loop *loop;
     const struct conn_ops *ops;
-    void *owner; // NULL once closed
+    void *owner; // NULL once closing
     struct loop_task flush;
-    struct timeout limit;     // while bytes wait to leave, and after our FIN
+    struct timeout timer;     // the send limit; after our FIN, the lingering close
     struct buf in;            // not consumed
-    struct buf out;           // to be sent
-    struct conn_write *write; // what libuv is sending
-    struct slice view;        // of the bytes just read, while they are in the loop's buffer
-    uint32_t read_max;        // bytes that one read may take
-    uint32_t send_ms;         // a peer that takes less than a portion in this time has failed with
-                      // UV_ETIMEDOUT; 0: it may stand still. A closing connection always has
-                      // the loop's limits.send_ms
-    uint64_t queued;       // bytes ever put into `out`
-    uint64_t limit_queued; // of them taken by the kernel when `limit` began
-    uint64_t limit_acked;  // by the peer when it was half over; 0: not yet
-    uint64_t linger_until_ms;
-    uint64_t discarded;      // bytes that came after the end
-    void (*gone)(void *arg); // when it is freed: see conn_on_closed
-    void *gone_arg;
-    bool want_read, reading, got_eof, closing, closed, recheck, ended, in_view, shut_wanted, mute;
-    int send_error; // of a write that failed
-    uint8_t end;    // enum conn_close_mode
+    struct buf out;           // not handed to the kernel
+    struct conn_write *write; // being written by libuv, before `out`; or NULL
+    struct slice view;        // in_view: the bytes just read, still in the loop's read buffer
+    uint32_t read_max;        // bytes of one read
+    uint32_t send_ms;         // conn_set_send_timeout
+    uint64_t queued_bytes;    // ever appended to `out`
+    uint64_t checked_sent;    // conn_sent when the send limit was last checked
+    uint64_t checked_acked;   // acknowledged bytes + 1 at that time; 0: not looked at
+    uint64_t linger_until_ms; // end of the lingering close at the latest; 0: it has not begun
+    uint64_t discarded_bytes; // of input, during the lingering close
+    void (*on_closed)(void *arg);
+    void *on_closed_arg;
+    bool want_read, reading; // what the owner wants; what libuv does
+    bool got_eof, told_eof;  // FIN was read; ops->eof was called
+    bool in_view;            // conn_in is `view`, not `in`
+    bool recheck;            // offer `in` again from the flush task
+    bool shutdown_wanted;    // FIN follows the last pending byte
+    bool write_failed;       // output is dropped; input may still be read
+    bool closing, closed;    // conn_close was called; so was uv_close
+    int write_error;         // of write_failed
+    uint8_t close_mode;      // enum conn_close_mode
 };
 
-// Takes an accepted socket, which is closed when that fails (NULL).
+// Takes over an accepted socket. NULL when that fails; the socket is closed then.
 struct conn *conn_accept(struct loop *l, int fd, const struct conn_ops *ops, void *owner);
-// Starts to connect: `connected` or `failed` follows. NULL and a libuv error when that fails at
-// once.
+// Starts to connect; `connected` or `failed` follows. NULL and a libuv error in `*error` when that
+// fails at once.
 struct conn *conn_connect(struct loop *l, const struct sockaddr *addr, const struct conn_ops *ops,
                           void *owner, int *error);
 // Hands the connection to another owner.
 void conn_set_owner(struct conn *c, const struct conn_ops *ops, void *owner);
+static inline void *conn_owner(const struct conn *c)
+{
+    return c->owner;
+}
 
-// Calls `gone` when the socket is closed, however that comes about: for who counts open
-// connections. NULL takes it back.
-void conn_on_closed(struct conn *c, void (*gone)(void *arg), void *arg);
+// Calls `on_closed` once when the socket is closed, whatever closed it: keeps counts of open
+// connections. NULL removes the callback.
+void conn_on_closed(struct conn *c, void (*on_closed)(void *arg), void *arg);
 
-// Whether to read. Nobody else starts or stops reading.
+// Whether to read. Only this starts and stops reading.
 void conn_want_read(struct conn *c, bool want);
-// Offers what is left in conn_in again, before the loop sleeps.
+// Bytes that one read takes at most (flow control), LIMIT_READ_BYTES from the start on.
+static inline void conn_set_read_max(struct conn *c, uint32_t bytes)
+{
+    c->read_max = bytes;
+}
+
+// While output is pending, the peer must take limits.rate bytes a second within this time, or the
+// connection fails with UV_ETIMEDOUT. 0, as it is from the start on: the peer may stall. Once
+// closing, limits.send_ms always holds.
+static inline void conn_set_send_timeout(struct conn *c, uint32_t ms)
+{
+    c->send_ms = ms;
+}
+
+// Calls `readable` again with what is left in conn_in, before the loop sleeps.
 void conn_recheck(struct conn *c);
 
+// Input that is not consumed; valid until the next call of this connection.
 struct slice conn_in(const struct conn *c);
 void conn_consume(struct conn *c, size_t len);
+// Whether the peer's FIN has been read, be all input consumed or not.
+static inline bool conn_got_eof(const struct conn *c)
+{
+    return c->got_eof;
+}
 
-// Queues bytes. False when out of memory: the owner then closes.
+// Queues a copy of bytes. False when out of memory: the owner then closes.
 bool conn_write(struct conn *c, const void *bytes, size_t len);
-// Room for `len` bytes at the end of the queue, to be followed by conn_written; NULL when out of
-// memory.
+// Room for `len` bytes at the end of the output, to be filled and followed by conn_written with at
+// most as many. NULL when out of memory.
 char *conn_reserve(struct conn *c, size_t len);
 void conn_written(struct conn *c, size_t len);
 // Bytes that the kernel has taken, ever.
 uint64_t conn_sent(const struct conn *c);
-// Bytes that have not left.
+// Bytes queued that the kernel has not taken.
 size_t conn_pending(const struct conn *c);
-// Ends our direction after what is pending; reading goes on.
+// Sends FIN behind what is pending; reading goes on.
 void conn_shutdown(struct conn *c);
 
-// Whether the peer has ended its direction (`reset_only`: or only if the connection was reset),
-// also where that cannot be read because what lies before it is not read.
+// Whether the kernel has received the peer's FIN or RST, even behind input that is not read;
+// `reset_only`: RST alone.
 bool conn_peer_left(const struct conn *c, bool reset_only);
-
-// Whether the peer has said nothing that we have not read: no byte, no end, no reset.
+// Whether nothing waits to be read in the kernel: no byte, FIN or RST.
 bool conn_is_quiet(const struct conn *c);
+// The socket, which stays the connection's, or a negative libuv error.
+int conn_fd(const struct conn *c);
 
-// The one way to end it. The owner hears nothing more. Safe inside any callback and safe twice.
-void conn_close(struct conn *c, enum conn_close_mode end);
-// The same at once for one that may be closing already and only lingers: for who makes room.
+// The one way to close. The owner gets no callback from here on. Safe inside any callback, twice,
+// and with NULL.
+void conn_close(struct conn *c, enum conn_close_mode mode);
+// Closes at once, even while a conn_close lingers: makes room for other connections.
 void conn_drop(struct conn *c);
-// Ends all that are left of a loop that stops, those that only linger too. Listeners must have been
-// closed before.
+// Drops every connection of a loop that stops. Listeners must be closed before.
 void conn_close_all(struct loop *l);

@@ -98,7 +98,7 @@ static void on_stagger(struct timeout *t)
 
 static void on_connected(struct conn *c)
 {
-    struct attempt *a = c->owner;
+    struct attempt *a = conn_owner(c);
     struct dial *d = a->dial;
     a->conn = NULL; // it is not closed with the others
     if (destination_is_localhost(d->target->host))
@@ -108,7 +108,7 @@ static void on_connected(struct conn *c)
 
 static void on_failed(struct conn *c, int error)
 {
-    struct attempt *a = c->owner;
+    struct attempt *a = conn_owner(c);
     struct dial *d = a->dial;
     a->conn = NULL;
     d->running--;

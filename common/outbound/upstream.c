@@ -188,7 +188,7 @@ static void update(struct call *k)
     update_answer_limit(k);
     bool body = k->state == CALL_BODY || k->state == CALL_TUNNEL;
     bool read = !body || k->credit >= LIMIT_CREDIT_MIN;
-    k->conn->read_max = body && read ? (uint32_t)k->credit : LIMIT_READ_BYTES;
+    conn_set_read_max(k->conn, body && read ? (uint32_t)k->credit : LIMIT_READ_BYTES);
     conn_want_read(k->conn, read);
 }
 
@@ -411,7 +411,7 @@ static bool is_stray(const struct call *k)
 
 static void on_readable(struct conn *c)
 {
-    struct call *k = c->owner;
+    struct call *k = conn_owner(c);
     bool more = true;
     if (is_stray(k)) {
         lost(k);
@@ -435,7 +435,7 @@ static void on_readable(struct conn *c)
 
 static void on_sent(struct conn *c)
 {
-    struct call *k = c->owner;
+    struct call *k = conn_owner(c);
     size_t pending = conn_pending(c);
     if (k->owed <= pending)
         return;
@@ -446,7 +446,7 @@ static void on_sent(struct conn *c)
 
 static void on_eof(struct conn *c)
 {
-    struct call *k = c->owner;
+    struct call *k = conn_owner(c);
     if (k->state == CALL_TUNNEL || (k->state == CALL_BODY && http1_body_may_end_by_close(&k->body)))
         finish(k, NULL);
     else
@@ -455,7 +455,7 @@ static void on_eof(struct conn *c)
 
 static void on_failed(struct conn *c, int error)
 {
-    struct call *k = c->owner;
+    struct call *k = conn_owner(c);
     (void)error;
     k->conn = NULL;
     lost(k);

@@ -176,7 +176,7 @@ static void learn_close(const struct upstream_idle *i)
 // requests.
 static void on_anything(struct conn *c)
 {
-    struct upstream_idle *i = c->owner;
+    struct upstream_idle *i = conn_owner(c);
     learn_close(i);
     idle_close(i);
 }
@@ -188,7 +188,7 @@ static void on_sent(struct conn *c)
 
 static void on_failed(struct conn *c, int error)
 {
-    struct upstream_idle *i = c->owner;
+    struct upstream_idle *i = conn_owner(c);
     (void)error;
     learn_close(i);
     idle_remove(i);
@@ -290,7 +290,7 @@ static void hold(struct upstream *u, struct conn *c, struct upstream_list *list,
         .upstream = u, .list = list, .conn = c, .use = *use, .since_ms = loop_now_ms(u->loop)};
     idle_insert(i);
     conn_set_owner(c, &idle_ops, i);
-    c->read_max = LIMIT_READ_BYTES;
+    conn_set_read_max(c, LIMIT_READ_BYTES);
     conn_want_read(c, true);
     timeout_start(u->loop, &i->limit, list == &u->parting ? LIMIT_POOL_PARTING_MS : kept_ms(u, use),
                   on_limit);

@@ -19,8 +19,8 @@ static struct client_address address(uint32_t number)
     return a;
 }
 
-static void record_failures(struct token_failures *t, const struct client_address *a, int times,
-                            uint64_t now)
+static void add_failures(struct token_failures *t, const struct client_address *a, int times,
+                         uint64_t now)
 {
     for (int i = 0; i < times; i++)
         token_failures_add(t, a, now, "a wrong token");
@@ -34,17 +34,17 @@ static void an_address_has_some_attempts_and_then_one_now_and_then(void **state)
     const uint64_t now = 1000000;
     (void)state;
     assert_false(token_failures_exceeded(&t, &bad, now));
-    record_failures(&t, &bad, TOKEN_FAILURES_BURST - 1, now);
+    add_failures(&t, &bad, TOKEN_FAILURES_BURST - 1, now);
     assert_false(token_failures_exceeded(&t, &bad, now));
-    record_failures(&t, &bad, 1, now);
+    add_failures(&t, &bad, 1, now);
     assert_true(token_failures_exceeded(&t, &bad, now));
     assert_false(token_failures_exceeded(&t, &good, now));
     assert_true(token_failures_exceeded(&t, &bad, now + TOKEN_FAILURES_EVERY_MS - 1));
     assert_false(token_failures_exceeded(&t, &bad, now + TOKEN_FAILURES_EVERY_MS));
-    record_failures(&t, &bad, 1, now + TOKEN_FAILURES_EVERY_MS);
+    add_failures(&t, &bad, 1, now + TOKEN_FAILURES_EVERY_MS);
     assert_true(token_failures_exceeded(&t, &bad, now + TOKEN_FAILURES_EVERY_MS));
     const uint64_t later = now + (uint64_t)2 * TOKEN_FAILURES_BURST * TOKEN_FAILURES_EVERY_MS;
-    record_failures(&t, &bad, TOKEN_FAILURES_BURST - 1, later); // all failures have expired
+    add_failures(&t, &bad, TOKEN_FAILURES_BURST - 1, later); // all failures have expired
     assert_false(token_failures_exceeded(&t, &bad, later));
     token_failures_deinit(&t);
 }
@@ -55,7 +55,7 @@ static void who_may_be_anybody_is_not_slowed_down(void **state)
     struct client_address a = address(0x7f000001);
     (void)state;
     a.anybody = true;
-    record_failures(&t, &a, 10 * TOKEN_FAILURES_BURST, 1000);
+    add_failures(&t, &a, 10 * TOKEN_FAILURES_BURST, 1000);
     assert_false(token_failures_exceeded(&t, &a, 1000));
     token_failures_deinit(&t);
 }
@@ -66,10 +66,10 @@ static void a_flood_of_addresses_makes_none_forgotten_that_fails_much(void **sta
     const struct client_address bad = address(0xc0000201);
     const uint64_t now = 1000000;
     (void)state;
-    record_failures(&t, &bad, TOKEN_FAILURES_BURST, now);
+    add_failures(&t, &bad, TOKEN_FAILURES_BURST, now);
     for (uint32_t i = 0; i < 50 * TOKEN_FAILURES_ADDRESSES; i++) {
         const struct client_address other = address(0x0b000000 + i);
-        record_failures(&t, &other, 1, now);
+        add_failures(&t, &other, 1, now);
     }
     assert_true(token_failures_exceeded(&t, &bad, now));
     assert_true(t.unlogged > 49 * TOKEN_FAILURES_ADDRESSES); // and the log is not flooded

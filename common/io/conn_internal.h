@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// What the files of conn share: conn.c (life and reading), conn_send.c (writing), conn_send_limit.c
+// (peers that read too slowly) and conn_close.c.
+#pragma once
+#include "conn.h"
+
+// Bytes that libuv is writing: they neither grow nor move until it calls back.
+struct conn_write {
+    uv_write_t req;
+    struct buf bytes;
+};
+
+// Tells the owner of an error and closes. `c` may be freed by the next turn of the loop.
+void conn_fail(struct conn *c, int error);
+// Starts or stops libuv's reading as want_read says.
+void conn_update_reading(struct conn *c);
+
+// Hands output to the kernel, and the rest to libuv.
+void conn_flush(struct conn *c);
+
+// Begins to watch a peer that has pending bytes to take; restarts itself as the timer's callback.
+void conn_begin_send_limit(struct conn *c, uint32_t ms);
+void conn_check_send_limit(struct timeout *t);
+
+// The time in which the peer has to take a portion of what is pending; 0: any.
+static inline uint32_t conn_send_limit_ms(const struct conn *c)
+{
+    return c->closing ? c->loop->limits.send_ms : c->send_ms;
+}
+
+// The timer runs while bytes are pending and the peer's time to take them is limited. After each
+// write, so inline.
+static inline void conn_update_send_limit(struct conn *c)
+{
+    uint32_t ms = conn_send_limit_ms(c);
+    if (ms > 0 && !c->closed && conn_pending(c) > 0) {
+        if (!timeout_runs(&c->timer))
+            conn_begin_send_limit(c, ms);
+    } else if (c->timer.fire == conn_check_send_limit) {
+        timeout_stop(&c->timer);
+    }
+}
+
+// Goes on with a close whose output has left or failed: lingers, or closes the socket.
+void conn_finish_close(struct conn *c);
+// Input of a connection that is closing.
+void conn_discard(struct conn *c, size_t len);

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// Peers that take our bytes too slowly. A peer must take limits.rate bytes a second, on average
+// over its time limit, or the connection fails with UV_ETIMEDOUT.
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include "conn_internal.h"
+
+// Bytes that the peer has acknowledged (tcp(7), SIOCOUTQ).
+static uint64_t acked(const struct conn *c)
+{
+    int in_flight = 0;
+    return ioctl(conn_fd(c), SIOCOUTQ, &in_flight) ? 0 : conn_sent(c) - (uint64_t)in_flight;
+}
+
+void conn_begin_send_limit(struct conn *c, uint32_t ms)
+{
+    c->checked_sent = conn_sent(c);
+    c->checked_acked = 0;
+    timeout_start(c->loop, &c->timer, ms / 2, conn_check_send_limit);
+}
+
+// Fires twice per time limit. Progress is what the kernel took or what the peer acknowledged: the
+// kernel takes bytes in large gulps, so a slow peer's progress shows only in acknowledgements.
+void conn_check_send_limit(struct timeout *t)
+{
+    struct conn *c = container_of(t, struct conn, timer);
+    uint32_t ms = conn_send_limit_ms(c);
+    if (ms == 0)
+        return;
+    uint64_t half = (uint64_t)c->loop->limits.rate * ms / 2000;
+    uint64_t now = acked(c) + 1;
+    bool kernel_took = conn_sent(c) - c->checked_sent > half;
+    bool peer_took = c->checked_acked > 0 && now - c->checked_acked > half;
+    if (c->checked_acked > 0 && !kernel_took && !peer_took) {
+        conn_fail(c, UV_ETIMEDOUT);
+        return;
+    }
+    c->checked_acked = kernel_took ? 0 : now;
+    c->checked_sent = conn_sent(c);
+    timeout_start(c->loop, t, ms / 2, conn_check_send_limit);
+}
