@@ -64,7 +64,7 @@ static void put_safe(struct buf *b, struct slice s)
 
 static struct note *note_of(const struct exchange *x)
 {
-    return x->note[BODIES_NOTE];
+    return x->note[EXCHANGE_NOTE_DISPLAY];
 }
 
 static size_t size_of(const struct side *s)
@@ -145,7 +145,7 @@ static void on_begun(void *ctx, struct exchange *x, const struct http_head *requ
 {
     struct bodies *b = ctx;
     struct note *n = calloc(1, sizeof(*n));
-    x->note[BODIES_NOTE] = n;
+    x->note[EXCHANGE_NOTE_DISPLAY] = n;
     if (!n)
         return;
     struct buf *to = &n->side[INBOUND].head;
@@ -392,7 +392,7 @@ static void let_go(struct bodies *b, struct exchange *x)
     struct note *n = note_of(x);
     if (!n)
         return;
-    x->note[BODIES_NOTE] = NULL;
+    x->note[EXCHANGE_NOTE_DISPLAY] = NULL;
     for (int side = 0; side < 2; side++) {
         struct side *s = &n->side[side];
         b->held -= size_of(s);
@@ -434,8 +434,7 @@ void bodies_init(struct bodies *b, struct console *console)
                                              .finished = on_finished,
                                              .closed = on_closed,
                                              .discarded = on_discarded,
-                                             .ctx = b,
-                                             .note = BODIES_NOTE};
+                                             .ctx = b};
 }
 
 void bodies_deinit(struct bodies *b)

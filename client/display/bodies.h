@@ -7,7 +7,6 @@
 #include "proto/buf.h"
 
 enum {
-    BODIES_NOTE = 1,               // of the exchange: ours
     BODIES_HEAD_BYTES = 16 * 1024, // of the text of a request's head, or of a response's heads
     BODIES_TRAILER_BYTES = 2 * 1024,
     BODIES_BODY_BYTES = 16 * 1024,    // of each body as it passed that are kept to be shown
