@@ -7,8 +7,7 @@
 #include "relay.h"
 
 enum {
-    LINE_MAX_BYTES = 800,
-    NOTE = 1 // of the exchange; 0 is the recorder's
+    LINE_MAX_BYTES = 800
 };
 
 // What is to be known of an exchange at its end, when neither its tunnel nor its visitor may be
@@ -193,20 +192,21 @@ void relay_log_refused(struct relay *r, const struct exchange *x)
 
 static void on_routed(void *ctx, struct exchange *x)
 {
-    struct note *n = x->note[NOTE] ? x->note[NOTE] : calloc(1, sizeof(*n));
+    struct note *n =
+        x->note[EXCHANGE_NOTE_DISPLAY] ? x->note[EXCHANGE_NOTE_DISPLAY] : calloc(1, sizeof(*n));
     (void)ctx;
     if (!n)
         return;
     (void)snprintf(n->tunnel, sizeof(n->tunnel), "%s", x->info.tunnel ? x->info.tunnel : "");
     (void)snprintf(n->visitor, sizeof(n->visitor), "%s", x->info.visitor ? x->info.visitor : "");
-    x->note[NOTE] = n;
+    x->note[EXCHANGE_NOTE_DISPLAY] = n;
 }
 
 static void on_discarded(void *ctx, struct exchange *x)
 {
     (void)ctx;
-    free(x->note[NOTE]);
-    x->note[NOTE] = NULL;
+    free(x->note[EXCHANGE_NOTE_DISPLAY]);
+    x->note[EXCHANGE_NOTE_DISPLAY] = NULL;
 }
 
 // The path is not told: it may hold secrets, and the record has it.
@@ -214,7 +214,7 @@ static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
 {
     static const struct note none;
     struct relay *r = ctx;
-    const struct note *n = x->note[NOTE] ? x->note[NOTE] : &none;
+    const struct note *n = x->note[EXCHANGE_NOTE_DISPLAY] ? x->note[EXCHANGE_NOTE_DISPLAY] : &none;
     char size[TEXT_NUMBER_MAX];
     char duration[TEXT_NUMBER_MAX];
     char status[8] = "-";
@@ -243,7 +243,6 @@ const struct exchange_observer *relay_log_observer(struct relay *r,
                                                  .closed = on_closed,
                                                  .discarded = on_discarded,
                                                  .ctx = r,
-                                                 .note = NOTE,
                                                  .next = next};
     return &r->log.observer;
 }

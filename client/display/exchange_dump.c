@@ -101,7 +101,7 @@ static void on_begun(void *ctx, struct exchange *x, const struct http_head *requ
 {
     struct exchange_dump *dump = ctx;
     struct dump_note *n = calloc(1, sizeof(*n));
-    x->note[DUMP_NOTE] = n;
+    x->note[EXCHANGE_NOTE_DISPLAY] = n;
     if (!n)
         return;
     struct buf *to = &n->side[INBOUND].head;
@@ -177,7 +177,7 @@ static void free_note(struct exchange_dump *dump, struct exchange *x)
     struct dump_note *n = dump_note_of(x);
     if (!n)
         return;
-    x->note[DUMP_NOTE] = NULL;
+    x->note[EXCHANGE_NOTE_DISPLAY] = NULL;
     for (int side = 0; side < 2; side++) {
         struct dump_side *s = &n->side[side];
         dump->held -= size_of(s);
@@ -216,8 +216,7 @@ void exchange_dump_init(struct exchange_dump *dump, struct console *console)
                                                 .finished = on_finished,
                                                 .closed = on_closed,
                                                 .discarded = on_discarded,
-                                                .ctx = dump,
-                                                .note = DUMP_NOTE};
+                                                .ctx = dump};
 }
 
 void exchange_dump_deinit(struct exchange_dump *dump)

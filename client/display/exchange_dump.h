@@ -7,7 +7,6 @@
 #include "proto/buf.h"
 
 enum {
-    DUMP_NOTE = 1,               // our slot of exchange.note
     DUMP_HEAD_BYTES = 16 * 1024, // of text: a request's head, or all heads of a response
     DUMP_TRAILER_BYTES = 2 * 1024,
     DUMP_BODY_BYTES = 16 * 1024,    // kept of each body as it passed

@@ -26,7 +26,7 @@ struct dump_note {
 // NULL when there was no memory for it.
 static inline struct dump_note *dump_note_of(const struct exchange *x)
 {
-    return x->note[DUMP_NOTE];
+    return x->note[EXCHANGE_NOTE_DISPLAY];
 }
 
 static inline const char *dump_mark(enum exchange_side side)

@@ -2,7 +2,7 @@
 #include "exchange.h"
 #include <assert.h>
 #include <stdlib.h>
-#include "common/io/loop.h"
+#include "observers_internal.h"
 
 const char *exchange_whystr(enum exchange_why why)
 {
@@ -20,15 +20,15 @@ const char *exchange_whystr(enum exchange_why why)
     return "";
 }
 
-static void copy_text(char *out, size_t cap, struct slice s)
+static void set_text(char *out, size_t cap, struct slice s)
 {
     size_t n = s.len < cap - 1 ? s.len : cap - 1;
     memcpy(out, s.p, n);
     out[n] = 0;
 }
 
-// Since its head had been received.
-static uint64_t since(const struct exchange *x, uint64_t ns)
+// Time since the request head was received.
+static uint64_t since_begun(const struct exchange *x, uint64_t ns)
 {
     if (ns == 0)
         return REPORT_NONE;
@@ -46,10 +46,10 @@ void exchange_report(const struct exchange *x, enum exchange_why why, struct rep
         r->body[side].bytes = d->bytes;
         r->body[side].whole = digest_value(&d->digest, r->body[side].digest) && d->ended;
     }
-    r->sent_on_ns = since(x, x->info.sent_on_ns);
+    r->sent_on_ns = since_begun(x, x->info.sent_on_ns);
     r->connect_ns = x->info.connect_ns ? x->info.connect_ns : REPORT_NONE;
-    r->answered_ns = since(x, x->info.answered_ns);
-    r->duration_ns = since(x, x->info.ended_ns);
+    r->answered_ns = since_begun(x, x->info.answered_ns);
+    r->duration_ns = since_begun(x, x->info.ended_ns);
 }
 
 bool exchange_wants_date(const struct http_head *response)
@@ -57,21 +57,15 @@ bool exchange_wants_date(const struct http_head *response)
     return response->status >= 200 && !head_find(response, SLICE("date"));
 }
 
-// One loop for each thing that observers hear.
-#define TELL(x, what, ...)                                                  \
-    for (const struct exchange_observer *o = (x)->observer; o; o = o->next) \
-        if (o->what)                                                        \
-    o->what(o->ctx, __VA_ARGS__)
-
-static void settle(struct exchange *x)
+static void mark_routed(struct exchange *x)
 {
     if (x->routed)
         return;
     x->routed = true;
-    TELL(x, routed, x);
+    tell_routed(x);
 }
 
-bool exchange_stands_alone(const struct http_head *request, const struct body_framing *framing)
+bool exchange_limits_reuse(const struct http_head *request, const struct body_framing *framing)
 {
     return framing_has_body(framing) || slice_eq(request->method, SLICE("HEAD"));
 }
@@ -100,11 +94,11 @@ struct exchange *exchange_new(struct exchange_endpoint *inbound, const struct ht
         .direction = {{.credit = LIMIT_CREDIT_BYTES}, {.credit = LIMIT_CREDIT_BYTES}},
         .form = answer_form_of(request),
     };
-    copy_text(x->info.method, sizeof(x->info.method), request->method);
-    copy_text(x->info.target, sizeof(x->info.target), request->target);
+    set_text(x->info.method, sizeof(x->info.method), request->method);
+    set_text(x->info.target, sizeof(x->info.target), request->target);
     inbound->x = x;
     inbound->side = INBOUND;
-    TELL(x, begun, x, request);
+    tell_begun(x, request);
     return x;
 }
 
@@ -115,12 +109,12 @@ void exchange_attach(struct exchange *x, struct exchange_endpoint *outbound)
     outbound->side = OUTBOUND;
 }
 
-static struct exchange_endpoint *other_end(const struct exchange_endpoint *e)
+static struct exchange_endpoint *other_endpoint(const struct exchange_endpoint *e)
 {
     return e->x->endpoint[e->side == INBOUND ? OUTBOUND : INBOUND];
 }
 
-static void stall_over(struct exchange_direction *d, uint64_t now_ns)
+static void end_stall(struct exchange_direction *d, uint64_t now_ns)
 {
     if (d->stalled_since_ns)
         d->stalled_ns += now_ns - d->stalled_since_ns;
@@ -134,36 +128,38 @@ static void free_exchange(struct exchange *x)
     free(x);
 }
 
+// Detaches both endpoints before either gets `closed`; `silent`, which caused this, gets none.
 static void close_exchange(struct exchange *x, enum exchange_why why,
                            const struct exchange_endpoint *silent)
 {
     if (x->direction[OUTBOUND].ended && !x->upgraded)
         why = EXCHANGE_COMPLETE;
-    settle(x);
+    mark_routed(x);
     x->info.ended_ns = uv_hrtime();
     for (int side = 0; side < 2; side++)
-        stall_over(&x->direction[side], x->info.ended_ns);
-    TELL(x, closed, x, why);
-    struct exchange_endpoint *ends[2] = {x->endpoint[INBOUND], x->endpoint[OUTBOUND]};
+        end_stall(&x->direction[side], x->info.ended_ns);
+    tell_closed(x, why);
+    struct exchange_endpoint *endpoints[2] = {x->endpoint[INBOUND], x->endpoint[OUTBOUND]};
     free_exchange(x);
     for (int side = 0; side < 2; side++)
-        if (ends[side])
-            ends[side]->x = NULL;
+        if (endpoints[side])
+            endpoints[side]->x = NULL;
     for (int side = 1; side >= 0; side--)
-        if (ends[side] && ends[side] != silent)
-            ends[side]->ops->closed(ends[side], why);
+        if (endpoints[side] && endpoints[side] != silent)
+            endpoints[side]->ops->closed(endpoints[side], why);
 }
 
-// To be called when the response has ended, and when the outbound has left.
-static void tell_unwanted(struct exchange *x)
+// To be called when the response has ended and when the outbound has left.
+static void notify_unwanted(struct exchange *x)
 {
     struct exchange_endpoint *inbound = x->endpoint[INBOUND];
     if (x->direction[OUTBOUND].ended && !x->direction[INBOUND].ended && !x->endpoint[OUTBOUND])
         inbound->ops->unwanted(inbound);
 }
 
-// Bytes of a body pass. Whether all of it has come in one piece is known where its length is.
-static void count(struct exchange *x, enum exchange_side from, struct slice bytes)
+// Counts and digests body bytes. A body of known length that came in one piece is digested in one
+// go.
+static void count_data(struct exchange *x, enum exchange_side from, struct slice bytes)
 {
     struct exchange_direction *d = &x->direction[from];
     d->last_ns = uv_hrtime();
@@ -171,36 +167,36 @@ static void count(struct exchange *x, enum exchange_side from, struct slice byte
         d->first_ns = d->last_ns;
     d->bytes += bytes.len;
     digest_add(&d->digest, bytes, d->framing.kind == BODY_LENGTH && d->framing.length == bytes.len);
-    TELL(x, data, x, from, bytes);
+    tell_data(x, from, bytes);
 }
 
 void exchange_respond(struct exchange *x, const struct http_head *head, struct slice body)
 {
     struct exchange_endpoint *inbound = x->endpoint[INBOUND];
     struct exchange_direction *response = &x->direction[OUTBOUND];
-    assert(inbound); // it asked, and has not been answered
+    assert(inbound); // an inbound stays until its response is whole
     bool no_body = strcmp(x->info.method, "HEAD") == 0;
     struct body_framing framing = {no_body ? BODY_NONE : BODY_LENGTH, no_body ? 0 : body.len};
     x->info.status = head->status;
     x->info.answered_ns = uv_hrtime();
     response->begun = true;
     response->framing = framing;
-    settle(x);
-    TELL(x, head, x, head);
+    mark_routed(x);
+    tell_head(x, head);
     inbound->ops->head(inbound, head, &framing);
     if (!no_body && body.len > 0 && inbound->x) {
-        count(x, OUTBOUND, body);
+        count_data(x, OUTBOUND, body);
         inbound->ops->data(inbound, body.p, body.len);
     }
     if (!inbound->x)
         return;
     response->ended = true;
-    TELL(x, finished, x, OUTBOUND, NULL);
+    tell_finished(x, OUTBOUND, NULL);
     inbound->ops->finish(inbound, NULL);
     if (inbound->x && x->direction[INBOUND].ended)
         close_exchange(x, EXCHANGE_COMPLETE, NULL);
     else if (inbound->x)
-        tell_unwanted(x);
+        notify_unwanted(x);
 }
 
 void exchange_answer(struct exchange *x, enum answer answer)
@@ -215,23 +211,23 @@ void exchange_answer(struct exchange *x, enum answer answer)
     exchange_respond(x, &head, body);
 }
 
-// What an end still owed when it left is given back, or its sender would wait for ever.
+// Bytes that the endpoint had not credited are credited now, or the sender would wait for ever.
 void exchange_detach(struct exchange_endpoint *from)
 {
     struct exchange *x = from->x;
     if (!x)
         return;
-    struct exchange_endpoint *sender = other_end(from);
+    struct exchange_endpoint *sender = other_endpoint(from);
     x->endpoint[from->side] = NULL;
     from->x = NULL;
     if (!sender)
         return;
-    size_t owed = x->direction[sender->side].owed;
-    x->direction[sender->side].owed = 0;
-    if (owed > 0)
-        sender->ops->credit(sender, owed);
+    size_t uncredited = x->direction[sender->side].uncredited;
+    x->direction[sender->side].uncredited = 0;
+    if (uncredited > 0)
+        sender->ops->credit(sender, uncredited);
     if (sender->x)
-        tell_unwanted(x);
+        notify_unwanted(x);
 }
 
 void exchange_refuse(struct exchange_endpoint *from, enum answer answer, enum exchange_why why)
@@ -259,7 +255,7 @@ void exchange_abandon(struct exchange_endpoint *inbound)
         close_exchange(inbound->x, EXCHANGE_COMPLETE, inbound);
 }
 
-static uint32_t size_of(const struct http_head *head)
+static uint32_t fields_size(const struct http_head *head)
 {
     size_t size = 0;
     for (size_t i = 0; i < head->field_count; i++)
@@ -269,62 +265,63 @@ static uint32_t size_of(const struct http_head *head)
 
 bool exchange_takes_interim(const struct exchange *x, const struct http_head *head)
 {
-    return x->interim < LIMIT_INTERIM && x->interim_bytes + size_of(head) <= LIMIT_INTERIM_BYTES;
+    return x->interim < LIMIT_INTERIM &&
+           x->interim_bytes + fields_size(head) <= LIMIT_INTERIM_BYTES;
 }
 
 void exchange_bad_head(struct exchange_endpoint *outbound, struct slice bytes, const char *detail)
 {
     struct exchange *x = outbound->x;
-    copy_text(x->info.detail, sizeof(x->info.detail), slice_str(detail));
-    TELL(x, bad_head, x, bytes);
+    set_text(x->info.detail, sizeof(x->info.detail), slice_str(detail));
+    tell_bad_head(x, bytes);
 }
 
-void exchange_came(struct exchange_endpoint *from, const struct http_head *came)
+void exchange_set_received(struct exchange_endpoint *from, const struct http_head *received)
 {
     if (from->x)
-        from->x->came = came;
+        from->x->received = received;
 }
 
-// What observers hear instead of what is passed on.
-static const struct http_head *as_it_came(struct exchange *x, const struct http_head *passed_on)
+// The head for observers: the one set by exchange_set_received, else the one passed on.
+static const struct http_head *take_received(struct exchange *x, const struct http_head *passed_on)
 {
-    const struct http_head *came = x->came;
-    x->came = NULL;
-    return came ? came : passed_on;
+    const struct http_head *received = x->received;
+    x->received = NULL;
+    return received ? received : passed_on;
 }
 
-void exchange_explain(struct exchange_endpoint *from, const char *detail)
+void exchange_set_detail(struct exchange_endpoint *from, const char *detail)
 {
-    copy_text(from->x->info.detail, sizeof(from->x->info.detail), slice_str(detail));
+    set_text(from->x->info.detail, sizeof(from->x->info.detail), slice_str(detail));
 }
 
 void exchange_head(struct exchange_endpoint *from, const struct http_head *head,
                    const struct body_framing *framing)
 {
     struct exchange *x = from->x;
-    struct exchange_endpoint *to = other_end(from);
+    struct exchange_endpoint *to = other_endpoint(from);
     struct exchange_direction *d = &x->direction[from->side];
-    bool interim = from->side == OUTBOUND && head->status < 200 && head->status != 101;
+    bool interim = status_is_interim(head->status);
     if (interim && !exchange_takes_interim(x, head)) {
         close_exchange(x, EXCHANGE_PROTOCOL, NULL);
         return;
     }
     if (interim) {
         x->interim++;
-        x->interim_bytes += size_of(head);
+        x->interim_bytes += fields_size(head);
     } else {
         d->begun = true;
         d->framing = *framing;
     }
     if (from->side == INBOUND) {
-        x->info.sent_on_ns = uv_hrtime(); // an outbound that has to connect first says so later
-        settle(x);
+        x->info.sent_on_ns = uv_hrtime(); // reset by an outbound that has to connect first
+        mark_routed(x);
     } else {
-        const struct http_head *came = as_it_came(x, head);
-        TELL(x, head, x, came);
+        const struct http_head *received = take_received(x, head);
+        tell_head(x, received);
     }
     uint64_t now_ns = from->side == OUTBOUND ? uv_hrtime() : 0;
-    if (x->info.heard_ns == 0) // an outbound that reads bytes knows better
+    if (x->info.heard_ns == 0) // an outbound that reads bytes has set an earlier time
         x->info.heard_ns = now_ns;
     if (from->side == OUTBOUND && !interim) {
         x->info.status = head->status;
@@ -338,7 +335,7 @@ void exchange_head(struct exchange_endpoint *from, const struct http_head *head,
 void exchange_data(struct exchange_endpoint *from, const char *bytes, size_t len)
 {
     struct exchange *x = from->x;
-    struct exchange_endpoint *to = other_end(from);
+    struct exchange_endpoint *to = other_endpoint(from);
     struct exchange_direction *d = &x->direction[from->side];
     if (len == 0 || d->ended)
         return;
@@ -348,16 +345,16 @@ void exchange_data(struct exchange_endpoint *from, const char *bytes, size_t len
         close_exchange(x, EXCHANGE_PROTOCOL, NULL);
         return;
     }
-    count(x, from->side, slice_of(bytes, len));
+    count_data(x, from->side, slice_of(bytes, len));
     if (!to) {
         from->ops->credit(from, len);
         return;
     }
-    if (d->owed == 0) {
-        d->owed_since_ns = d->last_ns;
-        d->taken_before = d->bytes - len;
+    if (d->uncredited == 0) {
+        d->uncredited_since_ns = d->last_ns;
+        d->credited_before = d->bytes - len;
     }
-    d->owed += len;
+    d->uncredited += len;
     d->credit -= (int64_t)len;
     if (d->credit < LIMIT_CREDIT_MIN && !d->stalled_since_ns)
         d->stalled_since_ns = d->last_ns;
@@ -367,9 +364,9 @@ void exchange_data(struct exchange_endpoint *from, const char *bytes, size_t len
 void exchange_finish(struct exchange_endpoint *from, const struct http_head *trailers)
 {
     struct exchange *x = from->x;
-    struct exchange_endpoint *to = other_end(from);
+    struct exchange_endpoint *to = other_endpoint(from);
     struct exchange_direction *d = &x->direction[from->side];
-    const struct http_head *came = as_it_came(x, trailers);
+    const struct http_head *received = take_received(x, trailers);
     if (d->ended)
         return;
     if (d->framing.kind == BODY_LENGTH && !x->upgraded && d->bytes != d->framing.length) {
@@ -378,8 +375,8 @@ void exchange_finish(struct exchange_endpoint *from, const struct http_head *tra
     }
     d->ended = true;
     if (d->stalled_since_ns)
-        stall_over(d, uv_hrtime());
-    TELL(x, finished, x, from->side, came);
+        end_stall(d, uv_hrtime());
+    tell_finished(x, from->side, received);
     if (to)
         to->ops->finish(to, trailers);
     if (from->x && x->direction[INBOUND].ended && x->direction[OUTBOUND].ended)
@@ -388,14 +385,14 @@ void exchange_finish(struct exchange_endpoint *from, const struct http_head *tra
 
 void exchange_credit(struct exchange_endpoint *from, size_t len)
 {
-    struct exchange_endpoint *to = from->x ? other_end(from) : NULL;
+    struct exchange_endpoint *to = from->x ? other_endpoint(from) : NULL;
     if (!to || len == 0)
         return;
     struct exchange_direction *d = &from->x->direction[to->side];
-    d->owed -= len < d->owed ? len : d->owed;
+    d->uncredited -= len < d->uncredited ? len : d->uncredited;
     d->credit += (int64_t)len;
     if (d->stalled_since_ns && d->credit >= LIMIT_CREDIT_MIN)
-        stall_over(d, uv_hrtime());
+        end_stall(d, uv_hrtime());
     to->ops->credit(to, len);
 }
 
@@ -404,6 +401,6 @@ void exchange_discard(struct exchange *x)
     for (int side = 0; side < 2; side++)
         if (x->endpoint[side])
             x->endpoint[side]->x = NULL;
-    TELL(x, discarded, x);
+    tell_discarded(x);
     free_exchange(x);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// One request and its response (or one upgraded byte stream) between two ends: an inbound that was
-// asked and an outbound that answers. It owns the counts, the digests and the timings, enforces the
-// framing, and is where observers look on; it knows nothing of sockets (docs/architecture.md).
+// One request and its response, or one upgraded byte stream, between the endpoint of an inbound
+// (asks) and the endpoint of an outbound (answers). Counts, digests and times the bodies, enforces
+// the framing, tells observers; knows no sockets (docs/architecture.md).
 #pragma once
 #include "answer.h"
 #include "common/io/loop.h"
@@ -16,15 +16,15 @@ enum exchange_side {
     OUTBOUND
 };
 
-// How an exchange ended. It is complete when the response was whole, whatever became of the rest of
-// the request.
+// Why an exchange ended. A whole response makes it complete, even if the rest of the request never
+// came.
 enum exchange_why {
     EXCHANGE_COMPLETE,
     EXCHANGE_VISITOR_GONE,  // the inbound's peer left
     EXCHANGE_UPSTREAM_GONE, // the outbound's peer left before its response was whole
-    EXCHANGE_TUNNEL_GONE,   // the link between the two programs broke
-    EXCHANGE_RESET,         // the far program reset the stream
-    EXCHANGE_PROTOCOL,      // a body is not what its head said
+    EXCHANGE_TUNNEL_GONE,   // the link between relay and agent broke
+    EXCHANGE_RESET,         // the peer at the tunnel's other end reset the stream
+    EXCHANGE_PROTOCOL,      // a body contradicts its head
     EXCHANGE_REFUSED,       // we refused the rest of the request
     EXCHANGE_TIMEOUT,
     EXCHANGE_MEMORY,
@@ -32,33 +32,34 @@ enum exchange_why {
 
 const char *exchange_whystr(enum exchange_why why);
 
-// What an end hears of the other end. `data` comes only against credit: an end takes
-// LIMIT_CREDIT_BYTES to start with, and gives `exchange_credit` for what it has passed on.
+// Events that one endpoint gets from the other. Flow control is by credit: `data` brings no more
+// than the endpoint has granted, LIMIT_CREDIT_BYTES to begin with and exchange_credit for the bytes
+// that it has passed on.
 struct exchange_ops {
-    // A request head (outbound) or response head (inbound; 1xx first, perhaps). Slices are valid
-    // during the call.
+    // A request head (outbound) or a response head (inbound; interim ones may come first). The
+    // slices are valid during the call.
     void (*head)(struct exchange_endpoint *e, const struct http_head *head,
                  const struct body_framing *framing);
     void (*data)(struct exchange_endpoint *e, const char *bytes, size_t len);
+    // The direction has ended. `trailers`: NULL when there are none.
     void (*finish)(struct exchange_endpoint *e, const struct http_head *trailers);
-    // Inbound: the response is whole, and nobody takes what is still to come of the request: it may
-    // be sent on, into nothing, or not (exchange_abandon).
+    // Inbound: the response is whole and no outbound takes the rest of the request. The inbound may
+    // send the rest, which is discarded, or leave by exchange_abandon.
     void (*unwanted)(struct exchange_endpoint *e);
-    // The other end has passed on `len` of the bytes that we gave.
+    // The other endpoint has passed on `len` more bytes.
     void (*credit)(struct exchange_endpoint *e, size_t len);
-    // The last event: both directions have ended, or the exchange broke. The end belongs to no
-    // exchange any more.
+    // The last event: both directions have ended, or the exchange broke. The endpoint is detached.
     void (*closed)(struct exchange_endpoint *e, enum exchange_why why);
 };
 
-// Embedded in whatever speaks for one side.
+// Embedded in the object that speaks for one side.
 struct exchange_endpoint {
     const struct exchange_ops *ops;
     struct exchange *x; // NULL: detached
     enum exchange_side side;
 };
 
-// What of an exchange may be recorded.
+// The most that may be recorded of an exchange.
 enum exchange_record {
     EXCHANGE_RECORD_ALL,
     EXCHANGE_RECORD_HEADS, // no bodies
@@ -68,139 +69,146 @@ enum exchange_record {
 struct exchange_direction {
     bool begun, ended;
     struct body_framing framing;
-    uint64_t bytes; // of the body, passed so far
-    size_t owed;    // of them, not yet credited by the other end; less when it has granted more
-    uint64_t owed_since_ns;     // since when there are any
-    uint64_t taken_before;      // bytes that had been credited by then
-    int64_t credit;             // bytes that the other end takes now; below 0 when it was not asked
-    uint64_t first_ns, last_ns; // its first and last byte; 0: none
-    uint64_t stalled_ns, stalled_since_ns; // its sender had to wait for credit
+    uint64_t bytes;    // of the body, passed so far
+    size_t uncredited; // bytes passed and not yet credited; capped at 0 by early grants
+    uint64_t uncredited_since_ns;
+    uint64_t credited_before;   // bytes that had been credited by then
+    int64_t credit;             // bytes the receiver takes now; negative if the sender overran it
+    uint64_t first_ns, last_ns; // first and last byte; 0: none
+    uint64_t stalled_ns, stalled_since_ns; // time that the sender waited for credit
     struct digest digest;                  // of the body
 };
 
 enum {
     EXCHANGE_TARGET_MAX = 200,
-    EXCHANGE_DETAIL_MAX = ANSWER_DETAIL_MAX,
-    EXCHANGE_NOTES = 2
+    EXCHANGE_DETAIL_MAX = ANSWER_DETAIL_MAX
 };
 
-// Looks on at every exchange. What it is given is valid during the call; a function may be NULL.
-// Nothing that it does changes the exchange but its own note.
+// The slots in which observers keep a note of their own on each exchange. Each program has a
+// recorder and one display.
+enum exchange_note {
+    EXCHANGE_NOTE_RECORDER, // common/record/write/recorder
+    EXCHANGE_NOTE_DISPLAY, // relay: server/relay_log; agent and proxy: client/display/exchange_dump
+    EXCHANGE_NOTES
+};
+
+// Observes every exchange. Arguments are valid during the call; a function may be NULL. An observer
+// changes nothing in the exchange but its own note.
 struct exchange_observer {
-    // Its request head, as the inbound had it.
+    // The request head as the inbound received it.
     void (*begun)(void *ctx, struct exchange *x, const struct http_head *request);
-    // The request goes on to an outbound, or is answered by ourselves: it is routed now what the
-    // exchange says of itself (visitor, tunnel, upstream).
+    // The request goes to an outbound, or we answer it: visitor, tunnel and upstream of `x->info`
+    // are final.
     void (*routed)(void *ctx, struct exchange *x);
-    // The head of a response as it came, a 1xx too: with the fields of its connection.
+    // A response head as received, hop-by-hop fields included; interim ones too.
     void (*head)(void *ctx, struct exchange *x, const struct http_head *response);
-    // What came as the head of the response is not valid: `bytes` is what has come of it.
+    // The response head is malformed: `bytes` is what has been received of it.
     void (*bad_head)(void *ctx, struct exchange *x, struct slice bytes);
     void (*data)(void *ctx, struct exchange *x, enum exchange_side from, struct slice bytes);
-    // `trailers` as they came; NULL: none.
+    // `trailers` as received; NULL: none.
     void (*finished)(void *ctx, struct exchange *x, enum exchange_side from,
                      const struct http_head *trailers);
     void (*closed)(void *ctx, struct exchange *x, enum exchange_why why);
     void (*discarded)(void *ctx, struct exchange *x); // instead of closed
     void *ctx;
-    unsigned note; // which of the exchange's notes is its own
     const struct exchange_observer *next;
 };
 
-// The facts of an exchange that observers record, report and show. The data path writes them and
-// decides nothing by them.
+// The facts of an exchange that observers record, report and show.
 struct exchange_info {
     char id[EXCHANGE_ID_LEN + 1]; // set by the inbound's owner; empty until then
-    // "" when unknown. Borrowed from the code that set them; valid until `routed` has been told.
+    // "" when unknown. Borrowed from the code that set them; observers read them no later than in
+    // `routed`.
     const char *visitor, *tunnel, *scheme, *upstream, *replay_of;
     // The tunnel's owner (SHA-256 of the owner's key in hexadecimal) and its agent's address, ""
-    // where that may stand for several people. The record is shared out by them.
+    // where that may stand for several people. The record's space is shared out by them.
     const char *owner, *tunnel_address;
     uint64_t tunnel_id;  // 0: no tunnel
-    uint64_t inbound_id; // number of the visitor's connection within its link; 0: unknown, or the
-                         // connection may carry requests of several people
+    uint64_t inbound_id; // number of the visitor's connection within its tunnel link; 0: unknown,
+                         // or the connection may carry requests of several people
     char method[24], target[EXCHANGE_TARGET_MAX]; // truncated
     uint16_t status;                              // of the final response
     bool refused;                                 // the response is our own `answer`
     enum answer answer;
-    char detail[EXCHANGE_DETAIL_MAX]; // what was wrong; "": `answer` says all
+    char detail[EXCHANGE_DETAIL_MAX]; // what exactly was wrong; "": nothing to add to `answer`
     int64_t begun_wall_ns;            // since 1970
     // Monotonic clock; 0: not yet.
     uint64_t begun_ns;    // the request head was received
     uint64_t sent_on_ns;  // the request head left for the outbound
-    uint64_t heard_ns;    // the first byte of any response, a 1xx included
-    uint64_t answered_ns; // the final response head
+    uint64_t heard_ns;    // first byte of any response, interim ones included
+    uint64_t answered_ns; // final response head
     uint64_t ended_ns;
-    uint64_t connect_ns; // time it took to connect to the origin; 0: reused a connection
+    uint64_t connect_ns; // time that connecting to the origin took; 0: reused a connection
 };
 
 struct exchange {
     struct exchange_endpoint *endpoint[2];
-    struct exchange_direction
-        direction[2]; // by the side that sends: [INBOUND] request, [OUTBOUND] response
-    const struct exchange_observer *observer; // the first of them
-    void *note[EXCHANGE_NOTES];               // of observers
-    struct timeout long_timer;                // for client/display/long_exchanges
-    const struct http_head *came;             // of exchange_came, until then
-    enum exchange_record record;              // at most
-    enum answer_form form;                    // of our own answer
-    uint16_t interim;                         // 1xx responses so far
-    uint32_t interim_bytes;                   // of their fields
+    struct exchange_direction direction[2];   // by sender: [INBOUND] request, [OUTBOUND] response
+    const struct exchange_observer *observer; // first of a chain; may be NULL
+    void *note[EXCHANGE_NOTES];               // by enum exchange_note
+    struct timeout progress_timer;            // of client/display/long_exchanges
+    const struct http_head *received;         // exchange_set_received; NULL: nothing set
+    enum exchange_record record;
+    enum answer_form form;  // in which our own answer is written
+    uint16_t interim;       // 1xx responses so far
+    uint32_t interim_bytes; // of their fields
     bool upgraded, routed;
-    // Said by the inbound, of its peer: it is its next bytes that everything waits for; it may stop
-    // reading for as long as it likes.
-    bool awaits_visitor, endless;
+    // Set by the inbound, for load shedding.
+    bool awaits_visitor; // blocked on the visitor's next request bytes
+    bool endless;        // the visitor may legitimately stop reading for any length of time
     struct exchange_info info;
 };
 
-// What there is to say of it at its end: for who hears that it is closed.
+// Fills a report of an exchange that is being closed.
 void exchange_report(const struct exchange *x, enum exchange_why why, struct report *r);
 
-// Whether a response is to get a Date on its way to the inbound (RFC 9110 §6.6.1): a final one that
-// has none, that of the second in which it passes. Not of when the exchange began and how long it
-// has run: the clock may have been set meanwhile, or the machine have slept. Observers hear it as
-// it came.
+// Whether the inbound adds a Date: to a final response without one (RFC 9110 §6.6.1), with the
+// second in which it passes. Begin plus duration would be wrong after the clock was set or the
+// machine slept. Observers see the head without it.
 bool exchange_wants_date(const struct http_head *response);
 
-// Whether nobody else's request may follow this one on a connection to the service: it has a body,
-// which a service that does not read it takes for the next request; or it is a HEAD, whose answer
-// some services send with a body.
-bool exchange_stands_alone(const struct http_head *request, const struct body_framing *framing);
+// Whether only the same visitor's requests may follow this one on the origin's connection: an
+// origin that ignores a request's body parses it as the next request, and some answer HEAD with a
+// body.
+bool exchange_limits_reuse(const struct http_head *request, const struct body_framing *framing);
 
-// Begins an exchange with its inbound end. NULL when out of memory. `observer` may be NULL.
+// Begins an exchange at its inbound. The exchange frees itself when it closes. NULL when out of
+// memory. `observer` may be NULL.
 struct exchange *exchange_new(struct exchange_endpoint *inbound, const struct http_head *request,
                               const struct exchange_observer *observer);
 void exchange_attach(struct exchange *x, struct exchange_endpoint *outbound);
 
-// Sent by an end to the other. After any of them the exchange may be gone (end->x is NULL then).
+// Sent by one endpoint to the other. Each may close the exchange: `from->x` is NULL then.
 void exchange_head(struct exchange_endpoint *from, const struct http_head *head,
                    const struct body_framing *framing);
-// What observers are to hear of the head of a response, or of trailers, instead of what is left of
-// them in the exchange_head or exchange_finish that follows at once: all of it, as it came.
-void exchange_came(struct exchange_endpoint *from, const struct http_head *came);
-// What came from the service instead of a response head, and what is wrong with it (a phrase
-// without a full stop, printable ASCII). To be followed by exchange_refuse.
-void exchange_bad_head(struct exchange_endpoint *outbound, struct slice bytes, const char *detail);
-// What is wrong with anything else that came, in the same words; before the exchange is broken off.
-void exchange_explain(struct exchange_endpoint *from, const char *detail);
-// Whether one more 1xx response may pass. They need no credit, so they are few and small.
-bool exchange_takes_interim(const struct exchange *x, const struct http_head *head);
 void exchange_data(struct exchange_endpoint *from, const char *bytes, size_t len);
 void exchange_finish(struct exchange_endpoint *from, const struct http_head *trailers);
 void exchange_credit(struct exchange_endpoint *from, size_t len);
 
-// An end has had to give up: the other end hears `closed` with the reason; `from` hears nothing.
+// Sets the head or trailers as received, which observers get in place of the filtered ones of the
+// exchange_head or exchange_finish that follows at once.
+void exchange_set_received(struct exchange_endpoint *from, const struct http_head *received);
+// Tells observers of a malformed response head. `detail` says what is wrong: a phrase of printable
+// ASCII without a full stop. exchange_refuse must follow.
+void exchange_bad_head(struct exchange_endpoint *outbound, struct slice bytes, const char *detail);
+// Sets the detail of any other fault; exchange_abort or exchange_refuse must follow.
+void exchange_set_detail(struct exchange_endpoint *from, const char *detail);
+// Whether one more interim response may pass. Interim responses need no credit, so their number and
+// size are bounded.
+bool exchange_takes_interim(const struct exchange *x, const struct http_head *head);
+
+// An endpoint gives up: the other one gets `closed` with the reason, `from` gets nothing.
 void exchange_abort(struct exchange_endpoint *from, enum exchange_why why);
-// An inbound that has heard the whole response and will not send the rest of its request leaves.
+// The inbound leaves behind a whole response and will not send the rest of its request.
 void exchange_abandon(struct exchange_endpoint *inbound);
-// The outbound cannot answer: when no response has begun the inbound gets our answer, else it is an
-// abort. `from` is detached either way.
+// The outbound cannot answer: the inbound gets our answer if no response has begun, else the
+// exchange is aborted. `from` is detached either way.
 void exchange_refuse(struct exchange_endpoint *from, enum answer answer, enum exchange_why why);
-// The same where there is no outbound yet.
+// The same where no outbound is attached.
 void exchange_answer(struct exchange *x, enum answer answer);
-// A whole small response of our own; `head` tells its content-length.
+// Sends a whole small response of our own. `head` includes its Content-Length.
 void exchange_respond(struct exchange *x, const struct http_head *head, struct slice body);
-// An outbound that has sent its whole response leaves: what more comes of the request is swallowed.
+// The outbound leaves behind its whole response: the rest of the request is discarded.
 void exchange_detach(struct exchange_endpoint *from);
-// Drops an exchange as if it had never begun: neither end hears of it.
+// Drops an exchange as if it had never begun. Neither endpoint gets an event.
 void exchange_discard(struct exchange *x);

@@ -221,7 +221,7 @@ __attribute__((noinline)) static void end_chunked_body(struct edge *e, struct ht
 {
     struct http_head came;
     head_copy(&came, trailers);
-    exchange_came(&e->end, &came);
+    exchange_set_received(&e->end, &came);
     fields_strip_trailers(trailers, slice_str(e->hop_names));
     request_done(e, trailers->field_count ? trailers : NULL);
 }

@@ -111,7 +111,7 @@ static void end_head(struct exchange_endpoint *end, const struct http_head *head
 {
     struct edge *e = edge_of(end);
     char hop[512];
-    bool interim = head->status < 200 && head->status != 101;
+    bool interim = status_is_interim(head->status);
     if (interim && e->version_10)
         return; // RFC 9110 §15.2: a 1.0 client knows no 1xx
     size_t hop_len = interim ? 0 : hop_fields(e, head, framing, hop);

@@ -269,7 +269,7 @@ static bool send_head(struct call *k, struct http_head *head, const struct body_
         return false;
     }
     head_copy(&came, head);
-    exchange_came(&k->end, &came);
+    exchange_set_received(&k->end, &came);
     strip_fields(head);
     exchange_head(&k->end, head, framing);
     free(values);
@@ -294,7 +294,7 @@ static bool read_head(struct call *k)
         refuse_malformed_head(k, n);
         return false;
     }
-    bool interim = head.status < 200 && head.status != 101;
+    bool interim = status_is_interim(head.status);
     if (interim && !exchange_takes_interim(k->end.x, &head)) {
         refuse_head(k, ANSWER_UPSTREAM_INVALID,
                     "more than %d interim responses, or %d KiB of their fields", LIMIT_INTERIM,
@@ -334,7 +334,7 @@ static void break_off_body(struct call *k, int error)
         what = "more trailers than --limit response-head-fields";
     (void)snprintf(detail, sizeof(detail), "%s behind %llu bytes of the body", what,
                    (unsigned long long)bytes);
-    exchange_explain(&k->end, detail);
+    exchange_set_detail(&k->end, detail);
     break_off(k, EXCHANGE_PROTOCOL);
 }
 
@@ -344,7 +344,7 @@ __attribute__((noinline)) static void finish_chunked(struct call *k, struct http
 {
     struct http_head came;
     head_copy(&came, trailers);
-    exchange_came(&k->end, &came);
+    exchange_set_received(&k->end, &came);
     fields_strip_trailers(trailers, slice_str(k->hop_names));
     finish(k, trailers->field_count ? trailers : NULL);
 }
@@ -583,7 +583,7 @@ static void end_head(struct exchange_endpoint *end, const struct http_head *head
     bool idempotent = method_is_idempotent(head->method);
     bool bodiless = !framing_has_body(framing);
     k->use = (struct upstream_use){.repeatable = idempotent && bodiless && !offers,
-                                   .alone = exchange_stands_alone(head, framing),
+                                   .alone = exchange_limits_reuse(head, framing),
                                    .link = end->x->info.tunnel_id,
                                    .inbound = end->x->info.inbound_id};
     if ((offers && !k->offer) || !write_head(k, head)) {

@@ -18,7 +18,7 @@
 // What a request is to the connections of a pool.
 struct upstream_use {
     bool repeatable;        // it can be sent again
-    bool alone;             // exchange_stands_alone: its connection is not shared behind it
+    bool alone;             // exchange_limits_reuse: its connection is not shared behind it
     uint64_t link, inbound; // whose it is, as in struct exchange
 };
 

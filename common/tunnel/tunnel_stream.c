@@ -95,7 +95,7 @@ static void out_head(struct exchange_endpoint *end, const struct http_head *head
     e->head_request = slice_eq(head->method, SLICE("HEAD"));
     bool ends = framing->kind == BODY_NONE && head->upgrade.len == 0;
     bool tells = end->x->info.inbound_id && mux_peer(e->mux)->visitors &&
-                 exchange_stands_alone(head, framing);
+                 exchange_limits_reuse(head, framing);
     e->finished = ends;
     if (keep_offer(e, head->upgrade))
         e->stream = tells ? open_with_visitor(e, head, ends) : mux_open(e->mux, head, ends, e);
@@ -116,7 +116,7 @@ static void answer_instead(struct tunnel_stream *e, const struct http_head *head
                        head->field_count, MESSAGE_RESPONSE_FIELDS_MAX);
     else
         (void)snprintf(detail, sizeof(detail), "a head that is too large for the tunnel");
-    exchange_explain(&e->end, detail);
+    exchange_set_detail(&e->end, detail);
     struct exchange_endpoint *sender = x->endpoint[OUTBOUND];
     exchange_detach(sender);
     sender->ops->closed(sender, EXCHANGE_PROTOCOL);
@@ -127,7 +127,7 @@ static void in_head(struct exchange_endpoint *end, const struct http_head *head,
                     const struct body_framing *framing)
 {
     struct tunnel_stream *e = end_of(end);
-    bool interim = head->status < 200 && head->status != 101;
+    bool interim = status_is_interim(head->status);
     bool switches = head->status == 101;
     bool says_upgrade =
         switches || (head->status == 426 && head->upgrade.len <= PRIVATE_UPGRADE_MAX);
@@ -284,9 +284,9 @@ static size_t pace_of(const struct exchange *x, uint64_t now_ns)
     uint64_t bytes = request->bytes;
     if (x->endless)
         return SIZE_MAX;
-    if (response->owed > 0) {
-        since_ns = response->owed_since_ns;
-        bytes = response->bytes - response->owed - response->taken_before;
+    if (response->uncredited > 0) {
+        since_ns = response->uncredited_since_ns;
+        bytes = response->bytes - response->uncredited - response->credited_before;
     } else if (!x->awaits_visitor) {
         return SIZE_MAX;
     }
@@ -460,7 +460,7 @@ static bool is_framed_right(const struct tunnel_stream *e, const struct http_hea
     const struct field *length = head_find(head, SLICE("content-length"));
     if (is_switch(head))
         return true;
-    if (head->status < 200)
+    if (status_is_interim(head->status))
         return !length;
     if (e->head_request || head->status == 204 || head->status == 304)
         return end && !(length && head->status == 204);
@@ -471,7 +471,8 @@ static bool is_framed_right(const struct tunnel_stream *e, const struct http_hea
 static bool is_sound(const struct tunnel_stream *e, const struct http_head *head)
 {
     if (fields_check(head) ||
-        !private_fields_check(head, head->status < 200 ? PRIVATE_INTERIM : PRIVATE_RESPONSE))
+        !private_fields_check(head,
+                              status_is_interim(head->status) ? PRIVATE_INTERIM : PRIVATE_RESPONSE))
         return false;
     return !is_switch(head) ||
            (e->offer && slice_list_is_within(head->upgrade, slice_str(e->offer)));
@@ -485,11 +486,11 @@ void tunnel_stream_on_head(void *ctx, struct mux_stream *s, struct http_head *he
     if (!e)
         return;
     bool switches = is_switch(head);
-    bool interim = head->status < 200;
+    bool interim = status_is_interim(head->status);
     if (!is_sound(e, head) || !tunnel_stream_framing(head, end, &framing) ||
         !is_framed_right(e, head, end) || !spelling_take(head)) {
         if (e->end.x)
-            exchange_explain(&e->end, "a head of the agent that breaks the rules of the tunnel");
+            exchange_set_detail(&e->end, "a head of the agent that breaks the rules of the tunnel");
         refuse(e, ANSWER_UPSTREAM_INVALID, EXCHANGE_PROTOCOL);
         return;
     }
@@ -524,7 +525,7 @@ __attribute__((noinline)) static void end_with(struct tunnel_stream *e, struct h
         return;
     }
     head_copy(&passed_on, trailers);
-    exchange_came(&e->end, trailers);
+    exchange_set_received(&e->end, trailers);
     fields_strip_trailers(&passed_on, (struct slice){0});
     exchange_finish(&e->end, passed_on.field_count ? &passed_on : NULL);
 }

@@ -49,6 +49,13 @@ static inline bool framing_has_body(const struct body_framing *framing)
     return framing->kind != BODY_NONE && !(framing->kind == BODY_LENGTH && framing->length == 0);
 }
 
+// Whether a response of this status precedes the final one: 1xx (RFC 9110 §15.2), but not 101,
+// which is final for HTTP.
+static inline bool status_is_interim(unsigned status)
+{
+    return status >= 100 && status < 200 && status != 101;
+}
+
 // An empty head; the memory of fields that are not there is left alone, for a head is large and
 // most are small.
 static inline void head_init(struct http_head *head)

@@ -372,7 +372,7 @@ static bool take_head(struct pending_row *k, const struct event_head *e)
 static bool on_head(struct pending_rows *t, struct pending_row *k, const struct event_head *e)
 {
     bool ok = true;
-    if (e->status < 200 && e->status != 101) {
+    if (status_is_interim(e->status)) {
         ok = add_interim(k, e);
     } else {
         ok = take_head(k, e);

@@ -105,12 +105,12 @@ static void free_slot(struct recorder *r, struct exchange *x, uint32_t index)
     r->slots[index] = (struct slot){.next = r->free};
     r->free = index + 1;
     r->running--;
-    x->note[0] = NULL;
+    x->note[EXCHANGE_NOTE_RECORDER] = NULL;
 }
 
 static struct slot *slot_of(struct recorder *r, const struct exchange *x, uint32_t *index)
 {
-    uintptr_t number = (uintptr_t)x->note[0];
+    uintptr_t number = (uintptr_t)x->note[EXCHANGE_NOTE_RECORDER];
     *index = (uint32_t)(number - 1);
     return number ? &r->slots[number - 1] : NULL;
 }
@@ -152,7 +152,7 @@ static void on_begun(void *ctx, struct exchange *x, const struct http_head *requ
         record_writer_shed(r->writer, 1, 0);
         return;
     }
-    x->note[0] = (void *)(uintptr_t)number;
+    x->note[EXCHANGE_NOTE_RECORDER] = (void *)(uintptr_t)number;
     *e = (struct event_begin){
         .event = {.slot = number - 1, .kind = EVENT_BEGIN},
         .began_ns = x->info.begun_wall_ns,
