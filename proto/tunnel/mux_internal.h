@@ -5,6 +5,7 @@
 #include "flood_budget.h"
 #include "mux.h"
 #include "proto/buf.h"
+#include "proto/list.h"
 
 // A copy of trailers that wait for the body before them: they are small, while a head is large.
 struct mux_trailers {
@@ -15,8 +16,7 @@ struct mux_trailers {
 struct mux_stream {
     struct mux *mux;
     void *user;
-    struct mux_stream *prev, *next; // of mux->streams
-    struct mux_stream *event_next;  // of mux->events
+    struct list_link in_streams, in_events;
     int32_t id;
     uint32_t reset;     // why it closed
     uint32_t window;    // of what we receive
@@ -52,8 +52,8 @@ struct mux {
     const struct mux_handler *handler;
     void *ctx;
     nghttp2_session *session;
-    struct mux_stream *streams;
-    struct mux_stream *events; // streams whose drained or closed is to be told
+    struct list streams;
+    struct list events; // streams whose drained or closed is to be told
     size_t stream_count;
     size_t unread;
     size_t heads; // bytes of those that nghttp2 has and has not sent

@@ -248,8 +248,8 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
 
 static struct mux_stream *fullest_of(const struct mux *m)
 {
-    struct mux_stream *fullest = m->streams;
-    for (struct mux_stream *s = m->streams; s; s = s->next)
+    struct mux_stream *fullest = mux_next(m, NULL);
+    for (struct mux_stream *s = fullest; s; s = mux_next(m, s))
         if (s->unread > fullest->unread)
             fullest = s;
     return fullest;
