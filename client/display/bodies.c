@@ -11,6 +11,7 @@
 #include "common/base/utf8.h"
 #include "common/inspect/body_text.h"
 #include "common/record/read/decode.h"
+#include "proto/http/credential_url.h"
 #include "proto/http/credentials.h"
 
 enum {

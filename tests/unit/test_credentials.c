@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "proto/http/credential_url.h"
 #include "proto/http/credentials.h"
 
 static void fields_that_hold_credentials_are_known(void **state)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "redact.h"
 #include "proto/http/chars.h"
+#include "proto/http/credential_url.h"
 #include "proto/http/credentials.h"
 
 enum {
