@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "fields.h"
 #include <stdlib.h>
+#include "authority.h"
 #include "chars.h"
 #include "field_names.h"
-#include "http1.h"
 
 const char *fields_strerror(int error)
 {
@@ -263,7 +263,7 @@ static bool add_forwarded(struct http_head *head, struct scratch *s, const struc
     put(s, edge->visitor.len > 0 ? edge->visitor : SLICE("unknown"));
     put(s, ipv6 ? SLICE("]\"") : SLICE(""));
     if (edge->host.len > 0) {
-        bool token = http1_is_token(edge->host);
+        bool token = http_is_token(edge->host);
         put(s, token ? SLICE(";host=") : SLICE(";host=\""));
         put(s, edge->host);
         put(s, token ? SLICE("") : SLICE("\""));
@@ -289,7 +289,7 @@ int fields_add_forwarded(struct http_head *head, const struct fields_edge *edge,
     size_t kept = 0;
 
     // In a quoted string it would have to be escaped otherwise.
-    if (edge->host.len > 0 && !http1_is_host(edge->host))
+    if (edge->host.len > 0 && !authority_is_valid(edge->host))
         return FIELDS_E_INVALID;
     for (size_t i = 0; i < head->field_count; i++) {
         const struct field *f = &head->fields[i];
@@ -312,7 +312,7 @@ int fields_add_forwarded(struct http_head *head, const struct fields_edge *edge,
 // RFC 9113 §8.2.1: lower case, and nothing around the value that HTTP/1.1 would trim.
 static bool is_sound_field(const struct field *f)
 {
-    return f->name.len > 0 && http1_is_field_value(f->value) &&
+    return f->name.len > 0 && http_is_field_value(f->value) &&
            slice_trim(f->value).len == f->value.len && chars_are(f->name, CHAR_TOKEN) &&
            !chars_have(f->name, CHAR_UPPER);
 }
@@ -351,15 +351,15 @@ static bool is_sound_request(const struct http_head *head)
 {
     bool options = slice_eq(head->method, SLICE("OPTIONS"));
 
-    if (head->status != 0 || !http1_is_token(head->method) || head_count(head, SLICE("host")) > 1 ||
-        (head->authority.len > 0 && !http1_is_host(head->authority)))
+    if (head->status != 0 || !http_is_token(head->method) || head_count(head, SLICE("host")) > 1 ||
+        (head->authority.len > 0 && !authority_is_valid(head->authority)))
         return false;
     if (slice_eq(head->method, SLICE("CONNECT")))
         return head->authority.len > 0 && chars_are(head->target, CHAR_TARGET);
     if (head->scheme.len > 0 && !slice_eq(head->scheme, SLICE("http")) &&
         !slice_eq(head->scheme, SLICE("https")))
         return false;
-    if (!http1_is_target(head->target))
+    if (!http_is_target(head->target))
         return false;
     return head->target.p[0] == '/' || head->target.p[0] == '?' ||
            (options && slice_eq(head->target, SLICE("*")));
@@ -367,8 +367,8 @@ static bool is_sound_request(const struct http_head *head)
 
 int fields_check(const struct http_head *head)
 {
-    bool sound = are_sound_fields(head) && http1_is_field_value(head->upgrade) &&
-                 http1_is_field_value(head->reason);
+    bool sound = are_sound_fields(head) && http_is_field_value(head->upgrade) &&
+                 http_is_field_value(head->reason);
 
     if (head->method.len > 0)
         sound = sound && is_sound_request(head);

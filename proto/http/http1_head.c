@@ -3,6 +3,7 @@
 // parsed in one go: every line is known to end with CRLF by then, so no loop over characters needs
 // a bound.
 #include <limits.h>
+#include "authority.h"
 #include "chars.h"
 #include "http1_internal.h"
 
@@ -101,7 +102,7 @@ static int split_absolute_form(struct http_head *head)
     while (i < rest.len && rest.p[i] != '/' && rest.p[i] != '?')
         i++;
     head->authority = slice_of(rest.p, i);
-    if (!http1_is_host(head->authority))
+    if (!authority_is_valid(head->authority))
         return HTTP1_E_HOST;
     head->target = slice_of(rest.p + i, rest.len - i);
     if (head->target.len == 0)
@@ -146,7 +147,7 @@ static int take_host(struct http_head *head, struct field *host, size_t hosts)
 {
     if (hosts == 0)
         return head->minor_version == 0 ? 0 : HTTP1_E_HOST;
-    if (hosts > 1 || !http1_is_host(host->value))
+    if (hosts > 1 || !authority_is_valid(host->value))
         return HTTP1_E_HOST;
     if (head->authority.len == 0)
         head->authority = host->value;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "origin.h"
 #include "authority.h"
-#include "http1.h"
 
 static bool is_scheme(struct slice s)
 {
@@ -12,8 +11,8 @@ bool origin_of(struct slice scheme, struct slice authority, struct origin *o)
 {
     struct authority a;
     *o = (struct origin){.scheme = scheme};
-    if ((scheme.len > 0 && !is_scheme(scheme)) || authority.len == 0 || !http1_is_host(authority) ||
-        authority_split(authority, &a) || a.host.len == 0)
+    if ((scheme.len > 0 && !is_scheme(scheme)) || authority.len == 0 ||
+        !authority_is_valid(authority) || authority_split(authority, &a) || a.host.len == 0)
         return false;
     o->host = a.bracketed ? slice_of(authority.p, a.host.len + 2) : a.host;
     o->has_port = a.has_port && a.port.len > 0; // "HOST:" has none (RFC 3986 §6.2.3)

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "private_fields.h"
+#include "proto/http/authority.h"
 #include "proto/http/chars.h"
-#include "proto/http/http1.h"
 
 const char *control_strerror(int error)
 {
@@ -164,7 +164,7 @@ static bool is_url(struct slice text)
         if (!char_is(rest.p[i], CHAR_HEX) && !strchr("-._:[]", rest.p[i]) &&
             !(ascii_lower(rest.p[i]) >= 'g' && ascii_lower(rest.p[i]) <= 'z'))
             return false;
-    return http1_is_host(rest);
+    return authority_is_valid(rest);
 }
 
 static bool has_form(struct slice text, enum form form)
