@@ -83,7 +83,7 @@ static void drop_tunnel(struct agent *a)
     timeout_stop(&a->bind_limit);
     if (!t)
         return;
-    mux_lose(tunnel_mux(t));
+    mux_link_lost(tunnel_mux(t));
     tunnel_free(a->dead_tunnel);
     a->dead_tunnel = t;
     loop_queue(&a->loop, &a->bury);

@@ -155,7 +155,7 @@ static void agent_close(struct agent *a, unsigned ws_code, const char *why)
     r->agent_count--;
     timeout_stop(&a->tick);
     loop_unqueue(&r->loop, &a->flush);
-    mux_lose(tunnel_mux(a->tunnel));
+    mux_link_lost(tunnel_mux(a->tunnel));
     relay_log_closed(r, &a->log, ws_code == CLOSE_PROTOCOL ? LOG_WARN : LOG_INFO, why);
     if (a->conn)
         end_link(a, ws_code);

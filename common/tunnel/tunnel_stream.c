@@ -109,7 +109,7 @@ static void answer_instead(struct tunnel_stream *e, const struct http_head *head
 {
     struct exchange *x = e->end.x;
     char detail[EXCHANGE_DETAIL_MAX];
-    if (!mux_stream_peer(e->stream)->fields && head->field_count > MESSAGE_FIELDS_FIRST)
+    if (!mux_stream_peer(e->stream)->fields && head->field_count > MESSAGE_FIELDS_DEFAULT)
         (void)snprintf(detail, sizeof(detail),
                        "%zu fields, more than the relay takes (a newer aditd takes %d)",
                        head->field_count, MESSAGE_RESPONSE_FIELDS_MAX);
@@ -180,7 +180,7 @@ static void on_unwanted(struct exchange_endpoint *end)
     struct tunnel_stream *e = end_of(end);
     if (!e->stream)
         return;
-    mux_stop(e->stream);
+    mux_stop_request(e->stream);
     wake(e);
 }
 
@@ -197,7 +197,7 @@ static void on_closed(struct exchange_endpoint *end, enum exchange_why why)
 {
     struct tunnel_stream *e = end_of(end);
     if (e->stream && end->side == INBOUND)
-        mux_stop(e->stream); // if the request has not ended, nobody takes the rest
+        mux_stop_request(e->stream); // if the request has not ended, nobody takes the rest
     forget_stream(e, why != EXCHANGE_COMPLETE || !e->finished);
     tunnel_stream_discard(e);
 }
@@ -405,7 +405,7 @@ struct mux_stream *tunnel_stream_on_overfull(void *ctx, struct mux *m)
 // show who is to pay for it.
 static void make_room_unread(struct mux *m)
 {
-    struct mux_stream *s = mux_is_unread(m) ? tunnel_stream_on_overfull(NULL, m) : NULL;
+    struct mux_stream *s = mux_unread_is_full(m) ? tunnel_stream_on_overfull(NULL, m) : NULL;
     struct tunnel_stream *e = s ? mux_user(s) : NULL;
     if (e && e->end.x)
         refuse(e, ANSWER_BUSY, EXCHANGE_RESET);

@@ -115,12 +115,12 @@ void mux_free(struct mux *m)
     free(m);
 }
 
-void mux_lose(struct mux *m)
+void mux_link_lost(struct mux *m)
 {
     m->dead = true;
     for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s))
         mux_stream_close(s, MUX_RESET_LOST);
-    mux_tell_events(m);
+    mux_dispatch_events(m);
 }
 
 bool mux_wants_send(const struct mux *m)
@@ -138,7 +138,7 @@ void mux_set_peer(struct mux *m, const struct mux_peer *peer)
     m->peer = *peer;
 }
 
-bool mux_spend(struct mux *m, uint32_t cost)
+bool mux_charge(struct mux *m, uint32_t cost)
 {
     return flood_budget_spend(&m->flood_budget, cost);
 }

@@ -36,7 +36,7 @@ void mux_stream_close(struct mux_stream *s, uint32_t reset)
 {
     s->mux->unread -= s->unread;
     s->unread = 0;
-    if (!s->recv_ended)
+    if (!s->peer_finished)
         mux_expect_stray(s->mux, s->window);
     s->closed = true;
     s->reset = reset;
@@ -46,10 +46,10 @@ void mux_stream_close(struct mux_stream *s, uint32_t reset)
 void mux_expect_stray(struct mux *m, uint32_t window)
 {
     m->stray += window;
-    flood_budget_earn(&m->flood_budget, FLOOD_BUDGET_OF_RESET);
+    flood_budget_earn(&m->flood_budget, FLOOD_BUDGET_PER_RESET);
 }
 
-void mux_stream_break(struct mux_stream *s, uint32_t code)
+void mux_stream_reset(struct mux_stream *s, uint32_t code)
 {
     struct mux *m = s->mux;
     if (s->closed)
@@ -72,16 +72,16 @@ void mux_queue_event(struct mux_stream *s)
     list_prepend(&s->mux->events, &s->in_events);
 }
 
-static void tell_event(struct mux_stream *s)
+static void dispatch_event(struct mux_stream *s)
 {
     struct mux *m = s->mux;
     size_t drained = s->drained_out;
     s->drained_out = 0;
     if (s->closed) {
         uint32_t reset = s->reset;
-        if (!reset && !(s->recv_ended && s->send_ended))
-            reset =
-                s->recv_ended && m->role == MUX_RELAY ? MUX_RESET_UNWANTED : NGHTTP2_INTERNAL_ERROR;
+        if (!reset && !(s->peer_finished && s->finished))
+            reset = s->peer_finished && m->role == MUX_RELAY ? MUX_RESET_UNWANTED
+                                                             : NGHTTP2_INTERNAL_ERROR;
         m->handler->closed(m->ctx, s, reset);
         mux_stream_free(s);
     } else if (drained > 0) {
@@ -89,13 +89,13 @@ static void tell_event(struct mux_stream *s)
     }
 }
 
-void mux_tell_events(struct mux *m)
+void mux_dispatch_events(struct mux *m)
 {
     while (m->events.first) {
         struct mux_stream *s = LIST_ITEM(m->events.first, struct mux_stream, in_events);
         list_remove(&m->events, &s->in_events);
         s->queued = false;
-        tell_event(s);
+        dispatch_event(s);
     }
 }
 
@@ -109,7 +109,7 @@ bool mux_is_full(const struct mux *m)
     return m->stream_count >= m->limits.streams;
 }
 
-bool mux_is_unread(const struct mux *m)
+bool mux_unread_is_full(const struct mux *m)
 {
     return m->unread >= m->limits.unread;
 }
@@ -135,7 +135,7 @@ const struct mux_peer *mux_stream_peer(const struct mux_stream *s)
     return &s->mux->peer;
 }
 
-bool mux_is_spent(const struct mux *m)
+bool mux_ids_exhausted(const struct mux *m)
 {
     return m->role == MUX_RELAY && nghttp2_session_get_next_stream_id(m->session) > m->limits.ids;
 }
@@ -165,7 +165,7 @@ void mux_credit(struct mux_stream *s, size_t len)
     s->unread -= (uint32_t)len;
     m->unread -= len;
     s->drained += len;
-    if (s->closed || s->recv_ended)
+    if (s->closed || s->peer_finished)
         return;
     (void)nghttp2_session_consume_stream(m->session, s->id, len);
     grow_window(s);
@@ -173,7 +173,7 @@ void mux_credit(struct mux_stream *s, size_t len)
 
 void mux_reset(struct mux_stream *s, enum mux_reset code)
 {
-    mux_stream_break(s, code);
+    mux_stream_reset(s, code);
     mux_stream_free(s);
 }
 

@@ -227,7 +227,7 @@ static int recv_reports(struct tunnel *t, struct slice bytes)
             t->detail = "a report that is none";
             return TUNNEL_E_HELLO;
         }
-        if (!mux_spend(t->mux, 1))
+        if (!mux_charge(t->mux, 1))
             return TUNNEL_E_FLOOD;
         if (t->handler.report)
             t->handler.report(t->ctx, &r);
@@ -422,7 +422,7 @@ int tunnel_send(struct tunnel *t, uint8_t *out, size_t cap)
     int len = send_one(t, out, cap);
     if (len > 0) {
         t->spoke = true;
-        flood_budget_earn(&t->flood_budget, FLOOD_BUDGET_OF_BODY);
+        flood_budget_earn(&t->flood_budget, FLOOD_BUDGET_PER_FRAME);
     }
     return len;
 }
@@ -443,7 +443,7 @@ bool tunnel_wants_send(const struct tunnel *t)
 static int drain_spent(struct tunnel *t, uint64_t now_ms)
 {
     struct control_message drain = {.type = CONTROL_DRAIN, .message = "The tunnel begins anew."};
-    if (t->state != TUNNEL_OPEN || !mux_is_spent(t->mux))
+    if (t->state != TUNNEL_OPEN || !mux_ids_exhausted(t->mux))
         return 0;
     if (t->drain_ms == 0) {
         t->drain_ms = now_ms;
