@@ -117,7 +117,7 @@ static void put_fields(struct bodies *b, struct side *s, struct buf *to, enum ex
         char *memory = NULL;
         struct slice value = credential_is_field(f->name)
                                  ? CREDENTIAL_MARK
-                                 : without_secrets(f->value, CREDENTIAL_SOMEWHERE, &memory);
+                                 : without_secrets(f->value, CREDENTIAL_TEXT, &memory);
         int len = snprintf(name, sizeof(name), "%.*s: ", (int)f->name.len, f->name.p);
         const struct slice parts[3] = {slice_str(mark_of(side)), slice_str(name), value};
         if (len >= (int)sizeof(name) || !put_line(b, to, most, parts))

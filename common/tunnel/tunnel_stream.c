@@ -486,7 +486,7 @@ void tunnel_stream_on_head(void *ctx, struct mux_stream *s, struct http_head *he
     bool switches = is_switch(head);
     bool interim = head->status < 200;
     if (!is_sound(e, head) || !tunnel_stream_framing(head, end, &framing) ||
-        !is_framed_right(e, head, end) || !spelling_take(head)) {
+        !is_framed_right(e, head, end) || !spelling_apply(head)) {
         if (e->end.x)
             exchange_explain(&e->end, "a head of the agent that breaks the rules of the tunnel");
         refuse(e, ANSWER_UPSTREAM_INVALID, EXCHANGE_PROTOCOL);
@@ -518,7 +518,7 @@ __attribute__((noinline)) static void end_with(struct tunnel_stream *e, struct h
     enum private_section section =
         e->end.side == INBOUND ? PRIVATE_REQUEST_TRAILERS : PRIVATE_RESPONSE_TRAILERS;
     if (fields_check(trailers) || !private_fields_check(trailers, section) ||
-        !spelling_take(trailers)) {
+        !spelling_apply(trailers)) {
         break_off(e, EXCHANGE_PROTOCOL);
         return;
     }

@@ -24,7 +24,7 @@ struct scan {
     bool in_query;
 };
 
-static void leave_out(struct scan *s, size_t from, size_t to)
+static void redact(struct scan *s, size_t from, size_t to)
 {
     credential_put(s->sink, slice_of(s->text.p + s->written, from - s->written));
     credential_put(s->sink, CREDENTIAL_MARK);
@@ -34,25 +34,25 @@ static void leave_out(struct scan *s, size_t from, size_t to)
 
 // What may mean something in a URL: most bytes do not.
 enum {
-    MAY_DELIMIT = 1, // ? & ; # and %, which may escape one of them
-    MAY_EQUAL = 2,   // = as well
-    MAY_PART = 4,    // what may delimit, and a slash
+    URL_DELIMITER = 1, // ? & ; # and %, which may escape one of them
+    URL_NAME_END = 2,  // = as well
+    URL_SEPARATOR = 4, // what may delimit, and a slash
 };
 
-static const uint8_t meanings[256] = {
-    ['?'] = MAY_DELIMIT | MAY_EQUAL | MAY_PART,
-    ['&'] = MAY_DELIMIT | MAY_EQUAL | MAY_PART,
-    [';'] = MAY_DELIMIT | MAY_EQUAL | MAY_PART,
-    ['#'] = MAY_DELIMIT | MAY_EQUAL | MAY_PART,
-    ['%'] = MAY_DELIMIT | MAY_EQUAL | MAY_PART,
-    ['='] = MAY_EQUAL,
-    ['/'] = MAY_PART,
+static const uint8_t url_bytes[256] = {
+    ['?'] = URL_DELIMITER | URL_NAME_END | URL_SEPARATOR,
+    ['&'] = URL_DELIMITER | URL_NAME_END | URL_SEPARATOR,
+    [';'] = URL_DELIMITER | URL_NAME_END | URL_SEPARATOR,
+    ['#'] = URL_DELIMITER | URL_NAME_END | URL_SEPARATOR,
+    ['%'] = URL_DELIMITER | URL_NAME_END | URL_SEPARATOR,
+    ['='] = URL_NAME_END,
+    ['/'] = URL_SEPARATOR,
 };
 
 // The next place where there is something of this meaning, or the end.
-static inline size_t next_of(struct slice text, size_t at, uint8_t meaning)
+static inline size_t next_marked(struct slice text, size_t at, uint8_t meaning)
 {
-    while (at < text.len && !(meanings[(unsigned char)text.p[at]] & meaning))
+    while (at < text.len && !(url_bytes[(unsigned char)text.p[at]] & meaning))
         at++;
     return at;
 }
@@ -65,7 +65,7 @@ static bool is_delimiter(char c)
 // What ends a URL within a text.
 static bool ends_url(const struct scan *s, const struct url_char *m)
 {
-    return s->place == CREDENTIAL_SOMEWHERE && m->level == 0 &&
+    return s->place == CREDENTIAL_TEXT && m->level == 0 &&
            (m->c == ' ' || m->c == '\t' || m->c == '"' || m->c == '<' || m->c == '>');
 }
 
@@ -80,17 +80,17 @@ static bool ends_value(const struct scan *s, const struct url_char *m, const str
 }
 
 // Looks at what a delimiter begins. Returns where to go on.
-static size_t take_parameter(struct scan *s, size_t at, const struct url_char *began)
+static size_t redact_parameter(struct scan *s, size_t at, const struct url_char *began)
 {
     const size_t name = at;
-    size_t end = next_of(s->text, at, MAY_EQUAL);
+    size_t end = next_marked(s->text, at, URL_NAME_END);
     struct url_char m = {0};
 
     while (end < s->text.len) {
         m = url_char_at(s->text, end);
         if (m.c == '=' || is_delimiter(m.c))
             break;
-        end = next_of(s->text, end + m.len, MAY_EQUAL);
+        end = next_marked(s->text, end + m.len, URL_NAME_END);
     }
     if (end == s->text.len || m.c != '=' ||
         !s->rules->is_secret(s->rules->ctx, slice_of(s->text.p + name, end - name)))
@@ -102,12 +102,12 @@ static size_t take_parameter(struct scan *s, size_t at, const struct url_char *b
             break;
     }
     if (end > value)
-        leave_out(s, value, end);
+        redact(s, value, end);
     return end;
 }
 
 // What stands before the last @ of an authority.
-static size_t take_authority(struct scan *s, size_t at)
+static size_t redact_user(struct scan *s, size_t at)
 {
     size_t user_end = at;
 
@@ -119,7 +119,7 @@ static size_t take_authority(struct scan *s, size_t at)
     }
     if (user_end == at)
         return at;
-    leave_out(s, at, user_end);
+    redact(s, at, user_end);
     return user_end;
 }
 
@@ -137,11 +137,12 @@ void credential_write_url(struct credential_sink *sink, struct slice text,
 {
     struct scan s = {.text = text, .rules = rules, .sink = sink, .place = place};
     bool users = rules->users && (memchr(text.p, '@', text.len) || memchr(text.p, '%', text.len));
-    const uint8_t meaning = users ? MAY_PART : MAY_DELIMIT;
+    const uint8_t meaning = users ? URL_SEPARATOR : URL_DELIMITER;
     char before = place == CREDENTIAL_TARGET ? '/' : ':'; // what stands before a slash
     char last = before;
 
-    for (size_t at = next_of(text, 0, meaning); at < text.len; at = next_of(text, at, meaning)) {
+    for (size_t at = next_marked(text, 0, meaning); at < text.len;
+         at = next_marked(text, at, meaning)) {
         const struct url_char m = url_char_at(text, at);
         if (at > s.seen) { // something was passed over
             before = at - s.seen > 1 ? text.p[at - 2] : last;
@@ -154,17 +155,17 @@ void credential_write_url(struct credential_sink *sink, struct slice text,
         last = m.c;
         s.seen = at;
         if (is_delimiter(m.c))
-            at = take_parameter(&s, at, &m);
+            at = redact_parameter(&s, at, &m);
         else if (authority)
-            at = take_authority(&s, at);
+            at = redact_user(&s, at);
     }
     credential_put(sink, slice_of(text.p + s.written, text.len - s.written));
 }
 
-static bool is_in_list(const void *ctx, struct slice name)
+static bool is_listed_parameter(const void *ctx, struct slice name)
 {
     (void)ctx;
     return credential_is_parameter(name);
 }
 
-const struct credential_rules credential_rules_all = {is_in_list, NULL, true};
+const struct credential_rules credential_rules_all = {is_listed_parameter, NULL, true};

@@ -27,9 +27,9 @@ extern const struct credential_rules credential_rules_all;
 
 // Where URLs may be in a text.
 enum credential_place {
-    CREDENTIAL_TARGET,   // it is a request target
-    CREDENTIAL_URL,      // it is a URL, or a reference to one
-    CREDENTIAL_SOMEWHERE // it has some, which end with a space, a quote or a bracket < >
+    CREDENTIAL_TARGET, // it is a request target
+    CREDENTIAL_URL,    // it is a URL, or a reference to one
+    CREDENTIAL_TEXT    // it has some, which end with a space, a quote or a bracket < >
 };
 
 // Whether there may be anything to leave out: a cheap look.

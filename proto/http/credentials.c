@@ -156,7 +156,7 @@ static bool ends_with(struct slice name, const struct word *word)
     return word->ends || take_last(&name) == 0;
 }
 
-static inline bool is_small(char c)
+static inline bool is_lower(char c)
 {
     return c >= 'a' && c <= 'z';
 }
@@ -168,11 +168,11 @@ static inline bool last_two(struct slice name, char *before, char *last)
         return false;
     *before = ascii_lower(name.p[name.len - 2]);
     *last = ascii_lower(name.p[name.len - 1]);
-    if (is_small(*before) && is_small(*last)) // as most names have
+    if (is_lower(*before) && is_lower(*last)) // as most names have
         return true;
     *last = take_last(&name);
     *before = take_last(&name);
-    return is_small(*before);
+    return is_lower(*before);
 }
 
 static bool is_listed(struct slice name, uint8_t of)
@@ -183,7 +183,7 @@ static bool is_listed(struct slice name, uint8_t of)
 
     if (!last_two(name, &before, &last))
         return false;
-    if (is_small(last))
+    if (is_lower(last))
         w = by_last[last - 'a'].before & L(before) ? by_last[last - 'a'].words : NULL;
     else if (last == '2')
         w = of_2;

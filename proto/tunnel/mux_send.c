@@ -21,7 +21,7 @@ static nghttp2_nv nv_of(struct slice name, struct slice value)
 // memory they arrive in that.
 static size_t nv_spelling(struct mux *m, nghttp2_nv *nv, const struct http_head *head)
 {
-    size_t room = m->peer.spelling ? spelling_room(head) : 0;
+    size_t room = m->peer.spelling ? spelling_bound(head) : 0;
     char *out = room > 0 ? buf_reserve(&m->spelling, room) : NULL; // never committed: scratch
     if (!out)
         return 0;
@@ -86,10 +86,10 @@ static bool peer_takes(const struct mux *m, const struct http_head *head, size_t
 
 size_t mux_head_size(const nghttp2_nv *nva, size_t count)
 {
-    size_t weight = 0;
+    size_t size = 0;
     for (size_t i = 0; i < count; i++)
-        weight += nva[i].namelen + nva[i].valuelen + FIELD_OVERHEAD;
-    return weight;
+        size += nva[i].namelen + nva[i].valuelen + FIELD_OVERHEAD;
+    return size;
 }
 
 static size_t nv_request(struct mux *m, const struct http_head *head)
