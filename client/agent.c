@@ -83,7 +83,7 @@ static void drop_tunnel(struct agent *a)
     timeout_stop(&a->bind_limit);
     if (!t)
         return;
-    mux_lose(tunnel_mux(t));
+    mux_link_lost(tunnel_mux(t));
     tunnel_free(a->dead_tunnel);
     a->dead_tunnel = t;
     loop_queue(&a->loop, &a->bury);
@@ -143,7 +143,7 @@ static void on_flush(struct loop_task *task)
 
 static void say(struct agent *a, const struct control_message *message)
 {
-    (void)tunnel_say(a->tunnel, message);
+    (void)tunnel_queue_control(a->tunnel, message);
     wake(a);
 }
 
@@ -317,7 +317,7 @@ static void on_request(void *ctx, struct mux_stream *s, struct http_head *reques
     struct body_framing framing;
     struct private_words said;
     bool sound = !fields_check(request) && tunnel_stream_framing(request, end, &framing) &&
-                 take_private(request, &said) && spelling_take(request);
+                 take_private(request, &said) && spelling_apply(request);
     private_fields_drop(request);
     struct tunnel_stream *e = sound ? tunnel_stream_inbound(&a->loop, s, wake, a) : NULL;
     struct exchange *x = e ? exchange_new(&e->end, request, a->observers) : NULL;
@@ -351,7 +351,7 @@ static void on_exchange_closed(void *ctx, struct exchange *x, enum exchange_why 
     if (!a->tunnel || x->info.tunnel_id != a->tunnel_number)
         return;
     exchange_report(x, why, &report);
-    tunnel_report(a->tunnel, &report);
+    tunnel_queue_report(a->tunnel, &report);
     wake(a);
 }
 
@@ -400,7 +400,7 @@ static bool on_link_received(void *ctx, const uint8_t *bytes, size_t len, bool l
     else if (error)
         drop_link(a, "the relay spoke too early");
     else if (a->breach)
-        drop_link_for(a, TUNNEL_E_HELLO);
+        drop_link_for(a, TUNNEL_E_CONTROL);
     else if (a->put_off)
         leave_link(a, LINK_CLOSE_GOES_AWAY);
     else

@@ -33,8 +33,8 @@ void digest_add(struct digest *d, struct slice piece, bool all)
 }
 
 // XXH3_128bits("", 0): most requests have no body.
-static const uint8_t of_nothing[DIGEST_BYTES] = {0x99, 0xaa, 0x06, 0xd3, 0x01, 0x47, 0x98, 0xd8,
-                                                 0x60, 0x01, 0xc3, 0x24, 0x46, 0x8d, 0x49, 0x7f};
+static const uint8_t digest_of_empty[DIGEST_BYTES] = {
+    0x99, 0xaa, 0x06, 0xd3, 0x01, 0x47, 0x98, 0xd8, 0x60, 0x01, 0xc3, 0x24, 0x46, 0x8d, 0x49, 0x7f};
 
 bool digest_value(const struct digest *d, uint8_t out[static DIGEST_BYTES])
 {
@@ -45,6 +45,6 @@ bool digest_value(const struct digest *d, uint8_t out[static DIGEST_BYTES])
     else if (d->state)
         put(out, XXH3_128bits_digest(d->state));
     else
-        memcpy(out, of_nothing, DIGEST_BYTES);
+        memcpy(out, digest_of_empty, DIGEST_BYTES);
     return true;
 }

@@ -35,7 +35,7 @@ static int value_of(char c)
     return values[(unsigned char)c] - 1;
 }
 
-bool exchange_id_is(struct slice text)
+bool exchange_id_is_valid(struct slice text)
 {
     if (text.len != EXCHANGE_ID_LEN)
         return false;

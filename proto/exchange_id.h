@@ -19,7 +19,7 @@ void exchange_ids_init(struct exchange_ids *ids, uint64_t seed);
 // The next id, and a zero behind it.
 void exchange_id_next(struct exchange_ids *ids, uint64_t now_ms, char out[static 17]);
 // Whether it is one, in lower case.
-bool exchange_id_is(struct slice text);
+bool exchange_id_is_valid(struct slice text);
 // Its 80 bits, big-endian, and back. The text must be an id.
 void exchange_id_pack(const char text[static 16], uint8_t out[static 10]);
 void exchange_id_unpack(const uint8_t in[static 10], char text[static 17]);

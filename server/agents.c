@@ -156,7 +156,7 @@ static void agent_close(struct agent *a, unsigned ws_code, const char *why)
     r->agent_count--;
     timeout_stop(&a->tick);
     loop_unqueue(&r->loop, &a->flush);
-    mux_lose(tunnel_mux(a->tunnel));
+    mux_link_lost(tunnel_mux(a->tunnel));
     relay_log_closed(r, &a->log, ws_code == CLOSE_PROTOCOL ? LOG_WARN : LOG_INFO, why);
     if (a->conn)
         end_link(a, ws_code);
@@ -205,7 +205,7 @@ static void on_flush(struct loop_task *task)
 
 static void say(struct agent *a, const struct control_message *message)
 {
-    if (tunnel_say(a->tunnel, message) && !a->deaf) {
+    if (tunnel_queue_control(a->tunnel, message) && !a->deaf) {
         a->deaf = true;
         relay_log_tunnel(a->relay, LOG_WARN,
                          "tunnel %" PRIu64 " deaf: messages to it are dropped, its queue is full",
@@ -245,7 +245,7 @@ static void greet(struct agent *a, const struct control_message *hello)
     a->of_before = !slice_list_has(slice_str(hello->features), SLICE("owner"));
     a->greeted = true;
     relay_log_software(&a->log, hello->software);
-    if (!control_has_owner(hello) ||
+    if (!control_owner_is_valid(hello) ||
         !secret_sha256_hex(hello->owner, strlen(hello->owner), a->owner)) {
         refuse(a, 0, "ADIT-BAD-OWNER", "The owner key must have 64 hexadecimal digits.");
         return;
@@ -491,7 +491,7 @@ static void on_control_frame(struct agent *a, const struct ws_event *e)
     }
     if (e->opcode == WS_PING && conn_pending(a->conn) < LIMIT_LINK_QUEUE_BYTES)
         (void)write_frame(a, WS_PONG, e->bytes, e->len);
-    int error = tunnel_recv_flood_budget(a->tunnel);
+    int error = tunnel_recv_ping(a->tunnel);
     if (error)
         close_for(a, CLOSE_PROTOCOL, error);
 }
@@ -646,7 +646,7 @@ void agents_report(void *ctx, struct exchange *x, enum exchange_why why)
     if (a->closed)
         return;
     exchange_report(x, why, &report);
-    tunnel_report(a->tunnel, &report);
+    tunnel_queue_report(a->tunnel, &report);
     wake(a);
 }
 

@@ -2,9 +2,9 @@
 #include "replay_request.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include "proto/http/authority.h"
 #include "proto/http/chars.h"
 #include "proto/http/credentials.h"
-#include "proto/http/http1.h"
 
 enum {
     NAMES_SPARE = 512 // of a name that is found there already, or has no room
@@ -42,7 +42,7 @@ bool replay_set_field(struct replay_changes *c, const char *text)
     struct slice value = slice_trim(slice_str(colon + 1));
     bool is_host = slice_ieq(name, SLICE("host"));
     if (name.len == 0 || !chars_are(name, CHAR_TOKEN) || !chars_are(value, CHAR_VALUE) ||
-        is_ours(name) || (is_host && (value.len == 0 || !http1_is_host(value))))
+        is_ours(name) || (is_host && (value.len == 0 || !authority_is_valid(value))))
         return false;
     c->set[c->set_count++] = (struct field){name, value};
     return true;
@@ -360,7 +360,7 @@ static bool is_sound(const struct replay_inbound_request *q)
     return head->method.len > 0 && chars_are(head->method, CHAR_TOKEN) &&
            !slice_eq(head->method, SLICE("CONNECT")) && head->target.len > 0 &&
            chars_are(head->target, CHAR_TARGET) &&
-           (head->authority.len == 0 || http1_is_host(head->authority)) && are_sound(head) &&
+           (head->authority.len == 0 || authority_is_valid(head->authority)) && are_sound(head) &&
            are_sound(&q->trailers);
 }
 

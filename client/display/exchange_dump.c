@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "exchange_dump_internal.h"
+#include "proto/http/credential_url.h"
 #include "proto/http/credentials.h"
 
 enum {
@@ -70,7 +71,7 @@ static void put_fields(struct exchange_dump *dump, struct dump_side *s, struct b
         char *memory = NULL;
         struct slice value = credential_is_field(f->name)
                                  ? CREDENTIAL_MARK
-                                 : without_secrets(f->value, CREDENTIAL_SOMEWHERE, &memory);
+                                 : without_secrets(f->value, CREDENTIAL_TEXT, &memory);
         int len = snprintf(name, sizeof(name), "%.*s: ", (int)f->name.len, f->name.p);
         const struct slice parts[3] = {slice_str(dump_mark(side)), slice_str(name), value};
         if (len >= (int)sizeof(name) || !put_line(dump, to, most, parts))

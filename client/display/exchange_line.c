@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "exchange_line.h"
 #include "common/inspect/text.h"
-#include "proto/http/credentials.h"
+#include "proto/http/credential_url.h"
 
 enum {
     ID_COLUMNS = 6,

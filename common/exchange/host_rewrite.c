@@ -27,21 +27,21 @@ char *host_rewrite_public(const struct http_head *request)
     return join(scheme, request->authority);
 }
 
-static bool change(struct http_head *head, const struct origin_change *change, char **values)
+static bool change(struct http_head *head, const struct origin_rewrite *change, char **values)
 {
-    size_t bytes = origin_change_bytes(head, change);
+    size_t bytes = origin_rewrite_size(head, change);
     if (bytes == 0 || bytes > HOST_REWRITE_BYTES_MAX)
         return true;
     *values = malloc(bytes);
     if (*values)
-        origin_change(head, change, *values);
+        origin_rewrite(head, change, *values);
     return *values;
 }
 
 bool host_rewrite_request(struct http_head *request, const char *public_origin, struct slice host,
                           char **values)
 {
-    struct origin_change c = {.names = of_requests, .name_count = 2};
+    struct origin_rewrite c = {.names = of_requests, .name_count = 2};
     struct origin own;
     *values = NULL;
     if (origin_read(slice_str(public_origin), &c.from) == 0 ||
@@ -60,7 +60,7 @@ bool host_rewrite_request(struct http_head *request, const char *public_origin, 
 bool host_rewrite_response(struct http_head *response, const char *public_origin, struct slice host,
                            char **values)
 {
-    struct origin_change c = {
+    struct origin_rewrite c = {
         .to = slice_str(public_origin), .names = of_responses, .name_count = 2};
     *values = NULL;
     if (c.to.len == 0 || !origin_of(SLICE(""), host, &c.from))

@@ -115,7 +115,7 @@ static void handle_request(struct edge *e, struct http_head *head, size_t len)
     if (framing.kind == BODY_CHUNKED)
         head->upgrade.len =
             0; // where a chunked body ends and the upgraded stream begins would be lost
-    head->upgrade = fields_offer(head->upgrade);
+    head->upgrade = fields_upgrade_offer(head->upgrade);
     struct exchange *x = exchange_new(&e->end, head, e->set->observer);
     if (!x) {
         edge_close(e, CONN_CLOSE_NOW);
@@ -126,7 +126,7 @@ static void handle_request(struct edge *e, struct http_head *head, size_t len)
     x->info.visitor = e->visitor;
     exchange_id_next(&e->set->ids, (uint64_t)x->info.begun_wall_ns / 1000000, x->info.id);
     begin_exchange(e, head, &framing);
-    if (framing.kind == BODY_CHUNKED && !fields_keep_connection_names(head, &e->hop_names)) {
+    if (framing.kind == BODY_CHUNKED && !fields_save_connection_names(head, &e->hop_names)) {
         exchange_discard(x);
         edge_close(e, CONN_CLOSE_NOW);
         return;

@@ -27,7 +27,7 @@ __attribute__((noinline)) static bool write_confined(struct edge *e, const struc
                                                      struct slice hop_fields, struct slice domain)
 {
     struct http_head confined;
-    char *values = malloc(cookie_bytes(head) + 1);
+    char *values = malloc(cookie_bound(head) + 1);
     if (!values)
         return false;
     head_copy(&confined, head);
@@ -41,7 +41,7 @@ __attribute__((noinline)) static bool write_confined(struct edge *e, const struc
 static bool write_response(struct edge *e, const struct http_head *head, struct slice hop_fields)
 {
     struct slice domain = slice_str(e->set->shared_domain ? e->set->shared_domain : "");
-    return domain.len > 0 && cookie_reaches_out(head, domain)
+    return domain.len > 0 && cookie_exceeds_host(head, domain)
                ? write_confined(e, head, hop_fields, domain)
                : edge_write_head(e, head, hop_fields);
 }

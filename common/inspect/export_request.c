@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "export_request.h"
 #include <stdio.h>
+#include "proto/http/authority.h"
 #include "proto/http/chars.h"
 #include "proto/http/http1.h"
 #include "recorded.h"
@@ -194,7 +195,7 @@ static bool is_sound(const struct http_head *head)
 {
     bool ok = head->method.len > 0 && chars_are(head->method, CHAR_TOKEN) && head->target.len > 0 &&
               chars_are(head->target, CHAR_TARGET) &&
-              (head->authority.len == 0 || http1_is_host(head->authority));
+              (head->authority.len == 0 || authority_is_valid(head->authority));
     for (size_t i = 0; ok && i < head->field_count; i++)
         ok = head->fields[i].name.len > 0 && chars_are(head->fields[i].name, CHAR_TOKEN) &&
              chars_are(head->fields[i].value, CHAR_VALUE);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "recorded.h"
+#include "proto/http/authority.h"
 #include "proto/http/http1.h"
 #include "url_escape.h"
 
@@ -63,7 +64,7 @@ bool recorded_url(struct buf *out, const struct record_exchange *x)
     struct slice host = x->host.len > 0 ? x->host : x->upstream;
     bool slash = x->target.len > 0 && x->target.p[0] == '/';
     bool secure = slice_eq(x->scheme, SLICE("https"));
-    if (!http1_is_host(host))
+    if (!authority_is_valid(host))
         host = SLICE("unknown.invalid");
     return buf_append(out, "https://", secure ? 5 : 4) && buf_append(out, "://", 3) &&
            buf_append(out, host.p, host.len) && buf_append(out, "/", slash ? 0 : 1) &&

@@ -21,7 +21,7 @@ static void blanks(const struct row_printer *p, size_t n)
 // What of an id tells it from others: ids begin with the time, and end with a counter.
 static struct slice short_id(struct slice id)
 {
-    return exchange_id_is(id) ? slice_of(id.p + id.len - ROW_ID, ROW_ID) : id;
+    return exchange_id_is_valid(id) ? slice_of(id.p + id.len - ROW_ID, ROW_ID) : id;
 }
 
 // What is said of an exchange that still runs, did not end well, or repeats another one.

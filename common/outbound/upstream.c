@@ -308,7 +308,7 @@ static bool read_head(struct call *k)
         return false;
     }
     k->scanned = 0;
-    if (framing.kind == BODY_CHUNKED && !fields_keep_connection_names(&head, &k->hop_names)) {
+    if (framing.kind == BODY_CHUNKED && !fields_save_connection_names(&head, &k->hop_names)) {
         refuse(k, ANSWER_BUSY);
         return false;
     }

@@ -110,7 +110,7 @@ static void answer_instead(struct tunnel_stream *e, const struct http_head *head
 {
     struct exchange *x = e->end.x;
     char detail[EXCHANGE_DETAIL_MAX];
-    if (!mux_stream_peer(e->stream)->fields && head->field_count > MESSAGE_FIELDS_FIRST)
+    if (!mux_stream_peer(e->stream)->fields && head->field_count > MESSAGE_FIELDS_DEFAULT)
         (void)snprintf(detail, sizeof(detail),
                        "%zu fields, more than the relay takes (a newer aditd takes %d)",
                        head->field_count, MESSAGE_RESPONSE_FIELDS_MAX);
@@ -181,7 +181,7 @@ static void on_unwanted(struct exchange_endpoint *end)
     struct tunnel_stream *e = end_of(end);
     if (!e->stream)
         return;
-    mux_stop(e->stream);
+    mux_stop_request(e->stream);
     wake(e);
 }
 
@@ -198,7 +198,7 @@ static void on_closed(struct exchange_endpoint *end, enum exchange_why why)
 {
     struct tunnel_stream *e = end_of(end);
     if (e->stream && end->side == INBOUND)
-        mux_stop(e->stream); // if the request has not ended, nobody takes the rest
+        mux_stop_request(e->stream); // if the request has not ended, nobody takes the rest
     forget_stream(e, why != EXCHANGE_COMPLETE || !e->finished);
     tunnel_stream_discard(e);
 }
@@ -406,7 +406,7 @@ struct mux_stream *tunnel_stream_on_overfull(void *ctx, struct mux *m)
 // show who is to pay for it.
 static void make_room_unread(struct mux *m)
 {
-    struct mux_stream *s = mux_is_unread(m) ? tunnel_stream_on_overfull(NULL, m) : NULL;
+    struct mux_stream *s = mux_unread_is_full(m) ? tunnel_stream_on_overfull(NULL, m) : NULL;
     struct tunnel_stream *e = s ? mux_user(s) : NULL;
     if (e && e->end.x)
         refuse(e, ANSWER_BUSY, EXCHANGE_RESET);
@@ -488,7 +488,7 @@ void tunnel_stream_on_head(void *ctx, struct mux_stream *s, struct http_head *he
     bool switches = is_switch(head);
     bool interim = status_is_interim(head->status);
     if (!is_sound(e, head) || !tunnel_stream_framing(head, end, &framing) ||
-        !is_framed_right(e, head, end) || !spelling_take(head)) {
+        !is_framed_right(e, head, end) || !spelling_apply(head)) {
         if (e->end.x)
             exchange_set_detail(&e->end, "a head of the agent that breaks the rules of the tunnel");
         refuse(e, ANSWER_UPSTREAM_INVALID, EXCHANGE_PROTOCOL);
@@ -520,7 +520,7 @@ __attribute__((noinline)) static void end_with(struct tunnel_stream *e, struct h
     enum private_section section =
         e->end.side == INBOUND ? PRIVATE_REQUEST_TRAILERS : PRIVATE_RESPONSE_TRAILERS;
     if (fields_check(trailers) || !private_fields_check(trailers, section) ||
-        !spelling_take(trailers)) {
+        !spelling_apply(trailers)) {
         break_off(e, EXCHANGE_PROTOCOL);
         return;
     }

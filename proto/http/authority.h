@@ -20,6 +20,10 @@ enum authority_error {
 // Returns 0 or an authority_error.
 int authority_split(struct slice text, struct authority *a);
 
+// Whether `text` is uri-host [":" port] of RFC 3986 §3.2.2, with a host that is not empty: the form
+// that Host and :authority must have (RFC 9110 §7.2).
+bool authority_is_valid(struct slice text);
+
 // A number from 0 to 65535.
 bool authority_port(struct slice text, uint16_t *port);
 

@@ -43,3 +43,7 @@ static inline unsigned char_hex(char c)
 {
     return (unsigned)(c <= '9' ? c - '0' : ascii_lower(c) - 'a' + 10);
 }
+
+bool http_is_token(struct slice s);       // RFC 9110 §5.6.2, not empty
+bool http_is_field_value(struct slice s); // RFC 9110 §5.5: no controls but tab; 0x80-0xff pass
+bool http_is_target(struct slice s);      // visible ASCII and 0x80-0xff, not empty, no '#'

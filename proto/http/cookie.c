@@ -63,7 +63,7 @@ static bool is_plain_host(struct slice host)
 
 // Whether cookies of this Domain could go to all names of our domain: it is the domain, or one of
 // those that it is below, or one that somebody might take for these.
-static bool covers(struct slice host, struct slice domain)
+static bool covers_domain(struct slice host, struct slice domain)
 {
     if (host.len > 0 && host.p[0] == '.')
         host = slice_of(host.p + 1, host.len - 1);
@@ -76,7 +76,7 @@ static bool covers(struct slice host, struct slice domain)
            (before == 0 || domain.p[before - 1] == '.');
 }
 
-static bool goes(struct slice attribute, struct slice domain)
+static bool exceeds_host(struct slice attribute, struct slice domain)
 {
     struct slice name = attribute_name(attribute);
 
@@ -85,30 +85,30 @@ static bool goes(struct slice attribute, struct slice domain)
     if (name.len == attribute.len || !slice_ieq(slice_trim(name), SLICE("domain")))
         return true;
     struct slice value = slice_of(attribute.p + name.len + 1, attribute.len - name.len - 1);
-    return covers(slice_trim(value), domain);
+    return covers_domain(slice_trim(value), domain);
 }
 
-static bool value_reaches_out(struct slice value, struct slice domain)
+static bool value_exceeds_host(struct slice value, struct slice domain)
 {
     (void)next_part(&value); // the cookie itself
     while (value.len > 0)
-        if (goes(next_part(&value), domain))
+        if (exceeds_host(next_part(&value), domain))
             return true;
     return false;
 }
 
-bool cookie_reaches_out(const struct http_head *response, struct slice domain)
+bool cookie_exceeds_host(const struct http_head *response, struct slice domain)
 {
     for (size_t i = 0; i < response->field_count; i++) {
         const struct field *f = &response->fields[i];
         if (is_set_cookie2(f->name) ||
-            (is_set_cookie(f->name) && value_reaches_out(f->value, domain)))
+            (is_set_cookie(f->name) && value_exceeds_host(f->value, domain)))
             return true;
     }
     return false;
 }
 
-size_t cookie_bytes(const struct http_head *response)
+size_t cookie_bound(const struct http_head *response)
 {
     size_t bytes = 0;
 
@@ -129,7 +129,7 @@ static char *write_confined(struct slice value, struct slice domain, char *out)
     out = put(out, next_part(&value));
     while (value.len > 0) {
         struct slice attribute = next_part(&value);
-        if (goes(attribute, domain))
+        if (exceeds_host(attribute, domain))
             continue;
         *out++ = ';'; // it stood there
         out = put(out, attribute);
@@ -145,7 +145,7 @@ void cookie_confine(struct http_head *response, struct slice domain, char *out)
         struct field f = response->fields[i];
         if (is_set_cookie2(f.name))
             continue;
-        if (is_set_cookie(f.name) && value_reaches_out(f.value, domain)) {
+        if (is_set_cookie(f.name) && value_exceeds_host(f.value, domain)) {
             char *end = write_confined(f.value, domain, out);
             f.value = slice_trim(slice_of(out, (size_t)(end - out)));
             out = end;

@@ -7,10 +7,10 @@
 #include "message.h"
 
 // Whether a response would set a cookie beyond its host. Costs a look at the name of each field.
-bool cookie_reaches_out(const struct http_head *response, struct slice domain);
+bool cookie_exceeds_host(const struct http_head *response, struct slice domain);
 
 // The most bytes that cookie_confine writes.
-size_t cookie_bytes(const struct http_head *response);
+size_t cookie_bound(const struct http_head *response);
 
 // Takes such Domain attributes out, and every Set-Cookie2 (RFC 2965, which no browser knows any
 // more and which has other rules). The new values are written to `out`, which must live as long as

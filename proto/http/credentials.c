@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "credentials.h"
-#include "chars.h"
+#include "url_char.h"
 
 // Of what a word is the name.
 enum {
@@ -156,7 +156,7 @@ static bool ends_with(struct slice name, const struct word *word)
     return word->ends || take_last(&name) == 0;
 }
 
-static inline bool is_small(char c)
+static inline bool is_lower(char c)
 {
     return c >= 'a' && c <= 'z';
 }
@@ -168,11 +168,11 @@ static inline bool last_two(struct slice name, char *before, char *last)
         return false;
     *before = ascii_lower(name.p[name.len - 2]);
     *last = ascii_lower(name.p[name.len - 1]);
-    if (is_small(*before) && is_small(*last)) // as most names have
+    if (is_lower(*before) && is_lower(*last)) // as most names have
         return true;
     *last = take_last(&name);
     *before = take_last(&name);
-    return is_small(*before);
+    return is_lower(*before);
 }
 
 static bool is_listed(struct slice name, uint8_t of)
@@ -183,7 +183,7 @@ static bool is_listed(struct slice name, uint8_t of)
 
     if (!last_two(name, &before, &last))
         return false;
-    if (is_small(last))
+    if (is_lower(last))
         w = by_last[last - 'a'].before & L(before) ? by_last[last - 'a'].words : NULL;
     else if (last == '2')
         w = of_2;
@@ -199,41 +199,13 @@ bool credential_is_field(struct slice name)
     return is_listed(name, FIELD);
 }
 
-// A character of a URL when its escaping is undone, and how often it was escaped: "/" never, "%2F"
-// once, "%252F" twice.
-struct mark {
-    char c;
-    unsigned level;
-    size_t len;
-};
-
-static bool is_escaped_percent(struct slice s, size_t at)
-{
-    return s.len - at >= 2 && s.p[at] == '2' && s.p[at + 1] == '5';
-}
-
-static struct mark mark_at(struct slice text, size_t at)
-{
-    struct slice s = slice_of(text.p + at, text.len - at);
-    size_t i = 1;
-    unsigned level = 1;
-
-    if (s.p[0] != '%')
-        return (struct mark){s.p[0], 0, 1};
-    for (; is_escaped_percent(s, i); i += 2)
-        level++;
-    if (s.len - i >= 2 && char_is(s.p[i], CHAR_HEX) && char_is(s.p[i + 1], CHAR_HEX))
-        return (struct mark){(char)(char_hex(s.p[i]) << 4 | char_hex(s.p[i + 1])), level, i + 2};
-    return (struct mark){'%', level - 1, i};
-}
-
 // The end of a name that has escaped characters.
 static struct slice unescape_name(struct slice name, char out[static CREDENTIAL_NAME_MAX])
 {
     size_t len = 0;
 
     for (size_t at = 0; at < name.len;) {
-        const struct mark m = mark_at(name, at);
+        const struct url_char m = url_char_at(name, at);
         if (len == CREDENTIAL_NAME_MAX)
             memmove(out, out + 1, --len);
         out[len++] = m.c;
@@ -282,16 +254,6 @@ enum {
     CHANGES_MANY = 6, // between letters and digits
 };
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool is_letter(char c)
-{
-    return ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z';
-}
-
 static bool is_capital(char c)
 {
     return c >= 'A' && c <= 'Z';
@@ -302,7 +264,7 @@ static size_t count_changes(struct slice word)
     size_t changes = 0;
 
     for (size_t i = 1; i < word.len; i++)
-        changes += is_digit(word.p[i]) != is_digit(word.p[i - 1]) ? 1 : 0;
+        changes += ascii_is_digit(word.p[i]) != ascii_is_digit(word.p[i - 1]) ? 1 : 0;
     return changes;
 }
 
@@ -313,7 +275,7 @@ static bool looks_random(struct slice word)
     size_t odd = 0; // capitals behind small letters
 
     for (size_t i = 0; i < word.len; i++) {
-        digits += is_digit(word.p[i]) ? 1 : 0;
+        digits += ascii_is_digit(word.p[i]) ? 1 : 0;
         odd += i > 0 && is_capital(word.p[i]) && !is_capital(word.p[i - 1]) ? 1 : 0;
     }
     if (digits == word.len)
@@ -326,10 +288,10 @@ static bool looks_random(struct slice word)
 static struct slice next_word(struct slice *rest)
 {
     size_t from = 0;
-    while (from < rest->len && !is_letter(rest->p[from]) && !is_digit(rest->p[from]))
+    while (from < rest->len && !ascii_is_letter(rest->p[from]) && !ascii_is_digit(rest->p[from]))
         from++;
     size_t to = from;
-    while (to < rest->len && (is_letter(rest->p[to]) || is_digit(rest->p[to])))
+    while (to < rest->len && (ascii_is_letter(rest->p[to]) || ascii_is_digit(rest->p[to])))
         to++;
     struct slice word = slice_of(rest->p + from, to - from);
     *rest = slice_of(rest->p + to, rest->len - to);
@@ -362,170 +324,3 @@ bool credential_is_subprotocol(struct slice protocol, struct slice before)
     }
     return false;
 }
-
-// URLs
-
-void credential_put(struct credential_sink *sink, struct slice text)
-{
-    const size_t len = text.len < sink->left ? text.len : sink->left;
-    sink->full = sink->full || len < text.len;
-    if (len == 0)
-        return;
-    memcpy(sink->at, text.p, len);
-    sink->at += len;
-    sink->left -= len;
-}
-
-struct scan {
-    struct slice text;
-    const struct credential_rules *rules;
-    struct credential_sink *sink;
-    enum credential_place place;
-    size_t written; // of the text, up to where it is in the sink
-    size_t seen;    // up to where the last two characters are known
-    bool in_query;
-};
-
-static void leave_out(struct scan *s, size_t from, size_t to)
-{
-    credential_put(s->sink, slice_of(s->text.p + s->written, from - s->written));
-    credential_put(s->sink, CREDENTIAL_MARK);
-    s->sink->any = true;
-    s->written = to;
-}
-
-// What may mean something in a URL: most bytes do not.
-enum {
-    MAY_DELIMIT = 1, // ? & ; # and %, which may escape one of them
-    MAY_EQUAL = 2,   // = as well
-    MAY_PART = 4,    // what may delimit, and a slash
-};
-
-static const uint8_t meanings[256] = {
-    ['?'] = MAY_DELIMIT | MAY_EQUAL | MAY_PART,
-    ['&'] = MAY_DELIMIT | MAY_EQUAL | MAY_PART,
-    [';'] = MAY_DELIMIT | MAY_EQUAL | MAY_PART,
-    ['#'] = MAY_DELIMIT | MAY_EQUAL | MAY_PART,
-    ['%'] = MAY_DELIMIT | MAY_EQUAL | MAY_PART,
-    ['='] = MAY_EQUAL,
-    ['/'] = MAY_PART,
-};
-
-// The next place where there is something of this meaning, or the end.
-static inline size_t next_of(struct slice text, size_t at, uint8_t meaning)
-{
-    while (at < text.len && !(meanings[(unsigned char)text.p[at]] & meaning))
-        at++;
-    return at;
-}
-
-static bool is_delimiter(char c)
-{
-    return c == '?' || c == '&' || c == ';' || c == '#';
-}
-
-// What ends a URL within a text.
-static bool ends_url(const struct scan *s, const struct mark *m)
-{
-    return s->place == CREDENTIAL_SOMEWHERE && m->level == 0 &&
-           (m->c == ' ' || m->c == '\t' || m->c == '"' || m->c == '<' || m->c == '>');
-}
-
-static bool ends_value(const struct scan *s, const struct mark *m, const struct mark *began)
-{
-    if (ends_url(s, m))
-        return true;
-    if (m->level > began->level)
-        return false;
-    return m->c == '&' || m->c == '#' ||
-           (began->c == ';' && (m->c == ';' || m->c == '?' || (m->c == '/' && !s->in_query)));
-}
-
-// Looks at what a delimiter begins. Returns where to go on.
-static size_t take_parameter(struct scan *s, size_t at, const struct mark *began)
-{
-    const size_t name = at;
-    size_t end = next_of(s->text, at, MAY_EQUAL);
-    struct mark m = {0};
-
-    while (end < s->text.len) {
-        m = mark_at(s->text, end);
-        if (m.c == '=' || is_delimiter(m.c))
-            break;
-        end = next_of(s->text, end + m.len, MAY_EQUAL);
-    }
-    if (end == s->text.len || m.c != '=' ||
-        !s->rules->is_secret(s->rules->ctx, slice_of(s->text.p + name, end - name)))
-        return name;
-    const size_t value = end + m.len;
-    for (end = value; end < s->text.len; end += m.len) {
-        m = mark_at(s->text, end);
-        if (ends_value(s, &m, began))
-            break;
-    }
-    if (end > value)
-        leave_out(s, value, end);
-    return end;
-}
-
-// What stands before the last @ of an authority.
-static size_t take_authority(struct scan *s, size_t at)
-{
-    size_t user_end = at;
-
-    for (size_t i = at; i < s->text.len; i += mark_at(s->text, i).len) {
-        const struct mark m = mark_at(s->text, i);
-        if (m.c == '/' || m.c == '?' || m.c == '#' || m.c == '\\' || ends_url(s, &m))
-            break;
-        user_end = m.c == '@' ? i : user_end;
-    }
-    if (user_end == at)
-        return at;
-    leave_out(s, at, user_end);
-    return user_end;
-}
-
-// Whether "//" behind this begins an authority: behind a scheme, or where a reference may begin.
-static bool may_precede_authority(char c, enum credential_place place)
-{
-    if (c == ':' || c == '=')
-        return true;
-    return place != CREDENTIAL_TARGET && !is_letter(c) && !is_digit(c) && !strchr("/.-_~%", c);
-}
-
-void credential_write_url(struct credential_sink *sink, struct slice text,
-                          enum credential_place place, const struct credential_rules *rules)
-{
-    struct scan s = {.text = text, .rules = rules, .sink = sink, .place = place};
-    bool users = rules->users && (memchr(text.p, '@', text.len) || memchr(text.p, '%', text.len));
-    const uint8_t meaning = users ? MAY_PART : MAY_DELIMIT;
-    char before = place == CREDENTIAL_TARGET ? '/' : ':'; // what stands before a slash
-    char last = before;
-
-    for (size_t at = next_of(text, 0, meaning); at < text.len; at = next_of(text, at, meaning)) {
-        const struct mark m = mark_at(text, at);
-        if (at > s.seen) { // something was passed over
-            before = at - s.seen > 1 ? text.p[at - 2] : last;
-            last = text.p[at - 1];
-        }
-        bool authority = users && m.c == '/' && last == '/' && may_precede_authority(before, place);
-        at += m.len;
-        s.in_query = s.in_query || m.c == '?';
-        before = last;
-        last = m.c;
-        s.seen = at;
-        if (is_delimiter(m.c))
-            at = take_parameter(&s, at, &m);
-        else if (authority)
-            at = take_authority(&s, at);
-    }
-    credential_put(sink, slice_of(text.p + s.written, text.len - s.written));
-}
-
-static bool is_in_list(const void *ctx, struct slice name)
-{
-    (void)ctx;
-    return credential_is_parameter(name);
-}
-
-const struct credential_rules credential_rules_all = {is_in_list, NULL, true};

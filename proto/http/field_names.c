@@ -128,7 +128,7 @@ static const struct entry *const by_letter[26] = {
     ['w' - 'a'] = of_w, ['x' - 'a'] = of_x,
 };
 
-static inline bool is_word(char lower)
+static inline bool is_alphanumeric(char lower)
 {
     return (lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9');
 }
@@ -179,7 +179,7 @@ static bool matches(struct slice name, const struct entry *e, bool *twin)
         char c = ascii_lower(name.p[i]);
         if (c == e->name[i])
             continue;
-        if (e->name[i] != '-' || is_word(c))
+        if (e->name[i] != '-' || is_alphanumeric(c))
             return false;
         exact = false;
     }
@@ -205,7 +205,7 @@ bool field_names_fold(struct slice a, struct slice b)
     for (size_t i = 0; i < a.len; i++) {
         char c = ascii_lower(a.p[i]);
         char d = ascii_lower(b.p[i]);
-        if (c != d && (is_word(c) || is_word(d)))
+        if (c != d && (is_alphanumeric(c) || is_alphanumeric(d)))
             return false;
     }
     return true;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "fields.h"
 #include <stdlib.h>
+#include "authority.h"
 #include "chars.h"
 #include "field_names.h"
-#include "http1.h"
 
 const char *fields_strerror(int error)
 {
@@ -15,7 +15,7 @@ const char *fields_strerror(int error)
     return error == 0 ? "no error" : "unknown error";
 }
 
-static bool stays_although_named(struct slice name)
+static bool is_never_dropped_as_named(struct slice name)
 {
     switch (name.len) {
     case 2: return slice_ieq(name, SLICE("te")); // what is left of it is "trailers"
@@ -26,10 +26,10 @@ static bool stays_although_named(struct slice name)
 }
 
 // Drops the fields that a Connection names. The common options name none.
-static bool names_none(struct slice option)
+static bool names_no_field(struct slice option)
 {
     return slice_ieq(option, SLICE("keep-alive")) || slice_ieq(option, SLICE("close")) ||
-           slice_ieq(option, SLICE("upgrade")) || stays_although_named(option);
+           slice_ieq(option, SLICE("upgrade")) || is_never_dropped_as_named(option);
 }
 
 static void drop_named(struct http_head *head, struct slice options)
@@ -39,7 +39,7 @@ static void drop_named(struct http_head *head, struct slice options)
     while (slice_next_element(&options, &option)) {
         size_t kept = 0;
         for (size_t i = 0; i < head->field_count; i++)
-            if (names_none(option) || !field_names_fold(head->fields[i].name, option))
+            if (names_no_field(option) || !field_names_fold(head->fields[i].name, option))
                 head->fields[kept++] = head->fields[i];
         head->field_count = kept;
     }
@@ -52,7 +52,7 @@ static size_t write_names(struct slice options, char *out)
     size_t len = 0;
 
     while (slice_next_element(&options, &option)) {
-        if (names_none(option))
+        if (names_no_field(option))
             continue;
         if (out) {
             memcpy(out + len, option.p, option.len);
@@ -74,7 +74,7 @@ static size_t write_connection_names(const struct http_head *head, char *out)
     return len;
 }
 
-bool fields_keep_connection_names(const struct http_head *head, char **names)
+bool fields_save_connection_names(const struct http_head *head, char **names)
 {
     size_t len = write_connection_names(head, NULL);
     free(*names);
@@ -115,7 +115,7 @@ static struct slice without_h2c(struct slice offer)
     return start ? slice_of(start, (size_t)(end - start)) : (struct slice){0};
 }
 
-struct slice fields_offer(struct slice upgrade)
+struct slice fields_upgrade_offer(struct slice upgrade)
 {
     return upgrade.len > 0 ? without_h2c(upgrade) : (struct slice){0};
 }
@@ -127,12 +127,12 @@ static inline bool is_connection(struct slice name)
 
 // What is dropped stays in its place, without a name, until the rest is moved together: the options
 // that name it may themselves be fields of this head.
-static void unname(struct http_head *head, struct slice options)
+static void clear_names(struct http_head *head, struct slice options)
 {
     struct slice option;
 
     while (slice_next_element(&options, &option)) {
-        if (names_none(option))
+        if (names_no_field(option))
             continue;
         for (size_t i = 0; i < head->field_count; i++)
             if (field_names_fold(head->fields[i].name, option) && !is_connection(option))
@@ -149,7 +149,7 @@ static struct slice first_length(struct slice list)
 }
 
 // A twin is not the field itself, but a service may take it for that; a visitor does not.
-static enum field_kind twin_becomes(const struct http_head *head, enum field_kind kind)
+static enum field_kind twin_kind(const struct http_head *head, enum field_kind kind)
 {
     return kind == FIELD_PASSES || head->status != 0 ? FIELD_PASSES : FIELD_DROPPED;
 }
@@ -163,12 +163,12 @@ void fields_strip_hop_by_hop(struct http_head *head)
 
     for (size_t i = 0; i < head->field_count; i++)
         if (is_connection(head->fields[i].name))
-            unname(head, head->fields[i].value);
+            clear_names(head, head->fields[i].value);
     for (size_t i = 0; i < head->field_count; i++) {
         struct field f = head->fields[i];
         const struct field_use use = field_use_of(f.name);
         bool keep = false;
-        switch (use.twin ? twin_becomes(head, use.kind) : use.kind) {
+        switch (use.twin ? twin_kind(head, use.kind) : use.kind) {
         case FIELD_PASSES:
         case FIELD_STAYS:
         case FIELD_CLAIM: keep = f.name.len > 0; break;
@@ -263,7 +263,7 @@ static bool add_forwarded(struct http_head *head, struct scratch *s, const struc
     put(s, edge->visitor.len > 0 ? edge->visitor : SLICE("unknown"));
     put(s, ipv6 ? SLICE("]\"") : SLICE(""));
     if (edge->host.len > 0) {
-        bool token = http1_is_token(edge->host);
+        bool token = http_is_token(edge->host);
         put(s, token ? SLICE(";host=") : SLICE(";host=\""));
         put(s, edge->host);
         put(s, token ? SLICE("") : SLICE("\""));
@@ -289,7 +289,7 @@ int fields_add_forwarded(struct http_head *head, const struct fields_edge *edge,
     size_t kept = 0;
 
     // In a quoted string it would have to be escaped otherwise.
-    if (edge->host.len > 0 && !http1_is_host(edge->host))
+    if (edge->host.len > 0 && !authority_is_valid(edge->host))
         return FIELDS_E_INVALID;
     for (size_t i = 0; i < head->field_count; i++) {
         const struct field *f = &head->fields[i];
@@ -312,7 +312,7 @@ int fields_add_forwarded(struct http_head *head, const struct fields_edge *edge,
 // RFC 9113 §8.2.1: lower case, and nothing around the value that HTTP/1.1 would trim.
 static bool is_sound_field(const struct field *f)
 {
-    return f->name.len > 0 && http1_is_field_value(f->value) &&
+    return f->name.len > 0 && http_is_field_value(f->value) &&
            slice_trim(f->value).len == f->value.len && chars_are(f->name, CHAR_TOKEN) &&
            !chars_have(f->name, CHAR_UPPER);
 }
@@ -351,15 +351,15 @@ static bool is_sound_request(const struct http_head *head)
 {
     bool options = slice_eq(head->method, SLICE("OPTIONS"));
 
-    if (head->status != 0 || !http1_is_token(head->method) || head_count(head, SLICE("host")) > 1 ||
-        (head->authority.len > 0 && !http1_is_host(head->authority)))
+    if (head->status != 0 || !http_is_token(head->method) || head_count(head, SLICE("host")) > 1 ||
+        (head->authority.len > 0 && !authority_is_valid(head->authority)))
         return false;
     if (slice_eq(head->method, SLICE("CONNECT")))
         return head->authority.len > 0 && chars_are(head->target, CHAR_TARGET);
     if (head->scheme.len > 0 && !slice_eq(head->scheme, SLICE("http")) &&
         !slice_eq(head->scheme, SLICE("https")))
         return false;
-    if (!http1_is_target(head->target))
+    if (!http_is_target(head->target))
         return false;
     return head->target.p[0] == '/' || head->target.p[0] == '?' ||
            (options && slice_eq(head->target, SLICE("*")));
@@ -367,8 +367,8 @@ static bool is_sound_request(const struct http_head *head)
 
 int fields_check(const struct http_head *head)
 {
-    bool sound = are_sound_fields(head) && http1_is_field_value(head->upgrade) &&
-                 http1_is_field_value(head->reason);
+    bool sound = are_sound_fields(head) && http_is_field_value(head->upgrade) &&
+                 http_is_field_value(head->reason);
 
     if (head->method.len > 0)
         sound = sound && is_sound_request(head);

@@ -29,17 +29,17 @@ struct fields_edge {
 void fields_strip_hop_by_hop(struct http_head *head);
 
 // What is left of an offer to upgrade without h2c, which is never passed on; empty when nothing is.
-struct slice fields_offer(struct slice upgrade);
+struct slice fields_upgrade_offer(struct slice upgrade);
 
 // The same for trailers: those, and the fields that may not be trailers (RFC 9110 §6.5.1: framing,
 // routing, authentication…: all of field_names.h), and their twins.
-// `named` is what fields_keep_connection_names said of the head before them.
+// `named` is what fields_save_connection_names said of the head before them.
 void fields_strip_trailers(struct http_head *trailers, struct slice named);
 
 // Keeps the fields that the Connection of a head names, as a list: a string of its own in place of
 // the one before (free), NULL when there are none, as of nearly every head. To be asked before the
 // head is stripped. False when out of memory.
-bool fields_keep_connection_names(const struct http_head *head, char **names);
+bool fields_save_connection_names(const struct http_head *head, char **names);
 
 // Drops what a visitor claims of its own address, and the like (FIELD_CLAIM); adds Forwarded,
 // X-Forwarded-For, -Proto and -Host of ours, and our Via. `scratch` gets
@@ -52,7 +52,7 @@ int fields_add_forwarded(struct http_head *head, const struct fields_edge *edge,
                          size_t cap);
 
 // Checks a head that came through HPACK, which lets anything pass: names are lower-case tokens
-// (spelling_take comes after),
+// (spelling_apply comes after),
 // values are field values, the pseudo-fields are sound, no field belongs to a connection,
 // Content-Length is one number. A head with neither method nor status is a trailer section. Returns
 // 0 or FIELDS_E_INVALID.

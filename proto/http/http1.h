@@ -142,9 +142,3 @@ size_t http1_write_last_chunk(char *out, size_t cap, const struct http_head *tra
 // The standard reason phrase of a status, for a response that lost its own on its way through
 // HTTP/2. Empty when it has none.
 struct slice http1_reason(uint16_t status);
-
-// Character classes of RFC 9110, shared with `fields`.
-bool http1_is_token(struct slice s);       // §5.6.2, not empty
-bool http1_is_field_value(struct slice s); // §5.5: no controls but tab; 0x80-0xff pass
-bool http1_is_host(struct slice s);        // uri-host [":" port] of RFC 3986, not empty
-bool http1_is_target(struct slice s);      // visible ASCII (and 0x80-0xff), not empty, no '#'

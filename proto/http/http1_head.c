@@ -3,6 +3,7 @@
 // parsed in one go: every line is known to end with CRLF by then, so no loop over characters needs
 // a bound.
 #include <limits.h>
+#include "authority.h"
 #include "chars.h"
 #include "http1_internal.h"
 
@@ -101,7 +102,7 @@ static int split_absolute_form(struct http_head *head)
     while (i < rest.len && rest.p[i] != '/' && rest.p[i] != '?')
         i++;
     head->authority = slice_of(rest.p, i);
-    if (!http1_is_host(head->authority))
+    if (!authority_is_valid(head->authority))
         return HTTP1_E_HOST;
     head->target = slice_of(rest.p + i, rest.len - i);
     if (head->target.len == 0)
@@ -146,7 +147,7 @@ static int take_host(struct http_head *head, struct field *host, size_t hosts)
 {
     if (hosts == 0)
         return head->minor_version == 0 ? 0 : HTTP1_E_HOST;
-    if (hosts > 1 || !http1_is_host(host->value))
+    if (hosts > 1 || !authority_is_valid(host->value))
         return HTTP1_E_HOST;
     if (head->authority.len == 0)
         head->authority = host->value;
@@ -155,7 +156,7 @@ static int take_host(struct http_head *head, struct field *host, size_t hosts)
     return 0;
 }
 
-static int examine_request(struct http_head *head)
+static int check_host_and_upgrade(struct http_head *head)
 {
     struct field *host = NULL;
     size_t hosts = 0;
@@ -205,7 +206,7 @@ int http1_parse_request(const char *buf, size_t len, size_t *scanned,
     if (!error)
         error = http1_parse_fields(p, end, limits->fields, head);
     if (!error)
-        error = examine_request(head);
+        error = check_host_and_upgrade(head);
     if (error)
         return error;
     *scanned = 0;
@@ -213,7 +214,7 @@ int http1_parse_request(const char *buf, size_t len, size_t *scanned,
 }
 
 // What a 204 or a 304 says of a body may be there behind it, although it has none.
-static bool tells_of_body(const struct field *f)
+static bool announces_body(const struct field *f)
 {
     if (f->name.len == 14 && slice_ieq(f->name, SLICE("content-length")))
         return !slice_eq(f->value, SLICE("0"));
@@ -226,7 +227,7 @@ bool http1_keeps_alive(const struct http_head *head)
 
     for (size_t i = 0; i < head->field_count; i++) {
         const struct field *f = &head->fields[i];
-        if ((head->status == 204 || head->status == 304) && tells_of_body(f))
+        if ((head->status == 204 || head->status == 304) && announces_body(f))
             return false;
         if (f->name.len != 10 || !slice_ieq(f->name, SLICE("connection")))
             continue;

@@ -8,7 +8,7 @@ enum {
     MESSAGE_FIELDS_MAX = 100,           // of a request (docs/protocol.md §7)
     MESSAGE_RESPONSE_FIELDS_MAX = 1000, // of a response
     MESSAGE_FIELDS_CAP = 1024,          // with those we add ourselves
-    MESSAGE_FIELDS_FIRST = 128,         // the same for peers that do not announce more
+    MESSAGE_FIELDS_DEFAULT = 128,       // the same for peers that do not announce more
 };
 
 struct field {

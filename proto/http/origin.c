@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "origin.h"
 #include "authority.h"
-#include "http1.h"
 
 static bool is_scheme(struct slice s)
 {
@@ -12,8 +11,8 @@ bool origin_of(struct slice scheme, struct slice authority, struct origin *o)
 {
     struct authority a;
     *o = (struct origin){.scheme = scheme};
-    if ((scheme.len > 0 && !is_scheme(scheme)) || authority.len == 0 || !http1_is_host(authority) ||
-        authority_split(authority, &a) || a.host.len == 0)
+    if ((scheme.len > 0 && !is_scheme(scheme)) || authority.len == 0 ||
+        !authority_is_valid(authority) || authority_split(authority, &a) || a.host.len == 0)
         return false;
     o->host = a.bracketed ? slice_of(authority.p, a.host.len + 2) : a.host;
     o->has_port = a.has_port && a.port.len > 0; // "HOST:" has none (RFC 3986 §6.2.3)
@@ -50,7 +49,7 @@ static uint16_t port_of(const struct origin *o, struct slice scheme)
     return o->has_port ? o->port : slice_ieq(scheme, SLICE("https")) ? 443 : 80;
 }
 
-bool origin_is(const struct origin *read, const struct origin *other)
+bool origin_matches(const struct origin *read, const struct origin *other)
 {
     bool same_scheme =
         read->scheme.len == 0 || other->scheme.len == 0 || slice_ieq(read->scheme, other->scheme);
@@ -60,44 +59,44 @@ bool origin_is(const struct origin *read, const struct origin *other)
 }
 
 // The length of the origin that a field's value begins with and that is to be changed, or 0.
-static size_t changed_length(const struct field *f, const struct origin_change *change)
+static size_t matched_length(const struct field *f, const struct origin_rewrite *change)
 {
     struct origin o;
     bool named = false;
     for (size_t i = 0; i < change->name_count && !named; i++)
         named = slice_ieq(f->name, change->names[i]);
     size_t len = named ? origin_read(f->value, &o) : 0;
-    return len > 0 && origin_is(&o, &change->from) ? len : 0;
+    return len > 0 && origin_matches(&o, &change->from) ? len : 0;
 }
 
 // The origin to be put there, without its scheme where the value has none.
-static struct slice changed_origin(const struct field *f, const struct origin_change *change)
+static struct slice new_origin(const struct field *f, const struct origin_rewrite *change)
 {
     const char *colon = memchr(change->to.p, ':', change->to.len);
     size_t skipped = f->value.p[0] == '/' && colon ? (size_t)(colon + 1 - change->to.p) : 0;
     return slice_of(change->to.p + skipped, change->to.len - skipped);
 }
 
-size_t origin_change_bytes(const struct http_head *head, const struct origin_change *change)
+size_t origin_rewrite_size(const struct http_head *head, const struct origin_rewrite *change)
 {
     size_t bytes = 0;
     for (size_t i = 0; i < head->field_count; i++) {
         const struct field *f = &head->fields[i];
-        size_t len = changed_length(f, change);
+        size_t len = matched_length(f, change);
         if (len > 0)
-            bytes += f->value.len - len + changed_origin(f, change).len;
+            bytes += f->value.len - len + new_origin(f, change).len;
     }
     return bytes;
 }
 
-void origin_change(struct http_head *head, const struct origin_change *change, char *values)
+void origin_rewrite(struct http_head *head, const struct origin_rewrite *change, char *values)
 {
     for (size_t i = 0; i < head->field_count; i++) {
         struct field *f = &head->fields[i];
-        size_t len = changed_length(f, change);
+        size_t len = matched_length(f, change);
         if (len == 0)
             continue;
-        struct slice origin = changed_origin(f, change);
+        struct slice origin = new_origin(f, change);
         size_t rest = f->value.len - len;
         memcpy(values, origin.p, origin.len);
         if (rest > 0)

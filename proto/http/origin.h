@@ -21,10 +21,10 @@ size_t origin_read(struct slice url, struct origin *o);
 
 // Whether an origin that was read off a URL is this one. Ports are compared as numbers; what has
 // none has that of its scheme, and "//HOST" is taken for http.
-bool origin_is(const struct origin *read, const struct origin *other);
+bool origin_matches(const struct origin *read, const struct origin *other);
 
 // What is put in the place of what. All that is given is borrowed.
-struct origin_change {
+struct origin_rewrite {
     struct origin from;
     struct slice to;           // "http://HOST:PORT"
     const struct slice *names; // of the fields
@@ -32,6 +32,6 @@ struct origin_change {
 };
 
 // How many bytes the changed values of a head take; 0: there is nothing to change.
-size_t origin_change_bytes(const struct http_head *head, const struct origin_change *change);
+size_t origin_rewrite_size(const struct http_head *head, const struct origin_rewrite *change);
 // Changes them. `values` has room for that many bytes and must live as long as the head is read.
-void origin_change(struct http_head *head, const struct origin_change *change, char *values);
+void origin_rewrite(struct http_head *head, const struct origin_rewrite *change, char *values);

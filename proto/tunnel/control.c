@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "private_fields.h"
+#include "proto/http/authority.h"
 #include "proto/http/chars.h"
-#include "proto/http/http1.h"
 
 const char *control_strerror(int error)
 {
@@ -37,7 +37,7 @@ enum {
 // What a string may be, since it is shown to people, kept, or compared.
 enum form {
     FORM_TEXT,  // a sentence: no controls
-    FORM_WORDS, // printable ASCII
+    FORM_ASCII, // printable ASCII
     FORM_CODE,  // private_is_code
     FORM_URL,   // http:// or https://, then a host and perhaps a port
 };
@@ -51,15 +51,15 @@ static const struct member {
     [M_VERSION] = {"version", offsetof(struct control_message, version), 0, FORM_TEXT},
     [M_ID] = {"id", offsetof(struct control_message, id), 0, FORM_TEXT},
     [M_SOFTWARE] = {"software", offsetof(struct control_message, software),
-                    sizeof((struct control_message){0}.software), FORM_WORDS},
+                    sizeof((struct control_message){0}.software), FORM_ASCII},
     [M_OWNER] = {"owner", offsetof(struct control_message, owner),
                  sizeof((struct control_message){0}.owner), FORM_TEXT},
     [M_BEFORE] = {"before", offsetof(struct control_message, before),
                   sizeof((struct control_message){0}.before), FORM_TEXT},
     [M_FEATURES] = {"features", offsetof(struct control_message, features),
-                    sizeof((struct control_message){0}.features), FORM_WORDS},
+                    sizeof((struct control_message){0}.features), FORM_ASCII},
     [M_RECORD] = {"record", offsetof(struct control_message, record),
-                  sizeof((struct control_message){0}.record), FORM_WORDS},
+                  sizeof((struct control_message){0}.record), FORM_ASCII},
     [M_NAME] = {"name", offsetof(struct control_message, name),
                 sizeof((struct control_message){0}.name), FORM_TEXT},
     [M_URL] = {"url", offsetof(struct control_message, url),
@@ -116,7 +116,7 @@ static bool is_utf8(struct slice s)
 }
 
 // No C0 control, DEL, or C1 control, which some terminals obey too. The text is UTF-8.
-static bool is_clean(const char *s, size_t size)
+static bool has_no_controls(const char *s, size_t size)
 {
     size_t len = strlen(s);
     if (len >= size)
@@ -164,14 +164,14 @@ static bool is_url(struct slice text)
         if (!char_is(rest.p[i], CHAR_HEX) && !strchr("-._:[]", rest.p[i]) &&
             !(ascii_lower(rest.p[i]) >= 'g' && ascii_lower(rest.p[i]) <= 'z'))
             return false;
-    return http1_is_host(rest);
+    return authority_is_valid(rest);
 }
 
 static bool has_form(struct slice text, enum form form)
 {
     switch (form) {
     case FORM_TEXT: return true;
-    case FORM_WORDS: return is_printable(text);
+    case FORM_ASCII: return is_printable(text);
     case FORM_CODE: return private_is_code(text);
     case FORM_URL: return is_url(text);
     }
@@ -196,7 +196,7 @@ static int parse_member(const cJSON *item, unsigned m, struct control_message *h
         bool number = slice_to_u64(slice_str(item->valuestring), &h->id);
         return number && h->id > 0 ? 0 : CONTROL_E_MEMBER;
     }
-    if (!is_clean(item->valuestring, members[m].size) ||
+    if (!has_no_controls(item->valuestring, members[m].size) ||
         !has_form(slice_str(item->valuestring), members[m].form))
         return CONTROL_E_MEMBER;
     if ((rules[h->type].labels & BIT(m)) && !is_label(slice_str(item->valuestring)))
@@ -248,7 +248,7 @@ static bool has_zero(struct slice json)
 }
 
 // Whether nothing but white space is left of the text.
-static bool is_all(struct slice json, const char *end)
+static bool is_only_space(struct slice json, const char *end)
 {
     const char *last = json.p + json.len;
     while (end < last && (*end == ' ' || *end == '\t' || *end == '\r' || *end == '\n'))
@@ -256,7 +256,7 @@ static bool is_all(struct slice json, const char *end)
     return end == last;
 }
 
-bool control_has_owner(const struct control_message *h)
+bool control_owner_is_valid(const struct control_message *h)
 {
     const char *s = h->owner;
     return strspn(s, "0123456789abcdefABCDEF") == CONTROL_OWNER_DIGITS && !s[CONTROL_OWNER_DIGITS];
@@ -269,7 +269,7 @@ int control_parse(struct slice json, struct control_message *h)
     if (json.len == 0 || has_zero(json) || !is_utf8(json))
         return CONTROL_E_JSON;
     cJSON *object = cJSON_ParseWithLengthOpts(json.p, json.len, &end, 0);
-    bool sound = cJSON_IsObject(object) && is_all(json, end);
+    bool sound = cJSON_IsObject(object) && is_only_space(json, end);
     int error = sound ? parse_object(object, h) : CONTROL_E_JSON;
     cJSON_Delete(object);
     return error;

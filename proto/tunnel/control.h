@@ -49,7 +49,7 @@ struct control_message {
 int control_parse(struct slice json, struct control_message *h);
 // Whether a hello's owner key is one: CONTROL_OWNER_DIGITS hexadecimal digits. Parsing does not
 // ask.
-bool control_has_owner(const struct control_message *h);
+bool control_owner_is_valid(const struct control_message *h);
 
 // Writes one message into `out`. Returns its length, or a control_error (CONTROL_E_MEMBER: it does
 // not fit in cap).

@@ -8,9 +8,9 @@
 
 enum {
     FLOOD_BUDGET_PER_SECOND = 100,
-    FLOOD_BUDGET_OF_HEAD = 16,    // earned by a head that we send
-    FLOOD_BUDGET_OF_BODY = 2,     // by a frame of a body, or a message
-    FLOOD_BUDGET_OF_RESET = 1000, // by a stream whose end the peer may not know of yet
+    FLOOD_BUDGET_PER_HEAD = 16,    // earned by a head that we send
+    FLOOD_BUDGET_PER_FRAME = 2,    // by a frame of a body, or a message
+    FLOOD_BUDGET_PER_RESET = 1000, // by a stream whose end the peer may not know of yet
 };
 
 struct flood_budget {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The session and its streams: life, limits, credit.
+// The session: its beginning and end, what both sides announce, the flood budget.
 #include <stdlib.h>
 #include "mux_internal.h"
 
@@ -105,10 +105,8 @@ void mux_free(struct mux *m)
     if (!m)
         return;
     nghttp2_session_del(m->session);
-    for (struct mux_stream *s = m->streams, *next = NULL; s; s = next) {
-        next = s->next;
-        mux_stream_free(s);
-    }
+    while (m->streams.first)
+        mux_stream_free(mux_next(m, NULL));
     free(m->text);
     free(m->refs);
     free(m->head);
@@ -117,157 +115,12 @@ void mux_free(struct mux *m)
     free(m);
 }
 
-void mux_lose(struct mux *m)
+void mux_link_lost(struct mux *m)
 {
     m->dead = true;
-    for (struct mux_stream *s = m->streams; s; s = s->next)
+    for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s))
         mux_stream_close(s, MUX_RESET_LOST);
-    mux_tell_events(m);
-}
-
-struct mux_stream *mux_stream_new(struct mux *m, int32_t id, void *user)
-{
-    struct mux_stream *s = malloc(sizeof(*s)); // calloc takes nothing from the thread's cache
-    if (!s)
-        return NULL;
-    *s = (struct mux_stream){
-        .mux = m,
-        .id = id,
-        .user = user,
-        .window = MUX_WINDOW_START,
-        .next = m->streams,
-    };
-    if (m->streams)
-        m->streams->prev = s;
-    m->streams = s;
-    m->stream_count++;
-    return s;
-}
-
-static void unqueue_event(struct mux_stream *s)
-{
-    struct mux_stream **at = &s->mux->events;
-    while (*at && *at != s)
-        at = &(*at)->event_next;
-    if (*at)
-        *at = s->event_next;
-    s->queued = false;
-}
-
-void mux_stream_free(struct mux_stream *s)
-{
-    struct mux *m = s->mux;
-    if (s->queued)
-        unqueue_event(s);
-    if (s->prev)
-        s->prev->next = s->next;
-    else
-        m->streams = s->next;
-    if (s->next)
-        s->next->prev = s->prev;
-    m->stream_count--;
-    m->unread -= s->unread;
-    free(s->trailers);
-    buf_free(&s->out);
-    free(s);
-}
-
-void mux_stream_close(struct mux_stream *s, uint32_t reset)
-{
-    s->mux->unread -= s->unread;
-    s->unread = 0;
-    if (!s->recv_ended)
-        mux_expect_stray(s->mux, s->window);
-    s->closed = true;
-    s->reset = reset;
-    mux_queue_event(s);
-}
-
-void mux_expect_stray(struct mux *m, uint32_t window)
-{
-    m->stray += window;
-    flood_budget_earn(&m->flood_budget, FLOOD_BUDGET_OF_RESET);
-}
-
-void mux_stream_break(struct mux_stream *s, uint32_t code)
-{
-    struct mux *m = s->mux;
-    if (s->closed)
-        return;
-    (void)nghttp2_session_set_stream_user_data(m->session, s->id, NULL);
-    (void)nghttp2_submit_rst_stream(m->session, NGHTTP2_FLAG_NONE, s->id, code);
-    mux_stream_close(s, code);
-}
-
-struct mux_stream *mux_stream_by_id(struct mux *m, int32_t id)
-{
-    return nghttp2_session_get_stream_user_data(m->session, id);
-}
-
-void mux_queue_event(struct mux_stream *s)
-{
-    if (s->queued)
-        return;
-    s->queued = true;
-    s->event_next = s->mux->events;
-    s->mux->events = s;
-}
-
-static void tell_event(struct mux_stream *s)
-{
-    struct mux *m = s->mux;
-    size_t drained = s->drained_out;
-    s->drained_out = 0;
-    if (s->closed) {
-        uint32_t reset = s->reset;
-        if (!reset && !(s->recv_ended && s->send_ended))
-            reset =
-                s->recv_ended && m->role == MUX_RELAY ? MUX_RESET_UNWANTED : NGHTTP2_INTERNAL_ERROR;
-        m->handler->closed(m->ctx, s, reset);
-        mux_stream_free(s);
-    } else if (drained > 0) {
-        m->handler->drained(m->ctx, s, drained);
-    }
-}
-
-void mux_tell_events(struct mux *m)
-{
-    while (m->events) {
-        struct mux_stream *s = m->events;
-        m->events = s->event_next;
-        s->queued = false;
-        tell_event(s);
-    }
-}
-
-size_t mux_stream_count(const struct mux *m)
-{
-    return m->stream_count;
-}
-
-bool mux_is_full(const struct mux *m)
-{
-    return m->stream_count >= m->limits.streams;
-}
-
-bool mux_is_unread(const struct mux *m)
-{
-    return m->unread >= m->limits.unread;
-}
-
-struct mux_stream *mux_next(const struct mux *m, const struct mux_stream *s)
-{
-    return s ? s->next : m->streams;
-}
-
-size_t mux_unread(const struct mux *m)
-{
-    return m->unread;
-}
-
-size_t mux_stream_unread(const struct mux_stream *s)
-{
-    return s->unread;
+    mux_dispatch_events(m);
 }
 
 bool mux_wants_send(const struct mux *m)
@@ -280,17 +133,12 @@ const struct mux_peer *mux_peer(const struct mux *m)
     return &m->peer;
 }
 
-const struct mux_peer *mux_stream_peer(const struct mux_stream *s)
-{
-    return mux_peer(s->mux);
-}
-
 void mux_set_peer(struct mux *m, const struct mux_peer *peer)
 {
     m->peer = *peer;
 }
 
-bool mux_spend(struct mux *m, uint32_t cost)
+bool mux_charge(struct mux *m, uint32_t cost)
 {
     return flood_budget_spend(&m->flood_budget, cost);
 }
@@ -298,11 +146,6 @@ bool mux_spend(struct mux *m, uint32_t cost)
 void mux_tick(struct mux *m, uint64_t elapsed_ms)
 {
     flood_budget_tick(&m->flood_budget, elapsed_ms);
-}
-
-bool mux_is_spent(const struct mux *m)
-{
-    return m->role == MUX_RELAY && nghttp2_session_get_next_stream_id(m->session) > m->limits.ids;
 }
 
 void mux_drain(struct mux *m)
@@ -313,51 +156,4 @@ void mux_drain(struct mux *m)
     (void)nghttp2_submit_goaway(m->session, NGHTTP2_FLAG_NONE,
                                 nghttp2_session_get_last_proc_stream_id(m->session),
                                 NGHTTP2_NO_ERROR, NULL, 0);
-}
-
-// The window grows towards its maximum only as its reader drains, and not while the tunnel holds
-// much (docs/protocol.md §4.2).
-static void grow_window(struct mux_stream *s)
-{
-    struct mux *m = s->mux;
-    uint64_t after = s->window > MUX_GROW_AFTER ? s->window : MUX_GROW_AFTER;
-    uint32_t most = m->limits.window;
-    if (s->window >= most || s->drained < after || m->unread > m->limits.unread / 2)
-        return;
-    uint32_t window = s->window >= most / 2 ? most : s->window * 2;
-    if (nghttp2_session_set_local_window_size(m->session, NGHTTP2_FLAG_NONE, s->id,
-                                              (int32_t)window))
-        return;
-    s->window = window;
-    s->drained = 0;
-}
-
-void mux_credit(struct mux_stream *s, size_t len)
-{
-    struct mux *m = s->mux;
-    if (len > s->unread)
-        len = s->unread;
-    s->unread -= (uint32_t)len;
-    m->unread -= len;
-    s->drained += len;
-    if (s->closed || s->recv_ended)
-        return;
-    (void)nghttp2_session_consume_stream(m->session, s->id, len);
-    grow_window(s);
-}
-
-void mux_reset(struct mux_stream *s, enum mux_reset code)
-{
-    mux_stream_break(s, code);
-    mux_stream_free(s);
-}
-
-void mux_set_user(struct mux_stream *s, void *user)
-{
-    s->user = user;
-}
-
-void *mux_user(const struct mux_stream *s)
-{
-    return s->user;
 }

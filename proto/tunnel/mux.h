@@ -86,12 +86,12 @@ struct mux *mux_new(enum mux_role role, const struct mux_limits *limits,
 void mux_free(struct mux *m);
 // The link is gone: the handler hears `closed` with MUX_RESET_LOST for every stream. Then only
 // mux_free is of use.
-void mux_lose(struct mux *m);
+void mux_link_lost(struct mux *m);
 
-// What the peer understands besides (docs/protocol.md §2). Nothing before it is told.
+// What the peer understands besides (docs/protocol.md §2). Nothing before it is announced.
 struct mux_peer {
     bool spelling; // `adit-case`: how names are spelled
-    bool fields;   // heads of MESSAGE_FIELDS_CAP fields, not just MESSAGE_FIELDS_FIRST
+    bool fields;   // heads of MESSAGE_FIELDS_CAP fields, not just MESSAGE_FIELDS_DEFAULT
     bool visitors; // `adit-visitor`: which visitor's connection a request came on
 };
 void mux_set_peer(struct mux *m, const struct mux_peer *peer);
@@ -99,7 +99,7 @@ const struct mux_peer *mux_peer(const struct mux *m);
 
 // Takes from the budget of what brings nothing (proto/tunnel/flood_budget.h), for what comes beside
 // the frames. False: there is none left, the peer floods.
-bool mux_spend(struct mux *m, uint32_t cost);
+bool mux_charge(struct mux *m, uint32_t cost);
 
 // Feeds bytes of the peer. Returns 0 or a mux_error. Of a breach of HTTP/2 only the next mux_send
 // may tell: nothing that comes after it is heeded.
@@ -116,13 +116,13 @@ size_t mux_stream_unread(const struct mux_stream *s);
 // Relay: mux_open would refuse, as there are as many streams as there may be.
 bool mux_is_full(const struct mux *m);
 // Relay: the same, as much is unread as may be.
-bool mux_is_unread(const struct mux *m);
+bool mux_unread_is_full(const struct mux *m);
 // All streams, one after the other: the one behind `s`, the first for NULL; NULL at the end.
 struct mux_stream *mux_next(const struct mux *m, const struct mux_stream *s);
 // To be called now and then, with the time since the last call.
 void mux_tick(struct mux *m, uint64_t elapsed_ms);
 // Relay: the stream ids are used up, none will begin any more.
-bool mux_is_spent(const struct mux *m);
+bool mux_ids_exhausted(const struct mux *m);
 // No stream will begin any more; those that run may end. An agent tells its relay (GOAWAY); a relay
 // just begins none.
 void mux_drain(struct mux *m);
@@ -149,7 +149,7 @@ int mux_data(struct mux_stream *s, const char *bytes, size_t len);
 int mux_finish(struct mux_stream *s, const struct http_head *trailers);
 // Agent: nobody takes the rest of this request, whose response was given whole. When that has left
 // the stream ends, and the relay hears MUX_RESET_UNWANTED.
-void mux_stop(struct mux_stream *s);
+void mux_stop_request(struct mux_stream *s);
 // `len` received bytes are drained: the peer may send as many more.
 void mux_credit(struct mux_stream *s, size_t len);
 // Ends the stream at once, both ways. The handler is not called for it any more; the stream is

@@ -5,8 +5,8 @@
 #include "mux_internal.h"
 
 enum {
-    FRAME_MAX = 16 * 1024,   // SETTINGS_MAX_FRAME_SIZE's default
-    FLOOD_BUDGET_BYTES = 64, // of a frame that brings nothing count as much as the frame itself
+    FRAME_MAX = 16 * 1024, // SETTINGS_MAX_FRAME_SIZE's default
+    BYTES_PER_CHARGE = 64, // of a frame that brings nothing count as much as the frame itself
 };
 
 struct frame {
@@ -23,7 +23,7 @@ static struct frame parse_head(const uint8_t *p)
 }
 
 // Whether the frame is part of an exchange, as far as its head tells.
-static bool is_work(struct mux *m, const struct frame *f)
+static bool is_part_of_exchange(struct mux *m, const struct frame *f)
 {
     bool known = mux_stream_by_id(m, f->id) != NULL;
     switch (f->type) {
@@ -45,14 +45,14 @@ static void enforce_window(struct mux *m, const struct frame *f)
     int32_t window = nghttp2_session_get_stream_effective_local_window_size(m->session, f->id);
     int32_t used = nghttp2_session_get_stream_effective_recv_data_length(m->session, f->id);
     if ((int64_t)f->len > (int64_t)window - used)
-        mux_stream_break(s, NGHTTP2_FLOW_CONTROL_ERROR);
+        mux_stream_reset(s, NGHTTP2_FLOW_CONTROL_ERROR);
 }
 
 // Counts what brings nothing. Body bytes of streams that are over are limited by the windows those
 // streams had.
-static int weigh(struct mux *m, const struct frame *f)
+static int charge_frame(struct mux *m, const struct frame *f)
 {
-    bool work = is_work(m, f);
+    bool work = is_part_of_exchange(m, f);
     if (f->len > FRAME_MAX || f->type == NGHTTP2_PUSH_PROMISE) // nobody may push
         return MUX_E_PROTOCOL;
     if (f->type == NGHTTP2_HEADERS && m->role == MUX_AGENT && f->id > m->last_id) {
@@ -63,7 +63,7 @@ static int weigh(struct mux *m, const struct frame *f)
     if (work)
         return 0;
     if (f->type != NGHTTP2_DATA || f->len == 0)
-        return flood_budget_spend(&m->flood_budget, 1 + (uint32_t)(f->len / FLOOD_BUDGET_BYTES))
+        return flood_budget_spend(&m->flood_budget, 1 + (uint32_t)(f->len / BYTES_PER_CHARGE))
                    ? 0
                    : MUX_E_FLOOD;
     if (f->len > m->stray)
@@ -73,7 +73,7 @@ static int weigh(struct mux *m, const struct frame *f)
 }
 
 // Whether nghttp2 tells of such a frame as long as it listens at all.
-static bool is_always_told(struct mux *m, const struct frame *f)
+static bool is_always_announced(struct mux *m, const struct frame *f)
 {
     switch (f->type) {
     case NGHTTP2_DATA:
@@ -103,16 +103,16 @@ static int recv_frame(struct mux *m, const uint8_t *bytes, size_t len)
 {
     struct frame f = parse_head(bytes);
     enforce_window(m, &f);
-    int error = weigh(m, &f);
+    int error = charge_frame(m, &f);
     if (error)
         return error;
-    bool told = is_always_told(m, &f);
+    bool announced = is_always_announced(m, &f);
     size_t n = len - MUX_FRAME_HEAD < f.len ? len : MUX_FRAME_HEAD + f.len;
     m->frame_left = f.len - (n - MUX_FRAME_HEAD);
-    m->frame_begun = false;
+    m->frame_accepted = false;
     error = feed(m, bytes, n);
     // Else its complaint is under way. Behind a GOAWAY and the last stream it need not listen.
-    if (!error && told && !m->frame_begun && nghttp2_session_want_read(m->session))
+    if (!error && announced && !m->frame_accepted && nghttp2_session_want_read(m->session))
         error = MUX_E_PROTOCOL;
     return error ? error : (int)n;
 }
@@ -158,7 +158,7 @@ int mux_recv(struct mux *m, const char *bytes, size_t len)
         bytes += n > 0 ? n : 0;
         len -= n > 0 ? (size_t)n : 0;
     }
-    mux_tell_events(m);
+    mux_dispatch_events(m);
     if (n >= 0)
         return 0;
     m->dead = true;

@@ -5,6 +5,7 @@
 #include "flood_budget.h"
 #include "mux.h"
 #include "proto/buf.h"
+#include "proto/list.h"
 
 // A copy of trailers that wait for the body before them: they are small, while a head is large.
 struct mux_trailers {
@@ -15,25 +16,24 @@ struct mux_trailers {
 struct mux_stream {
     struct mux *mux;
     void *user;
-    struct mux_stream *prev, *next; // of mux->streams
-    struct mux_stream *event_next;  // of mux->events
+    struct list_link in_streams, in_events;
     int32_t id;
     uint32_t reset;     // why it closed
     uint32_t window;    // of what we receive
     uint32_t unread;    // received and not credited
     uint64_t drained;   // by the reader since the window last grew
-    size_t drained_out; // sent since `drained` was last told
+    size_t drained_out; // sent since `drained` was last announced
     struct buf out;     // given to mux_data and not sent yet
     struct mux_trailers *trailers;
-    bool head_seen;  // the final head has been received
-    bool recv_ended; // the peer has ended its direction
-    bool send_head;  // our final head was sent
-    bool send_ended; // mux_finish was called, or the head had no body
-    bool sent_end;   // our END_STREAM has left
-    bool stop;       // mux_stop
-    bool deferred;   // nghttp2 waits for mux_data
-    bool closed;     // nghttp2 knows the stream no more
-    bool queued;     // in mux->events
+    bool head_received;   // the final head has been received
+    bool peer_finished;   // the peer has ended its direction
+    bool head_sent;       // our final head was sent
+    bool finished;        // mux_finish was called, or the head had no body
+    bool end_stream_sent; // our END_STREAM has left
+    bool stop;            // mux_stop_request
+    bool deferred;        // nghttp2 waits for mux_data
+    bool closed;          // nghttp2 knows the stream no more
+    bool queued;          // in mux->events
 };
 
 // A field as it is gathered: offsets into mux->text, which may move while it grows.
@@ -52,8 +52,8 @@ struct mux {
     const struct mux_handler *handler;
     void *ctx;
     nghttp2_session *session;
-    struct mux_stream *streams;
-    struct mux_stream *events; // streams whose drained or closed is to be told
+    struct list streams;
+    struct list events; // streams whose drained or closed is to be announced
     size_t stream_count;
     size_t unread;
     size_t heads; // bytes of those that nghttp2 has and has not sent
@@ -66,10 +66,10 @@ struct mux {
     // the frame being received
     uint8_t frame_head[MUX_FRAME_HEAD]; // one that came in pieces
     size_t frame_head_len;
-    size_t frame_left; // bytes of payload to come, or of the client's preface
-    bool frame_begun;  // nghttp2 has told that it heeds the frame
-    int32_t last_id;   // agent: of the requests that came
-    uint64_t stray;    // bytes that may still be under way to streams that are over
+    size_t frame_left;   // bytes of payload to come, or of the client's preface
+    bool frame_accepted; // nghttp2 has announced that it heeds the frame
+    int32_t last_id;     // agent: of the requests that came
+    uint64_t stray;      // bytes that may still be under way to streams that are over
     struct flood_budget flood_budget;
     // the head being received
     char *text;
@@ -89,16 +89,16 @@ void mux_set_send_callbacks(nghttp2_session_callbacks *callbacks);
 
 struct mux_stream *mux_stream_new(struct mux *m, int32_t id, void *user);
 void mux_stream_free(struct mux_stream *s);
-// The stream is over: what was unread of it counts no more, and `closed` is to be told.
+// The stream is over: what was unread of it counts no more, and `closed` is to be announced.
 void mux_stream_close(struct mux_stream *s, uint32_t reset);
 // Ends a stream by a reset of ours. The handler hears of it when nghttp2 has returned, whether or
 // not the reset can be sent now.
-void mux_stream_break(struct mux_stream *s, uint32_t code);
+void mux_stream_reset(struct mux_stream *s, uint32_t code);
 // A stream with this window is over for us: what its peer sends before it knows is no flood.
 void mux_expect_stray(struct mux *m, uint32_t window);
 // What a head counts for while it waits to be sent.
-size_t mux_head_weight(const nghttp2_nv *nva, size_t count);
+size_t mux_head_size(const nghttp2_nv *nva, size_t count);
 struct mux_stream *mux_stream_by_id(struct mux *m, int32_t id);
-// Notes that `s` has something to be told after nghttp2 returns, and tells it.
+// Notes that `s` has something to be announced after nghttp2 returns, and tells it.
 void mux_queue_event(struct mux_stream *s);
-void mux_tell_events(struct mux *m);
+void mux_dispatch_events(struct mux *m);

@@ -52,7 +52,7 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
     struct mux *m = user_data;
     (void)session;
     (void)hd;
-    m->frame_begun = true;
+    m->frame_accepted = true;
     return 0;
 }
 
@@ -158,10 +158,10 @@ static bool is_head_for(const struct mux *m, const struct http_head *head)
 static void recv_trailers(struct mux *m, struct mux_stream *s, struct http_head *head, bool end)
 {
     if (!end || head->status || has_request_fields(head) || head->upgrade.p) {
-        mux_stream_break(s, NGHTTP2_PROTOCOL_ERROR);
+        mux_stream_reset(s, NGHTTP2_PROTOCOL_ERROR);
         return;
     }
-    s->recv_ended = true;
+    s->peer_finished = true;
     m->handler->end(m->ctx, s, head->field_count ? head : NULL);
 }
 
@@ -169,7 +169,7 @@ static void recv_trailers(struct mux *m, struct mux_stream *s, struct http_head 
 static void refuse_head(struct mux *m, struct mux_stream *s, int32_t id, uint32_t code)
 {
     if (s) {
-        mux_stream_break(s, code);
+        mux_stream_reset(s, code);
         return;
     }
     mux_expect_stray(m, MUX_WINDOW_START);
@@ -189,7 +189,7 @@ static int recv_headers(struct mux *m, const nghttp2_frame *frame)
     if (!head)
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     bool sound = take_head(m, head);
-    if (sound && s && s->head_seen) {
+    if (sound && s && s->head_received) {
         recv_trailers(m, s, head, end);
         return 0;
     }
@@ -207,8 +207,8 @@ static int recv_headers(struct mux *m, const nghttp2_frame *frame)
         if (!s || nghttp2_session_set_stream_user_data(m->session, id, s))
             return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
-    s->head_seen = m->role == MUX_AGENT || head->status >= 200;
-    s->recv_ended = end;
+    s->head_received = m->role == MUX_AGENT || head->status >= 200;
+    s->peer_finished = end;
     m->handler->head(m->ctx, s, head, end);
     return 0;
 }
@@ -223,13 +223,13 @@ static int recv_goaway(struct mux *m, const nghttp2_frame *frame)
 static void recv_end(struct mux *m, int32_t id)
 {
     struct mux_stream *s = mux_stream_by_id(m, id);
-    if (!s || s->recv_ended)
+    if (!s || s->peer_finished)
         return;
-    if (!s->head_seen) {
-        mux_stream_break(s, NGHTTP2_PROTOCOL_ERROR);
+    if (!s->head_received) {
+        mux_stream_reset(s, NGHTTP2_PROTOCOL_ERROR);
         return;
     }
-    s->recv_ended = true;
+    s->peer_finished = true;
     m->handler->end(m->ctx, s, NULL);
 }
 
@@ -248,8 +248,8 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
 
 static struct mux_stream *fullest_of(const struct mux *m)
 {
-    struct mux_stream *fullest = m->streams;
-    for (struct mux_stream *s = m->streams; s; s = s->next)
+    struct mux_stream *fullest = mux_next(m, NULL);
+    for (struct mux_stream *s = fullest; s; s = mux_next(m, s))
         if (s->unread > fullest->unread)
             fullest = s;
     return fullest;
@@ -260,7 +260,7 @@ static struct mux_stream *fullest_of(const struct mux *m)
 static void shed_fullest(struct mux *m)
 {
     struct mux_stream *s = m->handler->overfull ? m->handler->overfull(m->ctx, m) : fullest_of(m);
-    mux_stream_break(s, NGHTTP2_ENHANCE_YOUR_CALM);
+    mux_stream_reset(s, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
 // NOLINTNEXTLINE(readability-function-size): the library's signature
@@ -274,8 +274,8 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     (void)nghttp2_session_consume_connection(session, len);
     if (!s)
         return 0;
-    if (!s->head_seen) {
-        mux_stream_break(s, NGHTTP2_PROTOCOL_ERROR);
+    if (!s->head_received) {
+        mux_stream_reset(s, NGHTTP2_PROTOCOL_ERROR);
         return 0;
     }
     s->unread += (uint32_t)len;

@@ -21,7 +21,7 @@ static nghttp2_nv nv_of(struct slice name, struct slice value)
 // memory they arrive in that.
 static size_t nv_spelling(struct mux *m, nghttp2_nv *nv, const struct http_head *head)
 {
-    size_t room = m->peer.spelling ? spelling_room(head) : 0;
+    size_t room = m->peer.spelling ? spelling_bound(head) : 0;
     char *out = room > 0 ? buf_reserve(&m->spelling, room) : NULL; // never committed: scratch
     if (!out)
         return 0;
@@ -64,17 +64,17 @@ static size_t nv_fields(struct mux *m, size_t n, const struct http_head *head, s
     return n;
 }
 
-static size_t most_fields(const struct mux *m)
+static size_t max_fields(const struct mux *m)
 {
-    return m->peer.fields ? MESSAGE_FIELDS_CAP : MESSAGE_FIELDS_FIRST;
+    return m->peer.fields ? MESSAGE_FIELDS_CAP : MESSAGE_FIELDS_DEFAULT;
 }
 
 // Whether the peer will take it. nghttp2 drops a larger head without a word.
-static bool fits(const struct mux *m, const struct http_head *head, size_t count)
+static bool peer_takes(const struct mux *m, const struct http_head *head, size_t count)
 {
     const nghttp2_nv *nva = m->nva;
     size_t size = 0;
-    if (head->field_count > most_fields(m))
+    if (head->field_count > max_fields(m))
         return false;
     for (size_t i = 0; i < count; i++) {
         if (nva[i].namelen > MUX_FIELD_MAX || nva[i].valuelen > MUX_FIELD_MAX)
@@ -84,12 +84,12 @@ static bool fits(const struct mux *m, const struct http_head *head, size_t count
     return size <= MUX_HEAD_MAX;
 }
 
-size_t mux_head_weight(const nghttp2_nv *nva, size_t count)
+size_t mux_head_size(const nghttp2_nv *nva, size_t count)
 {
-    size_t weight = 0;
+    size_t size = 0;
     for (size_t i = 0; i < count; i++)
-        weight += nva[i].namelen + nva[i].valuelen + FIELD_OVERHEAD;
-    return weight;
+        size += nva[i].namelen + nva[i].valuelen + FIELD_OVERHEAD;
+    return size;
 }
 
 static size_t nv_request(struct mux *m, const struct http_head *head)
@@ -115,7 +115,7 @@ static bool submit_trailers(struct mux_stream *s)
     size_t count = nv_fields(m, 0, &head, head.upgrade);
     if (nghttp2_submit_trailer(m->session, s->id, m->nva, count))
         return false;
-    m->heads += mux_head_weight(m->nva, count);
+    m->heads += mux_head_size(m->nva, count);
     return true;
 }
 
@@ -130,7 +130,7 @@ static ssize_t read_data(nghttp2_session *session, int32_t id, uint8_t *buf, siz
     if (!s)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     size_t queued = buf_len(&s->out);
-    if (queued == 0 && !s->send_ended) {
+    if (queued == 0 && !s->finished) {
         s->deferred = true;
         return NGHTTP2_ERR_DEFERRED;
     }
@@ -139,7 +139,7 @@ static ssize_t read_data(nghttp2_session *session, int32_t id, uint8_t *buf, siz
         return NGHTTP2_ERR_PAUSE;
     *flags = NGHTTP2_DATA_FLAG_NO_COPY;
     size_t n = queued < len ? queued : len;
-    if (n == queued && s->send_ended) {
+    if (n == queued && s->finished) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
         if (s->trailers) {
             *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
@@ -210,30 +210,30 @@ static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8
     return 0;
 }
 
-static void head_left(struct mux *m, const nghttp2_frame *frame)
+static void head_dequeued(struct mux *m, const nghttp2_frame *frame)
 {
-    m->heads -= mux_head_weight(frame->headers.nva, frame->headers.nvlen);
+    m->heads -= mux_head_size(frame->headers.nva, frame->headers.nvlen);
 }
 
-static void stop_if_wanted(struct mux_stream *s)
+static void reset_if_stopped(struct mux_stream *s)
 {
-    if (s->stop && s->sent_end && !s->recv_ended)
-        mux_stream_break(s, NGHTTP2_NO_ERROR);
+    if (s->stop && s->end_stream_sent && !s->peer_finished)
+        mux_stream_reset(s, NGHTTP2_NO_ERROR);
 }
 
-void mux_stop(struct mux_stream *s)
+void mux_stop_request(struct mux_stream *s)
 {
     s->stop = true;
-    stop_if_wanted(s);
+    reset_if_stopped(s);
 }
 
-static void note_sent_end(struct mux *m, int32_t id)
+static void note_end_stream_sent(struct mux *m, int32_t id)
 {
     struct mux_stream *s = mux_stream_by_id(m, id);
     if (!s)
         return;
-    s->sent_end = true;
-    stop_if_wanted(s);
+    s->end_stream_sent = true;
+    reset_if_stopped(s);
 }
 
 // The complaint that nghttp2 sends when the peer broke the protocol. The link ends with it.
@@ -242,14 +242,14 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
     struct mux *m = user_data;
     (void)session;
     if (frame->hd.type == NGHTTP2_HEADERS) {
-        head_left(m, frame);
-        flood_budget_earn(&m->flood_budget, FLOOD_BUDGET_OF_HEAD);
+        head_dequeued(m, frame);
+        flood_budget_earn(&m->flood_budget, FLOOD_BUDGET_PER_HEAD);
     } else if (frame->hd.type == NGHTTP2_DATA) {
-        flood_budget_earn(&m->flood_budget, FLOOD_BUDGET_OF_BODY);
+        flood_budget_earn(&m->flood_budget, FLOOD_BUDGET_PER_FRAME);
     }
     bool carries = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
     if (carries && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
-        note_sent_end(m, frame->hd.stream_id);
+        note_end_stream_sent(m, frame->hd.stream_id);
     bool complaint =
         frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR;
     return complaint ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
@@ -262,7 +262,7 @@ static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *fram
     (void)session;
     (void)error;
     if (frame->hd.type == NGHTTP2_HEADERS)
-        head_left(user_data, frame);
+        head_dequeued(user_data, frame);
     return 0;
 }
 
@@ -286,7 +286,7 @@ int mux_send(struct mux *m, char *out, size_t cap)
     size_t len = m->out_len;
     m->out = NULL;
     m->out_len = m->out_cap = 0;
-    mux_tell_events(m);
+    mux_dispatch_events(m);
     if (error) {
         m->dead = true;
         return error == NGHTTP2_ERR_NOMEM ? MUX_E_MEMORY : MUX_E_PROTOCOL;
@@ -297,7 +297,7 @@ int mux_send(struct mux *m, char *out, size_t cap)
 struct mux_stream *mux_open(struct mux *m, const struct http_head *head, bool end, void *user)
 {
     const struct mux_limits *limits = &m->limits;
-    if (m->dead || m->draining || mux_is_spent(m) || mux_is_full(m) ||
+    if (m->dead || m->draining || mux_ids_exhausted(m) || mux_is_full(m) ||
         m->unread >= limits->unread || m->heads >= limits->heads)
         return NULL;
     if (!nv_reserve(m, head))
@@ -305,28 +305,28 @@ struct mux_stream *mux_open(struct mux *m, const struct http_head *head, bool en
     size_t count = nv_request(m, head);
     const nghttp2_nv *nva = m->nva;
     nghttp2_data_provider provider = {.source.ptr = NULL, .read_callback = read_data};
-    struct mux_stream *s = fits(m, head, count) ? mux_stream_new(m, 0, user) : NULL;
+    struct mux_stream *s = peer_takes(m, head, count) ? mux_stream_new(m, 0, user) : NULL;
     if (!s)
         return NULL;
-    s->send_head = true;
-    s->send_ended = end;
+    s->head_sent = true;
+    s->finished = end;
     s->id = nghttp2_submit_request(m->session, NULL, nva, count, end ? NULL : &provider, s);
     if (s->id < 0) {
         mux_stream_free(s);
         return NULL;
     }
-    m->heads += mux_head_weight(nva, count);
+    m->heads += mux_head_size(nva, count);
     return s;
 }
 
 static int respond_final(struct mux_stream *s, const nghttp2_nv *nva, size_t count, bool end)
 {
     nghttp2_data_provider provider = {.source.ptr = NULL, .read_callback = read_data};
-    s->send_head = true;
-    s->send_ended = end;
+    s->head_sent = true;
+    s->finished = end;
     if (nghttp2_submit_response(s->mux->session, s->id, nva, count, end ? NULL : &provider))
         return MUX_E_MEMORY;
-    s->mux->heads += mux_head_weight(nva, count);
+    s->mux->heads += mux_head_size(nva, count);
     return 0;
 }
 
@@ -341,15 +341,15 @@ int mux_respond_as(struct mux_stream *s, const struct mux_response *r)
     struct mux *m = s->mux;
     const char status[3] = {(char)('0' + r->status / 100), (char)('0' + r->status / 10 % 10),
                             (char)('0' + r->status % 10)};
-    if (s->closed || s->send_head)
+    if (s->closed || s->head_sent)
         return MUX_E_PROTOCOL;
     if (!nv_reserve(m, r->head))
         return MUX_E_MEMORY;
     m->nva[0] = nv_of(SLICE(":status"), slice_of(status, sizeof(status)));
     size_t count = nv_fields(m, 1, r->head, r->upgrade);
-    if (r->date.len > 0 && r->head->field_count < most_fields(m))
+    if (r->date.len > 0 && r->head->field_count < max_fields(m))
         m->nva[count++] = nv_of(SLICE("date"), r->date);
-    if (!fits(m, r->head, count))
+    if (!peer_takes(m, r->head, count))
         return MUX_E_HEAD;
     if (r->status >= 200)
         return respond_final(s, m->nva, count, r->end);
@@ -357,7 +357,7 @@ int mux_respond_as(struct mux_stream *s, const struct mux_response *r)
         return MUX_E_FULL;
     if (nghttp2_submit_headers(m->session, NGHTTP2_FLAG_NONE, s->id, NULL, m->nva, count, NULL))
         return MUX_E_MEMORY;
-    m->heads += mux_head_weight(m->nva, count);
+    m->heads += mux_head_size(m->nva, count);
     return 0;
 }
 
@@ -371,7 +371,7 @@ static void resume(struct mux_stream *s)
 
 int mux_data(struct mux_stream *s, const char *bytes, size_t len)
 {
-    if (s->closed || s->send_ended || len == 0)
+    if (s->closed || s->finished || len == 0)
         return 0;
     if (!buf_append(&s->out, bytes, len))
         return MUX_E_MEMORY;
@@ -405,18 +405,18 @@ static struct mux_trailers *copy_trailers(const struct http_head *trailers)
 
 int mux_finish(struct mux_stream *s, const struct http_head *trailers)
 {
-    if (s->closed || s->send_ended)
+    if (s->closed || s->finished)
         return 0;
     if (trailers && trailers->field_count > 0) {
         if (!nv_reserve(s->mux, trailers))
             return MUX_E_MEMORY;
-        if (!fits(s->mux, trailers, nv_fields(s->mux, 0, trailers, trailers->upgrade)))
+        if (!peer_takes(s->mux, trailers, nv_fields(s->mux, 0, trailers, trailers->upgrade)))
             return MUX_E_HEAD;
         s->trailers = copy_trailers(trailers);
         if (!s->trailers)
             return MUX_E_MEMORY;
     }
-    s->send_ended = true;
+    s->finished = true;
     resume(s);
     return 0;
 }

@@ -63,7 +63,7 @@ static bool is_number(struct slice value, const struct http_head *head)
 static bool is_id(struct slice value, const struct http_head *head)
 {
     (void)head;
-    return exchange_id_is(value);
+    return exchange_id_is_valid(value);
 }
 
 static bool is_anything(struct slice value, const struct http_head *head)

@@ -19,7 +19,7 @@ enum {
 };
 
 // Whether all that is private in a head that came is what its sender may say there, each of it
-// once; `upgrade` counts as adit-upgrade. What adit-case says is judged by spelling_take.
+// once; `upgrade` counts as adit-upgrade. What adit-case says is judged by spelling_apply.
 bool private_fields_check(const struct http_head *head, enum private_section section);
 
 // Takes out all that is private.

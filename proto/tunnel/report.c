@@ -36,7 +36,7 @@ static bool take_number(struct slice *in, uint64_t *n)
 
 static uint64_t capped(uint64_t n)
 {
-    return n < REPORT_MOST ? n : REPORT_MOST;
+    return n < REPORT_VALUE_MAX ? n : REPORT_VALUE_MAX;
 }
 
 // A time that is not there is 0, and all others are one more.
@@ -47,7 +47,7 @@ static size_t put_time(uint8_t *out, uint64_t ns)
 
 static bool take_time(struct slice *in, uint64_t *ns)
 {
-    if (!take_number(in, ns) || *ns > REPORT_MOST + 1)
+    if (!take_number(in, ns) || *ns > REPORT_VALUE_MAX + 1)
         return false;
     *ns = *ns == 0 ? REPORT_NONE : *ns - 1;
     return true;
@@ -76,7 +76,7 @@ size_t report_write(const struct report *r, uint8_t out[static REPORT_MAX])
 static bool take_body(struct slice *in, struct report_body *b)
 {
     const struct digest nothing = {0};
-    if (!take_number(in, &b->bytes) || b->bytes > REPORT_MOST)
+    if (!take_number(in, &b->bytes) || b->bytes > REPORT_VALUE_MAX)
         return false;
     if (b->bytes == 0)
         return digest_value(&nothing, b->digest);

@@ -13,7 +13,7 @@ enum {
 
 // The most that a time (36 years) or a count of bytes may be: sums of a few can be had without a
 // thought. More is written as this much, and is no report when it is read.
-#define REPORT_MOST ((uint64_t)1 << 60)
+#define REPORT_VALUE_MAX ((uint64_t)1 << 60)
 
 struct report_body {
     uint64_t bytes;

@@ -146,7 +146,7 @@ static size_t count_departures(const struct http_head *head, enum base base)
     return count;
 }
 
-size_t spelling_room(const struct http_head *head)
+size_t spelling_bound(const struct http_head *head)
 {
     if (count_departures(head, BASE_DEFAULT) == 0)
         return 0;
@@ -156,13 +156,13 @@ size_t spelling_room(const struct http_head *head)
     return room < SPELLING_MAX ? room : SPELLING_MAX;
 }
 
-struct list {
+struct name_list {
     char *out;
     size_t len;
     bool full;
 };
 
-static void put(struct list *l, struct slice name)
+static void put(struct name_list *l, struct slice name)
 {
     size_t comma = l->len > 0;
     l->full = l->full || name.len + comma > SPELLING_MAX - l->len;
@@ -178,7 +178,7 @@ static void put(struct list *l, struct slice name)
 // between, spelled otherwise, are listed too.
 size_t spelling_write(const struct http_head *head, char *out)
 {
-    struct list l = {.out = out};
+    struct name_list l = {.out = out};
     struct slice host = host_of(head);
     size_t from = 0;
     enum base base = count_departures(head, BASE_LOWER) < count_departures(head, BASE_DEFAULT)
@@ -252,7 +252,7 @@ static bool spell_by_list(struct http_head *head, struct slice list)
     return true;
 }
 
-bool spelling_take(struct http_head *head)
+bool spelling_apply(struct http_head *head)
 {
     const struct field *field = head_find(head, SLICE("adit-case"));
     struct slice list = field ? field->value : (struct slice){0};

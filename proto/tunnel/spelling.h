@@ -14,7 +14,7 @@ void spelling_default(char *name, size_t len);
 
 // What room spelling_write needs for the names of a head, Host included: at most SPELLING_MAX, and
 // 0 when every name is spelled by default, so that nothing is to be told.
-size_t spelling_room(const struct http_head *head);
+size_t spelling_bound(const struct http_head *head);
 // Writes the value of `adit-case` for a head that needs one. Returns its length, which is not 0.
 size_t spelling_write(const struct http_head *head, char *out);
 
@@ -22,4 +22,4 @@ size_t spelling_write(const struct http_head *head, char *out);
 // `adit-case` says, which is taken out, else by default. The names are in lower case and lie in
 // memory that may be written: only the case of letters changes there. False when the `adit-case`
 // is malformed, or names what the head does not have: the head is then not to be used.
-bool spelling_take(struct http_head *head);
+bool spelling_apply(struct http_head *head);

@@ -13,23 +13,24 @@ struct tunnel {
     struct mux *mux;
     // one link message (hello, welcome, refused) and the control records that wait, ready to be
     // copied
-    uint8_t *first;
-    size_t first_len;
+    uint8_t *link_message;
+    size_t link_message_len;
     uint8_t *control;
     size_t control_len;
     uint8_t *reports; // TUNNEL_REPORT_QUEUE, with room for a record's head before them
     size_t reports_len;
     bool wants_reports; // the peer does
     bool reports_due;
-    uint64_t now_ms, heard_ms, spoke_ms;
-    uint64_t owed_ms;         // since when the peer owes an acknowledgement and has not been heard
-    uint64_t acked_ms;        // when it last acknowledged, or owed nothing
-    uint64_t acked;           // by then
+    uint64_t now_ms, last_recv_ms, last_send_ms;
+    uint64_t
+        unacked_since_ms; // since when the peer owes an acknowledgement and has not been received
+    uint64_t last_ack_ms; // when it last acknowledged, or owed nothing
+    uint64_t acked;       // by then
     uint64_t received_before; // the message that comes now
     uint64_t drain_ms;        // since when the mux is drained; 0: it is not
     const char *detail;
     struct flood_budget flood_budget;
-    bool heard, spoke; // since the last tick
+    bool recv_since_tick, sent_since_tick;
     bool ack_due, heartbeat_due;
 };
 
@@ -37,14 +38,14 @@ const char *tunnel_strerror(int error)
 {
     switch ((enum tunnel_error)error) {
     case TUNNEL_E_PIPE: return "the peer broke the framing";
-    case TUNNEL_E_HELLO: return "the peer sent a control message that is wrong";
+    case TUNNEL_E_CONTROL: return "the peer sent a control message that is wrong";
     case TUNNEL_E_MUX: return "the peer broke the multiplexing";
     case TUNNEL_E_SILENT: return "the peer has fallen silent";
     case TUNNEL_E_MEMORY: return "out of memory";
     case TUNNEL_E_FULL: return "too many control messages wait";
     case TUNNEL_E_FLOOD: return "the peer floods the link";
     case TUNNEL_E_STALLED: return "the peer does not read";
-    case TUNNEL_E_SPENT: return "the tunnel has no more streams";
+    case TUNNEL_E_IDS: return "the tunnel has no more streams";
     }
     return "no error";
 }
@@ -60,7 +61,7 @@ struct tunnel *tunnel_new(const struct tunnel_config *config, const struct tunne
     t->state = t->role == TUNNEL_RELAY ? TUNNEL_AWAITS_HELLO : TUNNEL_AWAITS_WELCOME;
     t->handler = *handler;
     t->ctx = ctx;
-    t->now_ms = t->heard_ms = t->spoke_ms = t->owed_ms = t->acked_ms = now_ms;
+    t->now_ms = t->last_recv_ms = t->last_send_ms = t->unacked_since_ms = t->last_ack_ms = now_ms;
     t->detail = "";
     flood_budget_init(&t->flood_budget, TUNNEL_FLOOD_BUDGET);
     pipe_init(&t->pipe);
@@ -78,7 +79,7 @@ void tunnel_free(struct tunnel *t)
         return;
     mux_free(t->mux);
     pipe_deinit(&t->pipe);
-    free(t->first);
+    free(t->link_message);
     free(t->control);
     free(t->reports);
     free(t);
@@ -113,20 +114,20 @@ static const struct message_rule {
     [CONTROL_DRAIN] = {0, TUNNEL_AGENT, TUNNEL_OPEN, TUNNEL_OPEN},
 };
 
-static int say_first(struct tunnel *t, uint8_t kind, const uint8_t *json, size_t len)
+static int queue_link_message(struct tunnel *t, uint8_t kind, const uint8_t *json, size_t len)
 {
-    uint8_t *first = malloc(len + 1);
-    if (!first)
+    uint8_t *link_message = malloc(len + 1);
+    if (!link_message)
         return TUNNEL_E_MEMORY;
-    first[0] = kind;
-    memcpy(first + 1, json, len);
-    free(t->first);
-    t->first = first;
-    t->first_len = len + 1;
+    link_message[0] = kind;
+    memcpy(link_message + 1, json, len);
+    free(t->link_message);
+    t->link_message = link_message;
+    t->link_message_len = len + 1;
     return 0;
 }
 
-static int say_control(struct tunnel *t, const uint8_t *json, size_t len)
+static int queue_control_record(struct tunnel *t, const uint8_t *json, size_t len)
 {
     size_t total = t->control_len + PIPE_RECORD_HEAD + len;
     if (total > TUNNEL_CONTROL_QUEUE)
@@ -150,32 +151,32 @@ static void add_features(struct control_message *message)
         (void)snprintf(end, room, "%s%s", end > message->features ? "," : "", TUNNEL_FEATURES);
 }
 
-int tunnel_say(struct tunnel *t, const struct control_message *message)
+int tunnel_queue_control(struct tunnel *t, const struct control_message *message)
 {
     char json[TUNNEL_MESSAGE_MIN - 1 - PIPE_DATA_HEAD - PIPE_RECORD_HEAD];
-    struct control_message said = *message;
+    struct control_message queued = *message;
     if (message->type == CONTROL_HELLO || message->type == CONTROL_WELCOME)
-        add_features(&said);
-    int len = control_write(json, sizeof(json), &said);
+        add_features(&queued);
+    int len = control_write(json, sizeof(json), &queued);
     uint8_t kind = rules[message->type].link_kind;
     if (len < 0)
-        return TUNNEL_E_HELLO;
+        return TUNNEL_E_CONTROL;
     if (message->type == CONTROL_REFUSED && message->id == 0) {
         kind = PIPE_REFUSED;
         t->state = TUNNEL_REFUSED;
     }
     if (kind)
-        return say_first(t, kind, (const uint8_t *)json, (size_t)len);
-    return say_control(t, (const uint8_t *)json, (size_t)len);
+        return queue_link_message(t, kind, (const uint8_t *)json, (size_t)len);
+    return queue_control_record(t, (const uint8_t *)json, (size_t)len);
 }
 
-static int die(struct tunnel *t, int error)
+static int fail(struct tunnel *t, int error)
 {
     t->state = TUNNEL_DEAD;
     return error;
 }
 
-static void take_features(struct tunnel *t, struct slice features)
+static void apply_features(struct tunnel *t, struct slice features)
 {
     const struct mux_peer peer = {.spelling = slice_list_has(features, SLICE("case")),
                                   .fields = slice_list_has(features, SLICE("fields")),
@@ -190,14 +191,14 @@ static int recv_message(struct tunnel *t, const struct pipe_event *e)
     int error = control_parse(e->bytes, &message);
     if (error) {
         t->detail = control_strerror(error);
-        return TUNNEL_E_HELLO;
+        return TUNNEL_E_CONTROL;
     }
     if (!flood_budget_spend(&t->flood_budget, TUNNEL_CONTROL_COST))
         return TUNNEL_E_FLOOD;
     const struct message_rule *rule = &rules[message.type];
     if (e->kind == PIPE_EVENT_REFUSED) {
         if (message.type != CONTROL_REFUSED || t->role != TUNNEL_AGENT)
-            return TUNNEL_E_HELLO;
+            return TUNNEL_E_CONTROL;
         message.id = 0;
         t->state = TUNNEL_REFUSED;
         t->handler.control(t->ctx, &message);
@@ -207,12 +208,12 @@ static int recv_message(struct tunnel *t, const struct pipe_event *e)
                    : e->kind == PIPE_EVENT_WELCOME ? PIPE_WELCOME
                                                    : 0;
     if (rule->link_kind != kind || rule->to != t->role || rule->when != t->state)
-        return TUNNEL_E_HELLO;
+        return TUNNEL_E_CONTROL;
     if (message.type == CONTROL_REFUSED && message.id == 0)
-        return TUNNEL_E_HELLO; // that one is a link message
+        return TUNNEL_E_CONTROL; // that one is a link message
     t->state = rule->then;
     if (kind)
-        take_features(t, slice_str(message.features));
+        apply_features(t, slice_str(message.features));
     t->handler.control(t->ctx, &message);
     return 0;
 }
@@ -225,9 +226,9 @@ static int recv_reports(struct tunnel *t, struct slice bytes)
         int n = report_read(bytes, &r);
         if (n < 0) {
             t->detail = "a report that is none";
-            return TUNNEL_E_HELLO;
+            return TUNNEL_E_CONTROL;
         }
-        if (!mux_spend(t->mux, 1))
+        if (!mux_charge(t->mux, 1))
             return TUNNEL_E_FLOOD;
         if (t->handler.report)
             t->handler.report(t->ctx, &r);
@@ -237,7 +238,7 @@ static int recv_reports(struct tunnel *t, struct slice bytes)
     return 0;
 }
 
-void tunnel_report(struct tunnel *t, const struct report *report)
+void tunnel_queue_report(struct tunnel *t, const struct report *report)
 {
     if (!t->wants_reports || t->state != TUNNEL_OPEN ||
         t->reports_len + REPORT_MAX > TUNNEL_REPORT_QUEUE)
@@ -277,27 +278,27 @@ static int recv_event(struct tunnel *t, const struct pipe_event *e)
 static int pipe_failed(struct tunnel *t, int error)
 {
     t->detail = pipe_strerror(error);
-    return die(t, TUNNEL_E_PIPE);
+    return fail(t, TUNNEL_E_PIPE);
 }
 
-int tunnel_recv_flood_budget(struct tunnel *t)
+int tunnel_recv_ping(struct tunnel *t)
 {
-    return flood_budget_spend(&t->flood_budget, 1) ? 0 : die(t, TUNNEL_E_FLOOD);
+    return flood_budget_spend(&t->flood_budget, 1) ? 0 : fail(t, TUNNEL_E_FLOOD);
 }
 
 // A message is whole. One that brought no byte of the stream is chatter.
-static int message_over(struct tunnel *t)
+static int end_message(struct tunnel *t)
 {
     struct pipe_event e;
     bool empty = t->pipe.received == t->received_before;
     t->received_before = t->pipe.received;
-    if (empty && tunnel_recv_flood_budget(t))
+    if (empty && tunnel_recv_ping(t))
         return TUNNEL_E_FLOOD;
     int error = pipe_recv_end(&t->pipe, &e);
     if (error)
         return pipe_failed(t, error);
     error = recv_event(t, &e);
-    return error ? die(t, error) : 0;
+    return error ? fail(t, error) : 0;
 }
 
 int tunnel_recv(struct tunnel *t, const uint8_t *bytes, size_t len, bool last)
@@ -306,24 +307,24 @@ int tunnel_recv(struct tunnel *t, const uint8_t *bytes, size_t len, bool last)
     size_t len_fed = len;
     if (t->state == TUNNEL_DEAD)
         return TUNNEL_E_PIPE;
-    t->heard = true;
+    t->recv_since_tick = true;
     while (len > 0 && t->state != TUNNEL_REFUSED) {
         int n = pipe_recv(&t->pipe, bytes, len, &e);
         if (n < 0)
             return pipe_failed(t, n);
         if (t->state != TUNNEL_OPEN && t->pipe.kind >= PIPE_DATA)
-            return die(t, TUNNEL_E_HELLO);
+            return fail(t, TUNNEL_E_CONTROL);
         bytes += n;
         len -= (size_t)n;
         int error = recv_event(t, &e);
         if (error)
-            return die(t, error);
+            return fail(t, error);
     }
     if (t->state == TUNNEL_REFUSED)
         return 0;
     if (last)
-        return message_over(t);
-    return len_fed > 0 ? 0 : tunnel_recv_flood_budget(t);
+        return end_message(t);
+    return len_fed > 0 ? 0 : tunnel_recv_ping(t);
 }
 
 static bool sends_reports(const struct tunnel *t)
@@ -354,8 +355,8 @@ static size_t send_reports(struct tunnel *t, uint8_t *out, size_t cap)
     return PIPE_RECORD_HEAD + len;
 }
 
-// The stream part of a DATA message: control records first, then reports, then as much of the mux
-// as fits. < 0: the mux is dead.
+// The stream part of a DATA message: control records link_message, then reports, then as much of
+// the mux as fits. < 0: the mux is dead.
 static int send_stream(struct tunnel *t, uint8_t *out, size_t cap)
 {
     size_t len = 0;
@@ -391,11 +392,11 @@ static bool may_send_stream(const struct tunnel *t)
 
 static int send_one(struct tunnel *t, uint8_t *out, size_t cap)
 {
-    if (t->first && t->state != TUNNEL_DEAD) {
-        size_t len = t->first_len;
-        memcpy(out, t->first, len);
-        free(t->first);
-        t->first = NULL;
+    if (t->link_message && t->state != TUNNEL_DEAD) {
+        size_t len = t->link_message_len;
+        memcpy(out, t->link_message, len);
+        free(t->link_message);
+        t->link_message = NULL;
         return (int)len;
     }
     if (t->state != TUNNEL_OPEN)
@@ -411,7 +412,7 @@ static int send_one(struct tunnel *t, uint8_t *out, size_t cap)
         cap = TUNNEL_MESSAGE_MAX;
     int len = send_stream(t, out + PIPE_DATA_HEAD, cap - PIPE_DATA_HEAD);
     if (len <= 0)
-        return len < 0 ? die(t, len) : 0;
+        return len < 0 ? fail(t, len) : 0;
     pipe_write_data_head(&t->pipe, out);
     pipe_sent(&t->pipe, (size_t)len);
     return len + PIPE_DATA_HEAD;
@@ -421,15 +422,15 @@ int tunnel_send(struct tunnel *t, uint8_t *out, size_t cap)
 {
     int len = send_one(t, out, cap);
     if (len > 0) {
-        t->spoke = true;
-        flood_budget_earn(&t->flood_budget, FLOOD_BUDGET_OF_BODY);
+        t->sent_since_tick = true;
+        flood_budget_earn(&t->flood_budget, FLOOD_BUDGET_PER_FRAME);
     }
     return len;
 }
 
 bool tunnel_wants_send(const struct tunnel *t)
 {
-    if (t->first)
+    if (t->link_message)
         return t->state != TUNNEL_DEAD;
     if (t->state != TUNNEL_OPEN)
         return false;
@@ -440,28 +441,28 @@ bool tunnel_wants_send(const struct tunnel *t)
 
 // A mux that has used up its stream ids begins nothing more; once what runs has ended, or has had
 // its time, the agent shall connect again.
-static int drain_spent(struct tunnel *t, uint64_t now_ms)
+static int drain_exhausted(struct tunnel *t, uint64_t now_ms)
 {
     struct control_message drain = {.type = CONTROL_DRAIN, .message = "The tunnel begins anew."};
-    if (t->state != TUNNEL_OPEN || !mux_is_spent(t->mux))
+    if (t->state != TUNNEL_OPEN || !mux_ids_exhausted(t->mux))
         return 0;
     if (t->drain_ms == 0) {
         t->drain_ms = now_ms;
         mux_drain(t->mux);
-        (void)tunnel_say(t, &drain);
+        (void)tunnel_queue_control(t, &drain);
         return 0;
     }
     bool over = mux_stream_count(t->mux) == 0 || now_ms - t->drain_ms >= TUNNEL_DRAIN_MS;
-    return over ? TUNNEL_E_SPENT : 0;
+    return over ? TUNNEL_E_IDS : 0;
 }
 
-// What may be concluded from the times when the peer was heard.
-static int judge_peer(const struct tunnel *t)
+// What may be concluded from the times when the peer was received.
+static int check_peer(const struct tunnel *t)
 {
-    if (t->now_ms - t->heard_ms >= TUNNEL_SILENCE_MS ||
-        t->now_ms - t->owed_ms >= TUNNEL_UNACKED_SILENCE_MS)
+    if (t->now_ms - t->last_recv_ms >= TUNNEL_SILENCE_MS ||
+        t->now_ms - t->unacked_since_ms >= TUNNEL_UNACKED_SILENCE_MS)
         return TUNNEL_E_SILENT;
-    return t->now_ms - t->acked_ms >= TUNNEL_STALL_MS ? TUNNEL_E_STALLED : 0;
+    return t->now_ms - t->last_ack_ms >= TUNNEL_STALL_MS ? TUNNEL_E_STALLED : 0;
 }
 
 int tunnel_tick(struct tunnel *t, uint64_t now_ms)
@@ -472,18 +473,18 @@ int tunnel_tick(struct tunnel *t, uint64_t now_ms)
     mux_tick(t->mux, gap);
     if (gap <= TUNNEL_HEARTBEAT_MS)
         gap = 0; // else it was we who stood still (a suspended machine): the peer gets its chance
-    t->heard_ms = t->heard ? now_ms : t->heard_ms + gap;
-    t->owed_ms = t->heard || !unacked ? now_ms : t->owed_ms + gap;
-    t->acked_ms = t->pipe.acked > t->acked || !unacked ? now_ms : t->acked_ms + gap;
+    t->last_recv_ms = t->recv_since_tick ? now_ms : t->last_recv_ms + gap;
+    t->unacked_since_ms = t->recv_since_tick || !unacked ? now_ms : t->unacked_since_ms + gap;
+    t->last_ack_ms = t->pipe.acked > t->acked || !unacked ? now_ms : t->last_ack_ms + gap;
     t->acked = t->pipe.acked;
-    if (t->spoke)
-        t->spoke_ms = t->now_ms; // or a little later
-    t->heard = t->spoke = false;
+    if (t->sent_since_tick)
+        t->last_send_ms = t->now_ms; // or a little later
+    t->recv_since_tick = t->sent_since_tick = false;
     t->now_ms = now_ms;
     t->reports_due = t->reports_len > 0;
     t->ack_due = pipe_owes_ack(&t->pipe, true);
-    t->heartbeat_due = t->state == TUNNEL_OPEN && now_ms - t->spoke_ms >= TUNNEL_HEARTBEAT_MS;
-    int error = judge_peer(t);
-    error = error ? error : drain_spent(t, now_ms);
-    return error ? die(t, error) : 0;
+    t->heartbeat_due = t->state == TUNNEL_OPEN && now_ms - t->last_send_ms >= TUNNEL_HEARTBEAT_MS;
+    int error = check_peer(t);
+    error = error ? error : drain_exhausted(t, now_ms);
+    return error ? fail(t, error) : 0;
 }

@@ -28,15 +28,15 @@ enum tunnel_state {
 };
 
 enum tunnel_error {
-    TUNNEL_E_PIPE = -1,   // the peer broke the pipe's framing
-    TUNNEL_E_HELLO = -2,  // the peer sent a JSON message that is wrong, or wrong now
-    TUNNEL_E_MUX = -3,    // the peer broke HTTP/2
-    TUNNEL_E_SILENT = -4, // the peer has not been heard for TUNNEL_SILENCE_MS
+    TUNNEL_E_PIPE = -1,    // the peer broke the pipe's framing
+    TUNNEL_E_CONTROL = -2, // the peer sent a JSON message that is wrong, or wrong now
+    TUNNEL_E_MUX = -3,     // the peer broke HTTP/2
+    TUNNEL_E_SILENT = -4,  // the peer has not been heard for TUNNEL_SILENCE_MS
     TUNNEL_E_MEMORY = -5,
     TUNNEL_E_FULL = -6,    // too many control records wait to be sent
     TUNNEL_E_FLOOD = -7,   // the peer says too much that brings nothing
     TUNNEL_E_STALLED = -8, // the peer has acknowledged nothing for TUNNEL_STALL_MS, though it owes
-    TUNNEL_E_SPENT = -9,   // relay: the stream ids are used up, and what ran has ended
+    TUNNEL_E_IDS = -9,     // relay: the stream ids are used up, and what ran has ended
 };
 
 const char *tunnel_strerror(int error);
@@ -86,10 +86,10 @@ struct mux *tunnel_mux(struct tunnel *t);
 
 // Queues a message (TUNNEL_FEATURES are added to the features of a greeting): hello, welcome,
 // refused without id as link messages, all others as control records. Returns 0 or a tunnel_error.
-int tunnel_say(struct tunnel *t, const struct control_message *message);
+int tunnel_queue_control(struct tunnel *t, const struct control_message *message);
 
 // Queues a report, if the peer wants any: else, and when too many wait, it is dropped.
-void tunnel_report(struct tunnel *t, const struct report *report);
+void tunnel_queue_report(struct tunnel *t, const struct report *report);
 
 // Feeds bytes of a link message, which may come in pieces; `last` ends the message. Returns 0 or a
 // tunnel_error: the tunnel is dead then.
@@ -97,7 +97,7 @@ int tunnel_recv(struct tunnel *t, const uint8_t *bytes, size_t len, bool last);
 
 // The link has heard something of the peer that is no part of a message: a ping or pong. Returns 0
 // or TUNNEL_E_FLOOD.
-int tunnel_recv_flood_budget(struct tunnel *t);
+int tunnel_recv_ping(struct tunnel *t);
 
 // Writes at most one link message of at most cap (≥ TUNNEL_MESSAGE_MIN) bytes. Returns its length,
 // 0 when there is nothing, or a tunnel_error.
@@ -105,5 +105,5 @@ int tunnel_send(struct tunnel *t, uint8_t *out, size_t cap);
 bool tunnel_wants_send(const struct tunnel *t);
 
 // To be called twice a second (TUNNEL_TICK_MS). Returns 0, or why the tunnel is to end:
-// TUNNEL_E_SILENT, TUNNEL_E_STALLED or TUNNEL_E_SPENT.
+// TUNNEL_E_SILENT, TUNNEL_E_STALLED or TUNNEL_E_IDS.
 int tunnel_tick(struct tunnel *t, uint64_t now_ms);

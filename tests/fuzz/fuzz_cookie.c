@@ -55,11 +55,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     head_init(&head);
     struct slice sent = slice_of((const char *)data, size);
     CHECK(head_add(&head, SLICE("set-cookie"), sent));
-    bool reaches = cookie_reaches_out(&head, shared);
+    bool reaches = cookie_exceeds_host(&head, shared);
     cookie_confine(&head, shared, values);
     struct slice left = head.fields[0].value;
     CHECK(left.len <= size && check(left, true) <= check(sent, false));
-    CHECK(!cookie_reaches_out(&head, shared));
+    CHECK(!cookie_exceeds_host(&head, shared));
     CHECK(reaches || slice_eq(left, sent));
     cookie_confine(&head, shared, again);
     CHECK(slice_eq(head.fields[0].value, left));

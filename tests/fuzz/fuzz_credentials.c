@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "proto/http/credential_url.h"
 #include "proto/http/credentials.h"
 
 #define CHECK(condition)                                                    \

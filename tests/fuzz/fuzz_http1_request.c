@@ -2,6 +2,7 @@
 // A visitor's stream: pipelined requests with their bodies. Pieces change nothing, and what is
 // accepted is written as one request that is read as the same.
 #include "http1_stream.h"
+#include "proto/http/authority.h"
 
 static void check_rewritten(const struct http_head *head, const struct body_framing *framing)
 {
@@ -40,13 +41,14 @@ static void check_rewritten(const struct http_head *head, const struct body_fram
 
 static void check_accepted(const struct http_head *head)
 {
-    CHECK(http1_is_token(head->method) && head->status == 0);
-    CHECK(http1_is_target(head->target));
-    CHECK(head->authority.len == 0 ? head->minor_version == 0 : http1_is_host(head->authority));
+    CHECK(http_is_token(head->method) && head->status == 0);
+    CHECK(http_is_target(head->target));
+    CHECK(head->authority.len == 0 ? head->minor_version == 0
+                                   : authority_is_valid(head->authority));
     CHECK(head_count(head, SLICE("host")) <= 1);
     CHECK(head->field_count <= narrow.fields);
     for (size_t i = 0; i < head->field_count; i++)
-        CHECK(http1_is_token(head->fields[i].name) && http1_is_field_value(head->fields[i].value));
+        CHECK(http_is_token(head->fields[i].name) && http_is_field_value(head->fields[i].value));
     (void)http1_keeps_alive(head);
 }
 

@@ -164,7 +164,7 @@ static struct buf run(uint8_t choice, const uint8_t *p, size_t len, uint32_t see
     // Behind a goodbye and the last stream nghttp2 looks at nothing any more that comes in another
     // piece, so whether it is a breach is not known.
     bool dead = error && mux_stream_count(side.mux) > 0;
-    mux_lose(side.mux);
+    mux_link_lost(side.mux);
     CHECK(mux_stream_count(side.mux) == 0 && mux_unread(side.mux) == 0);
     mux_free(side.mux);
     mux_side_deinit(&side);

@@ -46,13 +46,13 @@ static void check_value(struct slice before, struct slice after, const struct or
     size_t len = origin_read(before, &o);
     if (len > 0)
         check_read(before, len);
-    if (len == 0 || !origin_is(&o, from)) {
+    if (len == 0 || !origin_matches(&o, from)) {
         CHECK(slice_eq(before, after));
         return;
     }
     size_t new_len = origin_read(after, &o);
     (void)origin_read(to, &own);
-    CHECK(new_len > 0 && origin_is(&o, &own));
+    CHECK(new_len > 0 && origin_matches(&o, &own));
     CHECK(ends_so(after, slice_of(before.p + len, before.len - len)));
     CHECK(after.len - new_len == before.len - len);
 }
@@ -63,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct slice authority = take_line(&rest);
     struct slice before[LINES];
     struct http_head head;
-    struct origin_change change = {.to = to, .names = names, .name_count = 1};
+    struct origin_rewrite change = {.to = to, .names = names, .name_count = 1};
     size_t count = 0;
     head_init(&head);
     for (; count < LINES && rest.len > 0; count++) {
@@ -73,10 +73,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(head_add(&head, SLICE("X-Location"), slice_of(data ? (const char *)data : "", size)));
     if (!origin_of(SLICE(""), authority, &change.from))
         return 0;
-    size_t bytes = origin_change_bytes(&head, &change);
+    size_t bytes = origin_rewrite_size(&head, &change);
     char *values = malloc(bytes > 0 ? bytes : 1);
     CHECK(values);
-    origin_change(&head, &change, values);
+    origin_rewrite(&head, &change, values);
     for (size_t i = 0; i < count; i++)
         check_value(before[i], head.fields[i].value, &change.from);
     CHECK(head.fields[count].value.len == size);

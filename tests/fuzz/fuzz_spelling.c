@@ -53,7 +53,7 @@ static void check_again(struct http_head *spelled, const char *names)
 {
     static char value[SPELLING_MAX];
     struct slice host = host_of(spelled);
-    size_t room = spelling_room(spelled);
+    size_t room = spelling_bound(spelled);
     size_t len = room > 0 ? spelling_write(spelled, value) : 0;
     CHECK(room <= SPELLING_MAX && len <= room && (room == 0 || len > 0));
     if (spelled->field_count == MESSAGE_FIELDS_CAP)
@@ -62,7 +62,7 @@ static void check_again(struct http_head *spelled, const char *names)
     spelled->host_name = (struct slice){0};
     if (len > 0)
         CHECK(head_add(spelled, SLICE("adit-case"), slice_of(value, len)));
-    CHECK(spelling_take(spelled));
+    CHECK(spelling_apply(spelled));
     if (len > SPELLING_MAX / 2)
         return; // the rest may have the default
     CHECK(slice_eq(host, host_of(spelled)));
@@ -81,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(text && names);
     memcpy(text, data, size);
     take_head(slice_of(text, size), &head);
-    bool sound = fields_check(&head) == 0 && spelling_take(&head);
+    bool sound = fields_check(&head) == 0 && spelling_apply(&head);
     char *at = names;
     for (size_t i = 0; sound && i < head.field_count; i++) {
         struct slice name = head.fields[i].name;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "proto/http/chars.h"
 #include "proto/http/http1.h"
 
 #define CHECK(condition)                                                    \
@@ -202,8 +203,8 @@ static inline size_t check_body(const struct body_framing *framing, struct slice
     check_same_bodies(&pieces, &whole);
     if (whole.done && framing->kind == BODY_CHUNKED) {
         for (size_t i = 0; i < whole.trailers.field_count; i++) {
-            CHECK(http1_is_token(whole.trailers.fields[i].name));
-            CHECK(http1_is_field_value(whole.trailers.fields[i].value));
+            CHECK(http_is_token(whole.trailers.fields[i].name));
+            CHECK(http_is_field_value(whole.trailers.fields[i].value));
         }
         check_rechunked(&whole);
     }

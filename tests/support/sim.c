@@ -370,8 +370,8 @@ static void settle(struct sim *s)
 
 static void lose(struct sim *s)
 {
-    mux_lose(s->pair.relay.mux.mux);
-    mux_lose(s->pair.agent.mux.mux);
+    mux_link_lost(s->pair.relay.mux.mux);
+    mux_link_lost(s->pair.agent.mux.mux);
     s->settling = true;
     for (struct exchange *x = s->live; x; x = x->next)
         x->broken = true;

@@ -6,7 +6,7 @@
 
 static void say(struct tunnel_side *side, const struct control_message *message)
 {
-    CHECK(tunnel_say(side->tunnel, message) == 0);
+    CHECK(tunnel_queue_control(side->tunnel, message) == 0);
 }
 
 static void converse(struct tunnel_side *side, const struct control_message *message)
@@ -93,7 +93,7 @@ int tunnel_say_type(struct tunnel_side *side, enum control_type type, uint64_t i
     (void)snprintf(message.url, sizeof(message.url), "http://name-%u.test/", (unsigned)id);
     (void)snprintf(message.code, sizeof(message.code), "ADIT-TEST");
     (void)snprintf(message.message, sizeof(message.message), "A test.");
-    return tunnel_say(side->tunnel, &message);
+    return tunnel_queue_control(side->tunnel, &message);
 }
 
 void tunnel_pair_init_limited(struct tunnel_pair *p, const struct mux_limits *limits)

@@ -6,7 +6,9 @@
 
 #include <cmocka.h>
 
-#include "proto/http/http1.h"
+#include "proto/http/authority.h"
+#include "proto/http/chars.h"
+#include "proto/http/message.h"
 
 static void expect(const char *what, const char *text, long got, long wanted)
 {
@@ -99,9 +101,9 @@ static void hosts_are_those_of_rfc_3986(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-        expect("host", good[i], http1_is_host(slice_str(good[i])), true);
+        expect("host", good[i], authority_is_valid(slice_str(good[i])), true);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        expect("host", bad[i], http1_is_host(slice_str(bad[i])), false);
+        expect("host", bad[i], authority_is_valid(slice_str(bad[i])), false);
 }
 
 static void character_classes_are_those_of_rfc_9110(void **state)
@@ -114,13 +116,13 @@ static void character_classes_are_those_of_rfc_9110(void **state)
         struct slice s = slice_of(&byte, 1);
         bool alnum = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
         bool visible = (c > 0x20 && c < 0x7f) || c >= 0x80;
-        assert_int_equal(http1_is_token(s), alnum || (c > 0 && strchr(marks, c)));
-        assert_int_equal(http1_is_field_value(s), visible || c == ' ' || c == '\t');
-        assert_int_equal(http1_is_target(s), visible && c != '#');
+        assert_int_equal(http_is_token(s), alnum || (c > 0 && strchr(marks, c)));
+        assert_int_equal(http_is_field_value(s), visible || c == ' ' || c == '\t');
+        assert_int_equal(http_is_target(s), visible && c != '#');
     }
-    assert_false(http1_is_token(SLICE("")));
-    assert_false(http1_is_target(SLICE("")));
-    assert_true(http1_is_field_value(SLICE("")));
+    assert_false(http_is_token(SLICE("")));
+    assert_false(http_is_target(SLICE("")));
+    assert_true(http_is_field_value(SLICE("")));
 }
 
 static void lists_are_split_at_commas_and_empty_elements_skipped(void **state)

@@ -383,17 +383,17 @@ static void an_owner_key_has_64_hexadecimal_digits(void **state)
     struct control_message h = {.type = CONTROL_HELLO};
     (void)state;
     memset(h.owner, 'a', 64);
-    assert_true(control_has_owner(&h));
+    assert_true(control_owner_is_valid(&h));
     h.owner[3] = 'F';
-    assert_true(control_has_owner(&h));
+    assert_true(control_owner_is_valid(&h));
     h.owner[64] = '0';
-    assert_false(control_has_owner(&h));
+    assert_false(control_owner_is_valid(&h));
     h.owner[64] = h.owner[63] = 0;
-    assert_false(control_has_owner(&h));
+    assert_false(control_owner_is_valid(&h));
     h.owner[63] = 'g';
-    assert_false(control_has_owner(&h));
+    assert_false(control_owner_is_valid(&h));
     h.owner[0] = 0;
-    assert_false(control_has_owner(&h));
+    assert_false(control_owner_is_valid(&h));
 }
 
 static void every_error_has_its_words(void **state)

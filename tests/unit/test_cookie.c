@@ -19,13 +19,13 @@ static void expect(const char *sent, const char *wanted)
     head_init(&head);
     head.status = 200;
     (void)head_add(&head, SLICE("Set-Cookie"), slice_str(sent));
-    bool reaches = cookie_reaches_out(&head, domain);
-    assert_true(cookie_bytes(&head) == strlen(sent) && strlen(sent) < sizeof(values));
+    bool reaches = cookie_exceeds_host(&head, domain);
+    assert_true(cookie_bound(&head) == strlen(sent) && strlen(sent) < sizeof(values));
     cookie_confine(&head, domain, values);
     assert_int_equal(head.field_count, 1);
     assert_true(slice_eq(head.fields[0].value, slice_str(wanted)));
     assert_int_equal(reaches, strcmp(sent, wanted) != 0);
-    assert_false(cookie_reaches_out(&head, domain));
+    assert_false(cookie_exceeds_host(&head, domain));
 }
 
 static void a_domain_that_covers_all_names_is_taken_out(void **state)
@@ -138,11 +138,11 @@ static void every_cookie_of_a_head_is_looked_at(void **state)
     head_init(&head);
     (void)head_add(&head, SLICE("A"), SLICE("x; Domain=example.com"));
     (void)head_add(&head, SLICE("set-cookie"), SLICE("x=1"));
-    assert_false(cookie_reaches_out(&head, domain));
+    assert_false(cookie_exceeds_host(&head, domain));
     (void)head_add(&head, SLICE("SET-COOKIE"), SLICE("y=2; domain=com"));
     (void)head_add(&head, SLICE("Set-Cookie2"), SLICE("z=3"));
     (void)head_add(&head, SLICE("Set-Cookie"), SLICE("w=4;Domain=a.example.com"));
-    assert_true(cookie_reaches_out(&head, domain));
+    assert_true(cookie_exceeds_host(&head, domain));
     cookie_confine(&head, domain, values);
     assert_int_equal(head.field_count, 4);
     assert_true(slice_eq(head.fields[0].value, SLICE("x; Domain=example.com")));

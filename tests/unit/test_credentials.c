@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "proto/http/credential_url.h"
 #include "proto/http/credentials.h"
 
 static void fields_that_hold_credentials_are_known(void **state)
@@ -257,13 +258,13 @@ static void values_leave_urls_in_fields(void **state)
     expect_at(CREDENTIAL_URL, "https://a@b@c/", "https://" R "@c/");
     expect_at(CREDENTIAL_URL, "https://a/@b", "https://a/@b");
     expect_at(CREDENTIAL_URL, "?token=can ary\"x>y", "?token=" R);
-    expect_at(CREDENTIAL_SOMEWHERE, "<https://a/x?token=canary>; rel=next, <b?sig=canary>; a=1",
+    expect_at(CREDENTIAL_TEXT, "<https://a/x?token=canary>; rel=next, <b?sig=canary>; a=1",
               "<https://a/x?token=" R ">; rel=next, <b?sig=" R ">; a=1");
-    expect_at(CREDENTIAL_SOMEWHERE, "see //me@a, /b//c@d", "see //" R "@a, /b//c@d");
-    expect_at(CREDENTIAL_SOMEWHERE, "0; url=/x?token=canary", "0; url=/x?token=" R);
-    expect_at(CREDENTIAL_SOMEWHERE, "text/html;q=0.8, a/b; charset=\"x\"",
+    expect_at(CREDENTIAL_TEXT, "see //me@a, /b//c@d", "see //" R "@a, /b//c@d");
+    expect_at(CREDENTIAL_TEXT, "0; url=/x?token=canary", "0; url=/x?token=" R);
+    expect_at(CREDENTIAL_TEXT, "text/html;q=0.8, a/b; charset=\"x\"",
               "text/html;q=0.8, a/b; charset=\"x\"");
-    expect_at(CREDENTIAL_SOMEWHERE, "a; token=canary; b", "a; token=" R "; b");
+    expect_at(CREDENTIAL_TEXT, "a; token=canary; b", "a; token=" R "; b");
 }
 
 static void subprotocols_that_are_names_stay(void **state)

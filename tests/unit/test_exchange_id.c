@@ -20,7 +20,7 @@ static void ids_sort_by_time_and_within_a_millisecond(void **state)
         for (int i = 0; i < 3; i++) {
             exchange_id_next(&ids, ms, id);
             assert_true(strcmp(before, id) < 0);
-            assert_true(exchange_id_is(slice_str(id)));
+            assert_true(exchange_id_is_valid(slice_str(id)));
             memcpy(before, id, sizeof(id));
         }
 }
@@ -53,9 +53,9 @@ static void what_is_no_id_is_told(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-        assert_false(exchange_id_is(slice_str(wrong[i])));
-    assert_false(exchange_id_is(slice_of("0123456789abcde\0", 16)));
-    assert_true(exchange_id_is(SLICE("0123456789abcdef")));
+        assert_false(exchange_id_is_valid(slice_str(wrong[i])));
+    assert_false(exchange_id_is_valid(slice_of("0123456789abcde\0", 16)));
+    assert_true(exchange_id_is_valid(SLICE("0123456789abcdef")));
 }
 
 static void a_digest_does_not_depend_on_the_pieces(void **state)

@@ -156,15 +156,15 @@ static void trailers_lose_what_the_heads_connection_named(void **state)
     char *names = NULL;
 
     (void)state;
-    assert_true(fields_keep_connection_names(
+    assert_true(fields_save_connection_names(
         head_of(&head, "Connection: close, X-A\nX-A: 1\nConnection: keep-alive,x-b ,te,Host\n"),
         &names));
     assert_string_equal(names, "X-A,x-b,");
     fields_strip_trailers(head_of(&trailers, "x-a: 1\nX-B: 2\nX-C: 3\n"), slice_str(names));
     expect_fields(&trailers, "X-C: 3\n");
-    assert_true(fields_keep_connection_names(head_of(&head, "Connection: close\n"), &names));
+    assert_true(fields_save_connection_names(head_of(&head, "Connection: close\n"), &names));
     assert_null(names);
-    assert_true(fields_keep_connection_names(head_of(&head, "X: y\n"), &names));
+    assert_true(fields_save_connection_names(head_of(&head, "X: y\n"), &names));
     assert_null(names);
 }
 

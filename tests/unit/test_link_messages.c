@@ -154,7 +154,7 @@ static void what_lasts_no_longer_says_why_and_what_comes(void **state)
     link_message_lost(text, url, TUNNEL_E_MUX, "a DATA frame");
     assert_string_equal(text, "the tunnel to the relay https://r.example is lost: it broke the "
                               "multiplexing: a DATA frame; connecting again");
-    for (int error = TUNNEL_E_SPENT; error < 0; error++) {
+    for (int error = TUNNEL_E_IDS; error < 0; error++) {
         link_message_lost(text, url, error, "");
         assert_null(strstr(text, "peer"));
     }

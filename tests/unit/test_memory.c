@@ -115,7 +115,7 @@ static void on_control(void *ctx, const struct control_message *message)
     struct side *side = ctx;
     struct control_message welcome = {.type = CONTROL_WELCOME, .version = CONTROL_VERSION};
     if (message->type == CONTROL_HELLO)
-        expect(tunnel_say(side->tunnel, &welcome) == 0);
+        expect(tunnel_queue_control(side->tunnel, &welcome) == 0);
     side->told = side->told || message->type == CONTROL_DRAIN;
 }
 
@@ -178,7 +178,7 @@ static void scenario(void)
     expect(run.relay.tunnel && run.agent.tunnel);
     if (run.failed)
         return;
-    expect(tunnel_say(run.agent.tunnel, &hello) == 0);
+    expect(tunnel_queue_control(run.agent.tunnel, &hello) == 0);
     settle();
     run.relay.stream = mux_open(tunnel_mux(run.relay.tunnel), &post, false, NULL);
     expect(run.relay.stream != NULL);
@@ -186,8 +186,8 @@ static void scenario(void)
     send_body(&run.relay);
     settle();
     send_body(&run.agent);
-    expect(tunnel_say(run.relay.tunnel, &drain) == 0);
-    expect(tunnel_say(run.relay.tunnel, &drain) == 0);
+    expect(tunnel_queue_control(run.relay.tunnel, &drain) == 0);
+    expect(tunnel_queue_control(run.relay.tunnel, &drain) == 0);
     settle();
 }
 

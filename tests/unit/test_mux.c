@@ -274,7 +274,7 @@ static void a_request_that_is_stopped_ends_behind_its_whole_response(void **stat
         if (late)
             mux_settle(&p);
         assert_false(relay->closed);
-        mux_stop(agent->stream);
+        mux_stop_request(agent->stream);
         mux_settle(&p);
         text_is(&relay->body, "too much");
         assert_true(relay->ended && relay->closed && agent->closed);
@@ -294,7 +294,7 @@ static void a_request_that_has_ended_need_not_be_stopped(void **state)
     begin_upload(&p, &relay, &agent);
     assert_int_equal(mux_finish(relay->stream, NULL), 0);
     mux_settle(&p);
-    mux_stop(agent->stream);
+    mux_stop_request(agent->stream);
     respond(agent, 200, true);
     mux_settle(&p);
     assert_true(relay->ended && relay->closed && relay->reset == 0);
@@ -561,8 +561,8 @@ static void a_lost_mux_tells_every_stream_once_and_takes_no_more(void **state)
     (void)mux_side_open(&p.relay, &get, true); // not sent yet
     respond(agent, 200, false);
     mux_settle(&p);
-    mux_lose(p.relay.mux);
-    mux_lose(p.agent.mux);
+    mux_link_lost(p.relay.mux);
+    mux_link_lost(p.agent.mux);
     for (size_t i = 0; i < p.relay.count; i++)
         assert_true(p.relay.views[i]->closed && p.relay.views[i]->reset == MUX_RESET_LOST);
     for (size_t i = 0; i < p.agent.count; i++)
@@ -572,7 +572,7 @@ static void a_lost_mux_tells_every_stream_once_and_takes_no_more(void **state)
     assert_false(mux_wants_send(p.relay.mux));
     assert_int_equal(mux_send(p.relay.mux, out, sizeof(out)), MUX_E_PROTOCOL);
     assert_int_equal(mux_recv(p.relay.mux, "x", 1), MUX_E_PROTOCOL);
-    mux_lose(p.relay.mux);
+    mux_link_lost(p.relay.mux);
     mux_drain(p.relay.mux);
     mux_pair_deinit(&p);
 }

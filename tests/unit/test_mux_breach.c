@@ -372,7 +372,7 @@ static void is_a_breach(const struct breach *c, size_t cut)
     assert_false(mux_wants_send(side.mux));
     assert_int_equal(flush(&side), MUX_E_PROTOCOL);
     assert_int_equal(feed(&side, &after, 0, buf_len(&after)), MUX_E_PROTOCOL);
-    mux_lose(side.mux);
+    mux_link_lost(side.mux);
     assert_int_equal(mux_stream_count(side.mux), 0);
     side_close(&side);
     buf_free(&b);

@@ -182,11 +182,11 @@ static void when_its_ids_are_used_up_a_relay_begins_nothing_more(void **state)
     limits.ids = 5;
     pair_init(&p);
     for (int i = 0; i < 3; i++) {
-        assert_false(mux_is_spent(p.relay.mux));
+        assert_false(mux_ids_exhausted(p.relay.mux));
         assert_non_null(open_get(&p));
     }
-    assert_true(mux_is_spent(p.relay.mux));
-    assert_false(mux_is_spent(p.agent.mux));
+    assert_true(mux_ids_exhausted(p.relay.mux));
+    assert_false(mux_ids_exhausted(p.agent.mux));
     assert_null(open_get(&p));
     mux_settle(&p);
     (void)answer(&p, true);

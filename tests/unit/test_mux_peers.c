@@ -54,7 +54,7 @@ static void more_fields_go_to_peers_that_take_them(void **state)
     (void)state;
     for (int more = 0; more < 2; more++) {
         const struct mux_peer peer = {.fields = more == 1};
-        size_t most = more ? MESSAGE_FIELDS_CAP : MESSAGE_FIELDS_FIRST;
+        size_t most = more ? MESSAGE_FIELDS_CAP : MESSAGE_FIELDS_DEFAULT;
         mux_pair_init(&p);
         mux_set_peer(p.relay.mux, &peer);
         mux_set_peer(p.agent.mux, &peer);

@@ -127,7 +127,7 @@ static void origins_are_the_same_by_scheme_host_and_port(void **state)
         struct origin other;
         assert_true(origin_read(slice_str(cases[i].url), &read) > 0);
         assert_true(origin_of(slice_str(cases[i].scheme), slice_str(cases[i].authority), &other));
-        if (origin_is(&read, &other) != cases[i].same)
+        if (origin_matches(&read, &other) != cases[i].same)
             fail_msg("%s and %s %s", cases[i].url, cases[i].scheme, cases[i].authority);
     }
 }
@@ -135,7 +135,7 @@ static void origins_are_the_same_by_scheme_host_and_port(void **state)
 static void fields_are_changed_where_they_name_it_and_nowhere_else(void **state)
 {
     static const struct slice names[] = {{"Location", 8}};
-    struct origin_change change = {
+    struct origin_rewrite change = {
         .to = SLICE("https://pub.example:8443"), .names = names, .name_count = 1};
     static const struct {
         const char *name, *value, *expected;
@@ -162,11 +162,11 @@ static void fields_are_changed_where_they_name_it_and_nowhere_else(void **state)
         if (strcmp(fields[i].value, fields[i].expected) != 0)
             expected += strlen(fields[i].expected);
     }
-    size_t bytes = origin_change_bytes(&head, &change);
+    size_t bytes = origin_rewrite_size(&head, &change);
     assert_int_equal(bytes, expected);
     char *values = malloc(bytes);
     assert_non_null(values);
-    origin_change(&head, &change, values);
+    origin_rewrite(&head, &change, values);
     for (size_t i = 0; i < COUNT; i++)
         if (!slice_eq(head.fields[i].value, slice_str(fields[i].expected)))
             fail_msg("%s: %.*s", fields[i].value, (int)head.fields[i].value.len,

@@ -14,11 +14,11 @@ static uint64_t any_number(struct chance *c)
     return (uint64_t)chance_below(c, UINT32_MAX) << 32 | chance_below(c, UINT32_MAX);
 }
 
-// At most REPORT_MOST.
+// At most REPORT_VALUE_MAX.
 static uint64_t some_number(struct chance *c)
 {
     uint64_t n = any_number(c) >> chance_below(c, 64);
-    return n < REPORT_MOST ? n : REPORT_MOST;
+    return n < REPORT_VALUE_MAX ? n : REPORT_VALUE_MAX;
 }
 
 static struct report some_report(struct chance *c)
@@ -84,10 +84,10 @@ static void more_than_the_most_is_no_report_and_is_never_written(void **state)
             r.sent_on_ns = r.connect_ns = r.answered_ns = r.duration_ns = 0;
             uint64_t *const at[] = {&r.body[0].bytes, &r.body[1].bytes, &r.sent_on_ns,
                                     &r.connect_ns,    &r.answered_ns,   &r.duration_ns};
-            *at[which] = over == 2 ? UINT64_MAX - 1 : REPORT_MOST + over;
+            *at[which] = over == 2 ? UINT64_MAX - 1 : REPORT_VALUE_MAX + over;
             size_t len = report_write(&r, bytes);
             assert_int_equal(report_read(slice_of((char *)bytes, len), &back), len);
-            *at[which] = REPORT_MOST;
+            *at[which] = REPORT_VALUE_MAX;
             assert_int_equal(report_write(&r, bytes), len);
             // Its lowest seven bits are its first byte.
             for (size_t i = EXCHANGE_ID_BYTES + 1; i + 8 < len; i++)
@@ -149,7 +149,7 @@ static void reports_reach_the_other_end_with_the_next_tick(void **state)
     struct report r = some_report(&c);
     (void)state;
     tunnel_pair_open(&p);
-    tunnel_report(p.agent.tunnel, &r);
+    tunnel_queue_report(p.agent.tunnel, &r);
     tunnel_settle(&p);
     assert_int_equal(p.relay.report_count, 0);
     assert_int_equal(tunnel_pair_tick(&p, TUNNEL_TICK_MS), 0);
@@ -173,7 +173,7 @@ static void many_reports_leave_at_once_and_arrive_in_every_split(void **state)
             uint8_t text[REPORT_MAX];
             r = some_report(&c);
             bytes += report_write(&r, text);
-            tunnel_report(p.relay.tunnel, &r);
+            tunnel_queue_report(p.relay.tunnel, &r);
         }
         while (tunnel_move(&p.relay, &p.agent, TUNNEL_MESSAGE_MIN, piece) > 0)
             ;
@@ -201,7 +201,7 @@ static void more_reports_than_may_wait_are_dropped(void **state)
             bytes += report_write(&r, text);
             fit++;
         }
-        tunnel_report(p.relay.tunnel, &r);
+        tunnel_queue_report(p.relay.tunnel, &r);
     }
     (void)tunnel_pair_tick(&p, TUNNEL_TICK_MS);
     tunnel_settle(&p);
@@ -218,9 +218,9 @@ static void who_does_not_want_reports_gets_none(void **state)
     (void)state;
     tunnel_pair_init(&p);
     hello.features[0] = 0;
-    assert_int_equal(tunnel_say(p.agent.tunnel, &hello), 0);
+    assert_int_equal(tunnel_queue_control(p.agent.tunnel, &hello), 0);
     tunnel_settle(&p);
-    tunnel_report(p.relay.tunnel, &r);
+    tunnel_queue_report(p.relay.tunnel, &r);
     assert_int_equal(tunnel_pair_tick(&p, TUNNEL_TICK_MS), 0);
     tunnel_settle(&p);
     assert_int_equal(p.agent.report_count, 0);

@@ -47,14 +47,14 @@ static const char *travel(const char *names, const char *host)
     static char value[SPELLING_MAX + 1];
     head_of(&sent, names, sent_text, false);
     sent.host_name = slice_str(host);
-    size_t room = spelling_room(&sent);
+    size_t room = spelling_bound(&sent);
     size_t len = room > 0 ? spelling_write(&sent, value) : 0;
     assert_true(room > 0 ? len > 0 && len <= room : len == 0);
     value[len] = 0;
     head_of(&came, names, came_text, true);
     if (len > 0)
         assert_true(head_add(&came, SLICE("adit-case"), slice_of(value, len)));
-    assert_true(spelling_take(&came));
+    assert_true(spelling_apply(&came));
     assert_int_equal(came.field_count, sent.field_count);
     for (size_t i = 0; i < sent.field_count; i++)
         if (!slice_eq(sent.fields[i].name, came.fields[i].name))
@@ -226,7 +226,7 @@ static void without_word_of_it_names_are_spelled_as_registered(void **state)
         static struct http_head head;
         char text[64];
         head_of(&head, names[i], text, true);
-        assert_true(spelling_take(&head));
+        assert_true(spelling_apply(&head));
         if (!slice_eq(head.fields[0].name, slice_str(names[i])))
             fail_msg("%s is spelled %.*s", names[i], (int)head.fields[0].name.len,
                      head.fields[0].name.p);
@@ -246,17 +246,17 @@ static void no_peer_changes_a_name(void **state)
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         head_of(&head, "accept cookie", text, true);
         assert_true(head_add(&head, SLICE("adit-case"), slice_str(bad[i])));
-        if (spelling_take(&head))
+        if (spelling_apply(&head))
             fail_msg("taken: %s", bad[i]);
     }
     head_of(&head, "accept cookie", text, true);
     for (int i = 0; i < 2; i++)
         assert_true(head_add(&head, SLICE("adit-case"), SLICE("*")));
-    assert_false(spelling_take(&head));
+    assert_false(spelling_apply(&head));
     head_of(&head, "accept", text, true); // a response has no Host
     head.method = (struct slice){0};
     assert_true(head_add(&head, SLICE("adit-case"), SLICE("Host")));
-    assert_false(spelling_take(&head));
+    assert_false(spelling_apply(&head));
 }
 
 static void beyond_its_bound_names_have_the_default(void **state)
@@ -272,13 +272,13 @@ static void beyond_its_bound_names_have_the_default(void **state)
         at[0] = at[2] = 'X';
         assert_true(head_add(&sent, slice_of(at, 200), SLICE("")));
     }
-    assert_int_equal(spelling_room(&sent), SPELLING_MAX);
+    assert_int_equal(spelling_bound(&sent), SPELLING_MAX);
     size_t len = spelling_write(&sent, value);
     assert_int_equal(len, 81 * 201 - 1); // whole names only
     for (size_t i = 0; i < 100; i++)
         at[(ptrdiff_t)(i * 200) - 20000] = at[(ptrdiff_t)(i * 200) - 20000 + 2] = 'x';
     assert_true(head_add(&sent, SLICE("adit-case"), slice_of(value, len)));
-    assert_true(spelling_take(&sent));
+    assert_true(spelling_apply(&sent));
     for (size_t i = 0; i < 100; i++)
         assert_memory_equal(sent.fields[i].name.p, i < 81 ? "XxXx" : "Xxxx", 4);
 }

@@ -97,7 +97,7 @@ static void try_message(enum tunnel_role role, bool open, uint8_t kind,
     bool legal = is_legal(role, open, kind, h);
     side_in(&side, role, open);
     int error = feed_json(&side, kind, json, (size_t)len);
-    if (error != (legal ? 0 : TUNNEL_E_HELLO))
+    if (error != (legal ? 0 : TUNNEL_E_CONTROL))
         fail_msg("role %d, open %d, kind %d, %s: %d", role, open, kind, json, error);
     assert_int_equal(side.said_count, legal);
     enum tunnel_state then = kind == PIPE_REFUSED ? TUNNEL_REFUSED : TUNNEL_OPEN;
@@ -135,7 +135,7 @@ static void nothing_but_a_greeting_is_taken_before_the_greeting(void **state)
             struct tunnel_side side;
             side_in(&side, (enum tunnel_role)role, false);
             int error = tunnel_feed(&side, i ? data : ack, i ? sizeof(data) : sizeof(ack), true, 3);
-            assert_int_equal(error, TUNNEL_E_HELLO);
+            assert_int_equal(error, TUNNEL_E_CONTROL);
             assert_int_equal(side.said_count, 0);
             tunnel_side_deinit(&side);
         }
@@ -155,11 +155,11 @@ static void what_breaks_the_framing_or_the_mux_ends_the_tunnel(void **state)
         {"\4\0\0\0\0\0\0\0\1", 9, TUNNEL_E_PIPE},
         {"\5\0\0\0\0\0\0\0\1", 9, TUNNEL_E_PIPE},
         {"\4\0\0\0\0\0\0\0\0\3\0\0\1x", 14, TUNNEL_E_PIPE},
-        {"\4\0\0\0\0\0\0\0\0\2\0\0\1x", 14, TUNNEL_E_HELLO},
+        {"\4\0\0\0\0\0\0\0\0\2\0\0\1x", 14, TUNNEL_E_CONTROL},
         {"\4\0\0\0\0\0\0\0\0\0\0\0\0", 13, TUNNEL_E_PIPE},
         {"\4\0\0\0\0\0\0\0\0\0\x10\0\1x", 14, TUNNEL_E_PIPE},
-        {"\4\0\0\0\0\0\0\0\0\1\0\0\2{}", 15, TUNNEL_E_HELLO},
-        {"\1{}", 3, TUNNEL_E_HELLO},
+        {"\4\0\0\0\0\0\0\0\0\1\0\0\2{}", 15, TUNNEL_E_CONTROL},
+        {"\1{}", 3, TUNNEL_E_CONTROL},
         {"\4\0\0\0\0\0\0\0\0\0\0\0\30POST / HTTP/1.1\r\nHost: a\r\n", 39, TUNNEL_E_MUX},
     };
     (void)state;
@@ -277,10 +277,10 @@ static void a_message_too_long_to_be_said_is_not(void **state)
     (void)state;
     tunnel_pair_open(&p);
     memset(drain.message, 1, sizeof(drain.message) - 1); // six characters each
-    assert_int_equal(tunnel_say(p.relay.tunnel, &drain), TUNNEL_E_HELLO);
+    assert_int_equal(tunnel_queue_control(p.relay.tunnel, &drain), TUNNEL_E_CONTROL);
     assert_false(tunnel_wants_send(p.relay.tunnel));
     memset(drain.message, '"', sizeof(drain.message) - 1);
-    assert_int_equal(tunnel_say(p.relay.tunnel, &drain), 0);
+    assert_int_equal(tunnel_queue_control(p.relay.tunnel, &drain), 0);
     tunnel_settle(&p);
     assert_string_equal(p.agent.said[2].message, drain.message);
     tunnel_pair_deinit(&p);

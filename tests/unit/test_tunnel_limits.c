@@ -106,12 +106,12 @@ static void messages_that_bring_nothing_are_bounded_and_time_gives_more(void **s
     int heard = 0;
     (void)state;
     tunnel_side_init(&side, TUNNEL_RELAY, 0);
-    while (tunnel_recv_flood_budget(side.tunnel) == 0 && heard < TUNNEL_FLOOD_BUDGET - 1)
+    while (tunnel_recv_ping(side.tunnel) == 0 && heard < TUNNEL_FLOOD_BUDGET - 1)
         heard++;
     assert_int_equal(tunnel_tick(side.tunnel, 1000), 0);
     for (int i = 0; i < 100; i++)
-        assert_int_equal(tunnel_recv_flood_budget(side.tunnel), 0);
-    assert_int_equal(tunnel_recv_flood_budget(side.tunnel), TUNNEL_E_FLOOD);
+        assert_int_equal(tunnel_recv_ping(side.tunnel), 0);
+    assert_int_equal(tunnel_recv_ping(side.tunnel), TUNNEL_E_FLOOD);
     assert_int_equal(tunnel_state(side.tunnel), TUNNEL_DEAD);
     tunnel_side_deinit(&side);
 }
@@ -167,7 +167,7 @@ static void a_spent_tunnel_drains_until_what_runs_has_ended(void **state)
     assert_int_equal(mux_respond(p.agent.mux.views[0]->stream, &ok, true), 0);
     tunnel_settle(&p);
     assert_true(p.relay.mux.views[0]->closed && p.relay.mux.views[0]->reset == 0);
-    assert_int_equal(tunnel_pair_tick(&p, TUNNEL_TICK_MS), TUNNEL_E_SPENT);
+    assert_int_equal(tunnel_pair_tick(&p, TUNNEL_TICK_MS), TUNNEL_E_IDS);
     assert_int_equal(tunnel_state(p.relay.tunnel), TUNNEL_DEAD);
     tunnel_pair_deinit(&p);
 }
@@ -185,7 +185,7 @@ static void a_spent_tunnel_waits_no_longer_than_its_time(void **state)
         if (!error)
             tunnel_settle(&p);
     }
-    assert_int_equal(error, TUNNEL_E_SPENT);
+    assert_int_equal(error, TUNNEL_E_IDS);
     assert_int_equal(p.now_ms - begin, TUNNEL_DRAIN_MS);
     tunnel_pair_deinit(&p);
 }

@@ -119,7 +119,7 @@ static void begin(struct forwarded *f, const char *method, bool end)
 
 static void finish(struct forwarded *f)
 {
-    mux_lose(f->pair.agent.mux);
+    mux_link_lost(f->pair.agent.mux);
     loop_run_once(&f->loop);
     mux_pair_deinit(&f->pair);
     loop_deinit(&f->loop);
@@ -215,7 +215,7 @@ static void an_interim_head_that_the_tunnel_cannot_carry_is_left_out(void **stat
         struct forwarded f;
         struct http_head head = head_response(103);
         const struct body_framing none = {BODY_NONE, 0};
-        while (head.field_count < MESSAGE_FIELDS_FIRST + over)
+        while (head.field_count < MESSAGE_FIELDS_DEFAULT + over)
             assert_true(head_add(&head, SLICE("link"), SLICE("<x>")));
         begin(&f, "GET", true);
         exchange_head(&f.service.end, &head, &none);
@@ -233,8 +233,8 @@ static void trailers_that_the_tunnel_cannot_carry_are_left_out(void **state)
         size_t count, value;
         bool passed_on;
     } cases[] = {
-        {MESSAGE_FIELDS_FIRST, 1, true}, // the peer has not announced more
-        {MESSAGE_FIELDS_FIRST + 1, 1, false},
+        {MESSAGE_FIELDS_DEFAULT, 1, true}, // the peer has not announced more
+        {MESSAGE_FIELDS_DEFAULT + 1, 1, false},
         {1, MUX_FIELD_MAX, true},
         {1, MUX_FIELD_MAX + 1, false},
     };

@@ -135,7 +135,7 @@ static bool is_like_id(struct slice word)
         has_digit = has_digit || (word.p[i] >= '0' && word.p[i] <= '9');
         whole[i] = ascii_lower(word.p[i]);
     }
-    return has_digit && exchange_id_is(slice_of(whole, EXCHANGE_ID_LEN));
+    return has_digit && exchange_id_is_valid(slice_of(whole, EXCHANGE_ID_LEN));
 }
 
 // The comparison in which this word is likely to make sense; NULL: none comes to mind.

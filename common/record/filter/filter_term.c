@@ -123,7 +123,7 @@ static bool finish_id(struct filter_parser *p, const struct comparison *c)
         id[i] = ascii_lower(id[i]);
     if (len > 0 && len <= EXCHANGE_ID_LEN)
         memcpy(whole, id, len);
-    if (len > 0 && len <= EXCHANGE_ID_LEN && exchange_id_is(slice_of(whole, EXCHANGE_ID_LEN)))
+    if (len > 0 && len <= EXCHANGE_ID_LEN && exchange_id_is_valid(slice_of(whole, EXCHANGE_ID_LEN)))
         return true;
     return wrong_value(
         p, c, "an id, or its beginning or end, is 1 to 16 digits and letters without i l o u");

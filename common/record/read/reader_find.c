@@ -76,7 +76,7 @@ struct candidates {
 
 static void add_candidate(struct candidates *c, struct slice id)
 {
-    if (c->count > IDS_SHOWN || id.len != EXCHANGE_ID_LEN || !exchange_id_is(id))
+    if (c->count > IDS_SHOWN || id.len != EXCHANGE_ID_LEN || !exchange_id_is_valid(id))
         return;
     for (size_t i = 0; i < c->count; i++)
         if (memcmp(c->id[i], id.p, id.len) == 0)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "redact.h"
 #include "proto/http/chars.h"
+#include "proto/http/credential_url.h"
 #include "proto/http/credentials.h"
 
 enum {
@@ -112,7 +113,7 @@ static enum credential_place place_of(struct slice name)
 {
     bool url = slice_ieq(name, SLICE("referer")) || slice_ieq(name, SLICE("location")) ||
                slice_ieq(name, SLICE("content-location"));
-    return url ? CREDENTIAL_URL : CREDENTIAL_SOMEWHERE;
+    return url ? CREDENTIAL_URL : CREDENTIAL_TEXT;
 }
 
 // Fields whose values have parameters of their own kind, and come with most heads.
@@ -385,7 +386,7 @@ static bool add_line(const struct redact *r, struct credential_sink *o, struct s
         len = hidden ? len : line.len - rest.len;
     }
     o->any = false;
-    put_url(r, o, slice_of(line.p, len), CREDENTIAL_SOMEWHERE);
+    put_url(r, o, slice_of(line.p, len), CREDENTIAL_TEXT);
     if (hidden) // a name behind a secret may be part of that
         add_hidden(o, o->any ? (struct slice){0} : name);
     hidden = hidden || o->any;

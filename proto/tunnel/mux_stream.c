@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+// The streams of a mux: their life, the events they have to tell, limits, credit.
+#include <stdlib.h>
+#include "mux_internal.h"
+
+struct mux_stream *mux_stream_new(struct mux *m, int32_t id, void *user)
+{
+    struct mux_stream *s = malloc(sizeof(*s)); // calloc takes nothing from the thread's cache
+    if (!s)
+        return NULL;
+    *s = (struct mux_stream){
+        .mux = m,
+        .id = id,
+        .user = user,
+        .window = MUX_WINDOW_START,
+    };
+    list_prepend(&m->streams, &s->in_streams);
+    m->stream_count++;
+    return s;
+}
+
+void mux_stream_free(struct mux_stream *s)
+{
+    struct mux *m = s->mux;
+    if (s->queued)
+        list_remove(&m->events, &s->in_events);
+    list_remove(&m->streams, &s->in_streams);
+    m->stream_count--;
+    m->unread -= s->unread;
+    free(s->trailers);
+    buf_free(&s->out);
+    free(s);
+}
+
+void mux_stream_close(struct mux_stream *s, uint32_t reset)
+{
+    s->mux->unread -= s->unread;
+    s->unread = 0;
+    if (!s->peer_finished)
+        mux_expect_stray(s->mux, s->window);
+    s->closed = true;
+    s->reset = reset;
+    mux_queue_event(s);
+}
+
+void mux_expect_stray(struct mux *m, uint32_t window)
+{
+    m->stray += window;
+    flood_budget_earn(&m->flood_budget, FLOOD_BUDGET_PER_RESET);
+}
+
+void mux_stream_reset(struct mux_stream *s, uint32_t code)
+{
+    struct mux *m = s->mux;
+    if (s->closed)
+        return;
+    (void)nghttp2_session_set_stream_user_data(m->session, s->id, NULL);
+    (void)nghttp2_submit_rst_stream(m->session, NGHTTP2_FLAG_NONE, s->id, code);
+    mux_stream_close(s, code);
+}
+
+struct mux_stream *mux_stream_by_id(struct mux *m, int32_t id)
+{
+    return nghttp2_session_get_stream_user_data(m->session, id);
+}
+
+void mux_queue_event(struct mux_stream *s)
+{
+    if (s->queued)
+        return;
+    s->queued = true;
+    list_prepend(&s->mux->events, &s->in_events);
+}
+
+static void dispatch_event(struct mux_stream *s)
+{
+    struct mux *m = s->mux;
+    size_t drained = s->drained_out;
+    s->drained_out = 0;
+    if (s->closed) {
+        uint32_t reset = s->reset;
+        if (!reset && !(s->peer_finished && s->finished))
+            reset = s->peer_finished && m->role == MUX_RELAY ? MUX_RESET_UNWANTED
+                                                             : NGHTTP2_INTERNAL_ERROR;
+        m->handler->closed(m->ctx, s, reset);
+        mux_stream_free(s);
+    } else if (drained > 0) {
+        m->handler->drained(m->ctx, s, drained);
+    }
+}
+
+void mux_dispatch_events(struct mux *m)
+{
+    while (m->events.first) {
+        struct mux_stream *s = LIST_ITEM(m->events.first, struct mux_stream, in_events);
+        list_remove(&m->events, &s->in_events);
+        s->queued = false;
+        dispatch_event(s);
+    }
+}
+
+size_t mux_stream_count(const struct mux *m)
+{
+    return m->stream_count;
+}
+
+bool mux_is_full(const struct mux *m)
+{
+    return m->stream_count >= m->limits.streams;
+}
+
+bool mux_unread_is_full(const struct mux *m)
+{
+    return m->unread >= m->limits.unread;
+}
+
+struct mux_stream *mux_next(const struct mux *m, const struct mux_stream *s)
+{
+    struct list_link *next = s ? s->in_streams.next : m->streams.first;
+    return next ? LIST_ITEM(next, struct mux_stream, in_streams) : NULL;
+}
+
+size_t mux_unread(const struct mux *m)
+{
+    return m->unread;
+}
+
+size_t mux_stream_unread(const struct mux_stream *s)
+{
+    return s->unread;
+}
+
+const struct mux_peer *mux_stream_peer(const struct mux_stream *s)
+{
+    return &s->mux->peer;
+}
+
+bool mux_ids_exhausted(const struct mux *m)
+{
+    return m->role == MUX_RELAY && nghttp2_session_get_next_stream_id(m->session) > m->limits.ids;
+}
+
+// The window grows towards its maximum only as its reader drains, and not while the tunnel holds
+// much (docs/protocol.md §4.2).
+static void grow_window(struct mux_stream *s)
+{
+    struct mux *m = s->mux;
+    uint64_t after = s->window > MUX_GROW_AFTER ? s->window : MUX_GROW_AFTER;
+    uint32_t most = m->limits.window;
+    if (s->window >= most || s->drained < after || m->unread > m->limits.unread / 2)
+        return;
+    uint32_t window = s->window >= most / 2 ? most : s->window * 2;
+    if (nghttp2_session_set_local_window_size(m->session, NGHTTP2_FLAG_NONE, s->id,
+                                              (int32_t)window))
+        return;
+    s->window = window;
+    s->drained = 0;
+}
+
+void mux_credit(struct mux_stream *s, size_t len)
+{
+    struct mux *m = s->mux;
+    if (len > s->unread)
+        len = s->unread;
+    s->unread -= (uint32_t)len;
+    m->unread -= len;
+    s->drained += len;
+    if (s->closed || s->peer_finished)
+        return;
+    (void)nghttp2_session_consume_stream(m->session, s->id, len);
+    grow_window(s);
+}
+
+void mux_reset(struct mux_stream *s, enum mux_reset code)
+{
+    mux_stream_reset(s, code);
+    mux_stream_free(s);
+}
+
+void mux_set_user(struct mux_stream *s, void *user)
+{
+    s->user = user;
+}
+
+void *mux_user(const struct mux_stream *s)
+{
+    return s->user;
+}
