@@ -6,14 +6,14 @@
 #pragma once
 
 // Replaced by every update. The far_ columns hold the peer's report.
-#define RECORD_COLUMNS_PEER(C)                                                          \
-    C(far_outcome)                                                                      \
-    C(far_flags)                                                                        \
-    C(far_sent_on_ns)                                                                   \
-    C(far_connect_ns)                                                                   \
-    C(far_answered_ns)                                                                  \
-    C(far_duration_ns) C(far_request_bytes) C(far_request_digest) C(far_response_bytes) \
-        C(far_response_digest)
+#define RECORD_COLUMNS_PEER(C) \
+    C(far_outcome)             \
+    C(far_flags)               \
+    C(far_sent_on_ns)          \
+    C(far_connect_ns)          \
+    C(far_answered_ns)         \
+    C(far_duration_ns)         \
+    C(far_request_bytes) C(far_request_digest) C(far_response_bytes) C(far_response_digest)
 #define RECORD_COLUMNS_REPLACED(C) \
     C(status)                      \
     C(outcome)                     \

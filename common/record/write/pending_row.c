@@ -126,10 +126,10 @@ static void free_waiting(struct pending_rows *rows)
         pending_row_free(rows, oldest);
 }
 
-void pending_rows_stop_waiting(struct pending_rows *rows, uint64_t now_ms)
+void pending_rows_expire_waiting(struct pending_rows *rows, uint64_t now_ms)
 {
     struct pending_row *oldest = NULL;
-    while ((oldest = oldest_waiting(rows)) && (rows->waiting_count > RECORDER_WAITING ||
+    while ((oldest = oldest_waiting(rows)) && (rows->waiting_count > RECORDER_WAITING_MAX ||
                                                now_ms - oldest->written_ms >= RECORDER_REPORT_MS))
         pending_row_free(rows, oldest);
 }
@@ -191,13 +191,13 @@ bool pending_rows_have_slot(struct pending_rows *rows, uint32_t slot)
     return true;
 }
 
-void pending_rows_lose_rows(struct pending_rows *rows)
+void pending_rows_forget_record(struct pending_rows *rows)
 {
     struct pending_row **at = &rows->dirty;
     free_waiting(rows);
     for (uint32_t i = 0; i < rows->slot_count; i++) {
         struct pending_row *row = rows->slots[i];
-        if (row && row->routed && row->told) {
+        if (row && row->routed && row->stored) {
             rows->slots[i] = NULL;
             rows->lost++;
             row->ended = true;
@@ -207,7 +207,7 @@ void pending_rows_lose_rows(struct pending_rows *rows)
     }
     while (*at) {
         struct pending_row *row = *at;
-        if (!row->told) {
+        if (!row->stored) {
             at = &row->next_dirty;
             continue;
         }

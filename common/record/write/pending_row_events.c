@@ -14,7 +14,7 @@ static const char *take(struct slice *out, const char *at, size_t len)
     return at + len;
 }
 
-static bool on_begin(struct pending_rows *rows, const struct event_begin *e)
+static bool on_begin(struct pending_rows *rows, const struct event_begun *e)
 {
     if (!pending_rows_have_slot(rows, e->event.slot)) {
         rows->lost++;
@@ -41,7 +41,7 @@ static bool on_begin(struct pending_rows *rows, const struct event_begin *e)
     row->x.protocol = e->event.flags & EVENT_HTTP_10 ? SLICE("HTTP/1.0") : SLICE("HTTP/1.1");
     row->x.began_ns = e->began_ns;
     row->x.flags = e->event.flags & EVENT_REDACTED ? RECORD_REDACTED : 0;
-    row->x.size = PENDING_ROW_ROW_BYTES + len;
+    row->x.size = PENDING_ROW_FIXED_BYTES + len;
     row->x.sent_on_ns = row->x.connect_ns = row->x.answered_ns = row->x.duration_ns = -1;
     row->x.service_first_ns = -1;
     for (int side = 0; side < 2; side++)
@@ -205,17 +205,17 @@ static bool on_bad_head(struct pending_rows *rows, struct pending_row *row,
 }
 
 // The digest of a body of which nothing has passed.
-static void put_nothing(uint8_t digest[static DIGEST_BYTES])
+static void put_empty_digest(uint8_t digest[static DIGEST_BYTES])
 {
-    const struct digest nothing = {0};
-    (void)digest_value(&nothing, digest);
+    const struct digest empty = {0};
+    (void)digest_value(&empty, digest);
 }
 
-static void end_body(struct record_body *b, const struct event_passed *p, bool has_digest)
+static void end_body(struct record_body *b, const struct event_body *p, bool has_digest)
 {
     b->has_digest = has_digest;
     if (!p) {
-        put_nothing(b->digest);
+        put_empty_digest(b->digest);
         return;
     }
     b->bytes = p->bytes;
@@ -226,11 +226,11 @@ static void end_body(struct record_body *b, const struct event_passed *p, bool h
 }
 
 // What is known by now, in place of what was known before.
-static void take_facts(struct pending_row *row, const struct event_end *e)
+static void update_facts(struct pending_row *row, const struct event_facts *e)
 {
     struct record_exchange *x = &row->x;
     const unsigned flags = e->event.flags;
-    const struct event_passed *passed = (const struct event_passed *)(e + 1);
+    const struct event_body *passed = (const struct event_body *)(e + 1);
     x->error =
         flags & EVENT_REFUSED ? slice_str(answer_code((enum answer)e->answer)) : (struct slice){0};
     x->status = e->status;
@@ -242,7 +242,7 @@ static void take_facts(struct pending_row *row, const struct event_end *e)
                 (flags & EVENT_RESPONSE_WHOLE ? RECORD_RESPONSE_WHOLE : 0) |
                 (flags & EVENT_REUSED ? RECORD_CONNECTION_REUSED : 0);
     for (int side = 0; side < 2; side++) {
-        bool has = flags & (unsigned)EVENT_REQUEST_PASSED << side;
+        bool has = flags & (unsigned)EVENT_REQUEST_BODY << side;
         end_body(&x->body[side], has ? passed : NULL, !(flags & (unsigned)EVENT_NO_DIGEST << side));
         passed += has ? 1 : 0;
     }
@@ -257,16 +257,16 @@ static void take_facts(struct pending_row *row, const struct event_end *e)
 
 // One that lasts is not left for a later transaction: those who read wait for it.
 static void on_progress(struct pending_rows *rows, struct pending_row *row,
-                        const struct event_end *e)
+                        const struct event_facts *e)
 {
-    take_facts(row, e);
-    row->late = true;
+    update_facts(row, e);
+    row->must_write = true;
     pending_row_touch(rows, row);
 }
 
-static void on_end(struct pending_rows *rows, struct pending_row *row, const struct event_end *e)
+static void on_end(struct pending_rows *rows, struct pending_row *row, const struct event_facts *e)
 {
-    take_facts(row, e);
+    update_facts(row, e);
     row->x.outcome = slice_str(exchange_whystr((enum exchange_why)e->outcome));
     row->ended = true;
     rows->slots[e->event.slot] = NULL;
@@ -281,7 +281,7 @@ static int64_t time_of(uint64_t ns)
 static void on_report(struct pending_rows *rows, const struct event_report *e)
 {
     struct pending_row *row = pending_row_find(rows, e->tunnel_id, e->id);
-    const struct event_peer *body = (const struct event_peer *)(e + 1);
+    const struct event_peer_body *body = (const struct event_peer_body *)(e + 1);
     if (!row || row->x.peer.known)
         return;
     struct record_report *peer = &row->x.peer;
@@ -294,8 +294,8 @@ static void on_report(struct pending_rows *rows, const struct event_report *e)
     peer->duration_ns = time_of(e->duration_ns);
     for (int side = 0; side < 2; side++) {
         peer->whole[side] = e->event.flags & (unsigned)EVENT_REQUEST_WHOLE << side;
-        put_nothing(peer->digest[side]);
-        if (!(e->event.flags & (unsigned)EVENT_REQUEST_PASSED << side))
+        put_empty_digest(peer->digest[side]);
+        if (!(e->event.flags & (unsigned)EVENT_REQUEST_BODY << side))
             continue;
         peer->bytes[side] = body->bytes;
         memcpy(peer->digest[side], body->digest, DIGEST_BYTES);
@@ -309,9 +309,9 @@ bool pending_rows_event(struct pending_rows *rows, const void *event)
 {
     const struct event *e = event;
     enum event_kind kind = (enum event_kind)e->kind;
-    if (kind == EVENT_BEGIN)
+    if (kind == EVENT_BEGUN)
         return on_begin(rows, event);
-    if (kind == EVENT_REPORT) {
+    if (kind == EVENT_REPORTED) {
         on_report(rows, event);
         return true;
     }
@@ -325,14 +325,14 @@ bool pending_rows_event(struct pending_rows *rows, const void *event)
     case EVENT_TRAILERS: return on_trailers(rows, row, event);
     case EVENT_BAD_HEAD: return on_bad_head(rows, row, event);
     case EVENT_PROGRESS: on_progress(rows, row, event); return true;
-    case EVENT_END: on_end(rows, row, event); return true;
-    case EVENT_DROP:
+    case EVENT_CLOSED: on_end(rows, row, event); return true;
+    case EVENT_DISCARDED:
         rows->slots[e->slot] = NULL;
         pending_row_free(rows, row);
         return true;
-    case EVENT_BEGIN:
-    case EVENT_REPORT:
-    case EVENT_FLUSH: return true;
+    case EVENT_BEGUN:
+    case EVENT_REPORTED:
+    case EVENT_FLUSH_ASKED: return true;
     }
     return true;
 }

@@ -14,8 +14,8 @@ struct pending_row {
     uint64_t written_ms;
     uint8_t share; // of whose share it is
     bool routed, ended, dirty, inserting, waits, hashed;
-    bool told;       // its texts are in the record
-    bool left, late; // it is left for the next transaction; it was left before
+    bool stored;               // its texts are in the record
+    bool deferred, must_write; // it is left for the next transaction; it was left before
     struct pending_row **bucket, *next_in_bucket;
     struct pending_row *next_dirty; // or the next of those that are kept
     struct list_link in_waiting;

@@ -50,8 +50,9 @@ struct pending_row *pending_row_find(struct pending_rows *rows, uint64_t tunnel_
 // quarter of the places a share has RECORDER_SHARE_PART of them all at most.
 bool pending_row_may_wait(const struct pending_rows *rows, const struct pending_row *row)
 {
-    return row->share == 0 || rows->waiting_count < RECORDER_WAITING - RECORDER_WAITING / 4 ||
-           rows->waiting_of[row->share] < RECORDER_WAITING / RECORDER_SHARE_PART;
+    return row->share == 0 ||
+           rows->waiting_count < RECORDER_WAITING_MAX - RECORDER_WAITING_MAX / 4 ||
+           rows->waiting_of[row->share] < RECORDER_WAITING_MAX / RECORDER_SHARE_PART;
 }
 
 void pending_row_wait_for_report(struct pending_rows *rows, struct pending_row *row,
@@ -65,7 +66,7 @@ void pending_row_wait_for_report(struct pending_rows *rows, struct pending_row *
     row->wait_number = rows->waited++;
 }
 
-uint64_t pending_rows_waited(const struct pending_rows *rows)
+uint64_t pending_rows_reported(const struct pending_rows *rows)
 {
     struct list_link *first = rows->waiting.first;
     return first ? LIST_ITEM(first, struct pending_row, in_waiting)->wait_number : rows->waited;

@@ -59,7 +59,7 @@ static int write_pending_row(struct pending_row *row, struct store *s)
     return error;
 }
 
-size_t pending_rows_messages(const struct pending_rows *rows)
+size_t pending_rows_message_overhead(const struct pending_rows *rows)
 {
     return rows->budget.messages * sizeof(struct ws_capture_message);
 }
@@ -69,24 +69,24 @@ bool pending_row_is_over(const struct pending_row *row)
     return row->ended && (!row->hashed || row->x.peer.known);
 }
 
-static bool is_to_leave(const struct pending_row *row, enum pending_rows_leave leave)
+static bool is_deferrable(const struct pending_row *row, enum pending_rows_defer defer)
 {
-    switch (leave) {
-    case PENDING_ROWS_LEAVE_NONE: return false;
-    case PENDING_ROWS_LEAVE_RUNNING: return !row->ended;
-    case PENDING_ROWS_LEAVE_UNREPORTED: return !pending_row_is_over(row);
+    switch (defer) {
+    case PENDING_ROWS_DEFER_NONE: return false;
+    case PENDING_ROWS_DEFER_RUNNING: return !row->ended;
+    case PENDING_ROWS_DEFER_UNREPORTED: return !pending_row_is_over(row);
     }
     return false;
 }
 
-int pending_rows_write(struct pending_rows *rows, struct store *s, enum pending_rows_leave leave,
+int pending_rows_write(struct pending_rows *rows, struct store *s, enum pending_rows_defer defer,
                        size_t most, bool *more)
 {
     int error = SQLITE_OK;
     struct pending_row *row = rows->next ? rows->next : rows->dirty;
     for (; !error && row && most > 0; row = row->next_dirty, most--) {
-        row->left = !row->late && is_to_leave(row, leave);
-        if (!row->left)
+        row->deferred = !row->must_write && is_deferrable(row, defer);
+        if (!row->deferred)
             error = write_pending_row(row, s);
     }
     rows->next = error ? NULL : row;
@@ -94,13 +94,13 @@ int pending_rows_write(struct pending_rows *rows, struct store *s, enum pending_
     return error;
 }
 
-void pending_rows_unwritten(struct pending_rows *rows)
+void pending_rows_rolled_back(struct pending_rows *rows)
 {
     rows->next = NULL;
     for (struct pending_row *row = rows->dirty; row; row = row->next_dirty) {
         if (row->inserting)
             row->x.seq = 0;
-        row->inserting = row->left = false;
+        row->inserting = row->deferred = false;
     }
 }
 
@@ -109,27 +109,27 @@ static void forget_written(struct pending_row *row)
 {
     row->x.size += pending_row_message_bytes(row);
     row->counted = row->x.size;
-    row->inserting = row->dirty = row->late = false;
-    row->told = true;
+    row->inserting = row->dirty = row->must_write = false;
+    row->stored = true;
     row->x.visitor = row->x.method = row->x.scheme = row->x.host = row->x.target =
         (struct slice){0};
     row->x.upstream = row->x.request_head = row->x.replay_of = row->x.reason = (struct slice){0};
     pending_row_free_buffers(row);
     if (row->messages)
-        ws_capture_taken(row->messages);
+        ws_capture_clear(row->messages);
 }
 
 // It is to be written the next time.
-static void leave(struct pending_rows *rows, struct pending_row *row)
+static void defer(struct pending_rows *rows, struct pending_row *row)
 {
-    row->left = false;
-    row->late = true;
+    row->deferred = false;
+    row->must_write = true;
     row->next_dirty = NULL;
     *rows->dirty_last = row;
     rows->dirty_last = &row->next_dirty;
 }
 
-void pending_rows_written(struct pending_rows *rows, uint64_t now_ms)
+void pending_rows_committed(struct pending_rows *rows, uint64_t now_ms)
 {
     size_t count = 0;
     struct pending_row *row = rows->dirty;
@@ -137,8 +137,8 @@ void pending_rows_written(struct pending_rows *rows, uint64_t now_ms)
     rows->dirty_last = &rows->dirty;
     for (struct pending_row *next = NULL; row; row = next, count++) {
         next = row->next_dirty;
-        if (row->left) {
-            leave(rows, row);
+        if (row->deferred) {
+            defer(rows, row);
             continue;
         }
         if (pending_row_is_over(row)) {
@@ -154,7 +154,7 @@ void pending_rows_written(struct pending_rows *rows, uint64_t now_ms)
         else
             pending_row_free(rows, row);
     }
-    pending_rows_stop_waiting(rows, now_ms);
+    pending_rows_expire_waiting(rows, now_ms);
     if (count < PENDING_ROWS_KEPT_QUIET)
         pending_rows_shrink(rows);
 }

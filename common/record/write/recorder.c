@@ -8,8 +8,8 @@
 
 static void tell(struct recorder *r)
 {
-    char text[RECORD_WRITER_TEXT_MAX];
-    while (record_writer_told(r->writer, text))
+    char text[RECORD_WRITER_MESSAGE_MAX];
+    while (record_writer_next_message(r->writer, text))
         log_warn("record: %s", text);
 }
 
@@ -25,14 +25,14 @@ static void on_told(uv_async_t *async)
 static void on_asked(void *ctx, int fd)
 {
     struct recorder *r = ctx;
-    bool room = queue_hurries(r->queue) < FLUSH_ASKS_MAX;
+    bool room = queue_flushes(r->queue) < FLUSH_WAITERS_MAX;
     struct event_flush *e = room ? queue_reserve(r->queue, sizeof(*e), 0) : NULL;
     if (!e) {
-        flush_end(fd, FLUSH_BUSY);
+        flush_finish(fd, FLUSH_BUSY);
         return;
     }
-    *e = (struct event_flush){.event = {.kind = EVENT_FLUSH}, .fd = fd};
-    queue_hurry(r->queue); // first: it may be answered at once
+    *e = (struct event_flush){.event = {.kind = EVENT_FLUSH_ASKED}, .fd = fd};
+    queue_flush_begin(r->queue); // first: it may be answered at once
     queue_commit(r->queue, sizeof(*e));
     queue_wake(r->queue);
 }
@@ -46,8 +46,8 @@ static void on_closed_handle(uv_handle_t *handle)
 
 static void close_handles(struct recorder *r)
 {
-    uv_close((uv_handle_t *)&r->look_on, on_closed_handle);
-    uv_close((uv_handle_t *)&r->told, on_closed_handle);
+    uv_close((uv_handle_t *)&r->progress_idle, on_closed_handle);
+    uv_close((uv_handle_t *)&r->notify, on_closed_handle);
 }
 
 static bool start(struct recorder *r, const struct limits *l)
@@ -58,7 +58,7 @@ static bool start(struct recorder *r, const struct limits *l)
                   .bytes = l->record_bytes,
                   .age_ms = l->record_age_ms},
         .body_bytes = l->record_body_bytes,
-        .told = &r->told,
+        .notify = &r->notify,
     };
     r->body_bytes = l->record_body_bytes;
     r->queue = queue_new();
@@ -77,15 +77,15 @@ struct recorder *recorder_new(struct loop *l, const struct recorder_config *conf
     queue_shares_init(&r->shares);
     r->observer = recorder_events;
     r->observer.ctx = r;
-    if (uv_async_init(&l->uv, &r->told, on_told)) {
+    if (uv_async_init(&l->uv, &r->notify, on_told)) {
         free(r);
         return NULL;
     }
-    (void)uv_idle_init(&l->uv, &r->look_on);
-    r->told.data = r->look_on.data = r;
+    (void)uv_idle_init(&l->uv, &r->progress_idle);
+    r->notify.data = r->progress_idle.data = r;
     r->handles = 2;
-    uv_unref((uv_handle_t *)&r->told);
-    uv_unref((uv_handle_t *)&r->look_on);
+    uv_unref((uv_handle_t *)&r->notify);
+    uv_unref((uv_handle_t *)&r->progress_idle);
     if (start(r, &l->limits)) {
         r->readers = flush_listener_new(l, config->dir, on_asked, r);
         return r;
@@ -99,9 +99,9 @@ void recorder_free(struct recorder *r)
 {
     if (!r)
         return;
-    timeout_stop(&r->look);
-    (void)uv_idle_stop(&r->look_on);
-    bool ended = record_writer_stop(r->writer, RECORDER_END_MS);
+    timeout_stop(&r->progress_timeout);
+    (void)uv_idle_stop(&r->progress_idle);
+    bool ended = record_writer_stop(r->writer, RECORDER_STOP_MS);
     flush_listener_free(r->readers); // not before all is written: it tells readers that it is
     tell(r);
     free(r->slots);
@@ -112,14 +112,14 @@ void recorder_free(struct recorder *r)
         log_warn("record: %s does not answer: what was to be written last is left out",
                  r->config.dir);
     }
-    redact_never(&r->redact, (struct slice){0});
+    redact_set_token(&r->redact, (struct slice){0});
     close_handles(r);
 }
 
-void recorder_never(struct recorder *r, const char *token)
+void recorder_set_token(struct recorder *r, const char *token)
 {
     if (r)
-        redact_never(&r->redact, slice_str(token));
+        redact_set_token(&r->redact, slice_str(token));
 }
 
 void recorder_status(const struct recorder *r, struct recorder_status *status)

@@ -3,7 +3,7 @@
 // there, whatever else must be left out.
 #include "proto/http/http1.h"
 #include "recorder_internal.h"
-#include "redact_begin.h"
+#include "redact_request.h"
 
 // Writes field lines, and says in the event whether a value was left out. Returns where they end.
 static char *put_lines(const struct recorder *r, const struct http_head *head, struct event *e,
@@ -21,9 +21,9 @@ static void on_begun(void *ctx, struct exchange *x, const struct http_head *requ
     const struct field *f =
         r->config.visitor_is_told ? head_find(request, SLICE("x-forwarded-for")) : NULL;
     const struct slice visitor = f ? f->value : (struct slice){0};
-    size_t most = redact_begin_most(request, visitor);
+    size_t most = redact_request_bound(request, visitor);
     uint32_t number = most <= QUEUE_EVENT_MAX ? recorder_take_slot(r, x) : 0;
-    struct event_begin *e = number ? queue_reserve(r->queue, most, recorder_spare(r)) : NULL;
+    struct event_begun *e = number ? queue_reserve(r->queue, most, recorder_spare(r)) : NULL;
     if (!e) {
         if (number)
             recorder_free_slot(r, x, number - 1);
@@ -32,20 +32,20 @@ static void on_begun(void *ctx, struct exchange *x, const struct http_head *requ
     }
     recorder_progress_start(r);
     x->note[0] = (void *)(uintptr_t)number;
-    *e = (struct event_begin){
-        .event = {.slot = number - 1, .kind = EVENT_BEGIN},
+    *e = (struct event_begun){
+        .event = {.slot = number - 1, .kind = EVENT_BEGUN},
         .began_ns = x->begun_wall_ns,
     };
     if (request->minor_version == 0)
         e->event.flags = EVENT_HTTP_10;
-    recorder_commit(r, e, redact_begin(&r->redact, e, request, visitor));
+    recorder_commit(r, e, redact_request(&r->redact, e, request, visitor));
 }
 
 static void drop(struct recorder *r, struct exchange *x, uint32_t index)
 {
     struct event *e = queue_reserve(r->queue, sizeof(*e), 0);
     if (e) {
-        *e = (struct event){.slot = index, .kind = EVENT_DROP};
+        *e = (struct event){.slot = index, .kind = EVENT_DISCARDED};
         queue_commit(r->queue, sizeof(*e));
     }
     recorder_free_slot(r, x, index);
@@ -55,7 +55,7 @@ static void drop(struct recorder *r, struct exchange *x, uint32_t index)
 static struct slice said(const struct recorder *r, const char *text, size_t most)
 {
     const struct slice s = recorder_at_most(text, most);
-    return token_search_finds(&r->redact.never, s) ? SLICE("[redacted]") : s;
+    return token_search_finds(&r->redact.token, s) ? SLICE("[redacted]") : s;
 }
 
 static void on_routed(void *ctx, struct exchange *x)
@@ -123,7 +123,7 @@ static void on_head(void *ctx, struct exchange *x, const struct http_head *respo
     const struct slice reason = response->reason;
     const bool says = !slice_eq(reason, http1_reason(response->status));
     size_t most =
-        sizeof(struct event_head) + redact_lines_most(response) + redact_text_most(reason);
+        sizeof(struct event_head) + redact_lines_bound(response) + redact_text_bound(reason);
     struct event_head *e = queue_reserve(r->queue, most, recorder_spare(r));
     if (!e) {
         s->shed = true;
@@ -215,7 +215,7 @@ static void on_finished(void *ctx, struct exchange *x, enum exchange_side from,
     struct slot *s = recorder_slot_of(r, x, &index);
     if (!s)
         return;
-    size_t most = sizeof(struct event_trailers) + redact_lines_most(trailers);
+    size_t most = sizeof(struct event_trailers) + redact_lines_bound(trailers);
     struct event_trailers *e = queue_reserve(r->queue, most, recorder_spare(r));
     if (!e) {
         s->shed = true;
@@ -236,10 +236,10 @@ static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
     struct slot *s = recorder_slot_of(r, x, &index);
     if (!s)
         return;
-    struct event_end *e = queue_reserve(r->queue, END_MOST, 0);
+    struct event_facts *e = queue_reserve(r->queue, END_MOST, 0);
     if (e) { // else out of memory: the row says for ever that it runs, until the process ends
         e->event =
-            (struct event){.slot = index, .kind = EVENT_END, .flags = recorder_end_flags(x, s)};
+            (struct event){.slot = index, .kind = EVENT_CLOSED, .flags = recorder_end_flags(x, s)};
         e->outcome = (uint8_t)why;
         recorder_put_end(r, e, x, x->ended_ns);
     }
@@ -268,12 +268,13 @@ const struct exchange_observer recorder_events = {
 void recorder_report(struct recorder *r, uint64_t tunnel_id, const struct report *report)
 {
     struct event_report *e =
-        r ? queue_reserve(r->queue, sizeof(*e) + 2 * sizeof(struct event_peer), recorder_spare(r))
+        r ? queue_reserve(r->queue, sizeof(*e) + 2 * sizeof(struct event_peer_body),
+                          recorder_spare(r))
           : NULL;
     if (!e)
         return; // it reads "unverified"
     *e = (struct event_report){
-        .event = {.kind = EVENT_REPORT},
+        .event = {.kind = EVENT_REPORTED},
         .tunnel_id = tunnel_id,
         .sent_on_ns = report->sent_on_ns,
         .connect_ns = report->connect_ns,
@@ -282,14 +283,14 @@ void recorder_report(struct recorder *r, uint64_t tunnel_id, const struct report
         .outcome = report->outcome,
     };
     memcpy(e->id, report->id, sizeof(e->id));
-    struct event_peer *peer = (struct event_peer *)(e + 1);
+    struct event_peer_body *peer = (struct event_peer_body *)(e + 1);
     unsigned flags = 0;
     for (int side = 0; side < 2; side++) {
         const struct report_body *b = &report->body[side];
         flags |= b->whole ? (unsigned)EVENT_REQUEST_WHOLE << side : 0;
         if (b->bytes == 0)
             continue; // the digest of nothing is known
-        flags |= (unsigned)EVENT_REQUEST_PASSED << side;
+        flags |= (unsigned)EVENT_REQUEST_BODY << side;
         peer->bytes = b->bytes;
         memcpy(peer->digest, b->digest, sizeof(peer->digest));
         peer++;

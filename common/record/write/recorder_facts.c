@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is known of an exchange by now, as the fixed part of EVENT_END and EVENT_PROGRESS.
+// What is known of an exchange by now, as the fixed part of EVENT_CLOSED and EVENT_PROGRESS.
 #include "recorder_internal.h"
 
 int64_t recorder_since(const struct exchange *x, uint64_t ns)
@@ -19,7 +19,7 @@ static bool has_digest(const struct exchange *x, const struct exchange_direction
 }
 
 // Of a body of which bytes have passed.
-static void fill_passed(struct event_passed *p, const struct exchange *x,
+static void fill_passed(struct event_body *p, const struct exchange *x,
                         const struct exchange_direction *d, uint64_t now_ns)
 {
     p->bytes = d->bytes;
@@ -45,16 +45,16 @@ uint16_t recorder_end_flags(const struct exchange *x, const struct slot *s)
     for (int side = 0; side < 2; side++) {
         const struct exchange_direction *d = &x->direction[side];
         flags |= (d->ended && !d->digest.lost ? (unsigned)EVENT_REQUEST_WHOLE << side : 0) |
-                 (has_passed(d) ? (unsigned)EVENT_REQUEST_PASSED << side : 0) |
+                 (has_passed(d) ? (unsigned)EVENT_REQUEST_BODY << side : 0) |
                  (has_digest(x, d) ? 0 : (unsigned)EVENT_NO_DIGEST << side);
     }
     return (uint16_t)flags;
 }
 
-void recorder_put_end(struct recorder *r, struct event_end *e, const struct exchange *x,
+void recorder_put_end(struct recorder *r, struct event_facts *e, const struct exchange *x,
                       uint64_t now_ns)
 {
-    struct event_passed *passed = (struct event_passed *)(e + 1);
+    struct event_body *passed = (struct event_body *)(e + 1);
     e->status = x->status;
     e->answer = (uint8_t)x->answer;
     e->sent_on_ns = recorder_since(x, x->sent_on_ns);

@@ -13,13 +13,13 @@
 #include "redact.h"
 
 enum {
-    END_MOST = sizeof(struct event_end) + 2 * sizeof(struct event_passed) + EXCHANGE_DETAIL_MAX,
+    END_MOST = sizeof(struct event_facts) + 2 * sizeof(struct event_body) + EXCHANGE_DETAIL_MAX,
     ROUTED_TEXTS_MAX = 1024, // bytes of texts of an EVENT_ROUTED
     EVENT_OVERHEAD = 16      // bytes that an event takes in the queue besides itself, at most
 };
 
 // By which it is seen whether there is something new to tell of an exchange.
-struct told {
+struct progress {
     uint64_t bytes[2];
     int64_t stalled_ns;
     unsigned facts; // its flags, and which of its times have come
@@ -32,7 +32,7 @@ struct slot {
     bool routed, bodies, websocket, shed;
     uint8_t share;
     const struct exchange *x; // NULL: free
-    struct told told;         // by its last EVENT_PROGRESS
+    struct progress progress; // by its last EVENT_PROGRESS
 };
 
 struct recorder {
@@ -46,14 +46,14 @@ struct recorder {
     struct slot *slots;
     uint32_t slot_count, free; // free: 1 + the first one; 0: none
     size_t running, unrouted;
-    uv_async_t told; // the record writer has something to say
+    uv_async_t notify; // the record writer has something to say
     struct loop *loop;
-    struct timeout look; // at the exchanges that run; stopped while there are none
-    uv_idle_t look_on;   // goes on with that, once in a turn of the loop
-    uint32_t looked;     // slots that it has looked at
-    bool looks;          // it is not through with them
-    bool progress;       // something was told of them
-    int handles;         // that are not closed yet
+    struct timeout progress_timeout; // at the exchanges that run; stopped while there are none
+    uv_idle_t progress_idle;         // goes on with that, once in a turn of the loop
+    uint32_t progress_next;          // slots that it has looked at
+    bool progress_runs;              // it is not through with them
+    bool progress_told;              // something was told of them
+    int handles;                     // that are not closed yet
     struct queue_shares shares;
 };
 
@@ -86,9 +86,9 @@ struct slot *recorder_slot_of(struct recorder *r, const struct exchange *x, uint
 int64_t recorder_since(const struct exchange *x, uint64_t ns);
 // With a stall that goes on.
 uint64_t recorder_stalled_ns(const struct exchange_direction *d, uint64_t now_ns);
-// The flags and the rest of an EVENT_END or EVENT_PROGRESS. The latter commits it.
+// The flags and the rest of an EVENT_CLOSED or EVENT_PROGRESS. The latter commits it.
 uint16_t recorder_end_flags(const struct exchange *x, const struct slot *s);
-void recorder_put_end(struct recorder *r, struct event_end *e, const struct exchange *x,
+void recorder_put_end(struct recorder *r, struct event_facts *e, const struct exchange *x,
                       uint64_t now_ns);
 
 // Sees to it that exchanges that last are looked at, while there are any.
