@@ -492,7 +492,7 @@ static bool begin_recording(struct agent *a)
     a->observers = &a->reporter;
     if (a->config.record.level == EXCHANGE_RECORD_NONE)
         return true;
-    a->config.record.never = a->config.relay.token;
+    a->config.record.token = a->config.relay.token;
     a->recorder = recorder_new(&a->loop, &a->config.record);
     if (!a->recorder)
         return false;

@@ -114,7 +114,7 @@ static void reload(struct relay *r)
     }
     bool same = secret_equal(token, strlen(token), now, strlen(now));
     memcpy(now, token, sizeof(token));
-    recorder_never(r->recorder, now);
+    recorder_set_token(r->recorder, now);
     secret_wipe(token, sizeof(token));
     log_info("reload: the file given with --token-file was read again: %s",
              same ? "the token is the same" : "a new token is in force");
@@ -140,7 +140,7 @@ static const char *begin_recording(struct relay *r)
     r->edges.observer = relay_log_observer(r, &r->reporter);
     if (r->config.record.level == EXCHANGE_RECORD_NONE)
         return NULL;
-    r->config.record.never = r->config.token;
+    r->config.record.token = r->config.token;
     r->recorder = recorder_new(&r->loop, &r->config.record);
     if (!r->recorder)
         return "cannot start a thread to record exchanges";

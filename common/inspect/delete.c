@@ -100,7 +100,7 @@ static int find_batch(struct erasure *d, int64_t *after, struct erase_target *ta
             continue;
         struct erase_target *t = &targets[(*n)++];
         *t = (struct erase_target){.seq = x.seq};
-        t->gone = slice_eq(x.outcome, SLICE("recorder gone"));
+        t->recorder_gone = slice_eq(x.outcome, SLICE("recorder gone"));
         memcpy(t->id, x.id, sizeof(t->id));
         bytes += bytes_of(&x);
     }
@@ -121,7 +121,7 @@ static int erase_all(struct erasure *d)
             error = record_erase(e, targets, n, &d->count, &d->bytes);
     }
     if (!error)
-        error = record_erase_end(e, &d->left);
+        error = record_erase_finish(e, &d->left);
     record_eraser_close(e);
     return error;
 }
@@ -177,10 +177,10 @@ static int run(struct inspect_call *call, struct erasure *d)
     error = erase_all(d); // without matches too: what is left of others is overwritten
     if (d->all)
         d->damaged -= record_erase_damaged(d->dir, true);
-    const bool stands = d->left || error == RECORD_READER_STANDS;
+    const bool stands = d->left || error == RECORD_READER_STALLED;
     d->left = d->left || error != 0;
     print_result(d);
-    if (error == RECORD_NO_MAP)
+    if (error == RECORD_NO_PAGE_MAP)
         return inspect_fail(
             call,
             "it is deleted, but may still be in the bytes of the file, which another program has "

@@ -78,7 +78,7 @@ static bool is_exchange(const char *word)
     struct filter_mistake mistake;
     if (is_id(word))
         return true;
-    if (strlen(word) < RECORD_ID_END_MIN || !has_id_digits(word))
+    if (strlen(word) < RECORD_ID_SUFFIX_MIN || !has_id_digits(word))
         return false;
     struct filter *f = filter_new(slice_str(word), 0, &mistake);
     filter_free(f);

@@ -29,7 +29,7 @@ bool flush_name_prefix(const char *dir, struct flush_name *name)
     return true;
 }
 
-bool flush_peer_is_ours(int fd, pid_t *pid)
+bool flush_peer_may_ask(int fd, pid_t *pid)
 {
     struct ucred peer = {0};
     socklen_t len = sizeof(peer);
@@ -40,16 +40,16 @@ bool flush_peer_is_ours(int fd, pid_t *pid)
 }
 
 // A reader that has left does not matter.
-void flush_say(int fd, enum flush_word word)
+void flush_send(int fd, enum flush_reply word)
 {
     const char byte = (char)word;
     ssize_t n = send(fd, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
     (void)n;
 }
 
-void flush_end(int fd, enum flush_word word)
+void flush_finish(int fd, enum flush_reply word)
 {
-    flush_say(fd, word);
+    flush_send(fd, word);
     (void)close(fd);
 }
 
@@ -108,7 +108,7 @@ static int ask_again(const struct asked *a, int fd, const struct listed *l)
     uid_t uid = 0;
     unsigned ms = left_ms(a) + 1; // 0 would be for ever
     const struct timeval most = {.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000};
-    if (flush_owner(l->inode, &uid) && !is_one_of_us(a, uid))
+    if (flush_socket_owner(l->inode, &uid) && !is_one_of_us(a, uid))
         return ECONNREFUSED;
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof(most));
     (void)fcntl(fd, F_SETFL, 0);

@@ -17,11 +17,11 @@ enum {
     FLUSH_WAIT_MS = 2000,    // that a reader waits, for all writers together
     FLUSH_WRITERS_MAX = 256, // that a reader asks
     FLUSH_BACKLOG = 128,     // readers that wait to be heard
-    FLUSH_ASKS_MAX = 128     // of whom one writer knows at once
+    FLUSH_WAITERS_MAX = 128  // of whom one writer knows at once
 };
 
 // What a writer says, a byte each.
-enum flush_word {
+enum flush_reply {
     FLUSH_WRITTEN = 'w',  // all that was over is in the record
     FLUSH_REPORTED = 'r', // and no report on it is waited for; the last word
     FLUSH_BUSY = 'b'      // too many wait already; the last word
@@ -33,15 +33,15 @@ enum flush_word {
 bool flush_wait(const char *dir, bool reports, unsigned ms, pid_t *pid);
 
 // A word to a reader; the last one, and the end of its connection.
-void flush_say(int fd, enum flush_word word);
-void flush_end(int fd, enum flush_word word);
+void flush_send(int fd, enum flush_reply word);
+void flush_finish(int fd, enum flush_reply word);
 
 // Whether the process at the other end may ask: it is of the same user, or root's.
-bool flush_peer_is_ours(int fd, pid_t *pid);
+bool flush_peer_may_ask(int fd, pid_t *pid);
 
 // Whose the Unix socket is that the kernel lists with this inode. False: the kernel does not say
 // (before Linux 5.3).
-bool flush_owner(uint32_t inode, uid_t *uid);
+bool flush_socket_owner(uint32_t inode, uid_t *uid);
 
 // What the names of the sockets for a directory begin with. False: there is none.
 struct flush_name {

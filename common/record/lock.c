@@ -40,7 +40,7 @@ bool record_lock_wait(int file, int64_t writer, unsigned ms)
     return true;
 }
 
-void record_lock_leave(int file, int64_t writer)
+void record_lock_release(int file, int64_t writer)
 {
     struct flock lock = byte_of(writer);
     lock.l_type = F_UNLCK;

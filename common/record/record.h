@@ -9,11 +9,11 @@
 enum {
     RECORD_CHUNK_BYTES = 64 * 1024,    // of a body, in one row
     RECORD_SMALL_BODY_BYTES = 1024,    // that is kept in the row of its exchange
-    RECORD_SPAN_ROWS = 128,            // from the first to the last of a span
+    RECORD_SEQ_RANGE_ROWS = 128,       // from the first to the last of a span
     RECORD_BAD_HEAD_BYTES = 32 * 1024, // that are kept of what came instead of a head
     RECORD_OWNER_MAX = 64,             // characters of an owner
     RECORD_ADDRESS_MAX = 45,           // and of an address
-    RECORD_ID_END_MIN = 4,             // characters of an end of an id that may stand for it
+    RECORD_ID_SUFFIX_MIN = 4,          // characters of an end of an id that may stand for it
     RECORD_DIGEST_BYTES = 16,          // XXH3-128, big-endian (its canonical form)
 };
 

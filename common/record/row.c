@@ -54,7 +54,7 @@ int64_t record_number(sqlite3_stmt *s, int column, int64_t otherwise)
     if (is_null(s, column))
         return otherwise;
     int64_t n = sqlite3_column_int64(s, column);
-    return n < 0 ? otherwise : n < RECORD_MOST ? n : RECORD_MOST;
+    return n < 0 ? otherwise : n < RECORD_NUMBER_MAX ? n : RECORD_NUMBER_MAX;
 }
 
 // A time; -1 when it did not happen.
@@ -66,7 +66,7 @@ static int64_t time_at(sqlite3_stmt *s, int column)
 // Since 1970, or before it.
 static int64_t wall_time_at(sqlite3_stmt *s, int column)
 {
-    const int64_t most = 4 * (RECORD_MOST - 1);
+    const int64_t most = 4 * (RECORD_NUMBER_MAX - 1);
     int64_t ns = sqlite3_column_int64(s, column);
     if (ns > most)
         return most;

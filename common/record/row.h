@@ -12,7 +12,7 @@ void record_row_read(sqlite3_stmt *s, struct record_exchange *x);
 
 // The most that a time or a count of a record is taken for (36 years in ns): what a damaged or
 // doctored one holds cannot overflow the sum of a few.
-#define RECORD_MOST ((int64_t)1 << 60)
+#define RECORD_NUMBER_MAX ((int64_t)1 << 60)
 // A column that holds a time or count: NULL and what is below 0 are `otherwise`.
 int64_t record_number(sqlite3_stmt *s, int column, int64_t otherwise);
 

@@ -10,9 +10,9 @@ enum {
 };
 
 // Deletes the spans of tunnel ?1 that have become empty when exchanges from row ?2 to row ?3 were
-// deleted. None begins RECORD_SPAN_ROWS before those.
-_Static_assert(RECORD_SPAN_ROWS == 127 + 1, "as it is written here");
-#define RECORD_CLEAR_SPANS                                                                       \
+// deleted. None begins RECORD_SEQ_RANGE_ROWS before those.
+_Static_assert(RECORD_SEQ_RANGE_ROWS == 127 + 1, "as it is written here");
+#define RECORD_CLEAR_SEQ_RANGES                                                                  \
     "DELETE FROM span WHERE tunnel=?1 AND first BETWEEN ?2 - 127 AND ?3 AND NOT EXISTS(SELECT 1" \
     " FROM exchange e WHERE e.seq BETWEEN span.first AND span.last AND e.tunnel=span.tunnel)"
 

@@ -42,7 +42,7 @@ static int64_t number(struct fixture *f, const char *sql)
 
 static void erase(struct fixture *f, const char *id, bool gone)
 {
-    struct erase_target t = {.seq = 1, .gone = gone};
+    struct erase_target t = {.seq = 1, .recorder_gone = gone};
     memcpy(t.id, id, EXCHANGE_ID_LEN + 1);
     assert_int_equal(record_erase(f->eraser, &t, 1, &f->count, &f->bytes), 0);
 }

@@ -68,7 +68,7 @@ static struct event event_of(enum event_kind kind, unsigned flags)
 
 static void begin(struct fixture *f, uint32_t slot, struct slice lines)
 {
-    struct event_begin e = {.event = event_of(EVENT_BEGIN, 0),
+    struct event_begun e = {.event = event_of(EVENT_BEGUN, 0),
                             .began_ns = 1,
                             .method_len = 3,
                             .host_len = 1,
@@ -91,7 +91,7 @@ static void settle(struct fixture *f, uint32_t slot, uint64_t tunnel_id, const c
 
 static void end(struct fixture *f, uint32_t slot)
 {
-    struct event_end e = {.event = event_of(EVENT_END, EVENT_REQUEST_WHOLE), .status = 204};
+    struct event_facts e = {.event = event_of(EVENT_CLOSED, EVENT_REQUEST_WHOLE), .status = 204};
     e.event.slot = slot;
     e.sent_on_ns = e.connect_ns = e.heard_ns = e.answered_ns = -1;
     tell(f, &e, sizeof(e), (struct slice){0});
@@ -128,7 +128,7 @@ static void add_trailers(struct fixture *f, unsigned side)
 
 static void report(struct fixture *f, uint64_t tunnel_id, const char *id)
 {
-    struct event_report e = {.event = event_of(EVENT_REPORT, 0), .tunnel_id = tunnel_id};
+    struct event_report e = {.event = event_of(EVENT_REPORTED, 0), .tunnel_id = tunnel_id};
     memcpy(e.id, id, sizeof(e.id));
     tell(f, &e, sizeof(e), (struct slice){0});
 }
@@ -145,10 +145,10 @@ static void full(struct fixture *f, struct slice text)
                                  .upstream_len = 6,
                                  .replay_len = 4};
     struct {
-        struct event_end end;
-        struct event_passed passed[2];
-    } e = {.end = {.event = event_of(EVENT_END, 0xffff & ~(unsigned)EVENT_NO_DIGEST &
-                                                    ~(unsigned)EVENT_NO_RESPONSE_DIGEST),
+        struct event_facts end;
+        struct event_body passed[2];
+    } e = {.end = {.event = event_of(EVENT_CLOSED, 0xffff & ~(unsigned)EVENT_NO_DIGEST &
+                                                       ~(unsigned)EVENT_NO_RESPONSE_DIGEST),
                    .status = 500,
                    .outcome = EXCHANGE_RESET,
                    .sent_on_ns = 1,
@@ -171,19 +171,19 @@ static void full(struct fixture *f, struct slice text)
     tell(f, &e, sizeof(e), (struct slice){0});
 }
 
-static void write_some(struct fixture *f, enum pending_rows_leave leave, uint64_t now_ms)
+static void write_some(struct fixture *f, enum pending_rows_defer leave, uint64_t now_ms)
 {
     bool more = true;
     assert_int_equal(store_begin(f->store), SQLITE_OK);
     while (more)
         assert_int_equal(pending_rows_write(&f->pending, f->store, leave, 3, &more), SQLITE_OK);
     assert_int_equal(store_commit(f->store), SQLITE_OK);
-    pending_rows_written(&f->pending, now_ms);
+    pending_rows_committed(&f->pending, now_ms);
 }
 
 static void write_all(struct fixture *f, uint64_t now_ms)
 {
-    write_some(f, PENDING_ROWS_LEAVE_NONE, now_ms);
+    write_some(f, PENDING_ROWS_DEFER_NONE, now_ms);
 }
 
 static int64_t number(struct fixture *f, const char *sql)
@@ -257,20 +257,20 @@ static void what_is_not_over_is_left_once(void **state)
     }
     end(f, 0);
     end(f, 1); // its report is still to come
-    write_some(f, PENDING_ROWS_LEAVE_UNREPORTED, 0);
+    write_some(f, PENDING_ROWS_DEFER_UNREPORTED, 0);
     assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 1);
     assert_int_equal(pending_rows_count_dirty(&f->pending), 9);
     end(f, 2);
     bool more = true;
     assert_int_equal(store_begin(f->store), SQLITE_OK);
     assert_int_equal(
-        pending_rows_write(&f->pending, f->store, PENDING_ROWS_LEAVE_UNREPORTED, 4, &more),
+        pending_rows_write(&f->pending, f->store, PENDING_ROWS_DEFER_UNREPORTED, 4, &more),
         SQLITE_OK);
     assert_true(more);
     store_rollback(f->store);
-    pending_rows_unwritten(&f->pending);
+    pending_rows_rolled_back(&f->pending);
     assert_int_equal(pending_rows_count_dirty(&f->pending), 9);
-    write_some(f, PENDING_ROWS_LEAVE_UNREPORTED, 0);
+    write_some(f, PENDING_ROWS_DEFER_UNREPORTED, 0);
     assert_int_equal(pending_rows_count_dirty(&f->pending), 0);
     assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 10);
     assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE outcome IS NULL"), 7);
@@ -295,8 +295,8 @@ static void count_writes(struct fixture *f)
 static void progress(struct fixture *f, uint32_t slot, unsigned flags)
 {
     struct {
-        struct event_end facts;
-        struct event_passed passed;
+        struct event_facts facts;
+        struct event_body passed;
     } e = {.facts = {.event = event_of(EVENT_PROGRESS, flags),
                      .sent_on_ns = 1,
                      .connect_ns = 2,
@@ -319,11 +319,11 @@ static void what_is_known_of_one_that_lasts_is_written_at_once(void **state)
     struct fixture *f = *state;
     begin(f, 0, SLICE("A: 1\r\n"));
     settle(f, 0, 0, "0123456789abcdef");
-    progress(f, 0, EVENT_REQUEST_PASSED | EVENT_NO_DIGEST | EVENT_REUSED);
+    progress(f, 0, EVENT_REQUEST_BODY | EVENT_NO_DIGEST | EVENT_REUSED);
     write_some(f, true, 0);
     assert_int_equal(number(f, known), 1);
     // What is said later counts, also where it says less.
-    progress(f, 0, EVENT_REQUEST_PASSED | EVENT_REQUEST_WHOLE | EVENT_UPGRADED);
+    progress(f, 0, EVENT_REQUEST_BODY | EVENT_REQUEST_WHOLE | EVENT_UPGRADED);
     write_some(f, true, 0);
     assert_int_equal(number(f, "SELECT flags FROM exchange"),
                      RECORD_REQUEST_WHOLE | RECORD_UPGRADED);
@@ -405,12 +405,12 @@ static void a_report_is_waited_for_no_longer_than_it_may_take(void **state)
         end(f, i);
         write_all(f, i);
     }
-    pending_rows_stop_waiting(&f->pending, RECORDER_REPORT_MS - 1);
-    assert_int_equal(pending_rows_waited(&f->pending), 0);
-    pending_rows_stop_waiting(&f->pending, RECORDER_REPORT_MS);
-    assert_int_equal(pending_rows_waited(&f->pending), 1);
-    pending_rows_stop_waiting(&f->pending, RECORDER_REPORT_MS + 1);
-    assert_int_equal(pending_rows_waited(&f->pending), 2);
+    pending_rows_expire_waiting(&f->pending, RECORDER_REPORT_MS - 1);
+    assert_int_equal(pending_rows_reported(&f->pending), 0);
+    pending_rows_expire_waiting(&f->pending, RECORDER_REPORT_MS);
+    assert_int_equal(pending_rows_reported(&f->pending), 1);
+    pending_rows_expire_waiting(&f->pending, RECORDER_REPORT_MS + 1);
+    assert_int_equal(pending_rows_reported(&f->pending), 2);
     assert_int_equal(f->pending.waiting_count, 0);
 }
 
@@ -418,11 +418,11 @@ static void a_report_is_waited_for_no_longer_than_it_may_take(void **state)
 static void who_never_reports_takes_no_others_place(void **state)
 {
     struct fixture *f = *state;
-    for (uint32_t i = 0; i < RECORDER_WAITING + 100; i++) {
+    for (uint32_t i = 0; i < RECORDER_WAITING_MAX + 100; i++) {
         struct event_routed e = {
             .event = event_of(EVENT_ROUTED, 0), .tunnel_id = 7, .tunnel_len = 3};
         begin(f, 0, SLICE("A: 1\r\n"));
-        e.share = i < RECORDER_WAITING ? 1 : 2;
+        e.share = i < RECORDER_WAITING_MAX ? 1 : 2;
         (void)snprintf(e.id, sizeof(e.id), "%015u", i);
         tell(f, &e, sizeof(e), SLICE("web"));
         end(f, 0);
@@ -430,10 +430,10 @@ static void who_never_reports_takes_no_others_place(void **state)
             write_all(f, 0);
     }
     write_all(f, 0);
-    assert_in_range(f->pending.waiting_of[1], RECORDER_WAITING / 4 * 3,
-                    RECORDER_WAITING / 4 * 3 + 1);
+    assert_in_range(f->pending.waiting_of[1], RECORDER_WAITING_MAX / 4 * 3,
+                    RECORDER_WAITING_MAX / 4 * 3 + 1);
     assert_int_equal(f->pending.waiting_of[2], 100);
-    assert_int_equal(pending_rows_waited(&f->pending), 0);
+    assert_int_equal(pending_rows_reported(&f->pending), 0);
 }
 
 // One that was dropped, and one that could not go on, are used again as well.
@@ -446,17 +446,17 @@ static void what_has_ended_is_not_left_for_its_report(void **state)
         settle(f, i, 7, "0123456789abcdef");
     }
     end(f, 0);
-    write_some(f, PENDING_ROWS_LEAVE_RUNNING, 0);
+    write_some(f, PENDING_ROWS_DEFER_RUNNING, 0);
     assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE outcome='complete'"), 1);
     assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 1);
-    write_some(f, PENDING_ROWS_LEAVE_RUNNING, 0); // left once
+    write_some(f, PENDING_ROWS_DEFER_RUNNING, 0); // left once
     assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE outcome IS NULL"), 1);
 }
 
 static void what_was_dropped_leaves_nothing(void **state)
 {
     struct fixture *f = *state;
-    const struct event drop = event_of(EVENT_DROP, 0);
+    const struct event drop = event_of(EVENT_DISCARDED, 0);
     begin(f, 0, SLICE("Secret: 1\r\n"));
     add_data(f, 1, SLICE("secret"));
     tell(f, &drop, sizeof(drop), (struct slice){0});

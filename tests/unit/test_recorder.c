@@ -431,7 +431,7 @@ static void secrets_are_left_out(void **state)
     recorder_free(f->recorder);
     f->config.no_redact = true;
     f->config.redact_count = 0;
-    f->config.never = "token";
+    f->config.token = "token";
     record(f);
     secret_exchange(f);
     stop(f);
@@ -555,7 +555,7 @@ static void what_runs_can_be_read(void **state)
 // More than a turn of the loop looks at, some of which are over before that is told of them.
 static void of_each_that_lasts_is_told_what_is_known(void **state)
 {
-    const int count = 2 * RECORDER_LOOK_SLOTS + 10;
+    const int count = 2 * RECORDER_PROGRESS_SLOTS + 10;
     struct fixture *f = *state;
     struct ends *running = calloc((size_t)count, sizeof(*running));
     assert_non_null(running);
@@ -647,7 +647,7 @@ static void many_may_run_at_once(void **state)
         exchange_finish(&running[i].visitor, NULL);
     }
     wait_until(f, "SELECT count(*) = 30000 FROM exchange WHERE outcome IS NULL");
-    run_turns(f, count / RECORDER_LOOK_SLOTS);
+    run_turns(f, count / RECORDER_PROGRESS_SLOTS);
     for (int i = 0; i < 1000; i++)
         small_exchange(f);
     for (int i = 0; i < count; i++)

@@ -76,7 +76,7 @@ static void check_spans(struct fixture *f)
                     " e.id BETWEEN s.first_id AND s.last_id)") == 0);
     CHECK(number(f, "SELECT count(*) FROM span s WHERE NOT EXISTS(SELECT 1 FROM exchange e WHERE"
                     " s.tunnel=e.tunnel AND e.seq BETWEEN s.first AND s.last)") == 0);
-    CHECK(number(f, "SELECT coalesce(max(last - first), 0) FROM span") < RECORD_SPAN_ROWS);
+    CHECK(number(f, "SELECT coalesce(max(last - first), 0) FROM span") < RECORD_SEQ_RANGE_ROWS);
 }
 
 static const struct slice no_bodies[2];
@@ -119,8 +119,8 @@ static int64_t add(struct fixture *f, struct record_exchange x, int chunks)
 
 static void trim_all(struct fixture *f, int64_t now_ns)
 {
-    enum store_rest rest = STORE_REST_MORE;
-    for (int i = 0; rest != STORE_REST_NONE; i++) {
+    enum store_excess rest = STORE_EXCESS_SOME;
+    for (int i = 0; rest != STORE_EXCESS_NONE; i++) {
         CHECK(i < 1000);
         CHECK(store_trim(f->store, now_ns, &rest) == SQLITE_OK);
     }
@@ -201,13 +201,13 @@ static void spans_are_as_long_as_they_may_be(void **state)
 {
     struct fixture *f = *state;
     open_store(f);
-    for (int i = 0; i < 2 * RECORD_SPAN_ROWS + 1; i++)
+    for (int i = 0; i < 2 * RECORD_SEQ_RANGE_ROWS + 1; i++)
         (void)add(f, exchange("web", 1), 0);
     check_spans(f);
     assert_int_equal(number(f, "SELECT count(*) FROM span"), 3);
     record_rows_sql(&f->rows, "DELETE FROM exchange WHERE seq > 100");
     record_rows_sql(&f->rows, "DELETE FROM span WHERE first > 100");
-    for (int i = 0; i < 2 * RECORD_SPAN_ROWS; i++)
+    for (int i = 0; i < 2 * RECORD_SEQ_RANGE_ROWS; i++)
         assert_int_equal(add(f, exchange(i % 2 ? "web" : "api", 1), 0), 101 + i);
     check_spans(f);
 }
@@ -436,11 +436,11 @@ static void a_record_that_is_being_moved_is_waited_for(void **state)
 {
     struct fixture *f = *state;
     int lock = record_lock_open(f->rows.dir);
-    assert_true(record_lock_take(lock, RECORD_LOCK_PLACE));
+    assert_true(record_lock_take(lock, RECORD_LOCK_FILES));
     assert_int_equal(store_open(&f->config, &f->store, &f->file), SQLITE_BUSY);
-    record_lock_leave(lock, RECORD_LOCK_PLACE);
+    record_lock_release(lock, RECORD_LOCK_FILES);
     open_store(f);
-    assert_true(record_lock_take(lock, RECORD_LOCK_PLACE)); // it is not held any longer
+    assert_true(record_lock_take(lock, RECORD_LOCK_FILES)); // it is not held any longer
     (void)close(lock);
 }
 

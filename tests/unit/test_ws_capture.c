@@ -125,7 +125,7 @@ static void both_sides_count_together(void **state)
     expect(&m, all, 2);
     assert_int_equal(m.first->message.at_ns, 2);
     assert_int_equal(m.first->next->message.at_ns, 3);
-    ws_capture_taken(&m);
+    ws_capture_clear(&m);
     assert_null(m.first);
     ws_capture_feed(&m, RECORD_RESPONSE, 4, whole(&said));
     assert_int_equal(m.first->number, 2);
@@ -214,7 +214,7 @@ static void all_together_hold_no_more_than_the_budget(void **state)
         assert_int_equal(m[1].first->message.bytes.len, 40000);
         assert_int_equal(m[2].first->message.bytes.len, 0);
         for (int i = 0; i < 3; i++)
-            ws_capture_taken(&m[i]);
+            ws_capture_clear(&m[i]);
         assert_int_equal(budget.used, 0);
     }
     for (int i = 0; i < 3; i++)
@@ -233,7 +233,7 @@ static void messages_without_end_are_counted_at_last(void **state)
     for (int i = 0; i < WS_CAPTURE_MESSAGES_MAX / 10000; i++) {
         ws_capture_feed(&m, RECORD_RESPONSE, 1, whole(&s));
         assert_int_equal(budget.messages, 10000);
-        ws_capture_taken(&m);
+        ws_capture_clear(&m);
     }
     assert_false(m.missed);
     ws_capture_feed(&m, RECORD_RESPONSE, 1, whole(&s));

@@ -162,7 +162,7 @@ static bool id_matches(const struct filter_term *t, const char *id)
     size_t least = t->value.len;
     if (strncmp(id, t->value.p, least) == 0)
         return true;
-    return least >= RECORD_ID_END_MIN && len >= least &&
+    return least >= RECORD_ID_SUFFIX_MIN && len >= least &&
            memcmp(id + len - least, t->value.p, least) == 0;
 }
 
@@ -240,7 +240,7 @@ static struct filter_bounds bounds_of_term(const struct filter_term *t)
         b.until_ns = t->moment_ns;
     if (t->field->what == WHAT_ID) {
         b.id = t->value;
-        b.id_ends = b.id.len >= RECORD_ID_END_MIN && b.id.len < EXCHANGE_ID_LEN;
+        b.id_ends = b.id.len >= RECORD_ID_SUFFIX_MIN && b.id.len < EXCHANGE_ID_LEN;
     }
     return b;
 }

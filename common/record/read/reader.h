@@ -51,9 +51,9 @@ int64_t record_reader_running(struct record_reader *r, int64_t after_seq);
 int64_t record_reader_version(struct record_reader *r);
 
 // The exchange that a person means by `text`: a whole id; the beginning of one, or
-// RECORD_ID_END_MIN characters or more of its end, that only one has; "last"; or "last-N", the Nth
-// before it. Returns 1, or 0: `why` says what is wrong, in lines, the first of which says it all:
-// where several are meant, the others name them. It can be shown as it is.
+// RECORD_ID_SUFFIX_MIN characters or more of its end, that only one has; "last"; or "last-N", the
+// Nth before it. Returns 1, or 0: `why` says what is wrong, in lines, the first of which says it
+// all: where several are meant, the others name them. It can be shown as it is.
 int record_reader_find(struct record_reader *r, const char *text, struct record_exchange *x,
                        char why[static RECORD_WHY_MAX]);
 

@@ -115,7 +115,7 @@ static int find_candidates(struct record_reader *r, struct slice text, struct ca
         error = sqlite3_bind_int(s, 3, IDS_SHOWN + 1);
     if (!error)
         error = add_all(c, s);
-    if (!error && text.len >= RECORD_ID_END_MIN && text.len < EXCHANGE_ID_LEN)
+    if (!error && text.len >= RECORD_ID_SUFFIX_MIN && text.len < EXCHANGE_ID_LEN)
         error = add_ends(r, text, c);
     return error;
 }
@@ -178,8 +178,8 @@ static int complete_id(struct record_reader *r, struct slice text,
         (void)snprintf(why, RECORD_WHY_MAX,
                        "no exchange here has an id that begins%s with %.*s%s; the command requests "
                        "lists them",
-                       text.len < RECORD_ID_END_MIN ? "" : " or ends", (int)text.len, text.p,
-                       text.len < RECORD_ID_END_MIN ? " (an end needs 4 characters)" : "");
+                       text.len < RECORD_ID_SUFFIX_MIN ? "" : " or ends", (int)text.len, text.p,
+                       text.len < RECORD_ID_SUFFIX_MIN ? " (an end needs 4 characters)" : "");
     memcpy(id, c.id[0], EXCHANGE_ID_LEN + 1);
     return c.count == 1;
 }
@@ -241,7 +241,7 @@ int record_reader_find(struct record_reader *r, const char *text, struct record_
                        "this is not an id: ids are %d letters and digits, of which the beginning "
                        "or the last %d or more are enough; \"last\" means the newest, \"last-1\" "
                        "the one before it",
-                       EXCHANGE_ID_LEN, RECORD_ID_END_MIN);
+                       EXCHANGE_ID_LEN, RECORD_ID_SUFFIX_MIN);
         return 0;
     }
     if (!complete_id(r, slice_of(typed, len), id, why))

@@ -24,7 +24,7 @@ enum statement {
     TRIM_BODY,
     TRIM_MESSAGES,
     TRIM_EXCHANGE,
-    CLEAR_SPANS,
+    CLEAR_SEQ_RANGES,
     FREE_PAGES,
     STATEMENTS
 };
@@ -58,7 +58,7 @@ static const char *const texts[STATEMENTS] = {
                       " response_kept = CASE ?2 WHEN 1 THEN ?3 ELSE response_kept END"
                       " WHERE seq = ?1 RETURNING tunnel",
     [TRIM_MESSAGES] = "DELETE FROM message WHERE exchange = ?1 AND ?2 = 2 AND number >= ?3",
-    [CLEAR_SPANS] = RECORD_CLEAR_SPANS,
+    [CLEAR_SEQ_RANGES] = RECORD_CLEAR_SEQ_RANGES,
     [FREE_PAGES] = "PRAGMA freelist_count",
 };
 
@@ -130,7 +130,7 @@ static sqlite3_stmt *bind_target(struct record_eraser *e, enum statement which,
     sqlite3_stmt *s = bound(e, which, &t->seq, 1);
     if (s) {
         (void)sqlite3_bind_text(s, 2, t->id, -1, SQLITE_TRANSIENT);
-        (void)sqlite3_bind_int(s, 3, t->gone);
+        (void)sqlite3_bind_int(s, 3, t->recorder_gone);
     }
     return s;
 }
@@ -153,7 +153,7 @@ static int erase_one(struct record_eraser *e, const struct erase_target *t, uint
     if (!error)
         error = take_from_tunnel(e, row[1], row[0]);
     if (!error)
-        error = execute(e, CLEAR_SPANS, (int64_t[]){row[1], t->seq, t->seq}, 3);
+        error = execute(e, CLEAR_SEQ_RANGES, (int64_t[]){row[1], t->seq, t->seq}, 3);
     *count += 1;
     *bytes += row[0] > 0 ? (uint64_t)row[0] : 0;
     return error;
@@ -264,10 +264,10 @@ static int scrub(struct record_eraser *e, bool *left)
     *left = false;
     while (page != 0 || logged) {
         int error =
-            page ? record_scrub(e->db, e->dir, &page, BUSY_MS) : record_empty_log(e->db, BUSY_MS);
-        mapped = mapped && error != RECORD_NO_MAP;
+            page ? record_scrub(e->db, e->dir, &page, BUSY_MS) : record_checkpoint(e->db, BUSY_MS);
+        mapped = mapped && error != RECORD_NO_PAGE_MAP;
         logged = page != 0 || error;
-        error = error == RECORD_NO_MAP ? SQLITE_OK : error;
+        error = error == RECORD_NO_PAGE_MAP ? SQLITE_OK : error;
         if (error && !is_busy(error))
             return error;
         *left = error && now_ns() - since_ns > ERASE_WAIT_MS * 1000000LL;
@@ -276,10 +276,10 @@ static int scrub(struct record_eraser *e, bool *left)
         (void)nanosleep(&pause, NULL); // who writes goes on meanwhile
         since_ns = error ? since_ns : now_ns();
     }
-    return mapped ? SQLITE_OK : RECORD_NO_MAP;
+    return mapped ? SQLITE_OK : RECORD_NO_PAGE_MAP;
 }
 
-int record_erase_end(struct record_eraser *e, bool *left)
+int record_erase_finish(struct record_eraser *e, bool *left)
 {
     int error = vacuum(e);
     return error ? error : scrub(e, left);

@@ -16,7 +16,7 @@ enum {
 struct erase_target {
     int64_t seq;
     char id[EXCHANGE_ID_LEN + 1]; // rows are used again: it must still be this one
-    bool gone;                    // it never ended, and its recorder is dead
+    bool recorder_gone;           // it never ended, and its recorder is dead
 };
 
 // Opens the record of a state directory for this. 0, or an SQLite error.
@@ -29,8 +29,8 @@ int record_erase(struct record_eraser *e, const struct erase_target *targets, si
                  uint64_t *count, uint64_t *bytes);
 // Gives the room that has become free back to the file system, and overwrites what is left of
 // deleted rows (scrub.h). `*left`: it could not, since somebody reads the record and stands still.
-// RECORD_NO_MAP: it cannot in this file.
-int record_erase_end(struct record_eraser *e, bool *left);
+// RECORD_NO_PAGE_MAP: it cannot in this file.
+int record_erase_finish(struct record_eraser *e, bool *left);
 // The records that were put aside since they were damaged (docs/record.md): how many there are;
 // `remove`: were, and could be removed.
 size_t record_erase_damaged(const char *dir, bool remove);

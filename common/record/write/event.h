@@ -7,17 +7,17 @@
 #include "proto/tunnel/report.h"
 
 enum event_kind {
-    EVENT_BEGIN,
+    EVENT_BEGUN,
     EVENT_ROUTED,
-    EVENT_DROP, // as if it had never begun
+    EVENT_DISCARDED, // as if it had never begun
     EVENT_HEAD,
     EVENT_DATA,
     EVENT_TRAILERS,
     EVENT_BAD_HEAD,
     EVENT_PROGRESS, // what an END would say by now, of an exchange that lasts
-    EVENT_END,
-    EVENT_REPORT,
-    EVENT_FLUSH, // somebody wants to know when all that is before it is written
+    EVENT_CLOSED,
+    EVENT_REPORTED,
+    EVENT_FLUSH_ASKED, // somebody wants to know when all that is before it is written
 };
 
 enum event_flag {
@@ -29,11 +29,11 @@ enum event_flag {
     EVENT_UPGRADED = 32,
     EVENT_REUSED = 64, // the connection to the service
     EVENT_SHED = 128,
-    EVENT_REQUEST_WHOLE = 256,    // of REPORT too
-    EVENT_RESPONSE_WHOLE = 512,   // the same
-    EVENT_REQUEST_PASSED = 1024,  // some of its body has: what there is to say of them is behind
-    EVENT_RESPONSE_PASSED = 2048, // the event, of the request's first. Of REPORT too
-    EVENT_NO_DIGEST = 4096,       // of the request's body: no memory for it, or it goes on
+    EVENT_REQUEST_WHOLE = 256,  // of REPORT too
+    EVENT_RESPONSE_WHOLE = 512, // the same
+    EVENT_REQUEST_BODY = 1024,  // some of its body has: what there is to say of them is behind
+    EVENT_RESPONSE_BODY = 2048, // the event, of the request's first. Of REPORT too
+    EVENT_NO_DIGEST = 4096,     // of the request's body: no memory for it, or it goes on
     EVENT_NO_RESPONSE_DIGEST = 8192,
     EVENT_REASON = 16384, // of HEAD: its reason phrase is not the registered one
 };
@@ -45,7 +45,7 @@ struct event {
     uint16_t flags;
 };
 
-struct event_begin {
+struct event_begun {
     struct event event;
     int64_t began_ns;
     uint32_t method_len, scheme_len, host_len, target_len, lines_len, visitor_len;
@@ -86,14 +86,14 @@ struct event_bad_head {
 };
 
 // Of a body, at the end of its exchange or so far.
-struct event_passed {
+struct event_body {
     uint64_t bytes;
     int64_t first_ns, last_ns, stalled_ns;
     uint8_t digest[DIGEST_BYTES];
 };
 
 // Of PROGRESS and END. Times are ns since it has begun; -1: did not happen.
-struct event_end {
+struct event_facts {
     struct event event;
     uint16_t status;
     uint8_t outcome;     // enum exchange_why; of END alone
@@ -103,7 +103,7 @@ struct event_end {
 };
 
 // Of a body, as the other end has seen it.
-struct event_peer {
+struct event_peer_body {
     uint64_t bytes;
     uint8_t digest[DIGEST_BYTES];
 };

@@ -38,7 +38,7 @@ static void on_pause_over(struct timeout *t)
 static void hear(struct flush_listener *f, int fd)
 {
     pid_t pid = 0;
-    if (flush_peer_is_ours(fd, &pid))
+    if (flush_peer_may_ask(fd, &pid))
         f->asked(f->ctx, fd);
     else
         (void)close(fd);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Tracks become rows.
+// Pending rows become rows of the record.
 #include "pending_row_internal.h"
 
 static struct slice all_of(const struct buf *b)
@@ -7,14 +7,14 @@ static struct slice all_of(const struct buf *b)
     return slice_of(b->bytes ? buf_at(b) : NULL, buf_len(b));
 }
 
-static int write_body(const struct pending_row *k, struct store *s, enum record_side side)
+static int write_body(const struct pending_row *row, struct store *s, enum record_side side)
 {
-    struct slice left = all_of(&k->body[side]);
-    uint64_t at = k->x.body[side].kept - left.len;
+    struct slice left = all_of(&row->body[side]);
+    uint64_t at = row->x.body[side].kept - left.len;
     int error = SQLITE_OK;
     while (!error && left.len > 0) {
         size_t len = left.len < RECORD_CHUNK_BYTES ? left.len : RECORD_CHUNK_BYTES;
-        error = store_body(s, k->x.seq, side, at, slice_of(left.p, len));
+        error = store_body(s, row->x.seq, side, at, slice_of(left.p, len));
         left.p += len;
         left.len -= len;
         at += len;
@@ -22,84 +22,147 @@ static int write_body(const struct pending_row *k, struct store *s, enum record_
     return error;
 }
 
-uint64_t pending_row_message_bytes(const struct pending_row *k)
+uint64_t pending_row_message_bytes(const struct pending_row *row)
 {
     uint64_t bytes = 0;
-    for (const struct ws_capture_message *d = k->messages ? k->messages->first : NULL; d;
+    for (const struct ws_capture_message *d = row->messages ? row->messages->first : NULL; d;
          d = d->next)
         bytes += d->message.bytes.len + 32;
     return bytes;
 }
 
-static int write_pending_row(struct pending_row *k, struct store *s)
+static int write_pending_row(struct pending_row *row, struct store *s)
 {
-    struct record_exchange *x = &k->x;
-    x->interim = all_of(&k->interim);
-    x->response_head = slice_of(all_of(&k->head).p, buf_len(&k->head) ? k->head_len : 0);
-    x->bad_head = all_of(&k->bad_head);
-    x->detail = all_of(&k->detail);
+    struct record_exchange *x = &row->x;
+    x->interim = all_of(&row->interim);
+    x->response_head = slice_of(all_of(&row->head).p, buf_len(&row->head) ? row->head_len : 0);
+    x->bad_head = all_of(&row->bad_head);
+    x->detail = all_of(&row->detail);
     for (int side = 0; side < 2; side++)
-        x->body[side].trailers = all_of(&k->trailers[side]);
-    uint64_t size = x->size + pending_row_message_bytes(k);
+        x->body[side].trailers = all_of(&row->trailers[side]);
+    uint64_t size = x->size + pending_row_message_bytes(row);
     uint64_t before = x->size;
     struct slice small[2] = {0};
-    k->inserting = x->seq == 0;
+    row->inserting = x->seq == 0;
     for (int side = 0; side < 2; side++)
-        if (k->inserting && k->ended && buf_len(&k->body[side]) <= RECORD_SMALL_BODY_BYTES)
-            small[side] = all_of(&k->body[side]);
+        if (row->inserting && row->ended && buf_len(&row->body[side]) <= RECORD_SMALL_BODY_BYTES)
+            small[side] = all_of(&row->body[side]);
     x->size = size;
-    int error = store_exchange(s, x, size - k->counted, small);
+    int error = store_exchange(s, x, size - row->counted, small);
     x->size = before;
     for (int side = 0; !error && side < 2; side++)
         if (small[side].len == 0)
-            error = write_body(k, s, (enum record_side)side);
-    for (struct ws_capture_message *d = k->messages ? k->messages->first : NULL; !error && d;
+            error = write_body(row, s, (enum record_side)side);
+    for (struct ws_capture_message *d = row->messages ? row->messages->first : NULL; !error && d;
          d = d->next)
         error = store_message(s, x->seq, d->number, &d->message);
     return error;
 }
 
-size_t pending_rows_messages(const struct pending_rows *t)
+size_t pending_rows_message_overhead(const struct pending_rows *rows)
 {
-    return t->budget.messages * sizeof(struct ws_capture_message);
+    return rows->budget.messages * sizeof(struct ws_capture_message);
 }
 
-bool pending_row_is_over(const struct pending_row *k)
+bool pending_row_is_over(const struct pending_row *row)
 {
-    return k->ended && (!k->hashed || k->x.peer.known);
+    return row->ended && (!row->hashed || row->x.peer.known);
 }
 
-static bool is_to_leave(const struct pending_row *k, enum pending_rows_leave leave)
+static bool is_deferrable(const struct pending_row *row, enum pending_rows_defer defer)
 {
-    switch (leave) {
-    case PENDING_ROWS_LEAVE_NONE: return false;
-    case PENDING_ROWS_LEAVE_RUNNING: return !k->ended;
-    case PENDING_ROWS_LEAVE_UNREPORTED: return !pending_row_is_over(k);
+    switch (defer) {
+    case PENDING_ROWS_DEFER_NONE: return false;
+    case PENDING_ROWS_DEFER_RUNNING: return !row->ended;
+    case PENDING_ROWS_DEFER_UNREPORTED: return !pending_row_is_over(row);
     }
     return false;
 }
 
-int pending_rows_write(struct pending_rows *t, struct store *s, enum pending_rows_leave leave,
+int pending_rows_write(struct pending_rows *rows, struct store *s, enum pending_rows_defer defer,
                        size_t most, bool *more)
 {
     int error = SQLITE_OK;
-    struct pending_row *k = t->next ? t->next : t->dirty;
-    for (; !error && k && most > 0; k = k->next_dirty, most--) {
-        k->left = !k->late && is_to_leave(k, leave);
-        if (!k->left)
-            error = write_pending_row(k, s);
+    struct pending_row *row = rows->next ? rows->next : rows->dirty;
+    for (; !error && row && most > 0; row = row->next_dirty, most--) {
+        row->deferred = !row->must_write && is_deferrable(row, defer);
+        if (!row->deferred)
+            error = write_pending_row(row, s);
     }
-    t->next = error ? NULL : k;
-    *more = t->next != NULL;
+    rows->next = error ? NULL : row;
+    *more = rows->next != NULL;
     return error;
 }
 
-void pending_rows_unwritten(struct pending_rows *t)
+void pending_rows_rolled_back(struct pending_rows *rows)
 {
-    t->next = NULL;
-    for (struct pending_row *k = t->dirty; k; k = k->next_dirty) {
-        if (k->inserting)
-            k->x.seq = 0;
-        k->inserting = k->left = false;
+    rows->next = NULL;
+    for (struct pending_row *row = rows->dirty; row; row = row->next_dirty) {
+        if (row->inserting)
+            row->x.seq = 0;
+        row->inserting = row->deferred = false;
     }
+}
+
+// What is in the record is not needed here any more.
+static void forget_written(struct pending_row *row)
+{
+    row->x.size += pending_row_message_bytes(row);
+    row->counted = row->x.size;
+    row->inserting = row->dirty = row->must_write = false;
+    row->stored = true;
+    row->x.visitor = row->x.method = row->x.scheme = row->x.host = row->x.target =
+        (struct slice){0};
+    row->x.upstream = row->x.request_head = row->x.replay_of = row->x.reason = (struct slice){0};
+    pending_row_free_buffers(row);
+    if (row->messages)
+        ws_capture_clear(row->messages);
+}
+
+// It is to be written the next time.
+static void defer(struct pending_rows *rows, struct pending_row *row)
+{
+    row->deferred = false;
+    row->must_write = true;
+    row->next_dirty = NULL;
+    *rows->dirty_last = row;
+    rows->dirty_last = &row->next_dirty;
+}
+
+void pending_rows_committed(struct pending_rows *rows, uint64_t now_ms)
+{
+    size_t count = 0;
+    struct pending_row *row = rows->dirty;
+    rows->dirty = NULL;
+    rows->dirty_last = &rows->dirty;
+    for (struct pending_row *next = NULL; row; row = next, count++) {
+        next = row->next_dirty;
+        if (row->deferred) {
+            defer(rows, row);
+            continue;
+        }
+        if (pending_row_is_over(row)) {
+            pending_row_free(rows, row);
+            continue;
+        }
+        forget_written(row);
+        if (!row->ended)
+            continue;
+        pending_row_free_messages(row);
+        if (pending_row_may_wait(rows, row))
+            pending_row_wait_for_report(rows, row, now_ms);
+        else
+            pending_row_free(rows, row);
+    }
+    pending_rows_expire_waiting(rows, now_ms);
+    if (count < PENDING_ROWS_KEPT_QUIET)
+        pending_rows_shrink(rows);
+}
+
+uint64_t pending_rows_count_dirty(const struct pending_rows *rows)
+{
+    uint64_t count = 0;
+    for (const struct pending_row *row = rows->dirty; row; row = row->next_dirty)
+        count++;
+    return count;
 }

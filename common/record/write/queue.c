@@ -27,14 +27,14 @@ enum {
     POLL_FAILED_MS = 10,
     ROOM = QUEUE_BLOCK_BYTES - sizeof(struct block),
     CACHE_LINE = 64,
-    WARM_BYTES = 1024 // that come next, and are fetched before they are written
+    PREFETCH_BYTES = 1024 // that come next, and are fetched before they are written
 };
 
 // Each thread has lines of the cache of its own: what both write is written seldom.
 struct queue {
     // the writer's
     _Alignas(CACHE_LINE) struct block *filling;
-    size_t fill_at, warm_at;
+    size_t fill_at, prefetch_at;
     size_t out_seen;  // of `out`, a while ago
     atomic_size_t in; // bytes written, ever
     // the reader's
@@ -46,13 +46,13 @@ struct queue {
     _Alignas(CACHE_LINE) atomic_size_t blocks; // that can still be taken
     atomic_bool asleep;                        // the reader waits for the first event
     atomic_size_t hurries;                     // how often it is hurried now
-    int news;                                  // eventfd: wakes the reader
+    int wakeup;                                // eventfd: wakes the reader
     uv_mutex_t lock;                           // of what follows
     struct block *spare;
     size_t spare_count;
 };
 
-struct event_head {
+struct entry_head {
     size_t len;
 };
 
@@ -137,9 +137,9 @@ struct queue *queue_new(void)
         free(q);
         return NULL;
     }
-    q->news = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    q->wakeup = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     atomic_init(&q->blocks, QUEUE_BLOCKS);
-    q->filling = q->reading = q->news < 0 ? NULL : take_block(q);
+    q->filling = q->reading = q->wakeup < 0 ? NULL : take_block(q);
     if (!q->filling) {
         queue_free(q);
         return NULL;
@@ -153,15 +153,15 @@ void queue_free(struct queue *q)
         return;
     free_blocks(q->reading);
     free_blocks(q->spare);
-    if (q->news >= 0)
-        (void)close(q->news);
+    if (q->wakeup >= 0)
+        (void)close(q->wakeup);
     uv_mutex_destroy(&q->lock);
     free(q);
 }
 
 // Whether small events find as much room behind one that needs so much. The end of a block may be
 // too small for one of them.
-static bool leaves(struct queue *q, size_t need, size_t spare)
+static bool leaves_spare(struct queue *q, size_t need, size_t spare)
 {
     size_t blocks = atomic_load(&q->blocks);
     size_t at = q->fill_at + need;
@@ -176,8 +176,8 @@ static bool leaves(struct queue *q, size_t need, size_t spare)
 
 void *queue_reserve(struct queue *q, size_t len, size_t spare)
 {
-    size_t need = sizeof(struct event_head) + aligned(len);
-    if (len > QUEUE_EVENT_MAX || (spare > 0 && !leaves(q, need, spare)))
+    size_t need = sizeof(struct entry_head) + aligned(len);
+    if (len > QUEUE_EVENT_MAX || (spare > 0 && !leaves_spare(q, need, spare)))
         return NULL;
     if (q->fill_at + need > ROOM) {
         struct block *b = take_block(q);
@@ -186,15 +186,15 @@ void *queue_reserve(struct queue *q, size_t len, size_t spare)
         // In this order: whoever sees the new block has seen all of the old one.
         atomic_store_explicit(&q->filling->next, b, memory_order_release);
         q->filling = b;
-        q->fill_at = q->warm_at = 0;
+        q->fill_at = q->prefetch_at = 0;
     }
-    return q->filling->bytes + q->fill_at + sizeof(struct event_head);
+    return q->filling->bytes + q->fill_at + sizeof(struct entry_head);
 }
 
 void queue_wake(struct queue *q)
 {
     const uint64_t one = 1;
-    ssize_t n = write(q->news, &one, sizeof(one)); // one that is full wakes as well
+    ssize_t n = write(q->wakeup, &one, sizeof(one)); // one that is full wakes as well
     (void)n;
 }
 
@@ -212,25 +212,25 @@ static bool becomes_urgent(struct queue *q, size_t need)
 
 // What is written next is not in the cache, as a rule: it is fetched while others do something
 // else.
-static void warm(struct queue *q)
+static void prefetch(struct queue *q)
 {
-    size_t end = q->fill_at + WARM_BYTES < ROOM ? q->fill_at + WARM_BYTES : ROOM;
-    if (q->warm_at < q->fill_at)
-        q->warm_at = q->fill_at;
-    for (; q->warm_at < end; q->warm_at += CACHE_LINE)
-        __builtin_prefetch(q->filling->bytes + q->warm_at, 1);
+    size_t end = q->fill_at + PREFETCH_BYTES < ROOM ? q->fill_at + PREFETCH_BYTES : ROOM;
+    if (q->prefetch_at < q->fill_at)
+        q->prefetch_at = q->fill_at;
+    for (; q->prefetch_at < end; q->prefetch_at += CACHE_LINE)
+        __builtin_prefetch(q->filling->bytes + q->prefetch_at, 1);
 }
 
 void queue_commit(struct queue *q, size_t len)
 {
-    struct event_head *head = (struct event_head *)(void *)(q->filling->bytes + q->fill_at);
+    struct entry_head *head = (struct entry_head *)(void *)(q->filling->bytes + q->fill_at);
     size_t need = sizeof(*head) + aligned(len);
     bool urgent = becomes_urgent(q, need);
     head->len = len;
     q->fill_at += need;
     atomic_store_explicit(&q->filling->filled, q->fill_at, memory_order_release);
     atomic_fetch_add(&q->in, need); // sequentially consistent with `asleep`, as in queue_wait
-    warm(q);
+    prefetch(q);
     if (urgent || (atomic_load(&q->asleep) && atomic_exchange(&q->asleep, false)))
         queue_wake(q);
 }
@@ -251,8 +251,8 @@ const void *queue_peek(struct queue *q, size_t *len)
         give_back(q, b);
         return queue_peek(q, len);
     }
-    const struct event_head *head =
-        (const struct event_head *)(const void *)(b->bytes + q->read_at);
+    const struct entry_head *head =
+        (const struct entry_head *)(const void *)(b->bytes + q->read_at);
     *len = head->len;
     q->read_len = sizeof(*head) + aligned(head->len);
     return b->bytes + q->read_at + sizeof(*head);
@@ -282,17 +282,17 @@ size_t queue_used(struct queue *q)
     return atomic_load(&q->in) - out;
 }
 
-void queue_hurry(struct queue *q)
+void queue_flush_begin(struct queue *q)
 {
     atomic_fetch_add(&q->hurries, 1);
 }
 
-void queue_calm(struct queue *q, size_t times)
+void queue_flush_end(struct queue *q, size_t times)
 {
     atomic_fetch_sub(&q->hurries, times);
 }
 
-size_t queue_hurries(struct queue *q)
+size_t queue_flushes(struct queue *q)
 {
     return atomic_load(&q->hurries);
 }
@@ -300,13 +300,13 @@ size_t queue_hurries(struct queue *q)
 // Waits to be woken until the time. False: it was not. The wake-up is used up.
 static bool sleep_until(struct queue *q, uint64_t end_ns)
 {
-    struct pollfd news = {.fd = q->news, .events = POLLIN};
+    struct pollfd wakeup = {.fd = q->wakeup, .events = POLLIN};
     uint64_t now = uv_hrtime();
     uint64_t left_ms = now < end_ns ? (end_ns - now + 999999) / 1000000 : 0;
     uint64_t count = 0;
-    if (poll(&news, 1, left_ms < 1000000 ? (int)left_ms : 1000000) < 0 && left_ms > 0)
+    if (poll(&wakeup, 1, left_ms < 1000000 ? (int)left_ms : 1000000) < 0 && left_ms > 0)
         uv_sleep(POLL_FAILED_MS); // not one file is allowed, say
-    return read(q->news, &count, sizeof(count)) == sizeof(count);
+    return read(q->wakeup, &count, sizeof(count)) == sizeof(count);
 }
 
 void queue_wait(struct queue *q, unsigned ms, unsigned gather_ms)
@@ -321,7 +321,7 @@ void queue_wait(struct queue *q, unsigned ms, unsigned gather_ms)
         return;
     (void)sleep_until(q, 0); // that there is something is known by now
     end = uv_hrtime() + (uint64_t)gather_ms * 1000000;
-    if (queue_used(q) < QUEUE_URGENT_BYTES && queue_hurries(q) == 0)
+    if (queue_used(q) < QUEUE_URGENT_BYTES && queue_flushes(q) == 0)
         (void)sleep_until(q, end);
 }
 

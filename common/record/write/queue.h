@@ -46,9 +46,9 @@ bool queue_has_passed(struct queue *q, size_t mark);
 
 // Somebody waits for what is in the queue: from one call to the other there is no time to gather.
 // queue_wake follows when it is in. All of either thread.
-void queue_hurry(struct queue *q);
-void queue_calm(struct queue *q, size_t times);
-size_t queue_hurries(struct queue *q); // how often it is hurried now
+void queue_flush_begin(struct queue *q);
+void queue_flush_end(struct queue *q, size_t times);
+size_t queue_flushes(struct queue *q); // how often it is hurried now
 
 // Bytes that wait; of either thread.
 size_t queue_used(struct queue *q);

@@ -9,13 +9,13 @@
 struct record_writer;
 
 enum {
-    RECORD_WRITER_TEXT_MAX = 2048
+    RECORD_WRITER_MESSAGE_MAX = 2048
 };
 
 struct record_writer_config {
     struct store_config store;
     uint64_t body_bytes; // of WebSocket messages of one exchange that are kept; 0: all
-    uv_async_t *told;    // is sent to when there is something to tell
+    uv_async_t *notify;  // is sent to when there is something to tell
 };
 
 // Starts the thread. NULL: out of memory or threads.
@@ -28,10 +28,11 @@ void record_writer_free(struct record_writer *s);
 
 // Of the queue's writer. What waits is to be written soon: it is not held back, and if the idle
 // hand does not get to it in time, the ordinary one writes it.
-void record_writer_hurry(struct record_writer *s);
+void record_writer_expedite(struct record_writer *s);
 // Of other threads. Exchanges of which nothing is kept, and bytes of bodies, are counted.
 void record_writer_shed(struct record_writer *s, uint64_t exchanges, uint64_t bytes);
 // Whether nothing can be written now, and those counts.
 bool record_writer_is_failing(struct record_writer *s, uint64_t *exchanges, uint64_t *bytes);
 // What people should know, one text after the other: false when there is nothing new.
-bool record_writer_told(struct record_writer *s, char text[static RECORD_WRITER_TEXT_MAX]);
+bool record_writer_next_message(struct record_writer *s,
+                                char text[static RECORD_WRITER_MESSAGE_MAX]);

@@ -11,15 +11,15 @@ struct recorder;
 
 enum {
     RECORDER_GATHER_MS = 50,           // events are gathered before they are written
-    RECORDER_LASTS_MS = 500,           // after which an exchange is one that lasts: what is known
-    RECORDER_LOOK_MS = 300,            // of it is told this often while it changes
-    RECORDER_LOOK_SLOTS = 1024,        // exchanges that are looked at in one turn of the loop
+    RECORDER_LONG_MS = 500,            // after which an exchange is one that lasts: what is known
+    RECORDER_PROGRESS_MS = 300,        // of it is told this often while it changes
+    RECORDER_PROGRESS_SLOTS = 1024,    // exchanges that are looked at in one turn of the loop
     RECORDER_STALL_PART = 8,           // of a stall that is known, that is a change of it
     RECORDER_BATCH_BYTES = 1 << 20,    // of events that go into one transaction
-    RECORDER_END_MS = 10 * 1000,       // that the last writes may take at the end of the program
+    RECORDER_STOP_MS = 10 * 1000,      // that the last writes may take at the end of the program
     RECORDER_RETRY_MS = 1000,          // after a write that failed
     RECORDER_REPORT_MS = 10 * 1000,    // that a report of the other end is waited for
-    RECORDER_WAITING = 16 * 1024,      // exchanges that wait for one
+    RECORDER_WAITING_MAX = 16 * 1024,  // exchanges that wait for one
     RECORDER_MESSAGE_BYTES = 16 << 20, // payload of WebSocket messages held back, all together
     RECORDER_SHARES = 256, // into which tunnels are put by address or owner, at random; 0: neither
     RECORDER_SHARE_PART = 8,  // of what all share: what one share may have of the last quarter
@@ -32,7 +32,7 @@ struct recorder_config {
     bool no_redact;
     const char *redact[RECORDER_REDACT_MAX]; // names of fields, and "query:" and a parameter's
     size_t redact_count;
-    const char *never;    // a token of our own that nothing may show even then; NULL or "": none
+    const char *token;    // a token of our own that nothing may show even then; NULL or "": none
     bool visitor_is_told; // X-Forwarded-For is our own relay's word
 };
 
@@ -48,7 +48,7 @@ struct recorder *recorder_new(struct loop *l, const struct recorder_config *conf
 void recorder_free(struct recorder *r);
 
 // Another token of our own from now on. r may be NULL.
-void recorder_never(struct recorder *r, const char *token);
+void recorder_set_token(struct recorder *r, const char *token);
 
 // Whether it writes, and what it had to let go: exchanges, and bytes of bodies.
 struct recorder_status {

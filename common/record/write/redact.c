@@ -23,12 +23,12 @@ void redact_init(struct redact *r, const struct recorder_config *config)
         else
             r->names[r->count++] = name;
     }
-    redact_never(r, slice_str(config->never));
+    redact_set_token(r, slice_str(config->token));
 }
 
-void redact_never(struct redact *r, struct slice token)
+void redact_set_token(struct redact *r, struct slice token)
 {
-    token_search_init(&r->never, token);
+    token_search_init(&r->token, token);
 }
 
 bool redact_is_name(struct slice name)
@@ -62,9 +62,9 @@ static bool is_secret_parameter(const void *ctx, struct slice name)
 }
 
 // Our own token, in whatever form.
-static bool shows(const struct redact *r, struct slice text)
+static bool has_token(const struct redact *r, struct slice text)
 {
-    return r->never.least > 0 && token_search_finds(&r->never, text);
+    return r->token.min_len > 0 && token_search_finds(&r->token, text);
 }
 
 // Writes where there is room for certain.
@@ -160,7 +160,7 @@ static void put_value(const struct redact *r, const struct field *f, struct cred
     sink->any = sink->any || part.any;
 }
 
-size_t redact_lines_most(const struct http_head *head)
+size_t redact_lines_bound(const struct http_head *head)
 {
     size_t len = REDACT_GROWTH + head->field_count * (CREDENTIAL_MARK.len + 4);
     for (size_t i = 0; i < head->field_count; i++)
@@ -183,10 +183,10 @@ static void put_line_without_token(const struct redact *r, const struct field *f
 {
     const struct credential_sink before = *sink;
     put_line(r, f, sink, growth);
-    if (!shows(r, slice_of(before.at, (size_t)(sink->at - before.at))))
+    if (!has_token(r, slice_of(before.at, (size_t)(sink->at - before.at))))
         return;
     *sink = before;
-    credential_put(sink, shows(r, f->name) ? CREDENTIAL_MARK : f->name);
+    credential_put(sink, has_token(r, f->name) ? CREDENTIAL_MARK : f->name);
     credential_put(sink, SLICE(": "));
     credential_put(sink, CREDENTIAL_MARK);
     credential_put(sink, SLICE("\r\n"));
@@ -199,7 +199,7 @@ char *redact_lines(const struct redact *r, const struct http_head *head, char *o
     size_t growth = REDACT_GROWTH;
     for (size_t i = 0; i < head->field_count; i++)
         put_line(r, &head->fields[i], &sink, &growth);
-    if (shows(r, slice_of(out, (size_t)(sink.at - out)))) {
+    if (has_token(r, slice_of(out, (size_t)(sink.at - out)))) {
         sink = (struct credential_sink){.at = out, .left = SIZE_MAX};
         growth = REDACT_GROWTH;
         for (size_t i = 0; i < head->field_count; i++)
@@ -209,7 +209,7 @@ char *redact_lines(const struct redact *r, const struct http_head *head, char *o
     return sink.at;
 }
 
-size_t redact_text_most(struct slice text)
+size_t redact_text_bound(struct slice text)
 {
     return text.len + CREDENTIAL_MARK.len;
 }
@@ -217,13 +217,13 @@ size_t redact_text_most(struct slice text)
 char *redact_text(const struct redact *r, struct slice text, char *out, bool *any)
 {
     struct credential_sink sink = {.at = out, .left = SIZE_MAX};
-    bool secret = shows(r, text);
+    bool secret = has_token(r, text);
     put(&sink, secret ? CREDENTIAL_MARK : text);
     *any = *any || secret;
     return sink.at;
 }
 
-size_t redact_target_most(struct slice target)
+size_t redact_target_bound(struct slice target)
 {
     return target.len + REDACT_GROWTH + CREDENTIAL_MARK.len + 1;
 }
@@ -243,7 +243,7 @@ static char *hide_parts(const struct redact *r, char *start, const char *end)
         while (at + len < end && !parts_target(at[len]))
             len++;
         const struct slice mark = CREDENTIAL_MARK;
-        bool secret = len >= mark.len && shows(r, slice_of(at, len));
+        bool secret = len >= mark.len && has_token(r, slice_of(at, len));
         memmove(out, secret ? mark.p : at, secret ? mark.len : len);
         out += secret ? mark.len : len;
         at += len;
@@ -260,9 +260,9 @@ char *redact_target(const struct redact *r, struct slice target, char *out, bool
     put_url(r, &sink, target, CREDENTIAL_TARGET);
     char *end = sink.at;
     bool all = sink.full; // more credentials than there is room to show where they were
-    if (!all && shows(r, slice_of(out, (size_t)(end - out)))) {
+    if (!all && has_token(r, slice_of(out, (size_t)(end - out)))) {
         end = hide_parts(r, out, end);
-        all = shows(r, slice_of(out, (size_t)(end - out)));
+        all = has_token(r, slice_of(out, (size_t)(end - out)));
         sink.any = true;
     }
     if (all) {
@@ -336,7 +336,7 @@ static bool may_continue(struct slice line)
 
 static bool hides(const struct redact *r, struct slice line, struct slice *name)
 {
-    return names_secret(r, line, name) || shows(r, line);
+    return names_secret(r, line, name) || has_token(r, line);
 }
 
 // Takes what is before the next byte that ends it.

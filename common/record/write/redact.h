@@ -16,26 +16,26 @@ struct redact {
     struct slice names[RECORDER_REDACT_MAX];      // of fields, besides the credentials'
     struct slice parameters[RECORDER_REDACT_MAX]; // of URLs, the same
     size_t count, parameter_count;
-    struct token_search never; // nothing may show it, even then
+    struct token_search token; // nothing may show it, even then
 };
 
 // The strings of the configuration must outlive it, but for the token.
 void redact_init(struct redact *r, const struct recorder_config *config);
 // Another token from now on.
-void redact_never(struct redact *r, struct slice token);
+void redact_set_token(struct redact *r, struct slice token);
 // Whether this may be named: a field, or "query:" and a parameter.
 bool redact_is_name(struct slice name);
 
 // The most bytes that redact_lines writes.
-size_t redact_lines_most(const struct http_head *head);
+size_t redact_lines_bound(const struct http_head *head);
 // Writes a head's fields as lines, "name: value" and CR LF each. Returns where they end; `*any` is
 // set when anything was left out.
 char *redact_lines(const struct redact *r, const struct http_head *head, char *out, bool *any);
 // The same of a request target.
-size_t redact_target_most(struct slice target);
+size_t redact_target_bound(struct slice target);
 char *redact_target(const struct redact *r, struct slice target, char *out, bool *any);
 // The same of any other word, in which only our own token is looked for.
-size_t redact_text_most(struct slice text);
+size_t redact_text_bound(struct slice text);
 char *redact_text(const struct redact *r, struct slice text, char *out, bool *any);
 // The same of bytes that should have been a head and are none. Lines are told apart by anything
 // that might end one. Where a word before the colon is the name of such a field, no more of the

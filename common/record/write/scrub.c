@@ -42,13 +42,13 @@ static int64_t log_bytes(const char *dir)
 
 int record_log_has_room(sqlite3 *db, const char *dir, int busy_ms)
 {
-    if (log_bytes(dir) <= LOG_BYTES_MAX)
+    if (log_bytes(dir) <= SCRUB_LOG_BYTES_MAX)
         return SQLITE_OK;
-    int error = record_empty_log(db, busy_ms);
-    return (error & 0xff) == SQLITE_BUSY ? RECORD_READER_STANDS : error;
+    int error = record_checkpoint(db, busy_ms);
+    return (error & 0xff) == SQLITE_BUSY ? RECORD_READER_STALLED : error;
 }
 
-int record_empty_log(sqlite3 *db, int busy_ms)
+int record_checkpoint(sqlite3 *db, int busy_ms)
 {
     (void)sqlite3_busy_timeout(db, 0);
     int error = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
@@ -187,7 +187,7 @@ static int scrub_some(struct scrub *s, sqlite3 *db, uint32_t *page)
     uint32_t next = *page < 2 ? 2 : *page;
     *page = 0;
     if (!open_file(s, db))
-        return RECORD_NO_MAP;
+        return RECORD_NO_PAGE_MAP;
     uint32_t end = s->pages - next < SCRUB_PAGES ? s->pages + 1 : next + SCRUB_PAGES;
     for (; !error && next < end; next++)
         error = scrub_page(s, next);
@@ -199,7 +199,7 @@ static int scrub_some(struct scrub *s, sqlite3 *db, uint32_t *page)
 int record_scrub(sqlite3 *db, const char *dir, uint32_t *page, int busy_ms)
 {
     static const char *const ends[] = {"COMMIT", "ROLLBACK"};
-    int error = record_empty_log(db, busy_ms);
+    int error = record_checkpoint(db, busy_ms);
     if (error)
         return error;
     struct scrub *s = sqlite3_malloc(sizeof(*s));
@@ -212,7 +212,7 @@ int record_scrub(sqlite3 *db, const char *dir, uint32_t *page, int busy_ms)
         error = log_bytes(dir) == 0 ? scrub_some(s, db, &next) : SQLITE_BUSY;
         int ended = sqlite3_exec(db, ends[error != SQLITE_OK], NULL, NULL, NULL);
         error = error ? error : ended;
-        *page = error && error != RECORD_NO_MAP ? *page : next;
+        *page = error && error != RECORD_NO_PAGE_MAP ? *page : next;
     }
     sqlite3_free(s);
     (void)sqlite3_db_release_memory(db); // what we remember of the pages ourselves

@@ -167,7 +167,7 @@ int store_exchange(struct store *s, struct record_exchange *x, uint64_t growth,
     if (!insert)
         return SQLITE_OK;
     x->seq = sqlite3_last_insert_rowid(s->db);
-    return store_tunnel_has(s, tunnel, x->seq, x->id);
+    return store_tunnel_add(s, tunnel, x->seq, x->id);
 }
 
 int store_body(struct store *s, int64_t seq, enum record_side side, uint64_t at, struct slice bytes)

@@ -39,7 +39,7 @@ int store_open(const struct store_config *config, struct store **out, struct sto
 // Says goodbye if it can, and closes.
 void store_close(struct store *s);
 // Gives back the memory that only makes it faster.
-void store_rest(struct store *s);
+void store_release_memory(struct store *s);
 int64_t store_writer(const struct store *s);
 
 // Moves a record that is damaged out of the way, with a name that tells when. False when it could
@@ -67,12 +67,12 @@ int store_counts(struct store *s, uint64_t exchanges, uint64_t shed, uint64_t sh
 
 // Deletes some of what is too old or too much, the oldest of the tunnel that takes the most, in a
 // transaction of its own.
-enum store_rest {
-    STORE_REST_NONE,
-    STORE_REST_MORE,     // there is more to delete
-    STORE_REST_PRESSING, // it is beyond its limit by more than a STORE_SLACK_PART of it
+enum store_excess {
+    STORE_EXCESS_NONE,
+    STORE_EXCESS_SOME,     // there is more to delete
+    STORE_EXCESS_PRESSING, // it is beyond its limit by more than a STORE_SLACK_PART of it
 };
-int store_trim(struct store *s, int64_t now_ns, enum store_rest *rest);
+int store_trim(struct store *s, int64_t now_ns, enum store_excess *excess);
 // Sees to it that what was deleted is in no file any more (scrub.h), a step at a time: one in
 // STORE_TIDY_MS, and whenever it is called with `quiet`, when there is nothing else to do. `*more`:
 // there is more to do then. Where readers are in its way it tries again later.

@@ -87,7 +87,7 @@ bool store_put_aside(const char *dir, const struct store_file *file,
     record_path(dir, path);
     (void)snprintf(name, STATE_PATH_MAX + 64, "%s.damaged-%lld", path,
                    (long long)(wall_clock_ns() / 1000000));
-    if (lock >= 0 && record_lock_wait(lock, RECORD_LOCK_PLACE, STORE_BUSY_MS))
+    if (lock >= 0 && record_lock_wait(lock, RECORD_LOCK_FILES, STORE_BUSY_MS))
         done = is_in_place(path, file) && put_aside(path, name);
     if (lock >= 0)
         (void)close(lock);

@@ -23,8 +23,8 @@ enum statement {
     FULLEST_TUNNEL,
     FULLEST_ENDED,
     OLDEST_OF_TUNNEL,
-    INSERT_SPAN,
-    CLEAR_SPANS,
+    INSERT_SEQ_RANGE,
+    CLEAR_SEQ_RANGES,
     DELETE_EXCHANGE,
     DELETE_BODY,
     DELETE_MESSAGE,
@@ -36,17 +36,17 @@ enum {
 };
 
 // Rows of exchanges, some of which are those of a tunnel, with ids from `first_id` to `last_id`.
-struct store_span {
+struct store_seq_range {
     int64_t first, last; // 0: none
     char first_id[EXCHANGE_ID_LEN + 1], last_id[EXCHANGE_ID_LEN + 1];
-    bool news; // that are not written
+    bool dirty; // that are not written
 };
 
 struct store_tunnel {
     char name[64], owner[RECORD_OWNER_MAX + 1], address[RECORD_ADDRESS_MAX + 1];
     int64_t id;      // 0: empty
     uint64_t growth; // of this transaction
-    struct store_span span;
+    struct store_seq_range range;
 };
 
 struct store {
@@ -88,6 +88,6 @@ void store_tunnels_forget(struct store *s);
 // exchange that has any. Valid until another one is asked for.
 int store_tunnel_of(struct store *s, const struct record_exchange *x, struct store_tunnel **out);
 // It has a new exchange.
-int store_tunnel_has(struct store *s, struct store_tunnel *t, int64_t seq, const char *id);
+int store_tunnel_add(struct store *s, struct store_tunnel *t, int64_t seq, const char *id);
 // Some of its exchanges from row `first` to row `last` were deleted.
-int store_tunnel_lacks(struct store *s, int64_t tunnel, int64_t first, int64_t last);
+int store_tunnel_remove(struct store *s, int64_t tunnel, int64_t first, int64_t last);

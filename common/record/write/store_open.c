@@ -21,7 +21,7 @@ static int open_files(struct store *s, struct store_file *file)
     s->lock_file = record_lock_open(s->config.dir);
     if (s->lock_file < 0)
         return store_open_error();
-    if (!record_lock_wait(s->lock_file, RECORD_LOCK_PLACE, STORE_BUSY_MS))
+    if (!record_lock_wait(s->lock_file, RECORD_LOCK_FILES, STORE_BUSY_MS))
         return SQLITE_BUSY;
     int error = store_find_file(path, file);
     if (error)
@@ -165,7 +165,7 @@ int store_open(const struct store_config *config, struct store **out, struct sto
         store_close(s);
         return error;
     }
-    record_lock_leave(s->lock_file, RECORD_LOCK_PLACE);
+    record_lock_release(s->lock_file, RECORD_LOCK_FILES);
     *out = s;
     return SQLITE_OK;
 }
@@ -190,7 +190,7 @@ void store_close(struct store *s)
     free(s);
 }
 
-void store_rest(struct store *s)
+void store_release_memory(struct store *s)
 {
     (void)sqlite3_db_release_memory(s->db);
 }

@@ -55,11 +55,12 @@ static const char *const texts[STATEMENTS] = {
     [OLDEST_OF_TUNNEL] = VICTIM "span s CROSS JOIN exchange e ON e.seq BETWEEN s.first AND s.last"
                                 " WHERE s.tunnel=?2 AND e.tunnel=?2 AND e.outcome IS NOT NULL"
                                 " ORDER BY s.first LIMIT ?1",
-    [INSERT_SPAN] = "INSERT INTO span(tunnel, first, last, first_id, last_id)"
-                    " VALUES(?1,?2,?3,?4,?5) ON CONFLICT DO UPDATE SET"
-                    " last=max(last, excluded.last), first_id=min(first_id, excluded.first_id),"
-                    " last_id=max(last_id, excluded.last_id)",
-    [CLEAR_SPANS] = RECORD_CLEAR_SPANS,
+    [INSERT_SEQ_RANGE] =
+        "INSERT INTO span(tunnel, first, last, first_id, last_id)"
+        " VALUES(?1,?2,?3,?4,?5) ON CONFLICT DO UPDATE SET"
+        " last=max(last, excluded.last), first_id=min(first_id, excluded.first_id),"
+        " last_id=max(last_id, excluded.last_id)",
+    [CLEAR_SEQ_RANGES] = RECORD_CLEAR_SEQ_RANGES,
     [DELETE_EXCHANGE] = "DELETE FROM exchange WHERE seq=?1",
     [DELETE_BODY] = "DELETE FROM body WHERE exchange=?1",
     [DELETE_MESSAGE] = "DELETE FROM message WHERE exchange=?1",

@@ -96,7 +96,7 @@ static int delete_all(struct store *s, const struct victim *victims, size_t coun
             continue;
         error = shrink_tunnel(s, victims[i].tunnel, bytes);
         if (!error)
-            error = store_tunnel_lacks(s, victims[i].tunnel, victims[first].seq, victims[i].seq);
+            error = store_tunnel_remove(s, victims[i].tunnel, victims[first].seq, victims[i].seq);
         bytes = 0;
         first = i + 1;
     }
@@ -159,7 +159,7 @@ static int vacuum(struct store *s, uint64_t too_many, bool *more)
     return error ? error : sqlite3_exec(s->db, sql, NULL, NULL, NULL);
 }
 
-int store_trim(struct store *s, int64_t now_ns, enum store_rest *rest)
+int store_trim(struct store *s, int64_t now_ns, enum store_excess *excess)
 {
     uint64_t used = 0;
     uint64_t unused = 0;
@@ -173,7 +173,9 @@ int store_trim(struct store *s, int64_t now_ns, enum store_rest *rest)
         error = trim_bytes(s, (used - most) * STORE_PAGE_BYTES, &more);
     else if (!error && most > 0 && unused > 0 && used + unused > most + slack)
         error = vacuum(s, used + unused - most - slack, &more);
-    *rest = !more ? STORE_REST_NONE : used > most + slack ? STORE_REST_PRESSING : STORE_REST_MORE;
+    *excess = !more                 ? STORE_EXCESS_NONE
+              : used > most + slack ? STORE_EXCESS_PRESSING
+                                    : STORE_EXCESS_SOME;
     return error;
 }
 
@@ -201,9 +203,9 @@ int store_tidy(struct store *s, int64_t now_ns, bool quiet, bool *more)
     s->tidied_ns = now_ns;
     int error = s->scrub_page ? record_scrub(s->db, s->config.dir, &s->scrub_page, STORE_BUSY_MS)
                               : SQLITE_OK;
-    error = error == RECORD_NO_MAP ? SQLITE_OK : error;
+    error = error == RECORD_NO_PAGE_MAP ? SQLITE_OK : error;
     if (!error && s->scrub_page == 0) // the last step has left a page in the log
-        error = record_empty_log(s->db, STORE_BUSY_MS);
+        error = record_checkpoint(s->db, STORE_BUSY_MS);
     *more = s->scrub_page != 0;
     return is_busy(error) ? SQLITE_OK : error;
 }

@@ -17,27 +17,27 @@ static int write_growth(struct store *s, struct store_tunnel *t)
     return store_run(s, grow);
 }
 
-static int write_span(struct store *s, struct store_tunnel *t)
+static int write_seq_range(struct store *s, struct store_tunnel *t)
 {
-    struct store_span *span = &t->span;
-    if (!span->news)
+    struct store_seq_range *range = &t->range;
+    if (!range->dirty)
         return SQLITE_OK;
-    sqlite3_stmt *insert = store_statement(s, INSERT_SPAN);
+    sqlite3_stmt *insert = store_statement(s, INSERT_SEQ_RANGE);
     if (!insert)
         return sqlite3_extended_errcode(s->db);
     (void)sqlite3_bind_int64(insert, 1, t->id);
-    (void)sqlite3_bind_int64(insert, 2, span->first);
-    (void)sqlite3_bind_int64(insert, 3, span->last);
-    (void)sqlite3_bind_text(insert, 4, span->first_id, -1, SQLITE_STATIC);
-    (void)sqlite3_bind_text(insert, 5, span->last_id, -1, SQLITE_STATIC);
-    span->news = false;
+    (void)sqlite3_bind_int64(insert, 2, range->first);
+    (void)sqlite3_bind_int64(insert, 3, range->last);
+    (void)sqlite3_bind_text(insert, 4, range->first_id, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(insert, 5, range->last_id, -1, SQLITE_STATIC);
+    range->dirty = false;
     return store_run(s, insert);
 }
 
-static int write_news(struct store *s, struct store_tunnel *t)
+static int write_changes(struct store *s, struct store_tunnel *t)
 {
     int error = write_growth(s, t);
-    return error ? error : write_span(s, t);
+    return error ? error : write_seq_range(s, t);
 }
 
 void store_tunnels_begin(struct store *s)
@@ -50,7 +50,7 @@ int store_tunnels_write(struct store *s)
 {
     int error = SQLITE_OK;
     for (size_t i = 0; !error && i < TUNNELS_CACHED; i++)
-        error = write_news(s, &s->tunnels[i]);
+        error = write_changes(s, &s->tunnels[i]);
     return error;
 }
 
@@ -108,7 +108,7 @@ static bool is_owned_so(const struct store_tunnel *t, const struct record_exchan
 
 static int load_tunnel(struct store *s, struct store_tunnel *t, struct slice name)
 {
-    int error = write_news(s, t);
+    int error = write_changes(s, t);
     *t = (struct store_tunnel){0};
     if (!error)
         error = find_tunnel(s, name, &t->id);
@@ -133,29 +133,29 @@ int store_tunnel_of(struct store *s, const struct record_exchange *x, struct sto
     return error || is_owned_so(t, x) ? error : own_tunnel(s, t, x);
 }
 
-int store_tunnel_has(struct store *s, struct store_tunnel *t, int64_t seq, const char *id)
+int store_tunnel_add(struct store *s, struct store_tunnel *t, int64_t seq, const char *id)
 {
-    struct store_span *span = &t->span;
-    if (!span->first || seq < span->first || seq - span->first >= RECORD_SPAN_ROWS) {
-        int error = write_span(s, t);
+    struct store_seq_range *range = &t->range;
+    if (!range->first || seq < range->first || seq - range->first >= RECORD_SEQ_RANGE_ROWS) {
+        int error = write_seq_range(s, t);
         if (error)
             return error;
-        *span = (struct store_span){.first = seq};
-        memcpy(span->first_id, id, sizeof(span->first_id));
-        memcpy(span->last_id, id, sizeof(span->last_id));
+        *range = (struct store_seq_range){.first = seq};
+        memcpy(range->first_id, id, sizeof(range->first_id));
+        memcpy(range->last_id, id, sizeof(range->last_id));
     }
-    if (strcmp(id, span->first_id) < 0)
-        memcpy(span->first_id, id, sizeof(span->first_id));
-    if (strcmp(id, span->last_id) > 0)
-        memcpy(span->last_id, id, sizeof(span->last_id));
-    span->last = seq > span->last ? seq : span->last;
-    span->news = true;
+    if (strcmp(id, range->first_id) < 0)
+        memcpy(range->first_id, id, sizeof(range->first_id));
+    if (strcmp(id, range->last_id) > 0)
+        memcpy(range->last_id, id, sizeof(range->last_id));
+    range->last = seq > range->last ? seq : range->last;
+    range->dirty = true;
     return SQLITE_OK;
 }
 
-int store_tunnel_lacks(struct store *s, int64_t tunnel, int64_t first, int64_t last)
+int store_tunnel_remove(struct store *s, int64_t tunnel, int64_t first, int64_t last)
 {
-    sqlite3_stmt *q = store_statement(s, CLEAR_SPANS);
+    sqlite3_stmt *q = store_statement(s, CLEAR_SEQ_RANGES);
     if (!q)
         return sqlite3_extended_errcode(s->db);
     (void)sqlite3_bind_int64(q, 1, tunnel);

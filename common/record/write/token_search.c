@@ -46,17 +46,17 @@ void token_search_init(struct token_search *s, struct slice token)
     if (token.len < TOKEN_SEARCH_MIN)
         return;
     memcpy(s->form[0], token.p, token.len);
-    s->len[0] = s->least = token.len;
+    s->len[0] = s->min_len = token.len;
     for (size_t i = 1; i < TOKEN_SEARCH_FORMS; i++) {
         s->len[i] = encode(token, i - 1, s->form[i]);
-        s->least = s->len[i] < s->least ? s->len[i] : s->least;
+        s->min_len = s->len[i] < s->min_len ? s->len[i] : s->min_len;
     }
     // Two bytes that no form has among its first may be stepped over.
-    memset(s->step, (int)(s->least - 1), sizeof(s->step));
+    memset(s->step, (int)(s->min_len - 1), sizeof(s->step));
     for (size_t i = 0; i < TOKEN_SEARCH_FORMS; i++) {
-        for (size_t at = 0; at + 2 <= s->least; at++) {
+        for (size_t at = 0; at + 2 <= s->min_len; at++) {
             uint8_t *step = &s->step[step_of(s->form[i] + at)];
-            const uint8_t left = (uint8_t)(s->least - 2 - at);
+            const uint8_t left = (uint8_t)(s->min_len - 2 - at);
             *step = left < *step ? left : *step;
         }
     }
@@ -78,8 +78,8 @@ static bool is_at(const struct token_search *s, const char *at, size_t room)
 // allow (Wu and Manber).
 static bool is_in(const struct token_search *s, struct slice text)
 {
-    for (size_t at = 0; at + s->least <= text.len;) {
-        const uint8_t step = s->step[step_of(text.p + at + s->least - 2)];
+    for (size_t at = 0; at + s->min_len <= text.len;) {
+        const uint8_t step = s->step[step_of(text.p + at + s->min_len - 2)];
         if (step == 0 && is_at(s, text.p + at, text.len - at))
             return true;
         at += step > 0 ? step : 1;
@@ -122,7 +122,7 @@ static bool is_escaped_in(const struct token_search *s, struct slice text)
 
 bool token_search_finds(const struct token_search *s, struct slice text)
 {
-    if (s->least == 0 || text.len < s->least)
+    if (s->min_len == 0 || text.len < s->min_len)
         return false;
     return is_in(s, text) || (memchr(text.p, '%', text.len) && is_escaped_in(s, text));
 }

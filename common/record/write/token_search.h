@@ -13,7 +13,7 @@ enum {
 };
 
 struct token_search {
-    size_t least; // bytes of the shortest form; 0: there is no token
+    size_t min_len; // bytes of the shortest form; 0: there is no token
     size_t len[TOKEN_SEARCH_FORMS];
     uint8_t step[TOKEN_SEARCH_STEPS]; // how far the next look may be, by two bytes
     char form[TOKEN_SEARCH_FORMS][(TOKEN_SEARCH_MAX + 4) * 4 / 3];

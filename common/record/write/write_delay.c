@@ -3,22 +3,22 @@
 
 bool write_delay_begin(struct write_delay *h, uint64_t now_ms, size_t used)
 {
-    h->end_ms = now_ms + WRITE_DELAY_MS;
+    h->end_ms = now_ms + WRITE_DELAY_MAX_MS;
     h->used = used;
-    h->spent = h->spent || used >= WRITE_DELAY_MOST;
-    return !h->spent;
+    h->exhausted = h->exhausted || used >= WRITE_DELAY_BYTES_MAX;
+    return !h->exhausted;
 }
 
-bool write_delay_goes_on(struct write_delay *h, uint64_t now_ms, size_t used)
+bool write_delay_continues(struct write_delay *h, uint64_t now_ms, size_t used)
 {
-    bool lasts = used >= h->used + WRITE_DELAY_LEAST;
+    bool lasts = used >= h->used + WRITE_DELAY_TRAFFIC_BYTES;
     h->used = used;
-    h->spent = used >= WRITE_DELAY_MOST || now_ms >= h->end_ms;
-    return lasts && !h->spent;
+    h->exhausted = used >= WRITE_DELAY_BYTES_MAX || now_ms >= h->end_ms;
+    return lasts && !h->exhausted;
 }
 
 void write_delay_quiet(struct write_delay *h, uint64_t ms)
 {
-    if (ms >= WRITE_DELAY_AGAIN_MS)
-        h->spent = false;
+    if (ms >= WRITE_DELAY_RESET_MS)
+        h->exhausted = false;
 }

@@ -48,7 +48,7 @@ static void let_go(struct ws_capture *m, struct buf *b)
     buf_free(b);
 }
 
-void ws_capture_taken(struct ws_capture *m)
+void ws_capture_clear(struct ws_capture *m)
 {
     while (m->first) {
         struct ws_capture_message *d = m->first;
@@ -62,7 +62,7 @@ void ws_capture_taken(struct ws_capture *m)
 
 void ws_capture_deinit(struct ws_capture *m)
 {
-    ws_capture_taken(m);
+    ws_capture_clear(m);
     for (int side = 0; side < 2; side++) {
         let_go(m, &m->side[side].payload);
         let_go(m, &m->side[side].control);

@@ -58,4 +58,4 @@ void ws_capture_deinit(struct ws_capture *m);
 void ws_capture_feed(struct ws_capture *m, enum record_side side, int64_t at_ns,
                      struct slice bytes);
 // Forgets the whole messages.
-void ws_capture_taken(struct ws_capture *m);
+void ws_capture_clear(struct ws_capture *m);

@@ -46,7 +46,7 @@ static ssize_t ask_kernel(uint32_t inode, char *answer, size_t cap)
     return len;
 }
 
-bool flush_owner(uint32_t inode, uid_t *uid)
+bool flush_socket_owner(uint32_t inode, uid_t *uid)
 {
     char answer[ANSWER_MAX] __attribute__((aligned(NLMSG_ALIGNTO)));
     ssize_t len = ask_kernel(inode, answer, sizeof(answer));

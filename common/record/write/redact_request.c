@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
-#include "redact_begin.h"
+#include "redact_request.h"
 
-size_t redact_begin_most(const struct http_head *request, struct slice visitor)
+size_t redact_request_bound(const struct http_head *request, struct slice visitor)
 {
-    return sizeof(struct event_begin) + redact_text_most(request->method) +
-           redact_text_most(request->scheme) + redact_text_most(request->authority) +
-           redact_target_most(request->target) + redact_lines_most(request) +
-           redact_text_most(visitor);
+    return sizeof(struct event_begun) + redact_text_bound(request->method) +
+           redact_text_bound(request->scheme) + redact_text_bound(request->authority) +
+           redact_target_bound(request->target) + redact_lines_bound(request) +
+           redact_text_bound(visitor);
 }
 
-char *redact_begin(const struct redact *r, struct event_begin *e, const struct http_head *request,
-                   struct slice visitor)
+char *redact_request(const struct redact *r, struct event_begun *e, const struct http_head *request,
+                     struct slice visitor)
 {
     bool any = false;
     char *from = (char *)(e + 1);

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+// Which rows a report of the peer may come for, by id, and which have ended and wait for one.
+#include "pending_row_internal.h"
+
+static struct pending_row **bucket_of(struct pending_rows *rows, const char *id)
+{
+    uint64_t half[EXCHANGE_ID_LEN / sizeof(uint64_t)];
+    memcpy(half, id, sizeof(half));
+    uint64_t hash = (half[0] * 0x9e3779b97f4a7c15ULL ^ half[1]) * 0xff51afd7ed558ccdULL;
+    return &rows->buckets[(hash >> 32) % PENDING_ROW_BUCKETS];
+}
+
+void pending_row_unhash(struct pending_row *row)
+{
+    struct pending_row **at = row->bucket;
+    while (row->hashed && *at && *at != row)
+        at = &(*at)->next_in_bucket;
+    if (row->hashed && *at)
+        *at = row->next_in_bucket;
+    row->hashed = false;
+}
+
+void pending_row_hash(struct pending_rows *rows, struct pending_row *row)
+{
+    row->bucket = bucket_of(rows, row->x.id);
+    row->next_in_bucket = *row->bucket;
+    *row->bucket = row;
+    row->hashed = true;
+}
+
+void pending_row_stop_waiting(struct pending_rows *rows, struct pending_row *row)
+{
+    if (!row->waits)
+        return;
+    row->waits = false;
+    list_remove(&rows->waiting, &row->in_waiting);
+    rows->waiting_count--;
+    rows->waiting_of[row->share]--;
+}
+
+struct pending_row *pending_row_find(struct pending_rows *rows, uint64_t tunnel_id, const char *id)
+{
+    struct pending_row *row = *bucket_of(rows, id);
+    while (row && (row->tunnel_id != tunnel_id || memcmp(row->x.id, id, EXCHANGE_ID_LEN) != 0))
+        row = row->next_in_bucket;
+    return row;
+}
+
+// An agent that never reports does not keep others' reports from being waited for: of the last
+// quarter of the places a share has RECORDER_SHARE_PART of them all at most.
+bool pending_row_may_wait(const struct pending_rows *rows, const struct pending_row *row)
+{
+    return row->share == 0 ||
+           rows->waiting_count < RECORDER_WAITING_MAX - RECORDER_WAITING_MAX / 4 ||
+           rows->waiting_of[row->share] < RECORDER_WAITING_MAX / RECORDER_SHARE_PART;
+}
+
+void pending_row_wait_for_report(struct pending_rows *rows, struct pending_row *row,
+                                 uint64_t now_ms)
+{
+    row->waits = true;
+    row->written_ms = now_ms;
+    list_append(&rows->waiting, &row->in_waiting);
+    rows->waiting_count++;
+    rows->waiting_of[row->share]++;
+    row->wait_number = rows->waited++;
+}
+
+uint64_t pending_rows_reported(const struct pending_rows *rows)
+{
+    struct list_link *first = rows->waiting.first;
+    return first ? LIST_ITEM(first, struct pending_row, in_waiting)->wait_number : rows->waited;
+}

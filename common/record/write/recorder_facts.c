@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+// What is known of an exchange by now, as the fixed part of EVENT_CLOSED and EVENT_PROGRESS.
+#include "recorder_internal.h"
+
+int64_t recorder_since(const struct exchange *x, uint64_t ns)
+{
+    return ns > x->info.begun_ns ? (int64_t)(ns - x->info.begun_ns) : ns ? 0 : -1;
+}
+
+uint64_t recorder_stalled_ns(const struct exchange_direction *d, uint64_t now_ns)
+{
+    return d->stalled_ns + (d->stalled_since_ns ? now_ns - d->stalled_since_ns : 0);
+}
+
+// Whether the digest of all of it is known.
+static bool has_digest(const struct exchange *x, const struct exchange_direction *d)
+{
+    return !d->digest.lost && (d->ended || x->info.ended_ns);
+}
+
+// Of a body of which bytes have passed.
+static void fill_passed(struct event_body *p, const struct exchange *x,
+                        const struct exchange_direction *d, uint64_t now_ns)
+{
+    p->bytes = d->bytes;
+    p->first_ns = recorder_since(x, d->first_ns);
+    p->last_ns = recorder_since(x, d->last_ns);
+    p->stalled_ns = (int64_t)recorder_stalled_ns(d, now_ns);
+    if (!has_digest(x, d) || !digest_value(&d->digest, p->digest))
+        memset(p->digest, 0, sizeof(p->digest));
+}
+
+// Otherwise nothing is to be said of the body but that it was empty.
+static bool has_passed(const struct exchange_direction *d)
+{
+    return d->bytes > 0 || d->stalled_ns > 0 || d->stalled_since_ns > 0;
+}
+
+uint16_t recorder_end_flags(const struct exchange *x, const struct slot *s)
+{
+    unsigned flags = (x->info.refused ? EVENT_REFUSED : 0) | (x->upgraded ? EVENT_UPGRADED : 0) |
+                     (s->shed ? EVENT_SHED : 0);
+    if (x->info.upstream[0] && x->info.sent_on_ns && !x->info.connect_ns)
+        flags |= EVENT_REUSED;
+    for (int side = 0; side < 2; side++) {
+        const struct exchange_direction *d = &x->direction[side];
+        flags |= (d->ended && !d->digest.lost ? (unsigned)EVENT_REQUEST_WHOLE << side : 0) |
+                 (has_passed(d) ? (unsigned)EVENT_REQUEST_BODY << side : 0) |
+                 (has_digest(x, d) ? 0 : (unsigned)EVENT_NO_DIGEST << side);
+    }
+    return (uint16_t)flags;
+}
+
+void recorder_put_end(struct recorder *r, struct event_facts *e, const struct exchange *x,
+                      uint64_t now_ns)
+{
+    struct event_body *passed = (struct event_body *)(e + 1);
+    e->status = x->info.status;
+    e->answer = (uint8_t)x->info.answer;
+    e->sent_on_ns = recorder_since(x, x->info.sent_on_ns);
+    e->connect_ns = x->info.connect_ns ? (int64_t)x->info.connect_ns : -1;
+    e->heard_ns = recorder_since(x, x->info.heard_ns);
+    e->answered_ns = recorder_since(x, x->info.answered_ns);
+    e->duration_ns = recorder_since(x, x->info.ended_ns);
+    for (int side = 0; side < 2; side++)
+        if (has_passed(&x->direction[side]))
+            fill_passed(passed++, x, &x->direction[side], now_ns);
+    const struct slice detail = recorder_at_most(x->info.detail, EXCHANGE_DETAIL_MAX);
+    e->detail_len = (uint16_t)detail.len;
+    recorder_commit(r, e, recorder_put((char *)passed, detail));
+}
