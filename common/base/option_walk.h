@@ -7,11 +7,9 @@
 #include <getopt.h> // struct option alone: getopt_long takes abbreviations
 #include <stdbool.h>
 #include <stddef.h>
+#include "option_redact.h"
 
 enum {
-    OPTIONS_NAME_MAX = 24,   // characters of an unknown option that are repeated
-    OPTIONS_SHOWN_MAX = 256, // bytes of a value that are repeated, and a zero
-    OPTIONS_TOKEN_MIN = 16,  // characters of what is like a token
     OPTIONS_MESSAGE_MAX = 1024
 };
 
@@ -55,17 +53,3 @@ const char *options_next_word(struct options_walk *w);
 // What is wrong with the option that was refused, for people.
 void options_mistake(const struct options_walk *w, int refused,
                      char text[static OPTIONS_SHOWN_MAX]);
-
-// A value as it may be repeated: without what may be a password or a token in a URL.
-const char *options_shown(const char *value, char out[static OPTIONS_SHOWN_MAX]);
-// Replaces by "..." what is like a token: a long row of letters and digits, of both some.
-void options_hide_tokens(char *text);
-// Of `count` names `stride` bytes apart, each at the begin of a struct, the one that may have been
-// meant by `name`: one that begins so, or is written nearly so. NULL: none is like it.
-const char *options_nearest(const void *names, size_t count, size_t stride, const char *name);
-// What is like a field's name of a value that should have been one.
-const char *options_shown_name(const char *name, char out[static OPTIONS_SHOWN_MAX]);
-// The name of a field of which a line "NAME: VALUE" was given, and nothing when it is not like one.
-const char *options_shown_field(const char *line, char out[static OPTIONS_SHOWN_MAX]);
-// Whether a word may be repeated that was taken for a command: letters and hyphens, few of them.
-bool options_is_word(const char *word);

@@ -34,7 +34,7 @@ struct options {
 // Takes all options. Returns the index of the first argument that is none.
 int options_parse(struct options *o, int argc, char **argv);
 // Tells a mistake, once: "PROGRAM: TEXTWHAT", and what to do. Nothing is run then. `what` is shown
-// as options_shown says.
+// as options_redact says.
 void options_wrong(struct options *o, const char *text, const char *what);
 // The exit status of what was asked to print something: `status`, or 1 when not all of it reached
 // the standard output, which is told in the name of `program`.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The names of the language, and what was meant by one that is none.
 #include <stdio.h>
+#include "common/base/nearest.h"
 #include "filter_internal.h"
 #include "proto/http/chars.h"
 
@@ -76,37 +77,16 @@ const struct filter_field *filter_field_find(struct slice word, struct slice *he
     return NULL;
 }
 
-static size_t least_of(size_t a, size_t b, size_t c)
-{
-    size_t least = a < b ? a : b;
-    return least < c ? least : c;
-}
-
-// How many bytes must be put in, taken out or changed to make one of the other.
-static size_t distance(struct slice a, struct slice b)
-{
-    size_t row[NAME_MAX_BYTES + 2];
-    for (size_t j = 0; j <= b.len; j++)
-        row[j] = j;
-    for (size_t i = 0; i < a.len; i++) {
-        size_t corner = row[0];
-        row[0] = i + 1;
-        for (size_t j = 0; j < b.len; j++) {
-            size_t change = corner + (ascii_lower(a.p[i]) != ascii_lower(b.p[j]));
-            corner = row[j + 1];
-            row[j + 1] = least_of(change, row[j] + 1, corner + 1);
-        }
-    }
-    return row[b.len];
-}
-
 static const char *nearest(struct slice word)
 {
+    char lower[NAME_MAX_BYTES];
     const char *best = NULL;
     size_t least = 3;
+    for (size_t i = 0; i < word.len && i < NAME_MAX_BYTES; i++)
+        lower[i] = ascii_lower(word.p[i]);
     for (size_t i = 0; i < FIELDS && word.len <= NAME_MAX_BYTES; i++) {
         struct slice name = slice_str(fields[i].name);
-        size_t d = distance(word, name);
+        size_t d = name_distance(slice_of(lower, word.len), name);
         if (d < least && d * 2 < name.len) {
             least = d;
             best = fields[i].name;
