@@ -169,37 +169,38 @@ static bool id_matches(const struct filter_term *t, const char *id)
 static bool term_matches(const struct filter_term *t, const struct filter_subject *s)
 {
     const struct record_exchange *x = s->x;
-    switch (t->field->what) {
-    case WHAT_STATUS: return status_matches(t, x->status);
-    case WHAT_METHOD: return text_matches(t, x->method);
-    case WHAT_PATH: return text_matches(t, path_of(x->target));
-    case WHAT_TARGET: return text_matches(t, x->target);
-    case WHAT_QUERY: return text_matches(t, query_of(x->target));
-    case WHAT_HOST: return text_matches(t, x->host);
-    case WHAT_SCHEME: return text_matches(t, x->scheme);
-    case WHAT_PROTOCOL: return text_matches(t, x->protocol);
-    case WHAT_URL: return url_matches(t, x);
-    case WHAT_VISITOR: return text_matches(t, x->visitor);
-    case WHAT_TUNNEL: return text_matches(t, x->tunnel);
-    case WHAT_UPSTREAM: return text_matches(t, x->upstream);
-    case WHAT_BODY:
+    switch (t->field->id) {
+    case FILTER_BY_STATUS: return status_matches(t, x->status);
+    case FILTER_BY_METHOD: return text_matches(t, x->method);
+    case FILTER_BY_PATH: return text_matches(t, path_of(x->target));
+    case FILTER_BY_TARGET: return text_matches(t, x->target);
+    case FILTER_BY_QUERY: return text_matches(t, query_of(x->target));
+    case FILTER_BY_HOST: return text_matches(t, x->host);
+    case FILTER_BY_SCHEME: return text_matches(t, x->scheme);
+    case FILTER_BY_PROTOCOL: return text_matches(t, x->protocol);
+    case FILTER_BY_URL: return url_matches(t, x);
+    case FILTER_BY_VISITOR: return text_matches(t, x->visitor);
+    case FILTER_BY_TUNNEL: return text_matches(t, x->tunnel);
+    case FILTER_BY_UPSTREAM: return text_matches(t, x->upstream);
+    case FILTER_BY_BODY:
         return body_matches(t, s, RECORD_REQUEST) || body_matches(t, s, RECORD_RESPONSE);
-    case WHAT_HEADER: return headers_match(t, x);
-    case WHAT_OUTCOME: return text_matches(t, x->outcome);
-    case WHAT_ERROR: return text_matches(t, x->error);
-    case WHAT_PROGRAM: return text_matches(t, x->program);
-    case WHAT_ID: return id_matches(t, x->id);
+    case FILTER_BY_HEADER: return headers_match(t, x);
+    case FILTER_BY_OUTCOME: return text_matches(t, x->outcome);
+    case FILTER_BY_ERROR: return text_matches(t, x->error);
+    case FILTER_BY_PROGRAM: return text_matches(t, x->program);
+    case FILTER_BY_ID: return id_matches(t, x->id);
     // Of one that runs `!=` is not the contrary: it is no match either.
-    case WHAT_TIME: return x->duration_ns < 0 ? t->negated : in_range(t, (uint64_t)x->duration_ns);
-    case WHAT_STALLED: return in_range(t, (uint64_t)stalled_ns(x));
-    case WHAT_SIZE: return size_matches(t, x);
-    case WHAT_SINCE: return x->began_ns >= t->moment_ns;
-    case WHAT_UNTIL: return x->began_ns <= t->moment_ns;
-    case WHAT_RUNNING: return x->outcome.len == 0;
-    case WHAT_REPLAYED: return x->replay_of.len > 0;
-    case WHAT_SHED: return x->flags & RECORD_SHED;
-    case WHAT_REDACTED: return x->flags & RECORD_REDACTED;
-    case WHAT_UPGRADED: return x->flags & RECORD_UPGRADED;
+    case FILTER_BY_TIME:
+        return x->duration_ns < 0 ? t->negated : in_range(t, (uint64_t)x->duration_ns);
+    case FILTER_BY_STALLED: return in_range(t, (uint64_t)stalled_ns(x));
+    case FILTER_BY_SIZE: return size_matches(t, x);
+    case FILTER_BY_SINCE: return x->began_ns >= t->moment_ns;
+    case FILTER_BY_UNTIL: return x->began_ns <= t->moment_ns;
+    case FILTER_BY_RUNNING: return x->outcome.len == 0;
+    case FILTER_BY_REPLAYED: return x->replay_of.len > 0;
+    case FILTER_BY_SHED: return x->flags & RECORD_SHED;
+    case FILTER_BY_REDACTED: return x->flags & RECORD_REDACTED;
+    case FILTER_BY_UPGRADED: return x->flags & RECORD_UPGRADED;
     }
     return false;
 }
@@ -234,11 +235,11 @@ static struct filter_bounds bounds_of_term(const struct filter_term *t)
     struct filter_bounds b = unbounded;
     if (t->negated)
         return b;
-    if (t->field->what == WHAT_SINCE)
+    if (t->field->id == FILTER_BY_SINCE)
         b.since_ns = t->moment_ns;
-    if (t->field->what == WHAT_UNTIL)
+    if (t->field->id == FILTER_BY_UNTIL)
         b.until_ns = t->moment_ns;
-    if (t->field->what == WHAT_ID) {
+    if (t->field->id == FILTER_BY_ID) {
         b.id = t->value;
         b.id_ends = b.id.len >= RECORD_ID_END_MIN && b.id.len < EXCHANGE_ID_LEN;
     }
