@@ -37,7 +37,7 @@ static bool is_full(const struct guess *guess, uint64_t now_ms)
 bool guesses_are_slowed(const struct guesses *g, const struct client_address *a, uint64_t now_ms)
 {
     unsigned char key[CLIENT_KEY_BYTES];
-    if (!g->table || a->anybody)
+    if (!g->table || a->exempt)
         return false;
     (void)client_address_key(a, key);
     const struct guess *guess = find(set_of(g, key), key);
@@ -83,7 +83,7 @@ void guesses_count(struct guesses *g, const struct client_address *a, uint64_t n
     say(g, a, now_ms, why);
     if (!g->table)
         g->table = calloc(GUESSES_ADDRESSES, sizeof(*g->table));
-    if (!g->table || a->anybody)
+    if (!g->table || a->exempt)
         return;
     (void)client_address_key(a, key);
     struct guess *guess = take_place(set_of(g, key), key);

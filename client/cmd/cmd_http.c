@@ -218,7 +218,7 @@ static int take_token(struct command *cmd)
     }
     if (!env || !*env)
         return 0;
-    if (!secret_is_sound(env))
+    if (!secret_is_valid(env))
         return fail("ADIT_TOKEN does not hold a token: 16 to 255 visible characters", "");
     (void)snprintf(token, SECRET_MAX, "%s", env);
     return 0;

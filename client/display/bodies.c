@@ -219,7 +219,7 @@ static void on_finished(void *ctx, struct exchange *x, enum exchange_side from,
 static size_t torn(struct slice s)
 {
     for (size_t back = 1; back < 4 && back <= s.len; back++)
-        if (utf8_is_cut(slice_of(s.p + s.len - back, back)))
+        if (utf8_is_truncated(slice_of(s.p + s.len - back, back)))
             return back;
     return 0;
 }
@@ -258,7 +258,7 @@ static void on_line(void *ctx, const struct body_line *line)
         p->lines_left_out++;
         return;
     }
-    size_t len = utf8_fits(line->text, p->bytes_left - around);
+    size_t len = utf8_prefix_len(line->text, p->bytes_left - around);
     put(p->out, ours ? "  " : "    ");
     put_safe(p->out, line->name);
     put(p->out, pair ? " = " : "");

@@ -11,7 +11,7 @@ struct client_address {
     struct in6_addr bytes;
     // It may stand for anybody, as loopback does, where a proxy may be: it has no share, and is not
     // slowed.
-    bool anybody;
+    bool exempt;
 };
 
 void client_address_of(const struct sockaddr_storage *peer, struct client_address *a);

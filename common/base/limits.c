@@ -172,7 +172,7 @@ static bool parse_value(const struct row *r, struct slice text, uint64_t *value)
     return false;
 }
 
-bool limits_take_time(const char *text, uint32_t least, uint32_t *ms)
+bool limits_parse_time(const char *text, uint32_t least, uint32_t *ms)
 {
     const struct row row = {.unit = UNIT_TIME, .least = least};
     uint64_t value = 0;

@@ -24,7 +24,7 @@ void log_init_service(const char *program, enum log_level level);
 void log_end(void);
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // Whether lines of this level are written at all.
-bool log_has(enum log_level level);
+bool log_enabled(enum log_level level);
 
 #define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)
 #define log_warn(...)  log_line(LOG_WARN, __VA_ARGS__)

@@ -17,7 +17,7 @@ void output_exact(bool force);
 // Why the first write to standard output failed that did: an errno, 0 when all went well.
 int output_failed(void);
 // Replaces the last line of the terminal that is standard error, without leaving it.
-void output_passing(const char *line);
+void output_status_line(const char *line);
 // Prints a message, which stays one line whatever is in its parts.
 void output_line(FILE *stream, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // The descriptor behind a stream, -1 when it has none.

@@ -17,8 +17,8 @@ enum {
 };
 
 enum private_use {
-    PRIVATE_MAKE, // it and what is missing on the way is made, mode 0700
-    PRIVATE_LOOK  // it is only read, or deleted from: root may do so in anybody's directory
+    PRIVATE_MAKE,    // it and what is missing on the way is made, mode 0700
+    PRIVATE_EXISTING // it is only read, or deleted from: root may do so in anybody's directory
 };
 
 // A directory that only its owner may change.

@@ -13,7 +13,7 @@ enum {
 // read, as those are that container systems hand over, that is told.
 const char *secret_read_file(const char *path, char out[static SECRET_MAX]);
 // Whether a token may be used: 16 to 255 visible ASCII characters.
-bool secret_is_sound(const char *token);
+bool secret_is_valid(const char *token);
 // Compares in a time that tells nothing of where they differ.
 bool secret_equal(const char *a, size_t a_len, const char *b, size_t b_len);
 // The SHA-256 of a secret as hexadecimal digits and a zero. False: the library failed.

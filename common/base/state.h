@@ -15,5 +15,5 @@ bool state_dir(const char *data, const char *name, char out[static STATE_PATH_MA
 
 // The same for commands that read what is there, and delete of it: nothing is made, root may do so
 // in anybody's directory, and of one that is not there the path is told as it was given.
-bool state_look(const char *data, const char *name, char out[static STATE_PATH_MAX],
-                char why[static PRIVATE_WHY_MAX]);
+bool state_dir_existing(const char *data, const char *name, char out[static STATE_PATH_MAX],
+                        char why[static PRIVATE_WHY_MAX]);

@@ -200,7 +200,7 @@ bool inspect_directory(struct inspect_call *call, char out[static STATE_PATH_MAX
 {
     char why[PRIVATE_WHY_MAX];
     char text[STATE_PATH_MAX + 64];
-    if (state_look(call->data, call->program->state, out, why))
+    if (state_dir_existing(call->data, call->program->state, out, why))
         return true;
     (void)snprintf(text, sizeof(text), "cannot use the state directory %s: ", out);
     call->exit_status = inspect_fail(call, text, why);

@@ -143,7 +143,7 @@ static void put_response_cookies(struct emit *e, const struct record_exchange *x
 
 static void put_text(struct emit *e, struct slice body)
 {
-    if (utf8_is(body)) {
+    if (utf8_is_valid(body)) {
         emit_string(e, "text", body);
         return;
     }
@@ -293,7 +293,7 @@ static void put_timings(struct har *h)
 static void put_message(struct har *h, const struct message *m)
 {
     struct emit *e = &h->emit;
-    bool is_text = m->kept.opcode == 1 && utf8_is(m->text);
+    bool is_text = m->kept.opcode == 1 && utf8_is_valid(m->text);
     emit_open(e, NULL, '{');
     emit_string(e, "type", m->kept.side == RECORD_REQUEST ? SLICE("send") : SLICE("receive"));
     emit_seconds(e, "time", at_least(h->x->began_ns, 0) + at_least(m->kept.at_ns, 0));
