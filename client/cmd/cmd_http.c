@@ -247,8 +247,8 @@ static bool take_owner(struct agent_config *c, const char *dir)
     }
     const char *host = c->relay.at.host;
     bool ok = owner_for_relay(keys.key, host, c->owner);
-    if (ok && keys.before[0])
-        ok = secret_sha256_hex(keys.before, OWNER_DIGITS, hash) &&
+    if (ok && keys.previous[0])
+        ok = secret_sha256_hex(keys.previous, OWNER_DIGITS, hash) &&
              owner_proof(hash, host, c->before);
     secret_wipe((char *)&keys, sizeof(keys));
     if (!ok)
