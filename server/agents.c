@@ -62,7 +62,7 @@ static void on_free(struct loop_task *task)
 // The key by which shares count this agent; empty where its address may stand for anybody.
 static struct slice address_of(const struct agent *a, unsigned char bytes[static CLIENT_KEY_BYTES])
 {
-    return a->client.anybody ? SLICE("") : client_address_key(&a->client, bytes);
+    return a->client.exempt ? SLICE("") : client_address_key(&a->client, bytes);
 }
 
 static void leave_list(struct agent *a)

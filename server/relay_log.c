@@ -123,7 +123,7 @@ void relay_log_detail(struct relay *r, const char *format, ...)
     char line[LINE_MAX_BYTES];
     struct log_budget *budget = &r->log.exchanges;
     va_list args;
-    if (!log_has(LOG_DEBUG) ||
+    if (!log_enabled(LOG_DEBUG) ||
         !may_tell(budget,
                   rate_limit_allows(&budget->rate, loop_now_ms(&r->loop),
                                     LIMIT_EXCHANGE_LINES_EACH_MS, LIMIT_EXCHANGE_LINES),
@@ -138,7 +138,7 @@ void relay_log_detail(struct relay *r, const char *format, ...)
 void relay_log_handshake(struct relay *r, const struct client_address *client, const char *why)
 {
     char address[INET6_ADDRSTRLEN];
-    if (!log_has(LOG_DEBUG))
+    if (!log_enabled(LOG_DEBUG))
         return;
     client_address_text(client, address);
     relay_log_detail(r, "no tunnel for %s: %s", address, why);
@@ -147,7 +147,7 @@ void relay_log_handshake(struct relay *r, const struct client_address *client, c
 void relay_log_turned_away(void *ctx, const struct client_address *client, enum answer answer)
 {
     char address[INET6_ADDRSTRLEN];
-    if (!log_has(LOG_DEBUG))
+    if (!log_enabled(LOG_DEBUG))
         return;
     client_address_text(client, address);
     if (answer == ANSWERS)
@@ -237,7 +237,7 @@ static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
 const struct exchange_observer *relay_log_observer(struct relay *r,
                                                    const struct exchange_observer *next)
 {
-    if (!log_has(LOG_DEBUG))
+    if (!log_enabled(LOG_DEBUG))
         return next;
     r->log.observer = (struct exchange_observer){.routed = on_routed,
                                                  .closed = on_closed,

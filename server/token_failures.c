@@ -38,7 +38,7 @@ bool token_failures_exceeded(const struct token_failures *t, const struct client
                              uint64_t now_ms)
 {
     unsigned char key[CLIENT_KEY_BYTES];
-    if (!t->table || a->anybody)
+    if (!t->table || a->exempt)
         return false;
     (void)client_address_key(a, key);
     const struct token_failure *f = find(set_of(t, key), key);
@@ -88,7 +88,7 @@ void token_failures_add(struct token_failures *t, const struct client_address *a
     log_refusal(t, a, now_ms, why);
     if (!t->table)
         t->table = calloc(TOKEN_FAILURES_ADDRESSES, sizeof(*t->table));
-    if (!t->table || a->anybody)
+    if (!t->table || a->exempt)
         return;
     (void)client_address_key(a, key);
     struct token_failure *f = claim_slot(set_of(t, key), key);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "commands.h"
 #include "common/base/help.h"
+#include "common/base/nearest.h"
 #include "common/base/output.h"
 #include "relay_choice.h"
 
@@ -156,7 +157,7 @@ static int set(struct config_file *f, const char *value)
     const char *why = destination_parse(value, DESTINATION_RELAY, &at);
     if (why) {
         destination_explain(text, "relay", why, value);
-        options_hide_tokens(text);
+        options_redact_tokens(text);
         return usage(text);
     }
     destination_url(&at, url);
@@ -203,7 +204,7 @@ static int unknown(const char *word)
         {NULL, NULL},
     };
     char text[OPTIONS_MESSAGE_MAX];
-    const char *other = options_nearest(actions, ACTIONS, sizeof(*actions), word);
+    const char *other = name_nearest(actions, ACTIONS, sizeof(*actions), word);
     bool shown = options_is_word(word);
     for (const struct option_advice *a = rows; a->name; a++)
         if (strcmp(a->name, word) == 0) {

@@ -218,7 +218,7 @@ static int take_token(struct command *cmd)
     }
     if (!env || !*env)
         return 0;
-    if (!secret_is_sound(env))
+    if (!secret_is_valid(env))
         return fail("ADIT_TOKEN does not hold a token: 16 to 255 visible characters", "");
     (void)snprintf(token, SECRET_MAX, "%s", env);
     return 0;
@@ -247,8 +247,8 @@ static bool take_owner(struct agent_config *c, const char *dir)
     }
     const char *host = c->relay.at.host;
     bool ok = owner_for_relay(keys.key, host, c->owner);
-    if (ok && keys.before[0])
-        ok = secret_sha256_hex(keys.before, OWNER_DIGITS, hash) &&
+    if (ok && keys.previous[0])
+        ok = secret_sha256_hex(keys.previous, OWNER_DIGITS, hash) &&
              owner_proof(hash, host, c->before);
     secret_wipe((char *)&keys, sizeof(keys));
     if (!ok)

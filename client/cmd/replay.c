@@ -166,7 +166,7 @@ static void take_drop(struct replay *p, const char *value)
     char shown[OPTIONS_SHOWN_MAX];
     if (!replay_drop_field(&p->changes, value))
         inspect_usage(&p->call, "--drop-header is not the name of a field that may be left out: ",
-                      options_shown_name(value, shown));
+                      options_redact_name(value, shown));
 }
 
 static void take_method(struct replay *p, const char *value)
@@ -186,7 +186,7 @@ static void take_header(struct replay *p, const char *value)
                       "--header takes 'NAME: VALUE', and there is no colon in what it got", "");
     else if (!replay_set_field(&p->changes, value))
         inspect_usage(&p->call, "--header is not 'NAME: VALUE', or a field that may not be set: ",
-                      options_shown_field(value, shown));
+                      options_redact_field(value, shown));
 }
 
 // Another body: a text, or a file of it. The last one counts.

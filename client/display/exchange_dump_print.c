@@ -27,7 +27,7 @@ void dump_put_safe(struct buf *b, struct slice s)
 static size_t cut_tail_len(struct slice s)
 {
     for (size_t back = 1; back < 4 && back <= s.len; back++)
-        if (utf8_is_cut(slice_of(s.p + s.len - back, back)))
+        if (utf8_is_truncated(slice_of(s.p + s.len - back, back)))
             return back;
     return 0;
 }
@@ -66,7 +66,7 @@ static void on_line(void *ctx, const struct body_line *line)
         p->lines_left_out++;
         return;
     }
-    size_t len = utf8_fits(line->text, p->bytes_left - around);
+    size_t len = utf8_prefix_len(line->text, p->bytes_left - around);
     dump_put(p->out, ours ? "  " : "    ");
     dump_put_safe(p->out, line->name);
     dump_put(p->out, pair ? " = " : "");

@@ -18,7 +18,7 @@ void client_address_of(const struct sockaddr_storage *peer, struct client_addres
         a->bytes.s6_addr[10] = a->bytes.s6_addr[11] = 0xff;
         memcpy(a->bytes.s6_addr + 12, &((const struct sockaddr_in *)peer)->sin_addr, 4);
     }
-    a->anybody = is_loopback(&a->bytes);
+    a->exempt = is_loopback(&a->bytes);
 }
 
 // A port, or a name that stands for one (RFC 7239 §6), with the colon before it; or nothing.
@@ -83,7 +83,7 @@ bool client_address_parse(struct slice text, struct client_address *a)
     int family = read_bytes(host, &a->bytes);
     if (family == 0 || !is_port(port) || (brackets && family != AF_INET6))
         return false;
-    a->anybody = is_loopback(&a->bytes);
+    a->exempt = is_loopback(&a->bytes);
     return true;
 }
 
@@ -110,6 +110,6 @@ void client_address_share_text(const struct client_address *a, char out[static I
     struct client_address share = *a;
     (void)client_address_key(a, share.bytes.s6_addr);
     out[0] = 0;
-    if (!a->anybody)
+    if (!a->exempt)
         client_address_text(&share, out);
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The clock that is never set and runs on while nothing waits for it.
+// The monotonic clock.
 #pragma once
 #include <stdint.h>
 #include <time.h>
 
-// Nanoseconds since some moment before the program began (CLOCK_MONOTONIC, as uv_hrtime has it).
+// Nanoseconds of CLOCK_MONOTONIC, the clock of uv_hrtime; comparable within one boot only.
 static inline uint64_t clock_ns(void)
 {
     struct timespec t;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The value of a Date field (RFC 9110 §5.6.7), made once for each second.
+// The value of the Date field (RFC 9110 §5.6.7), formatted at most once a second.
 #pragma once
 #include "proto/bytes.h"
 
@@ -7,11 +7,12 @@ enum {
     DATE_LEN = sizeof("Sun, 06 Nov 1994 08:49:37 GMT") - 1
 };
 
-// All zero is the beginning of 1970, not made yet.
+// Zero-initialised: nothing is formatted yet.
 struct date {
-    int64_t second; // since 1970
+    int64_t second; // since 1970, of `text`
     char text[DATE_LEN + 1];
 };
 
-// The text of this second, valid until the next call. Years beyond 9999 are the year 9999.
+// Returns the value for a second since 1970, valid until the next call; times outside 1970 to 9999
+// are clamped.
 struct slice date_text(struct date *d, int64_t second);

@@ -22,12 +22,12 @@ static const char not_a_host[] = "a host is an IP address, or a name of letters,
                                  "underscores and single dots, an international one in its xn-- "
                                  "form";
 
-static bool take_port(struct destination *e, struct slice text)
+static bool take_port(struct destination *d, struct slice text)
 {
-    return authority_port(text, &e->port) && e->port != 0;
+    return authority_port(text, &d->port) && d->port != 0;
 }
 
-static const char *take_v6(struct destination *e, struct slice text)
+static const char *take_v6(struct destination *d, struct slice text)
 {
     struct sockaddr_in6 addr;
     if (memchr(text.p, '%', text.len))
@@ -37,7 +37,7 @@ static const char *take_v6(struct destination *e, struct slice text)
     if (text.len < sizeof(inside))
         memcpy(inside, text.p, text.len);
     if (!inside[0] || !address_v6(inside, 1, &addr) ||
-        !inet_ntop(AF_INET6, &addr.sin6_addr, e->host, sizeof(e->host)))
+        !inet_ntop(AF_INET6, &addr.sin6_addr, d->host, sizeof(d->host)))
         return "what stands in brackets is not an IPv6 address";
     return NULL;
 }
@@ -63,7 +63,7 @@ static bool is_numeric(const char *host)
     return host[strspn(host, "0123456789.")] == 0;
 }
 
-static const char *take_host(struct destination *e, struct slice text)
+static const char *take_host(struct destination *d, struct slice text)
 {
     struct sockaddr_in addr;
     if (text.len > 1 && text.p[text.len - 1] == '.') // the root, which every name ends with
@@ -77,41 +77,41 @@ static const char *take_host(struct destination *e, struct slice text)
     if (!is_name(text))
         return not_a_host;
     for (size_t i = 0; i < text.len; i++)
-        e->host[i] = ascii_lower(text.p[i]);
-    if (is_numeric(e->host) && !address_v4(e->host, 1, &addr))
+        d->host[i] = ascii_lower(text.p[i]);
+    if (is_numeric(d->host) && !address_v4(d->host, 1, &addr))
         return "an IPv4 address has four numbers from 0 to 255, like 127.0.0.1";
     return NULL;
 }
 
 // "HOST[:PORT]". `port` is the one it has if it names none; 0: it has to name one.
-static const char *take_authority(struct destination *e, struct slice text, uint16_t port)
+static const char *take_authority(struct destination *d, struct slice text, uint16_t port)
 {
     struct authority a;
     switch (authority_split(text, &a)) {
     case AUTHORITY_E_OPEN: return "the bracket is not closed";
     case AUTHORITY_E_BEHIND: return "behind the bracket only :PORT can stand";
-    case AUTHORITY_E_COLONS: return take_host(e, text);
+    case AUTHORITY_E_COLONS: return take_host(d, text);
     default: break;
     }
-    e->port = port;
+    d->port = port;
     if (!a.has_port && port == 0)
         return no_port;
-    if (a.has_port && !take_port(e, a.port))
+    if (a.has_port && !take_port(d, a.port))
         return not_a_port;
-    return a.bracketed ? take_v6(e, a.host) : take_host(e, a.host);
+    return a.bracketed ? take_v6(d, a.host) : take_host(d, a.host);
 }
 
-static const char *take_scheme(struct destination *e, struct slice scheme, enum destination_use use)
+static const char *take_scheme(struct destination *d, struct slice scheme, enum destination_use use)
 {
     if (slice_ieq(scheme, SLICE("http")))
         return NULL;
-    e->tls = slice_ieq(scheme, SLICE("https"));
+    d->tls = slice_ieq(scheme, SLICE("https"));
     if (use == DESTINATION_SERVICE && slice_ieq(scheme, SLICE("file")))
         return "files are not served: start a web server for them, like python3 -m http.server "
                "8000, and give its port";
     if (use == DESTINATION_RELAY)
-        return e->tls ? NULL : "only http:// and https:// lead to a relay";
-    return e->tls ? "https to a service is not supported yet: use http://"
+        return d->tls ? NULL : "only http:// and https:// lead to a relay";
+    return d->tls ? "https to a service is not supported yet: use http://"
                   : "only http:// leads to a service";
 }
 
@@ -145,23 +145,23 @@ static bool is_like_port(struct slice text)
 }
 
 // PORT, :PORT or HOST:PORT.
-static const char *take_bare(struct destination *e, struct slice text)
+static const char *take_bare(struct destination *d, struct slice text)
 {
     bool colon = text.len > 0 && text.p[0] == ':';
     struct slice port = slice_of(text.p + colon, text.len - colon);
     if (!is_port(port))
-        return is_like_port(text) ? not_a_port : take_authority(e, text, 0);
-    (void)snprintf(e->host, sizeof(e->host), "localhost");
-    return take_port(e, port) ? NULL : not_a_port;
+        return is_like_port(text) ? not_a_port : take_authority(d, text, 0);
+    (void)snprintf(d->host, sizeof(d->host), "localhost");
+    return take_port(d, port) ? NULL : not_a_port;
 }
 
-const char *destination_parse(const char *text, enum destination_use use, struct destination *e)
+const char *destination_parse(const char *text, enum destination_use use, struct destination *d)
 {
-    *e = (struct destination){0};
+    *d = (struct destination){0};
     const char *why = check_text(text);
     const char *mark = strstr(text, "://");
     if (!why && mark)
-        why = take_scheme(e, slice_of(text, (size_t)(mark - text)), use);
+        why = take_scheme(d, slice_of(text, (size_t)(mark - text)), use);
     if (why)
         return why;
     const char *authority = mark ? mark + 3 : text;
@@ -171,18 +171,18 @@ const char *destination_parse(const char *text, enum destination_use use, struct
     if (authority[len] && strcmp(authority + len, "/") != 0)
         return "leave out what is behind the host and port: requests bring their own path";
     if (mark)
-        return take_authority(e, slice_of(authority, len), e->tls ? HTTPS_PORT : HTTP_PORT);
-    why = take_bare(e, slice_of(authority, len));
+        return take_authority(d, slice_of(authority, len), d->tls ? HTTPS_PORT : HTTP_PORT);
+    why = take_bare(d, slice_of(authority, len));
     if (use == DESTINATION_RELAY && why == no_port)
         return "a port is missing: write https://HOST or http://HOST, or HOST:PORT";
     return why;
 }
 
 const char *destination_parse_authority(const char *text, size_t len, uint16_t port,
-                                        struct destination *e)
+                                        struct destination *d)
 {
-    *e = (struct destination){0};
-    return take_authority(e, slice_of(text, len), port);
+    *d = (struct destination){0};
+    return take_authority(d, slice_of(text, len), port);
 }
 
 // Whether it can be repeated to people: no password, and nothing that a terminal would obey.
@@ -206,13 +206,13 @@ void destination_explain(char out[static DESTINATION_MESSAGE_MAX], const char *p
                    shown ? most : 0, text, shown && text[most] ? "..." : "");
 }
 
-void destination_url(const struct destination *e, char out[static DESTINATION_URL_MAX])
+void destination_url(const struct destination *d, char out[static DESTINATION_URL_MAX])
 {
     char at[AUTHORITY_MAX];
-    size_t len = authority_text(e->host, e->port, at);
-    if (e->port == (e->tls ? HTTPS_PORT : HTTP_PORT))
+    size_t len = authority_text(d->host, d->port, at);
+    if (d->port == (d->tls ? HTTPS_PORT : HTTP_PORT))
         len = (size_t)(strrchr(at, ':') - at);
-    (void)snprintf(out, DESTINATION_URL_MAX, "%s%.*s", e->tls ? "https://" : "http://", (int)len,
+    (void)snprintf(out, DESTINATION_URL_MAX, "%s%.*s", d->tls ? "https://" : "http://", (int)len,
                    at);
 }
 

@@ -1,49 +1,49 @@
 // SPDX-License-Identifier: MIT
-// Where something listens, as people write it: a service or a relay. Every option and argument that
-// takes one takes the same forms, and refuses the rest in the same words.
+// The place of a service or a relay as users write it. Every option and argument parses the same
+// forms, and refuses others with the same messages.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum {
-    DESTINATION_HOST_MAX = 256, // of a name (RFC 1035 allows 253 bytes) or address
+    DESTINATION_HOST_MAX = 256, // bytes of a name (253 in RFC 1035) or address
     DESTINATION_URL_MAX = 300,
     DESTINATION_MESSAGE_MAX = 640
 };
 
 enum destination_use {
-    DESTINATION_SERVICE, // that requests are forwarded to: http only
+    DESTINATION_SERVICE, // receives requests: http only
     DESTINATION_RELAY    // http or https
 };
 
 struct destination {
     bool tls;
-    char host[DESTINATION_HOST_MAX]; // in lower case, without a dot at its end; an IPv6 address
-                                     // without brackets; of a port alone "localhost"
+    char host[DESTINATION_HOST_MAX]; // lower case, no trailing dot, IPv6 without brackets;
+                                     // "localhost" when only a port was given
     uint16_t port;
 };
 
-// Takes PORT, :PORT, HOST:PORT, http://HOST[:PORT][/], and for a relay https:// likewise; an IPv6
-// address stands in brackets. Returns NULL, or what is wrong with it, for destination_explain.
-const char *destination_parse(const char *text, enum destination_use use, struct destination *e);
+// Parses PORT, :PORT, HOST:PORT or http://HOST[:PORT][/], and https:// for a relay; IPv6 addresses
+// need brackets. Returns NULL, or what is wrong, for destination_explain.
+const char *destination_parse(const char *text, enum destination_use use, struct destination *d);
 
-// The same for HOST[:PORT], of a URL whose scheme has this port; with 0 there has to be one.
+// Parses HOST[:PORT] of a URL whose scheme has the default port `port`; with 0 a port is required.
 const char *destination_parse_authority(const char *text, size_t len, uint16_t port,
-                                        struct destination *e);
+                                        struct destination *d);
 
-// Writes "PLACE: WHY: TEXT", of the text nothing behind the host and port, where a token may stand,
-// and nothing at all where it may hold a password or what a terminal would obey.
+// Writes "PLACE: WHY: TEXT". What follows host and port is left out, since a token may stand there;
+// so is the whole text when it may hold a password or bytes that are not printable.
 void destination_explain(char out[static DESTINATION_MESSAGE_MAX], const char *place,
                          const char *why, const char *text);
 
-// "http://HOST[:PORT]": a port that the scheme has of itself is left out.
-void destination_url(const struct destination *e, char out[static DESTINATION_URL_MAX]);
+// Writes "http://HOST[:PORT]", without the default port of the scheme.
+void destination_url(const struct destination *d, char out[static DESTINATION_URL_MAX]);
 
-// Whether it is an IP address and no name.
+// Whether a host is an IP address, not a name.
 bool destination_is_address(const char *host);
-// Whether the name is localhost or lies below it, which is this machine's loopback whatever a
-// resolver says (RFC 6761 §6.3).
+// Whether a host is localhost or a name below it: loopback whatever a resolver says (RFC 6761
+// §6.3).
 bool destination_is_localhost(const char *host);
-// The same, or an address of loopback.
+// Whether a host is localhost, a name below it, or an address of loopback.
 bool destination_is_loopback(const char *host);

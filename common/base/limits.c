@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "limits.h"
 #include "help.h"
-#include "option_walk.h"
+#include "nearest.h"
+#include "option_redact.h"
 #include "proto/http/message.h"
 #include "proto/tunnel/mux.h"
 
@@ -171,7 +172,7 @@ static bool parse_value(const struct row *r, struct slice text, uint64_t *value)
     return false;
 }
 
-bool limits_take_time(const char *text, uint32_t least, uint32_t *ms)
+bool limits_parse_time(const char *text, uint32_t least, uint32_t *ms)
 {
     const struct row row = {.unit = UNIT_TIME, .least = least};
     uint64_t value = 0;
@@ -217,7 +218,7 @@ static void explain_name(const char *text, enum limits_of program, char *why, si
         if (rows[i].programs & (int)program)
             names[count++] = rows[i].name;
     (void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(text, "="), text);
-    const char *other = options_nearest(names, count, sizeof(*names), name);
+    const char *other = name_nearest(names, count, sizeof(*names), name);
     if (!strchr(text, '='))
         (void)snprintf(why, room, "it is NAME=VALUE, as in connect-time=3s; --help lists them");
     else if (other)

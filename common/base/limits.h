@@ -61,7 +61,7 @@ enum {
 const char *limits_set(struct limits *l, enum limits_of program, const char *text,
                        char message[static LIMITS_MESSAGE_MAX]);
 // A time like 500ms, 30s or 5m, from `least` to a day, in ms. False: it is none.
-bool limits_take_time(const char *text, uint32_t least, uint32_t *ms);
+bool limits_parse_time(const char *text, uint32_t least, uint32_t *ms);
 // Writes the names, defaults and meanings, one a line.
 void limits_print(FILE *out, enum limits_of program);
 
@@ -78,7 +78,7 @@ enum {
     LIMIT_UNREAD_ANSWERS_BYTES =
         64 * 1024, // unsent to a visitor, beyond which no further request is read
     LIMIT_LINK_QUEUE_BYTES = 64 * 1024, // taken from a tunnel beyond what its link has sent
-    LIMIT_SWALLOW_BYTES =
+    LIMIT_DRAIN_BYTES =
         64 * 1024, // of a request body that nobody wants, to keep the connection in use
 
     LIMIT_SHED_RATE = 1000,          // bytes a second, and

@@ -1,31 +1,31 @@
 // SPDX-License-Identifier: MIT
-// Lines for a terminal, a pipe or a file whose reader may stop reading (a pager, Ctrl-S, a disk):
-// they wait in memory and a thread of its own writes them, so that who says them never waits.
+// Writes lines from a thread of its own to a terminal, pipe or file whose reader may stop (a pager,
+// Ctrl-S, a full disk). Callers never wait; lines wait in memory, and are dropped when it is full.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
 
 enum {
-    LINE_WRITER_BYTES = 256 * 1024, // of lines that wait; what is more is dropped and counted
-    LINE_WRITER_FLUSH_MS = 1000     // that what is left at the end may take
+    LINE_WRITER_BYTES = 256 * 1024, // of waiting lines; further ones are dropped and counted
+    LINE_WRITER_FLUSH_MS = 1000     // for writing what waits when the writer is freed
 };
 
 struct line_writer;
 
-// Writes to `fd`, which stays the caller's. `program` begins the one line that is its own,
-// "PROGRAM: N lines were dropped", and must outlive it. For `pause_ms` after a write it gathers
-// lines, so that many leave in one system call; the first one always leaves at once. NULL when out
-// of memory or threads.
+// Starts a writer on `fd`, which stays the caller's. Its own line, "PROGRAM: N lines were dropped",
+// begins with `program`, which must outlive it. After each write it gathers lines for `pause_ms`,
+// so that many leave in one system call; the first line leaves at once. NULL: out of memory or
+// threads.
 struct line_writer *line_writer_new(int fd, const char *program, unsigned pause_ms);
-// From here on the sequences of output_colours pass too: for a terminal. The lines' foreign text
-// has to be without them by then.
+// Lets the sequences of output_colours pass, for a terminal. Foreign text in lines must be free of
+// them.
 void line_writer_allow_colours(struct line_writer *w);
-// Takes one line, which ends with a line feed, or several that stay together: they are dropped
-// whole, and count as one. What a terminal may not be given (common/base/printable.h) becomes '?'.
-// Returns at once. From one thread only.
+// Queues one line, or several that stay together: they are dropped as a whole and count as one.
+// They end with a line feed. What a terminal may not be given (printable.h) becomes '?'. Returns at
+// once. To be called from one thread only.
 void line_writer_put(struct line_writer *w, const char *line, size_t len);
-// What begins the line that is the writer's own, instead of "PROGRAM: ": `write` puts it at `out`
-// and returns its length. The writer's thread calls it. To be said before the first line.
+// Replaces the "PROGRAM: " of the writer's own line: `write` puts a prefix at `out` and returns its
+// length. The writer's thread calls it. To be set before the first line.
 void line_writer_set_prefix(struct line_writer *w, size_t (*write)(char *out, size_t cap));
-// Lets what is left be written, for at most LINE_WRITER_FLUSH_MS.
+// Writes what waits, for at most LINE_WRITER_FLUSH_MS, and frees the writer. NULL is fine.
 void line_writer_free(struct line_writer *w);

@@ -119,7 +119,7 @@ void log_init_service(const char *program, enum log_level level)
     init(program, level, FORM_DATED);
 }
 
-bool log_has(enum log_level level)
+bool log_enabled(enum log_level level)
 {
     return level <= logger.level;
 }
@@ -128,7 +128,7 @@ void log_line(enum log_level level, const char *format, ...)
 {
     char line[LINE_MAX_BYTES];
     va_list args;
-    if (!log_has(level))
+    if (!log_enabled(level))
         return;
     size_t len = write_prefix(level, line, sizeof(line) - 1);
     va_start(args, format);

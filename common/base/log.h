@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Lines on standard error (docs/operations.md "The log"). A command that somebody watches says
-// "adit: text"; a service says when and how grave it is, too:
+// The log: lines on standard error (docs/operations.md "The log"). A command writes "adit: text"; a
+// service adds time and level:
 //   2026-01-31T12:00:01.250Z warn aditd: text
-// Where standard error is the journal of systemd, both say "<4>text", for the journal has the time
-// and the name. The program's name and the form are set once at start; from then on nobody waits
-// for who reads the lines (common/base/line_writer.h), and what is left is written at exit.
+// To systemd's journal, which has time and name itself, both write "<4>text". Program and form are
+// set once at start. From then on a thread writes (line_writer.h), so that no caller waits; what is
+// left is written at exit.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,14 +17,14 @@ enum log_level {
     LOG_DEBUG
 };
 
-// For a command, and for a service.
+// Starts the log of a command, or of a service. Lines above `level` are left out.
 void log_init(const char *program, enum log_level level);
 void log_init_service(const char *program, enum log_level level);
-// Writes what is left, as exit() does by itself: for who ends by _exit().
+// Writes what is left. exit() does that by itself; callers of _exit() need it.
 void log_end(void);
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
-// Whether lines of this level are written at all.
-bool log_has(enum log_level level);
+// Whether lines of this level are written.
+bool log_enabled(enum log_level level);
 
 #define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)
 #define log_warn(...)  log_line(LOG_WARN, __VA_ARGS__)
@@ -35,8 +35,8 @@ enum {
     LOG_TIME_MAX = 32
 };
 
-// "2026-01-31T12:00:01.250Z" (RFC 3339) of a time in ns since 1970; years beyond 9999 are 9999.
+// Writes a time in ns since 1970 as "2026-01-31T12:00:01.250Z" (RFC 3339); years beyond 9999 become
+// 9999.
 void log_time_text(int64_t ns, char out[static LOG_TIME_MAX]);
-// Whether this descriptor is the journal: JOURNAL_STREAM, as systemd sets it, is its
-// "device:inode".
+// Whether a descriptor is systemd's journal: its "device:inode" is JOURNAL_STREAM's value.
 bool log_is_journal(int fd, const char *journal_stream);

@@ -2,52 +2,11 @@
 #include "option_walk.h"
 #include <stdio.h>
 #include <string.h>
+#include "nearest.h"
 
 static bool is_letter(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-';
-}
-
-static size_t smallest(size_t a, size_t b, size_t c)
-{
-    size_t least = a < b ? a : b;
-    return least < c ? least : c;
-}
-
-// Levenshtein's, of two names of which `b` is at most OPTIONS_NAME_MAX long.
-static size_t distance(const char *a, const char *b)
-{
-    size_t row[OPTIONS_NAME_MAX + 1];
-    size_t len = strlen(b);
-    for (size_t j = 0; j <= len; j++)
-        row[j] = j;
-    for (size_t i = 0; a[i]; i++) {
-        size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (size_t j = 1; j <= len; j++) {
-            size_t above = row[j];
-            row[j] = smallest(above + 1, row[j - 1] + 1, diagonal + (a[i] != b[j - 1]));
-            diagonal = above;
-        }
-    }
-    return row[len];
-}
-
-const char *options_nearest(const void *names, size_t count, size_t stride, const char *name)
-{
-    const char *best = NULL;
-    size_t len = strlen(name);
-    size_t least = len / 4 + 2; // a quarter of it may be wrong, and one letter more
-    for (size_t i = 0; i < count && len > 1 && len <= OPTIONS_NAME_MAX; i++) {
-        const char *other = NULL;
-        memcpy(&other, (const char *)names + i * stride, sizeof(other));
-        size_t d = strncmp(other, name, len) == 0 ? 0 : distance(other, name);
-        if (other[1] && d < least && d < len) {
-            least = d;
-            best = other;
-        }
-    }
-    return best;
 }
 
 // The one long option that begins with a letter, or NULL.
@@ -72,7 +31,7 @@ static const char *meant(const struct option *known, const char *name)
         count++;
     if (name[0] && !name[1])
         return begins_with(known, name[0]);
-    return options_nearest(known, count, sizeof(*known), name);
+    return name_nearest(known, count, sizeof(*known), name);
 }
 
 static void note_name(struct options_walk *w, const char *dashes, const char *name)
@@ -256,89 +215,4 @@ void options_mistake(const struct options_walk *w, int refused, char text[static
         (void)snprintf(text, OPTIONS_SHOWN_MAX, "this option takes no value: %s", w->name);
     else
         unknown_option(w, text);
-}
-
-// Where the user's name and password of a URL end, which is at the last @ before its path.
-static const char *behind_userinfo(const char *authority)
-{
-    const char *at = strrchr(authority, '@');
-    return at ? at + 1 : authority;
-}
-
-const char *options_shown(const char *value, char out[static OPTIONS_SHOWN_MAX])
-{
-    const char *scheme = strstr(value, "://");
-    const char *authority = scheme ? scheme + 3 : value;
-    const char *rest = behind_userinfo(authority);
-    size_t len = strcspn(rest, value[0] == '/' ? "" : "?#"); // a path is not one of a relay
-    int room = OPTIONS_SHOWN_MAX / 2;
-    int before = (int)(authority - value);
-    (void)snprintf(out, OPTIONS_SHOWN_MAX, "%.*s%s%.*s%s", before < 16 ? before : 16, value,
-                   rest > authority ? "...@" : "", len < (size_t)room ? (int)len : room, rest,
-                   rest[len] || len > (size_t)room ? "..." : "");
-    return out;
-}
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-// Of what tokens are made of: letters and digits, and what base64 has besides.
-static size_t token_len(const char *text, bool *is_token)
-{
-    size_t letters = 0;
-    size_t digits = 0;
-    size_t len = 0;
-    for (; text[len] && (is_letter(text[len]) || is_digit(text[len]) || strchr("_+=", text[len]));
-         len++) {
-        digits += is_digit(text[len]);
-        letters += is_letter(text[len]);
-    }
-    *is_token = len >= OPTIONS_TOKEN_MIN && digits > 0 && letters > 0;
-    return len;
-}
-
-void options_hide_tokens(char *text)
-{
-    char *to = text;
-    while (*text) {
-        bool is_token = false;
-        size_t len = token_len(text, &is_token);
-        len += len == 0; // another character
-        if (is_token)
-            memcpy(to, "...", 3);
-        else
-            memmove(to, text, len);
-        to += is_token ? 3 : len;
-        text += len;
-    }
-    *to = 0;
-}
-
-const char *options_shown_name(const char *name, char out[static OPTIONS_SHOWN_MAX])
-{
-    size_t len = 0;
-    while (len < OPTIONS_NAME_MAX && is_letter(name[len]))
-        len++;
-    (void)snprintf(out, OPTIONS_SHOWN_MAX, "%.*s%s", (int)len, name, name[len] ? "..." : "");
-    return out;
-}
-
-const char *options_shown_field(const char *line, char out[static OPTIONS_SHOWN_MAX])
-{
-    size_t len = 0;
-    while (is_letter(line[len]) || (line[len] >= '0' && line[len] <= '9') || line[len] == '_')
-        len++;
-    bool is_line = len > 0 && len <= OPTIONS_SHOWN_MAX / 4 && line[len] == ':';
-    (void)snprintf(out, OPTIONS_SHOWN_MAX, "%.*s", is_line ? (int)len : 0, line);
-    return out;
-}
-
-bool options_is_word(const char *word)
-{
-    size_t len = 0;
-    while (is_letter(word[len]))
-        len++;
-    return !word[len] && len <= OPTIONS_NAME_MAX / 2;
 }

@@ -8,14 +8,14 @@
 #include "output.h"
 #include "printable.h"
 
-void options_wrong(struct options *o, const char *text, const char *what)
+void options_wrong(struct options *o, const char *text, const char *value)
 {
     char shown[OPTIONS_SHOWN_MAX];
     char message[OPTIONS_MESSAGE_MAX];
     if (o->exit_status >= 0)
         return;
-    (void)snprintf(message, sizeof(message), "%s%s", text, options_shown(what, shown));
-    options_hide_tokens(message);
+    (void)snprintf(message, sizeof(message), "%s%s", text, options_redact(value, shown));
+    options_redact_tokens(message);
     size_t len = strlen(message);
     if (len > 2 && strcmp(message + len - 2, ": ") == 0) // there is nothing to show
         message[len - 2] = 0;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The command line of a program or of one of its commands: the options that every one has, and how
-// mistakes are told.
+// The command line of a program or command: options that all have in common, mistakes, --help.
 #pragma once
 #include "limits.h"
 #include "option_walk.h"
@@ -9,19 +8,19 @@ enum {
     EXIT_USAGE = 2
 };
 
-// Embedded in what a command knows of its command line.
+// Embedded in a command's own state. The caller sets the first six members.
 struct options {
-    const char *program;                // as mistakes name it: "aditd", "adit http"
-    const char *help;                   // which ends where the limits follow
-    enum limits_of limits_of;           // those it may set
+    const char *program;                // in messages: "aditd", "adit http"
+    const char *help;                   // ends where the list of limits follows
+    enum limits_of limits_of;           // limits that --limit may set
     const struct option *known;         // ends with OPTIONS_COMMON
-    const struct option_advice *advice; // on options of other programs; NULL: none
-    void (*take)(struct options *o, int option, const char *value); // one that is not common
-    const char *given; // for take: the option as it was typed, with its dashes
+    const struct option_advice *advice; // NULL: none
+    void (*take)(struct options *o, int option, const char *value); // an option of its own
+    const char *given; // during `take`: the option as typed, with dashes
     const char *data;
     struct limits limits;
     bool verbose;
-    int exit_status; // -1: run
+    int exit_status; // -1: go on and run
 };
 
 #define OPTIONS_COMMON                                                               \
@@ -31,11 +30,11 @@ struct options {
         NULL, 0, NULL, 0                                                             \
     }
 
-// Takes all options. Returns the index of the first argument that is none.
+// Takes all options. Returns the index of the first argument. Afterwards `exit_status` is -1, or
+// the program ends with it: help was printed, or a mistake was told.
 int options_parse(struct options *o, int argc, char **argv);
-// Tells a mistake, once: "PROGRAM: TEXTWHAT", and what to do. Nothing is run then. `what` is shown
-// as options_shown says.
-void options_wrong(struct options *o, const char *text, const char *what);
-// The exit status of what was asked to print something: `status`, or 1 when not all of it reached
-// the standard output, which is told in the name of `program`.
+// Tells the first mistake, "PROGRAM: TEXTVALUE" and a hint, and sets the exit status; later ones
+// are ignored. `value` is repeated as options_redact writes it.
+void options_wrong(struct options *o, const char *text, const char *value);
+// Flushes standard output. Returns `status`, or 1 after a message when not everything was written.
 int options_printed(const char *program, int status);

@@ -46,7 +46,7 @@ size_t output_colour_len(struct slice s, bool *cut)
 // Takes what s begins with. False: it has to wait for its rest.
 static bool take(struct output_text *t, struct slice *s, bool last, output_sink *sink, void *ctx)
 {
-    bool cut = utf8_is_cut(*s) || (s->p[0] == '\r' && s->len == 1);
+    bool cut = utf8_is_truncated(*s) || (s->p[0] == '\r' && s->len == 1);
     size_t len = t->colours ? output_colour_len(*s, &cut) : 0;
     if (cut && !last)
         return false;
@@ -187,7 +187,7 @@ int output_failed(void)
     return out.failed;
 }
 
-void output_passing(const char *line)
+void output_status_line(const char *line)
 {
     (void)fflush(stderr);
     write_bytes(&err, "\r\033[K", 4);

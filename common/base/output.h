@@ -1,29 +1,27 @@
 // SPDX-License-Identifier: MIT
-// Standard output and standard error. Both pass everything through common/base/printable.h, whoever
-// prints it and wherever it goes: foreign text that somebody prints without a thought cannot
-// reach a terminal as it is. Only where bytes are asked for do they leave as they are.
+// Standard output and standard error. Everything printed on them passes through printable.h, to a
+// terminal or not, so that foreign text never reaches a terminal unescaped. Only commands that were
+// asked for bytes write them unchanged.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include "printable.h"
 
-// Replaces `stdout` and `stderr`; the first thing that a program does once it has descriptors.
-// False when out of memory.
+// Replaces `stdout` and `stderr`. To be called before anything is printed. False: out of memory.
 bool output_begin(void);
-// From here on `stdout` passes bytes as they are, unless it is a terminal and not `force`. For
-// commands that were asked for bytes.
+// Lets `stdout` pass bytes unchanged from here on; not to a terminal, unless `force`.
 void output_exact(bool force);
-// Why the first write to standard output failed that did: an errno, 0 when all went well.
+// Returns the errno of the first failed write to standard output, 0 when none failed.
 int output_failed(void);
-// Replaces the last line of the terminal that is standard error, without leaving it.
-void output_passing(const char *line);
-// Prints a message, which stays one line whatever is in its parts.
+// Replaces the last line on the terminal of standard error; the cursor stays on that line.
+void output_status_line(const char *line);
+// Prints a message as one line, whatever its parts contain.
 void output_line(FILE *stream, const char *format, ...) __attribute__((format(printf, 2, 3)));
-// The descriptor behind a stream, -1 when it has none.
+// Returns the descriptor behind a stream, -1 when it has none.
 int output_fd(FILE *stream);
 
-// The sequences that do reach a terminal: colours, bold and dim, all of them ours.
+// The only escape sequences that reach a terminal.
 enum text_colour {
     TEXT_PLAIN,
     TEXT_BOLD,
@@ -36,27 +34,27 @@ enum text_colour {
 };
 extern const char *const output_colours[TEXT_COLOURS];
 
-// Bytes of the sequence of ours that `s` begins with. 0: with none; then `*cut` is set when `s` is
-// the beginning of one.
+// Returns the length of the sequence of output_colours that `s` begins with, 0 when it begins with
+// none. Then `*cut` is set when `s` is the beginning of one.
 size_t output_colour_len(struct slice s, bool *cut);
 
 enum {
-    OUTPUT_LINE_MAX = 8192, // bytes of a message; what is more is cut
-    OUTPUT_HELD_MAX = 8     // bytes of a character or a sequence whose rest has not come yet
+    OUTPUT_LINE_MAX = 8192, // bytes of a message; longer ones are cut
+    OUTPUT_HELD_MAX = 8     // bytes of an incomplete character or sequence
 };
 
-// A stream of text on its way. Zeros are its beginning.
+// Escapes a stream of text that arrives in pieces. Zero-initialised.
 struct output_text {
     struct printable shown;
-    bool colours; // these pass
+    bool colours; // lets output_colours pass
     char held[OUTPUT_HELD_MAX];
     size_t held_len;
 };
 
 typedef void output_sink(void *ctx, struct slice s);
 
-// Gives `s` to the sink as it is to be shown: line feeds and tabs as they are, CR LF as a line
-// feed, all else as printable_next has it. What is cut short waits for the next call.
+// Passes `s` to the sink, escaped: line feeds and tabs stay, CR LF becomes a line feed, everything
+// else is as printable_next writes it. An incomplete character at the end waits for the next call.
 void output_text(struct output_text *t, struct slice s, output_sink *sink, void *ctx);
-// Gives what still waits.
+// Passes what still waits.
 void output_text_end(struct output_text *t, output_sink *sink, void *ctx);

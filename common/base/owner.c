@@ -70,7 +70,7 @@ static bool is_key(const char *text, size_t len)
 
 // The same of the version before, which let pass what stood behind the digits: a line's end, as
 // editors write it.
-static bool is_key_of_before(const char *text, size_t len)
+static bool is_previous_key(const char *text, size_t len)
 {
     size_t digits = strcspn(text, "\r\n");
     return is_key(text, digits) && (digits == len || strcmp(text + digits, "\n") == 0 ||
@@ -104,13 +104,13 @@ static ssize_t read_private(const char *path, char *text, size_t cap,
 }
 
 // The key of before, if there is one.
-static bool read_before(const char *path, owner_value out, char why[static OWNER_WHY_MAX])
+static bool read_previous(const char *path, owner_value out, char why[static OWNER_WHY_MAX])
 {
     char text[OWNER_DIGITS + 4]; // with a line's end, and one byte too many
     ssize_t len = read_private(path, text, sizeof(text), why);
     bool is_there = len >= 0;
     out[0] = 0;
-    if (is_there && is_key_of_before(text, (size_t)len)) {
+    if (is_there && is_previous_key(text, (size_t)len)) {
         memcpy(out, text, OWNER_DIGITS);
         out[OWNER_DIGITS] = 0;
     }
@@ -146,15 +146,15 @@ static bool put_aside(const char *path, const char *aside, char why[static OWNER
 // What a key file holds, when it could be read.
 enum content {
     CONTENT_KEY,
-    CONTENT_BEFORE, // a key of the version before
+    CONTENT_PREVIOUS, // a key of the version before
     CONTENT_DAMAGED
 };
 
 static enum content take_key(const char *text, size_t len, owner_value key)
 {
     const size_t first = sizeof(FIRST_LINE) - 1;
-    if (is_key_of_before(text, len))
-        return CONTENT_BEFORE;
+    if (is_previous_key(text, len))
+        return CONTENT_PREVIOUS;
     if (len != first + OWNER_DIGITS + 1 || memcmp(text, FIRST_LINE, first) != 0 ||
         !is_key(text + first, strcspn(text + first, "\n")))
         return CONTENT_DAMAGED;
@@ -176,7 +176,7 @@ static bool look(const char *path, const char *aside, owner_value key,
     secret_wipe(text, sizeof(text));
     switch (content) {
     case CONTENT_KEY: return true;
-    case CONTENT_BEFORE: return put_aside(path, aside, why);
+    case CONTENT_PREVIOUS: return put_aside(path, aside, why);
     case CONTENT_DAMAGED: break;
     }
     return explain(path, "it is damaged: remove it to get a new one", why);
@@ -194,5 +194,5 @@ bool owner_keys_read(const char *dir, struct owner_keys *keys, char why[static O
         ok = look(path, aside, keys->key, why);
     if (ok && !keys->key[0])
         return explain(path, "another program keeps changing it", why);
-    return ok && read_before(aside, keys->before, why);
+    return ok && read_previous(aside, keys->previous, why);
 }

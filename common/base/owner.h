@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Who owns a name (docs/protocol.md §2): the agent keeps one key, and each relay gets another value
-// that is made of it, so that no relay can say it to another one.
+// Ownership of names (docs/protocol.md §2): an agent keeps one key and derives another value from
+// it for each relay, so that no relay can use its value at another one.
 #pragma once
 #include <stdbool.h>
 
 enum {
-    OWNER_DIGITS = 64, // hexadecimal, of a key, of a value, and of the SHA-256 of either
+    OWNER_DIGITS = 64, // hexadecimal digits of a key, a derived value, and the SHA-256 of either
     OWNER_WHY_MAX = 256
 };
 
@@ -13,19 +13,20 @@ typedef char owner_value[OWNER_DIGITS + 1];
 
 struct owner_keys {
     owner_value key;
-    // What was sent to all relays as it was, by earlier versions; empty: there was none.
-    owner_value before;
+    // The key that earlier versions sent to every relay unchanged; empty when there was none.
+    owner_value previous;
 };
 
-// The keys of a state directory; the first one is made when it is missing, or known to relays.
-// False: `why` says what is wrong and what to do.
+// Reads the keys of a state directory. Makes a new key when there is none, or only one that relays
+// know. False: `why` says what is wrong and what to do.
 bool owner_keys_read(const char *dir, struct owner_keys *keys, char why[static OWNER_WHY_MAX]);
 
-// What the relay of this host gets. The host is without port and brackets; it is taken in lower
-// case and without the dot at its end, and all names and addresses of loopback are one. False: the
+// Derives the value for the relay at a host, given without port and brackets. Case and a trailing
+// dot are ignored; all names and addresses of loopback give the same value. False: the crypto
 // library failed.
 bool owner_for_relay(const char *key, const char *host, owner_value out);
 
-// What shows the relay of a host that `before` is known, without saying it. The relay knows the
-// SHA-256 of that, in hexadecimal digits. False: the library failed.
+// Derives what proves to a relay that the agent knows `previous`, without revealing it. `hash` is
+// the SHA-256 of `previous` in hexadecimal digits, which the relay keeps. False: the crypto library
+// failed.
 bool owner_proof(const char *hash, const char *host, owner_value out);

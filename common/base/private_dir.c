@@ -238,7 +238,7 @@ int private_dir(const char *path, enum private_use use, struct private_dir *d,
     why[0] = 0;
     d->owner = geteuid();
     d->path[0] = 0;
-    if (use == PRIVATE_LOOK && d->owner == 0 && stat(path, &st) == 0)
+    if (use == PRIVATE_EXISTING && d->owner == 0 && stat(path, &st) == 0)
         d->owner = st.st_uid;
     int error = begin(&w, path);
     while (!error && take_name(&w, name))

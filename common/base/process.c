@@ -19,11 +19,11 @@ bool process_fill_streams(void)
     return true;
 }
 
-bool process_has_files(const char *program, unsigned least)
+bool process_has_files(const char *program, unsigned min)
 {
     struct rlimit files;
     int ends[2];
-    if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= least) {
+    if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= min) {
         // The system may have none left; where libuv meets that first it ends the program.
         if (pipe2(ends, O_CLOEXEC)) {
             (void)fprintf(stderr, "%s: cannot open what it needs: %s\n", program, strerror(errno));
@@ -36,7 +36,7 @@ bool process_has_files(const char *program, unsigned least)
     (void)fprintf(stderr,
                   "%s: it may open %llu files, and needs %u: raise the limit with ulimit -n %u, or "
                   "with LimitNOFILE=%u in its unit\n",
-                  program, (unsigned long long)files.rlim_cur, least, least, least);
+                  program, (unsigned long long)files.rlim_cur, min, min, min);
     return false;
 }
 

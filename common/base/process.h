@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: MIT
-// What a program asks of the system for itself.
+// Descriptors that a program needs from the system before it starts.
 #pragma once
 
 #include <stdbool.h>
 
 enum {
-    // Open files that a program may have at the least: 17 or 18 are open when nothing happens, and
-    // where libraries get none at their start they end the program instead of their call.
+    // Descriptors that a program needs at least. An idle one has 17 or 18 open, and libraries that
+    // find none at their start abort instead of failing.
     PROCESS_FILES_SERVE = 64,
-    PROCESS_FILES_READ = 16, // the same of a command that reads the record
+    PROCESS_FILES_READ = 16, // for a command that reads the record
 };
 
-// Puts something into the place of a standard stream that is closed, so that no socket and no
-// database gets its number: reading and writing it fail as before. To be called before anything is
-// opened. False: it cannot.
+// Opens /dev/null in place of each closed standard stream, so that no socket or database gets its
+// number; reads and writes on it still fail. To be called before anything is opened. False: it
+// cannot be opened.
 bool process_fill_streams(void);
 
-// Whether the limit of open files is at least this, and the system has some left. False: says so on
+// Whether the process may open `min` descriptors and the system has some left. False: says so on
 // stderr, and what to do.
-bool process_has_files(const char *program, unsigned least);
+bool process_has_files(const char *program, unsigned min);
 
-// Raises the soft limit of open files to the hard one: every visitor and every exchange takes a
-// descriptor, and the usual soft limit of 1,024 is for programs that use select(). Best effort.
+// Raises the soft limit of descriptors to the hard limit: each visitor and each exchange needs one,
+// and the usual 1,024 is meant for users of select(). Failure is ignored.
 void process_raise_files(void);

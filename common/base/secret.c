@@ -61,12 +61,12 @@ const char *secret_read_file(const char *path, char out[static SECRET_MAX])
     secret_wipe(line, sizeof(line));
     if (why)
         return why;
-    return strlen(out) == len && secret_is_sound(out)
+    return strlen(out) == len && secret_is_valid(out)
                ? NULL
                : "does not hold a token: 16 to 255 visible characters, no spaces";
 }
 
-bool secret_is_sound(const char *token)
+bool secret_is_valid(const char *token)
 {
     size_t len = strlen(token);
     for (size_t i = 0; i < len; i++)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Tokens and random ids. Secrets come from files or the environment, never from the command line.
+// Tokens, digests and randomness. Secrets come from files or the environment, never from the
+// command line, which other users can see.
 #pragma once
 #include "proto/bytes.h"
 
@@ -8,21 +9,22 @@ enum {
     SECRET_HEX_BYTES = 32
 };
 
-// Reads a token: the first line of a file, without its end. Returns NULL, or what is wrong, to be
-// said behind "the token file PATH". A file that others may write is refused; of one that they may
-// read, as those are that container systems hand over, that is told.
+// Reads a token: the first line of a file. Returns NULL, or what is wrong, to follow "the token
+// file PATH". A file that others may write is refused. One that others may read only causes a
+// warning, since container systems hand secrets over that way.
 const char *secret_read_file(const char *path, char out[static SECRET_MAX]);
-// Whether a token may be used: 16 to 255 visible ASCII characters.
-bool secret_is_sound(const char *token);
-// Compares in a time that tells nothing of where they differ.
+// Whether a token has 16 to 255 characters, all visible ASCII.
+bool secret_is_valid(const char *token);
+// Compares in time that does not depend on where the secrets differ.
 bool secret_equal(const char *a, size_t a_len, const char *b, size_t b_len);
-// The SHA-256 of a secret as hexadecimal digits and a zero. False: the library failed.
+// Writes the SHA-256 of a secret in hexadecimal digits and a zero. False: the library failed.
 bool secret_sha256_hex(const char *secret, size_t len, char out[static 65]);
-// The HMAC-SHA-256 of a message under a key, likewise.
+// Writes the HMAC-SHA-256 of a message under a key, likewise.
 bool secret_hmac_hex(struct slice key, struct slice message, char out[static 65]);
-// `bytes` random bytes as hexadecimal digits and a zero: out takes 2 * bytes + 1. False when the
+// Writes `bytes` random bytes in hexadecimal digits and a zero: 2 * bytes + 1 in all. False: the
 // system has no randomness.
 bool secret_random_hex(char *out, size_t bytes);
-// The same as they are.
+// Writes random bytes. False: the system has none.
 bool secret_random(void *out, size_t bytes);
+// Clears memory that held a secret; the compiler does not leave it out.
 void secret_wipe(char *secret, size_t len);

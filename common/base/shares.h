@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How many of something each address, or each owner, has: by a key of a few bytes. What is bounded
-// for all together is shared out by it.
+// Counts per key (an address, an owner), so that a bounded resource is shared out fairly.
 #pragma once
 #include <stdint.h>
 #include "proto/bytes.h"
@@ -11,31 +10,31 @@ enum {
 
 struct shares;
 
-// What one key has. Lives as long as its count is above 0.
+// The count of one key. Freed when it drops to 0.
 struct share {
     struct share *next; // in its bucket
     struct shares *table;
     size_t count;
-    size_t weight; // for whoever weighs the keys against each other, meanwhile
+    size_t weight; // scratch for callers that compare keys
     uint8_t key_len;
     unsigned char key[SHARE_KEY_MAX];
 };
 
-// Embedded; zero is empty, and so it is again, without memory, when all have left.
+// Embedded; zero-initialised is empty. Holds no memory when empty.
 struct shares {
     struct share **buckets;
     size_t bucket_count; // a power of two, or 0
-    size_t keys;         // that have something
-    size_t count;        // of all together
-    uint64_t seed;       // of the hash; any, where keys come from strangers a random one
+    size_t keys;         // with a count above 0
+    size_t count;        // sum over all keys
+    uint64_t seed;       // of the hash; random where strangers choose keys
 };
 
-// What this key has, or NULL: nothing.
+// Returns the share of a key, or NULL when its count is 0.
 struct share *shares_find(const struct shares *t, struct slice key);
-// The same as a number.
+// Returns the count of a key.
 size_t shares_count(const struct shares *t, struct slice key);
-// Counts one more. To be given back by shares_leave. NULL when out of memory, or when the key is
-// longer than SHARE_KEY_MAX.
+// Adds 1 to a key's count; to be undone by shares_leave. NULL: out of memory, or the key is longer
+// than SHARE_KEY_MAX.
 struct share *shares_enter(struct shares *t, struct slice key);
-// One less; NULL is fine. The last one of a key frees it.
+// Subtracts 1, and frees the share at 0. NULL is fine.
 void shares_leave(struct share *s);

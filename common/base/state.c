@@ -72,14 +72,14 @@ bool state_dir(const char *data, const char *name, char out[static STATE_PATH_MA
     return take_path(&d, out, why);
 }
 
-bool state_look(const char *data, const char *name, char out[static STATE_PATH_MAX],
-                char why[static PRIVATE_WHY_MAX])
+bool state_dir_existing(const char *data, const char *name, char out[static STATE_PATH_MAX],
+                        char why[static PRIVATE_WHY_MAX])
 {
     struct private_dir d;
     const char *what = find_path(data, name, out);
     if (what)
         return explain(what, why);
-    int error = private_dir(out, PRIVATE_LOOK, &d, why);
+    int error = private_dir(out, PRIVATE_EXISTING, &d, why);
     if (error == ENOENT || error == ENOTDIR)
         return true;
     return !error && check_files(&d, why) && take_path(&d, out, why);

@@ -38,7 +38,7 @@ size_t utf8_len(struct slice s)
     return len == wanted ? len : 0;
 }
 
-bool utf8_is_cut(struct slice s)
+bool utf8_is_truncated(struct slice s)
 {
     size_t wanted = 0;
     size_t len = s.len > 0 ? look(s, &wanted) : 0;
@@ -69,7 +69,7 @@ static size_t ascii_len(struct slice s)
     return n;
 }
 
-bool utf8_is(struct slice s)
+bool utf8_is_valid(struct slice s)
 {
     while (s.len > 0) {
         size_t len = ascii_len(s);
@@ -96,7 +96,7 @@ bool utf8_is_readable(struct slice s)
     return true;
 }
 
-size_t utf8_fits(struct slice s, size_t max)
+size_t utf8_prefix_len(struct slice s, size_t max)
 {
     if (s.len <= max)
         return s.len;

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
-// Whether bytes are text (RFC 3629).
+// UTF-8 (RFC 3629).
 #pragma once
 #include <stdint.h>
 #include "proto/bytes.h"
 
-// Bytes of the character that s begins with; 0: it is none, or cut short.
+// Returns the length of the character that s begins with; 0 when it is invalid or truncated.
 size_t utf8_len(struct slice s);
-// It begins with a character that is cut short, and has nothing behind.
-bool utf8_is_cut(struct slice s);
-// The code point of the character of `len` bytes (utf8_len) that s begins with.
+// Whether s is nothing but the beginning of a character.
+bool utf8_is_truncated(struct slice s);
+// Returns the code point of the character that s begins with; `len` is its utf8_len.
 uint32_t utf8_code(struct slice s, size_t len);
-// All of it is UTF-8.
-bool utf8_is(struct slice s);
-// It is what a person can read: UTF-8 without zero bytes, perhaps cut within its last character.
+// Whether all of s is UTF-8.
+bool utf8_is_valid(struct slice s);
+// Whether s is text: UTF-8 without zero bytes; its last character may be truncated.
 bool utf8_is_readable(struct slice s);
-// Bytes of its beginning that fit into `max` and do not end within a character.
-size_t utf8_fits(struct slice s, size_t max);
+// Returns the length of the longest prefix of at most `max` bytes that splits no character.
+size_t utf8_prefix_len(struct slice s, size_t max);

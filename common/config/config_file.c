@@ -63,7 +63,7 @@ bool config_file_read(struct config_file *f, char why[static CONFIG_WHY_MAX])
     *f = (struct config_file){0};
     if (!config_file_path(f->path) || !find_directory(dir))
         return true; // nobody can have written one
-    int error = private_dir(dir, PRIVATE_LOOK, &d, not_ours);
+    int error = private_dir(dir, PRIVATE_EXISTING, &d, not_ours);
     if (error && access(f->path, F_OK))
         return true; // there is none, or a sandbox hides it
     if (error)

@@ -258,7 +258,7 @@ static bool read_stream(struct reader *r)
     }
 }
 
-struct slice config_behind_mark(struct slice text)
+struct slice config_skip_bom(struct slice text)
 {
     static const struct slice mark = {"\xef\xbb\xbf", 3};
     bool marked = text.len >= mark.len && slice_eq(slice_of(text.p, mark.len), mark);
@@ -268,13 +268,13 @@ struct slice config_behind_mark(struct slice text)
 // libyaml passes over a mark too, but takes it for a column, by which the first key is indented.
 bool config_read(struct slice text, struct config_document *d, struct config_mistake *mistake)
 {
-    text = config_behind_mark(text);
+    text = config_skip_bom(text);
     struct reader r = {.text = text, .d = d, .mistake = mistake};
     *d = (struct config_document){0};
     *mistake = (struct config_mistake){0};
     if (text.len > CONFIG_BYTES_MAX)
         return fail(mistake, (struct config_place){0}, "it is larger than 64 KiB");
-    if (!utf8_is(text) || (text.len > 0 && memchr(text.p, 0, text.len)))
+    if (!utf8_is_valid(text) || (text.len > 0 && memchr(text.p, 0, text.len)))
         return fail(mistake, (struct config_place){0}, "it is no text in UTF-8");
     if (!yaml_parser_initialize(&r.parser))
         return fail(mistake, (struct config_place){0}, "out of memory");

@@ -54,7 +54,7 @@ struct config_document {
 };
 
 // The text without the byte order mark that some editors put before it.
-struct slice config_behind_mark(struct slice text);
+struct slice config_skip_bom(struct slice text);
 
 // Reads the text. False: the mistake says why nothing of it is taken.
 bool config_read(struct slice text, struct config_document *d, struct config_mistake *mistake);

@@ -153,7 +153,7 @@ bool config_edit_relay(struct slice text, const char *url, struct buf *out,
 {
     struct config_document before;
     struct config_document after;
-    struct edit e = {.text = config_behind_mark(text)};
+    struct edit e = {.text = config_skip_bom(text)};
     size_t from = buf_len(out);
     if (!config_read(text, &before, mistake))
         return false;

@@ -79,7 +79,7 @@ uint32_t admission_cap(const struct limits *l, const struct client_address *addr
 {
     if (l->visitors_per_address > 0)
         return l->visitors_per_address;
-    return address->anybody ? UINT32_MAX - LIMIT_ADDRESS_SPARE : LIMIT_VISITORS_PER_ADDRESS;
+    return address->exempt ? UINT32_MAX - LIMIT_ADDRESS_SPARE : LIMIT_VISITORS_PER_ADDRESS;
 }
 
 static enum admission_answer make_room(struct admission *v, const struct limits *l,

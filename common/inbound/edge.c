@@ -34,7 +34,7 @@ bool edge_count_proxied(struct edge *e)
 {
     unsigned char bytes[CLIENT_KEY_BYTES];
     struct shares *table = &e->set->proxied;
-    if (e->client.anybody)
+    if (e->client.exempt)
         return true;
     struct slice key = client_address_key(&e->client, bytes);
     if (shares_count(table, key) >= admission_cap(edge_limits(e), &e->client))
@@ -277,7 +277,7 @@ void edge_accept(struct edge_set *set, int fd, const struct sockaddr_storage *pe
     struct client_address client;
     client_address_of(peer, &client);
     bool from_proxy = set->trusted && trusted_proxies_have(set->trusted, &client);
-    client.anybody = client.anybody || from_proxy;
+    client.exempt = client.exempt || from_proxy;
     set->admission.let_go = let_go;
     struct admission_place *place =
         admission_enter(&set->admission, &set->loop->limits, from_proxy ? NULL : &client);
@@ -297,7 +297,7 @@ void edge_accept(struct edge_set *set, int fd, const struct sockaddr_storage *pe
     e->from_proxy = from_proxy;
     conn_set_send_timeout(e->conn, edge_limits(e)->send_ms);
     e->peer = e->client = client;
-    e->number = client.anybody || from_proxy ? 0 : ++set->numbered;
+    e->number = client.exempt || from_proxy ? 0 : ++set->numbered;
     client_address_text(&client, e->visitor);
     edge_start_clock(e, CLOCK_FIRST);
     edge_update(e);

@@ -189,9 +189,9 @@ static bool read_tunnel(struct edge *e)
 // An unwanted rest of a request is not worth more than this: then the connection ends.
 bool edge_may_swallow(const struct edge *e)
 {
-    if (e->awaits_continue || e->swallowed > LIMIT_SWALLOW_BYTES)
+    if (e->awaits_continue || e->swallowed > LIMIT_DRAIN_BYTES)
         return false;
-    return e->body.kind != BODY_LENGTH || e->body.remaining <= LIMIT_SWALLOW_BYTES;
+    return e->body.kind != BODY_LENGTH || e->body.remaining <= LIMIT_DRAIN_BYTES;
 }
 
 // Counts what a read has brought of the body. False when it is over a limit, and the edge closed.

@@ -161,5 +161,5 @@ void trusted_proxies_read(const struct trusted_proxies *t, const struct http_hea
     if (!w->found)
         return;
     request->client = w->client;
-    request->client.anybody = w->client.anybody || w->is_trusted;
+    request->client.exempt = w->client.exempt || w->is_trusted;
 }

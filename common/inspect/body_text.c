@@ -141,7 +141,7 @@ bool body_is_text(struct slice type, struct slice body)
         return false;
     struct slice s = slice_of(body.p, body.len < BODY_TEXT_LOOK ? body.len : BODY_TEXT_LOOK);
     while (s.len > 0) {
-        bool may_stay = is_blank(s.p[0]) || utf8_is_cut(s);
+        bool may_stay = is_blank(s.p[0]) || utf8_is_truncated(s);
         all++;
         if (!printable_next(&p, &s).as_is && !may_stay)
             hidden++;
@@ -238,7 +238,7 @@ static void put_form(const struct body_text *b, struct slice body)
 // Into a remark, in which a quote is no end of what is quoted.
 static const char *word(struct slice s, char out[static BODY_TEXT_WORD_MAX + 4])
 {
-    size_t len = utf8_fits(s, BODY_TEXT_WORD_MAX);
+    size_t len = utf8_prefix_len(s, BODY_TEXT_WORD_MAX);
     for (size_t i = 0; i < len; i++)
         out[i] = s.p[i] ? s.p[i] : '?';
     (void)snprintf(out + len, 4, "%s", len < s.len ? "…" : "");

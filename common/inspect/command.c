@@ -54,8 +54,8 @@ void inspect_usage(struct inspect_call *call, const char *text, const char *what
     const char *program = call->program->name;
     char shown[OPTIONS_SHOWN_MAX];
     char message[OPTIONS_MESSAGE_MAX];
-    (void)snprintf(message, sizeof(message), "%s%s", text, options_shown(what, shown));
-    options_hide_tokens(message);
+    (void)snprintf(message, sizeof(message), "%s%s", text, options_redact(what, shown));
+    options_redact_tokens(message);
     (void)fprintf(stderr, "%s %s: ", program, call->name);
     write_safe(stderr, slice_str(message));
     (void)fprintf(stderr, "\nTry: %s %s --help\n", program, call->name);
@@ -200,7 +200,7 @@ bool inspect_directory(struct inspect_call *call, char out[static STATE_PATH_MAX
 {
     char why[PRIVATE_WHY_MAX];
     char text[STATE_PATH_MAX + 64];
-    if (state_look(call->data, call->program->state, out, why))
+    if (state_dir_existing(call->data, call->program->state, out, why))
         return true;
     (void)snprintf(text, sizeof(text), "cannot use the state directory %s: ", out);
     call->exit_status = inspect_fail(call, text, why);

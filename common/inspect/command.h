@@ -38,7 +38,7 @@ struct inspect_call {
 bool inspect_begin(struct inspect_call *call, const struct inspect_spec *spec, int argc,
                    char **argv);
 // Says what is wrong with the command line and what to do; INSPECT_USAGE becomes the exit status.
-// `what` is repeated as options_shown says.
+// `what` is repeated as options_redact says.
 void inspect_usage(struct inspect_call *call, const char *text, const char *what);
 // Says what went wrong. Returns INSPECT_FAILED.
 int inspect_fail(const struct inspect_call *call, const char *text, const char *why);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include "common/base/destination.h"
 #include "common/base/help.h"
+#include "common/base/nearest.h"
 #include "common/base/options.h"
 #include "common/base/output.h"
 
@@ -81,7 +82,7 @@ static void suggest(const struct dispatch *d, const char *word, char out[static 
     for (const struct dispatch_own *c = d->commands; c && c->name; c++)
         if (count < DISPATCH_COMMANDS_MAX)
             names[count++] = c->name;
-    const char *other = options_nearest(names, count, sizeof(*names), word);
+    const char *other = name_nearest(names, count, sizeof(*names), word);
     out[0] = 0;
     if (other)
         (void)snprintf(out, SUGGESTION_MAX, ". Did you mean %s %s?", d->program.name, other);
@@ -104,7 +105,7 @@ static int unknown_command(const struct dispatch *d, const char *word)
     else
         (void)snprintf(text, sizeof(text), "no such command%s%s%s", is_shown ? ": " : "",
                        is_shown ? word : "", other);
-    options_hide_tokens(text);
+    options_redact_tokens(text);
     return usage(d, text);
 }
 

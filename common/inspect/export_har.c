@@ -145,7 +145,7 @@ static void put_response_cookies(struct json_writer *w, const struct record_exch
 
 static void put_text(struct json_writer *w, struct slice body)
 {
-    if (utf8_is(body)) {
+    if (utf8_is_valid(body)) {
         json_string(w, "text", body);
         return;
     }
@@ -295,7 +295,7 @@ static void put_timings(struct har *h)
 static void put_message(struct har *h, const struct ws_message *m)
 {
     struct json_writer *w = &h->json;
-    bool is_text = m->kept.opcode == 1 && utf8_is(m->text);
+    bool is_text = m->kept.opcode == 1 && utf8_is_valid(m->text);
     json_open(w, NULL, '{');
     json_string(w, "type", m->kept.side == RECORD_REQUEST ? SLICE("send") : SLICE("receive"));
     json_seconds(w, "time", at_least(h->x->began_ns, 0) + at_least(m->kept.at_ns, 0));

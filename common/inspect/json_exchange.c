@@ -75,7 +75,7 @@ static bool read_content(const struct json_exchange *j, const struct record_exch
         return false;
     if (content->len > kept)
         content->len = (size_t)kept;
-    return content->len == kept || !record_reader_is_there(j->reader, x);
+    return content->len == kept || !record_reader_exists(j->reader, x);
 }
 
 // What is kept of a body. What has no content coding, or has not the one that it names, is not

@@ -49,7 +49,7 @@ static size_t plain_run(struct slice s)
 
 static void put_string(FILE *out, struct slice s)
 {
-    bool is_utf8 = utf8_is(s);
+    bool is_utf8 = utf8_is_valid(s);
     struct printable p = {0};
     put(out, '"');
     while (s.len > 0) {
@@ -120,7 +120,7 @@ void json_base64(struct json_writer *w, const char *name, struct slice s)
 
 void json_bytes(struct json_writer *w, const char *name, struct slice s)
 {
-    if (utf8_is(s)) {
+    if (utf8_is_valid(s)) {
         json_string(w, name, s);
         return;
     }

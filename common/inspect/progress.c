@@ -29,12 +29,12 @@ void progress_tell(struct progress *p, uint64_t exchanges)
         return;
     p->told_ns = now;
     (void)snprintf(line, sizeof(line), "%" PRIu64 " exchanges", exchanges);
-    output_passing(line);
+    output_status_line(line);
 }
 
 void progress_end(struct progress *p)
 {
     if (p->told_ns > 0)
-        output_passing("");
+        output_status_line("");
     p->told_ns = 0;
 }

@@ -28,7 +28,7 @@ struct page {
 static size_t fits(const struct show *s, struct slice text, size_t most)
 {
     if (s->columns == 0)
-        return utf8_fits(text, most);
+        return utf8_prefix_len(text, most);
     size_t len = show_fitting_bytes(text, most);
     if (len == text.len)
         return len;

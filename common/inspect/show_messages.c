@@ -37,7 +37,7 @@ static size_t put_text(FILE *out, const struct ws_message *m, size_t most)
 static size_t most_of(const struct show *s, struct slice text)
 {
     const size_t taken = COLUMNS_BEFORE + COLUMNS_BEHIND;
-    size_t fits = utf8_fits(text, SHOW_MESSAGE_MAX);
+    size_t fits = utf8_prefix_len(text, SHOW_MESSAGE_MAX);
     if (s->columns == 0)
         return fits;
     size_t most = s->columns > taken + COLUMNS_LEAST ? s->columns - taken : COLUMNS_LEAST;

@@ -74,7 +74,7 @@ static bool is_damaged(struct verify *v, const struct record_exchange *x, enum r
     digest_deinit(&digest);
     v->failed = v->failed || status < 0 || !known;
     return status == 0 && known && memcmp(value, x->body[side].digest, RECORD_DIGEST_BYTES) != 0 &&
-           record_reader_is_there(v->reader, x); // else it was deleted meanwhile
+           record_reader_exists(v->reader, x); // else it was deleted meanwhile
 }
 
 static void print_hex(const uint8_t digest[static RECORD_DIGEST_BYTES])

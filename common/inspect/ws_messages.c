@@ -20,11 +20,11 @@ static bool inflate_message(struct ws_messages *m, const struct record_message *
     bool over = false;
     struct decode_budget *budget = record_reader_budget(m->reader);
     m->text.start = m->text.end = 0;
-    const size_t room = decode_room(budget, kept->bytes.len, WS_MESSAGES_INFLATED_MAX);
+    const size_t room = decode_allowance(budget, kept->bytes.len, WS_MESSAGES_INFLATED_MAX);
     const bool ok = inflater_message(&m->inflater[kept->side], kept->bytes, &m->text, room, &over);
     if (over)
-        record_reader_was_cut(m->reader);
-    decode_took(budget, kept->bytes.len, buf_len(&m->text));
+        record_reader_note_cut(m->reader);
+    decode_charge(budget, kept->bytes.len, buf_len(&m->text));
     return ok;
 }
 

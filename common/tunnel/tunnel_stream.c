@@ -253,7 +253,7 @@ bool tunnel_stream_count(struct tunnel_stream *e, struct shares *clients,
                          const struct client_address *client, size_t most)
 {
     unsigned char key[CLIENT_KEY_BYTES];
-    if (client->anybody)
+    if (client->exempt)
         return true;
     e->share = shares_enter(clients, client_address_key(client, key));
     if (!e->share || e->share->count <= most)

@@ -24,7 +24,7 @@ static void to_sheet(void *ctx, struct slice s)
 // Each line by itself: what is between line feeds and tabs is shown as it is.
 static void check_text(struct slice s)
 {
-    CHECK(utf8_is(s));
+    CHECK(utf8_is_valid(s));
     size_t begin = 0;
     for (size_t i = 0; i <= s.len; i++) {
         if (i < s.len && s.p[i] != '\n' && s.p[i] != '\t')

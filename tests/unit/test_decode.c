@@ -341,21 +341,21 @@ static void an_answer_without_a_body_has_nothing_to_decode(void **state)
 static void what_comes_out_of_bodies_is_bounded(void **state)
 {
     struct decode_budget b = {0};
-    const size_t most = DECODE_MOST_BYTES + 1000 * DECODE_MOST_RATIO;
-    const size_t sure = DECODE_SURE_BYTES + 1000 * DECODE_SURE_RATIO;
+    const size_t most = DECODE_MAX_BYTES + 1000 * DECODE_MAX_RATIO;
+    const size_t sure = DECODE_FREE_BYTES + 1000 * DECODE_FREE_RATIO;
     (void)state;
-    assert_int_equal(decode_room(&b, 1000, 1 << 30), most);
-    assert_int_equal(decode_room(&b, 1000, 5000), 5000);
-    decode_took(&b, 1000, sure);
+    assert_int_equal(decode_allowance(&b, 1000, 1 << 30), most);
+    assert_int_equal(decode_allowance(&b, 1000, 5000), 5000);
+    decode_charge(&b, 1000, sure);
     assert_int_equal(b.used, 0);
     while (b.used < DECODE_BUDGET_BYTES) {
-        assert_true(decode_room(&b, 1000, 1 << 30) > sure);
-        decode_took(&b, 1000, decode_room(&b, 1000, 1 << 30));
+        assert_true(decode_allowance(&b, 1000, 1 << 30) > sure);
+        decode_charge(&b, 1000, decode_allowance(&b, 1000, 1 << 30));
     }
     assert_int_equal(b.used, DECODE_BUDGET_BYTES);
-    assert_int_equal(decode_room(&b, 1000, 1 << 30), sure);
+    assert_int_equal(decode_allowance(&b, 1000, 1 << 30), sure);
     b.unbounded = true;
-    assert_int_equal(decode_room(&b, 1000, 1 << 30), 1 << 30);
+    assert_int_equal(decode_allowance(&b, 1000, 1 << 30), 1 << 30);
 }
 
 // What one of several codings makes counts, too.

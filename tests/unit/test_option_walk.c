@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "common/base/nearest.h"
 #include "common/base/option_walk.h"
 
 static const struct option known[] = {
@@ -132,7 +133,7 @@ static void the_nearest_name_is_one_that_is_near(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
-        const char *got = options_nearest(names, 5, sizeof(names[0]), pairs[i][0]);
+        const char *got = name_nearest(names, 5, sizeof(names[0]), pairs[i][0]);
         if ((!got != !pairs[i][1]) || (got && strcmp(got, pairs[i][1]) != 0))
             fail_msg("%s: %s", pairs[i][0], got ? got : "none");
     }

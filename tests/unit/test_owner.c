@@ -136,7 +136,7 @@ static void a_key_is_made_once_and_private_whatever_the_umask(void **state)
         assert_true(owner_keys_read(dir, &two, why));
         assert_memory_equal(&one, &two, sizeof(one));
         assert_int_equal(strlen(one.key), OWNER_DIGITS);
-        assert_int_equal(one.before[0], 0);
+        assert_int_equal(one.previous[0], 0);
         assert_int_equal(lstat(path, &st), 0);
         assert_int_equal(st.st_mode, S_IFREG | 0600);
         assert_int_equal(remove_all(), 1);
@@ -161,7 +161,7 @@ static void programs_that_start_at_once_agree_on_a_key(void **state)
             struct owner_keys k;
             char why[OWNER_WHY_MAX];
             bool ok = owner_keys_read(dir, &k, why) && write(ends[1], k.key, sizeof(k.key)) > 0 &&
-                      strcmp(k.before, old ? K1 : "") == 0;
+                      strcmp(k.previous, old ? K1 : "") == 0;
             _exit(ok ? 0 : 1);
         }
         for (int i = 0; i < PROGRAMS; i++) {
@@ -186,7 +186,7 @@ static void a_key_of_before_is_not_used_on(void **state)
     (void)state;
     put(K1, 0600);
     assert_true(owner_keys_read(dir, &k, why));
-    assert_string_equal(k.before, K1);
+    assert_string_equal(k.previous, K1);
     assert_string_not_equal(k.key, K1);
     assert_true(owner_keys_read(dir, &again, why));
     assert_memory_equal(&k, &again, sizeof(k));
@@ -207,7 +207,7 @@ static void a_key_of_before_may_end_its_line(void **state)
         put(texts[i], 0600);
         for (int start = 0; start < 2; start++) { // also from where it is put aside
             assert_true(owner_keys_read(dir, &k, why));
-            assert_string_equal(k.before, K1);
+            assert_string_equal(k.previous, K1);
         }
         assert_int_equal(remove_all(), 2);
     }

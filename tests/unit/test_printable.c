@@ -168,15 +168,15 @@ static void lines_are_disarmed_in_place(void **state)
 static void a_character_that_was_cut_is_told_from_one_that_is_none(void **state)
 {
     (void)state;
-    assert_true(utf8_is_cut(SLICE("\xc3")));
-    assert_true(utf8_is_cut(SLICE("\xe2\x82")));
-    assert_true(utf8_is_cut(SLICE("\xf0\x9f\x98")));
-    assert_false(utf8_is_cut(SLICE("")));
-    assert_false(utf8_is_cut(SLICE("a")));
-    assert_false(utf8_is_cut(SLICE("\x82")));
-    assert_false(utf8_is_cut(SLICE("\xe2(")));
-    assert_false(utf8_is_cut(SLICE("\xe0\x80")));
-    assert_false(utf8_is_cut(SLICE("\xc3\xbc")));
+    assert_true(utf8_is_truncated(SLICE("\xc3")));
+    assert_true(utf8_is_truncated(SLICE("\xe2\x82")));
+    assert_true(utf8_is_truncated(SLICE("\xf0\x9f\x98")));
+    assert_false(utf8_is_truncated(SLICE("")));
+    assert_false(utf8_is_truncated(SLICE("a")));
+    assert_false(utf8_is_truncated(SLICE("\x82")));
+    assert_false(utf8_is_truncated(SLICE("\xe2(")));
+    assert_false(utf8_is_truncated(SLICE("\xe0\x80")));
+    assert_false(utf8_is_truncated(SLICE("\xc3\xbc")));
 }
 
 int main(void)

@@ -164,8 +164,8 @@ static void the_running_are_gone_when_their_recorder_is(void **state)
     int lock = live(f, 2);
     for (int writer = 1; writer <= 3; writer++)
         (void)add(f, (struct record_row){.writer = writer, .outcome = ""});
-    assert_false(record_reader_writer_lives(f->reader, 1));
-    assert_true(record_reader_writer_lives(f->reader, 2));
+    assert_false(record_reader_writer_alive(f->reader, 1));
+    assert_true(record_reader_writer_alive(f->reader, 2));
     assert_int_equal(record_reader_query(f->reader, &(struct record_query){0}), 0);
     for (int writer = 3; writer >= 1; writer--) {
         assert_int_equal(record_reader_next(f->reader, &x), 1);
@@ -174,7 +174,7 @@ static void the_running_are_gone_when_their_recorder_is(void **state)
     }
     (void)close(lock);
     record_reader_end(f->reader);
-    assert_false(record_reader_writer_lives(f->reader, 2));
+    assert_false(record_reader_writer_alive(f->reader, 2));
     assert_int_equal(record_reader_get(f->reader, 2, &x), 1);
     assert_text(x.outcome, "recorder gone");
 }
@@ -241,7 +241,7 @@ static void a_row_that_is_used_again_has_no_body_of_the_exchange_before(void **s
     assert_int_equal(record_reader_get(f->reader, 1, &x), 1);
     record_rows_sql(&f->rows, "UPDATE exchange SET id = 'abd0000000000000'");
     record_rows_body(&f->rows, 1, RECORD_RESPONSE, SLICE("another"), 2);
-    assert_false(record_reader_is_there(f->reader, &x));
+    assert_false(record_reader_exists(f->reader, &x));
     assert_true(record_reader_body(f->reader, 1, RECORD_RESPONSE, &body) && body.len == 0);
     assert_int_equal(record_reader_piece(f->reader, 1, RECORD_RESPONSE, 0, &body), 0);
 }

@@ -144,12 +144,12 @@ static void check(const char *const *fields, const char *client, const char *sch
         assert_true(head_add(&head, slice_of(*fields, (size_t)(colon - *fields)),
                              slice_trim(slice_str(colon + 1))));
     }
-    r.client.anybody = true; // as the edge has it
+    r.client.exempt = true; // as the edge has it
     trusted_proxies_read(&t, &head, &r);
     client_address_text(&r.client, text);
     if (strcmp(text, client) != 0)
         fail_msg("%s: %s and not %s", fields[-1], text, client);
-    assert_int_equal(r.client.anybody, trusted_proxies_have(&t, &r.client));
+    assert_int_equal(r.client.exempt, trusted_proxies_have(&t, &r.client));
     if (scheme)
         assert_string_equal(r.scheme, scheme);
     else

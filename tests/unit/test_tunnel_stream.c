@@ -296,7 +296,7 @@ static void for_what_is_unread_the_client_pays_of_which_the_most_is(void **state
     mux_pair_init(&p);
     p.relay.holds_credit = true;
     for (size_t i = 0; i < READERS; i++) {
-        struct client_address a = {.anybody = readers[i].client == 0};
+        struct client_address a = {.exempt = readers[i].client == 0};
         a.bytes.s6_addr[0] = (uint8_t)readers[i].client;
         views[i] = unread_download(&p, readers[i].unread);
         assert_true(tunnel_stream_count(&ends[i], &clients, &a, 100));
@@ -324,7 +324,7 @@ static void a_client_has_a_share_of_streams_and_no_more(void **state)
     assert_true(tunnel_stream_count(&ends[1], &clients, &a, 2));
     assert_false(tunnel_stream_count(&ends[2], &clients, &a, 2));
     assert_null(ends[2].share);
-    a.anybody = true;
+    a.exempt = true;
     assert_true(tunnel_stream_count(&ends[2], &clients, &a, 2));
     assert_null(ends[2].share);
     assert_int_equal(clients.count, 2);

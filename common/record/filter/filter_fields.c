@@ -1,57 +1,58 @@
 // SPDX-License-Identifier: MIT
-// The names of the language, and what was meant by one that is none.
+// The names of the filter language, and suggestions for words that are none of them.
 #include <stdio.h>
+#include "common/base/nearest.h"
 #include "filter_internal.h"
 #include "proto/http/chars.h"
 
-#define TEXT(name, what, equal, alone)         \
-    {                                          \
-        name, what, KIND_TEXT, equal, 0, alone \
+#define TEXT(name, id, equal, alone)         \
+    {                                        \
+        name, id, KIND_TEXT, equal, 0, alone \
     }
-#define FLAG(name, what)                              \
-    {                                                 \
-        name, what, KIND_FLAG, EQUAL_EXACTLY, 0, true \
+#define FLAG(name, id)                              \
+    {                                               \
+        name, id, KIND_FLAG, EQUAL_EXACTLY, 0, true \
     }
-#define SIDES(name, what, kind, sides, alone)         \
-    {                                                 \
-        name, what, kind, EQUAL_EXACTLY, sides, alone \
+#define SIDES(name, id, kind, sides, alone)         \
+    {                                               \
+        name, id, kind, EQUAL_EXACTLY, sides, alone \
     }
 
 static const struct filter_field fields[] = {
-    SIDES("status", WHAT_STATUS, KIND_STATUS, 0, true),
-    TEXT("method", WHAT_METHOD, EQUAL_WITHOUT_CASE, false),
-    TEXT("path", WHAT_PATH, EQUAL_EXACTLY, false),
-    TEXT("target", WHAT_TARGET, EQUAL_EXACTLY, false),
-    TEXT("query", WHAT_QUERY, EQUAL_EXACTLY, true),
-    TEXT("host", WHAT_HOST, EQUAL_HOST, true),
-    TEXT("scheme", WHAT_SCHEME, EQUAL_WITHOUT_CASE, false),
-    TEXT("protocol", WHAT_PROTOCOL, EQUAL_WITHOUT_CASE, false),
-    TEXT("url", WHAT_URL, EQUAL_EXACTLY, false),
-    TEXT("visitor", WHAT_VISITOR, EQUAL_WITHOUT_CASE, true),
-    TEXT("tunnel", WHAT_TUNNEL, EQUAL_WITHOUT_CASE, true),
-    TEXT("upstream", WHAT_UPSTREAM, EQUAL_WITHOUT_CASE, true),
-    SIDES("body", WHAT_BODY, KIND_TEXT, SIDE_EITHER, true),
-    SIDES("req.body", WHAT_BODY, KIND_TEXT, SIDE_REQUEST, true),
-    SIDES("res.body", WHAT_BODY, KIND_TEXT, SIDE_RESPONSE, true),
-    SIDES("header.", WHAT_HEADER, KIND_TEXT, SIDE_EITHER, true),
-    SIDES("req.header.", WHAT_HEADER, KIND_TEXT, SIDE_REQUEST, true),
-    SIDES("res.header.", WHAT_HEADER, KIND_TEXT, SIDE_RESPONSE, true),
-    TEXT("outcome", WHAT_OUTCOME, EQUAL_WORDS, true),
-    TEXT("error", WHAT_ERROR, EQUAL_WITHOUT_CASE, true),
-    TEXT("program", WHAT_PROGRAM, EQUAL_WORDS, false),
-    SIDES("id", WHAT_ID, KIND_ID, 0, false),
-    SIDES("time", WHAT_TIME, KIND_DURATION, 0, false),
-    SIDES("stalled", WHAT_STALLED, KIND_DURATION, 0, false),
-    SIDES("size", WHAT_SIZE, KIND_BYTES, SIDE_RESPONSE, false),
-    SIDES("res.size", WHAT_SIZE, KIND_BYTES, SIDE_RESPONSE, false),
-    SIDES("req.size", WHAT_SIZE, KIND_BYTES, SIDE_REQUEST, false),
-    SIDES("since", WHAT_SINCE, KIND_MOMENT, 0, false),
-    SIDES("until", WHAT_UNTIL, KIND_MOMENT, 0, false),
-    FLAG("running", WHAT_RUNNING),
-    FLAG("replayed", WHAT_REPLAYED),
-    FLAG("shed", WHAT_SHED),
-    FLAG("redacted", WHAT_REDACTED),
-    FLAG("upgraded", WHAT_UPGRADED),
+    SIDES("status", FILTER_BY_STATUS, KIND_STATUS, 0, true),
+    TEXT("method", FILTER_BY_METHOD, EQUAL_WITHOUT_CASE, false),
+    TEXT("path", FILTER_BY_PATH, EQUAL_EXACTLY, false),
+    TEXT("target", FILTER_BY_TARGET, EQUAL_EXACTLY, false),
+    TEXT("query", FILTER_BY_QUERY, EQUAL_EXACTLY, true),
+    TEXT("host", FILTER_BY_HOST, EQUAL_HOST, true),
+    TEXT("scheme", FILTER_BY_SCHEME, EQUAL_WITHOUT_CASE, false),
+    TEXT("protocol", FILTER_BY_PROTOCOL, EQUAL_WITHOUT_CASE, false),
+    TEXT("url", FILTER_BY_URL, EQUAL_EXACTLY, false),
+    TEXT("visitor", FILTER_BY_VISITOR, EQUAL_WITHOUT_CASE, true),
+    TEXT("tunnel", FILTER_BY_TUNNEL, EQUAL_WITHOUT_CASE, true),
+    TEXT("upstream", FILTER_BY_UPSTREAM, EQUAL_WITHOUT_CASE, true),
+    SIDES("body", FILTER_BY_BODY, KIND_TEXT, SIDE_EITHER, true),
+    SIDES("req.body", FILTER_BY_BODY, KIND_TEXT, SIDE_REQUEST, true),
+    SIDES("res.body", FILTER_BY_BODY, KIND_TEXT, SIDE_RESPONSE, true),
+    SIDES("header.", FILTER_BY_HEADER, KIND_TEXT, SIDE_EITHER, true),
+    SIDES("req.header.", FILTER_BY_HEADER, KIND_TEXT, SIDE_REQUEST, true),
+    SIDES("res.header.", FILTER_BY_HEADER, KIND_TEXT, SIDE_RESPONSE, true),
+    TEXT("outcome", FILTER_BY_OUTCOME, EQUAL_WORDS, true),
+    TEXT("error", FILTER_BY_ERROR, EQUAL_WITHOUT_CASE, true),
+    TEXT("program", FILTER_BY_PROGRAM, EQUAL_WORDS, false),
+    SIDES("id", FILTER_BY_ID, KIND_ID, 0, false),
+    SIDES("time", FILTER_BY_TIME, KIND_DURATION, 0, false),
+    SIDES("stalled", FILTER_BY_STALLED, KIND_DURATION, 0, false),
+    SIDES("size", FILTER_BY_SIZE, KIND_BYTES, SIDE_RESPONSE, false),
+    SIDES("res.size", FILTER_BY_SIZE, KIND_BYTES, SIDE_RESPONSE, false),
+    SIDES("req.size", FILTER_BY_SIZE, KIND_BYTES, SIDE_REQUEST, false),
+    SIDES("since", FILTER_BY_SINCE, KIND_MOMENT, 0, false),
+    SIDES("until", FILTER_BY_UNTIL, KIND_MOMENT, 0, false),
+    FLAG("running", FILTER_BY_RUNNING),
+    FLAG("replayed", FILTER_BY_REPLAYED),
+    FLAG("shed", FILTER_BY_SHED),
+    FLAG("redacted", FILTER_BY_REDACTED),
+    FLAG("upgraded", FILTER_BY_UPGRADED),
 };
 
 enum {
@@ -65,9 +66,9 @@ const struct filter_field *filter_field_find(struct slice word, struct slice *he
 {
     for (size_t i = 0; i < FIELDS; i++) {
         struct slice name = slice_str(fields[i].name);
-        if (fields[i].what != WHAT_HEADER && slice_ieq(word, name))
+        if (fields[i].id != FILTER_BY_HEADER && slice_ieq(word, name))
             return &fields[i];
-        if (fields[i].what != WHAT_HEADER || word.len <= name.len ||
+        if (fields[i].id != FILTER_BY_HEADER || word.len <= name.len ||
             !slice_ieq(slice_of(word.p, name.len), name))
             continue;
         *header = slice_of(word.p + name.len, word.len - name.len);
@@ -76,37 +77,16 @@ const struct filter_field *filter_field_find(struct slice word, struct slice *he
     return NULL;
 }
 
-static size_t least_of(size_t a, size_t b, size_t c)
-{
-    size_t least = a < b ? a : b;
-    return least < c ? least : c;
-}
-
-// How many bytes must be put in, taken out or changed to make one of the other.
-static size_t distance(struct slice a, struct slice b)
-{
-    size_t row[NAME_MAX_BYTES + 2];
-    for (size_t j = 0; j <= b.len; j++)
-        row[j] = j;
-    for (size_t i = 0; i < a.len; i++) {
-        size_t corner = row[0];
-        row[0] = i + 1;
-        for (size_t j = 0; j < b.len; j++) {
-            size_t change = corner + (ascii_lower(a.p[i]) != ascii_lower(b.p[j]));
-            corner = row[j + 1];
-            row[j + 1] = least_of(change, row[j] + 1, corner + 1);
-        }
-    }
-    return row[b.len];
-}
-
 static const char *nearest(struct slice word)
 {
+    char lower[NAME_MAX_BYTES];
     const char *best = NULL;
     size_t least = 3;
+    for (size_t i = 0; i < word.len && i < NAME_MAX_BYTES; i++)
+        lower[i] = ascii_lower(word.p[i]);
     for (size_t i = 0; i < FIELDS && word.len <= NAME_MAX_BYTES; i++) {
         struct slice name = slice_str(fields[i].name);
-        size_t d = distance(word, name);
+        size_t d = name_distance(slice_of(lower, word.len), name);
         if (d < least && d * 2 < name.len) {
             least = d;
             best = fields[i].name;
@@ -180,20 +160,20 @@ static void suggest_comparison(struct slice word, char why[static FILTER_WHY_MAX
                        text);
 }
 
-void filter_field_suggest(struct slice word, bool compared, char why[static FILTER_WHY_MAX])
+void filter_field_suggest(struct slice word, bool has_operator, char why[static FILTER_WHY_MAX])
 {
     struct slice header;
     const char *colon = memchr(word.p, ':', word.len);
     struct slice before = slice_of(word.p, colon ? (size_t)(colon - word.p) : 0);
-    const char *name = !compared && likely(word) ? NULL : nearest(word);
+    const char *name = !has_operator && likely(word) ? NULL : nearest(word);
     bool is_header = name && name[strlen(name) - 1] == '.';
-    if (!compared && colon && filter_field_find(before, &header))
+    if (!has_operator && colon && filter_field_find(before, &header))
         (void)snprintf(why, FILTER_WHY_MAX, "a colon compares nothing: write = or ~ instead of it");
     else if (is_header)
         (void)snprintf(why, FILTER_WHY_MAX, "a field of a head has a name: %sNAME", name);
     else if (name)
         (void)snprintf(why, FILTER_WHY_MAX, "there is no such field; did you mean %s?", name);
-    else if (!compared)
+    else if (!has_operator)
         suggest_comparison(word, why);
     else
         (void)snprintf(why, FILTER_WHY_MAX,

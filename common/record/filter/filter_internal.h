@@ -9,35 +9,35 @@ enum {
     FILTER_WHY_MAX = sizeof(((struct filter_mistake *)0)->message)
 };
 
-enum filter_what {
-    WHAT_STATUS,
-    WHAT_METHOD,
-    WHAT_PATH,
-    WHAT_TARGET,
-    WHAT_QUERY,
-    WHAT_HOST,
-    WHAT_SCHEME,
-    WHAT_PROTOCOL,
-    WHAT_URL,
-    WHAT_VISITOR,
-    WHAT_TUNNEL,
-    WHAT_UPSTREAM,
-    WHAT_BODY,
-    WHAT_HEADER,
-    WHAT_OUTCOME,
-    WHAT_ERROR,
-    WHAT_PROGRAM,
-    WHAT_ID,
-    WHAT_TIME,
-    WHAT_STALLED,
-    WHAT_SIZE,
-    WHAT_SINCE,
-    WHAT_UNTIL,
-    WHAT_RUNNING,
-    WHAT_REPLAYED,
-    WHAT_SHED,
-    WHAT_REDACTED,
-    WHAT_UPGRADED,
+enum filter_field_id {
+    FILTER_BY_STATUS,
+    FILTER_BY_METHOD,
+    FILTER_BY_PATH,
+    FILTER_BY_TARGET,
+    FILTER_BY_QUERY,
+    FILTER_BY_HOST,
+    FILTER_BY_SCHEME,
+    FILTER_BY_PROTOCOL,
+    FILTER_BY_URL,
+    FILTER_BY_VISITOR,
+    FILTER_BY_TUNNEL,
+    FILTER_BY_UPSTREAM,
+    FILTER_BY_BODY,
+    FILTER_BY_HEADER,
+    FILTER_BY_OUTCOME,
+    FILTER_BY_ERROR,
+    FILTER_BY_PROGRAM,
+    FILTER_BY_ID,
+    FILTER_BY_TIME,
+    FILTER_BY_STALLED,
+    FILTER_BY_SIZE,
+    FILTER_BY_SINCE,
+    FILTER_BY_UNTIL,
+    FILTER_BY_RUNNING,
+    FILTER_BY_REPLAYED,
+    FILTER_BY_SHED,
+    FILTER_BY_REDACTED,
+    FILTER_BY_UPGRADED,
 };
 
 // What the value of a field is, and with it the operators that it takes.
@@ -67,7 +67,7 @@ enum {
 
 struct filter_field {
     const char *name; // one that ends with a dot is followed by the name of a header field
-    enum filter_what what;
+    enum filter_field_id id;
     enum filter_kind kind;
     enum filter_equal equal; // of texts
     int sides;               // of bodies, headers and sizes
@@ -76,9 +76,9 @@ struct filter_field {
 
 // The field of this name, without case; NULL: there is none. `header` gets what follows the dot.
 const struct filter_field *filter_field_find(struct slice word, struct slice *header);
-// Says in `why` what may have been meant by a word that is no field. `compared`: an operator
+// Says in `why` what may have been meant by a word that is no field. `has_operator`: an operator
 // follows it.
-void filter_field_suggest(struct slice word, bool compared, char why[static FILTER_WHY_MAX]);
+void filter_field_suggest(struct slice word, bool has_operator, char why[static FILTER_WHY_MAX]);
 
 enum filter_number {
     NUMBER_OK,
@@ -105,7 +105,7 @@ bool filter_pattern_found(struct filter_pattern *p, struct slice text);
 
 struct filter_term {
     const struct filter_field *field;
-    struct slice header;            // its name, of WHAT_HEADER
+    struct slice header;            // its name, of FILTER_BY_HEADER
     bool negated;                   // != !~
     bool alone;                     // no operator
     struct slice value;             // of texts and ids

@@ -169,37 +169,38 @@ static bool id_matches(const struct filter_term *t, const char *id)
 static bool term_matches(const struct filter_term *t, const struct filter_subject *s)
 {
     const struct record_exchange *x = s->x;
-    switch (t->field->what) {
-    case WHAT_STATUS: return status_matches(t, x->status);
-    case WHAT_METHOD: return text_matches(t, x->method);
-    case WHAT_PATH: return text_matches(t, path_of(x->target));
-    case WHAT_TARGET: return text_matches(t, x->target);
-    case WHAT_QUERY: return text_matches(t, query_of(x->target));
-    case WHAT_HOST: return text_matches(t, x->host);
-    case WHAT_SCHEME: return text_matches(t, x->scheme);
-    case WHAT_PROTOCOL: return text_matches(t, x->protocol);
-    case WHAT_URL: return url_matches(t, x);
-    case WHAT_VISITOR: return text_matches(t, x->visitor);
-    case WHAT_TUNNEL: return text_matches(t, x->tunnel);
-    case WHAT_UPSTREAM: return text_matches(t, x->upstream);
-    case WHAT_BODY:
+    switch (t->field->id) {
+    case FILTER_BY_STATUS: return status_matches(t, x->status);
+    case FILTER_BY_METHOD: return text_matches(t, x->method);
+    case FILTER_BY_PATH: return text_matches(t, path_of(x->target));
+    case FILTER_BY_TARGET: return text_matches(t, x->target);
+    case FILTER_BY_QUERY: return text_matches(t, query_of(x->target));
+    case FILTER_BY_HOST: return text_matches(t, x->host);
+    case FILTER_BY_SCHEME: return text_matches(t, x->scheme);
+    case FILTER_BY_PROTOCOL: return text_matches(t, x->protocol);
+    case FILTER_BY_URL: return url_matches(t, x);
+    case FILTER_BY_VISITOR: return text_matches(t, x->visitor);
+    case FILTER_BY_TUNNEL: return text_matches(t, x->tunnel);
+    case FILTER_BY_UPSTREAM: return text_matches(t, x->upstream);
+    case FILTER_BY_BODY:
         return body_matches(t, s, RECORD_REQUEST) || body_matches(t, s, RECORD_RESPONSE);
-    case WHAT_HEADER: return headers_match(t, x);
-    case WHAT_OUTCOME: return text_matches(t, x->outcome);
-    case WHAT_ERROR: return text_matches(t, x->error);
-    case WHAT_PROGRAM: return text_matches(t, x->program);
-    case WHAT_ID: return id_matches(t, x->id);
+    case FILTER_BY_HEADER: return headers_match(t, x);
+    case FILTER_BY_OUTCOME: return text_matches(t, x->outcome);
+    case FILTER_BY_ERROR: return text_matches(t, x->error);
+    case FILTER_BY_PROGRAM: return text_matches(t, x->program);
+    case FILTER_BY_ID: return id_matches(t, x->id);
     // Of one that runs `!=` is not the contrary: it is no match either.
-    case WHAT_TIME: return x->duration_ns < 0 ? t->negated : in_range(t, (uint64_t)x->duration_ns);
-    case WHAT_STALLED: return in_range(t, (uint64_t)stalled_ns(x));
-    case WHAT_SIZE: return size_matches(t, x);
-    case WHAT_SINCE: return x->began_ns >= t->moment_ns;
-    case WHAT_UNTIL: return x->began_ns <= t->moment_ns;
-    case WHAT_RUNNING: return x->outcome.len == 0;
-    case WHAT_REPLAYED: return x->replay_of.len > 0;
-    case WHAT_SHED: return x->flags & RECORD_SHED;
-    case WHAT_REDACTED: return x->flags & RECORD_REDACTED;
-    case WHAT_UPGRADED: return x->flags & RECORD_UPGRADED;
+    case FILTER_BY_TIME:
+        return x->duration_ns < 0 ? t->negated : in_range(t, (uint64_t)x->duration_ns);
+    case FILTER_BY_STALLED: return in_range(t, (uint64_t)stalled_ns(x));
+    case FILTER_BY_SIZE: return size_matches(t, x);
+    case FILTER_BY_SINCE: return x->began_ns >= t->moment_ns;
+    case FILTER_BY_UNTIL: return x->began_ns <= t->moment_ns;
+    case FILTER_BY_RUNNING: return x->outcome.len == 0;
+    case FILTER_BY_REPLAYED: return x->replay_of.len > 0;
+    case FILTER_BY_SHED: return x->flags & RECORD_SHED;
+    case FILTER_BY_REDACTED: return x->flags & RECORD_REDACTED;
+    case FILTER_BY_UPGRADED: return x->flags & RECORD_UPGRADED;
     }
     return false;
 }
@@ -223,69 +224,4 @@ static bool node_matches(const struct filter_node *n, const struct filter_subjec
 bool filter_match(const struct filter *f, const struct filter_subject *subject)
 {
     return !f->root || node_matches(f->root, subject);
-}
-
-// Bounds.
-
-static const struct filter_bounds unbounded = {.since_ns = INT64_MIN, .until_ns = INT64_MAX};
-
-static struct filter_bounds bounds_of_term(const struct filter_term *t)
-{
-    struct filter_bounds b = unbounded;
-    if (t->negated)
-        return b;
-    if (t->field->what == WHAT_SINCE)
-        b.since_ns = t->moment_ns;
-    if (t->field->what == WHAT_UNTIL)
-        b.until_ns = t->moment_ns;
-    if (t->field->what == WHAT_ID) {
-        b.id = t->value;
-        b.id_ends = b.id.len >= RECORD_ID_SUFFIX_MIN && b.id.len < EXCHANGE_ID_LEN;
-    }
-    return b;
-}
-
-static struct filter_bounds both(struct filter_bounds a, struct filter_bounds b)
-{
-    if (b.since_ns > a.since_ns)
-        a.since_ns = b.since_ns;
-    if (b.until_ns < a.until_ns)
-        a.until_ns = b.until_ns;
-    if (b.id.len > a.id.len) { // one of both is a bound
-        a.id = b.id;
-        a.id_ends = b.id_ends;
-    }
-    return a;
-}
-
-static struct filter_bounds either(struct filter_bounds a, struct filter_bounds b)
-{
-    size_t same = 0;
-    if (b.since_ns < a.since_ns)
-        a.since_ns = b.since_ns;
-    if (b.until_ns > a.until_ns)
-        a.until_ns = b.until_ns;
-    bool ends = a.id_ends || b.id_ends;
-    while (!ends && same < a.id.len && same < b.id.len && a.id.p[same] == b.id.p[same])
-        same++;
-    a.id.len = same;
-    a.id_ends = false;
-    return a;
-}
-
-static struct filter_bounds bounds_of(const struct filter_node *n)
-{
-    if (n->kind == NODE_TERM)
-        return bounds_of_term(&n->term);
-    if (n->kind == NODE_NOT)
-        return unbounded;
-    struct filter_bounds b = bounds_of(n->child);
-    for (const struct filter_node *child = n->child->next; child; child = child->next)
-        b = n->kind == NODE_AND ? both(b, bounds_of(child)) : either(b, bounds_of(child));
-    return b;
-}
-
-struct filter_bounds filter_bounds(const struct filter *f)
-{
-    return f->root ? bounds_of(f->root) : unbounded;
 }

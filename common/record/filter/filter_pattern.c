@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What `~` looks for: POSIX extended regular expressions, and plain text, which most are and which
-// is found many times faster. glibc says what is wrong with an expression and is not asked to look
-// for it: its matcher takes the square of the time and worse in a text that was made for that.
+// is found many times faster. glibc says what is wrong with an expression and is not for_regcomp to
+// look for it: its matcher takes the square of the time and worse in a text that was made for that.
 #include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 enum {
     SKIP_MAX = UINT8_MAX,
     REPEAT_MAX = 32767, // RE_DUP_MAX: regcomp refuses what is more
-    SAID_MAX = 80       // bytes of what it says
+    REGERROR_MAX = 80   // bytes of what it says
 };
 
 struct filter_pattern {
@@ -26,7 +26,7 @@ struct filter_pattern {
 // The source while it is looked through. What is repeated is copied: `states` counts the copies.
 struct scan {
     const char *start, *at, *end;
-    char *asked; // a copy of it, for regcomp
+    char *for_regcomp; // a copy of it, for regcomp
     struct filter_pattern *p;
     size_t used, run; // of p->bytes, and where the run of plain text in it began
     bool plain;       // nothing but plain text so far
@@ -38,22 +38,22 @@ struct scan {
     } level[FILTER_DEPTH_MAX + 1];
 };
 
-static size_t times(size_t a, size_t b)
+static size_t saturating_mul(size_t a, size_t b)
 {
     size_t product;
     return __builtin_mul_overflow(a, b, &product) ? SIZE_MAX / 2 : product;
 }
 
-static size_t plus(size_t a, size_t b)
+static size_t saturating_add(size_t a, size_t b)
 {
     size_t sum;
     return __builtin_add_overflow(a, b, &sum) ? SIZE_MAX / 2 : sum;
 }
 
-static void part(struct scan *s, size_t states)
+static void count_states(struct scan *s, size_t states)
 {
     s->level[s->depth].last = states;
-    s->level[s->depth].states = plus(s->level[s->depth].states, states);
+    s->level[s->depth].states = saturating_add(s->level[s->depth].states, states);
 }
 
 static void end_run(struct scan *s)
@@ -66,12 +66,12 @@ static void end_run(struct scan *s)
 
 static void plain_byte(struct scan *s, char c)
 {
-    part(s, 1);
+    count_states(s, 1);
     if (s->depth == 0)
         s->p->bytes[s->used++] = c;
 }
 
-static void special(struct scan *s)
+static void end_plain_run(struct scan *s)
 {
     s->plain = false;
     end_run(s);
@@ -82,10 +82,10 @@ static void special(struct scan *s)
 // none may be repeated, which it is left to say.
 static void anchor(struct scan *s, const char *from)
 {
-    special(s);
-    part(s, 1);
+    end_plain_run(s);
+    count_states(s, 1);
     if (s->at == s->end || !strchr("*+?{", *s->at))
-        memset(s->asked + (from - s->start), 'x', (size_t)(s->at - from));
+        memset(s->for_regcomp + (from - s->start), 'x', (size_t)(s->at - from));
 }
 
 static const char *repeat(struct scan *s, size_t count, bool maybe_none)
@@ -94,12 +94,12 @@ static const char *repeat(struct scan *s, size_t count, bool maybe_none)
         return "what is repeated is repeated again; *? and the like are not known here";
     s->repeated = true;
     size_t *last = &s->level[s->depth].last;
-    size_t copies = times(*last, count);
+    size_t copies = saturating_mul(*last, count);
     s->plain = false;
     if (maybe_none && s->depth == 0 && s->used > s->run)
         s->used--; // the last byte of the run may be missing
     end_run(s);
-    s->level[s->depth].states = plus(s->level[s->depth].states - *last, copies);
+    s->level[s->depth].states = saturating_add(s->level[s->depth].states - *last, copies);
     *last = copies;
     return NULL;
 }
@@ -125,8 +125,8 @@ static const char *interval(struct scan *s)
 // Behind a [: up to its ].
 static void bracket(struct scan *s)
 {
-    special(s);
-    part(s, 1);
+    end_plain_run(s);
+    count_states(s, 1);
     if (s->at < s->end && *s->at == '^')
         s->at++;
     if (s->at < s->end && *s->at == ']')
@@ -147,7 +147,7 @@ static void bracket(struct scan *s)
 static const char *escape(struct scan *s)
 {
     if (s->at == s->end) {
-        special(s); // regcomp says what is wrong
+        end_plain_run(s); // regcomp says what is wrong
         return NULL;
     }
     char c = *s->at++;
@@ -156,8 +156,8 @@ static const char *escape(struct scan *s)
         return NULL;
     }
     if (strchr("wWsS", c)) {
-        special(s);
-        part(s, 1);
+        end_plain_run(s);
+        count_states(s, 1);
         return NULL;
     }
     if (c == 'd')
@@ -173,7 +173,7 @@ static const char *escape(struct scan *s)
 
 static const char *open_group(struct scan *s)
 {
-    special(s);
+    end_plain_run(s);
     if (s->at < s->end && *s->at == '?')
         return "(? is not known here; to ignore case write ~*";
     if (s->depth == FILTER_DEPTH_MAX)
@@ -189,7 +189,7 @@ static const char *close_group(struct scan *s)
         return "a parenthesis is closed that is not open; as plain text it is \\)";
     size_t states = s->level[s->depth].states;
     s->depth--;
-    part(s, plus(states, 1));
+    count_states(s, saturating_add(states, 1));
     return NULL;
 }
 
@@ -211,26 +211,27 @@ static const char *scan_one(struct scan *s)
     case '[': bracket(s); return NULL;
     case '|':
         s->choice |= s->depth == 0;
-        special(s);
+        end_plain_run(s);
         return NULL;
     case '^':
     case '$': anchor(s, s->at - 1); return NULL;
     case '.':
-        special(s);
-        part(s, 1);
+        end_plain_run(s);
+        count_states(s, 1);
         return NULL;
     default: plain_byte(s, c); return NULL;
     }
 }
 
 // Looks for the plain text in a pattern, for what repeats too much, and for what other dialects
-// know. Makes of `asked`, a copy, what regcomp is asked. Returns NULL or what is wrong.
-static const char *scan(struct filter_pattern *p, struct slice text, char *asked, size_t *states)
+// know. Makes of `for_regcomp`, a copy, what regcomp is for_regcomp. Returns NULL or what is wrong.
+static const char *scan(struct filter_pattern *p, struct slice text, char *for_regcomp,
+                        size_t *states)
 {
     struct scan s = {.start = text.p,
                      .at = text.p,
                      .end = text.p + text.len,
-                     .asked = asked,
+                     .for_regcomp = for_regcomp,
                      .p = p,
                      .plain = true};
     const char *why = NULL;
@@ -246,7 +247,7 @@ static const char *scan(struct filter_pattern *p, struct slice text, char *asked
     p->is_regex = true;
     size_t sum = 0; // what is open is malformed, and counted all the same
     for (size_t i = 0; i <= s.depth; i++)
-        sum = plus(sum, s.level[i].states);
+        sum = saturating_add(sum, s.level[i].states);
     if (sum > *states)
         return "the patterns of this filter are too large, or repeat too much: with that they may "
                "have 256 characters";
@@ -255,21 +256,21 @@ static const char *scan(struct filter_pattern *p, struct slice text, char *asked
 }
 
 // 0, or what regcomp says against the expression.
-static int compile(struct filter_pattern *p, struct slice text, const char *asked,
-                   char said[static SAID_MAX])
+static int compile(struct filter_pattern *p, struct slice text, const char *for_regcomp,
+                   char message[static REGERROR_MAX])
 {
     regex_t regex;
-    const size_t cap = SAID_MAX;
-    int error = regcomp(&regex, asked,
+    const size_t cap = REGERROR_MAX;
+    int error = regcomp(&regex, for_regcomp,
                         REG_EXTENDED | REG_NOSUB | REG_NEWLINE | (p->without_case ? REG_ICASE : 0));
     if (error) {
-        (void)regerror(error, &regex, said, cap);
+        (void)regerror(error, &regex, message, cap);
         return error;
     }
     regfree(&regex);
     p->regex = filter_regex_new(text, p->without_case);
     if (!p->regex)
-        (void)snprintf(said, cap, "out of memory");
+        (void)snprintf(message, cap, "out of memory");
     return p->regex ? 0 : REG_ESPACE;
 }
 
@@ -288,20 +289,20 @@ static void prepare_skips(struct filter_pattern *p)
 static bool prepare(struct filter_pattern *p, struct slice text, size_t *states,
                     char why[static FILTER_WHY_MAX])
 {
-    char said[SAID_MAX];
-    char *asked = strndup(text.p, text.len);
-    const char *wrong = asked ? scan(p, text, asked, states) : "out of memory";
+    char message[REGERROR_MAX];
+    char *for_regcomp = strndup(text.p, text.len);
+    const char *wrong = for_regcomp ? scan(p, text, for_regcomp, states) : "out of memory";
     bool ok = !wrong;
     if (wrong)
         (void)snprintf(why, FILTER_WHY_MAX, "%s", wrong);
-    if (ok && p->is_regex && compile(p, text, asked, said) != 0) {
+    if (ok && p->is_regex && compile(p, text, for_regcomp, message) != 0) {
         (void)snprintf(why, FILTER_WHY_MAX,
                        "no regular expression: %s (a backslash makes plain text of ( [ { . * + ? | "
                        "^ $)",
-                       said);
+                       message);
         ok = false;
     }
-    free(asked);
+    free(for_regcomp);
     return ok;
 }
 
@@ -331,7 +332,7 @@ void filter_pattern_free(struct filter_pattern *p)
 }
 
 // Horspool's: the needle is moved on by what stands under its last byte.
-static const char *find_without_case(const struct filter_pattern *p, struct slice text)
+static const char *find_ignoring_case(const struct filter_pattern *p, struct slice text)
 {
     struct slice needle = p->needle;
     for (size_t at = 0; text.len - at >= needle.len;) {
@@ -349,7 +350,7 @@ static bool has_needle(const struct filter_pattern *p, struct slice text)
         return true;
     if (text.len < p->needle.len)
         return false;
-    return p->without_case ? find_without_case(p, text) != NULL
+    return p->without_case ? find_ignoring_case(p, text) != NULL
                            : memmem(text.p, text.len, p->needle.p, p->needle.len) != NULL;
 }
 

@@ -10,30 +10,30 @@ enum {
 };
 
 // What stands before a place in the text, as far as anchors ask for it.
-enum before {
-    BEFORE_TEXT,
-    BEFORE_LINE,
-    BEFORE_WORD,
-    BEFORE_OTHER
+enum context {
+    CONTEXT_TEXT,
+    CONTEXT_LINE,
+    CONTEXT_WORD,
+    CONTEXT_OTHER
 };
 
 // What a match could have come to: the positions that may be next.
 struct state {
     struct regex_set next;
-    enum before before;
+    enum context context;
 };
 
 struct filter_regex {
     struct regex_program program;
     struct regex_set anchors;
     bool has_anchors;
-    unsigned char sort_of[256]; // bytes that no position tells from each other
-    unsigned char byte_of[256]; // one of each sort
-    size_t sorts;
-    struct regex_set takes[256]; // positions that take a byte of this sort
+    unsigned char class_of[256]; // bytes that no position tells from each other
+    unsigned char byte_in[256];  // one of each class
+    size_t class_count;
+    struct regex_set takes[256]; // positions that take a byte of this class
     // Made when it is looked for first.
     struct state *states;
-    uint16_t *steps; // [state][sort]: the state behind it
+    uint16_t *steps; // [state][class]: the state behind it
     uint16_t buckets[BUCKETS];
     size_t count;
     struct regex_set (*follow)[256]; // [chunk][bits]: what may follow these eight positions
@@ -41,7 +41,7 @@ struct filter_regex {
 
 // Sorts of bytes.
 
-static bool same_sort(const struct filter_regex *r, unsigned char a, unsigned char b)
+static bool same_class(const struct filter_regex *r, unsigned char a, unsigned char b)
 {
     if ((a == '\n') != (b == '\n') || regex_is_word(a) != regex_is_word(b))
         return false;
@@ -53,15 +53,15 @@ static bool same_sort(const struct filter_regex *r, unsigned char a, unsigned ch
     return true;
 }
 
-static void find_sorts(struct filter_regex *r)
+static void find_classes(struct filter_regex *r)
 {
     for (unsigned c = 0; c < 256; c++) {
-        size_t sort = 0;
-        while (sort < r->sorts && !same_sort(r, r->byte_of[sort], (unsigned char)c))
-            sort++;
-        r->sort_of[c] = (unsigned char)sort;
-        if (sort == r->sorts)
-            r->byte_of[r->sorts++] = (unsigned char)c;
+        size_t class = 0;
+        while (class < r->class_count && !same_class(r, r->byte_in[class], (unsigned char)c))
+            class ++;
+        r->class_of[c] = (unsigned char)class;
+        if (class == r->class_count)
+            r->byte_in[r->class_count++] = (unsigned char)c;
     }
     for (size_t i = 0; i < r->program.count; i++) {
         const struct regex_position *p = &r->program.positions[i];
@@ -70,9 +70,9 @@ static void find_sorts(struct filter_regex *r)
             r->has_anchors = true;
             continue;
         }
-        for (size_t sort = 0; sort < r->sorts; sort++)
-            if (regex_has_byte(p->bytes, r->byte_of[sort]))
-                regex_put(&r->takes[sort], i);
+        for (size_t class = 0; class < r->class_count; class ++)
+            if (regex_has_byte(p->bytes, r->byte_in[class]))
+                regex_put(&r->takes[class], i);
     }
 }
 
@@ -85,7 +85,7 @@ struct filter_regex *filter_regex_new(struct slice source, bool without_case)
         free(r);
         return NULL;
     }
-    find_sorts(r);
+    find_classes(r);
     return r;
 }
 
@@ -109,7 +109,7 @@ static bool make_tables(struct filter_regex *r)
     free(r->steps);
     free(r->follow);
     r->states = malloc(REGEX_STATES * sizeof(*r->states));
-    r->steps = malloc(REGEX_STATES * r->sorts * sizeof(*r->steps));
+    r->steps = malloc(REGEX_STATES * r->class_count * sizeof(*r->steps));
     r->follow = calloc(CHUNKS, sizeof(*r->follow));
     if (!r->states || !r->steps || !r->follow)
         return false;
@@ -124,7 +124,7 @@ static bool make_tables(struct filter_regex *r)
 
 // Steps.
 
-static struct regex_set both(const struct regex_set *a, const struct regex_set *b)
+static struct regex_set intersection(const struct regex_set *a, const struct regex_set *b)
 {
     struct regex_set s;
     for (size_t i = 0; i < REGEX_WORDS; i++)
@@ -132,7 +132,7 @@ static struct regex_set both(const struct regex_set *a, const struct regex_set *
     return s;
 }
 
-static bool any(const struct regex_set *s)
+static bool is_nonempty(const struct regex_set *s)
 {
     uint64_t all = 0;
     for (size_t i = 0; i < REGEX_WORDS; i++)
@@ -155,14 +155,14 @@ static struct regex_set follow_of(const struct filter_regex *r, const struct reg
 }
 
 // Between two bytes; `next` below 0: at the end of the text.
-static bool holds(enum regex_kind kind, enum before before, int next)
+static bool holds(enum regex_kind kind, enum context context, int next)
 {
-    bool word_before = before == BEFORE_WORD;
+    bool word_before = context == CONTEXT_WORD;
     bool word_next = next >= 0 && regex_is_word((unsigned char)next);
     switch (kind) {
-    case REGEX_LINE_BEGIN: return before == BEFORE_TEXT || before == BEFORE_LINE;
+    case REGEX_LINE_BEGIN: return context == CONTEXT_TEXT || context == CONTEXT_LINE;
     case REGEX_LINE_END: return next < 0 || next == '\n';
-    case REGEX_TEXT_BEGIN: return before == BEFORE_TEXT;
+    case REGEX_TEXT_BEGIN: return context == CONTEXT_TEXT;
     case REGEX_TEXT_END: return next < 0;
     case REGEX_WORD_BEGIN: return !word_before && word_next;
     case REGEX_WORD_END: return word_before && !word_next;
@@ -187,7 +187,7 @@ static bool pass_anchors(const struct filter_regex *r, struct state *s, int next
         }
         const size_t at = 64 * word + (size_t)__builtin_ctzll(now);
         left.words[word] &= ~(1ULL << at % 64);
-        if (!holds(r->program.positions[at].kind, s->before, next))
+        if (!holds(r->program.positions[at].kind, s->context, next))
             continue;
         if (r->program.last.words[word] >> at % 64 & 1)
             return true;
@@ -197,30 +197,30 @@ static bool pass_anchors(const struct filter_regex *r, struct state *s, int next
     return false;
 }
 
-static enum before before_of(const struct filter_regex *r, unsigned char c)
+static enum context context_behind(const struct filter_regex *r, unsigned char c)
 {
     if (!r->has_anchors)
-        return BEFORE_OTHER;
-    return c == '\n' ? BEFORE_LINE : regex_is_word(c) ? BEFORE_WORD : BEFORE_OTHER;
+        return CONTEXT_OTHER;
+    return c == '\n' ? CONTEXT_LINE : regex_is_word(c) ? CONTEXT_WORD : CONTEXT_OTHER;
 }
 
 // Takes a byte. True: that is a match.
-static bool step(const struct filter_regex *r, struct state *s, unsigned sort)
+static bool step(const struct filter_regex *r, struct state *s, unsigned class)
 {
-    unsigned char c = r->byte_of[sort];
+    unsigned char c = r->byte_in[class];
     if (pass_anchors(r, s, c))
         return true;
-    struct regex_set taken = both(&s->next, &r->takes[sort]);
-    struct regex_set ends = both(&taken, &r->program.last);
+    struct regex_set taken = intersection(&s->next, &r->takes[class]);
+    struct regex_set ends = intersection(&taken, &r->program.last);
     s->next = follow_of(r, &taken);
     regex_join(&s->next, &r->program.first); // a match may begin anywhere
-    s->before = before_of(r, c);
-    return any(&ends);
+    s->context = context_behind(r, c);
+    return is_nonempty(&ends);
 }
 
 // States.
 
-static void forget(struct filter_regex *r)
+static void clear_cache(struct filter_regex *r)
 {
     r->count = 0;
     memset(r->buckets, 0xff, sizeof(r->buckets));
@@ -228,13 +228,13 @@ static void forget(struct filter_regex *r)
 
 static bool same_state(const struct state *a, const struct state *b)
 {
-    return a->before == b->before && memcmp(&a->next, &b->next, sizeof(a->next)) == 0;
+    return a->context == b->context && memcmp(&a->next, &b->next, sizeof(a->next)) == 0;
 }
 
 // The number of a state, which is remembered. There is room.
-static size_t number_of(struct filter_regex *r, const struct state *s)
+static size_t state_number(struct filter_regex *r, const struct state *s)
 {
-    uint64_t hash = s->before;
+    uint64_t hash = s->context;
     for (size_t i = 0; i < REGEX_WORDS; i++)
         hash = (hash ^ s->next.words[i]) * 0x9e3779b97f4a7c15ULL;
     size_t at = (hash >> 40) % BUCKETS;
@@ -245,39 +245,39 @@ static size_t number_of(struct filter_regex *r, const struct state *s)
     size_t number = r->count++;
     r->buckets[at] = (uint16_t)number;
     r->states[number] = *s;
-    memset(r->steps + number * r->sorts, 0xff, r->sorts * sizeof(*r->steps));
+    memset(r->steps + number * r->class_count, 0xff, r->class_count * sizeof(*r->steps));
     return number;
 }
 
 // What comes behind a state, which is remembered. There is room.
-static size_t find_step(struct filter_regex *r, size_t number, unsigned sort)
+static size_t find_step(struct filter_regex *r, size_t number, unsigned class)
 {
     struct state s = r->states[number];
-    size_t next = step(r, &s, sort) ? MATCH : number_of(r, &s);
-    r->steps[number * r->sorts + sort] = (uint16_t)next;
+    size_t next = step(r, &s, class) ? MATCH : state_number(r, &s);
+    r->steps[number * r->class_count + class] = (uint16_t)next;
     return next;
 }
 
 // Goes through the text by states that are known, from `*at` on, until too many are new. True: a
 // match.
-static bool run_known(struct filter_regex *r, struct state *s, struct slice text, size_t *at)
+static bool run_cached(struct filter_regex *r, struct state *s, struct slice text, size_t *at)
 {
     size_t since = *at;
-    forget(r);
-    size_t number = number_of(r, s);
+    clear_cache(r);
+    size_t number = state_number(r, s);
     for (; *at < text.len; ++*at) {
-        unsigned sort = r->sort_of[(unsigned char)text.p[*at]];
-        size_t next = r->steps[number * r->sorts + sort];
+        unsigned class = r->class_of[(unsigned char)text.p[*at]];
+        size_t next = r->steps[number * r->class_count + class];
         if (next == UNKNOWN && r->count == REGEX_STATES) {
             *s = r->states[number];
-            if (*at - since < REGEX_FORGET_BYTES)
+            if (*at - since < REGEX_CACHE_MIN_BYTES)
                 return false;
             since = *at;
-            forget(r);
-            number = number_of(r, s);
+            clear_cache(r);
+            number = state_number(r, s);
         }
         if (next == UNKNOWN)
-            next = find_step(r, number, sort);
+            next = find_step(r, number, class);
         if (next == MATCH)
             return true;
         number = next;
@@ -288,16 +288,16 @@ static bool run_known(struct filter_regex *r, struct state *s, struct slice text
 
 bool filter_regex_found(struct filter_regex *r, struct slice text)
 {
-    struct state s = {r->program.first, r->has_anchors ? BEFORE_TEXT : BEFORE_OTHER};
+    struct state s = {r->program.first, r->has_anchors ? CONTEXT_TEXT : CONTEXT_OTHER};
     size_t at = 0;
     if (r->program.nullable)
         return true;
     if (!make_tables(r))
         return false;
-    if (run_known(r, &s, text, &at))
+    if (run_cached(r, &s, text, &at))
         return true;
     for (; at < text.len; at++)
-        if (step(r, &s, r->sort_of[(unsigned char)text.p[at]]))
+        if (step(r, &s, r->class_of[(unsigned char)text.p[at]]))
             return true;
     return pass_anchors(r, &s, -1);
 }

@@ -10,7 +10,8 @@ struct filter_regex;
 enum {
     REGEX_POSITIONS = 256, // of bytes, classes, . and anchors, with what is repeated as often
     REGEX_STATES = 512,    // sets that are remembered
-    REGEX_FORGET_BYTES = 16 << 10, // sets that last no longer than so many bytes are not worth it
+    REGEX_CACHE_MIN_BYTES =
+        16 << 10, // sets that last no longer than so many bytes are not worth it
 };
 
 // `source` is one that regcomp takes, without references back. NULL: out of memory, or more than

@@ -11,17 +11,17 @@ struct parser {
     struct regex_program *program;
 };
 
-// A part of the expression.
-struct part {
+// A fragment of the expression.
+struct fragment {
     bool nullable;
     struct regex_set first, last;
 };
 
-static struct part parse_choice(struct parser *p);
+static struct fragment parse_choice(struct parser *p);
 
-static struct part nothing(void)
+static struct fragment empty_fragment(void)
 {
-    return (struct part){.nullable = true};
+    return (struct fragment){.nullable = true};
 }
 
 static void link_sets(struct parser *p, const struct regex_set *from, const struct regex_set *to)
@@ -31,7 +31,7 @@ static void link_sets(struct parser *p, const struct regex_set *from, const stru
             regex_join(&p->program->positions[i].follow, to);
 }
 
-static void append(struct parser *p, struct part *a, const struct part *b)
+static void append(struct parser *p, struct fragment *a, const struct fragment *b)
 {
     link_sets(p, &a->last, &b->first);
     if (a->nullable)
@@ -43,13 +43,13 @@ static void append(struct parser *p, struct part *a, const struct part *b)
     a->nullable = a->nullable && b->nullable;
 }
 
-static struct part position(struct parser *p, enum regex_kind kind, const uint64_t bytes[4])
+static struct fragment position(struct parser *p, enum regex_kind kind, const uint64_t bytes[4])
 {
-    struct part part = {0};
+    struct fragment fragment = {0};
     size_t at = p->program->count;
     if (at == REGEX_POSITIONS) {
         p->too_many = true;
-        return part;
+        return fragment;
     }
     struct regex_position *new = &p->program->positions[p->program->count++];
     *new = (struct regex_position){.kind = kind};
@@ -58,12 +58,12 @@ static struct part position(struct parser *p, enum regex_kind kind, const uint64
         if (regex_has_byte(bytes, (unsigned char)seen))
             new->bytes[c / 64] |= 1ULL << c % 64;
     }
-    regex_put(&part.first, at);
-    regex_put(&part.last, at);
-    return part;
+    regex_put(&fragment.first, at);
+    regex_put(&fragment.last, at);
+    return fragment;
 }
 
-static void add(uint64_t bytes[4], unsigned char c)
+static void add_byte(uint64_t bytes[4], unsigned char c)
 {
     bytes[c / 64] |= 1ULL << c % 64;
 }
@@ -74,30 +74,30 @@ static void invert(uint64_t bytes[4])
         bytes[i] = ~bytes[i];
 }
 
-static void drop(uint64_t bytes[4], unsigned char c)
+static void remove_byte(uint64_t bytes[4], unsigned char c)
 {
     bytes[c / 64] &= ~(1ULL << c % 64);
 }
 
-static char lowered(const struct parser *p, char c)
+static char folded(const struct parser *p, char c)
 {
     return p->without_case ? ascii_lower(c) : c;
 }
 
-static struct part one_byte(struct parser *p, char c)
+static struct fragment one_byte(struct parser *p, char c)
 {
     uint64_t bytes[4] = {0};
-    add(bytes, (unsigned char)lowered(p, c));
+    add_byte(bytes, (unsigned char)folded(p, c));
     return position(p, REGEX_BYTE, bytes);
 }
 
 // Neither the end of a line nor a zero byte, as glibc has it.
-static struct part any_byte(struct parser *p)
+static struct fragment any_byte(struct parser *p)
 {
     uint64_t bytes[4] = {0};
     invert(bytes);
-    drop(bytes, '\n');
-    drop(bytes, 0);
+    remove_byte(bytes, '\n');
+    remove_byte(bytes, 0);
     return position(p, REGEX_BYTE, bytes);
 }
 
@@ -117,7 +117,7 @@ static void add_class(const struct parser *p, uint64_t bytes[4], struct slice na
         bool cased = classes[i].is == isupper || classes[i].is == islower;
         for (int c = 0; c < 128; c++)
             if (p->without_case && cased ? isalpha(c) : classes[i].is(c))
-                add(bytes, (unsigned char)c);
+                add_byte(bytes, (unsigned char)c);
     }
 }
 
@@ -137,10 +137,10 @@ static char list_byte(struct parser *p)
     char c = *p->at++;
     char kind = c == '[' && p->at < p->end ? *p->at : 0;
     if (kind != '.' && kind != '=')
-        return lowered(p, c);
+        return folded(p, c);
     p->at++;
     struct slice name = named(p, kind);
-    return name.len > 0 ? lowered(p, name.p[0]) : 0;
+    return name.len > 0 ? folded(p, name.p[0]) : 0;
 }
 
 static bool looking_at(const struct parser *p, char first, char second)
@@ -162,11 +162,11 @@ static void list_element(struct parser *p, uint64_t bytes[4])
         to = (unsigned char)list_byte(p);
     }
     for (unsigned c = from; c <= to; c++)
-        add(bytes, (unsigned char)c);
+        add_byte(bytes, (unsigned char)c);
 }
 
 // Behind a [: up to its ].
-static struct part parse_list(struct parser *p)
+static struct fragment parse_list(struct parser *p)
 {
     uint64_t bytes[4] = {0};
     bool inverted = p->at < p->end && *p->at == '^';
@@ -176,23 +176,23 @@ static struct part parse_list(struct parser *p)
     p->at += p->at < p->end;
     if (inverted) {
         invert(bytes);
-        drop(bytes, '\n');
+        remove_byte(bytes, '\n');
     }
     return position(p, REGEX_BYTE, bytes);
 }
 
-static struct part word_byte(struct parser *p, bool space, bool inverted)
+static struct fragment word_byte(struct parser *p, bool space, bool inverted)
 {
     uint64_t bytes[4] = {0};
     for (unsigned c = 0; c < 256; c++)
         if (space ? c < 128 && isspace((int)c) : regex_is_word((unsigned char)c))
-            add(bytes, (unsigned char)c);
+            add_byte(bytes, (unsigned char)c);
     if (inverted)
         invert(bytes);
     return position(p, REGEX_BYTE, bytes);
 }
 
-static struct part parse_escape(struct parser *p)
+static struct fragment parse_escape(struct parser *p)
 {
     char c = p->at < p->end ? *p->at++ : '\\';
     switch (c) {
@@ -210,7 +210,7 @@ static struct part parse_escape(struct parser *p)
     }
 }
 
-static struct part parse_atom(struct parser *p)
+static struct fragment parse_atom(struct parser *p)
 {
     char c = *p->at++;
     switch (c) {
@@ -220,7 +220,7 @@ static struct part parse_atom(struct parser *p)
     case '^': return position(p, REGEX_LINE_BEGIN, NULL);
     case '$': return position(p, REGEX_LINE_END, NULL);
     case '(': {
-        struct part inner = parse_choice(p);
+        struct fragment inner = parse_choice(p);
         p->at += p->at < p->end; // the )
         return inner;
     }
@@ -229,9 +229,9 @@ static struct part parse_atom(struct parser *p)
 }
 
 // How often something is repeated.
-struct times {
+struct repetition {
     size_t least, most;
-    bool endless;
+    bool unbounded;
 };
 
 static size_t read_number(struct parser *p)
@@ -242,48 +242,48 @@ static size_t read_number(struct parser *p)
     return n;
 }
 
-static struct times parse_interval(struct parser *p)
+static struct repetition parse_interval(struct parser *p)
 {
-    struct times t = {0};
+    struct repetition t = {0};
     t.least = t.most = read_number(p);
     if (p->at < p->end && *p->at == ',') {
         p->at++;
-        t.endless = p->at < p->end && *p->at == '}';
-        t.most = t.endless ? t.least : read_number(p);
+        t.unbounded = p->at < p->end && *p->at == '}';
+        t.most = t.unbounded ? t.least : read_number(p);
     }
     p->at += p->at < p->end;
     return t;
 }
 
-static struct times parse_times(struct parser *p)
+static struct repetition parse_repetition(struct parser *p)
 {
     char c = p->at < p->end ? *p->at : 0;
     p->at += c && strchr("*+?{", c) ? 1 : 0;
     switch (c) {
-    case '*': return (struct times){0, 0, true};
-    case '+': return (struct times){1, 1, true};
-    case '?': return (struct times){0, 1, false};
+    case '*': return (struct repetition){0, 0, true};
+    case '+': return (struct repetition){1, 1, true};
+    case '?': return (struct repetition){0, 1, false};
     case '{': return parse_interval(p);
-    default: return (struct times){1, 1, false};
+    default: return (struct repetition){1, 1, false};
     }
 }
 
 // As often as it must be, as often as it may be, and if that is without end, once more that goes
 // in circles. The first time it is read already.
-static struct part parse_piece(struct parser *p)
+static struct fragment parse_piece(struct parser *p)
 {
     const char *from = p->at;
-    struct part next = parse_atom(p);
-    struct times t = parse_times(p);
+    struct fragment next = parse_atom(p);
+    struct repetition t = parse_repetition(p);
     const char *behind = p->at;
-    struct part all = nothing();
-    size_t count = t.most + (t.endless && t.most == 0 ? 1 : 0);
+    struct fragment all = empty_fragment();
+    size_t count = t.most + (t.unbounded && t.most == 0 ? 1 : 0);
     for (size_t i = 0; i < count && !p->too_many; i++) {
         if (i > 0) {
             p->at = from;
             next = parse_atom(p);
         }
-        if (t.endless && i + 1 == count)
+        if (t.unbounded && i + 1 == count)
             link_sets(p, &next.last, &next.first);
         next.nullable = next.nullable || i >= t.least;
         append(p, &all, &next);
@@ -292,25 +292,25 @@ static struct part parse_piece(struct parser *p)
     return all;
 }
 
-static struct part parse_row(struct parser *p)
+static struct fragment parse_sequence(struct parser *p)
 {
-    struct part row = nothing();
+    struct fragment sequence = empty_fragment();
     while (p->at < p->end && *p->at != '|' && *p->at != ')' && !p->too_many) {
-        struct part piece = parse_piece(p);
-        append(p, &row, &piece);
+        struct fragment piece = parse_piece(p);
+        append(p, &sequence, &piece);
     }
-    return row;
+    return sequence;
 }
 
-static struct part parse_choice(struct parser *p)
+static struct fragment parse_choice(struct parser *p)
 {
-    struct part choice = parse_row(p);
+    struct fragment choice = parse_sequence(p);
     while (p->at < p->end && *p->at == '|' && !p->too_many) {
         p->at++;
-        struct part row = parse_row(p);
-        regex_join(&choice.first, &row.first);
-        regex_join(&choice.last, &row.last);
-        choice.nullable = choice.nullable || row.nullable;
+        struct fragment sequence = parse_sequence(p);
+        regex_join(&choice.first, &sequence.first);
+        regex_join(&choice.last, &sequence.last);
+        choice.nullable = choice.nullable || sequence.nullable;
     }
     return choice;
 }
@@ -318,7 +318,7 @@ static struct part parse_choice(struct parser *p)
 bool regex_parse(struct regex_program *program, struct slice source, bool without_case)
 {
     struct parser p = {source.p, source.p + source.len, without_case, false, program};
-    struct part all = parse_choice(&p);
+    struct fragment all = parse_choice(&p);
     program->nullable = all.nullable;
     program->first = all.first;
     program->last = all.last;

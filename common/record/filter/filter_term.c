@@ -98,7 +98,7 @@ static bool finish_number(struct filter_parser *p, const struct comparison *c)
 
 static bool finish_moment(struct filter_parser *p, const struct comparison *c)
 {
-    bool last = c->term->field->what == WHAT_UNTIL;
+    bool last = c->term->field->id == FILTER_BY_UNTIL;
     if (c->op != OP_EQUAL)
         return wrong_op(p, c, "= only");
     switch (filter_moment(c->term->value, p->now_ns, last, &c->term->moment_ns)) {
@@ -240,9 +240,9 @@ struct filter_node *parser_node_new(struct filter_parser *p, enum filter_node_ki
 
 static unsigned cost_of(const struct filter_term *t)
 {
-    if (t->field->what == WHAT_BODY && !t->alone)
+    if (t->field->id == FILTER_BY_BODY && !t->alone)
         return COST_BODY;
-    return t->pattern || t->field->what == WHAT_HEADER ? COST_PATTERN : 0;
+    return t->pattern || t->field->id == FILTER_BY_HEADER ? COST_PATTERN : 0;
 }
 
 struct filter_node *parser_term(struct filter_parser *p)

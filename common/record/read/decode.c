@@ -9,12 +9,12 @@ enum {
     FEED_BYTES = 1 << 30,   // zlib counts its input in an unsigned int
 };
 
-enum end {
-    END_WHOLE,
-    END_EARLY, // it ends before its end
-    END_MORE,  // than was asked for, or there is something behind it
-    END_WRONG, // this is not that coding
-    END_NO_MEMORY
+enum decode_status {
+    DECODE_COMPLETE,
+    DECODE_TRUNCATED, // it ends before its end
+    DECODE_OVERFLOW,  // than was asked for, or there is something behind it
+    DECODE_INVALID,   // this is not that coding
+    DECODE_NO_MEMORY
 };
 
 // Where a decoder writes.
@@ -24,7 +24,7 @@ struct sink {
     bool partial; // the input is not all that there was
 };
 
-typedef enum end decoder(struct slice in, struct sink *sink);
+typedef enum decode_status decoder(struct slice in, struct sink *sink);
 
 // Room for more: NULL when out of memory, and none (`*len` 0) when the bound is reached.
 static void *sink_room(struct sink *sink, size_t *len)
@@ -42,48 +42,48 @@ static void *sink_room(struct sink *sink, size_t *len)
 
 // These have no mark at their beginning, and of text that is no coding at all they often make a few
 // bytes of something and wait for more.
-static enum end unmarked(enum end end, const struct sink *sink)
+static enum decode_status without_magic(enum decode_status status, const struct sink *sink)
 {
-    return end == END_EARLY && !sink->partial ? END_WRONG : end;
+    return status == DECODE_TRUNCATED && !sink->partial ? DECODE_INVALID : status;
 }
 
-static size_t smaller(size_t a, size_t b)
+static size_t min_size(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
 
-static size_t sure(size_t len)
+static size_t free_of_charge(size_t len)
 {
-    return DECODE_SURE_BYTES + DECODE_SURE_RATIO * len;
+    return DECODE_FREE_BYTES + DECODE_FREE_RATIO * len;
 }
 
-size_t decode_room(const struct decode_budget *b, size_t len, size_t most)
+size_t decode_allowance(const struct decode_budget *b, size_t len, size_t most)
 {
     if (b->unbounded)
         return most;
-    len = smaller(len, most);
+    len = min_size(len, most);
     size_t left = DECODE_BUDGET_BYTES - (size_t)b->used;
-    size_t room = smaller(DECODE_MOST_BYTES + DECODE_MOST_RATIO * len, sure(len) + left);
-    return smaller(room, most);
+    size_t room = min_size(DECODE_MAX_BYTES + DECODE_MAX_RATIO * len, free_of_charge(len) + left);
+    return min_size(room, most);
 }
 
-void decode_took(struct decode_budget *b, size_t len, size_t decoded)
+void decode_charge(struct decode_budget *b, size_t len, size_t decoded)
 {
     uint64_t left = DECODE_BUDGET_BYTES - b->used;
-    uint64_t more = decoded > sure(len) ? decoded - sure(len) : 0;
+    uint64_t more = decoded > free_of_charge(len) ? decoded - free_of_charge(len) : 0;
     b->used += more < left ? more : left;
 }
 
 // Until the end of one stream, or of what there is. `*in` is moved on.
-static enum end inflate_stream(z_stream *z, struct slice *in, struct sink *sink)
+static enum decode_status inflate_stream(z_stream *z, struct slice *in, struct sink *sink)
 {
     for (;;) {
         size_t room = 0;
         void *at = sink_room(sink, &room);
         if (!at)
-            return END_NO_MEMORY;
-        size_t fed = smaller(in->len, FEED_BYTES);
-        size_t asked = smaller(room, FEED_BYTES);
+            return DECODE_NO_MEMORY;
+        size_t fed = min_size(in->len, FEED_BYTES);
+        size_t asked = min_size(room, FEED_BYTES);
         z->next_in = (z_const Bytef *)(uintptr_t)in->p;
         z->avail_in = (uInt)fed;
         z->next_out = at;
@@ -95,15 +95,15 @@ static enum end inflate_stream(z_stream *z, struct slice *in, struct sink *sink)
         in->p += took;
         in->len -= took;
         if (status == Z_STREAM_END)
-            return END_WHOLE;
+            return DECODE_COMPLETE;
         if (status == Z_MEM_ERROR)
-            return END_NO_MEMORY;
+            return DECODE_NO_MEMORY;
         if (status != Z_OK && status != Z_BUF_ERROR) // which says that it cannot go on
-            return END_WRONG;
+            return DECODE_INVALID;
         if (asked == 0)
-            return END_MORE;
+            return DECODE_OVERFLOW;
         if ((wrote == 0 && took == 0) || (in->len == 0 && wrote < asked))
-            return END_EARLY;
+            return DECODE_TRUNCATED;
     }
 }
 
@@ -113,40 +113,40 @@ static bool is_gzip(struct slice in)
 }
 
 // A gzip file is a row of members (RFC 1952 §2.2).
-static enum end decode_gzip(struct slice in, struct sink *sink)
+static enum decode_status decode_gzip(struct slice in, struct sink *sink)
 {
     z_stream z = {0};
     if (inflateInit2(&z, MAX_WBITS + 16) != Z_OK)
-        return END_NO_MEMORY;
-    enum end end = inflate_stream(&z, &in, sink);
-    while (end == END_WHOLE && is_gzip(in) && inflateReset(&z) == Z_OK)
-        end = inflate_stream(&z, &in, sink);
+        return DECODE_NO_MEMORY;
+    enum decode_status status = inflate_stream(&z, &in, sink);
+    while (status == DECODE_COMPLETE && is_gzip(in) && inflateReset(&z) == Z_OK)
+        status = inflate_stream(&z, &in, sink);
     (void)inflateEnd(&z);
-    return end == END_WHOLE && in.len > 0 ? END_MORE : end;
+    return status == DECODE_COMPLETE && in.len > 0 ? DECODE_OVERFLOW : status;
 }
 
-static enum end inflate_once(struct slice in, struct sink *sink, int window)
+static enum decode_status inflate_once(struct slice in, struct sink *sink, int window)
 {
     z_stream z = {0};
     if (inflateInit2(&z, window) != Z_OK)
-        return END_NO_MEMORY;
-    enum end end = inflate_stream(&z, &in, sink);
+        return DECODE_NO_MEMORY;
+    enum decode_status status = inflate_stream(&z, &in, sink);
     (void)inflateEnd(&z);
-    return end == END_WHOLE && in.len > 0 ? END_MORE : end;
+    return status == DECODE_COMPLETE && in.len > 0 ? DECODE_OVERFLOW : status;
 }
 
 // "deflate" is the zlib format, and some send it without its wrapping (RFC 9110 §8.4.1.2). Raw
 // data may look like a zlib header by chance, so what is then wrong is tried again as raw.
-static enum end decode_deflate(struct slice in, struct sink *sink)
+static enum decode_status decode_deflate(struct slice in, struct sink *sink)
 {
-    enum end end = inflate_once(in, sink, MAX_WBITS);
-    if (end != END_WRONG)
-        return end;
+    enum decode_status status = inflate_once(in, sink, MAX_WBITS);
+    if (status != DECODE_INVALID)
+        return status;
     sink->out->start = sink->out->end = 0;
-    return unmarked(inflate_once(in, sink, -MAX_WBITS), sink);
+    return without_magic(inflate_once(in, sink, -MAX_WBITS), sink);
 }
 
-static enum end decode_brotli(struct slice in, struct sink *sink)
+static enum decode_status decode_brotli(struct slice in, struct sink *sink)
 {
     BrotliDecoderState *b = BrotliDecoderCreateInstance(NULL, NULL, NULL);
     BrotliDecoderResult status = BROTLI_DECODER_RESULT_NEEDS_MORE_OUTPUT;
@@ -154,7 +154,7 @@ static enum end decode_brotli(struct slice in, struct sink *sink)
     size_t left = in.len;
     size_t room = 1;
     if (!b)
-        return END_NO_MEMORY;
+        return DECODE_NO_MEMORY;
     while (status == BROTLI_DECODER_RESULT_NEEDS_MORE_OUTPUT && room > 0) {
         uint8_t *at = sink_room(sink, &room);
         size_t unused = room;
@@ -165,50 +165,50 @@ static enum end decode_brotli(struct slice in, struct sink *sink)
     }
     BrotliDecoderDestroyInstance(b);
     if (status == BROTLI_DECODER_RESULT_SUCCESS && left == 0)
-        return END_WHOLE;
+        return DECODE_COMPLETE;
     if (room == 0 && buf_len(sink->out) < sink->max)
-        return END_NO_MEMORY;
+        return DECODE_NO_MEMORY;
     if (status == BROTLI_DECODER_RESULT_ERROR)
-        return END_WRONG;
+        return DECODE_INVALID;
     bool early = status == BROTLI_DECODER_RESULT_NEEDS_MORE_INPUT;
-    return early ? unmarked(END_EARLY, sink) : END_MORE;
+    return early ? without_magic(DECODE_TRUNCATED, sink) : DECODE_OVERFLOW;
 }
 
-static enum end decode_zstd(struct slice in, struct sink *sink)
+static enum decode_status decode_zstd(struct slice in, struct sink *sink)
 {
     ZSTD_DStream *z = ZSTD_createDStream();
     ZSTD_inBuffer from = {in.p, in.len, 0};
-    enum end end = END_EARLY;
+    enum decode_status status = DECODE_TRUNCATED;
     size_t more = 1; // 0: a frame has ended, and all of it is out
     if (!z)
-        return END_NO_MEMORY;
+        return DECODE_NO_MEMORY;
     (void)ZSTD_DCtx_setParameter(z, ZSTD_d_windowLogMax, DECODE_ZSTD_WINDOW);
     for (;;) {
         ZSTD_outBuffer to = {0};
         size_t before = from.pos;
         to.dst = sink_room(sink, &to.size);
         if (!to.dst) {
-            end = END_NO_MEMORY;
+            status = DECODE_NO_MEMORY;
             break;
         }
         bool between = more == 0; // frames
         more = ZSTD_decompressStream(z, &to, &from);
         buf_commit(sink->out, to.pos);
         if (ZSTD_isError(more)) {
-            end = between ? END_MORE : END_WRONG;
+            status = between ? DECODE_OVERFLOW : DECODE_INVALID;
             break;
         }
         if (to.pos == 0 && from.pos == before) {
-            end = to.size == 0 ? END_MORE : END_EARLY;
+            status = to.size == 0 ? DECODE_OVERFLOW : DECODE_TRUNCATED;
             break;
         }
         if (more == 0 && from.pos == from.size) {
-            end = END_WHOLE;
+            status = DECODE_COMPLETE;
             break;
         }
     }
     (void)ZSTD_freeDStream(z);
-    return end;
+    return status;
 }
 
 static decoder *find_decoder(struct slice name)
@@ -255,16 +255,17 @@ bool decode_body(const struct decode_codings *c, struct slice in, size_t max, st
         struct buf *to = &work[i % 2];
         struct sink sink = {to, max - out->work, c->partial || !out->whole};
         to->start = to->end = 0;
-        enum end end = steps[i - 1](out->body, &sink);
-        if (end == END_NO_MEMORY)
+        enum decode_status status = steps[i - 1](out->body, &sink);
+        if (status == DECODE_NO_MEMORY)
             return false;
-        if (end == END_WRONG || (end != END_WHOLE && buf_len(to) == 0 && !sink.partial)) {
+        if (status == DECODE_INVALID ||
+            (status != DECODE_COMPLETE && buf_len(to) == 0 && !sink.partial)) {
             *out = (struct decoded){.body = in, .whole = true, .wrong = c->names[i - 1]};
             return true;
         }
         out->work += buf_len(to);
-        out->over = out->over || (end == END_MORE && out->work == max);
-        out->whole = out->whole && end == END_WHOLE;
+        out->over = out->over || (status == DECODE_OVERFLOW && out->work == max);
+        out->whole = out->whole && status == DECODE_COMPLETE;
         out->body = slice_of(buf_at(to), buf_len(to));
     }
     out->decoded = true;

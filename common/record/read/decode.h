@@ -8,10 +8,10 @@ enum {
     DECODE_CODINGS_MAX = 8,  // in a row; with more of them a body is left as it is
     DECODE_ZSTD_WINDOW = 23, // 8 MiB, the largest one that HTTP allows (RFC 9659)
     // Bytes that come out of a body of n bytes: so many always,
-    DECODE_SURE_BYTES = 16 << 10, // and DECODE_SURE_RATIO * n; and if what one command may take
-    DECODE_SURE_RATIO = 16, // beyond that, DECODE_BUDGET_BYTES for all bodies, is not used up,
-    DECODE_MOST_BYTES = 128 << 10, // at most so many
-    DECODE_MOST_RATIO = 100,       // and these times n.
+    DECODE_FREE_BYTES = 16 << 10, // and DECODE_FREE_RATIO * n; and if what one command may take
+    DECODE_FREE_RATIO = 16, // beyond that, DECODE_BUDGET_BYTES for all bodies, is not used up,
+    DECODE_MAX_BYTES = 128 << 10, // at most so many
+    DECODE_MAX_RATIO = 100,       // and these times n.
     DECODE_BUDGET_BYTES = 256 << 20,
 };
 
@@ -22,9 +22,9 @@ struct decode_budget {
 };
 
 // How much may come out of a body of `len` bytes, never more than `most`.
-size_t decode_room(const struct decode_budget *b, size_t len, size_t most);
+size_t decode_allowance(const struct decode_budget *b, size_t len, size_t most);
 // So much has.
-void decode_took(struct decode_budget *b, size_t len, size_t decoded);
+void decode_charge(struct decode_budget *b, size_t len, size_t decoded);
 
 struct decoded {
     struct slice body;  // points into `in` or into one of the buffers

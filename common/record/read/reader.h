@@ -42,7 +42,7 @@ void record_reader_end(struct record_reader *r);
 // The exchange in this row: 1, 0 when there is none, or an SQLite error below 0.
 int record_reader_get(struct record_reader *r, int64_t seq, struct record_exchange *x);
 // Whether it is still there.
-bool record_reader_is_there(struct record_reader *r, const struct record_exchange *x);
+bool record_reader_exists(struct record_reader *r, const struct record_exchange *x);
 // The row of the newest exchange, 0 when there is none.
 int64_t record_reader_newest(struct record_reader *r);
 // The row of the next exchange behind `after_seq` that has not ended, 0 when there is none.
@@ -81,7 +81,7 @@ struct decode_budget;
 void record_reader_decode_all(struct record_reader *r); // from now on: all, whatever it takes
 struct decode_budget *record_reader_budget(struct record_reader *r);
 // Something of the exchange that was handed out last was cut.
-void record_reader_was_cut(struct record_reader *r);
+void record_reader_note_cut(struct record_reader *r);
 struct record_cut {
     uint64_t exchanges;
     char ids[3][EXCHANGE_ID_LEN + 1]; // of the first ones
@@ -105,4 +105,4 @@ int record_reader_losses(struct record_reader *r, struct record_losses *losses);
 // What the tables take: bytes of the database in use, and exchanges in it.
 int record_reader_size(struct record_reader *r, uint64_t *bytes, uint64_t *exchanges);
 // Whether the process of this writer still lives.
-bool record_reader_writer_lives(struct record_reader *r, int64_t writer);
+bool record_reader_writer_alive(struct record_reader *r, int64_t writer);

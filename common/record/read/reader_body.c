@@ -95,7 +95,7 @@ static enum load take_piece(sqlite3_stmt *s, struct buf *body)
 // What is kept of a body as far as the exchange is known that was handed out last.
 static uint64_t known_kept(const struct record_reader *r, int64_t seq, enum record_side side)
 {
-    return r->shown && r->shown->seq == seq ? r->shown->body[side].kept : UINT64_MAX;
+    return r->current && r->current->seq == seq ? r->current->body[side].kept : UINT64_MAX;
 }
 
 static enum load load_body(struct record_reader *r, int64_t seq, enum record_side side,
@@ -159,12 +159,12 @@ bool record_reader_decoded(struct record_reader *r, const struct record_exchange
     bool all = load == LOAD_WHOLE && x->body[side].kept >= x->body[side].bytes;
     codings.partial = !all;
     const size_t len = out->body.len;
-    const size_t room = decode_room(&r->budget, len, RECORD_DECODED_MAX);
+    const size_t room = decode_allowance(&r->budget, len, RECORD_DECODED_MAX);
     if (!decode_body(&codings, out->body, room, r->work[side], &d))
         return false;
-    decode_took(&r->budget, len, d.work);
+    decode_charge(&r->budget, len, d.work);
     if (d.over)
-        record_reader_was_cut(r);
+        record_reader_note_cut(r);
     *out = (struct record_decoded){d.body, d.decoded, d.whole && all, d.over, d.wrong};
     return true;
 }
@@ -179,16 +179,16 @@ struct decode_budget *record_reader_budget(struct record_reader *r)
     return &r->budget;
 }
 
-void record_reader_was_cut(struct record_reader *r)
+void record_reader_note_cut(struct record_reader *r)
 {
     struct record_cut *cut = &r->cut;
-    int64_t seq = r->shown ? r->shown->seq : 0;
-    if (seq <= 0 || (seq >= r->cut_first && seq <= r->cut_last))
+    int64_t seq = r->current ? r->current->seq : 0;
+    if (seq <= 0 || (seq >= r->counted_first && seq <= r->counted_last))
         return;
-    r->cut_first = r->cut_first && r->cut_first < seq ? r->cut_first : seq;
-    r->cut_last = r->cut_last > seq ? r->cut_last : seq;
+    r->counted_first = r->counted_first && r->counted_first < seq ? r->counted_first : seq;
+    r->counted_last = r->counted_last > seq ? r->counted_last : seq;
     if (cut->exchanges < sizeof(cut->ids) / sizeof(cut->ids[0]))
-        memcpy(cut->ids[cut->exchanges], r->shown->id, sizeof(cut->ids[0]));
+        memcpy(cut->ids[cut->exchanges], r->current->id, sizeof(cut->ids[0]));
     cut->exchanges++;
 }
 

@@ -15,22 +15,22 @@ enum {
 
 _Static_assert((IDS_SHOWN + 2) * DESCRIBED_MAX < RECORD_WHY_MAX, "all of them have their line");
 
-static bool runs(sqlite3_stmt *s, struct record_reader *r, struct record_exchange *x)
+static bool is_running(sqlite3_stmt *s, struct record_reader *r, struct record_exchange *x)
 {
     reader_exchange(r, s, x);
     return x->outcome.len == 0;
 }
 
 // What a statement is at is handed out.
-static bool show(struct record_reader *r, struct record_exchange *x)
+static bool hand_out(struct record_reader *r, struct record_exchange *x)
 {
     size_t bytes = 0;
     struct reader_row *row = reader_row_new(x, &bytes);
     if (!row)
         return false;
-    reader_rows_free(r->single);
-    r->single = row;
-    r->shown = &row->x;
+    reader_rows_free(r->found);
+    r->found = row;
+    r->current = &row->x;
     *x = row->x;
     return true;
 }
@@ -40,13 +40,13 @@ static bool show(struct record_reader *r, struct record_exchange *x)
 static int read_one(struct record_reader *r, sqlite3_stmt *s, struct record_exchange *x)
 {
     int status = sqlite3_step(s);
-    if (status == SQLITE_ROW && runs(s, r, x) && !record_reader_writer_lives(r, x->writer)) {
+    if (status == SQLITE_ROW && is_running(s, r, x) && !record_reader_writer_alive(r, x->writer)) {
         (void)sqlite3_reset(s);
         status = sqlite3_step(s);
-        if (status == SQLITE_ROW && runs(s, r, x))
+        if (status == SQLITE_ROW && is_running(s, r, x))
             x->outcome = SLICE("recorder gone");
     }
-    if (status == SQLITE_ROW && !show(r, x))
+    if (status == SQLITE_ROW && !hand_out(r, x))
         status = SQLITE_NOMEM;
     (void)sqlite3_reset(s);
     return status == SQLITE_ROW ? 1 : status == SQLITE_DONE ? 0 : -status;
@@ -61,7 +61,7 @@ int record_reader_get(struct record_reader *r, int64_t seq, struct record_exchan
     return error ? -error : read_one(r, s, x);
 }
 
-static int trouble(int error, char why[static RECORD_WHY_MAX])
+static int fail(int error, char why[static RECORD_WHY_MAX])
 {
     (void)snprintf(why, RECORD_WHY_MAX, "cannot read the record: %s", sqlite3_errstr(error));
     return 0;
@@ -171,7 +171,7 @@ static int complete_id(struct record_reader *r, struct slice text,
     struct candidates c = {0};
     int error = find_candidates(r, text, &c);
     if (error)
-        return trouble(error, why);
+        return fail(error, why);
     if (c.count > 1)
         list_candidates(r, &c, text, why);
     else if (c.count == 0)
@@ -224,7 +224,7 @@ static int find_last(struct record_reader *r, uint64_t before, struct record_exc
         (void)snprintf(why, RECORD_WHY_MAX, "%s",
                        before > 0 ? "there are not so many exchanges here"
                                   : "nothing is recorded here yet");
-    return status < 0 ? trouble(-status, why) : status;
+    return status < 0 ? fail(-status, why) : status;
 }
 
 int record_reader_find(struct record_reader *r, const char *text, struct record_exchange *x,
@@ -249,5 +249,5 @@ int record_reader_find(struct record_reader *r, const char *text, struct record_
     int status = read_id(r, id, x);
     if (status == 0)
         (void)snprintf(why, RECORD_WHY_MAX, "this exchange has just been deleted");
-    return status < 0 ? trouble(-status, why) : status;
+    return status < 0 ? fail(-status, why) : status;
 }

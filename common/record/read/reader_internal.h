@@ -30,7 +30,7 @@ enum reader_statement {
     READER_SIZE,
     READER_NEWEST,
     READER_VERSION,
-    READER_IS_THERE,
+    READER_EXISTS,
     READER_STATEMENTS
 };
 
@@ -52,26 +52,27 @@ struct record_reader {
     // What record_reader_next goes through: rows that were read and not handed out yet, and where
     // to go on.
     struct {
-        bool runs, oldest_first, through, by_id;
+        bool active, oldest_first, exhausted, by_id;
         const struct filter *filter;
         int64_t after, before; // rows
         struct reader_row *rows;
     } query;
-    struct reader_row *row, *single;     // handed out by it; by record_reader_get or _find
-    const struct record_exchange *shown; // the one that was handed out last, of these
-    struct buf piece, message, trouble;  // handed out
-    struct buf gone;       // int64_t, ascending: writers that left exchanges running and are dead
-    struct buf whole[2];   // bodies by side
-    struct buf work[2][2]; // the memory their decoding works in
+    struct reader_row *row, *found;        // handed out by it; by record_reader_get or _find
+    const struct record_exchange *current; // the one that was handed out last, of these
+    struct buf piece, message, trouble;    // handed out
+    struct buf dead_writers; // int64_t, ascending: writers that left exchanges running and are dead
+    struct buf whole[2];     // bodies by side
+    struct buf work[2][2];   // the memory their decoding works in
     struct decode_budget budget;
     struct record_cut cut;
-    int64_t cut_first, cut_last; // rows: those between have been counted, as often as they are read
+    int64_t counted_first,
+        counted_last; // rows: those between have been counted, as often as they are read
 };
 
 // The statement, prepared once, reset, without values. NULL: `*error` says why.
 sqlite3_stmt *reader_statement(struct record_reader *r, enum reader_statement which, int *error);
 // Looks which writers are dead. To be called before a snapshot is taken.
-int reader_look_for_writers(struct record_reader *r);
+int reader_find_dead_writers(struct record_reader *r);
 // The exchange that a statement is at.
 void reader_exchange(struct record_reader *r, sqlite3_stmt *s, struct record_exchange *x);
 // A copy of an exchange; adds to `*bytes` what it takes. NULL: out of memory.

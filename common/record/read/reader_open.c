@@ -169,7 +169,7 @@ void record_reader_close(struct record_reader *r)
     (void)sqlite3_close(r->db);
     if (r->lock_fd >= 0)
         (void)close(r->lock_fd);
-    buf_free(&r->gone);
+    buf_free(&r->dead_writers);
     buf_free(&r->piece);
     buf_free(&r->message);
     buf_free(&r->trouble);

@@ -3,13 +3,13 @@
 #include "reader_internal.h"
 
 enum {
-    READER_TOGETHER = 64 // exchanges that a filter looks at in one transaction
+    TRANSACTION_EXCHANGES = 64 // exchanges that a filter looks at in one transaction
 };
 
 int record_reader_query(struct record_reader *r, const struct record_query *query)
 {
     record_reader_end(r);
-    r->query.runs = true;
+    r->query.active = true;
     r->query.oldest_first = query->oldest_first;
     r->query.filter = query->filter;
     r->query.after = query->after_seq;
@@ -68,7 +68,7 @@ static int read_rows(struct record_reader *r)
     struct reader_row **last = &r->query.rows;
     size_t bytes = 0;
     size_t count = 0;
-    int error = reader_look_for_writers(r);
+    int error = reader_find_dead_writers(r);
     sqlite3_stmt *s = error ? NULL : bound_query(r, &error);
     int status = SQLITE_ROW;
     while (!error && count < READER_BATCH_ROWS && bytes < READER_BATCH_BYTES &&
@@ -79,7 +79,7 @@ static int read_rows(struct record_reader *r)
     if (s)
         (void)sqlite3_reset(s);
     r->query.by_id = false;
-    r->query.through = status == SQLITE_DONE;
+    r->query.exhausted = status == SQLITE_DONE;
     return error || status == SQLITE_ROW || status == SQLITE_DONE ? error : status;
 }
 
@@ -107,28 +107,28 @@ bool record_reader_match(struct record_reader *r, const struct filter *filter,
 
 // What a filter looks at it reads in few transactions, for a lock takes longer than a small body.
 // None is open when an exchange is handed out.
-static void let_go(struct record_reader *r)
+static void end_transaction(struct record_reader *r)
 {
     if (!sqlite3_get_autocommit(r->db))
         (void)sqlite3_exec(r->db, "COMMIT", NULL, NULL, NULL);
 }
 
-static void hold_on(struct record_reader *r, size_t looked)
+static void renew_transaction(struct record_reader *r, size_t examined)
 {
-    const struct record_body *b = r->shown->body;
+    const struct record_body *b = r->current->body;
     bool large = b[RECORD_REQUEST].kept + b[RECORD_RESPONSE].kept > READER_BATCH_BYTES;
-    if (!r->query.filter || (looked % READER_TOGETHER != 0 && !large))
+    if (!r->query.filter || (examined % TRANSACTION_EXCHANGES != 0 && !large))
         return;
-    let_go(r);
+    end_transaction(r);
     (void)sqlite3_exec(r->db, "BEGIN", NULL, NULL, NULL);
 }
 
 static int next_row(struct record_reader *r, struct record_exchange *x)
 {
-    for (size_t looked = 0; r->query.runs; looked++) {
-        bool read = !r->query.rows && !r->query.through;
+    for (size_t examined = 0; r->query.active; examined++) {
+        bool read = !r->query.rows && !r->query.exhausted;
         if (read)
-            let_go(r);
+            end_transaction(r);
         int error = read ? read_rows(r) : SQLITE_OK;
         struct reader_row *row = r->query.rows;
         if (error || !row) {
@@ -139,9 +139,9 @@ static int next_row(struct record_reader *r, struct record_exchange *x)
         row->next = NULL;
         reader_rows_free(r->row);
         r->row = row;
-        r->shown = &row->x;
+        r->current = &row->x;
         *x = row->x;
-        hold_on(r, looked);
+        renew_transaction(r, examined);
         if (record_reader_match(r, r->query.filter, x))
             return 1;
     }
@@ -151,6 +151,6 @@ static int next_row(struct record_reader *r, struct record_exchange *x)
 int record_reader_next(struct record_reader *r, struct record_exchange *x)
 {
     int status = next_row(r, x);
-    let_go(r);
+    end_transaction(r);
     return status;
 }

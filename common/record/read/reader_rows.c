@@ -90,9 +90,9 @@ void record_reader_end(struct record_reader *r)
             (void)sqlite3_reset(r->statements[i]);
     reader_rows_free(r->query.rows);
     reader_rows_free(r->row);
-    reader_rows_free(r->single);
-    r->row = r->single = NULL;
-    r->shown = NULL;
+    reader_rows_free(r->found);
+    r->row = r->found = NULL;
+    r->current = NULL;
     memset(&r->query, 0, sizeof(r->query));
-    r->gone.start = r->gone.end = 0;
+    r->dead_writers.start = r->dead_writers.end = 0;
 }

@@ -49,7 +49,7 @@ static const struct {
     [READER_MESSAGE] = {false, "SELECT side, opcode, flags, at_ns, size, bytes FROM message"
                                " WHERE exchange = ?1 AND number = ?2 AND " IS_IT},
     [READER_MESSAGES] = {false, "SELECT max(number) + 1 FROM message WHERE exchange = ?1"},
-    [READER_IS_THERE] = {false, "SELECT 1 FROM exchange WHERE seq = ?1 AND id = ?9"},
+    [READER_EXISTS] = {false, "SELECT 1 FROM exchange WHERE seq = ?1 AND id = ?9"},
     [READER_LOSSES] = {false,
                        "SELECT l.shed, l.bytes, w.id, w.trouble FROM (SELECT total(shed) AS shed,"
                        " total(shed_bytes) AS bytes FROM writer) l LEFT JOIN writer w"
@@ -100,7 +100,7 @@ int reader_bind_end(sqlite3_stmt *s, int at, struct slice end)
 
 int reader_bind_id(sqlite3_stmt *s, int at, const struct record_reader *r, int64_t seq)
 {
-    if (r->shown && r->shown->seq == seq)
-        return sqlite3_bind_text(s, at, r->shown->id, -1, SQLITE_TRANSIENT);
+    if (r->current && r->current->seq == seq)
+        return sqlite3_bind_text(s, at, r->current->id, -1, SQLITE_TRANSIENT);
     return sqlite3_bind_null(s, at);
 }

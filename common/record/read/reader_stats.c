@@ -3,10 +3,10 @@
 #include "common/record/row.h"
 #include "reader_internal.h"
 
-bool record_reader_is_there(struct record_reader *r, const struct record_exchange *x)
+bool record_reader_exists(struct record_reader *r, const struct record_exchange *x)
 {
     int error = SQLITE_OK;
-    sqlite3_stmt *s = reader_statement(r, READER_IS_THERE, &error);
+    sqlite3_stmt *s = reader_statement(r, READER_EXISTS, &error);
     bool there = s && sqlite3_bind_int64(s, 1, x->seq) == SQLITE_OK &&
                  sqlite3_bind_text(s, 9, x->id, -1, SQLITE_TRANSIENT) == SQLITE_OK &&
                  sqlite3_step(s) == SQLITE_ROW;

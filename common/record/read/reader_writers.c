@@ -17,7 +17,7 @@ static void open_lock(struct record_reader *r)
     r->lock_any = r->lock_fd < 0 && errno != ENOENT;
 }
 
-bool record_reader_writer_lives(struct record_reader *r, int64_t writer)
+bool record_reader_writer_alive(struct record_reader *r, int64_t writer)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = writer, .l_len = 1};
     open_lock(r);
@@ -30,17 +30,17 @@ bool record_reader_writer_lives(struct record_reader *r, int64_t writer)
 
 // A writer that was dead before a snapshot began has left nothing that the snapshot lacks. One
 // that is found dead later may have ended its exchanges meanwhile, so it still counts as living.
-int reader_look_for_writers(struct record_reader *r)
+int reader_find_dead_writers(struct record_reader *r)
 {
     int error = SQLITE_OK;
     sqlite3_stmt *s = reader_statement(r, READER_RUNNING, &error);
-    r->gone.start = r->gone.end = 0;
+    r->dead_writers.start = r->dead_writers.end = 0;
     if (!s)
         return error;
     while ((error = sqlite3_step(s)) == SQLITE_ROW) {
         int64_t writer = sqlite3_column_int64(s, 0);
-        if (!record_reader_writer_lives(r, writer) &&
-            !buf_append(&r->gone, &writer, sizeof(writer))) {
+        if (!record_reader_writer_alive(r, writer) &&
+            !buf_append(&r->dead_writers, &writer, sizeof(writer))) {
             error = SQLITE_NOMEM;
             break;
         }
@@ -49,14 +49,14 @@ int reader_look_for_writers(struct record_reader *r)
     return error == SQLITE_DONE ? SQLITE_OK : error;
 }
 
-static bool is_gone(const struct record_reader *r, int64_t writer)
+static bool is_dead_writer(const struct record_reader *r, int64_t writer)
 {
     size_t low = 0;
-    size_t high = buf_len(&r->gone) / sizeof(int64_t);
+    size_t high = buf_len(&r->dead_writers) / sizeof(int64_t);
     while (low < high) {
         int64_t at = 0;
         size_t middle = low + (high - low) / 2;
-        memcpy(&at, buf_at(&r->gone) + middle * sizeof(at), sizeof(at));
+        memcpy(&at, buf_at(&r->dead_writers) + middle * sizeof(at), sizeof(at));
         if (at == writer)
             return true;
         if (at < writer)
@@ -70,6 +70,6 @@ static bool is_gone(const struct record_reader *r, int64_t writer)
 void reader_exchange(struct record_reader *r, sqlite3_stmt *s, struct record_exchange *x)
 {
     record_row_read(s, x);
-    if (x->outcome.len == 0 && buf_len(&r->gone) > 0 && is_gone(r, x->writer))
+    if (x->outcome.len == 0 && buf_len(&r->dead_writers) > 0 && is_dead_writer(r, x->writer))
         x->outcome = SLICE("recorder gone");
 }

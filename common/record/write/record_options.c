@@ -11,5 +11,5 @@ void record_options_take(struct options *o, struct recorder_config *c, int optio
         options_wrong(o, "--record is not all, heads or none: ", value);
     else if (option == 'X' && !recorder_add_redact(c, value))
         options_wrong(o, "--redact is not FIELD or query:NAME, or one too many: ",
-                      options_shown_name(value, shown));
+                      options_redact_name(value, shown));
 }
