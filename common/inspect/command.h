@@ -68,3 +68,7 @@ static inline bool inspect_has_filter(const struct inspect_call *call)
 }
 // Says on stderr what the record lacks, and what troubles its writers.
 void inspect_losses(const struct inspect_call *call, struct record_reader *r);
+// Says on stderr that no exchange matched: the filter, what the record has, and what to do.
+void inspect_no_match(const struct inspect_call *call, struct record_reader *r);
+// Says on stderr that none has matched yet, and that the command waits.
+void inspect_waiting(const struct inspect_call *call);

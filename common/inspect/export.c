@@ -5,7 +5,6 @@
 #include <unistd.h>
 #include "command.h"
 #include "export_file.h"
-#include "nothing.h"
 #include "progress.h"
 #include "proto/http/chars.h"
 #include "text.h"
@@ -193,7 +192,7 @@ static int run(struct inspect_call *call, struct record_reader *r, const struct 
     if (!o->file) {
         int written = write_all(call, &e, wanted);
         if (written == INSPECT_OK && e.count == 0)
-            inspect_found_nothing(call, r);
+            inspect_no_match(call, r);
         return written;
     }
     const char *why = export_file_open(&file, o->file, o->force);

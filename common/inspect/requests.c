@@ -2,7 +2,6 @@
 // Lists exchanges, the newest at the bottom.
 #include <stdlib.h>
 #include "command.h"
-#include "nothing.h"
 #include "requests_follow.h"
 
 static const char help[] =
@@ -130,11 +129,11 @@ static int list(struct inspect_call *call, struct requests *q)
         return inspect_fail(call, "cannot read the record: ", record_errstr(error));
     bool nothing = q->printed == 0 && (q->all || q->limit > 0);
     if (nothing && q->follow)
-        inspect_waits(call);
+        inspect_waiting(call);
     if (q->follow)
         return follow_run(&q->state);
     if (nothing)
-        inspect_found_nothing(call, q->reader);
+        inspect_no_match(call, q->reader);
     inspect_losses(call, q->reader);
     return INSPECT_OK;
 }

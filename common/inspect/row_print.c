@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "row_print.h"
-#include <time.h>
+#include "common/io/loop.h"
 #include "json_exchange.h"
 #include "row_text.h"
-
-static void look_at_clock(struct row_printer *p)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    p->now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 void row_printer_init(struct row_printer *p, FILE *out, bool json, bool goes_on)
 {
@@ -20,7 +13,7 @@ void row_printer_init(struct row_printer *p, FILE *out, bool json, bool goes_on)
         .terminal = !json && text_terminal(out) > 0,
     };
     p->hosts = goes_on && !p->terminal;
-    look_at_clock(p);
+    p->now_ns = wall_clock_ns();
 }
 
 // Of a host that is too long to be kept the beginning is, and no other one is the same.
@@ -70,7 +63,7 @@ void row_print(struct row_printer *p, const struct record_exchange *x)
         print_json(p, x);
         return;
     }
-    look_at_clock(p);
+    p->now_ns = wall_clock_ns();
     row_printer_look(p, x);
     row_text_print(p, x);
 }

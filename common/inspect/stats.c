@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include "command.h"
 #include "json_writer.h"
-#include "nothing.h"
 #include "progress.h"
 #include "stats_groups.h"
 #include "text.h"
@@ -289,7 +288,7 @@ static int run(struct inspect_call *call, struct stats *s)
     else
         print_text(s);
     if (s->groups.all.calls + s->running == 0)
-        inspect_found_nothing(call, s->reader);
+        inspect_no_match(call, s->reader);
     say_bounds(call, s);
     inspect_losses(call, s->reader);
     return INSPECT_OK;
