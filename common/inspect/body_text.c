@@ -139,7 +139,7 @@ bool body_is_text(struct slice type, struct slice body)
     bool by_type = is_text_type(type);
     if (!by_type && !utf8_is_readable(body))
         return false;
-    struct slice s = slice_of(body.p, body.len < BODY_TEXT_LOOK ? body.len : BODY_TEXT_LOOK);
+    struct slice s = slice_of(body.p, body.len < BODY_TEXT_PROBE ? body.len : BODY_TEXT_PROBE);
     while (s.len > 0) {
         bool may_stay = is_blank(s.p[0]) || utf8_is_cut(s);
         all++;

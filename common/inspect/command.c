@@ -9,7 +9,7 @@
 #include "write.h"
 
 enum {
-    OPTIONS_MAX = 32, // of a command, and the end
+    OPTIONS_MAX = 32, // of a command, the entry that ends them included
     OPTION_DATA = 1,
     OPTION_HELP = 2,
     OPTION_DECODE_ALL = 3
@@ -18,8 +18,8 @@ enum {
 static const struct option_advice usual_advice[] = {
     {"v",
      "it is the version only where no command stands before it; there is no more to tell here"},
-    {"o", "it goes to the standard output: write > FILE behind it"},
-    {"output", "it goes to the standard output: write > FILE behind it"},
+    {"o", "the result goes to standard output: append > FILE"},
+    {"output", "the result goes to standard output: append > FILE"},
     {NULL, NULL},
 };
 
@@ -37,20 +37,22 @@ static void print_help(const struct inspect_call *call, const struct inspect_spe
     if (call->filters)
         help_text(&h, filter_flags_help);
     help_text(&h, state);
-    help_text(&h, "  --decode-all         decode bodies whole, also where they become more than a\n"
-                  "                       hundred times larger, or all of them many\n"
-                  "  --help               also -h\n"
-                  "\n");
+    help_text(&h,
+              "  --decode-all         decode every body whole: without it, a body that grows more\n"
+              "                       than 100 times when decoded is cut, and so are more\n"
+              "                       once all of them grew by 256 MiB\n"
+              "  --help               also -h\n"
+              "\n");
     help_text(&h, spec->statuses ? spec->statuses : usual);
     help_end(&h);
 }
 
-void inspect_usage(struct inspect_call *call, const char *text, const char *what)
+void inspect_usage(struct inspect_call *call, const char *text, const char *word)
 {
     const char *program = call->program->name;
     char shown[OPTIONS_SHOWN_MAX];
     char message[OPTIONS_MESSAGE_MAX];
-    (void)snprintf(message, sizeof(message), "%s%s", text, options_shown(what, shown));
+    (void)snprintf(message, sizeof(message), "%s%s", text, options_shown(word, shown));
     options_hide_tokens(message);
     (void)fprintf(stderr, "%s %s: ", program, call->name);
     write_safe(stderr, slice_str(message));
@@ -88,9 +90,9 @@ int inspect_end(const struct inspect_call *call, int status)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return status;
-    const int why = output_failed(); // perhaps long ago
+    const int why = output_failed(); // the errno of the first write that failed
     if (why == EPIPE)
-        return INSPECT_FAILED; // nobody wants to know
+        return INSPECT_FAILED; // the reader left on purpose: no message
     return inspect_fail(call, "cannot write: ", strerror(why));
 }
 
@@ -102,7 +104,7 @@ static size_t count_options(const struct option *list)
     return n;
 }
 
-// The options of a command with those that all have; false when there is no room.
+// Joins the options of a command with those that all have. False: more than OPTIONS_MAX.
 static bool join_options(const struct inspect_call *call, const struct option *own,
                          struct option out[static OPTIONS_MAX])
 {
@@ -161,7 +163,7 @@ bool inspect_begin(struct inspect_call *call, const struct inspect_spec *spec, i
     int option = 0;
     call->name = argv[0];
     call->exit_status = -1;
-    // Who reads our output may leave: then there is nothing more to do.
+    // When the reader of our output leaves, there is nothing left to do: die of SIGPIPE.
     (void)signal(SIGPIPE, SIG_DFL);
     if (!join_options(call, spec->options, options)) {
         call->exit_status = inspect_fail(call, "too many options", "");
@@ -173,7 +175,7 @@ bool inspect_begin(struct inspect_call *call, const struct inspect_spec *spec, i
         take(call, spec, option);
     call->argc = call->walk.words;
     call->argv = argv + options_first_word(&call->walk);
-    call->walk.known = NULL; // it was ours
+    call->walk.known = NULL; // `options` ends with this call
     if (call->exit_status < 0 && !process_has_files(call->program->name, PROCESS_FILES_READ))
         call->exit_status = INSPECT_FAILED;
     return call->exit_status < 0;

@@ -19,7 +19,7 @@ bool inspect_directory(struct inspect_call *call, char out[static STATE_PATH_MAX
     return false;
 }
 
-static void say_how_to_begin(const struct inspect_call *call, const char *dir)
+static void print_how_to_start(const struct inspect_call *call, const char *dir)
 {
     bool relay = strcmp(call->program->name, "aditd") == 0;
     (void)inspect_fail(call, "there is no record yet in ", dir);
@@ -32,15 +32,15 @@ static void say_how_to_begin(const struct inspect_call *call, const char *dir)
 
 static void wait_for_writers(const struct inspect_call *call, const char *dir)
 {
-    char who[64] = "a program that records";
+    char writer[64] = "a program that records";
     pid_t pid = 0;
     if (flush_wait(dir, call->compares, FLUSH_WAIT_MS, &pid))
         return;
     if (pid > 0)
-        (void)snprintf(who, sizeof(who), "process %ld, which records,", (long)pid);
+        (void)snprintf(writer, sizeof(writer), "process %ld, which records,", (long)pid);
     (void)fprintf(stderr,
                   "%s %s: the newest exchanges may be missing: %s has not written all yet\n",
-                  call->program->name, call->name, who);
+                  call->program->name, call->name, writer);
 }
 
 struct record_reader *inspect_open(struct inspect_call *call)
@@ -55,7 +55,7 @@ struct record_reader *inspect_open(struct inspect_call *call)
     record_path(dir, path);
     call->exit_status = INSPECT_FAILED;
     if (access(path, F_OK) && (errno == ENOENT || errno == ENOTDIR)) {
-        say_how_to_begin(call, dir);
+        print_how_to_start(call, dir);
         return NULL;
     }
     struct record_reader *r = record_reader_open(dir, why);
@@ -102,7 +102,7 @@ static struct filter *parse(struct inspect_call *call, const char *text)
     return NULL;
 }
 
-// The arguments from `first` on, with spaces between. False: they do not fit.
+// Joins the words from `first` on with spaces. False: they do not fit.
 static bool join_words(const struct inspect_call *call, int first,
                        char text[static FILTER_TEXT_MAX + 1])
 {
@@ -131,7 +131,7 @@ struct filter *inspect_filter(struct inspect_call *call, int first)
         inspect_usage(call, "this filter is too long", "");
         return NULL;
     }
-    // Each is read alone first, so that a mistake is shown in what was typed.
+    // Words and options are parsed alone first, so that a mistake is shown in the text as typed.
     const char *const texts[] = {words, call->flags.text, call->filter};
     struct filter *f = NULL;
     for (size_t i = both ? 0 : 2; i < 3; i++) {
@@ -163,7 +163,7 @@ void inspect_losses(const struct inspect_call *call, struct record_reader *r)
     (void)fputc('\n', stderr);
 }
 
-// When the oldest or the newest one began. False: there is none any more.
+// Puts when the oldest or the newest exchange began into `out`. False: all were deleted meanwhile.
 static bool began(struct record_reader *r, bool oldest, char out[static TEXT_TIME_MAX])
 {
     struct record_exchange x;
@@ -175,7 +175,7 @@ static bool began(struct record_reader *r, bool oldest, char out[static TEXT_TIM
     return found;
 }
 
-static void say_empty(const struct inspect_call *call)
+static void print_record_empty(const struct inspect_call *call)
 {
     bool relay = strcmp(call->program->name, "aditd") == 0;
     (void)fprintf(stderr, "%s %s: nothing is recorded here yet: start %s and open %s\n",
@@ -192,7 +192,7 @@ void inspect_no_match(const struct inspect_call *call, struct record_reader *r)
     (void)fflush(stdout);
     if (record_reader_size(r, &bytes, &count) || count == 0 || !began(r, true, first) ||
         !began(r, false, last)) {
-        say_empty(call);
+        print_record_empty(call);
         return;
     }
     (void)fprintf(stderr, "%s %s: nothing matches ", call->program->name, call->name);

@@ -205,7 +205,7 @@ static void compare_texts(struct comparison *c, struct slice a, struct slice b)
     enum line_diff_result result = line_diff(x, y, tell_line, c);
     if (result == LINE_DIFF_SAME && laid_out)
         tell_bytes(c, DIFFERENCE_LAYOUT, a, b);
-    else if (result != LINE_DIFF_TOLD)
+    else if (result != LINE_DIFF_FOUND)
         tell_bytes(c, DIFFERENCE_BYTES, a, b);
     buf_free(&first);
     buf_free(&second);
@@ -258,7 +258,7 @@ static void compare_interim(struct comparison *c)
     if (slice_eq(a, b) || (c->lenient && alike_interim(a, b)))
         return;
     enum line_diff_result result = line_diff(a, b, tell_field_line, c);
-    if (result != LINE_DIFF_TOLD)
+    if (result != LINE_DIFF_FOUND)
         tell_bytes(c, DIFFERENCE_BYTES, a, b);
 }
 
@@ -269,7 +269,7 @@ static void compare_messages(struct comparison *c)
     if (slice_eq(a, b))
         return;
     enum line_diff_result result = line_diff(a, b, tell_line, c);
-    if (result != LINE_DIFF_TOLD)
+    if (result != LINE_DIFF_FOUND)
         tell_bytes(c, DIFFERENCE_BYTES, a, b);
 }
 

@@ -162,7 +162,7 @@ static int write_all(struct inspect_call *call, struct export *e, const struct w
     while (status >= 0 && !ferror(e->out) &&
            (status = next_wanted(e->reader, wanted, &at, &x)) > 0) {
         broken += o->form->exchange(e, &x) ? 0 : 1;
-        progress_tell(&progress, e->count);
+        progress_show(&progress, e->count);
     }
     if (o->form->end)
         o->form->end(e);

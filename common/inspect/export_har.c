@@ -267,7 +267,7 @@ static void put_timings(struct har *h)
     const struct record_exchange *x = h->x;
     struct json_writer *w = &h->json;
     int64_t connect = at_least(x->connect_ns, 0);
-    int64_t end = timing_lasted(x, wall_clock_ns());
+    int64_t end = timing_elapsed(x, wall_clock_ns());
     int64_t answered = x->answered_ns >= 0 && x->answered_ns < end ? x->answered_ns : end;
     int64_t sent_on = x->sent_on_ns >= 0 && x->sent_on_ns < answered ? x->sent_on_ns : answered;
     int64_t sent = sent_on;

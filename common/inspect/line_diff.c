@@ -97,7 +97,7 @@ static enum line_diff_result search(struct myers *w)
             return LINE_DIFF_NO_MEMORY;
         w->edits = d;
         if (go_round(w, d))
-            return LINE_DIFF_TOLD;
+            return LINE_DIFF_FOUND;
         if (w->steps > LINE_DIFF_STEPS_MAX)
             return LINE_DIFF_TOO_FAR;
     }
@@ -139,7 +139,7 @@ static enum line_diff_result compare(struct text *a, struct text *b)
     if (!w.v)
         return LINE_DIFF_NO_MEMORY;
     enum line_diff_result result = w.n || w.m ? search(&w) : LINE_DIFF_SAME;
-    if (result == LINE_DIFF_TOLD)
+    if (result == LINE_DIFF_FOUND)
         mark(&w);
     for (int32_t d = 0; d <= LINE_DIFF_EDITS_MAX; d++)
         free(w.v[d]);
@@ -261,7 +261,7 @@ enum line_diff_result line_diff(struct slice a, struct slice b, line_diff_sink *
         result = compare(&first, &second);
     if (too_many)
         result = LINE_DIFF_TOO_FAR;
-    if (result == LINE_DIFF_TOLD)
+    if (result == LINE_DIFF_FOUND)
         tell_all(&(struct printer){&first, &second, sink, ctx});
     free(first.lines);
     free(second.lines);

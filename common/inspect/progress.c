@@ -14,20 +14,20 @@ void progress_begin(struct progress *p)
     *p = (struct progress){.began_ns = clock_ns(), .wanted = isatty(STDERR_FILENO) == 1};
 }
 
-void progress_tell(struct progress *p, uint64_t exchanges)
+void progress_show(struct progress *p, uint64_t exchanges)
 {
     char line[48];
     uint64_t now = p->wanted ? clock_ns() : 0;
-    if (!p->wanted || now - p->began_ns < patience_ns || now - p->told_ns < step_ns)
+    if (!p->wanted || now - p->began_ns < patience_ns || now - p->shown_ns < step_ns)
         return;
-    p->told_ns = now;
+    p->shown_ns = now;
     (void)snprintf(line, sizeof(line), "%" PRIu64 " exchanges", exchanges);
     output_passing(line);
 }
 
 void progress_end(struct progress *p)
 {
-    if (p->told_ns > 0)
+    if (p->shown_ns > 0)
         output_passing("");
-    p->told_ns = 0;
+    p->shown_ns = 0;
 }

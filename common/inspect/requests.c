@@ -61,12 +61,12 @@ static void print(struct requests *q, const struct record_exchange *x)
     row_print(&q->state.printer, x);
     q->printed++;
     if (q->follow && x->outcome.len > 0)
-        follow_saw_end(&q->state, x->seq);
+        follow_ended(&q->state, x->seq);
 }
 
 static bool is_new(const struct requests *q, const struct record_exchange *x)
 {
-    return q->follow && x->seq > q->state.last; // its turn comes
+    return q->follow && x->seq > q->state.last_seq; // its turn comes
 }
 
 // Returns 0 or an SQLite error.
@@ -92,7 +92,7 @@ static int find_newest(struct requests *q, struct buf *rows)
     while (!error && buf_len(rows) / sizeof(int64_t) < q->limit &&
            (status = record_reader_next(q->reader, &x)) == 1)
         if (!is_new(q, &x)) {
-            row_printer_look(&q->state.printer, &x);
+            row_printer_expect(&q->state.printer, &x);
             error = buf_append(rows, &x.seq, sizeof(x.seq)) ? 0 : RECORD_E_MEMORY;
         }
     return status < 0 ? -status : error;

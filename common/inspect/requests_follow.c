@@ -7,25 +7,25 @@
 
 enum {
     POLL_MS = 150,
-    WAITING_MAX = 65536, // running exchanges whose end is waited for
+    RUNNING_MAX = 65536, // running exchanges whose end is waited for
     LOOK_EVERY = 10,     // polls after which those are looked at anyway: a recorder may have died
     LOOKS_MAX = 20,      // at a record that has just been made, until it can be read
     TELL_EVERY = 40,     // polls between two words on what was shed
 };
 
-static size_t waiting(const struct follow *f)
+static size_t running_count(const struct follow *f)
 {
-    return buf_len(&f->waiting) / sizeof(int64_t);
+    return buf_len(&f->running) / sizeof(int64_t);
 }
 
-static bool wait_for(struct follow *f, int64_t seq)
+static bool add_running(struct follow *f, int64_t seq)
 {
-    return waiting(f) >= WAITING_MAX || buf_append(&f->waiting, &seq, sizeof(seq));
+    return running_count(f) >= RUNNING_MAX || buf_append(&f->running, &seq, sizeof(seq));
 }
 
 static void look_at(struct follow *f, const struct record_exchange *x)
 {
-    f->last = x->seq;
+    f->last_seq = x->seq;
     if (x->began_ns > f->last_began_ns)
         f->last_began_ns = x->began_ns;
     memcpy(f->last_id, x->id, sizeof(f->last_id));
@@ -37,27 +37,27 @@ bool follow_init(struct follow *f)
     bool ok = true;
     if (record_reader_get(f->reader, record_reader_newest(f->reader), &x) == 1)
         look_at(f, &x);
-    for (int64_t seq = 0; ok && waiting(f) < WAITING_MAX;) {
+    for (int64_t seq = 0; ok && running_count(f) < RUNNING_MAX;) {
         seq = record_reader_running(f->reader, seq);
-        if (seq == 0 || seq > f->last)
+        if (seq == 0 || seq > f->last_seq)
             break;
-        ok = wait_for(f, seq);
+        ok = add_running(f, seq);
     }
     return ok;
 }
 
 void follow_deinit(struct follow *f)
 {
-    buf_free(&f->waiting);
+    buf_free(&f->running);
 }
 
 // Keeps those of the waiting for which `keep` is true.
 static void sift(struct follow *f, bool (*keep)(struct follow *f, int64_t seq, int64_t arg),
                  int64_t arg)
 {
-    struct buf *b = &f->waiting;
+    struct buf *b = &f->running;
     size_t kept = 0;
-    size_t count = waiting(f);
+    size_t count = running_count(f);
     for (size_t i = 0; i < count; i++) {
         int64_t seq = 0;
         memcpy(&seq, buf_at(b) + i * sizeof(seq), sizeof(seq));
@@ -75,7 +75,7 @@ static bool is_other(struct follow *f, int64_t seq, int64_t arg)
     return seq != arg;
 }
 
-void follow_saw_end(struct follow *f, int64_t seq)
+void follow_ended(struct follow *f, int64_t seq)
 {
     sift(f, is_other, seq);
 }
@@ -101,10 +101,10 @@ static bool still_runs(struct follow *f, int64_t seq, int64_t arg)
 static int find_place(struct follow *f)
 {
     struct record_exchange x;
-    int status = record_reader_get(f->reader, f->last, &x);
+    int status = record_reader_get(f->reader, f->last_seq, &x);
     if (status != 0 && (status < 0 || strcmp(x.id, f->last_id) == 0))
         return status < 0 ? -status : 0;
-    f->last = 0;
+    f->last_seq = 0;
     int error = record_reader_query(f->reader, &(struct record_query){0});
     while (!error && (status = record_reader_next(f->reader, &x)) == 1)
         if (x.began_ns <= f->last_began_ns) {
@@ -120,13 +120,13 @@ static int print_new(struct follow *f)
     int gone = find_place(f);
     if (gone)
         return gone;
-    struct record_query query = {.oldest_first = true, .after_seq = f->last};
+    struct record_query query = {.oldest_first = true, .after_seq = f->last_seq};
     int error = record_reader_query(f->reader, &query);
     int status = error ? -error : 1;
     while (status > 0 && (status = record_reader_next(f->reader, &x)) == 1) {
         look_at(f, &x);
         print_match(f, &x);
-        if (x.outcome.len == 0 && !wait_for(f, x.seq))
+        if (x.outcome.len == 0 && !add_running(f, x.seq))
             status = -RECORD_E_MEMORY;
     }
     return -status;

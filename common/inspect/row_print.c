@@ -10,7 +10,7 @@ void row_printer_init(struct row_printer *p, FILE *out, bool json, bool goes_on)
         .out = out,
         .json = json,
         .colours = !json && text_has_colours(out),
-        .terminal = !json && text_terminal(out) > 0,
+        .terminal = !json && text_terminal_columns(out) > 0,
     };
     p->hosts = goes_on && !p->terminal;
     p->now_ns = wall_clock_ns();
@@ -40,7 +40,7 @@ static void look_at_time(struct row_printer *p, int64_t began_ns)
             p->zones || strcmp(text_zone(began_ns, zone[0]), text_zone(p->now_ns, zone[1])) != 0;
 }
 
-void row_printer_look(struct row_printer *p, const struct record_exchange *x)
+void row_printer_expect(struct row_printer *p, const struct record_exchange *x)
 {
     if (p->json)
         return;
@@ -64,6 +64,6 @@ void row_print(struct row_printer *p, const struct record_exchange *x)
         return;
     }
     p->now_ns = wall_clock_ns();
-    row_printer_look(p, x);
+    row_printer_expect(p, x);
     row_text_print(p, x);
 }

@@ -258,10 +258,10 @@ static void print_heading(const struct row_printer *p, size_t columns)
 
 void row_text_print(struct row_printer *p, const struct record_exchange *x)
 {
-    size_t columns = p->terminal ? text_terminal(p->out) : 0;
+    size_t columns = p->terminal ? text_terminal_columns(p->out) : 0;
     struct cells cells;
-    if (p->terminal && columns < ROW_LEAST)
-        columns = ROW_LEAST;
+    if (p->terminal && columns < ROW_COLUMNS_MIN)
+        columns = ROW_COLUMNS_MIN;
     if (p->terminal && !p->headed)
         print_heading(p, columns);
     p->headed = true;

@@ -12,13 +12,6 @@ enum origin {
     FROM_US    // the relay has set it, or it is of an answer of our own
 };
 
-static void put_safe(FILE *out, const char *before, struct slice s, const char *after)
-{
-    (void)fputs(before, out);
-    write_safe(out, s);
-    (void)fputs(after, out);
-}
-
 // "> " or "< " before a line of a head. No line that came can begin with ">+".
 static void put_arrow(const struct show *s, enum record_side side, enum origin origin)
 {
@@ -71,10 +64,10 @@ static void put_title(const struct show *s, const struct record_exchange *x)
 {
     FILE *out = s->out;
     show_colour(s, TEXT_BOLD);
-    put_safe(out, "", slice_str(x->id), "");
+    show_safe(s, "", slice_str(x->id), "");
     show_colour(s, TEXT_PLAIN);
     put_time(s, x->began_ns);
-    put_safe(out, "  ", x->program, "\n");
+    show_safe(s, "  ", x->program, "\n");
     if (x->scheme.len > 0 && x->host.len > 0) {
         struct show_line l = {s, 0, 0};
         show_untrusted(&l, x->scheme);
@@ -100,7 +93,7 @@ static void put_title(const struct show *s, const struct record_exchange *x)
     (void)fputs(l.column > 0 ? "\n" : "", out);
     if (x->replay_of.len > 0) {
         show_coloured(s, TEXT_DIM, "replay of ");
-        put_safe(out, "", x->replay_of, "\n");
+        show_safe(s, "", x->replay_of, "\n");
     }
     (void)fputc('\n', out);
 }

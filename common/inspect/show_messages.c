@@ -10,7 +10,7 @@ enum {
     MESSAGE_HEX_MAX = 32, // bytes of a message that is not text
     COLUMNS_BEFORE = 33,  // of its row
     COLUMNS_BEHIND = 20,  // for how much more there is
-    COLUMNS_LEAST = 20,   // of what it says, however narrow the terminal
+    COLUMNS_MIN = 20,     // of what it says, however narrow the terminal
 };
 
 // What it says, to its byte `most`; of what is no text a few bytes. Returns how many of its bytes
@@ -40,7 +40,7 @@ static size_t most_of(const struct show *s, struct slice text)
     size_t fits = utf8_fits(text, SHOW_MESSAGE_MAX);
     if (s->columns == 0)
         return fits;
-    size_t most = s->columns > taken + COLUMNS_LEAST ? s->columns - taken : COLUMNS_LEAST;
+    size_t most = s->columns > taken + COLUMNS_MIN ? s->columns - taken : COLUMNS_MIN;
     return show_fitting_bytes(slice_of(text.p, fits), most);
 }
 

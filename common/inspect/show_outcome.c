@@ -13,13 +13,6 @@ enum {
     DIGEST_COLUMNS = 80, // a digest is left out on terminals that are narrower
 };
 
-static void put_safe(FILE *out, const char *before, struct slice s, const char *after)
-{
-    (void)fputs(before, out);
-    write_safe(out, s);
-    (void)fputs(after, out);
-}
-
 // What begins each line, in a column.
 static void put_label(const struct show *s, const char *label)
 {
@@ -60,7 +53,7 @@ static void put_peer(const struct show *s, const struct record_exchange *x)
         (void)fputs("has not reported\n", s->out);
         return;
     }
-    put_safe(s->out, "", x->peer.outcome, ": ");
+    show_safe(s, "", x->peer.outcome, ": ");
     for (int side = 0; side < 2; side++) {
         (void)fprintf(s->out, "%s%s", side == 0 ? "request " : ", response ",
                       direction_str(a.direction[side]));
@@ -102,19 +95,19 @@ static void put_notes(const struct show *s, const struct record_exchange *x)
 void show_outcome(const struct show *s, const struct record_exchange *x)
 {
     char number[TEXT_NUMBER_MAX];
-    const int64_t lasted_ns = timing_lasted(x, wall_clock_ns());
+    const int64_t lasted_ns = timing_elapsed(x, wall_clock_ns());
     if (x->outcome.len == 0) {
         (void)fprintf(s->out, "it still runs, %s so far\n", text_duration(lasted_ns, number));
     } else {
         bool well = slice_eq(x->outcome, SLICE("complete")) && x->error.len == 0;
         put_label(s, "ended");
         show_colour(s, well ? TEXT_PLAIN : TEXT_YELLOW);
-        put_safe(s->out, "", x->outcome, "");
+        show_safe(s, "", x->outcome, "");
         (void)fprintf(s->out, " after %s%s", text_duration(lasted_ns, number),
                       x->duration_ns < 0 ? " or more" : "");
         if (x->error.len > 0)
-            put_safe(s->out, ", answered by ", x->program, " itself: ");
-        put_safe(s->out, "", x->error, "");
+            show_safe(s, ", answered by ", x->program, " itself: ");
+        show_safe(s, "", x->error, "");
         show_coloured(s, TEXT_PLAIN, "\n");
     }
     if (x->detail.len > 0) {

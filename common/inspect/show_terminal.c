@@ -20,13 +20,11 @@ static size_t terminal_rows(FILE *out)
 void show_measure_terminal(struct show *s)
 {
     s->colours = text_has_colours(s->out);
-    s->columns = text_terminal(s->out);
+    s->columns = text_terminal_columns(s->out);
     size_t rows = s->columns > 0 ? terminal_rows(s->out) : 0;
     if (rows == 0)
-        rows = SHOW_ROWS_UNTOLD;
-    s->rows = rows < SHOW_ROWS_LEAST  ? SHOW_ROWS_LEAST
-              : rows > SHOW_ROWS_MOST ? SHOW_ROWS_MOST
-                                      : rows;
+        rows = SHOW_ROWS_DEFAULT;
+    s->rows = rows < SHOW_ROWS_MIN ? SHOW_ROWS_MIN : rows > SHOW_ROWS_MAX ? SHOW_ROWS_MAX : rows;
 }
 
 // Takes the next character off a text, or a tab, which ends at the next eighth column.
@@ -95,9 +93,16 @@ void show_coloured(const struct show *s, enum text_colour colour, const char *te
                   text_colour(s->colours, TEXT_PLAIN));
 }
 
+void show_safe(const struct show *s, const char *before, struct slice text, const char *after)
+{
+    (void)fputs(before, s->out);
+    write_safe(s->out, text);
+    (void)fputs(after, s->out);
+}
+
 // Words for a shell are visible ASCII in lines: they may leave as they are.
 void show_command(const struct show *s, const struct record_exchange *x, const char *options,
-                  const char *behind)
+                  const char *after)
 {
     struct buf line = {0};
     bool ok =
@@ -107,6 +112,6 @@ void show_command(const struct show *s, const struct record_exchange *x, const c
     (void)fprintf(s->out, "  %s show ", s->program);
     if (ok)
         write_slice(s->out, buf_slice(&line));
-    (void)fprintf(s->out, "%s\n", behind);
+    (void)fprintf(s->out, "%s\n", after);
     buf_free(&line);
 }

@@ -26,7 +26,7 @@ static const char statuses[] = "Exit status: 0, 1 failure, 2 usage.\n";
 
 enum {
     LIMIT_DEFAULT = 20,
-    NAME_LEAST = 16 // columns for the name of a group, before others go
+    NAME_COLUMNS_MIN = 16 // columns for the name of a group, before others go
 };
 
 enum by {
@@ -97,7 +97,7 @@ static int collect(struct inspect_call *call, struct stats *s)
             s->running++;
         else
             memory = stats_groups_add(&s->groups, key_of(s->by, &x, text), x.duration_ns, bytes);
-        progress_tell(&progress, s->groups.all.calls);
+        progress_show(&progress, s->groups.all.calls);
     }
     progress_end(&progress);
     if (!memory)
@@ -140,7 +140,7 @@ static void fit_table(struct table *t)
 {
     static const enum column going[] = {COLUMN_REQUEST,  COLUMN_P90, COLUMN_P50,
                                         COLUMN_RESPONSE, COLUMN_P99, COLUMN_AVERAGE};
-    size_t needed = 2 + NAME_LEAST;
+    size_t needed = 2 + NAME_COLUMNS_MIN;
     for (int c = 0; c < COLUMNS; c++)
         needed += (size_t)column_width((enum column)c);
     for (size_t i = 0; i < sizeof(going) / sizeof(going[0]) && t->width < needed; i++) {
@@ -186,7 +186,7 @@ static void print_group(const struct table *t, const struct stats_group *g, stru
 
 static void print_text(const struct stats *s)
 {
-    struct table t = {.width = text_terminal(stdout)};
+    struct table t = {.width = text_terminal_columns(stdout)};
     fit_table(&t);
     print_line(&t, column_names, slice_str(by_names[s->by]));
     for (size_t i = 0; i < s->groups.count && i < s->limit; i++)

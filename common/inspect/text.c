@@ -173,7 +173,7 @@ size_t text_cut(FILE *out, struct slice s, size_t columns)
     return columns > 0 ? fits_used + 1 : 0;
 }
 
-size_t text_terminal(FILE *out)
+size_t text_terminal_columns(FILE *out)
 {
     struct winsize size = {0};
     if (!isatty(output_fd(out)))

@@ -49,7 +49,7 @@ static int64_t later(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-int64_t timing_lasted(const struct record_exchange *x, int64_t now_ns)
+int64_t timing_elapsed(const struct record_exchange *x, int64_t now_ns)
 {
     if (x->duration_ns >= 0)
         return x->duration_ns;

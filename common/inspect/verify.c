@@ -109,7 +109,7 @@ static bool is_alone(const struct record_exchange *x, const struct agreement *a)
 
 static void print_exchange(const struct record_exchange *x, const struct agreement *a)
 {
-    size_t columns = text_terminal(stdout);
+    size_t columns = text_terminal_columns(stdout);
     bool cuts = columns > 0; // of the method then half of what is left, or less
     write_safe(stdout, slice_str(x->id));
     int verdict = printf("  %s  ", verdict_str(a->verdict));
@@ -234,7 +234,7 @@ static int verify_all(struct inspect_call *call, struct filter *filter)
     progress_begin(&v->progress);
     while (status >= 0 && (status = record_reader_next(v->reader, &x)) > 0) {
         verify_exchange(v, &x);
-        progress_tell(&v->progress, total(v));
+        progress_show(&v->progress, total(v));
     }
     progress_end(&v->progress);
     put_summary(v);
