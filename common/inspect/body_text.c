@@ -129,8 +129,9 @@ static bool is_blank(char c)
 }
 
 // Counts characters that cannot be shown as they are. Text of another character set than UTF-8 is
-// mostly ASCII, so up to half may be hidden where the type says text. A few bytes of a binary format
-// may be UTF-8 by chance, with many control characters: without a text type a quarter is the limit.
+// mostly ASCII, so up to half may be hidden where the type says text. A few bytes of a binary
+// format may be UTF-8 by chance, with many control characters: without a text type a quarter is the
+// limit.
 bool body_is_text(struct slice type, struct slice body)
 {
     struct printable p = {0};

@@ -112,8 +112,8 @@ static size_t find_field(const struct fields *f, size_t from, struct slice name)
     return from;
 }
 
-// Compares all fields of one name in pairs: the first with the first, and so on. Only among fields of
-// the same name does the order matter (RFC 9110 §5.3).
+// Compares all fields of one name in pairs: the first with the first, and so on. Only among fields
+// of the same name does the order matter (RFC 9110 §5.3).
 static void compare_name(struct comparison *c, struct fields *a, struct fields *b,
                          struct slice name)
 {
@@ -156,7 +156,7 @@ static void report_line(void *ctx, char mark, struct slice line)
 {
     struct comparison *c = ctx;
     report(c, &(struct difference){
-                .kind = DIFFERENCE_LINE, .part = c->part, .mark = mark, .line = line});
+                  .kind = DIFFERENCE_LINE, .part = c->part, .mark = mark, .line = line});
 }
 
 // Reports a field line without its CR.
@@ -176,12 +176,12 @@ static uint64_t first_difference(struct slice a, struct slice b)
 }
 
 static void report_bytes(struct comparison *c, enum difference_kind kind, struct slice a,
-                       struct slice b)
+                         struct slice b)
 {
     report(c, &(struct difference){.kind = kind,
-                                 .part = c->part,
-                                 .bytes = {a.len, b.len},
-                                 .offset = first_difference(a, b)});
+                                   .part = c->part,
+                                   .bytes = {a.len, b.len},
+                                   .offset = first_difference(a, b)});
 }
 
 // Replaces two JSON texts by their indented forms. False: one is not JSON, or memory is out.
@@ -233,8 +233,8 @@ static void compare_bodies(struct comparison *c, enum record_side side)
         report_bytes(c, DIFFERENCE_BYTES, a, b);
     else
         report(c, &(struct difference){.kind = DIFFERENCE_UNKEPT,
-                                     .part = c->part,
-                                     .bytes = {first->bytes, second->bytes}});
+                                       .part = c->part,
+                                       .bytes = {first->bytes, second->bytes}});
 }
 
 // Whether interim responses are the same but for their reason phrases.

@@ -8,7 +8,7 @@
 #include "ws_messages.h"
 
 enum {
-    SLICES = 22, // of a record_exchange
+    SLICES = 22,             // of a record_exchange
     MESSAGES_MAX = 64 << 20, // bytes of the lines of messages; further messages are not compared
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Exchanges as an HTTP Archive, HAR 1.2 (http://www.softwareishard.com/blog/har-12-spec/). Members
-// that begin with an underscore are extensions: _webSocketMessages as Chrome writes them, and _adit.
+// that begin with an underscore are extensions: _webSocketMessages as Chrome writes them, and
+// _adit.
 #include <inttypes.h>
 #include "common/base/utf8.h"
 #include "common/io/loop.h"
@@ -58,8 +59,8 @@ static struct slice take(struct slice *s, char separator)
     return part;
 }
 
-// Writes the pairs of "a=b&c=d", decoded. Some readers decode them once more, but not the names of a
-// query: everywhere else a percent sign stays escaped.
+// Writes the pairs of "a=b&c=d", decoded. Some readers decode them once more, but not the names of
+// a query: everywhere else a percent sign stays escaped.
 static void put_parameters(struct har *h, const char *key, struct slice s, bool is_query)
 {
     struct buf text = {0};
@@ -261,8 +262,8 @@ static int64_t at_least(int64_t ns, int64_t least)
     return ns > least ? ns : least;
 }
 
-// HAR wants parts that add up to the whole. So the points in time are put in order: begun, connected,
-// sent on, last byte of the request, answered, ended.
+// HAR wants parts that add up to the whole. So the points in time are put in order: begun,
+// connected, sent on, last byte of the request, answered, ended.
 static void put_timings(struct har *h)
 {
     const struct record_exchange *x = h->x;

@@ -45,8 +45,8 @@ static bool take_own_via(struct http_head *head, struct slice *via)
     return true;
 }
 
-// Removes what a relay or a proxy added: the forwarding fields, which replaced those of the visitor,
-// and the last element of Via.
+// Removes what a relay or a proxy added: the forwarding fields, which replaced those of the
+// visitor, and the last element of Via.
 static void remove_forwarding_fields(struct http_head *head)
 {
     size_t kept = 0;
@@ -190,8 +190,8 @@ static bool frame(struct export_request *r, const struct record_exchange *x)
            head_add(&r->head, SLICE("Transfer-Encoding"), SLICE("chunked"));
 }
 
-// Whether the request is valid HTTP. A record is a file that anyone may have written, and curl would
-// read a file for a field that begins with @.
+// Whether the request is valid HTTP. A record is a file that anyone may have written, and curl
+// would read a file for a field that begins with @.
 static bool is_valid(const struct http_head *head)
 {
     bool ok = head->method.len > 0 && chars_are(head->method, CHAR_TOKEN) && head->target.len > 0 &&
@@ -232,8 +232,9 @@ const char *export_request_make(struct export_request *r, const struct record_ex
     head->target = x->target;
     head->authority = view == EXPORT_AS_SERVICE_GOT || x->host.len == 0 ? x->upstream : x->host;
     head->minor_version = slice_eq(x->protocol, SLICE("HTTP/1.0")) ? 0 : 1;
-    bool ok = add_lines(head, x->request_head) &&
-              (view == EXPORT_AS_SERVICE_GOT ? make_as_service_got(r, x) : make_as_visitor_sent(r, x));
+    bool ok =
+        add_lines(head, x->request_head) &&
+        (view == EXPORT_AS_SERVICE_GOT ? make_as_service_got(r, x) : make_as_visitor_sent(r, x));
     remove_redacted(head, x);
     if (!ok || !frame(r, x))
         return "it has too many fields, or memory is out";

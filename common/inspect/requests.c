@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Lists exchanges, the newest at the bottom.
+// `requests`: lists exchanges, the newest at the bottom.
 #include <stdlib.h>
 #include "command.h"
 #include "requests_follow.h"
@@ -37,7 +37,7 @@ struct requests {
     uint64_t printed;
     struct filter *filter;
     struct record_reader *reader;
-    struct follow state; // the printer, and what --follow needs
+    struct follow state; // the printer, and the state of --follow
 };
 
 static void take(struct inspect_call *call, int option, const char *value)
@@ -64,12 +64,13 @@ static void print(struct requests *q, const struct record_exchange *x)
         follow_ended(&q->state, x->seq);
 }
 
+// Whether the exchange began after the listing: follow_run prints it.
 static bool is_new(const struct requests *q, const struct record_exchange *x)
 {
-    return q->follow && x->seq > q->state.last_seq; // its turn comes
+    return q->follow && x->seq > q->state.last_seq;
 }
 
-// Returns 0 or an SQLite error.
+// Returns 0 or an error of the reader.
 static int list_all(struct requests *q)
 {
     struct record_exchange x;
@@ -82,7 +83,7 @@ static int list_all(struct requests *q)
     return status < 0 ? -status : 0;
 }
 
-// The rows of the newest matches, newest first.
+// Collects the rows of the newest matches, newest first.
 static int find_newest(struct requests *q, struct buf *rows)
 {
     struct record_exchange x;

@@ -2,9 +2,9 @@
 #include "row_layout.h"
 
 enum {
-    METHOD_MAX = 16,       // of a method, on a line that has all columns
-    METHOD_NARROW_MAX = 8, // and on others
-    PART_COLUMNS_MIN = 4   // a part that would get less is left out
+    METHOD_MAX = 16,       // columns of a method on a line with all columns
+    METHOD_NARROW_MAX = 8, // and on other lines
+    PART_COLUMNS_MIN = 4   // a part with less room is left out
 };
 
 static size_t least(size_t a, size_t b)
@@ -41,8 +41,8 @@ static size_t with_gap(size_t part)
     return part > 0 ? part + ROW_GAP : 0;
 }
 
-// A remark is told whole when all fits, or when it takes no more than half of the room; else in its
-// short form. That takes what the path leaves, or half of the room: the host gives way to it.
+// Gives the remark its share: whole when everything fits, or when it takes at most half of the
+// room; else in its short form, with what the path leaves or half of the room. The host comes last.
 static void share_remark(size_t room, const struct row_parts *parts, struct row_shares *s)
 {
     size_t others = parts->path + with_gap(parts->host);
@@ -62,7 +62,7 @@ struct row_shares row_share(size_t room, const struct row_parts *parts)
     share_remark(room, parts, &s);
     size_t rest = room - with_gap(s.remark);
     size_t host = with_gap(parts->host);
-    // Of what is left a host that is long leaves two thirds to the path.
+    // A long host leaves at least two thirds of the rest to the path.
     size_t path = most(rest > host ? rest - host : 0, rest - rest / 3);
     s.path = least(parts->path, path);
     size_t left = rest - s.path;

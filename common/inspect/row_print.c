@@ -16,7 +16,8 @@ void row_printer_init(struct row_printer *p, FILE *out, bool json, bool goes_on)
     p->now_ns = wall_clock_ns();
 }
 
-// Of a host that is too long to be kept the beginning is, and no other one is the same.
+// Whether the host differs from the first one, which is remembered. One that is longer than
+// ROW_HOST_MAX differs from every other.
 static bool is_other_host(struct row_printer *p, struct slice host)
 {
     size_t len = host.len < ROW_HOST_MAX ? host.len : ROW_HOST_MAX;
@@ -28,8 +29,8 @@ static bool is_other_host(struct row_printer *p, struct slice host)
     return false;
 }
 
-// For the column of times and its name.
-static void look_at_time(struct row_printer *p, int64_t began_ns)
+// Widens the column of times for this one, and notes whether its zone differs from today's.
+static void expect_time(struct row_printer *p, int64_t began_ns)
 {
     char zone[2][TEXT_TIME_MAX];
     enum text_date date = text_date_of(began_ns, p->now_ns);
@@ -45,7 +46,7 @@ void row_printer_expect(struct row_printer *p, const struct record_exchange *x)
     if (p->json)
         return;
     if (p->terminal)
-        look_at_time(p, x->began_ns);
+        expect_time(p, x->began_ns);
     if (!p->hosts)
         p->hosts = is_other_host(p, x->host);
 }

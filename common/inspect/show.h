@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Shows one exchange to people. show_exchange has the order of its parts, which are a file each.
+// Shows one exchange to people: show_exchange calls the parts in their order.
 //
 // Untrusted text never begins a row of the terminal: heads follow "> " and "< ", bodies follow four
 // spaces, and a line that is longer than the terminal continues after four spaces. So a row that

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How an exchange ended, what there is to say of it, and where its time went.
+// Writes how an exchange ended, with notes, and how its time was spent.
 #include <inttypes.h>
 #include "common/io/loop.h"
 #include "recorded.h"
@@ -9,11 +9,11 @@
 #include "write.h"
 
 enum {
-    LABEL_COLUMNS = 10,  // that a label takes
-    DIGEST_COLUMNS = 80, // a digest is left out on terminals that are narrower
+    LABEL_COLUMNS = 10,  // of a label and the space behind it
+    DIGEST_COLUMNS = 80, // narrower terminals get no digests
 };
 
-// What begins each line, in a column.
+// Writes the label that begins each line.
 static void put_label(const struct show *s, const char *label)
 {
     (void)fprintf(s->out, "%s%-9s%s ", text_colour(s->colours, TEXT_DIM), label,
@@ -44,8 +44,8 @@ static void put_counts(const struct show *s, const struct record_exchange *x, en
 
 static void put_peer(const struct show *s, const struct record_exchange *x)
 {
-    const bool unchecked[2] = {false, false}; // show does not read whole bodies for that
-    struct agreement a = agreement_of(x, unchecked);
+    const bool undamaged[2] = {false, false}; // not checked: show does not read whole bodies for it
+    struct agreement a = agreement_of(x, undamaged);
     if (!x->peer.known && (x->tunnel.len == 0 || x->outcome.len == 0))
         return;
     put_label(s, "far end");
@@ -132,7 +132,7 @@ static void put_piece(const struct show *s, enum text_colour colour, char c, int
     show_coloured(s, colour, piece);
 }
 
-// A part's piece of the bar: from its first column to its last, at least one when it took any time.
+// Draws the piece of the bar for a part: one column at least when it took any time.
 static void put_bar(const struct show *s, int64_t before, int64_t part, int64_t total)
 {
     double scale = total > 0 ? (double)SHOW_BAR / (double)total : 0;
@@ -146,11 +146,11 @@ static void put_bar(const struct show *s, int64_t before, int64_t part, int64_t 
     put_piece(s, TEXT_DIM, '.', SHOW_BAR - to);
 }
 
-// Without the bar where it would not fit.
+// A terminal that is too narrow gets no bar.
 void show_timing(const struct show *s, const struct record_exchange *x)
 {
     enum {
-        BEFORE = 22 // columns of the name and the time
+        BEFORE = 22 // columns of the label and the time
     };
     char number[TEXT_NUMBER_MAX];
     struct timing t;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the parts of `show` share: where it is shown, and words of ours.
+// The terminal of `show`: its size, wrapped untrusted text, coloured text of ours.
 #include <sys/ioctl.h>
 #include "common/base/printable.h"
 #include "shell_quote.h"
@@ -10,7 +10,7 @@ enum {
     TAB_STOP = 8, // columns
 };
 
-// Rows of a terminal, 0 when it does not say.
+// The rows of a terminal; 0 when they are not known.
 static size_t terminal_rows(FILE *out)
 {
     struct winsize size = {0};
@@ -27,7 +27,7 @@ void show_measure_terminal(struct show *s)
     s->rows = rows < SHOW_ROWS_MIN ? SHOW_ROWS_MIN : rows > SHOW_ROWS_MAX ? SHOW_ROWS_MAX : rows;
 }
 
-// Takes the next character off a text, or a tab, which ends at the next eighth column.
+// Takes the next character off a text. A tab is shown as it is and extends to the next tab stop.
 static struct shown next_shown(struct printable *p, struct slice *s, size_t column)
 {
     if (s->p[0] != '\t')
@@ -38,7 +38,7 @@ static struct shown next_shown(struct printable *p, struct slice *s, size_t colu
     return tab;
 }
 
-// Where rows do not end.
+// Writes text where no rows end: tabs stay.
 static void put_tabbed(FILE *out, struct slice s)
 {
     while (s.len > 0) {
@@ -100,7 +100,7 @@ void show_safe(const struct show *s, const char *before, struct slice text, cons
     (void)fputs(after, s->out);
 }
 
-// Words for a shell are visible ASCII in lines: they may leave as they are.
+// The command is safe as it is: shell_quote yields visible ASCII in short lines.
 void show_command(const struct show *s, const struct record_exchange *x, const char *options,
                   const char *after)
 {
