@@ -15,7 +15,7 @@ void console_resized(struct console *c)
 {
     if (!c->terminal)
         return;
-    const size_t columns = text_terminal(stdout);
+    const size_t columns = text_terminal_columns(stdout);
     c->format.columns = columns < LINE_COLUMNS_MAX ? columns : LINE_COLUMNS_MAX;
 }
 

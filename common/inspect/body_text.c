@@ -13,10 +13,10 @@
 #include "url_escape.h"
 #include "write.h"
 
-// One body and what is inside it.
+// The state of laying out one body, with the multiparts in it.
 struct layout {
     const struct body_text *b;
-    size_t parts; // told so far
+    size_t parts; // shown so far
     size_t depth;
 };
 
@@ -31,11 +31,10 @@ static void put_line(const struct body_text *b, enum body_line_kind kind, struct
     b->put(b->ctx, &line);
 }
 
-// Says how much more of a part there is.
-static void put_more(const struct body_text *b, const char *what)
+static void put_more(const struct body_text *b, const char *amount)
 {
     char text[64];
-    (void)snprintf(text, sizeof(text), "… %s of this part", what);
+    (void)snprintf(text, sizeof(text), "… %s of this part", amount);
     put_line(b, BODY_LINE_MORE, slice_str(text));
 }
 
@@ -82,7 +81,7 @@ void body_hex(const struct body_text *b, struct slice body, size_t max)
     }
 }
 
-// The type alone, without its parameters and what cannot be a type.
+// The media type without its parameters, up to the first character that no type has.
 static struct slice bare_type(struct slice type)
 {
     size_t len = 0;
@@ -129,8 +128,10 @@ static bool is_blank(char c)
     return c == '\n' || c == '\r' || c == '\t';
 }
 
-// Text of another character set than UTF-8 is mostly ASCII, what only calls itself text is not;
-// and a few bytes of a binary format may be UTF-8 by chance, but then half are controls.
+// Counts characters that cannot be shown as they are. Text of another character set than UTF-8 is
+// mostly ASCII, so up to half may be hidden where the type says text. A few bytes of a binary
+// format may be UTF-8 by chance, with many control characters: without a text type a quarter is the
+// limit.
 bool body_is_text(struct slice type, struct slice body)
 {
     struct printable p = {0};
@@ -139,7 +140,7 @@ bool body_is_text(struct slice type, struct slice body)
     bool by_type = is_text_type(type);
     if (!by_type && !utf8_is_readable(body))
         return false;
-    struct slice s = slice_of(body.p, body.len < BODY_TEXT_LOOK ? body.len : BODY_TEXT_LOOK);
+    struct slice s = slice_of(body.p, body.len < BODY_TEXT_PROBE ? body.len : BODY_TEXT_PROBE);
     while (s.len > 0) {
         bool may_stay = is_blank(s.p[0]) || utf8_is_truncated(s);
         all++;
@@ -175,8 +176,8 @@ static struct slice take_to(struct slice *rest, char end)
     return taken;
 }
 
-// Undoes the escapes of a name or a value, which becomes one line: a line end in it (CR LF in
-// forms, whatever was typed) is \\n.
+// Decodes a name or a value of a form to one line. Browsers send the line ends of a text field as
+// CR LF; they become \\n.
 static bool append_decoded(struct buf *out, struct slice s)
 {
     struct buf text = {0};
@@ -193,7 +194,7 @@ static bool append_decoded(struct buf *out, struct slice s)
     return ok;
 }
 
-// A pair whose memory is out stays as it came.
+// Without memory the pair is shown undecoded.
 static void put_pair(const struct body_text *b, struct slice pair)
 {
     struct buf text = {0};
@@ -211,7 +212,7 @@ static void put_pair(const struct body_text *b, struct slice pair)
     buf_free(&text);
 }
 
-// Whether it can be meant as a form: what is sent with `curl -d` says so of JSON, too.
+// Whether the body looks like a form. `curl -d` gives JSON the type of a form, too.
 static bool may_be_form(struct slice body)
 {
     return body.len > 0 && memchr(body.p, '=', body.len) && !looks_like_json(body);
@@ -235,7 +236,7 @@ static void put_form(const struct body_text *b, struct slice body)
     }
 }
 
-// Into a remark, in which a quote is no end of what is quoted.
+// A word for a remark, cut to BODY_TEXT_WORD_MAX. Quotes in it stay: remarks are not parsed.
 static const char *word(struct slice s, char out[static BODY_TEXT_WORD_MAX + 4])
 {
     size_t len = utf8_prefix_len(s, BODY_TEXT_WORD_MAX);
@@ -275,7 +276,7 @@ static void put_part_title(const struct body_text *b, const char *number,
 static void put_any(struct layout *l, const struct body_text *b, struct slice body,
                     const char *number);
 
-// The first lines of a part, and how many there are besides.
+// A sink that passes the first lines of a part on and counts the others.
 struct part_lines {
     const struct body_text *of;
     size_t left;
@@ -329,7 +330,7 @@ static void put_part(struct layout *l, const struct multipart_part *part, const 
     put_more(l->b, what);
 }
 
-// False, and no line: it cannot be taken apart.
+// False, and no line: the body has no valid boundary, or no delimiter.
 static bool put_parts(struct layout *l, const struct body_text *b, struct slice body,
                       const char *before)
 {
@@ -354,7 +355,7 @@ static bool put_parts(struct layout *l, const struct body_text *b, struct slice 
     return true;
 }
 
-// What is text, or is multipart.
+// Lays out a body that is text or multipart.
 static void put_any(struct layout *l, const struct body_text *b, struct slice body,
                     const char *number)
 {
@@ -379,7 +380,7 @@ static void put_any(struct layout *l, const struct body_text *b, struct slice bo
         body_hex(b, body, b->part_hex_bytes);
 }
 
-// Whether it can be taken apart, although not all of it may be text.
+// Whether the body is a multipart that can be taken apart, even if not all parts are text.
 static bool is_multipart(const struct body_text *b, struct slice body)
 {
     struct multipart m;

@@ -3,17 +3,13 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
 #include "common/base/help.h"
 #include "common/base/output.h"
 #include "common/base/process.h"
-#include "common/record/flush.h"
-#include "text.h"
+#include "write.h"
 
 enum {
-    OPTIONS_MAX = 32, // of a command, and the end
+    OPTIONS_MAX = 32, // of a command, the entry that ends them included
     OPTION_DATA = 1,
     OPTION_HELP = 2,
     OPTION_DECODE_ALL = 3
@@ -22,8 +18,8 @@ enum {
 static const struct option_advice usual_advice[] = {
     {"v",
      "it is the version only where no command stands before it; there is no more to tell here"},
-    {"o", "it goes to the standard output: write > FILE behind it"},
-    {"output", "it goes to the standard output: write > FILE behind it"},
+    {"o", "the result goes to standard output: append > FILE"},
+    {"output", "the result goes to standard output: append > FILE"},
     {NULL, NULL},
 };
 
@@ -41,20 +37,22 @@ static void print_help(const struct inspect_call *call, const struct inspect_spe
     if (call->filters)
         help_text(&h, filter_flags_help);
     help_text(&h, state);
-    help_text(&h, "  --decode-all         decode bodies whole, also where they become more than a\n"
-                  "                       hundred times larger, or all of them many\n"
-                  "  --help               also -h\n"
-                  "\n");
+    help_text(&h,
+              "  --decode-all         decode every body whole: without it, a body that grows more\n"
+              "                       than 100 times when decoded is cut, and so are more\n"
+              "                       once all of them grew by 256 MiB\n"
+              "  --help               also -h\n"
+              "\n");
     help_text(&h, spec->statuses ? spec->statuses : usual);
     help_end(&h);
 }
 
-void inspect_usage(struct inspect_call *call, const char *text, const char *what)
+void inspect_usage(struct inspect_call *call, const char *text, const char *word)
 {
     const char *program = call->program->name;
     char shown[OPTIONS_SHOWN_MAX];
     char message[OPTIONS_MESSAGE_MAX];
-    (void)snprintf(message, sizeof(message), "%s%s", text, options_redact(what, shown));
+    (void)snprintf(message, sizeof(message), "%s%s", text, options_redact(word, shown));
     options_redact_tokens(message);
     (void)fprintf(stderr, "%s %s: ", program, call->name);
     write_safe(stderr, slice_str(message));
@@ -92,9 +90,9 @@ int inspect_end(const struct inspect_call *call, int status)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return status;
-    const int why = output_failed(); // perhaps long ago
+    const int why = output_failed(); // the errno of the first write that failed
     if (why == EPIPE)
-        return INSPECT_FAILED; // nobody wants to know
+        return INSPECT_FAILED; // the reader left on purpose: no message
     return inspect_fail(call, "cannot write: ", strerror(why));
 }
 
@@ -106,7 +104,7 @@ static size_t count_options(const struct option *list)
     return n;
 }
 
-// The options of a command with those that all have; false when there is no room.
+// Joins the options of a command with those that all have. False: more than OPTIONS_MAX.
 static bool join_options(const struct inspect_call *call, const struct option *own,
                          struct option out[static OPTIONS_MAX])
 {
@@ -165,7 +163,7 @@ bool inspect_begin(struct inspect_call *call, const struct inspect_spec *spec, i
     int option = 0;
     call->name = argv[0];
     call->exit_status = -1;
-    // Who reads our output may leave: then there is nothing more to do.
+    // When the reader of our output leaves, there is nothing left to do: die of SIGPIPE.
     (void)signal(SIGPIPE, SIG_DFL);
     if (!join_options(call, spec->options, options)) {
         call->exit_status = inspect_fail(call, "too many options", "");
@@ -177,7 +175,7 @@ bool inspect_begin(struct inspect_call *call, const struct inspect_spec *spec, i
         take(call, spec, option);
     call->argc = call->walk.words;
     call->argv = argv + options_first_word(&call->walk);
-    call->walk.known = NULL; // it was ours
+    call->walk.known = NULL; // `options` ends with this call
     if (call->exit_status < 0 && !process_has_files(call->program->name, PROCESS_FILES_READ))
         call->exit_status = INSPECT_FAILED;
     return call->exit_status < 0;
@@ -194,162 +192,4 @@ uint64_t inspect_number(struct inspect_call *call, const char *option, const cha
                    option, range[0], range[1]);
     inspect_usage(call, text, value);
     return range[0];
-}
-
-bool inspect_directory(struct inspect_call *call, char out[static STATE_PATH_MAX])
-{
-    char why[PRIVATE_WHY_MAX];
-    char text[STATE_PATH_MAX + 64];
-    if (state_dir_existing(call->data, call->program->state, out, why))
-        return true;
-    (void)snprintf(text, sizeof(text), "cannot use the state directory %s: ", out);
-    call->exit_status = inspect_fail(call, text, why);
-    return false;
-}
-
-static void say_how_to_begin(const struct inspect_call *call, const char *dir)
-{
-    bool relay = strcmp(call->program->name, "aditd") == 0;
-    (void)inspect_fail(call, "there is no record yet in ", dir);
-    (void)fprintf(stderr,
-                  "%s writes one while it runs: start it with\n  %s%s%s\n"
-                  "or say with --data DIR where the record is.\n",
-                  relay ? "The relay" : "The agent", relay ? "aditd" : "adit http 8080",
-                  call->data ? " --data " : "", call->data ? "DIR" : "");
-}
-
-static void wait_for_writers(const struct inspect_call *call, const char *dir)
-{
-    char who[64] = "a program that records";
-    pid_t pid = 0;
-    if (flush_wait(dir, call->compares, FLUSH_WAIT_MS, &pid))
-        return;
-    if (pid > 0)
-        (void)snprintf(who, sizeof(who), "process %ld, which records,", (long)pid);
-    (void)fprintf(stderr,
-                  "%s %s: the newest exchanges may be missing: %s has not written all yet\n",
-                  call->program->name, call->name, who);
-}
-
-struct record_reader *inspect_open(struct inspect_call *call)
-{
-    char dir[STATE_PATH_MAX];
-    char path[STATE_PATH_MAX + 16];
-    char why[RECORD_WHY_MAX];
-    if (!inspect_directory(call, dir))
-        return NULL;
-    if (!call->follows)
-        wait_for_writers(call, dir);
-    record_path(dir, path);
-    call->exit_status = INSPECT_FAILED;
-    if (access(path, F_OK) && (errno == ENOENT || errno == ENOTDIR)) {
-        say_how_to_begin(call, dir);
-        return NULL;
-    }
-    struct record_reader *r = record_reader_open(dir, why);
-    if (!r)
-        (void)inspect_fail(call, "", why);
-    else
-        call->exit_status = -1;
-    if (r && call->decodes_all)
-        record_reader_decode_all(r);
-    return r;
-}
-
-void inspect_close(const struct inspect_call *call, struct record_reader *r)
-{
-    struct record_cut cut = {0};
-    if (r)
-        record_reader_cut(r, &cut);
-    record_reader_close(r);
-    if (cut.exchanges == 0)
-        return;
-    (void)fflush(stdout);
-    (void)fprintf(stderr,
-                  "%s %s: of %" PRIu64
-                  " exchange%s not all was decoded or searched, since it would be far larger than "
-                  "what was recorded; --decode-all does it:",
-                  call->program->name, call->name, cut.exchanges, text_plural(cut.exchanges));
-    for (size_t i = 0; i < sizeof(cut.ids) / sizeof(cut.ids[0]) && cut.ids[i][0]; i++) {
-        (void)fputc(' ', stderr);
-        write_safe(stderr, slice_str(cut.ids[i]));
-    }
-    (void)fputs(cut.exchanges > 3 ? " …\n" : "\n", stderr);
-}
-
-static struct filter *parse(struct inspect_call *call, const char *text)
-{
-    struct timespec now;
-    char name[64];
-    struct filter_mistake mistake = {0};
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    struct filter *f =
-        filter_new(slice_str(text), (int64_t)now.tv_sec * 1000000000 + now.tv_nsec, &mistake);
-    if (f)
-        return f;
-    (void)snprintf(name, sizeof(name), "%s %s", call->program->name, call->name);
-    filter_explain(stderr, name, slice_str(text), &mistake);
-    call->exit_status = INSPECT_USAGE;
-    return NULL;
-}
-
-// The arguments from `first` on, with spaces between. False: they do not fit.
-static bool join_words(const struct inspect_call *call, int first,
-                       char text[static FILTER_TEXT_MAX + 1])
-{
-    size_t len = 0;
-    text[0] = 0;
-    for (int i = first; i < call->argc; i++) {
-        size_t n = strlen(call->argv[i]);
-        if (n + 1 > FILTER_TEXT_MAX + 1 - len)
-            return false;
-        if (i > first)
-            text[len++] = ' ';
-        memcpy(text + len, call->argv[i], n + 1);
-        len += n;
-    }
-    return true;
-}
-
-struct filter *inspect_filter(struct inspect_call *call, int first)
-{
-    char words[FILTER_TEXT_MAX + 1];
-    bool fits = join_words(call, first, words) && !call->flags.too_long;
-    bool both = call->flags.len > 0 && call->argc > first;
-    int len = snprintf(call->filter, sizeof(call->filter), both ? "%s (%s)" : "%s%s",
-                       call->flags.text, words);
-    if (!fits || len < 0 || (size_t)len >= sizeof(call->filter)) {
-        inspect_usage(call, "this filter is too long", "");
-        return NULL;
-    }
-    // Each is read alone first, so that a mistake is shown in what was typed.
-    const char *const texts[] = {words, call->flags.text, call->filter};
-    struct filter *f = NULL;
-    for (size_t i = both ? 0 : 2; i < 3; i++) {
-        filter_free(f);
-        if (!(f = parse(call, texts[i])))
-            break;
-    }
-    return f;
-}
-
-void inspect_losses(const struct inspect_call *call, struct record_reader *r)
-{
-    struct record_losses losses;
-    char size[TEXT_NUMBER_MAX];
-    if (record_reader_losses(r, &losses))
-        return;
-    (void)fflush(stdout);
-    if (losses.shed > 0 || losses.shed_bytes > 0)
-        (void)fprintf(stderr,
-                      "%s %s: the record is not complete: %" PRIu64
-                      " exchanges and %s of bodies came faster than they could be kept\n",
-                      call->program->name, call->name, losses.shed,
-                      text_size(losses.shed_bytes, size));
-    if (losses.trouble.len == 0)
-        return;
-    (void)fprintf(stderr, "%s %s: writing the record had trouble: ", call->program->name,
-                  call->name);
-    write_safe(stderr, losses.trouble);
-    (void)fputc('\n', stderr);
 }

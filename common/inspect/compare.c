@@ -8,7 +8,7 @@
 #include "write.h"
 
 enum {
-    FIELDS_MAX = 1024, // that are compared one by one
+    FIELDS_MAX = 1024, // of a head or trailers; further fields are not compared
 };
 
 struct comparison {
@@ -17,10 +17,10 @@ struct comparison {
     void *ctx;
     const char *part;
     bool same;
-    bool lenient; // towards fields that differ each time
+    bool lenient; // ignore fields that differ with every answer
 };
 
-// Whether a value may be what this one is, in which something was left out.
+// Whether `value` may be the original of `redacted`: it has the same parts around each mark.
 static bool may_be(struct slice redacted, struct slice value)
 {
     const struct slice mark = SLICE("[redacted]");
@@ -43,9 +43,9 @@ static bool may_be(struct slice redacted, struct slice value)
            slice_eq(slice_of(value.p + value.len - redacted.len, redacted.len), redacted);
 }
 
-// Whether a field says nothing of what was answered: it is of a moment, of a connection, or not
-// known in one of the two.
-static bool is_passing(const struct difference *d)
+// Whether a difference says nothing about the answer: the field is of a moment or a connection, or
+// redacted in one of the two.
+static bool is_transient(const struct difference *d)
 {
     static const char *const names[] = {"date",    "connection",       "keep-alive",
                                         "upgrade", "proxy-connection", "transfer-encoding"};
@@ -57,9 +57,9 @@ static bool is_passing(const struct difference *d)
     return may_be(d->before, d->after) || may_be(d->after, d->before);
 }
 
-static void tell(struct comparison *c, const struct difference *d)
+static void report(struct comparison *c, const struct difference *d)
 {
-    if (c->lenient && is_passing(d))
+    if (c->lenient && is_transient(d))
         return;
     c->same = false;
     c->sink(c->ctx, d);
@@ -75,7 +75,7 @@ static void compare_value(struct comparison *c, struct slice name, struct slice 
         d.before = before;
     if (after.len > 0)
         d.after = after;
-    tell(c, &d);
+    report(c, &d);
 }
 
 static void compare_status(struct comparison *c)
@@ -93,7 +93,7 @@ static void compare_status(struct comparison *c)
 struct fields {
     size_t count;
     struct slice name[FIELDS_MAX], value[FIELDS_MAX];
-    bool told[FIELDS_MAX];
+    bool reported[FIELDS_MAX];
 };
 
 static void read_fields(struct fields *f, struct slice lines)
@@ -101,10 +101,10 @@ static void read_fields(struct fields *f, struct slice lines)
     f->count = 0;
     while (f->count < FIELDS_MAX &&
            record_next_field(&lines, &f->name[f->count], &f->value[f->count]))
-        f->told[f->count++] = false;
+        f->reported[f->count++] = false;
 }
 
-// The next field of this name from `from` on; count: there is none.
+// The index of the next field of this name from `from` on, or f->count.
 static size_t find_field(const struct fields *f, size_t from, struct slice name)
 {
     while (from < f->count && !slice_ieq(f->name[from], name))
@@ -112,8 +112,8 @@ static size_t find_field(const struct fields *f, size_t from, struct slice name)
     return from;
 }
 
-// All fields of one name: the first here against the first there, and so on, for among fields of
-// one name the order means something (RFC 9110 §5.3).
+// Compares all fields of one name in pairs: the first with the first, and so on. Only among fields
+// of the same name does the order matter (RFC 9110 §5.3).
 static void compare_name(struct comparison *c, struct fields *a, struct fields *b,
                          struct slice name)
 {
@@ -123,14 +123,14 @@ static void compare_name(struct comparison *c, struct fields *a, struct fields *
         struct difference d = {.kind = DIFFERENCE_FIELD, .part = c->part, .name = name};
         if (i < a->count) {
             d.before = a->value[i];
-            a->told[i] = true;
+            a->reported[i] = true;
         }
         if (j < b->count) {
             d.after = b->value[j];
-            b->told[j] = true;
+            b->reported[j] = true;
         }
         if (i == a->count || j == b->count || !slice_eq(d.before, d.after))
-            tell(c, &d);
+            report(c, &d);
         i = find_field(a, i + 1, name);
         j = find_field(b, j + 1, name);
     }
@@ -145,26 +145,26 @@ static void compare_fields(struct comparison *c, struct slice before, struct sli
     read_fields(&a, before);
     read_fields(&b, after);
     for (size_t i = 0; i < a.count; i++)
-        if (!a.told[i])
+        if (!a.reported[i])
             compare_name(c, &a, &b, a.name[i]);
     for (size_t i = 0; i < b.count; i++)
-        if (!b.told[i])
+        if (!b.reported[i])
             compare_name(c, &a, &b, b.name[i]);
 }
 
-static void tell_line(void *ctx, char mark, struct slice line)
+static void report_line(void *ctx, char mark, struct slice line)
 {
     struct comparison *c = ctx;
-    tell(c, &(struct difference){
-                .kind = DIFFERENCE_LINE, .part = c->part, .mark = mark, .line = line});
+    report(c, &(struct difference){
+                  .kind = DIFFERENCE_LINE, .part = c->part, .mark = mark, .line = line});
 }
 
-// A field line, without its CR.
-static void tell_field_line(void *ctx, char mark, struct slice line)
+// Reports a field line without its CR.
+static void report_field_line(void *ctx, char mark, struct slice line)
 {
     if (line.len > 0 && line.p[line.len - 1] == '\r')
         line.len--;
-    tell_line(ctx, mark, line);
+    report_line(ctx, mark, line);
 }
 
 static uint64_t first_difference(struct slice a, struct slice b)
@@ -175,17 +175,17 @@ static uint64_t first_difference(struct slice a, struct slice b)
     return i;
 }
 
-static void tell_bytes(struct comparison *c, enum difference_kind kind, struct slice a,
-                       struct slice b)
+static void report_bytes(struct comparison *c, enum difference_kind kind, struct slice a,
+                         struct slice b)
 {
-    tell(c, &(struct difference){.kind = kind,
-                                 .part = c->part,
-                                 .bytes = {a.len, b.len},
-                                 .offset = first_difference(a, b)});
+    report(c, &(struct difference){.kind = kind,
+                                   .part = c->part,
+                                   .bytes = {a.len, b.len},
+                                   .offset = first_difference(a, b)});
 }
 
-// The texts that are compared line by line: of JSON, its layout.
-static bool lay_out(struct slice *a, struct slice *b, struct buf *first, struct buf *second)
+// Replaces two JSON texts by their indented forms. False: one is not JSON, or memory is out.
+static bool indent_both(struct slice *a, struct slice *b, struct buf *first, struct buf *second)
 {
     if (!json_indent(*a, first) || !json_indent(*b, second) || !buf_append(first, "\n", 1) ||
         !buf_append(second, "\n", 1))
@@ -201,12 +201,12 @@ static void compare_texts(struct comparison *c, struct slice a, struct slice b)
     struct buf second = {0};
     struct slice x = a;
     struct slice y = b;
-    bool laid_out = lay_out(&x, &y, &first, &second);
-    enum line_diff_result result = line_diff(x, y, tell_line, c);
+    bool laid_out = indent_both(&x, &y, &first, &second);
+    enum line_diff_result result = line_diff(x, y, report_line, c);
     if (result == LINE_DIFF_SAME && laid_out)
-        tell_bytes(c, DIFFERENCE_LAYOUT, a, b);
-    else if (result != LINE_DIFF_TOLD)
-        tell_bytes(c, DIFFERENCE_BYTES, a, b);
+        report_bytes(c, DIFFERENCE_LAYOUT, a, b);
+    else if (result != LINE_DIFF_FOUND)
+        report_bytes(c, DIFFERENCE_BYTES, a, b);
     buf_free(&first);
     buf_free(&second);
 }
@@ -230,15 +230,15 @@ static void compare_bodies(struct comparison *c, enum record_side side)
     if (whole && utf8_is_readable(a) && utf8_is_readable(b))
         compare_texts(c, a, b);
     else if (whole || (common > 0 && memcmp(a.p, b.p, common) != 0))
-        tell_bytes(c, DIFFERENCE_BYTES, a, b);
+        report_bytes(c, DIFFERENCE_BYTES, a, b);
     else
-        tell(c, &(struct difference){.kind = DIFFERENCE_UNKEPT,
-                                     .part = c->part,
-                                     .bytes = {first->bytes, second->bytes}});
+        report(c, &(struct difference){.kind = DIFFERENCE_UNKEPT,
+                                       .part = c->part,
+                                       .bytes = {first->bytes, second->bytes}});
 }
 
-// Whatever their reason phrases are.
-static bool alike_interim(struct slice a, struct slice b)
+// Whether interim responses are the same but for their reason phrases.
+static bool same_interim(struct slice a, struct slice b)
 {
     struct recorded_interim x;
     struct recorded_interim y;
@@ -255,11 +255,11 @@ static void compare_interim(struct comparison *c)
 {
     struct slice a = c->a->x.interim;
     struct slice b = c->b->x.interim;
-    if (slice_eq(a, b) || (c->lenient && alike_interim(a, b)))
+    if (slice_eq(a, b) || (c->lenient && same_interim(a, b)))
         return;
-    enum line_diff_result result = line_diff(a, b, tell_field_line, c);
-    if (result != LINE_DIFF_TOLD)
-        tell_bytes(c, DIFFERENCE_BYTES, a, b);
+    enum line_diff_result result = line_diff(a, b, report_field_line, c);
+    if (result != LINE_DIFF_FOUND)
+        report_bytes(c, DIFFERENCE_BYTES, a, b);
 }
 
 static void compare_messages(struct comparison *c)
@@ -268,14 +268,14 @@ static void compare_messages(struct comparison *c)
     struct slice b = buf_slice(&c->b->messages);
     if (slice_eq(a, b))
         return;
-    enum line_diff_result result = line_diff(a, b, tell_line, c);
-    if (result != LINE_DIFF_TOLD)
-        tell_bytes(c, DIFFERENCE_BYTES, a, b);
+    enum line_diff_result result = line_diff(a, b, report_line, c);
+    if (result != LINE_DIFF_FOUND)
+        report_bytes(c, DIFFERENCE_BYTES, a, b);
 }
 
-// What was upgraded is messages, which come at will in frames of any form: their bytes as they
-// passed (with random masks, or compressed) say nothing.
-static void compare_contents(struct comparison *c, enum record_side side)
+// After an upgrade the messages are compared instead: the same messages differ as bytes, in frames,
+// masks and compression.
+static void compare_body_unless_upgraded(struct comparison *c, enum record_side side)
 {
     if (!(c->a->x.flags & c->b->x.flags & RECORD_UPGRADED))
         compare_bodies(c, side);
@@ -294,7 +294,7 @@ static void compare_requests(struct comparison *c)
     c->part = "request head";
     compare_fields(c, a->request_head, b->request_head);
     c->part = "request body";
-    compare_contents(c, RECORD_REQUEST);
+    compare_body_unless_upgraded(c, RECORD_REQUEST);
     c->part = "request trailers";
     compare_fields(c, a->body[RECORD_REQUEST].trailers, b->body[RECORD_REQUEST].trailers);
 }
@@ -307,7 +307,7 @@ static void compare_responses(struct comparison *c)
     compare_interim(c);
     c->part = "answer";
     compare_status(c);
-    if (!c->lenient) { // a tunnel does not carry them, nor did the record of before
+    if (!c->lenient) { // a tunnel does not carry these, and older records lack them
         if (a->status && b->status)
             compare_value(c, SLICE("protocol"), a->response_protocol, b->response_protocol);
         if (a->status == b->status)
@@ -318,7 +318,7 @@ static void compare_responses(struct comparison *c)
     c->part = "response head";
     compare_fields(c, a->response_head, b->response_head);
     c->part = "response body";
-    compare_contents(c, RECORD_RESPONSE);
+    compare_body_unless_upgraded(c, RECORD_RESPONSE);
     c->part = "response trailers";
     compare_fields(c, a->body[RECORD_RESPONSE].trailers, b->body[RECORD_RESPONSE].trailers);
     c->part = "messages";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Exchanges kept in memory, so that two of one reader can be held against each other.
+// Copies exchanges into memory: a reader has one at a time, and a comparison needs two.
 #include <stdlib.h>
 #include "common/base/utf8.h"
 #include "compare.h"
@@ -8,8 +8,8 @@
 #include "ws_messages.h"
 
 enum {
-    SLICES = 22,
-    MESSAGES_MAX = 64 << 20, // bytes of the lines of messages that are compared
+    SLICES = 22,             // of a record_exchange
+    MESSAGES_MAX = 64 << 20, // bytes of the lines of messages; further messages are not compared
 };
 
 static void list_slices(struct record_exchange *x, struct slice *list[static SLICES])
@@ -66,7 +66,7 @@ static bool load_body(struct compare_input *c, struct record_reader *r, enum rec
     return c->bytes[side] != NULL;
 }
 
-// Text as it is but for what would begin another line; of all else its length and its hash.
+// Appends text with its line feeds escaped; of a binary or undecodable message its hash.
 static bool add_text(struct buf *out, const struct ws_message *m)
 {
     char digest[32];

@@ -4,12 +4,12 @@
 #include "write.h"
 
 enum {
-    LINE_MAX_SHOWN = 2000, // bytes of a line; bodies without line feeds are long ones
+    LINE_BYTES_MAX = 2000, // of a line: a body without line feeds is one long line
 };
 
 struct printer {
     FILE *out;
-    const char *part; // the last one told
+    const char *part; // of the last difference, compared by address
 };
 
 static void print_part(struct printer *p, const char *part)
@@ -25,9 +25,9 @@ static void print_line(struct printer *p, char mark, struct slice s)
         (void)fputc(mark == '\\' ? '\\' : mark, p->out);
     if (mark == '\\')
         (void)fputc(' ', p->out);
-    write_safe(p->out, s.len > LINE_MAX_SHOWN ? slice_of(s.p, LINE_MAX_SHOWN) : s);
-    if (s.len > LINE_MAX_SHOWN)
-        (void)fprintf(p->out, " … and %zu bytes", s.len - LINE_MAX_SHOWN);
+    write_safe(p->out, s.len > LINE_BYTES_MAX ? slice_of(s.p, LINE_BYTES_MAX) : s);
+    if (s.len > LINE_BYTES_MAX)
+        (void)fprintf(p->out, " … and %zu bytes", s.len - LINE_BYTES_MAX);
     (void)fputc('\n', p->out);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Deletes recorded exchanges.
+// `delete`: asks, then erases exchanges from the record and from the bytes of its files.
 #include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -26,22 +26,22 @@ static const char help[] =
 
 static const char statuses[] = "Exit status: 0, 1 failure or a no, 2 usage.\n";
 
-struct erasure {
+struct deletion {
     bool yes, all, json;
     char dir[STATE_PATH_MAX];
     struct filter *filter;
     struct record_reader *reader;
-    int64_t last;              // what came later was not agreed on
-    uint64_t matches, running; // found
-    uint64_t kept;             // bytes of the bodies of those found
+    int64_t last;              // the newest row when the user was asked: later ones stay
+    uint64_t matches, running; // exchanges found that have ended, and that run
+    uint64_t kept;             // bytes of the matches in the record
     uint64_t count, bytes;     // deleted
-    size_t damaged;            // files of records that were put aside, and are there still
-    bool left;                 // something of it is in the files: a reader stands still
+    size_t damaged;            // damaged records that were put aside and still exist
+    bool left;                 // deleted bytes are still in the files: a reader blocks the erasing
 };
 
 static void take(struct inspect_call *call, int option, const char *value)
 {
-    struct erasure *d = call->ctx;
+    struct deletion *d = call->ctx;
     (void)value;
     switch (option) {
     case 'y': d->yes = true; return;
@@ -56,7 +56,7 @@ static uint64_t bytes_of(const struct record_exchange *x)
     return x->body[0].kept + x->body[1].kept + x->request_head.len + x->response_head.len;
 }
 
-static int count_matches(struct erasure *d)
+static int count_matches(struct deletion *d)
 {
     struct record_exchange x;
     d->last = record_reader_newest(d->reader);
@@ -72,7 +72,7 @@ static int count_matches(struct erasure *d)
     return status < 0 ? -status : 0;
 }
 
-static bool is_agreed(const struct erasure *d)
+static bool is_agreed(const struct deletion *d)
 {
     char size[TEXT_NUMBER_MAX];
     char answer[16] = "";
@@ -84,8 +84,9 @@ static bool is_agreed(const struct erasure *d)
     return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
-// The next few matches behind `after`; `after` becomes the last one looked at.
-static int find_batch(struct erasure *d, int64_t *after, struct erase_target *targets, size_t *n)
+// Finds the next matches after row `*after`, as many as are deleted at once; `*after` becomes the
+// last row that was read.
+static int find_batch(struct deletion *d, int64_t *after, struct erase_target *targets, size_t *n)
 {
     struct record_exchange x;
     uint64_t bytes = 0;
@@ -108,7 +109,7 @@ static int find_batch(struct erasure *d, int64_t *after, struct erase_target *ta
     return status < 0 ? -status : 0;
 }
 
-static int erase_all(struct erasure *d)
+static int erase_all(struct deletion *d)
 {
     struct erase_target targets[ERASE_BATCH];
     struct record_eraser *e = NULL;
@@ -126,7 +127,7 @@ static int erase_all(struct erasure *d)
     return error;
 }
 
-static void print_result(const struct erasure *d)
+static void print_result(const struct deletion *d)
 {
     char size[TEXT_NUMBER_MAX];
     struct json_writer w = {.out = stdout};
@@ -147,8 +148,8 @@ static void print_result(const struct erasure *d)
     json_end_line(&w);
 }
 
-// Names the deleted bytes that a search of the files may still find.
-static int say_left(const struct inspect_call *call, const struct erasure *d)
+// Says which deleted bytes a search of the files may still find. Returns the exit status.
+static int report_left(const struct inspect_call *call, const struct deletion *d)
 {
     if (d->damaged > 0)
         (void)fprintf(stderr,
@@ -165,7 +166,7 @@ static int say_left(const struct inspect_call *call, const struct erasure *d)
         "");
 }
 
-static int run(struct inspect_call *call, struct erasure *d)
+static int run(struct inspect_call *call, struct deletion *d)
 {
     int error = count_matches(d);
     if (error)
@@ -174,7 +175,7 @@ static int run(struct inspect_call *call, struct erasure *d)
     bool asks = d->matches > 0 || (d->all && d->damaged > 0);
     if (asks && !d->yes && !is_agreed(d))
         return inspect_fail(call, "nothing was deleted", "");
-    error = erase_all(d); // without matches too: what is left of others is overwritten
+    error = erase_all(d); // even without matches: overwrites what earlier deletions left
     if (d->all)
         d->damaged -= record_erase_damaged(d->dir, true);
     const bool stands = d->left || error == RECORD_READER_STALLED;
@@ -189,11 +190,11 @@ static int run(struct inspect_call *call, struct erasure *d)
             d->dir);
     if (error && !stands)
         return inspect_fail(call, "it ended early: ", record_errstr(error));
-    return say_left(call, d);
+    return report_left(call, d);
 }
 
-// Whether the command line says clearly what to delete, and somebody may be asked about it.
-static bool is_clear(struct inspect_call *call, const struct erasure *d)
+// Checks that the command line says what to delete, and that there is a terminal to ask at.
+static bool is_clear(struct inspect_call *call, const struct deletion *d)
 {
     if (d->all && inspect_has_filter(call))
         inspect_usage(call, "a filter or --all, not both", "");
@@ -215,7 +216,7 @@ int inspect_delete(const struct inspect_program *program, int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
     static const struct inspect_spec spec = {help, options, take, statuses};
-    struct erasure d = {0};
+    struct deletion d = {0};
     struct inspect_call call = {.program = program, .ctx = &d, .filters = true};
     if (!inspect_begin(&call, &spec, argc, argv) || !is_clear(&call, &d) ||
         !inspect_directory(&call, d.dir))

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// `diff`: prints how two exchanges differ.
 #include <stdio.h>
 #include "command.h"
 #include "compare_print.h"
@@ -22,7 +23,7 @@ static const char help[] =
 static const char statuses[] =
     "Exit status, as of diff(1): 0 the same, 1 different, 2 wrong usage or trouble.\n";
 
-// As diff(1) has it: 1 says that they differ, and nothing else.
+// As diff(1): 1 means different, and nothing else does.
 enum {
     DIFF_SAME = 0,
     DIFF_DIFFERENT = 1,

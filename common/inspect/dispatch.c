@@ -51,7 +51,7 @@ static int print_version(const struct dispatch *d, int argc, char **argv)
 {
     bool json = argc == 3 && strcmp(argv[2], "--json") == 0;
     if (argc > 2 && !json)
-        return usage(d, "behind version only --json can stand");
+        return usage(d, "version takes --json and nothing else");
     if (json)
         (void)printf("{\"program\":\"%s\",\"version\":\"%s\"}\n", d->program.name, ADIT_VERSION);
     else
@@ -64,7 +64,7 @@ static int print_help(const struct dispatch *d, int status)
     char name[16];
     char option[] = "--help";
     (void)snprintf(name, sizeof(name), "%s", d->program.name);
-    if (d->bare) // it knows its limits
+    if (d->bare) // it prints its limits in its help
         return d->bare(2, (char *[]){name, option, NULL});
     struct help h;
     help_begin(&h, stdout, NULL);
@@ -73,7 +73,7 @@ static int print_help(const struct dispatch *d, int status)
     return options_printed(d->program.name, status);
 }
 
-// The command that was meant by a word, with what stands before it, or "".
+// Puts a sentence with the command that `word` may have meant into `out`, or "".
 static void suggest(const struct dispatch *d, const char *word, char out[static SUGGESTION_MAX])
 {
     const char *names[DISPATCH_COMMANDS_MAX];
@@ -109,7 +109,7 @@ static int unknown_command(const struct dispatch *d, const char *word)
     return usage(d, text);
 }
 
-// Options before the command, or without one.
+// The first word is an option, and the program does nothing without a command.
 static int misplaced_option(const struct dispatch *d, int argc, char **argv)
 {
     static const struct option none[] = {{NULL, 0, NULL, 0}};
@@ -121,7 +121,7 @@ static int misplaced_option(const struct dispatch *d, int argc, char **argv)
         command = is_command(d, argv[i]) ? argv[i] : NULL;
     (void)options_next(&w);
     if (command)
-        (void)snprintf(text, sizeof(text), "options stand behind the command: %s %s %s",
+        (void)snprintf(text, sizeof(text), "options stand after the command: %s %s %s",
                        d->program.name, command, w.name);
     else
         (void)snprintf(text, sizeof(text), "a command stands first, as in %s %s; %s is none",

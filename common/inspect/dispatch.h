@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// From the first word of a command line to the command that it names, the same for both programs:
-// help, version, the commands of the record and those of the program itself.
+// Runs the command that the first word of a command line names, the same way in both programs:
+// help, version, the commands over the record, and those of the program itself.
 #pragma once
 #include "common/base/option_walk.h"
 #include "inspect.h"
@@ -18,11 +18,11 @@ struct dispatch {
     const struct dispatch_own {
         const char *name;
         dispatch_command *run;
-    } * commands;                       // besides those of the record; an entry of zeros ends it
+    } * commands;                       // besides those over the record; an entry of zeros ends it
     const struct option_advice *advice; // on words that are no commands; an entry of zeros ends it
-    dispatch_command *bare;             // what runs without a command; NULL: the help is shown
+    dispatch_command *bare;             // runs when no command is named; NULL: the help is printed
 };
 
-// Runs what argv[1] names. Returns the exit status: of what it ran, or 2 when there is no such
-// command, which it tells with the one that was meant.
+// Runs the command that argv[1] names. Returns its exit status; for an unknown command prints an
+// error with the nearest name and returns 2.
 int dispatch_run(const struct dispatch *d, int argc, char **argv);

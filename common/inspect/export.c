@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
+// `export`: finds the exchanges, opens the file, and writes them in one of the forms.
 #include "export.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include "command.h"
 #include "export_file.h"
-#include "nothing.h"
 #include "progress.h"
 #include "proto/http/chars.h"
 #include "text.h"
@@ -52,18 +52,18 @@ static const struct form forms[] = {
 
 struct options {
     const struct form *form;
-    const char *file; // NULL: the standard output
-    const char *path; // NULL: what was sent
+    const char *file; // NULL: standard output
+    const char *path; // NULL: the recorded target
     bool force, to_service;
 };
 
-// Whether a word is made as ids and their parts are.
+// Whether a word may be an id or a part of one.
 static bool has_id_digits(const char *word)
 {
     return strspn(word, ID_DIGITS) == strlen(word) && strlen(word) <= EXCHANGE_ID_LEN;
 }
 
-// Whether a word can be nothing but an exchange, as in show. No filter begins with a digit.
+// Whether a word can only name an exchange: "last", or a digit first, which no filter begins with.
 static bool is_id(const char *word)
 {
     size_t last = strlen("last");
@@ -71,8 +71,8 @@ static bool is_id(const char *word)
            (word[0] >= '0' && word[0] <= '9' && has_id_digits(word));
 }
 
-// Whether a word stands for an exchange where a filter may stand as well. The end of an id may
-// begin with a letter; a few words are both, and then they are filters: "shed".
+// Whether a word names an exchange where a filter may be as well. The end of an id may begin with a
+// letter; a word that is also a filter, like "shed", is taken for the filter.
 static bool is_exchange(const char *word)
 {
     struct filter_mistake mistake;
@@ -130,10 +130,10 @@ static void take_option(struct inspect_call *call, int option, const char *value
     }
 }
 
-// What is to be exported: the rows of ids, or else what a filter finds.
+// The exchanges to export: rows, found by their ids, or the matches of a filter.
 struct wanted {
     const struct filter *filter;
-    int64_t *rows; // NULL: the filter counts
+    int64_t *rows; // NULL: use the filter
     size_t count;
 };
 
@@ -157,13 +157,13 @@ static int write_all(struct inspect_call *call, struct export *e, const struct w
     int status = wanted->rows ? 0 : -record_reader_query(e->reader, &query);
     progress_begin(&progress);
     if (e->out == stdout && isatty(STDOUT_FILENO))
-        progress.wanted = false; // it is seen to come
+        progress.wanted = false; // the output itself shows it
     if (o->form->begin)
         o->form->begin(e);
     while (status >= 0 && !ferror(e->out) &&
            (status = next_wanted(e->reader, wanted, &at, &x)) > 0) {
         broken += o->form->exchange(e, &x) ? 0 : 1;
-        progress_tell(&progress, e->count);
+        progress_show(&progress, e->count);
     }
     if (o->form->end)
         o->form->end(e);
@@ -193,7 +193,7 @@ static int run(struct inspect_call *call, struct record_reader *r, const struct 
     if (!o->file) {
         int written = write_all(call, &e, wanted);
         if (written == INSPECT_OK && e.count == 0)
-            inspect_found_nothing(call, r);
+            inspect_no_match(call, r);
         return written;
     }
     const char *why = export_file_open(&file, o->file, o->force);
@@ -213,7 +213,7 @@ static int run(struct inspect_call *call, struct record_reader *r, const struct 
     return status;
 }
 
-// Finds the rows of the ids before anything is written.
+// Finds all ids before anything is written, so that a wrong one leaves no partial output.
 static int run_ids(struct inspect_call *call, struct record_reader *r)
 {
     char why[RECORD_WHY_MAX];

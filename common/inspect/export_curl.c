@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Exchanges as commands that send their requests again, for curl and any POSIX shell, in a script
-// or pasted at its prompt. So a command holds nothing that a shell, a line editor or a terminal
-// would obey: it is visible ASCII in short lines (shell_quote), and a body that is not comes in
-// base64 through a pipe. Its reader is the standard input: ksh has sockets for pipes, which /dev/fd
-// cannot open. The comments have letters, digits and marks only that mean nothing in a command
-// either, for zsh at its prompt runs them.
+// Requests as curl commands for any POSIX shell, in a script or pasted at a prompt.
+//
+// A shell, a line editor or a terminal must not obey anything in a command: it is visible ASCII in
+// short lines (shell_quote.h), and any other body comes in base64 through a pipe. Curl reads that
+// from standard input, not from /dev/fd/N, which ksh cannot open: its pipes are sockets. Comments
+// have only letters, digits and marks without a meaning in a command, since zsh at its prompt runs
+// comments.
 #include "common/base/printable.h"
 #include "export.h"
 #include "export_request.h"
@@ -14,7 +15,7 @@
 #include "write.h"
 
 enum {
-    WORD_MAX = 1000, // bytes of a body that are readable still
+    PASTED_BODY_MAX = 1000, // bytes of a body that people still read in a command
     BASE64_COLUMNS = 76,
 };
 
@@ -24,7 +25,7 @@ struct curl {
     struct slice body;
     struct buf text; // the command so far
     bool piped, has_data, is_head;
-    bool is_empty_upload; // a body in chunks of which none is sent before an answer is there
+    bool is_empty_upload; // an empty chunked body, after Expect: 100-continue
     bool ok;
 };
 
@@ -38,7 +39,7 @@ static void put_word(struct curl *c, struct slice word)
     c->ok = c->ok && shell_quote(&c->text, word);
 }
 
-// On a line of its own: an option and its value.
+// Appends an option and its value, on a line of their own.
 static void put_option(struct curl *c, struct slice option, struct slice value)
 {
     put(c, SLICE(" \\\n  "));
@@ -47,7 +48,7 @@ static void put_option(struct curl *c, struct slice option, struct slice value)
     put_word(c, value);
 }
 
-// Part of a comment.
+// Appends untrusted text to a comment, with _ for each character that may mean something.
 static void put_comment(struct curl *c, struct slice s)
 {
     for (size_t i = 0; i < s.len; i++) {
@@ -57,6 +58,7 @@ static void put_comment(struct curl *c, struct slice s)
     }
 }
 
+// Appends the names of field lines; with `redacted` only of those whose values were redacted.
 static void put_names(struct curl *c, struct slice lines, bool redacted)
 {
     struct slice name;
@@ -83,7 +85,7 @@ static bool has_redacted(const struct record_exchange *x)
     return false;
 }
 
-static void put_what(struct curl *c)
+static void put_title(struct curl *c)
 {
     char text[96];
     const struct record_exchange *x = c->x;
@@ -98,7 +100,7 @@ static void put_what(struct curl *c)
     put(c, SLICE("\n"));
 }
 
-// What the command cannot send, or sends in its own way.
+// Appends comments on what the command cannot send, or sends in another form.
 static void put_comments(struct curl *c)
 {
     const struct record_exchange *x = c->x;
@@ -123,7 +125,7 @@ static void put_comments(struct curl *c)
         put(c, SLICE("# Host is what the visitor asked for, whatever --host-header said\n"));
 }
 
-// Whether curl passes the target on as it is within a URL: no version lays it out anew. Some change
+// Whether every version of curl sends this target unchanged when it is part of the URL. Some change
 // the case of %xx.
 static bool is_plain_target(struct slice target)
 {
@@ -135,7 +137,7 @@ static bool is_plain_target(struct slice target)
 
 static bool can_be_pasted(struct slice s)
 {
-    return s.len <= WORD_MAX && printable_ascii_len(s) == s.len;
+    return s.len <= PASTED_BODY_MAX && printable_ascii_len(s) == s.len;
 }
 
 static void put_url(struct curl *c)
@@ -143,7 +145,7 @@ static void put_url(struct curl *c)
     const struct http_head *head = &c->request.head;
     struct buf url = {0};
     bool secure = slice_eq(c->x->scheme, SLICE("https")) && !c->request.may_rewrite_host;
-    // To a path that ends with a slash curl would add the name of the file that it sends.
+    // --upload-file appends the name of the file to a path that ends with a slash.
     bool plain = is_plain_target(head->target) && !c->is_empty_upload;
     struct slice start = secure ? SLICE("https://") : SLICE("http://");
     c->ok = c->ok && buf_append(&url, start.p, start.len) &&
@@ -156,7 +158,7 @@ static void put_url(struct curl *c)
     buf_free(&url);
 }
 
-// A field as curl takes it: "Name;" is an empty one, "Name:" would take it out.
+// Appends a field as -H takes it: "Name;" sends an empty field, "Name:" would remove one.
 static bool append_field(struct buf *out, const struct field *f)
 {
     return buf_append(out, f->name.p, f->name.len) &&
@@ -175,7 +177,8 @@ static void put_fields(struct curl *c)
     }
 }
 
-static void take_out(struct curl *c, struct slice name, struct slice option)
+// Removes a field that curl adds by itself and the request lacks.
+static void remove_default(struct curl *c, struct slice name, struct slice option)
 {
     if (!head_find(&c->request.head, name))
         put_option(c, SLICE("-H"), option);
@@ -185,17 +188,17 @@ static void put_headers(struct curl *c)
 {
     const struct http_head *head = &c->request.head;
     const struct field *host = head_find(head, SLICE("host"));
-    // Curl writes the first Host that it is given at the front, as "Host". An empty one takes this
-    // out, and the next is a field like others.
+    // Curl moves the first Host that it is given to the front and spells it "Host". After an empty
+    // one it treats the next like any other field.
     if (!host || host != head->fields || !slice_eq(host->name, SLICE("Host")))
         put_option(c, SLICE("-H"), SLICE("Host:"));
     put_fields(c);
-    take_out(c, SLICE("user-agent"), SLICE("User-Agent:"));
-    take_out(c, SLICE("accept"), SLICE("Accept:"));
+    remove_default(c, SLICE("user-agent"), SLICE("User-Agent:"));
+    remove_default(c, SLICE("accept"), SLICE("Accept:"));
     if (!c->has_data)
         return;
-    take_out(c, SLICE("content-type"), SLICE("Content-Type:"));
-    take_out(c, SLICE("expect"), SLICE("Expect:"));
+    remove_default(c, SLICE("content-type"), SLICE("Content-Type:"));
+    remove_default(c, SLICE("expect"), SLICE("Expect:"));
     if (c->piped)
         put_option(c, SLICE("--data-binary"), SLICE("@-"));
     else if (c->is_empty_upload)
@@ -224,7 +227,7 @@ static void put_command(struct curl *c)
     put(c, SLICE("\n"));
 }
 
-// No line of base64 has an underscore in it.
+// END_OF_BODY cannot be a line of base64, which has no underscores.
 static void write_body(struct export *e, const struct curl *c)
 {
     if (!c->piped)
@@ -233,7 +236,7 @@ static void write_body(struct export *e, const struct curl *c)
     (void)fputs("END_OF_BODY\n", e->out);
 }
 
-// Whether all of the body is there; a comment says how much of it.
+// Whether the body is complete; else appends a comment on what is missing.
 static bool has_whole_body(struct curl *c)
 {
     char text[120];
@@ -250,7 +253,7 @@ static bool has_whole_body(struct curl *c)
     return false;
 }
 
-// Whether the target is known; a comment says what of it is not.
+// Whether the target is complete; else appends a comment on what was redacted.
 static bool has_whole_target(struct curl *c)
 {
     struct slice rest = c->x->target;
@@ -270,12 +273,12 @@ static bool has_whole_target(struct curl *c)
 static bool make(struct curl *c, struct export *e)
 {
     const struct record_exchange *x = c->x;
-    const char *against = export_request_make(
+    const char *objection = export_request_make(
         &c->request, x, e->to_service ? EXPORT_AS_SERVICE_GOT : EXPORT_AS_VISITOR_SENT);
-    put_what(c);
-    if (against) {
+    put_title(c);
+    if (objection) {
         put(c, SLICE("# "));
-        put(c, slice_str(against));
+        put(c, slice_str(objection));
         put(c, SLICE("\n"));
         return true;
     }
@@ -286,7 +289,7 @@ static bool make(struct curl *c, struct export *e)
     c->is_head = slice_eq(c->request.head.method, SLICE("HEAD"));
     c->has_data = c->body.len > 0 || c->request.chunked;
     c->piped = !can_be_pasted(c->body);
-    // Of empty data curl forgets the last chunk when it has waited for 100 (Continue).
+    // With empty --data curl does not send the last chunk after it waited for 100 (Continue).
     c->is_empty_upload =
         c->has_data && c->body.len == 0 && head_find(&c->request.head, SLICE("expect"));
     put_comments(c);

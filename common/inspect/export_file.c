@@ -21,25 +21,25 @@ static void link_of(int fd, char out[static LINK_BYTES])
     (void)snprintf(out, LINK_BYTES, "/proc/self/fd/%d", fd);
 }
 
-// Whether somebody else has put a pipe into a directory, and would read what we write. One without
-// a name, which /dev/stdout may lead to, is nobody's trap, whoever has made it.
-static bool is_trap(int fd, const struct stat *st)
+// Whether another user put a named pipe there, to read what we write. A pipe without a name, which
+// /dev/stdout may be, was passed to us and is fine whoever made it.
+static bool is_foreign_pipe(int fd, const struct stat *st)
 {
     struct statfs fs;
     return S_ISFIFO(st->st_mode) && st->st_uid != 0 && st->st_uid != geteuid() &&
            (fstatfs(fd, &fs) || fs.f_type != PIPEFS_MAGIC);
 }
 
-// Writes into what is there already: devices and pipes only, looked at once they are open.
+// Opens an existing device or pipe for writing; checks its type after opening, against races.
 static const char *open_in_place(struct export_file *f)
 {
     struct stat st;
     int fd = open(f->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
     if (fd >= 0 && (fstat(fd, &st) || !(S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode)))) {
         (void)close(fd);
-        return export_file_exists; // it was exchanged while we looked
+        return export_file_exists; // it was replaced after the first look
     }
-    if (fd >= 0 && is_trap(fd, &st)) {
+    if (fd >= 0 && is_foreign_pipe(fd, &st)) {
         (void)close(fd);
         return "it is a pipe of another user, who would read what is written";
     }
@@ -48,8 +48,8 @@ static const char *open_in_place(struct export_file *f)
     return f->out ? NULL : strerror(errno);
 }
 
-// A file without a name in the same directory: it is gone when we are, whatever ends us. -1: this
-// file system has none, or we could not name it later.
+// Opens a file without a name in the directory of `path` (O_TMPFILE): it vanishes with the process,
+// however that ends. -1: the file system lacks such files, or /proc to name them later is missing.
 static int open_nameless(const struct export_file *f)
 {
     char dir[EXPORT_FILE_PATH_MAX];
@@ -109,6 +109,7 @@ const char *export_file_open(struct export_file *f, const char *path, bool force
     return open_beside(f);
 }
 
+// Gives the file its temporary name.
 static bool give_name(struct export_file *f)
 {
     char link[LINK_BYTES];
@@ -117,14 +118,14 @@ static bool give_name(struct export_file *f)
     return f->named;
 }
 
-// Where nothing is, and nothing may come between looking and moving.
-static bool move_to_free(const struct export_file *f)
+// Moves the file to `path` unless something is there, without a race.
+static bool move_unless_exists(const struct export_file *f)
 {
     if (renameat2(AT_FDCWD, f->beside, AT_FDCWD, f->path, RENAME_NOREPLACE) == 0)
         return true;
     if (errno != EINVAL && errno != ENOSYS)
         return false;
-    // A file system that cannot do it: an empty file takes the place first, or fails to.
+    // The file system lacks RENAME_NOREPLACE: claim the name with an empty file, then replace that.
     int fd = open(f->path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return false;
@@ -143,7 +144,7 @@ static bool finish(struct export_file *f)
     errno = error;
     if (!ok || f->in_place)
         return ok;
-    return f->force ? rename(f->beside, f->path) == 0 : move_to_free(f);
+    return f->force ? rename(f->beside, f->path) == 0 : move_unless_exists(f);
 }
 
 const char *export_file_close(struct export_file *f, bool keep)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A file that a command makes: nobody else's, written where nobody finds it, in its place when it
-// is whole. What was there before is lost only when that was asked for.
+// The file that `export` writes: readable for its owner alone, without a name until it is whole.
+// A file that was there before is replaced only with --force.
 #pragma once
 #include <stdbool.h>
 #include <stdio.h>
@@ -12,18 +12,18 @@ enum {
 struct export_file {
     const char *path;
     bool force;
-    bool in_place; // a device or a pipe: there is nothing to replace
-    bool named;    // `beside` is there; until then it has no name at all
+    bool in_place; // `path` is a device or a pipe, which is written to
+    bool named;    // the temporary file `beside` exists; before, the file has no name
     char beside[EXPORT_FILE_PATH_MAX];
     FILE *out;
 };
 
-// The message when a file is there and may not be replaced.
+// The error when a file exists and may not be replaced.
 extern const char export_file_exists[];
 
-// Opens `out` for what will stand at `path`, which must outlive it. With `force` a file or a link
-// that is there will be replaced, never what a link points to. NULL, or what is wrong.
+// Opens `out` for what will be at `path`, a string that must outlive `f`. With `force` an existing
+// file or symbolic link will be replaced, never the target of the link. NULL, or an error.
 const char *export_file_open(struct export_file *f, const char *path, bool force);
-// Puts what was written in its place; or, not `keep`, forgets it. NULL, or what is wrong; then
-// nothing has changed.
+// Closes `out` and moves what was written to `path`, or discards it unless `keep`. NULL, or an
+// error; `path` is then as it was.
 const char *export_file_close(struct export_file *f, bool keep);

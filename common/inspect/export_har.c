@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Exchanges as an HTTP Archive, HAR 1.2 (http://www.softwareishard.com/blog/har-12-spec/). What
-// begins with an underscore is beyond it: _webSocketMessages as Chrome writes them, _adit ours.
+// Exchanges as an HTTP Archive, HAR 1.2 (http://www.softwareishard.com/blog/har-12-spec/). Members
+// that begin with an underscore are extensions: _webSocketMessages as Chrome writes them, and
+// _adit.
 #include <inttypes.h>
 #include "common/base/utf8.h"
 #include "common/io/loop.h"
@@ -17,7 +18,7 @@
 #define PAGE "page_1"
 
 enum {
-    PAIRS_MAX = 1000 // of a query, a form or the cookies of a field
+    PAIRS_MAX = 1000 // of a query, a form, or the cookies of one field
 };
 
 struct har {
@@ -35,7 +36,7 @@ static void put_pair(struct json_writer *w, struct slice name, struct slice valu
     json_close(w, '}');
 }
 
-// A line without a name is no field that anybody would take.
+// Leaves out lines without a name, which readers reject.
 static void put_headers(struct json_writer *w, const char *key, struct slice lines)
 {
     struct slice name;
@@ -47,7 +48,7 @@ static void put_headers(struct json_writer *w, const char *key, struct slice lin
     json_close(w, ']');
 }
 
-// Takes what comes before `separator` off s.
+// Takes the part before `separator` off `s`, and the separator.
 static struct slice take(struct slice *s, char separator)
 {
     const char *end = s->len > 0 ? memchr(s->p, separator, s->len) : NULL;
@@ -58,8 +59,8 @@ static struct slice take(struct slice *s, char separator)
     return part;
 }
 
-// The pairs of "a=b&c=d", unescaped. Some readers unescape them once more, all but the names of a
-// query, so a percent sign stays escaped there.
+// Writes the pairs of "a=b&c=d", decoded. Some readers decode them once more, but not the names of
+// a query: everywhere else a percent sign stays escaped.
 static void put_parameters(struct har *h, const char *key, struct slice s, bool is_query)
 {
     struct buf text = {0};
@@ -86,7 +87,7 @@ static void put_query(struct har *h, struct slice target)
     put_parameters(h, "queryString", target, true);
 }
 
-// Cookies without a name are among the fields only, and so are those whose values were redacted.
+// Leaves out cookies without a name and those whose values were redacted; the fields have them.
 static void put_request_cookies(struct json_writer *w, const struct record_exchange *x)
 {
     struct slice lines = x->request_head;
@@ -153,6 +154,7 @@ static void put_text(struct json_writer *w, struct slice body)
     json_string(w, "encoding", SLICE("base64"));
 }
 
+// Says how much of a body is missing.
 static void put_partial(struct har *h, enum record_side side, const struct record_decoded *d)
 {
     char text[96];
@@ -165,13 +167,13 @@ static void put_partial(struct har *h, enum record_side side, const struct recor
                 slice_str(b->kept < b->bytes ? text : recorded_why_undecoded(h->x, side, d->over)));
 }
 
-// What passed behind a 101 is no body.
+// The bytes of a body; bytes after a 101 are no body.
 static uint64_t body_bytes(const struct har *h, enum record_side side)
 {
     return h->x->flags & RECORD_UPGRADED ? 0 : h->x->body[side].bytes;
 }
 
-// The body decoded; empty when there is none, or not to be read.
+// The decoded body; empty when there is none, or when it cannot be read.
 static struct record_decoded get_body(struct har *h, enum record_side side)
 {
     struct record_decoded d = {.whole = true};
@@ -260,18 +262,18 @@ static int64_t at_least(int64_t ns, int64_t least)
     return ns > least ? ns : least;
 }
 
-// Points in time after each other, so that the parts are the whole: begun, connecting, sent on, the
-// request's last byte, answered, ended.
+// HAR wants parts that add up to the whole. So the points in time are put in order: begun,
+// connected, sent on, last byte of the request, answered, ended.
 static void put_timings(struct har *h)
 {
     const struct record_exchange *x = h->x;
     struct json_writer *w = &h->json;
     int64_t connect = at_least(x->connect_ns, 0);
-    int64_t end = timing_lasted(x, wall_clock_ns());
+    int64_t end = timing_elapsed(x, wall_clock_ns());
     int64_t answered = x->answered_ns >= 0 && x->answered_ns < end ? x->answered_ns : end;
     int64_t sent_on = x->sent_on_ns >= 0 && x->sent_on_ns < answered ? x->sent_on_ns : answered;
     int64_t sent = sent_on;
-    if (!(x->flags & RECORD_UPGRADED)) // what passed behind a 101 was not waited for
+    if (!(x->flags & RECORD_UPGRADED)) // bytes after a 101 are no request body
         sent = at_least(x->body[RECORD_REQUEST].last_ns, sent_on);
     sent = sent < answered ? sent : answered;
     connect = connect < sent_on ? connect : sent_on;
@@ -307,7 +309,7 @@ static void put_message(struct har *h, const struct ws_message *m)
     json_close(w, '}');
 }
 
-// Who does not know Upgrade, which belongs to a connection, has seen no other protocol.
+// An agent has no Upgrade in its record, a field of a connection: then WebSocket is assumed.
 static bool is_websocket(const struct record_exchange *x)
 {
     struct slice answer = record_field(x->response_head, SLICE("upgrade"));
@@ -334,7 +336,7 @@ static void put_messages(struct har *h)
     h->ok = h->ok && status == 0;
 }
 
-static void put_own(struct har *h)
+static void put_adit(struct har *h)
 {
     struct json_writer *w = &h->json;
     const struct record_exchange *x = h->x;
@@ -371,7 +373,7 @@ bool export_har(struct export *e, const struct record_exchange *x)
     put_response(&h);
     put_timings(&h);
     put_messages(&h);
-    put_own(&h);
+    put_adit(&h);
     json_close(&h.json, '}');
     e->first_ns = e->count == 0 || began_ns < e->first_ns ? began_ns : e->first_ns;
     e->count++;
@@ -386,7 +388,7 @@ void export_har_begin(struct export *e)
         e->out);
 }
 
-// Readers want a page: one that all belong to.
+// Readers require a page: one page for all entries.
 void export_har_end(struct export *e)
 {
     char began[TEXT_TIME_MAX];

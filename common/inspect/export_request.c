@@ -7,8 +7,8 @@
 #include "recorded.h"
 #include "write.h"
 
-// The record of a relay or a proxy.
-static bool is_recorded_at_visitor(const struct record_exchange *x)
+// Whether the record has the request as the visitor sent it: that of a relay or a proxy.
+static bool has_visitors_request(const struct record_exchange *x)
 {
     return slice_eq(x->program, SLICE("aditd")) || slice_eq(x->program, SLICE("adit proxy"));
 }
@@ -21,7 +21,7 @@ static struct field *find(struct http_head *head, struct slice name)
     return NULL;
 }
 
-// Puts a field before all others.
+// Adds a field before all others.
 static bool add_first(struct http_head *head, struct slice name, struct slice value)
 {
     if (!head_add(head, name, value))
@@ -31,7 +31,7 @@ static bool add_first(struct http_head *head, struct slice name, struct slice va
     return true;
 }
 
-// "1.1 adit-…": takes it off the end of a Via, and says there which version the visitor spoke.
+// Takes "1.1 adit-…" off the end of a Via. It has the protocol version of the visitor.
 static bool take_own_via(struct http_head *head, struct slice *via)
 {
     struct slice last = recorded_own_via(*via);
@@ -46,9 +46,9 @@ static bool take_own_via(struct http_head *head, struct slice *via)
     return true;
 }
 
-// Takes out what a relay or a proxy has put in. Whatever the visitor had sent under these names
-// was replaced; Via was added to.
-static void take_forwarded_out(struct http_head *head)
+// Removes what a relay or a proxy added: the forwarding fields, which replaced those of the
+// visitor, and the last element of Via.
+static void remove_forwarding_fields(struct http_head *head)
 {
     size_t kept = 0;
     struct field *via = NULL;
@@ -65,8 +65,8 @@ static void take_forwarded_out(struct http_head *head)
     head->field_count = kept;
 }
 
-// A relay and a proxy count Max-Forwards down (RFC 9110 §7.6.2).
-static void count_forwards(struct export_request *r, int by)
+// Adds `by` (1 or -1) to Max-Forwards, which a relay and a proxy decrement (RFC 9110 §7.6.2).
+static void add_to_max_forwards(struct export_request *r, int by)
 {
     struct http_head *head = &r->head;
     uint64_t n = 0;
@@ -80,7 +80,7 @@ static void count_forwards(struct export_request *r, int by)
     f->value = slice_str(r->digits);
 }
 
-// The target that names its authority too.
+// Makes the target absolute-form (RFC 9112 §3.2.2).
 static bool make_absolute(struct export_request *r, const struct record_exchange *x)
 {
     struct slice scheme = x->scheme.len > 0 ? x->scheme : SLICE("http");
@@ -91,30 +91,30 @@ static bool make_absolute(struct export_request *r, const struct record_exchange
     return ok;
 }
 
-// What is to be done to what the record has, so that it is what the visitor sent.
-static bool make_visitors(struct export_request *r, const struct record_exchange *x)
+// Changes the recorded request to what the visitor sent.
+static bool make_as_visitor_sent(struct export_request *r, const struct record_exchange *x)
 {
     struct http_head *head = &r->head;
-    bool by_visitor = is_recorded_at_visitor(x);
+    bool by_visitor = has_visitors_request(x);
     struct field *host = find(head, SLICE("host"));
     bool ok = true;
     if (host && record_is_redacted(x, host->value))
-        host->value = x->host; // it is in the record all the same
+        host->value = x->host; // the record has the host in a column, too
     if (!by_visitor) {
-        take_forwarded_out(head);
-        count_forwards(r, 1);
+        remove_forwarding_fields(head);
+        add_to_max_forwards(r, 1);
     }
-    // Through a tunnel Host travels beside the fields.
+    // A tunnel carries the host apart from the fields.
     if (!by_visitor && !host && x->host.len > 0)
         ok = add_first(head, SLICE("Host"), x->host);
-    // Only absolute-form has a target without a path, and another authority than Host.
+    // A target without a path, or an authority that differs from Host, came in absolute-form.
     bool other = by_visitor && host && x->host.len > 0 && !slice_ieq(host->value, x->host);
     bool path = x->target.len > 0 && x->target.p[0] == '/';
     bool query = x->target.len > 0 && x->target.p[0] == '?';
     return ok && ((!query && !(other && path)) || x->host.len == 0 || make_absolute(r, x));
 }
 
-// What the proxy's service got beside what the visitor sent.
+// Changes the request of a visitor as the proxy forwarded it.
 static bool forward(struct export_request *r, const struct record_exchange *x)
 {
     struct http_head *head = &r->head;
@@ -124,16 +124,17 @@ static bool forward(struct export_request *r, const struct record_exchange *x)
         .host = x->host.len <= 255 ? x->host : (struct slice){0},
         .loop_id = SLICE("adit-"),
     };
-    count_forwards(r, -1);
+    add_to_max_forwards(r, -1);
     fields_strip_hop_by_hop(head);
     if (fields_add_forwarded(head, &edge, r->forwarded, sizeof(r->forwarded)))
         return false;
-    head->field_count--; // our Via, which has an id that the record does not know
+    head->field_count--; // the Via that was added: its id is not in the record
     r->lacks_via = true;
     return true;
 }
 
-static bool make_services(struct export_request *r, const struct record_exchange *x)
+// Changes the recorded request to what the service got.
+static bool make_as_service_got(struct export_request *r, const struct record_exchange *x)
 {
     struct http_head *head = &r->head;
     const struct field *own = head_find(head, SLICE("host"));
@@ -164,7 +165,7 @@ static bool add_lines(struct http_head *head, struct slice lines)
     return ok;
 }
 
-static void leave_redacted_out(struct http_head *head, const struct record_exchange *x)
+static void remove_redacted(struct http_head *head, const struct record_exchange *x)
 {
     size_t kept = 0;
     for (size_t i = 0; i < head->field_count; i++)
@@ -173,13 +174,14 @@ static void leave_redacted_out(struct http_head *head, const struct record_excha
     head->field_count = kept;
 }
 
-// How the body was framed: what had no length went in chunks, which an agent's record does not say.
+// Restores the framing of the body: without a length it was sent in chunks, which the record of an
+// agent does not say.
 static bool frame(struct export_request *r, const struct record_exchange *x)
 {
     const struct record_body *b = &x->body[RECORD_REQUEST];
     struct field *length = find(&r->head, SLICE("content-length"));
     uint64_t told = 0;
-    // The record is not sound when a body has another length.
+    // Content-Length that contradicts the recorded body: the record is damaged or edited.
     if (length && b->bytes > 0 && (!slice_to_u64(length->value, &told) || told != b->bytes)) {
         (void)snprintf(r->length, sizeof(r->length), "%llu", (unsigned long long)b->bytes);
         length->value = slice_str(r->length);
@@ -189,9 +191,9 @@ static bool frame(struct export_request *r, const struct record_exchange *x)
            head_add(&r->head, SLICE("Transfer-Encoding"), SLICE("chunked"));
 }
 
-// A record is a file: what is in it need not have been parsed by us. Curl takes a field that begins
-// with @ for the name of a file.
-static bool is_sound(const struct http_head *head)
+// Whether the request is valid HTTP. A record is a file that anyone may have written, and curl
+// would read a file for a field that begins with @.
+static bool is_valid(const struct http_head *head)
 {
     bool ok = head->method.len > 0 && chars_are(head->method, CHAR_TOKEN) && head->target.len > 0 &&
               chars_are(head->target, CHAR_TARGET) &&
@@ -202,7 +204,7 @@ static bool is_sound(const struct http_head *head)
     return ok;
 }
 
-static const char *what_stands_against(const struct record_exchange *x, enum export_view view)
+static const char *objection_to(const struct record_exchange *x, enum export_view view)
 {
     if (x->flags & RECORD_UPGRADED)
         return "it became another protocol, which curl cannot repeat";
@@ -211,7 +213,7 @@ static const char *what_stands_against(const struct record_exchange *x, enum exp
     if (view == EXPORT_AS_SERVICE_GOT && x->upstream.len == 0)
         return "it reached no service";
     if (x->upstream.len == 0 && x->host.len == 0)
-        return "it named no host, and reached no service"; // curl would take one from the target
+        return "it named no host, and reached no service"; // curl would take a host from the target
     return NULL;
 }
 
@@ -219,24 +221,25 @@ const char *export_request_make(struct export_request *r, const struct record_ex
                                 enum export_view view)
 {
     struct http_head *head = &r->head;
-    const char *against = what_stands_against(x, view);
+    const char *objection = objection_to(x, view);
     head_init(head);
     r->target = (struct buf){0};
     r->chunked =
         slice_list_has(record_field(x->request_head, SLICE("transfer-encoding")), SLICE("chunked"));
     r->lacks_via = r->may_rewrite_host = false;
-    if (against)
-        return against;
+    if (objection)
+        return objection;
     head->method = x->method;
     head->target = x->target;
     head->authority = view == EXPORT_AS_SERVICE_GOT || x->host.len == 0 ? x->upstream : x->host;
     head->minor_version = slice_eq(x->protocol, SLICE("HTTP/1.0")) ? 0 : 1;
-    bool ok = add_lines(head, x->request_head) &&
-              (view == EXPORT_AS_SERVICE_GOT ? make_services(r, x) : make_visitors(r, x));
-    leave_redacted_out(head, x);
+    bool ok =
+        add_lines(head, x->request_head) &&
+        (view == EXPORT_AS_SERVICE_GOT ? make_as_service_got(r, x) : make_as_visitor_sent(r, x));
+    remove_redacted(head, x);
     if (!ok || !frame(r, x))
         return "it has too many fields, or memory is out";
-    return is_sound(head) ? NULL : "it is not valid HTTP, which curl does not send";
+    return is_valid(head) ? NULL : "it is not valid HTTP, which curl does not send";
 }
 
 void export_request_free(struct export_request *r)

@@ -53,7 +53,7 @@ static void add_text(struct filter_flags *f, const char *s)
     add(f, s, strlen(s));
 }
 
-// A value in its quotation marks, if it needs them: behind "~" a star would belong to the operator.
+// Adds a value, quoted where it must be. A star at the beginning would be read as part of "~*".
 static void add_value(struct filter_flags *f, const char *value)
 {
     if (value[0] && value[0] != '*' && !value[strcspn(value, " \t\r\n\f\v()\"\\")]) {
@@ -69,7 +69,7 @@ static void add_value(struct filter_flags *f, const char *value)
     add_text(f, "\"");
 }
 
-// The operator that a value begins with, else `usual`.
+// Takes the operator that a value begins with off it; `usual` without one.
 static const char *take_operator(const char **value, const char *usual)
 {
     static const char *const operators[] = {
@@ -91,12 +91,12 @@ static void add_comparison(struct filter_flags *f, const char *field, const char
     add_value(f, value);
 }
 
-// A beginning of paths as a pattern; "*" is anything.
+// Adds a path as a pattern: with a slash first it is the beginning of a path; "*" matches anything.
 static void add_path(struct filter_flags *f, const char *value)
 {
     char pattern[FILTER_TEXT_MAX + 1];
     size_t len = 0;
-    if (strchr("=!~", value[0])) { // also when there is no value: the filter says so
+    if (strchr("=!~", value[0])) { // also an empty value, which the filter refuses
         add_comparison(f, "path", value);
         return;
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Members are added here, to docs/json.md and to docs/json.schema.json; they are never renamed,
-// taken out, or given another type or unit.
+// A new member goes here, into docs/json.md and into docs/json.schema.json. Members are never
+// renamed, removed, or given another type or unit: scripts read them.
 #include "json_exchange.h"
 #include "recorded.h"
 #include "text.h"
@@ -27,7 +27,7 @@ static void put_fields(struct json_writer *w, const char *name, struct slice lin
     json_close(w, ']');
 }
 
-// By their places, so that the fields themselves stay pairs.
+// Writes the indexes of the fields that the relay set, so that `fields` has pairs alone.
 static void put_set_by_relay(struct json_writer *w, const struct record_exchange *x)
 {
     struct slice lines = x->request_head;
@@ -62,8 +62,8 @@ static void put_decoded(struct json_writer *w, struct slice content, bool whole)
     json_close(w, '}');
 }
 
-// The kept bytes of a body, as many as its exchange said: of one that runs there may be more by
-// now. False: they are not there, although the exchange is.
+// Reads the kept bytes of a body, as many as `kept` says: of a running exchange there may be more
+// by now. False: bytes are missing although the exchange is there.
 static bool read_content(const struct json_exchange *j, const struct record_exchange *x,
                          enum record_side side, struct slice *content)
 {
@@ -78,8 +78,8 @@ static bool read_content(const struct json_exchange *j, const struct record_exch
     return content->len == kept || !record_reader_exists(j->reader, x);
 }
 
-// What is kept of a body. What has no content coding, or has not the one that it names, is not
-// decoded.
+// Writes the kept bytes of a body, and `decoded` when they have the content coding that the head
+// names.
 static bool put_content(struct json_writer *w, const struct json_exchange *j,
                         const struct record_exchange *x, enum record_side side)
 {
@@ -132,7 +132,7 @@ static void put_message(struct json_writer *w, const struct json_exchange *j,
     json_close(w, '}');
 }
 
-// Most exchanges have none, and are not asked for them.
+// Whether it is worth a query for messages: most exchanges have none.
 static bool may_have_messages(const struct record_exchange *x)
 {
     return (x->flags & RECORD_UPGRADED) || x->status == 101 || x->outcome.len == 0;
@@ -155,7 +155,7 @@ static bool put_messages(struct json_writer *w, const struct json_exchange *j,
     return status == 0;
 }
 
-// All parts there are, in the order of time; those that this end does not know are null.
+// Writes all parts in the order of time; those that this end does not know are null.
 static void put_split(struct json_writer *w, const struct record_exchange *x)
 {
     static const struct {
@@ -204,7 +204,7 @@ static void put_peer(struct json_writer *w, const struct record_report *peer)
     json_close(w, '}');
 }
 
-static void put_what(struct json_writer *w, const struct record_exchange *x)
+static void put_identity(struct json_writer *w, const struct record_exchange *x)
 {
     char began[TEXT_TIME_MAX];
     json_string(w, "id", slice_str(x->id));
@@ -287,7 +287,7 @@ bool json_exchange(struct json_writer *w, const char *name, const struct json_ex
                    const struct record_exchange *x)
 {
     json_open(w, name, '{');
-    put_what(w, x);
+    put_identity(w, x);
     put_times(w, x);
     put_split(w, x);
     bool ok = put_request(w, j, x);

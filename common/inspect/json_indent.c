@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT
 #include "json_indent.h"
 
-// What the text may go on with.
+// What must come next.
 enum expect {
     EXPECT_VALUE,      // a value
-    EXPECT_FIRST,      // a value or the end of an array that has just begun
-    EXPECT_FIRST_NAME, // a name or the end of an object that has just begun
-    EXPECT_NAME,       // a name
-    EXPECT_COLON,      // what separates it from its value
-    EXPECT_SEPARATOR,  // a comma or the end of the array or object; at depth 0: nothing
+    EXPECT_FIRST,      // a value or the end of an empty array
+    EXPECT_FIRST_NAME, // a name or the end of an empty object
+    EXPECT_NAME,       // a name, after a comma
+    EXPECT_COLON,      // the colon between a name and its value
+    EXPECT_SEPARATOR,  // a comma or the end of the array or object; at depth 0 the end
 };
 
 struct indenter {
-    struct slice in; // what is left
+    struct slice in; // the rest of the text
     struct buf *out;
-    size_t before; // bytes of `out` that are not ours
+    size_t before; // bytes that were in `out` at the beginning
     unsigned depth;
     char closer[JSON_INDENT_DEPTH]; // '}' or ']' of each level
     enum expect expect;
@@ -34,7 +34,7 @@ static bool emit_line(struct indenter *i)
     return emit(i, spaces, 1 + 2 * (size_t)i->depth);
 }
 
-// Passes on `len` bytes of the text.
+// Moves `len` bytes of the text to `out`.
 static bool pass(struct indenter *i, size_t len)
 {
     bool ok = emit(i, i->in.p, len);
@@ -53,7 +53,7 @@ static bool is_hex(char c)
     return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f');
 }
 
-// Bytes of the escape that s begins with; 0: it is none.
+// The length of the escape that `s` begins with; 0: invalid.
 static size_t escape_len(struct slice s)
 {
     if (s.len < 2 || !s.p[1] || !strchr("\"\\/bfnrtu", s.p[1]))
@@ -66,8 +66,8 @@ static size_t escape_len(struct slice s)
     return 6;
 }
 
-// Bytes of the string that s begins with, quotes included; 0: it is none. Bytes from 0x80 on are
-// not looked at.
+// The length of the string that `s` begins with, quotes included; 0: there is none. Bytes from 0x80
+// on are not checked for UTF-8.
 static size_t string_len(struct slice s)
 {
     size_t at = 1;
@@ -90,7 +90,7 @@ static size_t digits_len(struct slice s, size_t at)
     return n;
 }
 
-// Bytes of the number that s begins with; 0: it is none.
+// The length of the number that `s` begins with; 0: there is none.
 static size_t number_len(struct slice s)
 {
     size_t at = s.len > 0 && s.p[0] == '-' ? 1 : 0;
@@ -220,7 +220,7 @@ bool json_indent_cut(struct slice json, struct buf *out)
 {
     struct indenter i = {.in = json, .out = out, .before = buf_len(out), .expect = EXPECT_VALUE};
     bool whole = indent(&i);
-    // What stops being JSON early is another kind of text that begins with a bracket.
+    // A text that stops being JSON early is no JSON, but begins with a bracket.
     if ((i.depth > 0 || (whole && i.expect == EXPECT_SEPARATOR)) && i.in.len <= json.len / 2 &&
         pass(&i, i.in.len))
         return true;

@@ -5,7 +5,7 @@
 #include "common/base/utf8.h"
 #include "write.h"
 
-// One thread writes the output: it need not be locked for each byte.
+// Only one thread writes the output, so no lock is taken for each byte.
 static void put(FILE *out, char c)
 {
     (void)putc_unlocked(c, out);
@@ -26,7 +26,8 @@ static void escape(FILE *out, unsigned c)
     (void)fprintf(out, "\\u%04x\\u%04x", 0xd800 | c >> 10, 0xdc00 | (c & 0x3ff));
 }
 
-static void put_short(FILE *out, char c)
+// Writes an ASCII character escaped, in two characters where JSON has a short form.
+static void put_escaped(FILE *out, char c)
 {
     static const char names[] = "\"\"\\\\\nn\rr\tt\bb\ff";
     for (size_t i = 0; names[i]; i += 2)
@@ -38,7 +39,7 @@ static void put_short(FILE *out, char c)
     escape(out, (unsigned char)c);
 }
 
-// Bytes from `at` on that may stand in a string as they are.
+// Bytes at the beginning of `s` that need no escape.
 static size_t plain_run(struct slice s)
 {
     size_t n = 0;
@@ -58,7 +59,7 @@ static void put_string(FILE *out, struct slice s)
             put_bytes(out, s.p, len);
             p = (struct printable){.has_base = true};
         } else if ((unsigned char)s.p[0] < 0x80) {
-            put_short(out, s.p[0]);
+            put_escaped(out, s.p[0]);
             p.has_base = false;
             len = 1;
         } else if (!is_utf8) {

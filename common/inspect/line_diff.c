@@ -5,13 +5,13 @@
 #include "proto/hash.h"
 
 enum {
-    STEP_BYTES = 64, // of a long line, as dear as another line
+    STEP_BYTES = 64, // of a line that cost as much as another comparison
 };
 
 struct line {
-    struct slice text; // with its line feed, if it has one
+    struct slice text; // with its line feed; the last line may lack it
     uint64_t hash;
-    bool changed; // it is not in the other text
+    bool changed; // the other text lacks the line
 };
 
 struct text {
@@ -19,13 +19,13 @@ struct text {
     size_t count;
 };
 
-// The middle parts of both, without their common beginning and end, while they are compared.
-// v[d] holds for each diagonal k = x - y of -d, -d + 2 … d how far x came with d edits.
+// The search for the shortest edit script, without the common beginning and end of the texts.
+// v[d][i] is the farthest x that d edits reach on diagonal k = x - y, where k = -d + 2 i.
 struct myers {
     struct line *a, *b;
     int32_t n, m;
     int32_t **v;
-    int32_t edits; // that were needed
+    int32_t edits; // of the shortest script
     uint64_t steps;
 };
 
@@ -56,15 +56,16 @@ static bool same_line(const struct line *a, const struct line *b)
     return a->hash == b->hash && slice_eq(a->text, b->text);
 }
 
-// Where diagonal k is reached with d edits before its run of common lines.
+// The x at which d edits enter diagonal k, before the common lines that follow.
 static int32_t start_of(const struct myers *w, int32_t d, int32_t k)
 {
-    const int32_t *before = w->v[d - 1]; // holds k - 1 at (k - 1 + d - 1) / 2
+    const int32_t *before = w->v[d - 1]; // diagonal k - 1 is at (k - 1 + d - 1) / 2
     bool down = k == -d || (k != d && before[(k + d) / 2 - 1] < before[(k + d) / 2]);
     return down ? before[(k + d) / 2] : before[(k + d) / 2 - 1] + 1;
 }
 
-static int32_t run_on(struct myers *w, int32_t x, int32_t k)
+// Follows the common lines on diagonal k from x on. Returns the x behind them.
+static int32_t follow_diagonal(struct myers *w, int32_t x, int32_t k)
 {
     while (x < w->n && x - k < w->m && same_line(&w->a[x], &w->b[x - k])) {
         w->steps += 1 + w->a[x].text.len / STEP_BYTES;
@@ -74,14 +75,14 @@ static int32_t run_on(struct myers *w, int32_t x, int32_t k)
     return x;
 }
 
-// One round: every diagonal with one edit more. True when the end of both is reached.
-static bool go_round(struct myers *w, int32_t d)
+// Extends every diagonal by one edit. True: the ends of both texts are reached.
+static bool search_round(struct myers *w, int32_t d)
 {
     for (int32_t k = -d; k <= d && w->steps <= LINE_DIFF_STEPS_MAX; k += 2) {
         int32_t x = d == 0 ? 0 : start_of(w, d, k);
-        // Beyond the ends there is nothing to find; the place is kept all the same.
+        // Beyond an end there are no lines to follow, but neighbours need the position.
         if (x <= w->n && x - k <= w->m && x - k >= 0)
-            x = run_on(w, x, k);
+            x = follow_diagonal(w, x, k);
         w->v[d][(k + d) / 2] = x;
         if (x >= w->n && x - k >= w->m && k == w->n - w->m)
             return true;
@@ -96,15 +97,15 @@ static enum line_diff_result search(struct myers *w)
         if (!w->v[d])
             return LINE_DIFF_NO_MEMORY;
         w->edits = d;
-        if (go_round(w, d))
-            return LINE_DIFF_TOLD;
+        if (search_round(w, d))
+            return LINE_DIFF_FOUND;
         if (w->steps > LINE_DIFF_STEPS_MAX)
             return LINE_DIFF_TOO_FAR;
     }
     return LINE_DIFF_TOO_FAR;
 }
 
-// Goes the way back and marks the lines that were edited.
+// Walks the script backwards and marks the lines that it removes and adds.
 static void mark(struct myers *w)
 {
     int32_t k = w->n - w->m;
@@ -139,7 +140,7 @@ static enum line_diff_result compare(struct text *a, struct text *b)
     if (!w.v)
         return LINE_DIFF_NO_MEMORY;
     enum line_diff_result result = w.n || w.m ? search(&w) : LINE_DIFF_SAME;
-    if (result == LINE_DIFF_TOLD)
+    if (result == LINE_DIFF_FOUND)
         mark(&w);
     for (int32_t d = 0; d <= LINE_DIFF_EDITS_MAX; d++)
         free(w.v[d]);
@@ -158,7 +159,7 @@ static bool changed_at(const struct text *t, size_t i)
     return i < t->count && t->lines[i].changed;
 }
 
-static void tell(const struct printer *p, char kind, const struct line *line)
+static void put_line(const struct printer *p, char kind, const struct line *line)
 {
     struct slice text = line->text;
     bool ends = text.len > 0 && text.p[text.len - 1] == '\n';
@@ -167,12 +168,12 @@ static void tell(const struct printer *p, char kind, const struct line *line)
         p->sink(p->ctx, '\\', SLICE("No newline at end"));
 }
 
-// A run of lines: [a0, a1) of one text, [b0, b1) of the other.
+// Lines [a0, a1) of the first text and [b0, b1) of the second.
 struct hunk {
     size_t a0, a1, b0, b1;
 };
 
-// Both places moved behind the next change, or to the end.
+// Moves both positions behind the change at them.
 static void skip_change(const struct printer *p, size_t *i, size_t *j)
 {
     while (changed_at(p->a, *i))
@@ -181,7 +182,7 @@ static void skip_change(const struct printer *p, size_t *i, size_t *j)
         ++*j;
 }
 
-// How many lines from here on are in both.
+// The number of unchanged lines from here on.
 static size_t common_run(const struct printer *p, size_t i, size_t j)
 {
     size_t n = 0;
@@ -191,8 +192,8 @@ static size_t common_run(const struct printer *p, size_t i, size_t j)
     return n;
 }
 
-// As diff does: an empty range names the line before it.
-static void tell_range(const struct printer *p, const struct hunk *h)
+// Gives the "@@" line of a hunk. As in diff, an empty range names the line before it.
+static void put_range(const struct printer *p, const struct hunk *h)
 {
     char text[96];
     size_t an = h->a1 - h->a0;
@@ -202,24 +203,24 @@ static void tell_range(const struct printer *p, const struct hunk *h)
     p->sink(p->ctx, '@', slice_of(text, len > 0 ? (size_t)len : 0));
 }
 
-static void tell_hunk(const struct printer *p, const struct hunk *h)
+static void put_hunk(const struct printer *p, const struct hunk *h)
 {
     size_t i = h->a0;
     size_t j = h->b0;
-    tell_range(p, h);
+    put_range(p, h);
     while (i < h->a1 || j < h->b1) {
         if (changed_at(p->a, i))
-            tell(p, '-', &p->a->lines[i++]);
+            put_line(p, '-', &p->a->lines[i++]);
         else if (changed_at(p->b, j))
-            tell(p, '+', &p->b->lines[j++]);
+            put_line(p, '+', &p->b->lines[j++]);
         else {
-            tell(p, ' ', &p->a->lines[i++]);
+            put_line(p, ' ', &p->a->lines[i++]);
             j++;
         }
     }
 }
 
-static void tell_all(const struct printer *p)
+static void put_hunks(const struct printer *p)
 {
     size_t i = 0;
     size_t j = 0;
@@ -231,7 +232,7 @@ static void tell_all(const struct printer *p)
         if (i >= p->a->count && j >= p->b->count)
             return;
         struct hunk h = {.a0 = i - context, .b0 = j - context};
-        do { // changes that are close to each other are told together
+        do { // join changes whose contexts overlap
             skip_change(p, &i, &j);
             run = common_run(p, i, j);
             h.a1 = i;
@@ -245,7 +246,7 @@ static void tell_all(const struct printer *p)
         context = run < LINE_DIFF_CONTEXT ? run : LINE_DIFF_CONTEXT;
         h.a1 += context;
         h.b1 += context;
-        tell_hunk(p, &h);
+        put_hunk(p, &h);
         i = h.a1;
         j = h.b1;
     }
@@ -261,8 +262,8 @@ enum line_diff_result line_diff(struct slice a, struct slice b, line_diff_sink *
         result = compare(&first, &second);
     if (too_many)
         result = LINE_DIFF_TOO_FAR;
-    if (result == LINE_DIFF_TOLD)
-        tell_all(&(struct printer){&first, &second, sink, ctx});
+    if (result == LINE_DIFF_FOUND)
+        put_hunks(&(struct printer){&first, &second, sink, ctx});
     free(first.lines);
     free(second.lines);
     return result;

@@ -6,7 +6,7 @@ static struct slice from(struct slice s, size_t at)
     return slice_of(s.p + at, s.len - at);
 }
 
-// Bytes of a quoted string up to its closing quote, or to the end (RFC 9110 §5.6.4).
+// The length of a quoted string up to its closing quote, or to the end (RFC 9110 §5.6.4).
 static size_t quoted_len(struct slice s)
 {
     size_t len = 0;
@@ -15,8 +15,8 @@ static size_t quoted_len(struct slice s)
     return len;
 }
 
-// Takes a value off what follows its "=". One without quotes ends at the next parameter; some write
-// names of files with spaces so.
+// Takes a parameter value off `rest`, up to its closing quote. Without quotes it ends at the next
+// semicolon: some clients send file names with spaces unquoted.
 static struct slice take_value(struct slice *rest)
 {
     bool quoted = rest->len > 0 && rest->p[0] == '"';
@@ -33,7 +33,7 @@ static struct slice take_value(struct slice *rest)
     return quoted ? value : slice_trim(value);
 }
 
-// Goes on behind the next semicolon that stands in no quotes. False: there is none.
+// Moves `rest` behind the next semicolon outside of quotes. False: there is none.
 static bool next_parameter(struct slice *rest)
 {
     size_t at = 0;
@@ -63,13 +63,13 @@ bool multipart_parameter(struct slice value, struct slice name, struct slice *fo
         *found = take_value(&value);
         if (slice_ieq(here, name))
             return true;
-        if (value.len > 0 && value.p[0] == '"') // the closing one
+        if (value.len > 0 && value.p[0] == '"') // the closing quote
             value = from(value, 1);
     }
     return false;
 }
 
-// RFC 2046 §5.1.1, bchars; not a space at the end.
+// RFC 2046 §5.1.1: bchars, the last one not a space.
 static bool is_boundary(struct slice s)
 {
     static const char marks[] = "'()+_,-./:=? ";
@@ -84,8 +84,8 @@ static bool is_boundary(struct slice s)
     return true;
 }
 
-// Whether `s`, the beginning of a line, is a delimiter. `*len` gets the bytes of its line, and
-// `*last` whether it is the last one.
+// Whether `s` begins with a delimiter line. `*len` gets the length of the line, `*last` whether it
+// is the closing delimiter.
 static bool is_delimiter(const struct multipart *m, struct slice s, size_t *len, bool *last)
 {
     size_t at = m->delimiter_len;
@@ -98,12 +98,13 @@ static bool is_delimiter(const struct multipart *m, struct slice s, size_t *len,
     if (at < s.len && s.p[at] == '\r')
         at++;
     *len = at < s.len ? at + 1 : at;
-    // At the very end the line may lack its feed, but only the last one is sure to be whole.
+    // At the end of the body the line feed may be missing; only a closing delimiter is then
+    // complete.
     return at < s.len ? s.p[at] == '\n' : *last;
 }
 
-// Takes all up to the next delimiter off the body, and that with it. The line end before a
-// delimiter belongs to it. False: there is none, and nothing is taken.
+// Takes the bytes before the next delimiter off the body, and the delimiter, with the line end that
+// belongs to it. False: there is no delimiter, and nothing is taken.
 static bool take_to_delimiter(struct multipart *m, struct slice *before)
 {
     size_t line = 0;
@@ -137,7 +138,7 @@ bool multipart_begin(struct multipart *m, struct slice content_type, struct slic
     return take_to_delimiter(m, &m->preamble);
 }
 
-// Parts a head from what follows its empty line.
+// Splits a part at its empty line into head and body.
 static void part_head(struct multipart_part *part, struct slice all)
 {
     size_t line = 0;

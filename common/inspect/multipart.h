@@ -1,37 +1,35 @@
 // SPDX-License-Identifier: MIT
-// Multipart bodies (RFC 2046 §5.1, RFC 7578) taken apart, without copies or memory: what is handed
-// out points into the body. Lines may end with a line feed alone.
+// Takes multipart bodies apart (RFC 2046 §5.1, RFC 7578). Allocates and copies nothing: results
+// point into the body. Lines may end with a line feed alone.
 #pragma once
 #include <stdbool.h>
 #include "proto/bytes.h"
 
 enum {
     MULTIPART_BOUNDARY_MAX = 70,     // RFC 2046 §5.1.1
-    MULTIPART_HEAD_BYTES = 16 * 1024 // of a part's head; with a longer one it has none
+    MULTIPART_HEAD_BYTES = 16 * 1024 // a part with a longer head counts as one without a head
 };
 
-// Zeros before multipart_begin.
 struct multipart {
     char delimiter[2 + MULTIPART_BOUNDARY_MAX]; // "--" and the boundary
     size_t delimiter_len;
-    struct slice preamble; // what stood before the first delimiter
-    struct slice rest;     // what is left of the body; at the end: what stands behind it
-    bool closed;           // the last delimiter was there
+    struct slice preamble; // before the first delimiter
+    struct slice rest;     // of the body; after the last part: the epilogue
+    bool closed;           // the closing delimiter was found
 };
 
 struct multipart_part {
-    struct slice head; // its field lines; empty: none
+    struct slice head; // field lines, may be empty
     struct slice body;
-    bool has_head; // an empty line ended its head; otherwise all of the part is in `body`
-    bool whole;    // a delimiter ended it; otherwise the body did
+    bool has_head; // an empty line ended the head; otherwise `body` is the whole part
+    bool whole;    // a delimiter ended the part; otherwise the body did
 };
 
-// The value of a parameter of a field such as Content-Type and Content-Disposition, without its
-// quotes, its escapes left in. False: the field has none of this name.
+// Finds a parameter of a field such as Content-Type or Content-Disposition. `*found` is its value
+// without quotes, escapes left in. False: there is no parameter of this name.
 bool multipart_parameter(struct slice value, struct slice name, struct slice *found);
 
-// Begins with the first part. False: the type names no valid boundary, or the body has no
-// delimiter of it.
+// Begins before the first part. False: the type has no valid boundary, or the body no delimiter.
 bool multipart_begin(struct multipart *m, struct slice content_type, struct slice body);
-// The next part. False: there is none.
+// The next part. False: there are no more.
 bool multipart_next(struct multipart *m, struct multipart_part *part);

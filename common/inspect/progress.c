@@ -2,39 +2,32 @@
 #include "progress.h"
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
+#include "common/base/clock.h"
 #include "common/base/output.h"
 
-static const uint64_t patience_ns = 1000000000; // before the first word
-static const uint64_t step_ns = 200000000;      // between two
-
-static uint64_t now_ns(void)
-{
-    struct timespec t = {0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
+static const uint64_t first_ns = 1000000000; // before the line appears
+static const uint64_t step_ns = 200000000;   // between two updates
 
 void progress_begin(struct progress *p)
 {
-    *p = (struct progress){.began_ns = now_ns(), .wanted = isatty(STDERR_FILENO) == 1};
+    *p = (struct progress){.began_ns = clock_ns(), .wanted = isatty(STDERR_FILENO) == 1};
 }
 
-void progress_tell(struct progress *p, uint64_t exchanges)
+void progress_show(struct progress *p, uint64_t exchanges)
 {
     char line[48];
-    uint64_t now = p->wanted ? now_ns() : 0;
-    if (!p->wanted || now - p->began_ns < patience_ns || now - p->told_ns < step_ns)
+    uint64_t now = p->wanted ? clock_ns() : 0;
+    if (!p->wanted || now - p->began_ns < first_ns || now - p->shown_ns < step_ns)
         return;
-    p->told_ns = now;
+    p->shown_ns = now;
     (void)snprintf(line, sizeof(line), "%" PRIu64 " exchanges", exchanges);
     output_status_line(line);
 }
 
 void progress_end(struct progress *p)
 {
-    if (p->told_ns > 0)
+    if (p->shown_ns > 0)
         output_status_line("");
-    p->told_ns = 0;
+    p->shown_ns = 0;
 }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
-// How far a command is, for who waits at a terminal.
+// A count on stderr while a command takes long, for people at a terminal.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
 
 struct progress {
-    uint64_t began_ns, told_ns; // by a clock that is never set; told 0: not yet
-    bool wanted;                // stderr is a terminal
+    uint64_t began_ns, shown_ns; // clock_ns; shown_ns 0: the line is not there
+    bool wanted;                 // stderr is a terminal
 };
 
 void progress_begin(struct progress *p);
-// Tells of it on stderr once it has taken a second, and then now and again.
-void progress_tell(struct progress *p, uint64_t exchanges);
-// Takes the line away.
+// Shows the count, but not in the first second, and at most five times a second.
+void progress_show(struct progress *p, uint64_t exchanges);
+// Removes the line.
 void progress_end(struct progress *p);

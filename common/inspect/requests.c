@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Lists exchanges, the newest at the bottom.
+// `requests`: lists exchanges, the newest at the bottom.
 #include <stdlib.h>
 #include "command.h"
-#include "nothing.h"
 #include "requests_follow.h"
 
 static const char help[] =
@@ -38,7 +37,7 @@ struct requests {
     uint64_t printed;
     struct filter *filter;
     struct record_reader *reader;
-    struct follow state; // the printer, and what --follow needs
+    struct follow state; // the printer, and the state of --follow
 };
 
 static void take(struct inspect_call *call, int option, const char *value)
@@ -62,15 +61,16 @@ static void print(struct requests *q, const struct record_exchange *x)
     row_print(&q->state.printer, x);
     q->printed++;
     if (q->follow && x->outcome.len > 0)
-        follow_saw_end(&q->state, x->seq);
+        follow_ended(&q->state, x->seq);
 }
 
+// Whether the exchange began after the listing: follow_run prints it.
 static bool is_new(const struct requests *q, const struct record_exchange *x)
 {
-    return q->follow && x->seq > q->state.last; // its turn comes
+    return q->follow && x->seq > q->state.last_seq;
 }
 
-// Returns 0 or an SQLite error.
+// Returns 0 or an error of the reader.
 static int list_all(struct requests *q)
 {
     struct record_exchange x;
@@ -83,7 +83,7 @@ static int list_all(struct requests *q)
     return status < 0 ? -status : 0;
 }
 
-// The rows of the newest matches, newest first.
+// Collects the rows of the newest matches, newest first.
 static int find_newest(struct requests *q, struct buf *rows)
 {
     struct record_exchange x;
@@ -93,7 +93,7 @@ static int find_newest(struct requests *q, struct buf *rows)
     while (!error && buf_len(rows) / sizeof(int64_t) < q->limit &&
            (status = record_reader_next(q->reader, &x)) == 1)
         if (!is_new(q, &x)) {
-            row_printer_look(&q->state.printer, &x);
+            row_printer_expect(&q->state.printer, &x);
             error = buf_append(rows, &x.seq, sizeof(x.seq)) ? 0 : RECORD_E_MEMORY;
         }
     return status < 0 ? -status : error;
@@ -130,11 +130,11 @@ static int list(struct inspect_call *call, struct requests *q)
         return inspect_fail(call, "cannot read the record: ", record_errstr(error));
     bool nothing = q->printed == 0 && (q->all || q->limit > 0);
     if (nothing && q->follow)
-        inspect_waits(call);
+        inspect_waiting(call);
     if (q->follow)
         return follow_run(&q->state);
     if (nothing)
-        inspect_found_nothing(call, q->reader);
+        inspect_no_match(call, q->reader);
     inspect_losses(call, q->reader);
     return INSPECT_OK;
 }

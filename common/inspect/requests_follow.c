@@ -7,25 +7,26 @@
 
 enum {
     POLL_MS = 150,
-    WAITING_MAX = 65536, // running exchanges whose end is waited for
-    LOOK_EVERY = 10,     // polls after which those are looked at anyway: a recorder may have died
-    LOOKS_MAX = 20,      // at a record that has just been made, until it can be read
-    TELL_EVERY = 40,     // polls between two words on what was shed
+    RUNNING_MAX = 65536,      // running exchanges whose ends are printed; others end unseen
+    CHECK_RUNNING_EVERY = 10, // polls; without a write, too: a recorder may have died
+    OPEN_TRIES_MAX = 20,      // of a record that has just been created, until it can be read
+    REPORT_EVERY = 40,        // polls between two reports of losses
 };
 
-static size_t waiting(const struct follow *f)
+static size_t running_count(const struct follow *f)
 {
-    return buf_len(&f->waiting) / sizeof(int64_t);
+    return buf_len(&f->running) / sizeof(int64_t);
 }
 
-static bool wait_for(struct follow *f, int64_t seq)
+static bool add_running(struct follow *f, int64_t seq)
 {
-    return waiting(f) >= WAITING_MAX || buf_append(&f->waiting, &seq, sizeof(seq));
+    return running_count(f) >= RUNNING_MAX || buf_append(&f->running, &seq, sizeof(seq));
 }
 
-static void look_at(struct follow *f, const struct record_exchange *x)
+// Makes `x` the newest exchange that was read.
+static void mark_read(struct follow *f, const struct record_exchange *x)
 {
-    f->last = x->seq;
+    f->last_seq = x->seq;
     if (x->began_ns > f->last_began_ns)
         f->last_began_ns = x->began_ns;
     memcpy(f->last_id, x->id, sizeof(f->last_id));
@@ -36,28 +37,28 @@ bool follow_init(struct follow *f)
     struct record_exchange x;
     bool ok = true;
     if (record_reader_get(f->reader, record_reader_newest(f->reader), &x) == 1)
-        look_at(f, &x);
-    for (int64_t seq = 0; ok && waiting(f) < WAITING_MAX;) {
+        mark_read(f, &x);
+    for (int64_t seq = 0; ok && running_count(f) < RUNNING_MAX;) {
         seq = record_reader_running(f->reader, seq);
-        if (seq == 0 || seq > f->last)
+        if (seq == 0 || seq > f->last_seq)
             break;
-        ok = wait_for(f, seq);
+        ok = add_running(f, seq);
     }
     return ok;
 }
 
 void follow_deinit(struct follow *f)
 {
-    buf_free(&f->waiting);
+    buf_free(&f->running);
 }
 
-// Keeps those of the waiting for which `keep` is true.
-static void sift(struct follow *f, bool (*keep)(struct follow *f, int64_t seq, int64_t arg),
-                 int64_t arg)
+// Keeps the running exchanges for which `keep` is true.
+static void filter_running(struct follow *f,
+                           bool (*keep)(struct follow *f, int64_t seq, int64_t arg), int64_t arg)
 {
-    struct buf *b = &f->waiting;
+    struct buf *b = &f->running;
     size_t kept = 0;
-    size_t count = waiting(f);
+    size_t count = running_count(f);
     for (size_t i = 0; i < count; i++) {
         int64_t seq = 0;
         memcpy(&seq, buf_at(b) + i * sizeof(seq), sizeof(seq));
@@ -75,9 +76,9 @@ static bool is_other(struct follow *f, int64_t seq, int64_t arg)
     return seq != arg;
 }
 
-void follow_saw_end(struct follow *f, int64_t seq)
+void follow_ended(struct follow *f, int64_t seq)
 {
-    sift(f, is_other, seq);
+    filter_running(f, is_other, seq);
 }
 
 static void print_match(struct follow *f, const struct record_exchange *x)
@@ -96,19 +97,19 @@ static bool still_runs(struct follow *f, int64_t seq, int64_t arg)
     return status < 0 || (status == 1 && x.outcome.len == 0);
 }
 
-// When the newest exchanges are deleted their rows are used again, and ours may be another's by
-// now: then we go back to the newest that had begun when we looked.
+// Checks that last_seq is still the same exchange: rows of deleted exchanges are used again. If
+// not, goes back to the newest one that had begun by then. Returns 0 or an error.
 static int find_place(struct follow *f)
 {
     struct record_exchange x;
-    int status = record_reader_get(f->reader, f->last, &x);
+    int status = record_reader_get(f->reader, f->last_seq, &x);
     if (status != 0 && (status < 0 || strcmp(x.id, f->last_id) == 0))
         return status < 0 ? -status : 0;
-    f->last = 0;
+    f->last_seq = 0;
     int error = record_reader_query(f->reader, &(struct record_query){0});
     while (!error && (status = record_reader_next(f->reader, &x)) == 1)
         if (x.began_ns <= f->last_began_ns) {
-            look_at(f, &x);
+            mark_read(f, &x);
             break;
         }
     return status < 0 ? -status : error;
@@ -120,19 +121,19 @@ static int print_new(struct follow *f)
     int gone = find_place(f);
     if (gone)
         return gone;
-    struct record_query query = {.oldest_first = true, .after_seq = f->last};
+    struct record_query query = {.oldest_first = true, .after_seq = f->last_seq};
     int error = record_reader_query(f->reader, &query);
     int status = error ? -error : 1;
     while (status > 0 && (status = record_reader_next(f->reader, &x)) == 1) {
-        look_at(f, &x);
+        mark_read(f, &x);
         print_match(f, &x);
-        if (x.outcome.len == 0 && !wait_for(f, x.seq))
+        if (x.outcome.len == 0 && !add_running(f, x.seq))
             status = -RECORD_E_MEMORY;
     }
     return -status;
 }
 
-static void tell_losses(struct follow *f)
+static void report_losses(struct follow *f)
 {
     struct record_losses losses;
     if (record_reader_losses(f->reader, &losses) ||
@@ -145,27 +146,28 @@ static void tell_losses(struct follow *f)
     inspect_losses(f->call, f->reader);
 }
 
-// Waits for a while. False: it is over, since somebody said so or nobody reads any more.
-static bool wait_a_while(int signals)
+// Waits for POLL_MS. False: stop, because of a signal or because the reader of stdout left.
+static bool wait_for_next_poll(int signals)
 {
     struct pollfd fds[2] = {{.fd = signals, .events = POLLIN}, {.fd = STDOUT_FILENO}};
     return poll(fds, 2, POLL_MS) >= 0 && !(fds[0].revents & POLLIN) && !fds[1].revents;
 }
 
-// Whether there is a record, or something else in its place, of which opening it will tell.
-static bool is_there(const char *dir, unsigned *looks)
+// Whether there is a record that can be opened, or one that cannot be opened after many tries,
+// whose error inspect_open prints.
+static bool is_there(const char *dir, unsigned *tries)
 {
     char path[STATE_PATH_MAX + 16];
     char why[RECORD_WHY_MAX];
     record_path(dir, path);
     if (access(path, F_OK) && (errno == ENOENT || errno == ENOTDIR))
         return false;
-    struct record_reader *r = record_reader_open(dir, why); // its tables may be missing still
+    struct record_reader *r = record_reader_open(dir, why); // tables may not be created yet
     record_reader_close(r);
-    return r || ++*looks >= LOOKS_MAX;
+    return r || ++*tries >= OPEN_TRIES_MAX;
 }
 
-static void say_that_it_waits(const struct inspect_call *call, const char *dir)
+static void print_that_it_waits(const struct inspect_call *call, const char *dir)
 {
     bool relay = strcmp(call->program->name, "aditd") == 0;
     (void)fprintf(stderr, "%s %s: there is no record yet in ", call->program->name, call->name);
@@ -178,15 +180,15 @@ bool follow_wait_for_record(struct inspect_call *call)
 {
     struct signals_blocked signals;
     char dir[STATE_PATH_MAX];
-    unsigned looks = 0;
+    unsigned tries = 0;
     if (!inspect_directory(call, dir))
         return false;
-    bool there = is_there(dir, &looks);
-    if (there || looks > 0 || !signals_block(&signals))
+    bool there = is_there(dir, &tries);
+    if (there || tries > 0 || !signals_block(&signals))
         return true;
-    say_that_it_waits(call, dir);
-    while (!there && wait_a_while(signals.fd))
-        there = is_there(dir, &looks);
+    print_that_it_waits(call, dir);
+    while (!there && wait_for_next_poll(signals.fd))
+        there = is_there(dir, &tries);
     signals_unblock(&signals);
     if (!there)
         call->exit_status = INSPECT_OK;
@@ -198,18 +200,18 @@ static int follow_until(struct follow *f, int signals)
     int64_t version = -1;
     for (uint64_t round = 0;; round++) {
         int64_t now = record_reader_version(f->reader);
-        if (now != version || round % LOOK_EVERY == 0)
-            sift(f, still_runs, 0);
+        if (now != version || round % CHECK_RUNNING_EVERY == 0)
+            filter_running(f, still_runs, 0);
         int error = now != version ? print_new(f) : 0;
         if (error && error != RECORD_E_BUSY)
             return inspect_fail(f->call, "cannot read the record: ", record_errstr(error));
         version = now;
-        if (round % TELL_EVERY == 0)
-            tell_losses(f);
+        if (round % REPORT_EVERY == 0)
+            report_losses(f);
         record_reader_end(f->reader);
         if (fflush(stdout) || ferror(stdout))
             return inspect_end(f->call, INSPECT_FAILED);
-        if (!wait_a_while(signals))
+        if (!wait_for_next_poll(signals))
             return INSPECT_OK;
     }
 }

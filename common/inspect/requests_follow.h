@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Prints exchanges as they begin and end, until SIGINT or SIGTERM or until nobody reads.
+// The loop of `requests --follow`: prints exchanges as they begin and end, until SIGINT, SIGTERM or
+// the end of its reader.
 #pragma once
 #include "command.h"
 #include "proto/buf.h"
@@ -10,20 +11,21 @@ struct follow {
     struct record_reader *reader;
     const struct filter *filter;
     struct row_printer printer;
-    int64_t last; // the row looked at last
+    int64_t last_seq; // the newest row that was read
     char last_id[EXCHANGE_ID_LEN + 1];
-    int64_t last_began_ns;     // the newest of all that were looked at
-    struct buf waiting;        // int64_t: rows up to it whose exchanges have not ended yet
-    uint64_t shed, shed_bytes; // as told last
-    int64_t trouble_writer;
+    int64_t last_began_ns;     // the latest of all that were read
+    struct buf running;        // int64_t: rows up to last_seq whose exchanges have not ended
+    uint64_t shed, shed_bytes; // losses that were printed
+    int64_t trouble_writer;    // the writer whose trouble was printed
 };
 
-// Waits where there is no record yet. False: call->exit_status is set.
+// Waits until there is a record. False: call->exit_status is set.
 bool follow_wait_for_record(struct inspect_call *call);
-// Takes what is there for known; before it is printed, so that nothing is missed.
+// Marks what is in the record as read; before it is listed, so that nothing falls between. `call`,
+// `reader`, `filter` and `printer` are set. False: out of memory.
 bool follow_init(struct follow *f);
 void follow_deinit(struct follow *f);
-// The exchange was printed as one that has ended.
-void follow_saw_end(struct follow *f, int64_t seq);
+// An exchange was printed that has ended.
+void follow_ended(struct follow *f, int64_t seq);
 // Returns the exit status.
 int follow_run(struct follow *f);

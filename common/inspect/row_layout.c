@@ -2,9 +2,9 @@
 #include "row_layout.h"
 
 enum {
-    METHOD_MAX = 16,       // of a method, on a line that has all columns
-    METHOD_NARROW_MAX = 8, // and on others
-    PART_LEAST = 4         // a part that would get less is left out
+    METHOD_MAX = 16,       // columns of a method on a line with all columns
+    METHOD_NARROW_MAX = 8, // and on other lines
+    PART_COLUMNS_MIN = 4   // a part with less room is left out
 };
 
 static size_t least(size_t a, size_t b)
@@ -21,14 +21,14 @@ struct row_columns row_columns_for(size_t columns, size_t time)
 {
     struct row_columns c = {.method = METHOD_NARROW_MAX};
     size_t used = ROW_STATUS + ROW_GAP + ROW_METHOD + 1;
-    c.id = columns >= used + ROW_ID + ROW_GAP + ROW_REST / 2;
+    c.id = columns >= used + ROW_ID + ROW_GAP + ROW_REST_MIN / 2;
     used += ROW_ID + ROW_GAP;
     used += time + ROW_GAP;
-    c.time = columns >= used + ROW_REST;
+    c.time = columns >= used + ROW_REST_MIN;
     used += ROW_DURATION + ROW_GAP;
-    c.duration = columns >= used + ROW_REST;
+    c.duration = columns >= used + ROW_REST_MIN;
     used += ROW_SIZE + ROW_GAP;
-    c.size = columns >= used + ROW_REST;
+    c.size = columns >= used + ROW_REST_MIN;
     if (c.size)
         c.method = METHOD_MAX;
     if (columns < ROW_STATUS + ROW_GAP + METHOD_NARROW_MAX + 1)
@@ -41,8 +41,8 @@ static size_t with_gap(size_t part)
     return part > 0 ? part + ROW_GAP : 0;
 }
 
-// A remark is told whole when all fits, or when it takes no more than half of the room; else in its
-// short form. That takes what the path leaves, or half of the room: the host gives way to it.
+// Gives the remark its share: whole when everything fits, or when it takes at most half of the
+// room; else in its short form, with what the path leaves or half of the room. The host comes last.
 static void share_remark(size_t room, const struct row_parts *parts, struct row_shares *s)
 {
     size_t others = parts->path + with_gap(parts->host);
@@ -52,7 +52,7 @@ static void share_remark(size_t room, const struct row_parts *parts, struct row_
         cap = most(room > parts->path ? room - parts->path : 0, room / 2);
     cap = cap > ROW_GAP ? cap - ROW_GAP : 0;
     s->remark = s->is_short ? least(parts->remark_short, cap) : parts->remark;
-    if (s->is_short && s->remark < PART_LEAST)
+    if (s->is_short && s->remark < PART_COLUMNS_MIN)
         s->remark = 0;
 }
 
@@ -62,12 +62,12 @@ struct row_shares row_share(size_t room, const struct row_parts *parts)
     share_remark(room, parts, &s);
     size_t rest = room - with_gap(s.remark);
     size_t host = with_gap(parts->host);
-    // Of what is left a host that is long leaves two thirds to the path.
+    // A long host leaves at least two thirds of the rest to the path.
     size_t path = most(rest > host ? rest - host : 0, rest - rest / 3);
     s.path = least(parts->path, path);
     size_t left = rest - s.path;
     s.host = least(parts->host, left > ROW_GAP ? left - ROW_GAP : 0);
-    if (s.host < PART_LEAST && s.host < parts->host) {
+    if (s.host < PART_COLUMNS_MIN && s.host < parts->host) {
         s.host = 0;
         s.path = least(parts->path, rest);
     }

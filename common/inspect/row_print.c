@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "row_print.h"
-#include <time.h>
+#include "common/io/loop.h"
 #include "json_exchange.h"
 #include "row_text.h"
-
-static void look_at_clock(struct row_printer *p)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    p->now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 void row_printer_init(struct row_printer *p, FILE *out, bool json, bool goes_on)
 {
@@ -17,13 +10,14 @@ void row_printer_init(struct row_printer *p, FILE *out, bool json, bool goes_on)
         .out = out,
         .json = json,
         .colours = !json && text_has_colours(out),
-        .terminal = !json && text_terminal(out) > 0,
+        .terminal = !json && text_terminal_columns(out) > 0,
     };
     p->hosts = goes_on && !p->terminal;
-    look_at_clock(p);
+    p->now_ns = wall_clock_ns();
 }
 
-// Of a host that is too long to be kept the beginning is, and no other one is the same.
+// Whether the host differs from the first one, which is remembered. One that is longer than
+// ROW_HOST_MAX differs from every other.
 static bool is_other_host(struct row_printer *p, struct slice host)
 {
     size_t len = host.len < ROW_HOST_MAX ? host.len : ROW_HOST_MAX;
@@ -35,8 +29,8 @@ static bool is_other_host(struct row_printer *p, struct slice host)
     return false;
 }
 
-// For the column of times and its name.
-static void look_at_time(struct row_printer *p, int64_t began_ns)
+// Widens the column of times for this one, and notes whether its zone differs from today's.
+static void expect_time(struct row_printer *p, int64_t began_ns)
 {
     char zone[2][TEXT_TIME_MAX];
     enum text_date date = text_date_of(began_ns, p->now_ns);
@@ -47,12 +41,12 @@ static void look_at_time(struct row_printer *p, int64_t began_ns)
             p->zones || strcmp(text_zone(began_ns, zone[0]), text_zone(p->now_ns, zone[1])) != 0;
 }
 
-void row_printer_look(struct row_printer *p, const struct record_exchange *x)
+void row_printer_expect(struct row_printer *p, const struct record_exchange *x)
 {
     if (p->json)
         return;
     if (p->terminal)
-        look_at_time(p, x->began_ns);
+        expect_time(p, x->began_ns);
     if (!p->hosts)
         p->hosts = is_other_host(p, x->host);
 }
@@ -70,7 +64,7 @@ void row_print(struct row_printer *p, const struct record_exchange *x)
         print_json(p, x);
         return;
     }
-    look_at_clock(p);
-    row_printer_look(p, x);
+    p->now_ns = wall_clock_ns();
+    row_printer_expect(p, x);
     row_text_print(p, x);
 }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Exchanges as lines: for people at a terminal, for files and pipes, or as JSON.
 //
-// On a terminal a line fits, whatever is in it, and a heading names the columns, the zone of the
-// times, and the host as long as there is only one. Into files and pipes nothing is cut.
+// On a terminal every line fits, and a heading names the columns, the time zone, and the host while
+// there is only one. In files and pipes nothing is cut.
 #pragma once
 #include <stdio.h>
 #include "common/record/record.h"
 #include "text.h"
 
 enum {
-    ROW_HOST_MAX = 256 // bytes of a host that others are compared with
+    ROW_HOST_MAX = 256 // bytes of a host that are compared with others
 };
 
 struct row_printer {
@@ -17,20 +17,20 @@ struct row_printer {
     bool json;
     bool colours;
     bool terminal;
-    bool headed;         // the heading stands
+    bool headed;         // the heading was printed
     bool hosts;          // lines have the host, since there are several
-    bool knows_host;     // the first one is known
-    bool zones;          // times have several, as in summer and winter
+    bool knows_host;     // `host` is set
+    bool zones;          // times are in several zones, as in summer and winter
     int64_t now_ns;      // since 1970
-    enum text_date date; // that times need in this listing
+    enum text_date date; // what times show of the date
     size_t host_len;
     char host[ROW_HOST_MAX]; // the first one
 };
 
-// `goes_on`: what will be printed is not known beforehand. Without a heading every line has its
-// host then.
+// `goes_on`: more exchanges may come than row_printer_expect announces. Lines of files and pipes
+// then have their hosts from the first on, since there is no heading.
 void row_printer_init(struct row_printer *p, FILE *out, bool json, bool goes_on);
-// Looks at an exchange that is going to be printed: whether all lines need the host, or a date. One
-// that is printed without this is looked at then, and lines above it stay as they are.
-void row_printer_look(struct row_printer *p, const struct record_exchange *x);
+// Announces an exchange that will be printed, for the choice of columns: host and date. row_print
+// does so too, too late for the lines before.
+void row_printer_expect(struct row_printer *p, const struct record_exchange *x);
 void row_print(struct row_printer *p, const struct record_exchange *x);

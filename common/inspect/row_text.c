@@ -4,8 +4,8 @@
 
 enum {
     REMARK_PARTS = 4,
-    HEADING_MAX = 256, // bytes, without the host
-    HEADING_HOST = 12  // columns for it, or it is left out
+    HEADING_MAX = 256, // bytes of the heading, without the host
+    HEADING_HOST = 12  // columns that a host in the heading needs at least
 };
 
 static void colour(const struct row_printer *p, enum text_colour c)
@@ -18,21 +18,22 @@ static void blanks(const struct row_printer *p, size_t n)
     (void)fprintf(p->out, "%*s", (int)n, "");
 }
 
-// What of an id tells it from others: ids begin with the time, and end with a counter.
+// The end of an id, which differs between neighbours: ids begin with the time and end with a
+// counter.
 static struct slice short_id(struct slice id)
 {
     return exchange_id_is_valid(id) ? slice_of(id.p + id.len - ROW_ID, ROW_ID) : id;
 }
 
-// What is said of an exchange that still runs, did not end well, or repeats another one.
+// The remark on an exchange that runs, did not end well, or replays another one.
 struct remark {
     struct slice part[REMARK_PARTS];
     size_t count;
     bool is_about_end;
 };
 
-// How it ended. Where the other program broke it off, that one's report says why.
-static struct slice ended_as(const struct record_exchange *x)
+// How the exchange ended: as the peer reports when the peer reset it.
+static struct slice outcome_of(const struct record_exchange *x)
 {
     const struct slice reset = SLICE("reset");
     const struct slice peer = x->peer.known ? x->peer.outcome : (struct slice){0};
@@ -45,7 +46,7 @@ static struct remark remark_of(const struct row_printer *p, const struct record_
 {
     static const struct slice own = {"ADIT-", sizeof("ADIT-") - 1};
     struct remark r = {.count = 0};
-    struct slice end = ended_as(x);
+    struct slice end = outcome_of(x);
     if (x->outcome.len == 0)
         end = SLICE("running");
     else if (x->error.len > 0)
@@ -84,7 +85,7 @@ static void print_remark(const struct row_printer *p, const struct remark *r, si
     colour(p, TEXT_PLAIN);
 }
 
-// What stands before the method, as text.
+// The columns before the method, as text.
 struct cells {
     struct slice id;
     char time[TEXT_TIME_MAX];
@@ -97,7 +98,7 @@ static void fill_cells(const struct row_printer *p, const struct record_exchange
                        struct cells *c)
 {
     int64_t duration = x->duration_ns;
-    if (x->outcome.len == 0) // so peer
+    if (x->outcome.len == 0) // it runs: until now
         duration = p->now_ns > x->began_ns ? p->now_ns - x->began_ns : 0;
     c->id = slice_str(x->id);
     (void)snprintf(c->status, sizeof(c->status), "%u", (unsigned)x->status);
@@ -113,13 +114,14 @@ static void fill_cells(const struct row_printer *p, const struct record_exchange
     (void)text_clock(x->began_ns, text_date_of(x->began_ns, p->now_ns), p->date, c->time);
 }
 
+// Columns by which a text is wider than its column.
 static size_t beyond(const char *text, size_t columns)
 {
     size_t len = strlen(text);
     return len > columns ? len - columns : 0;
 }
 
-// Those of this line: where something takes more than its column, others may have to go.
+// The columns of this line: a value that is wider than its column may displace another column.
 static struct row_columns columns_of(const struct row_printer *p, const struct cells *c,
                                      size_t columns)
 {
@@ -130,7 +132,7 @@ static struct row_columns columns_of(const struct row_printer *p, const struct c
     return row_columns_for(columns > more ? columns - more : 0, time);
 }
 
-// Returns the columns taken.
+// Returns the columns that it took.
 static size_t print_id(const struct row_printer *p, struct slice id)
 {
     size_t wide = p->terminal ? ROW_ID : EXCHANGE_ID_LEN;
@@ -196,7 +198,7 @@ static void print_rest(const struct row_printer *p, const struct record_exchange
     (void)fputc('\n', p->out);
 }
 
-// Adds to a line and fills it up with blanks to where the next column begins.
+// Appends a name to the heading, padded to the width of its column.
 static void add_name(char line[static HEADING_MAX], const char *name, size_t wide)
 {
     size_t columns = text_columns(slice_str(name));
@@ -205,7 +207,7 @@ static void add_name(char line[static HEADING_MAX], const char *name, size_t wid
     (void)snprintf(line + len, HEADING_MAX - len, "%s%*s", name, more, "");
 }
 
-// "TIME CET", or the zone alone where both do not fit; "TIME local" where there are several.
+// Appends "TIME CET", or only "CET" in a narrow column; "local" when the times have several zones.
 static void add_time(const struct row_printer *p, char line[static HEADING_MAX], size_t wide)
 {
     char zone[TEXT_TIME_MAX];
@@ -217,8 +219,8 @@ static void add_time(const struct row_printer *p, char line[static HEADING_MAX],
     add_name(line, zone, wide + ROW_GAP);
 }
 
-// The names, where their columns are. That of the status is longer than its column and takes of the
-// next one, whose own name is at its right end.
+// Appends the names above their columns. "STATUS" is wider than its column and extends over the
+// next, whose own name is right-aligned.
 static void add_names(const struct row_printer *p, char line[static HEADING_MAX],
                       const struct row_columns *shown)
 {
@@ -258,10 +260,10 @@ static void print_heading(const struct row_printer *p, size_t columns)
 
 void row_text_print(struct row_printer *p, const struct record_exchange *x)
 {
-    size_t columns = p->terminal ? text_terminal(p->out) : 0;
+    size_t columns = p->terminal ? text_terminal_columns(p->out) : 0;
     struct cells cells;
-    if (p->terminal && columns < ROW_LEAST)
-        columns = ROW_LEAST;
+    if (p->terminal && columns < ROW_COLUMNS_MIN)
+        columns = ROW_COLUMNS_MIN;
     if (p->terminal && !p->headed)
         print_heading(p, columns);
     p->headed = true;

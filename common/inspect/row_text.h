@@ -3,5 +3,5 @@
 #pragma once
 #include "row_print.h"
 
-// Prints a line, behind the heading when it is the first one on a terminal.
+// Prints a line, and before the first one on a terminal the heading.
 void row_text_print(struct row_printer *p, const struct record_exchange *x);

@@ -3,18 +3,20 @@
 #include <stdio.h>
 #include "common/base/printable.h"
 
+// Whether a character has no meaning in any shell.
 static bool is_bare(char c)
 {
     return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') ||
            (c && strchr("_-./:@%+,", c));
 }
 
+// Bytes of a character between single quotes.
 static size_t quoted_len(char c)
 {
     return c == '\'' ? 4 : 1;
 }
 
-// How much of a word fits on a line, quoted.
+// Bytes of a word that fit on one line, quoted.
 static size_t piece_of(struct slice word)
 {
     size_t len = 0;
@@ -24,7 +26,7 @@ static size_t piece_of(struct slice word)
     return len;
 }
 
-// Between single quotes nothing but a single quote means anything, in every shell and locale.
+// Between single quotes only a single quote has a meaning, in every shell and locale.
 static bool put_quoted(struct buf *out, struct slice word)
 {
     bool ok = buf_append(out, "'", 1);
@@ -38,7 +40,7 @@ static bool put_quoted(struct buf *out, struct slice word)
     return ok && buf_append(out, "'", 1);
 }
 
-// A backslash and a line feed are nothing to a shell, between words and within one.
+// A shell removes a backslash and the line feed after it, between words and within a word.
 static bool put_pieces(struct buf *out, struct slice word)
 {
     bool ok = true;
@@ -50,8 +52,8 @@ static bool put_pieces(struct buf *out, struct slice word)
     return ok;
 }
 
-// For the printf of any shell, in a double quote: there a ! means something to some, and a % and a
-// \ to printf, to which a - at the beginning would be an option.
+// A character for printf, within double quotes. Escaped are those with a meaning there: "!" in some
+// shells, "%" and "\" in the format, and "-", which could begin an option.
 static const char *octal(char c, char out[static 5])
 {
     if (is_bare(c) && c != '%' && c != '-')
@@ -61,8 +63,8 @@ static const char *octal(char c, char out[static 5])
     return out;
 }
 
-// Bytes that cannot be typed. A printf for each line: some shells run a program for it, whose
-// arguments may not be too long.
+// Quotes bytes that cannot be typed at a prompt. Each line is a printf of its own: in some shells
+// printf is a program, and the length of its arguments is limited.
 static bool put_octal(struct buf *out, struct slice word)
 {
     static const char begin[] = "\"$(printf '";

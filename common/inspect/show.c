@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// `show`: one exchange, or a part of it, in one of the forms.
 #include "show.h"
 #include <inttypes.h>
 #include "command.h"
@@ -55,7 +56,9 @@ static void take_option(struct inspect_call *call, int option, const char *value
     }
 }
 
-static int say_partial(const struct inspect_call *call, const struct record_exchange *x, bool over)
+// Says why the body that was written is not complete.
+static int report_partial(const struct inspect_call *call, const struct record_exchange *x,
+                          bool over)
 {
     const struct options *o = call->ctx;
     const struct record_body *b = &x->body[o->body];
@@ -70,7 +73,7 @@ static int say_partial(const struct inspect_call *call, const struct record_exch
     return inspect_fail(call, text, "");
 }
 
-// As it passed, piece by piece: it may be larger than memory.
+// Writes a body as it passed, piece by piece: it may be larger than memory.
 static int write_kept(const struct inspect_call *call, struct record_reader *r,
                       const struct record_exchange *x, enum record_side side)
 {
@@ -84,9 +87,10 @@ static int write_kept(const struct inspect_call *call, struct record_reader *r,
     }
     if (status < 0 || at < b->kept)
         return inspect_fail(call, "the body cannot be read: the record is damaged", "");
-    return b->kept < b->bytes ? say_partial(call, x, false) : INSPECT_OK;
+    return b->kept < b->bytes ? report_partial(call, x, false) : INSPECT_OK;
 }
 
+// Writes a body decoded, or as it passed.
 static int write_body(const struct inspect_call *call, struct record_reader *r,
                       const struct record_exchange *x)
 {
@@ -102,7 +106,7 @@ static int write_body(const struct inspect_call *call, struct record_reader *r,
         return inspect_fail(call,
                             "the body cannot be read: the record is damaged, or memory is out", "");
     write_slice(stdout, d.body);
-    return d.whole ? INSPECT_OK : say_partial(call, x, d.over);
+    return d.whole ? INSPECT_OK : report_partial(call, x, d.over);
 }
 
 static int write_raw(const struct inspect_call *call, struct record_reader *r,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Bodies for people, as much as a person looks at.
+// Writes a body for people, cut to what a person looks at.
 #include <inttypes.h>
 #include "body_text.h"
 #include "common/base/utf8.h"
@@ -8,23 +8,23 @@
 #include "write.h"
 
 enum {
-    MORE_ROWS = 2,           // of what is said where a body is cut
-    MORE_COLUMNS = 32,       // of what is said behind a line that is cut
-    WHOLE_LINE_BYTES = 4096, // in a pipe a line that is no longer is shown whole or not at all
+    MORE_ROWS = 2,           // of the note where a body is cut
+    MORE_COLUMNS = 32,       // of the note behind a line that is cut
+    WHOLE_LINE_BYTES = 4096, // without a terminal, shorter lines are written whole or not at all
 };
 
-// What is shown of a body, and what of it no more.
+// The room for a body, and what was left out.
 struct page {
     const struct show *s;
     size_t rows_left;      // on a terminal
-    size_t bytes_left;     // elsewhere
-    uint64_t lines, bytes; // on a terminal: of all of it that is not shown yet
+    size_t bytes_left;     // without a terminal
+    uint64_t lines, bytes; // on a terminal: of the whole body, less those that were written
     uint64_t lines_hidden, bytes_hidden;
     bool line_was_cut, part_was_cut;
 };
 
-// Bytes of a text that fit into `most` columns, or in a pipe into `most` bytes. Where not all of it
-// does there is room for words on that.
+// Bytes of a text that fit into `most` columns, or without a terminal into `most` bytes. A text
+// that is cut leaves room for the note on that.
 static size_t fits(const struct show *s, struct slice text, size_t most)
 {
     if (s->columns == 0)
@@ -36,8 +36,8 @@ static size_t fits(const struct show *s, struct slice text, size_t most)
                               most > 2 * (size_t)MORE_COLUMNS ? most - MORE_COLUMNS : most / 2);
 }
 
-// Writes at most `most` columns of a text, or in a pipe `most` bytes. Returns the rows that it
-// took.
+// Writes a line, at most `most` columns of a text, or without a terminal `most` bytes. Returns the
+// rows that it took.
 static size_t put_line(struct page *p, const struct body_line *line, size_t most)
 {
     const struct show *s = p->s;
@@ -103,7 +103,7 @@ static void on_line(void *ctx, const struct body_line *line)
     p->rows_left -= rows < p->rows_left ? rows : p->rows_left;
 }
 
-// Says what of a body is not shown, and how all of it is.
+// Says how much of a body was left out, and which command writes all of it.
 static void put_rest(const struct page *p, const struct record_exchange *x, enum record_side side)
 {
     const struct show *s = p->s;
@@ -129,7 +129,7 @@ static void put_rest(const struct page *p, const struct record_exchange *x, enum
         show_command(s, x, request ? " --body request --raw" : " --body response --raw", "");
 }
 
-// As many bytes as fit behind the indent, each as three columns and one.
+// Bytes in a line of hex that fit: each takes four columns.
 static size_t hex_row(const struct show *s)
 {
     if (s->columns == 0 || s->columns >= 80)
@@ -146,8 +146,9 @@ static void count_line(void *ctx, const struct body_line *line)
     p->bytes += line->name.len + line->text.len + 1;
 }
 
-// What a terminal gets: all where the words on what is left out would take as many rows, else of a
-// text in a multipart body a part of the page, for others to be seen, too.
+// Fits the page to a body on a terminal. A body that exceeds it by no more than the rows of the
+// note is written whole. Otherwise each text part of a multipart gets a third, so that several are
+// seen.
 static void fit_page(struct page *p, struct body_text *text, struct slice body)
 {
     struct body_text all = *text;
@@ -187,7 +188,7 @@ static void put_body(struct page *p, const struct record_exchange *x, enum recor
     put_rest(p, x, side);
 }
 
-// What is missing, or not as its head says.
+// Says what is missing of a body, or wrong with it.
 static void put_remarks(const struct show *s, const struct record_exchange *x,
                         enum record_side side, const struct record_decoded *d)
 {

@@ -1,25 +1,19 @@
 // SPDX-License-Identifier: MIT
-// One exchange for people: what it is, its heads, and the order of its parts.
+// One exchange for people: title, heads, and the order of the parts.
 #include <inttypes.h>
 #include <time.h>
 #include "recorded.h"
 #include "show.h"
 #include "write.h"
 
-// Whose line of a head it is.
+// Where a line of a head is from.
 enum origin {
-    FROM_PEER, // it came so
-    FROM_US    // the relay has set it, or it is of an answer of our own
+    FROM_PEER, // received
+    FROM_US    // set by the relay, or of an answer of our own
 };
 
-static void put_safe(FILE *out, const char *before, struct slice s, const char *after)
-{
-    (void)fputs(before, out);
-    write_safe(out, s);
-    (void)fputs(after, out);
-}
-
-// "> " or "< " before a line of a head. No line that came can begin with ">+".
+// Writes "> " or "< " before a line of a head, ">+ " or "<+ " before one of ours. No received line
+// can look like the latter.
 static void put_arrow(const struct show *s, enum record_side side, enum origin origin)
 {
     char arrow[4] = {side == RECORD_REQUEST ? '>' : '<', origin == FROM_US ? '+' : ' ', ' ', 0};
@@ -54,7 +48,7 @@ static void put_fields(const struct show *s, enum record_side side, struct slice
     }
 }
 
-// When it began, in the local zone, which is told.
+// Writes when the exchange began, with the offset of the local zone.
 static void put_time(const struct show *s, int64_t ns)
 {
     char text[TEXT_TIME_MAX];
@@ -71,10 +65,10 @@ static void put_title(const struct show *s, const struct record_exchange *x)
 {
     FILE *out = s->out;
     show_colour(s, TEXT_BOLD);
-    put_safe(out, "", slice_str(x->id), "");
+    show_safe(s, "", slice_str(x->id), "");
     show_colour(s, TEXT_PLAIN);
     put_time(s, x->began_ns);
-    put_safe(out, "  ", x->program, "\n");
+    show_safe(s, "  ", x->program, "\n");
     if (x->scheme.len > 0 && x->host.len > 0) {
         struct show_line l = {s, 0, 0};
         show_untrusted(&l, x->scheme);
@@ -100,7 +94,7 @@ static void put_title(const struct show *s, const struct record_exchange *x)
     (void)fputs(l.column > 0 ? "\n" : "", out);
     if (x->replay_of.len > 0) {
         show_coloured(s, TEXT_DIM, "replay of ");
-        put_safe(out, "", x->replay_of, "\n");
+        show_safe(s, "", x->replay_of, "\n");
     }
     (void)fputc('\n', out);
 }
@@ -114,7 +108,7 @@ static void put_trailers(const struct show *s, enum record_side side, struct sli
     put_fields(s, side, lines);
 }
 
-// What follows a head: an empty line, and if there is anything else another one behind that.
+// Writes what follows a head: an empty line, and body, trailers and messages with another one.
 static bool put_rest(const struct show *s, const struct record_exchange *x, enum record_side side)
 {
     const struct record_body *b = &x->body[side];
@@ -162,13 +156,13 @@ static void put_status(const struct show *s, enum origin origin, unsigned status
 {
     put_arrow(s, RECORD_RESPONSE, origin);
     show_colour(s, text_status_colour(status));
-    struct show_line l = {s, 2 + 4, 0}; // the arrow, and the status
+    struct show_line l = {s, 2 + 4, 0}; // after the arrow and the status
     (void)fprintf(s->out, "%u ", status);
     show_untrusted(&l, reason);
     show_coloured(s, TEXT_PLAIN, "\n");
 }
 
-// What is no head has no lines but what looks like them.
+// Writes bytes that came in place of a valid head, split at their line feeds.
 static void put_bad_head(const struct show *s, struct slice bytes)
 {
     if (bytes.len > 0)

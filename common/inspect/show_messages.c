@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The messages of a WebSocket, a line each.
+// Writes the messages of a WebSocket, one a line.
 #include <inttypes.h>
 #include "common/base/utf8.h"
 #include "show.h"
@@ -7,14 +7,14 @@
 #include "ws_messages.h"
 
 enum {
-    MESSAGE_HEX_MAX = 32, // bytes of a message that is not text
-    COLUMNS_BEFORE = 33,  // of its row
-    COLUMNS_BEHIND = 20,  // for how much more there is
-    COLUMNS_LEAST = 20,   // of what it says, however narrow the terminal
+    MESSAGE_HEX_MAX = 32, // bytes of a message that is no text
+    COLUMNS_BEFORE = 33,  // before the text
+    COLUMNS_BEHIND = 20,  // for the note on how much more there is
+    COLUMNS_MIN = 20,     // of the text, on the narrowest terminal
 };
 
-// What it says, to its byte `most`; of what is no text a few bytes. Returns how many of its bytes
-// that were.
+// Writes the first `most` bytes of a message, or a few bytes as hex when it is no text. Returns how
+// many bytes it wrote.
 static size_t put_text(FILE *out, const struct ws_message *m, size_t most)
 {
     struct slice text = slice_of(m->text.p, most);
@@ -33,14 +33,14 @@ static size_t put_text(FILE *out, const struct ws_message *m, size_t most)
     return shown;
 }
 
-// On a terminal as much as fits on its row, and something in any case.
+// Bytes of a message to write: on a terminal as many as fit on its row, COLUMNS_MIN at least.
 static size_t most_of(const struct show *s, struct slice text)
 {
     const size_t taken = COLUMNS_BEFORE + COLUMNS_BEHIND;
     size_t fits = utf8_prefix_len(text, SHOW_MESSAGE_MAX);
     if (s->columns == 0)
         return fits;
-    size_t most = s->columns > taken + COLUMNS_LEAST ? s->columns - taken : COLUMNS_LEAST;
+    size_t most = s->columns > taken + COLUMNS_MIN ? s->columns - taken : COLUMNS_MIN;
     return show_fitting_bytes(slice_of(text.p, fits), most);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How an exchange ended, what there is to say of it, and where its time went.
+// Writes how an exchange ended, with notes, and how its time was spent.
 #include <inttypes.h>
 #include "common/io/loop.h"
 #include "recorded.h"
@@ -9,18 +9,11 @@
 #include "write.h"
 
 enum {
-    LABEL_COLUMNS = 10,  // that a label takes
-    DIGEST_COLUMNS = 80, // a digest is left out on terminals that are narrower
+    LABEL_COLUMNS = 10,  // of a label and the space behind it
+    DIGEST_COLUMNS = 80, // narrower terminals get no digests
 };
 
-static void put_safe(FILE *out, const char *before, struct slice s, const char *after)
-{
-    (void)fputs(before, out);
-    write_safe(out, s);
-    (void)fputs(after, out);
-}
-
-// What begins each line, in a column.
+// Writes the label that begins each line.
 static void put_label(const struct show *s, const char *label)
 {
     (void)fprintf(s->out, "%s%-9s%s ", text_colour(s->colours, TEXT_DIM), label,
@@ -51,8 +44,8 @@ static void put_counts(const struct show *s, const struct record_exchange *x, en
 
 static void put_peer(const struct show *s, const struct record_exchange *x)
 {
-    const bool unchecked[2] = {false, false}; // show does not read whole bodies for that
-    struct agreement a = agreement_of(x, unchecked);
+    const bool undamaged[2] = {false, false}; // not checked: show does not read whole bodies for it
+    struct agreement a = agreement_of(x, undamaged);
     if (!x->peer.known && (x->tunnel.len == 0 || x->outcome.len == 0))
         return;
     put_label(s, "far end");
@@ -60,7 +53,7 @@ static void put_peer(const struct show *s, const struct record_exchange *x)
         (void)fputs("has not reported\n", s->out);
         return;
     }
-    put_safe(s->out, "", x->peer.outcome, ": ");
+    show_safe(s, "", x->peer.outcome, ": ");
     for (int side = 0; side < 2; side++) {
         (void)fprintf(s->out, "%s%s", side == 0 ? "request " : ", response ",
                       direction_str(a.direction[side]));
@@ -102,19 +95,19 @@ static void put_notes(const struct show *s, const struct record_exchange *x)
 void show_outcome(const struct show *s, const struct record_exchange *x)
 {
     char number[TEXT_NUMBER_MAX];
-    const int64_t lasted_ns = timing_lasted(x, wall_clock_ns());
+    const int64_t lasted_ns = timing_elapsed(x, wall_clock_ns());
     if (x->outcome.len == 0) {
         (void)fprintf(s->out, "it still runs, %s so far\n", text_duration(lasted_ns, number));
     } else {
         bool well = slice_eq(x->outcome, SLICE("complete")) && x->error.len == 0;
         put_label(s, "ended");
         show_colour(s, well ? TEXT_PLAIN : TEXT_YELLOW);
-        put_safe(s->out, "", x->outcome, "");
+        show_safe(s, "", x->outcome, "");
         (void)fprintf(s->out, " after %s%s", text_duration(lasted_ns, number),
                       x->duration_ns < 0 ? " or more" : "");
         if (x->error.len > 0)
-            put_safe(s->out, ", answered by ", x->program, " itself: ");
-        put_safe(s->out, "", x->error, "");
+            show_safe(s, ", answered by ", x->program, " itself: ");
+        show_safe(s, "", x->error, "");
         show_coloured(s, TEXT_PLAIN, "\n");
     }
     if (x->detail.len > 0) {
@@ -139,7 +132,7 @@ static void put_piece(const struct show *s, enum text_colour colour, char c, int
     show_coloured(s, colour, piece);
 }
 
-// A part's piece of the bar: from its first column to its last, at least one when it took any time.
+// Draws the piece of the bar for a part: one column at least when it took any time.
 static void put_bar(const struct show *s, int64_t before, int64_t part, int64_t total)
 {
     double scale = total > 0 ? (double)SHOW_BAR / (double)total : 0;
@@ -153,11 +146,11 @@ static void put_bar(const struct show *s, int64_t before, int64_t part, int64_t 
     put_piece(s, TEXT_DIM, '.', SHOW_BAR - to);
 }
 
-// Without the bar where it would not fit.
+// A terminal that is too narrow gets no bar.
 void show_timing(const struct show *s, const struct record_exchange *x)
 {
     enum {
-        BEFORE = 22 // columns of the name and the time
+        BEFORE = 22 // columns of the label and the time
     };
     char number[TEXT_NUMBER_MAX];
     struct timing t;

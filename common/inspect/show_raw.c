@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// An exchange as HTTP/1.1 messages that could be sent again: heads as they came, and bodies framed
-// as these say. Where chunks began and ended is not recorded.
+// Writes an exchange as HTTP/1.1 messages that could be sent again: heads as they came, bodies
+// framed as the heads say. The boundaries of the original chunks are not recorded.
 #include "recorded.h"
 #include "show.h"
 #include "write.h"
@@ -15,15 +15,15 @@ static struct slice head_of(const struct record_exchange *x, enum record_side si
     return side == RECORD_REQUEST ? x->request_head : x->response_head;
 }
 
-// Whether a body stands behind the head at all, whatever the head says (RFC 9112 §6.3).
+// Whether a body may follow the head, whatever its fields say (RFC 9112 §6.3).
 static bool may_have_body(const struct record_exchange *x, enum record_side side)
 {
     return side == RECORD_REQUEST ||
            !(slice_eq(x->method, SLICE("HEAD")) || x->status == 204 || x->status == 304);
 }
 
-// Through a tunnel a body has a length, or none that is told: chunks belong to a connection. A
-// request cannot go without them then, nor can trailers.
+// Whether chunked framing must be added. A tunnel removes Transfer-Encoding, a field of the
+// connection; a request body without a length, and trailers, cannot be sent without chunks.
 static bool lacks_chunks(const struct record_exchange *x, enum record_side side)
 {
     const struct record_body *b = &x->body[side];
@@ -41,7 +41,7 @@ static void put_head(FILE *out, const struct record_exchange *x, enum record_sid
     (void)fputs("\r\n", out);
 }
 
-// Returns what there is to say of what is missing, NULL: nothing is.
+// Returns a phrase on what is missing, or NULL.
 static const char *put_body(const struct show *s, const struct record_exchange *x,
                             enum record_side side)
 {
@@ -114,6 +114,6 @@ const char *show_raw(const struct show *s, const struct record_exchange *x)
         return missing;
     put_status_line(s->out, x->response_protocol, x->status, x->reason);
     put_head(s->out, x, RECORD_RESPONSE);
-    const char *of_response = put_body(s, x, RECORD_RESPONSE);
-    return missing ? missing : of_response;
+    const char *missing_in_response = put_body(s, x, RECORD_RESPONSE);
+    return missing ? missing : missing_in_response;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the parts of `show` share: where it is shown, and words of ours.
+// The terminal of `show`: its size, wrapped untrusted text, coloured text of ours.
 #include <sys/ioctl.h>
 #include "common/base/printable.h"
 #include "shell_quote.h"
@@ -10,7 +10,7 @@ enum {
     TAB_STOP = 8, // columns
 };
 
-// Rows of a terminal, 0 when it does not say.
+// The rows of a terminal; 0 when they are not known.
 static size_t terminal_rows(FILE *out)
 {
     struct winsize size = {0};
@@ -20,16 +20,14 @@ static size_t terminal_rows(FILE *out)
 void show_measure_terminal(struct show *s)
 {
     s->colours = text_has_colours(s->out);
-    s->columns = text_terminal(s->out);
+    s->columns = text_terminal_columns(s->out);
     size_t rows = s->columns > 0 ? terminal_rows(s->out) : 0;
     if (rows == 0)
-        rows = SHOW_ROWS_UNTOLD;
-    s->rows = rows < SHOW_ROWS_LEAST  ? SHOW_ROWS_LEAST
-              : rows > SHOW_ROWS_MOST ? SHOW_ROWS_MOST
-                                      : rows;
+        rows = SHOW_ROWS_DEFAULT;
+    s->rows = rows < SHOW_ROWS_MIN ? SHOW_ROWS_MIN : rows > SHOW_ROWS_MAX ? SHOW_ROWS_MAX : rows;
 }
 
-// Takes the next character off a text, or a tab, which ends at the next eighth column.
+// Takes the next character off a text. A tab is shown as it is and extends to the next tab stop.
 static struct shown next_shown(struct printable *p, struct slice *s, size_t column)
 {
     if (s->p[0] != '\t')
@@ -40,7 +38,7 @@ static struct shown next_shown(struct printable *p, struct slice *s, size_t colu
     return tab;
 }
 
-// Where rows do not end.
+// Writes text where no rows end: tabs stay.
 static void put_tabbed(FILE *out, struct slice s)
 {
     while (s.len > 0) {
@@ -95,9 +93,16 @@ void show_coloured(const struct show *s, enum text_colour colour, const char *te
                   text_colour(s->colours, TEXT_PLAIN));
 }
 
-// Words for a shell are visible ASCII in lines: they may leave as they are.
+void show_safe(const struct show *s, const char *before, struct slice text, const char *after)
+{
+    (void)fputs(before, s->out);
+    write_safe(s->out, text);
+    (void)fputs(after, s->out);
+}
+
+// The command is safe as it is: shell_quote yields visible ASCII in short lines.
 void show_command(const struct show *s, const struct record_exchange *x, const char *options,
-                  const char *behind)
+                  const char *after)
 {
     struct buf line = {0};
     bool ok =
@@ -107,6 +112,6 @@ void show_command(const struct show *s, const struct record_exchange *x, const c
     (void)fprintf(s->out, "  %s show ", s->program);
     if (ok)
         write_slice(s->out, buf_slice(&line));
-    (void)fprintf(s->out, "%s\n", behind);
+    (void)fprintf(s->out, "%s\n", after);
     buf_free(&line);
 }

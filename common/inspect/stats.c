@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Sums exchanges up: calls, times, bytes by path, host, status or method.
+// `stats`: calls, durations and bytes by path, host, status or method.
 #include <inttypes.h>
 #include "command.h"
 #include "json_writer.h"
-#include "nothing.h"
 #include "progress.h"
 #include "stats_groups.h"
 #include "text.h"
@@ -27,7 +26,7 @@ static const char statuses[] = "Exit status: 0, 1 failure, 2 usage.\n";
 
 enum {
     LIMIT_DEFAULT = 20,
-    NAME_LEAST = 16 // columns for the name of a group, before others go
+    NAME_COLUMNS_MIN = 16 // of the name of a group, or a column is left out
 };
 
 enum by {
@@ -46,7 +45,7 @@ struct stats {
     struct filter *filter;
     struct record_reader *reader;
     struct stats_groups groups;
-    uint64_t running; // left out
+    uint64_t running; // exchanges left out because they run
 };
 
 static void take(struct inspect_call *call, int option, const char *value)
@@ -98,7 +97,7 @@ static int collect(struct inspect_call *call, struct stats *s)
             s->running++;
         else
             memory = stats_groups_add(&s->groups, key_of(s->by, &x, text), x.duration_ns, bytes);
-        progress_tell(&progress, s->groups.all.calls);
+        progress_show(&progress, s->groups.all.calls);
     }
     progress_end(&progress);
     if (!memory)
@@ -109,7 +108,7 @@ static int collect(struct inspect_call *call, struct stats *s)
     return INSPECT_OK;
 }
 
-// The columns of the table before the name of the group.
+// The columns before the name of the group.
 enum column {
     COLUMN_CALLS,
     COLUMN_TOTAL,
@@ -123,7 +122,7 @@ enum column {
 };
 
 struct table {
-    size_t width; // of the terminal; 0: it is none, and nothing is cut
+    size_t width; // of the terminal; 0: there is none, and nothing is cut
     bool hidden[COLUMNS];
 };
 
@@ -133,20 +132,20 @@ static const char *const column_names[COLUMNS] = {
 
 static int column_width(enum column c)
 {
-    return c == COLUMN_CALLS ? 9 : 11; // with the gap before it
+    return c == COLUMN_CALLS ? 9 : 11; // with the gap before
 }
 
-// On a terminal columns go, one after the other, until a name has room.
+// Leaves out columns, one after the other, until a name has room on the terminal.
 static void fit_table(struct table *t)
 {
-    static const enum column going[] = {COLUMN_REQUEST,  COLUMN_P90, COLUMN_P50,
+    static const enum column order[] = {COLUMN_REQUEST,  COLUMN_P90, COLUMN_P50,
                                         COLUMN_RESPONSE, COLUMN_P99, COLUMN_AVERAGE};
-    size_t needed = 2 + NAME_LEAST;
+    size_t needed = 2 + NAME_COLUMNS_MIN;
     for (int c = 0; c < COLUMNS; c++)
         needed += (size_t)column_width((enum column)c);
-    for (size_t i = 0; i < sizeof(going) / sizeof(going[0]) && t->width < needed; i++) {
-        t->hidden[going[i]] = t->width > 0;
-        needed -= (size_t)column_width(going[i]);
+    for (size_t i = 0; i < sizeof(order) / sizeof(order[0]) && t->width < needed; i++) {
+        t->hidden[order[i]] = t->width > 0;
+        needed -= (size_t)column_width(order[i]);
     }
 }
 
@@ -187,7 +186,7 @@ static void print_group(const struct table *t, const struct stats_group *g, stru
 
 static void print_text(const struct stats *s)
 {
-    struct table t = {.width = text_terminal(stdout)};
+    struct table t = {.width = text_terminal_columns(stdout)};
     fit_table(&t);
     print_line(&t, column_names, slice_str(by_names[s->by]));
     for (size_t i = 0; i < s->groups.count && i < s->limit; i++)
@@ -198,7 +197,7 @@ static void print_text(const struct stats *s)
                       s->groups.count - (size_t)s->limit);
 }
 
-// What has no status is put together under a dash, which a status cannot be.
+// Whether the key stands for exchanges without a status; no status is a dash.
 static bool is_none(enum by by, struct slice key)
 {
     return by == BY_STATUS && slice_eq(key, SLICE("-"));
@@ -289,7 +288,7 @@ static int run(struct inspect_call *call, struct stats *s)
     else
         print_text(s);
     if (s->groups.all.calls + s->running == 0)
-        inspect_found_nothing(call, s->reader);
+        inspect_no_match(call, s->reader);
     say_bounds(call, s);
     inspect_losses(call, s->reader);
     return INSPECT_OK;

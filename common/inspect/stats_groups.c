@@ -18,7 +18,7 @@ void stats_groups_deinit(struct stats_groups *g)
     *g = (struct stats_groups){0};
 }
 
-// Where a key is in the table, or where it would be.
+// The place of a key in the table, or the free place where it belongs.
 static uint32_t *place(const struct stats_groups *g, struct slice key)
 {
     size_t at = (size_t)hash_bytes(key, g->seed) & (g->table_size - 1);
@@ -27,7 +27,7 @@ static uint32_t *place(const struct stats_groups *g, struct slice key)
     return &g->table[at];
 }
 
-// Twice the room; the table stays at most half full.
+// Doubles the room for groups. The table has twice as many places, so it is at most half full.
 static bool grow(struct stats_groups *g)
 {
     size_t room = g->room ? 2 * g->room : ROOM_FIRST;
@@ -101,7 +101,7 @@ static bool add_sample(struct stats_groups *g, size_t group, int64_t ns)
     return true;
 }
 
-// Sums stay numbers that all can be shown as.
+// Adds without going beyond INT64_MAX, the largest number that JSON readers and SQL take.
 static void add_up(uint64_t *sum, uint64_t n)
 {
     *sum = n < INT64_MAX - *sum ? *sum + n : INT64_MAX;
@@ -150,7 +150,7 @@ static int by_time(const void *a, const void *b)
                  ((const struct stats_group *)a)->total_ns);
 }
 
-// The smallest value that at least `percent` of a hundred are not above.
+// The nearest-rank percentile: the smallest value that `percent` % of all do not exceed.
 static uint64_t rank(const struct stats_sample *sorted, size_t n, size_t percent)
 {
     return n == 0 ? 0 : sorted[(n * percent + 99) / 100 - 1].ns;
@@ -177,5 +177,5 @@ void stats_groups_finish(struct stats_groups *g)
         set_percentiles(&g->list[group], g->samples + start, end - start);
     }
     qsort(g->list, g->count, sizeof(*g->list), by_time);
-    g->table_size = 0; // its places are no longer true
+    g->table_size = 0; // sorting made its indexes invalid
 }

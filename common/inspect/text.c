@@ -6,8 +6,8 @@
 #include <unistd.h>
 #include "common/base/printable.h"
 
-// Writes n / unit with `places` decimal places, and what stands behind it. By hand: live lines come
-// by the ten thousand a second, and printf was a twentieth of their cost.
+// Writes n / unit with `places` decimal places, then `behind`. Without printf, for the sake of live
+// lines (docs/decisions.md).
 static void put_ratio(char out[static TEXT_NUMBER_MAX], uint64_t n, uint64_t unit, unsigned places,
                       const char *behind)
 {
@@ -87,7 +87,7 @@ enum text_date text_date_of(int64_t ns, int64_t now_ns)
     return tm.tm_yday == now.tm_yday ? TEXT_DATE_NONE : TEXT_DATE_DAY;
 }
 
-// Of "2025-01-31 12:00:01", by enum text_date.
+// Bytes that are left out at the beginning of "2025-01-31 12:00:01".
 static const size_t left_out[] = {
     [TEXT_DATE_NONE] = sizeof("2025-01-31 ") - 1,
     [TEXT_DATE_DAY] = sizeof("2025-") - 1,
@@ -136,7 +136,7 @@ size_t text_columns(struct slice s)
     size_t columns = 0;
     while (s.len > 0) {
         size_t plain = printable_ascii_len(s);
-        if (plain > 1) { // all but the last, on which a mark may stand
+        if (plain > 1) { // all but the last, which a combining mark may follow
             columns += plain - 1;
             s = slice_of(s.p + plain - 1, s.len - plain + 1);
         }
@@ -151,7 +151,7 @@ size_t text_cut(FILE *out, struct slice s, size_t columns)
     struct slice rest = s;
     size_t used = 0;
     size_t fits = 0;      // bytes of s that leave a column for the ellipsis
-    size_t fits_used = 0; // columns of them
+    size_t fits_used = 0; // columns of these bytes
     if (s.len <= columns && printable_ascii_len(s) == s.len) {
         write_slice(out, s);
         return s.len;
@@ -173,7 +173,7 @@ size_t text_cut(FILE *out, struct slice s, size_t columns)
     return columns > 0 ? fits_used + 1 : 0;
 }
 
-size_t text_terminal(FILE *out)
+size_t text_terminal_columns(FILE *out)
 {
     struct winsize size = {0};
     if (!isatty(output_fd(out)))

@@ -2,7 +2,7 @@
 #include "timing.h"
 #include <string.h>
 
-// What one end measured.
+// The times that one end measured.
 struct times {
     int64_t sent_on, connect, answered, duration;
 };
@@ -14,9 +14,9 @@ static void add(struct timing *t, const char *name, int64_t ns)
     t->total_ns += counted;
 }
 
-// What did not happen ended with what came instead: an exchange that was never passed on was with
-// its own end all the time, one that was never answered waited to its end.
-static struct times settled(struct times t)
+// Fills in times that are missing: an exchange that was never answered waited until its end, and
+// one that was never sent on stayed with this end for the whole time.
+static struct times completed(struct times t)
 {
     if (t.answered < 0)
         t.answered = t.duration;
@@ -38,7 +38,8 @@ static void split_both(struct timing *t, const struct times *r, const struct tim
     add(t, "body", r->duration - r->answered);
 }
 
-// What the agent could not pass on it has answered itself.
+// Whether both ends have the times that the split needs. An agent that did not send the request on
+// has answered it itself, so its sent_on may be missing.
 static bool are_known(const struct times *r, const struct times *a)
 {
     return r->sent_on >= 0 && r->answered >= 0 && r->duration >= 0 && a->answered >= 0;
@@ -49,7 +50,7 @@ static int64_t later(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-int64_t timing_lasted(const struct record_exchange *x, int64_t now_ns)
+int64_t timing_elapsed(const struct record_exchange *x, int64_t now_ns)
 {
     if (x->duration_ns >= 0)
         return x->duration_ns;
@@ -71,11 +72,11 @@ void timing_split(const struct record_exchange *x, struct timing *t)
     const struct times *r = is_relay ? &own : &peer;
     struct times a = is_relay ? peer : own;
     if (x->peer.known && are_known(r, &a)) {
-        a = settled(a);
+        a = completed(a);
         split_both(t, r, &a);
         return;
     }
-    own = settled(own);
+    own = completed(own);
     if (is_relay) {
         add(t, "relay", own.sent_on);
         add(t, "beyond", own.answered - own.sent_on);

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
-// Where the time of an exchange went (docs/record.md, "Timing"). From durations alone: the clocks
-// of relay and agent need not agree.
+// Splits the time of an exchange into parts (docs/record.md, "Timing"), using durations alone: the
+// clocks of relay and agent need not agree.
 //
-// With R the relay's numbers and A the agent's, one of them the row's own and the other what the
-// far end reported:
+// With R the relay's numbers and A the agent's, one of them the row's own and the other the report
+// of the peer:
 //   relay   = R.sent_on
 //   tunnel  = R.answered - R.sent_on - A.answered
 //   agent   = A.sent_on - A.connect
-//   connect = A.connect                  (0 when it was connected already)
+//   connect = A.connect                  (0 for a connection that was reused)
 //   service = A.answered - A.sent_on
 //   body    = R.duration - R.answered
-// which is R.duration in all. What comes out negative, by the grain of clocks, counts as 0.
-// With one end alone: the relay knows relay | beyond | body, the agent, the proxy and a replay
-// know own | connect | service | body.
+// The sum is R.duration. A part that is negative because clocks are coarse counts as 0.
+// Without a report the relay knows relay | beyond | body; the agent, the proxy and a replay know
+// own | connect | service | body.
 #pragma once
 #include "common/record/record.h"
 
@@ -31,10 +31,10 @@ struct timing {
     struct timing_part part[TIMING_PARTS_MAX];
 };
 
-// How long it lasted; of one that runs, until `now_ns` (since 1970); of one whose recorder is gone,
-// until the last that is known of it.
-int64_t timing_lasted(const struct record_exchange *x, int64_t now_ns);
+// The duration of an exchange; of a running one, until `now_ns` (since 1970); of one whose recorder
+// died, until the last time that was recorded.
+int64_t timing_elapsed(const struct record_exchange *x, int64_t now_ns);
 
 void timing_split(const struct record_exchange *x, struct timing *t);
-// The part of this name; NULL: this end does not know it.
+// The part of this name. NULL: this end does not know it.
 const struct timing_part *timing_find(const struct timing *t, const char *name);

@@ -35,7 +35,7 @@ static const char statuses[] = "Exit status: 0 nothing differs or is damaged, 1 
                                "is, or failure, 2 usage.\n";
 
 enum {
-    METHOD_COLUMNS = 16 // at most, of a method
+    METHOD_COLUMNS = 16 // of a method, at most
 };
 
 struct verify {
@@ -44,7 +44,7 @@ struct verify {
     struct json_writer writer;
     struct progress progress;
     uint64_t counts[VERDICT_RUNNING + 1];
-    uint64_t alone; // of them, unverified since there is no other end
+    uint64_t alone; // of the unverified, those that have no other end
     bool failed;
 };
 
@@ -56,7 +56,7 @@ static void take_option(struct inspect_call *call, int option, const char *value
     v->json = v->json || option == 'j';
 }
 
-// Whether the kept bytes of a side are not those that its digest says have passed.
+// Whether the kept bytes of a side do not match its digest.
 static bool is_damaged(struct verify *v, const struct record_exchange *x, enum record_side side)
 {
     struct digest digest = {0};
@@ -74,7 +74,7 @@ static bool is_damaged(struct verify *v, const struct record_exchange *x, enum r
     digest_deinit(&digest);
     v->failed = v->failed || status < 0 || !known;
     return status == 0 && known && memcmp(value, x->body[side].digest, RECORD_DIGEST_BYTES) != 0 &&
-           record_reader_exists(v->reader, x); // else it was deleted meanwhile
+           record_reader_exists(v->reader, x); // it was not deleted meanwhile
 }
 
 static void print_hex(const uint8_t digest[static RECORD_DIGEST_BYTES])
@@ -101,7 +101,7 @@ static void print_side(const struct record_exchange *x, const struct agreement *
     (void)puts(" at the other end");
 }
 
-// Whether nobody else can have seen it: it passed no tunnel.
+// Whether there is no other end to compare with: the exchange passed no tunnel.
 static bool is_alone(const struct record_exchange *x, const struct agreement *a)
 {
     return a->verdict == VERDICT_UNVERIFIED && !x->peer.known && x->tunnel.len == 0;
@@ -109,8 +109,8 @@ static bool is_alone(const struct record_exchange *x, const struct agreement *a)
 
 static void print_exchange(const struct record_exchange *x, const struct agreement *a)
 {
-    size_t columns = text_terminal(stdout);
-    bool cuts = columns > 0; // of the method then half of what is left, or less
+    size_t columns = text_terminal_columns(stdout);
+    bool cuts = columns > 0; // then the method gets half of the rest, or less
     write_safe(stdout, slice_str(x->id));
     int verdict = printf("  %s  ", verdict_str(a->verdict));
     size_t used = text_columns(slice_str(x->id)) + (verdict > 0 ? (size_t)verdict : 0);
@@ -139,7 +139,7 @@ static void put_side(struct json_writer *w, const struct agreement *a, enum reco
     json_close(w, '}');
 }
 
-// Once there is something to print: for an id that is not there nothing is.
+// Begins the document with its first exchange: for an unknown id nothing is printed.
 static void begin_json(struct verify *v)
 {
     if (v->writer.out)
@@ -234,7 +234,7 @@ static int verify_all(struct inspect_call *call, struct filter *filter)
     progress_begin(&v->progress);
     while (status >= 0 && (status = record_reader_next(v->reader, &x)) > 0) {
         verify_exchange(v, &x);
-        progress_tell(&v->progress, total(v));
+        progress_show(&v->progress, total(v));
     }
     progress_end(&v->progress);
     put_summary(v);

@@ -29,7 +29,7 @@ void write_safe(FILE *out, struct slice s)
     struct printable p = {0};
     while (s.len > 0) {
         size_t plain = printable_ascii_len(s);
-        if (plain > 1) { // all but the last, on which a mark may stand
+        if (plain > 1) { // all but the last, which a combining mark may follow
             write_slice(out, slice_of(s.p, plain - 1));
             s = slice_of(s.p + plain - 1, s.len - plain + 1);
         }

@@ -61,9 +61,9 @@ static void assert_shares(size_t room, const struct row_parts *parts)
         assert_true(s.path >= parts->path && !s.is_short);
         assert_true(s.host == parts->host && s.remark == parts->remark);
     }
-    if (parts->remark > 0 && room >= ROW_REST)
+    if (parts->remark > 0 && room >= ROW_REST_MIN)
         assert_true(s.remark > 0); // however long the others are
-    if (parts->path > 0 && room >= ROW_REST)
+    if (parts->path > 0 && room >= ROW_REST_MIN)
         assert_true(s.path >= (parts->path < 4 ? parts->path : 4));
 }
 
