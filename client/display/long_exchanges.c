@@ -7,7 +7,7 @@ static void on_begun(void *ctx, struct exchange *x, const struct http_head *requ
 {
     struct long_exchanges *w = ctx;
     (void)request;
-    timeout_start(w->loop, &x->long_timer, LONG_EXCHANGE_MS, on_long);
+    timeout_start(w->loop, &x->progress_timer, LONG_EXCHANGE_MS, on_long);
 }
 
 // The one that looks on at this exchange.
@@ -21,7 +21,7 @@ static struct long_exchanges *long_exchanges_of(const struct exchange *x)
 
 static void on_long(struct timeout *t)
 {
-    struct exchange *x = container_of(t, struct exchange, long_timer);
+    struct exchange *x = container_of(t, struct exchange, progress_timer);
     console_running(long_exchanges_of(x)->console, x, x->status);
 }
 
@@ -38,9 +38,10 @@ static bool is_event_stream(const struct exchange *x, const struct http_head *re
 static void on_head(void *ctx, struct exchange *x, const struct http_head *response)
 {
     struct long_exchanges *w = ctx;
-    if (!timeout_runs(&x->long_timer) || !(response->status == 101 || is_event_stream(x, response)))
+    if (!timeout_runs(&x->progress_timer) ||
+        !(response->status == 101 || is_event_stream(x, response)))
         return;
-    timeout_stop(&x->long_timer);
+    timeout_stop(&x->progress_timer);
     console_running(w->console, x, response->status);
 }
 
@@ -48,13 +49,13 @@ static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
 {
     (void)ctx;
     (void)why;
-    timeout_stop(&x->long_timer);
+    timeout_stop(&x->progress_timer);
 }
 
 static void on_discarded(void *ctx, struct exchange *x)
 {
     (void)ctx;
-    timeout_stop(&x->long_timer);
+    timeout_stop(&x->progress_timer);
 }
 
 void long_exchanges_init(struct long_exchanges *w, struct loop *l, struct console *console)

@@ -113,7 +113,7 @@ struct exchange {
         direction[2]; // by the side that sends: [INBOUND] request, [OUTBOUND] response
     const struct exchange_observer *observer; // the first of them
     void *note[EXCHANGE_NOTES];               // of observers
-    struct timeout long_timer;                // for client/display/long_exchanges
+    struct timeout progress_timer;            // for client/display/long_exchanges
     char id[EXCHANGE_ID_LEN + 1];             // set by who began it; empty until then
     // What it says of itself, "" when there is nothing; owned by who set it, and read no later than
     // when the request goes on or is answered.
