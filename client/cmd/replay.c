@@ -2,27 +2,14 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
-#include "client/service.h"
 #include "commands.h"
 #include "common/base/log.h"
 #include "common/base/process.h"
 #include "common/base/secret.h"
-#include "common/inspect/command.h"
-#include "common/inspect/compare_print.h"
-#include "common/inspect/json_exchange.h"
 #include "common/inspect/text.h"
 #include "common/io/signals.h"
-#include "proto/http/chars.h"
-#include "replay_send.h"
-
-enum {
-    TIMES_MAX = 10000,
-    BODY_FILE_MAX = 256 << 20, // bytes
-    FIELD_FILE_MAX = 64 << 10,
-    READ_FIRST = 64 << 10,
-};
+#include "replay_internal.h"
 
 static const char help[] =
     "@ replay: sends recorded requests again, to the service that they went to.\n"
@@ -34,217 +21,38 @@ static const char help[] =
     "  @ replay gb7c5y --body-file order.json --to http://localhost:5001\n"
     "\n"
     "  --to URL             another service: http://HOST[:PORT], HOST:PORT or PORT;\n"
-    "                       an IPv6 address in brackets\n"
+    "                       put an IPv6 address into brackets\n"
     "  -X, --method METHOD  another method\n"
     "  --path PATH          another path and query\n"
     "  -H, --header 'NAME: VALUE'\n"
-    "                       sets a field, may be repeated; @FILE reads such lines,\n"
-    "                       for secrets\n"
+    "                       sets a field; may be repeated. @FILE reads such lines\n"
+    "                       from a file, so that secrets need not be typed\n"
     "  --drop-header NAME   leaves a field out; may be repeated\n"
-    "  -d TEXT              another body, without the first one's Content-Encoding;\n"
-    "                       -d @FILE is --body-file FILE. The method stays\n"
-    "  --body-file FILE     the same out of a file; - is standard input\n"
-    "  -n, --times N        that often, one after the other (default: 1, at most\n"
-    "                       10000)\n"
+    "  -d TEXT              another body; the first Content-Encoding is dropped, the\n"
+    "                       method stays. -d @FILE is --body-file FILE\n"
+    "  --body-file FILE     another body, from a file; - is standard input\n"
+    "  -n, --times N        send it N times, one after the other (default: 1, at\n"
+    "                       most 10000)\n"
     "  -y, --yes            do not ask before a method that is not idempotent, like\n"
     "                       POST\n"
     "  --json               one JSON object a line for each (docs/json.md)\n"
     "\n"
-    "The service gets what it got the first time: also the X-Forwarded- fields that\n"
-    "the relay or @ proxy had set, and as Host the one that the visitor asked for,\n"
-    "whatever --host-header said. Fields whose values were redacted are left out,\n"
-    "which is said: give them by --header. Where a value of the target was, it is\n"
-    "not sent without --path.\n"
+    "The service gets the request as it got it the first time, with the X-Forwarded-\n"
+    "fields that the relay or @ proxy added. Host is the one that the visitor asked\n"
+    "for, whatever --host-header said. Fields whose values were redacted are left\n"
+    "out, and named on standard error: set them with --header. A target with a\n"
+    "redacted value is not sent unless --path replaces it.\n"
     "\n"
     "Each replay is recorded too, with a new id ('@ requests replayed' lists them).\n"
-    "In what the answer differs from the first is printed as by diff, but for Date\n"
-    "and the fields of the connection; '@ diff' compares all. Of a replay the record\n"
-    "keeps neither credentials and cookies nor what was redacted in the first, and\n"
-    "no bodies where none were kept.\n";
+    "Differences from the first answer are printed as by diff, except Date and the\n"
+    "fields of the connection; '@ diff' compares everything. The record of a replay\n"
+    "keeps no credentials, no cookies and nothing that was redacted in the first\n"
+    "exchange, and no bodies where the first kept none.\n";
 
 static const char statuses[] = "Exit status: 0 the service answered every request, 1 it did not, "
                                "or one was not sent, 2 usage.\n";
 
-struct replay {
-    struct inspect_call call;
-    struct replay_changes changes;
-    struct service to;
-    bool has_to, yes, json;
-    bool unread; // nobody reads our output any more
-    unsigned times;
-    const char *body_file;
-    char *body, *fields; // read from files
-    size_t fields_len;
-    char dir[STATE_PATH_MAX];
-    struct record_reader *reader;
-    struct replay_sender sender;
-};
-
-// All that is left of a file, or NULL: `errno` says what went wrong.
-static char *read_all(FILE *file, size_t most, size_t *len)
-{
-    size_t cap = READ_FIRST;
-    char *bytes = malloc(cap + 1);
-    while (bytes && !feof(file) && !ferror(file) && *len <= most) {
-        *len += fread(bytes + *len, 1, cap - *len, file);
-        if (*len < cap)
-            continue;
-        cap *= 2;
-        char *more = realloc(bytes, cap + 1);
-        if (!more)
-            free(bytes);
-        bytes = more;
-    }
-    if (bytes && !ferror(file) && *len <= most) {
-        bytes[*len] = 0;
-        return bytes;
-    }
-    int error = bytes && *len > most ? EFBIG : errno;
-    free(bytes);
-    errno = error;
-    return NULL;
-}
-
-static char *read_file(const char *path, size_t most, size_t *len)
-{
-    bool is_input = strcmp(path, "-") == 0;
-    FILE *file = is_input ? stdin : fopen(path, "re");
-    *len = 0;
-    if (!file)
-        return NULL;
-    char *bytes = read_all(file, most, len);
-    int error = errno;
-    if (!is_input)
-        (void)fclose(file);
-    errno = error;
-    return bytes;
-}
-
-static void take_field_file(struct replay *p, const char *path)
-{
-    char text[200];
-    if (p->fields) {
-        inspect_usage(&p->call, "--header @FILE may be given once", "");
-        return;
-    }
-    p->fields = read_file(path, FIELD_FILE_MAX, &p->fields_len);
-    if (!p->fields) {
-        (void)snprintf(text, sizeof(text), "the file given with --header @FILE cannot be read: %s",
-                       strerror(errno));
-        inspect_usage(&p->call, text, "");
-        return;
-    }
-    char *last = p->fields + p->fields_len;
-    for (char *line = p->fields, *end = NULL; line < last; line = end + 1) {
-        end = memchr(line, '\n', (size_t)(last - line));
-        end = end ? end : last;
-        bool cr = end > line && end[-1] == '\r';
-        end[cr ? -1 : 0] = 0;
-        if (*line && !replay_set_field(&p->changes, line))
-            inspect_usage(&p->call, "--header @FILE: a line is no field that may be set: ", path);
-    }
-}
-
-static void take_to(struct replay *p, const char *value)
-{
-    char message[DESTINATION_MESSAGE_MAX];
-    const char *why = service_take_url(&p->to, value);
-    p->has_to = true;
-    if (!why)
-        return;
-    destination_explain(message, "--to", why, value);
-    inspect_usage(&p->call, message, "");
-}
-
-static bool is_target(const char *text)
-{
-    return text[0] == '/' && chars_are(slice_str(text), CHAR_TARGET);
-}
-
-static void take_drop(struct replay *p, const char *value)
-{
-    char shown[OPTIONS_SHOWN_MAX];
-    if (!replay_drop_field(&p->changes, value))
-        inspect_usage(&p->call, "--drop-header is not the name of a field that may be left out: ",
-                      options_redact_name(value, shown));
-}
-
-static void take_method(struct replay *p, const char *value)
-{
-    if (!*value || !chars_are(slice_str(value), CHAR_TOKEN) || strcmp(value, "CONNECT") == 0)
-        inspect_usage(&p->call, "--method is not a method: ", value);
-    p->changes.method = value;
-}
-
-static void take_header(struct replay *p, const char *value)
-{
-    char shown[OPTIONS_SHOWN_MAX];
-    if (value[0] == '@')
-        take_field_file(p, value + 1);
-    else if (!strchr(value, ':'))
-        inspect_usage(&p->call,
-                      "--header takes 'NAME: VALUE', and there is no colon in what it got", "");
-    else if (!replay_set_field(&p->changes, value))
-        inspect_usage(&p->call, "--header is not 'NAME: VALUE', or a field that may not be set: ",
-                      options_redact_field(value, shown));
-}
-
-// Another body: a text, or a file of it. The last one counts.
-static void take_body(struct replay *p, const char *text, const char *file)
-{
-    p->body_file = file;
-    p->changes.has_body = !file;
-    p->changes.body = file ? (struct slice){0} : slice_str(text);
-}
-
-// With curl --data is a body; here it is a directory, as of every command. False: it is plainly
-// a body, which was told.
-static bool may_be_directory(struct replay *p)
-{
-    struct stat st;
-    const char *data = p->call.data ? p->call.data : "";
-    bool is_like_body = (*data && strchr("@{[\"<", *data)) || strpbrk(data, "=&\n");
-    if (!is_like_body || (stat(data, &st) == 0 && S_ISDIR(st.st_mode)))
-        return true;
-    inspect_usage(&p->call,
-                  "--data is the directory of the record, and there is none of this name; another "
-                  "body is -d TEXT or -d @FILE",
-                  "");
-    return false;
-}
-
-static void take_option(struct inspect_call *call, int option, const char *value)
-{
-    struct replay *p = call->ctx;
-    switch (option) {
-    case 't': take_to(p, value); return;
-    case 'm': take_method(p, value); return;
-    case 'p':
-        if (!is_target(value))
-            inspect_usage(call, "--path does not begin with /, or has spaces or a #: ", value);
-        p->changes.path = value;
-        return;
-    case 'H': take_header(p, value); return;
-    case 'd': take_drop(p, value); return;
-    case 'b': take_body(p, NULL, value); return;
-    case 'B': take_body(p, value, value[0] == '@' ? value + 1 : NULL); return;
-    case 'n':
-        p->times = (unsigned)inspect_number(call, "--times", value, (uint64_t[]){1, TIMES_MAX});
-        return;
-    case 'y': p->yes = true; return;
-    case 'j': p->json = true; return;
-    }
-}
-
-// Says what became of one exchange instead of its being sent.
-static int fail(const struct replay *p, const char *id, const char *why)
-{
-    char text[EXCHANGE_ID_LEN + 4];
-    (void)snprintf(text, sizeof(text), "%s: ", id);
-    return inspect_fail(&p->call, text, why);
-}
-
-// The first character of the next line of the input.
+// Reads a line of standard input. Returns its first character.
 static int read_answer(void)
 {
     int first = getchar();
@@ -253,14 +61,14 @@ static int read_answer(void)
     return first;
 }
 
-// Whether a request that may do something each time shall be sent.
-static bool is_wanted(struct replay *p, const struct replay_request *r, const char *id)
+// Asks before a method that is not idempotent. False: not confirmed, and stderr says so.
+static bool confirm(struct replay *p, const struct replay_request *r, const char *id)
 {
     struct slice method = r->request.head.method;
     if (p->yes || method_is_idempotent(method))
         return true;
     if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
-        (void)fail(p, id, "it may do something each time it is sent; say --yes to send it");
+        (void)replay_fail(p, id, "it may do something each time it is sent; say --yes to send it");
         return false;
     }
     (void)fflush(stdout);
@@ -275,116 +83,13 @@ static bool is_wanted(struct replay *p, const struct replay_request *r, const ch
     int answer = read_answer();
     if (answer == 'y' || answer == 'Y')
         return true;
-    (void)fail(p, id, "it was not sent");
+    (void)replay_fail(p, id, "it was not sent");
     return false;
 }
 
-static void say_what_is_left_out(const struct replay *p, const struct replay_request *r,
-                                 const char *id)
-{
-    if (r->left_out == 0)
-        return;
-    (void)fflush(stdout);
-    (void)fprintf(stderr, "%s %s: ", p->call.program->name, p->call.name);
-    write_safe(stderr, slice_str(id));
-    (void)fputs(": left out, since the record has no value: ", stderr);
-    for (size_t i = 0; i < r->left_out; i++) {
-        (void)fputs(i ? ", " : "", stderr);
-        write_safe(stderr, slice_str(r->secret[i]));
-    }
-    (void)fputs("; --header sets it\n", stderr);
-}
-
-static bool is_answered(const struct replay_inbound_result *r)
-{
-    return r->status && !r->refused && r->why == EXCHANGE_COMPLETE;
-}
-
-static void print_result(const char *id, const struct replay_inbound_result *r, const char *verdict)
-{
-    char size[TEXT_NUMBER_MAX];
-    char duration[TEXT_NUMBER_MAX];
-    write_safe(stdout, slice_str(id));
-    (void)printf(" replayed as %s: ", r->id);
-    if (r->refused)
-        (void)printf("%s after ", answer_code(r->answer));
-    else if (r->status)
-        (void)printf("%u, %s, ", r->status, text_size(r->bytes, size));
-    else
-        (void)fputs("no answer after ", stdout);
-    (void)fputs(text_duration((int64_t)r->duration_ns, duration), stdout);
-    if (!r->refused && r->why != EXCHANGE_COMPLETE)
-        (void)printf(" (%s)", exchange_whystr(r->why));
-    (void)fputs(r->detail[0] ? ": " : "", stdout);
-    write_safe(stdout, slice_str(r->detail));
-    (void)printf("%s\n", verdict);
-}
-
-// `again` is NULL when the record does not have it.
-static void put_result(const struct compare_input *first, const struct compare_input *again,
-                       const struct replay_inbound_result *r)
-{
-    struct json_writer w = {.out = stdout};
-    json_open(&w, NULL, '{');
-    json_string(&w, "id", slice_str(r->id));
-    json_string(&w, "replay_of", slice_str(first->x.id));
-    json_bool(&w, "answered", is_answered(r));
-    if (again) {
-        json_exchange_summary(&w, "exchange", &again->x);
-        (void)compare_json_answers(&w, first, again);
-    } else {
-        json_null(&w, "exchange");
-        json_null(&w, "differences");
-        json_null(&w, "same");
-    }
-    json_close(&w, '}');
-    json_end_line(&w);
-}
-
-static void nothing(void *ctx, const struct difference *d)
-{
-    (void)ctx;
-    (void)d;
-}
-
-static void tell_difference(const struct compare_input *first, const struct compare_input *again,
-                            const struct replay_inbound_result *result)
-{
-    bool same = compare_answers(first, again, nothing, NULL);
-    print_result(first->x.id, result, same ? ", the same answer" : ", another answer:");
-    if (!same)
-        (void)compare_print_answers(stdout, first, again);
-}
-
-// Whether it is in the record.
-static bool tell(struct replay *p, const struct compare_input *first,
-                 const struct replay_inbound_result *result)
-{
-    char why[RECORD_WHY_MAX] = "";
-    struct record_exchange x;
-    struct compare_input again = {0};
-    // What the reader of before has seen is from before.
-    struct record_reader *reader = record_reader_open(p->dir, why);
-    bool found = reader && record_reader_find(reader, result->id, &x, why) > 0;
-    if (found && !compare_load(&again, reader, &x)) {
-        found = false;
-        (void)snprintf(why, sizeof(why), "the record is damaged, or memory is out");
-    }
-    if (p->json)
-        put_result(first, found ? &again : NULL, result);
-    else if (found)
-        tell_difference(first, &again, result);
-    else
-        print_result(first->x.id, result, "");
-    if (!found)
-        (void)fail(p, result->id, why);
-    compare_unload(&again);
-    record_reader_close(reader);
-    p->unread = fflush(stdout) != 0 && errno == EPIPE;
-    return found;
-}
-
-static bool target_of(struct replay *p, const struct record_exchange *x, struct dial_target *target)
+// Takes --to, else the service of the record. False: there is neither.
+static bool choose_target(struct replay *p, const struct record_exchange *x,
+                          struct dial_target *target)
 {
     char text[300];
     struct service recorded = {.target = p->to.target};
@@ -400,19 +105,19 @@ static int send_all(struct replay *p, const struct compare_input *first,
                     const struct replay_request *r)
 {
     int status = INSPECT_OK;
-    for (unsigned i = 0; i < p->times && !p->unread && !p->sender.stopped; i++) {
+    for (unsigned i = 0; i < p->times && !p->output_closed && !p->sender.stopped; i++) {
         struct replay_inbound_result result;
         if (!replay_send(&p->sender, &first->x, r, &result))
             return inspect_fail(&p->call, "out of memory", "");
-        if (!tell(p, first, &result) || !is_answered(&result))
+        if (!replay_print(p, first, &result) || !replay_is_answered(&result))
             status = INSPECT_FAILED;
     }
     return status;
 }
 
-// The same, until somebody says that it is to end: what was begun is then broken off and written.
-static int send_until(struct replay *p, const struct compare_input *first,
-                      const struct replay_request *r)
+// The same, until SIGINT, SIGTERM or SIGHUP: a replay that is running is then aborted and recorded.
+static int send_until_signal(struct replay *p, const struct compare_input *first,
+                             const struct replay_request *r)
 {
     struct signals_blocked signals;
     if (!signals_block(&signals))
@@ -421,10 +126,9 @@ static int send_until(struct replay *p, const struct compare_input *first,
     int status = send_all(p, first, r);
     p->sender.stopped = p->sender.stopped || signals_pending(&signals);
     signals_unblock(&signals);
-    return p->sender.stopped ? fail(p, first->x.id, "it was stopped") : status;
+    return p->sender.stopped ? replay_fail(p, first->x.id, "it was stopped") : status;
 }
 
-// Replays an exchange that has been found and loaded.
 static int replay_loaded(struct replay *p, const struct compare_input *first)
 {
     char why[REPLAY_WHY_MAX];
@@ -433,24 +137,25 @@ static int replay_loaded(struct replay *p, const struct compare_input *first)
     if (!r)
         return inspect_fail(&p->call, "out of memory", "");
     if (!replay_request_make(r, p->reader, &first->x, &p->changes, why))
-        (void)fail(p, first->x.id, why);
-    else if (!target_of(p, &first->x, &p->sender.target))
-        (void)fail(p, first->x.id, "no service is known that it went to: say --to URL");
+        (void)replay_fail(p, first->x.id, why);
+    else if (!choose_target(p, &first->x, &p->sender.target))
+        (void)replay_fail(p, first->x.id, "no service is known that it went to: say --to URL");
     else
         status = INSPECT_OK;
-    record_reader_end(p->reader); // it is a while until the next one
-    if (status == INSPECT_OK && !is_wanted(p, r, first->x.id))
+    record_reader_end(p->reader); // hold no snapshot while requests are sent
+    if (status == INSPECT_OK && !confirm(p, r, first->x.id))
         status = INSPECT_FAILED;
     if (status == INSPECT_OK) {
-        say_what_is_left_out(p, r, first->x.id);
+        replay_print_omitted(p, r, first->x.id);
         r->request.replay_of = first->x.id;
-        status = send_until(p, first, r);
+        status = send_until_signal(p, first, r);
     }
     replay_request_free(r);
     free(r);
     return status;
 }
 
+// `text` is an id, or the beginning or end of one, or "last".
 static int replay_one(struct replay *p, const char *text)
 {
     char why[RECORD_WHY_MAX];
@@ -460,7 +165,7 @@ static int replay_one(struct replay *p, const char *text)
         return inspect_not_found(&p->call, why);
     int status = compare_load(&first, p->reader, &x)
                      ? replay_loaded(p, &first)
-                     : fail(p, first.x.id, "the record is damaged, or memory is out");
+                     : replay_fail(p, first.x.id, "the record is damaged, or memory is out");
     compare_unload(&first);
     return status;
 }
@@ -468,15 +173,9 @@ static int replay_one(struct replay *p, const char *text)
 static int run(struct replay *p)
 {
     uint64_t seed = 0;
-    size_t len = 0;
-    if (p->body_file) {
-        p->body = read_file(p->body_file, BODY_FILE_MAX, &len);
-        if (!p->body)
-            return inspect_fail(
-                &p->call, "the file given with --body-file cannot be read: ", strerror(errno));
-        p->changes.has_body = true;
-        p->changes.body = slice_of(p->body, len);
-    }
+    if (!replay_read_body(p))
+        return inspect_fail(&p->call,
+                            "the file given with --body-file cannot be read: ", strerror(errno));
     if (!inspect_directory(&p->call, p->dir) || !(p->reader = inspect_open(&p->call)))
         return INSPECT_FAILED;
     if (!secret_random(&seed, sizeof(seed)))
@@ -484,57 +183,61 @@ static int run(struct replay *p)
     exchange_ids_init(&p->sender.ids, seed);
     p->sender.dir = p->dir;
     int status = INSPECT_OK;
-    for (int i = 0; i < p->call.argc && !p->unread && !p->sender.stopped; i++)
+    for (int i = 0; i < p->call.argc && !p->output_closed && !p->sender.stopped; i++)
         if (replay_one(p, p->call.argv[i]) != INSPECT_OK)
             status = INSPECT_FAILED;
-    return p->unread ? INSPECT_FAILED : inspect_end(&p->call, status);
+    return p->output_closed ? INSPECT_FAILED : inspect_end(&p->call, status);
 }
+
+static const struct option known[] = {
+    {"to", required_argument, NULL, 't'},
+    {"method", required_argument, NULL, 'm'},
+    {"X", required_argument, NULL, 'm'},
+    {"path", required_argument, NULL, 'p'},
+    {"header", required_argument, NULL, 'H'},
+    {"H", required_argument, NULL, 'H'},
+    {"drop-header", required_argument, NULL, 'd'},
+    {"body-file", required_argument, NULL, 'b'},
+    {"d", required_argument, NULL, 'B'},
+    {"times", required_argument, NULL, 'n'},
+    {"n", required_argument, NULL, 'n'},
+    {"yes", no_argument, NULL, 'y'},
+    {"y", no_argument, NULL, 'y'},
+    {"json", no_argument, NULL, 'j'},
+    {NULL, 0, NULL, 0},
+};
+
+static const struct inspect_spec spec = {help, known, replay_take_option, statuses};
+static const struct inspect_program program = {"adit", "agent"};
+
+// Options of curl.
+static const struct option_advice advice[] = {
+    {"v", "it is the version only where no command stands before it; adit show ID shows all"},
+    {"o", "the answer is recorded: adit show ID --body response > FILE"},
+    {"output", "the answer is recorded: adit show ID --body response > FILE"},
+    {"request", "that is -X METHOD"},
+    {"url", "that is --to URL for the service, and --path PATH"},
+    {"data-raw", "that is -d TEXT"},
+    {"data-binary", "that is -d @FILE"},
+    {"data-ascii", "that is -d TEXT, or -d @FILE"},
+    {"data-urlencode", "that is -d TEXT, encoded already"},
+    {"form", "that is -d @FILE, a body that is a form already, and -H 'Content-Type: ...'"},
+    {"F", "that is -d @FILE, a body that is a form already, and -H 'Content-Type: ...'"},
+    {"user", "that is -H 'Authorization: ...', or -H @FILE for what nobody should see"},
+    {"u", "that is -H 'Authorization: ...', or -H @FILE for what nobody should see"},
+    {"cookie", "that is -H 'Cookie: ...', or -H @FILE for what nobody should see"},
+    {"b", "that is -H 'Cookie: ...', or -H @FILE for what nobody should see"},
+    {NULL, NULL},
+};
 
 int command_replay(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"to", required_argument, NULL, 't'},
-        {"method", required_argument, NULL, 'm'},
-        {"X", required_argument, NULL, 'm'},
-        {"path", required_argument, NULL, 'p'},
-        {"header", required_argument, NULL, 'H'},
-        {"H", required_argument, NULL, 'H'},
-        {"drop-header", required_argument, NULL, 'd'},
-        {"body-file", required_argument, NULL, 'b'},
-        {"d", required_argument, NULL, 'B'},
-        {"times", required_argument, NULL, 'n'},
-        {"n", required_argument, NULL, 'n'},
-        {"yes", no_argument, NULL, 'y'},
-        {"y", no_argument, NULL, 'y'},
-        {"json", no_argument, NULL, 'j'},
-        {NULL, 0, NULL, 0},
-    };
-    static const struct inspect_spec spec = {help, options, take_option, statuses};
-    static const struct inspect_program program = {"adit", "agent"};
-    static const struct option_advice advice[] = {
-        {"v", "it is the version only where no command stands before it; adit show ID shows all"},
-        {"o", "the answer is recorded: adit show ID --body response > FILE"},
-        {"output", "the answer is recorded: adit show ID --body response > FILE"},
-        {"request", "that is -X METHOD"},
-        {"url", "that is --to URL for the service, and --path PATH"},
-        {"data-raw", "that is -d TEXT"},
-        {"data-binary", "that is -d @FILE"},
-        {"data-ascii", "that is -d TEXT, or -d @FILE"},
-        {"data-urlencode", "that is -d TEXT, encoded already"},
-        {"form", "that is -d @FILE, a body that is a form already, and -H 'Content-Type: ...'"},
-        {"F", "that is -d @FILE, a body that is a form already, and -H 'Content-Type: ...'"},
-        {"user", "that is -H 'Authorization: ...', or -H @FILE for what nobody should see"},
-        {"u", "that is -H 'Authorization: ...', or -H @FILE for what nobody should see"},
-        {"cookie", "that is -H 'Cookie: ...', or -H @FILE for what nobody should see"},
-        {"b", "that is -H 'Cookie: ...', or -H @FILE for what nobody should see"},
-        {NULL, NULL},
-    };
     struct replay p = {.call = {.program = &program, .advice = advice}, .times = 1};
     p.call.ctx = &p;
     log_init("adit", LOG_INFO);
     int status = INSPECT_USAGE;
-    bool begun = inspect_begin(&p.call, &spec, argc, argv) && may_be_directory(&p);
-    signals_ignore(); // a service that leaves early does not end us
+    bool begun = inspect_begin(&p.call, &spec, argc, argv) && replay_check_data(&p);
+    signals_ignore(); // SIGPIPE: the service may close first
     if (!begun)
         status = p.call.exit_status;
     else if (p.call.argc == 0)
@@ -542,9 +245,6 @@ int command_replay(int argc, char **argv)
     else
         status = process_has_files("adit replay", PROCESS_FILES_SERVE) ? run(&p) : INSPECT_FAILED;
     record_reader_close(p.reader);
-    free(p.body);
-    if (p.fields)
-        secret_wipe(p.fields, p.fields_len);
-    free(p.fields);
+    replay_free_files(&p);
     return status;
 }

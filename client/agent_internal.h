@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+// The agent's parts: its start and end (agent.c), the link with its retries (agent_link.c), the
+// tunnel on it (agent_tunnel.c), and the name that is bound in it (agent_bind.c).
+#pragma once
+#include "agent.h"
+#include "client/display/display.h"
+#include "client/link/link_messages.h"
+#include "common/io/signals.h"
+#include "proto/tunnel/tunnel.h"
+
+struct agent {
+    struct loop loop;
+    struct agent_config config;
+    struct display display;
+    struct recorder *recorder;                 // NULL: nothing is recorded
+    struct exchange_observer reporter;         // sends the relay a report of each exchange
+    const struct exchange_observer *observers; // of all exchanges
+    struct upstream upstream;
+    struct exchange_ids ids; // for requests of a relay that sends no ids
+    struct link_context *link_context;
+    struct link *link;
+    struct tunnel *tunnel;
+    uint64_t tunnel_number;       // of the current tunnel, or the last one
+    struct tunnel *closed_tunnel; // it may be on the stack: freed by the task free_tunnel
+    struct loop_task flush, free_tunnel;
+    struct timeout tick, bind_timeout;
+    uv_timer_t retry_timer;
+    struct signals signals;
+    unsigned failed_attempts; // in a row
+    uint32_t retry_base_ms;   // bound of the first retry in this row
+    bool was_bound;           // ever
+    bool token_refused;       // after it had been accepted: read the token file again
+    // Of the current tunnel:
+    bool bind_answered;  // CONTROL_BOUND has come
+    bool bind_deferred;  // the bind was refused for now: close the link and retry
+    bool protocol_error; // the relay sent a control message that answers nothing
+    int exit_status;
+    struct last_link_message last_message;
+};
+
+// agent.c
+
+// Ends agent_run.
+void agent_stop(struct agent *a, int status);
+
+// agent_link.c
+
+// Starts to connect, now.
+void agent_connect(struct agent *a);
+// Closes the link and connects again later. Not for callbacks of the tunnel: these set
+// bind_deferred or protocol_error.
+void agent_retry_link(struct agent *a, enum link_close_code code);
+// The same, with a warning: `why` follows "is lost: ".
+void agent_lose_link(struct agent *a, const char *why);
+// The same, for a TUNNEL_E_*.
+void agent_lose_tunnel(struct agent *a, int error);
+// Warns, unless the same was said just now.
+void agent_warn(struct agent *a, const char *text);
+
+// agent_tunnel.c
+
+// Opens a tunnel on the link that has come up. False when out of memory.
+bool agent_open_tunnel(struct agent *a);
+// The link is gone: ends the tunnel and its exchanges. Does nothing without a tunnel.
+void agent_close_tunnel(struct agent *a);
+// Has the loop send what the tunnel wants to send. `ctx` is the agent.
+void agent_wake(void *ctx);
+void agent_send_control(struct agent *a, const struct control_message *message);
+// The observer of ended exchanges. `ctx` is the agent.
+void agent_report_exchange(void *ctx, struct exchange *x, enum exchange_why why);
+void agent_tunnel_init(struct agent *a);
+
+// agent_bind.c
+
+// Handles a control message of the relay. `ctx` is the agent.
+void agent_on_control(void *ctx, const struct control_message *message);

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+// The link's life: connecting, losing it, and connecting again.
+#include <stdlib.h>
+#include <sys/stat.h>
+#include "agent_internal.h"
+#include "common/base/log.h"
+
+enum {
+    RETRY_FIRST_MS = 500, // bound of the first retry when no link came up
+    RETRY_LOST_MS = 1500, // when one was up
+    RETRY_MIN_MS = 100,   // the least that the relay can ask for
+    RETRY_MAX_MS = 32000,
+    RETRY_DOUBLINGS = 9 // RETRY_MIN_MS doubled that often exceeds RETRY_MAX_MS
+};
+
+static void on_retry(uv_timer_t *timer)
+{
+    agent_connect(timer->data);
+}
+
+// Full jitter below a bound that doubles, so that a thousand agents do not return at once
+// (docs/protocol.md §2), added to the response's Retry-After.
+static void retry_later(struct agent *a, uint32_t first_ms, uint32_t retry_after_ms)
+{
+    uint32_t random = 0;
+    uint32_t bound = RETRY_MAX_MS;
+    if (a->failed_attempts == 0)
+        a->retry_base_ms = first_ms;
+    if (a->failed_attempts < RETRY_DOUBLINGS && a->retry_base_ms << a->failed_attempts < bound)
+        bound = a->retry_base_ms << a->failed_attempts;
+    if (!secret_random(&random, sizeof(random)))
+        random = bound - 1; // no randomness: rather late than in a busy loop
+    a->failed_attempts++;
+    if (retry_after_ms > RETRY_MAX_MS)
+        retry_after_ms = RETRY_MAX_MS;
+    uint32_t chosen = retry_after_ms + random % bound;
+    log_debug("connecting again in %u ms, of %u, not before %u", (unsigned)chosen,
+              (unsigned)(retry_after_ms + bound), (unsigned)retry_after_ms);
+    (void)uv_timer_start(&a->retry_timer, on_retry, chosen, 0);
+}
+
+// The bound of the first retry: what the relay's close frame asked for, if that is reasonable.
+static uint32_t retry_base(const struct link_failure *failure)
+{
+    if (!failure->was_up)
+        return RETRY_FIRST_MS;
+    if (failure->retry_within_ms == 0 || failure->retry_within_ms > RETRY_MAX_MS)
+        return RETRY_LOST_MS;
+    return failure->retry_within_ms < RETRY_MIN_MS ? RETRY_MIN_MS : failure->retry_within_ms;
+}
+
+void agent_retry_link(struct agent *a, enum link_close_code code)
+{
+    link_close(a->link, code);
+    a->link = NULL;
+    agent_close_tunnel(a);
+    retry_later(a, RETRY_FIRST_MS, 0);
+}
+
+void agent_lose_link(struct agent *a, const char *why)
+{
+    log_warn("the tunnel to the relay %s is lost: %s; connecting again", a->config.relay_url, why);
+    agent_retry_link(a, LINK_CLOSE_GOES_AWAY);
+}
+
+void agent_lose_tunnel(struct agent *a, int error)
+{
+    char text[LINK_MESSAGE_MAX];
+    bool silent = error == TUNNEL_E_SILENT || error == TUNNEL_E_MEMORY || error == TUNNEL_E_FULL;
+    link_message_lost(text, a->config.relay_url, error, tunnel_detail(a->tunnel));
+    log_warn("%s", text);
+    agent_retry_link(a, silent ? LINK_CLOSE_GOES_AWAY : LINK_CLOSE_BREACH);
+}
+
+void agent_warn(struct agent *a, const char *text)
+{
+    if (link_message_is_due(&a->last_message, text, loop_now_ms(&a->loop)))
+        log_warn("%s", text);
+}
+
+static void on_link_up(void *ctx)
+{
+    struct agent *a = ctx;
+    log_debug("connected to the relay, asking for a name");
+    if (!agent_open_tunnel(a))
+        agent_lose_link(a, "out of memory");
+}
+
+static bool on_link_received(void *ctx, const uint8_t *bytes, size_t len, bool last)
+{
+    struct agent *a = ctx;
+    int error = a->tunnel ? tunnel_recv(a->tunnel, bytes, len, last) : TUNNEL_E_PIPE;
+    if (error && a->tunnel)
+        agent_lose_tunnel(a, error);
+    else if (error)
+        agent_lose_link(a, "the relay spoke too early");
+    else if (a->protocol_error)
+        agent_lose_tunnel(a, TUNNEL_E_CONTROL);
+    else if (a->bind_deferred)
+        agent_retry_link(a, LINK_CLOSE_GOES_AWAY);
+    else
+        agent_wake(a);
+    return a->link != NULL;
+}
+
+// A token that was never accepted is wrong: stop. One that was has been changed at the relay, and
+// will be changed here too: keep trying.
+static void on_unauthorized(struct agent *a, const struct link_failure *failure)
+{
+    char text[LINK_MESSAGE_MAX];
+    const char *url = a->config.relay_url;
+    if (!a->was_bound) {
+        log_error(
+            "the relay %s %s (ADIT-UNAUTHORIZED)", url,
+            a->config.relay.token[0]
+                ? "does not accept this token: compare --token-file or ADIT_TOKEN with its own"
+                : "wants a token: pass it with --token-file FILE or ADIT_TOKEN");
+        agent_stop(a, EXIT_FAILURE);
+        return;
+    }
+    (void)snprintf(text, sizeof(text),
+                   "the relay %s does not accept this token any more (ADIT-UNAUTHORIZED): %s. "
+                   "Trying again",
+                   url,
+                   a->config.token_file ? "put its new one into the file given with --token-file"
+                                        : "start adit again with its new one");
+    agent_warn(a, text);
+    a->token_refused = true;
+    retry_later(a, RETRY_FIRST_MS, failure->retry_after_ms);
+}
+
+static void on_link_down(void *ctx, const struct link_failure *failure)
+{
+    struct agent *a = ctx;
+    char text[LINK_MESSAGE_MAX];
+    a->link = NULL;
+    agent_close_tunnel(a);
+    if (failure->status == 401 && !failure->at_proxy) {
+        on_unauthorized(a, failure);
+        return;
+    }
+    link_message_failed(text, &a->config.relay, a->config.relay_url, failure);
+    agent_warn(a, text);
+    retry_later(a, retry_base(failure), failure->retry_after_ms);
+}
+
+static const struct link_ops link_ops = {on_link_up, on_link_received, agent_wake, on_link_down};
+
+// Regular files only: opening a pipe may block, and it yields the token only once.
+static void read_token_again(struct agent *a)
+{
+    char token[SECRET_MAX];
+    struct stat st;
+    const char *path = a->config.token_file;
+    if (path && !stat(path, &st) && S_ISREG(st.st_mode) && !secret_read_file(path, token))
+        memcpy(a->config.relay.token, token, sizeof(token));
+    secret_wipe(token, sizeof(token));
+}
+
+void agent_connect(struct agent *a)
+{
+    if (a->token_refused)
+        read_token_again(a);
+    const struct relay_proxy *proxy = &a->config.relay.proxy;
+    log_debug("connecting to the relay %s%s%s", a->config.relay_url,
+              proxy->used ? " through the proxy " : "", proxy->used ? proxy->url : "");
+    a->link = link_open(a->link_context, &a->config.relay, &link_ops, a);
+    if (a->link)
+        return;
+    agent_warn(a, "out of memory. Trying again");
+    retry_later(a, RETRY_FIRST_MS, 0);
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+// The link by libwebsockets: one attempt and its events (link_lws.c), the context that links share
+// (link_context.c), the handover of a connected socket (link_handover.c), TLS (link_tls.c), and
+// sending (link_send.c).
+#pragma once
+#include <libwebsockets.h>
+#include <openssl/ssl.h>
+#include "link.h"
+#include "proto/http/authority.h"
+#include "proto/list.h"
+#include "relay_dial.h"
+
+enum {
+    LINK_RANDOM_BYTES = 1024, // of masks, drawn together
+    LINK_PENDING_NAME_MAX = 128
+};
+
+struct link_context {
+    struct loop *loop;
+    struct lws_context *lws;
+    struct list links;     // struct link, by in_context
+    struct link *starting; // inside lws_client_connect_via_info, and not yet told that it failed
+    struct lws *created;   // by that call; NULL once libwebsockets has destroyed it
+    uint8_t *frame;        // scratch: LWS_PRE, frame header, masked payload
+    uint8_t random[LINK_RANDOM_BYTES];
+    size_t random_left; // of `random`: the first bytes are unused
+};
+
+struct link {
+    struct link_context *context;
+    struct list_link in_context;
+    const struct link_target *target;
+    const struct link_ops *ops; // NULL once closed by its owner
+    void *ctx;
+    struct relay_dial *dial; // while there is no connection
+    struct lws *wsi;         // once libwebsockets has the connection
+    struct timeout open_timeout;
+    bool is_up;
+    bool detached;                // wsi's descriptor is not the connection to the relay
+    bool handshake_sent, not_tls; // as in struct link_failure
+    bool close_received;
+    uint32_t retry_within_ms;      // as in struct link_failure
+    const char *abort_reason;      // why we ended the attempt ourselves, or NULL
+    const char *tls_alert;         // with which the peer ended the TLS handshake, or NULL
+    const char *certificate_error; // why the relay's certificate was not accepted, or NULL
+    char host[AUTHORITY_MAX];
+};
+
+// link_lws.c
+
+extern const struct lws_protocols link_protocols[];
+void link_free(struct link *link);
+// Has libwebsockets close the connection in the next turn of the loop.
+void link_kill_later(struct link *link);
+
+// link_handover.c: a Unix socket to which a connect() stays pending.
+
+struct link_pending {
+    int listener, filler;                // -1: none
+    char address[LINK_PENDING_NAME_MAX]; // for libwebsockets: "+@" and the socket's name
+};
+
+// Returns 0 or an errno. link_pending_close either way.
+int link_pending_open(struct link_pending *p);
+void link_pending_close(const struct link_pending *p);
+
+// link_tls.c
+
+// Prepares the SSL_CTX of libwebsockets. Returns what the callback does.
+int link_tls_init(struct lws *wsi, SSL_CTX *tls);
+// Takes the verdict on a certificate. Returns what the callback does.
+int link_tls_verified(struct link *link, X509_STORE_CTX *store, bool ok);
