@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "common/base/limits.h"
 #include "common/base/log.h"
+#include "common/base/version.h"
 #include "common/tunnel/tunnel_stream.h"
 #include "proto/http/fields.h"
 #include "proto/tunnel/private_fields.h"
@@ -382,7 +383,7 @@ static void on_link_up(void *ctx)
         drop_link(a, "out of memory");
         return;
     }
-    (void)snprintf(hello.software, sizeof(hello.software), "adit %s", ADIT_VERSION);
+    (void)snprintf(hello.software, sizeof(hello.software), "adit %s", adit_version());
     memcpy(hello.owner, a->config.owner, sizeof(hello.owner));
     memcpy(hello.before, a->config.before, sizeof(hello.before));
     memcpy(hello.record, a->config.relay_record, sizeof(hello.record));

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include "common/base/log.h"
 #include "common/base/owner.h"
+#include "common/base/version.h"
 #include "common/tunnel/tunnel_stream.h"
 #include "proto/tunnel/tunnel.h"
 #include "proto/tunnel/websocket.h"
@@ -250,7 +251,7 @@ static void greet(struct agent *a, const struct control_message *hello)
         return;
     }
     memcpy(a->log.owner, a->owner, LOG_OWNER_DIGITS);
-    (void)snprintf(welcome.software, sizeof(welcome.software), "aditd %s", ADIT_VERSION);
+    (void)snprintf(welcome.software, sizeof(welcome.software), "aditd %s", adit_version());
     say(a, &welcome);
 }
 

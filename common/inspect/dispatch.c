@@ -5,6 +5,7 @@
 #include "common/base/help.h"
 #include "common/base/options.h"
 #include "common/base/output.h"
+#include "common/base/version.h"
 
 enum {
     SUGGESTION_MAX = 400
@@ -52,9 +53,9 @@ static int print_version(const struct dispatch *d, int argc, char **argv)
     if (argc > 2 && !json)
         return usage(d, "behind version only --json can stand");
     if (json)
-        (void)printf("{\"program\":\"%s\",\"version\":\"%s\"}\n", d->program.name, ADIT_VERSION);
+        (void)printf("{\"program\":\"%s\",\"version\":\"%s\"}\n", d->program.name, adit_version());
     else
-        (void)printf("%s %s\n", d->program.name, ADIT_VERSION);
+        (void)printf("%s %s\n", d->program.name, adit_version());
     return options_printed(d->program.name, 0);
 }
 
