@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "agents.h"
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -283,6 +284,7 @@ static void wait_for_name(struct agent *a)
     bool over = own && own->count >= r->loop.limits.handshakes_per_address;
     if (over || r->waiting.count >= r->loop.limits.handshakes) {
         struct agent *least = least_useful(r, over ? own : NULL);
+        assert(least); // no limit is 0, so that one which is reached has an agent
         least->in_the_way = true;
         agent_close(least, CLOSE_GOING_AWAY, "it had no name, and made room for another");
     }
