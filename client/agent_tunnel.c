@@ -2,6 +2,7 @@
 // The tunnel on the link: its messages, its requests, and the reports of its exchanges.
 #include <stdio.h>
 #include "agent_internal.h"
+#include "common/base/version.h"
 #include "common/tunnel/tunnel_stream.h"
 #include "proto/http/fields.h"
 #include "proto/tunnel/private_fields.h"
@@ -167,7 +168,7 @@ bool agent_open_tunnel(struct agent *a)
     a->tunnel = tunnel_new(&config, &handler, a, loop_now_ms(&a->loop));
     if (!a->tunnel)
         return false;
-    (void)snprintf(hello.software, sizeof(hello.software), "adit %s", ADIT_VERSION);
+    (void)snprintf(hello.software, sizeof(hello.software), "adit %s", adit_version());
     memcpy(hello.owner, a->config.owner, sizeof(hello.owner));
     memcpy(hello.before, a->config.before, sizeof(hello.before));
     memcpy(hello.record, a->config.relay_record, sizeof(hello.record));

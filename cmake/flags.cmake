@@ -16,7 +16,7 @@ set(CMAKE_C_FLAGS_RELEASE "-O2 -g")
 
 add_library(adit_flags INTERFACE)
 target_include_directories(adit_flags INTERFACE ${CMAKE_SOURCE_DIR})
-target_compile_definitions(adit_flags INTERFACE _GNU_SOURCE ADIT_VERSION="${PROJECT_VERSION}")
+target_compile_definitions(adit_flags INTERFACE _GNU_SOURCE)
 target_compile_options(adit_flags INTERFACE
     -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes
     -Wmissing-prototypes -Wundef -Wpointer-arith -Wcast-qual -Wwrite-strings -Wformat=2 -Wvla

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "agents.h"
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "common/base/log.h"
 #include "common/base/owner.h"
+#include "common/base/version.h"
 #include "common/tunnel/tunnel_stream.h"
 #include "proto/tunnel/tunnel.h"
 #include "proto/tunnel/websocket.h"
@@ -251,7 +253,7 @@ static void greet(struct agent *a, const struct control_message *hello)
         return;
     }
     memcpy(a->log.owner, a->owner, LOG_OWNER_DIGITS);
-    (void)snprintf(welcome.software, sizeof(welcome.software), "aditd %s", ADIT_VERSION);
+    (void)snprintf(welcome.software, sizeof(welcome.software), "aditd %s", adit_version());
     say(a, &welcome);
 }
 
@@ -283,6 +285,7 @@ static void wait_for_name(struct agent *a)
     bool over = own && own->count >= r->loop.limits.handshakes_per_address;
     if (over || r->waiting.count >= r->loop.limits.handshakes) {
         struct agent *least = least_useful(r, over ? own : NULL);
+        assert(least); // no limit is 0, so that one which is reached has an agent
         least->in_the_way = true;
         agent_close(least, CLOSE_GOING_AWAY, "it had no name, and made room for another");
     }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include "agents.h"
 #include "common/base/crypto.h"
+#include "common/base/version.h"
 #include "proto/http/authority.h"
 #include "proto/tunnel/websocket.h"
 
@@ -60,7 +61,7 @@ static int write_health(const struct relay *r, bool all, char *out, size_t cap)
     return snprintf(out, cap,
                     "{\"status\":\"ok\",\"version\":\"%s\",\"tunnels\":%zu,\"visitors\":%zu,"
                     "\"record\":\"%s\",\"shed\":%llu}\n",
-                    ADIT_VERSION, r->agent_count, r->edges.count,
+                    adit_version(), r->agent_count, r->edges.count,
                     !r->recorder     ? "off"
                     : record.failing ? "failing"
                                      : "ok",

@@ -6,6 +6,7 @@
 #include "common/base/output.h"
 #include "common/base/process.h"
 #include "common/base/state.h"
+#include "common/base/version.h"
 #include "common/inspect/dispatch.h"
 #include "common/record/write/record_options.h"
 #include "relay_options.h"
@@ -87,7 +88,7 @@ static void take_option(struct options *o, int option, const char *value)
     case 'X':
     case 'N': record_options_take(o, &c->record, option, value); return;
     case 'V':
-        (void)printf("aditd %s\n", ADIT_VERSION);
+        (void)printf("aditd %s\n", adit_version());
         o->exit_status = options_printed("aditd", 0);
         return;
     }

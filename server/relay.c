@@ -9,6 +9,7 @@
 #include "common/base/address.h"
 #include "common/base/log.h"
 #include "common/base/output.h"
+#include "common/base/version.h"
 #include "relay_options.h"
 
 enum {
@@ -209,7 +210,7 @@ void relay_run(struct relay *r)
     output_line(stdout, "aditd: ready, domain %s", r->config.domain);
     (void)fflush(stdout);
     log_info("started: version %s, pid %ld, domain %s, %s, listening on %s, state in %s",
-             ADIT_VERSION, (long)getpid(), r->config.domain,
+             adit_version(), (long)getpid(), r->config.domain,
              r->config.token[0] ? "with a token" : "without a token", r->listening,
              r->config.record.dir);
     loop_run(&r->loop);

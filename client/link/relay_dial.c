@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "common/base/secret.h"
+#include "common/base/version.h"
 #include "common/io/dial.h"
 #include "proto/http/authority.h"
 #include "proto/http/http1.h"
@@ -121,7 +122,7 @@ static bool write_request(struct relay_dial *d)
     (void)authority_text(relay->host, relay->port, at);
     int len = snprintf(text, sizeof(text),
                        "CONNECT %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: adit/%s\r\n%s%s%s\r\n", at,
-                       at, ADIT_VERSION, authorization[0] ? "Proxy-Authorization: " : "",
+                       at, adit_version(), authorization[0] ? "Proxy-Authorization: " : "",
                        authorization, authorization[0] ? "\r\n" : "");
     bool written = conn_write(d->conn, text, (size_t)len);
     secret_wipe(text, sizeof(text));

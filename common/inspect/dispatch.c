@@ -6,6 +6,7 @@
 #include "common/base/nearest.h"
 #include "common/base/options.h"
 #include "common/base/output.h"
+#include "common/base/version.h"
 
 enum {
     SUGGESTION_MAX = 400
@@ -53,9 +54,9 @@ static int print_version(const struct dispatch *d, int argc, char **argv)
     if (argc > 2 && !json)
         return usage(d, "version takes --json and nothing else");
     if (json)
-        (void)printf("{\"program\":\"%s\",\"version\":\"%s\"}\n", d->program.name, ADIT_VERSION);
+        (void)printf("{\"program\":\"%s\",\"version\":\"%s\"}\n", d->program.name, adit_version());
     else
-        (void)printf("%s %s\n", d->program.name, ADIT_VERSION);
+        (void)printf("%s %s\n", d->program.name, adit_version());
     return options_printed(d->program.name, 0);
 }
 

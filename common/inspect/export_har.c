@@ -4,6 +4,7 @@
 // _adit.
 #include <inttypes.h>
 #include "common/base/utf8.h"
+#include "common/base/version.h"
 #include "common/io/loop.h"
 #include "export.h"
 #include "export_request.h"
@@ -382,10 +383,11 @@ bool export_har(struct export *e, const struct record_exchange *x)
 
 void export_har_begin(struct export *e)
 {
-    (void)fputs(
-        "{\"log\":{\"version\":\"1.2\",\"creator\":{\"name\":\"adit\",\"version\":\"" ADIT_VERSION
-        "\"},\"entries\":[\n",
-        e->out);
+    (void)fprintf(
+        e->out,
+        "{\"log\":{\"version\":\"1.2\",\"creator\":{\"name\":\"adit\",\"version\":\"%s\"},"
+        "\"entries\":[\n",
+        adit_version());
 }
 
 // Readers require a page: one page for all entries.

@@ -39,7 +39,8 @@ def test_everything_is_where_it_belongs(installed):
     examples = {f"share/doc/adit/examples/{path.name}" for path in fronts.EXAMPLES.iterdir()}
     assert files == docs | examples | {
         "bin/adit", "bin/aditd", "lib/systemd/system/aditd.service", "lib/sysusers.d/aditd.conf",
-        "share/doc/adit/README.md", "share/doc/adit/CHANGELOG.md", "share/doc/adit/LICENSE"}
+        "share/doc/adit/README.md", "share/doc/adit/CHANGELOG.md", "share/doc/adit/LICENSE",
+        "share/doc/adit/CONTRIBUTING.md", "share/doc/adit/SECURITY.md"}
     assert [path for path in root.rglob("*") if path.is_file() and there not in path.parents] == []
     for path in there.rglob("*"):
         mode = path.stat().st_mode & 0o777

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "common/base/version.h"
 #include "common/io/loop.h"
 #include "common/record/lock.h"
 #include "store_internal.h"
@@ -97,7 +98,7 @@ static int insert_writer(struct store *s)
         &insert, NULL);
     if (!error) {
         (void)sqlite3_bind_text(insert, 1, s->config.program, -1, SQLITE_STATIC);
-        (void)sqlite3_bind_text(insert, 2, ADIT_VERSION, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_text(insert, 2, adit_version(), -1, SQLITE_STATIC);
         (void)sqlite3_bind_int64(insert, 3, getpid());
         (void)sqlite3_bind_int64(insert, 4, wall_clock_ns());
         error = sqlite3_step(insert) == SQLITE_DONE ? SQLITE_OK : sqlite3_extended_errcode(s->db);

@@ -102,13 +102,15 @@ static size_t unescape(char *text, size_t len)
     return to;
 }
 
+// A text that there is no memory to look at counts as one with a token.
 static bool is_escaped_in(const struct token_search *s, struct slice text)
 {
     char *plain = malloc(text.len);
-    bool found = !plain;
+    bool found = false;
 
-    if (plain)
-        memcpy(plain, text.p, text.len);
+    if (!plain)
+        return true;
+    memcpy(plain, text.p, text.len);
     for (int i = 0; i < UNESCAPED_MAX && !found; i++) {
         const size_t len = unescape(plain, text.len);
         if (len == text.len)
