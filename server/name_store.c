@@ -72,7 +72,7 @@ static void take(struct reading *f, const struct name_line *line)
     }
     r->reserved = line->word == NAME_GONE; // until hold_all
     r->gone_s = line->gone_s;
-    r->of_before = f->written_ns < 0; // by a relay of before, which kept no time
+    r->legacy_owner = f->written_ns < 0; // by a relay of before, which kept no time
 }
 
 static void take_line(struct reading *f, struct slice text)
@@ -169,7 +169,7 @@ static void hold(struct reading *f, struct route *r, int64_t now)
         return;
     }
     f->held++;
-    routes_hold(r, r->reserved && r->gone_s < now ? r->gone_s : now, !r->reserved);
+    routes_restore_gone(r, r->reserved && r->gone_s < now ? r->gone_s : now, !r->reserved);
 }
 
 static void hold_all(struct reading *f)

@@ -130,7 +130,7 @@ bool routes_give(struct route *r, const struct route_holder *holder)
     return true;
 }
 
-void routes_place(struct route *r, const struct route_holder *holder)
+void routes_update_holder(struct route *r, const struct route_holder *holder)
 {
     struct routes *t = r->table;
     bool same = memcmp(r->owner, holder->owner, ROUTE_OWNER_DIGITS) == 0; // neither is a secret
@@ -234,13 +234,13 @@ static void begin_to_wait(struct route *r, bool reserve, int64_t gone_s)
     timeout_start(r->table->loop, &r->gone, r->table->loop->limits.gone_ms, on_forgotten);
 }
 
-void routes_hold(struct route *r, int64_t gone_s, bool kept)
+void routes_restore_gone(struct route *r, int64_t gone_s, bool kept)
 {
     begin_to_wait(r, true, gone_s);
     enter_gone(r, kept ? ROUTE_GONE_KEPT : ROUTE_GONE_KEPT - 1);
 }
 
-void routes_taken(struct route *r)
+void routes_agent_came(struct route *r)
 {
     uint64_t now = loop_now_ms(r->table->loop);
     if (r->taken_ms > 0 && !timeout_runs(&r->gone)) // an agent of the same owner had it until now
@@ -251,7 +251,7 @@ void routes_taken(struct route *r)
     tell(r);
 }
 
-void routes_leave(struct route *r, bool reserve)
+void routes_agent_left(struct route *r, bool reserve)
 {
     r->held_ms += loop_now_ms(r->table->loop) - r->taken_ms;
     begin_to_wait(r, reserve, wall_clock_ns() / 1000000000);

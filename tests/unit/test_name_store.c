@@ -124,7 +124,7 @@ static void leave(struct fixture *f, const char *name, const char *owner)
     const struct route_holder holder = {.owner = owner};
     r = r ? r : routes_add(&f->routes, name, &holder);
     assert_true(routes_give(r, &holder));
-    routes_leave(r, true);
+    routes_agent_left(r, true);
 }
 
 static bool is_held(const struct fixture *f, const char *name, const char *owner)
