@@ -217,7 +217,8 @@ static void of_names_of_before_a_restart_those_that_had_agents_make_no_room(void
     assert_false(routes_make_room(&table, NULL, NULL));
     char digits[ROUTE_OWNER_DIGITS];
     memset(digits, 'h', sizeof(digits));
-    routes_update_holder(here, &(struct route_holder){digits, SLICE("")}); // and count where the owner is
+    routes_update_holder(here,
+                         &(struct route_holder){digits, SLICE("")}); // and count where the owner is
     routes_update_holder(here, &(struct route_holder){digits, SLICE("A")});
     routes_update_holder(here, &(struct route_holder){digits, SLICE("B")});
     assert_int_equal(shares_count(&table.addresses, SLICE("A")), 1);
