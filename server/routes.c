@@ -37,20 +37,14 @@ static void leave_gone(struct route *r)
 {
     if (r->gone_class < 0)
         return;
-    struct gone_names *list = &r->table->gone[r->gone_class];
-    *(r->gone_prev ? &r->gone_prev->gone_next : &list->first) = r->gone_next;
-    *(r->gone_next ? &r->gone_next->gone_prev : &list->last) = r->gone_prev;
-    r->gone_prev = r->gone_next = NULL;
+    list_remove(&r->table->gone[r->gone_class], &r->in_gone);
     r->gone_class = -1;
 }
 
 static void enter_gone(struct route *r, int8_t class)
 {
-    struct gone_names *list = &r->table->gone[class];
     r->gone_class = class;
-    r->gone_prev = list->last;
-    *(list->last ? &list->last->gone_next : &list->first) = r;
-    list->last = r;
+    list_append(&r->table->gone[class], &r->in_gone);
 }
 
 // How much a name is missed that was had for so long. To have a place that is as good as a
@@ -189,7 +183,8 @@ bool routes_make_room(struct routes *t, const struct share *of_owner,
     int end = of_owner ? ROUTE_GONE_CLASSES : ROUTE_GONE_KEPT;
     for (int class = 0; class < end; class ++) {
         int looks = 0;
-        for (struct route *r = t->gone[class].first; r && looks < ROUTE_LOOKS; r = r->gone_next) {
+        for (struct list_link *l = t->gone[class].first; l && looks < ROUTE_LOOKS; l = l->next) {
+            struct route *r = LIST_ITEM(l, struct route, in_gone);
             if ((of_owner && r->of_owner != of_owner) ||
                 (of_address && r->of_address != of_address))
                 continue;

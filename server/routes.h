@@ -4,6 +4,7 @@
 #include "common/base/shares.h"
 #include "common/io/loop.h"
 #include "names.h"
+#include "proto/list.h"
 
 struct agent;
 struct route;
@@ -18,19 +19,14 @@ enum {
     ROUTE_GONE_CLASSES
 };
 
-// Names whose agents are gone, those that have been so for longest first.
-struct gone_names {
-    struct route *first, *last;
-};
-
 struct routes {
     struct loop *loop;
     uint64_t seed; // of the hash, that nobody may choose names that share a bucket
     struct route *buckets[ROUTE_BUCKETS];
     size_t count;
-    struct shares owners;    // names of each owner
-    struct shares addresses; // and of each address that has a share
-    struct gone_names gone[ROUTE_GONE_CLASSES];
+    struct shares owners;                 // names of each owner
+    struct shares addresses;              // and of each address that has a share
+    struct list gone[ROUTE_GONE_CLASSES]; // names whose agents are gone, longest first
     // Told of every route that gets an agent, loses it, or is about to be forgotten: then it is
     // neither reserved nor has it an agent. NULL: nobody is.
     void (*changed)(void *ctx, const struct route *r);
@@ -48,7 +44,7 @@ struct route {
     uint64_t bind_id;    // by which the agent knows it
     char bind_text[24];  // the same
     struct timeout gone;
-    struct route *gone_prev, *gone_next; // in its class
+    struct list_link in_gone;            // in its class
     int8_t gone_class;                   // -1: it is in none
     struct share *of_owner, *of_address; // that it counts for; NULL: for no address
     uint64_t taken_ms;                   // by the agent that it has

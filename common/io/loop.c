@@ -45,8 +45,10 @@ static void on_tick(uv_timer_t *timer)
     uint64_t now = uv_now(&l->uv);
     for (int i = 0; i < LOOP_DURATIONS; i++) {
         struct timeout_queue *q = &l->queues[i];
-        while (q->first && q->first->at_ms <= now) {
-            struct timeout *t = q->first;
+        while (q->timeouts.first) {
+            struct timeout *t = LIST_ITEM(q->timeouts.first, struct timeout, in_queue);
+            if (t->at_ms > now)
+                break;
             timeout_stop(t);
             t->fire(t);
         }
@@ -167,13 +169,7 @@ void timeout_start(struct loop *l, struct timeout *t, uint32_t ms, void (*fire)(
     t->queue = q;
     t->fire = fire;
     t->at_ms = uv_now(&l->uv) + ms;
-    t->next = NULL;
-    t->prev = q->last;
-    if (q->last)
-        q->last->next = t;
-    else
-        q->first = t;
-    q->last = t;
+    list_append(&q->timeouts, &t->in_queue);
 }
 
 void timeout_stop(struct timeout *t)
@@ -181,13 +177,6 @@ void timeout_stop(struct timeout *t)
     struct timeout_queue *q = t->queue;
     if (!q)
         return;
-    if (t->prev)
-        t->prev->next = t->next;
-    else
-        q->first = t->next;
-    if (t->next)
-        t->next->prev = t->prev;
-    else
-        q->last = t->prev;
+    list_remove(&q->timeouts, &t->in_queue);
     t->queue = NULL;
 }

@@ -6,6 +6,7 @@
 #include <uv.h>
 #include "common/base/date.h"
 #include "common/base/limits.h"
+#include "proto/list.h"
 
 struct loop;
 
@@ -18,8 +19,8 @@ struct loop_task {
 
 // A time limit. Embedded; zero is stopped. Fires once, at most a tick (LOOP_TICK_MS) late.
 struct timeout {
-    struct timeout *prev, *next;
-    struct timeout_queue *queue;
+    struct list_link in_queue;
+    struct timeout_queue *queue; // NULL: stopped
     uint64_t at_ms;
     void (*fire)(struct timeout *t);
 };
@@ -27,7 +28,7 @@ struct timeout {
 // All limits of one duration, in the order of their ends.
 struct timeout_queue {
     uint32_t duration_ms;
-    struct timeout *first, *last;
+    struct list timeouts;
 };
 
 enum {

@@ -330,10 +330,11 @@ static void check_table(void)
             assert_memory_equal(r->of_owner->key, r->owner, ROUTE_OWNER_DIGITS);
         }
     for (int class = 0; class < ROUTE_GONE_CLASSES; class ++)
-        for (const struct route *r = table.gone[class].first; r; r = r->gone_next) {
+        for (struct list_link *l = table.gone[class].first; l; l = l->next) {
+            const struct route *r = LIST_ITEM(l, struct route, in_gone);
             listed++;
             assert_int_equal(r->gone_class, class);
-            assert_true(r->gone_next || table.gone[class].last == r);
+            assert_true(l->next || table.gone[class].last == l);
         }
     assert_int_equal(routes, table.count);
     assert_int_equal(gone, listed);
