@@ -1,20 +1,58 @@
 // SPDX-License-Identifier: MIT
-// The relay's side of a tunnel: an agent's WebSocket, its tunnel and its names.
+// The relay's side of all tunnels: each agent's WebSocket link, its tunnel and the names it has
+// bound (docs/protocol.md §1, §2 and §5).
 #pragma once
-#include "relay.h"
+#include "common/base/client_address.h"
+#include "common/base/shares.h"
+#include "common/exchange/answer.h"
+#include "common/exchange/exchange.h"
+#include "common/io/conn.h"
+#include "proto/list.h"
+#include "rate_limit.h"
 
 struct agent;
+struct recorder;
+struct relay_log;
+struct reserved_names;
+struct routes;
 
-// Takes over a connection of this client on which the 101 has been written. Closes it when out of
-// memory. Where there are too many that have no name yet, one of those makes room.
-void agent_accept(struct relay *r, struct conn *c, const struct client_address *client);
-// Makes the outbound of an exchange through this agent and attaches it. False: its client has as
-// many as it may have, or we are out of memory; `*why` is the answer to that.
+// All agents of one relay. Embedded; the first group is set by the relay before the first agent
+// comes, the rest is zero.
+struct agents {
+    struct loop *loop;
+    struct routes *routes;
+    struct relay_log *log;
+    struct recorder *recorder; // NULL: nothing is recorded
+    const struct reserved_names *reserved;
+    const char *domain;
+    uint64_t seed; // of hashes; random
+    // Writes the public URL of a name.
+    void (*url_of)(void *ctx, const char *name, char *out, size_t cap);
+    void *ctx;
+
+    struct list named;         // agents that have names, longest first
+    struct list waiting;       // agents that have none, longest first
+    size_t waiting_count;      // of `waiting`
+    struct shares waiting_of;  // the same by address
+    size_t count;              // of both lists
+    uint64_t tunnels;          // opened ever; numbers them
+    struct rate_limit lingers; // closed links whose agents get time to read why
+    size_t retry_ms;           // stopping: when agents shall come back; 0: not stopping
+};
+
+// Takes over a connection on which the 101 has been written, or closes it when out of memory. When
+// too many agents have no name yet, one of them is closed.
+void agents_accept(struct agents *set, struct conn *c, const struct client_address *client);
+// Closes all: the relay stops.
+void agents_close(struct agents *set);
+// An exchange observer's `closed`; `ctx` is the struct agents. Reports to the exchange's agent how
+// it ended (docs/protocol.md §5.1).
+void agents_report(void *ctx, struct exchange *x, enum exchange_why why);
+
+// Makes the outbound of an exchange through this agent and attaches it. False when the client has
+// as many exchanges in this tunnel as it may have, or when out of memory; `*why` is the answer.
 bool agent_attach(struct agent *a, struct exchange *x, const struct client_address *client,
                   enum answer *why);
-// The address by which its tunnel counts, as text: an IPv4 address or the first one of an IPv6 /64.
-// Empty where it may stand for anybody.
+// The agent's address as text, by which its names and tunnels are counted: an IPv4 address, or the
+// first one of an IPv6 /64. Empty where it may stand for anybody.
 const char *agent_address(const struct agent *a);
-// Observes exchanges for their agents, who hear how they ended. `ctx` is the relay.
-void agents_report(void *ctx, struct exchange *x, enum exchange_why why);
-void agents_close(struct relay *r);

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Where a request goes: the relay's own pages, the tunnel endpoint, or the agent that its Host
-// names (docs/protocol.md §1 and §6).
+#include "front.h"
 #include <stdio.h>
 #include "agents.h"
 #include "common/base/crypto.h"
+#include "common/base/secret.h"
 #include "common/base/version.h"
+#include "common/exchange/forward.h"
+#include "common/record/write/recorder.h"
 #include "proto/http/authority.h"
 #include "proto/tunnel/websocket.h"
+#include "relay_log.h"
+#include "routes.h"
 
 #define TUNNEL_PATH "/_adit/v1/tunnel"
 
@@ -37,9 +41,9 @@ enum place {
 };
 
 // Reads a host: ours, NAME.domain (then *name is the name), or none of our business.
-static enum place place_of(const struct relay *r, struct slice host, struct slice *name)
+static enum place place_of(const struct front *f, struct slice host, struct slice *name)
 {
-    struct slice domain = slice_str(r->config.domain);
+    struct slice domain = slice_str(f->domain);
     if (host.len == 0 || slice_ieq(host, domain) || is_address(host))
         return PLACE_OWN;
     if (host.len <= domain.len + 1 || host.p[host.len - domain.len - 1] != '.')
@@ -51,24 +55,24 @@ static enum place place_of(const struct relay *r, struct slice host, struct slic
 }
 
 // Strangers hear that the relay lives, and no more.
-static int write_health(const struct relay *r, bool all, char *out, size_t cap)
+static int write_health(const struct front *f, bool all, char *out, size_t cap)
 {
     struct recorder_status record = {0};
     if (!all)
         return snprintf(out, cap, "{\"status\":\"ok\"}\n");
-    if (r->recorder)
-        recorder_status(r->recorder, &record);
+    if (f->recorder)
+        recorder_status(f->recorder, &record);
     return snprintf(out, cap,
                     "{\"status\":\"ok\",\"version\":\"%s\",\"tunnels\":%zu,\"visitors\":%zu,"
                     "\"record\":\"%s\",\"shed\":%llu}\n",
-                    adit_version(), r->agent_count, r->edges.count,
-                    !r->recorder     ? "off"
+                    adit_version(), f->agents->count, f->edges->count,
+                    !f->recorder     ? "off"
                     : record.failing ? "failing"
                                      : "ok",
                     (unsigned long long)record.shed);
 }
 
-static void answer_health(const struct relay *r, struct exchange *x, bool all)
+static void answer_health(const struct front *f, struct exchange *x, bool all)
 {
     char body[240];
     char digits[8];
@@ -77,7 +81,7 @@ static void answer_health(const struct relay *r, struct exchange *x, bool all)
     head_init(&head);
     head.status = 200;
     head.reason = SLICE("OK");
-    int len = write_health(r, all, body, sizeof(body));
+    int len = write_health(f, all, body, sizeof(body));
     int digits_len = snprintf(digits, sizeof(digits), "%d", len);
     (void)head_add(&head, SLICE("Date"), answer_date(date));
     (void)head_add(&head, SLICE("Content-Type"), SLICE("application/json"));
@@ -86,16 +90,16 @@ static void answer_health(const struct relay *r, struct exchange *x, bool all)
     exchange_respond(x, &head, slice_of(body, (size_t)len));
 }
 
-static bool is_authorised(const struct relay *r, const struct http_head *head)
+static bool is_authorised(const struct front *f, const struct http_head *head)
 {
-    const struct field *f = head_find(head, SLICE("authorization"));
-    size_t want = strlen(r->config.token);
+    const struct field *field = head_find(head, SLICE("authorization"));
+    size_t want = strlen(f->token);
     if (want == 0)
         return true;
-    if (!f || f->value.len < 7 || !slice_ieq(slice_of(f->value.p, 7), SLICE("bearer ")))
+    if (!field || field->value.len < 7 || !slice_ieq(slice_of(field->value.p, 7), SLICE("bearer ")))
         return false;
-    struct slice token = slice_trim(slice_of(f->value.p + 7, f->value.len - 7));
-    return secret_equal(token.p, token.len, r->config.token, want);
+    struct slice token = slice_trim(slice_of(field->value.p + 7, field->value.len - 7));
+    return secret_equal(token.p, token.len, f->token, want);
 }
 
 enum credential {
@@ -104,17 +108,17 @@ enum credential {
     CREDENTIAL_UNSEEN // too many bad ones came from there
 };
 
-static enum credential check_token(struct relay *r, const struct edge *e,
+static enum credential check_token(struct front *f, const struct edge *e,
                                    const struct http_head *head)
 {
     const struct client_address *client = edge_client(e);
-    uint64_t now = loop_now_ms(&r->loop);
+    uint64_t now = loop_now_ms(f->loop);
     bool shows_one = head_find(head, SLICE("authorization"));
-    if (r->config.token[0] && token_failures_exceeded(&r->failures, client, now))
+    if (f->token[0] && token_failures_exceeded(&f->failures, client, now))
         return CREDENTIAL_UNSEEN;
-    if (is_authorised(r, head))
+    if (is_authorised(f, head))
         return CREDENTIAL_GOOD;
-    token_failures_add(&r->failures, client, now, shows_one ? "a wrong token" : "no token");
+    token_failures_add(&f->failures, client, now, shows_one ? "a wrong token" : "no token");
     return CREDENTIAL_BAD;
 }
 
@@ -132,7 +136,7 @@ static bool offers_subprotocol(const struct http_head *head)
     return false;
 }
 
-static void open_tunnel(struct relay *r, struct edge *e, const struct http_head *head)
+static void open_tunnel(struct front *f, struct edge *e, const struct http_head *head)
 {
     char input[60];
     char response[256];
@@ -152,7 +156,7 @@ static void open_tunnel(struct relay *r, struct edge *e, const struct http_head 
                  "Sec-WebSocket-Protocol: adit.v1\r\nSec-WebSocket-Accept: %.28s\r\n\r\n",
                  accept);
     if (conn_write(c, response, (size_t)len))
-        agent_accept(r, c, &client);
+        agents_accept(f->agents, c, &client);
     else
         conn_close(c, CONN_CLOSE_NOW);
 }
@@ -169,33 +173,33 @@ static const char *why_no_handshake(const struct http_head *head, bool has_body)
     return offers_subprotocol(head) ? NULL : "it does not offer the subprotocol adit.v1";
 }
 
-static void tunnel_endpoint(struct relay *r, struct edge *e, struct exchange *x,
+static void tunnel_endpoint(struct front *f, struct edge *e, struct exchange *x,
                             const struct http_head *head, bool has_body)
 {
     enum credential token = CREDENTIAL_BAD;
     const char *why = why_no_handshake(head, has_body);
     if (why)
-        relay_log_handshake(r, edge_client(e), why);
+        relay_log_handshake_refused(f->log, edge_client(e), why);
     if (head_find(head, SLICE("origin")))
         exchange_answer(x, ANSWER_FORBIDDEN);
     else if (why)
         exchange_answer(x, ANSWER_UPGRADE_REQUIRED);
-    else if ((token = check_token(r, e, head)) != CREDENTIAL_GOOD)
+    else if ((token = check_token(f, e, head)) != CREDENTIAL_GOOD)
         exchange_answer(x, token == CREDENTIAL_BAD ? ANSWER_UNAUTHORIZED : ANSWER_SLOWED);
     else
-        open_tunnel(r, e, head);
+        open_tunnel(f, e, head);
 }
 
 // A wrong token is a guess here as well.
-static void health_page(struct relay *r, const struct edge *e, struct exchange *x,
+static void health_page(struct front *f, const struct edge *e, struct exchange *x,
                         const struct http_head *head)
 {
-    bool asks_all = !r->config.token[0] || head_find(head, SLICE("authorization"));
-    enum credential token = asks_all ? check_token(r, e, head) : CREDENTIAL_BAD;
+    bool asks_all = !f->token[0] || head_find(head, SLICE("authorization"));
+    enum credential token = asks_all ? check_token(f, e, head) : CREDENTIAL_BAD;
     if (token == CREDENTIAL_UNSEEN)
         exchange_answer(x, ANSWER_SLOWED);
     else
-        answer_health(r, x, token == CREDENTIAL_GOOD);
+        answer_health(f, x, token == CREDENTIAL_GOOD);
 }
 
 static struct slice path_of(const struct http_head *head)
@@ -207,31 +211,32 @@ static struct slice path_of(const struct http_head *head)
     return path;
 }
 
-static void own_page(struct relay *r, struct edge *e, struct exchange *x,
+static void own_page(struct front *f, struct edge *e, struct exchange *x,
                      const struct http_head *head, bool has_body)
 {
     struct slice path = path_of(head);
     // Connections of agents that only linger keep files open, too.
-    if (r->edges.taken >= (size_t)r->loop.limits.tunnel_files + LIMIT_TAKEN_SPARE &&
+    if (f->edges->taken >= (size_t)f->loop->limits.tunnel_files + LIMIT_TAKEN_SPARE &&
         slice_eq(path, SLICE(TUNNEL_PATH))) {
-        relay_log_handshake(r, edge_client(e), "there are no files left for more agents");
+        relay_log_handshake_refused(f->log, edge_client(e),
+                                    "there are no files left for more agents");
         exchange_answer(x, ANSWER_TOO_MANY);
     } else if (slice_eq(path, SLICE(TUNNEL_PATH))) {
-        tunnel_endpoint(r, e, x, head, has_body);
+        tunnel_endpoint(f, e, x, head, has_body);
     } else if (slice_eq(path, SLICE("/_adit/health"))) {
-        health_page(r, e, x, head);
+        health_page(f, e, x, head);
     } else {
         exchange_answer(x, ANSWER_NOT_FOUND);
     }
 }
 
-static void forward(struct relay *r, struct edge *e, struct route *route, struct http_head *head,
+static void forward(struct front *f, struct edge *e, struct route *route, struct http_head *head,
                     const struct body_framing *framing)
 {
     struct forward_scratch scratch;
     struct exchange *x = edge_endpoint(e)->x;
     enum answer why = ANSWER_BUSY;
-    const struct forward_hop hop = {edge_visitor(e), edge_scheme(e, r->config.scheme), r->loop_id};
+    const struct forward_hop hop = {edge_visitor(e), edge_scheme(e, f->scheme), f->loop_id};
     if (!forward_request(x, head, &hop, &scratch))
         return;
     if (!head_add(head, SLICE("adit-bind"), slice_str(route->bind_text)) ||
@@ -254,20 +259,20 @@ bool front_brings_agent(void *ctx, const struct http_head *head)
 void front_request(void *ctx, struct edge *e, struct exchange *x, struct http_head *head,
                    const struct body_framing *framing)
 {
-    struct relay *r = ctx;
+    struct front *f = ctx;
     struct slice label = {0};
     char name[NAME_MAX_BYTES + 1];
-    enum place place = place_of(r, host_of(head->authority), &label);
+    enum place place = place_of(f, host_of(head->authority), &label);
     if (place == PLACE_OWN) {
-        own_page(r, e, x, head, framing->kind != BODY_NONE);
+        own_page(f, e, x, head, framing->kind != BODY_NONE);
         return;
     }
     if (place == PLACE_ELSEWHERE) {
         exchange_answer(x, ANSWER_MISDIRECTED);
         return;
     }
-    struct route *route = name_normalise(label, name) ? routes_find(&r->routes, name) : NULL;
-    x->info.scheme = edge_scheme(e, r->config.scheme);
+    struct route *route = name_normalise(label, name) ? routes_find(f->routes, name) : NULL;
+    x->info.scheme = edge_scheme(e, f->scheme);
     x->info.tunnel = route ? route->name : "";
     x->info.owner = route ? route->owner : "";
     x->info.tunnel_address = route && route->agent ? agent_address(route->agent) : "";
@@ -276,5 +281,11 @@ void front_request(void *ctx, struct edge *e, struct exchange *x, struct http_he
     else if (!route->agent)
         exchange_answer(x, ANSWER_AGENT_GONE);
     else
-        forward(r, e, route, head, framing);
+        forward(f, e, route, head, framing);
+}
+
+void front_turned_away(void *ctx, const struct client_address *client, enum answer answer)
+{
+    const struct front *f = ctx;
+    relay_log_turned_away(f->log, client, answer);
 }

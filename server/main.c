@@ -9,7 +9,7 @@
 #include "common/base/version.h"
 #include "common/inspect/dispatch.h"
 #include "common/record/write/record_options.h"
-#include "relay_options.h"
+#include "relay.h"
 
 static const char help[] =
     "aditd, the relay of adit: gives local services public URLs.\n"

@@ -10,209 +10,11 @@
 #include "common/base/log.h"
 #include "common/base/private_file.h"
 #include "name_lines.h"
+#include "name_store_internal.h"
 
-#define FILE_NAME "names"
-
-enum {
-    NS_PER_S = 1000000000
-};
-
-typedef char path_text[STATE_PATH_MAX + 64];
-
-static void path_of(const struct name_store *s, const char *suffix, path_text out)
+void name_store_path(const struct name_store *s, const char *suffix, name_store_path_text out)
 {
-    (void)snprintf(out, sizeof(path_text), "%s/" FILE_NAME "%s", s->dir, suffix);
-}
-
-static int64_t now_s(void)
-{
-    return wall_clock_ns() / NS_PER_S;
-}
-
-// The file as it is read.
-struct reading {
-    struct name_store *store;
-    int fd;             // -1: there is none, or it may not be read
-    const char *why;    // it is damaged, or NULL
-    bool cut;           // its last line has no end
-    bool begun;         // the first line was read
-    int64_t written_ns; // when it was written last; -1: it does not say
-    size_t lines;
-    size_t left_out; // names for which there is no room
-    size_t held;     // names that are held for their owners
-    size_t old;      // and that are not, since the file is old
-    size_t len;      // of what is in `text`
-    char text[64 << 10];
-};
-
-// More lines than this no relay has written, whatever its limits.
-static size_t lines_max(const struct routes *routes)
-{
-    size_t names = routes->loop->limits.tunnels;
-    names = names > NAME_STORE_NAMES ? names : NAME_STORE_NAMES;
-    return 2 * (2 * names + NAME_STORE_SLACK);
-}
-
-static void take(struct reading *f, const struct name_line *line)
-{
-    struct routes *routes = f->store->routes;
-    struct route *r = routes_find(routes, line->name);
-    if (line->word == NAME_FREE) {
-        if (r)
-            routes_forget(r);
-        return;
-    }
-    const struct route_holder holder = {.owner = line->owner}; // from where is not in the file
-    bool kept = r && routes_give(r, &holder);
-    if (!r && routes->count < routes->loop->limits.tunnels)
-        kept = (r = routes_add(routes, line->name, &holder)) != NULL;
-    if (!kept) {
-        f->left_out++;
-        return;
-    }
-    r->reserved = line->word == NAME_GONE; // until hold_all
-    r->gone_s = line->gone_s;
-    r->of_before = f->written_ns < 0; // by a relay of before, which kept no time
-}
-
-static void take_line(struct reading *f, struct slice text)
-{
-    struct name_line line;
-    if (!f->begun) {
-        f->begun = true;
-        if (!name_first_line_parse(text, &f->written_ns))
-            f->why = "it is damaged, or of another version";
-    } else if (text.len > 0 && text.p[0] == 0) {
-        f->cut = true; // zeros are what a power failure leaves
-    } else if (f->lines++ >= lines_max(f->store->routes)) {
-        f->why = "it is longer than one can be";
-    } else if (!name_line_parse(text, &line)) {
-        f->why = "it is damaged";
-    } else {
-        take(f, &line);
-    }
-}
-
-// The lines that have come whole.
-static void take_lines(struct reading *f)
-{
-    size_t at = 0;
-    const char *end = NULL;
-    while (!f->why && !f->cut && (end = memchr(f->text + at, '\n', f->len - at))) {
-        take_line(f, slice_of(f->text + at, (size_t)(end - f->text) - at));
-        at = (size_t)(end - f->text) + 1;
-    }
-    f->len -= at;
-    memmove(f->text, f->text + at, f->len);
-    if (!f->why && !f->cut && f->len >= NAME_LINE_MAX) {
-        f->cut = f->begun && f->text[0] == 0;
-        f->why = f->cut ? NULL : "it is damaged";
-    }
-}
-
-static void read_lines(struct reading *f)
-{
-    ssize_t n = 1;
-    while (n > 0 && !f->why && !f->cut) {
-        n = read(f->fd, f->text + f->len, sizeof(f->text) - f->len);
-        f->len += n > 0 ? (size_t)n : 0;
-        if (n < 0)
-            f->why = strerror(errno);
-        take_lines(f);
-    }
-    if (!f->why && !f->begun)
-        f->why = "it is damaged, or of another version";
-    if (!f->why && f->store->stamp_ns > 0 && f->written_ns < f->store->stamp_ns)
-        f->why = "it is an older copy of what was written there last";
-    f->cut = !f->why && (f->cut || f->len > 0);
-}
-
-static void put_aside(const struct name_store *s, const char *why)
-{
-    path_text path;
-    path_text aside;
-    path_of(s, "", path);
-    path_of(s, ".damaged", aside);
-    int error = private_move(path, aside);
-    if (error == EEXIST) {
-        char suffix[48];
-        (void)snprintf(suffix, sizeof(suffix), ".damaged-%" PRId64, wall_clock_ns() / 1000000);
-        path_of(s, suffix, aside);
-        error = private_move(path, aside);
-    }
-    log_warn(
-        "names: those of before the restart cannot be read from %s: %s. Their agents get them back "
-        "if nobody is faster; the file %s %s",
-        path, why, error ? "could not be renamed:" : "was renamed to",
-        error ? strerror(error) : strrchr(aside, '/') + 1);
-}
-
-// Whether the time of a name's owner is over. Nobody knows when the agents left that were there
-// when the file was written last. They had until the relay was back, but not for ever: then it is
-// an old copy, whose names are other people's by now.
-static bool is_over(const struct reading *f, const struct route *r, int64_t now)
-{
-    int64_t lasts = (int64_t)(r->table->loop->limits.gone_ms + 999) / 1000;
-    int64_t left = r->reserved ? r->gone_s : f->written_ns / NS_PER_S;
-    if (!r->reserved && f->written_ns < 0)
-        return false;
-    return left < now && now - left >= (r->reserved ? lasts : NAME_STORE_OUTAGE_S);
-}
-
-// Holds the name for its owner from now on. A time to come counts as now: a clock that was set back
-// keeps no name for longer.
-static void hold(struct reading *f, struct route *r, int64_t now)
-{
-    if (is_over(f, r, now)) {
-        f->old += r->reserved ? 0 : 1;
-        routes_forget(r);
-        return;
-    }
-    f->held++;
-    routes_hold(r, r->reserved && r->gone_s < now ? r->gone_s : now, !r->reserved);
-}
-
-static void hold_all(struct reading *f)
-{
-    int64_t now = now_s();
-    for (size_t i = 0; i < ROUTE_BUCKETS; i++)
-        for (struct route *r = f->store->routes->buckets[i], *next = NULL; r; r = next) {
-            next = r->next;
-            hold(f, r, now);
-        }
-    if (f->held > 0)
-        log_info("names: %zu are held for their agents to come back", f->held);
-    if (f->old > 0)
-        log_warn(
-            "names: %zu are not held for their agents: the file of names was last written more "
-            "than %d minutes ago",
-            f->old, NAME_STORE_OUTAGE_S / 60);
-}
-
-static void restore(struct name_store *s, struct reading *f)
-{
-    path_text path;
-    path_of(s, "", path);
-    f->store = s;
-    f->written_ns = -1;
-    f->fd = private_open(path, O_RDONLY, &f->why);
-    if (f->fd >= 0) {
-        read_lines(f);
-        (void)close(f->fd);
-    } else if (errno == ENOENT) {
-        f->why = NULL;
-    }
-    if (f->why) {
-        routes_forget_all(s->routes);
-        put_aside(s, f->why);
-    }
-    if (f->cut)
-        log_warn("names: the end of their file was cut off; those before it are kept");
-    if (f->left_out > 0)
-        log_warn("names: %zu of before the restart were left out: --limit tunnels is lower now",
-                 f->left_out);
-    hold_all(f);
-    private_sweep(path);
+    (void)snprintf(out, sizeof(name_store_path_text), "%s/" NAME_STORE_FILE "%s", s->dir, suffix);
 }
 
 static bool add_line(struct buf *b, const struct route *r)
@@ -225,7 +27,7 @@ static bool add_line(struct buf *b, const struct route *r)
     return buf_append(b, text, name_line_write(&line, text));
 }
 
-// All that there is to keep. False when out of memory.
+// Appends the whole file. False when out of memory.
 static bool add_all(struct name_store *s, struct buf *b)
 {
     char first[NAME_LINE_MAX];
@@ -240,16 +42,16 @@ static bool add_all(struct name_store *s, struct buf *b)
     return ok;
 }
 
-// Of two relays with one directory each would forget the other's names. The lock counts as long as
-// its file is in its place: another one there may be locked by somebody else. Returns 0 or an
-// errno.
-static int hold_lock(struct name_store *s)
+// Makes sure that we hold the lock of the directory, since two relays there would overwrite each
+// other's names. A lock whose file was replaced is taken again: another relay may hold the new one.
+// Returns 0 or an errno.
+static int ensure_lock(struct name_store *s)
 {
-    path_text path;
+    name_store_path_text path;
     struct stat ours;
     struct stat there;
     const char *why = NULL;
-    path_of(s, ".lock", path);
+    name_store_path(s, ".lock", path);
     if (s->lock >= 0 && !fstat(s->lock, &ours) && !lstat(path, &there) &&
         ours.st_ino == there.st_ino && ours.st_dev == there.st_dev)
         return 0;
@@ -267,8 +69,8 @@ static int hold_lock(struct name_store *s)
     return 0;
 }
 
-// The lock has the time of the last write, too: an older copy that is put into the place of the
-// file of names alone is known by that.
+// Reads the time of the last write, which the lock has too: reveals an older copy of the file of
+// names that was put back.
 static void read_stamp(struct name_store *s)
 {
     char line[NAME_LINE_MAX];
@@ -278,23 +80,24 @@ static void read_stamp(struct name_store *s)
         s->stamp_ns = 0;
 }
 
-// Behind what it is of: a file that is newer than it says is none the worse.
+// Follows the write of the file: a file that is newer than its stamp is accepted.
 static int write_stamp(const struct name_store *s)
 {
     char line[NAME_LINE_MAX];
     return private_write_at(s->lock, line, name_stamp_write(s->stamp_ns, line), 0);
 }
 
-// Whether nothing has come into the place of what we have written. (Times do not tell: those of a
-// network's file system are set by its server.)
-static bool is_as_we_left_it(const struct name_store *s, const struct stat *st)
+// Whether the file is the one that we wrote last. Times cannot tell: a network file system's server
+// sets them.
+static bool is_unchanged(const struct name_store *s, const struct stat *st)
 {
-    return st->st_ino == s->left.st_ino && st->st_dev == s->left.st_dev &&
-           st->st_size == s->left.st_size;
+    return st->st_ino == s->last_stat.st_ino && st->st_dev == s->last_stat.st_dev &&
+           st->st_size == s->last_stat.st_size;
 }
 
-// Adds to the file that we have written, and to no other, perhaps from a backup: ESTALE.
-static int add_to_file(struct name_store *s, const char *path)
+// Appends to the file that we wrote last. Returns 0 or an errno: ESTALE when another file has taken
+// its place, perhaps from a backup.
+static int append_to_file(struct name_store *s, const char *path)
 {
     char first[NAME_LINE_MAX];
     struct stat st;
@@ -303,30 +106,30 @@ static int add_to_file(struct name_store *s, const char *path)
     if (fd < 0)
         return errno;
     int error = fstat(fd, &st) ? errno : 0;
-    if (!error && !is_as_we_left_it(s, &st))
+    if (!error && !is_unchanged(s, &st))
         error = ESTALE;
     if (!error)
         error = private_write_at(fd, buf_at(&s->writing), buf_len(&s->writing), st.st_size);
     if (!error)
         error = private_write_at(fd, first, name_first_line_write(s->stamp_ns, first), 0);
-    if (!error && fstat(fd, &s->left))
+    if (!error && fstat(fd, &s->last_stat))
         error = errno;
     if (close(fd) && !error)
         error = errno;
     return error;
 }
 
-// In the thread: `writing` and what describes it are not touched by the loop meanwhile.
+// In a thread of the pool, or at the end. While busy, the loop does not touch what this uses.
 static void write_file(struct name_store *s)
 {
-    path_text path;
-    path_of(s, "", path);
-    s->error = hold_lock(s);
-    if (!s->error && s->writes_whole)
+    name_store_path_text path;
+    name_store_path(s, "", path);
+    s->error = ensure_lock(s);
+    if (!s->error && s->replacing)
         s->error = private_write(path, buf_at(&s->writing), buf_len(&s->writing), PRIVATE_REPLACE,
-                                 &s->left);
+                                 &s->last_stat);
     else if (!s->error)
-        s->error = add_to_file(s, path);
+        s->error = append_to_file(s, path);
     if (!s->error)
         s->error = write_stamp(s);
 }
@@ -341,38 +144,39 @@ static void clear(struct buf *b)
     b->start = b->end = 0;
 }
 
-// More lines than this are not worth it: all names are fewer.
-static size_t most_lines(const struct name_store *s)
+// The file is replaced when it has more lines than this: a new one would have about half as many.
+static size_t lines_allowed(const struct name_store *s)
 {
     return 2 * s->routes->count + NAME_STORE_SLACK;
 }
 
-// Before a write: what is to be written, in `writing`. False: out of memory.
-static bool take_changes(struct name_store *s)
+// Moves what is to be written to `writing` and sets its stamp. False when out of memory.
+static bool prepare_write(struct name_store *s)
 {
-    s->writes_whole = s->whole || s->lines > most_lines(s);
+    s->replacing = s->replace || s->lines > lines_allowed(s);
     s->changed = false;
     int64_t now = wall_clock_ns();
-    bool later =
-        now > s->stamp_ns || s->stamp_ns == INT64_MAX; // which nobody has written in earnest
-    s->stamp_ns = later ? now : s->stamp_ns + 1;       // the clock was set back
-    if (!s->writes_whole) {
+    // Stamps only grow, also when the clock was set back; INT64_MAX can be no stamp of ours.
+    bool later = now > s->stamp_ns || s->stamp_ns == INT64_MAX;
+    s->stamp_ns = later ? now : s->stamp_ns + 1;
+    if (!s->replacing) {
         struct buf empty = s->writing;
         s->writing = s->changes;
         s->changes = empty;
         return true;
     }
-    s->whole = false;
+    s->replace = false;
     clear(&s->changes);
     return add_all(s, &s->writing);
 }
 
-// Behind it. What a failed write has left of the file nobody knows.
-static void written(struct name_store *s)
+// Takes in a write's result. After a failed write the file is in an unknown state and must be
+// replaced.
+static void finish_write(struct name_store *s)
 {
     bool failing = s->error != 0 && s->error != ESTALE;
     clear(&s->writing);
-    s->whole = s->whole || s->error != 0;
+    s->replace = s->replace || s->error != 0;
     s->changed = s->changed || s->error != 0;
     if (s->error == ESTALE)
         log_warn("names: something else has changed their file in %s: it is written anew", s->dir);
@@ -383,13 +187,12 @@ static void written(struct name_store *s)
     s->failing = failing;
 }
 
-static void on_delay(uv_timer_t *timer);
+static void on_timer(uv_timer_t *timer);
 
-// Writes after this time; sooner when it was to be later.
 static void write_in(struct name_store *s, uint64_t ms)
 {
     s->soon = ms < NAME_STORE_ALIVE_MS;
-    (void)uv_timer_start(&s->delay, on_delay, ms, 0);
+    (void)uv_timer_start(&s->timer, on_timer, ms, 0);
 }
 
 static void on_written(uv_work_t *work, int status)
@@ -397,22 +200,22 @@ static void on_written(uv_work_t *work, int status)
     struct name_store *s = container_of(work, struct name_store, work);
     (void)status;
     s->busy = false;
-    written(s);
+    finish_write(s);
     if (s->changed)
         write_in(s, s->failing ? NAME_STORE_RETRY_MS : NAME_STORE_DELAY_MS);
     else if (s->routes->count > 0)
-        write_in(s, NAME_STORE_ALIVE_MS); // the time alone
+        write_in(s, NAME_STORE_ALIVE_MS); // the stamp alone
 }
 
-static void on_delay(uv_timer_t *timer)
+static void on_timer(uv_timer_t *timer)
 {
     struct name_store *s = timer->data;
     s->soon = false;
-    s->busy = take_changes(s) && uv_queue_work(timer->loop, &s->work, on_work, on_written) == 0;
+    s->busy = prepare_write(s) && uv_queue_work(timer->loop, &s->work, on_work, on_written) == 0;
     if (s->busy)
         return;
     s->error = ENOMEM;
-    written(s);
+    finish_write(s);
     write_in(s, NAME_STORE_RETRY_MS);
 }
 
@@ -421,23 +224,23 @@ static void on_changed(void *ctx, const struct route *r)
     struct name_store *s = ctx;
     s->changed = true;
     s->lines++;
-    // While the disk is stuck they would become more and more.
-    if (!s->whole)
-        s->whole =
-            buf_len(&s->changes) / NAME_LINE_MAX > most_lines(s) || !add_line(&s->changes, r);
+    // While the disk is stuck, changes must not pile up: then the next write replaces the file.
+    if (!s->replace)
+        s->replace =
+            buf_len(&s->changes) / NAME_LINE_MAX > lines_allowed(s) || !add_line(&s->changes, r);
     if (!s->busy && !s->soon)
         write_in(s, NAME_STORE_DELAY_MS);
 }
 
 static bool take_lock(struct name_store *s)
 {
-    int error = hold_lock(s);
+    int error = ensure_lock(s);
     if (error == EWOULDBLOCK)
         log_info("names: another relay keeps its own in %s: those of this one are not kept over a "
                  "restart, unless it has a --data of its own",
                  s->dir);
     else if (error)
-        log_warn("names: they are not kept over a restart: %s/" FILE_NAME ".lock: %s", s->dir,
+        log_warn("names: they are not kept over a restart: %s/" NAME_STORE_FILE ".lock: %s", s->dir,
                  strerror(error));
     return !error;
 }
@@ -446,18 +249,20 @@ void name_store_open(struct name_store *s, struct routes *routes, const char *di
 {
     *s = (struct name_store){.lock = -1};
     (void)snprintf(s->dir, sizeof(s->dir), "%s", dir);
-    struct reading *f = take_lock(s) ? calloc(1, sizeof(*f)) : NULL;
-    if (!f)
+    if (!take_lock(s))
         return;
     s->routes = routes;
     read_stamp(s);
-    (void)uv_timer_init(&routes->loop->uv, &s->delay);
-    s->delay.data = s;
-    restore(s, f);
-    free(f);
-    // What was there is held from this start on, also when the next one comes soon. A start that
-    // fails has changed nothing, and the next one holds the names for as long.
-    s->whole = true;
+    if (!name_store_restore(s)) {
+        (void)close(s->lock);
+        s->routes = NULL;
+        return;
+    }
+    (void)uv_timer_init(&routes->loop->uv, &s->timer);
+    s->timer.data = s;
+    // Written soon, so that the next start does not hold the names for a whole gone-time again. A
+    // start that fails before the first write has changed nothing.
+    s->replace = true;
     if (routes->count > 0)
         write_in(s, NAME_STORE_DELAY_MS);
     routes->changed = on_changed;
@@ -469,13 +274,13 @@ void name_store_close(struct name_store *s)
     if (!s->routes)
         return;
     while (s->busy)
-        (void)uv_run(s->delay.loop, UV_RUN_ONCE);
+        (void)uv_run(s->timer.loop, UV_RUN_ONCE);
     s->routes->changed = NULL;
-    if (s->changed && take_changes(s)) {
+    if (s->changed && prepare_write(s)) {
         write_file(s);
-        written(s);
+        finish_write(s);
     }
-    uv_close((uv_handle_t *)&s->delay, NULL);
+    uv_close((uv_handle_t *)&s->timer, NULL);
     buf_free(&s->changes);
     buf_free(&s->writing);
     (void)close(s->lock);

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: MIT
+#include "relay.h"
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "agents.h"
 #include "common/base/address.h"
 #include "common/base/log.h"
 #include "common/base/output.h"
 #include "common/base/version.h"
-#include "relay_options.h"
 
 enum {
     DEFAULT_PORT = 7080
@@ -130,21 +129,24 @@ static void on_signal(void *ctx, int number)
         reload(r);
         return;
     }
-    log_info("stopping: signal %d, %zu tunnels, %zu visitors' connections", number, r->agent_count,
+    log_info("stopping: signal %d, %zu tunnels, %zu visitors' connections", number, r->agents.count,
              r->edges.count);
     loop_stop(&r->loop);
 }
 
+// Chains the observers of exchanges: the recorder, the log, the agents.
 static const char *begin_recording(struct relay *r)
 {
-    r->reporter = (struct exchange_observer){.closed = agents_report, .ctx = r};
-    r->edges.observer = relay_log_observer(r, &r->reporter);
+    r->reporter = (struct exchange_observer){.closed = agents_report, .ctx = &r->agents};
+    r->edges.observer = relay_log_observer(&r->log, &r->reporter);
     if (r->config.record.level == EXCHANGE_RECORD_NONE)
         return NULL;
     r->config.record.token = r->config.token;
     r->recorder = recorder_new(&r->loop, &r->config.record);
     if (!r->recorder)
         return "cannot start a thread to record exchanges";
+    r->agents.recorder = r->recorder;
+    r->front.recorder = r->recorder;
     recorder_observer(r->recorder)->next = r->edges.observer;
     r->edges.observer = recorder_observer(r->recorder);
     return NULL;
@@ -153,7 +155,7 @@ static const char *begin_recording(struct relay *r)
 static void on_given_up(const struct route *route, const char *why)
 {
     struct relay *r = container_of(route->table, struct relay, routes);
-    relay_log_tunnel(r, LOG_INFO, "name %s given up: %s", route->name, why);
+    relay_log_tunnel(&r->log, LOG_INFO, "name %s given up: %s", route->name, why);
 }
 
 // Whether a proxy on this machine stands before us that does not say for whom it asks.
@@ -168,32 +170,78 @@ static bool has_silent_proxy(const struct relay *r)
     return loopback && r->config.public_host[0] && !r->edges.trusted;
 }
 
+static void url_of(void *ctx, const char *name, char *out, size_t cap)
+{
+    const struct relay *r = ctx;
+    const struct relay_config *c = &r->config;
+    unsigned port = c->public_port ? c->public_port : r->first_port;
+    bool standard = port == (strcmp(c->scheme, "https") == 0 ? 443 : 80);
+    char suffix[8] = "";
+    if (!standard)
+        (void)snprintf(suffix, sizeof(suffix), ":%u", port);
+    (void)snprintf(out, cap, "%s://%s.%s%s", c->scheme, name, c->domain, suffix);
+}
+
+// Ties the parts together, none of which knows the relay.
+static void compose(struct relay *r)
+{
+    const struct relay_config *c = &r->config;
+    r->log.loop = &r->loop;
+    r->agents = (struct agents){.loop = &r->loop,
+                                .routes = &r->routes,
+                                .log = &r->log,
+                                .reserved = &c->reserved,
+                                .domain = c->domain,
+                                .url_of = url_of,
+                                .ctx = r};
+    r->front = (struct front){.loop = &r->loop,
+                              .edges = &r->edges,
+                              .routes = &r->routes,
+                              .agents = &r->agents,
+                              .log = &r->log,
+                              .domain = c->domain,
+                              .scheme = c->scheme,
+                              .token = c->token,
+                              .loop_id = r->loop_id};
+    r->edges = (struct edge_set){.loop = &r->loop,
+                                 .request = front_request,
+                                 .brings_agent = front_brings_agent,
+                                 .turned_away = front_turned_away,
+                                 .ctx = &r->front,
+                                 .trusted = c->trusted.count > 0 ? &c->trusted : NULL,
+                                 .shared_domain = c->domain};
+}
+
+// Ids and seeds of hashes, which visitors and agents must not be able to guess.
+static bool take_randomness(struct relay *r)
+{
+    uint64_t exchange_seed = 0;
+    uint64_t routes_seed = 0;
+    if (!secret_random_hex(r->id, 8) || !secret_random(&exchange_seed, sizeof(exchange_seed)) ||
+        !secret_random(&routes_seed, sizeof(routes_seed)) ||
+        !secret_random(&r->agents.seed, sizeof(r->agents.seed)) ||
+        !secret_random(&r->front.failures.seed, sizeof(r->front.failures.seed)) ||
+        !secret_random(&r->edges.admission.shares.seed, sizeof(r->edges.admission.shares.seed)) ||
+        !secret_random(&r->edges.proxied.seed, sizeof(r->edges.proxied.seed)))
+        return false;
+    r->agents.waiting_of.seed = r->agents.seed;
+    exchange_ids_init(&r->edges.ids, exchange_seed);
+    routes_init(&r->routes, &r->loop, routes_seed);
+    forward_loop_id(r->loop_id, r->id);
+    return true;
+}
+
 const char *relay_start(struct relay *r, const struct relay_config *config)
 {
-    uint64_t seed = 0;
-    uint64_t secret = 0;
     *r = (struct relay){.config = *config};
     if (loop_init(&r->loop))
         return "cannot make an event loop";
     r->loop.limits = config->limits;
     admission_bound(&r->loop.limits, 1, true);
-    r->edges = (struct edge_set){
-        .loop = &r->loop, .request = front_request, .ctx = r, .shared_domain = r->config.domain};
-    r->edges.brings_agent = front_brings_agent;
-    r->edges.turned_away = relay_log_turned_away;
-    r->edges.trusted = r->config.trusted.count > 0 ? &r->config.trusted : NULL;
-    if (!secret_random_hex(r->id, 8) || !secret_random(&seed, sizeof(seed)) ||
-        !secret_random(&secret, sizeof(secret)))
+    compose(r);
+    if (!take_randomness(r))
         return "the system gives no randomness";
-    routes_init(&r->routes, &r->loop, secret);
     r->routes.given_up = on_given_up;
-    r->waiting_of.seed = secret;
-    exchange_ids_init(&r->edges.ids, seed);
-    if (!secret_random(&r->failures.seed, sizeof(r->failures.seed)) ||
-        !secret_random(&r->edges.admission.shares.seed, sizeof(seed)) ||
-        !secret_random(&r->edges.proxied.seed, sizeof(seed)))
-        return "the system gives no randomness";
-    forward_loop_id(r->loop_id, r->id);
     signals_watch(&r->signals, &r->loop, on_signal, r);
     name_store_open(&r->names, &r->routes, r->config.record.dir);
     const char *why = open_listeners(r);
@@ -223,26 +271,15 @@ void relay_stop(struct relay *r)
     for (size_t i = 0; i < r->listener_count; i++)
         listener_close(&r->listeners[i]);
     name_store_close(&r->names); // with those who are there now
-    agents_close(r);
+    agents_close(&r->agents);
     edge_set_close(&r->edges);
     recorder_free(r->recorder);
-    relay_log_end(r);
+    relay_log_flush(&r->log);
     loop_run_once(&r->loop); // what was said last leaves
     conn_close_all(&r->loop);
     routes_deinit(&r->routes);
-    token_failures_deinit(&r->failures);
+    token_failures_deinit(&r->front.failures);
     signals_close(&r->signals);
     loop_deinit(&r->loop);
     secret_wipe(r->config.token, sizeof(r->config.token));
-}
-
-void relay_url(const struct relay *r, const char *name, char *out, size_t cap)
-{
-    const struct relay_config *c = &r->config;
-    unsigned port = c->public_port ? c->public_port : r->first_port;
-    bool standard = port == (strcmp(c->scheme, "https") == 0 ? 443 : 80);
-    char suffix[8] = "";
-    if (!standard)
-        (void)snprintf(suffix, sizeof(suffix), ":%u", port);
-    (void)snprintf(out, cap, "%s://%s.%s%s", c->scheme, name, c->domain, suffix);
 }

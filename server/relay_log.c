@@ -4,49 +4,49 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "common/inspect/text.h"
-#include "relay.h"
+#include "names.h"
 
 enum {
-    LINE_MAX_BYTES = 800
+    LINE_MAX_BYTES = 800,
+    NOTE = 1 // slot of the exchange; 0 is the recorder's
 };
 
-// What is to be known of an exchange at its end, when neither its tunnel nor its visitor may be
-// there any more.
+// Copies for the line at an exchange's end, when its tunnel and visitor may be gone.
 struct note {
     char tunnel[NAME_MAX_BYTES + 1];
     char visitor[INET6_ADDRSTRLEN];
 };
 
-static void tell_left_out(struct log_budget *budget, const char *what)
+static void log_left_out(struct log_budget *budget, const char *topic)
 {
     if (budget->left_out > 0)
         log_warn("%" PRIu64 " lines about %s were left out: they come too fast", budget->left_out,
-                 what);
+                 topic);
     budget->left_out = 0;
 }
 
-// Whether the budget has room for one more line. What was left out before it is told.
-static bool may_tell(struct log_budget *budget, bool allowed, const char *what)
+// Counts a line that is not allowed as left out. Before one that is, logs how many were.
+static bool may_log(struct log_budget *budget, bool allowed, const char *topic)
 {
     if (!allowed) {
         budget->left_out++;
         return false;
     }
-    tell_left_out(budget, what);
+    log_left_out(budget, topic);
     return true;
 }
 
-void relay_log_tunnel(struct relay *r, enum log_level level, const char *format, ...)
+void relay_log_tunnel(struct relay_log *log, enum log_level level, const char *format, ...)
 {
     char line[LINE_MAX_BYTES];
-    struct log_budget *budget = &r->log.tunnels;
+    struct log_budget *budget = &log->tunnels;
     uint64_t most =
-        LIMIT_TUNNEL_LINES_EACH * (uint64_t)r->loop.limits.tunnels + LIMIT_TUNNEL_LINES_SPARE;
+        LIMIT_TUNNEL_LINES_EACH * (uint64_t)log->loop->limits.tunnels + LIMIT_TUNNEL_LINES_SPARE;
     va_list args;
-    if (!may_tell(budget,
-                  rate_limit_allows(&budget->rate, loop_now_ms(&r->loop),
-                                    LIMIT_TUNNEL_LINES_EACH_MS, most),
-                  "tunnels"))
+    if (!may_log(budget,
+                 rate_limit_allows(&budget->rate, loop_now_ms(log->loop),
+                                   LIMIT_TUNNEL_LINES_EACH_MS, most),
+                 "tunnels"))
         return;
     va_start(args, format);
     (void)vsnprintf(line, sizeof(line), format, args);
@@ -54,15 +54,15 @@ void relay_log_tunnel(struct relay *r, enum log_level level, const char *format,
     log_line(level, "%s", line);
 }
 
-void relay_log_begin(struct log_tunnel *t, uint64_t number, const struct client_address *client,
-                     uint64_t now_ms)
+void tunnel_summary_begin(struct tunnel_summary *t, uint64_t number,
+                          const struct client_address *client, uint64_t now_ms)
 {
     t->number = number;
     t->since_ms = now_ms;
     client_address_text(client, t->address);
 }
 
-void relay_log_software(struct log_tunnel *t, const char *software)
+void tunnel_summary_software(struct tunnel_summary *t, const char *software)
 {
     static const char words[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ._+-/";
@@ -70,29 +70,31 @@ void relay_log_software(struct log_tunnel *t, const char *software)
     (void)snprintf(t->software, sizeof(t->software), "%s", fits ? software : "unknown software");
 }
 
-void relay_log_count(struct log_tunnel *t, const struct exchange *x)
+void tunnel_summary_count(struct tunnel_summary *t, const struct exchange *x)
 {
     t->exchanges++;
     for (int side = 0; side < 2; side++)
         t->bytes[side] += x->direction[side].bytes;
 }
 
-void relay_log_bound(struct relay *r, struct log_tunnel *t, const struct control_message *bound)
+void relay_log_bound(struct relay_log *log, struct tunnel_summary *t,
+                     const struct control_message *bound)
 {
-    relay_log_tunnel(r, LOG_INFO, "tunnel %" PRIu64 " %s: %s for %s, owner %s, %s, %s", t->number,
+    relay_log_tunnel(log, LOG_INFO, "tunnel %" PRIu64 " %s: %s for %s, owner %s, %s, %s", t->number,
                      t->opened ? "bound" : "opened", bound->name, t->address, t->owner, t->software,
                      bound->url);
     t->opened = true;
 }
 
-void relay_log_refusal(struct relay *r, struct log_tunnel *t, const char *code, const char *words)
+void relay_log_refusal(struct relay_log *log, struct tunnel_summary *t, const char *code,
+                       const char *words)
 {
     if (t->refusals++ < LIMIT_REFUSAL_LINES)
-        relay_log_tunnel(r, LOG_INFO, "tunnel %" PRIu64 " refused: %s for %s: %s", t->number, code,
-                         t->address, words);
+        relay_log_tunnel(log, LOG_INFO, "tunnel %" PRIu64 " refused: %s for %s: %s", t->number,
+                         code, t->address, words);
 }
 
-void relay_log_names(struct log_tunnel *t, const char *name, size_t count)
+void tunnel_summary_names(struct tunnel_summary *t, const char *name, size_t count)
 {
     if (name && count > 1)
         (void)snprintf(t->names, sizeof(t->names), "%s and %zu more", name, count - 1);
@@ -100,17 +102,17 @@ void relay_log_names(struct log_tunnel *t, const char *name, size_t count)
         (void)snprintf(t->names, sizeof(t->names), "%s", name ? name : "no name");
 }
 
-void relay_log_closed(struct relay *r, const struct log_tunnel *t, enum log_level level,
+void relay_log_closed(struct relay_log *log, const struct tunnel_summary *t, enum log_level level,
                       const char *why)
 {
     char duration[TEXT_NUMBER_MAX];
     char in[TEXT_NUMBER_MAX];
     char out[TEXT_NUMBER_MAX];
     char refusals[48] = "";
-    int64_t ns = (int64_t)(loop_now_ms(&r->loop) - t->since_ms) * 1000000;
+    int64_t ns = (int64_t)(loop_now_ms(log->loop) - t->since_ms) * 1000000;
     if (t->refusals > LIMIT_REFUSAL_LINES)
         (void)snprintf(refusals, sizeof(refusals), ", %" PRIu64 " refusals", t->refusals);
-    relay_log_tunnel(r, level,
+    relay_log_tunnel(log, level,
                      "tunnel %" PRIu64 " closed: %s for %s, after %s, %" PRIu64
                      " exchange%s, %s in, %s out%s: %s",
                      t->number, t->names, t->address, text_duration(ns, duration), t->exchanges,
@@ -118,16 +120,16 @@ void relay_log_closed(struct relay *r, const struct log_tunnel *t, enum log_leve
                      text_size(t->bytes[OUTBOUND], out), refusals, why);
 }
 
-void relay_log_detail(struct relay *r, const char *format, ...)
+void relay_log_detail(struct relay_log *log, const char *format, ...)
 {
     char line[LINE_MAX_BYTES];
-    struct log_budget *budget = &r->log.exchanges;
+    struct log_budget *budget = &log->exchanges;
     va_list args;
     if (!log_enabled(LOG_DEBUG) ||
-        !may_tell(budget,
-                  rate_limit_allows(&budget->rate, loop_now_ms(&r->loop),
-                                    LIMIT_EXCHANGE_LINES_EACH_MS, LIMIT_EXCHANGE_LINES),
-                  "exchanges"))
+        !may_log(budget,
+                 rate_limit_allows(&budget->rate, loop_now_ms(log->loop),
+                                   LIMIT_EXCHANGE_LINES_EACH_MS, LIMIT_EXCHANGE_LINES),
+                 "exchanges"))
         return;
     va_start(args, format);
     (void)vsnprintf(line, sizeof(line), format, args);
@@ -135,30 +137,32 @@ void relay_log_detail(struct relay *r, const char *format, ...)
     log_debug("%s", line);
 }
 
-void relay_log_handshake(struct relay *r, const struct client_address *client, const char *why)
+void relay_log_handshake_refused(struct relay_log *log, const struct client_address *client,
+                                 const char *why)
 {
     char address[INET6_ADDRSTRLEN];
     if (!log_enabled(LOG_DEBUG))
         return;
     client_address_text(client, address);
-    relay_log_detail(r, "no tunnel for %s: %s", address, why);
+    relay_log_detail(log, "no tunnel for %s: %s", address, why);
 }
 
-void relay_log_turned_away(void *ctx, const struct client_address *client, enum answer answer)
+void relay_log_turned_away(struct relay_log *log, const struct client_address *client,
+                           enum answer answer)
 {
     char address[INET6_ADDRSTRLEN];
     if (!log_enabled(LOG_DEBUG))
         return;
     client_address_text(client, address);
     if (answer == ANSWERS)
-        relay_log_detail(ctx, "connection of %s ended: it was idle, and its place was needed",
+        relay_log_detail(log, "connection of %s ended: it was idle, and its place was needed",
                          address);
     else
-        relay_log_detail(ctx, "connection of %s refused: %u %s", address,
+        relay_log_detail(log, "connection of %s refused: %u %s", address,
                          (unsigned)answer_status(answer), answer_code(answer));
 }
 
-// The limit that an answer tells of; NULL: it tells of none.
+// The options to raise when an answer tells of a limit; NULL: it tells of none.
 static const char *limit_of(enum answer answer)
 {
     if (answer == ANSWER_RELAY_FULL)
@@ -170,24 +174,24 @@ static const char *limit_of(enum answer answer)
     return NULL;
 }
 
-static void tell_met(struct relay *r, enum answer answer, const char *more)
+static void log_limit(struct relay_log *log, enum answer answer, const char *more)
 {
-    uint64_t count = r->log.met[answer].count;
+    uint64_t count = log->limits[answer].count;
     log_warn("limit met: %" PRIu64 "%s request%s answered %u %s (%s)", count, more,
              count == 1 ? " was" : "s were", (unsigned)answer_status(answer), answer_code(answer),
              limit_of(answer));
-    r->log.met[answer].count = 0;
-    r->log.met[answer].next_ms = loop_now_ms(&r->loop) + LIMIT_MET_LINES_EACH_MS;
+    log->limits[answer].count = 0;
+    log->limits[answer].next_ms = loop_now_ms(log->loop) + LIMIT_MET_LINES_EACH_MS;
 }
 
-void relay_log_refused(struct relay *r, const struct exchange *x)
+void relay_log_limits(struct relay_log *log, const struct exchange *x)
 {
     if (!x->info.refused || !limit_of(x->info.answer))
         return;
-    bool more = r->log.met[x->info.answer].next_ms > 0;
-    r->log.met[x->info.answer].count++;
-    if (loop_now_ms(&r->loop) >= r->log.met[x->info.answer].next_ms)
-        tell_met(r, x->info.answer, more ? " more" : "");
+    bool more = log->limits[x->info.answer].next_ms > 0;
+    log->limits[x->info.answer].count++;
+    if (loop_now_ms(log->loop) >= log->limits[x->info.answer].next_ms)
+        log_limit(log, x->info.answer, more ? " more" : "");
 }
 
 static void on_routed(void *ctx, struct exchange *x)
@@ -209,12 +213,12 @@ static void on_discarded(void *ctx, struct exchange *x)
     x->note[EXCHANGE_NOTE_DISPLAY] = NULL;
 }
 
-// The path is not told: it may hold secrets, and the record has it.
+// Leaves out the path: it may hold secrets, and the record has it.
 static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
 {
     static const struct note none;
-    struct relay *r = ctx;
-    const struct note *n = x->note[EXCHANGE_NOTE_DISPLAY] ? x->note[EXCHANGE_NOTE_DISPLAY] : &none;
+    struct relay_log *log = ctx;
+    const struct note *n = x->note[EXCHANGE_NOTE_DISPLAY] ? x->note[NOTE] : &none;
     char size[TEXT_NUMBER_MAX];
     char duration[TEXT_NUMBER_MAX];
     char status[8] = "-";
@@ -224,7 +228,7 @@ static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
     if (x->info.tunnel_id > 0)
         (void)snprintf(link, sizeof(link), ", tunnel %" PRIu64, x->info.tunnel_id);
     bool complete = why == EXCHANGE_COMPLETE;
-    relay_log_detail(r, "exchange %s: %s, %s, %s, %s %s for %s%s%s%s%s%s", x->info.id, status,
+    relay_log_detail(log, "exchange %s: %s, %s, %s, %s %s for %s%s%s%s%s%s", x->info.id, status,
                      text_size(x->direction[OUTBOUND].bytes, size),
                      text_duration((int64_t)(uv_hrtime() - x->info.begun_ns), duration),
                      x->info.method, n->tunnel[0] ? n->tunnel : "-",
@@ -234,24 +238,24 @@ static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
     on_discarded(ctx, x);
 }
 
-const struct exchange_observer *relay_log_observer(struct relay *r,
+const struct exchange_observer *relay_log_observer(struct relay_log *log,
                                                    const struct exchange_observer *next)
 {
     if (!log_enabled(LOG_DEBUG))
         return next;
-    r->log.observer = (struct exchange_observer){.routed = on_routed,
-                                                 .closed = on_closed,
-                                                 .discarded = on_discarded,
-                                                 .ctx = r,
-                                                 .next = next};
-    return &r->log.observer;
+    log->observer = (struct exchange_observer){.routed = on_routed,
+                                               .closed = on_closed,
+                                               .discarded = on_discarded,
+                                               .ctx = log,
+                                               .next = next};
+    return &log->observer;
 }
 
-void relay_log_end(struct relay *r)
+void relay_log_flush(struct relay_log *log)
 {
-    tell_left_out(&r->log.tunnels, "tunnels");
-    tell_left_out(&r->log.exchanges, "exchanges");
+    log_left_out(&log->tunnels, "tunnels");
+    log_left_out(&log->exchanges, "exchanges");
     for (int i = 0; i < ANSWERS; i++)
-        if (r->log.met[i].count > 0)
-            tell_met(r, (enum answer)i, " more");
+        if (log->limits[i].count > 0)
+            log_limit(log, (enum answer)i, " more");
 }

@@ -1,82 +1,88 @@
 // SPDX-License-Identifier: MIT
-// What the relay tells its administrator of tunnels, names and exchanges (docs/operations.md "The
-// log"). Neither agents nor visitors can fill a disk with it: each kind of line has a budget, and
-// what was left out is counted in the line that follows.
+// The relay's log lines about tunnels, names and exchanges (docs/operations.md "The log"). Each
+// kind of line has a budget, so that neither agents nor visitors can fill a disk; the next line of
+// the kind tells how many were left out.
 #pragma once
 #include <inttypes.h>
 #include "common/base/client_address.h"
 #include "common/base/log.h"
 #include "common/exchange/answer.h"
 #include "common/exchange/exchange.h"
+#include "common/io/loop.h"
 #include "proto/tunnel/control.h"
 #include "rate_limit.h"
 
-struct relay;
-
-// Lines of one kind, and what they are about: `what` comes and goes.
+// Lines of one kind.
 struct log_budget {
     struct rate_limit rate;
     uint64_t left_out; // since the last line
 };
 
-// Embedded in the relay; zero has said nothing yet.
+// Embedded; zero but for the loop has logged nothing.
 struct relay_log {
+    struct loop *loop;
     struct log_budget tunnels;
     struct log_budget exchanges;
-    struct exchange_observer observer; // of exchanges, where they are told
+    struct exchange_observer observer;
     struct {
-        uint64_t count; // of requests since the last line
-        uint64_t next_ms;
-    } met[ANSWERS]; // limits, by the answer that tells of them
+        uint64_t count;   // of requests since the last line
+        uint64_t next_ms; // when the next line is due
+    } limits[ANSWERS];    // that were met, by the answer that tells of them
 };
 
 enum {
-    LOG_OWNER_DIGITS = 8 // of an owner, which are enough to tell a few apart
+    LOG_OWNER_DIGITS = 8 // of an owner: enough to tell a few apart
 };
 
-// What the log says of a tunnel. Embedded in its agent.
-struct log_tunnel {
+// What the log tells of a tunnel. Embedded in its agent.
+struct tunnel_summary {
     uint64_t number, since_ms;
     char address[INET6_ADDRSTRLEN];
     char owner[LOG_OWNER_DIGITS + 1];
-    char software[64];            // as it says
-    char names[96];               // that it had at its end
-    bool opened;                  // it has had a name
-    uint64_t exchanges, bytes[2]; // that are over: of requests, of responses
+    char software[64];
+    char names[96];               // at the end
+    bool opened;                  // a name was bound
+    uint64_t exchanges, bytes[2]; // finished; of requests, of responses
     uint64_t refusals;
 };
 
-void relay_log_begin(struct log_tunnel *t, uint64_t number, const struct client_address *client,
-                     uint64_t now_ms);
-// What its agent says it is: kept when it is words, and nothing that could pass for more.
-void relay_log_software(struct log_tunnel *t, const char *software);
-// One of its exchanges is over.
-void relay_log_count(struct log_tunnel *t, const struct exchange *x);
-// It has got a name.
-void relay_log_bound(struct relay *r, struct log_tunnel *t, const struct control_message *bound);
-// It was refused something. The first LIMIT_REFUSAL_LINES have lines, and all are counted when it
-// ends.
-void relay_log_refusal(struct relay *r, struct log_tunnel *t, const char *code, const char *words);
-// It ends, and has this name (NULL: none), of so many.
-void relay_log_names(struct log_tunnel *t, const char *name, size_t count);
-void relay_log_closed(struct relay *r, const struct log_tunnel *t, enum log_level level,
-                      const char *why);
+void tunnel_summary_begin(struct tunnel_summary *t, uint64_t number,
+                          const struct client_address *client, uint64_t now_ms);
+// Keeps what the agent says it is, unless the text could pass for another part of a log line.
+void tunnel_summary_software(struct tunnel_summary *t, const char *software);
+// Adds an exchange that has ended.
+void tunnel_summary_count(struct tunnel_summary *t, const struct exchange *x);
+// Keeps one of the `count` names that the tunnel has when it ends (NULL: none).
+void tunnel_summary_names(struct tunnel_summary *t, const char *name, size_t count);
 
+// The tunnel has bound a name.
+void relay_log_bound(struct relay_log *log, struct tunnel_summary *t,
+                     const struct control_message *bound);
+// The tunnel was refused something. The first LIMIT_REFUSAL_LINES get lines; all are counted in the
+// tunnel's last line.
+void relay_log_refusal(struct relay_log *log, struct tunnel_summary *t, const char *code,
+                       const char *words);
+void relay_log_closed(struct relay_log *log, const struct tunnel_summary *t, enum log_level level,
+                      const char *why);
 // A line about a tunnel or a name.
-void relay_log_tunnel(struct relay *r, enum log_level level, const char *format, ...)
+void relay_log_tunnel(struct relay_log *log, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
 // A debug line about a connection or an exchange.
-void relay_log_detail(struct relay *r, const char *format, ...)
+void relay_log_detail(struct relay_log *log, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-// What wanted to be an agent was refused before there was a tunnel.
-void relay_log_handshake(struct relay *r, const struct client_address *client, const char *why);
-// A visitor's connection was refused, or (ANSWERS) made room for another; for struct edge_set.
-void relay_log_turned_away(void *ctx, const struct client_address *client, enum answer answer);
-// An exchange has ended: when we have refused it for a limit, that is told, at most once in
-// LIMIT_MET_LINES_EACH_MS for each kind.
-void relay_log_refused(struct relay *r, const struct exchange *x);
-// The observer that tells each exchange, to stand before `next`; `next` where none is told.
-const struct exchange_observer *relay_log_observer(struct relay *r,
+// A tunnel's opening handshake was refused.
+void relay_log_handshake_refused(struct relay_log *log, const struct client_address *client,
+                                 const char *why);
+// A connection was refused with an answer, or (ANSWERS) closed to make room for another.
+void relay_log_turned_away(struct relay_log *log, const struct client_address *client,
+                           enum answer answer);
+// An exchange has ended. When a limit refused it, warns of that, at most once in
+// LIMIT_MET_LINES_EACH_MS for each answer.
+void relay_log_limits(struct relay_log *log, const struct exchange *x);
+// An observer that logs each exchange, chained before `next`; `next` itself where the level of the
+// log leaves exchanges out.
+const struct exchange_observer *relay_log_observer(struct relay_log *log,
                                                    const struct exchange_observer *next);
-// Tells what was left out so far.
-void relay_log_end(struct relay *r);
+// Logs what the budgets have left out so far.
+void relay_log_flush(struct relay_log *log);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <strings.h>
 #include "common/base/address.h"
+#include "names.h"
 #include "proto/http/authority.h"
 #include "proto/http/chars.h"
 

@@ -1,22 +1,43 @@
 // SPDX-License-Identifier: MIT
-// What of the relay's options can be wrong, told with what to type instead.
+// What the relay's options set, and advice for values that are wrong: what to type instead.
 #pragma once
-#include "relay.h"
+#include "common/base/limits.h"
+#include "common/base/secret.h"
+#include "common/inbound/trusted_proxies.h"
+#include "common/record/write/recorder.h"
+#include "reserved_names.h"
+
+struct relay_config {
+    char listen[LIMIT_LISTENERS][128]; // "ADDR:PORT"; none: port 7080 of loopback
+    size_t listen_count;
+    char domain[254];      // lower case
+    char scheme[8];        // of public URLs: "http" or "https"
+    uint16_t public_port;  // of public URLs; 0: the first listener's
+    char public_host[254]; // of --public-url, or empty
+    struct trusted_proxies trusted;
+    char token[SECRET_MAX];         // empty: anyone may open a tunnel
+    const char *token_file;         // where the token came from, or NULL
+    const char *data;               // the state directory
+    struct reserved_names reserved; // freed by its maker
+    struct recorder_config record;
+    struct limits limits;
+};
 
 enum {
     RELAY_ADVICE_MAX = 640
 };
 
-// Takes a --domain in lower case. NULL, or what is wrong with it.
-const char *relay_take_domain(struct relay_config *c, const char *value);
-// Whether only this machine knows the domain: it is localhost, or below it.
-bool relay_is_local(const struct relay_config *c);
-// Takes a --public-url: its scheme and port. NULL, or what is wrong with it.
-const char *relay_take_public_url(struct relay_config *c, const char *value);
-// Whether the URL's host is the domain, once all options are known. NULL, or what is wrong.
+// These set what an option says. They return NULL, or what is wrong with its value: advice that
+// ends in ": ", to be followed by the value.
+const char *relay_take_domain(struct relay_config *c, const char *value);     // in lower case
+const char *relay_take_public_url(struct relay_config *c, const char *value); // scheme and port
+const char *relay_take_listen(struct relay_config *c, const char *value);     // one more
+
+// Once all options are known: NULL, or (in `text`) that the public URL's host is not the domain.
 const char *relay_check_public_url(const struct relay_config *c,
                                    char text[static RELAY_ADVICE_MAX]);
-// Takes one more --listen. NULL, or what is wrong with it.
-const char *relay_take_listen(struct relay_config *c, const char *value);
-// What to do about an error of listening, behind "cannot listen on ADDR: ERROR".
+// Whether only this machine can resolve the domain: localhost, or a name below it.
+bool relay_is_local(const struct relay_config *c);
+// What to do about a libuv error of listening, to follow "cannot listen on ADDR: ERROR". May be
+// empty.
 const char *relay_listen_advice(int error);

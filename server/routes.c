@@ -37,20 +37,14 @@ static void leave_gone(struct route *r)
 {
     if (r->gone_class < 0)
         return;
-    struct gone_names *list = &r->table->gone[r->gone_class];
-    *(r->gone_prev ? &r->gone_prev->gone_next : &list->first) = r->gone_next;
-    *(r->gone_next ? &r->gone_next->gone_prev : &list->last) = r->gone_prev;
-    r->gone_prev = r->gone_next = NULL;
+    list_remove(&r->table->gone[r->gone_class], &r->in_gone);
     r->gone_class = -1;
 }
 
 static void enter_gone(struct route *r, int8_t class)
 {
-    struct gone_names *list = &r->table->gone[class];
     r->gone_class = class;
-    r->gone_prev = list->last;
-    *(list->last ? &list->last->gone_next : &list->first) = r;
-    list->last = r;
+    list_append(&r->table->gone[class], &r->in_gone);
 }
 
 // How much a name is missed that was had for so long. To have a place that is as good as a
@@ -130,7 +124,7 @@ bool routes_give(struct route *r, const struct route_holder *holder)
     return true;
 }
 
-void routes_place(struct route *r, const struct route_holder *holder)
+void routes_update_holder(struct route *r, const struct route_holder *holder)
 {
     struct routes *t = r->table;
     bool same = memcmp(r->owner, holder->owner, ROUTE_OWNER_DIGITS) == 0; // neither is a secret
@@ -189,7 +183,8 @@ bool routes_make_room(struct routes *t, const struct share *of_owner,
     int end = of_owner ? ROUTE_GONE_CLASSES : ROUTE_GONE_KEPT;
     for (int class = 0; class < end; class ++) {
         int looks = 0;
-        for (struct route *r = t->gone[class].first; r && looks < ROUTE_LOOKS; r = r->gone_next) {
+        for (struct list_link *l = t->gone[class].first; l && looks < ROUTE_LOOKS; l = l->next) {
+            struct route *r = LIST_ITEM(l, struct route, in_gone);
             if ((of_owner && r->of_owner != of_owner) ||
                 (of_address && r->of_address != of_address))
                 continue;
@@ -234,13 +229,13 @@ static void begin_to_wait(struct route *r, bool reserve, int64_t gone_s)
     timeout_start(r->table->loop, &r->gone, r->table->loop->limits.gone_ms, on_forgotten);
 }
 
-void routes_hold(struct route *r, int64_t gone_s, bool kept)
+void routes_restore_gone(struct route *r, int64_t gone_s, bool kept)
 {
     begin_to_wait(r, true, gone_s);
     enter_gone(r, kept ? ROUTE_GONE_KEPT : ROUTE_GONE_KEPT - 1);
 }
 
-void routes_taken(struct route *r)
+void routes_agent_came(struct route *r)
 {
     uint64_t now = loop_now_ms(r->table->loop);
     if (r->taken_ms > 0 && !timeout_runs(&r->gone)) // an agent of the same owner had it until now
@@ -251,7 +246,7 @@ void routes_taken(struct route *r)
     tell(r);
 }
 
-void routes_leave(struct route *r, bool reserve)
+void routes_agent_left(struct route *r, bool reserve)
 {
     r->held_ms += loop_now_ms(r->table->loop) - r->taken_ms;
     begin_to_wait(r, reserve, wall_clock_ns() / 1000000000);

@@ -4,6 +4,7 @@
 #include "common/base/shares.h"
 #include "common/io/loop.h"
 #include "names.h"
+#include "proto/list.h"
 
 struct agent;
 struct route;
@@ -18,19 +19,14 @@ enum {
     ROUTE_GONE_CLASSES
 };
 
-// Names whose agents are gone, those that have been so for longest first.
-struct gone_names {
-    struct route *first, *last;
-};
-
 struct routes {
     struct loop *loop;
     uint64_t seed; // of the hash, that nobody may choose names that share a bucket
     struct route *buckets[ROUTE_BUCKETS];
     size_t count;
-    struct shares owners;    // names of each owner
-    struct shares addresses; // and of each address that has a share
-    struct gone_names gone[ROUTE_GONE_CLASSES];
+    struct shares owners;                 // names of each owner
+    struct shares addresses;              // and of each address that has a share
+    struct list gone[ROUTE_GONE_CLASSES]; // names whose agents are gone, longest first
     // Told of every route that gets an agent, loses it, or is about to be forgotten: then it is
     // neither reserved nor has it an agent. NULL: nobody is.
     void (*changed)(void *ctx, const struct route *r);
@@ -48,14 +44,14 @@ struct route {
     uint64_t bind_id;    // by which the agent knows it
     char bind_text[24];  // the same
     struct timeout gone;
-    struct route *gone_prev, *gone_next; // in its class
+    struct list_link in_gone;            // in its class
     int8_t gone_class;                   // -1: it is in none
     struct share *of_owner, *of_address; // that it counts for; NULL: for no address
     uint64_t taken_ms;                   // by the agent that it has
     uint64_t held_ms;                    // how long its owner had an agent for it before
     bool reserved;                       // for its owner, while its agent is gone
     int64_t gone_s;                      // since 1970, when its agent left
-    bool of_before; // its owner was known by a key that was sent as it was (docs/protocol.md §2)
+    bool legacy_owner; // its owner was known by a key that was sent as it was (docs/protocol.md §2)
     char owner[ROUTE_OWNER_DIGITS + 1];
     char name[NAME_MAX_BYTES + 1];
 };
@@ -80,7 +76,7 @@ bool routes_give(struct route *r, const struct route_holder *holder);
 
 // Its owner is back: a name that counted for another key of the same owner counts for this one from
 // now on; and for this address, if it counted for none. Out of memory it counts as before.
-void routes_place(struct route *r, const struct route_holder *holder);
+void routes_update_holder(struct route *r, const struct route_holder *holder);
 
 // Forgets the name that is missed least, and counts for these shares if they are not NULL: one
 // whose agent is gone and had it for less than gone_ms. One that was left for good, else one of
@@ -96,11 +92,11 @@ const char *routes_make_room_for(struct routes *t, const struct route_holder *ho
 
 // The agent of this route has left. Its name answers "gone" for a while; `reserve` keeps it for its
 // owner meanwhile.
-void routes_leave(struct route *r, bool reserve);
+void routes_agent_left(struct route *r, bool reserve);
 // The same for one whose agent left at that time, in seconds since 1970, and who has told already.
 // `kept`: it makes room for its owner alone.
-void routes_hold(struct route *r, int64_t gone_s, bool kept);
+void routes_restore_gone(struct route *r, int64_t gone_s, bool kept);
 // It has got its agent.
-void routes_taken(struct route *r);
+void routes_agent_came(struct route *r);
 void routes_forget(struct route *r);
 void routes_forget_all(struct routes *t);

@@ -7,13 +7,12 @@
 
 enum {
     ADDRESSES_MAX = 8,
-    STAGGER_MS = 250 // until the next address is tried too (RFC 8305 §5)
+    STAGGER_MS = 250 // Connection Attempt Delay (RFC 8305 §5)
 };
 
-// One address on its way.
 struct attempt {
     struct dial *dial;
-    struct conn *conn; // NULL: not begun, or failed
+    struct conn *conn; // NULL: not started, or failed
     struct sockaddr_storage addr;
 };
 
@@ -25,11 +24,12 @@ struct dial {
     struct loop_task task;
     struct timeout limit, stagger;
     uv_getaddrinfo_t resolve;
-    bool resolving, over;
+    bool resolving;
+    bool over; // freed once the resolver, which cannot be cancelled, has answered
     struct attempt attempts[ADDRESSES_MAX];
     int count, next, running;
-    int error;                    // the one that says most so far
-    const struct attempt *blamed; // what it is of; NULL: no address
+    int error;                    // the most telling one so far
+    const struct attempt *source; // of `error`; NULL: no address
 };
 
 static void dial_free(struct dial *d)
@@ -44,13 +44,13 @@ static void dial_free(struct dial *d)
         free(d);
 }
 
-static void give(struct dial *d, struct conn *c, int error)
+static void finish(struct dial *d, struct conn *c, int error)
 {
     void (*done)(void *ctx, struct conn *conn, int status) = d->done;
     void *ctx = d->ctx;
     d->target->failed_at[0] = 0;
-    if (error && d->blamed)
-        address_text(&d->blamed->addr, d->target->failed_at);
+    if (error && d->source)
+        address_text(&d->source->addr, d->target->failed_at);
     dial_free(d);
     done(ctx, c, error);
 }
@@ -61,49 +61,49 @@ static bool is_shortage(int error)
            error == UV_EAGAIN;
 }
 
-// How much an error says of why there is no connection. When we ran out of something ourselves,
-// nothing is known of the service; what breaks a connection off is there, unlike what refuses one;
-// a refusal is the machine's own; a rule or a router has a reason, and an address without a route
-// is most often one of a family that this machine does not have.
-static int weight(int error)
+// Ranks errors by how much they tell of the service. Our own shortage comes first, since then
+// nothing is known of the service. A reset comes from a service that is there, a refusal from its
+// machine, EPERM and EACCES from a firewall rule; an address without a route is most often of a
+// family that this machine does not have.
+static int error_rank(int error)
 {
-    static const int by_weight[] = {UV_EAFNOSUPPORT, UV_EADDRNOTAVAIL, UV_ENETUNREACH, UV_ENETDOWN,
-                                    UV_EHOSTUNREACH, UV_ETIMEDOUT,     UV_EACCES,      UV_EPERM,
-                                    UV_ECONNREFUSED, UV_ECONNRESET};
+    static const int ranked[] = {UV_EAFNOSUPPORT, UV_EADDRNOTAVAIL, UV_ENETUNREACH, UV_ENETDOWN,
+                                 UV_EHOSTUNREACH, UV_ETIMEDOUT,     UV_EACCES,      UV_EPERM,
+                                 UV_ECONNREFUSED, UV_ECONNRESET};
     enum {
-        KNOWN = sizeof(by_weight) / sizeof(by_weight[0])
+        KNOWN = sizeof(ranked) / sizeof(ranked[0])
     };
     if (is_shortage(error))
         return KNOWN + 2;
     for (int i = 0; i < KNOWN; i++)
-        if (by_weight[i] == error)
+        if (ranked[i] == error)
             return i + 2;
     return error ? 1 : 0;
 }
 
 static void note_error(struct dial *d, const struct attempt *a, int error)
 {
-    if (weight(error) <= weight(d->error))
+    if (error_rank(error) <= error_rank(d->error))
         return;
     d->error = error;
-    d->blamed = a;
+    d->source = a;
 }
 
-static void go_on(struct dial *d);
+static void try_next(struct dial *d);
 
 static void on_stagger(struct timeout *t)
 {
-    go_on(container_of(t, struct dial, stagger));
+    try_next(container_of(t, struct dial, stagger));
 }
 
 static void on_connected(struct conn *c)
 {
     struct attempt *a = conn_owner(c);
     struct dial *d = a->dial;
-    a->conn = NULL; // it is not closed with the others
+    a->conn = NULL; // spares it when dial_free closes the others
     if (destination_is_localhost(d->target->host))
         d->target->prefer_v6 = a->addr.ss_family == AF_INET6;
-    give(d, c, 0);
+    finish(d, c, 0);
 }
 
 static void on_failed(struct conn *c, int error)
@@ -113,13 +113,13 @@ static void on_failed(struct conn *c, int error)
     a->conn = NULL;
     d->running--;
     note_error(d, a, error);
-    go_on(d);
+    try_next(d);
 }
 
 static const struct conn_ops dial_ops = {.failed = on_failed, .connected = on_connected};
 
-// Begins with the next address; those that were begun go on, and the first to connect wins.
-static void go_on(struct dial *d)
+// Starts the next attempt. Earlier ones go on, and the first to connect wins.
+static void try_next(struct dial *d)
 {
     int error = 0;
     timeout_stop(&d->stagger);
@@ -134,18 +134,18 @@ static void go_on(struct dial *d)
         note_error(d, a, error);
     }
     if (d->running == 0)
-        give(d, NULL, d->error ? d->error : UV_EAI_NONAME);
+        finish(d, NULL, d->error ? d->error : UV_EAI_NONAME);
 }
 
-// An address that is still silent is to blame; without one, the name's resolution.
+// Blames the first address that is still connecting or, without one, the resolver.
 static void on_limit(struct timeout *t)
 {
     struct dial *d = container_of(t, struct dial, limit);
-    d->blamed = NULL;
-    for (int i = 0; i < d->count && !d->blamed; i++)
+    d->source = NULL;
+    for (int i = 0; i < d->count && !d->source; i++)
         if (d->attempts[i].conn)
-            d->blamed = &d->attempts[i];
-    give(d, NULL, UV_ETIMEDOUT);
+            d->source = &d->attempts[i];
+    finish(d, NULL, UV_ETIMEDOUT);
 }
 
 static void add_address(struct dial *d, const struct sockaddr *addr, size_t len)
@@ -157,8 +157,8 @@ static void add_address(struct dial *d, const struct sockaddr *addr, size_t len)
     memcpy(&a->addr, addr, len);
 }
 
-// Puts an address of the other family behind each, as long as there is one (RFC 8305 §4): when one
-// family leads nowhere, the second attempt is already one of the other.
+// Makes the address families alternate while both last (RFC 8305 §4): when one family has no
+// connectivity, the second attempt is of the other.
 static void interleave(struct dial *d)
 {
     for (int i = 1; i < d->count; i++) {
@@ -189,7 +189,7 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *list
         add_address(d, a->ai_addr, a->ai_addrlen);
     uv_freeaddrinfo(list);
     interleave(d);
-    go_on(d);
+    try_next(d);
 }
 
 static void add_loopbacks(struct dial *d)
@@ -234,7 +234,7 @@ static void on_task(struct loop_task *task)
         if (d->resolving)
             return;
     }
-    go_on(d);
+    try_next(d);
 }
 
 struct dial *dial_start(struct loop *l, struct dial_target *target,

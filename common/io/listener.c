@@ -9,7 +9,7 @@
 enum {
     BACKLOG = 4096,
     ACCEPTS_PER_TURN = 64,
-    COMPLAIN_EVERY_MS = 60 * 1000
+    LOG_EVERY_MS = 60 * 1000
 };
 
 static void on_ready(uv_poll_t *poll, int status, int events);
@@ -20,26 +20,27 @@ static void on_pause_over(struct timeout *t)
     (void)uv_poll_start(&l->poll, UV_READABLE, on_ready);
 }
 
-// Whoever knocks now waits in the backlog.
+// Leaves new connections in the backlog for LIMIT_ACCEPT_PAUSE_MS.
 static void pause_accepting(struct listener *l, int error)
 {
     uint64_t now = loop_now_ms(l->loop);
-    if (l->complained_ms == 0 || now - l->complained_ms >= COMPLAIN_EVERY_MS) {
+    if (l->logged_ms == 0 || now - l->logged_ms >= LOG_EVERY_MS) {
         log_warn("listener: connections have to wait: %s", uv_strerror(-error));
-        l->complained_ms = now;
+        l->logged_ms = now;
     }
     (void)uv_poll_stop(&l->poll);
     timeout_start(l->loop, &l->pause, LIMIT_ACCEPT_PAUSE_MS, on_pause_over);
 }
 
-// Errors of the connection that was waiting; the next one may be sound (accept(2)).
-static bool is_its_own(int error)
+// Whether accept failed for the one connection that was next, so that another may succeed
+// (accept(2), "Error handling").
+static bool is_connection_error(int error)
 {
-    static const int own[] = {EINTR,        ECONNABORTED, EPROTO,    ENOPROTOOPT,
-                              EHOSTDOWN,    ENONET,       EPERM,     ENETDOWN,
-                              EHOSTUNREACH, ENETUNREACH,  ETIMEDOUT, ECONNRESET};
-    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
-        if (error == own[i])
+    static const int errors[] = {EINTR,        ECONNABORTED, EPROTO,    ENOPROTOOPT,
+                                 EHOSTDOWN,    ENONET,       EPERM,     ENETDOWN,
+                                 EHOSTUNREACH, ENETUNREACH,  ETIMEDOUT, ECONNRESET};
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+        if (error == errors[i])
             return true;
     return false;
 }
@@ -59,7 +60,7 @@ static void on_ready(uv_poll_t *poll, int status, int events)
         }
         if (errno == EAGAIN)
             return;
-        if (!is_its_own(errno)) {
+        if (!is_connection_error(errno)) {
             pause_accepting(l, errno);
             return;
         }

@@ -2,20 +2,20 @@
 #include "loop.h"
 #include <assert.h>
 #include <stdlib.h>
-#include <time.h>
 #include "common/base/limits.h"
 
 enum {
-    TASK_ROUNDS = 64, // of tasks that queue tasks, before the loop looks at its sockets again
-    CLOSE_TURNS = 8   // for closed handles to get their calls
+    TASK_ROUNDS = 64, // of tasks that queue tasks, before the loop polls its sockets again
+    CLOSE_TURNS = 8   // until all closed handles have had their callbacks
 };
 
-static void nothing(uv_idle_t *idle)
+// An active idle handle makes libuv poll without sleeping.
+static void on_idle(uv_idle_t *idle)
 {
     (void)idle;
 }
 
-// Runs the tasks that are queued now; those that they queue wait for the next round.
+// Runs the tasks that are queued now. Tasks that they queue run in the next round.
 static void run_round(struct loop *l)
 {
     struct loop_task mark = {0};
@@ -34,7 +34,7 @@ static void on_before_sleep(uv_prepare_t *handle)
     for (int round = 0; l->first_task && round < TASK_ROUNDS; round++)
         run_round(l);
     if (l->first_task)
-        (void)uv_idle_start(&l->stay_awake, nothing);
+        (void)uv_idle_start(&l->stay_awake, on_idle);
     else
         (void)uv_idle_stop(&l->stay_awake);
 }
@@ -45,8 +45,10 @@ static void on_tick(uv_timer_t *timer)
     uint64_t now = uv_now(&l->uv);
     for (int i = 0; i < LOOP_DURATIONS; i++) {
         struct timeout_queue *q = &l->queues[i];
-        while (q->first && q->first->at_ms <= now) {
-            struct timeout *t = q->first;
+        while (q->timeouts.first) {
+            struct timeout *t = LIST_ITEM(q->timeouts.first, struct timeout, in_queue);
+            if (t->at_ms > now)
+                break;
             timeout_stop(t);
             t->fire(t);
         }
@@ -74,13 +76,6 @@ int loop_init(struct loop *l)
     (void)uv_prepare_start(&l->before_sleep, on_before_sleep);
     (void)uv_timer_start(&l->tick, on_tick, LOOP_TICK_MS, LOOP_TICK_MS);
     return 0;
-}
-
-int64_t wall_clock_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 void loop_run(struct loop *l)
@@ -167,13 +162,7 @@ void timeout_start(struct loop *l, struct timeout *t, uint32_t ms, void (*fire)(
     t->queue = q;
     t->fire = fire;
     t->at_ms = uv_now(&l->uv) + ms;
-    t->next = NULL;
-    t->prev = q->last;
-    if (q->last)
-        q->last->next = t;
-    else
-        q->first = t;
-    q->last = t;
+    list_append(&q->timeouts, &t->in_queue);
 }
 
 void timeout_stop(struct timeout *t)
@@ -181,13 +170,6 @@ void timeout_stop(struct timeout *t)
     struct timeout_queue *q = t->queue;
     if (!q)
         return;
-    if (t->prev)
-        t->prev->next = t->next;
-    else
-        q->first = t->next;
-    if (t->next)
-        t->next->prev = t->prev;
-    else
-        q->last = t->prev;
+    list_remove(&q->timeouts, &t->in_queue);
     t->queue = NULL;
 }

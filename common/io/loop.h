@@ -1,33 +1,36 @@
 // SPDX-License-Identifier: MIT
-// The event loop: libuv's, with tasks that run once just before it sleeps, and cheap time limits.
+// The event loop: libuv's, with tasks that run once just before it sleeps, and cheap timeouts.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
+#include "common/base/clock.h"
 #include "common/base/date.h"
 #include "common/base/limits.h"
+#include "proto/list.h"
 
 struct loop;
 
-// Something to do before the loop sleeps: flush a connection, fill a link. Embedded; zero is idle.
+// Work to do before the loop sleeps, such as flushing a connection. Embedded; zero is idle.
 struct loop_task {
     struct loop_task *next;
     void (*run)(struct loop_task *task);
     bool queued;
 };
 
-// A time limit. Embedded; zero is stopped. Fires once, at most a tick (LOOP_TICK_MS) late.
+// A timeout. Embedded; zero is stopped. Fires once, at most LOOP_TICK_MS late.
 struct timeout {
-    struct timeout *prev, *next;
-    struct timeout_queue *queue;
+    struct list_link in_queue;
+    struct timeout_queue *queue; // NULL: stopped
     uint64_t at_ms;
     void (*fire)(struct timeout *t);
 };
 
-// All limits of one duration, in the order of their ends.
+// The running timeouts of one duration, which end in the order in which they were started: so
+// starting and stopping one takes constant time.
 struct timeout_queue {
-    uint32_t duration_ms;
-    struct timeout *first, *last;
+    uint32_t duration_ms; // 0: unused
+    struct list timeouts;
 };
 
 enum {
@@ -38,33 +41,35 @@ enum {
 struct loop {
     uv_loop_t uv;
     uv_prepare_t before_sleep;
-    uv_idle_t stay_awake; // runs while tasks are left over
+    uv_idle_t stay_awake; // runs while tasks are left
     uv_timer_t tick;
     struct loop_task *first_task, **last_task;
     struct timeout_queue queues[LOOP_DURATIONS];
     char *read_buffer;    // LIMIT_READ_BYTES, shared by all connections
-    char *scratch;        // LIMIT_SCRATCH_BYTES, for whoever runs in a task
-    struct limits limits; // for all that runs on it; may be set before it runs
-    struct date date;     // of the last response that came without one
+    char *scratch;        // LIMIT_SCRATCH_BYTES, for the task that runs
+    struct limits limits; // of everything on this loop; set before it runs
+    struct date date;     // given to responses that came without one; made once a second
 };
 
-int loop_init(struct loop *l); // 0 or a libuv error
+// Returns 0 or a libuv error; then only the memory of `l` remains.
+int loop_init(struct loop *l);
 // Runs until loop_stop.
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
-// One turn that does not wait: tasks and closed handles get their calls.
+// Runs one turn without waiting: tasks run and closed handles get their callbacks.
 void loop_run_once(struct loop *l);
-// The same until nothing is left to do, to be called when all handles but the loop's own are
-// closed. False: a name is still being resolved, which nothing can break off. Nothing but requests
-// keeps such a loop alive, and we make no others that outlast their handles.
+// Does the same until nothing is left to do. All handles but the loop's own must be closed. Returns
+// false while a name is being resolved, which cannot be cancelled; no other request outlives its
+// handle.
 bool loop_settle(struct loop *l);
-// Closes what is left and frees. Everything built on the loop must have been closed by its owner.
+// Closes the loop's own handles and frees its memory. Everything on the loop must be closed before.
 void loop_deinit(struct loop *l);
 
+// Runs `task->run` before the loop sleeps; once, however often it is queued until then.
 void loop_queue(struct loop *l, struct loop_task *task);
 void loop_unqueue(struct loop *l, struct loop_task *task);
 
-// (Re)starts a time limit. At most LOOP_DURATIONS different durations are used in a program.
+// (Re)starts a timeout. A program uses at most LOOP_DURATIONS different durations.
 void timeout_start(struct loop *l, struct timeout *t, uint32_t ms, void (*fire)(struct timeout *t));
 void timeout_stop(struct timeout *t);
 
@@ -73,9 +78,7 @@ static inline bool timeout_runs(const struct timeout *t)
     return t->queue != NULL;
 }
 
-// ns since 1970, by the system's clock.
-int64_t wall_clock_ns(void);
-
+// A clock that only goes forward, as of the beginning of this turn.
 static inline uint64_t loop_now_ms(const struct loop *l)
 {
     return uv_now(&l->uv);

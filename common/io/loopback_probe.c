@@ -8,13 +8,14 @@
 
 enum {
     LINE_MAX_BYTES = 512,
-    LOOKS = 3,
-    STATE_LISTENS = 0x0a,
-    V4_DIGITS = 8, // of an address in the list
+    TRIES = 3,
+    STATE_LISTEN = 0x0a, // TCP_LISTEN of the kernel
+    V4_DIGITS = 8,       // of an address in the list
     V6_DIGITS = 32
 };
 
-// The addresses of a host, as they are in the list: the words of an address in the machine's order.
+// The addresses of a host as /proc/net/tcp writes them: 32-bit words in hexadecimal, each in the
+// machine's byte order.
 struct wanted {
     char v4[V4_DIGITS + 1], v6[V6_DIGITS + 1]; // empty: none
 };
@@ -40,15 +41,16 @@ static void want(struct wanted *w, const char *host)
         hex_of(w->v6, &v6, sizeof(v6) / sizeof(uint32_t));
 }
 
-// A listener on all addresses of IPv6 takes those of IPv4 too, unless it was told not to.
+// Whether a socket bound to `address` takes connections to the host. One bound to all addresses of
+// IPv6 takes IPv4 too, unless it has IPV6_V6ONLY, which the list does not show.
 static bool is_wanted(const struct wanted *w, const char *address)
 {
     bool any = strspn(address, "0") == strlen(address);
     return any || strcmp(address, w->v4) == 0 || strcmp(address, w->v6) == 0;
 }
 
-// Reads "N: ADDRESS:PORT ADDRESS:PORT STATE ..." of a socket, all but N in hexadecimal: what is its
-// own. False: it is no such line.
+// Reads the local address, its port and the state of "N: LOCAL:PORT REMOTE:PORT STATE ...", all but
+// N in hexadecimal. False when the line has another form.
 static bool read_row(const char *line, char address[static V6_DIGITS + 1], unsigned long *port,
                      unsigned long *state)
 {
@@ -68,29 +70,30 @@ static bool read_row(const char *line, char address[static V6_DIGITS + 1], unsig
     return *end == ' ';
 }
 
-// The listeners stand before the connections, of which there may be many.
+// Searches one list. Its listening sockets come first, so the search ends at the first connection,
+// of which there may be many.
 static bool is_in_list(const char *path, const struct wanted *w, uint16_t port)
 {
     FILE *list = fopen(path, "re");
     char line[LINE_MAX_BYTES];
     char address[V6_DIGITS + 1];
     unsigned long at = 0;
-    unsigned long state = STATE_LISTENS;
+    unsigned long state = STATE_LISTEN;
     bool found = false;
-    if (list && !fgets(line, sizeof(line), list)) // the names of the columns
+    if (list && !fgets(line, sizeof(line), list)) // the header
         state = 0;
-    while (list && !found && state == STATE_LISTENS && fgets(line, sizeof(line), list)) {
+    while (list && !found && state == STATE_LISTEN && fgets(line, sizeof(line), list)) {
         state = 0;
         if (read_row(line, address, &at, &state))
-            found = state == STATE_LISTENS && at == port && is_wanted(w, address);
+            found = state == STATE_LISTEN && at == port && is_wanted(w, address);
     }
     if (list)
         (void)fclose(list);
     return found;
 }
 
-// The kernel gives the lists in portions, and where a listener goes between two of them it may
-// leave out the next one. So what is not found is looked for again.
+// Tries again when nothing is found: the kernel returns a list in portions, and skips an entry when
+// a listener before it is closed between two of them.
 bool loopback_probe(const char *host, uint16_t port)
 {
     struct wanted w;
@@ -98,7 +101,7 @@ bool loopback_probe(const char *host, uint16_t port)
     if (!destination_is_loopback(host))
         return false;
     want(&w, host);
-    for (int i = 0; i < LOOKS && !found; i++)
+    for (int i = 0; i < TRIES && !found; i++)
         found = is_in_list("/proc/net/tcp", &w, port) || is_in_list("/proc/net/tcp6", &w, port);
     return found;
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Whether a service is there, told by the kernel's list of what listens: no connection is made that
-// a service would have to accept, which may serve one at a time, or one in all.
+// Asks the kernel's list of sockets whether a local service listens. No connection is made: a
+// service may handle one at a time, or exit after the first.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
 
-// Whether something listens on the port of `host`, which is localhost or an address of loopback.
-// False as well when the list cannot be read, and for any other host.
+// Whether a socket listens on the port of `host`, which is localhost or a loopback address. False
+// also for any other host, and when the list cannot be read.
 bool loopback_probe(const char *host, uint16_t port);

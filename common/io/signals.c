@@ -11,8 +11,8 @@ void signals_ignore(void)
     (void)signal(SIGUSR2, SIG_IGN);
 }
 
-// Whether whoever started us wants to have this one ignored. SIGTERM is for us whatever they say,
-// since nothing but SIGKILL would be left.
+// Whether the parent started us with this signal ignored, which we respect. Not so for SIGTERM:
+// only SIGKILL would be left to end us.
 static bool stays_ignored(int number)
 {
     struct sigaction now;
@@ -38,7 +38,7 @@ void signals_watch(struct signals *s, struct loop *l, void (*heard)(void *ctx, i
         (void)uv_signal_init(&l->uv, &s->handles[i]);
         s->handles[i].data = s;
         (void)uv_signal_start(&s->handles[i], on_signal, numbers[i]);
-        uv_unref((uv_handle_t *)&s->handles[i]); // they keep no loop that ends
+        uv_unref((uv_handle_t *)&s->handles[i]); // must not keep the loop alive
     }
 }
 
@@ -54,7 +54,7 @@ void signals_close(struct signals *s)
     }
 }
 
-bool signals_block(struct signals_blocked *h)
+bool signals_block(struct signals_blocked *b)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     sigset_t ends;
@@ -62,24 +62,24 @@ bool signals_block(struct signals_blocked *h)
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         if (!stays_ignored(numbers[i]))
             (void)sigaddset(&ends, numbers[i]);
-    h->fd = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (h->fd < 0)
+    b->fd = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (b->fd < 0)
         return false;
-    (void)sigprocmask(SIG_BLOCK, &ends, &h->before);
+    (void)sigprocmask(SIG_BLOCK, &ends, &b->before);
     return true;
 }
 
-bool signals_pending(const struct signals_blocked *h)
+bool signals_pending(const struct signals_blocked *b)
 {
-    struct pollfd file = {.fd = h->fd, .events = POLLIN};
+    struct pollfd file = {.fd = b->fd, .events = POLLIN};
     return poll(&file, 1, 0) > 0;
 }
 
-void signals_unblock(struct signals_blocked *h)
+void signals_unblock(struct signals_blocked *b)
 {
     struct signalfd_siginfo info;
-    while (read(h->fd, &info, sizeof(info)) > 0)
+    while (read(b->fd, &info, sizeof(info)) > 0)
         continue;
-    (void)close(h->fd);
-    (void)sigprocmask(SIG_SETMASK, &h->before, NULL);
+    (void)close(b->fd);
+    (void)sigprocmask(SIG_SETMASK, &b->before, NULL);
 }

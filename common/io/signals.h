@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// What signals do. SIGINT, SIGTERM and SIGHUP end a program cleanly, and the relay hears SIGHUP as
-// "look at your files again"; SIGUSR1 asks how things are. SIGINT and SIGHUP that were ignored when
-// the program started (nohup, a shell's `adit … &` in a script) stay ignored. SIGPIPE and SIGUSR2
-// mean nothing. SIGQUIT is the system's: it ends a program at once, with a core where that is on.
+// Signals. SIGINT, SIGTERM and SIGHUP end a program cleanly; the relay takes SIGHUP as a request to
+// reload its files. SIGUSR1 asks a program for its status. SIGPIPE and SIGUSR2 are ignored. SIGINT
+// and SIGHUP that were ignored when the program started (nohup, `adit … &` in a script) stay
+// ignored. SIGQUIT keeps its default: end at once, perhaps with a core dump.
 #pragma once
 #include <signal.h>
 #include "loop.h"
@@ -18,22 +18,25 @@ struct signals {
     void *ctx;
 };
 
-// Before anything else: SIGPIPE, SIGUSR2 and a SIGUSR1 that nobody watches for end nobody.
+// Called first in main: ignores SIGPIPE, SIGUSR2 and, until signals_watch, SIGUSR1.
 void signals_ignore(void);
+// Calls `heard` on the loop for each of SIGINT, SIGTERM, SIGHUP and SIGUSR1 from now on.
 void signals_watch(struct signals *s, struct loop *l, void (*heard)(void *ctx, int number),
                    void *ctx);
-// The last before loop_deinit: what is said again while a program ends changes nothing. A closed
-// terminal says SIGHUP twice, once by the kernel and once by the shell. Safe when nothing is
-// watched.
+// Called last before loop_deinit: from now on the watched signals are ignored, since a program that
+// is ending may get them again. A closing terminal sends SIGHUP twice, from the kernel and from the
+// shell. Safe when nothing is watched.
 void signals_close(struct signals *s);
 
-// For commands that have no loop all the time. What ends a program waits from here on.
+// For commands that do not always run a loop: SIGINT, SIGTERM and SIGHUP stay pending from
+// signals_block on.
 struct signals_blocked {
-    int fd; // readable when one waits
+    int fd; // readable when a signal is pending
     sigset_t before;
 };
 
-bool signals_block(struct signals_blocked *h); // false: as errno says
-bool signals_pending(const struct signals_blocked *h);
-// What has come meanwhile is forgotten.
-void signals_unblock(struct signals_blocked *h);
+// False on failure; errno says why.
+bool signals_block(struct signals_blocked *b);
+bool signals_pending(const struct signals_blocked *b);
+// Drops pending signals and restores the mask.
+void signals_unblock(struct signals_blocked *b);

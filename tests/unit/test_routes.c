@@ -55,7 +55,7 @@ static struct route *take(const char *name, char owner, char address)
         assert_true(routes_give(r, &holder));
     assert_non_null(r);
     r->agent = (struct agent *)&the_loop; // which is never looked at
-    routes_taken(r);
+    routes_agent_came(r);
     return r;
 }
 
@@ -63,7 +63,7 @@ static struct route *take_and_lose(const char *name, char owner, char address, u
 {
     struct route *r = take(name, owner, address);
     pass(held_ms);
-    routes_leave(r, true);
+    routes_agent_left(r, true);
     return r;
 }
 
@@ -168,7 +168,7 @@ static void a_name_that_was_left_for_good_makes_room_first(void **state)
     take_and_lose("lost", 'a', 0, 10);
     struct route *left = take("left", 'b', 0);
     pass(3600000);
-    routes_leave(left, false);
+    routes_agent_left(left, false);
     check_makes_room("left", NULL, NULL);
     check_makes_room("lost", NULL, NULL);
 }
@@ -209,17 +209,18 @@ static void of_names_of_before_a_restart_those_that_had_agents_make_no_room(void
     (void)state;
     struct route *here = take("here", 'h', 0);
     struct route *gone = take("gone", 'g', 0);
-    routes_hold(here, 1, true);
-    routes_hold(gone, 1, false);
+    routes_restore_gone(here, 1, true);
+    routes_restore_gone(gone, 1, false);
     take_and_lose("new", 'n', 0, the_loop.limits.gone_ms - 1);
     check_makes_room("new", NULL, NULL);
     check_makes_room("gone", NULL, NULL);
     assert_false(routes_make_room(&table, NULL, NULL));
     char digits[ROUTE_OWNER_DIGITS];
     memset(digits, 'h', sizeof(digits));
-    routes_place(here, &(struct route_holder){digits, SLICE("")}); // and count where the owner is
-    routes_place(here, &(struct route_holder){digits, SLICE("A")});
-    routes_place(here, &(struct route_holder){digits, SLICE("B")});
+    routes_update_holder(here,
+                         &(struct route_holder){digits, SLICE("")}); // and count where the owner is
+    routes_update_holder(here, &(struct route_holder){digits, SLICE("A")});
+    routes_update_holder(here, &(struct route_holder){digits, SLICE("B")});
     assert_int_equal(shares_count(&table.addresses, SLICE("A")), 1);
     assert_int_equal(table.addresses.count, 1);
 }
@@ -230,7 +231,7 @@ static void an_owner_with_another_key_has_the_name_as_before(void **state)
     struct route *r = take_and_lose("mine", 'a', 'A', 5000);
     char other[ROUTE_OWNER_DIGITS];
     memset(other, 'b', sizeof(other));
-    routes_place(r, &(struct route_holder){other, SLICE("B")});
+    routes_update_holder(r, &(struct route_holder){other, SLICE("B")});
     assert_memory_equal(r->owner, other, sizeof(other));
     assert_int_equal(r->of_owner->count, 1);
     assert_int_equal(table.owners.keys, 1);
@@ -266,7 +267,7 @@ static void an_owner_has_its_share_wherever_it_comes_from(void **state)
     assert_false(has_room('a', 'A', true));
     assert_false(has_room('a', 0, true));
     assert_true(has_room('b', 'A', true));
-    routes_leave(routes_find(&table, "last"), true);
+    routes_agent_left(routes_find(&table, "last"), true);
     assert_true(has_room('a', 'B', true));
     assert_null(routes_find(&table, "last"));
 }
@@ -295,7 +296,7 @@ static void all_together_have_room_for_names_that_are_there(void **state)
     names_of('b', 'B', 1);
     assert_false(has_room('c', 'C', true));
     assert_true(has_room('c', 'C', false));
-    routes_leave(routes_find(&table, "a0"), true);
+    routes_agent_left(routes_find(&table, "a0"), true);
     assert_true(has_room('c', 'C', true));
     assert_int_equal(table.count, 2);
 }
@@ -329,10 +330,11 @@ static void check_table(void)
             assert_memory_equal(r->of_owner->key, r->owner, ROUTE_OWNER_DIGITS);
         }
     for (int class = 0; class < ROUTE_GONE_CLASSES; class ++)
-        for (const struct route *r = table.gone[class].first; r; r = r->gone_next) {
+        for (struct list_link *l = table.gone[class].first; l; l = l->next) {
+            const struct route *r = LIST_ITEM(l, struct route, in_gone);
             listed++;
             assert_int_equal(r->gone_class, class);
-            assert_true(r->gone_next || table.gone[class].last == r);
+            assert_true(l->next || table.gone[class].last == l);
         }
     assert_int_equal(routes, table.count);
     assert_int_equal(gone, listed);
@@ -359,7 +361,7 @@ static void do_something(struct chance *c)
         return;
     default:
         if (r && r->agent)
-            routes_leave(r, chance_below(c, 4) > 0);
+            routes_agent_left(r, chance_below(c, 4) > 0);
         return;
     }
 }

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// Where a request goes by its Host and path: the relay's own pages, the tunnel endpoint, or the
+// agent that has the name (docs/protocol.md §1 and §6).
+#pragma once
+#include "common/inbound/edge.h"
+#include "token_failures.h"
+
+struct agents;
+struct recorder;
+struct relay_log;
+struct routes;
+
+// Embedded; all but the counts of failures is set by the relay before the first request.
+struct front {
+    struct loop *loop;
+    const struct edge_set *edges; // for their counts
+    struct routes *routes;
+    struct agents *agents;
+    struct relay_log *log;
+    const struct recorder *recorder; // NULL: nothing is recorded
+    const char *domain;              // lower case
+    const char *scheme;              // of public URLs
+    const char *token;               // empty: anyone may open a tunnel; may change
+    const char *loop_id;             // names this relay in Via
+    struct token_failures failures;
+};
+
+// For a struct edge_set whose ctx is the struct front.
+void front_request(void *ctx, struct edge *e, struct exchange *x, struct http_head *head,
+                   const struct body_framing *framing);
+bool front_brings_agent(void *ctx, const struct http_head *head);
+void front_turned_away(void *ctx, const struct client_address *client, enum answer answer);

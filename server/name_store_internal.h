@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+// What name_store.c (writing) and name_store_restore.c (reading, once) share.
+#pragma once
+#include "name_store.h"
+
+#define NAME_STORE_FILE "names"
+
+typedef char name_store_path_text[STATE_PATH_MAX + 64];
+
+// The path of the file of names with this suffix.
+void name_store_path(const struct name_store *s, const char *suffix, name_store_path_text out);
+
+// Reads the file into s->routes. False when out of memory: nothing was read.
+bool name_store_restore(struct name_store *s);
