@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include "common/base/log.h"
 #include "common/base/owner.h"
+#include "common/io/conn.h"
 #include "common/tunnel/tunnel_stream.h"
 #include "proto/tunnel/tunnel.h"
 #include "proto/tunnel/websocket.h"

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include "agents.h"
 #include "common/base/crypto.h"
+#include "common/inbound/edge.h"
 #include "proto/http/authority.h"
 #include "proto/tunnel/websocket.h"
 

@@ -9,6 +9,7 @@
 #include "common/base/address.h"
 #include "common/base/log.h"
 #include "common/base/output.h"
+#include "common/io/conn.h"
 #include "relay_options.h"
 
 enum {
@@ -18,7 +19,7 @@ enum {
 static void on_accepted(void *ctx, int fd, const struct sockaddr_storage *peer)
 {
     struct relay *r = ctx;
-    edge_accept(&r->edges, fd, peer);
+    edge_set_accept(&r->edges, fd, peer);
 }
 
 static int listen_on(struct relay *r, const struct sockaddr_storage *addr)
@@ -175,7 +176,7 @@ const char *relay_start(struct relay *r, const struct relay_config *config)
     if (loop_init(&r->loop))
         return "cannot make an event loop";
     r->loop.limits = config->limits;
-    admission_bound(&r->loop.limits, 1, true);
+    admission_fit_files(&r->loop.limits, 1, true);
     r->edges = (struct edge_set){
         .loop = &r->loop, .request = front_request, .ctx = r, .shared_domain = r->config.domain};
     r->edges.brings_agent = front_brings_agent;

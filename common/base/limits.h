@@ -26,7 +26,7 @@ struct limits {
     uint32_t handshakes_per_address;
     uint32_t hello_ms;     // from the tunnel's handshake to its hello
     uint32_t tunnels;      // that have names, and as many names
-    uint32_t tunnel_files; // connections of tunnels for which there are files (admission_bound)
+    uint32_t tunnel_files; // connections of tunnels for which there are files (admission_fit_files)
     uint32_t names_per_tunnel;
     uint32_t names_per_owner;     // those too whose agents are gone
     uint32_t names_per_address;   // the same
@@ -78,7 +78,7 @@ enum {
     LIMIT_UNREAD_ANSWERS_BYTES =
         64 * 1024, // unsent to a visitor, beyond which no further request is read
     LIMIT_LINK_QUEUE_BYTES = 64 * 1024, // taken from a tunnel beyond what its link has sent
-    LIMIT_SWALLOW_BYTES =
+    LIMIT_DRAIN_BYTES =
         64 * 1024, // of a request body that nobody wants, to keep the connection in use
 
     LIMIT_SHED_RATE = 1000,          // bytes a second, and

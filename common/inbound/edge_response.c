@@ -4,9 +4,9 @@
 #include "edge_internal.h"
 #include "proto/http/cookie.h"
 
-static struct edge *edge_of(struct exchange_endpoint *end)
+static struct edge *edge_of(struct exchange_endpoint *endpoint)
 {
-    return container_of(end, struct edge, end);
+    return container_of(endpoint, struct edge, endpoint);
 }
 
 bool edge_write_head(struct edge *e, const struct http_head *head, struct slice hop_fields)
@@ -56,7 +56,7 @@ static size_t hop_fields(struct edge *e, const struct http_head *head,
     e->until_close = of_unknown_length && e->version_10;
     // An early answer often means that the rest is unwanted; and whether a visitor that was not
     // told to continue sends its body nobody can know.
-    if (e->until_close || (!e->request_done && !edge_may_swallow(e)))
+    if (e->until_close || (!e->request_done && !edge_may_drain(e)))
         e->keep_alive = false;
     bool says_upgrade = head->upgrade.len > 0 && head->upgrade.len <= 255;
     struct slice date = {0};
@@ -93,8 +93,8 @@ static void settle_upgrade(struct edge *e, const struct http_head *head)
     e->upgraded = head->status == 101;
     if (e->upgraded)
         conn_recheck(e->conn);
-    else if (e->request_done && e->end.x)
-        exchange_finish(&e->end, NULL);
+    else if (e->request_done && e->endpoint.x)
+        exchange_finish(&e->endpoint, NULL);
 }
 
 // Whoever reads one of these may stop for as long as it likes: at a breakpoint, say.
@@ -106,10 +106,10 @@ static bool is_endless(const struct edge *e, const struct http_head *head)
                            slice_ieq(slice_of(type->value.p, stream.len), stream));
 }
 
-static void end_head(struct exchange_endpoint *end, const struct http_head *head,
-                     const struct body_framing *framing)
+static void endpoint_head(struct exchange_endpoint *endpoint, const struct http_head *head,
+                          const struct body_framing *framing)
 {
-    struct edge *e = edge_of(end);
+    struct edge *e = edge_of(endpoint);
     char hop[512];
     bool interim = status_is_interim(head->status);
     if (interim && e->version_10)
@@ -127,17 +127,17 @@ static void end_head(struct exchange_endpoint *end, const struct http_head *head
     }
     e->response_begun = true;
     settle_upgrade(e, head);
-    if (e->state == EDGE_CLOSED || !e->end.x)
+    if (e->state == EDGE_CLOSED || !e->endpoint.x)
         return;
-    e->end.x->endless = is_endless(e, head);
-    if (e->end.x->endless)
+    e->endpoint.x->endless = is_endless(e, head);
+    if (e->endpoint.x->endless)
         e->conn->send_ms = 0;
     edge_update(e);
 }
 
-static void end_data(struct exchange_endpoint *end, const char *bytes, size_t len)
+static void endpoint_data(struct exchange_endpoint *endpoint, const char *bytes, size_t len)
 {
-    struct edge *e = edge_of(end);
+    struct edge *e = edge_of(endpoint);
     char *out = conn_reserve(e->conn, len + 24);
     if (!out) {
         edge_break_off(e, EXCHANGE_MEMORY, ANSWER_BUSY);
@@ -151,7 +151,7 @@ static void end_data(struct exchange_endpoint *end, const char *bytes, size_t le
         n += 2;
     }
     conn_written(e->conn, n);
-    e->owed += len;
+    e->uncredited += len;
 }
 
 static bool write_last_chunk(struct edge *e, const struct http_head *trailers)
@@ -165,9 +165,9 @@ static bool write_last_chunk(struct edge *e, const struct http_head *trailers)
     return true;
 }
 
-static void end_finish(struct exchange_endpoint *end, const struct http_head *trailers)
+static void endpoint_finish(struct exchange_endpoint *endpoint, const struct http_head *trailers)
 {
-    struct edge *e = edge_of(end);
+    struct edge *e = edge_of(endpoint);
     e->response_ended = true;
     if (e->upgraded) {
         // The limit first: the shutdown flushes, and may find the visitor gone.
@@ -185,27 +185,27 @@ static void end_finish(struct exchange_endpoint *end, const struct http_head *tr
     }
 }
 
-static void end_unwanted(struct exchange_endpoint *end)
+static void endpoint_unwanted(struct exchange_endpoint *endpoint)
 {
-    struct edge *e = edge_of(end);
+    struct edge *e = edge_of(endpoint);
     e->unwanted = true;
-    admission_idle(e->place);
-    if (!e->request_done && !edge_may_swallow(e))
+    admission_set_idle(e->place);
+    if (!e->request_done && !edge_may_drain(e))
         edge_end_early(e);
 }
 
-static void end_credit(struct exchange_endpoint *end, size_t len)
+static void endpoint_credit(struct exchange_endpoint *endpoint, size_t len)
 {
-    struct edge *e = edge_of(end);
+    struct edge *e = edge_of(endpoint);
     e->credit += (ptrdiff_t)len;
     if (conn_in(e->conn).len > 0)
         conn_recheck(e->conn);
     edge_update(e);
 }
 
-static void end_closed(struct exchange_endpoint *end, enum exchange_why why)
+static void endpoint_closed(struct exchange_endpoint *endpoint, enum exchange_why why)
 {
-    struct edge *e = edge_of(end);
+    struct edge *e = edge_of(endpoint);
     if (e->state == EDGE_CLOSED)
         return;
     bool whole = why == EXCHANGE_COMPLETE;
@@ -218,11 +218,11 @@ static void end_closed(struct exchange_endpoint *end, enum exchange_why why)
     edge_become_idle(e);
 }
 
-const struct exchange_ops edge_end_ops = {
-    .head = end_head,
-    .data = end_data,
-    .finish = end_finish,
-    .unwanted = end_unwanted,
-    .credit = end_credit,
-    .closed = end_closed,
+const struct exchange_ops edge_endpoint_ops = {
+    .head = endpoint_head,
+    .data = endpoint_data,
+    .finish = endpoint_finish,
+    .unwanted = endpoint_unwanted,
+    .credit = endpoint_credit,
+    .closed = endpoint_closed,
 };
