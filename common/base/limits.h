@@ -92,7 +92,7 @@ enum {
     LIMIT_POOL_IDLE_MS = 4 * 1000,   // of a pooled upstream connection
     LIMIT_POOL_FRESH_MS = 1000,      // of one that may carry a request that cannot be repeated
     LIMIT_POOL_PROOF_MS = 2000,      // for which a service must keep idle connections for that
-    LIMIT_POOL_PARTING_MS = 50,      // for which a service may close what it was told to
+    LIMIT_POOL_CLOSING_MS = 50,      // for which a service may close what it was told to
     LIMIT_POOL_PATIENCE = 1000,      // of them in a row that stand and are not trusted
     LIMIT_POOL_SIZE = 1024,          // idle upstream connections: as many as exchanges run at once
     LIMIT_LINK_STALL_MS = 15 * 1000, // of a link that takes nothing although bytes wait
