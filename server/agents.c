@@ -10,6 +10,7 @@
 #include "common/tunnel/tunnel_stream.h"
 #include "proto/tunnel/tunnel.h"
 #include "proto/tunnel/websocket.h"
+#include "shed.h"
 
 enum {
     CLOSE_NORMAL = 1000,
@@ -464,7 +465,7 @@ static void on_report(void *ctx, const struct report *report)
 
 static const struct tunnel_handler handler = {
     .mux = {tunnel_stream_on_head, tunnel_stream_on_data, tunnel_stream_on_end,
-            tunnel_stream_on_drained, tunnel_stream_on_closed, tunnel_stream_on_overfull},
+            tunnel_stream_on_drained, tunnel_stream_on_closed, shed_fullest},
     .control = on_control,
     .report = on_report,
 };
@@ -610,10 +611,10 @@ bool agent_attach(struct agent *a, struct exchange *x, const struct client_addre
         *why = ANSWER_TOO_MANY;
         return false;
     }
-    tunnel_stream_make_room(m);
+    shed_make_room(m);
     x->info.tunnel_id = a->number;
     x->record = a->record;
-    exchange_attach(x, &e->end);
+    exchange_attach(x, &e->endpoint);
     return true;
 }
 

@@ -9,7 +9,7 @@
 #include "proto/tunnel/mux.h"
 
 struct tunnel_stream {
-    struct exchange_endpoint end;
+    struct exchange_endpoint endpoint;
     struct loop *loop;
     struct mux *mux;
     struct mux_stream *stream; // NULL before it is opened and when it is over
@@ -43,18 +43,12 @@ struct tunnel_stream *tunnel_stream_inbound(struct loop *l, struct mux_stream *s
 bool tunnel_stream_count(struct tunnel_stream *e, struct shares *clients,
                          const struct client_address *client, size_t most);
 
-// Relay: when the mux is full, breaks off one exchange, if there is one that
-// - has a visitor slower than LIMIT_SHED_RATE, and has had LIMIT_SHED_AGE_MS: the slowest. It
-// sends,
-//   or reads, next to nothing, and a thousand of its like would shut all others out;
-// - or, where more than half of them all last, is one of these: of the client that has the most,
-//   one without a byte for LIMIT_SHED_HANG_MS rather than an event stream, and that rather than an
-//   upgraded one, and of several the one that has been idle for longest.
-void tunnel_stream_make_room(struct mux *m);
-
 // The framing of a message that came through the mux.
 // Returns false when the head and its end contradict each other.
 bool tunnel_stream_framing(const struct http_head *head, bool end, struct body_framing *framing);
+
+// Relay: resets the stream; the visitor gets `answer` if no response has begun.
+void tunnel_stream_refuse(struct tunnel_stream *e, enum answer answer, enum exchange_why why);
 
 void tunnel_stream_discard(struct tunnel_stream *e);
 
@@ -63,7 +57,5 @@ void tunnel_stream_on_head(void *ctx, struct mux_stream *s, struct http_head *he
                            bool end); // relay: a response
 void tunnel_stream_on_data(void *ctx, struct mux_stream *s, const char *bytes, size_t len);
 void tunnel_stream_on_end(void *ctx, struct mux_stream *s, struct http_head *trailers);
-// Relay: of the client of which the most is unread the stream of which the most is.
-struct mux_stream *tunnel_stream_on_overfull(void *ctx, struct mux *m);
 void tunnel_stream_on_drained(void *ctx, struct mux_stream *s, size_t len);
 void tunnel_stream_on_closed(void *ctx, struct mux_stream *s, uint32_t reset);
