@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// A connection's life cycle and time limits.
 #include <stdlib.h>
 #include "edge_internal.h"
 
@@ -98,8 +99,8 @@ void edge_start_clock(struct edge *e, enum edge_clock clock)
         timeout_start(e->set->loop, &e->limit, durations[clock], on_limit);
 }
 
-// A limit runs only while it is the visitor that we wait for: not before it was told to continue,
-// and not while the response streams, of which the request's silence may be a part.
+// A limit runs only while the exchange waits for the visitor: not before a 100 that it awaits, and
+// not while the response streams, since a protocol may pause the request meanwhile.
 static enum edge_clock clock_of_exchange(const struct edge *e, bool body, bool read)
 {
     if (!read || (e->upgraded && e->conn->got_eof && !e->response_ended))
@@ -193,7 +194,7 @@ static void on_limit(struct timeout *t)
     }
 }
 
-// What the visitor has yet to say it may say to a lingering connection.
+// Unread request bytes are drained by the lingering close.
 void edge_end_early(struct edge *e)
 {
     exchange_abandon(&e->endpoint);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a visitor says: heads, bodies, the bytes of an upgraded stream, and its leaving.
+// Reads the visitor: request heads, bodies, the bytes of an upgraded stream, end of file.
 #include "edge_internal.h"
 #include "proto/http/field_names.h"
 #include "proto/http/fields.h"
@@ -9,7 +9,6 @@ static struct http1_limits head_limits(const struct edge *e)
     return (struct http1_limits){edge_limits(e)->head_bytes, edge_limits(e)->head_fields};
 }
 
-// A visitor who asks on and on without reading the answers is not heard until they have left.
 bool edge_leaves_answers_unread(const struct edge *e)
 {
     return e->state != EDGE_EXCHANGE && conn_pending(e->conn) > LIMIT_UNREAD_ANSWERS_BYTES;
@@ -40,8 +39,8 @@ static void begin_exchange(struct edge *e, const struct http_head *head,
     edge_start_clock(e, CLOCK_NONE);
 }
 
-// The body of the request is whole. With an offer to upgrade the direction stays open until the
-// response decides.
+// The request's body is whole. An offer to upgrade keeps the direction open until the response
+// decides.
 static void request_done(struct edge *e, const struct http_head *trailers)
 {
     e->request_done = true;
@@ -49,7 +48,7 @@ static void request_done(struct edge *e, const struct http_head *trailers)
         exchange_finish(&e->endpoint, trailers);
 }
 
-// Of a request through a trusted proxy: from whom it is, by which scheme.
+// Takes client and scheme of the request from a trusted proxy's fields.
 static void read_proxy_claims(struct edge *e, const struct http_head *head)
 {
     struct proxied_request request = {.client = e->peer};
@@ -59,6 +58,7 @@ static void read_proxy_claims(struct edge *e, const struct http_head *head)
     client_address_text(&e->client, e->visitor);
 }
 
+// Counts the request among those of its client. False: the client has too many.
 static bool count_proxied(struct edge *e)
 {
     unsigned char bytes[CLIENT_KEY_BYTES];
@@ -72,8 +72,8 @@ static bool count_proxied(struct edge *e)
     return e->proxied;
 }
 
-// Whether its sender is to be served now. There is always room for an agent.
-static bool place_request(struct edge *e, const struct http_head *head, enum answer *answer)
+// Whether there is a place for the request. An agent needs none.
+static bool has_place(struct edge *e, const struct http_head *head, enum answer *answer)
 {
     const struct edge_set *set = e->set;
     admission_retry(e->place, edge_limits(e));
@@ -86,7 +86,7 @@ static bool place_request(struct edge *e, const struct http_head *head, enum ans
     return false;
 }
 
-// Whether a request is served at all; when not, `*answer` says why.
+// Whether the request is served; if not, `*answer` says why. Sets `*framing` either way.
 static bool admit(struct edge *e, const struct http_head *head, struct body_framing *framing,
                   enum answer *answer)
 {
@@ -95,7 +95,7 @@ static bool admit(struct edge *e, const struct http_head *head, struct body_fram
     if (error) {
         *framing = (struct body_framing){BODY_NONE, 0};
         *answer = answer_of_http1(error);
-    } else if (!place_request(e, head, answer)) {
+    } else if (!has_place(e, head, answer)) {
         return false;
     } else if (most > 0 && framing->kind == BODY_LENGTH && framing->length > most) {
         *answer = ANSWER_BODY_TOO_LARGE;
@@ -105,8 +105,8 @@ static bool admit(struct edge *e, const struct http_head *head, struct body_fram
     return false;
 }
 
-// A proxy that says so carries the requests of several people, wherever it stands: by Via or
-// CDN-Loop, or by what only a proxy could know of a visitor.
+// Whether the request passed a proxy, trusted or not, so that the connection may carry requests of
+// several people: by Via, CDN-Loop or a field with which proxies describe the client.
 static bool is_forwarded(const struct http_head *head)
 {
     for (size_t i = 0; i < head->field_count; i++) {
@@ -170,7 +170,7 @@ static void handle_request(struct edge *e, struct http_head *head, size_t len)
         request_done(e, NULL);
 }
 
-// Returns whether there is more to do with what is left.
+// Handles a complete head. False when more bytes are needed, or the edge is closed.
 static bool read_head(struct edge *e)
 {
     struct slice in = conn_in(e->conn);
@@ -207,7 +207,6 @@ static bool read_tunnel(struct edge *e)
     return false;
 }
 
-// An unwanted rest of a request is not worth more than this: then the connection ends.
 bool edge_may_drain(const struct edge *e)
 {
     if (e->awaits_continue || e->drained > LIMIT_DRAIN_BYTES)
@@ -215,7 +214,7 @@ bool edge_may_drain(const struct edge *e)
     return e->body.kind != BODY_LENGTH || e->body.remaining <= LIMIT_DRAIN_BYTES;
 }
 
-// Counts what a read has brought of the body. False when it is over a limit, and the edge closed.
+// Counts body bytes against the limits of time, size and draining. False when the edge is closed.
 static bool count_body(struct edge *e, size_t wire_bytes, size_t body_bytes)
 {
     const struct limits *l = edge_limits(e);
@@ -237,7 +236,8 @@ static bool count_body(struct edge *e, size_t wire_bytes, size_t body_bytes)
     return false;
 }
 
-// As in the upstream: room for a head costs time, which only a chunked body takes.
+// Not inlined, like take_chunked_body: stack-clash protection probes every page of a frame that
+// holds a head.
 __attribute__((noinline)) static void finish_chunked_body(struct edge *e,
                                                           struct http_head *trailers)
 {
@@ -258,7 +258,7 @@ static void finish_body(struct edge *e, struct http_head *trailers)
         request_done(e, NULL);
 }
 
-// `trailers`: room for those of a chunked body; NULL for another.
+// `trailers`: room for the trailers of a chunked body; NULL for another body.
 static bool take_body(struct edge *e, struct http_head *trailers)
 {
     struct slice in = conn_in(e->conn);
@@ -319,7 +319,7 @@ static void on_sent(struct conn *c)
     size_t pending = conn_pending(c);
     if (e->state != EDGE_EXCHANGE) {
         if (e->clock == CLOCK_KEEPALIVE)
-            edge_start_clock(e, CLOCK_KEEPALIVE); // not while our answer is on its way
+            edge_start_clock(e, CLOCK_KEEPALIVE); // it runs from the last byte of our response
         conn_recheck(c);
         edge_update(e);
         return;

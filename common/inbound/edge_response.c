@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a visitor hears: the edge as an end of its exchange.
+// Writes to the visitor: the edge as the endpoint of its exchange.
 #include <stdlib.h>
 #include "edge_internal.h"
 #include "proto/http/cookie.h"
@@ -16,13 +16,15 @@ bool edge_write_head(struct edge *e, const struct http_head *head, struct slice 
     if (!out)
         return false;
     (void)http1_write_response(out, len, head);
-    memcpy(out + len - 2, hop_fields.p, hop_fields.len); // over the empty line, which follows again
+    // The hop's fields overwrite the empty line, which is written again behind them.
+    memcpy(out + len - 2, hop_fields.p, hop_fields.len);
     memcpy(out + len - 2 + hop_fields.len, "\r\n", 2);
     conn_written(e->conn, len + hop_fields.len);
     return true;
 }
 
-// On its own: few responses set such cookies, and room for a head costs time.
+// Not inlined: few responses set such cookies, and stack-clash protection probes every page of a
+// frame that holds a head.
 __attribute__((noinline)) static bool write_confined(struct edge *e, const struct http_head *head,
                                                      struct slice hop_fields, struct slice domain)
 {
@@ -37,7 +39,7 @@ __attribute__((noinline)) static bool write_confined(struct edge *e, const struc
     return ok;
 }
 
-// Writes the head of a service's response, without cookies for others of a shared domain.
+// Writes a response head, with cookies for all of a shared domain confined to this name.
 static bool write_response(struct edge *e, const struct http_head *head, struct slice hop_fields)
 {
     struct slice domain = slice_str(e->set->shared_domain ? e->set->shared_domain : "");
@@ -46,7 +48,8 @@ static bool write_response(struct edge *e, const struct http_head *head, struct 
                : edge_write_head(e, head, hop_fields);
 }
 
-// The fields of this hop (RFC 9112 §6.1, §9.6; RFC 9110 §7.8), as text.
+// Writes the fields of this hop (RFC 9112 §6.1, §9.6; RFC 9110 §7.8) and decides how the response
+// is framed and whether the connection is kept alive. Returns their length.
 static size_t hop_fields(struct edge *e, const struct http_head *head,
                          const struct body_framing *framing, char *out)
 {
@@ -54,8 +57,8 @@ static size_t hop_fields(struct edge *e, const struct http_head *head,
     bool of_unknown_length = framing->kind == BODY_CHUNKED || framing->kind == BODY_UNTIL_CLOSE;
     e->chunked = of_unknown_length && !e->version_10;
     e->until_close = of_unknown_length && e->version_10;
-    // An early answer often means that the rest is unwanted; and whether a visitor that was not
-    // told to continue sends its body nobody can know.
+    // After an early response the rest of the request is often unwanted; and a visitor that got no
+    // 100 may send its body or not, so the next request could not be told from it.
     if (e->until_close || (!e->request_done && !edge_may_drain(e)))
         e->keep_alive = false;
     bool says_upgrade = head->upgrade.len > 0 && head->upgrade.len <= 255;
@@ -84,7 +87,7 @@ static size_t hop_fields(struct edge *e, const struct http_head *head,
     return n;
 }
 
-// The response to an offered upgrade decides what becomes of the request's direction.
+// The response to an offered upgrade decides whether the request's direction ends.
 static void settle_upgrade(struct edge *e, const struct http_head *head)
 {
     if (!e->upgrade_offered)
@@ -97,7 +100,7 @@ static void settle_upgrade(struct edge *e, const struct http_head *head)
         exchange_finish(&e->endpoint, NULL);
 }
 
-// Whoever reads one of these may stop for as long as it likes: at a breakpoint, say.
+// Whether the visitor may stop reading for any length of time, at a breakpoint for example.
 static bool is_endless(const struct edge *e, const struct http_head *head)
 {
     const struct slice stream = SLICE("text/event-stream");
@@ -170,7 +173,7 @@ static void endpoint_finish(struct exchange_endpoint *endpoint, const struct htt
     struct edge *e = edge_of(endpoint);
     e->response_ended = true;
     if (e->upgraded) {
-        // The limit first: the shutdown flushes, and may find the visitor gone.
+        // Before the shutdown, whose flush may find the visitor gone and close the edge.
         edge_update(e);
         conn_shutdown(e->conn);
         return;
@@ -210,6 +213,8 @@ static void endpoint_closed(struct exchange_endpoint *endpoint, enum exchange_wh
         return;
     bool whole = why == EXCHANGE_COMPLETE;
     if (!whole || !e->keep_alive || !e->request_done || e->upgraded) {
+        // A cut body of known framing is visible to the visitor after a FIN, any other only after
+        // a reset.
         bool cut_shows =
             e->response_ended || (e->response_begun && !e->until_close && !e->upgraded);
         edge_close(e, whole || cut_shows ? CONN_CLOSE_FLUSH : CONN_CLOSE_RESET);

@@ -63,7 +63,8 @@ static bool begin_body(struct upstream_request *r, struct http_head *head,
         return false;
     }
     if (switches && (head->upgrade.len > 255 || !was_offered(r, head->upgrade))) {
-        refuse_head(r, ANSWER_UPSTREAM_INVALID, "a 101 that switches to what was not asked for");
+        refuse_head(r, ANSWER_UPSTREAM_INVALID,
+                    "a 101 that switches to a protocol that was not offered");
         return false;
     }
     http1_unfold(head);
@@ -183,12 +184,12 @@ static void break_off_body(struct upstream_request *r, int error)
     char detail[EXCHANGE_DETAIL_MAX];
     uint64_t bytes = r->endpoint.x->direction[OUTBOUND].bytes;
     const char *what =
-        r->body.state == HTTP1_BODY_TRAILERS ? "trailers that are none" : "a malformed chunk";
+        r->body.state == HTTP1_BODY_TRAILERS ? "malformed trailers" : "a malformed chunk";
     if (error == HTTP1_E_HEAD_TOO_LARGE)
         what = "trailers over --limit response-head-bytes";
     else if (error == HTTP1_E_TOO_MANY_FIELDS)
         what = "more trailers than --limit response-head-fields";
-    (void)snprintf(detail, sizeof(detail), "%s behind %llu bytes of the body", what,
+    (void)snprintf(detail, sizeof(detail), "%s after %llu bytes of the body", what,
                    (unsigned long long)bytes);
     exchange_set_detail(&r->endpoint, detail);
     upstream_request_break_off(r, EXCHANGE_PROTOCOL);

@@ -33,6 +33,7 @@ static void wake(const struct tunnel_stream *e)
     e->wake(e->wake_ctx);
 }
 
+// Lets the mux stream go on, or resets it; its events are ignored from now on.
 static void release_stream(struct tunnel_stream *e, bool reset)
 {
     struct mux_stream *s = e->stream;
@@ -45,7 +46,7 @@ static void release_stream(struct tunnel_stream *e, bool reset)
     wake(e);
 }
 
-// The outbound gives up by itself: its stream first, so that nothing comes back from there.
+// The stream is released first, so that its reset causes no event here.
 void tunnel_stream_refuse(struct tunnel_stream *e, enum answer answer, enum exchange_why why)
 {
     release_stream(e, true);
@@ -60,8 +61,9 @@ static void break_off(struct tunnel_stream *e, enum exchange_why why)
     tunnel_stream_discard(e);
 }
 
-// Opens the stream of a request, with the visitor's connection in its head. On its own, for the
-// room that a head takes.
+// Opens the stream of a request with the number of the visitor's connection in adit-visitor
+// (docs/protocol.md §4.1). Not inlined: stack-clash protection probes every page of a frame that
+// holds a head.
 __attribute__((noinline)) static struct mux_stream *open_with_visitor(struct tunnel_stream *e,
                                                                       const struct http_head *head,
                                                                       bool ends)
@@ -71,7 +73,7 @@ __attribute__((noinline)) static struct mux_stream *open_with_visitor(struct tun
     int len = snprintf(digits, sizeof(digits), "%llu",
                        (unsigned long long)e->endpoint.x->info.inbound_id);
     head_copy(&with, head);
-    // Without room for it the connection to the service is nobody's behind this request.
+    // A full head goes without: then the agent reuses the connection behind it for nobody.
     (void)head_add(&with, SLICE("adit-visitor"), slice_of(digits, (size_t)len));
     return mux_open(e->mux, &with, ends, e);
 }
@@ -105,7 +107,7 @@ static void outbound_head(struct exchange_endpoint *endpoint, const struct http_
         wake(e);
 }
 
-// The mux cannot carry the response: it becomes an answer of ours, and its sender is let go.
+// Answers in place of a response whose head the mux cannot carry, and detaches its sender.
 static void answer_instead(struct tunnel_stream *e, const struct http_head *head)
 {
     struct exchange *x = e->endpoint.x;
@@ -142,7 +144,7 @@ static void inbound_head(struct exchange_endpoint *endpoint, const struct http_h
         sent.date = date_text(&e->loop->date, wall_clock_ns() / 1000000000);
     int error = mux_respond_as(e->stream, &sent);
     if (error == MUX_E_HEAD && interim)
-        return; // the final one is what was asked for
+        return; // interim responses may be left out (RFC 9110 §15.2)
     if (error == MUX_E_HEAD && endpoint->x->endpoint[OUTBOUND])
         answer_instead(e, head);
     else if (error)
@@ -165,8 +167,7 @@ static void endpoint_finish(struct exchange_endpoint *endpoint, const struct htt
     struct tunnel_stream *e = stream_of(endpoint);
     e->finished = true;
     int error = mux_finish(e->stream, trailers);
-    // What the peer does not take is left out: trailers may be (RFC 9110 §6.5), and the body is
-    // whole.
+    // Trailers that the peer does not take are dropped (RFC 9110 §6.5.1): the body is whole.
     if (error == MUX_E_HEAD)
         error = mux_finish(e->stream, NULL);
     if (error)
@@ -175,7 +176,7 @@ static void endpoint_finish(struct exchange_endpoint *endpoint, const struct htt
         wake(e);
 }
 
-// Only the agent's, where the service has closed. The relay is told when the response has left.
+// At the agent only. The mux tells the relay once the response has been sent.
 static void endpoint_unwanted(struct exchange_endpoint *endpoint)
 {
     struct tunnel_stream *e = stream_of(endpoint);
@@ -198,7 +199,7 @@ static void endpoint_closed(struct exchange_endpoint *endpoint, enum exchange_wh
 {
     struct tunnel_stream *e = stream_of(endpoint);
     if (e->stream && endpoint->side == INBOUND)
-        mux_stop(e->stream); // if the request has not ended, nobody takes the rest
+        mux_stop(e->stream); // the rest of the request, if any, is unwanted
     release_stream(e, why != EXCHANGE_COMPLETE || !e->finished);
     tunnel_stream_discard(e);
 }
@@ -222,7 +223,8 @@ static const struct exchange_ops inbound_ops = {
 static struct tunnel_stream *stream_new(struct loop *l, const struct exchange_ops *ops,
                                         void (*wake_fn)(void *), void *ctx)
 {
-    struct tunnel_stream *e = malloc(sizeof(*e)); // calloc takes nothing from the thread's cache
+    struct tunnel_stream *e =
+        malloc(sizeof(*e)); // calloc would bypass the allocator's thread cache
     if (!e)
         return NULL;
     *e = (struct tunnel_stream){
@@ -278,7 +280,7 @@ bool tunnel_stream_framing(const struct http_head *head, bool end, struct body_f
 {
     const struct field *length = head_find(head, SLICE("content-length"));
     if (head->method.len > 0 && head_find(head, SLICE("host")))
-        return false; // it travels as the authority: a second one could contradict it
+        return false; // Host travels as :authority, which a second one could contradict
     bool upgrade = head->upgrade.len > 0 && head->status < 300; // offered or accepted
     *framing = (struct body_framing){end || upgrade ? BODY_NONE : BODY_CHUNKED, 0};
     if (!length)
@@ -287,20 +289,19 @@ bool tunnel_stream_framing(const struct http_head *head, bool end, struct body_f
     if (head_count(head, SLICE("content-length")) != 1 || !slice_to_u64(length->value, &n))
         return false;
     if (end)
-        return n == 0 ||
-               head->status > 0; // a response to HEAD, or a 304, tells a length without a body
+        return n == 0 || head->status > 0; // a HEAD response and a 304 have a length and no body
     *framing = (struct body_framing){BODY_LENGTH, n};
     return true;
 }
 
-// A 101 of the service (docs/protocol.md §4.1).
+// A 101 of the service travels as a 200 with adit-upgrade (docs/protocol.md §4.1).
 static bool accepts_upgrade(const struct http_head *head)
 {
     return head->status == 200 && head->upgrade.len > 0;
 }
 
-// Whether a response has a body exactly when HTTP/1.1 says that it has one (RFC 9112 §6.3):
-// visitors may believe nothing else.
+// Whether a response has a body exactly when HTTP/1.1 requires one (RFC 9112 §6.3), which is all
+// that a visitor's framing goes by.
 static bool is_framed_as_http1(const struct tunnel_stream *e, const struct http_head *head,
                                bool end)
 {
@@ -314,7 +315,7 @@ static bool is_framed_as_http1(const struct tunnel_stream *e, const struct http_
     return !end || (length && slice_eq(length->value, SLICE("0")));
 }
 
-// What an agent may say as a response to this request.
+// Whether an agent may send this head as a response to the request.
 static bool is_allowed(const struct tunnel_stream *e, const struct http_head *head)
 {
     if (fields_check(head) ||
@@ -338,7 +339,7 @@ void tunnel_stream_on_head(void *ctx, struct mux_stream *s, struct http_head *he
         !is_framed_as_http1(e, head, end) || !spelling_take(head)) {
         if (e->endpoint.x)
             exchange_set_detail(&e->endpoint,
-                                "a head of the agent that breaks the rules of the tunnel");
+                                "the agent's response head breaks the rules of the tunnel");
         tunnel_stream_refuse(e, ANSWER_UPSTREAM_INVALID, EXCHANGE_PROTOCOL);
         return;
     }
@@ -361,7 +362,7 @@ void tunnel_stream_on_data(void *ctx, struct mux_stream *s, const char *bytes, s
         exchange_data(&e->endpoint, bytes, len);
 }
 
-// On its own, as in the upstream: most streams end without trailers, and room for them costs time.
+// Not inlined, like open_with_visitor: most streams end without trailers.
 __attribute__((noinline)) static void finish_with_trailers(struct tunnel_stream *e,
                                                            struct http_head *trailers)
 {
@@ -391,8 +392,8 @@ void tunnel_stream_on_end(void *ctx, struct mux_stream *s, struct http_head *tra
         exchange_finish(&e->endpoint, NULL);
 }
 
-// What is queued for the stream grows only as it drains, like the windows of the mux: a stalled
-// stream stays small.
+// Grows the credit as the stream drains, as the mux's windows do: a stalled stream keeps a small
+// queue. Returns the growth.
 static size_t grown_credit(struct tunnel_stream *e, size_t len)
 {
     e->drained += len;
@@ -414,7 +415,7 @@ void tunnel_stream_on_drained(void *ctx, struct mux_stream *s, size_t len)
         exchange_credit(&e->endpoint, len + grown_credit(e, len));
 }
 
-// What a reset before a response says to a visitor (docs/protocol.md §4.3).
+// The answer to the visitor when the stream is reset before a response (docs/protocol.md §4.3).
 static enum answer answer_of_reset(uint32_t reset)
 {
     switch (reset) {
