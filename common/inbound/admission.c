@@ -74,6 +74,7 @@ uint32_t admission_cap(const struct limits *l, const struct client_address *addr
     return address->anybody ? UINT32_MAX - LIMIT_ADDRESS_SPARE : LIMIT_VISITORS_PER_ADDRESS;
 }
 
+// Decides on a new connection of the address `key`, and evicts another where that makes room.
 static enum admission_verdict make_room(struct admission *a, const struct limits *l,
                                         struct slice key, uint32_t cap)
 {

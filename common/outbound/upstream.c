@@ -88,8 +88,7 @@ void upstream_request_update(struct upstream_request *r)
 
 bool upstream_attach(struct upstream *u, struct exchange *x)
 {
-    struct upstream_request *r =
-        malloc(sizeof(*r)); // calloc would bypass the allocator's thread cache
+    struct upstream_request *r = malloc(sizeof(*r)); // faster than calloc: uses the thread cache
     if (!r)
         return false;
     *r = (struct upstream_request){

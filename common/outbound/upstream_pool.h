@@ -2,12 +2,12 @@
 // The idle connections of an upstream: at most LIMIT_POOL_SIZE, each for at most its idle_ms, the
 // last used first.
 //
-// An origin may close an idle connection at any moment, also while a request is on its way. A
-// repeatable request is then sent again. Any other must not meet that, and an open connection does
-// not show what the origin is about to do: such a request reuses a connection only if the origin
-// has shown that it keeps them, and only well before the age at which it was seen to close them.
-// Origins may treat a connection differently behind different requests, so both kinds are learned
-// separately.
+// An origin may close an idle connection at any moment, even while a request is on its way (RFC
+// 9112 §9.3.1). A repeatable request is then sent again. Any other request would fail, and whether
+// the origin is about to close cannot be seen: such a request reuses a connection only if the
+// origin has shown that it keeps them open, and only well before the age at which it was seen to
+// close them. Both kinds of request are learned separately, since an origin may close sooner behind
+// one of them.
 //
 // An origin that ignores a request's body parses it as the next request, and answers that. So a
 // connection behind a request with a body is never shared: it is kept for the same visitor's
@@ -18,7 +18,7 @@
 
 // What a request means for connection reuse.
 struct upstream_use {
-    bool repeatable;    // idempotent and without a body
+    bool repeatable;    // idempotent, without a body and without an offer to upgrade
     bool limits_reuse;  // exchange_limits_reuse
     uint64_t tunnel_id; // with inbound_id: the visitor's connection, as in struct exchange_info
     uint64_t inbound_id;

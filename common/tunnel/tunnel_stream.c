@@ -223,8 +223,7 @@ static const struct exchange_ops inbound_ops = {
 static struct tunnel_stream *stream_new(struct loop *l, const struct exchange_ops *ops,
                                         void (*wake_fn)(void *), void *ctx)
 {
-    struct tunnel_stream *e =
-        malloc(sizeof(*e)); // calloc would bypass the allocator's thread cache
+    struct tunnel_stream *e = malloc(sizeof(*e)); // faster than calloc: uses the thread cache
     if (!e)
         return NULL;
     *e = (struct tunnel_stream){

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Who is let in: counts in total and of each address.
+// Admission of connections: the caps in total and per address, and eviction.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -30,10 +30,10 @@ enum {
     MOST = 4096
 };
 
-// Those that are there, in the order in which they came; NULL: let go.
+// Places in the order in which they were entered; NULL: evicted.
 static struct admission_place *held[MOST];
 static size_t held_count;
-static const struct admission_place *stays; // it may not be let go
+static const struct admission_place *stays; // may not be evicted
 
 static bool evict(struct admission_place *p)
 {
@@ -63,7 +63,7 @@ static enum admission_verdict verdict(struct admission *v, const struct limits *
     return enter(v, l, text)->verdict;
 }
 
-// One for which something runs.
+// A connection on which an exchange runs.
 static struct admission_place *enter_busy(struct admission *v, const struct limits *l,
                                           const char *text)
 {
@@ -98,7 +98,7 @@ static void an_address_has_its_share_and_then_some_who_hear_why_not(void **state
     leave_all(&v);
 }
 
-// Forgets one that was let go, as whoever closes its connection does.
+// Leaves an evicted place, as the code that closes its connection does.
 static void gone(struct admission_place *p)
 {
     for (size_t i = 0; i < held_count; i++)
@@ -155,8 +155,8 @@ static void when_all_places_are_taken_whoever_is_idle_for_longest_gives_way(void
     const struct limits l = {.visitors = 3};
     (void)state;
     struct admission_place *first = enter_busy(&v, &l, "192.0.2.1");
-    struct admission_place *silent = enter(&v, &l, "192.0.2.1"); // it has not asked yet
-    admission_set_idle(first);                                   // it has been answered
+    struct admission_place *silent = enter(&v, &l, "192.0.2.1"); // no request yet
+    admission_set_idle(first);                                   // its request has been answered
     (void)enter_busy(&v, &l, "192.0.2.1");
     assert_int_equal(verdict(&v, &l, "192.0.2.9"), ADMIT_SERVED);
     assert_null(silent->share);

@@ -25,7 +25,7 @@ static struct mux_view *unread_download(struct mux_pair *p, uint64_t unread)
     return reader;
 }
 
-// Many small readers of one client hold more than the one reader that holds the most.
+// The small readers of one client have more unread bytes together than the largest single reader.
 static void for_what_is_unread_the_client_pays_of_which_the_most_is(void **state)
 {
     static const struct {

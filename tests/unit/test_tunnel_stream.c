@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The ends of exchanges that are streams of a mux: what becomes of what a mux refuses or resets.
+// Streams of a mux as endpoints of exchanges: heads and trailers that the mux cannot carry, Date,
+// and the shares of clients.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 #include "tests/support/check.h"
 #include "tests/support/mux_pair.h"
 
-// The other end of an exchange, which only listens.
+// The other endpoint of an exchange: records its events.
 struct listener {
     struct exchange_endpoint end;
     struct buf heads, body;
@@ -68,7 +69,7 @@ static void wake(void *ctx)
     (void)ctx;
 }
 
-// A request that has come to the agent, forwarded to a listener.
+// A request that the agent has received and forwarded to a listener.
 struct forwarded {
     struct loop loop;
     struct mux_pair pair;
@@ -77,7 +78,7 @@ struct forwarded {
     struct exchange *x;
 };
 
-// The agent's mux tells its stream's end, and no view.
+// The agent's mux passes its events to the tunnel_stream instead of a mux_view.
 static const struct mux_handler agent_handler = {tunnel_stream_on_head,   tunnel_stream_on_data,
                                                  tunnel_stream_on_end,    tunnel_stream_on_drained,
                                                  tunnel_stream_on_closed, NULL};
@@ -165,7 +166,7 @@ static void a_head_too_large_for_the_tunnel_is_answered_with_502(void **state)
     (void)state;
     for (size_t i = 0; i < 3; i++) {
         struct forwarded f;
-        bool open = i == 2; // its body is still under way
+        bool open = i == 2; // the request's body has not ended
         begin(&f, methods[i], !open);
         respond(&f, MUX_FIELD_MAX + 1);
         assert_null(f.service.end.x);
@@ -181,7 +182,7 @@ static void a_head_too_large_for_the_tunnel_is_answered_with_502(void **state)
     }
 }
 
-// The time in a head as text, or -1.
+// The Date in the text of a head, or -1.
 static time_t date_in(const struct buf *heads)
 {
     char text[512] = "";
@@ -197,7 +198,8 @@ static void a_date_is_that_of_the_clock_also_when_it_was_set_meanwhile(void **st
     for (int hours = -1; hours <= 1; hours++) {
         struct forwarded f;
         begin(&f, "GET", true);
-        f.x->info.begun_wall_ns += hours * INT64_C(3600000000000); // as the clock was then
+        f.x->info.begun_wall_ns +=
+            hours * INT64_C(3600000000000); // as if the clock was set meanwhile
         time_t before = wall_clock_ns() / 1000000000;
         respond(&f, 1);
         time_t after = wall_clock_ns() / 1000000000;
