@@ -110,7 +110,7 @@ static void on_request(void *ctx, struct mux_stream *s, struct http_head *reques
                  take_private(request, &private) && spelling_apply(request);
     private_fields_drop(request);
     struct tunnel_stream *e = valid ? tunnel_stream_inbound(&a->loop, s, agent_wake, a) : NULL;
-    struct exchange *x = e ? exchange_new(&e->end, request, a->observers) : NULL;
+    struct exchange *x = e ? exchange_new(&e->endpoint, request, a->observers) : NULL;
     if (!x) {
         mux_set_user(s, NULL);
         mux_reset(s, MUX_RESET_REFUSED);
@@ -129,9 +129,9 @@ static void on_request(void *ctx, struct mux_stream *s, struct http_head *reques
     if (!upstream_attach(&a->upstream, x))
         exchange_answer(x, ANSWER_BUSY);
     else
-        exchange_head(&e->end, request, &framing);
-    if (end && e->end.x)
-        exchange_finish(&e->end, NULL);
+        exchange_head(&e->endpoint, request, &framing);
+    if (end && e->endpoint.x)
+        exchange_finish(&e->endpoint, NULL);
 }
 
 void agent_report_exchange(void *ctx, struct exchange *x, enum exchange_why why)

@@ -7,6 +7,7 @@
 #include "common/base/address.h"
 #include "common/base/log.h"
 #include "common/base/secret.h"
+#include "common/inbound/edge.h"
 
 enum {
     FILES_PER_VISITOR = 2, // its connection, and one to the service
@@ -33,7 +34,7 @@ static void on_request(void *ctx, struct edge *e, struct exchange *x, struct htt
 static void on_accepted(void *ctx, int fd, const struct sockaddr_storage *peer)
 {
     struct proxy *p = ctx;
-    edge_accept(&p->edges, fd, peer);
+    edge_set_accept(&p->edges, fd, peer);
 }
 
 static int listen_on(struct proxy *p, const struct sockaddr_storage *addr,
@@ -150,7 +151,7 @@ static int proxy_init(struct proxy *p, const struct proxy_config *config)
     if (!display_init(&p->display, &p->loop, &config->service.target, config->print_bodies))
         return UV_ENOMEM;
     p->loop.limits = config->limits;
-    admission_bound(&p->loop.limits, FILES_PER_VISITOR, false);
+    admission_fit_files(&p->loop.limits, FILES_PER_VISITOR, false);
     forward_loop_id(p->loop_id, id);
     service_init(&p->config.service, &p->upstream, &p->loop);
     p->edges = (struct edge_set){

@@ -4,7 +4,7 @@
 #pragma once
 #include "client/display/display.h"
 #include "common/exchange/forward.h"
-#include "common/inbound/edge.h"
+#include "common/inbound/edge_set.h"
 #include "common/io/listener.h"
 #include "common/io/signals.h"
 #include "common/record/write/recorder.h"

@@ -7,6 +7,7 @@
 #include "agents_internal.h"
 #include "common/record/write/recorder.h"
 #include "common/tunnel/tunnel_stream.h"
+#include "shed.h"
 
 enum {
     // When the relay stops, agents spread their return over this time, so that few come back at
@@ -126,7 +127,7 @@ static void on_report(void *ctx, const struct report *report)
 
 static const struct tunnel_handler handler = {
     .mux = {tunnel_stream_on_head, tunnel_stream_on_data, tunnel_stream_on_end,
-            tunnel_stream_on_drained, tunnel_stream_on_closed, tunnel_stream_on_overfull},
+            tunnel_stream_on_drained, tunnel_stream_on_closed, shed_fullest},
     .control = agent_on_control,
     .report = on_report,
 };
@@ -172,10 +173,10 @@ bool agent_attach(struct agent *a, struct exchange *x, const struct client_addre
         *why = ANSWER_TOO_MANY;
         return false;
     }
-    tunnel_stream_make_room(m);
+    shed_make_room(m);
     x->info.tunnel_id = a->number;
     x->record = a->record;
-    exchange_attach(x, &e->end);
+    exchange_attach(x, &e->endpoint);
     return true;
 }
 

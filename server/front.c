@@ -6,6 +6,8 @@
 #include "common/base/secret.h"
 #include "common/base/version.h"
 #include "common/exchange/forward.h"
+#include "common/inbound/edge.h"
+#include "common/inbound/edge_set.h"
 #include "common/record/write/recorder.h"
 #include "proto/http/authority.h"
 #include "proto/tunnel/websocket.h"

@@ -18,7 +18,7 @@ enum {
 static void on_accepted(void *ctx, int fd, const struct sockaddr_storage *peer)
 {
     struct relay *r = ctx;
-    edge_accept(&r->edges, fd, peer);
+    edge_set_accept(&r->edges, fd, peer);
 }
 
 static int listen_on(struct relay *r, const struct sockaddr_storage *addr)
@@ -237,7 +237,7 @@ const char *relay_start(struct relay *r, const struct relay_config *config)
     if (loop_init(&r->loop))
         return "cannot make an event loop";
     r->loop.limits = config->limits;
-    admission_bound(&r->loop.limits, 1, true);
+    admission_fit_files(&r->loop.limits, 1, true);
     compose(r);
     if (!take_randomness(r))
         return "the system gives no randomness";

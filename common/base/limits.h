@@ -26,7 +26,7 @@ struct limits {
     uint32_t handshakes_per_address;
     uint32_t hello_ms;     // from the tunnel's handshake to its hello
     uint32_t tunnels;      // that have names, and as many names
-    uint32_t tunnel_files; // connections of tunnels for which there are files (admission_bound)
+    uint32_t tunnel_files; // connections of tunnels for which there are files (admission_fit_files)
     uint32_t names_per_tunnel;
     uint32_t names_per_owner;     // those too whose agents are gone
     uint32_t names_per_address;   // the same
@@ -92,7 +92,7 @@ enum {
     LIMIT_POOL_IDLE_MS = 4 * 1000,   // of a pooled upstream connection
     LIMIT_POOL_FRESH_MS = 1000,      // of one that may carry a request that cannot be repeated
     LIMIT_POOL_PROOF_MS = 2000,      // for which a service must keep idle connections for that
-    LIMIT_POOL_PARTING_MS = 50,      // for which a service may close what it was told to
+    LIMIT_POOL_CLOSING_MS = 50,      // for which a service may close what it was told to
     LIMIT_POOL_PATIENCE = 1000,      // of them in a row that stand and are not trusted
     LIMIT_POOL_SIZE = 1024,          // idle upstream connections: as many as exchanges run at once
     LIMIT_LINK_STALL_MS = 15 * 1000, // of a link that takes nothing although bytes wait

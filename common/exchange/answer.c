@@ -59,9 +59,8 @@ static const struct row {
     [ANSWER_SLOWED] = {429, "Too Many Requests", "ADIT-TOO-MANY-REQUESTS",
                        "Too many wrong tokens came from your address. Wait a moment, then try "
                        "again with the right one."},
-    [ANSWER_RELAY_FULL] =
-        {503, "Service Unavailable", "ADIT-RELAY-FULL",
-         "There are as many visitors already as are taken. Try again in a moment."},
+    [ANSWER_RELAY_FULL] = {503, "Service Unavailable", "ADIT-RELAY-FULL",
+                           "The relay has reached its limit of visitors. Try again in a moment."},
     [ANSWER_UPSTREAM_REFUSED] =
         {502, "Bad Gateway", "ADIT-UPSTREAM-REFUSED",
          "Nothing listens where requests are forwarded to. Start the local service and try again."},
@@ -81,14 +80,14 @@ static const struct row {
          "The local service could not be connected to, or did not answer, in time. Is it "
          "overloaded?"},
     [ANSWER_LOOP] = {508, "Loop Detected", "ADIT-LOOP",
-                     "The request came back to where it had been sent on. Forward to something "
-                     "else."},
+                     "The request came back to a hop that had already forwarded it. Forward to "
+                     "something else."},
 };
 
 _Static_assert(sizeof(rows) / sizeof(rows[0]) == ANSWERS, "every answer has its row");
 
-// Does an Accept value list this media type, by its beginning? Order and q-values don't matter for
-// our three forms.
+// Whether an Accept value lists this media type, by prefix. The order and q-values are ignored: the
+// three forms have a fixed preference.
 static bool lists(struct slice accept, struct slice type)
 {
     struct slice element;
@@ -145,7 +144,7 @@ struct slice answer_date(char out[static ANSWER_DATE_MAX])
     return slice_of(out, text.len);
 }
 
-// A character as the form escapes it; '?' for what is not printable ASCII.
+// A character escaped for the form; '?' unless it is printable ASCII.
 static const char *escaped(char c, enum answer_form form, char plain[static 2])
 {
     plain[0] = c >= 0x20 && c < 0x7f ? c : '?';
@@ -158,10 +157,10 @@ static const char *escaped(char c, enum answer_form form, char plain[static 2])
 }
 
 enum {
-    DETAIL_MAX = ANSWER_DETAIL_MAX * 6 + 40 // escaped, in its words
+    DETAIL_MAX = ANSWER_DETAIL_MAX * 6 + 40 // "&quot;" for each character, and the words around
 };
 
-// The detail as the form has it, with what belongs around it; empty when there is none.
+// Writes the detail with the words or markup around it; an empty string when there is none.
 static void write_detail(const struct answer_words *words, char out[static DETAIL_MAX])
 {
     static const struct {
@@ -226,7 +225,7 @@ void answer_make(const struct answer_words *words, char text[static ANSWER_TEXT_
     int len = write_body(words, text + BODY, ANSWER_TEXT_MAX - BODY);
     *body = slice_of(text + BODY, (size_t)len);
     int digits = snprintf(text, DIGITS, "%d", len);
-    // The zeros that were written lie before the body.
+    // snprintf ends each with a NUL in its own part of `text`, before the body.
     head_init(head);
     head->status = r->status;
     head->reason = slice_str(r->reason);

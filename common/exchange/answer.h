@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The answers that we give ourselves: a status, a stable code, one sentence that says what to do
+// The answers of our own: each a status, a stable code and one or two sentences that say what to do
 // (docs/protocol.md §8).
 #pragma once
 #include "proto/http/message.h"
@@ -22,19 +22,19 @@ enum answer {
     ANSWER_AGENT_LOST,
     ANSWER_BUSY,
     ANSWER_TOO_MANY,
-    ANSWER_SLOWED, // of guesses; with the code of the one before
+    ANSWER_SLOWED, // too many wrong tokens; with the code of ANSWER_TOO_MANY
     ANSWER_RELAY_FULL,
     ANSWER_UPSTREAM_REFUSED,
     ANSWER_UPSTREAM_UNREACHABLE,
     ANSWER_UPSTREAM_CLOSED,
     ANSWER_UPSTREAM_INVALID,
-    ANSWER_UPSTREAM_TOO_LARGE, // of a head; with the code of the one before
+    ANSWER_UPSTREAM_TOO_LARGE, // a head over a limit; with the code of ANSWER_UPSTREAM_INVALID
     ANSWER_UPSTREAM_TIMEOUT,
     ANSWER_LOOP,
     ANSWERS,
 };
 
-// The form that a request asked for by Accept.
+// The form of the body, by the request's Accept (RFC 9110 §12.5.1).
 enum answer_form {
     ANSWER_TEXT,
     ANSWER_HTML,
@@ -46,7 +46,7 @@ enum answer_form answer_form_of(const struct http_head *request);
 uint16_t answer_status(enum answer a);
 const char *answer_code(enum answer a); // "ADIT-…"
 
-// The answer to a parser's error (enum http1_error).
+// The answer to a request for which the parser returned an enum http1_error.
 enum answer answer_of_http1(int error);
 
 enum {
@@ -55,18 +55,18 @@ enum {
     ANSWER_DATE_MAX = 48
 };
 
-// The value of Date now, which every answer of ours has (RFC 9110 §6.6.1).
+// Writes the current Date, which every answer of ours carries (RFC 9110 §6.6.1). Returns it in
+// `out`.
 struct slice answer_date(char out[static ANSWER_DATE_MAX]);
 
-// The texts of an answer.
+// What is written in an answer.
 struct answer_words {
     enum answer answer;
     enum answer_form form;
-    const char
-        *detail; // what exactly was wrong, a phrase of at most ANSWER_DETAIL_MAX; "": no more
+    const char *detail; // what exactly was wrong: a phrase of at most ANSWER_DETAIL_MAX, or ""
 };
 
-// Makes the head and the body of an answer. `text` (ANSWER_TEXT_MAX bytes) holds the body and the
-// values of the head's fields and must live as long as they are read.
+// Makes the head and the body of an answer. `text` holds the body and the values of the fields, and
+// must outlive both.
 void answer_make(const struct answer_words *words, char text[static ANSWER_TEXT_MAX],
                  struct http_head *head, struct slice *body);

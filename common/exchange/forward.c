@@ -20,9 +20,9 @@ static void answer_options(struct exchange *x)
     exchange_respond(x, &head, (struct slice){0});
 }
 
-// OPTIONS and TRACE go no further than Max-Forwards says (RFC 9110 §7.6.2). Returns whether this
-// one goes on; `digits` holds the field's new value and must live as long as the head is read.
-static bool may_go_on(struct exchange *x, struct http_head *head, char digits[static 24])
+// Applies Max-Forwards, which limits OPTIONS and TRACE (RFC 9110 §7.6.2). `digits` holds the
+// field's new value and must outlive the head. False: at zero, the exchange has been answered.
+static bool apply_max_forwards(struct exchange *x, struct http_head *head, char digits[static 24])
 {
     bool trace = slice_eq(head->method, SLICE("TRACE"));
     struct field *f = NULL;
@@ -54,11 +54,11 @@ bool forward_request(struct exchange *x, struct http_head *head, const struct fo
         .host = head->authority.len <= 255 ? head->authority : (struct slice){0},
         .loop_id = slice_str(hop->loop_id),
     };
-    if (!may_go_on(x, head, scratch->max_forwards))
+    if (!apply_max_forwards(x, head, scratch->max_forwards))
         return false;
     fields_strip_hop_by_hop(head);
     head->scheme = edge.scheme;
-    head_remove(head, SLICE("host")); // it travels as the authority
+    head_remove(head, SLICE("host")); // kept as the authority
     int error = fields_add_forwarded(head, &edge, scratch->fields, sizeof(scratch->fields));
     if (error)
         exchange_answer(x, error == FIELDS_E_LOOP ? ANSWER_LOOP : ANSWER_HEAD_TOO_LARGE);

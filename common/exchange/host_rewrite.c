@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include "proto/http/origin.h"
 
-static const struct slice of_requests[] = {{"Origin", 6}, {"Referer", 7}};
-static const struct slice of_responses[] = {{"Location", 8}, {"Content-Location", 16}};
+static const struct slice request_names[] = {{"Origin", 6}, {"Referer", 7}};
+static const struct slice response_names[] = {{"Location", 8}, {"Content-Location", 16}};
 
-static char *join(struct slice scheme, struct slice authority)
+static char *origin_text(struct slice scheme, struct slice authority)
 {
     char *text = malloc(scheme.len + 3 + authority.len + 1);
     if (!text)
@@ -24,10 +24,10 @@ char *host_rewrite_public(const struct http_head *request)
     struct origin o;
     if (!origin_of(scheme, request->authority, &o))
         return calloc(1, 1);
-    return join(scheme, request->authority);
+    return origin_text(scheme, request->authority);
 }
 
-static bool change(struct http_head *head, const struct origin_rewrite *change, char **values)
+static bool rewrite(struct http_head *head, const struct origin_rewrite *change, char **values)
 {
     size_t bytes = origin_rewrite_size(head, change);
     if (bytes == 0 || bytes > HOST_REWRITE_BYTES_MAX)
@@ -41,29 +41,29 @@ static bool change(struct http_head *head, const struct origin_rewrite *change, 
 bool host_rewrite_request(struct http_head *request, const char *public_origin, struct slice host,
                           char **values)
 {
-    struct origin_rewrite c = {.names = of_requests, .name_count = 2};
+    struct origin_rewrite c = {.names = request_names, .name_count = 2};
     struct origin own;
     *values = NULL;
     if (origin_read(slice_str(public_origin), &c.from) == 0 ||
         !origin_of(SLICE("http"), host, &own))
         return true;
-    char *origin = join(SLICE("http"), host);
+    char *origin = origin_text(SLICE("http"), host);
     if (!origin)
         return false;
     c.to = slice_str(origin);
-    bool ok = change(request, &c, values);
+    bool ok = rewrite(request, &c, values);
     free(origin);
     return ok;
 }
 
-// A service that believes X-Forwarded-Proto names itself with https, too.
+// Any scheme matches: a service that trusts X-Forwarded-Proto names itself with https.
 bool host_rewrite_response(struct http_head *response, const char *public_origin, struct slice host,
                            char **values)
 {
     struct origin_rewrite c = {
-        .to = slice_str(public_origin), .names = of_responses, .name_count = 2};
+        .to = slice_str(public_origin), .names = response_names, .name_count = 2};
     *values = NULL;
     if (c.to.len == 0 || !origin_of(SLICE(""), host, &c.from))
         return true;
-    return change(response, &c, values);
+    return rewrite(response, &c, values);
 }

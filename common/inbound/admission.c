@@ -4,41 +4,32 @@
 #include <sys/resource.h>
 
 enum {
-    IDLE_LOOKS = 16,
-    TUNNELS_PART = 3,   // of few files a third is for agents
-    HANDSHAKES_PART = 4 // and a quarter of that for those that have no name yet
+    EVICT_TRIES = 16,   // idle connections that are asked, which bounds the time
+    TUNNELS_PART = 3,   // when files are few, a third of them is for agents
+    HANDSHAKES_PART = 4 // and a quarter of that third for agents without a name yet
 };
 
 static void leave_list(struct admission_place *p)
 {
-    struct admission_list *list = p->list;
-    if (!list)
+    if (!p->list)
         return;
-    if (p->prev)
-        p->prev->next = p->next;
-    else
-        list->first = p->next;
-    if (p->next)
-        p->next->prev = p->prev;
-    else
-        list->last = p->prev;
-    if (list == &p->admission->spare)
+    list_remove(p->list, &p->in_list);
+    if (p->list == &p->admission->spare)
         p->admission->spares--;
     p->list = NULL;
 }
 
-static void enter_list(struct admission_place *p, struct admission_list *list)
+static void enter_list(struct admission_place *p, struct list *list)
 {
     p->list = list;
-    p->next = NULL;
-    p->prev = list->last;
-    if (list->last)
-        list->last->next = p;
-    else
-        list->first = p;
-    list->last = p;
+    list_append(list, &p->in_list);
     if (list == &p->admission->spare)
         p->admission->spares++;
+}
+
+static struct admission_place *first_of(const struct list *list)
+{
+    return list->first ? LIST_ITEM(list->first, struct admission_place, in_list) : NULL;
 }
 
 static void stop_counting(struct admission_place *p)
@@ -48,31 +39,32 @@ static void stop_counting(struct admission_place *p)
     p->share = NULL;
 }
 
-static bool let_go(struct admission_place *p)
+static bool evict(struct admission_place *p)
 {
-    if (!p || !p->admission->let_go(p))
+    if (!p || !p->admission->evict(p))
         return false;
     stop_counting(p);
     return true;
 }
 
-// Among the first few, one that may be.
-static bool let_idle_go(struct admission *v)
+static bool evict_idle(struct admission *a)
 {
-    struct admission_place *p = v->idle.first;
-    for (int looks = 0; p && looks < IDLE_LOOKS; looks++, p = p->next)
-        if (let_go(p))
+    struct list_link *link = a->idle.first;
+    for (int tries = 0; link && tries < EVICT_TRIES; tries++, link = link->next)
+        if (evict(LIST_ITEM(link, struct admission_place, in_list)))
             return true;
     return false;
 }
 
-// There are never more than LIMIT_VISITORS_SPARE.
-static struct admission_place *oldest_spare_of(const struct admission *v, const struct share *share)
+// Linear: the list has at most LIMIT_VISITORS_SPARE places.
+static struct admission_place *oldest_spare_of(const struct admission *a, const struct share *share)
 {
-    struct admission_place *p = v->spare.first;
-    while (p && p->share != share)
-        p = p->next;
-    return p;
+    for (struct list_link *link = a->spare.first; link; link = link->next) {
+        struct admission_place *p = LIST_ITEM(link, struct admission_place, in_list);
+        if (p->share == share)
+            return p;
+    }
+    return NULL;
 }
 
 uint32_t admission_cap(const struct limits *l, const struct client_address *address)
@@ -82,23 +74,24 @@ uint32_t admission_cap(const struct limits *l, const struct client_address *addr
     return address->exempt ? UINT32_MAX - LIMIT_ADDRESS_SPARE : LIMIT_VISITORS_PER_ADDRESS;
 }
 
-static enum admission_answer make_room(struct admission *v, const struct limits *l,
-                                       struct slice key, uint32_t cap)
+// Decides on a new connection of the address `key`, and evicts another where that makes room.
+static enum admission_verdict make_room(struct admission *a, const struct limits *l,
+                                        struct slice key, uint32_t cap)
 {
-    enum admission_answer welcome = ADMIT_SERVED;
-    const struct share *share = key.len > 0 ? shares_find(&v->shares, key) : NULL;
+    enum admission_verdict verdict = ADMIT_SERVED;
+    const struct share *share = key.len > 0 ? shares_find(&a->shares, key) : NULL;
     if (share && share->count >= cap)
-        welcome = ADMIT_TOO_MANY;
-    else if (v->shares.count - v->spares >= l->visitors && !let_idle_go(v))
-        welcome = ADMIT_FULL;
-    if (welcome == ADMIT_TOO_MANY && share->count >= cap + LIMIT_ADDRESS_SPARE)
-        (void)let_go(oldest_spare_of(v, share));
-    else if (welcome != ADMIT_SERVED && v->spares >= LIMIT_VISITORS_SPARE)
-        (void)let_go(v->spare.first);
-    return welcome;
+        verdict = ADMIT_TOO_MANY;
+    else if (a->shares.count - a->spares >= l->visitors && !evict_idle(a))
+        verdict = ADMIT_FULL;
+    if (verdict == ADMIT_TOO_MANY && share->count >= cap + LIMIT_ADDRESS_SPARE)
+        (void)evict(oldest_spare_of(a, share));
+    else if (verdict != ADMIT_SERVED && a->spares >= LIMIT_VISITORS_SPARE)
+        (void)evict(first_of(&a->spare));
+    return verdict;
 }
 
-struct admission_place *admission_enter(struct admission *v, const struct limits *limits,
+struct admission_place *admission_enter(struct admission *a, const struct limits *limits,
                                         const struct client_address *address)
 {
     unsigned char bytes[CLIENT_KEY_BYTES];
@@ -106,27 +99,27 @@ struct admission_place *admission_enter(struct admission *v, const struct limits
     struct admission_place *p = calloc(1, sizeof(*p));
     if (!p)
         return NULL;
-    p->admission = v;
-    p->welcome = make_room(v, limits, key, address ? admission_cap(limits, address) : 0);
-    p->share = shares_enter(&v->shares, key);
+    p->admission = a;
+    p->verdict = make_room(a, limits, key, address ? admission_cap(limits, address) : 0);
+    p->share = shares_enter(&a->shares, key);
     if (!p->share) {
         free(p);
         return NULL;
     }
-    enter_list(p, p->welcome == ADMIT_SERVED ? &v->idle : &v->spare);
+    enter_list(p, p->verdict == ADMIT_SERVED ? &a->idle : &a->spare);
     return p;
 }
 
-void admission_try_again(struct admission_place *p, const struct limits *limits)
+void admission_retry(struct admission_place *p, const struct limits *limits)
 {
-    struct admission *v = p->admission;
-    if (p->welcome != ADMIT_FULL || !p->share)
+    struct admission *a = p->admission;
+    if (p->verdict != ADMIT_FULL || !p->share)
         return;
-    if (v->shares.count - v->spares >= limits->visitors && !let_idle_go(v))
+    if (a->shares.count - a->spares >= limits->visitors && !evict_idle(a))
         return;
     leave_list(p);
-    p->welcome = ADMIT_SERVED;
-    enter_list(p, &v->idle);
+    p->verdict = ADMIT_SERVED;
+    enter_list(p, &a->idle);
 }
 
 void admission_leave(struct admission_place *p)
@@ -137,21 +130,21 @@ void admission_leave(struct admission_place *p)
     free(p);
 }
 
-void admission_idle(struct admission_place *p)
+void admission_set_idle(struct admission_place *p)
 {
-    if (p->welcome != ADMIT_SERVED || !p->share)
+    if (p->verdict != ADMIT_SERVED || !p->share)
         return;
     leave_list(p);
     enter_list(p, &p->admission->idle);
 }
 
-void admission_busy(struct admission_place *p)
+void admission_set_busy(struct admission_place *p)
 {
-    if (p->welcome == ADMIT_SERVED)
+    if (p->verdict == ADMIT_SERVED)
         leave_list(p);
 }
 
-void admission_bound(struct limits *l, unsigned files, bool tunnels)
+void admission_fit_files(struct limits *l, unsigned files, bool tunnels)
 {
     struct rlimit allowed;
     l->tunnel_files = l->tunnels + l->handshakes;

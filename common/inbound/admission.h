@@ -1,71 +1,67 @@
 // SPDX-License-Identifier: MIT
-// The places of connections: how many there may be, in total and of each visitor's address, and
-// whose gives way to another.
+// Caps the visitors' connections, in total and per address, and chooses the one to evict when a
+// new one finds no place.
 #pragma once
 #include "common/base/client_address.h"
 #include "common/base/limits.h"
 #include "common/base/shares.h"
+#include "proto/list.h"
 
 struct conn;
 struct edge;
 struct admission_place;
 
-// What becomes of a new connection. Those above a cap have spare places: they hear why they are not
-// served, unless they bring an agent.
-enum admission_answer {
+// The verdict on a new connection. One above a cap gets a spare place, so that its request can be
+// answered with 429 or 503, or be served if it brings an agent.
+enum admission_verdict {
     ADMIT_SERVED,
-    ADMIT_TOO_MANY, // of this address: 429
-    ADMIT_FULL,     // in all: 503
+    ADMIT_TOO_MANY, // over the cap of its address: 429
+    ADMIT_FULL,     // over the total: 503
 };
 
-// Connections in an order, the oldest first.
-struct admission_list {
-    struct admission_place *first, *last;
-};
-
-// Embedded; zero but for `let_go` is empty.
+// Embedded; zero but for `evict` is empty.
 struct admission {
-    struct shares shares;        // every open connection, those too that only linger
-    struct admission_list idle;  // for which nothing runs
-    struct admission_list spare; // above a cap
-    size_t spares;               // how many these are
-    // Ends a connection at once, to make room. False: it may not end now; one with a spare place
-    // always may.
-    bool (*let_go)(struct admission_place *p);
+    struct shares shares; // every open connection, lingering ones included
+    struct list idle;     // served and without a running exchange, longest idle first
+    struct list spare;    // above a cap, oldest first
+    size_t spares;        // length of that
+    // Ends a connection at once. False: the connection may not end now; one on a spare place always
+    // may.
+    bool (*evict)(struct admission_place *p);
 };
 
-// One connection among the visitors.
+// The place of one connection.
 struct admission_place {
     struct admission *admission;
-    struct admission_list *list; // in which it is, or NULL
-    struct admission_place *prev, *next;
-    struct share *share; // NULL: it was let go, and counts no more
-    enum admission_answer welcome;
-    // Of whoever made it.
+    struct list *list; // the one that it is in, or NULL
+    struct list_link in_list;
+    struct share *share; // NULL: evicted, no longer counted
+    enum admission_verdict verdict;
+    // Set by the place's owner.
     struct edge *edge;
     struct conn *conn;
 };
 
-// A place for a new connection, idle to begin with. When all are taken, the connection that has
-// been idle for longest is let go; when the spare ones are taken too, the oldest of these, and of
-// an address that has its share the oldest of its own. `address` NULL: it counts in total only.
-// Returns NULL when out of memory.
-struct admission_place *admission_enter(struct admission *v, const struct limits *limits,
+// Makes a place for a new connection, idle to begin with. When the total is reached, evicts the
+// longest-idle connection; when the spare places are taken too, the oldest of these; when an
+// address has used up its own spare places, the oldest of its own. `address` NULL: counts in total
+// only. Returns NULL when out of memory.
+struct admission_place *admission_enter(struct admission *a, const struct limits *limits,
                                         const struct client_address *address);
-// One that found all places taken has its request together: it is served after all when one has
-// become free meanwhile, or may be let go now.
-void admission_try_again(struct admission_place *p, const struct limits *limits);
-// The connection is gone, or counts elsewhere from now on. Frees the place; NULL is fine.
+// Tries again to serve a connection that found the total reached: its request is complete now, and
+// a place may have become free or evictable.
+void admission_retry(struct admission_place *p, const struct limits *limits);
+// Frees the place of a connection that is gone, or is counted elsewhere from now on. NULL is fine.
 void admission_leave(struct admission_place *p);
-// Nothing runs for it from now on: it is the last in line to be let go.
-void admission_idle(struct admission_place *p);
-// Something does.
-void admission_busy(struct admission_place *p);
+// No exchange runs on the connection from now on: it becomes the last in line to be evicted.
+void admission_set_idle(struct admission_place *p);
+// An exchange runs: the connection is not evicted.
+void admission_set_busy(struct admission_place *p);
 
-// How many connections, or requests through a trusted proxy, an address may have at once.
+// The most connections, or requests through a trusted proxy, of one address at once.
 uint32_t admission_cap(const struct limits *l, const struct client_address *address);
 
-// Shares out the files that the process may open: visitors, of whom each takes `files`, and, where
-// agents come (`tunnels`), these, may not use up those that everything else needs. Lowers the limit
-// of visitors to that, and sets that of tunnels' connections.
-void admission_bound(struct limits *l, unsigned files, bool tunnels);
+// Fits the limits to the files that the process may open (RLIMIT_NOFILE), `files` per visitor:
+// lowers the limit of visitors, and with `tunnels` sets that of agents' connections, so that enough
+// files are left for everything else.
+void admission_fit_files(struct limits *l, unsigned files, bool tunnels);

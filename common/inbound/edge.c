@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
+// A connection's life cycle and time limits.
 #include <stdlib.h>
-#include <unistd.h>
 #include "edge_internal.h"
 
 struct exchange_endpoint *edge_endpoint(struct edge *e)
 {
-    return &e->end;
+    return &e->endpoint;
 }
 
 const struct client_address *edge_client(const struct edge *e)
@@ -30,19 +30,6 @@ static void on_free(struct loop_task *task)
     free(e);
 }
 
-bool edge_count_proxied(struct edge *e)
-{
-    unsigned char bytes[CLIENT_KEY_BYTES];
-    struct shares *table = &e->set->proxied;
-    if (e->client.exempt)
-        return true;
-    struct slice key = client_address_key(&e->client, bytes);
-    if (shares_count(table, key) >= admission_cap(edge_limits(e), &e->client))
-        return false;
-    e->proxied = shares_enter(table, key);
-    return e->proxied;
-}
-
 void edge_uncount_proxied(struct edge *e)
 {
     shares_leave(e->proxied);
@@ -58,25 +45,15 @@ void edge_close(struct edge *e, enum conn_close_mode how)
     edge_uncount_proxied(e);
     if (e->place) {
         e->place->edge = NULL;
-        admission_idle(e->place);
+        admission_set_idle(e->place);
         e->place = NULL;
     }
     conn_close(e->conn, how);
     e->conn = NULL;
-    if (e->prev)
-        e->prev->next = e->next;
-    else
-        e->set->first = e->next;
-    if (e->next)
-        e->next->prev = e->prev;
+    list_remove(&e->set->edges, &e->in_set);
     e->set->count--;
     e->free_task.run = on_free;
     loop_queue(e->set->loop, &e->free_task);
-}
-
-static void on_gone(void *arg)
-{
-    admission_leave(arg);
 }
 
 static void on_taken_gone(void *arg)
@@ -89,9 +66,9 @@ struct conn *edge_take(struct edge *e)
 {
     struct conn *c = e->conn;
     conn_consume(c, e->head_len);
-    conn_set_send_timeout(c, 0);
-    if (e->end.x)
-        exchange_discard(e->end.x);
+    c->send_ms = 0;
+    if (e->endpoint.x)
+        exchange_discard(e->endpoint.x);
     admission_leave(e->place);
     e->place = NULL;
     e->set->taken++;
@@ -122,8 +99,8 @@ void edge_start_clock(struct edge *e, enum edge_clock clock)
         timeout_start(e->set->loop, &e->limit, durations[clock], on_limit);
 }
 
-// A limit runs only while it is the visitor that we wait for: not before it was told to continue,
-// and not while the response streams, of which the request's silence may be a part.
+// A limit runs only while the exchange waits for the visitor: not before a 100 that it awaits, and
+// not while the response streams, since a protocol may pause the request meanwhile.
 static enum edge_clock clock_of_exchange(const struct edge *e, bool body, bool read)
 {
     if (!read || (e->upgraded && conn_got_eof(e->conn) && !e->response_ended))
@@ -139,8 +116,8 @@ void edge_update(struct edge *e)
     if (e->state == EDGE_CLOSED)
         return;
     bool body = e->state == EDGE_EXCHANGE && (!e->request_done || e->upgraded);
-    bool read = !edge_reads_too_little(e);
-    conn_set_read_max(e->conn, LIMIT_READ_BYTES);
+    bool read = !edge_leaves_answers_unread(e);
+    e->conn->read_max = LIMIT_READ_BYTES;
     if (body) {
         read = e->credit >= LIMIT_CREDIT_MIN;
         conn_set_read_max(e->conn, read ? (uint32_t)e->credit : 0);
@@ -151,8 +128,8 @@ void edge_update(struct edge *e)
     if (e->state != EDGE_EXCHANGE)
         return;
     enum edge_clock clock = clock_of_exchange(e, body, read);
-    if (e->end.x)
-        e->end.x->awaits_visitor = clock == CLOCK_BODY;
+    if (e->endpoint.x)
+        e->endpoint.x->awaits_visitor = clock == CLOCK_BODY;
     if (clock != e->clock)
         edge_start_clock(e, clock);
 }
@@ -170,7 +147,7 @@ static void answer_and_close(struct edge *e, enum answer answer, enum answer_for
     edge_close(e, CONN_CLOSE_FLUSH);
 }
 
-static void tell_turned_away(const struct edge *e, enum answer answer)
+void edge_tell_turned_away(const struct edge *e, enum answer answer)
 {
     if (e->set->turned_away)
         e->set->turned_away(e->set->ctx, &e->client, answer);
@@ -180,16 +157,16 @@ void edge_refuse_head(struct edge *e, enum answer answer)
 {
     struct slice in = conn_in(e->conn);
     bool head_method = in.len >= 5 && slice_eq(slice_of(in.p, 5), SLICE("HEAD "));
-    tell_turned_away(e, answer);
+    edge_tell_turned_away(e, answer);
     answer_and_close(e, answer, ANSWER_TEXT, head_method);
 }
 
 void edge_break_off(struct edge *e, enum exchange_why why, enum answer answer)
 {
     bool whole = e->response_ended && !e->upgraded;
-    enum answer_form form = e->end.x ? e->end.x->form : ANSWER_TEXT;
-    bool head_method = e->end.x && strcmp(e->end.x->info.method, "HEAD") == 0;
-    exchange_abort(&e->end, why);
+    enum answer_form form = e->endpoint.x ? e->endpoint.x->form : ANSWER_TEXT;
+    bool head_method = e->endpoint.x && strcmp(e->endpoint.x->info.method, "HEAD") == 0;
+    exchange_abort(&e->endpoint, why);
     if (!e->response_begun && why != EXCHANGE_VISITOR_GONE)
         answer_and_close(e, answer, form, head_method);
     else
@@ -217,10 +194,10 @@ static void on_limit(struct timeout *t)
     }
 }
 
-// What the visitor has yet to say it may say to a lingering connection.
+// Unread request bytes are drained by the lingering close.
 void edge_end_early(struct edge *e)
 {
-    exchange_abandon(&e->end);
+    exchange_abandon(&e->endpoint);
     edge_close(e, CONN_CLOSE_FLUSH);
 }
 
@@ -229,85 +206,8 @@ void edge_become_idle(struct edge *e)
     e->state = EDGE_IDLE;
     conn_set_send_timeout(e->conn, edge_limits(e)->send_ms);
     edge_uncount_proxied(e);
-    admission_idle(e->place);
+    admission_set_idle(e->place);
     edge_start_clock(e, CLOCK_KEEPALIVE);
     conn_recheck(e->conn);
     edge_update(e);
-}
-
-static struct edge *edge_new(struct edge_set *set, int fd)
-{
-    struct edge *e = calloc(1, sizeof(*e));
-    struct conn *c = conn_accept(set->loop, fd, &edge_conn_ops, e);
-    if (!e || !c) {
-        free(e);
-        conn_close(c, CONN_CLOSE_NOW);
-        return NULL;
-    }
-    e->set = set;
-    e->conn = c;
-    e->end.ops = &edge_end_ops;
-    e->next = set->first;
-    if (set->first)
-        set->first->prev = e;
-    set->first = e;
-    set->count++;
-    return e;
-}
-
-// Makes room. An answer that has not left yet is waited for, except on a spare place.
-static bool let_go(struct admission_place *p)
-{
-    struct edge *e = p->edge;
-    if (p->welcome == ADMIT_SERVED && conn_pending(p->conn) > 0)
-        return false;
-    if (!e) {
-        conn_drop(p->conn);
-        return true;
-    }
-    if (!e->end.x)
-        tell_turned_away(e, ANSWERS);
-    exchange_abort(&e->end, EXCHANGE_VISITOR_GONE);
-    edge_close(e, CONN_CLOSE_NOW);
-    return true;
-}
-
-void edge_accept(struct edge_set *set, int fd, const struct sockaddr_storage *peer)
-{
-    struct client_address client;
-    client_address_of(peer, &client);
-    bool from_proxy = set->trusted && trusted_proxies_have(set->trusted, &client);
-    client.exempt = client.exempt || from_proxy;
-    set->admission.let_go = let_go;
-    struct admission_place *place =
-        admission_enter(&set->admission, &set->loop->limits, from_proxy ? NULL : &client);
-    if (!place) {
-        (void)close(fd);
-        return;
-    }
-    struct edge *e = edge_new(set, fd);
-    if (!e) {
-        admission_leave(place);
-        return;
-    }
-    conn_on_closed(e->conn, on_gone, place);
-    place->edge = e;
-    place->conn = e->conn;
-    e->place = place;
-    e->from_proxy = from_proxy;
-    conn_set_send_timeout(e->conn, edge_limits(e)->send_ms);
-    e->peer = e->client = client;
-    e->number = client.exempt || from_proxy ? 0 : ++set->numbered;
-    client_address_text(&client, e->visitor);
-    edge_start_clock(e, CLOCK_FIRST);
-    edge_update(e);
-}
-
-void edge_set_close(struct edge_set *set)
-{
-    while (set->first) {
-        struct edge *e = set->first;
-        exchange_abort(&e->end, EXCHANGE_VISITOR_GONE);
-        edge_close(e, CONN_CLOSE_NOW);
-    }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a visitor says: heads, bodies, the bytes of an upgraded stream, and its leaving.
+// Reads the visitor: request heads, bodies, the bytes of an upgraded stream, end of file.
 #include "edge_internal.h"
 #include "proto/http/field_names.h"
 #include "proto/http/fields.h"
@@ -9,8 +9,7 @@ static struct http1_limits head_limits(const struct edge *e)
     return (struct http1_limits){edge_limits(e)->head_bytes, edge_limits(e)->head_fields};
 }
 
-// A visitor who asks on and on without reading the answers is not heard until they have left.
-bool edge_reads_too_little(const struct edge *e)
+bool edge_leaves_answers_unread(const struct edge *e)
 {
     return e->state != EDGE_EXCHANGE && conn_pending(e->conn) > LIMIT_UNREAD_ANSWERS_BYTES;
 }
@@ -31,26 +30,26 @@ static void begin_exchange(struct edge *e, const struct http_head *head,
     e->response_ended = e->unwanted = e->upgraded = false;
     e->request_done = e->response_begun = e->chunked = e->until_close = false;
     e->credit = LIMIT_CREDIT_BYTES;
-    e->owed = e->swallowed = 0;
+    e->uncredited = e->drained = 0;
     e->body_bytes = 0;
     bool has_body = framing->kind == BODY_CHUNKED || framing->length > 0;
     e->awaits_continue = has_body && expects_continue(head);
     http1_body_init(&e->body, framing);
-    admission_busy(e->place);
+    admission_set_busy(e->place);
     edge_start_clock(e, CLOCK_NONE);
 }
 
-// The body of the request is whole. With an offer to upgrade the direction stays open until the
-// response decides.
+// The request's body is whole. An offer to upgrade keeps the direction open until the response
+// decides.
 static void request_done(struct edge *e, const struct http_head *trailers)
 {
     e->request_done = true;
-    if (!e->upgrade_offered && e->end.x)
-        exchange_finish(&e->end, trailers);
+    if (!e->upgrade_offered && e->endpoint.x)
+        exchange_finish(&e->endpoint, trailers);
 }
 
-// Of a request through a trusted proxy: from whom it is, by which scheme.
-static void ask_proxy(struct edge *e, const struct http_head *head)
+// Takes client and scheme of the request from a trusted proxy's fields.
+static void read_proxy_claims(struct edge *e, const struct http_head *head)
 {
     struct proxied_request request = {.client = e->peer};
     trusted_proxies_read(e->set->trusted, head, &request);
@@ -59,30 +58,44 @@ static void ask_proxy(struct edge *e, const struct http_head *head)
     client_address_text(&e->client, e->visitor);
 }
 
-// Whether its sender is to be served now. There is always room for an agent.
-static bool has_room(struct edge *e, const struct http_head *head, enum answer *answer)
+// Counts the request among those of its client. False: the client has too many.
+static bool count_proxied(struct edge *e)
+{
+    unsigned char bytes[CLIENT_KEY_BYTES];
+    struct shares *table = &e->set->proxied;
+    if (e->client.exempt)
+        return true;
+    struct slice key = client_address_key(&e->client, bytes);
+    if (shares_count(table, key) >= admission_cap(edge_limits(e), &e->client))
+        return false;
+    e->proxied = shares_enter(table, key);
+    return e->proxied;
+}
+
+// Whether there is a place for the request. An agent needs none.
+static bool has_place(struct edge *e, const struct http_head *head, enum answer *answer)
 {
     const struct edge_set *set = e->set;
-    admission_try_again(e->place, edge_limits(e));
-    enum admission_answer welcome = e->place->welcome;
-    if (welcome == ADMIT_SERVED && e->from_proxy && !edge_count_proxied(e))
-        welcome = ADMIT_TOO_MANY;
-    if (welcome == ADMIT_SERVED || (set->brings_agent && set->brings_agent(set->ctx, head)))
+    admission_retry(e->place, edge_limits(e));
+    enum admission_verdict verdict = e->place->verdict;
+    if (verdict == ADMIT_SERVED && e->from_proxy && !count_proxied(e))
+        verdict = ADMIT_TOO_MANY;
+    if (verdict == ADMIT_SERVED || (set->brings_agent && set->brings_agent(set->ctx, head)))
         return true;
-    *answer = welcome == ADMIT_FULL ? ANSWER_RELAY_FULL : ANSWER_TOO_MANY;
+    *answer = verdict == ADMIT_FULL ? ANSWER_RELAY_FULL : ANSWER_TOO_MANY;
     return false;
 }
 
-// Whether a request is served at all; when not, `*answer` says why.
-static bool is_welcome(struct edge *e, const struct http_head *head, struct body_framing *framing,
-                       enum answer *answer)
+// Whether the request is served; if not, `*answer` says why. Sets `*framing` either way.
+static bool admit(struct edge *e, const struct http_head *head, struct body_framing *framing,
+                  enum answer *answer)
 {
     uint64_t most = edge_limits(e)->body_bytes;
     int error = http1_request_framing(head, framing);
     if (error) {
         *framing = (struct body_framing){BODY_NONE, 0};
         *answer = answer_of_http1(error);
-    } else if (!has_room(e, head, answer)) {
+    } else if (!has_place(e, head, answer)) {
         return false;
     } else if (most > 0 && framing->kind == BODY_LENGTH && framing->length > most) {
         *answer = ANSWER_BODY_TOO_LARGE;
@@ -92,8 +105,8 @@ static bool is_welcome(struct edge *e, const struct http_head *head, struct body
     return false;
 }
 
-// A proxy that says so carries the requests of several people, wherever it stands: by Via or
-// CDN-Loop, or by what only a proxy could know of a visitor.
+// Whether the request passed a proxy, trusted or not, so that the connection may carry requests of
+// several people: by Via, CDN-Loop or a field with which proxies describe the client.
 static bool is_forwarded(const struct http_head *head)
 {
     for (size_t i = 0; i < head->field_count; i++) {
@@ -105,51 +118,59 @@ static bool is_forwarded(const struct http_head *head)
     return false;
 }
 
-static void handle_request(struct edge *e, struct http_head *head, size_t len)
+// Begins the exchange of a request. False when out of memory.
+static bool open_exchange(struct edge *e, struct http_head *head,
+                          const struct body_framing *framing)
 {
-    struct body_framing framing;
-    enum answer answer = ANSWER_BAD_REQUEST;
-    if (e->from_proxy)
-        ask_proxy(e, head);
-    bool welcome = is_welcome(e, head, &framing, &answer);
-    if (framing.kind == BODY_CHUNKED)
-        head->upgrade.len =
-            0; // where a chunked body ends and the upgraded stream begins would be lost
+    if (framing->kind == BODY_CHUNKED)
+        head->upgrade.len = 0; // the boundary of chunked body and upgraded stream would be lost
     head->upgrade = fields_upgrade_offer(head->upgrade);
-    struct exchange *x = exchange_new(&e->end, head, e->set->observer);
-    if (!x) {
-        edge_close(e, CONN_CLOSE_NOW);
-        return;
-    }
+    struct exchange *x = exchange_new(&e->endpoint, head, e->set->observer);
+    if (!x)
+        return false;
     if (head->minor_version == 0)
-        head_remove(head, SLICE("expect")); // RFC 9110 §10.1.1; behind us the version is 1.1
+        head_remove(head, SLICE("expect")); // RFC 9110 §10.1.1; the next hop sees HTTP/1.1
     x->info.visitor = e->visitor;
     exchange_id_next(&e->set->ids, (uint64_t)x->info.begun_wall_ns / 1000000, x->info.id);
-    begin_exchange(e, head, &framing);
-    if (framing.kind == BODY_CHUNKED && !fields_save_connection_names(head, &e->hop_names)) {
+    begin_exchange(e, head, framing);
+    if (framing->kind == BODY_CHUNKED && !fields_save_connection_names(head, &e->hop_names)) {
         exchange_discard(x);
-        edge_close(e, CONN_CLOSE_NOW);
-        return;
+        return false;
     }
     if (e->number && is_forwarded(head))
         e->number = 0;
     x->info.inbound_id = e->number;
+    e->keep_alive = e->keep_alive && e->place->verdict == ADMIT_SERVED;
+    return true;
+}
+
+// Handles a request whose head, `len` bytes, is complete.
+static void handle_request(struct edge *e, struct http_head *head, size_t len)
+{
+    struct body_framing framing;
+    enum answer refusal = ANSWER_BAD_REQUEST;
+    if (e->from_proxy)
+        read_proxy_claims(e, head);
+    bool admitted = admit(e, head, &framing, &refusal);
     e->head_len = len;
-    e->keep_alive = e->keep_alive && e->place->welcome == ADMIT_SERVED;
-    if (welcome) {
-        e->set->request(e->set->ctx, e, x, head, &framing);
+    if (!open_exchange(e, head, &framing)) {
+        edge_close(e, CONN_CLOSE_NOW);
+        return;
+    }
+    if (admitted) {
+        e->set->request(e->set->ctx, e, e->endpoint.x, head, &framing);
     } else {
         e->keep_alive = false;
-        exchange_answer(x, answer);
+        exchange_answer(e->endpoint.x, refusal);
     }
     if (e->state == EDGE_CLOSED)
         return;
     conn_consume(e->conn, len);
-    if (e->end.x && http1_body_done(&e->body))
+    if (e->endpoint.x && http1_body_done(&e->body))
         request_done(e, NULL);
 }
 
-// Returns whether there is more to do with what is left.
+// Handles a complete head. False when more bytes are needed, or the edge is closed.
 static bool read_head(struct edge *e)
 {
     struct slice in = conn_in(e->conn);
@@ -175,26 +196,25 @@ static bool read_head(struct edge *e)
 static bool read_tunnel(struct edge *e)
 {
     struct slice in = conn_in(e->conn);
-    if (e->credit <= 0 || !e->end.x)
+    if (e->credit <= 0 || !e->endpoint.x)
         return false;
     e->credit -= (ptrdiff_t)in.len;
     if (e->clock == CLOCK_HALF_CLOSED)
         edge_start_clock(e, CLOCK_HALF_CLOSED);
-    exchange_data(&e->end, in.p, in.len);
+    exchange_data(&e->endpoint, in.p, in.len);
     if (e->conn)
         conn_consume(e->conn, in.len);
     return false;
 }
 
-// An unwanted rest of a request is not worth more than this: then the connection ends.
-bool edge_may_swallow(const struct edge *e)
+bool edge_may_drain(const struct edge *e)
 {
-    if (e->awaits_continue || e->swallowed > LIMIT_DRAIN_BYTES)
+    if (e->awaits_continue || e->drained > LIMIT_DRAIN_BYTES)
         return false;
     return e->body.kind != BODY_LENGTH || e->body.remaining <= LIMIT_DRAIN_BYTES;
 }
 
-// Counts what a read has brought of the body. False when it is over a limit, and the edge closed.
+// Counts body bytes against the limits of time, size and draining. False when the edge is closed.
 static bool count_body(struct edge *e, size_t wire_bytes, size_t body_bytes)
 {
     const struct limits *l = edge_limits(e);
@@ -209,34 +229,36 @@ static bool count_body(struct edge *e, size_t wire_bytes, size_t body_bytes)
     }
     if (!e->unwanted)
         return true;
-    e->swallowed += wire_bytes;
-    if (edge_may_swallow(e))
+    e->drained += wire_bytes;
+    if (edge_may_drain(e))
         return true;
     edge_end_early(e);
     return false;
 }
 
-// As in the upstream: room for a head costs time, which only a chunked body takes.
-__attribute__((noinline)) static void end_chunked_body(struct edge *e, struct http_head *trailers)
+// Not inlined, like take_chunked_body: stack-clash protection probes every page of a frame that
+// holds a head.
+__attribute__((noinline)) static void finish_chunked_body(struct edge *e,
+                                                          struct http_head *trailers)
 {
     struct http_head came;
     head_copy(&came, trailers);
-    exchange_set_received(&e->end, &came);
+    exchange_set_received(&e->endpoint, &came);
     fields_strip_trailers(trailers, slice_str(e->hop_names));
     request_done(e, trailers->field_count ? trailers : NULL);
 }
 
-static void end_body(struct edge *e, struct http_head *trailers)
+static void finish_body(struct edge *e, struct http_head *trailers)
 {
-    if (!e->end.x)
+    if (!e->endpoint.x)
         return;
     if (trailers)
-        end_chunked_body(e, trailers);
+        finish_chunked_body(e, trailers);
     else
         request_done(e, NULL);
 }
 
-// `trailers`: room for those of a chunked body; NULL for another.
+// `trailers`: room for the trailers of a chunked body; NULL for another body.
 static bool take_body(struct edge *e, struct http_head *trailers)
 {
     struct slice in = conn_in(e->conn);
@@ -251,10 +273,10 @@ static bool take_body(struct edge *e, struct http_head *trailers)
         return false;
     if (data.len > 0) {
         e->credit -= (ptrdiff_t)data.len;
-        exchange_data(&e->end, data.p, data.len);
+        exchange_data(&e->endpoint, data.p, data.len);
     }
     if (e->state != EDGE_CLOSED && http1_body_done(&e->body))
-        end_body(e, trailers);
+        finish_body(e, trailers);
     if (e->state != EDGE_CLOSED)
         conn_consume(e->conn, (size_t)n);
     return n > 0;
@@ -270,7 +292,7 @@ static bool read_body(struct edge *e)
 {
     if (e->upgraded)
         return read_tunnel(e);
-    if (e->request_done || e->credit <= 0 || !e->end.x)
+    if (e->request_done || e->credit <= 0 || !e->endpoint.x)
         return false;
     return e->body.kind == BODY_CHUNKED ? take_chunked_body(e) : take_body(e, NULL);
 }
@@ -280,7 +302,7 @@ static void on_readable(struct conn *c)
     struct edge *e = conn_owner(c);
     bool more = true;
     while (more && e->state != EDGE_CLOSED && conn_in(e->conn).len > 0 &&
-           !edge_reads_too_little(e)) {
+           !edge_leaves_answers_unread(e)) {
         switch (e->state) {
         case EDGE_IDLE:
         case EDGE_HEAD: more = read_head(e); break;
@@ -297,23 +319,23 @@ static void on_sent(struct conn *c)
     size_t pending = conn_pending(c);
     if (e->state != EDGE_EXCHANGE) {
         if (e->clock == CLOCK_KEEPALIVE)
-            edge_start_clock(e, CLOCK_KEEPALIVE); // not while our answer is on its way
+            edge_start_clock(e, CLOCK_KEEPALIVE); // it runs from the last byte of our response
         conn_recheck(c);
         edge_update(e);
         return;
     }
-    if (e->owed <= pending)
+    if (e->uncredited <= pending)
         return;
-    size_t credit = e->owed - pending;
-    e->owed = pending;
-    exchange_credit(&e->end, credit);
+    size_t credit = e->uncredited - pending;
+    e->uncredited = pending;
+    exchange_credit(&e->endpoint, credit);
 }
 
 static void on_eof(struct conn *c)
 {
     struct edge *e = conn_owner(c);
     if (e->state == EDGE_EXCHANGE && e->upgraded) {
-        exchange_finish(&e->end, NULL);
+        exchange_finish(&e->endpoint, NULL);
         edge_update(e);
     } else if (e->state == EDGE_EXCHANGE) {
         edge_break_off(e, EXCHANGE_VISITOR_GONE, ANSWER_BAD_REQUEST);
@@ -327,7 +349,7 @@ static void on_failed(struct conn *c, int error)
     struct edge *e = conn_owner(c);
     (void)error;
     e->conn = NULL;
-    exchange_abort(&e->end, EXCHANGE_VISITOR_GONE);
+    exchange_abort(&e->endpoint, EXCHANGE_VISITOR_GONE);
     edge_close(e, CONN_CLOSE_NOW);
 }
 

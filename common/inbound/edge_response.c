@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// What a visitor hears: the edge as an end of its exchange.
+// Writes to the visitor: the edge as the endpoint of its exchange.
 #include <stdlib.h>
 #include "edge_internal.h"
 #include "proto/http/cookie.h"
 
-static struct edge *edge_of(struct exchange_endpoint *end)
+static struct edge *edge_of(struct exchange_endpoint *endpoint)
 {
-    return container_of(end, struct edge, end);
+    return container_of(endpoint, struct edge, endpoint);
 }
 
 bool edge_write_head(struct edge *e, const struct http_head *head, struct slice hop_fields)
@@ -16,13 +16,15 @@ bool edge_write_head(struct edge *e, const struct http_head *head, struct slice 
     if (!out)
         return false;
     (void)http1_write_response(out, len, head);
-    memcpy(out + len - 2, hop_fields.p, hop_fields.len); // over the empty line, which follows again
+    // The hop's fields overwrite the empty line, which is written again behind them.
+    memcpy(out + len - 2, hop_fields.p, hop_fields.len);
     memcpy(out + len - 2 + hop_fields.len, "\r\n", 2);
     conn_written(e->conn, len + hop_fields.len);
     return true;
 }
 
-// On its own: few responses set such cookies, and room for a head costs time.
+// Not inlined: few responses set such cookies, and stack-clash protection probes every page of a
+// frame that holds a head.
 __attribute__((noinline)) static bool write_confined(struct edge *e, const struct http_head *head,
                                                      struct slice hop_fields, struct slice domain)
 {
@@ -37,7 +39,7 @@ __attribute__((noinline)) static bool write_confined(struct edge *e, const struc
     return ok;
 }
 
-// Writes the head of a service's response, without cookies for others of a shared domain.
+// Writes a response head, with cookies for all of a shared domain confined to this name.
 static bool write_response(struct edge *e, const struct http_head *head, struct slice hop_fields)
 {
     struct slice domain = slice_str(e->set->shared_domain ? e->set->shared_domain : "");
@@ -46,7 +48,8 @@ static bool write_response(struct edge *e, const struct http_head *head, struct 
                : edge_write_head(e, head, hop_fields);
 }
 
-// The fields of this hop (RFC 9112 §6.1, §9.6; RFC 9110 §7.8), as text.
+// Writes the fields of this hop (RFC 9112 §6.1, §9.6; RFC 9110 §7.8) and decides how the response
+// is framed and whether the connection is kept alive. Returns their length.
 static size_t hop_fields(struct edge *e, const struct http_head *head,
                          const struct body_framing *framing, char *out)
 {
@@ -54,9 +57,9 @@ static size_t hop_fields(struct edge *e, const struct http_head *head,
     bool of_unknown_length = framing->kind == BODY_CHUNKED || framing->kind == BODY_UNTIL_CLOSE;
     e->chunked = of_unknown_length && !e->version_10;
     e->until_close = of_unknown_length && e->version_10;
-    // An early answer often means that the rest is unwanted; and whether a visitor that was not
-    // told to continue sends its body nobody can know.
-    if (e->until_close || (!e->request_done && !edge_may_swallow(e)))
+    // After an early response the rest of the request is often unwanted; and a visitor that got no
+    // 100 may send its body or not, so the next request could not be told from it.
+    if (e->until_close || (!e->request_done && !edge_may_drain(e)))
         e->keep_alive = false;
     bool says_upgrade = head->upgrade.len > 0 && head->upgrade.len <= 255;
     struct slice date = {0};
@@ -84,7 +87,7 @@ static size_t hop_fields(struct edge *e, const struct http_head *head,
     return n;
 }
 
-// The response to an offered upgrade decides what becomes of the request's direction.
+// The response to an offered upgrade decides whether the request's direction ends.
 static void settle_upgrade(struct edge *e, const struct http_head *head)
 {
     if (!e->upgrade_offered)
@@ -93,11 +96,11 @@ static void settle_upgrade(struct edge *e, const struct http_head *head)
     e->upgraded = head->status == 101;
     if (e->upgraded)
         conn_recheck(e->conn);
-    else if (e->request_done && e->end.x)
-        exchange_finish(&e->end, NULL);
+    else if (e->request_done && e->endpoint.x)
+        exchange_finish(&e->endpoint, NULL);
 }
 
-// Whoever reads one of these may stop for as long as it likes: at a breakpoint, say.
+// Whether the visitor may stop reading for any length of time, at a breakpoint for example.
 static bool is_endless(const struct edge *e, const struct http_head *head)
 {
     const struct slice stream = SLICE("text/event-stream");
@@ -106,10 +109,10 @@ static bool is_endless(const struct edge *e, const struct http_head *head)
                            slice_ieq(slice_of(type->value.p, stream.len), stream));
 }
 
-static void end_head(struct exchange_endpoint *end, const struct http_head *head,
-                     const struct body_framing *framing)
+static void endpoint_head(struct exchange_endpoint *endpoint, const struct http_head *head,
+                          const struct body_framing *framing)
 {
-    struct edge *e = edge_of(end);
+    struct edge *e = edge_of(endpoint);
     char hop[512];
     bool interim = status_is_interim(head->status);
     if (interim && e->version_10)
@@ -127,17 +130,17 @@ static void end_head(struct exchange_endpoint *end, const struct http_head *head
     }
     e->response_begun = true;
     settle_upgrade(e, head);
-    if (e->state == EDGE_CLOSED || !e->end.x)
+    if (e->state == EDGE_CLOSED || !e->endpoint.x)
         return;
-    e->end.x->endless = is_endless(e, head);
-    if (e->end.x->endless)
-        conn_set_send_timeout(e->conn, 0);
+    e->endpoint.x->endless = is_endless(e, head);
+    if (e->endpoint.x->endless)
+        e->conn->send_ms = 0;
     edge_update(e);
 }
 
-static void end_data(struct exchange_endpoint *end, const char *bytes, size_t len)
+static void endpoint_data(struct exchange_endpoint *endpoint, const char *bytes, size_t len)
 {
-    struct edge *e = edge_of(end);
+    struct edge *e = edge_of(endpoint);
     char *out = conn_reserve(e->conn, len + 24);
     if (!out) {
         edge_break_off(e, EXCHANGE_MEMORY, ANSWER_BUSY);
@@ -151,7 +154,7 @@ static void end_data(struct exchange_endpoint *end, const char *bytes, size_t le
         n += 2;
     }
     conn_written(e->conn, n);
-    e->owed += len;
+    e->uncredited += len;
 }
 
 static bool write_last_chunk(struct edge *e, const struct http_head *trailers)
@@ -165,12 +168,12 @@ static bool write_last_chunk(struct edge *e, const struct http_head *trailers)
     return true;
 }
 
-static void end_finish(struct exchange_endpoint *end, const struct http_head *trailers)
+static void endpoint_finish(struct exchange_endpoint *endpoint, const struct http_head *trailers)
 {
-    struct edge *e = edge_of(end);
+    struct edge *e = edge_of(endpoint);
     e->response_ended = true;
     if (e->upgraded) {
-        // The limit first: the shutdown flushes, and may find the visitor gone.
+        // Before the shutdown, whose flush may find the visitor gone and close the edge.
         edge_update(e);
         conn_shutdown(e->conn);
         return;
@@ -185,31 +188,33 @@ static void end_finish(struct exchange_endpoint *end, const struct http_head *tr
     }
 }
 
-static void end_unwanted(struct exchange_endpoint *end)
+static void endpoint_unwanted(struct exchange_endpoint *endpoint)
 {
-    struct edge *e = edge_of(end);
+    struct edge *e = edge_of(endpoint);
     e->unwanted = true;
-    admission_idle(e->place);
-    if (!e->request_done && !edge_may_swallow(e))
+    admission_set_idle(e->place);
+    if (!e->request_done && !edge_may_drain(e))
         edge_end_early(e);
 }
 
-static void end_credit(struct exchange_endpoint *end, size_t len)
+static void endpoint_credit(struct exchange_endpoint *endpoint, size_t len)
 {
-    struct edge *e = edge_of(end);
+    struct edge *e = edge_of(endpoint);
     e->credit += (ptrdiff_t)len;
     if (conn_in(e->conn).len > 0)
         conn_recheck(e->conn);
     edge_update(e);
 }
 
-static void end_closed(struct exchange_endpoint *end, enum exchange_why why)
+static void endpoint_closed(struct exchange_endpoint *endpoint, enum exchange_why why)
 {
-    struct edge *e = edge_of(end);
+    struct edge *e = edge_of(endpoint);
     if (e->state == EDGE_CLOSED)
         return;
     bool whole = why == EXCHANGE_COMPLETE;
     if (!whole || !e->keep_alive || !e->request_done || e->upgraded) {
+        // A cut body of known framing is visible to the visitor after a FIN, any other only after
+        // a reset.
         bool cut_shows =
             e->response_ended || (e->response_begun && !e->until_close && !e->upgraded);
         edge_close(e, whole || cut_shows ? CONN_CLOSE_FLUSH : CONN_CLOSE_RESET);
@@ -218,11 +223,11 @@ static void end_closed(struct exchange_endpoint *end, enum exchange_why why)
     edge_become_idle(e);
 }
 
-const struct exchange_ops edge_end_ops = {
-    .head = end_head,
-    .data = end_data,
-    .finish = end_finish,
-    .unwanted = end_unwanted,
-    .credit = end_credit,
-    .closed = end_closed,
+const struct exchange_ops edge_endpoint_ops = {
+    .head = endpoint_head,
+    .data = endpoint_data,
+    .finish = endpoint_finish,
+    .unwanted = endpoint_unwanted,
+    .credit = endpoint_credit,
+    .closed = endpoint_closed,
 };

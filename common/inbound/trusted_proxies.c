@@ -8,7 +8,7 @@ static const struct address_range loopback[] = {
     {{{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}}}, 128},
 };
 
-// Whether two addresses are the same in their first bits.
+// Whether two addresses agree in their first `bits` bits.
 static bool same_prefix(const struct in6_addr *a, const struct in6_addr *b, unsigned bits)
 {
     unsigned bytes = bits / 8;
@@ -17,7 +17,8 @@ static bool same_prefix(const struct in6_addr *a, const struct in6_addr *b, unsi
            (mask == 0 || ((a->s6_addr[bytes] ^ b->s6_addr[bytes]) & mask) == 0);
 }
 
-static bool has_bits_behind(const struct address_range *r)
+// Whether bits behind the prefix are set.
+static bool has_host_bits(const struct address_range *r)
 {
     struct in6_addr cut = r->first;
     for (unsigned bit = r->bits; bit < 128; bit++)
@@ -25,26 +26,25 @@ static bool has_bits_behind(const struct address_range *r)
     return memcmp(&cut, &r->first, sizeof(cut)) != 0;
 }
 
-// Reads "ADDR" or "ADDR/LENGTH".
+// Reads "ADDR" or "ADDR/LENGTH". Returns NULL or what is wrong.
 static const char *read_range(const char *value, struct address_range *r)
 {
     struct client_address a;
     const char *slash = strchr(value, '/');
     size_t len = slash ? (size_t)(slash - value) : strlen(value);
     if (!client_address_parse(slice_of(value, len), &a))
-        return "it is neither an address, nor a range like 10.0.0.0/8 or fd00::/8, nor loopback: ";
+        return "expected an address, a range like 10.0.0.0/8 or fd00::/8, or loopback: ";
     bool v4 = IN6_IS_ADDR_V4MAPPED(&a.bytes) && !memchr(value, ':', len);
     uint64_t bits = v4 ? 32 : 128;
     uint64_t most = bits;
     if (slash && (!slice_to_u64(slice_str(slash + 1), &bits) || bits > most))
-        return v4 ? "behind the slash stands a length of 1 to 32: "
-                  : "behind the slash stands a length of 1 to 128: ";
+        return v4 ? "the prefix length must be 1 to 32: " : "the prefix length must be 1 to 128: ";
     if (bits == 0)
-        return "that would be everybody, who could then pass for anybody: ";
+        return "a range of all addresses would let anyone claim any address: ";
     *r = (struct address_range){a.bytes, (uint8_t)(v4 ? 96 + bits : bits)};
-    return has_bits_behind(r) ? "a range begins with its first address, as in 10.0.0.0/8; for one "
-                                "address leave the length out: "
-                              : NULL;
+    return has_host_bits(r) ? "a range begins with its first address, as in 10.0.0.0/8; for one "
+                              "address leave the length out: "
+                            : NULL;
 }
 
 const char *trusted_proxies_take(struct trusted_proxies *t, const char *value)
@@ -61,7 +61,7 @@ const char *trusted_proxies_take(struct trusted_proxies *t, const char *value)
             return why;
     }
     if (t->count + count > TRUSTED_PROXIES_MAX)
-        return "there may be 32 of them: ";
+        return "at most 32 ranges are allowed: ";
     memcpy(t->ranges + t->count, ranges, count * sizeof(*ranges));
     t->count += count;
     return NULL;
@@ -75,21 +75,21 @@ bool trusted_proxies_have(const struct trusted_proxies *t, const struct client_a
     return false;
 }
 
-// A walk over the addresses from left to right that ends with the same as one from right to left,
-// which stops at the first that is not trusted, or before the first that is none.
+// A walk over the addresses from left to right. The result is that of the usual walk from right to
+// left, which stops at the first address that is not trusted, or before the first malformed one.
 struct walk {
     const struct trusted_proxies *trusted;
     bool found, is_trusted;
     struct client_address client;
-    struct slice proto; // said beside it
+    struct slice proto; // of the same Forwarded element
 };
 
 static void step(struct walk *w, struct slice node, struct slice proto)
 {
     struct client_address a;
     if (!client_address_parse(node, &a)) {
-        w->found = false; // nothing left of this is believed
-        w->proto = proto; // it is by a proxy that has been found to be trusted
+        w->found = false; // addresses to the left of a malformed one are not believed
+        w->proto = proto; // written by a proxy to the right, which is trusted
         return;
     }
     bool is_trusted = trusted_proxies_have(w->trusted, &a);
@@ -101,7 +101,7 @@ static void step(struct walk *w, struct slice node, struct slice proto)
     w->proto = proto;
 }
 
-// The schemes of WebSockets are those of HTTP (RFC 6455 §3).
+// ws and wss map to http and https (RFC 6455 §3).
 static const char *scheme_of(struct slice proto)
 {
     if (slice_ieq(proto, SLICE("https")) || slice_ieq(proto, SLICE("wss")))
@@ -126,8 +126,8 @@ static void walk_forwarded(struct walk *w, struct slice value)
              element.sound ? element.proto : (struct slice){0});
 }
 
-// The last element: what the proxy nearest to us says.
-static struct slice last_of(struct slice list)
+// The last element of a list, which the proxy nearest to us wrote.
+static struct slice last_element(struct slice list)
 {
     struct slice element;
     struct slice last = {0};
@@ -149,7 +149,7 @@ void trusted_proxies_read(const struct trusted_proxies *t, const struct http_hea
             has_list = true;
             walk_list(&list, f->value);
         } else if (slice_ieq(f->name, SLICE("x-forwarded-proto"))) {
-            proto = last_of(f->value);
+            proto = last_element(f->value);
         } else if (slice_ieq(f->name, SLICE("forwarded"))) {
             walk_forwarded(&forwarded, f->value);
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The proxies before us that are believed: for whom they ask, and by which scheme (docs/protocol.md
-// §6).
+// Trusted proxies in front of us: their X-Forwarded-* or Forwarded fields name the client and the
+// scheme of a request (docs/protocol.md §6).
 #pragma once
 #include "common/base/client_address.h"
 #include "proto/http/message.h"
@@ -11,29 +11,29 @@ enum {
 
 struct address_range {
     struct in6_addr first; // IPv4 mapped into IPv6
-    uint8_t bits;          // of it that count, 1 to 128
+    uint8_t bits;          // length of the prefix, 1 to 128
 };
 
-// Zero trusts nobody.
+// All zero trusts no proxy.
 struct trusted_proxies {
     struct address_range ranges[TRUSTED_PROXIES_MAX];
     size_t count;
 };
 
-// Takes one more range: an address, an address and the length of its prefix behind a slash, or
-// "loopback". Returns NULL, or what is wrong with it, to be followed by the value.
+// Adds a range: an address, ADDRESS/PREFIX-LENGTH or "loopback". Returns NULL, or a message that is
+// to be followed by the value.
 const char *trusted_proxies_take(struct trusted_proxies *t, const char *value);
 
 bool trusted_proxies_have(const struct trusted_proxies *t, const struct client_address *a);
 
-// Where a request that has come from a trusted proxy came from in truth.
+// The origin of a request that a trusted proxy forwarded.
 struct proxied_request {
-    struct client_address client; // in: the proxy itself, which it stays when nobody else is told
-    const char *scheme;           // "http" or "https"; NULL: nothing is said
+    struct client_address client; // in: the proxy; out: the client, if the proxy names one
+    const char *scheme;           // "http" or "https"; NULL: not said
 };
 
-// Reads it out of X-Forwarded-For and X-Forwarded-Proto, or, where the first is missing, out of
-// Forwarded. The client is the last address that is not trusted itself. At what is no address
-// nothing further left is believed.
+// Reads X-Forwarded-For and X-Forwarded-Proto or, without the former, Forwarded (RFC 7239). The
+// client is the last address that is not a trusted proxy itself. Addresses to the left of a
+// malformed one are not believed.
 void trusted_proxies_read(const struct trusted_proxies *t, const struct http_head *head,
                           struct proxied_request *request);

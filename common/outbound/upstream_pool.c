@@ -6,21 +6,27 @@
 #include "proto/http/authority.h"
 
 enum {
-    TRUST_PART = 4, // of the age at which a service closes, that is well before it
+    TRUST_PART = 4, // reuse within this part of the age at which the origin closes
     DECLARED_MOST_S = 1000000,
     PATIENCE_MOST = 1 << 20
 };
 
 struct upstream_idle {
     struct upstream *upstream;
-    struct upstream_list *list; // that it is in
-    struct upstream_idle *prev, *next;
-    struct upstream_idle *bucket_next; // of those that are kept
+    struct upstream_list *list; // the one that it is in
+    struct list_link in_list;
+    struct upstream_idle *bucket_next; // in the hash of `kept`
     struct conn *conn;
     struct timeout limit;
     uint64_t since_ms;
     struct upstream_use use; // of the request that was answered
 };
+
+// The idle connection of a link; NULL for NULL.
+static struct upstream_idle *item_of(struct list_link *link)
+{
+    return link ? LIST_ITEM(link, struct upstream_idle, in_list) : NULL;
+}
 
 static bool is_kept(const struct upstream_idle *i)
 {
@@ -35,13 +41,8 @@ static struct upstream_idle **bucket_of(struct upstream *u, uint64_t inbound)
 static void idle_insert(struct upstream_idle *i)
 {
     struct upstream_list *list = i->list;
-    struct upstream_idle **bucket = bucket_of(i->upstream, i->use.inbound);
-    i->next = list->first;
-    if (list->first)
-        list->first->prev = i;
-    else
-        list->last = i;
-    list->first = i;
+    struct upstream_idle **bucket = bucket_of(i->upstream, i->use.inbound_id);
+    list_prepend(&list->idle, &i->in_list);
     list->count++;
     if (!is_kept(i))
         return;
@@ -51,7 +52,7 @@ static void idle_insert(struct upstream_idle *i)
 
 static void leave_bucket(const struct upstream_idle *i)
 {
-    struct upstream_idle **at = bucket_of(i->upstream, i->use.inbound);
+    struct upstream_idle **at = bucket_of(i->upstream, i->use.inbound_id);
     while (*at != i)
         at = &(*at)->bucket_next;
     *at = i->bucket_next;
@@ -61,14 +62,7 @@ static void idle_remove(struct upstream_idle *i)
 {
     struct upstream_list *list = i->list;
     timeout_stop(&i->limit);
-    if (i->prev)
-        i->prev->next = i->next;
-    else
-        list->first = i->next;
-    if (i->next)
-        i->next->prev = i->prev;
-    else
-        list->last = i->prev;
+    list_remove(&list->idle, &i->in_list);
     list->count--;
     if (is_kept(i))
         leave_bucket(i);
@@ -82,7 +76,7 @@ static void idle_close(struct upstream_idle *i)
     conn_close(c, CONN_CLOSE_NOW);
 }
 
-// No more than it was to reach: a loop that was held up for long says nothing of the service.
+// Capped: a loop that was held up measures ages that say nothing of the origin.
 static uint32_t age_of(const struct upstream_idle *i)
 {
     uint64_t age = loop_now_ms(i->upstream->loop) - i->since_ms;
@@ -94,7 +88,7 @@ static struct upstream_trust *trust_of(const struct upstream_idle *i)
     return &i->upstream->trust[i->use.repeatable];
 }
 
-// The service has closed a connection at this age.
+// The origin closed a connection at this age.
 static void saw_close(struct upstream_trust *t, uint32_t age_ms)
 {
     t->refused = 0;
@@ -102,8 +96,8 @@ static void saw_close(struct upstream_trust *t, uint32_t age_ms)
         t->closes_ms = age_ms;
 }
 
-// A connection has reached this age. What was learned is forgotten slowly: a service that was
-// restarted has closed all at any age, and one that closes early may do so now and then.
+// A connection was open at this age. Earlier closes are forgotten slowly: a restarted origin closed
+// all connections at any age, and one that closes early may do so only now and then.
 static void saw_alive(struct upstream_trust *t, uint32_t age_ms)
 {
     if (age_ms >= LIMIT_POOL_PROOF_MS)
@@ -112,9 +106,9 @@ static void saw_alive(struct upstream_trust *t, uint32_t age_ms)
         t->closes_ms += (age_ms - t->closes_ms) / TRUST_PART;
 }
 
-// One that stands is not taken. Who is asked on and on would have no time to show anything, and run
-// out of ports: once in a long while it is tried.
-static void refuse(struct upstream_trust *t, uint32_t age_ms)
+// An open connection is not trusted. Under a steady load no connection would grow old enough to
+// prove anything, and ports would run out: after `patience` of these one is tried.
+static void decline(struct upstream_trust *t, uint32_t age_ms)
 {
     saw_alive(t, age_ms);
     if (++t->refused < t->patience)
@@ -130,21 +124,21 @@ static bool may_carry(const struct upstream_trust *t, uint32_t age_ms)
            age_ms <= t->closes_ms / TRUST_PART;
 }
 
-void upstream_pool_answered(struct upstream *u, const struct upstream_past *past)
+void upstream_pool_answered(struct upstream *u, const struct upstream_history *history)
 {
-    u->trust[past->repeatable].proven = true;
-    saw_alive(&u->trust[past->repeatable], past->idle_ms);
+    u->trust[history->repeatable].proven = true;
+    saw_alive(&u->trust[history->repeatable], history->idle_ms);
 }
 
-void upstream_pool_answered_anew(struct upstream *u)
+void upstream_pool_answered_new(struct upstream *u)
 {
     u->serves_several = u->serves_several || u->shared.count + u->kept.count > 0;
 }
 
-void upstream_pool_lost(struct upstream *u, const struct upstream_past *past)
+void upstream_pool_lost(struct upstream *u, const struct upstream_history *history)
 {
-    struct upstream_trust *t = &u->trust[past->repeatable];
-    saw_close(t, past->idle_ms);
+    struct upstream_trust *t = &u->trust[history->repeatable];
+    saw_close(t, history->idle_ms);
     t->patience = t->patience < PATIENCE_MOST ? t->patience * 2 : PATIENCE_MOST;
 }
 
@@ -165,23 +159,22 @@ void upstream_pool_declared(struct upstream *u, bool repeatable, bool keeps,
     }
 }
 
-// One that was told to close says nothing of the others.
+// A connection that was told to close says nothing of the others.
 static void learn_close(const struct upstream_idle *i)
 {
-    if (i->list != &i->upstream->parting)
+    if (i->list != &i->upstream->closing)
         saw_close(trust_of(i), age_of(i));
 }
 
-// Anything that happens on an idle connection is its end: a service has nothing to say between two
-// requests.
-static void on_anything(struct conn *c)
+// Any event ends an idle connection: an origin sends nothing between two requests.
+static void on_event(struct conn *c)
 {
     struct upstream_idle *i = conn_owner(c);
     learn_close(i);
     idle_close(i);
 }
 
-static void on_sent(struct conn *c)
+static void ignore_sent(struct conn *c)
 {
     (void)c;
 }
@@ -194,94 +187,98 @@ static void on_failed(struct conn *c, int error)
     idle_remove(i);
 }
 
-static const struct conn_ops idle_ops = {on_anything, on_sent, on_anything, on_failed, NULL};
+static const struct conn_ops idle_ops = {on_event, ignore_sent, on_event, on_failed, NULL};
 
 static void on_limit(struct timeout *t)
 {
     struct upstream_idle *i = container_of(t, struct upstream_idle, limit);
-    if (i->list != &i->upstream->parting)
+    if (i->list != &i->upstream->closing)
         saw_alive(trust_of(i), age_of(i));
     idle_close(i);
 }
 
 bool upstream_pool_keeps(const struct upstream *u, const struct upstream_use *use)
 {
-    return u->idle_ms > 0 && (!use->alone || use->inbound != 0);
+    return u->idle_ms > 0 && (!use->limits_reuse || use->inbound_id != 0);
 }
 
-// The one that is kept for this request's visitor, else one that is shared.
-static struct upstream_idle *find(struct upstream *u, const struct upstream_use *use)
+// The connection kept for this request's visitor, else a shared one.
+static struct upstream_idle *find_idle(struct upstream *u, const struct upstream_use *use)
 {
-    struct upstream_idle *i = use->alone && use->inbound ? *bucket_of(u, use->inbound) : NULL;
-    while (i && (i->use.inbound != use->inbound || i->use.link != use->link))
+    struct upstream_idle *i =
+        use->limits_reuse && use->inbound_id ? *bucket_of(u, use->inbound_id) : NULL;
+    while (i && (i->use.inbound_id != use->inbound_id || i->use.tunnel_id != use->tunnel_id))
         i = i->bucket_next;
-    return i ? i : u->shared.first;
+    return i ? i : item_of(u->shared.idle.first);
 }
 
-// A new connection will be made. One that is kept for somebody else makes way: a service that
-// serves one connection at a time would let the new one wait behind it. At once where it is of no
-// use yet, else soon, so that a service that serves several has the time to show it.
+// Before a new connection is dialled, closes one that is kept for another visitor: an origin that
+// serves one connection at a time would leave the new one waiting. At once if the kept one is not
+// trusted yet, else after LIMIT_POOL_CLOSING_MS, in which the origin may show that it serves
+// several.
 static void make_way(struct upstream *u)
 {
-    struct upstream_idle *i = u->kept.last;
-    uint64_t soon_ms = loop_now_ms(u->loop) + LIMIT_POOL_PARTING_MS;
+    struct upstream_idle *i = item_of(u->kept.idle.last);
+    uint64_t soon_ms = loop_now_ms(u->loop) + LIMIT_POOL_CLOSING_MS;
     if (i && !may_carry(&u->trust[0], 0))
         idle_close(i);
     else if (i && !u->serves_several && i->limit.at_ms > soon_ms)
-        timeout_start(u->loop, &i->limit, LIMIT_POOL_PARTING_MS, on_limit);
+        timeout_start(u->loop, &i->limit, LIMIT_POOL_CLOSING_MS, on_limit);
 }
 
-// One that is not good enough for a request that cannot be repeated is closed, for the same reason.
+// Closes a connection that is not trusted with an unrepeatable request, for the reason of make_way.
 struct conn *upstream_pool_get(struct upstream *u, const struct upstream_use *use,
-                               struct upstream_past *past)
+                               struct upstream_history *history)
 {
-    struct upstream_idle *i = find(u, use);
+    struct upstream_idle *i = find_idle(u, use);
     if (!i) {
         make_way(u);
         return NULL;
     }
     struct conn *c = i->conn;
-    *past = (struct upstream_past){.repeatable = i->use.repeatable, .idle_ms = age_of(i)};
+    *history = (struct upstream_history){.repeatable = i->use.repeatable, .idle_ms = age_of(i)};
     idle_remove(i);
-    struct upstream_trust *t = &u->trust[past->repeatable];
+    struct upstream_trust *t = &u->trust[history->repeatable];
     if (use->repeatable)
         return c;
     bool quiet = conn_is_quiet(c);
-    if (quiet && may_carry(t, past->idle_ms))
+    if (quiet && may_carry(t, history->idle_ms))
         return c;
     if (quiet)
-        refuse(t, past->idle_ms);
+        decline(t, history->idle_ms);
     else
-        saw_close(t, past->idle_ms);
+        saw_close(t, history->idle_ms);
     conn_close(c, CONN_CLOSE_NOW);
     return NULL;
 }
 
-// Whether there is room for one more. Those that are shared are of use to more people.
+// Whether there is room for one more. A kept connection makes room, since shared ones serve more
+// visitors.
 static bool has_room(struct upstream *u)
 {
-    if (u->shared.count + u->kept.count + u->parting.count < LIMIT_POOL_SIZE)
+    if (u->shared.count + u->kept.count + u->closing.count < LIMIT_POOL_SIZE)
         return true;
-    if (!u->kept.last)
+    if (!u->kept.idle.last)
         return false;
-    idle_close(u->kept.last);
+    idle_close(item_of(u->kept.idle.last));
     return true;
 }
 
-// Behind a body only requests come that cannot be repeated, which take none that has been idle for
-// long: it is kept for longer only as long as it shows what the service does.
+// A connection behind a body mostly gets unrepeatable requests, which take none that has been idle
+// for long. It is kept for longer only until the origin has proved what it does.
 static uint32_t kept_ms(const struct upstream *u, const struct upstream_use *use)
 {
-    bool short_lived = use->alone && u->trust[use->repeatable].proven;
+    bool short_lived = use->limits_reuse && u->trust[use->repeatable].proven;
     return short_lived && u->idle_ms > LIMIT_POOL_FRESH_MS ? LIMIT_POOL_FRESH_MS : u->idle_ms;
 }
 
-// Bytes behind a response belong to nobody: the next request must not take them for its answer.
-static void hold(struct upstream *u, struct conn *c, struct upstream_list *list,
+// A connection with bytes behind the response is closed: the next request would take them for its
+// response.
+static void keep(struct upstream *u, struct conn *c, struct upstream_list *list,
                  const struct upstream_use *use)
 {
     bool sound = conn_in(c).len == 0 && has_room(u);
-    struct upstream_idle *i = sound ? malloc(sizeof(*i)) : NULL; // as in upstream_attach
+    struct upstream_idle *i = sound ? malloc(sizeof(*i)) : NULL;
     if (!i) {
         conn_close(c, CONN_CLOSE_NOW);
         return;
@@ -292,39 +289,27 @@ static void hold(struct upstream *u, struct conn *c, struct upstream_list *list,
     conn_set_owner(c, &idle_ops, i);
     conn_set_read_max(c, LIMIT_READ_BYTES);
     conn_want_read(c, true);
-    timeout_start(u->loop, &i->limit, list == &u->parting ? LIMIT_POOL_PARTING_MS : kept_ms(u, use),
+    timeout_start(u->loop, &i->limit, list == &u->closing ? LIMIT_POOL_CLOSING_MS : kept_ms(u, use),
                   on_limit);
 }
 
 void upstream_pool_put(struct upstream *u, struct conn *c, const struct upstream_use *use)
 {
     if (!upstream_pool_keeps(u, use))
-        hold(u, c, &u->parting, use);
+        keep(u, c, &u->closing, use);
     else
-        hold(u, c, use->alone ? &u->kept : &u->shared, use);
-}
-
-void upstream_init(struct upstream *u, struct loop *l, const struct dial_target *target)
-{
-    const struct upstream_trust unknown = {.closes_ms = UINT32_MAX,
-                                           .patience = LIMIT_POOL_PATIENCE};
-    *u = (struct upstream){
-        .loop = l, .target = *target, .idle_ms = LIMIT_POOL_IDLE_MS, .trust = {unknown, unknown}};
-    (void)authority_text(target->host, target->port, u->name);
-    memcpy(u->host, u->name, sizeof(u->host));
+        keep(u, c, use->limits_reuse ? &u->kept : &u->shared, use);
 }
 
 static void close_all(struct upstream_list *list)
 {
-    for (struct upstream_idle *i = list->first, *next = NULL; i; i = next) {
-        next = i->next;
-        idle_close(i);
-    }
+    while (list->idle.first)
+        idle_close(item_of(list->idle.first));
 }
 
-void upstream_deinit(struct upstream *u)
+void upstream_pool_close(struct upstream *u)
 {
     close_all(&u->shared);
     close_all(&u->kept);
-    close_all(&u->parting);
+    close_all(&u->closing);
 }

@@ -2,49 +2,51 @@
 // The idle connections of an upstream: at most LIMIT_POOL_SIZE, each for at most its idle_ms, the
 // last used first.
 //
-// A service closes idle connections when it likes. A request that can be repeated meets that and is
-// sent again; one that cannot must not meet it, and a look at the connection does not say what the
-// service is about to do. So such a request takes one only from a service that has shown that it
-// goes on with its connections, and only well before the age at which it was seen to close them.
-// What it does may depend on what it was asked for: that is learned for both kinds of request.
+// An origin may close an idle connection at any moment, even while a request is on its way (RFC
+// 9112 §9.3.1). A repeatable request is then sent again. Any other request would fail, and whether
+// the origin is about to close cannot be seen: such a request reuses a connection only if the
+// origin has shown that it keeps them open, and only well before the age at which it was seen to
+// close them. Both kinds of request are learned separately, since an origin may close sooner behind
+// one of them.
 //
-// A service that does not read a body reads it as the next request, and answers that. So a
-// connection behind a request with a body is shared with nobody: it is kept for the visitor's
-// connection that the request came on, whose owner can deceive only himself, and closed when that
-// is not known or may carry several people's requests. Once kept it is never shared again.
+// An origin that ignores a request's body parses it as the next request, and answers that. So a
+// connection behind a request with a body is never shared: it is kept for the same visitor's
+// connection, who can deceive only himself, or closed when that is unknown or may carry requests of
+// several people. Once kept it stays so.
 #pragma once
 #include "upstream.h"
 
-// What a request is to the connections of a pool.
+// What a request means for connection reuse.
 struct upstream_use {
-    bool repeatable;        // it can be sent again
-    bool alone;             // exchange_limits_reuse: its connection is not shared behind it
-    uint64_t link, inbound; // whose it is, as in struct exchange
+    bool repeatable;    // idempotent, without a body and without an offer to upgrade
+    bool limits_reuse;  // exchange_limits_reuse
+    uint64_t tunnel_id; // with inbound_id: the visitor's connection, as in struct exchange_info
+    uint64_t inbound_id;
 };
 
-// What a connection has behind it when it is taken.
-struct upstream_past {
-    bool repeatable;  // the last request on it
-    uint32_t idle_ms; // since that was answered
+// The past of a pooled connection.
+struct upstream_history {
+    bool repeatable;  // of the last request
+    uint32_t idle_ms; // since its response
 };
 
 // Whether the connection may carry another request behind this one.
 bool upstream_pool_keeps(const struct upstream *u, const struct upstream_use *use);
-// Takes a connection for a request, or returns NULL.
+// Takes a connection for a request, which the caller owns, and tells its history. NULL: none fits.
 struct conn *upstream_pool_get(struct upstream *u, const struct upstream_use *use,
-                               struct upstream_past *past);
-// Gives a connection that is between two requests. `use`: the one that was answered. If it may
-// carry no other the service was told so: it closes first, so that our port is free again at once
-// (TIME_WAIT is its own), or we do after LIMIT_POOL_PARTING_MS.
+                               struct upstream_history *history);
+// Gives a connection on which the request `use` was answered. If it may carry no other request the
+// origin was told to close: we wait LIMIT_POOL_CLOSING_MS for that, since the side that closes
+// first holds its port in TIME_WAIT.
 void upstream_pool_put(struct upstream *u, struct conn *c, const struct upstream_use *use);
+void upstream_pool_close(struct upstream *u);
 
-// What became of a connection that was taken: the service has answered on it, or has closed it.
-void upstream_pool_answered(struct upstream *u, const struct upstream_past *past);
-void upstream_pool_lost(struct upstream *u, const struct upstream_past *past);
-// It has answered on a connection that is new. If it has an idle one at the same time, it serves
+// What the origin did on a pooled connection: answered, or closed it.
+void upstream_pool_answered(struct upstream *u, const struct upstream_history *history);
+void upstream_pool_lost(struct upstream *u, const struct upstream_history *history);
+// The origin answered on a new connection. If an idle one is open meanwhile, the origin serves
 // several at a time.
-void upstream_pool_answered_anew(struct upstream *u);
-// What a service says of it behind such a request: whether it keeps the connection, and the value
-// of its Keep-Alive field.
+void upstream_pool_answered_new(struct upstream *u);
+// What a response says of the connection: whether it `keeps` it open, and its Keep-Alive field.
 void upstream_pool_declared(struct upstream *u, bool repeatable, bool keeps,
                             struct slice keep_alive);

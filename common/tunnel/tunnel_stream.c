@@ -23,9 +23,9 @@ void tunnel_stream_discard(struct tunnel_stream *e)
     loop_queue(e->loop, &e->free_task);
 }
 
-static struct tunnel_stream *end_of(struct exchange_endpoint *e)
+static struct tunnel_stream *stream_of(struct exchange_endpoint *e)
 {
-    return container_of(e, struct tunnel_stream, end);
+    return container_of(e, struct tunnel_stream, endpoint);
 }
 
 static void wake(const struct tunnel_stream *e)
@@ -33,7 +33,8 @@ static void wake(const struct tunnel_stream *e)
     e->wake(e->wake_ctx);
 }
 
-static void forget_stream(struct tunnel_stream *e, bool reset)
+// Lets the mux stream go on, or resets it; its events are ignored from now on.
+static void release_stream(struct tunnel_stream *e, bool reset)
 {
     struct mux_stream *s = e->stream;
     e->stream = NULL;
@@ -45,33 +46,34 @@ static void forget_stream(struct tunnel_stream *e, bool reset)
     wake(e);
 }
 
-// The outbound gives up by itself: its stream first, so that nothing comes back from there.
-static void refuse(struct tunnel_stream *e, enum answer answer, enum exchange_why why)
+// The stream is released first, so that its reset causes no event here.
+void tunnel_stream_refuse(struct tunnel_stream *e, enum answer answer, enum exchange_why why)
 {
-    forget_stream(e, true);
-    exchange_refuse(&e->end, answer, why);
+    release_stream(e, true);
+    exchange_refuse(&e->endpoint, answer, why);
     tunnel_stream_discard(e);
 }
 
 static void break_off(struct tunnel_stream *e, enum exchange_why why)
 {
-    forget_stream(e, true);
-    exchange_abort(&e->end, why);
+    release_stream(e, true);
+    exchange_abort(&e->endpoint, why);
     tunnel_stream_discard(e);
 }
 
-// Opens the stream of a request, with the visitor's connection in its head. On its own, for the
-// room that a head takes.
+// Opens the stream of a request with the number of the visitor's connection in adit-visitor
+// (docs/protocol.md §4.1). Not inlined: stack-clash protection probes every page of a frame that
+// holds a head.
 __attribute__((noinline)) static struct mux_stream *open_with_visitor(struct tunnel_stream *e,
                                                                       const struct http_head *head,
                                                                       bool ends)
 {
     struct http_head with;
     char digits[24];
-    int len =
-        snprintf(digits, sizeof(digits), "%llu", (unsigned long long)e->end.x->info.inbound_id);
+    int len = snprintf(digits, sizeof(digits), "%llu",
+                       (unsigned long long)e->endpoint.x->info.inbound_id);
     head_copy(&with, head);
-    // Without room for it the connection to the service is nobody's behind this request.
+    // A full head goes without: then the agent reuses the connection behind it for nobody.
     (void)head_add(&with, SLICE("adit-visitor"), slice_of(digits, (size_t)len));
     return mux_open(e->mux, &with, ends, e);
 }
@@ -88,27 +90,27 @@ static bool keep_offer(struct tunnel_stream *e, struct slice upgrade)
     return true;
 }
 
-static void out_head(struct exchange_endpoint *end, const struct http_head *head,
-                     const struct body_framing *framing)
+static void outbound_head(struct exchange_endpoint *endpoint, const struct http_head *head,
+                          const struct body_framing *framing)
 {
-    struct tunnel_stream *e = end_of(end);
+    struct tunnel_stream *e = stream_of(endpoint);
     e->head_request = slice_eq(head->method, SLICE("HEAD"));
     bool ends = framing->kind == BODY_NONE && head->upgrade.len == 0;
-    bool tells = end->x->info.inbound_id && mux_peer(e->mux)->visitors &&
+    bool tells = endpoint->x->info.inbound_id && mux_peer(e->mux)->visitors &&
                  exchange_limits_reuse(head, framing);
     e->finished = ends;
     if (keep_offer(e, head->upgrade))
         e->stream = tells ? open_with_visitor(e, head, ends) : mux_open(e->mux, head, ends, e);
     if (!e->stream)
-        refuse(e, ANSWER_BUSY, EXCHANGE_RESET);
+        tunnel_stream_refuse(e, ANSWER_BUSY, EXCHANGE_RESET);
     else
         wake(e);
 }
 
-// The mux cannot carry the response: it becomes an answer of ours, and its sender is let go.
+// Answers in place of a response whose head the mux cannot carry, and detaches its sender.
 static void answer_instead(struct tunnel_stream *e, const struct http_head *head)
 {
-    struct exchange *x = e->end.x;
+    struct exchange *x = e->endpoint.x;
     char detail[EXCHANGE_DETAIL_MAX];
     if (!mux_stream_peer(e->stream)->fields && head->field_count > MESSAGE_FIELDS_DEFAULT)
         (void)snprintf(detail, sizeof(detail),
@@ -116,17 +118,17 @@ static void answer_instead(struct tunnel_stream *e, const struct http_head *head
                        head->field_count, MESSAGE_RESPONSE_FIELDS_MAX);
     else
         (void)snprintf(detail, sizeof(detail), "a head that is too large for the tunnel");
-    exchange_set_detail(&e->end, detail);
+    exchange_set_detail(&e->endpoint, detail);
     struct exchange_endpoint *sender = x->endpoint[OUTBOUND];
     exchange_detach(sender);
     sender->ops->closed(sender, EXCHANGE_PROTOCOL);
     exchange_answer(x, ANSWER_UPSTREAM_TOO_LARGE);
 }
 
-static void in_head(struct exchange_endpoint *end, const struct http_head *head,
-                    const struct body_framing *framing)
+static void inbound_head(struct exchange_endpoint *endpoint, const struct http_head *head,
+                         const struct body_framing *framing)
 {
-    struct tunnel_stream *e = end_of(end);
+    struct tunnel_stream *e = stream_of(endpoint);
     bool interim = status_is_interim(head->status);
     bool switches = head->status == 101;
     bool says_upgrade =
@@ -142,8 +144,8 @@ static void in_head(struct exchange_endpoint *end, const struct http_head *head,
         sent.date = date_text(&e->loop->date, wall_clock_ns() / 1000000000);
     int error = mux_respond_as(e->stream, &sent);
     if (error == MUX_E_HEAD && interim)
-        return; // the final one is what was asked for
-    if (error == MUX_E_HEAD && end->x->endpoint[OUTBOUND])
+        return; // interim responses may be left out (RFC 9110 §15.2)
+    if (error == MUX_E_HEAD && endpoint->x->endpoint[OUTBOUND])
         answer_instead(e, head);
     else if (error)
         break_off(e, EXCHANGE_MEMORY);
@@ -151,22 +153,21 @@ static void in_head(struct exchange_endpoint *end, const struct http_head *head,
         wake(e);
 }
 
-static void on_data(struct exchange_endpoint *end, const char *bytes, size_t len)
+static void endpoint_data(struct exchange_endpoint *endpoint, const char *bytes, size_t len)
 {
-    struct tunnel_stream *e = end_of(end);
+    struct tunnel_stream *e = stream_of(endpoint);
     if (mux_data(e->stream, bytes, len))
         break_off(e, EXCHANGE_MEMORY);
     else
         wake(e);
 }
 
-static void on_finish(struct exchange_endpoint *end, const struct http_head *trailers)
+static void endpoint_finish(struct exchange_endpoint *endpoint, const struct http_head *trailers)
 {
-    struct tunnel_stream *e = end_of(end);
+    struct tunnel_stream *e = stream_of(endpoint);
     e->finished = true;
     int error = mux_finish(e->stream, trailers);
-    // What the peer does not take is left out: trailers may be (RFC 9110 §6.5), and the body is
-    // whole.
+    // Trailers that the peer does not take are dropped (RFC 9110 §6.5.1): the body is whole.
     if (error == MUX_E_HEAD)
         error = mux_finish(e->stream, NULL);
     if (error)
@@ -175,60 +176,60 @@ static void on_finish(struct exchange_endpoint *end, const struct http_head *tra
         wake(e);
 }
 
-// Only the agent's, where the service has closed. The relay is told when the response has left.
-static void on_unwanted(struct exchange_endpoint *end)
+// At the agent only. The mux tells the relay once the response has been sent.
+static void endpoint_unwanted(struct exchange_endpoint *endpoint)
 {
-    struct tunnel_stream *e = end_of(end);
+    struct tunnel_stream *e = stream_of(endpoint);
     if (!e->stream)
         return;
     mux_stop_request(e->stream);
     wake(e);
 }
 
-static void on_credit(struct exchange_endpoint *end, size_t len)
+static void endpoint_credit(struct exchange_endpoint *endpoint, size_t len)
 {
-    struct tunnel_stream *e = end_of(end);
+    struct tunnel_stream *e = stream_of(endpoint);
     if (!e->stream)
         return;
     mux_credit(e->stream, len);
     wake(e);
 }
 
-static void on_closed(struct exchange_endpoint *end, enum exchange_why why)
+static void endpoint_closed(struct exchange_endpoint *endpoint, enum exchange_why why)
 {
-    struct tunnel_stream *e = end_of(end);
-    if (e->stream && end->side == INBOUND)
-        mux_stop_request(e->stream); // if the request has not ended, nobody takes the rest
-    forget_stream(e, why != EXCHANGE_COMPLETE || !e->finished);
+    struct tunnel_stream *e = stream_of(endpoint);
+    if (e->stream && endpoint->side == INBOUND)
+        mux_stop_request(e->stream); // the rest of the request, if any, is unwanted
+    release_stream(e, why != EXCHANGE_COMPLETE || !e->finished);
     tunnel_stream_discard(e);
 }
 
 static const struct exchange_ops outbound_ops = {
-    .head = out_head,
-    .data = on_data,
-    .finish = on_finish,
-    .credit = on_credit,
-    .closed = on_closed,
+    .head = outbound_head,
+    .data = endpoint_data,
+    .finish = endpoint_finish,
+    .credit = endpoint_credit,
+    .closed = endpoint_closed,
 };
 static const struct exchange_ops inbound_ops = {
-    .head = in_head,
-    .data = on_data,
-    .finish = on_finish,
-    .unwanted = on_unwanted,
-    .credit = on_credit,
-    .closed = on_closed,
+    .head = inbound_head,
+    .data = endpoint_data,
+    .finish = endpoint_finish,
+    .unwanted = endpoint_unwanted,
+    .credit = endpoint_credit,
+    .closed = endpoint_closed,
 };
 
-static struct tunnel_stream *end_new(struct loop *l, const struct exchange_ops *ops,
-                                     void (*wake_fn)(void *), void *ctx)
+static struct tunnel_stream *stream_new(struct loop *l, const struct exchange_ops *ops,
+                                        void (*wake_fn)(void *), void *ctx)
 {
-    struct tunnel_stream *e = malloc(sizeof(*e)); // calloc takes nothing from the thread's cache
+    struct tunnel_stream *e = malloc(sizeof(*e)); // faster than calloc: uses the thread cache
     if (!e)
         return NULL;
     *e = (struct tunnel_stream){
         .loop = l,
         .credit = LIMIT_CREDIT_BYTES,
-        .end.ops = ops,
+        .endpoint.ops = ops,
         .wake = wake_fn,
         .wake_ctx = ctx,
     };
@@ -238,7 +239,7 @@ static struct tunnel_stream *end_new(struct loop *l, const struct exchange_ops *
 struct tunnel_stream *tunnel_stream_outbound(struct loop *l, struct mux *m,
                                              void (*wake_fn)(void *ctx), void *wake_ctx)
 {
-    struct tunnel_stream *e = end_new(l, &outbound_ops, wake_fn, wake_ctx);
+    struct tunnel_stream *e = stream_new(l, &outbound_ops, wake_fn, wake_ctx);
     if (e)
         e->mux = m;
     return e;
@@ -246,7 +247,7 @@ struct tunnel_stream *tunnel_stream_outbound(struct loop *l, struct mux *m,
 
 void *tunnel_stream_owner(struct exchange_endpoint *outbound)
 {
-    return end_of(outbound)->wake_ctx;
+    return stream_of(outbound)->wake_ctx;
 }
 
 bool tunnel_stream_count(struct tunnel_stream *e, struct shares *clients,
@@ -266,7 +267,7 @@ bool tunnel_stream_count(struct tunnel_stream *e, struct shares *clients,
 struct tunnel_stream *tunnel_stream_inbound(struct loop *l, struct mux_stream *s,
                                             void (*wake_fn)(void *ctx), void *wake_ctx)
 {
-    struct tunnel_stream *e = end_new(l, &inbound_ops, wake_fn, wake_ctx);
+    struct tunnel_stream *e = stream_new(l, &inbound_ops, wake_fn, wake_ctx);
     if (!e)
         return NULL;
     e->stream = s;
@@ -274,165 +275,11 @@ struct tunnel_stream *tunnel_stream_inbound(struct loop *l, struct mux_stream *s
     return e;
 }
 
-// Bytes a second that the visitor has brought of the request that we wait for, or taken of the
-// response that waits for it; SIZE_MAX when it is not the visitor that the exchange waits for.
-static size_t pace_of(const struct exchange *x, uint64_t now_ns)
-{
-    const struct exchange_direction *request = &x->direction[INBOUND];
-    const struct exchange_direction *response = &x->direction[OUTBOUND];
-    uint64_t since_ns = x->info.begun_ns;
-    uint64_t bytes = request->bytes;
-    if (x->endless)
-        return SIZE_MAX;
-    if (response->uncredited > 0) {
-        since_ns = response->uncredited_since_ns;
-        bytes = response->bytes - response->uncredited - response->credited_before;
-    } else if (!x->awaits_visitor) {
-        return SIZE_MAX;
-    }
-    uint64_t age_ms = (now_ns - since_ns) / 1000000;
-    return age_ms < LIMIT_SHED_AGE_MS ? SIZE_MAX : (size_t)(bytes * 1000 / age_ms);
-}
-
-static struct tunnel_stream *slowest_of(const struct mux *m, uint64_t now_ns)
-{
-    struct tunnel_stream *slowest = NULL;
-    size_t slowest_pace = LIMIT_SHED_RATE;
-    for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s)) {
-        struct tunnel_stream *e = mux_user(s);
-        size_t pace = e && e->end.x ? pace_of(e->end.x, now_ns) : SIZE_MAX;
-        if (pace >= slowest_pace)
-            continue;
-        slowest = e;
-        slowest_pace = pace;
-    }
-    return slowest;
-}
-
-// How an exchange lasts, in the order in which they are shed.
-enum lasting {
-    LASTS_HANGING, // nobody says anything
-    LASTS_EVENTS,
-    LASTS_UPGRADED,
-    LASTS_NOT
-};
-
-struct candidate {
-    struct tunnel_stream *e;
-    size_t clients; // exchanges of its client
-    enum lasting lasting;
-    uint64_t idle_ns;
-};
-
-static struct candidate candidate_of(struct mux_stream *s, size_t of_anybody, uint64_t now_ns)
-{
-    struct tunnel_stream *e = mux_user(s);
-    struct candidate c = {.e = e, .lasting = LASTS_NOT};
-    if (!e || !e->end.x)
-        return c;
-    const struct exchange *x = e->end.x;
-    const uint64_t times[] = {x->info.begun_ns, x->info.sent_on_ns, x->info.answered_ns,
-                              x->direction[INBOUND].last_ns, x->direction[OUTBOUND].last_ns};
-    uint64_t last_ns = 0;
-    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
-        last_ns = times[i] > last_ns ? times[i] : last_ns;
-    c.clients = e->share ? e->share->count : of_anybody;
-    c.idle_ns = now_ns > last_ns ? now_ns - last_ns : 0;
-    if (x->upgraded)
-        c.lasting = LASTS_UPGRADED;
-    else if (x->endless)
-        c.lasting = LASTS_EVENTS;
-    else if (c.idle_ns >= (uint64_t)LIMIT_SHED_HANG_MS * 1000000)
-        c.lasting = LASTS_HANGING;
-    return c;
-}
-
-static bool goes_before(const struct candidate *a, const struct candidate *b)
-{
-    if (a->clients != b->clients)
-        return a->clients > b->clients;
-    return a->lasting != b->lasting ? a->lasting < b->lasting : a->idle_ns > b->idle_ns;
-}
-
-// NULL when half of them all, or more, do not last: these will make room themselves.
-static struct tunnel_stream *lasting_one_of(const struct mux *m, uint64_t now_ns)
-{
-    struct candidate best = {.lasting = LASTS_NOT};
-    size_t of_anybody = 0;
-    size_t lasting = 0;
-    for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s)) {
-        const struct tunnel_stream *e = mux_user(s);
-        of_anybody += e && !e->share;
-    }
-    for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s)) {
-        struct candidate c = candidate_of(s, of_anybody, now_ns);
-        if (c.lasting == LASTS_NOT)
-            continue;
-        lasting++;
-        if (!best.e || goes_before(&c, &best))
-            best = c;
-    }
-    return 2 * lasting > mux_stream_count(m) ? best.e : NULL;
-}
-
-struct mux_stream *tunnel_stream_on_overfull(void *ctx, struct mux *m)
-{
-    struct mux_stream *fullest = NULL;
-    size_t most = 0;
-    size_t of_anybody = 0;
-    (void)ctx;
-    for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s)) {
-        const struct tunnel_stream *e = mux_user(s);
-        if (e && e->share)
-            e->share->weight = 0;
-    }
-    for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s)) {
-        const struct tunnel_stream *e = mux_user(s);
-        *(e && e->share ? &e->share->weight : &of_anybody) += mux_stream_unread(s);
-    }
-    for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s)) {
-        const struct tunnel_stream *e = mux_user(s);
-        size_t weight = e && e->share ? e->share->weight : of_anybody;
-        if (!fullest || weight > most ||
-            (weight == most && mux_stream_unread(s) > mux_stream_unread(fullest))) {
-            fullest = s;
-            most = weight;
-        }
-    }
-    return fullest;
-}
-
-// Where as much is unread as may be nothing new begins, and perhaps nothing else comes that would
-// show who is to pay for it.
-static void make_room_unread(struct mux *m)
-{
-    struct mux_stream *s = mux_unread_is_full(m) ? tunnel_stream_on_overfull(NULL, m) : NULL;
-    struct tunnel_stream *e = s ? mux_user(s) : NULL;
-    if (e && e->end.x)
-        refuse(e, ANSWER_BUSY, EXCHANGE_RESET);
-}
-
-void tunnel_stream_make_room(struct mux *m)
-{
-    uint64_t now_ns = uv_hrtime();
-    make_room_unread(m);
-    if (!mux_is_full(m))
-        return;
-    struct tunnel_stream *e = slowest_of(m, now_ns);
-    if (e) {
-        refuse(e, ANSWER_REQUEST_TIMEOUT, EXCHANGE_TIMEOUT);
-        return;
-    }
-    e = lasting_one_of(m, now_ns);
-    if (e)
-        refuse(e, ANSWER_BUSY, EXCHANGE_TIMEOUT);
-}
-
 bool tunnel_stream_framing(const struct http_head *head, bool end, struct body_framing *framing)
 {
     const struct field *length = head_find(head, SLICE("content-length"));
     if (head->method.len > 0 && head_find(head, SLICE("host")))
-        return false; // it travels as the authority: a second one could contradict it
+        return false; // Host travels as :authority, which a second one could contradict
     bool upgrade = head->upgrade.len > 0 && head->status < 300; // offered or accepted
     *framing = (struct body_framing){end || upgrade ? BODY_NONE : BODY_CHUNKED, 0};
     if (!length)
@@ -441,24 +288,24 @@ bool tunnel_stream_framing(const struct http_head *head, bool end, struct body_f
     if (head_count(head, SLICE("content-length")) != 1 || !slice_to_u64(length->value, &n))
         return false;
     if (end)
-        return n == 0 ||
-               head->status > 0; // a response to HEAD, or a 304, tells a length without a body
+        return n == 0 || head->status > 0; // a HEAD response and a 304 have a length and no body
     *framing = (struct body_framing){BODY_LENGTH, n};
     return true;
 }
 
-// A 101 of the service (docs/protocol.md §4.1).
-static bool is_switch(const struct http_head *head)
+// A 101 of the service travels as a 200 with adit-upgrade (docs/protocol.md §4.1).
+static bool accepts_upgrade(const struct http_head *head)
 {
     return head->status == 200 && head->upgrade.len > 0;
 }
 
-// Whether a response has a body exactly when HTTP/1.1 says that it has one (RFC 9112 §6.3):
-// visitors may believe nothing else.
-static bool is_framed_right(const struct tunnel_stream *e, const struct http_head *head, bool end)
+// Whether a response has a body exactly when HTTP/1.1 requires one (RFC 9112 §6.3), which is all
+// that a visitor's framing goes by.
+static bool is_framed_as_http1(const struct tunnel_stream *e, const struct http_head *head,
+                               bool end)
 {
     const struct field *length = head_find(head, SLICE("content-length"));
-    if (is_switch(head))
+    if (accepts_upgrade(head))
         return true;
     if (status_is_interim(head->status))
         return !length;
@@ -467,14 +314,14 @@ static bool is_framed_right(const struct tunnel_stream *e, const struct http_hea
     return !end || (length && slice_eq(length->value, SLICE("0")));
 }
 
-// What an agent may say as a response to this request.
-static bool is_sound(const struct tunnel_stream *e, const struct http_head *head)
+// Whether an agent may send this head as a response to the request.
+static bool is_allowed(const struct tunnel_stream *e, const struct http_head *head)
 {
     if (fields_check(head) ||
         !private_fields_check(head,
                               status_is_interim(head->status) ? PRIVATE_INTERIM : PRIVATE_RESPONSE))
         return false;
-    return !is_switch(head) ||
+    return !accepts_upgrade(head) ||
            (e->offer && slice_list_is_within(head->upgrade, slice_str(e->offer)));
 }
 
@@ -485,13 +332,14 @@ void tunnel_stream_on_head(void *ctx, struct mux_stream *s, struct http_head *he
     struct body_framing framing;
     if (!e)
         return;
-    bool switches = is_switch(head);
+    bool switches = accepts_upgrade(head);
     bool interim = status_is_interim(head->status);
-    if (!is_sound(e, head) || !tunnel_stream_framing(head, end, &framing) ||
-        !is_framed_right(e, head, end) || !spelling_apply(head)) {
-        if (e->end.x)
-            exchange_set_detail(&e->end, "a head of the agent that breaks the rules of the tunnel");
-        refuse(e, ANSWER_UPSTREAM_INVALID, EXCHANGE_PROTOCOL);
+    if (!is_allowed(e, head) || !tunnel_stream_framing(head, end, &framing) ||
+        !is_framed_as_http1(e, head, end) || !spelling_apply(head)) {
+        if (e->endpoint.x)
+            exchange_set_detail(&e->endpoint,
+                                "the agent's response head breaks the rules of the tunnel");
+        tunnel_stream_refuse(e, ANSWER_UPSTREAM_INVALID, EXCHANGE_PROTOCOL);
         return;
     }
     head->status = switches ? 101 : head->status;
@@ -500,50 +348,51 @@ void tunnel_stream_on_head(void *ctx, struct mux_stream *s, struct http_head *he
         framing = (struct body_framing){BODY_TUNNEL, 0};
     else if (interim)
         framing = (struct body_framing){BODY_NONE, 0};
-    exchange_head(&e->end, head, &framing);
-    if (end && e->end.x)
-        exchange_finish(&e->end, NULL);
+    exchange_head(&e->endpoint, head, &framing);
+    if (end && e->endpoint.x)
+        exchange_finish(&e->endpoint, NULL);
 }
 
 void tunnel_stream_on_data(void *ctx, struct mux_stream *s, const char *bytes, size_t len)
 {
     (void)ctx;
     struct tunnel_stream *e = mux_user(s);
-    if (e && e->end.x)
-        exchange_data(&e->end, bytes, len);
+    if (e && e->endpoint.x)
+        exchange_data(&e->endpoint, bytes, len);
 }
 
-// On its own, as in the upstream: most streams end without trailers, and room for them costs time.
-__attribute__((noinline)) static void end_with(struct tunnel_stream *e, struct http_head *trailers)
+// Not inlined, like open_with_visitor: most streams end without trailers.
+__attribute__((noinline)) static void finish_with_trailers(struct tunnel_stream *e,
+                                                           struct http_head *trailers)
 {
     struct http_head passed_on;
     enum private_section section =
-        e->end.side == INBOUND ? PRIVATE_REQUEST_TRAILERS : PRIVATE_RESPONSE_TRAILERS;
+        e->endpoint.side == INBOUND ? PRIVATE_REQUEST_TRAILERS : PRIVATE_RESPONSE_TRAILERS;
     if (fields_check(trailers) || !private_fields_check(trailers, section) ||
         !spelling_apply(trailers)) {
         break_off(e, EXCHANGE_PROTOCOL);
         return;
     }
     head_copy(&passed_on, trailers);
-    exchange_set_received(&e->end, trailers);
+    exchange_set_received(&e->endpoint, trailers);
     fields_strip_trailers(&passed_on, (struct slice){0});
-    exchange_finish(&e->end, passed_on.field_count ? &passed_on : NULL);
+    exchange_finish(&e->endpoint, passed_on.field_count ? &passed_on : NULL);
 }
 
 void tunnel_stream_on_end(void *ctx, struct mux_stream *s, struct http_head *trailers)
 {
     (void)ctx;
     struct tunnel_stream *e = mux_user(s);
-    if (!e || !e->end.x)
+    if (!e || !e->endpoint.x)
         return;
     if (trailers)
-        end_with(e, trailers);
+        finish_with_trailers(e, trailers);
     else
-        exchange_finish(&e->end, NULL);
+        exchange_finish(&e->endpoint, NULL);
 }
 
-// What is queued for the stream grows only as it drains, like the windows of the mux: a stalled
-// stream stays small.
+// Grows the credit as the stream drains, as the mux's windows do: a stalled stream keeps a small
+// queue. Returns the growth.
 static size_t grown_credit(struct tunnel_stream *e, size_t len)
 {
     e->drained += len;
@@ -561,11 +410,11 @@ void tunnel_stream_on_drained(void *ctx, struct mux_stream *s, size_t len)
 {
     (void)ctx;
     struct tunnel_stream *e = mux_user(s);
-    if (e && e->end.x)
-        exchange_credit(&e->end, len + grown_credit(e, len));
+    if (e && e->endpoint.x)
+        exchange_credit(&e->endpoint, len + grown_credit(e, len));
 }
 
-// What a reset before a response says to a visitor (docs/protocol.md §4.3).
+// The answer to the visitor when the stream is reset before a response (docs/protocol.md §4.3).
 static enum answer answer_of_reset(uint32_t reset)
 {
     switch (reset) {
@@ -584,12 +433,12 @@ void tunnel_stream_on_closed(void *ctx, struct mux_stream *s, uint32_t reset)
         return;
     e->stream = NULL;
     enum exchange_why why = reset == MUX_RESET_LOST ? EXCHANGE_TUNNEL_GONE : EXCHANGE_RESET;
-    bool outbound = e->end.x && e->end.side == OUTBOUND;
-    if (reset == MUX_RESET_UNWANTED && outbound && e->end.x->direction[OUTBOUND].ended)
-        exchange_detach(&e->end);
+    bool outbound = e->endpoint.x && e->endpoint.side == OUTBOUND;
+    if (reset == MUX_RESET_UNWANTED && outbound && e->endpoint.x->direction[OUTBOUND].ended)
+        exchange_detach(&e->endpoint);
     else if (outbound)
-        exchange_refuse(&e->end, answer_of_reset(reset), why);
+        exchange_refuse(&e->endpoint, answer_of_reset(reset), why);
     else
-        exchange_abort(&e->end, why);
+        exchange_abort(&e->endpoint, why);
     tunnel_stream_discard(e);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// An end of an exchange that is a stream of the mux: the relay's outbound and the agent's inbound
-// are the same thing (docs/architecture.md).
+// A stream of the mux as the endpoint of an exchange: the relay's outbound and the agent's inbound
+// (docs/architecture.md).
 #pragma once
 #include "common/base/client_address.h"
 #include "common/base/shares.h"
@@ -9,61 +9,54 @@
 #include "proto/tunnel/mux.h"
 
 struct tunnel_stream {
-    struct exchange_endpoint end;
+    struct exchange_endpoint endpoint;
     struct loop *loop;
     struct mux *mux;
-    struct mux_stream *stream; // NULL before it is opened and when it is over
+    struct mux_stream *stream; // NULL before it is opened and after it has ended
     struct loop_task free_task;
-    void (*wake)(void *ctx); // the mux has something to send
+    void (*wake)(void *ctx); // called when the mux has something to send
     void *wake_ctx;
-    struct share *share; // relay: what its client has of the mux; NULL: it may be anybody
-    size_t credit;       // bytes of the other end that the stream takes at once
-    uint64_t drained;    // by the stream since that last grew
+    struct share *share; // relay: the client's share of the mux; NULL: it may be anybody
+    size_t credit;       // the most bytes that may be queued for the stream
+    uint64_t drained;    // bytes that the stream has sent since `credit` last grew
     bool finished;       // our direction has ended
     bool head_request;   // relay: the method is HEAD
-    char *offer;         // relay: the Upgrade of its request; NULL: none
+    char *offer;         // relay: the request's Upgrade; NULL: none
 };
 
-// Relay: an outbound that opens a stream when the request head comes. NULL when out of memory. The
-// end frees itself after `closed`; one that is never attached to an exchange is given back by
-// tunnel_stream_discard.
+// Relay: makes an outbound that opens a stream when it gets the request head. It frees itself after
+// `closed`; if it is never attached to an exchange, the caller must tunnel_stream_discard it. NULL
+// when out of memory.
 struct tunnel_stream *tunnel_stream_outbound(struct loop *l, struct mux *m, void (*wake)(void *ctx),
                                              void *wake_ctx);
 
-// What was its wake_ctx, of an outbound that tunnel_stream_outbound has made.
+// Returns the wake_ctx of an outbound made by tunnel_stream_outbound.
 void *tunnel_stream_owner(struct exchange_endpoint *outbound);
 
-// Agent: makes an inbound of a stream whose request head has just come. The caller then makes the
-// exchange. The end frees itself.
+// Agent: makes an inbound for a stream whose request head has just been received. The caller begins
+// the exchange. The inbound frees itself. NULL when out of memory.
 struct tunnel_stream *tunnel_stream_inbound(struct loop *l, struct mux_stream *s,
                                             void (*wake)(void *ctx), void *wake_ctx);
 
-// Relay: counts it as one of this client's until it ends. False: those are `most` already, and it
-// does not count.
+// Relay: counts the stream among those of its client until it ends. False: the client already has
+// `most`, and the stream is not counted.
 bool tunnel_stream_count(struct tunnel_stream *e, struct shares *clients,
                          const struct client_address *client, size_t most);
 
-// Relay: when the mux is full, breaks off one exchange, if there is one that
-// - has a visitor slower than LIMIT_SHED_RATE, and has had LIMIT_SHED_AGE_MS: the slowest. It
-// sends,
-//   or reads, next to nothing, and a thousand of its like would shut all others out;
-// - or, where more than half of them all last, is one of these: of the client that has the most,
-//   one without a byte for LIMIT_SHED_HANG_MS rather than an event stream, and that rather than an
-//   upgraded one, and of several the one that has been idle for longest.
-void tunnel_stream_make_room(struct mux *m);
-
-// The framing of a message that came through the mux.
-// Returns false when the head and its end contradict each other.
+// Derives the body framing of a message that was received through the mux; `end`: its head ended
+// the stream. Returns false when head and end contradict each other.
 bool tunnel_stream_framing(const struct http_head *head, bool end, struct body_framing *framing);
 
+// Relay: resets the stream; the visitor gets `answer` if no response has begun.
+void tunnel_stream_refuse(struct tunnel_stream *e, enum answer answer, enum exchange_why why);
+
+// Frees the stream's endpoint, which is detached, by a task.
 void tunnel_stream_discard(struct tunnel_stream *e);
 
-// For a struct mux_handler, whatever its ctx: `mux_user` of the stream is the end.
-void tunnel_stream_on_head(void *ctx, struct mux_stream *s, struct http_head *head,
-                           bool end); // relay: a response
+// For struct mux_handler. `ctx` is not used: the mux_user of a stream is its tunnel_stream. on_head
+// is the relay's, for responses.
+void tunnel_stream_on_head(void *ctx, struct mux_stream *s, struct http_head *head, bool end);
 void tunnel_stream_on_data(void *ctx, struct mux_stream *s, const char *bytes, size_t len);
 void tunnel_stream_on_end(void *ctx, struct mux_stream *s, struct http_head *trailers);
-// Relay: of the client of which the most is unread the stream of which the most is.
-struct mux_stream *tunnel_stream_on_overfull(void *ctx, struct mux *m);
 void tunnel_stream_on_drained(void *ctx, struct mux_stream *s, size_t len);
 void tunnel_stream_on_closed(void *ctx, struct mux_stream *s, uint32_t reset);

@@ -181,7 +181,7 @@ WRONG = {  # what comes, and what is said of it
     "another version": (b"HTTP/2.0 200 OK\r\n\r\n", "a version other than HTTP/1.x at byte 0"),
     "no status": (b"HTTP/1.1 OK\r\n\r\n", "a status that is not three digits at byte 9"),
     "a switch": (b"HTTP/1.1 101 S\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
-                 "a 101 that switches to what was not asked for"),
+                 "a 101 that switches to a protocol that was not offered"),
     "too many fields": (OK + b"X-A: b\r\n" * 1001 + b"\r\n",
                         r"more than 1000 fields \(--limit response-head-fields\)"),
     "too large": (OK + b"X-A: " + b"b" * 65536 + b"\r\n\r\n",
@@ -231,12 +231,12 @@ def test_an_answer_with_nothing_to_add_is_as_before(way):
 
 
 BROKEN = {
-    "a size": (b"5\r\nhello\r\nx\r\n", "a malformed chunk behind 5 bytes of the body"),
-    "an end": (b"4\r\nhello\r\n0\r\n\r\n", "a malformed chunk behind 4 bytes of the body"),
+    "a size": (b"5\r\nhello\r\nx\r\n", "a malformed chunk after 5 bytes of the body"),
+    "an end": (b"4\r\nhello\r\n0\r\n\r\n", "a malformed chunk after 4 bytes of the body"),
     "trailers": (b"5\r\nhello\r\n0\r\nX A: b\r\n\r\n",
-                 "trailers that are none behind 5 bytes of the body"),
+                 "malformed trailers after 5 bytes of the body"),
     "many trailers": (b"5\r\nhello\r\n0\r\n" + b"a: b\r\n" * 1001 + b"\r\n",
-                      "more trailers than --limit response-head-fields behind 5 bytes of the body"),
+                      "more trailers than --limit response-head-fields after 5 bytes of the body"),
 }
 
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Who is let in: counts in total and of each address.
+// Admission of connections: the caps in total and per address, and eviction.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -30,12 +30,12 @@ enum {
     MOST = 4096
 };
 
-// Those that are there, in the order in which they came; NULL: let go.
+// Places in the order in which they were entered; NULL: evicted.
 static struct admission_place *held[MOST];
 static size_t held_count;
-static const struct admission_place *stays; // it may not be let go
+static const struct admission_place *stays; // may not be evicted
 
-static bool let_go(struct admission_place *p)
+static bool evict(struct admission_place *p)
 {
     if (p == stays)
         return false;
@@ -50,7 +50,7 @@ static struct admission_place *enter(struct admission *v, const struct limits *l
     struct sockaddr_storage peer = peer_of(text);
     struct client_address address;
     client_address_of(&peer, &address);
-    v->let_go = let_go;
+    v->evict = evict;
     struct admission_place *p = admission_enter(v, l, &address);
     assert_non_null(p);
     assert_true(held_count < MOST);
@@ -58,17 +58,17 @@ static struct admission_place *enter(struct admission *v, const struct limits *l
     return p;
 }
 
-static enum admission_answer welcome(struct admission *v, const struct limits *l, const char *text)
+static enum admission_verdict verdict(struct admission *v, const struct limits *l, const char *text)
 {
-    return enter(v, l, text)->welcome;
+    return enter(v, l, text)->verdict;
 }
 
-// One for which something runs.
+// A connection on which an exchange runs.
 static struct admission_place *enter_busy(struct admission *v, const struct limits *l,
                                           const char *text)
 {
     struct admission_place *p = enter(v, l, text);
-    admission_busy(p);
+    admission_set_busy(p);
     return p;
 }
 
@@ -89,16 +89,16 @@ static void an_address_has_its_share_and_then_some_who_hear_why_not(void **state
     const struct limits l = {.visitors = 1000, .visitors_per_address = 3};
     (void)state;
     for (int i = 0; i < 3; i++)
-        assert_int_equal(welcome(&v, &l, "192.0.2.1"), ADMIT_SERVED);
+        assert_int_equal(verdict(&v, &l, "192.0.2.1"), ADMIT_SERVED);
     for (int i = 0; i < LIMIT_ADDRESS_SPARE; i++)
-        assert_int_equal(welcome(&v, &l, "192.0.2.1"), ADMIT_TOO_MANY);
-    assert_int_equal(welcome(&v, &l, "192.0.2.2"), ADMIT_SERVED);
+        assert_int_equal(verdict(&v, &l, "192.0.2.1"), ADMIT_TOO_MANY);
+    assert_int_equal(verdict(&v, &l, "192.0.2.2"), ADMIT_SERVED);
     leave_all(&v);
-    assert_int_equal(welcome(&v, &l, "192.0.2.1"), ADMIT_SERVED);
+    assert_int_equal(verdict(&v, &l, "192.0.2.1"), ADMIT_SERVED);
     leave_all(&v);
 }
 
-// Forgets one that was let go, as whoever closes its connection does.
+// Leaves an evicted place, as the code that closes its connection does.
 static void gone(struct admission_place *p)
 {
     for (size_t i = 0; i < held_count; i++)
@@ -118,7 +118,7 @@ static void of_an_address_above_its_share_the_oldest_gives_way_to_the_newest(voi
     for (int i = 0; i < LIMIT_ADDRESS_SPARE; i++)
         spare[i] = enter(&v, &l, "192.0.2.1");
     for (int i = 0; i < LIMIT_ADDRESS_SPARE; i++) {
-        assert_int_equal(welcome(&v, &l, "192.0.2.1"), ADMIT_TOO_MANY);
+        assert_int_equal(verdict(&v, &l, "192.0.2.1"), ADMIT_TOO_MANY);
         assert_null(spare[i]->share);
         gone(spare[i]);
         assert_non_null(first->share);
@@ -137,15 +137,15 @@ static void all_together_have_a_share_and_then_some_who_hear_why_not(void **stat
     struct admission_place *second = enter_busy(&v, &l, "2001:db8::1");
     for (int i = 0; i < LIMIT_VISITORS_SPARE; i++) {
         spare[i] = enter(&v, &l, "192.0.2.3");
-        assert_int_equal(spare[i]->welcome, ADMIT_FULL);
+        assert_int_equal(spare[i]->verdict, ADMIT_FULL);
     }
-    assert_int_equal(welcome(&v, &l, "192.0.2.4"), ADMIT_FULL);
+    assert_int_equal(verdict(&v, &l, "192.0.2.4"), ADMIT_FULL);
     assert_null(spare[0]->share); // the oldest above the cap
     gone(spare[0]);
     assert_int_equal(v.spares, LIMIT_VISITORS_SPARE);
     admission_leave(second);
     held[1] = NULL;
-    assert_int_equal(welcome(&v, &l, "192.0.2.4"), ADMIT_SERVED);
+    assert_int_equal(verdict(&v, &l, "192.0.2.4"), ADMIT_SERVED);
     leave_all(&v);
 }
 
@@ -155,18 +155,18 @@ static void when_all_places_are_taken_whoever_is_idle_for_longest_gives_way(void
     const struct limits l = {.visitors = 3};
     (void)state;
     struct admission_place *first = enter_busy(&v, &l, "192.0.2.1");
-    struct admission_place *silent = enter(&v, &l, "192.0.2.1"); // it has not asked yet
-    admission_idle(first);                                       // it has been answered
+    struct admission_place *silent = enter(&v, &l, "192.0.2.1"); // no request yet
+    admission_set_idle(first);                                   // its request has been answered
     (void)enter_busy(&v, &l, "192.0.2.1");
-    assert_int_equal(welcome(&v, &l, "192.0.2.9"), ADMIT_SERVED);
+    assert_int_equal(verdict(&v, &l, "192.0.2.9"), ADMIT_SERVED);
     assert_null(silent->share);
     gone(silent);
     stays = first;
     held[held_count - 1]->edge = NULL;
-    admission_busy(held[held_count - 1]);
-    assert_int_equal(welcome(&v, &l, "192.0.2.9"), ADMIT_FULL);
+    admission_set_busy(held[held_count - 1]);
+    assert_int_equal(verdict(&v, &l, "192.0.2.9"), ADMIT_FULL);
     stays = NULL;
-    assert_int_equal(welcome(&v, &l, "192.0.2.9"), ADMIT_SERVED);
+    assert_int_equal(verdict(&v, &l, "192.0.2.9"), ADMIT_SERVED);
     assert_null(first->share);
     gone(first);
     leave_all(&v);
@@ -179,23 +179,23 @@ static void a_spare_place_stays_one_whatever_becomes_of_it(void **state)
     (void)state;
     (void)enter_busy(&v, &l, "192.0.2.1");
     struct admission_place *spare = enter(&v, &l, "192.0.2.1");
-    admission_busy(spare);
-    admission_idle(spare);
+    admission_set_busy(spare);
+    admission_set_idle(spare);
     assert_true(spare->list == &v.spare);
     leave_all(&v);
 }
 
 static void a_trusted_proxy_counts_in_total_alone(void **state)
 {
-    struct admission v = {.let_go = let_go};
+    struct admission v = {.evict = evict};
     const struct limits l = {.visitors = 8, .visitors_per_address = 1};
     (void)state;
     for (int i = 0; i < 8; i++) {
         held[held_count++] = admission_enter(&v, &l, NULL);
-        assert_int_equal(held[i]->welcome, ADMIT_SERVED);
-        admission_busy(held[i]);
+        assert_int_equal(held[i]->verdict, ADMIT_SERVED);
+        admission_set_busy(held[i]);
     }
-    assert_int_equal(welcome(&v, &l, "192.0.2.1"), ADMIT_FULL);
+    assert_int_equal(verdict(&v, &l, "192.0.2.1"), ADMIT_FULL);
     leave_all(&v);
 }
 
@@ -204,10 +204,10 @@ static void a_network_of_64_bits_is_one_address(void **state)
     struct admission v = {0};
     const struct limits l = {.visitors = 1000, .visitors_per_address = 2};
     (void)state;
-    assert_int_equal(welcome(&v, &l, "2001:db8:1:2::1"), ADMIT_SERVED);
-    assert_int_equal(welcome(&v, &l, "2001:db8:1:2:ffff::9"), ADMIT_SERVED);
-    assert_int_equal(welcome(&v, &l, "2001:db8:1:2:3:4:5:6"), ADMIT_TOO_MANY);
-    assert_int_equal(welcome(&v, &l, "2001:db8:1:3::1"), ADMIT_SERVED);
+    assert_int_equal(verdict(&v, &l, "2001:db8:1:2::1"), ADMIT_SERVED);
+    assert_int_equal(verdict(&v, &l, "2001:db8:1:2:ffff::9"), ADMIT_SERVED);
+    assert_int_equal(verdict(&v, &l, "2001:db8:1:2:3:4:5:6"), ADMIT_TOO_MANY);
+    assert_int_equal(verdict(&v, &l, "2001:db8:1:3::1"), ADMIT_SERVED);
     leave_all(&v);
 }
 
@@ -216,9 +216,9 @@ static void an_ipv4_address_is_the_same_through_ipv6(void **state)
     struct admission v = {0};
     const struct limits l = {.visitors = 1000, .visitors_per_address = 1};
     (void)state;
-    assert_int_equal(welcome(&v, &l, "192.0.2.7"), ADMIT_SERVED);
-    assert_int_equal(welcome(&v, &l, "::ffff:192.0.2.7"), ADMIT_TOO_MANY);
-    assert_int_equal(welcome(&v, &l, "::ffff:192.0.2.8"), ADMIT_SERVED);
+    assert_int_equal(verdict(&v, &l, "192.0.2.7"), ADMIT_SERVED);
+    assert_int_equal(verdict(&v, &l, "::ffff:192.0.2.7"), ADMIT_TOO_MANY);
+    assert_int_equal(verdict(&v, &l, "::ffff:192.0.2.8"), ADMIT_SERVED);
     leave_all(&v);
 }
 
@@ -264,14 +264,14 @@ static void unless_it_was_set_the_share_is_not_for_loopback(void **state)
     (void)state;
     for (size_t i = 0; i < 4; i++)
         for (int n = 0; n < 400; n++)
-            assert_int_equal(welcome(&v, &l, loopbacks[i]), ADMIT_SERVED);
+            assert_int_equal(verdict(&v, &l, loopbacks[i]), ADMIT_SERVED);
     for (int n = 0; n < LIMIT_VISITORS_PER_ADDRESS; n++)
-        assert_int_equal(welcome(&v, &l, "192.0.2.1"), ADMIT_SERVED);
-    assert_int_equal(welcome(&v, &l, "192.0.2.1"), ADMIT_TOO_MANY);
+        assert_int_equal(verdict(&v, &l, "192.0.2.1"), ADMIT_SERVED);
+    assert_int_equal(verdict(&v, &l, "192.0.2.1"), ADMIT_TOO_MANY);
     leave_all(&v);
     l.visitors_per_address = 1;
-    assert_int_equal(welcome(&v, &l, "127.0.0.1"), ADMIT_SERVED);
-    assert_int_equal(welcome(&v, &l, "127.0.0.1"), ADMIT_TOO_MANY);
+    assert_int_equal(verdict(&v, &l, "127.0.0.1"), ADMIT_SERVED);
+    assert_int_equal(verdict(&v, &l, "127.0.0.1"), ADMIT_TOO_MANY);
     leave_all(&v);
 }
 
@@ -283,16 +283,16 @@ static void who_found_no_place_is_served_when_one_is_free_by_the_time_of_the_req
     struct admission_place *first = enter_busy(&v, &l, "192.0.2.1");
     struct admission_place *second = enter(&v, &l, "192.0.2.2");
     struct admission_place *third = enter(&v, &l, "192.0.2.3");
-    admission_try_again(second, &l);
-    assert_int_equal(second->welcome, ADMIT_FULL);
-    admission_idle(first);
-    admission_try_again(second, &l);
-    assert_int_equal(second->welcome, ADMIT_SERVED);
+    admission_retry(second, &l);
+    assert_int_equal(second->verdict, ADMIT_FULL);
+    admission_set_idle(first);
+    admission_retry(second, &l);
+    assert_int_equal(second->verdict, ADMIT_SERVED);
     assert_null(first->share);
     gone(first);
-    admission_busy(second);
-    admission_try_again(third, &l);
-    assert_int_equal(third->welcome, ADMIT_FULL);
+    admission_set_busy(second);
+    admission_retry(third, &l);
+    assert_int_equal(third->verdict, ADMIT_FULL);
     assert_int_equal(v.spares, 1);
     leave_all(&v);
 }
@@ -306,13 +306,13 @@ static void few_files_are_shared_between_visitors_and_agents(void **state)
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     const struct rlimit few = {2048, before.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
-    admission_bound(&l, 1, true);
+    admission_fit_files(&l, 1, true);
     assert_int_equal(l.tunnel_files, all / 3);
     assert_int_equal(l.tunnels, 8192); // names need no files
     assert_int_equal(l.handshakes, all / 3 / 4);
     assert_int_equal(l.visitors + l.tunnel_files, all);
     l = (struct limits){.visitors = 16384, .tunnels = 8192};
-    admission_bound(&l, 2, false);
+    admission_fit_files(&l, 2, false);
     assert_int_equal(l.visitors, all / 2);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 }

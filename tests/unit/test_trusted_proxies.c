@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Who is believed for whom it asks, and what: nothing that a visitor wrote passes as fact.
+// Which proxies are trusted, and what is read from their fields: nothing that a visitor forged is
+// believed.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -38,7 +39,7 @@ static void an_address_is_read_as_proxies_write_it(void **state)
         {"[::ffff:192.0.2.1]:8", "192.0.2.1"},
         {"::ffff:192.0.2.1", "192.0.2.1"},
         {"fe80::1%eth0", "fe80::1"},
-        {"[fe80::1%25eth0]:80", "fe80::1"}, // as in a URL
+        {"[fe80::1%25eth0]:80", "fe80::1"}, // percent-encoded, as in a URL (RFC 6874)
         {"[fe80::1%eth0]:80", "fe80::1"},
         {"::1", "::1"},
         {"", NULL},
@@ -131,7 +132,7 @@ static void a_range_that_is_none_is_refused(void **state)
     assert_non_null(trusted_proxies_take(&t, "192.0.2.1"));
 }
 
-// Fields one after the other, as "X-Forwarded-For: …" or the like.
+// Fields in order, each as "Name: value".
 static void check(const char *const *fields, const char *client, const char *scheme)
 {
     struct trusted_proxies t = trust("10.0.0.0/8", "fd00::/8");
@@ -144,7 +145,7 @@ static void check(const char *const *fields, const char *client, const char *sch
         assert_true(head_add(&head, slice_of(*fields, (size_t)(colon - *fields)),
                              slice_trim(slice_str(colon + 1))));
     }
-    r.client.exempt = true; // as the edge has it
+    r.client.exempt = true; // as the edge sets it for a proxy
     trusted_proxies_read(&t, &head, &r);
     client_address_text(&r.client, text);
     if (strcmp(text, client) != 0)
@@ -193,7 +194,7 @@ static void left_of_what_is_no_address_nothing_is_believed(void **state)
 static void a_quote_that_is_left_open_hides_nobody_else(void **state)
 {
     (void)state;
-    // A visitor sends the first part, and a proxy appends the rest to it.
+    // The visitor sends the first part, and the proxy appends the rest.
     check(FIELDS("Forwarded: for=203.0.113.6;x=\", for=192.0.2.1"), "10.0.0.1", NULL);
     check(FIELDS("Forwarded: for=203.0.113.6;x=\", for=\"[2001:db8::5]\""), "10.0.0.1", NULL);
     check(FIELDS("Forwarded: for=203.0.113.6;x=\"\\", "Forwarded: for=192.0.2.1"), "192.0.2.1",
@@ -212,7 +213,7 @@ static void forwarded_is_read_where_the_other_fields_are_missing(void **state)
     check(FIELDS("Forwarded: for=192.0.2.1 ; proto=http , for=10.2.2.2;proto=https"), "192.0.2.1",
           "http");
     check(FIELDS("Forwarded: for=203.0.113.6;proto=http", "X-Forwarded-For: 192.0.2.1"),
-          "192.0.2.1", NULL); // a visitor's, which the proxy let through
+          "192.0.2.1", NULL); // sent by the visitor and passed on by the proxy
     check(FIELDS("X-Forwarded-For: 192.0.2.1", "Forwarded: for=192.0.2.1;proto=https",
                  "X-Forwarded-Proto: gopher"),
           "192.0.2.1", NULL);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The ends of exchanges that are streams of a mux: what becomes of what a mux refuses or resets.
+// Streams of a mux as endpoints of exchanges: heads and trailers that the mux cannot carry, Date,
+// and the shares of clients.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 #include "tests/support/check.h"
 #include "tests/support/mux_pair.h"
 
-// The other end of an exchange, which only listens.
+// The other endpoint of an exchange: records its events.
 struct listener {
     struct exchange_endpoint end;
     struct buf heads, body;
@@ -68,7 +69,7 @@ static void wake(void *ctx)
     (void)ctx;
 }
 
-// A request that has come to the agent, forwarded to a listener.
+// A request that the agent has received and forwarded to a listener.
 struct forwarded {
     struct loop loop;
     struct mux_pair pair;
@@ -77,7 +78,7 @@ struct forwarded {
     struct exchange *x;
 };
 
-// The agent's mux tells its stream's end, and no view.
+// The agent's mux passes its events to the tunnel_stream instead of a mux_view.
 static const struct mux_handler agent_handler = {tunnel_stream_on_head,   tunnel_stream_on_data,
                                                  tunnel_stream_on_end,    tunnel_stream_on_drained,
                                                  tunnel_stream_on_closed, NULL};
@@ -91,12 +92,12 @@ static void on_request(void *ctx, struct mux_stream *s, struct http_head *head, 
     CHECK(tunnel_stream_framing(head, end, &framing));
     struct tunnel_stream *e = tunnel_stream_inbound(&here->loop, s, wake, NULL);
     CHECK(e);
-    here->x = exchange_new(&e->end, head, NULL);
+    here->x = exchange_new(&e->endpoint, head, NULL);
     CHECK(here->x);
     exchange_attach(here->x, &here->service.end);
-    exchange_head(&e->end, head, &framing);
+    exchange_head(&e->endpoint, head, &framing);
     if (end)
-        exchange_finish(&e->end, NULL);
+        exchange_finish(&e->endpoint, NULL);
 }
 
 static void begin(struct forwarded *f, const char *method, bool end)
@@ -165,7 +166,7 @@ static void a_head_too_large_for_the_tunnel_is_answered_with_502(void **state)
     (void)state;
     for (size_t i = 0; i < 3; i++) {
         struct forwarded f;
-        bool open = i == 2; // its body is still under way
+        bool open = i == 2; // the request's body has not ended
         begin(&f, methods[i], !open);
         respond(&f, MUX_FIELD_MAX + 1);
         assert_null(f.service.end.x);
@@ -181,7 +182,7 @@ static void a_head_too_large_for_the_tunnel_is_answered_with_502(void **state)
     }
 }
 
-// The time in a head as text, or -1.
+// The Date in the text of a head, or -1.
 static time_t date_in(const struct buf *heads)
 {
     char text[512] = "";
@@ -197,7 +198,8 @@ static void a_date_is_that_of_the_clock_also_when_it_was_set_meanwhile(void **st
     for (int hours = -1; hours <= 1; hours++) {
         struct forwarded f;
         begin(&f, "GET", true);
-        f.x->info.begun_wall_ns += hours * INT64_C(3600000000000); // as the clock was then
+        f.x->info.begun_wall_ns +=
+            hours * INT64_C(3600000000000); // as if the clock was set meanwhile
         time_t before = wall_clock_ns() / 1000000000;
         respond(&f, 1);
         time_t after = wall_clock_ns() / 1000000000;
@@ -261,59 +263,6 @@ static void trailers_that_the_tunnel_cannot_carry_are_left_out(void **state)
     }
 }
 
-static struct mux_view *unread_download(struct mux_pair *p, uint64_t unread)
-{
-    struct http_head get = head_request("GET", "/");
-    struct http_head ok = head_response(200);
-    struct mux_view *reader = mux_side_open(&p->relay, &get, true);
-    assert_non_null(reader);
-    mux_settle(p);
-    struct mux_view *sender = p->agent.views[p->agent.count - 1];
-    assert_int_equal(mux_respond(sender->stream, &ok, false), 0);
-    while (reader->received < unread && mux_view_feed(sender, 0, unread) > 0)
-        mux_settle(p);
-    assert_int_equal(mux_stream_unread(reader->stream), unread);
-    return reader;
-}
-
-// Many small readers of one client hold more than the one reader that holds the most.
-static void for_what_is_unread_the_client_pays_of_which_the_most_is(void **state)
-{
-    static const struct {
-        uint64_t unread;
-        int client; // 0: it may be anybody
-    } readers[] = {{60000, 1}, {30000, 2}, {31000, 2}, {20000, 2},
-                   {45000, 3}, {40000, 0}, {39000, 0}};
-    enum {
-        READERS = sizeof(readers) / sizeof(readers[0])
-    };
-    const int order[] = {2, 5, 0, 1, 4, 6, 3};
-    struct mux_pair p;
-    struct mux_view *views[READERS];
-    struct tunnel_stream ends[READERS] = {0};
-    struct shares clients = {0};
-    (void)state;
-    mux_pair_init(&p);
-    p.relay.holds_credit = true;
-    for (size_t i = 0; i < READERS; i++) {
-        struct client_address a = {.exempt = readers[i].client == 0};
-        a.bytes.s6_addr[0] = (uint8_t)readers[i].client;
-        views[i] = unread_download(&p, readers[i].unread);
-        assert_true(tunnel_stream_count(&ends[i], &clients, &a, 100));
-        mux_set_user(views[i]->stream, &ends[i]);
-    }
-    for (size_t i = 0; i < READERS; i++) {
-        struct mux_view *v = views[order[i]];
-        assert_ptr_equal(tunnel_stream_on_overfull(NULL, p.relay.mux), v->stream);
-        mux_set_user(v->stream, v);
-        mux_view_reset(v, MUX_RESET_CALM);
-        shares_leave(ends[order[i]].share);
-    }
-    assert_null(tunnel_stream_on_overfull(NULL, p.relay.mux));
-    mux_settle(&p);
-    mux_pair_deinit(&p);
-}
-
 static void a_client_has_a_share_of_streams_and_no_more(void **state)
 {
     struct tunnel_stream ends[3] = {0};
@@ -335,7 +284,6 @@ static void a_client_has_a_share_of_streams_and_no_more(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(for_what_is_unread_the_client_pays_of_which_the_most_is),
         cmocka_unit_test(a_client_has_a_share_of_streams_and_no_more),
         cmocka_unit_test(a_head_that_just_fits_is_passed_on),
         cmocka_unit_test(a_head_too_large_for_the_tunnel_is_answered_with_502),

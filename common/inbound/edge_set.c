@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// Admits connections to the set, evicts them and ends them all.
+#include "edge_set.h"
+#include <stdlib.h>
+#include <unistd.h>
+#include "edge_internal.h"
+
+static void on_gone(void *arg)
+{
+    admission_leave(arg);
+}
+
+static struct edge *edge_new(struct edge_set *set, int fd)
+{
+    struct edge *e = calloc(1, sizeof(*e));
+    struct conn *c = conn_accept(set->loop, fd, &edge_conn_ops, e);
+    if (!e || !c) {
+        free(e);
+        conn_close(c, CONN_CLOSE_NOW);
+        return NULL;
+    }
+    e->set = set;
+    e->conn = c;
+    e->endpoint.ops = &edge_endpoint_ops;
+    list_prepend(&set->edges, &e->in_set);
+    set->count++;
+    return e;
+}
+
+// Spares a connection whose answer has not left yet, unless it is on a spare place.
+static bool evict(struct admission_place *p)
+{
+    struct edge *e = p->edge;
+    if (p->verdict == ADMIT_SERVED && conn_pending(p->conn) > 0)
+        return false;
+    if (!e) {
+        conn_drop(p->conn);
+        return true;
+    }
+    if (!e->endpoint.x)
+        edge_tell_turned_away(e, ANSWERS);
+    exchange_abort(&e->endpoint, EXCHANGE_VISITOR_GONE);
+    edge_close(e, CONN_CLOSE_NOW);
+    return true;
+}
+
+void edge_set_accept(struct edge_set *set, int fd, const struct sockaddr_storage *peer)
+{
+    struct client_address client;
+    client_address_of(peer, &client);
+    bool from_proxy = set->trusted && trusted_proxies_have(set->trusted, &client);
+    client.exempt = client.exempt || from_proxy;
+    set->admission.evict = evict;
+    struct admission_place *place =
+        admission_enter(&set->admission, &set->loop->limits, from_proxy ? NULL : &client);
+    if (!place) {
+        (void)close(fd);
+        return;
+    }
+    struct edge *e = edge_new(set, fd);
+    if (!e) {
+        admission_leave(place);
+        return;
+    }
+    conn_on_closed(e->conn, on_gone, place);
+    place->edge = e;
+    place->conn = e->conn;
+    e->place = place;
+    e->from_proxy = from_proxy;
+    e->conn->send_ms = edge_limits(e)->send_ms;
+    e->peer = e->client = client;
+    e->number = client.exempt || from_proxy ? 0 : ++set->last_number;
+    client_address_text(&client, e->visitor);
+    edge_start_clock(e, CLOCK_FIRST);
+    edge_update(e);
+}
+
+void edge_set_close(struct edge_set *set)
+{
+    while (set->edges.first) {
+        struct edge *e = LIST_ITEM(set->edges.first, struct edge, in_set);
+        exchange_abort(&e->endpoint, EXCHANGE_VISITOR_GONE);
+        edge_close(e, CONN_CLOSE_NOW);
+    }
+}

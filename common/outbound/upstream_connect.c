@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// Finds a connection for a request, in the pool or by dialling, and a second one when a pooled
+// connection turns out to be closed.
+#include <inttypes.h>
+#include <stdio.h>
+#include "common/base/log.h"
+#include "upstream_internal.h"
+
+static enum answer answer_of_uv(int error)
+{
+    switch (error) {
+    case UV_ECONNREFUSED: return ANSWER_UPSTREAM_REFUSED;
+    case UV_ETIMEDOUT: return ANSWER_UPSTREAM_TIMEOUT;
+    // Our own resources ran out, which says nothing of the origin and may soon be over.
+    case UV_EMFILE:
+    case UV_ENFILE:
+    case UV_EAGAIN:
+    case UV_ENOBUFS:
+    case UV_ENOMEM:
+    case UV_EAI_MEMORY: return ANSWER_BUSY;
+    default: return ANSWER_UPSTREAM_UNREACHABLE;
+    }
+}
+
+static void use_conn(struct upstream_request *r, struct conn *c)
+{
+    r->conn = c;
+    r->state = REQUEST_HEAD;
+    conn_set_owner(c, &upstream_response_ops, r);
+    r->sent_before = conn_sent(c);
+    r->endpoint.x->info.sent_on_ns = uv_hrtime();
+    if (!conn_write(c, buf_at(&r->waiting), buf_len(&r->waiting))) {
+        upstream_request_refuse(r, ANSWER_BUSY);
+        return;
+    }
+    if (!r->use.repeatable)
+        buf_free(&r->waiting);
+    upstream_request_update(r);
+}
+
+static void on_dialed(void *ctx, struct conn *c, int error)
+{
+    struct upstream_request *r = ctx;
+    r->dial = NULL;
+    r->endpoint.x->info.connect_ns = uv_hrtime() - r->dialed_ns;
+    if (c) {
+        log_debug("a new connection to the service %s after %" PRIu64 " us, for exchange %s",
+                  r->upstream->name, r->endpoint.x->info.connect_ns / 1000, r->endpoint.x->info.id);
+        use_conn(r, c);
+        return;
+    }
+    const char *at = r->upstream->target.failed_at;
+    (void)snprintf(r->endpoint.x->info.detail, sizeof(r->endpoint.x->info.detail), "%.90s: %.60s",
+                   at[0] ? at : r->upstream->target.host, uv_strerror(error));
+    upstream_request_refuse(r, answer_of_uv(error));
+}
+
+static void dial(struct upstream_request *r)
+{
+    r->state = REQUEST_CONNECTING;
+    r->dialed_ns = uv_hrtime();
+    r->endpoint.x->info.sent_on_ns = 0; // set again when the request leaves
+    r->dial = dial_start(r->upstream->loop, &r->upstream->target, on_dialed, r);
+    if (!r->dial)
+        upstream_request_refuse(r, ANSWER_BUSY);
+}
+
+void upstream_request_connect(struct upstream_request *r)
+{
+    struct conn *c = upstream_pool_get(r->upstream, &r->use, &r->history);
+    if (c) {
+        r->pooled = true;
+        use_conn(r, c);
+    } else {
+        dial(r);
+    }
+}
+
+void upstream_request_lost(struct upstream_request *r)
+{
+    if (r->pooled && !r->response_bytes)
+        upstream_pool_lost(r->upstream, &r->history);
+    if (r->state == REQUEST_DONE) {
+        exchange_detach(&r->endpoint);
+        upstream_request_close(r, false);
+    } else if (r->state != REQUEST_HEAD) {
+        upstream_request_break_off(r, EXCHANGE_UPSTREAM_GONE);
+    } else if (r->pooled && r->use.repeatable && !r->response_bytes) {
+        conn_close(r->conn, CONN_CLOSE_NOW);
+        r->conn = NULL;
+        r->pooled = false;
+        dial(r);
+    } else {
+        upstream_request_refuse(r, ANSWER_UPSTREAM_CLOSED);
+    }
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+// One request to an origin, shared by upstream.c (life cycle), upstream_connect.c (finds a
+// connection), upstream_request.c (sends) and upstream_response.c (receives).
+#pragma once
+#include "common/base/limits.h"
+#include "proto/http/http1.h"
+#include "upstream_pool.h"
+
+enum upstream_request_state {
+    REQUEST_CONNECTING, // waits for a connection
+    REQUEST_HEAD,       // waits for the response head
+    REQUEST_BODY,       // waits for the rest of the response
+    REQUEST_UPGRADED,   // passes bytes both ways until both directions have ended
+    REQUEST_DONE,       // the response is whole: waits for the end of the request
+    REQUEST_CLOSED,     // waits to be freed
+};
+
+// One exchange on one connection.
+struct upstream_request {
+    struct exchange_endpoint endpoint;
+    struct upstream *upstream;
+    struct conn *conn;
+    struct dial *dial;
+    struct loop_task free_task;
+    struct timeout answer_limit; // from the end of the request to the response head
+    enum upstream_request_state state;
+    char *hop_names;     // fields named by the response's Connection, which may not be trailers
+    char *offer;         // the request's Upgrade; NULL: none
+    char *public_origin; // of the request, when its Host is replaced; else NULL
+    bool head_request;   // the method is HEAD
+    struct upstream_use use;
+    bool pooled;  // the connection was used before
+    bool chunked; // the request's body
+    bool request_ended;
+    bool keep_alive;
+    bool early;                      // the final response began before all of the request had left
+    bool response_bytes;             // any have been received
+    struct upstream_history history; // of a pooled connection
+    uint64_t sent_before;            // bytes sent on the connection before this request
+    uint64_t dialed_ns;              // when connecting began
+    size_t scanned;                  // bytes of the response head that the parser has seen
+    ptrdiff_t credit;                // bytes of response that the inbound takes now
+    uint64_t body_left;              // bytes of request still to come; UINT64_MAX: unknown
+    size_t uncredited;               // bytes of request that are not yet credited
+    size_t unconsumed;               // bytes of conn_in in which the trailers still lie
+    struct buf waiting; // bytes of request to send once connected; kept while it may be repeated
+    struct http1_body body;
+};
+
+// Nothing more comes of the request. An offer to upgrade leaves its direction open behind a whole
+// body, so the body's length decides too.
+static inline bool upstream_request_is_whole(const struct upstream_request *r)
+{
+    return r->request_ended || r->body_left == 0;
+}
+
+// The only way a request ends. Its exchange must be closed already. `to_pool`: the connection is
+// between two requests.
+void upstream_request_close(struct upstream_request *r, bool to_pool);
+// Ends the request with an answer of ours, or by an abort if a response has begun.
+void upstream_request_refuse(struct upstream_request *r, enum answer answer);
+void upstream_request_break_off(struct upstream_request *r, enum exchange_why why);
+// The one place that derives from the state whether we read and whether the answer limit runs.
+void upstream_request_update(struct upstream_request *r);
+void upstream_request_update_limit(struct upstream_request *r);
+
+// upstream_connect.c
+// Sends what waits on a pooled connection, or on a new one once it is established.
+void upstream_request_connect(struct upstream_request *r);
+// The connection ended before the response did: repeats the request on a new connection if that is
+// safe (RFC 9110 §9.2.2), else ends it.
+void upstream_request_lost(struct upstream_request *r);
+
+// upstream_request.c
+extern const struct exchange_ops upstream_request_ops;
+
+// upstream_response.c
+extern const struct conn_ops upstream_response_ops;
