@@ -127,7 +127,7 @@ static void refuse_malformed_head(struct call *k, int error)
         refuse_head(k, ANSWER_UPSTREAM_TOO_LARGE,
                     "more than %zu fields (--limit response-head-fields)", limits.fields);
     else if (http1_explain_response(in, &limits, &fault))
-        refuse_head(k, ANSWER_UPSTREAM_INVALID, "%s at byte %zu", fault.what, fault.at);
+        refuse_head(k, ANSWER_UPSTREAM_INVALID, "%s at byte %zu", fault.phrase, fault.at);
     else
         refuse_head(k, ANSWER_UPSTREAM_INVALID, "%s", http1_strerror(error));
 }
