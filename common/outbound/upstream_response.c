@@ -41,7 +41,7 @@ static void refuse_malformed_head(struct upstream_request *r, int error)
         refuse_head(r, ANSWER_UPSTREAM_TOO_LARGE,
                     "more than %zu fields (--limit response-head-fields)", limits.fields);
     else if (http1_explain_response(in, &limits, &fault))
-        refuse_head(r, ANSWER_UPSTREAM_INVALID, "%s at byte %zu", fault.what, fault.at);
+        refuse_head(r, ANSWER_UPSTREAM_INVALID, "%s at byte %zu", fault.phrase, fault.at);
     else
         refuse_head(r, ANSWER_UPSTREAM_INVALID, "%s", http1_strerror(error));
 }

@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: MIT
-// How long a body is (RFC 9112 §6.3) and the chunked coding (§7.1).
+// The framing of bodies (RFC 9112 §6.3) and the chunked coding (§7.1).
 #include <limits.h>
 #include "chars.h"
 #include "http1_internal.h"
 
-// What the fields say about the length of the body.
+// The framing fields of a head, collected.
 struct lengths {
     bool lenient;
-    const struct field *length_field, *coding_field; // the last of either
+    const struct field *length_field, *coding_field; // the last of each
     uint64_t length;
-    const char *length_fault; // what is wrong with the lengths; NULL: nothing
+    const char *length_fault; // a phrase; NULL: none
     size_t codings;
     bool chunked; // is the last coding
     bool coding_fault;
 };
 
-// Takes the next element of a list, an empty one too: leniency is how obfuscation gets through.
+// Takes the next element of a list, empty ones included: skipping them would let obfuscated framing
+// pass.
 static bool next_element(struct slice *list, struct slice *element)
 {
     if (!list->p)
@@ -43,7 +44,7 @@ static const char *add_length(struct lengths *lengths, struct slice text, bool f
     return NULL;
 }
 
-// RFC 9110 §8.6: the same number, again and again or in a list, may be taken for one.
+// A recipient may accept the same number repeated, in fields or in a list (RFC 9110 §8.6).
 static void add_lengths(struct lengths *lengths, const struct field *f)
 {
     struct slice list = f->value;
@@ -89,9 +90,9 @@ static void add_codings(struct lengths *lengths, const struct field *f)
         lengths->coding_fault = !add_coding(lengths, element);
 }
 
-static int fail(struct http1_cause *cause, int error, const struct field *f, const char *what)
+static int fail(struct http1_cause *cause, int error, const struct field *f, const char *phrase)
 {
-    *cause = (struct http1_cause){f->name.p, what};
+    *cause = (struct http1_cause){f->name.p, phrase};
     return error;
 }
 
@@ -239,8 +240,8 @@ static bool add_digit(struct http1_body *b, char c)
     return true;
 }
 
-// Takes what there is of a chunk-size line. Good bytes before a bad one are consumed: the bad one
-// is the first of the next call.
+// Consumes bytes of a chunk-size line. Bytes before an invalid one are consumed first, so that the
+// invalid one is the first of the next call.
 static int feed_size_line(struct http1_body *b, const char *buf, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
@@ -321,8 +322,7 @@ int http1_body_feed(struct http1_body *b, const char *buf, size_t len,
     *data = slice_of(buf, 0);
     if (len > INT_MAX)
         len = INT_MAX;
-    // On past the data as far as no second piece of it: the end of the body is often in the same
-    // bytes.
+    // Continue past the data, up to its next piece: the end of the body is often in the same bytes.
     while (used < len && !(b->state == HTTP1_BODY_DATA && data->len > 0)) {
         const char *p = buf + used;
         int n = 0;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Request heads (RFC 9112 §2 to §5). A head is first scanned to its end, line by line, and then
-// parsed in one go: every line is known to end with CRLF by then, so no loop over characters needs
-// a bound.
+// Request heads (RFC 9112 §2 to §5). A head is first scanned for its end and then parsed in one go:
+// every line is known to end with CRLF by then, so loops over characters need no bound.
 #include <limits.h>
 #include "authority.h"
 #include "chars.h"
@@ -84,8 +83,8 @@ static bool begins_with(struct slice s, struct slice prefix)
     return s.len >= prefix.len && slice_ieq(slice_of(s.p, prefix.len), prefix);
 }
 
-// absolute-form: the authority and the rest of the target are split (RFC 9112 §3.2.2). OPTIONS
-// without path or query means "*" (§3.2.4).
+// Splits an absolute-form into scheme, authority and target (RFC 9112 §3.2.2). OPTIONS without path
+// or query means "*" (§3.2.4).
 static int split_absolute_form(struct http_head *head)
 {
     struct slice rest = head->target;
@@ -142,7 +141,8 @@ static int take_request_line(const char **at, const char *end, struct http_head 
     return split_target(head);
 }
 
-// Host is looked at even when absolute-form outdoes it: two of them are two meanings.
+// Checks Host even when an absolute-form overrides it: a second Host could mean another one to the
+// next recipient.
 static int take_host(struct http_head *head, struct field *host, size_t hosts)
 {
     if (hosts == 0)
@@ -179,7 +179,7 @@ static int check_host_and_upgrade(struct http_head *head)
     return take_host(head, host, hosts);
 }
 
-// Whether not even the first line ends within `len`, an empty one before it aside.
+// Whether the first line, after an optional empty one, does not end within `len` bytes.
 static bool is_one_line(const char *buf, size_t len)
 {
     return len > 2 && !memchr(buf + 2, '\n', len - 2);
@@ -190,7 +190,7 @@ int http1_parse_request(const char *buf, size_t len, size_t *scanned,
 {
     if (len == 0)
         return 0;
-    // What can't be HTTP, such as TLS, is not waited for.
+    // Refuse other protocols, such as TLS, at the first byte.
     if (!char_is(buf[0], CHAR_TOKEN) && buf[0] != '\r')
         return HTTP1_E_SYNTAX;
     int size = http1_find_end(buf, len, scanned, limits->head_bytes, true);
@@ -213,7 +213,7 @@ int http1_parse_request(const char *buf, size_t len, size_t *scanned,
     return size;
 }
 
-// What a 204 or a 304 says of a body may be there behind it, although it has none.
+// Whether a field announces a body. A broken sender may send one even after a 204 or 304.
 static bool announces_body(const struct field *f)
 {
     if (f->name.len == 14 && slice_ieq(f->name, SLICE("content-length")))

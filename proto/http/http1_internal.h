@@ -1,39 +1,39 @@
 // SPDX-License-Identifier: MIT
-// What the files of http1 share.
+// Parts that the http1 files share: the scanner and the parsers of single elements.
 #pragma once
 #include "chars.h"
 #include "http1.h"
 
-// Looks for the empty line that ends a head or trailer section, from *scanned on. Returns the bytes
-// up to its end, 0 when it isn't there yet (*scanned is then moved on), HTTP1_E_SYNTAX at a line
-// that ends without CR, HTTP1_E_HEAD_TOO_LARGE beyond `limit`. `skip_first`: an empty first line is
-// not the end.
+// Searches for the empty line that ends a head or trailer section, from *scanned on. Returns the
+// bytes up to its end; 0 when it has not arrived, and moves *scanned on; HTTP1_E_SYNTAX for a line
+// that ends without CR; HTTP1_E_HEAD_TOO_LARGE beyond `limit`. `skip_first`: an empty first line
+// is not the end.
 int http1_find_end(const char *buf, size_t len, size_t *scanned, size_t limit, bool skip_first);
 
-// Parses field lines up to the empty line that ends at `end`, as http1_find_end found it. At most
-// `max` of them.
+// Parses at most `max` field lines, up to the empty line whose end is `end` (http1_find_end).
+// Returns 0 or an http1_error.
 int http1_parse_fields(const char *p, const char *end, size_t max, struct http_head *head);
 
-// HTTP/1.x, moving *at behind it. Returns 0 or an http1_error.
+// Parses an HTTP-version and moves *at past it. Returns 0 or an http1_error.
 int http1_take_version(const char **at, const char *end, struct http_head *head);
 
-// What is wrong, and where in the head.
+// The fault that makes framing an error, and its field.
 struct http1_cause {
-    const char *at, *what;
+    const char *at, *phrase;
 };
 
-// The framing by the fields alone: BODY_CHUNKED, BODY_LENGTH, or BODY_NONE when they say nothing.
-// Returns 0 or an http1_error. `lenient`: equal lengths are one, as fields and as a list.
+// The framing by the fields alone: BODY_CHUNKED, BODY_LENGTH, or BODY_NONE without either field.
+// Returns 0 or an http1_error. `lenient`: equal lengths, in one field or several, count as one.
 int http1_field_framing(const struct http_head *head, bool lenient, struct body_framing *framing,
                         struct http1_cause *cause);
 
-// Whether a response has no body whatever its fields say (RFC 9112 §6.3).
+// Whether a response has no body, regardless of its fields (RFC 9112 §6.3).
 static inline bool http1_is_bodyless(uint16_t status)
 {
     return status < 200 || status == 204;
 }
 
-// An empty head, without writing to all of its fields.
+// Empties a head without touching its array of fields, which is large.
 static inline void http1_head_reset(struct http_head *head)
 {
     head->method = head->scheme = head->authority = head->target = (struct slice){0};
@@ -44,7 +44,8 @@ static inline void http1_head_reset(struct http_head *head)
     head->field_count = 0;
 }
 
-// Moves *at past characters of this class. The end of the line is of none, which bounds it.
+// Moves *at past characters of this class. CR and LF belong to no class, so the line bounds the
+// loop.
 static inline struct slice take(const char **at, enum char_class class)
 {
     const char *p = *at;
@@ -56,8 +57,8 @@ static inline struct slice take(const char **at, enum char_class class)
     return taken;
 }
 
-// The same for field values, which are most of a head: eight bytes at a time while none is a
-// control.
+// The same for a field value, eight bytes at a time while none is a control: most bytes of a head
+// are values.
 static inline struct slice take_value(const char **at, const char *end)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);

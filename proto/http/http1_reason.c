@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "http1.h"
 
-// The phrases of RFC 9110 §15 and its neighbours, for those that people see.
+// Phrases of RFC 9110 §15 and of other RFCs, for the statuses that people see.
 static const struct {
     uint16_t status;
     const char *reason;

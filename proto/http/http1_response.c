@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Response heads. A service's odd ways are mended where they have one meaning only: whoever stands
-// behind us gets a clean head, so there is nobody to take it otherwise. Requests are not mended
-// (http1_head.c): somebody else may have read them before us.
+// Response heads. Deviations of a service with only one meaning are repaired: the recipient gets a
+// clean head and cannot read it differently. Requests are not repaired (http1_head.c), because
+// another proxy may have read them differently before us.
 #include <limits.h>
 #include "http1_internal.h"
 
@@ -9,17 +9,18 @@ enum {
     EMPTY_LINES_MAX = 8 // before the status line
 };
 
-// A whole head, from its status line to the empty line; each line is known to end with LF.
+// A cursor in a whole head, from the status line to the empty line. Each line is known to end with
+// LF.
 struct reader {
-    const char *start; // of the bytes that came, from which faults are counted
+    const char *start; // of the input; the origin of http1_fault.at
     const char *p, *end;
-    bool folded; // a value holds folds
+    bool folded; // a value contains obs-fold
     struct http1_fault fault;
 };
 
-static int fail(struct reader *r, int error, const char *at, const char *what)
+static int fail(struct reader *r, int error, const char *at, const char *phrase)
 {
-    r->fault = (struct http1_fault){.at = (size_t)(at - r->start), .what = what};
+    r->fault = (struct http1_fault){.at = (size_t)(at - r->start), .phrase = phrase};
     return error;
 }
 
@@ -46,21 +47,21 @@ static bool take_end(struct reader *r)
 
 static int fail_in_text(struct reader *r)
 {
-    const char *what = *r->p == '\r' ? "a CR without LF"
-                       : *r->p == 0  ? "a NUL"
-                                     : "a control character";
-    return fail(r, HTTP1_E_SYNTAX, r->p, what);
+    const char *phrase = *r->p == '\r' ? "a CR without LF"
+                         : *r->p == 0  ? "a NUL"
+                                       : "a control character";
+    return fail(r, HTTP1_E_SYNTAX, r->p, phrase);
 }
 
-// HTTP-version SP status-code [ SP reason-phrase ]. Any white space passes for a space, the last
-// one is often left out, and a colon behind the status is part of no status.
+// HTTP-version SP status-code [ SP reason-phrase ]. Accepts any white space for SP, none at the end
+// (§4 demands it), and skips a colon after the status.
 static int take_status_line(struct reader *r, struct http_head *head)
 {
     int error = http1_take_version(&r->p, r->end, head);
     if (error == HTTP1_E_VERSION)
         return fail(r, error, r->p, "a version other than HTTP/1.x");
     if (error)
-        return fail(r, error, r->p, "no HTTP/1.1 at its beginning");
+        return fail(r, error, r->p, "no HTTP version");
     const char *behind = r->p;
     skip_space(r);
     const char *status = r->p;
@@ -81,7 +82,7 @@ static int take_name(struct reader *r, struct slice *name)
     const char *start = r->p;
     *name = take(&r->p, CHAR_TOKEN);
     if (name->len > 0)
-        skip_space(r); // RFC 9112 §5.1: to be removed
+        skip_space(r); // RFC 9112 §5.1: a proxy must remove it
     if (*r->p == ':' && name->len > 0) {
         r->p++;
         return 0;
@@ -92,10 +93,10 @@ static int take_name(struct reader *r, struct slice *name)
         return fail(r, HTTP1_E_SYNTAX, start, "a field without a name");
     if (*r->p == '\n' || (r->p[0] == '\r' && r->p[1] == '\n'))
         return fail(r, HTTP1_E_SYNTAX, start, "a field line without a colon");
-    return fail(r, HTTP1_E_SYNTAX, r->p, "a character that no field name has");
+    return fail(r, HTTP1_E_SYNTAX, r->p, "an invalid character in a field name");
 }
 
-// Without space at both ends, folds that are all space included.
+// Trims white space and folds at both ends.
 static struct slice trim_folded(struct slice s)
 {
     while (s.len > 0 && (is_space(s.p[0]) || s.p[0] == '\r' || s.p[0] == '\n'))
@@ -106,7 +107,7 @@ static struct slice trim_folded(struct slice s)
     return s;
 }
 
-// A value goes on in the next line if that begins with white space (obs-fold).
+// Takes a value, which continues on the next line if that begins with white space (obs-fold).
 static int take_folded_value(struct reader *r, struct slice *value)
 {
     const char *start = r->p;
@@ -129,7 +130,7 @@ static int take_fields(struct reader *r, size_t max, struct http_head *head)
         max = MESSAGE_FIELDS_CAP;
     while (*r->p != '\n' && !(r->p[0] == '\r' && r->p[1] == '\n')) {
         if (head->field_count >= max)
-            return fail(r, HTTP1_E_TOO_MANY_FIELDS, r->p, "more fields than are taken");
+            return fail(r, HTTP1_E_TOO_MANY_FIELDS, r->p, "too many fields");
         struct field *f = &head->fields[head->field_count++];
         int error = take_name(r, &f->name);
         if (!error)
@@ -140,10 +141,10 @@ static int take_fields(struct reader *r, size_t max, struct http_head *head)
     return 0;
 }
 
-// Each fold becomes a space (RFC 9112 §5.2), in place.
+// Replaces each fold with a space (RFC 9112 §5.2), in place.
 static struct slice unfold(struct slice value)
 {
-    char *to = (char *)(uintptr_t)value.p; // of the buffer that we were given to write in
+    char *to = (char *)(uintptr_t)value.p; // in the caller's buffer, which is writable
     size_t len = 0;
     if (value.len == 0 || !memchr(value.p, '\n', value.len))
         return value;
@@ -154,15 +155,15 @@ static struct slice unfold(struct slice value)
             continue;
         }
         while (is_space(to[len - 1]))
-            len--; // a value does not begin with a fold
+            len--; // stops: a trimmed value does not begin with a fold
         while (is_space(value.p[i]) || value.p[i] == '\r' || value.p[i] == '\n')
-            i++; // nor end with one
+            i++; // stops: nor does it end with one
         to[len++] = ' ';
     }
     return slice_of(value.p, len);
 }
 
-// RFC 9110 §15.2.2, §15.5.22.
+// Upgrade has this meaning in a 101 and a 426 only (RFC 9110 §15.2.2, §15.5.22).
 static struct slice upgrade_of(const struct http_head *head)
 {
     if (head->status != 101 && head->status != 426)
@@ -182,10 +183,10 @@ static int read_head(struct reader *r, const struct http1_limits *limits, struct
     if (!error && !http1_is_bodyless(head->status)) {
         error = http1_field_framing(head, true, &framing, &cause);
         if (error)
-            return fail(r, error, cause.at, cause.what);
+            return fail(r, error, cause.at, cause.phrase);
     }
     if (!error && head->status == 101 && upgrade_of(head).len == 0)
-        error = fail(r, HTTP1_E_SYNTAX, r->start, "a 101 that does not say to what it switches");
+        error = fail(r, HTTP1_E_SYNTAX, r->start, "a 101 without Upgrade");
     if (error)
         return error;
     head->folded = r->folded;
@@ -203,7 +204,7 @@ void http1_unfold(struct http_head *head)
     head->folded = false;
 }
 
-// The bytes of empty lines before the status line.
+// The length of the empty lines before the status line.
 static size_t empty_lines(const char *buf, size_t len)
 {
     size_t at = 0;
@@ -216,8 +217,7 @@ static size_t empty_lines(const char *buf, size_t len)
     return at;
 }
 
-// Looks for the empty line that ends the head, from *scanned on. Returns the bytes up to its end, 0
-// when it isn't there yet, or HTTP1_E_HEAD_TOO_LARGE.
+// http1_find_end for lines that may end with a bare LF.
 static int find_end(struct slice in, size_t *scanned, size_t limit)
 {
     if (limit > INT_MAX)
@@ -245,14 +245,14 @@ static int parse(const char *buf, size_t len, size_t *scanned, const struct http
     struct slice in = slice_of(buf + skipped, len - skipped);
     r->start = buf;
     r->p = in.p;
-    // An upstream that greets in another protocol is not waited for.
+    // Refuse another protocol at its first bytes: SSH and others greet first.
     if (memcmp(in.p, name, in.len < 5 ? in.len : 5) != 0 && !(in.len == 1 && *in.p == '\r'))
-        return fail(r, HTTP1_E_SYNTAX, in.p, "no HTTP/1.1 at its beginning");
+        return fail(r, HTTP1_E_SYNTAX, in.p, "no HTTP version");
     size_t behind = *scanned > skipped ? *scanned - skipped : 0;
     int size = find_end(in, &behind, limits->head_bytes);
     *scanned = behind + skipped;
     if (size < 0)
-        return fail(r, size, in.p + behind, "more bytes than are taken of a head");
+        return fail(r, size, in.p + behind, "head too large");
     r->end = in.p + size;
     return size > 0 ? size + (int)skipped : 0;
 }
@@ -292,5 +292,5 @@ bool http1_explain_response(struct slice bytes, const struct http1_limits *limit
     if (size > 0)
         (void)read_head(&r, limits, &head);
     *fault = r.fault;
-    return r.fault.what != NULL;
+    return r.fault.phrase != NULL;
 }

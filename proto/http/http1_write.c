@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Heads, chunk sizes and trailers as bytes. Sizes are reckoned first, so that the writing needs no
-// checks.
+// Writers of heads, chunk sizes and trailers. Each computes the size first, so that the writing
+// needs no checks.
 #include <assert.h>
 #include "http1.h"
 
@@ -26,7 +26,7 @@ static size_t fields_size(const struct http_head *head, bool without_host)
     return size;
 }
 
-// The field lines and the empty line.
+// Writes the field lines and the empty line.
 static char *put_fields(char *at, const struct http_head *head, bool without_host)
 {
     for (size_t i = 0; i < head->field_count; i++) {
@@ -43,7 +43,7 @@ static char *put_fields(char *at, const struct http_head *head, bool without_hos
 
 size_t http1_write_request(char *out, size_t cap, const struct http_head *head)
 {
-    // absolute-form without a path: the target is the query, of the path "/" (RFC 9112 §3.2.1)
+    // The target is "?QUERY" for an absolute-form without a path: prepend "/" (RFC 9112 §3.2.1).
     bool lacks_path = head->target.len > 0 && head->target.p[0] == '?';
     size_t size = head->method.len + head->target.len + head->authority.len + (lacks_path ? 1 : 0) +
                   sizeof("  HTTP/1.1\r\nHost: \r\n") - 1 + fields_size(head, true);

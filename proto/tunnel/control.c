@@ -34,15 +34,15 @@ enum {
     MEMBERS
 };
 
-// What a string may be, since it is shown to people, kept, or compared.
+// The form of a string: each is shown to people, stored, or compared.
 enum form {
-    FORM_TEXT,  // a sentence: no controls
+    FORM_TEXT,  // UTF-8 without controls
     FORM_ASCII, // printable ASCII
     FORM_CODE,  // private_is_code
-    FORM_URL,   // http:// or https://, then a host and perhaps a port
+    FORM_URL,   // http:// or https://, a host, optionally a port
 };
 
-// Where a string member lives; numbers (version, id) have no size.
+// Where a member is stored; numbers (version, id) have no size.
 static const struct member {
     const char *key;
     size_t offset, size;
@@ -72,7 +72,7 @@ static const struct member {
 
 #define BIT(m) (1u << (m))
 
-// A name that is asked for may be anything, and is refused; one that is given may not.
+// `labels` must be DNS labels. The name in a bind need not be one: the relay refuses it by itself.
 static const struct rule {
     const char *type;
     unsigned required, optional, labels;
@@ -89,7 +89,7 @@ enum {
     RULES = sizeof(rules) / sizeof(rules[0])
 };
 
-// The bytes of the UTF-8 sequence at p, its controls among them; 0 when it is none (RFC 3629 §4).
+// The length of the UTF-8 sequence at p; 0 when it is malformed (RFC 3629 §4).
 static size_t utf8_length(const unsigned char *p, size_t left)
 {
     size_t len = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
@@ -115,7 +115,7 @@ static bool is_utf8(struct slice s)
     return true;
 }
 
-// No C0 control, DEL, or C1 control, which some terminals obey too. The text is UTF-8.
+// Whether UTF-8 text fits in `size` and has no C0 control, DEL or C1 control, which terminals obey.
 static bool has_no_controls(const char *s, size_t size)
 {
     size_t len = strlen(s);
@@ -137,7 +137,7 @@ static bool is_printable(struct slice text)
     return true;
 }
 
-// One label of a name, in lower case (docs/protocol.md §5).
+// Whether a text is a DNS label in lower case (docs/protocol.md §5).
 static bool is_label(struct slice text)
 {
     for (size_t i = 0; i < text.len; i++)
@@ -147,8 +147,8 @@ static bool is_label(struct slice text)
     return text.len > 0 && text.p[0] != '-' && text.p[text.len - 1] != '-';
 }
 
-// A host and perhaps a port, and a slash at the end. People copy it to where a shell reads it: of
-// all that a host may be by RFC 3986 nothing else.
+// Whether a text is a URL of a host, an optional port and an optional final slash. People paste it
+// into shells, so the characters of sub-delims (RFC 3986 §2.2) and escapes are not allowed.
 static bool is_url(struct slice text)
 {
     const char *mark = text.len > 7 ? memchr(text.p, ':', text.len) : NULL;
@@ -178,34 +178,34 @@ static bool has_form(struct slice text, enum form form)
     return false;
 }
 
-static int parse_member(const cJSON *item, unsigned m, struct control_message *h)
+static int parse_member(const cJSON *item, unsigned m, struct control_message *message)
 {
-    char *base = (char *)h + members[m].offset;
+    char *base = (char *)message + members[m].offset;
     if (!item)
         return CONTROL_E_MEMBER;
     if (m == M_VERSION) {
         if (!cJSON_IsNumber(item) || item->valueint < 0 ||
             item->valuedouble != (double)item->valueint)
             return CONTROL_E_MEMBER;
-        h->version = (uint32_t)item->valueint;
+        message->version = (uint32_t)item->valueint;
         return 0;
     }
     if (!cJSON_IsString(item))
         return CONTROL_E_MEMBER;
     if (m == M_ID) {
-        bool number = slice_to_u64(slice_str(item->valuestring), &h->id);
-        return number && h->id > 0 ? 0 : CONTROL_E_MEMBER;
+        bool number = slice_to_u64(slice_str(item->valuestring), &message->id);
+        return number && message->id > 0 ? 0 : CONTROL_E_MEMBER;
     }
     if (!has_no_controls(item->valuestring, members[m].size) ||
         !has_form(slice_str(item->valuestring), members[m].form))
         return CONTROL_E_MEMBER;
-    if ((rules[h->type].labels & BIT(m)) && !is_label(slice_str(item->valuestring)))
+    if ((rules[message->type].labels & BIT(m)) && !is_label(slice_str(item->valuestring)))
         return CONTROL_E_MEMBER;
     memcpy(base, item->valuestring, strlen(item->valuestring) + 1);
     return 0;
 }
 
-static int parse_object(const cJSON *object, struct control_message *h)
+static int parse_object(const cJSON *object, struct control_message *message)
 {
     const cJSON *type = cJSON_GetObjectItemCaseSensitive(object, "type");
     unsigned t = 0;
@@ -215,23 +215,23 @@ static int parse_object(const cJSON *object, struct control_message *h)
         t++;
     if (t == RULES)
         return CONTROL_E_TYPE;
-    h->type = (enum control_type)t;
+    message->type = (enum control_type)t;
     for (unsigned m = 0; m < MEMBERS; m++) {
         if (!((rules[t].required | rules[t].optional) & BIT(m)))
             continue;
         const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, members[m].key);
         if (!item && (rules[t].optional & BIT(m)))
             continue;
-        int error = parse_member(item, m, h);
+        int error = parse_member(item, m, message);
         if (error)
             return error;
     }
-    if ((rules[t].required & BIT(M_VERSION)) && h->version != CONTROL_VERSION)
+    if ((rules[t].required & BIT(M_VERSION)) && message->version != CONTROL_VERSION)
         return CONTROL_E_VERSION;
     return 0;
 }
 
-// cJSON ends its strings at a zero, and would let pass what comes behind one.
+// Whether any string may hold a zero: cJSON would end the string there and accept the rest unseen.
 static bool has_zero(struct slice json)
 {
     static const char escaped[] = "u0000";
@@ -242,12 +242,12 @@ static bool has_zero(struct slice json)
             continue;
         if (json.len - i > 5 && memcmp(json.p + i + 1, escaped, 5) == 0)
             return true;
-        i++; // what is escaped, another backslash perhaps
+        i++; // skip the escaped character, which may be a backslash
     }
     return false;
 }
 
-// Whether nothing but white space is left of the text.
+// Whether only white space follows `end` in the text.
 static bool is_only_space(struct slice json, const char *end)
 {
     const char *last = json.p + json.len;
@@ -256,52 +256,52 @@ static bool is_only_space(struct slice json, const char *end)
     return end == last;
 }
 
-bool control_owner_is_valid(const struct control_message *h)
+bool control_owner_is_valid(const struct control_message *message)
 {
-    const char *s = h->owner;
+    const char *s = message->owner;
     return strspn(s, "0123456789abcdefABCDEF") == CONTROL_OWNER_DIGITS && !s[CONTROL_OWNER_DIGITS];
 }
 
-int control_parse(struct slice json, struct control_message *h)
+int control_parse(struct slice json, struct control_message *message)
 {
     const char *end = NULL;
-    *h = (struct control_message){0};
+    *message = (struct control_message){0};
     if (json.len == 0 || has_zero(json) || !is_utf8(json))
         return CONTROL_E_JSON;
     cJSON *object = cJSON_ParseWithLengthOpts(json.p, json.len, &end, 0);
     bool sound = cJSON_IsObject(object) && is_only_space(json, end);
-    int error = sound ? parse_object(object, h) : CONTROL_E_JSON;
+    int error = sound ? parse_object(object, message) : CONTROL_E_JSON;
     cJSON_Delete(object);
     return error;
 }
 
-static bool add_member(cJSON *object, unsigned m, const struct control_message *h)
+static bool add_member(cJSON *object, unsigned m, const struct control_message *message)
 {
-    const char *base = (const char *)h + members[m].offset;
+    const char *base = (const char *)message + members[m].offset;
     if (m == M_VERSION)
-        return cJSON_AddNumberToObject(object, members[m].key, h->version) != NULL;
+        return cJSON_AddNumberToObject(object, members[m].key, message->version) != NULL;
     if (m == M_ID) {
         char digits[24];
-        (void)snprintf(digits, sizeof(digits), "%llu", (unsigned long long)h->id);
+        (void)snprintf(digits, sizeof(digits), "%llu", (unsigned long long)message->id);
         return cJSON_AddStringToObject(object, members[m].key, digits) != NULL;
     }
     return cJSON_AddStringToObject(object, members[m].key, base) != NULL;
 }
 
-static bool is_present(unsigned m, const struct control_message *h)
+static bool is_present(unsigned m, const struct control_message *message)
 {
-    return m == M_ID ? h->id != 0
-                     : members[m].size > 0 && ((const char *)h)[members[m].offset] != 0;
+    return m == M_ID ? message->id != 0
+                     : members[m].size > 0 && ((const char *)message)[members[m].offset] != 0;
 }
 
-int control_write(char *out, size_t cap, const struct control_message *h)
+int control_write(char *out, size_t cap, const struct control_message *message)
 {
-    const struct rule *rule = &rules[h->type];
+    const struct rule *rule = &rules[message->type];
     cJSON *object = cJSON_CreateObject();
     bool ok = object && cJSON_AddStringToObject(object, "type", rule->type);
     for (unsigned m = 0; ok && m < MEMBERS; m++)
-        if ((rule->required & BIT(m)) || ((rule->optional & BIT(m)) && is_present(m, h)))
-            ok = add_member(object, m, h);
+        if ((rule->required & BIT(m)) || ((rule->optional & BIT(m)) && is_present(m, message)))
+            ok = add_member(object, m, message);
     char *text = ok ? cJSON_PrintUnformatted(object) : NULL;
     size_t len = text ? strlen(text) : 0;
     int result = CONTROL_E_MEMORY;

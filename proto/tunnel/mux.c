@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The session: its beginning and end, what both sides announce, the flood budget.
+// The session: creation, the settings of both ends, shutdown.
 #include <stdlib.h>
 #include "mux_internal.h"
 
-// As long as one body needs one, a thousand visitors who leave are a thousand resets; the edge
-// limits aborts, not the mux.
+// Every visitor who leaves during a response costs one reset, so nghttp2's own limit on resets is
+// lifted. The public side limits aborts.
 enum {
     RESET_BURST = 1000000,
     RESET_RATE = 100000
@@ -26,7 +26,7 @@ const char *mux_strerror(int error)
     case MUX_E_MEMORY: return "out of memory";
     case MUX_E_FULL: return "too many streams";
     case MUX_E_HEAD: return "a head over its limit";
-    case MUX_E_FLOOD: return "a flood of frames that bring nothing";
+    case MUX_E_FLOOD: return "a flood of frames that carry no exchange";
     }
     return "no error";
 }
@@ -51,7 +51,7 @@ static int session_begin(struct mux *m)
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 2 * m->limits.streams},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, MUX_WINDOW_START},
     };
-    size_t first = m->role == MUX_AGENT ? 1 : 0; // only a client says ENABLE_PUSH
+    size_t first = m->role == MUX_AGENT ? 1 : 0; // only a client sends ENABLE_PUSH
     if (nghttp2_submit_settings(m->session, NGHTTP2_FLAG_NONE, settings + first, 3 - first))
         return MUX_E_MEMORY;
     int32_t window = m->limits.unread < INT32_MAX ? (int32_t)m->limits.unread : INT32_MAX;
@@ -152,7 +152,7 @@ void mux_drain(struct mux *m)
 {
     m->draining = true;
     if (m->role == MUX_RELAY)
-        return; // a server says GOAWAY; from a client it would cut off what it has queued itself
+        return; // a client's GOAWAY would drop the requests that nghttp2 has queued
     (void)nghttp2_submit_goaway(m->session, NGHTTP2_FLAG_NONE,
                                 nghttp2_session_get_last_proc_stream_id(m->session),
                                 NGHTTP2_NO_ERROR, NULL, 0);

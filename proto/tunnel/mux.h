@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Many exchanges over one pipe: HTTP/2 by nghttp2, the relay as its client, the agent as its server
-// (docs/protocol.md §4). nghttp2's own checks of HTTP messages are off; `fields_check` is ours.
-// Data moves only against credit, both ways.
+// Many exchanges over one pipe: HTTP/2 by nghttp2 with the relay as client and the agent as server
+// (docs/protocol.md §4). nghttp2's checks of HTTP messages are off: the handler calls fields_check.
+// Bodies move against credit in both directions.
 #pragma once
 #include "proto/http/message.h"
 
@@ -14,36 +14,36 @@ enum mux_role {
 };
 
 enum mux_error {
-    MUX_E_PROTOCOL = -1, // the peer broke HTTP/2, or says that we did: the mux is dead
+    MUX_E_PROTOCOL = -1, // the peer broke HTTP/2, or claims that we did: the mux is dead
     MUX_E_MEMORY = -2,
-    MUX_E_FULL = -3,  // no more streams now (MUX_STREAMS_MAX, or unread bytes at their cap)
+    MUX_E_FULL = -3,  // too many heads wait to be sent
     MUX_E_HEAD = -4,  // a head of ours is over MUX_HEAD_MAX or MUX_FIELD_MAX, or has more fields
                       // than the peer takes: nothing was sent
-    MUX_E_FLOOD = -5, // the peer said too much that brings nothing: the mux is dead
+    MUX_E_FLOOD = -5, // the peer's flood budget is spent: the mux is dead
 };
 
 const char *mux_strerror(int error);
 
 enum {
-    MUX_STREAMS_MAX = 1024,             // at once
-    MUX_WINDOW_START = 64 * 1024 - 1,   // of a stream
-    MUX_WINDOW_MAX = 1024 * 1024,       // to which it grows as its reader drains
-    MUX_GROW_AFTER = 256 * 1024,        // bytes that a reader has drained before the first growth
-    MUX_UNREAD_MAX = 16 * 1024 * 1024,  // received and not drained, all streams together
-    MUX_SEND_MAX = 64 * 1024,           // that a stream takes to send: its credit to start with
+    MUX_STREAMS_MAX = 1024,             // concurrent streams of a relay
+    MUX_WINDOW_START = 64 * 1024 - 1,   // receive window of a new stream
+    MUX_WINDOW_MAX = 1024 * 1024,       // the window grows up to this as its reader drains
+    MUX_GROW_AFTER = 256 * 1024,        // bytes drained before the window first grows
+    MUX_UNREAD_MAX = 16 * 1024 * 1024,  // received and not credited, all streams together
+    MUX_SEND_MAX = 64 * 1024,           // a stream's send queue, and so the sender's first credit
     MUX_HEAD_MAX = 96 * 1024,           // names and values of a head
-    MUX_FIELD_MAX = 64 * 1024,          // a name or a value: more is a breach for nghttp2's HPACK
-    MUX_HEADS_MAX = 2 * 1024 * 1024,    // heads that wait to be sent, by RFC 7541 §4.1's measure
-    MUX_FLOOD_BUDGET = 10 * 1000,       // of the peer (proto/tunnel/flood_budget.h)
+    MUX_FIELD_MAX = 64 * 1024,          // a name or a value; nghttp2 fails the session beyond it
+    MUX_HEADS_MAX = 2 * 1024 * 1024,    // heads that wait to be sent, sized as in RFC 7541 §4.1
+    MUX_FLOOD_BUDGET = 10 * 1000,       // what the peer may spend (flood_budget.h)
     MUX_IDS_MAX = 0x40000000 - 0x10000, // the last stream id that a relay uses
 };
 
-// What may be chosen for one mux; mux_default_limits has the values above.
+// The limits of one mux; mux_default_limits has the values above.
 struct mux_limits {
-    uint32_t streams; // at once; an agent takes twice as many
-    uint32_t window;  // of a stream, to which it grows; at least MUX_WINDOW_START
-    size_t unread;    // at least MUX_WINDOW_START
-    size_t heads;     // that wait; the last may go beyond by its own size
+    uint32_t streams; // MUX_STREAMS_MAX; an agent accepts twice as many
+    uint32_t window;  // MUX_WINDOW_MAX; at least MUX_WINDOW_START
+    size_t unread;    // MUX_UNREAD_MAX; at least MUX_WINDOW_START
+    size_t heads;     // MUX_HEADS_MAX; the last head may exceed it
     uint32_t flood_budget;
     uint32_t ids;
 };
@@ -56,107 +56,107 @@ enum mux_reset {
     MUX_RESET_REFUSED = 7,
     MUX_RESET_CANCEL = 8,
     MUX_RESET_CALM = 11,
-    MUX_RESET_UNWANTED = 254, // never on the wire: NO_ERROR behind a whole response (RFC 9113 §8.1)
-    MUX_RESET_LOST = 255,     // never on the wire: the link under the mux is gone
+    MUX_RESET_UNWANTED = 254, // not on the wire: NO_ERROR after a whole response (RFC 9113 §8.1)
+    MUX_RESET_LOST = 255,     // not on the wire: the link under the mux is gone
 };
 
-// What happens on a stream. Called from inside mux_recv (head, data, end, closed) and mux_send
-// (drained, closed).
+// The events of streams. mux_recv calls head, data, end and closed; mux_send calls drained and
+// closed. A handler may call the mux, but neither of these two.
 struct mux_handler {
-    // A head: of a request (agent: the stream is new; set its user here) or of a response, 1xx
-    // included. `end`: no body follows. Heads and trailers are the handler's to change during the
-    // call, the bytes that they point to as well.
+    // The head of a request (agent: the stream is new; set its user here) or of a response, 1xx
+    // included. `end`: no body follows. The handler may change heads and trailers during the call,
+    // and the bytes that they point to.
     void (*head)(void *ctx, struct mux_stream *s, struct http_head *head, bool end);
-    // Bytes of the body: owed to mux_credit once they are drained.
+    // Bytes of the body. The handler owes mux_credit for them.
     void (*data)(void *ctx, struct mux_stream *s, const char *bytes, size_t len);
+    // The peer has finished its direction; `trailers` is NULL when there are none.
     void (*end)(void *ctx, struct mux_stream *s, struct http_head *trailers);
-    // `len` of the bytes given to mux_data have left: the sender may give as many more.
+    // `len` bytes given to mux_data were sent: the sender may give as many more.
     void (*drained)(void *ctx, struct mux_stream *s, size_t len);
-    // The stream is over and invalid after this call; `reset` is 0 when both directions had ended.
-    // Not called after mux_forget.
+    // The stream is over and invalid after this call; `reset` is 0 when both directions had
+    // finished. Not called after mux_reset.
     void (*closed)(void *ctx, struct mux_stream *s, uint32_t reset);
-    // As much is unread as may be: the stream that is to be reset for it. NULL: the fullest.
+    // Chooses the stream to reset when the unread bytes exceed their limit. NULL: the fullest.
     struct mux_stream *(*overfull)(void *ctx, struct mux *m);
 };
 
-// NULL when out of memory. `limits` NULL: the defaults. `handler` and `ctx` must outlive it.
+// NULL when out of memory. `limits` NULL: the defaults. `handler` and `ctx` must outlive the mux.
 struct mux *mux_new(enum mux_role role, const struct mux_limits *limits,
                     const struct mux_handler *handler, void *ctx);
-// Frees it and all its streams, without calling the handler.
+// Frees the mux and all its streams without calling the handler.
 void mux_free(struct mux *m);
-// The link is gone: the handler hears `closed` with MUX_RESET_LOST for every stream. Then only
-// mux_free is of use.
+// The link is gone: calls `closed` with MUX_RESET_LOST for every stream. Only mux_free is legal
+// afterwards.
 void mux_link_lost(struct mux *m);
 
-// What the peer understands besides (docs/protocol.md §2). Nothing before it is announced.
+// Features that the peer announced (docs/protocol.md §2); none before its greeting.
 struct mux_peer {
-    bool spelling; // `adit-case`: how names are spelled
-    bool fields;   // heads of MESSAGE_FIELDS_CAP fields, not just MESSAGE_FIELDS_DEFAULT
-    bool visitors; // `adit-visitor`: which visitor's connection a request came on
+    bool spelling; // adit-case: the spelling of names
+    bool fields;   // heads of MESSAGE_FIELDS_CAP fields instead of MESSAGE_FIELDS_DEFAULT
+    bool visitors; // adit-visitor: the visitor's connection that a request came on
 };
 void mux_set_peer(struct mux *m, const struct mux_peer *peer);
 const struct mux_peer *mux_peer(const struct mux *m);
+const struct mux_peer *mux_stream_peer(const struct mux_stream *s);
 
-// Takes from the budget of what brings nothing (proto/tunnel/flood_budget.h), for what comes beside
-// the frames. False: there is none left, the peer floods.
+// Charges the peer's flood budget for something outside of HTTP/2 frames (flood_budget.h). False:
+// the budget is spent.
 bool mux_charge(struct mux *m, uint32_t cost);
 
-// Feeds bytes of the peer. Returns 0 or a mux_error. Of a breach of HTTP/2 only the next mux_send
-// may tell: nothing that comes after it is heeded.
+// Feeds bytes from the peer. Returns 0 or a mux_error. nghttp2 may report a breach of HTTP/2 only
+// in the next mux_send; bytes after the breach are ignored.
 int mux_recv(struct mux *m, const char *bytes, size_t len);
-// Writes what is to be sent, at most `cap` bytes. Returns their number (0: nothing to send now) or
-// a mux_error.
+// Writes at most `cap` bytes to send. Returns their number (0: nothing to send now) or a mux_error.
 int mux_send(struct mux *m, char *out, size_t cap);
-// Whether mux_send may have something.
+// Whether mux_send may write something.
 bool mux_wants_send(const struct mux *m);
-// Streams that are open, and bytes received on them and not drained.
+// To be called regularly with the time since the last call: refills the flood budget.
+void mux_tick(struct mux *m, uint64_t elapsed_ms);
+
+// Open streams, and bytes that were received and not credited.
 size_t mux_stream_count(const struct mux *m);
 size_t mux_unread(const struct mux *m);
 size_t mux_stream_unread(const struct mux_stream *s);
-// Relay: mux_open would refuse, as there are as many streams as there may be.
+// Relay: mux_open would refuse because all streams are in use, or because of unread bytes.
 bool mux_is_full(const struct mux *m);
-// Relay: the same, as much is unread as may be.
 bool mux_unread_is_full(const struct mux *m);
-// All streams, one after the other: the one behind `s`, the first for NULL; NULL at the end.
+// The stream after `s` in a list of all; the first for NULL. NULL at the end.
 struct mux_stream *mux_next(const struct mux *m, const struct mux_stream *s);
-// To be called now and then, with the time since the last call.
-void mux_tick(struct mux *m, uint64_t elapsed_ms);
-// Relay: the stream ids are used up, none will begin any more.
+// Relay: the stream ids are used up; mux_open refuses from now on.
 bool mux_ids_exhausted(const struct mux *m);
-// No stream will begin any more; those that run may end. An agent tells its relay (GOAWAY); a relay
-// just begins none.
+// Begins no more streams and lets the open ones finish. An agent sends GOAWAY; a relay only stops
+// opening.
 void mux_drain(struct mux *m);
 
-// Relay: begins a request. `end`: it has no body. Returns NULL when full, spent, draining or dead,
-// when too many heads wait unsent, when the head is too large, or when out of memory.
+// Relay: begins a request. `end`: it has no body. Returns NULL when full, out of ids, draining or
+// dead, when too many heads wait to be sent, when the head is too large, or when out of memory.
 struct mux_stream *mux_open(struct mux *m, const struct http_head *head, bool end, void *user);
-// Agent: sends a response head: a 1xx (then another follows) or the final one. Returns 0 or a
-// mux_error: MUX_E_FULL for a 1xx when too many heads wait unsent.
+// Agent: sends a response head, 1xx (more heads follow) or final. Returns 0 or a mux_error:
+// MUX_E_FULL for a 1xx when too many heads wait to be sent.
 int mux_respond(struct mux_stream *s, const struct http_head *head, bool end);
-// The same of a head that is not quite as it goes: large as it may be, it need not be copied.
+// The same with replacements for parts of the head, which saves a copy of it.
 struct mux_response {
-    const struct http_head *head; // without its status and upgrade
+    const struct http_head *head; // its status and upgrade are ignored
     uint16_t status;
     struct slice upgrade;
-    struct slice date; // to be added; empty: none
+    struct slice date; // a Date to add; empty: none
     bool end;
 };
 int mux_respond_as(struct mux_stream *s, const struct mux_response *response);
-// Bytes of a body. The caller keeps to its credit: MUX_SEND_MAX, and what `drained` gave back.
-// Returns 0 or MUX_E_MEMORY.
+// Queues a copy of body bytes. The caller keeps to its credit: MUX_SEND_MAX plus what `drained`
+// gave back. Ignored once the direction is finished or the stream closed. Returns 0 or
+// MUX_E_MEMORY.
 int mux_data(struct mux_stream *s, const char *bytes, size_t len);
-// The end of a body; `trailers` may be NULL.
+// Finishes our direction: END_STREAM follows the queued bytes and the trailers (NULL: none, else
+// copied). Returns 0, MUX_E_MEMORY or MUX_E_HEAD.
 int mux_finish(struct mux_stream *s, const struct http_head *trailers);
-// Agent: nobody takes the rest of this request, whose response was given whole. When that has left
-// the stream ends, and the relay hears MUX_RESET_UNWANTED.
+// Agent: takes no more of the request. Once the whole response was sent, resets the stream with
+// NO_ERROR (RFC 9113 §8.1), which the relay's handler sees as MUX_RESET_UNWANTED.
 void mux_stop_request(struct mux_stream *s);
-// `len` received bytes are drained: the peer may send as many more.
+// The reader has drained `len` received bytes: the peer may send as many more.
 void mux_credit(struct mux_stream *s, size_t len);
-// Ends the stream at once, both ways. The handler is not called for it any more; the stream is
-// invalid.
+// Ends both directions at once and frees the stream; the handler is not called for it any more.
 void mux_reset(struct mux_stream *s, enum mux_reset code);
 
 void mux_set_user(struct mux_stream *s, void *user);
 void *mux_user(const struct mux_stream *s);
-// What the peer of a stream understands.
-const struct mux_peer *mux_stream_peer(const struct mux_stream *s);

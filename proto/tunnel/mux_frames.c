@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-// What comes is given to nghttp2 frame by frame, each head in one piece: what brings nothing can be
-// counted then, nghttp2's count of CONTINUATIONs does not depend on how the bytes were cut, and a
-// session that has silently stopped listening is noticed.
+// Feeds nghttp2 frame by frame, each frame head in one piece. This lets us charge frames that carry
+// no exchange against the flood budget, makes nghttp2's limit on CONTINUATIONs independent of how
+// the bytes were cut, and reveals a session that silently ignores its input.
 #include "mux_internal.h"
 
 enum {
-    FRAME_MAX = 16 * 1024, // SETTINGS_MAX_FRAME_SIZE's default
-    BYTES_PER_CHARGE = 64, // of a frame that brings nothing count as much as the frame itself
+    BYTES_PER_CHARGE = 64, // payload that costs as much as the frame itself
 };
 
 struct frame {
@@ -22,7 +21,7 @@ static struct frame parse_head(const uint8_t *p)
                           (int32_t)(id & INT32_MAX)};
 }
 
-// Whether the frame is part of an exchange, as far as its head tells.
+// Whether the frame belongs to an exchange, judged by its head alone.
 static bool is_part_of_exchange(struct mux *m, const struct frame *f)
 {
     bool known = mux_stream_by_id(m, f->id) != NULL;
@@ -35,8 +34,8 @@ static bool is_part_of_exchange(struct mux *m, const struct frame *f)
     }
 }
 
-// A body beyond its window costs its stream. nghttp2 would see to that too, but then still knows a
-// stream to which it does not listen any more.
+// Resets a stream whose body exceeds its window (RFC 9113 §6.9). nghttp2 would ignore such a stream
+// but keep it, which is_always_announced could not tell from a dead session.
 static void enforce_window(struct mux *m, const struct frame *f)
 {
     struct mux_stream *s = f->type == NGHTTP2_DATA ? mux_stream_by_id(m, f->id) : NULL;
@@ -48,16 +47,16 @@ static void enforce_window(struct mux *m, const struct frame *f)
         mux_stream_reset(s, NGHTTP2_FLOW_CONTROL_ERROR);
 }
 
-// Counts what brings nothing. Body bytes of streams that are over are limited by the windows those
-// streams had.
+// Charges a frame that belongs to no exchange. Body bytes to closed streams are limited by the
+// windows that those streams had.
 static int charge_frame(struct mux *m, const struct frame *f)
 {
     bool work = is_part_of_exchange(m, f);
-    if (f->len > FRAME_MAX || f->type == NGHTTP2_PUSH_PROMISE) // nobody may push
+    if (f->len > MUX_FRAME_MAX || f->type == NGHTTP2_PUSH_PROMISE) // push is disabled
         return MUX_E_PROTOCOL;
     if (f->type == NGHTTP2_HEADERS && m->role == MUX_AGENT && f->id > m->last_id) {
         m->last_id = f->id;
-        if (m->draining) // what began behind our GOAWAY is ignored without a reset
+        if (m->draining) // nghttp2 ignores streams begun after our GOAWAY and sends no reset
             m->stray += MUX_WINDOW_START;
     }
     if (work)
@@ -72,7 +71,7 @@ static int charge_frame(struct mux *m, const struct frame *f)
     return 0;
 }
 
-// Whether nghttp2 tells of such a frame as long as it listens at all.
+// Whether nghttp2, while its session is alive, calls on_begin_frame for this frame.
 static bool is_always_announced(struct mux *m, const struct frame *f)
 {
     switch (f->type) {
@@ -97,8 +96,8 @@ static int feed(struct mux *m, const uint8_t *bytes, size_t len)
     return n == NGHTTP2_ERR_FLOODED || m->flood_budget.left < 0 ? MUX_E_FLOOD : MUX_E_PROTOCOL;
 }
 
-// A whole head and what is there of its payload: `len` bytes of which all or the head and a part
-// are of this frame. Returns how many were, or a mux_error.
+// Takes a whole frame head and as much of its payload as the `len` bytes hold. Returns the number
+// of bytes taken, or a mux_error.
 static int recv_frame(struct mux *m, const uint8_t *bytes, size_t len)
 {
     struct frame f = parse_head(bytes);
@@ -111,7 +110,8 @@ static int recv_frame(struct mux *m, const uint8_t *bytes, size_t len)
     m->frame_left = f.len - (n - MUX_FRAME_HEAD);
     m->frame_accepted = false;
     error = feed(m, bytes, n);
-    // Else its complaint is under way. Behind a GOAWAY and the last stream it need not listen.
+    // An ignored frame means that the session is dead and its GOAWAY under way. After a GOAWAY of
+    // its own and the last stream, want_read is false and ignoring is legal.
     if (!error && announced && !m->frame_accepted && nghttp2_session_want_read(m->session))
         error = MUX_E_PROTOCOL;
     return error ? error : (int)n;
@@ -125,7 +125,7 @@ static int recv_payload(struct mux *m, const uint8_t *bytes, size_t len)
     return error ? error : (int)n;
 }
 
-// A head that comes in pieces.
+// Takes a part of a frame head that came in pieces.
 static int recv_partial_head(struct mux *m, const uint8_t *bytes, size_t len)
 {
     size_t room = sizeof(m->frame_head) - m->frame_head_len;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What mux_recv.c and mux_send.c share. Nobody else includes this.
+// The state that the mux's files share: mux_stream.c lies at the bottom; mux_recv.c and mux_send.c
+// hold nghttp2's callbacks; mux_frames.c feeds it; mux.c is the session.
 #pragma once
 #include <nghttp2/nghttp2.h>
 #include "flood_budget.h"
@@ -7,10 +8,10 @@
 #include "proto/buf.h"
 #include "proto/list.h"
 
-// A copy of trailers that wait for the body before them: they are small, while a head is large.
+// A copy of trailers that wait until the body is sent. Not a struct http_head, which is large.
 struct mux_trailers {
     size_t count;
-    struct field fields[]; // which point behind the last of them
+    struct field fields[]; // their text lies after the last one, in the same block
 };
 
 struct mux_stream {
@@ -18,32 +19,33 @@ struct mux_stream {
     void *user;
     struct list_link in_streams, in_events;
     int32_t id;
-    uint32_t reset;     // why it closed
-    uint32_t window;    // of what we receive
-    uint32_t unread;    // received and not credited
-    uint64_t drained;   // by the reader since the window last grew
-    size_t drained_out; // sent since `drained` was last announced
+    uint32_t reset;     // the code with which it closed
+    uint32_t window;    // our receive window
+    uint32_t unread;    // bytes received and not credited
+    uint64_t drained;   // bytes credited since the window last grew
+    size_t drained_out; // bytes sent since the handler's `drained` was last called
     struct buf out;     // given to mux_data and not sent yet
     struct mux_trailers *trailers;
-    bool head_received;   // the final head has been received
-    bool peer_finished;   // the peer has ended its direction
-    bool head_sent;       // our final head was sent
-    bool finished;        // mux_finish was called, or the head had no body
-    bool end_stream_sent; // our END_STREAM has left
-    bool stop;            // mux_stop_request
-    bool deferred;        // nghttp2 waits for mux_data
-    bool closed;          // nghttp2 knows the stream no more
+    bool head_received;   // the final head, 1xx aside
+    bool peer_finished;   // END_STREAM was received
+    bool head_sent;       // our final head was given to nghttp2
+    bool finished;        // mux_finish was called, or our head had no body
+    bool end_stream_sent; // our END_STREAM was sent
+    bool stop;            // mux_stop_request was called
+    bool deferred;        // nghttp2 waits until mux_data resumes the body
+    bool closed;          // nghttp2 has forgotten the stream; `closed` is to be called
     bool queued;          // in mux->events
 };
 
-// A field as it is gathered: offsets into mux->text, which may move while it grows.
+// A received field: offsets into mux->text, which may move while it grows.
 struct mux_field_ref {
     uint32_t name, name_len, value, value_len;
 };
 
 enum {
-    MUX_FRAME_HEAD = 9,
-    MUX_FIELDS_BESIDE = 8, // pseudo-fields, adit-upgrade, adit-case
+    MUX_FRAME_HEAD = 9,        // RFC 9113 §4.1
+    MUX_FRAME_MAX = 16 * 1024, // SETTINGS_MAX_FRAME_SIZE's default, of both directions
+    MUX_FIELDS_BESIDE = 8,     // pseudo-fields, adit-upgrade, adit-case
 };
 
 struct mux {
@@ -53,10 +55,10 @@ struct mux {
     void *ctx;
     nghttp2_session *session;
     struct list streams;
-    struct list events; // streams whose drained or closed is to be announced
+    struct list events; // streams whose `drained` or `closed` is to be called
     size_t stream_count;
     size_t unread;
-    size_t heads; // bytes of those that nghttp2 has and has not sent
+    size_t heads; // size of the heads that nghttp2 has queued (mux_head_size)
     bool dead, draining;
     struct mux_peer peer;
     // the head being sent
@@ -64,22 +66,22 @@ struct mux {
     size_t nv_cap;
     struct buf spelling;
     // the frame being received
-    uint8_t frame_head[MUX_FRAME_HEAD]; // one that came in pieces
+    uint8_t frame_head[MUX_FRAME_HEAD]; // of a frame whose head came in pieces
     size_t frame_head_len;
     size_t frame_left;   // bytes of payload to come, or of the client's preface
-    bool frame_accepted; // nghttp2 has announced that it heeds the frame
-    int32_t last_id;     // agent: of the requests that came
-    uint64_t stray;      // bytes that may still be under way to streams that are over
+    bool frame_accepted; // nghttp2 called on_begin_frame for it
+    int32_t last_id;     // agent: the highest id of a request
+    uint64_t stray;      // body bytes that the peer may have sent to closed streams
     struct flood_budget flood_budget;
     // the head being received
     char *text;
     size_t text_len, text_cap;
     size_t ref_count;
-    bool head_broken;       // too large
-    struct http_head *head; // made with the first that comes
+    bool head_broken;       // too large, or a field without a name
+    struct http_head *head; // allocated with the first head
     struct mux_field_ref *refs;
     size_t ref_cap;
-    // where mux_send writes
+    // the output of mux_send
     char *out;
     size_t out_len, out_cap;
 };
@@ -89,16 +91,18 @@ void mux_set_send_callbacks(nghttp2_session_callbacks *callbacks);
 
 struct mux_stream *mux_stream_new(struct mux *m, int32_t id, void *user);
 void mux_stream_free(struct mux_stream *s);
-// The stream is over: what was unread of it counts no more, and `closed` is to be announced.
+// Marks the stream as closed: its unread bytes no longer count, and its `closed` event is queued.
 void mux_stream_close(struct mux_stream *s, uint32_t reset);
-// Ends a stream by a reset of ours. The handler hears of it when nghttp2 has returned, whether or
-// not the reset can be sent now.
+// Sends RST_STREAM and closes the stream. The handler's `closed` is called once nghttp2 has
+// returned. Does nothing when the stream is closed already.
 void mux_stream_reset(struct mux_stream *s, uint32_t code);
-// A stream with this window is over for us: what its peer sends before it knows is no flood.
+// Allows for the bytes that the peer may send to a stream with this window before it learns that
+// the stream is closed: they are no flood.
 void mux_expect_stray(struct mux *m, uint32_t window);
-// What a head counts for while it waits to be sent.
+// The size of a head that waits to be sent, measured as in RFC 7541 §4.1.
 size_t mux_head_size(const nghttp2_nv *nva, size_t count);
+// NULL when there is no such stream, or when it was reset.
 struct mux_stream *mux_stream_by_id(struct mux *m, int32_t id);
-// Notes that `s` has something to be announced after nghttp2 returns, and tells it.
+// Events wait until nghttp2 returns, since their handlers may free the stream.
 void mux_queue_event(struct mux_stream *s);
 void mux_dispatch_events(struct mux *m);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the peer sends: heads gathered out of HPACK, bodies, ends, resets.
+// nghttp2's callbacks for received frames: heads, bodies, trailers, resets.
 #include <stdlib.h>
 #include "mux_internal.h"
 
@@ -20,7 +20,7 @@ static bool text_reserve(struct mux *m, size_t more)
     return true;
 }
 
-// Room for one more field. Most heads are small.
+// Makes room for one more field; starts small, as most heads are.
 static bool ref_reserve(struct mux *m)
 {
     const size_t most = MESSAGE_FIELDS_CAP + MUX_FIELDS_BESIDE;
@@ -76,7 +76,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     (void)session;
     (void)frame;
     (void)flags;
-    if (m->head_broken) // perhaps a few bytes that unfold to millions of fields
+    if (m->head_broken) // a few bytes of HPACK may expand to millions of fields
         return flood_budget_spend(&m->flood_budget, 1) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
     if (name_len == 0 || !ref_reserve(m) || !text_reserve(m, name_len + value_len)) {
         m->head_broken = true;
@@ -118,7 +118,7 @@ static bool take_pseudo(struct slice name, struct slice value, struct http_head 
     return true;
 }
 
-// The gathered fields as a head. False when it is no sound head.
+// Builds the head from the received fields. False when it is malformed or too large.
 static bool take_head(const struct mux *m, struct http_head *head)
 {
     head_init(head);
@@ -165,7 +165,7 @@ static void recv_trailers(struct mux *m, struct mux_stream *s, struct http_head 
     m->handler->end(m->ctx, s, head->field_count ? head : NULL);
 }
 
-// A stream that has not begun for the handler is refused without its knowing.
+// Refuses a head. The handler never learns of a stream that it would have begun.
 static void refuse_head(struct mux *m, struct mux_stream *s, int32_t id, uint32_t code)
 {
     if (s) {
@@ -182,7 +182,7 @@ static int recv_headers(struct mux *m, const nghttp2_frame *frame)
     bool end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
     struct mux_stream *s = mux_stream_by_id(m, id);
     if (!s && (m->role == MUX_RELAY || frame->headers.cat != NGHTTP2_HCAT_REQUEST))
-        return 0; // forgotten
+        return 0; // of a stream that we have reset
     if (!m->head)
         m->head = malloc(sizeof(*m->head));
     struct http_head *head = m->head;
@@ -213,7 +213,7 @@ static int recv_headers(struct mux *m, const nghttp2_frame *frame)
     return 0;
 }
 
-// A goodbye lets the streams end that run; a complaint ends the mux.
+// GOAWAY with NO_ERROR lets the open streams finish; any other code ends the mux.
 static int recv_goaway(struct mux *m, const nghttp2_frame *frame)
 {
     m->draining = true;
@@ -255,9 +255,8 @@ static struct mux_stream *fullest_of(const struct mux *m)
     return fullest;
 }
 
-// When the tunnel is at its cap the stream pays that holds most of what is unread, or whose like
-// do.
-static void shed_fullest(struct mux *m)
+// Resets the stream that the handler chooses, or the one with the most unread bytes.
+static void shed_one(struct mux *m)
 {
     struct mux_stream *s = m->handler->overfull ? m->handler->overfull(m->ctx, m) : fullest_of(m);
     mux_stream_reset(s, NGHTTP2_ENHANCE_YOUR_CALM);
@@ -270,7 +269,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     struct mux *m = user_data;
     struct mux_stream *s = mux_stream_by_id(m, id);
     (void)flags;
-    // On receipt, so that one stalled reader holds back nobody else.
+    // Credit the connection at once: a stalled reader must not hold back other streams.
     (void)nghttp2_session_consume_connection(session, len);
     if (!s)
         return 0;
@@ -281,7 +280,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     s->unread += (uint32_t)len;
     m->unread += len;
     if (m->unread > m->limits.unread)
-        shed_fullest(m);
+        shed_one(m);
     if (!s->closed)
         m->handler->data(m->ctx, s, (const char *)data, len);
     return 0;

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: MIT
-// What we send: heads, bodies out of their queues, trailers behind them.
+// What we send: heads, queued bodies, trailers; and nghttp2's callbacks for sending.
 #include <stdlib.h>
 #include "mux_internal.h"
 #include "spelling.h"
 
 enum {
-    FRAME_HEAD = 9,
-    FRAME_MAX = 16 * 1024, // payload of a DATA frame: SETTINGS_MAX_FRAME_SIZE's default
-    FIELD_OVERHEAD = 32,   // RFC 7541 §4.1
-    INDEXED_MAX = 512,     // bytes of a spelling that is worth room in the peer's table
+    FIELD_OVERHEAD = 32, // RFC 7541 §4.1
+    INDEXED_MAX = 512,   // longest adit-case worth an entry in HPACK's table
 };
 
 static nghttp2_nv nv_of(struct slice name, struct slice value)
@@ -17,12 +15,12 @@ static nghttp2_nv nv_of(struct slice name, struct slice value)
                         value.len, NGHTTP2_NV_FLAG_NONE};
 }
 
-// How the names are spelled, if the peer wants to know and they depart from the default. Without
-// memory they arrive in that.
+// Adds adit-case if the peer knows it and a name departs from the default spelling. Without memory
+// for it the names arrive in the default spelling.
 static size_t nv_spelling(struct mux *m, nghttp2_nv *nv, const struct http_head *head)
 {
     size_t room = m->peer.spelling ? spelling_bound(head) : 0;
-    char *out = room > 0 ? buf_reserve(&m->spelling, room) : NULL; // never committed: scratch
+    char *out = room > 0 ? buf_reserve(&m->spelling, room) : NULL; // scratch, never committed
     if (!out)
         return 0;
     size_t len = spelling_write(head, out);
@@ -32,7 +30,7 @@ static size_t nv_spelling(struct mux *m, nghttp2_nv *nv, const struct http_head 
     return 1;
 }
 
-// Room in m->nva for a head and what goes beside its fields.
+// Makes room in m->nva for a head, its pseudo-fields and our private fields.
 static bool nv_reserve(struct mux *m, const struct http_head *head)
 {
     size_t need = head->field_count + MUX_FIELDS_BESIDE;
@@ -46,7 +44,7 @@ static bool nv_reserve(struct mux *m, const struct http_head *head)
     return true;
 }
 
-// The fields of a head, behind the `n` that are there.
+// Appends the fields of a head to the `n` that are there. Returns the new count.
 static size_t nv_fields(struct mux *m, size_t n, const struct http_head *head, struct slice upgrade)
 {
     nghttp2_nv *nva = m->nva;
@@ -55,8 +53,7 @@ static size_t nv_fields(struct mux *m, size_t n, const struct http_head *head, s
         nva[n++] = nv_of(SLICE("adit-upgrade"), upgrade);
     for (size_t i = 0; i < head->field_count; i++, n++) {
         nva[n] = nv_of(head->fields[i].name, head->fields[i].value);
-        // Never the same twice: in HPACK's table it would push out what is, and be looked at in
-        // vain.
+        // These never repeat: as entries of HPACK's table they would only evict others.
         if (slice_eq(head->fields[i].name, SLICE("adit-id")) ||
             slice_eq(head->fields[i].name, SLICE("adit-visitor")))
             nva[n].flags = NGHTTP2_NV_FLAG_NO_INDEX;
@@ -69,7 +66,7 @@ static size_t max_fields(const struct mux *m)
     return m->peer.fields ? MESSAGE_FIELDS_CAP : MESSAGE_FIELDS_DEFAULT;
 }
 
-// Whether the peer will take it. nghttp2 drops a larger head without a word.
+// Whether the peer accepts a head of this size. nghttp2 drops a larger one silently.
 static bool peer_takes(const struct mux *m, const struct http_head *head, size_t count)
 {
     const nghttp2_nv *nva = m->nva;
@@ -134,8 +131,9 @@ static ssize_t read_data(nghttp2_session *session, int32_t id, uint8_t *buf, siz
         s->deferred = true;
         return NGHTTP2_ERR_DEFERRED;
     }
-    // A frame that is begun keeps its length, and the next call's room is not known.
-    if (m->out_cap - m->out_len <= FRAME_HEAD)
+    // nghttp2 keeps the length of a frame once it is chosen, and the room of the next mux_send is
+    // unknown: wait for it.
+    if (m->out_cap - m->out_len <= MUX_FRAME_HEAD)
         return NGHTTP2_ERR_PAUSE;
     *flags = NGHTTP2_DATA_FLAG_NO_COPY;
     size_t n = queued < len ? queued : len;
@@ -159,10 +157,10 @@ static ssize_t frame_length(nghttp2_session *session, uint8_t type, int32_t id,
     (void)session;
     (void)type;
     (void)id;
-    ssize_t len = FRAME_MAX;
+    ssize_t len = MUX_FRAME_MAX;
     size_t room = m->out_cap - m->out_len;
-    if (room > FRAME_HEAD && (ssize_t)(room - FRAME_HEAD) < len)
-        len = (ssize_t)(room - FRAME_HEAD);
+    if (room > MUX_FRAME_HEAD && (ssize_t)(room - MUX_FRAME_HEAD) < len)
+        len = (ssize_t)(room - MUX_FRAME_HEAD);
     if (session_window < len)
         len = session_window;
     if (stream_window < len)
@@ -196,10 +194,10 @@ static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8
     (void)source;
     if (!s || buf_len(&s->out) < len)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    if (m->out_cap - m->out_len < FRAME_HEAD + len)
+    if (m->out_cap - m->out_len < MUX_FRAME_HEAD + len)
         return NGHTTP2_ERR_WOULDBLOCK;
-    memcpy(m->out + m->out_len, framehd, FRAME_HEAD);
-    m->out_len += FRAME_HEAD;
+    memcpy(m->out + m->out_len, framehd, MUX_FRAME_HEAD);
+    m->out_len += MUX_FRAME_HEAD;
     if (len == 0)
         return 0;
     memcpy(m->out + m->out_len, buf_at(&s->out), len);
@@ -236,7 +234,7 @@ static void note_end_stream_sent(struct mux *m, int32_t id)
     reset_if_stopped(s);
 }
 
-// The complaint that nghttp2 sends when the peer broke the protocol. The link ends with it.
+// Ends the session once nghttp2 has sent its GOAWAY for a breach by the peer.
 static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
 {
     struct mux *m = user_data;
@@ -250,12 +248,11 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
     bool carries = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
     if (carries && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
         note_end_stream_sent(m, frame->hd.stream_id);
-    bool complaint =
-        frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR;
-    return complaint ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    bool failed = frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR;
+    return failed ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
-// A head that nobody wants any more: its stream was reset before it could leave.
+// nghttp2 dropped a head because its stream was reset first.
 static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *frame, int error,
                              void *user_data)
 {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The streams of a mux: their life, the events they have to tell, limits, credit.
+// The streams of a mux: creation and destruction, queued events, limits, credit.
 #include <stdlib.h>
 #include "mux_internal.h"
 
 struct mux_stream *mux_stream_new(struct mux *m, int32_t id, void *user)
 {
-    struct mux_stream *s = malloc(sizeof(*s)); // calloc takes nothing from the thread's cache
+    struct mux_stream *s = malloc(sizeof(*s)); // calloc would bypass glibc's thread cache
     if (!s)
         return NULL;
     *s = (struct mux_stream){
@@ -140,8 +140,8 @@ bool mux_ids_exhausted(const struct mux *m)
     return m->role == MUX_RELAY && nghttp2_session_get_next_stream_id(m->session) > m->limits.ids;
 }
 
-// The window grows towards its maximum only as its reader drains, and not while the tunnel holds
-// much (docs/protocol.md §4.2).
+// Grows the window as its reader drains, but not while the mux holds many unread bytes
+// (docs/protocol.md §4.2).
 static void grow_window(struct mux_stream *s)
 {
     struct mux *m = s->mux;

@@ -69,7 +69,7 @@ static size_t min_size(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-// The eight bytes of offset after the kind of DATA and ACK.
+// Takes bytes of the offset that follows the kind of DATA and ACK.
 static int recv_offset(struct pipe *p, const uint8_t *buf, size_t len)
 {
     size_t n = min_size(len, sizeof(p->head) - p->head_len);

@@ -12,8 +12,8 @@ enum {
     HEADS = PRIVATE_REQUEST | PRIVATE_INTERIM | PRIVATE_RESPONSE,
 };
 
-// The answers that an agent gives itself; a service behind it may say only that a request went in a
-// circle, when it is a relay.
+// The error codes that an agent may send, and the status that goes with each. ADIT-LOOP may also
+// come from the service, when that is a relay itself.
 static const struct error {
     struct slice code;
     uint16_t status;
@@ -73,8 +73,8 @@ static bool is_anything(struct slice value, const struct http_head *head)
     return true;
 }
 
-// A request offers protocols; a 200 says to which of them was switched, and a 426 which ones the
-// service wants.
+// adit-upgrade is the offer of a request, the protocol of a 200 that stands for a 101, or the
+// protocols that a 426 asks for.
 static bool is_upgrade(struct slice value, const struct http_head *head)
 {
     struct slice protocol;
@@ -86,7 +86,7 @@ static bool is_upgrade(struct slice value, const struct http_head *head)
 static const struct rule {
     struct slice name;
     unsigned sections; // of enum private_section
-    bool (*is_right)(struct slice value, const struct http_head *head);
+    bool (*is_legal)(struct slice value, const struct http_head *head);
 } rules[] = {
     {TEXT("adit-bind"), PRIVATE_REQUEST, is_number},
     {TEXT("adit-id"), PRIVATE_REQUEST, is_id},
@@ -112,7 +112,7 @@ bool private_fields_check(const struct http_head *head, enum private_section sec
     unsigned seen = 0;
     if (head->upgrade.p) {
         const struct rule *r = &rules[UPGRADE_RULE];
-        if (!(r->sections & section) || !r->is_right(head->upgrade, head))
+        if (!(r->sections & section) || !r->is_legal(head->upgrade, head))
             return false;
     }
     for (size_t i = 0; i < head->field_count; i++) {
@@ -123,7 +123,7 @@ bool private_fields_check(const struct http_head *head, enum private_section sec
         while (n < RULES && !slice_eq(f->name, rules[n].name))
             n++;
         if (n == RULES || n == UPGRADE_RULE || (seen & 1U << n) || !(rules[n].sections & section) ||
-            !rules[n].is_right(f->value, head))
+            !rules[n].is_legal(f->value, head))
             return false;
         seen |= 1U << n;
     }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The tunnel's own fields, which begin "adit-": which of them either end may say to the other, in
-// which kind of message, and with which values (docs/protocol.md §4.1).
+// The tunnel's private fields, whose names begin "adit-": the sections in which each is legal and
+// its legal values (docs/protocol.md §4.1).
 #pragma once
 #include "proto/http/message.h"
 
-// A section of fields in the tunnel, and with that who says it: requests the relay, responses the
-// agent.
+// A section of fields in the tunnel. The relay sends those of requests, the agent those of
+// responses.
 enum private_section {
     PRIVATE_REQUEST = 1,
     PRIVATE_REQUEST_TRAILERS = 2,
@@ -15,18 +15,18 @@ enum private_section {
 };
 
 enum {
-    PRIVATE_UPGRADE_MAX = 255 // bytes of what a response switches to or asks for
+    PRIVATE_UPGRADE_MAX = 255 // bytes of a response's adit-upgrade
 };
 
-// Whether all that is private in a head that came is what its sender may say there, each of it
-// once; `upgrade` counts as adit-upgrade. What adit-case says is judged by spelling_apply.
+// Whether every private field of a received head is legal in this section, with a legal value, and
+// at most once; `upgrade` counts as adit-upgrade. spelling_apply checks the value of adit-case.
 bool private_fields_check(const struct http_head *head, enum private_section section);
 
-// Takes out all that is private.
+// Removes all private fields.
 void private_fields_drop(struct http_head *head);
 
-// A number as adit-bind and adit-visitor have it: from 1 up, in decimal digits, no zero before it.
+// Parses the value of adit-bind or adit-visitor: decimal digits, at least 1, no leading zero.
 bool private_number(struct slice text, uint64_t *n);
 
-// Whether it looks like a code of ours: "ADIT-" and capitals, digits and hyphens.
+// Whether a text has the form of our error codes: "ADIT-", then capitals, digits and hyphens.
 bool private_is_code(struct slice text);

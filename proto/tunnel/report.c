@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "report.h"
 
-// The first byte behind the id is the outcome and two flags.
+// The byte after the id holds the outcome in its low half, then two flags.
 enum {
     REQUEST_WHOLE = 0x10,
     RESPONSE_WHOLE = 0x20,
     KNOWN = 0x3f
 };
 
-// Numbers are in groups of seven bits, the lowest first, with the top bit set on all but the last.
+// Numbers are LEB128: groups of seven bits, lowest first, the top bit set on all but the last.
 static size_t put_number(uint8_t *out, uint64_t n)
 {
     size_t len = 0;
@@ -18,7 +18,7 @@ static size_t put_number(uint8_t *out, uint64_t n)
     return len;
 }
 
-// Takes one. False: it is cut short, or longer than it need be.
+// False: the number is cut short, over 64 bits, or not in its shortest form.
 static bool take_number(struct slice *in, uint64_t *n)
 {
     *n = 0;
@@ -39,7 +39,7 @@ static uint64_t capped(uint64_t n)
     return n < REPORT_VALUE_MAX ? n : REPORT_VALUE_MAX;
 }
 
-// A time that is not there is 0, and all others are one more.
+// REPORT_NONE is written as 0, every other time as itself plus 1.
 static size_t put_time(uint8_t *out, uint64_t ns)
 {
     return put_number(out, ns == REPORT_NONE ? 0 : capped(ns) + 1);
@@ -62,7 +62,7 @@ size_t report_write(const struct report *r, uint8_t out[static REPORT_MAX])
     for (int side = 0; side < 2; side++) {
         len += put_number(out + len, capped(r->body[side].bytes));
         if (r->body[side].bytes == 0)
-            continue; // the digest of nothing is known
+            continue; // the reader knows the digest of an empty body
         memcpy(out + len, r->body[side].digest, DIGEST_BYTES);
         len += DIGEST_BYTES;
     }

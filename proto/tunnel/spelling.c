@@ -2,8 +2,8 @@
 #include "spelling.h"
 #include "proto/http/chars.h"
 
-// Names whose usual spelling is not Title-Case: those of the IANA registry of HTTP field names, and
-// a few that are not registered but always written so. By length.
+// Names whose usual spelling is not Title-Case, by length: those of the IANA registry of HTTP field
+// names, and a few unregistered ones that are always written so.
 static const char *const *const spelled[] = {
     [2] = (const char *const[]){"IM", "TE", NULL},
     [3] = (const char *const[]){"DAV", "DNT", "DPR", "ECT", "NEL", "P3P", "PEP", "RTT", "TCN",
@@ -43,7 +43,7 @@ static const char *const *const spelled[] = {
     [27] = (const char *const[]){"Sec-CH-UA-Full-Version-List", NULL},
 };
 
-// NULL: it is written in Title-Case.
+// NULL: the name is written in Title-Case.
 static const char *spelling_of(struct slice name)
 {
     if (name.len >= sizeof(spelled) / sizeof(spelled[0]) || !spelled[name.len])
@@ -94,13 +94,14 @@ static bool begins(struct slice name, struct slice with)
     return name.len >= with.len && slice_ieq(slice_of(name.p, with.len), with);
 }
 
-// The fields of the tunnel itself are spelled by nobody.
+// The tunnel's private fields never leave it, so their spelling does not matter.
 static inline bool is_ours(struct slice name)
 {
     return ascii_lower(name.p[0]) == 'a' && begins(name, SLICE("adit-"));
 }
 
-// What a relay adds to a request that is otherwise all in lower case, as some clients write it.
+// Whether a relay adds this field. Its spelling is the default one, even in a request that some
+// client wrote all in lower case.
 static bool is_added(struct slice name)
 {
     switch (name.len) {
@@ -114,10 +115,10 @@ static bool is_added(struct slice name)
     }
 }
 
-// How the names are spelled that a value does not list.
+// The spelling of the names that adit-case does not list.
 enum base {
     BASE_DEFAULT,
-    BASE_LOWER, // but for those that is_added names
+    BASE_LOWER, // except those of is_added
 };
 
 static bool is_base(struct slice name, enum base base)
@@ -128,7 +129,7 @@ static bool is_base(struct slice name, enum base base)
                                                   : !chars_have(name, CHAR_UPPER);
 }
 
-// Host stands before the fields: it travels as the authority.
+// The spelling of Host, which travels as :authority; empty when the head has none.
 static struct slice host_of(const struct http_head *head)
 {
     bool request = head->method.len > 0 && head->authority.len > 0;
@@ -150,7 +151,7 @@ size_t spelling_bound(const struct http_head *head)
 {
     if (count_departures(head, BASE_DEFAULT) == 0)
         return 0;
-    size_t room = sizeof("*,Host"); // and a comma for each
+    size_t room = sizeof("*,Host");
     for (size_t i = 0; i < head->field_count; i++)
         room += head->fields[i].name.len + 1;
     return room < SPELLING_MAX ? room : SPELLING_MAX;
@@ -174,8 +175,8 @@ static void put(struct name_list *l, struct slice name)
     l->len += name.len;
 }
 
-// The recipient looks for each name behind the one before: of fields of one name those that stand
-// between, spelled otherwise, are listed too.
+// The recipient searches each listed name after the position of the one before. Among fields of one
+// name, those before a departure must be listed too, even in the base spelling.
 size_t spelling_write(const struct http_head *head, char *out)
 {
     struct name_list l = {.out = out};
@@ -201,7 +202,7 @@ size_t spelling_write(const struct http_head *head, char *out)
     return l.len;
 }
 
-// The memory that a name of this head lies in is its owner's to write.
+// spelling_apply demands that the names lie in writable memory.
 static char *bytes_of(struct slice name)
 {
     return (char *)(uintptr_t)name.p;
@@ -218,7 +219,7 @@ static void spell_by_base(struct http_head *head, enum base base)
     }
 }
 
-// Takes the next name off the list. An empty one is malformed.
+// Takes the next name off the list. False when it is empty, which is malformed.
 static bool next_name(struct slice *list, struct slice *name)
 {
     const char *comma = memchr(list->p, ',', list->len);

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: MIT
-// How field names are spelled (docs/protocol.md §4.1). Case means nothing in a name (RFC 9110
-// §5.1), yet some recipients look at it, and HTTP/2 has lower case only: departures from the
-// default spelling travel in a field of their own.
+// The spelling of field names (docs/protocol.md §4.1). Case has no meaning in a name (RFC 9110
+// §5.1), yet some recipients depend on it, and HTTP/2 has lower case only. Departures from the
+// default spelling travel in a field of their own, adit-case.
 #pragma once
 #include "proto/http/message.h"
 
 enum {
-    SPELLING_MAX = 16 * 1024 // bytes of that field: further names arrive in the default spelling
+    SPELLING_MAX = 16 * 1024 // bytes of adit-case; further names arrive in the default spelling
 };
 
-// Writes the default spelling over a name in lower case: the registered one, else Title-Case.
+// Overwrites a name in lower case with its default spelling: the registered one, or Title-Case.
 void spelling_default(char *name, size_t len);
 
-// What room spelling_write needs for the names of a head, Host included: at most SPELLING_MAX, and
-// 0 when every name is spelled by default, so that nothing is to be told.
+// The most bytes that spelling_write writes for a head, at most SPELLING_MAX. 0 when every name,
+// Host included, has the default spelling: the head needs no adit-case.
 size_t spelling_bound(const struct http_head *head);
-// Writes the value of `adit-case` for a head that needs one. Returns its length, which is not 0.
+// Writes the value of adit-case for a head that needs one. Returns its length, which is not 0.
 size_t spelling_write(const struct http_head *head, char *out);
 
-// Spells the names of a head that came through HTTP/2 and was checked (fields_check): as its
-// `adit-case` says, which is taken out, else by default. The names are in lower case and lie in
-// memory that may be written: only the case of letters changes there. False when the `adit-case`
-// is malformed, or names what the head does not have: the head is then not to be used.
+// Spells the names of a head that came through HTTP/2 and passed fields_check, by its adit-case,
+// which is removed, or by default. Changes the case of the letters where the names lie: that memory
+// must be writable. False when adit-case is malformed or lists a name that the head lacks; the head
+// must not be used then.
 bool spelling_apply(struct http_head *head);

@@ -11,23 +11,21 @@ struct tunnel {
     void *ctx;
     struct pipe pipe;
     struct mux *mux;
-    // one link message (hello, welcome, refused) and the control records that wait, ready to be
-    // copied
+    // a link message (hello, welcome, refused) and control records, both as they will be sent
     uint8_t *link_message;
     size_t link_message_len;
     uint8_t *control;
     size_t control_len;
-    uint8_t *reports; // TUNNEL_REPORT_QUEUE, with room for a record's head before them
+    uint8_t *reports; // TUNNEL_REPORT_QUEUE bytes
     size_t reports_len;
-    bool wants_reports; // the peer does
+    bool wants_reports; // the peer announced the feature
     bool reports_due;
     uint64_t now_ms, last_recv_ms, last_send_ms;
-    uint64_t
-        unacked_since_ms; // since when the peer owes an acknowledgement and has not been received
-    uint64_t last_ack_ms; // when it last acknowledged, or owed nothing
-    uint64_t acked;       // by then
-    uint64_t received_before; // the message that comes now
-    uint64_t drain_ms;        // since when the mux is drained; 0: it is not
+    uint64_t unacked_since_ms; // the peer has been silent since, and owes an acknowledgement
+    uint64_t last_ack_ms;      // when the peer last acknowledged bytes, or owed nothing
+    uint64_t acked;            // pipe.acked at that time
+    uint64_t received_before;  // pipe.received at the start of the current message
+    uint64_t drain_ms;         // when the mux began to drain; 0: it has not
     const char *detail;
     struct flood_budget flood_budget;
     bool recv_since_tick, sent_since_tick;
@@ -100,7 +98,7 @@ struct mux *tunnel_mux(struct tunnel *t)
     return t->mux;
 }
 
-// How each message travels, who may say it, and when it may be received.
+// How each message travels, its recipient, the state in which it is legal, and the state after it.
 static const struct message_rule {
     uint8_t link_kind; // 0: a control record
     enum tunnel_role to;
@@ -142,7 +140,7 @@ static int queue_control_record(struct tunnel *t, const uint8_t *json, size_t le
     return 0;
 }
 
-// What the tunnel itself understands, behind what the program does.
+// Appends our features to those of the program.
 static void add_features(struct control_message *message)
 {
     char *end = message->features + strlen(message->features);
@@ -210,7 +208,7 @@ static int recv_message(struct tunnel *t, const struct pipe_event *e)
     if (rule->link_kind != kind || rule->to != t->role || rule->when != t->state)
         return TUNNEL_E_CONTROL;
     if (message.type == CONTROL_REFUSED && message.id == 0)
-        return TUNNEL_E_CONTROL; // that one is a link message
+        return TUNNEL_E_CONTROL; // without an id it must be a link message
     t->state = rule->then;
     if (kind)
         apply_features(t, slice_str(message.features));
@@ -218,14 +216,14 @@ static int recv_message(struct tunnel *t, const struct pipe_event *e)
     return 0;
 }
 
-// Each counts as chatter of the mux: the head that we have sent for its exchange pays for it.
+// Charges each report to the mux's budget, which earned it by the head of the same exchange.
 static int recv_reports(struct tunnel *t, struct slice bytes)
 {
     struct report r;
     while (bytes.len > 0) {
         int n = report_read(bytes, &r);
         if (n < 0) {
-            t->detail = "a report that is none";
+            t->detail = "malformed report";
             return TUNNEL_E_CONTROL;
         }
         if (!mux_charge(t->mux, 1))
@@ -286,7 +284,7 @@ int tunnel_recv_ping(struct tunnel *t)
     return flood_budget_spend(&t->flood_budget, 1) ? 0 : fail(t, TUNNEL_E_FLOOD);
 }
 
-// A message is whole. One that brought no byte of the stream is chatter.
+// A message is complete. Charges the budget when it carried no byte of the stream.
 static int end_message(struct tunnel *t)
 {
     struct pipe_event e;
@@ -332,7 +330,7 @@ static bool sends_reports(const struct tunnel *t)
     return t->reports_len >= TUNNEL_REPORT_EVERY || (t->reports_due && t->reports_len > 0);
 }
 
-// Whole reports, as many as fit into one record and the message.
+// Writes as many whole reports as fit into one record and the message.
 static size_t send_reports(struct tunnel *t, uint8_t *out, size_t cap)
 {
     struct slice all = slice_of((const char *)t->reports, t->reports_len);
@@ -355,14 +353,13 @@ static size_t send_reports(struct tunnel *t, uint8_t *out, size_t cap)
     return PIPE_RECORD_HEAD + len;
 }
 
-// The stream part of a DATA message: control records link_message, then reports, then as much of
-// the mux as fits. < 0: the mux is dead.
+// Writes the stream part of a DATA message: control records, then reports, then as much of the mux
+// as fits. Returns its length, < 0 when the mux is dead.
 static int send_stream(struct tunnel *t, uint8_t *out, size_t cap)
 {
     size_t len = 0;
     if (t->control_len > 0) {
-        // Records are at most TUNNEL_MESSAGE_MIN, so whole ones need no cutting; a longer queue is
-        // cut anywhere, which the pipe allows.
+        // The pipe lets a record span messages, so the queue is cut anywhere.
         len = t->control_len < cap ? t->control_len : cap;
         memcpy(out, t->control, len);
         memmove(t->control, t->control + len, t->control_len - len);
@@ -439,8 +436,8 @@ bool tunnel_wants_send(const struct tunnel *t)
     return may_send_stream(t) && (t->control_len > 0 || sends_reports(t) || mux_wants_send(t->mux));
 }
 
-// A mux that has used up its stream ids begins nothing more; once what runs has ended, or has had
-// its time, the agent shall connect again.
+// Drains a mux that has used up its stream ids and ends the tunnel when its streams are done or
+// TUNNEL_DRAIN_MS have passed: the agent then connects again.
 static int drain_exhausted(struct tunnel *t, uint64_t now_ms)
 {
     struct control_message drain = {.type = CONTROL_DRAIN, .message = "The tunnel begins anew."};
@@ -456,7 +453,7 @@ static int drain_exhausted(struct tunnel *t, uint64_t now_ms)
     return over ? TUNNEL_E_IDS : 0;
 }
 
-// What may be concluded from the times when the peer was received.
+// Whether the peer has been silent, or has acknowledged nothing, for too long.
 static int check_peer(const struct tunnel *t)
 {
     if (t->now_ms - t->last_recv_ms >= TUNNEL_SILENCE_MS ||
@@ -472,13 +469,13 @@ int tunnel_tick(struct tunnel *t, uint64_t now_ms)
     flood_budget_tick(&t->flood_budget, gap);
     mux_tick(t->mux, gap);
     if (gap <= TUNNEL_HEARTBEAT_MS)
-        gap = 0; // else it was we who stood still (a suspended machine): the peer gets its chance
+        gap = 0; // a longer gap means that this machine was suspended: do not blame the peer
     t->last_recv_ms = t->recv_since_tick ? now_ms : t->last_recv_ms + gap;
     t->unacked_since_ms = t->recv_since_tick || !unacked ? now_ms : t->unacked_since_ms + gap;
     t->last_ack_ms = t->pipe.acked > t->acked || !unacked ? now_ms : t->last_ack_ms + gap;
     t->acked = t->pipe.acked;
     if (t->sent_since_tick)
-        t->last_send_ms = t->now_ms; // or a little later
+        t->last_send_ms = t->now_ms; // the previous tick: a lower bound
     t->recv_since_tick = t->sent_since_tick = false;
     t->now_ms = now_ms;
     t->reports_due = t->reports_len > 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Both ends of a tunnel without its link: hello, pipe, control and mux in one state machine
-// (docs/protocol.md §2 to §5). Bytes of link messages in, link messages out; time comes in by
+// Either end of a tunnel, without its link: greeting, pipe, control messages and mux in one state
+// machine (docs/protocol.md §2 to §5). The caller feeds and fetches link messages and moves time by
 // tunnel_tick.
 #pragma once
 #include "control.h"
@@ -10,7 +10,7 @@
 
 struct tunnel;
 
-// Words of `features` that a tunnel announces by itself (docs/protocol.md §2).
+// The features that every tunnel announces, besides those of the program (docs/protocol.md §2).
 #define TUNNEL_FEATURES "case,fields,visitors"
 
 enum tunnel_role {
@@ -19,91 +19,90 @@ enum tunnel_role {
 };
 
 enum tunnel_state {
-    TUNNEL_AWAITS_HELLO,   // relay: the agent's first message
-    TUNNEL_AWAITS_WELCOME, // agent: the relay's first message
-    TUNNEL_OPEN,           // either: anything
-    TUNNEL_REFUSED, // relay: the refusal is still to be sent, then the link closes; agent: it was
-                    // received
-    TUNNEL_DEAD,    // nothing: a protocol error, or a silent peer
+    TUNNEL_AWAITS_HELLO,   // relay: waits for the agent's first message
+    TUNNEL_AWAITS_WELCOME, // agent: waits for the relay's first message
+    TUNNEL_OPEN,
+    TUNNEL_REFUSED, // relay: sends the refusal, then the caller closes the link; agent: received it
+    TUNNEL_DEAD,    // after a tunnel_error; only tunnel_free is legal
 };
 
 enum tunnel_error {
     TUNNEL_E_PIPE = -1,    // the peer broke the pipe's framing
-    TUNNEL_E_CONTROL = -2, // the peer sent a JSON message that is wrong, or wrong now
+    TUNNEL_E_CONTROL = -2, // a control message is malformed or illegal in this state
     TUNNEL_E_MUX = -3,     // the peer broke HTTP/2
-    TUNNEL_E_SILENT = -4,  // the peer has not been heard for TUNNEL_SILENCE_MS
+    TUNNEL_E_SILENT = -4,  // nothing came from the peer for TUNNEL_SILENCE_MS
     TUNNEL_E_MEMORY = -5,
-    TUNNEL_E_FULL = -6,    // too many control records wait to be sent
-    TUNNEL_E_FLOOD = -7,   // the peer says too much that brings nothing
-    TUNNEL_E_STALLED = -8, // the peer has acknowledged nothing for TUNNEL_STALL_MS, though it owes
-    TUNNEL_E_IDS = -9,     // relay: the stream ids are used up, and what ran has ended
+    TUNNEL_E_FULL = -6,    // too many control messages wait to be sent
+    TUNNEL_E_FLOOD = -7,   // the peer's flood budget is spent
+    TUNNEL_E_STALLED = -8, // no acknowledgement for TUNNEL_STALL_MS though bytes are owed one
+    TUNNEL_E_IDS = -9,     // relay: the stream ids are used up and the open streams are done
 };
 
 const char *tunnel_strerror(int error);
 
 enum {
     TUNNEL_MESSAGE_MAX = 128 * 1024,  // bytes of a link message that we send
-    TUNNEL_MESSAGE_MIN = 1024,        // room that tunnel_send needs at least
-    TUNNEL_CONTROL_QUEUE = 64 * 1024, // bytes of control records that wait
+    TUNNEL_MESSAGE_MIN = 1024,        // the least room that tunnel_send accepts
+    TUNNEL_CONTROL_QUEUE = 64 * 1024, // bytes of control records that may wait to be sent
     TUNNEL_TICK_MS = 500,             // between two calls of tunnel_tick
-    TUNNEL_HEARTBEAT_MS = 5000,       // we are never silent for longer
-    TUNNEL_SILENCE_MS = 13000,        // a peer that is: dead
-    TUNNEL_UNACKED_SILENCE_MS = 4500, // the same while it owes us acknowledgements
-    TUNNEL_STALL_MS = 15000,          // a peer that talks but acknowledges nothing: dead
-    TUNNEL_ACK_MS = 1000,             // what was received is acknowledged within
-    TUNNEL_DRAIN_MS = 30000,          // for what runs to end, when stream ids are used up
-    TUNNEL_FLOOD_BUDGET = 10 * 1000,  // messages that bring nothing (proto/tunnel/flood_budget.h)
-    TUNNEL_CONTROL_COST = 10,         // of a control message, in such messages
-    TUNNEL_REPORT_QUEUE = 64 * 1024,  // bytes of reports that wait
-    TUNNEL_REPORT_EVERY = 4 * 1024,   // of them that leave at once; fewer leave with the next tick
+    TUNNEL_HEARTBEAT_MS = 5000,       // we never send nothing for longer
+    TUNNEL_SILENCE_MS = 13000,        // a peer that sends nothing for as long is dead
+    TUNNEL_UNACKED_SILENCE_MS = 4500, // the same while it owes us an acknowledgement
+    TUNNEL_STALL_MS = 15000,          // a peer that sends but acknowledges nothing is dead
+    TUNNEL_ACK_MS = 1000,             // received bytes are acknowledged within this time
+    TUNNEL_DRAIN_MS = 30000,          // for open streams to finish once the stream ids are used up
+    TUNNEL_FLOOD_BUDGET = 10 * 1000,  // link messages that carry nothing (flood_budget.h)
+    TUNNEL_CONTROL_COST = 10,         // what a control message costs of that budget
+    TUNNEL_REPORT_QUEUE = 64 * 1024,  // bytes of reports that may wait to be sent
+    TUNNEL_REPORT_EVERY = 4 * 1024,   // as many leave at once; fewer wait for the next tick
 };
 
 struct tunnel_handler {
     struct mux_handler mux;
-    // A control message that is right and legal in this state: hello and bind at the relay;
+    // A control message that is well-formed and legal in this state: hello and bind at the relay;
     // welcome, refused, bound, drain at the agent.
     void (*control)(void *ctx, const struct control_message *message);
-    // What the peer says of an exchange. May be NULL.
+    // The peer's report of an exchange. May be NULL.
     void (*report)(void *ctx, const struct report *report);
 };
 
-// What a tunnel is made of. `limits` NULL: mux_default_limits.
+// `limits` NULL: mux_default_limits.
 struct tunnel_config {
     enum tunnel_role role;
     const struct mux_limits *limits;
 };
 
-// NULL when out of memory. It has nothing to send before something is said.
+// NULL when out of memory. A new tunnel has nothing to send: an agent must queue its hello.
+// `handler` is copied; `ctx` must outlive the tunnel.
 struct tunnel *tunnel_new(const struct tunnel_config *config, const struct tunnel_handler *handler,
                           void *ctx, uint64_t now_ms);
-// Frees everything; the handler is not called.
+// Frees the tunnel and its mux without calling the handler.
 void tunnel_free(struct tunnel *t);
 
 enum tunnel_state tunnel_state(const struct tunnel *t);
-// What exactly was wrong, once a tunnel_error has told where; empty when there is no more to tell.
+// The fault behind the last tunnel_error, as a phrase; empty when the error says it all.
 const char *tunnel_detail(const struct tunnel *t);
 struct mux *tunnel_mux(struct tunnel *t);
 
-// Queues a message (TUNNEL_FEATURES are added to the features of a greeting): hello, welcome,
-// refused without id as link messages, all others as control records. Returns 0 or a tunnel_error.
+// Queues a message: hello, welcome and a refused without id as link messages, all others as control
+// records. Adds TUNNEL_FEATURES to a hello or welcome. Returns 0 or a tunnel_error.
 int tunnel_queue_control(struct tunnel *t, const struct control_message *message);
 
-// Queues a report, if the peer wants any: else, and when too many wait, it is dropped.
+// Queues a report. Drops it when the peer did not ask for reports or too many wait.
 void tunnel_queue_report(struct tunnel *t, const struct report *report);
 
-// Feeds bytes of a link message, which may come in pieces; `last` ends the message. Returns 0 or a
-// tunnel_error: the tunnel is dead then.
+// Feeds bytes of a link message, which may come in pieces; `last` ends the message. Returns 0, or a
+// tunnel_error that leaves the tunnel dead.
 int tunnel_recv(struct tunnel *t, const uint8_t *bytes, size_t len, bool last);
 
-// The link has heard something of the peer that is no part of a message: a ping or pong. Returns 0
-// or TUNNEL_E_FLOOD.
+// The link received a ping or pong: charges the flood budget. Returns 0 or TUNNEL_E_FLOOD.
 int tunnel_recv_ping(struct tunnel *t);
 
-// Writes at most one link message of at most cap (≥ TUNNEL_MESSAGE_MIN) bytes. Returns its length,
-// 0 when there is nothing, or a tunnel_error.
+// Writes at most one link message, of at most `cap` (>= TUNNEL_MESSAGE_MIN) bytes. Returns its
+// length, 0 when there is nothing to send, or a tunnel_error.
 int tunnel_send(struct tunnel *t, uint8_t *out, size_t cap);
 bool tunnel_wants_send(const struct tunnel *t);
 
-// To be called twice a second (TUNNEL_TICK_MS). Returns 0, or why the tunnel is to end:
-// TUNNEL_E_SILENT, TUNNEL_E_STALLED or TUNNEL_E_IDS.
+// To be called every TUNNEL_TICK_MS. Returns 0, or why the tunnel is dead: TUNNEL_E_SILENT,
+// TUNNEL_E_STALLED or TUNNEL_E_IDS.
 int tunnel_tick(struct tunnel *t, uint64_t now_ms);

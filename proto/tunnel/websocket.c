@@ -31,8 +31,8 @@ static void write_be(uint8_t *p, size_t bytes, uint64_t n)
         p[i] = (uint8_t)n;
 }
 
-// The first two bytes, as far as they are there. No extension is negotiated, so the reserved bits
-// are errors (RFC 6455 §5.2); control frames are short and whole (§5.5).
+// Parses as many of the first two bytes as there are. Reserved bits belong to extensions, so they
+// are errors (RFC 6455 §5.2). Control frames are short and not fragmented (§5.5).
 static bool take_first_bytes(const uint8_t *buf, size_t len, struct ws_header *h)
 {
     if ((buf[0] & 0x70) != 0 || !is_known_opcode(buf[0] & 0x0f))
@@ -136,7 +136,7 @@ void ws_reader_init(struct ws_reader *r, bool expect_masked, uint64_t max_frame)
     *r = (struct ws_reader){.expect_masked = expect_masked, .max_frame = max_frame};
 }
 
-// What one frame means after those before it (RFC 6455 §5.4).
+// Checks a frame against the message that it continues or begins (RFC 6455 §5.4).
 static int begin_frame(struct ws_reader *r)
 {
     bool control = r->h.opcode >= WS_CLOSE;
@@ -159,7 +159,7 @@ static int begin_frame(struct ws_reader *r)
     return 0;
 }
 
-// Gathers a header, in `partial` only when it comes in pieces. Returns the bytes taken off buf.
+// Reads a header, through `partial` only when it comes in pieces. Returns the bytes taken off buf.
 static int read_header(struct ws_reader *r, const uint8_t *buf, size_t len)
 {
     const uint8_t *from = buf;
@@ -185,7 +185,7 @@ static int read_header(struct ws_reader *r, const uint8_t *buf, size_t len)
     return error ? error : size - (int)old;
 }
 
-// RFC 6455 §7.4: an empty close, or a code that may be sent.
+// Whether a close is empty or has a code that may be sent (RFC 6455 §7.4).
 static bool is_sound_close(const uint8_t *payload, size_t len)
 {
     if (len == 0)
@@ -225,7 +225,7 @@ static int read_data(struct ws_reader *r, uint8_t *buf, size_t len, struct ws_ev
     r->remaining -= n;
     r->in_frame = r->remaining > 0;
     bool last = r->h.fin && !r->in_frame;
-    if (n > 0 || !r->in_frame) // an empty frame too, so that whoever floods us with them is noticed
+    if (n > 0 || !r->in_frame) // report empty frames too: the caller counts them as a flood
         *e = (struct ws_event){.kind = WS_EVENT_DATA,
                                .opcode = r->message,
                                .first = !r->begun,
@@ -264,7 +264,7 @@ int ws_read(struct ws_reader *r, uint8_t *buf, size_t len, struct ws_event *e)
     return (int)used;
 }
 
-// Base64 of 16 bytes: 22 digits and the padding.
+// Whether a key is base64 of 16 bytes: 22 digits and the padding.
 static bool is_key(struct slice key)
 {
     return key.len == 24 && chars_are(slice_of(key.p, 22), CHAR_BASE64) && key.p[22] == '=' &&

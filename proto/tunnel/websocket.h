@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// WebSocket frames (RFC 6455 §5) and the values of its handshake (§4.2). No extension is ever
-// negotiated.
+// WebSocket frames (RFC 6455 §5) and values of the handshake (§4.2). No extension is negotiated.
 #pragma once
 #include "proto/http/message.h"
 
@@ -14,9 +13,9 @@ enum ws_opcode {
 };
 
 enum ws_error {
-    WS_E_PROTOCOL = -1, // close 1002: reserved bits or opcode, mask where it must not be,
-                        // fragmented control frame…
-    WS_E_TOO_BIG = -2,  // close 1009
+    WS_E_PROTOCOL = -1, // close with 1002: a reserved bit or opcode, a wrong mask bit, a fragmented
+                        // control frame…
+    WS_E_TOO_BIG = -2,  // close with 1009: a data frame over max_frame
 };
 
 const char *ws_strerror(int error);
@@ -34,22 +33,22 @@ struct ws_header {
     uint64_t length;
 };
 
-// Parses one frame header. > 0: its size in bytes; 0: needs more; < 0: ws_error. Lengths must be in
-// their shortest form.
+// Parses one frame header. > 0: its size in bytes; 0: needs more; < 0: ws_error. A length must have
+// its shortest form (§5.2).
 int ws_parse_header(const uint8_t *buf, size_t len, struct ws_header *h);
 
 // Writes a frame header. Returns its size, at most WS_HEADER_MAX.
 size_t ws_write_header(uint8_t out[static WS_HEADER_MAX], const struct ws_header *h);
 
-// XORs `len` bytes from src into dst (which may be the same memory) with the mask, beginning at
-// byte `phase` of it (0 to 3). Eight bytes at a time or wider. Returns the phase to go on with.
+// XORs `len` bytes of `src` with the mask, beginning at its byte `phase` (0 to 3), into `dst`,
+// which may be `src`. Returns the phase for the next call.
 unsigned ws_mask(uint8_t *dst, const uint8_t *src, size_t len, const uint8_t mask[4],
                  unsigned phase);
 
-// A reader of frames that never reassembles: payload is handed out as it comes.
+// A reader of frames that hands out payload as it comes and never reassembles messages.
 struct ws_reader {
-    bool expect_masked;     // what the peer must do (RFC 6455 §5.1): true when we are the server
-    uint64_t max_frame;     // bytes of a data frame's payload
+    bool expect_masked;     // the peer is a client, which must mask (RFC 6455 §5.1)
+    uint64_t max_frame;     // most bytes of a data frame's payload
     bool in_message;        // between the first frame of a message and its FIN
     bool begun;             // a piece of the message was handed out
     enum ws_opcode message; // WS_TEXT or WS_BINARY, of the message
@@ -64,7 +63,7 @@ struct ws_reader {
 };
 
 enum ws_event_kind {
-    WS_EVENT_NONE,    // nothing yet
+    WS_EVENT_NONE,
     WS_EVENT_DATA,    // payload of a text or binary message: bytes, first, last
     WS_EVENT_CONTROL, // a whole control frame: opcode, bytes
 };
@@ -72,23 +71,22 @@ enum ws_event_kind {
 struct ws_event {
     enum ws_event_kind kind;
     enum ws_opcode opcode; // of the message (never WS_CONTINUATION) or the control frame
-    bool first, last;      // piece of a message: begins it, ends it
-    uint8_t *bytes;        // unmasked, in place in the fed buffer or in the reader
+    bool first, last;      // the piece begins or ends its message
+    uint8_t *bytes;        // unmasked; in the fed buffer or in the reader, until the next call
     size_t len;
 };
 
 void ws_reader_init(struct ws_reader *r, bool expect_masked, uint64_t max_frame);
 
-// Feeds bytes (which are unmasked in place). > 0: consumed, with at most one event; 0: needs more;
+// Feeds bytes and unmasks them in place. > 0: consumed, with at most one event; 0: needs more;
 // < 0: ws_error.
 int ws_read(struct ws_reader *r, uint8_t *buf, size_t len, struct ws_event *e);
 
-// Is this the opening handshake of a WebSocket (RFC 6455 §4.2.1): GET, HTTP/1.1, Upgrade:
-// websocket, version 13, a key of 16 bytes in base64?
+// Whether a request is the opening handshake of a WebSocket (RFC 6455 §4.2.1): GET, HTTP/1.1,
+// Upgrade: websocket, version 13, a key of 16 bytes in base64.
 bool ws_is_handshake(const struct http_head *request);
 
-// The bytes of which SHA-1 is to be taken for Sec-WebSocket-Accept: key and GUID. `out` takes 60
-// bytes; `key` is 24.
+// Sec-WebSocket-Accept is the SHA-1 of key and GUID in base64 (§4.2.2). ws_accept_input writes the
+// bytes to hash; `key` has 24 bytes. ws_accept_value encodes the hash, without a final zero.
 void ws_accept_input(char out[static 60], struct slice key);
-// Sec-WebSocket-Accept out of that SHA-1: 28 characters, no zero.
 void ws_accept_value(char out[static 28], const uint8_t sha1[static 20]);

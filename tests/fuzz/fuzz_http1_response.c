@@ -36,7 +36,7 @@ static void check_explained(const char *copy, struct slice in)
 
     CHECK(memcmp(copy, in.p, in.len) == 0);
     CHECK(http1_explain_response(slice_of(copy, in.len), &narrow, &fault));
-    CHECK(fault.what && fault.at <= in.len && memcmp(copy, in.p, in.len) == 0);
+    CHECK(fault.phrase && fault.at <= in.len && memcmp(copy, in.p, in.len) == 0);
 }
 
 // In two steps it is the same, and until the second the bytes are as they came.

@@ -123,7 +123,7 @@ def test_a_report_beyond_all_measure_ends_its_tunnel(relay, hostile, what):
     reasons = Reasons(relay)
     hostile.pipe(record(2, report(**what)))
     assert hostile.close_code() == 1002
-    assert "a report that is none" in reasons.next()
+    assert "malformed report" in reasons.next()
 
 
 @pytest.mark.parametrize("what", [

@@ -395,7 +395,7 @@ def test_a_service_that_is_gone_is_told(own):
 def test_what_is_not_http_is_told(own):
     out = second_answer(own, lambda exchange: (exchange.send(b"SSH-2.0\r\n\r\n"), exchange.close()),
                         status=1)
-    assert re.search("ADIT-UPSTREAM-INVALID after .*: no HTTP/1.1 at its beginning at byte 0", out)
+    assert re.search("ADIT-UPSTREAM-INVALID after .*: no HTTP version at byte 0", out)
 
 
 @pytest.mark.parametrize("leaves", ["close", "reset"])

@@ -255,3 +255,49 @@ void mux_settle(struct mux_pair *p)
         moved = there + back;
     }
 }
+
+static void begin(struct mux_pair *p, const char *method, struct mux_view **relay,
+                  struct mux_view **agent)
+{
+    struct http_head head = head_request(method, "/");
+    bool end = strcmp(method, "GET") == 0;
+    *relay = mux_side_open(&p->relay, &head, end);
+    CHECK(*relay);
+    mux_settle(p);
+    *agent = p->agent.views[p->agent.count - 1];
+    CHECK((*agent)->head_end == end);
+}
+
+void mux_pair_begin(struct mux_pair *p, struct mux_view **relay, struct mux_view **agent)
+{
+    begin(p, "GET", relay, agent);
+}
+
+void mux_pair_begin_upload(struct mux_pair *p, struct mux_view **relay, struct mux_view **agent)
+{
+    begin(p, "POST", relay, agent);
+}
+
+void mux_view_respond(struct mux_view *v, uint16_t status, bool end)
+{
+    struct http_head head = head_response(status);
+    CHECK(mux_respond(v->stream, &head, end) == 0);
+}
+
+int mux_view_give(struct mux_view *v, const char *text)
+{
+    return mux_data(v->stream, text, strlen(text));
+}
+
+void head_put(struct http_head *head, const char *name, const char *value)
+{
+    CHECK(head_add(head, slice_str(name), slice_str(value)));
+}
+
+void buf_expect(const struct buf *b, const char *text)
+{
+    if (buf_is(b, text))
+        return;
+    check_context("\n%.*s\nis not:\n%s", (int)buf_len(b), b->bytes ? buf_at(b) : "", text);
+    CHECK(!"the text is as expected");
+}

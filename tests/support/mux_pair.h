@@ -78,3 +78,14 @@ void mux_pair_deinit(struct mux_pair *p);
 int mux_move(struct mux_side *from, struct mux_side *to, size_t cap, size_t piece);
 // Moves until nobody has anything to send; any error is a failure.
 void mux_settle(struct mux_pair *p);
+
+// The views of one more exchange, whose request has no body, or still sends one.
+void mux_pair_begin(struct mux_pair *p, struct mux_view **relay, struct mux_view **agent);
+void mux_pair_begin_upload(struct mux_pair *p, struct mux_view **relay, struct mux_view **agent);
+// Sends a final response head of few words, or a text as part of a body (the result of mux_data).
+void mux_view_respond(struct mux_view *v, uint16_t status, bool end);
+int mux_view_give(struct mux_view *v, const char *text);
+
+// head_add and buf_is, where anything else is a failure.
+void head_put(struct http_head *head, const char *name, const char *value);
+void buf_expect(const struct buf *b, const char *text);

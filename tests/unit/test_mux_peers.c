@@ -10,17 +10,6 @@
 
 #include "tests/support/mux_pair.h"
 
-static void add(struct http_head *head, const char *name, const char *value)
-{
-    assert_true(head_add(head, slice_str(name), slice_str(value)));
-}
-
-static void text_is(const struct buf *b, const char *text)
-{
-    if (!buf_is(b, text))
-        fail_msg("is:\n%.*s\nis not:\n%s", (int)buf_len(b), b->bytes ? buf_at(b) : "", text);
-}
-
 static void spellings_go_to_peers_that_want_them(void **state)
 {
     struct mux_pair p;
@@ -28,9 +17,9 @@ static void spellings_go_to_peers_that_want_them(void **state)
     struct http_head trailers = {0};
     (void)state;
     mux_pair_init(&p);
-    add(&head, "X-a", "1");
-    add(&head, "Accept", "2");
-    add(&trailers, "x-T", "3");
+    head_put(&head, "X-a", "1");
+    head_put(&head, "Accept", "2");
+    head_put(&trailers, "x-T", "3");
     for (size_t i = 0; i < 2; i++) {
         const struct mux_peer peer = {.spelling = i == 1};
         mux_set_peer(p.relay.mux, &peer);
@@ -39,10 +28,10 @@ static void spellings_go_to_peers_that_want_them(void **state)
         assert_int_equal(mux_finish(relay->stream, &trailers), 0);
         mux_settle(&p);
         struct mux_view *agent = p.agent.views[i];
-        text_is(&agent->heads, i == 0
-                                   ? "GET http a.example /\nx-a: 1\naccept: 2\n"
-                                   : "GET http a.example /\nadit-case: X-a\nx-a: 1\naccept: 2\n");
-        text_is(&agent->trailers, i == 0 ? "x-t: 3\n" : "adit-case: x-T\nx-t: 3\n");
+        buf_expect(&agent->heads,
+                   i == 0 ? "GET http a.example /\nx-a: 1\naccept: 2\n"
+                          : "GET http a.example /\nadit-case: X-a\nx-a: 1\naccept: 2\n");
+        buf_expect(&agent->trailers, i == 0 ? "x-t: 3\n" : "adit-case: x-T\nx-t: 3\n");
     }
     mux_pair_deinit(&p);
 }
@@ -59,7 +48,7 @@ static void more_fields_go_to_peers_that_take_them(void **state)
         mux_set_peer(p.relay.mux, &peer);
         mux_set_peer(p.agent.mux, &peer);
         while (head.field_count < most)
-            add(&head, "a", "b");
+            head_put(&head, "a", "b");
         struct mux_view *relay = mux_side_open(&p.relay, &head, false);
         assert_non_null(relay);
         mux_settle(&p);
@@ -87,11 +76,11 @@ static void a_response_goes_as_it_is_said_to(void **state)
     struct mux_view *relay = mux_side_open(&p.relay, &head, true);
     mux_settle(&p);
     head = head_response(101);
-    add(&head, "A", "b");
+    head_put(&head, "A", "b");
     const struct mux_response as = {&head, 200, SLICE("echo"), SLICE("now"), true};
     assert_int_equal(mux_respond_as(p.agent.views[0]->stream, &as), 0);
     mux_settle(&p);
-    text_is(&relay->heads, "200\necho is the upgrade\na: b\ndate: now\n");
+    buf_expect(&relay->heads, "200\necho is the upgrade\na: b\ndate: now\n");
     mux_pair_deinit(&p);
 }
 

@@ -194,7 +194,7 @@ static void read_every_way(struct bytes in, bool masked, struct transcript *whol
     }
 }
 
-static void ws_capture_are_read_in_every_split(void **state)
+static void frames_are_read_in_every_split(void **state)
 {
     static const struct {
         struct bytes in;
@@ -259,7 +259,7 @@ static void control_frames_pass_between_the_pieces_of_a_message(void **state)
     assert_int_equal(ws_read(&r, in, 0, &e), 0);
 }
 
-static void ws_capture_that_make_no_sense_end_the_reading(void **state)
+static void frames_that_make_no_sense_end_the_reading(void **state)
 {
     static const struct {
         struct bytes in;
@@ -407,9 +407,9 @@ int main(void)
         cmocka_unit_test(masking_in_place_and_in_pieces_is_the_same),
         cmocka_unit_test(a_written_header_parses_to_the_same),
         cmocka_unit_test(headers_against_the_rules_are_refused_as_soon_as_seen),
-        cmocka_unit_test(ws_capture_are_read_in_every_split),
+        cmocka_unit_test(frames_are_read_in_every_split),
         cmocka_unit_test(control_frames_pass_between_the_pieces_of_a_message),
-        cmocka_unit_test(ws_capture_that_make_no_sense_end_the_reading),
+        cmocka_unit_test(frames_that_make_no_sense_end_the_reading),
         cmocka_unit_test(close_codes_that_may_be_sent_pass),
         cmocka_unit_test(a_frame_is_taken_at_its_limit_and_refused_above),
         cmocka_unit_test(control_payloads_are_taken_up_to_125_bytes),
