@@ -5,7 +5,7 @@
 
 void pending_rows_init(struct pending_rows *rows, uint64_t body_bytes)
 {
-    *rows = (struct pending_rows){.body_bytes = body_bytes, .budget.most = RECORDER_MESSAGE_BYTES};
+    *rows = (struct pending_rows){.body_bytes = body_bytes, .budget.max = RECORDER_MESSAGE_BYTES};
     rows->dirty_last = &rows->dirty;
 }
 
@@ -108,7 +108,7 @@ struct pending_row *pending_row_new(struct pending_rows *rows)
 void pending_row_free(struct pending_rows *rows, struct pending_row *row)
 {
     pending_row_stop_waiting(rows, row);
-    pending_row_unhash(row);
+    pending_row_unindex(row);
     pending_row_free_messages(row);
     keep(rows, row);
 }
@@ -150,7 +150,7 @@ void pending_rows_deinit(struct pending_rows *rows)
     free(rows->slots);
 }
 
-void pending_row_touch(struct pending_rows *rows, struct pending_row *row)
+void pending_row_mark_dirty(struct pending_rows *rows, struct pending_row *row)
 {
     if (row->dirty || !row->routed)
         return;
@@ -170,7 +170,7 @@ void pending_row_lose(struct pending_rows *rows, uint32_t slot)
     row->x.flags |= RECORD_SHED;
     row->x.outcome = SLICE("recorder gone");
     if (row->routed)
-        pending_row_touch(rows, row);
+        pending_row_mark_dirty(rows, row);
     else
         pending_row_free(rows, row);
 }

@@ -102,8 +102,8 @@ static bool on_routed(struct pending_rows *rows, struct pending_row *row,
     row->routed = true;
     rows->begun++;
     if (row->tunnel_id)
-        pending_row_hash(rows, row);
-    pending_row_touch(rows, row);
+        pending_row_index(rows, row);
+    pending_row_mark_dirty(rows, row);
     return true;
 }
 
@@ -164,7 +164,7 @@ static bool on_head(struct pending_rows *rows, struct pending_row *row, const st
             ws_capture_init(row->messages, &rows->budget, row->share, rows->body_bytes);
     }
     row->x.flags |= e->event.flags & EVENT_REDACTED ? RECORD_REDACTED : 0;
-    pending_row_touch(rows, row);
+    pending_row_mark_dirty(rows, row);
     return ok;
 }
 
@@ -177,7 +177,7 @@ static bool on_data(struct pending_rows *rows, struct pending_row *row, const st
     b->last_ns = e->at_ns;
     if (b->first_ns < 0)
         b->first_ns = e->at_ns;
-    pending_row_touch(rows, row);
+    pending_row_mark_dirty(rows, row);
     if (row->messages) {
         ws_capture_feed(row->messages, side, e->at_ns, bytes);
         row->x.flags |= row->messages->missed ? RECORD_SHED : 0;
@@ -192,7 +192,7 @@ static bool on_trailers(struct pending_rows *rows, struct pending_row *row,
                         const struct event_trailers *e)
 {
     row->x.flags |= e->event.flags & EVENT_REDACTED ? RECORD_REDACTED : 0;
-    pending_row_touch(rows, row);
+    pending_row_mark_dirty(rows, row);
     return append(row, &row->trailers[e->event.side], e + 1, e->lines_len);
 }
 
@@ -200,7 +200,7 @@ static bool on_bad_head(struct pending_rows *rows, struct pending_row *row,
                         const struct event_bad_head *e)
 {
     row->x.flags |= e->event.flags & EVENT_REDACTED ? RECORD_REDACTED : 0;
-    pending_row_touch(rows, row);
+    pending_row_mark_dirty(rows, row);
     return append(row, &row->bad_head, e + 1, e->len);
 }
 
@@ -261,7 +261,7 @@ static void on_progress(struct pending_rows *rows, struct pending_row *row,
 {
     update_facts(row, e);
     row->must_write = true;
-    pending_row_touch(rows, row);
+    pending_row_mark_dirty(rows, row);
 }
 
 static void on_end(struct pending_rows *rows, struct pending_row *row, const struct event_facts *e)
@@ -270,7 +270,7 @@ static void on_end(struct pending_rows *rows, struct pending_row *row, const str
     row->x.outcome = slice_str(exchange_whystr((enum exchange_why)e->outcome));
     row->ended = true;
     rows->slots[e->event.slot] = NULL;
-    pending_row_touch(rows, row);
+    pending_row_mark_dirty(rows, row);
 }
 
 static int64_t time_of(uint64_t ns)
@@ -302,7 +302,7 @@ static void on_report(struct pending_rows *rows, const struct event_report *e)
         body++;
     }
     pending_row_stop_waiting(rows, row);
-    pending_row_touch(rows, row);
+    pending_row_mark_dirty(rows, row);
 }
 
 bool pending_rows_event(struct pending_rows *rows, const void *event)

@@ -54,7 +54,7 @@ static void drop(struct recorder *r, struct exchange *x, uint32_t index)
 // What an exchange says of itself, which may be what a visitor has said.
 static struct slice said(const struct recorder *r, const char *text, size_t most)
 {
-    const struct slice s = recorder_at_most(text, most);
+    const struct slice s = recorder_text(text, most);
     return token_search_finds(&r->redact.token, s) ? SLICE("[redacted]") : s;
 }
 
@@ -76,11 +76,11 @@ static void on_routed(void *ctx, struct exchange *x)
     r->unrouted--;
     const struct slice visitor = said(r, x->visitor, 64);
     const struct slice tunnel = said(r, x->tunnel, 63);
-    const struct slice scheme = recorder_at_most(x->scheme, 16);
+    const struct slice scheme = recorder_text(x->scheme, 16);
     const struct slice upstream = said(r, x->upstream, 300);
-    const struct slice replay = recorder_at_most(x->replay_of, 16);
-    const struct slice owner = recorder_at_most(x->owner, RECORD_OWNER_MAX);
-    const struct slice address = recorder_at_most(x->tunnel_address, RECORD_ADDRESS_MAX);
+    const struct slice replay = recorder_text(x->replay_of, 16);
+    const struct slice owner = recorder_text(x->owner, RECORD_OWNER_MAX);
+    const struct slice address = recorder_text(x->tunnel_address, RECORD_ADDRESS_MAX);
     size_t len = sizeof(struct event_routed) + visitor.len + tunnel.len + scheme.len +
                  upstream.len + replay.len + owner.len + address.len;
     struct event_routed *e = queue_reserve(r->queue, len, 0);
@@ -236,12 +236,12 @@ static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
     struct slot *s = recorder_slot_of(r, x, &index);
     if (!s)
         return;
-    struct event_facts *e = queue_reserve(r->queue, END_MOST, 0);
+    struct event_facts *e = queue_reserve(r->queue, FACTS_MAX, 0);
     if (e) { // else out of memory: the row says for ever that it runs, until the process ends
-        e->event =
-            (struct event){.slot = index, .kind = EVENT_CLOSED, .flags = recorder_end_flags(x, s)};
+        e->event = (struct event){
+            .slot = index, .kind = EVENT_CLOSED, .flags = recorder_facts_flags(x, s)};
         e->outcome = (uint8_t)why;
-        recorder_put_end(r, e, x, x->ended_ns);
+        recorder_put_facts(r, e, x, x->ended_ns);
     }
     recorder_free_slot(r, x, index);
 }

@@ -36,7 +36,7 @@ static bool has_passed(const struct exchange_direction *d)
     return d->bytes > 0 || d->stalled_ns > 0 || d->stalled_since_ns > 0;
 }
 
-uint16_t recorder_end_flags(const struct exchange *x, const struct slot *s)
+uint16_t recorder_facts_flags(const struct exchange *x, const struct slot *s)
 {
     unsigned flags = (x->refused ? EVENT_REFUSED : 0) | (x->upgraded ? EVENT_UPGRADED : 0) |
                      (s->shed ? EVENT_SHED : 0);
@@ -51,8 +51,8 @@ uint16_t recorder_end_flags(const struct exchange *x, const struct slot *s)
     return (uint16_t)flags;
 }
 
-void recorder_put_end(struct recorder *r, struct event_facts *e, const struct exchange *x,
-                      uint64_t now_ns)
+void recorder_put_facts(struct recorder *r, struct event_facts *e, const struct exchange *x,
+                        uint64_t now_ns)
 {
     struct event_body *passed = (struct event_body *)(e + 1);
     e->status = x->status;
@@ -65,7 +65,7 @@ void recorder_put_end(struct recorder *r, struct event_facts *e, const struct ex
     for (int side = 0; side < 2; side++)
         if (has_passed(&x->direction[side]))
             fill_passed(passed++, x, &x->direction[side], now_ns);
-    const struct slice detail = recorder_at_most(x->detail, EXCHANGE_DETAIL_MAX);
+    const struct slice detail = recorder_text(x->detail, EXCHANGE_DETAIL_MAX);
     e->detail_len = (uint16_t)detail.len;
     recorder_commit(r, e, recorder_put((char *)passed, detail));
 }

@@ -32,15 +32,15 @@ static void tell_progress(struct recorder *r, uint32_t index, uint64_t now_ns)
     struct slot *s = &r->slots[index];
     if (!s->x || !s->routed || now_ns - s->x->begun_ns < RECORDER_LONG_MS * 1000000ULL)
         return;
-    const uint16_t flags = recorder_end_flags(s->x, s);
+    const uint16_t flags = recorder_facts_flags(s->x, s);
     const struct progress progress = progress_now(s->x, flags, now_ns);
     struct event_facts *e = has_changed(&s->progress, &progress)
-                                ? queue_reserve(r->queue, END_MOST, recorder_spare(r))
+                                ? queue_reserve(r->queue, FACTS_MAX, recorder_spare(r))
                                 : NULL;
     if (!e)
         return;
     e->event = (struct event){.slot = index, .kind = EVENT_PROGRESS, .flags = flags};
-    recorder_put_end(r, e, s->x, now_ns);
+    recorder_put_facts(r, e, s->x, now_ns);
     s->progress = progress;
     r->progress_told = true;
 }

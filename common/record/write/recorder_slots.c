@@ -9,7 +9,7 @@ enum {
 
 size_t recorder_spare(const struct recorder *r)
 {
-    return (r->running + 1) * (END_MOST + EVENT_OVERHEAD) +
+    return (r->running + 1) * (FACTS_MAX + EVENT_OVERHEAD) +
            (r->unrouted + 1) * (sizeof(struct event_routed) + ROUTED_TEXTS_MAX + EVENT_OVERHEAD);
 }
 

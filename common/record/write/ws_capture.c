@@ -8,10 +8,10 @@ enum {
 };
 
 void ws_capture_init(struct ws_capture *m, struct ws_capture_budget *budget, uint8_t share,
-                     uint64_t keep_most)
+                     uint64_t keep_max)
 {
     *m = (struct ws_capture){
-        .budget = budget, .share = share, .keep_most = keep_most ? keep_most : UINT64_MAX};
+        .budget = budget, .share = share, .keep_max = keep_max ? keep_max : UINT64_MAX};
     m->last = &m->first;
 }
 
@@ -30,12 +30,12 @@ static void release(struct ws_capture *m, size_t len)
 static size_t room_of(const struct ws_capture *m)
 {
     const struct ws_capture_budget *b = m->budget;
-    const size_t part = b->most / RECORDER_SHARE_PART;
+    const size_t part = b->max / RECORDER_SHARE_PART;
     const size_t own = b->used_of[m->share];
-    size_t left = b->most - b->used;
+    size_t left = b->max - b->used;
     if (m->share == 0)
         return left;
-    const size_t shared = b->most / 4 * 3;
+    const size_t shared = b->max / 4 * 3;
     if (b->used < shared)
         return shared - b->used; // at least: what is beyond has room of its share
     size_t may = own < part ? part - own : 0;
@@ -81,7 +81,7 @@ static void keep(struct ws_capture *m, struct ws_capture_side *s, struct slice p
     uint64_t *size = is_control(s) ? &s->control_size : &s->size;
     bool gap = buf_len(b) < *size; // only what comes from the first byte on
     size_t room = room_of(m);
-    uint64_t may = m->keep_most - m->kept;
+    uint64_t may = m->keep_max - m->kept;
     size_t len = piece.len < room ? piece.len : room;
     len = gap ? 0 : len < may ? len : (size_t)may;
     *size += piece.len;
