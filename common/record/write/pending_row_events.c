@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Events become pending rows.
+// Applies events to pending rows.
 #include <stdlib.h>
 #include "pending_row_internal.h"
 #include "proto/http/http1.h"
 
 enum {
-    ROUTED_SPARE = 128 // bytes of the texts of an EVENT_ROUTED, as a rule
+    ROUTED_SPARE = 128 // usual size of an EVENT_ROUTED's texts
 };
 
 static const char *take(struct slice *out, const char *at, size_t len)
@@ -21,7 +21,7 @@ static bool on_begin(struct pending_rows *rows, const struct event_begun *e)
         return false;
     }
     if (rows->slots[e->event.slot])
-        pending_row_lose(rows, e->event.slot); // its end had no memory
+        pending_row_lose(rows, e->event.slot); // its EVENT_CLOSED found no memory
     size_t len = (size_t)e->method_len + e->scheme_len + e->host_len + e->target_len +
                  e->visitor_len + e->lines_len;
     struct pending_row *row = pending_row_new(rows);
@@ -50,7 +50,7 @@ static bool on_begin(struct pending_rows *rows, const struct event_begun *e)
     return true;
 }
 
-// Room for more texts behind those of the request, which move with their memory.
+// Makes room behind the request's texts. Their memory may move: their slices follow.
 static bool reserve_texts(struct pending_row *row, size_t more)
 {
     if (!buf_reserve(&row->texts, more))
@@ -63,7 +63,7 @@ static bool reserve_texts(struct pending_row *row, size_t more)
     return true;
 }
 
-// An exchange is as a rule routed right after it has begun, so both fit into one piece of memory.
+// The texts usually fit into ROUTED_SPARE behind those of EVENT_BEGUN: one allocation for both.
 static bool on_routed(struct pending_rows *rows, struct pending_row *row,
                       const struct event_routed *e)
 {
@@ -130,8 +130,8 @@ static bool add_interim(struct pending_row *row, const struct event_head *e)
            append(row, &row->interim, lines, e->lines_len) && append(row, &row->interim, "\r\n", 2);
 }
 
-// A second one is an answer of ours instead of the service's, and its reason phrase then stands in
-// place of the one that may be in the record.
+// A second head is the program's own answer instead of the origin's. An update keeps the recorded
+// reason unless it brings one, so the registered phrase is written out to replace it.
 static bool take_head(struct pending_row *row, const struct event_head *e)
 {
     const bool again = row->x.status;
@@ -173,7 +173,7 @@ static bool on_data(struct pending_rows *rows, struct pending_row *row, const st
     const struct slice bytes = slice_of((const char *)(e + 1), e->len);
     enum record_side side = (enum record_side)e->event.side;
     struct record_body *b = &row->x.body[side];
-    b->bytes += bytes.len; // so far; its end says how many it were
+    b->bytes += bytes.len; // until the facts tell the total, shed bytes included
     b->last_ns = e->at_ns;
     if (b->first_ns < 0)
         b->first_ns = e->at_ns;
@@ -204,7 +204,6 @@ static bool on_bad_head(struct pending_rows *rows, struct pending_row *row,
     return append(row, &row->bad_head, e + 1, e->len);
 }
 
-// The digest of a body of which nothing has passed.
 static void put_empty_digest(uint8_t digest[static DIGEST_BYTES])
 {
     const struct digest empty = {0};
@@ -225,7 +224,7 @@ static void end_body(struct record_body *b, const struct event_body *p, bool has
     memcpy(b->digest, p->digest, sizeof(b->digest));
 }
 
-// What is known by now, in place of what was known before.
+// Replaces the facts known so far.
 static void update_facts(struct pending_row *row, const struct event_facts *e)
 {
     struct record_exchange *x = &row->x;
@@ -255,7 +254,7 @@ static void update_facts(struct pending_row *row, const struct event_facts *e)
     (void)buf_append(&row->detail, passed, e->detail_len);
 }
 
-// One that lasts is not left for a later transaction: those who read wait for it.
+// Readers watch long exchanges: their rows are not deferred.
 static void on_progress(struct pending_rows *rows, struct pending_row *row,
                         const struct event_facts *e)
 {
@@ -317,7 +316,7 @@ bool pending_rows_event(struct pending_rows *rows, const void *event)
     }
     struct pending_row *row = e->slot < rows->slot_count ? rows->slots[e->slot] : NULL;
     if (!row)
-        return true; // it was lost
+        return true; // the row was lost
     switch (kind) {
     case EVENT_ROUTED: return on_routed(rows, row, event);
     case EVENT_HEAD: return on_head(rows, row, event);

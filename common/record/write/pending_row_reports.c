@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Which rows a report of the peer may come for, by id, and which have ended and wait for one.
+// Rows that expect the peer's report: the index by id, and the list of those that wait for nothing
+// else.
 #include "pending_row_internal.h"
 
 static struct pending_row **bucket_of(struct pending_rows *rows, const char *id)
@@ -46,8 +47,8 @@ struct pending_row *pending_row_find(struct pending_rows *rows, uint64_t tunnel_
     return row;
 }
 
-// An agent that never reports does not keep others' reports from being waited for: of the last
-// quarter of the places a share has RECORDER_SHARE_PART of them all at most.
+// Beyond three quarters of RECORDER_WAITING_MAX a share may have 1 in RECORDER_SHARE_PART of it: an
+// agent that never reports does not take others' places.
 bool pending_row_may_wait(const struct pending_rows *rows, const struct pending_row *row)
 {
     return row->share == 0 ||

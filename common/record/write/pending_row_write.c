@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Pending rows become rows of the record.
+// Writes pending rows to the record.
 #include "pending_row_internal.h"
 
 static struct slice all_of(const struct buf *b)
@@ -80,11 +80,11 @@ static bool is_deferrable(const struct pending_row *row, enum pending_rows_defer
 }
 
 int pending_rows_write(struct pending_rows *rows, struct store *s, enum pending_rows_defer defer,
-                       size_t most, bool *more)
+                       size_t max, bool *more)
 {
     int error = SQLITE_OK;
     struct pending_row *row = rows->next ? rows->next : rows->dirty;
-    for (; !error && row && most > 0; row = row->next_dirty, most--) {
+    for (; !error && row && max > 0; row = row->next_dirty, max--) {
         row->deferred = !row->must_write && is_deferrable(row, defer);
         if (!row->deferred)
             error = write_pending_row(row, s);
@@ -104,7 +104,7 @@ void pending_rows_rolled_back(struct pending_rows *rows)
     }
 }
 
-// What is in the record is not needed here any more.
+// Frees what the record has now, and keeps what further events need.
 static void forget_written(struct pending_row *row)
 {
     row->x.size += pending_row_message_bytes(row);
@@ -119,7 +119,7 @@ static void forget_written(struct pending_row *row)
         ws_capture_clear(row->messages);
 }
 
-// It is to be written the next time.
+// Puts a row into the next transaction's dirty list.
 static void defer(struct pending_rows *rows, struct pending_row *row)
 {
     row->deferred = false;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// What observers hear becomes events in the queue. An exchange that has begun has room for its end
-// there, whatever else must be left out.
+// Turns observers' calls into events in the queue. What does not fit is shed, except the last event
+// of an exchange that has begun (recorder_spare).
 #include "proto/http/http1.h"
 #include "recorder_internal.h"
 #include "redact_request.h"
 
-// Writes field lines, and says in the event whether a value was left out. Returns where they end.
+// Writes redacted field lines behind an event and sets its flag. Returns their end.
 static char *put_lines(const struct recorder *r, const struct http_head *head, struct event *e,
                        char *out)
 {
@@ -51,7 +51,7 @@ static void drop(struct recorder *r, struct exchange *x, uint32_t index)
     recorder_free_slot(r, x, index);
 }
 
-// What an exchange says of itself, which may be what a visitor has said.
+// An exchange's text that may contain what a visitor sent, without the token.
 static struct slice said(const struct recorder *r, const char *text, size_t most)
 {
     const struct slice s = recorder_text(text, most);
@@ -84,7 +84,7 @@ static void on_routed(void *ctx, struct exchange *x)
     size_t len = sizeof(struct event_routed) + visitor.len + tunnel.len + scheme.len +
                  upstream.len + replay.len + owner.len + address.len;
     struct event_routed *e = queue_reserve(r->queue, len, 0);
-    if (!e) { // out of memory
+    if (!e) { // room is spared: out of memory
         drop(r, x, index);
         record_writer_shed(r->writer, 1, 0);
         return;
@@ -163,7 +163,7 @@ static void on_bad_head(void *ctx, struct exchange *x, struct slice bytes)
     recorder_commit(r, e, (const char *)(e + 1) + e->len);
 }
 
-// One piece of a body. False: there is no room for it.
+// Queues a piece of a body. False: there is no room.
 static bool put_data(struct recorder *r, struct exchange *x, uint32_t index,
                      enum exchange_side from, struct slice bytes)
 {
@@ -182,8 +182,8 @@ static bool put_data(struct recorder *r, struct exchange *x, uint32_t index,
     return true;
 }
 
-// Of a body its beginning is kept, without gaps; of a WebSocket all bytes are looked at, and its
-// messages say themselves how much of them is kept.
+// A body is recorded up to the limit, or up to the first piece that finds no room: without gaps. A
+// WebSocket's bytes are all queued, since its messages are cut to the limit by ws_capture.
 static void on_data(void *ctx, struct exchange *x, enum exchange_side from, struct slice bytes)
 {
     struct recorder *r = ctx;
@@ -237,7 +237,7 @@ static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
     if (!s)
         return;
     struct event_facts *e = queue_reserve(r->queue, FACTS_MAX, 0);
-    if (e) { // else out of memory: the row says for ever that it runs, until the process ends
+    if (e) { // out of memory: the row runs until the process ends
         e->event = (struct event){
             .slot = index, .kind = EVENT_CLOSED, .flags = recorder_facts_flags(x, s)};
         e->outcome = (uint8_t)why;
@@ -272,7 +272,7 @@ void recorder_report(struct recorder *r, uint64_t tunnel_id, const struct report
                           recorder_spare(r))
           : NULL;
     if (!e)
-        return; // it reads "unverified"
+        return; // the exchange stays "unverified"
     *e = (struct event_report){
         .event = {.kind = EVENT_REPORTED},
         .tunnel_id = tunnel_id,
@@ -289,7 +289,7 @@ void recorder_report(struct recorder *r, uint64_t tunnel_id, const struct report
         const struct report_body *b = &report->body[side];
         flags |= b->whole ? (unsigned)EVENT_REQUEST_WHOLE << side : 0;
         if (b->bytes == 0)
-            continue; // the digest of nothing is known
+            continue; // the receiver knows the digest of an empty body
         flags |= (unsigned)EVENT_REQUEST_BODY << side;
         peer->bytes = b->bytes;
         memcpy(peer->digest, b->digest, sizeof(peer->digest));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is known of an exchange by now, as the fixed part of EVENT_CLOSED and EVENT_PROGRESS.
+// The facts known of an exchange, for EVENT_PROGRESS and EVENT_CLOSED.
 #include "recorder_internal.h"
 
 int64_t recorder_since(const struct exchange *x, uint64_t ns)
@@ -12,13 +12,12 @@ uint64_t recorder_stalled_ns(const struct exchange_direction *d, uint64_t now_ns
     return d->stalled_ns + (d->stalled_since_ns ? now_ns - d->stalled_since_ns : 0);
 }
 
-// Whether the digest of all of it is known.
+// Whether the digest covers the whole body.
 static bool has_digest(const struct exchange *x, const struct exchange_direction *d)
 {
     return !d->digest.lost && (d->ended || x->ended_ns);
 }
 
-// Of a body of which bytes have passed.
 static void fill_passed(struct event_body *p, const struct exchange *x,
                         const struct exchange_direction *d, uint64_t now_ns)
 {
@@ -30,7 +29,7 @@ static void fill_passed(struct event_body *p, const struct exchange *x,
         memset(p->digest, 0, sizeof(p->digest));
 }
 
-// Otherwise nothing is to be said of the body but that it was empty.
+// Otherwise the body is empty, and there is nothing else to tell.
 static bool has_passed(const struct exchange_direction *d)
 {
     return d->bytes > 0 || d->stalled_ns > 0 || d->stalled_since_ns > 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The exchanges that run, each in a slot that its events name.
+// The running exchanges. Their events name them by slot.
 #include <stdlib.h>
 #include "recorder_internal.h"
 

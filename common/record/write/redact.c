@@ -4,7 +4,7 @@
 #include "proto/http/credentials.h"
 
 enum {
-    NAME_MOST = 128 // bytes of a name that is put together from pieces
+    NAME_MAX_JOINED = 128 // bytes of a name joined from words
 };
 
 #define QUERY       "query:"
@@ -60,13 +60,12 @@ static bool is_secret_parameter(const void *ctx, struct slice name)
     return false;
 }
 
-// Our own token, in whatever form.
 static bool has_token(const struct redact *r, struct slice text)
 {
     return r->token.min_len > 0 && token_search_finds(&r->token, text);
 }
 
-// Writes where there is room for certain.
+// Copies text into room that the bound guarantees.
 static inline void put(struct credential_sink *sink, struct slice text)
 {
     if (text.len > 0)
@@ -89,7 +88,7 @@ static void put_url(const struct redact *r, struct credential_sink *sink, struct
         credential_put(sink, text);
 }
 
-// Of a list of subprotocols those that are names stay.
+// Sec-WebSocket-Protocol: names stay, tokens passed as subprotocols go.
 static void put_subprotocols(struct credential_sink *sink, struct slice list)
 {
     const char *from = list.p;
@@ -115,7 +114,7 @@ static enum credential_place place_of(struct slice name)
     return url ? CREDENTIAL_URL : CREDENTIAL_SOMEWHERE;
 }
 
-// Fields whose values have parameters of their own kind, and come with most heads.
+// Common fields whose parameters are not a URL's: not searched for credentials.
 static bool has_no_url(struct slice name)
 {
     static const struct slice names[] = {
@@ -129,8 +128,8 @@ static bool has_no_url(struct slice name)
     return false;
 }
 
-// What is written of a value: no more bytes than it has, or the mark has, and `*growth`, which is
-// lessened. What would be more is left out as a whole.
+// Writes a redacted value. It may exceed the value's length, or the mark's, by `*growth` bytes,
+// from which the excess is subtracted; a longer result becomes the mark alone.
 static void put_value(const struct redact *r, const struct field *f, struct credential_sink *sink,
                       size_t *growth)
 {
@@ -176,7 +175,7 @@ static void put_line(const struct redact *r, const struct field *f, struct crede
     put(sink, SLICE("\r\n"));
 }
 
-// The same of a head in which our own token is somewhere.
+// Writes a line of a head that contains the token somewhere.
 static void put_line_without_token(const struct redact *r, const struct field *f,
                                    struct credential_sink *sink, size_t *growth)
 {
@@ -232,8 +231,8 @@ static bool parts_target(char c)
     return memchr("/?&;=#", c, 6) != NULL;
 }
 
-// Leaves out those parts of what is written of a target that have our own token, or all of it. A
-// token is longer than the mark. Returns where it ends.
+// Replaces the parts of a written target that contain the token, in place: only parts that are at
+// least as long as the mark. Returns the new end.
 static char *hide_parts(const struct redact *r, char *start, const char *end)
 {
     char *out = start;
@@ -258,7 +257,7 @@ char *redact_target(const struct redact *r, struct slice target, char *out, bool
     struct credential_sink sink = {.at = out, .left = target.len + REDACT_GROWTH};
     put_url(r, &sink, target, CREDENTIAL_TARGET);
     char *end = sink.at;
-    bool all = sink.full; // more credentials than there is room to show where they were
+    bool all = sink.full; // more marks than REDACT_GROWTH has room for
     if (!all && has_token(r, slice_of(out, (size_t)(end - out)))) {
         end = hide_parts(r, out, end);
         all = has_token(r, slice_of(out, (size_t)(end - out)));
@@ -272,15 +271,15 @@ char *redact_target(const struct redact *r, struct slice target, char *out, bool
     return end;
 }
 
-// Bytes that are no head.
+// The rest is for bytes that are no valid head.
 
-// Whether a line may end here: at any control but a tab.
+// Any control but a tab may end a line.
 static bool is_break(char c)
 {
     return (unsigned char)c < ' ' && c != '\t';
 }
 
-// Takes the next word off the beginning of a line: a run of what a name may be made of.
+// Takes the next run of token characters (RFC 9110 §5.6.2) off a line.
 static struct slice next_word(struct slice *line)
 {
     while (line->len > 0 && !char_is(line->p[0], CHAR_TOKEN))
@@ -293,27 +292,27 @@ static struct slice next_word(struct slice *line)
     return word;
 }
 
-// Puts a word behind those before it, and returns how many bytes there are. Of a name that is put
-// together from them its end counts.
-static size_t join(char joined[static 2 * NAME_MOST], size_t len, struct slice word)
+// Appends a word and returns the new length. At least the last NAME_MAX_JOINED bytes are kept: a
+// name is matched by its end.
+static size_t join(char joined[static 2 * NAME_MAX_JOINED], size_t len, struct slice word)
 {
-    if (word.len > NAME_MOST)
-        word = slice_of(word.p + word.len - NAME_MOST, NAME_MOST);
-    if (len + word.len > 2 * (size_t)NAME_MOST) {
-        const size_t from = len - NAME_MOST;
-        for (size_t i = 0; i < NAME_MOST; i++)
+    if (word.len > NAME_MAX_JOINED)
+        word = slice_of(word.p + word.len - NAME_MAX_JOINED, NAME_MAX_JOINED);
+    if (len + word.len > 2 * (size_t)NAME_MAX_JOINED) {
+        const size_t from = len - NAME_MAX_JOINED;
+        for (size_t i = 0; i < NAME_MAX_JOINED; i++)
             joined[i] = joined[from + i];
-        len = NAME_MOST;
+        len = NAME_MAX_JOINED;
     }
     memcpy(joined + len, word.p, word.len);
     return len + word.len;
 }
 
-// Whether a word before the colon is a secret's name, or all of them together are: then `*name` is
+// Whether a word before the colon is a secret field's name, or the words joined are one. `*name` is
 // what may be shown of it.
 static bool names_secret(const struct redact *r, struct slice line, struct slice *name)
 {
-    char joined[2 * NAME_MOST];
+    char joined[2 * NAME_MAX_JOINED];
     size_t len = 0;
     const char *colon = line.len > 0 ? memchr(line.p, ':', line.len) : NULL;
     struct slice rest = slice_of(line.p, colon ? (size_t)(colon - line.p) : line.len);
@@ -327,7 +326,7 @@ static bool names_secret(const struct redact *r, struct slice line, struct slice
     return is_secret_name(r, slice_of(joined, len));
 }
 
-// A field line begins with a name.
+// A line that does not begin with a token character may continue the line before.
 static bool may_continue(struct slice line)
 {
     return line.len > 0 && !char_is(line.p[0], CHAR_TOKEN);
@@ -338,7 +337,7 @@ static bool hides(const struct redact *r, struct slice line, struct slice *name)
     return names_secret(r, line, name) || has_token(r, line);
 }
 
-// Takes what is before the next byte that ends it.
+// Takes the bytes before the next one that ends a line.
 static struct slice next_line(struct slice *bytes, bool (*ends)(char c))
 {
     size_t len = 0;
@@ -349,7 +348,6 @@ static struct slice next_line(struct slice *bytes, bool (*ends)(char c))
     return line;
 }
 
-// The next byte, if there is one.
 static struct slice take_byte(struct slice *bytes)
 {
     const struct slice byte = slice_of(bytes->p, bytes->len > 0 ? 1 : 0);
@@ -369,14 +367,14 @@ static void add_hidden(struct credential_sink *o, struct slice name)
     credential_put(o, CREDENTIAL_MARK);
 }
 
-// A secret goes on to the end of its line, whatever controls are in it. Returns whether there is
-// one.
+// Writes a line up to its first secret, which extends to the line's end, controls included. Returns
+// whether there is one.
 static bool add_line(const struct redact *r, struct credential_sink *o, struct slice line)
 {
     const bool any = o->any;
     struct slice name = {0};
     struct slice rest = line;
-    size_t len = 0; // of what may be shown
+    size_t len = 0; // may be shown
     bool hidden = hides(r, line, &name);
     while (!hidden && rest.len > 0) {
         const struct slice piece = next_line(&rest, is_break);
@@ -386,7 +384,7 @@ static bool add_line(const struct redact *r, struct credential_sink *o, struct s
     }
     o->any = false;
     put_url(r, o, slice_of(line.p, len), CREDENTIAL_SOMEWHERE);
-    if (hidden) // a name behind a secret may be part of that
+    if (hidden) // a name behind a secret may be a part of it
         add_hidden(o, o->any ? (struct slice){0} : name);
     hidden = hidden || o->any;
     o->any = any || hidden;
@@ -396,7 +394,7 @@ static bool add_line(const struct redact *r, struct credential_sink *o, struct s
 size_t redact_bytes(const struct redact *r, struct slice bytes, char *out, size_t cap, bool *any)
 {
     struct credential_sink o = {.at = out, .left = cap};
-    bool secret = false; // the line before
+    bool secret = false; // the line before had one
     while (bytes.len > 0 && o.left > 0) {
         struct slice line = next_line(&bytes, is_feed);
         size_t ends = 0; // CRs before the LF
