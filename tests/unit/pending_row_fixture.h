@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Pending rows that take events made by hand, and are written into a real record.
+// Pending rows that take hand-made events and are written into a real record.
 #pragma once
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,7 +24,7 @@ struct fixture {
     struct store_file file;
     struct store *store;
     struct pending_rows pending;
-    uint64_t event[LARGE / 8 + 64]; // the event that is made
+    uint64_t event[LARGE / 8 + 64]; // the event being made
     char large[LARGE];
 };
 
@@ -51,7 +51,7 @@ static inline int teardown(void **state)
     return 0;
 }
 
-// An event: its fixed part and one piece of text behind it.
+// Applies an event: its fixed part and one text behind it.
 static inline void tell(struct fixture *f, const void *fixed, size_t len, struct slice text)
 {
     char *out = (char *)f->event;
@@ -81,7 +81,7 @@ static inline void begin(struct fixture *f, uint32_t slot, struct slice lines)
     tell(f, &e, sizeof(e), slice_of(text, lines.len + 5));
 }
 
-static inline void settle(struct fixture *f, uint32_t slot, uint64_t tunnel_id, const char *id)
+static inline void route(struct fixture *f, uint32_t slot, uint64_t tunnel_id, const char *id)
 {
     struct event_routed e = {
         .event = event_of(EVENT_ROUTED, 0), .tunnel_id = tunnel_id, .tunnel_len = 3};
@@ -101,7 +101,7 @@ static inline void end(struct fixture *f, uint32_t slot)
 static inline void small(struct fixture *f, uint32_t slot)
 {
     begin(f, slot, SLICE("A: 1\r\n"));
-    settle(f, slot, 0, "0123456789abcdef");
+    route(f, slot, 0, "0123456789abcdef");
     end(f, slot);
 }
 
@@ -134,17 +134,17 @@ static inline void report(struct fixture *f, uint64_t tunnel_id, const char *id)
     tell(f, &e, sizeof(e), (struct slice){0});
 }
 
-// Everything that an exchange can say, in slot 0.
+// An exchange with all kinds of events, in slot 0.
 static inline void full(struct fixture *f, struct slice text)
 {
     static const char id[] = "fedcba9876543210";
-    struct event_routed about = {.event = event_of(EVENT_ROUTED, EVENT_HEADS_ONLY),
-                                 .tunnel_id = 7,
-                                 .visitor_len = 7,
-                                 .tunnel_len = 5,
-                                 .scheme_len = 5,
-                                 .upstream_len = 6,
-                                 .replay_len = 4};
+    struct event_routed routed = {.event = event_of(EVENT_ROUTED, EVENT_HEADS_ONLY),
+                                  .tunnel_id = 7,
+                                  .visitor_len = 7,
+                                  .tunnel_len = 5,
+                                  .scheme_len = 5,
+                                  .upstream_len = 6,
+                                  .replay_len = 4};
     struct {
         struct event_facts end;
         struct event_body passed[2];
@@ -160,8 +160,8 @@ static inline void full(struct fixture *f, struct slice text)
            .passed = {{.bytes = 9, .first_ns = 6, .last_ns = 7, .stalled_ns = 8, .digest = "q"},
                       {.bytes = 9, .first_ns = 6, .last_ns = 7, .stalled_ns = 8, .digest = "r"}}};
     begin(f, 0, text);
-    memcpy(about.id, id, sizeof(about.id));
-    tell(f, &about, sizeof(about), SLICE("visitorotherhttpsup:123back"));
+    memcpy(routed.id, id, sizeof(routed.id));
+    tell(f, &routed, sizeof(routed), SLICE("visitorotherhttpsup:123back"));
     report(f, 7, id);
     add_head(f, 103, 0, text);
     add_head(f, 200, EVENT_REDACTED, text);
@@ -172,12 +172,12 @@ static inline void full(struct fixture *f, struct slice text)
     tell(f, &e, sizeof(e), (struct slice){0});
 }
 
-static inline void write_some(struct fixture *f, enum pending_rows_defer leave, uint64_t now_ms)
+static inline void write_some(struct fixture *f, enum pending_rows_defer defer, uint64_t now_ms)
 {
     bool more = true;
     assert_int_equal(store_begin(f->store), SQLITE_OK);
     while (more)
-        assert_int_equal(pending_rows_write(&f->pending, f->store, leave, 3, &more), SQLITE_OK);
+        assert_int_equal(pending_rows_write(&f->pending, f->store, defer, 3, &more), SQLITE_OK);
     assert_int_equal(store_commit(f->store), SQLITE_OK);
     pending_rows_committed(&f->pending, now_ms);
 }

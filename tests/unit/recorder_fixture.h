@@ -23,12 +23,12 @@ enum {
 };
 
 struct fixture {
-    struct record_rows rows; // its directory, and the record when it is there
+    struct record_rows rows; // its directory, and a connection once there is a record
     struct loop loop;
     struct recorder_config config;
     struct recorder *recorder;
     struct record_reader *reader;
-    struct record_exchange x; // read last
+    struct record_exchange x; // the one read last
 };
 
 static uint8_t body[BODY];
@@ -107,7 +107,7 @@ static inline void open_rows(struct fixture *f)
         CHECK(sqlite3_open(path, &f->rows.db) == SQLITE_OK);
 }
 
-// Ends the recorder and opens what it has written.
+// Stops the recorder and opens its record.
 static inline void stop(struct fixture *f)
 {
     char why[RECORD_WHY_MAX] = "";
@@ -169,7 +169,7 @@ static inline struct http_head response_head(uint16_t status)
     return head;
 }
 
-// A request begins, as an edge lets it; it is not passed on yet.
+// Begins an exchange without attaching an origin.
 static inline void begin(struct fixture *f, struct ends *e, const struct http_head *head)
 {
     static struct exchange_ids ids;

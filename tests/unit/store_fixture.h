@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A store on a directory of its own, and the same record opened by hand.
+// A store in a directory of its own, and a second connection to the same record.
 #pragma once
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,11 +14,11 @@
 #include "tests/support/record_rows.h"
 
 enum {
-    PAGES = (3200 << 10) / STORE_PAGE_BYTES // of the record, where a test limits it
+    PAGES = (3200 << 10) / STORE_PAGE_BYTES // the record's limit in tests of limits
 };
 
 struct fixture {
-    struct record_rows rows; // the same record, by hand
+    struct record_rows rows; // the second connection
     struct store_config config;
     struct store_file file;
     struct store *store;
@@ -65,8 +65,8 @@ static inline bool holds(struct fixture *f, const char *condition)
     return number(f, sql) == 1;
 }
 
-// Each exchange can be found by its tunnel and its id, and nothing of what is gone is left.
-static inline void check_spans(struct fixture *f)
+// Every exchange is in a range of its tunnel, and no range is empty.
+static inline void check_ranges(struct fixture *f)
 {
     CHECK(number(f, "SELECT count(*) FROM exchange e WHERE NOT EXISTS(SELECT 1 FROM span s WHERE"
                     " s.tunnel=e.tunnel AND e.seq BETWEEN s.first AND s.last AND"
@@ -98,7 +98,7 @@ static inline struct record_exchange exchange(const char *tunnel, int64_t began_
     };
 }
 
-// An exchange of this tunnel with a response of so many chunks, in a transaction of its own.
+// Writes an exchange with `chunks` chunks of response body in its own transaction. Returns its seq.
 static inline int64_t add(struct fixture *f, struct record_exchange x, int chunks)
 {
     static char bytes[RECORD_CHUNK_BYTES];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Which rows events become, and in which transaction they are written.
+// Rows that events become, and the transactions that write them.
 #include "pending_row_fixture.h"
 
 static void a_small_body_is_in_the_row_of_its_exchange(void **state)
@@ -8,12 +8,12 @@ static void a_small_body_is_in_the_row_of_its_exchange(void **state)
     struct fixture *f = *state;
     for (size_t len = RECORD_SMALL_BODY_BYTES - 1; len <= RECORD_SMALL_BODY_BYTES + 1; len++) {
         begin(f, 0, SLICE("A: 1\r\n"));
-        settle(f, 0, 0, "0123456789abcdef");
+        route(f, 0, 0, "0123456789abcdef");
         add_data(f, 1, slice_of(text, len));
         end(f, 0);
     }
-    begin(f, 0, SLICE("A: 1\r\n")); // of one that runs it may become more
-    settle(f, 0, 0, "0123456789abcdef");
+    begin(f, 0, SLICE("A: 1\r\n")); // a running exchange's body may grow
+    route(f, 0, 0, "0123456789abcdef");
     add_data(f, 1, SLICE("a"));
     write_all(f, 0);
     add_data(f, 1, SLICE("b"));
@@ -28,14 +28,14 @@ static void a_small_body_is_in_the_row_of_its_exchange(void **state)
                      3 * RECORD_SMALL_BODY_BYTES + 2);
 }
 
-// What runs, and what waits for a report, is left for the next transaction once; a row that comes
-// to its end meanwhile is written once. What fails leaves nothing behind.
+// Rows that run or lack a report are deferred to the next transaction once; a row that becomes
+// complete meanwhile is written once. A rollback leaves nothing behind.
 static void what_is_not_over_is_left_once(void **state)
 {
     struct fixture *f = *state;
     for (uint32_t i = 0; i < 10; i++) {
         begin(f, i, SLICE("A: 1\r\n"));
-        settle(f, i, i == 1 ? 7 : 0, "0123456789abcdef");
+        route(f, i, i == 1 ? 7 : 0, "0123456789abcdef");
     }
     end(f, 0);
     end(f, 1); // its report is still to come
@@ -90,7 +90,7 @@ static void progress(struct fixture *f, uint32_t slot, unsigned flags)
     tell(f, &e, sizeof(e), (struct slice){0});
 }
 
-// Also where what is not over is left for the next transaction.
+// Even where incomplete rows are deferred.
 static void what_is_known_of_one_that_lasts_is_written_at_once(void **state)
 {
     static const char known[] =
@@ -100,11 +100,11 @@ static void what_is_known_of_one_that_lasts_is_written_at_once(void **state)
         " AND flags=64";
     struct fixture *f = *state;
     begin(f, 0, SLICE("A: 1\r\n"));
-    settle(f, 0, 0, "0123456789abcdef");
+    route(f, 0, 0, "0123456789abcdef");
     progress(f, 0, EVENT_REQUEST_BODY | EVENT_NO_DIGEST | EVENT_REUSED);
     write_some(f, true, 0);
     assert_int_equal(number(f, known), 1);
-    // What is said later counts, also where it says less.
+    // Later facts replace earlier ones, even if they are fewer.
     progress(f, 0, EVENT_REQUEST_BODY | EVENT_REQUEST_WHOLE | EVENT_UPGRADED);
     write_some(f, true, 0);
     assert_int_equal(number(f, "SELECT flags FROM exchange"),
@@ -116,7 +116,7 @@ static void what_is_known_of_one_that_lasts_is_written_at_once(void **state)
                      RECORD_REQUEST_WHOLE);
 }
 
-// Of the service's phrase nothing is left in the record when the answer becomes ours.
+// When adit answers instead of the origin, nothing of the origin's phrase is left.
 static void a_reason_phrase_goes_with_its_head(void **state)
 {
     static const char which[] = "SELECT CASE WHEN reason IS NULL THEN 0 WHEN reason='' THEN 1"
@@ -128,7 +128,7 @@ static void a_reason_phrase_goes_with_its_head(void **state)
                            .reason_len = 4,
                            .status = 200};
     begin(f, 0, SLICE("A: 1\r\n"));
-    settle(f, 0, 0, "0123456789abcdef");
+    route(f, 0, 0, "0123456789abcdef");
     tell(f, &e, sizeof(e), SLICE("B: 2\r\nFine"));
     write_all(f, 0);
     assert_int_equal(number(f, which), 2);
@@ -143,9 +143,9 @@ static void a_reason_phrase_goes_with_its_head(void **state)
     end(f, 0);
     write_all(f, 0);
     assert_int_equal(number(f, which), 1);
-    add_head(f, 200, 0, SLICE("C: 3\r\n")); // of no exchange
+    add_head(f, 200, 0, SLICE("C: 3\r\n")); // no exchange in this slot
     begin(f, 0, SLICE("A: 1\r\n"));
-    settle(f, 0, 0, "0123456789abcdef");
+    route(f, 0, 0, "0123456789abcdef");
     add_head(f, 200, 0, SLICE("C: 3\r\n"));
     end(f, 0);
     write_all(f, 0);
@@ -160,7 +160,7 @@ static void short_exchanges_are_written_once(void **state)
     count_writes(f);
     for (int i = 0; i < 10; i++) {
         begin(f, 0, SLICE("A: 1\r\n"));
-        settle(f, 0, 0, "0123456789abcdef");
+        route(f, 0, 0, "0123456789abcdef");
         add_head(f, 200, 0, SLICE("B: 2\r\n"));
         add_data(f, 1, SLICE("abc"));
         end(f, 0);
@@ -168,22 +168,22 @@ static void short_exchanges_are_written_once(void **state)
     write_all(f, 0);
     assert_int_equal(number(f, "SELECT count(*) FROM written"), 10);
     begin(f, 0, SLICE("A: 1\r\n"));
-    settle(f, 0, 0, "0123456789abcdef");
+    route(f, 0, 0, "0123456789abcdef");
     progress(f, 0, 0);
     write_all(f, 0);
-    write_all(f, 0); // nothing is new
+    write_all(f, 0); // no change
     end(f, 0);
     write_all(f, 0);
     assert_int_equal(number(f, "SELECT count(*) FROM written"), 12);
 }
 
-// Also when nothing more is written.
+// Even if nothing more is written.
 static void a_report_is_waited_for_no_longer_than_it_may_take(void **state)
 {
     struct fixture *f = *state;
     for (uint32_t i = 0; i < 2; i++) {
         begin(f, i, SLICE("A: 1\r\n"));
-        settle(f, i, 7, "0123456789abcdef");
+        route(f, i, 7, "0123456789abcdef");
         end(f, i);
         write_all(f, i);
     }
@@ -196,7 +196,7 @@ static void a_report_is_waited_for_no_longer_than_it_may_take(void **state)
     assert_int_equal(f->pending.waiting_count, 0);
 }
 
-// An agent that never reports has a share of the places alone.
+// An agent that never reports has only its share of the places.
 static void who_never_reports_takes_no_others_place(void **state)
 {
     struct fixture *f = *state;
@@ -218,20 +218,19 @@ static void who_never_reports_takes_no_others_place(void **state)
     assert_int_equal(pending_rows_reported(&f->pending), 0);
 }
 
-// One that was dropped, and one that could not go on, are used again as well.
-// Where reports need not be waited for, what has ended is written without.
+// The normal thread defers running exchanges only.
 static void what_has_ended_is_not_left_for_its_report(void **state)
 {
     struct fixture *f = *state;
     for (uint32_t i = 0; i < 2; i++) {
         begin(f, i, SLICE("A: 1\r\n"));
-        settle(f, i, 7, "0123456789abcdef");
+        route(f, i, 7, "0123456789abcdef");
     }
     end(f, 0);
     write_some(f, PENDING_ROWS_DEFER_RUNNING, 0);
     assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE outcome='complete'"), 1);
     assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 1);
-    write_some(f, PENDING_ROWS_DEFER_RUNNING, 0); // left once
+    write_some(f, PENDING_ROWS_DEFER_RUNNING, 0); // deferred once only
     assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE outcome IS NULL"), 1);
 }
 

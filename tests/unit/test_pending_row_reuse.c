@@ -2,7 +2,7 @@
 // The memory of pending rows: it is bounded, and nothing of one exchange shows in the next.
 #include "pending_row_fixture.h"
 
-// The same exchange is recorded by a new track and by one that has had another: the rows are alike.
+// A new row and a reused one record the same exchange: the record's rows are equal.
 static void nothing_of_an_exchange_is_seen_in_the_next(void **state)
 {
     struct fixture *f = *state;
@@ -20,7 +20,7 @@ static void nothing_of_an_exchange_is_seen_in_the_next(void **state)
     record_rows_sql(&f->rows, "CREATE TEMP TABLE t AS SELECT * FROM exchange");
     record_rows_sql(&f->rows, "UPDATE t SET seq=0");
     assert_int_equal(number(f, "SELECT count(*) FROM (SELECT DISTINCT * FROM t)"), 2);
-    // The other one had said all of that.
+    // The exchange between them had set all columns.
     assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE seq=2 AND visitor='visitor'"
                                " AND upstream='up:123' AND replay_of='back' AND far_outcome"
                                " IS NOT NULL AND interim IS NOT NULL AND response_head IS NOT NULL"
@@ -63,7 +63,7 @@ static void what_is_kept_has_a_bound(void **state)
     assert_true(f->pending.kept_count == 0 && f->pending.kept_bytes == 0);
     write_all(f, 0);
     assert_int_equal(f->pending.kept_count, PENDING_ROWS_KEPT_QUIET + 10);
-    small(f, 0); // a batch of one: there is little to do
+    small(f, 0); // a batch of one: low load
     write_all(f, 0);
     assert_int_equal(f->pending.kept_count, PENDING_ROWS_KEPT_QUIET);
 }
@@ -81,13 +81,13 @@ static void large_buffers_are_given_back(void **state)
     assert_int_equal(number(f, "SELECT sum(length(bytes)) FROM body"), 2 * LARGE);
 }
 
-// Those that wait for their report may be many, so they have no buffers.
+// Many rows may wait for reports: they keep no buffers.
 static void who_waits_for_a_report_is_used_again_afterwards(void **state)
 {
     struct fixture *f = *state;
     static const char id[] = "0000000000000001";
     begin(f, 0, SLICE("A: 1\r\n"));
-    settle(f, 0, 7, id);
+    route(f, 0, 7, id);
     end(f, 0);
     write_all(f, 0);
     assert_true(f->pending.waiting_count == 1 && f->pending.kept_count == 0);
@@ -95,7 +95,7 @@ static void who_waits_for_a_report_is_used_again_afterwards(void **state)
     write_all(f, 1);
     assert_true(f->pending.waiting_count == 0 && f->pending.kept_count == 1);
     begin(f, 0, SLICE("A: 2\r\n")); // the same id again, through no tunnel
-    settle(f, 0, 0, id);
+    route(f, 0, 0, id);
     report(f, 7, id);
     end(f, 0);
     write_all(f, 2);
@@ -103,15 +103,15 @@ static void who_waits_for_a_report_is_used_again_afterwards(void **state)
     assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 2);
 }
 
-// What is routed may have more texts than there is room behind those of the request.
+// The route's texts may need more room than is spare behind the request's.
 static void long_texts_move_together(void **state)
 {
     struct fixture *f = *state;
-    struct event_routed about = {.event = event_of(EVENT_ROUTED, 0), .upstream_len = 300};
-    memcpy(about.id, "0123456789abcdef", sizeof(about.id));
+    struct event_routed routed = {.event = event_of(EVENT_ROUTED, 0), .upstream_len = 300};
+    memcpy(routed.id, "0123456789abcdef", sizeof(routed.id));
     for (size_t len = 300; len < 600; len += 7) {
         begin(f, 0, slice_of(f->large, len));
-        tell(f, &about, sizeof(about), slice_of(f->large, 300));
+        tell(f, &routed, sizeof(routed), slice_of(f->large, 300));
         end(f, 0);
         write_all(f, 0);
         pending_rows_deinit(&f->pending);

@@ -112,21 +112,21 @@ static void how_it_ended_is_told(void **state)
     struct fixture *f = *state;
     struct ends e;
     record(f);
-    ask(f, &e); // 1: its visitor leaves in the middle of the body
+    ask(f, &e); // 1: the visitor leaves during the request's body
     send_body(&e.visitor, 1000);
     exchange_abort(&e.visitor, EXCHANGE_VISITOR_GONE);
-    ask(f, &e); // 2: the service, in the middle of its response
+    ask(f, &e); // 2: the origin leaves during its response
     exchange_finish(&e.visitor, NULL);
     answer(&e, 200);
     send_body(&e.service, 1000);
     exchange_refuse(&e.service, ANSWER_UPSTREAM_CLOSED, EXCHANGE_UPSTREAM_GONE);
-    ask(f, &e); // 3: the service, before it: the answer is ours
+    ask(f, &e); // 3: the origin leaves before it: adit answers
     exchange_finish(&e.visitor, NULL);
     exchange_refuse(&e.service, ANSWER_UPSTREAM_CLOSED, EXCHANGE_UPSTREAM_GONE);
     struct http_head head = request_head();
-    begin(f, &e, &head); // 4: it went nowhere
+    begin(f, &e, &head); // 4: no origin
     exchange_answer(e.x, ANSWER_NOT_FOUND);
-    begin(f, &e, &head); // it never was one
+    begin(f, &e, &head); // never an exchange
     exchange_discard(e.x);
     stop(f);
     const struct record_exchange *x = row(f, 1);
@@ -169,7 +169,7 @@ static void what_may_be_recorded_is_the_less_of_two(void **state)
     }
     stop(f);
     assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 4);
-    for (int64_t seq = 1; seq <= 4; seq++) { // of 3 × 3, four are not "none"
+    for (int64_t seq = 1; seq <= 4; seq++) { // of 3 × 3 levels, four are not "none"
         const struct record_exchange *x = row(f, seq);
         assert_int_equal(x->flags & RECORD_HEADS_ONLY, seq == 1 ? 0 : RECORD_HEADS_ONLY);
         assert_int_equal(x->body[0].kept, seq == 1 ? 10 : 0);
@@ -244,7 +244,7 @@ static void what_came_instead_of_a_head_is_kept_without_its_secrets(void **state
     exchange_finish(&e.visitor, NULL);
     exchange_bad_head(&e.service, slice_str(came), "its status is no number of three digits");
     exchange_refuse(&e.service, ANSWER_UPSTREAM_INVALID, EXCHANGE_UPSTREAM_GONE);
-    small_exchange(f); // and the next one has nothing of it
+    small_exchange(f); // has nothing of the one before
     stop(f);
     const struct record_exchange *x = row(f, 1);
     assert_true(is(x->bad_head, "HTTP/1.1 20 No\r\nSet-Cookie: [redacted]\r\n\r\n"));
@@ -278,7 +278,7 @@ static void a_report_counts_once_and_through_its_own_tunnel(void **state)
     r = report_of(id, 1);
     recorder_report(f->recorder, 8, &r); // another tunnel's
     r = report_of("0000000000000000", 2);
-    recorder_report(f->recorder, 7, &r); // of nothing
+    recorder_report(f->recorder, 7, &r); // no such exchange
     recorder_report(NULL, 7, &r);
     exchange_finish(&e.visitor, NULL);
     answer(&e, 200);

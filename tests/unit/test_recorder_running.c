@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is told of exchanges that run, many of them, and where the queue is full.
+// Running exchanges: their progress, many of them, and a full queue.
 #include "recorder_fixture.h"
 
 static void what_runs_can_be_read(void **state)
@@ -25,7 +25,7 @@ static void what_runs_can_be_read(void **state)
     stop(f);
 }
 
-// More than a turn of the loop looks at, some of which are over before that is told of them.
+// More exchanges than one turn of the loop visits; some are over before their progress is queued.
 static void of_each_that_lasts_is_told_what_is_known(void **state)
 {
     const int count = 2 * RECORDER_PROGRESS_SLOTS + 10;
@@ -45,7 +45,7 @@ static void of_each_that_lasts_is_told_what_is_known(void **state)
     assert_int_equal(number(f, "SELECT count(request_digest) FROM exchange"), count / 2);
     answer(&running[0], 101);
     wait_until(f, "SELECT count(*) = 1 FROM exchange WHERE flags & 32 AND answered_ns > 0");
-    small_exchange(f); // its slot is one of those that are looked at
+    small_exchange(f); // takes a slot that the pass visits
     for (int i = 0; i < count; i++)
         exchange_abort(&running[i].visitor, EXCHANGE_VISITOR_GONE);
     stop(f);
@@ -54,7 +54,7 @@ static void of_each_that_lasts_is_told_what_is_known(void **state)
                      count);
 }
 
-// Somebody keeps the record to himself, and much more passes than the queue holds.
+// Another connection locks the record while more passes than the queue holds.
 static void what_finds_no_room_is_counted_and_the_rest_is_right(void **state)
 {
     struct fixture *f = *state;
@@ -76,7 +76,7 @@ static void what_finds_no_room_is_counted_and_the_rest_is_right(void **state)
     }
     record_rows_sql(&f->rows, "COMMIT");
     wait_until(f, "SELECT exchanges + shed = 2001 AND shed > 0 FROM writer");
-    small_exchange(f); // and it goes on
+    small_exchange(f); // recording goes on
     stop(f);
     free(running);
     assert_int_equal(number(f, "SELECT exchanges + shed FROM writer"), count + 2);
@@ -84,7 +84,7 @@ static void what_finds_no_room_is_counted_and_the_rest_is_right(void **state)
                      number(f, "SELECT exchanges FROM writer"));
     assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE outcome IS NULL"), 0);
     assert_true(number(f, "SELECT shed_bytes > 0 FROM writer"));
-    // What is not whole says so, and has no gaps.
+    // A body that was cut has the flag 2, and no gaps.
     assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE NOT flags & 2 AND"
                                " request_kept <> request_bytes"),
                      0);
@@ -97,7 +97,7 @@ static void what_finds_no_room_is_counted_and_the_rest_is_right(void **state)
                      0);
 }
 
-// Sockets are not kept waiting by a look at all that run: so many turns follow at once.
+// A pass over the slots takes several turns of the loop, which follow at once: sockets do not wait.
 static void run_turns(struct fixture *f, int wanted)
 {
     const uint64_t end_ns = uv_hrtime() + PATIENCE_MS * 1000000ULL;
@@ -107,7 +107,7 @@ static void run_turns(struct fixture *f, int wanted)
     }
 }
 
-// A relay has 16,384 visitors or more, and each may wait for something.
+// A relay serves 16,384 connections or more, each with an exchange.
 static void many_may_run_at_once(void **state)
 {
     const int count = 30000;
@@ -125,7 +125,8 @@ static void many_may_run_at_once(void **state)
         small_exchange(f);
     for (int i = 0; i < count; i++)
         exchange_abort(&running[i].visitor, EXCHANGE_VISITOR_GONE);
-    wait_until(f, "SELECT exchanges + shed = 31000 FROM writer"); // a stop waits for less
+    wait_until(
+        f, "SELECT exchanges + shed = 31000 FROM writer"); // recorder_free would not wait that long
     stop(f);
     free(running);
     assert_int_equal(number(f, "SELECT exchanges FROM writer"), count + 1000);

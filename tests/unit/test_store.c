@@ -42,12 +42,12 @@ static void what_was_rolled_back_never_was(void **state)
     store_rollback(f->store);
     assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 0);
     assert_int_equal(number(f, "SELECT count(*) FROM tunnel"), 0);
-    (void)add(f, exchange("new", 1), 1); // its tunnel is made again, and counts from 0
+    (void)add(f, exchange("new", 1), 1); // the tunnel is inserted again, with size 0
     assert_int_equal(number(f, "SELECT bytes FROM tunnel WHERE name='new'"),
                      100 + RECORD_CHUNK_BYTES);
 }
 
-// More tunnels than are remembered, all in one transaction.
+// More tunnels than the cache holds, in one transaction.
 static void each_tunnel_knows_what_its_exchanges_take(void **state)
 {
     struct fixture *f = *state;
@@ -62,7 +62,7 @@ static void each_tunnel_knows_what_its_exchanges_take(void **state)
         assert_int_equal(store_exchange(f->store, &x, 100, no_bodies), SQLITE_OK);
     }
     assert_int_equal(store_commit(f->store), SQLITE_OK);
-    check_spans(f);
+    check_ranges(f);
     assert_int_equal(number(f, "SELECT count(*) FROM tunnel t WHERE bytes <> (SELECT sum(size) FROM"
                                " exchange WHERE tunnel=t.id)"),
                      0);
@@ -72,20 +72,20 @@ static void each_tunnel_knows_what_its_exchanges_take(void **state)
                      143);
 }
 
-// One tunnel, many transactions, and rows that are used again.
+// One tunnel, many transactions, and row numbers that are reused.
 static void spans_are_as_long_as_they_may_be(void **state)
 {
     struct fixture *f = *state;
     open_store(f);
     for (int i = 0; i < 2 * RECORD_SEQ_RANGE_ROWS + 1; i++)
         (void)add(f, exchange("web", 1), 0);
-    check_spans(f);
+    check_ranges(f);
     assert_int_equal(number(f, "SELECT count(*) FROM span"), 3);
     record_rows_sql(&f->rows, "DELETE FROM exchange WHERE seq > 100");
     record_rows_sql(&f->rows, "DELETE FROM span WHERE first > 100");
     for (int i = 0; i < 2 * RECORD_SEQ_RANGE_ROWS; i++)
         assert_int_equal(add(f, exchange(i % 2 ? "web" : "api", 1), 0), 101 + i);
-    check_spans(f);
+    check_ranges(f);
 }
 
 int main(void)

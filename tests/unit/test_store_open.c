@@ -6,7 +6,7 @@
 #include "common/record/lock.h"
 #include "store_fixture.h"
 
-// A second process on the same record: what the first, which lives, has running is left alone.
+// A second writer opens the record: it does not end what the first, a live one, has running.
 static void only_the_dead_are_swept(void **state)
 {
     struct fixture *f = *state;
@@ -54,11 +54,11 @@ static void a_damaged_record_is_put_aside_once(void **state)
     assert_int_equal(stat(path, &st), -1);
     open_store(f);
     (void)add(f, exchange("web", 1), 0);
-    assert_false(store_put_aside(f->rows.dir, &file, name)); // by another, who came too late
+    assert_false(store_put_aside(f->rows.dir, &file, name)); // another process came later
     assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 1);
 }
 
-// Another file is where the record was. Its old user must not take the new one's log away.
+// A new record is in the place of a moved one. Closing the moved one must not remove its log.
 static void a_record_that_was_moved_is_left(void **state)
 {
     struct fixture *f = *state;
@@ -87,7 +87,7 @@ static void a_record_that_is_being_moved_is_waited_for(void **state)
     assert_int_equal(store_open(&f->config, &f->store, &f->file), SQLITE_BUSY);
     record_lock_release(lock, RECORD_LOCK_FILES);
     open_store(f);
-    assert_true(record_lock_take(lock, RECORD_LOCK_FILES)); // it is not held any longer
+    assert_true(record_lock_take(lock, RECORD_LOCK_FILES)); // released
     (void)close(lock);
 }
 

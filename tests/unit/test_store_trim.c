@@ -8,8 +8,7 @@ static int64_t pages(struct fixture *f)
                      " pragma_freelist_count");
 }
 
-// What the victim keeps while somebody records at 16 names, as 1 or 16 owners, from one address or
-// as many.
+// The victim's percentage of the record beside 16 busy tunnels of this many owners and addresses.
 static int64_t kept_beside(struct fixture *f, int owners, int addresses)
 {
     for (int i = 0; i < 600; i++) {
@@ -76,7 +75,7 @@ static void the_tunnel_that_takes_most_loses_its_oldest(void **state)
         newest = add(f, exchange("busy", 2), 1);
         trim_all(f, 3);
         assert_true(pages(f) <= PAGES);
-        check_spans(f);
+        check_ranges(f);
     }
     char sql[120];
     (void)snprintf(sql, sizeof(sql), "seq=%lld", (long long)quiet);
@@ -84,7 +83,7 @@ static void the_tunnel_that_takes_most_loses_its_oldest(void **state)
     (void)snprintf(sql, sizeof(sql), "seq=%lld", (long long)newest);
     assert_true(holds(f, sql));
     int64_t left = number(f, "SELECT count(*) FROM exchange WHERE tunnel=2");
-    assert_in_range(left, 20, 60); // no more went than had to
+    assert_in_range(left, 20, 60); // no more were deleted than needed
     assert_int_equal(number(f, "SELECT max(seq) - min(seq) + 1 FROM exchange WHERE tunnel=2"),
                      left);
     assert_int_equal(number(f, "SELECT count(*) FROM body WHERE exchange NOT IN (SELECT seq FROM"
@@ -95,7 +94,7 @@ static void the_tunnel_that_takes_most_loses_its_oldest(void **state)
                      0);
 }
 
-// What runs is not deleted; when it is that which takes the most, the fullest of the others gives.
+// Running exchanges are not deleted: if their tunnel takes the most, the next largest one shrinks.
 static void what_runs_stays(void **state)
 {
     struct fixture *f = *state;
@@ -114,9 +113,9 @@ static void what_runs_stays(void **state)
                                " name='quiet'"),
                      1);
     assert_true(pages(f) <= PAGES);
-    (void)add(f, running, 60); // now there is no way
+    (void)add(f, running, 60); // nothing else is left to delete
     trim_all(f, 3);
-    check_spans(f);
+    check_ranges(f);
     assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 2);
 }
 
@@ -129,7 +128,7 @@ static void what_is_too_old_goes(void **state)
     for (int i = 0; i < 3 * STORE_DELETE_STEP; i++)
         (void)add(f, exchange(i % 2 ? "a" : "b", i * second), 0);
     trim_all(f, 400 * second);
-    check_spans(f);
+    check_ranges(f);
     assert_int_equal(number(f, "SELECT min(began_ns) FROM exchange"), 300 * second);
     assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 3 * STORE_DELETE_STEP - 300);
 }

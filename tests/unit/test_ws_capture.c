@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The messages that are found among the bytes of a WebSocket.
+// Messages captured from the bytes of a WebSocket.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -70,7 +70,8 @@ static void conversation(struct stream *s, bool masked)
 {
     add(s, FIN | WS_TEXT, SLICE("hello"), masked);
     add(s, FIN | WS_BINARY, SLICE(""), masked);
-    add(s, RSV1 | WS_TEXT, SLICE("be"), masked); // compressed, in three, with a ping amid
+    add(s, RSV1 | WS_TEXT, SLICE("be"),
+        masked); // compressed, in three frames, with a ping between them
     add(s, FIN | WS_PING, SLICE("ping"), masked);
     add(s, WS_CONTINUATION, SLICE(""), masked);
     add(s, FIN | WS_PONG, SLICE(""), masked);
@@ -141,11 +142,11 @@ static void what_is_no_frame_ends_the_looking(void **state)
     } bad[] = {
         {{FIN | 3, 0}, 2},                   // no such opcode
         {{FIN | 11, 0}, 2},                  // no such control
-        {{WS_PING, 0}, 2},                   // a control in pieces
-        {{FIN | WS_PING, 126, 0, 126}, 4},   // too long a control
+        {{WS_PING, 0}, 2},                   // a fragmented control frame
+        {{FIN | WS_PING, 126, 0, 126}, 4},   // a control frame that is too long
         {{FIN | WS_CONTINUATION, 0}, 2},     // continues nothing
-        {{WS_TEXT, 0, FIN | WS_TEXT, 0}, 4}, // one message within another
-        {{FIN | WS_TEXT, 126, 0, 5}, 4},     // a length that is not the shortest
+        {{WS_TEXT, 0, FIN | WS_TEXT, 0}, 4}, // a message within another
+        {{FIN | WS_TEXT, 126, 0, 5}, 4},     // not the shortest form of a length
         {{FIN | WS_TEXT, 127, 0x80, 0, 0, 0, 0, 0, 0, 0}, 10},
     };
     (void)state;
@@ -242,7 +243,7 @@ static void messages_without_end_are_counted_at_last(void **state)
     ws_capture_deinit(&m);
 }
 
-// Whatever comes: nothing is read that is not there, and the budget holds.
+// Random bytes: no read beyond them, and the budget holds.
 static void any_bytes_are_taken(void **state)
 {
     (void)state;
@@ -267,7 +268,7 @@ static void any_bytes_are_taken(void **state)
     }
 }
 
-// However many WebSockets somebody has.
+// A share's limit holds for all its WebSockets together.
 static void who_fills_the_budget_leaves_room_for_others(void **state)
 {
     struct ws_capture_budget budget = {.max = 100000};
