@@ -14,7 +14,7 @@ static const char *take(struct slice *out, const char *at, size_t len)
     return at + len;
 }
 
-static bool on_begin(struct pending_rows *rows, const struct event_begun *e)
+static bool on_begun(struct pending_rows *rows, const struct event_begun *e)
 {
     if (!pending_rows_have_slot(rows, e->event.slot)) {
         rows->lost++;
@@ -210,7 +210,7 @@ static void put_empty_digest(uint8_t digest[static DIGEST_BYTES])
     (void)digest_value(&empty, digest);
 }
 
-static void end_body(struct record_body *b, const struct event_body *p, bool has_digest)
+static void update_body(struct record_body *b, const struct event_body *p, bool has_digest)
 {
     b->has_digest = has_digest;
     if (!p) {
@@ -242,7 +242,8 @@ static void update_facts(struct pending_row *row, const struct event_facts *e)
                 (flags & EVENT_REUSED ? RECORD_CONNECTION_REUSED : 0);
     for (int side = 0; side < 2; side++) {
         bool has = flags & (unsigned)EVENT_REQUEST_BODY << side;
-        end_body(&x->body[side], has ? passed : NULL, !(flags & (unsigned)EVENT_NO_DIGEST << side));
+        update_body(&x->body[side], has ? passed : NULL,
+                    !(flags & (unsigned)EVENT_NO_DIGEST << side));
         passed += has ? 1 : 0;
     }
     x->sent_on_ns = e->sent_on_ns;
@@ -263,7 +264,8 @@ static void on_progress(struct pending_rows *rows, struct pending_row *row,
     pending_row_mark_dirty(rows, row);
 }
 
-static void on_end(struct pending_rows *rows, struct pending_row *row, const struct event_facts *e)
+static void on_closed(struct pending_rows *rows, struct pending_row *row,
+                      const struct event_facts *e)
 {
     update_facts(row, e);
     row->x.outcome = slice_str(exchange_whystr((enum exchange_why)e->outcome));
@@ -309,7 +311,7 @@ bool pending_rows_event(struct pending_rows *rows, const void *event)
     const struct event *e = event;
     enum event_kind kind = (enum event_kind)e->kind;
     if (kind == EVENT_BEGUN)
-        return on_begin(rows, event);
+        return on_begun(rows, event);
     if (kind == EVENT_REPORTED) {
         on_report(rows, event);
         return true;
@@ -324,7 +326,7 @@ bool pending_rows_event(struct pending_rows *rows, const void *event)
     case EVENT_TRAILERS: return on_trailers(rows, row, event);
     case EVENT_BAD_HEAD: return on_bad_head(rows, row, event);
     case EVENT_PROGRESS: on_progress(rows, row, event); return true;
-    case EVENT_CLOSED: on_end(rows, row, event); return true;
+    case EVENT_CLOSED: on_closed(rows, row, event); return true;
     case EVENT_DISCARDED:
         rows->slots[e->slot] = NULL;
         pending_row_free(rows, row);

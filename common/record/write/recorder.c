@@ -36,7 +36,7 @@ static void on_asked(void *ctx, int fd)
     queue_wake(r->queue);
 }
 
-static void on_closed_handle(uv_handle_t *handle)
+static void on_handle_closed(uv_handle_t *handle)
 {
     struct recorder *r = handle->data;
     if (--r->handles == 0)
@@ -45,8 +45,8 @@ static void on_closed_handle(uv_handle_t *handle)
 
 static void close_handles(struct recorder *r)
 {
-    uv_close((uv_handle_t *)&r->progress_idle, on_closed_handle);
-    uv_close((uv_handle_t *)&r->notify, on_closed_handle);
+    uv_close((uv_handle_t *)&r->progress_idle, on_handle_closed);
+    uv_close((uv_handle_t *)&r->notify, on_handle_closed);
 }
 
 static bool start(struct recorder *r, const struct limits *l)
@@ -108,7 +108,7 @@ void recorder_free(struct recorder *r)
         record_writer_free(r->writer);
         queue_free(r->queue);
     } else {
-        log_warn("record: %s does not answer: what was to be written last is left out",
+        log_warn("record: %s does not respond: the last events were not written",
                  r->config.dir);
     }
     redact_set_token(&r->redact, (struct slice){0});

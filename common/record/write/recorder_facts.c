@@ -18,8 +18,8 @@ static bool has_digest(const struct exchange *x, const struct exchange_direction
     return !d->digest.lost && (d->ended || x->ended_ns);
 }
 
-static void fill_passed(struct event_body *p, const struct exchange *x,
-                        const struct exchange_direction *d, uint64_t now_ns)
+static void put_body(struct event_body *p, const struct exchange *x,
+                     const struct exchange_direction *d, uint64_t now_ns)
 {
     p->bytes = d->bytes;
     p->first_ns = recorder_since(x, d->first_ns);
@@ -63,7 +63,7 @@ void recorder_put_facts(struct recorder *r, struct event_facts *e, const struct 
     e->duration_ns = recorder_since(x, x->ended_ns);
     for (int side = 0; side < 2; side++)
         if (has_passed(&x->direction[side]))
-            fill_passed(passed++, x, &x->direction[side], now_ns);
+            put_body(passed++, x, &x->direction[side], now_ns);
     const struct slice detail = recorder_text(x->detail, EXCHANGE_DETAIL_MAX);
     e->detail_len = (uint16_t)detail.len;
     recorder_commit(r, e, recorder_put((char *)passed, detail));
