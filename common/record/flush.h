@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-// A reader that is to see all that is over asks the programs that write the record to write it now:
-// each listens on a Unix socket, and to connect to it is to ask. The answer is a byte when all that
-// was over by then is in the record, and another one when also the other end's reports on it are.
-// Traffic pays nothing for it. The sockets have names without a file, which the kernel lists and
-// forgets with their program, however that ends: nobody waits for the dead, and nothing is left in
-// the directory.
+// Flush requests: a reader asks every program that writes a record to write all that is over, and
+// waits for the answers. Each writer listens on a Unix socket in the abstract namespace; a
+// connection is a request, and the writer answers with one byte per enum flush_reply. The kernel
+// lists the sockets and drops them with their program, so no reader waits for a dead writer and no
+// file is left behind. Traffic pays nothing for it.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,36 +13,36 @@
 #include <sys/un.h>
 
 enum {
-    FLUSH_WAIT_MS = 2000,    // that a reader waits, for all writers together
-    FLUSH_WRITERS_MAX = 256, // that a reader asks
-    FLUSH_BACKLOG = 128,     // readers that wait to be heard
-    FLUSH_WAITERS_MAX = 128  // of whom one writer knows at once
+    FLUSH_WAIT_MS = 2000,    // a reader waits this long, for all writers together
+    FLUSH_WRITERS_MAX = 256, // writers that a reader asks
+    FLUSH_BACKLOG = 128,     // connections that wait to be accepted
+    FLUSH_WAITERS_MAX = 128  // readers that one writer serves at once
 };
 
-// What a writer says, a byte each.
 enum flush_reply {
-    FLUSH_WRITTEN = 'w',  // all that was over is in the record
-    FLUSH_REPORTED = 'r', // and no report on it is waited for; the last word
-    FLUSH_BUSY = 'b'      // too many wait already; the last word
+    FLUSH_WRITTEN = 'w',  // all that was over at the time of the request is in the record
+    FLUSH_REPORTED = 'r', // no peer's report on it is outstanding; the last reply
+    FLUSH_BUSY = 'b'      // FLUSH_WAITERS_MAX readers wait already; the last reply
 };
 
-// Asks all who write the record of this directory, and waits for their answers, for at most `ms`.
-// `reports`: also for the other end's reports, for as long as that; that these lack does not count.
-// False: one of them has not written all; `*pid` is its process, 0 when it is not known.
+// Asks all writers of the record in `dir` and waits for FLUSH_WRITTEN, for `ms` at most. With
+// `reports` it also waits for FLUSH_REPORTED within that time; missing reports are no failure.
+// False: a writer has not confirmed; `*pid` is its process, or 0 if unknown.
 bool flush_wait(const char *dir, bool reports, unsigned ms, pid_t *pid);
 
-// A word to a reader; the last one, and the end of its connection.
-void flush_send(int fd, enum flush_reply word);
-void flush_finish(int fd, enum flush_reply word);
+// Sends a reply to a reader. flush_finish also closes the connection.
+void flush_send(int fd, enum flush_reply reply);
+void flush_finish(int fd, enum flush_reply reply);
 
-// Whether the process at the other end may ask: it is of the same user, or root's.
+// Whether the peer of a connection may ask for a flush: its user is ours or root.
 bool flush_peer_may_ask(int fd, pid_t *pid);
 
-// Whose the Unix socket is that the kernel lists with this inode. False: the kernel does not say
-// (before Linux 5.3).
+// The owner of the Unix socket with this inode in the kernel's list. False: the kernel does not
+// tell (before Linux 5.3).
 bool flush_socket_owner(uint32_t inode, uid_t *uid);
 
-// What the names of the sockets for a directory begin with. False: there is none.
+// The common prefix of the socket names of a directory's writers, by device and inode: it is the
+// same wherever the directory is mounted. False: the directory does not exist.
 struct flush_name {
     struct sockaddr_un addr;
     socklen_t len;

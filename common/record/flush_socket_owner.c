@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A socket that takes no more connections does not say who is behind it, but the kernel does
-// (sock_diag(7)).
+// Asks the kernel for the owner of a Unix socket (sock_diag(7)), for a socket whose backlog is full
+// and whose peer credentials are therefore unknown.
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
@@ -14,17 +14,17 @@
 
 enum {
     ANSWER_MAX = 4096,
-    WAIT_US = 100000 // the kernel answers at once
+    WAIT_US = 100000 // a bound only: the kernel answers at once
 };
 
-struct question {
+struct diag_request {
     struct nlmsghdr head;
     struct unix_diag_req of;
 };
 
 static ssize_t ask_kernel(uint32_t inode, char *answer, size_t cap)
 {
-    struct question q = {
+    struct diag_request q = {
         .head = {.nlmsg_len = sizeof(q),
                  .nlmsg_type = SOCK_DIAG_BY_FAMILY,
                  .nlmsg_flags = NLM_F_REQUEST},

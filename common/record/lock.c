@@ -6,7 +6,7 @@
 #include "common/base/state.h"
 
 enum {
-    LOCK_LOOK_MS = 10
+    RETRY_MS = 10
 };
 
 int record_lock_open(const char *dir)
@@ -31,8 +31,8 @@ bool record_lock_take(int file, int64_t writer)
 
 bool record_lock_wait(int file, int64_t writer, unsigned ms)
 {
-    const struct timespec pause = {.tv_nsec = (long)LOCK_LOOK_MS * 1000000};
-    for (unsigned waited = 0; !record_lock_take(file, writer); waited += LOCK_LOOK_MS) {
+    const struct timespec pause = {.tv_nsec = (long)RETRY_MS * 1000000};
+    for (unsigned waited = 0; !record_lock_take(file, writer); waited += RETRY_MS) {
         if (waited >= ms)
             return false;
         (void)nanosleep(&pause, NULL);

@@ -3,7 +3,7 @@
 #include "columns.h"
 #include "proto/http/http1.h"
 
-// The results are numbered as in columns.h; these follow.
+// Results are numbered as in columns.h; these two follow.
 enum {
     RESULT_PROGRAM = COLUMNS_READ,
     RESULT_TUNNEL,
@@ -37,7 +37,7 @@ const struct record_body_columns record_body_columns[2] = {
     [RECORD_RESPONSE] = BODY_COLUMNS(response),
 };
 
-// Strings are kept as UTF-8, so taken as bytes they are not converted, whatever they hold.
+// Text is stored as UTF-8: read as a blob it is not converted, even if it is invalid.
 struct slice record_column(sqlite3_stmt *s, int column)
 {
     const char *p = sqlite3_column_blob(s, column);
@@ -57,13 +57,13 @@ int64_t record_number(sqlite3_stmt *s, int column, int64_t otherwise)
     return n < 0 ? otherwise : n < RECORD_NUMBER_MAX ? n : RECORD_NUMBER_MAX;
 }
 
-// A time; -1 when it did not happen.
+// -1 for NULL: did not happen.
 static int64_t time_at(sqlite3_stmt *s, int column)
 {
     return record_number(s, column, -1);
 }
 
-// Since 1970, or before it.
+// ns since 1970; may be negative.
 static int64_t wall_time_at(sqlite3_stmt *s, int column)
 {
     const int64_t most = 4 * (RECORD_NUMBER_MAX - 1);
@@ -128,7 +128,8 @@ static void read_request(sqlite3_stmt *s, struct record_exchange *x)
     x->replay_of = record_column(s, COLUMN_replay_of);
 }
 
-// A record of version 1 has neither the protocol of a response nor its phrase.
+// Version 1 has no response_protocol and no reason: NULL stands for the request's protocol and the
+// registered phrase.
 static void read_response(sqlite3_stmt *s, struct record_exchange *x)
 {
     uint64_t status = count_at(s, COLUMN_status);

@@ -3,12 +3,7 @@
 #include "schema.h"
 #include <stdio.h>
 
-void record_path(const char *dir, char out[static STATE_PATH_MAX + 16])
-{
-    (void)snprintf(out, STATE_PATH_MAX + 16, "%s/record.db", dir);
-}
-
-// One step for each version: step[n] makes n + 1 out of n.
+// steps[n] migrates version n to n + 1. A released step never changes: records exist.
 static const char *const steps[RECORD_VERSION] = {
     "CREATE TABLE writer("
     " id INTEGER PRIMARY KEY AUTOINCREMENT, program TEXT NOT NULL, version TEXT NOT NULL,"
@@ -108,11 +103,4 @@ int record_migrate(sqlite3 *db)
     error = migrate_in_transaction(db);
     int ended = sqlite3_exec(db, error ? "ROLLBACK" : "COMMIT", NULL, NULL, NULL);
     return error ? error : ended;
-}
-
-_Static_assert(RECORD_E_BUSY == SQLITE_BUSY && RECORD_E_MEMORY == SQLITE_NOMEM, "SQLite's own");
-
-const char *record_errstr(int error)
-{
-    return sqlite3_errstr(error);
 }

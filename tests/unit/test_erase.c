@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Taking exchanges out of a record: what has changed meanwhile stays, and what is left is true.
+// Deleting exchanges: rows that have changed meanwhile stay, and the rest is consistent.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -84,8 +84,8 @@ static void what_runs_stays_unless_its_recorder_is_gone(void **state)
     assert_true(f->count == 1 && number(f, "SELECT count(*) FROM exchange") == 0);
 }
 
-// Bodies are cut from their end in several transactions; a second connection that reads sees no
-// gap, and here it is stopped by an error after the first of them.
+// Large bodies are cut from their end in several transactions. An error stops this after the first:
+// a reader sees a shorter body without gaps.
 static void each_step_leaves_the_record_true(void **state)
 {
     struct fixture *f = *state;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The queue between a program's loop and the thread that writes its record.
+// The queue between a program's loop and its record writer.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@
 #include "tests/support/check.h"
 
 enum {
-    HEAD = 16 // bytes that an event takes besides itself, at most
+    HEAD = 16 // overhead of an event, at most
 };
 
 static bool push(struct queue *q, uint64_t number, size_t len, size_t spare)
@@ -61,7 +61,7 @@ static void what_goes_in_comes_out_in_order(void **state)
     uint64_t read = 0;
     (void)state;
     assert_non_null(q);
-    while (written < 20000) { // as much as many blocks, with many or few events waiting
+    while (written < 20000) { // many blocks' worth, with many or few events waiting
         for (uint32_t i = chance_below(&steps, 200); i > 0; i--)
             assert_true(push(q, written++, length_of(&in), 0));
         for (uint32_t i = chance_below(&steps, 220); i > 0 && read < written; i--)
@@ -147,7 +147,7 @@ static void it_is_full_at_its_bound_and_takes_more_when_it_is_emptied(void **sta
     }
 }
 
-// Whoever said that room must be left finds it, even when everything else is refused.
+// Spared room is there even when everything else is refused.
 static void room_that_was_spared_is_there(void **state)
 {
     static const size_t lengths[] = {100, 3000, QUEUE_EVENT_MAX};
@@ -157,14 +157,14 @@ static void room_that_was_spared_is_there(void **state)
     for (size_t i = 0; i < 3; i++) {
         struct queue *q = queue_new();
         uint64_t others = fill(q, lengths[i], count * (small + HEAD));
-        assert_true(others * lengths[i] > 8 << 20); // it takes the others too
+        assert_true(others * lengths[i] > 8 << 20); // most of the queue is used
         for (uint64_t n = 0; n < count; n++)
             assert_true(push(q, n, small, 0));
         queue_free(q);
     }
 }
 
-// Beginnings make room for their ends, which become more while they go in.
+// The beginning of an exchange spares room for its end, while others begin and end.
 static void the_shortest_beginnings_leave_room_for_their_ends(void **state)
 {
     struct queue *q = queue_new();
@@ -180,8 +180,7 @@ static void the_shortest_beginnings_leave_room_for_their_ends(void **state)
     queue_free(q);
 }
 
-// Where there is just no room left, each end makes room for one beginning at most; and so it goes
-// on.
+// In a full queue each end makes room for one beginning at most, again and again.
 static void ends_find_room_however_long_it_is_full(void **state)
 {
     struct queue *q = queue_new();
@@ -207,7 +206,7 @@ struct traffic {
     struct queue *queue;
     uint64_t count;
     uint64_t seed;
-    uint64_t refused; // times that the writer found no room
+    uint64_t refused; // times that the producer found no room
     bool slow_reader;
 };
 
@@ -257,7 +256,7 @@ static void wake_later(void *arg)
     queue_wake(arg);
 }
 
-// What was said while nobody waited is not missed: the end of a program would hang.
+// A wake-up before the wait is not missed: a program's end would hang.
 static void a_wake_is_not_missed(void **state)
 {
     struct queue *q = queue_new();
@@ -270,7 +269,7 @@ static void a_wake_is_not_missed(void **state)
     assert_int_equal(uv_thread_create(&thread, wake_later, q), 0);
     queue_wait(q, 0, 1000 * 1000);
     assert_int_equal(uv_thread_join(&thread), 0);
-    for (int i = 0; i < 40; i++) // beyond QUEUE_URGENT_BYTES nobody gathers
+    for (int i = 0; i < 40; i++) // QUEUE_URGENT_BYTES end the gathering
         assert_true(push(q, 0, QUEUE_EVENT_MAX, 0));
     queue_wait(q, 0, 1000 * 1000);
     queue_free(q);

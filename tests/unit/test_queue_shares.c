@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The recorder's queue has a share for each owner: who floods it makes nobody else's bodies vanish.
+// Shares of the recorder's queue: a flood by one owner does not displace the bodies of others.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -62,7 +62,7 @@ static void who_floods_the_queue_takes_no_others_room(void **state)
     struct fixture *f = *state;
     assert_in_range(fill(f, 1), ALL / 4 * 3 - PART, ALL / 4 * 3 + PIECE);
     assert_in_range(fill(f, 2), PART - PIECE, PART);
-    assert_in_range(fill(f, 3), PART / 4, PART); // pieces leave some of each block unused
+    assert_in_range(fill(f, 3), PART / 4, PART); // the end of each block is unused
     assert_false(put(f, 1));
 }
 

@@ -1,218 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Exchanges between ends that a test plays, through a real recorder into a real record.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "common/record/read/reader.h"
-#include "common/record/write/recorder.h"
-#include "proto/http/http1.h"
-#include "tests/support/chance.h"
-#include "tests/support/check.h"
-#include "tests/support/record_rows.h"
-
-enum {
-    BODY = 200 * 1000,
-    PATIENCE_MS = 120 * 1000
-};
-
-struct fixture {
-    struct record_rows rows; // its directory, and the record when it is there
-    struct loop loop;
-    struct recorder_config config;
-    struct recorder *recorder;
-    struct record_reader *reader;
-    struct record_exchange x; // read last
-};
-
-static uint8_t body[BODY];
-
-static void on_head(struct exchange_endpoint *e, const struct http_head *head,
-                    const struct body_framing *framing)
-{
-    (void)e;
-    (void)head;
-    (void)framing;
-}
-
-static void on_data(struct exchange_endpoint *e, const char *bytes, size_t len)
-{
-    (void)bytes;
-    exchange_credit(e, len);
-}
-
-static void on_finish(struct exchange_endpoint *e, const struct http_head *trailers)
-{
-    (void)e;
-    (void)trailers;
-}
-
-static void on_unwanted(struct exchange_endpoint *e)
-{
-    exchange_abandon(e);
-}
-
-static void on_credit(struct exchange_endpoint *e, size_t len)
-{
-    (void)e;
-    (void)len;
-}
-
-static void on_closed(struct exchange_endpoint *e, enum exchange_why why)
-{
-    (void)e;
-    (void)why;
-}
-
-static const struct exchange_ops ops = {on_head,     on_data,   on_finish,
-                                        on_unwanted, on_credit, on_closed};
-
-struct ends {
-    struct exchange_endpoint visitor, service;
-    struct exchange *x;
-    uint64_t number;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-    assert_non_null(f);
-    (void)snprintf(f->rows.dir, sizeof(f->rows.dir), "/tmp/adit-test-XXXXXX");
-    assert_non_null(mkdtemp(f->rows.dir));
-    assert_int_equal(loop_init(&f->loop), 0);
-    f->loop.limits = limits_default;
-    f->config = (struct recorder_config){.dir = f->rows.dir, .program = "test"};
-    pattern_write(body, sizeof(body), 1, 0);
-    *state = f;
-    return 0;
-}
-
-static void record(struct fixture *f)
-{
-    f->recorder = recorder_new(&f->loop, &f->config);
-    assert_non_null(f->recorder);
-}
-
-static void open_rows(struct fixture *f)
-{
-    char path[STATE_PATH_MAX + 16];
-    record_path(f->rows.dir, path);
-    if (!f->rows.db)
-        CHECK(sqlite3_open(path, &f->rows.db) == SQLITE_OK);
-}
-
-// Ends the recorder and opens what it has written.
-static void stop(struct fixture *f)
-{
-    char why[RECORD_WHY_MAX] = "";
-    recorder_free(f->recorder);
-    f->recorder = NULL;
-    loop_run_once(&f->loop);
-    open_rows(f);
-    f->reader = record_reader_open(f->rows.dir, why);
-    check_context("%s", why);
-    CHECK(f->reader);
-    check_context("%s", "");
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    record_reader_close(f->reader);
-    recorder_free(f->recorder);
-    loop_run_once(&f->loop);
-    loop_deinit(&f->loop);
-    record_rows_deinit(&f->rows);
-    free(f);
-    return 0;
-}
-
-static const struct record_exchange *row(struct fixture *f, int64_t seq)
-{
-    assert_int_equal(record_reader_get(f->reader, seq, &f->x), 1);
-    return &f->x;
-}
-
-static int64_t number(struct fixture *f, const char *sql)
-{
-    return record_rows_number(&f->rows, sql);
-}
-
-static bool is(struct slice got, const char *expected)
-{
-    return slice_eq(got, slice_str(expected));
-}
-
-static struct http_head request_head(void)
-{
-    struct http_head head;
-    head_init(&head);
-    head.method = SLICE("POST");
-    head.scheme = SLICE("http");
-    head.authority = SLICE("web.example");
-    head.target = SLICE("/path?query");
-    return head;
-}
-
-static struct http_head response_head(uint16_t status)
-{
-    struct http_head head;
-    head_init(&head);
-    head.status = status;
-    head.reason = http1_reason(status);
-    return head;
-}
-
-// A request begins, as an edge lets it; it is not passed on yet.
-static void begin(struct fixture *f, struct ends *e, const struct http_head *head)
-{
-    static struct exchange_ids ids;
-    *e = (struct ends){.visitor.ops = &ops, .service.ops = &ops};
-    e->x = exchange_new(&e->visitor, head, recorder_observer(f->recorder));
-    CHECK(e->x);
-    exchange_id_next(&ids, 1700000000000, e->x->info.id);
-    e->x->info.tunnel = "web";
-}
-
-static void send_on(struct ends *e, const struct http_head *head, struct body_framing framing)
-{
-    exchange_attach(e->x, &e->service);
-    exchange_head(&e->visitor, head, &framing);
-}
-
-static void ask(struct fixture *f, struct ends *e)
-{
-    struct http_head head = request_head();
-    begin(f, e, &head);
-    send_on(e, &head, (struct body_framing){BODY_CHUNKED, 0});
-}
-
-static void send_body(struct exchange_endpoint *from, size_t len)
-{
-    for (size_t at = 0; at < len; at += 50000)
-        exchange_data(from, (const char *)body + at, len - at < 50000 ? len - at : 50000);
-}
-
-static void answer(struct ends *e, uint16_t status)
-{
-    struct http_head head = response_head(status);
-    const struct body_framing framing = {BODY_CHUNKED, 0};
-    exchange_head(&e->service, &head, &framing);
-}
-
-static void small_exchange(struct fixture *f)
-{
-    struct ends e;
-    ask(f, &e);
-    exchange_finish(&e.visitor, NULL);
-    answer(&e, 200);
-    exchange_finish(&e.service, NULL);
-    CHECK(!e.visitor.x && !e.service.x);
-}
+// What is recorded of exchanges that have ended.
+#include "recorder_fixture.h"
 
 static bool kept_is(struct fixture *f, int64_t seq, enum record_side side, size_t len)
 {
@@ -324,21 +112,21 @@ static void how_it_ended_is_told(void **state)
     struct fixture *f = *state;
     struct ends e;
     record(f);
-    ask(f, &e); // 1: its visitor leaves in the middle of the body
+    ask(f, &e); // 1: the visitor leaves during the request's body
     send_body(&e.visitor, 1000);
     exchange_abort(&e.visitor, EXCHANGE_VISITOR_GONE);
-    ask(f, &e); // 2: the service, in the middle of its response
+    ask(f, &e); // 2: the origin leaves during its response
     exchange_finish(&e.visitor, NULL);
     answer(&e, 200);
     send_body(&e.service, 1000);
     exchange_refuse(&e.service, ANSWER_UPSTREAM_CLOSED, EXCHANGE_UPSTREAM_GONE);
-    ask(f, &e); // 3: the service, before it: the answer is ours
+    ask(f, &e); // 3: the origin leaves before it: adit answers
     exchange_finish(&e.visitor, NULL);
     exchange_refuse(&e.service, ANSWER_UPSTREAM_CLOSED, EXCHANGE_UPSTREAM_GONE);
     struct http_head head = request_head();
-    begin(f, &e, &head); // 4: it went nowhere
+    begin(f, &e, &head); // 4: no origin
     exchange_answer(e.x, ANSWER_NOT_FOUND);
-    begin(f, &e, &head); // it never was one
+    begin(f, &e, &head); // never an exchange
     exchange_discard(e.x);
     stop(f);
     const struct record_exchange *x = row(f, 1);
@@ -381,7 +169,7 @@ static void what_may_be_recorded_is_the_less_of_two(void **state)
     }
     stop(f);
     assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 4);
-    for (int64_t seq = 1; seq <= 4; seq++) { // of 3 × 3, four are not "none"
+    for (int64_t seq = 1; seq <= 4; seq++) { // of 3 × 3 levels, four are not "none"
         const struct record_exchange *x = row(f, seq);
         assert_int_equal(x->flags & RECORD_HEADS_ONLY, seq == 1 ? 0 : RECORD_HEADS_ONLY);
         assert_int_equal(x->body[0].kept, seq == 1 ? 10 : 0);
@@ -456,7 +244,7 @@ static void what_came_instead_of_a_head_is_kept_without_its_secrets(void **state
     exchange_finish(&e.visitor, NULL);
     exchange_bad_head(&e.service, slice_str(came), "its status is no number of three digits");
     exchange_refuse(&e.service, ANSWER_UPSTREAM_INVALID, EXCHANGE_UPSTREAM_GONE);
-    small_exchange(f); // and the next one has nothing of it
+    small_exchange(f); // has nothing of the one before
     stop(f);
     const struct record_exchange *x = row(f, 1);
     assert_true(is(x->bad_head, "HTTP/1.1 20 No\r\nSet-Cookie: [redacted]\r\n\r\n"));
@@ -490,7 +278,7 @@ static void a_report_counts_once_and_through_its_own_tunnel(void **state)
     r = report_of(id, 1);
     recorder_report(f->recorder, 8, &r); // another tunnel's
     r = report_of("0000000000000000", 2);
-    recorder_report(f->recorder, 7, &r); // of nothing
+    recorder_report(f->recorder, 7, &r); // no such exchange
     recorder_report(NULL, 7, &r);
     exchange_finish(&e.visitor, NULL);
     answer(&e, 200);
@@ -506,159 +294,6 @@ static void a_report_counts_once_and_through_its_own_tunnel(void **state)
     assert_true(x->peer.sent_on_ns == 1 && x->peer.connect_ns == -1 &&
                 is(x->peer.outcome, "complete"));
     assert_false(row(f, 2)->peer.known);
-}
-
-static void wait_until(struct fixture *f, const char *sql)
-{
-    char path[STATE_PATH_MAX + 16];
-    record_path(f->rows.dir, path);
-    for (int ms = 0; access(path, F_OK); ms += 5, uv_sleep(5))
-        CHECK(ms < PATIENCE_MS);
-    open_rows(f);
-    for (int ms = 0;; ms += 5, uv_sleep(5)) {
-        sqlite3_stmt *s = NULL;
-        check_context("%s", sql);
-        bool holds = sqlite3_prepare_v2(f->rows.db, sql, -1, &s, NULL) == SQLITE_OK &&
-                     sqlite3_step(s) == SQLITE_ROW && sqlite3_column_int(s, 0);
-        (void)sqlite3_finalize(s);
-        if (holds)
-            break;
-        CHECK(ms < PATIENCE_MS);
-        loop_run_once(&f->loop);
-    }
-    check_context("%s", "");
-}
-
-static void what_runs_can_be_read(void **state)
-{
-    struct fixture *f = *state;
-    struct ends e;
-    record(f);
-    ask(f, &e);
-    wait_until(f, "SELECT count(*) = 1 FROM exchange WHERE outcome IS NULL AND status IS NULL");
-    answer(&e, 200);
-    for (int i = 1; i <= 3; i++) {
-        char sql[120];
-        send_body(&e.service, 1000);
-        (void)snprintf(sql, sizeof(sql),
-                       "SELECT response_kept = %d AND outcome IS NULL AND status"
-                       " = 200 AND response_digest IS NULL FROM exchange",
-                       i * 1000);
-        wait_until(f, sql);
-    }
-    exchange_abort(&e.visitor, EXCHANGE_VISITOR_GONE);
-    wait_until(f, "SELECT outcome = 'visitor gone' FROM exchange");
-    assert_int_equal(number(f, "SELECT count(*) FROM body"), 3);
-    stop(f);
-}
-
-// More than a turn of the loop looks at, some of which are over before that is told of them.
-static void of_each_that_lasts_is_told_what_is_known(void **state)
-{
-    const int count = 2 * RECORDER_PROGRESS_SLOTS + 10;
-    struct fixture *f = *state;
-    struct ends *running = calloc((size_t)count, sizeof(*running));
-    assert_non_null(running);
-    record(f);
-    for (int i = 0; i < count; i++) {
-        ask(f, &running[i]);
-        send_body(&running[i].visitor, 10);
-        if (i % 2)
-            exchange_finish(&running[i].visitor, NULL);
-    }
-    wait_until(f, "SELECT count(sent_on_ns) = 2058 FROM exchange WHERE request_bytes = 10 AND"
-                  " outcome IS NULL AND request_last_ns >= sent_on_ns");
-    assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE flags & 8"), count / 2);
-    assert_int_equal(number(f, "SELECT count(request_digest) FROM exchange"), count / 2);
-    answer(&running[0], 101);
-    wait_until(f, "SELECT count(*) = 1 FROM exchange WHERE flags & 32 AND answered_ns > 0");
-    small_exchange(f); // its slot is one of those that are looked at
-    for (int i = 0; i < count; i++)
-        exchange_abort(&running[i].visitor, EXCHANGE_VISITOR_GONE);
-    stop(f);
-    free(running);
-    assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE outcome='visitor gone'"),
-                     count);
-}
-
-// Somebody keeps the record to himself, and much more passes than the queue holds.
-static void what_finds_no_room_is_counted_and_the_rest_is_right(void **state)
-{
-    struct fixture *f = *state;
-    const int count = 2000;
-    struct ends *running = calloc((size_t)count, sizeof(*running));
-    assert_non_null(running);
-    record(f);
-    small_exchange(f);
-    wait_until(f, "SELECT count(*) = 1 FROM exchange WHERE outcome IS NOT NULL");
-    record_rows_sql(&f->rows, "BEGIN IMMEDIATE");
-    for (int i = 0; i < count; i++) {
-        ask(f, &running[i]);
-        send_body(&running[i].visitor, 60000);
-    }
-    for (int i = 0; i < count; i++) {
-        exchange_finish(&running[i].visitor, NULL);
-        answer(&running[i], 200);
-        exchange_finish(&running[i].service, NULL);
-    }
-    record_rows_sql(&f->rows, "COMMIT");
-    wait_until(f, "SELECT exchanges + shed = 2001 AND shed > 0 FROM writer");
-    small_exchange(f); // and it goes on
-    stop(f);
-    free(running);
-    assert_int_equal(number(f, "SELECT exchanges + shed FROM writer"), count + 2);
-    assert_int_equal(number(f, "SELECT count(*) FROM exchange"),
-                     number(f, "SELECT exchanges FROM writer"));
-    assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE outcome IS NULL"), 0);
-    assert_true(number(f, "SELECT shed_bytes > 0 FROM writer"));
-    // What is not whole says so, and has no gaps.
-    assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE NOT flags & 2 AND"
-                               " request_kept <> request_bytes"),
-                     0);
-    assert_int_equal(number(f,
-                            "SELECT count(*) FROM exchange e WHERE request_kept <>"
-                            " (SELECT coalesce(sum(length(bytes)), 0) FROM bodies WHERE"
-                            " exchange=seq AND side=0) OR request_kept <> (SELECT"
-                            " coalesce(max(at + length(bytes)), 0) FROM bodies WHERE exchange=seq"
-                            " AND side=0)"),
-                     0);
-}
-
-// Sockets are not kept waiting by a look at all that run: so many turns follow at once.
-static void run_turns(struct fixture *f, int wanted)
-{
-    const uint64_t end_ns = uv_hrtime() + PATIENCE_MS * 1000000ULL;
-    for (int turns = 0; turns < wanted; assert_true(uv_hrtime() < end_ns)) {
-        (void)uv_run(&f->loop.uv, UV_RUN_NOWAIT);
-        turns = uv_backend_timeout(&f->loop.uv) == 0 ? turns + 1 : 0;
-    }
-}
-
-// A relay has 16,384 visitors or more, and each may wait for something.
-static void many_may_run_at_once(void **state)
-{
-    const int count = 30000;
-    struct fixture *f = *state;
-    struct ends *running = calloc((size_t)count, sizeof(*running));
-    assert_non_null(running);
-    record(f);
-    for (int i = 0; i < count; i++) {
-        ask(f, &running[i]);
-        exchange_finish(&running[i].visitor, NULL);
-    }
-    wait_until(f, "SELECT count(*) = 30000 FROM exchange WHERE outcome IS NULL");
-    run_turns(f, count / RECORDER_PROGRESS_SLOTS);
-    for (int i = 0; i < 1000; i++)
-        small_exchange(f);
-    for (int i = 0; i < count; i++)
-        exchange_abort(&running[i].visitor, EXCHANGE_VISITOR_GONE);
-    wait_until(f, "SELECT exchanges + shed = 31000 FROM writer"); // a stop waits for less
-    stop(f);
-    free(running);
-    assert_int_equal(number(f, "SELECT exchanges FROM writer"), count + 1000);
-    assert_int_equal(number(f, "SELECT shed FROM writer"), 0);
-    assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE outcome='visitor gone'"),
-                     count);
 }
 
 static void levels_and_names_are_checked(void **state)
@@ -678,8 +313,6 @@ static void levels_and_names_are_checked(void **state)
     recorder_free(NULL);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -690,10 +323,6 @@ int main(void)
         TEST(secrets_are_left_out),
         TEST(what_came_instead_of_a_head_is_kept_without_its_secrets),
         TEST(a_report_counts_once_and_through_its_own_tunnel),
-        TEST(what_runs_can_be_read),
-        TEST(of_each_that_lasts_is_told_what_is_known),
-        TEST(what_finds_no_room_is_counted_and_the_rest_is_right),
-        TEST(many_may_run_at_once),
         TEST(levels_and_names_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Of what came instead of a head no secret is kept, wherever its lines end.
+// Bytes that are no valid head are recorded without secrets, wherever their lines end.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -56,7 +56,7 @@ static void what_continues_a_secret_is_left_out(void **state)
     expect("Cookie: a\n\n canary\n", "Cookie: [redacted]\n\n[redacted]\n");
 }
 
-// What spoils a head may be a control character in the value itself.
+// A control character inside the value itself may make the head invalid.
 static void a_control_character_does_not_end_a_secret(void **state)
 {
     (void)state;
@@ -92,7 +92,7 @@ static void without_redaction_our_own_secret_is_left_out_still(void **state)
     expect_of(&r, SLICE("Cookie: a\r\nB: my token x\r\n"), "Cookie: a\r\n[redacted]\r\n");
 }
 
-// Behind as many words as there is no room for, the last ones still make a name.
+// After more words than fit, the last ones still form a name.
 static void of_many_words_the_last_ones_count(void **state)
 {
     char line[800];
@@ -122,7 +122,7 @@ static void no_more_is_kept_than_may(void **state)
         assert_int_equal(redact_bytes(&r, slice_of(bytes, len), out, RECORD_BAD_HEAD_BYTES, &any),
                          kept);
     }
-    for (size_t at = 0; at + 7 <= sizeof(bytes); at += 7) // lines that grow
+    for (size_t at = 0; at + 7 <= sizeof(bytes); at += 7) // lines that become longer
         memcpy(bytes + at, "cookie\n", 7);
     assert_int_equal(
         redact_bytes(&r, slice_of(bytes, sizeof(bytes)), out, RECORD_BAD_HEAD_BYTES, &any),

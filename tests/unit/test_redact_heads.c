@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Heads and targets are recorded without credentials and without our own token, in the room that
-// was said to be enough.
+// Heads and targets are recorded without credentials and the program's token, within their bounds.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -140,7 +139,7 @@ static void of_subprotocols_only_credentials_go(void **state)
     expect_line("sec-websocket-protocol", "", "sec-websocket-protocol: \r\n");
 }
 
-// Each "&sid=1" becomes longer by 9 bytes.
+// Each "&sid=1" grows by 9 bytes.
 static void what_would_become_too_long_goes_as_a_whole(void **state)
 {
     enum {

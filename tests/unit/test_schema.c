@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Records of earlier versions are brought up to this one, with all that is in them.
+// Records of earlier versions are migrated with all their data.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #include "tests/support/check.h"
 #include "tests/support/record_rows.h"
 
-// The tables as version 1 made them.
+// The tables of version 1.
 static const char version_1[] =
     "CREATE TABLE writer("
     " id INTEGER PRIMARY KEY AUTOINCREMENT, program TEXT NOT NULL, version TEXT NOT NULL,"
@@ -125,7 +125,7 @@ static void expect_rows(struct record_reader *r)
     assert_int_equal(record_reader_get(r, 1, &x), 1);
     assert_true(is(x.target, "/1") && x.status == 404 && is(x.reason, "Not Found"));
     assert_true(is(x.request_head, "A: 1\r\n") && is(x.interim, "103\r\nB: 2\r\n\r\n"));
-    assert_true(is(x.response_protocol, "HTTP/1.0")); // what the request spoke, for want of better
+    assert_true(is(x.response_protocol, "HTTP/1.0")); // the request's, since version 1 has none
     assert_true(x.detail.len == 0 && x.bad_head.len == 0);
     assert_true(record_reader_body(r, 1, RECORD_RESPONSE, &body) && is(body, "abc"));
     assert_int_equal(record_reader_get(r, 2, &x), 1);
@@ -145,7 +145,6 @@ static void what_version_1_has_written_is_brought_up(void **state)
     record_reader_close(r);
 }
 
-// There are no steps below the first.
 static void a_version_below_0_is_left_as_it_is(void **state)
 {
     struct fixture *f = *state;
@@ -157,7 +156,7 @@ static void a_version_below_0_is_left_as_it_is(void **state)
     assert_int_equal(store_open(&f->config, &f->store, &f->file), SQLITE_OK);
 }
 
-// Who reads may not be allowed to write, or nobody may. Another program may bring it up meanwhile.
+// A reader may lack the permission to write. Another program may migrate the record meanwhile.
 static void what_version_1_has_written_is_read_as_it_is(void **state)
 {
     struct fixture *f = *state;
@@ -174,7 +173,7 @@ static void what_version_1_has_written_is_read_as_it_is(void **state)
     record_reader_close(r);
 }
 
-// A program of before that is still at it goes on with the columns that it knows.
+// A program of the earlier version goes on writing the columns that it knows.
 static void version_1_goes_on_writing_what_was_brought_up(void **state)
 {
     struct fixture *f = *state;
@@ -185,7 +184,7 @@ static void version_1_goes_on_writing_what_was_brought_up(void **state)
                      2);
 }
 
-// The same tables, whether they were made at once or brought up.
+// Created and migrated tables are the same.
 static void both_ways_lead_to_the_same_tables(void **state)
 {
     struct fixture *f = *state;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The messages that are found among the bytes of a WebSocket.
+// Messages captured from the bytes of a WebSocket.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -70,7 +70,8 @@ static void conversation(struct stream *s, bool masked)
 {
     add(s, FIN | WS_TEXT, SLICE("hello"), masked);
     add(s, FIN | WS_BINARY, SLICE(""), masked);
-    add(s, RSV1 | WS_TEXT, SLICE("be"), masked); // compressed, in three, with a ping amid
+    add(s, RSV1 | WS_TEXT, SLICE("be"),
+        masked); // compressed, in three frames, with a ping between them
     add(s, FIN | WS_PING, SLICE("ping"), masked);
     add(s, WS_CONTINUATION, SLICE(""), masked);
     add(s, FIN | WS_PONG, SLICE(""), masked);
@@ -91,7 +92,7 @@ static void messages_are_found_however_the_bytes_are_cut(void **state)
         conversation(&s, side == RECORD_REQUEST);
         for (size_t first = 0; first <= s.len; first++)
             for (size_t second = first; second <= s.len; second++) {
-                struct ws_capture_budget budget = {.most = 1 << 20};
+                struct ws_capture_budget budget = {.max = 1 << 20};
                 struct ws_capture m;
                 struct slice b = whole(&s);
                 ws_capture_init(&m, &budget, 0, 0);
@@ -109,7 +110,7 @@ static void messages_are_found_however_the_bytes_are_cut(void **state)
 
 static void both_sides_count_together(void **state)
 {
-    struct ws_capture_budget budget = {.most = 1 << 20};
+    struct ws_capture_budget budget = {.max = 1 << 20};
     struct ws_capture m;
     struct stream asked = {.len = 0};
     struct stream said = {.len = 0};
@@ -141,16 +142,16 @@ static void what_is_no_frame_ends_the_looking(void **state)
     } bad[] = {
         {{FIN | 3, 0}, 2},                   // no such opcode
         {{FIN | 11, 0}, 2},                  // no such control
-        {{WS_PING, 0}, 2},                   // a control in pieces
-        {{FIN | WS_PING, 126, 0, 126}, 4},   // too long a control
+        {{WS_PING, 0}, 2},                   // a fragmented control frame
+        {{FIN | WS_PING, 126, 0, 126}, 4},   // a control frame that is too long
         {{FIN | WS_CONTINUATION, 0}, 2},     // continues nothing
-        {{WS_TEXT, 0, FIN | WS_TEXT, 0}, 4}, // one message within another
-        {{FIN | WS_TEXT, 126, 0, 5}, 4},     // a length that is not the shortest
+        {{WS_TEXT, 0, FIN | WS_TEXT, 0}, 4}, // a message within another
+        {{FIN | WS_TEXT, 126, 0, 5}, 4},     // not the shortest form of a length
         {{FIN | WS_TEXT, 127, 0x80, 0, 0, 0, 0, 0, 0, 0}, 10},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        struct ws_capture_budget budget = {.most = 1 << 20};
+        struct ws_capture_budget budget = {.max = 1 << 20};
         struct ws_capture m;
         struct stream good = {.len = 0};
         add(&good, FIN | WS_TEXT, SLICE("seen"), false);
@@ -180,7 +181,7 @@ static void feed_pattern(struct ws_capture *m, size_t size)
 
 static void payload_beyond_the_limit_is_counted_and_not_kept(void **state)
 {
-    struct ws_capture_budget budget = {.most = 1 << 20};
+    struct ws_capture_budget budget = {.max = 1 << 20};
     struct ws_capture m;
     static const size_t kept[] = {600, 400, 0, 0};
     static const size_t sizes[] = {600, 60000, 65000, 0};
@@ -200,7 +201,7 @@ static void payload_beyond_the_limit_is_counted_and_not_kept(void **state)
 
 static void all_together_hold_no_more_than_the_budget(void **state)
 {
-    struct ws_capture_budget budget = {.most = 100000};
+    struct ws_capture_budget budget = {.max = 100000};
     struct ws_capture m[3];
     (void)state;
     for (int i = 0; i < 3; i++)
@@ -208,7 +209,7 @@ static void all_together_hold_no_more_than_the_budget(void **state)
     for (int turn = 0; turn < 3; turn++) {
         for (int i = 0; i < 3; i++) {
             feed_pattern(&m[i], 60000);
-            assert_true(budget.used <= budget.most);
+            assert_true(budget.used <= budget.max);
         }
         assert_int_equal(m[0].first->message.bytes.len, 60000);
         assert_int_equal(m[1].first->message.bytes.len, 40000);
@@ -223,7 +224,7 @@ static void all_together_hold_no_more_than_the_budget(void **state)
 
 static void messages_without_end_are_counted_at_last(void **state)
 {
-    struct ws_capture_budget budget = {.most = 1000};
+    struct ws_capture_budget budget = {.max = 1000};
     struct ws_capture m;
     struct stream s = {.len = 0};
     (void)state;
@@ -242,13 +243,13 @@ static void messages_without_end_are_counted_at_last(void **state)
     ws_capture_deinit(&m);
 }
 
-// Whatever comes: nothing is read that is not there, and the budget holds.
+// Random bytes: no read beyond them, and the budget holds.
 static void any_bytes_are_taken(void **state)
 {
     (void)state;
     for (uint64_t seed = 0; seed < 3000; seed++) {
         struct chance c = chance_of_seed(seed);
-        struct ws_capture_budget budget = {.most = 500};
+        struct ws_capture_budget budget = {.max = 500};
         struct ws_capture m;
         ws_capture_init(&m, &budget, 0, chance_below(&c, 300));
         for (int i = 0; i < 20; i++) {
@@ -260,24 +261,24 @@ static void any_bytes_are_taken(void **state)
                                                                           1}[chance_below(&c, 4)]);
             ws_capture_feed(&m, (enum record_side)chance_below(&c, 2), i,
                             slice_of((const char *)piece, len));
-            CHECK(budget.used <= budget.most);
+            CHECK(budget.used <= budget.max);
         }
         ws_capture_deinit(&m);
         CHECK(budget.used == 0 && budget.messages == 0);
     }
 }
 
-// However many WebSockets somebody has.
+// A share's limit holds for all its WebSockets together.
 static void who_fills_the_budget_leaves_room_for_others(void **state)
 {
-    struct ws_capture_budget budget = {.most = 100000};
+    struct ws_capture_budget budget = {.max = 100000};
     struct ws_capture m[12];
     (void)state;
     for (int i = 0; i < 12; i++)
         ws_capture_init(&m[i], &budget, i < 10 ? 1 : (uint8_t)i, 0);
     for (int i = 0; i < 10; i++)
         feed_pattern(&m[i], 60000);
-    assert_int_equal(budget.used, budget.most / 4 * 3);
+    assert_int_equal(budget.used, budget.max / 4 * 3);
     for (int i = 10; i < 12; i++) {
         feed_pattern(&m[i], 12000);
         assert_int_equal(m[i].first->message.bytes.len, 12000);

@@ -9,8 +9,8 @@
 
 enum {
     BUSY_MS = 10000,
-    RETRY_MS = 20,                                      // after which a busy record is tried again
-    TRIM_ROWS = ERASE_BATCH_BYTES / RECORD_CHUNK_BYTES, // of bodies, in one transaction
+    RETRY_MS = 20,                                      // between attempts on a busy record
+    TRIM_ROWS = ERASE_BATCH_BYTES / RECORD_CHUNK_BYTES, // of bodies per transaction
 };
 
 enum statement {
@@ -36,7 +36,7 @@ struct record_eraser {
     char dir[STATE_PATH_MAX];
 };
 
-// ?1 is the exchange's row. One that has not ended is left alone unless its recorder is dead (?3).
+// ?1 is the row, ?2 the id. A running exchange matches only if its recorder is gone (?3).
 #define THIS "seq = ?1 AND id = ?2 AND (outcome IS NOT NULL OR ?3)"
 
 static const char *const texts[STATEMENTS] = {
@@ -45,8 +45,8 @@ static const char *const texts[STATEMENTS] = {
     [ERASE_BODY] = "DELETE FROM body WHERE exchange = ?1",
     [ERASE_MESSAGES] = "DELETE FROM message WHERE exchange = ?1",
     [TAKE_FROM_TUNNEL] = "UPDATE tunnel SET bytes = max(0, bytes - ?2) WHERE id = ?1",
-    // The last pieces of its bodies, or the last messages: what they are of, from where on to cut,
-    // how many bytes that is and how many rows.
+    // The last pieces of an exchange's bodies, or its last messages: the side (2: messages), the
+    // position to cut from, the bytes and the rows cut.
     [FIND_PIECES] = "SELECT side, min(at), sum(length(bytes)), count(*) FROM (SELECT side, at,"
                     " bytes FROM body WHERE exchange = ?1 AND side = (SELECT max(side) FROM body"
                     " WHERE exchange = ?1) ORDER BY at DESC LIMIT ?2)",
@@ -69,7 +69,7 @@ static int64_t now_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-// A statement with its numbers; those it has no use for are left away.
+// A statement with its first `count` parameters bound. NULL: an error.
 static sqlite3_stmt *bound(struct record_eraser *e, enum statement which, const int64_t *numbers,
                            int count)
 {
@@ -83,7 +83,8 @@ static sqlite3_stmt *bound(struct record_eraser *e, enum statement which, const 
     return *s;
 }
 
-// Runs a statement that may have one row of numbers. SQLITE_ROW or SQLITE_DONE, or an error.
+// Runs a statement and reads its row of numbers, if it has one. SQLITE_ROW, SQLITE_DONE or an
+// error.
 static int run(sqlite3_stmt *s, int64_t *columns)
 {
     if (!s)
@@ -113,8 +114,8 @@ static int begin(struct record_eraser *e)
     return error;
 }
 
-// Ends the transaction, and leaves the others as much time as it took: SQLite's lock is not fair,
-// and who waits for it looks only now and then.
+// Ends the transaction, then pauses for as long as it took: SQLite's lock is not fair, and writers
+// that wait poll for it.
 static int end(struct record_eraser *e, int error)
 {
     int ended = sqlite3_exec(e->db, error ? "ROLLBACK" : "COMMIT", NULL, NULL, NULL);
@@ -159,7 +160,7 @@ static int erase_one(struct record_eraser *e, const struct erase_target *t, uint
     return error;
 }
 
-// Cuts these off, and says so in the exchange and its tunnel.
+// Deletes what a FIND_ statement found, and subtracts it from the exchange and its tunnel.
 static int cut_off(struct record_eraser *e, int64_t seq, const int64_t found[3])
 {
     int64_t tunnel = 0;
@@ -173,7 +174,7 @@ static int cut_off(struct record_eraser *e, int64_t seq, const int64_t found[3])
     return take_from_tunnel(e, tunnel, found[2]);
 }
 
-// Cuts the last pieces off a large exchange. `*more` is false when it is a small one by now.
+// Deletes the last pieces of an exchange above ERASE_BATCH_BYTES. `*more`: it may still be larger.
 static int trim(struct record_eraser *e, const struct erase_target *t, uint64_t *bytes, bool *more)
 {
     int64_t size = 0;
@@ -237,7 +238,7 @@ static int vacuum(struct record_eraser *e)
         int status = run(bound(e, FREE_PAGES, NULL, 0), &left);
         if (status != SQLITE_ROW)
             return status;
-        if (left == 0 || left >= before) // a record without incremental vacuum keeps them
+        if (left == 0 || left >= before) // no incremental vacuum in this file: it keeps its pages
             return SQLITE_OK;
         before = left;
         int error = begin(e);
@@ -253,7 +254,7 @@ static bool is_busy(int error)
     return (error & 0xff) == SQLITE_BUSY || (error & 0xff) == SQLITE_LOCKED;
 }
 
-// All pages, and then the log, in which there is a page from the last step.
+// Scrubs all pages, then truncates the log, which has a page of the last step.
 static int scrub(struct record_eraser *e, bool *left)
 {
     const struct timespec pause = {.tv_nsec = RETRY_MS * 1000000L};
@@ -273,7 +274,7 @@ static int scrub(struct record_eraser *e, bool *left)
         *left = error && now_ns() - since_ns > ERASE_WAIT_MS * 1000000LL;
         if (*left)
             return SQLITE_OK;
-        (void)nanosleep(&pause, NULL); // who writes goes on meanwhile
+        (void)nanosleep(&pause, NULL); // lets writers proceed
         since_ns = error ? since_ns : now_ns();
     }
     return mapped ? SQLITE_OK : RECORD_NO_PAGE_MAP;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What goes through the recorder's queue: an event's fixed part, and behind it texts, one after the
-// other in the order of their lengths, or what its flags say. It is kept small: the queue's memory
-// goes from the cache of one processor to that of another.
+// Events in the recorder's queue: a fixed part, then its texts in the order of their lengths, then
+// what its flags announce. Events are kept small: their memory moves from the cache of the loop's
+// processor to that of the record writer's.
 #pragma once
 #include "common/exchange/exchange.h"
 #include "proto/tunnel/report.h"
@@ -9,39 +9,40 @@
 enum event_kind {
     EVENT_BEGUN,
     EVENT_ROUTED,
-    EVENT_DISCARDED, // as if it had never begun
+    EVENT_DISCARDED, // the exchange is not recorded after all
     EVENT_HEAD,
     EVENT_DATA,
     EVENT_TRAILERS,
     EVENT_BAD_HEAD,
-    EVENT_PROGRESS, // what an END would say by now, of an exchange that lasts
-    EVENT_CLOSED,
-    EVENT_REPORTED,
-    EVENT_FLUSH_ASKED, // somebody wants to know when all that is before it is written
+    EVENT_PROGRESS, // the facts so far, of a long exchange
+    EVENT_CLOSED,   // the final facts
+    EVENT_REPORTED, // the peer's report arrived
+    EVENT_FLUSH_ASKED,
 };
 
+// The events that a flag belongs to are named by their last word.
 enum event_flag {
-    EVENT_REDACTED = 1,   // of BEGIN, HEAD, BAD_HEAD and TRAILERS: a value was left out
-    EVENT_HTTP_10 = 2,    // of BEGIN and HEAD
-    EVENT_HEADS_ONLY = 4, // of ABOUT
-    EVENT_WEBSOCKET = 8,  // of HEAD
-    EVENT_REFUSED = 16,   // of END and PROGRESS, as all that follow
+    EVENT_REDACTED = 1,   // BEGUN, HEAD, BAD_HEAD, TRAILERS: a value was left out
+    EVENT_HTTP_10 = 2,    // BEGUN, HEAD
+    EVENT_HEADS_ONLY = 4, // ROUTED
+    EVENT_WEBSOCKET = 8,  // HEAD
+    EVENT_REFUSED = 16,   // PROGRESS, CLOSED, like all that follow but the last
     EVENT_UPGRADED = 32,
-    EVENT_REUSED = 64, // the connection to the service
+    EVENT_REUSED = 64, // an idle connection to the origin was reused
     EVENT_SHED = 128,
-    EVENT_REQUEST_WHOLE = 256,  // of REPORT too
-    EVENT_RESPONSE_WHOLE = 512, // the same
-    EVENT_REQUEST_BODY = 1024,  // some of its body has: what there is to say of them is behind
-    EVENT_RESPONSE_BODY = 2048, // the event, of the request's first. Of REPORT too
-    EVENT_NO_DIGEST = 4096,     // of the request's body: no memory for it, or it goes on
+    EVENT_REQUEST_WHOLE = 256,  // REPORTED too
+    EVENT_RESPONSE_WHOLE = 512, // REPORTED too
+    EVENT_REQUEST_BODY = 1024,  // REPORTED too: the side has a struct event_body (or
+    EVENT_RESPONSE_BODY = 2048, // event_peer_body) behind the fixed part, the request's first
+    EVENT_NO_DIGEST = 4096,     // the request's: the body goes on, or memory was out
     EVENT_NO_RESPONSE_DIGEST = 8192,
-    EVENT_REASON = 16384, // of HEAD: its reason phrase is not the registered one
+    EVENT_REASON = 16384, // HEAD: the reason phrase is not the registered one
 };
 
-// `slot` names the exchange among those that run, `side` who has sent it (DATA and TRAILERS).
 struct event {
-    uint32_t slot;
-    uint8_t kind, side;
+    uint32_t slot; // of the exchange, among those that run
+    uint8_t kind;
+    uint8_t side; // DATA, TRAILERS: the sender
     uint16_t flags;
 };
 
@@ -51,20 +52,19 @@ struct event_begun {
     uint32_t method_len, scheme_len, host_len, target_len, lines_len, visitor_len;
 };
 
-// What an exchange says of itself once it is routed.
 struct event_routed {
     struct event event;
-    uint64_t tunnel_id; // number of the tunnel that a report on it may come through; 0: none
+    uint64_t tunnel_id; // of the tunnel through which a report may come; 0: none
     char id[EXCHANGE_ID_LEN];
     uint16_t visitor_len, tunnel_len, scheme_len, upstream_len, replay_len;
     uint16_t owner_len, address_len;
-    uint8_t share; // of whose share it is (recorder.h)
+    uint8_t share; // queue_shares.h
 };
 
-// Field lines, and a reason phrase that says something.
 struct event_head {
     struct event event;
-    uint32_t lines_len, reason_len;
+    uint32_t lines_len; // field lines
+    uint32_t reason_len;
     uint16_t status;
 };
 
@@ -79,30 +79,29 @@ struct event_trailers {
     uint32_t lines_len;
 };
 
-// What came instead of a head.
 struct event_bad_head {
     struct event event;
     uint32_t len;
 };
 
-// Of a body, at the end of its exchange or so far.
+// A body so far. Times as in event_facts.
 struct event_body {
     uint64_t bytes;
     int64_t first_ns, last_ns, stalled_ns;
     uint8_t digest[DIGEST_BYTES];
 };
 
-// Of PROGRESS and END. Times are ns since it has begun; -1: did not happen.
+// PROGRESS and CLOSED. Times are ns since the exchange began; -1: did not happen.
 struct event_facts {
     struct event event;
     uint16_t status;
-    uint8_t outcome;     // enum exchange_why; of END alone
-    uint8_t answer;      // enum answer, of what was refused
-    uint16_t detail_len; // of the text behind what has passed
+    uint8_t outcome;     // CLOSED: enum exchange_why
+    uint8_t answer;      // with EVENT_REFUSED: enum answer
+    uint16_t detail_len; // of the text behind the bodies
     int64_t sent_on_ns, connect_ns, heard_ns, answered_ns, duration_ns;
 };
 
-// Of a body, as the other end has seen it.
+// A body as the peer saw it.
 struct event_peer_body {
     uint64_t bytes;
     uint8_t digest[DIGEST_BYTES];
@@ -112,11 +111,11 @@ struct event_report {
     struct event event;
     uint64_t tunnel_id;
     char id[EXCHANGE_ID_LEN];
-    uint64_t sent_on_ns, connect_ns, answered_ns, duration_ns; // as in a report
+    uint64_t sent_on_ns, connect_ns, answered_ns, duration_ns; // as in struct report
     uint8_t outcome;
 };
 
 struct event_flush {
     struct event event;
-    int fd; // the reader's connection, handed over
+    int fd; // the reader's connection; the receiver owns it
 };

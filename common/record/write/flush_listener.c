@@ -8,10 +8,10 @@
 #include "common/base/secret.h"
 #include "common/record/flush.h"
 
-// One socket: its handle is closed a moment later.
-struct door {
+// A socket; freed by its handle's close callback.
+struct flush_socket {
     uv_poll_t poll;
-    struct flush_listener *listener; // NULL: it is being closed
+    struct flush_listener *listener; // NULL: being closed
     int fd;
 };
 
@@ -20,9 +20,9 @@ struct flush_listener {
     const char *dir;
     void (*asked)(void *ctx, int fd);
     void *ctx;
-    struct door *door; // NULL: a socket could not be made
+    struct flush_socket *socket; // NULL: no socket
     struct timeout pause;
-    struct flush_name prefix; // of the directory that it listens for
+    struct flush_name prefix; // of the socket's directory
 };
 
 static void on_ready(uv_poll_t *poll, int status, int events);
@@ -30,12 +30,12 @@ static void on_ready(uv_poll_t *poll, int status, int events);
 static void on_pause_over(struct timeout *t)
 {
     struct flush_listener *f = container_of(t, struct flush_listener, pause);
-    if (f->door)
-        (void)uv_poll_start(&f->door->poll, UV_READABLE, on_ready);
+    if (f->socket)
+        (void)uv_poll_start(&f->socket->poll, UV_READABLE, on_ready);
 }
 
-// Anybody may connect to such a name.
-static void hear(struct flush_listener *f, int fd)
+// Any user can connect to an abstract socket.
+static void accept_reader(struct flush_listener *f, int fd)
 {
     pid_t pid = 0;
     if (flush_peer_may_ask(fd, &pid))
@@ -46,21 +46,21 @@ static void hear(struct flush_listener *f, int fd)
 
 static void on_ready(uv_poll_t *poll, int status, int events)
 {
-    const struct door *d = poll->data;
+    const struct flush_socket *d = poll->data;
     struct flush_listener *f = d->listener;
     (void)status;
     (void)events;
     for (int n = 0; f && n < FLUSH_BACKLOG; n++) {
         int fd = accept4(d->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            hear(f, fd);
+            accept_reader(f, fd);
             continue;
         }
         if (errno == EAGAIN)
             return;
         if (errno == EINTR || errno == ECONNABORTED)
             continue;
-        (void)uv_poll_stop(poll); // short of files: who asks now waits in the backlog
+        (void)uv_poll_stop(poll); // out of file descriptors: readers wait in the backlog
         timeout_start(f->loop, &f->pause, LIMIT_ACCEPT_PAUSE_MS, on_pause_over);
         return;
     }
@@ -71,10 +71,10 @@ static void on_closed(uv_handle_t *handle)
     free(handle->data);
 }
 
-static void close_door(struct flush_listener *f)
+static void close_socket(struct flush_listener *f)
 {
-    struct door *d = f->door;
-    f->door = NULL;
+    struct flush_socket *d = f->socket;
+    f->socket = NULL;
     timeout_stop(&f->pause);
     if (!d)
         return;
@@ -83,7 +83,7 @@ static void close_door(struct flush_listener *f)
     (void)close(d->fd);
 }
 
-// Listens on a new name. -1: there can be none.
+// Listens on a random name with the directory's prefix. -1: see errno.
 static int make_socket(struct flush_listener *f)
 {
     uint64_t number = 0;
@@ -103,9 +103,9 @@ static int make_socket(struct flush_listener *f)
     return -1;
 }
 
-static void open_door(struct flush_listener *f)
+static void open_socket(struct flush_listener *f)
 {
-    struct door *d = calloc(1, sizeof(*d));
+    struct flush_socket *d = calloc(1, sizeof(*d));
     if (!d)
         return;
     d->fd = make_socket(f);
@@ -118,7 +118,7 @@ static void open_door(struct flush_listener *f)
     d->listener = f;
     d->poll.data = d;
     uv_unref((uv_handle_t *)&d->poll);
-    f->door = d;
+    f->socket = d;
     (void)uv_poll_start(&d->poll, UV_READABLE, on_ready);
 }
 
@@ -132,7 +132,7 @@ struct flush_listener *flush_listener_new(struct loop *l, const char *dir,
     f->dir = dir;
     f->asked = asked;
     f->ctx = ctx;
-    open_door(f);
+    open_socket(f);
     return f;
 }
 
@@ -140,16 +140,16 @@ void flush_listener_renew(struct flush_listener *f)
 {
     struct flush_name name;
     if (!flush_name_prefix(f->dir, &name) ||
-        (f->door && strcmp(name.addr.sun_path + 1, f->prefix.addr.sun_path + 1) == 0))
+        (f->socket && strcmp(name.addr.sun_path + 1, f->prefix.addr.sun_path + 1) == 0))
         return;
-    close_door(f);
-    open_door(f);
+    close_socket(f);
+    open_socket(f);
 }
 
 void flush_listener_free(struct flush_listener *f)
 {
     if (!f)
         return;
-    close_door(f);
+    close_socket(f);
     free(f);
 }

@@ -4,68 +4,69 @@
 #include <errno.h>
 #include <unistd.h>
 
-static bool is_told(const struct flush_waiter *ask)
+static bool is_written(const struct flush_waiter *waiter)
 {
-    return ask->until != UINT64_MAX;
+    return waiter->until != UINT64_MAX;
 }
 
-static void end(struct flush_waiters *a, size_t i, enum flush_reply last)
+static void finish(struct flush_waiters *f, size_t i, enum flush_reply last)
 {
-    flush_finish(a->list[i].fd, last);
-    a->list[i] = a->list[--a->count];
+    flush_finish(f->list[i].fd, last);
+    f->list[i] = f->list[--f->count];
 }
 
-// A reader says nothing: what can be read is that it has closed its end.
-static bool has_left(const struct flush_waiter *ask)
+// Readers send nothing: only their end of stream can be read.
+static bool has_left(const struct flush_waiter *waiter)
 {
     char byte;
-    ssize_t n = recv(ask->fd, &byte, sizeof(byte), MSG_DONTWAIT | MSG_PEEK);
+    ssize_t n = recv(waiter->fd, &byte, sizeof(byte), MSG_DONTWAIT | MSG_PEEK);
     return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 
-// Most that wait for reports have got what they wanted, and left: their files belong to traffic.
-static void make_room(struct flush_waiters *a)
+// Closes readers that have left, since traffic needs their descriptors, and, if the list is full,
+// one that only waits for reports.
+static void make_room(struct flush_waiters *f)
 {
-    for (size_t i = a->count; i-- > 0;)
-        if (is_told(&a->list[i]) && (a->count == FLUSH_WAITERS_MAX || has_left(&a->list[i])))
-            end(a, i, FLUSH_REPORTED);
+    for (size_t i = f->count; i-- > 0;)
+        if (is_written(&f->list[i]) && (f->count == FLUSH_WAITERS_MAX || has_left(&f->list[i])))
+            finish(f, i, FLUSH_REPORTED);
 }
 
-void flush_waiters_add(struct flush_waiters *a, int fd)
+void flush_waiters_add(struct flush_waiters *f, int fd)
 {
-    make_room(a);
-    assert(a->count < FLUSH_WAITERS_MAX);
-    a->list[a->count++] = (struct flush_waiter){.fd = fd, .until = UINT64_MAX};
+    make_room(f);
+    assert(f->count < FLUSH_WAITERS_MAX);
+    f->list[f->count++] = (struct flush_waiter){.fd = fd, .until = UINT64_MAX};
 }
 
-size_t flush_waiters_unwritten(const struct flush_waiters *a)
+size_t flush_waiters_unwritten(const struct flush_waiters *f)
 {
     size_t count = 0;
-    for (size_t i = 0; i < a->count; i++)
-        count += is_told(&a->list[i]) ? 0 : 1;
+    for (size_t i = 0; i < f->count; i++)
+        count += is_written(&f->list[i]) ? 0 : 1;
     return count;
 }
 
-void flush_waiters_written(struct flush_waiters *a, uint64_t waited)
+void flush_waiters_written(struct flush_waiters *f, uint64_t waited)
 {
-    for (size_t i = 0; i < a->count; i++) {
-        if (is_told(&a->list[i]))
+    for (size_t i = 0; i < f->count; i++) {
+        if (is_written(&f->list[i]))
             continue;
-        flush_send(a->list[i].fd, FLUSH_WRITTEN);
-        a->list[i].until = waited;
+        flush_send(f->list[i].fd, FLUSH_WRITTEN);
+        f->list[i].until = waited;
     }
 }
 
-void flush_waiters_reported(struct flush_waiters *a, uint64_t over)
+void flush_waiters_reported(struct flush_waiters *f, uint64_t over)
 {
-    for (size_t i = a->count; i-- > 0;)
-        if (is_told(&a->list[i]) && a->list[i].until <= over)
-            end(a, i, FLUSH_REPORTED);
+    for (size_t i = f->count; i-- > 0;)
+        if (is_written(&f->list[i]) && f->list[i].until <= over)
+            finish(f, i, FLUSH_REPORTED);
 }
 
-void flush_waiters_deinit(struct flush_waiters *a)
+void flush_waiters_deinit(struct flush_waiters *f)
 {
-    for (size_t i = 0; i < a->count; i++)
-        (void)close(a->list[i].fd);
-    a->count = 0;
+    for (size_t i = 0; i < f->count; i++)
+        (void)close(f->list[i].fd);
+    f->count = 0;
 }

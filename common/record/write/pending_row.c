@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The memory of pending rows: by slot, kept for reuse, and freed.
+// The memory of pending rows: the table of slots, the dirty list, reuse.
 #include <stdlib.h>
 #include "pending_row_internal.h"
 
 void pending_rows_init(struct pending_rows *rows, uint64_t body_bytes)
 {
-    *rows = (struct pending_rows){.body_bytes = body_bytes, .budget.most = RECORDER_MESSAGE_BYTES};
+    *rows = (struct pending_rows){.body_bytes = body_bytes, .budget.max = RECORDER_MESSAGE_BYTES};
     rows->dirty_last = &rows->dirty;
 }
 
@@ -42,7 +42,7 @@ static size_t kept_bytes(const struct pending_row *row)
     return sizeof(*row) + row->texts.cap + row->head.cap + row->body[0].cap + row->body[1].cap;
 }
 
-// Keeps it for another exchange, if there is room.
+// Keeps a row for reuse, up to PENDING_ROWS_KEPT_BYTES, or frees it.
 static void keep(struct pending_rows *rows, struct pending_row *row)
 {
     struct buf *const rare[] = {&row->interim, &row->bad_head, &row->detail};
@@ -68,7 +68,6 @@ static void keep(struct pending_rows *rows, struct pending_row *row)
     rows->kept_bytes += bytes;
 }
 
-// One of those that are kept, or NULL.
 static struct pending_row *take_kept(struct pending_rows *rows)
 {
     struct pending_row *row = rows->kept;
@@ -94,7 +93,6 @@ void pending_rows_shrink(struct pending_rows *rows)
     shrink(rows, PENDING_ROWS_KEPT_QUIET);
 }
 
-// A track that shows nothing of an exchange yet. NULL: out of memory.
 struct pending_row *pending_row_new(struct pending_rows *rows)
 {
     struct pending_row *row = take_kept(rows);
@@ -104,11 +102,10 @@ struct pending_row *pending_row_new(struct pending_rows *rows)
     return row;
 }
 
-// It must not be among the dirty ones.
 void pending_row_free(struct pending_rows *rows, struct pending_row *row)
 {
     pending_row_stop_waiting(rows, row);
-    pending_row_unhash(row);
+    pending_row_unindex(row);
     pending_row_free_messages(row);
     keep(rows, row);
 }
@@ -150,7 +147,7 @@ void pending_rows_deinit(struct pending_rows *rows)
     free(rows->slots);
 }
 
-void pending_row_touch(struct pending_rows *rows, struct pending_row *row)
+void pending_row_mark_dirty(struct pending_rows *rows, struct pending_row *row)
 {
     if (row->dirty || !row->routed)
         return;
@@ -160,17 +157,16 @@ void pending_row_touch(struct pending_rows *rows, struct pending_row *row)
     rows->dirty_last = &row->next_dirty;
 }
 
-// Takes it out of its slot, and forgets it: it cannot go on.
 void pending_row_lose(struct pending_rows *rows, uint32_t slot)
 {
     struct pending_row *row = rows->slots[slot];
     rows->slots[slot] = NULL;
-    rows->lost += row->routed ? 0 : 1; // else it was counted, and something of it is kept
+    rows->lost += row->routed ? 0 : 1; // a routed one is in `begun`, and partly recorded
     row->ended = true;
     row->x.flags |= RECORD_SHED;
     row->x.outcome = SLICE("recorder gone");
     if (row->routed)
-        pending_row_touch(rows, row);
+        pending_row_mark_dirty(rows, row);
     else
         pending_row_free(rows, row);
 }

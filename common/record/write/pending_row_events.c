@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Events become pending rows.
+// Applies events to pending rows.
 #include <stdlib.h>
 #include "pending_row_internal.h"
 #include "proto/http/http1.h"
 
 enum {
-    ROUTED_SPARE = 128 // bytes of the texts of an EVENT_ROUTED, as a rule
+    ROUTED_SPARE = 128 // usual size of an EVENT_ROUTED's texts
 };
 
 static const char *take(struct slice *out, const char *at, size_t len)
@@ -14,14 +14,14 @@ static const char *take(struct slice *out, const char *at, size_t len)
     return at + len;
 }
 
-static bool on_begin(struct pending_rows *rows, const struct event_begun *e)
+static bool on_begun(struct pending_rows *rows, const struct event_begun *e)
 {
     if (!pending_rows_have_slot(rows, e->event.slot)) {
         rows->lost++;
         return false;
     }
     if (rows->slots[e->event.slot])
-        pending_row_lose(rows, e->event.slot); // its end had no memory
+        pending_row_lose(rows, e->event.slot); // its EVENT_CLOSED found no memory
     size_t len = (size_t)e->method_len + e->scheme_len + e->host_len + e->target_len +
                  e->visitor_len + e->lines_len;
     struct pending_row *row = pending_row_new(rows);
@@ -50,7 +50,7 @@ static bool on_begin(struct pending_rows *rows, const struct event_begun *e)
     return true;
 }
 
-// Room for more texts behind those of the request, which move with their memory.
+// Makes room behind the request's texts. Their memory may move: their slices follow.
 static bool reserve_texts(struct pending_row *row, size_t more)
 {
     if (!buf_reserve(&row->texts, more))
@@ -63,7 +63,7 @@ static bool reserve_texts(struct pending_row *row, size_t more)
     return true;
 }
 
-// An exchange is as a rule routed right after it has begun, so both fit into one piece of memory.
+// The texts usually fit into ROUTED_SPARE behind those of EVENT_BEGUN: one allocation for both.
 static bool on_routed(struct pending_rows *rows, struct pending_row *row,
                       const struct event_routed *e)
 {
@@ -102,8 +102,8 @@ static bool on_routed(struct pending_rows *rows, struct pending_row *row,
     row->routed = true;
     rows->begun++;
     if (row->tunnel_id)
-        pending_row_hash(rows, row);
-    pending_row_touch(rows, row);
+        pending_row_index(rows, row);
+    pending_row_mark_dirty(rows, row);
     return true;
 }
 
@@ -130,8 +130,8 @@ static bool add_interim(struct pending_row *row, const struct event_head *e)
            append(row, &row->interim, lines, e->lines_len) && append(row, &row->interim, "\r\n", 2);
 }
 
-// A second one is an answer of ours instead of the service's, and its reason phrase then stands in
-// place of the one that may be in the record.
+// A second head is the program's own answer instead of the origin's. An update keeps the recorded
+// reason unless it brings one, so the registered phrase is written out to replace it.
 static bool take_head(struct pending_row *row, const struct event_head *e)
 {
     const bool again = row->x.status;
@@ -164,7 +164,7 @@ static bool on_head(struct pending_rows *rows, struct pending_row *row, const st
             ws_capture_init(row->messages, &rows->budget, row->share, rows->body_bytes);
     }
     row->x.flags |= e->event.flags & EVENT_REDACTED ? RECORD_REDACTED : 0;
-    pending_row_touch(rows, row);
+    pending_row_mark_dirty(rows, row);
     return ok;
 }
 
@@ -173,11 +173,11 @@ static bool on_data(struct pending_rows *rows, struct pending_row *row, const st
     const struct slice bytes = slice_of((const char *)(e + 1), e->len);
     enum record_side side = (enum record_side)e->event.side;
     struct record_body *b = &row->x.body[side];
-    b->bytes += bytes.len; // so far; its end says how many it were
+    b->bytes += bytes.len; // until the facts tell the total, shed bytes included
     b->last_ns = e->at_ns;
     if (b->first_ns < 0)
         b->first_ns = e->at_ns;
-    pending_row_touch(rows, row);
+    pending_row_mark_dirty(rows, row);
     if (row->messages) {
         ws_capture_feed(row->messages, side, e->at_ns, bytes);
         row->x.flags |= row->messages->missed ? RECORD_SHED : 0;
@@ -192,7 +192,7 @@ static bool on_trailers(struct pending_rows *rows, struct pending_row *row,
                         const struct event_trailers *e)
 {
     row->x.flags |= e->event.flags & EVENT_REDACTED ? RECORD_REDACTED : 0;
-    pending_row_touch(rows, row);
+    pending_row_mark_dirty(rows, row);
     return append(row, &row->trailers[e->event.side], e + 1, e->lines_len);
 }
 
@@ -200,18 +200,17 @@ static bool on_bad_head(struct pending_rows *rows, struct pending_row *row,
                         const struct event_bad_head *e)
 {
     row->x.flags |= e->event.flags & EVENT_REDACTED ? RECORD_REDACTED : 0;
-    pending_row_touch(rows, row);
+    pending_row_mark_dirty(rows, row);
     return append(row, &row->bad_head, e + 1, e->len);
 }
 
-// The digest of a body of which nothing has passed.
 static void put_empty_digest(uint8_t digest[static DIGEST_BYTES])
 {
     const struct digest empty = {0};
     (void)digest_value(&empty, digest);
 }
 
-static void end_body(struct record_body *b, const struct event_body *p, bool has_digest)
+static void update_body(struct record_body *b, const struct event_body *p, bool has_digest)
 {
     b->has_digest = has_digest;
     if (!p) {
@@ -225,7 +224,7 @@ static void end_body(struct record_body *b, const struct event_body *p, bool has
     memcpy(b->digest, p->digest, sizeof(b->digest));
 }
 
-// What is known by now, in place of what was known before.
+// Replaces the facts known so far.
 static void update_facts(struct pending_row *row, const struct event_facts *e)
 {
     struct record_exchange *x = &row->x;
@@ -243,7 +242,8 @@ static void update_facts(struct pending_row *row, const struct event_facts *e)
                 (flags & EVENT_REUSED ? RECORD_CONNECTION_REUSED : 0);
     for (int side = 0; side < 2; side++) {
         bool has = flags & (unsigned)EVENT_REQUEST_BODY << side;
-        end_body(&x->body[side], has ? passed : NULL, !(flags & (unsigned)EVENT_NO_DIGEST << side));
+        update_body(&x->body[side], has ? passed : NULL,
+                    !(flags & (unsigned)EVENT_NO_DIGEST << side));
         passed += has ? 1 : 0;
     }
     x->sent_on_ns = e->sent_on_ns;
@@ -255,22 +255,23 @@ static void update_facts(struct pending_row *row, const struct event_facts *e)
     (void)buf_append(&row->detail, passed, e->detail_len);
 }
 
-// One that lasts is not left for a later transaction: those who read wait for it.
+// Readers watch long exchanges: their rows are not deferred.
 static void on_progress(struct pending_rows *rows, struct pending_row *row,
                         const struct event_facts *e)
 {
     update_facts(row, e);
     row->must_write = true;
-    pending_row_touch(rows, row);
+    pending_row_mark_dirty(rows, row);
 }
 
-static void on_end(struct pending_rows *rows, struct pending_row *row, const struct event_facts *e)
+static void on_closed(struct pending_rows *rows, struct pending_row *row,
+                      const struct event_facts *e)
 {
     update_facts(row, e);
     row->x.outcome = slice_str(exchange_whystr((enum exchange_why)e->outcome));
     row->ended = true;
     rows->slots[e->event.slot] = NULL;
-    pending_row_touch(rows, row);
+    pending_row_mark_dirty(rows, row);
 }
 
 static int64_t time_of(uint64_t ns)
@@ -302,7 +303,7 @@ static void on_report(struct pending_rows *rows, const struct event_report *e)
         body++;
     }
     pending_row_stop_waiting(rows, row);
-    pending_row_touch(rows, row);
+    pending_row_mark_dirty(rows, row);
 }
 
 bool pending_rows_event(struct pending_rows *rows, const void *event)
@@ -310,14 +311,14 @@ bool pending_rows_event(struct pending_rows *rows, const void *event)
     const struct event *e = event;
     enum event_kind kind = (enum event_kind)e->kind;
     if (kind == EVENT_BEGUN)
-        return on_begin(rows, event);
+        return on_begun(rows, event);
     if (kind == EVENT_REPORTED) {
         on_report(rows, event);
         return true;
     }
     struct pending_row *row = e->slot < rows->slot_count ? rows->slots[e->slot] : NULL;
     if (!row)
-        return true; // it was lost
+        return true; // the row was lost
     switch (kind) {
     case EVENT_ROUTED: return on_routed(rows, row, event);
     case EVENT_HEAD: return on_head(rows, row, event);
@@ -325,7 +326,7 @@ bool pending_rows_event(struct pending_rows *rows, const void *event)
     case EVENT_TRAILERS: return on_trailers(rows, row, event);
     case EVENT_BAD_HEAD: return on_bad_head(rows, row, event);
     case EVENT_PROGRESS: on_progress(rows, row, event); return true;
-    case EVENT_CLOSED: on_end(rows, row, event); return true;
+    case EVENT_CLOSED: on_closed(rows, row, event); return true;
     case EVENT_DISCARDED:
         rows->slots[e->slot] = NULL;
         pending_row_free(rows, row);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Which rows a report of the peer may come for, by id, and which have ended and wait for one.
+// Rows that expect the peer's report: the index by id, and the list of those that wait for nothing
+// else.
 #include "pending_row_internal.h"
 
 static struct pending_row **bucket_of(struct pending_rows *rows, const char *id)
@@ -10,29 +11,29 @@ static struct pending_row **bucket_of(struct pending_rows *rows, const char *id)
     return &rows->buckets[(hash >> 32) % PENDING_ROW_BUCKETS];
 }
 
-void pending_row_unhash(struct pending_row *row)
+void pending_row_unindex(struct pending_row *row)
 {
     struct pending_row **at = row->bucket;
-    while (row->hashed && *at && *at != row)
+    while (row->indexed && *at && *at != row)
         at = &(*at)->next_in_bucket;
-    if (row->hashed && *at)
+    if (row->indexed && *at)
         *at = row->next_in_bucket;
-    row->hashed = false;
+    row->indexed = false;
 }
 
-void pending_row_hash(struct pending_rows *rows, struct pending_row *row)
+void pending_row_index(struct pending_rows *rows, struct pending_row *row)
 {
     row->bucket = bucket_of(rows, row->x.id);
     row->next_in_bucket = *row->bucket;
     *row->bucket = row;
-    row->hashed = true;
+    row->indexed = true;
 }
 
 void pending_row_stop_waiting(struct pending_rows *rows, struct pending_row *row)
 {
-    if (!row->waits)
+    if (!row->waiting)
         return;
-    row->waits = false;
+    row->waiting = false;
     list_remove(&rows->waiting, &row->in_waiting);
     rows->waiting_count--;
     rows->waiting_of[row->share]--;
@@ -46,8 +47,8 @@ struct pending_row *pending_row_find(struct pending_rows *rows, uint64_t tunnel_
     return row;
 }
 
-// An agent that never reports does not keep others' reports from being waited for: of the last
-// quarter of the places a share has RECORDER_SHARE_PART of them all at most.
+// Beyond three quarters of RECORDER_WAITING_MAX a share may have 1 in RECORDER_SHARE_PART of it: an
+// agent that never reports does not take others' places.
 bool pending_row_may_wait(const struct pending_rows *rows, const struct pending_row *row)
 {
     return row->share == 0 ||
@@ -58,7 +59,7 @@ bool pending_row_may_wait(const struct pending_rows *rows, const struct pending_
 void pending_row_wait_for_report(struct pending_rows *rows, struct pending_row *row,
                                  uint64_t now_ms)
 {
-    row->waits = true;
+    row->waiting = true;
     row->written_ms = now_ms;
     list_append(&rows->waiting, &row->in_waiting);
     rows->waiting_count++;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Pending rows become rows of the record.
+// Writes pending rows to the record.
 #include "pending_row_internal.h"
 
 static struct slice all_of(const struct buf *b)
@@ -48,7 +48,7 @@ static int write_pending_row(struct pending_row *row, struct store *s)
         if (row->inserting && row->ended && buf_len(&row->body[side]) <= RECORD_SMALL_BODY_BYTES)
             small[side] = all_of(&row->body[side]);
     x->size = size;
-    int error = store_exchange(s, x, size - row->counted, small);
+    int error = store_exchange(s, x, size - row->counted_size, small);
     x->size = before;
     for (int side = 0; !error && side < 2; side++)
         if (small[side].len == 0)
@@ -64,9 +64,9 @@ size_t pending_rows_message_overhead(const struct pending_rows *rows)
     return rows->budget.messages * sizeof(struct ws_capture_message);
 }
 
-bool pending_row_is_over(const struct pending_row *row)
+bool pending_row_is_complete(const struct pending_row *row)
 {
-    return row->ended && (!row->hashed || row->x.peer.known);
+    return row->ended && (!row->indexed || row->x.peer.known);
 }
 
 static bool is_deferrable(const struct pending_row *row, enum pending_rows_defer defer)
@@ -74,17 +74,17 @@ static bool is_deferrable(const struct pending_row *row, enum pending_rows_defer
     switch (defer) {
     case PENDING_ROWS_DEFER_NONE: return false;
     case PENDING_ROWS_DEFER_RUNNING: return !row->ended;
-    case PENDING_ROWS_DEFER_UNREPORTED: return !pending_row_is_over(row);
+    case PENDING_ROWS_DEFER_UNREPORTED: return !pending_row_is_complete(row);
     }
     return false;
 }
 
 int pending_rows_write(struct pending_rows *rows, struct store *s, enum pending_rows_defer defer,
-                       size_t most, bool *more)
+                       size_t max, bool *more)
 {
     int error = SQLITE_OK;
     struct pending_row *row = rows->next ? rows->next : rows->dirty;
-    for (; !error && row && most > 0; row = row->next_dirty, most--) {
+    for (; !error && row && max > 0; row = row->next_dirty, max--) {
         row->deferred = !row->must_write && is_deferrable(row, defer);
         if (!row->deferred)
             error = write_pending_row(row, s);
@@ -104,11 +104,11 @@ void pending_rows_rolled_back(struct pending_rows *rows)
     }
 }
 
-// What is in the record is not needed here any more.
+// Frees what the record has now, and keeps what further events need.
 static void forget_written(struct pending_row *row)
 {
     row->x.size += pending_row_message_bytes(row);
-    row->counted = row->x.size;
+    row->counted_size = row->x.size;
     row->inserting = row->dirty = row->must_write = false;
     row->stored = true;
     row->x.visitor = row->x.method = row->x.scheme = row->x.host = row->x.target =
@@ -119,7 +119,7 @@ static void forget_written(struct pending_row *row)
         ws_capture_clear(row->messages);
 }
 
-// It is to be written the next time.
+// Puts a row into the next transaction's dirty list.
 static void defer(struct pending_rows *rows, struct pending_row *row)
 {
     row->deferred = false;
@@ -141,7 +141,7 @@ void pending_rows_committed(struct pending_rows *rows, uint64_t now_ms)
             defer(rows, row);
             continue;
         }
-        if (pending_row_is_over(row)) {
+        if (pending_row_is_complete(row)) {
             pending_row_free(rows, row);
             continue;
         }

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The block that is being filled is read at the same time: `filled` says how far. Its reader goes
-// on to the next block only when there is one, and gives the old one back; those who are given back
-// last are filled first, so that a queue that is emptied in time uses the same two blocks over and
-// over, and they stay in the cache.
+// A list of blocks. The consumer reads the block that the producer fills, up to `filled`; when
+// there is a next block it moves on and returns the old one to a stack of spare blocks. A queue
+// that is emptied in time alternates between the same two blocks, which stay in the cache.
 //
-// The reader runs at a low priority and may lose the processor anywhere, for long: so its writer
-// waits for no lock that it may hold. Blocks come from mmap, since free() of the one thread locks
-// malloc() of the other.
+// The consumer may be SCHED_IDLE and lose the processor anywhere, for long: the producer therefore
+// waits for no lock. Blocks come from mmap, since malloc would share a lock with the consumer's
+// free.
 #include "queue.h"
 #include <poll.h>
 #include <stdatomic.h>
@@ -27,27 +26,27 @@ enum {
     POLL_FAILED_MS = 10,
     ROOM = QUEUE_BLOCK_BYTES - sizeof(struct block),
     CACHE_LINE = 64,
-    PREFETCH_BYTES = 1024 // that come next, and are fetched before they are written
+    PREFETCH_BYTES = 1024 // fetched into the cache ahead of writing
 };
 
-// Each thread has lines of the cache of its own: what both write is written seldom.
+// Producer and consumer have cache lines of their own; fields that both write change seldom.
 struct queue {
-    // the writer's
+    // Producer.
     _Alignas(CACHE_LINE) struct block *filling;
     size_t fill_at, prefetch_at;
-    size_t out_seen;  // of `out`, a while ago
-    atomic_size_t in; // bytes written, ever
-    // the reader's
+    size_t out_seen;  // a past value of `out`
+    atomic_size_t in; // total bytes committed
+    // Consumer.
     _Alignas(CACHE_LINE) struct block *reading;
     size_t read_at, read_len;
-    size_t read_end;   // of `filled`, a while ago
-    atomic_size_t out; // bytes read, ever
-    // of both
-    _Alignas(CACHE_LINE) atomic_size_t blocks; // that can still be taken
-    atomic_bool asleep;                        // the reader waits for the first event
-    atomic_size_t hurries;                     // how often it is hurried now
-    int wakeup;                                // eventfd: wakes the reader
-    uv_mutex_t lock;                           // of what follows
+    size_t read_end;   // a past value of `filled`
+    atomic_size_t out; // total bytes released
+    // Both.
+    _Alignas(CACHE_LINE) atomic_size_t blocks; // that may still be taken
+    atomic_bool asleep;                        // the consumer waits for the first event
+    atomic_size_t flushes;                     // pending
+    int wakeup;                                // eventfd of the consumer
+    uv_mutex_t lock;                           // protects the spare blocks
     struct block *spare;
     size_t spare_count;
 };
@@ -74,7 +73,7 @@ static struct block *take_spare(struct queue *q)
     return b;
 }
 
-// A block to fill: one that was given back, or a new one while there are not too many.
+// A spare block, or a new one. NULL: QUEUE_BLOCKS are in use, or memory is out.
 static struct block *take_block(struct queue *q)
 {
     if (atomic_load(&q->blocks) == 0)
@@ -159,8 +158,8 @@ void queue_free(struct queue *q)
     free(q);
 }
 
-// Whether small events find as much room behind one that needs so much. The end of a block may be
-// too small for one of them.
+// Whether `spare` bytes of small events fit behind an event of `need` bytes. Each block may lose up
+// to QUEUE_SPARE_EVENT_MAX at its end.
 static bool leaves_spare(struct queue *q, size_t need, size_t spare)
 {
     size_t blocks = atomic_load(&q->blocks);
@@ -183,7 +182,7 @@ void *queue_reserve(struct queue *q, size_t len, size_t spare)
         struct block *b = take_block(q);
         if (!b)
             return NULL;
-        // In this order: whoever sees the new block has seen all of the old one.
+        // Released last: a consumer that sees the new block sees all of the old one.
         atomic_store_explicit(&q->filling->next, b, memory_order_release);
         q->filling = b;
         q->fill_at = q->prefetch_at = 0;
@@ -194,12 +193,12 @@ void *queue_reserve(struct queue *q, size_t len, size_t spare)
 void queue_wake(struct queue *q)
 {
     const uint64_t one = 1;
-    ssize_t n = write(q->wakeup, &one, sizeof(one)); // one that is full wakes as well
+    ssize_t n = write(q->wakeup, &one, sizeof(one)); // EAGAIN: the counter is full, which wakes too
     (void)n;
 }
 
-// Whether with so much more there are QUEUE_URGENT_BYTES, and were not before. The reader's count
-// is looked at only when what it was says that it may be so.
+// Whether `need` more bytes cross QUEUE_URGENT_BYTES. The consumer's cache line is read only when
+// its past value suggests so.
 static bool becomes_urgent(struct queue *q, size_t need)
 {
     size_t in = atomic_load_explicit(&q->in, memory_order_relaxed);
@@ -210,8 +209,8 @@ static bool becomes_urgent(struct queue *q, size_t need)
     return before < QUEUE_URGENT_BYTES && before + need >= QUEUE_URGENT_BYTES;
 }
 
-// What is written next is not in the cache, as a rule: it is fetched while others do something
-// else.
+// The memory of the next events is usually not in the cache: fetches it while the program does
+// something else.
 static void prefetch(struct queue *q)
 {
     size_t end = q->fill_at + PREFETCH_BYTES < ROOM ? q->fill_at + PREFETCH_BYTES : ROOM;
@@ -229,7 +228,7 @@ void queue_commit(struct queue *q, size_t len)
     head->len = len;
     q->fill_at += need;
     atomic_store_explicit(&q->filling->filled, q->fill_at, memory_order_release);
-    atomic_fetch_add(&q->in, need); // sequentially consistent with `asleep`, as in queue_wait
+    atomic_fetch_add(&q->in, need); // sequentially consistent, with `asleep` in queue_wait
     prefetch(q);
     if (urgent || (atomic_load(&q->asleep) && atomic_exchange(&q->asleep, false)))
         queue_wake(q);
@@ -245,7 +244,7 @@ const void *queue_peek(struct queue *q, size_t *len)
         if (!next)
             return NULL;
         if (q->read_at < atomic_load_explicit(&b->filled, memory_order_acquire))
-            return queue_peek(q, len); // more had come before the next block did
+            return queue_peek(q, len); // filled further before the next block was added
         q->reading = next;
         q->read_at = q->read_end = 0;
         give_back(q, b);
@@ -261,7 +260,7 @@ const void *queue_peek(struct queue *q, size_t *len)
 void queue_release(struct queue *q)
 {
     q->read_at += q->read_len;
-    // Nobody else writes it.
+    // The consumer alone writes it: no atomic addition is needed.
     size_t out = atomic_load_explicit(&q->out, memory_order_relaxed);
     atomic_store_explicit(&q->out, out + q->read_len, memory_order_release);
 }
@@ -273,7 +272,7 @@ size_t queue_mark(struct queue *q)
 
 bool queue_has_passed(struct queue *q, size_t mark)
 {
-    return atomic_load(&q->out) - mark <= SIZE_MAX / 2; // both may have wrapped
+    return atomic_load(&q->out) - mark <= SIZE_MAX / 2; // the counters may wrap
 }
 
 size_t queue_used(struct queue *q)
@@ -284,20 +283,20 @@ size_t queue_used(struct queue *q)
 
 void queue_flush_begin(struct queue *q)
 {
-    atomic_fetch_add(&q->hurries, 1);
+    atomic_fetch_add(&q->flushes, 1);
 }
 
 void queue_flush_end(struct queue *q, size_t times)
 {
-    atomic_fetch_sub(&q->hurries, times);
+    atomic_fetch_sub(&q->flushes, times);
 }
 
 size_t queue_flushes(struct queue *q)
 {
-    return atomic_load(&q->hurries);
+    return atomic_load(&q->flushes);
 }
 
-// Waits to be woken until the time. False: it was not. The wake-up is used up.
+// Waits until the time or a wake-up, which it consumes. False: no wake-up.
 static bool sleep_until(struct queue *q, uint64_t end_ns)
 {
     struct pollfd wakeup = {.fd = q->wakeup, .events = POLLIN};
@@ -305,7 +304,7 @@ static bool sleep_until(struct queue *q, uint64_t end_ns)
     uint64_t left_ms = now < end_ns ? (end_ns - now + 999999) / 1000000 : 0;
     uint64_t count = 0;
     if (poll(&wakeup, 1, left_ms < 1000000 ? (int)left_ms : 1000000) < 0 && left_ms > 0)
-        uv_sleep(POLL_FAILED_MS); // not one file is allowed, say
+        uv_sleep(POLL_FAILED_MS); // out of file descriptors, say
     return read(q->wakeup, &count, sizeof(count)) == sizeof(count);
 }
 
@@ -319,7 +318,7 @@ void queue_wait(struct queue *q, unsigned ms, unsigned gather_ms)
     atomic_store(&q->asleep, false);
     if (queue_used(q) == 0)
         return;
-    (void)sleep_until(q, 0); // that there is something is known by now
+    (void)sleep_until(q, 0); // consumes the wake-up of the first event
     end = uv_hrtime() + (uint64_t)gather_ms * 1000000;
     if (queue_used(q) < QUEUE_URGENT_BYTES && queue_flushes(q) == 0)
         (void)sleep_until(q, end);

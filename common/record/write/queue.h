@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A bounded queue of events from one thread to another, without copies and almost without locks:
-// blocks that one fills and the other empties. The writer never waits.
+// A bounded queue of events from one producer thread to one consumer thread. Events are written and
+// read in place. The producer never waits, and allocates with mmap alone.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,45 +10,47 @@ struct queue;
 
 enum {
     QUEUE_BLOCK_BYTES = 256 * 1024,
-    QUEUE_BLOCKS = 144,           // at most: 36 MiB
-    QUEUE_EVENT_MAX = 128 * 1024, // bytes of one event
-    QUEUE_SPARE_EVENT_MAX = 2048, // the same of those that room is spared for
-    QUEUE_QUIET_BLOCKS = 2,       // that are kept for later when there is little to do
-    QUEUE_URGENT_BYTES =
-        256 << 10, // that wait: who gathers shall not wait for more; they stay in the cache
+    QUEUE_BLOCKS = 144,             // at most: 36 MiB
+    QUEUE_EVENT_MAX = 128 * 1024,   // bytes of an event
+    QUEUE_SPARE_EVENT_MAX = 2048,   // bytes of an event for which `spare` reserves room
+    QUEUE_QUIET_BLOCKS = 2,         // empty blocks that queue_shrink keeps
+    QUEUE_URGENT_BYTES = 256 << 10, // end the consumer's gathering: more would leave the cache
 };
 
-// NULL when out of memory.
+// NULL: out of memory.
 struct queue *queue_new(void);
 void queue_free(struct queue *q);
 
-// The writer's. Room for an event, aligned to 8, to be followed by queue_commit. NULL when it
-// would leave less than `spare` bytes, or when out of memory.
+// Producer. Returns room for an event of at most `len` bytes, aligned to 8; queue_commit publishes
+// it with its final length. NULL: less than `spare` bytes would remain, or memory is out.
 void *queue_reserve(struct queue *q, size_t len, size_t spare);
 void queue_commit(struct queue *q, size_t len);
 
-// The reader's. The next event, valid until queue_release; NULL when there is none.
+// Consumer. The oldest event, valid until queue_release. NULL: the queue is empty.
 const void *queue_peek(struct queue *q, size_t *len);
 void queue_release(struct queue *q);
-// Waits for an event, for at most `ms`, and then for `gather_ms` more, unless QUEUE_URGENT_BYTES
-// wait, the queue is hurried, or it is woken.
+// Consumer. Waits for an event for `ms` at most, then gathers more for `gather_ms`, unless
+// QUEUE_URGENT_BYTES wait, a flush is pending, or queue_wake is called.
 void queue_wait(struct queue *q, unsigned ms, unsigned gather_ms);
-// Waits for `ms`, whatever comes, or until the queue is woken.
+// Consumer. Waits for `ms`, events or not, or until queue_wake.
 void queue_pause(struct queue *q, unsigned ms);
-// There is little to do: gives most of the memory back.
+// Consumer. Returns empty blocks to the system.
 void queue_shrink(struct queue *q);
-// Wakes the reader: something else is to be done.
+
+// The functions below may be called by either thread.
+
+// Wakes the consumer.
 void queue_wake(struct queue *q);
 
-// How much has been written, and whether so much has been read: of either thread.
+// The queue's end as a mark, and whether all events before a mark were released.
 size_t queue_mark(struct queue *q);
 bool queue_has_passed(struct queue *q, size_t mark);
 
-// Somebody waits for what is in the queue: from one call to the other there is no time to gather.
-// queue_wake follows when it is in. All of either thread.
+// A flush is pending from queue_flush_begin to queue_flush_end, which ends `count` of them: the
+// consumer then does not gather. The producer commits its event and calls queue_wake.
 void queue_flush_begin(struct queue *q);
-void queue_flush_end(struct queue *q, size_t times);
-size_t queue_flushes(struct queue *q); // how often it is hurried now
+void queue_flush_end(struct queue *q, size_t count);
+size_t queue_flushes(struct queue *q); // pending now
 
-// Bytes that wait; of either thread.
+// Bytes that wait.
 size_t queue_used(struct queue *q);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Whose the bytes are that wait in the recorder's queue: once three quarters are full one share
-// may not have the rest alone, so that who floods it does not make others' bodies vanish.
+// Fair shares of the recorder's queue. Beyond three quarters full, a share gets at most 1 in
+// RECORDER_SHARE_PART of the queue, so that one flood does not make others' bodies disappear.
 #pragma once
 #include "queue.h"
 #include "recorder.h"
 
-// Bytes that were put into the queue since `mark`, while that waits.
+// Bytes queued since `mark`, as long as the queue has not passed it.
 struct queue_share {
     size_t mark, bytes;
 };
@@ -16,8 +16,8 @@ struct queue_shares {
 };
 
 void queue_shares_init(struct queue_shares *s);
-// Of the tunnel's address, or else of its owner. 0: there is neither, and so nobody to share with.
-// Nobody knows beside whom somebody comes to be.
+// The share of an exchange, by its tunnel's address, or else its owner, with a random seed: nobody
+// can choose a victim's share. 0: neither is known; not limited.
 uint8_t queue_shares_of(const struct queue_shares *s, const struct exchange *x);
-// Whether `len` bytes more may be put into the queue for this share, which then has them.
+// Takes `len` bytes of the queue for a share. False: it has no room.
 bool queue_shares_take(struct queue_shares *s, struct queue *q, uint8_t share, size_t len);

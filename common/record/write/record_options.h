@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The options by which every program that records says what it keeps.
+// The options that say what is recorded, shared by all programs that record.
 #pragma once
 #include "common/base/options.h"
 #include "recorder.h"
 
-// For a table of options, before OPTIONS_COMMON; and the lines of --help.
+// Entries of a table of options, before OPTIONS_COMMON; and their lines of --help.
 #define OPTIONS_RECORD                                                                  \
     {"record", required_argument, NULL, 'R'}, {"redact", required_argument, NULL, 'X'}, \
     {                                                                                   \
@@ -21,6 +21,6 @@
     "Key,\n"                                                                                    \
     "                       tokens in URLs and the like (docs/record.md)\n"
 
-// Takes one of them.
+// Applies one of these options. An invalid value is reported by options_wrong.
 void record_options_take(struct options *o, struct recorder_config *c, int option,
                          const char *value);

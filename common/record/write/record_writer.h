@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The recorder's thread: events out of the queue become rows of the record, many in one
-// transaction. What cannot be written waits here and in the queue and is tried again.
+// The record writer: threads that turn events from the queue into rows of the record, many in one
+// transaction. A batch that cannot be written stays in memory, further events stay in the queue,
+// and the batch is retried.
 #pragma once
 #include "common/io/loop.h"
 #include "queue.h"
@@ -9,30 +10,30 @@
 struct record_writer;
 
 enum {
-    RECORD_WRITER_MESSAGE_MAX = 2048
+    RECORD_WRITER_MESSAGE_MAX = 2048 // bytes, with the NUL
 };
 
 struct record_writer_config {
     struct store_config store;
-    uint64_t body_bytes; // of WebSocket messages of one exchange that are kept; 0: all
-    uv_async_t *notify;  // is sent to when there is something to tell
+    uint64_t body_bytes; // of an exchange's WebSocket messages that are recorded; 0: no limit
+    uv_async_t *notify;  // sent to when record_writer_next_message has a message
 };
 
-// Starts the thread. NULL: out of memory or threads.
+// Starts the threads. NULL: out of memory or threads.
 struct record_writer *record_writer_new(const struct record_writer_config *config, struct queue *q);
-// Writes what is left and ends the thread. False: it has not ended after `ms`, because the disk
-// does not answer, and must be left alone. It may still have something to tell.
-bool record_writer_stop(struct record_writer *s, unsigned ms);
-// Only when it has ended.
-void record_writer_free(struct record_writer *s);
+// Writes all that is left and ends the threads. False: they have not ended after `ms`, since the
+// disk does not respond; the writer must then not be freed. Messages may still be pending.
+bool record_writer_stop(struct record_writer *w, unsigned ms);
+// Only after record_writer_stop returned true.
+void record_writer_free(struct record_writer *w);
 
-// Of the queue's writer. What waits is to be written soon: it is not held back, and if the idle
-// hand does not get to it in time, the ordinary one writes it.
-void record_writer_expedite(struct record_writer *s);
-// Of other threads. Exchanges of which nothing is kept, and bytes of bodies, are counted.
-void record_writer_shed(struct record_writer *s, uint64_t exchanges, uint64_t bytes);
-// Whether nothing can be written now, and those counts.
-bool record_writer_is_failing(struct record_writer *s, uint64_t *exchanges, uint64_t *bytes);
-// What people should know, one text after the other: false when there is nothing new.
-bool record_writer_next_message(struct record_writer *s,
+// Producer of the queue. Events queued so far are written soon: they are not delayed, and if the
+// idle thread is late with them, the normal thread writes them.
+void record_writer_expedite(struct record_writer *w);
+// Any thread. Counts exchanges that are not recorded at all, and bytes of bodies that are not.
+void record_writer_shed(struct record_writer *w, uint64_t exchanges, uint64_t bytes);
+// Any thread. Whether the last batch failed, and the counters of record_writer_shed.
+bool record_writer_is_failing(struct record_writer *w, uint64_t *exchanges, uint64_t *bytes);
+// Takes the next message for the program's log. False: none.
+bool record_writer_next_message(struct record_writer *w,
                                 char text[static RECORD_WRITER_MESSAGE_MAX]);

@@ -1,27 +1,26 @@
 // SPDX-License-Identifier: MIT
-// Starts and ends a recorder; readers that ask for a flush; what the record writer has to say.
 #include "recorder.h"
 #include <stdlib.h>
 #include "common/base/log.h"
 #include "common/record/flush.h"
 #include "recorder_internal.h"
 
-static void tell(struct recorder *r)
+static void log_messages(struct recorder *r)
 {
     char text[RECORD_WRITER_MESSAGE_MAX];
     while (record_writer_next_message(r->writer, text))
         log_warn("record: %s", text);
 }
 
-static void on_told(uv_async_t *async)
+static void on_notify(uv_async_t *async)
 {
     struct recorder *r = async->data;
-    tell(r);
+    log_messages(r);
     if (r->readers)
         flush_listener_renew(r->readers);
 }
 
-// A reader wants to know when all that has happened so far is written.
+// The event follows all events of what has happened so far.
 static void on_asked(void *ctx, int fd)
 {
     struct recorder *r = ctx;
@@ -32,12 +31,12 @@ static void on_asked(void *ctx, int fd)
         return;
     }
     *e = (struct event_flush){.event = {.kind = EVENT_FLUSH_ASKED}, .fd = fd};
-    queue_flush_begin(r->queue); // first: it may be answered at once
+    queue_flush_begin(r->queue); // before the commit: its end may come at once
     queue_commit(r->queue, sizeof(*e));
     queue_wake(r->queue);
 }
 
-static void on_closed_handle(uv_handle_t *handle)
+static void on_handle_closed(uv_handle_t *handle)
 {
     struct recorder *r = handle->data;
     if (--r->handles == 0)
@@ -46,8 +45,8 @@ static void on_closed_handle(uv_handle_t *handle)
 
 static void close_handles(struct recorder *r)
 {
-    uv_close((uv_handle_t *)&r->progress_idle, on_closed_handle);
-    uv_close((uv_handle_t *)&r->notify, on_closed_handle);
+    uv_close((uv_handle_t *)&r->progress_idle, on_handle_closed);
+    uv_close((uv_handle_t *)&r->notify, on_handle_closed);
 }
 
 static bool start(struct recorder *r, const struct limits *l)
@@ -77,7 +76,7 @@ struct recorder *recorder_new(struct loop *l, const struct recorder_config *conf
     queue_shares_init(&r->shares);
     r->observer = recorder_events;
     r->observer.ctx = r;
-    if (uv_async_init(&l->uv, &r->notify, on_told)) {
+    if (uv_async_init(&l->uv, &r->notify, on_notify)) {
         free(r);
         return NULL;
     }
@@ -102,15 +101,14 @@ void recorder_free(struct recorder *r)
     timeout_stop(&r->progress_timeout);
     (void)uv_idle_stop(&r->progress_idle);
     bool ended = record_writer_stop(r->writer, RECORDER_STOP_MS);
-    flush_listener_free(r->readers); // not before all is written: it tells readers that it is
-    tell(r);
+    flush_listener_free(r->readers); // after the last writes: readers take its end for a reply
+    log_messages(r);
     free(r->slots);
     if (ended) {
         record_writer_free(r->writer);
         queue_free(r->queue);
     } else {
-        log_warn("record: %s does not answer: what was to be written last is left out",
-                 r->config.dir);
+        log_warn("record: %s does not respond: the last events were not written", r->config.dir);
     }
     redact_set_token(&r->redact, (struct slice){0});
     close_handles(r);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Records every exchange of a program: looks on at them in the loop, and hands what is to be kept
-// to a thread that writes it (docs/record.md). Traffic never waits for it: when the queue between
-// them is full, what does not fit is left out, counted and told.
+// Records every exchange of a program: observes them in the loop and hands events to threads that
+// write them (docs/record.md). Traffic never waits: events that do not fit into the queue between
+// them are dropped and counted.
 #pragma once
 #include "common/exchange/exchange.h"
 #include "common/io/loop.h"
@@ -10,54 +10,54 @@
 struct recorder;
 
 enum {
-    RECORDER_GATHER_MS = 50,           // events are gathered before they are written
-    RECORDER_LONG_MS = 500,            // after which an exchange is one that lasts: what is known
-    RECORDER_PROGRESS_MS = 300,        // of it is told this often while it changes
-    RECORDER_PROGRESS_SLOTS = 1024,    // exchanges that are looked at in one turn of the loop
-    RECORDER_STALL_PART = 8,           // of a stall that is known, that is a change of it
-    RECORDER_BATCH_BYTES = 1 << 20,    // of events that go into one transaction
-    RECORDER_STOP_MS = 10 * 1000,      // that the last writes may take at the end of the program
-    RECORDER_RETRY_MS = 1000,          // after a write that failed
-    RECORDER_REPORT_MS = 10 * 1000,    // that a report of the other end is waited for
-    RECORDER_WAITING_MAX = 16 * 1024,  // exchanges that wait for one
-    RECORDER_MESSAGE_BYTES = 16 << 20, // payload of WebSocket messages held back, all together
-    RECORDER_SHARES = 256, // into which tunnels are put by address or owner, at random; 0: neither
-    RECORDER_SHARE_PART = 8,  // of what all share: what one share may have of the last quarter
-    RECORDER_REDACT_MAX = 32, // names to redact besides our own
+    RECORDER_GATHER_MS = 50,           // events are gathered for this long before they are written
+    RECORDER_LONG_MS = 500,            // an exchange is long after this time: its progress is
+    RECORDER_PROGRESS_MS = 300,        // recorded at this interval while it changes,
+    RECORDER_PROGRESS_SLOTS = 1024,    // for so many exchanges per turn of the loop
+    RECORDER_STALL_PART = 8,           // a stall is recorded again when it has grown by an eighth
+    RECORDER_BATCH_BYTES = 1 << 20,    // of events per transaction
+    RECORDER_STOP_MS = 10 * 1000,      // recorder_free waits this long for the last writes
+    RECORDER_RETRY_MS = 1000,          // after a failed write
+    RECORDER_REPORT_MS = 10 * 1000,    // the peer's report is awaited this long
+    RECORDER_WAITING_MAX = 16 * 1024,  // for so many exchanges
+    RECORDER_MESSAGE_BYTES = 16 << 20, // of WebSocket messages in memory, in all
+    RECORDER_SHARES = 256,             // tunnels are hashed to these by address or owner
+    RECORDER_SHARE_PART = 8,           // a share's part of the whole, once three quarters are used
+    RECORDER_REDACT_MAX = 32,          // names given by the user
 };
 
 struct recorder_config {
     const char *dir, *program;
     enum exchange_record level;
     bool no_redact;
-    const char *redact[RECORDER_REDACT_MAX]; // names of fields, and "query:" and a parameter's
+    const char *redact[RECORDER_REDACT_MAX]; // field names, and "query:" and a parameter's name
     size_t redact_count;
-    const char *token;    // a token of our own that nothing may show even then; NULL or "": none
-    bool visitor_is_told; // X-Forwarded-For is our own relay's word
+    const char *token;    // the program's own token, redacted even with `no_redact`; NULL, "": none
+    bool visitor_is_told; // X-Forwarded-For was set by our own relay
 };
 
-// Set by command lines: "all", "heads" or "none"; and what redact_is_name takes. False: not one, or
-// too many.
+// Parses "all", "heads" or "none". False: another word.
 bool recorder_set_level(struct recorder_config *c, const char *text);
+// Adds a name that redact_is_name accepts. False: it does not, or RECORDER_REDACT_MAX are reached.
 bool recorder_add_redact(struct recorder_config *c, const char *name);
 
-// Starts. Limits are the loop's. NULL: out of memory or threads. A record that cannot be opened is
-// no failure: it is told, and tried again. The strings must outlive it.
+// Starts recording within the loop's limits. NULL: out of memory or threads. A record that cannot
+// be opened is logged and retried. The configuration's strings must outlive the recorder.
 struct recorder *recorder_new(struct loop *l, const struct recorder_config *config);
-// Writes what is left and ends. All exchanges must have ended. The loop must run once more.
+// Writes all that is left and frees the recorder. All exchanges must have ended; the loop must run
+// once more. NULL is fine.
 void recorder_free(struct recorder *r);
 
-// Another token of our own from now on. r may be NULL.
+// Replaces the token to redact. r may be NULL.
 void recorder_set_token(struct recorder *r, const char *token);
 
-// Whether it writes, and what it had to let go: exchanges, and bytes of bodies.
 struct recorder_status {
-    bool failing;
-    uint64_t shed, shed_bytes;
+    bool failing;              // the last write failed
+    uint64_t shed, shed_bytes; // exchanges, and bytes of bodies, that are not recorded
 };
 void recorder_status(const struct recorder *r, struct recorder_status *status);
 
-// Its place in a chain of observers.
+// The recorder's link in a chain of observers.
 struct exchange_observer *recorder_observer(struct recorder *r);
-// The other end's report of an exchange whose `tunnel_id` was this. r may be NULL.
+// Records the peer's report of an exchange of this tunnel. r may be NULL.
 void recorder_report(struct recorder *r, uint64_t tunnel_id, const struct report *report);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What command lines set of a recorder.
+// A recorder's configuration from the command line.
 #include "recorder.h"
 #include "redact.h"
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// What observers hear becomes events in the queue. An exchange that has begun has room for its end
-// there, whatever else must be left out.
+// Turns observers' calls into events in the queue. What does not fit is shed, except the last event
+// of an exchange that has begun (recorder_spare).
 #include "proto/http/http1.h"
 #include "recorder_internal.h"
 #include "redact_request.h"
 
-// Writes field lines, and says in the event whether a value was left out. Returns where they end.
+// Writes redacted field lines behind an event and sets its flag. Returns their end.
 static char *put_lines(const struct recorder *r, const struct http_head *head, struct event *e,
                        char *out)
 {
@@ -21,9 +21,9 @@ static void on_begun(void *ctx, struct exchange *x, const struct http_head *requ
     const struct field *f =
         r->config.visitor_is_told ? head_find(request, SLICE("x-forwarded-for")) : NULL;
     const struct slice visitor = f ? f->value : (struct slice){0};
-    size_t most = redact_request_bound(request, visitor);
-    uint32_t number = most <= QUEUE_EVENT_MAX ? recorder_take_slot(r, x) : 0;
-    struct event_begun *e = number ? queue_reserve(r->queue, most, recorder_spare(r)) : NULL;
+    size_t max = redact_request_bound(request, visitor);
+    uint32_t number = max <= QUEUE_EVENT_MAX ? recorder_take_slot(r, x) : 0;
+    struct event_begun *e = number ? queue_reserve(r->queue, max, recorder_spare(r)) : NULL;
     if (!e) {
         if (number)
             recorder_free_slot(r, x, number - 1);
@@ -41,7 +41,7 @@ static void on_begun(void *ctx, struct exchange *x, const struct http_head *requ
     recorder_commit(r, e, redact_request(&r->redact, e, request, visitor));
 }
 
-static void drop(struct recorder *r, struct exchange *x, uint32_t index)
+static void discard(struct recorder *r, struct exchange *x, uint32_t index)
 {
     struct event *e = queue_reserve(r->queue, sizeof(*e), 0);
     if (e) {
@@ -51,10 +51,10 @@ static void drop(struct recorder *r, struct exchange *x, uint32_t index)
     recorder_free_slot(r, x, index);
 }
 
-// What an exchange says of itself, which may be what a visitor has said.
-static struct slice said(const struct recorder *r, const char *text, size_t most)
+// A text that may come from the visitor; "[redacted]" if it contains the token.
+static struct slice redacted_text(const struct recorder *r, const char *text, size_t max)
 {
-    const struct slice s = recorder_at_most(text, most);
+    const struct slice s = recorder_text(text, max);
     return token_search_finds(&r->redact.token, s) ? SLICE("[redacted]") : s;
 }
 
@@ -67,25 +67,25 @@ static void on_routed(void *ctx, struct exchange *x)
     if (!s)
         return;
     if (level == EXCHANGE_RECORD_NONE) {
-        drop(r, x, index);
+        discard(r, x, index);
         return;
     }
     s->bodies = level == EXCHANGE_RECORD_ALL;
     s->share = queue_shares_of(&r->shares, x);
     s->routed = true;
     r->unrouted--;
-    const struct slice visitor = said(r, x->info.visitor, 64);
-    const struct slice tunnel = said(r, x->info.tunnel, 63);
-    const struct slice scheme = recorder_at_most(x->info.scheme, 16);
-    const struct slice upstream = said(r, x->info.upstream, 300);
-    const struct slice replay = recorder_at_most(x->info.replay_of, 16);
-    const struct slice owner = recorder_at_most(x->info.owner, RECORD_OWNER_MAX);
-    const struct slice address = recorder_at_most(x->info.tunnel_address, RECORD_ADDRESS_MAX);
+    const struct slice visitor = redacted_text(r, x->info.visitor, 64);
+    const struct slice tunnel = redacted_text(r, x->info.tunnel, 63);
+    const struct slice scheme = recorder_text(x->info.scheme, 16);
+    const struct slice upstream = redacted_text(r, x->info.upstream, 300);
+    const struct slice replay = recorder_text(x->info.replay_of, 16);
+    const struct slice owner = recorder_text(x->info.owner, RECORD_OWNER_MAX);
+    const struct slice address = recorder_text(x->info.tunnel_address, RECORD_ADDRESS_MAX);
     size_t len = sizeof(struct event_routed) + visitor.len + tunnel.len + scheme.len +
                  upstream.len + replay.len + owner.len + address.len;
     struct event_routed *e = queue_reserve(r->queue, len, 0);
-    if (!e) { // out of memory
-        drop(r, x, index);
+    if (!e) { // room is spared: out of memory
+        discard(r, x, index);
         record_writer_shed(r->writer, 1, 0);
         return;
     }
@@ -121,10 +121,10 @@ static void on_head(void *ctx, struct exchange *x, const struct http_head *respo
     if (response->status == 101)
         s->websocket = slice_ieq(response->upgrade, SLICE("websocket"));
     const struct slice reason = response->reason;
-    const bool says = !slice_eq(reason, http1_reason(response->status));
-    size_t most =
+    const bool has_reason = !slice_eq(reason, http1_reason(response->status));
+    size_t max =
         sizeof(struct event_head) + redact_lines_bound(response) + redact_text_bound(reason);
-    struct event_head *e = queue_reserve(r->queue, most, recorder_spare(r));
+    struct event_head *e = queue_reserve(r->queue, max, recorder_spare(r));
     if (!e) {
         s->shed = true;
         return;
@@ -133,11 +133,12 @@ static void on_head(void *ctx, struct exchange *x, const struct http_head *respo
         .event = {.slot = index, .kind = EVENT_HEAD, .flags = s->websocket ? EVENT_WEBSOCKET : 0},
         .status = response->status,
     };
-    e->event.flags |= (says ? EVENT_REASON : 0) | (response->minor_version ? 0 : EVENT_HTTP_10);
+    e->event.flags |=
+        (has_reason ? EVENT_REASON : 0) | (response->minor_version ? 0 : EVENT_HTTP_10);
     char *end = put_lines(r, response, &e->event, (char *)(e + 1));
     e->lines_len = (uint32_t)(end - (char *)(e + 1));
     bool any = false;
-    char *reason_end = says ? redact_text(&r->redact, reason, end, &any) : end;
+    char *reason_end = has_reason ? redact_text(&r->redact, reason, end, &any) : end;
     e->reason_len = (uint32_t)(reason_end - end);
     e->event.flags |= any ? EVENT_REDACTED : 0;
     recorder_commit(r, e, reason_end);
@@ -148,9 +149,9 @@ static void on_bad_head(void *ctx, struct exchange *x, struct slice bytes)
     struct recorder *r = ctx;
     uint32_t index;
     struct slot *s = recorder_slot_of(r, x, &index);
-    const size_t most = RECORD_BAD_HEAD_BYTES;
+    const size_t max = RECORD_BAD_HEAD_BYTES;
     struct event_bad_head *e =
-        s ? queue_reserve(r->queue, sizeof(*e) + most, recorder_spare(r)) : NULL;
+        s ? queue_reserve(r->queue, sizeof(*e) + max, recorder_spare(r)) : NULL;
     bool any = false;
     if (!e) {
         if (s)
@@ -158,12 +159,12 @@ static void on_bad_head(void *ctx, struct exchange *x, struct slice bytes)
         return;
     }
     *e = (struct event_bad_head){.event = {.slot = index, .kind = EVENT_BAD_HEAD}};
-    e->len = (uint32_t)redact_bytes(&r->redact, bytes, (char *)(e + 1), most, &any);
+    e->len = (uint32_t)redact_bytes(&r->redact, bytes, (char *)(e + 1), max, &any);
     e->event.flags = any ? EVENT_REDACTED : 0;
     recorder_commit(r, e, (const char *)(e + 1) + e->len);
 }
 
-// One piece of a body. False: there is no room for it.
+// Queues a piece of a body. False: there is no room.
 static bool put_data(struct recorder *r, struct exchange *x, uint32_t index,
                      enum exchange_side from, struct slice bytes)
 {
@@ -182,8 +183,8 @@ static bool put_data(struct recorder *r, struct exchange *x, uint32_t index,
     return true;
 }
 
-// Of a body its beginning is kept, without gaps; of a WebSocket all bytes are looked at, and its
-// messages say themselves how much of them is kept.
+// A body is recorded up to the limit, or up to the first piece that finds no room: without gaps. A
+// WebSocket's bytes are all queued, since its messages are cut to the limit by ws_capture.
 static void on_data(void *ctx, struct exchange *x, enum exchange_side from, struct slice bytes)
 {
     struct recorder *r = ctx;
@@ -191,8 +192,8 @@ static void on_data(void *ctx, struct exchange *x, enum exchange_side from, stru
     struct slot *s = recorder_slot_of(r, x, &index);
     if (!s || !s->bodies)
         return;
-    uint64_t most = s->websocket || r->body_bytes == 0 ? UINT64_MAX : r->body_bytes;
-    uint64_t room = most - s->taken[from];
+    uint64_t max = s->websocket || r->body_bytes == 0 ? UINT64_MAX : r->body_bytes;
+    uint64_t room = max - s->taken[from];
     bytes.len = bytes.len < room ? bytes.len : (size_t)room;
     s->taken[from] += bytes.len;
     while (bytes.len > 0 && !s->shed) {
@@ -215,8 +216,8 @@ static void on_finished(void *ctx, struct exchange *x, enum exchange_side from,
     struct slot *s = recorder_slot_of(r, x, &index);
     if (!s)
         return;
-    size_t most = sizeof(struct event_trailers) + redact_lines_bound(trailers);
-    struct event_trailers *e = queue_reserve(r->queue, most, recorder_spare(r));
+    size_t max = sizeof(struct event_trailers) + redact_lines_bound(trailers);
+    struct event_trailers *e = queue_reserve(r->queue, max, recorder_spare(r));
     if (!e) {
         s->shed = true;
         return;
@@ -236,12 +237,12 @@ static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
     struct slot *s = recorder_slot_of(r, x, &index);
     if (!s)
         return;
-    struct event_facts *e = queue_reserve(r->queue, END_MOST, 0);
-    if (e) { // else out of memory: the row says for ever that it runs, until the process ends
-        e->event =
-            (struct event){.slot = index, .kind = EVENT_CLOSED, .flags = recorder_end_flags(x, s)};
+    struct event_facts *e = queue_reserve(r->queue, FACTS_MAX, 0);
+    if (e) { // otherwise memory is out, and the row runs until the process ends
+        e->event = (struct event){
+            .slot = index, .kind = EVENT_CLOSED, .flags = recorder_facts_flags(x, s)};
         e->outcome = (uint8_t)why;
-        recorder_put_end(r, e, x, x->info.ended_ns);
+        recorder_put_facts(r, e, x, x->info.ended_ns);
     }
     recorder_free_slot(r, x, index);
 }
@@ -251,7 +252,7 @@ static void on_discarded(void *ctx, struct exchange *x)
     struct recorder *r = ctx;
     uint32_t index;
     if (recorder_slot_of(r, x, &index))
-        drop(r, x, index);
+        discard(r, x, index);
 }
 
 const struct exchange_observer recorder_events = {
@@ -272,7 +273,7 @@ void recorder_report(struct recorder *r, uint64_t tunnel_id, const struct report
                           recorder_spare(r))
           : NULL;
     if (!e)
-        return; // it reads "unverified"
+        return; // the exchange stays "unverified"
     *e = (struct event_report){
         .event = {.kind = EVENT_REPORTED},
         .tunnel_id = tunnel_id,
@@ -289,7 +290,7 @@ void recorder_report(struct recorder *r, uint64_t tunnel_id, const struct report
         const struct report_body *b = &report->body[side];
         flags |= b->whole ? (unsigned)EVENT_REQUEST_WHOLE << side : 0;
         if (b->bytes == 0)
-            continue; // the digest of nothing is known
+            continue; // the receiver knows the digest of an empty body
         flags |= (unsigned)EVENT_REQUEST_BODY << side;
         peer->bytes = b->bytes;
         memcpy(peer->digest, b->digest, sizeof(peer->digest));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is known of an exchange by now, as the fixed part of EVENT_CLOSED and EVENT_PROGRESS.
+// The facts known of an exchange, for EVENT_PROGRESS and EVENT_CLOSED.
 #include "recorder_internal.h"
 
 int64_t recorder_since(const struct exchange *x, uint64_t ns)
@@ -12,15 +12,14 @@ uint64_t recorder_stalled_ns(const struct exchange_direction *d, uint64_t now_ns
     return d->stalled_ns + (d->stalled_since_ns ? now_ns - d->stalled_since_ns : 0);
 }
 
-// Whether the digest of all of it is known.
+// Whether the digest covers the whole body.
 static bool has_digest(const struct exchange *x, const struct exchange_direction *d)
 {
     return !d->digest.lost && (d->ended || x->info.ended_ns);
 }
 
-// Of a body of which bytes have passed.
-static void fill_passed(struct event_body *p, const struct exchange *x,
-                        const struct exchange_direction *d, uint64_t now_ns)
+static void put_body(struct event_body *p, const struct exchange *x,
+                     const struct exchange_direction *d, uint64_t now_ns)
 {
     p->bytes = d->bytes;
     p->first_ns = recorder_since(x, d->first_ns);
@@ -30,13 +29,13 @@ static void fill_passed(struct event_body *p, const struct exchange *x,
         memset(p->digest, 0, sizeof(p->digest));
 }
 
-// Otherwise nothing is to be said of the body but that it was empty.
+// Otherwise the body is empty, and there is nothing else to tell.
 static bool has_passed(const struct exchange_direction *d)
 {
     return d->bytes > 0 || d->stalled_ns > 0 || d->stalled_since_ns > 0;
 }
 
-uint16_t recorder_end_flags(const struct exchange *x, const struct slot *s)
+uint16_t recorder_facts_flags(const struct exchange *x, const struct slot *s)
 {
     unsigned flags = (x->info.refused ? EVENT_REFUSED : 0) | (x->upgraded ? EVENT_UPGRADED : 0) |
                      (s->shed ? EVENT_SHED : 0);
@@ -51,8 +50,8 @@ uint16_t recorder_end_flags(const struct exchange *x, const struct slot *s)
     return (uint16_t)flags;
 }
 
-void recorder_put_end(struct recorder *r, struct event_facts *e, const struct exchange *x,
-                      uint64_t now_ns)
+void recorder_put_facts(struct recorder *r, struct event_facts *e, const struct exchange *x,
+                        uint64_t now_ns)
 {
     struct event_body *passed = (struct event_body *)(e + 1);
     e->status = x->info.status;
@@ -64,8 +63,8 @@ void recorder_put_end(struct recorder *r, struct event_facts *e, const struct ex
     e->duration_ns = recorder_since(x, x->info.ended_ns);
     for (int side = 0; side < 2; side++)
         if (has_passed(&x->direction[side]))
-            fill_passed(passed++, x, &x->direction[side], now_ns);
-    const struct slice detail = recorder_at_most(x->info.detail, EXCHANGE_DETAIL_MAX);
+            put_body(passed++, x, &x->direction[side], now_ns);
+    const struct slice detail = recorder_text(x->info.detail, EXCHANGE_DETAIL_MAX);
     e->detail_len = (uint16_t)detail.len;
     recorder_commit(r, e, recorder_put((char *)passed, detail));
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the files of the recorder share. From the bottom: recorder_slots.c (running exchanges),
-// recorder_facts.c (what an exchange is by now), recorder_progress.c (exchanges that last),
-// recorder_events.c (what observers hear), recorder.c (start and end).
+// recorder_facts.c (an exchange's facts so far), recorder_progress.c (long exchanges),
+// recorder_events.c (observers), recorder.c (start, stop, flush requests).
 #pragma once
 #include <string.h>
 #include "common/record/record.h"
@@ -13,26 +13,26 @@
 #include "redact.h"
 
 enum {
-    END_MOST = sizeof(struct event_facts) + 2 * sizeof(struct event_body) + EXCHANGE_DETAIL_MAX,
-    ROUTED_TEXTS_MAX = 1024, // bytes of texts of an EVENT_ROUTED
-    EVENT_OVERHEAD = 16      // bytes that an event takes in the queue besides itself, at most
+    FACTS_MAX = sizeof(struct event_facts) + 2 * sizeof(struct event_body) + EXCHANGE_DETAIL_MAX,
+    ROUTED_TEXTS_MAX = 1024, // bytes of an EVENT_ROUTED's texts
+    EVENT_OVERHEAD = 16      // bytes of the queue per event, at most
 };
 
-// By which it is seen whether there is something new to tell of an exchange.
+// The facts that the last EVENT_PROGRESS told, to see whether they have changed.
 struct progress {
     uint64_t bytes[2];
     int64_t stalled_ns;
-    unsigned facts; // its flags, and which of its times have come
+    unsigned facts; // the event's flags, and a bit for each time that is known
 };
 
-// An exchange that runs.
+// A running exchange.
 struct slot {
-    uint64_t taken[2]; // bytes of bodies that were to be kept, whether or not there was room
-    uint32_t next;     // of the free ones
+    uint64_t taken[2]; // bytes of bodies to record, queued or shed
+    uint32_t next;     // 1 + the next free slot; 0: none
     bool routed, bodies, websocket, shed;
     uint8_t share;
-    const struct exchange *x; // NULL: free
-    struct progress progress; // by its last EVENT_PROGRESS
+    const struct exchange *x; // NULL: the slot is free
+    struct progress progress;
 };
 
 struct recorder {
@@ -44,19 +44,20 @@ struct recorder {
     struct record_writer *writer;
     struct flush_listener *readers;
     struct slot *slots;
-    uint32_t slot_count, free; // free: 1 + the first one; 0: none
-    size_t running, unrouted;
-    uv_async_t notify; // the record writer has something to say
+    uint32_t slot_count, free; // free: 1 + the first free slot; 0: none
+    size_t running, unrouted;  // exchanges
+    uv_async_t notify;         // the record writer has a message
     struct loop *loop;
-    struct timeout progress_timeout; // at the exchanges that run; stopped while there are none
-    uv_idle_t progress_idle;         // goes on with that, once in a turn of the loop
-    uint32_t progress_next;          // slots that it has looked at
-    bool progress_runs;              // it is not through with them
-    bool progress_told;              // something was told of them
-    int handles;                     // that are not closed yet
+    struct timeout progress_timeout; // runs between two passes over the slots, while any is taken
+    uv_idle_t progress_idle;         // runs during a pass, one step per turn of the loop
+    uint32_t progress_next;          // the pass's next slot
+    bool progress_runs;              // a pass is under way
+    bool progress_told;              // it has queued events
+    int handles;                     // libuv handles not closed yet
     struct queue_shares shares;
 };
 
+// Copies text and returns its end.
 static inline char *recorder_put(char *out, struct slice text)
 {
     if (text.len > 0)
@@ -64,34 +65,37 @@ static inline char *recorder_put(char *out, struct slice text)
     return out + text.len;
 }
 
+// Commits the event that was reserved last; it ends at `end`.
 static inline void recorder_commit(struct recorder *r, const void *event, const char *end)
 {
     queue_commit(r->queue, (size_t)(end - (const char *)event));
 }
 
-static inline struct slice recorder_at_most(const char *text, size_t most)
+static inline struct slice recorder_text(const char *text, size_t max)
 {
-    return slice_of(text, strnlen(text, most));
+    return slice_of(text, strnlen(text, max));
 }
 
-// Room for what must still be said of exchanges that have begun.
+// Bytes of the queue to spare for the EVENT_ROUTED and EVENT_CLOSED of exchanges that have begun:
+// these always fit.
 size_t recorder_spare(const struct recorder *r);
-// The number of a free slot and 1; 0: out of memory.
+// Returns 1 + the index of a free slot; 0: out of memory.
 uint32_t recorder_take_slot(struct recorder *r, const struct exchange *x);
 void recorder_free_slot(struct recorder *r, struct exchange *x, uint32_t index);
-// The slot of an exchange, and its index. NULL: it is not recorded.
+// The slot of an exchange, and its index. NULL: the exchange is not recorded.
 struct slot *recorder_slot_of(struct recorder *r, const struct exchange *x, uint32_t *index);
 
-// ns since the exchange began; -1 for a time of 0, which did not happen.
+// ns from the exchange's begin to `ns`; -1 for 0: did not happen.
 int64_t recorder_since(const struct exchange *x, uint64_t ns);
-// With a stall that goes on.
+// Total time stalled, a current stall included.
 uint64_t recorder_stalled_ns(const struct exchange_direction *d, uint64_t now_ns);
-// The flags and the rest of an EVENT_CLOSED or EVENT_PROGRESS. The latter commits it.
-uint16_t recorder_end_flags(const struct exchange *x, const struct slot *s);
-void recorder_put_end(struct recorder *r, struct event_facts *e, const struct exchange *x,
-                      uint64_t now_ns);
+// The flags of an EVENT_PROGRESS or EVENT_CLOSED.
+uint16_t recorder_facts_flags(const struct exchange *x, const struct slot *s);
+// Fills in all but the event's head and outcome, and commits it. It was reserved with FACTS_MAX.
+void recorder_put_facts(struct recorder *r, struct event_facts *e, const struct exchange *x,
+                        uint64_t now_ns);
 
-// Sees to it that exchanges that last are looked at, while there are any.
+// Starts the passes over the slots, unless they run.
 void recorder_progress_start(struct recorder *r);
 
-extern const struct exchange_observer recorder_events; // but for its ctx
+extern const struct exchange_observer recorder_events; // without its ctx

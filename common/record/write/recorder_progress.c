@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Tells from time to time what is known of exchanges that last.
+// Passes over the running exchanges, which queue EVENT_PROGRESS for long ones that have changed.
 #include "recorder_internal.h"
 
 static void on_timeout(struct timeout *t);
@@ -18,7 +18,7 @@ static struct progress progress_now(const struct exchange *x, uint16_t flags, ui
     return progress;
 }
 
-// A stall that lasts is told again when it has grown by a part of it, not at every look.
+// A stall counts as changed when it has grown by 1 in RECORDER_STALL_PART, not at every pass.
 static bool has_changed(const struct progress *before, const struct progress *now)
 {
     int64_t grown = now->stalled_ns - before->stalled_ns;
@@ -26,27 +26,26 @@ static bool has_changed(const struct progress *before, const struct progress *no
            before->bytes[1] != now->bytes[1] || grown > before->stalled_ns / RECORDER_STALL_PART;
 }
 
-// Tells what is known of an exchange that lasts, if it has changed. Where there is no room for that
-// the next look tells it.
+// If the event finds no room, the next pass tries again.
 static void tell_progress(struct recorder *r, uint32_t index, uint64_t now_ns)
 {
     struct slot *s = &r->slots[index];
     if (!s->x || !s->routed || now_ns - s->x->info.begun_ns < RECORDER_LONG_MS * 1000000ULL)
         return;
-    const uint16_t flags = recorder_end_flags(s->x, s);
+    const uint16_t flags = recorder_facts_flags(s->x, s);
     const struct progress progress = progress_now(s->x, flags, now_ns);
     struct event_facts *e = has_changed(&s->progress, &progress)
-                                ? queue_reserve(r->queue, END_MOST, recorder_spare(r))
+                                ? queue_reserve(r->queue, FACTS_MAX, recorder_spare(r))
                                 : NULL;
     if (!e)
         return;
     e->event = (struct event){.slot = index, .kind = EVENT_PROGRESS, .flags = flags};
-    recorder_put_end(r, e, s->x, now_ns);
+    recorder_put_facts(r, e, s->x, now_ns);
     s->progress = progress;
     r->progress_told = true;
 }
 
-// They may be many: a turn of the loop looks at some.
+// Visits some slots per turn of the loop, so that sockets do not wait.
 static void on_idle(uv_idle_t *idle)
 {
     struct recorder *r = idle->data;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The exchanges that run, each in a slot that its events name.
+// The running exchanges. Their events name them by slot.
 #include <stdlib.h>
 #include "recorder_internal.h"
 
@@ -9,7 +9,7 @@ enum {
 
 size_t recorder_spare(const struct recorder *r)
 {
-    return (r->running + 1) * (END_MOST + EVENT_OVERHEAD) +
+    return (r->running + 1) * (FACTS_MAX + EVENT_OVERHEAD) +
            (r->unrouted + 1) * (sizeof(struct event_routed) + ROUTED_TEXTS_MAX + EVENT_OVERHEAD);
 }
 

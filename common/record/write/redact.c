@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "redact.h"
 #include "proto/http/chars.h"
 #include "proto/http/credential_url.h"
 #include "proto/http/credentials.h"
-
-enum {
-    NAME_MOST = 128 // bytes of a name that is put together from pieces
-};
+#include "redact_internal.h"
 
 #define QUERY       "query:"
 #define SUBPROTOCOL SLICE("sec-websocket-protocol")
@@ -40,7 +36,7 @@ bool redact_is_name(struct slice name)
     return chars_are(name, CHAR_TARGET) && credential_same_parameter(name, name);
 }
 
-static bool is_secret_name(const struct redact *r, struct slice name)
+bool redact_is_secret_field(const struct redact *r, struct slice name)
 {
     if (!r->off && credential_is_field(name))
         return true;
@@ -61,13 +57,12 @@ static bool is_secret_parameter(const void *ctx, struct slice name)
     return false;
 }
 
-// Our own token, in whatever form.
-static bool has_token(const struct redact *r, struct slice text)
+bool redact_has_token(const struct redact *r, struct slice text)
 {
     return r->token.min_len > 0 && token_search_finds(&r->token, text);
 }
 
-// Writes where there is room for certain.
+// Copies text into room that the bound guarantees.
 static inline void put(struct credential_sink *sink, struct slice text)
 {
     if (text.len > 0)
@@ -80,7 +75,7 @@ static inline bool may_have_secrets(const struct redact *r, struct slice text)
     return (!r->off || r->parameter_count > 0) && credential_may_be_in(text);
 }
 
-static void put_url(const struct redact *r, struct credential_sink *sink, struct slice text,
+void redact_put_url(const struct redact *r, struct credential_sink *sink, struct slice text,
                     enum credential_place place)
 {
     const struct credential_rules rules = {is_secret_parameter, r, !r->off};
@@ -90,7 +85,7 @@ static void put_url(const struct redact *r, struct credential_sink *sink, struct
         credential_put(sink, text);
 }
 
-// Of a list of subprotocols those that are names stay.
+// Sec-WebSocket-Protocol: names stay, tokens passed as subprotocols go.
 static void put_subprotocols(struct credential_sink *sink, struct slice list)
 {
     const char *from = list.p;
@@ -116,7 +111,7 @@ static enum credential_place place_of(struct slice name)
     return url ? CREDENTIAL_URL : CREDENTIAL_TEXT;
 }
 
-// Fields whose values have parameters of their own kind, and come with most heads.
+// Common fields whose parameters are not a URL's: not searched for credentials.
 static bool has_no_url(struct slice name)
 {
     static const struct slice names[] = {
@@ -130,12 +125,12 @@ static bool has_no_url(struct slice name)
     return false;
 }
 
-// What is written of a value: no more bytes than it has, or the mark has, and `*growth`, which is
-// lessened. What would be more is left out as a whole.
+// Writes a redacted value. It may exceed the value's length, or the mark's, by `*growth` bytes,
+// from which the excess is subtracted; a longer result becomes the mark alone.
 static void put_value(const struct redact *r, const struct field *f, struct credential_sink *sink,
                       size_t *growth)
 {
-    bool secret = is_secret_name(r, f->name);
+    bool secret = redact_is_secret_field(r, f->name);
     bool plain = !secret && f->name.len != SUBPROTOCOL.len &&
                  (!may_have_secrets(r, f->value) || has_no_url(f->name));
     if (plain) {
@@ -148,7 +143,7 @@ static void put_value(const struct redact *r, const struct field *f, struct cred
     else if (!r->off && slice_ieq(f->name, SUBPROTOCOL))
         put_subprotocols(&part, f->value);
     else
-        put_url(r, &part, f->value, place_of(f->name));
+        redact_put_url(r, &part, f->value, place_of(f->name));
     if (part.full) {
         put(sink, CREDENTIAL_MARK);
         sink->any = true;
@@ -177,16 +172,16 @@ static void put_line(const struct redact *r, const struct field *f, struct crede
     put(sink, SLICE("\r\n"));
 }
 
-// The same of a head in which our own token is somewhere.
+// Writes a line of a head that contains the token somewhere.
 static void put_line_without_token(const struct redact *r, const struct field *f,
                                    struct credential_sink *sink, size_t *growth)
 {
     const struct credential_sink before = *sink;
     put_line(r, f, sink, growth);
-    if (!has_token(r, slice_of(before.at, (size_t)(sink->at - before.at))))
+    if (!redact_has_token(r, slice_of(before.at, (size_t)(sink->at - before.at))))
         return;
     *sink = before;
-    credential_put(sink, has_token(r, f->name) ? CREDENTIAL_MARK : f->name);
+    credential_put(sink, redact_has_token(r, f->name) ? CREDENTIAL_MARK : f->name);
     credential_put(sink, SLICE(": "));
     credential_put(sink, CREDENTIAL_MARK);
     credential_put(sink, SLICE("\r\n"));
@@ -199,7 +194,7 @@ char *redact_lines(const struct redact *r, const struct http_head *head, char *o
     size_t growth = REDACT_GROWTH;
     for (size_t i = 0; i < head->field_count; i++)
         put_line(r, &head->fields[i], &sink, &growth);
-    if (has_token(r, slice_of(out, (size_t)(sink.at - out)))) {
+    if (redact_has_token(r, slice_of(out, (size_t)(sink.at - out)))) {
         sink = (struct credential_sink){.at = out, .left = SIZE_MAX};
         growth = REDACT_GROWTH;
         for (size_t i = 0; i < head->field_count; i++)
@@ -217,7 +212,7 @@ size_t redact_text_bound(struct slice text)
 char *redact_text(const struct redact *r, struct slice text, char *out, bool *any)
 {
     struct credential_sink sink = {.at = out, .left = SIZE_MAX};
-    bool secret = has_token(r, text);
+    bool secret = redact_has_token(r, text);
     put(&sink, secret ? CREDENTIAL_MARK : text);
     *any = *any || secret;
     return sink.at;
@@ -233,8 +228,8 @@ static bool parts_target(char c)
     return memchr("/?&;=#", c, 6) != NULL;
 }
 
-// Leaves out those parts of what is written of a target that have our own token, or all of it. A
-// token is longer than the mark. Returns where it ends.
+// Replaces the parts of a written target that contain the token, in place: only parts that are at
+// least as long as the mark. Returns the new end.
 static char *hide_parts(const struct redact *r, char *start, const char *end)
 {
     char *out = start;
@@ -243,7 +238,7 @@ static char *hide_parts(const struct redact *r, char *start, const char *end)
         while (at + len < end && !parts_target(at[len]))
             len++;
         const struct slice mark = CREDENTIAL_MARK;
-        bool secret = len >= mark.len && has_token(r, slice_of(at, len));
+        bool secret = len >= mark.len && redact_has_token(r, slice_of(at, len));
         memmove(out, secret ? mark.p : at, secret ? mark.len : len);
         out += secret ? mark.len : len;
         at += len;
@@ -257,12 +252,12 @@ char *redact_target(const struct redact *r, struct slice target, char *out, bool
 {
     const struct slice whole = SLICE("/[redacted]");
     struct credential_sink sink = {.at = out, .left = target.len + REDACT_GROWTH};
-    put_url(r, &sink, target, CREDENTIAL_TARGET);
+    redact_put_url(r, &sink, target, CREDENTIAL_TARGET);
     char *end = sink.at;
-    bool all = sink.full; // more credentials than there is room to show where they were
-    if (!all && has_token(r, slice_of(out, (size_t)(end - out)))) {
+    bool all = sink.full; // more marks than REDACT_GROWTH has room for
+    if (!all && redact_has_token(r, slice_of(out, (size_t)(end - out)))) {
         end = hide_parts(r, out, end);
-        all = has_token(r, slice_of(out, (size_t)(end - out)));
+        all = redact_has_token(r, slice_of(out, (size_t)(end - out)));
         sink.any = true;
     }
     if (all) {
@@ -271,148 +266,4 @@ char *redact_target(const struct redact *r, struct slice target, char *out, bool
     }
     *any = *any || sink.any || all;
     return end;
-}
-
-// Bytes that are no head.
-
-// Whether a line may end here: at any control but a tab.
-static bool is_break(char c)
-{
-    return (unsigned char)c < ' ' && c != '\t';
-}
-
-// Takes the next word off the beginning of a line: a run of what a name may be made of.
-static struct slice next_word(struct slice *line)
-{
-    while (line->len > 0 && !char_is(line->p[0], CHAR_TOKEN))
-        *line = slice_of(line->p + 1, line->len - 1);
-    size_t len = 0;
-    while (len < line->len && char_is(line->p[len], CHAR_TOKEN))
-        len++;
-    struct slice word = slice_of(line->p, len);
-    *line = slice_of(line->p + len, line->len - len);
-    return word;
-}
-
-// Puts a word behind those before it, and returns how many bytes there are. Of a name that is put
-// together from them its end counts.
-static size_t join(char joined[static 2 * NAME_MOST], size_t len, struct slice word)
-{
-    if (word.len > NAME_MOST)
-        word = slice_of(word.p + word.len - NAME_MOST, NAME_MOST);
-    if (len + word.len > 2 * (size_t)NAME_MOST) {
-        const size_t from = len - NAME_MOST;
-        for (size_t i = 0; i < NAME_MOST; i++)
-            joined[i] = joined[from + i];
-        len = NAME_MOST;
-    }
-    memcpy(joined + len, word.p, word.len);
-    return len + word.len;
-}
-
-// Whether a word before the colon is a secret's name, or all of them together are: then `*name` is
-// what may be shown of it.
-static bool names_secret(const struct redact *r, struct slice line, struct slice *name)
-{
-    char joined[2 * NAME_MOST];
-    size_t len = 0;
-    const char *colon = line.len > 0 ? memchr(line.p, ':', line.len) : NULL;
-    struct slice rest = slice_of(line.p, colon ? (size_t)(colon - line.p) : line.len);
-    for (struct slice word = next_word(&rest); word.len > 0; word = next_word(&rest)) {
-        *name = word;
-        if (is_secret_name(r, word))
-            return true;
-        len = join(joined, len, word);
-    }
-    *name = (struct slice){0};
-    return is_secret_name(r, slice_of(joined, len));
-}
-
-// A field line begins with a name.
-static bool may_continue(struct slice line)
-{
-    return line.len > 0 && !char_is(line.p[0], CHAR_TOKEN);
-}
-
-static bool hides(const struct redact *r, struct slice line, struct slice *name)
-{
-    return names_secret(r, line, name) || has_token(r, line);
-}
-
-// Takes what is before the next byte that ends it.
-static struct slice next_line(struct slice *bytes, bool (*ends)(char c))
-{
-    size_t len = 0;
-    while (len < bytes->len && !ends(bytes->p[len]))
-        len++;
-    struct slice line = slice_of(bytes->p, len);
-    *bytes = slice_of(bytes->p + len, bytes->len - len);
-    return line;
-}
-
-// The next byte, if there is one.
-static struct slice take_byte(struct slice *bytes)
-{
-    const struct slice byte = slice_of(bytes->p, bytes->len > 0 ? 1 : 0);
-    *bytes = slice_of(bytes->p + byte.len, bytes->len - byte.len);
-    return byte;
-}
-
-static bool is_feed(char c)
-{
-    return c == '\n';
-}
-
-static void add_hidden(struct credential_sink *o, struct slice name)
-{
-    credential_put(o, name);
-    credential_put(o, name.len > 0 ? SLICE(": ") : SLICE(""));
-    credential_put(o, CREDENTIAL_MARK);
-}
-
-// A secret goes on to the end of its line, whatever controls are in it. Returns whether there is
-// one.
-static bool add_line(const struct redact *r, struct credential_sink *o, struct slice line)
-{
-    const bool any = o->any;
-    struct slice name = {0};
-    struct slice rest = line;
-    size_t len = 0; // of what may be shown
-    bool hidden = hides(r, line, &name);
-    while (!hidden && rest.len > 0) {
-        const struct slice piece = next_line(&rest, is_break);
-        hidden = piece.len > 0 && hides(r, piece, &name);
-        (void)take_byte(&rest);
-        len = hidden ? len : line.len - rest.len;
-    }
-    o->any = false;
-    put_url(r, o, slice_of(line.p, len), CREDENTIAL_TEXT);
-    if (hidden) // a name behind a secret may be part of that
-        add_hidden(o, o->any ? (struct slice){0} : name);
-    hidden = hidden || o->any;
-    o->any = any || hidden;
-    return hidden;
-}
-
-size_t redact_bytes(const struct redact *r, struct slice bytes, char *out, size_t cap, bool *any)
-{
-    struct credential_sink o = {.at = out, .left = cap};
-    bool secret = false; // the line before
-    while (bytes.len > 0 && o.left > 0) {
-        struct slice line = next_line(&bytes, is_feed);
-        size_t ends = 0; // CRs before the LF
-        while (ends < line.len && line.p[line.len - 1 - ends] == '\r')
-            ends++;
-        const struct slice after = slice_of(line.p + line.len - ends, ends);
-        line.len -= ends;
-        if (secret && may_continue(line))
-            add_hidden(&o, (struct slice){0});
-        else if (line.len > 0)
-            secret = add_line(r, &o, line);
-        o.any = o.any || (secret && line.len > 0);
-        credential_put(&o, after);
-        credential_put(&o, take_byte(&bytes));
-    }
-    *any = *any || o.any;
-    return cap - o.left;
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The texts of an EVENT_BEGUN, without what may not be recorded.
+// The redacted texts of an EVENT_BEGUN.
 #pragma once
 #include "event.h"
 #include "redact.h"
 
-// The most bytes that such an event has.
+// Upper bound of the event's size.
 size_t redact_request_bound(const struct http_head *request, struct slice visitor);
-// Writes them behind the event, and their lengths into it. Returns where they end.
+// Writes the texts behind the event and their lengths into it. Returns the event's end.
 char *redact_request(const struct redact *r, struct event_begun *e, const struct http_head *request,
                      struct slice visitor);

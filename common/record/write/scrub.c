@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: MIT
-// The places are found as the format of the file says (https://sqlite.org/fileformat.html), and
-// overwritten in the file itself: SQLite has no other way to do that but to write all of it anew.
-// While the log is empty and the lock of writers is ours nobody else writes the file, and whatever
-// is overwritten is of no meaning to those who read it.
+// Finds unused bytes by the file format (https://sqlite.org/fileformat.html) and overwrites them in
+// the file itself; SQLite's only other way is to rewrite the whole file (VACUUM). While the log is
+// empty and we hold the write lock, no other process writes the file, and readers give no meaning
+// to the bytes that are overwritten.
 #include "scrub.h"
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
 enum {
-    HEADER_BYTES = 100, // of the file
+    HEADER_BYTES = 100, // of the file (§1.3)
     PAGE_BYTES_AT = 16,
     RESERVED_AT = 20,
-    LARGEST_ROOT_AT = 52, // 0: there is no map of what each page is
+    LARGEST_ROOT_AT = 52, // 0: no pointer map (§1.8)
     MAP_ENTRY = 5,
-    MAP_ROOT = 1, // what a page is: these two are trees
+    MAP_ROOT = 1, // types of pages that are b-trees
     MAP_TREE = 5,
-    LEAF = 8, // a bit of a tree's page
+    LEAF = 8, // bit of a b-tree page's type
     PAGE_BYTES_MAX = 65536,
-    LOCK_AT = 0x40000000 // the page with this byte of the file is never used
+    LOCK_AT = 0x40000000 // the page with this byte is never used (§1.4)
 };
 
 struct scrub {
     sqlite3_file *file;
     uint32_t page_bytes, usable, pages;
-    uint32_t map_page; // that is in `map`
+    uint32_t map_page; // the page in `map`
     unsigned char map[PAGE_BYTES_MAX], page[PAGE_BYTES_MAX];
 };
 
@@ -72,7 +72,7 @@ static int read_page(struct scrub *s, uint32_t number, unsigned char *out)
                                     (sqlite3_int64)(number - 1) * s->page_bytes);
 }
 
-// False: not a file that can be scrubbed.
+// False: the file cannot be scrubbed.
 static bool open_file(struct scrub *s, sqlite3 *db)
 {
     unsigned char head[HEADER_BYTES];
@@ -98,7 +98,7 @@ static uint32_t map_page_of(const struct scrub *s, uint32_t number)
     return at == LOCK_AT / s->page_bytes + 1 ? at + 1 : at;
 }
 
-// Whether a page holds rows. What is left in others was overwritten when it was deleted.
+// Whether a page is a b-tree. Others were overwritten by secure_delete when they were freed.
 static int is_tree(struct scrub *s, uint32_t number, bool *tree)
 {
     uint32_t map = map_page_of(s, number);
@@ -117,7 +117,7 @@ static int is_tree(struct scrub *s, uint32_t number, bool *tree)
     return SQLITE_OK;
 }
 
-// Overwrites [from, to) of the page. Whether there was anything.
+// Zeroes [from, to) of the page. Whether any byte was not zero.
 static bool blank(struct scrub *s, uint32_t from, uint32_t to)
 {
     bool any = false;
@@ -128,8 +128,8 @@ static bool blank(struct scrub *s, uint32_t from, uint32_t to)
     return any;
 }
 
-// Between the places of the rows and the rows themselves, and where rows were. A page that is not
-// as it should be is left alone.
+// Zeroes a b-tree page's unallocated space and its freeblocks (§1.6). A page that does not follow
+// the format is left alone.
 static bool blank_unused(struct scrub *s)
 {
     const unsigned char *p = s->page;
@@ -163,8 +163,8 @@ static int scrub_page(struct scrub *s, uint32_t number)
                                      (sqlite3_int64)(number - 1) * s->page_bytes);
 }
 
-// Writes the first page as it is: a change, so that others forget the pages that they remember.
-// They would write what is left in them again with what they change.
+// Commits an unchanged first page: the change counter makes other connections drop their cached
+// pages, which still have the old bytes and would be written back with the next change.
 static int write_something(sqlite3 *db)
 {
     char sql[64];
@@ -215,6 +215,6 @@ int record_scrub(sqlite3 *db, const char *dir, uint32_t *page, int busy_ms)
         *page = error && error != RECORD_NO_PAGE_MAP ? *page : next;
     }
     sqlite3_free(s);
-    (void)sqlite3_db_release_memory(db); // what we remember of the pages ourselves
+    (void)sqlite3_db_release_memory(db); // our own cached pages
     return error;
 }

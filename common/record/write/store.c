@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Transactions, and the rows that they write.
+// Transactions and the rows of exchanges, bodies and messages.
 #include "common/record/columns.h"
 #include "scrub.h"
 #include "store_internal.h"
@@ -19,7 +19,7 @@ int store_commit(struct store *s)
     return error ? error : store_run(s, store_statement(s, COMMIT));
 }
 
-// What was found or made in the transaction may be gone with it.
+// Cached tunnels may have been inserted by this transaction.
 void store_rollback(struct store *s)
 {
     (void)store_run(s, store_statement(s, ROLLBACK));
@@ -85,7 +85,7 @@ static void bind_peer(sqlite3_stmt *q, const struct record_report *peer)
     }
 }
 
-// An empty phrase is told from none: the response had one, and it was empty.
+// An empty phrase differs from NULL, which is the registered one.
 static void bind_reason(sqlite3_stmt *q, struct slice reason)
 {
     if (reason.p)
@@ -95,7 +95,7 @@ static void bind_reason(sqlite3_stmt *q, struct slice reason)
         (void)sqlite3_bind_null(q, COLUMN_reason + 1);
 }
 
-// What changes while an exchange runs.
+// Columns that inserts and updates write.
 static void bind_exchange(sqlite3_stmt *q, const struct record_exchange *x)
 {
     if (x->status)
@@ -122,7 +122,7 @@ static void bind_exchange(sqlite3_stmt *q, const struct record_exchange *x)
     bind_peer(q, &x->peer);
 }
 
-// What an insert sets for good. A new row takes the next seq, since that stays NULL.
+// Columns that only an insert writes. COLUMN_seq stays NULL there: SQLite numbers the row.
 static void bind_fixed(sqlite3_stmt *q, const struct record_exchange *x, int64_t writer,
                        int64_t tunnel)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Writes a record (docs/record.md): for the one thread that records. Several processes may write
-// the same one. Functions return SQLITE_OK or an SQLite error.
+// Writes a record (docs/record.md), from one thread at a time. Several processes may write the same
+// record. Functions return SQLITE_OK or an SQLite error.
 #pragma once
 #include <sys/types.h>
 #include "common/record/schema.h"
@@ -8,72 +8,73 @@
 struct store;
 
 enum {
-    STORE_BUSY_MS = 3000,       // that another process may keep the record to itself
-    STORE_CACHE_KIB = 2 * 1024, // of pages in memory
-    STORE_WAL_BYTES = 16 << 20, // to which the log is cut when it has been written back
-    STORE_DELETE_STEP = 250,    // exchanges that are deleted in one transaction
+    STORE_BUSY_MS = 3000,       // another process may lock the record for this long
+    STORE_CACHE_KIB = 2 * 1024, // page cache
+    STORE_WAL_BYTES = 16 << 20, // the log is truncated to this size after a checkpoint
+    STORE_DELETE_STEP = 250,    // exchanges deleted in one transaction
     STORE_PAGE_BYTES = 8192,
-    STORE_SLACK_PART = 8,
-    STORE_VACUUM_PAGES = 500,        // that are given back to the disk in one step
-    STORE_TIDY_MS = 60 * 1000,       // after which the log is emptied, and pages are scrubbed
-    STORE_SCRUB_MS = 10 * 60 * 1000, // at least, from one look through all pages to the next
-    STORE_WRITERS_BEFORE = 1000,     // processes that may still write a record that was moved
+    STORE_SLACK_PART = 8,            // an eighth of the limit: tolerated before anything is urgent
+    STORE_VACUUM_PAGES = 500,        // returned to the file system in one step
+    STORE_TIDY_MS = 60 * 1000,       // between two steps of store_tidy under load
+    STORE_SCRUB_MS = 10 * 60 * 1000, // between two passes of scrubbing, at least
+    STORE_WRITERS_BEFORE = 1000,     // numbers tried for a writer while others hold their locks
 };
 
 struct store_config {
     const char *dir, *program;
-    uint64_t bytes;  // of the whole record; 0: no limit
-    uint64_t age_ms; // 0: no limit
+    uint64_t bytes;  // limit of the record's size; 0: none
+    uint64_t age_ms; // limit of an exchange's age; 0: none
 };
 
-// Which file a database was, whatever became of its name.
+// The identity of a database file, whatever its name.
 struct store_file {
     dev_t device;
     ino_t inode;
 };
 
-// Opens it, makes it when it is missing, and enters this process as a writer. What processes that
-// are gone have left running ends as "recorder gone". The strings must outlive the store. `file`
-// is told on errors too, if there is one.
+// Opens a record, creating it if needed, and registers this process as a writer. Exchanges left
+// running by dead processes end as "recorder gone". The strings must outlive the store. `*file` is
+// set even on errors, if there is a file.
 int store_open(const struct store_config *config, struct store **out, struct store_file *file);
-// Says goodbye if it can, and closes.
+// Marks the writer as ended, if possible, and closes. NULL is fine.
 void store_close(struct store *s);
-// Gives back the memory that only makes it faster.
+// Frees cached pages.
 void store_release_memory(struct store *s);
+// The row of this process in the table writer.
 int64_t store_writer(const struct store *s);
 
-// Moves a record that is damaged out of the way, with a name that tells when. False when it could
-// not, or when another file is there by now: another process has done so already.
+// Renames a damaged record to `name`, which contains the time. False: it cannot, or another process
+// has done so already and a different file is in place.
 bool store_put_aside(const char *dir, const struct store_file *file,
                      char name[static STATE_PATH_MAX + 64]);
 
-// One transaction. After an error of anything in it there is nothing to do but store_rollback;
-// after SQLITE_READONLY_DBMOVED of store_begin, store_close: the file was moved or removed.
+// A transaction. After an error within it, only store_rollback is legal; after
+// SQLITE_READONLY_DBMOVED (the file was moved or removed), only store_close.
 int store_begin(struct store *s);
 int store_commit(struct store *s);
 void store_rollback(struct store *s);
 
-// Inserts (x->seq 0: it is set) or updates an exchange, of which `size` has changed by `growth`. An
-// update leaves alone what says what was asked, and what is empty now. An insert takes `bodies`
-// that are whole and small (RECORD_SMALL_BODY_BYTES) into the row; others go through store_body.
+// Inserts an exchange (x->seq is 0, and set) or updates it. `growth` is the change of its size. An
+// update ignores what columns.h calls fixed, and keeps old values where columns.h says so. An
+// insert stores whole bodies of at most RECORD_SMALL_BODY_BYTES from `bodies` in the row; others
+// are passed to store_body.
 int store_exchange(struct store *s, struct record_exchange *x, uint64_t growth,
                    const struct slice bodies[static 2]);
 int store_body(struct store *s, int64_t seq, enum record_side side, uint64_t at,
                struct slice bytes);
 int store_message(struct store *s, int64_t seq, uint64_t number, const struct record_message *m);
-// What this writer has recorded and had to let go so far, and what is wrong (NULL: nothing).
+// Stores this writer's totals, and its last error in words (NULL: none).
 int store_counts(struct store *s, uint64_t exchanges, uint64_t shed, uint64_t shed_bytes,
                  const char *trouble);
 
-// Deletes some of what is too old or too much, the oldest of the tunnel that takes the most, in a
-// transaction of its own.
+// Deletes one step of exchanges beyond the limits, in a transaction of its own: too old ones, or
+// the oldest of the tunnel that takes the most.
 enum store_excess {
     STORE_EXCESS_NONE,
-    STORE_EXCESS_SOME,     // there is more to delete
-    STORE_EXCESS_PRESSING, // it is beyond its limit by more than a STORE_SLACK_PART of it
+    STORE_EXCESS_SOME,     // more is to be deleted
+    STORE_EXCESS_PRESSING, // the record exceeds its limit by more than 1 in STORE_SLACK_PART
 };
 int store_trim(struct store *s, int64_t now_ns, enum store_excess *excess);
-// Sees to it that what was deleted is in no file any more (scrub.h), a step at a time: one in
-// STORE_TIDY_MS, and whenever it is called with `quiet`, when there is nothing else to do. `*more`:
-// there is more to do then. Where readers are in its way it tries again later.
+// Scrubs what was deleted and truncates the log (scrub.h): one step each STORE_TIDY_MS, and at each
+// call with `quiet`. `*more`: a pass is under way. A step that readers prevent is retried later.
 int store_tidy(struct store *s, int64_t now_ns, bool quiet, bool *more);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The files of a record: created, checked before SQLite opens them, and moved out of the way.
+// The files of a record: creates them, checks them before SQLite opens them, moves them aside.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@ int store_open_error(void)
     switch (errno) {
     case ENOSPC: return SQLITE_FULL;
     case EROFS: return SQLITE_READONLY;
-    case EPERM: return SQLITE_PERM; // it is not ours alone
+    case EPERM: return SQLITE_PERM; // another user owns it or may write it
     default: return SQLITE_CANTOPEN;
     }
 }
@@ -25,7 +25,7 @@ enum {
     BESIDE = sizeof(beside) / sizeof(beside[0])
 };
 
-// What SQLite opens by itself is looked at before: what it finds beside the database it believes.
+// SQLite trusts the files it finds beside a database, so they are checked like the database.
 static int check_files(const char *path)
 {
     char file[STATE_PATH_MAX + 32];
@@ -37,8 +37,8 @@ static int check_files(const char *path)
     return SQLITE_OK;
 }
 
-// Makes the database where there is none. One that is there is not opened: to close it would take
-// away the locks that another connection of this process has.
+// An existing database is not opened here: closing it would release the POSIX locks of any other
+// connection of this process (https://sqlite.org/howtocorrupt.html §2.2).
 int store_find_file(const char *path, struct store_file *file)
 {
     struct stat st;

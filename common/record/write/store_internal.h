@@ -35,17 +35,18 @@ enum {
     TUNNELS_CACHED = 64
 };
 
-// Rows of exchanges, some of which are those of a tunnel, with ids from `first_id` to `last_id`.
+// Consecutive rows of the table exchange, with the ids of a tunnel's exchanges among them: a row of
+// the table span, by which exchanges are found without an index per exchange.
 struct store_seq_range {
     int64_t first, last; // 0: none
     char first_id[EXCHANGE_ID_LEN + 1], last_id[EXCHANGE_ID_LEN + 1];
-    bool dirty; // that are not written
+    bool dirty; // not written yet
 };
 
 struct store_tunnel {
     char name[64], owner[RECORD_OWNER_MAX + 1], address[RECORD_ADDRESS_MAX + 1];
-    int64_t id;      // 0: empty
-    uint64_t growth; // of this transaction
+    int64_t id;      // 0: the entry is empty
+    uint64_t growth; // bytes added in this transaction
     struct store_seq_range range;
 };
 
@@ -56,38 +57,41 @@ struct store {
     int64_t writer;
     sqlite3_stmt *statements[STATEMENTS];
     struct store_tunnel tunnels[TUNNELS_CACHED];
-    // Of what store_tidy does: when it last did anything and may next begin to scrub; the page that
-    // is next, 0: none; whether anything was deleted since it began, or ever.
-    int64_t tidied_ns, scrub_at_ns;
-    uint32_t scrub_page;
-    bool unclean, has_deleted;
+    // store_tidy
+    int64_t tidied_ns;   // its last step
+    int64_t scrub_at_ns; // the next pass may begin
+    uint32_t scrub_page; // the pass's next page; 0: no pass
+    bool unclean;        // rows were deleted since the pass began
+    bool has_deleted;    // rows were deleted by this store
 };
 
-// The statement, prepared once, to be stepped and reset. NULL: an error, as sqlite3_errcode says.
+// A prepared statement, to be stepped and reset. NULL: an error, in sqlite3_extended_errcode.
 sqlite3_stmt *store_statement(struct store *s, enum statement which);
-// Steps a statement that brings no rows, and resets it.
+// Steps a statement whose rows, if any, do not matter, and resets it. NULL: that error.
 int store_run(struct store *s, sqlite3_stmt *statement);
 
-// Bind a value, which must live until the statement has run; NULL for an empty one, or a time below
-// 0.
+// Bind a value, which must live until the statement has run. NULL is bound for an empty slice and a
+// negative time.
 void store_bind_text(sqlite3_stmt *q, int at, struct slice text);
 void store_bind_blob(sqlite3_stmt *q, int at, struct slice bytes);
 void store_bind_ns(sqlite3_stmt *q, int at, int64_t ns);
 
 // errno of a file that could not be opened, as an SQLite error.
 int store_open_error(void);
-// Creates the database if there is none, and tells which file it is.
+// Creates the database if there is none, and identifies its file.
 int store_find_file(const char *path, struct store_file *file);
 // Whether the database was moved or removed since it was opened.
 bool store_is_moved(struct store *s);
 
+// The cache of tunnels. What it holds back is written by store_tunnels_write, before a commit, and
+// dropped by store_tunnels_forget, after a rollback.
 void store_tunnels_begin(struct store *s);
 int store_tunnels_write(struct store *s);
 void store_tunnels_forget(struct store *s);
-// The tunnel of this exchange, made when it is new; its owner and address are those of the last
-// exchange that has any. Valid until another one is asked for.
+// The tunnel of an exchange, inserted if new; its owner and address are updated if the exchange has
+// any. Valid until the next call.
 int store_tunnel_of(struct store *s, const struct record_exchange *x, struct store_tunnel **out);
-// It has a new exchange.
+// Adds an inserted exchange to its tunnel's ranges.
 int store_tunnel_add(struct store *s, struct store_tunnel *t, int64_t seq, const char *id);
-// Some of its exchanges from row `first` to row `last` were deleted.
+// Deletes ranges that became empty: exchanges from row `first` to row `last` were deleted.
 int store_tunnel_remove(struct store *s, int64_t tunnel, int64_t first, int64_t last);

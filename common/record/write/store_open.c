@@ -13,8 +13,8 @@ static int exec(sqlite3 *db, const char *sql)
     return sqlite3_exec(db, sql, NULL, NULL, NULL);
 }
 
-// The modes of the files that SQLite makes beside it are those of the database. While it is opened
-// nobody moves it.
+// SQLite gives the files that it creates beside the database the same mode. RECORD_LOCK_FILES keeps
+// other processes from moving the files meanwhile.
 static int open_files(struct store *s, struct store_file *file)
 {
     char path[STATE_PATH_MAX + 16];
@@ -47,7 +47,7 @@ static int count_tables(struct store *s, int *count)
     return error;
 }
 
-// Before it is known to be ours and of our version nothing is written into it.
+// A database is written to only after record_migrate found it to be ours and of a known version.
 static int set_up(struct store *s)
 {
     char sql[300];
@@ -66,8 +66,8 @@ static int set_up(struct store *s)
     return error ? error : exec(s->db, sql);
 }
 
-// What processes that are gone have left running will never end otherwise.
-static int sweep(struct store *s)
+// Ends exchanges that dead processes left running.
+static int end_orphans(struct store *s)
 {
     sqlite3_stmt *each = NULL;
     char sql[200];
@@ -108,7 +108,8 @@ static int insert_writer(struct store *s)
     return error;
 }
 
-// A number whose lock is taken belongs to a process that writes a record which was here before.
+// A number whose lock is held belongs to a process that still writes an older record of this
+// directory: tries the next one.
 static int become_writer(struct store *s)
 {
     char sql[80];
@@ -122,14 +123,14 @@ static int become_writer(struct store *s)
     return error;
 }
 
-static int enter(struct store *s)
+static int register_writer(struct store *s)
 {
     int error = exec(s->db, "BEGIN IMMEDIATE");
     if (error)
         return error;
     error = become_writer(s);
     if (!error)
-        error = sweep(s);
+        error = end_orphans(s);
     int ended = exec(s->db, error ? "ROLLBACK" : "COMMIT");
     return error ? error : ended;
 }
@@ -140,7 +141,8 @@ bool store_is_moved(struct store *s)
     return !sqlite3_file_control(s->db, NULL, SQLITE_FCNTL_HAS_MOVED, &moved) && moved;
 }
 
-// The last to close a database removes its log, by name: another one's by now, if it was moved.
+// The last connection to close removes the log by name. If the database was moved, that log may
+// belong to its successor.
 static void keep_log(struct store *s)
 {
     int keep = 1;
@@ -160,7 +162,7 @@ int store_open(const struct store_config *config, struct store **out, struct sto
     if (!error)
         error = set_up(s);
     if (!error)
-        error = enter(s);
+        error = register_writer(s);
     if (error) {
         s->writer = 0;
         store_close(s);

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-// The statements of the store: prepared once, bound, run.
+// The store's statements: their text, and how they are prepared, bound and run.
 #include "common/record/columns.h"
 #include "store_internal.h"
 
-// Of an exchange that is to be deleted; how much of its bodies is in `body`, too.
+// What deleting an exchange needs; the fifth column is the size of its bodies in the table body.
 #define VICTIM                                                                       \
     "SELECT e.seq, e.tunnel, e.size, e.began_ns, e.request_kept + e.response_kept -" \
     " coalesce(length(e.request_body), 0) - coalesce(length(e.response_body), 0), e.flags FROM "
 
-// Of the address that takes the most, of its owner that does, of the tunnel that does. What has no
-// address counts by its owner, and what has none by itself.
+// The largest tunnel of the largest owner of the address that takes the most. A tunnel without an
+// address counts as its owner's, one without an owner as its own.
 #define FULLEST(those)                                                                          \
     "SELECT id FROM (SELECT id, bytes, coalesce('o' || owner, 't' || id) AS o, coalesce('a' ||" \
     " address, 'o' || owner, 't' || id) AS a FROM tunnel t WHERE " those                        \
@@ -28,7 +28,7 @@ static const char *const texts[STATEMENTS] = {
     [BEGIN] = "BEGIN IMMEDIATE",
     [COMMIT] = "COMMIT",
     [ROLLBACK] = "ROLLBACK",
-    // Parameters are numbered in the order in which they first appear: in both as in columns.h.
+    // SQLite numbers named parameters as they first appear: in both statements as in columns.h.
     [INSERT_EXCHANGE] = "INSERT INTO exchange(interim" EXCHANGE_COLUMNS(NAME) RECORD_COLUMNS_UNREAD(
         NAME) ") VALUES(:interim" EXCHANGE_COLUMNS(PARAMETER) RECORD_COLUMNS_UNREAD(PARAMETER) ")",
     [UPDATE_EXCHANGE] = "UPDATE exchange SET interim=coalesce(interim || :interim, :interim,"

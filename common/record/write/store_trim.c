@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The oldest goes. When there is too much it is the oldest of the tunnel that takes the most, so
-// that one busy tunnel does not push everybody else's exchanges out.
+// Deletes the oldest exchanges. Beyond the size limit these are the oldest of the tunnel that takes
+// the most, so that a busy tunnel does not displace the exchanges of others.
 #include <stdio.h>
 #include "scrub.h"
 #include "store_internal.h"
@@ -21,7 +21,7 @@ static int get_pages(struct store *s, uint64_t *used, uint64_t *unused)
     return error == SQLITE_ROW ? SQLITE_OK : error;
 }
 
-// Up to STORE_DELETE_STEP of the oldest that have ended: of one tunnel, or of all (0).
+// Up to STORE_DELETE_STEP of the oldest ended exchanges: of a tunnel, or of all (0).
 static int get_oldest(struct store *s, int64_t tunnel, struct victim *victims, size_t *count)
 {
     sqlite3_stmt *q = store_statement(s, tunnel ? OLDEST_OF_TUNNEL : OLDEST);
@@ -34,7 +34,7 @@ static int get_oldest(struct store *s, int64_t tunnel, struct victim *victims, s
     int error = sqlite3_step(q);
     for (; error == SQLITE_ROW; error = sqlite3_step(q)) {
         int64_t seq = sqlite3_column_int64(q, 0);
-        if (*count == 0 || seq > victims[*count - 1].seq) // once, though spans may overlap
+        if (*count == 0 || seq > victims[*count - 1].seq) // ranges may overlap
             victims[(*count)++] = (struct victim){seq,
                                                   sqlite3_column_int64(q, 1),
                                                   sqlite3_column_int64(q, 2),
@@ -63,7 +63,7 @@ static int delete_rows(struct store *s, enum statement which, int64_t seq)
     return store_run(s, q);
 }
 
-// Most have no body, and hardly any have messages.
+// Most exchanges have no rows in the tables body and message: those deletions are skipped.
 static int delete_one(struct store *s, const struct victim *v)
 {
     int error = v->kept > 0 ? delete_rows(s, DELETE_BODY, v->seq) : SQLITE_OK;
@@ -84,7 +84,7 @@ static int shrink_tunnel(struct store *s, int64_t tunnel, int64_t bytes)
 
 static int delete_all(struct store *s, const struct victim *victims, size_t count)
 {
-    int64_t bytes = 0; // of those of one tunnel in a row
+    int64_t bytes = 0; // of consecutive victims of one tunnel
     size_t first = 0;
     int error = store_begin(s);
     if (error)
@@ -122,7 +122,7 @@ static int trim_age(struct store *s, int64_t now_ns, bool *more)
     return error || old == 0 ? error : delete_all(s, victims, old);
 }
 
-// As many of the oldest as make up what is too much.
+// How many of the oldest free more than `over` bytes.
 static size_t enough(const struct victim *victims, size_t count, uint64_t over)
 {
     size_t n = 0;
@@ -140,7 +140,7 @@ static int trim_bytes(struct store *s, uint64_t over, bool *more)
     int error = get_fullest(s, FULLEST_TUNNEL, &fullest);
     if (!error && fullest)
         error = get_oldest(s, fullest, victims, &count);
-    if (!error && count == 0) // all of that one is still running
+    if (!error && count == 0) // all exchanges of that tunnel run
         error = get_fullest(s, FULLEST_ENDED, &fullest);
     if (!error && count == 0 && fullest)
         error = get_oldest(s, fullest, victims, &count);
@@ -148,8 +148,8 @@ static int trim_bytes(struct store *s, uint64_t over, bool *more)
     return error || count == 0 ? error : delete_all(s, victims, enough(victims, count, over));
 }
 
-// The file itself shrinks only where a smaller limit was set: pages that are unused now are soon
-// used again.
+// The file shrinks only if the limit was lowered: under a constant limit free pages are soon
+// reused.
 static int vacuum(struct store *s, uint64_t too_many, bool *more)
 {
     char sql[64];
@@ -184,7 +184,7 @@ static bool is_busy(int error)
     return (error & 0xff) == SQLITE_BUSY || (error & 0xff) == SQLITE_LOCKED;
 }
 
-// What others have deleted, or this process before it ended, is found when it is looked for next.
+// The first pass also finds what other processes, or earlier runs, have deleted.
 int store_tidy(struct store *s, int64_t now_ns, bool quiet, bool *more)
 {
     if (s->tidied_ns == 0 || now_ns < s->tidied_ns) {
@@ -204,7 +204,7 @@ int store_tidy(struct store *s, int64_t now_ns, bool quiet, bool *more)
     int error = s->scrub_page ? record_scrub(s->db, s->config.dir, &s->scrub_page, STORE_BUSY_MS)
                               : SQLITE_OK;
     error = error == RECORD_NO_PAGE_MAP ? SQLITE_OK : error;
-    if (!error && s->scrub_page == 0) // the last step has left a page in the log
+    if (!error && s->scrub_page == 0) // the last step left a page in the log
         error = record_checkpoint(s->db, STORE_BUSY_MS);
     *more = s->scrub_page != 0;
     return is_busy(error) ? SQLITE_OK : error;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What belongs to a tunnel: its row, how much its exchanges take, and the spans that they are in.
-// The last ones used are remembered, one place for each name; what is new of them is written at the
-// end of the transaction, or when another one needs the place.
+// Tunnels: their rows, their sizes, and the ranges of rows that their exchanges are in. A cache,
+// direct-mapped by name, collects changes until the transaction's end or the entry's eviction.
 #include "store_internal.h"
 
 static int write_growth(struct store *s, struct store_tunnel *t)
@@ -86,7 +85,7 @@ static void copy(char *to, struct slice text)
     to[text.len] = 0;
 }
 
-static int own_tunnel(struct store *s, struct store_tunnel *t, const struct record_exchange *x)
+static int update_owner(struct store *s, struct store_tunnel *t, const struct record_exchange *x)
 {
     sqlite3_stmt *own = store_statement(s, OWN_TUNNEL);
     if (!own)
@@ -99,7 +98,7 @@ static int own_tunnel(struct store *s, struct store_tunnel *t, const struct reco
     return store_run(s, own);
 }
 
-static bool is_owned_so(const struct store_tunnel *t, const struct record_exchange *x)
+static bool has_owner_of(const struct store_tunnel *t, const struct record_exchange *x)
 {
     return (x->owner.len == 0 && x->tunnel_address.len == 0) ||
            (slice_eq(slice_str(t->owner), x->owner) &&
@@ -130,7 +129,7 @@ int store_tunnel_of(struct store *s, const struct record_exchange *x, struct sto
     *out = t;
     if (!t->id || !slice_eq(slice_str(t->name), name))
         error = load_tunnel(s, t, name);
-    return error || is_owned_so(t, x) ? error : own_tunnel(s, t, x);
+    return error || has_owner_of(t, x) ? error : update_owner(s, t, x);
 }
 
 int store_tunnel_add(struct store *s, struct store_tunnel *t, int64_t seq, const char *id)

@@ -4,10 +4,10 @@
 #include "proto/http/chars.h"
 
 enum {
-    UNESCAPED_MAX = 4 // times that percent-encoding is undone
+    UNESCAPED_MAX = 4 // levels of percent-encoding that are undone
 };
 
-// As it counts here: without case, and alike in both alphabets of base64 (RFC 4648 §5).
+// Folds letter case, and the two alphabets of base64 (RFC 4648 §5).
 static inline unsigned char fold(char c)
 {
     return (unsigned char)(c == '-' ? '+' : c == '_' ? '/' : ascii_lower(c));
@@ -18,8 +18,8 @@ static inline size_t step_of(const char *two)
     return ((size_t)fold(two[0]) * 31 + (size_t)fold(two[1]) * 7) % TOKEN_SEARCH_STEPS;
 }
 
-// Writes those characters of base64 that a token has for certain when `before` bytes stand before
-// it in its group of three.
+// Writes the base64 characters that depend on the token alone, when `before` other bytes precede it
+// in its group of three.
 static size_t encode(struct slice token, size_t before, char *out)
 {
     static const char alphabet[] =
@@ -51,7 +51,7 @@ void token_search_init(struct token_search *s, struct slice token)
         s->len[i] = encode(token, i - 1, s->form[i]);
         s->min_len = s->len[i] < s->min_len ? s->len[i] : s->min_len;
     }
-    // Two bytes that no form has among its first may be stepped over.
+    // Two bytes that occur in no form's first min_len bytes allow the longest step.
     memset(s->step, (int)(s->min_len - 1), sizeof(s->step));
     for (size_t i = 0; i < TOKEN_SEARCH_FORMS; i++) {
         for (size_t at = 0; at + 2 <= s->min_len; at++) {
@@ -74,8 +74,7 @@ static bool is_at(const struct token_search *s, const char *at, size_t room)
     return false;
 }
 
-// Looks at the last two of as many bytes as the shortest form has, and goes on by as much as they
-// allow (Wu and Manber).
+// Wu and Manber's search: the last two bytes of a window of min_len bytes tell the next step.
 static bool is_in(const struct token_search *s, struct slice text)
 {
     for (size_t at = 0; at + s->min_len <= text.len;) {
@@ -87,7 +86,7 @@ static bool is_in(const struct token_search *s, struct slice text)
     return false;
 }
 
-// Undoes one percent-encoding. Returns the length.
+// Undoes one level of percent-encoding in place. Returns the new length.
 static size_t unescape(char *text, size_t len)
 {
     size_t to = 0;

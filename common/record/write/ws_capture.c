@@ -8,14 +8,14 @@ enum {
 };
 
 void ws_capture_init(struct ws_capture *m, struct ws_capture_budget *budget, uint8_t share,
-                     uint64_t keep_most)
+                     uint64_t keep_max)
 {
     *m = (struct ws_capture){
-        .budget = budget, .share = share, .keep_most = keep_most ? keep_most : UINT64_MAX};
+        .budget = budget, .share = share, .keep_max = keep_max ? keep_max : UINT64_MAX};
     m->last = &m->first;
 }
 
-static void hold(struct ws_capture *m, size_t len)
+static void charge(struct ws_capture *m, size_t len)
 {
     m->budget->used += len;
     m->budget->used_of[m->share] += len;
@@ -30,19 +30,19 @@ static void release(struct ws_capture *m, size_t len)
 static size_t room_of(const struct ws_capture *m)
 {
     const struct ws_capture_budget *b = m->budget;
-    const size_t part = b->most / RECORDER_SHARE_PART;
+    const size_t part = b->max / RECORDER_SHARE_PART;
     const size_t own = b->used_of[m->share];
-    size_t left = b->most - b->used;
+    size_t left = b->max - b->used;
     if (m->share == 0)
         return left;
-    const size_t shared = b->most / 4 * 3;
+    const size_t shared = b->max / 4 * 3;
     if (b->used < shared)
-        return shared - b->used; // at least: what is beyond has room of its share
+        return shared - b->used; // a lower bound is enough: the share decides beyond
     size_t may = own < part ? part - own : 0;
     return left < may ? left : may;
 }
 
-static void let_go(struct ws_capture *m, struct buf *b)
+static void release_buf(struct ws_capture *m, struct buf *b)
 {
     release(m, buf_len(b));
     buf_free(b);
@@ -64,8 +64,8 @@ void ws_capture_deinit(struct ws_capture *m)
 {
     ws_capture_clear(m);
     for (int side = 0; side < 2; side++) {
-        let_go(m, &m->side[side].payload);
-        let_go(m, &m->side[side].control);
+        release_buf(m, &m->side[side].payload);
+        release_buf(m, &m->side[side].control);
     }
 }
 
@@ -74,14 +74,14 @@ static bool is_control(const struct ws_capture_side *s)
     return s->frame.opcode >= WS_CLOSE;
 }
 
-// Keeps of a piece of payload what may be kept, unmasked.
-static void keep(struct ws_capture *m, struct ws_capture_side *s, struct slice piece)
+// Captures what the limits allow of a piece of payload, unmasked.
+static void capture(struct ws_capture *m, struct ws_capture_side *s, struct slice piece)
 {
     struct buf *b = is_control(s) ? &s->control : &s->payload;
     uint64_t *size = is_control(s) ? &s->control_size : &s->size;
-    bool gap = buf_len(b) < *size; // only what comes from the first byte on
+    bool gap = buf_len(b) < *size; // a capture has no gaps
     size_t room = room_of(m);
-    uint64_t may = m->keep_most - m->kept;
+    uint64_t may = m->keep_max - m->kept;
     size_t len = piece.len < room ? piece.len : room;
     len = gap ? 0 : len < may ? len : (size_t)may;
     *size += piece.len;
@@ -92,13 +92,13 @@ static void keep(struct ws_capture *m, struct ws_capture_side *s, struct slice p
         else
             memcpy(out, piece.p, len);
         buf_commit(b, len);
-        hold(m, len);
+        charge(m, len);
         m->kept += len;
     }
     s->phase = (unsigned)((s->phase + piece.len) & 3);
 }
 
-static void finish(struct ws_capture *m, enum record_side side, int64_t at_ns)
+static void finish_message(struct ws_capture *m, enum record_side side, int64_t at_ns)
 {
     struct ws_capture_side *s = &m->side[side];
     bool control = is_control(s);
@@ -121,19 +121,20 @@ static void finish(struct ws_capture *m, enum record_side side, int64_t at_ns)
                         .size = control ? s->control_size : s->size,
                         .bytes = slice_of(bytes, len)},
         };
-        hold(m, len); // let_go takes as much off again
+        charge(m, len); // release_buf below subtracts the same
         m->budget->messages++;
         *m->last = d;
         m->last = &d->next;
     }
-    let_go(m, b);
+    release_buf(m, b);
     if (control)
         s->control_size = 0;
     else
         s->size = 0;
 }
 
-// A frame's header is whole: what it says of its message. False: it is none.
+// Parses the header bytes so far. RSV bits are masked: their extension may have been negotiated.
+// False: not a valid frame.
 static bool begin_frame(struct ws_capture_side *s)
 {
     uint8_t bare[WS_HEADER_MAX];
@@ -158,7 +159,7 @@ static bool begin_frame(struct ws_capture_side *s)
     return true;
 }
 
-// Takes a byte of a header, or a piece of payload. Returns how much; 0 when it is broken.
+// Takes one byte of a header, or a piece of payload. Returns its length; 0: invalid.
 static size_t feed_some(struct ws_capture *m, struct ws_capture_side *s, struct slice bytes)
 {
     if (!s->in_frame) {
@@ -168,7 +169,7 @@ static size_t feed_some(struct ws_capture *m, struct ws_capture_side *s, struct 
         return begin_frame(s) ? 1 : 0;
     }
     size_t len = bytes.len < s->left ? bytes.len : (size_t)s->left;
-    keep(m, s, slice_of(bytes.p, len));
+    capture(m, s, slice_of(bytes.p, len));
     s->left -= len;
     return len;
 }
@@ -186,6 +187,6 @@ void ws_capture_feed(struct ws_capture *m, enum record_side side, int64_t at_ns,
         s->in_frame = false;
         s->head_len = 0;
         if (is_control(s) || s->frame.fin)
-            finish(m, side, at_ns);
+            finish_message(m, side, at_ns);
     }
 }
