@@ -50,8 +50,8 @@ enum {
     P = LIMITS_OF_PROXY
 };
 
-// Least and most keep what else is bounded bounded: a head must go through the tunnel
-// (MUX_HEAD_MAX), a time is at least a tick or two of the loop.
+// The ranges keep other bounds true: a head fits through the tunnel (MUX_HEAD_MAX), and a time is
+// at least a few ticks of the loop.
 static const struct row {
     const char *name;
     size_t at, size;
@@ -133,7 +133,7 @@ static void put(struct limits *l, const struct row *r, uint64_t value)
     memcpy(at, r->size == sizeof(value) ? (void *)&value : (void *)&narrow, r->size);
 }
 
-// Longer units first: "ms" is not "m".
+// Longer units come first: "ms" ends with "s".
 static const struct suffix {
     const char *text;
     enum unit unit;
@@ -172,11 +172,11 @@ static bool parse_value(const struct row *r, struct slice text, uint64_t *value)
     return false;
 }
 
-bool limits_parse_time(const char *text, uint32_t least, uint32_t *ms)
+bool limits_parse_time(const char *text, uint32_t min, uint32_t *ms)
 {
-    const struct row row = {.unit = UNIT_TIME, .least = least};
+    const struct row row = {.unit = UNIT_TIME, .least = min};
     uint64_t value = 0;
-    if (!parse_value(&row, slice_str(text), &value) || value < least || value > DAY)
+    if (!parse_value(&row, slice_str(text), &value) || value < min || value > DAY)
         return false;
     *ms = (uint32_t)value;
     return true;
@@ -190,7 +190,7 @@ static const struct row *row_of(struct slice name, enum limits_of program)
     return NULL;
 }
 
-// In the largest unit in which it is a whole number; times in seconds at most.
+// Writes a value in the largest unit that divides it; times in seconds at most.
 static const char *text_of(const struct row *r, uint64_t value, char out[static 32])
 {
     const struct {
@@ -208,7 +208,7 @@ static const char *text_of(const struct row *r, uint64_t value, char out[static 
     return out;
 }
 
-// Why a text names no limit.
+// Says why a text names no limit.
 static void explain_name(const char *text, enum limits_of program, char *why, size_t room)
 {
     const char *names[ROWS];

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-// What programs rely on when they find it in their directory. (What is damaged was put aside, and
-// is never opened; the file of names is put aside when it is not ours, and the relay goes on.)
+// Files that programs trust when they find them. Files that were put aside as damaged are never
+// opened, and a file of names that is not ours is put aside without stopping the relay.
 static const char *const kept[] = {
     "record.db",   "record.db-wal", "record.db-shm",    "record.db-journal",
     "record.lock", "owner.key",     "owner.key.before", "names.lock",
@@ -50,7 +50,7 @@ static bool check_files(const struct private_dir *d, char why[static PRIVATE_WHY
     return true;
 }
 
-// The path without links, behind which nothing moves any more.
+// Copies the path without links, which another user can no longer redirect.
 static bool take_path(const struct private_dir *d, char out[static STATE_PATH_MAX],
                       char why[static PRIVATE_WHY_MAX])
 {
