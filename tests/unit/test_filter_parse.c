@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is no filter, and how the mistake is told (docs/filters.md).
+// Invalid filters: the place and the message of each mistake (docs/filters.md).
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -33,7 +33,7 @@ static void refuse(const char *text, const char *at, const char *says)
         fail_msg("%s: [%zu, +%zu) %s", text, m.at, m.len, m.message);
     if (!strstr(m.message, says))
         fail_msg("%s: %s", text, m.message);
-    assert_true(strlen(m.message) < sizeof(m.message) - 1); // not cut
+    assert_true(strlen(m.message) < sizeof(m.message) - 1); // not truncated
 }
 
 static void a_value_without_its_end_is_refused(void **state)
@@ -249,7 +249,7 @@ static void what_has_a_bound_reaches_it_and_goes_no_further(void **state)
         free(close);
         free(open);
     }
-    bounded("(not shed)", FILTER_DEPTH_MAX * 2, "", true); // beside each other
+    bounded("(not shed)", FILTER_DEPTH_MAX * 2, "", true); // siblings are not nested
     char *value = filters_repeated("x", FILTER_TEXT_MAX - 5, "");
     char *text = filters_repeated("path~", 1, value);
     filter_free(new (text));
