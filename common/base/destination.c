@@ -38,7 +38,7 @@ static const char *take_v6(struct destination *d, struct slice text)
         memcpy(inside, text.p, text.len);
     if (!inside[0] || !address_v6(inside, 1, &addr) ||
         !inet_ntop(AF_INET6, &addr.sin6_addr, d->host, sizeof(d->host)))
-        return "what stands in brackets is not an IPv6 address";
+        return "the text in brackets is not an IPv6 address";
     return NULL;
 }
 
@@ -89,7 +89,7 @@ static const char *take_authority(struct destination *d, struct slice text, uint
     struct authority a;
     switch (authority_split(text, &a)) {
     case AUTHORITY_E_OPEN: return "the bracket is not closed";
-    case AUTHORITY_E_BEHIND: return "behind the bracket only :PORT can stand";
+    case AUTHORITY_E_BEHIND: return "only :PORT may follow the bracket";
     case AUTHORITY_E_COLONS: return take_host(d, text);
     default: break;
     }
@@ -167,7 +167,7 @@ const char *destination_parse(const char *text, enum destination_use use, struct
     const char *authority = mark ? mark + 3 : text;
     size_t len = strcspn(authority, "/?#");
     if (!mark && (strncasecmp(text, "http:/", 6) == 0 || strncasecmp(text, "https:/", 7) == 0))
-        return "behind http: there are two slashes";
+        return "http: needs two slashes behind it";
     if (authority[len] && strcmp(authority + len, "/") != 0)
         return "leave out what is behind the host and port: requests bring their own path";
     if (mark)

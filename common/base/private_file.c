@@ -30,7 +30,8 @@ const char *private_flaw(const struct stat *st, uid_t owner)
     if (st->st_mode & (S_IWGRP | S_IWOTH))
         return "others may write it: chmod 600 it";
     if (st->st_nlink > 1)
-        return "it has a second name, by which it might be changed (a hard link): put a copy there";
+        return "it has a second name (a hard link), under which it may be changed: put a copy "
+               "there";
     return NULL;
 }
 

@@ -41,8 +41,8 @@ static void a_value_without_its_end_is_refused(void **state)
     (void)state;
     refuse("(path~^/(api)", "(", "never closed");
     refuse("path~^/api)", ")", "no parenthesis is open");
-    refuse("path~\"x", "\"", "no other");
-    refuse("path~\"x\\\"", "\"", "no other");
+    refuse("path~\"x", "\"", "never closed");
+    refuse("path~\"x\\\"", "\"", "never closed");
     refuse("path~\"x\"y", "y", "white space");
 }
 
@@ -64,7 +64,7 @@ static void what_is_wrong_is_told_where_it_is(void **state)
     refuse("id=", "", "1 to 16");
     refuse("id=0123456789abcdef0", "0123456789abcdef0", "1 to 16");
     refuse("running=1", "=", "not running");
-    refuse("path", "path", "wants an operator");
+    refuse("path", "path", "needs an operator");
     refuse("status = 500", "=", "no space before");
     refuse("path~", "", "is missing");
     refuse("path==/x", "=/x", "not both");
@@ -191,7 +191,7 @@ static void a_pattern_that_is_none_says_what_regcomp_says(void **state)
     refuse("path~\\", "\\", "Trailing backslash");
     refuse("path~+", "+", "Invalid preceding");
     refuse("path~\\d+", "\\d+", "write [0-9]");
-    refuse("path~(a)\\1", "(a)\\1", "asked for again");
+    refuse("path~(a)\\1", "(a)\\1", "back-references");
     refuse("path~\\n", "\\n", "backslash");
     refuse("path~(?i)x", "(?i)x", "write ~*");
 }

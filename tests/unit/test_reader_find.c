@@ -164,7 +164,7 @@ static void the_last_and_those_before_it_are_counted_back(void **state)
     assert_int_equal(find(f, "last-1"), 2);
     assert_int_equal(find(f, "last~2"), 1);
     assert_int_equal(find(f, "last-3"), 0);
-    assert_non_null(strstr(f->why, "not so many"));
+    assert_non_null(strstr(f->why, "not that many"));
     static const char *const wrong[] = {"last-",  "last~x", "last--1", "last-99999999999999999999",
                                         "lastly", "las"};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)

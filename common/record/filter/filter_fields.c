@@ -168,9 +168,9 @@ void filter_field_suggest(struct slice word, bool has_operator, char why[static 
     const char *name = !has_operator && likely(word) ? NULL : nearest(word);
     bool is_header = name && name[strlen(name) - 1] == '.';
     if (!has_operator && colon && filter_field_find(before, &header))
-        (void)snprintf(why, FILTER_WHY_MAX, "a colon compares nothing: write = or ~ instead of it");
+        (void)snprintf(why, FILTER_WHY_MAX, "a colon is no operator: write = or ~ instead");
     else if (is_header)
-        (void)snprintf(why, FILTER_WHY_MAX, "a field of a head has a name: %sNAME", name);
+        (void)snprintf(why, FILTER_WHY_MAX, "a header field needs a name: %sNAME", name);
     else if (name)
         (void)snprintf(why, FILTER_WHY_MAX, "there is no such field; did you mean %s?", name);
     else if (!has_operator)

@@ -108,7 +108,7 @@ static bool take_quoted(struct filter_parser *p, struct slice *value)
         to[len++] = r.p[i];
     }
     if (i >= r.len) {
-        (void)parser_fail(p, p->at - 1, 1, "this quotation mark has no other");
+        (void)parser_fail(p, p->at - 1, 1, "this quotation mark is never closed");
         return false;
     }
     to[len] = 0;
@@ -118,7 +118,7 @@ static bool take_quoted(struct filter_parser *p, struct slice *value)
     char next = parser_peek(p);
     if (next == 0 || is_space(next) || next == ')')
         return true;
-    (void)parser_fail(p, p->at, 1, "behind a quotation there must be white space");
+    (void)parser_fail(p, p->at, 1, "white space must follow a quoted value");
     return false;
 }
 

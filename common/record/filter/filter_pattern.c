@@ -91,7 +91,7 @@ static void anchor(struct scan *s, const char *from)
 static const char *repeat(struct scan *s, size_t count, bool maybe_none)
 {
     if (s->repeated)
-        return "what is repeated is repeated again; *? and the like are not known here";
+        return "a repetition is repeated again; *? and the like are not supported";
     s->repeated = true;
     size_t *last = &s->level[s->depth].last;
     size_t copies = saturating_mul(*last, count);
@@ -161,9 +161,9 @@ static const char *escape(struct scan *s)
         return NULL;
     }
     if (c == 'd')
-        return "\\d is not known here: write [0-9]";
+        return "\\d is not supported: write [0-9]";
     if (c >= '0' && c <= '9')
-        return "what was found before cannot be asked for again (\\1)";
+        return "back-references like \\1 are not supported";
     if ((ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z'))
         return "a backslash makes nothing special of this letter; \\w \\W \\s \\S \\b \\B are "
                "known";
@@ -175,7 +175,7 @@ static const char *open_group(struct scan *s)
 {
     end_plain_run(s);
     if (s->at < s->end && *s->at == '?')
-        return "(? is not known here; to ignore case write ~*";
+        return "(? is not supported; to ignore case write ~*";
     if (s->depth == FILTER_DEPTH_MAX)
         return "the parentheses of a pattern may be 64 deep";
     s->depth++;

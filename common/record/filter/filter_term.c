@@ -133,7 +133,7 @@ static bool finish_pattern(struct filter_parser *p, const struct comparison *c, 
 {
     char why[FILTER_WHY_MAX];
     if (c->term->value.len == 0)
-        return wrong_value(p, c, "what is to be found is missing");
+        return wrong_value(p, c, "the pattern is missing");
     c->term->pattern = filter_pattern_new(c->term->value, without_case, &p->states, why);
     return c->term->pattern || wrong_value(p, c, why);
 }
@@ -190,8 +190,7 @@ static bool finish_alone(struct filter_parser *p, const struct filter_field *fie
     p->at = end;
     if (field->alone)
         return true;
-    (void)parser_fail(p, word_at, word.len,
-                      "%s alone says nothing; it wants an operator and a value", field->name);
+    (void)parser_fail(p, word_at, word.len, "%s needs an operator and a value", field->name);
     return false;
 }
 

@@ -222,7 +222,7 @@ static int find_last(struct record_reader *r, uint64_t before, struct record_exc
     int status = error ? -error : read_one(r, s, x);
     if (status == 0)
         (void)snprintf(why, RECORD_WHY_MAX, "%s",
-                       before > 0 ? "there are not so many exchanges here"
+                       before > 0 ? "there are not that many exchanges here"
                                   : "nothing is recorded here yet");
     return status < 0 ? fail(-status, why) : status;
 }
