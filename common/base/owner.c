@@ -56,10 +56,10 @@ bool owner_proof(const char *hash, const char *host, owner_value out)
 
 typedef char path_text[STATE_PATH_MAX + 64];
 
-static bool explain(const char *path, const char *what, char why[static OWNER_WHY_MAX])
+static bool explain(const char *path, const char *problem, char why[static OWNER_WHY_MAX])
 {
     const char *name = strrchr(path, '/');
-    (void)snprintf(why, OWNER_WHY_MAX, "%.32s: %s", name ? name + 1 : path, what);
+    (void)snprintf(why, OWNER_WHY_MAX, "%.32s: %s", name ? name + 1 : path, problem);
     return false;
 }
 
@@ -81,11 +81,11 @@ static ssize_t read_private(const char *path, char *text, size_t cap,
                             char why[static OWNER_WHY_MAX])
 {
     struct stat st;
-    const char *what = NULL;
-    int fd = private_open(path, O_RDONLY, &what);
+    const char *problem = NULL;
+    int fd = private_open(path, O_RDONLY, &problem);
     if (fd < 0) {
         int error = errno;
-        (void)explain(path, what, why);
+        (void)explain(path, problem, why);
         errno = error;
         return -1;
     }

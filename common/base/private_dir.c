@@ -28,14 +28,14 @@ struct walk {
     char *why;
 };
 
-static int refuse(struct walk *w, const char *what, const struct stat *st)
+static int refuse(struct walk *w, const char *problem, const struct stat *st)
 {
     const char *path = w->dir->path[0] ? w->dir->path : "/";
     if (st)
-        (void)snprintf(w->why, PRIVATE_WHY_MAX, "%s %s belongs to another user (uid %ld)", what,
+        (void)snprintf(w->why, PRIVATE_WHY_MAX, "%s %s belongs to another user (uid %ld)", problem,
                        path, (long)st->st_uid);
     else
-        (void)snprintf(w->why, PRIVATE_WHY_MAX, "%s %s: chmod go-w it", what, path);
+        (void)snprintf(w->why, PRIVATE_WHY_MAX, "%s %s: chmod go-w it", problem, path);
     return EPERM;
 }
 

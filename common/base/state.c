@@ -30,9 +30,9 @@ static const char *find_path(const char *data, const char *name, char out[static
     return n >= STATE_PATH_MAX - 64 ? "the path of the state directory is too long" : NULL;
 }
 
-static bool explain(const char *what, char why[static PRIVATE_WHY_MAX])
+static bool explain(const char *problem, char why[static PRIVATE_WHY_MAX])
 {
-    (void)snprintf(why, PRIVATE_WHY_MAX, "%s", what);
+    (void)snprintf(why, PRIVATE_WHY_MAX, "%s", problem);
     return false;
 }
 
@@ -62,9 +62,9 @@ bool state_dir(const char *data, const char *name, char out[static STATE_PATH_MA
                char why[static PRIVATE_WHY_MAX])
 {
     struct private_dir d;
-    const char *what = find_path(data, name, out);
-    if (what)
-        return explain(what, why);
+    const char *problem = find_path(data, name, out);
+    if (problem)
+        return explain(problem, why);
     if (private_dir(out, PRIVATE_MAKE, &d, why) || !check_files(&d, why))
         return false;
     if (access(d.path, W_OK | X_OK))
@@ -76,9 +76,9 @@ bool state_dir_existing(const char *data, const char *name, char out[static STAT
                         char why[static PRIVATE_WHY_MAX])
 {
     struct private_dir d;
-    const char *what = find_path(data, name, out);
-    if (what)
-        return explain(what, why);
+    const char *problem = find_path(data, name, out);
+    if (problem)
+        return explain(problem, why);
     int error = private_dir(out, PRIVATE_EXISTING, &d, why);
     if (error == ENOENT || error == ENOTDIR)
         return true;

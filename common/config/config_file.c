@@ -9,9 +9,9 @@
 
 #define NAME "adit.yml"
 
-static bool explain(const char *path, const char *what, char why[static CONFIG_WHY_MAX])
+static bool explain(const char *path, const char *problem, char why[static CONFIG_WHY_MAX])
 {
-    (void)snprintf(why, CONFIG_WHY_MAX, "cannot use %s: %s", path, what);
+    (void)snprintf(why, CONFIG_WHY_MAX, "cannot use %s: %s", path, problem);
     return false;
 }
 

@@ -13,10 +13,10 @@ enum {
     LATER_VERSION = -2 // of read_version
 };
 
-static void explain(char why[static RECORD_WHY_MAX], const char *what, const char *dir,
+static void explain(char why[static RECORD_WHY_MAX], const char *problem, const char *dir,
                     const char *then)
 {
-    (void)snprintf(why, RECORD_WHY_MAX, "%s %.300s%s", what, dir, then);
+    (void)snprintf(why, RECORD_WHY_MAX, "%s %.300s%s", problem, dir, then);
 }
 
 // Writes SQLite's URI of an immutable file, for which it uses neither locks nor a WAL.
