@@ -50,7 +50,7 @@ bool address_parse_host(const char *host, uint16_t port, struct sockaddr_storage
            address_v6(host, port, (struct sockaddr_in6 *)addr);
 }
 
-// Whether an address that has to be of the one kind is.
+// Brackets hold nothing but IPv6 (RFC 3986 §3.2.2).
 static bool parse_split(const struct authority *a, uint16_t port, struct sockaddr_storage *addr)
 {
     char host[HOST_MAX];

@@ -21,7 +21,7 @@ void client_address_of(const struct sockaddr_storage *peer, struct client_addres
     a->exempt = is_loopback(&a->bytes);
 }
 
-// A port, or a name that stands for one (RFC 7239 §6), with the colon before it; or nothing.
+// Whether `s` is empty or ":PORT", where PORT may be an obfuscated one like "_x" (RFC 7239 §6).
 static bool is_port(struct slice s)
 {
     if (s.len == 0)
@@ -34,7 +34,7 @@ static bool is_port(struct slice s)
                             : slice_to_u64(rest, &port) && port <= UINT16_MAX;
 }
 
-// The family of an address without port and brackets, into its bytes; 0: it is none.
+// Parses an address without port and brackets. Returns its family, 0 when it is no address.
 static int read_bytes(struct slice host, struct in6_addr *bytes)
 {
     char text[INET6_ADDRSTRLEN];

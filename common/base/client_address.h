@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The address of a client as limits count it: an IPv4 address, or an IPv6 /64, because whoever has
-// one address of a /64 usually has all of them.
+// The address of a client as limits count it: an IPv4 address, or an IPv6 /64, since the holder of
+// one address of a /64 usually holds all of them.
 #pragma once
 #include <netinet/in.h>
 #include <stdbool.h>

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <time.h>
 
-// The names are not the locale's.
+// strftime would use the locale's names.
 struct slice date_text(struct date *d, int64_t second)
 {
     static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};

@@ -13,7 +13,7 @@ enum {
     LABEL_MAX_BYTES = 63,
     HTTP_PORT = 80,
     HTTPS_PORT = 443,
-    SHOWN_MAX = 300 // bytes of a text that is refused
+    SHOWN_MAX = 300 // bytes of a refused text in a message
 };
 
 static const char not_a_port[] = "a port is a number from 1 to 65535";
@@ -38,7 +38,7 @@ static const char *take_v6(struct destination *d, struct slice text)
         memcpy(inside, text.p, text.len);
     if (!inside[0] || !address_v6(inside, 1, &addr) ||
         !inet_ntop(AF_INET6, &addr.sin6_addr, d->host, sizeof(d->host)))
-        return "what stands in brackets is not an IPv6 address";
+        return "the text in brackets is not an IPv6 address";
     return NULL;
 }
 
@@ -57,7 +57,7 @@ static bool is_name(struct slice text)
     return label > 0 && label <= LABEL_MAX_BYTES;
 }
 
-// Of digits and dots alone: a resolver would make an address of it, and perhaps another one.
+// A resolver reads digits and dots as an address in its own way: 010.1 becomes 8.0.0.1.
 static bool is_numeric(const char *host)
 {
     return host[strspn(host, "0123456789.")] == 0;
@@ -66,7 +66,7 @@ static bool is_numeric(const char *host)
 static const char *take_host(struct destination *d, struct slice text)
 {
     struct sockaddr_in addr;
-    if (text.len > 1 && text.p[text.len - 1] == '.') // the root, which every name ends with
+    if (text.len > 1 && text.p[text.len - 1] == '.') // the root label
         text.len--;
     if (text.len == 0)
         return "there is no host in it, like the one in http://localhost:5000";
@@ -83,13 +83,13 @@ static const char *take_host(struct destination *d, struct slice text)
     return NULL;
 }
 
-// "HOST[:PORT]". `port` is the one it has if it names none; 0: it has to name one.
+// HOST[:PORT]. `port` is the default; 0: a port is required.
 static const char *take_authority(struct destination *d, struct slice text, uint16_t port)
 {
     struct authority a;
     switch (authority_split(text, &a)) {
     case AUTHORITY_E_OPEN: return "the bracket is not closed";
-    case AUTHORITY_E_BEHIND: return "behind the bracket only :PORT can stand";
+    case AUTHORITY_E_BEHIND: return "only :PORT may follow the bracket";
     case AUTHORITY_E_COLONS: return take_host(d, text);
     default: break;
     }
@@ -115,7 +115,7 @@ static const char *take_scheme(struct destination *d, struct slice scheme, enum 
                   : "only http:// leads to a service";
 }
 
-// What is wrong with the text as a whole, whatever its form.
+// Mistakes that make every form invalid.
 static const char *check_text(const char *text)
 {
     if (!*text)
@@ -136,7 +136,7 @@ static bool is_port(struct slice text)
     return digits > 0 && digits == text.len;
 }
 
-// What was meant to be a port: 80a, or -1.
+// Whether a text looks like a mistyped port: 80a, or -1.
 static bool is_like_port(struct slice text)
 {
     size_t sign = text.len > 1 && text.p[0] == '-' ? 1 : 0;
@@ -167,7 +167,7 @@ const char *destination_parse(const char *text, enum destination_use use, struct
     const char *authority = mark ? mark + 3 : text;
     size_t len = strcspn(authority, "/?#");
     if (!mark && (strncasecmp(text, "http:/", 6) == 0 || strncasecmp(text, "https:/", 7) == 0))
-        return "behind http: there are two slashes";
+        return "http: needs two slashes behind it";
     if (authority[len] && strcmp(authority + len, "/") != 0)
         return "leave out what is behind the host and port: requests bring their own path";
     if (mark)
@@ -185,7 +185,8 @@ const char *destination_parse_authority(const char *text, size_t len, uint16_t p
     return take_authority(d, slice_of(text, len), port);
 }
 
-// Whether it can be repeated to people: no password, and nothing that a terminal would obey.
+// Whether a message may repeat the text: '@' may follow a password, and other bytes may control a
+// terminal.
 static bool is_presentable(const char *text)
 {
     for (const char *at = text; *at; at++)

@@ -4,7 +4,7 @@
 #include <sys/ioctl.h>
 #include "output.h"
 
-// The terminal's, or that of a page.
+// The width of the terminal, or of a page.
 static size_t width_of(FILE *out)
 {
     struct winsize size;
@@ -40,7 +40,7 @@ static void end_line(struct help *h)
     h->column = 0;
 }
 
-// One word, behind a space or on the next line.
+// Adds one word, after a space or on the next line.
 static void put_word(struct help *h, const char *word, size_t len)
 {
     const char *program = h->program;
@@ -65,7 +65,7 @@ static void put_words(struct help *h, const char *text, size_t len)
         size_t word = 0;
         while (at + word < len && text[at + word] != ' ')
             word++;
-        // "@ " of a program that is quoted: ('@ requests').
+        // "@ " behind a quotation mark or parenthesis: ('@ requests').
         if (word > 1 && h->program && text[at + word - 1] == '@' && at + word < len) {
             put_word(h, text + at, word - 1);
             put(h, h->program, strlen(h->program));
@@ -76,7 +76,7 @@ static void put_words(struct help *h, const char *text, size_t len)
     }
 }
 
-// The column behind the last gap of two spaces; 0: there is none.
+// Returns the column behind the last gap of two spaces, 0 when there is none.
 static size_t behind_gap(const char *line, size_t indent, size_t len)
 {
     for (size_t i = len; i > indent + 2; i--)
@@ -85,7 +85,7 @@ static size_t behind_gap(const char *line, size_t indent, size_t len)
     return 0;
 }
 
-// What stands before the gap, as it is.
+// Writes the term before the gap unchanged, apart from the program's name.
 static void put_head(struct help *h, const char *line, size_t len)
 {
     size_t indent = strspn(line, " ");
@@ -110,7 +110,7 @@ static void put_item(struct help *h, const char *line, size_t indent, size_t len
     while (line[head - 1] == ' ')
         head--;
     put_head(h, line, head);
-    h->hang = gap + (h->column - head); // the program's name is longer than its sign
+    h->hang = gap + (h->column - head); // the program's name may be longer than "@"
     if (h->hang + HELP_ROOM_MIN > h->width) {
         end_line(h);
         h->hang = HELP_DEEP;

@@ -50,8 +50,8 @@ enum {
     P = LIMITS_OF_PROXY
 };
 
-// Least and most keep what else is bounded bounded: a head must go through the tunnel
-// (MUX_HEAD_MAX), a time is at least a tick or two of the loop.
+// The ranges keep other bounds true: a head fits through the tunnel (MUX_HEAD_MAX), and a time is
+// at least a few ticks of the loop.
 static const struct row {
     const char *name;
     size_t at, size;
@@ -61,52 +61,52 @@ static const struct row {
     const char *text;
 } rows[] = {
     {"head-bytes", AT(head_bytes), UNIT_BYTES, 256, 64 * KIB, R | P,
-     "request line and fields of a visitor"},
+     "request line and fields of a request"},
     {"head-fields", AT(head_fields), UNIT_COUNT, 1, MESSAGE_FIELDS_MAX, R | P,
      "fields of a request"},
     {"response-head-bytes", AT(response_head_bytes), UNIT_BYTES, 256, 64 * KIB, A | P,
-     "head of a service's response"},
+     "status line and fields of a service's response"},
     {"response-head-fields", AT(response_head_fields), UNIT_COUNT, 1, MESSAGE_RESPONSE_FIELDS_MAX,
      A | P, "fields of a service's response"},
     {"body-bytes", AT(body_bytes), UNIT_BYTES, 0, UINT64_MAX, R | P, "body of a request"},
-    {"head-time", AT(head_ms), UNIT_TIME, 100, DAY, R | P, "for a whole request head"},
+    {"head-time", AT(head_ms), UNIT_TIME, 100, DAY, R | P, "to receive a whole request head"},
     {"keepalive-time", AT(keepalive_ms), UNIT_TIME, 100, DAY, R | P,
-     "of a visitor between two requests"},
+     "that a connection may idle between two requests"},
     {"body-time", AT(body_ms), UNIT_TIME, 100, DAY, R | P,
-     "for the next portion of a request body: what `rate` makes in this time"},
+     "to receive the next portion of a request body: `rate` times this time"},
     {"send-time", AT(send_ms), UNIT_TIME, 200, DAY, R | P,
      "for a visitor to take such a portion of a response"},
     {"rate", AT(rate), UNIT_BYTES, 0, UINT32_MAX, R | P,
-     "bytes a second at least, of a body and of its reader"},
+     "bytes a second at least, of a request body and of a response's reader"},
     {"visitors", AT(visitors), UNIT_COUNT, 1, 1000000, R | P, "connections at once"},
     {"visitors-per-address", AT(visitors_per_address), UNIT_COUNT, 1, 1000000, R | P,
      "the same from one IPv4 address or IPv6 /64 (loopback only when it is set)"},
     {"handshakes", AT(handshakes), UNIT_COUNT, 1, 1000000, R, "tunnels that have no name yet"},
     {"handshakes-per-address", AT(handshakes_per_address), UNIT_COUNT, 1, 1000000, R,
-     "the same from one IPv4 address or IPv6 /64 (loopback has no share)"},
-    {"hello-time", AT(hello_ms), UNIT_TIME, 100, DAY, R | A, "for a new tunnel to be greeted"},
-    {"tunnels", AT(tunnels), UNIT_COUNT, 1, 1000000, R, "tunnels that have names, and names"},
+     "the same from one IPv4 address or IPv6 /64 (loopback is exempt)"},
+    {"hello-time", AT(hello_ms), UNIT_TIME, 100, DAY, R | A,
+     "for the first message on a new tunnel"},
+    {"tunnels", AT(tunnels), UNIT_COUNT, 1, 1000000, R, "tunnels with names, and names altogether"},
     {"names-per-tunnel", AT(names_per_tunnel), UNIT_COUNT, 1, 1000000, R, "names of one tunnel"},
     {"names-per-owner", AT(names_per_owner), UNIT_COUNT, 1, 1000000, R,
-     "names of one owner key, those that are kept for it too"},
+     "names of one owner key, including those kept for absent agents"},
     {"names-per-address", AT(names_per_address), UNIT_COUNT, 1, 1000000, R,
-     "the same of one IPv4 address or IPv6 /64 (loopback has no share)"},
+     "the same of one IPv4 address or IPv6 /64 (loopback is exempt)"},
     {"streams", AT(streams), UNIT_COUNT, 1, MUX_STREAMS_MAX, R, "exchanges at once in a tunnel"},
     {"streams-per-address", AT(streams_per_address), UNIT_COUNT, 1, MUX_STREAMS_MAX, R,
-     "the same of one IPv4 address or IPv6 /64 (not of loopback)"},
+     "the same of one IPv4 address or IPv6 /64 (loopback is exempt)"},
     {"unread-bytes", AT(unread_bytes), UNIT_BYTES, 64 * KIB, 1024 * KIB *KIB, R,
-     "of a tunnel: what agents have sent and visitors have not taken"},
-    {"gone-time", AT(gone_ms), UNIT_TIME, 100, DAY, R,
-     "that a name is kept for an agent that was lost"},
+     "of a tunnel, sent by its agent and not yet taken by visitors"},
+    {"gone-time", AT(gone_ms), UNIT_TIME, 100, DAY, R, "that a name is kept for a lost agent"},
     {"connect-time", AT(connect_ms), UNIT_TIME, 100, DAY, A | P, "to connect to the service"},
     {"answer-time", AT(answer_ms), UNIT_TIME, 0, DAY, A | P,
-     "for the service to begin its response"},
+     "for the head of the service's response"},
     {"record-body", AT(record_body_bytes), UNIT_BYTES, 0, UINT64_MAX, R | A | P,
-     "of a body that are recorded"},
+     "recorded of each body"},
     {"record-size", AT(record_bytes), UNIT_BYTES, 0, UINT64_MAX, R | A | P,
-     "of the whole record: beyond it the oldest is deleted"},
+     "of the whole record; beyond it the oldest exchanges are deleted"},
     {"record-age", AT(record_age_ms), UNIT_TIME, 0, 3650 * (uint64_t)DAY, R | A | P,
-     "of an exchange until it is deleted"},
+     "after which a recorded exchange is deleted"},
 };
 
 enum {
@@ -133,7 +133,7 @@ static void put(struct limits *l, const struct row *r, uint64_t value)
     memcpy(at, r->size == sizeof(value) ? (void *)&value : (void *)&narrow, r->size);
 }
 
-// Longer units first: "ms" is not "m".
+// Longer units come first: "ms" ends with "s".
 static const struct suffix {
     const char *text;
     enum unit unit;
@@ -172,11 +172,11 @@ static bool parse_value(const struct row *r, struct slice text, uint64_t *value)
     return false;
 }
 
-bool limits_parse_time(const char *text, uint32_t least, uint32_t *ms)
+bool limits_parse_time(const char *text, uint32_t min, uint32_t *ms)
 {
-    const struct row row = {.unit = UNIT_TIME, .least = least};
+    const struct row row = {.unit = UNIT_TIME, .least = min};
     uint64_t value = 0;
-    if (!parse_value(&row, slice_str(text), &value) || value < least || value > DAY)
+    if (!parse_value(&row, slice_str(text), &value) || value < min || value > DAY)
         return false;
     *ms = (uint32_t)value;
     return true;
@@ -190,7 +190,7 @@ static const struct row *row_of(struct slice name, enum limits_of program)
     return NULL;
 }
 
-// In the largest unit in which it is a whole number; times in seconds at most.
+// Writes a value in the largest unit that divides it; times in seconds at most.
 static const char *text_of(const struct row *r, uint64_t value, char out[static 32])
 {
     const struct {
@@ -208,7 +208,7 @@ static const char *text_of(const struct row *r, uint64_t value, char out[static 
     return out;
 }
 
-// Why a text names no limit.
+// Says why a text names no limit.
 static void explain_name(const char *text, enum limits_of program, char *why, size_t room)
 {
     const char *names[ROWS];

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Why a thread: O_NONBLOCK belongs to the open file, and a terminal is shared with the shell and
-// with everything that runs beside us; to open it once more through /proc is not always allowed,
-// and a socket has no such name; and no flag at all keeps a write to a slow disk from blocking. The
-// thread costs two wake-ups where one system call was, but it gathers lines while it pauses: under
-// load it writes a few hundred times a second, however many lines and turns of the loop there are.
+// A thread writes because O_NONBLOCK is a flag of the open file, which the shell and other
+// processes share (docs/decisions.md). It gathers lines while it pauses, so that under load it
+// makes a few hundred writes a second.
 #include "line_writer.h"
 #include <errno.h>
 #include <limits.h>
@@ -26,26 +24,26 @@ enum {
 struct half {
     char *bytes; // HALF_BYTES
     size_t len;
-    uint64_t dropped; // lines that came when it was full, and so belong behind it
+    uint64_t dropped; // lines dropped after those in `bytes`
 };
 
 struct line_writer {
     int fd;
     const char *program;
     unsigned pause_ms;
-    bool colours; // of ours pass
+    bool colours; // output_colours pass
     pthread_t thread;
-    pthread_mutex_t lock; // of all that follows
+    pthread_mutex_t lock; // guards everything below
     pthread_cond_t news, over;
-    struct half filling, writing; // they change places; `writing` is the thread's alone
-    bool idle;                    // the thread waits for news
+    struct half filling, writing; // swapped by the thread, which alone uses `writing`
+    bool idle;                    // the thread waits for `news`
     bool closing, done;
-    bool broken;                             // nobody will ever read: the thread's alone
-    size_t (*prefix)(char *out, size_t cap); // of our own line; NULL: the program's name
+    bool broken;                             // EPIPE: only the thread uses it
+    size_t (*prefix)(char *out, size_t cap); // of the line about drops; NULL: the program's name
 };
 
-// At most PIPE_BUF bytes, cut behind a line: a pipe takes those whole, so that two who write to the
-// same one (2>&1) do not mix within their lines.
+// Returns the length of the next write: whole lines of at most PIPE_BUF bytes. A pipe takes those
+// atomically, so that two writers of one pipe (2>&1) do not mix within lines.
 static size_t piece(const char *bytes, size_t len)
 {
     if (len <= PIPE_BUF)
@@ -73,7 +71,7 @@ static uint64_t write_lines(struct line_writer *w, const char *bytes, size_t len
         if (n >= 0) {
             bytes += n;
             len -= (size_t)n;
-        } else if (errno == EAGAIN) { // somebody has set O_NONBLOCK on what we share
+        } else if (errno == EAGAIN) { // another process has set O_NONBLOCK on the shared file
             (void)poll(&(struct pollfd){.fd = w->fd, .events = POLLOUT}, 1, -1);
         } else if (errno == EPIPE) {
             w->broken = true;
@@ -99,12 +97,12 @@ static uint64_t write_half(struct line_writer *w)
     return lost > 0 ? lost + h->dropped : 0;
 }
 
-// With the lock: waits for what is signalled, until a time of clock_ns at most.
-static void wait_until(struct line_writer *w, pthread_cond_t *what, uint64_t end_ns)
+// Waits with the lock held until the condition is signalled, or until `end_ns` of clock_ns.
+static void wait_until(struct line_writer *w, pthread_cond_t *condition, uint64_t end_ns)
 {
     const struct timespec end = {.tv_sec = (time_t)(end_ns / 1000000000),
                                  .tv_nsec = (long)(end_ns % 1000000000)};
-    (void)pthread_cond_timedwait(what, &w->lock, &end);
+    (void)pthread_cond_timedwait(condition, &w->lock, &end);
 }
 
 static void *run(void *arg)
@@ -124,7 +122,7 @@ static void *run(void *arg)
         (void)pthread_mutex_unlock(&w->lock);
         uint64_t lost = write_half(w);
         (void)pthread_mutex_lock(&w->lock);
-        w->filling.dropped += lost; // told with the next line that can be written
+        w->filling.dropped += lost; // reported after the next successful write
         if (!w->closing && w->pause_ms > 0)
             wait_until(w, &w->news, clock_ns() + w->pause_ms * 1000000ULL);
     }
@@ -149,7 +147,7 @@ void line_writer_set_prefix(struct line_writer *w, size_t (*write)(char *out, si
     w->prefix = write;
 }
 
-// Signals are for the other threads: one of those may hold them back.
+// Blocks all signals in the new thread: the main thread handles them.
 static bool start_thread(struct line_writer *w)
 {
     sigset_t all;
@@ -171,13 +169,13 @@ struct line_writer *line_writer_new(int fd, const char *program, unsigned pause_
     w->pause_ms = pause_ms;
     w->filling.bytes = malloc(HALF_BYTES);
     w->writing.bytes = malloc(HALF_BYTES);
-    pthread_condattr_t never_set; // on Linux all of these only set memory
-    (void)pthread_condattr_init(&never_set);
-    (void)pthread_condattr_setclock(&never_set, CLOCK_MONOTONIC);
+    pthread_condattr_t monotonic; // on Linux none of these calls can fail
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     (void)pthread_mutex_init(&w->lock, NULL);
-    (void)pthread_cond_init(&w->news, &never_set);
-    (void)pthread_cond_init(&w->over, &never_set);
-    (void)pthread_condattr_destroy(&never_set);
+    (void)pthread_cond_init(&w->news, &monotonic);
+    (void)pthread_cond_init(&w->over, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
     if (w->filling.bytes && w->writing.bytes && start_thread(w))
         return w;
     release(w);
@@ -189,8 +187,8 @@ void line_writer_allow_colours(struct line_writer *w)
     w->colours = true;
 }
 
-// Makes lines safe; what is between two sequences of ours is a text of its own. Returns the new
-// length.
+// Sanitizes the text before, between and behind our own colour sequences, each part by itself.
+// Returns the new length.
 static size_t sanitize(const struct line_writer *w, char *text, size_t len)
 {
     char *out = text;
@@ -205,7 +203,7 @@ static size_t sanitize(const struct line_writer *w, char *text, size_t len)
         size_t colour =
             escape ? output_colour_len(slice_of(escape, (size_t)(end - escape)), &cut) : 0;
         if (escape && colour == 0)
-            plain++; // it becomes a '?' like everything else
+            plain++; // a foreign escape becomes '?'
         memmove(out, at, plain + colour);
         at += plain + colour;
         size_t left = printable_sanitize_lines(out, plain);
@@ -219,7 +217,7 @@ void line_writer_put(struct line_writer *w, const char *line, size_t len)
 {
     (void)pthread_mutex_lock(&w->lock);
     struct half *h = &w->filling;
-    // Behind the first line that was dropped all are, so that what is told stands where they lack.
+    // After the first dropped line all are dropped, so that the report stands in their place.
     if (h->len + len > HALF_BYTES || (h->dropped > 0 && h->len > 0)) {
         h->dropped++;
     } else {
@@ -244,7 +242,7 @@ void line_writer_free(struct line_writer *w)
     bool done = w->done;
     (void)pthread_mutex_unlock(&w->lock);
     if (!done)
-        return; // it is stuck in a write: it ends with the program, and so does what it uses
+        return; // stuck in a write: the thread, and the memory it uses, end with the process
     (void)pthread_join(w->thread, NULL);
     release(w);
 }

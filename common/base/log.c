@@ -14,7 +14,7 @@ enum {
     LINE_MAX_BYTES = 1024
 };
 
-// What stands before the text of a line.
+// The prefix of a line.
 enum log_form {
     FORM_NAME,    // "adit: "
     FORM_DATED,   // "2026-01-31T12:00:01.250Z warn aditd: "
@@ -28,10 +28,10 @@ struct logger {
     struct line_writer *writer; // NULL: lines are written at once
 };
 
-// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): the log and its level
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): one log per process
 static struct logger logger = {"adit", LOG_INFO, FORM_NAME, NULL};
 
-// With the priorities of syslog, which the journal keeps.
+// Names, and syslog priorities (RFC 5424 §6.2.1) for the journal.
 static const struct {
     const char *name;
     int priority;
@@ -71,7 +71,7 @@ void log_time_text(int64_t ns, char out[static LOG_TIME_MAX])
     (void)snprintf(out, LOG_TIME_MAX, "%.19s.%03uZ", text, (unsigned)(ns % 1000000000 / 1000000));
 }
 
-// Writes what stands before the text of a line. Returns its length.
+// Writes the prefix of a line. Returns its length.
 static size_t write_prefix(enum log_level level, char *out, size_t cap)
 {
     char at[LOG_TIME_MAX];
@@ -89,7 +89,7 @@ static size_t write_prefix(enum log_level level, char *out, size_t cap)
     return len > 0 ? (size_t)len : 0;
 }
 
-// What the writer puts before its own lines.
+// The prefix of the writer's own lines.
 static size_t write_warning_prefix(char *out, size_t cap)
 {
     return write_prefix(LOG_WARN, out, cap);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 enum {
-    TOKEN_MIN = 16 // characters of what is like a token
+    TOKEN_MIN = 16 // characters of a run that may be a token
 };
 
 static bool is_letter(char c)
@@ -12,7 +12,8 @@ static bool is_letter(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-';
 }
 
-// Where the user's name and password of a URL end, which is at the last @ before its path.
+// Returns what follows the userinfo of a URL. The last @ counts, also one in the path: a password
+// may contain a slash.
 static const char *behind_userinfo(const char *authority)
 {
     const char *at = strrchr(authority, '@');
@@ -24,7 +25,7 @@ const char *options_redact(const char *value, char out[static OPTIONS_SHOWN_MAX]
     const char *scheme = strstr(value, "://");
     const char *authority = scheme ? scheme + 3 : value;
     const char *rest = behind_userinfo(authority);
-    size_t len = strcspn(rest, value[0] == '/' ? "" : "?#"); // a path is not one of a relay
+    size_t len = strcspn(rest, value[0] == '/' ? "" : "?#"); // a file's path has no query
     int room = OPTIONS_SHOWN_MAX / 2;
     int before = (int)(authority - value);
     (void)snprintf(out, OPTIONS_SHOWN_MAX, "%.*s%s%.*s%s", before < 16 ? before : 16, value,
@@ -38,7 +39,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-// Of what tokens are made of: letters and digits, and what base64 has besides.
+// Returns the length of a run of letters, digits and base64's other characters.
 static size_t token_len(const char *text, bool *is_token)
 {
     size_t letters = 0;
@@ -59,7 +60,7 @@ void options_redact_tokens(char *text)
     while (*text) {
         bool is_token = false;
         size_t len = token_len(text, &is_token);
-        len += len == 0; // another character
+        len += len == 0; // any other character
         if (is_token)
             memcpy(to, "...", 3);
         else

@@ -9,7 +9,7 @@ static bool is_letter(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-';
 }
 
-// The one long option that begins with a letter, or NULL.
+// Returns the only long option that begins with a letter, or NULL.
 static const char *begins_with(const struct option *known, char letter)
 {
     const char *only = NULL;
@@ -23,7 +23,7 @@ static const char *begins_with(const struct option *known, char letter)
     return only;
 }
 
-// The option that may have been meant, or NULL.
+// Returns the option that a mistyped name most likely means, or NULL.
 static const char *meant(const struct option *known, const char *name)
 {
     size_t count = 0;
@@ -55,7 +55,7 @@ static const struct option *find(const struct options_walk *w, const char *name,
     return o->name ? o : NULL;
 }
 
-// An option with the value that is joined to it, or NULL.
+// Takes an option; `value` is the value joined to it, or NULL.
 static int take(struct options_walk *w, const struct option *o, char *value)
 {
     if (o->has_arg == no_argument && value)
@@ -69,7 +69,7 @@ static int take(struct options_walk *w, const struct option *o, char *value)
     return o->val;
 }
 
-// One that is whole, with "=VALUE" behind it or not.
+// Takes NAME or NAME=VALUE.
 static int take_long(struct options_walk *w, char *word)
 {
     size_t len = strcspn(word, "=");
@@ -83,7 +83,8 @@ static void note_letter(struct options_walk *w, char letter)
     (void)snprintf(w->name, sizeof(w->name), "-%.*s", is_letter(letter) ? 1 : 0, &letter);
 }
 
-// The first of the letters that is no option; NULL: all are, up to one that takes the rest.
+// Returns the first letter that is no option; NULL when all are, up to one that takes the rest as
+// its value.
 static const char *unknown_letter(const struct options_walk *w, const char *letters)
 {
     for (; *letters; letters++) {
@@ -113,8 +114,8 @@ static bool is_number(const char *text)
     return *text && text[strspn(text, "0123456789")] == 0;
 }
 
-// A word behind one dash. Nothing of it is taken when not all of it is known, for it may be
-// something else altogether.
+// Takes a word behind one dash. One unknown letter refuses the whole word, which may be something
+// else altogether.
 static int take_letters(struct options_walk *w, char *word)
 {
     size_t len = strcspn(word, "=");
@@ -125,7 +126,7 @@ static int take_letters(struct options_walk *w, char *word)
         (void)snprintf(w->name, sizeof(w->name), "-%.8s", word);
         return OPTIONS_UNKNOWN;
     }
-    if (len > 1 && find(w, word, len)) { // a dash is missing
+    if (len > 1 && find(w, word, len)) { // a long option with one dash
         note_name(w, "-", word);
         return OPTIONS_UNKNOWN;
     }
@@ -137,7 +138,8 @@ static int take_letters(struct options_walk *w, char *word)
     return take_letter(w);
 }
 
-// What is behind the walk is in no order any more: the words are moved to where getopt leaves them.
+// Moves the words that are no options to the end of argv, where getopt leaves them. The rest of
+// argv is in no order.
 static int end_walk(struct options_walk *w)
 {
     for (; w->at < w->argc; w->at++)
@@ -153,7 +155,7 @@ int options_next(struct options_walk *w)
         return take_letter(w);
     for (; w->at < w->argc; w->at++) {
         char *word = w->argv[w->at];
-        // -5 is a number below zero, but where -n counts it is likely what head(1) takes.
+        // -5 is a negative number; for a command with -n it is likely head(1)'s -5.
         if (word[0] != '-' || !word[1] || (is_number(word + 1) && !find(w, "n", 1))) {
             w->argv[++w->words] = word;
             continue;

@@ -17,9 +17,9 @@ void options_wrong(struct options *o, const char *text, const char *value)
     (void)snprintf(message, sizeof(message), "%s%s", text, options_redact(value, shown));
     options_redact_tokens(message);
     size_t len = strlen(message);
-    if (len > 2 && strcmp(message + len - 2, ": ") == 0) // there is nothing to show
+    if (len > 2 && strcmp(message + len - 2, ": ") == 0) // the value was left out altogether
         message[len - 2] = 0;
-    printable_sanitize_line(message, strlen(message)); // it repeats what was typed
+    printable_sanitize_line(message, strlen(message)); // it repeats typed text
     (void)fprintf(stderr, "%s: %s\nTry: %s --help\n", o->program, message, o->program);
     o->exit_status = EXIT_USAGE;
 }
@@ -29,7 +29,7 @@ int options_printed(const char *program, int status)
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout))
         return status;
-    if (errno != EPIPE) // its reader wanted no more
+    if (errno != EPIPE) // a reader that left early is no failure to tell
         output_line(stderr, "%s: cannot write to the standard output%s%s", program,
                     errno ? ": " : "", errno ? strerror(errno) : "");
     return EXIT_FAILURE;
@@ -80,6 +80,6 @@ int options_parse(struct options *o, int argc, char **argv)
         default: o->take(o, option, w.value); break;
         }
     }
-    o->given = NULL; // it was ours
+    o->given = NULL; // points into `w`
     return options_first_word(&w);
 }

@@ -20,13 +20,13 @@ struct stream {
     int fd;
     bool exact;
     struct output_text text;
-    char chunk[CHUNK_BYTES]; // shown, not written yet
+    char chunk[CHUNK_BYTES]; // escaped, not written yet
     size_t len;
-    int error;  // of the write that goes on
-    int failed; // of the first write that failed
+    int error;  // errno of the current write
+    int failed; // errno of the first failed write
 };
 
-// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): as stdout and stderr are
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): like stdout and stderr
 static struct stream out = {.fd = STDOUT_FILENO}, err = {.fd = STDERR_FILENO};
 
 size_t output_colour_len(struct slice s, bool *cut)
@@ -43,7 +43,7 @@ size_t output_colour_len(struct slice s, bool *cut)
     return 0;
 }
 
-// Takes what s begins with. False: it has to wait for its rest.
+// Takes the next character or sequence off `s`. False: it is incomplete, and not `last`.
 static bool take(struct output_text *t, struct slice *s, bool last, output_sink *sink, void *ctx)
 {
     bool cut = utf8_is_truncated(*s) || (s->p[0] == '\r' && s->len == 1);
@@ -157,7 +157,7 @@ static FILE *replace(struct stream *s, int mode)
     return file;
 }
 
-// What was cut short at the very end is shown, too.
+// Writes an incomplete character at the very end, escaped.
 static void end(void)
 {
     (void)fflush(stdout);
@@ -212,8 +212,7 @@ void output_line(FILE *stream, const char *format, ...)
         len += part;
     }
     text[len++] = '\n';
-    // In one call, which an unbuffered stream does not make of it: the log's thread writes there,
-    // too.
+    // One write: an unbuffered stream would make several, and the log's thread could write between.
     if (stream == stderr)
         (void)on_write(&err, text, len);
     else

@@ -11,17 +11,17 @@
 #include "secret.h"
 #include "state.h"
 
-// A file of this version begins so. One of the version before has the digits alone: that key is
-// known to every relay that it was sent to, and programs of that version would send another one.
+// The first line of a key file. Files of the earlier version hold the digits alone: that key was
+// sent to relays unchanged, so it is put aside and only proven, never derived from.
 #define FIRST_LINE "adit owner key 2\n"
 #define KEY_FILE   "owner.key"
 
 enum {
     MESSAGE_MAX = DESTINATION_HOST_MAX + 32,
-    READ_TRIES = 4 // while others do the same
+    READ_TRIES = 4 // while other programs make or move the file
 };
 
-// The host that a value is for.
+// Normalises the host that a value is derived for.
 static void write_host(const char *host, char out[static DESTINATION_HOST_MAX])
 {
     size_t len = strnlen(host, DESTINATION_HOST_MAX - 1);
@@ -34,7 +34,7 @@ static void write_host(const char *host, char out[static DESTINATION_HOST_MAX])
         (void)snprintf(out, DESTINATION_HOST_MAX, "localhost");
 }
 
-// What stands before the host keeps one kind of value from being taken for another.
+// The purpose before the host keeps one kind of value from being used as another.
 static bool hmac(const char *key, const char *purpose, const char *host, owner_value out)
 {
     char name[DESTINATION_HOST_MAX];
@@ -56,10 +56,10 @@ bool owner_proof(const char *hash, const char *host, owner_value out)
 
 typedef char path_text[STATE_PATH_MAX + 64];
 
-static bool explain(const char *path, const char *what, char why[static OWNER_WHY_MAX])
+static bool explain(const char *path, const char *problem, char why[static OWNER_WHY_MAX])
 {
     const char *name = strrchr(path, '/');
-    (void)snprintf(why, OWNER_WHY_MAX, "%.32s: %s", name ? name + 1 : path, what);
+    (void)snprintf(why, OWNER_WHY_MAX, "%.32s: %s", name ? name + 1 : path, problem);
     return false;
 }
 
@@ -68,8 +68,7 @@ static bool is_key(const char *text, size_t len)
     return len == OWNER_DIGITS && strspn(text, "0123456789abcdef") >= OWNER_DIGITS;
 }
 
-// The same of the version before, which let pass what stood behind the digits: a line's end, as
-// editors write it.
+// The earlier version accepted a line end behind the digits, as editors write it.
 static bool is_previous_key(const char *text, size_t len)
 {
     size_t digits = strcspn(text, "\r\n");
@@ -77,16 +76,16 @@ static bool is_previous_key(const char *text, size_t len)
                                     strcmp(text + digits, "\r\n") == 0);
 }
 
-// Reads a file of ours that nobody else may even read. Returns its length, or -1 after `why`.
+// Reads a file of ours that others may not even read. Returns its length, or -1 with `why` set.
 static ssize_t read_private(const char *path, char *text, size_t cap,
                             char why[static OWNER_WHY_MAX])
 {
     struct stat st;
-    const char *what = NULL;
-    int fd = private_open(path, O_RDONLY, &what);
+    const char *problem = NULL;
+    int fd = private_open(path, O_RDONLY, &problem);
     if (fd < 0) {
         int error = errno;
-        (void)explain(path, what, why);
+        (void)explain(path, problem, why);
         errno = error;
         return -1;
     }
@@ -103,10 +102,10 @@ static ssize_t read_private(const char *path, char *text, size_t cap,
     return n;
 }
 
-// The key of before, if there is one.
+// Reads the key of the earlier version, if there is one.
 static bool read_previous(const char *path, owner_value out, char why[static OWNER_WHY_MAX])
 {
-    char text[OWNER_DIGITS + 4]; // with a line's end, and one byte too many
+    char text[OWNER_DIGITS + 4]; // with a line end, and one byte too many
     ssize_t len = read_private(path, text, sizeof(text), why);
     bool is_there = len >= 0;
     out[0] = 0;
@@ -143,10 +142,10 @@ static bool put_aside(const char *path, const char *aside, char why[static OWNER
     return !error || error == ENOENT || explain(path, strerror(error), why);
 }
 
-// What a key file holds, when it could be read.
+// The content of a key file.
 enum content {
     CONTENT_KEY,
-    CONTENT_PREVIOUS, // a key of the version before
+    CONTENT_PREVIOUS, // a key of the earlier version
     CONTENT_DAMAGED
 };
 
@@ -163,9 +162,10 @@ static enum content take_key(const char *text, size_t len, owner_value key)
     return CONTENT_KEY;
 }
 
-// One look at the file. True: there is a key, or the next look will find one; `key` is empty then.
-static bool look(const char *path, const char *aside, owner_value key,
-                 char why[static OWNER_WHY_MAX])
+// Reads the file once, and makes it or puts it aside as needed. True with an empty `key`: the next
+// try finds one.
+static bool try_read(const char *path, const char *aside, owner_value key,
+                     char why[static OWNER_WHY_MAX])
 {
     char text[sizeof(FIRST_LINE) + OWNER_DIGITS + 3];
     ssize_t len = read_private(path, text, sizeof(text), why);
@@ -191,7 +191,7 @@ bool owner_keys_read(const char *dir, struct owner_keys *keys, char why[static O
     (void)snprintf(path, sizeof(path), "%s/" KEY_FILE, dir);
     (void)snprintf(aside, sizeof(aside), "%s/" KEY_FILE ".before", dir);
     for (int i = 0; ok && !keys->key[0] && i < READ_TRIES; i++)
-        ok = look(path, aside, keys->key, why);
+        ok = try_read(path, aside, keys->key, why);
     if (ok && !keys->key[0])
         return explain(path, "another program keeps changing it", why);
     return ok && read_previous(aside, keys->previous, why);

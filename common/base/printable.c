@@ -3,7 +3,7 @@
 #include "printable_table.h"
 #include "utf8.h"
 
-// As scripts/printable-table numbers them.
+// The numbers are those that scripts/printable-table writes.
 enum printable_kind {
     KIND_HIDDEN,
     KIND_MARK,
@@ -30,7 +30,8 @@ static bool is_ascii(char c)
     return c >= ' ' && c <= '~';
 }
 
-// Eight at a time: a byte of them is above '~', or below ' ', or it stands behind such a one.
+// Tests eight bytes at once. False when one is above '~' or below ' '; also, because of carries,
+// for some blocks where a byte next to such a one is not: the caller then tests byte by byte.
 static bool are_ascii(const char p[static 8])
 {
     const uint64_t each = 0x0101010101010101;
@@ -49,8 +50,8 @@ size_t printable_ascii_len(struct slice s)
     return n;
 }
 
-// Whether the character is shown, and the columns that it takes then. Marks that stand on nothing,
-// or on too many others, would change what is not theirs.
+// Whether a character is shown, and its columns. A mark without a base, or with too many others,
+// would change text that is not part of the same source.
 static bool is_shown(struct printable *p, uint32_t c, size_t *columns)
 {
     switch (kind_of(c)) {
@@ -91,7 +92,7 @@ struct shown printable_next(struct printable *p, struct slice *s)
     *s = slice_of(s->p + bytes.len, s->len - bytes.len);
     if (len > 0 && is_shown(p, utf8_code(bytes, len), &columns))
         return (struct shown){bytes, columns, true};
-    p->has_base = false; // no mark of theirs stands on a letter of ours
+    p->has_base = false; // no foreign mark may stand on our escape
     struct slice escape = written_out(p, bytes);
     return (struct shown){escape, escape.len, false};
 }

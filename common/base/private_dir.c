@@ -11,31 +11,31 @@
 #include "private_file.h"
 
 enum {
-    UNMAPPED = 65534, // whom the kernel shows instead
-    LINE_BYTES = 128, // of its table
+    UNMAPPED = 65534, // the uid that the kernel shows for unmapped ones
+    LINE_BYTES = 128, // of /proc/self/uid_map
     NAME_BYTES = 256,
     NAMES_BYTES = 4096 // of a user's or group's entry
 };
 
-// The walk from the root to a directory, link by link.
+// The walk from the root to a directory, one component at a time.
 struct walk {
-    struct private_dir *dir; // where it is: `path` is "" at the root
+    struct private_dir *dir; // `path`: the current directory, "" at the root
     enum private_use use;
-    int fd;                          // the same, O_PATH
-    char left[2 * PRIVATE_PATH_MAX]; // the way that is left
-    size_t taken;                    // of that
-    unsigned links;                  // that were followed
+    int fd;                          // the current directory, O_PATH
+    char left[2 * PRIVATE_PATH_MAX]; // the rest of the path
+    size_t taken;                    // bytes of `left` already walked
+    unsigned links;                  // followed so far
     char *why;
 };
 
-static int refuse(struct walk *w, const char *what, const struct stat *st)
+static int refuse(struct walk *w, const char *problem, const struct stat *st)
 {
     const char *path = w->dir->path[0] ? w->dir->path : "/";
     if (st)
-        (void)snprintf(w->why, PRIVATE_WHY_MAX, "%s %s belongs to another user (uid %ld)", what,
+        (void)snprintf(w->why, PRIVATE_WHY_MAX, "%s %s belongs to another user (uid %ld)", problem,
                        path, (long)st->st_uid);
     else
-        (void)snprintf(w->why, PRIVATE_WHY_MAX, "%s %s: chmod go-w it", what, path);
+        (void)snprintf(w->why, PRIVATE_WHY_MAX, "%s %s: chmod go-w it", problem, path);
     return EPERM;
 }
 
@@ -45,8 +45,7 @@ static int fail(struct walk *w, int error)
     return error;
 }
 
-// In a user namespace without root all that is not mapped, root's directories among it, looks like
-// this user's.
+// In a user namespace without root, unmapped owners such as root appear as the user 65534.
 static bool is_unmapped(uid_t uid)
 {
     FILE *map = uid == UNMAPPED ? fopen("/proc/self/uid_map", "re") : NULL;
@@ -55,7 +54,7 @@ static bool is_unmapped(uid_t uid)
     while (map && !mapped && fgets(line, sizeof(line), map)) {
         char *at = line;
         unsigned long inside = strtoul(at, &at, 10);
-        (void)strtoul(at, &at, 10); // outside
+        (void)strtoul(at, &at, 10); // the uid outside
         mapped = uid >= inside && uid - inside < strtoul(at, &at, 10);
     }
     if (map)
@@ -63,7 +62,8 @@ static bool is_unmapped(uid_t uid)
     return !mapped;
 }
 
-// Where every user has a group of the same name, which nobody else is in, a home may be open to it.
+// Whether a group is the owner's private one: it has the user's name and no other member. Homes may
+// be writable for it (Debian's user private groups).
 static bool is_own_group(int fd, const struct stat *st, uid_t owner)
 {
     char names[2][NAMES_BYTES];
@@ -74,7 +74,7 @@ static bool is_own_group(int fd, const struct stat *st, uid_t owner)
     char path[64];
     (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     if (getxattr(path, "system.posix_acl_access", NULL, 0) > 0)
-        return false; // the mode's group stands for others
+        return false; // with an ACL the mode's group bits are a mask for others
     if (getpwuid_r(owner, &user, names[0], NAMES_BYTES, &u) || !u || user.pw_gid != st->st_gid ||
         getgrgid_r(st->st_gid, &group, names[1], NAMES_BYTES, &g) || !g)
         return false;
@@ -84,7 +84,7 @@ static bool is_own_group(int fd, const struct stat *st, uid_t owner)
     return strcmp(group.gr_name, user.pw_name) == 0;
 }
 
-// A directory on the way: who may write it may replace what it has, unless it is sticky.
+// Checks a directory on the path: its writers can replace its entries, unless it is sticky.
 static int check_step(struct walk *w, const struct stat *st)
 {
     if (st->st_uid != 0 && st->st_uid != w->dir->owner && !is_unmapped(st->st_uid))
@@ -97,7 +97,7 @@ static int check_step(struct walk *w, const struct stat *st)
     return 0;
 }
 
-// Takes the next name of the way that is left. False: there is none.
+// Takes the next component of the path. False: none is left.
 static bool take_name(struct walk *w, char name[static NAME_BYTES])
 {
     const char *at = w->left + w->taken;
@@ -107,7 +107,7 @@ static bool take_name(struct walk *w, char name[static NAME_BYTES])
         return false;
     (void)snprintf(name, NAME_BYTES, "%.*s", (int)len, at);
     if (len >= NAME_BYTES)
-        name[0] = '/'; // no file has it
+        name[0] = '/'; // too long: a name that no file can have
     w->taken = (size_t)(at + len - w->left);
     return true;
 }
@@ -136,7 +136,7 @@ static int go_up(struct walk *w)
     return go_to(w, openat(w->fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC));
 }
 
-// A link: its owner chooses where it leads.
+// Follows a symbolic link, whose owner decides where it leads.
 static int follow(struct walk *w, int link, const struct stat *st)
 {
     char target[PRIVATE_PATH_MAX];
@@ -156,7 +156,7 @@ static int follow(struct walk *w, int link, const struct stat *st)
     return target[0] == '/' ? go_to_root(w) : 0;
 }
 
-// What has this name, as it is. Makes a directory where there is nothing, if it shall.
+// Opens an entry without following a link. With PRIVATE_MAKE a missing directory is made.
 static int open_name(struct walk *w, const char *name)
 {
     const int how = O_PATH | O_NOFOLLOW | O_CLOEXEC;
@@ -210,7 +210,8 @@ static int begin(struct walk *w, const char *path)
     return go_to_root(w);
 }
 
-// The directory itself: not even sticky, since others could put files there that are missing.
+// Checks the directory itself. Sticky is not enough here: others could create the files that are
+// missing.
 static int check_end(struct walk *w)
 {
     struct stat st;

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 enum {
-    OPEN_TRIES = 10,                // while others of ours make and move the same file
-    SECRET_BYTES = sizeof(uint64_t) // of a name that nobody knows
+    OPEN_TRIES = 10,                // while other processes of ours make and move the same file
+    SECRET_BYTES = sizeof(uint64_t) // of an unguessable name
 };
 
 #define BESIDE_END ".new"
@@ -30,7 +30,8 @@ const char *private_flaw(const struct stat *st, uid_t owner)
     if (st->st_mode & (S_IWGRP | S_IWOTH))
         return "others may write it: chmod 600 it";
     if (st->st_nlink > 1)
-        return "it has a second name, by which it might be changed (a hard link): put a copy there";
+        return "it has a second name (a hard link), under which it may be changed: put a copy "
+               "there";
     return NULL;
 }
 
@@ -72,7 +73,7 @@ int private_open(const char *path, int flags, const char **why)
 {
     struct stat st;
     *why = NULL;
-    // Opening a device may do something already, and a pipe may not be opened at all.
+    // Opening a device may have effects, and opening a pipe may block.
     if (!lstat(path, &st) && !S_ISREG(st.st_mode))
         *why = private_flaw(&st, geteuid());
     int fd = *why ? -1 : open_or_make(path, flags);
@@ -109,7 +110,7 @@ int private_write_at(int fd, const void *bytes, size_t len, off_t at)
     return 0;
 }
 
-// Without RENAME_NOREPLACE, which some file systems do not have, a second name comes first.
+// Renames without replacing. Where a file system lacks RENAME_NOREPLACE, link() comes first.
 static int move_new(const char *from, const char *to)
 {
     if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
@@ -120,7 +121,7 @@ static int move_new(const char *from, const char *to)
         return unlink(from) ? errno : 0;
     if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS)
         return errno;
-    // It has no links either: then the last of two that do this at once wins.
+    // A file system without links either: of two concurrent renames the last one wins.
     if (access(to, F_OK) == 0)
         return EEXIST;
     return rename(from, to) ? errno : 0;
@@ -143,7 +144,7 @@ int private_write(const char *path, const void *bytes, size_t len, enum private_
     uint64_t secret = 0;
     path_text beside;
     struct stat st;
-    // Of the kernel: the library would leave memory behind for each thread that asks it.
+    // getrandom, because OpenSSL keeps memory for each thread that asks it.
     if (getrandom(&secret, sizeof(secret), 0) != sizeof(secret))
         return EIO;
     int n = snprintf(beside, sizeof(beside), "%s.%016" PRIx64 BESIDE_END, path, secret);
@@ -168,7 +169,7 @@ int private_write(const char *path, const void *bytes, size_t len, enum private_
     return error;
 }
 
-// NAME, a dot, the digits of a secret, and the end.
+// Whether an entry is a temporary file: NAME, a dot, the digits of a secret, BESIDE_END.
 static bool is_beside(const char *entry, const char *name)
 {
     size_t len = strlen(name);

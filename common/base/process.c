@@ -12,7 +12,7 @@ bool process_fill_streams(void)
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
         if (fcntl(fd, F_GETFD) != -1 || errno != EBADF)
             continue;
-        // open() takes the lowest number that is free, which is this one.
+        // open() returns the lowest free number, which is this one.
         if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) // NOLINT: no CLOEXEC
             return false;
     }
@@ -24,7 +24,7 @@ bool process_has_files(const char *program, unsigned min)
     struct rlimit files;
     int ends[2];
     if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= min) {
-        // The system may have none left; where libuv meets that first it ends the program.
+        // libuv aborts when the whole system has no descriptor left: find out before.
         if (pipe2(ends, O_CLOEXEC)) {
             (void)fprintf(stderr, "%s: cannot open what it needs: %s\n", program, strerror(errno));
             return false;

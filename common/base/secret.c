@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include "log.h"
 
-// What follows "the token file PATH".
+// The phrase behind "the token file PATH".
 static const char *phrase(int error)
 {
     switch (error) {
@@ -22,8 +22,8 @@ static const char *phrase(int error)
     }
 }
 
-// The first line of a file, without its end, as far as it fits. Read byte by byte, so that what is
-// typed or piped in is not waited for beyond the line. Returns its length.
+// Reads the first line of a file, without its end, as far as it fits. Reading byte by byte does not
+// wait beyond the line when the token is typed or piped in. Returns the length.
 static size_t read_line(FILE *file, char *line, size_t cap)
 {
     size_t len = 0;
@@ -34,13 +34,13 @@ static size_t read_line(FILE *file, char *line, size_t cap)
 
 const char *secret_read_file(const char *path, char out[static SECRET_MAX])
 {
-    char line[SECRET_MAX + 1]; // the longest token and its CR, or one byte too many
+    char line[SECRET_MAX + 1]; // the longest token and a CR, or one byte too many
     FILE *file = fopen(path, "re");
     struct stat st;
     if (!file)
         return phrase(errno);
-    (void)setvbuf(file, NULL, _IONBF, 0); // a buffer would keep the token
-    // A pipe or a terminal is whose it is.
+    (void)setvbuf(file, NULL, _IONBF, 0); // a buffer would keep a copy of the token
+    // Owner and mode of a pipe or a terminal mean nothing here.
     bool is_file = !fstat(fileno(file), &st) && S_ISREG(st.st_mode);
     size_t len = read_line(file, line, sizeof(line));
     const char *why = ferror(file) ? phrase(errno) : NULL;

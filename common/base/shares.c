@@ -34,8 +34,8 @@ size_t shares_count(const struct shares *t, struct slice key)
     return s ? s->count : 0;
 }
 
-// Twice the buckets when there are as many keys. Without memory the chains grow longer instead; it
-// is false only where there are no buckets at all.
+// Doubles the buckets when there are as many keys. Without memory the chains grow longer instead.
+// False: out of memory without any bucket.
 static bool make_room(struct shares *t)
 {
     size_t want = t->bucket_count ? 2 * t->bucket_count : BUCKETS_LEAST;

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-// What programs rely on when they find it in their directory. (What is damaged was put aside, and
-// is never opened; the file of names is put aside when it is not ours, and the relay goes on.)
+// Files that programs trust when they find them. Files that were put aside as damaged are never
+// opened, and a file of names that is not ours is put aside without stopping the relay.
 static const char *const kept[] = {
     "record.db",   "record.db-wal", "record.db-shm",    "record.db-journal",
     "record.lock", "owner.key",     "owner.key.before", "names.lock",
@@ -30,9 +30,9 @@ static const char *find_path(const char *data, const char *name, char out[static
     return n >= STATE_PATH_MAX - 64 ? "the path of the state directory is too long" : NULL;
 }
 
-static bool explain(const char *what, char why[static PRIVATE_WHY_MAX])
+static bool explain(const char *problem, char why[static PRIVATE_WHY_MAX])
 {
-    (void)snprintf(why, PRIVATE_WHY_MAX, "%s", what);
+    (void)snprintf(why, PRIVATE_WHY_MAX, "%s", problem);
     return false;
 }
 
@@ -50,7 +50,7 @@ static bool check_files(const struct private_dir *d, char why[static PRIVATE_WHY
     return true;
 }
 
-// The path without links, behind which nothing moves any more.
+// Copies the path without links, which another user can no longer redirect.
 static bool take_path(const struct private_dir *d, char out[static STATE_PATH_MAX],
                       char why[static PRIVATE_WHY_MAX])
 {
@@ -62,9 +62,9 @@ bool state_dir(const char *data, const char *name, char out[static STATE_PATH_MA
                char why[static PRIVATE_WHY_MAX])
 {
     struct private_dir d;
-    const char *what = find_path(data, name, out);
-    if (what)
-        return explain(what, why);
+    const char *problem = find_path(data, name, out);
+    if (problem)
+        return explain(problem, why);
     if (private_dir(out, PRIVATE_MAKE, &d, why) || !check_files(&d, why))
         return false;
     if (access(d.path, W_OK | X_OK))
@@ -76,9 +76,9 @@ bool state_dir_existing(const char *data, const char *name, char out[static STAT
                         char why[static PRIVATE_WHY_MAX])
 {
     struct private_dir d;
-    const char *what = find_path(data, name, out);
-    if (what)
-        return explain(what, why);
+    const char *problem = find_path(data, name, out);
+    if (problem)
+        return explain(problem, why);
     int error = private_dir(out, PRIVATE_EXISTING, &d, why);
     if (error == ENOENT || error == ENOTDIR)
         return true;

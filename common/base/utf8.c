@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "utf8.h"
 
-// RFC 3629 §4: what the second byte may be depends on the first, the others are 80..bf.
+// RFC 3629 §4: the range of the second byte depends on the first; further bytes are 80..bf.
 static const struct {
     uint8_t first, last; // of the first byte
     uint8_t len, low, high;
@@ -11,8 +11,9 @@ static const struct {
     {0xf0, 0xf0, 4, 0x90, 0xbf}, {0xf1, 0xf3, 4, 0x80, 0xbf}, {0xf4, 0xf4, 4, 0x80, 0x8f},
 };
 
-// Bytes of it that are there, and in `*wanted` how many it would have. 0: it is wrong.
-static size_t look(struct slice s, size_t *wanted)
+// Returns how many bytes of the first character are there, and in `*wanted` its full length; 0 when
+// it is invalid.
+static size_t scan_char(struct slice s, size_t *wanted)
 {
     size_t i = 0;
     size_t count = sizeof(sequences) / sizeof(sequences[0]);
@@ -34,14 +35,14 @@ static size_t look(struct slice s, size_t *wanted)
 size_t utf8_len(struct slice s)
 {
     size_t wanted = 0;
-    size_t len = s.len > 0 ? look(s, &wanted) : 0;
+    size_t len = s.len > 0 ? scan_char(s, &wanted) : 0;
     return len == wanted ? len : 0;
 }
 
 bool utf8_is_truncated(struct slice s)
 {
     size_t wanted = 0;
-    size_t len = s.len > 0 ? look(s, &wanted) : 0;
+    size_t len = s.len > 0 ? scan_char(s, &wanted) : 0;
     return len > 0 && len < wanted;
 }
 
@@ -54,7 +55,7 @@ uint32_t utf8_code(struct slice s, size_t len)
     return c;
 }
 
-// Bytes of ASCII at its beginning, by eights: most of what is looked at is nothing else.
+// Returns the number of leading ASCII bytes, eight at a time, since most text is ASCII.
 static size_t ascii_len(struct slice s)
 {
     uint64_t eight = 0;
@@ -88,7 +89,7 @@ bool utf8_is_readable(struct slice s)
         return false;
     while (s.len > 0) {
         size_t len = ascii_len(s);
-        len = len > 0 ? len : look(s, &wanted);
+        len = len > 0 ? len : scan_char(s, &wanted);
         if (len == 0)
             return false;
         s = slice_of(s.p + len, s.len - len);
@@ -103,5 +104,5 @@ size_t utf8_prefix_len(struct slice s, size_t max)
     size_t fits = max;
     while (fits > 0 && max - fits < 4 && ((uint8_t)s.p[fits] & 0xc0) == 0x80)
         fits--;
-    return max - fits < 4 ? fits : max; // what goes on for longer is no character
+    return max - fits < 4 ? fits : max; // no character has more continuation bytes
 }

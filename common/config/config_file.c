@@ -9,9 +9,9 @@
 
 #define NAME "adit.yml"
 
-static bool explain(const char *path, const char *what, char why[static CONFIG_WHY_MAX])
+static bool explain(const char *path, const char *problem, char why[static CONFIG_WHY_MAX])
 {
-    (void)snprintf(why, CONFIG_WHY_MAX, "cannot use %s: %s", path, what);
+    (void)snprintf(why, CONFIG_WHY_MAX, "cannot use %s: %s", path, problem);
     return false;
 }
 
@@ -37,7 +37,7 @@ bool config_file_path(char path[static PRIVATE_PATH_MAX])
     return n > 0 && n < PRIVATE_PATH_MAX;
 }
 
-// All of an open file, up to a byte more than it may have. Returns 0 or an errno.
+// Reads an open file, at most one byte more than allowed. Returns 0 or an errno.
 static int fill(int fd, struct buf *text)
 {
     for (;;) {
@@ -62,10 +62,10 @@ bool config_file_read(struct config_file *f, char why[static CONFIG_WHY_MAX])
     const char *flaw = NULL;
     *f = (struct config_file){0};
     if (!config_file_path(f->path) || !find_directory(dir))
-        return true; // nobody can have written one
+        return true; // without a path there is no file
     int error = private_dir(dir, PRIVATE_EXISTING, &d, not_ours);
     if (error && access(f->path, F_OK))
-        return true; // there is none, or a sandbox hides it
+        return true; // missing, or hidden by a sandbox
     if (error)
         return explain(dir, not_ours, why);
     (void)snprintf(f->path, sizeof(f->path), "%s/" NAME, d.path);

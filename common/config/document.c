@@ -9,7 +9,7 @@
 struct reader {
     yaml_parser_t parser;
     struct slice text;
-    size_t chars, bytes; // the last place that was looked for: libyaml counts in characters
+    size_t chars, bytes; // the last converted place: libyaml counts characters, we need bytes
     struct config_document *d;
     struct config_mistake *mistake;
 };
@@ -26,7 +26,7 @@ static struct config_place place_of(yaml_mark_t mark)
     return (struct config_place){(unsigned)mark.line + 1, (unsigned)mark.column + 1};
 }
 
-// The byte at which a mark of libyaml stands.
+// Converts a mark of libyaml to a byte offset.
 static size_t byte_of(struct reader *r, yaml_mark_t mark)
 {
     if (mark.index < r->chars)
@@ -53,7 +53,7 @@ static bool fail_parsing(struct reader *r)
     return fail(r->mistake, has_mark ? place_of(p->problem_mark) : (struct config_place){0}, text);
 }
 
-// The next event, which is the caller's to delete.
+// Gets the next event, which the caller deletes.
 static bool next(struct reader *r, yaml_event_t *event)
 {
     return yaml_parser_parse(&r->parser, event) || fail_parsing(r);
@@ -69,8 +69,8 @@ static bool ends(const yaml_event_t *e)
     return e->type == YAML_MAPPING_END_EVENT || e->type == YAML_SEQUENCE_END_EVENT;
 }
 
-// Passes over the rest of a node that begins with `first`, which stands `depth` deep. An alias is
-// passed over like a word: nothing is expanded.
+// Skips the rest of a node that begins with `first`, at nesting `depth`. Aliases are never
+// expanded.
 static bool skip(struct reader *r, const yaml_event_t *first, unsigned depth)
 {
     unsigned open = begins(first) ? 1 : 0;
@@ -102,7 +102,7 @@ static bool is_flow(const yaml_event_t *e)
     return e->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE;
 }
 
-// What a value is and where; its key has been noted.
+// Notes kind and place of a value; its key has been noted before.
 static void note_span(struct reader *r, struct config_span *s, const yaml_event_t *e)
 {
     s->start = byte_of(r, e->start_mark);
@@ -157,7 +157,7 @@ static bool take_relay(struct reader *r, const yaml_event_t *value)
 
 typedef bool take_key(struct reader *r, const yaml_event_t *key, const yaml_event_t *value);
 
-// Takes the rest of a mapping, key by key.
+// Reads the keys and values of a mapping, up to its end.
 static bool read_mapping(struct reader *r, struct config_span *s, take_key *take)
 {
     for (;;) {
@@ -188,7 +188,7 @@ static bool is_key(const yaml_event_t *key, const char *name)
     return strcmp((const char *)key->data.scalar.value, name) == 0;
 }
 
-// Notes the key of a value that may be there once.
+// Notes the place of a known key, which may occur once.
 static bool begin_known(struct reader *r, struct config_span *s, const yaml_event_t *key)
 {
     bool again = s->kind != CONFIG_NONE;
@@ -235,7 +235,7 @@ static bool take_root(struct reader *r, const yaml_event_t *e)
     return read_mapping(r, s, take_root_key);
 }
 
-// Takes events up to the end of the text: one document at most.
+// Reads all events: one document at most.
 static bool read_stream(struct reader *r)
 {
     bool seen = false;
@@ -265,7 +265,8 @@ struct slice config_skip_bom(struct slice text)
     return marked ? slice_of(text.p + mark.len, text.len - mark.len) : text;
 }
 
-// libyaml passes over a mark too, but takes it for a column, by which the first key is indented.
+// The byte order mark is removed first: libyaml skips it, but counts it as a column, so that the
+// first key would look indented.
 bool config_read(struct slice text, struct config_document *d, struct config_mistake *mistake)
 {
     text = config_skip_bom(text);

@@ -1,69 +1,68 @@
 // SPDX-License-Identifier: MIT
-// The text of adit.yml (docs/configuration.md): what of it is understood, with line and column, and
-// how one value is changed without touching anything else that is written there. Bytes in, bytes
-// out.
+// The text of adit.yml (docs/configuration.md): parses it, with line and column of mistakes, and
+// changes one value while all other text stays as it is. No file is touched here.
 #pragma once
 #include <stdbool.h>
 #include "proto/buf.h"
 
 enum {
     CONFIG_BYTES_MAX = 64 * 1024, // of the file
-    CONFIG_DEPTH_MAX = 16,        // of mappings and sequences within each other
-    CONFIG_VALUE_MAX = 320,       // of a value that is understood, with a zero
-    CONFIG_KEY_MAX = 48,          // of a key that is repeated, with a zero
-    CONFIG_NOTES_MAX = 8,         // keys that are not understood and told one by one
+    CONFIG_DEPTH_MAX = 16,        // nested mappings and sequences
+    CONFIG_VALUE_MAX = 320,       // bytes of a known key's value, with a zero
+    CONFIG_KEY_MAX = 48,          // bytes of an unknown key that are repeated, with a zero
+    CONFIG_NOTES_MAX = 8,         // unknown keys that are kept
     CONFIG_MESSAGE_MAX = 700
 };
 
-// Where in the text, from 1 on; 0: nowhere in particular.
+// A place in the text, counted from 1; 0: no particular place.
 struct config_place {
     unsigned line, column;
 };
 
 struct config_mistake {
     struct config_place place;
-    char text[CONFIG_MESSAGE_MAX]; // may hold what was written: for output_line alone
+    char text[CONFIG_MESSAGE_MAX]; // may repeat the file: to be printed by output_line only
 };
 
-// A node of the text, in bytes from its start, which is behind a byte order mark.
+// A node, as offsets into the text behind the byte order mark.
 struct config_span {
     enum {
         CONFIG_NONE,
-        CONFIG_EMPTY,  // null: nothing, ~ or null
-        CONFIG_SCALAR, // on one line, or quoted
-        CONFIG_BLOCK,  // a scalar behind | or >, or one with a tag or an anchor
+        CONFIG_EMPTY,  // null, ~ or no value
+        CONFIG_SCALAR, // plain or quoted
+        CONFIG_BLOCK,  // a block scalar (| or >), or one with a tag or an anchor
         CONFIG_MAPPING
     } kind;
-    bool flow;         // in braces
-    size_t start, end; // of a mapping the start alone
-    size_t key;        // where its own key starts
-    size_t first;      // of a mapping: where its first key starts
-    bool has_keys;     // of a mapping
+    bool flow;         // a mapping in braces
+    size_t start, end; // of a mapping only the start is known
+    size_t key;        // start of the node's own key
+    size_t first;      // start of a mapping's first key
+    bool has_keys;     // a mapping that is not empty
 };
 
 struct config_document {
     bool has_relay;
-    char relay[CONFIG_VALUE_MAX]; // agent.relay as it is written
+    char relay[CONFIG_VALUE_MAX]; // the value of agent.relay, not checked
     struct config_place relay_place;
     struct config_note {
         char key[CONFIG_KEY_MAX];
         struct config_place place;
-    } note[CONFIG_NOTES_MAX]; // keys that this version does not understand
-    size_t notes;             // how many there are, also beyond CONFIG_NOTES_MAX
+    } note[CONFIG_NOTES_MAX]; // unknown keys
+    size_t notes;             // their number, which may exceed CONFIG_NOTES_MAX
     struct config_span root, agent, relay_value;
 };
 
-// The text without the byte order mark that some editors put before it.
+// Returns the text without a leading byte order mark.
 struct slice config_skip_bom(struct slice text);
 
-// Reads the text. False: the mistake says why nothing of it is taken.
+// Parses the text. False: the mistake says why; nothing of the text is used then.
 bool config_read(struct slice text, struct config_document *d, struct config_mistake *mistake);
 
-// Whether agent.relay, if there is one, leads to a relay. False: the mistake says why not.
+// Checks agent.relay, if set. False: the mistake says why it is no relay's URL.
 bool config_check_relay(const struct config_document *d, struct config_mistake *mistake);
 
-// Appends to `out` the text with agent.relay set to a URL as destination_url writes it, or without
-// agent.relay when `url` is NULL. All else stays as it is, comments too. False: the mistake says
-// why not; `out` is then of no use.
+// Appends to `out` the text with agent.relay set to `url`, which destination_url wrote; or, when
+// NULL, without agent.relay. Everything else stays unchanged, comments too. False: the mistake says
+// why; `out` is incomplete then.
 bool config_edit_relay(struct slice text, const char *url, struct buf *out,
                        struct config_mistake *mistake);

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Changes one value in the text of adit.yml, at the places that reading it has noted, and reads the
-// result again: what is not as it was meant is thrown away.
+// Changes one value in the text of adit.yml, at the places that parsing noted. The result is parsed
+// again, and refused unless it means what was intended.
 #include <stdio.h>
 #include <string.h>
 #include "document.h"
 
 enum {
     INDENT = 2,
-    COLUMN_MAX = 200 // that keys may stand at
+    COLUMN_MAX = 200 // largest indentation of a key
 };
 
-// The text with the bytes from `start` to `end` replaced by `lines`.
+// Replaces the bytes [start, end) of the text by `lines`.
 struct edit {
     struct slice text;
     size_t start, end;
@@ -35,7 +35,7 @@ static size_t line_start(struct slice text, size_t at)
     return at;
 }
 
-// The column of a byte that only spaces stand before on its line; false: something else does.
+// Gets the column of a byte. False: its line has more than spaces before it, or too many.
 static bool indent_of(struct slice text, size_t at, int *column)
 {
     size_t start = line_start(text, at);
@@ -54,7 +54,7 @@ static void replace(struct edit *e, size_t start, size_t end)
 
 #define LINES(e, ...) (void)snprintf((e)->lines, sizeof((e)->lines), __VA_ARGS__)
 
-// The value that is there.
+// Replaces an existing value.
 static bool set_value(struct edit *e, const struct config_document *d, const char *url)
 {
     const struct config_span *s = &d->relay_value;
@@ -66,7 +66,7 @@ static bool set_value(struct edit *e, const struct config_document *d, const cha
     return true;
 }
 
-// The first key of a mapping that is there.
+// Adds a key before the first one of an existing mapping.
 static bool add_key(struct edit *e, const struct config_span *s, const char *key, const char *url)
 {
     int column = 0;
@@ -82,7 +82,7 @@ static bool add_key(struct edit *e, const struct config_span *s, const char *key
     return true;
 }
 
-// agent has no value.
+// Gives an empty agent a value.
 static bool fill_agent(struct edit *e, const struct config_document *d, const char *url)
 {
     const struct config_span *s = &d->agent;
@@ -96,7 +96,7 @@ static bool fill_agent(struct edit *e, const struct config_document *d, const ch
     return s->kind == CONFIG_EMPTY;
 }
 
-// There is no agent: it comes to the end.
+// Adds agent at the end of the text.
 static bool add_agent(struct edit *e, const struct config_document *d, const char *url)
 {
     int column = 0;
@@ -121,7 +121,7 @@ static bool set_relay(struct edit *e, const struct config_document *d, const cha
     return d->agent.kind != CONFIG_NONE ? fill_agent(e, d, url) : add_agent(e, d, url);
 }
 
-// A line of its own goes as a whole; another value becomes null.
+// Removes the line of agent.relay when it has one of its own; otherwise the value becomes null.
 static bool unset_relay(struct edit *e, const struct config_document *d)
 {
     const struct config_span *s = &d->relay_value;

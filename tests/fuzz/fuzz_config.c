@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The text of adit.yml: whatever it is, reading it ends; and where a value can be set, it is then
-// the one that is read, and can be unset again.
+// The text of adit.yml: parsing ends for any input; a value that can be set is then the one parsed,
+// and can be unset again.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

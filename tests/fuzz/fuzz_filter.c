@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// A filter, and behind a zero the body that it is asked of. What is no filter is explained within
-// its text; what is one answers the same each time, the contrary under a not, and only within its
-// bounds; a pattern is found where regexec finds it.
+// Input: a filter, a zero, and a body. A mistake lies within the text. A valid filter gives the
+// same result each time, the opposite under NOT, and matches only within its bounds; a pattern
+// matches where regexec does.
 #include <regex.h>
 #include <stdlib.h>
 #include "common/record/filter/filter_internal.h"
 #include "tests/support/check.h"
 
 enum {
-    BODY_MAX = 4096 // of a body that regexec itself searches
+    BODY_MAX = 4096 // bytes of a body that regexec searches too
 };
 
 static const int64_t now_ns = 1795608000 * INT64_C(1000000000);
@@ -112,7 +112,7 @@ static void check_pattern(struct slice text, struct slice body, bool without_cas
     char why[FILTER_WHY_MAX];
     size_t states = FILTER_STATES_MAX;
     char *source = calloc(1, text.len + body.len + 2);
-    char *copy = source + text.len + 1; // AddressSanitizer wants a zero behind it
+    char *copy = source + text.len + 1; // AddressSanitizer expects a terminating zero
     regex_t regex;
     regmatch_t range = {.rm_eo = (regoff_t)body.len};
     CHECK(source);
@@ -141,7 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct filter_mistake m;
 
     check_filter(text, body);
-    if (len < size && size % 2) // a zero is no part of any
+    if (len < size && size % 2) // a zero is part of no filter
         CHECK(!filter_new(slice_of(all, size), now_ns, &m));
     if (len == 0 || body.len > BODY_MAX || len > FILTER_TEXT_MAX)
         return 0;

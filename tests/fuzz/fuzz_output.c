@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What standard output makes of any bytes, in pieces whose length the first byte says: no control
-// but line feed and tab, no character that printable_is refuses, whole UTF-8, bounded; and lines
-// that are disarmed in place are the same kind of text.
+// Standard output for any bytes, in pieces whose length the first byte gives: no control characters
+// but line feed and tab, no character that printable_is refuses, whole UTF-8, bounded. Lines
+// sanitized in place are the same kind of text.
 #include <stdlib.h>
 #include "common/base/output.h"
 #include "common/base/printable.h"
@@ -21,7 +21,7 @@ static void to_sheet(void *ctx, struct slice s)
     sheet->len += s.len;
 }
 
-// Each line by itself: what is between line feeds and tabs is shown as it is.
+// Checks each line: no text between line feeds and tabs needs escaping.
 static void check_text(struct slice s)
 {
     CHECK(utf8_is_valid(s));
@@ -34,7 +34,7 @@ static void check_text(struct slice s)
     }
 }
 
-// Takes our own sequences out.
+// Removes our own colour sequences.
 static void take_colours_out(struct sheet *s)
 {
     size_t kept = 0;

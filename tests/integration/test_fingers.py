@@ -92,7 +92,7 @@ def test_a_slip_is_told_with_what_was_meant(tmp_path, line, told):
     "https://localhost:8443": "https to a service is not supported yet: use http://",
     "file:///srv": "files are not served: start a web server for them", "": "it is empty: write a",
     "8080/path": "leave out what is behind the host and port", "ftp://x": "only http:// leads",
-    "http:/localhost": "behind http: there are two slashes",
+    "http:/localhost": "http: needs two slashes behind it",
 }.items(), ids=lambda text: text[:30] or "empty")
 def test_a_service_is_refused_for_its_true_reason(tmp_path, service, told):
     for args in (["adit", "http", service], ["adit", "proxy", "--url", service],

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// adit.yml: what is understood of it, where mistakes are, and that setting a value touches nothing
-// else.
+// adit.yml: known keys, the places of mistakes, and edits that change nothing else.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,7 +13,7 @@
 #define URL "https://r.example"
 
 static const struct edit {
-    const char *before, *set, *unset; // NULL: as before
+    const char *before, *set, *unset; // NULL: unchanged
 } edits[] = {
     {"", "version: 3\nagent:\n  relay: " URL "\n", ""},
     {"# mine\n", "# mine\nversion: 3\nagent:\n  relay: " URL "\n", "# mine\n"},
@@ -82,7 +81,7 @@ static void a_value_is_set_and_unset_and_all_else_stays(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(edits) / sizeof(edits[0]); i++) {
         check_edit(edits[i].before, URL, edits[i].set);
-        check_edit(edits[i].set, URL, edits[i].set); // again
+        check_edit(edits[i].set, URL, edits[i].set); // setting again changes nothing
         check_edit(edits[i].before, NULL, edits[i].unset);
     }
 }
@@ -162,7 +161,7 @@ static void a_relay_that_is_none_is_told_without_its_password(void **state)
     assert_int_equal(m.place.line, 2);
     assert_non_null(strstr(m.text, "user or password"));
     assert_null(strstr(m.text, "s3cret"));
-    check_edit(text, URL, "agent:\n  relay: " URL "\n"); // and can be mended
+    check_edit(text, URL, "agent:\n  relay: " URL "\n"); // an edit can mend it
 }
 
 static void keys_that_are_not_known_are_noted(void **state)

@@ -16,7 +16,7 @@ static void a_second_has_its_text(void **state)
         {784111777, "Sun, 06 Nov 1994 08:49:37 GMT"}, // RFC 9110 §5.6.7
         {784111777, "Sun, 06 Nov 1994 08:49:37 GMT"},
         {784111778, "Sun, 06 Nov 1994 08:49:38 GMT"},
-        {784111777, "Sun, 06 Nov 1994 08:49:37 GMT"}, // a clock that was set back
+        {784111777, "Sun, 06 Nov 1994 08:49:37 GMT"}, // the clock was set back
         {0, "Thu, 01 Jan 1970 00:00:00 GMT"},
         {-1, "Thu, 01 Jan 1970 00:00:00 GMT"},
         {951782400, "Tue, 29 Feb 2000 00:00:00 GMT"},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Content codings of bodies, whole and broken.
+// Content codings: complete, truncated and invalid bodies.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@
 #include "common/record/read/decode.h"
 
 enum {
-    PLAIN_BYTES = 100000, // more than the steps decoders work in
+    PLAIN_BYTES = 100000, // several steps of a decoder
     PACKED_BYTES = PLAIN_BYTES + 1024,
     MAX = 1 << 20,
     WINDOW_ZLIB = 15,
@@ -90,7 +90,7 @@ enum {
     CODINGS = sizeof(codings) / sizeof(codings[0])
 };
 
-// Text that packs, but not into nothing.
+// Makes text that compresses moderately.
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
@@ -128,7 +128,7 @@ static struct decoded decode(struct fixture *f, const char *names, struct slice 
     return decode_as(f, c, in, max);
 }
 
-// Of a body of which only the beginning was kept.
+// Decodes a body of which only the beginning was kept.
 static struct decoded decode_part(struct fixture *f, const char *names, struct slice in)
 {
     struct decode_codings c = {.partial = true};
@@ -172,7 +172,7 @@ static void what_is_cut_short_is_decoded_as_far_as_it_goes(void **state)
     struct fixture *f = *state;
     for (size_t i = 0; i < CODINGS; i++) {
         codings[i].pack(all(&f->plain), &f->packed);
-        // Of each stream's end also the single bytes.
+        // Near the end of a stream, each length is tried.
         for (size_t cut = 1; cut < f->packed.len; cut += cut < 16 ? 1 : 10007) {
             struct slice in = slice_of(f->packed.p, f->packed.len - cut);
             struct decoded d = decode_part(f, codings[i].name, in);
@@ -218,7 +218,7 @@ static void what_is_not_coded_as_it_says_is_as_it_came(void **state)
         }
         assert_as_it_came(decode(f, codings[i].name, all(&f->plain), MAX), all(&f->plain),
                           codings[i].name);
-        // Coded once, and said to be twice.
+        // Coded once, declared twice.
         codings[i].pack(all(&f->plain), &f->packed);
         for (size_t k = 0; k < CODINGS; k++) {
             char names[32];
@@ -234,7 +234,7 @@ static void what_becomes_wrong_in_the_middle_is_as_it_came(void **state)
     struct fixture *f = *state;
     for (size_t i = 0; i < CODINGS; i++) {
         if (codings[i].pack != pack_gzip && codings[i].pack != pack_deflate)
-            continue; // the others have no checksum: what is wrong may be right for them
+            continue; // codings without checksum may accept changed bytes
         codings[i].pack(all(&f->plain), &f->packed);
         f->packed.p[f->packed.len / 2] ^= 0x55;
         assert_as_it_came(decode(f, codings[i].name, all(&f->packed), MAX), all(&f->packed),
@@ -269,7 +269,7 @@ static void what_is_broken_ends_and_is_not_whole(void **state)
                 f->packed.p[k] = (char)(f->packed.p[k] ^ 0x55);
             struct decoded d = decode(f, codings[i].name, all(&f->packed), MAX);
             assert_true(d.decoded == (d.wrong.len == 0) && d.body.len <= MAX);
-            // The others have no checksum.
+            // Only these have a checksum.
             if (codings[i].pack == pack_gzip || codings[i].pack == pack_deflate)
                 assert_true(d.wrong.len > 0 || !d.whole);
         }
@@ -358,7 +358,7 @@ static void what_comes_out_of_bodies_is_bounded(void **state)
     assert_int_equal(decode_allowance(&b, 1000, 1 << 30), 1 << 30);
 }
 
-// What one of several codings makes counts, too.
+// The output of each coding counts, not only the last one's.
 static void all_codings_together_make_at_most_so_much(void **state)
 {
     struct fixture *f = *state;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Where something listens, as people write it: every form, and every refusal.
+// Destinations as users write them: each form, and each refusal.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -59,7 +59,7 @@ static void every_form_has_one_meaning(void **state)
             assert_false(e.tls);
             destination_url(&e, url);
             assert_string_equal(url, goods[i].url);
-            // what is printed can be given again
+            // a printed destination parses again
             struct destination again;
             assert_null(destination_parse(url, (enum destination_use)use, &again));
             assert_memory_equal(&e, &again, sizeof(e));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The language in which exchanges are asked for (docs/filters.md).
+// Which exchanges a filter matches (docs/filters.md).
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -82,7 +82,7 @@ static bool matches(const char *text)
 #define YES(...) each((const char *const[]){__VA_ARGS__, NULL}, true)
 #define NO(...)  each((const char *const[]){__VA_ARGS__, NULL}, false)
 
-// Of each also the contrary.
+// Checks each filter, and its negation.
 static void each(const char *const *texts, bool expected)
 {
     char contrary[FILTER_TEXT_MAX];
@@ -117,7 +117,7 @@ static void a_status_is_a_number_or_a_class(void **state)
         "status=\"502\"");
     NO("status=501", "status>=503", "status>502", "status<=501", "status<502", "status!=502",
        "status=4xx", "status!=5xx", "status=none");
-    x.status = 0; // is below nothing
+    x.status = 0; // no response: no order applies
     assert_true(matches_exchange("status=none status!=200 status!=5xx not status", &x));
     assert_false(matches_exchange("status<600 or status>=100 or status=5xx or status", &x));
 }
@@ -304,7 +304,7 @@ static void values_end_where_they_should(void **state)
         "body~\"\\\\\\\\|b\"");
 }
 
-// Of a not there are none, whatever it is of.
+// A NOT has no bounds.
 static void bounds_are_what_every_match_has(void **state)
 {
     static const struct {
@@ -329,7 +329,7 @@ static void bounds_are_what_every_match_has(void **state)
         {"id!=5", 0, 0, ""},
         {"id=5 id=5ab", 0, 0, "5ab"},
         {"id=5ab or id=5ac", 0, 0, "5a"},
-        {"id=5abc or id=5abd", 0, 0, ""}, // they may be ends
+        {"id=5abc or id=5abd", 0, 0, ""}, // both may be ends of ids
         {"id=5abc id=5", 0, 0, "5abc"},
         {"id=5000000000000001 or id=5000000000000012", 0, 0, "50000000000000"},
         {"id=5 or id=6", 0, 0, ""},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How the mistakes of filters are shown.
+// Mistakes of filters as they are printed.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -46,7 +46,7 @@ static void a_caret_stands_under_the_mistake(void **state)
     explains("path=\xe6\x97\xa5 size=x", "path=\xe6\x97\xa5 size=x", "             ^");
     explains("path=a\xcc\x88 size=x", "path=a\xcc\x88 size=x", "            ^");
     explains("shed \xcc\x88", "shed \xcc\x88", "    ^");
-    explains("\xcc\x88 shed", "? shed", "^"); // it would stand on a blank of ours
+    explains("\xcc\x88 shed", "? shed", "^"); // the mark would combine with our indentation
 }
 
 static void nothing_that_a_terminal_obeys_is_shown(void **state)

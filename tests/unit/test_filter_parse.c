@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is no filter, and how the mistake is told (docs/filters.md).
+// Invalid filters: the place and the message of each mistake (docs/filters.md).
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -33,7 +33,7 @@ static void refuse(const char *text, const char *at, const char *says)
         fail_msg("%s: [%zu, +%zu) %s", text, m.at, m.len, m.message);
     if (!strstr(m.message, says))
         fail_msg("%s: %s", text, m.message);
-    assert_true(strlen(m.message) < sizeof(m.message) - 1); // not cut
+    assert_true(strlen(m.message) < sizeof(m.message) - 1); // not truncated
 }
 
 static void a_value_without_its_end_is_refused(void **state)
@@ -41,8 +41,8 @@ static void a_value_without_its_end_is_refused(void **state)
     (void)state;
     refuse("(path~^/(api)", "(", "never closed");
     refuse("path~^/api)", ")", "no parenthesis is open");
-    refuse("path~\"x", "\"", "no other");
-    refuse("path~\"x\\\"", "\"", "no other");
+    refuse("path~\"x", "\"", "never closed");
+    refuse("path~\"x\\\"", "\"", "never closed");
     refuse("path~\"x\"y", "y", "white space");
 }
 
@@ -64,7 +64,7 @@ static void what_is_wrong_is_told_where_it_is(void **state)
     refuse("id=", "", "1 to 16");
     refuse("id=0123456789abcdef0", "0123456789abcdef0", "1 to 16");
     refuse("running=1", "=", "not running");
-    refuse("path", "path", "wants an operator");
+    refuse("path", "path", "needs an operator");
     refuse("status = 500", "=", "no space before");
     refuse("path~", "", "is missing");
     refuse("path==/x", "=/x", "not both");
@@ -191,7 +191,7 @@ static void a_pattern_that_is_none_says_what_regcomp_says(void **state)
     refuse("path~\\", "\\", "Trailing backslash");
     refuse("path~+", "+", "Invalid preceding");
     refuse("path~\\d+", "\\d+", "write [0-9]");
-    refuse("path~(a)\\1", "(a)\\1", "asked for again");
+    refuse("path~(a)\\1", "(a)\\1", "back-references");
     refuse("path~\\n", "\\n", "backslash");
     refuse("path~(?i)x", "(?i)x", "write ~*");
 }
@@ -249,7 +249,7 @@ static void what_has_a_bound_reaches_it_and_goes_no_further(void **state)
         free(close);
         free(open);
     }
-    bounded("(not shed)", FILTER_DEPTH_MAX * 2, "", true); // beside each other
+    bounded("(not shed)", FILTER_DEPTH_MAX * 2, "", true); // siblings are not nested
     char *value = filters_repeated("x", FILTER_TEXT_MAX - 5, "");
     char *text = filters_repeated("path~", 1, value);
     filter_free(new (text));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The limits that --limit sets.
+// Limits: their values, ranges and messages.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The one line that is the writer's own, when its reader stood still.
+// The line writer's report of dropped lines, after its reader had stopped.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@ static size_t write_prefix(char *out, size_t cap)
     return (size_t)snprintf(out, cap, "now warn program: ");
 }
 
-// Everything that comes of more lines than fit, as a string; to be freed.
+// Writes more lines than fit. Returns everything that was read, to be freed.
 static char *flood(size_t (*prefix)(char *out, size_t cap))
 {
     static const char line[] = "a line that is long enough to fill a pipe and two halves soon\n";
@@ -32,7 +32,7 @@ static char *flood(size_t (*prefix)(char *out, size_t cap))
         line_writer_set_prefix(w, prefix);
     for (size_t put = 0; put < 3 * LINE_WRITER_BYTES; put += sizeof(line) - 1)
         line_writer_put(w, line, sizeof(line) - 1);
-    static const char last[] = "dropped\n"; // lines may follow it, and come in the same piece
+    static const char last[] = "dropped\n"; // further lines may follow within the same read
     for (size_t from = 0; !strstr(text + from, last);) {
         from = len > sizeof(last) ? len - sizeof(last) : 0;
         ssize_t n = read(ends[0], text + len, cap - len);
@@ -40,7 +40,7 @@ static char *flood(size_t (*prefix)(char *out, size_t cap))
         len += (size_t)n;
         text[len] = 0;
     }
-    (void)close(ends[0]); // else it would wait for what is still to come to be read, and be left
+    (void)close(ends[0]); // otherwise the writer would wait for a reader of the rest
     line_writer_free(w);
     (void)close(ends[1]);
     return text;

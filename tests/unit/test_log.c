@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The time of a line, and whether standard error is the journal.
+// The log: the time of a line, and the detection of systemd's journal.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The words of a command line: short options as getopt takes them, long ones by their whole names,
-// and nothing of a value in a message.
+// The walk over a command line: short options as with getopt, long ones by their whole names, and
+// messages that repeat nothing of a value.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -29,8 +29,8 @@ enum {
     WORDS_MAX = 8
 };
 
-// The walk over a line of words: what it takes as "f", "n=5", the words behind "|", and what it
-// refuses as "!" with the message.
+// Walks over a line of words. Writes taken options as "f" or "n=5", words behind "|", and refusals
+// as "!" with the message.
 static void walk(const char *line, char out[static 512])
 {
     char text[256];
@@ -74,7 +74,7 @@ static const struct line {
     {"x word -f -n 5 other", "f n=5 |word|other"},
     {"x -n -5", "n=-5 "},
     {"x -n -f", "n=-f "},
-    {"x -n=5", "n==5 "}, // as getopt has it
+    {"x -n=5", "n==5 "}, // as with getopt
     {"x -- -f", "|-f"},
     {"x - -f", "f |-"},
     {"x -h", "h "},

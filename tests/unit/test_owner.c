@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The owner's key: kept by one file that is ours alone, and another value for each relay.
+// Owner keys: kept in one file that is ours alone; a different value for each relay.
 #include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -77,7 +77,7 @@ static void each_relay_gets_another_value_that_says_nothing_of_the_key(void **st
     (void)state;
     for (size_t i = 0; i < COUNT; i++) {
         assert_true(owner_for_relay(K1, hosts[i], values[2 * i + 1]));
-        assert_true(owner_proof(K1, hosts[i], values[2 * i + 2])); // for something else
+        assert_true(owner_proof(K1, hosts[i], values[2 * i + 2])); // another purpose
     }
     for (size_t i = 0; i < 2 * COUNT + 1; i++) {
         assert_int_equal(strspn(values[i], "0123456789abcdef"), OWNER_DIGITS);
@@ -106,7 +106,7 @@ static void spellings_of_one_host_are_one(void **state)
     }
 }
 
-// So that no version changes it unawares: names would change hands.
+// The derivation is fixed: with another one, names would lose their owners.
 static void the_value_is_the_hmac_that_the_protocol_says(void **state)
 {
     owner_value value;
@@ -173,11 +173,11 @@ static void programs_that_start_at_once_agree_on_a_key(void **state)
         }
         (void)close(ends[0]);
         (void)close(ends[1]);
-        assert_int_equal(remove_all(), old ? 2 : 1); // nothing is left over
+        assert_int_equal(remove_all(), old ? 2 : 1); // no other files
     }
 }
 
-// Every relay that was ever used knows it: another one takes its place.
+// Each relay used so far knows the previous key, so a new one replaces it.
 static void a_key_of_before_is_not_used_on(void **state)
 {
     struct owner_keys k;
@@ -192,11 +192,11 @@ static void a_key_of_before_is_not_used_on(void **state)
     assert_memory_equal(&k, &again, sizeof(k));
     assert_int_equal(unlink(path), 0);
     put(K2, 0600);
-    assert_false(owner_keys_read(dir, &k, why)); // both stay
+    assert_false(owner_keys_read(dir, &k, why)); // neither file is changed
     assert_non_null(strstr(why, "remove one"));
 }
 
-// As it was read before: what an editor writes behind the digits did no harm.
+// The earlier version accepted the line end that an editor adds.
 static void a_key_of_before_may_end_its_line(void **state)
 {
     static const char *const texts[] = {K1 "\n", K1 "\r\n"};
@@ -205,7 +205,7 @@ static void a_key_of_before_may_end_its_line(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         put(texts[i], 0600);
-        for (int start = 0; start < 2; start++) { // also from where it is put aside
+        for (int start = 0; start < 2; start++) { // second, from the file put aside
             assert_true(owner_keys_read(dir, &k, why));
             assert_string_equal(k.previous, K1);
         }

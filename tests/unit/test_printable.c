@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a terminal is given of foreign text, whatever is in that.
+// Foreign text as a terminal gets it.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -25,7 +25,7 @@ static void to_sheet(void *ctx, struct slice s)
     sheet.text[sheet.len] = 0;
 }
 
-// As printable_next has it, on one line.
+// Returns a text as printable_next writes it.
 static const char *shown(struct slice s)
 {
     struct printable p = {0};
@@ -36,7 +36,7 @@ static const char *shown(struct slice s)
     return sheet.text;
 }
 
-// As a stream shows it that comes in pieces of `step` bytes.
+// Returns a text as output_text writes it when it arrives in pieces of `step` bytes.
 static const char *streamed(struct slice s, size_t step, bool colours)
 {
     struct output_text t = {.colours = colours};
@@ -60,7 +60,7 @@ static void text_that_is_visible_stays_as_it_is(void **state)
     }
 }
 
-// One of each category, and of each kind of characters that have a visible one and show nothing.
+// One character of each hidden category, and of each visible category's invisible ones.
 static void what_is_hidden_or_obeyed_is_written_out(void **state)
 {
     static const struct {
@@ -69,34 +69,34 @@ static void what_is_hidden_or_obeyed_is_written_out(void **state)
         {"\x1b[2J\x1b]52;c;eA==\a", "\\x1b[2J\\x1b]52;c;eA==\\x07"},
         {"\r\n\t\x7f", "\\x0d\\n\\t\\x7f"},
         {"\xc2\x9b", "\\xc2\\x9b"},      // CSI of C1
-        {"\xc2\xa0", "\\xc2\\xa0"},      // a space that is none
+        {"\xc2\xa0", "\\xc2\\xa0"},      // no-break space
         {"\xc2\xad", "\\xc2\\xad"},      // soft hyphen
-        {"\u3000", "\\xe3\\x80\\x80"},   // a space of two columns
-        {"\u200b", "\\xe2\\x80\\x8b"},   // of no width
+        {"\u3000", "\\xe3\\x80\\x80"},   // ideographic space, two columns
+        {"\u200b", "\\xe2\\x80\\x8b"},   // zero width space
         {"\u202e.", "\\xe2\\x80\\xae."}, // right-to-left override
-        {"\u2066", "\\xe2\\x81\\xa6"},   // an isolate
+        {"\u2066", "\\xe2\\x81\\xa6"},   // left-to-right isolate
         {"\u061c", "\\xd8\\x9c"},        // Arabic letter mark
         {"\u2028\u2029", "\\xe2\\x80\\xa8\\xe2\\x80\\xa9"},
         {"\ufeff", "\\xef\\xbb\\xbf"},
-        {"\ufff9", "\\xef\\xbf\\xb9"},          // annotation
+        {"\ufff9", "\\xef\\xbf\\xb9"},          // interlinear annotation
         {"\ue000", "\\xee\\x80\\x80"},          // private use
-        {"\u0378", "\\xcd\\xb8"},               // not assigned
-        {"\U000e0041", "\\xf3\\xa0\\x81\\x81"}, // a tag
+        {"\u0378", "\\xcd\\xb8"},               // unassigned
+        {"\U000e0041", "\\xf3\\xa0\\x81\\x81"}, // tag
         {"\U000f0000", "\\xf3\\xb0\\x80\\x80"}, // private use, another plane
         {"a\ufe0f", "a\\xef\\xb8\\x8f"},        // variation selectors
         {"a\U000e0100", "a\\xf3\\xa0\\x84\\x80"},
-        {"\u3164\u115f", "\\xe3\\x85\\xa4\\xe1\\x85\\x9f"}, // fillers of Hangul
+        {"\u3164\u115f", "\\xe3\\x85\\xa4\\xe1\\x85\\x9f"}, // Hangul fillers
         {"a\u1160\uffa0", "a\\xe1\\x85\\xa0\\xef\\xbe\\xa0"},
         {"\u2800", "\\xe2\\xa0\\x80"},   // braille without dots
-        {"a\u034f", "a\\xcd\\x8f"},      // grapheme joiner
-        {"a\u17b4", "a\\xe1\\x9e\\xb4"}, // vowel that is inherent
+        {"a\u034f", "a\\xcd\\x8f"},      // combining grapheme joiner
+        {"a\u17b4", "a\\xe1\\x9e\\xb4"}, // Khmer inherent vowel
         {"\u180e", "\\xe1\\xa0\\x8e"},
-        {"\xed\xa0\x80", "\\xed\\xa0\\x80"},          // half of a pair
-        {"\xc0\xaf", "\\xc0\\xaf"},                   // '/' in two bytes
+        {"\xed\xa0\x80", "\\xed\\xa0\\x80"},          // surrogate
+        {"\xc0\xaf", "\\xc0\\xaf"},                   // overlong '/'
         {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"}, // beyond Unicode
-        {"\xc3(", "\\xc3("},                          // torn
+        {"\xc3(", "\\xc3("},                          // continuation byte missing
         {"\x80\xff", "\\x80\\xff"},
-        {"\xe2\x82", "\\xe2\\x82"}, // cut
+        {"\xe2\x82", "\\xe2\\x82"}, // truncated
     };
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -111,7 +111,7 @@ static void a_character_bears_so_many_marks_and_no_more(void **state)
     assert_string_equal(shown(SLICE("a\u0301\u0301\u0301\u0301b")), "a\u0301\u0301\u0301\u0301b");
     assert_string_equal(shown(SLICE("a\u0301\u0301\u0301\u0301\u0301\u0301b\u0301")),
                         "a\u0301\u0301\u0301\u0301\\xcc\\x81\\xcc\\x81b\u0301");
-    assert_string_equal(shown(SLICE("\u0301a")), "\\xcc\\x81a"); // ours would bear it
+    assert_string_equal(shown(SLICE("\u0301a")), "\\xcc\\x81a"); // no base of its own
     assert_string_equal(shown(SLICE("\x1b\u20dd")), "\\x1b\\xe2\\x83\\x9d");
     assert_string_equal(shown(SLICE("\u1100\u1161\u1161\u1161\u1161\u1161")),
                         "\u1100\u1161\u1161\u1161\u1161\\xe1\\x85\\xa1");

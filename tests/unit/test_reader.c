@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Reading a record: what is in it, in which order, and whether who wrote it still lives.
+// Reading a record: its content, the order, and whether writers are alive.
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -52,7 +52,7 @@ static void assert_text(struct slice got, const char *expected)
     assert_true(slice_eq(got, slice_str(expected)));
 }
 
-// A writer that lives holds a lock on its byte. Returns what keeps it.
+// Locks a byte of record.lock as a live writer does. Returns the descriptor that holds the lock.
 static int live(struct fixture *f, int64_t writer)
 {
     char path[128];
@@ -105,7 +105,7 @@ static void a_filter_and_its_bounds_choose(void **state)
     static const char *const ids[] = {"aaa0000000000000", "aab0000000000000", "ab00000000000000"};
     struct record_query newest = {0};
     struct record_query behind = {.oldest_first = true, .after_seq = 2};
-    for (int i = 0; i < 6; i++) // they begin 1 s to 6 s after 1970, and it is 10 s after
+    for (int i = 0; i < 6; i++) // begun 1 s to 6 s after 1970; now is 10 s
         (void)add(f, (struct record_row){.id = ids[i % 3], .method = i == 5 ? "GET" : "PUT"});
     record_rows_body(&f->rows, 3, RECORD_RESPONSE, SLICE("a needle in it"), 4);
     expect_filtered(f, "method=PUT", newest, (int64_t[]){5, 4, 3, 2, 1}, 5);
@@ -179,7 +179,7 @@ static void the_running_are_gone_when_their_recorder_is(void **state)
     assert_text(x.outcome, "recorder gone");
 }
 
-// It may have ended them after the query has read them.
+// A writer may have ended exchanges after the query read them.
 static void who_dies_during_a_query_is_not_gone_in_it(void **state)
 {
     struct fixture *f = *state;
@@ -197,7 +197,7 @@ static void who_dies_during_a_query_is_not_gone_in_it(void **state)
     assert_text(x.outcome, "complete");
 }
 
-// Whatever is handed out: then the log can be emptied, and nobody waits for a slow printer.
+// Whatever was handed out, the WAL can be emptied: a slow reader delays no writer.
 static void between_two_calls_nothing_is_being_read(void **state)
 {
     struct fixture *f = *state;
@@ -231,7 +231,7 @@ static void between_two_calls_nothing_is_being_read(void **state)
     assert_text(losses.trouble, "no");
 }
 
-// Rows are used again: a body is never that of another exchange.
+// A reused row never gives the body of another exchange.
 static void a_row_that_is_used_again_has_no_body_of_the_exchange_before(void **state)
 {
     struct fixture *f = *state;
@@ -264,7 +264,7 @@ static void each_exchange_is_read_once_whatever_comes_and_goes(void **state)
             assert_true(oldest_first ? x.seq > last : x.seq < last);
             last = x.seq;
             if (seen < 3) {
-                (void)add(f, (struct record_row){0}); // later than the query
+                (void)add(f, (struct record_row){0}); // added after the query began
                 record_rows_sql(&f->rows, "DELETE FROM exchange WHERE seq = %d",
                                 oldest_first ? count - seen : 1 + seen);
             }
@@ -281,7 +281,7 @@ static void an_id_is_found_by_a_beginning_that_is_its_own(void **state)
     assert_int_equal(record_reader_find(f->reader, "last", &x, why), 0);
     (void)add(f, (struct record_row){.id = "abc0000000000000"});
     (void)add(f, (struct record_row){.id = "abd0000000000000"});
-    (void)add(f, (struct record_row){.id = "abd0000000000000"}); // the same again: the newest
+    (void)add(f, (struct record_row){.id = "abd0000000000000"}); // the same id: the newest wins
     assert_int_equal(record_reader_find(f->reader, "abc", &x, why), 1);
     assert_int_equal(x.seq, 1);
     assert_int_equal(record_reader_find(f->reader, "ABD0", &x, why), 1);
@@ -321,7 +321,7 @@ static void a_body_is_read_in_pieces_and_whole(void **state)
     assert_false(record_reader_body(f->reader, seq, RECORD_RESPONSE, &got));
 }
 
-// Bodies in the row of their exchange read as others do, both at the same time.
+// Bodies in the row of their exchange read like others, and both sides at once.
 static void a_small_body_is_read_in_the_same_way(void **state)
 {
     struct fixture *f = *state;
@@ -359,7 +359,7 @@ static void a_body_is_decoded_as_its_fields_say(void **state)
     assert_true(record_reader_decoded(f->reader, &x, RECORD_REQUEST, &request));
     assert_true(response.decoded && response.whole && !request.decoded && request.whole);
     assert_text(request.body, "plain");
-    assert_text(response.body, "hello hello"); // still: each side has its own memory
+    assert_text(response.body, "hello hello"); // each side has its own buffer
     record_rows_sql(&f->rows, "UPDATE exchange SET request_bytes = 6");
     assert_int_equal(record_reader_get(f->reader, seq, &x), 1);
     assert_true(record_reader_decoded(f->reader, &x, RECORD_REQUEST, &request));
@@ -415,7 +415,7 @@ static void the_reader_cannot_write_and_makes_no_record(void **state)
     assert_non_null(mkdtemp(path));
     assert_null(record_reader_open(path, why));
     assert_non_null(strstr(why, path));
-    assert_int_equal(rmdir(path), 0); // it is empty still
+    assert_int_equal(rmdir(path), 0); // still empty
     assert_null(record_reader_open(path, why));
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Which exchange a person means by a part of an id, or by how long ago it was.
+// Finding an exchange by a part of its id, or by its age ("last-N").
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -42,7 +42,7 @@ static void add(struct fixture *f, const char *id)
     (void)record_rows_add(&f->rows, &(struct record_row){.id = id, .target = "/a?b"});
 }
 
-// The row that is found; 0: none, and `why` has a sentence.
+// Returns the row found; 0: none, and `why` is set.
 static int64_t find(struct fixture *f, const char *text)
 {
     struct record_exchange x;
@@ -64,8 +64,8 @@ static void an_end_of_an_id_is_enough(void **state)
     assert_int_equal(find(f, "b7c6"), 2);
     assert_int_equal(find(f, "m8a4jp4djsgb8c6"), 3);
     assert_int_equal(find(f, "1m8a4jp1njsgb7c5"), 1);
-    assert_int_equal(find(f, "1m8a4jp3"), 2); // a beginning, as ever
-    assert_int_equal(find(f, "m8a4"), 0);     // neither
+    assert_int_equal(find(f, "1m8a4jp3"), 2); // a beginning
+    assert_int_equal(find(f, "m8a4"), 0);     // neither beginning nor end
     assert_non_null(strstr(f->why, "begins or ends with m8a4"));
 }
 
@@ -90,7 +90,7 @@ static void a_beginning_of_one_and_an_end_of_another_is_neither(void **state)
     add(f, "1m8a0000000z1m8c");
     add(f, "1m8c00000000zzzz");
     assert_int_equal(find(f, "1m8c0"), 4);
-    // One id that begins and ends so is one.
+    // An id that begins and ends with the text counts once.
     add(f, "7777000000007777");
     assert_int_equal(find(f, "7777"), 5);
 }
@@ -134,7 +134,7 @@ static void of_many_a_few_are_listed(void **state)
     for (const char *c = f->why; *c; c++)
         lines += *c == '\n';
     assert_int_equal(lines, 6);
-    assert_non_null(strstr(f->why, "\n  00000000019gb7c5  ")); // the newest ones
+    assert_non_null(strstr(f->why, "\n  00000000019gb7c5  ")); // the newest are listed
     assert_non_null(strstr(f->why, "\n  00000000015gb7c5  "));
     assert_string_equal(f->why + strlen(f->why) - 6, "\n  ...");
 }
@@ -149,7 +149,7 @@ static void ends_are_looked_for_among_so_many(void **state)
                     READER_END_ROWS + 1, READER_END_ROWS + 1);
     assert_int_equal(find(f, "gb7c6"), READER_END_ROWS + 1);
     assert_int_equal(find(f, "gb7c5"), 0);
-    assert_int_equal(find(f, "1m8a4jp1"), 1); // beginnings among all
+    assert_int_equal(find(f, "1m8a4jp1"), 1); // beginnings are searched in all rows
 }
 
 static void the_last_and_those_before_it_are_counted_back(void **state)
@@ -164,7 +164,7 @@ static void the_last_and_those_before_it_are_counted_back(void **state)
     assert_int_equal(find(f, "last-1"), 2);
     assert_int_equal(find(f, "last~2"), 1);
     assert_int_equal(find(f, "last-3"), 0);
-    assert_non_null(strstr(f->why, "not so many"));
+    assert_non_null(strstr(f->why, "not that many"));
     static const char *const wrong[] = {"last-",  "last~x", "last--1", "last-99999999999999999999",
                                         "lastly", "las"};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
@@ -206,7 +206,7 @@ static void a_filter_takes_ends_as_well(void **state)
 
 int main(void)
 {
-    (void)setenv("TZ", "UTC", 1); // what is listed has local times
+    (void)setenv("TZ", "UTC", 1); // lists show local times
     const struct CMUnitTest tests[] = {
         TEST(an_end_of_an_id_is_enough),
         TEST(an_end_needs_four_characters),

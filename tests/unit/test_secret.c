@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Token files: what is a token, at, below and above its limits, and what is said of what is none.
+// Token files: tokens at, below and above their limits, and the messages of refusals.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@ static void put_file(const void *text, size_t len)
     assert_int_equal(fclose(file), 0);
 }
 
-// Writes a line of `len` characters with this end, and reads it back.
+// Writes a line of `len` characters with a line end, and reads it back.
 static const char *read_line_of(size_t len, const char *end, char out[static SECRET_MAX])
 {
     char text[600];

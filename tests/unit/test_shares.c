@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Counts by key.
+// Counts per key.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

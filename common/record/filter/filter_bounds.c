@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Bounds that every match of a filter keeps, from its tree: AND intersects, OR joins, NOT has none.
+// Necessary conditions of every match: AND intersects those of its children, OR joins them, NOT has
+// none.
 #include "filter_internal.h"
 
 static const struct filter_bounds unbounded = {.since_ns = INT64_MIN, .until_ns = INT64_MAX};
@@ -26,7 +27,7 @@ static struct filter_bounds both(struct filter_bounds a, struct filter_bounds b)
         a.since_ns = b.since_ns;
     if (b.until_ns < a.until_ns)
         a.until_ns = b.until_ns;
-    if (b.id.len > a.id.len) { // one of both is a bound
+    if (b.id.len > a.id.len) { // either is necessary; the longer one excludes more
         a.id = b.id;
         a.id_ends = b.id_ends;
     }

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: MIT
-// Shows a mistake under the text that it is in. What is shown has as many columns as it seems to
-// have, so that the caret stands where it should, and nothing that a terminal would obey.
+// Prints a mistake below the text, with carets. Characters that are not printable are replaced, so
+// that columns are known and a terminal obeys nothing.
 #include "common/base/printable.h"
 #include "filter_internal.h"
 
 enum {
-    BEFORE_COLUMNS = 40, // shown before a mistake, of a text that is too long for its line
+    BEFORE_COLUMNS = 40, // shown before a mistake when the text is too long for a line
     CUT_COLUMNS = 3      // "..."
 };
 
-// One thing that is shown: a character, or '?' for one that cannot be.
+// One printed character: the character itself, a space or '?'.
 struct glyph {
-    size_t len; // bytes that it takes in the text
+    size_t len; // bytes in the text
     size_t columns;
     struct slice shown;
 };
 
-// Tabs and the like are spaces here.
+// Tabs and other white space are printed as spaces.
 static struct glyph next_glyph(struct printable *p, struct slice s)
 {
     struct slice rest = s;
@@ -28,7 +28,7 @@ static struct glyph next_glyph(struct printable *p, struct slice s)
     return (struct glyph){len, 1, blank ? SLICE(" ") : SLICE("?")};
 }
 
-// The columns that text[0, end) takes.
+// Returns the columns of text[0, end).
 static size_t columns_of(struct slice text, size_t end)
 {
     struct printable p = {0};
@@ -41,11 +41,11 @@ static size_t columns_of(struct slice text, size_t end)
     return columns;
 }
 
-// What is written below the text, while the text is written.
+// The line of carets, filled while the text is printed.
 struct carets {
     char line[FILTER_EXPLAIN_COLUMNS + 2 * CUT_COLUMNS + 2];
-    size_t len; // of what the text has taken so far
-    size_t end; // behind the last caret; 0: there is none
+    size_t len; // columns of the text so far
+    size_t end; // behind the last caret; 0: no caret so far
 };
 
 static void put_carets(struct carets *c, size_t columns, bool here)
@@ -54,12 +54,12 @@ static void put_carets(struct carets *c, size_t columns, bool here)
         c->line[c->len] = here || c->len < c->end ? '^' : ' ';
     if (!here)
         return;
-    if (columns == 0 && c->end == 0) // on the character before it
+    if (columns == 0 && c->end == 0) // a mark: the caret stands below its base
         c->line[c->len - (c->len > 0)] = '^';
     c->end = c->len + (c->len == 0);
 }
 
-// Writes the columns [from, to) of the text.
+// Prints the columns [range[0], range[1]) of the text, and the carets.
 static void write_columns(FILE *out, struct slice text, const struct filter_mistake *m,
                           const size_t range[2])
 {
@@ -84,7 +84,7 @@ static void write_columns(FILE *out, struct slice text, const struct filter_mist
     }
     if (at < text.len)
         (void)fputs("...", out);
-    if (c.end == 0) // something is missing behind all that is there
+    if (c.end == 0) // something is missing at the end
         put_carets(&c, 1, true);
     (void)fprintf(out, "\n    %.*s\n", (int)c.end, c.line);
 }
@@ -98,7 +98,7 @@ void filter_explain(FILE *out, const char *program, struct slice text,
     size_t before = columns_of(text, mistake->at);
     size_t range[2] = {0, SIZE_MAX};
     if (all > FILTER_EXPLAIN_COLUMNS) {
-        size_t last = all - FILTER_EXPLAIN_COLUMNS; // from there on the rest is shown
+        size_t last = all - FILTER_EXPLAIN_COLUMNS; // the last start, which shows the end
         range[0] = before > BEFORE_COLUMNS ? before - BEFORE_COLUMNS : 0;
         range[0] = range[0] < last ? range[0] : last;
         range[1] = range[0] < last ? range[0] + FILTER_EXPLAIN_COLUMNS : SIZE_MAX;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The names of the filter language, and suggestions for words that are none of them.
+// The fields of the filter language, and suggestions for words that are none of them.
 #include <stdio.h>
 #include "common/base/nearest.h"
 #include "filter_internal.h"
@@ -58,8 +58,8 @@ static const struct filter_field fields[] = {
 enum {
     FIELDS = sizeof(fields) / sizeof(fields[0]),
     WORD_SHOWN_MAX = 40, // bytes of a word that a message repeats
-    NAME_MAX_BYTES = 12, // of the fields above
-    ID_SHOWN = 6         // characters of an id in a listing
+    NAME_MAX_BYTES = 12, // of a field's name
+    ID_SHOWN = 6         // last characters of an id, as listings show it
 };
 
 const struct filter_field *filter_field_find(struct slice word, struct slice *header)
@@ -81,14 +81,14 @@ static const char *nearest(struct slice word)
 {
     char lower[NAME_MAX_BYTES];
     const char *best = NULL;
-    size_t least = 3;
+    size_t min = 3;
     for (size_t i = 0; i < word.len && i < NAME_MAX_BYTES; i++)
         lower[i] = ascii_lower(word.p[i]);
     for (size_t i = 0; i < FIELDS && word.len <= NAME_MAX_BYTES; i++) {
         struct slice name = slice_str(fields[i].name);
         size_t d = name_distance(slice_of(lower, word.len), name);
-        if (d < least && d * 2 < name.len) {
-            least = d;
+        if (d < min && d * 2 < name.len) {
+            min = d;
             best = fields[i].name;
         }
     }
@@ -103,8 +103,8 @@ static bool is_upper(struct slice s)
     return s.len > 2;
 }
 
-// Whether it is like an id, or like what listings show of one: its last digits, and not letters
-// alone, which are a word.
+// Whether a word looks like a whole id, or like the end of one as listings show it. A digit is
+// required, since letters alone are a word.
 static bool is_like_id(struct slice word)
 {
     char whole[EXCHANGE_ID_LEN + 1] = "0000000000000000";
@@ -118,7 +118,7 @@ static bool is_like_id(struct slice word)
     return has_digit && exchange_id_is_valid(slice_of(whole, EXCHANGE_ID_LEN));
 }
 
-// The comparison in which this word is likely to make sense; NULL: none comes to mind.
+// Returns the beginning of a comparison with this word that is likely meant, or NULL.
 static const char *likely(struct slice word)
 {
     uint64_t low;
@@ -168,9 +168,9 @@ void filter_field_suggest(struct slice word, bool has_operator, char why[static 
     const char *name = !has_operator && likely(word) ? NULL : nearest(word);
     bool is_header = name && name[strlen(name) - 1] == '.';
     if (!has_operator && colon && filter_field_find(before, &header))
-        (void)snprintf(why, FILTER_WHY_MAX, "a colon compares nothing: write = or ~ instead of it");
+        (void)snprintf(why, FILTER_WHY_MAX, "a colon is no operator: write = or ~ instead");
     else if (is_header)
-        (void)snprintf(why, FILTER_WHY_MAX, "a field of a head has a name: %sNAME", name);
+        (void)snprintf(why, FILTER_WHY_MAX, "a header field needs a name: %sNAME", name);
     else if (name)
         (void)snprintf(why, FILTER_WHY_MAX, "there is no such field; did you mean %s?", name);
     else if (!has_operator)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// What the parts of the filter share: the tree that filter_parse makes and filter_match walks.
+// The tree that filter_parse.c builds and filter_match.c walks, and what both need.
 #pragma once
 #include "filter.h"
 
 enum {
-    FILTER_STATES_MAX = 256,     // that all patterns of a filter make, with what they repeat
-    FILTER_EXPLAIN_COLUMNS = 76, // of a filter that are shown around a mistake
+    FILTER_STATES_MAX = 256,     // positions of all patterns of a filter, repetitions expanded
+    FILTER_EXPLAIN_COLUMNS = 76, // of a filter shown around a mistake
     FILTER_WHY_MAX = sizeof(((struct filter_mistake *)0)->message)
 };
 
@@ -40,23 +40,23 @@ enum filter_field_id {
     FILTER_BY_UPGRADED,
 };
 
-// What the value of a field is, and with it the operators that it takes.
+// The type of a field's value, which decides the operators that it takes.
 enum filter_kind {
-    KIND_STATUS,   // = != and orders
-    KIND_BYTES,    // the same
-    KIND_DURATION, // the same
+    KIND_STATUS,   // = != < <= > >=
+    KIND_BYTES,    // = != < <= > >=
+    KIND_DURATION, // = != < <= > >=
     KIND_MOMENT,   // =
     KIND_ID,       // = !=
-    KIND_TEXT,     // = != and patterns
+    KIND_TEXT,     // = != ~ ~* !~ !~*
     KIND_FLAG,     // none
 };
 
-// When texts are equal.
+// How `=` compares texts.
 enum filter_equal {
     EQUAL_EXACTLY,
     EQUAL_WITHOUT_CASE,
-    EQUAL_WORDS, // without case, a hyphen is a space
-    EQUAL_HOST,  // without case; also without port, or the first label alone
+    EQUAL_WORDS, // without case, hyphens equal spaces
+    EQUAL_HOST,  // without case; the port, or all but the first label, may be missing
 };
 
 enum {
@@ -66,18 +66,18 @@ enum {
 };
 
 struct filter_field {
-    const char *name; // one that ends with a dot is followed by the name of a header field
+    const char *name; // with a dot at its end: a header field's name follows
     enum filter_field_id id;
     enum filter_kind kind;
-    enum filter_equal equal; // of texts
-    int sides;               // of bodies, headers and sizes
-    bool alone;              // may stand without an operator: "it is there"
+    enum filter_equal equal; // for KIND_TEXT
+    int sides;               // for bodies, headers and sizes
+    bool alone;              // may stand without an operator, and tests presence
 };
 
-// The field of this name, without case; NULL: there is none. `header` gets what follows the dot.
+// Returns the field with a name, ignoring case, or NULL. `header` gets the name behind the dot.
 const struct filter_field *filter_field_find(struct slice word, struct slice *header);
-// Says in `why` what may have been meant by a word that is no field. `has_operator`: an operator
-// follows it.
+// Writes to `why` what a word that is no field was likely meant to be. `has_operator`: an operator
+// follows the word.
 void filter_field_suggest(struct slice word, bool has_operator, char why[static FILTER_WHY_MAX]);
 
 enum filter_number {
@@ -86,18 +86,19 @@ enum filter_number {
     NUMBER_TOO_LARGE
 };
 
-// A status, or a class as the range that it is.
-bool filter_status(struct slice s, uint64_t *least, uint64_t *most);
+// Parses a status like 404, or a class like 5xx, as a range.
+bool filter_status(struct slice s, uint64_t *min, uint64_t *max);
 enum filter_number filter_bytes(struct slice s, uint64_t *bytes);
 enum filter_number filter_duration(struct slice s, uint64_t *ns);
-// A moment, or a duration back from now; of a day, minute or second its first nanosecond, or its
-// last when `last`.
+// Parses a date and time, or a duration back from now. Of a day, minute or second the result is its
+// first nanosecond, or with `last` its last one.
 enum filter_number filter_moment(struct slice s, int64_t now_ns, bool last, int64_t *ns);
 
-// What `~` looks for.
+// The right side of `~`.
 struct filter_pattern;
 
-// `text` has a zero behind it. Takes what it needs off `states`. NULL: `why` says what is wrong.
+// Compiles a pattern. A zero must follow `text`. `*states` is reduced by the positions it needs.
+// NULL: `why` says what is wrong.
 struct filter_pattern *filter_pattern_new(struct slice text, bool without_case, size_t *states,
                                           char why[static FILTER_WHY_MAX]);
 void filter_pattern_free(struct filter_pattern *p);
@@ -105,13 +106,13 @@ bool filter_pattern_found(struct filter_pattern *p, struct slice text);
 
 struct filter_term {
     const struct filter_field *field;
-    struct slice header;            // its name, of FILTER_BY_HEADER
+    struct slice header;            // the header field's name, for FILTER_BY_HEADER
     bool negated;                   // != !~
-    bool alone;                     // no operator
-    struct slice value;             // of texts and ids
-    uint64_t least, most;           // of numbers; least > most: none
-    int64_t moment_ns;              // of since and until
-    struct filter_pattern *pattern; // of ~
+    bool alone;                     // no operator: presence
+    struct slice value;             // for texts and ids
+    uint64_t min, max;              // for numbers; min > max: no value matches
+    int64_t moment_ns;              // for since and until
+    struct filter_pattern *pattern; // for ~
 };
 
 enum filter_node_kind {
@@ -123,16 +124,16 @@ enum filter_node_kind {
 
 struct filter_node {
     enum filter_node_kind kind;
-    unsigned cost;             // of its dearest term; children come in its order
+    unsigned cost;             // of its costliest term; children are sorted by it
     struct filter_node *child; // the first
-    struct filter_node *next;  // of the same parent
-    struct filter_node *made_before;
+    struct filter_node *next;  // the next sibling
+    struct filter_node *allocated_before;
     struct filter_term term;
 };
 
 struct filter {
-    struct filter_node *root; // NULL: everything matches
-    struct filter_node *made; // all nodes, the last one first
-    size_t used;              // of `bytes`
-    char bytes[];             // of values and names; each is shorter than what it was made of
+    struct filter_node *root;      // NULL: everything matches
+    struct filter_node *allocated; // all nodes, the newest first
+    size_t used;                   // of `bytes`
+    char bytes[]; // values and names, each with a zero; never longer than the filter's text
 };

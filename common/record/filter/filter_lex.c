@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include "filter_parse_internal.h"
 
-// Longer ones first: "!~*" is not "!~".
+// Longer ones come first: "!~*" begins with "!~".
 static const struct filter_op_text op_texts[] = {
     {"!~*", OP_NOT_FIND_WITHOUT_CASE},
     {"!~", OP_NOT_FIND},
@@ -18,7 +18,6 @@ static const struct filter_op_text op_texts[] = {
     {">", OP_MORE},
 };
 
-// Notes the mistake. Returns NULL, for whoever returns a node.
 struct filter_node *parser_fail(struct filter_parser *p, size_t at, size_t len, const char *format,
                                 ...)
 {
@@ -46,7 +45,6 @@ void parser_skip_space(struct filter_parser *p)
         p->at++;
 }
 
-// The byte that comes next; 0 at the end.
 char parser_peek(const struct filter_parser *p)
 {
     return p->at < p->text.len ? p->text.p[p->at] : 0;
@@ -86,8 +84,8 @@ const struct filter_op_text *parser_peek_op(const struct filter_parser *p)
     return NULL;
 }
 
-// Keeps a string, with a zero behind it. It takes no more than it took in the text, since an
-// operator or a quotation mark stood there too.
+// `bytes` is as large as the text. The zero always fits: each value follows an operator in the
+// text, each header name a prefix.
 struct slice parser_keep(struct filter_parser *p, struct slice s)
 {
     char *to = p->f->bytes + p->f->used;
@@ -97,7 +95,7 @@ struct slice parser_keep(struct filter_parser *p, struct slice s)
     return slice_of(to, s.len);
 }
 
-// Behind a quotation mark.
+// Takes a value behind its opening quotation mark.
 static bool take_quoted(struct filter_parser *p, struct slice *value)
 {
     struct slice r = rest(p);
@@ -110,7 +108,7 @@ static bool take_quoted(struct filter_parser *p, struct slice *value)
         to[len++] = r.p[i];
     }
     if (i >= r.len) {
-        (void)parser_fail(p, p->at - 1, 1, "this quotation mark has no other");
+        (void)parser_fail(p, p->at - 1, 1, "this quotation mark is never closed");
         return false;
     }
     to[len] = 0;
@@ -120,11 +118,12 @@ static bool take_quoted(struct filter_parser *p, struct slice *value)
     char next = parser_peek(p);
     if (next == 0 || is_space(next) || next == ')')
         return true;
-    (void)parser_fail(p, p->at, 1, "behind a quotation there must be white space");
+    (void)parser_fail(p, p->at, 1, "white space must follow a quoted value");
     return false;
 }
 
-// Up to white space, or to a parenthesis that the value has not opened.
+// Returns the length of an unquoted value: up to white space, or to a closing parenthesis that the
+// value itself has not opened.
 static size_t bare_len(struct slice s)
 {
     size_t open = 0;

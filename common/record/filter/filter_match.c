@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Whether an exchange matches, and what every match has. One law holds for all fields but time:
-// `a!=b` is `not a=b`, and `a!~b` is `not a~b`.
+// Evaluates a filter. For all fields but time, `a!=b` equals `not a=b`, and `a!~b` equals `not
+// a~b`.
 #include <stdlib.h>
 #include "filter_internal.h"
 
 enum {
-    URL_BYTES = 4096 // of an URL that is put together without asking for memory
+    URL_BYTES = 4096 // of a URL that is put together on the stack
 };
 
 static struct slice until_byte(struct slice s, char c, struct slice *behind)
@@ -29,7 +29,7 @@ static struct slice query_of(struct slice target)
     return query;
 }
 
-// Without ":80"; what is in brackets is no port.
+// Removes ":80"; digits within brackets are no port.
 static struct slice without_port(struct slice host)
 {
     size_t n = host.len;
@@ -131,15 +131,15 @@ static bool url_matches(const struct filter_term *t, const struct record_exchang
 
 static bool in_range(const struct filter_term *t, uint64_t value)
 {
-    return t->least <= value && value <= t->most;
+    return t->min <= value && value <= t->max;
 }
 
-// No response is below nothing; only "none" is it.
+// Without a response only status=none matches, not status<600.
 static bool status_matches(const struct filter_term *t, uint16_t status)
 {
     if (t->alone)
         return status > 0;
-    return status > 0 ? in_range(t, status) : t->most == 0;
+    return status > 0 ? in_range(t, status) : t->max == 0;
 }
 
 static int64_t stalled_ns(const struct record_exchange *x)
@@ -159,11 +159,11 @@ static bool size_matches(const struct filter_term *t, const struct record_exchan
 static bool id_matches(const struct filter_term *t, const char *id)
 {
     size_t len = strlen(id);
-    size_t least = t->value.len;
-    if (strncmp(id, t->value.p, least) == 0)
+    size_t min = t->value.len;
+    if (strncmp(id, t->value.p, min) == 0)
         return true;
-    return least >= RECORD_ID_SUFFIX_MIN && len >= least &&
-           memcmp(id + len - least, t->value.p, least) == 0;
+    return min >= RECORD_ID_SUFFIX_MIN && len >= min &&
+           memcmp(id + len - min, t->value.p, min) == 0;
 }
 
 static bool term_matches(const struct filter_term *t, const struct filter_subject *s)
@@ -189,7 +189,7 @@ static bool term_matches(const struct filter_term *t, const struct filter_subjec
     case FILTER_BY_ERROR: return text_matches(t, x->error);
     case FILTER_BY_PROGRAM: return text_matches(t, x->program);
     case FILTER_BY_ID: return id_matches(t, x->id);
-    // Of one that runs `!=` is not the contrary: it is no match either.
+    // A running exchange has no time: neither time=1s nor time!=1s matches it.
     case FILTER_BY_TIME:
         return x->duration_ns < 0 ? t->negated : in_range(t, (uint64_t)x->duration_ns);
     case FILTER_BY_STALLED: return in_range(t, (uint64_t)stalled_ns(x));

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-// From text to tree (the grammar is in docs/filters.md). Words are read first, terms are made of
-// them, and terms are put together by descent, whose depth is bounded.
+// Recursive descent from text to tree, of bounded depth (the grammar is in docs/filters.md).
 #include <stdlib.h>
 #include "filter_parse_internal.h"
 
-// Cheap children are asked first; it makes no difference to the answer.
+// Adds a child, sorted by cost. The order makes no difference to the result.
 static void adopt(struct filter_node *parent, struct filter_node *child)
 {
     struct filter_node **at = &parent->child;
@@ -77,7 +76,7 @@ static struct filter_node *parse_operand(struct filter_parser *p)
     return parser_term(p);
 }
 
-// `first` becomes the first of a group as soon as there is a second.
+// Joins two operands: `first` is, or becomes part of, a group of `kind`.
 static struct filter_node *join(struct filter_parser *p, struct filter_node *first,
                                 struct filter_node *second, enum filter_node_kind kind)
 {
@@ -94,7 +93,7 @@ static struct filter_node *join(struct filter_parser *p, struct filter_node *fir
     return group;
 }
 
-// Whether another operand of an and follows.
+// Whether another operand of AND follows; the word itself may be left out.
 static bool and_goes_on(struct filter_parser *p)
 {
     if (parser_take_word(p, SLICE("and")))
@@ -156,8 +155,8 @@ void filter_free(struct filter *f)
 {
     if (!f)
         return;
-    for (struct filter_node *n = f->made; n;) {
-        struct filter_node *before = n->made_before;
+    for (struct filter_node *n = f->allocated; n;) {
+        struct filter_node *before = n->allocated_before;
         filter_pattern_free(n->term.pattern);
         free(n);
         n = before;

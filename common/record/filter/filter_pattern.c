@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What `~` looks for: POSIX extended regular expressions, and plain text, which most are and which
-// is found many times faster. glibc says what is wrong with an expression and is not for_regcomp to
-// look for it: its matcher takes the square of the time and worse in a text that was made for that.
+// Patterns of `~`: POSIX extended regular expressions, or plain text, which is found many times
+// faster. regcomp only validates expressions: glibc's matcher takes quadratic time and worse on
+// hostile text.
 #include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,31 +10,31 @@
 
 enum {
     SKIP_MAX = UINT8_MAX,
-    REPEAT_MAX = 32767, // RE_DUP_MAX: regcomp refuses what is more
-    REGERROR_MAX = 80   // bytes of what it says
+    REPEAT_MAX = 32767, // RE_DUP_MAX of regcomp
+    REGERROR_MAX = 80   // bytes of its message
 };
 
 struct filter_pattern {
     bool without_case;
     bool is_regex;
     struct filter_regex *regex;
-    struct slice needle; // in `bytes`: what every match has in it; all of it when no regex
-    uint8_t skip[256];   // without case: how far the needle can be moved on at this byte
-    char bytes[];        // of runs of plain text in the source
+    struct slice needle; // in `bytes`: plain text that every match contains; without regex all
+    uint8_t skip[256];   // ignoring case: Horspool's shift at a byte
+    char bytes[];        // runs of plain text in the source
 };
 
-// The source while it is looked through. What is repeated is copied: `states` counts the copies.
+// A scan of the source. `states` counts positions, with repetitions expanded.
 struct scan {
     const char *start, *at, *end;
-    char *for_regcomp; // a copy of it, for regcomp
+    char *for_regcomp; // a copy with anchors replaced
     struct filter_pattern *p;
-    size_t used, run; // of p->bytes, and where the run of plain text in it began
+    size_t used, run; // of p->bytes; start of the current run of plain text
     bool plain;       // nothing but plain text so far
-    bool choice;      // a | outside of parentheses: nothing is in every match
-    bool repeated;    // what has just been read
+    bool choice;      // a | outside of parentheses: no needle is in every match
+    bool repeated;    // the last token was a repetition
     size_t depth;
     struct {
-        size_t states, last; // of what stands between these parentheses; of its last part
+        size_t states, last; // of a group so far; of its last atom
     } level[FILTER_DEPTH_MAX + 1];
 };
 
@@ -77,9 +77,9 @@ static void end_plain_run(struct scan *s)
     end_run(s);
 }
 
-// regcomp copies all that may follow an anchor, and of anchors that follow each other all again: in
-// time and memory that double with each. To its grammar an anchor is as good as a letter, but that
-// none may be repeated, which it is left to say.
+// regcomp duplicates what follows an anchor, which doubles its time and memory with each anchor in
+// a row. So it gets a letter instead, equivalent in its grammar; a repeated anchor stays, for
+// regcomp to refuse.
 static void anchor(struct scan *s, const char *from)
 {
     end_plain_run(s);
@@ -91,38 +91,38 @@ static void anchor(struct scan *s, const char *from)
 static const char *repeat(struct scan *s, size_t count, bool maybe_none)
 {
     if (s->repeated)
-        return "what is repeated is repeated again; *? and the like are not known here";
+        return "a repetition is repeated again; *? and the like are not supported";
     s->repeated = true;
     size_t *last = &s->level[s->depth].last;
     size_t copies = saturating_mul(*last, count);
     s->plain = false;
     if (maybe_none && s->depth == 0 && s->used > s->run)
-        s->used--; // the last byte of the run may be missing
+        s->used--; // the repeated byte may be missing in a match
     end_run(s);
     s->level[s->depth].states = saturating_add(s->level[s->depth].states - *last, copies);
     *last = copies;
     return NULL;
 }
 
-// Behind a {. What is malformed is left to regcomp.
+// Scans an interval behind its "{". regcomp refuses malformed ones.
 static const char *interval(struct scan *s)
 {
-    size_t most = 1;
+    size_t max = 1;
     size_t n = 0;
     bool open = false;
     for (; s->at < s->end && *s->at != '}'; s->at++) {
         bool digit = *s->at >= '0' && *s->at <= '9';
         n = digit ? n * 10 + (size_t)(*s->at - '0') : 0;
         n = n > REPEAT_MAX ? REPEAT_MAX : n;
-        most = n > most ? n : most;
+        max = n > max ? n : max;
         open = !digit;
     }
     if (s->at < s->end)
         s->at++;
-    return repeat(s, most + open, true);
+    return repeat(s, max + open, true);
 }
 
-// Behind a [: up to its ].
+// Scans a bracket expression behind its "[".
 static void bracket(struct scan *s)
 {
     end_plain_run(s);
@@ -147,7 +147,7 @@ static void bracket(struct scan *s)
 static const char *escape(struct scan *s)
 {
     if (s->at == s->end) {
-        end_plain_run(s); // regcomp says what is wrong
+        end_plain_run(s); // regcomp refuses it
         return NULL;
     }
     char c = *s->at++;
@@ -161,9 +161,9 @@ static const char *escape(struct scan *s)
         return NULL;
     }
     if (c == 'd')
-        return "\\d is not known here: write [0-9]";
+        return "\\d is not supported: write [0-9]";
     if (c >= '0' && c <= '9')
-        return "what was found before cannot be asked for again (\\1)";
+        return "back-references like \\1 are not supported";
     if ((ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z'))
         return "a backslash makes nothing special of this letter; \\w \\W \\s \\S \\b \\B are "
                "known";
@@ -175,7 +175,7 @@ static const char *open_group(struct scan *s)
 {
     end_plain_run(s);
     if (s->at < s->end && *s->at == '?')
-        return "(? is not known here; to ignore case write ~*";
+        return "(? is not supported; to ignore case write ~*";
     if (s->depth == FILTER_DEPTH_MAX)
         return "the parentheses of a pattern may be 64 deep";
     s->depth++;
@@ -223,8 +223,8 @@ static const char *scan_one(struct scan *s)
     }
 }
 
-// Looks for the plain text in a pattern, for what repeats too much, and for what other dialects
-// know. Makes of `for_regcomp`, a copy, what regcomp is for_regcomp. Returns NULL or what is wrong.
+// Scans a pattern for its needle, for too many positions, and for syntax of other dialects.
+// Replaces anchors in `for_regcomp`. Returns NULL, or what is wrong.
 static const char *scan(struct filter_pattern *p, struct slice text, char *for_regcomp,
                         size_t *states)
 {
@@ -245,7 +245,7 @@ static const char *scan(struct filter_pattern *p, struct slice text, char *for_r
     if (s.plain)
         return NULL;
     p->is_regex = true;
-    size_t sum = 0; // what is open is malformed, and counted all the same
+    size_t sum = 0; // groups still open are malformed, and count too
     for (size_t i = 0; i <= s.depth; i++)
         sum = saturating_add(sum, s.level[i].states);
     if (sum > *states)
@@ -255,7 +255,7 @@ static const char *scan(struct filter_pattern *p, struct slice text, char *for_r
     return NULL;
 }
 
-// 0, or what regcomp says against the expression.
+// Compiles the expression. Returns 0 or an error of regcomp, with its message.
 static int compile(struct filter_pattern *p, struct slice text, const char *for_regcomp,
                    char message[static REGERROR_MAX])
 {
@@ -285,7 +285,7 @@ static void prepare_skips(struct filter_pattern *p)
     }
 }
 
-// False: `why` says what is wrong.
+// Scans and compiles. False: `why` says what is wrong.
 static bool prepare(struct filter_pattern *p, struct slice text, size_t *states,
                     char why[static FILTER_WHY_MAX])
 {
@@ -331,7 +331,7 @@ void filter_pattern_free(struct filter_pattern *p)
     free(p);
 }
 
-// Horspool's: the needle is moved on by what stands under its last byte.
+// Horspool's search: the byte under the needle's end decides how far the needle moves.
 static const char *find_ignoring_case(const struct filter_pattern *p, struct slice text)
 {
     struct slice needle = p->needle;

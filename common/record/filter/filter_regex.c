@@ -5,11 +5,11 @@
 enum {
     CHUNKS = REGEX_POSITIONS / 8,
     BUCKETS = 2 * REGEX_STATES,
-    UNKNOWN = 0xffff, // of what comes next
+    UNKNOWN = 0xffff, // a transition that is not cached
     MATCH = 0xfffe
 };
 
-// What stands before a place in the text, as far as anchors ask for it.
+// The byte before the current place, as far as anchors depend on it.
 enum context {
     CONTEXT_TEXT,
     CONTEXT_LINE,
@@ -17,7 +17,7 @@ enum context {
     CONTEXT_OTHER
 };
 
-// What a match could have come to: the positions that may be next.
+// A state of the automaton: the positions that may come next.
 struct state {
     struct regex_set next;
     enum context context;
@@ -27,19 +27,19 @@ struct filter_regex {
     struct regex_program program;
     struct regex_set anchors;
     bool has_anchors;
-    unsigned char class_of[256]; // bytes that no position tells from each other
-    unsigned char byte_in[256];  // one of each class
+    unsigned char class_of[256]; // bytes of one class are treated alike by all positions
+    unsigned char byte_in[256];  // a representative of each class
     size_t class_count;
-    struct regex_set takes[256]; // positions that take a byte of this class
-    // Made when it is looked for first.
+    struct regex_set takes[256]; // positions that consume a byte of the class
+    // The cache, allocated by the first search.
     struct state *states;
-    uint16_t *steps; // [state][class]: the state behind it
+    uint16_t *steps; // [state][class]: the next state
     uint16_t buckets[BUCKETS];
     size_t count;
-    struct regex_set (*follow)[256]; // [chunk][bits]: what may follow these eight positions
+    struct regex_set (*follow)[256]; // [chunk][bits]: union of what follows these positions
 };
 
-// Sorts of bytes.
+// Classes of bytes.
 
 static bool same_class(const struct filter_regex *r, unsigned char a, unsigned char b)
 {
@@ -99,8 +99,8 @@ void filter_regex_free(struct filter_regex *r)
     free(r);
 }
 
-// For each eight positions what follows any of them, so that a step takes as many look-ups as there
-// are eights, however many positions there are at once.
+// Allocates the cache, and tabulates `follow` for each subset of eight positions, so that a step
+// takes one look-up per eight positions.
 static bool make_tables(struct filter_regex *r)
 {
     if (r->states && r->steps && r->follow)
@@ -154,7 +154,7 @@ static struct regex_set follow_of(const struct filter_regex *r, const struct reg
     return next;
 }
 
-// Between two bytes; `next` below 0: at the end of the text.
+// Whether an anchor matches before the byte `next`; below 0: at the end of the text.
 static bool holds(enum regex_kind kind, enum context context, int next)
 {
     bool word_before = context == CONTEXT_WORD;
@@ -173,7 +173,7 @@ static bool holds(enum regex_kind kind, enum context context, int next)
     return false;
 }
 
-// Goes on behind the anchors that hold here, each once. True: that is a match.
+// Adds what follows the anchors that match here, each once. True: a match ends here.
 static bool pass_anchors(const struct filter_regex *r, struct state *s, int next)
 {
     struct regex_set left = r->anchors;
@@ -192,7 +192,7 @@ static bool pass_anchors(const struct filter_regex *r, struct state *s, int next
         if (r->program.last.words[word] >> at % 64 & 1)
             return true;
         regex_join(&s->next, &r->program.positions[at].follow);
-        word = 0; // what follows may stand anywhere
+        word = 0; // the new positions may be in any word
     }
     return false;
 }
@@ -204,7 +204,7 @@ static enum context context_behind(const struct filter_regex *r, unsigned char c
     return c == '\n' ? CONTEXT_LINE : regex_is_word(c) ? CONTEXT_WORD : CONTEXT_OTHER;
 }
 
-// Takes a byte. True: that is a match.
+// Consumes a byte. True: a match ends here.
 static bool step(const struct filter_regex *r, struct state *s, unsigned class)
 {
     unsigned char c = r->byte_in[class];
@@ -213,7 +213,7 @@ static bool step(const struct filter_regex *r, struct state *s, unsigned class)
     struct regex_set taken = intersection(&s->next, &r->takes[class]);
     struct regex_set ends = intersection(&taken, &r->program.last);
     s->next = follow_of(r, &taken);
-    regex_join(&s->next, &r->program.first); // a match may begin anywhere
+    regex_join(&s->next, &r->program.first); // a match may begin at any byte
     s->context = context_behind(r, c);
     return is_nonempty(&ends);
 }
@@ -231,7 +231,7 @@ static bool same_state(const struct state *a, const struct state *b)
     return a->context == b->context && memcmp(&a->next, &b->next, sizeof(a->next)) == 0;
 }
 
-// The number of a state, which is remembered. There is room.
+// Returns the number of a state, adding it to the cache, which is not full.
 static size_t state_number(struct filter_regex *r, const struct state *s)
 {
     uint64_t hash = s->context;
@@ -249,7 +249,7 @@ static size_t state_number(struct filter_regex *r, const struct state *s)
     return number;
 }
 
-// What comes behind a state, which is remembered. There is room.
+// Computes a transition and caches it. The cache is not full.
 static size_t find_step(struct filter_regex *r, size_t number, unsigned class)
 {
     struct state s = r->states[number];
@@ -258,8 +258,7 @@ static size_t find_step(struct filter_regex *r, size_t number, unsigned class)
     return next;
 }
 
-// Goes through the text by states that are known, from `*at` on, until too many are new. True: a
-// match.
+// Searches from `*at` on with the cache, until it fills too fast to pay off. True: a match.
 static bool run_cached(struct filter_regex *r, struct state *s, struct slice text, size_t *at)
 {
     size_t since = *at;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the parts of the expressions share: reading one (filter_regex_parse.c), looking for it
-// (filter_regex.c).
+// The position automaton: built by filter_regex_parse.c, run by filter_regex.c.
 #pragma once
 #include "filter_regex.h"
 
@@ -12,10 +11,10 @@ struct regex_set {
     uint64_t words[REGEX_WORDS];
 };
 
-// What stands at a position.
+// The kind of a position: a byte is consumed, anchors are tested between two bytes.
 enum regex_kind {
-    REGEX_BYTE,       // a byte of a set
-    REGEX_LINE_BEGIN, // these are between two bytes
+    REGEX_BYTE,
+    REGEX_LINE_BEGIN,
     REGEX_LINE_END,
     REGEX_TEXT_BEGIN,
     REGEX_TEXT_END,
@@ -27,15 +26,15 @@ enum regex_kind {
 
 struct regex_position {
     enum regex_kind kind;
-    uint64_t bytes[4];       // of REGEX_BYTE: which
-    struct regex_set follow; // what may come next
+    uint64_t bytes[4];       // for REGEX_BYTE: the set of bytes
+    struct regex_set follow; // positions that may come next
 };
 
-// What an expression is: positions, those that a match begins and ends with.
+// A compiled expression. A match begins with a position of `first` and ends with one of `last`.
 struct regex_program {
     struct regex_position positions[REGEX_POSITIONS];
     size_t count;
-    bool nullable; // nothing is a match too
+    bool nullable; // the empty text matches
     struct regex_set first, last;
 };
 
@@ -61,5 +60,5 @@ static inline bool regex_is_word(unsigned char c)
            c == '_';
 }
 
-// False: more than REGEX_POSITIONS.
+// Builds the automaton. False: more than REGEX_POSITIONS.
 bool regex_parse(struct regex_program *p, struct slice source, bool without_case);

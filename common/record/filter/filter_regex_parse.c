@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// An expression becomes its positions (Glushkov 1961), by descent. What is repeated a number of
-// times is read as often.
+// Builds the position automaton of an expression (Glushkov 1961) by recursive descent. A counted
+// repetition parses its operand once per copy.
 #include <ctype.h>
 #include <stdlib.h>
 #include "filter_regex_internal.h"
@@ -11,7 +11,7 @@ struct parser {
     struct regex_program *program;
 };
 
-// A fragment of the expression.
+// The automaton of a subexpression.
 struct fragment {
     bool nullable;
     struct regex_set first, last;
@@ -91,7 +91,7 @@ static struct fragment one_byte(struct parser *p, char c)
     return position(p, REGEX_BYTE, bytes);
 }
 
-// Neither the end of a line nor a zero byte, as glibc has it.
+// A dot matches neither a line feed nor a zero byte, as in glibc.
 static struct fragment any_byte(struct parser *p)
 {
     uint64_t bytes[4] = {0};
@@ -101,7 +101,7 @@ static struct fragment any_byte(struct parser *p)
     return position(p, REGEX_BYTE, bytes);
 }
 
-// What isalpha and the others say in the C locale, which no program of ours leaves.
+// Character classes of the C locale, the only one that our programs use.
 static void add_class(const struct parser *p, uint64_t bytes[4], struct slice name)
 {
     static const struct {
@@ -121,7 +121,7 @@ static void add_class(const struct parser *p, uint64_t bytes[4], struct slice na
     }
 }
 
-// Behind "[:", "[." or "[=": what stands up to its end.
+// Takes the name behind "[:", "[." or "[=", and its end.
 static struct slice named(struct parser *p, char kind)
 {
     const char close[2] = {kind, ']'};
@@ -131,7 +131,7 @@ static struct slice named(struct parser *p, char kind)
     return name;
 }
 
-// One character of a list, maybe written as [.x.] or [=x=].
+// Takes one character of a bracket expression, also written as [.x.] or [=x=].
 static char list_byte(struct parser *p)
 {
     char c = *p->at++;
@@ -165,7 +165,7 @@ static void list_element(struct parser *p, uint64_t bytes[4])
         add_byte(bytes, (unsigned char)c);
 }
 
-// Behind a [: up to its ].
+// Parses a bracket expression behind its "[".
 static struct fragment parse_list(struct parser *p)
 {
     uint64_t bytes[4] = {0};
@@ -221,16 +221,15 @@ static struct fragment parse_atom(struct parser *p)
     case '$': return position(p, REGEX_LINE_END, NULL);
     case '(': {
         struct fragment inner = parse_choice(p);
-        p->at += p->at < p->end; // the )
+        p->at += p->at < p->end; // the ")"
         return inner;
     }
     default: return one_byte(p, c);
     }
 }
 
-// How often something is repeated.
 struct repetition {
-    size_t least, most;
+    size_t min, max;
     bool unbounded;
 };
 
@@ -245,11 +244,11 @@ static size_t read_number(struct parser *p)
 static struct repetition parse_interval(struct parser *p)
 {
     struct repetition t = {0};
-    t.least = t.most = read_number(p);
+    t.min = t.max = read_number(p);
     if (p->at < p->end && *p->at == ',') {
         p->at++;
         t.unbounded = p->at < p->end && *p->at == '}';
-        t.most = t.unbounded ? t.least : read_number(p);
+        t.max = t.unbounded ? t.min : read_number(p);
     }
     p->at += p->at < p->end;
     return t;
@@ -268,8 +267,8 @@ static struct repetition parse_repetition(struct parser *p)
     }
 }
 
-// As often as it must be, as often as it may be, and if that is without end, once more that goes
-// in circles. The first time it is read already.
+// Parses an atom and its repetition: `max` copies, of which those beyond `min` are nullable. When
+// unbounded, the last copy loops. The first copy has been parsed before the repetition is known.
 static struct fragment parse_piece(struct parser *p)
 {
     const char *from = p->at;
@@ -277,7 +276,7 @@ static struct fragment parse_piece(struct parser *p)
     struct repetition t = parse_repetition(p);
     const char *behind = p->at;
     struct fragment all = empty_fragment();
-    size_t count = t.most + (t.unbounded && t.most == 0 ? 1 : 0);
+    size_t count = t.max + (t.unbounded && t.max == 0 ? 1 : 0);
     for (size_t i = 0; i < count && !p->too_many; i++) {
         if (i > 0) {
             p->at = from;
@@ -285,7 +284,7 @@ static struct fragment parse_piece(struct parser *p)
         }
         if (t.unbounded && i + 1 == count)
             link_sets(p, &next.last, &next.first);
-        next.nullable = next.nullable || i >= t.least;
+        next.nullable = next.nullable || i >= t.min;
         append(p, &all, &next);
     }
     p->at = behind;

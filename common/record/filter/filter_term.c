@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Terms: one comparison each, with the value that its field wants.
+// Terms: one comparison each, whose value is checked by the type of its field.
 #include <stdlib.h>
 #include "filter_parse_internal.h"
 
 enum {
-    COST_PATTERN = 1, // of terms: what is dear is asked last
+    COST_PATTERN = 1, // costly terms are evaluated last
     COST_BODY = 2
 };
 
-// A comparison while it is made: where it stands in the text, for mistakes.
+// A comparison under construction, with its place in the text for mistakes.
 struct comparison {
     struct filter_term *term;
     enum filter_op op;
@@ -29,29 +29,29 @@ static bool wrong_op(struct filter_parser *p, const struct comparison *c, const 
     return false;
 }
 
-// The values from least to most are equal to what was written; the term is made of them by its
-// operator.
-static bool set_range(struct filter_parser *p, const struct comparison *c, uint64_t least,
-                      uint64_t most)
+// Sets the term's range by its operator. Values from `min` to `max` equal what was written: a
+// status class is a range.
+static bool set_range(struct filter_parser *p, const struct comparison *c, uint64_t min,
+                      uint64_t max)
 {
     struct filter_term *t = c->term;
-    t->least = 0;
-    t->most = UINT64_MAX;
+    t->min = 0;
+    t->max = UINT64_MAX;
     switch (c->op) {
     case OP_UNEQUAL:
     case OP_EQUAL:
-        t->least = least;
-        t->most = most;
+        t->min = min;
+        t->max = max;
         return true;
-    case OP_LESS_OR_EQUAL: t->most = most; return true;
-    case OP_MORE_OR_EQUAL: t->least = least; return true;
+    case OP_LESS_OR_EQUAL: t->max = max; return true;
+    case OP_MORE_OR_EQUAL: t->min = min; return true;
     case OP_LESS:
-        t->least = least == 0; // below 0 there is nothing
-        t->most = least == 0 ? 0 : least - 1;
+        t->min = min == 0; // min > max: nothing is below 0
+        t->max = min == 0 ? 0 : min - 1;
         return true;
     case OP_MORE:
-        t->least = most == UINT64_MAX ? most : most + 1;
-        t->most = most == UINT64_MAX ? 0 : UINT64_MAX;
+        t->min = max == UINT64_MAX ? max : max + 1;
+        t->max = max == UINT64_MAX ? 0 : UINT64_MAX;
         return true;
     case OP_NONE:
     case OP_FIND:
@@ -64,19 +64,19 @@ static bool set_range(struct filter_parser *p, const struct comparison *c, uint6
 
 static bool finish_status(struct filter_parser *p, const struct comparison *c)
 {
-    uint64_t least = 0;
-    uint64_t most = 0; // of an exchange without a response
+    uint64_t min = 0;
+    uint64_t max = 0; // 0: no response
     bool none = slice_ieq(c->term->value, SLICE("none"));
     bool equality = c->op == OP_EQUAL || c->op == OP_UNEQUAL;
-    if (!set_range(p, c, 0, 0)) // the operator is looked at first
+    if (!set_range(p, c, 0, 0)) // tell a wrong operator before a wrong value
         return false;
-    if (!none && !filter_status(c->term->value, &least, &most))
+    if (!none && !filter_status(c->term->value, &min, &max))
         return wrong_value(p, c, "a status is 100 to 999, a class like 5xx, or none");
-    if (least != most && !equality)
+    if (min != max && !equality)
         return wrong_value(p, c, "a class goes with = and != only; write a number, like 500");
     if (none && !equality)
         return wrong_value(p, c, "none goes with = and != only");
-    return set_range(p, c, least, most);
+    return set_range(p, c, min, max);
 }
 
 static bool finish_number(struct filter_parser *p, const struct comparison *c)
@@ -111,7 +111,7 @@ static bool finish_moment(struct filter_parser *p, const struct comparison *c)
                        "2026-11-25 or 2026-11-25T12:00:00Z (without Z: local time)");
 }
 
-// The record has ids in lower case.
+// Lowers the id's case: the record keeps ids in lower case.
 static bool finish_id(struct filter_parser *p, const struct comparison *c)
 {
     char *id = p->f->bytes + (c->term->value.p - p->f->bytes);
@@ -133,7 +133,7 @@ static bool finish_pattern(struct filter_parser *p, const struct comparison *c, 
 {
     char why[FILTER_WHY_MAX];
     if (c->term->value.len == 0)
-        return wrong_value(p, c, "what is to be found is missing");
+        return wrong_value(p, c, "the pattern is missing");
     c->term->pattern = filter_pattern_new(c->term->value, without_case, &p->states, why);
     return c->term->pattern || wrong_value(p, c, why);
 }
@@ -176,7 +176,7 @@ static bool finish_comparison(struct filter_parser *p, const struct comparison *
     return false;
 }
 
-// What a word without an operator is: "it is there", or a mistake.
+// A field without an operator tests presence, or is a mistake.
 static bool finish_alone(struct filter_parser *p, const struct filter_field *field,
                          struct slice word)
 {
@@ -190,8 +190,7 @@ static bool finish_alone(struct filter_parser *p, const struct filter_field *fie
     p->at = end;
     if (field->alone)
         return true;
-    (void)parser_fail(p, word_at, word.len,
-                      "%s alone says nothing; it wants an operator and a value", field->name);
+    (void)parser_fail(p, word_at, word.len, "%s needs an operator and a value", field->name);
     return false;
 }
 
@@ -210,7 +209,7 @@ static struct filter_node *wrong_beginning(struct filter_parser *p)
                            "the name of a field is missing before this");
     if (parser_peek(p) == '"')
         return parser_fail(p, p->at, 1, "did you mean body~\"...\"?");
-    return parser_fail(p, p->at, 1, "write the word: not"); // peek_word has stopped at a "!"
+    return parser_fail(p, p->at, 1, "write the word: not"); // the only byte left here is "!"
 }
 
 static bool read_comparison(struct filter_parser *p, struct filter_term *t)
@@ -233,8 +232,8 @@ struct filter_node *parser_node_new(struct filter_parser *p, enum filter_node_ki
     if (!n)
         return parser_fail(p, 0, 0, "out of memory");
     n->kind = kind;
-    n->made_before = p->f->made;
-    p->f->made = n;
+    n->allocated_before = p->f->allocated;
+    p->f->allocated = n;
     return n;
 }
 

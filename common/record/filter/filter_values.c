@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Numbers, sizes, durations and moments, as people write them.
+// Parses statuses, sizes, durations and moments.
 #include <time.h>
 #include "filter_internal.h"
 
@@ -11,18 +11,18 @@ enum {
 
 static const uint64_t ns_a_second = 1000000000;
 
-bool filter_status(struct slice s, uint64_t *least, uint64_t *most)
+bool filter_status(struct slice s, uint64_t *min, uint64_t *max)
 {
     if (s.len != 3 || s.p[0] < '1' || s.p[0] > '9')
         return false;
     if (slice_ieq(slice_of(s.p + 1, 2), SLICE("xx"))) {
-        *least = (uint64_t)(s.p[0] - '0') * 100;
-        *most = *least + 99;
+        *min = (uint64_t)(s.p[0] - '0') * 100;
+        *max = *min + 99;
         return true;
     }
-    if (!slice_to_u64(s, least))
+    if (!slice_to_u64(s, min))
         return false;
-    *most = *least;
+    *max = *min;
     return true;
 }
 
@@ -44,7 +44,7 @@ static struct slice behind(struct slice s, size_t n)
     return slice_of(s.p + n, s.len - n);
 }
 
-// Takes ".5" off: 5 of 10. False when there is no digit, or too many.
+// Takes a fraction: ".5" is part 5 of whole 10. False: no digits, or too many.
 static bool take_fraction(struct slice *s, uint64_t *part, uint64_t *whole)
 {
     *part = 0;
@@ -68,7 +68,7 @@ static const struct unit *unit_of(struct slice name, const struct unit *units)
     return NULL;
 }
 
-// `units` end with one without a name.
+// Parses a number with a unit of `units`, which end with a NULL name.
 static enum filter_number number(struct slice s, const struct unit *units, uint64_t *value)
 {
     uint64_t n = 0;
@@ -79,7 +79,7 @@ static enum filter_number number(struct slice s, const struct unit *units, uint6
     if (len == 0 || !take_fraction(&rest, &part, &whole))
         return NUMBER_MALFORMED;
     const struct unit *u = unit_of(rest, units);
-    if (!u || (whole > 1 && u->factor == 1)) // there is no part of a byte
+    if (!u || (whole > 1 && u->factor == 1)) // 1.5 bytes
         return NUMBER_MALFORMED;
     // part < whole ≤ 10⁹: neither product overflows.
     uint64_t more = u->factor / whole * part + u->factor % whole * part / whole;
@@ -110,7 +110,7 @@ enum filter_number filter_duration(struct slice s, uint64_t *ns)
     return result == NUMBER_OK && *ns > INT64_MAX ? NUMBER_TOO_LARGE : result;
 }
 
-// Takes a number of just `n` digits off.
+// Takes a number of exactly `n` digits.
 static bool take_digits(struct slice *s, size_t n, int *value)
 {
     uint64_t number = 0;
@@ -141,11 +141,11 @@ static int days_of(int year, int month)
     return days[month - 1] + (month == 2 && leap);
 }
 
-// A date and time as it was written. What is not given is 0.
+// A date and time as written; missing parts are 0.
 struct written {
     int year, month, day, hour, minute, second;
     uint64_t ns;
-    uint64_t unit_ns; // of the least that was given; 0: a day, which clocks make 23 to 25 hours
+    uint64_t unit_ns; // of the smallest part given; 0: a day, which may have 23 to 25 hours
     bool utc;
 };
 
@@ -181,7 +181,7 @@ static bool read_moment(struct slice s, struct written *w)
     return s.len == 0;
 }
 
-// Since 1970, `days` later than it was written.
+// Converts to seconds since 1970, plus `days`. False: out of range.
 static bool seconds_of(const struct written *w, int days, int64_t *seconds)
 {
     struct tm tm = {.tm_year = w->year - 1900,
@@ -193,7 +193,7 @@ static bool seconds_of(const struct written *w, int days, int64_t *seconds)
                     .tm_wday = -1,
                     .tm_isdst = w->utc ? 0 : -1};
     *seconds = w->utc ? timegm(&tm) : mktime(&tm);
-    return tm.tm_wday >= 0; // -1 is a time as well
+    return tm.tm_wday >= 0; // set on success only; -1 is a valid time
 }
 
 enum filter_number filter_moment(struct slice s, int64_t now_ns, bool last, int64_t *ns)

@@ -5,28 +5,28 @@
 #include <zstd.h>
 
 enum {
-    STEP_BYTES = 32 * 1024, // room that a decoder is given at least
-    FEED_BYTES = 1 << 30,   // zlib counts its input in an unsigned int
+    STEP_BYTES = 32 * 1024, // least room for a decoder's output
+    FEED_BYTES = 1 << 30,   // zlib counts in unsigned int
 };
 
 enum decode_status {
     DECODE_COMPLETE,
-    DECODE_TRUNCATED, // it ends before its end
-    DECODE_OVERFLOW,  // than was asked for, or there is something behind it
-    DECODE_INVALID,   // this is not that coding
+    DECODE_TRUNCATED, // the input ends early
+    DECODE_OVERFLOW,  // the output reached its bound, or bytes follow the coded data
+    DECODE_INVALID,   // the input does not have this coding
     DECODE_NO_MEMORY
 };
 
-// Where a decoder writes.
+// The output of a decoder.
 struct sink {
     struct buf *out;
     size_t max;
-    bool partial; // the input is not all that there was
+    bool partial; // the input is truncated
 };
 
 typedef enum decode_status decoder(struct slice in, struct sink *sink);
 
-// Room for more: NULL when out of memory, and none (`*len` 0) when the bound is reached.
+// Returns room for output, `*len` bytes; none when the bound is reached. NULL: out of memory.
 static void *sink_room(struct sink *sink, size_t *len)
 {
     size_t used = buf_len(sink->out);
@@ -40,8 +40,8 @@ static void *sink_room(struct sink *sink, size_t *len)
     return at;
 }
 
-// These have no mark at their beginning, and of text that is no coding at all they often make a few
-// bytes of something and wait for more.
+// Codings without magic bytes often accept other data for a while, and then seem truncated. When
+// the input is complete, that means the data is not so coded.
 static enum decode_status without_magic(enum decode_status status, const struct sink *sink)
 {
     return status == DECODE_TRUNCATED && !sink->partial ? DECODE_INVALID : status;
@@ -57,14 +57,14 @@ static size_t free_of_charge(size_t len)
     return DECODE_FREE_BYTES + DECODE_FREE_RATIO * len;
 }
 
-size_t decode_allowance(const struct decode_budget *b, size_t len, size_t most)
+size_t decode_allowance(const struct decode_budget *b, size_t len, size_t max)
 {
     if (b->unbounded)
-        return most;
-    len = min_size(len, most);
+        return max;
+    len = min_size(len, max);
     size_t left = DECODE_BUDGET_BYTES - (size_t)b->used;
     size_t room = min_size(DECODE_MAX_BYTES + DECODE_MAX_RATIO * len, free_of_charge(len) + left);
-    return min_size(room, most);
+    return min_size(room, max);
 }
 
 void decode_charge(struct decode_budget *b, size_t len, size_t decoded)
@@ -74,7 +74,7 @@ void decode_charge(struct decode_budget *b, size_t len, size_t decoded)
     b->used += more < left ? more : left;
 }
 
-// Until the end of one stream, or of what there is. `*in` is moved on.
+// Inflates one stream, or as much as there is, and moves `*in` on.
 static enum decode_status inflate_stream(z_stream *z, struct slice *in, struct sink *sink)
 {
     for (;;) {
@@ -98,7 +98,7 @@ static enum decode_status inflate_stream(z_stream *z, struct slice *in, struct s
             return DECODE_COMPLETE;
         if (status == Z_MEM_ERROR)
             return DECODE_NO_MEMORY;
-        if (status != Z_OK && status != Z_BUF_ERROR) // which says that it cannot go on
+        if (status != Z_OK && status != Z_BUF_ERROR) // Z_BUF_ERROR: no progress possible
             return DECODE_INVALID;
         if (asked == 0)
             return DECODE_OVERFLOW;
@@ -112,7 +112,7 @@ static bool is_gzip(struct slice in)
     return in.len >= 2 && in.p[0] == '\x1f' && in.p[1] == '\x8b';
 }
 
-// A gzip file is a row of members (RFC 1952 §2.2).
+// A gzip file is a series of members (RFC 1952 §2.2).
 static enum decode_status decode_gzip(struct slice in, struct sink *sink)
 {
     z_stream z = {0};
@@ -135,8 +135,8 @@ static enum decode_status inflate_once(struct slice in, struct sink *sink, int w
     return status == DECODE_COMPLETE && in.len > 0 ? DECODE_OVERFLOW : status;
 }
 
-// "deflate" is the zlib format, and some send it without its wrapping (RFC 9110 §8.4.1.2). Raw
-// data may look like a zlib header by chance, so what is then wrong is tried again as raw.
+// "deflate" is the zlib format, but some senders omit its wrapper (RFC 9110 §8.4.1.2). Raw data may
+// look like a zlib header by chance, so invalid data is tried again as raw.
 static enum decode_status decode_deflate(struct slice in, struct sink *sink)
 {
     enum decode_status status = inflate_once(in, sink, MAX_WBITS);
@@ -179,7 +179,7 @@ static enum decode_status decode_zstd(struct slice in, struct sink *sink)
     ZSTD_DStream *z = ZSTD_createDStream();
     ZSTD_inBuffer from = {in.p, in.len, 0};
     enum decode_status status = DECODE_TRUNCATED;
-    size_t more = 1; // 0: a frame has ended, and all of it is out
+    size_t more = 1; // 0: a frame has ended and is written completely
     if (!z)
         return DECODE_NO_MEMORY;
     (void)ZSTD_DCtx_setParameter(z, ZSTD_d_windowLogMax, DECODE_ZSTD_WINDOW);
@@ -191,7 +191,7 @@ static enum decode_status decode_zstd(struct slice in, struct sink *sink)
             status = DECODE_NO_MEMORY;
             break;
         }
-        bool between = more == 0; // frames
+        bool between = more == 0; // between two frames
         more = ZSTD_decompressStream(z, &to, &from);
         buf_commit(sink->out, to.pos);
         if (ZSTD_isError(more)) {
@@ -248,7 +248,7 @@ bool decode_body(const struct decode_codings *c, struct slice in, size_t max, st
     for (size_t i = 0; i < c->count; i++)
         if (!(steps[i] = find_decoder(c->names[i])))
             return true;
-    // Answers to HEAD have codings and no body.
+    // A response to HEAD has codings but no body.
     if (c->count == 0 || c->too_many || in.len == 0)
         return true;
     for (size_t i = c->count; i > 0; i--) {

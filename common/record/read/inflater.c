@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#define ZLIB_CONST // it takes its input as const
+#define ZLIB_CONST // makes zlib's input const
 #include "inflater.h"
 #include <stdlib.h>
 #include <zlib.h>
 
 enum {
     STEP_BYTES = 16 * 1024,
-    RAW_WINDOW = -15, // deflate without zlib's own frame, the largest window there is
+    RAW_WINDOW = -15, // raw deflate, the largest window
 };
 
 void inflater_deinit(struct inflater *f)
@@ -30,14 +30,13 @@ static bool begin(struct inflater *f)
     return false;
 }
 
-// Inflates all of `in`.
-static bool inflate_bytes(z_stream *z, struct slice in, struct buf *out, size_t most, bool *over)
+static bool inflate_bytes(z_stream *z, struct slice in, struct buf *out, size_t max, bool *over)
 {
     z->next_in = (const Bytef *)in.p;
     z->avail_in = (uInt)in.len;
     do {
         char *room = buf_reserve(out, STEP_BYTES);
-        *over = *over || buf_len(out) > most;
+        *over = *over || buf_len(out) > max;
         if (!room || *over)
             return false;
         z->next_out = (Bytef *)room;
@@ -54,10 +53,10 @@ static bool inflate_bytes(z_stream *z, struct slice in, struct buf *out, size_t 
     return true;
 }
 
-// RFC 7692 §7.2.2: the four bytes that the sender took off its end are put back.
-bool inflater_message(struct inflater *f, struct slice message, struct buf *out, size_t most,
+// RFC 7692 §7.2.2: appends the four bytes that the sender removed from the end.
+bool inflater_message(struct inflater *f, struct slice message, struct buf *out, size_t max,
                       bool *over)
 {
-    return begin(f) && inflate_bytes(f->stream, message, out, most, over) &&
-           inflate_bytes(f->stream, slice_of("\x00\x00\xff\xff", 4), out, most, over);
+    return begin(f) && inflate_bytes(f->stream, message, out, max, over) &&
+           inflate_bytes(f->stream, slice_of("\x00\x00\xff\xff", 4), out, max, over);
 }

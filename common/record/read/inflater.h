@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
-// Inflates the messages of one side of a WebSocket (RFC 7692), one after the other: each may refer
-// back to those before it.
+// Inflates the messages of one direction of a WebSocket in their order (RFC 7692): each may refer
+// to those before it.
 #pragma once
 #include "proto/buf.h"
 
-// All zero: nothing has come so far.
+// Zero-initialised before the first message.
 struct inflater {
-    void *stream; // zlib's
+    void *stream; // z_stream, allocated by the first message
 };
 
 void inflater_deinit(struct inflater *f);
 
-// Appends to `out` what a message says. False: it is broken, there is no memory, or `out` became
-// longer than `most` bytes, in which case *over is set. `out` then has what came before that, and
-// messages behind this one cannot be read.
-bool inflater_message(struct inflater *f, struct slice message, struct buf *out, size_t most,
+// Appends an inflated message to `out`. False: the message is broken, memory is out, or `out`
+// became longer than `max` bytes, and `*over` is set. `out` then has what came before, and later
+// messages cannot be inflated.
+bool inflater_message(struct inflater *f, struct slice message, struct buf *out, size_t max,
                       bool *over);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Reads a record, whether or not programs write it (docs/record.md). An exchange that a call hands
-// out is valid until the next call that hands one out, or record_reader_end; a body until the next
-// one of its side is asked for; everything else until the next call. All of it are copies: between
-// two calls the record is not being read, and writers can shorten their log. So what is deleted
-// meanwhile may be missing, and what runs may have gone on.
+// Reads a record while programs write it, or not (docs/record.md). Everything handed out is a copy:
+// between two calls no transaction is open, and writers can checkpoint. So rows may be deleted, and
+// running exchanges may go on, between two calls. An exchange is valid until the next call that
+// hands one out, or record_reader_end; a body until the next one of its side; all else until the
+// next call.
 #pragma once
 #include "common/record/filter/filter.h"
 
@@ -11,76 +11,78 @@ struct record_reader;
 
 enum {
     RECORD_WHY_MAX = 1024,
-    READER_END_ROWS = 2000000,      // the newest, among which the ends of ids are looked for
-    READER_BATCH_ROWS = 256,        // exchanges that are read at once
-    READER_BATCH_BYTES = 1 << 20,   // or these, about
-    RECORD_DECODED_MAX = 256 << 20, // bytes of a decoded body; what is more is left out
+    READER_END_ROWS = 2000000,      // the newest exchanges, whose ids are searched by their ends
+    READER_BATCH_ROWS = 256,        // exchanges read at once,
+    READER_BATCH_BYTES = 1 << 20,   // or about as many bytes
+    RECORD_DECODED_MAX = 256 << 20, // bytes of a body, decoded or not; longer ones are cut
 };
 
-// Opens the record of a state directory; makes nothing. NULL: `why` has a sentence that says what
-// is the matter and what to do.
+// Opens the record of a state directory, and never creates one. NULL: `why` says what is wrong and
+// what to do.
 struct record_reader *record_reader_open(const char *dir, char why[static RECORD_WHY_MAX]);
 void record_reader_close(struct record_reader *r);
 
-// Begins to go through the exchanges that match (`filter` NULL: all) and have begun by now, newest
-// first unless `oldest_first`, with seq > after_seq only. Returns 0 or an SQLite error.
+// Starts a query for the exchanges that match `filter` (NULL: all) and have begun by now, newest
+// first unless `oldest_first`, of rows behind `after_seq` only. The filter must outlive the query.
+// Returns 0 or an SQLite error.
 struct record_query {
     const struct filter *filter;
     bool oldest_first;
     int64_t after_seq;
 };
 int record_reader_query(struct record_reader *r, const struct record_query *query);
-// The next match: 1, or 0 when there is none, or an SQLite error below 0 (negated).
+// Gets the next match. Returns 1, 0 at the end, or a negated SQLite error.
 int record_reader_next(struct record_reader *r, struct record_exchange *x);
 
 // Whether one exchange matches.
 bool record_reader_match(struct record_reader *r, const struct filter *filter,
                          const struct record_exchange *x);
-// Ends a query before its end, and lets go of everything handed out.
+// Ends a query early, and frees everything handed out.
 void record_reader_end(struct record_reader *r);
 
-// The exchange in this row: 1, 0 when there is none, or an SQLite error below 0.
+// Gets the exchange of a row. Returns 1, 0 when there is none, or a negated SQLite error.
 int record_reader_get(struct record_reader *r, int64_t seq, struct record_exchange *x);
-// Whether it is still there.
+// Whether an exchange has not been deleted since it was read.
 bool record_reader_exists(struct record_reader *r, const struct record_exchange *x);
-// The row of the newest exchange, 0 when there is none.
+// Returns the row of the newest exchange, 0 when there is none.
 int64_t record_reader_newest(struct record_reader *r);
-// The row of the next exchange behind `after_seq` that has not ended, 0 when there is none.
+// Returns the first row behind `after_seq` whose exchange has not ended, 0 when there is none.
 int64_t record_reader_running(struct record_reader *r, int64_t after_seq);
-// A number that changes when others have written.
+// Returns a number that changes when other connections have written.
 int64_t record_reader_version(struct record_reader *r);
 
-// The exchange that a person means by `text`: a whole id; the beginning of one, or
-// RECORD_ID_SUFFIX_MIN characters or more of its end, that only one has; "last"; or "last-N", the
-// Nth before it. Returns 1, or 0: `why` says what is wrong, in lines, the first of which says it
-// all: where several are meant, the others name them. It can be shown as it is.
+// Finds the exchange that a user means: a whole id; the beginning of an id, or RECORD_ID_SUFFIX_MIN
+// or more characters of its end, when unique; "last", or "last-N", the Nth before it. Returns 1; or
+// 0 and in `why` what is wrong, free of control characters. Its first line says it all; when
+// several exchanges may be meant, further lines list them.
 int record_reader_find(struct record_reader *r, const char *text, struct record_exchange *x,
                        char why[static RECORD_WHY_MAX]);
 
-// The kept body, piece by piece from byte `at` on: 1 and a piece, 0 at its end, < 0 on errors.
+// Gets a piece of a body as recorded, from byte `at` on. Returns 1, 0 at the end, or a negated
+// SQLite error.
 int record_reader_piece(struct record_reader *r, int64_t seq, enum record_side side, uint64_t at,
                         struct slice *piece);
-// All of the kept body. False: out of memory, damaged, or over RECORD_DECODED_MAX.
+// Gets a whole body as recorded. False: out of memory, damaged, or over RECORD_DECODED_MAX.
 bool record_reader_body(struct record_reader *r, int64_t seq, enum record_side side,
                         struct slice *body);
-// The kept body as its Content-Encoding says (gzip, deflate, br, zstd, also several); as it is when
-// it has none, an unknown one, or is not coded so. What is cut short is decoded as far as it goes.
-// False: out of memory, or damaged.
+// Gets a body with its Content-Encoding undone (gzip, deflate, br, zstd, or several); unchanged
+// when it has none, an unknown one, or is not coded so. A truncated body is decoded as far as
+// possible. False: out of memory, or damaged.
 struct record_decoded {
     struct slice body;
     bool decoded;       // a coding was undone
-    bool whole;         // that is all of the body that passed
-    bool over;          // it would become too large (decode.h), and is cut
-    struct slice wrong; // the coding that the body is said to have and has not; or empty
+    bool whole;         // the whole body that passed, not truncated
+    bool over;          // cut by the bounds of decode.h
+    struct slice wrong; // the declared coding that the body does not have, or empty
 };
 bool record_reader_decoded(struct record_reader *r, const struct record_exchange *x,
                            enum record_side side, struct record_decoded *out);
 
-// What is decoded in all, and what was cut for it.
+// The budget for decoding, and the exchanges that were cut by it.
 struct decode_budget;
-void record_reader_decode_all(struct record_reader *r); // from now on: all, whatever it takes
+void record_reader_decode_all(struct record_reader *r); // removes the bounds
 struct decode_budget *record_reader_budget(struct record_reader *r);
-// Something of the exchange that was handed out last was cut.
+// Counts the exchange handed out last as cut, once.
 void record_reader_note_cut(struct record_reader *r);
 struct record_cut {
     uint64_t exchanges;
@@ -88,21 +90,20 @@ struct record_cut {
 };
 void record_reader_cut(const struct record_reader *r, struct record_cut *cut);
 
-// One message of a WebSocket: 1, 0 when there is no such message, or an SQLite error below 0.
+// Gets one WebSocket message. Returns 1, 0 when there is none, or a negated SQLite error.
 int record_reader_message(struct record_reader *r, int64_t seq, uint64_t number,
                           struct record_message *m);
-
-// How many of its messages there are.
+// Returns the number of an exchange's messages.
 uint64_t record_reader_messages(struct record_reader *r, int64_t seq);
 
-// What the processes that write this record had to let go, and the last that went wrong.
+// What the writers of this record had to drop, and the last trouble that one noted.
 struct record_losses {
-    uint64_t shed, shed_bytes; // exchanges of which nothing is there; bytes of bodies
-    struct slice trouble;      // empty: nothing
+    uint64_t shed, shed_bytes; // exchanges not recorded at all; bytes of bodies
+    struct slice trouble;      // empty: none
     int64_t trouble_writer;
 };
 int record_reader_losses(struct record_reader *r, struct record_losses *losses);
-// What the tables take: bytes of the database in use, and exchanges in it.
+// Gets the bytes of the database in use, and the number of exchanges.
 int record_reader_size(struct record_reader *r, uint64_t *bytes, uint64_t *exchanges);
-// Whether the process of this writer still lives.
+// Whether the process of a writer is alive.
 bool record_reader_writer_alive(struct record_reader *r, int64_t writer);

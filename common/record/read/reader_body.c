@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Bodies, messages and field lines out of a record.
+// Bodies, recorded or decoded, and WebSocket messages.
 #include "common/record/row.h"
 #include "decode.h"
 #include "reader_internal.h"
 
-// What a statement on a body asks for: its exchange, which must be the one that is meant.
+// Binds the exchange and side of a body; the exchange must still have its id.
 static int bind_side(const struct record_reader *r, sqlite3_stmt *s, int64_t seq,
                      enum record_side side)
 {
@@ -14,8 +14,8 @@ static int bind_side(const struct record_reader *r, sqlite3_stmt *s, int64_t seq
     return error ? error : reader_bind_id(s, 9, r, seq);
 }
 
-// Appends a body that is in the row of its exchange: 1, 0 when it is elsewhere, or an SQLite error
-// below 0.
+// Appends a body stored in the row of its exchange. Returns 1, 0 when it is stored elsewhere, or a
+// negated SQLite error.
 static int small_body(struct record_reader *r, int64_t seq, enum record_side side, struct buf *to)
 {
     int error = SQLITE_OK;
@@ -35,7 +35,7 @@ static int small_body(struct record_reader *r, int64_t seq, enum record_side sid
     return status == SQLITE_ROW ? body.len > 0 : status == SQLITE_DONE ? 0 : -status;
 }
 
-// The piece of a body that byte `at` is in, from there on.
+// Gets the stored piece that contains byte `at`, from there on.
 static int piece_at(struct record_reader *r, sqlite3_stmt *s, uint64_t at, struct slice *piece)
 {
     int status = sqlite3_step(s);
@@ -77,7 +77,7 @@ int record_reader_piece(struct record_reader *r, int64_t seq, enum record_side s
 
 enum load {
     LOAD_WHOLE,
-    LOAD_CUT, // at RECORD_DECODED_MAX
+    LOAD_CUT, // RECORD_DECODED_MAX was reached
     LOAD_FAILED
 };
 
@@ -92,7 +92,8 @@ static enum load take_piece(sqlite3_stmt *s, struct buf *body)
     return bytes.len > room ? LOAD_CUT : LOAD_WHOLE;
 }
 
-// What is kept of a body as far as the exchange is known that was handed out last.
+// Returns how much of a body was kept when the exchange was read; UINT64_MAX when it is not the one
+// handed out last.
 static uint64_t known_kept(const struct record_reader *r, int64_t seq, enum record_side side)
 {
     return r->current && r->current->seq == seq ? r->current->body[side].kept : UINT64_MAX;
@@ -126,7 +127,7 @@ static enum load load_body(struct record_reader *r, int64_t seq, enum record_sid
     if (load == LOAD_WHOLE && status != SQLITE_DONE)
         load = LOAD_FAILED;
     if (kept < buf_len(whole))
-        whole->end = whole->start + kept; // it has gone on since
+        whole->end = whole->start + kept; // the body has grown since the exchange was read
     *body = slice_of(whole->bytes, buf_len(whole));
     return load;
 }
@@ -146,7 +147,7 @@ bool record_reader_decoded(struct record_reader *r, const struct record_exchange
     struct slice value;
     struct decoded d;
     *out = (struct record_decoded){0};
-    if (x->body[side].kept == 0 && x->duration_ns >= 0) { // most requests: nothing to look for
+    if (x->body[side].kept == 0 && x->duration_ns >= 0) { // most requests have no body
         out->whole = x->body[side].bytes == 0;
         return true;
     }

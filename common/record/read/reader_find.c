@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Single exchanges: by their row, or by what a person types.
+// Single exchanges: by their row, or by an id as users type it.
 #include <stdio.h>
 #include <time.h>
 #include "common/base/printable.h"
@@ -7,10 +7,10 @@
 #include "reader_internal.h"
 
 enum {
-    IDS_SHOWN = 5,       // of those that a beginning or an end could mean
-    METHOD_SHOWN = 10,   // bytes of their methods
-    TARGET_SHOWN = 40,   // and of their targets
-    DESCRIBED_MAX = 112, // of a line on one of them
+    IDS_SHOWN = 5,       // candidates listed for an ambiguous id
+    METHOD_SHOWN = 10,   // bytes of a candidate's method
+    TARGET_SHOWN = 40,   // bytes of its target
+    DESCRIBED_MAX = 112, // bytes of its line
 };
 
 _Static_assert((IDS_SHOWN + 2) * DESCRIBED_MAX < RECORD_WHY_MAX, "all of them have their line");
@@ -21,7 +21,7 @@ static bool is_running(sqlite3_stmt *s, struct record_reader *r, struct record_e
     return x->outcome.len == 0;
 }
 
-// What a statement is at is handed out.
+// Copies an exchange, and hands the copy out. False: out of memory.
 static bool hand_out(struct record_reader *r, struct record_exchange *x)
 {
     size_t bytes = 0;
@@ -35,8 +35,8 @@ static bool hand_out(struct record_reader *r, struct record_exchange *x)
     return true;
 }
 
-// The one row of a statement whose values are bound. That of a dead writer is read once more: the
-// writer may have ended the exchange before it died and after we read it.
+// Reads the single row of a bound statement. A running exchange of a dead writer is read again: the
+// writer may have ended it after our first read and before it died.
 static int read_one(struct record_reader *r, sqlite3_stmt *s, struct record_exchange *x)
 {
     int status = sqlite3_step(s);
@@ -67,8 +67,8 @@ static int fail(int error, char why[static RECORD_WHY_MAX])
     return 0;
 }
 
-// The ids that a person may mean, the newest first of those with such a beginning and of those with
-// such an end.
+// Ids that an ambiguous text may mean: those that begin with it, then those that end with it, the
+// newest first.
 struct candidates {
     size_t count;
     char id[IDS_SHOWN + 1][EXCHANGE_ID_LEN + 1];
@@ -84,7 +84,7 @@ static void add_candidate(struct candidates *c, struct slice id)
     memcpy(c->id[c->count++], id.p, id.len);
 }
 
-// Takes the ids that a statement gives, until there are more than can be shown.
+// Adds the ids of a statement, until there are more than can be listed.
 static int add_all(struct candidates *c, sqlite3_stmt *s)
 {
     int status = SQLITE_ROW;
@@ -94,8 +94,8 @@ static int add_all(struct candidates *c, sqlite3_stmt *s)
     return status == SQLITE_ROW || status == SQLITE_DONE ? SQLITE_OK : status;
 }
 
-// Ids with this end are looked for among the newest rows: no index leads to them, but rows are read
-// for their first columns only (docs/record.md says how long that takes).
+// Searches the newest rows for ids that end with a text. No index helps, but only the first columns
+// of each row are read (docs/record.md says how long that takes).
 static int add_ends(struct record_reader *r, struct slice end, struct candidates *c)
 {
     int error = SQLITE_OK;
@@ -120,7 +120,7 @@ static int find_candidates(struct record_reader *r, struct slice text, struct ca
     return error;
 }
 
-// The newest exchange with this id.
+// Reads the newest exchange with an id.
 static int read_id(struct record_reader *r, const char *id, struct record_exchange *x)
 {
     int error = SQLITE_OK;
@@ -130,7 +130,7 @@ static int read_id(struct record_reader *r, const char *id, struct record_exchan
     return error ? -error : read_one(r, s, x);
 }
 
-// A line on an exchange that may be meant.
+// Writes the line of a candidate.
 static void describe(const struct record_exchange *x, char out[static DESCRIBED_MAX])
 {
     char time[32] = "-";
@@ -156,7 +156,7 @@ static void list_candidates(struct record_reader *r, const struct candidates *c,
                          c->count > IDS_SHOWN ? "many" : "several", (int)text.len, text.p);
     for (size_t i = 0; i < c->count && i < IDS_SHOWN && len < RECORD_WHY_MAX; i++) {
         if (read_id(r, c->id[i], &x) != 1)
-            continue; // it has been deleted meanwhile
+            continue; // deleted meanwhile
         describe(&x, line);
         len += (size_t)snprintf(why + len, RECORD_WHY_MAX - len, "\n  %s", line);
     }
@@ -164,7 +164,7 @@ static void list_candidates(struct record_reader *r, const struct candidates *c,
         (void)snprintf(why + len, RECORD_WHY_MAX - len, "\n  ...");
 }
 
-// The whole id that a beginning or an end of one means.
+// Completes an id from its beginning or end. False: `why` says why not.
 static int complete_id(struct record_reader *r, struct slice text,
                        char id[static EXCHANGE_ID_LEN + 1], char why[static RECORD_WHY_MAX])
 {
@@ -184,7 +184,7 @@ static int complete_id(struct record_reader *r, struct slice text,
     return c.count == 1;
 }
 
-// What a person may type: the digits in either case.
+// Parses an id or a part of one, in either case.
 static bool id_from_text(const char *text, char id[static EXCHANGE_ID_LEN + 1], size_t *len)
 {
     static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
@@ -200,7 +200,7 @@ static bool id_from_text(const char *text, char id[static EXCHANGE_ID_LEN + 1], 
     return true;
 }
 
-// "last" is 0, "last-2" and "last~2" are the second before it. False: it is none of these.
+// Parses "last" (0), "last-N" and "last~N" (N exchanges before it).
 static bool is_last(const char *text, uint64_t *before)
 {
     size_t len = SLICE("last").len;
@@ -222,7 +222,7 @@ static int find_last(struct record_reader *r, uint64_t before, struct record_exc
     int status = error ? -error : read_one(r, s, x);
     if (status == 0)
         (void)snprintf(why, RECORD_WHY_MAX, "%s",
-                       before > 0 ? "there are not so many exchanges here"
+                       before > 0 ? "there are not that many exchanges here"
                                   : "nothing is recorded here yet");
     return status < 0 ? fail(-status, why) : status;
 }

@@ -12,7 +12,7 @@
 enum reader_statement {
     READER_FORWARD, // exchanges from the oldest on
     READER_BACKWARD,
-    READER_FORWARD_ID, // of them those of one id, or one beginning of ids
+    READER_FORWARD_ID, // only ids that begin, or end, with a text
     READER_BACKWARD_ID,
     READER_GET,
     READER_LAST,
@@ -21,11 +21,11 @@ enum reader_statement {
     READER_ENDS,
     READER_RUNNING,
     READER_RUNNING_SEQ,
-    READER_SMALL, // a body that is in the row of its exchange
+    READER_SMALL, // a body stored in the row of its exchange
     READER_PIECE,
     READER_BODY,
     READER_MESSAGE,
-    READER_MESSAGES, // how many there are
+    READER_MESSAGES, // their number
     READER_LOSSES,
     READER_SIZE,
     READER_NEWEST,
@@ -34,57 +34,56 @@ enum reader_statement {
     READER_STATEMENTS
 };
 
-// An exchange that was read.
+// A copied exchange.
 struct reader_row {
     struct reader_row *next;
-    struct record_exchange x; // its slices point to what follows
+    struct record_exchange x; // its slices point into `bytes`
     char bytes[];
 };
 
 struct record_reader {
     sqlite3 *db;
-    int version; // of the schema, when it was opened
+    int version; // of the schema, when opened
     char dir[STATE_PATH_MAX];
-    int lock_fd;   // of record.lock, -1 while there is none
-    bool lock_any; // it is there and may not be read: then every writer counts as living
+    int lock_fd;   // of record.lock, -1 while it does not exist
+    bool lock_any; // record.lock cannot be opened: every writer counts as alive
     sqlite3_stmt *statements[READER_STATEMENTS];
 
-    // What record_reader_next goes through: rows that were read and not handed out yet, and where
-    // to go on.
+    // The query: rows read ahead, and where to go on.
     struct {
         bool active, oldest_first, exhausted, by_id;
         const struct filter *filter;
-        int64_t after, before; // rows
+        int64_t after, before; // the rows still to read lie between these
         struct reader_row *rows;
     } query;
-    struct reader_row *row, *found;        // handed out by it; by record_reader_get or _find
-    const struct record_exchange *current; // the one that was handed out last, of these
+    struct reader_row *row, *found;        // handed out by the query; by record_reader_get or _find
+    const struct record_exchange *current; // handed out last: one of these two
     struct buf piece, message, trouble;    // handed out
-    struct buf dead_writers; // int64_t, ascending: writers that left exchanges running and are dead
+    struct buf dead_writers; // int64_t, ascending: dead writers with unfinished exchanges
     struct buf whole[2];     // bodies by side
-    struct buf work[2][2];   // the memory their decoding works in
+    struct buf work[2][2];   // decoding buffers by side
     struct decode_budget budget;
     struct record_cut cut;
-    int64_t counted_first,
-        counted_last; // rows: those between have been counted, as often as they are read
+    int64_t counted_first, counted_last; // rows between these are counted in `cut` already
 };
 
-// The statement, prepared once, reset, without values. NULL: `*error` says why.
+// Returns a statement, prepared once and reset. NULL: `*error` says why.
 sqlite3_stmt *reader_statement(struct record_reader *r, enum reader_statement which, int *error);
-// Looks which writers are dead. To be called before a snapshot is taken.
+// Fills `dead_writers`. To be called before a snapshot is taken: see reader_exchange. Returns 0 or
+// an SQLite error.
 int reader_find_dead_writers(struct record_reader *r);
-// The exchange that a statement is at.
+// Gets the exchange of a statement's current row. A running one of a dead writer has ended.
 void reader_exchange(struct record_reader *r, sqlite3_stmt *s, struct record_exchange *x);
-// A copy of an exchange; adds to `*bytes` what it takes. NULL: out of memory.
+// Copies an exchange, and adds its size to `*bytes`. NULL: out of memory.
 struct reader_row *reader_row_new(const struct record_exchange *x, size_t *bytes);
-void reader_rows_free(struct reader_row *row); // and those behind it
-// Makes `*bytes` a copy, in `to`. False: out of memory.
+void reader_rows_free(struct reader_row *row); // and all rows behind it
+// Copies `*bytes` to `to`, and points `*bytes` to the copy. False: out of memory.
 bool reader_copy(struct buf *to, struct slice *bytes);
-// Binds the id that exchange `seq` must have, if it is the one that was handed out last: its row
-// may be another's by now.
+// Binds the id of exchange `seq` if it is the one handed out last, else NULL: its row may have been
+// deleted and reused meanwhile.
 int reader_bind_id(sqlite3_stmt *s, int at, const struct record_reader *r, int64_t seq);
-// Binds what begins with `prefix` as the two bounds [first, first + 1).
+// Binds parameters `first` and `first + 1` to the bounds [a, b) of texts that begin with `prefix`.
 int reader_bind_prefix(sqlite3_stmt *s, int first, struct slice prefix);
-// Binds the pattern of ids that end with `end`, which is made of their characters; NULL when it is
+// Binds the GLOB pattern of ids that end with `end`, which holds no wildcards; NULL when it is
 // empty.
 int reader_bind_end(sqlite3_stmt *s, int at, struct slice end);

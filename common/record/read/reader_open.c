@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Opens a record without making anything.
+// Opens a record without creating or changing anything.
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,16 +10,16 @@
 enum {
     BUSY_MS = 5000,
     URI_MAX = 3 * (STATE_PATH_MAX + 16) + 32,
-    LATER_VERSION = -2 // of look_at
+    LATER_VERSION = -2 // of read_version
 };
 
-static void explain(char why[static RECORD_WHY_MAX], const char *what, const char *dir,
+static void explain(char why[static RECORD_WHY_MAX], const char *problem, const char *dir,
                     const char *then)
 {
-    (void)snprintf(why, RECORD_WHY_MAX, "%s %.300s%s", what, dir, then);
+    (void)snprintf(why, RECORD_WHY_MAX, "%s %.300s%s", problem, dir, then);
 }
 
-// SQLite's name of a file that nobody writes: then neither locks nor a WAL are looked at.
+// Writes SQLite's URI of an immutable file, for which it uses neither locks nor a WAL.
 static void immutable_uri(const char *path, char out[static URI_MAX])
 {
     static const char hex[] = "0123456789ABCDEF";
@@ -49,9 +49,9 @@ static int get_number(sqlite3 *db, const char *sql, int64_t *out)
     return error;
 }
 
-// The version of the record that was opened, 0 when it has no tables yet, LATER_VERSION; in
-// `*error` what SQLite says against reading it.
-static int look_at(sqlite3 *db, int *error)
+// Returns the record's version, 0 when it has no tables yet, or LATER_VERSION. `*error` gets an
+// SQLite error.
+static int read_version(sqlite3 *db, int *error)
 {
     int64_t version = 0;
     int64_t application = 0;
@@ -84,12 +84,12 @@ static int open_as(struct record_reader *r, const char *name, int flags, int *ve
                                     SQLITE_OPEN_NOFOLLOW | flags,
                                 NULL);
     if (!error)
-        *version = look_at(r->db, &error);
+        *version = read_version(r->db, &error);
     return error;
 }
 
-// A WAL needs files beside the database. Where they are missing and we may not make them nobody
-// writes either, and without a WAL the database alone is everything.
+// SQLite needs files beside a database in WAL mode. When they are missing and we may not create
+// them, no writer is active; without a WAL the database file is complete, and opened as immutable.
 static int open_database(struct record_reader *r, const char *path, int *version)
 {
     char uri[URI_MAX];
@@ -105,7 +105,7 @@ static int open_database(struct record_reader *r, const char *path, int *version
     return open_as(r, uri, SQLITE_OPEN_URI, version);
 }
 
-// Earlier versions are read as they are: who reads may not be allowed to bring them up.
+// Earlier versions are read without migration: a reader may lack permission to write.
 static bool explain_version(int version, const char *dir, char why[static RECORD_WHY_MAX])
 {
     if (version == LATER_VERSION)
@@ -152,7 +152,7 @@ struct record_reader *record_reader_open(const char *dir, char why[static RECORD
         record_reader_close(r);
         return NULL;
     }
-    // Nothing depends on these.
+    // These only tune; failure does not matter.
     (void)sqlite3_exec(r->db,
                        "PRAGMA query_only=1; PRAGMA mmap_size=2147418112; PRAGMA cache_size=-8192",
                        NULL, NULL, NULL);

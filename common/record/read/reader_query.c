@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Queries: goes through the exchanges that a filter matches.
+// Queries: the exchanges that a filter matches, read in batches.
 #include "reader_internal.h"
 
 enum {
-    TRANSACTION_EXCHANGES = 64 // exchanges that a filter looks at in one transaction
+    TRANSACTION_EXCHANGES = 64 // exchanges that a filter examines in one transaction
 };
 
 int record_reader_query(struct record_reader *r, const struct record_query *query)
@@ -43,7 +43,7 @@ static sqlite3_stmt *bound_query(struct record_reader *r, int *error)
     return *error ? NULL : s;
 }
 
-// Takes the row that a statement is at. False: out of memory.
+// Copies the current row to the end of the batch. False: out of memory.
 static bool take_row(struct record_reader *r, sqlite3_stmt *s, struct reader_row ***last,
                      size_t *bytes)
 {
@@ -61,8 +61,8 @@ static bool take_row(struct record_reader *r, sqlite3_stmt *s, struct reader_row
     return true;
 }
 
-// Reads the next rows. Those of one id, or a beginning of ids, are found through spans once: where
-// they are many, the filter alone finds the rest.
+// Reads the next batch. Spans are used for the first batch of a query by id only: when that is not
+// enough, ids are too many for spans to help, and the filter alone decides.
 static int read_rows(struct record_reader *r)
 {
     struct reader_row **last = &r->query.rows;
@@ -92,7 +92,7 @@ static struct slice subject_body(void *ctx, enum record_side side)
 {
     const struct subject *subject = ctx;
     struct record_decoded d;
-    // What cannot be read matches nothing.
+    // A body that cannot be read matches nothing.
     bool read = record_reader_decoded(subject->r, subject->x, side, &d);
     return read ? d.body : (struct slice){0};
 }
@@ -105,8 +105,8 @@ bool record_reader_match(struct record_reader *r, const struct filter *filter,
     return !filter || filter_match(filter, &subject);
 }
 
-// What a filter looks at it reads in few transactions, for a lock takes longer than a small body.
-// None is open when an exchange is handed out.
+// A filter that reads bodies examines many exchanges in one transaction, since taking a lock costs
+// more than reading a small body. No transaction is open when an exchange is handed out.
 static void end_transaction(struct record_reader *r)
 {
     if (!sqlite3_get_autocommit(r->db))

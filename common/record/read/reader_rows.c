@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Exchanges that were read are copies: nothing that a reader hands out keeps the record open, so
-// that whoever takes long over it, since nobody reads what it prints, stands in no writer's way.
+// Copies of rows. What a reader hands out keeps no transaction open, so that a slow command,
+// blocked by a pager for example, never delays writers.
 #include <stdlib.h>
 #include "reader_internal.h"
 
@@ -73,7 +73,6 @@ void reader_rows_free(struct reader_row *row)
     }
 }
 
-// Copies what a statement is at, for who hands it out.
 bool reader_copy(struct buf *to, struct slice *bytes)
 {
     to->start = to->end = 0;

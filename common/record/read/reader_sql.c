@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The reader's statements and how their values are bound; below everything that runs them.
+// The reader's statements, and the binding of their values.
 #include <stdio.h>
 #include "common/record/row.h"
 #include "reader_internal.h"
@@ -9,7 +9,8 @@ enum {
 };
 
 #define BOUNDS "WHERE e.seq > ?1 AND e.seq < ?6 AND e.began_ns BETWEEN ?2 AND ?3"
-// Rows, found through the spans that may have such ids (+: and through no index made for it).
+// Rows found through the spans that may contain an id. A unary + keeps SQLite from building an
+// index for the comparison.
 #define ROWS_IN_SPANS "span s CROSS JOIN exchange x ON x.seq BETWEEN s.first AND s.last"
 #define OF_ID                                                                             \
     BOUNDS " AND e.seq IN (SELECT x.seq FROM " ROWS_IN_SPANS " WHERE s.last_id >= ?4 AND" \
@@ -20,7 +21,7 @@ enum {
 #define IS_IT "EXISTS(SELECT 1 FROM exchange WHERE seq = ?1 AND (?9 IS NULL OR id = ?9))"
 
 static const struct {
-    bool of_exchange; // follows record_row_select
+    bool of_exchange; // the text follows record_row_select
     const char *sql;
 } texts[READER_STATEMENTS] = {
     [READER_FORWARD] = {true, BOUNDS " ORDER BY e.seq"},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a record says of itself: rows, sizes, losses.
+// Facts about the record as a whole: rows, sizes, losses.
 #include "common/record/row.h"
 #include "reader_internal.h"
 
@@ -15,7 +15,7 @@ bool record_reader_exists(struct record_reader *r, const struct record_exchange 
     return there;
 }
 
-// The one number that a statement gives; 0 when it gives none.
+// Returns the single number of a statement, 0 when there is none.
 static int64_t read_number(struct record_reader *r, enum reader_statement which)
 {
     int error = SQLITE_OK;

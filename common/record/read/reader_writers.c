@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Which writers live, and so which exchanges are still running.
+// Which writers are alive, and so which exchanges are still running.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include "common/record/row.h"
 #include "reader_internal.h"
 
-// The file is made by the first writer, perhaps after we were opened.
+// Opens record.lock, which the first writer creates, perhaps after this reader was opened.
 static void open_lock(struct record_reader *r)
 {
     char path[STATE_PATH_MAX + 16];
@@ -28,8 +28,8 @@ bool record_reader_writer_alive(struct record_reader *r, int64_t writer)
     return fcntl(r->lock_fd, F_OFD_GETLK, &lock) != 0 || lock.l_type != F_UNLCK;
 }
 
-// A writer that was dead before a snapshot began has left nothing that the snapshot lacks. One
-// that is found dead later may have ended its exchanges meanwhile, so it still counts as living.
+// A snapshot contains everything of a writer that was dead before it began. A writer found dead
+// later may have ended its exchanges after the snapshot, so it still counts as alive.
 int reader_find_dead_writers(struct record_reader *r)
 {
     int error = SQLITE_OK;
