@@ -11,29 +11,32 @@
 #include "text.h"
 
 static const char help[] =
-    "@ export: writes exchanges in a form that other programs read, oldest first.\n"
+    "@ export: writes exchanges for other programs, the oldest first.\n"
     "\n"
-    "  @ export last --curl                a shell command that sends the newest request again\n"
-    "  @ export gb7c5x gb7c60 --curl       those whose ids end or begin so, in this order\n"
-    "  @ export 'status>=500' --curl | sh  send all of these again\n"
-    "  @ export --har all.har              the whole record, for the tools of browsers\n"
+    "  @ export last --curl                a shell command that sends it again\n"
+    "  @ export gb7c5x gb7c60 --curl       by the ends or beginnings of ids\n"
+    "  @ export 'status>=500' --curl | sh  sends all of these again\n"
+    "  @ export --har all.har              the whole record, for browser tools\n"
     "  @ export since=1h --jsonl | jq .request.target\n"
     "\n"
-    "Before the form stand ids, their beginnings or ends, or last, or else a filter "
-    "(docs/filters.md);\n"
-    "the word behind it is the file. Without one, or with -, it goes to the standard output.\n"
-    "A file comes to its place when it is whole, readable for you alone. What is there already\n"
-    "stays unless --force says otherwise; a pipe of yours or a device is written to.\n"
+    "Before the form stand ids, their beginnings or ends, or last; or else a filter\n"
+    "(docs/filters.md). The word after the form is the file; without one, or with -,\n"
+    "standard output. A file appears when it is whole, readable for you alone. An\n"
+    "existing file stays unless --force is given; an existing pipe of yours or a\n"
+    "device is written to.\n"
     "\n"
-    "  --har [FILE]         an HTTP Archive 1.2: bodies decoded, those that are not text in "
-    "base64,\n"
-    "                       and _webSocketMessages as Chrome writes them\n"
-    "  --curl [FILE]        commands that send what the visitor sent to where it was sent, for\n"
-    "                       sh, bash, dash, ksh and zsh. Comments name what a command cannot send\n"
-    "  --to-service         with --curl: what the service got, straight to the service\n"
-    "  --path PATH          with --curl: another path and query, where values of it were redacted\n"
-    "  --jsonl [FILE]       a JSON object a line with all that is kept (docs/json.md)\n"
-    "  --force              replace the file; a link is replaced, not what it points to\n";
+    "  --har [FILE]         an HTTP Archive 1.2: bodies decoded, in base64 unless\n"
+    "                       they are text, and _webSocketMessages as Chrome has them\n"
+    "  --curl [FILE]        commands that send what the visitor sent to where it was\n"
+    "                       sent, for sh, bash, dash, ksh and zsh. Comments name\n"
+    "                       what a command cannot send\n"
+    "  --to-service         with --curl: what the service got, straight to the\n"
+    "                       service\n"
+    "  --path PATH          with --curl: another path and query, for a target whose\n"
+    "                       values were redacted\n"
+    "  --jsonl [FILE]       one JSON object a line with everything that was kept\n"
+    "                       (docs/json.md)\n"
+    "  --force              replace the file; of a link, the link and not its target\n";
 
 #define ID_DIGITS "0123456789abcdefghjkmnpqrstvwxyzABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -170,10 +173,10 @@ static int write_all(struct inspect_call *call, struct export *e, const struct w
     progress_end(&progress);
     e->cut = status < 0;
     if (status < 0)
-        return inspect_fail(call, "the record cannot be read: ", record_errstr(-status));
+        return inspect_fail(call, "cannot read the record: ", record_errstr(-status));
     if (broken == 0)
         return INSPECT_OK;
-    (void)snprintf(text, sizeof(text), "of %" PRIu64 " exchanges not all could be read", broken);
+    (void)snprintf(text, sizeof(text), "%" PRIu64 " exchanges could not be read whole", broken);
     return inspect_fail(call, text, "");
 }
 
@@ -221,7 +224,7 @@ static int run_ids(struct inspect_call *call, struct record_reader *r)
     size_t count = 0;
     int64_t *rows = calloc((size_t)call->argc, sizeof(*rows));
     if (!rows)
-        return inspect_fail(call, "memory is out", "");
+        return inspect_fail(call, "out of memory", "");
     while (count < (size_t)call->argc && record_reader_find(r, call->argv[count], &x, why) > 0)
         rows[count++] = x.seq;
     const struct wanted wanted = {.rows = rows, .count = count};
@@ -236,9 +239,9 @@ static void check_options(struct inspect_call *call)
     if (!o->form)
         inspect_usage(call, "say in which form: --har, --curl or --jsonl", "");
     else if (o->to_service && o->form->exchange != export_curl)
-        inspect_usage(call, "--to-service is for --curl", "");
+        inspect_usage(call, "--to-service needs --curl", "");
     else if (o->path && o->form->exchange != export_curl)
-        inspect_usage(call, "--path is for --curl", "");
+        inspect_usage(call, "--path needs --curl", "");
     else if (o->to_service && strcmp(call->program->name, "aditd") == 0)
         inspect_usage(call,
                       "a relay does not know what the service got, its agent does: where that "

@@ -9,30 +9,29 @@
 #include "write.h"
 
 static const char help[] =
-    "@ verify: tells whether both ends of the tunnel saw the same bytes.\n"
+    "@ verify: checks whether both ends of the tunnel saw the same bytes.\n"
     "\n"
     "  @ verify last                       the newest exchange\n"
     "  @ verify --all                      every exchange of the record\n"
     "  @ verify --all since=1d host=web    those that match a filter\n"
     "\n"
-    "Byte counts and digests (XXH3-128) of both directions are compared, each where both ends say\n"
-    "that the direction came whole:\n"
+    "Compares byte counts and digests (XXH3-128) of each direction that both ends\n"
+    "report as whole:\n"
     "\n"
-    "  same        both directions are alike\n"
+    "  same        both directions are equal\n"
     "  differs     a direction is not\n"
-    "  unverified  the other end has not reported, or a direction did not come whole\n"
-    "  damaged     what is kept of a body is not what the record says has passed\n"
+    "  unverified  the other end has not reported, or a direction is not whole\n"
+    "  damaged     the kept bytes of a body do not match its digest\n"
     "\n"
-    "With --all there is a line for each that is not the same, and a summary. Exchanges that "
-    "still\n"
-    "run are left out, and what passed no tunnel, as of @ proxy and replay, has no other end: of\n"
-    "that only damage is told.\n"
+    "With --all there is a line for each exchange that is not the same, and a\n"
+    "summary. Exchanges that still run are left out. Those of @ proxy and replay\n"
+    "passed no tunnel and have no other end: only damage is reported.\n"
     "\n"
     "  --all                all exchanges, or those that match the filter\n"
-    "  --json               as one JSON object (docs/json.md)\n";
+    "  --json               one JSON object (docs/json.md)\n";
 
-static const char statuses[] = "Exit status: 0 nothing differs or is damaged, 1 something does or "
-                               "is, or failure, 2 usage.\n";
+static const char statuses[] = "Exit status: 0 nothing differs or is damaged, 1 something is or a "
+                               "failure, 2 usage.\n";
 
 enum {
     METHOD_COLUMNS = 16 // of a method, at most
@@ -238,7 +237,7 @@ static int verify_all(struct inspect_call *call, struct filter *filter)
     }
     progress_end(&v->progress);
     put_summary(v);
-    return status < 0 ? inspect_fail(call, "the record cannot be read: ", record_errstr(-status))
+    return status < 0 ? inspect_fail(call, "cannot read the record: ", record_errstr(-status))
                       : INSPECT_OK;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Multipart bodies; the first line of the input is the type. Parts lie in the body, in order,
-// without overlaps, and without gaps unless the body is cut. As lines for people (which parse
+// without overlaps; unless a bound cuts it, no byte is lost. As lines for people (which parse
 // forms, JSON and nested parts as well) the body has no more remarks than its parts allow.
 #include <stdlib.h>
 #include "common/inspect/body_text.h"
