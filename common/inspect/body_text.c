@@ -297,24 +297,24 @@ static void on_part_line(void *ctx, const struct body_line *line)
 static void put_text_part(struct layout *l, struct body_text *own, struct slice body,
                           const char *number)
 {
-    char what[32];
+    char amount[32];
     struct part_lines lines = {.of = l->b, .left = own->part_lines};
     if (own->part_lines > 0) {
         own->put = on_part_line;
         own->ctx = &lines;
     }
     put_any(l, own, body, number);
-    (void)snprintf(what, sizeof(what), "%" PRIu64 " more line%s", lines.hidden,
+    (void)snprintf(amount, sizeof(amount), "%" PRIu64 " more line%s", lines.hidden,
                    text_plural(lines.hidden));
     if (lines.hidden > 0)
-        put_more(l->b, what);
+        put_more(l->b, amount);
 }
 
 static void put_part(struct layout *l, const struct multipart_part *part, const char *number)
 {
     struct body_text own = *l->b;
     char size[TEXT_NUMBER_MAX];
-    char what[TEXT_NUMBER_MAX + 8];
+    char amount[TEXT_NUMBER_MAX + 8];
     put_part_title(l->b, number, part);
     own.type = record_field(part->head, SLICE("content-type"));
     own.cut = !part->whole;
@@ -325,9 +325,9 @@ static void put_part(struct layout *l, const struct multipart_part *part, const 
     body_hex(&own, part->body, own.part_hex_bytes);
     if (own.part_hex_bytes == 0 || part->body.len <= own.part_hex_bytes)
         return;
-    (void)snprintf(what, sizeof(what), "%s more",
+    (void)snprintf(amount, sizeof(amount), "%s more",
                    text_size(part->body.len - own.part_hex_bytes, size));
-    put_more(l->b, what);
+    put_more(l->b, amount);
 }
 
 // False, and no line: the body has no valid boundary, or no delimiter.

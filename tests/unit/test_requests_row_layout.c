@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "common/inspect/row_layout.h"
+#include "common/inspect/requests_row_layout.h"
 
 enum {
     TIME = 8 // "12:00:01"

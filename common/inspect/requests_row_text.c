@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "row_text.h"
-#include "row_layout.h"
+#include "requests_row_text.h"
+#include "requests_row_layout.h"
 
 enum {
     REMARK_PARTS = 4,
