@@ -76,7 +76,7 @@ static bool is_id(const char *word)
 
 // Whether a word names an exchange where a filter may be as well. The end of an id may begin with a
 // letter; a word that is also a filter, like "shed", is taken for the filter.
-static bool is_exchange(const char *word)
+static bool names_exchange(const char *word)
 {
     struct filter_mistake mistake;
     if (is_id(word))
@@ -134,37 +134,37 @@ static void take_option(struct inspect_call *call, int option, const char *value
 }
 
 // The exchanges to export: rows, found by their ids, or the matches of a filter.
-struct wanted {
+struct selection {
     const struct filter *filter;
     int64_t *rows; // NULL: use the filter
     size_t count;
 };
 
-static int next_wanted(struct record_reader *r, const struct wanted *w, size_t *at,
-                       struct record_exchange *x)
+static int next_selected(struct record_reader *r, const struct selection *w, size_t *at,
+                         struct record_exchange *x)
 {
     if (!w->rows)
         return record_reader_next(r, x);
     return *at < w->count ? record_reader_get(r, w->rows[(*at)++], x) : 0;
 }
 
-static int write_all(struct inspect_call *call, struct export *e, const struct wanted *wanted)
+static int write_all(struct inspect_call *call, struct export *e, const struct selection *selection)
 {
     const struct options *o = call->ctx;
-    const struct record_query query = {.filter = wanted->filter, .oldest_first = true};
+    const struct record_query query = {.filter = selection->filter, .oldest_first = true};
     struct record_exchange x;
     struct progress progress;
     char text[96];
     uint64_t broken = 0;
     size_t at = 0;
-    int status = wanted->rows ? 0 : -record_reader_query(e->reader, &query);
+    int status = selection->rows ? 0 : -record_reader_query(e->reader, &query);
     progress_begin(&progress);
     if (e->out == stdout && isatty(STDOUT_FILENO))
         progress.wanted = false; // the output itself shows it
     if (o->form->begin)
         o->form->begin(e);
     while (status >= 0 && !ferror(e->out) &&
-           (status = next_wanted(e->reader, wanted, &at, &x)) > 0) {
+           (status = next_selected(e->reader, selection, &at, &x)) > 0) {
         broken += o->form->exchange(e, &x) ? 0 : 1;
         progress_show(&progress, e->count);
     }
@@ -188,13 +188,14 @@ static int fail_file(const struct inspect_call *call, const char *why)
     return inspect_fail(call, text, why);
 }
 
-static int run(struct inspect_call *call, struct record_reader *r, const struct wanted *wanted)
+static int run(struct inspect_call *call, struct record_reader *r,
+               const struct selection *selection)
 {
     const struct options *o = call->ctx;
     struct export_file file;
     struct export e = {.reader = r, .out = stdout, .path = o->path, .to_service = o->to_service};
     if (!o->file) {
-        int written = write_all(call, &e, wanted);
+        int written = write_all(call, &e, selection);
         if (written == INSPECT_OK && e.count == 0)
             inspect_no_match(call, r);
         return written;
@@ -203,7 +204,7 @@ static int run(struct inspect_call *call, struct record_reader *r, const struct 
     if (why)
         return fail_file(call, why);
     e.out = file.out;
-    int status = write_all(call, &e, wanted);
+    int status = write_all(call, &e, selection);
     why = export_file_close(&file, !e.cut);
     if (why)
         return fail_file(call, why);
@@ -227,8 +228,9 @@ static int run_ids(struct inspect_call *call, struct record_reader *r)
         return inspect_fail(call, "out of memory", "");
     while (count < (size_t)call->argc && record_reader_find(r, call->argv[count], &x, why) > 0)
         rows[count++] = x.seq;
-    const struct wanted wanted = {.rows = rows, .count = count};
-    int status = count < (size_t)call->argc ? inspect_not_found(call, why) : run(call, r, &wanted);
+    const struct selection selection = {.rows = rows, .count = count};
+    int status =
+        count < (size_t)call->argc ? inspect_not_found(call, why) : run(call, r, &selection);
     free(rows);
     return status;
 }
@@ -268,13 +270,13 @@ int inspect_export(const struct inspect_program *program, int argc, char **argv)
     check_options(&call);
     if (call.exit_status >= 0)
         return call.exit_status;
-    bool ids = call.argc > 0 && is_exchange(call.argv[0]);
+    bool ids = call.argc > 0 && names_exchange(call.argv[0]);
     struct filter *filter = ids ? NULL : inspect_filter(&call, 0);
     if (call.exit_status >= 0)
         return call.exit_status;
-    const struct wanted wanted = {.filter = filter};
+    const struct selection selection = {.filter = filter};
     struct record_reader *r = inspect_open(&call);
-    int status = !r ? call.exit_status : ids ? run_ids(&call, r) : run(&call, r, &wanted);
+    int status = !r ? call.exit_status : ids ? run_ids(&call, r) : run(&call, r, &selection);
     inspect_close(&call, r);
     filter_free(filter);
     return inspect_end(&call, status);

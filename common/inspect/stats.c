@@ -269,7 +269,7 @@ static void print_json(const struct stats *s)
     json_end_line(&w);
 }
 
-static void say_bounds(const struct inspect_call *call, const struct stats *s)
+static void print_bounds(const struct inspect_call *call, const struct stats *s)
 {
     (void)fflush(stdout);
     if (s->groups.samples_left_out)
@@ -291,7 +291,7 @@ static int run(struct inspect_call *call, struct stats *s)
         print_text(s);
     if (s->groups.all.calls + s->running == 0)
         inspect_no_match(call, s->reader);
-    say_bounds(call, s);
+    print_bounds(call, s);
     inspect_losses(call, s->reader);
     return INSPECT_OK;
 }

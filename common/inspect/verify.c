@@ -43,7 +43,7 @@ struct verify {
     struct json_writer writer;
     struct progress progress;
     uint64_t counts[VERDICT_RUNNING + 1];
-    uint64_t alone; // of the unverified, those that have no other end
+    uint64_t no_other_end; // of the unverified, those that have no other end
     bool failed;
 };
 
@@ -101,7 +101,7 @@ static void print_side(const struct record_exchange *x, const struct agreement *
 }
 
 // Whether there is no other end to compare with: the exchange passed no tunnel.
-static bool is_alone(const struct record_exchange *x, const struct agreement *a)
+static bool lacks_other_end(const struct record_exchange *x, const struct agreement *a)
 {
     return a->verdict == VERDICT_UNVERIFIED && !x->peer.known && x->tunnel.len == 0;
 }
@@ -122,8 +122,8 @@ static void print_exchange(const struct record_exchange *x, const struct agreeme
     if (a->verdict == VERDICT_SAME || a->verdict == VERDICT_RUNNING)
         return;
     if (!x->peer.known && a->verdict == VERDICT_UNVERIFIED) {
-        (void)puts(is_alone(x, a) ? "  it passed no tunnel: there is no other end"
-                                  : "  no report from the other end");
+        (void)puts(lacks_other_end(x, a) ? "  it passed no tunnel: there is no other end"
+                                         : "  no report from the other end");
         return;
     }
     print_side(x, a, RECORD_REQUEST);
@@ -170,7 +170,7 @@ static void end_json(struct verify *v)
     for (int i = 0; i <= VERDICT_RUNNING; i++)
         json_count(w, verdict_str((enum verdict)i), v->counts[i]);
     json_close(w, '}');
-    json_count(w, "no_other_end", v->alone);
+    json_count(w, "no_other_end", v->no_other_end);
     json_close(w, '}');
     json_end_line(w);
 }
@@ -183,9 +183,9 @@ static void verify_exchange(struct verify *v, const struct record_exchange *x)
         !runs && is_damaged(v, x, RECORD_RESPONSE),
     };
     struct agreement a = agreement_of(x, damaged);
-    bool alone = is_alone(x, &a);
+    bool alone = lacks_other_end(x, &a);
     v->counts[a.verdict]++;
-    v->alone += alone;
+    v->no_other_end += alone;
     if (v->all &&
         (a.verdict == VERDICT_SAME || a.verdict == VERDICT_RUNNING || (alone && !v->json)))
         return;
@@ -212,13 +212,13 @@ static void put_summary(struct verify *v)
     }
     if (!v->all)
         return;
-    uint64_t n = total(v) - v->alone;
+    uint64_t n = total(v) - v->no_other_end;
     (void)printf("%" PRIu64 " exchange%s: %" PRIu64 " same, %" PRIu64 " differ, %" PRIu64
                  " unverified, %" PRIu64 " damaged",
                  n, text_plural(n), v->counts[VERDICT_SAME], v->counts[VERDICT_DIFFERS],
-                 v->counts[VERDICT_UNVERIFIED] - v->alone, v->counts[VERDICT_DAMAGED]);
-    if (v->alone > 0)
-        (void)printf("; %" PRIu64 " passed no tunnel", v->alone);
+                 v->counts[VERDICT_UNVERIFIED] - v->no_other_end, v->counts[VERDICT_DAMAGED]);
+    if (v->no_other_end > 0)
+        (void)printf("; %" PRIu64 " passed no tunnel", v->no_other_end);
     if (v->counts[VERDICT_RUNNING] > 0)
         (void)printf("; %" PRIu64 " still run", v->counts[VERDICT_RUNNING]);
     (void)putchar('\n');
