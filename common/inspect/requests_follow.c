@@ -87,6 +87,7 @@ static void print_match(struct follow *f, const struct record_exchange *x)
         row_print(&f->printer, x);
 }
 
+// Prints an exchange that has ended meanwhile. Returns whether it still runs.
 static bool still_runs(struct follow *f, int64_t seq, int64_t arg)
 {
     struct record_exchange x;

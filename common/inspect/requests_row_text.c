@@ -32,7 +32,7 @@ struct remark {
     bool is_about_end;
 };
 
-// How the exchange ended: as the peer reports when the peer reset it.
+// How the exchange ended. When the peer reset it, its report says why.
 static struct slice outcome_of(const struct record_exchange *x)
 {
     const struct slice reset = SLICE("reset");
