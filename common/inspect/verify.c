@@ -76,12 +76,6 @@ static bool is_damaged(struct verify *v, const struct record_exchange *x, enum r
            record_reader_is_there(v->reader, x); // it was not deleted meanwhile
 }
 
-static void print_hex(const uint8_t digest[static RECORD_DIGEST_BYTES])
-{
-    for (size_t i = 0; i < RECORD_DIGEST_BYTES; i++)
-        (void)printf("%02x", digest[i]);
-}
-
 static void print_side(const struct record_exchange *x, const struct agreement *a,
                        enum record_side side)
 {
@@ -94,9 +88,9 @@ static void print_side(const struct record_exchange *x, const struct agreement *
         return;
     }
     (void)printf("  %s: %" PRIu64 " bytes ", name, b->bytes);
-    print_hex(b->digest);
+    write_hex(stdout, b->digest, RECORD_DIGEST_BYTES);
     (void)printf(" here,\n  %*s  %" PRIu64 " bytes ", (int)strlen(name), "", x->peer.bytes[side]);
-    print_hex(x->peer.digest[side]);
+    write_hex(stdout, x->peer.digest[side], RECORD_DIGEST_BYTES);
     (void)puts(" at the other end");
 }
 
