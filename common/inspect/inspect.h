@@ -29,7 +29,7 @@ inspect_command inspect_requests, inspect_show, inspect_stats, inspect_diff, ins
 
 // The command of this name, or NULL.
 inspect_command *inspect_find(const char *name);
-// Puts the names of all commands, at most `cap`, into `names`. Returns how many there are.
+// Puts the names of all commands, at most `cap`, into `names`. Returns how many it put.
 size_t inspect_names(const char **names, size_t cap);
 
 // Exit statuses; diff has its own.
