@@ -72,6 +72,8 @@ static size_t put_line(struct page *p, const struct body_line *line, size_t most
     return l.rows + 1;
 }
 
+// Writes a line while there is room, and counts the lines that are left out. On a terminal
+// rows are the room; elsewhere bytes, and short lines are not cut.
 static void on_line(void *ctx, const struct body_line *line)
 {
     struct page *p = ctx;
