@@ -237,7 +237,7 @@ static void put_form(const struct body_text *b, struct slice body)
 }
 
 // A word for a remark, cut to BODY_TEXT_WORD_MAX. Quotes in it stay: remarks are not parsed.
-static const char *word(struct slice s, char out[static BODY_TEXT_WORD_MAX + 4])
+static const char *cut_word(struct slice s, char out[static BODY_TEXT_WORD_MAX + 4])
 {
     size_t len = utf8_prefix_len(s, BODY_TEXT_WORD_MAX);
     for (size_t i = 0; i < len; i++)
@@ -260,21 +260,21 @@ static void put_part_title(const struct body_text *b, const char *number,
     size_t room = sizeof(text);
     int len = snprintf(text, room, "part %s: ", number);
     if (multipart_parameter(disposition, SLICE("name"), &found))
-        len += snprintf(text + len, room - (size_t)len, "name \"%s\", ", word(found, shown));
+        len += snprintf(text + len, room - (size_t)len, "name \"%s\", ", cut_word(found, shown));
     if (multipart_parameter(disposition, SLICE("filename"), &found) ||
         multipart_parameter(disposition, SLICE("filename*"), &found))
-        len += snprintf(text + len, room - (size_t)len, "file \"%s\", ", word(found, shown));
+        len += snprintf(text + len, room - (size_t)len, "file \"%s\", ", cut_word(found, shown));
     if (type.len > 0)
-        len += snprintf(text + len, room - (size_t)len, "%s, ", word(bare_type(type), shown));
+        len += snprintf(text + len, room - (size_t)len, "%s, ", cut_word(bare_type(type), shown));
     if (coding.len > 0)
-        len += snprintf(text + len, room - (size_t)len, "%s, ", word(bare_type(coding), shown));
+        len += snprintf(text + len, room - (size_t)len, "%s, ", cut_word(bare_type(coding), shown));
     (void)snprintf(text + len, room - (size_t)len, "%s%s%s", text_size(part->body.len, size),
                    part->has_head ? "" : ", without a head", part->whole ? "" : ", cut short");
     remark(b, "%s", text);
 }
 
-static void put_any(struct layout *l, const struct body_text *b, struct slice body,
-                    const char *number);
+static void put_body(struct layout *l, const struct body_text *b, struct slice body,
+                     const char *number);
 
 // A sink that passes the first lines of a part on and counts the others.
 struct part_lines {
@@ -297,24 +297,24 @@ static void on_part_line(void *ctx, const struct body_line *line)
 static void put_text_part(struct layout *l, struct body_text *own, struct slice body,
                           const char *number)
 {
-    char what[32];
+    char amount[32];
     struct part_lines lines = {.of = l->b, .left = own->part_lines};
     if (own->part_lines > 0) {
         own->put = on_part_line;
         own->ctx = &lines;
     }
-    put_any(l, own, body, number);
-    (void)snprintf(what, sizeof(what), "%" PRIu64 " more line%s", lines.hidden,
+    put_body(l, own, body, number);
+    (void)snprintf(amount, sizeof(amount), "%" PRIu64 " more line%s", lines.hidden,
                    text_plural(lines.hidden));
     if (lines.hidden > 0)
-        put_more(l->b, what);
+        put_more(l->b, amount);
 }
 
 static void put_part(struct layout *l, const struct multipart_part *part, const char *number)
 {
     struct body_text own = *l->b;
     char size[TEXT_NUMBER_MAX];
-    char what[TEXT_NUMBER_MAX + 8];
+    char amount[TEXT_NUMBER_MAX + 8];
     put_part_title(l->b, number, part);
     own.type = record_field(part->head, SLICE("content-type"));
     own.cut = !part->whole;
@@ -325,9 +325,9 @@ static void put_part(struct layout *l, const struct multipart_part *part, const 
     body_hex(&own, part->body, own.part_hex_bytes);
     if (own.part_hex_bytes == 0 || part->body.len <= own.part_hex_bytes)
         return;
-    (void)snprintf(what, sizeof(what), "%s more",
+    (void)snprintf(amount, sizeof(amount), "%s more",
                    text_size(part->body.len - own.part_hex_bytes, size));
-    put_more(l->b, what);
+    put_more(l->b, amount);
 }
 
 // False, and no line: the body has no valid boundary, or no delimiter.
@@ -356,8 +356,8 @@ static bool put_parts(struct layout *l, const struct body_text *b, struct slice 
 }
 
 // Lays out a body that is text or multipart.
-static void put_any(struct layout *l, const struct body_text *b, struct slice body,
-                    const char *number)
+static void put_body(struct layout *l, const struct body_text *b, struct slice body,
+                     const char *number)
 {
     bool is_multipart = begins(b->type, SLICE("multipart/"));
     if (!b->as_it_is) {
@@ -393,6 +393,6 @@ bool body_text(const struct body_text *b, struct slice body)
     struct layout l = {.b = b};
     if (!is_multipart(b, body) && !body_is_text(b->type, body))
         return false;
-    put_any(&l, b, body, "");
+    put_body(&l, b, body, "");
     return true;
 }

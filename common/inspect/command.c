@@ -38,9 +38,8 @@ static void print_help(const struct inspect_call *call, const struct inspect_spe
         help_text(&h, filter_flags_help);
     help_text(&h, state);
     help_text(&h,
-              "  --decode-all         decode every body whole: without it, a body that grows more\n"
-              "                       than 100 times when decoded is cut, and so are more\n"
-              "                       once all of them grew by 256 MiB\n"
+              "  --decode-all         decode bodies whole: otherwise decoding stops at 100 times\n"
+              "                       the recorded size, or once all bodies grew by 256 MiB\n"
               "  --help               also -h\n"
               "\n");
     help_text(&h, spec->statuses ? spec->statuses : usual);

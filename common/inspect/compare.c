@@ -21,7 +21,7 @@ struct comparison {
 };
 
 // Whether `value` may be the original of `redacted`: it has the same parts around each mark.
-static bool may_be(struct slice redacted, struct slice value)
+static bool matches_redacted(struct slice redacted, struct slice value)
 {
     const struct slice mark = SLICE("[redacted]");
     const char *at = redacted.len > 0 ? memmem(redacted.p, redacted.len, mark.p, mark.len) : NULL;
@@ -54,7 +54,7 @@ static bool is_transient(const struct difference *d)
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (slice_ieq(d->name, slice_str(names[i])))
             return true;
-    return may_be(d->before, d->after) || may_be(d->after, d->before);
+    return matches_redacted(d->before, d->after) || matches_redacted(d->after, d->before);
 }
 
 static void report(struct comparison *c, const struct difference *d)

@@ -16,15 +16,15 @@ static const char help[] =
     "  @ delete 'host=web path=/login' --yes   without asking\n"
     "  @ delete --all                          everything\n"
     "\n"
-    "Says how many they are and asks, unless --yes is given. What still runs is left alone;\n"
-    "programs go on recording meanwhile.\n"
+    "Prints how many there are and asks, unless --yes is given. Exchanges that still\n"
+    "run stay; programs may record meanwhile.\n"
     "\n"
-    "  -y, --yes            do not ask; needed where there is no terminal to ask at\n"
-    "  --all                all exchanges, and records that were put aside since they were\n"
-    "                       damaged; otherwise a filter is needed\n"
+    "  -y, --yes            do not ask; required without a terminal\n"
+    "  --all                all exchanges, and damaged records that were put aside;\n"
+    "                       without it a filter is required\n"
     "  --json               the result as one JSON object (docs/json.md)\n";
 
-static const char statuses[] = "Exit status: 0, 1 failure or a no, 2 usage.\n";
+static const char statuses[] = "Exit status: 0, 1 failure or the answer no, 2 usage.\n";
 
 struct deletion {
     bool yes, all, json;
@@ -153,16 +153,16 @@ static int report_left(const struct inspect_call *call, const struct deletion *d
 {
     if (d->damaged > 0)
         (void)fprintf(stderr,
-                      "%s %s: records that were put aside since they were damaged are still there "
-                      "(record.db.damaged-*): --all removes them\n",
+                      "%s %s: damaged records that were put aside are still there "
+                      "(record.db.damaged-*): --all deletes them\n",
                       call->program->name, call->name);
     if (!d->left)
         return INSPECT_OK;
     return inspect_fail(
         call,
-        "not all is deleted, or it is still in the bytes of the files, since a program "
-        "reads the record and stands still: end it (a pager perhaps, or sqlite3), "
-        "and say this once more",
+        "not everything is deleted, or deleted bytes are still in the files, because a program "
+        "keeps the record open for reading (a pager perhaps, or sqlite3): end it, and run this "
+        "again",
         "");
 }
 
@@ -184,12 +184,12 @@ static int run(struct inspect_call *call, struct deletion *d)
     if (error == RECORD_NO_PAGE_MAP)
         return inspect_fail(
             call,
-            "it is deleted, but may still be in the bytes of the file, which another program has "
-            "made: end all that use it, and say sqlite3 record.db 'PRAGMA auto_vacuum=2; VACUUM' "
-            "in ",
+            "everything is deleted, but its bytes may still be in the file, which another program "
+            "created: end all programs that use it, and run sqlite3 record.db 'PRAGMA "
+            "auto_vacuum=2; VACUUM' in ",
             d->dir);
     if (error && !stands)
-        return inspect_fail(call, "it ended early: ", record_errstr(error));
+        return inspect_fail(call, "deleting stopped early: ", record_errstr(error));
     return report_left(call, d);
 }
 
@@ -201,8 +201,7 @@ static bool is_clear(struct inspect_call *call, const struct deletion *d)
     else if (!d->all && !inspect_has_filter(call))
         inspect_usage(call, "say what to delete: a filter, or --all", "");
     else if (!d->yes && !(isatty(STDIN_FILENO) && isatty(STDERR_FILENO)))
-        inspect_usage(call, "there is no terminal to ask at: say --yes to delete without asking",
-                      "");
+        inspect_usage(call, "there is no terminal to ask at: --yes deletes without asking", "");
     return call->exit_status < 0;
 }
 

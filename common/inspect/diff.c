@@ -8,20 +8,20 @@
 #include "timing.h"
 
 static const char help[] =
-    "@ diff: tells in what two exchanges differ.\n"
+    "@ diff: shows how two exchanges differ.\n"
     "\n"
     "  @ diff gb7c5x gb7c5z                the older one first, as with diff(1)\n"
     "  @ diff gb7c5x last --json\n"
     "\n"
-    "Compares request lines, statuses, fields, bodies and messages. The order of fields of\n"
-    "different names does not count. Bodies are decoded first; JSON is compared laid out, a member "
-    "a\n"
-    "line, other text by lines, the rest by bytes. Times are shown side by side and never count.\n"
+    "Compares request lines, statuses, fields, bodies and messages. The order of\n"
+    "fields with different names does not count. Bodies are decoded first. JSON is\n"
+    "indented and compared by lines, other text by lines, everything else by bytes.\n"
+    "Times are shown side by side and never count.\n"
     "\n"
-    "  --json               as one JSON object (docs/json.md)\n";
+    "  --json               one JSON object (docs/json.md)\n";
 
 static const char statuses[] =
-    "Exit status, as of diff(1): 0 the same, 1 different, 2 wrong usage or trouble.\n";
+    "Exit status as of diff(1): 0 the same, 1 different, 2 usage or failure.\n";
 
 // As diff(1): 1 means different, and nothing else does.
 enum {
@@ -100,7 +100,8 @@ static bool load(struct inspect_call *call, struct record_reader *r, const char 
     }
     if (compare_load(c, r, &x))
         return true;
-    (void)inspect_fail(call, "it cannot be read: the record is damaged, or memory is out: ", x.id);
+    (void)inspect_fail(
+        call, "the record is damaged, or out of memory; this exchange cannot be read: ", x.id);
     return false;
 }
 

@@ -12,8 +12,8 @@ enum {
     SUGGESTION_MAX = 400
 };
 
-static const char *const helps[] = {"help", "--help", "-h", NULL};
-static const char *const versions[] = {"version", "--version", "-v", "-V", NULL};
+static const char *const help_words[] = {"help", "--help", "-h", NULL};
+static const char *const version_words[] = {"version", "--version", "-v", "-V", NULL};
 
 static const struct dispatch_own *find_own(const struct dispatch *d, const char *name)
 {
@@ -135,7 +135,7 @@ static int help_on(const struct dispatch *d, int argc, char **argv)
     char option[] = "--help";
     if (argc > 3)
         return usage(d, "help takes one command at a time");
-    if (argc < 3 || is_one_of(argv[2], helps) || is_one_of(argv[2], versions))
+    if (argc < 3 || is_one_of(argv[2], help_words) || is_one_of(argv[2], version_words))
         return print_help(d, 0);
     if (!is_command(d, argv[2]))
         return unknown_command(d, argv[2]);
@@ -147,9 +147,9 @@ int dispatch_run(const struct dispatch *d, int argc, char **argv)
     const char *word = argc > 1 ? argv[1] : "";
     if (argc < 2)
         return d->bare ? d->bare(argc, argv) : print_help(d, EXIT_USAGE);
-    if (is_one_of(word, helps))
+    if (is_one_of(word, help_words))
         return help_on(d, argc, argv);
-    if (is_one_of(word, versions))
+    if (is_one_of(word, version_words))
         return print_version(d, argc, argv);
     if (is_command(d, word) && argc == 3 && strcmp(argv[2], "help") == 0)
         return help_on(d, argc, (char *[]){argv[0], argv[2], argv[1], NULL});

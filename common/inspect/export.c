@@ -11,29 +11,32 @@
 #include "text.h"
 
 static const char help[] =
-    "@ export: writes exchanges in a form that other programs read, oldest first.\n"
+    "@ export: writes exchanges for other programs, the oldest first.\n"
     "\n"
-    "  @ export last --curl                a shell command that sends the newest request again\n"
-    "  @ export gb7c5x gb7c60 --curl       those whose ids end or begin so, in this order\n"
-    "  @ export 'status>=500' --curl | sh  send all of these again\n"
-    "  @ export --har all.har              the whole record, for the tools of browsers\n"
+    "  @ export last --curl                a shell command that sends it again\n"
+    "  @ export gb7c5x gb7c60 --curl       by the ends or beginnings of ids\n"
+    "  @ export 'status>=500' --curl | sh  sends all of these again\n"
+    "  @ export --har all.har              the whole record, for browser tools\n"
     "  @ export since=1h --jsonl | jq .request.target\n"
     "\n"
-    "Before the form stand ids, their beginnings or ends, or last, or else a filter "
-    "(docs/filters.md);\n"
-    "the word behind it is the file. Without one, or with -, it goes to the standard output.\n"
-    "A file comes to its place when it is whole, readable for you alone. What is there already\n"
-    "stays unless --force says otherwise; a pipe of yours or a device is written to.\n"
+    "Before the form stand ids, their beginnings or ends, or last; or else a filter\n"
+    "(docs/filters.md). The word after the form is the file; without one, or with -,\n"
+    "standard output. A file appears when it is whole, readable for you alone. An\n"
+    "existing file stays unless --force is given; an existing pipe of yours or a\n"
+    "device is written to.\n"
     "\n"
-    "  --har [FILE]         an HTTP Archive 1.2: bodies decoded, those that are not text in "
-    "base64,\n"
-    "                       and _webSocketMessages as Chrome writes them\n"
-    "  --curl [FILE]        commands that send what the visitor sent to where it was sent, for\n"
-    "                       sh, bash, dash, ksh and zsh. Comments name what a command cannot send\n"
-    "  --to-service         with --curl: what the service got, straight to the service\n"
-    "  --path PATH          with --curl: another path and query, where values of it were redacted\n"
-    "  --jsonl [FILE]       a JSON object a line with all that is kept (docs/json.md)\n"
-    "  --force              replace the file; a link is replaced, not what it points to\n";
+    "  --har [FILE]         an HTTP Archive 1.2: bodies decoded, in base64 unless\n"
+    "                       they are text, and _webSocketMessages as Chrome has them\n"
+    "  --curl [FILE]        commands that send what the visitor sent to where it was\n"
+    "                       sent, for sh, bash, dash, ksh and zsh. Comments name\n"
+    "                       what a command cannot send\n"
+    "  --to-service         with --curl: what the service got, straight to the\n"
+    "                       service\n"
+    "  --path PATH          with --curl: another path and query, for a target whose\n"
+    "                       values were redacted\n"
+    "  --jsonl [FILE]       one JSON object a line with everything that was kept\n"
+    "                       (docs/json.md)\n"
+    "  --force              replace the file; of a link, the link and not its target\n";
 
 #define ID_DIGITS "0123456789abcdefghjkmnpqrstvwxyzABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -73,7 +76,7 @@ static bool is_id(const char *word)
 
 // Whether a word names an exchange where a filter may be as well. The end of an id may begin with a
 // letter; a word that is also a filter, like "shed", is taken for the filter.
-static bool is_exchange(const char *word)
+static bool names_exchange(const char *word)
 {
     struct filter_mistake mistake;
     if (is_id(word))
@@ -131,37 +134,37 @@ static void take_option(struct inspect_call *call, int option, const char *value
 }
 
 // The exchanges to export: rows, found by their ids, or the matches of a filter.
-struct wanted {
+struct selection {
     const struct filter *filter;
     int64_t *rows; // NULL: use the filter
     size_t count;
 };
 
-static int next_wanted(struct record_reader *r, const struct wanted *w, size_t *at,
-                       struct record_exchange *x)
+static int next_selected(struct record_reader *r, const struct selection *w, size_t *at,
+                         struct record_exchange *x)
 {
     if (!w->rows)
         return record_reader_next(r, x);
     return *at < w->count ? record_reader_get(r, w->rows[(*at)++], x) : 0;
 }
 
-static int write_all(struct inspect_call *call, struct export *e, const struct wanted *wanted)
+static int write_all(struct inspect_call *call, struct export *e, const struct selection *selection)
 {
     const struct options *o = call->ctx;
-    const struct record_query query = {.filter = wanted->filter, .oldest_first = true};
+    const struct record_query query = {.filter = selection->filter, .oldest_first = true};
     struct record_exchange x;
     struct progress progress;
     char text[96];
     uint64_t broken = 0;
     size_t at = 0;
-    int status = wanted->rows ? 0 : -record_reader_query(e->reader, &query);
+    int status = selection->rows ? 0 : -record_reader_query(e->reader, &query);
     progress_begin(&progress);
     if (e->out == stdout && isatty(STDOUT_FILENO))
         progress.wanted = false; // the output itself shows it
     if (o->form->begin)
         o->form->begin(e);
     while (status >= 0 && !ferror(e->out) &&
-           (status = next_wanted(e->reader, wanted, &at, &x)) > 0) {
+           (status = next_selected(e->reader, selection, &at, &x)) > 0) {
         broken += o->form->exchange(e, &x) ? 0 : 1;
         progress_show(&progress, e->count);
     }
@@ -170,10 +173,10 @@ static int write_all(struct inspect_call *call, struct export *e, const struct w
     progress_end(&progress);
     e->cut = status < 0;
     if (status < 0)
-        return inspect_fail(call, "the record cannot be read: ", record_errstr(-status));
+        return inspect_fail(call, "cannot read the record: ", record_errstr(-status));
     if (broken == 0)
         return INSPECT_OK;
-    (void)snprintf(text, sizeof(text), "of %" PRIu64 " exchanges not all could be read", broken);
+    (void)snprintf(text, sizeof(text), "%" PRIu64 " exchanges could not be read whole", broken);
     return inspect_fail(call, text, "");
 }
 
@@ -185,13 +188,14 @@ static int fail_file(const struct inspect_call *call, const char *why)
     return inspect_fail(call, text, why);
 }
 
-static int run(struct inspect_call *call, struct record_reader *r, const struct wanted *wanted)
+static int run(struct inspect_call *call, struct record_reader *r,
+               const struct selection *selection)
 {
     const struct options *o = call->ctx;
     struct export_file file;
     struct export e = {.reader = r, .out = stdout, .path = o->path, .to_service = o->to_service};
     if (!o->file) {
-        int written = write_all(call, &e, wanted);
+        int written = write_all(call, &e, selection);
         if (written == INSPECT_OK && e.count == 0)
             inspect_no_match(call, r);
         return written;
@@ -200,7 +204,7 @@ static int run(struct inspect_call *call, struct record_reader *r, const struct 
     if (why)
         return fail_file(call, why);
     e.out = file.out;
-    int status = write_all(call, &e, wanted);
+    int status = write_all(call, &e, selection);
     why = export_file_close(&file, !e.cut);
     if (why)
         return fail_file(call, why);
@@ -221,11 +225,12 @@ static int run_ids(struct inspect_call *call, struct record_reader *r)
     size_t count = 0;
     int64_t *rows = calloc((size_t)call->argc, sizeof(*rows));
     if (!rows)
-        return inspect_fail(call, "memory is out", "");
+        return inspect_fail(call, "out of memory", "");
     while (count < (size_t)call->argc && record_reader_find(r, call->argv[count], &x, why) > 0)
         rows[count++] = x.seq;
-    const struct wanted wanted = {.rows = rows, .count = count};
-    int status = count < (size_t)call->argc ? inspect_not_found(call, why) : run(call, r, &wanted);
+    const struct selection selection = {.rows = rows, .count = count};
+    int status =
+        count < (size_t)call->argc ? inspect_not_found(call, why) : run(call, r, &selection);
     free(rows);
     return status;
 }
@@ -236,9 +241,9 @@ static void check_options(struct inspect_call *call)
     if (!o->form)
         inspect_usage(call, "say in which form: --har, --curl or --jsonl", "");
     else if (o->to_service && o->form->exchange != export_curl)
-        inspect_usage(call, "--to-service is for --curl", "");
+        inspect_usage(call, "--to-service needs --curl", "");
     else if (o->path && o->form->exchange != export_curl)
-        inspect_usage(call, "--path is for --curl", "");
+        inspect_usage(call, "--path needs --curl", "");
     else if (o->to_service && strcmp(call->program->name, "aditd") == 0)
         inspect_usage(call,
                       "a relay does not know what the service got, its agent does: where that "
@@ -265,13 +270,13 @@ int inspect_export(const struct inspect_program *program, int argc, char **argv)
     check_options(&call);
     if (call.exit_status >= 0)
         return call.exit_status;
-    bool ids = call.argc > 0 && is_exchange(call.argv[0]);
+    bool ids = call.argc > 0 && names_exchange(call.argv[0]);
     struct filter *filter = ids ? NULL : inspect_filter(&call, 0);
     if (call.exit_status >= 0)
         return call.exit_status;
-    const struct wanted wanted = {.filter = filter};
+    const struct selection selection = {.filter = filter};
     struct record_reader *r = inspect_open(&call);
-    int status = !r ? call.exit_status : ids ? run_ids(&call, r) : run(&call, r, &wanted);
+    int status = !r ? call.exit_status : ids ? run_ids(&call, r) : run(&call, r, &selection);
     inspect_close(&call, r);
     filter_free(filter);
     return inspect_end(&call, status);

@@ -207,7 +207,7 @@ static bool is_valid(const struct http_head *head)
 static const char *objection_to(const struct record_exchange *x, enum export_view view)
 {
     if (x->flags & RECORD_UPGRADED)
-        return "it became another protocol, which curl cannot repeat";
+        return "it was upgraded to another protocol, which curl cannot repeat";
     if (view == EXPORT_AS_SERVICE_GOT && slice_eq(x->program, SLICE("aditd")))
         return "a relay does not know what the service got: export it where the agent runs";
     if (view == EXPORT_AS_SERVICE_GOT && x->upstream.len == 0)
@@ -238,7 +238,7 @@ const char *export_request_make(struct export_request *r, const struct record_ex
         (view == EXPORT_AS_SERVICE_GOT ? make_as_service_got(r, x) : make_as_visitor_sent(r, x));
     remove_redacted(head, x);
     if (!ok || !frame(r, x))
-        return "it has too many fields, or memory is out";
+        return "it has too many fields, or out of memory";
     return is_valid(head) ? NULL : "it is not valid HTTP, which curl does not send";
 }
 

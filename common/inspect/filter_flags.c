@@ -26,16 +26,17 @@ const struct option filter_flags_options[] = {
 };
 
 const char filter_flags_help[] =
-    "  --status 404|5xx     the status, or its class; also --status '>=500'. These are\n"
-    "                       comparisons of a filter; all of them must hold\n"
+    "  --status 404|5xx     the status, or its class; also --status '>=500'.\n"
+    "                       The options down to --grep are comparisons of a\n"
+    "                       filter; all of them must hold\n"
     "  --method POST        the method; also --method '!=GET'\n"
-    "  --path /api          the path begins so, a * is anything; without the / it is\n"
-    "                       anywhere in the path\n"
+    "  --path /api          paths that begin so; a * matches anything; without the\n"
+    "                       slash, anywhere in the path\n"
     "  --host NAME          the host: whole, without its port, or its first label\n"
-    "  --since 10m|DATE     it began since then\n"
-    "  --until 10m|DATE     it began until then\n"
-    "  --body PATTERN       a body has it, a regular expression\n"
-    "  --grep PATTERN       the URL or a body has it\n";
+    "  --since 10m|DATE     began since then\n"
+    "  --until 10m|DATE     began until then\n"
+    "  --body PATTERN       a body contains it, a regular expression\n"
+    "  --grep PATTERN       the URL or a body contains it\n";
 
 static void add(struct filter_flags *f, const char *s, size_t len)
 {

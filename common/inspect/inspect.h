@@ -1,6 +1,16 @@
 // SPDX-License-Identifier: MIT
 // The commands that read a record, the same in adit (for its own record) and aditd (for the
 // relay's).
+//
+// Each command is a file of its name: requests, show, stats, diff, verify, export, delete. Its
+// parts have its name as prefix. dispatch finds the command that a command line names. The other
+// files are shared by commands:
+//   command, filter_flags, progress    the command line, the record, messages
+//   recorded, timing, ws_messages      what an exchange says
+//   compare, line_diff                 the differences of two exchanges
+//   body_text, multipart, json_indent  bodies as lines
+//   json_writer, json_exchange         JSON output
+//   text, write, url_escape, shell_quote
 #pragma once
 #include <stdbool.h>
 #include "common/record/read/reader.h"
@@ -19,7 +29,7 @@ inspect_command inspect_requests, inspect_show, inspect_stats, inspect_diff, ins
 
 // The command of this name, or NULL.
 inspect_command *inspect_find(const char *name);
-// Puts the names of all commands, at most `cap`, into `names`. Returns how many there are.
+// Puts the names of all commands, at most `cap`, into `names`. Returns how many it put.
 size_t inspect_names(const char **names, size_t cap);
 
 // Exit statuses; diff has its own.

@@ -190,10 +190,10 @@ static void put_peer_side(struct json_writer *w, const struct record_report *pee
 static void put_peer(struct json_writer *w, const struct record_report *peer)
 {
     if (!peer->known) {
-        json_null(w, "peer");
+        json_null(w, "far");
         return;
     }
-    json_open(w, "peer", '{');
+    json_open(w, "far", '{');
     json_optional_string(w, "outcome", peer->outcome);
     json_optional_ns(w, "sent_on_ns", peer->sent_on_ns);
     json_optional_ns(w, "connect_ns", peer->connect_ns);

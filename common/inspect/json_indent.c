@@ -20,24 +20,24 @@ struct indenter {
     enum expect expect;
 };
 
-static bool emit(struct indenter *i, const char *bytes, size_t len)
+static bool append(struct indenter *i, const char *bytes, size_t len)
 {
     return buf_len(i->out) - i->before + len <= JSON_INDENT_OUT_MAX &&
            buf_append(i->out, bytes, len);
 }
 
-static bool emit_line(struct indenter *i)
+static bool append_line_break(struct indenter *i)
 {
     char spaces[1 + 2 * JSON_INDENT_DEPTH];
     memset(spaces, ' ', sizeof(spaces));
     spaces[0] = '\n';
-    return emit(i, spaces, 1 + 2 * (size_t)i->depth);
+    return append(i, spaces, 1 + 2 * (size_t)i->depth);
 }
 
 // Moves `len` bytes of the text to `out`.
 static bool pass(struct indenter *i, size_t len)
 {
-    bool ok = emit(i, i->in.p, len);
+    bool ok = append(i, i->in.p, len);
     i->in = slice_of(i->in.p + len, i->in.len - len);
     return ok;
 }
@@ -139,7 +139,7 @@ static bool close_level(struct indenter *i)
         return false;
     i->depth--;
     i->expect = EXPECT_SEPARATOR;
-    return (is_empty || emit_line(i)) && pass(i, 1);
+    return (is_empty || append_line_break(i)) && pass(i, 1);
 }
 
 static bool take_value(struct indenter *i)
@@ -149,7 +149,7 @@ static bool take_value(struct indenter *i)
     char c = i->in.p[0];
     if (first && c == ']')
         return close_level(i);
-    if (first && !emit_line(i))
+    if (first && !append_line_break(i))
         return false;
     if (c == '{' || c == '[')
         return open_level(i, c == '{' ? '}' : ']');
@@ -167,7 +167,7 @@ static bool take_name(struct indenter *i)
         return close_level(i);
     size_t len = string_len(i->in);
     i->expect = EXPECT_COLON;
-    return len > 0 && (!first || emit_line(i)) && pass(i, len);
+    return len > 0 && (!first || append_line_break(i)) && pass(i, len);
 }
 
 static bool take_separator(struct indenter *i)
@@ -177,13 +177,13 @@ static bool take_separator(struct indenter *i)
     if (i->depth == 0)
         return false;
     i->expect = i->closer[i->depth - 1] == '}' ? EXPECT_NAME : EXPECT_VALUE;
-    return pass(i, 1) && emit_line(i);
+    return pass(i, 1) && append_line_break(i);
 }
 
 static bool take_colon(struct indenter *i)
 {
     i->expect = EXPECT_VALUE;
-    return i->in.p[0] == ':' && pass(i, 1) && emit(i, " ", 1);
+    return i->in.p[0] == ':' && pass(i, 1) && append(i, " ", 1);
 }
 
 static bool take(struct indenter *i)

@@ -87,6 +87,7 @@ static void print_match(struct follow *f, const struct record_exchange *x)
         row_print(&f->printer, x);
 }
 
+// Prints an exchange that has ended meanwhile. Returns whether it still runs.
 static bool still_runs(struct follow *f, int64_t seq, int64_t arg)
 {
     struct record_exchange x;
@@ -205,7 +206,8 @@ static int follow_until(struct follow *f, int signals)
         int error = now != version ? print_new(f) : 0;
         if (error && error != RECORD_E_BUSY)
             return inspect_fail(f->call, "cannot read the record: ", record_errstr(error));
-        version = now;
+        if (!error) // a busy record is read again at the next poll
+            version = now;
         if (round % REPORT_EVERY == 0)
             report_losses(f);
         record_reader_end(f->reader);

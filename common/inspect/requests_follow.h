@@ -4,7 +4,7 @@
 #pragma once
 #include "command.h"
 #include "proto/buf.h"
-#include "row_print.h"
+#include "requests_row_print.h"
 
 struct follow {
     const struct inspect_call *call;

@@ -17,7 +17,7 @@ static size_t quoted_len(char c)
 }
 
 // Bytes of a word that fit on one line, quoted.
-static size_t piece_of(struct slice word)
+static size_t fitting_len(struct slice word)
 {
     size_t len = 0;
     size_t quoted = 2;
@@ -45,7 +45,7 @@ static bool put_pieces(struct buf *out, struct slice word)
 {
     bool ok = true;
     while (ok && word.len > 0) {
-        size_t len = piece_of(word);
+        size_t len = fitting_len(word);
         ok = buf_append(out, "\\\n", 2) && put_quoted(out, slice_of(word.p, len));
         word = slice_of(word.p + len, word.len - len);
     }
@@ -89,7 +89,7 @@ bool shell_quote(struct buf *out, struct slice word)
     bool bare = word.len > 0;
     if (printable_ascii_len(word) < word.len)
         return put_octal(out, word);
-    if (piece_of(word) < word.len)
+    if (fitting_len(word) < word.len)
         return put_pieces(out, word);
     for (size_t i = 0; bare && i < word.len; i++)
         bare = is_bare(word.p[i]);

@@ -9,28 +9,30 @@
 #include "write.h"
 
 static const char help[] =
-    "@ show: shows one exchange: heads as they came, bodies decoded, what became of it.\n"
+    "@ show: shows one exchange: heads as they came, bodies decoded, how it ended.\n"
     "\n"
     "  @ show last                         the newest one\n"
     "  @ show gb7c5x                       the one whose id ends or begins so\n"
-    "  @ show last --body response > page  its response's body, decoded\n"
+    "  @ show last --body response > page  its response body, decoded\n"
     "  @ show last --json | jq .response.fields\n"
     "\n"
-    "Bodies are decoded from gzip, deflate, br and zstd; JSON, forms and multipart are laid out,\n"
-    "and what is not text is a few lines of hex. On a terminal long bodies are cut, and a line\n"
-    "says how all of it is shown; '@ show last | less' shows up to 1 MiB of each. Lines that\n"
-    "begin with >+ are fields that the relay has set, with <+ those of an answer of its own.\n"
+    "Bodies are decoded from gzip, deflate, br and zstd. JSON, forms and multipart\n"
+    "are laid out; of a body that is no text a few lines of hex are shown. On a\n"
+    "terminal long bodies are cut, and a line names the command that shows all of\n"
+    "it; '@ show last | less' shows up to 1 MiB of each. Lines that begin with >+\n"
+    "are fields that the relay set; <+ marks an answer of the program's own.\n"
     "\n"
-    "  --body request|response   the body alone, decoded, as it is. Status 1: only a part of it "
-    "was\n"
-    "                       kept or could be decoded; that part is written\n"
-    "  --raw                all of it as HTTP messages: heads as they came, bodies in chunks\n"
-    "                       where they came in chunks, but not in the same ones. With --body:\n"
-    "                       not decoded\n"
-    "  --force              with --raw or --body: the bytes themselves on a terminal, too, which\n"
-    "                       obeys what is in them. Otherwise it gets the text, and \\xHH for\n"
-    "                       what it must not obey; files and pipes always get the bytes\n"
-    "  --json               as one JSON object (docs/json.md)\n"
+    "  --body request|response\n"
+    "                       only this body, decoded, as it is. Status 1: a part of\n"
+    "                       it was not kept or could not be decoded; the rest is\n"
+    "                       written\n"
+    "  --raw                everything as HTTP messages: heads as they came, chunked\n"
+    "                       bodies in other chunks. With --body: not decoded\n"
+    "  --force              with --raw or --body: write the bytes even to a\n"
+    "                       terminal, which obeys escape sequences in them. Without\n"
+    "                       it a terminal gets \\xHH for these; files and pipes\n"
+    "                       always get the bytes\n"
+    "  --json               one JSON object (docs/json.md)\n"
     "  --no-decode          bodies as they passed\n";
 
 struct options {
@@ -68,7 +70,7 @@ static int report_partial(const struct inspect_call *call, const struct record_e
                        b->kept, b->bytes);
     else
         (void)snprintf(text, sizeof(text),
-                       "%s: this is as far as it goes; --raw has it as it passed",
+                       "%s: this is as far as it could be decoded; --raw has it as it passed",
                        recorded_why_undecoded(x, o->body, over));
     return inspect_fail(call, text, "");
 }
@@ -86,7 +88,7 @@ static int write_kept(const struct inspect_call *call, struct record_reader *r,
         at += piece.len;
     }
     if (status < 0 || at < b->kept)
-        return inspect_fail(call, "the body cannot be read: the record is damaged", "");
+        return inspect_fail(call, "the record is damaged: the body cannot be read", "");
     return b->kept < b->bytes ? report_partial(call, x, false) : INSPECT_OK;
 }
 
@@ -98,13 +100,14 @@ static int write_body(const struct inspect_call *call, struct record_reader *r,
     struct record_decoded d;
     struct slice head = o->body == RECORD_REQUEST ? x->request_head : x->response_head;
     if (recorded_has_messages(x))
-        return inspect_fail(call, "it became another protocol: it has messages, and no body", "");
+        return inspect_fail(
+            call, "it was upgraded to another protocol: it has messages, and no body", "");
     bool coded = x->body[o->body].bytes > 0 && recorded_has_field(head, SLICE("content-encoding"));
     if (o->raw || o->no_decode || !coded)
         return write_kept(call, r, x, o->body);
     if (!record_reader_decoded(r, x, o->body, &d))
         return inspect_fail(call,
-                            "the body cannot be read: the record is damaged, or memory is out", "");
+                            "the record is damaged, or out of memory: the body cannot be read", "");
     write_slice(stdout, d.body);
     return d.whole ? INSPECT_OK : report_partial(call, x, d.over);
 }
@@ -117,7 +120,7 @@ static int write_raw(const struct inspect_call *call, struct record_reader *r,
     if (missing)
         return inspect_fail(call, missing, "");
     if (x->flags & RECORD_UPGRADED)
-        return inspect_fail(call, "what follows the 101 is messages; show them without --raw", "");
+        return inspect_fail(call, "messages follow the 101: without --raw they are shown", "");
     return INSPECT_OK;
 }
 
@@ -130,7 +133,8 @@ static int write_json(const struct inspect_call *call, struct record_reader *r,
     bool ok = json_exchange(&w, NULL, &j, x);
     json_end_line(&w);
     return ok ? INSPECT_OK
-              : inspect_fail(call, "not all of it can be read: the record is damaged", "");
+              : inspect_fail(call, "the record is damaged: not all of the exchange can be read",
+                             "");
 }
 
 static int write_all(const struct inspect_call *call, struct record_reader *r,
@@ -172,9 +176,9 @@ int inspect_show(const struct inspect_program *program, int argc, char **argv)
     if (call.argc != 1)
         inspect_usage(&call, "say which exchange: an ID, its beginning or its end, or last", "");
     else if (o.json && (o.raw || o.has_body))
-        inspect_usage(&call, "--json is for itself", "");
+        inspect_usage(&call, "--json cannot be combined with --raw or --body", "");
     else if (o.force && !o.raw && !o.has_body)
-        inspect_usage(&call, "--force is for --raw and --body", "");
+        inspect_usage(&call, "--force needs --raw or --body", "");
     if (call.exit_status >= 0)
         return call.exit_status;
     struct record_reader *r = inspect_open(&call);

@@ -72,6 +72,8 @@ static size_t put_line(struct page *p, const struct body_line *line, size_t most
     return l.rows + 1;
 }
 
+// Writes a line while there is room, and counts the lines that are left out. On a terminal
+// rows are the room; elsewhere bytes, and short lines are not cut.
 static void on_line(void *ctx, const struct body_line *line)
 {
     struct page *p = ctx;
@@ -201,7 +203,7 @@ static void put_remarks(const struct show *s, const struct record_exchange *x,
         (void)fprintf(s->out, "  (%s of %s were kept)\n", text_size(b->kept, size[0]),
                       text_size(b->bytes, size[1]));
     else if (s->decode && !d->whole)
-        (void)fprintf(s->out, "  (%s: this is as far as it goes)\n",
+        (void)fprintf(s->out, "  (%s: this is as far as it could be decoded)\n",
                       recorded_why_undecoded(x, side, d->over));
     if (d->wrong.len > 0) {
         (void)fputs("  (it is not ", s->out);
@@ -218,7 +220,7 @@ bool show_body(const struct show *s, const struct record_exchange *x, enum recor
     bool ok = s->decode ? record_reader_decoded(s->reader, x, side, &d)
                         : record_reader_body(s->reader, x->seq, side, &d.body);
     if (!ok) {
-        (void)fputs("  (the body cannot be read: the record is damaged, or memory is out)\n",
+        (void)fputs("  (the record is damaged, or out of memory: the body cannot be read)\n",
                     s->out);
         return false;
     }

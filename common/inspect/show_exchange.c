@@ -79,7 +79,7 @@ static void put_title(const struct show *s, const struct record_exchange *x)
         (void)fputc('\n', out);
     }
     const struct {
-        const char *what;
+        const char *label;
         struct slice value;
     } parts[] = {{"tunnel ", x->tunnel}, {"from ", x->visitor}, {"to ", x->upstream}};
     struct show_line l = {s, 0, 0};
@@ -87,8 +87,8 @@ static void put_title(const struct show *s, const struct record_exchange *x)
         if (parts[i].value.len == 0)
             continue;
         show_untrusted(&l, l.column > 0 ? SLICE("  ") : SLICE(""));
-        show_coloured(s, TEXT_DIM, parts[i].what);
-        l.column += strlen(parts[i].what);
+        show_coloured(s, TEXT_DIM, parts[i].label);
+        l.column += strlen(parts[i].label);
         show_untrusted(&l, parts[i].value);
     }
     (void)fputs(l.column > 0 ? "\n" : "", out);

@@ -36,8 +36,7 @@ static void put_counts(const struct show *s, const struct record_exchange *x, en
         (void)fprintf(s->out, ", waited %s for its reader", text_duration(b->stalled_ns, number));
     if (b->has_digest && (s->columns == 0 || s->columns >= DIGEST_COLUMNS)) {
         (void)fputs(", xxh3-128 ", s->out);
-        for (size_t i = 0; i < RECORD_DIGEST_BYTES; i++)
-            (void)fprintf(s->out, "%02x", b->digest[i]);
+        write_hex(s->out, b->digest, RECORD_DIGEST_BYTES);
     }
     (void)fputc('\n', s->out);
 }
@@ -48,7 +47,7 @@ static void put_peer(const struct show *s, const struct record_exchange *x)
     struct agreement a = agreement_of(x, undamaged);
     if (!x->peer.known && (x->tunnel.len == 0 || x->outcome.len == 0))
         return;
-    put_label(s, "far end");
+    put_label(s, "other end");
     if (!x->peer.known) {
         (void)fputs("has not reported\n", s->out);
         return;

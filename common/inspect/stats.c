@@ -8,17 +8,19 @@
 #include "text.h"
 
 static const char help[] =
-    "@ stats: how often and how long, by path, host, status or method.\n"
+    "@ stats: counts and durations by path, host, status or method.\n"
     "\n"
-    "  @ stats                                 by path, the ones with the most time in all first\n"
+    "  @ stats                                 by path, the most total time first\n"
     "  @ stats --by status since=1h            by status, of the last hour\n"
     "  @ stats 'host=web' --by method --json   one JSON object (docs/json.md)\n"
     "\n"
-    "Exchanges that still run do not count. Percentiles are exact up to 8,388,608 exchanges; of\n"
-    "more they are those of the newest 8,388,608. From the 100,000th group on all are one.\n"
+    "Exchanges that still run do not count. Percentiles are exact up to 8,388,608\n"
+    "exchanges; beyond that they are those of the newest 8,388,608. From the\n"
+    "100,000th group on all are counted as one.\n"
     "\n"
     "  --by path|host|status|method\n"
-    "                       what makes a group; a path is without its query (default: path)\n"
+    "                       what makes a group; paths are compared without queries\n"
+    "                       (default: path)\n"
     "  -n, --limit N        at most N groups (default: 20)\n"
     "  --json               one JSON object (docs/json.md)\n";
 
@@ -267,14 +269,14 @@ static void print_json(const struct stats *s)
     json_end_line(&w);
 }
 
-static void say_bounds(const struct inspect_call *call, const struct stats *s)
+static void print_bounds(const struct inspect_call *call, const struct stats *s)
 {
     (void)fflush(stdout);
     if (s->groups.samples_left_out)
         (void)fprintf(stderr, "%s %s: percentiles are those of the newest %d exchanges\n",
                       call->program->name, call->name, STATS_GROUPS_SAMPLES_MAX);
     if (s->groups.keys_left_out)
-        (void)fprintf(stderr, "%s %s: more than %d groups: the last ones are one, \"(others)\"\n",
+        (void)fprintf(stderr, "%s %s: more than %d groups: all others count as \"(others)\"\n",
                       call->program->name, call->name, STATS_GROUPS_MAX);
 }
 
@@ -289,7 +291,7 @@ static int run(struct inspect_call *call, struct stats *s)
         print_text(s);
     if (s->groups.all.calls + s->running == 0)
         inspect_no_match(call, s->reader);
-    say_bounds(call, s);
+    print_bounds(call, s);
     inspect_losses(call, s->reader);
     return INSPECT_OK;
 }

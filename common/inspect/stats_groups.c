@@ -101,7 +101,7 @@ static bool add_sample(struct stats_groups *g, size_t group, int64_t ns)
     return true;
 }
 
-// Adds without going beyond INT64_MAX, the largest number that JSON readers and SQL take.
+// Adds up to INT64_MAX at most: durations are shown as int64_t.
 static void add_up(uint64_t *sum, uint64_t n)
 {
     *sum = n < INT64_MAX - *sum ? *sum + n : INT64_MAX;

@@ -48,12 +48,16 @@ const char *text_duration(int64_t ns, char out[static TEXT_NUMBER_MAX])
     return out;
 }
 
-const char *text_local_time(int64_t ns, char out[static TEXT_TIME_MAX])
+static bool local(int64_t ns, struct tm *tm)
 {
     time_t seconds = (time_t)(ns / 1000000000);
+    return ns >= 0 && localtime_r(&seconds, tm);
+}
+
+const char *text_local_time(int64_t ns, char out[static TEXT_TIME_MAX])
+{
     struct tm tm;
-    if (ns < 0 || !localtime_r(&seconds, &tm) ||
-        strftime(out, TEXT_TIME_MAX, "%Y-%m-%d %H:%M:%S", &tm) == 0)
+    if (!local(ns, &tm) || strftime(out, TEXT_TIME_MAX, "%Y-%m-%d %H:%M:%S", &tm) == 0)
         (void)snprintf(out, TEXT_TIME_MAX, "%19s", "-");
     return out;
 }
@@ -68,12 +72,6 @@ const char *text_utc_time(int64_t ns, char out[static TEXT_TIME_MAX])
         len = strftime(out, TEXT_TIME_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
     (void)snprintf(out + len, TEXT_TIME_MAX - len, ".%03dZ", (int)(ns / 1000000 % 1000));
     return out;
-}
-
-static bool local(int64_t ns, struct tm *tm)
-{
-    time_t seconds = (time_t)(ns / 1000000000);
-    return ns >= 0 && localtime_r(&seconds, tm);
 }
 
 enum text_date text_date_of(int64_t ns, int64_t now_ns)

@@ -9,30 +9,29 @@
 #include "write.h"
 
 static const char help[] =
-    "@ verify: tells whether both ends of the tunnel saw the same bytes.\n"
+    "@ verify: checks whether both ends of the tunnel saw the same bytes.\n"
     "\n"
     "  @ verify last                       the newest exchange\n"
     "  @ verify --all                      every exchange of the record\n"
     "  @ verify --all since=1d host=web    those that match a filter\n"
     "\n"
-    "Byte counts and digests (XXH3-128) of both directions are compared, each where both ends say\n"
-    "that the direction came whole:\n"
+    "Compares byte counts and digests (XXH3-128) of each direction that both ends\n"
+    "report as whole:\n"
     "\n"
-    "  same        both directions are alike\n"
+    "  same        both directions are equal\n"
     "  differs     a direction is not\n"
-    "  unverified  the other end has not reported, or a direction did not come whole\n"
-    "  damaged     what is kept of a body is not what the record says has passed\n"
+    "  unverified  the other end has not reported, or a direction is not whole\n"
+    "  damaged     the kept bytes of a body do not match its digest\n"
     "\n"
-    "With --all there is a line for each that is not the same, and a summary. Exchanges that "
-    "still\n"
-    "run are left out, and what passed no tunnel, as of @ proxy and replay, has no other end: of\n"
-    "that only damage is told.\n"
+    "With --all there is a line for each exchange that is not the same, and a\n"
+    "summary. Exchanges that still run are left out. Those of @ proxy and replay\n"
+    "passed no tunnel and have no other end: only damage is reported.\n"
     "\n"
     "  --all                all exchanges, or those that match the filter\n"
-    "  --json               as one JSON object (docs/json.md)\n";
+    "  --json               one JSON object (docs/json.md)\n";
 
-static const char statuses[] = "Exit status: 0 nothing differs or is damaged, 1 something does or "
-                               "is, or failure, 2 usage.\n";
+static const char statuses[] = "Exit status: 0 nothing differs or is damaged, 1 something is or a "
+                               "failure, 2 usage.\n";
 
 enum {
     METHOD_COLUMNS = 16 // of a method, at most
@@ -44,7 +43,7 @@ struct verify {
     struct json_writer writer;
     struct progress progress;
     uint64_t counts[VERDICT_RUNNING + 1];
-    uint64_t alone; // of the unverified, those that have no other end
+    uint64_t no_other_end; // of the unverified, those that have no other end
     bool failed;
 };
 
@@ -77,12 +76,6 @@ static bool is_damaged(struct verify *v, const struct record_exchange *x, enum r
            record_reader_exists(v->reader, x); // it was not deleted meanwhile
 }
 
-static void print_hex(const uint8_t digest[static RECORD_DIGEST_BYTES])
-{
-    for (size_t i = 0; i < RECORD_DIGEST_BYTES; i++)
-        (void)printf("%02x", digest[i]);
-}
-
 static void print_side(const struct record_exchange *x, const struct agreement *a,
                        enum record_side side)
 {
@@ -95,14 +88,14 @@ static void print_side(const struct record_exchange *x, const struct agreement *
         return;
     }
     (void)printf("  %s: %" PRIu64 " bytes ", name, b->bytes);
-    print_hex(b->digest);
+    write_hex(stdout, b->digest, RECORD_DIGEST_BYTES);
     (void)printf(" here,\n  %*s  %" PRIu64 " bytes ", (int)strlen(name), "", x->peer.bytes[side]);
-    print_hex(x->peer.digest[side]);
+    write_hex(stdout, x->peer.digest[side], RECORD_DIGEST_BYTES);
     (void)puts(" at the other end");
 }
 
 // Whether there is no other end to compare with: the exchange passed no tunnel.
-static bool is_alone(const struct record_exchange *x, const struct agreement *a)
+static bool lacks_other_end(const struct record_exchange *x, const struct agreement *a)
 {
     return a->verdict == VERDICT_UNVERIFIED && !x->peer.known && x->tunnel.len == 0;
 }
@@ -123,8 +116,8 @@ static void print_exchange(const struct record_exchange *x, const struct agreeme
     if (a->verdict == VERDICT_SAME || a->verdict == VERDICT_RUNNING)
         return;
     if (!x->peer.known && a->verdict == VERDICT_UNVERIFIED) {
-        (void)puts(is_alone(x, a) ? "  it passed no tunnel: there is no other end"
-                                  : "  no report from the other end");
+        (void)puts(lacks_other_end(x, a) ? "  it passed no tunnel: there is no other end"
+                                         : "  no report from the other end");
         return;
     }
     print_side(x, a, RECORD_REQUEST);
@@ -171,7 +164,7 @@ static void end_json(struct verify *v)
     for (int i = 0; i <= VERDICT_RUNNING; i++)
         json_count(w, verdict_str((enum verdict)i), v->counts[i]);
     json_close(w, '}');
-    json_count(w, "no_other_end", v->alone);
+    json_count(w, "no_other_end", v->no_other_end);
     json_close(w, '}');
     json_end_line(w);
 }
@@ -184,9 +177,9 @@ static void verify_exchange(struct verify *v, const struct record_exchange *x)
         !runs && is_damaged(v, x, RECORD_RESPONSE),
     };
     struct agreement a = agreement_of(x, damaged);
-    bool alone = is_alone(x, &a);
+    bool alone = lacks_other_end(x, &a);
     v->counts[a.verdict]++;
-    v->alone += alone;
+    v->no_other_end += alone;
     if (v->all &&
         (a.verdict == VERDICT_SAME || a.verdict == VERDICT_RUNNING || (alone && !v->json)))
         return;
@@ -213,13 +206,13 @@ static void put_summary(struct verify *v)
     }
     if (!v->all)
         return;
-    uint64_t n = total(v) - v->alone;
+    uint64_t n = total(v) - v->no_other_end;
     (void)printf("%" PRIu64 " exchange%s: %" PRIu64 " same, %" PRIu64 " differ, %" PRIu64
                  " unverified, %" PRIu64 " damaged",
                  n, text_plural(n), v->counts[VERDICT_SAME], v->counts[VERDICT_DIFFERS],
-                 v->counts[VERDICT_UNVERIFIED] - v->alone, v->counts[VERDICT_DAMAGED]);
-    if (v->alone > 0)
-        (void)printf("; %" PRIu64 " passed no tunnel", v->alone);
+                 v->counts[VERDICT_UNVERIFIED] - v->no_other_end, v->counts[VERDICT_DAMAGED]);
+    if (v->no_other_end > 0)
+        (void)printf("; %" PRIu64 " passed no tunnel", v->no_other_end);
     if (v->counts[VERDICT_RUNNING] > 0)
         (void)printf("; %" PRIu64 " still run", v->counts[VERDICT_RUNNING]);
     (void)putchar('\n');
@@ -238,7 +231,7 @@ static int verify_all(struct inspect_call *call, struct filter *filter)
     }
     progress_end(&v->progress);
     put_summary(v);
-    return status < 0 ? inspect_fail(call, "the record cannot be read: ", record_errstr(-status))
+    return status < 0 ? inspect_fail(call, "cannot read the record: ", record_errstr(-status))
                       : INSPECT_OK;
 }
 

@@ -24,6 +24,12 @@ void write_base64(FILE *out, struct slice s, unsigned columns)
     }
 }
 
+void write_hex(FILE *out, const uint8_t *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        (void)fprintf(out, "%02x", bytes[i]);
+}
+
 void write_safe(FILE *out, struct slice s)
 {
     struct printable p = {0};

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Multipart bodies, whose type is the first line: parts lie in the body, in order, without
-// overlapping; what was not cut is all found again; and the body as lines for people (which parses
-// forms, JSON and parts inside parts as well) has lines of ours only in so far as there are parts.
+// Multipart bodies; the first line of the input is the type. Parts lie in the body, in order,
+// without overlaps; unless a bound cuts it, no byte is lost. As lines for people (which parse
+// forms, JSON and nested parts as well) the body has no more remarks than its parts allow.
 #include <stdlib.h>
 #include "common/inspect/body_text.h"
 #include "common/inspect/multipart.h"
 #include "tests/support/check.h"
 
 enum {
-    REMARKS_BESIDE = 3 // of a multipart at most, and of each part
+    REMARKS_BESIDE = 3 // of a multipart, and of each part, at most
 };
 
 struct counted {

@@ -178,5 +178,5 @@ def test_a_record_that_cannot_be_read_replaces_nothing(record, place):
                            "--data", record.directory], capture_output=True, check=False,
                           timeout=harness.DEADLINE, env=harness.environment(place.parent))
     assert done.returncode == 1, done
-    if b"not all could be read" not in done.stderr:
+    if b"could not be read whole" not in done.stderr:
         assert (place / "out").read_bytes() == PRECIOUS

@@ -34,7 +34,7 @@ def test_heads_are_shown_in_order_with_duplicates_interim_responses_and_trailers
               "< Sum: 1"]
     assert "\n".join(wanted) in text
     assert "complete after 9.0" in text
-    assert "far end   complete: request same, response same" in text
+    assert "other end complete: request same, response same" in text
 
 
 def test_json_is_laid_out_and_keeps_its_numbers(record):

@@ -155,7 +155,7 @@ def test_a_reader_that_stands_still_is_told_of(tmp_path):
         record.db.execute("BEGIN")
         assert record.number("SELECT count(*) FROM exchange") == 100
         done = run(tmp_path, "delete", "path=/1", "--yes", status=1)
-        assert "deleted 50 " in done.stdout and "stands still" in done.stderr
+        assert "deleted 50 " in done.stdout and "keeps the record open" in done.stderr
         assert found(tmp_path) & set(range(1, 100, 2))
         record.db.execute("COMMIT")
         run(tmp_path, "delete", "path=/1", "--yes")
@@ -168,7 +168,7 @@ def test_records_that_were_put_aside_are_told_of_and_go_with_all(tmp_path):
     (tmp_path / "record.db.damaged-1700000000000").write_bytes(marked(1, 100))
     (tmp_path / "record.db.damaged-1700000000000-wal").write_bytes(marked(2, 100))
     done = run(tmp_path, "delete", "path=/nothing", "--yes")
-    assert "--all removes them" in done.stderr and found(tmp_path) == {1, 2}
+    assert "--all deletes them" in done.stderr and found(tmp_path) == {1, 2}
     done = run(tmp_path, "delete", "--all", "--yes")
     assert done.stderr == "" and not found(tmp_path)
 

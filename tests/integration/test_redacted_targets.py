@@ -82,7 +82,7 @@ def test_export_names_what_is_missing_and_takes_the_whole_target(proxied, tmp_pa
         assert asked.target == f"/kept?token={CANARY}&b=$(id)".encode()
         assert b"A" in dict(asked.fields) and b"Referer" not in dict(asked.fields)
         _, err = proxied.run(row["id"], "--har", "--path", "/x", command="export", status=2)
-        assert "--path is for --curl" in err
+        assert "--path needs --curl" in err
 
 
 def test_a_har_has_the_same_in_the_query_as_in_the_url(proxied):

@@ -104,7 +104,7 @@ def test_hostile_forms_and_parts_are_shown_and_not_obeyed(record, tmp_path, seed
                               + some[at + 3] + b"\r\n" for at in range(0, 12, 4)) + b"--B--")
         record.add(request=body, response=body, request_fields=[("Content-Type", kind)],
                    response_fields=[("Content-Type", kind)])
-        begins = r"[><][+?]? ?|http://|tunnel |ended|request|response|far end|note|    |  part |  [\u2026(]|$"
+        begins = r"[><][+?]? ?|http://|tunnel |ended|request|response|other end|note|    |  part |  [\u2026(]|$"
         for line in plain(shown(record, tmp_path, columns=200)).split("\n")[1:]:
             assert re.match(begins + r"|(relay|tunnel|agent|connect|service|body) +\d|  adit show", line), line
 

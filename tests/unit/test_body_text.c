@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A body becomes lines, each of which says whether it is the body's or ours; what there can be too
-// much of is counted.
+// A body becomes lines, each marked as part of the body or as a remark; what exceeds a bound is
+// counted.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@ static void add(struct slice s)
     assert_true(buf_append(&seen, s.p, s.len));
 }
 
-// A line with ':' before text, '=' between a name and a value, '#' before what is ours.
+// Collects lines: ':' before text, '=' between name and value, '#' before remarks.
 static void on_line(void *ctx, const struct body_line *line)
 {
     (void)ctx;
@@ -144,7 +144,7 @@ static void a_title_cannot_be_imitated_by_a_name_or_a_type(void **state)
     assert_string_equal(lines("multipart/x; boundary=X", body), wanted);
 }
 
-// A multipart body of so many parts, each of which is `part`.
+// A multipart body of `count` equal parts.
 static struct buf many(size_t count, const char *boundary, const char *part)
 {
     struct buf b = {0};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Options that are comparisons of a filter, and the comparisons that they make.
+// Each option makes the comparison that its help promises.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -30,8 +30,8 @@ static void assert_made(const char *name, const char *value, const char *expecte
     filter_free(f);
 }
 
-// What the filter finds wrong, as it finds it wrong where it is written by hand: a value becomes no
-// part of the operator before it.
+// The filter refuses the same values as in a filter that was typed: no value becomes a part of the
+// operator before it.
 static void assert_refused(const char *name, const char *value, const char *expected)
 {
     struct filter_flags flags = {0};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// JSON is laid out without changing anything in it; what is not JSON is left alone.
+// JSON is indented without another change; anything else is left alone.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -116,8 +116,8 @@ static void depth_is_bounded(void **state)
     buf_free(&out);
 }
 
-// Every beginning of a text is no JSON but itself, and is read within its bounds (under a
-// sanitizer, each lies in memory of exactly its length).
+// No beginning of a JSON text but the whole is JSON. Each is copied to memory of exactly its
+// length, so that a sanitizer sees every overrun.
 static void every_cut_is_refused(void **state)
 {
     static const char text[] = "{\"a\":[1.5e+3,\"\\u00e9\\n\",true,null],\"b\":{\"c\":-0}}";

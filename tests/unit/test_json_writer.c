@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What others sent becomes JSON that says the same, in characters that no terminal obeys.
+// Untrusted text becomes JSON that means the same, in characters that no terminal obeys.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include "common/inspect/json_writer.h"
 #include "common/inspect/write.h"
 
-// A stream into memory.
+// A stream that writes to memory.
 struct sheet {
     FILE *out;
     char *text;

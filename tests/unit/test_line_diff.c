@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The difference of two texts turns one into the other, is as small as can be, and is given up on
-// within bounds.
+// A difference turns one text into the other and is the shortest one; the search stops at its
+// bounds.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -56,7 +56,7 @@ static void changes_far_from_each_other_are_told_apart(void **state)
            "@@@ -1,4 +1,4 @@\n-x\n+y\n 1\n 2\n 3\n@@@ -6,4 +6,4 @@\n 5\n 6\n 7\n-x\n+y\n");
 }
 
-// What a sink tells, put together again.
+// A sink that applies the difference, to rebuild both texts.
 struct rebuilt {
     struct buf a, b;
     size_t removed, added;
@@ -73,7 +73,7 @@ static void rebuild(void *ctx, char kind, struct slice line)
         assert_true(buf_append(&r->b, line.p, line.len) && buf_append(&r->b, "\n", 1));
 }
 
-// The length of the longest common subsequence by the book, of texts with a letter a line.
+// The length of the longest common subsequence, by dynamic programming, for one letter a line.
 static size_t lcs(const char *a, size_t n, const char *b, size_t m)
 {
     size_t row[2][64] = {0};
@@ -98,8 +98,8 @@ static size_t random_text(struct chance *c, char *text)
     return n;
 }
 
-// Short enough that three lines of context around each change hold nearly all of both texts; the
-// changed lines alone are counted, and must be as few as can be.
+// The texts are so short that three lines of context cover nearly all of them. The changed lines
+// must be as few as possible.
 static void edits_are_as_few_as_can_be(void **state)
 {
     (void)state;

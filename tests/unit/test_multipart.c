@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Multipart bodies are taken apart at their delimiters and nowhere else, wherever they are cut.
+// Multipart bodies are split at their delimiters and nowhere else, wherever they are cut.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,8 +11,8 @@
 
 static const struct slice type = {"multipart/form-data; boundary=XX", 32};
 
-// All parts as "head|body" with a "." behind one that is whole and "-" before one without a head;
-// "!" behind all when the last delimiter was there. NULL: there is nothing to begin with.
+// All parts as "[head|body]", with "." after a whole part, "-" before one without a head, and "!"
+// at the end when the closing delimiter was found. NULL: multipart_begin failed.
 static const char *parts_of(struct slice content_type, struct slice body)
 {
     static char text[1024];
@@ -37,7 +37,7 @@ static void a_body_is_taken_apart(void **state)
         const char *body, *parts;
     } rows[] = {
         {"--XX\r\nA: b\r\n\r\none\r\n--XX\r\n\r\ntwo\r\n--XX--\r\n", "[A: b\r\n|one].[|two].!"},
-        {"--XX\nA: b\n\none\n--XX--", "[A: b\n|one].!"},          // feeds alone
+        {"--XX\nA: b\n\none\n--XX--", "[A: b\n|one].!"},          // line feeds alone
         {"preamble\r\n--XX \t\r\n\r\none\r\n--XX--", "[|one].!"}, // padding
         {"--XX\r\n\r\n\r\n--XX--", "[|].!"},                      // empty
         {"--XX\r\n\r\n--XX--", "-[|].!"},                         // without a head
@@ -46,8 +46,8 @@ static void a_body_is_taken_apart(void **state)
         {"--XX\r\n\r\na\r\n--XX--junk\r\n--XX--", "[|a\r\n--XX--junk].!"},
         {"--XX--", "!"},
         {"--XX--\r\nepilogue\r\n--XX\r\n", "!"},
-        {"--XX\r\n\r\none", "[|one]"},               // cut
-        {"--XX\r\n\r\none\r\n--X", "[|one\r\n--X]"}, // within a delimiter
+        {"--XX\r\n\r\none", "[|one]"},               // cut in a part
+        {"--XX\r\n\r\none\r\n--X", "[|one\r\n--X]"}, // cut in a delimiter
         {"--XX\r\n\r\none\r\n--XX", "[|one\r\n--XX]"},
         {"--XX\r\n\r\none\r\n--XX\r\n", "[|one]."},
         {"--XX\r\nA: b", "-[|A: b]"},
@@ -58,7 +58,7 @@ static void a_body_is_taken_apart(void **state)
         assert_string_equal(parts_of(type, slice_str(rows[i].body)), rows[i].parts);
     assert_null(parts_of(type, SLICE("")));
     assert_null(parts_of(type, SLICE("--YY\r\n\r\n--YY--")));
-    assert_null(parts_of(type, SLICE("--XX"))); // more may come
+    assert_null(parts_of(type, SLICE("--XX"))); // the rest of the delimiter line may still come
 }
 
 static void a_boundary_is_one_that_the_rfc_allows(void **state)
@@ -73,7 +73,7 @@ static void a_boundary_is_one_that_the_rfc_allows(void **state)
     assert_null(parts_of(SLICE("multipart/x; boundary="), SLICE("----")));
     assert_null(parts_of(SLICE("multipart/x; boundary=\"X \""), SLICE("--X --")));
     assert_null(parts_of(SLICE("multipart/x; boundary=X\\Y"), SLICE("--X\\Y--")));
-    assert_null(parts_of(SLICE("boundary=XX"), SLICE("--XX--"))); // it is no parameter
+    assert_null(parts_of(SLICE("boundary=XX"), SLICE("--XX--"))); // no type before the parameter
     memset(longest + before, 'b', MULTIPART_BOUNDARY_MAX + 1);
     struct slice body = slice_of(longest + before, MULTIPART_BOUNDARY_MAX);
     char text[100];
@@ -126,7 +126,7 @@ static void a_head_that_is_too_long_is_none(void **state)
     free(body);
 }
 
-// Under a sanitizer each beginning lies in memory of exactly its length.
+// Each beginning is copied to memory of exactly its length, so that a sanitizer sees every overrun.
 static void every_cut_stays_within_its_bytes(void **state)
 {
     static const char text[] = "p\r\n--XX\r\nA: b\r\n\r\none\r\n--XX\r\n\r\n\r\n--XX--\r\ne";

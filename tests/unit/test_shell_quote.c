@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A quoted word is read back by every shell as it was. (The integration tests do so with whole
-// commands.)
+// Every shell reads a quoted word back unchanged. test_shell_attacks.py does the same with whole
+// commands.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -59,7 +59,7 @@ static void long_words_are_broken_into_short_lines(void **state)
         }
 }
 
-// Runs a shell on a script and reads what it writes.
+// Runs a script in a shell and reads its output.
 static size_t run(const char *shell, const struct buf *script, char *out, size_t cap)
 {
     int in[2];
@@ -90,7 +90,7 @@ static size_t run(const char *shell, const struct buf *script, char *out, size_t
     return len;
 }
 
-// Each byte alone, before a digit, and all of them in one word.
+// Each byte alone, each before a digit, and all bytes in one word.
 static void put_words(struct buf *script, const char all[static 255])
 {
     assert_true(buf_append(script, "printf %s", 9));

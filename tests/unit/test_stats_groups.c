@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Sums and percentiles of groups.
+// Groups have exact sums and percentiles, within their bounds.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,13 +19,13 @@ static void percentiles_are_those_of_the_nearest_rank(void **state)
 {
     struct stats_groups g = {0};
     (void)state;
-    for (int64_t i = 0; i < 200; i++) // 1 to 200 in an order that is none
+    for (int64_t i = 0; i < 200; i++) // 1 to 200, unordered
         add(&g, "a", i * 77 % 200 + 1);
     for (int i = 0; i < 3; i++)
         add(&g, "b", 1000 + i);
     stats_groups_finish(&g);
     assert_int_equal(g.count, 2);
-    assert_true(slice_eq(g.list[0].key, SLICE("a"))); // 20,100 ns in all
+    assert_true(slice_eq(g.list[0].key, SLICE("a"))); // 20,100 ns in total
     assert_int_equal(g.list[0].total_ns, 20100);
     assert_int_equal(g.list[0].p50_ns, 100);
     assert_int_equal(g.list[0].p90_ns, 180);
@@ -45,7 +45,7 @@ static void what_has_no_duration_counts_without_one(void **state)
     add(&g, "", -1);
     stats_groups_finish(&g);
     assert_true(g.count == 1 && g.all.calls == 1 && g.all.timed == 0 && g.all.p50_ns == 0);
-    add(&g, "x", -1); // fine after the end of an empty one
+    add(&g, "x", -1); // valid after a deinit
     stats_groups_deinit(&g);
 }
 
@@ -60,7 +60,7 @@ static void more_groups_than_the_bound_are_one(void **state)
         add(&g, key, 1);
     }
     assert_true(g.keys_left_out);
-    add(&g, "0", 1); // those that are there go on
+    add(&g, "0", 1); // existing groups still count
     stats_groups_finish(&g);
     assert_int_equal(g.count, STATS_GROUPS_MAX);
     for (size_t i = 0; i < g.count; i++)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Lines for terminals: sizes, durations, columns.
+// Sizes, durations, dates and columns of text for terminals.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -84,7 +84,7 @@ static void stamps_have_the_offset_of_the_zone(void **state)
     assert_string_equal(text_stamp(-1, out), "                        -");
 }
 
-// What text_cut writes, and that it says how wide that is.
+// Checks what text_cut writes, and the width that it returns.
 static void assert_cut(const char *text, size_t columns, const char *expected)
 {
     char *out = NULL;
@@ -124,7 +124,7 @@ static void what_is_not_printable_is_escaped_and_counted_so(void **state)
     assert_cut("a\033b", 5, "a…");
     assert_cut("\xc2\x9b"
                "1m",
-               10, "\\xc2\\x9b1m"); // U+009B begins sequences too
+               10, "\\xc2\\x9b1m"); // U+009B begins escape sequences, too
 }
 
 int main(void)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Where the time went, whichever end recorded it, and what both ends say of the bytes.
+// The time of an exchange is split into its parts, whichever end recorded it.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include "common/inspect/timing.h"
-#include "common/inspect/verify_agreement.h"
 
 static void expect(const struct record_exchange *x, const char *wanted)
 {
@@ -107,69 +106,6 @@ static void what_an_agent_could_not_pass_on_was_connecting(void **state)
     expect(&x, "relay 10 tunnel 30 agent 10 connect 50 service 0 body 50");
 }
 
-static struct record_exchange alike(void)
-{
-    struct record_exchange x = {
-        .outcome = SLICE("complete"),
-        .flags = RECORD_REQUEST_WHOLE | RECORD_RESPONSE_WHOLE,
-        .body = {{.bytes = 3, .kept = 3, .has_digest = true, .digest = {1}},
-                 {.bytes = 5, .kept = 5, .has_digest = true, .digest = {2}}},
-        .peer = {.known = true, .bytes = {3, 5}, .digest = {{1}, {2}}, .whole = {true, true}},
-    };
-    return x;
-}
-
-static void expect_judged(const struct record_exchange *x, bool damaged, enum verdict verdict,
-                          enum direction_verdict request, enum direction_verdict response)
-{
-    struct agreement a = agreement_of(x, (bool[2]){false, damaged});
-    assert_int_equal(a.verdict, verdict);
-    assert_int_equal(a.direction[0], request);
-    assert_int_equal(a.direction[1], response);
-}
-
-static void only_what_came_whole_at_both_ends_is_compared(void **state)
-{
-    struct record_exchange x = alike();
-    (void)state;
-    expect_judged(&x, false, VERDICT_SAME, DIRECTION_SAME, DIRECTION_SAME);
-    x.peer.digest[1][15] = 1;
-    expect_judged(&x, false, VERDICT_DIFFERS, DIRECTION_SAME, DIRECTION_DIFFERS);
-    x.peer.whole[1] = false;
-    expect_judged(&x, false, VERDICT_UNVERIFIED, DIRECTION_SAME, DIRECTION_CUT_THERE);
-    x.flags &= ~(unsigned)RECORD_RESPONSE_WHOLE;
-    expect_judged(&x, false, VERDICT_UNVERIFIED, DIRECTION_SAME, DIRECTION_CUT_BOTH);
-    x.peer.whole[1] = true;
-    expect_judged(&x, false, VERDICT_UNVERIFIED, DIRECTION_SAME, DIRECTION_CUT_HERE);
-    x.peer.bytes[0] = 4; // the direction that can be compared still counts
-    expect_judged(&x, false, VERDICT_DIFFERS, DIRECTION_DIFFERS, DIRECTION_CUT_HERE);
-    x.peer.known = false;
-    expect_judged(&x, false, VERDICT_UNVERIFIED, DIRECTION_NO_REPORT, DIRECTION_NO_REPORT);
-}
-
-static void damage_outweighs_and_running_ones_are_left_alone(void **state)
-{
-    struct record_exchange x = alike();
-    (void)state;
-    expect_judged(&x, true, VERDICT_DAMAGED, DIRECTION_SAME, DIRECTION_SAME);
-    x.peer.known = false;
-    expect_judged(&x, true, VERDICT_DAMAGED, DIRECTION_NO_REPORT, DIRECTION_NO_REPORT);
-    x.outcome = SLICE("");
-    expect_judged(&x, true, VERDICT_RUNNING, DIRECTION_NO_REPORT, DIRECTION_NO_REPORT);
-}
-
-static void only_whole_bodies_can_be_checked(void **state)
-{
-    struct record_exchange x = alike();
-    (void)state;
-    assert_true(agreement_can_check(&x, RECORD_REQUEST));
-    x.body[RECORD_REQUEST].kept = 2;
-    assert_false(agreement_can_check(&x, RECORD_REQUEST));
-    assert_true(agreement_can_check(&x, RECORD_RESPONSE));
-    x.flags |= RECORD_UPGRADED;
-    assert_false(agreement_can_check(&x, RECORD_RESPONSE));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,9 +114,6 @@ int main(void)
         cmocka_unit_test(one_end_alone_says_what_it_knows),
         cmocka_unit_test(a_report_without_an_answer_is_no_base_for_a_split),
         cmocka_unit_test(what_an_agent_could_not_pass_on_was_connecting),
-        cmocka_unit_test(only_what_came_whole_at_both_ends_is_compared),
-        cmocka_unit_test(damage_outweighs_and_running_ones_are_left_alone),
-        cmocka_unit_test(only_whole_bodies_can_be_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

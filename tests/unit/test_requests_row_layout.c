@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Which columns a line about an exchange has, and how path, host and remarks share the rest.
+// A line has the columns that fit, and path, host and remark share the rest.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,13 +8,13 @@
 
 #include <cmocka.h>
 
-#include "common/inspect/row_layout.h"
+#include "common/inspect/requests_row_layout.h"
 
 enum {
     TIME = 8 // "12:00:01"
 };
 
-// "itds": the id, the time, the duration, the size.
+// The columns as letters of "itds": id, time, duration, size.
 static const char *columns_at(size_t columns, size_t time)
 {
     static char text[5];
@@ -57,12 +57,12 @@ static void assert_shares(size_t room, const struct row_parts *parts)
     assert_true(s.remark <= (s.is_short ? parts->remark_short : parts->remark));
     size_t all = parts->path + (parts->host ? parts->host + ROW_GAP : 0) +
                  (parts->remark ? parts->remark + ROW_GAP : 0);
-    if (all <= room) { // then nothing is cut
+    if (all <= room) { // everything fits, so nothing is cut
         assert_true(s.path >= parts->path && !s.is_short);
         assert_true(s.host == parts->host && s.remark == parts->remark);
     }
     if (parts->remark > 0 && room >= ROW_REST_MIN)
-        assert_true(s.remark > 0); // however long the others are
+        assert_true(s.remark > 0); // the remark always has room
     if (parts->path > 0 && room >= ROW_REST_MIN)
         assert_true(s.path >= (parts->path < 4 ? parts->path : 4));
 }
@@ -96,7 +96,7 @@ static void a_remark_has_half_of_the_room_and_more_where_it_is_free(void **state
     assert_true(s.remark == 16 && s.is_short && s.path == 22);
     s = row_share(20, &parts);
     assert_true(s.remark == 8 && s.is_short && s.path == 10);
-    parts.path = 7; // what the path leaves is the remark's
+    parts.path = 7; // the remark gets what the path leaves
     s = row_share(30, &parts);
     assert_true(s.remark == 21 && s.path == 7);
 }
@@ -119,7 +119,7 @@ static void what_is_behind_a_path_is_in_a_column(void **state)
     (void)state;
     assert_int_equal(row_share(80, &parts).path, ROW_PATH);
     parts.remark = parts.remark_short = 0;
-    assert_int_equal(row_share(80, &parts).path, 7); // no blanks at the end
+    assert_int_equal(row_share(80, &parts).path, 7); // no padding at the end
     parts.host = 9;
     assert_int_equal(row_share(80, &parts).path, ROW_PATH);
     parts.path = 30;
@@ -134,7 +134,7 @@ static void long_paths_and_hosts_leave_each_other_room(void **state)
     s = row_share(30, &(struct row_parts){.path = 100, .host = 6});
     assert_true(s.path == 22 && s.host == 6);
     s = row_share(12, &(struct row_parts){.path = 100, .host = 100});
-    assert_true(s.path == 12 && s.host == 0); // two letters of a host tell nothing
+    assert_true(s.path == 12 && s.host == 0); // a host of two letters is left out
 }
 
 int main(void)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "row_layout.h"
+#include "requests_row_layout.h"
 
 enum {
     METHOD_MAX = 16,       // columns of a method on a line with all columns

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "row_print.h"
+#include "requests_row_print.h"
 #include "common/io/loop.h"
 #include "json_exchange.h"
-#include "row_text.h"
+#include "requests_row_text.h"
 
 void row_printer_init(struct row_printer *p, FILE *out, bool json, bool goes_on)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The lines of row_print.h that people read.
+// The lines of requests_row_print.h that people read.
 #pragma once
-#include "row_print.h"
+#include "requests_row_print.h"
 
 // Prints a line, and before the first one on a terminal the heading.
 void row_text_print(struct row_printer *p, const struct record_exchange *x);

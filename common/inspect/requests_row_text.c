@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "row_text.h"
-#include "row_layout.h"
+#include "requests_row_text.h"
+#include "requests_row_layout.h"
 
 enum {
     REMARK_PARTS = 4,
@@ -8,12 +8,12 @@ enum {
     HEADING_HOST = 12  // columns that a host in the heading needs at least
 };
 
-static void colour(const struct row_printer *p, enum text_colour c)
+static void put_colour(const struct row_printer *p, enum text_colour c)
 {
     (void)fputs(text_colour(p->colours, c), p->out);
 }
 
-static void blanks(const struct row_printer *p, size_t n)
+static void put_spaces(const struct row_printer *p, size_t n)
 {
     (void)fprintf(p->out, "%*s", (int)n, "");
 }
@@ -32,7 +32,7 @@ struct remark {
     bool is_about_end;
 };
 
-// How the exchange ended: as the peer reports when the peer reset it.
+// How the exchange ended. When the peer reset it, its report says why.
 static struct slice outcome_of(const struct record_exchange *x)
 {
     const struct slice reset = SLICE("reset");
@@ -78,11 +78,11 @@ static size_t remark_columns(const struct remark *r)
 
 static void print_remark(const struct row_printer *p, const struct remark *r, size_t columns)
 {
-    blanks(p, ROW_GAP);
-    colour(p, r->is_about_end ? TEXT_YELLOW : TEXT_DIM);
+    put_spaces(p, ROW_GAP);
+    put_colour(p, r->is_about_end ? TEXT_YELLOW : TEXT_DIM);
     for (size_t i = 0; i < r->count && columns > 0; i++)
         columns -= text_cut(p->out, r->part[i], columns);
-    colour(p, TEXT_PLAIN);
+    put_colour(p, TEXT_PLAIN);
 }
 
 // The columns before the method, as text.
@@ -138,7 +138,7 @@ static size_t print_id(const struct row_printer *p, struct slice id)
     size_t wide = p->terminal ? ROW_ID : EXCHANGE_ID_LEN;
     size_t used = text_cut(p->out, id, p->terminal ? wide : SIZE_MAX);
     size_t more = used < wide ? wide - used : 0;
-    blanks(p, more + ROW_GAP);
+    put_spaces(p, more + ROW_GAP);
     return used + more + ROW_GAP;
 }
 
@@ -152,7 +152,7 @@ static size_t print_cells(const struct row_printer *p, const struct record_excha
                           const struct cells *c, const struct row_columns *shown)
 {
     size_t used = 0;
-    colour(p, TEXT_DIM);
+    put_colour(p, TEXT_DIM);
     if (shown->id)
         used += print_id(p, c->id);
     if (shown->time)
@@ -167,7 +167,7 @@ static size_t print_cells(const struct row_printer *p, const struct record_excha
         used += print_right(p, c->duration, ROW_DURATION);
     size_t method = text_cut(p->out, x->method, shown->method);
     size_t more = method < ROW_METHOD ? ROW_METHOD - method : 0;
-    blanks(p, more + 1);
+    put_spaces(p, more + 1);
     return used + method + more + 1;
 }
 
@@ -184,14 +184,14 @@ static void print_rest(const struct row_printer *p, const struct record_exchange
     struct row_shares s = row_share(room, &parts);
     size_t used = text_cut(p->out, x->target, s.path);
     if (s.host + s.remark > 0)
-        blanks(p, s.path - used);
+        put_spaces(p, s.path - used);
     if (s.host > 0) {
-        blanks(p, ROW_GAP);
-        colour(p, TEXT_DIM);
+        put_spaces(p, ROW_GAP);
+        put_colour(p, TEXT_DIM);
         used = text_cut(p->out, x->host, s.host);
-        colour(p, TEXT_PLAIN);
+        put_colour(p, TEXT_PLAIN);
         if (s.remark > 0)
-            blanks(p, s.host - used);
+            put_spaces(p, s.host - used);
     }
     if (s.remark > 0)
         print_remark(p, s.is_short ? &brief : &whole, s.remark);
@@ -250,11 +250,11 @@ static void print_heading(const struct row_printer *p, size_t columns)
     bool names_host = !p->hosts && host.len > 0 && strlen(line) + HEADING_HOST <= columns;
     if (names_host)
         add_name(line, " at ", 0);
-    colour(p, TEXT_DIM);
+    put_colour(p, TEXT_DIM);
     size_t used = text_cut(p->out, slice_str(line), columns);
     if (names_host)
         (void)text_cut(p->out, host, columns - used);
-    colour(p, TEXT_PLAIN);
+    put_colour(p, TEXT_PLAIN);
     (void)fputc('\n', p->out);
 }
 
