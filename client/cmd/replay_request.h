@@ -3,22 +3,12 @@
 #pragma once
 #include "common/record/read/reader.h"
 #include "proto/http/fields.h"
+#include "replay_changes.h"
 #include "replay_inbound.h"
 
 enum {
-    REPLAY_FIELDS_MAX = 64,   // set, and as many dropped
     REPLAY_REDACTED_MAX = 32, // names of fields and parameters
     REPLAY_WHY_MAX = 300,
-};
-
-struct replay_changes {
-    const char *method, *path; // NULL: as recorded
-    struct field set[REPLAY_FIELDS_MAX];
-    size_t set_count;
-    const char *drop[REPLAY_FIELDS_MAX];
-    size_t drop_count;
-    bool has_body; // `body` replaces the recorded one
-    struct slice body;
 };
 
 // A request, and the memory that it points to.
@@ -33,11 +23,6 @@ struct replay_request {
     const char *redacted[REPLAY_REDACTED_MAX];
     size_t redacted_count, omitted_count;
 };
-
-// Adds "Name: value", or a name, to the changes, which keep pointing to `text`. False: it is not a
-// field, there are too many, or adit writes this field itself.
-bool replay_set_field(struct replay_changes *c, const char *text);
-bool replay_drop_field(struct replay_changes *c, const char *text);
 
 // Makes the request. `x` is an exchange of `reader`'s record. False: `why` says why it cannot be
 // sent. replay_request_free either way.
