@@ -24,7 +24,7 @@ static bool check_url(struct agent *a, const char *url)
     enum public_match match = public_name_compare(&a->config.wanted, url, text);
     if (match == PUBLIC_SAME || a->was_bound)
         return true;
-    if (match == PUBLIC_OTHER_WAY) {
+    if (match == PUBLIC_SAME_HOST) {
         log_warn("%s", text);
         return true;
     }

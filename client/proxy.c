@@ -4,14 +4,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "client/display/display.h"
 #include "common/base/address.h"
 #include "common/base/log.h"
 #include "common/base/secret.h"
+#include "common/exchange/forward.h"
 #include "common/inbound/edge.h"
+#include "common/inbound/edge_set.h"
+#include "common/io/listener.h"
+#include "common/io/signals.h"
 
 enum {
-    FILES_PER_VISITOR = 2, // its connection, and one to the service
+    FILES_PER_VISITOR = 2, // the visitor's connection, and one to the service
     PORT_TRIES = LIMIT_LISTENERS - 1
+};
+
+struct proxy {
+    struct loop loop;
+    struct proxy_config config;
+    struct display display;
+    struct recorder *recorder; // NULL: nothing is recorded
+    struct upstream upstream;
+    struct edge_set edges;
+    struct signals signals;
+    struct listener listeners[LIMIT_LISTENERS];
+    size_t listener_count;
+    char loop_id[FORWARD_LOOP_ID_MAX];
 };
 
 static void on_request(void *ctx, struct edge *e, struct exchange *x, struct http_head *head,
@@ -23,7 +41,7 @@ static void on_request(void *ctx, struct edge *e, struct exchange *x, struct htt
     x->info.scheme = hop.scheme;
     if (!forward_request(x, head, &hop, &scratch))
         return;
-    if (head->authority.len == 0) // HTTP/1.0 may come without one
+    if (head->authority.len == 0) // HTTP/1.0 does not require Host
         head->authority = slice_str(p->upstream.name);
     if (!upstream_attach(&p->upstream, x))
         exchange_answer(x, ANSWER_BUSY);
@@ -48,7 +66,7 @@ static int listen_on(struct proxy *p, const struct sockaddr_storage *addr,
     return error;
 }
 
-// A host without IPv6 still has a proxy on its loopback.
+// Listens on ::1 too. Success on a host without IPv6.
 static int listen_on_v6(struct proxy *p, uint16_t port)
 {
     struct sockaddr_storage addr;
@@ -58,8 +76,8 @@ static int listen_on_v6(struct proxy *p, uint16_t port)
     return error == UV_EADDRNOTAVAIL || error == UV_EAFNOSUPPORT ? 0 : error;
 }
 
-// Both have to be ours, or who says "localhost" meets somebody else. Of a port that is free on one
-// and taken on the other another is looked for, when we may choose.
+// Listens on both loopback addresses: a client that resolves "localhost" may take either. If any
+// port will do, tries others until one is free on both.
 static int listen_on_loopback(struct proxy *p, struct sockaddr_storage *actual)
 {
     struct sockaddr_storage addr;
@@ -90,7 +108,7 @@ static const char *advice(int error)
     }
 }
 
-// Says what is wrong when it cannot.
+// Listens, and prints where. False: it has logged what is wrong.
 static bool start_listening(struct proxy *p)
 {
     const struct proxy_config *c = &p->config;
@@ -109,7 +127,7 @@ static bool start_listening(struct proxy *p)
         return false;
     }
     if (!address_is_loopback(&actual))
-        log_warn("whoever reaches this machine reaches the service, for --host says so");
+        log_warn("everybody who reaches this machine reaches the service: --host says so");
     service_url(&c->service, to);
     console_line(&p->display.console, "adit: http://%s -> %s", at, to);
     return true;
@@ -171,14 +189,15 @@ static void proxy_deinit(struct proxy *p, int status)
     upstream_deinit(&p->upstream);
     display_stop(&p->display);
     recorder_free(p->recorder);
-    loop_run_once(&p->loop); // what was said last leaves
+    loop_run_once(&p->loop); // the last bytes leave
     conn_close_all(&p->loop);
     bool settled = loop_settle(&p->loop);
     if (p->display.path_stats.exchanges > 0)
         display_table(&p->display);
     display_deinit(&p->display);
     if (!settled) {
-        // getaddrinfo cannot be broken off, and both the loop and exit() would wait for its thread.
+        // A thread is inside getaddrinfo, which cannot be cancelled: the loop and exit() would
+        // wait.
         log_end();
         _exit(status);
     }
@@ -193,7 +212,7 @@ int proxy_run(const struct proxy_config *config)
     if (error) {
         log_error("cannot start: %s", uv_strerror(error));
         log_end();
-        _exit(EXIT_FAILURE); // what has started may have threads that use what would be freed
+        _exit(EXIT_FAILURE); // threads may be running: free nothing
     }
     int status = start_listening(p) && begin_recording(p) ? EXIT_SUCCESS : EXIT_FAILURE;
     if (status == EXIT_SUCCESS) {

@@ -17,7 +17,7 @@ static const char *take_scheme(struct public_name *p, const char *text, const ch
     p->tls = len == 5 && strncasecmp(text, "https", len) == 0;
     if (p->tls || (len == 4 && strncasecmp(text, "http", len) == 0))
         return NULL;
-    return "the URLs of tunnels are http:// and https:// ones: ";
+    return "a tunnel's URL begins with http:// or https://: ";
 }
 
 static bool is_ipv4(const struct slice host)
@@ -30,7 +30,7 @@ static bool is_ipv4(const struct slice host)
 
 static const char *take_host(struct public_name *p, struct slice host)
 {
-    if (host.len > 1 && host.p[host.len - 1] == '.') // the root, which every name ends with
+    if (host.len > 1 && host.p[host.len - 1] == '.') // the root's dot
         host.len--;
     const char *dot = memchr(host.p, '.', host.len);
     size_t len = dot ? (size_t)(dot - host.p) : host.len;
@@ -39,7 +39,7 @@ static const char *take_host(struct public_name *p, struct slice host)
     if (dot && is_ipv4(host))
         return "an IP address is no name: ";
     if (len == 0 || len >= sizeof(p->name) || host.len >= sizeof(p->host))
-        return "it is not a name of 1 to 63 letters, digits and hyphens: ";
+        return "a name has 1 to 63 letters, digits and hyphens: ";
     memcpy(p->name, host.p, len);
     for (size_t i = 0; dot && i < host.len; i++)
         p->host[i] = ascii_lower(host.p[i]);
@@ -79,7 +79,7 @@ enum public_match public_name_compare(const struct public_name *p, const char *u
     struct authority a;
     if (authority_split(slice_of(at, strcspn(at, "/?#")), &a) ||
         (a.has_port && !authority_port(a.port, &port)))
-        return PUBLIC_SAME; // it has no form that could be compared
+        return PUBLIC_SAME; // not comparable
     if (p->host[0] && !slice_ieq(slice_str(p->host), a.host)) {
         (void)snprintf(text, PUBLIC_TEXT_MAX,
                        "the relay has no %s, its URL would be %s: ask for the name alone, --url "
@@ -93,5 +93,5 @@ enum public_match public_name_compare(const struct public_name *p, const char *u
                    "scheme and port of a URL are the relay's to choose (aditd --public-url): it is "
                    "%s",
                    url);
-    return PUBLIC_OTHER_WAY;
+    return PUBLIC_SAME_HOST;
 }

@@ -33,7 +33,7 @@ bool service_take_keepalive(struct service *s, const char *value)
     bool off = strcmp(value, "off") == 0;
     s->has_idle = !on;
     s->idle_ms = 0;
-    return on || off || limits_parse_time(value, SERVICE_IDLE_LEAST_MS, &s->idle_ms);
+    return on || off || limits_parse_time(value, SERVICE_IDLE_MIN_MS, &s->idle_ms);
 }
 
 void service_url(const struct service *s, char out[static SERVICE_URL_MAX])

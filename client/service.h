@@ -1,35 +1,35 @@
 // SPDX-License-Identifier: MIT
-// The local service that a command forwards to, as its command line says.
+// The local service that a command forwards to, from its command line.
 #pragma once
 #include "common/outbound/upstream.h"
 
 struct service {
     struct dial_target target;
     enum upstream_host host_mode;
-    char host[280]; // for UPSTREAM_HOST_REPLACE; empty: the service's own
-    bool has_idle;
-    uint32_t idle_ms; // for which its idle connections are kept; 0: not at all
+    char host[280];   // for UPSTREAM_HOST_REPLACE; empty: the service's own
+    bool has_idle;    // idle_ms was given
+    uint32_t idle_ms; // how long idle connections are kept; 0: not at all
 };
 
 enum {
     SERVICE_URL_MAX = 300,
-    SERVICE_IDLE_LEAST_MS = 100
+    SERVICE_IDLE_MIN_MS = 100
 };
 
-// In the help of commands that take it.
-#define SERVICE_KEEPALIVE_HELP                                                               \
-    "  --upstream-keepalive on|off|TIME\n"                                                   \
-    "                       for how long an idle connection to the service is kept, to be\n" \
-    "                       used again (default: on, which is 4s)\n"
+// For the help of commands that take --upstream-keepalive.
+#define SERVICE_KEEPALIVE_HELP                                                              \
+    "  --upstream-keepalive on|off|TIME\n"                                                  \
+    "                       how long an idle connection to the service is kept for later\n" \
+    "                       requests (default: on, which is 4s)\n"
 
-// Takes what destination_parse takes of a service. Returns NULL, or what is wrong, for
+// Parses a service: PORT, HOST:PORT or http://HOST[:PORT]. Returns NULL, or what is wrong, for
 // destination_explain.
 const char *service_take_url(struct service *s, const char *url);
-// Takes "preserve", "rewrite" or a host. False when it is none of them.
+// Parses --host-header: "preserve", "rewrite" or a host. False when it is none of them.
 bool service_take_host(struct service *s, const char *value);
-// Takes "on", "off" or a time. False when it is none of them.
+// Parses --upstream-keepalive: "on", "off" or a time. False when it is none of them.
 bool service_take_keepalive(struct service *s, const char *value);
-// "http://HOST:PORT".
+// Writes "http://HOST:PORT".
 void service_url(const struct service *s, char out[static SERVICE_URL_MAX]);
-// The upstream of it.
+// Initialises an upstream for the service (upstream_deinit).
 void service_init(const struct service *s, struct upstream *u, struct loop *l);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Shows and changes adit.yml, which has one key so far.
+// adit config: shows and changes adit.yml, which has one key so far.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,19 +10,19 @@
 #include "relay_choice.h"
 
 static const char help[] =
-    "adit config: shows and changes what adit.yml says, so that it need not be typed.\n"
+    "adit config: shows and changes adit.yml, so that options need not be typed.\n"
     "\n"
-    "  adit config                             the file, and what counts\n"
+    "  adit config                             the file, and the relay in use\n"
     "  adit config set relay https://example.com\n"
-    "                                          the relay of adit http from now on\n"
-    "  adit config get relay                   what the file says; status 1: nothing\n"
+    "                                          use this relay from now on\n"
+    "  adit config get relay                   the file's relay; status 1: none\n"
     "  adit config unset relay                 forget it\n"
     "  adit config path                        where the file is\n"
-    "  adit config check                       whether it is in order\n"
+    "  adit config check                       check the file\n"
     "\n"
-    "The file is $XDG_CONFIG_HOME/adit/adit.yml, else ~/.config/adit/adit.yml, mode\n"
-    "0600; what else is written in it stays (docs/configuration.md). --relay and\n"
-    "ADIT_RELAY count more than it. Tokens are not kept in it: --token-file,\n"
+    "The file is $XDG_CONFIG_HOME/adit/adit.yml, else ~/.config/adit/adit.yml, with\n"
+    "mode 0600. Whatever else is written in it stays (docs/configuration.md).\n"
+    "--relay and ADIT_RELAY go before it. It holds no tokens: use --token-file or\n"
     "ADIT_TOKEN.\n"
     "\n"
     "  --help               also -h\n"
@@ -47,7 +47,7 @@ static int printed(int status)
     return options_printed("adit config", status);
 }
 
-// Reads the file and what it says. False: it was told what is wrong.
+// Reads and parses the file. False: it has printed what is wrong.
 static bool read_file(struct config_file *f, struct config_document *d)
 {
     char why[CONFIG_WHY_MAX];
@@ -62,7 +62,7 @@ static bool read_file(struct config_file *f, struct config_document *d)
     return ok;
 }
 
-// The same, and whether its values are what they should be.
+// The same, and checks the values.
 static bool check_file(struct config_file *f, struct config_document *d)
 {
     char why[CONFIG_WHY_MAX];
@@ -123,7 +123,7 @@ static int check(struct config_file *f, const char *value)
     (void)value;
     if (!check_file(f, &d))
         return EXIT_FAILURE;
-    relay_tell_notes(f, &d);
+    relay_print_notes(f, &d);
     if (!f->exists)
         return fail("there is no file yet: adit config set relay URL makes it");
     output_line(stdout, "%s is in order%s", f->path,
@@ -165,7 +165,7 @@ static int set(struct config_file *f, const char *value)
     if (status == 0)
         output_line(stdout, "relay  %s", url);
     if (status == 0 && variable && *variable)
-        output_line(stderr, "adit config: %s is set, and counts more", RELAY_VARIABLE);
+        output_line(stderr, "adit config: %s is set, and goes before it", RELAY_VARIABLE);
     return status ? status : printed(0);
 }
 
@@ -177,7 +177,7 @@ static int unset(struct config_file *f, const char *value)
 
 static const struct action {
     const char *name;
-    int words; // behind it: the key, and the value
+    int words; // that follow it: the key, and the value
     int (*run)(struct config_file *f, const char *value);
 } actions[] = {
     {"show", 0, show}, {"path", 0, path},   {"check", 0, check},
@@ -188,7 +188,7 @@ enum {
     ACTIONS = sizeof(actions) / sizeof(actions[0])
 };
 
-// Refuses a word: names our command for one of ngrok's, else those that there are.
+// Refuses a word: with advice if it is one of ngrok's, else with the nearest of ours.
 static int unknown(const char *word)
 {
     static const struct option_advice rows[] = {
@@ -211,7 +211,7 @@ static int unknown(const char *word)
             (void)snprintf(text, sizeof(text), "%s: %s", word, a->text);
             return usage(text);
         }
-    (void)snprintf(text, sizeof(text), "there is no such thing to do%s%s%s%s%s", shown ? ": " : "",
+    (void)snprintf(text, sizeof(text), "there is no such action%s%s%s%s%s", shown ? ": " : "",
                    shown ? word : "", other ? ". Did you mean adit config " : "",
                    other ? other : "", other ? "?" : "");
     return usage(text);

@@ -2,15 +2,15 @@
 #include "foreign_options.h"
 
 #define VERBOSE        "it is the version only where no command stands before it; to log more: --verbose"
-#define LOG            "the log goes to standard error: write 2> FILE behind it; --verbose logs more"
+#define LOG            "the log goes to standard error: append 2> FILE; --verbose logs more"
 #define FIELDS         "adit adds and removes no fields; adit replay changes those of a recorded request"
-#define VISITORS       "adit lets every visitor in: let the service ask who it is, or a proxy before it"
+#define VISITORS       "adit admits every visitor: check them in the service, or in a proxy before it"
 #define NONE           "adit has nothing like it: let the service do it"
 #define POLICY         "there are no traffic policies yet"
 #define PROXY_PROTOCOL "adit has no PROXY protocol: the visitor's address is in X-Forwarded-For"
 #define UPSTREAM_TLS   "https to a service is not supported yet: give its http:// port"
 #define SCHEME         "the relay chooses the scheme of all its URLs (aditd --public-url)"
-#define PAGE           "there is no page to look at: adit requests lists what passed, adit show ID shows one"
+#define PAGE           "there is no web page: adit requests lists exchanges, adit show ID shows one"
 
 const struct option_advice foreign_options_http[] = {
     {"v", VERBOSE},
@@ -19,9 +19,9 @@ const struct option_advice foreign_options_http[] = {
     {"local-host", "host and port are one word: adit http HOST:PORT"},
     {"authtoken", "a token never stands on a command line, where others see it: put it into a "
                   "file, --token-file FILE, or into the environment, ADIT_TOKEN"},
-    {"region", "a relay is where you run it: --relay URL says which one"},
+    {"region", "a relay is where you run it: --relay URL chooses one"},
     {"server-addr", "that is --relay URL"},
-    {"config", "there is one file of configuration: adit config path says which"},
+    {"config", "there is one configuration file: adit config path names it"},
     {"log", LOG},
     {"log-format", LOG},
     {"log-level", LOG},
@@ -29,16 +29,16 @@ const struct option_advice foreign_options_http[] = {
     {"schemes", SCHEME},
     {"bind-tls", SCHEME},
     {"web-addr", PAGE},
-    {"print-requests", "every request is printed as it is; --print-bodies shows all of it"},
-    {"metadata", "a tunnel has its name and no notes besides"},
-    {"description", "a tunnel has its name and no notes besides"},
+    {"print-requests", "each request gets a line; --print-bodies shows all of it"},
+    {"metadata", "a tunnel has a name and no other description"},
+    {"description", "a tunnel has a name and no other description"},
     {"binding", "every tunnel is public"},
     {"traffic-policy-file", POLICY},
     {"traffic-policy-url", POLICY},
     {"traffic-policy", POLICY},
     {"policy-file", POLICY},
-    {"pooling-enabled", "a name belongs to one agent: nothing shares its load yet"},
-    {"load-balance", "a name belongs to one agent: nothing shares its load yet"},
+    {"pooling-enabled", "a name belongs to one agent: sharing its load is not supported yet"},
+    {"load-balance", "a name belongs to one agent: sharing its load is not supported yet"},
     {"basic-auth", VISITORS},
     {"auth", VISITORS},
     {"oauth", VISITORS},
@@ -65,8 +65,8 @@ const struct option_advice foreign_options_http[] = {
     {"upstream-tls-verify", UPSTREAM_TLS},
     {"upstream-tls-verify-cas", UPSTREAM_TLS},
     {"local-https", UPSTREAM_TLS},
-    {"upstream-protocol", "services are asked in HTTP/1.1"},
-    {"app-protocol", "services are asked in HTTP/1.1"},
+    {"upstream-protocol", "adit speaks HTTP/1.1 with services"},
+    {"app-protocol", "adit speaks HTTP/1.1 with services"},
     {"crt", "TLS ends at the relay, or at the proxy before it"},
     {"key", "TLS ends at the relay, or at the proxy before it"},
     {NULL, NULL},

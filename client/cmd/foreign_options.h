@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Options of other tunnels, with what adit has instead.
+// Options of other tunnels that people may type, with what adit has instead.
 #pragma once
 #include "common/base/option_walk.h"
 
-// For options that adit http does not have; an entry of zeros ends them.
+// For adit http and for adit proxy; an entry of zeros ends each.
 extern const struct option_advice foreign_options_http[];
-// The same for adit proxy.
 extern const struct option_advice foreign_options_proxy[];

@@ -20,59 +20,58 @@ static const char help[] =
     "  adit http 192.168.1.5:3000 --host-header rewrite\n"
     "  adit http 8080 --relay https://example.com --token-file ~/.config/adit/token\n"
     "  adit config set relay https://example.com\n"
-    "                                      the relay from now on, without --relay\n"
+    "                                      use this relay from now on, without --relay\n"
     "\n"
-    "The service is a PORT of this machine, HOST:PORT or http://HOST[:PORT]; an IPv6 address\n"
-    "stands in brackets: [::1]:80. localhost is 127.0.0.1 and ::1, whichever answers.\n"
+    "The service is a PORT of this machine, HOST:PORT or http://HOST[:PORT]. Put an IPv6 address\n"
+    "into brackets: [::1]:80. localhost is 127.0.0.1 or ::1, whichever answers.\n"
     "\n"
-    "  --url NAME           the name to ask for (default: a random one), or the URL that has it:\n"
-    "                       when the relay has another domain than the URL, adit ends\n"
+    "  --url NAME           the name to ask for (default: a random one), or the URL that has it;\n"
+    "                       adit ends when the relay's domain is not the URL's\n"
     "  --domain, --hostname, --subdomain, --name NAME\n"
-    "                       the same as --url, for hands that know ngrok\n"
+    "                       the same as --url, as other tunnels call it\n"
     "  --relay URL          the relay: http:// or https://HOST[:PORT], HOST:PORT or PORT "
     "(default:\n"
-    "                       ADIT_RELAY of the environment, else the one of adit.yml, else\n"
+    "                       ADIT_RELAY of the environment, else the relay in adit.yml, else\n"
     "                       http://localhost:7080)\n"
-    "  --token-file FILE    the relay's token; or put it into the environment as ADIT_TOKEN\n"
+    "  --token-file FILE    a file with the relay's token (default: ADIT_TOKEN of the\n"
+    "                       environment)\n"
     "  --host-header preserve|rewrite|VALUE\n"
-    "                       the Host that the service sees: the visitor's (default), its own\n"
-    "                       address, or VALUE\n" SERVICE_KEEPALIVE_HELP
+    "                       the Host that the service sees: the visitor's (default), the\n"
+    "                       service's own address, or VALUE\n" SERVICE_KEEPALIVE_HELP
     "  --print-bodies       show heads and bodies of every exchange, up to 16 KiB of "
     "each\n" OPTIONS_RECORD_HELP "  --inspect=false      the same as --record none\n"
     "  --relay-record all|heads|none\n"
-    "                       what the relay may keep of them (default: all that it wants to)\n"
+    "                       what the relay may keep of exchanges (default: as it is set up)\n"
     "  --data DIR           where state is kept (default: $XDG_STATE_HOME/adit/agent)\n"
     "  --limit NAME=VALUE   one of the limits below; may be repeated\n"
-    "  --verbose            say also when connections to the relay and the service are made\n"
+    "  --verbose            log connections to the relay and the service too\n"
     "  --help               also -h\n"
     "\n"
-    "The relay is reached through the HTTP proxy that https_proxy, http_proxy (for a relay with\n"
-    "http://) or all_proxy names, as curl reads them, unless no_proxy exempts its host or it is "
-    "on\n"
-    "this machine.\n"
+    "The HTTP proxy on the way to the relay comes from https_proxy, http_proxy (for a relay with\n"
+    "http://) or all_proxy, as for curl. There is none for a relay on this machine, or one that\n"
+    "no_proxy exempts.\n"
     "\n"
-    "Prints the URL, then a line per exchange. Connects again by itself when the relay goes away,\n"
-    "and takes its name back; it does not end because the relay is full, or, once it had its "
-    "name,\n"
-    "wants another token: the token file is then read again each time.\n"
+    "Prints the URL, then a line for each exchange. When the relay goes away, adit connects again\n"
+    "by itself and takes its name back. It keeps trying when the relay is full; and, once it had\n"
+    "its name, when the relay wants another token: it then reads the token file again each time.\n"
     "\n"
-    "On SIGUSR1 it prints how often and for how long each path was asked for. Ends cleanly on\n"
-    "SIGINT, SIGTERM and SIGHUP.\n"
+    "On SIGUSR1 it prints how often each path was requested, and how long that took. Ends cleanly\n"
+    "on SIGINT, SIGTERM and SIGHUP.\n"
     "\n"
     "Exit status: 0, 1 refused or failed, 2 usage.\n"
     "\n"
-    "Limits, and what they are when nothing is said:\n";
+    "Limits and their defaults:\n";
 
 struct command {
     struct options options;
     struct agent_config config;
-    const char *relay; // NULL: not said
+    const char *relay; // the value of --relay, or NULL
     const char *token_file;
 };
 
-static int fail(const char *what, const char *why)
+static int fail(const char *problem, const char *why)
 {
-    output_line(stderr, "adit: %s%s", what, why);
+    output_line(stderr, "adit: %s%s", problem, why);
     return EXIT_FAILURE;
 }
 
@@ -87,7 +86,7 @@ static void take_relay(struct command *cmd, const char *value)
     options_wrong(&cmd->options, message, "");
 }
 
-// Chooses the relay, and notes for people where it was named when that was not just now.
+// Chooses the relay. Messages also say where it is named, if that is not on the command line.
 static bool choose_relay(struct command *cmd)
 {
     char why[CONFIG_WHY_MAX];
@@ -136,7 +135,7 @@ static void take_name(struct command *cmd, const char *value)
     options_wrong(&cmd->options, text, strchr(value, '@') ? "" : value);
 }
 
-// ngrok's --inspect, which is on without a value.
+// ngrok's --inspect; without a value it is true.
 static void take_inspect(struct command *cmd, const char *value)
 {
     bool off = value && strcmp(value, "false") == 0;
@@ -214,7 +213,7 @@ static int take_token(struct command *cmd)
         const char *why = secret_read_file(cmd->token_file, token);
         if (!why)
             return 0;
-        return fail("the file given with --token-file ", why); // it may be the token that was typed
+        return fail("the file given with --token-file ", why); // no path: the token may stand there
     }
     if (!env || !*env)
         return 0;
@@ -224,7 +223,7 @@ static int take_token(struct command *cmd)
     return 0;
 }
 
-// The proxy before the relay, which the environment names. Its value may hold a password.
+// Finds the HTTP proxy on the way to the relay. Its URL is not shown: it may hold a password.
 static bool choose_proxy(struct link_target *relay)
 {
     const char *why = relay_proxy_choose(&relay->proxy, &relay->at);
@@ -235,7 +234,7 @@ static bool choose_proxy(struct link_target *relay)
     return !why;
 }
 
-// Sets the values by which this relay, and no other, knows the owner.
+// Sets our owner value for this relay; no other relay sees the same (docs/protocol.md §2).
 static bool take_owner(struct agent_config *c, const char *dir)
 {
     struct owner_keys keys;
@@ -252,7 +251,7 @@ static bool take_owner(struct agent_config *c, const char *dir)
              owner_proof(hash, host, c->before);
     secret_wipe((char *)&keys, sizeof(keys));
     if (!ok)
-        (void)fail("cannot make use of the owner key: OpenSSL has no HMAC-SHA-256", "");
+        (void)fail("cannot use the owner key: OpenSSL has no HMAC-SHA-256", "");
     return ok;
 }
 

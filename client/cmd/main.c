@@ -13,33 +13,35 @@ static const char help[] =
     "\n"
     "  adit http 8080                a public URL for port 8080 of this machine\n"
     "  adit http 8080 --url myapp    the same, with the name myapp\n"
-    "  adit requests --follow        what passes\n"
-    "  adit show last                the newest exchange\n"
+    "  adit requests --follow        show exchanges as they pass\n"
+    "  adit show last                show the newest exchange\n"
     "  adit proxy --port 9090 --url http://localhost:5000 --print-bodies\n"
-    "                                what passes to and from a service, without a\n"
-    "                                relay\n"
+    "                                show what passes to and from a service,\n"
+    "                                without a relay\n"
     "\n"
     "Commands:\n"
     "  http PORT|HOST:PORT           expose an HTTP service\n"
-    "  proxy --url URL               watch what is said to one, without a relay\n"
-    "  requests [FILTER]             list recorded exchanges; --follow goes on\n"
-    "  show ID|last                  show one\n"
-    "  stats [FILTER]                how often and how long, by path, host, status,\n"
-    "                                method\n"
-    "  diff ID ID                    how two differ\n"
-    "  verify ID|last                whether both ends of the tunnel saw the same\n"
+    "  proxy --url URL               watch an HTTP service, without a relay\n"
+    "  requests [FILTER]             list recorded exchanges; --follow shows new\n"
+    "                                ones as they pass\n"
+    "  show ID|last                  show an exchange\n"
+    "  stats [FILTER]                count exchanges and their times, by path, host,\n"
+    "                                status or method\n"
+    "  diff ID ID                    compare two exchanges\n"
+    "  verify ID|last                check that both ends of the tunnel saw the same\n"
     "                                bytes\n"
-    "  export [FILTER]               as HAR, curl commands or JSON\n"
-    "  replay ID|last                send one to the service again\n"
-    "  delete FILTER|--all           delete some\n"
+    "  export [FILTER]               export as HAR, curl commands or JSON\n"
+    "  replay ID|last                send a request to the service again\n"
+    "  delete FILTER|--all           delete exchanges from the record\n"
     "  config                        show, set and unset what is in adit.yml\n"
     "  help [COMMAND]                also --help, -h\n"
     "  version                       also --version, -v\n"
     "\n"
-    "The relay is aditd. Which one is said by --relay, by ADIT_RELAY in the\n"
-    "environment, or once and for all by adit config set relay URL; else it is\n"
-    "expected on http://localhost:7080.\n"
-    "Exit status: 0, 1 failure, 2 usage; without a command this text and 2.\n";
+    "The relay is aditd. Choose one with --relay, with ADIT_RELAY in the\n"
+    "environment, or for good with adit config set relay URL. The default is\n"
+    "http://localhost:7080.\n"
+    "\n"
+    "Exit status: 0, 1 failure, 2 usage. Without a command: this text, and 2.\n";
 
 static const struct dispatch_own commands[] = {
     {"http", command_http},
@@ -49,25 +51,25 @@ static const struct dispatch_own commands[] = {
     {NULL, NULL},
 };
 
-// Commands that ngrok has, and what hands that know it may type.
-static const struct option_advice other_commands[] = {
+// Commands of ngrok and other tools that people may type.
+static const struct option_advice foreign_commands[] = {
     {"tcp", "adit has tunnels for HTTP only, WebSockets included: adit http PORT"},
     {"tls", "adit has tunnels for HTTP only; TLS ends at the relay: adit http PORT"},
-    {"start", "there are no tunnels with names in adit.yml yet: adit http PORT for each"},
+    {"start", "adit.yml holds no tunnels yet: start adit http PORT for each"},
     {"authtoken", "a token is kept in a file: adit http PORT --token-file FILE"},
     {"update", "adit does not update itself: install a newer version over this one"},
     {"service", "adit does not install itself as a service: write a unit that runs adit http"},
-    {"diagnose", "there is no such command; adit http says what is wrong as it connects"},
+    {"diagnose", "there is no such command; adit http explains why it cannot connect"},
     {"api", "there is no such interface; adit requests --json and adit show ID --json print JSON"},
     {"completion", "there are no completions for shells yet"},
-    {"status", "there is no such command; adit requests lists what passed"},
-    {"inspect", "adit requests lists what passed, adit show ID shows one"},
-    {"logs", "adit requests lists what passed; adit requests --follow goes on"},
-    {"log", "adit requests lists what passed; adit requests --follow goes on"},
-    {"tail", "adit requests --follow goes on with what passes"},
-    {"list", "adit requests lists what passed"},
-    {"ls", "adit requests lists what passed"},
-    {"history", "adit requests lists what passed"},
+    {"status", "there is no such command; adit requests lists exchanges"},
+    {"inspect", "adit requests lists exchanges, adit show ID shows one"},
+    {"logs", "adit requests lists exchanges; adit requests --follow shows new ones"},
+    {"log", "adit requests lists exchanges; adit requests --follow shows new ones"},
+    {"tail", "adit requests --follow shows exchanges as they pass"},
+    {"list", "adit requests lists exchanges"},
+    {"ls", "adit requests lists exchanges"},
+    {"history", "adit requests lists exchanges"},
     {"tunnel", "adit http PORT opens one"},
     {"relay", "the relay is another program: aditd"},
     {NULL, NULL},
@@ -90,7 +92,7 @@ int main(int argc, char **argv)
         .program = {"adit", "agent"},
         .help = help,
         .commands = commands,
-        .advice = other_commands,
+        .advice = foreign_commands,
     };
     if (!process_fill_streams() || !output_begin())
         return EXIT_FAILURE;

@@ -15,40 +15,39 @@ enum {
 };
 
 static const char help[] =
-    "adit proxy: shows what passes between a local HTTP service and those who ask it.\n"
+    "adit proxy: shows what passes between a local HTTP service and its clients.\n"
     "\n"
     "  adit proxy --port 9090 --url http://localhost:5000\n"
     "  adit proxy --port 9090 --url http://localhost:5000 --print-bodies\n"
     "  adit proxy 5000                     the same service, on the default port\n"
     "\n"
-    "Ask http://localhost:9090 instead of the service; no relay takes part.\n"
+    "Open http://localhost:9090 instead of the service. No relay takes part.\n"
     "\n"
-    "  --url URL            the service: http://HOST[:PORT], HOST:PORT or PORT; an IPv6 address "
-    "in\n"
-    "                       brackets. It may also stand alone\n"
-    "  --port PORT          where to listen; 0 takes a free one (default: 9090)\n"
-    "  --host ADDR          the address to listen on (default: 127.0.0.1 and ::1, which nobody "
-    "else\n"
-    "                       reaches)\n"
+    "  --url URL            the service: http://HOST[:PORT], HOST:PORT or PORT; put an IPv6\n"
+    "                       address into brackets. --url itself may be left out\n"
+    "  --port PORT          the port to listen on; 0 takes a free one (default: 9090)\n"
+    "  --host ADDR          the address to listen on (default: 127.0.0.1 and ::1, which only\n"
+    "                       this machine reaches)\n"
     "  --trusted-proxy CIDR\n"
-    "                       a proxy before this one that is believed for whom it asks\n"
-    "                       (X-Forwarded-For, -Proto, Forwarded): an address, a range like\n"
-    "                       10.0.0.0/8, or loopback; may be repeated\n"
+    "                       a proxy before this one whose X-Forwarded-For, X-Forwarded-Proto\n"
+    "                       and Forwarded are believed: an address, a range like 10.0.0.0/8,\n"
+    "                       or loopback; may be repeated\n"
     "  --print-bodies       show heads and bodies of every exchange, up to 16 KiB of each\n"
     "  --host-header preserve|rewrite|VALUE\n"
-    "                       the Host that the service sees: the one that was asked for (default),\n"
-    "                       its own address, or VALUE\n" SERVICE_KEEPALIVE_HELP OPTIONS_RECORD_HELP
+    "                       the Host that the service sees: the client's (default), the\n"
+    "                       service's own address, or VALUE\n" SERVICE_KEEPALIVE_HELP
+        OPTIONS_RECORD_HELP
     "  --data DIR           where state is kept (default: $XDG_STATE_HOME/adit/agent)\n"
     "  --limit NAME=VALUE   one of the limits below; may be repeated\n"
-    "  --verbose            say also when connections to the service are made\n"
+    "  --verbose            log connections to the service too\n"
     "  --help               also -h\n"
     "\n"
-    "Prints a line per exchange. On SIGUSR1 and at its end it prints how often and for how long\n"
-    "each path was asked for. Ends cleanly on SIGINT, SIGTERM and SIGHUP.\n"
+    "Prints a line for each exchange. On SIGUSR1 and at its end it prints how often each path was\n"
+    "requested, and how long that took. Ends cleanly on SIGINT, SIGTERM and SIGHUP.\n"
     "\n"
     "Exit status: 0, 1 failure, 2 usage.\n"
     "\n"
-    "Limits, and what they are when nothing is said:\n";
+    "Limits and their defaults:\n";
 
 struct command {
     struct options options;

@@ -8,30 +8,30 @@
 static bool take(struct relay_choice *c, const char *place, const char *text,
                  char why[static CONFIG_WHY_MAX])
 {
-    const char *what = destination_parse(text, DESTINATION_RELAY, &c->at);
-    if (what)
-        destination_explain(why, place, what, text);
-    return !what;
+    const char *mistake = destination_parse(text, DESTINATION_RELAY, &c->at);
+    if (mistake)
+        destination_explain(why, place, mistake, text);
+    return !mistake;
 }
 
-// What is said of a key of ngrok's that a user may rely on.
+// A key of ngrok's configuration that a user may rely on gets advice of its own.
 static const char *note_on(const char *key)
 {
     static const struct {
         const char *key, *text;
     } rows[] = {
         {"authtoken", "adit takes no token from here: say --token-file FILE, or set ADIT_TOKEN"},
-        {"connect_url", "the relay of adit is agent.relay"},
+        {"connect_url", "adit's key for the relay is agent.relay"},
         {"endpoints", "adit does not start tunnels from here yet"},
         {"tunnels", "adit does not start tunnels from here yet"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         if (strcmp(rows[i].key, key) == 0)
             return rows[i].text;
-    return "this version does not know it, and goes on without";
+    return "this version does not know this key and ignores it";
 }
 
-void relay_tell_notes(const struct config_file *f, const struct config_document *d)
+void relay_print_notes(const struct config_file *f, const struct config_document *d)
 {
     size_t shown = d->notes < CONFIG_NOTES_MAX ? d->notes : CONFIG_NOTES_MAX;
     for (size_t i = 0; i < shown; i++) {
@@ -54,7 +54,7 @@ static bool take_file(struct relay_choice *c, struct config_file *f,
         config_file_explain(f, &mistake, why);
         return false;
     }
-    relay_tell_notes(f, &d);
+    relay_print_notes(f, &d);
     c->from = d.has_relay ? "adit.yml" : NULL;
     return take(c, "adit.yml", d.has_relay ? d.relay : RELAY_DEFAULT, why);
 }

@@ -7,9 +7,9 @@ struct replay_inbound {
     struct loop *loop;
     const struct replay_inbound_request *request;
     struct replay_inbound_result *result;
-    size_t sent; // of the body
-    ptrdiff_t credit;
-    bool finished; // the request is whole
+    size_t sent;      // bytes of the body
+    ptrdiff_t credit; // bytes that the outbound takes now
+    bool finished;    // the request has been sent
 };
 
 static struct replay_inbound *replay_inbound_of(struct exchange_endpoint *end)
@@ -17,8 +17,8 @@ static struct replay_inbound *replay_inbound_of(struct exchange_endpoint *end)
     return container_of(end, struct replay_inbound, end);
 }
 
-// Sends as much of the body as the outbound takes, and its end behind it.
-static void go_on(struct replay_inbound *p)
+// Sends as much of the body as there is credit for, and then the end of the request.
+static void send_body(struct replay_inbound *p)
 {
     const struct replay_inbound_request *r = p->request;
     while (p->end.x && p->sent < r->body.len && p->credit > 0) {
@@ -56,7 +56,7 @@ static void on_finish(struct exchange_endpoint *end, const struct http_head *tra
     (void)trailers;
 }
 
-// The answer is whole, and the rest of the request has no taker.
+// The response is complete, and the service does not take the rest of the request.
 static void on_unwanted(struct exchange_endpoint *end)
 {
     struct replay_inbound *p = replay_inbound_of(end);
@@ -69,7 +69,7 @@ static void on_credit(struct exchange_endpoint *end, size_t len)
 {
     struct replay_inbound *p = replay_inbound_of(end);
     p->credit += (ptrdiff_t)len;
-    go_on(p);
+    send_body(p);
 }
 
 static void on_closed(struct exchange_endpoint *end, enum exchange_why why)
@@ -88,15 +88,15 @@ static const struct exchange_ops ops = {
     .closed = on_closed,
 };
 
-// Keeps what the answer was, which the exchange takes with it.
-struct watcher {
+// Copies the outcome before the exchange is freed.
+struct result_observer {
     struct exchange_observer observer;
     struct replay_inbound_result *result;
 };
 
 static void on_exchange_closed(void *ctx, struct exchange *x, enum exchange_why why)
 {
-    struct watcher *w = ctx;
+    struct result_observer *w = ctx;
     (void)why;
     w->result->refused = x->info.refused;
     w->result->answer = x->info.answer;
@@ -108,8 +108,8 @@ bool replay_inbound_run(struct upstream *u, const struct exchange_observer *obse
                         struct exchange_ids *ids, const struct replay_inbound_request *request,
                         struct replay_inbound_result *result)
 {
-    struct watcher watcher = {.observer = {.closed = on_exchange_closed, .next = observer},
-                              .result = result};
+    struct result_observer watcher = {.observer = {.closed = on_exchange_closed, .next = observer},
+                                      .result = result};
     struct replay_inbound p = {.end.ops = &ops,
                                .loop = u->loop,
                                .request = request,
@@ -132,8 +132,9 @@ bool replay_inbound_run(struct upstream *u, const struct exchange_observer *obse
         return false;
     }
     exchange_head(&p.end, &head, &request->framing);
-    go_on(&p);
-    while (p.end.x && !*request->stopped) // a loop_stop of the one before may still be due
+    send_body(&p);
+    while (p.end.x &&
+           !*request->stopped) // loop_run may return at once: the last exchange's loop_stop
         loop_run(u->loop);
     if (p.end.x) {
         result->why = EXCHANGE_VISITOR_GONE;

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
-// Asks a service once more what was asked before: the inbound of an exchange with its request in
-// memory. What is answered goes to the exchange's observers and nowhere else.
+// The inbound of a replayed exchange: its request is in memory, and its response goes to the
+// exchange's observers only.
 #pragma once
 #include "common/io/loop.h"
 #include "common/outbound/upstream.h"
 
 struct replay_inbound_request {
-    struct http_head head; // as an outbound takes it: no fields of a hop; without an authority it
-                           // is the service's
+    struct http_head head; // as an outbound takes it: without hop-by-hop fields. An empty authority
+                           // stands for the service's own
     struct body_framing framing;
     struct slice body;
     struct http_head trailers; // of a chunked body
-    const char *replay_of;
-    const bool *stopped; // set while the loop runs: the exchange is broken off
+    const char *replay_of;     // the id of the first exchange
+    const bool *stopped;       // becomes true while the loop runs: abort the exchange
 };
 
 struct replay_inbound_result {
@@ -21,12 +21,12 @@ struct replay_inbound_result {
     uint16_t status; // 0: none
     uint64_t bytes;  // of the response's body
     uint64_t duration_ns;
-    bool refused; // the answer is our own
-    enum answer answer;
-    char detail[EXCHANGE_DETAIL_MAX]; // what was wrong; "": nothing to add
+    bool refused;                     // the response is our own,
+    enum answer answer;               // and this one
+    char detail[EXCHANGE_DETAIL_MAX]; // what was wrong; may be empty
 };
 
-// Runs one exchange to its end. The loop runs meanwhile. False: out of memory.
+// Runs the loop until the exchange has ended. False: out of memory.
 bool replay_inbound_run(struct upstream *u, const struct exchange_observer *observer,
                         struct exchange_ids *ids, const struct replay_inbound_request *request,
                         struct replay_inbound_result *result);

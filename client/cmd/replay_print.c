@@ -16,15 +16,15 @@ int replay_fail(const struct replay *p, const char *id, const char *why)
 
 void replay_print_omitted(const struct replay *p, const struct replay_request *r, const char *id)
 {
-    if (r->left_out == 0)
+    if (r->omitted_count == 0)
         return;
     (void)fflush(stdout);
     (void)fprintf(stderr, "%s %s: ", p->call.program->name, p->call.name);
     write_safe(stderr, slice_str(id));
     (void)fputs(": left out, since the record has no value: ", stderr);
-    for (size_t i = 0; i < r->left_out; i++) {
+    for (size_t i = 0; i < r->omitted_count; i++) {
         (void)fputs(i ? ", " : "", stderr);
-        write_safe(stderr, slice_str(r->secret[i]));
+        write_safe(stderr, slice_str(r->redacted[i]));
     }
     (void)fputs("; --header sets it\n", stderr);
 }

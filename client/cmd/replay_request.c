@@ -7,73 +7,8 @@
 #include "proto/http/credentials.h"
 
 enum {
-    NAMES_SPARE = 512 // of a name that is found there already, or has no room
+    NAMES_SPARE = 512 // for a name that is written and then found to be known, or too many
 };
-
-static bool is_one_of(struct slice name, const char *const names[])
-{
-    for (size_t i = 0; names[i]; i++)
-        if (slice_ieq(name, slice_str(names[i])))
-            return true;
-    return false;
-}
-
-// Fields that say how a body is framed or what the connection is for: ours to say.
-static bool is_ours(struct slice name)
-{
-    static const char *const names[] = {"content-length",
-                                        "transfer-encoding",
-                                        "connection",
-                                        "keep-alive",
-                                        "upgrade",
-                                        "te",
-                                        "trailer",
-                                        "expect",
-                                        NULL};
-    return is_one_of(name, names);
-}
-
-bool replay_set_field(struct replay_changes *c, const char *text)
-{
-    const char *colon = strchr(text, ':');
-    if (!colon || c->set_count == REPLAY_FIELDS_MAX)
-        return false;
-    struct slice name = slice_of(text, (size_t)(colon - text));
-    struct slice value = slice_trim(slice_str(colon + 1));
-    bool is_host = slice_ieq(name, SLICE("host"));
-    if (name.len == 0 || !chars_are(name, CHAR_TOKEN) || !chars_are(value, CHAR_VALUE) ||
-        is_ours(name) || (is_host && (value.len == 0 || !authority_is_valid(value))))
-        return false;
-    c->set[c->set_count++] = (struct field){name, value};
-    return true;
-}
-
-bool replay_drop_field(struct replay_changes *c, const char *text)
-{
-    static const char *const needed[] = {"host", "content-length", "transfer-encoding", NULL};
-    struct slice name = slice_str(text);
-    if (c->drop_count == REPLAY_FIELDS_MAX || name.len == 0 || !chars_are(name, CHAR_TOKEN) ||
-        is_one_of(name, needed))
-        return false;
-    c->drop[c->drop_count++] = text;
-    return true;
-}
-
-static bool is_set(const struct replay_changes *c, struct slice name)
-{
-    for (size_t i = 0; i < c->set_count; i++)
-        if (slice_ieq(name, c->set[i].name))
-            return true;
-    return false;
-}
-
-static bool is_dropped(const struct replay_changes *c, struct slice name)
-{
-    for (size_t i = 0; i < c->drop_count; i++)
-        if (slice_ieq(name, slice_str(c->drop[i])))
-            return true;
-    return is_set(c, name);
-}
 
 static char *copy(char **at, struct slice s)
 {
@@ -84,9 +19,9 @@ static char *copy(char **at, struct slice s)
     return to;
 }
 
-// What a record gives is valid until its next call, and the body is read after the head.
-static bool copy_texts(struct replay_request *r, const struct record_exchange *x,
-                       struct record_exchange *own)
+// The reader's texts are valid until its next call, and the body is read after the head.
+static bool copy_record_text(struct replay_request *r, const struct record_exchange *x,
+                             struct record_exchange *own)
 {
     struct slice *const all[] = {&own->method,
                                  &own->target,
@@ -121,39 +56,38 @@ static bool add_lines(struct http_head *head, struct slice lines)
     return ok;
 }
 
-// Takes a name down, once: a field's, or behind "query:" a parameter's. `at` is where it is
-// written.
-static bool add_secret(struct replay_request *r, struct slice kind, struct slice name, char **at)
+// Adds the name of a field (`kind` is empty) or of a parameter ("query:"), once. It is written at
+// `*at`.
+static bool add_redacted(struct replay_request *r, struct slice kind, struct slice name, char **at)
 {
     char *text = *at;
     (void)copy(at, kind);
     (void)copy(at, name);
     const struct slice written = slice_of(text, (size_t)(*at - text));
     size_t i = 0;
-    while (i < r->secret_count && !slice_ieq(written, slice_str(r->secret[i])))
+    while (i < r->redacted_count && !slice_ieq(written, slice_str(r->redacted[i])))
         i++;
-    if (i < r->secret_count || r->secret_count == REPLAY_SECRETS_MAX) {
+    if (i < r->redacted_count || r->redacted_count == REPLAY_REDACTED_MAX) {
         *at = text;
-        return i < r->secret_count;
+        return i < r->redacted_count;
     }
     *(*at)++ = 0;
-    r->secret[r->secret_count++] = text;
+    r->redacted[r->redacted_count++] = text;
     return true;
 }
 
-// The same of all parameters without values in a text, but for those that are left out always.
+// Adds the redacted parameters in a text, except those that every record redacts.
 static bool add_parameters(struct replay_request *r, struct slice text, char **at)
 {
     struct slice name;
     bool ok = true;
     while (ok && record_next_redacted(&text, &name))
         ok = credential_is_parameter(name) || !credential_same_parameter(name, name) ||
-             add_secret(r, SLICE("query:"), name, at);
+             add_redacted(r, SLICE("query:"), name, at);
     return ok;
 }
 
-// Takes the names of fields without values down. Those of which a part is missing are left out of a
-// request as a whole, and come back in a response.
+// Adds request fields whose values were redacted, if only in part: they are not sent at all.
 static bool add_fields(struct replay_request *r, const struct record_exchange *x,
                        struct slice lines, char **at)
 {
@@ -161,12 +95,12 @@ static bool add_fields(struct replay_request *r, const struct record_exchange *x
     struct slice value;
     bool ok = true;
     while (ok && record_next_field(&lines, &name, &value))
-        ok = !record_is_redacted(x, value) || add_secret(r, SLICE(""), name, at);
+        ok = !record_is_redacted(x, value) || add_redacted(r, SLICE(""), name, at);
     return ok;
 }
 
-static bool add_of_response(struct replay_request *r, const struct record_exchange *x,
-                            struct slice lines, char **at)
+static bool add_response_names(struct replay_request *r, const struct record_exchange *x,
+                               struct slice lines, char **at)
 {
     struct slice name;
     struct slice value;
@@ -174,13 +108,13 @@ static bool add_of_response(struct replay_request *r, const struct record_exchan
     while (ok && record_next_field(&lines, &name, &value)) {
         bool whole = slice_eq(value, SLICE("[redacted]"));
         if (record_is_redacted(x, value))
-            ok = whole ? add_secret(r, SLICE(""), name, at) : add_parameters(r, value, at);
+            ok = whole ? add_redacted(r, SLICE(""), name, at) : add_parameters(r, value, at);
     }
     return ok;
 }
 
-static bool add_of_request(struct replay_request *r, const struct record_exchange *x,
-                           struct slice lines, char **at)
+static bool add_request_parameters(struct replay_request *r, const struct record_exchange *x,
+                                   struct slice lines, char **at)
 {
     struct slice name;
     struct slice value;
@@ -190,38 +124,40 @@ static bool add_of_request(struct replay_request *r, const struct record_exchang
     return ok;
 }
 
-// Those of the request that are not set otherwise come first.
-static void sort_secrets(struct replay_request *r, const struct replay_changes *c, size_t requested)
+// Moves the request fields that no change sets or drops to the beginning.
+static void move_omitted_first(struct replay_request *r, const struct replay_changes *c,
+                               size_t requested)
 {
     for (size_t i = 0; i < requested; i++) {
-        const char *name = r->secret[i];
-        if (is_dropped(c, slice_str(name)))
+        const char *name = r->redacted[i];
+        if (replay_changes_field(c, slice_str(name)))
             continue;
-        r->secret[i] = r->secret[r->left_out];
-        r->secret[r->left_out++] = name;
+        r->redacted[i] = r->redacted[r->omitted_count];
+        r->redacted[r->omitted_count++] = name;
     }
 }
 
-static bool find_secrets(struct replay_request *r, const struct record_exchange *x,
-                         const struct replay_changes *c)
+static bool collect_redacted(struct replay_request *r, const struct record_exchange *x,
+                             const struct replay_changes *c)
 {
     const struct slice request[] = {x->request_head, x->body[RECORD_REQUEST].trailers};
     const struct slice response[] = {x->response_head, x->body[RECORD_RESPONSE].trailers};
-    // Each name has a colon behind it there, and each parameter's "=[redacted]". Those of requests
-    // are taken down twice.
+    // Room enough: each name is followed by a colon there, each parameter by "=[redacted]". Names
+    // of requests are added twice.
     char *at = r->names = malloc(2 * (request[0].len + request[1].len) + response[0].len +
                                  response[1].len + x->target.len + NAMES_SPARE);
     if (!at || !add_fields(r, x, request[0], &at) || !add_fields(r, x, request[1], &at))
         return false;
-    sort_secrets(r, c, r->secret_count);
+    move_omitted_first(r, c, r->redacted_count);
     bool target = record_is_redacted(x, x->target);
     return (!target || add_parameters(r, x->target, &at)) &&
-           add_of_request(r, x, request[0], &at) && add_of_request(r, x, request[1], &at) &&
-           add_of_response(r, x, response[0], &at) && add_of_response(r, x, response[1], &at);
+           add_request_parameters(r, x, request[0], &at) &&
+           add_request_parameters(r, x, request[1], &at) &&
+           add_response_names(r, x, response[0], &at) && add_response_names(r, x, response[1], &at);
 }
 
-// A relay and a proxy count Max-Forwards down (RFC 9110 §7.6.2).
-static void count_forwards(struct replay_request *r)
+// Relay and proxy decremented Max-Forwards (RFC 9110 §7.6.2) after it was recorded.
+static void decrement_max_forwards(struct replay_request *r)
 {
     struct http_head *head = &r->request.head;
     uint64_t left = 0;
@@ -236,8 +172,8 @@ static void count_forwards(struct replay_request *r)
     head->fields[i].value = slice_str(r->forwards);
 }
 
-// At the relay and the proxy the record has what the visitor sent, and the service got this beside
-// it.
+// Relay and proxy record what the visitor sent: the fields that they added must be added again. The
+// agent records them.
 static bool add_forwarded(struct replay_request *r, const struct record_exchange *x)
 {
     struct http_head *head = &r->request.head;
@@ -249,29 +185,30 @@ static bool add_forwarded(struct replay_request *r, const struct record_exchange
         .host = x->host.len <= 255 ? x->host : (struct slice){0},
         .loop_id = SLICE("adit-replay"),
     };
-    head_remove(head, SLICE("host")); // it travels as the authority
-    count_forwards(r);
+    head_remove(head, SLICE("host")); // it is the authority
+    decrement_max_forwards(r);
     return fields_add_forwarded(head, &edge, r->forwarded, sizeof(r->forwarded)) == 0;
 }
 
-// Another body is not coded as the first one was, none is waited for, and it has no trailers.
-static bool is_of_the_body(const struct replay_request *r, const struct replay_changes *c,
-                           struct slice name)
+// Fields that describe the recorded body, when another one is sent. Expect stays unless it is
+// empty.
+static bool belongs_to_old_body(const struct replay_request *r, const struct replay_changes *c,
+                                struct slice name)
 {
     return c->has_body && (slice_ieq(name, SLICE("content-encoding")) ||
                            (r->request.body.len == 0 && slice_ieq(name, SLICE("expect"))) ||
                            slice_ieq(name, SLICE("trailer")));
 }
 
-// Leaves out what does not go again, of a head and of trailers.
-static void leave_out(const struct replay_request *r, const struct record_exchange *x,
-                      const struct replay_changes *c, struct http_head *head)
+// Drops fields from a head or from trailers: redacted, changed, or of the recorded body.
+static void drop_fields(const struct replay_request *r, const struct record_exchange *x,
+                        const struct replay_changes *c, struct http_head *head)
 {
     size_t kept = 0;
     for (size_t i = 0; i < head->field_count; i++) {
         struct field f = head->fields[i];
-        if (!slice_ieq(f.name, SLICE("host")) && !is_of_the_body(r, c, f.name) &&
-            !is_dropped(c, f.name) && !record_is_redacted(x, f.value))
+        if (!slice_ieq(f.name, SLICE("host")) && !belongs_to_old_body(r, c, f.name) &&
+            !replay_changes_field(c, f.name) && !record_is_redacted(x, f.value))
             head->fields[kept++] = f;
     }
     head->field_count = kept;
@@ -290,8 +227,8 @@ static bool set_fields(struct replay_request *r, const struct replay_changes *c)
     return ok;
 }
 
-// The body, and how its length is told: as it was, as long as it is the same one.
-static bool frame(struct replay_request *r, const struct replay_changes *c)
+// Frames the body as it was recorded; another one by its length.
+static bool set_framing(struct replay_request *r, const struct replay_changes *c)
 {
     struct replay_inbound_request *q = &r->request;
     struct field *length = NULL;
@@ -304,7 +241,7 @@ static bool frame(struct replay_request *r, const struct replay_changes *c)
         q->framing.kind = coded ? BODY_CHUNKED : BODY_NONE;
         return true;
     }
-    q->trailers.field_count = 0; // they need chunks
+    q->trailers.field_count = 0; // only a chunked body has trailers
     q->framing = (struct body_framing){q->body.len ? BODY_LENGTH : BODY_NONE, q->body.len};
     (void)snprintf(r->digits, sizeof(r->digits), "%zu", q->body.len);
     if (length)
@@ -327,14 +264,13 @@ static bool take_body(struct replay_request *r, struct record_reader *reader,
     return true;
 }
 
-static const char *what_stands_against(const struct record_exchange *x,
-                                       const struct replay_changes *c)
+static const char *obstacle(const struct record_exchange *x, const struct replay_changes *c)
 {
     const struct record_body *b = &x->body[RECORD_REQUEST];
     if (x->outcome.len == 0)
         return "it is still running";
     if (x->flags & RECORD_UPGRADED)
-        return "it was upgraded to another protocol, of which there is no second time";
+        return "it was upgraded to another protocol, which cannot be replayed";
     if (c->has_body)
         return NULL;
     if (!(x->flags & RECORD_REQUEST_WHOLE))
@@ -344,7 +280,7 @@ static const char *what_stands_against(const struct record_exchange *x,
     return NULL;
 }
 
-static bool are_sound(const struct http_head *head)
+static bool fields_are_valid(const struct http_head *head)
 {
     for (size_t i = 0; i < head->field_count; i++)
         if (!chars_are(head->fields[i].name, CHAR_TOKEN) || head->fields[i].name.len == 0 ||
@@ -353,19 +289,19 @@ static bool are_sound(const struct http_head *head)
     return true;
 }
 
-// A record is a file: what is in it has not been parsed by us.
-static bool is_sound(const struct replay_inbound_request *q)
+// The record is a file that others may have written: checks what the parser guarantees elsewhere.
+static bool is_valid(const struct replay_inbound_request *q)
 {
     const struct http_head *head = &q->head;
     return head->method.len > 0 && chars_are(head->method, CHAR_TOKEN) &&
            !slice_eq(head->method, SLICE("CONNECT")) && head->target.len > 0 &&
            chars_are(head->target, CHAR_TARGET) &&
-           (head->authority.len == 0 || authority_is_valid(head->authority)) && are_sound(head) &&
-           are_sound(&q->trailers);
+           (head->authority.len == 0 || authority_is_valid(head->authority)) &&
+           fields_are_valid(head) && fields_are_valid(&q->trailers);
 }
 
-static const char *make(struct replay_request *r, const struct record_exchange *x,
-                        const struct replay_changes *changes)
+static const char *build(struct replay_request *r, const struct record_exchange *x,
+                         const struct replay_changes *changes)
 {
     struct http_head *head = &r->request.head;
     head->method = changes->method ? slice_str(changes->method) : x->method;
@@ -375,19 +311,19 @@ static const char *make(struct replay_request *r, const struct record_exchange *
     head->minor_version = slice_eq(x->protocol, SLICE("HTTP/1.0")) ? 0 : 1;
     bool ok = add_lines(head, x->request_head) &&
               add_lines(&r->request.trailers, x->body[RECORD_REQUEST].trailers) &&
-              frame(r, changes);
+              set_framing(r, changes);
     const struct field *host = head_find(head, SLICE("host"));
     if (host)
         head->host_name = host->name;
     fields_strip_hop_by_hop(head);
     fields_strip_trailers(&r->request.trailers, (struct slice){0});
-    ok = ok && add_forwarded(r, x) && find_secrets(r, x, changes);
-    leave_out(r, x, changes, head);
-    leave_out(r, x, changes, &r->request.trailers);
+    ok = ok && add_forwarded(r, x) && collect_redacted(r, x, changes);
+    drop_fields(r, x, changes, head);
+    drop_fields(r, x, changes, &r->request.trailers);
     if (!ok || !set_fields(r, changes))
         return "it has too many fields, or memory is out";
-    head->minor_version = 1; // as we speak
-    return is_sound(&r->request) ? NULL : "it is not valid HTTP, and is not sent";
+    head->minor_version = 1; // an upstream is sent HTTP/1.1
+    return is_valid(&r->request) ? NULL : "it is not valid HTTP, and is not sent";
 }
 
 bool replay_request_make(struct replay_request *r, struct record_reader *reader,
@@ -395,21 +331,21 @@ bool replay_request_make(struct replay_request *r, struct record_reader *reader,
                          char why[static REPLAY_WHY_MAX])
 {
     struct record_exchange own;
-    const char *against = what_stands_against(x, changes);
+    const char *against = obstacle(x, changes);
     memset(r, 0, sizeof(*r));
     head_init(&r->request.head);
     head_init(&r->request.trailers);
-    if (!against && (!copy_texts(r, x, &own) || !take_body(r, reader, &own, changes)))
+    if (!against && (!copy_record_text(r, x, &own) || !take_body(r, reader, &own, changes)))
         against = "it cannot be read: the record is damaged, or memory is out";
     if (!against)
-        against = make(r, &own, changes);
+        against = build(r, &own, changes);
     (void)snprintf(why, REPLAY_WHY_MAX, "%s", against ? against : "");
     if (!against && !changes->path && record_is_redacted(&own, own.target)) {
         char names[RECORD_NAMES_MAX] = "";
         record_redacted_names(own.target, names);
-        (void)snprintf(why, REPLAY_WHY_MAX,
-                       "of its target the record does not have %s: give all of it with --path",
-                       names);
+        (void)snprintf(
+            why, REPLAY_WHY_MAX,
+            "the record does not have %s of its target: give the whole target with --path", names);
         return false;
     }
     return !against;

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include "common/record/write/recorder.h"
 
-// A replay deletes nothing to make room, since it knows nothing of how much the others may keep;
-// and it keeps as much of bodies as was kept the first time, or they could not be compared.
+// A replay deletes nothing to make room: it does not know the other programs' limits. It keeps as
+// much of bodies as the first exchange did, so that they can be compared.
 static void set_limits(struct limits *limits, const struct record_exchange *first)
 {
     *limits = limits_default;
@@ -22,7 +22,7 @@ static void on_signal(uv_poll_t *poll, int status, int events)
     (void)events;
     s->stopped = true;
     uv_stop(poll->loop);
-    (void)uv_poll_stop(poll); // it stays readable
+    (void)uv_poll_stop(poll); // the descriptor stays readable
 }
 
 static bool run(struct replay_sender *s, struct loop *loop, const struct record_exchange *first,
@@ -32,8 +32,8 @@ static bool run(struct replay_sender *s, struct loop *loop, const struct record_
     struct recorder_config config = {.dir = s->dir, .program = "adit replay"};
     if (first->flags & RECORD_HEADS_ONLY)
         config.level = EXCHANGE_RECORD_HEADS;
-    for (size_t i = 0; i < request->secret_count; i++)
-        config.redact[config.redact_count++] = request->secret[i];
+    for (size_t i = 0; i < request->redacted_count; i++)
+        config.redact[config.redact_count++] = request->redacted[i];
     struct replay_inbound_request sent = request->request;
     sent.stopped = &s->stopped;
     set_limits(&loop->limits, first);
@@ -47,8 +47,8 @@ static bool run(struct replay_sender *s, struct loop *loop, const struct record_
     return ok;
 }
 
-_Static_assert((int)REPLAY_SECRETS_MAX <= (int)RECORDER_REDACT_MAX,
-               "all that were redacted are again");
+_Static_assert((int)REPLAY_REDACTED_MAX <= (int)RECORDER_REDACT_MAX,
+               "everything redacted is redacted again");
 
 bool replay_send(struct replay_sender *s, const struct record_exchange *first,
                  const struct replay_request *request, struct replay_inbound_result *result)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Sends a recorded request once more, and records that.
+// Sends a request to a service and records the exchange.
 #pragma once
 #include "common/record/read/reader.h"
 #include "replay_request.h"
@@ -8,11 +8,11 @@ struct replay_sender {
     const char *dir; // of the record
     struct dial_target target;
     struct exchange_ids ids;
-    int signals;  // a file that is readable when somebody wants it to end
-    bool stopped; // they did, and an exchange was broken off
+    int signals;  // a descriptor that is readable once a signal asks us to end
+    bool stopped; // it was: the exchange has been aborted
 };
 
-// One exchange on a loop of its own, written to the record when it returns. What of `first` was not
-// to be kept is not kept of it either. False: out of memory or threads.
+// Runs one exchange on a loop of its own, and returns when it is in the record. What the record of
+// `first` does not keep is not kept again. False: out of memory or threads.
 bool replay_send(struct replay_sender *s, const struct record_exchange *first,
                  const struct replay_request *request, struct replay_inbound_result *result);

@@ -8,7 +8,7 @@
 #include "common/inspect/text.h"
 
 enum {
-    GATHER_MS = 5 // lines that follow a line closely are written together
+    GATHER_MS = 5 // lines within this time are written together
 };
 
 void console_resized(struct console *c)
@@ -19,7 +19,7 @@ void console_resized(struct console *c)
     c->format.columns = columns < LINE_COLUMNS_MAX ? columns : LINE_COLUMNS_MAX;
 }
 
-// "+01:00".
+// Writes an offset like "+01:00".
 static void put_zone(char *out, size_t cap, const struct tm *tm)
 {
     char zone[ZONE_MAX] = "+0000";
@@ -27,7 +27,7 @@ static void put_zone(char *out, size_t cap, const struct tm *tm)
     (void)snprintf(out, cap, "%.3s:%.2s", zone, strlen(zone) > 3 ? zone + 3 : "00");
 }
 
-// On a terminal the time of day; in a file the day and the zone too, as RFC 3339 has them.
+// On a terminal the time of day; elsewhere date, time and zone (RFC 3339).
 static void make_clock(struct console *c, const struct tm *tm)
 {
     if (c->terminal) {
@@ -63,7 +63,7 @@ static const char *clock_text(struct console *c)
     return c->clock;
 }
 
-// A safe line, and its line feed.
+// Prints a safe line.
 static void print(struct console *c, struct line_buf *l)
 {
     l->text[l->len] = '\n';
@@ -102,7 +102,7 @@ bool console_init(struct console *c)
     c->terminal = isatty(STDOUT_FILENO) == 1;
     c->format.colours = text_has_colours(stdout);
     console_resized(c);
-    tzset(); // reads its file now, not when the first line is due
+    tzset(); // reads the zone's file now, not at the first line
     if (c->out && c->format.colours)
         line_writer_allow_colours(c->out);
     return c->out != NULL;
@@ -131,9 +131,4 @@ void console_line(struct console *c, const char *format, ...)
 void console_block(struct console *c, struct slice lines)
 {
     line_writer_put(c->out, lines.p, lines.len);
-}
-
-bool console_colours(const struct console *c)
-{
-    return c->format.colours;
 }

@@ -4,7 +4,7 @@
 #include "common/inspect/shell_quote.h"
 
 enum {
-    DATA_MOST = 160 // bytes of a directory that is named
+    DATA_SHOWN_MAX = 160 // bytes of a quoted directory; a longer one is shown as DIR
 };
 
 static void on_resized(uv_signal_t *handle, int number)
@@ -42,14 +42,14 @@ void display_deinit(struct display *d)
     path_stats_deinit(&d->path_stats);
 }
 
-// Whole, or as a word that stands for it where it is long.
+// " --data DIRECTORY", quoted for a shell; the word DIR replaces one that is long or not ASCII.
 static void put_data(struct buf *out, const char *data)
 {
     struct buf quoted = {0};
     if (!data)
         return;
     bool fits =
-        shell_quote(&quoted, slice_str(data)) && buf_len(&quoted) <= DATA_MOST &&
+        shell_quote(&quoted, slice_str(data)) && buf_len(&quoted) <= DATA_SHOWN_MAX &&
         printable_ascii_len(slice_of(buf_at(&quoted), buf_len(&quoted))) == buf_len(&quoted);
     (void)buf_append(out, " --data ", 8);
     if (fits)
@@ -59,7 +59,7 @@ static void put_data(struct buf *out, const char *data)
     buf_free(&quoted);
 }
 
-static void print_hint(struct display *d, bool recorded, const char *data)
+static void print_commands(struct display *d, bool recorded, const char *data)
 {
     char zone[ZONE_MAX];
     struct buf where = {0};
@@ -80,7 +80,7 @@ static void print_hint(struct display *d, bool recorded, const char *data)
 
 void display_begin(struct display *d, bool recorded, const char *data)
 {
-    print_hint(d, recorded, data);
+    print_commands(d, recorded, data);
     service_watch_start(&d->service);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// All that a command shows on standard output: what to do next, a line for each exchange, or all of
-// it with --print-bodies, one more for each that lasts, whether there is a service, and the table
-// of paths.
+// All that a command shows on standard output: a hint at the start, a line for each exchange (or
+// all of it, with --print-bodies), lines of long exchanges, of a service that is down, and the
+// table of paths.
 #pragma once
 #include "exchange_dump.h"
 #include "long_exchanges.h"
@@ -14,21 +14,22 @@ struct display {
     struct long_exchanges long_exchanges;
     struct path_stats path_stats;
     struct service_watch service;
-    uv_signal_t resized;                      // the terminal
-    const struct exchange_observer *observer; // the first of its own: an observer of somebody else
-                                              // stands before it, with this as its `next`
+    uv_signal_t resized; // SIGWINCH
+    // First of the display's chain of observers. Other observers stand before it: their `next` is
+    // this.
+    const struct exchange_observer *observer;
 };
 
 // `loop` must outlive it; `target` is the service. False when out of memory.
 bool display_init(struct display *d, struct loop *loop, const struct dial_target *target,
                   bool print_bodies);
-// To be said once, behind the line with the URL: prints the commands that show what passes, with
-// --data `data` if that is not NULL, unless nothing is `recorded`, and at a terminal the zone of
-// the times; and looks for the service.
+// Call once, after the line with the URL. Prints the commands that show the record, with
+// --data `data` if that is not NULL, unless nothing is `recorded`; at a terminal also the zone of
+// the times. Then probes the service.
 void display_begin(struct display *d, bool recorded, const char *data);
-// Looks no more. To be said before the loop's connections are closed.
+// Stops probing the service. Call before the loop's connections are closed.
 void display_stop(struct display *d);
-// The loop has to run once behind it, as loop_deinit makes it.
+// The loop must run once more afterwards, as loop_deinit makes it.
 void display_deinit(struct display *d);
 // Prints the table of paths.
 void display_table(struct display *d);

@@ -10,25 +10,25 @@ enum {
     SIZE_COLUMNS = 10,
     DURATION_COLUMNS = 9,
     METHOD_COLUMNS = 6,
-    METHOD_MOST = 12, // on a terminal
+    METHOD_MAX = 12, // on a terminal
     BETWEEN = 2,
-    // On a terminal: what is never left out, and the room that the target is to have; for more of
-    // it the columns of size, duration and time are left out, in this order.
+    // On a terminal the target gets TARGET_ROOM columns: for these the columns of size, duration
+    // and time are left out, in this order. WITH_…: widths from which on each is there.
     ALWAYS = ID_COLUMNS + BETWEEN + STATUS_COLUMNS + BETWEEN + METHOD_COLUMNS + 1,
     TARGET_ROOM = 18,
     WITH_TIME = ALWAYS + TARGET_ROOM + TIME_COLUMNS + BETWEEN,
     WITH_DURATION = WITH_TIME + DURATION_COLUMNS + BETWEEN,
     WITH_SIZE = WITH_DURATION + SIZE_COLUMNS + BETWEEN,
-    TARGET_COLUMNS = 18, // of a target before a remark, where they have room
-    TARGET_LEAST = 7,    // of a target before a remark that has no room
-    DETAIL_LEAST = 8,    // of a detail, or it is left out
-    TARGET_GROWTH = 100, // bytes by which marks for values make a target longer
+    TARGET_COLUMNS = 18, // remarks are aligned behind them, where there is room
+    TARGET_MIN = 7,      // never cut for a remark
+    DETAIL_MIN = 8,      // a shorter piece of a detail is not shown
+    TARGET_GROWTH = 100, // bytes by which marks for secret values make a target longer
     REMARK_BYTES = 96
 };
 
-_Static_assert(ALWAYS + TARGET_ROOM <= LINE_COLUMNS_MIN, "no line is too long");
-_Static_assert(ALWAYS - METHOD_COLUMNS + METHOD_MOST + TARGET_LEAST <= LINE_COLUMNS_MIN,
-               "nor here");
+_Static_assert(ALWAYS + TARGET_ROOM <= LINE_COLUMNS_MIN, "the narrowest line has room");
+_Static_assert(ALWAYS - METHOD_COLUMNS + METHOD_MAX + TARGET_MIN <= LINE_COLUMNS_MIN,
+               "the longest method leaves room for a target");
 
 static void put_colour(struct line_buf *l, const struct line_format *format,
                        enum text_colour colour)
@@ -58,7 +58,7 @@ static struct slice at_most(struct slice s, size_t len)
     return slice_of(s.p, s.len < len ? s.len : len);
 }
 
-// All that stands before the target.
+// The columns before the target.
 static void put_columns(struct line_buf *l, const struct line_format *format,
                         const struct exchange *x, const struct exchange_line_state *state)
 {
@@ -87,13 +87,13 @@ static void put_columns(struct line_buf *l, const struct line_format *format,
         line_buf_put(l, "  ");
     }
     at = l->len;
-    line_buf_untrusted(
-        l, at_most(slice_str(x->info.method), format->columns ? METHOD_MOST : SIZE_MAX));
+    line_buf_untrusted(l,
+                       at_most(slice_str(x->info.method), format->columns ? METHOD_MAX : SIZE_MAX));
     line_buf_align_left(l, at, METHOD_COLUMNS);
     line_buf_put(l, " ");
 }
 
-// Puts as much as has room, with three dots for the rest.
+// Cuts to so many columns, with three dots at the end.
 static void put_cut(struct line_buf *l, struct slice s, size_t columns)
 {
     const size_t dots = columns < 3 ? columns : 3;
@@ -105,13 +105,13 @@ static void put_cut(struct line_buf *l, struct slice s, size_t columns)
     line_buf_untrusted(l, slice_of("...", dots));
 }
 
-// A remark beside the columns: a word, and a detail that explains it.
+// A remark behind the target: a word, and a detail that explains it.
 struct remark {
     struct slice word, detail;
-    bool undivided; // the detail is of no use when it is cut
+    bool undivided; // the detail is shown whole or not at all
 };
 
-// Puts the bytes that passed each way behind a switch of protocols.
+// The bytes that passed each way after an upgrade.
 static void put_traffic(struct line_buf *l, const struct exchange *x)
 {
     line_buf_clear(l);
@@ -121,7 +121,7 @@ static void put_traffic(struct line_buf *l, const struct exchange *x)
     line_buf_put(l, " out");
 }
 
-// `memory` is for its text.
+// The remark may point into `memory`.
 static struct remark remark_on(const struct exchange *x, const struct exchange_line_state *state,
                                struct line_buf *memory)
 {
@@ -142,8 +142,8 @@ static struct remark remark_on(const struct exchange *x, const struct exchange_l
     return r;
 }
 
-// The end of a code: ADIT-UPSTREAM-REFUSED, UPSTREAM-REFUSED, REFUSED, the longest that has room.
-static struct slice shortened(struct slice word, size_t columns)
+// Drops leading parts of a code until it fits: ADIT-UPSTREAM-REFUSED, UPSTREAM-REFUSED, REFUSED.
+static struct slice shorten_code(struct slice word, size_t columns)
 {
     while (word.len > columns) {
         const char *dash = memchr(word.p, '-', word.len);
@@ -166,14 +166,14 @@ static void put_remark(struct line_buf *l, const struct line_format *format, con
     put_colour(l, format, TEXT_PLAIN);
 }
 
-// Makes a detail fit into so many columns; `memory` is for its text.
+// Makes a detail fit into so many columns. It may point into `memory` afterwards.
 static void cut_detail(struct remark *r, size_t columns, char memory[static REMARK_BYTES])
 {
     const size_t dots = 3;
     const size_t len = columns < REMARK_BYTES ? columns : REMARK_BYTES;
     if (r->detail.len <= columns)
         return;
-    if (r->undivided || len < DETAIL_LEAST) {
+    if (r->undivided || len < DETAIL_MIN) {
         r->detail = SLICE("");
         return;
     }
@@ -182,18 +182,18 @@ static void cut_detail(struct remark *r, size_t columns, char memory[static REMA
     r->detail = slice_of(memory, len);
 }
 
-// Target and remark on a terminal. Where they have no room the remark says more: the target is cut
-// before its word is, but for a beginning.
-static void put_both(struct line_buf *l, const struct line_format *format, struct slice target,
-                     struct remark r, bool runs)
+// Target and remark on a terminal. Columns go to TARGET_MIN of the target first, then to the
+// remark's word, the rest of the target, and the detail.
+static void put_target_and_remark(struct line_buf *l, const struct line_format *format,
+                                  struct slice target, struct remark r, bool runs)
 {
     char memory[REMARK_BYTES];
     const size_t at = l->len;
     const size_t used = line_buf_columns(l);
     const size_t room = format->columns > used ? format->columns - used : 0;
-    const size_t least = target.len < TARGET_LEAST ? target.len : TARGET_LEAST;
+    const size_t least = target.len < TARGET_MIN ? target.len : TARGET_MIN;
     const size_t most = room > least + BETWEEN ? room - least - BETWEEN : 0;
-    r.word = shortened(r.word, most);
+    r.word = shorten_code(r.word, most);
     const size_t behind = r.word.len > 0 ? r.word.len + BETWEEN : 0;
     const size_t before = target.len < room - behind ? target.len : room - behind;
     put_cut(l, target, before);
@@ -206,8 +206,8 @@ static void put_both(struct line_buf *l, const struct line_format *format, struc
     put_remark(l, format, &r, runs);
 }
 
-// Without the values of credentials: lines are copied from terminals, and kept by who runs us.
-// `memory` is for its text.
+// The target without the values of credentials: lines are copied from terminals and kept in logs.
+// It may point into `memory`.
 static struct slice target_of(const struct exchange *x, char *memory, size_t cap)
 {
     const struct slice text = slice_str(x->info.target);
@@ -228,7 +228,7 @@ void exchange_line(struct line_buf *l, const struct line_format *format, const s
     line_buf_clear(l);
     put_columns(l, format, x, state);
     if (format->columns > 0) {
-        put_both(l, format, target, r, state->runs);
+        put_target_and_remark(l, format, target, r, state->runs);
         return;
     }
     const size_t at = l->len;

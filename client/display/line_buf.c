@@ -3,7 +3,7 @@
 #include "common/base/printable.h"
 #include "common/inspect/text.h"
 
-// How many of so many bytes have room.
+// How many of `len` bytes fit.
 static inline size_t fits(const struct line_buf *l, size_t len)
 {
     size_t room = LINE_BUF_BYTES - 1 - l->len;

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "long_exchanges.h"
 
-static void on_long(struct timeout *t);
+static void on_progress_timer(struct timeout *t);
 
 static void on_begun(void *ctx, struct exchange *x, const struct http_head *request)
 {
     struct long_exchanges *w = ctx;
     (void)request;
-    timeout_start(w->loop, &x->progress_timer, LONG_EXCHANGE_MS, on_long);
+    timeout_start(w->loop, &x->progress_timer, LONG_EXCHANGE_MS, on_progress_timer);
 }
 
-// The one that looks on at this exchange.
+// The observer of this exchange that is a long_exchanges.
 static struct long_exchanges *long_exchanges_of(const struct exchange *x)
 {
     const struct exchange_observer *o = x->observer;
@@ -19,7 +19,7 @@ static struct long_exchanges *long_exchanges_of(const struct exchange *x)
     return o->ctx;
 }
 
-static void on_long(struct timeout *t)
+static void on_progress_timer(struct timeout *t)
 {
     struct exchange *x = container_of(t, struct exchange, progress_timer);
     console_running(long_exchanges_of(x)->console, x, x->info.status);

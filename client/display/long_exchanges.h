@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Tells of an exchange that lasts that it has begun: a line when it switches protocols, when an
-// event stream begins, and else when it is not over within LONG_EXCHANGE_MS. The line of its end is
-// the one of every exchange.
+// Prints a line for a long exchange while it runs: when it switches protocols, when an event stream
+// begins, and otherwise after LONG_EXCHANGE_MS. Its end gets a line like every exchange's.
 #pragma once
 #include "common/io/loop.h"
 #include "console.h"

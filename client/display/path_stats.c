@@ -8,10 +8,10 @@
 #include "proto/hash.h"
 
 enum {
-    STEPS_PER_DOUBLING = 8, // of the histogram to each doubling
+    STEPS_PER_DOUBLING = 8, // buckets of the histogram
     BETWEEN = 2,
     DOTS = 3,
-    PATH_ROOM = 20 // columns of a terminal that the path is to have
+    PATH_ROOM = 20 // columns of a terminal for the path
 };
 
 _Static_assert((PATH_STATS_ROWS + 2) * PATH_STATS_ROW_BYTES <= LINE_WRITER_BYTES / 2,
@@ -53,7 +53,7 @@ static struct slice path_of(const char *target)
     return len > 0 ? slice_of(target, len) : SLICE("/");
 }
 
-// Whoever finds colliding paths makes lookups slow, a thousand compares at most.
+// The hash has a fixed seed: chosen collisions cost PATH_STATS_PATHS comparisons at most.
 static size_t hash_bucket(struct slice path)
 {
     return (size_t)(hash_bytes(path, 0) % PATH_STATS_HASH_BUCKETS);
@@ -76,7 +76,7 @@ static struct path_stats_entry *others(struct path_stats *t)
     return t->others;
 }
 
-// NULL when out of memory.
+// The entry that counts this path. NULL when out of memory.
 static struct path_stats_entry *find(struct path_stats *t, struct slice path)
 {
     struct path_stats_entry **bucket = &t->buckets[hash_bucket(path)];
@@ -129,6 +129,7 @@ void path_stats_deinit(struct path_stats *t)
     free(t->others);
 }
 
+// Adds all that `p` has counted to `to`.
 static void add(struct path_stats_entry *to, const struct path_stats_entry *p)
 {
     if (to->calls == 0 || (p->calls > 0 && p->shortest_ns < to->shortest_ns))
@@ -143,8 +144,8 @@ static void add(struct path_stats_entry *to, const struct path_stats_entry *p)
         to->bytes[side] += p->bytes[side];
 }
 
-// The time within which `percent` of the calls were over, about: never less than the shortest or
-// more than the longest, so that of a single call it is the very time.
+// About the time within which `percent` of the calls were over. It lies between the shortest and
+// the longest, so that it is exact for a single call.
 static uint64_t percentile_ns(const struct path_stats_entry *p, unsigned percent)
 {
     uint64_t rank = (p->calls * percent + 99) / 100;
@@ -181,13 +182,13 @@ static const struct {
     [P50] = {"p50", 10},         [P90] = {"p90", 10},          [P99] = {"p99", 10},
     [REQUEST] = {"request", 11}, [RESPONSE] = {"response", 11}};
 
-// What the table is for.
+// The table's width and columns.
 struct table_format {
     size_t columns; // of the terminal; 0: it is none
     bool shown[COLUMNS];
 };
 
-// On a terminal as many columns as leave room for the path.
+// Leaves columns out until the path has PATH_ROOM.
 static struct table_format table_format_for(size_t width)
 {
     static const enum column left_out[] = {REQUEST, RESPONSE, P90, P99, P50, AVERAGE};
@@ -220,14 +221,14 @@ static void put_cell(struct line_buf *row, const struct path_stats_entry *p, enu
     }
 }
 
-// Takes the next character of a path, as it is shown.
+// Takes the next character off a path, as it is shown: a '?' unless it is printable.
 static struct shown next_shown(struct printable *p, struct slice *path)
 {
     struct shown shown = printable_next(p, path);
     return shown.as_is ? shown : (struct shown){SLICE("?"), 1, false};
 }
 
-// Bytes of a path that fit into so many columns, all of it when it does; and whether it does.
+// Bytes of a path that fit into `room` columns; unless all of it does, with DOTS behind it.
 static size_t fitting_len(struct slice path, size_t room, bool *whole)
 {
     struct printable p = {0};

@@ -98,7 +98,7 @@ static void pending_failed(struct link *link, int error)
 
 // Gives libwebsockets a connected socket: it starts to connect to the pending Unix socket, and its
 // descriptor is replaced by ours before the loop looks at it (link_handover.c).
-static void hand_socket_over(struct link *link, int socket, const struct link_pending *pending)
+static void hand_over(struct link *link, int socket, const struct link_pending *pending)
 {
     struct link_context *c = link->context;
     // When the call fails, the error callback may have run, and freed the link, or may never run.
@@ -133,7 +133,7 @@ static void start_websocket(struct link *link, int socket)
     if (error)
         pending_failed(link, error);
     else
-        hand_socket_over(link, socket, &pending);
+        hand_over(link, socket, &pending);
     link_pending_close(&pending);
 }
 
@@ -238,7 +238,7 @@ static int link_closed(struct link *link, struct lws *wsi)
 static int link_destroyed(struct link *link, struct lws *wsi)
 {
     static const char text[] = "the connection was given up";
-    if (link->context->starting == link) { // hand_socket_over sees the call fail
+    if (link->context->starting == link) { // hand_over sees the call fail
         lws_set_opaque_user_data(wsi, NULL);
         link->context->created = NULL;
         return 0;

@@ -5,43 +5,40 @@
 #include "proto/http/authority.h"
 #include "proto/tunnel/tunnel.h"
 
-struct row {
+struct status_row {
     unsigned first, last; // statuses
-    const char *code;     // the relay's own, or NULL: whoever answered
+    const char *code;     // the relay's adit-error; NULL: any, or none
     const char *text;
 };
 
-// The first row that fits. What a relay says itself has a code (docs/protocol.md §8); without one
-// it was something before it, or something else altogether.
-static const struct row rows[] = {
+// The first row that matches counts. A relay's own answers have a code (docs/protocol.md §8); an
+// answer without one comes from a proxy before the relay, or from another server.
+static const struct status_row status_rows[] = {
     {403, 403, NULL,
-     "what stands before the relay forbids it: it must let WebSockets to /_adit/v1/tunnel through"},
+     "a proxy before the relay forbids it: it must pass WebSockets to /_adit/v1/tunnel"},
     {404, 404, "ADIT-NO-TUNNEL",
      "this is the address of a tunnel: give --relay the relay's own, without the name"},
     {421, 421, NULL, "it does not serve this host: give --relay the relay's own domain"},
     {426, 426, "ADIT-UPGRADE-REQUIRED",
-     "what stands before the relay does not pass WebSockets on, or the relay is of another "
-     "version"},
+     "a proxy before the relay does not pass WebSockets on, or the relay is of another version"},
     {429, 429, NULL,
      "too many connections, or too many wrong tokens, come from this address; it lets this agent "
-     "in "
-     "when there are fewer"},
+     "in when there are fewer"},
     {503, 503, "ADIT-RELAY-FULL",
      "it has as many visitors as it takes, and lets this agent in when there are fewer; its "
      "operator can raise --limit visitors"},
     {503, 503, "ADIT-AGENT-GONE",
      "this is the address of a tunnel: give --relay the relay's own, without the name"},
-    {300, 399, NULL, "it leads elsewhere: give --relay the URL that it leads to, https:// perhaps"},
-    {400, 400, NULL, "is it an adit relay, and is it http:// or https:// that it speaks?"},
-    {502, 504, NULL,
-     "something answers for the relay, but the relay itself is not there: start it"},
+    {300, 399, NULL, "it redirects: give --relay the URL that it redirects to, perhaps https://"},
+    {400, 400, NULL, "is it an adit relay, and does it speak http:// or https://?"},
+    {502, 504, NULL, "a proxy answers for the relay, but does not reach it: is the relay running?"},
     {0, 999, NULL, "is it an adit relay?"},
 };
 
 bool link_message_is_due(struct last_link_message *last, const char *text, uint64_t now_ms)
 {
-    bool said = strcmp(last->text, text) == 0;
-    if (said && now_ms - last->sent_ms < LINK_MESSAGE_REPEAT_MS)
+    bool same = strcmp(last->text, text) == 0;
+    if (same && now_ms - last->sent_ms < LINK_MESSAGE_REPEAT_MS)
         return false;
     (void)snprintf(last->text, sizeof(last->text), "%s", text);
     last->sent_ms = now_ms;
@@ -53,14 +50,14 @@ void link_message_reset(struct last_link_message *last)
     last->text[0] = 0;
 }
 
-static const char *advice(const struct link_failure *failure)
+static const char *status_advice(const struct link_failure *failure)
 {
     size_t i = 0;
-    while (i + 1 < sizeof(rows) / sizeof(rows[0]) &&
-           (failure->status < rows[i].first || failure->status > rows[i].last ||
-            (rows[i].code && strcmp(rows[i].code, failure->code) != 0)))
+    while (i + 1 < sizeof(status_rows) / sizeof(status_rows[0]) &&
+           (failure->status < status_rows[i].first || failure->status > status_rows[i].last ||
+            (status_rows[i].code && strcmp(status_rows[i].code, failure->code) != 0)))
         i++;
-    return rows[i].text;
+    return status_rows[i].text;
 }
 
 struct error_row {
@@ -68,7 +65,7 @@ struct error_row {
     const char *text;
 };
 
-// Advice on an error of connecting, of the relay or of the proxy before it.
+// Advice on a failed connect(), to the relay or to the proxy on the way.
 static const struct error_row error_rows[] = {
     {UV_ENETUNREACH, "this machine has no route to it: is its network up?"},
     {UV_ENETDOWN, "the network of this machine is down"},
@@ -81,7 +78,7 @@ static const struct error_row error_rows[] = {
     {UV_EPERM, "a firewall of this machine forbids it"},
     {UV_EINVAL, "a route of this machine drops what goes there"},
     {UV_ETIMEDOUT, "check the address and the port; a firewall may drop what goes there"},
-    {UV_ECONNRESET, "something on the way breaks connections off"},
+    {UV_ECONNRESET, "something on the way resets connections"},
     {UV_EMFILE, "this program may not open more files: raise the limit with ulimit -n, or with "
                 "LimitNOFILE= in its unit"},
     {UV_ENFILE, "this machine has no more files that can be opened"},
@@ -101,7 +98,7 @@ static const char *error_advice(int error)
     return NULL;
 }
 
-// The failure of connecting: "ADDRESS: why", or why alone.
+// "ADDRESS: why", or why alone.
 static const char *reason(const struct link_failure *failure, char *text, size_t cap)
 {
     (void)snprintf(text, cap, "%s%s%s", failure->address, failure->address[0] ? ": " : "",
@@ -114,7 +111,7 @@ static void proxy_text(char out[static LINK_MESSAGE_MAX], const struct link_targ
 {
     const struct relay_proxy *p = &relay->proxy;
     char why[200];
-    const char *what = error_advice(failure->error);
+    const char *advice = error_advice(failure->error);
     char at[AUTHORITY_MAX];
     (void)authority_text(relay->at.host, relay->at.port, at);
     if (failure->status == 407)
@@ -135,27 +132,27 @@ static void proxy_text(char out[static LINK_MESSAGE_MAX], const struct link_targ
         (void)snprintf(out, LINK_MESSAGE_MAX,
                        "cannot reach the relay through the proxy %s (%s), which %s names; %s",
                        p->url, reason(failure, why, sizeof(why)), p->variable,
-                       what ? what : "is it an HTTP proxy, and is it running?");
+                       advice ? advice : "is it an HTTP proxy, and is it running?");
 }
 
-// The agent could not make a socket for itself, whatever the relay is like.
+// The agent's own Unix socket failed; the relay is not to blame.
 static void no_unix_socket_text(char out[static LINK_MESSAGE_MAX], const char *url,
                                 const struct link_failure *failure)
 {
     bool forbidden = failure->error == UV_EAFNOSUPPORT || failure->error == UV_EACCES ||
                      failure->error == UV_EPERM;
-    const char *what = forbidden ? NULL : error_advice(failure->error);
+    const char *advice = forbidden ? NULL : error_advice(failure->error);
     (void)snprintf(
         out, LINK_MESSAGE_MAX,
         "cannot reach the relay %s: the agent needs a Unix socket of its own for it (%s); "
         "%s",
         url, failure->text,
-        what ? what
-             : "allow it those: in a unit, RestrictAddressFamilies= has to name "
-               "AF_UNIX");
+        advice ? advice
+               : "allow it those: in a unit, RestrictAddressFamilies= has to name "
+                 "AF_UNIX");
 }
 
-// On an error of the relay, for which there is no other advice.
+// Advice on an error that is not in error_rows.
 static const char *relay_advice(const struct link_target *relay, int error)
 {
     if (error == UV_ECONNREFUSED && destination_is_loopback(relay->at.host))
@@ -171,15 +168,15 @@ static void unreachable_text(char out[static LINK_MESSAGE_MAX], const struct lin
                              const char *where, const struct link_failure *failure)
 {
     char why[200];
-    const char *what = error_advice(failure->error);
-    if (!what)
-        what = relay_advice(relay, failure->error);
+    const char *advice = error_advice(failure->error);
+    if (!advice)
+        advice = relay_advice(relay, failure->error);
     (void)snprintf(out, LINK_MESSAGE_MAX, "cannot reach the relay %s (%s); %s", where,
-                   reason(failure, why, sizeof(why)), what);
+                   reason(failure, why, sizeof(why)), advice);
 }
 
-// A failure behind the proxy, if there is one: of the relay, or of what is there instead.
-// `where` is the relay's URL with the way to it.
+// A failure of the relay, or of another server in its place. `where` is the relay's URL, and the
+// proxy on the way to it.
 static void relay_text(char out[static LINK_MESSAGE_MAX], const struct link_target *relay,
                        const char *where, const struct link_failure *failure)
 {
@@ -194,15 +191,15 @@ static void relay_text(char out[static LINK_MESSAGE_MAX], const struct link_targ
             where, failure->text, relay->at.host);
     else if (failure->status)
         (void)snprintf(out, LINK_MESSAGE_MAX, "%s answered with %u%s%s: %s", where, failure->status,
-                       failure->code[0] ? " " : "", failure->code, advice(failure));
+                       failure->code[0] ? " " : "", failure->code, status_advice(failure));
     else if (failure->not_tls)
         (void)snprintf(out, LINK_MESSAGE_MAX,
-                       "what listens at %s does not speak TLS: give --relay http://%s if "
+                       "the server at %s does not speak TLS: give --relay http://%s if "
                        "that is the relay itself, or the port of the TLS proxy before it",
                        where, at);
     else if (failure->handshake_sent)
         (void)snprintf(out, LINK_MESSAGE_MAX,
-                       "what listens at %s takes the connection, but does not answer in HTTP (%s): "
+                       "the server at %s takes the connection, but does not answer in HTTP (%s): "
                        "%s",
                        where, failure->text,
                        relay->at.tls
@@ -231,7 +228,7 @@ static void attempt_text(char out[static LINK_MESSAGE_MAX], const struct link_ta
 void link_message_lost(char out[static LINK_MESSAGE_MAX], const char *url, int error,
                        const char *detail)
 {
-    static const char peer[] = "the peer "; // which is the relay here
+    static const char peer[] = "the peer "; // here: "it", the relay
     const char *why = tunnel_strerror(error);
     bool is_peer = strncmp(why, peer, sizeof(peer) - 1) == 0;
     (void)snprintf(out, LINK_MESSAGE_MAX,
@@ -251,6 +248,6 @@ void link_message_failed(char out[static LINK_MESSAGE_MAX], const struct link_ta
     }
     attempt_text(out, relay, url, failure);
     size_t len = strlen(out);
-    bool asks = len > 0 && out[len - 1] == '?'; // and needs no other end
-    (void)snprintf(out + len, LINK_MESSAGE_MAX - len, "%s Trying again", asks ? "" : ".");
+    bool is_question = len > 0 && out[len - 1] == '?';
+    (void)snprintf(out + len, LINK_MESSAGE_MAX - len, "%s Trying again", is_question ? "" : ".");
 }

@@ -10,7 +10,7 @@
 
 enum {
     CONNECT_MS = 10 * 1000, // to the relay or the proxy, all addresses together
-    ANSWER_MS = 30 * 1000,  // of the proxy, which connects meanwhile
+    ANSWER_MS = 30 * 1000,  // for the proxy to connect and answer
     ANSWER_BYTES = 16 * 1024,
     ANSWER_FIELDS = 100,
     REQUEST_MAX = 1024 + RELAY_PROXY_AUTHORIZATION_MAX
@@ -23,20 +23,21 @@ struct relay_dial {
     void *ctx;
     struct dial_target to; // the relay or the proxy
     struct dial *dial;
-    struct conn *conn; // while the proxy is asked
-    struct timeout limit;
-    size_t scanned; // of its answer
+    struct conn *conn; // to the proxy, until it has answered
+    struct timeout answer_timeout;
+    size_t scanned; // bytes of its answer, by http1_parse_response
 };
 
 static void dial_free(struct relay_dial *d)
 {
-    timeout_stop(&d->limit);
+    timeout_stop(&d->answer_timeout);
     dial_cancel(d->dial);
     conn_close(d->conn, CONN_CLOSE_NOW);
     free(d);
 }
 
-static void give(struct relay_dial *d, struct conn *c, const struct link_failure *failure)
+// Calls `done` and frees the dial.
+static void finish(struct relay_dial *d, struct conn *c, const struct link_failure *failure)
 {
     void (*done)(void *ctx, struct conn *conn, const struct link_failure *failure) = d->done;
     void *ctx = d->ctx;
@@ -45,27 +46,26 @@ static void give(struct relay_dial *d, struct conn *c, const struct link_failure
     done(ctx, c, failure);
 }
 
-// Ends it for what the proxy did or said.
 static void fail_proxy(struct relay_dial *d, struct link_failure failure)
 {
     failure.at_proxy = true;
     conn_close(d->conn, CONN_CLOSE_NOW);
-    give(d, NULL, &failure);
+    finish(d, NULL, &failure);
 }
 
-static void take_answer(struct relay_dial *d, unsigned status)
+static void on_answer(struct relay_dial *d, unsigned status)
 {
     struct conn *c = d->conn;
     if (status / 100 != 2) {
         fail_proxy(d, (struct link_failure){.status = status, .text = ""});
         return;
     }
-    if (conn_in(c).len > 0) { // the relay does not speak first, with TLS or without
+    if (conn_in(c).len > 0) { // the relay never speaks first, with TLS or without
         fail_proxy(d, (struct link_failure){.text = "it sent more than its answer"});
         return;
     }
     conn_want_read(c, false);
-    give(d, c, NULL);
+    finish(d, c, NULL);
 }
 
 static void on_readable(struct conn *c)
@@ -84,7 +84,7 @@ static void on_readable(struct conn *c)
         status = head.status;
         conn_consume(c, (size_t)n);
     }
-    take_answer(d, status);
+    on_answer(d, status);
 }
 
 static void on_sent(struct conn *c)
@@ -105,9 +105,9 @@ static void on_failed(struct conn *c, int error)
     fail_proxy(d, (struct link_failure){.error = error, .text = uv_strerror(error)});
 }
 
-static void on_limit(struct timeout *t)
+static void on_answer_timeout(struct timeout *t)
 {
-    fail_proxy(container_of(t, struct relay_dial, limit),
+    fail_proxy(container_of(t, struct relay_dial, answer_timeout),
                (struct link_failure){.text = "no answer in time"});
 }
 
@@ -138,11 +138,11 @@ static void on_dialed(void *ctx, struct conn *c, int error)
         struct link_failure failure = {
             .error = error, .text = uv_strerror(error), .at_proxy = at_proxy};
         (void)snprintf(failure.address, sizeof(failure.address), "%s", d->to.failed_at);
-        give(d, NULL, &failure);
+        finish(d, NULL, &failure);
         return;
     }
     if (!at_proxy) {
-        give(d, c, NULL);
+        finish(d, c, NULL);
         return;
     }
     d->conn = c;
@@ -152,7 +152,7 @@ static void on_dialed(void *ctx, struct conn *c, int error)
         return;
     }
     conn_want_read(c, true);
-    timeout_start(d->loop, &d->limit, ANSWER_MS, on_limit);
+    timeout_start(d->loop, &d->answer_timeout, ANSWER_MS, on_answer_timeout);
 }
 
 struct relay_dial *relay_dial_start(struct loop *l, const struct link_target *target,

@@ -8,16 +8,16 @@
 #include "proto/http/chars.h"
 
 enum {
-    DEFAULT_PORT = 1080, // as for curl
+    DEFAULT_PORT = 1080, // curl's
     ADDRESS_BYTES = 16   // of IPv6
 };
 
-// The first of these that has a value. http_proxy is read in lower case only: a web server puts a
-// request's field Proxy into the environment of a program that it runs as HTTP_PROXY.
+// The first variable that has a value counts. http_proxy is read in lower case only: CGI puts a
+// request's Proxy field into HTTP_PROXY (RFC 3875 §4.1.18).
 static const char *const for_http[] = {"http_proxy", "all_proxy", "ALL_PROXY", NULL};
 static const char *const for_https[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
                                         NULL};
-static const char *const for_exempt[] = {"no_proxy", "NO_PROXY", NULL};
+static const char *const for_exemption[] = {"no_proxy", "NO_PROXY", NULL};
 
 static const char *first_of(const char *const names[], const char **name)
 {
@@ -31,7 +31,7 @@ static const char *first_of(const char *const names[], const char **name)
     return NULL;
 }
 
-// A name is exempted by itself and by each domain that it lies in.
+// A name is exempted by itself, and by each domain that it is in.
 static bool exempts_name(struct slice element, struct slice host)
 {
     if (element.len > 0 && element.p[element.len - 1] == '.')
@@ -97,8 +97,8 @@ bool relay_proxy_exempts(const char *list, const char *host)
     return false;
 }
 
-// Decodes %XX. False when it does not fit.
-static bool decode(struct slice text, char *out, size_t cap, size_t *len)
+// Decodes %XX behind `out[*len]`. False when it does not fit.
+static bool percent_decode(struct slice text, char *out, size_t cap, size_t *len)
 {
     for (size_t i = 0; i < text.len; i++) {
         bool hex = text.p[i] == '%' && i + 2 < text.len && char_is(text.p[i + 1], CHAR_HEX) &&
@@ -119,10 +119,10 @@ static bool take_credentials(struct relay_proxy *p, struct slice text)
     size_t len = 0;
     const char *colon = text.len ? memchr(text.p, ':', text.len) : NULL;
     size_t user = colon ? (size_t)(colon - text.p) : text.len;
-    bool fits = decode(slice_of(text.p, user), plain, sizeof(plain) - 1, &len);
+    bool fits = percent_decode(slice_of(text.p, user), plain, sizeof(plain) - 1, &len);
     plain[len++] = ':';
     if (fits && colon)
-        fits = decode(slice_of(colon + 1, text.len - user - 1), plain, sizeof(plain), &len);
+        fits = percent_decode(slice_of(colon + 1, text.len - user - 1), plain, sizeof(plain), &len);
     int at = snprintf(p->authorization, sizeof(p->authorization), "Basic ");
     if (fits)
         (void)crypto_base64(slice_of(plain, len), p->authorization + at);
@@ -170,7 +170,7 @@ const char *relay_proxy_choose(struct relay_proxy *p, const struct destination *
     if (!value || destination_is_loopback(relay->host))
         return NULL;
     (void)snprintf(p->variable, sizeof(p->variable), "%s", name);
-    const char *exempt = first_of(for_exempt, &name);
+    const char *exempt = first_of(for_exemption, &name);
     if (exempt && relay_proxy_exempts(exempt, relay->host))
         return NULL;
     const char *why = take_url(p, value);

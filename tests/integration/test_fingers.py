@@ -134,9 +134,9 @@ def test_whoever_looks_for_what_passed_is_led_to_requests(tmp_path, command):
 
 
 @pytest.mark.parametrize("args, told", [
-    (["--url", "tcp://x"], "http:// and https:// ones"), (["--url", "myapp:80"], "the port out"),
+    (["--url", "tcp://x"], "begins with http:// or https://"), (["--url", "myapp:80"], "the port out"),
     (["--domain", "*.example.com"], "no wildcards"), (["--hostname", "10.0.0.1"], "an IP address"),
-    (["--subdomain", ""], "a name of 1 to 63"), (["--name", "x" * 64], "a name of 1 to 63"),
+    (["--subdomain", ""], "a name has 1 to 63"), (["--name", "x" * 64], "a name has 1 to 63"),
     (["--url", f"https://u:{CANARY}@x.example.com"], "--url: a user or password"),
     (["--url", "https://x.example.com/a"], "what is behind the host"),
     (["--inspect=maybe"], "--inspect is true or false: maybe")])

@@ -54,8 +54,8 @@ def answers(status, *fields):
     (403, None, "forbids"), (404, "ADIT-NO-TUNNEL", "address of a tunnel"),
     (404, None, "is it an adit relay"), (421, "ADIT-MISDIRECTED", "own domain"),
     (426, "ADIT-UPGRADE-REQUIRED", "WebSockets"), (429, "ADIT-TOO-MANY-REQUESTS", "too many"),
-    (503, "ADIT-AGENT-GONE", "address of a tunnel"), (503, "ADIT-RELAY-FULL", "visitors"), (502, None, "start it"),
-    (503, None, "start it"), (400, None, "https"), (301, None, "leads"), (308, None, "leads"),
+    (503, "ADIT-AGENT-GONE", "address of a tunnel"), (503, "ADIT-RELAY-FULL", "visitors"), (502, None, "relay running"),
+    (503, None, "relay running"), (400, None, "https"), (301, None, "redirects"), (308, None, "redirects"),
     (200, None, "is it an adit relay")])
 def test_each_answer_to_the_handshake_is_explained_and_tried_again(tmp_path, status, code, words):
     fields = [("Adit-Error", code)] if code else []

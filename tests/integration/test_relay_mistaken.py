@@ -76,7 +76,7 @@ CASES = {
     "http to a page": ("http", says(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
                        "answered with 200: is it an adit relay"),
     "http to another page": ("http", says(b"HTTP/1.1 301 x\r\nLocation: /\r\n\r\n"),
-                             "answered with 301.*leads elsewhere"),
+                             "answered with 301.*it redirects"),
 }
 
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the commands print: numbers as people read them, and only what can be shown.
+// A line: sizes and durations with their units, nothing beyond its end, and visible ASCII only.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is said when there is no link: one sentence that failures once, whatever was the matter.
+// Messages about a link that failed: each is one sentence with one end, whatever the failure.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

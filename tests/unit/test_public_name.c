@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The name that an agent asks for, out of what people write, and whether they get it.
+// The wanted name from its written forms, and its comparison with the relay's URL.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -87,9 +87,9 @@ static const struct match {
     {"https://a.example.com:443", "https://a.example.com", PUBLIC_SAME},
     {"https://a.example.com", "https://a.example.com:8443", PUBLIC_SAME},
     {"http://a", "http://a.example.com", PUBLIC_SAME},
-    {"https://a", "http://a.example.com", PUBLIC_OTHER_WAY},
-    {"https://a.example.com", "http://a.example.com", PUBLIC_OTHER_WAY},
-    {"http://a.example.com:80", "http://a.example.com:7080", PUBLIC_OTHER_WAY},
+    {"https://a", "http://a.example.com", PUBLIC_SAME_HOST},
+    {"https://a.example.com", "http://a.example.com", PUBLIC_SAME_HOST},
+    {"http://a.example.com:80", "http://a.example.com:7080", PUBLIC_SAME_HOST},
     {"a.example.com", "http://a.localhost:7080", PUBLIC_OTHER_HOST},
     {"a.b.example.com", "https://a.example.com", PUBLIC_OTHER_HOST},
     {"example.com", "https://example.example.com", PUBLIC_OTHER_HOST},

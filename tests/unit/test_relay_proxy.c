@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Which proxy the environment names for a relay, as curl would take it.
+// The proxy that the environment names for a relay is the one that curl would use.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@ static const char *const names[] = {"http_proxy", "HTTP_PROXY", "https_proxy", "
 
 static struct relay_proxy chosen;
 
-// Chooses for a relay with the environment "NAME=VALUE", up to four. Returns what is wrong.
+// Chooses for a relay with this environment, of "NAME=VALUE". Returns relay_proxy_choose's error.
 static const char *choose(const char *relay, const char *const *environment)
 {
     struct destination e;
@@ -104,7 +104,7 @@ static void other_kinds_of_proxies_are_refused(void **state)
         assert_non_null(CHOOSE("http://r.example", text));
         assert_false(chosen.used);
         assert_string_equal(chosen.variable, "all_proxy");
-        // to whom it does not apply it does not matter
+        // an unusable proxy does not matter to a relay that needs none
         assert_null(CHOOSE("http://r.example", text, "no_proxy=r.example"));
         assert_null(CHOOSE("http://localhost:7080", text));
     }
@@ -127,7 +127,7 @@ static const struct exemption {
 } exemptions[] = {
     {"*", "r.example", true},
     {"*", "10.0.0.1", true},
-    {"x,*", "r.example", false}, // alone only
+    {"x,*", "r.example", false}, // "*" stands alone
     {"r.example", "r.example", true},
     {"R.EXAMPLE", "r.example", true},
     {"r.example.", "r.example", true},
