@@ -29,8 +29,8 @@ const struct limits limits_default = {
     .unread_bytes = MUX_UNREAD_MAX,
     .gone_ms = 60 * 1000,
     .connect_ms = 10 * 1000,
-    .record_body_bytes = 1024 * 1024,
-    .record_bytes = 1024 * 1024 * 1024,
+    .record_body_bytes = 1U << 20,
+    .record_bytes = 1U << 30,
 };
 
 enum unit {
@@ -41,9 +41,11 @@ enum unit {
 
 #define AT(member) offsetof(struct limits, member), sizeof(((struct limits *)0)->member)
 
+// Of the width of a limit, so that products of them are.
+#define KIB    UINT64_C(1024)
+#define SECOND UINT64_C(1000)
+
 enum {
-    KIB = 1024,
-    SECOND = 1000,
     DAY = 24 * 60 * 60 * 1000,
     R = LIMITS_OF_RELAY,
     A = LIMITS_OF_AGENT,
