@@ -93,7 +93,7 @@ static void wait_for_name(struct agent *a)
     if (over || set->waiting_count >= limits->handshakes) {
         struct agent *victim = find_victim(set, over ? own : NULL);
         victim->evicted = true;
-        agent_close(victim, CLOSE_GOING_AWAY, "it had no name, and made room for another");
+        agent_close(victim, CLOSE_GOING_AWAY, "it had no name, and its place was needed");
     }
     a->named = false;
     a->waits_of = shares_enter(&set->waiting_of, key);

@@ -61,7 +61,7 @@ static const char help[] =
     "\n"
     "Exit status: 0, 1 refused or failed, 2 usage.\n"
     "\n"
-    "Limits, and what they are when nothing is said:\n";
+    "Limits and their defaults:\n";
 
 struct command {
     struct options options;

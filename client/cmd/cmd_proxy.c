@@ -31,9 +31,9 @@ static const char help[] =
     "else\n"
     "                       reaches)\n"
     "  --trusted-proxy CIDR\n"
-    "                       a proxy before this one that is believed for whom it asks\n"
-    "                       (X-Forwarded-For, -Proto, Forwarded): an address, a range like\n"
-    "                       10.0.0.0/8, or loopback; may be repeated\n"
+    "                       a proxy before this one whose X-Forwarded-For, X-Forwarded-Proto or\n"
+    "                       Forwarded fields are believed: an address, a range like 10.0.0.0/8,\n"
+    "                       or loopback; may be repeated\n"
     "  --print-bodies       show heads and bodies of every exchange, up to 16 KiB of each\n"
     "  --host-header preserve|rewrite|VALUE\n"
     "                       the Host that the service sees: the one that was asked for (default),\n"
@@ -48,7 +48,7 @@ static const char help[] =
     "\n"
     "Exit status: 0, 1 failure, 2 usage.\n"
     "\n"
-    "Limits, and what they are when nothing is said:\n";
+    "Limits and their defaults:\n";
 
 struct command {
     struct options options;
