@@ -47,7 +47,7 @@ def run(directory, *args, data=True, **options):
      "https://NAME.example.com, .*did you mean --domain other.example"),
     (["--domain", "example.com", "--public-url", "https://www.example.com"], "www.example.com"),
     (["--public-url", "https://example.com"], "did you mean --domain example.com"),
-    (["--listen", "80"], "a colon, as in :80"), (["--listen", "http://127.0.0.1:80"], "scheme out"),
+    (["--listen", "80"], "a colon before it, as in :80"), (["--listen", "http://127.0.0.1:80"], "scheme out"),
     (["--listen", "example.com:80"], "an IP address of this machine"),
     (["--listen", "127.0.0.1"], "a port"), (["--listen", ""], "a port"),
     (["--listen", "127.0.0.1:"], "a port"), (["--listen", "127.0.0.1:99999"], "a port"),
