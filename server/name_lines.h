@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The lines of the file of names (docs/architecture.md "Names over a restart"): parses and writes
+// The lines of the file of names (docs/decisions.md "Names over a restart"): parses and writes
 // them, without I/O.
 #pragma once
 #include <stdint.h>

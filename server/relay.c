@@ -76,8 +76,7 @@ static const char *open_listeners(struct relay *r)
     }
     if (!config->token[0] && !(all_loopback && strcmp(config->domain, "localhost") == 0))
         return "without a token anyone could open tunnels: pass --token-file FILE, or listen on "
-               "loopback only with domain "
-               "localhost";
+               "loopback only with domain localhost";
     int error = config->listen_count == 0 ? listen_default(r) : 0;
     if (error)
         return message(r, "cannot listen on port 7080 of loopback: %s%s", uv_strerror(error),
