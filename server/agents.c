@@ -96,7 +96,7 @@ static void wait_for_name(struct agent *a)
         struct agent *victim = find_victim(set, over ? own : NULL);
         assert(victim); // no limit is 0: one that is reached has an agent
         victim->evicted = true;
-        agent_close(victim, CLOSE_GOING_AWAY, "it had no name, and made room for another");
+        agent_close(victim, CLOSE_GOING_AWAY, "it had no name, and its place was needed");
     }
     a->named = false;
     a->waits_of = shares_enter(&set->waiting_of, key);

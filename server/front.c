@@ -16,7 +16,8 @@
 
 #define TUNNEL_PATH "/_adit/v1/tunnel"
 
-// The host of an authority without its port; brackets of an IPv6 address stay.
+// The host of an authority, without its port and the dot of a fully qualified name. An IPv6 address
+// keeps its brackets.
 static struct slice host_of(struct slice authority)
 {
     struct authority a;
@@ -24,7 +25,7 @@ static struct slice host_of(struct slice authority)
         return authority;
     struct slice host = a.bracketed ? slice_of(authority.p, a.host.len + 2) : a.host;
     if (host.len > 1 && host.p[host.len - 1] == '.')
-        host.len--; // a fully qualified name
+        host.len--;
     return host;
 }
 
@@ -36,27 +37,27 @@ static bool is_address(struct slice host)
     return digits || (host.len > 0 && host.p[0] == '[');
 }
 
-enum place {
-    PLACE_OWN,
-    PLACE_TUNNEL,
-    PLACE_ELSEWHERE
+enum host_kind {
+    HOST_RELAY,  // the domain itself, an address, or none
+    HOST_TUNNEL, // NAME.domain
+    HOST_OTHER
 };
 
-// Reads a host: ours, NAME.domain (then *name is the name), or none of our business.
-static enum place place_of(const struct front *f, struct slice host, struct slice *name)
+// Classifies a host; of HOST_TUNNEL, *name is the part before the domain.
+static enum host_kind classify_host(const struct front *f, struct slice host, struct slice *name)
 {
     struct slice domain = slice_str(f->domain);
     if (host.len == 0 || slice_ieq(host, domain) || is_address(host))
-        return PLACE_OWN;
+        return HOST_RELAY;
     if (host.len <= domain.len + 1 || host.p[host.len - domain.len - 1] != '.')
-        return PLACE_ELSEWHERE;
+        return HOST_OTHER;
     if (!slice_ieq(slice_of(host.p + host.len - domain.len, domain.len), domain))
-        return PLACE_ELSEWHERE;
+        return HOST_OTHER;
     *name = slice_of(host.p, host.len - domain.len - 1);
-    return PLACE_TUNNEL;
+    return HOST_TUNNEL;
 }
 
-// Strangers hear that the relay lives, and no more.
+// Unauthenticated clients learn that the relay runs, and no more.
 static int write_health(const struct front *f, bool all, char *out, size_t cap)
 {
     struct recorder_status record = {0};
@@ -107,7 +108,7 @@ static bool is_authorised(const struct front *f, const struct http_head *head)
 enum credential {
     CREDENTIAL_GOOD,
     CREDENTIAL_BAD,
-    CREDENTIAL_UNSEEN // too many bad ones came from there
+    CREDENTIAL_UNCHECKED // the address has failed too often
 };
 
 static enum credential check_token(struct front *f, const struct edge *e,
@@ -115,12 +116,12 @@ static enum credential check_token(struct front *f, const struct edge *e,
 {
     const struct client_address *client = edge_client(e);
     uint64_t now = loop_now_ms(f->loop);
-    bool shows_one = head_find(head, SLICE("authorization"));
+    bool has_token = head_find(head, SLICE("authorization"));
     if (f->token[0] && token_failures_exceeded(&f->failures, client, now))
-        return CREDENTIAL_UNSEEN;
+        return CREDENTIAL_UNCHECKED;
     if (is_authorised(f, head))
         return CREDENTIAL_GOOD;
-    token_failures_add(&f->failures, client, now, shows_one ? "a wrong token" : "no token");
+    token_failures_add(&f->failures, client, now, has_token ? "a wrong token" : "no token");
     return CREDENTIAL_BAD;
 }
 
@@ -138,6 +139,7 @@ static bool offers_subprotocol(const struct http_head *head)
     return false;
 }
 
+// Completes the WebSocket handshake (RFC 6455 §4.2.2) and hands the connection to a new agent.
 static void open_tunnel(struct front *f, struct edge *e, const struct http_head *head)
 {
     char input[60];
@@ -163,7 +165,7 @@ static void open_tunnel(struct front *f, struct edge *e, const struct http_head 
         conn_close(c, CONN_CLOSE_NOW);
 }
 
-// NULL, or why a request is no opening handshake of a tunnel.
+// NULL, or why a request is not the opening handshake of a tunnel, for the log.
 static const char *why_no_handshake(const struct http_head *head, bool has_body)
 {
     if (head_find(head, SLICE("origin")))
@@ -192,13 +194,13 @@ static void tunnel_endpoint(struct front *f, struct edge *e, struct exchange *x,
         open_tunnel(f, e, head);
 }
 
-// A wrong token is a guess here as well.
+// Counts a wrong token as a failed attempt, but not a request without one.
 static void health_page(struct front *f, const struct edge *e, struct exchange *x,
                         const struct http_head *head)
 {
-    bool asks_all = !f->token[0] || head_find(head, SLICE("authorization"));
-    enum credential token = asks_all ? check_token(f, e, head) : CREDENTIAL_BAD;
-    if (token == CREDENTIAL_UNSEEN)
+    bool wants_details = !f->token[0] || head_find(head, SLICE("authorization"));
+    enum credential token = wants_details ? check_token(f, e, head) : CREDENTIAL_BAD;
+    if (token == CREDENTIAL_UNCHECKED)
         exchange_answer(x, ANSWER_SLOWED);
     else
         answer_health(f, x, token == CREDENTIAL_GOOD);
@@ -213,11 +215,11 @@ static struct slice path_of(const struct http_head *head)
     return path;
 }
 
-static void own_page(struct front *f, struct edge *e, struct exchange *x,
-                     const struct http_head *head, bool has_body)
+static void relay_page(struct front *f, struct edge *e, struct exchange *x,
+                       const struct http_head *head, bool has_body)
 {
     struct slice path = path_of(head);
-    // Connections of agents that only linger keep files open, too.
+    // Lingering connections of closed agents use up files, too.
     if (f->edges->taken >= (size_t)f->loop->limits.tunnel_files + LIMIT_TAKEN_SPARE &&
         slice_eq(path, SLICE(TUNNEL_PATH))) {
         relay_log_handshake_refused(f->log, edge_client(e),
@@ -253,7 +255,7 @@ static void forward(struct front *f, struct edge *e, struct route *route, struct
 bool front_brings_agent(void *ctx, const struct http_head *head)
 {
     struct slice name;
-    return place_of(ctx, host_of(head->authority), &name) == PLACE_OWN &&
+    return classify_host(ctx, host_of(head->authority), &name) == HOST_RELAY &&
            slice_eq(path_of(head), SLICE(TUNNEL_PATH)) && ws_is_handshake(head) &&
            offers_subprotocol(head);
 }
@@ -264,12 +266,12 @@ void front_request(void *ctx, struct edge *e, struct exchange *x, struct http_he
     struct front *f = ctx;
     struct slice label = {0};
     char name[NAME_MAX_BYTES + 1];
-    enum place place = place_of(f, host_of(head->authority), &label);
-    if (place == PLACE_OWN) {
-        own_page(f, e, x, head, framing->kind != BODY_NONE);
+    enum host_kind kind = classify_host(f, host_of(head->authority), &label);
+    if (kind == HOST_RELAY) {
+        relay_page(f, e, x, head, framing->kind != BODY_NONE);
         return;
     }
-    if (place == PLACE_ELSEWHERE) {
+    if (kind == HOST_OTHER) {
         exchange_answer(x, ANSWER_MISDIRECTED);
         return;
     }

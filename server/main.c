@@ -29,31 +29,32 @@ static const char help[] =
     "  --listen ADDR:PORT   where visitors and agents connect; may be repeated (default:\n"
     "                       127.0.0.1:7080 and [::1]:7080)\n"
     "  --domain DOMAIN      tunnels are NAME.DOMAIN (default: localhost)\n"
-    "  --token-file FILE    agents must show the token in this file; needed unless only loopback\n"
+    "  --token-file FILE    agents must show the token in this file; required unless only "
+    "loopback\n"
     "                       can reach the relay\n"
     "  --public-url URL     scheme and port of the URLs that agents print, when a proxy stands\n"
     "                       before the relay\n"
     "  --reserved-names FILE|none\n"
-    "                       names that no agent gets, one a line, `default` for the built-in ones\n"
-    "                       (default: www, mail, admin, wpad and the like, unless the domain is\n"
-    "                       localhost)\n"
+    "                       names that no agent gets, one per line; `default` adds the built-in\n"
+    "                       ones (default: www, mail, admin, wpad and the like, unless the domain\n"
+    "                       is localhost)\n"
     "  --trusted-proxy CIDR\n"
-    "                       a proxy before the relay that is believed for whom it asks\n"
-    "                       (X-Forwarded-For, -Proto, Forwarded): an address, a range like\n"
-    "                       10.0.0.0/8, or loopback; may be repeated\n"
+    "                       a proxy before the relay whose X-Forwarded-For, X-Forwarded-Proto or\n"
+    "                       Forwarded fields are believed: an address, a range like 10.0.0.0/8,\n"
+    "                       or loopback; may be repeated\n"
     "  --data DIR           where state is kept (default: "
     "$XDG_STATE_HOME/adit/relay)\n" OPTIONS_RECORD_HELP
     "  --limit NAME=VALUE   one of the limits below; may be repeated\n"
-    "  --verbose            log each exchange and each connection that gets no tunnel, too\n"
+    "  --verbose            also log each exchange, and each connection that gets no tunnel\n"
     "  --version            also -v\n"
     "  --help               also -h\n"
     "\n"
-    "Ends cleanly on SIGINT and SIGTERM. On SIGHUP it reads the token file again, for agents that\n"
-    "come later.\n"
+    "Ends cleanly on SIGINT and SIGTERM. On SIGHUP it reads the token file again; the new token\n"
+    "holds for agents that connect later.\n"
     "\n"
     "Exit status: 0, 1 failure, 2 usage.\n"
     "\n"
-    "Limits, and what they are when nothing is said:\n";
+    "Limits and their defaults:\n";
 
 struct command {
     struct options options;
@@ -63,8 +64,8 @@ struct command {
     char dir[STATE_PATH_MAX];   // of state
 };
 
-// Tells what is wrong with a value of this option, if anything is.
-static void tell(struct options *o, const char *option, const char *why, const char *value)
+// Reports what is wrong with an option's value; `why` NULL: nothing is.
+static void report(struct options *o, const char *option, const char *why, const char *value)
 {
     char text[RELAY_ADVICE_MAX];
     if (!why)
@@ -78,12 +79,12 @@ static void take_option(struct options *o, int option, const char *value)
     struct command *cmd = container_of(o, struct command, options);
     struct relay_config *c = &cmd->config;
     switch (option) {
-    case 'l': tell(o, "--listen", relay_take_listen(c, value), value); return;
-    case 'd': tell(o, "--domain", relay_take_domain(c, value), value); return;
+    case 'l': report(o, "--listen", relay_take_listen(c, value), value); return;
+    case 'd': report(o, "--domain", relay_take_domain(c, value), value); return;
     case 't': cmd->token_file = value; return;
     case 'r': cmd->reserved_names = value; return;
-    case 'p': tell(o, "--public-url", relay_take_public_url(c, value), value); return;
-    case 'T': tell(o, "--trusted-proxy", trusted_proxies_take(&c->trusted, value), value); return;
+    case 'p': report(o, "--public-url", relay_take_public_url(c, value), value); return;
+    case 'T': report(o, "--trusted-proxy", trusted_proxies_take(&c->trusted, value), value); return;
     case 'R':
     case 'X':
     case 'N': record_options_take(o, &c->record, option, value); return;
@@ -104,23 +105,23 @@ static const struct option known[] = {{"listen", required_argument, NULL, 'l'},
                                       OPTIONS_RECORD,
                                       OPTIONS_COMMON};
 
-// Options that other relays and servers have.
+// Advice for options that other relays and servers have.
 static const struct option_advice other_options[] = {
-    {"v", "it is the version only when it stands alone; to log more: --verbose"},
+    {"v", "it prints the version, and only alone; to log more: --verbose"},
     {"p", "the port is part of --listen: --listen 127.0.0.1:PORT, or :PORT for all"},
     {"port", "the port is part of --listen: --listen 127.0.0.1:PORT, or :PORT for all"},
     {"host", "the address is part of --listen: --listen ADDR:PORT"},
     {"bind", "that is --listen ADDR:PORT"},
     {"authtoken", "a token never stands on a command line: put it into a file, --token-file FILE"},
-    {"tls-cert", "aditd speaks no TLS yet: put a proxy that does before it, and say --public-url"},
-    {"tls-key", "aditd speaks no TLS yet: put a proxy that does before it, and say --public-url"},
+    {"tls-cert", "aditd speaks no TLS yet: put a TLS proxy before it, and pass --public-url"},
+    {"tls-key", "aditd speaks no TLS yet: put a TLS proxy before it, and pass --public-url"},
     {"config", "the relay has no file of configuration: its options say all"},
-    {"log", "the log goes to standard error: write 2> FILE behind it"},
+    {"log", "the log goes to standard error; append 2> FILE to the command"},
     {"relay", "this is the relay; --relay is an option of adit http"},
     {NULL, NULL},
 };
 
-// A word behind options, where there can be none.
+// Refuses a word behind the options.
 static void refuse_word(struct options *o, const char *word)
 {
     char text[RELAY_ADVICE_MAX];
@@ -148,13 +149,13 @@ static void parse(struct command *cmd, int argc, char **argv)
     cmd->config.limits = o->limits;
 }
 
-static int fail(const char *what, const char *why)
+static int fail(const char *subject, const char *why)
 {
-    log_error("%s%s", what, why);
+    log_error("%s%s", subject, why);
     return EXIT_FAILURE;
 }
 
-// NULL, or what is wrong with the file.
+// Sets the reserved names by the option. NULL, or what is wrong with the file.
 static const char *take_reserved_names(struct command *cmd,
                                        char message[static RESERVED_MESSAGE_MAX])
 {
@@ -172,9 +173,8 @@ static int run(struct relay *r, struct command *cmd)
     char *dir = cmd->dir;
     char not_ours[PRIVATE_WHY_MAX];
     const char *why = cmd->token_file ? secret_read_file(cmd->token_file, cmd->config.token) : NULL;
-    if (why) {
-        return fail("the file given with --token-file ", why); // it may be the token that was typed
-    }
+    if (why) // without the path, which may be the token itself, typed by mistake
+        return fail("the file given with --token-file ", why);
     why = take_reserved_names(cmd, message);
     if (why)
         return fail("the file given with --reserved-names: ", why);
@@ -194,7 +194,7 @@ static int run(struct relay *r, struct command *cmd)
     return status;
 }
 
-// The relay itself.
+// Runs the relay.
 static int serve(int argc, char **argv)
 {
     struct command cmd = {
@@ -221,7 +221,7 @@ static int serve(int argc, char **argv)
     return status;
 }
 
-// Commands that people look for here.
+// Advice for commands that belong to adit, or that people look for.
 static const struct option_advice other_commands[] = {
     {"http", "that is a command of adit, the agent: adit http PORT"},
     {"proxy", "that is a command of adit: adit proxy --url URL"},

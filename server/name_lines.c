@@ -6,20 +6,20 @@
 #define FIRST_WORDS "adit names 1"
 
 enum {
-    TIME_DIGITS = 19 // of the largest
+    TIME_DIGITS = 19 // of INT64_MAX
 };
 
 static const char *const words[] = {
     [NAME_HERE] = "here", [NAME_GONE] = "gone", [NAME_FREE] = "free"};
 
-// Takes what comes up to a space or the line's end; the space is gone, too.
+// Takes the next word and the space behind it.
 static struct slice take_word(struct slice *line)
 {
     const char *space = line->len > 0 ? memchr(line->p, ' ', line->len) : NULL;
     size_t len = space ? (size_t)(space - line->p) : line->len;
     struct slice word = slice_of(line->p, len);
     size_t used = len + (space ? 1 : 0);
-    // A space at the end would leave no word behind it, which is a mistake all the same.
+    // After a space at the very end, leaves a line that no parser of a word accepts.
     *line = space && used == line->len ? SLICE(" ") : slice_of(line->p + used, line->len - used);
     return word;
 }

@@ -179,9 +179,9 @@ static void finish_write(struct name_store *s)
     s->replace = s->replace || s->error != 0;
     s->changed = s->changed || s->error != 0;
     if (s->error == ESTALE)
-        log_warn("names: something else has changed their file in %s: it is written anew", s->dir);
+        log_warn("names: another program has changed their file in %s: it is written anew", s->dir);
     else if (failing && !s->failing)
-        log_warn("names: those in %s cannot be kept over a restart: %s", s->dir,
+        log_warn("names: the names in %s cannot be kept over a restart: %s", s->dir,
                  s->error == EWOULDBLOCK ? "another relay keeps its names there"
                                          : strerror(s->error));
     s->failing = failing;
@@ -236,7 +236,7 @@ static bool take_lock(struct name_store *s)
 {
     int error = ensure_lock(s);
     if (error == EWOULDBLOCK)
-        log_info("names: another relay keeps its own in %s: those of this one are not kept over a "
+        log_info("names: another relay keeps its own in %s: this relay's names are not kept over a "
                  "restart, unless it has a --data of its own",
                  s->dir);
     else if (error)

@@ -130,8 +130,8 @@ static void put_aside(const struct name_store *s, const char *why)
         error = private_move(path, aside);
     }
     log_warn(
-        "names: those of before the restart cannot be read from %s: %s. Their agents get them back "
-        "if nobody is faster; the file %s %s",
+        "names: the names from before the restart cannot be read from %s: %s. Agents get theirs "
+        "back unless others take them first; the file %s %s",
         path, why, error ? "could not be renamed:" : "was renamed to",
         error ? strerror(error) : strrchr(aside, '/') + 1);
 }
@@ -195,9 +195,9 @@ static void restore(struct reader *f)
         put_aside(f->store, f->why);
     }
     if (f->cut)
-        log_warn("names: the end of their file was cut off; those before it are kept");
+        log_warn("names: the end of their file was cut off; the names before it are kept");
     if (f->left_out > 0)
-        log_warn("names: %zu of before the restart were left out: --limit tunnels is lower now",
+        log_warn("names: %zu from before the restart were left out: --limit tunnels is lower now",
                  f->left_out);
     hold_all(f);
     private_sweep(path);

@@ -41,7 +41,7 @@ static int listen_on(struct relay *r, const struct sockaddr_storage *addr)
     return 0;
 }
 
-// A host without IPv6 still has a relay on its loopback.
+// Listens on both loopback addresses; a host without IPv6 has only the first.
 static int listen_default(struct relay *r)
 {
     struct sockaddr_storage v4;
@@ -77,8 +77,7 @@ static const char *open_listeners(struct relay *r)
     }
     if (!config->token[0] && !(all_loopback && strcmp(config->domain, "localhost") == 0))
         return "without a token anyone could open tunnels: pass --token-file FILE, or listen on "
-               "loopback only with domain "
-               "localhost";
+               "loopback only with domain localhost";
     int error = config->listen_count == 0 ? listen_default(r) : 0;
     if (error)
         return message(r, "cannot listen on port 7080 of loopback: %s%s", uv_strerror(error),
@@ -92,24 +91,24 @@ static const char *open_listeners(struct relay *r)
     return NULL;
 }
 
-// A new token holds for agents that come; who is there stays. The record notices by itself when its
-// file was moved, and the log is standard error, which is somebody else's to reopen.
+// Reads the token file again. The new token holds for new agents; connected ones stay. Nothing else
+// needs reloading: the recorder notices by itself that its file was moved, and standard error is
+// reopened by its reader.
 static void reload(struct relay *r)
 {
     char token[SECRET_MAX];
     char *now = r->config.token;
     struct stat st;
     if (!r->config.token_file) {
-        log_info("reload: there is no --token-file to be read again");
+        log_info("reload: there is no --token-file to read again");
         return;
     }
-    // From a pipe a token comes once, and opening one may wait for ever.
-    bool waits = !stat(r->config.token_file, &st) && !S_ISREG(st.st_mode);
+    // A pipe gives its token only once, and opening it may block.
+    bool special = !stat(r->config.token_file, &st) && !S_ISREG(st.st_mode);
     const char *why =
-        waits ? "is not a regular file" : secret_read_file(r->config.token_file, token);
+        special ? "is not a regular file" : secret_read_file(r->config.token_file, token);
     if (why) {
-        log_warn("reload: the file given with --token-file %s: the token of before stays in force",
-                 why);
+        log_warn("reload: the file given with --token-file %s: the old token stays in force", why);
         return;
     }
     bool same = secret_equal(token, strlen(token), now, strlen(now));
@@ -124,7 +123,7 @@ static void on_signal(void *ctx, int number)
 {
     struct relay *r = ctx;
     if (number == SIGUSR1)
-        return; // nothing is counted here
+        return; // the relay has no status to print
     if (number == SIGHUP) {
         reload(r);
         return;
@@ -158,7 +157,8 @@ static void on_given_up(const struct route *route, const char *why)
     relay_log_tunnel(&r->log, LOG_INFO, "name %s given up: %s", route->name, why);
 }
 
-// Whether a proxy on this machine stands before us that does not say for whom it asks.
+// Whether a proxy on this machine forwards to us without naming its clients: all listeners are on
+// loopback, yet there is a public URL and no trusted proxy.
 static bool has_silent_proxy(const struct relay *r)
 {
     bool loopback = true;
@@ -182,7 +182,7 @@ static void url_of(void *ctx, const char *name, char *out, size_t cap)
     (void)snprintf(out, cap, "%s://%s.%s%s", c->scheme, name, c->domain, suffix);
 }
 
-// Ties the parts together, none of which knows the relay.
+// Connects the parts, none of which knows the relay.
 static void compose(struct relay *r)
 {
     const struct relay_config *c = &r->config;
@@ -212,7 +212,7 @@ static void compose(struct relay *r)
                                  .shared_domain = c->domain};
 }
 
-// Ids and seeds of hashes, which visitors and agents must not be able to guess.
+// Sets ids, and seeds of hashes that clients must not be able to guess.
 static bool take_randomness(struct relay *r)
 {
     uint64_t exchange_seed = 0;
@@ -267,15 +267,15 @@ void relay_run(struct relay *r)
 void relay_stop(struct relay *r)
 {
     if (!r->loop.read_buffer)
-        return; // it never had a loop
+        return; // relay_start had no loop
     for (size_t i = 0; i < r->listener_count; i++)
         listener_close(&r->listeners[i]);
-    name_store_close(&r->names); // with those who are there now
+    name_store_close(&r->names); // while the agents still have their names
     agents_close(&r->agents);
     edge_set_close(&r->edges);
     recorder_free(r->recorder);
     relay_log_flush(&r->log);
-    loop_run_once(&r->loop); // what was said last leaves
+    loop_run_once(&r->loop); // sends the last output
     conn_close_all(&r->loop);
     routes_deinit(&r->routes);
     token_failures_deinit(&r->front.failures);

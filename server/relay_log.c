@@ -20,7 +20,7 @@ struct note {
 static void log_left_out(struct log_budget *budget, const char *topic)
 {
     if (budget->left_out > 0)
-        log_warn("%" PRIu64 " lines about %s were left out: they come too fast", budget->left_out,
+        log_warn("%" PRIu64 " lines about %s were left out: they came too fast", budget->left_out,
                  topic);
     budget->left_out = 0;
 }

@@ -8,12 +8,12 @@
 #include "proto/http/chars.h"
 
 enum {
-    DOMAIN_MAX_BYTES = 253 - NAME_MAX_BYTES - 1, // a name and its dot stand before it
+    DOMAIN_MAX_BYTES = 253 - NAME_MAX_BYTES - 1, // leaves room for a name and its dot
     LABEL_MAX_BYTES = 63
 };
 
 static const char address_has_no_names[] =
-    "an IP address has no names below it; give a domain of which all names *.DOMAIN lead to this "
+    "an IP address has no names below it; give a domain whose names *.DOMAIN all resolve to this "
     "machine, or leave it out to serve this machine alone: ";
 
 static bool is_digits(const char *text, size_t len)
@@ -22,23 +22,24 @@ static bool is_digits(const char *text, size_t len)
     return len > 0 && n >= len;
 }
 
-// One label of a domain (RFC 1123 §2.1).
+// Checks one label of a domain (RFC 1123 §2.1). NULL, or what is wrong with it.
 static const char *check_label(const char *label, size_t len)
 {
     if (len == 0)
-        return "two dots stand together, or one at an end; leave it out: ";
+        return "it begins or ends with a dot, or has two dots in a row: ";
     if (len > LABEL_MAX_BYTES)
-        return "between two dots there are 63 characters at most: ";
+        return "each part between dots has 63 characters at most: ";
     for (size_t i = 0; i < len; i++) {
         if (label[i] == '_')
             return "a host's name has no underscore: ";
         if ((unsigned char)label[i] >= 0x80)
             return "write it in its ASCII form, which begins with xn--: ";
         if (!chars_are(slice_of(label + i, 1), CHAR_TOKEN) || strchr("!#$%&'*+^`|~", label[i]))
-            return "it is not like example.com: ";
+            return "it is not a domain like example.com: ";
     }
-    return label[0] == '-' || label[len - 1] == '-' ? "no hyphen may stand beside a dot or an end: "
-                                                    : NULL;
+    return label[0] == '-' || label[len - 1] == '-'
+               ? "no part between dots begins or ends with a hyphen: "
+               : NULL;
 }
 
 static bool is_address(const char *value)
@@ -50,7 +51,7 @@ static bool is_address(const char *value)
            (strcmp(value, "localhost") != 0 && *value && address_parse_host(value, 0, &addr));
 }
 
-// What is often written instead of a domain.
+// Catches what is often written instead of a domain. NULL, or what is wrong with it.
 static const char *check_kind(const char *value)
 {
     if (!*value)
@@ -58,7 +59,7 @@ static const char *check_kind(const char *value)
     if (strstr(value, "://"))
         return "leave the scheme out; --public-url has it: ";
     if (strncmp(value, "*.", 2) == 0)
-        return "leave the *. out; that names stand before the domain goes without saying: ";
+        return "leave the *. out; tunnels are always names below the domain: ";
     if (is_address(value))
         return address_has_no_names;
     if (strchr(value, ':'))
@@ -73,7 +74,7 @@ const char *relay_take_domain(struct relay_config *c, const char *value)
     if (why)
         return why;
     if (len > DOMAIN_MAX_BYTES)
-        return "with a name before it it would be too long; a domain has 189 characters at most: ";
+        return "it is too long to have names below it; a domain has 189 characters at most: ";
     for (size_t at = 0; !why && at <= len; at += strcspn(value + at, ".") + 1)
         why = check_label(value + at, strcspn(value + at, "."));
     if (why)
@@ -103,14 +104,14 @@ const char *relay_take_public_url(struct relay_config *c, const char *value)
     uint16_t port = tls ? 443 : 80;
     struct authority a;
     if (memchr(host, '@', end))
-        return "leave the user's name out: ";
+        return "leave the user name out: ";
     if (host[end] && strcmp(host + end, "/") != 0)
-        return "names are hosts, and no path stands before those of requests; leave it out: ";
+        return "the URLs of tunnels have no path or query of their own; leave it out: ";
     bool split = !authority_split(slice_of(host, end), &a);
     if (a.bracketed)
         return address_has_no_names;
     if (a.host.len == 0 || a.host.len >= sizeof(c->public_host))
-        return "it is not like https://example.com: ";
+        return "it is not a URL like https://example.com: ";
     if (!split || (a.has_port && (!authority_port(a.port, &port) || !port)))
         return "its port is not one of 1 to 65535: ";
     (void)snprintf(c->scheme, sizeof(c->scheme), "%s", tls ? "https" : "http");
@@ -124,13 +125,13 @@ const char *relay_check_public_url(const struct relay_config *c, char text[stati
     if (!c->public_host[0] || strcasecmp(c->public_host, c->domain) == 0)
         return NULL;
     (void)snprintf(text, RELAY_ADVICE_MAX,
-                   "--public-url has the scheme and the port of %s://NAME.%s, and the host of "
-                   "another domain; is it --domain %.80s that is meant?",
+                   "--public-url sets the scheme and port of %s://NAME.%s, but its host is another "
+                   "domain; did you mean --domain %.80s?",
                    c->scheme, c->domain, c->public_host);
     return text;
 }
 
-// What is wrong with the port of ADDR:PORT, or of what should be that.
+// Checks the port of a value that should be ADDR:PORT. NULL, or what is wrong with it.
 static const char *check_listen_port(const char *value)
 {
     struct authority a;
@@ -142,9 +143,9 @@ static const char *check_listen_port(const char *value)
         return "a port is missing, as in 127.0.0.1:7080: ";
     if (digits || (split && a.has_port)) {
         if (!authority_port(text, &port))
-            return "a port is a number from 0 to 65535, of which 0 takes a free one: ";
+            return "a port is a number from 0 to 65535; 0 takes a free one: ";
     }
-    return digits ? "before a port there is a colon, as in :80 for all addresses, or an address, "
+    return digits ? "a port needs a colon before it, as in :80 for all addresses, or an address, "
                     "as in 127.0.0.1:7080: "
                   : NULL;
 }
@@ -153,7 +154,7 @@ const char *relay_take_listen(struct relay_config *c, const char *value)
 {
     struct sockaddr_storage addr;
     if (c->listen_count == LIMIT_LISTENERS)
-        return "there may be 16 of them: ";
+        return "it may be repeated 16 times at most: ";
     if (strstr(value, "://"))
         return "leave the scheme out, as in 127.0.0.1:7080: ";
     const char *why = check_listen_port(value);
@@ -175,11 +176,9 @@ const char *relay_listen_advice(int error)
     case UV_EACCES:
         return ". Ports below 1024 are for root: let systemd start it (AmbientCapabilities="
                "CAP_NET_BIND_SERVICE), or allow it by setcap cap_net_bind_service=+ep on the "
-               "program, "
-               "or choose a port above 1023";
+               "program, or choose a port above 1023";
     case UV_EADDRNOTAVAIL:
-        return ". It is not an address of this machine: `ip address` lists those; :PORT is all of "
-               "them";
+        return ". It is not an address of this machine: `ip address` lists them; :PORT takes all";
     case UV_EAFNOSUPPORT: return ". This machine has no IPv6: give an IPv4 address";
     default: return "";
     }

@@ -6,7 +6,8 @@
 #include <string.h>
 #include "names.h"
 
-// In a word of these `N` is a number of one to three digits. docs/operations.md has the same table.
+// In these words `N` also stands for a number of one to three digits. docs/operations.md has the
+// same table.
 static const struct group {
     const char *why, *words;
 } groups[] = {
@@ -125,23 +126,24 @@ void reserved_names_free(struct reserved_names *n)
     *n = (struct reserved_names){0};
 }
 
-// A word of the file, lower-cased in place: a name, in which ? may stand and * at the end.
-static bool is_word(char *word, size_t len)
+// Checks a word of the file, a name with ? anywhere and * at the end, and puts it in lower case.
+static bool check_word(char *word, size_t len)
 {
     size_t chars = len > 0 && word[len - 1] == '*' ? len - 1 : len;
-    bool said = false; // something besides hyphens
+    bool has_letters = false; // not only hyphens
     for (size_t i = 0; i < chars; i++) {
         word[i] = ascii_lower(word[i]);
         bool letter = (word[i] >= 'a' && word[i] <= 'z') || (word[i] >= '0' && word[i] <= '9') ||
                       word[i] == '?';
         if (!letter && word[i] != '-')
             return false;
-        said = said || letter;
+        has_letters = has_letters || letter;
     }
-    return said && len <= NAME_MAX_BYTES;
+    return has_letters && len <= NAME_MAX_BYTES;
 }
 
-// Takes the words of the file together, in place. 0, or the number of the line that is wrong.
+// Joins the words of the file's lines in place, separated by spaces. Returns 0, or the number of
+// the first line that is wrong.
 static size_t take_lines(struct reserved_names *n, char *text)
 {
     static const char white[] = " \t\r";
@@ -154,14 +156,14 @@ static size_t take_lines(struct reserved_names *n, char *text)
         size_t len = strcspn(word, " \t\r\n#");
         char *rest = word + len;
         rest += strspn(rest, white);
-        if ((*rest && *rest != '\n' && *rest != '#') || (len > 0 && !is_word(word, len)))
+        if ((*rest && *rest != '\n' && *rest != '#') || (len > 0 && !check_word(word, len)))
             return number;
         if (len == 7 && strncmp(word, "default", 7) == 0)
             n->built_in = true;
         if (len > 0) {
             memmove(to, word, len);
             to += len;
-            *to++ = ' '; // where a line's end, a comment or white space has been
+            *to++ = ' '; // over the LF, # or white space behind the word
         }
         line = next;
     }
@@ -169,7 +171,7 @@ static size_t take_lines(struct reserved_names *n, char *text)
     return 0;
 }
 
-// The whole file and a zero, or NULL and why.
+// Returns the file's text, which the caller frees, or NULL and why.
 static char *read_file(const char *path, const char **why)
 {
     FILE *file = fopen(path, "re");
@@ -200,10 +202,11 @@ const char *reserved_names_read(struct reserved_names *n, const char *path,
     if (why)
         (void)snprintf(message, RESERVED_MESSAGE_MAX, "%s", why);
     else if (line > 0)
-        (void)snprintf(message, RESERVED_MESSAGE_MAX,
-                       "line %zu is no name: one on a line, of letters, digits and hyphens; ? is "
-                       "any character, * at the end any characters, and default the built-in names",
-                       line);
+        (void)snprintf(
+            message, RESERVED_MESSAGE_MAX,
+            "line %zu is not a name: one on a line, of letters, digits and hyphens; ? is "
+            "any character, * at the end any characters, and default the built-in names",
+            line);
     if (!why && line == 0)
         return NULL;
     reserved_names_free(n);

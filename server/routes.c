@@ -6,7 +6,7 @@
 #include "proto/hash.h"
 
 enum {
-    ROUTE_LOOKS = 64 // names of each class that are compared to make room
+    CANDIDATES_MAX = 64 // names of each class that are compared to make room
 };
 
 void routes_init(struct routes *t, struct loop *l, uint64_t seed)
@@ -27,7 +27,7 @@ struct route *routes_find(const struct routes *t, const char *name)
     return r;
 }
 
-static void tell(const struct route *r)
+static void tell_changed(const struct route *r)
 {
     if (r->table->changed)
         r->table->changed(r->table->ctx, r);
@@ -47,16 +47,16 @@ static void enter_gone(struct route *r, int8_t class)
     list_append(&r->table->gone[class], &r->in_gone);
 }
 
-// How much a name is missed that was had for so long. To have a place that is as good as a
-// victim's, an attacker has to hold it for as long.
+// The class by how long the owner had agents for the name. An attacker who wants to outlast a
+// victim's name has to serve its own for as long.
 static int8_t class_of(const struct route *r)
 {
     int8_t class = 1;
     if (!r->reserved)
         return 0;
-    if (r->held_ms >= r->table->loop->limits.gone_ms)
+    if (r->served_ms >= r->table->loop->limits.gone_ms)
         return ROUTE_GONE_KEPT;
-    for (uint64_t s = r->held_ms / 1000; s > 0 && class < ROUTE_GONE_KEPT - 1; s /= 2)
+    for (uint64_t s = r->served_ms / 1000; s > 0 && class < ROUTE_GONE_KEPT - 1; s /= 2)
         class ++;
     return class;
 }
@@ -86,7 +86,7 @@ void routes_forget(struct route *r)
 {
     r->agent = NULL;
     r->reserved = false;
-    tell(r);
+    tell_changed(r);
     route_free(r);
 }
 
@@ -119,7 +119,7 @@ bool routes_give(struct route *r, const struct route_holder *holder)
     shares_leave(r->of_address);
     r->of_owner = owner;
     r->of_address = address;
-    r->held_ms = 0;
+    r->served_ms = 0;
     memcpy(r->owner, holder->owner, ROUTE_OWNER_DIGITS);
     return true;
 }
@@ -127,7 +127,7 @@ bool routes_give(struct route *r, const struct route_holder *holder)
 void routes_update_holder(struct route *r, const struct route_holder *holder)
 {
     struct routes *t = r->table;
-    bool same = memcmp(r->owner, holder->owner, ROUTE_OWNER_DIGITS) == 0; // neither is a secret
+    bool same = memcmp(r->owner, holder->owner, ROUTE_OWNER_DIGITS) == 0; // no secrets
     struct share *owner =
         same ? NULL : shares_enter(&t->owners, slice_of(holder->owner, ROUTE_OWNER_DIGITS));
     if (owner) {
@@ -135,7 +135,7 @@ void routes_update_holder(struct route *r, const struct route_holder *holder)
         r->of_owner = owner;
         memcpy(r->owner, holder->owner, ROUTE_OWNER_DIGITS);
     }
-    if (!r->of_address && holder->address.len > 0) // as after a restart
+    if (!r->of_address && holder->address.len > 0) // the file of names has no addresses
         r->of_address = shares_enter(&t->addresses, holder->address);
 }
 
@@ -166,9 +166,9 @@ static int doublings(size_t n)
     return count;
 }
 
-// How little a name is missed: twice the names of its owner or its address outweigh twice the time
-// for which it was had. One that was left for good is missed least.
-static int dispensable(const struct route *r)
+// Ranks a name for eviction, the highest first: twice as many names of its owner or address cancel
+// out twice the time of service. A name that was left for good comes before all.
+static int eviction_rank(const struct route *r)
 {
     size_t names = r->of_owner->count;
     if (r->of_address && r->of_address->count > names)
@@ -182,14 +182,15 @@ bool routes_make_room(struct routes *t, const struct share *of_owner,
     struct route *found = NULL;
     int end = of_owner ? ROUTE_GONE_CLASSES : ROUTE_GONE_KEPT;
     for (int class = 0; class < end; class ++) {
-        int looks = 0;
-        for (struct list_link *l = t->gone[class].first; l && looks < ROUTE_LOOKS; l = l->next) {
+        int candidates = 0;
+        for (struct list_link *l = t->gone[class].first; l && candidates < CANDIDATES_MAX;
+             l = l->next) {
             struct route *r = LIST_ITEM(l, struct route, in_gone);
             if ((of_owner && r->of_owner != of_owner) ||
                 (of_address && r->of_address != of_address))
                 continue;
-            looks++;
-            if (!found || dispensable(r) > dispensable(found))
+            candidates++;
+            if (!found || eviction_rank(r) > eviction_rank(found))
                 found = r;
         }
     }
@@ -215,41 +216,42 @@ const char *routes_make_room_for(struct routes *t, const struct route_holder *ho
     return NULL;
 }
 
-static void on_forgotten(struct timeout *timeout)
+static void on_gone_over(struct timeout *timeout)
 {
     give_up(container_of(timeout, struct route, gone), "its owner did not come back");
 }
 
-static void begin_to_wait(struct route *r, bool reserve, int64_t gone_s)
+static void set_gone(struct route *r, bool reserve, int64_t gone_s)
 {
     r->agent = NULL;
     r->agent_next = NULL;
     r->reserved = reserve;
     r->gone_s = gone_s;
-    timeout_start(r->table->loop, &r->gone, r->table->loop->limits.gone_ms, on_forgotten);
+    timeout_start(r->table->loop, &r->gone, r->table->loop->limits.gone_ms, on_gone_over);
 }
 
 void routes_restore_gone(struct route *r, int64_t gone_s, bool kept)
 {
-    begin_to_wait(r, true, gone_s);
+    set_gone(r, true, gone_s);
     enter_gone(r, kept ? ROUTE_GONE_KEPT : ROUTE_GONE_KEPT - 1);
 }
 
 void routes_agent_came(struct route *r)
 {
     uint64_t now = loop_now_ms(r->table->loop);
-    if (r->taken_ms > 0 && !timeout_runs(&r->gone)) // an agent of the same owner had it until now
-        r->held_ms += now - r->taken_ms;
+    if (r->agent_since_ms > 0 &&
+        !timeout_runs(&r->gone)) // taken over from an agent of the same owner
+        r->served_ms += now - r->agent_since_ms;
     leave_gone(r);
     timeout_stop(&r->gone);
-    r->taken_ms = now;
-    tell(r);
+    r->agent_since_ms = now;
+    tell_changed(r);
 }
 
 void routes_agent_left(struct route *r, bool reserve)
 {
-    r->held_ms += loop_now_ms(r->table->loop) - r->taken_ms;
-    begin_to_wait(r, reserve, wall_clock_ns() / 1000000000);
+    r->served_ms += loop_now_ms(r->table->loop) - r->agent_since_ms;
+    set_gone(r, reserve, wall_clock_ns() / 1000000000);
     enter_gone(r, class_of(r));
-    tell(r);
+    tell_changed(r);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Which agent answers for which name, and which names' agents have just gone (docs/protocol.md §5).
+// The table of names: which agent serves which name, and which names are held for their owners
+// after their agents have left (docs/protocol.md §5).
 #pragma once
 #include "common/base/shares.h"
 #include "common/io/loop.h"
@@ -11,28 +12,29 @@ struct route;
 
 enum {
     ROUTE_BUCKETS = 4096,
-    ROUTE_OWNER_DIGITS = 64, // of the SHA-256 of an owner's key, hexadecimal
-    // Names whose agents are gone are in classes: those that were left for good; those that had
-    // agents for less than a second, less than two, four, and so on; those that had for longer; and
-    // last those that are kept: they make room for their owner alone.
+    ROUTE_OWNER_DIGITS = 64, // hexadecimal, of the SHA-256 of an owner's key
+    // Classes of names without an agent, the least missed first. Class 0: left for good. Then by
+    // how long the owner had an agent for the name: less than 1 s, 2 s, 4 s and so on. The last
+    // one: for gone_ms or longer, evicted for the same owner's other names only.
     ROUTE_GONE_KEPT = 9,
     ROUTE_GONE_CLASSES
 };
 
+// Embedded; the callbacks may be set after routes_init.
 struct routes {
     struct loop *loop;
-    uint64_t seed; // of the hash, that nobody may choose names that share a bucket
+    uint64_t seed; // of hashes
     struct route *buckets[ROUTE_BUCKETS];
     size_t count;
-    struct shares owners;                 // names of each owner
-    struct shares addresses;              // and of each address that has a share
-    struct list gone[ROUTE_GONE_CLASSES]; // names whose agents are gone, longest first
-    // Told of every route that gets an agent, loses it, or is about to be forgotten: then it is
-    // neither reserved nor has it an agent. NULL: nobody is.
+    struct shares owners;                 // names by owner
+    struct shares addresses;              // names by address, of those that have a share
+    struct list gone[ROUTE_GONE_CLASSES]; // names without an agent, longest gone first
+    // Called when a route has got or lost its agent, and before one is freed: then it has no agent
+    // and is not reserved. May be NULL.
     void (*changed)(void *ctx, const struct route *r);
     void *ctx;
-    // Told of a name that was held for its owner and is so no more, before `changed`: a word says
-    // why. NULL: nobody is.
+    // Called before `changed` when a name stops being held for its owner; `why` is for the log. May
+    // be NULL.
     void (*given_up)(const struct route *r, const char *why);
 };
 
@@ -40,63 +42,63 @@ struct route {
     struct route *next;       // in its bucket
     struct route *agent_next; // of the same agent
     struct routes *table;
-    struct agent *agent; // NULL: gone
-    uint64_t bind_id;    // by which the agent knows it
-    char bind_text[24];  // the same
-    struct timeout gone;
-    struct list_link in_gone;            // in its class
-    int8_t gone_class;                   // -1: it is in none
-    struct share *of_owner, *of_address; // that it counts for; NULL: for no address
-    uint64_t taken_ms;                   // by the agent that it has
-    uint64_t held_ms;                    // how long its owner had an agent for it before
-    bool reserved;                       // for its owner, while its agent is gone
-    int64_t gone_s;                      // since 1970, when its agent left
-    bool legacy_owner; // its owner was known by a key that was sent as it was (docs/protocol.md §2)
+    struct agent *agent;                 // NULL: gone
+    uint64_t bind_id;                    // of the bind message that got the name
+    char bind_text[24];                  // the same as text
+    struct timeout gone;                 // until the name is given up
+    struct list_link in_gone;            // of its class
+    int8_t gone_class;                   // -1: in none
+    struct share *of_owner, *of_address; // that count the name; of_address may be NULL
+    uint64_t agent_since_ms;             // when the agent came
+    uint64_t served_ms;                  // for which the owner had agents before
+    bool reserved;                       // held for the owner while there is no agent
+    int64_t gone_s;                      // since 1970: when the agent left
+    bool legacy_owner; // the owner's agent sent its key as it is (docs/protocol.md §2)
     char owner[ROUTE_OWNER_DIGITS + 1];
     char name[NAME_MAX_BYTES + 1];
 };
 
-// `seed` is random.
+// `seed` must be random: with a known one, names could be chosen to share a bucket.
 void routes_init(struct routes *t, struct loop *l, uint64_t seed);
 void routes_deinit(struct routes *t);
 
 // The route of a normalised name, or NULL.
 struct route *routes_find(const struct routes *t, const char *name);
 
-// Whom a name counts for.
+// Who a name counts for.
 struct route_holder {
     const char *owner;    // ROUTE_OWNER_DIGITS
     struct slice address; // its key (client_address_key); empty: it has no share
 };
 
-// A new route of a normalised name that has none, without agent. NULL when out of memory.
+// Adds a normalised name that is not in the table, without agent. NULL when out of memory.
 struct route *routes_add(struct routes *t, const char *name, const struct route_holder *holder);
-// Another owner gets this name. False when out of memory: nothing has changed then.
+// Changes the owner. False, and nothing has changed, when out of memory.
 bool routes_give(struct route *r, const struct route_holder *holder);
-
-// Its owner is back: a name that counted for another key of the same owner counts for this one from
-// now on; and for this address, if it counted for none. Out of memory it counts as before.
+// The owner is back, perhaps with another value of `owner` or from another address: counts the name
+// for that owner, and for the address if it counted for none. Out of memory it counts as before.
 void routes_update_holder(struct route *r, const struct route_holder *holder);
 
-// Forgets the name that is missed least, and counts for these shares if they are not NULL: one
-// whose agent is gone and had it for less than gone_ms. One that was left for good, else one of
-// those that were had for the shortest time by whoever has the most names, each in doubling steps;
-// of these the one that is gone for longest. Within the share of an owner it may be one that was
-// had for longer, too. Of each class the longest gone are compared. False: there is none.
+// Evicts the name without agent that is missed least, among those of these shares (NULL: of all).
+// That is one that was left for good; else the one with the most names of its owner or address and
+// the shortest time of service, each counted in doublings; of equals the longest gone. Names of
+// class ROUTE_GONE_KEPT are evicted only with `of_owner`. Compares a bounded number of each class.
+// False when there is none.
 bool routes_make_room(struct routes *t, const struct share *of_owner,
                       const struct share *of_address);
-// The same for one more name of this holder: where its owner or its address has as many as it may
-// have, one of its own makes room; where all have and the name is new, anybody's. Returns NULL, or
-// why there is none, a sentence for people.
+// Makes room for one more name of this holder: among its own when its owner or its address has as
+// many as allowed, among all when the table is full and the name `is_new`. Returns NULL, or a
+// sentence for people that says why there is no room.
 const char *routes_make_room_for(struct routes *t, const struct route_holder *holder, bool is_new);
 
-// The agent of this route has left. Its name answers "gone" for a while; `reserve` keeps it for its
-// owner meanwhile.
-void routes_agent_left(struct route *r, bool reserve);
-// The same for one whose agent left at that time, in seconds since 1970, and who has told already.
-// `kept`: it makes room for its owner alone.
-void routes_restore_gone(struct route *r, int64_t gone_s, bool kept);
-// It has got its agent.
+// The route's agent is set. Ends its time without one.
 void routes_agent_came(struct route *r);
+// The route's agent has left. The name answers 503 "gone" for gone_ms; `reserve` also holds it for
+// its owner.
+void routes_agent_left(struct route *r, bool reserve);
+// After a restart: holds a new route whose agent left at `gone_s` (since 1970) for gone_ms from now
+// on. `kept`: in class ROUTE_GONE_KEPT. Does not call `changed`.
+void routes_restore_gone(struct route *r, int64_t gone_s, bool kept);
+
 void routes_forget(struct route *r);
 void routes_forget_all(struct routes *t);

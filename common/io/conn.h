@@ -83,15 +83,15 @@ void conn_on_closed(struct conn *c, void (*on_closed)(void *arg), void *arg);
 
 // Whether to read. Only this starts and stops reading.
 void conn_want_read(struct conn *c, bool want);
-// Bytes that one read takes at most (flow control), LIMIT_READ_BYTES from the start on.
+// The most bytes that one read takes (flow control); LIMIT_READ_BYTES initially.
 static inline void conn_set_read_max(struct conn *c, uint32_t bytes)
 {
     c->read_max = bytes;
 }
 
-// While output is pending, the peer must take limits.rate bytes a second within this time, or the
-// connection fails with UV_ETIMEDOUT. 0, as it is from the start on: the peer may stall. Once
-// closing, limits.send_ms always holds.
+// While output is pending, the peer must take at least limits.rate bytes a second, on average over
+// this time, or the connection fails with UV_ETIMEDOUT. 0, the initial value: the peer may stall.
+// A closing connection always has limits.send_ms.
 static inline void conn_set_send_timeout(struct conn *c, uint32_t ms)
 {
     c->send_ms = ms;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Lines of the file of names: what is understood is sound, and comes back as the same line when it
-// is written.
+// Lines of the file of names: a parsed line has legal values, and is the same line when written
+// again.
 #include "server/name_lines.h"
 #include "tests/support/check.h"
 
@@ -21,7 +21,7 @@ static void check_line(struct slice text)
     CHECK(name_line_parse(slice_of(again, len - 1), &back));
     CHECK(back.word == line.word && back.gone_s == line.gone_s &&
           strcmp(back.name, line.name) == 0 && strcmp(back.owner, line.owner) == 0);
-    // But for zeros before a time there is one way to write a line.
+    // Only a time may be written in two ways: with leading zeros.
     CHECK(line.word == NAME_GONE || slice_eq(slice_of(again, len - 1), text));
 }
 

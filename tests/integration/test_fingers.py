@@ -56,7 +56,7 @@ def test_the_version_is_told_however_it_is_asked_for(tmp_path, program):
     "aditd http 80": "aditd: http: that is a command of adit, the agent: adit http PORT",
     "aditd serve": "aditd: serve: there is no such command: aditd alone starts the relay",
     "aditd -p 80": "aditd: -p: the port is part of --listen: ",
-    "aditd --listen :0 -v": "aditd: -v: it is the version only when it stands alone; to log more: ",
+    "aditd --listen :0 -v": "aditd: -v: it prints the version, and only alone; to log more: ",
     "adit http 80 -v": "adit http: -v: it is the version only where no command stands before it; ",
     "adit proxy 80 -v": "adit proxy: -v: it is the version only where",
     "adit requests -v": "adit requests: -v: it is the version only where",

@@ -155,7 +155,7 @@ def test_a_damaged_file_is_told_and_put_aside_and_the_relay_starts(tmp_path, tex
     path = prepare(tmp_path, text)
     before = path.read_bytes()
     with harness.Relay(tmp_path) as relay:
-        relay.wait_for("names: those of before the restart cannot be read", "stderr")
+        relay.wait_for("names: the names from before the restart cannot be read", "stderr")
         assert ask(relay, "kept") == 404
         assert path.with_name("names.damaged").read_bytes() == before
         with AgentPeer(relay, harness.DEADLINE, "kept", OWNER):
@@ -186,7 +186,7 @@ def test_what_is_no_file_of_ours_is_not_read(tmp_path, kind):
         {"directory": lambda: path.mkdir(), "pipe": lambda: os.mkfifo(path),
          "link": lambda: path.symlink_to(tmp_path / "elsewhere")}[kind]()
     with harness.Relay(tmp_path) as relay:
-        relay.wait_for("names: those of before the restart cannot be read", "stderr")
+        relay.wait_for("names: the names from before the restart cannot be read", "stderr")
         assert ask(relay, "kept") == 404
         with AgentPeer(relay, harness.DEADLINE, "mine", OWNER):
             until(lambda: path.is_file() and kept(tmp_path) == {"mine": "here"}, "it is kept")
@@ -236,7 +236,7 @@ def test_the_file_does_not_grow_with_what_has_been(tmp_path):
 def test_no_more_names_are_taken_back_than_there_may_be(tmp_path):
     prepare(tmp_path, FIRST + "".join(f"here n{i} {HASH}\n" for i in range(5)))
     with harness.Relay(tmp_path, "--limit", "tunnels=3") as relay:
-        relay.wait_for(" warn aditd: names: 2 of before the restart were left out", "stderr")
+        relay.wait_for(" warn aditd: names: 2 from before the restart were left out", "stderr")
         assert [ask(relay, f"n{i}") for i in range(5)] == [503, 503, 503, 404, 404]
 
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What listens on this machine, without a connection to it.
+// Local listeners are found in the kernel's list, whatever address of loopback is asked for.
 #include <arpa/inet.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -51,7 +51,7 @@ static void what_listens_is_found_under_each_of_its_names(void **state)
         uint16_t port = 0;
         int fd = listener(rows[i].address, &port, true);
         if (fd < 0)
-            continue; // no IPv6 here
+            continue; // this machine has no IPv6
         for (const char *const *host = rows[i].found; *host; host++)
             assert_true(loopback_probe(*host, port));
         for (const char *const *host = rows[i].not_found; *host; host++)
@@ -86,7 +86,7 @@ enum {
     LOOKS = 300
 };
 
-// Listeners come and go.
+// Opens and closes listeners until the other thread is done.
 static void *come_and_go(void *arg)
 {
     atomic_bool *over = arg;

@@ -51,7 +51,7 @@ static void a_file_cut_at_any_byte_holds_what_was_whole(void **state)
     }
 }
 
-// One change of many kinds to a text of `*len` bytes.
+// Makes one random change to a text of `*len` bytes.
 static void corrupt(struct chance *c, char *text, size_t *len)
 {
     static char rest[NAME_FILES_TEXT_MAX];
@@ -73,22 +73,22 @@ static void corrupt(struct chance *c, char *text, size_t *len)
     size_t at = chance_below(c, *len + 1);
     size_t n = chance_below(c, 40);
     const char *piece = pieces[chance_below(c, sizeof(pieces) / sizeof(pieces[0]))];
-    size_t added = piece[0] ? strlen(piece) : 1; // a zero
+    size_t added = piece[0] ? strlen(piece) : 1; // empty: a zero byte
     n = n < *len - at ? n : *len - at;
     switch (chance_below(c, 4)) {
-    case 0: // a byte is another
+    case 0: // change a byte
         if (at < *len)
             text[at] = (char)chance_below(c, 256);
         return;
-    case 1: // some are missing
+    case 1: // remove some bytes
         memcpy(rest, text + at + n, *len - at - n);
         memcpy(text + at, rest, *len - at - n);
         *len -= n;
         return;
-    case 2: // the end is
+    case 2: // cut the end
         *len = at;
         return;
-    default: // something is added
+    default: // insert a piece
         if (*len + added > NAME_FILES_TEXT_MAX)
             return;
         memcpy(rest, text + at, *len - at);
@@ -123,7 +123,7 @@ static void a_corrupt_file_gives_a_name_to_nobody_that_no_line_has(void **state)
                 assert_non_null(memmem(text, len, line, (size_t)n));
             }
         name_files_close(f);
-        // It is still there as it was, in its place or put aside.
+        // The file was neither changed nor deleted, but perhaps renamed.
         (void)snprintf(aside, sizeof(aside), "%s.damaged", f->path);
         assert_int_equal(lstat(f->path, &st) ? lstat(aside, &st) : 0, 0);
         assert_int_equal(st.st_size, len);
@@ -136,7 +136,7 @@ static void times_past_to_come_and_impossible_hold_no_name_for_longer(void **sta
     struct name_files *f = *state;
     const int64_t now = now_s();
     const struct {
-        int64_t written, gone; // 0 and more; -1 of `gone`: it is here
+        int64_t written, gone; // in s; `gone` -1: a line "here"
         bool held;
     } cases[] = {
         {now, now - NAME_FILES_GONE_S - 5, false},
@@ -170,7 +170,7 @@ static void times_past_to_come_and_impossible_hold_no_name_for_longer(void **sta
     }
 }
 
-// Else a relay that begins anew again and again would hold it for ever.
+// Otherwise a relay that restarts again and again would hold it for ever.
 static void a_name_that_was_held_once_is_not_held_anew_by_each_start(void **state)
 {
     struct name_files *f = *state;
@@ -198,7 +198,7 @@ static void put_lock(const struct name_files *f, const char *text)
     assert_int_equal(close(fd), 0);
 }
 
-// Name x was A's, then B's: whoever puts the file of before into its place gives it to neither.
+// Name x was A's, then B's: an older copy of the file, put back, gives it to neither.
 static void an_older_copy_holds_no_name_however_young_it_is(void **state)
 {
     struct name_files *f = *state;
@@ -211,7 +211,7 @@ static void an_older_copy_holds_no_name_however_young_it_is(void **state)
     name_files_settle(f);
     name_files_close(f);
     name_files_open(f);
-    assert_true(name_files_holds(f, "x", OWNER_B)); // as it was left
+    assert_true(name_files_holds(f, "x", OWNER_B)); // the file is the latest
     name_files_close(f);
     name_files_put(f, text, len);
     name_files_open(f);
@@ -233,7 +233,7 @@ static void a_lock_says_what_is_older_and_else_nothing(void **state)
         {"0000000000000000000\n", "adit names 1", true},
         {"", "adit names 1", true},
         {"nonsense\n", "adit names 1", true},
-        {"9999999999999999999\n", "adit names 1", true}, // it is no number of ours
+        {"9999999999999999999\n", "adit names 1", true}, // above INT64_MAX
         {"0000000000000000001\n", "adit names 1", false},
         {"9223372036854775807\n", "adit names 1 9223372036854775807", true},
         {"9223372036854775807\n", "adit names 1 9223372036854775806", false},
@@ -256,7 +256,7 @@ static void a_lock_says_what_is_older_and_else_nothing(void **state)
     }
 }
 
-// It tells a file that the relay keeps from an old copy.
+// The time tells a file in use from an old copy.
 static void the_time_in_the_file_is_kept_up_to_date(void **state)
 {
     struct name_files *f = *state;
@@ -264,7 +264,7 @@ static void the_time_in_the_file_is_kept_up_to_date(void **state)
     char before[NAME_FILES_TEXT_MAX];
     char after[NAME_FILES_TEXT_MAX];
     name_files_open(f);
-    assert_false(uv_is_active((uv_handle_t *)delay)); // there is nothing to keep
+    assert_false(uv_is_active((uv_handle_t *)delay)); // no names, no writes
     name_files_leave(f, "x", OWNER_A);
     name_files_settle(f);
     (void)name_files_get(f, before);
@@ -279,7 +279,7 @@ static void the_time_in_the_file_is_kept_up_to_date(void **state)
     (void)name_files_get(f, after);
     assert_int_equal(strlen(before), strlen(after));
     assert_string_equal(strchr(before, '\n'), strchr(after, '\n'));
-    assert_true(strcmp(before, after) <= 0); // and not 7
+    assert_true(strcmp(before, after) <= 0); // the 7 was overwritten
     assert_true(uv_is_active((uv_handle_t *)delay));
     name_files_close(f);
 }

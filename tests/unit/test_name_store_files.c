@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What else may lie in the place of the file of names: the relay starts, believes nothing that
-// others could have put there, and destroys nothing.
+// Other files in place of the file of names: the relay starts, trusts no file that another user
+// could have put there, and destroys none.
 #include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -52,7 +52,8 @@ static void a_line_without_end_takes_no_memory(void **state)
         memcpy(text, begin, sizeof(begin) - 1);
         name_files_put(f, text, LENGTH);
         name_files_open(f);
-        assert_int_equal(name_files_holds(f, "x", OWNER_A), zero); // zeros are a power failure's
+        assert_int_equal(name_files_holds(f, "x", OWNER_A),
+                         zero); // zeros at the end come from a power failure
         name_files_close(f);
         name_files_clear(f);
     }
@@ -154,7 +155,7 @@ static void what_others_could_have_put_there_is_not_believed(void **state)
     }
 }
 
-// Its name is not taken from a file that was put aside before.
+// Each damaged file gets a name of its own.
 static void what_was_put_aside_is_never_overwritten(void **state)
 {
     struct name_files *f = *state;
@@ -162,7 +163,7 @@ static void what_was_put_aside_is_never_overwritten(void **state)
         name_files_put_text(f, "damaged");
         name_files_open(f);
         name_files_close(f);
-        (void)uv_sleep(2); // they are told apart by ms
+        (void)uv_sleep(2); // the name has the time in ms
     }
     size_t count = 0;
     DIR *list = opendir(f->dir);
@@ -182,7 +183,7 @@ static void a_file_put_in_its_place_while_the_relay_runs_is_not_added_to(void **
     name_files_open(f);
     name_files_leave(f, "x", OWNER_A);
     name_files_settle(f);
-    name_files_put_text(f, old); // the same file, with other contents
+    name_files_put_text(f, old); // same inode, other contents
     name_files_leave(f, "y", OWNER_A);
     name_files_settle(f);
     (void)name_files_get(f, text);
@@ -192,7 +193,7 @@ static void a_file_put_in_its_place_while_the_relay_runs_is_not_added_to(void **
     (void)fputs(text, file);
     assert_int_equal(fclose(file), 0);
     assert_int_equal(chmod(copy, 0600), 0);
-    assert_int_equal(rename(copy, f->path), 0); // another file, with the same
+    assert_int_equal(rename(copy, f->path), 0); // other inode, same contents
     name_files_leave(f, "z", OWNER_A);
     name_files_settle(f);
     (void)name_files_get(f, text);
@@ -211,7 +212,7 @@ static void of_two_relays_only_one_writes_also_when_the_lock_was_replaced(void *
     name_files_leave(f, "x", OWNER_A);
     name_files_settle(f);
     name_files_open(&second);
-    assert_null(second.store.routes); // it keeps none
+    assert_null(second.store.routes); // disabled: the first relay has the lock
     assert_int_equal(second.routes.count, 0);
     name_files_close(&second);
     assert_int_equal(unlink(lock), 0);
@@ -219,8 +220,8 @@ static void of_two_relays_only_one_writes_also_when_the_lock_was_replaced(void *
     assert_non_null(second.store.routes);
     assert_true(name_files_holds(&second, "x", OWNER_A));
     name_files_settle(&second);
-    name_files_leave(f, "mine", OWNER_B); // the first one has lost its lock
-    name_files_close(f);                  // and does not write
+    name_files_leave(f, "mine", OWNER_B); // its lock file is gone
+    name_files_close(f);                  // so it writes nothing
     (void)name_files_get(f, text);
     assert_true(strstr(text, "gone x " OWNER_A) && !strstr(text, "mine"));
     name_files_leave(&second, "x", OWNER_B);

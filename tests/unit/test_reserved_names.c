@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Names that no agent may bind.
+// Which names are reserved: the built-in words, and those of a file.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -64,7 +64,7 @@ static void zero_reserves_nothing(void **state)
     check(&none, "xn--p1ai", false);
 }
 
-// Reads a file with these bytes. Returns what is wrong.
+// Reads a file with these bytes. Returns NULL, or what is wrong with it.
 static const char *read_bytes(struct reserved_names *n, const char *bytes, size_t len)
 {
     static char message[RESERVED_MESSAGE_MAX];
@@ -152,7 +152,7 @@ static void a_file_that_is_no_list_is_told(void **state)
     assert_non_null(large);
     for (size_t i = 0; i <= RESERVED_FILE_MAX; i++)
         large[i] = i % 2 ? '\n' : 'a';
-    large[RESERVED_FILE_MAX - 1] = 'z'; // without an end of the line
+    large[RESERVED_FILE_MAX - 1] = 'z'; // the last line has no LF
     assert_null(read_bytes(&n, large, RESERVED_FILE_MAX));
     check(&n, "a", true);
     check(&n, "b", false);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The table of names when it is full: whose name makes room.
+// Which name is evicted when the table of names, or the share of an owner or address, is full.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -25,7 +25,7 @@ static int begin(void **state)
     return 0;
 }
 
-// Whatever has happened, nothing counts when nothing is there.
+// An empty table counts nothing, whatever happened before.
 static int end(void **state)
 {
     (void)state;
@@ -42,7 +42,7 @@ static void pass(uint64_t ms)
     the_loop.uv.time += ms;
 }
 
-// Two digits: of the owner, and of an address with a share; none of the latter: 0.
+// Binds a name. `owner` and `address` stand for their keys; address 0 has no share.
 static struct route *take(const char *name, char owner, char address)
 {
     char digits[ROUTE_OWNER_DIGITS];
@@ -54,7 +54,7 @@ static struct route *take(const char *name, char owner, char address)
     else if (memcmp(r->owner, digits, sizeof(digits)) != 0)
         assert_true(routes_give(r, &holder));
     assert_non_null(r);
-    r->agent = (struct agent *)&the_loop; // which is never looked at
+    r->agent = (struct agent *)&the_loop; // never dereferenced
     routes_agent_came(r);
     return r;
 }
@@ -201,7 +201,7 @@ static void an_owner_who_is_back_counts_where_the_name_was_taken_first(void **st
     assert_int_equal(shares_count(&table.addresses, SLICE("M")), 0);
     assert_int_equal(shares_count(&table.addresses, SLICE("N")), 1);
     assert_int_equal(table.owners.keys, 1);
-    assert_int_equal(r->held_ms, 0);
+    assert_int_equal(r->served_ms, 0);
 }
 
 static void of_names_of_before_a_restart_those_that_had_agents_make_no_room(void **state)
@@ -217,8 +217,7 @@ static void of_names_of_before_a_restart_those_that_had_agents_make_no_room(void
     assert_false(routes_make_room(&table, NULL, NULL));
     char digits[ROUTE_OWNER_DIGITS];
     memset(digits, 'h', sizeof(digits));
-    routes_update_holder(here,
-                         &(struct route_holder){digits, SLICE("")}); // and count where the owner is
+    routes_update_holder(here, &(struct route_holder){digits, SLICE("")});
     routes_update_holder(here, &(struct route_holder){digits, SLICE("A")});
     routes_update_holder(here, &(struct route_holder){digits, SLICE("B")});
     assert_int_equal(shares_count(&table.addresses, SLICE("A")), 1);
@@ -236,10 +235,10 @@ static void an_owner_with_another_key_has_the_name_as_before(void **state)
     assert_int_equal(r->of_owner->count, 1);
     assert_int_equal(table.owners.keys, 1);
     assert_int_equal(shares_count(&table.addresses, SLICE("A")), 1);
-    assert_true(r->held_ms == 5000);
+    assert_true(r->served_ms == 5000);
 }
 
-// Whether one more name of this owner from this address is let in.
+// Whether there is room for one more name of this owner from this address.
 static bool has_room(char owner, char address, bool is_new)
 {
     char digits[ROUTE_OWNER_DIGITS];
@@ -283,7 +282,7 @@ static void an_address_has_its_share_whoever_comes_from_there(void **state)
     assert_false(has_room('c', 'A', true));
     assert_false(has_room('c', 'A', false));
     assert_true(has_room('c', 'B', true));
-    names_of('c', 0, 5); // that may be anybody
+    names_of('c', 0, 5); // an address without a share
     assert_true(has_room('c', 0, true));
 }
 
@@ -313,7 +312,7 @@ static void a_name_that_is_forgotten_or_taken_is_in_no_list(void **state)
     assert_false(routes_make_room(&table, NULL, NULL));
 }
 
-// Every route is where it belongs, and counts for whom it belongs to.
+// Checks that lists, counts and shares agree with the routes in the buckets.
 static void check_table(void)
 {
     size_t routes = 0;
