@@ -344,7 +344,7 @@ static void on_request(void *ctx, struct mux_stream *s, struct http_head *reques
         exchange_finish(&e->endpoint, NULL);
 }
 
-static void on_exchange_closed(void *ctx, struct exchange *x, enum exchange_why why)
+static void on_exchange_closed(void *ctx, struct exchange *x, enum exchange_outcome why)
 {
     struct agent *a = ctx;
     struct report report;

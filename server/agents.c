@@ -636,7 +636,7 @@ static struct agent *agent_of(const struct relay *r, const struct exchange *x)
     return NULL;
 }
 
-void agents_report(void *ctx, struct exchange *x, enum exchange_why why)
+void agents_report(void *ctx, struct exchange *x, enum exchange_outcome why)
 {
     struct agent *a = x->info.tunnel_id ? agent_of(ctx, x) : NULL;
     struct report report;

@@ -16,5 +16,5 @@ bool agent_attach(struct agent *a, struct exchange *x, const struct client_addre
 // Empty where it may stand for anybody.
 const char *agent_address(const struct agent *a);
 // Observes exchanges for their agents, who hear how they ended. `ctx` is the relay.
-void agents_report(void *ctx, struct exchange *x, enum exchange_why why);
+void agents_report(void *ctx, struct exchange *x, enum exchange_outcome why);
 void agents_close(struct relay *r);

@@ -403,7 +403,7 @@ static void let_go(struct bodies *b, struct exchange *x)
     free(n);
 }
 
-static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
+static void on_closed(void *ctx, struct exchange *x, enum exchange_outcome why)
 {
     struct bodies *b = ctx;
     struct line first;

@@ -70,7 +70,7 @@ static void print(struct console *c, struct line *l)
     writer_line(c->out, l->text, l->len + 1);
 }
 
-void console_exchange(struct console *c, const struct exchange *x, enum exchange_why why,
+void console_exchange(struct console *c, const struct exchange *x, enum exchange_outcome why,
                       struct line *l)
 {
     const struct line_state state = {clock_text(c), x->info.status,
@@ -87,7 +87,7 @@ void console_running(struct console *c, const struct exchange *x, unsigned statu
     print(c, &l);
 }
 
-static void on_exchange(void *ctx, struct exchange *x, enum exchange_why why)
+static void on_exchange(void *ctx, struct exchange *x, enum exchange_outcome why)
 {
     struct console *c = ctx;
     struct line l;

@@ -27,7 +27,7 @@ void console_resized(struct console *c);
 void console_zone(const struct console *c, char out[static ZONE_MAX]);
 void console_line(struct console *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // Makes the line of an exchange that has ended, safe, without its line feed.
-void console_exchange(struct console *c, const struct exchange *x, enum exchange_why why,
+void console_exchange(struct console *c, const struct exchange *x, enum exchange_outcome why,
                       struct line *l);
 // Prints the line of one that goes on; `status`: 0 when there is none yet.
 void console_running(struct console *c, const struct exchange *x, unsigned status);

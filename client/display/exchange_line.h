@@ -23,7 +23,7 @@ struct line_state {
     unsigned status;  // 0: none yet
     uint64_t ns;      // that it has taken
     bool runs;
-    enum exchange_why why; // unless it runs
+    enum exchange_outcome why; // unless it runs
 };
 
 // Makes the line, without its line feed. Nothing that a visitor or a service has sent can be more

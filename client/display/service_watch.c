@@ -103,7 +103,7 @@ static bool found_nothing(const struct exchange *x)
 
 // What comes back is told by a look and not by each exchange: of a service that goes and comes all
 // the time little is said.
-static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
+static void on_closed(void *ctx, struct exchange *x, enum exchange_outcome why)
 {
     struct service_watch *w = ctx;
     (void)why;

@@ -161,7 +161,7 @@ void edge_refuse_head(struct edge *e, enum answer answer)
     answer_and_close(e, answer, ANSWER_TEXT, head_method);
 }
 
-void edge_break_off(struct edge *e, enum exchange_why why, enum answer answer)
+void edge_break_off(struct edge *e, enum exchange_outcome why, enum answer answer)
 {
     bool whole = e->response_ended && !e->upgraded;
     enum answer_form form = e->endpoint.x ? e->endpoint.x->form : ANSWER_TEXT;

@@ -95,14 +95,15 @@ static bool admit(struct edge *e, const struct http_head *head, struct body_fram
     if (error) {
         *framing = (struct body_framing){BODY_NONE, 0};
         *answer = answer_of_http1(error);
-    } else if (!has_place(e, head, answer)) {
         return false;
-    } else if (most > 0 && framing->kind == BODY_LENGTH && framing->length > most) {
-        *answer = ANSWER_BODY_TOO_LARGE;
-    } else {
-        return true;
     }
-    return false;
+    if (!has_place(e, head, answer))
+        return false;
+    if (most > 0 && framing->kind == BODY_LENGTH && framing->length > most) {
+        *answer = ANSWER_BODY_TOO_LARGE;
+        return false;
+    }
+    return true;
 }
 
 // Whether the request passed a proxy, trusted or not, so that the connection may carry requests of
@@ -193,7 +194,7 @@ static bool read_head(struct edge *e)
     return true;
 }
 
-static bool read_tunnel(struct edge *e)
+static bool read_upgraded(struct edge *e)
 {
     struct slice in = conn_in(e->conn);
     if (e->credit <= 0 || !e->endpoint.x)
@@ -291,7 +292,7 @@ __attribute__((noinline)) static bool take_chunked_body(struct edge *e)
 static bool read_body(struct edge *e)
 {
     if (e->upgraded)
-        return read_tunnel(e);
+        return read_upgraded(e);
     if (e->request_done || e->credit <= 0 || !e->endpoint.x)
         return false;
     return e->body.kind == BODY_CHUNKED ? take_chunked_body(e) : take_body(e, NULL);

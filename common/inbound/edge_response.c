@@ -206,7 +206,7 @@ static void endpoint_credit(struct exchange_endpoint *endpoint, size_t len)
     edge_update(e);
 }
 
-static void endpoint_closed(struct exchange_endpoint *endpoint, enum exchange_why why)
+static void endpoint_closed(struct exchange_endpoint *endpoint, enum exchange_outcome why)
 {
     struct edge *e = edge_of(endpoint);
     if (e->state == EDGE_CLOSED)

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "upstream_pool.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include "common/base/limits.h"
-#include "proto/http/authority.h"
 
 enum {
     TRUST_PART = 4, // reuse within this part of the age at which the origin closes

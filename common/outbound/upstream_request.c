@@ -135,7 +135,7 @@ static void endpoint_credit(struct exchange_endpoint *endpoint, size_t len)
     upstream_request_update(r);
 }
 
-static void endpoint_closed(struct exchange_endpoint *endpoint, enum exchange_why why)
+static void endpoint_closed(struct exchange_endpoint *endpoint, enum exchange_outcome why)
 {
     struct upstream_request *r = request_of(endpoint);
     bool over =

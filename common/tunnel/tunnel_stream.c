@@ -47,14 +47,14 @@ static void release_stream(struct tunnel_stream *e, bool reset)
 }
 
 // The stream is released first, so that its reset causes no event here.
-void tunnel_stream_refuse(struct tunnel_stream *e, enum answer answer, enum exchange_why why)
+void tunnel_stream_refuse(struct tunnel_stream *e, enum answer answer, enum exchange_outcome why)
 {
     release_stream(e, true);
     exchange_refuse(&e->endpoint, answer, why);
     tunnel_stream_discard(e);
 }
 
-static void break_off(struct tunnel_stream *e, enum exchange_why why)
+static void break_off(struct tunnel_stream *e, enum exchange_outcome why)
 {
     release_stream(e, true);
     exchange_abort(&e->endpoint, why);
@@ -195,7 +195,7 @@ static void endpoint_credit(struct exchange_endpoint *endpoint, size_t len)
     wake(e);
 }
 
-static void endpoint_closed(struct exchange_endpoint *endpoint, enum exchange_why why)
+static void endpoint_closed(struct exchange_endpoint *endpoint, enum exchange_outcome why)
 {
     struct tunnel_stream *e = stream_of(endpoint);
     if (e->stream && endpoint->side == INBOUND)
@@ -432,7 +432,7 @@ void tunnel_stream_on_closed(void *ctx, struct mux_stream *s, uint32_t reset)
     if (!e)
         return;
     e->stream = NULL;
-    enum exchange_why why = reset == MUX_RESET_LOST ? EXCHANGE_TUNNEL_GONE : EXCHANGE_RESET;
+    enum exchange_outcome why = reset == MUX_RESET_LOST ? EXCHANGE_TUNNEL_GONE : EXCHANGE_RESET;
     bool outbound = e->endpoint.x && e->endpoint.side == OUTBOUND;
     if (reset == MUX_RESET_UNWANTED && outbound && e->endpoint.x->direction[OUTBOUND].ended)
         exchange_detach(&e->endpoint);

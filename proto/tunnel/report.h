@@ -8,7 +8,7 @@
 
 enum {
     REPORT_MAX = 128,    // bytes of one
-    REPORT_OUTCOMES = 9, // enum exchange_why
+    REPORT_OUTCOMES = 9, // enum exchange_outcome
 };
 
 // The most that a time (36 years) or a count of bytes may be: sums of a few can be had without a
@@ -25,7 +25,7 @@ struct report_body {
 #define REPORT_NONE UINT64_MAX
 struct report {
     char id[EXCHANGE_ID_LEN + 1];
-    uint8_t outcome;            // enum exchange_why, below REPORT_OUTCOMES
+    uint8_t outcome;            // enum exchange_outcome, below REPORT_OUTCOMES
     struct report_body body[2]; // of the request, of the response
     uint64_t sent_on_ns, connect_ns, answered_ns, duration_ns;
 };

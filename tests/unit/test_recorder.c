@@ -62,7 +62,7 @@ static void on_credit(struct exchange_endpoint *e, size_t len)
     (void)len;
 }
 
-static void on_closed(struct exchange_endpoint *e, enum exchange_why why)
+static void on_closed(struct exchange_endpoint *e, enum exchange_outcome why)
 {
     (void)e;
     (void)why;

@@ -96,7 +96,7 @@ struct event_passed {
 struct event_end {
     struct event event;
     uint16_t status;
-    uint8_t outcome;     // enum exchange_why; of END alone
+    uint8_t outcome;     // enum exchange_outcome; of END alone
     uint8_t answer;      // enum answer, of what was refused
     uint16_t detail_len; // of the text behind what has passed
     int64_t sent_on_ns, connect_ns, heard_ns, answered_ns, duration_ns;

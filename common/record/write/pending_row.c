@@ -485,7 +485,7 @@ static void on_progress(struct pending_rows *t, struct pending_row *k, const str
 static void on_end(struct pending_rows *t, struct pending_row *k, const struct event_end *e)
 {
     take_facts(k, e);
-    k->x.outcome = slice_str(exchange_whystr((enum exchange_why)e->outcome));
+    k->x.outcome = slice_str(exchange_outcome_text((enum exchange_outcome)e->outcome));
     k->ended = true;
     t->slots[e->event.slot] = NULL;
     touch(t, k);
@@ -512,8 +512,9 @@ static void on_report(struct pending_rows *t, const struct event_report *e)
         return;
     struct record_report *peer = &k->x.peer;
     peer->known = true;
-    peer->outcome = slice_str(
-        e->outcome <= EXCHANGE_MEMORY ? exchange_whystr((enum exchange_why)e->outcome) : "unknown");
+    peer->outcome = slice_str(e->outcome <= EXCHANGE_MEMORY
+                                  ? exchange_outcome_text((enum exchange_outcome)e->outcome)
+                                  : "unknown");
     peer->sent_on_ns = time_of(e->sent_on_ns);
     peer->connect_ns = time_of(e->connect_ns);
     peer->answered_ns = time_of(e->answered_ns);

@@ -423,7 +423,7 @@ static void put_end(struct recorder *r, struct event_end *e, const struct exchan
     commit(r, e, put((char *)passed, detail));
 }
 
-static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
+static void on_closed(void *ctx, struct exchange *x, enum exchange_outcome why)
 {
     struct recorder *r = ctx;
     uint32_t index;
