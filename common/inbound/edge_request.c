@@ -225,7 +225,7 @@ static bool count_body(struct edge *e, size_t wire_bytes, size_t body_bytes)
     if (e->clock == CLOCK_BODY && e->portion >= (uint64_t)l->rate * l->body_ms / 1000)
         edge_start_clock(e, CLOCK_BODY);
     if (l->body_bytes > 0 && e->body_bytes > l->body_bytes) {
-        edge_break_off(e, EXCHANGE_REFUSED, ANSWER_BODY_TOO_LARGE);
+        edge_abort(e, EXCHANGE_REFUSED, ANSWER_BODY_TOO_LARGE);
         return false;
     }
     if (!e->unwanted)
@@ -242,9 +242,9 @@ static bool count_body(struct edge *e, size_t wire_bytes, size_t body_bytes)
 __attribute__((noinline)) static void finish_chunked_body(struct edge *e,
                                                           struct http_head *trailers)
 {
-    struct http_head came;
-    head_copy(&came, trailers);
-    exchange_set_received(&e->endpoint, &came);
+    struct http_head received;
+    head_copy(&received, trailers);
+    exchange_set_received(&e->endpoint, &received);
     fields_strip_trailers(trailers, slice_str(e->hop_names));
     request_done(e, trailers->field_count ? trailers : NULL);
 }
@@ -267,7 +267,7 @@ static bool take_body(struct edge *e, struct http_head *trailers)
     const struct http1_limits limits = head_limits(e);
     int n = http1_body_feed(&e->body, in.p, in.len, &limits, &data, trailers);
     if (n < 0) {
-        edge_break_off(e, EXCHANGE_PROTOCOL, answer_of_http1(n));
+        edge_abort(e, EXCHANGE_PROTOCOL, answer_of_http1(n));
         return false;
     }
     if (n > 0 && !count_body(e, (size_t)n, data.len))
@@ -339,7 +339,7 @@ static void on_eof(struct conn *c)
         exchange_finish(&e->endpoint, NULL);
         edge_update(e);
     } else if (e->state == EDGE_EXCHANGE) {
-        edge_break_off(e, EXCHANGE_VISITOR_GONE, ANSWER_BAD_REQUEST);
+        edge_abort(e, EXCHANGE_VISITOR_GONE, ANSWER_BAD_REQUEST);
     } else {
         edge_close(e, CONN_CLOSE_FLUSH);
     }

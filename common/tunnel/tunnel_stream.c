@@ -54,7 +54,7 @@ void tunnel_stream_refuse(struct tunnel_stream *e, enum answer answer, enum exch
     tunnel_stream_discard(e);
 }
 
-static void break_off(struct tunnel_stream *e, enum exchange_outcome why)
+static void abort_stream(struct tunnel_stream *e, enum exchange_outcome why)
 {
     release_stream(e, true);
     exchange_abort(&e->endpoint, why);
@@ -148,7 +148,7 @@ static void inbound_head(struct exchange_endpoint *endpoint, const struct http_h
     if (error == MUX_E_HEAD && endpoint->x->endpoint[OUTBOUND])
         answer_instead(e, head);
     else if (error)
-        break_off(e, EXCHANGE_MEMORY);
+        abort_stream(e, EXCHANGE_MEMORY);
     else
         wake(e);
 }
@@ -157,7 +157,7 @@ static void endpoint_data(struct exchange_endpoint *endpoint, const char *bytes,
 {
     struct tunnel_stream *e = stream_of(endpoint);
     if (mux_data(e->stream, bytes, len))
-        break_off(e, EXCHANGE_MEMORY);
+        abort_stream(e, EXCHANGE_MEMORY);
     else
         wake(e);
 }
@@ -171,7 +171,7 @@ static void endpoint_finish(struct exchange_endpoint *endpoint, const struct htt
     if (error == MUX_E_HEAD)
         error = mux_finish(e->stream, NULL);
     if (error)
-        break_off(e, EXCHANGE_MEMORY);
+        abort_stream(e, EXCHANGE_MEMORY);
     else
         wake(e);
 }
@@ -370,7 +370,7 @@ __attribute__((noinline)) static void finish_with_trailers(struct tunnel_stream 
         e->endpoint.side == INBOUND ? PRIVATE_REQUEST_TRAILERS : PRIVATE_RESPONSE_TRAILERS;
     if (fields_check(trailers) || !private_fields_check(trailers, section) ||
         !spelling_take(trailers)) {
-        break_off(e, EXCHANGE_PROTOCOL);
+        abort_stream(e, EXCHANGE_PROTOCOL);
         return;
     }
     head_copy(&passed_on, trailers);
