@@ -65,7 +65,7 @@ void upstream_request_update(struct upstream_request *r);
 void upstream_request_update_limit(struct upstream_request *r);
 
 // upstream_connect.c
-// Sends what waits on a pooled connection, or on a new one once it is established.
+// Sends the queued bytes on a pooled connection, or on a new one once it is established.
 void upstream_request_connect(struct upstream_request *r);
 // The connection ended before the response did: repeats the request on a new connection if that is
 // safe (RFC 9110 §9.2.2), else ends it.

@@ -73,7 +73,8 @@ __attribute__((noinline)) static struct mux_stream *open_with_visitor(struct tun
     int len = snprintf(digits, sizeof(digits), "%llu",
                        (unsigned long long)e->endpoint.x->info.inbound_id);
     head_copy(&with, head);
-    // A full head goes without: then the agent reuses the connection behind it for nobody.
+    // In a full head the field is left out: the agent then closes the connection behind the
+    // request.
     (void)head_add(&with, SLICE("adit-visitor"), slice_of(digits, (size_t)len));
     return mux_open(e->mux, &with, ends, e);
 }
