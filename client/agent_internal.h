@@ -67,7 +67,7 @@ void agent_close_tunnel(struct agent *a);
 void agent_wake(void *ctx);
 void agent_send_control(struct agent *a, const struct control_message *message);
 // The observer of ended exchanges. `ctx` is the agent.
-void agent_report_exchange(void *ctx, struct exchange *x, enum exchange_why why);
+void agent_report_exchange(void *ctx, struct exchange *x, enum exchange_outcome why);
 void agent_tunnel_init(struct agent *a);
 
 // agent_bind.c

@@ -134,7 +134,7 @@ static void on_request(void *ctx, struct mux_stream *s, struct http_head *reques
         exchange_finish(&e->endpoint, NULL);
 }
 
-void agent_report_exchange(void *ctx, struct exchange *x, enum exchange_why why)
+void agent_report_exchange(void *ctx, struct exchange *x, enum exchange_outcome why)
 {
     struct agent *a = ctx;
     struct report report;

@@ -206,7 +206,7 @@ static struct agent *agent_of(const struct agents *set, const struct exchange *x
     return a ? a : find_number(&set->waiting, x->info.tunnel_id);
 }
 
-void agents_report(void *ctx, struct exchange *x, enum exchange_why why)
+void agents_report(void *ctx, struct exchange *x, enum exchange_outcome why)
 {
     struct agents *set = ctx;
     struct agent *a = x->info.tunnel_id ? agent_of(set, x) : NULL;

@@ -47,7 +47,7 @@ void agents_accept(struct agents *set, struct conn *c, const struct client_addre
 void agents_close(struct agents *set);
 // An exchange observer's `closed`; `ctx` is the struct agents. Reports to the exchange's agent how
 // it ended (docs/protocol.md §5.1).
-void agents_report(void *ctx, struct exchange *x, enum exchange_why why);
+void agents_report(void *ctx, struct exchange *x, enum exchange_outcome why);
 
 // Makes the outbound of an exchange through this agent and attaches it. False when the client has
 // as many exchanges in this tunnel as it may have, or when out of memory; `*why` is the answer.

@@ -84,7 +84,7 @@ static void take_option(struct options *o, int option, const char *value)
     case 't': cmd->token_file = value; return;
     case 'r': cmd->reserved_names = value; return;
     case 'p': report(o, "--public-url", relay_take_public_url(c, value), value); return;
-    case 'T': report(o, "--trusted-proxy", trusted_proxies_take(&c->trusted, value), value); return;
+    case 'T': report(o, "--trusted-proxy", trusted_proxies_add(&c->trusted, value), value); return;
     case 'R':
     case 'X':
     case 'N': record_options_take(o, &c->record, option, value); return;

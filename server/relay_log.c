@@ -214,7 +214,7 @@ static void on_discarded(void *ctx, struct exchange *x)
 }
 
 // Leaves out the path: it may hold secrets, and the record has it.
-static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
+static void on_closed(void *ctx, struct exchange *x, enum exchange_outcome why)
 {
     static const struct note none;
     struct relay_log *log = ctx;
@@ -234,7 +234,7 @@ static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
                      x->info.method, n->tunnel[0] ? n->tunnel : "-",
                      n->visitor[0] ? n->visitor : "-", link, x->info.refused ? ", " : "",
                      x->info.refused ? answer_code(x->info.answer) : "",
-                     complete ? "" : ", ended: ", complete ? "" : exchange_whystr(why));
+                     complete ? "" : ", ended: ", complete ? "" : exchange_outcome_text(why));
     on_discarded(ctx, x);
 }
 

@@ -38,7 +38,7 @@ static struct tunnel_stream *slowest_visitor(const struct mux *m, uint64_t now_n
     return slowest;
 }
 
-// Kinds of long-lived exchanges, in the order in which they are shed.
+// Kinds of long-lived exchange, in the order in which they are shed.
 enum long_lived {
     LONG_LIVED_HANGING, // no byte either way
     LONG_LIVED_EVENT_STREAM,
@@ -131,8 +131,8 @@ struct mux_stream *shed_fullest(void *ctx, struct mux *m)
     return fullest;
 }
 
-// At the limit of unread bytes no stream begins, and nothing else may happen that would make the
-// mux call shed_fullest.
+// At the limit of unread bytes, refuses the stream of shed_fullest: no stream can begin, and
+// perhaps nothing else happens that would make the mux choose one.
 static void shed_unread(struct mux *m)
 {
     struct mux_stream *s = mux_unread_is_full(m) ? shed_fullest(NULL, m) : NULL;

@@ -89,7 +89,7 @@ static void take_host(struct command *cmd, const char *value)
 static void take_trusted(struct command *cmd, const char *value)
 {
     char text[DESTINATION_MESSAGE_MAX];
-    const char *why = trusted_proxies_take(&cmd->config.trusted, value);
+    const char *why = trusted_proxies_add(&cmd->config.trusted, value);
     if (!why)
         return;
     (void)snprintf(text, sizeof(text), "--trusted-proxy: %s", why);

@@ -72,7 +72,7 @@ static void on_credit(struct exchange_endpoint *end, size_t len)
     send_body(p);
 }
 
-static void on_closed(struct exchange_endpoint *end, enum exchange_why why)
+static void on_closed(struct exchange_endpoint *end, enum exchange_outcome why)
 {
     struct replay_inbound *p = replay_inbound_of(end);
     p->result->why = why;
@@ -94,7 +94,7 @@ struct result_observer {
     struct replay_inbound_result *result;
 };
 
-static void on_exchange_closed(void *ctx, struct exchange *x, enum exchange_why why)
+static void on_exchange_closed(void *ctx, struct exchange *x, enum exchange_outcome why)
 {
     struct result_observer *w = ctx;
     (void)why;

@@ -17,7 +17,7 @@ struct replay_inbound_request {
 
 struct replay_inbound_result {
     char id[EXCHANGE_ID_LEN + 1];
-    enum exchange_why why;
+    enum exchange_outcome why;
     uint16_t status; // 0: none
     uint64_t bytes;  // of the response's body
     uint64_t duration_ns;

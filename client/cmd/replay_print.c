@@ -48,7 +48,7 @@ static void print_result(const char *id, const struct replay_inbound_result *r, 
         (void)fputs("no answer after ", stdout);
     (void)fputs(text_duration((int64_t)r->duration_ns, duration), stdout);
     if (!r->refused && r->why != EXCHANGE_COMPLETE)
-        (void)printf(" (%s)", exchange_whystr(r->why));
+        (void)printf(" (%s)", exchange_outcome_text(r->why));
     (void)fputs(r->detail[0] ? ": " : "", stdout);
     write_safe(stdout, slice_str(r->detail));
     (void)printf("%s\n", verdict);

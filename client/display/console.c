@@ -70,7 +70,7 @@ static void print(struct console *c, struct line_buf *l)
     line_writer_put(c->out, l->text, l->len + 1);
 }
 
-void console_exchange(struct console *c, const struct exchange *x, enum exchange_why why,
+void console_exchange(struct console *c, const struct exchange *x, enum exchange_outcome why,
                       struct line_buf *l)
 {
     const struct exchange_line_state state = {clock_text(c), x->info.status,
@@ -87,7 +87,7 @@ void console_running(struct console *c, const struct exchange *x, unsigned statu
     print(c, &l);
 }
 
-static void on_exchange(void *ctx, struct exchange *x, enum exchange_why why)
+static void on_exchange(void *ctx, struct exchange *x, enum exchange_outcome why)
 {
     struct console *c = ctx;
     struct line_buf l;

@@ -30,7 +30,7 @@ void console_zone(const struct console *c, char out[static ZONE_MAX]);
 // Prints one line, made safe as line_buf_disarm does.
 void console_line(struct console *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // Makes the line of an exchange that has ended, safe and without a line feed.
-void console_exchange(struct console *c, const struct exchange *x, enum exchange_why why,
+void console_exchange(struct console *c, const struct exchange *x, enum exchange_outcome why,
                       struct line_buf *l);
 // Prints the line of an exchange that runs; `status`: 0 when there is none yet.
 void console_running(struct console *c, const struct exchange *x, unsigned status);

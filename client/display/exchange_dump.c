@@ -189,7 +189,7 @@ static void free_note(struct exchange_dump *dump, struct exchange *x)
     free(n);
 }
 
-static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
+static void on_closed(void *ctx, struct exchange *x, enum exchange_outcome why)
 {
     struct exchange_dump *dump = ctx;
     struct line_buf first;

@@ -131,7 +131,7 @@ static struct remark remark_on(const struct exchange *x, const struct exchange_l
     if (x->info.refused)
         r.word = slice_str(answer_code(x->info.answer));
     else if (state->why != EXCHANGE_COMPLETE)
-        r.word = slice_str(exchange_whystr(state->why));
+        r.word = slice_str(exchange_outcome_text(state->why));
     else if (x->upgraded)
         r.word = SLICE("closed");
     if (x->upgraded && r.detail.len == 0) {

@@ -22,7 +22,7 @@ struct exchange_line_state {
     unsigned status;  // 0: none yet
     uint64_t ns;      // since the beginning
     bool runs;
-    enum exchange_why why; // how it ended; ignored while it runs
+    enum exchange_outcome why; // how it ended; ignored while it runs
 };
 
 // Makes the line, without a line feed. Text from visitors and services is made safe.

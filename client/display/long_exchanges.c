@@ -45,7 +45,7 @@ static void on_head(void *ctx, struct exchange *x, const struct http_head *respo
     console_running(w->console, x, response->status);
 }
 
-static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
+static void on_closed(void *ctx, struct exchange *x, enum exchange_outcome why)
 {
     (void)ctx;
     (void)why;

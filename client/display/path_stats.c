@@ -92,7 +92,7 @@ static struct path_stats_entry *find(struct path_stats *t, struct slice path)
     return p;
 }
 
-static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
+static void on_closed(void *ctx, struct exchange *x, enum exchange_outcome why)
 {
     struct path_stats *t = ctx;
     uint64_t ns = x->info.ended_ns - x->info.begun_ns;

@@ -104,7 +104,7 @@ static bool could_not_connect(const struct exchange *x)
 
 // A failed exchange leads to a probe, which prints a line only if it fails too: a service that
 // comes and goes all the time causes few lines.
-static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
+static void on_closed(void *ctx, struct exchange *x, enum exchange_outcome why)
 {
     struct service_watch *w = ctx;
     (void)why;

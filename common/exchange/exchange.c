@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include "observers_internal.h"
 
-const char *exchange_whystr(enum exchange_why why)
+const char *exchange_outcome_text(enum exchange_outcome why)
 {
     switch (why) {
     case EXCHANGE_COMPLETE: return "complete";
@@ -37,7 +37,7 @@ static uint64_t since_begun(const struct exchange *x, uint64_t ns)
 
 _Static_assert((int)EXCHANGE_MEMORY + 1 == (int)REPORT_OUTCOMES, "reports know every outcome");
 
-void exchange_report(const struct exchange *x, enum exchange_why why, struct report *r)
+void exchange_report(const struct exchange *x, enum exchange_outcome why, struct report *r)
 {
     memcpy(r->id, x->info.id, sizeof(r->id));
     r->outcome = (uint8_t)why;
@@ -129,7 +129,7 @@ static void free_exchange(struct exchange *x)
 }
 
 // Detaches both endpoints before either gets `closed`; `silent`, which caused this, gets none.
-static void close_exchange(struct exchange *x, enum exchange_why why,
+static void close_exchange(struct exchange *x, enum exchange_outcome why,
                            const struct exchange_endpoint *silent)
 {
     if (x->direction[OUTBOUND].ended && !x->upgraded)
@@ -230,7 +230,7 @@ void exchange_detach(struct exchange_endpoint *from)
         notify_unwanted(x);
 }
 
-void exchange_refuse(struct exchange_endpoint *from, enum answer answer, enum exchange_why why)
+void exchange_refuse(struct exchange_endpoint *from, enum answer answer, enum exchange_outcome why)
 {
     struct exchange *x = from->x;
     if (!x)
@@ -243,7 +243,7 @@ void exchange_refuse(struct exchange_endpoint *from, enum answer answer, enum ex
     exchange_answer(x, answer);
 }
 
-void exchange_abort(struct exchange_endpoint *from, enum exchange_why why)
+void exchange_abort(struct exchange_endpoint *from, enum exchange_outcome why)
 {
     if (from->x)
         close_exchange(from->x, why, from);

@@ -18,7 +18,7 @@ enum exchange_side {
 
 // Why an exchange ended. A whole response makes it complete, even if the rest of the request never
 // came.
-enum exchange_why {
+enum exchange_outcome {
     EXCHANGE_COMPLETE,
     EXCHANGE_VISITOR_GONE,  // the inbound's peer left
     EXCHANGE_UPSTREAM_GONE, // the outbound's peer left before its response was whole
@@ -30,7 +30,7 @@ enum exchange_why {
     EXCHANGE_MEMORY,
 };
 
-const char *exchange_whystr(enum exchange_why why);
+const char *exchange_outcome_text(enum exchange_outcome why);
 
 // Events that one endpoint gets from the other. Flow control is by credit: `data` brings no more
 // than the endpoint has granted, LIMIT_CREDIT_BYTES to begin with and exchange_credit for the bytes
@@ -49,7 +49,7 @@ struct exchange_ops {
     // The other endpoint has passed on `len` more bytes.
     void (*credit)(struct exchange_endpoint *e, size_t len);
     // The last event: both directions have ended, or the exchange broke. The endpoint is detached.
-    void (*closed)(struct exchange_endpoint *e, enum exchange_why why);
+    void (*closed)(struct exchange_endpoint *e, enum exchange_outcome why);
 };
 
 // Embedded in the object that speaks for one side.
@@ -70,7 +70,7 @@ struct exchange_direction {
     bool begun, ended;
     struct body_framing framing;
     uint64_t bytes;    // of the body, passed so far
-    size_t uncredited; // bytes passed and not yet credited; capped at 0 by early grants
+    size_t uncredited; // bytes passed and not yet credited; 0 at least, though more may be granted
     uint64_t uncredited_since_ns;
     uint64_t credited_before;   // bytes that had been credited by then
     int64_t credit;             // bytes the receiver takes now; negative if the sender overran it
@@ -108,7 +108,7 @@ struct exchange_observer {
     // `trailers` as received; NULL: none.
     void (*finished)(void *ctx, struct exchange *x, enum exchange_side from,
                      const struct http_head *trailers);
-    void (*closed)(void *ctx, struct exchange *x, enum exchange_why why);
+    void (*closed)(void *ctx, struct exchange *x, enum exchange_outcome why);
     void (*discarded)(void *ctx, struct exchange *x); // instead of closed
     void *ctx;
     const struct exchange_observer *next;
@@ -124,8 +124,8 @@ struct exchange_info {
     // where that may stand for several people. The record's space is shared out by them.
     const char *owner, *tunnel_address;
     uint64_t tunnel_id;  // 0: no tunnel
-    uint64_t inbound_id; // number of the visitor's connection within its tunnel link; 0: unknown,
-                         // or the connection may carry requests of several people
+    uint64_t inbound_id; // number of the visitor's connection, unique within the tunnel; 0:
+                         // unknown, or the connection may carry requests of several people
     char method[24], target[EXCHANGE_TARGET_MAX]; // truncated
     uint16_t status;                              // of the final response
     bool refused;                                 // the response is our own `answer`
@@ -160,11 +160,11 @@ struct exchange {
 };
 
 // Fills a report of an exchange that is being closed.
-void exchange_report(const struct exchange *x, enum exchange_why why, struct report *r);
+void exchange_report(const struct exchange *x, enum exchange_outcome why, struct report *r);
 
-// Whether the inbound adds a Date: to a final response without one (RFC 9110 §6.6.1), with the
-// second in which it passes. Begin plus duration would be wrong after the clock was set or the
-// machine slept. Observers see the head without it.
+// Whether the inbound must add a Date: to final responses without one (RFC 9110 §6.6.1). The value
+// is the current time. Begin plus duration would be wrong after the clock was set or the machine
+// slept. Observers see the head without it.
 bool exchange_wants_date(const struct http_head *response);
 
 // Whether only the same visitor's requests may follow this one on the origin's connection: an
@@ -198,17 +198,17 @@ void exchange_set_detail(struct exchange_endpoint *from, const char *detail);
 bool exchange_takes_interim(const struct exchange *x, const struct http_head *head);
 
 // An endpoint gives up: the other one gets `closed` with the reason, `from` gets nothing.
-void exchange_abort(struct exchange_endpoint *from, enum exchange_why why);
-// The inbound leaves behind a whole response and will not send the rest of its request.
+void exchange_abort(struct exchange_endpoint *from, enum exchange_outcome why);
+// The inbound has got the whole response and leaves without sending the rest of its request.
 void exchange_abandon(struct exchange_endpoint *inbound);
 // The outbound cannot answer: the inbound gets our answer if no response has begun, else the
 // exchange is aborted. `from` is detached either way.
-void exchange_refuse(struct exchange_endpoint *from, enum answer answer, enum exchange_why why);
+void exchange_refuse(struct exchange_endpoint *from, enum answer answer, enum exchange_outcome why);
 // The same where no outbound is attached.
 void exchange_answer(struct exchange *x, enum answer answer);
 // Sends a whole small response of our own. `head` includes its Content-Length.
 void exchange_respond(struct exchange *x, const struct http_head *head, struct slice body);
-// The outbound leaves behind its whole response: the rest of the request is discarded.
+// The outbound has sent its whole response and leaves: the rest of the request is discarded.
 void exchange_detach(struct exchange_endpoint *from);
 // Drops an exchange as if it had never begun. Neither endpoint gets an event.
 void exchange_discard(struct exchange *x);

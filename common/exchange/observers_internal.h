@@ -46,7 +46,7 @@ static inline void tell_finished(struct exchange *x, enum exchange_side from,
             o->finished(o->ctx, x, from, trailers);
 }
 
-static inline void tell_closed(struct exchange *x, enum exchange_why why)
+static inline void tell_closed(struct exchange *x, enum exchange_outcome why)
 {
     for (const struct exchange_observer *o = x->observer; o; o = o->next)
         if (o->closed)

@@ -161,7 +161,7 @@ void edge_refuse_head(struct edge *e, enum answer answer)
     answer_and_close(e, answer, ANSWER_TEXT, head_method);
 }
 
-void edge_break_off(struct edge *e, enum exchange_why why, enum answer answer)
+void edge_abort(struct edge *e, enum exchange_outcome why, enum answer answer)
 {
     bool whole = e->response_ended && !e->upgraded;
     enum answer_form form = e->endpoint.x ? e->endpoint.x->form : ANSWER_TEXT;
@@ -176,9 +176,9 @@ void edge_break_off(struct edge *e, enum exchange_why why, enum answer answer)
 static void on_exchange_limit(struct edge *e)
 {
     if (e->clock != CLOCK_STALLED)
-        edge_break_off(e, EXCHANGE_TIMEOUT, ANSWER_REQUEST_TIMEOUT);
+        edge_abort(e, EXCHANGE_TIMEOUT, ANSWER_REQUEST_TIMEOUT);
     else if (conn_peer_left(e->conn, e->upgraded))
-        edge_break_off(e, EXCHANGE_VISITOR_GONE, ANSWER_BAD_REQUEST);
+        edge_abort(e, EXCHANGE_VISITOR_GONE, ANSWER_BAD_REQUEST);
     else
         edge_start_clock(e, CLOCK_STALLED);
 }

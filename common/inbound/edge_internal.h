@@ -69,7 +69,7 @@ static inline const struct limits *edge_limits(const struct edge *e)
 // The only way an edge ends. Its exchange must be closed already.
 void edge_close(struct edge *e, enum conn_close_mode how);
 // Aborts the running exchange and ends the connection, with `answer` if no response has begun.
-void edge_break_off(struct edge *e, enum exchange_why why, enum answer answer);
+void edge_abort(struct edge *e, enum exchange_outcome why, enum answer answer);
 // Answers bytes that are no request head, or an incomplete head, and ends the connection.
 void edge_refuse_head(struct edge *e, enum answer answer);
 // Leaves an exchange whose response is whole and ends the connection, since too much of the

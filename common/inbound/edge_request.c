@@ -95,14 +95,15 @@ static bool admit(struct edge *e, const struct http_head *head, struct body_fram
     if (error) {
         *framing = (struct body_framing){BODY_NONE, 0};
         *answer = answer_of_http1(error);
-    } else if (!has_place(e, head, answer)) {
         return false;
-    } else if (most > 0 && framing->kind == BODY_LENGTH && framing->length > most) {
-        *answer = ANSWER_BODY_TOO_LARGE;
-    } else {
-        return true;
     }
-    return false;
+    if (!has_place(e, head, answer))
+        return false;
+    if (most > 0 && framing->kind == BODY_LENGTH && framing->length > most) {
+        *answer = ANSWER_BODY_TOO_LARGE;
+        return false;
+    }
+    return true;
 }
 
 // Whether the request passed a proxy, trusted or not, so that the connection may carry requests of
@@ -193,7 +194,7 @@ static bool read_head(struct edge *e)
     return true;
 }
 
-static bool read_tunnel(struct edge *e)
+static bool read_upgraded(struct edge *e)
 {
     struct slice in = conn_in(e->conn);
     if (e->credit <= 0 || !e->endpoint.x)
@@ -224,7 +225,7 @@ static bool count_body(struct edge *e, size_t wire_bytes, size_t body_bytes)
     if (e->clock == CLOCK_BODY && e->portion >= (uint64_t)l->rate * l->body_ms / 1000)
         edge_start_clock(e, CLOCK_BODY);
     if (l->body_bytes > 0 && e->body_bytes > l->body_bytes) {
-        edge_break_off(e, EXCHANGE_REFUSED, ANSWER_BODY_TOO_LARGE);
+        edge_abort(e, EXCHANGE_REFUSED, ANSWER_BODY_TOO_LARGE);
         return false;
     }
     if (!e->unwanted)
@@ -241,9 +242,9 @@ static bool count_body(struct edge *e, size_t wire_bytes, size_t body_bytes)
 __attribute__((noinline)) static void finish_chunked_body(struct edge *e,
                                                           struct http_head *trailers)
 {
-    struct http_head came;
-    head_copy(&came, trailers);
-    exchange_set_received(&e->endpoint, &came);
+    struct http_head received;
+    head_copy(&received, trailers);
+    exchange_set_received(&e->endpoint, &received);
     fields_strip_trailers(trailers, slice_str(e->hop_names));
     request_done(e, trailers->field_count ? trailers : NULL);
 }
@@ -266,7 +267,7 @@ static bool take_body(struct edge *e, struct http_head *trailers)
     const struct http1_limits limits = head_limits(e);
     int n = http1_body_feed(&e->body, in.p, in.len, &limits, &data, trailers);
     if (n < 0) {
-        edge_break_off(e, EXCHANGE_PROTOCOL, answer_of_http1(n));
+        edge_abort(e, EXCHANGE_PROTOCOL, answer_of_http1(n));
         return false;
     }
     if (n > 0 && !count_body(e, (size_t)n, data.len))
@@ -291,7 +292,7 @@ __attribute__((noinline)) static bool take_chunked_body(struct edge *e)
 static bool read_body(struct edge *e)
 {
     if (e->upgraded)
-        return read_tunnel(e);
+        return read_upgraded(e);
     if (e->request_done || e->credit <= 0 || !e->endpoint.x)
         return false;
     return e->body.kind == BODY_CHUNKED ? take_chunked_body(e) : take_body(e, NULL);
@@ -338,7 +339,7 @@ static void on_eof(struct conn *c)
         exchange_finish(&e->endpoint, NULL);
         edge_update(e);
     } else if (e->state == EDGE_EXCHANGE) {
-        edge_break_off(e, EXCHANGE_VISITOR_GONE, ANSWER_BAD_REQUEST);
+        edge_abort(e, EXCHANGE_VISITOR_GONE, ANSWER_BAD_REQUEST);
     } else {
         edge_close(e, CONN_CLOSE_FLUSH);
     }

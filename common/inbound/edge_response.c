@@ -119,7 +119,7 @@ static void endpoint_head(struct exchange_endpoint *endpoint, const struct http_
         return; // RFC 9110 §15.2: a 1.0 client knows no 1xx
     size_t hop_len = interim ? 0 : hop_fields(e, head, framing, hop);
     if (!write_response(e, head, slice_of(hop, hop_len))) {
-        edge_break_off(e, EXCHANGE_MEMORY, ANSWER_BUSY);
+        edge_abort(e, EXCHANGE_MEMORY, ANSWER_BUSY);
         return;
     }
     if (head->status == 100)
@@ -143,7 +143,7 @@ static void endpoint_data(struct exchange_endpoint *endpoint, const char *bytes,
     struct edge *e = edge_of(endpoint);
     char *out = conn_reserve(e->conn, len + 24);
     if (!out) {
-        edge_break_off(e, EXCHANGE_MEMORY, ANSWER_BUSY);
+        edge_abort(e, EXCHANGE_MEMORY, ANSWER_BUSY);
         return;
     }
     size_t n = e->chunked ? http1_write_chunk_head(out, len) : 0;
@@ -180,7 +180,7 @@ static void endpoint_finish(struct exchange_endpoint *endpoint, const struct htt
     }
     if (e->chunked && !write_last_chunk(e, trailers)) {
         e->response_ended = false;
-        edge_break_off(e, EXCHANGE_MEMORY, ANSWER_BUSY);
+        edge_abort(e, EXCHANGE_MEMORY, ANSWER_BUSY);
     } else if (e->awaits_continue && !e->request_done) {
         edge_end_early(e);
     } else {
@@ -206,7 +206,7 @@ static void endpoint_credit(struct exchange_endpoint *endpoint, size_t len)
     edge_update(e);
 }
 
-static void endpoint_closed(struct exchange_endpoint *endpoint, enum exchange_why why)
+static void endpoint_closed(struct exchange_endpoint *endpoint, enum exchange_outcome why)
 {
     struct edge *e = edge_of(endpoint);
     if (e->state == EDGE_CLOSED)

@@ -48,7 +48,7 @@ void edge_set_accept(struct edge_set *set, int fd, const struct sockaddr_storage
 {
     struct client_address client;
     client_address_of(peer, &client);
-    bool from_proxy = set->trusted && trusted_proxies_have(set->trusted, &client);
+    bool from_proxy = set->trusted && trusted_proxies_contain(set->trusted, &client);
     client.exempt = client.exempt || from_proxy;
     set->admission.evict = evict;
     struct admission_place *place =

@@ -47,7 +47,7 @@ static const char *read_range(const char *value, struct address_range *r)
                             : NULL;
 }
 
-const char *trusted_proxies_take(struct trusted_proxies *t, const char *value)
+const char *trusted_proxies_add(struct trusted_proxies *t, const char *value)
 {
     struct address_range one;
     const struct address_range *ranges = &one;
@@ -67,7 +67,7 @@ const char *trusted_proxies_take(struct trusted_proxies *t, const char *value)
     return NULL;
 }
 
-bool trusted_proxies_have(const struct trusted_proxies *t, const struct client_address *a)
+bool trusted_proxies_contain(const struct trusted_proxies *t, const struct client_address *a)
 {
     for (size_t i = 0; i < t->count; i++)
         if (same_prefix(&t->ranges[i].first, &a->bytes, t->ranges[i].bits))
@@ -92,7 +92,7 @@ static void step(struct walk *w, struct slice node, struct slice proto)
         w->proto = proto; // written by a proxy to the right, which is trusted
         return;
     }
-    bool is_trusted = trusted_proxies_have(w->trusted, &a);
+    bool is_trusted = trusted_proxies_contain(w->trusted, &a);
     if (is_trusted && w->found)
         return;
     w->found = true;

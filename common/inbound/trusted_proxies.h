@@ -22,9 +22,9 @@ struct trusted_proxies {
 
 // Adds a range: an address, ADDRESS/PREFIX-LENGTH or "loopback". Returns NULL, or a message that is
 // to be followed by the value.
-const char *trusted_proxies_take(struct trusted_proxies *t, const char *value);
+const char *trusted_proxies_add(struct trusted_proxies *t, const char *value);
 
-bool trusted_proxies_have(const struct trusted_proxies *t, const struct client_address *a);
+bool trusted_proxies_contain(const struct trusted_proxies *t, const struct client_address *a);
 
 // The origin of a request that a trusted proxy forwarded.
 struct proxied_request {

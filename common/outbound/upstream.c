@@ -53,7 +53,7 @@ void upstream_request_refuse(struct upstream_request *r, enum answer answer)
     upstream_request_close(r, false);
 }
 
-void upstream_request_break_off(struct upstream_request *r, enum exchange_why why)
+void upstream_request_abort(struct upstream_request *r, enum exchange_outcome why)
 {
     exchange_abort(&r->endpoint, why);
     upstream_request_close(r, false);

@@ -84,7 +84,7 @@ void upstream_request_lost(struct upstream_request *r)
         exchange_detach(&r->endpoint);
         upstream_request_close(r, false);
     } else if (r->state != REQUEST_HEAD) {
-        upstream_request_break_off(r, EXCHANGE_UPSTREAM_GONE);
+        upstream_request_abort(r, EXCHANGE_UPSTREAM_GONE);
     } else if (r->pooled && r->use.repeatable && !r->response_bytes) {
         conn_close(r->conn, CONN_CLOSE_NOW);
         r->conn = NULL;

@@ -59,13 +59,13 @@ static inline bool upstream_request_is_whole(const struct upstream_request *r)
 void upstream_request_close(struct upstream_request *r, bool to_pool);
 // Ends the request with an answer of ours, or by an abort if a response has begun.
 void upstream_request_refuse(struct upstream_request *r, enum answer answer);
-void upstream_request_break_off(struct upstream_request *r, enum exchange_why why);
+void upstream_request_abort(struct upstream_request *r, enum exchange_outcome why);
 // The one place that derives from the state whether we read and whether the answer limit runs.
 void upstream_request_update(struct upstream_request *r);
 void upstream_request_update_limit(struct upstream_request *r);
 
 // upstream_connect.c
-// Sends what waits on a pooled connection, or on a new one once it is established.
+// Sends the queued bytes on a pooled connection, or on a new one once it is established.
 void upstream_request_connect(struct upstream_request *r);
 // The connection ended before the response did: repeats the request on a new connection if that is
 // safe (RFC 9110 §9.2.2), else ends it.

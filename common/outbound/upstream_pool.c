@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "upstream_pool.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include "common/base/limits.h"
-#include "proto/http/authority.h"
 
 enum {
     TRUST_PART = 4, // reuse within this part of the age at which the origin closes
@@ -303,8 +301,10 @@ void upstream_pool_put(struct upstream *u, struct conn *c, const struct upstream
 
 static void close_all(struct upstream_list *list)
 {
-    while (list->idle.first)
-        idle_close(item_of(list->idle.first));
+    for (struct list_link *link = list->idle.first, *next = NULL; link; link = next) {
+        next = link->next;
+        idle_close(item_of(link));
+    }
 }
 
 void upstream_pool_close(struct upstream *u)

@@ -10,9 +10,10 @@
 // one of them.
 //
 // An origin that ignores a request's body parses it as the next request, and answers that. So a
-// connection behind a request with a body is never shared: it is kept for the same visitor's
-// connection, who can deceive only himself, or closed when that is unknown or may carry requests of
-// several people. Once kept it stays so.
+// connection behind a request with a body is never shared. It is kept for the same visitor's
+// connection, since a visitor may deceive nobody else by that, or closed if the visitor's
+// connection is unknown or may carry requests of several people. A kept connection is never shared
+// again.
 #pragma once
 #include "upstream.h"
 

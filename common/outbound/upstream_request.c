@@ -101,7 +101,7 @@ static void endpoint_data(struct exchange_endpoint *endpoint, const char *bytes,
         upstream_request_update_limit(r);
     }
     if (!ok)
-        upstream_request_break_off(r, EXCHANGE_MEMORY);
+        upstream_request_abort(r, EXCHANGE_MEMORY);
 }
 
 static void endpoint_finish(struct exchange_endpoint *endpoint, const struct http_head *trailers)
@@ -121,7 +121,7 @@ static void endpoint_finish(struct exchange_endpoint *endpoint, const struct htt
         out && http1_write_last_chunk(out, need, trailers) == need && send_bytes(r, out, need);
     free(out);
     if (!ok)
-        upstream_request_break_off(r, EXCHANGE_MEMORY);
+        upstream_request_abort(r, EXCHANGE_MEMORY);
 }
 
 static void endpoint_credit(struct exchange_endpoint *endpoint, size_t len)
@@ -135,7 +135,7 @@ static void endpoint_credit(struct exchange_endpoint *endpoint, size_t len)
     upstream_request_update(r);
 }
 
-static void endpoint_closed(struct exchange_endpoint *endpoint, enum exchange_why why)
+static void endpoint_closed(struct exchange_endpoint *endpoint, enum exchange_outcome why)
 {
     struct upstream_request *r = request_of(endpoint);
     bool over =

@@ -179,7 +179,7 @@ static bool read_head(struct upstream_request *r)
     return true;
 }
 
-static void break_off_body(struct upstream_request *r, int error)
+static void abort_body(struct upstream_request *r, int error)
 {
     char detail[EXCHANGE_DETAIL_MAX];
     uint64_t bytes = r->endpoint.x->direction[OUTBOUND].bytes;
@@ -192,7 +192,7 @@ static void break_off_body(struct upstream_request *r, int error)
     (void)snprintf(detail, sizeof(detail), "%s after %llu bytes of the body", what,
                    (unsigned long long)bytes);
     exchange_set_detail(&r->endpoint, detail);
-    upstream_request_break_off(r, EXCHANGE_PROTOCOL);
+    upstream_request_abort(r, EXCHANGE_PROTOCOL);
 }
 
 // Not inlined: stack-clash protection probes every page of a frame that holds a head (32 KiB).
@@ -214,7 +214,7 @@ static bool take_body(struct upstream_request *r, struct http_head *trailers)
     const struct http1_limits limits = head_limits(r);
     int n = http1_body_feed(&r->body, in.p, in.len, &limits, &data, trailers);
     if (n < 0) {
-        break_off_body(r, n);
+        abort_body(r, n);
         return false;
     }
     r->credit -= (ptrdiff_t)data.len;

@@ -47,14 +47,14 @@ static void release_stream(struct tunnel_stream *e, bool reset)
 }
 
 // The stream is released first, so that its reset causes no event here.
-void tunnel_stream_refuse(struct tunnel_stream *e, enum answer answer, enum exchange_why why)
+void tunnel_stream_refuse(struct tunnel_stream *e, enum answer answer, enum exchange_outcome why)
 {
     release_stream(e, true);
     exchange_refuse(&e->endpoint, answer, why);
     tunnel_stream_discard(e);
 }
 
-static void break_off(struct tunnel_stream *e, enum exchange_why why)
+static void abort_stream(struct tunnel_stream *e, enum exchange_outcome why)
 {
     release_stream(e, true);
     exchange_abort(&e->endpoint, why);
@@ -73,7 +73,8 @@ __attribute__((noinline)) static struct mux_stream *open_with_visitor(struct tun
     int len = snprintf(digits, sizeof(digits), "%llu",
                        (unsigned long long)e->endpoint.x->info.inbound_id);
     head_copy(&with, head);
-    // A full head goes without: then the agent reuses the connection behind it for nobody.
+    // In a full head the field is left out: the agent then closes the connection behind the
+    // request.
     (void)head_add(&with, SLICE("adit-visitor"), slice_of(digits, (size_t)len));
     return mux_open(e->mux, &with, ends, e);
 }
@@ -148,7 +149,7 @@ static void inbound_head(struct exchange_endpoint *endpoint, const struct http_h
     if (error == MUX_E_HEAD && endpoint->x->endpoint[OUTBOUND])
         answer_instead(e, head);
     else if (error)
-        break_off(e, EXCHANGE_MEMORY);
+        abort_stream(e, EXCHANGE_MEMORY);
     else
         wake(e);
 }
@@ -157,7 +158,7 @@ static void endpoint_data(struct exchange_endpoint *endpoint, const char *bytes,
 {
     struct tunnel_stream *e = stream_of(endpoint);
     if (mux_data(e->stream, bytes, len))
-        break_off(e, EXCHANGE_MEMORY);
+        abort_stream(e, EXCHANGE_MEMORY);
     else
         wake(e);
 }
@@ -171,7 +172,7 @@ static void endpoint_finish(struct exchange_endpoint *endpoint, const struct htt
     if (error == MUX_E_HEAD)
         error = mux_finish(e->stream, NULL);
     if (error)
-        break_off(e, EXCHANGE_MEMORY);
+        abort_stream(e, EXCHANGE_MEMORY);
     else
         wake(e);
 }
@@ -195,7 +196,7 @@ static void endpoint_credit(struct exchange_endpoint *endpoint, size_t len)
     wake(e);
 }
 
-static void endpoint_closed(struct exchange_endpoint *endpoint, enum exchange_why why)
+static void endpoint_closed(struct exchange_endpoint *endpoint, enum exchange_outcome why)
 {
     struct tunnel_stream *e = stream_of(endpoint);
     if (e->stream && endpoint->side == INBOUND)
@@ -370,7 +371,7 @@ __attribute__((noinline)) static void finish_with_trailers(struct tunnel_stream 
         e->endpoint.side == INBOUND ? PRIVATE_REQUEST_TRAILERS : PRIVATE_RESPONSE_TRAILERS;
     if (fields_check(trailers) || !private_fields_check(trailers, section) ||
         !spelling_apply(trailers)) {
-        break_off(e, EXCHANGE_PROTOCOL);
+        abort_stream(e, EXCHANGE_PROTOCOL);
         return;
     }
     head_copy(&passed_on, trailers);
@@ -432,7 +433,7 @@ void tunnel_stream_on_closed(void *ctx, struct mux_stream *s, uint32_t reset)
     if (!e)
         return;
     e->stream = NULL;
-    enum exchange_why why = reset == MUX_RESET_LOST ? EXCHANGE_TUNNEL_GONE : EXCHANGE_RESET;
+    enum exchange_outcome why = reset == MUX_RESET_LOST ? EXCHANGE_TUNNEL_GONE : EXCHANGE_RESET;
     bool outbound = e->endpoint.x && e->endpoint.side == OUTBOUND;
     if (reset == MUX_RESET_UNWANTED && outbound && e->endpoint.x->direction[OUTBOUND].ended)
         exchange_detach(&e->endpoint);

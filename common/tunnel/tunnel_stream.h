@@ -48,7 +48,7 @@ bool tunnel_stream_count(struct tunnel_stream *e, struct shares *clients,
 bool tunnel_stream_framing(const struct http_head *head, bool end, struct body_framing *framing);
 
 // Relay: resets the stream; the visitor gets `answer` if no response has begun.
-void tunnel_stream_refuse(struct tunnel_stream *e, enum answer answer, enum exchange_why why);
+void tunnel_stream_refuse(struct tunnel_stream *e, enum answer answer, enum exchange_outcome why);
 
 // Frees the stream's endpoint, which is detached, by a task.
 void tunnel_stream_discard(struct tunnel_stream *e);

@@ -8,7 +8,7 @@
 
 enum {
     REPORT_MAX = 128,    // bytes of a report
-    REPORT_OUTCOMES = 9, // enum exchange_why
+    REPORT_OUTCOMES = 9, // enum exchange_outcome
 };
 
 // The largest time (36 years) or count of bytes, so that sums of a few cannot overflow. The writer
@@ -25,7 +25,7 @@ struct report_body {
 #define REPORT_NONE UINT64_MAX
 struct report {
     char id[EXCHANGE_ID_LEN + 1];
-    uint8_t outcome;            // enum exchange_why, below REPORT_OUTCOMES
+    uint8_t outcome;            // enum exchange_outcome, below REPORT_OUTCOMES
     struct report_body body[2]; // of the request, of the response
     uint64_t sent_on_ns, connect_ns, answered_ns, duration_ns;
 };

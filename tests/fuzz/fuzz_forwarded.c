@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What proxies say of whom they ask for: the fields of a request, a line each. Whoever reads from
-// the right end, one address after the other, comes to the same client.
+// The forwarding fields of a request, one a line. Oracle: a walk from the right end, one address
+// after the other, finds the same client.
 #include <stdlib.h>
 #include "common/inbound/trusted_proxies.h"
 #include "proto/http/forwarded.h"
@@ -14,13 +14,13 @@ static const struct trusted_proxies *trusted(void)
 {
     static struct trusted_proxies t;
     if (t.count == 0) {
-        CHECK(!trusted_proxies_take(&t, "10.0.0.0/8"));
-        CHECK(!trusted_proxies_take(&t, "loopback"));
+        CHECK(!trusted_proxies_add(&t, "10.0.0.0/8"));
+        CHECK(!trusted_proxies_add(&t, "loopback"));
     }
     return &t;
 }
 
-// The client of a list by the words of the specification.
+// The client of a list, by a walk from right to left (docs/protocol.md §6).
 static struct client_address expected(const struct slice *elements, size_t count)
 {
     struct client_address client = {0};
@@ -29,7 +29,7 @@ static struct client_address expected(const struct slice *elements, size_t count
         if (!client_address_parse(elements[count], &a))
             break;
         client = a;
-        if (!trusted_proxies_have(trusted(), &a))
+        if (!trusted_proxies_contain(trusted(), &a))
             break;
     }
     return client;

@@ -64,7 +64,7 @@ static inline void on_credit(struct exchange_endpoint *e, size_t len)
     (void)len;
 }
 
-static inline void on_closed(struct exchange_endpoint *e, enum exchange_why why)
+static inline void on_closed(struct exchange_endpoint *e, enum exchange_outcome why)
 {
     (void)e;
     (void)why;

@@ -18,7 +18,7 @@ struct listener {
     struct exchange_endpoint end;
     struct buf heads, body;
     bool finished, closed;
-    enum exchange_why why;
+    enum exchange_outcome why;
 };
 
 static struct listener *listener_of(struct exchange_endpoint *e)
@@ -50,7 +50,7 @@ static void on_credit(struct exchange_endpoint *e, size_t len)
     (void)len;
 }
 
-static void on_closed(struct exchange_endpoint *e, enum exchange_why why)
+static void on_closed(struct exchange_endpoint *e, enum exchange_outcome why)
 {
     listener_of(e)->closed = true;
     listener_of(e)->why = why;

@@ -95,7 +95,7 @@ struct event_body {
 struct event_facts {
     struct event event;
     uint16_t status;
-    uint8_t outcome;     // CLOSED: enum exchange_why
+    uint8_t outcome;     // CLOSED: enum exchange_outcome
     uint8_t answer;      // with EVENT_REFUSED: enum answer
     uint16_t detail_len; // of the text behind the bodies
     int64_t sent_on_ns, connect_ns, heard_ns, answered_ns, duration_ns;

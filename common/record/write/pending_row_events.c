@@ -268,7 +268,7 @@ static void on_closed(struct pending_rows *rows, struct pending_row *row,
                       const struct event_facts *e)
 {
     update_facts(row, e);
-    row->x.outcome = slice_str(exchange_whystr((enum exchange_why)e->outcome));
+    row->x.outcome = slice_str(exchange_outcome_text((enum exchange_outcome)e->outcome));
     row->ended = true;
     rows->slots[e->event.slot] = NULL;
     pending_row_mark_dirty(rows, row);
@@ -287,8 +287,9 @@ static void on_report(struct pending_rows *rows, const struct event_report *e)
         return;
     struct record_report *peer = &row->x.peer;
     peer->known = true;
-    peer->outcome = slice_str(
-        e->outcome <= EXCHANGE_MEMORY ? exchange_whystr((enum exchange_why)e->outcome) : "unknown");
+    peer->outcome = slice_str(e->outcome <= EXCHANGE_MEMORY
+                                  ? exchange_outcome_text((enum exchange_outcome)e->outcome)
+                                  : "unknown");
     peer->sent_on_ns = time_of(e->sent_on_ns);
     peer->connect_ns = time_of(e->connect_ns);
     peer->answered_ns = time_of(e->answered_ns);

@@ -230,7 +230,7 @@ static void on_finished(void *ctx, struct exchange *x, enum exchange_side from,
     recorder_commit(r, e, end);
 }
 
-static void on_closed(void *ctx, struct exchange *x, enum exchange_why why)
+static void on_closed(void *ctx, struct exchange *x, enum exchange_outcome why)
 {
     struct recorder *r = ctx;
     uint32_t index;
