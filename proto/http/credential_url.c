@@ -19,8 +19,8 @@ struct scan {
     const struct credential_rules *rules;
     struct credential_sink *sink;
     enum credential_place place;
-    size_t written; // of the text, up to where it is in the sink
-    size_t seen;    // up to where the last two characters are known
+    size_t written; // offset up to which the text is in the sink
+    size_t seen;    // offset up to which the last two characters are known
     bool in_query;
 };
 
@@ -32,7 +32,7 @@ static void redact(struct scan *s, size_t from, size_t to)
     s->written = to;
 }
 
-// What may mean something in a URL: most bytes do not.
+// The bytes with a meaning in a URL: most have none and are skipped.
 enum {
     URL_DELIMITER = 1, // ? & ; # and %, which may escape one of them
     URL_NAME_END = 2,  // = as well
@@ -49,7 +49,7 @@ static const uint8_t url_bytes[256] = {
     ['/'] = URL_SEPARATOR,
 };
 
-// The next place where there is something of this meaning, or the end.
+// The offset of the next byte with this meaning, or the end.
 static inline size_t next_marked(struct slice text, size_t at, uint8_t meaning)
 {
     while (at < text.len && !(url_bytes[(unsigned char)text.p[at]] & meaning))
@@ -62,7 +62,7 @@ static bool is_delimiter(char c)
     return c == '?' || c == '&' || c == ';' || c == '#';
 }
 
-// What ends a URL within a text.
+// Whether a character ends a URL within a text.
 static bool ends_url(const struct scan *s, const struct url_char *m)
 {
     return s->place == CREDENTIAL_TEXT && m->level == 0 &&
@@ -79,7 +79,7 @@ static bool ends_value(const struct scan *s, const struct url_char *m, const str
            (began->c == ';' && (m->c == ';' || m->c == '?' || (m->c == '/' && !s->in_query)));
 }
 
-// Looks at what a delimiter begins. Returns where to go on.
+// Redacts the parameter that begins after a delimiter. Returns the offset to continue at.
 static size_t redact_parameter(struct scan *s, size_t at, const struct url_char *began)
 {
     const size_t name = at;
@@ -106,7 +106,8 @@ static size_t redact_parameter(struct scan *s, size_t at, const struct url_char 
     return end;
 }
 
-// What stands before the last @ of an authority.
+// Redacts the user information before the last @ of an authority. Returns the offset to continue
+// at.
 static size_t redact_user(struct scan *s, size_t at)
 {
     size_t user_end = at;
@@ -123,7 +124,8 @@ static size_t redact_user(struct scan *s, size_t at)
     return user_end;
 }
 
-// Whether "//" behind this begins an authority: behind a scheme, or where a reference may begin.
+// Whether "//" after this character begins an authority: after a scheme, or at the start of a
+// reference.
 static bool may_precede_authority(char c, enum credential_place place)
 {
     if (c == ':' || c == '=')
@@ -138,13 +140,13 @@ void credential_write_url(struct credential_sink *sink, struct slice text,
     struct scan s = {.text = text, .rules = rules, .sink = sink, .place = place};
     bool users = rules->users && (memchr(text.p, '@', text.len) || memchr(text.p, '%', text.len));
     const uint8_t meaning = users ? URL_SEPARATOR : URL_DELIMITER;
-    char before = place == CREDENTIAL_TARGET ? '/' : ':'; // what stands before a slash
+    char before = place == CREDENTIAL_TARGET ? '/' : ':'; // the character before `last`
     char last = before;
 
     for (size_t at = next_marked(text, 0, meaning); at < text.len;
          at = next_marked(text, at, meaning)) {
         const struct url_char m = url_char_at(text, at);
-        if (at > s.seen) { // something was passed over
+        if (at > s.seen) { // bytes were skipped
             before = at - s.seen > 1 ? text.p[at - 2] : last;
             last = text.p[at - 1];
         }
