@@ -34,9 +34,9 @@ static void redact(struct scan *s, size_t from, size_t to)
 
 // The bytes with a meaning in a URL: most have none and are skipped.
 enum {
-    URL_DELIMITER = 1, // ? & ; # and %, which may escape one of them
-    URL_NAME_END = 2,  // = as well
-    URL_SEPARATOR = 4, // what may delimit, and a slash
+    URL_DELIMITER = 1, // begins a parameter: ? & ; # and %, which may encode one of them
+    URL_NAME_END = 2,  // ends its name: the same and =
+    URL_SEPARATOR = 4, // begins a parameter or an authority: the delimiters and /
 };
 
 static const uint8_t url_bytes[256] = {

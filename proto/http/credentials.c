@@ -47,7 +47,7 @@ static const struct word of_e[] = {
     WORD("setcookie", FIELD, false),
     WORD("passphrase", BOTH, true),
     WORD("passcode", BOTH, true),
-    WORD("signature", PARAMETER, true), // a webhook's field is not: it goes with its body
+    WORD("signature", PARAMETER, true), // not a field: a webhook's signature covers its body alone
     WORD("samlresponse", PARAMETER, false),
     WORD("code", PARAMETER, false),
     WORD("authcode", PARAMETER, true),
@@ -251,7 +251,7 @@ enum {
     WORD_MIXED = 16, // letters and digits
     WORD_MANY = 8,   // either, after a word of the list
     NUMBER_LONG = 10,
-    CHANGES_MANY = 6, // between letters and digits
+    CHANGES_MANY = 6, // changes between letters and digits
 };
 
 static bool is_capital(char c)
