@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What proxies say of whom they ask for: the fields of a request, a line each. Whoever reads from
-// the right end, one address after the other, comes to the same client.
+// Forwarding fields of a request, one per line. A parser of the whole list and one that reads
+// addresses from the right find the same client.
 #include <stdlib.h>
 #include "common/inbound/trusted_proxies.h"
 #include "proto/http/forwarded.h"
@@ -20,7 +20,7 @@ static const struct trusted_proxies *trusted(void)
     return &t;
 }
 
-// The client of a list by the words of the specification.
+// The client of a list, by the words of the specification.
 static struct client_address expected(const struct slice *elements, size_t count)
 {
     struct client_address client = {0};
