@@ -75,3 +75,18 @@ bool slice_list_is_within(struct slice list, struct slice others);
 
 // Parses decimal digits: no sign, no space, no overflow. False for anything else, or nothing.
 bool slice_to_u64(struct slice s, uint64_t *value);
+
+// Big-endian integers of 1 to 8 bytes.
+static inline uint64_t read_be(const uint8_t *p, size_t bytes)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < bytes; i++)
+        n = n << 8 | p[i];
+    return n;
+}
+
+static inline void write_be(uint8_t *p, size_t bytes, uint64_t n)
+{
+    for (size_t i = bytes; i-- > 0; n >>= 8)
+        p[i] = (uint8_t)n;
+}

@@ -108,20 +108,20 @@ static size_t redact_parameter(struct scan *s, size_t at, const struct url_char 
 
 // Redacts the user information before the last @ of an authority. Returns the offset to continue
 // at.
-static size_t redact_user(struct scan *s, size_t at)
+static size_t redact_userinfo(struct scan *s, size_t at)
 {
-    size_t user_end = at;
+    size_t userinfo_end = at;
 
     for (size_t i = at; i < s->text.len; i += url_char_at(s->text, i).len) {
         const struct url_char m = url_char_at(s->text, i);
         if (m.c == '/' || m.c == '?' || m.c == '#' || m.c == '\\' || ends_url(s, &m))
             break;
-        user_end = m.c == '@' ? i : user_end;
+        userinfo_end = m.c == '@' ? i : userinfo_end;
     }
-    if (user_end == at)
+    if (userinfo_end == at)
         return at;
-    redact(s, at, user_end);
-    return user_end;
+    redact(s, at, userinfo_end);
+    return userinfo_end;
 }
 
 // Whether "//" after this character begins an authority: after a scheme, or at the start of a
@@ -138,8 +138,9 @@ void credential_write_url(struct credential_sink *sink, struct slice text,
                           enum credential_place place, const struct credential_rules *rules)
 {
     struct scan s = {.text = text, .rules = rules, .sink = sink, .place = place};
-    bool users = rules->users && (memchr(text.p, '@', text.len) || memchr(text.p, '%', text.len));
-    const uint8_t meaning = users ? URL_SEPARATOR : URL_DELIMITER;
+    bool userinfo =
+        rules->userinfo && (memchr(text.p, '@', text.len) || memchr(text.p, '%', text.len));
+    const uint8_t meaning = userinfo ? URL_SEPARATOR : URL_DELIMITER;
     char before = place == CREDENTIAL_TARGET ? '/' : ':'; // the character before `last`
     char last = before;
 
@@ -150,7 +151,8 @@ void credential_write_url(struct credential_sink *sink, struct slice text,
             before = at - s.seen > 1 ? text.p[at - 2] : last;
             last = text.p[at - 1];
         }
-        bool authority = users && m.c == '/' && last == '/' && may_precede_authority(before, place);
+        bool authority =
+            userinfo && m.c == '/' && last == '/' && may_precede_authority(before, place);
         at += m.len;
         s.in_query = s.in_query || m.c == '?';
         before = last;
@@ -159,7 +161,7 @@ void credential_write_url(struct credential_sink *sink, struct slice text,
         if (is_delimiter(m.c))
             at = redact_parameter(&s, at, &m);
         else if (authority)
-            at = redact_user(&s, at);
+            at = redact_userinfo(&s, at);
     }
     credential_put(sink, slice_of(text.p + s.written, text.len - s.written));
 }

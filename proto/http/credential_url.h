@@ -19,7 +19,7 @@ void credential_put(struct credential_sink *sink, struct slice text);
 struct credential_rules {
     bool (*is_secret)(const void *ctx, struct slice name);
     const void *ctx;
-    bool users; // redact user information (RFC 3986 §3.2.1) too
+    bool userinfo; // redact user information (RFC 3986 §3.2.1) too
 };
 
 // Parameters by credential_is_parameter, and user information.

@@ -311,21 +311,21 @@ int fields_add_forwarded(struct http_head *head, const struct fields_edge *edge,
 }
 
 // A name in lower case, and a value without space at its ends (RFC 9113 §8.2.1).
-static bool is_sound_field(const struct field *f)
+static bool is_valid_field(const struct field *f)
 {
     return f->name.len > 0 && http_is_field_value(f->value) &&
            slice_trim(f->value).len == f->value.len && chars_are(f->name, CHAR_TOKEN) &&
            !chars_have(f->name, CHAR_UPPER);
 }
 
-static bool are_sound_fields(const struct http_head *head)
+static bool are_valid_fields(const struct http_head *head)
 {
     size_t lengths = 0;
     uint64_t length = 0;
 
     for (size_t i = 0; i < head->field_count; i++) {
         const struct field *f = &head->fields[i];
-        if (!is_sound_field(f))
+        if (!is_valid_field(f))
             return false;
         const struct field_use use = field_use_of(f->name);
         switch (use.twin ? FIELD_PASSES : use.kind) {
@@ -348,7 +348,7 @@ static bool are_sound_fields(const struct http_head *head)
     return true;
 }
 
-static bool is_sound_request(const struct http_head *head)
+static bool is_valid_request(const struct http_head *head)
 {
     bool options = slice_eq(head->method, SLICE("OPTIONS"));
 
@@ -368,14 +368,14 @@ static bool is_sound_request(const struct http_head *head)
 
 int fields_check(const struct http_head *head)
 {
-    bool sound = are_sound_fields(head) && http_is_field_value(head->upgrade) &&
+    bool valid = are_valid_fields(head) && http_is_field_value(head->upgrade) &&
                  http_is_field_value(head->reason);
 
     if (head->method.len > 0)
-        sound = sound && is_sound_request(head);
+        valid = valid && is_valid_request(head);
     else
-        sound = sound && head->scheme.len == 0 && head->authority.len == 0 && head->target.len == 0;
+        valid = valid && head->scheme.len == 0 && head->authority.len == 0 && head->target.len == 0;
     if (head->status != 0)
-        sound = sound && head->status >= 100 && head->status <= 999;
-    return sound ? 0 : FIELDS_E_INVALID;
+        valid = valid && head->status >= 100 && head->status <= 999;
+    return valid ? 0 : FIELDS_E_INVALID;
 }

@@ -92,8 +92,8 @@ bool forwarded_next(struct slice *rest, struct forwarded_element *element)
         *rest = without_space(behind(*rest, 1));
     if (rest->len == 0)
         return false;
-    element->sound = take_element(rest, element);
-    if (!element->sound)
+    element->valid = take_element(rest, element);
+    if (!element->valid)
         *rest = (struct slice){0};
     return true;
 }

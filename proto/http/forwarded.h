@@ -6,7 +6,7 @@
 struct forwarded_element {
     struct slice node;  // the value of "for" without quotes; empty: none
     struct slice proto; // the value of "proto" without quotes; empty: none
-    bool sound;         // false: the element is malformed and its values must not be used
+    bool valid;         // false: the element is malformed and its values must not be used
 };
 
 // Takes the next element off a field's value and skips empty ones. A malformed element is the last,
