@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 enum {
-    BUF_MIN = 512, // also what an empty queue keeps
+    BUF_MIN = 512, // the first capacity, which an emptied queue keeps
 };
 
 void buf_free(struct buf *b)

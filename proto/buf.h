@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: MIT
-// A queue of bytes that grows at its end and is taken from at its start. The owner keeps its bound.
+// A growing queue of bytes: appended at the end, taken from the start. Its owner bounds its size.
 #pragma once
 #include "bytes.h"
 
-// The bytes are bytes[start..end). All zero is an empty queue.
+// The queue is bytes[start..end). All zero is an empty queue.
 struct buf {
     char *bytes;
     size_t start, end, cap;
 };
 
-void buf_free(struct buf *b); // leaves it empty
+// Frees the memory and leaves an empty queue.
+void buf_free(struct buf *b);
+// Appends a copy. False when out of memory.
 bool buf_append(struct buf *b, const void *bytes, size_t len);
-// Room for `len` more bytes at the end, or NULL when out of memory; buf_commit then says how many
-// were written there.
+// Makes room for `len` more bytes at the end; NULL when out of memory. The caller writes there and
+// calls buf_commit with the number of bytes written.
 char *buf_reserve(struct buf *b, size_t len);
-// Takes bytes off the start. When it becomes empty all but a little memory is given back.
+// Removes bytes from the start. An emptied queue frees its memory, except for a small block.
 void buf_take(struct buf *b, size_t len);
 
 static inline size_t buf_len(const struct buf *b)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A slice: bytes that belong to somebody else. Never terminated by a zero.
+// Slices: borrowed bytes, not terminated by a zero; and characters of ASCII.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,7 +43,7 @@ static inline bool slice_eq(struct slice a, struct slice b)
     return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
 }
 
-// Equal when the case of ASCII letters does not count.
+// Equal without regard to the case of ASCII letters.
 static inline bool slice_ieq(struct slice a, struct slice b)
 {
     if (a.len != b.len)
@@ -54,7 +54,7 @@ static inline bool slice_ieq(struct slice a, struct slice b)
     return true;
 }
 
-// Without spaces and tabs (OWS of RFC 9110 §5.6.3) at both ends.
+// Trims spaces and tabs (OWS of RFC 9110 §5.6.3) at both ends.
 static inline struct slice slice_trim(struct slice s)
 {
     while (s.len > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
@@ -64,15 +64,29 @@ static inline struct slice slice_trim(struct slice s)
     return s;
 }
 
-// Takes the next element off a comma-separated list (RFC 9110 §5.6.1), trimmed; empty elements are
-// skipped. Returns false when the list is used up. Not for lists whose elements hold quoted
-// strings.
+// Takes the next element off a comma-separated list (RFC 9110 §5.6.1), trims it, and skips empty
+// ones. Returns false at the end. Not for lists whose elements may be quoted strings.
 bool slice_next_element(struct slice *list, struct slice *element);
 
-// Whether one element of such a list is `word`, compared without case.
+// Whether an element of such a list is `word`, compared without case.
 bool slice_list_has(struct slice list, struct slice word);
-// Whether each element of `list`, and there is one, is an element of `others`.
+// Whether `list` has elements and each is an element of `others`, compared without case.
 bool slice_list_is_within(struct slice list, struct slice others);
 
-// Decimal digits only, no sign, no space, no overflow. False when it is anything else or empty.
+// Parses decimal digits: no sign, no space, no overflow. False for anything else, or nothing.
 bool slice_to_u64(struct slice s, uint64_t *value);
+
+// Big-endian integers of 1 to 8 bytes.
+static inline uint64_t read_be(const uint8_t *p, size_t bytes)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < bytes; i++)
+        n = n << 8 | p[i];
+    return n;
+}
+
+static inline void write_be(uint8_t *p, size_t bytes, uint64_t n)
+{
+    for (size_t i = bytes; i-- > 0; n >>= 8)
+        p[i] = (uint8_t)n;
+}

@@ -32,7 +32,7 @@ void digest_add(struct digest *d, struct slice piece, bool all)
         d->lost = XXH3_128bits_update(d->state, piece.p, piece.len) == XXH_ERROR;
 }
 
-// XXH3_128bits("", 0): most requests have no body.
+// XXH3_128bits("", 0), a constant because most requests have no body.
 static const uint8_t digest_of_empty[DIGEST_BYTES] = {
     0x99, 0xaa, 0x06, 0xd3, 0x01, 0x47, 0x98, 0xd8, 0x60, 0x01, 0xc3, 0x24, 0x46, 0x8d, 0x49, 0x7f};
 

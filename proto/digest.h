@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The digest of a body that comes in pieces: XXH3-128 in its canonical, big-endian form. It tells
-// whether two ends saw the same bytes; it is no signature.
+// The digest of a body, piece by piece: XXH3-128 in its canonical, big-endian form. It shows
+// whether two ends saw the same bytes; it is not cryptographic.
 #pragma once
 #include "bytes.h"
 
@@ -9,15 +9,15 @@ enum {
 };
 
 struct digest {
-    void *state; // XXH3's, of a body in several pieces
-    bool whole;  // `value` is that of a body in one piece
-    bool lost;   // there was no memory for it
+    void *state; // XXH3's, for a body in several pieces
+    bool whole;  // the body came in one piece, and `value` is its digest
+    bool lost;   // out of memory: there is no digest
     uint8_t value[DIGEST_BYTES];
 };
 
-// All zero is the digest of nothing so far.
+// All zero is a digest of no bytes yet. Frees the state.
 void digest_deinit(struct digest *d);
-// Adds a piece; `all` says that it is the whole body, which saves the state.
+// Adds a piece. `all`: it is the whole body, which needs no state.
 void digest_add(struct digest *d, struct slice piece, bool all);
-// The digest of what has come. False: there was no memory for it.
+// The digest of the pieces so far. False when memory had run out.
 bool digest_value(const struct digest *d, uint8_t out[static DIGEST_BYTES]);

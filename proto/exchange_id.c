@@ -22,7 +22,7 @@ void exchange_id_next(struct exchange_ids *ids, uint64_t now_ms, char out[static
     out[16] = 0;
 }
 
-// The value of each digit and 1; 0: not one.
+// The value of each digit plus 1; 0: not a digit.
 static const uint8_t values[256] = {
     ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
     ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
@@ -45,7 +45,7 @@ bool exchange_id_is_valid(struct slice text)
     return true;
 }
 
-// Five bytes are eight characters.
+// Each half: five bytes, eight characters.
 void exchange_id_pack(const char text[static 16], uint8_t out[static 10])
 {
     for (int half = 0; half < 2; half++) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The id of an exchange, the same at both ends of a tunnel (docs/protocol.md §4.6): 80 bits, of
-// which the first 45 are milliseconds since 1970, written as 16 characters of Crockford's base32 in
-// lower case. Sorts by time. Nobody trusts it to be unique.
+// The id of an exchange, the same at both ends of a tunnel (docs/protocol.md §4.6): 45 bits of
+// milliseconds since 1970 and 35 bits of a counter, written as 16 characters of Crockford's base32
+// in lower case. Ids sort by time. They are not guaranteed to be unique.
 #pragma once
 #include "bytes.h"
 
@@ -11,15 +11,15 @@ enum {
 };
 
 struct exchange_ids {
-    uint64_t low; // of the last one, 35 bits
+    uint64_t low; // the counter of the last id, 35 bits
 };
 
-// `seed` is random.
+// Starts the counter at a random `seed`.
 void exchange_ids_init(struct exchange_ids *ids, uint64_t seed);
-// The next id, and a zero behind it.
+// Writes the next id and a final zero.
 void exchange_id_next(struct exchange_ids *ids, uint64_t now_ms, char out[static 17]);
-// Whether it is one, in lower case.
+// Whether a text has the form of an id, in lower case.
 bool exchange_id_is_valid(struct slice text);
-// Its 80 bits, big-endian, and back. The text must be an id.
+// Converts a valid id to its 80 bits, big-endian, and back, with a final zero.
 void exchange_id_pack(const char text[static 16], uint8_t out[static 10]);
 void exchange_id_unpack(const uint8_t in[static 10], char text[static 17]);

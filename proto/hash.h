@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The hash of hash tables: XXH3-64. With a seed that is random and secret nobody can choose keys
-// that fall into one bucket.
+// The hash for hash tables: XXH3-64. A random, secret seed keeps an attacker from choosing keys
+// that collide.
 #pragma once
 #include "bytes.h"
 

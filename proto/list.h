@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Doubly linked lists whose links lie within their items. All zero is an empty list, and a link
-// that is in no list; an item that is to be in several lists at once has several links.
+// Intrusive doubly linked lists: the links lie within the items. An item in several lists has
+// several links. All zero is an empty list, or a link in no list.
 #pragma once
 #include <stddef.h>
 
@@ -12,10 +12,10 @@ struct list {
     struct list_link *first, *last;
 };
 
-// The item in which a link lies: LIST_ITEM(link, struct edge, in_set). `link` may not be NULL.
+// The item that contains a link: LIST_ITEM(link, struct edge, in_set). `link` must not be NULL.
 #define LIST_ITEM(link, type, member) ((type *)(void *)((char *)(link)-offsetof(type, member)))
 
-// Puts a link that is in no list at the end.
+// Inserts a link, which is in no list, at the end.
 static inline void list_append(struct list *list, struct list_link *link)
 {
     *link = (struct list_link){.prev = list->last};
@@ -26,7 +26,7 @@ static inline void list_append(struct list *list, struct list_link *link)
     list->last = link;
 }
 
-// Puts a link that is in no list at the beginning.
+// Inserts a link, which is in no list, at the beginning.
 static inline void list_prepend(struct list *list, struct list_link *link)
 {
     *link = (struct list_link){.next = list->first};
@@ -37,7 +37,7 @@ static inline void list_prepend(struct list *list, struct list_link *link)
     list->first = link;
 }
 
-// Takes a link out of the list that it is in.
+// Removes a link from the list that contains it.
 static inline void list_remove(struct list *list, struct list_link *link)
 {
     if (link->prev)

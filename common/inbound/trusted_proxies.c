@@ -122,8 +122,8 @@ static void walk_forwarded(struct walk *w, struct slice value)
 {
     struct forwarded_element element;
     while (forwarded_next(&value, &element))
-        step(w, element.sound ? element.node : (struct slice){0},
-             element.sound ? element.proto : (struct slice){0});
+        step(w, element.valid ? element.node : (struct slice){0},
+             element.valid ? element.proto : (struct slice){0});
 }
 
 // The last element of a list, which the proxy nearest to us wrote.

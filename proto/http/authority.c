@@ -66,8 +66,7 @@ static bool is_ipv4(struct slice s)
     return octets == 4;
 }
 
-// The groups of 16 bits in "h16:h16:…", where the last may be an IPv4 address, which is two. -1:
-// malformed.
+// Counts the 16-bit groups of "h16:h16:…". An IPv4 address at the end counts as two. -1: malformed.
 static int count_ipv6_groups(struct slice s, bool ipv4_may_end)
 {
     int groups = 0;
@@ -119,7 +118,7 @@ static bool is_ipvfuture(struct slice s)
     return true;
 }
 
-// The length of the reg-name that s begins with.
+// The length of the reg-name at the beginning of s.
 static size_t reg_name_len(struct slice s)
 {
     size_t i = 0;
@@ -136,7 +135,7 @@ static size_t reg_name_len(struct slice s)
     return i;
 }
 
-// The length of the IP-literal that s begins with, brackets included; 0 when it is none.
+// The length of the IP-literal at the beginning of s, with its brackets; 0 when there is none.
 static size_t ip_literal_len(struct slice s)
 {
     const char *bracket = memchr(s.p, ']', s.len);

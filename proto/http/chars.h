@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// What each byte may be part of in HTTP, by table.
+// The grammar of HTTP byte by byte: classes of characters, by table.
 #pragma once
 #include "proto/bytes.h"
 
 enum char_class {
     CHAR_TOKEN = 1,   // tchar, RFC 9110 §5.6.2
-    CHAR_VALUE = 2,   // of a field value, RFC 9110 §5.5: visible, 0x80-0xff, space, tab
-    CHAR_TARGET = 4,  // of a request target: visible, 0x80-0xff, not '#'
+    CHAR_VALUE = 2,   // field-content, RFC 9110 §5.5: visible, 0x80-0xff, space, tab
+    CHAR_TARGET = 4,  // request target: visible and 0x80-0xff, but not '#'
     CHAR_HEX = 8,     // HEXDIG of either case
-    CHAR_NAME = 16,   // unreserved and sub-delims, RFC 3986 §2.2 and §2.3: of a reg-name
+    CHAR_NAME = 16,   // reg-name without escapes: unreserved, sub-delims (RFC 3986 §2.2, §2.3)
     CHAR_UPPER = 32,  // A-Z
     CHAR_BASE64 = 64, // RFC 4648 §4, without the padding
 };
@@ -20,7 +20,7 @@ static inline bool char_is(char c, enum char_class class)
     return (char_classes[(unsigned char)c] & class) != 0;
 }
 
-// Whether all bytes of s are of this class; true of an empty slice.
+// Whether all bytes of s are of this class; true for an empty slice.
 static inline bool chars_are(struct slice s, enum char_class class)
 {
     for (size_t i = 0; i < s.len; i++)
@@ -44,6 +44,7 @@ static inline unsigned char_hex(char c)
     return (unsigned)(c <= '9' ? c - '0' : ascii_lower(c) - 'a' + 10);
 }
 
+// Whether a slice is a whole element of the grammar.
 bool http_is_token(struct slice s);       // RFC 9110 §5.6.2, not empty
 bool http_is_field_value(struct slice s); // RFC 9110 §5.5: no controls but tab; 0x80-0xff pass
 bool http_is_target(struct slice s);      // visible ASCII and 0x80-0xff, not empty, no '#'

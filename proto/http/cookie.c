@@ -11,8 +11,8 @@ static bool is_set_cookie2(struct slice name)
     return name.len == 11 && slice_ieq(name, SLICE("set-cookie2"));
 }
 
-// Takes what is before the next semicolon. Quotes mean nothing: browsers know none (RFC 6265 §5.2),
-// and who does sees fewer attributes than we look at.
+// Takes the part before the next semicolon. Quotes have no meaning (RFC 6265 §5.2); a client that
+// honours them sees fewer attributes than we check.
 static struct slice next_part(struct slice *value)
 {
     const char *end = value->len > 0 ? memchr(value->p, ';', value->len) : NULL;
@@ -30,7 +30,7 @@ static struct slice attribute_name(struct slice attribute)
     return slice_of(attribute.p, equals ? (size_t)(equals - attribute.p) : attribute.len);
 }
 
-// Whether anybody could take a name for "Domain", whatever they skip in or around it.
+// Whether a lenient client could read a name as "Domain": the letters, whatever is between them.
 static bool is_like_domain(struct slice name)
 {
     static const char domain[] = "domain";
@@ -45,7 +45,7 @@ static bool is_like_domain(struct slice name)
     return !domain[matched];
 }
 
-// A host as everybody reads it: no label is empty, and nothing is quoted or escaped.
+// Whether all clients read this host alike: no empty label, nothing quoted or escaped.
 static bool is_plain_host(struct slice host)
 {
     bool in_label = false;
@@ -61,8 +61,8 @@ static bool is_plain_host(struct slice host)
     return in_label;
 }
 
-// Whether cookies of this Domain could go to all names of our domain: it is the domain, or one of
-// those that it is below, or one that somebody might take for these.
+// Whether a cookie for this Domain could reach all names of our domain: `host` is the domain, one
+// of its parents, or so odd that a client might read it as one.
 static bool covers_domain(struct slice host, struct slice domain)
 {
     if (host.len > 0 && host.p[0] == '.')
@@ -131,7 +131,7 @@ static char *write_confined(struct slice value, struct slice domain, char *out)
         struct slice attribute = next_part(&value);
         if (exceeds_host(attribute, domain))
             continue;
-        *out++ = ';'; // it stood there
+        *out++ = ';'; // an attribute follows the cookie or another attribute
         out = put(out, attribute);
     }
     return out;

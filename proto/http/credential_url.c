@@ -19,8 +19,8 @@ struct scan {
     const struct credential_rules *rules;
     struct credential_sink *sink;
     enum credential_place place;
-    size_t written; // of the text, up to where it is in the sink
-    size_t seen;    // up to where the last two characters are known
+    size_t written; // offset up to which the text is in the sink
+    size_t seen;    // offset up to which the last two characters are known
     bool in_query;
 };
 
@@ -32,11 +32,11 @@ static void redact(struct scan *s, size_t from, size_t to)
     s->written = to;
 }
 
-// What may mean something in a URL: most bytes do not.
+// The bytes with a meaning in a URL: most have none and are skipped.
 enum {
-    URL_DELIMITER = 1, // ? & ; # and %, which may escape one of them
-    URL_NAME_END = 2,  // = as well
-    URL_SEPARATOR = 4, // what may delimit, and a slash
+    URL_DELIMITER = 1, // begins a parameter: ? & ; # and %, which may encode one of them
+    URL_NAME_END = 2,  // ends its name: the same and =
+    URL_SEPARATOR = 4, // begins a parameter or an authority: the delimiters and /
 };
 
 static const uint8_t url_bytes[256] = {
@@ -49,7 +49,7 @@ static const uint8_t url_bytes[256] = {
     ['/'] = URL_SEPARATOR,
 };
 
-// The next place where there is something of this meaning, or the end.
+// The offset of the next byte with this meaning, or the end.
 static inline size_t next_marked(struct slice text, size_t at, uint8_t meaning)
 {
     while (at < text.len && !(url_bytes[(unsigned char)text.p[at]] & meaning))
@@ -62,7 +62,7 @@ static bool is_delimiter(char c)
     return c == '?' || c == '&' || c == ';' || c == '#';
 }
 
-// What ends a URL within a text.
+// Whether a character ends a URL within a text.
 static bool ends_url(const struct scan *s, const struct url_char *m)
 {
     return s->place == CREDENTIAL_TEXT && m->level == 0 &&
@@ -79,7 +79,7 @@ static bool ends_value(const struct scan *s, const struct url_char *m, const str
            (began->c == ';' && (m->c == ';' || m->c == '?' || (m->c == '/' && !s->in_query)));
 }
 
-// Looks at what a delimiter begins. Returns where to go on.
+// Redacts the parameter that begins after a delimiter. Returns the offset to continue at.
 static size_t redact_parameter(struct scan *s, size_t at, const struct url_char *began)
 {
     const size_t name = at;
@@ -106,24 +106,26 @@ static size_t redact_parameter(struct scan *s, size_t at, const struct url_char 
     return end;
 }
 
-// What stands before the last @ of an authority.
-static size_t redact_user(struct scan *s, size_t at)
+// Redacts the user information before the last @ of an authority. Returns the offset to continue
+// at.
+static size_t redact_userinfo(struct scan *s, size_t at)
 {
-    size_t user_end = at;
+    size_t userinfo_end = at;
 
     for (size_t i = at; i < s->text.len; i += url_char_at(s->text, i).len) {
         const struct url_char m = url_char_at(s->text, i);
         if (m.c == '/' || m.c == '?' || m.c == '#' || m.c == '\\' || ends_url(s, &m))
             break;
-        user_end = m.c == '@' ? i : user_end;
+        userinfo_end = m.c == '@' ? i : userinfo_end;
     }
-    if (user_end == at)
+    if (userinfo_end == at)
         return at;
-    redact(s, at, user_end);
-    return user_end;
+    redact(s, at, userinfo_end);
+    return userinfo_end;
 }
 
-// Whether "//" behind this begins an authority: behind a scheme, or where a reference may begin.
+// Whether "//" after this character begins an authority: after a scheme, or at the start of a
+// reference.
 static bool may_precede_authority(char c, enum credential_place place)
 {
     if (c == ':' || c == '=')
@@ -136,19 +138,21 @@ void credential_write_url(struct credential_sink *sink, struct slice text,
                           enum credential_place place, const struct credential_rules *rules)
 {
     struct scan s = {.text = text, .rules = rules, .sink = sink, .place = place};
-    bool users = rules->users && (memchr(text.p, '@', text.len) || memchr(text.p, '%', text.len));
-    const uint8_t meaning = users ? URL_SEPARATOR : URL_DELIMITER;
-    char before = place == CREDENTIAL_TARGET ? '/' : ':'; // what stands before a slash
+    bool userinfo =
+        rules->userinfo && (memchr(text.p, '@', text.len) || memchr(text.p, '%', text.len));
+    const uint8_t meaning = userinfo ? URL_SEPARATOR : URL_DELIMITER;
+    char before = place == CREDENTIAL_TARGET ? '/' : ':'; // the character before `last`
     char last = before;
 
     for (size_t at = next_marked(text, 0, meaning); at < text.len;
          at = next_marked(text, at, meaning)) {
         const struct url_char m = url_char_at(text, at);
-        if (at > s.seen) { // something was passed over
+        if (at > s.seen) { // bytes were skipped
             before = at - s.seen > 1 ? text.p[at - 2] : last;
             last = text.p[at - 1];
         }
-        bool authority = users && m.c == '/' && last == '/' && may_precede_authority(before, place);
+        bool authority =
+            userinfo && m.c == '/' && last == '/' && may_precede_authority(before, place);
         at += m.len;
         s.in_query = s.in_query || m.c == '?';
         before = last;
@@ -157,7 +161,7 @@ void credential_write_url(struct credential_sink *sink, struct slice text,
         if (is_delimiter(m.c))
             at = redact_parameter(&s, at, &m);
         else if (authority)
-            at = redact_user(&s, at);
+            at = redact_userinfo(&s, at);
     }
     credential_put(sink, slice_of(text.p + s.written, text.len - s.written));
 }

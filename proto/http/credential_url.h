@@ -3,43 +3,44 @@
 #pragma once
 #include "proto/bytes.h"
 
-// Text that is written, as much of it as has room.
+// A buffer for text, which drops text beyond its room.
 struct credential_sink {
     char *at;
     size_t left;
-    bool full; // something had no room
-    bool any;  // a value was left out
+    bool full; // text was dropped
+    bool any;  // a value was redacted
 };
 void credential_put(struct credential_sink *sink, struct slice text);
 
-// What stands for a value.
+// The text in place of a redacted value.
 #define CREDENTIAL_MARK SLICE("[redacted]")
 
-// Which parameters are left out.
+// The rules by which values are redacted.
 struct credential_rules {
     bool (*is_secret)(const void *ctx, struct slice name);
     const void *ctx;
-    bool users; // user information too
+    bool userinfo; // redact user information (RFC 3986 §3.2.1) too
 };
 
-// The list, and user information.
+// Parameters by credential_is_parameter, and user information.
 extern const struct credential_rules credential_rules_all;
 
-// Where URLs may be in a text.
+// The place of URLs in a text.
 enum credential_place {
-    CREDENTIAL_TARGET, // it is a request target
-    CREDENTIAL_URL,    // it is a URL, or a reference to one
-    CREDENTIAL_TEXT    // it has some, which end with a space, a quote or a bracket < >
+    CREDENTIAL_TARGET, // the text is a request target
+    CREDENTIAL_URL,    // the text is a URL or a relative reference
+    CREDENTIAL_TEXT    // the text contains URLs, which end at white space, a quote, < or >
 };
 
-// Whether there may be anything to leave out: a cheap look.
+// Whether a text may contain anything to redact: a cheap check.
 static inline bool credential_may_be_in(struct slice text)
 {
     return text.len > 2 && (memchr(text.p, '=', text.len) || memchr(text.p, '@', text.len) ||
                             memchr(text.p, '%', text.len));
 }
 
-// Writes text with the mark for the values of such parameters, behind ? & ; and #, in the URLs that
-// are in it and in those that are escaped within these; and for user information.
+// Copies a text with CREDENTIAL_MARK in place of the values of secret parameters, which begin after
+// ? & ; or #, and of user information: in its URLs, and in URLs that are percent-encoded within
+// them.
 void credential_write_url(struct credential_sink *sink, struct slice text,
                           enum credential_place place, const struct credential_rules *rules);

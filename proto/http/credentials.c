@@ -2,18 +2,18 @@
 #include "credentials.h"
 #include "url_char.h"
 
-// Of what a word is the name.
+// The kind of name that a word stands for.
 enum {
     FIELD = 1,
     PARAMETER = 2,
     BOTH = FIELD | PARAMETER,
-    NEITHER = 0, // an exception from a word that follows
+    NEITHER = 0, // an exception to a later word of its list
 };
 
 struct word {
     struct slice text; // the letters and digits of a name
     uint8_t of;
-    bool ends; // so does a longer name: "token" is "X-Auth-Token" too
+    bool ends; // the end of a longer name counts too: "token" is also "X-Auth-Token"
 };
 
 #define WORD(text, of, ends)               \
@@ -25,7 +25,7 @@ struct word {
         {NULL, 0}, 0, false \
     }
 
-// By their last letters, so that few names get as far as a comparison.
+// The words by their last letter, so that few are compared.
 static const struct word of_a[] = {
     WORD("xamznoidcdata", FIELD, false), // of Amazon's load balancers
     WORD("hdnea", PARAMETER, false),     // of Akamai
@@ -47,7 +47,7 @@ static const struct word of_e[] = {
     WORD("setcookie", FIELD, false),
     WORD("passphrase", BOTH, true),
     WORD("passcode", BOTH, true),
-    WORD("signature", PARAMETER, true), // a webhook's field is not: it goes with its body
+    WORD("signature", PARAMETER, true), // not a field: a webhook's signature covers its body alone
     WORD("samlresponse", PARAMETER, false),
     WORD("code", PARAMETER, false),
     WORD("authcode", PARAMETER, true),
@@ -58,7 +58,7 @@ static const struct word of_g[] = {WORD("sig", PARAMETER, false), LAST};
 static const struct word of_h[] = {WORD("auth", BOTH, false), WORD("xauth", BOTH, false), LAST};
 static const struct word of_l[] = {WORD("credential", BOTH, true), LAST};
 static const struct word of_n[] = {
-    WORD("pagetoken", NEITHER, true), // where a list goes on
+    WORD("pagetoken", NEITHER, true), // a position in a paged list, as all up to "token"
     WORD("nexttoken", NEITHER, true),
     WORD("continuationtoken", NEITHER, true),
     WORD("synctoken", NEITHER, true),
@@ -114,7 +114,7 @@ static const struct word of_2[] = {
 
 #define L(letter) (1U << ((letter) - 'a'))
 
-// And by those before them: the letters that words have there.
+// The lists, and the set of letters that stand before the last one of their words.
 static const struct {
     const struct word *words;
     uint32_t before;
@@ -134,8 +134,8 @@ static const struct {
     ['y' - 'a'] = {of_y, L('e')},
 };
 
-// Takes the last letter or digit off a name, in lower case; 0 when there is none. A byte of another
-// script is one, too.
+// Takes the last letter or digit off a name, in lower case; 0 when there is none. Bytes from 0x80
+// up count as letters.
 static inline char take_last(struct slice *name)
 {
     while (name->len > 0) {
@@ -161,7 +161,7 @@ static inline bool is_lower(char c)
     return c >= 'a' && c <= 'z';
 }
 
-// The last two letters or digits of a name. False: there are not as many.
+// The last two letters or digits of a name. False when the last but one is no letter.
 static inline bool last_two(struct slice name, char *before, char *last)
 {
     if (name.len < 2)
@@ -199,7 +199,7 @@ bool credential_is_field(struct slice name)
     return is_listed(name, FIELD);
 }
 
-// The end of a name that has escaped characters.
+// Decodes a name; keeps only its end when it is long.
 static struct slice unescape_name(struct slice name, char out[static CREDENTIAL_NAME_MAX])
 {
     size_t len = 0;
@@ -243,15 +243,15 @@ bool credential_same_parameter(struct slice a, struct slice b)
     }
 }
 
-// Subprotocols. A name is of words like those of a language, perhaps with a number; a credential is
-// long and mixed.
+// Subprotocols: a name consists of words of a language, perhaps with a number; a credential is long
+// and mixes letters and digits.
 
 enum {
-    WORD_LONG = 24,  // of letters alone; "notificationchannel" has 19
-    WORD_MIXED = 16, // of letters and digits
-    WORD_MANY = 8,   // of either, behind a word that says so
+    WORD_LONG = 24,  // letters alone; "notificationchannel" has 19
+    WORD_MIXED = 16, // letters and digits
+    WORD_MANY = 8,   // either, after a word of the list
     NUMBER_LONG = 10,
-    CHANGES_MANY = 6, // between letters and digits
+    CHANGES_MANY = 6, // changes between letters and digits
 };
 
 static bool is_capital(char c)
@@ -272,7 +272,7 @@ static bool looks_random(struct slice word)
 {
     const size_t changes = count_changes(word);
     size_t digits = 0;
-    size_t odd = 0; // capitals behind small letters
+    size_t odd = 0; // capitals not preceded by a capital
 
     for (size_t i = 0; i < word.len; i++) {
         digits += ascii_is_digit(word.p[i]) ? 1 : 0;
@@ -317,7 +317,8 @@ bool credential_is_subprotocol(struct slice protocol, struct slice before)
         changes += count_changes(word);
         if (announced || looks_random(word) || changes >= CHANGES_MANY)
             return true;
-        // "base64url.bearer.authorization.k8s.io.TOKEN", "api-key.sk-…": whatever comes behind
+        // "base64url.bearer.authorization.k8s.io.TOKEN", "api-key.sk-…": anything after a listed
+        // word
         struct slice so_far = slice_of(protocol.p, (size_t)(word.p + word.len - protocol.p));
         if (is_listed(so_far, FIELD) && count_words(rest) >= WORD_MANY)
             return true;

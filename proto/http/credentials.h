@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: MIT
-// The one list of what is a credential by its name: fields, and parameters of URLs
-// (docs/record.md).
+// Tells credentials by their names: fields, parameters of URLs, subprotocols (docs/record.md).
 #pragma once
 #include "proto/bytes.h"
 
 enum {
-    CREDENTIAL_NAME_MAX = 128 // of a parameter's name, unescaped; of a longer one its end counts
+    CREDENTIAL_NAME_MAX = 128 // of an unescaped parameter name; of a longer one the end counts
 };
 
-// Whether a field's value is a credential, not to be shown or kept.
+// Whether the value of this field is a credential, which must not be shown or stored. Only letters
+// and digits of a name count, without case: "accessToken" is "access_token".
 bool credential_is_field(struct slice name);
-// The same of a parameter: its name as it stands in a URL, escaped or not. Of a name only letters
-// and digits count, without case: "accessToken" is "access_token".
+// The same for a parameter, whose name may be percent-encoded.
 bool credential_is_parameter(struct slice name);
-// Whether two names of parameters are the same by that measure. False of two without letters.
+// Whether two parameter names are the same by that rule. False when they have no letter or digit.
 bool credential_same_parameter(struct slice a, struct slice b);
-// Whether one of a list of subprotocols (RFC 6455 §11.3.4) looks like a credential, not like a
-// name; `before` is the one before it, or empty: "bearer" says what follows.
+// Whether an element of Sec-WebSocket-Protocol (RFC 6455 §11.3.4) looks like a credential and not
+// like a name. `before` is the preceding element, or empty: "bearer" announces a credential.
 bool credential_is_subprotocol(struct slice protocol, struct slice before);

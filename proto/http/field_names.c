@@ -2,7 +2,7 @@
 #include "field_names.h"
 
 struct entry {
-    const char *name; // in lower case; one that ends with a hyphen is the beginning of many
+    const char *name; // in lower case; a final hyphen makes it a prefix
     uint8_t len;
     uint8_t kind; // enum field_kind
 };
@@ -16,8 +16,8 @@ struct entry {
         NULL, 0, 0 \
     }
 
-// By their first letters, so that few names get as far as a comparison. The longer of two
-// beginnings stands first.
+// The names by their first letter, so that few are compared. The longer of two prefixes comes
+// first.
 static const struct entry of_a[] = {
     E("adit-", FIELD_OURS),
     E("age", FIELD_PASSES),
@@ -55,18 +55,18 @@ static const struct entry of_k[] = {E("keep-alive", FIELD_DROPPED), END};
 static const struct entry of_l[] = {E("location", FIELD_PASSES), END};
 static const struct entry of_m[] = {E("max-forwards", FIELD_STAYS), END};
 static const struct entry of_p[] = {
-    E("proxy", FIELD_CLAIM), // read as HTTP_PROXY, by which libraries find their proxy
+    E("proxy", FIELD_CLAIM), // CGI passes it as HTTP_PROXY, which libraries obey ("httpoxy")
     E("proxy-client-ip", FIELD_CLAIM),
     E("proxy-connection", FIELD_DROPPED),
     E("proxy-", FIELD_STAYS),
-    E("path-info", FIELD_CLAIM), // PATH_INFO and SCRIPT_NAME: where a WSGI service is mounted
+    E("path-info", FIELD_CLAIM), // with SCRIPT_NAME: the mount point of a WSGI service
     E("pragma", FIELD_PASSES),
     END,
 };
 static const struct entry of_r[] = {
     E("range", FIELD_PASSES),
     E("retry-after", FIELD_PASSES),
-    E("remote-", FIELD_CLAIM), // -User, -Addr, -Host: CGI's own words
+    E("remote-", FIELD_CLAIM), // variables of CGI: REMOTE_USER, REMOTE_ADDR, REMOTE_HOST
     END,
 };
 static const struct entry of_s[] = {
@@ -110,7 +110,7 @@ static const struct entry of_x[] = {
     E("x-azure-socketip", FIELD_CLAIM),
     E("x-envoy-external-address", FIELD_CLAIM),
     E("x-script-name", FIELD_CLAIM),
-    E("x-accel-mapping", FIELD_CLAIM), // with X-Sendfile-Type: which files a service gives away
+    E("x-accel-mapping", FIELD_CLAIM), // with X-Sendfile-Type: chooses the files that Rack serves
     E("x-sendfile-type", FIELD_CLAIM),
     E("x-ssl-client-", FIELD_CLAIM),
     E("x-client-cert", FIELD_CLAIM),
@@ -138,7 +138,7 @@ static inline bool is_beginning(const struct entry *e)
     return e->name[e->len - 1] == '-';
 }
 
-// A look at the length and one character: few names get as far as a comparison.
+// Compares the length and one character, which rules out most entries cheaply.
 static inline bool may_match(struct slice name, const struct entry *e)
 {
     if (is_beginning(e) ? name.len < e->len : name.len != e->len)
@@ -147,7 +147,7 @@ static inline bool may_match(struct slice name, const struct entry *e)
     return middle == '-' || ascii_lower(name.p[e->len / 2]) == middle;
 }
 
-// Compares without case, eight bytes at a time: what entries consist of all has this bit.
+// Compares without case, eight bytes at a time: all characters of entries have the bit 0x20 set.
 static inline bool is_same(const char *name, const char *entry, size_t len)
 {
     const uint64_t small = 0x2020202020202020U;
@@ -167,7 +167,7 @@ static inline bool is_same(const char *name, const char *entry, size_t len)
     return true;
 }
 
-// Whether a name that is long enough is an entry's or a twin of it.
+// Whether a name, which is at least as long as the entry, is the entry's or its twin.
 static bool matches(struct slice name, const struct entry *e, bool *twin)
 {
     bool exact = true;

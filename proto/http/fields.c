@@ -15,21 +15,22 @@ const char *fields_strerror(int error)
     return error == 0 ? "no error" : "unknown error";
 }
 
-static bool is_never_dropped_as_named(struct slice name)
+// Whether a field stays even when Connection names it (RFC 9110 §7.6.1).
+static bool is_protected(struct slice name)
 {
     switch (name.len) {
-    case 2: return slice_ieq(name, SLICE("te")); // what is left of it is "trailers"
+    case 2: return slice_ieq(name, SLICE("te")); // FIELD_TE reduces it to "trailers"
     case 4: return slice_ieq(name, SLICE("host"));
     case 14: return field_names_fold(name, SLICE("content-length"));
     default: return false;
     }
 }
 
-// Drops the fields that a Connection names. The common options name none.
+// Whether a connection option names no field to drop. The common options name none.
 static bool names_no_field(struct slice option)
 {
     return slice_ieq(option, SLICE("keep-alive")) || slice_ieq(option, SLICE("close")) ||
-           slice_ieq(option, SLICE("upgrade")) || is_never_dropped_as_named(option);
+           slice_ieq(option, SLICE("upgrade")) || is_protected(option);
 }
 
 static void drop_named(struct http_head *head, struct slice options)
@@ -45,7 +46,7 @@ static void drop_named(struct http_head *head, struct slice options)
     }
 }
 
-// The options of one Connection that name fields, each with a comma behind it.
+// Writes the options of one Connection that name fields, each followed by a comma.
 static size_t write_names(struct slice options, char *out)
 {
     struct slice option;
@@ -63,7 +64,7 @@ static size_t write_names(struct slice options, char *out)
     return len;
 }
 
-// The same of all in a head; to be called without `out` first, for the length.
+// The same for all Connection fields of a head. `out` NULL: only the length.
 static size_t write_connection_names(const struct http_head *head, char *out)
 {
     size_t len = 0;
@@ -95,7 +96,7 @@ static bool is_h2c(struct slice protocol)
     return protocol.len >= 3 && slice_ieq(slice_of(protocol.p, 3), SLICE("h2c"));
 }
 
-// The longest beginning of an offer without h2c, once h2c is taken off its front.
+// The longest part of an offer without h2c, after leading h2c elements.
 static struct slice without_h2c(struct slice offer)
 {
     struct slice rest = offer;
@@ -125,8 +126,8 @@ static inline bool is_connection(struct slice name)
     return name.len == 10 && slice_ieq(name, SLICE("connection"));
 }
 
-// What is dropped stays in its place, without a name, until the rest is moved together: the options
-// that name it may themselves be fields of this head.
+// Clears the names of the fields that the options name. The caller compacts the array afterwards:
+// moving fields now would disturb its loop over the Connection fields.
 static void clear_names(struct http_head *head, struct slice options)
 {
     struct slice option;
@@ -140,7 +141,7 @@ static void clear_names(struct http_head *head, struct slice options)
     }
 }
 
-// Of equal lengths one is left, of a list of them its first (RFC 9112 §6.3).
+// The first length of a list; the parser has checked that all are equal (RFC 9112 §6.3).
 static struct slice first_length(struct slice list)
 {
     const char *comma = list.len > 0 ? memchr(list.p, ',', list.len) : NULL;
@@ -148,7 +149,7 @@ static struct slice first_length(struct slice list)
     return comma ? slice_trim(slice_of(list.p, (size_t)(comma - list.p))) : list;
 }
 
-// A twin is not the field itself, but a service may take it for that; a visitor does not.
+// A service may read a twin in a request as the field itself. Clients of a response do not.
 static enum field_kind twin_kind(const struct http_head *head, enum field_kind kind)
 {
     return kind == FIELD_PASSES || head->status != 0 ? FIELD_PASSES : FIELD_DROPPED;
@@ -206,7 +207,7 @@ void fields_strip_trailers(struct http_head *trailers, struct slice named)
     trailers->field_count = kept;
 }
 
-// Whether a Via value names this relay: its elements are "protocol received-by [comment]" (RFC 9110
+// Whether a Via value names this relay. Its elements are "protocol received-by [comment]" (RFC 9110
 // §7.6.3).
 static bool via_names(struct slice via, struct slice id)
 {
@@ -224,7 +225,7 @@ static bool via_names(struct slice via, struct slice id)
     return false;
 }
 
-// Where the values are written.
+// The buffer for new values.
 struct scratch {
     char *at;
     size_t room;
@@ -243,7 +244,7 @@ static void put(struct scratch *s, struct slice text)
     s->room -= text.len;
 }
 
-// Adds a field whose value is copied, so that only scratch has to live on.
+// Adds a field with a copy of its value, so that only `scratch` must outlive the call.
 static bool add_copy(struct http_head *head, struct scratch *s, struct slice name,
                      struct slice value)
 {
@@ -253,7 +254,7 @@ static bool add_copy(struct http_head *head, struct scratch *s, struct slice nam
     return !s->full && head_add(head, name, slice_of(start, value.len));
 }
 
-// RFC 7239 §4: what is no token is quoted, an IPv6 address has brackets.
+// Adds Forwarded (RFC 7239 §4): a value that is no token is quoted, an IPv6 address has brackets.
 static bool add_forwarded(struct http_head *head, struct scratch *s, const struct fields_edge *edge)
 {
     const char *start = s->at;
@@ -288,7 +289,7 @@ int fields_add_forwarded(struct http_head *head, const struct fields_edge *edge,
     struct scratch s = {scratch, cap, false};
     size_t kept = 0;
 
-    // In a quoted string it would have to be escaped otherwise.
+    // A valid host needs no escapes in a quoted string.
     if (edge->host.len > 0 && !authority_is_valid(edge->host))
         return FIELDS_E_INVALID;
     for (size_t i = 0; i < head->field_count; i++) {
@@ -309,22 +310,22 @@ int fields_add_forwarded(struct http_head *head, const struct fields_edge *edge,
     return 0;
 }
 
-// RFC 9113 §8.2.1: lower case, and nothing around the value that HTTP/1.1 would trim.
-static bool is_sound_field(const struct field *f)
+// A name in lower case, and a value without space at its ends (RFC 9113 §8.2.1).
+static bool is_valid_field(const struct field *f)
 {
     return f->name.len > 0 && http_is_field_value(f->value) &&
            slice_trim(f->value).len == f->value.len && chars_are(f->name, CHAR_TOKEN) &&
            !chars_have(f->name, CHAR_UPPER);
 }
 
-static bool are_sound_fields(const struct http_head *head)
+static bool are_valid_fields(const struct http_head *head)
 {
     size_t lengths = 0;
     uint64_t length = 0;
 
     for (size_t i = 0; i < head->field_count; i++) {
         const struct field *f = &head->fields[i];
-        if (!is_sound_field(f))
+        if (!is_valid_field(f))
             return false;
         const struct field_use use = field_use_of(f->name);
         switch (use.twin ? FIELD_PASSES : use.kind) {
@@ -347,7 +348,7 @@ static bool are_sound_fields(const struct http_head *head)
     return true;
 }
 
-static bool is_sound_request(const struct http_head *head)
+static bool is_valid_request(const struct http_head *head)
 {
     bool options = slice_eq(head->method, SLICE("OPTIONS"));
 
@@ -367,14 +368,14 @@ static bool is_sound_request(const struct http_head *head)
 
 int fields_check(const struct http_head *head)
 {
-    bool sound = are_sound_fields(head) && http_is_field_value(head->upgrade) &&
+    bool valid = are_valid_fields(head) && http_is_field_value(head->upgrade) &&
                  http_is_field_value(head->reason);
 
     if (head->method.len > 0)
-        sound = sound && is_sound_request(head);
+        valid = valid && is_valid_request(head);
     else
-        sound = sound && head->scheme.len == 0 && head->authority.len == 0 && head->target.len == 0;
+        valid = valid && head->scheme.len == 0 && head->authority.len == 0 && head->target.len == 0;
     if (head->status != 0)
-        sound = sound && head->status >= 100 && head->status <= 999;
-    return sound ? 0 : FIELDS_E_INVALID;
+        valid = valid && head->status >= 100 && head->status <= 999;
+    return valid ? 0 : FIELDS_E_INVALID;
 }

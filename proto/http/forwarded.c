@@ -19,8 +19,7 @@ static struct slice without_space(struct slice s)
     return s;
 }
 
-// Takes a quoted string without its quotes. What is escaped in it stays escaped: neither an address
-// nor a scheme has anything to escape.
+// Takes a quoted string without its quotes. Escapes stay: no address and no scheme needs any.
 static bool take_quoted(struct slice *rest, struct slice *value)
 {
     size_t at = 1;
@@ -33,8 +32,8 @@ static bool take_quoted(struct slice *rest, struct slice *value)
     return true;
 }
 
-// Takes a value that is not quoted. Many write addresses so, although their colons and brackets are
-// no characters of a token.
+// Takes an unquoted value. Many senders write addresses unquoted, although colons and brackets are
+// not allowed in a token.
 static bool take_bare(struct slice *rest, struct slice *value)
 {
     size_t len = 0;
@@ -46,7 +45,7 @@ static bool take_bare(struct slice *rest, struct slice *value)
     return len > 0;
 }
 
-// Takes one "name=value". Each name may stand once in an element (RFC 7239 §4).
+// Takes one "name=value". A name may occur only once in an element (RFC 7239 §4).
 static bool take_pair(struct slice *rest, struct forwarded_element *element)
 {
     struct slice value = {0};
@@ -70,7 +69,7 @@ static bool take_pair(struct slice *rest, struct forwarded_element *element)
     return !twice;
 }
 
-// Takes pairs as far as the next comma or the end.
+// Takes pairs up to the next comma or the end.
 static bool take_element(struct slice *rest, struct forwarded_element *element)
 {
     while (rest->len > 0 && first(*rest) != ',') {
@@ -93,8 +92,8 @@ bool forwarded_next(struct slice *rest, struct forwarded_element *element)
         *rest = without_space(behind(*rest, 1));
     if (rest->len == 0)
         return false;
-    element->sound = take_element(rest, element);
-    if (!element->sound)
+    element->valid = take_element(rest, element);
+    if (!element->valid)
         *rest = (struct slice){0};
     return true;
 }

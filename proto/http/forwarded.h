@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// The Forwarded field (RFC 7239 §4) as it comes: its elements, one after the other.
+// A parser of the Forwarded field (RFC 7239 §4), element by element.
 #pragma once
 #include "proto/bytes.h"
 
 struct forwarded_element {
-    struct slice node;  // the value of "for" without its quotes; empty: there is none
-    struct slice proto; // the same of "proto"
-    bool sound;         // false: it breaks the grammar, and nothing of it is to be believed
+    struct slice node;  // the value of "for" without quotes; empty: none
+    struct slice proto; // the value of "proto" without quotes; empty: none
+    bool valid;         // false: the element is malformed and its values must not be used
 };
 
-// Takes the next element off a field's value; empty elements are skipped. Where an element breaks
-// the grammar nobody knows where the next one begins: it is the last. Returns false at the end.
+// Takes the next element off a field's value and skips empty ones. A malformed element is the last,
+// since the start of the next one is unknown. Returns false at the end.
 bool forwarded_next(struct slice *rest, struct forwarded_element *element);

@@ -188,7 +188,7 @@ enum line_state {
     L_VALUE,
     L_QUOTED,
     L_ESCAPED,    // the byte after a backslash
-    L_QUOTED_END, // what may follow a quoted string
+    L_QUOTED_END, // CR, ";" or space after a quoted string
     L_LF,
     L_DONE,
     L_BAD,

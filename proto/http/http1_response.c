@@ -53,8 +53,8 @@ static int fail_in_text(struct reader *r)
     return fail(r, HTTP1_E_SYNTAX, r->p, phrase);
 }
 
-// HTTP-version SP status-code [ SP reason-phrase ]. Accepts any white space for SP, none at the end
-// (§4 demands it), and skips a colon after the status.
+// HTTP-version SP status-code SP [ reason-phrase ] (RFC 9112 §4). Accepts any white space for SP, a
+// missing second SP, and a colon after the status.
 static int take_status_line(struct reader *r, struct http_head *head)
 {
     int error = http1_take_version(&r->p, r->end, head);

@@ -19,8 +19,7 @@ bool origin_of(struct slice scheme, struct slice authority, struct origin *o)
     return !o->has_port || authority_port(a.port, &o->port);
 }
 
-// Where the authority begins: behind "//", and whether that is what the URL begins with, or
-// "http:" before it.
+// The offset of the authority in "//AUTHORITY…" or "SCHEME://AUTHORITY…"; 0 when there is none.
 static size_t before_authority(struct slice url, struct slice *scheme)
 {
     const char *colon = url.len > 0 && url.p[0] != '/' ? memchr(url.p, ':', url.len) : NULL;
@@ -58,7 +57,7 @@ bool origin_matches(const struct origin *read, const struct origin *other)
            port_of(read, scheme) == port_of(other, scheme);
 }
 
-// The length of the origin that a field's value begins with and that is to be changed, or 0.
+// The length of the origin to replace at the beginning of a field's value, or 0.
 static size_t matched_length(const struct field *f, const struct origin_rewrite *change)
 {
     struct origin o;
@@ -69,7 +68,7 @@ static size_t matched_length(const struct field *f, const struct origin_rewrite 
     return len > 0 && origin_matches(&o, &change->from) ? len : 0;
 }
 
-// The origin to be put there, without its scheme where the value has none.
+// The replacement, without its scheme when the value has none.
 static struct slice new_origin(const struct field *f, const struct origin_rewrite *change)
 {
     const char *colon = memchr(change->to.p, ':', change->to.len);

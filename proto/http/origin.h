@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Origins (RFC 6454, RFC 9110 §4.3.1): scheme, host and port at the beginning of a URL, told apart
-// as browsers tell them, and put in the place of another one in fields of a head. What is not
-// plainly an origin is left as it is: nobody's URL is to lead to another place by being repaired.
+// Origins (RFC 6454, RFC 9110 §4.3.1): scheme, host and port at the beginning of a URL. Reads them,
+// compares them as browsers do, and replaces one by another in fields of a head. A text that is not
+// plainly an origin stays as it is: a repair might lead a URL to another place.
 #pragma once
 #include "message.h"
 
@@ -9,29 +9,31 @@ struct origin {
     struct slice scheme; // "http" or "https" in any case; empty: either
     struct slice host;   // with its brackets; compared without case
     uint16_t port;
-    bool has_port; // else it is that of the scheme
+    bool has_port; // false: the port is that of the scheme
 };
 
-// The origin of a scheme (empty: either) and an authority: HOST or HOST:PORT. False: it is none.
+// The origin of a scheme (empty: either) and an authority, HOST or HOST:PORT. False: malformed.
 bool origin_of(struct slice scheme, struct slice authority, struct origin *o);
 
-// The origin that a URL begins with: "http://HOST", or "//HOST" (then `scheme` is empty). Returns
-// its length; 0: the URL is relative, of another scheme, has user information, or is none.
+// Reads the origin at the beginning of a URL: "http://HOST", or "//HOST", whose `scheme` is empty.
+// Returns its length; 0 when the URL is relative or malformed, or has another scheme or user
+// information.
 size_t origin_read(struct slice url, struct origin *o);
 
-// Whether an origin that was read off a URL is this one. Ports are compared as numbers; what has
-// none has that of its scheme, and "//HOST" is taken for http.
+// Whether two origins are the same. An origin without a port has that of its scheme; one without a
+// scheme matches both, and both without one are taken for http.
 bool origin_matches(const struct origin *read, const struct origin *other);
 
-// What is put in the place of what. All that is given is borrowed.
+// Replaces `from` by `to` in these fields. Everything is borrowed.
 struct origin_rewrite {
     struct origin from;
     struct slice to;           // "http://HOST:PORT"
-    const struct slice *names; // of the fields
+    const struct slice *names; // of the fields to change
     size_t name_count;
 };
 
-// How many bytes the changed values of a head take; 0: there is nothing to change.
+// The bytes that the changed values of a head take; 0: there is nothing to change.
 size_t origin_rewrite_size(const struct http_head *head, const struct origin_rewrite *change);
-// Changes them. `values` has room for that many bytes and must live as long as the head is read.
+// Changes the head and writes the new values to `values`, which has room for origin_rewrite_size
+// bytes and must live as long as the head is read.
 void origin_rewrite(struct http_head *head, const struct origin_rewrite *change, char *values);

@@ -269,8 +269,8 @@ int control_parse(struct slice json, struct control_message *message)
     if (json.len == 0 || has_zero(json) || !is_utf8(json))
         return CONTROL_E_JSON;
     cJSON *object = cJSON_ParseWithLengthOpts(json.p, json.len, &end, 0);
-    bool sound = cJSON_IsObject(object) && is_only_space(json, end);
-    int error = sound ? parse_object(object, message) : CONTROL_E_JSON;
+    bool valid = cJSON_IsObject(object) && is_only_space(json, end);
+    int error = valid ? parse_object(object, message) : CONTROL_E_JSON;
     cJSON_Delete(object);
     return error;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A budget for messages that carry no exchange: pings, settings, empty frames, resets of closed
-// streams (docs/protocol.md §4.4). Exchanges and time refill it. A peer that spends it all floods
+// streams (docs/protocol.md §4.5). Exchanges and time refill it. A peer that spends it all floods
 // us.
 #pragma once
 #include <stdbool.h>

@@ -188,13 +188,13 @@ static int recv_headers(struct mux *m, const nghttp2_frame *frame)
     struct http_head *head = m->head;
     if (!head)
         return NGHTTP2_ERR_CALLBACK_FAILURE;
-    bool sound = take_head(m, head);
-    if (sound && s && s->head_received) {
+    bool valid = take_head(m, head);
+    if (valid && s && s->head_received) {
         recv_trailers(m, s, head, end);
         return 0;
     }
     bool interim = head->status >= 100 && head->status < 200;
-    if (!sound || !is_head_for(m, head) || (end && interim)) {
+    if (!valid || !is_head_for(m, head) || (end && interim)) {
         refuse_head(m, s, id, NGHTTP2_PROTOCOL_ERROR);
         return 0;
     }

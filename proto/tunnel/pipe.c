@@ -14,20 +14,6 @@ const char *pipe_strerror(int error)
     return "no error";
 }
 
-static void put_u64(uint8_t *out, uint64_t v)
-{
-    for (int i = 7; i >= 0; i--, v >>= 8)
-        out[i] = (uint8_t)v;
-}
-
-static uint64_t get_u64(const uint8_t *in)
-{
-    uint64_t v = 0;
-    for (int i = 0; i < 8; i++)
-        v = v << 8 | in[i];
-    return v;
-}
-
 void pipe_init(struct pipe *p)
 {
     *p = (struct pipe){.record_kind = PIPE_RECORD_MUX};
@@ -77,7 +63,7 @@ static int recv_offset(struct pipe *p, const uint8_t *buf, size_t len)
     p->head_len = (uint8_t)(p->head_len + n);
     if (p->head_len < sizeof(p->head))
         return (int)n;
-    uint64_t offset = get_u64(p->head);
+    uint64_t offset = read_be(p->head, sizeof(p->head));
     if (p->kind == PIPE_DATA)
         return offset == p->received ? (int)n : PIPE_E_OFFSET;
     if (offset < p->acked || offset > p->sent)
@@ -96,8 +82,7 @@ static int recv_record_head(struct pipe *p, const uint8_t *buf, size_t len)
         return (int)n;
     p->record_head_len = 0;
     p->record_kind = p->record_head[0];
-    p->record_remaining =
-        (uint32_t)p->record_head[1] << 16 | (uint32_t)p->record_head[2] << 8 | p->record_head[3];
+    p->record_remaining = (uint32_t)read_be(p->record_head + 1, 3);
     if (p->record_kind > PIPE_RECORD_REPORT || p->record_remaining == 0)
         return PIPE_E_RECORD;
     if (p->record_remaining > (p->record_kind == PIPE_RECORD_MUX ? PIPE_RECORD_MAX : PIPE_JSON_MAX))
@@ -181,15 +166,13 @@ bool pipe_owes_ack(const struct pipe *p, bool soon)
 void pipe_write_data_head(const struct pipe *p, uint8_t out[static PIPE_DATA_HEAD])
 {
     out[0] = PIPE_DATA;
-    put_u64(out + 1, p->sent);
+    write_be(out + 1, 8, p->sent);
 }
 
 void pipe_write_record_head(uint8_t out[static PIPE_RECORD_HEAD], enum pipe_record kind, size_t len)
 {
     out[0] = (uint8_t)kind;
-    out[1] = (uint8_t)(len >> 16);
-    out[2] = (uint8_t)(len >> 8);
-    out[3] = (uint8_t)len;
+    write_be(out + 1, 3, len);
 }
 
 void pipe_sent(struct pipe *p, size_t stream_bytes)
@@ -200,6 +183,6 @@ void pipe_sent(struct pipe *p, size_t stream_bytes)
 void pipe_write_ack(struct pipe *p, uint8_t out[static PIPE_ACK_SIZE])
 {
     out[0] = PIPE_ACK;
-    put_u64(out + 1, p->received);
+    write_be(out + 1, 8, p->received);
     p->ack_sent = p->received;
 }

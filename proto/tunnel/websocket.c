@@ -16,21 +16,6 @@ static bool is_known_opcode(unsigned opcode)
     return opcode <= WS_BINARY || (opcode >= WS_CLOSE && opcode <= WS_PONG);
 }
 
-static uint64_t read_be(const uint8_t *p, size_t bytes)
-{
-    uint64_t n = 0;
-
-    for (size_t i = 0; i < bytes; i++)
-        n = n << 8 | p[i];
-    return n;
-}
-
-static void write_be(uint8_t *p, size_t bytes, uint64_t n)
-{
-    for (size_t i = bytes; i-- > 0; n >>= 8)
-        p[i] = (uint8_t)n;
-}
-
 // Parses as many of the first two bytes as there are. Reserved bits belong to extensions, so they
 // are errors (RFC 6455 §5.2). Control frames are short and not fragmented (§5.5).
 static bool take_first_bytes(const uint8_t *buf, size_t len, struct ws_header *h)
@@ -186,7 +171,7 @@ static int read_header(struct ws_reader *r, const uint8_t *buf, size_t len)
 }
 
 // Whether a close is empty or has a code that may be sent (RFC 6455 §7.4).
-static bool is_sound_close(const uint8_t *payload, size_t len)
+static bool is_valid_close(const uint8_t *payload, size_t len)
 {
     if (len == 0)
         return true;
@@ -207,7 +192,7 @@ static int read_control(struct ws_reader *r, const uint8_t *buf, size_t len, str
     if (r->remaining > 0)
         return (int)n;
     r->in_frame = false;
-    if (r->h.opcode == WS_CLOSE && !is_sound_close(r->control, r->control_len))
+    if (r->h.opcode == WS_CLOSE && !is_valid_close(r->control, r->control_len))
         return WS_E_PROTOCOL;
     *e = (struct ws_event){.kind = WS_EVENT_CONTROL,
                            .opcode = r->h.opcode,

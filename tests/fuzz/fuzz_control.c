@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A JSON message: what is understood is sound, and comes back when it is written and read again.
+// A control message: a parsed message is well-formed and is written and parsed to itself.
 #include "proto/tunnel/control.h"
 #include "tests/support/check.h"
 
@@ -23,7 +23,7 @@ static bool is_ascii(const char *text)
     return true;
 }
 
-// What is shown, kept or compared as a word is one.
+// Members that are shown, stored or compared have their form.
 static void check_forms(const struct control_message *h)
 {
     CHECK(is_ascii(h->software) && is_ascii(h->features) && is_ascii(h->record));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The value of a Set-Cookie. Read as browsers read it (RFC 6265 §5.2), what is left sets no cookie
-// beyond the host; what was no Domain is as it was; and there is nothing more to take out.
+// The value of a Set-Cookie. A confined value, read as browsers read it (RFC 6265 §5.2), sets no
+// cookie beyond the host; its other attributes are unchanged; and confining it again changes
+// nothing.
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,7 +17,7 @@
 
 static const struct slice shared = {"example.com", 11};
 
-// Checks each attribute, and counts the bytes of those that are no Domain.
+// Checks each attribute, and counts the bytes of those other than Domain.
 static size_t check(struct slice value, bool confined)
 {
     size_t others = 0;

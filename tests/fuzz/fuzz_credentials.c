@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A byte for the place, then a text with URLs in it. What is written is the text with marks for
-// some values, also when it is written again, and a sink that is too small gets its beginning.
+// A byte for the place, then a text with URLs. The output is the text with marks for some values;
+// redacting it again changes nothing; and a sink that is too small gets its beginning.
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -28,7 +28,7 @@ static char *written(struct slice text, enum credential_place place, size_t room
     return out;
 }
 
-// What is left is what stood there, in its order: between marks nothing was changed or added.
+// The text between the marks is the original text in its order.
 static void check_same(struct slice text, struct slice left)
 {
     const struct slice mark = CREDENTIAL_MARK;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// A head as HPACK gives it, where any byte may stand anywhere: parts end with 0x1e. First method,
-// scheme, authority, target, upgrade and, as decimal digits, the status; then names and values by
-// turns. What fields_check passes can't break out of the HTTP/1.1 that is written of it, stripping
-// drops what it must and nothing twice, and our own Via is known again.
+// A head as HPACK delivers it, with any byte anywhere: parts end with 0x1e. First method, scheme,
+// authority, target, upgrade and, in decimal digits, the status; then names and values by turns. A
+// head that passes fields_check cannot break out of the HTTP/1.1 written from it; stripping is
+// complete and idempotent; our own Via is recognised.
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -59,7 +59,7 @@ static void check_same_fields(const struct http_head *a, const struct http_head 
     }
 }
 
-// Writes a head that fields_check passed: a parser must find in it what was meant.
+// Writes a head that passed fields_check: the parser must read the same head.
 static void check_written_request(struct http_head head)
 {
     static struct http_head back;
@@ -110,7 +110,7 @@ static bool may_pass(struct slice name)
     return name.len < 5 || !slice_ieq(slice_of(name.p, 5), SLICE("adit-"));
 }
 
-// No server may read what is left of a request as what was dropped or is replaced.
+// No server may read a remaining field of a request as one that was dropped or replaced.
 static void check_no_twins(const struct http_head *head)
 {
     static const char *const meant[] = {"connection",          "keep-alive",     "proxy-connection",

@@ -62,8 +62,8 @@ static void check_forwarded(struct slice line)
     while (count < ELEMENTS && forwarded_next(&rest, &e)) {
         CHECK(e.node.len == 0 ||
               (e.node.p >= line.p && e.node.p + e.node.len <= line.p + line.len));
-        nodes[count++] = e.sound ? e.node : (struct slice){0};
-        CHECK(e.sound || rest.len == 0);
+        nodes[count++] = e.valid ? e.node : (struct slice){0};
+        CHECK(e.valid || rest.len == 0);
     }
     head_init(&head);
     CHECK(head_add(&head, SLICE("Forwarded"), line));

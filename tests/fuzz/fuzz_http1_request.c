@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A visitor's stream: pipelined requests with their bodies. Pieces change nothing, and what is
-// accepted is written as one request that is read as the same.
+// A visitor's stream of pipelined requests with bodies. Splits change nothing, and an accepted
+// request is written and parsed to itself.
 #include "http1_stream.h"
 #include "proto/http/authority.h"
 
@@ -52,7 +52,7 @@ static void check_accepted(const struct http_head *head)
     (void)http1_keeps_alive(head);
 }
 
-// Returns the bytes that one request took, 0 when it isn't whole or was refused.
+// Returns the bytes of one request; 0 when it is incomplete or refused.
 static size_t one_request(struct slice in)
 {
     static struct http_head head;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// An upstream's stream: responses and their bodies, after a first byte that tells the method which
-// was asked ('H' HEAD, 'C' CONNECT, others GET). Pieces change nothing; what is accepted, odd as it
-// may be, is written as one clean response that is read as the same; what is refused is explained.
+// An upstream's stream of responses with bodies, after a byte for the method of the requests ('H'
+// HEAD, 'C' CONNECT, others GET). Splits change nothing; an accepted response, repaired or not, is
+// written as a clean one and parsed to itself; a refused one is explained.
 #include "http1_stream.h"
 
 static void check_rewritten(const struct http_head *head, struct slice method,
@@ -26,10 +26,10 @@ static void check_rewritten(const struct http_head *head, struct slice method,
 }
 
 enum {
-    EMPTY_LINES = 16 // bytes of those that may stand before the status line
+    EMPTY_LINES = 16 // bytes of the empty lines allowed before the status line
 };
 
-// What was refused is as it came, and what is wrong with it can be told.
+// A refused head is unchanged, and its fault can be explained.
 static void check_explained(const char *copy, struct slice in)
 {
     struct http1_fault fault = {0};
@@ -39,7 +39,7 @@ static void check_explained(const char *copy, struct slice in)
     CHECK(fault.phrase && fault.at <= in.len && memcmp(copy, in.p, in.len) == 0);
 }
 
-// In two steps it is the same, and until the second the bytes are as they came.
+// The two-step parser yields the same head, and its first step changes no byte.
 static void check_two_steps(struct slice in, const struct http_head *head, int size)
 {
     static struct http_head read;
@@ -56,7 +56,7 @@ static void check_two_steps(struct slice in, const struct http_head *head, int s
     free(copy);
 }
 
-// Returns the bytes that one response took, 0 when it isn't whole or was refused.
+// Returns the bytes of one response; 0 when it is incomplete or refused.
 static size_t one_response(struct slice in, struct slice method)
 {
     static struct http_head head;

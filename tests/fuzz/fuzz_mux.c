@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// HTTP/2 of a peer to a mux whose owner does something different on every stream. The first byte
-// chooses: 1 the agent's side (else the relay's, with requests open), 2 without the preface, and in
-// its upper half how often the mux may send meanwhile. Pieces change nothing.
+// HTTP/2 from a peer to a mux whose handler acts differently on every stream. Bits of the first
+// byte: 1 the agent's side (else the relay's, with open requests), 2 without the preface; its upper
+// half sets how often the mux may send meanwhile. Splits change nothing.
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -130,7 +130,7 @@ static void side_open(struct mux_side *side, uint8_t choice)
     side->hooks = (struct mux_hooks){on_head, on_data, on_end, NULL, NULL};
 }
 
-// What all streams have come to, as text.
+// The state of all streams, as text.
 static struct buf run(uint8_t choice, const uint8_t *p, size_t len, uint32_t seed)
 {
     struct mux_side side;
@@ -161,8 +161,8 @@ static struct buf run(uint8_t choice, const uint8_t *p, size_t len, uint32_t see
             CHECK(buf_append(&told, buf_at(&v->trailers), buf_len(&v->trailers)));
     }
     CHECK(mux_unread(side.mux) == unread);
-    // Behind a goodbye and the last stream nghttp2 looks at nothing any more that comes in another
-    // piece, so whether it is a breach is not known.
+    // After a GOAWAY and the last stream nghttp2 ignores all later pieces, so a breach in them may
+    // go undetected.
     bool dead = error && mux_stream_count(side.mux) > 0;
     mux_link_lost(side.mux);
     CHECK(mux_stream_count(side.mux) == 0 && mux_unread(side.mux) == 0);
@@ -172,7 +172,7 @@ static struct buf run(uint8_t choice, const uint8_t *p, size_t len, uint32_t see
     return told;
 }
 
-// nghttp2 counts a CONTINUATION again for each piece in which its frame's head comes.
+// nghttp2 counts a CONTINUATION again for each piece of its head.
 static bool may_have_continuation(const uint8_t *p, size_t len)
 {
     for (size_t i = 3; i + 2 < len; i++)

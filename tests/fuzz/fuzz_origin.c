@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Origins in fields: the first line is an authority, each other line the value of a Location. A
-// value that is changed began with that origin in so many words, begins with the new one
-// afterwards, and goes on as it did; all others stay.
+// Origins in fields: the first line is an authority, every other line the value of a Location. A
+// changed value began with that origin literally, begins with the new one and keeps its rest; all
+// others stay.
 #include <stdlib.h>
 #include "proto/http/origin.h"
 #include "tests/support/check.h"
@@ -27,7 +27,7 @@ static bool ends_so(struct slice s, struct slice end)
     return s.len >= end.len && slice_eq(slice_of(s.p + s.len - end.len, end.len), end);
 }
 
-// What a browser takes for the host of such a value is what stands there.
+// The host of such a value, as a browser reads it, is the host as written.
 static void check_read(struct slice value, size_t len)
 {
     size_t slashes =

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Link messages to a pipe, each behind two bytes of length. Pieces change nothing, offsets only
-// grow, and what is told is within its limits.
+// Link messages to a pipe, each after two bytes of length. Splits change nothing, offsets only
+// grow, and events keep to their limits.
 #include <stdlib.h>
 
 #include "proto/buf.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Reports: what is understood is written in just the same bytes again.
+// Reports: a parsed report is written as the same bytes.
 #include "proto/tunnel/report.h"
 #include "tests/support/check.h"
 

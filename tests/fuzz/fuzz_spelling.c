@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The spelling of a head as a peer may say it: parts end with 0x1e, the value of adit-case first
-// (an empty one: none), then names; "!" before it all makes it a request. Whatever it says, a name
-// stays the same but for the case of its letters, and what was spelled is told again in full.
+// The spelling of a head: parts end with 0x1e, first the value of adit-case (empty: none), then
+// names; a leading "!" makes it a request. Names change only in the case of their letters, and the
+// resulting spelling travels completely.
 #include <stdlib.h>
 #include "proto/http/fields.h"
 #include "proto/tunnel/spelling.h"
@@ -48,7 +48,7 @@ static struct slice host_of(const struct http_head *head)
     return head->host_name.len > 0 ? head->host_name : SLICE("Host");
 }
 
-// What was spelled travels once more; `names` has it, in memory of its own.
+// Sends the spelling once more; `names` holds a copy of it.
 static void check_again(struct http_head *spelled, const char *names)
 {
     static char value[SPELLING_MAX];
@@ -64,12 +64,12 @@ static void check_again(struct http_head *spelled, const char *names)
         CHECK(head_add(spelled, SLICE("adit-case"), slice_of(value, len)));
     CHECK(spelling_apply(spelled));
     if (len > SPELLING_MAX / 2)
-        return; // the rest may have the default
+        return; // names beyond SPELLING_MAX may have the default
     CHECK(slice_eq(host, host_of(spelled)));
     for (size_t i = 0; i < spelled->field_count; names += spelled->fields[i++].name.len) {
         struct slice name = spelled->fields[i].name;
         bool ours = name.len >= 5 && slice_ieq(slice_of(name.p, 5), SLICE("adit-"));
-        CHECK(ours || memcmp(name.p, names, name.len) == 0); // the tunnel's own are not told
+        CHECK(ours || memcmp(name.p, names, name.len) == 0); // private fields have no spelling
     }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The first byte chooses: 1 link messages to one tunnel, each behind two bytes of length, of which
-// the upper bit lets time pass; 2 to the agent's, 4 after the greeting. Else the bytes are the
+// Bits of the first byte: 1 link messages to one tunnel, each after two bytes of length whose top
+// bit lets time pass; 2 the agent's tunnel, 4 after the greeting. Otherwise the bytes are the
 // choices of a simulation of both ends.
 #include "tests/support/check.h"
 #include "tests/support/sim.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Frames of a peer: the first byte says whether they must be masked ('m'). Pieces change nothing;
-// and the same bytes, sent as messages of ours, come back.
+// Frames from a peer; the first byte says whether they must be masked ('m'). Splits change nothing,
+// and the same bytes sent as our messages come back.
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,7 +18,7 @@ enum {
     FRAME_MAX = 70000
 };
 
-// What a reader told: an opcode, payload, and an end per message or control frame.
+// The events of a reader: an opcode, payload, and an end per message or control frame.
 struct transcript {
     uint8_t *text;
     size_t len, cap;
@@ -42,7 +42,7 @@ static void note(struct transcript *t, const struct ws_event *e)
     CHECK(control == (e->opcode >= WS_CLOSE) && e->opcode != WS_CONTINUATION);
     CHECK(!control || e->len <= WS_CONTROL_MAX);
     uint8_t opcode = (uint8_t)e->opcode;
-    // A control frame stands between marks of its own, wherever it comes.
+    // Marks surround a control frame, which may come anywhere.
     if (control || e->first)
         put(t, &opcode, 1);
     put(t, e->bytes, e->len);
@@ -70,7 +70,7 @@ static void read_piece(struct ws_reader *r, const uint8_t *p, size_t len, struct
     free(copy);
 }
 
-// Pieces of changing length, or one when `seed` is 0.
+// Pieces of changing length, or a single one when `seed` is 0.
 static struct transcript read_all(const uint8_t *p, size_t len, bool masked, uint32_t seed)
 {
     struct transcript t = {.cap = len * 2 + 16};
@@ -103,7 +103,7 @@ static void check_pieces(const uint8_t *p, size_t len, bool masked)
     free(pieces.text);
 }
 
-// Appends one frame of ours.
+// Appends one of our frames.
 static size_t write_frame(uint8_t *out, struct ws_header *h, const uint8_t *payload)
 {
     struct ws_header back;

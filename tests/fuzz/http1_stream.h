@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the two fuzz targets of HTTP/1.1 share: a stream fed whole and in pieces, and comparisons.
+// Shared by the fuzz targets of HTTP/1.1: a stream fed whole and in pieces, and comparisons.
 #pragma once
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,11 +18,11 @@
 typedef int parser(const char *buf, size_t len, size_t *scanned, const struct http1_limits *limits,
                    struct http_head *head);
 
-// Small, so that both sides of them are seen.
+// Small limits, so that inputs reach both sides of them.
 static const struct http1_limits narrow = {1024, 16};
 static const struct http1_limits wide = {1 << 20, MESSAGE_FIELDS_CAP};
 
-// The length of the next piece, from 1 on; the same sequence for the same seed.
+// The length of the next piece, at least 1; the same sequence for the same seed.
 static inline size_t next_piece(uint32_t *seed)
 {
     *seed ^= *seed << 13;
@@ -40,7 +40,7 @@ static inline uint32_t seed_of(const char *p, size_t len)
     return seed ? seed : 1;
 }
 
-// A block of exactly this size, so that reads behind its end are seen.
+// A block of exactly this size, so that reads past its end are detected.
 static inline char *exact_copy(const char *p, size_t len)
 {
     char *copy = malloc(len ? len : 1);
@@ -67,7 +67,7 @@ static inline int parse_in_pieces(parser *parse, const char *p, size_t len, uint
     return result;
 }
 
-// What must hold of the bytes of every accepted head and trailer section.
+// Invariants of every accepted head and trailer section.
 static inline void check_lines(const char *p, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
@@ -95,7 +95,7 @@ struct decoded {
     size_t consumed, data_len;
     char *data;
     struct http_head trailers;
-    char *trailers_text; // to which they point
+    char *trailers_text; // the text of the trailers
 };
 
 static inline void decoded_free(struct decoded *d)
@@ -104,7 +104,7 @@ static inline void decoded_free(struct decoded *d)
     free(d->trailers_text);
 }
 
-// Feeds the bytes in [consumed, there) until more is needed.
+// Feeds the bytes in [consumed, there) until the decoder needs more.
 static inline void feed(struct http1_body *b, const char *p, size_t there,
                         const struct http1_limits *limits, struct decoded *d)
 {
@@ -126,14 +126,14 @@ static inline void feed(struct http1_body *b, const char *p, size_t there,
         if (b->kind == BODY_CHUNKED && http1_body_done(b)) {
             d->trailers_text = copy;
         } else {
-            d->trailers.field_count = 0; // they are only told at the end
+            d->trailers.field_count = 0; // the decoder sets them only at the end
             free(copy);
         }
     }
     d->done = http1_body_done(b);
 }
 
-// Decodes a body, whole when `seed` is 0.
+// Decodes a body, in one piece when `seed` is 0.
 static inline void decode(const struct body_framing *framing, struct slice in, uint32_t seed,
                           const struct http1_limits *limits, struct decoded *d)
 {
@@ -158,7 +158,7 @@ static inline void check_same_bodies(const struct decoded *a, const struct decod
     check_same_fields(&a->trailers, &b->trailers);
 }
 
-// What we write of a chunked body decodes to it again.
+// A body that we write with the chunked coding decodes to itself.
 static inline void check_rechunked(const struct decoded *body)
 {
     const struct body_framing chunked = {BODY_CHUNKED, 0};
@@ -182,7 +182,7 @@ static inline void check_rechunked(const struct decoded *body)
     }
     CHECK(http1_write_last_chunk(text + len, last_len, &body->trailers) == last_len);
     len += last_len;
-    // A space behind each colon makes it longer than it was.
+    // The space that we write after each colon makes it longer.
     decode(&chunked, slice_of(text, len), 0, &wide, &back);
     CHECK(back.error == 0 && back.done && back.consumed == len);
     check_same_bodies(&back, body);
@@ -190,7 +190,7 @@ static inline void check_rechunked(const struct decoded *body)
     free(text);
 }
 
-// Decodes whole and in pieces, which must agree. Returns the bytes that the body took.
+// Decodes whole and in pieces, which must agree. Returns the bytes of the body.
 static inline size_t check_body(const struct body_framing *framing, struct slice in)
 {
     struct decoded whole;

@@ -7,7 +7,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-// The input gets a block of exactly its own size, so that a read past its end is seen.
+// Copies the input to a block of exactly its size, so that a read past its end is detected.
 static int replay_file(const char *path)
 {
     FILE *file = fopen(path, "rb");
@@ -34,7 +34,7 @@ cleanup:
     return result;
 }
 
-// Returns how many inputs were run, or -1.
+// Returns the number of inputs that were run, or -1.
 static int replay_directory(const char *directory)
 {
     struct dirent **entries = NULL;

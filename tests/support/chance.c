@@ -25,7 +25,7 @@ static uint64_t next(struct chance *c)
     return z ^ z >> 31;
 }
 
-// Few bytes for a small range, so that a fuzzer's input says much.
+// Uses few bytes for a small range, so that an input of a fuzzer makes many choices.
 static uint64_t take(struct chance *c, uint64_t n)
 {
     uint64_t value = 0;

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
-// Where the choices of a test come from: a seed, or the bytes of a fuzzer.
+// The source of choices in a test: a seed, or the bytes of a fuzzer.
 #pragma once
 #include "proto/bytes.h"
 
 struct chance {
     uint64_t state;
-    const uint8_t *bytes; // NULL: from the seed
+    const uint8_t *bytes; // NULL: choices come from the seed
     size_t len, at;
 };
 
 struct chance chance_of_seed(uint64_t seed);
 struct chance chance_of_bytes(const uint8_t *bytes, size_t len);
 
-// The bytes are used up; all that follows is 0. Never with a seed.
+// Whether the bytes are used up; all further choices are 0. Never with a seed.
 bool chance_is_over(const struct chance *c);
 
 // A number below `n`, which is 1 to 2³².
@@ -23,7 +23,7 @@ static inline bool chance_one_in(struct chance *c, uint32_t n)
     return chance_below(c, n) == n - 1;
 }
 
-// The byte at `offset` of the body that `key` stands for: bodies are made and verified by it.
+// The byte at `offset` of the body with this `key`: bodies are generated and verified by it.
 static inline uint8_t pattern_byte(uint64_t key, uint64_t offset)
 {
     uint64_t x = (offset / 8 + key * 0x9e3779b97f4a7c15u + 1) * 0xff51afd7ed558ccdu;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Assertions of tests and fuzz targets alike: a failure says where, and in what run, and aborts.
+// Assertions for tests and fuzz targets: a failure prints its place and context, and aborts.
 #pragma once
 
 #define CHECK(condition)                                  \
@@ -10,5 +10,5 @@
 
 __attribute__((noreturn)) void check_failed(const char *file, int line, const char *condition);
 
-// What a failure is to name besides its place, a seed for example; printf-like, cut to size.
+// Sets the context that a failure prints, a seed for example; printf-like, cut to size.
 __attribute__((format(printf, 1, 2))) void check_context(const char *format, ...);

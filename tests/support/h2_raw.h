@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// HTTP/2 written by hand, right or wrong, for a mux to receive (RFC 9113 §4, RFC 7541 §6.2.2).
+// Writes raw HTTP/2, valid or not, for a mux to receive (RFC 9113 §4, RFC 7541 §6.2.2).
 #pragma once
 #include "proto/buf.h"
 
@@ -20,12 +20,12 @@ enum {
     H2_END_HEADERS = 4,
 };
 
-// What a client says first, and an empty SETTINGS; a server says only the latter.
+// The preface and an empty SETTINGS of a client, or only the latter of a server.
 void h2_preface(struct buf *out, bool client);
 void h2_frame(struct buf *out, uint8_t type, uint8_t flags, uint32_t id, struct slice payload);
-// A field, literal and never indexed.
+// A literal field that is never indexed.
 void h2_field(struct buf *block, struct slice name, struct slice value);
-// HEADERS of fields given as text, "name: value" a line, a pseudo-field's colon in front; followed
-// by as many CONTINUATIONs as it takes.
+// HEADERS of fields given as text, one "name: value" per line, and as many CONTINUATIONs as needed.
+// The name of a pseudo-field begins with its colon.
 void h2_headers(struct buf *out, uint32_t id, bool end, const char *fields);
 void h2_headers_block(struct buf *out, uint32_t id, bool end, struct slice block);

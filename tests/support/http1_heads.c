@@ -21,7 +21,7 @@ void http1_expect_slice(const char *what, const char *text, struct slice got, co
     CHECK(!"as expected");
 }
 
-// Parses a copy of exactly this size, so that a read behind its end is noticed.
+// Parses a copy of exactly this size, so that a read past its end is detected.
 static int parse_prefix(http1_parser *parse, struct slice text, size_t *scanned,
                         const struct http1_limits *limits)
 {

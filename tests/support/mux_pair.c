@@ -234,7 +234,7 @@ int mux_move(struct mux_side *from, struct mux_side *to, size_t cap, size_t piec
     for (size_t at = 0; n > 0 && at < (size_t)n; at += piece) {
         size_t left = (size_t)n - at;
         size_t len = piece < left ? piece : left;
-        char *copy = malloc(len); // of just its size, so that a read past its end is seen
+        char *copy = malloc(len); // of exactly its size, so that a read past its end is detected
         CHECK(copy);
         memcpy(copy, bytes + at, len);
         int error = mux_recv(to->mux, copy, len);

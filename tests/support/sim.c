@@ -6,27 +6,27 @@
 #include "tunnel_pair.h"
 
 enum {
-    LIVE_MAX = 12, // so that their windows stay under the cap of what is unread
+    LIVE_MAX = 12, // so that their windows fit under the limit on unread bytes
     TICK_MS = 1000,
-    RELAY = 0, // of what there are two
+    RELAY = 0, // the index of each side
     AGENT = 1,
 };
 
-// What one side of an exchange has to do.
-struct end {
-    struct mux_view *view; // NULL at the agent until its head has come
+// The task of one side of an exchange.
+struct endpoint {
+    struct mux_view *view; // NULL at the agent until the head arrives
     uint64_t key, total;
     bool trailers, head_sent, ended;
 };
 
 struct exchange {
     struct exchange *next;
-    struct end ends[2];
+    struct endpoint endpoints[2];
     size_t number;
-    bool broken; // a reset was sent, by either
+    bool broken; // either side sent a reset
 };
 
-// One direction of the link: whole messages, of which a part may have been delivered.
+// One direction of the link: whole messages, the first perhaps delivered in part.
 struct wire {
     struct buf bytes, lengths;
     size_t delivered;
@@ -36,16 +36,16 @@ struct sim {
     struct tunnel_pair pair;
     struct chance *chance;
     struct exchange *live;
-    size_t live_count;    // all of them, also those that only the agent has not heard the end of
-    struct wire wires[2]; // by who sends
+    size_t live_count;    // also those whose end only the agent has not seen
+    struct wire wires[2]; // by sender
     uint64_t tick_ms;
     bool drained, settling;
     struct sim_result result;
 };
 
-static struct tunnel_side *side_of(struct sim *s, int who)
+static struct tunnel_side *side_of(struct sim *s, int side)
 {
-    return who == RELAY ? &s->pair.relay : &s->pair.agent;
+    return side == RELAY ? &s->pair.relay : &s->pair.agent;
 }
 
 static const struct mux_hooks hooks;
@@ -76,7 +76,7 @@ static void add_fields(struct sim *s, struct http_head *head)
                        slice_of(value, maybe(s, 8) ? sizeof(value) : 10 * n)));
 }
 
-static struct http_head trailers_of(const struct end *e)
+static struct http_head trailers_of(const struct endpoint *e)
 {
     struct http_head trailers = {0};
     if (e->trailers)
@@ -92,22 +92,23 @@ static void begin(struct sim *s)
     struct exchange *x = calloc(1, sizeof(*x));
     CHECK(x);
     x->number = s->result.exchanges;
-    for (int who = 0; who < 2; who++)
-        x->ends[who] = (struct end){
-            .key = 2 * x->number + (unsigned)who, .total = some_length(s), .trailers = maybe(s, 3)};
+    for (int side = 0; side < 2; side++)
+        x->endpoints[side] = (struct endpoint){.key = 2 * x->number + (unsigned)side,
+                                               .total = some_length(s),
+                                               .trailers = maybe(s, 3)};
     (void)snprintf(target, sizeof(target), "/%zu", x->number);
     struct http_head head = head_request("POST", target);
     add_fields(s, &head);
-    bool at_once = x->ends[RELAY].total == 0 && !x->ends[RELAY].trailers;
-    x->ends[RELAY].head_sent = true;
-    x->ends[RELAY].ended = at_once;
-    x->ends[RELAY].view = mux_side_open(&s->pair.relay.mux, &head, at_once);
-    if (!x->ends[RELAY].view) {
+    bool at_once = x->endpoints[RELAY].total == 0 && !x->endpoints[RELAY].trailers;
+    x->endpoints[RELAY].head_sent = true;
+    x->endpoints[RELAY].ended = at_once;
+    x->endpoints[RELAY].view = mux_side_open(&s->pair.relay.mux, &head, at_once);
+    if (!x->endpoints[RELAY].view) {
         CHECK(s->drained);
         free(x);
         return;
     }
-    x->ends[RELAY].view->user = x;
+    x->endpoints[RELAY].view->user = x;
     x->next = s->live;
     s->live = x;
     s->live_count++;
@@ -119,28 +120,28 @@ static struct sim *sim_of(struct mux_view *v)
     return v->side->ctx;
 }
 
-static int who_of(const struct mux_view *v)
+static int index_of(const struct mux_view *v)
 {
     return v->side->role == MUX_RELAY ? RELAY : AGENT;
 }
 
-// The end that sends what this view receives.
-static const struct end *sender_of(const struct mux_view *v)
+// The task of the sender of the bytes that this view receives.
+static const struct endpoint *sender_of(const struct mux_view *v)
 {
     const struct exchange *x = v->user;
-    return &x->ends[who_of(v) == RELAY ? AGENT : RELAY];
+    return &x->endpoints[index_of(v) == RELAY ? AGENT : RELAY];
 }
 
 static void on_head(struct mux_view *v, const struct http_head *head, bool end)
 {
-    if (who_of(v) == AGENT) {
+    if (index_of(v) == AGENT) {
         uint64_t number = 0;
         struct exchange *x = sim_of(v)->live;
         CHECK(slice_to_u64(slice_of(head->target.p + 1, head->target.len - 1), &number));
         while (x && x->number != number)
             x = x->next;
-        CHECK(x && !x->ends[AGENT].view);
-        x->ends[AGENT].view = v;
+        CHECK(x && !x->endpoints[AGENT].view);
+        x->endpoints[AGENT].view = v;
         v->user = x;
     }
     CHECK(!end || sender_of(v)->total == 0);
@@ -148,7 +149,7 @@ static void on_head(struct mux_view *v, const struct http_head *head, bool end)
 
 static void on_data(struct mux_view *v, const char *bytes, size_t len)
 {
-    const struct end *from = sender_of(v);
+    const struct endpoint *from = sender_of(v);
     CHECK(v->received <= from->total);
     CHECK(pattern_is(bytes, len, from->key, v->received - len));
     sim_of(v)->result.bytes += len;
@@ -156,7 +157,7 @@ static void on_data(struct mux_view *v, const char *bytes, size_t len)
 
 static void on_end(struct mux_view *v, const struct http_head *trailers)
 {
-    const struct end *from = sender_of(v);
+    const struct endpoint *from = sender_of(v);
     CHECK(v->received == from->total);
     CHECK(from->trailers == (trailers != NULL));
     CHECK(!trailers || buf_is(&v->trailers, "x-trailer: behind the body\n"));
@@ -168,30 +169,30 @@ static void on_closed(struct mux_view *v, uint32_t reset)
     const struct sim *s = sim_of(v);
     CHECK(reset == 0 || x->broken || reset == MUX_RESET_LOST ||
           (reset == MUX_RESET_REFUSED && s->drained));
-    CHECK(reset != 0 || (v->ended && x->ends[who_of(v)].ended));
+    CHECK(reset != 0 || (v->ended && x->endpoints[index_of(v)].ended));
     CHECK(reset != 0 || v->received == sender_of(v)->total);
     x->broken = x->broken || reset != 0;
 }
 
 static const struct mux_hooks hooks = {on_head, on_data, on_end, NULL, on_closed};
 
-static bool is_over(const struct end *e)
+static bool is_over(const struct endpoint *e)
 {
     return !e->view || !e->view->stream;
 }
 
-// Forgets the exchanges that are over on both sides.
+// Forgets the exchanges that are closed on both sides.
 static void sweep(struct sim *s)
 {
     for (struct exchange **at = &s->live; *at;) {
         struct exchange *x = *at;
-        bool unknown = !x->ends[AGENT].view && !x->broken;
-        if (unknown || !is_over(&x->ends[RELAY]) || !is_over(&x->ends[AGENT])) {
+        bool unknown = !x->endpoints[AGENT].view && !x->broken;
+        if (unknown || !is_over(&x->endpoints[RELAY]) || !is_over(&x->endpoints[AGENT])) {
             at = &x->next;
             continue;
         }
-        // The relay may have given up before a head that is still under way.
-        if (!x->ends[AGENT].view && !s->settling) {
+        // The relay may have reset a request whose head is still under way.
+        if (!x->endpoints[AGENT].view && !s->settling) {
             at = &x->next;
             continue;
         }
@@ -212,7 +213,7 @@ static struct exchange *pick(struct sim *s)
     return x;
 }
 
-static void send_head(struct sim *s, struct end *e, bool all)
+static void send_head(struct sim *s, struct endpoint *e, bool all)
 {
     struct http_head head = head_response(all || maybe(s, 3) ? 200 : 103);
     add_fields(s, &head);
@@ -222,10 +223,10 @@ static void send_head(struct sim *s, struct end *e, bool all)
     e->ended = end;
 }
 
-// A little of what this end has to do, or all that it may.
-static void work(struct sim *s, struct exchange *x, int who, bool all)
+// Does a part of the task of this side, or all that credit allows.
+static void work(struct sim *s, struct exchange *x, int side, bool all)
 {
-    struct end *e = &x->ends[who];
+    struct endpoint *e = &x->endpoints[side];
     if (is_over(e))
         return;
     if (e->view->uncredited > 0 && (all || maybe(s, 2)))
@@ -244,29 +245,29 @@ static void work(struct sim *s, struct exchange *x, int who, bool all)
     e->ended = true;
 }
 
-static void reset(struct exchange *x, int who)
+static void reset(struct exchange *x, int side)
 {
-    struct end *e = &x->ends[who];
+    struct endpoint *e = &x->endpoints[side];
     if (is_over(e))
         return;
     x->broken = true;
     mux_view_reset(e->view, MUX_RESET_CANCEL);
 }
 
-static void flush(struct sim *s, int who, size_t cap)
+static void flush(struct sim *s, int side, size_t cap)
 {
     static uint8_t message[TUNNEL_MESSAGE_MAX];
-    struct tunnel_side *side = side_of(s, who);
-    bool wanted = tunnel_wants_send(side->tunnel);
-    int n = tunnel_send(side->tunnel, message, cap);
+    struct tunnel *from = side_of(s, side)->tunnel;
+    bool wanted = tunnel_wants_send(from);
+    int n = tunnel_send(from, message, cap);
     CHECK(n >= 0 && n <= (int)cap && (wanted || n == 0));
     size_t len = (size_t)n;
     if (n > 0)
-        CHECK(buf_append(&s->wires[who].bytes, message, len) &&
-              buf_append(&s->wires[who].lengths, &len, sizeof(len)));
+        CHECK(buf_append(&s->wires[side].bytes, message, len) &&
+              buf_append(&s->wires[side].lengths, &len, sizeof(len)));
 }
 
-// Delivers at most `most` bytes of the message in front.
+// Delivers at most `most` bytes of the first message.
 static void deliver(struct sim *s, int from, size_t most)
 {
     struct wire *w = &s->wires[from];
@@ -290,17 +291,17 @@ static void deliver(struct sim *s, int from, size_t most)
 static bool move_all(struct sim *s)
 {
     bool moved = false;
-    for (int who = 0; who < 2; who++) {
-        flush(s, who, TUNNEL_MESSAGE_MAX);
-        while (buf_len(&s->wires[who].lengths) > 0) {
-            deliver(s, who, TUNNEL_MESSAGE_MAX);
+    for (int side = 0; side < 2; side++) {
+        flush(s, side, TUNNEL_MESSAGE_MAX);
+        while (buf_len(&s->wires[side].lengths) > 0) {
+            deliver(s, side, TUNNEL_MESSAGE_MAX);
             moved = true;
         }
     }
     return moved;
 }
 
-// The links are never slower than a tick, or the silence would be right to kill.
+// A link never pauses for longer than a tick, since a tunnel rightly ends after a silence.
 static void pass(struct sim *s, uint64_t ms)
 {
     s->pair.now_ms += ms;
@@ -331,17 +332,17 @@ static void step(struct sim *s)
                                     TUNNEL_MESSAGE_MAX};
     uint32_t what = chance_below(s->chance, 64);
     struct exchange *x = what < 34 ? pick(s) : NULL;
-    int who = (int)chance_below(s->chance, 2);
+    int side = (int)chance_below(s->chance, 2);
     if (x && what == 0)
-        reset(x, who);
+        reset(x, side);
     else if (x)
-        work(s, x, who, false);
+        work(s, x, side, false);
     else if (what < 40)
         begin(s);
     else if (what < 50)
-        flush(s, who, caps[chance_below(s->chance, 4)]);
+        flush(s, side, caps[chance_below(s->chance, 4)]);
     else if (what < 60)
-        deliver(s, who, maybe(s, 4) ? TUNNEL_MESSAGE_MAX : chance_below(s->chance, 5000));
+        deliver(s, side, maybe(s, 4) ? TUNNEL_MESSAGE_MAX : chance_below(s->chance, 5000));
     else if (what < 62)
         pass(s, maybe(s, 200) ? 60000 : chance_below(s->chance, 256));
     else if (what < 63)
@@ -351,14 +352,14 @@ static void step(struct sim *s)
     sweep(s);
 }
 
-// Nothing new begins, and everything that runs comes to its end.
+// Begins nothing more and lets everything finish.
 static void settle(struct sim *s)
 {
     bool moved = true;
     while (moved) {
         for (struct exchange *x = s->live; x; x = x->next)
-            for (int who = 0; who < 2; who++)
-                work(s, x, who, true);
+            for (int side = 0; side < 2; side++)
+                work(s, x, side, true);
         moved = move_all(s);
     }
     s->settling = true;
@@ -384,11 +385,11 @@ struct sim_result sim_run(struct chance *chance, size_t steps)
     struct sim s = {.chance = chance};
     tunnel_pair_open(&s.pair);
     s.tick_ms = s.pair.now_ms + TICK_MS;
-    for (int who = 0; who < 2; who++) {
-        struct mux_side *side = &side_of(&s, who)->mux;
-        side->hooks = hooks;
-        side->ctx = &s;
-        side->holds_credit = side->drops_bodies = true;
+    for (int side = 0; side < 2; side++) {
+        struct mux_side *m = &side_of(&s, side)->mux;
+        m->hooks = hooks;
+        m->ctx = &s;
+        m->holds_credit = m->drops_bodies = true;
     }
     for (size_t i = 0; i < steps && !chance_is_over(chance); i++)
         step(&s);
@@ -396,11 +397,11 @@ struct sim_result sim_run(struct chance *chance, size_t steps)
         lose(&s);
     else
         settle(&s);
-    for (int who = 0; who < 2; who++) {
-        const struct mux *m = side_of(&s, who)->mux.mux;
+    for (int side = 0; side < 2; side++) {
+        const struct mux *m = side_of(&s, side)->mux.mux;
         CHECK(mux_stream_count(m) == 0 && mux_unread(m) == 0);
-        buf_free(&s.wires[who].bytes);
-        buf_free(&s.wires[who].lengths);
+        buf_free(&s.wires[side].bytes);
+        buf_free(&s.wires[side].lengths);
     }
     CHECK(s.result.complete + s.result.reset == s.result.exchanges);
     tunnel_pair_deinit(&s.pair);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// HOST[:PORT]: where the host ends, whatever its form.
+// HOST[:PORT]: the end of the host in every form.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The queue of bytes.
+// The queue of bytes keeps its content and gives back its memory.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

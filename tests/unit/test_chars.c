@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Which bytes and hosts are what the RFCs say, one by one; lists and numbers.
+// Classes of characters and hosts against the RFCs, byte by byte; lists and numbers.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The JSON messages: each to and fro, each member's rules, and JSON that is none
-// (docs/protocol.md §2, §5).
+// Control messages: each is written and parsed again, each member has its rules, and malformed JSON
+// is refused (docs/protocol.md §2, §5).
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 static int parse(const char *json, struct control_message *h)
 {
     size_t len = strlen(json);
-    char *copy = malloc(len + !len); // of just its size, so that a read past its end is seen
+    char *copy = malloc(len + !len); // of exactly its size, so that a read past its end is detected
     assert_non_null(copy);
     memcpy(copy, json, len);
     int error = control_parse(slice_of(copy, len), h);
@@ -229,7 +229,7 @@ static void other_versions_are_refused_as_such(void **state)
                      CONTROL_E_VERSION);
 }
 
-// Later versions may say more.
+// Later versions may add members.
 static void unknown_members_are_ignored(void **state)
 {
     struct control_message h;
@@ -244,13 +244,13 @@ static void unknown_members_are_ignored(void **state)
     assert_string_equal(h.message, "a\\u0000 \"b\" \xc3\xa9");
 }
 
-// Each member of a message that has them, as long as may be, and longer.
+// Each member at its greatest length, and one byte over it.
 static void strings_have_their_limits(void **state)
 {
     static const struct {
         const char *before, *after;
         size_t offset, max;
-        const char *start; // of every value; NULL: any
+        const char *start; // the start of every legal value; NULL: any
     } cases[] = {
         {"{\"type\":\"hello\",\"version\":1,\"owner\":\"o\",\"software\":\"", "\"}",
          offsetof(struct control_message, software), 63, NULL},
@@ -310,7 +310,7 @@ static void what_is_shown_or_kept_has_its_form(void **state)
         {"\"bound\",\"id\":\"1\",\"url\":\"http://n.x\",\"name\":", "-a", false},
         {"\"bound\",\"id\":\"1\",\"url\":\"http://n.x\",\"name\":", "A", false},
         {"\"bound\",\"id\":\"1\",\"url\":\"http://n.x\",\"name\":", "a.b", false},
-        {"\"bind\",\"id\":\"1\",\"name\":", "a.b", true}, // and is refused
+        {"\"bind\",\"id\":\"1\",\"name\":", "a.b", true}, // legal to ask for; the relay refuses it
         {"\"refused\",\"message\":\"m\",\"code\":", "ADIT-X-2", true},
         {"\"refused\",\"message\":\"m\",\"code\":", "ADIT-", false},
         {"\"refused\",\"message\":\"m\",\"code\":", "adit-x", false},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// No cookie of one name of a domain reaches another, however its Domain is written; what reaches
-// none is as the service wrote it.
+// No cookie of one name of a domain reaches another name, in any spelling of its Domain. A cookie
+// that reaches none stays as the service wrote it.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -121,7 +121,7 @@ static void however_the_attribute_is_spelled(void **state)
     expect("x=1; Path=/domain=example.com", "x=1; Path=/domain=example.com");
 }
 
-// The last counts (RFC 6265 §5.3); whichever it is, none is beyond.
+// The last Domain counts (RFC 6265 §5.3), but none may reach beyond the host.
 static void of_several_domains_none_that_covers_all_stays(void **state)
 {
     (void)state;

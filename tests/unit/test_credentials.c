@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is a credential by its name is known in every spelling, and its value leaves every URL.
+// Credentials are known by name in every spelling, and their values are removed from every URL.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -184,7 +184,7 @@ static void parameters_that_hold_credentials_are_known(void **state)
     assert_true(credential_same_parameter(SLICE("\xd0\xba"), SLICE("%D0%BA")));
 }
 
-// Longer than any name of the list: its end counts.
+// A name longer than any in the list: its end counts.
 static void an_endless_name_is_read_by_its_end(void **state)
 {
     char name[3 * CREDENTIAL_NAME_MAX + 20];

@@ -79,7 +79,7 @@ static void a_digest_does_not_depend_on_the_pieces(void **state)
     }
 }
 
-// The canonical XXH3-128 of nothing, as xxhsum -H2 prints it.
+// The canonical XXH3-128 of no bytes, as xxhsum -H2 prints it.
 static void the_digest_of_nothing_is_xxh3s(void **state)
 {
     static const uint8_t nothing[DIGEST_BYTES] = {0x99, 0xaa, 0x06, 0xd3, 0x01, 0x47, 0x98, 0xd8,

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Names that servers may read as one of those that mean something at a hop are found, and no
-// others.
+// The table finds every name that servers may read as one of its own, and no other.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -79,7 +78,7 @@ static void each_name_has_its_kind_in_any_case(void **state)
     }
 }
 
-// Every character that may be part of a name and is no letter or digit, at every hyphen.
+// At every hyphen, each token character other than letters and digits.
 static void a_name_with_any_other_character_for_a_hyphen_is_its_twin(void **state)
 {
     static const char others[] = "!#$%&'*+.^_`|~";
@@ -91,7 +90,7 @@ static void a_name_with_any_other_character_for_a_hyphen_is_its_twin(void **stat
                 (void)snprintf(name, sizeof(name), "%s", known[i].name);
                 name[at] = *other;
                 const struct field_use use = field_use_of(slice_str(name));
-                bool beginning = use.listed && !use.twin; // Proxy-, x-forwarded-
+                bool beginning = use.listed && !use.twin; // a prefix: Proxy-, x-forwarded-
                 assert_true(use.listed && (use.twin || beginning));
                 assert_true(field_names_fold(slice_str(name), slice_str(known[i].name)));
             }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What passes a hop, what is added there, and what may not come out of HPACK.
+// The fields that pass a hop, those that are added, and those that HTTP/2 must not deliver.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,13 +14,13 @@ enum {
     TEXT_MAX = 4096
 };
 
-// A slice that may stand in a static initialiser.
+// A slice for a static initialiser.
 #define SLICE_INIT(literal)            \
     {                                  \
         (literal), sizeof(literal) - 1 \
     }
 
-// A head out of field lines "name: value\n"; the slices point into them.
+// Makes a head of field lines "name: value\n"; its slices point into them.
 static struct http_head *head_of(struct http_head *head, const char *lines)
 {
     *head = (struct http_head){.minor_version = 1};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How long bodies are, the chunked coding, and what is written comes back when it is parsed.
+// The framing of bodies and the chunked coding; a written body decodes to itself.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -170,8 +170,7 @@ static void a_response_body_is_framed_by_method_status_and_fields(void **state)
     }
 }
 
-// What came out of a body: how it ended, how much was consumed, and the text of it and its
-// trailers.
+// The result of decoding: the error, the bytes consumed, the text of body and trailers.
 struct decoded {
     int error; // 0 while more is needed
     bool done;
@@ -191,7 +190,7 @@ static void note_trailers(struct decoded *d, const struct http_head *trailers)
     }
 }
 
-// Feeds what is there, from a copy of exactly its size, until more is needed.
+// Feeds bytes from a copy of exactly their size until the decoder needs more.
 static void feed(struct http1_body *b, struct slice there, const struct http1_limits *limits,
                  struct decoded *d)
 {
@@ -232,7 +231,7 @@ static void decode(struct slice text, size_t first, size_t step, const struct bo
     }
 }
 
-// Whole, in every two pieces and byte by byte: all must agree.
+// Decodes the text whole, in every two pieces and byte by byte: all results must agree.
 static void decode_every_way(struct slice text, const struct body_framing *framing,
                              struct decoded *whole)
 {

@@ -34,7 +34,7 @@ static void check_head_limit(http1_parser *parse, const char *start)
                          wanted);
         free(text);
     }
-    // Known before the end is seen: a head of 200 bytes ends within them.
+    // Refused before the end arrives: a head of 200 bytes must end within them.
     char *text = head_of_size(start, 400);
     assert_int_equal(parse(text, 199, &scanned, &limits, &head), 0);
     assert_int_equal(parse(text, 200, &scanned, &limits, &head), HTTP1_E_HEAD_TOO_LARGE);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Request heads: what is accepted and as what, what is refused and why.
+// Request heads: legal ones are taken apart, malformed ones refused.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

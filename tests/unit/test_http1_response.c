@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Response heads: what is accepted and as what, what is refused and why.
+// Response heads: legal ones are taken apart, deviations repaired, malformed ones refused.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -43,7 +43,7 @@ static void legal_responses_are_taken_apart(void **state)
     }
 }
 
-// What is odd in a response, and what it can only mean.
+// Deviations with a single meaning, and that meaning.
 static void odd_responses_are_taken_for_what_they_mean(void **state)
 {
     static const struct {
@@ -153,7 +153,7 @@ static void what_is_wrong_with_a_response_is_told_with_its_place(void **state)
         assert_true(http1_explain_response(text, &http1_roomy, &fault));
         http1_expect_slice("fault", cases[i].text.p, slice_str(fault.phrase), cases[i].what);
         http1_expect("place", cases[i].text.p, (long)fault.at, (long)cases[i].at);
-        assert_memory_equal(copy, cases[i].text.p, text.len); // as it came
+        assert_memory_equal(copy, cases[i].text.p, text.len); // unchanged
     }
     memcpy(copy, "HTTP/1.1 200 OK\n\n", 17);
     assert_false(http1_explain_response(slice_of(copy, 17), &http1_roomy, &fault));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is written is exact, fits or isn't written, and comes back when it is parsed.
+// Written heads are exact, are written only when they fit, and parse to themselves.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,7 +26,7 @@ static struct http_head *sample_request(struct http_head *head)
 
 typedef size_t writer(char *out, size_t cap, const struct http_head *head);
 
-// Checks the text, and that one byte less of room means that nothing is written.
+// Checks the text, and that nothing is written into one byte less.
 static void writes(writer *write, const struct http_head *head, const char *wanted)
 {
     char out[1024];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A list keeps its order in both directions, whatever is put in and taken out.
+// A list keeps its order in both directions through every insertion and removal.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -22,7 +22,7 @@ struct fixture {
     struct item items[ITEMS];
 };
 
-// `numbers` ends with a negative one.
+// `numbers` ends with a negative number.
 static void expect(const struct list *list, const int *numbers)
 {
     const struct list_link *last = NULL;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Memory that runs out at every place in turn: proto says so or ends a stream, and leaks nothing.
-// The linker leads the allocations of proto (not those of its libraries) here.
+// Each allocation fails in turn: proto reports it or ends a stream, and leaks nothing. The linker
+// redirects the allocations of proto, not those of its libraries, to this file.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -47,17 +47,17 @@ enum {
     BODY = 70000
 };
 
-// One side of a tunnel that has one exchange, without memory of its own.
+// One side of a tunnel with one exchange, which allocates nothing itself.
 struct side {
     struct tunnel *tunnel;
-    struct mux_stream *stream; // NULL: none, or over
+    struct mux_stream *stream; // NULL: none, or closed
     size_t received, drained, sent;
     bool ended, closed, reset, told;
 };
 
 static struct {
     struct side relay, agent;
-    bool failed; // somebody said so
+    bool failed; // a call reported the failure
 } run;
 
 static char body[BODY];
@@ -129,7 +129,7 @@ static bool move(struct side *from, struct side *to)
     static uint8_t message[TUNNEL_MESSAGE_MAX];
     int n = tunnel_send(from->tunnel, message, sizeof(message));
     expect(n >= 0);
-    // The control records come in pieces, which are gathered.
+    // Cut the control records, so that they are gathered.
     for (int at = 0; at < n && !run.failed; at += 100) {
         int len = n - at < 100 ? n - at : 100;
         expect(tunnel_recv(to->tunnel, message + at, (size_t)len, at + len == n) == 0);

@@ -14,7 +14,7 @@ enum {
     LARGE = 64 * 1024
 };
 
-// Sends all there is in one go, fed in two parts. Returns its length.
+// Sends everything with one mux_send and feeds it in two parts. Returns its length.
 static size_t move_cut(struct mux_side *from, struct mux_side *to, size_t cut)
 {
     static char bytes[LARGE];
@@ -161,7 +161,7 @@ static void interim_heads_come_before_the_final_one(void **state)
     mux_pair_deinit(&p);
 }
 
-// With the head, alone, or with trailers; before or after what came earlier has left.
+// END_STREAM with the head, alone or with trailers; before or after the head was sent.
 static void empty_bodies_end_in_every_way(void **state)
 {
     (void)state;
@@ -213,7 +213,7 @@ static void a_response_may_end_before_its_request(void **state)
     mux_pair_deinit(&p);
 }
 
-// The room that mux_send gets changes nothing, however little it is.
+// Bodies do not depend on the room that mux_send gets.
 static void bodies_arrive_through_any_room_to_send(void **state)
 {
     static const size_t caps[] = {16, 50, 512, 1011, 1024, 16384 + 9, 65535};

@@ -11,10 +11,10 @@
 #include "tests/support/check.h"
 #include "tests/support/h2_side.h"
 
-// Breaches of HTTP/2 itself: one frame, raw.
+// Breaches of HTTP/2 itself, each a single raw frame.
 struct breach {
     const char *what;
-    enum mux_role role; // who receives it
+    enum mux_role role; // of the receiver
     uint8_t type, flags;
     uint32_t id;
     struct slice payload;
@@ -78,7 +78,7 @@ static void is_a_breach(const struct breach *c, size_t cut)
     if (!error)
         error = h2_side_feed(&side, &b, cut, len);
     if (!error)
-        error = h2_side_feed(&side, &after, 0, buf_len(&after)); // is not heeded
+        error = h2_side_feed(&side, &after, 0, buf_len(&after)); // is ignored
     if (!error)
         error = h2_side_flush(&side);
     if (error != MUX_E_PROTOCOL)
@@ -112,7 +112,7 @@ static void frames_over_their_size_are_breaches(void **state)
     is_a_breach(&c, 9);
     c.type = H2_HEADERS;
     is_a_breach(&c, 9);
-    c.type = 200; // of unknown type
+    c.type = 200; // an unknown type
     is_a_breach(&c, 9);
 }
 
@@ -213,7 +213,7 @@ static void data_beyond_the_window_resets_its_stream(void **state)
     buf_free(&b);
 }
 
-// A server may end a request that it needs no more of (RFC 9113 §8.1).
+// A server may reset a request of which it needs no more (RFC 9113 §8.1).
 static void a_reset_without_error_behind_a_response_says_that_no_more_is_wanted(void **state)
 {
     struct mux_side side;
@@ -231,7 +231,7 @@ static void a_reset_without_error_behind_a_response_says_that_no_more_is_wanted(
     buf_free(&b);
 }
 
-// Our own words for what has no code are not the peer's.
+// A peer cannot send our internal codes.
 static void a_reset_with_a_code_of_ours_is_a_reset(void **state)
 {
     const struct slice codes[] = {SLICE("\0\0\0\xfe"), SLICE("\0\0\0\xff")};
@@ -274,8 +274,8 @@ static void what_means_nothing_is_ignored(void **state)
     (void)state;
     h2_side_greet(&side, MUX_AGENT);
     h2_headers(&b, 5, true, H2_REQUEST);
-    h2_headers(&b, 3, true, H2_REQUEST);        // an id of the past
-    h2_frame(&b, 77, 255, 9, SLICE("what is")); // a frame of a kind to come
+    h2_headers(&b, 3, true, H2_REQUEST);        // an id below the last
+    h2_frame(&b, 77, 255, 9, SLICE("what is")); // a frame of a future type
     h2_frame(&b, H2_PRIORITY, 0, 9, SLICE("\0\0\0\0\1"));
     h2_frame(&b, H2_SETTINGS, 0, 0, SLICE("\xff\xff\0\0\0\1"));
     assert_int_equal(h2_side_feed(&side, &b, 0, buf_len(&b)), 0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Windows, their growth, and the limits of the mux (docs/protocol.md §4.2, §7).
+// Windows, their growth, and the default limits of the mux (docs/protocol.md §4.2, §7).
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@ enum {
     ENDLESS = INT32_MAX
 };
 
-// A download: the relay's view reads what the agent's view sends.
+// A download: the view of the relay reads the body that the view of the agent sends.
 struct download {
     struct mux_view *reader, *sender;
 };
@@ -33,14 +33,14 @@ static struct download begin(struct mux_pair *p)
     return d;
 }
 
-// Sends until nothing moves any more.
+// Sends until nothing moves.
 static void fill(struct mux_pair *p, const struct download *d, uint64_t total)
 {
     while (d->sender->stream && mux_view_feed(d->sender, d->sender->index, total) > 0)
         mux_settle(p);
 }
 
-// Sends until the reader has had `received` bytes, all of them drained.
+// Sends until the reader has received and drained `received` bytes.
 static void drain_to(struct mux_pair *p, const struct download *d, uint64_t received)
 {
     while (d->reader->received < received || d->reader->uncredited > 0) {
@@ -74,7 +74,7 @@ static void a_body_that_nobody_reads_stops_at_the_first_window(void **state)
     assert_int_equal(d.reader->received, MUX_WINDOW_START);
     assert_int_equal(mux_unread(p.relay.mux), MUX_WINDOW_START);
     assert_int_equal(d.sender->sent - d.sender->drained, MUX_SEND_MAX);
-    mux_view_credit(d.reader, 1000); // too little to be worth a word
+    mux_view_credit(d.reader, 1000); // too little for a WINDOW_UPDATE
     mux_settle(&p);
     assert_int_equal(d.reader->received, MUX_WINDOW_START);
     mux_view_credit(d.reader, MUX_WINDOW_START / 2);
@@ -104,8 +104,8 @@ static void requests_are_held_back_in_the_same_way(void **state)
     mux_pair_deinit(&p);
 }
 
-// The window after `drained` bytes: what comes when nothing more is drained. nghttp2 announces a
-// credit when it is worth half the window, so as much may be missing.
+// The window after `drained` bytes: the bytes that arrive when nothing more is drained. nghttp2
+// sends a WINDOW_UPDATE for half a window or more, so up to that much may be missing.
 static uint64_t window_after(uint64_t drained)
 {
     struct mux_pair p;
@@ -162,7 +162,7 @@ static void a_stalled_reader_holds_back_nobody_else(void **state)
     mux_pair_deinit(&p);
 }
 
-// Fills windows that nobody drains until `unread` bytes wait.
+// Fills windows that no reader drains until `unread` bytes wait.
 static void stall(struct mux_pair *p, size_t unread)
 {
     while (mux_unread(p->relay.mux) < unread) {
@@ -177,7 +177,7 @@ static void nothing_grows_while_half_of_the_cap_waits(void **state)
     for (int over = 0; over < 2; over++) {
         struct mux_pair p;
         pair_init(&p);
-        // The reader that drains has at most a window of its own waiting when it is asked.
+        // The draining reader has at most one window of unread bytes at that time.
         stall(&p, MUX_UNREAD_MAX / 2 - (over ? 0 : MUX_WINDOW_MAX) + 1);
         struct download d = begin(&p);
         drain_to(&p, &d, 10 * MIB);
@@ -223,7 +223,7 @@ static void the_fullest_stream_pays_when_the_tunnel_is_full(void **state)
     mux_pair_deinit(&p);
 }
 
-// A peer that reads nothing cannot keep a side from shedding.
+// A peer that reads nothing cannot prevent shedding.
 static void the_cap_holds_while_nothing_can_be_sent(void **state)
 {
     struct mux_pair p;
@@ -238,13 +238,13 @@ static void the_cap_holds_while_nothing_can_be_sent(void **state)
     while (mux_move(&p.agent, &p.relay, 65535, 65535) > 0)
         assert_in_range(mux_unread(p.relay.mux), MUX_UNREAD_MAX / 2, MUX_UNREAD_MAX);
     assert_in_range(count_reset(&p.relay, MUX_RESET_CALM), 50, 250);
-    assert_int_equal(count_reset(&p.agent, 0), 0); // nothing has come back yet
+    assert_int_equal(count_reset(&p.agent, 0), 0); // no reply has arrived yet
     mux_settle(&p);
     assert_int_equal(count_reset(&p.agent, MUX_RESET_CALM), count_reset(&p.relay, MUX_RESET_CALM));
     mux_pair_deinit(&p);
 }
 
-// More than the window of the connection arrives on streams that nobody wants any more.
+// More bytes than the window of the connection arrive on streams that were reset.
 static void what_was_under_way_to_a_reset_stream_is_credited(void **state)
 {
     struct mux_pair p;
@@ -287,7 +287,7 @@ static void a_tunnel_has_so_many_streams_and_no_more(void **state)
     mux_settle(&p);
     assert_non_null(mux_side_open(&p.relay, &get, true));
     assert_null(mux_side_open(&p.relay, &get, true));
-    // Those that are reset make room at once, and the agent has room for the changing.
+    // Reset streams free their place at once, and the agent has room for the overlap.
     for (size_t i = 0; i < MUX_STREAMS_MAX; i++) {
         struct mux_view *v = p.relay.views[i];
         if (v->stream)
@@ -302,8 +302,8 @@ static void a_tunnel_has_so_many_streams_and_no_more(void **state)
 
 static char value[MUX_HEAD_MAX];
 
-// A head whose names and values are `size` bytes in all, `fixed` of which are those of the
-// pseudo-fields; one value is as long as may be.
+// Fills a head to `size` bytes of names and values, `fixed` of them pseudo-fields; one value has
+// the greatest length.
 static void pad_head(struct http_head *head, size_t size, size_t fixed)
 {
     memset(value, 'v', sizeof(value));
@@ -342,7 +342,7 @@ static void a_head_may_be_so_large_and_no_larger(void **state)
         if (!over)
             assert_true(relay->closed && relay->reset == 0);
         mux_view_reset(mux_side_open(&p.relay, &post, false), MUX_RESET_CANCEL);
-        mux_settle(&p); // the mux has taken no harm
+        mux_settle(&p); // the mux still works
         mux_pair_deinit(&p);
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A peer that sends heads, bodies and trailers that make no message: the stream ends, and the
-// handler never sees the faulty part (docs/protocol.md §4).
+// A peer that sends malformed heads, bodies or trailers: the stream is reset, and the handler never
+// sees the malformed part (docs/protocol.md §4).
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@ struct wrong {
     bool end;
 };
 
-// Feeds a head in each split.
+// Feeds a malformed head in each split.
 static void heads_are_refused(enum mux_role role, const struct wrong *w)
 {
     struct buf head = {0};
@@ -89,7 +89,7 @@ static void responses_that_make_no_sense_end_their_stream(void **state)
         heads_are_refused(MUX_RELAY, &cases[i]);
 }
 
-// Fields that a text cannot say.
+// Heads that h2_headers cannot write.
 static void heads_too_large_or_nameless_are_refused(void **state)
 {
     static const struct {
@@ -127,7 +127,7 @@ static void heads_too_large_or_nameless_are_refused(void **state)
     }
 }
 
-// What follows a correct head on stream 1.
+// DATA after a valid head, on stream 1.
 static void data(struct buf *b, bool end, const char *text)
 {
     h2_frame(b, H2_DATA, end ? H2_END_STREAM : 0, 1, slice_str(text));

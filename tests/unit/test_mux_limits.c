@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Every limit of a mux that can be chosen, at, below and above it, and what a flood is
-// (docs/protocol.md §4.4, §7).
+// Every configurable limit of a mux, at, below and above it, and the flood budget (docs/protocol.md
+// §4.5, §7).
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -59,7 +59,7 @@ static void so_many_streams_run_at_once_and_no_more(void **state)
     mux_pair_deinit(&p);
 }
 
-// What comes unread of a body of which 4 MiB were drained before.
+// The bytes that arrive undrained after 4 MiB of a body were drained.
 static uint64_t window_of(uint32_t most)
 {
     enum {
@@ -88,7 +88,7 @@ static uint64_t window_of(uint32_t most)
 static void a_window_grows_to_its_limit_and_no_further(void **state)
 {
     (void)state;
-    // A credit is announced when it is worth half a window, so as much may be missing.
+    // nghttp2 sends a WINDOW_UPDATE for half a window or more, so up to that much may be missing.
     assert_in_range(window_of(MUX_WINDOW_START), MUX_WINDOW_START / 2, MUX_WINDOW_START);
     assert_in_range(window_of(MUX_WINDOW_START + 1), MUX_WINDOW_START / 2, MUX_WINDOW_START + 1);
     assert_in_range(window_of(300000), 150000, 300000);
@@ -105,7 +105,7 @@ static void so_much_is_held_unread_and_no_more(void **state)
         assert_non_null(readers[i] = open_get(&p));
         mux_settle(&p);
         struct mux_view *sender = answer(&p, false);
-        // The last stream stays one byte below at first.
+        // The last stream stays one byte below the limit at first.
         uint64_t total = i < 1 ? MUX_WINDOW_START : MUX_WINDOW_START - 1;
         while (mux_view_feed(sender, 0, total) > 0)
             mux_settle(&p);
@@ -136,14 +136,14 @@ static void heads_that_wait_are_bounded_also_those_of_cancelled_requests(void **
     limits.heads = 2000;
     pair_init(&p);
     mux_settle(&p);
-    // :method GET, :scheme http, :authority a.example and :path / with 32 for each: 174
+    // :method GET, :scheme http, :authority a.example and :path /, each plus 32: 174
     while ((v = open_get(&p))) {
         mux_view_reset(v, MUX_RESET_CANCEL);
         opened++;
     }
     assert_int_equal(opened, 12);
     assert_int_equal(mux_stream_count(p.relay.mux), 0);
-    assert_int_equal(mux_send(p.relay.mux, out, sizeof(out)), 0); // nobody wants them any more
+    assert_int_equal(mux_send(p.relay.mux, out, sizeof(out)), 0); // their streams were reset
     for (int i = 0; i < 12; i++)
         assert_non_null(open_get(&p));
     assert_null(open_get(&p));
@@ -167,7 +167,7 @@ static void interim_heads_that_wait_are_bounded_and_final_ones_pass(void **state
     while ((error = mux_respond(agent->stream, &hints, false)) == 0)
         sent++;
     assert_int_equal(error, MUX_E_FULL);
-    assert_int_equal(sent, 24); // :status and three digits with 32: 42
+    assert_int_equal(sent, 24); // :status and three digits, plus 32: 42
     (void)answer(&p, true);
     mux_settle(&p);
     assert_int_equal(relay->head_count, 25);
@@ -209,18 +209,18 @@ static void what_brings_nothing_is_bounded_and_time_gives_more(void **state)
     (void)state;
     limits.flood_budget = 150;
     pair_init(&p);
-    mux_settle(&p); // two SETTINGS were said, and a window
+    mux_settle(&p); // both SETTINGS and a WINDOW_UPDATE were exchanged
     h2_frame(&ping, H2_PING, H2_ACK, 0, SLICE("12345678"));
     for (int i = 0; i < 100; i++)
         assert_int_equal(feed(&p.relay, &ping), 0);
     mux_tick(p.relay.mux, 1000);
     for (int i = 0; i < 100; i++)
         assert_int_equal(feed(&p.relay, &ping), 0);
-    mux_tick(p.relay.mux, 3600000); // no more than the limit
+    mux_tick(p.relay.mux, 3600000); // refills to the cap and not beyond
     while (feed(&p.relay, &ping) == 0)
         left++;
     assert_int_equal(left, 150);
-    assert_int_equal(feed(&p.relay, &ping), MUX_E_PROTOCOL); // it is dead
+    assert_int_equal(feed(&p.relay, &ping), MUX_E_PROTOCOL); // the mux is dead
     buf_free(&ping);
     mux_pair_deinit(&p);
 }
@@ -239,7 +239,7 @@ static void work_earns_chatter(void **state)
         (void)mux_view_feed(sender, 0, INT32_MAX);
         mux_settle(&p);
     }
-    for (int i = 0; i < 1000; i++) { // nor do visitors who leave
+    for (int i = 0; i < 1000; i++) { // nor do visitors who leave early
         struct mux_view *v = open_get(&p);
         mux_settle(&p);
         mux_view_reset(v, MUX_RESET_CANCEL);
@@ -286,14 +286,14 @@ static void a_head_that_unfolds_is_a_flood(void **state)
     mux_pair_deinit(&p);
 }
 
-// However the bytes are cut: nghttp2 counts a CONTINUATION again when its head comes in pieces.
+// In every split: nghttp2 would count a CONTINUATION again for each piece of its head.
 static void the_largest_head_arrives_byte_by_byte(void **state)
 {
     static char value[MUX_FIELD_MAX];
     struct mux_pair p;
     struct http_head get = head_request("GET", "/");
     (void)state;
-    memset(value, '\\', sizeof(value)); // long in Huffman's code
+    memset(value, '\\', sizeof(value)); // its Huffman code is long
     assert_true(head_add(&get, SLICE("x"), slice_of(value, MUX_FIELD_MAX)));
     assert_true(head_add(&get, SLICE("y"), slice_of(value, MUX_HEAD_MAX - MUX_FIELD_MAX - 100)));
     pair_init(&p);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the mux sends to peers that have announced more (docs/protocol.md §2), and responses that go
-// otherwise than they came.
+// Features of peers that announced them (docs/protocol.md §2), and responses sent with replaced
+// parts.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -54,7 +54,7 @@ static void more_fields_go_to_peers_that_take_them(void **state)
         mux_settle(&p);
         struct mux_view *agent = p.agent.views[0];
         const struct mux_response dated = {&head, 103, {0}, SLICE("now"), false};
-        assert_int_equal(mux_respond_as(agent->stream, &dated), 0); // the date has no room
+        assert_int_equal(mux_respond_as(agent->stream, &dated), 0); // no field is left for the date
         head.field_count = most + 1 < MESSAGE_FIELDS_CAP ? most + 1 : most;
         bool over = head.field_count > most;
         assert_int_equal(mux_respond(agent->stream, &(struct http_head){.status = 200}, false), 0);

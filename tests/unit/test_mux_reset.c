@@ -14,7 +14,7 @@ enum {
     LARGE = 64 * 1024
 };
 
-// The stop comes before the response has left, or behind it.
+// The stop precedes the end of the response, or follows it.
 static void a_request_that_is_stopped_ends_behind_its_whole_response(void **state)
 {
     (void)state;
@@ -71,7 +71,7 @@ static void a_reset_ends_a_stream_on_both_sides_and_no_other(void **state)
         mux_pair_begin(&p, &relay[1], &agent[1]);
         if (way & 2)
             mux_view_respond(agent[0], 200, false);
-        if (way & 4) // in flight both ways
+        if (way & 4) // the head is under way in both directions
             mux_settle(&p);
         if (way & 2)
             assert_int_equal(mux_view_give(agent[0], "lost perhaps"), 0);
@@ -111,8 +111,8 @@ static void a_request_that_is_reset_before_it_left_never_leaves(void **state)
     mux_pair_deinit(&p);
 }
 
-// nghttp2 has closed the first stream; its handler will hear of it when the batch is over. Until
-// then its owner, who does not know, may still use it.
+// nghttp2 has closed the first stream, and its handler is called when the batch is over. Until then
+// its owner may still use the stream.
 static void use_the_first(struct mux_view *v, const struct http_head *head, bool end)
 {
     struct mux_view *first = v->side->views[0];
@@ -153,7 +153,8 @@ static void a_stream_that_its_peer_has_just_reset_takes_all_calls(void **state)
             assert_non_null(mux_side_open(&p.relay, &get, true));
         p.agent.hooks.head = use_the_first;
         mux_settle(&p);
-        assert_int_equal(p.agent.views[0]->closed, others == 1); // else it forgot the stream
+        assert_int_equal(p.agent.views[0]->closed,
+                         others == 1); // with two, the owner had reset the stream itself
         assert_true(p.agent.views[1]->closed);
         assert_int_equal(p.agent.count, 2 + others);
         assert_int_equal(mux_unread(p.agent.mux), 0);

@@ -33,7 +33,7 @@ static void drain_at_the_relay_lets_the_running_end_and_begins_none(void **state
     mux_settle(&p);
     buf_expect(&relay->body, "goodbye");
     assert_true(relay->closed && relay->reset == 0 && agent->closed && agent->reset == 0);
-    // What may still be under way is no error.
+    // RST_STREAM that was under way is no error.
     assert_int_equal(mux_recv(p.agent.mux, "\0\0\4\3\0\0\0\0\1\0\0\0\0", 13), 0);
     assert_true(mux_send(p.agent.mux, (char[100]){0}, 100) >= 0);
     mux_pair_deinit(&p);
@@ -67,7 +67,7 @@ static void drain_at_the_agent_refuses_what_it_has_not_begun(void **state)
         mux_pair_begin(&p, &relay, &agent);
         mux_drain(p.agent.mux);
         struct mux_view *late = mux_side_open(&p.relay, &get, true);
-        assert_non_null(late); // the relay does not know yet
+        assert_non_null(late); // the relay has not seen the GOAWAY
         if (sent_before)
             assert_true(mux_move(&p.relay, &p.agent, LARGE, LARGE) > 0);
         mux_settle(&p);

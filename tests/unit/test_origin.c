@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Origins of URLs: told apart as browsers do, and changed only where one is plainly named.
+// Origins of URLs are compared as browsers do, and replaced only where one is plain.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -40,7 +40,7 @@ static void an_origin_ends_where_its_authority_does(void **state)
 static void a_text_without_a_clear_authority_has_no_origin(void **state)
 {
     static const char *const urls[] = {
-        // Relative, of another scheme, or no URL.
+        // Relative, of another scheme, or not a URL.
         "",
         "/",
         "/a",
@@ -60,7 +60,7 @@ static void a_text_without_a_clear_authority_has_no_origin(void **state)
         "httpx://a",
         "javascript://a",
         "/x?y=http://a",
-        // What browsers read in another way than the RFC.
+        // Browsers read these differently from the RFC.
         "http:\\\\a/",
         "/\\a/",
         "\\\\a/",
@@ -68,7 +68,7 @@ static void a_text_without_a_clear_authority_has_no_origin(void **state)
         "http://a\\@b/",
         "http://a b/",
         "http://a\tb/",
-        // User information, ports that are none.
+        // User information, malformed ports.
         "http://u@a/",
         "http://a@b/",
         "http://a:1@b/",
@@ -109,7 +109,7 @@ static void origins_are_the_same_by_scheme_host_and_port(void **state)
         {"http://b.a", "http", "a", false},
         {"http://a.b", "http", "a", false},
         {"http://localhost:5", "http", "127.0.0.1:5", false},
-        // Either scheme: a service that names itself.
+        // Without a scheme in the change: either one matches.
         {"http://a:5", "", "a:5", true},
         {"https://a:5", "", "a:5", true},
         {"//a:5", "", "a:5", true},

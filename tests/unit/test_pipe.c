@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Link messages and the records in them: every split, every limit, everything that is wrong
-// (docs/protocol.md §3).
+// Link messages and their records: every split, every limit, every fault (docs/protocol.md §3).
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -37,7 +36,7 @@ static void put_record(struct buf *b, uint8_t kind, const char *text)
     put(b, text, strlen(text));
 }
 
-// What a pipe told, as text: mux bytes as they are, the others in brackets.
+// The events of a pipe as text: mux bytes as they are, the others in brackets.
 static void note(struct buf *told, const struct pipe_event *e)
 {
     static const char *const open[] = {
@@ -57,7 +56,7 @@ static void note(struct buf *told, const struct pipe_event *e)
     put(told, "]", whole);
 }
 
-// One piece of a message, in memory of just its size.
+// Feeds one piece of a message, from memory of exactly its size.
 static int recv_piece(struct pipe *p, const char *bytes, size_t len, struct buf *told)
 {
     uint8_t *copy = malloc(len + !len);
@@ -79,7 +78,7 @@ static int recv_piece(struct pipe *p, const char *bytes, size_t len, struct buf 
     return n < 0 ? n : 0;
 }
 
-// A whole message in pieces of `piece` bytes, the first of `first`.
+// Feeds a whole message: a first piece of `first` bytes, then pieces of `piece`.
 static int recv_message(struct pipe *p, const struct buf *b, size_t first, size_t piece,
                         struct buf *told)
 {
@@ -106,8 +105,8 @@ static void text_is(const struct buf *told, const char *text)
         assert_memory_equal(buf_at(told), text, strlen(text));
 }
 
-// Whether a new pipe that has sent 1,000 bytes, 100 of them acknowledged, says `error` to this
-// message in every split, having told `text`.
+// Checks that a new pipe that has sent 1,000 bytes, 100 of them acknowledged, answers this message
+// with `error` and the events `text`, in every split.
 static void answers(const struct buf *message, int error, const char *text)
 {
     for (size_t cut = 1; cut <= buf_len(message) + 1; cut++) {
@@ -140,7 +139,7 @@ static void every_message_is_the_same_in_every_split(void **state)
     answers(&b, 0, "");
     buf_free(&b);
     put_offset(&b, PIPE_DATA, 0);
-    answers(&b, 0, ""); // no bytes of stream: allowed
+    answers(&b, 0, ""); // no stream bytes: legal
     put_record(&b, PIPE_RECORD_CONTROL, "{}");
     put_record(&b, PIPE_RECORD_MUX, "mux bytes, ");
     put_record(&b, PIPE_RECORD_CONTROL, "{\"type\":\"x\"}");
@@ -153,7 +152,7 @@ static void every_message_is_the_same_in_every_split(void **state)
     buf_free(&b);
 }
 
-// The stream knows nothing of messages: a record may begin in one and end in another.
+// Records may span messages.
 static void records_span_messages(void **state)
 {
     struct buf stream = {0};
@@ -172,7 +171,7 @@ static void records_span_messages(void **state)
             put(&b, buf_at(&stream) + at, piece < left ? piece : left);
             assert_int_equal(recv_message(&p, &b, 0, 3, &told), 0);
             buf_free(&b);
-            put(&b, "\2{}", 3); // others may come between
+            put(&b, "\2{}", 3); // other messages may come between
             assert_int_equal(recv_message(&p, &b, 0, 2, &told), 0);
             assert_int_equal(buf_len(&told) >= 11, true);
             told.end -= 12; // [welcome {}]
@@ -205,7 +204,7 @@ static void messages_cut_short_or_too_long_are_refused(void **state)
 {
     struct buf b = {0};
     (void)state;
-    answers(&b, PIPE_E_MESSAGE, ""); // without a kind
+    answers(&b, PIPE_E_MESSAGE, ""); // no kind
     for (int kind = PIPE_DATA; kind <= PIPE_ACK; kind++)
         for (size_t len = 1; len < 9; len++) {
             put_offset(&b, (uint8_t)kind, 0);
@@ -261,7 +260,7 @@ static void acknowledgements_are_of_what_was_sent_and_never_go_back(void **state
     }
 }
 
-// One DATA message with the head of a record, and `body` bytes behind it.
+// One DATA message with the head of a record and `body` bytes of it.
 static int recv_record(unsigned kind, size_t len, size_t body, size_t *told_len)
 {
     struct buf b = {0};
@@ -305,7 +304,7 @@ static void records_have_their_kinds_and_limits(void **state)
     assert_int_equal(told, PIPE_JSON_MAX + BRACKETS - 1);
     assert_int_equal(recv_record(PIPE_RECORD_REPORT, PIPE_JSON_MAX + 1, 100, &told),
                      PIPE_E_TOO_BIG);
-    // Not whole yet: nothing is told.
+    // No event before the record is whole.
     assert_int_equal(recv_record(PIPE_RECORD_CONTROL, PIPE_JSON_MAX, PIPE_JSON_MAX - 1, &told), 0);
     assert_int_equal(told, 0);
 }
@@ -395,7 +394,7 @@ static void room_is_what_may_be_sent_without_acknowledgement(void **state)
     pipe_deinit(&p);
 }
 
-// Offsets go on past 32 bits.
+// Offsets exceed 32 bits.
 static void what_is_written_is_what_is_read(void **state)
 {
     static const uint64_t offsets[] = {0, 1, 65536, 0x123456789abcdef0, UINT64_MAX - 1000};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The tunnel's own fields: who may say which, where, how often, and with which value.
+// Private fields: the legal sections, counts and values of each.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

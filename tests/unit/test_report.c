@@ -89,10 +89,10 @@ static void more_than_the_most_is_no_report_and_is_never_written(void **state)
             assert_int_equal(report_read(slice_of((char *)bytes, len), &back), len);
             *at[which] = REPORT_VALUE_MAX;
             assert_int_equal(report_write(&r, bytes), len);
-            // Its lowest seven bits are its first byte.
+            // The lowest seven bits are the first byte.
             for (size_t i = EXCHANGE_ID_BYTES + 1; i + 8 < len; i++)
                 if (bytes[i + 8] == 0x10 && bytes[i + 7] == 0x80) {
-                    bytes[i] += 2; // a time is one more than it says
+                    bytes[i] += 2; // a time is written as itself plus one
                     assert_int_equal(report_read(slice_of((char *)bytes, len), &back), -1);
                     break;
                 }
@@ -131,7 +131,7 @@ static void a_report_cut_short_is_none(void **state)
 
 static void numbers_have_one_form(void **state)
 {
-    // id, flags, no bodies, then four times; the last one in more bytes than it needs, or too large
+    // id, flags, no bodies, then four times, the last one too long or too large
     static const char longer[] = "0123456789\0\0\0\1\1\1\x80\0";
     static const char huge[] = "0123456789\0\0\0\1\1\1\xff\xff\xff\xff\xff\xff\xff\xff\xff\2";
     static const char flags[] = "0123456789\x40\0\0\1\1\1\1";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Both ends of a tunnel at random (tests/support/sim.h). ADIT_SEED runs that seed alone,
-// ADIT_SEEDS so many instead of a few.
+// Both ends of a tunnel under random traffic (tests/support/sim.h). ADIT_SEED runs that seed alone;
+// ADIT_SEEDS sets the number of seeds.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

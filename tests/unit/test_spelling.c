@@ -14,7 +14,7 @@ enum {
     TEXT = 256 * 1024
 };
 
-// A head of names; all of its text lies in `text`, in lower case if that is wanted.
+// Makes a head of names whose text lies in `text`, in lower case on request.
 static void head_of(struct http_head *head, const char *names, char *text, bool lower)
 {
     head_init(head);
@@ -37,7 +37,7 @@ static struct slice host_of(const struct http_head *head)
     return head->host_name.len ? head->host_name : SLICE("Host");
 }
 
-// Names go through HTTP/2; the value that went with them.
+// Sends names through HTTP/2 and returns the adit-case that went with them.
 static const char *travel(const char *names, const char *host)
 {
     static struct http_head sent;
@@ -211,7 +211,7 @@ static void without_word_of_it_names_are_spelled_as_registered(void **state)
                                         "X-Real-IP",
                                         "X-UA-Compatible",
                                         "X-WebKit-CSP",
-                                        "X-XSS-Protection", // and Title-Case else
+                                        "X-XSS-Protection", // all others: Title-Case
                                         "Content-Type",
                                         "X-Hub-Signature-256",
                                         "A",
@@ -274,7 +274,7 @@ static void beyond_its_bound_names_have_the_default(void **state)
     }
     assert_int_equal(spelling_bound(&sent), SPELLING_MAX);
     size_t len = spelling_write(&sent, value);
-    assert_int_equal(len, 81 * 201 - 1); // whole names only
+    assert_int_equal(len, 81 * 201 - 1); // only whole names
     for (size_t i = 0; i < 100; i++)
         at[(ptrdiff_t)(i * 200) - 20000] = at[(ptrdiff_t)(i * 200) - 20000 + 2] = 'x';
     assert_true(head_add(&sent, SLICE("adit-case"), slice_of(value, len)));

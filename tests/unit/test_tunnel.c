@@ -42,7 +42,7 @@ static void the_conversation_is_the_same_in_every_split(void **state)
     }
 }
 
-// A side in one of the states in which a message may come, having heard nothing else.
+// Brings a side into a state in which a message may come; it has received nothing else.
 static void side_in(struct tunnel_side *side, enum tunnel_role role, bool open)
 {
     struct control_message hello = tunnel_hello();
@@ -59,7 +59,7 @@ static void side_in(struct tunnel_side *side, enum tunnel_role role, bool open)
     side->said_count = 0;
 }
 
-// A JSON message as a link message of this kind or, when it is 0, as a control record.
+// Feeds a JSON message as a link message of this kind, or as a control record when `kind` is 0.
 static int feed_json(struct tunnel_side *side, uint8_t kind, const char *json, size_t len)
 {
     uint8_t head[PIPE_DATA_HEAD + PIPE_RECORD_HEAD] = {PIPE_DATA};
@@ -176,11 +176,11 @@ static void what_breaks_the_framing_or_the_mux_ends_the_tunnel(void **state)
         }
 }
 
-// The relay notices when it has to answer.
+// The relay detects the breach only when it answers.
 static void a_breach_that_only_the_answer_shows_ends_the_tunnel(void **state)
 {
     static const char settings[] = "\0\0\0\4\0\0\0\0\0";
-    static const char breach[] = "\0\0\4\x08\0\0\0\0\0\0\0\0\0"; // WINDOW_UPDATE by nothing
+    static const char breach[] = "\0\0\4\x08\0\0\0\0\0\0\0\0\0"; // WINDOW_UPDATE of 0
     struct tunnel_side side;
     uint8_t head[PIPE_DATA_HEAD + PIPE_RECORD_HEAD] = {PIPE_DATA};
     uint8_t out[ALL];
@@ -203,7 +203,7 @@ static void a_breach_that_only_the_answer_shows_ends_the_tunnel(void **state)
 static void refuse_hello(struct tunnel_side *side, const struct control_message *message)
 {
     (void)message;
-    CHECK(tunnel_say_type(side, CONTROL_WELCOME, 0) == 0); // is overtaken by what follows
+    CHECK(tunnel_say_type(side, CONTROL_WELCOME, 0) == 0); // the refusal replaces it
     CHECK(tunnel_say_type(side, CONTROL_REFUSED, 0) == 0);
 }
 
@@ -275,7 +275,7 @@ static void a_message_too_long_to_be_said_is_not(void **state)
     struct control_message drain = {.type = CONTROL_DRAIN};
     (void)state;
     tunnel_pair_open(&p);
-    memset(drain.message, 1, sizeof(drain.message) - 1); // six characters each
+    memset(drain.message, 1, sizeof(drain.message) - 1); // each takes six characters in JSON
     assert_int_equal(tunnel_queue_control(p.relay.tunnel, &drain), TUNNEL_E_CONTROL);
     assert_false(tunnel_wants_send(p.relay.tunnel));
     memset(drain.message, '"', sizeof(drain.message) - 1);

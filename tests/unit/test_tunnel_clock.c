@@ -14,7 +14,7 @@ enum {
     ALL = TUNNEL_MESSAGE_MAX
 };
 
-// Time passes by ticks of `tick` ms, everything is moved at once. Returns the first error.
+// Passes time in ticks of `tick` ms and delivers everything at once. Returns the first error.
 static int pass(struct tunnel_pair *p, uint64_t ms, uint64_t tick)
 {
     for (uint64_t at = 0; at < ms; at += tick) {
@@ -68,14 +68,14 @@ static void a_silent_peer_is_dead_after_its_time(void **state)
         struct tunnel_pair p;
         uint64_t limit = owes ? TUNNEL_UNACKED_SILENCE_MS : TUNNEL_SILENCE_MS;
         tunnel_pair_open(&p);
-        assert_int_equal(pass(&p, 2000, 1000), 0); // all is acknowledged
+        assert_int_equal(pass(&p, 2000, 1000), 0); // everything is acknowledged
         if (owes)
             assert_int_equal(tunnel_say_type(&p.relay, CONTROL_BOUND, 1), 0);
         uint8_t out[ALL];
         uint64_t begin = p.now_ms;
         int error = 0;
         while (!error) {
-            (void)tunnel_send(p.relay.tunnel, out, sizeof(out)); // goes nowhere
+            (void)tunnel_send(p.relay.tunnel, out, sizeof(out)); // and lose it
             p.now_ms += 100;
             error = tunnel_tick(p.relay.tunnel, p.now_ms);
         }
@@ -99,8 +99,8 @@ static void an_agent_that_never_greets_is_dead_after_its_time(void **state)
     tunnel_side_deinit(&side);
 }
 
-// The first bytes after a silence must not be held against a peer that has had no time to
-// acknowledge them, whatever the phases of the two clocks.
+// The first bytes after a silence must not kill a peer that had no time to acknowledge them, at any
+// phase of the two clocks.
 static void traffic_after_idleness_kills_nobody(void **state)
 {
     (void)state;
@@ -136,7 +136,7 @@ static void a_machine_that_was_suspended_gives_its_peer_a_chance(void **state)
         p.now_ms += 3600000;
         assert_int_equal(tunnel_tick(p.relay.tunnel, p.now_ms), 0);
         assert_true(tunnel_wants_send(p.relay.tunnel)); // a heartbeat, at once
-        // And if it does not use it:
+        // If the peer does not use its chance:
         int error = 0;
         uint64_t begin = p.now_ms;
         while (!error && p.now_ms - begin < 60000)
@@ -155,7 +155,7 @@ static void what_was_received_is_acknowledged_soon(void **state)
     assert_int_equal(pass(&p, 3000, 1000), 0);
     assert_int_equal(tunnel_say_type(&p.relay, CONTROL_BOUND, 1), 0);
     tunnel_settle(&p);
-    assert_false(tunnel_wants_send(p.agent.tunnel)); // not for so little
+    assert_false(tunnel_wants_send(p.agent.tunnel)); // too few bytes for an immediate ACK
     assert_int_equal(tunnel_pair_tick(&p, 1000), 0);
     assert_int_equal(tunnel_move(&p.agent, &p.relay, ALL, 1), PIPE_ACK_SIZE);
     assert_false(tunnel_wants_send(p.agent.tunnel));
@@ -171,12 +171,12 @@ static void no_more_is_sent_than_may_be_unacknowledged(void **state)
     uint64_t sent = 0;
     (void)state;
     tunnel_pair_open(&p);
-    assert_int_equal(pass(&p, 2000, 1000), 0); // all is acknowledged
+    assert_int_equal(pass(&p, 2000, 1000), 0); // everything is acknowledged
     for (int i = 0; i < 200; i++) {
         relay[i] = mux_side_open(&p.relay.mux, &post, false);
         (void)mux_view_feed(relay[i], 1, MUX_SEND_MAX);
     }
-    // Taken from the tunnel, and delivered later.
+    // Fetch the messages now and deliver them later.
     uint8_t *messages = malloc(2 * PIPE_UNACKED_MAX);
     size_t lengths[200];
     size_t count = 0;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// When a tunnel ends although its peer speaks the protocol: floods, peers that do not read, peers
-// that fall silent at the worst moment, and stream ids that are used up (docs/protocol.md §2,
-// §4.4).
+// Tunnels that end although the peer speaks the protocol: floods, peers that do not read, peers
+// that fall silent at the worst moment, used-up stream ids (docs/protocol.md §2, §4.4, §4.5).
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,7 +12,7 @@
 #include "tests/support/tunnel_pair.h"
 
 enum {
-    LATE_MS = 100, // a tick comes this late at most (LOOP_TICK_MS)
+    LATE_MS = 100, // the greatest delay of a tick (LOOP_TICK_MS)
 };
 
 static void discard(struct tunnel_side *side)
@@ -23,7 +22,7 @@ static void discard(struct tunnel_side *side)
         continue;
 }
 
-// A message of a peer that is alive and says nothing new.
+// A message from a live peer with nothing new.
 static int feed_ack(struct tunnel_side *to, uint64_t offset)
 {
     uint8_t ack[PIPE_ACK_SIZE] = {PIPE_ACK};
@@ -38,8 +37,8 @@ static void say_nothing(struct tunnel_side *side, const struct control_message *
     (void)message;
 }
 
-// Milliseconds until a black-holed peer is noticed that was heard for the last time just behind a
-// tick, which is the worst moment. With traffic it owes an acknowledgement from then on.
+// Milliseconds until a tunnel detects a peer that was last heard just after a tick, the worst
+// moment. With traffic the peer owes an acknowledgement from then on.
 static uint64_t noticed_after(uint64_t tick_ms, bool traffic)
 {
     struct tunnel_pair p;
@@ -89,7 +88,7 @@ static void a_peer_that_talks_but_acknowledges_nothing_is_dead_after_its_time(vo
     int error = 0;
     while (!error) {
         discard(&p.relay);
-        // The agent's heartbeats: they say that it lives, and that nothing has come.
+        // The agent's heartbeats: it is alive and has received nothing.
         p.now_ms += TUNNEL_TICK_MS;
         assert_int_equal(tunnel_say_type(&p.agent, CONTROL_BIND, 9), 0);
         (void)tunnel_move(&p.agent, &p.relay, TUNNEL_MESSAGE_MAX, TUNNEL_MESSAGE_MAX);
@@ -137,7 +136,7 @@ static void empty_pieces_and_messages_are_a_flood(void **state)
     }
 }
 
-// A pair whose relay has used up its stream ids: one request runs.
+// A pair whose relay has used up its stream ids, with one open request.
 static void begin_spent(struct tunnel_pair *p, struct mux_limits *limits)
 {
     struct http_head get = head_request("GET", "/");

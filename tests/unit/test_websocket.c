@@ -23,7 +23,7 @@ static void masking_equals_a_byte_by_byte_reference(void **state)
     for (size_t len = 0; len <= 100; len++)
         for (unsigned phase = 0; phase < 4; phase++)
             for (size_t at = 0; at < 64; at++) {
-                size_t from = at % 8; // of the source; of the destination at / 8
+                size_t from = at % 8; // offset of the source; of the destination at / 8
                 size_t to = at / 8;
                 memset(wanted, '#', sizeof(wanted));
                 memset(out, '#', sizeof(out));
@@ -103,14 +103,14 @@ static void headers_against_the_rules_are_refused_as_soon_as_seen(void **state)
         BYTES("\x8f"), // reserved opcodes
         BYTES("\x08"),
         BYTES("\x09"),
-        BYTES("\x0a"), // control frames in pieces
+        BYTES("\x0a"), // fragmented control frames
         BYTES("\x88\x7e"),
         BYTES("\x89\xfe"),
-        BYTES("\x8a\xff"), // and too long
+        BYTES("\x8a\xff"), // too long
         BYTES("\x82\x7e\x00\x7d"),
-        BYTES("\x82\x7e\x00\x00"), // not the shortest form
+        BYTES("\x82\x7e\x00\x00"), // not in the shortest form
         BYTES("\x82\x7f\x00\x00\x00\x00\x00\x00\xff\xff"),
-        BYTES("\x82\xff\x80\x00\x00\x00\x00\x00\x00\x00"), // 64 bits
+        BYTES("\x82\xff\x80\x00\x00\x00\x00\x00\x00\x00"), // length over 63 bits
     };
     struct ws_header h;
 
@@ -123,8 +123,8 @@ static void headers_against_the_rules_are_refused_as_soon_as_seen(void **state)
     }
 }
 
-// What a reader said, pieces of a message joined: "T(text)" for a message, "9(ping)" for a control
-// frame.
+// The events of a reader, pieces of a message joined: "T(text)" for a message, "9(ping)" for a
+// control frame.
 struct transcript {
     char text[1024];
     size_t len;
@@ -266,10 +266,10 @@ static void frames_that_make_no_sense_end_the_reading(void **state)
         int error;
         bool masked;
     } cases[] = {
-        {BYTES("\x81\x01x"), WS_E_PROTOCOL, true},                  // not masked by a client
-        {BYTES("\x81\x81\x01\x02\x03\x04x"), WS_E_PROTOCOL, false}, // masked by a server
-        {BYTES("\x80\x01x"), WS_E_PROTOCOL, false},                 // continues nothing
-        {BYTES("\x01\x01x\x81\x01y"), WS_E_PROTOCOL, false},        // begins inside another
+        {BYTES("\x81\x01x"), WS_E_PROTOCOL, true},                  // a client's frame without mask
+        {BYTES("\x81\x81\x01\x02\x03\x04x"), WS_E_PROTOCOL, false}, // a server's frame with mask
+        {BYTES("\x80\x01x"), WS_E_PROTOCOL, false},                 // a continuation of nothing
+        {BYTES("\x01\x01x\x81\x01y"), WS_E_PROTOCOL, false},        // a new message within another
         {BYTES("\x81\x01x\x00\x01y"), WS_E_PROTOCOL, false},
         {BYTES("\x88\x01\x03"), WS_E_PROTOCOL, false},     // half a code
         {BYTES("\x88\x02\x03\xe7"), WS_E_PROTOCOL, false}, // 999
@@ -379,7 +379,7 @@ static void handshakes_are_told_from_other_requests(void **state)
 
 static void the_handshake_of_rfc_6455_is_accepted_with_its_value(void **state)
 {
-    // Of §1.3.
+    // The example of RFC 6455 §1.3.
     static const uint8_t sha1[20] = {0xb3, 0x7a, 0x4f, 0x2c, 0xc0, 0x62, 0x4f, 0x16, 0x90, 0xf6,
                                      0x46, 0x06, 0xcf, 0x38, 0x59, 0x45, 0xb2, 0xbe, 0xc4, 0xea};
     char input[60];

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+// Link messages to send, in order of urgency: greeting or refusal, acknowledgement, control,
+// reports, mux.
+#include <stdlib.h>
+#include "tunnel_internal.h"
+
+void tunnel_queue_report(struct tunnel *t, const struct report *report)
+{
+    if (!t->wants_reports || t->state != TUNNEL_OPEN ||
+        t->reports_len + REPORT_MAX > TUNNEL_REPORT_QUEUE)
+        return;
+    if (!t->reports)
+        t->reports = malloc(TUNNEL_REPORT_QUEUE);
+    if (t->reports)
+        t->reports_len += report_write(report, t->reports + t->reports_len);
+}
+
+static bool sends_reports(const struct tunnel *t)
+{
+    return t->reports_len >= TUNNEL_REPORT_EVERY || (t->reports_due && t->reports_len > 0);
+}
+
+// Writes as many whole reports as fit into one record and the message.
+static size_t send_reports(struct tunnel *t, uint8_t *out, size_t cap)
+{
+    struct slice all = slice_of((const char *)t->reports, t->reports_len);
+    size_t room = cap < PIPE_JSON_MAX ? cap : PIPE_JSON_MAX;
+    struct report r;
+    size_t len = all.len + PIPE_RECORD_HEAD <= room ? all.len : 0;
+    while (len < all.len) {
+        int n = report_read(slice_of(all.p + len, all.len - len), &r);
+        if (n < 0 || len + (size_t)n + PIPE_RECORD_HEAD > room)
+            break;
+        len += (size_t)n;
+    }
+    if (len == 0)
+        return 0;
+    pipe_write_record_head(out, PIPE_RECORD_REPORT, len);
+    memcpy(out + PIPE_RECORD_HEAD, t->reports, len);
+    t->reports_len -= len;
+    memmove(t->reports, t->reports + len, t->reports_len);
+    t->reports_due = t->reports_due && t->reports_len > 0;
+    return PIPE_RECORD_HEAD + len;
+}
+
+// Writes the stream part of a DATA message: control records, then reports, then as much of the mux
+// as fits. Returns its length, < 0 when the mux is dead.
+static int send_stream(struct tunnel *t, uint8_t *out, size_t cap)
+{
+    size_t len = 0;
+    if (t->control_len > 0) {
+        // The pipe lets a record span messages, so the queue is cut anywhere.
+        len = t->control_len < cap ? t->control_len : cap;
+        memcpy(out, t->control, len);
+        memmove(t->control, t->control + len, t->control_len - len);
+        t->control_len -= len;
+        if (t->control_len > 0)
+            return (int)len;
+        free(t->control);
+        t->control = NULL;
+    }
+    if (sends_reports(t) && cap - len > PIPE_RECORD_HEAD)
+        len += send_reports(t, out + len, cap - len);
+    if (cap - len <= PIPE_RECORD_HEAD || !mux_wants_send(t->mux))
+        return (int)len;
+    int n = mux_send(t->mux, (char *)out + len + PIPE_RECORD_HEAD, cap - len - PIPE_RECORD_HEAD);
+    if (n < 0)
+        return tunnel_mux_failed(t, n);
+    if (n == 0)
+        return (int)len;
+    pipe_write_record_head(out + len, PIPE_RECORD_MUX, (size_t)n);
+    return (int)len + PIPE_RECORD_HEAD + n;
+}
+
+static bool may_send_stream(const struct tunnel *t)
+{
+    return t->state == TUNNEL_OPEN && pipe_room(&t->pipe) >= TUNNEL_MESSAGE_MAX;
+}
+
+static int send_one(struct tunnel *t, uint8_t *out, size_t cap)
+{
+    if (t->link_message && t->state != TUNNEL_DEAD) {
+        size_t len = t->link_message_len;
+        memcpy(out, t->link_message, len);
+        free(t->link_message);
+        t->link_message = NULL;
+        return (int)len;
+    }
+    if (t->state != TUNNEL_OPEN)
+        return 0;
+    if (t->heartbeat_due || pipe_owes_ack(&t->pipe, t->ack_due)) {
+        t->ack_due = t->heartbeat_due = false;
+        pipe_write_ack(&t->pipe, out);
+        return PIPE_ACK_SIZE;
+    }
+    if (!may_send_stream(t))
+        return 0;
+    if (cap > TUNNEL_MESSAGE_MAX)
+        cap = TUNNEL_MESSAGE_MAX;
+    int len = send_stream(t, out + PIPE_DATA_HEAD, cap - PIPE_DATA_HEAD);
+    if (len <= 0)
+        return len < 0 ? tunnel_fail(t, len) : 0;
+    pipe_write_data_head(&t->pipe, out);
+    pipe_sent(&t->pipe, (size_t)len);
+    return len + PIPE_DATA_HEAD;
+}
+
+int tunnel_send(struct tunnel *t, uint8_t *out, size_t cap)
+{
+    int len = send_one(t, out, cap);
+    if (len > 0) {
+        t->sent_since_tick = true;
+        flood_budget_earn(&t->flood_budget, FLOOD_BUDGET_PER_FRAME);
+    }
+    return len;
+}
+
+bool tunnel_wants_send(const struct tunnel *t)
+{
+    if (t->link_message)
+        return t->state != TUNNEL_DEAD;
+    if (t->state != TUNNEL_OPEN)
+        return false;
+    if (t->heartbeat_due || pipe_owes_ack(&t->pipe, t->ack_due))
+        return true;
+    return may_send_stream(t) && (t->control_len > 0 || sends_reports(t) || mux_wants_send(t->mux));
+}
