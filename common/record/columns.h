@@ -13,7 +13,11 @@
     C(far_connect_ns)          \
     C(far_answered_ns)         \
     C(far_duration_ns)         \
-    C(far_request_bytes) C(far_request_digest) C(far_response_bytes) C(far_response_digest)
+    C(far_request_bytes)       \
+    C(far_request_digest)      \
+    C(far_response_bytes)      \
+    C(far_response_digest)
+
 #define RECORD_COLUMNS_REPLACED(C) \
     C(status)                      \
     C(outcome)                     \

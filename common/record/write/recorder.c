@@ -108,8 +108,7 @@ void recorder_free(struct recorder *r)
         record_writer_free(r->writer);
         queue_free(r->queue);
     } else {
-        log_warn("record: %s does not respond: the last events were not written",
-                 r->config.dir);
+        log_warn("record: %s does not respond: the last events were not written", r->config.dir);
     }
     redact_set_token(&r->redact, (struct slice){0});
     close_handles(r);
