@@ -13,7 +13,11 @@
     C(far_connect_ns)          \
     C(far_answered_ns)         \
     C(far_duration_ns)         \
-    C(far_request_bytes) C(far_request_digest) C(far_response_bytes) C(far_response_digest)
+    C(far_request_bytes)       \
+    C(far_request_digest)      \
+    C(far_response_bytes)      \
+    C(far_response_digest)
+
 #define RECORD_COLUMNS_REPLACED(C) \
     C(status)                      \
     C(outcome)                     \
@@ -41,9 +45,9 @@
 // Replaced by an update that brings a value; those of the second list exist since version 2.
 #define RECORD_COLUMNS_KEPT(C)   C(response_head) C(request_trailers) C(response_trailers)
 #define RECORD_COLUMNS_KEPT_2(C) C(response_protocol) C(reason) C(detail) C(bad_head)
-// Set by the insert alone.
+// Set by the insert alone. (seq is the row number: an insert that named it would check that it is
+// free, with a search of its own.)
 #define RECORD_COLUMNS_FIXED(C) \
-    C(seq)                      \
     C(id)                       \
     C(writer)                   \
     C(began_ns)                 \

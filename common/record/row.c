@@ -3,19 +3,22 @@
 #include "columns.h"
 #include "proto/http/http1.h"
 
-// Results are numbered as in columns.h; these two follow.
+// Results are numbered as in columns.h; these follow.
 enum {
     RESULT_PROGRAM = COLUMNS_READ,
     RESULT_TUNNEL,
+    RESULT_SEQ,
 };
 
 #define E(column)       ", e." #column
 #define MISSING(column) ", NULL"
-#define SELECT(since_2)                                                                    \
-    "SELECT e.interim" RECORD_COLUMNS_REPLACED(E) RECORD_COLUMNS_KEPT(E)                   \
-        RECORD_COLUMNS_KEPT_2(since_2) RECORD_COLUMNS_FIXED(                               \
-            E) ", w.program, t.name FROM exchange e LEFT JOIN writer w ON w.id = e.writer" \
-               " LEFT JOIN tunnel t ON t.id = e.tunnel "
+#define COLUMNS(since_2)       \
+    RECORD_COLUMNS_REPLACED(E) \
+    RECORD_COLUMNS_KEPT(E) RECORD_COLUMNS_KEPT_2(since_2) RECORD_COLUMNS_FIXED(E)
+#define JOINS                                                \
+    " FROM exchange e LEFT JOIN writer w ON w.id = e.writer" \
+    " LEFT JOIN tunnel t ON t.id = e.tunnel "
+#define SELECT(since_2) "SELECT e.interim" COLUMNS(since_2) ", w.program, t.name, e.seq" JOINS
 
 const char *const record_row_select[RECORD_VERSION + 1] = {
     [1] = SELECT(MISSING),
@@ -148,7 +151,7 @@ static void read_response(sqlite3_stmt *s, struct record_exchange *x)
 void record_row_read(sqlite3_stmt *s, struct record_exchange *x)
 {
     memset(x, 0, sizeof(*x));
-    x->seq = sqlite3_column_int64(s, COLUMN_seq);
+    x->seq = sqlite3_column_int64(s, RESULT_SEQ);
     struct slice id = record_column(s, COLUMN_id);
     memcpy(x->id, id.p ? id.p : "", id.len < EXCHANGE_ID_LEN ? id.len : EXCHANGE_ID_LEN);
     x->began_ns = wall_time_at(s, COLUMN_began_ns);

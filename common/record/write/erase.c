@@ -14,11 +14,11 @@ enum {
 };
 
 enum statement {
-    LOOK,
+    GET_SIZE,
     ERASE_EXCHANGE,
     ERASE_BODY,
     ERASE_MESSAGES,
-    TAKE_FROM_TUNNEL,
+    SHRINK_TUNNEL,
     FIND_PIECES,
     FIND_MESSAGES,
     TRIM_BODY,
@@ -37,14 +37,14 @@ struct record_eraser {
 };
 
 // ?1 is the row, ?2 the id. A running exchange matches only if its recorder is gone (?3).
-#define THIS "seq = ?1 AND id = ?2 AND (outcome IS NOT NULL OR ?3)"
+#define MATCHES_TARGET "seq = ?1 AND id = ?2 AND (outcome IS NOT NULL OR ?3)"
 
 static const char *const texts[STATEMENTS] = {
-    [LOOK] = "SELECT size FROM exchange WHERE " THIS,
-    [ERASE_EXCHANGE] = "DELETE FROM exchange WHERE " THIS " RETURNING size, tunnel",
+    [GET_SIZE] = "SELECT size FROM exchange WHERE " MATCHES_TARGET,
+    [ERASE_EXCHANGE] = "DELETE FROM exchange WHERE " MATCHES_TARGET " RETURNING size, tunnel",
     [ERASE_BODY] = "DELETE FROM body WHERE exchange = ?1",
     [ERASE_MESSAGES] = "DELETE FROM message WHERE exchange = ?1",
-    [TAKE_FROM_TUNNEL] = "UPDATE tunnel SET bytes = max(0, bytes - ?2) WHERE id = ?1",
+    [SHRINK_TUNNEL] = "UPDATE tunnel SET bytes = max(0, bytes - ?2) WHERE id = ?1",
     // The last pieces of an exchange's bodies, or its last messages: the side (2: messages), the
     // position to cut from, the bytes and the rows cut.
     [FIND_PIECES] = "SELECT side, min(at), sum(length(bytes)), count(*) FROM (SELECT side, at,"
@@ -70,8 +70,8 @@ static int64_t now_ns(void)
 }
 
 // A statement with its first `count` parameters bound. NULL: an error.
-static sqlite3_stmt *bound(struct record_eraser *e, enum statement which, const int64_t *numbers,
-                           int count)
+static sqlite3_stmt *bind_numbers(struct record_eraser *e, enum statement which,
+                                  const int64_t *numbers, int count)
 {
     sqlite3_stmt **s = &e->statements[which];
     if (*s)
@@ -101,11 +101,11 @@ static int run(sqlite3_stmt *s, int64_t *columns)
 
 static int execute(struct record_eraser *e, enum statement which, const int64_t *numbers, int count)
 {
-    int status = run(bound(e, which, numbers, count), NULL);
+    int status = run(bind_numbers(e, which, numbers, count), NULL);
     return status == SQLITE_ROW || status == SQLITE_DONE ? SQLITE_OK : status;
 }
 
-static int begin(struct record_eraser *e)
+static int begin_transaction(struct record_eraser *e)
 {
     int error = record_log_has_room(e->db, e->dir, BUSY_MS);
     if (!error)
@@ -116,7 +116,7 @@ static int begin(struct record_eraser *e)
 
 // Ends the transaction, then pauses for as long as it took: SQLite's lock is not fair, and writers
 // that wait poll for it.
-static int end(struct record_eraser *e, int error)
+static int end_transaction(struct record_eraser *e, int error)
 {
     int ended = sqlite3_exec(e->db, error ? "ROLLBACK" : "COMMIT", NULL, NULL, NULL);
     int64_t took = now_ns() - e->began_ns;
@@ -128,7 +128,7 @@ static int end(struct record_eraser *e, int error)
 static sqlite3_stmt *bind_target(struct record_eraser *e, enum statement which,
                                  const struct erase_target *t)
 {
-    sqlite3_stmt *s = bound(e, which, &t->seq, 1);
+    sqlite3_stmt *s = bind_numbers(e, which, &t->seq, 1);
     if (s) {
         (void)sqlite3_bind_text(s, 2, t->id, -1, SQLITE_TRANSIENT);
         (void)sqlite3_bind_int(s, 3, t->recorder_gone);
@@ -136,9 +136,9 @@ static sqlite3_stmt *bind_target(struct record_eraser *e, enum statement which,
     return s;
 }
 
-static int take_from_tunnel(struct record_eraser *e, int64_t tunnel, int64_t bytes)
+static int shrink_tunnel(struct record_eraser *e, int64_t tunnel, int64_t bytes)
 {
-    return execute(e, TAKE_FROM_TUNNEL, (int64_t[]){tunnel, bytes}, 2);
+    return execute(e, SHRINK_TUNNEL, (int64_t[]){tunnel, bytes}, 2);
 }
 
 static int erase_one(struct record_eraser *e, const struct erase_target *t, uint64_t *count,
@@ -152,7 +152,7 @@ static int erase_one(struct record_eraser *e, const struct erase_target *t, uint
     if (!error)
         error = execute(e, ERASE_MESSAGES, &t->seq, 1);
     if (!error)
-        error = take_from_tunnel(e, row[1], row[0]);
+        error = shrink_tunnel(e, row[1], row[0]);
     if (!error)
         error = execute(e, CLEAR_SEQ_RANGES, (int64_t[]){row[1], t->seq, t->seq}, 3);
     *count += 1;
@@ -161,37 +161,38 @@ static int erase_one(struct record_eraser *e, const struct erase_target *t, uint
 }
 
 // Deletes what a FIND_ statement found, and subtracts it from the exchange and its tunnel.
-static int cut_off(struct record_eraser *e, int64_t seq, const int64_t found[3])
+static int delete_found(struct record_eraser *e, int64_t seq, const int64_t found[3])
 {
     int64_t tunnel = 0;
     int64_t numbers[4] = {seq, found[0], found[1], found[2]};
     int error = execute(e, found[0] == 2 ? TRIM_MESSAGES : TRIM_BODY, numbers, 3);
     if (error)
         return error;
-    int status = run(bound(e, TRIM_EXCHANGE, numbers, 4), &tunnel);
+    int status = run(bind_numbers(e, TRIM_EXCHANGE, numbers, 4), &tunnel);
     if (status != SQLITE_ROW)
         return status == SQLITE_DONE ? SQLITE_ERROR : status;
-    return take_from_tunnel(e, tunnel, found[2]);
+    return shrink_tunnel(e, tunnel, found[2]);
 }
 
 // Deletes the last pieces of an exchange above ERASE_BATCH_BYTES. `*more`: it may still be larger.
-static int trim(struct record_eraser *e, const struct erase_target *t, uint64_t *bytes, bool *more)
+static int trim_once(struct record_eraser *e, const struct erase_target *t, uint64_t *bytes,
+                     bool *more)
 {
     int64_t size = 0;
     int64_t found[4] = {0};
     *more = false;
-    int status = run(bind_target(e, LOOK, t), &size);
+    int status = run(bind_target(e, GET_SIZE, t), &size);
     if (status != SQLITE_ROW || size <= ERASE_BATCH_BYTES)
         return status == SQLITE_ROW || status == SQLITE_DONE ? SQLITE_OK : status;
     int64_t which[2] = {t->seq, TRIM_ROWS};
-    status = run(bound(e, FIND_PIECES, which, 2), found);
+    status = run(bind_numbers(e, FIND_PIECES, which, 2), found);
     if (status == SQLITE_ROW && found[3] == 0)
-        status = run(bound(e, FIND_MESSAGES, which, 2), found);
+        status = run(bind_numbers(e, FIND_MESSAGES, which, 2), found);
     if (status != SQLITE_ROW || found[3] == 0)
         return status == SQLITE_ROW ? SQLITE_OK : status;
     *bytes += (uint64_t)found[2];
     *more = true;
-    return cut_off(e, t->seq, found);
+    return delete_found(e, t->seq, found);
 }
 
 static int trim_all(struct record_eraser *e, const struct erase_target *t, uint64_t *bytes)
@@ -199,9 +200,9 @@ static int trim_all(struct record_eraser *e, const struct erase_target *t, uint6
     bool more = true;
     int error = SQLITE_OK;
     while (!error && more) {
-        error = begin(e);
+        error = begin_transaction(e);
         if (!error)
-            error = end(e, trim(e, t, bytes, &more));
+            error = end_transaction(e, trim_once(e, t, bytes, &more));
     }
     return error;
 }
@@ -215,12 +216,12 @@ int record_erase(struct record_eraser *e, const struct erase_target *targets, si
     for (size_t i = 0; !error && i < n; i++)
         error = trim_all(e, &targets[i], bytes);
     if (!error)
-        error = begin(e);
+        error = begin_transaction(e);
     if (error)
         return error;
     for (size_t i = 0; !error && i < n; i++)
         error = erase_one(e, &targets[i], &counted, &counted_bytes);
-    error = end(e, error);
+    error = end_transaction(e, error);
     if (!error) {
         *count += counted;
         *bytes += counted_bytes;
@@ -235,23 +236,18 @@ static int vacuum(struct record_eraser *e)
     int64_t left = 0;
     (void)snprintf(sql, sizeof(sql), "PRAGMA incremental_vacuum(%d)", ERASE_VACUUM_PAGES);
     for (;;) {
-        int status = run(bound(e, FREE_PAGES, NULL, 0), &left);
+        int status = run(bind_numbers(e, FREE_PAGES, NULL, 0), &left);
         if (status != SQLITE_ROW)
             return status;
         if (left == 0 || left >= before) // no incremental vacuum in this file: it keeps its pages
             return SQLITE_OK;
         before = left;
-        int error = begin(e);
+        int error = begin_transaction(e);
         if (!error)
-            error = end(e, sqlite3_exec(e->db, sql, NULL, NULL, NULL));
+            error = end_transaction(e, sqlite3_exec(e->db, sql, NULL, NULL, NULL));
         if (error)
             return error;
     }
-}
-
-static bool is_busy(int error)
-{
-    return (error & 0xff) == SQLITE_BUSY || (error & 0xff) == SQLITE_LOCKED;
 }
 
 // Scrubs all pages, then truncates the log, which has a page of the last step.
@@ -269,7 +265,7 @@ static int scrub(struct record_eraser *e, bool *left)
         mapped = mapped && error != RECORD_NO_PAGE_MAP;
         logged = page != 0 || error;
         error = error == RECORD_NO_PAGE_MAP ? SQLITE_OK : error;
-        if (error && !is_busy(error))
+        if (error && !record_is_busy(error))
             return error;
         *left = error && now_ns() - since_ns > ERASE_WAIT_MS * 1000000LL;
         if (*left)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the files of pending rows share. From the bottom: pending_row_reports.c (the index by id,
+// Shared by the files of pending rows, from the bottom: pending_row_reports.c (the index by id,
 // waiting for reports), pending_row.c (memory), pending_row_events.c (events in),
 // pending_row_write.c (rows out).
 #pragma once

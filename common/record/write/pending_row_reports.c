@@ -2,13 +2,11 @@
 // Rows that expect the peer's report: the index by id, and the list of those that wait for nothing
 // else.
 #include "pending_row_internal.h"
+#include "proto/hash.h"
 
 static struct pending_row **bucket_of(struct pending_rows *rows, const char *id)
 {
-    uint64_t half[EXCHANGE_ID_LEN / sizeof(uint64_t)];
-    memcpy(half, id, sizeof(half));
-    uint64_t hash = (half[0] * 0x9e3779b97f4a7c15ULL ^ half[1]) * 0xff51afd7ed558ccdULL;
-    return &rows->buckets[(hash >> 32) % PENDING_ROW_BUCKETS];
+    return &rows->buckets[hash_bytes(slice_of(id, EXCHANGE_ID_LEN), 0) % PENDING_ROW_BUCKETS];
 }
 
 void pending_row_unindex(struct pending_row *row)

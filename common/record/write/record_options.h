@@ -12,14 +12,13 @@
     }
 #define OPTIONS_RECORD_HELP                                                                     \
     "  --record all|heads|none\n"                                                               \
-    "                       what is kept of exchanges (default: all); how much is among the "   \
-    "limits\n"                                                                                  \
+    "                       what is recorded of exchanges (default: all); limits bound its\n"   \
+    "                       size\n"                                                             \
     "  --redact FIELD|query:NAME\n"                                                             \
-    "                       leave the value of this field, or of this parameter of URLs, out\n" \
-    "                       of the record; may be repeated\n"                                   \
-    "  --no-redact          keep credentials in the record too: Authorization, Cookie, X-Api-"  \
-    "Key,\n"                                                                                    \
-    "                       tokens in URLs and the like (docs/record.md)\n"
+    "                       record this field, or this parameter of URLs, without its\n"        \
+    "                       value; may be repeated\n"                                           \
+    "  --no-redact          record credentials too: Authorization, Cookie, X-Api-Key, tokens\n" \
+    "                       in URLs and the like (docs/record.md)\n"
 
 // Applies one of these options. An invalid value is reported by options_wrong.
 void record_options_take(struct options *o, struct recorder_config *c, int option,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the files of the record writer share. From the bottom: record_writer_messages.c (messages to
+// Shared by the files of the record writer, from the bottom: record_writer_messages.c (messages to
 // the program), record_writer_pace.c (use of the processor), record_writer_batch.c (one
 // transaction), record_writer_loop.c (one turn of a thread), record_writer.c (the two threads).
 #pragma once

@@ -38,8 +38,8 @@ static const char *error_text(int error)
     if (error == SQLITE_READONLY_DBMOVED)
         return "its file was moved or removed";
     if (error == RECORD_READER_STALLED)
-        return "a program reads it and stands still, and until that ends (a pager perhaps, or "
-               "sqlite3) its log could only grow";
+        return "another program stands still while it reads it (a pager perhaps, or sqlite3), and "
+               "its log would only grow until that ends";
     switch (error & 0xff) {
     case SQLITE_FULL: return "the disk is full";
     case SQLITE_READONLY: return "it may only be read";
@@ -65,7 +65,7 @@ void record_writer_announce_trouble(struct record_writer *w, int error)
     if (record_writer_is_damage(error))
         return;
     (void)snprintf(text, sizeof(text),
-                   "the record in %s cannot be written: %s. Traffic goes on; it is tried again "
+                   "the record in %s cannot be written: %s. Traffic goes on; writing is retried "
                    "every second",
                    w->config.store.dir, why);
     record_writer_post(w, text);
@@ -81,7 +81,7 @@ void record_writer_announce_recovery(struct record_writer *w)
     bool cut = atomic_load(&w->shed_bytes) > 0;
     (void)snprintf(text, sizeof(text),
                    "the record is written again; %llu exchanges are missing so far%s",
-                   (unsigned long long)shed, cut ? ", and of others some of their bodies" : "");
+                   (unsigned long long)shed, cut ? ", and parts of other exchanges' bodies" : "");
     w->shed_announced = w->shed_announced || shed > 0 || cut;
     record_writer_post(w, text);
 }
@@ -93,8 +93,8 @@ void record_writer_announce_shed(struct record_writer *w)
         (!atomic_load(&w->shed) && !atomic_load(&w->shed_bytes)))
         return;
     w->shed_announced = true;
-    record_writer_post(w, "exchanges come faster than they can be recorded: some are not kept, or "
-                          "not whole. Traffic is not slowed. How many is shown by: requests");
+    record_writer_post(w, "exchanges come faster than they can be recorded: some are missing or "
+                          "incomplete (`requests` says how many). Traffic is not slowed");
 }
 
 void record_writer_announce_damaged(struct record_writer *w, const char *name)
@@ -102,8 +102,8 @@ void record_writer_announce_damaged(struct record_writer *w, const char *name)
     char text[RECORD_WRITER_MESSAGE_MAX];
     (void)snprintf(
         text, sizeof(text),
-        "the record was damaged and is now %s; a new one is begun. What was in it may be "
-        "read in part by sqlite3 and .recover",
+        "the record was damaged and is now %s; a new one was created. A part of the old one may "
+        "be readable by sqlite3's .recover",
         name);
     record_writer_post(w, text);
 }

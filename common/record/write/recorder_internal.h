@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the files of the recorder share. From the bottom: recorder_slots.c (running exchanges),
+// Shared by the files of the recorder, from the bottom: recorder_slots.c (running exchanges),
 // recorder_facts.c (an exchange's facts so far), recorder_progress.c (long exchanges),
 // recorder_events.c (observers), recorder.c (start, stop, flush requests).
 #pragma once

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What redact.c and redact_bytes.c share.
+// Shared by redact.c and redact_bytes.c.
 #pragma once
 #include "proto/http/credential_url.h"
 #include "redact.h"

@@ -40,6 +40,11 @@ static int64_t log_bytes(const char *dir)
     return st.st_size;
 }
 
+bool record_is_busy(int error)
+{
+    return (error & 0xff) == SQLITE_BUSY || (error & 0xff) == SQLITE_LOCKED;
+}
+
 int record_log_has_room(sqlite3 *db, const char *dir, int busy_ms)
 {
     if (log_bytes(dir) <= SCRUB_LOG_BYTES_MAX)
@@ -56,14 +61,14 @@ int record_checkpoint(sqlite3 *db, int busy_ms)
     return error;
 }
 
-static unsigned two(const unsigned char *p)
+static unsigned get_u16(const unsigned char *p)
 {
     return (unsigned)p[0] << 8 | p[1];
 }
 
-static uint32_t four(const unsigned char *p)
+static uint32_t get_u32(const unsigned char *p)
 {
-    return (uint32_t)two(p) << 16 | two(p + 2);
+    return (uint32_t)get_u16(p) << 16 | get_u16(p + 2);
 }
 
 static int read_page(struct scrub *s, uint32_t number, unsigned char *out)
@@ -81,11 +86,11 @@ static bool open_file(struct scrub *s, sqlite3 *db)
         !s->file->pMethods || s->file->pMethods->xRead(s->file, head, HEADER_BYTES, 0) ||
         s->file->pMethods->xFileSize(s->file, &size))
         return false;
-    s->page_bytes = two(head + PAGE_BYTES_AT);
+    s->page_bytes = get_u16(head + PAGE_BYTES_AT);
     if (s->page_bytes == 1)
         s->page_bytes = PAGE_BYTES_MAX;
     s->usable = s->page_bytes - head[RESERVED_AT];
-    if (s->page_bytes < 512 || s->usable < 480 || four(head + LARGEST_ROOT_AT) == 0)
+    if (s->page_bytes < 512 || s->usable < 480 || get_u32(head + LARGEST_ROOT_AT) == 0)
         return false;
     s->pages = (uint32_t)(size / s->page_bytes);
     return true;
@@ -118,7 +123,7 @@ static int is_tree(struct scrub *s, uint32_t number, bool *tree)
 }
 
 // Zeroes [from, to) of the page. Whether any byte was not zero.
-static bool blank(struct scrub *s, uint32_t from, uint32_t to)
+static bool zero_range(struct scrub *s, uint32_t from, uint32_t to)
 {
     bool any = false;
     for (uint32_t i = from; i < to && !any; i++)
@@ -130,21 +135,21 @@ static bool blank(struct scrub *s, uint32_t from, uint32_t to)
 
 // Zeroes a b-tree page's unallocated space and its freeblocks (§1.6). A page that does not follow
 // the format is left alone.
-static bool blank_unused(struct scrub *s)
+static bool zero_unused(struct scrub *s)
 {
     const unsigned char *p = s->page;
-    uint32_t rows_at = (p[0] & LEAF ? 8 : 12) + 2 * two(p + 3);
-    uint32_t content_at = two(p + 5) ? two(p + 5) : PAGE_BYTES_MAX;
+    uint32_t rows_at = (p[0] & LEAF ? 8 : 12) + 2 * get_u16(p + 3);
+    uint32_t content_at = get_u16(p + 5) ? get_u16(p + 5) : PAGE_BYTES_MAX;
     bool known = p[0] == 2 || p[0] == 5 || p[0] == 10 || p[0] == 13;
     if (!known || content_at > s->usable || rows_at > content_at)
         return false;
-    bool any = blank(s, rows_at, content_at);
+    bool any = zero_range(s, rows_at, content_at);
     uint32_t last = content_at;
-    for (uint32_t at = two(p + 1); at >= last && at + 4 <= s->usable; at = two(p + at)) {
-        uint32_t end = at + two(p + at + 2);
+    for (uint32_t at = get_u16(p + 1); at >= last && at + 4 <= s->usable; at = get_u16(p + at)) {
+        uint32_t end = at + get_u16(p + at + 2);
         if (end < at + 4 || end > s->usable)
             break;
-        any = blank(s, at + 4, end) || any;
+        any = zero_range(s, at + 4, end) || any;
         last = end;
     }
     return any;
@@ -157,7 +162,7 @@ static int scrub_page(struct scrub *s, uint32_t number)
     if (error || !tree)
         return error;
     error = read_page(s, number, s->page);
-    if (error || !blank_unused(s))
+    if (error || !zero_unused(s))
         return error;
     return s->file->pMethods->xWrite(s->file, s->page, (int)s->page_bytes,
                                      (sqlite3_int64)(number - 1) * s->page_bytes);
@@ -165,7 +170,7 @@ static int scrub_page(struct scrub *s, uint32_t number)
 
 // Commits an unchanged first page: the change counter makes other connections drop their cached
 // pages, which still have the old bytes and would be written back with the next change.
-static int write_something(sqlite3 *db)
+static int bump_change_counter(sqlite3 *db)
 {
     char sql[64];
     sqlite3_stmt *version = NULL;
@@ -181,7 +186,7 @@ static int write_something(sqlite3 *db)
     return sqlite3_exec(db, sql, NULL, NULL, NULL);
 }
 
-static int scrub_some(struct scrub *s, sqlite3 *db, uint32_t *page)
+static int scrub_pages(struct scrub *s, sqlite3 *db, uint32_t *page)
 {
     int error = SQLITE_OK;
     uint32_t next = *page < 2 ? 2 : *page;
@@ -193,7 +198,7 @@ static int scrub_some(struct scrub *s, sqlite3 *db, uint32_t *page)
         error = scrub_page(s, next);
     if (next <= s->pages)
         *page = next;
-    return error ? error : write_something(db);
+    return error ? error : bump_change_counter(db);
 }
 
 int record_scrub(sqlite3 *db, const char *dir, uint32_t *page, int busy_ms)
@@ -209,7 +214,7 @@ int record_scrub(sqlite3 *db, const char *dir, uint32_t *page, int busy_ms)
     error = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
     if (!error) {
         uint32_t next = *page;
-        error = log_bytes(dir) == 0 ? scrub_some(s, db, &next) : SQLITE_BUSY;
+        error = log_bytes(dir) == 0 ? scrub_pages(s, db, &next) : SQLITE_BUSY;
         int ended = sqlite3_exec(db, ends[error != SQLITE_OK], NULL, NULL, NULL);
         error = error ? error : ended;
         *page = error && error != RECORD_NO_PAGE_MAP ? *page : next;

@@ -13,6 +13,8 @@ enum {
     SCRUB_PAGES = 2048,                 // per step: writers wait for some milliseconds
 };
 
+// Whether an error means that a reader or writer was active, and the call may be retried.
+bool record_is_busy(int error);
 // Writes the log back into the database and truncates it (PRAGMA wal_checkpoint(TRUNCATE)). The
 // busy timeout is 0 meanwhile, since writers would wait as well, and `busy_ms` afterwards.
 int record_checkpoint(sqlite3 *db, int busy_ms);

@@ -4,6 +4,10 @@
 #include "scrub.h"
 #include "store_internal.h"
 
+enum {
+    UPDATE_SEQ = COLUMN_id + 1 // UPDATE_EXCHANGE has :seq behind :id
+};
+
 int store_begin(struct store *s)
 {
     store_tunnels_begin(s);
@@ -122,7 +126,7 @@ static void bind_exchange(sqlite3_stmt *q, const struct record_exchange *x)
     bind_peer(q, &x->peer);
 }
 
-// Columns that only an insert writes. COLUMN_seq stays NULL there: SQLite numbers the row.
+// Columns that only an insert writes.
 static void bind_fixed(sqlite3_stmt *q, const struct record_exchange *x, int64_t writer,
                        int64_t tunnel)
 {
@@ -158,7 +162,7 @@ int store_exchange(struct store *s, struct record_exchange *x, uint64_t growth,
         bind_blob(q, COLUMN_request_body, bodies[RECORD_REQUEST]);
         bind_blob(q, COLUMN_response_body, bodies[RECORD_RESPONSE]);
     } else {
-        bind_number(q, COLUMN_seq, x->seq);
+        bind_number(q, UPDATE_SEQ, x->seq);
     }
     error = store_run(s, q);
     if (error)

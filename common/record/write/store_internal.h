@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the files of the store share. From the bottom: store_sql.c (statements), store_files.c
+// Shared by the files of the store, from the bottom: store_sql.c (statements), store_files.c
 // (files), store_open.c (opening and closing), store_tunnel.c (rows of tunnels), store.c
 // (transactions and rows of exchanges), store_trim.c (deleting).
 #pragma once

@@ -33,7 +33,7 @@ static const char *const texts[STATEMENTS] = {
         NAME) ") VALUES(:interim" EXCHANGE_COLUMNS(PARAMETER) RECORD_COLUMNS_UNREAD(PARAMETER) ")",
     [UPDATE_EXCHANGE] = "UPDATE exchange SET interim=coalesce(interim || :interim, :interim,"
                         " interim)" RECORD_COLUMNS_REPLACED(REPLACE) RECORD_COLUMNS_KEPT(KEEP)
-                            RECORD_COLUMNS_KEPT_2(KEEP) " WHERE seq=:seq AND id=:id",
+                            RECORD_COLUMNS_KEPT_2(KEEP) " WHERE id=:id AND seq=:seq",
     [INSERT_BODY] = "INSERT INTO body(exchange, side, at, bytes) VALUES(?1,?2,?3,?4)",
     [INSERT_MESSAGE] =
         "INSERT INTO message(exchange, number, side, opcode, flags, at_ns, size, bytes)"

@@ -123,7 +123,7 @@ static int trim_age(struct store *s, int64_t now_ns, bool *more)
 }
 
 // How many of the oldest free more than `over` bytes.
-static size_t enough(const struct victim *victims, size_t count, uint64_t over)
+static size_t count_to_free(const struct victim *victims, size_t count, uint64_t over)
 {
     size_t n = 0;
     uint64_t gained = 0;
@@ -145,7 +145,8 @@ static int trim_bytes(struct store *s, uint64_t over, bool *more)
     if (!error && count == 0 && fullest)
         error = get_oldest(s, fullest, victims, &count);
     *more = count > 0;
-    return error || count == 0 ? error : delete_all(s, victims, enough(victims, count, over));
+    return error || count == 0 ? error
+                               : delete_all(s, victims, count_to_free(victims, count, over));
 }
 
 // The file shrinks only if the limit was lowered: under a constant limit free pages are soon
@@ -179,11 +180,6 @@ int store_trim(struct store *s, int64_t now_ns, enum store_excess *excess)
     return error;
 }
 
-static bool is_busy(int error)
-{
-    return (error & 0xff) == SQLITE_BUSY || (error & 0xff) == SQLITE_LOCKED;
-}
-
 // The first pass also finds what other processes, or earlier runs, have deleted.
 int store_tidy(struct store *s, int64_t now_ns, bool quiet, bool *more)
 {
@@ -207,5 +203,5 @@ int store_tidy(struct store *s, int64_t now_ns, bool quiet, bool *more)
     if (!error && s->scrub_page == 0) // the last step left a page in the log
         error = record_checkpoint(s->db, STORE_BUSY_MS);
     *more = s->scrub_page != 0;
-    return is_busy(error) ? SQLITE_OK : error;
+    return record_is_busy(error) ? SQLITE_OK : error;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Tunnels: their rows, their sizes, and the ranges of rows that their exchanges are in. A cache,
 // direct-mapped by name, collects changes until the transaction's end or the entry's eviction.
+#include "proto/hash.h"
 #include "store_internal.h"
 
 static int write_growth(struct store *s, struct store_tunnel *t)
@@ -122,10 +123,7 @@ int store_tunnel_of(struct store *s, const struct record_exchange *x, struct sto
 {
     const struct slice name = x->tunnel;
     int error = SQLITE_OK;
-    size_t hash = 5381;
-    for (size_t i = 0; i < name.len; i++)
-        hash = hash * 33 + (unsigned char)name.p[i];
-    struct store_tunnel *t = &s->tunnels[hash % TUNNELS_CACHED];
+    struct store_tunnel *t = &s->tunnels[hash_bytes(name, 0) % TUNNELS_CACHED];
     *out = t;
     if (!t->id || !slice_eq(slice_str(t->name), name))
         error = load_tunnel(s, t, name);
