@@ -39,7 +39,7 @@ def schema():
 
 def version():
     """Of the schema."""
-    header = (ROOT / "common/record/record.h").read_text()
+    header = (ROOT / "common/record/schema.h").read_text()
     return int(re.search(r"RECORD_VERSION = (\d+),", header)[1])
 
 
