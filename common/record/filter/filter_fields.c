@@ -5,17 +5,17 @@
 #include "filter_internal.h"
 #include "proto/http/chars.h"
 
-#define TEXT(name, id, equal, alone)         \
-    {                                        \
-        name, id, KIND_TEXT, equal, 0, alone \
+#define TEXT(name, id, equal, presence)         \
+    {                                           \
+        name, id, KIND_TEXT, equal, 0, presence \
     }
 #define FLAG(name, id)                              \
     {                                               \
         name, id, KIND_FLAG, EQUAL_EXACTLY, 0, true \
     }
-#define SIDES(name, id, kind, sides, alone)         \
-    {                                               \
-        name, id, kind, EQUAL_EXACTLY, sides, alone \
+#define SIDES(name, id, kind, sides, presence)         \
+    {                                                  \
+        name, id, kind, EQUAL_EXACTLY, sides, presence \
     }
 
 static const struct filter_field fields[] = {

@@ -188,7 +188,7 @@ static bool finish_presence(struct filter_parser *p, const struct filter_field *
         return false;
     }
     p->at = end;
-    if (field->alone)
+    if (field->presence)
         return true;
     (void)parser_fail(p, word_at, word.len, "%s needs an operator and a value", field->name);
     return false;
@@ -239,7 +239,7 @@ struct filter_node *parser_node_new(struct filter_parser *p, enum filter_node_ki
 
 static unsigned cost_of(const struct filter_term *t)
 {
-    if (t->field->id == FILTER_BY_BODY && !t->alone)
+    if (t->field->id == FILTER_BY_BODY && !t->presence)
         return COST_BODY;
     return t->pattern || t->field->id == FILTER_BY_HEADER ? COST_PATTERN : 0;
 }
@@ -261,10 +261,10 @@ struct filter_node *parser_term(struct filter_parser *p)
     if (!n)
         return NULL;
     n->term.field = field;
-    n->term.alone = !parser_peek_op(p);
+    n->term.presence = !parser_peek_op(p);
     if (header.len > 0)
         n->term.header = parser_keep(p, header);
-    if (n->term.alone ? !finish_presence(p, field, word) : !read_comparison(p, &n->term))
+    if (n->term.presence ? !finish_presence(p, field, word) : !read_comparison(p, &n->term))
         return NULL;
     n->cost = cost_of(&n->term);
     return n;
