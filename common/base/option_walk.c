@@ -24,7 +24,7 @@ static const char *begins_with(const struct option *known, char letter)
 }
 
 // Returns the option that a mistyped name most likely means, or NULL.
-static const char *meant(const struct option *known, const char *name)
+static const char *suggestion(const struct option *known, const char *name)
 {
     size_t count = 0;
     while (known[count].name)
@@ -195,10 +195,10 @@ static const char *advice(const struct options_walk *w, const char *name)
 static void unknown_option(const struct options_walk *w, char text[static OPTIONS_SHOWN_MAX])
 {
     const char *name = w->name + strspn(w->name, "-");
-    const char *told = advice(w, name);
-    const char *other = meant(w->known, name);
-    if (told)
-        (void)snprintf(text, OPTIONS_SHOWN_MAX, "%s: %s", w->name, told);
+    const char *hint = advice(w, name);
+    const char *other = suggestion(w->known, name);
+    if (hint)
+        (void)snprintf(text, OPTIONS_SHOWN_MAX, "%s: %s", w->name, hint);
     else if (is_number(name))
         (void)snprintf(text, OPTIONS_SHOWN_MAX, "unknown option: %s. Did you mean -n %s?", w->name,
                        name);

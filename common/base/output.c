@@ -44,7 +44,8 @@ size_t output_colour_len(struct slice s, bool *cut)
 }
 
 // Takes the next character or sequence off `s`. False: it is incomplete, and not `last`.
-static bool take(struct output_text *t, struct slice *s, bool last, output_sink *sink, void *ctx)
+static bool take_one(struct output_text *t, struct slice *s, bool last, output_sink *sink,
+                     void *ctx)
 {
     bool cut = utf8_is_truncated(*s) || (s->p[0] == '\r' && s->len == 1);
     size_t len = t->colours ? output_colour_len(*s, &cut) : 0;
@@ -82,14 +83,14 @@ void output_text(struct output_text *t, struct slice s, output_sink *sink, void 
         t->held[t->held_len++] = *s.p;
         s = slice_of(s.p + 1, s.len - 1);
         struct slice held = slice_of(t->held, t->held_len);
-        while (held.len > 0 && take(t, &held, false, sink, ctx))
+        while (held.len > 0 && take_one(t, &held, false, sink, ctx))
             continue;
         memmove(t->held, held.p, held.len);
         t->held_len = held.len;
     }
     for (bool whole = true; s.len > 0 && whole;) {
         take_plain(t, &s, sink, ctx);
-        whole = s.len > 0 && take(t, &s, false, sink, ctx);
+        whole = s.len > 0 && take_one(t, &s, false, sink, ctx);
     }
     if (s.len > 0)
         memcpy(t->held, s.p, s.len);
@@ -100,7 +101,7 @@ void output_text_end(struct output_text *t, output_sink *sink, void *ctx)
 {
     struct slice held = slice_of(t->held, t->held_len);
     while (held.len > 0)
-        (void)take(t, &held, true, sink, ctx);
+        (void)take_one(t, &held, true, sink, ctx);
     t->held_len = 0;
 }
 
@@ -118,7 +119,7 @@ static void write_bytes(struct stream *s, const char *p, size_t len)
     }
 }
 
-static void gather(void *ctx, struct slice shown)
+static void append_chunk(void *ctx, struct slice shown)
 {
     struct stream *s = ctx;
     if (shown.len > CHUNK_BYTES - s->len) {
@@ -140,7 +141,7 @@ static ssize_t on_write(void *cookie, const char *bytes, size_t len)
     if (s->exact)
         write_bytes(s, bytes, len);
     else
-        output_text(&s->text, slice_of(bytes, len), gather, s);
+        output_text(&s->text, slice_of(bytes, len), append_chunk, s);
     write_bytes(s, s->chunk, s->len);
     s->len = 0;
     errno = s->error;
@@ -161,7 +162,7 @@ static FILE *replace(struct stream *s, int mode)
 static void end(void)
 {
     (void)fflush(stdout);
-    output_text_end(&out.text, gather, &out);
+    output_text_end(&out.text, append_chunk, &out);
     write_bytes(&out, out.chunk, out.len);
 }
 

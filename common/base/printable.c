@@ -65,7 +65,7 @@ static bool is_shown(struct printable *p, uint32_t c, size_t *columns)
     return true;
 }
 
-static struct slice written_out(struct printable *p, struct slice bytes)
+static struct slice escaped(struct printable *p, struct slice bytes)
 {
     static const char digits[] = "0123456789abcdef";
     char *out = p->escape;
@@ -93,7 +93,7 @@ struct shown printable_next(struct printable *p, struct slice *s)
     if (len > 0 && is_shown(p, utf8_code(bytes, len), &columns))
         return (struct shown){bytes, columns, true};
     p->has_base = false; // no foreign mark may stand on our escape
-    struct slice escape = written_out(p, bytes);
+    struct slice escape = escaped(p, bytes);
     return (struct shown){escape, escape.len, false};
 }
 

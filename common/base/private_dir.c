@@ -88,12 +88,12 @@ static bool is_own_group(int fd, const struct stat *st, uid_t owner)
 static int check_step(struct walk *w, const struct stat *st)
 {
     if (st->st_uid != 0 && st->st_uid != w->dir->owner && !is_unmapped(st->st_uid))
-        return refuse(w, "others may replace it, for", st);
+        return refuse(w, "others may replace it, because", st);
     if (st->st_mode & S_ISVTX)
         return 0;
     if ((st->st_mode & S_IWOTH) ||
         ((st->st_mode & S_IWGRP) && !is_own_group(w->fd, st, w->dir->owner)))
-        return refuse(w, "others may replace it, for they may write in", NULL);
+        return refuse(w, "others may replace it, because they may write in", NULL);
     return 0;
 }
 
@@ -144,7 +144,7 @@ static int follow(struct walk *w, int link, const struct stat *st)
     ssize_t len = readlinkat(link, "", target, sizeof(target) - 1);
     int error = len < 0 ? errno : 0;
     if (st->st_uid != 0 && st->st_uid != w->dir->owner && !is_unmapped(st->st_uid))
-        return refuse(w, "a link on the way there, in", st);
+        return refuse(w, "a symbolic link on the way, in", st);
     if (error || ++w->links > PRIVATE_LINKS_MAX)
         return fail(w, error ? error : ELOOP);
     target[len] = 0;

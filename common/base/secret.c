@@ -12,7 +12,7 @@
 #include "log.h"
 
 // The phrase behind "the token file PATH".
-static const char *phrase(int error)
+static const char *error_phrase(int error)
 {
     switch (error) {
     case ENOENT: return "does not exist";
@@ -38,12 +38,12 @@ const char *secret_read_file(const char *path, char out[static SECRET_MAX])
     FILE *file = fopen(path, "re");
     struct stat st;
     if (!file)
-        return phrase(errno);
+        return error_phrase(errno);
     (void)setvbuf(file, NULL, _IONBF, 0); // a buffer would keep a copy of the token
     // Owner and mode of a pipe or a terminal mean nothing here.
     bool is_file = !fstat(fileno(file), &st) && S_ISREG(st.st_mode);
     size_t len = read_line(file, line, sizeof(line));
-    const char *why = ferror(file) ? phrase(errno) : NULL;
+    const char *why = ferror(file) ? error_phrase(errno) : NULL;
     (void)fclose(file);
     if (!why && is_file && (st.st_mode & (S_IWGRP | S_IWOTH)))
         why = "may be written by others: chmod 600 it";

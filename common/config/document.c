@@ -45,7 +45,7 @@ static bool fail_parsing(struct reader *r)
     char text[200];
     bool has_mark = p->error == YAML_SCANNER_ERROR || p->error == YAML_PARSER_ERROR;
     bool is_tab = has_mark && p->problem && strstr(p->problem, "any token");
-    (void)snprintf(text, sizeof(text), "it is no YAML: %s%s",
+    (void)snprintf(text, sizeof(text), "it is not valid YAML: %s%s",
                    p->error == YAML_MEMORY_ERROR ? "out of memory"
                    : p->problem                  ? p->problem
                                                  : "it cannot be read",
@@ -276,7 +276,7 @@ bool config_read(struct slice text, struct config_document *d, struct config_mis
     if (text.len > CONFIG_BYTES_MAX)
         return fail(mistake, (struct config_place){0}, "it is larger than 64 KiB");
     if (!utf8_is_valid(text) || (text.len > 0 && memchr(text.p, 0, text.len)))
-        return fail(mistake, (struct config_place){0}, "it is no text in UTF-8");
+        return fail(mistake, (struct config_place){0}, "it is not UTF-8 text");
     if (!yaml_parser_initialize(&r.parser))
         return fail(mistake, (struct config_place){0}, "out of memory");
     yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);

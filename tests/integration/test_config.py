@@ -131,11 +131,11 @@ def test_a_value_that_is_no_relay_is_told_with_its_place_and_can_be_set_right(ho
 
 
 @pytest.mark.parametrize("text, told", [
-    ("agent:\n\trelay: http://a\n", ":2:1: it is no YAML: .*never by tabs"),
+    ("agent:\n\trelay: http://a\n", ":2:1: it is not valid YAML: .*never by tabs"),
     ("agent:\n  relay: http://a\n  relay: http://b\n", ":3:3: this key is there twice"),
     ("version: 2\nagent: {relay: http://a}\n", ":1:10: only version: 3"),
-    (b"agent:\n  relay: http://\xff\n", ": it is no text in UTF-8"),
-    (b"\xff\xfea\0g\0", ": it is no text in UTF-8"), ("a: b\n---\na: b\n", "a second document"),
+    (b"agent:\n  relay: http://\xff\n", ": it is not UTF-8 text"),
+    (b"\xff\xfea\0g\0", ": it is not UTF-8 text"), ("a: b\n---\na: b\n", "a second document"),
     ("x: &x http://a\nagent: {relay: *x}\n", ":2:16: agent.relay is one URL"),
     ("#" * (64 * 1024 + 1), "larger than 64 KiB"), ("a: " + "[" * 100, "nested too deeply"),
     ("agent: &a [" + "*a," * 1000 + "]\n", "agent holds keys"),

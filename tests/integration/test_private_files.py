@@ -118,8 +118,8 @@ def test_a_link_of_another_user_is_not_followed_and_our_own_is(tmp_path, made):
     starts(tmp_path, way / "twice", WRITERS["aditd"])
     os.lchown(link, NOBODY, NOBODY)
     for args in ALL.values():
-        refused(tmp_path, link, args, "a link on the way there", "belongs to another user")
-        refused(tmp_path, way / "twice", args, "a link on the way there")
+        refused(tmp_path, link, args, "a symbolic link on the way", "belongs to another user")
+        refused(tmp_path, way / "twice", args, "a symbolic link on the way")
 
 
 def test_ways_that_lead_nowhere_are_told(tmp_path):

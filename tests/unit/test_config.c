@@ -113,7 +113,7 @@ static const struct mistake {
     const char *text, *words;
     unsigned line, column;
 } mistakes[] = {
-    {"a: 1\nb: [\n", "no YAML", 3, 1},
+    {"a: 1\nb: [\n", "not valid YAML", 3, 1},
     {"agent:\n\trelay: x\n", "never by tabs", 2, 1},
     {"version: 2\n", "version: 3", 1, 10},
     {"version: [3]\n", "version: 3", 1, 10},

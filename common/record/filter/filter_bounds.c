@@ -21,7 +21,7 @@ static struct filter_bounds bounds_of_term(const struct filter_term *t)
     return b;
 }
 
-static struct filter_bounds both(struct filter_bounds a, struct filter_bounds b)
+static struct filter_bounds intersect(struct filter_bounds a, struct filter_bounds b)
 {
     if (b.since_ns > a.since_ns)
         a.since_ns = b.since_ns;
@@ -34,7 +34,7 @@ static struct filter_bounds both(struct filter_bounds a, struct filter_bounds b)
     return a;
 }
 
-static struct filter_bounds either(struct filter_bounds a, struct filter_bounds b)
+static struct filter_bounds unite(struct filter_bounds a, struct filter_bounds b)
 {
     size_t same = 0;
     if (b.since_ns < a.since_ns)
@@ -57,7 +57,7 @@ static struct filter_bounds bounds_of(const struct filter_node *n)
         return unbounded;
     struct filter_bounds b = bounds_of(n->child);
     for (const struct filter_node *child = n->child->next; child; child = child->next)
-        b = n->kind == NODE_AND ? both(b, bounds_of(child)) : either(b, bounds_of(child));
+        b = n->kind == NODE_AND ? intersect(b, bounds_of(child)) : unite(b, bounds_of(child));
     return b;
 }
 

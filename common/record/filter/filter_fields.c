@@ -5,17 +5,17 @@
 #include "filter_internal.h"
 #include "proto/http/chars.h"
 
-#define TEXT(name, id, equal, alone)         \
-    {                                        \
-        name, id, KIND_TEXT, equal, 0, alone \
+#define TEXT(name, id, equal, presence)         \
+    {                                           \
+        name, id, KIND_TEXT, equal, 0, presence \
     }
 #define FLAG(name, id)                              \
     {                                               \
         name, id, KIND_FLAG, EQUAL_EXACTLY, 0, true \
     }
-#define SIDES(name, id, kind, sides, alone)         \
-    {                                               \
-        name, id, kind, EQUAL_EXACTLY, sides, alone \
+#define SIDES(name, id, kind, sides, presence)         \
+    {                                                  \
+        name, id, kind, EQUAL_EXACTLY, sides, presence \
     }
 
 static const struct filter_field fields[] = {
@@ -77,7 +77,7 @@ const struct filter_field *filter_field_find(struct slice word, struct slice *he
     return NULL;
 }
 
-static const char *nearest(struct slice word)
+static const char *nearest_field(struct slice word)
 {
     char lower[NAME_MAX_BYTES];
     const char *best = NULL;
@@ -119,7 +119,7 @@ static bool is_like_id(struct slice word)
 }
 
 // Returns the beginning of a comparison with this word that is likely meant, or NULL.
-static const char *likely(struct slice word)
+static const char *likely_comparison(struct slice word)
 {
     uint64_t low;
     uint64_t high;
@@ -148,7 +148,7 @@ static void suggest_comparison(struct slice word, char why[static FILTER_WHY_MAX
 {
     const char *text = is_shown(word) ? word.p : "...";
     int len = is_shown(word) ? (int)word.len : 3;
-    const char *comparison = likely(word);
+    const char *comparison = likely_comparison(word);
     if (slice_eq(word, SLICE("last")))
         (void)snprintf(why, FILTER_WHY_MAX,
                        "last is no filter: show, replay and diff take it; the command requests "
@@ -165,7 +165,7 @@ void filter_field_suggest(struct slice word, bool has_operator, char why[static 
     struct slice header;
     const char *colon = memchr(word.p, ':', word.len);
     struct slice before = slice_of(word.p, colon ? (size_t)(colon - word.p) : 0);
-    const char *name = !has_operator && likely(word) ? NULL : nearest(word);
+    const char *name = !has_operator && likely_comparison(word) ? NULL : nearest_field(word);
     bool is_header = name && name[strlen(name) - 1] == '.';
     if (!has_operator && colon && filter_field_find(before, &header))
         (void)snprintf(why, FILTER_WHY_MAX, "a colon is no operator: write = or ~ instead");

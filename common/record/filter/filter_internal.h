@@ -71,7 +71,7 @@ struct filter_field {
     enum filter_kind kind;
     enum filter_equal equal; // for KIND_TEXT
     int sides;               // for bodies, headers and sizes
-    bool alone;              // may stand without an operator, and tests presence
+    bool presence;           // without an operator it tests presence
 };
 
 // Returns the field with a name, ignoring case, or NULL. `header` gets the name behind the dot.
@@ -108,7 +108,7 @@ struct filter_term {
     const struct filter_field *field;
     struct slice header;            // the header field's name, for FILTER_BY_HEADER
     bool negated;                   // != !~
-    bool alone;                     // no operator: presence
+    bool presence;                  // no operator: is there a value?
     struct slice value;             // for texts and ids
     uint64_t min, max;              // for numbers; min > max: no value matches
     int64_t moment_ns;              // for since and until

@@ -63,7 +63,7 @@ static bool words_are(struct slice text, struct slice wanted)
 
 static bool text_matches(const struct filter_term *t, struct slice text)
 {
-    if (t->alone)
+    if (t->presence)
         return text.len > 0;
     if (t->pattern)
         return filter_pattern_found(t->pattern, text);
@@ -81,7 +81,7 @@ static bool any_field_matches(const struct filter_term *t, struct slice lines)
     struct slice name;
     struct slice value;
     while (record_next_field(&lines, &name, &value))
-        if (slice_ieq(name, t->header) && (t->alone || text_matches(t, value)))
+        if (slice_ieq(name, t->header) && (t->presence || text_matches(t, value)))
             return true;
     return false;
 }
@@ -102,7 +102,7 @@ static bool body_matches(const struct filter_term *t, const struct filter_subjec
 {
     if (!(t->field->sides & (1 << side)))
         return false;
-    if (t->alone)
+    if (t->presence)
         return s->x->body[side].bytes > 0;
     return text_matches(t, s->body ? s->body(s->ctx, side) : (struct slice){0});
 }
@@ -137,7 +137,7 @@ static bool in_range(const struct filter_term *t, uint64_t value)
 // Without a response only status=none matches, not status<600.
 static bool status_matches(const struct filter_term *t, uint16_t status)
 {
-    if (t->alone)
+    if (t->presence)
         return status > 0;
     return status > 0 ? in_range(t, status) : t->max == 0;
 }

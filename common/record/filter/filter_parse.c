@@ -4,7 +4,7 @@
 #include "filter_parse_internal.h"
 
 // Adds a child, sorted by cost. The order makes no difference to the result.
-static void adopt(struct filter_node *parent, struct filter_node *child)
+static void add_child(struct filter_node *parent, struct filter_node *child)
 {
     struct filter_node **at = &parent->child;
     while (*at && (*at)->cost <= child->cost)
@@ -18,7 +18,7 @@ static void adopt(struct filter_node *parent, struct filter_node *child)
 static struct filter_node *parse_or(struct filter_parser *p);
 static struct filter_node *parse_operand(struct filter_parser *p);
 
-static bool deeper(struct filter_parser *p, size_t at, size_t len)
+static bool enter_level(struct filter_parser *p, size_t at, size_t len)
 {
     if (p->depth++ < FILTER_DEPTH_MAX)
         return true;
@@ -29,7 +29,7 @@ static bool deeper(struct filter_parser *p, size_t at, size_t len)
 static struct filter_node *parse_parentheses(struct filter_parser *p)
 {
     size_t open = p->at++;
-    if (!deeper(p, open, 1))
+    if (!enter_level(p, open, 1))
         return NULL;
     p->open++;
     parser_skip_space(p);
@@ -49,13 +49,13 @@ static struct filter_node *parse_parentheses(struct filter_parser *p)
 static struct filter_node *parse_not(struct filter_parser *p)
 {
     size_t at = p->at - SLICE("not").len;
-    if (!deeper(p, at, SLICE("not").len))
+    if (!enter_level(p, at, SLICE("not").len))
         return NULL;
     struct filter_node *child = parse_operand(p);
     struct filter_node *n = child ? parser_node_new(p, NODE_NOT) : NULL;
     if (!n)
         return NULL;
-    adopt(n, child);
+    add_child(n, child);
     p->depth--;
     return n;
 }
@@ -77,8 +77,8 @@ static struct filter_node *parse_operand(struct filter_parser *p)
 }
 
 // Joins two operands: `first` is, or becomes part of, a group of `kind`.
-static struct filter_node *join(struct filter_parser *p, struct filter_node *first,
-                                struct filter_node *second, enum filter_node_kind kind)
+static struct filter_node *join_operands(struct filter_parser *p, struct filter_node *first,
+                                         struct filter_node *second, enum filter_node_kind kind)
 {
     struct filter_node *group = first;
     if (!first || !second)
@@ -87,14 +87,14 @@ static struct filter_node *join(struct filter_parser *p, struct filter_node *fir
         group = parser_node_new(p, kind);
         if (!group)
             return NULL;
-        adopt(group, first);
+        add_child(group, first);
     }
-    adopt(group, second);
+    add_child(group, second);
     return group;
 }
 
 // Whether another operand of AND follows; the word itself may be left out.
-static bool and_goes_on(struct filter_parser *p)
+static bool has_next_operand(struct filter_parser *p)
 {
     if (parser_take_word(p, SLICE("and")))
         return true;
@@ -104,8 +104,8 @@ static bool and_goes_on(struct filter_parser *p)
 static struct filter_node *parse_and(struct filter_parser *p)
 {
     struct filter_node *n = parse_operand(p);
-    while (n && and_goes_on(p))
-        n = join(p, n, parse_operand(p), NODE_AND);
+    while (n && has_next_operand(p))
+        n = join_operands(p, n, parse_operand(p), NODE_AND);
     return n;
 }
 
@@ -113,7 +113,7 @@ static struct filter_node *parse_or(struct filter_parser *p)
 {
     struct filter_node *n = parse_and(p);
     while (n && parser_take_word(p, SLICE("or")))
-        n = join(p, n, parse_and(p), NODE_OR);
+        n = join_operands(p, n, parse_and(p), NODE_OR);
     return n;
 }
 

@@ -155,7 +155,7 @@ static struct regex_set follow_of(const struct filter_regex *r, const struct reg
 }
 
 // Whether an anchor matches before the byte `next`; below 0: at the end of the text.
-static bool holds(enum regex_kind kind, enum context context, int next)
+static bool anchor_matches(enum regex_kind kind, enum context context, int next)
 {
     bool word_before = context == CONTEXT_WORD;
     bool word_next = next >= 0 && regex_is_word((unsigned char)next);
@@ -187,7 +187,7 @@ static bool pass_anchors(const struct filter_regex *r, struct state *s, int next
         }
         const size_t at = 64 * word + (size_t)__builtin_ctzll(now);
         left.words[word] &= ~(1ULL << at % 64);
-        if (!holds(r->program.positions[at].kind, s->context, next))
+        if (!anchor_matches(r->program.positions[at].kind, s->context, next))
             continue;
         if (r->program.last.words[word] >> at % 64 & 1)
             return true;

@@ -122,7 +122,7 @@ static void add_class(const struct parser *p, uint64_t bytes[4], struct slice na
 }
 
 // Takes the name behind "[:", "[." or "[=", and its end.
-static struct slice named(struct parser *p, char kind)
+static struct slice bracket_name(struct parser *p, char kind)
 {
     const char close[2] = {kind, ']'};
     const char *to = memmem(p->at, (size_t)(p->end - p->at), close, 2);
@@ -139,20 +139,20 @@ static char list_byte(struct parser *p)
     if (kind != '.' && kind != '=')
         return folded(p, c);
     p->at++;
-    struct slice name = named(p, kind);
+    struct slice name = bracket_name(p, kind);
     return name.len > 0 ? folded(p, name.p[0]) : 0;
 }
 
-static bool looking_at(const struct parser *p, char first, char second)
+static bool next_are(const struct parser *p, char first, char second)
 {
     return p->end - p->at >= 2 && p->at[0] == first && p->at[1] == second;
 }
 
 static void list_element(struct parser *p, uint64_t bytes[4])
 {
-    if (looking_at(p, '[', ':')) {
+    if (next_are(p, '[', ':')) {
         p->at += 2;
-        add_class(p, bytes, named(p, ':'));
+        add_class(p, bytes, bracket_name(p, ':'));
         return;
     }
     unsigned char from = (unsigned char)list_byte(p);

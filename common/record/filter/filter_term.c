@@ -16,13 +16,13 @@ struct comparison {
     size_t op_at, value_at, value_len;
 };
 
-static bool wrong_value(struct filter_parser *p, const struct comparison *c, const char *why)
+static bool fail_value(struct filter_parser *p, const struct comparison *c, const char *why)
 {
     (void)parser_fail(p, c->value_at, c->value_len, "%s", why);
     return false;
 }
 
-static bool wrong_op(struct filter_parser *p, const struct comparison *c, const char *ops)
+static bool fail_op(struct filter_parser *p, const struct comparison *c, const char *ops)
 {
     (void)parser_fail(p, c->op_at, strlen(c->op_text), "%s%s takes %s", c->term->field->name,
                       c->term->header.len > 0 ? "NAME" : "", ops);
@@ -59,7 +59,7 @@ static bool set_range(struct filter_parser *p, const struct comparison *c, uint6
     case OP_FIND_WITHOUT_CASE:
     case OP_NOT_FIND_WITHOUT_CASE: break;
     }
-    return wrong_op(p, c, "= != < <= > >=");
+    return fail_op(p, c, "= != < <= > >=");
 }
 
 static bool finish_status(struct filter_parser *p, const struct comparison *c)
@@ -71,11 +71,11 @@ static bool finish_status(struct filter_parser *p, const struct comparison *c)
     if (!set_range(p, c, 0, 0)) // tell a wrong operator before a wrong value
         return false;
     if (!none && !filter_status(c->term->value, &min, &max))
-        return wrong_value(p, c, "a status is 100 to 999, a class like 5xx, or none");
+        return fail_value(p, c, "a status is 100 to 999, a class like 5xx, or none");
     if (min != max && !equality)
-        return wrong_value(p, c, "a class goes with = and != only; write a number, like 500");
+        return fail_value(p, c, "a class goes with = and != only; write a number, like 500");
     if (none && !equality)
-        return wrong_value(p, c, "none goes with = and != only");
+        return fail_value(p, c, "none goes with = and != only");
     return set_range(p, c, min, max);
 }
 
@@ -88,11 +88,11 @@ static bool finish_number(struct filter_parser *p, const struct comparison *c)
     enum filter_number result =
         is_size ? filter_bytes(c->term->value, &value) : filter_duration(c->term->value, &value);
     if (result == NUMBER_TOO_LARGE)
-        return wrong_value(p, c, "this number is too large");
+        return fail_value(p, c, "this number is too large");
     if (result == NUMBER_MALFORMED)
-        return wrong_value(p, c,
-                           is_size ? "a size is a number, with a unit like 500B, 10KB or 1.5MiB"
-                                   : "a duration is a number with a unit: ns us ms s m h or d");
+        return fail_value(p, c,
+                          is_size ? "a size is a number, with a unit like 500B, 10KB or 1.5MiB"
+                                  : "a duration is a number with a unit: ns us ms s m h or d");
     return set_range(p, c, value, value);
 }
 
@@ -100,15 +100,15 @@ static bool finish_moment(struct filter_parser *p, const struct comparison *c)
 {
     bool last = c->term->field->id == FILTER_BY_UNTIL;
     if (c->op != OP_EQUAL)
-        return wrong_op(p, c, "= only");
+        return fail_op(p, c, "= only");
     switch (filter_moment(c->term->value, p->now_ns, last, &c->term->moment_ns)) {
     case NUMBER_OK: return true;
-    case NUMBER_TOO_LARGE: return wrong_value(p, c, "this is too long ago, or too far ahead");
+    case NUMBER_TOO_LARGE: return fail_value(p, c, "this is too long ago, or too far ahead");
     case NUMBER_MALFORMED: break;
     }
-    return wrong_value(p, c,
-                       "a moment is a duration back from now, like 10m, or a date and time, like "
-                       "2026-11-25 or 2026-11-25T12:00:00Z (without Z: local time)");
+    return fail_value(p, c,
+                      "a moment is a duration back from now, like 10m, or a date and time, like "
+                      "2026-11-25 or 2026-11-25T12:00:00Z (without Z: local time)");
 }
 
 // Lowers the id's case: the record keeps ids in lower case.
@@ -118,14 +118,14 @@ static bool finish_id(struct filter_parser *p, const struct comparison *c)
     char whole[EXCHANGE_ID_LEN + 1] = "0000000000000000";
     size_t len = c->term->value.len;
     if (c->op != OP_EQUAL && c->op != OP_UNEQUAL)
-        return wrong_op(p, c, "= !=");
+        return fail_op(p, c, "= !=");
     for (size_t i = 0; i < len; i++)
         id[i] = ascii_lower(id[i]);
     if (len > 0 && len <= EXCHANGE_ID_LEN)
         memcpy(whole, id, len);
     if (len > 0 && len <= EXCHANGE_ID_LEN && exchange_id_is_valid(slice_of(whole, EXCHANGE_ID_LEN)))
         return true;
-    return wrong_value(
+    return fail_value(
         p, c, "an id, or its beginning or end, is 1 to 16 digits and letters without i l o u");
 }
 
@@ -133,9 +133,9 @@ static bool finish_pattern(struct filter_parser *p, const struct comparison *c, 
 {
     char why[FILTER_WHY_MAX];
     if (c->term->value.len == 0)
-        return wrong_value(p, c, "the pattern is missing");
+        return fail_value(p, c, "the pattern is missing");
     c->term->pattern = filter_pattern_new(c->term->value, without_case, &p->states, why);
-    return c->term->pattern || wrong_value(p, c, why);
+    return c->term->pattern || fail_value(p, c, why);
 }
 
 static bool finish_text(struct filter_parser *p, const struct comparison *c)
@@ -145,7 +145,7 @@ static bool finish_text(struct filter_parser *p, const struct comparison *c)
     case OP_UNEQUAL:
     case OP_EQUAL:
         if (c->value_len > 0 && (raw[0] == '=' || raw[0] == '~'))
-            return wrong_value(p, c, "write = or ~, not both; or put the value in quotation marks");
+            return fail_value(p, c, "write = or ~, not both; or put the value in quotation marks");
         return true;
     case OP_NOT_FIND:
     case OP_FIND: return finish_pattern(p, c, false);
@@ -157,7 +157,7 @@ static bool finish_text(struct filter_parser *p, const struct comparison *c)
     case OP_MORE:
     case OP_MORE_OR_EQUAL: break;
     }
-    return wrong_op(p, c, "= != ~ ~* !~ !~*");
+    return fail_op(p, c, "= != ~ ~* !~ !~*");
 }
 
 static bool finish_comparison(struct filter_parser *p, const struct comparison *c)
@@ -177,8 +177,8 @@ static bool finish_comparison(struct filter_parser *p, const struct comparison *
 }
 
 // A field without an operator tests presence, or is a mistake.
-static bool finish_alone(struct filter_parser *p, const struct filter_field *field,
-                         struct slice word)
+static bool finish_presence(struct filter_parser *p, const struct filter_field *field,
+                            struct slice word)
 {
     size_t word_at = p->at - word.len;
     size_t end = p->at;
@@ -188,20 +188,20 @@ static bool finish_alone(struct filter_parser *p, const struct filter_field *fie
         return false;
     }
     p->at = end;
-    if (field->alone)
+    if (field->presence)
         return true;
     (void)parser_fail(p, word_at, word.len, "%s needs an operator and a value", field->name);
     return false;
 }
 
-static struct filter_node *wrong_word(struct filter_parser *p, struct slice word)
+static struct filter_node *fail_word(struct filter_parser *p, struct slice word)
 {
     char why[FILTER_WHY_MAX];
     filter_field_suggest(word, parser_peek_op(p) != NULL, why);
     return parser_fail(p, p->at - word.len, word.len, "%s", why);
 }
 
-static struct filter_node *wrong_beginning(struct filter_parser *p)
+static struct filter_node *fail_beginning(struct filter_parser *p)
 {
     const struct filter_op_text *op = parser_peek_op(p);
     if (op)
@@ -239,7 +239,7 @@ struct filter_node *parser_node_new(struct filter_parser *p, enum filter_node_ki
 
 static unsigned cost_of(const struct filter_term *t)
 {
-    if (t->field->id == FILTER_BY_BODY && !t->alone)
+    if (t->field->id == FILTER_BY_BODY && !t->presence)
         return COST_BODY;
     return t->pattern || t->field->id == FILTER_BY_HEADER ? COST_PATTERN : 0;
 }
@@ -249,11 +249,11 @@ struct filter_node *parser_term(struct filter_parser *p)
     struct slice header = {0};
     struct slice word = parser_peek_word(p);
     if (word.len == 0)
-        return wrong_beginning(p);
+        return fail_beginning(p);
     p->at += word.len;
     const struct filter_field *field = filter_field_find(word, &header);
     if (!field)
-        return wrong_word(p, word);
+        return fail_word(p, word);
     if (p->terms++ == FILTER_TERMS_MAX)
         return parser_fail(p, p->at - word.len, word.len, "a filter has at most %d comparisons",
                            FILTER_TERMS_MAX);
@@ -261,10 +261,10 @@ struct filter_node *parser_term(struct filter_parser *p)
     if (!n)
         return NULL;
     n->term.field = field;
-    n->term.alone = !parser_peek_op(p);
+    n->term.presence = !parser_peek_op(p);
     if (header.len > 0)
         n->term.header = parser_keep(p, header);
-    if (n->term.alone ? !finish_alone(p, field, word) : !read_comparison(p, &n->term))
+    if (n->term.presence ? !finish_presence(p, field, word) : !read_comparison(p, &n->term))
         return NULL;
     n->cost = cost_of(&n->term);
     return n;

@@ -39,7 +39,7 @@ static size_t digits_len(struct slice s)
     return n;
 }
 
-static struct slice behind(struct slice s, size_t n)
+static struct slice skip_bytes(struct slice s, size_t n)
 {
     return slice_of(s.p + n, s.len - n);
 }
@@ -51,12 +51,12 @@ static bool take_fraction(struct slice *s, uint64_t *part, uint64_t *whole)
     *whole = 1;
     if (s->len == 0 || s->p[0] != '.')
         return true;
-    size_t n = digits_len(behind(*s, 1));
+    size_t n = digits_len(skip_bytes(*s, 1));
     if (n > FRACTION_DIGITS_MAX || !slice_to_u64(slice_of(s->p + 1, n), part))
         return false;
     for (size_t i = 0; i < n; i++)
         *whole *= 10;
-    *s = behind(*s, n + 1);
+    *s = skip_bytes(*s, n + 1);
     return true;
 }
 
@@ -75,7 +75,7 @@ static enum filter_number number(struct slice s, const struct unit *units, uint6
     uint64_t part;
     uint64_t whole;
     size_t len = digits_len(s);
-    struct slice rest = behind(s, len);
+    struct slice rest = skip_bytes(s, len);
     if (len == 0 || !take_fraction(&rest, &part, &whole))
         return NUMBER_MALFORMED;
     const struct unit *u = unit_of(rest, units);
@@ -117,7 +117,7 @@ static bool take_digits(struct slice *s, size_t n, int *value)
     if (s->len < n || !slice_to_u64(slice_of(s->p, n), &number))
         return false;
     *value = (int)number;
-    *s = behind(*s, n);
+    *s = skip_bytes(*s, n);
     return true;
 }
 
@@ -125,7 +125,7 @@ static bool take(struct slice *s, char c)
 {
     if (s->len == 0 || s->p[0] != c)
         return false;
-    *s = behind(*s, 1);
+    *s = skip_bytes(*s, 1);
     return true;
 }
 

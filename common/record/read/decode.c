@@ -52,7 +52,7 @@ static size_t min_size(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-static size_t free_of_charge(size_t len)
+static size_t free_bytes(size_t len)
 {
     return DECODE_FREE_BYTES + DECODE_FREE_RATIO * len;
 }
@@ -63,14 +63,14 @@ size_t decode_allowance(const struct decode_budget *b, size_t len, size_t max)
         return max;
     len = min_size(len, max);
     size_t left = DECODE_BUDGET_BYTES - (size_t)b->used;
-    size_t room = min_size(DECODE_MAX_BYTES + DECODE_MAX_RATIO * len, free_of_charge(len) + left);
+    size_t room = min_size(DECODE_MAX_BYTES + DECODE_MAX_RATIO * len, free_bytes(len) + left);
     return min_size(room, max);
 }
 
 void decode_charge(struct decode_budget *b, size_t len, size_t decoded)
 {
     uint64_t left = DECODE_BUDGET_BYTES - b->used;
-    uint64_t more = decoded > free_of_charge(len) ? decoded - free_of_charge(len) : 0;
+    uint64_t more = decoded > free_bytes(len) ? decoded - free_bytes(len) : 0;
     b->used += more < left ? more : left;
 }
 
