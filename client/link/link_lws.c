@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One link: from the dial over the WebSocket handshake to its end. Traps of libwebsockets are
-// listed in docs/decisions.md.
+// The link by libwebsockets' client on our loop. Its traps are listed in docs/decisions.md.
 #include <errno.h>
 #include <fcntl.h>
 #include <libwebsockets.h>
