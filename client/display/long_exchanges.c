@@ -27,12 +27,10 @@ static void on_progress_timer(struct timeout *t)
 
 static bool is_event_stream(const struct exchange *x, const struct http_head *response)
 {
-    static const struct slice type = {"text/event-stream", sizeof("text/event-stream") - 1};
     const enum body_kind kind = x->direction[OUTBOUND].framing.kind;
     if (response->status < 200 || kind == BODY_NONE || kind == BODY_LENGTH)
         return false;
-    const struct field *f = head_find(response, SLICE("content-type"));
-    return f && f->value.len >= type.len && slice_ieq(slice_of(f->value.p, type.len), type);
+    return exchange_is_event_stream(response);
 }
 
 static void on_head(void *ctx, struct exchange *x, const struct http_head *response)

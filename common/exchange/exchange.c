@@ -57,6 +57,14 @@ bool exchange_wants_date(const struct http_head *response)
     return response->status >= 200 && !head_find(response, SLICE("date"));
 }
 
+bool exchange_is_event_stream(const struct http_head *response)
+{
+    const struct slice stream = SLICE("text/event-stream");
+    const struct field *type = head_find(response, SLICE("content-type"));
+    return type && type->value.len >= stream.len &&
+           slice_ieq(slice_of(type->value.p, stream.len), stream);
+}
+
 static void mark_routed(struct exchange *x)
 {
     if (x->routed)

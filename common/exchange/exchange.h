@@ -155,7 +155,7 @@ struct exchange {
     bool upgraded, routed;
     // Set by the inbound, for load shedding.
     bool awaits_visitor; // blocked on the visitor's next request bytes
-    bool endless;        // the visitor may legitimately stop reading for any length of time
+    bool endless; // the visitor may stop reading for any length of time: at a breakpoint, say
     struct exchange_info info;
 };
 
@@ -166,6 +166,9 @@ void exchange_report(const struct exchange *x, enum exchange_outcome why, struct
 // is the current time. Begin plus duration would be wrong after the clock was set or the machine
 // slept. Observers see the head without it.
 bool exchange_wants_date(const struct http_head *response);
+
+// Whether the response is a stream of server-sent events, by its Content-Type.
+bool exchange_is_event_stream(const struct http_head *response);
 
 // Whether only the same visitor's requests may follow this one on the origin's connection: an
 // origin that ignores a request's body parses it as the next request, and some answer HEAD with a

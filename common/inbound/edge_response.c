@@ -100,15 +100,6 @@ static void settle_upgrade(struct edge *e, const struct http_head *head)
         exchange_finish(&e->endpoint, NULL);
 }
 
-// Whether the visitor may stop reading for any length of time, at a breakpoint for example.
-static bool is_endless(const struct edge *e, const struct http_head *head)
-{
-    const struct slice stream = SLICE("text/event-stream");
-    const struct field *type = head_find(head, SLICE("content-type"));
-    return e->upgraded || (type && type->value.len >= stream.len &&
-                           slice_ieq(slice_of(type->value.p, stream.len), stream));
-}
-
 static void endpoint_head(struct exchange_endpoint *endpoint, const struct http_head *head,
                           const struct body_framing *framing)
 {
@@ -132,7 +123,7 @@ static void endpoint_head(struct exchange_endpoint *endpoint, const struct http_
     settle_upgrade(e, head);
     if (e->state == EDGE_CLOSED || !e->endpoint.x)
         return;
-    e->endpoint.x->endless = is_endless(e, head);
+    e->endpoint.x->endless = e->upgraded || exchange_is_event_stream(head);
     if (e->endpoint.x->endless)
         e->conn->send_ms = 0;
     edge_update(e);
