@@ -54,6 +54,12 @@ static inline bool slice_ieq(struct slice a, struct slice b)
     return true;
 }
 
+// Whether s begins with `prefix`, without regard to the case of ASCII letters.
+static inline bool slice_ibegins(struct slice s, struct slice prefix)
+{
+    return s.len >= prefix.len && slice_ieq(slice_of(s.p, prefix.len), prefix);
+}
+
 // Trims spaces and tabs (OWS of RFC 9110 §5.6.3) at both ends.
 static inline struct slice slice_trim(struct slice s)
 {

@@ -93,10 +93,10 @@ bool fields_save_connection_names(const struct http_head *head, char **names)
 // "h2c" and its drafts, "h2c-14".
 static bool is_h2c(struct slice protocol)
 {
-    return protocol.len >= 3 && slice_ieq(slice_of(protocol.p, 3), SLICE("h2c"));
+    return slice_ibegins(protocol, SLICE("h2c"));
 }
 
-// The longest part of an offer without h2c, after leading h2c elements.
+// The first run of protocols other than h2c.
 static struct slice without_h2c(struct slice offer)
 {
     struct slice rest = offer;

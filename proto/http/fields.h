@@ -28,8 +28,8 @@ struct fields_edge {
 // one of equal Content-Length fields, and none in a 1xx or 204 (RFC 9110 §8.6).
 void fields_strip_hop_by_hop(struct http_head *head);
 
-// An upgrade offer without h2c, which is never passed on. A prefix of what remains when h2c stands
-// in the middle; empty when nothing remains.
+// The first run of protocols other than h2c in an upgrade offer: h2c is never passed on. Empty when
+// there is none.
 struct slice fields_upgrade_offer(struct slice upgrade);
 
 // Removes from trailers the same fields, those that must not be trailers (RFC 9110 §6.5.1: framing,

@@ -293,7 +293,7 @@ static int feed_trailers(struct http1_body *b, struct slice in, const struct htt
 
     if (size <= 0)
         return size;
-    http1_head_reset(trailers);
+    head_init(trailers);
     int error = http1_parse_fields(in.p, in.p + size, limits->fields, trailers);
     if (error)
         return error;

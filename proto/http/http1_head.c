@@ -78,20 +78,15 @@ int http1_take_version(const char **at, const char *end, struct http_head *head)
     return 0;
 }
 
-static bool begins_with(struct slice s, struct slice prefix)
-{
-    return s.len >= prefix.len && slice_ieq(slice_of(s.p, prefix.len), prefix);
-}
-
 // Splits an absolute-form into scheme, authority and target (RFC 9112 §3.2.2). OPTIONS without path
 // or query means "*" (§3.2.4).
 static int split_absolute_form(struct http_head *head)
 {
     struct slice rest = head->target;
 
-    if (begins_with(rest, SLICE("http://")))
+    if (slice_ibegins(rest, SLICE("http://")))
         head->scheme = SLICE("http");
-    else if (begins_with(rest, SLICE("https://")))
+    else if (slice_ibegins(rest, SLICE("https://")))
         head->scheme = SLICE("https");
     else
         return HTTP1_E_SYNTAX;
@@ -201,7 +196,7 @@ int http1_parse_request(const char *buf, size_t len, size_t *scanned,
     const char *p = buf;
     const char *end = buf + size;
     (void)take_line_end(&p);
-    http1_head_reset(head);
+    head_init(head);
     int error = take_request_line(&p, end, head);
     if (!error)
         error = http1_parse_fields(p, end, limits->fields, head);

@@ -33,17 +33,6 @@ static inline bool http1_is_bodyless(uint16_t status)
     return status < 200 || status == 204;
 }
 
-// Empties a head without touching its array of fields, which is large.
-static inline void http1_head_reset(struct http_head *head)
-{
-    head->method = head->scheme = head->authority = head->target = (struct slice){0};
-    head->reason = head->upgrade = head->host_name = (struct slice){0};
-    head->status = 0;
-    head->minor_version = 1;
-    head->folded = false;
-    head->field_count = 0;
-}
-
 // Moves *at past characters of this class. CR and LF belong to no class, so the line bounds the
 // loop.
 static inline struct slice take(const char **at, enum char_class class)

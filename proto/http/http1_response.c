@@ -176,7 +176,7 @@ static int read_head(struct reader *r, const struct http1_limits *limits, struct
 {
     struct body_framing framing;
     struct http1_cause cause = {0};
-    http1_head_reset(head);
+    head_init(head);
     int error = take_status_line(r, head);
     if (!error)
         error = take_fields(r, limits->fields, head);

@@ -89,15 +89,10 @@ static bool is_default(struct slice name)
     return true;
 }
 
-static bool begins(struct slice name, struct slice with)
-{
-    return name.len >= with.len && slice_ieq(slice_of(name.p, with.len), with);
-}
-
 // The tunnel's private fields never leave it, so their spelling does not matter.
 static inline bool is_ours(struct slice name)
 {
-    return ascii_lower(name.p[0]) == 'a' && begins(name, SLICE("adit-"));
+    return ascii_lower(name.p[0]) == 'a' && slice_ibegins(name, SLICE("adit-"));
 }
 
 // Whether a relay adds this field. Its spelling is the default one, even in a request that some
@@ -110,7 +105,7 @@ static bool is_added(struct slice name)
     case 9: return slice_ieq(name, SLICE("forwarded"));
     case 15:
     case 16:
-    case 17: return begins(name, SLICE("x-forwarded-"));
+    case 17: return slice_ibegins(name, SLICE("x-forwarded-"));
     default: return false;
     }
 }
