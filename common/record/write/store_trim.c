@@ -164,19 +164,19 @@ int store_trim(struct store *s, int64_t now_ns, enum store_excess *excess)
 {
     uint64_t used = 0;
     uint64_t unused = 0;
-    uint64_t most = s->config.bytes / STORE_PAGE_BYTES;
-    uint64_t slack = most / STORE_SLACK_PART;
+    uint64_t limit = s->config.bytes / STORE_PAGE_BYTES;
+    uint64_t slack = limit / STORE_SLACK_PART;
     bool more = false;
     int error = s->config.age_ms ? trim_age(s, now_ns, &more) : SQLITE_OK;
-    if (!error && !more && most > 0)
+    if (!error && !more && limit > 0)
         error = get_pages(s, &used, &unused);
-    if (!error && used > most)
-        error = trim_bytes(s, (used - most) * STORE_PAGE_BYTES, &more);
-    else if (!error && most > 0 && unused > 0 && used + unused > most + slack)
-        error = vacuum(s, used + unused - most - slack, &more);
-    *excess = !more                 ? STORE_EXCESS_NONE
-              : used > most + slack ? STORE_EXCESS_PRESSING
-                                    : STORE_EXCESS_SOME;
+    if (!error && used > limit)
+        error = trim_bytes(s, (used - limit) * STORE_PAGE_BYTES, &more);
+    else if (!error && limit > 0 && unused > 0 && used + unused > limit + slack)
+        error = vacuum(s, used + unused - limit - slack, &more);
+    *excess = !more                  ? STORE_EXCESS_NONE
+              : used > limit + slack ? STORE_EXCESS_PRESSING
+                                     : STORE_EXCESS_SOME;
     return error;
 }
 
