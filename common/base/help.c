@@ -40,12 +40,10 @@ static void end_line(struct help *h)
     h->column = 0;
 }
 
-// Adds one word, after a space or on the next line.
-static void put_word(struct help *h, const char *word, size_t len)
+// One word and the name of the program after it, behind a space or on the next line.
+static void put_word(struct help *h, const char *word, size_t len, const char *program)
 {
-    const char *program = h->program;
-    bool is_program = program && len == 1 && *word == '@';
-    size_t columns = is_program ? strlen(program) : len;
+    size_t columns = len + strlen(program);
     bool starts = h->column <= h->hang;
     if (!starts && h->column + 1 + columns > h->width) {
         end_line(h);
@@ -56,7 +54,8 @@ static void put_word(struct help *h, const char *word, size_t len)
         put_spaces(h, h->hang);
     else
         put(h, " ", 1);
-    put(h, is_program ? program : word, columns);
+    put(h, word, len);
+    put(h, program, strlen(program));
 }
 
 static void put_words(struct help *h, const char *text, size_t len)
@@ -65,13 +64,11 @@ static void put_words(struct help *h, const char *text, size_t len)
         size_t word = 0;
         while (at + word < len && text[at + word] != ' ')
             word++;
-        // "@ " behind a quotation mark or parenthesis: ('@ requests').
-        if (word > 1 && h->program && text[at + word - 1] == '@' && at + word < len) {
-            put_word(h, text + at, word - 1);
-            put(h, h->program, strlen(h->program));
-        } else if (word > 0) {
-            put_word(h, text + at, word);
-        }
+        // "@" alone, or at the end of a word as in '@ requests', is the program.
+        bool names =
+            word > 0 && h->program && text[at + word - 1] == '@' && (word == 1 || at + word < len);
+        if (word > 0)
+            put_word(h, text + at, names ? word - 1 : word, names ? h->program : "");
         at += word + 1;
     }
 }
