@@ -30,8 +30,8 @@ static bool is_ascii(char c)
     return c >= ' ' && c <= '~';
 }
 
-// Tests eight bytes at once. False when one is above '~' or below ' '; also, because of carries,
-// for some blocks where a byte next to such a one is not: the caller then tests byte by byte.
+// Whether eight bytes are all from ' ' to '~', tested at once. Exact: a byte borrows from or
+// carries into its neighbour only when it fails the test itself.
 static bool are_ascii(const char p[static 8])
 {
     const uint64_t each = 0x0101010101010101;
@@ -50,8 +50,8 @@ size_t printable_ascii_len(struct slice s)
     return n;
 }
 
-// Whether a character is shown, and its columns. A mark without a base, or with too many others,
-// would change text that is not part of the same source.
+// Whether a character is shown, and its columns. A mark without a base of its own, or one of too
+// many, would alter text that it does not belong to.
 static bool is_shown(struct printable *p, uint32_t c, size_t *columns)
 {
     switch (kind_of(c)) {

@@ -9,7 +9,6 @@
 
 #include <cmocka.h>
 
-#include "common/base/nearest.h"
 #include "common/base/option_walk.h"
 
 static const struct option known[] = {
@@ -123,28 +122,11 @@ static void a_number_below_zero_is_a_word_where_nothing_is_counted(void **state)
     assert_int_equal(options_first_word(&w), 1);
 }
 
-static void the_nearest_name_is_one_that_is_near(void **state)
-{
-    static const char *const names[] = {"http", "proxy", "requests", "show", "stats"};
-    static const char *const pairs[][2] = {
-        {"htp", "http"},   {"htttp", "http"},    {"req", "requests"}, {"reqeusts", "requests"},
-        {"shwo", "show"},  {"stat", "stats"},    {"x", NULL},         {"", NULL},
-        {"tunnels", NULL}, {"completely", NULL}, {"80", NULL},
-    };
-    (void)state;
-    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
-        const char *got = name_nearest(names, 5, sizeof(names[0]), pairs[i][0]);
-        if ((!got != !pairs[i][1]) || (got && strcmp(got, pairs[i][1]) != 0))
-            fail_msg("%s: %s", pairs[i][0], got ? got : "none");
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_are_taken_as_they_are_typed),
         cmocka_unit_test(a_number_below_zero_is_a_word_where_nothing_is_counted),
-        cmocka_unit_test(the_nearest_name_is_one_that_is_near),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
