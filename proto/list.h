@@ -50,3 +50,18 @@ static inline void list_remove(struct list *list, struct list_link *link)
         list->last = link->prev;
     *link = (struct list_link){0};
 }
+
+// Removes the first link and returns it; NULL when the list is empty.
+static inline struct list_link *list_take_first(struct list *list)
+{
+    struct list_link *link = list->first;
+    if (!link)
+        return NULL;
+    list->first = link->next;
+    if (list->first)
+        list->first->prev = NULL;
+    else
+        list->last = NULL;
+    *link = (struct list_link){0};
+    return link;
+}

@@ -91,9 +91,9 @@ static void dispatch_event(struct mux_stream *s)
 
 void mux_dispatch_events(struct mux *m)
 {
-    while (m->events.first) {
-        struct mux_stream *s = LIST_ITEM(m->events.first, struct mux_stream, in_events);
-        list_remove(&m->events, &s->in_events);
+    struct list_link *event = NULL;
+    while ((event = list_take_first(&m->events))) {
+        struct mux_stream *s = LIST_ITEM(event, struct mux_stream, in_events);
         s->queued = false;
         dispatch_event(s);
     }

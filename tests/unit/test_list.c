@@ -87,12 +87,31 @@ static void a_list_that_became_empty_is_like_a_new_one(void **state)
     EXPECT(&f.list, 4, -1);
 }
 
+static void the_first_is_taken_until_none_is_left(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f);
+    for (int i = 0; i < 3; i++)
+        list_append(&f.list, &f.items[i].in_list);
+    for (int i = 0; i < 3; i++) {
+        struct list_link *link = list_take_first(&f.list);
+        assert_ptr_equal(link, &f.items[i].in_list);
+        assert_null(link->next);
+        EXPECT(&f.list, i < 2 ? i + 1 : -1, i < 1 ? i + 2 : -1, -1);
+    }
+    assert_null(list_take_first(&f.list));
+    list_append(&f.list, &f.items[4].in_list);
+    EXPECT(&f.list, 4, -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(items_stand_in_the_order_in_which_they_were_put),
         cmocka_unit_test(each_place_can_be_taken_out_and_used_again),
         cmocka_unit_test(a_list_that_became_empty_is_like_a_new_one),
+        cmocka_unit_test(the_first_is_taken_until_none_is_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
