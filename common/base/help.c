@@ -40,7 +40,7 @@ static void end_line(struct help *h)
     h->column = 0;
 }
 
-// One word and the name of the program after it, behind a space or on the next line.
+// Adds a word and the program's name behind it, after a space or on the next line.
 static void put_word(struct help *h, const char *word, size_t len, const char *program)
 {
     size_t columns = len + strlen(program);
