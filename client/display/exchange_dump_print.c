@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <strings.h>
 #include "common/base/printable.h"
-#include "common/base/utf8.h"
 #include "common/inspect/body_text.h"
 #include "common/record/read/decode.h"
 #include "exchange_dump_internal.h"
+#include "proto/utf8.h"
 
 void dump_put_safe(struct buf *b, struct slice s)
 {

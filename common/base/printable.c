@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "printable.h"
 #include "printable_table.h"
-#include "utf8.h"
+#include "proto/utf8.h"
 
 // The numbers are those that scripts/printable-table writes.
 enum printable_kind {

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <yaml.h>
 #include "common/base/destination.h"
-#include "common/base/utf8.h"
+#include "proto/utf8.h"
 
 struct reader {
     yaml_parser_t parser;

@@ -4,11 +4,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include "common/base/printable.h"
-#include "common/base/utf8.h"
 #include "common/record/record.h"
 #include "json_indent.h"
 #include "multipart.h"
 #include "proto/http/chars.h"
+#include "proto/utf8.h"
 #include "text.h"
 #include "url_escape.h"
 #include "write.h"

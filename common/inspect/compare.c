@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "compare.h"
 #include <stdio.h>
-#include "common/base/utf8.h"
 #include "json_indent.h"
 #include "line_diff.h"
+#include "proto/utf8.h"
 #include "recorded.h"
 #include "write.h"
 

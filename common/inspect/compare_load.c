@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Copies exchanges into memory: a reader has one at a time, and a comparison needs two.
 #include <stdlib.h>
-#include "common/base/utf8.h"
 #include "compare.h"
 #include "proto/hash.h"
+#include "proto/utf8.h"
 #include "write.h"
 #include "ws_messages.h"
 

@@ -3,12 +3,12 @@
 // that begin with an underscore are extensions: _webSocketMessages as Chrome writes them, and
 // _adit.
 #include <inttypes.h>
-#include "common/base/utf8.h"
 #include "common/base/version.h"
 #include "common/io/loop.h"
 #include "export.h"
 #include "export_request.h"
 #include "json_writer.h"
+#include "proto/utf8.h"
 #include "recorded.h"
 #include "text.h"
 #include "timing.h"

@@ -2,7 +2,7 @@
 #include "json_writer.h"
 #include <inttypes.h>
 #include "common/base/printable.h"
-#include "common/base/utf8.h"
+#include "proto/utf8.h"
 #include "write.h"
 
 // Only one thread writes the output, so no lock is taken for each byte.

@@ -2,7 +2,7 @@
 // Writes a body for people, cut to what a person looks at.
 #include <inttypes.h>
 #include "body_text.h"
-#include "common/base/utf8.h"
+#include "proto/utf8.h"
 #include "recorded.h"
 #include "show.h"
 #include "write.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Writes the messages of a WebSocket, one a line.
 #include <inttypes.h>
-#include "common/base/utf8.h"
+#include "proto/utf8.h"
 #include "show.h"
 #include "write.h"
 #include "ws_messages.h"

@@ -6,6 +6,7 @@
 #include "private_fields.h"
 #include "proto/http/authority.h"
 #include "proto/http/chars.h"
+#include "proto/utf8.h"
 
 const char *control_strerror(int error)
 {
@@ -88,32 +89,6 @@ static const struct rule {
 enum {
     RULES = sizeof(rules) / sizeof(rules[0])
 };
-
-// The length of the UTF-8 sequence at p; 0 when it is malformed (RFC 3629 §4).
-static size_t utf8_length(const unsigned char *p, size_t left)
-{
-    size_t len = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-    if (len == 0 || len > left || p[0] > 0xf4)
-        return 0;
-    for (size_t i = 1; i < len; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    // overlong, surrogates, beyond U+10FFFF
-    bool second = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-                  (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f);
-    return second ? 0 : len;
-}
-
-static bool is_utf8(struct slice s)
-{
-    const unsigned char *p = (const unsigned char *)s.p;
-    for (size_t at = 0, n = 0; at < s.len; at += n) {
-        n = utf8_length(p + at, s.len - at);
-        if (n == 0)
-            return false;
-    }
-    return true;
-}
 
 // Whether UTF-8 text fits in `size` and has no C0 control, DEL or C1 control, which terminals obey.
 static bool has_no_controls(const char *s, size_t size)
@@ -266,7 +241,7 @@ int control_parse(struct slice json, struct control_message *message)
 {
     const char *end = NULL;
     *message = (struct control_message){0};
-    if (json.len == 0 || has_zero(json) || !is_utf8(json))
+    if (json.len == 0 || has_zero(json) || !utf8_is_valid(json))
         return CONTROL_E_JSON;
     cJSON *object = cJSON_ParseWithLengthOpts(json.p, json.len, &end, 0);
     bool valid = cJSON_IsObject(object) && is_only_space(json, end);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include "common/base/output.h"
 #include "common/base/printable.h"
-#include "common/base/utf8.h"
+#include "proto/utf8.h"
 #include "tests/support/check.h"
 
 struct sheet {

@@ -7,9 +7,9 @@
 
 #include <cmocka.h>
 
-#include "common/base/utf8.h"
 #include "common/inspect/json_writer.h"
 #include "common/inspect/write.h"
+#include "proto/utf8.h"
 
 // A stream that writes to memory.
 struct sheet {

@@ -9,7 +9,7 @@
 
 #include "common/base/output.h"
 #include "common/base/printable.h"
-#include "common/base/utf8.h"
+#include "proto/utf8.h"
 
 static struct {
     char text[65536];

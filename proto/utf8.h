@@ -2,7 +2,7 @@
 // UTF-8 (RFC 3629).
 #pragma once
 #include <stdint.h>
-#include "proto/bytes.h"
+#include "bytes.h"
 
 // Returns the length of the character that s begins with; 0 when it is invalid or truncated.
 size_t utf8_len(struct slice s);
