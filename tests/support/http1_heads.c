@@ -10,7 +10,7 @@ void http1_expect(const char *what, const char *text, long got, long wanted)
     if (got == wanted)
         return;
     check_context("%s of \"%s\": %ld, not %ld", what, text, got, wanted);
-    CHECK(!"as expected");
+    check_failed(__FILE__, __LINE__, "as expected");
 }
 
 void http1_expect_slice(const char *what, const char *text, struct slice got, const char *wanted)
@@ -18,7 +18,7 @@ void http1_expect_slice(const char *what, const char *text, struct slice got, co
     if (slice_eq(got, slice_str(wanted)))
         return;
     check_context("%s of \"%s\": \"%.*s\", not \"%s\"", what, text, (int)got.len, got.p, wanted);
-    CHECK(!"as expected");
+    check_failed(__FILE__, __LINE__, "as expected");
 }
 
 // Parses a copy of exactly this size, so that a read past its end is detected.

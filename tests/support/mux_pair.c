@@ -299,5 +299,5 @@ void buf_expect(const struct buf *b, const char *text)
     if (buf_is(b, text))
         return;
     check_context("\n%.*s\nis not:\n%s", (int)buf_len(b), b->bytes ? buf_at(b) : "", text);
-    CHECK(!"the text is as expected");
+    check_failed(__FILE__, __LINE__, "the text is as expected");
 }
