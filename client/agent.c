@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: MIT
+// Starts the agent and takes it down.
 #include "agent.h"
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include "agent_internal.h"
 #include "common/base/log.h"
-
-void agent_stop(struct agent *a, int status)
-{
-    a->exit_status = status;
-    loop_stop(&a->loop);
-}
 
 static void on_signal(void *ctx, int number)
 {
@@ -55,6 +50,7 @@ static int agent_init(struct agent *a, const struct agent_config *config)
     signals_watch(&a->signals, &a->loop, on_signal, a);
     (void)uv_timer_init(&a->loop.uv, &a->retry_timer);
     a->retry_timer.data = a;
+    a->connect = agent_connect;
     if (!begin_recording(a))
         return UV_ENOMEM;
     a->link_context = link_context_new(&a->loop, &config->relay);

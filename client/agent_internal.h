@@ -1,12 +1,22 @@
 // SPDX-License-Identifier: MIT
-// The agent's parts: its start and end (agent.c), the link with its retries (agent_link.c), the
-// tunnel on it (agent_tunnel.c), and the name that is bound in it (agent_bind.c).
+// The agent's parts. Each file uses those before it alone: agent_state.c (ends and retries),
+// agent_bind.c (the name), agent_tunnel.c (the tunnel it is bound in), agent_link.c (the link below
+// that), agent.c (start and end).
 #pragma once
 #include "agent.h"
 #include "client/display/display.h"
 #include "client/link/link_messages.h"
 #include "common/io/signals.h"
 #include "proto/tunnel/tunnel.h"
+
+// The wait before connecting again.
+enum {
+    RETRY_FIRST_MS = 500, // bound of the first retry when no link came up
+    RETRY_LOST_MS = 1500, // when one was up
+    RETRY_MIN_MS = 100,   // the least that the relay can ask for
+    RETRY_MAX_MS = 32000,
+    RETRY_DOUBLINGS = 9 // RETRY_MIN_MS doubled that often exceeds RETRY_MAX_MS
+};
 
 struct agent {
     struct loop loop;
@@ -25,6 +35,7 @@ struct agent {
     struct loop_task flush, free_tunnel;
     struct timeout tick, bind_timeout;
     uv_timer_t retry_timer;
+    void (*connect)(struct agent *a); // agent_connect, for the timer
     struct signals signals;
     unsigned failed_attempts; // in a row
     uint32_t retry_base_ms;   // bound of the first retry in this row
@@ -38,15 +49,25 @@ struct agent {
     struct last_link_message last_message;
 };
 
-// agent.c
+// agent_state.c
 
 // Ends agent_run.
 void agent_stop(struct agent *a, int status);
+// Warns, unless the same was said just now.
+void agent_warn(struct agent *a, const char *text);
+// Has the loop send what the tunnel wants to send. `ctx` is the agent.
+static inline void agent_wake(void *ctx)
+{
+    struct agent *a = ctx;
+    loop_queue(&a->loop, &a->flush);
+}
 
-// agent_link.c
-
-// Starts to connect, now.
-void agent_connect(struct agent *a);
+void agent_send_control(struct agent *a, const struct control_message *message);
+// The link is gone: ends the tunnel and its exchanges. Does nothing without a tunnel.
+void agent_close_tunnel(struct agent *a);
+// Connects again after a while: at random below a bound, `first_ms` after the first failure in a
+// row, and not before retry_after_ms.
+void agent_retry_later(struct agent *a, uint32_t first_ms, uint32_t retry_after_ms);
 // Closes the link and connects again later. Not for callbacks of the tunnel: these set
 // bind_deferred or protocol_error.
 void agent_retry_link(struct agent *a, enum link_close_code code);
@@ -54,23 +75,21 @@ void agent_retry_link(struct agent *a, enum link_close_code code);
 void agent_lose_link(struct agent *a, const char *why);
 // The same, for a TUNNEL_E_*.
 void agent_lose_tunnel(struct agent *a, int error);
-// Warns, unless the same was said just now.
-void agent_warn(struct agent *a, const char *text);
-
-// agent_tunnel.c
-
-// Opens a tunnel on the link that has come up. False when out of memory.
-bool agent_open_tunnel(struct agent *a);
-// The link is gone: ends the tunnel and its exchanges. Does nothing without a tunnel.
-void agent_close_tunnel(struct agent *a);
-// Has the loop send what the tunnel wants to send. `ctx` is the agent.
-void agent_wake(void *ctx);
-void agent_send_control(struct agent *a, const struct control_message *message);
-// The observer of ended exchanges. `ctx` is the agent.
-void agent_report_exchange(void *ctx, struct exchange *x, enum exchange_outcome why);
-void agent_tunnel_init(struct agent *a);
 
 // agent_bind.c
 
 // Handles a control message of the relay. `ctx` is the agent.
 void agent_on_control(void *ctx, const struct control_message *message);
+
+// agent_tunnel.c
+
+// Opens a tunnel on the link that has come up. False when out of memory.
+bool agent_open_tunnel(struct agent *a);
+// The observer of ended exchanges. `ctx` is the agent.
+void agent_report_exchange(void *ctx, struct exchange *x, enum exchange_outcome why);
+void agent_tunnel_init(struct agent *a);
+
+// agent_link.c
+
+// Starts to connect, now.
+void agent_connect(struct agent *a);

@@ -1,43 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The link's life: connecting, losing it, and connecting again.
+// The link: connecting, its events, and what its failure means.
 #include <stdlib.h>
 #include <sys/stat.h>
 #include "agent_internal.h"
 #include "common/base/log.h"
-
-enum {
-    RETRY_FIRST_MS = 500, // bound of the first retry when no link came up
-    RETRY_LOST_MS = 1500, // when one was up
-    RETRY_MIN_MS = 100,   // the least that the relay can ask for
-    RETRY_MAX_MS = 32000,
-    RETRY_DOUBLINGS = 9 // RETRY_MIN_MS doubled that often exceeds RETRY_MAX_MS
-};
-
-static void on_retry(uv_timer_t *timer)
-{
-    agent_connect(timer->data);
-}
-
-// Full jitter below a bound that doubles, so that a thousand agents do not return at once
-// (docs/protocol.md §2), added to the response's Retry-After.
-static void retry_later(struct agent *a, uint32_t first_ms, uint32_t retry_after_ms)
-{
-    uint32_t random = 0;
-    uint32_t bound = RETRY_MAX_MS;
-    if (a->failed_attempts == 0)
-        a->retry_base_ms = first_ms;
-    if (a->failed_attempts < RETRY_DOUBLINGS && a->retry_base_ms << a->failed_attempts < bound)
-        bound = a->retry_base_ms << a->failed_attempts;
-    if (!secret_random(&random, sizeof(random)))
-        random = bound - 1; // no randomness: rather late than in a busy loop
-    a->failed_attempts++;
-    if (retry_after_ms > RETRY_MAX_MS)
-        retry_after_ms = RETRY_MAX_MS;
-    uint32_t chosen = retry_after_ms + random % bound;
-    log_debug("connecting again in %u ms, of %u, not before %u", (unsigned)chosen,
-              (unsigned)(retry_after_ms + bound), (unsigned)retry_after_ms);
-    (void)uv_timer_start(&a->retry_timer, on_retry, chosen, 0);
-}
 
 // The bound of the first retry: what the relay's close frame asked for, if that is reasonable.
 static uint32_t retry_base(const struct link_failure *failure)
@@ -47,35 +13,6 @@ static uint32_t retry_base(const struct link_failure *failure)
     if (failure->retry_within_ms == 0 || failure->retry_within_ms > RETRY_MAX_MS)
         return RETRY_LOST_MS;
     return failure->retry_within_ms < RETRY_MIN_MS ? RETRY_MIN_MS : failure->retry_within_ms;
-}
-
-void agent_retry_link(struct agent *a, enum link_close_code code)
-{
-    link_close(a->link, code);
-    a->link = NULL;
-    agent_close_tunnel(a);
-    retry_later(a, RETRY_FIRST_MS, 0);
-}
-
-void agent_lose_link(struct agent *a, const char *why)
-{
-    log_warn("the tunnel to the relay %s is lost: %s; connecting again", a->config.relay_url, why);
-    agent_retry_link(a, LINK_CLOSE_GOES_AWAY);
-}
-
-void agent_lose_tunnel(struct agent *a, int error)
-{
-    char text[LINK_MESSAGE_MAX];
-    bool silent = error == TUNNEL_E_SILENT || error == TUNNEL_E_MEMORY || error == TUNNEL_E_FULL;
-    link_message_lost(text, a->config.relay_url, error, tunnel_detail(a->tunnel));
-    log_warn("%s", text);
-    agent_retry_link(a, silent ? LINK_CLOSE_GOES_AWAY : LINK_CLOSE_BREACH);
-}
-
-void agent_warn(struct agent *a, const char *text)
-{
-    if (link_message_is_due(&a->last_message, text, loop_now_ms(&a->loop)))
-        log_warn("%s", text);
 }
 
 static void on_link_up(void *ctx)
@@ -126,7 +63,7 @@ static void on_unauthorized(struct agent *a, const struct link_failure *failure)
                                         : "start adit again with its new one");
     agent_warn(a, text);
     a->token_refused = true;
-    retry_later(a, RETRY_FIRST_MS, failure->retry_after_ms);
+    agent_retry_later(a, RETRY_FIRST_MS, failure->retry_after_ms);
 }
 
 static void on_link_down(void *ctx, const struct link_failure *failure)
@@ -141,7 +78,7 @@ static void on_link_down(void *ctx, const struct link_failure *failure)
     }
     link_message_failed(text, &a->config.relay, a->config.relay_url, failure);
     agent_warn(a, text);
-    retry_later(a, retry_base(failure), failure->retry_after_ms);
+    agent_retry_later(a, retry_base(failure), failure->retry_after_ms);
 }
 
 static const struct link_ops link_ops = {on_link_up, on_link_received, agent_wake, on_link_down};
@@ -168,5 +105,5 @@ void agent_connect(struct agent *a)
     if (a->link)
         return;
     agent_warn(a, "out of memory. Trying again");
-    retry_later(a, RETRY_FIRST_MS, 0);
+    agent_retry_later(a, RETRY_FIRST_MS, 0);
 }

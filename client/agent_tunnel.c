@@ -19,27 +19,6 @@ static void on_free_tunnel(struct loop_task *task)
     a->closed_tunnel = NULL;
 }
 
-void agent_close_tunnel(struct agent *a)
-{
-    struct tunnel *t = a->tunnel;
-    a->tunnel = NULL;
-    a->bind_deferred = a->protocol_error = a->bind_answered = false;
-    timeout_stop(&a->tick);
-    timeout_stop(&a->bind_timeout);
-    if (!t)
-        return;
-    mux_link_lost(tunnel_mux(t));
-    tunnel_free(a->closed_tunnel);
-    a->closed_tunnel = t;
-    loop_queue(&a->loop, &a->free_tunnel);
-}
-
-void agent_wake(void *ctx)
-{
-    struct agent *a = ctx;
-    loop_queue(&a->loop, &a->flush);
-}
-
 static void on_flush(struct loop_task *task)
 {
     struct agent *a = container_of(task, struct agent, flush);
@@ -53,12 +32,6 @@ static void on_flush(struct loop_task *task)
         if (!link_send(a->link, scratch, (size_t)n))
             return;
     }
-}
-
-void agent_send_control(struct agent *a, const struct control_message *message)
-{
-    (void)tunnel_queue_control(a->tunnel, message);
-    agent_wake(a);
 }
 
 static void on_tick(struct timeout *t)

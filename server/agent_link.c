@@ -4,58 +4,6 @@
 #include <stdio.h>
 #include "agents_internal.h"
 
-// Writes a whole frame. False when out of memory.
-static bool write_frame(struct agent *a, enum ws_opcode opcode, const void *bytes, size_t len)
-{
-    const struct ws_header h = {.fin = true, .opcode = opcode, .length = len};
-    char *out = conn_reserve(a->conn, WS_HEADER_MAX + len);
-    if (!out)
-        return false;
-    size_t n = ws_write_header((uint8_t *)out, &h);
-    if (len > 0)
-        memcpy(out + n, bytes, len);
-    conn_written(a->conn, n + len);
-    return true;
-}
-
-// The code; when the relay stops also the time in which the agent shall come back.
-static void write_close(struct agent *a, unsigned ws_code)
-{
-    char body[32] = {(char)(ws_code >> 8), (char)ws_code};
-    int len = 2;
-    if (a->set->retry_ms > 0)
-        len += snprintf(body + 2, sizeof(body) - 2, "retry %zu", a->set->retry_ms);
-    (void)write_frame(a, WS_CLOSE, body, (size_t)len);
-}
-
-// Whether the agent gets time to read why its link ends. Lingering connections are limited, since
-// agents that read slowly or not at all could otherwise keep any number of them open.
-static bool may_linger(struct agent *a)
-{
-    struct agents *set = a->set;
-    if (a->evicted)
-        return false;
-    return set->retry_ms > 0 || rate_limit_allows(&set->lingers, loop_now_ms(set->loop),
-                                                  LIMIT_LINKS_LINGER_EACH_MS, LIMIT_LINKS_LINGER);
-}
-
-void agent_link_end(struct agent *a, unsigned ws_code)
-{
-    enum conn_close_mode mode = CONN_CLOSE_FLUSH;
-    if (!may_linger(a))
-        mode = conn_pending(a->conn) > 0 ? CONN_CLOSE_NOW : CONN_CLOSE_RESET;
-    write_close(a, ws_code);
-    conn_close(a->conn, mode);
-    a->conn = NULL;
-}
-
-void agent_wake(void *ctx)
-{
-    struct agent *a = ctx;
-    if (!a->closed)
-        loop_queue(a->set->loop, &a->flush);
-}
-
 // Moves link messages from the tunnel to the connection while fewer than LIMIT_LINK_QUEUE_BYTES
 // wait there: what stays in the tunnel can still be ordered by urgency, and is flow-controlled.
 static void on_flush(struct loop_task *task)
@@ -70,7 +18,7 @@ static void on_flush(struct loop_task *task)
         }
         if (n == 0)
             break;
-        if (!write_frame(a, WS_BINARY, scratch, (size_t)n)) {
+        if (!agent_write_frame(a, WS_BINARY, scratch, (size_t)n)) {
             agent_close(a, CLOSE_GOING_AWAY, "out of memory");
             return;
         }
@@ -100,7 +48,7 @@ static void on_control_frame(struct agent *a, const struct ws_event *e)
         return;
     }
     if (e->opcode == WS_PING && conn_pending(a->conn) < LIMIT_LINK_QUEUE_BYTES)
-        (void)write_frame(a, WS_PONG, e->bytes, e->len);
+        (void)agent_write_frame(a, WS_PONG, e->bytes, e->len);
     int error = tunnel_recv_ping(a->tunnel);
     if (error)
         agent_close_error(a, CLOSE_PROTOCOL, error);

@@ -68,23 +68,6 @@ static void welcome(struct agent *a, const struct control_message *hello)
     say(a, &message);
 }
 
-void agent_leave_routes(struct agent *a, bool clean)
-{
-    const struct agents *set = a->set;
-    while (a->routes) {
-        struct route *r = a->routes;
-        a->routes = r->agent_next;
-        if (r->agent != a)
-            continue;
-        routes_agent_left(r, !clean);
-        if (clean)
-            relay_log_tunnel(set->log, LOG_INFO, "name %s free: its agent has left", r->name);
-        else if (set->retry_ms == 0) // else the file of names holds it
-            relay_log_tunnel(set->log, LOG_INFO, "name %s held: for its owner, for %u s", r->name,
-                             set->loop->limits.gone_ms / 1000);
-    }
-}
-
 // Takes a route away from the agent that has it and tells that agent. Returns it, or NULL.
 static struct agent *take_over(struct route *r)
 {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
-// An agent's life: accepted, waiting for a name, named, closed.
+// Makes agents, and finds the agent of an exchange.
 #include "agents.h"
-#include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include "agents_internal.h"
 #include "common/record/write/recorder.h"
@@ -15,109 +13,6 @@ enum {
     RETRY_LEAST_MS = 100,
     RETRY_PER_1000_MS = 1500
 };
-
-static void on_free(struct loop_task *task)
-{
-    struct agent *a = container_of(task, struct agent, free_task);
-    tunnel_free(a->tunnel);
-    free(a);
-}
-
-struct slice agent_key(const struct agent *a, unsigned char bytes[static CLIENT_KEY_BYTES])
-{
-    return a->client.exempt ? SLICE("") : client_address_key(&a->client, bytes);
-}
-
-static void leave_list(struct agent *a)
-{
-    list_remove(a->named ? &a->set->named : &a->set->waiting, &a->in_list);
-    a->set->waiting_count -= a->named ? 0 : 1;
-    shares_leave(a->waits_of);
-    a->waits_of = NULL;
-}
-
-void agent_close(struct agent *a, unsigned ws_code, const char *why)
-{
-    struct agents *set = a->set;
-    if (a->closed)
-        return;
-    a->closed = true;
-    tunnel_summary_names(&a->summary, a->routes ? a->routes->name : NULL, a->route_count);
-    agent_leave_routes(a, ws_code == CLOSE_NORMAL);
-    leave_list(a);
-    set->count--;
-    timeout_stop(&a->tick);
-    loop_unqueue(set->loop, &a->flush);
-    mux_link_lost(tunnel_mux(a->tunnel));
-    relay_log_closed(set->log, &a->summary, ws_code == CLOSE_PROTOCOL ? LOG_WARN : LOG_INFO, why);
-    if (a->conn)
-        agent_link_end(a, ws_code);
-    a->free_task.run = on_free;
-    loop_queue(set->loop, &a->free_task);
-}
-
-void agent_close_error(struct agent *a, unsigned ws_code, int error)
-{
-    char why[160];
-    const char *detail = tunnel_detail(a->tunnel);
-    (void)snprintf(why, sizeof(why), detail[0] ? "%s: %s" : "%s", tunnel_strerror(error), detail);
-    agent_close(a, ws_code, why);
-}
-
-// The agent to evict among those without a name: the longest-waiting one of share `of`, or (NULL)
-// of the address that has the most.
-static struct agent *find_victim(const struct agents *set, const struct share *of)
-{
-    struct agent *found = NULL;
-    size_t most = 0;
-    for (struct list_link *link = set->waiting.first; link; link = link->next) {
-        struct agent *a = LIST_ITEM(link, struct agent, in_list);
-        if (of && a->waits_of == of)
-            return a;
-        size_t count = a->waits_of ? a->waits_of->count : 1;
-        if (!of && count > most) {
-            found = a;
-            most = count;
-        }
-    }
-    return found;
-}
-
-// Enters set->waiting; when that is full, or the share of the agent's address, evicts another.
-static void wait_for_name(struct agent *a)
-{
-    struct agents *set = a->set;
-    const struct limits *limits = &set->loop->limits;
-    unsigned char bytes[CLIENT_KEY_BYTES];
-    struct slice key = agent_key(a, bytes);
-    const struct share *own = key.len > 0 ? shares_find(&set->waiting_of, key) : NULL;
-    bool over = own && own->count >= limits->handshakes_per_address;
-    if (over || set->waiting_count >= limits->handshakes) {
-        struct agent *victim = find_victim(set, over ? own : NULL);
-        assert(victim); // no limit is 0: one that is reached has an agent
-        victim->evicted = true;
-        agent_close(victim, CLOSE_GOING_AWAY, "it had no name, and its place was needed");
-    }
-    a->named = false;
-    a->waits_of = shares_enter(&set->waiting_of, key);
-    list_append(&set->waiting, &a->in_list);
-    set->waiting_count++;
-}
-
-void agent_has_names(struct agent *a)
-{
-    if (a->named)
-        return;
-    leave_list(a);
-    a->named = true;
-    list_append(&a->set->named, &a->in_list);
-}
-
-void agent_has_no_names(struct agent *a)
-{
-    leave_list(a);
-    wait_for_name(a);
-}
 
 static void on_report(void *ctx, const struct report *report)
 {
@@ -154,7 +49,7 @@ void agents_accept(struct agents *set, struct conn *c, const struct client_addre
     a->client = *client;
     client_address_share_text(client, a->address);
     tunnel_summary_begin(&a->summary, a->number, client, now);
-    wait_for_name(a);
+    agent_wait_for_name(a);
     set->count++;
     agent_link_begin(a, c);
 }

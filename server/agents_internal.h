@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One agent, shared by agents.c (its life), agent_link.c (bytes between link and tunnel) and
-// agent_names.c (control messages).
+// One agent. Each file uses those before it alone: agent_state.c (its lists, its end), agent_link.c
+// (bytes between link and tunnel) and agent_names.c (control messages), agents.c (makes it).
 #pragma once
 #include "agents.h"
 #include "proto/tunnel/tunnel.h"
@@ -46,26 +46,38 @@ struct agent {
     struct tunnel_summary summary;      // for the log
 };
 
+// agent_state.c
+
 // The key by which shares count this agent; empty where its address may stand for anybody.
 struct slice agent_key(const struct agent *a, unsigned char bytes[static CLIENT_KEY_BYTES]);
+// The tunnel has something to send: fills the link before the loop sleeps. `ctx` is the agent.
+static inline void agent_wake(void *ctx)
+{
+    struct agent *a = ctx;
+    if (!a->closed)
+        loop_queue(a->set->loop, &a->flush);
+}
+
+// Writes a whole frame to the link. False when out of memory.
+bool agent_write_frame(struct agent *a, enum ws_opcode opcode, const void *bytes, size_t len);
 // The one way an agent ends: frees its names, aborts its exchanges, closes its link with `ws_code`
 // and logs `why`. CLOSE_NORMAL also means that its names are not kept for it.
 void agent_close(struct agent *a, unsigned ws_code, const char *why);
 // The same for a tunnel_error.
 void agent_close_error(struct agent *a, unsigned ws_code, int error);
+// Enters set->waiting; when that is full, or the share of the agent's address, evicts another.
+void agent_wait_for_name(struct agent *a);
 // Moves the agent to set->named.
 void agent_has_names(struct agent *a);
 // Moves an agent that has lost its last name to set->waiting, which may evict one of those.
 void agent_has_no_names(struct agent *a);
 
+// agent_link.c
+
 // Takes over the connection: its bytes go to the tunnel from now on.
 void agent_link_begin(struct agent *a, struct conn *c);
-// Writes a Close frame and closes the connection.
-void agent_link_end(struct agent *a, unsigned ws_code);
-// The tunnel has something to send: fills the link before the loop sleeps. `ctx` is the agent.
-void agent_wake(void *ctx);
+
+// agent_names.c
 
 // Handles a control message of the agent: hello or bind.
 void agent_on_control(void *ctx, const struct control_message *message);
-// Gives up the agent's names. `clean`: they are free at once; else they are held for their owner.
-void agent_leave_routes(struct agent *a, bool clean);

@@ -12,11 +12,6 @@
 #include "name_lines.h"
 #include "name_store_internal.h"
 
-void name_store_path(const struct name_store *s, const char *suffix, name_store_path_text out)
-{
-    (void)snprintf(out, sizeof(name_store_path_text), "%s/" NAME_STORE_FILE "%s", s->dir, suffix);
-}
-
 static bool add_line(struct buf *b, const struct route *r)
 {
     struct name_line line = {.gone_s = r->gone_s};

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "client/agent.h"
+#include "command_state_dir.h"
 #include "commands.h"
 #include "common/base/log.h"
 #include "common/base/output.h"

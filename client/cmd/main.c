@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <stdio.h>
 #include <stdlib.h>
 #include "commands.h"
 #include "common/base/output.h"
@@ -74,17 +73,6 @@ static const struct option_advice foreign_commands[] = {
     {"relay", "the relay is another program: aditd"},
     {NULL, NULL},
 };
-
-bool command_state_dir(const char *data, char dir[static STATE_PATH_MAX])
-{
-    char why[PRIVATE_WHY_MAX];
-    bool ok = state_dir(data, "agent", dir, why);
-    if (!ok)
-        output_line(stderr,
-                    "adit: cannot use the state directory %s: %s. Choose one with --data DIR", dir,
-                    why);
-    return ok;
-}
 
 int main(int argc, char **argv)
 {

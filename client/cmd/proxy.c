@@ -2,6 +2,7 @@
 #include "client/proxy.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include "command_state_dir.h"
 #include "commands.h"
 #include "common/base/address.h"
 #include "common/base/log.h"

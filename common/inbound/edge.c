@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A connection's life cycle and time limits.
+// An edge's state: whether it reads, its time limits, and how it ends.
 #include <stdlib.h>
 #include "edge_internal.h"
 
@@ -132,6 +132,20 @@ void edge_update(struct edge *e)
         e->endpoint.x->awaits_visitor = clock == CLOCK_BODY;
     if (clock != e->clock)
         edge_start_clock(e, clock);
+}
+
+bool edge_write_head(struct edge *e, const struct http_head *head, struct slice hop_fields)
+{
+    size_t len = http1_write_response(NULL, 0, head);
+    char *out = conn_reserve(e->conn, len + hop_fields.len);
+    if (!out)
+        return false;
+    (void)http1_write_response(out, len, head);
+    // The hop's fields overwrite the empty line, which is written again behind them.
+    memcpy(out + len - 2, hop_fields.p, hop_fields.len);
+    memcpy(out + len - 2 + hop_fields.len, "\r\n", 2);
+    conn_written(e->conn, len + hop_fields.len);
+    return true;
 }
 
 static void answer_and_close(struct edge *e, enum answer answer, enum answer_form form,

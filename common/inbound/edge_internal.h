@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Shared by the files of the edge: edge.c (life cycle, time limits), edge_request.c (reads the
-// visitor), edge_response.c (writes to the visitor), edge_set.c (admits and evicts).
+// What the files of the edge share. Each uses those before it alone: edge.c (state, time limits,
+// end), edge_request.c (reads the visitor) and edge_response.c (writes to the visitor), edge_set.c
+// (makes, admits and evicts edges).
 #pragma once
 #include "common/io/conn.h"
 #include "edge.h"
@@ -66,8 +67,26 @@ static inline const struct limits *edge_limits(const struct edge *e)
     return &e->set->loop->limits;
 }
 
+// Whether reading pauses since the visitor pipelines without reading our answers.
+static inline bool edge_leaves_answers_unread(const struct edge *e)
+{
+    return e->state != EDGE_EXCHANGE && conn_pending(e->conn) > LIMIT_UNREAD_ANSWERS_BYTES;
+}
+
+// Whether the unwanted rest of a request's body is short enough to be drained; else the connection
+// ends.
+static inline bool edge_may_drain(const struct edge *e)
+{
+    if (e->awaits_continue || e->drained > LIMIT_DRAIN_BYTES)
+        return false;
+    return e->body.kind != BODY_LENGTH || e->body.remaining <= LIMIT_DRAIN_BYTES;
+}
+
+// edge.c
 // The only way an edge ends. Its exchange must be closed already.
 void edge_close(struct edge *e, enum conn_close_mode how);
+// Writes a response head followed by the fields of this hop. False when out of memory.
+bool edge_write_head(struct edge *e, const struct http_head *head, struct slice hop_fields);
 // Aborts the running exchange and ends the connection, with `answer` if no response has begun.
 void edge_abort(struct edge *e, enum exchange_outcome why, enum answer answer);
 // Answers bytes that are no request head, or an incomplete head, and ends the connection.
@@ -88,13 +107,6 @@ void edge_tell_turned_away(const struct edge *e, enum answer answer);
 
 // edge_request.c
 extern const struct conn_ops edge_conn_ops;
-// Whether reading pauses since the visitor pipelines without reading our answers.
-bool edge_leaves_answers_unread(const struct edge *e);
-// Whether the unwanted rest of a request's body is short enough to be drained; else the connection
-// ends.
-bool edge_may_drain(const struct edge *e);
 
 // edge_response.c
 extern const struct exchange_ops edge_endpoint_ops;
-// Writes a response head followed by the fields of this hop. False when out of memory.
-bool edge_write_head(struct edge *e, const struct http_head *head, struct slice hop_fields);

@@ -9,11 +9,6 @@ static struct http1_limits head_limits(const struct edge *e)
     return (struct http1_limits){edge_limits(e)->head_bytes, edge_limits(e)->head_fields};
 }
 
-bool edge_leaves_answers_unread(const struct edge *e)
-{
-    return e->state != EDGE_EXCHANGE && conn_pending(e->conn) > LIMIT_UNREAD_ANSWERS_BYTES;
-}
-
 static bool expects_continue(const struct http_head *head)
 {
     const struct field *f = head_find(head, SLICE("expect"));
@@ -206,13 +201,6 @@ static bool read_upgraded(struct edge *e)
     if (e->conn)
         conn_consume(e->conn, in.len);
     return false;
-}
-
-bool edge_may_drain(const struct edge *e)
-{
-    if (e->awaits_continue || e->drained > LIMIT_DRAIN_BYTES)
-        return false;
-    return e->body.kind != BODY_LENGTH || e->body.remaining <= LIMIT_DRAIN_BYTES;
 }
 
 // Counts body bytes against the limits of time, size and draining. False when the edge is closed.

@@ -9,20 +9,6 @@ static struct edge *edge_of(struct exchange_endpoint *endpoint)
     return container_of(endpoint, struct edge, endpoint);
 }
 
-bool edge_write_head(struct edge *e, const struct http_head *head, struct slice hop_fields)
-{
-    size_t len = http1_write_response(NULL, 0, head);
-    char *out = conn_reserve(e->conn, len + hop_fields.len);
-    if (!out)
-        return false;
-    (void)http1_write_response(out, len, head);
-    // The hop's fields overwrite the empty line, which is written again behind them.
-    memcpy(out + len - 2, hop_fields.p, hop_fields.len);
-    memcpy(out + len - 2 + hop_fields.len, "\r\n", 2);
-    conn_written(e->conn, len + hop_fields.len);
-    return true;
-}
-
 // Not inlined: few responses set such cookies, and stack-clash protection probes every page of a
 // frame that holds a head.
 __attribute__((noinline)) static bool write_confined(struct edge *e, const struct http_head *head,

@@ -30,7 +30,11 @@ enum conn_close_mode {
     CONN_CLOSE_RESET, // send what is pending, then RST: tells the peer that its data is incomplete
 };
 
-struct conn_write;
+// Bytes that libuv is writing: they neither grow nor move until it calls back.
+struct conn_write {
+    uv_write_t req;
+    struct buf bytes;
+};
 
 // Visible for the inline functions below; nothing outside common/io touches the fields.
 struct conn {
@@ -116,9 +120,15 @@ bool conn_write(struct conn *c, const void *bytes, size_t len);
 char *conn_reserve(struct conn *c, size_t len);
 void conn_written(struct conn *c, size_t len);
 // Bytes that the kernel has taken, ever.
-uint64_t conn_sent(const struct conn *c);
+static inline uint64_t conn_sent(const struct conn *c)
+{
+    return c->queued_bytes - buf_len(&c->out) - c->tcp.write_queue_size;
+}
 // Bytes queued that the kernel has not taken.
-size_t conn_pending(const struct conn *c);
+static inline size_t conn_pending(const struct conn *c)
+{
+    return buf_len(&c->out) + (c->write ? buf_len(&c->write->bytes) : 0);
+}
 // Sends FIN behind what is pending; reading goes on.
 void conn_shutdown(struct conn *c);
 

@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: MIT
-// What the files of conn share: conn.c (life and reading), conn_send.c (writing), conn_send_limit.c
-// (peers that read too slowly) and conn_close.c.
+// What the files of conn share. Each uses those before it alone: conn_read.c (reading, up to the
+// end of the socket), conn_send_limit.c (peers that read too slowly), conn_send.c (writing),
+// conn_close.c, conn.c (makes a connection).
 #pragma once
 #include "conn.h"
 
-// Bytes that libuv is writing: they neither grow nor move until it calls back.
-struct conn_write {
-    uv_write_t req;
-    struct buf bytes;
-};
+// conn_read.c
 
-// Tells the owner of an error and closes. `c` may be freed by the next turn of the loop.
-void conn_fail(struct conn *c, int error);
 // Starts or stops libuv's reading as want_read says.
 void conn_update_reading(struct conn *c);
+// Tells the owner of an error and closes. `c` may be freed by the next turn of the loop.
+void conn_fail(struct conn *c, int error);
+// Sends FIN if it is wanted and nothing is pending.
+void conn_try_shutdown(struct conn *c);
+// Goes on with a close whose output has left or failed: lingers, or closes the socket.
+void conn_finish_close(struct conn *c);
+// Closes the socket now, as close_mode says. Safe twice.
+void conn_close_socket(struct conn *c);
 
-// Hands output to the kernel, and the rest to libuv.
-void conn_flush(struct conn *c);
+// conn_send_limit.c
 
 // Begins to watch a peer that has pending bytes to take; restarts itself as the timer's callback.
 void conn_begin_send_limit(struct conn *c, uint32_t ms);
@@ -41,7 +43,7 @@ static inline void conn_update_send_limit(struct conn *c)
     }
 }
 
-// Goes on with a close whose output has left or failed: lingers, or closes the socket.
-void conn_finish_close(struct conn *c);
-// Input of a connection that is closing.
-void conn_discard(struct conn *c, size_t len);
+// conn_send.c
+
+// Hands output to the kernel, and the rest to libuv.
+void conn_flush(struct conn *c);

@@ -28,36 +28,11 @@ void conn_written(struct conn *c, size_t len)
     loop_queue(c->loop, &c->flush);
 }
 
-size_t conn_pending(const struct conn *c)
-{
-    return buf_len(&c->out) + (c->write ? buf_len(&c->write->bytes) : 0);
-}
-
-uint64_t conn_sent(const struct conn *c)
-{
-    return c->queued_bytes - buf_len(&c->out) - c->tcp.write_queue_size;
-}
-
-static void on_shutdown(uv_shutdown_t *req, int status)
-{
-    (void)status;
-    free(req);
-}
-
-static void try_shutdown(struct conn *c)
-{
-    if (!c->shutdown_wanted || c->closed || conn_pending(c) > 0)
-        return;
-    c->shutdown_wanted = false;
-    uv_shutdown_t *req = malloc(sizeof(*req));
-    if (req && uv_shutdown(req, (uv_stream_t *)&c->tcp, on_shutdown))
-        free(req);
-}
-
 static void after_sent(struct conn *c)
 {
     conn_update_send_limit(c);
-    try_shutdown(c);
+    if (c->shutdown_wanted)
+        conn_try_shutdown(c);
     if (!c->closing)
         c->ops->sent(c);
     else if (conn_pending(c) == 0)
@@ -139,5 +114,5 @@ void conn_shutdown(struct conn *c)
 {
     c->shutdown_wanted = true;
     conn_flush(c);
-    try_shutdown(c);
+    conn_try_shutdown(c);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// One request to an origin, shared by upstream.c (life cycle), upstream_connect.c (finds a
-// connection), upstream_request.c (sends) and upstream_response.c (receives).
+// One request to an origin. Each file uses those before it alone: upstream_state.c (state and end),
+// upstream_connect.c (finds a connection), upstream_request.c (sends) and upstream_response.c
+// (receives), upstream.c (makes it).
 #pragma once
 #include "common/base/limits.h"
 #include "proto/http/http1.h"
@@ -20,6 +21,7 @@ struct upstream_request {
     struct exchange_endpoint endpoint;
     struct upstream *upstream;
     struct conn *conn;
+    const struct conn_ops *conn_ops; // of `conn`, once it is found
     struct dial *dial;
     struct loop_task free_task;
     struct timeout answer_limit; // from the end of the request to the response head
@@ -54,6 +56,7 @@ static inline bool upstream_request_is_whole(const struct upstream_request *r)
     return r->request_ended || r->body_left == 0;
 }
 
+// upstream_state.c
 // The only way a request ends. Its exchange must be closed already. `to_pool`: the connection is
 // between two requests.
 void upstream_request_close(struct upstream_request *r, bool to_pool);
