@@ -59,7 +59,7 @@ const char *public_name_take(struct public_name *p, const char *text)
     if (strchr(at, '@'))
         return "a user or password cannot be part of it";
     if (at[len] && strcmp(at + len, "/") != 0)
-        return "leave out what is behind the host: requests bring their own path: ";
+        return "leave out what follows the host: requests bring their own path: ";
     if (authority_split(slice_of(at, len), &a) || a.bracketed)
         return "an IP address is no name: ";
     if (a.has_port && (!authority_port(a.port, &p->port) || p->port == 0))

@@ -240,7 +240,7 @@ const char *relay_start(struct relay *r, const struct relay_config *config)
     admission_fit_files(&r->loop.limits, 1, true);
     compose(r);
     if (!take_randomness(r))
-        return "the system gives no randomness";
+        return "the system gives no random bytes";
     r->routes.given_up = on_given_up;
     signals_watch(&r->signals, &r->loop, on_signal, r);
     name_store_open(&r->names, &r->routes, r->config.record.dir);

@@ -69,22 +69,22 @@ struct error_row {
 static const struct error_row error_rows[] = {
     {UV_ENETUNREACH, "this machine has no route to it: is its network up?"},
     {UV_ENETDOWN, "the network of this machine is down"},
-    {UV_EHOSTUNREACH, "its network is reached, the machine itself is not: is it up?"},
-    {UV_EHOSTDOWN, "its network is reached, the machine itself is not: is it up?"},
+    {UV_EHOSTUNREACH, "its network can be reached, but the machine itself cannot: is it up?"},
+    {UV_EHOSTDOWN, "its network can be reached, but the machine itself cannot: is it up?"},
     {UV_EADDRNOTAVAIL,
      "this machine has no address to reach it from (no IPv6?), or no free port is left"},
-    {UV_EAFNOSUPPORT, "this machine does not have that family of addresses"},
+    {UV_EAFNOSUPPORT, "this machine has no addresses of that family"},
     {UV_EACCES, "a firewall or a route of this machine forbids it"},
     {UV_EPERM, "a firewall of this machine forbids it"},
-    {UV_EINVAL, "a route of this machine drops what goes there"},
-    {UV_ETIMEDOUT, "check the address and the port; a firewall may drop what goes there"},
+    {UV_EINVAL, "a route of this machine drops packets to it"},
+    {UV_ETIMEDOUT, "check the address and the port; a firewall may drop packets to it"},
     {UV_ECONNRESET, "something on the way resets connections"},
     {UV_EMFILE, "this program may not open more files: raise the limit with ulimit -n, or with "
                 "LimitNOFILE= in its unit"},
-    {UV_ENFILE, "this machine has no more files that can be opened"},
+    {UV_ENFILE, "this machine cannot open more files"},
     {UV_ENOMEM, "this machine is short of memory"},
     {UV_ENOBUFS, "this machine is short of memory"},
-    {UV_EAGAIN, "this machine is short of something that a connection needs"},
+    {UV_EAGAIN, "this machine is short of a resource that a connection needs"},
     {UV_EAI_AGAIN, "its name cannot be resolved now: is the network up?"},
     {UV_EAI_NONAME, "there is no such name: check it"},
     {UV_EAI_NODATA, "that name has no address: check it"},
@@ -120,7 +120,7 @@ static void proxy_text(char out[static LINK_MESSAGE_MAX], const struct link_targ
                        "http://USER:PASSWORD@HOST:PORT",
                        p->url,
                        p->authorization[0] ? "does not accept this user and password"
-                                           : "wants a user and password",
+                                           : "needs a user and password",
                        p->variable);
     else if (failure->status)
         (void)snprintf(
@@ -199,7 +199,7 @@ static void relay_text(char out[static LINK_MESSAGE_MAX], const struct link_targ
                        where, at);
     else if (failure->handshake_sent)
         (void)snprintf(out, LINK_MESSAGE_MAX,
-                       "the server at %s takes the connection, but does not answer in HTTP (%s): "
+                       "the server at %s accepts the connection, but does not answer in HTTP (%s): "
                        "%s",
                        where, failure->text,
                        relay->at.tls

@@ -224,7 +224,7 @@ def test_table_has_limits_that_can_be_set():
     shown = set(re.findall(r"`([a-z-]+)`", " ".join(row[2] for row in readme.tables("Limits"))))
     listed = set()
     for command in (["aditd"], ["adit", "http"], ["adit", "proxy"]):
-        _, limits = help_of(*command).split("\nLimits, ", 1)
+        _, limits = help_of(*command).split("\nLimits and their defaults:\n", 1)
         listed |= set(re.findall(r"^ {2,4}([a-z-]+) ", limits, re.M))
     assert shown - {"--limit"} <= listed
     elsewhere = (readme.ROOT / "docs/protocol.md").read_text()

@@ -77,7 +77,7 @@ static void the_proxy_on_the_way_is_named(void **state)
         {.status = 404, .text = ""},
         {.not_tls = true, .text = ""},
         {.handshake_sent = true, .text = "it closed the connection"},
-        {.text = "it ended the TLS handshake without a word"},
+        {.text = "it ended the TLS handshake without a reason"},
         {.status = 403, .text = "", .at_proxy = true},
         {.error = UV_ECONNREFUSED, .text = "connection refused", .at_proxy = true},
     };
