@@ -345,7 +345,8 @@ bool replay_request_make(struct replay_request *r, struct record_reader *reader,
         record_redacted_names(own.target, names);
         (void)snprintf(
             why, REPLAY_WHY_MAX,
-            "the record does not have %s of its target: give the whole target with --path", names);
+            "its target was recorded without the values of %s: give the whole target with --path",
+            names);
         return false;
     }
     return !against;
