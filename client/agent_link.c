@@ -30,7 +30,7 @@ static bool on_link_received(void *ctx, const uint8_t *bytes, size_t len, bool l
     if (error && a->tunnel)
         agent_lose_tunnel(a, error);
     else if (error)
-        agent_lose_link(a, "the relay spoke too early");
+        agent_lose_link(a, "the relay sent a message too early");
     else if (a->protocol_error)
         agent_lose_tunnel(a, TUNNEL_E_CONTROL);
     else if (a->bind_deferred)

@@ -127,7 +127,7 @@ static bool start_listening(struct proxy *p)
         return false;
     }
     if (!address_is_loopback(&actual))
-        log_warn("everybody who reaches this machine reaches the service: --host says so");
+        log_warn("anyone who can reach this machine can reach the service, because of --host");
     service_url(&c->service, to);
     console_line(&p->display.console, "adit: http://%s -> %s", at, to);
     return true;

@@ -37,7 +37,7 @@ static const char *take_host(struct public_name *p, struct slice host)
     if (memchr(host.p, '*', host.len))
         return "a tunnel has one name, there are no wildcards: ";
     if (dot && is_ipv4(host))
-        return "an IP address is no name: ";
+        return "an IP address is not a name: ";
     if (len == 0 || len >= sizeof(p->name) || host.len >= sizeof(p->host))
         return "a name has 1 to 63 letters, digits and hyphens: ";
     memcpy(p->name, host.p, len);
@@ -59,9 +59,9 @@ const char *public_name_take(struct public_name *p, const char *text)
     if (strchr(at, '@'))
         return "a user or password cannot be part of it";
     if (at[len] && strcmp(at + len, "/") != 0)
-        return "leave out what is behind the host: requests bring their own path: ";
+        return "leave out what follows the host: requests bring their own path: ";
     if (authority_split(slice_of(at, len), &a) || a.bracketed)
-        return "an IP address is no name: ";
+        return "an IP address is not a name: ";
     if (a.has_port && (!authority_port(a.port, &p->port) || p->port == 0))
         return "a port is a number from 1 to 65535: ";
     if (a.has_port && !memchr(a.host.p, '.', a.host.len))
@@ -82,8 +82,8 @@ enum public_match public_name_compare(const struct public_name *p, const char *u
         return PUBLIC_SAME; // not comparable
     if (p->host[0] && !slice_ieq(slice_str(p->host), a.host)) {
         (void)snprintf(text, PUBLIC_TEXT_MAX,
-                       "the relay has no %s, its URL would be %s: ask for the name alone, --url "
-                       "%s, or give the --relay that has this domain",
+                       "the relay does not serve %s, the URL would be %s: ask for the name "
+                       "alone, --url %s, or give the --relay that serves this domain",
                        p->host, url, p->name);
         return PUBLIC_OTHER_HOST;
     }

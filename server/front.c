@@ -171,7 +171,7 @@ static const char *why_no_handshake(const struct http_head *head, bool has_body)
     if (head_find(head, SLICE("origin")))
         return "it has an Origin, as browsers send it";
     if (!ws_is_handshake(head))
-        return "it is no WebSocket handshake. A proxy before the relay has to pass Upgrade on";
+        return "it is no WebSocket handshake. A proxy in front of the relay must pass Upgrade on";
     if (has_body)
         return "its handshake has a body";
     return offers_subprotocol(head) ? NULL : "it does not offer the subprotocol adit.v1";

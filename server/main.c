@@ -20,9 +20,9 @@ static const char help[] =
     "  aditd --domain example.com --listen 127.0.0.1:7080 --token-file F \\\n"
     "      --public-url https://example.com --trusted-proxy loopback\n"
     "                              behind a TLS proxy: https://NAME.example.com\n"
-    "  aditd requests --follow     what passes\n"
+    "  aditd requests --follow     show what passes\n"
     "\n"
-    "Commands, which read the record of what passed (aditd help requests):\n"
+    "Without a command aditd is the relay. Commands read its record (aditd help requests):\n"
     "  requests, show, stats, diff, verify, export, delete\n"
     "  help [COMMAND], version     also --help, -h and --version, -v\n"
     "\n"
@@ -32,27 +32,27 @@ static const char help[] =
     "  --token-file FILE    agents must show the token in this file; required unless only "
     "loopback\n"
     "                       can reach the relay\n"
-    "  --public-url URL     scheme and port of the URLs that agents print, when a proxy stands\n"
-    "                       before the relay\n"
+    "  --public-url URL     scheme and port of the URLs that agents print, if a proxy stands in\n"
+    "                       front of the relay\n"
     "  --reserved-names FILE|none\n"
     "                       names that no agent gets, one per line; `default` adds the built-in\n"
     "                       ones (default: www, mail, admin, wpad and the like, unless the domain\n"
     "                       is localhost)\n"
     "  --trusted-proxy CIDR\n"
-    "                       a proxy before the relay whose X-Forwarded-For, X-Forwarded-Proto or\n"
-    "                       Forwarded fields are believed: an address, a range like 10.0.0.0/8,\n"
-    "                       or loopback; may be repeated\n"
-    "  --data DIR           where state is kept (default: "
-    "$XDG_STATE_HOME/adit/relay)\n" OPTIONS_RECORD_HELP
+    "                       a proxy in front of the relay. Its X-Forwarded-For,\n"
+    "                       X-Forwarded-Proto and Forwarded are believed. An address, a range\n"
+    "                       like 10.0.0.0/8, or loopback; may be repeated\n"
+    "  --data DIR           the directory of the record and other state (default:\n"
+    "                       $XDG_STATE_HOME/adit/relay)\n" OPTIONS_RECORD_HELP
     "  --limit NAME=VALUE   one of the limits below; may be repeated\n"
     "  --verbose            also log each exchange, and each connection that gets no tunnel\n"
     "  --version            also -v\n"
     "  --help               also -h\n"
     "\n"
-    "Ends cleanly on SIGINT and SIGTERM. On SIGHUP it reads the token file again; the new token\n"
-    "holds for agents that connect later.\n"
+    "SIGINT and SIGTERM end aditd cleanly. On SIGHUP it reads the token file again; agents that\n"
+    "connect later need the new token.\n"
     "\n"
-    "Exit status: 0, 1 failure, 2 usage.\n"
+    "Exit status: 0 success, 1 failure, 2 wrong usage.\n"
     "\n"
     "Limits and their defaults:\n";
 
@@ -107,15 +107,15 @@ static const struct option known[] = {{"listen", required_argument, NULL, 'l'},
 
 // Advice for options that other relays and servers have.
 static const struct option_advice other_options[] = {
-    {"v", "it prints the version, and only alone; to log more: --verbose"},
+    {"v", "it prints the version, and stands alone; to log more: --verbose"},
     {"p", "the port is part of --listen: --listen 127.0.0.1:PORT, or :PORT for all"},
     {"port", "the port is part of --listen: --listen 127.0.0.1:PORT, or :PORT for all"},
     {"host", "the address is part of --listen: --listen ADDR:PORT"},
     {"bind", "that is --listen ADDR:PORT"},
     {"authtoken", "a token never stands on a command line: put it into a file, --token-file FILE"},
-    {"tls-cert", "aditd speaks no TLS yet: put a TLS proxy before it, and pass --public-url"},
-    {"tls-key", "aditd speaks no TLS yet: put a TLS proxy before it, and pass --public-url"},
-    {"config", "the relay has no file of configuration: its options say all"},
+    {"tls-cert", "aditd speaks no TLS yet: put a TLS proxy in front of it, and pass --public-url"},
+    {"tls-key", "aditd speaks no TLS yet: put a TLS proxy in front of it, and pass --public-url"},
+    {"config", "the relay has no configuration file, only options"},
     {"log", "the log goes to standard error; append 2> FILE to the command"},
     {"relay", "this is the relay; --relay is an option of adit http"},
     {NULL, NULL},
@@ -226,7 +226,7 @@ static const struct option_advice other_commands[] = {
     {"http", "that is a command of adit, the agent: adit http PORT"},
     {"proxy", "that is a command of adit: adit proxy --url URL"},
     {"replay", "that is a command of adit, which knows the service: adit replay ID"},
-    {"config", "the relay has no file of configuration: its options say all (aditd help)"},
+    {"config", "the relay has no configuration file, only options: aditd help"},
     {"token", "the relay has one token, in a file: aditd --token-file FILE"},
     {"start", "there is no such command: aditd alone starts the relay"},
     {"serve", "there is no such command: aditd alone starts the relay"},

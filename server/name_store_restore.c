@@ -73,7 +73,7 @@ static void read_line(struct reader *f, struct slice text)
     } else if (text.len > 0 && text.p[0] == 0) {
         f->cut = true; // a power failure leaves zeros
     } else if (f->lines++ >= lines_max(f->store->routes)) {
-        f->why = "it is longer than one can be";
+        f->why = "it is larger than such a file can be";
     } else if (!name_line_parse(text, &line)) {
         f->why = "it is damaged";
     } else {

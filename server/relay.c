@@ -240,16 +240,16 @@ const char *relay_start(struct relay *r, const struct relay_config *config)
     admission_fit_files(&r->loop.limits, 1, true);
     compose(r);
     if (!take_randomness(r))
-        return "the system gives no randomness";
+        return "the system gives no random bytes";
     r->routes.given_up = on_given_up;
     signals_watch(&r->signals, &r->loop, on_signal, r);
     name_store_open(&r->names, &r->routes, r->config.record.dir);
     const char *why = open_listeners(r);
     if (!why && has_silent_proxy(r))
-        log_warn(
-            "proxy: all visitors will look like one address, that of the proxy before the relay: "
-            "none of them has a share of its own. Let the proxy send X-Forwarded-For and "
-            "X-Forwarded-Proto, and pass --trusted-proxy loopback");
+        log_warn("proxy: all visitors will look like one address, that of the proxy in front of "
+                 "the relay: "
+                 "none of them has a share of its own. Let the proxy send X-Forwarded-For and "
+                 "X-Forwarded-Proto, and pass --trusted-proxy loopback");
     return why ? why : begin_recording(r);
 }
 

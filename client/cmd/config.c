@@ -12,22 +12,23 @@
 static const char help[] =
     "adit config: shows and changes adit.yml, so that options need not be typed.\n"
     "\n"
-    "  adit config                             the file, and the relay in use\n"
+    "  adit config                             show where the file is, and the relay\n"
+    "                                          in use\n"
     "  adit config set relay https://example.com\n"
     "                                          use this relay from now on\n"
-    "  adit config get relay                   the file's relay; status 1: none\n"
-    "  adit config unset relay                 forget it\n"
-    "  adit config path                        where the file is\n"
+    "  adit config get relay                   print the relay in the file\n"
+    "  adit config unset relay                 remove it from the file\n"
+    "  adit config path                        print where the file is\n"
     "  adit config check                       check the file\n"
     "\n"
     "The file is $XDG_CONFIG_HOME/adit/adit.yml, else ~/.config/adit/adit.yml, with\n"
-    "mode 0600. Whatever else is written in it stays (docs/configuration.md).\n"
-    "--relay and ADIT_RELAY go before it. It holds no tokens: use --token-file or\n"
+    "mode 0600. Only the relay in it is changed (docs/configuration.md). --relay and\n"
+    "ADIT_RELAY take precedence over it. It holds no tokens: use --token-file or\n"
     "ADIT_TOKEN.\n"
     "\n"
     "  --help               also -h\n"
     "\n"
-    "Exit status: 0, 1 failure or nothing there, 2 usage.\n";
+    "Exit status: 0 success, 1 failure, or no relay or file, 2 wrong usage.\n";
 
 static int fail(const char *why)
 {
@@ -100,7 +101,7 @@ static int path(struct config_file *f, const char *value)
     (void)f;
     (void)value;
     if (!config_file_path(at))
-        return fail("neither XDG_CONFIG_HOME nor HOME says where it is");
+        return fail("neither XDG_CONFIG_HOME nor HOME says where adit.yml is");
     output_line(stdout, "%s", at);
     return printed(0);
 }
@@ -125,9 +126,9 @@ static int check(struct config_file *f, const char *value)
         return EXIT_FAILURE;
     relay_print_notes(f, &d);
     if (!f->exists)
-        return fail("there is no file yet: adit config set relay URL makes it");
+        return fail("there is no file yet: adit config set relay URL creates it");
     output_line(stdout, "%s is in order%s", f->path,
-                d.notes ? ", but for the keys that are not known" : "");
+                d.notes ? ", except for the keys that are not known" : "");
     return printed(0);
 }
 
@@ -165,7 +166,7 @@ static int set(struct config_file *f, const char *value)
     if (status == 0)
         output_line(stdout, "relay  %s", url);
     if (status == 0 && variable && *variable)
-        output_line(stderr, "adit config: %s is set, and goes before it", RELAY_VARIABLE);
+        output_line(stderr, "adit config: %s is set, and takes precedence over it", RELAY_VARIABLE);
     return status ? status : printed(0);
 }
 
@@ -197,8 +198,8 @@ static int unknown(const char *word)
         {"add-api-key", "adit has no such key"},
         {"add-connect-url", "that is adit config set relay URL"},
         {"add-server-addr", "that is adit config set relay URL"},
-        {"edit", "adit config path says which file to edit, adit config check whether it is right"},
-        {"upgrade", "adit.yml is of version 3, the one there is"},
+        {"edit", "adit config path prints which file to edit, adit config check checks it"},
+        {"upgrade", "adit.yml has version 3, the only one there is"},
         {"relay", "say adit config set relay URL, or adit config get relay"},
         {"list", "that is adit config show"},
         {NULL, NULL},

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "foreign_options.h"
 
-#define VERBOSE        "it is the version only where no command stands before it; to log more: --verbose"
-#define LOG            "the log goes to standard error: append 2> FILE; --verbose logs more"
-#define FIELDS         "adit adds and removes no fields; adit replay changes those of a recorded request"
-#define VISITORS       "adit admits every visitor: check them in the service, or in a proxy before it"
-#define NONE           "adit has nothing like it: let the service do it"
+#define VERBOSE "it means the version only without a command; to log more: --verbose"
+#define LOG     "the log goes to standard error: append 2> FILE; --verbose logs more"
+#define FIELDS  "adit adds and removes no fields; adit replay changes those of a recorded request"
+#define VISITORS \
+    "adit admits every visitor: check them in the service, or in a proxy in front of it"
+#define NONE           "adit has no such option: let the service do it"
 #define POLICY         "there are no traffic policies yet"
 #define PROXY_PROTOCOL "adit has no PROXY protocol: the visitor's address is in X-Forwarded-For"
 #define UPSTREAM_TLS   "https to a service is not supported yet: give its http:// port"
@@ -67,8 +68,8 @@ const struct option_advice foreign_options_http[] = {
     {"local-https", UPSTREAM_TLS},
     {"upstream-protocol", "adit speaks HTTP/1.1 with services"},
     {"app-protocol", "adit speaks HTTP/1.1 with services"},
-    {"crt", "TLS ends at the relay, or at the proxy before it"},
-    {"key", "TLS ends at the relay, or at the proxy before it"},
+    {"crt", "TLS ends at the relay, or at the proxy in front of it"},
+    {"key", "TLS ends at the relay, or at the proxy in front of it"},
     {NULL, NULL},
 };
 
@@ -80,7 +81,7 @@ const struct option_advice foreign_options_proxy[] = {
     {"domain", "adit proxy has a port and no name; adit http has one"},
     {"name", "adit proxy has a port and no name; adit http has one"},
     {"log", LOG},
-    {"inspect", "that is --record none, or all"},
+    {"inspect", "that is --record none, or --record all"},
     {"web-addr", PAGE},
     {"target", "that is --url URL"},
     {NULL, NULL},

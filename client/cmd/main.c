@@ -32,15 +32,16 @@ static const char help[] =
     "  export [FILTER]               export as HAR, curl commands or JSON\n"
     "  replay ID|last                send a request to the service again\n"
     "  delete FILTER|--all           delete exchanges from the record\n"
-    "  config                        show, set and unset what is in adit.yml\n"
+    "  config                        show or change adit.yml, which names the relay\n"
     "  help [COMMAND]                also --help, -h\n"
     "  version                       also --version, -v\n"
     "\n"
-    "The relay is aditd. Choose one with --relay, with ADIT_RELAY in the\n"
-    "environment, or for good with adit config set relay URL. The default is\n"
-    "http://localhost:7080.\n"
+    "The relay is another program, aditd. Name the one to use with --relay or with\n"
+    "ADIT_RELAY in the environment, or for all later commands with\n"
+    "adit config set relay URL. The default is http://localhost:7080.\n"
     "\n"
-    "Exit status: 0, 1 failure, 2 usage. Without a command: this text, and 2.\n";
+    "Exit status: 0 success, 1 failure, 2 wrong usage. Without a command, adit\n"
+    "prints this text and ends with 2.\n";
 
 static const struct dispatch_own commands[] = {
     {"http", command_http},

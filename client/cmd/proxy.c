@@ -22,31 +22,33 @@ static const char help[] =
     "  adit proxy --port 9090 --url http://localhost:5000 --print-bodies\n"
     "  adit proxy 5000                     the same service, on the default port\n"
     "\n"
-    "Open http://localhost:9090 instead of the service. No relay takes part.\n"
+    "Open http://localhost:9090 instead of the service. No relay is needed.\n"
     "\n"
     "  --url URL            the service: http://HOST[:PORT], HOST:PORT or PORT; put an IPv6\n"
-    "                       address into brackets. --url itself may be left out\n"
+    "                       address into brackets. The word --url may be left out\n"
     "  --port PORT          the port to listen on; 0 takes a free one (default: 9090)\n"
     "  --host ADDR          the address to listen on (default: 127.0.0.1 and ::1, which only\n"
     "                       this machine reaches)\n"
     "  --trusted-proxy CIDR\n"
-    "                       a proxy before this one whose X-Forwarded-For, X-Forwarded-Proto\n"
-    "                       and Forwarded are believed: an address, a range like 10.0.0.0/8,\n"
-    "                       or loopback; may be repeated\n"
+    "                       a proxy in front of this one. Its X-Forwarded-For,\n"
+    "                       X-Forwarded-Proto and Forwarded are believed. An address, a range\n"
+    "                       like 10.0.0.0/8, or loopback; may be repeated\n"
     "  --print-bodies       show heads and bodies of every exchange, up to 16 KiB of each\n"
     "  --host-header preserve|rewrite|VALUE\n"
     "                       the Host that the service sees: the client's (default), the\n"
     "                       service's own address, or VALUE\n" SERVICE_KEEPALIVE_HELP
         OPTIONS_RECORD_HELP
-    "  --data DIR           where state is kept (default: $XDG_STATE_HOME/adit/agent)\n"
+    "  --data DIR           the directory of the record and other state (default:\n"
+    "                       $XDG_STATE_HOME/adit/agent)\n"
     "  --limit NAME=VALUE   one of the limits below; may be repeated\n"
-    "  --verbose            log connections to the service too\n"
+    "  --verbose            also log connections to the service\n"
     "  --help               also -h\n"
     "\n"
-    "Prints a line for each exchange. On SIGUSR1 and at its end it prints how often each path was\n"
-    "requested, and how long that took. Ends cleanly on SIGINT, SIGTERM and SIGHUP.\n"
+    "adit prints a line for each exchange. On SIGUSR1 and at its end it prints how often each "
+    "path\n"
+    "was requested, and how long that took. SIGINT, SIGTERM and SIGHUP end it cleanly.\n"
     "\n"
-    "Exit status: 0, 1 failure, 2 usage.\n"
+    "Exit status: 0 success, 1 failure, 2 wrong usage.\n"
     "\n"
     "Limits and their defaults:\n";
 
@@ -143,7 +145,7 @@ static void parse(struct command *cmd, int argc, char **argv)
     if (next < argc && !cmd->has_url)
         take_service(cmd, "the service", argv[next++]);
     if (next < argc)
-        options_wrong(o, "one service only; another word is neither an option nor its value", "");
+        options_wrong(o, "give one service; another word is neither an option nor its value", "");
     else if (!cmd->has_url)
         options_wrong(o, "say which service: adit proxy --url http://localhost:PORT", "");
 }

@@ -20,37 +20,39 @@ static const char help[] =
     "  @ replay gb7c5y -y -X PUT -d @order.json\n"
     "  @ replay gb7c5y --body-file order.json --to http://localhost:5001\n"
     "\n"
-    "  --to URL             another service: http://HOST[:PORT], HOST:PORT or PORT;\n"
-    "                       put an IPv6 address into brackets\n"
-    "  -X, --method METHOD  another method\n"
-    "  --path PATH          another path and query\n"
-    "  -H, --header 'NAME: VALUE'\n"
-    "                       sets a field; may be repeated. @FILE reads such lines\n"
-    "                       from a file, so that secrets need not be typed\n"
-    "  --drop-header NAME   leaves a field out; may be repeated\n"
-    "  -d TEXT              another body; the first Content-Encoding is dropped, the\n"
-    "                       method stays. -d @FILE is --body-file FILE\n"
-    "  --body-file FILE     another body, from a file; - is standard input\n"
-    "  -n, --times N        send it N times, one after the other (default: 1, at\n"
-    "                       most 10000)\n"
-    "  -y, --yes            do not ask before a method that is not idempotent, like\n"
-    "                       POST\n"
-    "  --json               one JSON object a line for each (docs/json.md)\n"
-    "\n"
     "The service gets the request as it got it the first time, with the X-Forwarded-\n"
-    "fields that the relay or @ proxy added. Host is the one that the visitor asked\n"
-    "for, whatever --host-header said. Fields whose values were redacted are left\n"
-    "out, and named on standard error: set them with --header. A target with a\n"
-    "redacted value is not sent unless --path replaces it.\n"
+    "fields that the relay or @ proxy added. Host is the one that the visitor sent,\n"
+    "whatever --host-header said. Fields whose values were redacted are left out and\n"
+    "named on standard error: set them with --header. A target with a redacted value\n"
+    "is not sent unless --path replaces it.\n"
     "\n"
     "Each replay is recorded too, with a new id ('@ requests replayed' lists them).\n"
     "Differences from the first answer are printed as by diff, except Date and the\n"
     "fields of the connection; '@ diff' compares everything. The record of a replay\n"
     "keeps no credentials, no cookies and nothing that was redacted in the first\n"
-    "exchange, and no bodies where the first kept none.\n";
+    "exchange, and no bodies if the first kept none.\n"
+    "\n"
+    "  --to URL             another service: http://HOST[:PORT], HOST:PORT or PORT;\n"
+    "                       put an IPv6 address into brackets\n"
+    "  -X, --method METHOD  another method\n"
+    "  --path PATH          another path and query\n"
+    "  -H, --header 'NAME: VALUE'\n"
+    "                       set a field; may be repeated. @FILE reads such lines\n"
+    "                       from a file, so that secrets need not be typed\n"
+    "  --drop-header NAME   leave a field out; may be repeated\n"
+    "  -d TEXT              another body; the recorded Content-Encoding is dropped,\n"
+    "                       the method stays. -d @FILE is --body-file FILE\n"
+    "  --body-file FILE     another body, from a file; - is standard input\n"
+    "  -n, --times N        send it N times, one after the other (default: 1, at\n"
+    "                       most 10000)\n"
+    "  -y, --yes            do not ask before sending a method that is not\n"
+    "                       idempotent, like POST\n"
+    "  --json               print one JSON object per line for each replay\n"
+    "                       (docs/json.md)\n";
 
-static const char statuses[] = "Exit status: 0 the service answered every request, 1 it did not, "
-                               "or one was not sent, 2 usage.\n";
+static const char statuses[] =
+    "Exit status: 0 the service answered every request, 1 it did not, or a request was\n"
+    "not sent, 2 wrong usage.\n";
 
 // Reads a line of standard input. Returns its first character.
 static int read_answer(void)
@@ -68,7 +70,8 @@ static bool confirm(struct replay *p, const struct replay_request *r, const char
     if (p->yes || method_is_idempotent(method))
         return true;
     if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
-        (void)replay_fail(p, id, "it may do something each time it is sent; say --yes to send it");
+        (void)replay_fail(p, id,
+                          "it may change something each time it is sent; give --yes to send it");
         return false;
     }
     (void)fflush(stdout);
@@ -139,7 +142,8 @@ static int replay_loaded(struct replay *p, const struct compare_input *first)
     if (!replay_request_make(r, p->reader, &first->x, &p->changes, why))
         (void)replay_fail(p, first->x.id, why);
     else if (!choose_target(p, &first->x, &p->sender.target))
-        (void)replay_fail(p, first->x.id, "no service is known that it went to: say --to URL");
+        (void)replay_fail(p, first->x.id,
+                          "the record does not say to which service it went: give --to URL");
     else
         status = INSPECT_OK;
     record_reader_end(p->reader); // hold no snapshot while requests are sent
@@ -165,7 +169,7 @@ static int replay_one(struct replay *p, const char *text)
         return inspect_not_found(&p->call, why);
     int status = compare_load(&first, p->reader, &x)
                      ? replay_loaded(p, &first)
-                     : replay_fail(p, first.x.id, "the record is damaged, or memory is out");
+                     : replay_fail(p, first.x.id, "the record is damaged, or memory ran out");
     compare_unload(&first);
     return status;
 }
@@ -179,7 +183,7 @@ static int run(struct replay *p)
     if (!inspect_directory(&p->call, p->dir) || !(p->reader = inspect_open(&p->call)))
         return INSPECT_FAILED;
     if (!secret_random(&seed, sizeof(seed)))
-        return inspect_fail(&p->call, "the system gives no randomness", "");
+        return inspect_fail(&p->call, "the system gives no random bytes", "");
     exchange_ids_init(&p->sender.ids, seed);
     p->sender.dir = p->dir;
     int status = INSPECT_OK;
@@ -212,7 +216,7 @@ static const struct inspect_program program = {"adit", "agent"};
 
 // Options of curl.
 static const struct option_advice advice[] = {
-    {"v", "it is the version only where no command stands before it; adit show ID shows all"},
+    {"v", "it means the version only without a command; adit show ID shows everything"},
     {"o", "the answer is recorded: adit show ID --body response > FILE"},
     {"output", "the answer is recorded: adit show ID --body response > FILE"},
     {"request", "that is -X METHOD"},

@@ -101,7 +101,7 @@ bool replay_print(struct replay *p, const struct compare_input *first,
     bool found = reader && record_reader_find(reader, result->id, &x, why) > 0;
     if (found && !compare_load(&again, reader, &x)) {
         found = false;
-        (void)snprintf(why, sizeof(why), "the record is damaged, or memory is out");
+        (void)snprintf(why, sizeof(why), "the record is damaged, or memory ran out");
     }
     if (p->json)
         write_result(first, found ? &again : NULL, result);

@@ -321,9 +321,9 @@ static const char *build(struct replay_request *r, const struct record_exchange 
     drop_fields(r, x, changes, head);
     drop_fields(r, x, changes, &r->request.trailers);
     if (!ok || !set_fields(r, changes))
-        return "it has too many fields, or memory is out";
+        return "it has too many fields, or memory ran out";
     head->minor_version = 1; // an upstream is sent HTTP/1.1
-    return is_valid(&r->request) ? NULL : "it is not valid HTTP, and is not sent";
+    return is_valid(&r->request) ? NULL : "it is not valid HTTP, so it is not sent";
 }
 
 bool replay_request_make(struct replay_request *r, struct record_reader *reader,
@@ -336,7 +336,7 @@ bool replay_request_make(struct replay_request *r, struct record_reader *reader,
     head_init(&r->request.head);
     head_init(&r->request.trailers);
     if (!against && (!copy_record_text(r, x, &own) || !take_body(r, reader, &own, changes)))
-        against = "it cannot be read: the record is damaged, or memory is out";
+        against = "it cannot be read: the record is damaged, or memory ran out";
     if (!against)
         against = build(r, &own, changes);
     (void)snprintf(why, REPLAY_WHY_MAX, "%s", against ? against : "");
@@ -345,7 +345,8 @@ bool replay_request_make(struct replay_request *r, struct record_reader *reader,
         record_redacted_names(own.target, names);
         (void)snprintf(
             why, REPLAY_WHY_MAX,
-            "the record does not have %s of its target: give the whole target with --path", names);
+            "its target was recorded without the values of %s: give the whole target with --path",
+            names);
         return false;
     }
     return !against;

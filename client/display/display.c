@@ -96,6 +96,6 @@ void display_table(struct display *d)
     if (path_stats_table(&d->path_stats, d->console.format.columns, &table))
         console_block(&d->console, slice_of(buf_at(&table), buf_len(&table)));
     else
-        console_line(&d->console, "adit: there is no memory for the table of paths");
+        console_line(&d->console, "adit: out of memory: there is no table of paths");
     buf_free(&table);
 }

@@ -211,7 +211,7 @@ static int link_failed(struct link *link, struct lws *wsi, const char *text, siz
         strcmp(why, "read failed") == 0)
         failure.text = "it closed the connection";
     else if (strncmp(why, "connect S", 9) == 0) // "SSL err" or "SYSCALL": no reason
-        failure.text = "it ended the TLS handshake without a word";
+        failure.text = "it ended the TLS handshake without a reason";
     if (failure.status)
         failure.retry_after_ms = retry_after(wsi);
     bool has_code = failure.status && lws_hdr_custom_copy(wsi, failure.code, sizeof(failure.code),

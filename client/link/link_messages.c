@@ -15,12 +15,13 @@ struct status_row {
 // answer without one comes from a proxy before the relay, or from another server.
 static const struct status_row status_rows[] = {
     {403, 403, NULL,
-     "a proxy before the relay forbids it: it must pass WebSockets to /_adit/v1/tunnel"},
+     "a proxy in front of the relay forbids it: it must pass WebSockets to /_adit/v1/tunnel"},
     {404, 404, "ADIT-NO-TUNNEL",
      "this is the address of a tunnel: give --relay the relay's own, without the name"},
     {421, 421, NULL, "it does not serve this host: give --relay the relay's own domain"},
     {426, 426, "ADIT-UPGRADE-REQUIRED",
-     "a proxy before the relay does not pass WebSockets on, or the relay is of another version"},
+     "a proxy in front of the relay does not pass WebSockets on, or the relay is of another "
+     "version"},
     {429, 429, NULL,
      "too many connections, or too many wrong tokens, come from this address; it lets this agent "
      "in when there are fewer"},
@@ -69,22 +70,22 @@ struct error_row {
 static const struct error_row error_rows[] = {
     {UV_ENETUNREACH, "this machine has no route to it: is its network up?"},
     {UV_ENETDOWN, "the network of this machine is down"},
-    {UV_EHOSTUNREACH, "its network is reached, the machine itself is not: is it up?"},
-    {UV_EHOSTDOWN, "its network is reached, the machine itself is not: is it up?"},
+    {UV_EHOSTUNREACH, "its network can be reached, but the machine itself cannot: is it up?"},
+    {UV_EHOSTDOWN, "its network can be reached, but the machine itself cannot: is it up?"},
     {UV_EADDRNOTAVAIL,
      "this machine has no address to reach it from (no IPv6?), or no free port is left"},
-    {UV_EAFNOSUPPORT, "this machine does not have that family of addresses"},
+    {UV_EAFNOSUPPORT, "this machine has no addresses of that family"},
     {UV_EACCES, "a firewall or a route of this machine forbids it"},
     {UV_EPERM, "a firewall of this machine forbids it"},
-    {UV_EINVAL, "a route of this machine drops what goes there"},
-    {UV_ETIMEDOUT, "check the address and the port; a firewall may drop what goes there"},
+    {UV_EINVAL, "a route of this machine drops packets to it"},
+    {UV_ETIMEDOUT, "check the address and the port; a firewall may drop packets to it"},
     {UV_ECONNRESET, "something on the way resets connections"},
     {UV_EMFILE, "this program may not open more files: raise the limit with ulimit -n, or with "
                 "LimitNOFILE= in its unit"},
-    {UV_ENFILE, "this machine has no more files that can be opened"},
+    {UV_ENFILE, "this machine cannot open more files"},
     {UV_ENOMEM, "this machine is short of memory"},
     {UV_ENOBUFS, "this machine is short of memory"},
-    {UV_EAGAIN, "this machine is short of something that a connection needs"},
+    {UV_EAGAIN, "this machine is short of a resource that a connection needs"},
     {UV_EAI_AGAIN, "its name cannot be resolved now: is the network up?"},
     {UV_EAI_NONAME, "there is no such name: check it"},
     {UV_EAI_NODATA, "that name has no address: check it"},
@@ -120,7 +121,7 @@ static void proxy_text(char out[static LINK_MESSAGE_MAX], const struct link_targ
                        "http://USER:PASSWORD@HOST:PORT",
                        p->url,
                        p->authorization[0] ? "does not accept this user and password"
-                                           : "wants a user and password",
+                                           : "needs a user and password",
                        p->variable);
     else if (failure->status)
         (void)snprintf(
@@ -148,16 +149,14 @@ static void no_unix_socket_text(char out[static LINK_MESSAGE_MAX], const char *u
         "%s",
         url, failure->text,
         advice ? advice
-               : "allow it those: in a unit, RestrictAddressFamilies= has to name "
-                 "AF_UNIX");
+               : "allow them: in a systemd unit, RestrictAddressFamilies= must name AF_UNIX");
 }
 
 // Advice on an error that is not in error_rows.
 static const char *relay_advice(const struct link_target *relay, int error)
 {
     if (error == UV_ECONNREFUSED && destination_is_loopback(relay->at.host))
-        return "is it running? It is started here with aditd; another one is named with --relay "
-               "URL";
+        return "is it running? Start one here with aditd, or name another one with --relay URL";
     if (error == UV_ECONNREFUSED)
         return "is it running, and is that its port?";
     return relay->at.tls ? "check the address, and that it speaks https"
@@ -185,9 +184,9 @@ static void relay_text(char out[static LINK_MESSAGE_MAX], const struct link_targ
     if (failure->bad_certificate)
         (void)snprintf(
             out, LINK_MESSAGE_MAX,
-            "cannot trust the relay %s: its certificate is not accepted (%s). Give it one "
-            "that is valid for %s, or put the authority that signed it into a file and "
-            "that into SSL_CERT_FILE",
+            "cannot trust the relay %s: its certificate is not accepted (%s). Give the relay one "
+            "that is valid for %s, or set SSL_CERT_FILE to a file with the certificate of the "
+            "authority that signed it",
             where, failure->text, relay->at.host);
     else if (failure->status)
         (void)snprintf(out, LINK_MESSAGE_MAX, "%s answered with %u%s%s: %s", where, failure->status,
@@ -195,11 +194,11 @@ static void relay_text(char out[static LINK_MESSAGE_MAX], const struct link_targ
     else if (failure->not_tls)
         (void)snprintf(out, LINK_MESSAGE_MAX,
                        "the server at %s does not speak TLS: give --relay http://%s if "
-                       "that is the relay itself, or the port of the TLS proxy before it",
+                       "that is the relay itself, or the port of the TLS proxy in front of it",
                        where, at);
     else if (failure->handshake_sent)
         (void)snprintf(out, LINK_MESSAGE_MAX,
-                       "the server at %s takes the connection, but does not answer in HTTP (%s): "
+                       "the server at %s accepts the connection, but does not answer in HTTP (%s): "
                        "%s",
                        where, failure->text,
                        relay->at.tls

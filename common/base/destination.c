@@ -167,9 +167,9 @@ const char *destination_parse(const char *text, enum destination_use use, struct
     const char *authority = mark ? mark + 3 : text;
     size_t len = strcspn(authority, "/?#");
     if (!mark && (strncasecmp(text, "http:/", 6) == 0 || strncasecmp(text, "https:/", 7) == 0))
-        return "http: needs two slashes behind it";
+        return "http: needs two slashes after it";
     if (authority[len] && strcmp(authority + len, "/") != 0)
-        return "leave out what is behind the host and port: requests bring their own path";
+        return "leave out what follows the host and port: requests bring their own path";
     if (mark)
         return take_authority(d, slice_of(authority, len), d->tls ? HTTPS_PORT : HTTP_PORT);
     why = take_bare(d, slice_of(authority, len));

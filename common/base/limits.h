@@ -13,7 +13,7 @@ struct limits {
     uint32_t head_bytes;           // request line and fields of a request
     uint32_t head_fields;          // fields of a request
     uint32_t response_head_fields; // fields of a service's response
-    uint32_t response_head_bytes;  // status line and fields of a service's response
+    uint32_t response_head_bytes;  // size of a response's status line and fields
     uint64_t body_bytes;           // of a request; 0: no limit
     uint32_t head_ms;              // to receive a request head, from its first byte on
     uint32_t keepalive_ms;         // a visitor's connection may idle between requests
@@ -26,7 +26,7 @@ struct limits {
     uint32_t handshakes;           // tunnels without a name so far
     uint32_t handshakes_per_address;
     uint32_t hello_ms;     // from a tunnel's WebSocket handshake to its hello
-    uint32_t tunnels;      // tunnels with names, and names altogether
+    uint32_t tunnels;      // tunnels with names, and names in all
     uint32_t tunnel_files; // connections of tunnels that have descriptors (admission_fit_files)
     uint32_t names_per_tunnel;
     uint32_t names_per_owner;     // including names kept for absent agents

@@ -124,7 +124,7 @@ static bool make_key(const char *path, char why[static OWNER_WHY_MAX])
     char text[sizeof(FIRST_LINE) + OWNER_DIGITS + 1] = FIRST_LINE;
     size_t len = sizeof(FIRST_LINE) - 1;
     if (!secret_random_hex(text + len, OWNER_DIGITS / 2))
-        return explain(path, "the system gives no randomness", why);
+        return explain(path, "the system gives no random bytes", why);
     len += OWNER_DIGITS;
     text[len++] = '\n';
     int error = private_write(path, text, len, PRIVATE_KEEP, NULL);

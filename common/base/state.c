@@ -44,7 +44,7 @@ static bool check_files(const struct private_dir *d, char why[static PRIVATE_WHY
         const char *flaw = private_flaw_at(path, d->owner);
         if (!flaw)
             continue;
-        (void)snprintf(why, PRIVATE_WHY_MAX, "%s in it is not ours alone: %s", kept[i], flaw);
+        (void)snprintf(why, PRIVATE_WHY_MAX, "%s in it may not be used: %s", kept[i], flaw);
         return false;
     }
     return true;

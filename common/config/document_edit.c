@@ -18,7 +18,7 @@ struct edit {
 };
 
 static const char by_hand[] =
-    "this file cannot be changed without touching what else is written there: edit it by hand, "
+    "adit cannot change this file without touching its other contents: edit it by hand, as in "
     "agent: {relay: URL}";
 
 static bool refuse(struct config_mistake *m)

@@ -77,7 +77,7 @@ static const struct row {
                                    "The head of the local service's answer is over a limit."},
     [ANSWER_UPSTREAM_TIMEOUT] =
         {504, "Gateway Timeout", "ADIT-UPSTREAM-TIMEOUT",
-         "The local service could not be connected to, or did not answer, in time. Is it "
+         "adit could not connect to the local service in time, or got no answer in time. Is it "
          "overloaded?"},
     [ANSWER_LOOP] = {508, "Loop Detected", "ADIT-LOOP",
                      "The request came back to a hop that had already forwarded it. Forward to "

@@ -16,8 +16,7 @@ enum {
 };
 
 static const struct option_advice usual_advice[] = {
-    {"v",
-     "it is the version only where no command stands before it; there is no more to tell here"},
+    {"v", "it means the version only without a command; there is no longer output here"},
     {"o", "the result goes to standard output: append > FILE"},
     {"output", "the result goes to standard output: append > FILE"},
     {NULL, NULL},
@@ -25,7 +24,8 @@ static const struct option_advice usual_advice[] = {
 
 static void print_help(const struct inspect_call *call, const struct inspect_spec *spec)
 {
-    static const char usual[] = "Exit status: 0, 1 failure or nothing found, 2 usage.\n";
+    static const char usual[] =
+        "Exit status: 0 success, 1 failure or nothing found, 2 wrong usage.\n";
     struct help h;
     char state[128];
     (void)snprintf(
@@ -37,11 +37,11 @@ static void print_help(const struct inspect_call *call, const struct inspect_spe
     if (call->filters)
         help_text(&h, filter_flags_help);
     help_text(&h, state);
-    help_text(&h,
-              "  --decode-all         decode bodies whole: otherwise decoding stops at 100 times\n"
-              "                       the recorded size, or once all bodies grew by 256 MiB\n"
-              "  --help               also -h\n"
-              "\n");
+    help_text(&h, "  --decode-all         decode bodies to their end: otherwise decoding stops at\n"
+                  "                       100 times the recorded size of a body, or when all\n"
+                  "                       bodies together have grown by 256 MiB\n"
+                  "  --help               also -h\n"
+                  "\n");
     help_text(&h, spec->statuses ? spec->statuses : usual);
     help_end(&h);
 }

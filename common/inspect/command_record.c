@@ -213,5 +213,5 @@ void inspect_waiting(const struct inspect_call *call)
     } else {
         (void)fputs("nothing is recorded here yet", stderr);
     }
-    (void)fputs("; waiting, until Ctrl-C\n", stderr);
+    (void)fputs("; waiting for one; Ctrl-C ends this\n", stderr);
 }

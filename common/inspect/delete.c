@@ -17,14 +17,15 @@ static const char help[] =
     "  @ delete --all                          everything\n"
     "\n"
     "Prints how many there are and asks, unless --yes is given. Exchanges that still\n"
-    "run stay; programs may record meanwhile.\n"
+    "run stay. Programs may go on recording.\n"
     "\n"
     "  -y, --yes            do not ask; required without a terminal\n"
     "  --all                all exchanges, and damaged records that were put aside;\n"
     "                       without it a filter is required\n"
     "  --json               the result as one JSON object (docs/json.md)\n";
 
-static const char statuses[] = "Exit status: 0, 1 failure or the answer no, 2 usage.\n";
+static const char statuses[] =
+    "Exit status: 0 success, 1 failure, or the answer was no, 2 wrong usage.\n";
 
 struct deletion {
     bool yes, all, json;
@@ -197,11 +198,11 @@ static int run(struct inspect_call *call, struct deletion *d)
 static bool is_clear(struct inspect_call *call, const struct deletion *d)
 {
     if (d->all && inspect_has_filter(call))
-        inspect_usage(call, "a filter or --all, not both", "");
+        inspect_usage(call, "give a filter or --all, not both", "");
     else if (!d->all && !inspect_has_filter(call))
         inspect_usage(call, "say what to delete: a filter, or --all", "");
     else if (!d->yes && !(isatty(STDIN_FILENO) && isatty(STDERR_FILENO)))
-        inspect_usage(call, "there is no terminal to ask at: --yes deletes without asking", "");
+        inspect_usage(call, "there is no terminal to ask on: --yes deletes without asking", "");
     return call->exit_status < 0;
 }
 

@@ -21,7 +21,7 @@ static const char help[] =
     "  --json               one JSON object (docs/json.md)\n";
 
 static const char statuses[] =
-    "Exit status as of diff(1): 0 the same, 1 different, 2 usage or failure.\n";
+    "Exit status, as of diff(1): 0 the same, 1 different, 2 wrong usage or failure.\n";
 
 // As diff(1): 1 means different, and nothing else does.
 enum {
@@ -101,7 +101,7 @@ static bool load(struct inspect_call *call, struct record_reader *r, const char 
     if (compare_load(c, r, &x))
         return true;
     (void)inspect_fail(
-        call, "the record is damaged, or out of memory; this exchange cannot be read: ", x.id);
+        call, "the record is damaged, or memory ran out; this exchange cannot be read: ", x.id);
     return false;
 }
 

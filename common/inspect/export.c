@@ -19,24 +19,24 @@ static const char help[] =
     "  @ export --har all.har              the whole record, for browser tools\n"
     "  @ export since=1h --jsonl | jq .request.target\n"
     "\n"
-    "Before the form stand ids, their beginnings or ends, or last; or else a filter\n"
-    "(docs/filters.md). The word after the form is the file; without one, or with -,\n"
-    "standard output. A file appears when it is whole, readable for you alone. An\n"
-    "existing file stays unless --force is given; an existing pipe of yours or a\n"
-    "device is written to.\n"
+    "First name the exchanges: by ids, their beginnings or ends, or last; or by a\n"
+    "filter (docs/filters.md). Then comes the form, and after it the file; without a\n"
+    "file, or with -, the result goes to standard output. The file appears when it\n"
+    "is complete, and only you can read it. An existing file is replaced only with\n"
+    "--force; a device, or an existing pipe of yours, is written to.\n"
     "\n"
     "  --har [FILE]         an HTTP Archive 1.2: bodies decoded, in base64 unless\n"
     "                       they are text, and _webSocketMessages as Chrome has them\n"
-    "  --curl [FILE]        commands that send what the visitor sent to where it was\n"
-    "                       sent, for sh, bash, dash, ksh and zsh. Comments name\n"
-    "                       what a command cannot send\n"
-    "  --to-service         with --curl: what the service got, straight to the\n"
+    "  --curl [FILE]        shell commands (sh, bash, dash, ksh, zsh) that send the\n"
+    "                       visitor's requests again to the same URLs. Comments\n"
+    "                       name what a command cannot send\n"
+    "  --to-service         with --curl: send what the service got, directly to the\n"
     "                       service\n"
     "  --path PATH          with --curl: another path and query, for a target whose\n"
     "                       values were redacted\n"
-    "  --jsonl [FILE]       one JSON object a line with everything that was kept\n"
+    "  --jsonl [FILE]       one JSON object per line with everything that was kept\n"
     "                       (docs/json.md)\n"
-    "  --force              replace the file; of a link, the link and not its target\n";
+    "  --force              replace an existing file; of a link, the link itself\n";
 
 #define ID_DIGITS "0123456789abcdefghjkmnpqrstvwxyzABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -93,7 +93,7 @@ static void take_form(struct inspect_call *call, const struct form *form, const 
     struct options *o = call->ctx;
     const char *file = value ? value : options_next_word(&call->walk);
     if (o->form) {
-        inspect_usage(call, "only one form at a time, not also --", form->name);
+        inspect_usage(call, "give only one form, not also --", form->name);
         return;
     }
     o->form = form;

@@ -14,7 +14,7 @@ enum {
     LINK_BYTES = 40
 };
 
-const char export_file_exists[] = "it is there already, and --force would replace it";
+const char export_file_exists[] = "it exists already; --force replaces it";
 
 static void link_of(int fd, char out[static LINK_BYTES])
 {
@@ -92,7 +92,7 @@ const char *export_file_open(struct export_file *f, const char *path, bool force
     char random[2 * RANDOM_BYTES + 1];
     *f = (struct export_file){.path = path, .force = force};
     if (!secret_random_hex(random, RANDOM_BYTES))
-        return "the system gives no randomness";
+        return "the system gives no random bytes";
     int len = snprintf(f->beside, sizeof(f->beside), "%s.%s.tmp", path, random);
     if (len < 0 || len >= (int)sizeof(f->beside))
         return strerror(ENAMETOOLONG);

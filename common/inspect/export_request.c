@@ -238,7 +238,7 @@ const char *export_request_make(struct export_request *r, const struct record_ex
         (view == EXPORT_AS_SERVICE_GOT ? make_as_service_got(r, x) : make_as_visitor_sent(r, x));
     remove_redacted(head, x);
     if (!ok || !frame(r, x))
-        return "it has too many fields, or out of memory";
+        return "it has too many fields, or memory ran out";
     return is_valid(head) ? NULL : "it is not valid HTTP, which curl does not send";
 }
 

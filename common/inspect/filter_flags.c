@@ -27,16 +27,16 @@ const struct option filter_flags_options[] = {
 
 const char filter_flags_help[] =
     "  --status 404|5xx     the status, or its class; also --status '>=500'.\n"
-    "                       The options down to --grep are comparisons of a\n"
-    "                       filter; all of them must hold\n"
+    "                       The options from --status to --grep are comparisons\n"
+    "                       of a filter (docs/filters.md); all of them must hold\n"
     "  --method POST        the method; also --method '!=GET'\n"
-    "  --path /api          paths that begin so; a * matches anything; without the\n"
-    "                       slash, anywhere in the path\n"
+    "  --path /api          the path begins with it; a * matches anything. Without\n"
+    "                       the slash it may stand anywhere in the path\n"
     "  --host NAME          the host: whole, without its port, or its first label\n"
-    "  --since 10m|DATE     began since then\n"
-    "  --until 10m|DATE     began until then\n"
-    "  --body PATTERN       a body contains it, a regular expression\n"
-    "  --grep PATTERN       the URL or a body contains it\n";
+    "  --since 10m|DATE     the exchange began since then\n"
+    "  --until 10m|DATE     the exchange began until then\n"
+    "  --body PATTERN       a body matches this regular expression\n"
+    "  --grep PATTERN       the URL or a body matches it\n";
 
 static void add(struct filter_flags *f, const char *s, size_t len)
 {

@@ -48,7 +48,7 @@ const char *recorded_why_undecoded(const struct record_exchange *x, enum record_
                                    bool over)
 {
     if (over)
-        return "decoded it is far larger than recorded (--decode-all decodes all)";
+        return "when decoded it is far larger than recorded (--decode-all decodes all of it)";
     if (x->flags & (side == RECORD_REQUEST ? RECORD_REQUEST_WHOLE : RECORD_RESPONSE_WHOLE))
         return "its content coding is broken";
     return x->outcome.len == 0 ? "more of it is to come" : "it did not come whole";

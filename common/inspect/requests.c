@@ -10,21 +10,22 @@ static const char help[] =
     "  @ requests                              the newest 50\n"
     "  @ requests --status 5xx --since 10m     failures of the last ten minutes\n"
     "  @ requests 'status>=500 or time>1s'     those that match a filter\n"
-    "  @ requests --path /api --follow         and go on as they come\n"
-    "  @ requests --limit all --json           one JSON object a line\n"
+    "  @ requests --path /api --follow         and new ones as they come\n"
+    "  @ requests --limit all --json           one JSON object per line\n"
     "\n"
-    "A line has the id, when the exchange began, the status, the size of the\n"
-    "response body, the duration (so far), method and target. It has the host when\n"
-    "there are several, and a remark when the exchange still runs, did not end well\n"
-    "or is a replay. On a terminal lines are cut to fit, and the id is cut to its\n"
-    "last 6 characters, which every command takes; in files and pipes nothing is\n"
-    "cut. Messages, such as that nothing was found, go to stderr.\n"
+    "A line has the id, the time when the exchange began, the status, the size of\n"
+    "the response body, the duration (so far), the method and the target. It also\n"
+    "has the host if there are several, and a remark if the exchange still runs, did\n"
+    "not end well or is a replay. On a terminal, lines are cut to fit, and ids to\n"
+    "their last 6 characters, which every command takes; in files and pipes nothing\n"
+    "is cut. Messages, for example that nothing was found, go to standard error.\n"
     "\n"
-    "  -f, --follow         go on with exchanges that begin and end\n"
-    "  -n, --limit N|all    at most the newest N to begin with (default: 50)\n"
-    "  --json               one JSON object a line (docs/json.md)\n";
+    "  -f, --follow         keep running, and list exchanges as they begin and end\n"
+    "  -n, --limit N|all    begin with the newest N at most (default: 50)\n"
+    "  --json               one JSON object per line (docs/json.md)\n";
 
-static const char statuses[] = "Exit status: 0, also when nothing was found; 1 failure, 2 usage.\n";
+static const char statuses[] =
+    "Exit status: 0 success, even if nothing was found, 1 failure, 2 wrong usage.\n";
 
 enum {
     LIMIT_DEFAULT = 50,

@@ -173,7 +173,7 @@ static void print_that_it_waits(const struct inspect_call *call, const char *dir
     bool relay = strcmp(call->program->name, "aditd") == 0;
     (void)fprintf(stderr, "%s %s: there is no record yet in ", call->program->name, call->name);
     write_safe(stderr, slice_str(dir));
-    (void)fprintf(stderr, "; waiting for %s to make one, until Ctrl-C\n",
+    (void)fprintf(stderr, "; waiting until %s creates one; Ctrl-C ends this\n",
                   relay ? "aditd" : "adit http 8080");
 }
 

@@ -12,28 +12,28 @@ static const char help[] =
     "@ show: shows one exchange: heads as they came, bodies decoded, how it ended.\n"
     "\n"
     "  @ show last                         the newest one\n"
-    "  @ show gb7c5x                       the one whose id ends or begins so\n"
+    "  @ show gb7c5x                       the one whose id ends or begins with it\n"
     "  @ show last --body response > page  its response body, decoded\n"
     "  @ show last --json | jq .response.fields\n"
     "\n"
     "Bodies are decoded from gzip, deflate, br and zstd. JSON, forms and multipart\n"
-    "are laid out; of a body that is no text a few lines of hex are shown. On a\n"
+    "are laid out; a body that is not text is shown as a few lines of hex. On a\n"
     "terminal long bodies are cut, and a line names the command that shows all of\n"
     "it; '@ show last | less' shows up to 1 MiB of each. Lines that begin with >+\n"
-    "are fields that the relay set; <+ marks an answer of the program's own.\n"
+    "are fields that the relay set; <+ marks an answer that adit gave itself.\n"
     "\n"
     "  --body request|response\n"
-    "                       only this body, decoded, as it is. Status 1: a part of\n"
-    "                       it was not kept or could not be decoded; the rest is\n"
-    "                       written\n"
-    "  --raw                everything as HTTP messages: heads as they came, chunked\n"
-    "                       bodies in other chunks. With --body: not decoded\n"
+    "                       write only this body, decoded, and nothing else. Status\n"
+    "                       1 if a part of it was not kept or could not be decoded;\n"
+    "                       the rest is written\n"
+    "  --raw                write the HTTP messages: heads as they came, chunked\n"
+    "                       bodies in new chunks. With --body: do not decode\n"
     "  --force              with --raw or --body: write the bytes even to a\n"
     "                       terminal, which obeys escape sequences in them. Without\n"
-    "                       it a terminal gets \\xHH for these; files and pipes\n"
+    "                       --force a terminal gets \\xHH for them; files and pipes\n"
     "                       always get the bytes\n"
     "  --json               one JSON object (docs/json.md)\n"
-    "  --no-decode          bodies as they passed\n";
+    "  --no-decode          show bodies as they passed, not decoded\n";
 
 struct options {
     bool raw, json, no_decode, has_body, force;
@@ -106,8 +106,8 @@ static int write_body(const struct inspect_call *call, struct record_reader *r,
     if (o->raw || o->no_decode || !coded)
         return write_kept(call, r, x, o->body);
     if (!record_reader_decoded(r, x, o->body, &d))
-        return inspect_fail(call,
-                            "the record is damaged, or out of memory: the body cannot be read", "");
+        return inspect_fail(
+            call, "the record is damaged, or memory ran out: the body cannot be read", "");
     write_slice(stdout, d.body);
     return d.whole ? INSPECT_OK : report_partial(call, x, d.over);
 }
@@ -120,7 +120,7 @@ static int write_raw(const struct inspect_call *call, struct record_reader *r,
     if (missing)
         return inspect_fail(call, missing, "");
     if (x->flags & RECORD_UPGRADED)
-        return inspect_fail(call, "messages follow the 101: without --raw they are shown", "");
+        return inspect_fail(call, "messages follow the 101: show ID without --raw shows them", "");
     return INSPECT_OK;
 }
 

@@ -220,7 +220,7 @@ bool show_body(const struct show *s, const struct record_exchange *x, enum recor
     bool ok = s->decode ? record_reader_decoded(s->reader, x, side, &d)
                         : record_reader_body(s->reader, x->seq, side, &d.body);
     if (!ok) {
-        (void)fputs("  (the record is damaged, or out of memory: the body cannot be read)\n",
+        (void)fputs("  (the record is damaged, or memory ran out: the body cannot be read)\n",
                     s->out);
         return false;
     }

@@ -16,7 +16,7 @@ static const char help[] =
     "\n"
     "Exchanges that still run do not count. Percentiles are exact up to 8,388,608\n"
     "exchanges; beyond that they are those of the newest 8,388,608. From the\n"
-    "100,000th group on all are counted as one.\n"
+    "100,000th group on, all others are counted as one group.\n"
     "\n"
     "  --by path|host|status|method\n"
     "                       what makes a group; paths are compared without queries\n"
@@ -24,7 +24,7 @@ static const char help[] =
     "  -n, --limit N        at most N groups (default: 20)\n"
     "  --json               one JSON object (docs/json.md)\n";
 
-static const char statuses[] = "Exit status: 0, 1 failure, 2 usage.\n";
+static const char statuses[] = "Exit status: 0 success, 1 failure, 2 wrong usage.\n";
 
 enum {
     LIMIT_DEFAULT = 20,

@@ -19,7 +19,7 @@ static const char help[] =
     "report as whole:\n"
     "\n"
     "  same        both directions are equal\n"
-    "  differs     a direction is not\n"
+    "  differs     a direction is not equal\n"
     "  unverified  the other end has not reported, or a direction is not whole\n"
     "  damaged     the kept bytes of a body do not match its digest\n"
     "\n"
@@ -30,8 +30,8 @@ static const char help[] =
     "  --all                all exchanges, or those that match the filter\n"
     "  --json               one JSON object (docs/json.md)\n";
 
-static const char statuses[] = "Exit status: 0 nothing differs or is damaged, 1 something is or a "
-                               "failure, 2 usage.\n";
+static const char statuses[] = "Exit status: 0 nothing differs or is damaged, 1 something does or "
+                               "is, or a failure, 2 wrong usage.\n";
 
 enum {
     METHOD_COLUMNS = 16 // of a method, at most

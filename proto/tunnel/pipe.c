@@ -6,7 +6,7 @@ const char *pipe_strerror(int error)
 {
     switch ((enum pipe_error)error) {
     case PIPE_E_MESSAGE: return "link message of unknown kind or cut short";
-    case PIPE_E_OFFSET: return "offset does not follow on";
+    case PIPE_E_OFFSET: return "offset does not continue the stream";
     case PIPE_E_RECORD: return "record of unknown kind or length";
     case PIPE_E_TOO_BIG: return "message over its limit";
     case PIPE_E_MEMORY: return "out of memory";

@@ -14,7 +14,7 @@ const char *tunnel_strerror(int error)
     case TUNNEL_E_FULL: return "too many control messages wait";
     case TUNNEL_E_FLOOD: return "the peer floods the link";
     case TUNNEL_E_STALLED: return "the peer does not read";
-    case TUNNEL_E_IDS: return "the tunnel has no more streams";
+    case TUNNEL_E_IDS: return "the tunnel has no stream ids left";
     }
     return "no error";
 }

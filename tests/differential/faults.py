@@ -6,8 +6,8 @@ when its head has been passed on. Without a section the fault is against a limit
 
 FAULTS = {
     # the first line
-    "first-byte": (400, "RFC 9112 §3", "The first byte can begin no method."),
-    "method": (400, "RFC 9110 §9.1", "The method is no token, or there is none."),
+    "first-byte": (400, "RFC 9112 §3", "The first byte cannot begin a method."),
+    "method": (400, "RFC 9110 §9.1", "The method is missing, or is not a token."),
     "empty-lines": (400, "RFC 9112 §2.2",
                     "Two or more empty lines before the request line. At least one should be "
                     "ignored, and adit ignores one."),
@@ -21,21 +21,22 @@ FAULTS = {
     "version-syntax": (400, "RFC 9112 §2.3",
                        "The version is not HTTP/ DIGIT . DIGIT, in capitals."),
     "version-major": (505, "RFC 9110 §15.6.6", "The version is not HTTP/1.x."),
-    "target-fragment": (400, "RFC 9112 §3.2", "A request target has no fragment."),
+    "target-fragment": (400, "RFC 9112 §3.2", "The target has a fragment, which a request must not "
+                                              "send."),
     "target-form": (400, "RFC 9112 §3.2",
-                    "The target has none of the forms that an origin server takes."),
+                    "The target has none of the forms that an origin server accepts."),
     "target-authority": (400, "RFC 9110 §4.2",
-                         "The authority of the absolute-form is no host, or has user information."),
+                         "The authority of the absolute-form is not a host, or has user "
+                         "information."),
     "connect": (501, "RFC 9110 §9.3.6",
                 "CONNECT asks for a proxy, which a tunnel's public side is not."),
     # lines and fields
     "bare-lf": (400, "RFC 9112 §2.2",
-                "A line ends with a bare LF. A recipient may take that for a line's end; whoever "
-                "is behind it "
-                "may not, and then the two see different fields."),
+                "A line ends with a bare LF. A recipient may take that for a line's end; if the "
+                "next hop does not, the two see different fields."),
     "bare-cr": (400, "RFC 9112 §2.2",
-                "A CR without LF: it is invalid, or has to be replaced by a space."),
-    "nul": (400, "RFC 9110 §5.5", "A NUL is invalid, or has to be replaced by a space."),
+                "A CR without LF: it is invalid, or must be replaced by a space."),
+    "nul": (400, "RFC 9110 §5.5", "A NUL is invalid, or must be replaced by a space."),
     "no-colon": (400, "RFC 9112 §5", "A field line without a colon."),
     "no-name": (400, "RFC 9110 §5.1", "A field without a name."),
     "space-before-colon": (400, "RFC 9112 §5.1",
@@ -43,7 +44,7 @@ FAULTS = {
     "space-before-fields": (400, "RFC 9112 §2.2",
                             "White space before the first field: it must be refused, or the line "
                             "dropped."),
-    "name-not-token": (400, "RFC 9110 §5.1", "A field name is a token."),
+    "name-not-token": (400, "RFC 9110 §5.1", "A field name is not a token."),
     "obs-fold": (400, "RFC 9112 §5.2",
                  "A folded line: a server must refuse it, or replace the fold by spaces."),
     "value-control": (400, "RFC 9110 §5.5", "There is a control character in a field value."),
@@ -55,10 +56,10 @@ FAULTS = {
     # Host
     "host-missing": (400, "RFC 9112 §3.2", "HTTP/1.1 without Host must be refused with a 400."),
     "host-twice": (400, "RFC 9112 §3.2", "More than one Host must be refused with a 400."),
-    "host-invalid": (400, "RFC 9112 §3.2", "A Host that is no host must be refused with a 400."),
+    "host-invalid": (400, "RFC 9112 §3.2", "A Host that is not a host must be refused with a 400."),
     "host-empty": (400, "RFC 9110 §4.2.1", "An http URI with an empty host is invalid."),
     # the framing of the body
-    "length-invalid": (400, "RFC 9112 §6.3", "Content-Length is no number."),
+    "length-invalid": (400, "RFC 9112 §6.3", "Content-Length is not a number."),
     "length-list": (400, "RFC 9112 §6.3",
                     "Content-Length is a list. Equal numbers may be taken for one; adit does not "
                     "guess at framing."),
@@ -75,11 +76,11 @@ FAULTS = {
     "coding-before-chunked": (501, "RFC 9112 §6.1",
                               "A transfer coding that is not understood should be answered with "
                               "501."),
-    "coding-syntax": (400, "RFC 9112 §6.1", "Transfer-Encoding is no list of codings."),
+    "coding-syntax": (400, "RFC 9112 §6.1", "Transfer-Encoding is not a list of codings."),
     "coding-empty": (400, "RFC 9110 §5.6.1",
-                     "An empty element in Transfer-Encoding. A recipient should ignore some of "
-                     "those in a list, and no "
-                     "sender may send them; where framing hangs on it adit does not."),
+                     "An empty element in Transfer-Encoding. A recipient should ignore a few of "
+                     "them in a list, and no sender may send them; adit refuses them where the "
+                     "framing depends on the list."),
     "coding-in-1.0": (501, "RFC 9112 §6.1",
                       "Transfer-Encoding in HTTP/1.0, which has none: its framing is faulty "
                       "whatever it says."),
@@ -87,21 +88,21 @@ FAULTS = {
     "chunked-inside": (400, "RFC 9112 §6.3",
                        "Chunked is not the last coding: where the body ends cannot be known."),
     "chunked-parameters": (400, "RFC 9112 §7.1",
-                           "Chunked has no parameters; some there should be taken for an error."),
+                           "Chunked has no parameters; a recipient should treat them as an error."),
     # chunks
-    "chunk-size": (400, "RFC 9112 §7.1", "A chunk's size is no hexadecimal number."),
+    "chunk-size": (400, "RFC 9112 §7.1", "A chunk's size is not a hexadecimal number."),
     "chunk-huge": (400, "RFC 9112 §7.1",
                    "A chunk's size does not fit in 63 bits, or has more than 16 digits."),
     "chunk-extension": (400, "RFC 9112 §7.1.1",
-                        "What is behind a chunk's size is no chunk extension."),
+                        "The bytes after a chunk's size are not a chunk extension."),
     "chunk-line-long": (400, "", "The line of a chunk's size has more than 256 bytes."),
     "chunk-end": (400, "RFC 9112 §7.1",
-                  "A chunk's data are not followed by CRLF: its size was wrong, or not what others "
-                  "take it for."),
+                  "A chunk's data are not followed by CRLF: its size is wrong, or others read it "
+                  "differently."),
     "bare-lf-in-chunk": (400, "RFC 9112 §2.2",
-                         "The line of a chunk's size ends with a bare LF. That a lone LF may be "
-                         "taken for a line's end "
-                         "is said of heads; in chunks it lets bodies be read in two ways."),
+                         "The line of a chunk's size ends with a bare LF. The RFC lets a lone LF "
+                         "end a line in heads only; in chunks it would let a body be read in two "
+                         "ways."),
     # responses
     "status-line": (502, "RFC 9112 §4", "The bytes do not begin with HTTP/."),
     "status": (502, "RFC 9112 §4", "The status is not three digits, or below 100."),

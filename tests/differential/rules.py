@@ -30,7 +30,7 @@ NGINX, HAPROXY = ("nginx",), ("haproxy",)
 
 # Faults of requests that a peer lets pass: it "mends" (what it forwards is sound) or "passes" them.
 # nginx drops the trailers of requests and hardly looks at them.
-DROPS_TRAILERS = "drops trailers, and does not mind this in them"
+DROPS_TRAILERS = "drops trailers without checking them"
 COPIES_TRAILERS = "copies trailers as they are"
 LENIENT = {
     "nginx": {
@@ -57,7 +57,7 @@ LENIENT = {
             "target-form": "takes any scheme",
             "too-many-fields": "does not count fields",
             "value-control": DROPS_TRAILERS,
-            "version-syntax": "takes HTTP/1.01 and spaces behind the version"},
+            "version-syntax": "takes HTTP/1.01 and spaces after the version"},
         "passes": {
             "host-invalid": "looks only for what it needs itself",
             "host-missing": "speaks HTTP/1.1 to the service also for a visitor of HTTP/1.0 "
@@ -195,7 +195,7 @@ def broke_off_head(each, difference):
 RULES = [
     # requests: what adit is
     Rule("hops-end", "request", BOTH, r"own (200|501) \| .*",
-         "OPTIONS and TRACE go no further than Max-Forwards says: adit answers a 0 itself (RFC "
+         "Max-Forwards limits how far OPTIONS and TRACE go: adit answers a 0 itself (RFC "
          "9110 §7.6.2: must not forward). nginx and haproxy do not look.", ends_hops,
          ("request", "incomplete", *FAULTS)),
     Rule("hops", "request", BOTH, r"~max-forwards",
@@ -231,21 +231,21 @@ RULES = [
          "adit keeps `TE: trailers`, since it passes trailers on (RFC 9110 §10.1.4); nginx drops "
          "TE."),
     Rule("nginx-trailers", "request", NGINX, r"no trailers",
-         "nginx drops the trailers of a request. adit passes them, but for those that may be none "
-         "(RFC 9110 §6.5.1)."),
+         "nginx drops the trailers of a request. adit passes them, except fields that must not be "
+         "trailers (RFC 9110 §6.5.1)."),
     Rule("nginx-framing", "request", NGINX, r"framing chunked \| length",
-         "nginx has read a short chunked body whole and sends it with Content-Length; adit streams "
-         "it as it came. Both are right (RFC 9112 §6.1)."),
+         "nginx reads a short chunked body to its end and sends it with Content-Length; adit "
+         "streams it as it comes. Both are right (RFC 9112 §6.1)."),
     Rule("upgrade", "request", BOTH, r"upgrade",
          "adit passes the offer of an upgrade on, without h2c, and not with a chunked body or in "
          "HTTP/1.0 (RFC 9110 §7.8). nginx does not "
          "unless it is configured, haproxy passes h2c as well."),
     Rule("nginx-method", "request", NGINX, r"forwarded \| own 400",
-         "nginx takes methods of capitals, `_` and `-` alone. A method is any token (RFC 9110 "
+         "nginx accepts only methods of capitals, `_` and `-`. A method is any token (RFC 9110 "
          "§9.1), and adit passes it.",
          lambda each, d: not re.fullmatch(rb"[A-Z_-]+", d.request.method)),
     Rule("nginx-trace", "request", NGINX, r"forwarded \| own 405",
-         "nginx never takes TRACE. adit passes it: what the service does with it is its affair.",
+         "nginx refuses TRACE. adit passes it, and leaves it to the service.",
          lambda each, d: d.request.method == b"TRACE"),
     Rule("nginx-target", "request", NGINX, r"forwarded \| own 400",
          "nginx decodes the path to find its location, and refuses `..` beyond the root, %00, and "
@@ -266,11 +266,11 @@ RULES = [
          "`/`.",
          lambda each, d: d.request.method == b"OPTIONS"),
     Rule("nginx-limits", "request", NGINX, r"forwarded \| own (400|414)",
-         "nginx takes lines of 8 KiB, and heads of 32 KiB; adit any heads of 32 KiB.",
+         "nginx takes lines up to 8 KiB and heads up to 32 KiB; adit takes any head up to 32 KiB.",
          lambda each, d: head_bytes(each) > 7000),
     Rule("nginx-tab", "request", NGINX, r"forwarded \| own (400|501)",
          "White space around a field value is no part of it (RFC 9110 §5.5). nginx trims spaces "
-         "but not tabs, so a length or coding with one is another to it.",
+         "but not tabs, so it reads a length or coding with a tab differently.",
          lambda each, d: b"\t" in each.data),
     Rule("nginx-close", "request", NGINX, r"forwarded \| closed",
          "nginx looks for `close` anywhere in Connection, and finds it in `closed`. adit compares "
@@ -286,16 +286,16 @@ RULES = [
          "it, and nginx drops the names with `_`."),
     Rule("claims", "request", BOTH, r"\+(proxy|remote-[a-z]+|x-(real|client)-ip|"
          r"x-(forwarded|original|remote)-[a-z-]+)",
-         "What only a proxy before us could say of a visitor (X-Real-IP and the like), and Proxy, "
-         "which CGI makes HTTP_PROXY of, does not pass adit."),
+         "adit drops the fields in which only a proxy in front of it could describe a visitor "
+         "(X-Real-IP and the like), and Proxy, which CGI turns into HTTP_PROXY."),
     # requests: what haproxy does
     Rule("haproxy-expect", "request", HAPROXY, r"\+expect",
-         "HTTP/1.0 has no Expect: a 100-continue there must be ignored (RFC 9110 §10.1.1). adit "
+         "HTTP/1.0 has no Expect: a recipient must ignore a 100-continue there (RFC 9110 §10.1.1). adit "
          "drops it, since it speaks HTTP/1.1 to the service; haproxy passes it.",
          lambda each, d: d.request.minor == 0),
     Rule("haproxy-head", "request", HAPROXY, r"closed \| no HTTP/1\.1",
-         "haproxy refuses a HEAD with a broken body by an answer that has a body, which it must "
-         "not have (RFC 9110 §9.3.2).", broke_off_head, tuple(FAULTS)),
+         "haproxy refuses a HEAD with a broken body by an answer with a body, which the answer to "
+         "a HEAD must not have (RFC 9110 §9.3.2).", broke_off_head, tuple(FAULTS)),
     Rule("haproxy-trailers", "request", HAPROXY, r"trailers",
          "haproxy passes all trailers. adit drops those that would change framing, routing or who "
          "is believed (RFC 9110 §6.5.1)."),
@@ -303,9 +303,8 @@ RULES = [
          "haproxy forwards an HTTP/1.0 request as HTTP/1.0; adit speaks HTTP/1.1 to the service "
          "(RFC 9110 §2.5: must send its own version)."),
     Rule("haproxy-target", "request", HAPROXY, r"forwarded \| own 400",
-         "haproxy refuses bytes from 0x80 up in a target, which RFC 3986 has not either. They have "
-         "one meaning only, "
-         "browsers and others send them, nginx and adit pass them.",
+         "haproxy refuses bytes from 0x80 up in a target, which RFC 3986 does not allow. They have "
+         "one meaning only, and browsers send them; nginx and adit pass them.",
          lambda each, d: re.search(rb"[\x80-\xff]", d.request.target)),
     Rule("haproxy-authority", "request", HAPROXY, r"forwarded \| own 400",
          "haproxy wants Host and the authority of an absolute-form to be equal. A server must "
@@ -330,14 +329,14 @@ RULES = [
          "own.",
          lambda each, d: "absolute-form" in d.request.liberties or b":" in d.request.host),
     Rule("early", "request", BOTH, r"waits \| own 400",
-         "The head or chunk is not whole yet. The peer refuses what it has seen so far, adit when "
-         "it is whole.", events=("incomplete",)),
+         "The head or chunk is not complete yet. The peer refuses what it has seen so far, adit "
+         "when it is complete.", events=("incomplete",)),
     Rule("target-star", "request", NGINX, r"forwarded \| own 400",
          "nginx takes no `*`, the target of OPTIONS for a server as a whole (RFC 9112 §3.2.4).",
          lambda each, d: d.request.target == b"*"),
     Rule("haproxy-trailer", "request", HAPROXY, r"forwarded \| own 400",
-         "haproxy refuses some trailers, such as a Content-Length that is none. adit drops what "
-         "may be no trailer without reading it.",
+         "haproxy refuses some trailers, such as an invalid Content-Length. adit drops a field "
+         "that must not be a trailer without reading it.",
          lambda each, d: bool(d.request.trailers)),
     # responses
     Rule("interim", "response", NGINX, r".*",
@@ -345,8 +344,8 @@ RULES = [
          "response, and the rest for its body. adit passes "
          "them on (RFC 9110 §15.2: must).", lambda each, d: interim(each) > 0, RESPONSES),
     Rule("interim-1.0", "response", BOTH, r"interim none \| passed",
-         "An HTTP/1.0 visitor knows no 1xx and gets none of adit (RFC 9110 §15.2); haproxy sends "
-         "it them.",
+         "An HTTP/1.0 visitor does not know 1xx and gets none from adit (RFC 9110 §15.2); haproxy "
+         "sends them.",
          lambda each, d: b" HTTP/1.0\r\n" in each.data or d.event == "incomplete", RESPONSES),
     Rule("odd", "response", BOTH, r".*",
          "The response is odd, but can mean one thing only: bare LF at line ends, empty lines "
@@ -356,8 +355,8 @@ RULES = [
          lambda each, d: services.reading_of(each).liberties & odd.ODD,
          RESPONSES + tuple(FAULTS)),
     Rule("reason", "response", BOTH, r"reason",
-         "A reason phrase is for people (RFC 9112 §4). It does not survive HTTP/2, so adit sends "
-         "the standard one, or none.", events=RESPONSES),
+         "A reason phrase is for people (RFC 9112 §4). HTTP/2 has none, so adit sends the standard "
+         "one, or none.", events=RESPONSES),
     Rule("broken-off-early", "response", BOTH,
          r"(own 502|cut|nothing) \| (own 502|cut|nothing|waits)",
          "The service broke off. Whether that is a 502 or a body cut short depends on what had "
@@ -368,7 +367,8 @@ RULES = [
          "adit ends such a response by a reset, or without the last chunk (RFC 9112 §8).",
          events=("incomplete",)),
     Rule("accel", "response", NGINX, r".*",
-         "A service commands nginx by X-Accel-Redirect: it asks elsewhere and answers with that.",
+         "A service can redirect nginx with X-Accel-Redirect: nginx gets the answer from "
+         "elsewhere.",
          lambda each, d: b"x-accel-redirect" in each.response.lower(), RESPONSES),
     Rule("accel-fields", "response", NGINX, r"-x-(accel-.*|pad)",
          "nginx obeys, and drops, X-Accel-… fields. To adit they are fields like others.",
@@ -391,8 +391,8 @@ RULES = [
          "nginx keeps one of a field that it expects once. adit passes all of them in their order.",
          lambda each, d: any(len(d.request.all(n)) > 1 for n, _ in d.request.fields), RESPONSES),
     Rule("nginx-trailers", "response", NGINX, r"no trailers",
-         "nginx drops the trailers of a response. adit passes them, but for those that may be none "
-         "(RFC 9110 §6.5.1).", events=RESPONSES),
+         "nginx drops the trailers of a response. adit passes them, except fields that must not be "
+         "trailers (RFC 9110 §6.5.1).", events=RESPONSES),
     Rule("haproxy-trailers", "response", HAPROXY, r"trailers",
          "haproxy passes all trailers. adit drops those that would change framing, routing or who "
          "is believed (RFC 9110 §6.5.1).", events=RESPONSES),
@@ -405,20 +405,20 @@ RULES = [
          "and 101 fields. adit takes 64 KiB and 1,000 fields.",
          lambda each, d: len(each.response) > 3900 or each.response.count(b"\r\n") > 90, RESPONSES),
     Rule("behind", "response", BOTH, r"passed \| (own 502|passed, with bytes behind)",
-         "There are bytes behind the response, which nobody asked for. adit drops them and uses "
-         "the connection no more (RFC 9112 §9.2).",
+         "Bytes follow the response that nobody asked for. adit drops them and does not use the "
+         "connection again (RFC 9112 §9.2).",
          events=("response with bytes behind",)),
     Rule("tab", "response", NGINX, r"passed \| waits",
          "White space around a field value is no part of it (RFC 9110 §5.5). nginx trims spaces "
-         "but not tabs, so a length with one is none to it, and it waits for the end.",
+         "but not tabs, so a length with a tab is not a number to it, and it waits for the end.",
          lambda each, d: b"\t" in each.response, RESPONSES),
     Rule("switch", "response", HAPROXY, r"passed \| own 502",
          "haproxy wants `Connection: upgrade` in a 101 and, for a WebSocket, the right key. adit "
-         "wants an Upgrade, and leaves the rest to those who speak the protocol.",
+         "wants an Upgrade, and leaves the rest to the two ends.",
          lambda each, d: d.request.status == 101, RESPONSES),
     Rule("haproxy-trailer", "response", HAPROXY, r"passed \| own 502",
-         "haproxy refuses some trailers, such as a second Transfer-Encoding. adit drops what may "
-         "be no trailer without reading it.",
+         "haproxy refuses some trailers, such as a second Transfer-Encoding. adit drops a field "
+         "that must not be a trailer without reading it.",
          lambda each, d: bool(d.request.trailers), RESPONSES),
     Rule("reset-behind", "response", BOTH, r"passed \| (cut|own 502|nothing)",
          "The service reset the connection behind a complete response, and the peer forgets what "

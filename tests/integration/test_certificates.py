@@ -42,4 +42,4 @@ def test_http_spoken_to_a_tls_port_is_no_silence(tmp_path):
     with TlsProxy(cert, key) as proxy:
         url = f"http://localhost:{proxy.port}"
         with harness.Program(tmp_path, "adit", "http", "80", "--relay", url) as agent:
-            agent.wait_for(f"{url} takes the connection, but does not answer in HTTP", "stderr")
+            agent.wait_for(f"{url} accepts the connection, but does not answer in HTTP", "stderr")

@@ -181,7 +181,7 @@ def test_what_adit_relay_says_wrongly_is_told_without_its_password(home):
     code, _, err = home.run("http", "80", env={"ADIT_RELAY": f"http://u:{CANARY}@a"})
     assert code == 1 and err.startswith("adit: ADIT_RELAY: a user") and CANARY not in err
     code, out, err = home.run("config", "set", "relay", "7081", env={"ADIT_RELAY": "http://a"})
-    assert code == 0 and "ADIT_RELAY is set, and goes before it" in err
+    assert code == 0 and "ADIT_RELAY is set, and takes precedence over it" in err
 
 
 @pytest.mark.parametrize("args, told", [

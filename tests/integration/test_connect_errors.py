@@ -75,7 +75,7 @@ FAMILIES = {"IPv4": ("10.9.8.7", "10.9.8.7/32", "", ""),
     (None, "(network is unreachable|address not available)", "is its network up|no IPv6"),
     ("unreachable", "(host|network) is unreachable", "is it up|network up"),
     ("prohibit", "permission denied", "forbids it"),
-    ("blackhole", "invalid argument", "drops what goes there"),
+    ("blackhole", "invalid argument", "drops packets to it"),
     ("none", "connection refused", "is it running"),
 ])
 def test_a_relay_without_a_way_to_it_is_told_and_found_later(tmp_path, network, family, route, words,
@@ -146,10 +146,10 @@ ERRORS = [
     ("EPERM", "operation not permitted", "forbids", 502),
     ("EINVAL", "invalid argument", "route", 502),
     ("ETIMEDOUT", "connection timed out", "firewall", 504),
-    ("ECONNRESET", "connection reset by peer", "breaks connections", 502),
+    ("ECONNRESET", "connection reset by peer", "resets connections", 502),
     ("ENOBUFS", "no buffer space available", "short of memory", 503),
     ("ENOMEM", "not enough memory", "short of memory", 503),
-    ("EAGAIN", "resource temporarily unavailable", "short of something", 503),
+    ("EAGAIN", "resource temporarily unavailable", "short of a resource", 503),
 ]
 
 

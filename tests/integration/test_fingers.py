@@ -47,8 +47,8 @@ def test_the_version_is_told_however_it_is_asked_for(tmp_path, program):
     "aditd shwo": "aditd: no such command: shwo. Did you mean aditd show?",
     "adit help htp": "adit: no such command: htp. Did you mean adit http?",
     "aditd help x": "aditd: no such command: x", "adit help http 80": "adit: help takes one",
-    "adit 8080": "adit: no such command. A service is exposed by adit http localhost:8080",
-    "adit localhost:3000": "adit: no such command. A service is exposed by adit http localhost:3000",
+    "adit 8080": "adit: no such command. To expose a service: adit http localhost:8080",
+    "adit localhost:3000": "adit: no such command. To expose a service: adit http localhost:3000",
     "adit --relay x http 80": "adit: options stand after the command: adit http --relay",
     "adit -f requests": "adit: options stand after the command: adit requests -f",
     "adit --foo": "adit: a command stands first, as in adit http 8080; --foo is none",
@@ -56,10 +56,10 @@ def test_the_version_is_told_however_it_is_asked_for(tmp_path, program):
     "aditd http 80": "aditd: http: that is a command of adit, the agent: adit http PORT",
     "aditd serve": "aditd: serve: there is no such command: aditd alone starts the relay",
     "aditd -p 80": "aditd: -p: the port is part of --listen: ",
-    "aditd --listen :0 -v": "aditd: -v: it prints the version, and only alone; to log more: ",
-    "adit http 80 -v": "adit http: -v: it is the version only where no command stands before it; ",
-    "adit proxy 80 -v": "adit proxy: -v: it is the version only where",
-    "adit requests -v": "adit requests: -v: it is the version only where",
+    "aditd --listen :0 -v": "aditd: -v: it prints the version, and stands alone; to log more: ",
+    "adit http 80 -v": "adit http: -v: it means the version only without a command; ",
+    "adit proxy 80 -v": "adit proxy: -v: it means the version only without",
+    "adit requests -v": "adit requests: -v: it means the version only without",
     "adit requests -5": "adit requests: unknown option: -5. Did you mean -n 5?",
     "adit requests -fn": "adit requests: this option needs a value: -n",
     "adit requests -fx": "adit requests: unknown option: -x",
@@ -67,8 +67,8 @@ def test_the_version_is_told_however_it_is_asked_for(tmp_path, program):
     "adit requests -n x": "adit requests: --limit takes a number from 0 to 10000000, not x",
     "adit show last -o x": "adit show: -o: the result goes to standard output: append > FILE",
     "adit proxy 80 -p 90": "adit proxy: -p: that is --port PORT",
-    "adit proxy 80 --inspect=false": "adit proxy: --inspect: that is --record none, or all",
-    "adit proxy --url 80 90": "adit proxy: one service only",
+    "adit proxy 80 --inspect=false": "adit proxy: --inspect: that is --record none, or --record all",
+    "adit proxy --url 80 90": "adit proxy: give one service",
     "adit proxy": "adit proxy: say which service: adit proxy --url http://localhost:PORT",
     "adit proxy 80 --port 70000": "adit proxy: --port is not a number from 0 to 65535",
     "adit replay last -H X-Debug": "adit replay: --header takes 'NAME: VALUE', and there is no colon",
@@ -91,8 +91,8 @@ def test_a_slip_is_told_with_what_was_meant(tmp_path, line, told):
     "localhost": "a port is missing: write HOST:PORT, or http://HOST for port 80: localhost",
     "https://localhost:8443": "https to a service is not supported yet: use http://",
     "file:///srv": "files are not served: start a web server for them", "": "it is empty: write a",
-    "8080/path": "leave out what is behind the host and port", "ftp://x": "only http:// leads",
-    "http:/localhost": "http: needs two slashes behind it",
+    "8080/path": "leave out what follows the host and port", "ftp://x": "only http:// leads",
+    "http:/localhost": "http: needs two slashes after it",
 }.items(), ids=lambda text: text[:30] or "empty")
 def test_a_service_is_refused_for_its_true_reason(tmp_path, service, told):
     for args in (["adit", "http", service], ["adit", "proxy", "--url", service],
@@ -138,7 +138,7 @@ def test_whoever_looks_for_what_passed_is_led_to_requests(tmp_path, command):
     (["--domain", "*.example.com"], "no wildcards"), (["--hostname", "10.0.0.1"], "an IP address"),
     (["--subdomain", ""], "a name has 1 to 63"), (["--name", "x" * 64], "a name has 1 to 63"),
     (["--url", f"https://u:{CANARY}@x.example.com"], "--url: a user or password"),
-    (["--url", "https://x.example.com/a"], "what is behind the host"),
+    (["--url", "https://x.example.com/a"], "what follows the host"),
     (["--inspect=maybe"], "--inspect is true or false: maybe")])
 def test_what_can_be_no_name_is_told(tmp_path, args, told):
     said = refused(tmp_path, "adit", "http", "80", *args)
@@ -161,8 +161,8 @@ def test_a_url_of_another_domain_ends_the_agent_and_is_told(relay, tmp_path, wan
     with harness.Program(tmp_path, "adit", "http", "80", "--relay", relay.url, "--url",
                          wanted) as agent:
         assert agent.exit_code() == 1
-        assert re.search(r"the relay has no fingers\.(example\.com|a\.localhost), its URL would be "
-                         r"http://fingers\.localhost:\d+: ask for the name alone, --url fingers",
+        assert re.search(r"the relay does not serve fingers\.(example\.com|a\.localhost), the URL "
+                         r"would be http://fingers\.localhost:\d+: ask for the name alone, --url fingers",
                          agent.text("stderr"))
         assert agent.text("stdout") == ""
 

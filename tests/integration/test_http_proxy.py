@@ -92,7 +92,7 @@ def answers(text, wait=True):
 
 
 @pytest.mark.parametrize("answer, user, words", [
-    (b"HTTP/1.1 407 Who\r\nContent-Length: 3\r\n\r\nwho", "", "407: it wants a user and password"),
+    (b"HTTP/1.1 407 Who\r\nContent-Length: 3\r\n\r\nwho", "", "407: it needs a user and password"),
     (b"HTTP/1.1 407 Who\r\n\r\n", "me:secret-word@", "407: it does not accept this user"),
     (b"HTTP/1.1 403 No\r\n\r\n", "", f"403: it does not connect to {NAME}:80.*no_proxy"),
     (b"HTTP/1.0 502 No\r\n\r\n", "", f"502: it does not connect to {NAME}:80.*running"),

@@ -354,7 +354,7 @@ def test_follow_waits_for_a_record(tmp_path, program, maker):
     data = tmp_path / "data"
     argv = command(data, "requests", "--follow", program=program)
     with Screen(argv, tmp_path, 80) as screen:
-        assert f"waiting for {maker} " in screen.wait_for("no record yet")
+        assert f"waiting until {maker} creates one" in screen.wait_for("no record yet")
         with Record(data, create=True) as made:
             made.add(target="/first")
             screen.wait_for("/first")

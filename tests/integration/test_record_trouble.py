@@ -111,7 +111,7 @@ def test_a_later_versions_record_is_left_alone(tmp_path, which):
         before = (end.data / "record.db").read_bytes()
         for number in range(5):
             passes(tunnel, number)
-        end.wait_for("cannot be written: a later version of adit has made it", "stderr")
+        end.wait_for("cannot be written: a later version of adit has created it", "stderr")
         end.stop()
         assert (end.data / "record.db").read_bytes() == before
         assert 1 <= len(warnings(end)) <= 2, warnings(end)  # the second: what is lost at the end
@@ -305,7 +305,7 @@ def test_a_disk_that_takes_its_time_stops_nobody(tmp_path, which):
             is_recorded(end, f"/mirror?{number}")
 
 
-@pytest.mark.parametrize("error,says", [("EIO", "the disk fails"), ("ENOSPC", "the disk is full"),
+@pytest.mark.parametrize("error,says", [("EIO", "the disk reports an error"), ("ENOSPC", "the disk is full"),
                                         ("EROFS", "cannot be written")])
 @BOTH
 def test_writes_that_fail_are_tried_again(tmp_path, which, error, says):

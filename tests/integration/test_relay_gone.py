@@ -13,6 +13,6 @@ def test_a_relay_that_stops_is_told_from_one_that_breaks_off(tmp_path, how, why)
         getattr(relay, how)()
         agent.wait_for(rf"^adit: the relay {relay.url} has gone \({why}\); connecting again$", "stderr")
         agent.wait_for(rf"^adit: cannot reach the relay {relay.url} \(.*: connection refused\); is it "
-                       r"running\? It is started here with aditd", "stderr")
+                       r"running\? Start one here with aditd", "stderr")
         with harness.Relay(tmp_path, port=relay.port):
             agent.wait_for(f"^adit: connected again, {agent.url} -> {agent.to}$")

@@ -77,7 +77,7 @@ static void the_proxy_on_the_way_is_named(void **state)
         {.status = 404, .text = ""},
         {.not_tls = true, .text = ""},
         {.handshake_sent = true, .text = "it closed the connection"},
-        {.text = "it ended the TLS handshake without a word"},
+        {.text = "it ended the TLS handshake without a reason"},
         {.status = 403, .text = "", .at_proxy = true},
         {.error = UV_ECONNREFUSED, .text = "connection refused", .at_proxy = true},
     };
@@ -107,7 +107,7 @@ static void a_unix_socket_that_is_forbidden_is_told_with_what_forbids_it(void **
         link_message_failed(
             text, &relay, url,
             &(struct link_failure){.error = errors[i], .text = "why", .no_unix_socket = true});
-        assert_non_null(strstr(text, "RestrictAddressFamilies= has to name AF_UNIX"));
+        assert_non_null(strstr(text, "RestrictAddressFamilies= must name AF_UNIX"));
     }
     link_message_failed(
         text, &relay, url,
@@ -167,7 +167,7 @@ static void a_relay_that_refuses_is_started_here_or_elsewhere(void **state)
     char text[LINK_MESSAGE_MAX];
     (void)state;
     link_message_failed(text, &relay, url, &failure);
-    assert_non_null(strstr(text, "with aditd; another one is named with --relay URL. "));
+    assert_non_null(strstr(text, "with aditd, or name another one with --relay URL. "));
     relay.at = (struct destination){.tls = true, .host = "r.example", .port = 443};
     link_message_failed(text, &relay, url, &failure);
     assert_non_null(strstr(text, "is that its port? "));

@@ -60,8 +60,8 @@ static const struct bad {
     {"::1", "an IP address"},
     {"*.example.com", "wildcards"},
     {"u:p@x.example.com", "a user"},
-    {"https://x.example.com/path", "behind the host"},
-    {"x.example.com?q", "behind the host"},
+    {"https://x.example.com/path", "follows the host"},
+    {"x.example.com?q", "follows the host"},
 };
 
 static void whatever_is_refused_says_why(void **state)

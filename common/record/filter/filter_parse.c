@@ -22,7 +22,7 @@ static bool enter_level(struct filter_parser *p, size_t at, size_t len)
 {
     if (p->depth++ < FILTER_DEPTH_MAX)
         return true;
-    (void)parser_fail(p, at, len, "parentheses and nots may be %d deep", FILTER_DEPTH_MAX);
+    (void)parser_fail(p, at, len, "parentheses and nots may be nested %d deep", FILTER_DEPTH_MAX);
     return false;
 }
 
@@ -121,7 +121,7 @@ static bool parse(struct filter_parser *p)
 {
     const char *zero = p->text.len > 0 ? memchr(p->text.p, 0, p->text.len) : NULL;
     if (zero)
-        (void)parser_fail(p, (size_t)(zero - p->text.p), 1, "a filter has no bytes that are zero");
+        (void)parser_fail(p, (size_t)(zero - p->text.p), 1, "a filter must not contain zero bytes");
     parser_skip_space(p);
     if (zero || p->at == p->text.len)
         return !zero;

@@ -165,7 +165,7 @@ static const char *escape(struct scan *s)
     if (c >= '0' && c <= '9')
         return "back-references like \\1 are not supported";
     if ((ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z'))
-        return "a backslash makes nothing special of this letter; \\w \\W \\s \\S \\b \\B are "
+        return "a backslash means nothing before this letter; \\w \\W \\s \\S \\b \\B are "
                "known";
     plain_byte(s, c);
     return NULL;
@@ -177,7 +177,7 @@ static const char *open_group(struct scan *s)
     if (s->at < s->end && *s->at == '?')
         return "(? is not supported; to ignore case write ~*";
     if (s->depth == FILTER_DEPTH_MAX)
-        return "the parentheses of a pattern may be 64 deep";
+        return "the parentheses of a pattern may be nested 64 deep";
     s->depth++;
     s->level[s->depth].states = s->level[s->depth].last = 1;
     return NULL;

@@ -12,11 +12,11 @@
     }
 #define OPTIONS_RECORD_HELP                                                                     \
     "  --record all|heads|none\n"                                                               \
-    "                       what is recorded of exchanges (default: all); limits bound its\n"   \
-    "                       size\n"                                                             \
+    "                       what to record of exchanges: everything, everything but bodies,\n"  \
+    "                       or nothing (default: all)\n"                                        \
     "  --redact FIELD|query:NAME\n"                                                             \
-    "                       record this field, or this parameter of URLs, without its\n"        \
-    "                       value; may be repeated\n"                                           \
+    "                       do not record the value of this field, or of this parameter of\n"   \
+    "                       URLs; may be repeated\n"                                            \
     "  --no-redact          record credentials too: Authorization, Cookie, X-Api-Key, tokens\n" \
     "                       in URLs and the like (docs/record.md)\n"
 

@@ -38,17 +38,18 @@ static const char *error_text(int error)
     if (error == SQLITE_READONLY_DBMOVED)
         return "its file was moved or removed";
     if (error == RECORD_READER_STALLED)
-        return "another program stands still while it reads it (a pager perhaps, or sqlite3), and "
+        return "another program stands still while it reads the record (a pager perhaps, or "
+               "sqlite3), and "
                "its log would only grow until that ends";
     switch (error & 0xff) {
     case SQLITE_FULL: return "the disk is full";
-    case SQLITE_READONLY: return "it may only be read";
+    case SQLITE_READONLY: return "it is read-only";
     case SQLITE_PERM:
         return "another user owns or may write one of its files: chown them, and chmod 600 them";
     case SQLITE_CANTOPEN: return "it cannot be opened";
     case SQLITE_BUSY: return "another process keeps it locked";
-    case SQLITE_MISMATCH: return "a later version of adit has made it, or another program";
-    case SQLITE_IOERR: return "the disk fails";
+    case SQLITE_MISMATCH: return "a later version of adit has created it, or another program";
+    case SQLITE_IOERR: return "the disk reports an error";
     default: return sqlite3_errstr(error & 0xff);
     }
 }
