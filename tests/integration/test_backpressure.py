@@ -1,30 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Who stops reading slows its own sender down, takes bounded memory, and harms nobody."""
+"""A peer that stops reading slows down its own sender only, and takes bounded memory."""
 import socket
 import threading
-import time
 
 import bodies
 import harness
 import pytest
 from client import until
+from stall import until_stalled
 
 WHOLE = (64 if harness.UNDER_VALGRIND else 200) << 20
 IN_FLIGHT = 16 << 20  # the most that programs and kernel buffers may hold of one stalled stream
 GROWTH = 12 << 20  # of either program's resident memory
-
-
-def still(count, quiet=0.5 * harness.PATIENCE):
-    """Waits until the number that count() returns has stopped changing, and returns it."""
-    last, since = count(), time.monotonic()
-
-    def unchanged():
-        nonlocal last, since
-        if (now := count()) != last:
-            last, since = now, time.monotonic()
-        return time.monotonic() - since > quiet
-    until(unchanged, "the sender has stalled", 3 * harness.DEADLINE, 0.02)
-    return last
 
 
 def resident(tunnel):
@@ -56,9 +43,9 @@ def test_a_reader_that_stops_stalls_its_origin_and_nobody_else(own_tunnel, how):
         head = visitor.response_head()
         exchange = until(lambda: [e for e in own_tunnel.origin.exchanges
                                   if e.request.path == "/bytes"], "the origin was asked")[0]
-        assert still(lambda: exchange.sent) < IN_FLIGHT
+        until_stalled(own_tunnel, exchange.wire.sock, lambda: exchange.sent, IN_FLIGHT)
         fast_requests(own_tunnel)
-        assert still(lambda: exchange.sent) < IN_FLIGHT
+        until_stalled(own_tunnel, exchange.wire.sock, lambda: exchange.sent, IN_FLIGHT)
         assert_memory_is_bounded(own_tunnel, before)
         assert bodies.sha256(visitor.response_body(head)) == bodies.digest(11, WHOLE)
 
@@ -87,7 +74,7 @@ def test_an_origin_that_does_not_read_stalls_its_visitor_and_nobody_else(own_tun
         sending = threading.Thread(target=upload, args=(visitor,))
         sending.start()
         assert own_tunnel.origin.told() == "asked"
-        assert still(lambda: sent) < IN_FLIGHT
+        until_stalled(own_tunnel, visitor.sock, lambda: sent, IN_FLIGHT)
         fast_requests(own_tunnel)
         assert_memory_is_bounded(own_tunnel, before)
         go_on.set()
@@ -114,7 +101,8 @@ def test_many_stalled_readers_leave_room_for_others(unrecorded):
         visitor.response_head()
     exchanges = [e for e in own_tunnel.origin.exchanges if e.request.path == "/bytes"]
     assert len(exchanges) == 30
-    still(lambda: sum(each.sent for each in exchanges))
+    for each in exchanges:
+        until_stalled(own_tunnel, each.wire.sock, lambda each=each: each.sent, IN_FLIGHT)
     fast_requests(own_tunnel)
     if harness.MEMORY_IS_THEIRS:
         grown = [new - old for old, new in zip(before, resident(own_tunnel))]
@@ -126,13 +114,22 @@ def test_many_stalled_readers_leave_room_for_others(unrecorded):
     fast_requests(own_tunnel)
 
 
-def test_a_slow_reader_gets_everything(tunnel):
-    size = 4 << 20
-    with tunnel.visit() as visitor:
-        visitor.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+def test_a_slow_reader_gets_everything_at_its_own_pace(own_tunnel):
+    """The reader takes a piece only when the sender has stalled, so it is the slower one throughout."""
+    size, piece = 24 << 20, 2 << 20
+    with own_tunnel.visit() as visitor:
         visitor.request("GET", f"/bytes?size={size}&seed=14")
-        head = visitor.response_head()
-        assert bodies.sha256(visitor.response_body(head)) == bodies.digest(14, size)
+        assert visitor.response_head().get("content-length") == str(size)
+        exchange, = (e for e in own_tunnel.origin.exchanges if e.request.path == "/bytes")
+        got, stalls = bytearray(), 0
+        while len(got) < size:
+            if exchange.sent < size - IN_FLIGHT:
+                until_stalled(own_tunnel, exchange.wire.sock, lambda: exchange.sent,
+                              len(got) + IN_FLIGHT)
+                stalls += 1
+            got += visitor.exactly(min(piece, size - len(got)))
+    assert stalls >= 2
+    assert bodies.sha256(got) == bodies.digest(14, size)
 
 
 def test_stalled_websockets_stall_their_own_origin_only(own_tunnel):
@@ -147,6 +144,6 @@ def test_stalled_websockets_stall_their_own_origin_only(own_tunnel):
         visitor.request("GET", "/pour", [("Connection", "Upgrade"), ("Upgrade", "raw")])
         assert visitor.response_head().status == 101
         exchange = own_tunnel.origin.exchanges[-1]
-        assert still(lambda: exchange.sent) < IN_FLIGHT
+        until_stalled(own_tunnel, exchange.wire.sock, lambda: exchange.sent, IN_FLIGHT)
         fast_requests(own_tunnel)
         assert bodies.sha256(visitor._until_close()) == bodies.digest(15, WHOLE)

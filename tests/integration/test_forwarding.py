@@ -37,7 +37,7 @@ def test_fields_of_responses_pass_unchanged_and_in_order(tunnel):
 
 def test_folded_looking_cookies_stay_as_they_are(tunnel):
     seen = seen_fields(tunnel, [("Cookie", "a=1"), ("Cookie", "b=2; c=3")])
-    assert values(seen, "cookie") in (["a=1", "b=2; c=3"], ["a=1; b=2; c=3"])
+    assert values(seen, "cookie") == ["a=1", "b=2; c=3"]
 
 
 @pytest.mark.parametrize("field", [

@@ -92,7 +92,7 @@ BROKEN_CHUNKS = [
     "5\r\nhello\r\n0\n\r\n", "5\r\nhello\r\n0\r\n\n", "5\r\nhello\r\n0\r\nno colon\r\n\r\n",
     "5\r\nhello\r\n0\r\nX: y\n\r\n", "5\r\nhello\r\n0\r\n X: y\r\n\r\n",
     "5\r\nhello\r\n0\r\nX : y\r\n\r\n",
-    "5\r\nhello\r\n0\r\nX: a\x00b\r\n\r\n", "5\r\nhello\r\n0\r\nX: " + "y" * 40000 + "\r\n\r\n"]
+    "5\r\nhello\r\n0\r\nX: a\x00b\r\n\r\n"]
 
 SMUGGLED = "GET /smuggled HTTP/1.1\r\nHost: {host}\r\n\r\n"
 
@@ -120,7 +120,10 @@ def test_what_is_not_http_is_refused_and_closed(tunnel, text):
     assert nothing_was_smuggled(tunnel, before) == []
 
 
-@pytest.mark.parametrize("text", BROKEN_CHUNKS, ids=lambda text: repr(text[:40]))
+LONG_TRAILER = "5\r\nhello\r\n0\r\nX: " + "y" * 40000 + "\r\n\r\n"
+
+
+@pytest.mark.parametrize("text", [*BROKEN_CHUNKS, LONG_TRAILER], ids=lambda text: repr(text[:40]))
 def test_a_broken_chunked_body_never_looks_complete(tunnel, text):
     whole = []
 
@@ -133,10 +136,7 @@ def test_a_broken_chunked_body_never_looks_complete(tunnel, text):
     with tunnel.visit() as visitor:
         begin = head("POST /swallow HTTP/1.1", HOST, "Transfer-Encoding: chunked")
         visitor.send(raw(begin + text + SMUGGLED, tunnel.host))
-        try:
-            assert 400 <= visitor.response().status < 600
-        except Truncated:
-            pass
+        assert visitor.response().status == (431 if text is LONG_TRAILER else 400)
         assert visitor.is_closed()
     assert set(nothing_was_smuggled(tunnel, before)) <= {"/swallow"}
     assert whole == []

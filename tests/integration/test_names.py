@@ -59,12 +59,14 @@ def test_host_finds_the_tunnel_in_any_case_with_and_without_a_port(relay, origin
         assert hello(relay, host.format(port=relay.port))
 
 
-@pytest.mark.parametrize("host", ["{}.{}.localhost", "x{}.localhost", "localhost.{}", "{}"])
-def test_other_hosts_do_not_find_it(relay, origin, tmp_path, host):
+@pytest.mark.parametrize("host, code", [
+    ("{}.{}.localhost", "ADIT-NO-TUNNEL"), ("x{}.localhost", "ADIT-NO-TUNNEL"),
+    ("localhost.{}", "ADIT-MISDIRECTED"), ("{}", "ADIT-MISDIRECTED")])
+def test_other_hosts_do_not_find_it(relay, origin, tmp_path, host, code):
     with agent(relay, origin, tmp_path, "--url", "exact"):
         before = len(origin.requests)
         with relay.visit(host.format("exact", "exact")) as visitor:
-            assert visitor.fetch("GET", "/").code in ("ADIT-NO-TUNNEL", "ADIT-MISDIRECTED")
+            assert visitor.fetch("GET", "/").code == code
         assert len(origin.requests) == before
 
 
@@ -102,12 +104,12 @@ def test_one_owner_may_have_many_names(relay, origin, tmp_path):
         assert hello(relay, one.host) and hello(relay, two.host)
 
 
-@pytest.mark.parametrize("name", [
-    "-dash", "dash-", "under_score", "dot.ted", "", "a" * 64, "\u00fcmlaut", "sp ace",
-    "xn--\u00fc", "name.example.com"])
-def test_names_that_cannot_be_host_names_are_refused(relay, origin, tmp_path, name):
+@pytest.mark.parametrize("name, status", [
+    ("-dash", 1), ("dash-", 1), ("under_score", 1), ("dot.ted", 1), ("", 2), ("a" * 64, 2),
+    ("\u00fcmlaut", 1), ("sp ace", 1), ("xn--\u00fc", 1), ("name.example.com", 1)])
+def test_names_that_cannot_be_host_names_are_refused(relay, origin, tmp_path, name, status):
     code, message = refused(relay, origin, tmp_path, "--url", name)
-    assert code in (1, 2)
+    assert code == status
     assert re.match("adit( http)?: ", message)
 
 

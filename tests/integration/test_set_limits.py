@@ -13,8 +13,9 @@ import time
 import bodies
 import harness
 import pytest
-from client import Truncated, until
+from client import Client, Truncated, until
 from speaker import AgentPeer
+from stall import until_stalled
 
 SHORT = 1.0  # seconds of the limits below
 
@@ -219,20 +220,16 @@ def test_a_visitor_that_stops_reading_is_cut_by_a_reset(limited):
 
 def test_a_visitor_that_reads_slowly_but_at_the_rate_is_not_cut(limited):
     tunnel = limited("send-time=2s", "rate=100")
-    sock = socket.socket()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 500)
-    sock.settimeout(harness.DEADLINE)
-    sock.connect(tunnel.relay.address)
-    with contextlib.closing(sock):
-        sock.send(f"GET /bytes?size={8 << 20} HTTP/1.1\r\nHost: {tunnel.host}\r\n\r\n".encode())
+    with Client(tunnel.relay.address, tunnel.host, slow=True) as visitor:
+        visitor.request("GET", f"/bytes?size={8 << 20}")
         since = time.monotonic()
         while time.monotonic() - since < 6 * SHORT:
-            assert sock.recv(200)  # at most 10,000 bytes a second
+            assert visitor.sock.recv(200)  # at most 10,000 bytes a second
             time.sleep(0.02)
 
 
 def test_an_event_stream_may_be_left_unread(limited):
+    """For longer than another answer, begun after it, that the limit has cut."""
     tunnel = limited("send-time=1s")
 
     def events(exchange):
@@ -240,11 +237,21 @@ def test_an_event_stream_may_be_left_unread(limited):
         exchange.send(b"data: x\n\n" * (4 << 20))
         exchange.close()
 
+    def tells(exchange):
+        try:
+            endless(exchange)
+        except OSError:
+            tunnel.origin.tell("cut off")
+
     tunnel.origin.on("/events", events)
-    with tunnel.visit() as visitor:
+    tunnel.origin.on("/endless", tells)
+    with tunnel.visit() as visitor, tunnel.visit() as other:
         visitor.request("GET", "/events")
         head = visitor.response_head()
-        time.sleep(3 * SHORT)
+        exchange, = (e for e in tunnel.origin.exchanges if e.request.path == "/events")
+        until_stalled(tunnel, exchange.wire.sock, lambda: exchange.sent, 1)
+        other.request("GET", "/endless")
+        assert tunnel.origin.told() == "cut off"
         assert sum(map(len, visitor.response_body(head))) == 9 * (4 << 20)
 
 
@@ -262,19 +269,22 @@ def test_a_visitor_that_resets_a_stalled_upload_is_noticed(tunnel):
         except Truncated:
             tunnel.origin.tell("truncated")
 
+    def push():
+        """Sends until the kernel takes no more, and returns how much it has taken altogether."""
+        nonlocal sent
+        with contextlib.suppress(BlockingIOError):
+            while sent < most:
+                sent += visitor.sock.send(b"x" * 65536)
+        return sent
+
     go_on = threading.Event()
     tunnel.origin.on("/stalls", stalls)
     visitor = tunnel.visit()
     visitor.send(visitor.head("POST", "/stalls", [("Content-Length", str(1 << 30))]))
     visitor.sock.setblocking(False)
-    idle_since = time.monotonic()
-    while time.monotonic() - idle_since < 1:  # until nobody takes more
-        try:
-            visitor.sock.send(b"x" * 65536)
-            idle_since = time.monotonic()
-        except BlockingIOError:
-            time.sleep(0.01)
+    sent, most = 0, 16 << 20
     assert tunnel.origin.told() == "asked"
+    until_stalled(tunnel, visitor.sock, push, most)
     visitor.reset()
     tunnel.agent.wait_for(r"POST   /stalls +reset$")
     go_on.set()
@@ -362,7 +372,9 @@ def full(tunnel, path, fields=()):
     for each in made:
         each.request("GET", path, fields)
     assert [tunnel.origin.told() for _ in made] == ["asked"] * 2
-    time.sleep(1.5 * SHORT)  # long enough to be let go, were they slow
+    # A slow visitor may be shed after a second (LIMIT_SHED_AGE_MS).
+    since = time.monotonic()
+    until(lambda: time.monotonic() - since > 1.5 * SHORT, "they are old enough to be shed")
     assert tunnel.fetch("GET", "/").status == 503
     return made
 
@@ -410,33 +422,33 @@ def test_a_full_tunnel_lets_no_event_stream_go_that_is_read(limited):
     def events(exchange):
         exchange.head(200, [("Content-Type", "text/event-stream"), ("Connection", "close")])
         tunnel.origin.tell("asked")
-        for number in range(30):
-            exchange.send(b"data: %d\n\n" % number)
-            time.sleep(0.1)
+        while not go_on.wait(0.1):
+            exchange.send(b"data: x\n\n")
+        exchange.send(b"data: last\n\n")
         exchange.close()
 
     tunnel.origin.on("/events", events)
     made = full(tunnel, "/events")
+    go_on.set()
     for each in made:
         body = b"".join(each.response_body(each.response_head()))
-        assert body.endswith(b"data: 29\n\n")
+        assert body.endswith(b"data: last\n\n")
         each.close()
-    go_on.set()
     for each in working:
         assert each.response().status == 200
         each.close()
 
 
-def test_a_visitor_whose_answer_is_still_leaving_makes_no_room(limited):
+@pytest.mark.parametrize("size", [110_000, 220_000], ids=["in the relay", "in the tunnel too"])
+def test_a_visitor_whose_answer_is_still_leaving_makes_no_room(limited, size):
     tunnel = limited("visitors=1")  # the agent's does not count
-    with tunnel.visit() as slow:
-        slow.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        slow.request("GET", "/bytes?size=220000&seed=3")  # more than the kernels take
+    with Client(tunnel.relay.address, tunnel.host, slow=True) as slow:
+        slow.request("GET", f"/bytes?size={size}&seed=3")  # more than the kernels take
         tunnel.agent.wait_for("GET    /bytes")
         with tunnel.visit() as another:
-            assert another.fetch("GET", "/").status in (503, 200)  # 200: it had left already
+            refused(another.fetch("GET", "/"), 503, "ADIT-RELAY-FULL")
         assert bodies.sha256(slow.response_body(slow.response_head())) == (
-            bodies.digest(3, 220000))
+            bodies.digest(3, size))
 
 
 @pytest.mark.parametrize("fields", [[], [("Connection", "upgrade"), ("Upgrade", "foo")]],

@@ -64,7 +64,7 @@ class Crowd:
         visitor.request("GET", path, [*fields, *([("X-Forwarded-For", address)] if address else [])])
         assert self.tunnel.origin.told() == "asked"
         if path != "/hangs":
-            assert visitor.response_head().status in (101, 200)
+            assert visitor.response_head().status == (101 if path == "/upgraded" else 200)
         return visitor
 
     def fetch(self, address=None):

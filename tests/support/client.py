@@ -34,9 +34,22 @@ class Response:
 
 
 class Client(Wire):
-    def __init__(self, address, host, timeout=DEADLINE, source=None):
-        from_there = (source, 0) if source else None
-        super().__init__(socket.create_connection(address, timeout, from_there))
+    def __init__(self, address, host, timeout=DEADLINE, source=None, slow=False):
+        """Connects, from the address `source` if there is one. A slow visitor's kernel takes little
+        at a time, so that most of an answer waits in the relay."""
+        sock = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
+        if slow:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 500)
+        if source:
+            sock.bind((source, 0))
+        sock.settimeout(timeout)
+        try:
+            sock.connect(address)
+        except BaseException:
+            sock.close()
+            raise
+        super().__init__(sock)
         self.host = host
 
     def __enter__(self):
