@@ -285,7 +285,7 @@ def test_what_does_not_fit_is_counted_and_memory_is_bounded(tmp_path, which):
                 whole = bodies.make(number, row["response_bytes"])
                 assert record.body(row["seq"], RESPONSE) == whole[:row["response_kept"]]
                 assert row["flags"] & 2 or row["response_kept"] == len(whole)
-        told = [line for line in warnings(end) if "are missing so far, and of others" in line]
+        told = [line for line in warnings(end) if "are missing so far, and parts of other" in line]
         assert len(told) == 1, warnings(end)
         assert not [line for line in warnings(end) if "faster than" in line]
 
