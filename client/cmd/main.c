@@ -36,9 +36,9 @@ static const char help[] =
     "  help [COMMAND]                also --help, -h\n"
     "  version                       also --version, -v\n"
     "\n"
-    "The relay is another program, aditd. Name the one to use with --relay or with\n"
-    "ADIT_RELAY in the environment, or for all later commands with\n"
-    "adit config set relay URL. The default is http://localhost:7080.\n"
+    "The relay is another program, aditd. --relay names the one to use, else\n"
+    "ADIT_RELAY in the environment, else what 'adit config set relay URL' wrote,\n"
+    "else it is http://localhost:7080.\n"
     "\n"
     "Exit status: 0 success, 1 failure, 2 wrong usage. Without a command, adit\n"
     "prints this text and ends with 2.\n";

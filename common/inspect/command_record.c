@@ -79,8 +79,8 @@ void inspect_close(const struct inspect_call *call, struct record_reader *r)
     (void)fflush(stdout);
     (void)fprintf(stderr,
                   "%s %s: of %" PRIu64
-                  " exchange%s not all was decoded or searched, since it would be far larger than "
-                  "what was recorded; --decode-all does it:",
+                  " exchange%s not all was decoded or searched, because it is far larger when "
+                  "decoded; --decode-all decodes all of it:",
                   call->program->name, call->name, cut.exchanges, text_plural(cut.exchanges));
     for (size_t i = 0; i < sizeof(cut.ids) / sizeof(cut.ids[0]) && cut.ids[i][0]; i++) {
         (void)fputc(' ', stderr);
@@ -157,7 +157,7 @@ void inspect_losses(const struct inspect_call *call, struct record_reader *r)
                       text_size(losses.shed_bytes, size));
     if (losses.trouble.len == 0)
         return;
-    (void)fprintf(stderr, "%s %s: writing the record had trouble: ", call->program->name,
+    (void)fprintf(stderr, "%s %s: the record could not always be written: ", call->program->name,
                   call->name);
     write_safe(stderr, losses.trouble);
     (void)fputc('\n', stderr);

@@ -84,7 +84,7 @@ static void put_note(const struct show *s, bool holds, const char *text)
 static void put_notes(const struct show *s, const struct record_exchange *x)
 {
     put_note(s, has_relay_fields(x), ">+ marks fields that the relay has set");
-    put_note(s, x->status && x->error.len > 0, "<+ marks an answer of the program's own");
+    put_note(s, x->status && x->error.len > 0, "<+ marks an answer that adit gave itself");
     put_note(s, x->flags & RECORD_REDACTED, "values were replaced by [redacted]");
     put_note(s, x->flags & RECORD_SHED,
              "not all of it was kept: it came faster than it could be written");

@@ -30,8 +30,9 @@ static const char help[] =
     "  --all                all exchanges, or those that match the filter\n"
     "  --json               one JSON object (docs/json.md)\n";
 
-static const char statuses[] = "Exit status: 0 nothing differs or is damaged, 1 something does or "
-                               "is, or a failure, 2 wrong usage.\n";
+static const char statuses[] =
+    "Exit status: 0 nothing differs or is damaged, 1 something differs or is damaged, or a "
+    "failure, 2 wrong usage.\n";
 
 enum {
     METHOD_COLUMNS = 16 // of a method, at most

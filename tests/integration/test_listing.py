@@ -342,7 +342,7 @@ def test_follow_tells_losses_on_lines_of_their_own(record):
     record.db.execute("UPDATE writer SET shed=3, shed_bytes=4096, trouble='full'")
     argv = command(record.directory, "requests", "--follow")
     with Screen(argv, record.directory, 80) as screen:
-        screen.wait_for("trouble: full")
+        screen.wait_for("could not always be written: full")
         record.add(target="/next")
         screen.wait_for("/next$")
         for line in screen.lines():

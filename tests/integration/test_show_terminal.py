@@ -210,7 +210,7 @@ def test_an_answer_of_our_own_is_marked(record):
                interim=b"103\r\nLink: a\r\n\r\n", response_fields=[("Date", "now")])
     text = record.output("show", "last").decode()
     assert "\n< Link: a\n" in text and "\n<+ 502 Bad Gateway\n<+ Date: now\n\n    no\n" in text
-    assert "note      <+ marks an answer of the program's own\n" in text
+    assert "note      <+ marks an answer that adit gave itself\n" in text
 
 
 @pytest.mark.parametrize("beyond", [0, 1, 2, 3])

@@ -39,8 +39,7 @@ static const char *error_text(int error)
         return "its file was moved or removed";
     if (error == RECORD_READER_STALLED)
         return "another program stands still while it reads the record (a pager perhaps, or "
-               "sqlite3), and "
-               "its log would only grow until that ends";
+               "sqlite3), and the record's log would only grow until that program ends";
     switch (error & 0xff) {
     case SQLITE_FULL: return "the disk is full";
     case SQLITE_READONLY: return "it is read-only";
