@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The command line: gets everything ready, measures the rows, writes what was found."""
+"""The command line: prepares the machine, measures the rows, writes the results."""
 
 import argparse
 import dataclasses

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What visitors do. Each load is bounded in time, and one that met an error is no measurement.
+"""What visitors do. Each load is bounded in time; one that met an error is no measurement.
 
-A Load is made in passes, so that the contestants can take turns within one round, too; the passes of
-a round are then put together to one sample."""
+A Load runs in passes, so that contestants can take turns within a round; the passes of a round make
+one sample.
+"""
 
 import collections
 import dataclasses

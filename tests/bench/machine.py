@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""On what, with what and when it was measured."""
+"""Describes the machine, the programs and the time of a measurement."""
 
 import os
 import platform

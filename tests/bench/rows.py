@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The rows: what is done, who takes part, how far it shall reach. docs/benchmarks.md explains each."""
+"""The rows: the work, the contestants and the target of each. docs/benchmarks.md explains them."""
 
 import json
 import re

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""`ssh -R` with an sshd of its own: the tunnel that everybody has. It forwards connections and knows
-no HTTP. Key pairs, configuration and port are temporary; the system's sshd and the user's ~/.ssh are
-not read, and nobody else can log in."""
+"""`ssh -R` with an sshd of its own: the tunnel that needs no program but ssh. It forwards
+connections and knows no HTTP. Keys, configuration and port are temporary; the system's sshd and the
+user's ~/.ssh are not read, and nobody else can log in."""
 
 import contextlib
 import os

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""CPU time and memory of process groups, and of everybody else, from /proc."""
+"""CPU time and memory of process groups, and of all other processes, from /proc."""
 
 import os
 import resource

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What generated messages are made of: a message in pieces, each of which a mutation may spoil."""
+"""Messages in pieces, each of which a mutation may spoil."""
 import dataclasses
 
 HEX = b"0123456789abcdefABCDEF"

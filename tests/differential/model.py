@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What adit has to do with given bytes, said a second time: from the strict reading and
+"""What adit must do with given bytes, derived a second time: from the strict reading and
 docs/protocol.md §6, not from adit's code."""
 import dataclasses
 import re

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Responses that are odd but can mean one thing only (docs/protocol.md §6): a head as RFC 9112 has it
-is made of the odd one, by regular expressions and with nothing of adit's, and the strict reader
-reads that."""
+"""Odd but unambiguous responses (docs/protocol.md §6): regular expressions turn an odd head into
+one that RFC 9112 allows, sharing nothing with adit, and the strict reader reads that."""
 import re
 
 from . import strict

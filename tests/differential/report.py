@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""docs/differential.md, out of a run."""
+"""Writes docs/differential.md from a run."""
 import collections
 import dataclasses
 import textwrap

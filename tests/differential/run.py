@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""All inputs through all contestants, each contestant driven by a process of its own."""
+"""Runs all inputs through all contestants, each driven by a process of its own."""
 import asyncio
 import concurrent.futures
 import multiprocessing

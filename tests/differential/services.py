@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What a contestant made of a service's bytes: its result at the visitor, what it should be at
-adit's, and where two contestants differ."""
+"""What a contestant made of a service's bytes: the result at the visitor, the result that adit
+should have, and where two contestants differ."""
 import dataclasses
 
 from . import model, odd, strict

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From what was sent and received to what a contestant did with a visitor's bytes."""
+"""Turns the bytes sent and received into a contestant's treatment of a visitor."""
 import dataclasses
 
 from . import model, strict

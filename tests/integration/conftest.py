@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the integration tests share. Each file shows one family of properties of the programs."""
+"""Fixtures that the integration tests share. Each file shows one family of properties."""
 import pathlib
 import shutil
 import sys

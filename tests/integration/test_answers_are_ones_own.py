@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""An answer goes to the visitor that asked for it: a service that takes a request's body for the
-next request, or says more than it was asked, answers nobody else with that."""
+"""An answer reaches only the visitor that asked for it, even from a service that parses a request's
+body as the next request or sends more answers than there were requests."""
 import functools
 import http.server
 import socket

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""adit.yml and ADIT_RELAY: which relay counts, what adit config does, and what is refused."""
+"""adit.yml and ADIT_RELAY: which setting wins, what adit config does, and what is refused."""
 import os
 import re
 import subprocess

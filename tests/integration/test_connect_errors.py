@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Every way in which connect() fails, for the link to the relay and for the service: each is told
-with its address and what to do, and is over when the network is back."""
+"""Each failure of connect(), to the relay or to the service, is reported with the address and with
+advice, and the agent recovers when the network is back."""
 import ctypes
 import os
 import shutil

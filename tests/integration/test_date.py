@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A response that came without Date has one when it goes on (RFC 9110 §6.6.1)."""
+"""A response without Date gets one when it is forwarded (RFC 9110 §6.6.1)."""
 import email.utils
 import time
 

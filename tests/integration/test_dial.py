@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How the agent connects to its service: several addresses, and nothing left to connect with."""
+"""The agent connects to a service with several addresses, and copes with a lack of descriptors."""
 import contextlib
 import os
 import pathlib

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Whoever is done early leaves nobody hanging: uploads go on or end, and no end is told twice."""
+"""An end that comes early leaves no peer hanging: uploads go on or end, and no end is sent
+twice."""
 import socket
 import threading
 

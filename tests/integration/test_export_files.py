@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Files that commands write: nothing that is there is lost, and nobody else gets at what is written."""
+"""Commands that write files lose no existing file and give nobody else access to what they
+write."""
 import os
 import shutil
 import signal

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Few descriptors, or closed standard streams: a program says what it needs and ends with 1, or it
-serves; it is never ended by a signal."""
+"""With few descriptors or closed standard streams a program serves, or names its needs and exits
+with 1; no signal ends it."""
 import contextlib
 import itertools
 import os

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Field names arrive as they were spelled; where there is no case, as they are registered."""
+"""Field names keep their spelling; names without one get the registered spelling."""
 import harness
 import pytest
 import speaker

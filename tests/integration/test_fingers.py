@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What hands type that know git, curl, docker or ngrok: it works, or two lines say what does."""
+"""Habits from git, curl, docker and ngrok work, or two lines of error name what does."""
 import re
 import subprocess
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The nginx and the Caddy that README and docs/operations.md say to put before a relay, run as they
-are shipped: visitors and agents come through them by HTTPS, and nothing is lost or held back."""
+"""The nginx and Caddy configurations of README and docs/operations.md, run as shipped: visitors and
+agents pass through them over HTTPS, and nothing is lost or delayed."""
 import asyncio
 import contextlib
 import pathlib

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What is handed back of a record, an exported command or a replay, makes the service hear what it
-heard the first time."""
+"""Exported commands and replays of a recorded request send the service what it got the first
+time."""
 import subprocess
 from random import Random
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Signals, and terminals that are closed: what ends, what goes on, and what is read again."""
+"""Signals and closed terminals: which programs end, which go on, and which files are read again."""
 import os
 import pathlib
 import signal

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What `/_adit/health` tells whom (docs/operations.md "What /_adit/health tells")."""
+"""`/_adit/health` answers each client as docs/operations.md says ("What /_adit/health tells")."""
 import harness
 import pytest
 from origin import Origin

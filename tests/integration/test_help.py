@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The help of every command: asked for in each way, as wide as a terminal, and in step with what
-the command takes."""
+"""Each command prints its help in every way of asking for it, as wide as the terminal, and the help
+names the options that the command takes."""
 import fcntl
 import os
 import pathlib

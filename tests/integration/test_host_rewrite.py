@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""With another Host, Origin and Referer of a request name the service where they named the public
-host, and Location of a response names the public host where it named the service; nobody else's
-URL is touched, and without another Host nothing is."""
+"""With --host-header, Origin and Referer of a request name the service instead of the public host,
+and Location of a response names the public host instead of the service. Other URLs stay."""
 import asyncio
 
 import harness

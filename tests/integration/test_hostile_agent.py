@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A hostile agent: its own tunnel ends with a reason, and nobody else notices."""
+"""A hostile agent loses its own tunnel, with a logged reason, and disturbs no other."""
 import json
 import struct
 

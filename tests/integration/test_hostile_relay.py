@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A hostile relay: the agent ends the link, says why, and works again with a relay that is sane.
+"""The agent drops the link to a hostile relay, says why, and works with the next sane relay.
 
 Whatever the relay sends, the local service gets only requests that are whole and unambiguous.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""curl as the visitor: an independent client, with the options that people use it with."""
+"""curl, an independent client, as the visitor, with its common options."""
 import json
 import re
 import subprocess

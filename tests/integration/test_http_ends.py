@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whoever leaves in the middle, at whatever point of the exchange: the other side learns of it."""
+"""A peer leaves in the middle of an exchange, at any point of it: the other side is told."""
 import socket
 import threading
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Interim responses (RFC 9110 §15.2) and Expect (§10.1.1): between the visitor and the service."""
+"""Interim responses (RFC 9110 §15.2) and Expect (§10.1.1) pass between visitor and service."""
 import select
 import threading
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A reader that lags behind finds everything in its place: the bytes, the trailers, the end."""
+"""A reader that lags behind gets the bytes, the trailers and the end in order."""
 import socket
 import threading
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Request lines (RFC 9112 §3): whatever is legal reaches the service as it was sent."""
+"""Every legal request line (RFC 9112 §3) reaches the service as it was sent."""
 import harness
 import live_lines
 import pytest

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Trailers (RFC 9110 §6.5) pass both ways, whole and in order; what may not be one does not."""
+"""Trailers (RFC 9110 §6.5) pass both ways, whole and in order; forbidden ones are dropped."""
 import pytest
 import wire
 from client import Truncated

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Offers to upgrade (RFC 9110 §7.8), with any method and body, taken or declined."""
+"""Offers to upgrade (RFC 9110 §7.8), with any method and body, accepted or declined."""
 import socket
 import threading
 

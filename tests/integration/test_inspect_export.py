@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is exported is read by others: HAR by its specification. (Commands: test_export_curl.)"""
+"""Exported archives follow the HAR specification. (Commands: test_export_curl.)"""
 import base64
 import gzip
 import json

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the commands say of exchanges that run, and of those whose recorder was killed."""
+"""The commands describe running exchanges, and exchanges whose recorder was killed."""
 import gzip
 import json
 import time

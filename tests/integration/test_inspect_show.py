@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One exchange is shown as it was, whatever is in it, and nothing in it moves the cursor."""
+"""`show` prints an exchange as it was, whatever its bytes, and none of them moves the cursor."""
 import gzip
 import json
 import re

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""--json of every command is what docs/json.md and docs/json.schema.json say: held against them are
-exchanges of every kind, by both programs; an exchange is the same object wherever it is printed."""
+"""The output of --json of every command conforms to docs/json.md and docs/json.schema.json, for
+exchanges of every kind and both programs; an exchange is the same object wherever it is printed."""
 import contextlib
 import gzip
 import json

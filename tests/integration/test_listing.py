@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What `requests` shows: lines that fit, whatever the terminal and whatever is in them."""
+"""`requests` prints lines that fit the terminal, whatever bytes they show."""
 import json
 import re
 import signal

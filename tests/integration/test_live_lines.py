@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What `adit http` and `adit proxy` print while they run: columns that fit, ids that lead on, and a
-line for the beginning of what lasts."""
+"""The lines that `adit http` and `adit proxy` print while they run: aligned columns, ids that
+commands accept, and a line at the beginning of a long exchange."""
 import queue
 import re
 import signal

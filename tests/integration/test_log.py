@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The administrator's log: each line has the form that docs/operations.md promises, and is one of
-its table; nobody can fill a disk with it; fail2ban finds in it whom it is to ban."""
+"""Each line of the log has the form that docs/operations.md promises and is in its table; no client
+can fill a disk with it; fail2ban finds in it the addresses to ban."""
 import contextlib
 import os
 import pathlib

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is not HTTP/1.1 is refused and closed; nothing behind it reaches an origin."""
+"""Malformed HTTP/1.1 is refused and the connection closed; nothing behind it reaches an origin."""
 import pytest
 from client import Truncated
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Names of tunnels: asked for, given, taken, taken over, and how Host finds them."""
+"""Names of tunnels are asked for, given, refused and taken over; Host finds them."""
 import re
 
 import harness

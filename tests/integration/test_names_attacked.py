@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The file of names, old, forged or full: who is served, and who gets a name, all the same."""
+"""An old, forged or full file of names costs no visitor and no agent its service."""
 import hashlib
 import pathlib
 import time

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""An agent in a sandbox that forbids Unix sockets, as RestrictAddressFamilies= of a unit does."""
+"""The agent names the cause in a sandbox without Unix sockets (RestrictAddressFamilies= of a
+unit)."""
 import ctypes
 import errno
 import os

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Answers of services that are odd but can mean one thing only pass, in a clean form; of those that
-could mean two, the 502, the line and the record say what was wrong, and where."""
+"""Odd but unambiguous responses pass in a clean form; ambiguous ones are a 502, and the line and
+the record say what was wrong and where."""
 import json
 import re
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Options of all commands: by their whole names only, and what is refused is not repeated where it
-may be a secret that somebody typed in the wrong place."""
+"""Options are taken by their whole names only; an error message repeats no value that may be a
+secret in the wrong place."""
 import re
 import subprocess
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the agent does, and says, when there is no relay, or one that will not have it."""
+"""The agent explains an unreachable or unwilling relay, and tries again where that can help."""
 import os
 import pathlib
 import re

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""An owner's key: no relay learns what it could use at another one, and owners of before are known."""
+"""No relay learns an owner's key that it could use at another one; owners of older versions are
+known."""
 import contextlib
 import hashlib
 import hmac

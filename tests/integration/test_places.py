@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Visitors who fill the relay: agents have places that they cannot take."""
+"""Visitors that fill the relay leave room for agents."""
 import contextlib
 import socket
 

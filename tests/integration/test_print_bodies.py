@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""--print-bodies: each exchange in one piece, secrets hidden, nothing that moves the cursor."""
+"""--print-bodies prints each exchange in one piece, hides secrets, and moves no cursor."""
 import gzip
 import json
 import re

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""--print-bodies shows bodies as `adit show` does: decoded, JSON, forms and multipart laid out, and
-within bounds whatever was sent."""
+"""--print-bodies shows bodies as `adit show` does: decoded, with JSON, forms and multipart laid
+out, and bounded whatever was sent."""
 import gzip
 import json
 import re

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What either end of a tunnel says to the other in fields of the tunnel's own, and in reports, is
-what it may say there (docs/protocol.md §4.1, §5.1): a modified one deceives nobody behind us."""
+"""The tunnel's own fields and reports carry only what docs/protocol.md §4.1 and §5.1 allow: a
+modified peer deceives nobody behind the other end."""
 import itertools
 import json
 import sqlite3

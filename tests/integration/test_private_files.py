@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What others own or may write is not used: neither as a state directory, nor what lies in it."""
+"""Files and directories that others own or may write are refused as state."""
 import os
 import stat
 import struct

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`adit proxy`: where it listens, what it refuses, and what it says of the paths."""
+"""`adit proxy`: the addresses it listens on, the options it refuses, and its table of paths."""
 import asyncio
 import re
 import signal

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What holds for a relay and an agent together holds for `adit proxy` too: the same tests."""
+"""`adit proxy` passes the tests of relay and agent together."""
 import inspect
 
 import harness

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Nobody has to read what the programs print: a pager that stands still stops no traffic."""
+"""Output that is not read, as by a stopped pager, stops no traffic."""
 import contextlib
 import fcntl
 import os

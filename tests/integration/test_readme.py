@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""README.md is true: somebody who types its commands, in order, sees what it shows; and its tables
-are those of the programs."""
+"""README.md is true: its commands, typed in order, print what it shows, and its tables are those of
+the programs."""
 import re
 import shlex
 import subprocess

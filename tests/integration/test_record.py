@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What passes through a tunnel is in the record of both ends, as it was."""
+"""Both ends of a tunnel record each exchange as it passed."""
 import contextlib
 import queue
 import stat

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A few bytes that become many when they are decoded cost no command more than its share, and what
-is not decoded is told."""
+"""Bodies that decode to many times their size cost each command bounded memory, and the output says
+what was not decoded."""
 import gzip
 import json
 import os

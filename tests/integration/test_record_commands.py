@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What requests, stats and delete say of a record, and leave of it."""
+"""requests, stats and delete over a record."""
 import fcntl
 import json
 import os

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""No credential is in any file of a record, wherever in a message it stood; and our own token is
-nowhere, whatever was asked for."""
+"""No file of a record holds a credential, wherever it stood in a message; the relay's own token is
+never recorded."""
 import base64
 import contextlib
 import urllib.parse

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How exchanges ended is in the record, however they did, also when a program is killed."""
+"""The record says how each exchange ended, even when a program is killed."""
 import concurrent.futures
 import contextlib
 import shutil

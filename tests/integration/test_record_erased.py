@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What was deleted is in no byte of any file of the state directory: not where rows were before
-SQLite moved them, not in its log, not in what was put aside."""
+"""Deleted bytes are in no file of the state directory: not where SQLite moved rows from, not in its
+log, not in files put aside."""
 import concurrent.futures
 import contextlib
 import json

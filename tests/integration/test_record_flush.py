@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A command over the record finds what was over before it began: it asks the programs that write
-the record, and waits for them."""
+"""A command over the record sees every exchange that ended before it began: it asks the recording
+programs to write, and waits."""
 import contextlib
 import json
 import os

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Heads and trailers are in the record of the side that got them as they came, with the fields of
-the connection, and can be written again as messages."""
+"""Each side records heads and trailers as it received them, with the fields of the connection, and
+they can be written again as messages."""
 import http.client
 import io
 import json

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the programs are told to keep, and what an agent lets its relay keep, on command lines."""
+"""Options decide what a program records, and what an agent lets its relay record."""
 import harness
 import pytest
 import record

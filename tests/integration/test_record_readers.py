@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A reader that stands still, since nobody reads what it prints, does not make the record grow."""
+"""A command whose output is not read does not make the record grow."""
 import concurrent.futures
 import contextlib
 import fcntl

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What is known of an exchange that lasts is in the record while it lasts, and stays there when the
-program that records it is killed."""
+"""A running exchange is in the record as far as it is known, and stays there when the recording
+program is killed."""
 import asyncio
 import contextlib
 import json

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is a secret is in no file of the record, unless it was asked for, and some never is."""
+"""Secrets are in no file of the record unless asked for; some are never recorded."""
 import contextlib
 import itertools
 

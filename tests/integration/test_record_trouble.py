@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whatever becomes of the record: traffic goes on untouched, people are told once, and recording
-begins again when it can."""
+"""Trouble with the record stops no traffic and is reported once; recording resumes when it can."""
 import contextlib
 import json
 import os

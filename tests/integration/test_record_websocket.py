@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Messages of WebSockets are in the record of both ends as they passed."""
+"""Both ends record the messages of WebSockets as they passed."""
 import asyncio
 import base64
 import hashlib

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An agent whose --relay leads to something else: it says what is there, and what to give instead."""
+"""An agent whose --relay is no relay says what answers there, and what to give instead."""
 import socket
 import ssl
 import threading

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is often typed wrong for the relay is refused, and told with what to type instead."""
+"""Common mistakes in the options of the relay are refused, with the right form."""
 import ctypes
 import os
 import re

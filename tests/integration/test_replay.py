@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""`adit replay`: the service gets the second time what it got the first time, and what it answers
-is held against the first answer."""
+"""`adit replay` sends the service the recorded request again, and compares the new answer with the
+first."""
 import os
 import re
 import signal

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What strangers sent does not run where an exported command is run or pasted: in no shell, locale or
-record, whoever wrote that. What a command would do for them makes a file, the canary."""
+"""What strangers sent does not run where an exported command is run or pasted: in no shell, locale
+or record, whoever wrote that. What a command would do for them makes a file, the canary."""
 import os
 import subprocess
 from random import Random

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Forms and multipart bodies are taken apart for people, whatever is wrong with them, and what is in
-them cannot look like what is ours."""
+"""Forms and multipart bodies are taken apart for people, whatever is wrong with them, and what is
+in them cannot look like what is ours."""
 import gzip
 import re
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""`show` on a terminal: colours, bodies that are cut to what a person looks at, and the command that
-shows the rest; in a pipe all of it, and none of that."""
+"""`show` on a terminal: colours, bodies that are cut to what a person looks at, and the command
+that shows the rest; in a pipe all of it, and none of that."""
 import re
 import shlex
 import subprocess

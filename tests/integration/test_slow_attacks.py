@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Many visitors at once who are slow, silent or gone: the others are served, and nothing is left."""
+"""Many visitors at once who are slow, silent or gone: the others are served, and nothing is
+left."""
 import contextlib
 import concurrent.futures
 import os

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Under load for as long as it lasts: the record stays within its bounds and loses count of nothing.
+"""Under load for as long as it lasts: the record stays within its bounds and loses count of
+nothing.
 
-MILLION=1 in the environment makes it a million exchanges instead of some 60 seconds."""
+MILLION=1 in the environment makes it a million exchanges instead of some 60 seconds.
+"""
 import os
 import re
 import subprocess

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A terminal is given text that it shows, and nothing that it obeys, hides or turns around: whatever
-is in a record, on a command line, or comes from a peer."""
+"""Text from a record, a command line or a peer reaches a terminal only in a form that is shown:
+nothing is obeyed, hidden or reordered."""
 import re
 import signal
 import subprocess

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Failed attempts at the token, and what unauthenticated clients learn of the relay."""
+"""Wrong tokens are slowed down, and unauthenticated clients learn nothing of the relay."""
 import contextlib
 import re
 import socket

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A proxy that is believed for whom it asks, and everybody else, who is not."""
+"""A trusted proxy is believed about the address of its client; nobody else is."""
 import contextlib
 import subprocess
 import threading

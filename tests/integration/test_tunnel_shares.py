@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""One address does not fill a tunnel: its share, and who makes room when a tunnel is full."""
+"""One address cannot fill a tunnel: the share of each, and the stream shed when a tunnel is
+full."""
 import contextlib
 import threading
 import time

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A service that makes variables of fields (CGI, WSGI) believes the relay, never the visitor.
-Such a service reads every character of a name that is no letter or digit as _."""
+"""A service that makes variables of fields (CGI, WSGI) gets the relay's values, never the
+visitor's. Such a service reads each character of a name other than a letter or digit as _."""
 import hashlib
 import re
 

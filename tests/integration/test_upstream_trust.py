@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A request that cannot be repeated goes to no connection that its service may be about to close,
-and to no service twice."""
+"""An unrepeatable request is sent once, and never on a connection that its service may be about to
+close."""
 import select
 import socket
 import subprocess

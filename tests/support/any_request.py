@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Requests of every kind that HTTP/1 allows, from a seed, and the rows that the programs' records
-have of them."""
+"""Makes requests of every kind that HTTP/1 allows, from a seed, and the rows of the record for
+them."""
 import dataclasses
 
 from exchanges import lines

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What tests of hostile peers share: somebody whom nothing may disturb, and what an attack cost.
-
-The fixtures are for those tests to import.
-"""
+"""Fixtures for tests of hostile peers: a bystander that must not be disturbed, and the cost of an
+attack."""
 import pathlib
 import re
 import select

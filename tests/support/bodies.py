@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Bodies of any length out of a seed, and their digests, without ever holding one whole."""
+"""Makes bodies of any length from a seed, and their digests, piece by piece."""
 import functools
 import hashlib
 import random

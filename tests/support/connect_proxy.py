@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An HTTP proxy that knows CONNECT (RFC 9110 §9.3.6) and keeps what it was asked."""
+"""An HTTP proxy that speaks CONNECT (RFC 9110 §9.3.6) and keeps the requests it got."""
 import socket
 import threading
 

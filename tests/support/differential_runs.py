@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""tests/differential as a test."""
+"""Runs tests/differential as a test."""
 import pathlib
 import sys
 

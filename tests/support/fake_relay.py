@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A relay as a test scripts it: the HTTP answer to the handshake, then link messages by hand
-(docs/protocol.md §1 to §5). Every connection has a thread, in which `serve(link)` runs."""
+"""A scripted relay: sends the HTTP answer to the handshake, then link messages by hand
+(docs/protocol.md §1 to §5). Each connection has a thread, in which `serve(link)` runs."""
 import base64
 import hashlib
 import json

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""System calls of a running program that fail at will: strace's fault injection."""
+"""Makes system calls of a running program fail, by strace's fault injection."""
 import os
 import re
 import signal

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The proxies of packaging/examples before a relay, with their configuration as it is shipped: only
-names, ports and certificates are others."""
+"""Runs the proxies of packaging/examples before a relay, as shipped but for names, ports and
+certificates."""
 import contextlib
 import ctypes
 import os

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What a record that a test has made hands back: its archive is one that importers take, and the
-commands of some of its exchanges, pasted into a shell, send what was sent."""
+"""Checks that a record can be handed back: importers accept its archive, and some of its exported
+commands, pasted into a shell, send the recorded bytes."""
 import os
 import re
 import subprocess

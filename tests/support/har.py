@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""HTTP archives as other programs read them: HAR 1.2, and what the importers of Chrome's and
-Firefox's tools, har-validator, httpsnippet and har-to-k6 ask of one beyond it.
+"""Reads HTTP archives as other programs do: HAR 1.2, and the further demands of the importers of
+Chrome's and Firefox's tools, har-validator, httpsnippet and har-to-k6.
 
-Every test that makes an archive loads it here."""
+Every test that makes an archive loads it here.
+"""
 import base64
 import datetime
 import json

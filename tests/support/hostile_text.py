@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Text that strangers send to do harm where it is shown or run, and records that are full of it."""
+"""Text that attacks a terminal or a shell, and records full of it."""
 import json
 
 import record

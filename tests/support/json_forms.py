@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What docs/json.schema.json and docs/json.md say of the output of --json, and output held against it."""
+"""Checks output of --json against docs/json.schema.json and docs/json.md."""
 import copy
 import json
 import re

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Visitors whose address is not loopback's, so that each of their connections is one visitor's: one
-from loopback may be a proxy's, which carries many."""
+"""Gives visitors an address other than loopback's: a connection from loopback may be a proxy's,
+which carries many visitors."""
 import contextlib
 import re
 import socket

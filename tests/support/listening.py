@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A service that keeps every request as it came on the socket."""
+"""A service that keeps each request as it came on the socket."""
 import dataclasses
 import socket
 import threading

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The lines that `adit http` and `adit proxy` print about exchanges into a pipe."""
+"""Parses the lines that `adit http` and `adit proxy` print about exchanges into a pipe."""
 import dataclasses
 import re
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A program that runs on a terminal of a chosen width, which the tests may change."""
+"""Runs a program on a terminal whose width tests set and change."""
 import os
 import pty
 import re

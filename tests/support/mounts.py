@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""File systems that only one program sees, for those who may mount: `prepare` of harness.Program."""
+"""Mounts file systems that only one program sees: `prepare` of harness.Program."""
 import ctypes
 import functools
 import os

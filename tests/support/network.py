@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""A network namespace in which a relay can be reached from any address, as from the internet.
+"""A network namespace in which a relay is reached from any address, as from the internet.
 
-Loopback's addresses may stand for anybody, so whoever tests what an address may do needs others.
+Addresses of loopback may stand for many people, so tests of shares need others.
 """
 import contextlib
 import ctypes

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""nginx with a configuration of its own, on a port of its own, as the user that runs the tests."""
+"""Runs nginx on a free port, with a configuration of the test, as the user that runs the tests."""
 import ctypes
 import os
 import pathlib

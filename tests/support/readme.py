@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""README.md, taken apart: its blocks, its tables, and whether a program printed what it shows.
+"""Takes README.md apart into blocks and tables, and compares a program's output with a block.
 
-    ```sh           commands, run as they stand; `sh not-run`: those that no test can run
-    ```text         what a terminal shows then; a line … stands for any lines, ^C for Ctrl-C
-    ```ini PATH     lines of this file
+```sh           commands, run as they stand; `sh not-run`: those that no test can run
+```text         what a terminal shows then; a line … stands for any lines, ^C for Ctrl-C
+```ini PATH     lines of this file
 """
 import pathlib
 import re

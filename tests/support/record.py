@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Reads the record of a data directory, and makes records for tests: the real tables, rows by hand."""
+"""Reads the record of a data directory, and makes records for tests: the real tables, rows by
+hand."""
 import contextlib
 import ctypes
 import fcntl

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A service that keeps what it is asked, whatever stands before it, and `adit replay` over the
-record of that."""
+"""A service that keeps its requests, any way to reach it, and `adit replay` over the record."""
 import dataclasses
 import json
 import os

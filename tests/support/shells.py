@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Shells that commands are pasted into."""
+"""The shells into which exported commands are pasted."""
 import os
 import pty
 import select

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Speaks the tunnel's protocol by hand (docs/protocol.md), right or wrong, as agent or as relay.
 
-Everything is synchronous on one socket: what is to be sent is built and sent, and `read` takes in
-one WebSocket frame of the peer. Nothing is checked that a test does not ask for.
+Everything is synchronous on one socket: messages are built and sent, and `read` takes one WebSocket
+frame of the peer. Only what a test asks for is checked.
 """
 import base64
 import contextlib

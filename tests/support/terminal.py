@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a terminal would be given by a program, and whether it would obey any of it."""
+"""Collects what a program writes to a terminal, and finds anything that a terminal would obey."""
 import os
 import pty
 import re

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What README.md says to put before a relay: something that speaks TLS and passes the bytes on."""
+"""A TLS proxy before a relay, as README.md asks for: it terminates TLS and passes the bytes on."""
 import socket
 import ssl
 import subprocess
