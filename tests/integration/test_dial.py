@@ -33,7 +33,7 @@ def black_hole(host="127.0.0.1"):
 
 
 def starve(pid):
-    """Takes the right to open one more file away. Returns what it was."""
+    """Lowers the limit of open files so that no more can be opened. Returns the old limit."""
     resource_now = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (0, resource_now[1]))  # what is open stays so
     return resource_now

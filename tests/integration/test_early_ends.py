@@ -65,7 +65,7 @@ def test_an_upload_to_a_service_that_answers_early_does_not_hang(tunnel, chunked
 
 
 def stalled(tunnel, visitor, target):
-    """An upload that has filled everything on its way, because the service does not read."""
+    """An upload that fills every buffer on its way, because the service does not read."""
     tunnel.origin.on(target, lambda exchange: tunnel.origin.told(60))
     upload = Upload(visitor, target)
     until(lambda: tunnel.origin.seen(target), "the service has its head")

@@ -20,7 +20,7 @@ def run(directory, *args):
 
 
 def refused(directory, *args):
-    """What is said of a mistake: one line, and one that says where the help is."""
+    """The error message of a mistake: one line, and one that names the help."""
     code, out, err = run(directory, *args)
     lines = err.splitlines()
     assert (code, out, len(lines)) == (2, "", 2), (code, out, err)

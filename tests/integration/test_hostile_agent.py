@@ -17,7 +17,7 @@ from speaker import (ACK, BINARY, CLOSE, CONT, CONTROL, DATA, END_HEADERS, GOAWA
 
 @pytest.fixture(scope="module")
 def relay(tmp_path_factory):
-    """One that records nothing, so that its memory is the tunnels' alone."""
+    """A relay that records nothing, so that its memory is the tunnels' alone."""
     with harness.Relay(tmp_path_factory.mktemp("relay"), "--record", "none") as started:
         yield started
 
@@ -215,7 +215,7 @@ def test_an_owner_key_that_is_none_is_refused(relay, owner):
 # Floods: what brings nothing ends the tunnel before it costs much.
 
 def many(piece):
-    """As much of it as makes a message worth sending."""
+    """As many copies as make a message of a useful size."""
     return piece * (1 + 60000 // len(piece))
 
 
@@ -234,7 +234,7 @@ def mux_flood(piece):
 
 
 def on_stream(make, opened=True):
-    """The same with frames of the stream that a visitor's request has opened."""
+    """The same with frames of the stream that a visitor's request opened."""
     def prepare(peer, stream):
         if opened:
             peer.mux(response(stream))
@@ -267,7 +267,7 @@ def empty_fragments(peer, _):
 
 
 def bomb(stream):
-    """A head of few bytes that unfold to many fields of 4,000 bytes each."""
+    """A head of few bytes that expands to many fields of 4,000 bytes each."""
     entry = b"\x40\x01a" + speaker.integer(3900, 7, 0) + b"b" * 3900
     return head(stream, (), block=b"\x88" + entry + b"\xbe" * 60000)
 
@@ -337,7 +337,7 @@ def test_requests_that_wait_unsent_are_bounded_and_pass_away(relay, bystander):
         bystander.check()
 
         def refused():
-            """A visitor who leaves when it is not refused at once."""
+            """A visitor that leaves unless it is refused at once."""
             visitor = relay.visit(idle.host)
             visitor.sock.settimeout(0.01)
             visitor.request("GET", "/", LARGE)

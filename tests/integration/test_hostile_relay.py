@@ -27,7 +27,7 @@ def origin():
 
 
 class Victim:
-    """A real agent that connects to what the test plays, again and again."""
+    """A real agent that connects to the played relay again and again."""
 
     def __init__(self, directory, origin, *options):
         self.played = PlayedRelay(harness.DEADLINE)
@@ -35,7 +35,7 @@ class Victim:
                                        "--relay", self.played.url, *options)
 
     def link(self):
-        """Its next link, which works."""
+        """Accepts its next link, which works."""
         peer = None
         while not peer:
             try:
@@ -55,7 +55,7 @@ class Victim:
 
 @pytest.fixture(scope="module")
 def victims(origin, tmp_path_factory):
-    """Several, so that one is back while the others are attacked."""
+    """Several agents, so that one has reconnected while others are attacked."""
     several = [Victim(tmp_path_factory.mktemp("agent"), origin) for _ in range(3)]
     yield itertools.cycle(several)
     for victim in several:
@@ -75,13 +75,13 @@ def agent(victim):
 
 @pytest.fixture
 def hostile(victim):
-    """The link of this test. That an agent works again after it shows the next test."""
+    """The link of this test. The next test shows that an agent works again after it."""
     with victim.link() as peer:
         yield peer
 
 
 class Complaints:
-    """What the agent says from now on."""
+    """The messages that the agent prints from now on."""
 
     def __init__(self, agent):
         self.agent = agent
@@ -96,7 +96,7 @@ class Complaints:
 # What a relay may do. (First: the agents of the tests behind should not wait for long.)
 
 def test_responses_that_wait_unsent_are_bounded(origin, tmp_path):
-    """A relay that asks on and on without reading: the agent holds little."""
+    """The agent holds little for a relay that sends requests without reading."""
     victim = Victim(tmp_path, origin, "--record", "none")  # its memory is the link's alone
     hostile, agent = victim.link(), victim.program
     memory = private_bytes(agent)
@@ -319,7 +319,8 @@ WRONG_FIELDS = {
 
 
 def is_refused(peer, origin, what, frame):
-    """The frame begins the peer's next stream, which is reset; another is served."""
+    """Checks that the frame opens the peer's next stream, which is reset, and that another is
+    served."""
     stream, peer.next_stream = peer.next_stream, peer.next_stream + 2
     peer.mux(frame)
     kind, *_ = peer.frame(RST_STREAM, HEADERS, stream=stream)

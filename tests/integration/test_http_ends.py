@@ -165,7 +165,7 @@ BEFORE_THE_END = {
 
 
 def is_cut(visitor):
-    """Whether the answer is visibly not whole, or a 502, since its head had not been passed on."""
+    """Whether the answer is visibly truncated, or a 502 because its head had not been passed on."""
     try:
         head = visitor.response_head()
         list(visitor.response_body(head))

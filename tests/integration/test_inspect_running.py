@@ -16,7 +16,7 @@ RUNS = {"outcome": None, "duration_ns": None, "response_digest": None, "flags": 
 
 @pytest.fixture(params=["runs", "gone"])
 def record(request, tmp_path):
-    """(a record with one writer, whether that lives)"""
+    """(a record with one writer, whether that is alive)"""
     kept = Record(tmp_path / "adit")
     if request.param == "runs":
         with kept.lives():

@@ -121,7 +121,7 @@ def test_raw_is_the_bytes_of_the_wire(record):
 
 
 def deflated(texts):
-    """Messages as permessage-deflate sends them, each leaning on those before it."""
+    """Messages as permessage-deflate sends them, each referring to those before it."""
     packer = zlib.compressobj(wbits=-15)
     for text in texts:
         data = packer.compress(text) + packer.flush(zlib.Z_SYNC_FLUSH)

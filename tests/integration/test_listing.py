@@ -54,7 +54,7 @@ def zone(monkeypatch):
 
 @pytest.fixture
 def now(monkeypatch):
-    """The time, in a zone where the day has just had its noon, so that it is not over in a moment."""
+    """The present, in a zone where it is just past noon, so that the day does not end meanwhile."""
     seconds = time.time()
     monkeypatch.setenv("TZ", f"NOON{int(seconds // 3600 % 24) - 12:+d}")
     return int(seconds) * SECOND
@@ -68,7 +68,7 @@ LONG = ["/" + "日本語" * 60, "/" + "e\u0301\u0301" * 200, "/" + "\U0001f600" 
 
 @pytest.fixture(scope="module")
 def motley(tmp_path_factory):
-    """Lines of all kinds that could be too long, each in another place."""
+    """Lines that could be too long, each in another column."""
     random = Random(1)
     with exchanges.Record(tmp_path_factory.mktemp("motley") / "data") as made:
         for text in LONG:

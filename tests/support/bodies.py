@@ -13,7 +13,7 @@ def _block(seed):
 
 
 def pieces(seed, size, step=65536):
-    """The body of `size` bytes, at most `step` at a time. Every block differs from every other."""
+    """Yields the body of `size` bytes, at most `step` at a time. All blocks differ."""
     number = 0
     while size > 0:
         block = (number.to_bytes(8, "big") + _block(seed)[8:])[:size]

@@ -8,8 +8,8 @@ from wire import Truncated, Wire
 
 
 class ConnectProxy:
-    """Connects whatever is asked for to `to`. `answer(wire)` answers instead, when it is given, and
-    says whether to connect. `asked` holds (request line, fields) of each request."""
+    """Connects every request to `to`. A given `answer(wire)` answers first and returns whether to
+    connect. `asked` holds (request line, fields) of each request."""
 
     def __init__(self, to, answer=None):
         self.to = to

@@ -93,7 +93,8 @@ class Link(Wire):
 
 
 class FakeRelay:
-    """Serves its connections one after the other by these functions; the last serves all others."""
+    """Serves its connections in order, each by the next of these functions; the last serves all
+    others."""
 
     def __init__(self, *serve):
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)

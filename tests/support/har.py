@@ -79,7 +79,7 @@ def check_date(text):
 
 
 def is_unescaped(text):
-    """Readers unescape it once more: a percent sign has to begin an escape."""
+    """Readers unescape the text once more, so every percent sign must begin an escape."""
     return not re.search("%(?!25)", text)
 
 
@@ -147,7 +147,7 @@ def check_messages(entry):
 
 
 def load(text):
-    """The entries of an archive that every importer takes."""
+    """Checks an archive by the rules of every importer. Returns its entries."""
     archive = json.loads(text, object_pairs_hook=no_duplicates, parse_constant=no_constant)
     assert set(archive) == {"log"} and archive["log"]["version"] == "1.2"
     log = archive["log"]

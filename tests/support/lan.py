@@ -14,7 +14,7 @@ TOKEN = "a-token-that-is-long-enough"
 
 
 def address():
-    """An address of this machine that others can reach. Nothing is sent."""
+    """An address of this machine that others can reach. Sends nothing."""
     for family, there in ((socket.AF_INET, "203.0.113.1"), (socket.AF_INET6, "2001:db8::1")):
         with socket.socket(family, socket.SOCK_DGRAM) as sock, contextlib.suppress(OSError):
             sock.connect((there, 9))

@@ -19,7 +19,7 @@ V6 = [f"2001:db8:6:6::{n}" for n in range(1, 5)] + ["2001:db8:6:7::1"]
 
 
 class Streets:
-    """Programs are started in it with prepare=streets.enter; inside() is for this thread."""
+    """Start programs in the namespace with prepare=streets.enter; inside() moves this thread."""
 
     def __init__(self):
         v6 = "; ".join(f"ip -6 addr add {address}/128 dev lo nodad" for address in [RELAY_V6, *V6])

@@ -34,7 +34,7 @@ def _die_with_parent():
 
 
 class Nginx:
-    """`config` is what stands inside http {}: {port} in it is where to listen."""
+    """`config` stands inside http {}; {port} in it is the port to listen on."""
 
     def __init__(self, directory, config, **values):
         self.directory = pathlib.Path(directory)
