@@ -34,7 +34,8 @@ class Load:
 
 
 def measured(site, running, name, argv, seconds):
-    """Runs a load that prints one line of JSON; adds the CPU time its contestant used meanwhile."""
+    """Runs a load that prints one line of JSON; adds the CPU time that its contestant used
+    meanwhile."""
     before = usage.cpu_seconds(running.processes)
     output = site.procs.run(name, argv, seconds)
     cpu = usage.cpu_seconds(running.processes) - before
@@ -51,7 +52,7 @@ def total(passes, key):
 
 
 def wrk(site, running, connections, seconds=PASS_SECONDS):
-    """GET /small over keep-alive connections, as fast as it goes."""
+    """GET /small over keep-alive connections, as fast as possible."""
     argv = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"]
     argv += ["-s", HERE / "wrk.lua", "-H", f"Host: {running.host}"]
     argv += [f"http://127.0.0.1:{running.port}/small"]
@@ -136,7 +137,7 @@ up = Load(push, only_pass)
 
 
 def leave(site, running):
-    """Visitors who leave in the middle of an exchange, and one who stays."""
+    """Visitors that leave in the middle of an exchange, and one that stays."""
     argv = [site.tools["leave"], running.port, running.host, LEAVERS, LEAVE_SECONDS]
     sample = measured(site, running, "leave", argv, LEAVE_SECONDS + 5)
     sample["per_second"] = sample["visitors"] / sample["seconds"]
@@ -148,8 +149,8 @@ def leave(site, running):
 
 
 class Crowd:
-    """Visitors who are there for as long as the block lasts: a helper that prints "ready" when they
-    are, and at the end of its standard input a line with "held" and how many it lost."""
+    """Visitors that stay as long as the block lasts: a helper that prints "ready" when they are
+    connected and, at the end of its standard input, a line with "held" and the number lost."""
 
     def __init__(self, site, running, tool, count, *arguments, idle=True):
         self.procs = site.procs
@@ -184,7 +185,7 @@ class Crowd:
 
     @property
     def said(self):
-        """What a sample keeps of it, once it is over."""
+        """The crowd's part of a sample, once it is over."""
         return {"burden": self.count, **{key: n for key, n in self.end.items() if key != "held"}}
 
 

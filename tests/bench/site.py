@@ -36,7 +36,7 @@ class Running:
 
 @dataclasses.dataclass
 class Site:
-    """Where a row is measured, and with what."""
+    """The directory, programs and settings of a measurement."""
 
     directory: pathlib.Path
     tools: dict  # name -> helper program

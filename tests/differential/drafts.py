@@ -132,7 +132,7 @@ def random_case(rng, text):
 
 
 def spoil_bytes(rng, text, most=3):
-    """A few changes without any sense."""
+    """Makes a few random changes."""
     for _ in range(rng.randint(1, most)):
         at = rng.randrange(len(text) + 1)
         how = rng.randrange(6)

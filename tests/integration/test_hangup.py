@@ -104,8 +104,7 @@ def test_ending_signals_said_often_end_it_as_cleanly(tmp_path, origin, number):
 
 
 def enter(tmp_path, origin, relay, token):
-    """The exit status of an agent that the relay rejects this token of, or None when it accepts
-    it."""
+    """The exit status of an agent whose token the relay rejects; None if the relay accepts it."""
     program = harness.Program(tmp_path / token[:4], "adit", "http", origin.address, "--relay",
                               relay.url, env={"ADIT_TOKEN": token})
     try:

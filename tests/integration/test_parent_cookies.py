@@ -17,7 +17,7 @@ BEYOND = [DOMAIN, "." + DOMAIN, DOMAIN.upper(), DOMAIN + ".", f'"{DOMAIN}"', f" 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    """A tunnel whose relay has a domain as it would have on the internet."""
+    """A tunnel whose relay has a public domain."""
     directory = tmp_path_factory.mktemp("shared")
     token = directory / "token"
     token.write_text("0123456789abcdef0123")
@@ -37,7 +37,7 @@ def answered(tunnel, fields, status=200):
 
 
 class Answer:
-    """What http.cookiejar wants to know of an answer."""
+    """The interface that http.cookiejar expects of an answer."""
 
     def __init__(self, fields):
         import email.message  # pylint: disable=import-outside-toplevel
@@ -50,8 +50,8 @@ class Answer:
 
 
 def domains_kept(tunnel, fields):
-    """Where a client would send the cookies of an answer: Python's own jar, which knows no list of
-    public suffixes."""
+    """The domains to which a client would send the cookies of an answer, by Python's own jar, which
+    knows no list of public suffixes."""
     jar = http.cookiejar.CookieJar()
     jar.extract_cookies(Answer(fields), urllib.request.Request(f"http://{own(tunnel)}/"))
     return {(cookie.domain, cookie.domain_specified) for cookie in jar}

@@ -43,7 +43,7 @@ def shapes():
 
 
 def ready_sign(block):
-    """None for a block that ends by itself."""
+    """The output that shows that a block's program is ready; None for one that ends by itself."""
     last = block.text.replace("\\\n", "").rstrip().splitlines()[-1]
     return next((sign for pattern, sign in STAYS if re.search(pattern, last)), None)
 
@@ -63,7 +63,7 @@ def what_came(terminals):
 
 
 class Scene:
-    """A section: what it starts runs until it ends, each at a terminal of its own."""
+    """A section of README: its programs run until its end, each at a terminal of its own."""
 
     def __init__(self, machine, shapes):
         self.machine, self.shapes = machine, shapes
@@ -90,7 +90,7 @@ class Scene:
                     f"{block!r} does not start:\n{what_came(started)}"
 
     def show(self, block):
-        """Ctrl-C goes to the program that was started last."""
+        """Types Ctrl-C to the program that was started last."""
         before, *behind = re.split(r"^(?=\^C$)", block.text, flags=re.M)
         self.wait_for(block, before)
         if behind:
@@ -105,7 +105,7 @@ class Scene:
             f"{block!r} does not come. What came:\n{what_came(terminals)}"
 
     def wait_for_record(self):
-        """People are slower than a record: what the other end has seen is there when they look."""
+        """Waits until the record has what the other end has seen, as a slower person would."""
         agent = self.machine.home / ".local/state/adit/agent"
         if (agent / "record.db").exists():
             self.machine.terminal("adit requests").wait()  # what is over is in the record then
@@ -170,7 +170,7 @@ FLAG = re.compile(r"--[a-z-]+|-[a-zA-Z]\b")
 
 
 def flags_of(*command):
-    """The flags that have a place of their own in the help, not those that its text mentions."""
+    """The flags that have a line of their own in the help."""
     names = re.findall(r"^  (-[^ ,\n]+(?:, -[^ ,\n]+)*)(.*)", help_of(*command), re.M)
     also = [re.findall(r"also (-\w)\b", rest) for _, rest in names]
     return {FLAG.match(one)[0] for all_of_one, _ in names for one in all_of_one.split(", ")} | {
@@ -232,7 +232,7 @@ def test_table_has_limits_that_can_be_set():
 
 
 def anchor(heading):
-    """As GitHub makes it of a heading."""
+    """The anchor that GitHub makes of a heading."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 

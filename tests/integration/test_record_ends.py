@@ -22,7 +22,7 @@ def rows(tunnel, target):
 
 
 def running(end, target, kept=0):
-    """Waits until an exchange is in the record of this program, and runs, with so much of its
+    """Waits until a running exchange is in this program's record with so many bytes of its
     response."""
     return until(lambda: exchanges(end.data, f"target='{target}' AND outcome IS NULL AND"
                                    f" response_kept={kept}"),
@@ -161,7 +161,7 @@ def played_agent(relay, name, features="reports"):
 
 
 def asked(relay, agent, target):
-    """A request of a visitor that has come to the played agent: (visitor, stream, its id)."""
+    """A visitor's request that has reached the played agent: (visitor, stream, its id)."""
     visitor = Client(relay.address, agent.host, harness.DEADLINE)
     visitor.request("GET", target)
     stream, fields, _ = agent.request()
@@ -258,7 +258,8 @@ def twice(program, name):
 # Programs that are killed.
 
 def check_left(data, dead):
-    """What a killed program has left: all but what ran is whole, and that says so."""
+    """Checks the record of a killed program: everything but the running exchanges is whole, and
+    those are marked."""
     if not writers(data):
         return  # it had not even begun
     with Record(data) as record:

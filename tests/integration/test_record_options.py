@@ -43,7 +43,7 @@ class Ways:
 
 
 def kept(directory):
-    """Of the one exchange in a record: what is kept of its bodies, and its fields."""
+    """What the record kept of its one exchange: bodies and fields."""
     with record.Record(directory) as read:
         row, = read.exchanges()
         sides = [read.body(row["seq"], side) for side in (record.REQUEST, record.RESPONSE)]

@@ -20,7 +20,7 @@ BOUND = 72 * MIB   # the same while somebody is
 
 
 class Still:
-    """A command whose output nobody reads, until it is read to its end."""
+    """A command whose output is not read until the test reads it to its end."""
 
     def __init__(self, directory, *args):
         self.out, write = os.pipe()

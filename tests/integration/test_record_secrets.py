@@ -33,7 +33,7 @@ def answer(exchange):
 
 @contextlib.contextmanager
 def recorded(directory, *args, token=True):
-    """A tunnel through which all canaries have gone; relay and agent have these arguments."""
+    """A tunnel through which all canaries have passed; relay and agent have these arguments."""
     token_file = directory / "token"
     token_file.write_text(TOKEN)
     secret = ("--token-file", token_file) if token else ()
@@ -53,7 +53,7 @@ def recorded(directory, *args, token=True):
 
 
 def files_of(directory):
-    """The bytes of all files of a record, whatever they are."""
+    """The bytes of all files of a record."""
     return b"\n".join(path.read_bytes() for path in sorted(directory.iterdir())
                       if path.name.startswith("record"))
 
@@ -65,7 +65,7 @@ def found(directory):
 
 
 def check(tunnel, hidden):
-    """Names that are hidden are nowhere; the others are in the heads, where they passed."""
+    """Hidden canaries are in no file; the others are in the recorded heads."""
     for end in (tunnel.agent, tunnel.relay):
         seen = found(end.data)
         assert not {name for name, _ in seen} & hidden, end.name

@@ -35,7 +35,7 @@ def start(directory, *args, domain=DOMAIN):
 
 
 def binds(relay, *names):
-    """What the relay says to each of them."""
+    """The relay's answer to a bind of each name."""
     answers = []
     for first in range(0, len(names), 16):
         with AgentPeer(relay, harness.DEADLINE, greet=False, token=TOKEN) as peer:

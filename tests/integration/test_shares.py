@@ -53,7 +53,7 @@ def tenant(relay, number, **options):
 
 
 def leave_names(relay, count, first_owner, names=16, **options):
-    """Takes random names, as many for each owner as a tunnel may have, and breaks the links off."""
+    """Takes random names, as many for each owner as a tunnel may have, and breaks the links."""
     taken = 0
     while taken < count:
         with tenant(relay, first_owner + taken, **options) as peer:
@@ -145,8 +145,8 @@ def test_an_agent_whose_name_was_taken_over_counts_among_those_without(tmp_path)
 
 
 def test_binds_without_end_are_slowed(tmp_path):
-    """Each writes to the log and the disk, so two agents of one owner that take a name from each
-    other, or one that asks for ever new ones, may not do so as fast as they can."""
+    """Each bind writes to the log and the disk, so two agents of one owner that take a name from
+    each other, or one that asks for ever new names, are slowed down."""
     with relay_with(tmp_path, "names-per-tunnel=4") as relay:
         with tenant(relay, 1) as one, tenant(relay, 1) as two:
             answers = collections.Counter()
@@ -191,7 +191,7 @@ def peer_bytes(peer, payload):
 
 
 def clogged(relay):
-    """A link that asks for pongs until the relay keeps some, and reads none."""
+    """A link that sends pings until the relay has to queue its pongs, and reads none."""
     peer = AgentPeer(relay, harness.DEADLINE, greet=False, little=True)
     peer.sock.setblocking(False)
     with contextlib.suppress(BlockingIOError):
@@ -203,7 +203,7 @@ def clogged(relay):
 
 @pytest.mark.parametrize("reads", [True, False])
 def test_links_that_made_room_leave_their_places_at_once(tmp_path, reads):
-    """They are visitors' places too: who never reads may not keep them."""
+    """Their places are visitors' places too, so a peer that never reads cannot keep them."""
     with relay_with(tmp_path, "handshakes=2", "visitors=12", "hello-time=1h") as relay:
         links = [AgentPeer(relay, harness.DEADLINE, greet=False) if reads else clogged(relay)
                  for _ in range(40)]
@@ -214,7 +214,7 @@ def test_links_that_made_room_leave_their_places_at_once(tmp_path, reads):
 
 
 def test_links_that_broke_the_protocol_keep_few_places(tmp_path):
-    """They may read why they ended, but those who never do may not keep everybody else out."""
+    """They may read the reason, but peers that never do cannot keep everybody else out."""
     with relay_with(tmp_path, "visitors=300", "hello-time=1h") as relay:
         links = []
         for _ in range(1000):

@@ -39,7 +39,7 @@ def nginx(tmp_path_factory):
 
 
 def seen(nginx):
-    """Requests that the service has seen, without this one and those before it of its kind."""
+    """Requests that the service has got, without this one and earlier ones of its kind."""
     with Client(("127.0.0.1", nginx.port), "status") as visitor:
         text = visitor.fetch("GET", "/status").body.decode()
     nginx.looks = getattr(nginx, "looks", 0) + 1

@@ -17,7 +17,7 @@ PROXY = ("--trusted-proxy", "loopback")  # by which a test may be any address
 
 @pytest.fixture
 def guarded(tmp_path):
-    """Makes relays that want a token."""
+    """Makes relays that require a token."""
     path = tmp_path / "token"
     path.write_text(TOKEN + "\n")
     with contextlib.ExitStack() as stack:

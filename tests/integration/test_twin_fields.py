@@ -26,7 +26,7 @@ CLAIMS = ["Proxy", "X-Real-IP", "X-Client-IP", "True-Client-IP", "CF-Connecting-
 
 
 def variables(pairs):
-    """What a CGI server makes of fields."""
+    """The variables that a CGI server makes of fields."""
     return {(re.sub(r"[^A-Z0-9]", "_", name.upper()), value) for name, value in pairs}
 
 

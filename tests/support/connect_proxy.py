@@ -8,8 +8,8 @@ from wire import Truncated, Wire
 
 
 class ConnectProxy:
-    """Connects every request to `to`. A given `answer(wire)` answers first and returns whether to
-    connect. `asked` holds (request line, fields) of each request."""
+    """Answers 200 and connects every request to `to`. Another `answer(wire)` answers itself and
+    returns whether to connect. `asked` holds (request line, fields) of each request."""
 
     def __init__(self, to, answer=None):
         self.to = to
