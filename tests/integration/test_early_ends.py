@@ -6,7 +6,7 @@ import threading
 
 import harness
 import pytest
-import speaker
+import tunnel_peer
 from client import until
 
 SIZE = 30_000_000
@@ -91,15 +91,15 @@ def test_an_upload_whose_agent_is_killed_does_not_hang(own_tunnel):
 
 @pytest.mark.parametrize("how", ["a whole response", "a reset", "a breach"])
 def test_an_upload_that_an_agent_cuts_short_does_not_hang(relay, how):
-    with speaker.AgentPeer(relay, harness.DEADLINE) as agent, relay.visit(agent.host) as visitor:
+    with tunnel_peer.AgentPeer(relay, harness.DEADLINE) as agent, relay.visit(agent.host) as visitor:
         upload = Upload(visitor, "/")
         stream, _, _ = agent.request()
-        agent.frame(speaker.DATA, stream=stream)
+        agent.frame(tunnel_peer.DATA, stream=stream)
         if how == "a whole response":
             agent.answer(stream, b"enough", 413)
-            agent.mux(speaker.rst(stream, 0))
+            agent.mux(tunnel_peer.rst(stream, 0))
         elif how == "a reset":
-            agent.mux(speaker.rst(stream))
+            agent.mux(tunnel_peer.rst(stream))
         else:
             agent.message(9)
         answer = visitor.response_head()
@@ -135,14 +135,14 @@ def test_a_visitor_may_reset_an_upgraded_stream_while_its_service_ends(tunnel):
 
 
 def test_an_upgraded_visitor_may_reset_while_a_played_agent_ends_it(relay):
-    with speaker.AgentPeer(relay, harness.DEADLINE) as agent:
+    with tunnel_peer.AgentPeer(relay, harness.DEADLINE) as agent:
         for number in range(60):
             visitor = relay.visit(agent.host)
             visitor.request("GET", "/", OFFER)
             stream, _, _ = agent.request()
-            agent.mux(speaker.response(stream, 200, [("adit-upgrade", "raw")]))
+            agent.mux(tunnel_peer.response(stream, 200, [("adit-upgrade", "raw")]))
             assert visitor.response_head().status == 101
-            last = speaker.data(stream, b"goodbye" * 1000, end=True)
+            last = tunnel_peer.data(stream, b"goodbye" * 1000, end=True)
             if number % 2:
                 agent.mux(last)
                 visitor.reset()

@@ -2,7 +2,7 @@
 """Field names keep their spelling; names without one get the registered spelling."""
 import harness
 import pytest
-import speaker
+import tunnel_peer
 import wire
 from attack import ask
 from harness import DEADLINE
@@ -158,9 +158,9 @@ REGISTERED = [("X-Hub-Signature", "1"), ("ETag", "2"), ("WWW-Authenticate", "3")
 
 
 def agent_of(relay, **hello):
-    peer = speaker.AgentPeer(relay, DEADLINE, greet=False)
+    peer = tunnel_peer.AgentPeer(relay, DEADLINE, greet=False)
     peer.hello(**hello)
-    peer.mux(speaker.settings())
+    peer.mux(tunnel_peer.settings())
     peer.bind()
     return peer
 
@@ -219,7 +219,7 @@ def test_a_response_is_spelled_as_its_agent_says(relay):
 @pytest.fixture
 def played(tmp_path):
     """A real agent with a service, and a relay played by the test."""
-    relay = speaker.PlayedRelay(DEADLINE)
+    relay = tunnel_peer.PlayedRelay(DEADLINE)
     with harness.Origin() as origin:
         agent = harness.Program(tmp_path, "adit", "http", origin.port, "--relay",
                                 f"http://127.0.0.1:{relay.port}")

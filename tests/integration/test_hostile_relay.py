@@ -10,14 +10,14 @@ import struct
 
 import harness
 import pytest
-import speaker
+import tunnel_peer
 from attack import cpu_seconds, flood, private_bytes
 from client import until
 from origin import Origin
-from speaker import (ACK, BINARY, CLOSE, CONTROL, DATA, END_HEADERS, GOAWAY, HEADERS,
-                     HELLO, MUX, PING, PIPE_ACK, PIPE_DATA, PREFACE, PRIORITY, PUSH_PROMISE,
-                     REFUSED, RST_STREAM, SETTINGS, TEXT, WELCOME, Closed, PlayedRelay, data, h2,
-                     head, record, rst, settings, window_update, ws_frame)
+from tunnel_peer import (ACK, BINARY, CLOSE, CONTROL, DATA, END_HEADERS, GOAWAY, HEADERS, HELLO,
+                         MUX, PING, PIPE_ACK, PIPE_DATA, PREFACE, PRIORITY, PUSH_PROMISE, REFUSED,
+                         RST_STREAM, SETTINGS, TEXT, WELCOME, Closed, PlayedRelay, data, h2, head,
+                         record, rst, settings, window_update, ws_frame)
 
 
 @pytest.fixture(scope="module")
@@ -232,10 +232,10 @@ BREACHES = {
     "an acknowledgement of settings with some": (HTTP2, frames(h2(SETTINGS, ACK, 0, b"\0" * 6))),
     "a ping cut short": (HTTP2, frames(h2(PING, 0, 0, b"1234567"))),
     "a goodbye that complains": (HTTP2, frames(h2(GOAWAY, 0, 0, struct.pack(">II", 0, 2)))),
-    "a continuation of no head": (HTTP2, frames(h2(speaker.CONTINUATION, END_HEADERS, 3, b"\x88"))),
+    "a continuation of no head": (HTTP2, frames(h2(tunnel_peer.CONTINUATION, END_HEADERS, 3, b"\x88"))),
     "a frame inside of a head": (HTTP2, frames(h2(HEADERS, 0, 3, b"\x82"), data(3, b"x"))),
     "a head of ten frames": (HTTP2, frames(
-        h2(HEADERS, 0, 3, b"\x82"), *[h2(speaker.CONTINUATION, 0, 3, b"")] * 9)),
+        h2(HEADERS, 0, 3, b"\x82"), *[h2(tunnel_peer.CONTINUATION, 0, 3, b"")] * 9)),
     "an index outside of the table": (HTTP2, frames(head(3, (), block=b"\xff\x7f"))),
     "a table over its size": (HTTP2, frames(head(3, (), block=b"\x3f\xff\xff\x7f\x82"))),
 }
@@ -407,7 +407,7 @@ def empty_data(peer):
 
 
 def bomb(peer):
-    entry = b"\x40\x01a" + speaker.integer(3900, 7, 0) + b"b" * 3900
+    entry = b"\x40\x01a" + tunnel_peer.integer(3900, 7, 0) + b"b" * 3900
     return mux_flood(head(3, (), block=b"\x82" + entry + b"\xbe" * 60000))(peer)
 
 

@@ -14,7 +14,7 @@ import pytest
 from client import until
 from origin import Origin
 from patience import BIN
-from speaker import TEXT, AgentPeer, ws_frame
+from tunnel_peer import TEXT, AgentPeer, ws_frame
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOKEN = "0123456789abcdef0123456789abcdef"

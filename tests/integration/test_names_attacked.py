@@ -9,7 +9,7 @@ import mounts
 import pytest
 from client import until
 from origin import Origin
-from speaker import AgentPeer
+from tunnel_peer import AgentPeer
 
 OWNER, OTHER = "ab" * 32, "cd" * 32
 HASH = hashlib.sha256(OWNER.encode()).hexdigest()

@@ -14,7 +14,7 @@ from client import until
 from connect_proxy import ConnectProxy
 from fake_relay import HELLO, FakeRelay
 from origin import Origin
-from speaker import AgentPeer
+from tunnel_peer import AgentPeer
 
 OLD = "ab" * 32  # a key as versions before kept it, and said it to relays
 OTHER = "cd" * 32

@@ -5,7 +5,7 @@ import urllib.request
 
 import harness
 import pytest
-import speaker
+import tunnel_peer
 import wire
 from record import ended
 
@@ -129,7 +129,7 @@ def test_a_folded_value_and_trailers_set_none(shared):
 
 # An agent is its owner's: what it does not do, the relay does.
 def test_a_modified_agent_sets_none(relay):
-    with speaker.AgentPeer(relay, harness.DEADLINE) as agent:
+    with tunnel_peer.AgentPeer(relay, harness.DEADLINE) as agent:
         with harness.Client(relay.address, agent.host, harness.DEADLINE) as visitor:
             visitor.request("GET", "/")
             agent.answer(agent.request()[0], fields=[("set-cookie", "x=1; domain=localhost"),

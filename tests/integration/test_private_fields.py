@@ -13,7 +13,7 @@ from client import Truncated, until
 from harness import BIN, environment
 from origin import Origin
 from patience import DEADLINE
-from speaker import RST_STREAM, HEADERS, AgentPeer, PlayedRelay, data, head, record, response
+from tunnel_peer import RST_STREAM, HEADERS, AgentPeer, PlayedRelay, data, head, record, response
 
 ID = "0123456789abcdef"
 UPGRADE = [("Connection", "upgrade"), ("Upgrade", "echo, other/2")]

@@ -9,7 +9,7 @@ import harness
 import pytest
 import readme
 import record
-import stranger
+import readme_machine
 from patience import BIN, DEADLINE
 
 SECTIONS = list(readme.sections())
@@ -32,7 +32,7 @@ NOT_RUN = {
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory):
-    made = stranger.make(tmp_path_factory.mktemp("stranger"))
+    made = readme_machine.make(tmp_path_factory.mktemp("stranger"))
     yield made
     made.close()
 
@@ -85,7 +85,7 @@ class Scene:
             self.last = None
             if not has_text:
                 started = self.running[-1:]
-                assert stranger.wait_until(
+                assert readme_machine.wait_until(
                     started, lambda one: any(re.search(sign, line) for line in one.lines())), \
                     f"{block!r} does not start:\n{what_came(started)}"
 
@@ -101,7 +101,7 @@ class Scene:
 
     def wait_for(self, block, text):
         terminals = ([self.last] if self.last else []) + self.running[::-1]
-        assert stranger.wait_until(terminals, shows(self.shapes, text.splitlines())), \
+        assert readme_machine.wait_until(terminals, shows(self.shapes, text.splitlines())), \
             f"{block!r} does not come. What came:\n{what_came(terminals)}"
 
     def wait_for_record(self):

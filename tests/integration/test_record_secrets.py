@@ -5,7 +5,7 @@ import itertools
 
 import harness
 import pytest
-import speaker
+import tunnel_peer
 from client import Client
 from record import ended
 
@@ -126,10 +126,10 @@ def test_the_relays_own_token_is_in_no_record(tmp_path, broken, status):
 
 def test_an_owners_key_is_in_no_record(tmp_path):
     with harness.Relay(tmp_path, "--no-redact") as relay:
-        with speaker.AgentPeer(relay, harness.DEADLINE) as agent:
+        with tunnel_peer.AgentPeer(relay, harness.DEADLINE) as agent:
             with Client(relay.address, agent.host, harness.DEADLINE) as visitor:
                 visitor.request("GET", "/")
                 agent.answer(agent.request()[0])
                 visitor.response()
             ended(relay.data, "target='/'")
-            assert speaker.OWNER.encode() not in files_of(relay.data)
+            assert tunnel_peer.OWNER.encode() not in files_of(relay.data)

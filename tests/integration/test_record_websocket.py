@@ -12,7 +12,7 @@ import websockets
 import ws_origin
 from client import until
 from record import REQUEST, RESPONSE, Record, ended, exchanges, xxh3
-from speaker import BINARY, CLOSE, CONT, TEXT, WS_PING, WS_PONG, ws_frame
+from tunnel_peer import BINARY, CLOSE, CONT, TEXT, WS_PING, WS_PONG, ws_frame
 
 COMPRESSED, UPGRADED, SHED = 1, 32, 2
 LIMIT = 100_000

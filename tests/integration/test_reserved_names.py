@@ -7,7 +7,7 @@ import harness
 import pytest
 from origin import Origin
 from patience import ROOT
-from speaker import AgentPeer
+from tunnel_peer import AgentPeer
 
 DOMAIN = "tenants.example"
 

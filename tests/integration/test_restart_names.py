@@ -11,7 +11,7 @@ import pytest
 from client import until
 from fake_relay import FakeRelay
 from origin import Origin
-from speaker import AgentPeer
+from tunnel_peer import AgentPeer
 
 OWNER, OTHER = "ab" * 32, "cd" * 32
 HASH = hashlib.sha256(OWNER.encode()).hexdigest()

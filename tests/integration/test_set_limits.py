@@ -14,7 +14,7 @@ import bodies
 import harness
 import pytest
 from client import Client, Truncated, until
-from speaker import AgentPeer
+from tunnel_peer import AgentPeer
 from stall import until_stalled
 
 SHORT = 1.0  # seconds of the limits below

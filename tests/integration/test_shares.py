@@ -14,7 +14,7 @@ from attack import flood
 from client import until
 from network import RELAY, RELAY_V6, V6, streets  # noqa: F401
 from origin import Origin
-from speaker import BINARY, CONTROL, PIPE_DATA, TEXT, WS_PING, AgentPeer, record, ws_frame
+from tunnel_peer import BINARY, CONTROL, PIPE_DATA, TEXT, WS_PING, AgentPeer, record, ws_frame
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 
@@ -228,7 +228,7 @@ def test_links_that_broke_the_protocol_keep_few_places(tmp_path):
 
 # From addresses that have a share.
 
-class Town:
+class TenantRelay:
     """A relay in a network of its own, and tenants at addresses there."""
 
     def __init__(self, directory, network, *limits, address=RELAY):
@@ -262,7 +262,7 @@ ATTACKER, OTHER = "192.0.2.66", "192.0.2.77"
 
 
 def test_an_address_of_many_owners_has_its_share_of_names(tmp_path, streets):  # noqa: F811
-    with Town(tmp_path, streets, "names-per-address=20", "gone-time=1h") as town:
+    with TenantRelay(tmp_path, streets, "names-per-address=20", "gone-time=1h") as town:
         links = [town.tenant(ATTACKER, n) for n in range(3)]
         answers = [answer_to_bind(link, n) for link in links for n in range(1, 11)]
         assert answers == ["bound"] * 20 + ["ADIT-TOO-MANY-NAMES"] * 10
@@ -272,7 +272,7 @@ def test_an_address_of_many_owners_has_its_share_of_names(tmp_path, streets):  #
 
 
 def test_who_comes_by_another_address_has_a_name_back(tmp_path, streets):  # noqa: F811
-    with Town(tmp_path, streets, "names-per-address=1", "gone-time=1h") as town:
+    with TenantRelay(tmp_path, streets, "names-per-address=1", "gone-time=1h") as town:
         with town.tenant(OTHER, 1) as mine:
             assert answer_to_bind(mine, 1, "mine") == "bound"
             with town.tenant(ATTACKER, 2) as full:
@@ -286,7 +286,7 @@ def test_who_comes_by_another_address_has_a_name_back(tmp_path, streets):  # noq
 
 
 def test_silent_links_of_one_address_push_out_their_own(tmp_path, streets):  # noqa: F811
-    with Town(tmp_path, streets, "handshakes=12", "handshakes-per-address=8",
+    with TenantRelay(tmp_path, streets, "handshakes=12", "handshakes-per-address=8",
               "hello-time=1h") as town:
         honest = town.tenant(OTHER, 1)
         flood = [town.silent(ATTACKER) for _ in range(40)]
@@ -298,7 +298,7 @@ def test_silent_links_of_one_address_push_out_their_own(tmp_path, streets):  # n
 
 def test_where_all_have_too_many_the_address_with_the_most_makes_room(
         tmp_path, streets):  # noqa: F811
-    with Town(tmp_path, streets, "handshakes=12", "handshakes-per-address=8",
+    with TenantRelay(tmp_path, streets, "handshakes=12", "handshakes-per-address=8",
               "hello-time=1h") as town:
         honest = town.tenant(OTHER, 1)
         flood = [town.silent(ATTACKER) for _ in range(8)]
@@ -310,14 +310,14 @@ def test_where_all_have_too_many_the_address_with_the_most_makes_room(
 
 
 def test_a_network_of_64_bits_is_one_address(tmp_path, streets):  # noqa: F811
-    with Town(tmp_path, streets, "names-per-address=3", address=RELAY_V6) as town:
+    with TenantRelay(tmp_path, streets, "names-per-address=3", address=RELAY_V6) as town:
         links = [town.tenant(source, n) for n, source in enumerate(V6)]
         assert [answer_to_bind(link, 1) for link in links] == (
             ["bound"] * 3 + ["ADIT-TOO-MANY-NAMES", "bound"])
 
 
 def test_a_token_is_asked_for_before_anything_is_spent(tmp_path, streets):  # noqa: F811
-    with Town(tmp_path, streets, "handshakes=1", "hello-time=1h") as town:
+    with TenantRelay(tmp_path, streets, "handshakes=1", "hello-time=1h") as town:
         honest = town.tenant(OTHER, 1)
         for _ in range(20):
             with town.network.inside(), pytest.raises(AssertionError, match="401|429"):

@@ -74,7 +74,7 @@ class Crowd:
             sock.close()
 
 
-class Good:
+class SteadyVisitor:
     """A visitor that sends requests throughout. Every answer must be right, or a 503 with
     Retry-After."""
 
@@ -118,7 +118,7 @@ SLOW = {
 def test_thousands_of_slow_visitors_are_let_go_and_others_served(tunnel, kind):
     before = tunnel.relay.resident()
     crowd = Crowd(tunnel.relay.address, MANY)
-    good = Good(tunnel)
+    good = SteadyVisitor(tunnel)
     try:
         for text in SLOW[kind]:
             crowd.send(text.replace(b"HOST", tunnel.host.encode()))

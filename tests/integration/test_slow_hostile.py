@@ -8,7 +8,7 @@ import harness
 import pytest
 from attack import Reasons, ask, bystander, undisturbed  # noqa: F401
 from client import until
-from speaker import AgentPeer, PlayedRelay
+from tunnel_peer import AgentPeer, PlayedRelay
 
 ENDS = 40 * harness.PATIENCE  # seconds for what should take 15
 

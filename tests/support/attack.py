@@ -9,7 +9,7 @@ import time
 import harness
 import pytest
 from client import until
-from speaker import AgentPeer, Closed
+from tunnel_peer import AgentPeer, Closed
 
 
 def echo(exchange):

@@ -18,7 +18,7 @@ RELAY_V6 = "2001:db8:1::1"
 V6 = [f"2001:db8:6:6::{n}" for n in range(1, 5)] + ["2001:db8:6:7::1"]
 
 
-class Streets:
+class PublicNetwork:
     """Start programs in the namespace with prepare=streets.enter; inside() moves this thread."""
 
     def __init__(self):
@@ -60,7 +60,7 @@ def _set_network(path):
 def streets():
     if not shutil.which("unshare") or not shutil.which("ip") or os.geteuid() != 0:
         pytest.skip("network namespaces need root, unshare and ip")
-    made = Streets()
+    made = PublicNetwork()
     if not made.is_there:
         made.close()
         pytest.skip("there are no network namespaces here")
