@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: MIT
-"""scripts/bench: the programs' speed and cost beside other proxies. docs/benchmarks.md explains it."""
+"""scripts/bench: the programs' speed and cost beside other proxies. docs/benchmarks.md explains
+it."""

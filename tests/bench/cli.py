@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The command line: gets everything ready, measures the rows, writes what was found."""
+"""The command line: prepares the machine, measures the rows, writes the results."""
 
 import argparse
 import dataclasses
@@ -68,7 +68,7 @@ def show_markdown(options):
 
 
 def command(argv):
-    """Runs a step of the preparation; its output, all of it on standard error, belongs to the user."""
+    """Runs a step of the preparation; all its output goes to standard error."""
     if subprocess.run(argv, cwd=ROOT, stdout=sys.stderr, check=False).returncode != 0:
         raise Failed(f"{' '.join(map(str, argv))} failed")
 
@@ -112,7 +112,7 @@ def big_file(directory, size):
 
 
 def environment(directory):
-    """The user's own settings and state stay out of what is measured."""
+    """The environment without the user's settings and state."""
     kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
     return kept | {"HOME": str(directory), "XDG_STATE_HOME": str(directory), "LC_ALL": "C"}
 
@@ -137,7 +137,7 @@ def say(*parts):
 
 
 def measure_row(row, site, options, results):
-    """One row with its own processes, all gone at its end; a row that fails does not end the others."""
+    """Measures one row with processes of its own. A failure does not end the other rows."""
     directory = site.directory / row.name
     directory.mkdir()
     with Supervisor(directory, environment(directory)) as procs:
@@ -196,7 +196,7 @@ def empty_results(options, programs):
 
 
 def finish(options, results):
-    """Prints and writes what there is, also when the rest was cut short."""
+    """Prints and writes the results, even of an interrupted run."""
     print(report.as_text(results))
     if options.json:
         text = json.dumps(results, indent=1, ensure_ascii=False)

@@ -14,12 +14,12 @@ PASS_QUIET_SECONDS = 0.15  # behind a pass, so that the next contestant has the 
 
 
 class Skipped(Exception):
-    """The row says nothing about this subject."""
+    """The row does not apply to this subject."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Versus:
-    """The subject beside its peers."""
+    """The subject and its peers."""
 
     name: str
     work: str
@@ -33,7 +33,7 @@ class Versus:
 
 @dataclasses.dataclass(frozen=True)
 class Burdened:
-    """The subject without and with something else on its back."""
+    """The subject without and with a burden."""
 
     name: str
     work: str
@@ -58,8 +58,8 @@ class Footprint:
 
 @dataclasses.dataclass(frozen=True)
 class Ordeal:
-    """The subject beside its peers in something that must leave no trace. `measure` takes (site,
-    running) and has failed when it left one; what may remain, a little memory, is in the sample."""
+    """The subject and its peers under a load that must leave no trace. `measure` takes (site,
+    running) and fails when it finds one; the little memory that may remain is in the sample."""
 
     name: str
     work: str
@@ -100,8 +100,8 @@ def warm(site, running, connections=WARM_CONNECTIONS):
 
 
 def taking_part(row, site, subject):
-    """(label -> Running, label -> why it does not take part). A row can do without a peer, which may
-    also be measured as the subject, but not without its subject."""
+    """(label -> Running, label -> reason for its absence). A row needs its subject but no peer,
+    even if the peer is also measured as a subject."""
     labels = {"subject": subject} | {peer: peer for peer in row.targets}
     running, absent, origin_port = {}, {}, None
     for label, name in labels.items():
@@ -125,8 +125,8 @@ def ratios(row, samples):
 
 
 def in_turn(labels, passes, number):
-    """Back and forth, A B C C B A: a machine that slows down steadily slows all of them alike. Rounds
-    begin at alternate ends."""
+    """Back and forth, A B C C B A: a machine that slows down steadily slows all alike. Rounds begin
+    at alternate ends."""
     for turn in range(number, number + passes):
         yield from labels if turn % 2 == 0 else reversed(labels)
 
@@ -143,7 +143,7 @@ def run_versus(row, site, subject, effort):
 
 
 def one_round(row, site, running, number):
-    """Passes take turns; with a burden, which takes long to build up, the contestants do."""
+    """Passes alternate; with a burden, which is slow to build up, whole contestants do."""
     passes = row.load.passes(site)
     if row.burden:
         return {
@@ -164,7 +164,8 @@ def under_burden(row, site, running, passes):
 
 
 def run_burdened(row, site, subject, effort):
-    """Without it before and behind, so that a machine that slows down steadily does no harm."""
+    """Measures before, with and after the burden, to cancel out a machine that slows down
+    steadily."""
     running = CONTESTANTS[subject](site, ORIGINS["files"](site))
     warm(site, running)
     passes = row.load.passes(site)
@@ -204,7 +205,7 @@ def run_footprint(row, site, subject, effort):
 
 
 def run_ordeal(row, site, subject, effort):
-    """The agent's output is kept, since it tells whether the tunnel stayed the same."""
+    """Keeps the agent's output, which shows whether the tunnel stayed the same."""
     running, absent = taking_part(row, dataclasses.replace(site, agent_output=None), subject)
     for one in running.values():
         row.warm(site, one)
@@ -234,7 +235,7 @@ RUNNERS = {
 
 
 def run(row, site, subject, effort):
-    """Measures one row; returns what is written about it."""
+    """Measures one row. Returns its results."""
     result = {"row": row.name, "work": row.work, "unit": row.unit, "subject": subject}
     result |= RUNNERS[type(row)](row, site, subject, effort)
     return result | {"others": effort.shares}

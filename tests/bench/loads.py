@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What visitors do. Each load is bounded in time, and one that met an error is no measurement.
+"""What visitors do. Each load is bounded in time; one that met an error is no measurement.
 
-A Load is made in passes, so that the contestants can take turns within one round, too; the passes of
-a round are then put together to one sample."""
+A Load runs in passes, so that contestants can take turns within a round; the passes of a round make
+one sample.
+"""
 
 import collections
 import dataclasses
@@ -33,7 +34,8 @@ class Load:
 
 
 def measured(site, running, name, argv, seconds):
-    """Runs a load that prints one line of JSON; adds the CPU time its contestant used meanwhile."""
+    """Runs a load that prints one line of JSON; adds the CPU time that its contestant used
+    meanwhile."""
     before = usage.cpu_seconds(running.processes)
     output = site.procs.run(name, argv, seconds)
     cpu = usage.cpu_seconds(running.processes) - before
@@ -50,7 +52,7 @@ def total(passes, key):
 
 
 def wrk(site, running, connections, seconds=PASS_SECONDS):
-    """GET /small over keep-alive connections, as fast as it goes."""
+    """GET /small over keep-alive connections, as fast as possible."""
     argv = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"]
     argv += ["-s", HERE / "wrk.lua", "-H", f"Host: {running.host}"]
     argv += [f"http://127.0.0.1:{running.port}/small"]
@@ -135,7 +137,7 @@ up = Load(push, only_pass)
 
 
 def leave(site, running):
-    """Visitors who leave in the middle of an exchange, and one who stays."""
+    """Visitors that leave in the middle of an exchange, and one that stays."""
     argv = [site.tools["leave"], running.port, running.host, LEAVERS, LEAVE_SECONDS]
     sample = measured(site, running, "leave", argv, LEAVE_SECONDS + 5)
     sample["per_second"] = sample["visitors"] / sample["seconds"]
@@ -147,8 +149,8 @@ def leave(site, running):
 
 
 class Crowd:
-    """Visitors who are there for as long as the block lasts: a helper that prints "ready" when they
-    are, and at the end of its standard input a line with "held" and how many it lost."""
+    """Visitors that stay as long as the block lasts: a helper that prints "ready" when they are
+    connected and, at the end of its standard input, a line with "held" and the number lost."""
 
     def __init__(self, site, running, tool, count, *arguments, idle=True):
         self.procs = site.procs
@@ -183,7 +185,7 @@ class Crowd:
 
     @property
     def said(self):
-        """What a sample keeps of it, once it is over."""
+        """The crowd's part of a sample, once it is over."""
         return {"burden": self.count, **{key: n for key, n in self.end.items() if key != "held"}}
 
 

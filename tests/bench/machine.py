@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""On what, with what and when it was measured."""
+"""Describes the machine, the programs and the time of a measurement."""
 
 import os
 import platform
@@ -37,7 +37,7 @@ def describe():
 
 
 def said(argv, cwd=None):
-    """The first line that a program says, wherever it says it."""
+    """The first line that a program prints on either stream."""
     try:
         done = subprocess.run(argv, cwd=cwd, capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
@@ -47,7 +47,7 @@ def said(argv, cwd=None):
 
 
 def commit(root):
-    """What was built, with -dirty when the tree held more than that."""
+    """The commit that was built, with -dirty when the tree had changes."""
     if not (root / ".git").exists():
         return "unknown"
     head = said(["git", "describe", "--always", "--dirty", "--abbrev=12"], cwd=root)

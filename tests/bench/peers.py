@@ -179,7 +179,7 @@ def haproxy_hop(site, name, port, next_port):
 
 
 def build_reverse_proxy(site):
-    """Built when it is first wanted, with nothing but Go's standard library."""
+    """Builds it on first use, with Go's standard library alone."""
     if "reverseproxy" not in site.tools:
         path = site.directory / "reverseproxy"
         argv = ["env", "GO111MODULE=off", "GOPROXY=off", program("go"), "build", "-o", path]

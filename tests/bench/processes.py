@@ -22,7 +22,7 @@ class Failed(Exception):
 
 
 def dies_with(parent, death_signal):
-    """What a child runs between fork and exec."""
+    """Runs in a child between fork and exec: the child dies with its parent."""
 
     def prepare():
         LIBC.prctl(PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
@@ -71,7 +71,7 @@ class Process:
 
 
 class Supervisor:
-    """Starts programs and, as a context manager, stops them all however the block is left."""
+    """Starts programs and, as a context manager, stops them all however the block ends."""
 
     def __init__(self, directory, environment):
         self.directory = pathlib.Path(directory)
@@ -146,8 +146,8 @@ def signal_group(process, number):
 
 
 def free_port():
-    """A loopback port below the range that outgoing connections use: thousands of those are open
-    in some rows, and one must not sit on a port that a peer is about to listen on."""
+    """A loopback port below the range of outgoing connections: some rows have thousands of those
+    open, and one must not occupy a port that a peer is about to listen on."""
     with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as limits:
         first_ephemeral = int(limits.read().split()[0])
     for _ in range(200):

@@ -19,7 +19,7 @@ def number(value):
 
 
 def verdict(figure):
-    """A noisy figure can still be on one side of its target in all that it may be."""
+    """A noisy figure is judged when its whole interval lies on one side of the target."""
     said = {True: "met", False: "missed", None: ""}[figure["met"]]
     return ", ".join(part for part in ("too noisy to quote" if figure["noisy"] else "", said) if part)
 
@@ -34,7 +34,7 @@ def contestant(result, label):
 
 
 def lost_note(result):
-    """Says when held visitors were cut off: the burden was then lighter than the row says."""
+    """Says when held visitors were cut off, so that the burden was lighter than the row says."""
     lost = [sample.get("lost", 0) for sample in result["samples"]["subject"]]
     held = max((sample.get("burden", 0) for sample in result["samples"]["subject"]), default=0)
     return f"lost up to {max(lost)} of {held} held visitors" if any(lost) else ""
@@ -74,7 +74,8 @@ def text_lines(lines):
 
 
 def remarks(results):
-    """What the tables leave out: who and what was not measured, and when the machine was not ours."""
+    """Notes outside the tables: what was not measured and why, and when the machine was busy with
+    other work."""
     for failure in results["failed"]:
         yield f"{failure['row']} was not measured: {failure['why']}"
     for result in results["rows"]:
@@ -131,8 +132,8 @@ CPU_UNITS = {
 
 
 def cpu_lines(results):
-    """What each contestant's processes together spent on the work, by the median sample; and the
-    subject's part of a peer's, by the median round."""
+    """CPU time of each contestant's processes, by the median sample, and the subject's share of a
+    peer's, by the median round."""
     for result in results["rows"]:
         own = result["samples"]["subject"]
         for label, samples in result["samples"].items():
@@ -180,7 +181,7 @@ def as_markdown(results):
 
 
 def write_into(document, markdown):
-    """Replaces what stands below the mark; the mark is added where there is none."""
+    """Replaces the text below the mark; adds the mark where there is none."""
     above = document.read_text(encoding="utf-8").partition(RESULTS_MARK)[0].rstrip()
     document.write_text(f"{above}\n\n{RESULTS_MARK}\n\n{markdown}", encoding="utf-8")
 

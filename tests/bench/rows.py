@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The rows: what is done, who takes part, how far it shall reach. docs/benchmarks.md explains each."""
+"""The rows: the work, the contestants and the target of each. docs/benchmarks.md explains them."""
 
 import json
 import re
@@ -36,7 +36,8 @@ never_read = hold("/big", STALLED_VISITORS, 0)
 
 
 def memory_of(burden):
-    """What the burden costs each hop, per visitor, on a contestant that has done some work before."""
+    """The cost of the burden per visitor and hop, on a contestant that has already done some
+    work."""
 
     def measure(site, name):
         running = CONTESTANTS[name](site, ORIGINS["files"](site))
@@ -90,7 +91,7 @@ def start_to_url(site, name):
 
 
 def kept(database, asked):
-    """How many of the exchanges are in a record, whole, once its writer has caught up."""
+    """The number of exchanges that a record holds whole, once its writer has caught up."""
     deadline = time.monotonic() + LEFT_SECONDS
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as record:
         def count():
@@ -102,7 +103,7 @@ def kept(database, asked):
 
 
 def share_that_is_recorded(site, name):
-    """At a steady rate, of what was asked for: the share that is in both records."""
+    """The share of the exchanges, at a steady rate, that is in both records."""
     only_adit(name)
     running = CONTESTANTS[name](site, ORIGINS["files"](site))
     output = site.procs.run("h2load", [
@@ -121,7 +122,7 @@ def share_that_is_recorded(site, name):
 
 
 def seen(running):
-    """What the origin says about its connections and requests, asked without the contestant."""
+    """The origin's own count of connections and requests, asked without the contestant."""
     status, text = answer(running.origin_port, "localhost", "/seen")
     if status != 200:
         raise Failed(f"the origin does not answer: {status} {text}")
@@ -129,7 +130,7 @@ def seen(running):
 
 
 def check_tunnel(running):
-    """It must still be the one that the row began with."""
+    """The tunnel must still be the one that the row began with."""
     for process in running.processes:
         process.check_alive()
     for line in running.agent.log.read_bytes().splitlines():
@@ -138,7 +139,7 @@ def check_tunnel(running):
 
 
 def check_nobody_is_left(running):
-    """The origin counts the connection that asks, too."""
+    """The origin also counts the connection that asks."""
     deadline = time.monotonic() + LEFT_SECONDS
     while (left := seen(running)["open"] - 1) > 0:
         if time.monotonic() > deadline:
@@ -147,7 +148,7 @@ def check_nobody_is_left(running):
 
 
 def aborts(site, running):
-    """What is checked beside the rate are adit's own promises; nginx keeps its connections."""
+    """Only adit's own promises are checked beside the rate; nginx keeps its connections."""
     before = [usage.settled_memory(process) for process in running.processes]
     requests = seen(running)["requests"]
     sample = loads.leave(site, running)

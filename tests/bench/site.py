@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where a row is measured, what runs there, and when that is ready."""
+"""The place of a measurement: starts its origin and contestants, and waits until they are ready."""
 
 import dataclasses
 import http.client
@@ -36,7 +36,7 @@ class Running:
 
 @dataclasses.dataclass
 class Site:
-    """Where a row is measured, and with what."""
+    """The directory, programs and settings of a measurement."""
 
     directory: pathlib.Path
     tools: dict  # name -> helper program

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""`ssh -R` with an sshd of its own: the tunnel that everybody has. It forwards connections and knows
-no HTTP. Key pairs, configuration and port are temporary; the system's sshd and the user's ~/.ssh are
-not read, and nobody else can log in."""
+"""`ssh -R` with an sshd of its own: the tunnel that needs no program but ssh. It forwards
+connections and knows no HTTP. Keys, configuration and port are temporary; the system's sshd and the
+user's ~/.ssh are not read, and nobody else can log in."""
 
 import contextlib
 import os
@@ -62,8 +62,7 @@ def write_settings(site, directory, user, **ports):
 
 @contextlib.contextmanager
 def run_directory():
-    """As root, sshd wants until it has let somebody in the empty directory that its service would have
-    made at boot."""
+    """Root's sshd demands the empty directory that its service would have made at boot."""
     make = os.geteuid() == 0 and not RUN_DIRECTORY.exists()
     if make:
         RUN_DIRECTORY.mkdir(mode=0o755)
@@ -93,8 +92,8 @@ def reverse_forward(site, origin_port):
 
 
 def connect(site, origin_port):
-    """sshd runs for this one connection (-i): one that listens would start another for it, outside
-    its process group, where neither CPU time nor memory could be found."""
+    """sshd serves this one connection (-i): a listening sshd would start another outside its
+    process group, where neither CPU time nor memory could be found."""
     directory = site.subdirectory("ssh")
     server = [program("sshd"), "-i", "-e", "-f", directory / "sshd_config"]
     visitors, port = free_port(), free_port()

@@ -28,9 +28,9 @@ def at_most(limit):
 
 
 def interval(values):
-    """Where the median lies with a confidence of 90 % or more, whatever the distribution: of n values
-    in order, from the k-th to the k-th last, where 1 - 2 P(Binomial(n, 1/2) < k) >= 0.9. With up to
-    seven values that is all of them; more rounds narrow it, as they should."""
+    """The interval in which the median lies with a confidence of 90 % or more, whatever the
+    distribution: of n values in order, from the k-th to the k-th last, where 1 - 2 P(Binomial(n,
+    1/2) < k) >= 0.9. Up to seven values that is all of them; more rounds narrow it."""
     ordered = sorted(values)
     count, k = len(ordered), 1
     outside = 2 / 2**count  # the probability that the median lies outside of the k-th values
@@ -43,15 +43,15 @@ def interval(values):
 
 
 def spread(values):
-    """How far the ends of that interval lie apart, as a share of the median."""
+    """The width of that interval as a share of the median."""
     low, high = interval(values)
     middle = statistics.median(values)
     return (high - low) / abs(middle) if middle else float(high != low)
 
 
 def judged(figure, values, target, noisy):
-    """Adds to a figure what is said about the values it stands for. Where noise forbids to quote the
-    figure, the target is judged only if the whole interval lies on one side of it."""
+    """Adds the judgement of its values to a figure. Where noise forbids quoting the figure, the
+    target is judged only if the whole interval lies on one side of it."""
     ends = interval(values)
     figure["runs"] = len(values)
     figure["interval"] = [round(end, 4) for end in ends]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""CPU time and memory of process groups, and of everybody else, from /proc."""
+"""CPU time and memory of process groups, and of all other processes, from /proc."""
 
 import os
 import resource
@@ -40,7 +40,7 @@ def cpu_seconds(processes):
 
 
 def wait_until_idle(processes, quiet_seconds=QUIET_SECONDS):
-    """Waits until the processes have used next to no CPU for a while, at most a few seconds: after
+    """Waits until the processes use next to no CPU for a while, a few seconds at most: after
     visitors stop reading, the buffers between them and the origin fill first."""
     deadline = time.monotonic() + SETTLE_SECONDS
     quiet_since, used = time.monotonic(), cpu_seconds(processes)
@@ -67,8 +67,8 @@ def memory(process):
 
 
 def settled_memory(process):
-    """The memory once it has stood still (to 0.2 %) for longer than a recorder keeps what it needed
-    under load, or after a few seconds."""
+    """The memory once it has stayed within 0.2 % for longer than a recorder keeps memory after a
+    load, or after a few seconds."""
     deadline = time.monotonic() + SETTLE_SECONDS
     history = [memory(process)]
     while time.monotonic() < deadline:
@@ -91,7 +91,7 @@ def machine_busy_seconds():
 
 
 def own_seconds(procs):
-    """CPU time of this program and of all that it has started."""
+    """CPU time of this program and of all its children."""
     spent = cpu_seconds(procs.running)
     for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
         used = resource.getrusage(who)
@@ -100,7 +100,7 @@ def own_seconds(procs):
 
 
 class Others:
-    """How much of the machine somebody else used since the last look, from 0 to 1."""
+    """The share of the machine, 0 to 1, that other programs used since the last call."""
 
     def __init__(self, procs):
         self.procs = procs
@@ -116,8 +116,8 @@ class Others:
         return min(1.0, max(0.0, (busy - own) / (wall * self.cores)))
 
     def wait_until_quiet(self):
-        """A round begins when others leave the machine alone, or after a few seconds all the same:
-        what is known before a measurement cannot favour anybody in it."""
+        """A round begins when other programs leave the machine alone, or after a few seconds: a
+        rule that looks only at the time before a measurement favours nobody."""
         deadline = time.monotonic() + QUIET_WAIT_SECONDS
         self.share()
         while time.monotonic() < deadline:

@@ -21,7 +21,7 @@ def examined(seed, counts):
 
 
 def show(direction, seed, number):
-    """One input, what the strict reader says, what became of it, and why it differs."""
+    """Prints one input, the strict reading, each outcome, and why they differ."""
     runs = run.run(list(sites.CONTESTANTS), direction, seed, [number])
     each = run.generated(direction, seed, [number])[0]
     print(f"{direction} {number} of seed {seed}: {each.kind}")

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Where two contestants differ about one visitor: the first step at which they part, in few words.
+"""Finds where two contestants differ about one visitor: the first step at which they part, in few
+words.
 
-A contestant's steps are what became of the requests in the bytes, in order: "forwarded", a refusal
-or another own answer ("own 400"), "waits", "closed". What comes behind the first difference is its
+A contestant's steps are the fates of the requests in the bytes, in order: "forwarded", a refusal or
+another own answer ("own 400"), "waits", "closed". Steps behind the first difference are its
 consequence. Requests that both forward are compared field by field.
 """
 import dataclasses

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What generated messages are made of: a message in pieces, each of which a mutation may spoil."""
+"""Messages in pieces, each of which a mutation may spoil."""
 import dataclasses
 
 HEX = b"0123456789abcdefABCDEF"
@@ -132,7 +132,7 @@ def random_case(rng, text):
 
 
 def spoil_bytes(rng, text, most=3):
-    """A few changes without any sense."""
+    """Makes a few random changes."""
     for _ in range(rng.randint(1, most)):
         at = rng.randrange(len(text) + 1)
         how = rng.randrange(6)

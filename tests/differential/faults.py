@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Why a strict reader takes something for no HTTP/1.1, and what adit answers to a request with it.
+"""Why a strict reader rejects a message as HTTP/1.1, and adit's answer to such a request.
 
 code -> (status, section, sentence). The status is that of a request; a response is a 502, or is cut
-when its head has been passed on. Without a section the fault is against a limit of adit."""
+when its head has been passed on. Without a section the fault is against a limit of adit.
+"""
 
 FAULTS = {
     # the first line

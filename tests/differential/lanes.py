@@ -25,7 +25,7 @@ STUCK = 120  # seconds: the test itself hangs
 
 
 class Broken(Exception):
-    """A contestant that answers no more."""
+    """A contestant that no longer answers."""
 
 
 @dataclasses.dataclass
@@ -49,7 +49,7 @@ class Outcome:
 
 @dataclasses.dataclass
 class Seen:
-    """A request at the origin. With a fault it is not RFC 9112, and `raw` is what came."""
+    """A request at the origin. With a fault it is not RFC 9112; `raw` holds its bytes."""
 
     request: strict.Message | None
     fault: str

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What adit has to do with given bytes, said a second time: from the strict reading and
+"""What adit must do with given bytes, derived a second time: from the strict reading and
 docs/protocol.md §6, not from adit's code."""
 import dataclasses
 import re
@@ -36,7 +36,7 @@ TAKEN = HOP | OURS | CLAIMS | {b"host", b"content-length", b"max-forwards", b"tr
 
 
 def folded(name):
-    """A name as servers read it that make variables of fields."""
+    """A name as seen by servers that make variables of fields."""
     return NO_LETTER.sub(b"-", name)
 
 
@@ -53,8 +53,8 @@ def is_claim(name):
 
 @dataclasses.dataclass
 class Form:
-    """A request as it stands at the origin, or a response at the visitor, without what the hop
-    added: what must be equal is compared by this."""
+    """A request as it is at the origin, or a response at the visitor, without the fields of the
+    hop: forms are compared for equality."""
 
     method: bytes = b""
     target: bytes = b""
@@ -115,7 +115,7 @@ def without_h2c(value):
 
 
 def hops_left(message):
-    """What Max-Forwards says to those methods that it is for (RFC 9110 §7.6.2), or None."""
+    """The value of Max-Forwards for the methods that it applies to (RFC 9110 §7.6.2), or None."""
     value = (message.all(b"max-forwards") or [b""])[0]
     if message.method not in (b"OPTIONS", b"TRACE") or not re.fullmatch(rb"[0-9]+", value):
         return None
@@ -170,7 +170,7 @@ def place(host, name=b"d", domain=b"localhost"):
 
 
 def own_status(message):
-    """What the relay answers on its own host, of whose pages the tests ask for these."""
+    """The status of the relay's own pages that the tests ask for."""
     path = message.target.partition(b"?")[0]
     if path == b"/_adit/health":
         return 200
@@ -192,8 +192,8 @@ def answered_here(message):
 
 
 def ends_early(message):
-    """Whether an answer to its head is the connection's last: nobody can know whether a body comes
-    that waits for a 100, and one that is long is not waited for (docs/protocol.md §6)."""
+    """Whether an answer to its head is the connection's last: the body that waits for a 100 may or
+    may not follow, and a long one is not waited for (docs/protocol.md §6)."""
     expect = message.minor > 0 and [v.lower() for v in message.all(b"expect")[:1]]
     if message.framing != "none" and expect == [b"100-continue"]:
         return True

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Responses that are odd but can mean one thing only (docs/protocol.md §6): a head as RFC 9112 has it
-is made of the odd one, by regular expressions and with nothing of adit's, and the strict reader
-reads that."""
+"""Odd but unambiguous responses (docs/protocol.md §6): regular expressions turn an odd head into
+one that RFC 9112 allows, sharing nothing with adit, and the strict reader reads that."""
 import re
 
 from . import strict
@@ -13,7 +12,7 @@ FRAMING = (b"content-length", b"transfer-encoding")
 
 
 def mended(data, at):
-    """(a head, where the odd one ends, what was odd), or None: there is no whole head."""
+    """(the head made valid, where the odd one ends, what was odd), or None without a whole head."""
     odd = set()
     empty = re.compile(rb"(?:\r?\n){0,%d}" % EMPTY_LINES).match(data, at)
     if empty.group():
@@ -49,7 +48,7 @@ def mend_status_line(line, odd):
 
 
 def unfolded(lines, odd, bodyless):
-    """None when a fold is where it must not be."""
+    """None when a fold is at a forbidden place."""
     fields = []
     for line in lines:
         if line[:1] not in (b" ", b"\t"):
@@ -79,7 +78,7 @@ def mend_name(line, odd):
 
 
 def without_coding(fields, odd):
-    """What it says of a body does not count; what is no line of a field still does."""
+    """Drops framing fields, which mean nothing where there is no body; malformed lines stay."""
     kept = [line for line in fields
             if not is_framing(line) or re.search(rb"[\x00-\x08\x0a-\x1f\x7f]", line)]
     if len(kept) < len(fields):
@@ -88,7 +87,7 @@ def without_coding(fields, odd):
 
 
 def one_length(fields, odd):
-    """Equal lengths are one."""
+    """Merges equal lengths."""
     lengths = [line.partition(b":")[2] for line in fields
                if line.lower().startswith(b"content-length:")]
     numbers = [n.strip(b" \t") for value in lengths for n in value.split(b",")]
@@ -103,8 +102,8 @@ def one_length(fields, odd):
 
 
 def read_response(data, at, method, ended):
-    """As strict.read_response, of a response as adit takes it; what is odd is among its
-    liberties."""
+    """Like strict.read_response, for a response as adit accepts it; `liberties` has what was
+    odd."""
     try:
         return strict.read_response(data, at, method, ended)
     except strict.Fault:

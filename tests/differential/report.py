@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""docs/differential.md, out of a run."""
+"""Writes docs/differential.md from a run."""
 import collections
 import dataclasses
 import textwrap
@@ -58,7 +58,7 @@ def in_short(direction, each, outcome):
 
 
 def examine(direction, seed, inputs, runs):
-    """Everything there is to say about a run."""
+    """Collects all findings of a run."""
     found = Findings(direction, seed, len(inputs))
     difference = compare.difference if direction == "request" else services.difference
     wrong = verdicts.wrong_with_adit if direction == "request" else services.wrong_with_adit
@@ -112,7 +112,7 @@ def number_of(counter, event, *words):
 
 
 def cell(found, name, event):
-    """What a contestant did with the inputs of this event."""
+    """The treatment of the inputs of this event by a contestant."""
     counter = found.results[name]
     parts = [(number_of(counter, event, "refused", "cut"), "refused"),
              (number_of(counter, event, "waits"), "waited"),
@@ -126,7 +126,7 @@ def cell(found, name, event):
 
 
 def how(direction, name, event):
-    """What the peer does with this fault: what it mends, and what it passes on."""
+    """The peer's treatment of this fault: whether it mends it or passes it on."""
     if direction == "response" or name == "adit":
         return ""
     notes = [rules.LENIENT[name][what].get(event) for what in ("mends", "passes")]
@@ -145,7 +145,7 @@ def fault_table(found):
 
 
 def explanations(found):
-    """One line for each explanation of what is no fault, the commonest first."""
+    """One line for each explanation of a difference without a fault, the commonest first."""
     texts = {}
     for (key, text), peers in found.explained.items():
         if key not in FAULTS:

@@ -630,7 +630,7 @@ def two(rng, draft):
 
 
 def smuggled(number, rng):
-    """What shall not come through as a request of its own when it is part of another."""
+    """A request that must not come through as one of its own, since it is part of another."""
     line = rng.choice([b"GET /%d/second HTTP/1.1\r\n",
                        b"POST /%d/second HTTP/1.1\r\nContent-Length: 0\r\n"])
     return line % number + b"Host: d.localhost\r\n\r\n"

@@ -121,7 +121,7 @@ def own(facet):
 
 
 def explain_fault(direction, peer, event, facet):
-    """A sentence, or None. Only for what adit refused."""
+    """A sentence, or None. Only for inputs that adit refused."""
     if direction == "response":
         return explain_bad_response(peer, event, facet)
     refused = own(facet)
@@ -161,7 +161,7 @@ def head_bytes(each):
 
 
 def is_odd_for_nginx(each, difference):
-    """What nginx refuses in a target: it normalises the path to find its location."""
+    """Targets that nginx refuses, since it normalises the path to find its location."""
     request = difference.request
     path = request.target.partition(b"?")[0]
     depth = 0
@@ -173,7 +173,7 @@ def is_odd_for_nginx(each, difference):
 
 
 def interim(each):
-    """How many 1xx responses the service sends first."""
+    """The number of 1xx responses that the service sends first."""
     return len(services.reading_of(each).interim)
 
 
@@ -187,7 +187,7 @@ def ends_hops(each, difference):
 
 
 def broke_off_head(each, difference):
-    """Whether what ends the bytes is a HEAD request with a broken body."""
+    """Whether the bytes end with a HEAD request whose body is broken."""
     seen, _ = strict.read_requests(each.data)
     return bool(seen) and seen[-1].method == b"HEAD" and bool(seen[-1].fault)
 

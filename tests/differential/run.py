@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""All inputs through all contestants, each contestant driven by a process of its own."""
+"""Runs all inputs through all contestants, each driven by a process of its own."""
 import asyncio
 import concurrent.futures
 import multiprocessing
@@ -11,7 +11,7 @@ DIRECTIONS = {"request": requests.generate, "response": responses.generate}
 
 
 async def drive(name, inputs):
-    """The outcomes of one contestant, and how many inputs it was still waiting with."""
+    """The outcomes of one contestant, and the number of inputs it was still waiting with."""
     with sites.scratch() as directory:
         ways = [lanes.Lane() for _ in range(LANES)]
         origins = [await lane.listen() for lane in ways]
@@ -27,7 +27,7 @@ async def drive(name, inputs):
 
 
 async def again_alone(ways, inputs, outcomes):
-    """What nothing came back for is run again where nothing else runs, and waited for longer."""
+    """Runs inputs without any answer again, alone and with more time."""
     waiting = [number for number, outcome in enumerate(outcomes) if outcome.end == "waits"]
     changed = 0
     second = await lanes.run_all(ways, [inputs[number] for number in waiting], lanes.QUIET_ALONE)
@@ -42,7 +42,7 @@ def generated(direction, seed, numbers):
 
 
 def contestant(name, direction, seed, numbers):
-    """The work of a process."""
+    """The work of one process."""
     return asyncio.run(drive(name, generated(direction, seed, numbers)))
 
 

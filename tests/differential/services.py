@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What a contestant made of a service's bytes: its result at the visitor, what it should be at
-adit's, and where two contestants differ."""
+"""What a contestant made of a service's bytes: the result at the visitor, the result that adit
+should have, and where two contestants differ."""
 import dataclasses
 
 from . import model, odd, strict
@@ -65,8 +65,8 @@ def final_result(message, interim, outcome, rest):
 
 @dataclasses.dataclass
 class Reading:
-    """The strict reader's: `event` is "response", "incomplete" or a fault's code; `begun`: its
-    final head was good."""
+    """The strict reading: `event` is "response", "incomplete" or a fault's code; `begun`: its final
+    head was good."""
 
     event: str
     begun: bool
@@ -103,7 +103,7 @@ def reading_of(each):
 
 
 def is_offered(message, offered):
-    """Whether a 101 switches to nothing but what was offered on (RFC 9110 §7.8)."""
+    """Whether a 101 switches only to protocols that were offered (RFC 9110 §7.8)."""
     names = message.elements(b"upgrade")
     return bool(names) and set(names) <= {n.strip(b" \t").lower() for n in offered.split(b",")}
 
@@ -124,7 +124,7 @@ def fields_of(message):
 
 
 def wrong_with_adit(each, outcome):
-    """What adit did that it may not."""
+    """The sentences for each thing that adit did and may not do."""
     want, got = reading_of(each), result_of(each, outcome)
     old = b" HTTP/1.0\r\n" in each.data.split(b"\n")[0] + b"\n"
     if got.what.startswith("passed,"):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A strict reader of HTTP/1.1 (RFC 9112), written from the RFC and sharing nothing with adit's.
 
-It knows whole bytes, not streams, so it can afford to be plain. What it does not take has a Fault
-with a code; faults.py says for each code which section forbids it and what adit answers.
+It reads whole messages, not streams, so it can afford to be plain. What it rejects has a Fault with
+a code; faults.py says for each code which section forbids it and what adit answers.
 """
 import dataclasses
 import ipaddress

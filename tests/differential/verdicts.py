@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From what was sent and received to what a contestant did with a visitor's bytes."""
+"""Turns the bytes sent and received into a contestant's treatment of a visitor."""
 import dataclasses
 
 from . import model, strict
@@ -70,7 +70,7 @@ def is_refusal_of_head(each, head, message, data):
 
 
 def wrong_with_adit(each, outcome):
-    """What adit did that it may not: a list of sentences, empty when all is well."""
+    """The sentences for each thing that adit did and may not do; empty when all is well."""
     verdict = verdict_of(each, outcome)
     requests, ending = strict.read_requests(each.data)
     expected = model.expected_of(each.data)
@@ -81,7 +81,7 @@ def wrong_with_adit(each, outcome):
 
 
 def refused_or_forwarded(verdict, ending, requests):
-    """What the strict reader does not take ends with a refusal and the end of the connection."""
+    """Bytes that the strict reader rejects get a refusal and the end of the connection."""
     if ending in ("end", "incomplete", "close"):
         return
     last = verdict.answers[-1] if verdict.answers else None
@@ -96,7 +96,7 @@ def refused_or_forwarded(verdict, ending, requests):
 
 
 def only_real_requests(outcome, requests):
-    """What reaches the origin is, in this order, among what the strict reader sees."""
+    """The requests at the origin are, in order, among those that the strict reader sees."""
     there = iter([(r.method, r.host, r.body) for r in requests if r.whole])
     for seen in outcome.seen:
         request = seen.request

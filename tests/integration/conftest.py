@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the integration tests share. Each file shows one family of properties of the programs."""
+"""Fixtures that the integration tests share. Each file shows one family of properties."""
 import pathlib
 import shutil
 import sys
@@ -39,8 +39,8 @@ def own_tunnel(tmp_path):
 
 @pytest.fixture
 def reachable_path():
-    """A directory that other users can reach: pytest shuts the one above tmp_path at each start,
-    and several of it run at a time."""
+    """A directory that other users can reach: pytest closes the one above tmp_path at each start,
+    while other runs go on."""
     path = pathlib.Path(tempfile.mkdtemp(prefix="adit-reachable-"))
     path.chmod(0o711)
     yield path

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whoever leaves midway: the other end learns of it, and nobody takes a part for the whole."""
+"""A peer leaves midway: the other end is told, and no partial body passes for a whole one."""
 import itertools
 import socket
 import threading

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""An answer goes to the visitor that asked for it: a service that takes a request's body for the
-next request, or says more than it was asked, answers nobody else with that."""
+"""An answer reaches only the visitor that asked for it, even from a service that parses a request's
+body as the next request or sends more answers than there were requests."""
 import functools
 import http.server
 import socket
@@ -39,7 +39,7 @@ make_lan = ways(LAN_KINDS)
 
 @pytest.fixture
 def stock(tmp_path):
-    """What Python serves files with, with HTTP/1.1: it reads no body of a GET."""
+    """Python's own file server with HTTP/1.1: it does not read the body of a GET."""
     site = tmp_path / "site"
     site.mkdir()
     for name in ("first", "victim"):
@@ -64,8 +64,8 @@ def stock(tmp_path):
 
 
 class Deaf:
-    """A service that reads heads alone, and takes a body for the next request. What it says behind
-    the answer to /early waits until `go` is set."""
+    """A service that reads heads only, and so parses a body as the next request. Its answers behind
+    the one to /early wait until `go` is set."""
 
     def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
@@ -133,7 +133,7 @@ ATTACKS = [("GET", False), ("GET", True), ("POST", False), ("PUT", True), ("DELE
 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_body_that_is_a_request_answers_nobody_else_of_stock_software(make, stock, chunked):
-    """What is smuggled takes long to be answered, and meanwhile somebody else asks."""
+    """The smuggled request takes long, and another visitor asks meanwhile."""
     way = make(stock)
     with way.visit() as attacker, way.visit() as victim:
         for _ in range(ROUNDS // 3):
@@ -144,8 +144,8 @@ def test_a_body_that_is_a_request_answers_nobody_else_of_stock_software(make, st
 
 @pytest.mark.parametrize("method, chunked", ATTACKS)
 def test_a_body_that_is_not_read_answers_nobody_else(make, deaf, method, chunked):
-    """With any method: a handler of a POST need not read its body either. The answer to it comes
-    as late as it likes."""
+    """Holds for any method, since a handler of POST need not read the body, and for an answer that
+    comes late."""
     way = make(deaf.address)
     deaf.go.set()
     for _ in range(ROUNDS):
@@ -165,7 +165,7 @@ def test_an_answer_that_comes_late_is_nobodys(make, deaf):
 
 
 def test_an_empty_chunked_body_is_one_too(make, deaf):
-    """Of which there is a line to be read."""
+    """The last chunk of an empty body is a line that must be read."""
     way = make(deaf.address)
     for _ in range(ROUNDS):
         with way.visit() as attacker:
@@ -237,7 +237,7 @@ def test_a_connection_that_says_it_is_a_proxys_is_no_visitors(make_lan, deaf, fi
 
 
 def test_behind_an_answer_before_the_body_nobody_is_served(make_lan):
-    """Not even the visitor: what is still to come of the body would be read as a request."""
+    """Not even the same visitor: the rest of the body would be parsed as a request."""
     way = make_lan()
 
     def early(exchange):
@@ -264,7 +264,7 @@ def test_behind_an_answer_before_the_body_nobody_is_served(make_lan):
 
 @pytest.mark.parametrize("method, status", [("HEAD", 200), ("GET", 204), ("GET", 304)])
 def test_what_is_said_behind_an_answer_without_a_body_answers_nobody(make, method, status):
-    """By a service that sends a body there, a while later. A visitor asks for a 304."""
+    """The service sends a body after a 304, a while later."""
     def late(exchange):
         sock = exchange.wire.sock
         exchange.keep = False

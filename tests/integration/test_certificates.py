@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A relay whose certificate is not accepted is not talked to, and the agent says why."""
+"""The agent refuses a relay whose certificate is not accepted, and says why."""
 import subprocess
 
 import harness

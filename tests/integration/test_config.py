@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""adit.yml and ADIT_RELAY: which relay counts, what adit config does, and what is refused."""
+"""adit.yml and ADIT_RELAY: which setting wins, what adit config does, and what is refused."""
 import os
 import re
 import subprocess
@@ -12,7 +12,7 @@ DEAD = "http://127.0.0.1:1"
 
 
 class Home:
-    """A home of its own, with adit in it."""
+    """A home directory of its own, with adit in it."""
 
     def __init__(self, directory):
         self.directory = directory
@@ -31,7 +31,7 @@ class Home:
         self.file.chmod(mode)
 
     def fails(self, text):
-        """What adit http says of a file that it does not take; adit config says the same."""
+        """The message of adit http about a bad file; adit config prints the same."""
         self.write(text)
         code, out, err = self.run("http", "80")
         assert (code, out, len(err.splitlines())) == (1, "", 1), err

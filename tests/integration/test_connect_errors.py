@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Every way in which connect() fails, for the link to the relay and for the service: each is told
-with its address and what to do, and is over when the network is back."""
+"""Each failure of connect(), to the relay or to the service, is reported with the address and with
+advice, and the agent recovers when the network is back."""
 import ctypes
 import os
 import shutil
@@ -23,7 +23,7 @@ needs_strace = pytest.mark.skipif(harness.UNDER_VALGRIND or not shutil.which("st
 
 
 class Network:
-    """A network namespace of its own, which has nothing in it but a loopback that is down."""
+    """A network namespace with nothing in it but a loopback that is down."""
 
     def __init__(self):
         self.holder = subprocess.Popen(["unshare", "-n", "sh", "-c", "echo up; exec sleep infinity"],
@@ -32,7 +32,7 @@ class Network:
         self.path = f"/proc/{self.holder.pid}/ns/net"
 
     def enter(self):
-        """For a program that starts."""
+        """Moves a program that is being started into the namespace."""
         fd = os.open(self.path, os.O_RDONLY)
         assert ctypes.CDLL(None, use_errno=True).setns(fd, CLONE_NEWNET) == 0
         os.close(fd)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""A response that came without Date has one when it goes on (RFC 9110 §6.6.1)."""
+"""A response without Date gets one when it is forwarded (RFC 9110 §6.6.1)."""
 import email.utils
 import time
 
 import harness
 import pytest
-import speaker
+import tunnel_peer
 import wire
 from attack import ask
 from harness import DEADLINE
@@ -62,7 +62,7 @@ def test_interim_responses_and_switches_get_none(way):
 
 def test_the_relay_adds_what_an_older_agent_does_not(relay):
     since = time.time()
-    with speaker.AgentPeer(relay, DEADLINE) as agent:
+    with tunnel_peer.AgentPeer(relay, DEADLINE) as agent:
         visitor, stream = ask(relay, agent)
         with visitor:
             agent.answer(stream)
@@ -71,7 +71,7 @@ def test_the_relay_adds_what_an_older_agent_does_not(relay):
 
 
 def test_the_agent_adds_it_for_an_older_relay(tmp_path):
-    played = speaker.PlayedRelay(DEADLINE)
+    played = tunnel_peer.PlayedRelay(DEADLINE)
     since = time.time()
     with harness.Origin() as origin, harness.Program(
             tmp_path, "adit", "http", origin.port, "--relay",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How the agent connects to its service: several addresses, and nothing left to connect with."""
+"""The agent connects to a service with several addresses, and copes with a lack of descriptors."""
 import contextlib
 import os
 import pathlib
@@ -33,7 +33,7 @@ def black_hole(host="127.0.0.1"):
 
 
 def starve(pid):
-    """Takes the right to open one more file away. Returns what it was."""
+    """Lowers the limit of open files so that no more can be opened. Returns the old limit."""
     resource_now = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (0, resource_now[1]))  # what is open stays so
     return resource_now

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Odd requests and responses: adit does what a strict reader says, and its differences from nginx and
-haproxy are explained (docs/differential.md). test_slow_differential has many more of them."""
+"""adit treats odd requests and responses as a strict reader does; its differences from nginx and
+haproxy are explained (docs/differential.md). test_slow_differential runs many more inputs."""
 import differential_runs
 import pytest
 

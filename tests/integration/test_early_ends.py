@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Whoever is done early leaves nobody hanging: uploads go on or end, and no end is told twice."""
+"""An end that comes early leaves no peer hanging: uploads go on or end, and no end is sent
+twice."""
 import socket
 import threading
 
 import harness
 import pytest
-import speaker
+import tunnel_peer
 from client import until
 
 SIZE = 30_000_000
@@ -64,7 +65,7 @@ def test_an_upload_to_a_service_that_answers_early_does_not_hang(tunnel, chunked
 
 
 def stalled(tunnel, visitor, target):
-    """An upload that has filled everything on its way, because the service does not read."""
+    """An upload that fills every buffer on its way, because the service does not read."""
     tunnel.origin.on(target, lambda exchange: tunnel.origin.told(60))
     upload = Upload(visitor, target)
     until(lambda: tunnel.origin.seen(target), "the service has its head")
@@ -90,15 +91,15 @@ def test_an_upload_whose_agent_is_killed_does_not_hang(own_tunnel):
 
 @pytest.mark.parametrize("how", ["a whole response", "a reset", "a breach"])
 def test_an_upload_that_an_agent_cuts_short_does_not_hang(relay, how):
-    with speaker.AgentPeer(relay, harness.DEADLINE) as agent, relay.visit(agent.host) as visitor:
+    with tunnel_peer.AgentPeer(relay, harness.DEADLINE) as agent, relay.visit(agent.host) as visitor:
         upload = Upload(visitor, "/")
         stream, _, _ = agent.request()
-        agent.frame(speaker.DATA, stream=stream)
+        agent.frame(tunnel_peer.DATA, stream=stream)
         if how == "a whole response":
             agent.answer(stream, b"enough", 413)
-            agent.mux(speaker.rst(stream, 0))
+            agent.mux(tunnel_peer.rst(stream, 0))
         elif how == "a reset":
-            agent.mux(speaker.rst(stream))
+            agent.mux(tunnel_peer.rst(stream))
         else:
             agent.message(9)
         answer = visitor.response_head()
@@ -134,14 +135,14 @@ def test_a_visitor_may_reset_an_upgraded_stream_while_its_service_ends(tunnel):
 
 
 def test_an_upgraded_visitor_may_reset_while_a_played_agent_ends_it(relay):
-    with speaker.AgentPeer(relay, harness.DEADLINE) as agent:
+    with tunnel_peer.AgentPeer(relay, harness.DEADLINE) as agent:
         for number in range(60):
             visitor = relay.visit(agent.host)
             visitor.request("GET", "/", OFFER)
             stream, _, _ = agent.request()
-            agent.mux(speaker.response(stream, 200, [("adit-upgrade", "raw")]))
+            agent.mux(tunnel_peer.response(stream, 200, [("adit-upgrade", "raw")]))
             assert visitor.response_head().status == 101
-            last = speaker.data(stream, b"goodbye" * 1000, end=True)
+            last = tunnel_peer.data(stream, b"goodbye" * 1000, end=True)
             if number % 2:
                 agent.mux(last)
                 visitor.reset()

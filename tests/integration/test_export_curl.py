@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An exported command, pasted into a shell, sends what was sent: nothing more, less or else."""
+"""An exported command, pasted into a shell, sends exactly the bytes that were recorded."""
 import dataclasses
 from random import Random
 
@@ -34,7 +34,7 @@ def shell(request):
 
 @pytest.fixture
 def empty(tmp_path):
-    """Where commands run: a command that made a file has executed what a visitor sent."""
+    """The directory where commands run: a new file in it means that sent text was executed."""
     directory = tmp_path / "empty"
     directory.mkdir()
     yield directory
@@ -66,7 +66,7 @@ def test_any_request_arrives_as_it_was_sent(record, service, shell, empty, seed)
 
 
 def sends(record, service, empty, request, program="aditd", host=None, shells=SHELLS, **columns):
-    """Whether the command of this request sends it, in every shell. Returns the command."""
+    """Checks in every shell that the command of this request sends it. Returns the command."""
     wanted, identity = any_request.add(record, request, host or service.host, program)
     for name, value in columns.items():
         record.db.execute(f"UPDATE exchange SET {name}=? WHERE id=?", (value, identity))
@@ -99,7 +99,7 @@ def test_a_target_is_kept_byte_by_byte(record, service, empty, target):
 
 
 def test_a_target_in_absolute_form_is_sent_in_absolute_form(record, service, shell, empty):
-    """Only in that form is there no path, or another host than Host says."""
+    """No other form can have an empty path, or a host other than Host."""
     fields = [("Host", b"else.where")]
     record.add(writer=record.writers["aditd"], host=service.host, target="?q",
                request_head=b"Host: %s\r\n" % service.host.encode())
@@ -158,7 +158,7 @@ def test_comments_mean_nothing_where_a_shell_runs_them(record, service, empty):
 
 
 def test_what_the_relay_or_the_proxy_added_is_left_out(record, service, shell, empty):
-    """In their own records nothing is: there the visitor has sent it."""
+    """Their own records do not have these fields unless the visitor sent them."""
     host = ("Host", service.host.encode())
     claims = [("X-Forwarded-For", b"1.2.3.4"), ("Forwarded", b"for=x"), ("Via", b"1.1 adit-mine")]
     for program in ("aditd", "adit proxy"):
@@ -228,7 +228,7 @@ def test_a_command_that_would_send_less_is_not_written(record):
 @pytest.mark.parametrize("field", ["Transfer-Encoding: cow", "Content-Length: +1",
                                    "Content-Length: 1, 2"])
 def test_framing_that_was_refused_is_sent_as_it_was(record, field):
-    """With data, curl would frame it in its own way."""
+    """curl would choose its own framing for data."""
     record.add(writer=record.writers["aditd"], request_fields=[field.split(": ")])
     script = record.output("export", "--curl").decode()
     assert f"-H '{field}'" in script and "--data" not in script
@@ -286,7 +286,8 @@ def test_a_file_is_not_begun_for_an_id_that_is_not_there(record, tmp_path):
 # At a prompt.
 
 def test_what_is_pasted_at_a_prompt_is_what_was_sent(record, service, shell, empty):
-    """zsh has no comments there, bash has a history, busybox and terminals cut long lines."""
+    """At a prompt zsh has no comments, bash has a history, and busybox and terminals cut long
+    lines."""
     host = ("Host", service.host.encode())
     notes = ["é'; touch T #".encode(), b"!touch $(touch T) `touch T` \"!!\" \\", b"a\tb\xff", b"",
              b"x" * 5000]

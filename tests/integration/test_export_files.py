@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Files that commands write: nothing that is there is lost, and nobody else gets at what is written."""
+"""Commands that write files lose no existing file and give nobody else access to what they
+write."""
 import os
 import shutil
 import signal
@@ -34,7 +35,7 @@ def names(place):
 
 @pytest.mark.parametrize("form", ["--har", "--jsonl", "--curl"])
 def test_what_lies_beside_a_file_stays(record, place, form):
-    """Also under the names that something in the making has had."""
+    """Even files with the names that temporary files have had."""
     for name in ("out.tmp", "out~", ".out.tmp", ".out.swp"):
         (place / name).write_bytes(PRECIOUS)
     before = names(place)
@@ -69,7 +70,7 @@ def test_a_link_is_not_followed_whatever_it_points_to(record, place):
                                     ["newfstatat:error=ENOENT", "openat:error=EOPNOTSUPP:when=1"]],
                          ids=["usual", "cannot-rename-so", "files-have-names"])
 def test_what_came_while_it_was_written_stays(record, place, tmp_path, faults):
-    """It is told that nothing is there, and then something is."""
+    """A file that appears after the check is not replaced."""
     inject = [word for fault in faults for word in ("-e", f"inject={fault}")]
     out, trace = place / "out", tmp_path / "trace"
     for precious in (True, False):

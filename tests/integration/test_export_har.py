@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An archive is taken by every program that reads archives (support/har.py has their rules)."""
+"""Exported archives are accepted by programs that read HAR (support/har.py has their rules)."""
 import json
 from random import Random
 

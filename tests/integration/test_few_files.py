@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Few descriptors, or closed standard streams: a program says what it needs and ends with 1, or it
-serves; it is never ended by a signal."""
+"""With few descriptors or closed standard streams a program serves, or names its needs and exits
+with 1; no signal ends it."""
 import contextlib
 import itertools
 import os
@@ -36,7 +36,7 @@ def limit(files):
 
 
 def run(directory, args, files):
-    """A program that ends by itself. Returns its exit status and what it said."""
+    """Runs a program to its end. Returns its exit status and output."""
     done = subprocess.run([harness.BIN / args[0], *args[1:], "--data", directory],
                           stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           timeout=harness.DEADLINE, preexec_fn=limit(files),
@@ -45,13 +45,13 @@ def run(directory, args, files):
 
 
 def loads(stderr):
-    """Whether the libraries could be loaded, for which the system needs a few descriptors."""
+    """Whether the loader had the few descriptors that it needs for the libraries."""
     return "error while loading shared libraries" not in stderr
 
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
-    """A directory with a record, and the service that its exchange went to."""
+    """A directory with a record, and the service of its exchange."""
     directory = tmp_path_factory.mktemp("recorded")
     with Origin() as origin:
         with harness.Proxy(directory, origin.address) as proxy, proxy.visit() as visitor:
@@ -222,6 +222,6 @@ def test_whichever_of_its_first_files_is_not_there_it_ends_with_1_or_serves(tmp_
 
 
 def up(relay, program):
-    """Whether an agent that was started connects, rather than end."""
+    """Whether a started agent connects; False if it ends instead."""
     until(lambda: relay.links or program.poll() is not None, "it is up or has ended")
     return program.poll() is None

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Field names arrive as they were spelled; where there is no case, as they are registered."""
+"""Field names keep their spelling; names without one get the registered spelling."""
 import harness
 import pytest
-import speaker
+import tunnel_peer
 import wire
 from attack import ask
 from harness import DEADLINE
@@ -24,7 +24,7 @@ EVERY_SPELLING = pytest.mark.parametrize("fields", SPELLINGS.values(), ids=SPELL
 
 
 def only(fields, sent):
-    """Those of one's own, in their order."""
+    """The fields of the test, in their order."""
     names = {name.lower() for name, _ in sent}
     return [(name, value) for name, value in fields if name.lower() in names]
 
@@ -158,9 +158,9 @@ REGISTERED = [("X-Hub-Signature", "1"), ("ETag", "2"), ("WWW-Authenticate", "3")
 
 
 def agent_of(relay, **hello):
-    peer = speaker.AgentPeer(relay, DEADLINE, greet=False)
+    peer = tunnel_peer.AgentPeer(relay, DEADLINE, greet=False)
     peer.hello(**hello)
-    peer.mux(speaker.settings())
+    peer.mux(tunnel_peer.settings())
     peer.bind()
     return peer
 
@@ -174,7 +174,7 @@ def test_an_agent_without_case_is_told_none_and_answers_by_default(relay):
 
 
 def carried(relay, agent, fields):
-    """What travels of the spelling of a request."""
+    """The spelling of a request's fields as it travels in the tunnel."""
     with relay.visit(agent.host) as visitor:
         visitor.request("GET", "/", fields)
         stream, came, _ = agent.request()
@@ -218,8 +218,8 @@ def test_a_response_is_spelled_as_its_agent_says(relay):
 
 @pytest.fixture
 def played(tmp_path):
-    """A real agent with a service, and the relay that a test plays."""
-    relay = speaker.PlayedRelay(DEADLINE)
+    """A real agent with a service, and a relay played by the test."""
+    relay = tunnel_peer.PlayedRelay(DEADLINE)
     with harness.Origin() as origin:
         agent = harness.Program(tmp_path, "adit", "http", origin.port, "--relay",
                                 f"http://127.0.0.1:{relay.port}")

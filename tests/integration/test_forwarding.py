@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which fields pass, which are dropped, and which are ours."""
+"""Fields that are forwarded, fields that are dropped, and fields that we add."""
 import pytest
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The nginx and the Caddy that README and docs/operations.md say to put before a relay, run as they
-are shipped: visitors and agents come through them by HTTPS, and nothing is lost or held back."""
+"""The nginx and Caddy configurations of README and docs/operations.md, run as shipped: visitors and
+agents pass through them over HTTPS, and nothing is lost or delayed."""
 import asyncio
 import contextlib
 import pathlib
@@ -27,7 +27,7 @@ FORGED = "203.0.113.66"
 
 
 class Public:
-    """A proxy of the examples, a relay and an agent behind it that has come through it, too."""
+    """A proxy of the examples, a relay behind it, and an agent that connects through the proxy."""
 
     def __init__(self, stack, directory, kind, origin):
         cert, key = certificate(directory, "localhost", "web.localhost", "ws.localhost")
@@ -168,7 +168,7 @@ def test_names_that_are_not_there_and_health(public):
 
 
 def test_shipped_examples_are_the_documented_ones():
-    """docs/operations.md has them, and README what it has of them."""
+    """docs/operations.md contains them, and README the parts that it quotes."""
     for name in ("nginx.conf", "Caddyfile"):
         text = (fronts.EXAMPLES / name).read_text().expandtabs(4)
         indented = re.sub(r"^(?=.)", "    ", text, flags=re.M)

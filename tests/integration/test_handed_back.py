@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What is handed back of a record, an exported command or a replay, makes the service hear what it
-heard the first time."""
+"""Exported commands and replays of a recorded request send the service what it got the first
+time."""
 import subprocess
 from random import Random
 
@@ -22,7 +22,7 @@ def service():
 
 
 class Way:
-    """A tunnel or a proxy before the service, and the records of it by the program that exports."""
+    """A tunnel or a proxy before the service, and its records by the exporting program."""
 
     def __init__(self, name, directory, service):
         self.service = service
@@ -39,7 +39,7 @@ class Way:
         self.host = self.way.host
 
     def has_records(self):
-        """Programs make them while they already serve."""
+        """Waits for the records, which programs create after they begin to serve."""
         for path in self.records.values():
             if not (path / "record.db").exists():
                 return False
@@ -55,7 +55,8 @@ class Way:
         return rows[0] if rows and rows[0]["outcome"] else None
 
     def send(self, request):
-        """What the service hears of a request, and the id of the exchange in each record."""
+        """Sends a request. Returns it as the service got it, and the exchange's id in each
+        record."""
         self.sent += 1
         mark = b"%d" % self.sent
         request.fields.append(("X-Mark", mark))
@@ -101,7 +102,7 @@ def raw(request):
 
 
 def scripted(host):
-    """One of each kind that the generator does not make."""
+    """Requests of the kinds that the generator does not make."""
     h = ("Host", host.encode())
     te = ("Transfer-Encoding", b"chunked")
     return [
@@ -133,13 +134,14 @@ def requests(host, seed, count):
 
 
 def is_told(request, way, record):
-    """An agent's record does not tell an empty body in chunks from none."""
+    """Whether the record can tell this request: an agent's cannot tell an empty chunked body from
+    none."""
     chunked = any(name.lower() == "transfer-encoding" for name, _ in request.fields)
     return not (way.relay and record == "adit" and chunked and not request.body)
 
 
 def spelled(name):
-    """An agent does not know how the visitor spelled Host."""
+    """Ignores the visitor's spelling of Host, which an agent does not know."""
     return b"Host" if name.lower() == b"host" else name
 
 
@@ -152,7 +154,7 @@ def without_close(field):
 
 
 def service_view(heard, trailers=True):
-    """Without what is not of the request: our id in Via, and whether the connection is to end."""
+    """The request without fields of the hop: our id in Via, and Connection."""
     fields = [(spelled(name), value) for name, value in map(without_close, heard.fields) if value
               is not None]
     at = max(n for n, (name, _) in enumerate(fields) if name.lower() == b"via")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Signals, and terminals that are closed: what ends, what goes on, and what is read again."""
+"""Signals and closed terminals: which programs end, which go on, and which files are read again."""
 import os
 import pathlib
 import signal
@@ -104,7 +104,7 @@ def test_ending_signals_said_often_end_it_as_cleanly(tmp_path, origin, number):
 
 
 def enter(tmp_path, origin, relay, token):
-    """How an agent with this token ends at once, or None when it is let in."""
+    """The exit status of an agent whose token the relay rejects; None if the relay accepts it."""
     program = harness.Program(tmp_path / token[:4], "adit", "http", origin.address, "--relay",
                               relay.url, env={"ADIT_TOKEN": token})
     try:
@@ -145,7 +145,7 @@ def test_a_new_token_holds_from_a_hangup_on_and_a_bad_one_does_not(tmp_path, ori
 
 
 class Terminal:
-    """A terminal whose session a program leads."""
+    """A terminal whose session the program leads."""
 
     def __init__(self):
         self.ours, self.theirs = os.openpty()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What `/_adit/health` tells whom (docs/operations.md "What /_adit/health tells")."""
+"""`/_adit/health` answers each client as docs/operations.md says ("What /_adit/health tells")."""
 import harness
 import pytest
 from origin import Origin
@@ -18,7 +18,7 @@ def ask(relay, host="localhost", token=None, method="GET", target="/_adit/health
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory):
-    """A relay with a token, that believes loopback whom it asks for, and its agent `web`."""
+    """A relay with a token that trusts loopback as a proxy, and its agent `web`."""
     directory = tmp_path_factory.mktemp("guarded")
     path = directory / "token"
     path.touch(0o600)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The help of every command: asked for in each way, as wide as a terminal, and in step with what
-the command takes."""
+"""Each command prints its help in every way of asking for it, as wide as the terminal, and the help
+names the options that the command takes."""
 import fcntl
 import os
 import pathlib
@@ -38,7 +38,7 @@ def help_of(directory, command, *asked):
 
 
 def table(command):
-    """The options that the sources say it has, without dashes."""
+    """The options in the sources' tables, without dashes."""
     entries = set(ENTRY.findall((ROOT / SOURCES[command]).read_text()))
     if command in (("adit", "http"), ("adit", "proxy"), ("aditd",)):
         for file in ("common/base/options.h", "common/record/write/record_options.h"):
@@ -53,7 +53,7 @@ def table(command):
 
 
 def listed(text):
-    """Those that a help lists: what its option lines begin with."""
+    """The options that begin a line of the help."""
     names = set()
     for line in re.findall(r"^  (-.*)$", text, re.M):
         head = re.split(r"  +", line)[0]

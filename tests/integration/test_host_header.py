@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which Host the service sees, and where the agent looks for it."""
+"""The Host that the service gets, and the address at which the agent looks for the service."""
 import harness
 import pytest
 from origin import Origin

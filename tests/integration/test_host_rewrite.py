@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""With another Host, Origin and Referer of a request name the service where they named the public
-host, and Location of a response names the public host where it named the service; nobody else's
-URL is touched, and without another Host nothing is."""
+"""With --host-header, Origin and Referer of a request name the service instead of the public host,
+and Location of a response names the public host instead of the service. Other URLs stay."""
 import asyncio
 
 import harness
@@ -14,7 +13,7 @@ REWRITE = ("--host-header", "rewrite")
 
 
 def told(exchange):
-    """Answers with the fields that the request asks for, SELF in them being its Host."""
+    """Answers with the fields that the request asks for; SELF in them becomes its Host."""
     host = exchange.request.get("host")
     fields = [(name, value.replace("SELF", host)) for name, value in
               (line.split("=", 1) for line in exchange.request.get("answer-with").split(" & "))]
@@ -30,7 +29,7 @@ def origin():
 
 @pytest.fixture(scope="module", params=["relay", "proxy"])
 def way(request, tmp_path_factory, origin):
-    """Through a relay, and through `adit proxy`, both told to rewrite."""
+    """A relay, and `adit proxy`, both with --host-header."""
     directory = tmp_path_factory.mktemp(request.param)
     make = harness.Tunnel if request.param == "relay" else harness.Proxied
     with make(directory, *REWRITE, origin=origin) as started:
@@ -38,13 +37,13 @@ def way(request, tmp_path_factory, origin):
 
 
 def heard(way, *fields):
-    """What the service hears of these fields of a visitor."""
+    """These fields of a visitor as the service gets them."""
     seen = way.fetch("GET", "/echo", fields).json()["fields"]
     return [value for name, value in seen if name.lower() in ("origin", "referer")]
 
 
 def answered(way, lines, status=302, visitor=()):
-    """Which values a visitor hears of these fields, SELF being what the service heard as Host."""
+    """These fields as the visitor gets them, where SELF is the service's Host."""
     with_lines = [("Answer-With", " & ".join(f"{name}={value}" for name, value in lines)), *visitor]
     response = way.fetch("GET", f"/told?status={status}", with_lines)
     names = {name.lower() for name, _ in lines}
@@ -95,7 +94,7 @@ def test_other_locations_stay(way, origin):
 
 
 def test_a_websocket_handshake_names_the_service_too(tmp_path):
-    """As the dev servers of Vite and webpack want it."""
+    """The dev servers of Vite and webpack demand it."""
     origins = []
 
     async def main():
@@ -175,7 +174,7 @@ def test_the_record_has_the_visitors_forms_at_both_ends(tmp_path, origin):
 
 
 def test_a_head_that_grows_beyond_the_tunnel_is_told_as_such(tmp_path, origin):
-    """Origins in a thousand fields become longer ones; the exchange ends, and nothing else."""
+    """Origins in a thousand fields become longer ones; only the exchange ends."""
     origin.on("/many", lambda exchange: exchange.reply("", 302, [("Location", "//s/" + "a" * 50)] * 900))
     with harness.Tunnel(tmp_path, "--host-header", "s", "--url", "w" * 60, origin=origin) as tunnel:
         response = tunnel.fetch("GET", "/many")

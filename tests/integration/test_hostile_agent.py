@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""A hostile agent: its own tunnel ends with a reason, and nobody else notices."""
+"""A hostile agent loses its own tunnel, with a logged reason, and disturbs no other."""
 import json
 import struct
 
 import harness
 import pytest
-import speaker
+import tunnel_peer
 from attack import (Reasons, ask, bystander, cpu_seconds, flood, hostile,  # noqa: F401
                     private_bytes, undisturbed)
 from client import until
-from speaker import (ACK, BINARY, CLOSE, CONT, CONTROL, DATA, END_HEADERS, GOAWAY,
-                     HEADERS, MUX, PING, PIPE_ACK, PIPE_DATA, PRIORITY, PUSH_PROMISE, REFUSED,
-                     RST_STREAM, SETTINGS, TEXT, WELCOME, WINDOW_UPDATE, AgentPeer, data, h2, head,
-                     record, response, rst, settings, window_update, ws_frame)
+from tunnel_peer import (ACK, BINARY, CLOSE, CONT, CONTROL, DATA, END_HEADERS, GOAWAY, HEADERS, MUX,
+                         PING, PIPE_ACK, PIPE_DATA, PRIORITY, PUSH_PROMISE, REFUSED, RST_STREAM,
+                         SETTINGS, TEXT, WELCOME, WINDOW_UPDATE, AgentPeer, data, h2, head, record,
+                         response, rst, settings, window_update, ws_frame)
 
 
 @pytest.fixture(scope="module")
 def relay(tmp_path_factory):
-    """One that records nothing, so that its memory is the tunnels' alone."""
+    """A relay that records nothing, so that its memory is the tunnels' alone."""
     with harness.Relay(tmp_path_factory.mktemp("relay"), "--record", "none") as started:
         yield started
 
@@ -142,10 +142,10 @@ BREACHES = {
     "a goodbye that complains": (HTTP2, frames(h2(GOAWAY, 0, 0, struct.pack(">II", 1, 1)))),
     "a goodbye cut short": (HTTP2, frames(h2(GOAWAY, 0, 0, b"\0\0\0\0"))),
     "a priority cut short": (HTTP2, frames(h2(PRIORITY, 0, 1, b"\0\0"), h2(PING, 0, 0, b"0" * 8))),
-    "a continuation of no head": (HTTP2, frames(h2(speaker.CONTINUATION, END_HEADERS, 1, b"\x88"))),
+    "a continuation of no head": (HTTP2, frames(h2(tunnel_peer.CONTINUATION, END_HEADERS, 1, b"\x88"))),
     "a frame inside of a head": (HTTP2, frames(h2(HEADERS, 0, 1, b"\x88"), data(1, b"x"))),
     "a head of ten frames": (HTTP2, frames(
-        h2(HEADERS, 0, 1, b"\x88"), *[h2(speaker.CONTINUATION, 0, 1, b"")] * 9)),
+        h2(HEADERS, 0, 1, b"\x88"), *[h2(tunnel_peer.CONTINUATION, 0, 1, b"")] * 9)),
     "padding over the frame": (HTTP2, frames(h2(HEADERS, 8 | END_HEADERS, 1, b"\x09\x88"))),
     # HTTP/2: HPACK
     "an index outside of the table": (HTTP2, frames(head(1, (), block=b"\xff\x7f"))),
@@ -191,7 +191,7 @@ GREETINGS = {
 
 def hello(peer, **members):
     message = {name: value for name, value in {**HELLO, **members}.items() if value is not None}
-    peer.message(speaker.HELLO, json.dumps(message).encode())
+    peer.message(tunnel_peer.HELLO, json.dumps(message).encode())
 
 
 @pytest.mark.parametrize("what", GREETINGS)
@@ -215,7 +215,7 @@ def test_an_owner_key_that_is_none_is_refused(relay, owner):
 # Floods: what brings nothing ends the tunnel before it costs much.
 
 def many(piece):
-    """As much of it as makes a message worth sending."""
+    """As many copies as make a message of a useful size."""
     return piece * (1 + 60000 // len(piece))
 
 
@@ -234,7 +234,7 @@ def mux_flood(piece):
 
 
 def on_stream(make, opened=True):
-    """The same with frames of the stream that a visitor's request has opened."""
+    """The same with frames of the stream that a visitor's request opened."""
     def prepare(peer, stream):
         if opened:
             peer.mux(response(stream))
@@ -267,8 +267,8 @@ def empty_fragments(peer, _):
 
 
 def bomb(stream):
-    """A head of few bytes that unfold to many fields of 4,000 bytes each."""
-    entry = b"\x40\x01a" + speaker.integer(3900, 7, 0) + b"b" * 3900
+    """A head of few bytes that expands to many fields of 4,000 bytes each."""
+    entry = b"\x40\x01a" + tunnel_peer.integer(3900, 7, 0) + b"b" * 3900
     return head(stream, (), block=b"\x88" + entry + b"\xbe" * 60000)
 
 
@@ -300,7 +300,7 @@ FLOODS = {
     "large heads of a stream that is over": on_stream(
         lambda stream: head(stream, (), block=b"\x88" * 16384), opened=False),
     "GOAWAY": mux_flood(h2(GOAWAY, 0, 0, struct.pack(">II", 0x7fffffff, 0))),
-    "CONTINUATION": on_stream(lambda stream: h2(speaker.CONTINUATION, 0, stream, b"")),
+    "CONTINUATION": on_stream(lambda stream: h2(tunnel_peer.CONTINUATION, 0, stream, b"")),
     "an HPACK bomb": on_stream(bomb),
 }
 
@@ -337,7 +337,7 @@ def test_requests_that_wait_unsent_are_bounded_and_pass_away(relay, bystander):
         bystander.check()
 
         def refused():
-            """A visitor who leaves when it is not refused at once."""
+            """A visitor that leaves unless it is refused at once."""
             visitor = relay.visit(idle.host)
             visitor.sock.settimeout(0.01)
             visitor.request("GET", "/", LARGE)
@@ -360,7 +360,7 @@ def test_requests_that_wait_unsent_are_bounded_and_pass_away(relay, bystander):
                     pass
                 idle.answer(request[0], b"served")
                 return visitor.response().body == b"served"
-            idle.sock.setsockopt(speaker.socket.SOL_SOCKET, speaker.socket.SO_RCVBUF, 1 << 20)
+            idle.sock.setsockopt(tunnel_peer.socket.SOL_SOCKET, tunnel_peer.socket.SO_RCVBUF, 1 << 20)
             until(lambda: idle.read() or not idle.mux_bytes and refused() is None, "room again",
                   harness.DEADLINE)
             assert served()
@@ -375,7 +375,7 @@ def test_an_agent_that_never_answers_costs_its_own_visitors_only(relay, bystande
     for visitor in visitors:
         visitor.close()
     for _ in visitors:
-        assert hostile.frame(RST_STREAM)[3] == struct.pack(">I", speaker.CANCEL)
+        assert hostile.frame(RST_STREAM)[3] == struct.pack(">I", tunnel_peer.CANCEL)
 
 
 def test_an_agent_may_permit_no_stream_at_all(relay, bystander, hostile):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A hostile relay: the agent ends the link, says why, and works again with a relay that is sane.
+"""The agent drops the link to a hostile relay, says why, and works with the next sane relay.
 
 Whatever the relay sends, the local service gets only requests that are whole and unambiguous.
 """
@@ -10,14 +10,14 @@ import struct
 
 import harness
 import pytest
-import speaker
+import tunnel_peer
 from attack import cpu_seconds, flood, private_bytes
 from client import until
 from origin import Origin
-from speaker import (ACK, BINARY, CLOSE, CONTROL, DATA, END_HEADERS, GOAWAY, HEADERS,
-                     HELLO, MUX, PING, PIPE_ACK, PIPE_DATA, PREFACE, PRIORITY, PUSH_PROMISE,
-                     REFUSED, RST_STREAM, SETTINGS, TEXT, WELCOME, Closed, PlayedRelay, data, h2,
-                     head, record, rst, settings, window_update, ws_frame)
+from tunnel_peer import (ACK, BINARY, CLOSE, CONTROL, DATA, END_HEADERS, GOAWAY, HEADERS, HELLO,
+                         MUX, PING, PIPE_ACK, PIPE_DATA, PREFACE, PRIORITY, PUSH_PROMISE, REFUSED,
+                         RST_STREAM, SETTINGS, TEXT, WELCOME, Closed, PlayedRelay, data, h2, head,
+                         record, rst, settings, window_update, ws_frame)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def origin():
 
 
 class Victim:
-    """A real agent that connects to what the test plays, again and again."""
+    """A real agent that connects to the played relay again and again."""
 
     def __init__(self, directory, origin, *options):
         self.played = PlayedRelay(harness.DEADLINE)
@@ -35,7 +35,7 @@ class Victim:
                                        "--relay", self.played.url, *options)
 
     def link(self):
-        """Its next link, which works."""
+        """Accepts its next link, which works."""
         peer = None
         while not peer:
             try:
@@ -55,7 +55,7 @@ class Victim:
 
 @pytest.fixture(scope="module")
 def victims(origin, tmp_path_factory):
-    """Several, so that one is back while the others are attacked."""
+    """Several agents, so that one has reconnected while others are attacked."""
     several = [Victim(tmp_path_factory.mktemp("agent"), origin) for _ in range(3)]
     yield itertools.cycle(several)
     for victim in several:
@@ -75,13 +75,13 @@ def agent(victim):
 
 @pytest.fixture
 def hostile(victim):
-    """The link of this test. That an agent works again after it shows the next test."""
+    """The link of this test. The next test shows that an agent works again after it."""
     with victim.link() as peer:
         yield peer
 
 
 class Complaints:
-    """What the agent says from now on."""
+    """The messages that the agent prints from now on."""
 
     def __init__(self, agent):
         self.agent = agent
@@ -96,7 +96,7 @@ class Complaints:
 # What a relay may do. (First: the agents of the tests behind should not wait for long.)
 
 def test_responses_that_wait_unsent_are_bounded(origin, tmp_path):
-    """A relay that asks on and on without reading: the agent holds little."""
+    """The agent holds little for a relay that sends requests without reading."""
     victim = Victim(tmp_path, origin, "--record", "none")  # its memory is the link's alone
     hostile, agent = victim.link(), victim.program
     memory = private_bytes(agent)
@@ -232,10 +232,10 @@ BREACHES = {
     "an acknowledgement of settings with some": (HTTP2, frames(h2(SETTINGS, ACK, 0, b"\0" * 6))),
     "a ping cut short": (HTTP2, frames(h2(PING, 0, 0, b"1234567"))),
     "a goodbye that complains": (HTTP2, frames(h2(GOAWAY, 0, 0, struct.pack(">II", 0, 2)))),
-    "a continuation of no head": (HTTP2, frames(h2(speaker.CONTINUATION, END_HEADERS, 3, b"\x88"))),
+    "a continuation of no head": (HTTP2, frames(h2(tunnel_peer.CONTINUATION, END_HEADERS, 3, b"\x88"))),
     "a frame inside of a head": (HTTP2, frames(h2(HEADERS, 0, 3, b"\x82"), data(3, b"x"))),
     "a head of ten frames": (HTTP2, frames(
-        h2(HEADERS, 0, 3, b"\x82"), *[h2(speaker.CONTINUATION, 0, 3, b"")] * 9)),
+        h2(HEADERS, 0, 3, b"\x82"), *[h2(tunnel_peer.CONTINUATION, 0, 3, b"")] * 9)),
     "an index outside of the table": (HTTP2, frames(head(3, (), block=b"\xff\x7f"))),
     "a table over its size": (HTTP2, frames(head(3, (), block=b"\x3f\xff\xff\x7f\x82"))),
 }
@@ -319,7 +319,8 @@ WRONG_FIELDS = {
 
 
 def is_refused(peer, origin, what, frame):
-    """The frame begins the peer's next stream, which is reset; another is served."""
+    """Checks that the frame opens the peer's next stream, which is reset, and that another is
+    served."""
     stream, peer.next_stream = peer.next_stream, peer.next_stream + 2
     peer.mux(frame)
     kind, *_ = peer.frame(RST_STREAM, HEADERS, stream=stream)
@@ -406,7 +407,7 @@ def empty_data(peer):
 
 
 def bomb(peer):
-    entry = b"\x40\x01a" + speaker.integer(3900, 7, 0) + b"b" * 3900
+    entry = b"\x40\x01a" + tunnel_peer.integer(3900, 7, 0) + b"b" * 3900
     return mux_flood(head(3, (), block=b"\x82" + entry + b"\xbe" * 60000))(peer)
 
 

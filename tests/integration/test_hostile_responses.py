@@ -6,11 +6,11 @@ Whatever the agent sends, a visitor never gets a response that is not the answer
 import struct
 
 import pytest
-import speaker
+import tunnel_peer
 from attack import Reasons, ask, bystander, hostile, undisturbed  # noqa: F401
 from client import Truncated, until
-from speaker import (BINARY, CLOSE, DATA, END_STREAM, MUX, data, h2, head, record, response, rst,
-                     ws_frame)
+from tunnel_peer import (BINARY, CLOSE, DATA, END_STREAM, MUX, data, h2, head, record, response,
+                         rst, ws_frame)
 
 HTTP2 = "broke the multiplexing"
 
@@ -188,9 +188,9 @@ def test_interim_responses_without_end_cost_their_exchange(relay, hostile):
 
 
 @pytest.mark.parametrize("code, status, name", [
-    (speaker.REFUSED_STREAM, 503, "ADIT-TOO-MANY-STREAMS"),
-    (speaker.ENHANCE_YOUR_CALM, 503, "ADIT-TOO-MANY-STREAMS"),
-    (speaker.CANCEL, 502, "ADIT-UPSTREAM-INVALID"), (0, 502, "ADIT-UPSTREAM-INVALID"),
+    (tunnel_peer.REFUSED_STREAM, 503, "ADIT-TOO-MANY-STREAMS"),
+    (tunnel_peer.ENHANCE_YOUR_CALM, 503, "ADIT-TOO-MANY-STREAMS"),
+    (tunnel_peer.CANCEL, 502, "ADIT-UPSTREAM-INVALID"), (0, 502, "ADIT-UPSTREAM-INVALID"),
     (1, 502, "ADIT-UPSTREAM-INVALID"), (0xffffffff, 502, "ADIT-UPSTREAM-INVALID"),
     (255, 502, "ADIT-UPSTREAM-INVALID")])
 def test_a_reset_before_the_response_says_what_it_meant(relay, hostile, code, status, name):
@@ -214,7 +214,7 @@ def test_thousands_of_resets_leave_the_tunnel_working(relay, hostile):
     with relay.visit(hostile.host) as visitor:
         for _ in range(2000):
             visitor.request("GET", "/")
-            hostile.mux(rst(hostile.request()[0], speaker.REFUSED_STREAM))
+            hostile.mux(rst(hostile.request()[0], tunnel_peer.REFUSED_STREAM))
             assert visitor.response().status == 503
         goes_on(hostile, visitor)
 

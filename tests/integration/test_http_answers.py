@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The programs' own answers are HTTP as any other."""
+"""The programs' own answers are valid HTTP."""
 import email.utils
 
 import pytest

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""curl as the visitor: an independent client, with the options that people use it with."""
+"""curl, an independent client, as the visitor, with its common options."""
 import json
 import re
 import subprocess
@@ -20,7 +20,7 @@ def upload(tmp_path_factory):
 
 
 def curl(tunnel, *args, stdin=None):
-    """What curl printed; the target is the last argument, after the tunnel's URL."""
+    """The output of curl; the target is the last argument, after the tunnel's URL."""
     *options, target = args
     url = target if "//" in target[:8] else tunnel.agent.url + target
     done = subprocess.run(
@@ -40,7 +40,7 @@ def names(seen):
 
 
 def test_an_upload_waits_for_the_100_of_the_service(tunnel, upload):
-    """With a time-out that no test would survive: a 100 must really come."""
+    """curl's own time-out is longer than the test's: only a real 100 lets it go on."""
     seen = echoed(tunnel, "-T", str(upload), "--expect100-timeout", "300", "-H",
                   "Expect: 100-continue", "/echo")
     assert (seen["method"], seen["size"]) == ("PUT", SIZE)

@@ -21,7 +21,7 @@ PAGE = bodies.make(9, 20_000)
 
 
 def all_has_left(exchange):
-    """Waits until the peer's system has all that was sent: no reset can take that back."""
+    """Waits until the peer's kernel has everything that was sent, which no reset can take back."""
     left = bytearray(4)
 
     def is_empty():
@@ -40,8 +40,8 @@ def refuses(exchange):
 # A visitor that first sends and then reads.
 
 def send_on(visitor, text, framing):
-    """Sends for some seconds, then reads all that there is. A reset would not destroy the answer
-    on every system, but it does on many: it must not come."""
+    """Sends for some seconds, then reads all that there is. A reset may destroy the answer on many
+    systems, so none may come."""
     end = time.monotonic() + SENDS_ON_S
     piece = b"x" * 1000
     visitor.send(text)
@@ -75,7 +75,7 @@ PATIENT = {  # what is sent first, what follows it, the answer
 
 @pytest.fixture(scope="module")
 def patient(tunnel, tmp_path_factory):
-    """What each of the patient visitors has read in the end; all of them send at the same time."""
+    """The answer that each of the patient visitors reads at last; all send at the same time."""
     directory = tmp_path_factory.mktemp("gone")
     tunnel.origin.on("/refuses", refuses)
     with harness.Agent(directory, tunnel.relay, tunnel.origin.address) as agent:
@@ -107,8 +107,8 @@ def test_the_answer_survives_a_visitor_that_sends_on_for_seconds(patient, name):
 # A visitor that reads while it sends.
 
 def upload_until_answered(visitor, framing, pause=0.0):
-    """Sends from another thread for as long as it goes, and reads the answer meanwhile, the first
-    hundred pieces of it with a pause behind each."""
+    """Sends from another thread while it can, and reads the answer meanwhile, pausing after each of
+    the first hundred pieces."""
     stop = threading.Event()
     piece = b"x" * 50_000
 
@@ -200,7 +200,7 @@ def test_a_service_that_closes_without_reading_the_body_has_answered(tunnel):
 
 
 def ends_as_announced(visitor, answer):
-    """A relay that says "close" with an early answer closes, but not before all has come."""
+    """A relay that sends "close" with an early answer closes, but only behind the whole answer."""
     if "close" in answer.fields.tokens("connection"):
         assert visitor.is_closed()
     else:
@@ -280,7 +280,7 @@ def test_an_answer_by_close_may_begin_before_the_request_has_ended(tunnel):
 
 
 def test_a_refused_upload_ends_for_the_service_side_too(own_tunnel):
-    """Visitors that were refused leave nothing behind."""
+    """Refused visitors leave no connection behind."""
     own_tunnel.origin.on("/refuses", refuses)
     for _ in range(20):
         visitor = own_tunnel.visit()

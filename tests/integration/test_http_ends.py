@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whoever leaves in the middle, at whatever point of the exchange: the other side learns of it."""
+"""A peer leaves in the middle of an exchange, at any point of it: the other side is told."""
 import socket
 import threading
 
@@ -165,7 +165,7 @@ BEFORE_THE_END = {
 
 
 def is_cut(visitor):
-    """Whether the answer is visibly not whole, or a 502, since its head had not been passed on."""
+    """Whether the answer is visibly truncated, or a 502 because its head had not been passed on."""
     try:
         head = visitor.response_head()
         list(visitor.response_body(head))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Field values and sizes at their limits, and content that is nobody's business but its ends'."""
+"""Field values and sizes at their limits pass, and so does content that only the ends interpret."""
 import gzip
 
 import bodies

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Interim responses (RFC 9110 §15.2) and Expect (§10.1.1): between the visitor and the service."""
+"""Interim responses (RFC 9110 §15.2) and Expect (§10.1.1) pass between visitor and service."""
 import select
 import threading
 
@@ -12,7 +12,7 @@ CHUNKED = [("Transfer-Encoding", "chunked")]
 
 
 def nothing_has_come(visitor, tunnel):
-    """Whether nothing was sent to the visitor, though later exchanges are over."""
+    """Whether nothing was sent to the visitor although later exchanges are over."""
     for _ in range(3):
         assert tunnel.fetch("GET", "/").body == b"hello"
     return not visitor.buffer and not select.select([visitor.sock], [], [], 0)[0]
@@ -76,8 +76,8 @@ def test_a_service_may_answer_finally_without_a_100(tunnel):
 
 @pytest.mark.parametrize("host, status", [(None, 417), ("none.localhost", 404)])
 def test_a_final_answer_instead_of_a_100_ends_the_connection(tunnel, host, status):
-    """RFC 9110 §10.1.1: nobody can know whether the body will come, and where the next request
-    begins."""
+    """RFC 9110 §10.1.1: the body may or may not follow, so the start of a next request is
+    unknown."""
     tunnel.origin.on("/no", lambda exchange: exchange.reply("no", 417))
     with tunnel.visit(host) as visitor:
         visitor.send(visitor.head("PUT", "/no", EXPECT + [("Content-Length", "5")]))
@@ -95,7 +95,7 @@ def test_a_visitor_need_not_wait_for_the_100(tunnel):
 
 
 def test_an_expectation_of_an_http_1_0_visitor_is_ignored(tunnel):
-    """RFC 9110 §10.1.1: a server must ignore it, so the service is not to hear of it."""
+    """RFC 9110 §10.1.1: a server must ignore it, so the service does not get the field."""
     with tunnel.visit() as visitor:
         answer = visitor.fetch("POST", "/echo", EXPECT, body=b"12345", version="HTTP/1.0")
         assert (answer.status, answer.interim) == (200, [])

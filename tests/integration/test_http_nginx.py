@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""nginx as the service, and nginx before the relay: what it serves and proxies arrives the same."""
+"""nginx as the service and nginx before the relay: everything arrives unchanged."""
 import gzip
 import socket
 

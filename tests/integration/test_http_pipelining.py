@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Pipelined requests (RFC 9112 §9.3.2): each answered in order, none behind a refusal passed on."""
+"""Pipelined requests (RFC 9112 §9.3.2) are answered in order; none behind a refusal is
+forwarded."""
 import socket
 import threading
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The relay behind an HTTP proxy that the environment names, as curl reads it. The relay's name has
-no address here: only the proxy knows where it is."""
+"""The agent reaches its relay through the HTTP proxy that the environment names, read as curl reads
+it. The relay's name has no address here: only the proxy can resolve it."""
 import base64
 import socket
 

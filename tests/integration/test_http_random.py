@@ -28,7 +28,7 @@ def some_fields(dice, prefix, most=6):
 
 @dataclasses.dataclass
 class Side:
-    """One message: how it is framed, what is in it."""
+    """One message: its framing and its contents."""
     framing: str
     size: int
     fields: list
@@ -60,7 +60,7 @@ class Side:
 
 
 class Exchange:
-    """What both ends know of an exchange: its seed."""
+    """A seed, from which both ends derive the exchange."""
 
     def __init__(self, seed):
         dice = random.Random(seed)
@@ -119,7 +119,7 @@ def picked(fields, prefix):
 
 
 def service(exchange):
-    """Answers as the seed says, and checks that the request is what the seed says."""
+    """Answers as the seed says, and checks the request against the seed."""
     told = Exchange(exchange.request.option("seed", 0))
     if told.answers_early:
         send_cut(exchange.wire, told.response_text(), told.seed, told.cuts)
@@ -137,7 +137,7 @@ def service(exchange):
 
 
 def check_response(visitor, told):
-    """Returns whether the connection goes on, which the answer itself has said."""
+    """Returns whether the connection goes on, as the answer itself announces."""
     head = visitor.response_head()
     assert head.status == told.status, (told.seed, head)
     assert [picked(each.fields, "i") for each in head.interim] == told.interim, told.seed

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A reader that lags behind finds everything in its place: the bytes, the trailers, the end."""
+"""A reader that lags behind gets the bytes, the trailers and the end in order."""
 import socket
 import threading
 
@@ -16,7 +16,7 @@ SWITCH = b"HTTP/1.1 101 Yes\r\nConnection: upgrade\r\nUpgrade: foo\r\n\r\n"
 
 
 def service_has_sent(tunnel, path, send):
-    """A service that sends from a thread; the test goes on once it is stuck, or done."""
+    """Starts a service that sends from a thread; returns when it is stuck or done."""
     def handler(exchange):
         list(exchange.body())
         tunnel.origin.tell("begins")
@@ -26,7 +26,7 @@ def service_has_sent(tunnel, path, send):
 
 
 def stand_still(tunnel):
-    """Others are served while the visitor does not read, and so it falls behind."""
+    """Serves others while the visitor does not read, so that it falls behind."""
     assert tunnel.origin.told() == "begins"
     for _ in range(20):
         assert len(tunnel.fetch("GET", "/bytes?size=100000").body) == 100_000

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Request lines (RFC 9112 §3): whatever is legal reaches the service as it was sent."""
+"""Every legal request line (RFC 9112 §3) reaches the service as it was sent."""
 import harness
 import live_lines
 import pytest
@@ -87,7 +87,7 @@ def test_an_absolute_form_goes_by_its_own_authority(tunnel, target, host):
     "{host}:80", "http://{host}:port/", "http://{host}:80:80/", "http://{host}/#fragment",
     "http://{host} /", "http://[::1/"])
 def test_what_is_no_target_is_refused(tunnel, target):
-    """RFC 9110 §4.2.4: userinfo is an error, as it hides where a request goes."""
+    """RFC 9110 §4.2.4: userinfo is an error, as it disguises the destination."""
     before = len(tunnel.origin.requests)
     with tunnel.visit() as visitor:
         visitor.send(visitor.head("GET", target.format(host=tunnel.host)))
@@ -118,7 +118,7 @@ def test_an_empty_query_is_not_lost(tunnel):
 
 
 def line_of(visitor, size):
-    """A head of this many bytes that is nearly all target."""
+    """A head of this many bytes, nearly all of it the target."""
     rest = len(visitor.head("GET", "/"))
     return "/" + "t" * (size - rest)
 

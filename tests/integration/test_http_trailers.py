@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Trailers (RFC 9110 §6.5) pass both ways, whole and in order; what may not be one does not."""
+"""Trailers (RFC 9110 §6.5) pass both ways, whole and in order; forbidden ones are dropped."""
 import pytest
 import wire
 from client import Truncated
@@ -24,7 +24,7 @@ def lower(fields):
 
 
 def sent(tunnel, trailers, fields=()):
-    """What the service sees of a request with these trailers, or the relay's answer."""
+    """The trailers as the service gets them, or the relay's answer."""
     with tunnel.visit() as visitor:
         visitor.send(visitor.head("POST", "/echo", CHUNKED + list(fields)))
         visitor.send(wire.chunk(b"body") + wire.last_chunk(trailers))
@@ -130,7 +130,7 @@ def test_one_trailer_too_many_of_a_request_is_refused(tunnel):
 
 
 def never_whole(tunnel):
-    """The body has come, but its end must not."""
+    """The body has arrived, but its end must not."""
     with tunnel.visit() as visitor:
         visitor.request("GET", "/trailers")
         head = visitor.response_head()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Offers to upgrade (RFC 9110 §7.8), with any method and body, taken or declined."""
+"""Offers to upgrade (RFC 9110 §7.8), with any method and body, accepted or declined."""
 import socket
 import threading
 
@@ -57,7 +57,7 @@ def test_what_follows_in_the_same_segment_as_the_body_arrives(tunnel):
 
 
 def test_a_switch_in_the_middle_of_the_body_loses_nothing(tunnel):
-    """The rest of the body goes on to the service, and what follows behind it."""
+    """The rest of the body still goes to the service, followed by the bytes behind it."""
     def handler(exchange):
         assert exchange.wire.exactly(4) == b"half"
         exchange.wire.send(SWITCH + b"welcome")

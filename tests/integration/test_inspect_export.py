@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is exported is read by others: HAR by its specification. (Commands: test_export_curl.)"""
+"""Exported archives follow the HAR specification. (Commands: test_export_curl.)"""
 import base64
 import gzip
 import json
@@ -160,7 +160,7 @@ def test_wrong_words_are_refused(record):
 
 
 def random_bytes(random, most):
-    """Of the kinds that are treated in their own way, and mixtures of them."""
+    """Bytes of each kind that is treated specially, and mixtures."""
     kinds = [b"\r\n", b": ", b"\xe2\x80\xae", b"\xf0\x9f\x98\x80", b"\xff", b"\x00", b"\x1b[", b"\"",
              b"a", b"'", b"\\", b"103\r\n", b"{", b"[", b"%", b"; =", b"set-cookie: ", b"\xe9"]
     return b"".join(random.choices(kinds, k=random.randrange(most)))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the commands say of exchanges that run, and of those whose recorder was killed."""
+"""The commands describe running exchanges, and exchanges whose recorder was killed."""
 import gzip
 import json
 import time
@@ -16,7 +16,7 @@ RUNS = {"outcome": None, "duration_ns": None, "response_digest": None, "flags": 
 
 @pytest.fixture(params=["runs", "gone"])
 def record(request, tmp_path):
-    """(a record with one writer, whether that lives)"""
+    """(a record with one writer, whether that is alive)"""
     kept = Record(tmp_path / "adit")
     if request.param == "runs":
         with kept.lives():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One exchange is shown as it was, whatever is in it, and nothing in it moves the cursor."""
+"""`show` prints an exchange as it was, whatever its bytes, and none of them moves the cursor."""
 import gzip
 import json
 import re
@@ -121,7 +121,7 @@ def test_raw_is_the_bytes_of_the_wire(record):
 
 
 def deflated(texts):
-    """Messages as permessage-deflate sends them, each leaning on those before it."""
+    """Messages as permessage-deflate sends them, each referring to those before it."""
     packer = zlib.compressobj(wbits=-15)
     for text in texts:
         data = packer.compress(text) + packer.flush(zlib.Z_SYNC_FLUSH)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What differs between two exchanges, or between the two ends of one, is told; and nothing else."""
+"""diff and verify report each difference of two exchanges, or of the two ends of one, and no
+other."""
 import gzip
 import json
 

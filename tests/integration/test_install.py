@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""`cmake --install` puts everything where it belongs, below any prefix; the unit names the program
-that was installed with it, and is one that systemd takes."""
+"""`cmake --install` puts each file in its place below any prefix; systemd accepts the unit, which
+names the installed program."""
 import os
 import pathlib
 import re

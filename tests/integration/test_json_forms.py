@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""--json of every command is what docs/json.md and docs/json.schema.json say: held against them are
-exchanges of every kind, by both programs; an exchange is the same object wherever it is printed."""
+"""The output of --json of every command conforms to docs/json.md and docs/json.schema.json, for
+exchanges of every kind and both programs; an exchange is the same object wherever it is printed."""
 import contextlib
 import gzip
 import json
@@ -37,7 +37,7 @@ def deflated(text):
 
 
 def add_answers(made):
-    """Those that came to their end, with all that a message may have."""
+    """Adds complete exchanges with everything that a message may have."""
     packed = gzip.compress(b"hello " * 100)
     odd = gzip.compress(b"\xff\xfe" * 50)
     made.add(target="/a?x=1", request=b"{}", response=b"plain\n", replay_of="01jdq00000000001",
@@ -84,7 +84,7 @@ def add_running(made):
 
 
 def add_verdicts(made):
-    """What verify tells."""
+    """Adds exchanges for each verdict of verify."""
     made.add(response=b"here", far_response_digest=digest(b"there"), far_response_bytes=5)
     made.add(request=b"here", far_request_digest=digest(b"there"), far_request_bytes=5)
     for flags, far in ((0, 24), (24, 0), (0, 0)):
@@ -95,7 +95,7 @@ def add_verdicts(made):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A record with exchanges of every kind. Two of them run."""
+    """A record with exchanges of every kind; two of them still run."""
     with Record(tmp_path_factory.mktemp("forms") / "data") as kept:
         kept.db.execute("UPDATE writer SET program='aditd' WHERE id=1")
         with kept.together():
@@ -123,7 +123,7 @@ def says(made, command, *words, program="adit", status=0):
 
 
 def everything(made, program):
-    """(command, object) of every command that reads, with what makes it say all it can."""
+    """(command, object) of every reading command, with arguments that make it print all it can."""
     ids = [row["id"] for row in made.exchanges() if row["id"][:3] == "01j"]
     listed = says(made, "requests", "--limit", "all", "--json", program=program)
     yield from (("requests", value) for value in listed)
@@ -173,7 +173,7 @@ def test_an_exchange_is_the_same_wherever_it_is_printed(told):
 # diff and delete
 
 def differing(directory):
-    """Pairs of exchanges that differ in every way there is."""
+    """Pairs of exchanges that differ in every possible way."""
     with Record(directory) as made:
         json_body = [("Content-Type", "application/json")]
         values = {"method": "PUT", "target": b"/\xfe", "response_trailers": b"T: 1\r\n",
@@ -332,7 +332,7 @@ class Reads:
 # The description itself
 
 def test_all_that_a_member_may_be_was_there(made, replayed):
-    """What is described occurs: a description that only allows would prove little."""
+    """Every described value occurs: a description that merely permits would prove little."""
     seen = Seen()
     _, found, _, (lost, _) = replayed
     values = [*everything(made, "adit"), *(("replay", value) for value in (*found, lost))]
@@ -360,7 +360,7 @@ def test_the_page_names_every_type_and_word():
 
 
 def test_every_member_is_always_there():
-    """The schema says so of each object; so null is the only way to say that something is not known."""
+    """The schema requires every member, so null is the only way to say "unknown"."""
     def look(schema):
         if isinstance(schema, dict):
             if isinstance(schema.get("properties"), dict):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Limits, each at, below and above."""
+"""Each limit holds below, at and above its value."""
 import pytest
 
 HEAD = 32 * 1024

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What `requests` shows: lines that fit, whatever the terminal and whatever is in them."""
+"""`requests` prints lines that fit the terminal, whatever bytes they show."""
 import json
 import re
 import signal
@@ -54,7 +54,7 @@ def zone(monkeypatch):
 
 @pytest.fixture
 def now(monkeypatch):
-    """The time, in a zone where the day has just had its noon, so that it is not over in a moment."""
+    """The present, in a zone where it is just past noon, so that the day does not end meanwhile."""
     seconds = time.time()
     monkeypatch.setenv("TZ", f"NOON{int(seconds // 3600 % 24) - 12:+d}")
     return int(seconds) * SECOND
@@ -67,10 +67,10 @@ LONG = ["/" + "日本語" * 60, "/" + "e\u0301\u0301" * 200, "/" + "\U0001f600" 
 
 
 @pytest.fixture(scope="module")
-def motley(tmp_path_factory):
-    """Lines of all kinds that could be too long, each in another place."""
+def long_lines(tmp_path_factory):
+    """Lines that could be too long, each in another column."""
     random = Random(1)
-    with exchanges.Record(tmp_path_factory.mktemp("motley") / "data") as made:
+    with exchanges.Record(tmp_path_factory.mktemp("long_lines") / "data") as made:
         for text in LONG:
             made.add(target=text)
             made.add(host=text)
@@ -86,12 +86,12 @@ def motley(tmp_path_factory):
 
 
 @pytest.mark.parametrize("hosts", [True, False], ids=["several hosts", "one host"])
-def test_no_line_is_wider_than_its_terminal(record, motley, hosts):
+def test_no_line_is_wider_than_its_terminal(record, long_lines, hosts):
     if not hosts:
         for text in LONG:
             record.add(target=text, host=LONG[0])
             record.add(target=text, host=LONG[0], error=text, outcome="refused", replay_of="0" * 16)
-    made = motley if hosts else record
+    made = long_lines if hosts else record
     count = made.number("SELECT count(*) FROM exchange")
     for columns in WIDTHS:
         for args in (("--limit", "1000"), ("--limit", "all")):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What `adit http` and `adit proxy` print while they run: columns that fit, ids that lead on, and a
-line for the beginning of what lasts."""
+"""The lines that `adit http` and `adit proxy` print while they run: aligned columns, ids that
+commands accept, and a line at the beginning of a long exchange."""
 import queue
 import re
 import signal
@@ -157,7 +157,7 @@ def test_an_event_stream_is_told_when_it_begins_and_when_it_ends(tmp_path, more,
 
 
 def switch(site):
-    """An upgraded connection that answers twice what it is sent; 5 bytes in, 10 out."""
+    """An upgraded connection that answers twice what it gets; 5 bytes in, 10 out."""
     def switches(exchange):
         exchange.wire.send(b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: foo\r\n\r\n")
         exchange.wire.send(exchange.wire.exactly(5) * 2)
@@ -216,7 +216,7 @@ def test_what_hangs_or_goes_on_is_told_after_a_while_and_what_is_short_once(site
 
 
 def test_foreign_text_cannot_be_one_of_our_colours(tmp_path, origin):
-    """Nor in what is printed of bodies, where it may hold anything."""
+    """Not even in printed bodies, which may hold any bytes."""
     forged = "\x1b[31mforged\x1b[0m\x1b[2m"
     origin.on("/forged", lambda exchange: exchange.reply(forged, 200, [
         ("Content-Type", "text/plain"), ("X-A", "\xc2\x9b31m")]))
@@ -229,7 +229,7 @@ def test_foreign_text_cannot_be_one_of_our_colours(tmp_path, origin):
 
 
 def test_no_system_call_is_made_for_each_line(tmp_path, origin):
-    """Of a burst of exchanges the terminal is not asked for its width each time."""
+    """The terminal is not asked for its width for each exchange of a burst."""
     trace = tmp_path / "trace"
     with ProxyOnTerminal(tmp_path, origin.address) as seen:
         with subprocess.Popen(["strace", "-f", "-p", str(seen.process.pid), "-e", "trace=ioctl",

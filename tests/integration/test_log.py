@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The administrator's log: each line has the form that docs/operations.md promises, and is one of
-its table; nobody can fill a disk with it; fail2ban finds in it whom it is to ban."""
+"""Each line of the log has the form that docs/operations.md promises and is in its table; no client
+can fill a disk with it; fail2ban finds in it the addresses to ban."""
 import contextlib
 import os
 import pathlib
@@ -14,7 +14,7 @@ import pytest
 from client import until
 from origin import Origin
 from patience import BIN
-from speaker import TEXT, AgentPeer, ws_frame
+from tunnel_peer import TEXT, AgentPeer, ws_frame
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -28,7 +28,7 @@ PARTS = {"PID": r"\d+", "VERSION": r"[\d.]+", "DOMAIN": r"\S+", "URLS": r"http:/
 
 
 def pattern(text):
-    """What a text of the table stands for."""
+    """A pattern for a text of the table."""
     found = "".join(
         {"[": "(?:", "]": ")?"}.get(word) or PARTS.get(word) or re.escape(word)
         for word in re.split(r"([][]|\b(?:" + "|".join(PARTS) + r")\b)", text) if word)
@@ -59,7 +59,7 @@ def texts(relay):
 
 
 def check(relay):
-    """Each line is of the table, with its level."""
+    """Checks that each line is in the table, with its level."""
     for level, text in lines(relay):
         assert any(level in levels and row.fullmatch(text) for levels, row in ROWS), (level, text)
 
@@ -186,7 +186,7 @@ def test_more_is_told_of_connections_made_with_verbose(tmp_path, kind):
 
 
 def test_visitors_without_end_do_not_fill_the_log(tmp_path):
-    """All exchanges are told or counted; those told are as many as the budget allows for the time."""
+    """Each exchange is logged or counted; the budget bounds the logged ones."""
     asked = []
     begun = time.monotonic()
     with harness.Relay(tmp_path, "--verbose") as relay:
@@ -243,8 +243,8 @@ def test_why_it_does_not_start_is_an_error(tmp_path):
 
 
 def run_in_journal(tmp_path, name, *args, stream="{0.st_dev}:{0.st_ino}", ends=False):
-    """Standard error of a program, which is said to be the journal; it is ended behind its first
-    line, unless it ends by itself."""
+    """Standard error of a program that believes it to be the journal; ends the program after its
+    first line unless it ends by itself."""
     reads, writes = os.pipe()
     env = {**harness.environment(tmp_path), "JOURNAL_STREAM": stream.format(os.fstat(writes))}
     with subprocess.Popen([BIN / name, *args, "--data", tmp_path / name], stdout=subprocess.DEVNULL,
@@ -279,7 +279,7 @@ def failregex():
 
 
 def test_fail2ban_finds_who_guesses_and_nobody_else(guarded, tmp_path):
-    """In lines as fail2ban reads them: without their time, or as it makes them of the journal."""
+    """fail2ban reads lines without their time, or as it takes them from the journal."""
     relay = guarded("--trusted-proxy", "loopback")
     for number, address in enumerate(("192.0.2.1", "2001:db8::1", "192.0.2.3")):
         with relay.visit() as visitor:

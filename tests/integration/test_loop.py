@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A request that comes back to a relay that handled it already is ended with 508."""
+"""A request that comes back to a relay that has forwarded it is answered with 508."""
 import harness
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is not HTTP/1.1 is refused and closed; nothing behind it reaches an origin."""
+"""Malformed HTTP/1.1 is refused and the connection closed; nothing behind it reaches an origin."""
 import pytest
 from client import Truncated
 
@@ -102,7 +102,7 @@ def raw(text, host):
 
 
 def nothing_was_smuggled(tunnel, before):
-    """Whatever the relay was about to pass on has passed when a later exchange is over."""
+    """A later exchange is over, so everything that the relay would pass on has passed."""
     assert tunnel.fetch("GET", "/echo?later").status == 200
     assert tunnel.origin.seen("/smuggled") == []
     return [request.path for request in tunnel.origin.requests[before:-1]]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Two hundred different exchanges at once, each with the right bytes."""
+"""Two hundred different exchanges at once each get the right bytes."""
 import concurrent.futures
 import random
 import threading

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Names of tunnels: asked for, given, taken, taken over, and how Host finds them."""
+"""Names of tunnels are asked for, given, refused and taken over; Host finds them."""
 import re
 
 import harness
@@ -20,7 +20,7 @@ def agent(relay, origin, directory, *args):
 
 
 def refused(relay, origin, directory, *args):
-    """What an agent says that is refused for good."""
+    """The exit status and message of an agent that is refused for good."""
     program = harness.Program(
         directory, "adit", "http", origin.address, "--relay", relay.url, *args)
     code = program.exit_code()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The file of names, old, forged or full: who is served, and who gets a name, all the same."""
+"""An old, forged or full file of names costs no visitor and no agent its service."""
 import hashlib
 import pathlib
 import time
@@ -9,7 +9,7 @@ import mounts
 import pytest
 from client import until
 from origin import Origin
-from speaker import AgentPeer
+from tunnel_peer import AgentPeer
 
 OWNER, OTHER = "ab" * 32, "cd" * 32
 HASH = hashlib.sha256(OWNER.encode()).hexdigest()
@@ -33,7 +33,8 @@ def binds(relay, name, owner):
 
 
 def time_in(path):
-    """Since when the last name is gone; while it is here that is to come."""
+    """The time from which the last name counts as gone; in the future while its owner is
+    connected."""
     last = path.read_text().split()
     return int(last[-1]) if last[-1].isdigit() else time.time()
 
@@ -78,7 +79,7 @@ def test_a_relay_that_was_away_for_a_while_holds_its_names(tmp_path):
 @pytest.mark.parametrize("line", [f"here mine {HASH}", f"gone mine {HASH} 9223372036854775807",
                                   f"gone mine {HASH} 0"])
 def test_no_line_keeps_a_name_over_starts_for_longer_than_gone_time(tmp_path, line):
-    """Each start held it anew."""
+    """A start does not renew the time for which a name is held."""
     names_file(tmp_path, f"adit names 1\n{line}\n")
     said = None
     for _ in range(5):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""An agent in a sandbox that forbids Unix sockets, as RestrictAddressFamilies= of a unit does."""
+"""The agent names the cause in a sandbox without Unix sockets (RestrictAddressFamilies= of a
+unit)."""
 import ctypes
 import errno
 import os
@@ -14,7 +15,7 @@ AF_UNIX = 1
 
 
 def forbid_unix_sockets():
-    """A seccomp filter (BPF): socket(AF_UNIX, ...) ends with EAFNOSUPPORT."""
+    """A seccomp filter (BPF) that fails socket(AF_UNIX, ...) with EAFNOSUPPORT."""
     code = b"".join(struct.pack("HBBI", *step) for step in [
         (0x20, 0, 0, 0), (0x15, 0, 3, SYS_SOCKET), (0x20, 0, 0, 16), (0x15, 0, 1, AF_UNIX),
         (0x06, 0, 0, 0x50000 | errno.EAFNOSUPPORT), (0x06, 0, 0, 0x7fff0000)])

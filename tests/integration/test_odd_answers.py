@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Answers of services that are odd but can mean one thing only pass, in a clean form; of those that
-could mean two, the 502, the line and the record say what was wrong, and where."""
+"""Odd but unambiguous responses pass in a clean form; ambiguous ones are a 502, and the line and
+the record say what was wrong and where."""
 import json
 import re
 
 import harness
 import pytest
 import record
-import speaker
+import tunnel_peer
 from client import Truncated
 from harness import DEADLINE
 
@@ -142,10 +142,10 @@ def test_many_response_fields_pass(way, count):
 
 
 def test_more_response_fields_than_the_relay_takes_are_told(relay):
-    with speaker.AgentPeer(relay, DEADLINE) as _:
+    with tunnel_peer.AgentPeer(relay, DEADLINE) as _:
         pass  # an older agent is served as before
     with harness.Origin() as origin:
-        old = speaker.PlayedRelay(DEADLINE)
+        old = tunnel_peer.PlayedRelay(DEADLINE)
         with harness.Program(relay.data.parent / "agent", "adit", "http", origin.port, "--relay",
                              f"http://127.0.0.1:{old.port}") as agent, old.accept() as peer:
             for count, status in [(128, "200"), (129, "502")]:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Options of all commands: by their whole names only, and what is refused is not repeated where it
-may be a secret that somebody typed in the wrong place."""
+"""Options are taken by their whole names only; an error message repeats no value that may be a
+secret in the wrong place."""
 import re
 import subprocess
 
@@ -15,7 +15,7 @@ COMMANDS = [["aditd"], ["adit", "http"], ["adit", "proxy"], ["adit", "replay"]] 
 
 
 def run(directory, *args, env=None):
-    """Exit status and all that was printed."""
+    """Runs a program. Returns its exit status and all output."""
     done = subprocess.run(
         [harness.BIN / args[0], *args[1:]], stdin=subprocess.DEVNULL, capture_output=True,
         text=True, errors="replace", timeout=harness.DEADLINE,
@@ -25,7 +25,7 @@ def run(directory, *args, env=None):
 
 
 def options(directory, command):
-    """The long options that its help names."""
+    """The long options in the command's help."""
     _, text = run(directory, *command, "--help")
     return sorted(set(re.findall(r"^ +(?:-[a-zA-Z], )?(--[a-z-]+)", text, re.M)) | {"--help"})
 

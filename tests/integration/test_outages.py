@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the agent does, and says, when there is no relay, or one that will not have it."""
+"""The agent explains an unreachable or unwilling relay, and tries again where that can help."""
 import os
 import pathlib
 import re
@@ -24,14 +24,14 @@ def silent(link):
 
 
 def keeps(link):
-    """Gives the agent its name and stays."""
+    """Gives the agent its name and stays connected."""
     link.greet()
     link.bound(link.read_bind())
     link.rest()
 
 
 def leaves(link):
-    """Gives the agent its name and breaks off."""
+    """Gives the agent its name and disconnects."""
     link.greet()
     link.bound(link.read_bind())
 
@@ -115,7 +115,7 @@ def test_at_the_start_too_what_passes_is_waited_for(tmp_path, code, args):
 
 
 def wants(token):
-    """Lets the agent in with this token only."""
+    """Accepts the agent with this token only."""
     def serve(link):
         _, fields = link.request()
         if fields.get("authorization") != f"Bearer {token}":

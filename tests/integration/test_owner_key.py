@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""An owner's key: no relay learns what it could use at another one, and owners of before are known."""
+"""No relay learns an owner's key that it could use at another one; owners of older versions are
+known."""
 import contextlib
 import hashlib
 import hmac
@@ -13,14 +14,14 @@ from client import until
 from connect_proxy import ConnectProxy
 from fake_relay import HELLO, FakeRelay
 from origin import Origin
-from speaker import AgentPeer
+from tunnel_peer import AgentPeer
 
 OLD = "ab" * 32  # a key as versions before kept it, and said it to relays
 OTHER = "cd" * 32
 
 
 class Listener:
-    """A relay that keeps what agents say, and gives them their names."""
+    """A relay that keeps the messages of agents and grants their names."""
 
     def __init__(self):
         self.heard = queue.Queue()
@@ -32,7 +33,7 @@ class Listener:
         link.rest()
 
     def hello_of(self, directory, url, *args, env=None):
-        """What an agent with the state of this directory says to a relay of this URL."""
+        """The hello that an agent with this state directory sends to a relay of this URL."""
         with harness.Program(directory, "adit", "http", "80", "--relay", url, *args, env=env):
             return json.loads(self.heard.get(timeout=harness.DEADLINE))
 
@@ -45,7 +46,7 @@ def listener():
 
 
 def hello_to(listener, directory, host):
-    """The same of a relay that is elsewhere: it is reached through a proxy."""
+    """The same for a relay elsewhere, which the agent reaches through a proxy."""
     port = listener.relay.listener.getsockname()[1]
     with ConnectProxy(("127.0.0.1", port)) as proxy:
         return listener.hello_of(directory, f"http://{host}", env={"http_proxy": proxy.url})
@@ -119,7 +120,7 @@ def test_a_redirect_gets_nothing_for_another_host(tmp_path, listener):
 
 
 def test_an_owner_of_before_gets_its_name_and_no_relay_its_key(tmp_path, listener):
-    """Whose relay held the name, stored by the version before, and whose agent is new."""
+    """The relay stored the name in the older version; the agent is new."""
     key_file(tmp_path, OLD)
     names_file(tmp_path, f"here mine {hashlib.sha256(OLD.encode()).hexdigest()}\n")
     with Origin() as origin, harness.Relay(tmp_path) as relay:
@@ -152,7 +153,7 @@ def test_what_shows_the_key_of_before_shows_it_to_one_relay_only(tmp_path, liste
 
 
 def owners_kept(directory, name):
-    """What the relay has in its files of who has this name."""
+    """The owner of this name in the relay's files."""
     words = (directory / "aditd" / "names").read_text().split()
     with contextlib.closing(sqlite3.connect(directory / "aditd" / "record.db")) as db:
         return {words[words.index(name) + 1],
@@ -160,7 +161,7 @@ def owners_kept(directory, name):
 
 
 def test_what_a_relay_keeps_of_an_owner_takes_no_name(tmp_path):
-    """As from a copy of its files that somebody else can read."""
+    """A copy of the relay's files gives its reader no name."""
     with Origin() as origin, harness.Relay(tmp_path) as relay, \
             harness.Agent(tmp_path, relay, origin.address, "--url", "mine") as agent:
         with relay.visit(agent.host) as visitor:

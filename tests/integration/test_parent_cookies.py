@@ -5,7 +5,7 @@ import urllib.request
 
 import harness
 import pytest
-import speaker
+import tunnel_peer
 import wire
 from record import ended
 
@@ -17,7 +17,7 @@ BEYOND = [DOMAIN, "." + DOMAIN, DOMAIN.upper(), DOMAIN + ".", f'"{DOMAIN}"', f" 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    """A tunnel whose relay has a domain as it would have on the internet."""
+    """A tunnel whose relay has a public domain."""
     directory = tmp_path_factory.mktemp("shared")
     token = directory / "token"
     token.write_text("0123456789abcdef0123")
@@ -37,7 +37,7 @@ def answered(tunnel, fields, status=200):
 
 
 class Answer:
-    """What http.cookiejar wants to know of an answer."""
+    """The interface that http.cookiejar expects of an answer."""
 
     def __init__(self, fields):
         import email.message  # pylint: disable=import-outside-toplevel
@@ -50,8 +50,8 @@ class Answer:
 
 
 def domains_kept(tunnel, fields):
-    """Where a client would send the cookies of an answer: Python's own jar, which knows no list of
-    public suffixes."""
+    """The domains to which a client would send the cookies of an answer, by Python's own jar, which
+    knows no list of public suffixes."""
     jar = http.cookiejar.CookieJar()
     jar.extract_cookies(Answer(fields), urllib.request.Request(f"http://{own(tunnel)}/"))
     return {(cookie.domain, cookie.domain_specified) for cookie in jar}
@@ -129,7 +129,7 @@ def test_a_folded_value_and_trailers_set_none(shared):
 
 # An agent is its owner's: what it does not do, the relay does.
 def test_a_modified_agent_sets_none(relay):
-    with speaker.AgentPeer(relay, harness.DEADLINE) as agent:
+    with tunnel_peer.AgentPeer(relay, harness.DEADLINE) as agent:
         with harness.Client(relay.address, agent.host, harness.DEADLINE) as visitor:
             visitor.request("GET", "/")
             agent.answer(agent.request()[0], fields=[("set-cookie", "x=1; domain=localhost"),

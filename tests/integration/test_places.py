@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Visitors who fill the relay: agents have places that they cannot take."""
+"""Visitors that fill the relay leave room for agents."""
 import contextlib
 import socket
 
@@ -13,7 +13,7 @@ NEVER = 100000  # bytes of a body that does not end
 
 
 def hold(stack, relay, count, what=b""):
-    """So many connections that say this and then nothing."""
+    """Opens so many connections that send this and then nothing."""
     made = [stack.enter_context(socket.create_connection(relay.address, harness.DEADLINE))
             for _ in range(count)]
     for each in made:
@@ -23,7 +23,7 @@ def hold(stack, relay, count, what=b""):
 
 
 def run(stack, tunnel, count):
-    """So many exchanges that run through a tunnel, slowly."""
+    """Starts so many slow exchanges through a tunnel."""
     tunnel.origin.on("/slow", lambda exchange: (tunnel.origin.tell("asked"),
                                                 list(exchange.body())))
     made = [stack.enter_context(tunnel.visit()) for _ in range(count)]
@@ -34,13 +34,13 @@ def run(stack, tunnel, count):
 
 
 def lingering(relay):
-    """What a visitor says that hears an answer, and no end of the connection for a while."""
+    """The bytes of a visitor that gets an answer and whose connection then lingers."""
     return f"POST /x HTTP/1.1\r\nHost: localhost:{relay.port}\r\nContent-Length: 9\r\n\r\n".encode()
 
 
 @pytest.fixture
 def small(tmp_path):
-    """A tunnel whose relay has few places, and the words for another agent of that relay."""
+    """A tunnel whose relay has few places, and the arguments of another agent of that relay."""
     with harness.Relay(tmp_path, "--limit", f"visitors={VISITORS}") as relay:
         with harness.Tunnel(tmp_path, relay=relay) as tunnel:
             yield tunnel

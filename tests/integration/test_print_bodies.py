@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""--print-bodies: each exchange in one piece, secrets hidden, nothing that moves the cursor."""
+"""--print-bodies prints each exchange in one piece, hides secrets, and moves no cursor."""
 import gzip
 import json
 import re
@@ -9,7 +9,7 @@ import threading
 import harness
 import live_lines
 import pytest
-from client import Client, until
+from client import Client, Truncated, until
 from origin import Origin
 from test_readers import Unread
 
@@ -32,7 +32,7 @@ def proxied(tmp_path):
 
 
 def block(site, target, number=1):
-    """The lines of the exchange of this target, when it has been printed."""
+    """The lines of the exchange of this target, once it is printed."""
     site.agent.wait_for(live_lines.pattern("[A-Z]+", re.escape(target)), number=number)
     found = []
 
@@ -53,7 +53,7 @@ def block(site, target, number=1):
 
 
 def indented(lines):
-    """The lines of bodies and of notices about them."""
+    """The lines of bodies and of notices about bodies."""
     return [line[4 if line.startswith("    ") else 2:] for line in lines
             if re.match(r"    |  [(]|  part ", line)]
 
@@ -231,6 +231,9 @@ def test_what_broke_off_says_so(shown, who):
         visitor.request("GET", "/half")
         visitor.response_head()
         assert visitor.exactly(10) == b"half of it"
+        if who == "service":
+            with pytest.raises(Truncated):
+                visitor.exactly(1)
     lines = block(shown, "/half")
     assert indented(lines) == ["half of it", "(broken off)"]
     at_visitor = "reset" if isinstance(shown, harness.Tunnel) else "visitor gone"
@@ -273,7 +276,7 @@ def test_exchanges_that_run_at_once_are_not_mixed(proxied):
 
 
 def hold(proxied, name, count):
-    """So many exchanges at once that have had BODY bytes of an answer."""
+    """So many exchanges in progress, each of which has got BODY bytes of an answer."""
     visitors = [proxied.visit() for _ in range(count)]
     for number, visitor in enumerate(visitors):
         visitor.request("GET", f"/hang?{name}{number}")
@@ -290,7 +293,8 @@ def leave(proxied, visitors):
 
 @pytest.mark.skipif(not harness.MEMORY_IS_THEIRS, reason="a thousand exchanges take too long")
 def test_what_is_held_of_many_exchanges_is_bounded(proxied):
-    """16 MiB in all: of a thousand and more that run, the bodies of the last are only counted."""
+    """16 MiB in all: with more than a thousand exchanges the bodies of the last are only
+    counted."""
     def hang(exchange):
         exchange.head(200, [("Content-Length", str(BODY + 1)), *text()])
         exchange.send(b"x" * BODY)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""--print-bodies shows bodies as `adit show` does: decoded, JSON, forms and multipart laid out, and
-within bounds whatever was sent."""
+"""--print-bodies shows bodies as `adit show` does: decoded, with JSON, forms and multipart laid
+out, and bounded whatever was sent."""
 import gzip
 import json
 import re
@@ -21,7 +21,7 @@ def _proxied(tmp_path_factory):
 
 
 def body_lines(site, path):
-    """What stands behind the empty line of the response's head, when the block is printed."""
+    """The lines below the head of the response, once the block is printed."""
     def whole():
         found = re.search(rf"^  > POST {path} .*?^  <\n(.*?)^  = ", site.agent.text("stdout"), re.M | re.S)
         return found and (found[1].split("\n")[:-1],)
@@ -73,7 +73,7 @@ def test_what_is_no_line_of_a_body_is_not_behind_four_spaces(proxied):
 
 @pytest.mark.skipif(not harness.MEMORY_IS_THEIRS, reason="what a sanitizer needs is its own")
 def test_a_bomb_costs_nothing(proxied):
-    """Of a body that would become 64 MiB no more is decoded than is shown, about."""
+    """A body that would expand to 64 MiB is decoded only as far as it is shown."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     bomb = b"".join(packer.compress(b"[" * (1 << 20)) for _ in range(64)) + packer.flush()
     twice = gzip.compress(bomb)

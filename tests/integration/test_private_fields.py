@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What either end of a tunnel says to the other in fields of the tunnel's own, and in reports, is
-what it may say there (docs/protocol.md §4.1, §5.1): a modified one deceives nobody behind us."""
+"""The tunnel's own fields and reports carry only what docs/protocol.md §4.1 and §5.1 allow: a
+modified peer deceives nobody behind the other end."""
 import itertools
 import json
 import sqlite3
@@ -13,7 +13,7 @@ from client import Truncated, until
 from harness import BIN, environment
 from origin import Origin
 from patience import DEADLINE
-from speaker import RST_STREAM, HEADERS, AgentPeer, PlayedRelay, data, head, record, response
+from tunnel_peer import RST_STREAM, HEADERS, AgentPeer, PlayedRelay, data, head, record, response
 
 ID = "0123456789abcdef"
 UPGRADE = [("Connection", "upgrade"), ("Upgrade", "echo, other/2")]
@@ -137,7 +137,7 @@ def test_the_most_that_a_report_may_say_is_heard(relay, hostile, what):
 
 
 def test_times_of_any_size_are_shown_of_any_record(tmp_path):
-    """Each number of a record that somebody has written into by hand is 2^63 - 1."""
+    """Each number of a record that was edited by hand is 2^63 - 1."""
     with harness.Tunnel(tmp_path, compare=False) as tunnel:
         tunnel.origin.on("/doctored", lambda exchange: exchange.reply("x" * 100))
         assert tunnel.fetch("POST", "/doctored", body=b"y" * 100).status == 200
@@ -171,7 +171,7 @@ def service():
 
 @pytest.fixture
 def played(service, tmp_path):
-    """The link of a real agent to a relay that the test plays."""
+    """The link of a real agent to a relay played by the test."""
     listening = PlayedRelay(DEADLINE)
     with harness.Program(tmp_path, "adit", "http", service.address, "--relay", listening.url):
         with listening.accept() as peer:
@@ -270,7 +270,7 @@ def test_another_name_than_was_asked_for_is_no_answer(service, tmp_path):
 
 
 def test_an_agent_of_before_gets_no_number(relay):
-    """What was not announced is not said."""
+    """A field that the agent did not announce is not sent."""
     with AgentPeer(relay, DEADLINE) as peer:
         visitor, stream = relay.visit(peer.host), None
         visitor.request("POST", "/", body=b"x")

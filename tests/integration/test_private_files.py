@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What others own or may write is not used: neither as a state directory, nor what lies in it."""
+"""Files and directories that others own or may write are refused as state."""
 import os
 import stat
 import struct
@@ -28,7 +28,7 @@ ALL = {**WRITERS, **READERS}
 
 
 def run(directory, data, args, prepare=None):
-    """Runs a program that is to end at once. Returns its exit code and what it says."""
+    """Runs a program that must end at once. Returns its exit code and output."""
     program = harness.Program(directory, *args, "--data", data, data=False, prepare=prepare)
     return program.exit_code(), program.text("stderr")
 
@@ -42,7 +42,7 @@ def refused(directory, data, args, *words):
 
 
 def starts(directory, data, args, prepare=None):
-    """Whether a program that goes on starts with this directory."""
+    """Whether the program starts with this directory and goes on."""
     program = harness.Program(directory, *args, "--data", data, data=False, prepare=prepare)
     which, text = {"aditd": ("stdout", "ready"), "http": ("stderr", "Trying again"),
                    "proxy": ("stdout", "adit: http")}[args[1] if args[0] == "adit" else "aditd"]
@@ -52,7 +52,7 @@ def starts(directory, data, args, prepare=None):
 
 @pytest.fixture
 def made(tmp_path):
-    """A directory with all that a relay and an agent keep in one."""
+    """A directory with the state of both a relay and an agent."""
     data = tmp_path / "data"
     with Origin() as origin, harness.Proxied(tmp_path / "p", origin=origin) as proxied:
         proxied.fetch("GET", "/")
@@ -155,7 +155,7 @@ KEPT = ["record.db", "record.lock", "owner.key", "names.lock", "record.db-wal", 
 
 
 def spoil(path, how, victim):
-    """Makes of a file of ours what somebody else may have put there."""
+    """Replaces one of our files by one that another user could have made."""
     if how in (0o660, 0o606):
         path.touch()
         path.chmod(how)
@@ -233,7 +233,8 @@ def test_files_have_our_mode_whatever_the_umask(tmp_path, mask):
 
 
 def test_a_record_that_others_may_write_later_is_not_written_anew(tmp_path):
-    """When the record is moved away under a running program a new one is opened as carefully."""
+    """When the record of a running program is moved away, the new one is opened with the same
+    care."""
     with Origin() as origin, harness.Proxy(tmp_path, origin.address) as proxy:
         with proxy.visit() as visitor:
             assert visitor.fetch("GET", "/").status == 200
@@ -285,7 +286,7 @@ def test_a_token_comes_from_a_pipe_too(tmp_path):
 
 # In a user namespace that knows one user only all others, root among them, are one and the same.
 def alone(data):
-    """Starts a relay in one, of a user that is not root outside."""
+    """Starts a relay in such a namespace, as a user that is not root outside."""
     other = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
     argv = ["unshare", "-Ur", harness.BIN / "aditd", "--listen", "127.0.0.1:0", "--data", data]
     return subprocess.Popen(other + argv if os.geteuid() == 0 else argv, stdout=subprocess.PIPE,
@@ -312,7 +313,7 @@ def test_where_root_is_nobody_the_way_is_not_foreign_but_the_directory_is(reacha
 
 @needs_root
 def test_a_group_that_nobody_else_is_in_is_no_other(tmp_path):
-    """As where each user has a group of the same name, and a umask of 002."""
+    """Some systems give each user a group of the same name, and a umask of 002."""
     way = tmp_path / "way"
     data = way / "data"
     way.mkdir()

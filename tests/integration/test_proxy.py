@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`adit proxy`: where it listens, what it refuses, and what it says of the paths."""
+"""`adit proxy`: the addresses it listens on, the options it refuses, and its table of paths."""
 import asyncio
 import re
 import signal
@@ -231,7 +231,7 @@ def test_signals_end_it_cleanly_in_the_middle_of_exchanges(own_proxied, how):
 # The table of paths.
 
 def rows(text):
-    """Of each path that a table names: (calls, bytes of requests, bytes of responses)."""
+    """The rows of a table of paths: {path: (calls, bytes of requests, bytes of responses)}."""
     found = [m.groups() for line in text.splitlines() if (m := re.match(ROW, line))]
     return {row[8]: (int(row[0]), row[6], row[7]) for row in found}
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What holds for a relay and an agent together holds for `adit proxy` too: the same tests."""
+"""`adit proxy` passes the tests of relay and agent together."""
 import inspect
 
 import harness
@@ -37,7 +37,7 @@ SAME = (test_aborts, test_backpressure, test_bodies, test_forwarding, test_head_
 
 @pytest.fixture(scope="module")
 def sites(tmp_path_factory):
-    """A proxy and an origin for the tests of each file, as they come."""
+    """A proxy and an origin for the tests of each file, in turn."""
     started = {}
 
     def site(of):
@@ -91,7 +91,7 @@ ABOUT_TUNNELS = {
 
 
 def is_ours(name, test):
-    """Whether it is a test that asks for nothing but a tunnel."""
+    """Whether a test needs nothing but a tunnel."""
     if not name.startswith("test_") or name in ABOUT_TUNNELS:
         return False
     given = set()

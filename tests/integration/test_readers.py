@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Nobody has to read what the programs print: a pager that stands still stops no traffic."""
+"""Output that is not read, as by a stopped pager, stops no traffic."""
 import contextlib
 import fcntl
 import os
@@ -16,7 +16,7 @@ LONG = "/?" + "x" * 180  # its line is printed whole
 
 
 def fill(pipe):
-    """Writes into a pipe until it takes no more. Returns how much that was."""
+    """Writes into a pipe until it is full. Returns the number of bytes."""
     flags = fcntl.fcntl(pipe, fcntl.F_GETFL)
     fcntl.fcntl(pipe, fcntl.F_SETFL, flags | os.O_NONBLOCK)
     size = 0
@@ -44,7 +44,7 @@ class Unread:
         self.text = {"stdout": b"", "stderr": b""}
 
     def read_until(self, pattern, which="stdout"):
-        """Reads on until the pattern is there."""
+        """Reads until the pattern has come."""
         while not (found := re.search(pattern, self.text[which])):
             piece = os.read(self.pipes[which][0], 65536)
             assert piece, f"it ended: {self.text}"

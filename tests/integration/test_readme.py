@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""README.md is true: somebody who types its commands, in order, sees what it shows; and its tables
-are those of the programs."""
+"""README.md is true: its commands, typed in order, print what it shows, and its tables are those of
+the programs."""
 import re
 import shlex
 import subprocess
@@ -9,7 +9,7 @@ import harness
 import pytest
 import readme
 import record
-import stranger
+import readme_machine
 from patience import BIN, DEADLINE
 
 SECTIONS = list(readme.sections())
@@ -32,7 +32,7 @@ NOT_RUN = {
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory):
-    made = stranger.make(tmp_path_factory.mktemp("stranger"))
+    made = readme_machine.make(tmp_path_factory.mktemp("stranger"))
     yield made
     made.close()
 
@@ -43,7 +43,7 @@ def shapes():
 
 
 def ready_sign(block):
-    """None for a block that ends by itself."""
+    """The output that shows that a block's program is ready; None for one that ends by itself."""
     last = block.text.replace("\\\n", "").rstrip().splitlines()[-1]
     return next((sign for pattern, sign in STAYS if re.search(pattern, last)), None)
 
@@ -63,7 +63,7 @@ def what_came(terminals):
 
 
 class Scene:
-    """A section: what it starts runs until it ends, each at a terminal of its own."""
+    """A section of README: its programs run until its end, each at a terminal of its own."""
 
     def __init__(self, machine, shapes):
         self.machine, self.shapes = machine, shapes
@@ -85,12 +85,12 @@ class Scene:
             self.last = None
             if not has_text:
                 started = self.running[-1:]
-                assert stranger.wait_until(
+                assert readme_machine.wait_until(
                     started, lambda one: any(re.search(sign, line) for line in one.lines())), \
                     f"{block!r} does not start:\n{what_came(started)}"
 
     def show(self, block):
-        """Ctrl-C goes to the program that was started last."""
+        """Types Ctrl-C to the program that was started last."""
         before, *behind = re.split(r"^(?=\^C$)", block.text, flags=re.M)
         self.wait_for(block, before)
         if behind:
@@ -101,11 +101,11 @@ class Scene:
 
     def wait_for(self, block, text):
         terminals = ([self.last] if self.last else []) + self.running[::-1]
-        assert stranger.wait_until(terminals, shows(self.shapes, text.splitlines())), \
+        assert readme_machine.wait_until(terminals, shows(self.shapes, text.splitlines())), \
             f"{block!r} does not come. What came:\n{what_came(terminals)}"
 
     def wait_for_record(self):
-        """People are slower than a record: what the other end has seen is there when they look."""
+        """Waits until the record has what the other end has seen, as a slower person would."""
         agent = self.machine.home / ".local/state/adit/agent"
         if (agent / "record.db").exists():
             self.machine.terminal("adit requests").wait()  # what is over is in the record then
@@ -170,7 +170,7 @@ FLAG = re.compile(r"--[a-z-]+|-[a-zA-Z]\b")
 
 
 def flags_of(*command):
-    """The flags that have a place of their own in the help, not those that its text mentions."""
+    """The flags that have a line of their own in the help."""
     names = re.findall(r"^  (-[^ ,\n]+(?:, -[^ ,\n]+)*)(.*)", help_of(*command), re.M)
     also = [re.findall(r"also (-\w)\b", rest) for _, rest in names]
     return {FLAG.match(one)[0] for all_of_one, _ in names for one in all_of_one.split(", ")} | {
@@ -232,7 +232,7 @@ def test_table_has_limits_that_can_be_set():
 
 
 def anchor(heading):
-    """As GitHub makes it of a heading."""
+    """The anchor that GitHub makes of a heading."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 

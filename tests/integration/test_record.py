@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What passes through a tunnel is in the record of both ends, as it was."""
+"""Both ends of a tunnel record each exchange as it passed."""
 import contextlib
 import queue
 import stat
@@ -21,8 +21,8 @@ def lines(*fields):
 
 
 def both(tunnel, target):
-    """The exchange with this target as agent and relay have recorded it, once it has ended and each
-    has heard of the other."""
+    """The exchange with this target in the records of agent and relay, once it has ended and each
+    has the other's report."""
     return [ended(end.data, f"target = '{target}' AND far_outcome IS NOT NULL")
             for end in (tunnel.agent, tunnel.relay)]
 
@@ -274,7 +274,7 @@ def test_a_busy_tunnel_does_not_push_out_a_quiet_ones(tmp_path):
 
 
 def room(end):
-    """Bytes that a record takes on the disk once its log has been written back."""
+    """The bytes that a record takes on the disk once its log has been checkpointed."""
     with Record(end.data) as record:
         return record.number("PRAGMA page_count") * record.number("PRAGMA page_size")
 

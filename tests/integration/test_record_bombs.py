@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A few bytes that become many when they are decoded cost no command more than its share, and what
-is not decoded is told."""
+"""Bodies that decode to many times their size cost each command bounded memory, and the output says
+what was not decoded."""
 import gzip
 import json
 import os
@@ -47,7 +47,7 @@ def fields(coding):
 
 
 def capped(record, *words, most):
-    """The output of a command, which ends by itself before it has written more than `most`."""
+    """The output of a command, which must end before it has written more than `most`."""
     with subprocess.Popen([harness.BIN / "adit", *words, "--data", record.directory],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           env=harness.environment(record.directory)) as program:
@@ -96,7 +96,7 @@ def test_many_bombs_cost_no_more_than_what_all_of_them_may(record):
 
 
 def test_beyond_the_budget_usual_bodies_are_still_searched(record):
-    """Who uses it up cannot hide what they say."""
+    """Bombs that use up the budget cannot hide other bodies from a search."""
     bomb = deflated(8)
     room = MOST + 100 * len(bomb)
     with record.together():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What requests, stats and delete say of a record, and leave of it."""
+"""requests, stats and delete over a record."""
 import fcntl
 import json
 import os
@@ -268,7 +268,7 @@ def counts(record):
 
 
 def holds_together(record):
-    """What tunnels are said to take is what their exchanges are said to; nothing is orphaned."""
+    """Whether each tunnel's size is the sum of its exchanges', and no row is orphaned."""
     wrong = record.number(
         "SELECT count(*) FROM tunnel t WHERE bytes != (SELECT total(size) FROM exchange e"
         " WHERE e.tunnel = t.id)")

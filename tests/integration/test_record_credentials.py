@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""No credential is in any file of a record, wherever in a message it stood; and our own token is
-nowhere, whatever was asked for."""
+"""No file of a record holds a credential, wherever it stood in a message; the relay's own token is
+never recorded."""
 import base64
 import contextlib
 import urllib.parse
@@ -32,7 +32,7 @@ def files_of(directory):
 
 @contextlib.contextmanager
 def way(directory, *args, kind="tunnel"):
-    """A tunnel whose relay has a token, or a proxy: and the data directories of its records."""
+    """A tunnel whose relay has a token, or a proxy, and the directories of their records."""
     file = directory / "token"
     file.write_text(TOKEN)
     file.chmod(0o600)
@@ -56,7 +56,7 @@ def told(exchange):
 
 
 def ask(tunnel, fields, path="/credentials"):
-    """A request with credentials at every place of it, and an answer like that."""
+    """Sends a request with credentials in every place, and gets an answer with the same."""
     tunnel.origin.on(path, told)
     with tunnel.visit() as visitor:
         visitor.send(visitor.head("POST", f"{path}?{QUERY}&next={NESTED}", [
@@ -130,7 +130,7 @@ def test_a_head_that_is_none_keeps_no_credentials(tmp_path):
 # Our own token.
 
 def forms(token):
-    """How a token may be written."""
+    """The forms in which a token may be written."""
     raw = token.encode()
     yield token
     yield token.upper()
@@ -143,7 +143,8 @@ def forms(token):
 
 
 def shown_in(data):
-    """What is in a record of any form of the token: without what stands around it in base64."""
+    """The forms of the token that a record contains, compared without their ends, which depend on
+    the neighbouring bytes in base64."""
     kept = files_of(data).lower()
     return [form for form in forms(TOKEN) if form[4:-8].lower().encode() in kept]
 

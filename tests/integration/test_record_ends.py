@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How exchanges ended is in the record, however they did, also when a program is killed."""
+"""The record says how each exchange ended, even when a program is killed."""
 import concurrent.futures
 import contextlib
 import shutil
@@ -10,7 +10,7 @@ from random import Random
 import bodies
 import harness
 import pytest
-import speaker
+import tunnel_peer
 from client import Client, Truncated, until
 from record import REQUEST, RESPONSE, Record, ended, exchanges, writers, xxh3
 
@@ -22,7 +22,7 @@ def rows(tunnel, target):
 
 
 def running(end, target, kept=0):
-    """Waits until an exchange is in the record of this program, and runs, with so much of its
+    """Waits until a running exchange is in this program's record with so many bytes of its
     response."""
     return until(lambda: exchanges(end.data, f"target='{target}' AND outcome IS NULL AND"
                                    f" response_kept={kept}"),
@@ -153,15 +153,15 @@ def loops(relay):
 
 @contextlib.contextmanager
 def played_agent(relay, name, features="reports"):
-    with speaker.AgentPeer(relay, harness.DEADLINE, greet=False) as agent:
+    with tunnel_peer.AgentPeer(relay, harness.DEADLINE, greet=False) as agent:
         agent.hello(owner=name[0] * 64, features=features)
-        agent.mux(speaker.settings())
+        agent.mux(tunnel_peer.settings())
         agent.bind(name)
         yield agent
 
 
 def asked(relay, agent, target):
-    """A request of a visitor that has come to the played agent: (visitor, stream, its id)."""
+    """A visitor's request that has reached the played agent: (visitor, stream, its id)."""
     visitor = Client(relay.address, agent.host, harness.DEADLINE)
     visitor.request("GET", target)
     stream, fields, _ = agent.request()
@@ -169,16 +169,16 @@ def asked(relay, agent, target):
 
 
 def send_reports(agent, *reports):
-    agent.pipe(speaker.record(speaker.REPORT, b"".join(reports)))
+    agent.pipe(tunnel_peer.record(tunnel_peer.REPORT, b"".join(reports)))
 
 
 def test_forged_reports_change_nothing(relay):
     told = (7, b"\x11" * 16)
     with played_agent(relay, "apple") as first, played_agent(relay, "banana") as second:
         visitor, stream, name = asked(relay, first, "/reported")
-        send_reports(second, speaker.report(name, told, told))  # of another's exchange
-        send_reports(first, speaker.report("0" * 16, told, told))  # of nothing
-        send_reports(second, speaker.report("z" * 16, told, told))
+        send_reports(second, tunnel_peer.report(name, told, told))  # of another's exchange
+        send_reports(first, tunnel_peer.report("0" * 16, told, told))  # of nothing
+        send_reports(second, tunnel_peer.report("z" * 16, told, told))
         first.answer(stream, b"hello")
         with visitor:
             assert visitor.response().body == b"hello"
@@ -193,7 +193,7 @@ def test_forged_reports_change_nothing(relay):
         right = (5, xxh3(b"hello"))
         row = ended(relay.data, "target='/reported'")
         assert row["id"] == name and row["far_outcome"] is None
-        send_reports(first, speaker.report(name, (0, b""), right), speaker.report(name, told, told))
+        send_reports(first, tunnel_peer.report(name, (0, b""), right), tunnel_peer.report(name, told, told))
         ended(relay.data, "target='/reported' AND far_outcome='complete'")
         visitor, stream, _ = asked(relay, first, "/last")
         first.answer(stream)
@@ -210,7 +210,7 @@ def test_a_report_of_other_bytes_is_a_difference(tmp_path):
             agent.answer(stream, b"hello")
             with visitor:
                 visitor.response()
-            send_reports(agent, speaker.report(name, (0, b""), (5, xxh3(b"hallo"))))
+            send_reports(agent, tunnel_peer.report(name, (0, b""), (5, xxh3(b"hallo"))))
             ended(relay.data, "far_outcome IS NOT NULL")
         with pytest.raises(AssertionError, match="differs"):
             harness.verify_record("aditd", relay.data)
@@ -219,9 +219,9 @@ def test_a_report_of_other_bytes_is_a_difference(tmp_path):
 @pytest.mark.parametrize("level,count,kept", [("all", 1, 5), ("heads", 1, 0), ("none", 0, 0),
                                               ("other", 0, 0)])
 def test_a_hello_says_what_may_be_recorded(relay, level, count, kept):
-    with speaker.AgentPeer(relay, harness.DEADLINE, greet=False) as agent:
+    with tunnel_peer.AgentPeer(relay, harness.DEADLINE, greet=False) as agent:
         agent.hello(record=level)
-        agent.mux(speaker.settings())
+        agent.mux(tunnel_peer.settings())
         agent.bind()
         visitor, stream, _ = asked(relay, agent, f"/may-{level}")
         agent.answer(stream)
@@ -240,7 +240,7 @@ def test_a_hello_says_what_may_be_recorded(relay, level, count, kept):
 
 def test_ids_that_a_relay_sends_twice_are_two_exchanges(tmp_path):
     name = "0123456789abcdef"
-    played = speaker.PlayedRelay(harness.DEADLINE)
+    played = tunnel_peer.PlayedRelay(harness.DEADLINE)
     with harness.Origin() as origin, contextlib.closing(played) as relay:
         program = harness.Program(tmp_path, "adit", "http", origin.address, "--relay", relay.url)
         with program, relay.accept() as peer:
@@ -258,7 +258,8 @@ def twice(program, name):
 # Programs that are killed.
 
 def check_left(data, dead):
-    """What a killed program has left: all but what ran is whole, and that says so."""
+    """Checks the record of a killed program: everything but the running exchanges is whole, and
+    those are marked."""
     if not writers(data):
         return  # it had not even begun
     with Record(data) as record:

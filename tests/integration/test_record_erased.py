@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What was deleted is in no byte of any file of the state directory: not where rows were before
-SQLite moved them, not in its log, not in what was put aside."""
+"""Deleted bytes are in no file of the state directory: not where SQLite moved rows from, not in its
+log, not in files put aside."""
 import concurrent.futures
 import contextlib
 import json
@@ -24,7 +24,7 @@ def marked(number, size):
 
 
 def found(directory):
-    """The exchanges of which anything is in the files."""
+    """The exchanges of which the files contain any byte."""
     numbers = set()
     for path in directory.rglob("*"):
         if path.is_file():
@@ -41,7 +41,7 @@ def run(directory, *args, status=0):
 
 
 def send(proxied, numbers):
-    """Exchanges at the same time, so that their rows lie between each other and are moved."""
+    """Runs exchanges at the same time, so that their rows interleave and are moved."""
     def one(number):
         size = (50, 900, 3000, 30_000, 150_000)[number % 5]
         kind = "gone" if number % 2 else "kept"
@@ -77,7 +77,7 @@ def test_deleted_bytes_are_in_no_file(tmp_path, writes):
 
 
 def tangled(directory, count, seed):
-    """A record by a writer that has gone, in which rows grew while others were written."""
+    """A record by a finished writer, in which rows grew while others were written."""
     chance = random.Random(seed)
     record = Record(directory, create=True)
     running = []
@@ -124,7 +124,7 @@ def test_what_an_earlier_delete_left_goes_with_the_next_one(tmp_path):
 
 
 def test_a_file_that_does_not_tell_where_its_rows_are_is_told_of(tmp_path):
-    """As the sqlite3 program makes one of a dump."""
+    """The sqlite3 program makes such a file from a dump."""
     with tangled(tmp_path, 300, 5) as record:
         record.db.execute("PRAGMA journal_mode=DELETE")
         record.db.execute("PRAGMA auto_vacuum=NONE")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A command over the record finds what was over before it began: it asks the programs that write
-the record, and waits for them."""
+"""A command over the record sees every exchange that ended before it began: it asks the recording
+programs to write, and waits."""
 import contextlib
 import json
 import os
@@ -26,7 +26,7 @@ READERS_MAX = 128
 
 
 class Side:
-    """One program that records, and the commands over its record."""
+    """One recording program, and the commands over its record."""
 
     def __init__(self, way, part, inside=None, prepare=None):
         self.way, self.part, self.prepare = way, part, prepare
@@ -55,13 +55,13 @@ def side(request, tmp_path):
 
 
 def prefix(data):
-    """What the names of the sockets of those who write the record in this directory begin with."""
+    """The common beginning of the names of the sockets of this directory's writers."""
     stat = data.stat()
     return f"adit-record-{stat.st_dev:x}-{stat.st_ino:x}-"
 
 
 def sockets(data):
-    """The names of the sockets on which somebody listens for readers of this record."""
+    """The names of the sockets on which writers listen for readers of this record."""
     listed = (line.split() for line in pathlib.Path("/proc/net/unix").read_text().splitlines()[1:])
     return [words[7][1:] for words in listed
             if len(words) == 8 and words[7].startswith("@" + prefix(data))
@@ -69,7 +69,7 @@ def sockets(data):
 
 
 def finds(side, command, path):
-    """Whether this command finds the exchange with this path, which is the newest."""
+    """Whether this command finds the newest exchange, which has this path."""
     only = f"path={path}"
     if command == "requests":
         return path in side.says("requests", "--limit", "1")
@@ -102,7 +102,7 @@ def test_a_command_right_behind_a_request_finds_it(side, command):
 
 
 def test_an_exchange_of_every_kind_is_over_when_its_answer_is(side):
-    """With a length, chunked, without a body, and one of our own."""
+    """Kinds: a known length, chunked, no body, and an answer of our own."""
     side.way.origin.on("/chunked", lambda x: (x.head(fields=[("Transfer-Encoding", "chunked")]),
                                               x.chunk(b"a" * 1000), x.last_chunk()))
     side.way.origin.on("/close", lambda x: x.close())
@@ -245,7 +245,7 @@ def test_other_users_are_neither_asked_nor_answered(tmp_path):
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs another user")
 def test_another_user_cannot_make_a_reader_wait(tmp_path):
-    """With a socket that looks like a writer's, and takes no more connections."""
+    """Another user's socket looks like a writer's and accepts no connection."""
     with Proxied(tmp_path) as way:
         side = Side(way, way.agent)
         way.fetch("GET", "/hello?first")
@@ -276,7 +276,7 @@ def test_all_who_write_a_record_are_asked(tmp_path):
 
 
 def connect(name, count):
-    """Readers that ask and then say and read nothing."""
+    """Readers that ask and then neither send nor read."""
     readers = []
     for _ in range(count):
         readers.append(socket.socket(socket.AF_UNIX))
@@ -298,7 +298,7 @@ def test_readers_that_stay_hold_up_nobody(side):
 
 
 def test_readers_that_have_left_take_no_files(tmp_path):
-    """Also where they might be told of a report, which cannot come any more."""
+    """Even if they wait for a report that can no longer come."""
     with Tunnel(tmp_path, compare=False) as way:
         side = Side(way, way.relay)
         way.origin.on("/kill", lambda exchange: way.agent.kill())
@@ -313,7 +313,7 @@ def test_readers_that_have_left_take_no_files(tmp_path):
 
 
 def test_readers_that_a_locked_record_keeps_waiting_are_bounded(tmp_path):
-    """They take files of a program that serves traffic."""
+    """They use descriptors of a program that serves traffic."""
     with Proxied(tmp_path) as way:
         side = Side(way, way.agent)
         way.fetch("GET", "/hello?first")

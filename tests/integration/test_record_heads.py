@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Heads and trailers are in the record of the side that got them as they came, with the fields of
-the connection, and can be written again as messages."""
+"""Each side records heads and trailers as it received them, with the fields of the connection, and
+they can be written again as messages."""
 import http.client
 import io
 import json
@@ -20,7 +20,7 @@ TRAILERS = b"Sum: 1\r\nContent-Length: 7\r\nX-Hop: 2\r\nadit-x: 3\r\n"
 
 
 def answers(way, path, *pieces):
-    """The service sends these bytes, whatever it is asked, and closes."""
+    """The service sends these bytes to any request and closes."""
     def handler(exchange):
         for _ in exchange.body():
             pass
@@ -115,7 +115,7 @@ def test_a_visitors_head_is_kept_as_it_came(tunnel, version):
 # show --raw
 
 def response_in(raw, method="GET"):
-    """The last response in these bytes, as Python reads it."""
+    """The last response in these bytes, parsed by Python."""
     start = raw.rindex(b"HTTP/1.1 ")
 
     class Bytes:

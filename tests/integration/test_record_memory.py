@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What recording took for a burst is given back, also while something else goes on."""
+"""Memory that recording took for a burst is freed, even while other exchanges go on."""
 import contextlib
 import sqlite3
 import threading

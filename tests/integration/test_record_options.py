@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the programs are told to keep, and what an agent lets its relay keep, on command lines."""
+"""Options decide what a program records, and what an agent lets its relay record."""
 import harness
 import pytest
 import record
@@ -43,7 +43,7 @@ class Ways:
 
 
 def kept(directory):
-    """Of the one exchange in a record: what is kept of its bodies, and its fields."""
+    """What the record kept of its one exchange: bodies and fields."""
     with record.Record(directory) as read:
         row, = read.exchanges()
         sides = [read.body(row["seq"], side) for side in (record.REQUEST, record.RESPONSE)]

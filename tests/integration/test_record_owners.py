@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The relay's record knows whose a tunnel is: by that it is shared out."""
+"""The relay's record knows the owner of each tunnel, by whom space is shared out."""
 import ipaddress
 import re
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A reader that stands still, since nobody reads what it prints, does not make the record grow."""
+"""A command whose output is not read does not make the record grow."""
 import concurrent.futures
 import contextlib
 import fcntl
@@ -20,7 +20,7 @@ BOUND = 72 * MIB   # the same while somebody is
 
 
 class Still:
-    """A command whose output nobody reads, until it is read to its end."""
+    """A command whose output is not read until the test reads it to its end."""
 
     def __init__(self, directory, *args):
         self.out, write = os.pipe()

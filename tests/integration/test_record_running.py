@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What is known of an exchange that lasts is in the record while it lasts, and stays there when the
-program that records it is killed."""
+"""A running exchange is in the record as far as it is known, and stays there when the recording
+program is killed."""
 import asyncio
 import contextlib
 import json
@@ -34,7 +34,7 @@ def har(program, data):
 
 
 def row_when(end, where):
-    """The one exchange that runs, once the condition holds for it."""
+    """The one running exchange, once it meets the condition."""
     (row,) = until(lambda: exchanges(end.data, f"outcome IS NULL AND ({where})"), where,
                    harness.DEADLINE)
     return row
@@ -44,7 +44,7 @@ def row_when(end, where):
 
 @contextlib.contextmanager
 def open_socket(directory, messages=("hello", "again")):
-    """A tunnel with a WebSocket through it on which these were sent and came back."""
+    """A tunnel with a WebSocket on which these messages were sent and echoed."""
     service = ws_origin.WebSocketOrigin()
     with contextlib.closing(asyncio.new_event_loop()) as loop, harness.Relay(directory) as relay, \
             harness.Tunnel(directory, relay=relay, origin=service) as tunnel:
@@ -67,7 +67,7 @@ async def converse(tunnel, messages):
 
 
 def check_socket(program, data):
-    """What the commands say of it, whether it is open or its recorder gone."""
+    """Checks what the commands print of it, whether it is open or its recorder gone."""
     shown = command(program, data, "show", "last")
     assert "kept" not in shown, shown
     for arrow in ("->", "<-"):
@@ -106,7 +106,7 @@ def test_a_killed_recorder_leaves_an_open_websocket_as_it_was(tmp_path, program,
 # Requests without an answer.
 
 def silent(exchange):
-    """Takes all of a request and says nothing."""
+    """Reads the whole request and sends nothing."""
     for _ in exchange.body():
         pass
     exchange.peer_leaves()
@@ -148,7 +148,7 @@ def test_a_request_that_is_still_coming_is_not_whole(own_tunnel):
 
 @contextlib.contextmanager
 def full_listener():
-    """An address that lets nobody in, and does not say so: its queue is full."""
+    """An address that neither accepts nor refuses connections: its queue is full."""
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         address = listener.getsockname()

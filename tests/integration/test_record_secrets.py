@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""What is a secret is in no file of the record, unless it was asked for, and some never is."""
+"""Secrets are in no file of the record unless asked for; some are never recorded."""
 import contextlib
 import itertools
 
 import harness
 import pytest
-import speaker
+import tunnel_peer
 from client import Client
 from record import ended
 
@@ -33,7 +33,7 @@ def answer(exchange):
 
 @contextlib.contextmanager
 def recorded(directory, *args, token=True):
-    """A tunnel through which all canaries have gone; relay and agent have these arguments."""
+    """A tunnel through which all canaries have passed; relay and agent have these arguments."""
     token_file = directory / "token"
     token_file.write_text(TOKEN)
     secret = ("--token-file", token_file) if token else ()
@@ -53,7 +53,7 @@ def recorded(directory, *args, token=True):
 
 
 def files_of(directory):
-    """The bytes of all files of a record, whatever they are."""
+    """The bytes of all files of a record."""
     return b"\n".join(path.read_bytes() for path in sorted(directory.iterdir())
                       if path.name.startswith("record"))
 
@@ -65,7 +65,7 @@ def found(directory):
 
 
 def check(tunnel, hidden):
-    """Names that are hidden are nowhere; the others are in the heads, where they passed."""
+    """Hidden canaries are in no file; the others are in the recorded heads."""
     for end in (tunnel.agent, tunnel.relay):
         seen = found(end.data)
         assert not {name for name, _ in seen} & hidden, end.name
@@ -126,10 +126,10 @@ def test_the_relays_own_token_is_in_no_record(tmp_path, broken, status):
 
 def test_an_owners_key_is_in_no_record(tmp_path):
     with harness.Relay(tmp_path, "--no-redact") as relay:
-        with speaker.AgentPeer(relay, harness.DEADLINE) as agent:
+        with tunnel_peer.AgentPeer(relay, harness.DEADLINE) as agent:
             with Client(relay.address, agent.host, harness.DEADLINE) as visitor:
                 visitor.request("GET", "/")
                 agent.answer(agent.request()[0])
                 visitor.response()
             ended(relay.data, "target='/'")
-            assert speaker.OWNER.encode() not in files_of(relay.data)
+            assert tunnel_peer.OWNER.encode() not in files_of(relay.data)

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whatever becomes of the record: traffic goes on untouched, people are told once, and recording
-begins again when it can."""
+"""Trouble with the record stops no traffic and is reported once; recording resumes when it can."""
 import contextlib
 import json
 import os
@@ -52,7 +51,7 @@ def warnings(end):
 
 
 def start(directory, which, make):
-    """A tunnel of which `which` finds in its data directory what `make` makes there."""
+    """A tunnel; the data directory of `which` is prepared by `make`."""
     name = {"agent": "adit", "relay": "aditd"}[which]
     data = directory / name
     data.mkdir(parents=True, mode=0o700)
@@ -220,7 +219,7 @@ def test_a_record_locked_by_another_program_is_waited_for(own_tunnel):
 
 
 class Peak:
-    """The most memory that programs have taken above what they had."""
+    """The most memory that programs have taken beyond their use at the start."""
 
     def __init__(self, *ends):
         self.ends = ends
@@ -327,7 +326,7 @@ def test_writes_that_fail_are_tried_again(tmp_path, which, error, says):
 # Disks.
 
 def listed(relay, data):
-    """The targets in the record of a relay that sees a file system of its own."""
+    """The targets in the record of a relay that has a file system of its own."""
     done = subprocess.run(
         ["nsenter", "-t", str(relay.pid), "-m", harness.BIN / "aditd", "requests", "--json",
          "--limit", "all", "--data", data], capture_output=True, text=True)
@@ -375,7 +374,7 @@ def test_a_directory_that_may_only_be_read_is_told_at_the_start(tmp_path):
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs another user")
 def test_a_record_that_may_only_be_read_is_told(reachable_path):
-    """A directory in which we may write, with a file of somebody else."""
+    """The directory is writable; the file in it belongs to somebody else."""
     data = reachable_path / "aditd"
     data.mkdir(mode=0o700)
     good_record(data)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Messages of WebSockets are in the record of both ends as they passed."""
+"""Both ends record the messages of WebSockets as they passed."""
 import asyncio
 import base64
 import hashlib
@@ -12,7 +12,7 @@ import websockets
 import ws_origin
 from client import until
 from record import REQUEST, RESPONSE, Record, ended, exchanges, xxh3
-from speaker import BINARY, CLOSE, CONT, TEXT, WS_PING, WS_PONG, ws_frame
+from tunnel_peer import BINARY, CLOSE, CONT, TEXT, WS_PING, WS_PONG, ws_frame
 
 COMPRESSED, UPGRADED, SHED = 1, 32, 2
 LIMIT = 100_000
@@ -113,7 +113,7 @@ def test_beyond_the_limit_sizes_are_kept(sockets):
 # Frames by hand.
 
 def shaken(exchange):
-    """Takes the handshake, and sends back what comes until the peer ends."""
+    """Completes the handshake, then echoes until the peer ends."""
     key = exchange.request.get("sec-websocket-key")
     guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
     accept = base64.b64encode(hashlib.sha1((key + guid).encode()).digest()).decode()
@@ -127,7 +127,7 @@ def shaken(exchange):
 
 
 def converse(tunnel, target, pieces):
-    """Sends these pieces behind a handshake and reads as many bytes as they are."""
+    """Sends these pieces behind a handshake and reads as many bytes back."""
     tunnel.origin.on(target.partition("?")[0], shaken)
     with tunnel.visit() as visitor:
         visitor.request("GET", target, [

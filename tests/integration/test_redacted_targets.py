@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A target of which the record lacks something is not sent again as if it was whole: replay and
-export name what is missing, and take the whole target by --path."""
+"""A target that is recorded in part is not sent again as if it were whole: replay and export name
+the missing part, and take the whole target by --path."""
 import harness
 import pytest
 from harness import Program

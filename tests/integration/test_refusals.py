@@ -53,7 +53,7 @@ def broken(tunnel):
 
 @pytest.fixture(scope="module")
 def agents(tunnel, tmp_path_factory):
-    """Hosts of further agents on the same relay, by what is wrong with their upstreams."""
+    """Hosts of further agents on the same relay, each with a broken upstream."""
     with socket.create_server(("127.0.0.1", 0)) as was_open:
         refusing = f"127.0.0.1:{was_open.getsockname()[1]}"
     upstreams = {"refused": refusing, "unreachable": "255.255.255.255:80",
@@ -154,7 +154,7 @@ def test_the_tunnel_endpoint_refuses_ordinary_requests_and_web_pages(tunnel):
 
 
 def readable(visitors, count):
-    """Waits until this many of the visitors have something to read, and returns those."""
+    """Waits until this many of the visitors have something to read. Returns those."""
     poll = select.poll()
     by_fd = {visitor.sock.fileno(): visitor for visitor in visitors}
     for fd in by_fd:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A relay that is named by its address: over TLS it must have a certificate for that address, IPv6
-as well, and no server's name is sent (RFC 6066 §3)."""
+"""A relay named by its address, IPv4 or IPv6, must have a certificate for it; the agent sends no
+server name (RFC 6066 §3)."""
 import pytest
 import harness
 from tls_proxy import TlsProxy, certificate

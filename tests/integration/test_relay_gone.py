@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What an agent says of a relay that is there no more: why, and what it does."""
+"""The agent says why a relay has gone, and what it does about it."""
 import harness
 import pytest
 from origin import Origin

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An agent whose --relay leads to something else: it says what is there, and what to give instead."""
+"""An agent whose --relay is no relay says what answers there, and what to give instead."""
 import socket
 import ssl
 import threading
@@ -9,7 +9,7 @@ import pytest
 
 
 class Something:
-    """Listens on a port of loopback and does the same with every connection."""
+    """Listens on a port of loopback and treats every connection alike."""
 
     def __init__(self, serve, host="127.0.0.1"):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -42,7 +42,7 @@ class Something:
 
 
 def says(text, first=False):
-    """Sends this, behind what the peer sends or before it, and ends."""
+    """Sends these bytes, after or before the peer's, and closes."""
     def serve(sock):
         if first:
             sock.sendall(text)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is often typed wrong for the relay is refused, and told with what to type instead."""
+"""Common mistakes in the options of the relay are refused, with the right form."""
 import ctypes
 import os
 import re
@@ -96,7 +96,8 @@ def test_an_address_of_another_machine_is_told(tmp_path):
 
 
 def without_rights():
-    """As a user who is not root: without capabilities, and with all ports below 1024 root's."""
+    """Becomes a user other than root, without capabilities, for whom ports below 1024 are
+    reserved."""
     if os.geteuid() == 0:
         libc = ctypes.CDLL(None)
         assert libc.prctl(24, 10, 0, 0, 0) == 0  # PR_CAPBSET_DROP of CAP_NET_BIND_SERVICE

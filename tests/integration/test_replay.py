@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""`adit replay`: the service gets the second time what it got the first time, and what it answers
-is held against the first answer."""
+"""`adit replay` sends the service the recorded request again, and compares the new answer with the
+first."""
 import os
 import re
 import signal
@@ -18,7 +18,7 @@ CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e]")
 
 @pytest.fixture(scope="module", params=["tunnel", "proxy"])
 def service(request, tmp_path_factory):
-    """Behind a tunnel, and behind `adit proxy`; each shared by the tests."""
+    """A service behind a tunnel and behind `adit proxy`; both are shared by the tests."""
     kind = {"tunnel": harness.Tunnel, "proxy": harness.Proxied}[request.param]
     with kind(tmp_path_factory.mktemp("replay")) as way:
         yield Service(way)
@@ -26,7 +26,7 @@ def service(request, tmp_path_factory):
 
 @pytest.fixture
 def own(tmp_path):
-    """Behind a proxy of its own."""
+    """A service behind a proxy of its own."""
     with harness.Proxied(tmp_path) as way:
         yield Service(way)
 

@@ -7,7 +7,7 @@ import harness
 import pytest
 from origin import Origin
 from patience import ROOT
-from speaker import AgentPeer
+from tunnel_peer import AgentPeer
 
 DOMAIN = "tenants.example"
 
@@ -35,7 +35,7 @@ def start(directory, *args, domain=DOMAIN):
 
 
 def binds(relay, *names):
-    """What the relay says to each of them."""
+    """The relay's answer to a bind of each name."""
     answers = []
     for first in range(0, len(names), 16):
         with AgentPeer(relay, harness.DEADLINE, greet=False, token=TOKEN) as peer:

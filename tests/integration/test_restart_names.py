@@ -11,7 +11,7 @@ import pytest
 from client import until
 from fake_relay import FakeRelay
 from origin import Origin
-from speaker import AgentPeer
+from tunnel_peer import AgentPeer
 
 OWNER, OTHER = "ab" * 32, "cd" * 32
 HASH = hashlib.sha256(OWNER.encode()).hexdigest()
@@ -29,7 +29,7 @@ def names_file(directory):
 
 
 def kept(directory):
-    """The names that the relay's file has now, with whether they are gone."""
+    """The names in the relay's file, and whether each is gone."""
     path = names_file(directory)
     names = {}
     text = path.read_text() if path.exists() else ""
@@ -62,7 +62,7 @@ def end(relay, how):
 
 
 def binds(relay, name, owner):
-    """What the relay says to this owner's bind."""
+    """The relay's answer to this owner's bind."""
     peer = AgentPeer(relay, harness.DEADLINE, greet=False)
     with peer:
         peer.hello(owner)
@@ -241,7 +241,7 @@ def test_no_more_names_are_taken_back_than_there_may_be(tmp_path):
 
 
 def closes(reason, code=1001):
-    """A relay's link: gives the agent its name, and closes for this reason."""
+    """A relay's link that grants the name, then closes for this reason."""
     def serve(link):
         link.greet()
         link.bound(link.read_bind())

@@ -33,7 +33,7 @@ PLACES = {"http": ["http", "{}"], "proxy": ["proxy", "--url", "{}"],
 
 @pytest.fixture(scope="module")
 def origin():
-    """A service that only ::1 reaches."""
+    """A service that listens on ::1 only."""
     try:
         started = Origin("::1")
     except OSError:
@@ -43,7 +43,7 @@ def origin():
 
 
 def said(args, directory):
-    """Of a command that refuses its arguments: its words, without where it found the mistake."""
+    """The message of a command that refuses its arguments, without the place of the mistake."""
     done = subprocess.run([harness.BIN / "adit", *args], stdin=subprocess.DEVNULL, text=True,
                           capture_output=True, timeout=harness.DEADLINE,
                           env=harness.environment(directory))

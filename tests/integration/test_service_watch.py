@@ -23,7 +23,7 @@ def free_port():
 
 @pytest.fixture(params=["proxy", "http"])
 def start(request, tmp_path):
-    """Starts a way to a service, with all that it prints in `.agent`."""
+    """Starts a program before a service; `.agent` has all its output."""
     kind = harness.Proxied if request.param == "proxy" else harness.Tunnel
     running = []
 
@@ -39,7 +39,7 @@ def start(request, tmp_path):
 
 
 class OneConnection:
-    """A service like `nc -l`: it takes one connection, answers one request, and is gone."""
+    """A service like `nc -l`: accepts one connection, answers one request, and exits."""
 
     def __init__(self, port, body=b"only one"):
         self.listener = socket.create_server(("127.0.0.1", port), backlog=1)
@@ -107,7 +107,7 @@ def test_it_gets_it_also_when_the_service_comes_later(start, free_port):
 
 
 def test_a_service_that_answers_is_never_looked_at(start):
-    """Each connection that it sees has brought a request."""
+    """Each connection that it gets brings a request."""
     with Origin() as service:
         seen = []
         service.on("/one", lambda exchange: (seen.append(exchange.request.connection),

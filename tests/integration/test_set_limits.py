@@ -14,7 +14,7 @@ import bodies
 import harness
 import pytest
 from client import Client, Truncated, until
-from speaker import AgentPeer
+from tunnel_peer import AgentPeer
 from stall import until_stalled
 
 SHORT = 1.0  # seconds of the limits below
@@ -229,7 +229,7 @@ def test_a_visitor_that_reads_slowly_but_at_the_rate_is_not_cut(limited):
 
 
 def test_an_event_stream_may_be_left_unread(limited):
-    """For longer than another answer, begun after it, that the limit has cut."""
+    """It outlasts another answer, begun after it, that the limit cuts."""
     tunnel = limited("send-time=1s")
 
     def events(exchange):
@@ -258,7 +258,7 @@ def test_an_event_stream_may_be_left_unread(limited):
 # Visitors that are gone while nobody reads them.
 
 def test_a_visitor_that_resets_a_stalled_upload_is_noticed(tunnel):
-    """A FIN would wait in the visitor's kernel, behind what nobody takes."""
+    """A FIN would wait in the visitor's kernel behind the unsent bytes."""
     def stalls(exchange):
         tunnel.origin.tell("asked")
         assert go_on.wait(harness.DEADLINE)
@@ -294,7 +294,7 @@ def test_a_visitor_that_resets_a_stalled_upload_is_noticed(tunnel):
 # Counts.
 
 def visitors(tunnel, count):
-    """So many for whom something runs."""
+    """So many visitors, each with an exchange in progress."""
     tunnel.origin.on("/begun", lambda exchange: (tunnel.origin.tell("asked"),
                                                  exchange.reply(b"".join(exchange.body()))))
     made = [tunnel.visit() for _ in range(count)]
@@ -367,7 +367,7 @@ def test_a_tunnel_has_so_many_exchanges_and_no_more(limited):
 
 
 def full(tunnel, path, fields=()):
-    """Two exchanges that run on this path, where there is room for two; and a third is asked for."""
+    """Starts two exchanges on this path, where two are the limit, and asks for a third."""
     made = [tunnel.visit() for _ in range(2)]
     for each in made:
         each.request("GET", path, fields)

@@ -14,7 +14,7 @@ from attack import flood
 from client import until
 from network import RELAY, RELAY_V6, V6, streets  # noqa: F401
 from origin import Origin
-from speaker import BINARY, CONTROL, PIPE_DATA, TEXT, WS_PING, AgentPeer, record, ws_frame
+from tunnel_peer import BINARY, CONTROL, PIPE_DATA, TEXT, WS_PING, AgentPeer, record, ws_frame
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 
@@ -53,7 +53,7 @@ def tenant(relay, number, **options):
 
 
 def leave_names(relay, count, first_owner, names=16, **options):
-    """Takes random names, as many for each owner as a tunnel may have, and breaks the links off."""
+    """Takes random names, as many for each owner as a tunnel may have, and breaks the links."""
     taken = 0
     while taken < count:
         with tenant(relay, first_owner + taken, **options) as peer:
@@ -145,8 +145,8 @@ def test_an_agent_whose_name_was_taken_over_counts_among_those_without(tmp_path)
 
 
 def test_binds_without_end_are_slowed(tmp_path):
-    """Each writes to the log and the disk, so two agents of one owner that take a name from each
-    other, or one that asks for ever new ones, may not do so as fast as they can."""
+    """Each bind writes to the log and the disk, so two agents of one owner that take a name from
+    each other, or one that asks for ever new names, are slowed down."""
     with relay_with(tmp_path, "names-per-tunnel=4") as relay:
         with tenant(relay, 1) as one, tenant(relay, 1) as two:
             answers = collections.Counter()
@@ -191,7 +191,7 @@ def peer_bytes(peer, payload):
 
 
 def clogged(relay):
-    """A link that asks for pongs until the relay keeps some, and reads none."""
+    """A link that sends pings until the relay has to queue its pongs, and reads none."""
     peer = AgentPeer(relay, harness.DEADLINE, greet=False, little=True)
     peer.sock.setblocking(False)
     with contextlib.suppress(BlockingIOError):
@@ -203,7 +203,7 @@ def clogged(relay):
 
 @pytest.mark.parametrize("reads", [True, False])
 def test_links_that_made_room_leave_their_places_at_once(tmp_path, reads):
-    """They are visitors' places too: who never reads may not keep them."""
+    """Their places are visitors' places too, so a peer that never reads cannot keep them."""
     with relay_with(tmp_path, "handshakes=2", "visitors=12", "hello-time=1h") as relay:
         links = [AgentPeer(relay, harness.DEADLINE, greet=False) if reads else clogged(relay)
                  for _ in range(40)]
@@ -214,7 +214,7 @@ def test_links_that_made_room_leave_their_places_at_once(tmp_path, reads):
 
 
 def test_links_that_broke_the_protocol_keep_few_places(tmp_path):
-    """They may read why they ended, but those who never do may not keep everybody else out."""
+    """They may read the reason, but peers that never do cannot keep everybody else out."""
     with relay_with(tmp_path, "visitors=300", "hello-time=1h") as relay:
         links = []
         for _ in range(1000):
@@ -228,7 +228,7 @@ def test_links_that_broke_the_protocol_keep_few_places(tmp_path):
 
 # From addresses that have a share.
 
-class Town:
+class TenantRelay:
     """A relay in a network of its own, and tenants at addresses there."""
 
     def __init__(self, directory, network, *limits, address=RELAY):
@@ -262,7 +262,7 @@ ATTACKER, OTHER = "192.0.2.66", "192.0.2.77"
 
 
 def test_an_address_of_many_owners_has_its_share_of_names(tmp_path, streets):  # noqa: F811
-    with Town(tmp_path, streets, "names-per-address=20", "gone-time=1h") as town:
+    with TenantRelay(tmp_path, streets, "names-per-address=20", "gone-time=1h") as town:
         links = [town.tenant(ATTACKER, n) for n in range(3)]
         answers = [answer_to_bind(link, n) for link in links for n in range(1, 11)]
         assert answers == ["bound"] * 20 + ["ADIT-TOO-MANY-NAMES"] * 10
@@ -272,7 +272,7 @@ def test_an_address_of_many_owners_has_its_share_of_names(tmp_path, streets):  #
 
 
 def test_who_comes_by_another_address_has_a_name_back(tmp_path, streets):  # noqa: F811
-    with Town(tmp_path, streets, "names-per-address=1", "gone-time=1h") as town:
+    with TenantRelay(tmp_path, streets, "names-per-address=1", "gone-time=1h") as town:
         with town.tenant(OTHER, 1) as mine:
             assert answer_to_bind(mine, 1, "mine") == "bound"
             with town.tenant(ATTACKER, 2) as full:
@@ -286,7 +286,7 @@ def test_who_comes_by_another_address_has_a_name_back(tmp_path, streets):  # noq
 
 
 def test_silent_links_of_one_address_push_out_their_own(tmp_path, streets):  # noqa: F811
-    with Town(tmp_path, streets, "handshakes=12", "handshakes-per-address=8",
+    with TenantRelay(tmp_path, streets, "handshakes=12", "handshakes-per-address=8",
               "hello-time=1h") as town:
         honest = town.tenant(OTHER, 1)
         flood = [town.silent(ATTACKER) for _ in range(40)]
@@ -298,7 +298,7 @@ def test_silent_links_of_one_address_push_out_their_own(tmp_path, streets):  # n
 
 def test_where_all_have_too_many_the_address_with_the_most_makes_room(
         tmp_path, streets):  # noqa: F811
-    with Town(tmp_path, streets, "handshakes=12", "handshakes-per-address=8",
+    with TenantRelay(tmp_path, streets, "handshakes=12", "handshakes-per-address=8",
               "hello-time=1h") as town:
         honest = town.tenant(OTHER, 1)
         flood = [town.silent(ATTACKER) for _ in range(8)]
@@ -310,14 +310,14 @@ def test_where_all_have_too_many_the_address_with_the_most_makes_room(
 
 
 def test_a_network_of_64_bits_is_one_address(tmp_path, streets):  # noqa: F811
-    with Town(tmp_path, streets, "names-per-address=3", address=RELAY_V6) as town:
+    with TenantRelay(tmp_path, streets, "names-per-address=3", address=RELAY_V6) as town:
         links = [town.tenant(source, n) for n, source in enumerate(V6)]
         assert [answer_to_bind(link, 1) for link in links] == (
             ["bound"] * 3 + ["ADIT-TOO-MANY-NAMES", "bound"])
 
 
 def test_a_token_is_asked_for_before_anything_is_spent(tmp_path, streets):  # noqa: F811
-    with Town(tmp_path, streets, "handshakes=1", "hello-time=1h") as town:
+    with TenantRelay(tmp_path, streets, "handshakes=1", "hello-time=1h") as town:
         honest = town.tenant(OTHER, 1)
         for _ in range(20):
             with town.network.inside(), pytest.raises(AssertionError, match="401|429"):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What strangers sent does not run where an exported command is run or pasted: in no shell, locale or
-record, whoever wrote that. What a command would do for them makes a file, the canary."""
+"""What strangers sent does not run where an exported command is run or pasted: in no shell, locale
+or record, whoever wrote that. What a command would do for them makes a file, the canary."""
 import os
 import subprocess
 from random import Random
@@ -42,7 +42,7 @@ def record(tmp_path):
 
 @pytest.fixture
 def place(tmp_path):
-    """Where commands run; a file that they leave there is one that was not asked for."""
+    """The directory where commands run; a new file there was made by sent text."""
     (tmp_path / "bin").mkdir()
     curl = tmp_path / "bin" / "curl"
     curl.write_text(CURL)
@@ -66,7 +66,7 @@ def run(shell, script, place, service, locale="C.UTF-8"):
 
 
 def paste(shell, script, place, service, locale):
-    """Types it; the last command says that all were read."""
+    """Types the script; its last command shows that all lines were read."""
     end = place.parent / "end"
     script += f"\ntouch {end}\n".encode()
     shown = paste_at_prompt(shell, script, place, end.exists,
@@ -78,7 +78,7 @@ def paste(shell, script, place, service, locale):
 
 
 def is_inert(script):
-    """Only visible ASCII, in lines that any terminal takes whole."""
+    """Checks that the text is visible ASCII only, in lines that any terminal takes whole."""
     rows = script.split(b"\n")
     assert all(0x20 <= b <= 0x7e for row in rows for b in row), script
     assert max(map(len, rows)) < 1000, max(rows, key=len)
@@ -102,12 +102,12 @@ def token(random):
 
 
 def legal(text):
-    """What may stand in a field."""
+    """Removes the bytes that a field value cannot have."""
     return bytes(b for b in text if b >= 0x20 and b != 0x7f or b == 9).strip(b" \t")
 
 
 def nasty(random, host):
-    """A request that is valid, made of what runs somewhere, short or too long for a line."""
+    """A valid request made of text that some shell would run, short or too long for a line."""
     def text(most=4):
         piece = hostile(random, FOR_SHELLS, most)
         return random.choice([piece, piece, b"'" * random.choice([249, 999]) + piece, piece * 60,
@@ -144,8 +144,8 @@ def test_valid_requests_of_hostile_text_arrive_as_they_were_sent(record, service
 
 @pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
 def test_what_is_pasted_at_a_prompt_runs_nothing_either(record, service, shell, place, locale):
-    """Line editors obey control characters, in the C locale every byte that is no ASCII, and cut
-    lines that are too long: then what was quoted is not."""
+    """Line editors obey control characters, in the C locale every byte that is not ASCII, and cut
+    lines that are too long, which undoes the quoting."""
     random = Random(len(shell) + len(locale))
     host = ("Host", service.host.encode())
     run_it = b"'; touch canary #"
@@ -171,7 +171,7 @@ def test_what_is_pasted_at_a_prompt_runs_nothing_either(record, service, shell, 
 
 
 def test_a_command_goes_to_no_host_but_the_one_that_was_asked(record, service, place):
-    """Of http:///a curl makes the host a."""
+    """curl would parse http:///a as the host a."""
     evil = {"host": ["", "a/b", "a@b", "a#b", "a?b", "a\\b", "[a", "a b", "a:b:c", "file:", "-K", "a\u3002b"],
             "scheme": ["file", "gopher", "javascript", "https", "", "http://evil/?"],
             "target": ["/evil.example/x", "//evil.example", "@evil.example/", ".evil.example/",

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Forms and multipart bodies are taken apart for people, whatever is wrong with them, and what is in
-them cannot look like what is ours."""
+"""Forms and multipart bodies are taken apart for people, whatever is wrong with them, and what is
+in them cannot look like what is ours."""
 import gzip
 import re
 
@@ -17,7 +17,7 @@ def _record(tmp_path):
 
 
 def body_lines(record, body, kind, *words, **columns):
-    """What is shown of a request's body."""
+    """The printed lines of a request's body."""
     record.add(method="POST", request=body, request_fields=[("Content-Type", kind)], **columns)
     text = record.output("show", "last", *words).decode()
     return re.search(r"^> Content-Type: .*?\n\n(.*?)\n\n< ", text, re.M | re.S)[1].split("\n")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""`show` on a terminal: colours, bodies that are cut to what a person looks at, and the command that
-shows the rest; in a pipe all of it, and none of that."""
+"""`show` on a terminal: colours, bodies that are cut to what a person looks at, and the command
+that shows the rest; in a pipe all of it, and none of that."""
 import re
 import shlex
 import subprocess
@@ -22,7 +22,7 @@ def _record(tmp_path):
 
 
 def shown(record, tmp_path, *words, columns=80, rows=40, env=()):
-    """What a terminal of that size is given."""
+    """The output on a terminal of that size."""
     argv = ["env", *env, "sh", "-c", f"stty rows {rows} && exec \"$@\"", "sh", harness.BIN / "adit",
             "show", "last", *words, "--data", record.directory]
     status, came = on_terminal(argv, tmp_path, columns)
@@ -133,7 +133,7 @@ def test_a_long_line_is_cut_and_wide_characters_count_as_what_they_take(record, 
 
 @pytest.mark.parametrize("columns", [30, 80, 131])
 def test_nothing_that_was_sent_begins_a_row_however_long_it_is(record, tmp_path, columns):
-    """A row that ends by itself would go on where a line of ours could stand."""
+    """A row that the terminal wraps would continue where a line of ours could stand."""
     filler = "\u65e5e\u0301\t\x1b\u202e" * 20 + "\u20ac" * 300
     record.add(target="/" + filler, host="h" * 300, method="M" * 200, reason=filler, request=filler.encode(),
                response=b'--B\r\nContent-Disposition: x; name="' + filler.encode() + b'"\r\n\r\n\r\n--B--',

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Many visitors at once who are slow, silent or gone: the others are served, and nothing is left."""
+"""Many visitors at once who are slow, silent or gone: the others are served, and nothing is
+left."""
 import contextlib
 import concurrent.futures
 import os
@@ -33,7 +34,8 @@ def enough_files():
 
 @pytest.fixture
 def tunnel(tmp_path):
-    """A tunnel whose visitors may use all the files, and whose time limits are a fifth of ours."""
+    """A tunnel whose visitors may use all the files, with time limits of a fifth of the
+    defaults."""
     limits = ["head-time=4s", "body-time=6s", "send-time=12s", "keepalive-time=15s"]
     options = [word for limit in limits for word in ("--limit", limit)]
     with harness.Relay(tmp_path, *options) as relay, harness.Tunnel(tmp_path, relay=relay) as made:
@@ -41,7 +43,7 @@ def tunnel(tmp_path):
 
 
 class Crowd:
-    """Connections that only this says something on."""
+    """Connections that send only what `send` is given."""
 
     def __init__(self, address, count):
         self.socks = []
@@ -72,8 +74,9 @@ class Crowd:
             sock.close()
 
 
-class Good:
-    """A visitor who asks and asks meanwhile. Every answer must be right, or ask to come again."""
+class SteadyVisitor:
+    """A visitor that sends requests throughout. Every answer must be right, or a 503 with
+    Retry-After."""
 
     def __init__(self, tunnel):
         self.tunnel = tunnel
@@ -115,7 +118,7 @@ SLOW = {
 def test_thousands_of_slow_visitors_are_let_go_and_others_served(tunnel, kind):
     before = tunnel.relay.resident()
     crowd = Crowd(tunnel.relay.address, MANY)
-    good = Good(tunnel)
+    good = SteadyVisitor(tunnel)
     try:
         for text in SLOW[kind]:
             crowd.send(text.replace(b"HOST", tunnel.host.encode()))
@@ -134,7 +137,7 @@ def test_thousands_of_slow_visitors_are_let_go_and_others_served(tunnel, kind):
 
 @pytest.mark.parametrize("how", ["upload", "download"])
 def test_a_tunnel_full_of_slow_visitors_has_room_for_others(own_tunnel, how):
-    """1,100 exchanges that get nowhere, where 1,024 may run at once."""
+    """1,100 exchanges that make no progress, where 1,024 may run at once."""
     tunnel = own_tunnel
     text = {"upload": "POST /echo HTTP/1.1\r\nHost: %s\r\nContent-Length: 100000\r\n\r\n",
             "download": "GET /bytes?size=9000000 HTTP/1.1\r\nHost: %s\r\n\r\n"}[how]
@@ -183,7 +186,7 @@ def leave(sock, number):
 
 @pytest.fixture
 def unrecorded(tmp_path):
-    """Memory that is left is not the recorder's, which has bounds and tests of its own."""
+    """A tunnel without a recorder, whose memory has bounds and tests of its own."""
     off = ("--record", "none")
     with harness.Relay(tmp_path, *off) as relay:
         with harness.Tunnel(tmp_path, *off, relay=relay, compare=False) as tunnel:
@@ -191,7 +194,7 @@ def unrecorded(tmp_path):
 
 
 def test_ten_thousand_visitors_who_leave_leave_nothing_behind(unrecorded):
-    """At every point of an exchange, by FIN or RST."""
+    """They leave at every point of an exchange, by FIN or RST."""
     tunnel = unrecorded
     host = tunnel.host.encode()
     get = b"GET /bytes?size=300000 HTTP/1.1\r\nHost: " + host + b"\r\n\r\n"

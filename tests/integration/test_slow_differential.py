@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""test_differential with all the inputs that docs/differential.md is about, and with a second seed."""
+"""test_differential with all the inputs that docs/differential.md is about, and with a second
+seed."""
 import differential_runs
 import pytest
 

@@ -62,7 +62,7 @@ KINDS = [
 
 
 def outcome(tunnel, kind, seed):
-    """whole, cut or refused; everything else fails the test."""
+    """"whole", "cut" or "refused"; anything else fails the test."""
     try:
         with tunnel.visit() as visitor:
             answer, is_right = kind(visitor, seed)
@@ -78,7 +78,7 @@ def outcome(tunnel, kind, seed):
 
 
 def visit_all(tunnel, seeds):
-    """Each visitor makes an exchange of each kind. Returns what came of them."""
+    """Each visitor makes an exchange of each kind. Returns the outcomes."""
     def one(seed):
         return [outcome(tunnel, kind, seed) for kind in KINDS]
     with concurrent.futures.ThreadPoolExecutor(VISITORS) as pool:
@@ -86,7 +86,7 @@ def visit_all(tunnel, seeds):
 
 
 def leaves_quietly(handler):
-    """A service that takes it as it comes when the agent leaves in the middle."""
+    """A service that accepts that the agent leaves in the middle."""
     def serve(exchange):
         try:
             handler(exchange)

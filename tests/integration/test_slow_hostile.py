@@ -8,13 +8,13 @@ import harness
 import pytest
 from attack import Reasons, ask, bystander, undisturbed  # noqa: F401
 from client import until
-from speaker import AgentPeer, PlayedRelay
+from tunnel_peer import AgentPeer, PlayedRelay
 
 ENDS = 40 * harness.PATIENCE  # seconds for what should take 15
 
 
 def keep(peer, stop, beat):
-    """Says every second that the peer lives, by `beat`."""
+    """Calls `beat` every second, which keeps the peer's link alive."""
     while not stop.wait(1):
         try:
             beat(peer)
@@ -23,7 +23,7 @@ def keep(peer, stop, beat):
 
 
 def idle_visitors(relay, host, count):
-    """Visitors whose requests are more than a link takes unread."""
+    """Visitors whose requests are more than a link holds unread."""
     visitors = [relay.visit(host) for _ in range(count)]
     for visitor in visitors:
         visitor.request("GET", "/", [("X-Large", "x" * 30000)])
@@ -32,7 +32,7 @@ def idle_visitors(relay, host, count):
 
 
 def test_an_agent_that_lives_but_does_not_read_is_ended(relay, bystander):
-    """Its heartbeats come, and even acknowledge what was sent before."""
+    """Its heartbeats arrive, and even acknowledge what was sent before."""
     reasons = Reasons(relay)
     stop = threading.Event()
     with AgentPeer(relay, ENDS, little=True) as idle:

@@ -65,7 +65,7 @@ def idle_visitor(tunnel):
 
 
 def idle_upstream(tunnel):
-    """With a service of its own, so that nobody else uses the connection."""
+    """The service is the test's own, so that nobody else uses the connection."""
     with harness.Origin() as origin:
         with harness.Agent(tunnel.directory / "idle", tunnel.relay, origin.address) as agent:
             with tunnel.visit(agent.host) as visitor:
@@ -88,7 +88,7 @@ def forgotten_name(tunnel):
 
 
 def quiet_stream(tunnel):
-    """A response that says nothing for a long time is not cut."""
+    """A response that pauses for a long time is not cut."""
     def quiet(exchange):
         exchange.head(200, [("Transfer-Encoding", "chunked")])
         time.sleep(QUIET)
@@ -101,7 +101,7 @@ def quiet_stream(tunnel):
 
 
 def quiet_service(tunnel):
-    """Nor is a service that thinks for a long time before its response head."""
+    """Nor is a service that takes long to begin its response."""
     def thinks(exchange):
         time.sleep(QUIET)
         exchange.reply("at last")
@@ -128,7 +128,7 @@ def quiet_upgrade(tunnel):
 
 
 def quiet_tunnel(tunnel):
-    """An agent without any visitors keeps its name."""
+    """An agent without visitors keeps its name."""
     directory = tunnel.directory / "quiet"
     with harness.Agent(directory, tunnel.relay, tunnel.origin.address) as agent:
         time.sleep(QUIET)

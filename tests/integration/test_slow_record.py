@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Under load for as long as it lasts: the record stays within its bounds and loses count of nothing.
+"""Under load for as long as it lasts: the record stays within its bounds and loses count of
+nothing.
 
-MILLION=1 in the environment makes it a million exchanges instead of some 60 seconds."""
+MILLION=1 in the environment makes it a million exchanges instead of some 60 seconds.
+"""
 import os
 import re
 import subprocess
@@ -37,7 +39,7 @@ def nginx(tmp_path_factory):
 
 
 def seen(nginx):
-    """Requests that the service has seen, without this one and those before it of its kind."""
+    """Requests that the service has got, without this one and earlier ones of its kind."""
     with Client(("127.0.0.1", nginx.port), "status") as visitor:
         text = visitor.fetch("GET", "/status").body.decode()
     nginx.looks = getattr(nginx, "looks", 0) + 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Small writes are delivered at once: the next is only produced when the last has been seen."""
+"""Small writes are delivered at once: each event is sent only after the one before it arrived."""
 import queue
 
 import harness

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How the programs start, what they refuse to start with, and how they end."""
+"""Start, refusals to start, and the end of both programs."""
 import contextlib
 import signal
 import socket

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A terminal is given text that it shows, and nothing that it obeys, hides or turns around: whatever
-is in a record, on a command line, or comes from a peer."""
+"""Text from a record, a command line or a peer reaches a terminal only in a form that is shown:
+nothing is obeyed, hidden or reordered."""
 import re
 import signal
 import subprocess
@@ -73,7 +73,7 @@ def test_bytes_go_to_pipes_as_they_are_and_to_terminals_only_when_forced(tmp_pat
 
 @pytest.mark.parametrize("columns", [20, 80, 120, 160])
 def test_a_line_is_as_long_as_the_terminal_whatever_is_in_it(tmp_path, columns):
-    """One that is too long would go on where another line could stand."""
+    """A longer line would continue where another line could stand."""
     wide = ["日本語" * 60, "e\u0301\u0301" * 200, "\U0001f600" * 90, "\u202e" * 60, "\x1b[31m" * 50,
             "ไทยก็" * 60, "\u1112\u1161\u11ab" * 60]
     made = Record(tmp_path / "data")
@@ -152,7 +152,7 @@ def test_what_the_environment_names_is_repeated_harmlessly(tmp_path, name):
 
 
 def clean(piece):
-    """What may stand in a field."""
+    """Removes the bytes that a field value cannot have."""
     return bytes(b for b in piece if b >= 0x20 and b != 0x7f or b == 9)
 
 

@@ -9,7 +9,7 @@ from tls_proxy import TlsProxy, certificate
 
 
 class Public:
-    """Proxy and relay; certificate for localhost and the names below it."""
+    """A TLS proxy and a relay, with a certificate for localhost and the names below it."""
 
     def __init__(self, directory, names=("localhost", "web.localhost")):
         self.cert, key = certificate(directory, *names)

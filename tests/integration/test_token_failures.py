@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Failed attempts at the token, and what unauthenticated clients learn of the relay."""
+"""Wrong tokens are slowed down, and unauthenticated clients learn nothing of the relay."""
 import contextlib
 import re
 import socket
@@ -17,7 +17,7 @@ PROXY = ("--trusted-proxy", "loopback")  # by which a test may be any address
 
 @pytest.fixture
 def guarded(tmp_path):
-    """Makes relays that want a token."""
+    """Makes relays that require a token."""
     path = tmp_path / "token"
     path.write_text(TOKEN + "\n")
     with contextlib.ExitStack() as stack:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A proxy that is believed for whom it asks, and everybody else, who is not."""
+"""A trusted proxy is believed about the address of its client; nobody else is."""
 import contextlib
 import subprocess
 import threading
@@ -8,7 +8,7 @@ import harness
 import pytest
 import record
 from client import Client
-from speaker import AgentPeer
+from tunnel_peer import AgentPeer
 
 TRUSTED, STRANGER = "127.0.0.9", "127.0.0.1"
 ALICE, BOB, FORGED = "192.0.2.1", "2001:db8::7", "203.0.113.66"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""One address does not fill a tunnel: its share, and who makes room when a tunnel is full."""
+"""One address cannot fill a tunnel: the share of each, and the stream shed when a tunnel is
+full."""
 import contextlib
 import threading
 import time
@@ -16,7 +17,7 @@ ALICE, BOB, CAROL, DAVE, EVE = (f"192.0.2.{n}" for n in range(1, 6))
 
 
 class Crowd:
-    """A relay with one tunnel of few streams, and visitors who stay."""
+    """A relay with one tunnel of few streams, and visitors that stay."""
 
     def __init__(self, directory, *words, streams=STREAMS):
         self.stack = contextlib.ExitStack()
@@ -79,7 +80,7 @@ class Crowd:
 
 
 def answers(visitor):
-    """Whether what was upgraded goes on."""
+    """Whether the upgraded stream still echoes."""
     try:
         visitor.send(b"ping")
         return visitor.exactly(4) == b"ping"
@@ -148,7 +149,7 @@ def test_what_lasts_makes_no_room_while_it_is_the_smaller_part(tmp_path):
 
 
 def test_a_trickle_behind_a_whole_answer_shuts_nobody_out(tmp_path):
-    """The service has answered and reads no more, and keeps its connection."""
+    """The service has answered, reads no more, and keeps its connection."""
     with Crowd(tmp_path) as crowd:
         def early(exchange):
             exchange.reply("early", fields=[("Connection", "keep-alive")])

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A service that makes variables of fields (CGI, WSGI) believes the relay, never the visitor.
-Such a service reads every character of a name that is no letter or digit as _."""
+"""A service that makes variables of fields (CGI, WSGI) gets the relay's values, never the
+visitor's. Such a service reads each character of a name other than a letter or digit as _."""
 import hashlib
 import re
 
@@ -26,7 +26,7 @@ CLAIMS = ["Proxy", "X-Real-IP", "X-Client-IP", "True-Client-IP", "CF-Connecting-
 
 
 def variables(pairs):
-    """What a CGI server makes of fields."""
+    """The variables that a CGI server makes of fields."""
     return {(re.sub(r"[^A-Z0-9]", "_", name.upper()), value) for name, value in pairs}
 
 

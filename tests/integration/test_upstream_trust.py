@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A request that cannot be repeated goes to no connection that its service may be about to close,
-and to no service twice."""
+"""An unrepeatable request is sent once, and never on a connection that its service may be about to
+close."""
 import select
 import socket
 import subprocess
@@ -23,7 +23,7 @@ POSTS = [("POST", 4, False), ("POST", 0, False), ("POST", 4, True), ("PATCH", 4,
 
 @pytest.fixture(params=["proxy", "tunnel"])
 def make(request, tmp_path):
-    """Makes a way to a service of its own, with these options of the program before it."""
+    """Makes a tunnel or a proxy before a service of its own, with these options."""
     ways = []
 
     def start(*args, **options):
@@ -41,7 +41,7 @@ def make(request, tmp_path):
 
 
 def leaves(exchange):
-    """Answers, reads nothing more, and closes when something more comes, or the other end goes."""
+    """Answers, then reads nothing more, and closes when more arrives or the other end leaves."""
     for _ in exchange.body():
         pass
     exchange.reply("told")
@@ -62,7 +62,7 @@ def connection(way, method="GET", path="/kept", body=None):
 
 
 def reuses(way, fields=()):
-    """Whether a POST behind a POST comes on the same connection, sooner or later."""
+    """Whether a second POST comes on the same connection at last."""
     if fields:
         way.origin.on("/kept", lambda exchange: (
             list(exchange.body()),
@@ -82,7 +82,7 @@ def test_a_service_that_goes_on_with_no_connection_loses_no_request(make, method
 
 
 def test_what_gets_have_shown_is_not_believed_of_posts(make):
-    """A service that keeps connections behind one kind of request and not behind another."""
+    """The service keeps connections behind one kind of request and not behind another."""
     way = make(*UNPROVEN)
     until(lambda: connection(way) == connection(way), "a connection is used again")
     for number in range(ROUNDS):
@@ -107,7 +107,7 @@ def test_a_service_that_has_kept_a_connection_is_believed(make):
 
 
 def test_a_service_that_is_asked_on_and_on_is_tried_and_not_again_for_long_if_it_fails(make):
-    """Connections that are never used again take all ports."""
+    """Connections that are used only once exhaust the ports."""
     way = make(*UNPROVEN)
     with way.visit() as visitor:
         def post(path):
@@ -142,7 +142,7 @@ def test_a_service_that_was_seen_to_close_is_not_believed_any_more(make):
 
 
 def test_a_service_that_has_closed_everything_before_a_request_loses_none(make):
-    """One that was started again, say: all idle connections are dead at once."""
+    """A restarted service, for one, has closed all idle connections at once."""
     way = make()
     for number in range(ROUNDS):
         until(lambda: connection(way, "POST", body=b"") == connection(way), "a connection")
@@ -160,8 +160,8 @@ def test_a_service_that_has_closed_everything_before_a_request_loses_none(make):
 
 
 def test_a_service_that_serves_one_connection_at_a_time_answers(make):
-    """A connection that is not good enough for a request is closed, so that the service goes on
-    to the new one."""
+    """A connection that is not trusted with a request is closed, so that the service accepts the
+    new one."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         def serve():
             while True:
@@ -183,7 +183,7 @@ def test_a_service_that_serves_one_connection_at_a_time_answers(make):
 
 
 def test_nobody_waits_for_what_is_kept_for_a_visitor_of_a_service_of_one_connection(make):
-    """It says that it goes on with its connections, and so the one behind a body is kept."""
+    """The service announces that it keeps connections, so the one behind a body is kept."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         def serve():
             while True:

@@ -35,7 +35,7 @@ def visit(sockets, path="/echo", **options):
 
 
 def messages(seed, count):
-    """Text and binary of every interesting length, and of random ones."""
+    """Text and binary messages of every interesting length, and of random ones."""
     dice = random.Random(seed)
     edges = [0, 1, 125, 126, 127, 65535, 65536, LONGEST]
     noise = dice.randbytes(LONGEST)

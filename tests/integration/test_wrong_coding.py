@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Bodies that are not coded as their Content-Encoding says: every command takes them as they came."""
+"""Bodies that contradict their Content-Encoding are shown by every command as they came."""
 import gzip
 import json
 import zlib

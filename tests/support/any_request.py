@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Requests of every kind that HTTP/1 allows, from a seed, and the rows that the programs' records
-have of them."""
+"""Makes requests of every kind that HTTP/1 allows, from a seed, and the rows of the record for
+them."""
 import dataclasses
 
 from exchanges import lines
@@ -35,7 +35,7 @@ class Request:
     trailers: tuple = ()
 
     def arrives(self):
-        """What the other end hears of it."""
+        """The request as the other end receives it."""
         return (self.method.encode(), self.target.encode("latin-1"), self.version.encode(),
                 [(name.encode(), value) for name, value in self.fields], self.body)
 
@@ -62,7 +62,7 @@ def a_body(random):
 
 
 def a_request(random, host):
-    """`host` is what Host says when it says where the request goes."""
+    """`host` is the value of a valid Host field."""
     method = random.choice(["GET", "GET", "POST", "PUT", "HEAD", "OPTIONS", "DELETE", "PATCH",
                             "".join(random.choices(TOKEN, k=5)) + "M"])
     target = "/" + "".join(random.choices(TARGETS, k=random.randrange(8)))
@@ -94,7 +94,8 @@ ADDED = [("Forwarded", b'for=192.0.2.1;host="x";proto=http'), ("X-Forwarded-For"
 
 
 def as_by_an_agent(request, host):
-    """The fields that an agent records of it, and the request that these tell of."""
+    """The fields that an agent records of the request, and the request that can be rebuilt from
+    them."""
     inner = [(name, value) for name, value in request.fields
              if name.lower() not in ("host", *HOP_BY_HOP, *FORWARDED)]
     kept = [("Host", host.encode()), *inner]
@@ -105,8 +106,8 @@ def as_by_an_agent(request, host):
 
 
 def add(record, request, host, program):
-    """Adds the row that this program would have of it. Returns the request that an export of the
-    row has to send, and the row's id."""
+    """Adds the row that this program would write. Returns the request that an export of the row
+    must send, and the row's id."""
     fields, wanted, protocol = request.fields, request, request.version
     if program in ("adit http", "adit replay"):
         fields, wanted = as_by_an_agent(request, host)

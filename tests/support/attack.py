@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What tests of hostile peers share: somebody whom nothing may disturb, and what an attack cost.
-
-The fixtures are for those tests to import.
-"""
+"""Fixtures for tests of hostile peers: a bystander that must not be disturbed, and the cost of an
+attack."""
 import pathlib
 import re
 import select
@@ -11,11 +9,11 @@ import time
 import harness
 import pytest
 from client import until
-from speaker import AgentPeer, Closed
+from tunnel_peer import AgentPeer, Closed
 
 
 def echo(exchange):
-    """Switches to a protocol that sends everything back."""
+    """Switches to a protocol that echoes every byte."""
     exchange.keep = False
     exchange.head(101, [("Connection", "upgrade"), ("Upgrade", "echo")])
     while exchange.wire.buffer or exchange.wire.fill():
@@ -23,7 +21,7 @@ def echo(exchange):
 
 
 class Bystander:
-    """Another agent on the same relay, with an exchange under way that has no time limit."""
+    """Another agent on the same relay, with an exchange in progress that has no time limit."""
 
     def __init__(self, directory, relay):
         self.tunnel = harness.Tunnel(directory, relay=relay)
@@ -35,7 +33,7 @@ class Bystander:
         self.count = 0
 
     def check(self):
-        """The exchange goes on, and others begin and end."""
+        """Checks that the exchange goes on, and that others begin and end."""
         self.count += 1
         text = b"undisturbed %d" % self.count
         self.visitor.send(text)
@@ -48,7 +46,7 @@ class Bystander:
 
 
 def cpu_seconds(program):
-    """Of the program's main thread, since it started."""
+    """CPU time of the program's main thread since it started."""
     return int(pathlib.Path(f"/proc/{program.pid}/schedstat").read_text().split()[0]) / 1e9
 
 
@@ -60,9 +58,7 @@ def private_bytes(program):
 
 def flood(peer, piece, most=1 << 26, reads=True):
     """Sends `piece` (bytes, or a function that makes the next) until the peer ends the link.
-
-    Returns (close code, bytes sent). Without `reads` nothing is read before all is sent.
-    """
+    Returns (close code, bytes sent). Without `reads` nothing is read until all is sent."""
     deadline = time.monotonic() + 6 * harness.DEADLINE
     sent = 0
     out = memoryview(b"")
@@ -90,7 +86,7 @@ def flood(peer, piece, most=1 << 26, reads=True):
 
 
 def _take(peer):
-    """Reads what is there, so that a whole frame can be taken without waiting."""
+    """Reads the bytes that are there, so that a whole frame can be taken without waiting."""
     data = peer.sock.recv(1 << 18)
     if not data:
         raise Closed(None)
@@ -103,7 +99,7 @@ def _take(peer):
 
 
 def _frame_size(raw):
-    """Of the WebSocket frame at the front; 0 when its length is not known yet."""
+    """Size of the WebSocket frame at the front; 0 when its length is not known yet."""
     if len(raw) < 2:
         return 0
     size = raw[1] & 127
@@ -126,7 +122,7 @@ def bystander(relay, tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def undisturbed(bystander):
-    """Whatever a test did, the other agent's exchanges go on."""
+    """Checks after each test that the other agent's exchanges go on."""
     yield
     bystander.check()
 
@@ -140,14 +136,14 @@ def hostile(relay):
 
 
 def ask(relay, peer, method="GET", target="/", fields=(), **how):
-    """A visitor whose request has reached the played agent: (visitor, stream)."""
+    """Sends a visitor's request to the played agent. Returns (visitor, stream)."""
     visitor = relay.visit(peer.host)
     visitor.request(method, target, fields, **how)
     return visitor, peer.request()[0]
 
 
 class Reasons:
-    """What the relay says about the tunnels that end from now on."""
+    """The reasons that the relay logs for tunnels that end from now on."""
 
     def __init__(self, relay):
         self.relay = relay

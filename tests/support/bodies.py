@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Bodies of any length out of a seed, and their digests, without ever holding one whole."""
+"""Makes bodies of any length from a seed, and their digests, piece by piece."""
 import functools
 import hashlib
 import random
@@ -13,7 +13,7 @@ def _block(seed):
 
 
 def pieces(seed, size, step=65536):
-    """The body of `size` bytes, at most `step` at a time. Every block differs from every other."""
+    """Yields the body of `size` bytes, at most `step` at a time. All blocks differ."""
     number = 0
     while size > 0:
         block = (number.to_bytes(8, "big") + _block(seed)[8:])[:size]

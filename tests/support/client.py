@@ -123,7 +123,7 @@ class Client(Wire):
         return head, size, digest
 
     def is_closed(self, within=DEADLINE):
-        """Whether the relay ends the connection, having sent nothing more."""
+        """Whether the relay ends the connection without sending anything more."""
         self.sock.settimeout(within)
         try:
             return self.rest() == b""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""tests/differential as a test."""
+"""Runs tests/differential as a test."""
 import pathlib
 import sys
 
@@ -10,7 +10,7 @@ from differential import cli, report, sites  # noqa: E402
 
 
 def check(direction, seed, count):
-    """Fails with a line for each input that adit was wrong about, or that differs unexplained."""
+    """Fails with a line for each input that adit handled wrongly or that differs unexplained."""
     assert not sites.missing(), f"scripts/setup installs {', '.join(sites.missing())}"
     if harness.UNDER_VALGRIND:
         count //= 5

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Records of exchanges that both ends have seen, with digests and messages, and the commands over
+"""Makes records of exchanges at both ends, with digests and messages, and runs commands over
 them."""
 import ctypes
 import ctypes.util

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A relay as a test scripts it: the HTTP answer to the handshake, then link messages by hand
-(docs/protocol.md §1 to §5). Every connection has a thread, in which `serve(link)` runs."""
+"""A scripted relay: sends the HTTP answer to the handshake, then link messages by hand
+(docs/protocol.md §1 to §5). Each connection has a thread, in which `serve(link)` runs."""
 import base64
 import hashlib
 import json
@@ -93,7 +93,8 @@ class Link(Wire):
 
 
 class FakeRelay:
-    """Serves its connections one after the other by these functions; the last serves all others."""
+    """Serves its connections in order, each by the next of these functions; the last serves all
+    others."""
 
     def __init__(self, *serve):
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)

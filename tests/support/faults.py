@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""System calls of a running program that fail at will: strace's fault injection."""
+"""Makes system calls of a running program fail, by strace's fault injection."""
 import os
 import re
 import signal
@@ -10,8 +10,9 @@ from patience import DEADLINE
 
 
 class Faults:
-    """While it is entered, system calls of this process and its threads fail as the rules say:
-    each "SYSCALLS:error=E:when=…", or another of strace's --inject. `log` is a file that is ours."""
+    """While entered, system calls of this process and its threads fail by the given rules: each
+    "SYSCALLS:error=E:when=…", or another argument of strace's --inject. `log` is a file of the
+    test."""
 
     def __init__(self, pid, log, *rules, within=DEADLINE):
         names = sorted({name for rule in rules for name in rule.split(":")[0].split(",")})
@@ -46,5 +47,5 @@ class Faults:
 
     @property
     def hits(self):
-        """How many calls failed, once it is left."""
+        """The number of calls that failed; known once the block is left."""
         return len(re.findall(r"\(INJECTED\)$", self.log.read_text(errors="replace"), re.M))

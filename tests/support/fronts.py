@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The proxies of packaging/examples before a relay, with their configuration as it is shipped: only
-names, ports and certificates are others."""
+"""Runs the proxies of packaging/examples before a relay, as shipped but for names, ports and
+certificates."""
 import contextlib
 import ctypes
 import os
@@ -21,7 +21,7 @@ def _die_with_parent():
 
 
 def shipped(name, changes):
-    """An example's text, in which each of these has to stand."""
+    """The text of an example after these replacements, each of which must apply."""
     text = (EXAMPLES / name).read_text()
     for old, new in changes:
         assert old in text, f"{old} is not in {name}"
@@ -40,7 +40,7 @@ class Front:
         self.reserve()
 
     def names(self, relay):
-        """What has to be others."""
+        """The replacements: names, ports and certificates of this test."""
         return [("example.com", "localhost"), ("127.0.0.1:7080", f"127.0.0.1:{relay.port}")]
 
     def run(self, argv, **options):
@@ -66,7 +66,7 @@ class Front:
 
 
 class NginxFront(Front):
-    """nginx takes over listening sockets, as from a predecessor of which it is the new binary."""
+    """Gives nginx our listening sockets, as its predecessor does in a binary upgrade."""
 
     def reserve(self):
         self.sockets = [socket.create_server(("0.0.0.0", 0), backlog=512)]
@@ -93,7 +93,7 @@ class NginxFront(Front):
 
 
 class CaddyFront(Front):
-    """Caddy shares a port with whoever else asks for that, as we do to keep it: we do not listen."""
+    """Caddy shares its port by SO_REUSEPORT, by which we reserve it without listening."""
 
     def reserve(self):
         self.sockets = []
@@ -118,7 +118,7 @@ FRONTS = {"nginx": NginxFront, "caddy": CaddyFront}
 
 
 def wait_until_it_serves(front):
-    """A connection is taken, and answered: what it says to plain HTTP does not matter."""
+    """Waits until a connection is accepted and answered; any answer to plain HTTP will do."""
     def answers():
         try:
             with socket.create_connection(("127.0.0.1", front.port), DEADLINE) as sock:

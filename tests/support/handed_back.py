@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What a record that a test has made hands back: its archive is one that importers take, and the
-commands of some of its exchanges, pasted into a shell, send what was sent."""
+"""Checks that a record can be handed back: importers accept its archive, and some of its exported
+commands, pasted into a shell, send the recorded bytes."""
 import os
 import re
 import subprocess
@@ -28,7 +28,7 @@ def field_lines(head):
 
 
 def _from_agent(row, fields):
-    """What the visitor had sent, from what an agent or a replay has recorded."""
+    """The visitor's request, rebuilt from the record of an agent or a replay."""
     version = b"HTTP/1.1"
     vias = [at for at, (name, _) in enumerate(fields) if name.lower() == b"via"]
     if vias and (own := OWN_VIA.search(fields[vias[-1]][1])):
@@ -46,7 +46,8 @@ def _from_agent(row, fields):
 
 
 def wanted(row, body):
-    """What a command of this row has to send: (method, target, version, fields, body)."""
+    """The request that the exported command of this row must send: (method, target, version,
+    fields, body)."""
     fields, version = field_lines(row["request_head"]), row["protocol"].encode()
     if row["program"] not in ("aditd", "adit proxy"):
         version, fields = _from_agent(row, fields)
@@ -62,7 +63,7 @@ def wanted(row, body):
 
 
 def can_be_sent(row):
-    """Whether there is a command of it, and what that sends is valid."""
+    """Whether an exported command exists and sends a valid request."""
     fields = field_lines(row["request_head"])
     refused = row["error"] and row["status"] in (400, 501)
     return (not refused and row["outcome"] and row["flags"] & 8 and not row["flags"] & 32
@@ -80,8 +81,8 @@ def _export(program, data, *words, environment):
 
 
 def _paste(script, shell, environment):
-    """Runs commands; whatever address they name, they reach a service of ours. Returns what that
-    has heard."""
+    """Runs commands with every address led to a service of the test. Returns the requests that
+    arrived."""
     with Listening() as service, tempfile.TemporaryDirectory() as directory:
         path = os.path.join(directory, "curl")
         with open(path, "w", encoding="ascii") as wrapper:
@@ -97,7 +98,7 @@ def _paste(script, shell, environment):
 
 
 def check_record(program, data, environment):
-    """Fails when something that the record of a program hands back is not as it was."""
+    """Fails when an export of a program's record differs from what was recorded."""
     if (data / "record.db").stat().st_size > MOST_BYTES:
         return
     entries = har.load(_export(program, data, "--har", environment=environment))

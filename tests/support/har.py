@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""HTTP archives as other programs read them: HAR 1.2, and what the importers of Chrome's and
-Firefox's tools, har-validator, httpsnippet and har-to-k6 ask of one beyond it.
+"""Reads HTTP archives as other programs do: HAR 1.2, and the further demands of the importers of
+Chrome's and Firefox's tools, har-validator, httpsnippet and har-to-k6.
 
-Every test that makes an archive loads it here."""
+Every test that makes an archive loads it here.
+"""
 import base64
 import datetime
 import json
@@ -78,7 +79,7 @@ def check_date(text):
 
 
 def is_unescaped(text):
-    """Readers unescape it once more: a percent sign has to begin an escape."""
+    """Readers unescape the text once more, so every percent sign must begin an escape."""
     return not re.search("%(?!25)", text)
 
 
@@ -146,7 +147,7 @@ def check_messages(entry):
 
 
 def load(text):
-    """The entries of an archive that every importer takes."""
+    """Checks an archive by the rules of every importer. Returns its entries."""
     archive = json.loads(text, object_pairs_hook=no_duplicates, parse_constant=no_constant)
     assert set(archive) == {"log"} and archive["log"]["version"] == "1.2"
     log = archive["log"]

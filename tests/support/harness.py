@@ -30,7 +30,7 @@ time.tzset()
 
 
 def start_afresh():
-    """For preexec_fn of programs that are ended by a signal."""
+    """Restores the default action of signals; for preexec_fn of programs that a signal ends."""
     for number in (signal.SIGINT, signal.SIGHUP):  # they may be ignored where the tests run
         signal.signal(number, signal.SIG_DFL)
 
@@ -40,7 +40,7 @@ def _die_with_parent():
 
 
 def environment(directory):
-    """Ours without what would change the programs' behaviour; state goes under `directory`."""
+    """Our environment without variables that change the programs; state goes under `directory`."""
     kept = {name: value for name, value in os.environ.items()
             if not name.lower().endswith("_proxy")
             and not name.startswith(("ADIT_", "XDG_", "NO_COLOR"))}
@@ -49,7 +49,7 @@ def environment(directory):
 
 
 class Program:
-    """A running program, the lines it has printed, and a clean end."""
+    """A running program and the lines it has printed; `stop` checks that it ends cleanly."""
 
     def __init__(self, directory, name, *args, env=None, data=True, prepare=None):
         directory.mkdir(parents=True, exist_ok=True)
@@ -125,7 +125,8 @@ class Program:
         return code
 
     def stop(self, how=signal.SIGTERM):
-        """Ends it as a user would; it has to end cleanly. Nothing to do when it has ended."""
+        """Ends the program as a user would and checks that it exits with 0. Does nothing if it has
+        ended."""
         if self.process.poll() is None:
             self.process.send_signal(how)
             assert self.exit_code() == 0, self.report()
@@ -167,7 +168,7 @@ class Relay(Program):
 
 
 class Agent(Program):
-    """An agent that is bound: `host` is what visitors ask for, `label` its name."""
+    """An agent that is bound: visitors ask for `host`; `label` is its name."""
 
     def __init__(self, directory, relay, upstream, *args, **options):
         super().__init__(
@@ -242,8 +243,7 @@ class Proxied:
 
 
 def verify_record(program, data):
-    """Fails when something in this record differs from what the other end says, or is damaged, or
-    is not handed back as it was."""
+    """Fails when a record contradicts the other end, is damaged, or cannot be handed back."""
     if UNDER_VALGRIND or not (data / "record.db").exists():
         return
     done = subprocess.run(
@@ -255,8 +255,8 @@ def verify_record(program, data):
 
 
 def compare_records(agent, relay):
-    """Fails when the two ends of a tunnel do not agree on the bytes of any direction that both call
-    whole, or when what one of them has kept of a body is not what it says has passed."""
+    """Fails when the two ends disagree on the bytes of a direction that both call whole, or when a
+    body that an end has kept contradicts its own digest."""
     verify_record("adit", agent)
     verify_record("aditd", relay)
     problems = record.differences(agent, relay)
@@ -264,8 +264,8 @@ def compare_records(agent, relay):
 
 
 class Tunnel:
-    """Relay, agent and origin. What is not given is started here and stopped at the end. When they
-    have ended well both records are compared, unless a test breaks them: then compare=False."""
+    """Relay, agent and origin; parts that are not given are started here and stopped at the end.
+    After a clean end both records are compared; tests that break them pass compare=False."""
 
     def __init__(self, directory, *agent_args, relay=None, origin=None, upstream=None,
                  compare=True):

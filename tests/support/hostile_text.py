@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Text that strangers send to do harm where it is shown or run, and records that are full of it."""
+"""Text that attacks a terminal or a shell, and records full of it."""
 import json
 
 import record
@@ -58,7 +58,8 @@ def body(random, pieces):
 
 
 def add(made, random, pieces, columns, **row):
-    """An exchange with such text in some of these columns, among them whatever nobody would make."""
+    """Adds an exchange with hostile text in some of these columns, even in columns that programs
+    fill."""
     identity = made.add(request=body(random, pieces), response=body(random, pieces), **row)
     seq = made.number("SELECT max(seq) FROM exchange")
     for name in random.sample(columns, random.randrange(len(columns)) + 1):
@@ -69,7 +70,7 @@ def add(made, random, pieces, columns, **row):
 
 
 def doctor(made, random, pieces, count):
-    """Fills a record with what no program of ours writes: ids, names and programs, too."""
+    """Fills a record with values that no program of ours writes, in ids, names and programs too."""
     with made.together():
         for number in range(count):
             messages = [(random.randrange(2), random.choice([0, 1, 2, 8, 9]), 0, 9, hostile(random, pieces))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What docs/json.schema.json and docs/json.md say of the output of --json, and output held against it."""
+"""Checks output of --json against docs/json.schema.json and docs/json.md."""
 import copy
 import json
 import re
@@ -13,8 +13,8 @@ COMMANDS = ("requests", "show", "export", "replay", "diff", "verify", "stats", "
 
 
 def closed(schema):
-    """The same schema without room for members that it does not name. (Whoever reads output ignores
-    those; a test does not.)"""
+    """The same schema with additionalProperties forbidden: tests notice members that readers must
+    ignore."""
     if isinstance(schema, list):
         return [closed(part) for part in schema]
     if not isinstance(schema, dict):
@@ -31,13 +31,13 @@ VALIDATORS = {name: jsonschema.Draft202012Validator({"$defs": CLOSED["$defs"], "
 
 
 def check(name, value):
-    """Fails when a value is not what is described under this name."""
+    """Fails when a value does not conform to the description of this name."""
     error = jsonschema.exceptions.best_match(VALIDATORS[name].iter_errors(value))
     assert error is None, f"{name} {error.json_path}: {error.message}\n{json.dumps(value)}"
 
 
 def parsed(command, output):
-    """The objects of an output, each held against the description."""
+    """The objects of an output, each checked against its description."""
     text = output.decode("utf-8")
     lines = text.split("\n")
     assert lines.pop() == "" and "" not in lines, text
@@ -105,7 +105,7 @@ def words_of(schema):
 # Which of the values that a member may have were seen.
 
 def variants(schema):
-    """What a member's value may be."""
+    """The values that a member may have, by the schema."""
     if "$ref" in schema:
         name = schema["$ref"].removeprefix("#/$defs/")
         if name == "boolean":
@@ -121,13 +121,13 @@ def variants(schema):
 
 
 class Seen:
-    """Which values of which members were seen, by the name of the description and the member."""
+    """Collects which allowed values of which members occurred, by description and member."""
 
     def __init__(self):
         self.found = {}
 
     def take(self, schema, value, name, path=""):
-        """A value that is what its schema says."""
+        """Notes a value that conforms to its schema."""
         if "$ref" in schema:
             name = schema["$ref"].removeprefix("#/$defs/")
             if name != "bytes":
@@ -161,7 +161,7 @@ class Seen:
         return {value} if isinstance(value, str) and value in may else may - {None}
 
     def missing(self):
-        """{(name, member): values} that were not seen."""
+        """{(name, member): values} that did not occur."""
         wanted = {}
 
         def want(schema, name, path=""):
@@ -181,7 +181,7 @@ class Seen:
 
 
 def summary(value, schema=None):
-    """What of a whole exchange a summary has."""
+    """The members of a whole exchange that a summary has."""
     schema = schema or DEFS["exchange"]
     if "$ref" in schema:
         return summary(value, DEFS[schema["$ref"].removeprefix("#/$defs/")])

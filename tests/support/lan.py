@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Visitors whose address is not loopback's, so that each of their connections is one visitor's: one
-from loopback may be a proxy's, which carries many."""
+"""Gives visitors an address other than loopback's: a connection from loopback may be a proxy's,
+which carries many visitors."""
 import contextlib
 import re
 import socket
@@ -14,7 +14,7 @@ TOKEN = "a-token-that-is-long-enough"
 
 
 def address():
-    """An address of this machine that others can reach. Nothing is sent."""
+    """An address of this machine that others can reach. Sends nothing."""
     for family, there in ((socket.AF_INET, "203.0.113.1"), (socket.AF_INET6, "2001:db8::1")):
         with socket.socket(family, socket.SOCK_DGRAM) as sock, contextlib.suppress(OSError):
             sock.connect((there, 9))

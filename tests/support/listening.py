@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A service that keeps every request as it came on the socket."""
+"""A service that keeps each request as it came on the socket."""
 import dataclasses
 import socket
 import threading
@@ -10,7 +10,7 @@ from wire import Truncated, Wire
 
 @dataclasses.dataclass
 class Heard:
-    """A request: bytes, but for the names of fields nothing is changed."""
+    """A request as bytes; only the names of fields are changed."""
     method: bytes
     target: bytes
     version: bytes
@@ -35,7 +35,7 @@ def heard(wire):
 
 
 class Listening:
-    """Answers every request with 204 and the end of the connection."""
+    """Answers every request with 204 and closes the connection."""
 
     def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
@@ -67,7 +67,7 @@ class Listening:
             wire.close()
 
     def take(self):
-        """What has been heard since the last time."""
+        """The requests that arrived since the last call."""
         taken, self.requests = self.requests, []
         assert not self.errors, self.errors
         return taken

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The lines that `adit http` and `adit proxy` print about exchanges into a pipe."""
+"""Parses the lines that `adit http` and `adit proxy` print about exchanges into a pipe."""
 import dataclasses
 import re
 
@@ -38,6 +38,6 @@ def all_of(text):
 
 
 def pattern(method, target, status=r"\d{3}", remark=""):
-    """What finds the line of an exchange that has ended; `target` and `remark` are patterns."""
+    """A pattern for the line of a finished exchange; `target` and `remark` are patterns."""
     return (rf"^[0-9a-z]{{16}}  \S+  {status}  [ \d.]+ \w+  [ \d.]+ m?s  {method} +{target}"
             + (rf" {{2,}}{remark}$" if remark else r"(?! +running$)(  |$)"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A program that runs on a terminal of a chosen width, which the tests may change."""
+"""Runs a program on a terminal whose width tests set and change."""
 import os
 import pty
 import re
@@ -16,7 +16,7 @@ from terminal import COLOURS
 
 
 class OnTerminal:
-    """`adit …` whose streams are a terminal; what it has written so far is read by a thread."""
+    """Runs `adit …` on a terminal; a thread reads its output."""
 
     def __init__(self, directory, *args, columns=80, env=None):
         directory.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ class OnTerminal:
 
     @property
     def text(self):
-        """What has come; its last character may be half there."""
+        """The output so far; its last character may be incomplete."""
         with self.news:
             return self.came.decode(errors="replace")
 
@@ -65,7 +65,7 @@ class OnTerminal:
             return COLOURS.sub(b"", self.came).decode(errors="replace")
 
     def wait_for(self, pattern):
-        """The line without its colours that the pattern is found in."""
+        """The first line that matches the pattern, without colours."""
         end = time.monotonic() + harness.DEADLINE
         with self.news:  # held while it is looked through, or what comes then would not wake us
             while True:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""A network namespace in which a relay can be reached from any address, as from the internet.
+"""A network namespace in which a relay is reached from any address, as from the internet.
 
-Loopback's addresses may stand for anybody, so whoever tests what an address may do needs others.
+Addresses of loopback may stand for many people, so tests of shares need others.
 """
 import contextlib
 import ctypes
@@ -18,8 +18,8 @@ RELAY_V6 = "2001:db8:1::1"
 V6 = [f"2001:db8:6:6::{n}" for n in range(1, 5)] + ["2001:db8:6:7::1"]
 
 
-class Streets:
-    """Programs are started in it with prepare=streets.enter; inside() is for this thread."""
+class PublicNetwork:
+    """Start programs in the namespace with prepare=streets.enter; inside() moves this thread."""
 
     def __init__(self):
         v6 = "; ".join(f"ip -6 addr add {address}/128 dev lo nodad" for address in [RELAY_V6, *V6])
@@ -60,7 +60,7 @@ def _set_network(path):
 def streets():
     if not shutil.which("unshare") or not shutil.which("ip") or os.geteuid() != 0:
         pytest.skip("network namespaces need root, unshare and ip")
-    made = Streets()
+    made = PublicNetwork()
     if not made.is_there:
         made.close()
         pytest.skip("there are no network namespaces here")

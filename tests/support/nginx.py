@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""nginx with a configuration of its own, on a port of its own, as the user that runs the tests."""
+"""Runs nginx on a free port, with a configuration of the test, as the user that runs the tests."""
 import ctypes
 import os
 import pathlib
@@ -34,7 +34,7 @@ def _die_with_parent():
 
 
 class Nginx:
-    """`config` is what stands inside http {}: {port} in it is where to listen."""
+    """`config` stands inside http {}; {port} in it is the port to listen on."""
 
     def __init__(self, directory, config, **values):
         self.directory = pathlib.Path(directory)

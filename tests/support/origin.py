@@ -132,11 +132,11 @@ class Origin:
         self._handlers[path] = handler
 
     def tell(self, what):
-        """For handlers: something that a test waits for by `told`."""
+        """Called by handlers: passes something to the test, which waits for it by `told`."""
         self._events.put(what)
 
     def told(self, within=DEADLINE):
-        """The next thing a handler told."""
+        """The next thing that a handler passed by `tell`."""
         return self._events.get(timeout=within)
 
     def seen(self, path):
@@ -220,7 +220,7 @@ def not_found(exchange):
 
 
 def echo(exchange):
-    """What arrived, as JSON."""
+    """Describes the request that arrived, as JSON."""
     digest = bodies.sha256(exchange.body())
     request = exchange.request
     exchange.reply_json({
@@ -230,7 +230,7 @@ def echo(exchange):
 
 
 def generated(exchange):
-    """/bytes?size=&seed=&how=length|chunked|close&step= is a body out of a seed."""
+    """/bytes?size=&seed=&how=length|chunked|close&step= answers with a body made from a seed."""
     option = exchange.request.option
     size, seed, step, how = (option("size", 0), option("seed", 1), option("step", 65536),
                              option("how", "length"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which programs are tested, and how long a test waits for them before it fails."""
+"""The programs under test, and how long a test waits for them before it fails."""
 import os
 import pathlib
 

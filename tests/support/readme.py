@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""README.md, taken apart: its blocks, its tables, and whether a program printed what it shows.
+"""Takes README.md apart into blocks and tables, and compares a program's output with a block.
 
-    ```sh           commands, run as they stand; `sh not-run`: those that no test can run
-    ```text         what a terminal shows then; a line … stands for any lines, ^C for Ctrl-C
-    ```ini PATH     lines of this file
+```sh           commands, run as they stand; `sh not-run`: those that no test can run
+```text         what a terminal shows then; a line … stands for any lines, ^C for Ctrl-C
+```ini PATH     lines of this file
 """
 import pathlib
 import re
@@ -47,7 +47,7 @@ def lines_of(heading):
 
 
 def prose(heading):
-    """Those that are no rows of tables, as one text in a list."""
+    """The lines outside tables, joined to one text in a list."""
     return [" ".join(line for line in lines_of(heading) if not line.startswith("|"))]
 
 
@@ -83,8 +83,8 @@ VARIES = [
 
 
 class Shapes:
-    """Compares what README shows with what came. An id of README stands for one real id, the same
-    everywhere; its last six characters stand for it too."""
+    """Compares README's text with output. An id in README stands for one real id everywhere; so do
+    its last six characters."""
 
     def __init__(self):
         self.real = {}  # ids by README's
@@ -124,7 +124,7 @@ class Shapes:
             self.real.setdefault(shown[-6:], real[-6:])
 
     def find(self, shown, came):
-        """The index behind the lines of `came` that `shown` stands for, or None."""
+        """The index after the lines of `came` that `shown` stands for, or None."""
         for start in range(len(came)):
             before = dict(self.real)
             end = self._all(shown, came, start)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Reads the record of a data directory, and makes records for tests: the real tables, rows by hand."""
+"""Reads the record of a data directory, and makes records for tests: the real tables, rows by
+hand."""
 import contextlib
 import ctypes
 import fcntl
@@ -50,12 +51,12 @@ def exchange_id(number, began_ns):
 
 
 def as_text(value):
-    """Visitors may send what is no UTF-8."""
+    """Decodes text that visitors sent, which may not be UTF-8."""
     return value.decode("utf-8", "backslashreplace")
 
 
 class Record:
-    """The record of a data directory; it is made when it is missing and `create` is set."""
+    """The record of a data directory; created when it is missing and `create` is set."""
 
     def __init__(self, directory, create=False):
         self.directory = pathlib.Path(directory)
@@ -144,7 +145,7 @@ class Record:
 
     @contextlib.contextmanager
     def together(self):
-        """One transaction."""
+        """Groups changes into one transaction."""
         self.db.execute("BEGIN IMMEDIATE")
         yield
         self.db.execute("COMMIT")
@@ -157,7 +158,7 @@ class Record:
 
     @contextlib.contextmanager
     def lives(self, writer=1):
-        """Holds the lock by which a recording program shows that it lives."""
+        """Holds the lock by which a recording program shows that it is alive."""
         lock = os.open(self.directory / "record.lock", os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.fcntl(lock, F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, writer, 1, 0))
         try:
@@ -177,7 +178,7 @@ def exchanges(directory, where="1"):
 
 
 def writers(directory):
-    """How many processes have begun to write a record that may not be there yet."""
+    """The number of processes that have begun to write a record; 0 if it does not exist."""
     try:
         with Record(directory) as record:
             return record.number("SELECT count(*) FROM writer")
@@ -186,7 +187,7 @@ def writers(directory):
 
 
 def ended(directory, where, within=DEADLINE):
-    """The one exchange of this record that the condition holds for, once it has ended."""
+    """The one exchange of this record that meets the condition, once it has ended."""
     found = until(lambda: exchanges(directory, f"outcome IS NOT NULL AND ({where})"),
                   f"an exchange with {where}", within)
     assert len(found) == 1, found
@@ -210,8 +211,8 @@ SIDES = ("request", "response")
 
 
 def differences(agent, relay):
-    """In what the records of these two data directories contradict each other, of exchanges that
-    have the same id in both: a direction that is whole at both ends has the same bytes."""
+    """The contradictions between the records of two data directories, for exchanges in both: a
+    direction that is whole at both ends must have the same bytes."""
     paths = [pathlib.Path(directory) / "record.db" for directory in (agent, relay)]
     if not all(path.exists() for path in paths):
         return []

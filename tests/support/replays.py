@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A service that keeps what it is asked, whatever stands before it, and `adit replay` over the
-record of that."""
+"""A service that keeps its requests, any way to reach it, and `adit replay` over the record."""
 import dataclasses
 import json
 import os
@@ -35,7 +34,8 @@ class Asked:
 
 
 class Service:
-    """What stands before it (`way`: a Tunnel or a Proxied), what it was asked, its record."""
+    """`way` (a Tunnel or a Proxied) leads to the service, which keeps its requests; with the
+    record."""
 
     def __init__(self, way, directory=None):
         self.way = way
@@ -67,31 +67,31 @@ class Service:
             return read.body(row["seq"], side)
 
     def has_record(self):
-        """Programs make it while they already serve."""
+        """Waits for the record, which programs create after they begin to serve."""
         if not (self.directory / "record.db").exists():
             return False
         with record.Record(self.directory) as read:
             return read.number("PRAGMA user_version") > 0
 
     def passed(self):
-        """The rows of what passed, without the replays."""
+        """The rows of exchanges without the replays."""
         return self.rows("w.program <> 'adit replay'")
 
     def kept(self, count=1):
-        """The same when it is this many, and all of them have ended."""
+        """The same, once there are this many and all have ended."""
         def ended():
             rows = self.passed()
             return rows if len(rows) >= count and all(row["outcome"] for row in rows) else None
         return until(ended, f"{count} exchanges are in the record")
 
     def fetch(self, *args, **options):
-        """One exchange through what stands before it. Returns its row."""
+        """One exchange through `way`. Returns its row."""
         before = len(self.passed())
         self.way.fetch(*args, **options)
         return self.kept(before + 1)[-1]
 
     def send(self, raw, method="GET"):
-        """The same with the bytes of a request."""
+        """Sends the bytes of a request through `way`. Returns the row."""
         before = len(self.passed())
         with self.way.visit() as visitor:
             visitor.send(raw.replace(b"HOST", self.way.host.encode()))
@@ -110,20 +110,20 @@ class Service:
         return out, err
 
     def replay(self, *words, **options):
-        """Replays the newest exchange that passed. Returns what was printed of the result."""
+        """Replays the newest exchange. Returns the printed result."""
         row = self.kept()[-1]
         out, err = self.run(row["id"], "--yes", *words, **options)
         assert err == "", err
         return out
 
     def replayed(self, out):
-        """The rows of the replays that an output tells of."""
+        """The rows of the replays that an output names."""
         rows = {row["id"]: row for row in self.rows()}
         return [rows[again] for _, again, _ in REPLAYED.findall(out)]
 
     def at_terminal(self, *words, types):
-        """The same at a terminal, where this is typed at each question. Returns its exit status
-        and all that it printed."""
+        """Runs `adit replay` at a terminal and types this at each question. Returns (exit status,
+        output)."""
         pid, master = pty.fork()
         if pid == 0:
             os.execve(harness.BIN / "adit",

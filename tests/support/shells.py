@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Shells that commands are pasted into."""
+"""The shells into which exported commands are pasted."""
 import os
 import pty
 import select
@@ -46,7 +46,7 @@ def paste_at_prompt(shell, script, directory, is_done, **environment):
 
 
 class Terminal:
-    """Types what it is given as fast as it is taken."""
+    """Types a text as fast as the terminal takes it."""
 
     def __init__(self, master, text):
         self.master, self.left, self.shown = master, text, b""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a terminal would be given by a program, and whether it would obey any of it."""
+"""Collects what a program writes to a terminal, and finds anything that a terminal would obey."""
 import os
 import pty
 import re
@@ -60,7 +60,7 @@ def read_all(master, child):
 
 
 def what_is_obeyed(came, colours=True):
-    """The first thing that a terminal would not just show, or None."""
+    """The first sequence that a terminal would not just show, or None."""
     if colours:
         came = PASSING.sub(b"", COLOURS.sub(b"", came))
     try:
@@ -78,7 +78,8 @@ def what_is_obeyed(came, colours=True):
 
 
 def columns_of(text):
-    """The columns that a line takes on a terminal, by a table that is not ours; colours take none."""
+    """The columns that a line takes on a terminal, by a table independent of ours; colours take
+    none."""
     columns = 0
     for char in re.sub(r"\x1b\[\d+m", "", text):
         name = unicodedata.name(char, "")
@@ -118,7 +119,7 @@ class Screen:
         termios.tcsetwinsize(self.master, (25, columns))
 
     def lines(self):
-        """The whole lines that have come, without colours."""
+        """The complete lines so far, without colours."""
         whole, _, _ = self.came.rpartition(b"\n")  # the rest may end within a character
         return re.sub(rb"\x1b\[\d+m", b"", whole).decode().split("\n") if whole else []
 

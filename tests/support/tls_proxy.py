@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What README.md says to put before a relay: something that speaks TLS and passes the bytes on."""
+"""A TLS proxy before a relay, as README.md asks for: it terminates TLS and passes the bytes on."""
 import socket
 import ssl
 import subprocess
@@ -30,7 +30,7 @@ def pump(source, sink):
 
 
 class TlsProxy:
-    """Listens at once; `to` is its target, set later. `links` counts the connections it served."""
+    """Listens at once; `to` is its target, set later. `links` counts the connections served."""
 
     def __init__(self, cert, key, host="127.0.0.1"):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -13,7 +13,7 @@ class Malformed(Exception):
 
 
 class Fields(list):
-    """(name, value) pairs as they came. Looking up does not mind the case of names."""
+    """(name, value) pairs in the order of arrival. Lookup ignores the case of names."""
 
     def all(self, name):
         return [value for key, value in self if key.lower() == name.lower()]
@@ -77,7 +77,8 @@ class Wire:
         return fields
 
     def body(self, fields, otherwise):
-        """The body as it comes. `otherwise` says what no framing field means: "none" or "close"."""
+        """Yields the body as it arrives. `otherwise` is the meaning of no framing field: "none" or
+        "close"."""
         self.trailers = Fields()
         if "Transfer-Encoding".lower() in (name.lower() for name, _ in fields):
             if fields.tokens("transfer-encoding") != ["chunked"] or fields.all("content-length"):
@@ -130,7 +131,7 @@ class Wire:
         self.close()
 
     def close(self):
-        """Closes for the peer too, whichever thread is reading or writing here."""
+        """Shuts the connection down, even while another thread reads or writes it."""
         try:
             if not self._lingers():
                 self.sock.shutdown(socket.SHUT_RDWR)

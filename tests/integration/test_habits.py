@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What hands type that know git, curl, docker or ngrok: it works, or two lines say what does."""
+"""Habits from git, curl, docker and ngrok work, or two lines of error name what does."""
 import re
 import subprocess
 
@@ -20,7 +20,7 @@ def run(directory, *args):
 
 
 def refused(directory, *args):
-    """What is said of a mistake: one line, and one that says where the help is."""
+    """The error message of a mistake: one line, and one that names the help."""
     code, out, err = run(directory, *args)
     lines = err.splitlines()
     assert (code, out, len(lines)) == (2, "", 2), (code, out, err)

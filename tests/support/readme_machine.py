@@ -90,7 +90,7 @@ def _executable(path, text):
 
 
 class Terminal:
-    """Commands that run at a terminal of their own. `news` is told when there is more to see."""
+    """Commands that run at a terminal of their own. `news` is notified when output arrives."""
 
     def __init__(self, argv, environment, enter, news):
         master, slave = pty.openpty()
@@ -121,7 +121,7 @@ class Terminal:
                 self.news.notify_all()
 
     def lines(self):
-        """What one sees. The last line may be in the making."""
+        """The visible lines. The last one may be incomplete."""
         with self.news:
             text = self.raw.decode(errors="replace")
         lines = ESCAPES.sub("", text).replace("\r\n", "\n").split("\n")
@@ -131,7 +131,7 @@ class Terminal:
         os.write(self.master, text.encode())
 
     def wait(self):
-        """Its status when it has ended by itself."""
+        """The exit status, once it has ended by itself."""
         try:
             return self.process.wait(DEADLINE)
         except subprocess.TimeoutExpired:
@@ -140,7 +140,7 @@ class Terminal:
             self.close()
 
     def interrupt(self):
-        """Ctrl-C, and its status."""
+        """Presses Ctrl-C. Returns the exit status."""
         if self.process.poll() is None:
             self.type("\x03")
         return self.wait()
@@ -156,8 +156,8 @@ class Terminal:
 
 
 def wait_until(terminals, found):
-    """Returns what `found` does for one of the terminals, as soon as it does; None when all have
-    ended without it, or it is too late."""
+    """Returns the first true result of `found` for one of the terminals; None when all have ended
+    without one, or on time-out."""
     end = time.monotonic() + DEADLINE
     news = terminals[0].news
     while True:
@@ -176,7 +176,7 @@ def wait_until(terminals, found):
 
 
 class Machine:
-    """`is_there` says whether it could be made; why not is in `trouble`."""
+    """`is_there` says whether the machine could be made; `trouble` says why not."""
 
     def __init__(self, directory):
         self.directory = directory
@@ -198,13 +198,13 @@ class Machine:
             self.inside = self._first_process()
 
     def _first_process(self):
-        """unshare's child: whose namespaces they are."""
+        """The child of unshare, which owns the namespaces."""
         path = f"/proc/{self.holder.pid}/task/{self.holder.pid}/children"
         with open(path, encoding="ascii") as children:
             return children.read().split()[0]
 
     def _furnish(self):
-        """A copy of the project, by links, but for what must not be done for a test."""
+        """Copies the project by links, except files that a test must not change."""
         for folder in (self.home, self.directory / "layers", self.project / "build/release",
                        self.project / "scripts", self.directory / "shims"):
             folder.mkdir(parents=True)
@@ -252,7 +252,7 @@ class Machine:
                               preexec_fn=self._enter).stdout
 
     def failed(self):
-        """The commands that failed since this was asked for, `STATUS COMMAND`."""
+        """The commands that failed since the last call, as `STATUS COMMAND`."""
         told = self.failures.read_text().splitlines() if self.failures.exists() else []
         self.failures.write_text("")
         return told

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Speaks the tunnel's protocol by hand (docs/protocol.md), right or wrong, as agent or as relay.
 
-Everything is synchronous on one socket: what is to be sent is built and sent, and `read` takes in
-one WebSocket frame of the peer. Nothing is checked that a test does not ask for.
+Everything is synchronous on one socket: messages are built and sent, and `read` takes one WebSocket
+frame of the peer. Only what a test asks for is checked.
 """
 import base64
 import contextlib
@@ -25,7 +25,7 @@ OWNER = "ab" * 32
 
 
 class Closed(Exception):
-    """The peer has ended the link. `code` is of its close frame, None without one."""
+    """The peer ended the link. `code` is that of its close frame, None without one."""
 
     def __init__(self, code):
         super().__init__(f"link closed with {code}")
@@ -35,7 +35,7 @@ class Closed(Exception):
 # Bytes of each layer.
 
 def ws_frame(opcode, payload=b"", fin=True, masked=True, length=None, rsv=0):
-    """A WebSocket frame; `length` is what it claims instead of the truth."""
+    """A WebSocket frame; `length` replaces the true length in its head."""
     size = len(payload) if length is None else length
     head = bytes([(0x80 if fin else 0) | rsv | opcode])
     mark = 0x80 if masked else 0
@@ -75,7 +75,7 @@ def rst(stream, code=CANCEL):
 
 
 def literal(fields):
-    """A header block that no table takes part in (RFC 7541 §6.2.2)."""
+    """A header block that uses no table (RFC 7541 §6.2.2)."""
     def text(value):
         value = value.encode("latin-1") if isinstance(value, str) else value
         return integer(len(value), 7, 0) + value
@@ -118,7 +118,7 @@ DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 def number(value):
-    """Groups of seven bits, the lowest first."""
+    """A number in groups of seven bits, the lowest first."""
     out = b""
     while value >= 128:
         out += bytes([value & 127 | 128])
@@ -137,7 +137,7 @@ def report(exchange_id, request=(0, b""), response=(0, b""), flags=0x30, times=(
 
 
 class Peer:
-    """One link, the pipe on it and the frames that came. `acks`: acknowledge what comes."""
+    """One link, its pipe and the frames that arrived. `acks`: acknowledge what arrives."""
 
     def __init__(self, sock, is_agent, acks=True):
         self.sock = sock
@@ -271,7 +271,7 @@ class Peer:
             self.read()
 
     def _drop(self, frame):
-        """Of a head that nobody looks at the decoder takes notice all the same."""
+        """Feeds a head to the HPACK decoder, whose table must follow every head."""
         kind, flags, _, payload = frame
         if kind in (HEADERS, CONTINUATION):
             self.dropped += payload
@@ -291,7 +291,8 @@ class Peer:
         return stream, named, bool(flags & END_STREAM)
 
     def close_code(self):
-        """Reads until the peer ends the link; the code it gave, None if it gave none."""
+        """Reads until the peer ends the link. Returns the code of its close frame, None without
+        one."""
         try:
             while True:
                 self.read()
@@ -311,7 +312,8 @@ class Peer:
 
 
 class AgentPeer(Peer):
-    """An agent that the test plays, connected to a relay. `bound` is what it has."""
+    """An agent played by the test, connected to a relay. `bound` is the relay's answer to its
+    bind."""
 
     def __init__(self, relay, timeout, name=None, owner=OWNER, greet=True, little=False,
                  source=None, token=None, **options):
@@ -369,7 +371,7 @@ class AgentPeer(Peer):
 
 
 class RelayPeer(Peer):
-    """A relay that the test plays, on one accepted connection of a real agent."""
+    """A relay played by the test, on one accepted connection of a real agent."""
 
     next_stream = 1
 
@@ -396,7 +398,7 @@ class RelayPeer(Peer):
             + accept_value(fields["sec-websocket-key"]) + b"\r\n\r\n")
 
     def welcome(self):
-        """Everything until the agent is bound."""
+        """Does the whole handshake until the agent is bound."""
         assert self.said()[0] == HELLO
         self.message(WELCOME, b'{"type":"welcome","version":1,"software":"speaker"}')
         self.pipe(record(MUX, PREFACE + settings(push=0)))
@@ -437,7 +439,7 @@ def accept_value(key):
 
 
 class PlayedRelay:
-    """Where a real agent connects to: each of its links is accepted as a RelayPeer."""
+    """Accepts each link of a real agent as a RelayPeer."""
 
     def __init__(self, timeout, port=0):
         self.listener = socket.create_server(("127.0.0.1", port))
