@@ -267,7 +267,7 @@ def test_an_agent_may_be_started_before_its_relay(own_tunnel):
     agent = harness.Program(own_tunnel.directory, "adit", "http", own_tunnel.origin.address,
                             "--relay", relay.url, "--url", own_tunnel.agent.label)
     own_tunnel.own.append(agent)
-    agent.wait_for(".", "stderr")  # it says what it waits for
+    agent.wait_for(".", "stderr")  # its message about the missing relay
     own_tunnel.restart_relay()
     agent.wait_for(r"^adit: (http://|connected again)")
     assert own_tunnel.fetch("GET", "/").body == b"hello"

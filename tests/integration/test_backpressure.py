@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 """A peer that stops reading slows down its own sender only, and takes bounded memory."""
-import socket
 import threading
 
 import bodies

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 """An exported command, pasted into a shell, sends exactly the bytes that were recorded."""
-import dataclasses
 from random import Random
 
 import any_request

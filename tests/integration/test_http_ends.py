@@ -34,7 +34,7 @@ def test_a_visitor_that_leaves_in_its_head_leaves_nothing_behind(tunnel, text, h
     assert tunnel.origin.seen("/in-head") == []
 
 
-UPLOADS = {  # up to where the visitor sends
+UPLOADS = {  # the bytes that the visitor sends before it leaves
     "length": lambda v, path: v.head("POST", path, [("Content-Length", "10")]) + b"only",
     "no body yet": lambda v, path: v.head("POST", path, [("Content-Length", "10")]),
     "no chunk yet": lambda v, path: v.head("POST", path, CHUNKED),
@@ -68,7 +68,7 @@ def test_a_request_that_is_left_is_never_whole_for_the_service(tunnel, where, ho
     visitor.close()
 
 
-ANSWERS = {  # how far the service gets before the visitor leaves
+ANSWERS = {  # the bytes that the service sends before the visitor leaves
     "before the head": b"",
     "after a 103": b"HTTP/1.1 103 Early\r\nLink: </a>\r\n\r\n",
     "length": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsome",

@@ -9,7 +9,7 @@ from exchanges import Record
 
 REQUEST_WHOLE, RESPONSE_WHOLE, UPGRADED = 8, 16, 32
 SECOND = 1_000_000_000
-# As the row of an exchange is while it runs; behind a kill the same, and nobody holds its lock.
+# The row of a running exchange; after a kill it is the same, but nobody holds the lock.
 RUNS = {"outcome": None, "duration_ns": None, "response_digest": None, "flags": REQUEST_WHOLE,
         "far_outcome": None, "far_flags": None}
 

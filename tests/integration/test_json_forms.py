@@ -23,7 +23,7 @@ NOT_REPORTED = {"far_outcome": None, "far_flags": None, "far_request_bytes": Non
 NO_TIMES = {"sent_on_ns": None, "connect_ns": None, "answered_ns": None}
 PROGRAMS = ["adit", "aditd"]
 
-# What a record of a few exchanges on a disk that works cannot show.
+# Values that need more than a few exchanges on a working disk.
 ELSEWHERE = {
     ("stats", "groups_joined"): {True},  # more than 100,000 groups
     ("stats", "percentiles_exact"): {False},  # more than eight million exchanges

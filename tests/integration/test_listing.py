@@ -172,7 +172,7 @@ def test_a_heading_names_the_zone_in_its_column(record, monkeypatch, zone_, show
     monkeypatch.setenv("TZ", zone_)
     record.add(began_ns=time.time_ns())
     heading, line = map(plain, at_terminal(record, 100))
-    if re.match(r"\S{6}  \d\d:", line):  # else the day has just ended
+    if re.match(r"\S{6}  \d\d:", line):  # unless the day has just ended
         assert shown in heading, heading
     assert heading.index("METHOD") == line.index("GET")
 

@@ -116,7 +116,7 @@ def test_a_pipe_gets_whole_ids_and_times_and_nothing_is_cut(site):
     assert target in done.stdout
 
 
-# What lasts.
+# Long exchanges.
 
 def seconds_of(took):
     number, unit = took.split()

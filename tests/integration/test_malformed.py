@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Malformed HTTP/1.1 is refused and the connection closed; nothing behind it reaches an origin."""
 import pytest
-from client import Truncated
 
 LINE = "GET / HTTP/1.1"
 HOST = "Host: {host}"

@@ -16,7 +16,7 @@ from fake_relay import HELLO, FakeRelay
 from origin import Origin
 from tunnel_peer import AgentPeer
 
-OLD = "ab" * 32  # a key as versions before kept it, and said it to relays
+OLD = "ab" * 32  # a key as older versions kept it and sent it to relays
 OTHER = "cd" * 32
 
 
@@ -114,7 +114,7 @@ def test_a_redirect_gets_nothing_for_another_host(tmp_path, listener):
     with FakeRelay(redirect) as relay:
         with harness.Program(tmp_path, "adit", "http", "80", "--relay", relay.url) as agent:
             agent.wait_for("302", "stderr")
-            for _ in range(2):  # it comes again, and to the same
+            for _ in range(2):  # it reconnects, to the same relay
                 asked.get(timeout=harness.DEADLINE)
     assert listener.heard.empty()
 
@@ -126,7 +126,7 @@ def test_an_owner_of_before_gets_its_name_and_no_relay_its_key(tmp_path, listene
     with Origin() as origin, harness.Relay(tmp_path) as relay:
         assert binds(relay, "mine", OTHER) == "ADIT-NAME-IN-USE"
         with harness.Agent(tmp_path, relay, origin.address, "--url", "mine"):
-            # From now on it is known by the new key.
+            # From now on the relay knows it by the new key.
             assert binds(relay, "mine", OLD) == "ADIT-NAME-IN-USE"
     said = listener.hello_of(tmp_path, listener.relay.url)
     assert OLD not in json.dumps(said) and hashlib.sha256(OLD.encode()).hexdigest() not in str(said)

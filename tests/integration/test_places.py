@@ -64,7 +64,7 @@ def test_an_agent_comes_in_and_comes_back_while_exchanges_fill_the_relay(small, 
     with contextlib.ExitStack() as stack:
         run(stack, small, VISITORS)
         assert small.fetch("GET", "/").code == "ADIT-RELAY-FULL"
-        hold(stack, small.relay, SPARE + 50)  # idle ones above the limit hold none of the rest
+        hold(stack, small.relay, SPARE + 50)  # idle ones above the limit hold no place of agents
         with harness.Tunnel(tmp_path / "other", relay=small.relay) as other:
             assert other.fetch("GET", "/").code == "ADIT-RELAY-FULL"
             hold(stack, small.relay, SPARE + 50, lingering(small.relay))

@@ -310,7 +310,7 @@ def test_what_is_held_of_many_exchanges_is_bounded(proxied):
     assert indented(block(proxied, "/hang?a1199")) == [f"({BODY} bytes of text/plain)",
                                                        "(broken off)"]
     leave(proxied, visitors)
-    visitors = hold(proxied, "b", 900)  # as if nothing had been
+    visitors = hold(proxied, "b", 900)  # everything is released
     visitors[-1].close()
     assert indented(block(proxied, "/hang?b899")) == ["x" * BODY, "(broken off)"]
     leave(proxied, visitors)

@@ -25,7 +25,7 @@ def relay(tmp_path_factory):
         yield started
 
 
-# An agent
+# An agent lies.
 
 FORGED = {
     "adit-id": (200, [("adit-id", ID)]),
@@ -161,7 +161,7 @@ def test_times_of_any_size_are_shown_of_any_record(tmp_path):
             assert b"-9223372036854775808" not in done.stdout.replace(b'"began_ns"', b"")
 
 
-# A relay
+# A relay lies.
 
 @pytest.fixture(scope="module")
 def service():

@@ -61,8 +61,8 @@ def own_tunnel(tmp_path):
         yield started
 
 
-# They are about names, agents that are lost, the relay's own pages, or letters of field names, which
-# a tunnel makes small.
+# Excluded: tests of names, lost agents, the relay's own pages, or the case of field names, which
+# a tunnel lowers.
 ABOUT_TUNNELS = {
     "test_a_fin_right_behind_pipelined_requests_leaves_whole_answers_only",
     "test_a_final_answer_instead_of_a_100_ends_the_connection",

@@ -324,7 +324,7 @@ def test_delete_works_beside_a_writer_that_writes(record):
     while added == 0 or program.process.poll() is None:
         record.add(target="/new")
         added += 1
-        time.sleep(0.02)  # a recorder gathers for 50 ms; one that never paused would let nobody in
+        time.sleep(0.02)  # as recorders do, which lets others in
     program.exit_code()
     deleted = int(re.search(r"deleted (\d+)", program.text("stdout").replace(",", ""))[1])
     left = record.number("SELECT count(*) FROM exchange")

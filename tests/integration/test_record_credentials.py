@@ -127,7 +127,7 @@ def test_a_head_that_is_none_keeps_no_credentials(tmp_path):
         assert CANARY.encode() not in files_of(records[0])
 
 
-# Our own token.
+# The relay's own token.
 
 def forms(token):
     """The forms in which a token may be written."""

@@ -20,7 +20,7 @@ KIB = 1024
 
 def marked(number, size):
     word = b"SECRET%06d|" % number
-    return word * (size // len(word) + 1)  # whole, or the bytes behind it could make it another
+    return word * (size // len(word) + 1)  # whole words, unlike any other's
 
 
 def found(directory):

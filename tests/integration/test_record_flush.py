@@ -20,7 +20,7 @@ from harness import BIN, Proxied, Proxy, Tunnel, environment
 from patience import DEADLINE
 
 ROUNDS = 20
-REPORTED = 5  # fewer, where a report is waited for: these leave the other end every half second
+REPORTED = 5  # fewer where a report is awaited, since agents send reports each half second
 MISSING = "the newest exchanges may be missing"
 READERS_MAX = 128
 

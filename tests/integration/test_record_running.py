@@ -165,7 +165,7 @@ def test_what_waits_for_a_connection_has_not_been_sent_on(tmp_path):
             visitor.request("POST", "/nowhere", body=b"abc")
             row = row_when(tunnel.agent, "flags & 8")
             assert row["sent_on_ns"] is None and row["connect_ns"] is None
-            assert not row["flags"] & 64  # no connection was there before
+            assert not row["flags"] & 64  # no pooled connection existed
 
 
 # Streams.
@@ -239,5 +239,5 @@ def test_a_reader_that_makes_a_service_wait_is_seen_meanwhile(own_tunnel):
     with own_tunnel.visit() as visitor:
         visitor.request("GET", "/pour")
         visitor.response_head()
-        # The relay's windows may keep its own reader from ever being behind.
+        # The relay's own windows may keep it from ever waiting for its reader.
         row_when(own_tunnel.agent, "response_stalled_ns > 500000000")

@@ -69,7 +69,7 @@ def test_the_service_gets_what_it_got_the_first_time(service, request_):
     service.send(request_, request_.split()[0].decode())
     out = service.replay()
     first, second = service.asked
-    # Who forwards has a name of its own in the proxy; each time there is one.
+    # Via names the hops, which are others in a replay; their number is the same.
     assert len(first.field("via")) == len(second.field("via")) > 0
     assert first.without("via") == second.without("via")
     assert out.endswith(", the same answer\n")
@@ -92,7 +92,7 @@ def test_a_big_body_that_was_kept_whole_goes_again_byte_for_byte(tmp_path):
                             response=b"answer", response_fields=[("Content-Length", "6")])
         out = kept.run("replay", identity).stdout.decode()
         assert origin.told() is True
-        # Whether the replay's own record keeps up with this is the disk's.
+        # The replay's own record may lag behind on a slow disk.
         assert f"{identity} replayed as " in out and ": 200, 6 B, " in out
 
 
@@ -139,7 +139,7 @@ def test_where_no_bodies_are_kept_none_is_kept_of_the_replay(tmp_path):
         assert row["response_bytes"] == 6 and row["response_kept"] == 0 and row["flags"] & 4
 
 
-# What is different this time.
+# Options that change the request.
 
 def test_method_path_and_fields_are_changed_as_asked(service):
     del service.asked[:]
@@ -218,7 +218,7 @@ def test_it_goes_as_often_as_asked_and_each_is_recorded(own):
     assert len(own.asked) == 4 and len(set(row["id"] for row in own.replayed(out))) == 3
 
 
-# What is refused.
+# Refusals.
 
 @pytest.mark.parametrize("words, says", [
     ([], "say which"), (["last", "--times", "0"], "--times"), (["last", "--times", "x"], "--times"),
@@ -341,7 +341,7 @@ def test_a_relays_record_knows_no_service_until_one_is_given(own_tunnel):
     assert first == second
 
 
-# What the service answers the second time.
+# The second answer.
 
 def second_answer(own, answer, *words, status=0):
     own.fetch("GET", "/kept")
@@ -409,7 +409,7 @@ def test_a_service_may_answer_early_and_leave(own, leaves):
     row = own.fetch("PUT", "/kept")
     data = b"x" * (8 << 20)
     for _ in range(5):
-        # Whether the answer is read before the reset is seen is the kernel's; it ends by itself.
+        # The answer may or may not be read before the reset; the replay ends either way.
         out, _ = own.run(row["id"], "--path", "/early", "--body-file", "-", "--json", stdin=data,
                          status=(0, 1))
         result, = objects(out)

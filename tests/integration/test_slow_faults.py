@@ -29,7 +29,7 @@ from origin import BUILT_IN
 pytestmark = pytest.mark.skipif(
     harness.UNDER_VALGRIND or not shutil.which("strace"), reason="strace follows the programs")
 
-SIZE = 300_000  # of a body: several turns of the loop
+SIZE = 300_000  # bytes of a body: several turns of the loop
 VISITORS = 4
 
 

@@ -50,7 +50,7 @@ def test_failed_attempts_are_slowed_down_and_only_where_they_come_from(guarded):
     assert (slowed.status, slowed.code) == (429, "ADIT-TOO-MANY-REQUESTS")
     assert int(slowed.get("retry-after")) >= 1
     assert attempt(relay, TOKEN, "192.0.2.2").status == 101
-    # It passes: soon somebody else from there is heard.
+    # The block ends: soon another client from there is heard.
     until(lambda: attempt(relay, TOKEN, "192.0.2.1").status == 101, "it is let in",
           harness.DEADLINE)
 

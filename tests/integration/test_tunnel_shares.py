@@ -116,7 +116,7 @@ def test_what_lasts_shuts_nobody_out_where_all_look_like_one_address(tmp_path, p
 def test_of_upgraded_streams_the_one_that_was_idle_for_longest_makes_room(tmp_path):
     with Crowd(tmp_path) as crowd:
         made = [crowd.stay("/upgraded") for _ in range(STREAMS)]
-        assert answers(made[0])  # it is the last now
+        assert answers(made[0])  # it is now the least idle
         assert crowd.fetch().body == b"hello"
         assert [answers(each) for each in made] == [True, False] + [True] * (STREAMS - 2)
 

@@ -14,7 +14,7 @@ from lan import LanProxied, LanTunnel
 from patience import DEADLINE
 
 ROUNDS = 40
-# Connections are let go too early to show that the service keeps them, however slow the machine is.
+# Connections are released before they can show that the service keeps them, on any machine.
 PATIENCE = 1000
 UNPROVEN = ("--upstream-keepalive", "1s")
 POSTS = [("POST", 4, False), ("POST", 0, False), ("POST", 4, True), ("PATCH", 4, False),
@@ -30,7 +30,7 @@ def make(request, tmp_path):
         kind = LanProxied if request.param == "proxy" else LanTunnel
         way = kind(tmp_path / str(len(ways)), *args, **options)
         ways.append(way)
-        way.steady = way.visit()  # behind a body a connection is kept for its own visitor
+        way.steady = way.visit()  # behind a body, a connection is kept for the same visitor
         way.origin.on("/leaves", leaves)
         way.origin.on("/kept", kept)
         return way
@@ -202,7 +202,7 @@ def test_nobody_waits_for_what_is_kept_for_a_visitor_of_a_service_of_one_connect
         for _ in range(ROUNDS):
             assert way.steady.fetch("POST", "/", body=b"body").body == b"ok"
             assert way.fetch("GET", "/").body == b"ok"
-        assert time.monotonic() - begun < ROUNDS / 2  # each would wait for one
+        assert time.monotonic() - begun < ROUNDS / 2  # each would wait for a connection
         listener.shutdown(socket.SHUT_RDWR)
 
 
