@@ -69,7 +69,7 @@ def test_a_visitor_that_leaves_before_the_response_head_is_noticed(tunnel):
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
 @pytest.mark.parametrize("how", ["close", "reset"])
-def test_an_upload_that_is_left_never_looks_complete(tunnel, chunked, how):
+def test_a_broken_off_upload_never_looks_complete(tunnel, chunked, how):
     def swallow(exchange):
         try:
             for piece in exchange.body():

@@ -263,7 +263,7 @@ def test_behind_an_answer_before_the_body_nobody_is_served(make_lan):
 
 
 @pytest.mark.parametrize("method, status", [("HEAD", 200), ("GET", 204), ("GET", 304)])
-def test_what_is_said_behind_an_answer_without_a_body_answers_nobody(make, method, status):
+def test_bytes_behind_a_bodyless_answer_answer_nobody(make, method, status):
     """The service sends a body after a 304, a while later."""
     def late(exchange):
         sock = exchange.wire.sock

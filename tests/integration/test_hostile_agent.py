@@ -204,7 +204,7 @@ def test_a_wrong_greeting_is_a_breach(relay, what):
 
 
 @pytest.mark.parametrize("owner", ["", "0" * 63, "0" * 65, "g" * 64, "0" * 63 + " ", "\u00e9" * 32])
-def test_an_owner_key_that_is_none_is_refused(relay, owner):
+def test_an_invalid_owner_key_is_refused(relay, owner):
     with AgentPeer(relay, harness.DEADLINE, greet=False) as peer:
         hello(peer, owner=owner)
         kind, refused = peer.said()

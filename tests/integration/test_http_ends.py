@@ -49,7 +49,7 @@ UPLOADS = {  # the bytes that the visitor sends before it leaves
 
 @pytest.mark.parametrize("how", LEAVE)
 @pytest.mark.parametrize("where", UPLOADS)
-def test_a_request_that_is_left_is_never_whole_for_the_service(tunnel, where, how):
+def test_a_broken_off_request_is_never_whole_for_the_service(tunnel, where, how):
     def swallow(exchange):
         tunnel.origin.tell("begun")
         try:
@@ -177,7 +177,7 @@ def is_cut(visitor):
 @pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
 @pytest.mark.parametrize("how", ["close", "reset"])
 @pytest.mark.parametrize("where", BEFORE_THE_END)
-def test_an_answer_that_is_left_is_never_whole_for_the_visitor(tunnel, where, how, version):
+def test_a_broken_off_answer_is_never_whole_for_the_visitor(tunnel, where, how, version):
     leaving(tunnel, "/leaves", b"HTTP/1.1 200 OK\r\n" + BEFORE_THE_END[where], how)
     with tunnel.visit() as visitor:
         visitor.request("GET", "/leaves", version=version)

@@ -173,7 +173,7 @@ def test_trailers_of_a_response_over_the_limit_cut_it(tunnel):
     never_whole(tunnel, section(RESPONSE_LIMIT + 1))
 
 
-def test_what_may_not_be_a_trailer_is_dropped_both_ways(tunnel):
+def test_forbidden_trailers_are_dropped_both_ways(tunnel):
     trailers = [("X-Before", "1"), *((name, "chunked") for name in FORBIDDEN), ("X-After", "2")]
     kept = [("X-Before", "1"), ("X-After", "2")]
     assert seen_trailers(sent(tunnel, trailers)) == kept

@@ -119,7 +119,7 @@ def test_the_choice_of_the_service_and_its_fields_reach_the_visitor(tunnel):
     [("Upgrade", "foo"), ("Connection", "upgraded")], [("Connection", "Upgrade")],
     [("Connection", "Upgrade"), ("Upgrade", "")]],
     ids=["no connection", "keep-alive", "upgraded", "no upgrade", "empty"])
-def test_half_an_offer_is_none(tunnel, fields):
+def test_half_an_offer_is_no_offer(tunnel, fields):
     with tunnel.visit() as visitor:
         for _ in range(2):
             seen = visitor.fetch("POST", "/echo", fields, body=b"12345").json()

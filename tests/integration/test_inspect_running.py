@@ -56,7 +56,7 @@ def test_how_long_it_has_lasted_is_told(record):
     assert timings["receive"] >= 1900 and timings["wait"] > 0
 
 
-def test_what_has_no_answer_yet_says_why(record):
+def test_an_exchange_without_an_answer_says_why(record):
     kept, lives = record
     kept.add(request=b"abc", **RUNS | {"status": None, "answered_ns": None})
     assert entry(kept)["response"]["_error"] == ("still running" if lives else "recorder gone")

@@ -278,7 +278,7 @@ def failregex():
         "<HOST>", r"(?P<host>\d+\.\d+\.\d+\.\d+|[0-9a-f:]+)"))
 
 
-def test_fail2ban_finds_who_guesses_and_nobody_else(guarded, tmp_path):
+def test_fail2ban_finds_clients_that_guess_tokens_and_no_others(guarded, tmp_path):
     """fail2ban reads lines without their time, or as it takes them from the journal."""
     relay = guarded("--trusted-proxy", "loopback")
     for number, address in enumerate(("192.0.2.1", "2001:db8::1", "192.0.2.3")):

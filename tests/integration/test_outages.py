@@ -81,7 +81,7 @@ def test_a_refused_token_ends_it(tmp_path, token, words):
 
 @pytest.mark.parametrize("code", ["ADIT-TOO-MANY-NAMES", "ADIT-BUSY", "ADIT-NAME-IN-USE",
                                   "ADIT-SOMETHING-NEW"])
-def test_a_name_that_was_had_is_asked_for_until_it_is_given_again(tmp_path, code):
+def test_a_lost_name_is_asked_for_until_it_is_given_again(tmp_path, code):
     with FakeRelay(leaves, refuses(code), refuses(code), keeps) as relay:
         with start(tmp_path, relay.url, "--url", "mine") as agent:
             agent.wait_for("^adit: connected again, http://mine.localhost")
@@ -107,7 +107,7 @@ def test_at_the_start_a_refusal_is_final(tmp_path, code):
 
 @pytest.mark.parametrize("args", [[], ["--url", "mine"]])
 @pytest.mark.parametrize("code", ["ADIT-TOO-MANY-NAMES", "ADIT-BUSY"])
-def test_at_the_start_too_what_passes_is_waited_for(tmp_path, code, args):
+def test_at_the_start_too_a_passing_refusal_is_waited_for(tmp_path, code, args):
     with FakeRelay(refuses(code), keeps) as relay:
         with start(tmp_path, relay.url, *args) as agent:
             agent.wait_for(f"{code}.*Trying again", "stderr")

@@ -47,7 +47,7 @@ def small(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["silent", "a head that does not end", "answered and lingering"])
-def test_visitors_for_whom_nothing_runs_shut_nobody_out(small, kind, tmp_path):
+def test_visitors_without_an_exchange_shut_nobody_out(small, kind, tmp_path):
     say = {"silent": b"", "a head that does not end": b"GET / HTTP/1.1\r\n",
            "answered and lingering": lingering(small.relay)}[kind]
     with contextlib.ExitStack() as stack:

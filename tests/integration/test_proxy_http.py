@@ -80,7 +80,7 @@ ABOUT_TUNNELS = {
     "test_our_own_answers_have_a_date",
     "test_refusals_of_the_relay_answer_head_without_a_body",
     "test_the_body_of_a_refused_request_is_not_the_next_request",
-    "test_what_may_not_be_a_trailer_is_dropped_both_ways",
+    "test_forbidden_trailers_are_dropped_both_ways",
     "test_a_killed_relay_truncates_and_the_agent_takes_its_name_back",
     "test_a_relay_that_is_stopped_and_started_finds_its_agent_again",
     "test_an_agent_killed_before_the_response_head_is_a_502",

@@ -148,7 +148,7 @@ def test_many_at_once_do_not_mix(tunnel):
 
 # Running exchanges.
 
-def test_what_runs_is_there_and_grows(tunnel):
+def test_running_exchanges_are_recorded_and_grow(tunnel):
     source = queue.Queue()
 
     def stream(exchange):
@@ -279,7 +279,7 @@ def room(end):
         return record.number("PRAGMA page_count") * record.number("PRAGMA page_size")
 
 
-def test_what_is_too_old_is_deleted(tmp_path):
+def test_exchanges_that_are_too_old_are_deleted(tmp_path):
     age = ("--limit", f"record-age={5 * harness.PATIENCE}s")
     with harness.Tunnel(tmp_path, *age) as tunnel:
         tunnel.fetch("GET", "/?old")

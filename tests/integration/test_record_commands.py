@@ -102,7 +102,7 @@ def test_how_it_ended_is_told_when_it_did_not_end_well(record):
         assert out.splitlines()[2].endswith("  running")
 
 
-def test_what_visitors_sent_does_not_reach_the_terminal_raw(record):
+def test_bytes_of_visitors_do_not_reach_the_terminal_raw(record):
     record.add(target="/\x1b]0;x\x07\x9b31m\u202e\n", method="A\x1b", host="\x1b[2J",
                outcome="\x1b[m", visitor="\x1b")
     for args in (["requests"], ["requests", "--json"], ["stats"], ["stats", "--by", "host"],

@@ -120,7 +120,7 @@ def test_refusals_are_recorded_with_their_code(relay):
         assert row["flags"] & RESPONSE_WHOLE and row["response_kept"] == row["response_bytes"]
 
 
-def test_what_was_no_request_is_no_exchange(relay):
+def test_bytes_that_are_no_request_are_no_exchange(relay):
     with relay.visit() as visitor:
         visitor.send(b"GET /too-large HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 40000 + b"\r\n\r\n")
         assert visitor.response().status == 431
@@ -284,7 +284,7 @@ def listed(program, data, *args):
 
 
 @pytest.mark.parametrize("killed", ["agent", "relay"])
-def test_what_ran_when_a_program_was_killed_says_so(own_tunnel, killed):
+def test_exchanges_interrupted_by_a_kill_are_marked(own_tunnel, killed):
     tunnel, target = own_tunnel, endless(own_tunnel)
     tunnel.fetch("POST", "/mirror?before", body=b"before")
     rows(tunnel, "/mirror?before")

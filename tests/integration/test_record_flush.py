@@ -141,7 +141,7 @@ def test_verify_right_behind_a_request_knows_what_the_other_end_has_seen(tmp_pat
                 assert " same" in Side(way, part).says("verify", "last").splitlines()[0]
 
 
-def test_what_was_over_is_found_while_more_and_more_comes(side):
+def test_finished_exchanges_are_found_under_constant_load(side):
     stop = threading.Event()
     counts = []
 

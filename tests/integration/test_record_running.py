@@ -159,7 +159,7 @@ def full_listener():
         yield f"127.0.0.1:{address[1]}"
 
 
-def test_what_waits_for_a_connection_has_not_been_sent_on(tmp_path):
+def test_a_request_that_waits_for_a_connection_has_not_been_sent_on(tmp_path):
     with full_listener() as address, harness.Tunnel(tmp_path, upstream=address) as tunnel:
         with tunnel.visit() as visitor:
             visitor.request("POST", "/nowhere", body=b"abc")
@@ -222,7 +222,7 @@ def test_a_killed_recorder_leaves_the_times_of_a_stream(own_tunnel):
 
 @pytest.mark.parametrize("args,kept", [(("--record", "heads"), 0),
                                        (("--limit", "record-body=10"), 10)])
-def test_what_is_not_kept_of_a_stream_is_counted_while_it_runs(tmp_path, args, kept):
+def test_bytes_of_a_stream_that_are_not_kept_are_counted_while_it_runs(tmp_path, args, kept):
     with harness.Tunnel(tmp_path, *args) as tunnel:
         with stream(tunnel, b"data: 1\n\n", b"data: 2\n\n"):
             row = row_when(tunnel.agent, "response_bytes = 18")

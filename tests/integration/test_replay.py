@@ -96,7 +96,7 @@ def test_a_big_body_that_was_kept_whole_goes_again_byte_for_byte(tmp_path):
         assert f"{identity} replayed as " in out and ": 200, 6 B, " in out
 
 
-def test_what_is_not_http_in_a_record_is_not_sent(tmp_path):
+def test_a_recorded_request_that_is_not_http_is_not_sent(tmp_path):
     kept = Record(tmp_path / "adit")
     with harness.Origin() as origin:
         for columns in ({"method": "GET /x HTTP/1.1\r\nX:"}, {"target": "/ HTTP/1.1\r\nX: y"},
@@ -366,7 +366,7 @@ def test_of_json_the_lines_that_differ_are_shown(own):
     assert "-    2" in lines and "+    3" in lines and '   "a": 1,' in lines
 
 
-def test_an_answer_that_is_cut_short_is_none(own):
+def test_a_truncated_answer_is_another_answer(own):
     def cut(exchange):
         exchange.head(200, [("X-Answer", "1"), ("Content-Length", "6")])
         exchange.send(b"ans")
@@ -441,7 +441,7 @@ def test_interim_answers_are_compared(own):
 
 # Secrets.
 
-def test_what_was_redacted_is_left_out_and_said(service):
+def test_redacted_parts_are_left_out_and_named(service):
     del service.asked[:]
     row = service.fetch("GET", "/kept", [("Authorization", "Bearer abc"), ("A", "1"),
                                          ("Cookie", "a=b"), ("Cookie", "c=d")])

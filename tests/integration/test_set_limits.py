@@ -107,7 +107,7 @@ def test_a_head_has_its_time_however_busily_it_is_sent(limited):
         assert visitor.buffer.startswith(b"HTTP/1.1 408 ")
 
 
-def test_a_visitor_who_says_nothing_is_let_go(limited):
+def test_a_silent_visitor_is_let_go(limited):
     tunnel = limited("head-time=1s")
     since = time.monotonic()
     with tunnel.visit() as visitor:
@@ -384,7 +384,7 @@ def full(tunnel, path, fields=()):
     [("Connection", "upgrade"), ("Upgrade", "h2c")],
     [("Content-Length", "5"), ("Expect", "100-continue")]],
     ids=["get", "offer", "h2c", "awaits 100"])
-def test_a_full_tunnel_lets_nobody_go_who_waits_for_the_service(limited, fields):
+def test_a_full_tunnel_sheds_no_stream_that_waits_for_the_service(limited, fields):
     tunnel = limited("streams=2")
     go_on = threading.Event()
 
@@ -402,7 +402,7 @@ def test_a_full_tunnel_lets_nobody_go_who_waits_for_the_service(limited, fields)
         each.close()
 
 
-def test_a_full_tunnel_lets_no_event_stream_go_that_is_read(limited):
+def test_a_full_tunnel_sheds_no_event_stream_that_is_read(limited):
     tunnel = limited("streams=4")  # two of the four are event streams
     go_on = threading.Event()
 
@@ -515,7 +515,7 @@ def test_a_lost_name_is_known_for_its_time(tmp_path):
 
 
 @pytest.mark.parametrize("wrong", ["head-time=1", "nonsense=1", "head-bytes=1", "visitors"])
-def test_a_limit_that_is_none_is_told(tmp_path, wrong):
+def test_an_invalid_limit_is_told(tmp_path, wrong):
     program = harness.Program(tmp_path, "aditd", "--limit", wrong)
     assert program.exit_code() == 2
     assert f"--limit {wrong}: " in program.text("stderr")

@@ -271,7 +271,7 @@ def test_an_address_of_many_owners_has_its_share_of_names(tmp_path, streets):  #
         until(lambda: answer_to_bind(links[2], 20) == "bound", "there is room")
 
 
-def test_who_comes_by_another_address_has_a_name_back(tmp_path, streets):  # noqa: F811
+def test_an_owner_gets_its_name_back_from_another_address(tmp_path, streets):  # noqa: F811
     with TenantRelay(tmp_path, streets, "names-per-address=1", "gone-time=1h") as town:
         with town.tenant(OTHER, 1) as mine:
             assert answer_to_bind(mine, 1, "mine") == "bound"

@@ -164,7 +164,7 @@ def test_connections_that_break(tunnel, program, rule):
     ("relay", "getsockopt", "ENOBUFS", "1 1+1"),
     ("relay", "accept4", "EMFILE ENFILE ENOMEM ENOBUFS EPERM EPROTO", "1 2+3 1..20+1"),
 ))
-def test_what_runs_out(tunnel, program, rule):
+def test_lack_of_resources(tunnel, program, rule):
     withstand(tunnel, program, rule)
 
 

@@ -75,7 +75,7 @@ def test_attempts_without_a_token_and_by_another_page_count_too(guarded):
     assert health(relay, None, "192.0.2.1").body == b'{"status":"ok"}\n'
 
 
-def test_who_may_be_anybody_is_not_slowed_down(guarded):
+def test_addresses_that_may_be_anybody_are_not_slowed_down(guarded):
     relay = guarded()
     for number in range(3 * BURST):
         assert attempt(relay, "wrong-" + "x" * 16, f"192.0.2.{number}").status == 401

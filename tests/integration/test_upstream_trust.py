@@ -81,7 +81,7 @@ def test_a_service_that_goes_on_with_no_connection_loses_no_request(make, method
     assert len(seen) == len(set(seen)) == ROUNDS
 
 
-def test_what_gets_have_shown_is_not_believed_of_posts(make):
+def test_evidence_from_gets_does_not_count_for_posts(make):
     """The service keeps connections behind one kind of request and not behind another."""
     way = make(*UNPROVEN)
     until(lambda: connection(way) == connection(way), "a connection is used again")
@@ -261,7 +261,7 @@ def test_connections_are_kept_for_the_time_that_is_said(make, value):
 
 @pytest.mark.parametrize("command", [["http", "9"], ["proxy", "--url", "9"]])
 @pytest.mark.parametrize("value", ["", "yes", "5", "0", "99ms", "25h", "-1s", "On", "1 s"])
-def test_what_is_no_time_is_refused(tmp_path, command, value):
+def test_an_invalid_time_is_refused(tmp_path, command, value):
     done = subprocess.run([BIN / "adit", *command, "--upstream-keepalive", value],
                           capture_output=True, text=True, timeout=DEADLINE,
                           env=environment(tmp_path))
