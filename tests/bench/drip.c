@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // drip PORT HOST COUNT SECONDS: COUNT connections whose request head comes byte by byte, one byte a
-// second each, and never ends. Who is cut off connects again and starts over. Prints "ready" when
-// all are there, goes on until its standard input ends or SECONDS are over, and prints how many
-// were cut.
+// second each, and never ends. A connection that is cut off is opened again. Prints "ready" with
+// all open, goes on until its standard input ends or SECONDS are over, and prints the number of
+// connections that were cut.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@
 enum {
     EVENTS = 256,
     TICK_MS = 10,
-    TICKS = 100 // to a second, in each of which one part of the connections sends its byte
+    TICKS = 100 // a second; in each, one part of the connections sends its byte
 };
 
 struct drip {
@@ -34,7 +34,7 @@ static void drip_open(struct drip *d, int number)
     if (epoll_ctl(d->epoll, EPOLL_CTL_ADD, fd, &ev) != 0)
         wire_die("drip", "epoll_ctl");
     d->fds[number] = fd;
-    (void)wire_send_all(fd, d->head, d->head_len); // one that fails is seen as cut off
+    (void)wire_send_all(fd, d->head, d->head_len); // a failed connection counts as cut off
 }
 
 static void drip_cut(struct drip *d, int number)

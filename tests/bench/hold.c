@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// hold PORT HOST PATH COUNT READ SECONDS: COUNT visitors who each send one GET and then do nothing.
+// hold PORT HOST PATH COUNT READ SECONDS: COUNT visitors that send one GET each and then do
+// nothing.
 //   READ = all   they take the whole response and keep their connection open, idle
 //   READ = N     they read N bytes of the response and stop reading
 //   READ = 0     they never read, behind a window of a few KiB
-// Prints "ready" when all are there, then holds until its standard input ends or SECONDS are over,
-// and prints how many of them lost their connection meanwhile.
+// Prints "ready" when all are held, then waits until its standard input ends or SECONDS are over,
+// and prints the number of connections that were lost meanwhile.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -22,7 +23,7 @@ enum {
 };
 
 enum visitor_state {
-    VISITOR_ASKED, // waits for the response, or for as much of it as it will read
+    VISITOR_ASKED, // waits for the response, or for the part of it that it reads
     VISITOR_HELD,  // waits for the end of the benchmark
     VISITOR_LOST,  // the peer closed
 };
@@ -60,7 +61,7 @@ static void visitor_open(struct crowd *c)
         wire_die("hold", "epoll_ctl");
 }
 
-// Looks at the head without taking it: is it a 200, and how long is the response?
+// Peeks at the head: it must be a 200, and tells the length of the response.
 // Returns 1 when known, 0 when more must come.
 static int visitor_peek(struct crowd *c, struct visitor *v)
 {

@@ -10,7 +10,7 @@ from .processes import Failed
 from .stats import LEAST_RUNS, Target, plain_figure, ratio_figure
 
 WARM_CONNECTIONS = 50
-PASS_QUIET_SECONDS = 0.15  # behind a pass, so that the next contestant has the machine for itself
+PASS_QUIET_SECONDS = 0.15  # after a pass, so that the next contestant is alone
 
 
 class Skipped(Exception):
@@ -24,11 +24,11 @@ class Versus:
     name: str
     work: str
     unit: str
-    key: str  # of the sample, the figure that is compared
+    key: str  # key of the sample: the figure that is compared
     load: loads.Load
     targets: dict  # peer -> Target or None
     origin: str = "files"
-    burden: Callable | None = None  # beside which everybody is measured
+    burden: Callable | None = None  # every contestant is measured beside it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Effort:
     most_runs: int
     say: Callable
     others: usage.Others
-    shares: list = dataclasses.field(default_factory=list)  # of the machine, by others, a round
+    shares: list = dataclasses.field(default_factory=list)  # of the machine, used by others
 
     def rounds(self, figures):
         number = 0
@@ -105,7 +105,7 @@ def taking_part(row, site, subject):
     labels = {"subject": subject} | {peer: peer for peer in row.targets}
     running, absent, origin_port = {}, {}, None
     for label, name in labels.items():
-        if origin_port is None or isinstance(row, Ordeal):  # where what is left must be told apart
+        if origin_port is None or isinstance(row, Ordeal):  # so that leftovers can be told apart
             origin_port = ORIGINS[row.origin](site)
         try:
             running[label] = CONTESTANTS[name](site, origin_port)

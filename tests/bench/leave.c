@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// leave PORT HOST COUNT SECONDS: COUNT visitors who each begin an exchange and leave in the middle.
+// leave PORT HOST COUNT SECONDS: COUNT visitors that begin an exchange and leave in the middle.
 // A third of them leaves before the response head, a third in its body, a third in the middle of an
 // upload; of each, half by RST and half by FIN; some at once, some after a few milliseconds. Then
-// one more visitor makes a whole exchange. Prints as JSON the time up to its answer, which stands
-// behind all the others, and how long it took. Ends by itself after SECONDS.
+// one more visitor makes a whole exchange, which queues behind all the others. Prints as JSON the
+// time until its answer, and the duration of its exchange. Ends by itself after SECONDS.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -37,8 +37,8 @@ struct visitor {
     int fd;
     enum place place;
     bool resets;    // leaves by RST
-    bool there;     // has come to its place and waits for `leave_at`
-    double patient; // how long it waits there, in seconds
+    bool there;     // has reached the point where it leaves; waits for `leave_at`
+    double patient; // seconds that it waits there
     double leave_at;
     int64_t wants, got; // bytes of the response
 };
@@ -76,7 +76,7 @@ static void visitor_ask(struct crowd *c, struct visitor *v)
                  lines[v->place], c->host, v->place == IN_UPLOAD ? UPLOAD_PROMISED : 0);
     if (wire_send_all(v->fd, request, (size_t)len) != 0)
         wire_die("leave", "send");
-    // What the socket does not take at once is not sent: this visitor was about to leave anyway.
+    // Bytes that the socket does not take at once are not sent: this visitor leaves anyway.
     if (v->place == IN_UPLOAD && send(v->fd, zeros, sizeof zeros, MSG_NOSIGNAL) < 0 &&
         errno != EAGAIN)
         wire_die("leave", "send a body");
@@ -96,7 +96,7 @@ static void visitor_open(struct crowd *c, struct visitor *v)
     visitor_ask(c, v);
 }
 
-// A socket that is closed while it holds unread bytes sends RST, so who leaves by FIN reads them.
+// Closing a socket with unread bytes sends RST, so a visitor that leaves by FIN reads them first.
 static void visitor_leave(struct crowd *c, struct visitor *v)
 {
     static char block[WIRE_BLOCK];
@@ -111,7 +111,7 @@ static void visitor_leave(struct crowd *c, struct visitor *v)
     c->left++;
 }
 
-// Only who wants a body may be answered before it leaves, and with 200.
+// Only a visitor that wants a body may be answered before it leaves, and only with 200.
 static void visitor_read(struct crowd *c, struct visitor *v)
 {
     static char block[WIRE_BLOCK];
@@ -151,7 +151,7 @@ static void crowd_run(struct crowd *c)
     }
 }
 
-// Returns how long the exchange took, in seconds.
+// Returns the duration of the exchange in seconds.
 static double one_whole_exchange(const struct crowd *c)
 {
     char request[512];

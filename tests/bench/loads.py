@@ -28,7 +28,7 @@ MIB = 1 << 20
 
 @dataclasses.dataclass(frozen=True)
 class Load:
-    one_pass: Callable  # (site, running) -> what that pass has shown
+    one_pass: Callable  # (site, running) -> result of the pass
     together: Callable  # list of those -> sample
     passes: Callable = lambda site: 1
 

@@ -21,13 +21,13 @@ STALLED_VISITORS = 50
 SLOW_VISITORS = 8000
 DRAINED_BYTES = 4 * MIB
 TUNNELS = 50
-FEW_CONNECTIONS = 4  # what warming leaves in the heap must not hide what visitors cost
+FEW_CONNECTIONS = 4  # warming's leftovers in the heap must not hide the cost of visitors
 URL_SECONDS = 5
 RECORDED_CONNECTIONS, RECORDED_RATE, RECORDED_SECONDS = 50, 10_000, 6
-LEFT_SECONDS = 15  # in which the agent's kept connections end, too
+LEFT_SECONDS = 15  # long enough for the agent's pooled connections to end
 
 
-# What is measured ----------------------------------------------------------------------------------
+# The measurements ----------------------------------------------------------------------------------
 
 
 idle_visitors = hold("/small", IDLE_VISITORS)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// sink PORT: an HTTP/1.1 origin on 127.0.0.1 for uploads and for visitors who leave. It reads
+// sink PORT: an HTTP/1.1 origin on 127.0.0.1 for uploads and for visitors that leave. It reads
 // bodies of a stated length and throws them away. Keep-alive, no pipelining, one thread.
 //   /never     gets no answer
 //   /endless   is a body longer than anyone will read
@@ -28,7 +28,7 @@ enum {
 struct sink {
     int epoll, listener;
     int open;         // connections
-    int64_t requests; // heads that came, of whatever became of them
+    int64_t requests; // complete request heads, whatever followed
 };
 
 struct client {
@@ -134,7 +134,7 @@ static int client_send(struct client *c)
     return 0;
 }
 
-// Takes what has come. Returns 0, or -1 when the client is to be closed.
+// Reads the bytes that have arrived. Returns 0, or -1 when the client is to be closed.
 static int client_receive(struct client *c)
 {
     static char block[WIRE_BLOCK];

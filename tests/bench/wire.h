@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the benchmark's small clients and its sink share: loopback sockets and just enough HTTP/1.1
-// to count a body. They trust their peers; a real parser is the business of the programs measured.
+// Loopback sockets and just enough HTTP/1.1 to count a body, for the benchmark's small clients and
+// its sink. They trust their peers: real parsing is done by the programs that are measured.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -20,13 +20,13 @@ struct wire_head {
 };
 
 // Adds what has been received behind `h->len` and parses it.
-// Returns 1 when the head is complete, 0 when it needs more, -1 when it is no head that fits.
+// Returns 1 when the head is complete, 0 when it needs more, -1 when it is malformed or too large.
 int wire_head_feed(struct wire_head *h, size_t received);
 
 enum wire_window {
-    WIRE_WINDOW_AUTO,  // as the kernel likes it
-    WIRE_WINDOW_FIXED, // 256 KiB: what a visitor who stops reading still takes is bounded
-    WIRE_WINDOW_SMALL, // a few KiB and small segments: next to nothing hides in kernel buffers
+    WIRE_WINDOW_AUTO,  // the kernel's choice
+    WIRE_WINDOW_FIXED, // 256 KiB: bounds the bytes that a visitor takes without reading
+    WIRE_WINDOW_SMALL, // a few KiB and small segments: kernel buffers hold next to nothing
 };
 
 // Connects to 127.0.0.1:port. Returns the socket or -1 with errno set.

@@ -2,7 +2,6 @@
 """Messages in pieces, each of which a mutation may spoil."""
 import dataclasses
 
-HEX = b"0123456789abcdefABCDEF"
 CONTROLS = bytes(b for b in (*range(0x20), 0x7f) if b not in b"\t\r\n")
 HIGH = bytes(range(0x80, 0x100))
 WORD = b"abcdefghijklmnopqrstuvwxyz0123456789-"

@@ -34,7 +34,7 @@ class Input:
     kind: str
     data: bytes  # what the visitor sends; SENTINEL is a part of it
     response: bytes | None = None  # what the origin answers "/r" with
-    end: str = "keep"  # and what it does then: keep, close, reset
+    end: str = "keep"  # its next action: keep, close or reset
     pieces: tuple = ()  # offsets at which the sending is cut
 
 

@@ -26,7 +26,7 @@ NO_TRAILER = HOP | OURS | {
     b"content-range"}
 
 NO_LETTER = re.compile(rb"[^a-z0-9]")
-# Words of a proxy before us, which a visitor may not say (docs/protocol.md §6).
+# Fields of a proxy before us, which a visitor may not set (docs/protocol.md §6).
 CLAIMS = {b"forwarded", b"front-end-https", b"fastly-client-ip", b"client-ip", b"proxy",
           b"true-client-ip", b"x-forwarded", b"x-forwarder-for", b"x-real-ip", b"x-client-ip",
           b"x-cluster-client-ip", b"x-rewrite-url", b"x-scheme", b"x-url-scheme"}
@@ -133,7 +133,7 @@ def with_a_hop_less(message, fields):
 def forwarded(message):
     """The form of a request that is forwarded."""
     gone = OURS | {b"host"}
-    if message.minor == 0:  # it cannot expect anything (RFC 9110 §10.1.1)
+    if message.minor == 0:  # HTTP/1.0 has no expectations (RFC 9110 §10.1.1)
         gone = gone | {b"expect"}
     fields = [(n, v) for n, v in passing(message)
               if n not in gone and not is_claim(n) and not is_twin(n)]
@@ -207,7 +207,7 @@ class Expected:
 
     answers: list
     end: str
-    early: bool = False  # what comes behind the last answer is not looked at
+    early: bool = False  # bytes behind the last answer are ignored
     reset_is_fine: bool = False  # an own answer had begun when the body turned out to be broken
 
 

@@ -549,7 +549,7 @@ def expect(rng, draft):
     value = rng.choice([b"100-continue", b"100-Continue", b"100-continue, x", b"x", b"", b"200-ok",
                         b"100-continue;a=b", b"100"])
     draft.add(rng, Field(b"Expect", value))
-    if rng.random() < 0.3:  # answered before the body is looked at
+    if rng.random() < 0.3:  # answered before the body is read
         (draft.find(b"host") or Field(b"", b"")).value = rng.choice([b"e.localhost", b"localhost"])
         size = draft.find(b"content-length")
         if size and rng.random() < 0.3:

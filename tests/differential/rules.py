@@ -28,7 +28,7 @@ RESPONSES = ("response", "response with bytes behind", "incomplete")
 BOTH = ("nginx", "haproxy")
 NGINX, HAPROXY = ("nginx",), ("haproxy",)
 
-# Faults of requests that a peer lets pass: it "mends" (what it forwards is sound) or "passes" them.
+# Faults of requests that a peer lets pass: it "mends" them (forwards a sound one) or "passes" them.
 # nginx drops the trailers of requests and hardly looks at them.
 DROPS_TRAILERS = "drops trailers without checking them"
 COPIES_TRAILERS = "copies trailers as they are"

@@ -129,7 +129,7 @@ def wrong_with_adit(each, outcome):
     old = b" HTTP/1.0\r\n" in each.data.split(b"\n")[0] + b"\n"
     if got.what.startswith("passed,"):
         yield f"the visitor got what is no response: {got.what}"
-    # A service that closes without a word is asked once more on another connection.
+    # A service that closes without an answer is asked once more on another connection.
     most = 2 if each.response else 3
     if not 1 <= len(outcome.seen) <= most or any(s.fault for s in outcome.seen):
         yield f"{len(outcome.seen)} requests at the origin"
@@ -158,7 +158,7 @@ def allowed_results(each, want):
         return ("nothing", "own 502")
     # A head may still be held back when its body turns out to be broken.
     broken = ("cut", "nothing", "own 502") if want.begun else ("own 502",)
-    # Where the bytes behind a 101 are whole only their protocol knows.
+    # Only the new protocol knows where the bytes behind a 101 are whole.
     switched = want.message and want.message.framing == "switched" and not want.message.fault
     return (*broken, "passed") if switched else broken
 

@@ -16,11 +16,11 @@ CHUNK_LINE = 256
 CHUNK_DIGITS = 16
 INTERIM = 64
 LENGTH = 2**63 - 1
-UNLIMITED = 1 << 20  # of the origin and the visitor, who have no limits worth the name
+UNLIMITED = 1 << 20  # of the origin and the visitor, which have practically no limits
 
 TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 TARGET = re.compile(rb"[\x21\x22\x24-\x7e\x80-\xff]+")
-# RFC 3986: what a path and a query are made of. Everything else that TARGET takes is a liberty.
+# RFC 3986: characters of a path and a query. Others that TARGET accepts are liberties.
 URI = re.compile(rb"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-Fa-f]{2})*")
 VERSION = re.compile(rb"HTTP/([0-9])\.([0-9])")
 CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
@@ -59,7 +59,7 @@ class Message:
     framing: str = "none"  # none, length, chunked, close, switched
     body: bytes = b""
     trailers: list = dataclasses.field(default_factory=list)
-    liberties: set = dataclasses.field(default_factory=set)  # not RFC, but of one meaning
+    liberties: set = dataclasses.field(default_factory=set)  # not RFC 9112, but unambiguous
     whole: bool = False
     fault: str = ""  # in the body: the head was good
     end: int = 0  # where in the bytes it ends

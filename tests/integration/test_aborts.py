@@ -69,7 +69,7 @@ def test_a_visitor_that_leaves_before_the_response_head_is_noticed(tunnel):
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
 @pytest.mark.parametrize("how", ["close", "reset"])
-def test_an_upload_that_is_left_never_looks_complete(tunnel, chunked, how):
+def test_a_broken_off_upload_never_looks_complete(tunnel, chunked, how):
     def swallow(exchange):
         try:
             for piece in exchange.body():
@@ -267,7 +267,7 @@ def test_an_agent_may_be_started_before_its_relay(own_tunnel):
     agent = harness.Program(own_tunnel.directory, "adit", "http", own_tunnel.origin.address,
                             "--relay", relay.url, "--url", own_tunnel.agent.label)
     own_tunnel.own.append(agent)
-    agent.wait_for(".", "stderr")  # it says what it waits for
+    agent.wait_for(".", "stderr")  # its message about the missing relay
     own_tunnel.restart_relay()
     agent.wait_for(r"^adit: (http://|connected again)")
     assert own_tunnel.fetch("GET", "/").body == b"hello"

@@ -13,7 +13,7 @@ from patience import DEADLINE
 
 ROUNDS = 30
 SMUGGLED = b"GET /smuggled/ HTTP/1.1\r\nHost: a\r\n\r\n"
-MANY = 3000  # files in a directory, which take a while to be listed
+MANY = 3000  # files in a directory, whose listing takes a while
 KINDS = {"proxy": Proxied, "tunnel": Tunnel}
 LAN_KINDS = {"proxy": LanProxied, "tunnel": LanTunnel}
 
@@ -230,7 +230,7 @@ def test_a_connection_that_says_it_is_a_proxys_is_no_visitors(make_lan, deaf, fi
     with way.visit() as visitor:
         for _ in range(ROUNDS):
             assert visitor.fetch("POST", "/first", [(field, value)], body=b"x").status == 200
-            # and never again
+            # and no connection after that
             assert visitor.fetch("POST", "/first", body=b"x").status == 200
     numbers = connections_of(deaf, "/first")
     assert len(set(numbers)) == 2 * ROUNDS
@@ -263,7 +263,7 @@ def test_behind_an_answer_before_the_body_nobody_is_served(make_lan):
 
 
 @pytest.mark.parametrize("method, status", [("HEAD", 200), ("GET", 204), ("GET", 304)])
-def test_what_is_said_behind_an_answer_without_a_body_answers_nobody(make, method, status):
+def test_bytes_behind_a_bodyless_answer_answer_nobody(make, method, status):
     """The service sends a body after a 304, a while later."""
     def late(exchange):
         sock = exchange.wire.sock

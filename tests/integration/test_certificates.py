@@ -33,7 +33,7 @@ def test_why_it_is_not_trusted_is_said(tmp_path, make, trusted, words):
     with proxy, harness.Program(tmp_path, "adit", "http", "80", "--relay", url, env=env) as agent:
         told = agent.wait_for("certificate is not accepted.*", "stderr")[0]
         agent.wait_for(f"certificate is not accepted .*{words}", "stderr")
-        assert "localhost" in told  # what it would have to be valid for
+        assert "localhost" in told  # the name that the certificate lacks
         assert proxy.links == 0
 
 

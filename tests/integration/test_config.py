@@ -69,7 +69,7 @@ def test_the_relay_is_set_shown_and_forgotten(home):
     assert os.listdir(home.file.parent) == ["adit.yml"]  # nothing is left beside it
 
 
-def test_what_else_a_user_wrote_stays(home):
+def test_other_text_of_the_user_stays(home):
     text = "# mine\nversion: 3\nagent:\n  relay: http://old # soon\n  log: x\nendpoints: [a]\n"
     home.write(text, 0o644)
     code, _, err = home.run("config", "set", "relay", "https://new.example")
@@ -191,7 +191,7 @@ def test_what_adit_relay_says_wrongly_is_told_without_its_password(home):
     (["edit"], "adit config path"), (["upgrade"], "version 3"), (["--relay", "x"], "unknown option"),
     (["show", "more"], "adit config show"), ([CANARY], "no such action"),
 ])
-def test_what_is_asked_wrongly_is_told_in_two_lines(home, args, told):
+def test_a_wrong_command_is_told_in_two_lines(home, args, told):
     code, out, err = home.run("config", *args)
     assert (code, out, len(err.splitlines())) == (2, "", 2), err
     assert told in err and CANARY not in err and err.endswith("Try: adit config --help\n")

@@ -65,7 +65,7 @@ def tokens(directory):
     return path
 
 
-# An IPv6 address cannot be listened on at once unless nothing looks for its duplicates.
+# Without nodad, duplicate address detection delays listening on an IPv6 address.
 FAMILIES = {"IPv4": ("10.9.8.7", "10.9.8.7/32", "", ""),
             "IPv6": ("[fd09::7]", "fd09::7/128", "nodad", "-6 ")}
 
@@ -201,7 +201,7 @@ def test_an_address_that_breaks_off_is_told_and_not_the_one_where_nothing_is(tmp
         port = was_open.getsockname()[1]
     with harness.Program(tmp_path, "adit", "http", "80", "--relay", f"localhost:{port}") as agent:
         agent.wait_for("connection refused", "stderr")
-        # every other connection, of which localhost takes two
+        # every other connection; localhost makes two
         with Faults(agent.pid, tmp_path / "strace", "connect:error=ECONNRESET:when=1+2"):
             agent.wait_for(rf":{port}: connection reset by peer\)", "stderr")
 
@@ -238,7 +238,7 @@ def test_a_connect_that_hands_over_may_fail_too(tmp_path, error, ends, which):
         agent = harness.Program(tmp_path, "adit", "http", "80", "--relay", relay.url, "--record",
                                 "none")
         agent.wait_for("^adit: http")
-        rule = f"connect:error={error}:when={which}+3"  # of three, the last is libwebsockets' own
+        rule = f"connect:error={error}:when={which}+3"  # three calls; libwebsockets makes the last
         with Faults(agent.pid, tmp_path / "strace", rule) as faults:
             leave.set()
             agent.wait_for("cannot reach the relay", "stderr")

@@ -66,7 +66,7 @@ def test_an_address_that_is_silent_alone_is_a_timeout(relay, tmp_path):
             assert (answer.status, answer.code) == (504, "ADIT-UPSTREAM-TIMEOUT")
 
 
-def test_without_descriptors_it_is_us_who_are_busy(starving):
+def test_without_descriptors_the_refusal_says_that_we_are_busy(starving):
     answer = starving.fetch("GET", "/")
     assert (answer.status, answer.code) == (503, "ADIT-TOO-MANY-STREAMS")
 

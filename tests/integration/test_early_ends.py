@@ -34,7 +34,7 @@ class Upload:
             if chunked:
                 self.visitor.send(b"0\r\n\r\n")
         except OSError:
-            pass  # the relay has ended the connection, which is an answer too
+            pass  # the relay has closed the connection: a valid answer
 
     def is_over(self):
         self.thread.join(harness.DEADLINE)

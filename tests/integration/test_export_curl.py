@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 """An exported command, pasted into a shell, sends exactly the bytes that were recorded."""
-import dataclasses
 from random import Random
 
 import any_request
@@ -157,7 +156,7 @@ def test_comments_mean_nothing_where_a_shell_runs_them(record, service, empty):
                                             "ABCDEFGHIJKLMNOPQRSTUVWXYZ"), line
 
 
-def test_what_the_relay_or_the_proxy_added_is_left_out(record, service, shell, empty):
+def test_fields_that_the_relay_or_the_proxy_added_are_left_out(record, service, shell, empty):
     """Their own records do not have these fields unless the visitor sent them."""
     host = ("Host", service.host.encode())
     claims = [("X-Forwarded-For", b"1.2.3.4"), ("Forwarded", b"for=x"), ("Via", b"1.1 adit-mine")]
@@ -234,7 +233,7 @@ def test_framing_that_was_refused_is_sent_as_it_was(record, field):
     assert f"-H '{field}'" in script and "--data" not in script
 
 
-def test_what_curl_cannot_send_is_named(record, service, shell, empty):
+def test_requests_that_curl_cannot_send_are_named(record, service, shell, empty):
     record.add(writer=record.writers["aditd"], host=service.host, method="POST", request=b"x",
                flags=1 | 8, request_trailers=b"X-Sum: 1\r\nX-Other: 2\r\n", request_fields=[
                    ("A", b"1"), ("Host", service.host.encode()), ("Authorization", b"[redacted]"),

@@ -34,7 +34,7 @@ def names(place):
 
 
 @pytest.mark.parametrize("form", ["--har", "--jsonl", "--curl"])
-def test_what_lies_beside_a_file_stays(record, place, form):
+def test_files_beside_an_exported_file_stay(record, place, form):
     """Even files with the names that temporary files have had."""
     for name in ("out.tmp", "out~", ".out.tmp", ".out.swp"):
         (place / name).write_bytes(PRECIOUS)
@@ -69,7 +69,7 @@ def test_a_link_is_not_followed_whatever_it_points_to(record, place):
                                     ["newfstatat:error=ENOENT", "renameat2:error=EINVAL"],
                                     ["newfstatat:error=ENOENT", "openat:error=EOPNOTSUPP:when=1"]],
                          ids=["usual", "cannot-rename-so", "files-have-names"])
-def test_what_came_while_it_was_written_stays(record, place, tmp_path, faults):
+def test_a_file_that_appears_during_the_writing_stays(record, place, tmp_path, faults):
     """A file that appears after the check is not replaced."""
     inject = [word for fault in faults for word in ("-e", f"inject={fault}")]
     out, trace = place / "out", tmp_path / "trace"
@@ -124,7 +124,7 @@ def test_an_interrupted_export_leaves_the_old_file_as_it_was(record, place):
     assert (place / "out").read_bytes() == PRECIOUS
 
 
-def test_what_is_no_file_is_not_replaced(record, place):
+def test_directories_are_not_replaced(record, place):
     (place / "dir").mkdir()
     for words in ((), ("--force",)):
         done = record.run("export", "--har", place / "dir", *words)

@@ -33,7 +33,7 @@ def test_all_entries_belong_to_a_page(record):
     assert newest_first["pages"] == [page]
 
 
-def test_what_passed_behind_an_upgrade_is_neither_a_body_nor_a_time_of_sending(record):
+def test_bytes_behind_an_upgrade_are_neither_a_body_nor_a_time_of_sending(record):
     upgrade = [("Connection", "Upgrade"), ("Upgrade", "websocket")]
     record.add(status=101, flags=32 | 8 | 16, request_bytes=39, request_kept=0, response_bytes=77,
                sent_on_ns=2_000_000, connect_ns=1_000_000, answered_ns=7_000_000,

@@ -202,7 +202,7 @@ def test_whichever_of_its_first_files_is_not_there_it_ends_with_1_or_serves(tmp_
         data = tmp_path / when
         with FakeRelay(lambda link: link.rest()) as relay:
             run = [relay.url if arg == "127.0.0.1:1" else arg for arg in args]
-            if run[1] != "http":  # the last that they open, when they have said that they are up
+            if run[1] != "http":  # files opened last, after the programs have said that they are up
                 run += ["--record", "none"]
             argv = ["strace", "-f", "-o", tmp_path / "strace", "-e", f"trace={call}", "-e",
                     f"inject={call}:error=EMFILE:when={when}", harness.BIN / run[0], *run[1:],

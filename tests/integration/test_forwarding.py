@@ -54,7 +54,7 @@ def test_hop_by_hop_and_our_own_fields_do_not_reach_the_visitor(tunnel, field):
     assert answered(tunnel, [field, ("X-Kept", "1")]).all(field[0]) == []
 
 
-def test_what_connection_names_is_dropped(tunnel):
+def test_fields_that_connection_names_are_dropped(tunnel):
     seen = seen_fields(tunnel, [("X-Secret", "1"), ("Connection", "x-secret, X-Other"),
                                 ("x-other", "2"), ("X-Kept", "3")])
     assert values(seen, "x-secret") == values(seen, "x-other") == []
@@ -62,7 +62,7 @@ def test_what_connection_names_is_dropped(tunnel):
     assert "x-secret" not in ",".join(values(seen, "connection")).lower()
 
 
-def test_what_connection_names_is_dropped_from_responses(tunnel):
+def test_fields_that_connection_names_are_dropped_from_responses(tunnel):
     got = answered(tunnel, [("X-Secret", "1"), ("Connection", "X-Secret"), ("X-Kept", "3")])
     assert got.all("x-secret") == []
     assert got.all("x-kept") == ["3"]
@@ -92,7 +92,7 @@ def test_the_visitor_is_named_in_our_own_words(tunnel):
     assert len(values(seen, "via")) == 1
 
 
-def test_what_a_visitor_claims_to_be_is_replaced(tunnel):
+def test_forged_client_fields_are_replaced(tunnel):
     lies = [("X-Forwarded-For", "6.6.6.6"), ("x-forwarded-for", "7.7.7.7"),
             ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "evil.example"),
             ("Forwarded", "for=6.6.6.6;host=evil.example")]

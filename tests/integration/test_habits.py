@@ -129,7 +129,7 @@ def test_a_command_of_ngrok_is_told_with_what_adit_has(tmp_path, command):
 
 
 @pytest.mark.parametrize("command", ["log", "logs", "tail", "list", "ls", "history"])
-def test_whoever_looks_for_what_passed_is_led_to_requests(tmp_path, command):
+def test_words_for_the_list_of_exchanges_lead_to_requests(tmp_path, command):
     assert "adit requests" in refused(tmp_path, "adit", command)
 
 
@@ -140,7 +140,7 @@ def test_whoever_looks_for_what_passed_is_led_to_requests(tmp_path, command):
     (["--url", f"https://u:{CANARY}@x.example.com"], "--url: a user or password"),
     (["--url", "https://x.example.com/a"], "what follows the host"),
     (["--inspect=maybe"], "--inspect is true or false: maybe")])
-def test_what_can_be_no_name_is_told(tmp_path, args, told):
+def test_an_impossible_name_is_told(tmp_path, args, told):
     said = refused(tmp_path, "adit", "http", "80", *args)
     assert told in said and CANARY not in said
 

@@ -53,7 +53,7 @@ def test_hangup_ends_it_cleanly_with_what_ran_in_the_record(
         assert other.fetch("GET", "/whole").status == 404
         visitor.request("GET", "/hang")
         origin.told()
-        for _ in range(times):  # the kernel and the shell both say it
+        for _ in range(times):  # the kernel and the shell both send it
             program.process.send_signal(signal.SIGHUP)
         assert program.exit_code() == 0
     text = outcomes("adit", program.data)
@@ -139,7 +139,7 @@ def test_a_new_token_holds_from_a_hangup_on_and_a_bad_one_does_not(tmp_path, ori
         hang_up("a new token is in force")
         assert enter(tmp_path, origin, relay, TOKENS[0]) == 1
         assert enter(tmp_path, origin, relay, TOKENS[1]) is None
-        with relay.visit(there.host) as visitor:  # whoever is there stays
+        with relay.visit(there.host) as visitor:  # connected agents stay
             assert visitor.fetch("GET", "/bytes?size=1").status == 200
         assert not any(token in relay.report() for token in TOKENS)
 
@@ -156,7 +156,7 @@ class Terminal:
         def lead():
             harness.start_afresh()
             os.setsid()
-            os.close(os.open(os.ttyname(0), os.O_RDWR))  # it becomes the controlling one
+            os.close(os.open(os.ttyname(0), os.O_RDWR))  # it becomes the controlling terminal
 
         process = subprocess.Popen([harness.BIN / args[0], *args[1:]], stdin=self.theirs,
                                    stdout=self.theirs, stderr=self.theirs, preexec_fn=lead,
@@ -201,7 +201,7 @@ def test_a_relay_goes_on_without_its_terminal_and_does_not_spin(tmp_path, origin
         url = "http://127.0.0.1:" + text.split("127.0.0.1:")[1].split()[0]
         terminal.close()
         relay = type("Found", (), {"url": url})
-        for number in range(3):  # each is told to a terminal that is gone
+        for number in range(3):  # each would be printed to a terminal that is gone
             with harness.Agent(tmp_path / str(number), relay, origin.address):
                 pass
         assert process.poll() is None

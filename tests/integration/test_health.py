@@ -46,7 +46,7 @@ def test_on_the_host_of_a_tunnel_it_is_the_services_and_elsewhere_nobodys(guarde
     assert ask(guarded, "elsewhere.example").status == 421
 
 
-def test_strangers_hear_that_it_lives_and_who_shows_the_token_hears_all(guarded):
+def test_health_is_all_that_strangers_learn_and_the_token_shows_the_rest(guarded):
     assert ask(guarded).json() == OK
     told = ask(guarded, token=TOKEN).json()
     assert set(told) == ALL

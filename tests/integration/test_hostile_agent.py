@@ -204,7 +204,7 @@ def test_a_wrong_greeting_is_a_breach(relay, what):
 
 
 @pytest.mark.parametrize("owner", ["", "0" * 63, "0" * 65, "g" * 64, "0" * 63 + " ", "\u00e9" * 32])
-def test_an_owner_key_that_is_none_is_refused(relay, owner):
+def test_an_invalid_owner_key_is_refused(relay, owner):
     with AgentPeer(relay, harness.DEADLINE, greet=False) as peer:
         hello(peer, owner=owner)
         kind, refused = peer.said()
@@ -212,7 +212,7 @@ def test_an_owner_key_that_is_none_is_refused(relay, owner):
         assert peer.close_code() == 1000
 
 
-# Floods: what brings nothing ends the tunnel before it costs much.
+# Floods of messages without work end the tunnel before they cost much.
 
 def many(piece):
     """As many copies as make a message of a useful size."""
@@ -341,7 +341,7 @@ def test_requests_that_wait_unsent_are_bounded_and_pass_away(relay, bystander):
             visitor = relay.visit(idle.host)
             visitor.sock.settimeout(0.01)
             visitor.request("GET", "/", LARGE)
-            idle.ack()  # it lives
+            idle.ack()  # it is alive
             try:
                 return visitor.response()
             except TimeoutError:
@@ -352,7 +352,7 @@ def test_requests_that_wait_unsent_are_bounded_and_pass_away(relay, bystander):
         assert answer.get("retry-after")
         if harness.MEMORY_IS_THEIRS:
             assert private_bytes(relay) - memory < 4 << 20
-        # Once it reads, what nobody wants any more passes away and others are served.
+        # Once it reads, abandoned requests go and others are served.
         with relay.visit(idle.host) as visitor:
             def served():
                 visitor.request("GET", "/served")

@@ -40,7 +40,7 @@ class Victim:
         while not peer:
             try:
                 peer = self.played.accept()
-            except Closed:  # one that it had given up while nobody accepted
+            except Closed:  # a connection that the agent gave up before it was accepted
                 pass
             except TimeoutError:
                 raise AssertionError(self.program.report()) from None
@@ -93,7 +93,7 @@ class Complaints:
         return lines[0]
 
 
-# What a relay may do. (First: the agents of the tests behind should not wait for long.)
+# Things that a relay may do. (First, so that the agents of later tests do not back off long.)
 
 def test_responses_that_wait_unsent_are_bounded(origin, tmp_path):
     """The agent holds little for a relay that sends requests without reading."""

@@ -171,7 +171,7 @@ def test_what_follows_an_end_ends_the_tunnel(relay, hostile):
         assert b"forged" not in visitor.rest()
 
 
-def test_a_second_response_is_none(relay, hostile):
+def test_a_second_response_cuts_the_exchange(relay, hostile):
     visitor, stream = ask(relay, hostile)
     hostile.mux(response(stream, 200, [LENGTH]), response(stream, 200, [LENGTH]))
     with visitor, pytest.raises(Truncated):

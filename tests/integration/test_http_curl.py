@@ -164,7 +164,7 @@ def test_an_offer_of_http_2_is_answered_in_http_1_1(tunnel):
     assert seen["size"] == 5 and "upgrade" not in names(seen)
 
 
-def test_what_is_cut_short_is_an_error_for_curl(tunnel):
+def test_a_truncated_answer_is_an_error_for_curl(tunnel):
     go_on = threading.Event()
 
     def cut(exchange):

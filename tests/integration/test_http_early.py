@@ -16,7 +16,7 @@ from client import Truncated, until
 
 LENGTH = [("Content-Length", str(1 << 30))]
 CHUNKED = [("Transfer-Encoding", "chunked")]
-SENDS_ON_S = 5  # how long a visitor sends on without a look at what has come
+SENDS_ON_S = 5  # seconds for which a visitor sends without reading
 PAGE = bodies.make(9, 20_000)
 
 
@@ -59,7 +59,7 @@ def large_head(visitor):
     return b"GET / HTTP/1.1\r\nHost: h\r\nX: " + b"x" * 40_000
 
 
-PATIENT = {  # what is sent first, what follows it, the answer
+PATIENT = {  # first bytes, framing of the rest, answer
     "service": (lambda v: v.head("POST", "/refuses", LENGTH), LENGTH, 413),
     "service chunked": (lambda v: v.head("POST", "/refuses", CHUNKED), CHUNKED, 413),
     "no tunnel": (lambda v: v.head("POST", "/", LENGTH, "none.localhost"), LENGTH, 404),

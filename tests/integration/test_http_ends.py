@@ -34,7 +34,7 @@ def test_a_visitor_that_leaves_in_its_head_leaves_nothing_behind(tunnel, text, h
     assert tunnel.origin.seen("/in-head") == []
 
 
-UPLOADS = {  # up to where the visitor sends
+UPLOADS = {  # the bytes that the visitor sends before it leaves
     "length": lambda v, path: v.head("POST", path, [("Content-Length", "10")]) + b"only",
     "no body yet": lambda v, path: v.head("POST", path, [("Content-Length", "10")]),
     "no chunk yet": lambda v, path: v.head("POST", path, CHUNKED),
@@ -49,7 +49,7 @@ UPLOADS = {  # up to where the visitor sends
 
 @pytest.mark.parametrize("how", LEAVE)
 @pytest.mark.parametrize("where", UPLOADS)
-def test_a_request_that_is_left_is_never_whole_for_the_service(tunnel, where, how):
+def test_a_broken_off_request_is_never_whole_for_the_service(tunnel, where, how):
     def swallow(exchange):
         tunnel.origin.tell("begun")
         try:
@@ -68,7 +68,7 @@ def test_a_request_that_is_left_is_never_whole_for_the_service(tunnel, where, ho
     visitor.close()
 
 
-ANSWERS = {  # how far the service gets before the visitor leaves
+ANSWERS = {  # the bytes that the service sends before the visitor leaves
     "before the head": b"",
     "after a 103": b"HTTP/1.1 103 Early\r\nLink: </a>\r\n\r\n",
     "length": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsome",
@@ -177,7 +177,7 @@ def is_cut(visitor):
 @pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
 @pytest.mark.parametrize("how", ["close", "reset"])
 @pytest.mark.parametrize("where", BEFORE_THE_END)
-def test_an_answer_that_is_left_is_never_whole_for_the_visitor(tunnel, where, how, version):
+def test_a_broken_off_answer_is_never_whole_for_the_visitor(tunnel, where, how, version):
     leaving(tunnel, "/leaves", b"HTTP/1.1 200 OK\r\n" + BEFORE_THE_END[where], how)
     with tunnel.visit() as visitor:
         visitor.request("GET", "/leaves", version=version)

@@ -73,7 +73,7 @@ SERVERS_OWN = [
     ("Accept-Ranges", "none"), ("Content-Length-X", "5"), ("Connections", "x"), ("Upgrade-X", "x")]
 
 
-def test_what_a_service_says_of_itself_is_not_touched(tunnel):
+def test_fields_about_the_service_are_not_touched(tunnel):
     sent = [(name.lower(), value) for name, value in SERVERS_OWN]
     seen = seen_by_the_visitor(tunnel, sent)
     assert [pair for pair in seen if pair[0] != "content-length"] == sent
@@ -95,7 +95,7 @@ VISITORS_OWN = [
     ("date", "yesterday"), ("from", "x@y"), ("upgrade-insecure-requests", "1"), ("dnt", "1")]
 
 
-def test_what_a_visitor_says_of_its_wishes_is_not_touched(tunnel):
+def test_preferences_of_a_visitor_are_not_touched(tunnel):
     seen = seen_by_the_service(tunnel, VISITORS_OWN)
     assert [pair for pair in seen if pair in VISITORS_OWN] == VISITORS_OWN
 

@@ -7,7 +7,6 @@ import harness
 import pytest
 
 EXPECT = [("Expect", "100-continue")]
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 CHUNKED = [("Transfer-Encoding", "chunked")]
 
 

@@ -14,7 +14,7 @@ EXCHANGES = 12
 SIZES = [0, 1, 7, 100, 5000, 16_384, 70_000, 200_000]
 METHODS = ["GET", "POST", "PUT", "HEAD", "OPTIONS", "FOO", "DELETE"]
 NO_BODY = (204, 304)
-SWALLOWED = 64 * 1024  # of a request behind its answer; more ends the connection
+SWALLOWED = 64 * 1024  # bytes of a request behind its answer; more ends the connection
 
 
 def some_fields(dice, prefix, most=6):
@@ -148,7 +148,7 @@ def check_response(visitor, told):
         assert picked(visitor.trailers, "st") == told.response.trailers, told.seed
     if "close" not in head.fields.tokens("connection"):
         return True
-    # docs/protocol.md §6: only where much of the request is still to come
+    # docs/protocol.md §6: only when much of the request is missing
     assert told.answers_early and told.request.size > SWALLOWED, told.seed
     return False
 

@@ -86,7 +86,7 @@ def test_an_absolute_form_goes_by_its_own_authority(tunnel, target, host):
     "http:/x", "http:{host}", "ftp://{host}/", "ws://{host}/", "//{host}@/x y", "{host}/",
     "{host}:80", "http://{host}:port/", "http://{host}:80:80/", "http://{host}/#fragment",
     "http://{host} /", "http://[::1/"])
-def test_what_is_no_target_is_refused(tunnel, target):
+def test_an_invalid_target_is_refused(tunnel, target):
     """RFC 9110 §4.2.4: userinfo is an error, as it disguises the destination."""
     before = len(tunnel.origin.requests)
     with tunnel.visit() as visitor:

@@ -119,7 +119,7 @@ def test_the_choice_of_the_service_and_its_fields_reach_the_visitor(tunnel):
     [("Upgrade", "foo"), ("Connection", "upgraded")], [("Connection", "Upgrade")],
     [("Connection", "Upgrade"), ("Upgrade", "")]],
     ids=["no connection", "keep-alive", "upgraded", "no upgrade", "empty"])
-def test_half_an_offer_is_none(tunnel, fields):
+def test_half_an_offer_is_no_offer(tunnel, fields):
     with tunnel.visit() as visitor:
         for _ in range(2):
             seen = visitor.fetch("POST", "/echo", fields, body=b"12345").json()
@@ -152,7 +152,7 @@ def test_behind_a_declined_offer_the_connection_to_the_service_is_kept(own_tunne
     own_tunnel.origin.on("/declines", lambda exchange: exchange.reply(
         b"".join(exchange.body()), 404, [("Keep-Alive", "timeout=60")]))
     with own_tunnel.visit() as visitor:
-        for body in (None, b"12345"):  # behind a body from loopback it is nobody's
+        for body in (None, b"12345"):  # behind a body from loopback the connection is not reused
             for _ in range(3):
                 assert visitor.fetch("POST", "/declines", FOO, body=body).body == (body or b"")
     used = [request.connection for request in own_tunnel.origin.seen("/declines")]
@@ -304,7 +304,7 @@ def test_a_reset_behind_a_switch_reaches_the_other_side(tunnel, who):
     assert visitor.response_head().status == 101
     if who == "visitor":
         visitor.reset()
-        assert tunnel.origin.told(harness.DEADLINE) == "reset"  # an end would look whole
+        assert tunnel.origin.told(harness.DEADLINE) == "reset"  # a FIN would look whole
     else:
         left.set()
         with pytest.raises(ConnectionError):

@@ -9,7 +9,7 @@ from exchanges import Record
 
 REQUEST_WHOLE, RESPONSE_WHOLE, UPGRADED = 8, 16, 32
 SECOND = 1_000_000_000
-# As the row of an exchange is while it runs; behind a kill the same, and nobody holds its lock.
+# The row of a running exchange; after a kill it is the same, but nobody holds the lock.
 RUNS = {"outcome": None, "duration_ns": None, "response_digest": None, "flags": REQUEST_WHOLE,
         "far_outcome": None, "far_flags": None}
 
@@ -56,7 +56,7 @@ def test_how_long_it_has_lasted_is_told(record):
     assert timings["receive"] >= 1900 and timings["wait"] > 0
 
 
-def test_what_has_no_answer_yet_says_why(record):
+def test_an_exchange_without_an_answer_says_why(record):
     kept, lives = record
     kept.add(request=b"abc", **RUNS | {"status": None, "answered_ns": None})
     assert entry(kept)["response"]["_error"] == ("still running" if lives else "recorder gone")

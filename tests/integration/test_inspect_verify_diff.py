@@ -39,7 +39,7 @@ def test_an_exchange_is_judged(record, columns, verdict, status):
     assert told["counts"][verdict] == 1 and sum(told["counts"].values()) == 1
 
 
-def test_what_differs_is_told_with_counts_and_digests(record):
+def test_differences_are_told_with_counts_and_digests(record):
     record.add(response=b"here", far_response_digest=digest(b"there"), far_response_bytes=5)
     text = record.output("verify", "last", status=1).decode()
     assert f"response: 4 bytes {digest(b'here').hex()} here" in text
@@ -71,7 +71,7 @@ def test_all_are_counted_and_only_what_is_not_the_same_has_a_line(record):
     assert counts == {"same": 3, "differs": 1, "unverified": 1, "damaged": 0, "running": 0}
 
 
-def test_what_passed_no_tunnel_has_no_other_end(record):
+def test_exchanges_outside_a_tunnel_have_no_other_end(record):
     record.add()
     alone = record.add(tunnel="", far_outcome=None, far_flags=None)
     assert record.output("verify", "--all").decode() == (

@@ -23,7 +23,7 @@ NOT_REPORTED = {"far_outcome": None, "far_flags": None, "far_request_bytes": Non
 NO_TIMES = {"sent_on_ns": None, "connect_ns": None, "answered_ns": None}
 PROGRAMS = ["adit", "aditd"]
 
-# What a record of a few exchanges on a disk that works cannot show.
+# Values that need more than a few exchanges on a working disk.
 ELSEWHERE = {
     ("stats", "groups_joined"): {True},  # more than 100,000 groups
     ("stats", "percentiles_exact"): {False},  # more than eight million exchanges
@@ -276,7 +276,7 @@ def test_replay_says_what_is_described(replayed):
 
 # Real traffic
 
-def test_what_passes_a_tunnel_is_what_is_described(tunnel):
+def test_exchanges_of_a_real_tunnel_conform_to_the_description(tunnel):
     origin = tunnel.origin
     origin.on("/early", lambda x: (x.send(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"),
                                    x.reply(b"hi\xff")))
@@ -441,7 +441,7 @@ def test_errors_are_text_on_stderr_and_stdout_is_empty(made, words, status):
     assert done.returncode == status and done.stdout == b"" and done.stderr
 
 
-def test_what_cannot_be_read_is_a_failure_and_the_object_is_whole(tmp_path):
+def test_an_unreadable_record_is_a_failure_and_the_object_is_whole(tmp_path):
     with Record(tmp_path / "data") as damaged:
         damaged.add(response=b"a" * 200_000)
         damaged.db.execute("DELETE FROM body WHERE at > 0")

@@ -102,7 +102,7 @@ def test_no_line_is_wider_than_its_terminal(record, long_lines, hosts):
 
 
 @pytest.mark.parametrize("columns", [40, 52, 60, 69, 80, 120, 200])
-def test_what_matters_is_seen_at_every_width(record, columns):
+def test_the_important_columns_are_seen_at_every_width(record, columns):
     first = record.add(target="/api/v1/customers/1234567/orders")
     record.add(target="/api/v1/customers/1234567/orders", replay_of=first)
     record.add(target="/api/v1/customers/1234567/orders", outcome="refused", status=502,
@@ -172,7 +172,7 @@ def test_a_heading_names_the_zone_in_its_column(record, monkeypatch, zone_, show
     monkeypatch.setenv("TZ", zone_)
     record.add(began_ns=time.time_ns())
     heading, line = map(plain, at_terminal(record, 100))
-    if re.match(r"\S{6}  \d\d:", line):  # else the day has just ended
+    if re.match(r"\S{6}  \d\d:", line):  # unless the day has just ended
         assert shown in heading, heading
     assert heading.index("METHOD") == line.index("GET")
 
@@ -276,7 +276,7 @@ def test_wrong_values_are_told_as_the_filter_tells_them(record, args, said):
 @pytest.mark.parametrize("far, told", [
     ("visitor gone", "visitor gone"), ("upstream gone", "upstream gone"), ("complete", "reset"),
     ("reset", "reset"), (None, "reset")])
-def test_what_the_other_program_broke_off_is_told_with_its_reason(record, far, told):
+def test_breaking_off_by_the_other_program_is_told_with_its_reason(record, far, told):
     record.add(target="/hang", status=None, outcome="reset", far_outcome=far)
     out, _ = run(record.directory, "requests")
     assert out.rstrip("\n").split("  /hang ")[1].strip() == told

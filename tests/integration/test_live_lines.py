@@ -116,7 +116,7 @@ def test_a_pipe_gets_whole_ids_and_times_and_nothing_is_cut(site):
     assert target in done.stdout
 
 
-# What lasts.
+# Long exchanges.
 
 def seconds_of(took):
     number, unit = took.split()
@@ -181,7 +181,7 @@ def test_a_websocket_is_told_at_the_switch_and_at_its_end(site):
     assert len(live_lines.all_of(site.agent.text("stdout"))) == 2
 
 
-def test_what_hangs_or_goes_on_is_told_after_a_while_and_what_is_short_once(site):
+def test_long_exchanges_have_a_line_while_they_run_and_short_ones_one_line(site):
     go_on = threading.Event()
 
     def hangs(exchange):

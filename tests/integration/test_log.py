@@ -94,7 +94,7 @@ def test_the_story_of_a_tunnel(guarded, tmp_path, origin):
                        + re.escape(one.url), "stderr")
         with relay.visit(one.host) as visitor:
             visitor.fetch("POST", "/echo", body=b"x" * 2048)
-        # Somebody else asks for the name; then its owner does.
+        # Another owner asks for the name, then its owner.
         with AgentPeer(relay, harness.DEADLINE, greet=False, token=TOKEN) as other:
             other.hello("cd" * 32)
             other.control(type="bind", id="1", name="first")
@@ -125,7 +125,7 @@ def test_an_agent_that_breaks_the_protocol_is_a_warning(tmp_path):
             peer.sock.sendall(ws_frame(TEXT, b"x"))
             relay.wait_for(r" warn aditd: tunnel 1 closed: other and 1 more for 127\.0\.0\.1, .*:"
                            " a message that is not binary", "stderr")
-        # What it says of itself could pass for a line, or for an address to be banned.
+        # Its version text imitates a line of the log, with an address to be banned.
         with AgentPeer(relay, harness.DEADLINE, greet=False) as peer:
             peer.hello(software="x: refused 192.0.2.1: a wrong token")
             peer.control(type="bind", id="1")
@@ -265,7 +265,7 @@ def test_the_journal_gets_priorities_and_no_second_time(tmp_path):
     assert re.fullmatch(r"<3>without a token .*\n", said)
     said = run_in_journal(tmp_path, "adit", "http", "1", "--relay", "http://127.0.0.1:1")
     assert re.match(r"<4>cannot reach the relay ", said)
-    # Somebody else's journal: ours goes elsewhere.
+    # The journal's socket is another stream: the log does not go there.
     said = run_in_journal(tmp_path, "aditd", "--listen", "127.0.0.1:0", stream="1:1")
     assert all(FORM.fullmatch(line) for line in said.splitlines())
 
@@ -278,7 +278,7 @@ def failregex():
         "<HOST>", r"(?P<host>\d+\.\d+\.\d+\.\d+|[0-9a-f:]+)"))
 
 
-def test_fail2ban_finds_who_guesses_and_nobody_else(guarded, tmp_path):
+def test_fail2ban_finds_clients_that_guess_tokens_and_no_others(guarded, tmp_path):
     """fail2ban reads lines without their time, or as it takes them from the journal."""
     relay = guarded("--trusted-proxy", "loopback")
     for number, address in enumerate(("192.0.2.1", "2001:db8::1", "192.0.2.3")):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Malformed HTTP/1.1 is refused and the connection closed; nothing behind it reaches an origin."""
 import pytest
-from client import Truncated
 
 LINE = "GET / HTTP/1.1"
 HOST = "Host: {host}"
@@ -109,7 +108,7 @@ def nothing_was_smuggled(tunnel, before):
 
 
 @pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED.keys())
-def test_what_is_not_http_is_refused_and_closed(tunnel, text):
+def test_malformed_requests_are_refused_and_the_connection_closed(tunnel, text):
     before = len(tunnel.origin.requests)
     with tunnel.visit() as visitor:
         visitor.send(raw(text + SMUGGLED, tunnel.host))

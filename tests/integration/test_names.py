@@ -136,7 +136,7 @@ def test_each_exchange_is_printed(relay, origin, tmp_path):
         mine.wait_for(live_lines.pattern("POST", r"/nothing\?x=%1b", 404))
 
 
-def test_what_is_printed_cannot_steer_the_terminal(relay, origin, tmp_path):
+def test_printed_text_cannot_steer_the_terminal(relay, origin, tmp_path):
     with agent(relay, origin, tmp_path) as mine:
         with relay.visit(mine.host) as visitor:
             visitor.fetch("GET", "/nothing?\x80\x9b31m\xff")

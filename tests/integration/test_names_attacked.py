@@ -43,7 +43,7 @@ def first_line(age):
     return f"adit names 1 {(int(time.time()) - age) * 10**9:019}\n"
 
 
-def test_an_old_copy_takes_no_name_from_who_has_bound_it_since(tmp_path):
+def test_an_old_copy_takes_no_name_from_a_later_owner(tmp_path):
     now = int(time.time())
     names_file(tmp_path, first_line(7200) + f"here mine {HASH}\ngone lost {HASH} {now - 7000}\n")
     with harness.Relay(tmp_path) as relay:
@@ -52,7 +52,7 @@ def test_an_old_copy_takes_no_name_from_who_has_bound_it_since(tmp_path):
         assert binds(relay, "lost", OTHER) == "bound"
 
 
-def test_a_young_copy_takes_no_name_from_who_has_bound_it_since(tmp_path):
+def test_a_young_copy_takes_no_name_from_a_later_owner(tmp_path):
     path = names_file(tmp_path)
     with Origin() as origin:
         relay = harness.Relay(tmp_path)

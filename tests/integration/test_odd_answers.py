@@ -111,7 +111,7 @@ BODYLESS = {
 
 
 @pytest.mark.parametrize("text, method, status", BODYLESS.values(), ids=BODYLESS)
-def test_what_has_no_body_has_none_whatever_its_fields_say(way, text, method, status):
+def test_bodyless_responses_have_no_body_whatever_their_fields_say(way, text, method, status):
     answer_raw(way, text)
     with way.visit() as visitor:
         for _ in range(2):
@@ -193,7 +193,7 @@ WRONG = {  # what comes, and what is said of it
 
 
 @pytest.mark.parametrize("text, what", WRONG.values(), ids=WRONG)
-def test_what_is_wrong_with_an_answer_is_told(way, text, what):
+def test_the_fault_of_an_answer_is_told(way, text, what):
     path = "/wrong-" + str(list(WRONG.values()).index((text, what)))
     answer_raw(way, text, closes=True, path=path)
     answer = way.fetch("GET", path)
@@ -242,7 +242,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("text, what", BROKEN.values(), ids=BROKEN)
-def test_what_breaks_a_body_is_told(way, text, what):
+def test_the_fault_of_a_broken_body_is_told(way, text, what):
     path = "/broken-" + str(list(BROKEN.values()).index((text, what)))
     answer_raw(way, OK + b"Transfer-Encoding: chunked\r\n\r\n" + text, True, path)
     try:  # all of it may be there before the head was passed on

@@ -81,11 +81,11 @@ def test_a_refused_token_ends_it(tmp_path, token, words):
 
 @pytest.mark.parametrize("code", ["ADIT-TOO-MANY-NAMES", "ADIT-BUSY", "ADIT-NAME-IN-USE",
                                   "ADIT-SOMETHING-NEW"])
-def test_a_name_that_was_had_is_asked_for_until_it_is_given_again(tmp_path, code):
+def test_a_lost_name_is_asked_for_until_it_is_given_again(tmp_path, code):
     with FakeRelay(leaves, refuses(code), refuses(code), keeps) as relay:
         with start(tmp_path, relay.url, "--url", "mine") as agent:
             agent.wait_for("^adit: connected again, http://mine.localhost")
-            assert agent.text("stderr").count(code) == 1  # of one outage it tells once
+            assert agent.text("stderr").count(code) == 1  # an outage is reported once
 
 
 @pytest.mark.parametrize("code", ["ADIT-REPLACED", "ADIT-NAME-RESERVED", "ADIT-BAD-NAME"])
@@ -107,7 +107,7 @@ def test_at_the_start_a_refusal_is_final(tmp_path, code):
 
 @pytest.mark.parametrize("args", [[], ["--url", "mine"]])
 @pytest.mark.parametrize("code", ["ADIT-TOO-MANY-NAMES", "ADIT-BUSY"])
-def test_at_the_start_too_what_passes_is_waited_for(tmp_path, code, args):
+def test_at_the_start_too_a_passing_refusal_is_waited_for(tmp_path, code, args):
     with FakeRelay(refuses(code), keeps) as relay:
         with start(tmp_path, relay.url, *args) as agent:
             agent.wait_for(f"{code}.*Trying again", "stderr")
@@ -207,9 +207,9 @@ def test_a_signal_does_not_wait_for_a_name_that_is_being_resolved(relay, tmp_pat
     number = {"x86_64": 257, "aarch64": 56}.get(os.uname().machine)  # of openat
     if not number:
         pytest.skip("the number of openat is not known here")
-    # the resolver's threads wait for much longer than ours whenever they open a file
+    # delays each open of the resolver's threads for much longer than the test waits
     slow = f"openat:delay_enter={2 * harness.DEADLINE * 1_000_000}"
-    # nor may a recorder open one, which would be waited for
+    # without a recorder, whose open would be delayed too
     agent = harness.Agent(tmp_path, relay, "no-such-service.invalid:80", "--record", "none")
     threads = pathlib.Path(f"/proc/{agent.pid}/task")
 
@@ -220,7 +220,7 @@ def test_a_signal_does_not_wait_for_a_name_that_is_being_resolved(relay, tmp_pat
         visitor.request("GET", "/")
         until(is_held_up, "it resolves")
         agent.process.send_signal(signal.SIGTERM)
-        # The program has ended, but for the thread that is held up from outside.
+        # All threads have ended but the one that strace delays.
         until(lambda: "\nState:\tZ" in pathlib.Path(f"/proc/{agent.pid}/status").read_text(),
               "it ends", harness.DEADLINE)
         faults.process.kill()

@@ -16,7 +16,7 @@ from fake_relay import HELLO, FakeRelay
 from origin import Origin
 from tunnel_peer import AgentPeer
 
-OLD = "ab" * 32  # a key as versions before kept it, and said it to relays
+OLD = "ab" * 32  # a key as older versions kept it and sent it to relays
 OTHER = "cd" * 32
 
 
@@ -114,25 +114,25 @@ def test_a_redirect_gets_nothing_for_another_host(tmp_path, listener):
     with FakeRelay(redirect) as relay:
         with harness.Program(tmp_path, "adit", "http", "80", "--relay", relay.url) as agent:
             agent.wait_for("302", "stderr")
-            for _ in range(2):  # it comes again, and to the same
+            for _ in range(2):  # it reconnects, to the same relay
                 asked.get(timeout=harness.DEADLINE)
     assert listener.heard.empty()
 
 
-def test_an_owner_of_before_gets_its_name_and_no_relay_its_key(tmp_path, listener):
+def test_an_owner_of_an_older_version_gets_its_name_and_no_relay_its_key(tmp_path, listener):
     """The relay stored the name in the older version; the agent is new."""
     key_file(tmp_path, OLD)
     names_file(tmp_path, f"here mine {hashlib.sha256(OLD.encode()).hexdigest()}\n")
     with Origin() as origin, harness.Relay(tmp_path) as relay:
         assert binds(relay, "mine", OTHER) == "ADIT-NAME-IN-USE"
         with harness.Agent(tmp_path, relay, origin.address, "--url", "mine"):
-            # From now on it is known by the new key.
+            # From now on the relay knows it by the new key.
             assert binds(relay, "mine", OLD) == "ADIT-NAME-IN-USE"
     said = listener.hello_of(tmp_path, listener.relay.url)
     assert OLD not in json.dumps(said) and hashlib.sha256(OLD.encode()).hexdigest() not in str(said)
 
 
-def test_a_new_agent_takes_over_from_one_of_before_that_still_runs(tmp_path):
+def test_a_new_agent_takes_over_from_an_older_one_that_still_runs(tmp_path):
     key_file(tmp_path, OLD)
     with Origin() as origin, harness.Relay(tmp_path) as relay, \
             AgentPeer(relay, harness.DEADLINE, "mine", OLD) as old:
@@ -140,7 +140,7 @@ def test_a_new_agent_takes_over_from_one_of_before_that_still_runs(tmp_path):
             assert old.said()[1]["code"] == "ADIT-REPLACED"
 
 
-def test_what_shows_the_key_of_before_shows_it_to_one_relay_only(tmp_path, listener):
+def test_proof_of_the_older_key_goes_to_one_relay_only(tmp_path, listener):
     key_file(tmp_path, OLD)
     names_file(tmp_path, f"here mine {hashlib.sha256(OLD.encode()).hexdigest()}\n")
     stolen = hello_to(listener, tmp_path, "elsewhere.example")
@@ -160,7 +160,7 @@ def owners_kept(directory, name):
                 *(owner for owner, in db.execute("SELECT owner FROM tunnel WHERE name=?", [name]))}
 
 
-def test_what_a_relay_keeps_of_an_owner_takes_no_name(tmp_path):
+def test_a_copy_of_the_relays_files_takes_no_name(tmp_path):
     """A copy of the relay's files gives its reader no name."""
     with Origin() as origin, harness.Relay(tmp_path) as relay, \
             harness.Agent(tmp_path, relay, origin.address, "--url", "mine") as agent:

@@ -84,7 +84,7 @@ def test_cookies_that_cover_no_other_name_pass_as_they_are(shared):
             "g=\"a; b\"; Path=/;"]
     got = answered(shared, [("Set-Cookie", value) for value in sent]).fields.all("set-cookie")
     assert got == sent
-    # Which a client judges for itself: neither name covers its host.
+    # Clients reject these themselves: neither name covers the host.
     hosts = {domain.lstrip(".") for domain, _ in domains_kept(shared, answered(
         shared, [("Set-Cookie", value) for value in sent]).fields)}
     assert hosts == {own(shared)}
@@ -127,7 +127,7 @@ def test_a_folded_value_and_trailers_set_none(shared):
     assert list(answer.trailers) == [("X-Sum", "1")]
 
 
-# An agent is its owner's: what it does not do, the relay does.
+# The relay confines cookies even where the agent does not.
 def test_a_modified_agent_sets_none(relay):
     with tunnel_peer.AgentPeer(relay, harness.DEADLINE) as agent:
         with harness.Client(relay.address, agent.host, harness.DEADLINE) as visitor:
@@ -148,7 +148,7 @@ def test_the_record_has_what_the_service_sent(shared):
         assert f"seen=1; Domain={DOMAIN}".encode() in row["response_head"]
 
 
-# It serves one service, whose cookies are its own business.
+# adit proxy serves one service only, whose cookies stay as they are.
 def test_a_proxy_leaves_cookies_alone(tmp_path):
     with harness.Proxied(tmp_path) as proxied:
         fields = answered(proxied, [("Set-Cookie", "x=1; Domain=localhost")]).fields

@@ -47,7 +47,7 @@ def small(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["silent", "a head that does not end", "answered and lingering"])
-def test_visitors_for_whom_nothing_runs_shut_nobody_out(small, kind, tmp_path):
+def test_visitors_without_an_exchange_shut_nobody_out(small, kind, tmp_path):
     say = {"silent": b"", "a head that does not end": b"GET / HTTP/1.1\r\n",
            "answered and lingering": lingering(small.relay)}[kind]
     with contextlib.ExitStack() as stack:
@@ -64,7 +64,7 @@ def test_an_agent_comes_in_and_comes_back_while_exchanges_fill_the_relay(small, 
     with contextlib.ExitStack() as stack:
         run(stack, small, VISITORS)
         assert small.fetch("GET", "/").code == "ADIT-RELAY-FULL"
-        hold(stack, small.relay, SPARE + 50)  # idle ones above the limit hold none of the rest
+        hold(stack, small.relay, SPARE + 50)  # idle ones above the limit hold no place of agents
         with harness.Tunnel(tmp_path / "other", relay=small.relay) as other:
             assert other.fetch("GET", "/").code == "ADIT-RELAY-FULL"
             hold(stack, small.relay, SPARE + 50, lingering(small.relay))

@@ -217,7 +217,7 @@ def test_our_own_answers_are_shown(proxied):
 
 
 @pytest.mark.parametrize("who", ["visitor", "service"])
-def test_what_broke_off_says_so(shown, who):
+def test_broken_off_bodies_are_marked(shown, who):
     def half(exchange):
         exchange.head(200, [("Content-Length", "100"), *text()])
         exchange.send(b"half of it")
@@ -292,7 +292,7 @@ def leave(proxied, visitors):
 
 
 @pytest.mark.skipif(not harness.MEMORY_IS_THEIRS, reason="a thousand exchanges take too long")
-def test_what_is_held_of_many_exchanges_is_bounded(proxied):
+def test_memory_for_the_bodies_of_many_exchanges_is_bounded(proxied):
     """16 MiB in all: with more than a thousand exchanges the bodies of the last are only
     counted."""
     def hang(exchange):
@@ -310,7 +310,7 @@ def test_what_is_held_of_many_exchanges_is_bounded(proxied):
     assert indented(block(proxied, "/hang?a1199")) == [f"({BODY} bytes of text/plain)",
                                                        "(broken off)"]
     leave(proxied, visitors)
-    visitors = hold(proxied, "b", 900)  # as if nothing had been
+    visitors = hold(proxied, "b", 900)  # everything is released
     visitors[-1].close()
     assert indented(block(proxied, "/hang?b899")) == ["x" * BODY, "(broken off)"]
     leave(proxied, visitors)

@@ -25,7 +25,7 @@ def relay(tmp_path_factory):
         yield started
 
 
-# An agent
+# An agent lies.
 
 FORGED = {
     "adit-id": (200, [("adit-id", ID)]),
@@ -47,7 +47,7 @@ FORGED = {
 
 
 @pytest.mark.parametrize("what", FORGED)
-def test_what_an_agent_may_not_say_reaches_no_visitor(relay, hostile, what):
+def test_forbidden_fields_of_an_agent_reach_no_visitor(relay, hostile, what):
     status, fields = FORGED[what]
     visitor, stream = ask(relay, hostile)
     hostile.mux(response(stream, status, [*fields, ("x-forged", "yes")]))
@@ -161,7 +161,7 @@ def test_times_of_any_size_are_shown_of_any_record(tmp_path):
             assert b"-9223372036854775808" not in done.stdout.replace(b'"began_ns"', b"")
 
 
-# A relay
+# A relay lies.
 
 @pytest.fixture(scope="module")
 def service():
@@ -195,7 +195,7 @@ WRONG_WORDS = {
 
 
 @pytest.mark.parametrize("what", WRONG_WORDS)
-def test_what_a_relay_may_not_say_reaches_no_service(played, service, what):
+def test_forbidden_fields_of_a_relay_reach_no_service(played, service, what):
     fields = WRONG_WORDS[what]
     stream, played.next_stream = played.next_stream, played.next_stream + 2
     start = [(":method", "GET"), (":scheme", "http"), (":authority", "a"), (":path", "/forged")]
@@ -241,7 +241,7 @@ BINDS = {
 
 
 @pytest.mark.parametrize("what", BINDS)
-def test_what_a_relay_says_of_names_answers_what_was_asked(service, tmp_path, what):
+def test_an_answer_to_no_bind_ends_the_link(service, tmp_path, what):
     listening = PlayedRelay(DEADLINE)
     with harness.Program(tmp_path, "adit", "http", service.address,
                          "--relay", listening.url) as agent:
@@ -269,7 +269,7 @@ def test_another_name_than_was_asked_for_is_no_answer(service, tmp_path):
     listening.close()
 
 
-def test_an_agent_of_before_gets_no_number(relay):
+def test_an_older_agent_gets_no_number(relay):
     """A field that the agent did not announce is not sent."""
     with AgentPeer(relay, DEADLINE) as peer:
         visitor, stream = relay.visit(peer.host), None

@@ -88,7 +88,7 @@ def test_a_directory_that_others_may_replace_is_refused(tmp_path, args):
         way.chmod(mode)
         refused(tmp_path, data, args, "others may replace it", str(way), "chmod go-w")
         assert not data.exists()
-    way.chmod(0o1777)  # where only the owner of what is there may move it
+    way.chmod(0o1777)  # sticky: only the owner of a file may move it
     starts(tmp_path, data, args)
     assert stat.S_IMODE(data.stat().st_mode) == 0o700
 
@@ -199,7 +199,7 @@ def test_root_reads_the_record_of_the_user_that_the_relay_runs_as(tmp_path, made
     (made / "record.db").chmod(0o620)
     refused(tmp_path, made, READERS["requests"], "record.db", "chmod 600")
     (made / "record.db").chmod(0o600)
-    os.chown(made / "record.db", 12345, NOBODY)  # a third one's
+    os.chown(made / "record.db", 12345, NOBODY)  # of a third user
     refused(tmp_path, made, READERS["requests"], "record.db", "belongs to another user")
 
 

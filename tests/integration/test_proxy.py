@@ -62,7 +62,7 @@ def test_it_listens_on_the_address_that_is_asked_for_and_on_no_other(tmp_path, h
             Client(("127.0.0.1" if ":" in bare else "::1", proxied.proxy.port), "x")
 
 
-def test_whoever_opens_it_to_everyone_is_told(tmp_path):
+def test_a_proxy_open_to_everyone_is_told(tmp_path):
     with harness.Proxied(tmp_path, "--host", "0.0.0.0") as proxied:
         proxied.proxy.wait_for("anyone who can reach this machine", "stderr")
         assert proxied.fetch("GET", "/").body == b"hello"

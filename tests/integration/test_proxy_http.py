@@ -61,8 +61,8 @@ def own_tunnel(tmp_path):
         yield started
 
 
-# They are about names, agents that are lost, the relay's own pages, or letters of field names, which
-# a tunnel makes small.
+# Excluded: tests of names, lost agents, the relay's own pages, or the case of field names, which
+# a tunnel lowers.
 ABOUT_TUNNELS = {
     "test_a_fin_right_behind_pipelined_requests_leaves_whole_answers_only",
     "test_a_final_answer_instead_of_a_100_ends_the_connection",
@@ -80,7 +80,7 @@ ABOUT_TUNNELS = {
     "test_our_own_answers_have_a_date",
     "test_refusals_of_the_relay_answer_head_without_a_body",
     "test_the_body_of_a_refused_request_is_not_the_next_request",
-    "test_what_may_not_be_a_trailer_is_dropped_both_ways",
+    "test_forbidden_trailers_are_dropped_both_ways",
     "test_a_killed_relay_truncates_and_the_agent_takes_its_name_back",
     "test_a_relay_that_is_stopped_and_started_finds_its_agent_again",
     "test_an_agent_killed_before_the_response_head_is_a_502",

@@ -13,7 +13,7 @@ import readme_machine
 from patience import BIN, DEADLINE
 
 SECTIONS = list(readme.sections())
-# Go on until they are ended, and what tells that they are ready when README does not show it.
+# Programs that run until they are ended, and the sign that they are ready if README shows none.
 STAYS = [
     (r"^(sudo )?aditd( --(?!help|version)|$)", r"^aditd: ready"),
     (r"^adit (http|proxy) (?!--help)", r" -> http"),
@@ -21,9 +21,9 @@ STAYS = [
     (r"^\./scripts/quickstart( [0-9]+)?$", r" -> http"),
 ]
 END_OF_FILE = "\x04"
-# Fail on purpose.
+# Commands that fail on purpose.
 MAY_FAIL = {"1 adit diff"}
-# Blocks marked `not-run` begin with one of these, for this reason.
+# Reasons for blocks marked `not-run`, by their first words.
 NOT_RUN = {
     "sudo apt-get install nginx certbot":
         "Debian's packages, and a certificate that others give to the owner of the domain",
@@ -53,7 +53,7 @@ def shows(shapes, shown):
         behind = shapes.find(shown, terminal.lines()[terminal.taken:])
         if behind is None:
             return False
-        terminal.taken += behind  # what it has shown does not count again
+        terminal.taken += behind  # output that was matched does not count again
         return True
     return found
 
@@ -108,7 +108,7 @@ class Scene:
         """Waits until the record has what the other end has seen, as a slower person would."""
         agent = self.machine.home / ".local/state/adit/agent"
         if (agent / "record.db").exists():
-            self.machine.terminal("adit requests").wait()  # what is over is in the record then
+            self.machine.terminal("adit requests").wait()  # then all is recorded
             for row in record.exchanges(agent):
                 if row["tunnel_name"]:
                     record.ended(agent, f"seq={row['seq']} AND far_outcome IS NOT NULL")

@@ -11,7 +11,7 @@ from client import until
 from record import REQUEST, RESPONSE, Record, ended, xxh3
 
 KIB, MIB = 1024, 1024 * 1024
-LIMIT = 300 * 1000  # of what is kept of a body, in one of the tunnels
+LIMIT = 300 * 1000  # limit on a recorded body, in one of the tunnels
 SIZES = [0, 1, 64 * KIB - 1, 64 * KIB, 64 * KIB + 1, MIB - 1, MIB, MIB + 1]
 HEADS_ONLY, WHOLE = 4, 8 | 16
 
@@ -47,7 +47,7 @@ def limited(tmp_path_factory):
             yield started
 
 
-# What an exchange says of itself.
+# The row of an exchange.
 
 def test_heads_are_kept_with_duplicates_in_order(tunnel):
     def answer(exchange):
@@ -146,9 +146,9 @@ def test_many_at_once_do_not_mix(tunnel):
             assert request == response == bodies.make(number, 100_000)
 
 
-# What still runs.
+# Running exchanges.
 
-def test_what_runs_is_there_and_grows(tunnel):
+def test_running_exchanges_are_recorded_and_grow(tunnel):
     source = queue.Queue()
 
     def stream(exchange):
@@ -178,7 +178,7 @@ def test_what_runs_is_there_and_grows(tunnel):
         assert row["outcome"] == "complete" and response == sent
 
 
-# How much is kept.
+# Limits on recorded bodies.
 
 @pytest.mark.parametrize("level", ["heads", "none"])
 @pytest.mark.parametrize("whose", ["relay", "agent", "agent for relay"])
@@ -279,7 +279,7 @@ def room(end):
         return record.number("PRAGMA page_count") * record.number("PRAGMA page_size")
 
 
-def test_what_is_too_old_is_deleted(tmp_path):
+def test_exchanges_that_are_too_old_are_deleted(tmp_path):
     age = ("--limit", f"record-age={5 * harness.PATIENCE}s")
     with harness.Tunnel(tmp_path, *age) as tunnel:
         tunnel.fetch("GET", "/?old")

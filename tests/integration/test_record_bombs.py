@@ -13,8 +13,8 @@ import pytest
 from exchanges import Record
 
 KIB, MIB = 1024, 1024 * 1024
-MOST = 128 * KIB    # and a hundred times what came
-SURE = 16 * KIB     # and sixteen times
+MOST = 128 * KIB    # plus a hundred times the bytes that came
+SURE = 16 * KIB     # plus sixteen times
 BUDGET = 256 * MIB
 ZEROS = b"\0" * MIB
 

@@ -102,7 +102,7 @@ def test_how_it_ended_is_told_when_it_did_not_end_well(record):
         assert out.splitlines()[2].endswith("  running")
 
 
-def test_what_visitors_sent_does_not_reach_the_terminal_raw(record):
+def test_bytes_of_visitors_do_not_reach_the_terminal_raw(record):
     record.add(target="/\x1b]0;x\x07\x9b31m\u202e\n", method="A\x1b", host="\x1b[2J",
                outcome="\x1b[m", visitor="\x1b")
     for args in (["requests"], ["requests", "--json"], ["stats"], ["stats", "--by", "host"],
@@ -324,7 +324,7 @@ def test_delete_works_beside_a_writer_that_writes(record):
     while added == 0 or program.process.poll() is None:
         record.add(target="/new")
         added += 1
-        time.sleep(0.02)  # a recorder gathers for 50 ms; one that never paused would let nobody in
+        time.sleep(0.02)  # as recorders do, which lets others in
     program.exit_code()
     deleted = int(re.search(r"deleted (\d+)", program.text("stdout").replace(",", ""))[1])
     left = record.number("SELECT count(*) FROM exchange")

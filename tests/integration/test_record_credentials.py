@@ -94,7 +94,7 @@ def test_with_no_redact_they_are_kept_but_for_those_that_are_named(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["query:", "query:--", "query:a b", "query:a#", "quer:a", ":a"])
-def test_what_is_no_name_of_a_parameter_is_refused(tmp_path, name):
+def test_an_invalid_parameter_name_is_refused(tmp_path, name):
     with harness.Program(tmp_path, "adit", "http", "1", "--redact", name) as program:
         assert program.exit_code() == 2
         assert "--redact" in program.text("stderr")
@@ -111,7 +111,7 @@ def test_of_subprotocols_names_stay(tmp_path):
         assert jwt.encode() not in files_of(records[0])
 
 
-def test_a_head_that_is_none_keeps_no_credentials(tmp_path):
+def test_a_malformed_head_keeps_no_credentials(tmp_path):
     with way(tmp_path, kind="proxy") as (proxied, records):
         def handler(exchange):
             exchange.wire.send(
@@ -127,7 +127,7 @@ def test_a_head_that_is_none_keeps_no_credentials(tmp_path):
         assert CANARY.encode() not in files_of(records[0])
 
 
-# Our own token.
+# The relay's own token.
 
 def forms(token):
     """The forms in which a token may be written."""

@@ -98,7 +98,7 @@ def test_a_service_that_leaves_before_its_response(tunnel):
     assert agent["error"] == "ADIT-UPSTREAM-CLOSED" and agent["id"] == relay["id"]
 
 
-# What the relay answers itself.
+# The relay's own answers.
 
 def test_refusals_are_recorded_with_their_code(relay):
     with Client(relay.address, f"localhost:{relay.port}", harness.DEADLINE) as visitor:
@@ -120,7 +120,7 @@ def test_refusals_are_recorded_with_their_code(relay):
         assert row["flags"] & RESPONSE_WHOLE and row["response_kept"] == row["response_bytes"]
 
 
-def test_what_was_no_request_is_no_exchange(relay):
+def test_bytes_that_are_no_request_are_no_exchange(relay):
     with relay.visit() as visitor:
         visitor.send(b"GET /too-large HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 40000 + b"\r\n\r\n")
         assert visitor.response().status == 431
@@ -176,8 +176,8 @@ def test_forged_reports_change_nothing(relay):
     told = (7, b"\x11" * 16)
     with played_agent(relay, "apple") as first, played_agent(relay, "banana") as second:
         visitor, stream, name = asked(relay, first, "/reported")
-        send_reports(second, tunnel_peer.report(name, told, told))  # of another's exchange
-        send_reports(first, tunnel_peer.report("0" * 16, told, told))  # of nothing
+        send_reports(second, tunnel_peer.report(name, told, told))  # about another agent's exchange
+        send_reports(first, tunnel_peer.report("0" * 16, told, told))  # about no exchange
         send_reports(second, tunnel_peer.report("z" * 16, told, told))
         first.answer(stream, b"hello")
         with visitor:
@@ -186,7 +186,7 @@ def test_forged_reports_change_nothing(relay):
         second.answer(stream)
         with visitor:
             visitor.response()  # so its report has been read
-        for agent in (first, second):  # who does not acknowledge what it gets is taken for dead
+        for agent in (first, second):  # a peer that acknowledges nothing is taken for dead
             while not agent.reports:
                 agent.read()
         ended(relay.data, "target='/behind'")
@@ -225,11 +225,11 @@ def test_a_hello_says_what_may_be_recorded(relay, level, count, kept):
         agent.bind()
         visitor, stream, _ = asked(relay, agent, f"/may-{level}")
         agent.answer(stream)
-        with visitor:  # who leaves earlier may be gone before the answer is there
+        with visitor:  # an earlier end could overtake the answer
             assert visitor.response().body == b"hello"
     if count:
         ended(relay.data, f"target='/may-{level}'")
-    for number in range(2):  # what has no report yet may be written one time later
+    for number in range(2):  # rows without a report may be written a batch later
         with relay.visit() as visitor:
             visitor.fetch("GET", f"/after-{level}?{number}")
         ended(relay.data, f"target='/after-{level}?{number}'")
@@ -261,7 +261,7 @@ def check_left(data, dead):
     """Checks the record of a killed program: everything but the running exchanges is whole, and
     those are marked."""
     if not writers(data):
-        return  # it had not even begun
+        return  # it was killed before it created the record
     with Record(data) as record:
         assert record.number("PRAGMA integrity_check") == "ok"
         for row in record.exchanges():
@@ -284,7 +284,7 @@ def listed(program, data, *args):
 
 
 @pytest.mark.parametrize("killed", ["agent", "relay"])
-def test_what_ran_when_a_program_was_killed_says_so(own_tunnel, killed):
+def test_exchanges_interrupted_by_a_kill_are_marked(own_tunnel, killed):
     tunnel, target = own_tunnel, endless(own_tunnel)
     tunnel.fetch("POST", "/mirror?before", body=b"before")
     rows(tunnel, "/mirror?before")

@@ -20,7 +20,7 @@ KIB = 1024
 
 def marked(number, size):
     word = b"SECRET%06d|" % number
-    return word * (size // len(word) + 1)  # whole, or the bytes behind it could make it another
+    return word * (size // len(word) + 1)  # whole words, unlike any other's
 
 
 def found(directory):
@@ -112,7 +112,7 @@ def test_copies_of_rows_that_were_moved_go_too(tmp_path):
                 assert set(SECRET.findall(head)) <= {b"%06d" % (seq - 1)}
 
 
-def test_what_an_earlier_delete_left_goes_with_the_next_one(tmp_path):
+def test_leftovers_of_a_delete_go_with_the_next_one(tmp_path):
     with tangled(tmp_path, 300, 7) as record:
         record.db.execute("PRAGMA secure_delete=OFF")
         for table, column in (("body", "exchange"), ("message", "exchange"), ("exchange", "seq")):
@@ -142,7 +142,7 @@ def test_a_file_that_does_not_tell_where_its_rows_are_is_told_of(tmp_path):
     assert found(tmp_path) == set(range(0, 300, 2))
 
 
-def test_what_ended_early_has_overwritten_nothing(tmp_path):
+def test_an_early_end_has_overwritten_nothing(tmp_path):
     with tangled(tmp_path, 20, 5) as record:
         record.db.execute("CREATE TRIGGER never BEFORE DELETE ON exchange"
                           " BEGIN SELECT RAISE(ABORT, 'no'); END")

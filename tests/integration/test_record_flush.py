@@ -20,7 +20,7 @@ from harness import BIN, Proxied, Proxy, Tunnel, environment
 from patience import DEADLINE
 
 ROUNDS = 20
-REPORTED = 5  # fewer, where a report is waited for: these leave the other end every half second
+REPORTED = 5  # fewer where a report is awaited, since agents send reports each half second
 MISSING = "the newest exchanges may be missing"
 READERS_MAX = 128
 
@@ -141,7 +141,7 @@ def test_verify_right_behind_a_request_knows_what_the_other_end_has_seen(tmp_pat
                 assert " same" in Side(way, part).says("verify", "last").splitlines()[0]
 
 
-def test_what_was_over_is_found_while_more_and_more_comes(side):
+def test_finished_exchanges_are_found_under_constant_load(side):
     stop = threading.Event()
     counts = []
 

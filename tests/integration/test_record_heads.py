@@ -50,7 +50,7 @@ def test_a_services_head_is_kept_as_it_came(service_side):
     row = ended(data, "target='/chunked'")
     assert row["response_head"] == CHUNKED and row["response_trailers"] == TRAILERS
     assert (row["reason"], row["response_protocol"]) == ("All Fine: yes", "HTTP/1.1")
-    # So they are everywhere.
+    # The fields of the connection are the same in all records.
     for words in ("res.header.keep-alive~max=100", "res.header.transfer-encoding=chunked",
                   "res.header.connection~Keep-Alive", "header.adit-x=3"):
         assert "/chunked" in command(program, data, "requests", words), words
@@ -142,7 +142,7 @@ def test_raw_is_a_message_again(own_tunnel):
     for program, end in (("adit", own_tunnel.agent), ("aditd", own_tunnel.relay)):
         raw = raw_of(end, "/raw", program)
         assert response_in(raw).read() == body
-        # The request goes with chunks at both, though a tunnel has none.
+        # Both ends use chunks, though the tunnel between them has none.
         request = raw[:raw.index(b"HTTP/1.1 200")]
         assert re.search(rb"\r\ntransfer-encoding: chunked\r\n(.*\r\n)?\r\n5\r\nhello\r\n0\r\n\r\n$",
                          request, re.I | re.S)

@@ -100,7 +100,7 @@ def test_a_relay_keeps_no_more_than_its_agent_allows_and_than_it_is_told(tmp_pat
     assert level_of(tmp_path / "adit") == ALL
 
 
-def test_what_one_agent_does_not_allow_another_may(tmp_path):
+def test_one_agents_refusal_to_be_recorded_binds_no_other(tmp_path):
     with harness.Relay(tmp_path) as relay, \
             harness.Tunnel(tmp_path / "a", "--relay-record", "none", relay=relay,
                            compare=False) as closed, \

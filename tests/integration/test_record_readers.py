@@ -15,8 +15,8 @@ from record import Record
 
 MIB = 1024 * 1024
 PIPE = 65536
-USUAL = 20 * MIB   # that the log takes while nobody is in its way, and a transaction more
-BOUND = 72 * MIB   # the same while somebody is
+USUAL = 20 * MIB   # size of the log while no reader blocks it, plus a transaction
+BOUND = 72 * MIB   # the same while a reader blocks it
 
 
 class Still:
@@ -28,7 +28,7 @@ class Still:
         self.process = subprocess.Popen(
             [harness.BIN / "adit", *args, "--data", directory], stdin=subprocess.DEVNULL,
             stdout=write, stderr=subprocess.PIPE, env=harness.environment(directory))
-        self.poll = write  # kept until it stands still: then it shows that nothing fits any more
+        self.poll = write  # kept open: poll() on it shows when the pipe is full
 
     def stands_still(self):
         poll = select.poll()

@@ -159,13 +159,13 @@ def full_listener():
         yield f"127.0.0.1:{address[1]}"
 
 
-def test_what_waits_for_a_connection_has_not_been_sent_on(tmp_path):
+def test_a_request_that_waits_for_a_connection_has_not_been_sent_on(tmp_path):
     with full_listener() as address, harness.Tunnel(tmp_path, upstream=address) as tunnel:
         with tunnel.visit() as visitor:
             visitor.request("POST", "/nowhere", body=b"abc")
             row = row_when(tunnel.agent, "flags & 8")
             assert row["sent_on_ns"] is None and row["connect_ns"] is None
-            assert not row["flags"] & 64  # no connection was there before
+            assert not row["flags"] & 64  # no pooled connection existed
 
 
 # Streams.
@@ -222,7 +222,7 @@ def test_a_killed_recorder_leaves_the_times_of_a_stream(own_tunnel):
 
 @pytest.mark.parametrize("args,kept", [(("--record", "heads"), 0),
                                        (("--limit", "record-body=10"), 10)])
-def test_what_is_not_kept_of_a_stream_is_counted_while_it_runs(tmp_path, args, kept):
+def test_bytes_of_a_stream_that_are_not_kept_are_counted_while_it_runs(tmp_path, args, kept):
     with harness.Tunnel(tmp_path, *args) as tunnel:
         with stream(tunnel, b"data: 1\n\n", b"data: 2\n\n"):
             row = row_when(tunnel.agent, "response_bytes = 18")
@@ -239,5 +239,5 @@ def test_a_reader_that_makes_a_service_wait_is_seen_meanwhile(own_tunnel):
     with own_tunnel.visit() as visitor:
         visitor.request("GET", "/pour")
         visitor.response_head()
-        # The relay's windows may keep its own reader from ever being behind.
+        # The relay's own windows may keep it from ever waiting for its reader.
         row_when(own_tunnel.agent, "response_stalled_ns > 500000000")

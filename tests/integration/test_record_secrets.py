@@ -69,7 +69,7 @@ def check(tunnel, hidden):
     for end in (tunnel.agent, tunnel.relay):
         seen = found(end.data)
         assert not {name for name, _ in seen} & hidden, end.name
-        for name in set(NAMES) - hidden - {"Proxy-Authorization"}:  # that goes one hop only
+        for name in set(NAMES) - hidden - {"Proxy-Authorization"}:  # a hop-by-hop field
             assert {(name, "request"), (name, "response"), (name, "interim")} <= seen, end.name
         assert TOKEN.encode() not in files_of(end.data)
         for key in end.data.iterdir():

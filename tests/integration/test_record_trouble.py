@@ -15,10 +15,10 @@ import mounts
 import pytest
 from client import until
 from faults import Faults
-from record import RESPONSE, Record, ended, exchanges
+from record import RESPONSE, Record, exchanges
 
 KIB, MIB = 1024, 1024 * 1024
-HELD = 64 * MIB  # more memory than this nothing that waits may take
+HELD = 64 * MIB  # limit on the memory of rows that wait to be written
 BOTH = pytest.mark.parametrize("which", ["agent", "relay"])
 needs_mounts = pytest.mark.skipif(not mounts.may_mount(), reason="may not mount")
 
@@ -59,7 +59,7 @@ def start(directory, which, make):
     return harness.Tunnel(directory, compare=False)
 
 
-# What is found at the start.
+# State of the record at the start.
 
 def good_record(data):
     with Record(data, create=True) as record:
@@ -113,10 +113,10 @@ def test_a_later_versions_record_is_left_alone(tmp_path, which):
         end.wait_for("cannot be written: a later version of adit has created it", "stderr")
         end.stop()
         assert (end.data / "record.db").read_bytes() == before
-        assert 1 <= len(warnings(end)) <= 2, warnings(end)  # the second: what is lost at the end
+        assert 1 <= len(warnings(end)) <= 2, warnings(end)  # the second: the losses
 
 
-# What happens while it runs.
+# Trouble while the program runs.
 
 def overwrite(path):
     with open(path, "r+b") as file:
@@ -137,7 +137,7 @@ def remove(path):
     path.unlink()
 
 
-# More than is kept in memory, and as much as may be kept at all: so what was broken is read again.
+# More than SQLite's cache holds, with a record at its limit: damaged pages are read again.
 BEFORE, SIZE = 120, ("--limit", f"record-size={20 * MIB}")
 
 
@@ -153,7 +153,7 @@ def test_a_record_that_breaks_while_it_is_written(tmp_path, which, how):
         how(end.data / "record.db")
         numbers = iter(range(BEFORE, 10_000))
 
-        def is_well():  # it may take a while until it is seen
+        def is_well():  # the damage may be noticed later
             number = next(numbers)
             passes(tunnel, number)
             if not re.search("was damaged|was moved or removed", end.text("stderr")):
@@ -274,7 +274,7 @@ def test_what_does_not_fit_is_counted_and_memory_is_bounded(tmp_path, which):
             assert record.number("SELECT exchanges FROM writer") + shed == 3 * count + 1
             missing = record.number("SELECT sum(request_bytes - request_kept + response_bytes"
                                     " - response_kept) FROM exchange")
-            # What may still come of others keeps room for small exchanges at the relay.
+            # Room reserved for the rest of other exchanges admits small ones at the relay.
             assert missing > 0 and (shed > 0 or which == "relay")
             assert record.number("SELECT shed_bytes FROM writer") == missing
             assert record.number("SELECT count(*) FROM exchange") + shed == 3 * count + 1

@@ -69,7 +69,7 @@ def test_the_service_gets_what_it_got_the_first_time(service, request_):
     service.send(request_, request_.split()[0].decode())
     out = service.replay()
     first, second = service.asked
-    # Who forwards has a name of its own in the proxy; each time there is one.
+    # Via names the hops, which are others in a replay; their number is the same.
     assert len(first.field("via")) == len(second.field("via")) > 0
     assert first.without("via") == second.without("via")
     assert out.endswith(", the same answer\n")
@@ -92,11 +92,11 @@ def test_a_big_body_that_was_kept_whole_goes_again_byte_for_byte(tmp_path):
                             response=b"answer", response_fields=[("Content-Length", "6")])
         out = kept.run("replay", identity).stdout.decode()
         assert origin.told() is True
-        # Whether the replay's own record keeps up with this is the disk's.
+        # The replay's own record may lag behind on a slow disk.
         assert f"{identity} replayed as " in out and ": 200, 6 B, " in out
 
 
-def test_what_is_not_http_in_a_record_is_not_sent(tmp_path):
+def test_a_recorded_request_that_is_not_http_is_not_sent(tmp_path):
     kept = Record(tmp_path / "adit")
     with harness.Origin() as origin:
         for columns in ({"method": "GET /x HTTP/1.1\r\nX:"}, {"target": "/ HTTP/1.1\r\nX: y"},
@@ -139,7 +139,7 @@ def test_where_no_bodies_are_kept_none_is_kept_of_the_replay(tmp_path):
         assert row["response_bytes"] == 6 and row["response_kept"] == 0 and row["flags"] & 4
 
 
-# What is different this time.
+# Options that change the request.
 
 def test_method_path_and_fields_are_changed_as_asked(service):
     del service.asked[:]
@@ -218,7 +218,7 @@ def test_it_goes_as_often_as_asked_and_each_is_recorded(own):
     assert len(own.asked) == 4 and len(set(row["id"] for row in own.replayed(out))) == 3
 
 
-# What is refused.
+# Refusals.
 
 @pytest.mark.parametrize("words, says", [
     ([], "say which"), (["last", "--times", "0"], "--times"), (["last", "--times", "x"], "--times"),
@@ -341,7 +341,7 @@ def test_a_relays_record_knows_no_service_until_one_is_given(own_tunnel):
     assert first == second
 
 
-# What the service answers the second time.
+# The second answer.
 
 def second_answer(own, answer, *words, status=0):
     own.fetch("GET", "/kept")
@@ -366,7 +366,7 @@ def test_of_json_the_lines_that_differ_are_shown(own):
     assert "-    2" in lines and "+    3" in lines and '   "a": 1,' in lines
 
 
-def test_an_answer_that_is_cut_short_is_none(own):
+def test_a_truncated_answer_is_another_answer(own):
     def cut(exchange):
         exchange.head(200, [("X-Answer", "1"), ("Content-Length", "6")])
         exchange.send(b"ans")
@@ -409,7 +409,7 @@ def test_a_service_may_answer_early_and_leave(own, leaves):
     row = own.fetch("PUT", "/kept")
     data = b"x" * (8 << 20)
     for _ in range(5):
-        # Whether the answer is read before the reset is seen is the kernel's; it ends by itself.
+        # The answer may or may not be read before the reset; the replay ends either way.
         out, _ = own.run(row["id"], "--path", "/early", "--body-file", "-", "--json", stdin=data,
                          status=(0, 1))
         result, = objects(out)
@@ -441,7 +441,7 @@ def test_interim_answers_are_compared(own):
 
 # Secrets.
 
-def test_what_was_redacted_is_left_out_and_said(service):
+def test_redacted_parts_are_left_out_and_named(service):
     del service.asked[:]
     row = service.fetch("GET", "/kept", [("Authorization", "Bearer abc"), ("A", "1"),
                                          ("Cookie", "a=b"), ("Cookie", "c=d")])

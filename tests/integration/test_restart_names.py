@@ -33,7 +33,7 @@ def kept(directory):
     path = names_file(directory)
     names = {}
     text = path.read_text() if path.exists() else ""
-    for line in text.split("\n")[1:-1]:  # behind the last end of a line nothing counts
+    for line in text.split("\n")[1:-1]:  # an incomplete last line does not count
         word, name, *_ = line.split(" ")
         names[name] = word
         if word == "free":
@@ -80,7 +80,7 @@ def test_visitors_of_a_known_name_hear_503_until_its_agent_is_back_and_never_404
     labels = [agent.label for agent in agents]
     until(lambda: set(labels) <= set(kept(tmp_path)), "they are kept")
     for agent in agents:
-        agent.process.send_signal(signal.SIGSTOP)  # not back before we have looked
+        agent.process.send_signal(signal.SIGSTOP)  # it does not reconnect during the checks
     end(relay, how)
     with harness.Relay(tmp_path, port=relay.port) as again:
         assert [ask(again, label) for label in labels] == [503, 503]

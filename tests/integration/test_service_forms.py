@@ -86,7 +86,7 @@ def test_the_proxy_and_a_replay_reach_it(origin, tmp_path, form):
     with harness.Proxy(tmp_path, service) as proxy:
         with proxy.visit() as visitor:
             assert visitor.fetch("GET", "/").body == b"hello"
-    for args in ([], ["--to", service]):  # where the record says that it went, and where we say
+    for args in ([], ["--to", service]):  # to the recorded service, and to a given one
         before = len(origin.requests)
         done = subprocess.run([harness.BIN / "adit", "replay", "last", "--data", proxy.data, *args],
                               stdin=subprocess.DEVNULL, text=True, capture_output=True,
@@ -104,7 +104,7 @@ def test_the_relay_is_reached_on_either_loopback(tmp_path, form, host):
         port = relay.wait_for(r"listening on http://(.*):(\d+)$", number=2)[2]
         with harness.Program(tmp_path, "adit", "http", "80", "--relay",
                              form.format(port=port)) as agent:
-            if form.startswith("app."):  # which is a name of the relay's, and it says so
+            if form.startswith("app."):  # the name of a tunnel, as the message says
                 agent.wait_for("answered with 404 ADIT-NO-TUNNEL", "stderr")
             else:
                 agent.wait_for("^adit: http")

@@ -28,7 +28,7 @@ def start(request, tmp_path):
     running = []
 
     def started(upstream, *args):
-        # what stands for the origin is never asked
+        # the placeholder for the origin is never used
         way = kind(tmp_path, *args, origin=object(), upstream=upstream)
         running.append(way)
         return way

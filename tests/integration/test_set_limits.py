@@ -14,8 +14,8 @@ import bodies
 import harness
 import pytest
 from client import Client, Truncated, until
-from tunnel_peer import AgentPeer
 from stall import until_stalled
+from tunnel_peer import AgentPeer
 
 SHORT = 1.0  # seconds of the limits below
 
@@ -96,7 +96,7 @@ def test_a_head_has_its_time_however_busily_it_is_sent(limited):
     with tunnel.visit() as visitor:
         visitor.send(b"GET / HTTP/1.1\r\n")
         visitor.sock.settimeout(0.05)
-        with pytest.raises(OSError):  # a reset, once the relay has had enough of it
+        with pytest.raises(OSError):  # the relay resets the connection after its limit
             for number in itertools.count():
                 visitor.send(b"X-%d: x\r\n" % number)
                 with contextlib.suppress(socket.timeout):
@@ -107,7 +107,7 @@ def test_a_head_has_its_time_however_busily_it_is_sent(limited):
         assert visitor.buffer.startswith(b"HTTP/1.1 408 ")
 
 
-def test_a_visitor_who_says_nothing_is_let_go(limited):
+def test_a_silent_visitor_is_let_go(limited):
     tunnel = limited("head-time=1s")
     since = time.monotonic()
     with tunnel.visit() as visitor:
@@ -255,7 +255,7 @@ def test_an_event_stream_may_be_left_unread(limited):
         assert sum(map(len, visitor.response_body(head))) == 9 * (4 << 20)
 
 
-# Visitors that are gone while nobody reads them.
+# Visitors that leave while nobody reads from them.
 
 def test_a_visitor_that_resets_a_stalled_upload_is_noticed(tunnel):
     """A FIN would wait in the visitor's kernel behind the unsent bytes."""
@@ -337,7 +337,7 @@ def test_a_full_relay_lets_an_idle_visitor_go_for_a_new_one(limited):
         assert each.fetch("GET", "/").status == 200
     with tunnel.visit() as another:
         assert another.fetch("GET", "/").status == 200
-        assert made[0].is_closed()  # who was idle for longest
+        assert made[0].is_closed()  # idle for longest
         assert made[1].fetch("GET", "/").status == 200
     for each in made:
         each.close()
@@ -384,7 +384,7 @@ def full(tunnel, path, fields=()):
     [("Connection", "upgrade"), ("Upgrade", "h2c")],
     [("Content-Length", "5"), ("Expect", "100-continue")]],
     ids=["get", "offer", "h2c", "awaits 100"])
-def test_a_full_tunnel_lets_nobody_go_who_waits_for_the_service(limited, fields):
+def test_a_full_tunnel_sheds_no_stream_that_waits_for_the_service(limited, fields):
     tunnel = limited("streams=2")
     go_on = threading.Event()
 
@@ -402,8 +402,8 @@ def test_a_full_tunnel_lets_nobody_go_who_waits_for_the_service(limited, fields)
         each.close()
 
 
-def test_a_full_tunnel_lets_no_event_stream_go_that_is_read(limited):
-    tunnel = limited("streams=4")  # of which the streams are half
+def test_a_full_tunnel_sheds_no_event_stream_that_is_read(limited):
+    tunnel = limited("streams=4")  # two of the four are event streams
     go_on = threading.Event()
 
     def works(exchange):
@@ -473,7 +473,7 @@ def test_a_tunnel_has_so_many_names_and_no_more(tmp_path):
     with harness.Relay(tmp_path, *limit) as relay, AgentPeer(relay, harness.DEADLINE, "a") as peer:
         assert [bind(peer, number, name) for number, name in ((2, "b"), (3, "c"), (4, "d"))] == [
             "bound", "bound", "ADIT-TOO-MANY-NAMES"]
-        assert bind(peer, 5, "c") == "ADIT-REPLACED"  # the bind that had it, by this one
+        assert bind(peer, 5, "c") == "ADIT-REPLACED"  # the earlier bind, replaced by this one
         assert peer.said()[1]["type"] == "bound"
 
 
@@ -482,7 +482,7 @@ def test_a_relay_has_so_many_tunnels_and_no_more(tmp_path):
         with AgentPeer(relay, harness.DEADLINE, "a"), AgentPeer(relay, harness.DEADLINE, "b"):
             with pytest.raises(AssertionError, match="ADIT-TOO-MANY-NAMES"):
                 AgentPeer(relay, harness.DEADLINE, "c")
-            with AgentPeer(relay, harness.DEADLINE, "a") as again:  # its own it gets always
+            with AgentPeer(relay, harness.DEADLINE, "a") as again:  # an owner gets its own
                 assert again.bound["name"] == "a"
         until(lambda: relay.visit().fetch("GET", "/_adit/health").json()["tunnels"] == 0,
               "both are gone", harness.DEADLINE)
@@ -492,7 +492,7 @@ def test_so_many_tunnels_may_be_without_a_name_and_no_more(tmp_path):
     with harness.Relay(tmp_path, "--limit", "handshakes=2", "--limit", "hello-time=1s") as relay:
         since = time.monotonic()
         silent = [AgentPeer(relay, harness.DEADLINE, greet=False) for _ in range(3)]
-        assert silent[0].close_code() == 1001  # the oldest, for the newest
+        assert silent[0].close_code() == 1001  # the oldest makes room for the newest
         assert [peer.close_code() for peer in silent[1:]] == [1002, 1002]
         assert time.monotonic() - since >= SHORT * 0.9
         with AgentPeer(relay, harness.DEADLINE, "a") as peer:
@@ -515,7 +515,7 @@ def test_a_lost_name_is_known_for_its_time(tmp_path):
 
 
 @pytest.mark.parametrize("wrong", ["head-time=1", "nonsense=1", "head-bytes=1", "visitors"])
-def test_a_limit_that_is_none_is_told(tmp_path, wrong):
+def test_an_invalid_limit_is_told(tmp_path, wrong):
     program = harness.Program(tmp_path, "aditd", "--limit", wrong)
     assert program.exit_code() == 2
     assert f"--limit {wrong}: " in program.text("stderr")

@@ -110,7 +110,7 @@ def test_an_owner_has_so_many_names_and_no_more(tmp_path):
 
 def test_the_names_that_an_owner_has_lost_make_room_for_its_own(tmp_path):
     with relay_with(tmp_path, "names-per-owner=3", "gone-time=1h") as relay:
-        for number in range(8):  # as one does whose agent is started again and again
+        for number in range(8):  # like an agent that is restarted again and again
             with tenant(relay, 1) as one:
                 assert answer_to_bind(one, 1, f"n{number}") == "bound"
         until(lambda: gone(relay, "n7"), "all are gone")
@@ -128,7 +128,7 @@ def test_links_without_a_name_keep_no_agent_out(tmp_path, origin, greeted):
                 idle.append(AgentPeer(relay, harness.DEADLINE, greet=False))
             with relay.visit(agent.host) as visitor:
                 assert visitor.fetch("GET", "/").body == b"hello"
-        assert idle[0].close_code() == 1001  # whoever it was may come back
+        assert idle[0].close_code() == 1001  # the one that was closed may come back
         for each in idle:
             each.close()
 
@@ -140,7 +140,7 @@ def test_an_agent_whose_name_was_taken_over_counts_among_those_without(tmp_path)
                 AgentPeer(relay, harness.DEADLINE, "mine") as new:
             assert old.said()[1]["code"] == "ADIT-REPLACED"
             with AgentPeer(relay, harness.DEADLINE, greet=False):
-                assert silent.close_code() == 1001  # it has waited for longest
+                assert silent.close_code() == 1001  # it waited longest
                 assert new.bound["name"] == "mine"
 
 
@@ -226,7 +226,7 @@ def test_links_that_broke_the_protocol_keep_few_places(tmp_path):
             link.close()
 
 
-# From addresses that have a share.
+# Addresses that have a share.
 
 class TenantRelay:
     """A relay in a network of its own, and tenants at addresses there."""
@@ -267,11 +267,11 @@ def test_an_address_of_many_owners_has_its_share_of_names(tmp_path, streets):  #
         answers = [answer_to_bind(link, n) for link in links for n in range(1, 11)]
         assert answers == ["bound"] * 20 + ["ADIT-TOO-MANY-NAMES"] * 10
         assert answer_to_bind(town.tenant(OTHER, 9), 1) == "bound"
-        links[0].close()  # its names are gone, and make room for those of this address
+        links[0].close()  # its released names make room for those of this address
         until(lambda: answer_to_bind(links[2], 20) == "bound", "there is room")
 
 
-def test_who_comes_by_another_address_has_a_name_back(tmp_path, streets):  # noqa: F811
+def test_an_owner_gets_its_name_back_from_another_address(tmp_path, streets):  # noqa: F811
     with TenantRelay(tmp_path, streets, "names-per-address=1", "gone-time=1h") as town:
         with town.tenant(OTHER, 1) as mine:
             assert answer_to_bind(mine, 1, "mine") == "bound"
@@ -280,7 +280,7 @@ def test_who_comes_by_another_address_has_a_name_back(tmp_path, streets):  # noq
                 with town.tenant(ATTACKER, 1) as roams:
                     assert answer_to_bind(roams, 1, "mine") == "bound"
                     assert answer_to_bind(roams, 2) == "ADIT-TOO-MANY-NAMES"
-                    # and no address gets more of them by handing names on
+                    # passing names on gives no address more of them
                     with town.tenant(OTHER, 3) as third:
                         assert answer_to_bind(third, 1) == "ADIT-TOO-MANY-NAMES"
 

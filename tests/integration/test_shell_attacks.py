@@ -16,7 +16,7 @@ from listening import Listening
 from shells import SHELLS, paste_at_prompt
 
 PROGRAMS = ["aditd", "adit proxy", "adit http", "adit replay"]
-# Wherever a command goes, it gets to us; and it is told where it wanted to go.
+# A curl wrapper leads every command to us and notes its destination.
 CURL = """#!/bin/sh
 exec /usr/bin/curl "$@" --connect-to "::$TO" --proxy "" --noproxy '*' --max-time 20 -s -o /dev/null
 """

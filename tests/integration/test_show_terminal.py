@@ -58,7 +58,7 @@ def test_a_status_has_the_colour_of_its_class(record, tmp_path, status, code):
 
 
 @pytest.mark.parametrize("env", [["NO_COLOR=1"], ["TERM=dumb"]], ids=str)
-def test_who_wants_no_colours_gets_none(record, tmp_path, env):
+def test_colours_are_left_out_on_request(record, tmp_path, env):
     record.add(status=404, response=b"line\n" * 1000)
     text = shown(record, tmp_path, env=env)
     assert "\x1b" not in text and "more lines" in text
@@ -149,7 +149,7 @@ def test_nothing_that_was_sent_begins_a_row_however_long_it_is(record, tmp_path,
 
 
 @pytest.mark.parametrize("columns, row", [(40, 4), (60, 8), (80, 16), (200, 16)])
-def test_what_is_not_text_is_hex_within_the_terminal(record, tmp_path, columns, row):
+def test_binary_bodies_are_hex_within_the_terminal(record, tmp_path, columns, row):
     record.add(response=bytes(range(256)) * 100)
     text = plain(shown(record, tmp_path, columns=columns, rows=60))
     hex_lines = [line for line in text.split("\n") if re.match(r"    [0-9a-f]{8}  ", line)]

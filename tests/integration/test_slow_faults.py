@@ -29,7 +29,7 @@ from origin import BUILT_IN
 pytestmark = pytest.mark.skipif(
     harness.UNDER_VALGRIND or not shutil.which("strace"), reason="strace follows the programs")
 
-SIZE = 300_000  # of a body: several turns of the loop
+SIZE = 300_000  # bytes of a body: several turns of the loop
 VISITORS = 4
 
 
@@ -164,7 +164,7 @@ def test_connections_that_break(tunnel, program, rule):
     ("relay", "getsockopt", "ENOBUFS", "1 1+1"),
     ("relay", "accept4", "EMFILE ENFILE ENOMEM ENOBUFS EPERM EPROTO", "1 2+3 1..20+1"),
 ))
-def test_what_runs_out(tunnel, program, rule):
+def test_lack_of_resources(tunnel, program, rule):
     withstand(tunnel, program, rule)
 
 

@@ -16,8 +16,8 @@ from nginx import Nginx
 from record import Record
 
 MIB = 1024 * 1024
-SIZE, SLACK = 64 * MIB, 40 * MIB  # slack: the log, and what is written between two looks
-MEMORY = 96 * MIB  # above what the programs had at first: connections, windows and queues too
+SIZE, SLACK = 64 * MIB, 40 * MIB  # slack: the log, and writes between two checks
+MEMORY = 96 * MIB  # growth since the start, with connections, windows and queues
 ROUND = 10_000
 SECONDS = 60
 LIMIT = ("--limit", f"record-size={SIZE}")

@@ -185,6 +185,6 @@ def test_live_lines_show_nothing_that_a_terminal_obeys(tmp_path):
         for which in ("stdout", "stderr"):
             text = way.proxy.text(which)
             assert "\ufffd" not in text and not what_is_obeyed(text.encode(), colours=False)
-            begins = r"adit: | {2,}"  # nobody else's text begins a line
+            begins = r"adit: | {2,}"  # no foreign text begins a line
             assert all(re.match(begins, line) or live_lines.parsed(line)
                        for line in text.splitlines() if line), text

@@ -50,7 +50,7 @@ def test_failed_attempts_are_slowed_down_and_only_where_they_come_from(guarded):
     assert (slowed.status, slowed.code) == (429, "ADIT-TOO-MANY-REQUESTS")
     assert int(slowed.get("retry-after")) >= 1
     assert attempt(relay, TOKEN, "192.0.2.2").status == 101
-    # It passes: soon somebody else from there is heard.
+    # The block ends: soon another client from there is heard.
     until(lambda: attempt(relay, TOKEN, "192.0.2.1").status == 101, "it is let in",
           harness.DEADLINE)
 
@@ -75,7 +75,7 @@ def test_attempts_without_a_token_and_by_another_page_count_too(guarded):
     assert health(relay, None, "192.0.2.1").body == b'{"status":"ok"}\n'
 
 
-def test_who_may_be_anybody_is_not_slowed_down(guarded):
+def test_addresses_that_may_be_anybody_are_not_slowed_down(guarded):
     relay = guarded()
     for number in range(3 * BURST):
         assert attempt(relay, "wrong-" + "x" * 16, f"192.0.2.{number}").status == 401

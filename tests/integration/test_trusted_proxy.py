@@ -102,7 +102,7 @@ def test_the_local_proxy_believes_one_too(tmp_path):
 
 @pytest.mark.parametrize("program", [["aditd"], ["adit", "proxy", "--url", "1"]], ids=str)
 @pytest.mark.parametrize("value", ["nginx", "10.0.0.0/33", "0.0.0.0/0", "10.0.0.1/8", ""])
-def test_what_is_no_range_is_wrong_usage(tmp_path, program, value):
+def test_an_invalid_range_is_wrong_usage(tmp_path, program, value):
     done = subprocess.run([harness.BIN / program[0], *program[1:], "--trusted-proxy", value],
                           capture_output=True, text=True, timeout=harness.DEADLINE, check=False,
                           env=harness.environment(tmp_path))

@@ -101,7 +101,7 @@ def test_an_address_has_a_share_of_a_tunnel_and_no_more(tmp_path):
 
 
 @pytest.mark.parametrize("path", ["/upgraded", "/events", "/hangs"])
-def test_what_lasts_shuts_nobody_out_where_all_look_like_one_address(tmp_path, path):
+def test_long_lived_streams_shut_nobody_out_where_all_look_like_one_address(tmp_path, path):
     with Crowd(tmp_path) as crowd:
         made = [crowd.stay(path) for _ in range(STREAMS)]
         until(lambda: crowd.fetch().status == 200, "a newcomer gets in", harness.DEADLINE)
@@ -116,7 +116,7 @@ def test_what_lasts_shuts_nobody_out_where_all_look_like_one_address(tmp_path, p
 def test_of_upgraded_streams_the_one_that_was_idle_for_longest_makes_room(tmp_path):
     with Crowd(tmp_path) as crowd:
         made = [crowd.stay("/upgraded") for _ in range(STREAMS)]
-        assert answers(made[0])  # it is the last now
+        assert answers(made[0])  # it is now the least idle
         assert crowd.fetch().body == b"hello"
         assert [answers(each) for each in made] == [True, False] + [True] * (STREAMS - 2)
 
@@ -138,7 +138,7 @@ def test_event_streams_make_room_before_upgraded_ones(tmp_path):
         assert all(answers(each) for n, each in enumerate(made) if n != 5)
 
 
-def test_what_lasts_makes_no_room_while_it_is_the_smaller_part(tmp_path):
+def test_long_lived_streams_stay_while_they_are_the_smaller_part(tmp_path):
     with Crowd(tmp_path) as crowd:
         made = [crowd.stay("/upgraded") for _ in range(STREAMS // 2)]
         for _ in range(STREAMS // 2):

@@ -63,7 +63,7 @@ def test_users_own_fields_with_underscores_pass(way):
     assert [tuple(pair) for pair in fetched(way, sent) if tuple(pair) in sent] == sent
 
 
-def test_what_connection_names_has_no_twin_left(way):
+def test_fields_that_connection_names_have_no_twin_left(way):
     seen = fetched(way, [("Connection", "x-secret, y_secret"), ("X_Secret", EVIL),
                          ("Y-Secret", EVIL), ("X.Secret", EVIL), ("X-Kept", "1")])
     assert not [pair for pair in seen if EVIL in pair[1]]

@@ -14,7 +14,7 @@ from lan import LanProxied, LanTunnel
 from patience import DEADLINE
 
 ROUNDS = 40
-# Connections are let go too early to show that the service keeps them, however slow the machine is.
+# Connections are released before they can show that the service keeps them, on any machine.
 PATIENCE = 1000
 UNPROVEN = ("--upstream-keepalive", "1s")
 POSTS = [("POST", 4, False), ("POST", 0, False), ("POST", 4, True), ("PATCH", 4, False),
@@ -30,7 +30,7 @@ def make(request, tmp_path):
         kind = LanProxied if request.param == "proxy" else LanTunnel
         way = kind(tmp_path / str(len(ways)), *args, **options)
         ways.append(way)
-        way.steady = way.visit()  # behind a body a connection is kept for its own visitor
+        way.steady = way.visit()  # behind a body, a connection is kept for the same visitor
         way.origin.on("/leaves", leaves)
         way.origin.on("/kept", kept)
         return way
@@ -81,7 +81,7 @@ def test_a_service_that_goes_on_with_no_connection_loses_no_request(make, method
     assert len(seen) == len(set(seen)) == ROUNDS
 
 
-def test_what_gets_have_shown_is_not_believed_of_posts(make):
+def test_evidence_from_gets_does_not_count_for_posts(make):
     """The service keeps connections behind one kind of request and not behind another."""
     way = make(*UNPROVEN)
     until(lambda: connection(way) == connection(way), "a connection is used again")
@@ -202,7 +202,7 @@ def test_nobody_waits_for_what_is_kept_for_a_visitor_of_a_service_of_one_connect
         for _ in range(ROUNDS):
             assert way.steady.fetch("POST", "/", body=b"body").body == b"ok"
             assert way.fetch("GET", "/").body == b"ok"
-        assert time.monotonic() - begun < ROUNDS / 2  # each would wait for one
+        assert time.monotonic() - begun < ROUNDS / 2  # each would wait for a connection
         listener.shutdown(socket.SHUT_RDWR)
 
 
@@ -261,7 +261,7 @@ def test_connections_are_kept_for_the_time_that_is_said(make, value):
 
 @pytest.mark.parametrize("command", [["http", "9"], ["proxy", "--url", "9"]])
 @pytest.mark.parametrize("value", ["", "yes", "5", "0", "99ms", "25h", "-1s", "On", "1 s"])
-def test_what_is_no_time_is_refused(tmp_path, command, value):
+def test_an_invalid_time_is_refused(tmp_path, command, value):
     done = subprocess.run([BIN / "adit", *command, "--upstream-keepalive", value],
                           capture_output=True, text=True, timeout=DEADLINE,
                           env=environment(tmp_path))

@@ -14,7 +14,7 @@ TEXTS = [b"a", b"Z", b"0", b" ", b"'", b"\"", b"\\", b"`touch T`", b"$(touch T)"
          b"'; touch T #", b"'\\''", b"!!", b"!touch", b"%s", b"%41", b"${HOME}", b"~", b"*", b"?",
          b"[a]", b"{a,b}", b"#", b"=x", b"<", b">", b"|", b"&", b"@", "é".encode(),
          "Ё".encode(), "\u20ac".encode(), "\U0001f600".encode()]
-# What a terminal, a line editor or a decoder would not leave alone.
+# Bytes that terminals, line editors and decoders change.
 ODD = [b"\t", b"\xe9", b"\xff", b"\x81'", b"\x9b31m", b"\xc2\x9b31m", b"\xe2\x80\xae",
        b"\xef\xbb\xbf"]
 CONTROL = [b"\0", b"\n", b"\r", b"\r\n", b"\x1b[", b"\x7f", b"END_OF_BODY\n", b"\nEND_OF_FIELDS\n",
@@ -29,7 +29,7 @@ USUAL = ["User-Agent", "user-agent", "Accept", "ACCEPT", "Content-Type", "Cookie
 class Request:
     method: str
     target: str  # latin-1
-    fields: list  # of (name, bytes), with Host and what frames the body
+    fields: list  # (name, bytes) pairs, with Host and the framing fields
     body: bytes
     version: str = "HTTP/1.1"
     trailers: tuple = ()

@@ -130,7 +130,7 @@ def undisturbed(bystander):
 @pytest.fixture
 def hostile(relay):
     with AgentPeer(relay, harness.DEADLINE) as peer:
-        # Then all that was to be said of tunnels before has been said.
+        # By then everything about earlier tunnels has been logged.
         relay.wait_for(rf"tunnel \d+ opened: .*http://{re.escape(peer.host)}$", "stderr")
         yield peer
 

@@ -20,8 +20,8 @@ class Link(Wire):
 
     def __init__(self, sock):
         super().__init__(sock)
-        self.sent = 0  # bytes of our stream
-        self.stream = b""  # of the agent's, not taken yet
+        self.sent = 0  # bytes sent on our stream
+        self.stream = b""  # bytes of the agent's stream, not consumed yet
 
     def request(self):
         """Reads the handshake. Returns its request line and fields."""

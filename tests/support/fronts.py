@@ -80,7 +80,7 @@ class NginxFront(Front):
               ("    listen [::]:443 ssl http2;\n", ""))
         inner = shipped("nginx.conf", [*self.certificates(), *self.names(relay), v6,
                                        ("listen 443", f"listen {self.port}")])
-        user = "user root;" if os.geteuid() == 0 else ""  # tests' folders are closed to others
+        user = "user root;" if os.geteuid() == 0 else ""  # tmp_path is closed to others
         path = self.directory / "nginx.conf"
         path.write_text(nginx.CONFIG.format(user=user, directory=self.directory, config="").replace(
             "http {", "http {\n" + inner, 1))

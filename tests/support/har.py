@@ -10,11 +10,11 @@ import json
 import re
 import urllib.parse
 
-# Of each object the members that it must and those that it may have.
+# The required and the optional members of each object.
 NUMBER = (int, float)
 MEMBERS = {
     "log": ({"version": str, "creator": "creator", "entries": ["entry"],
-             "pages": ["page"]},  # Firefox reads it without asking
+             "pages": ["page"]},  # Firefox requires it
             {"browser": "creator", "comment": str}),
     "creator": ({"name": str, "version": str}, {"comment": str}),
     "page": ({"id": str, "title": str, "startedDateTime": str, "pageTimings": "pageTimings"},
@@ -32,12 +32,12 @@ MEMBERS = {
     "cookie": ({"name": str, "value": str}, {"path": str, "domain": str, "expires": str,
                                              "httpOnly": bool, "secure": bool, "comment": str}),
     "pair": ({"name": str, "value": str}, {"comment": str}),
-    # Chrome reads text without asking; "encoding" is not in HAR, but known to many readers
+    # Chrome requires text; "encoding" is not in HAR here, but many readers know it
     "postData": ({"mimeType": str, "params": ["pair"], "text": str},
                  {"encoding": str, "comment": str}),
     "content": ({"size": int, "mimeType": str}, {"compression": int, "text": str,
                                                  "encoding": str, "comment": str}),
-    # Firefox sums up all of them
+    # Firefox adds all of them up
     "timings": ({"send": NUMBER, "wait": NUMBER, "receive": NUMBER, "blocked": NUMBER,
                  "dns": NUMBER, "connect": NUMBER, "ssl": NUMBER}, {"comment": str}),
 }
@@ -86,7 +86,7 @@ def is_unescaped(text):
 def check_request(request):
     assert request["method"] and URL.fullmatch(request["url"]), request["url"]
     assert all(field["name"] for field in request["headers"] + request["cookies"])
-    # the pairs are those of the URL, or readers add them to it
+    # pairs that are not in the URL would be added to it by readers
     query = urllib.parse.urlsplit(request["url"]).query
     pairs = urllib.parse.parse_qsl(query, keep_blank_values=True, encoding="latin-1")
     assert len(pairs) == len([p for p in request["queryString"] if p["name"] or p["value"]])
@@ -134,7 +134,7 @@ def check_messages(entry):
     if "_webSocketMessages" not in entry:
         assert "_resourceType" not in entry
         return
-    # what passed behind a 101 is no body
+    # bytes behind a 101 are no body
     assert entry["request"]["bodySize"] == entry["response"]["bodySize"] == 0
     assert "postData" not in entry["request"] and entry["response"]["content"]["size"] == 0
     assert entry["timings"]["send"] == 0

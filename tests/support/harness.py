@@ -23,7 +23,7 @@ from patience import BIN, DEADLINE, PATIENCE, SANITIZED, UNDER_VALGRIND  # noqa:
 VALGRIND = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
             "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"]
 REPORTS = re.compile(r"ERROR: \w+Sanitizer|runtime error:|^==\d+==", re.M)
-MEMORY_IS_THEIRS = not UNDER_VALGRIND and not SANITIZED  # resident size says something
+MEMORY_IS_THEIRS = not UNDER_VALGRIND and not SANITIZED  # whether the resident size means anything
 # Programs show local times: the zone is the same wherever tests run, unless a test sets another one.
 os.environ["TZ"] = "UTC"
 time.tzset()
@@ -31,7 +31,7 @@ time.tzset()
 
 def start_afresh():
     """Restores the default action of signals; for preexec_fn of programs that a signal ends."""
-    for number in (signal.SIGINT, signal.SIGHUP):  # they may be ignored where the tests run
+    for number in (signal.SIGINT, signal.SIGHUP):  # the parent of the tests may ignore them
         signal.signal(number, signal.SIG_DFL)
 
 

@@ -51,7 +51,7 @@ class OnTerminal:
     def resize(self, columns):
         self.columns = columns
         termios.tcsetwinsize(self.master, (50, columns))
-        self.process.send_signal(signal.SIGWINCH)  # it does not lead the terminal's session
+        self.process.send_signal(signal.SIGWINCH)  # the program leads no session
 
     @property
     def text(self):

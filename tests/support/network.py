@@ -14,7 +14,7 @@ import pytest
 CLONE_NEWNET = 0x40000000
 RELAY = "192.0.2.1"  # the others of 192.0.2.0/24 are for visitors and agents
 RELAY_V6 = "2001:db8:1::1"
-# And these: four of one /64, one of another.
+# Addresses of visitors too: four of one /64, one of another.
 V6 = [f"2001:db8:6:6::{n}" for n in range(1, 5)] + ["2001:db8:6:7::1"]
 
 

@@ -46,7 +46,7 @@ class Nginx:
         self.address = f"127.0.0.1:{self.port}"
         path = self.directory / "nginx.conf"
         inner = config.format(port=self.port, directory=self.directory, **values)
-        user = "user root;" if os.geteuid() == 0 else ""  # tests' folders are closed to others
+        user = "user root;" if os.geteuid() == 0 else ""  # tmp_path is closed to others
         path.write_text(CONFIG.format(user=user, directory=self.directory, config=inner))
         with listener:
             self.process = subprocess.Popen(

@@ -144,7 +144,7 @@ class Origin:
 
     def stop_listening(self):
         try:
-            self.listener.shutdown(socket.SHUT_RDWR)  # wakes the thread in accept, close does not
+            self.listener.shutdown(socket.SHUT_RDWR)  # wakes accept, which close does not
         except OSError:
             pass
         self.listener.close()
@@ -208,7 +208,7 @@ class Origin:
         self._handlers.get(request.path, not_found)(exchange)
         if not exchange.keep:
             return False
-        for _ in exchange.body():  # what the handler left of it
+        for _ in exchange.body():  # the rest that the handler did not read
             pass
         return "close" not in request.fields.tokens("connection")
 

@@ -61,7 +61,7 @@ def tables(heading):
 
 WHOLE_ID = r"\b(?=[0-9]*[a-z])(?=[a-z]*[0-9])[0-9a-z]{16}\b"
 SHORT_ID = r"(?:^ *|replay of |replayed as )(?=[0-9]*[a-z])(?=[a-z]*[0-9])([0-9a-z]{6})(?= )"
-# What differs from run to run, and what may stand in its place.
+# Text that differs from run to run, and patterns for it.
 VARIES = [
     (r"\badit-[0-9a-f]{16}\b", "adit-[0-9a-f]{16}"),
     (r"\b(?:curl|Python)/[\d.]+", r"\w+/[\d.]+"),
@@ -72,7 +72,7 @@ VARIES = [
     (r"\b[0-9a-f]{64}\b", "[0-9a-f]{64}"),
     (r"\b[0-9a-f]{32}\b", "[0-9a-f]{32}"),
     (r"\b\d{4}-\d\d-\d\d\b", r"\d{4}-\d\d-\d\d"),
-    (r"\b\d\d:\d\d:\d\d(?:\.\d+)?",  # behind its date when midnight has passed
+    (r"\b\d\d:\d\d:\d\d(?:\.\d+)?",  # with its date when midnight has passed
      r"(?:(?:\d{4}-)?\d\d-\d\d )?\d\d:\d\d:\d\d(?:\.\d+)?"),
     (r"[+-]\d\d:?\d\d\b", r"[+-]\d\d:?\d\d"),
     (r"\b[\d.]+ (?:ns|us|µs|ms|s|min|m|h|d)\b", r"[\d.]+ (?:ns|us|µs|ms|s|min|m|h|d)"),

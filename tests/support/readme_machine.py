@@ -53,13 +53,13 @@ cat {certificate} >>/etc/ssl/certs/ca-certificates.crt
 echo up
 exec sleep infinity
 """
-# Where there is no systemd at all.
+# A machine may have no systemd at all.
 SYSUSERS = """#!/bin/sh
 sed -n 's/^u \\([a-z]*\\) .*/\\1/p' /usr/local/lib/sysusers.d/*.conf |
     while read -r name; do id "$name" >/dev/null 2>&1 || useradd --system --user-group "$name"; done
 """
 SUDO = '#!/bin/sh\nexec "$@"\n'
-# Presets have to exist; what was built is used as it is. All else is cmake's.
+# Presets must exist; an existing build is used as it is. Other commands go to cmake.
 CMAKE = """#!/bin/sh
 case "$1" in
 --preset) exec grep -q "\\"name\\": \\"$2\\"" CMakePresets.json ;;
@@ -67,11 +67,11 @@ case "$1" in
 *) exec /usr/bin/cmake "$@" ;;
 esac
 """
-# The packages are there, or no test would run: only the word is looked at.
+# The packages are installed, or no test would run; only the command is checked.
 PACKAGES = """#!/bin/sh
 exec grep -q "^$1) wanted=" {root}/scripts/setup
 """
-# Tells each command that fails.
+# Reports each command that fails.
 SHELL = """
 exec 3>>{failures}
 set -E -o pipefail
@@ -113,7 +113,7 @@ class Terminal:
         while piece:
             try:
                 piece = os.read(self.master, 65536)
-            except OSError:  # EIO: everybody has left
+            except OSError:  # EIO: all processes have closed it
                 piece = b""
             with self.news:
                 self.raw += piece
@@ -214,7 +214,7 @@ class Machine:
         for source in (ROOT / "scripts").iterdir():
             if source.name == "setup":
                 _executable(self.project / "scripts/setup", PACKAGES.format(root=ROOT))
-            else:  # quickstart goes by where it lies
+            else:  # quickstart finds the project by its own path
                 shutil.copy(source, self.project / "scripts")
         shims = {"sudo": SUDO, "cmake": CMAKE,
                  "systemctl": (ROOT / "tests/support/systemctl").read_text()}

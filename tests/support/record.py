@@ -20,7 +20,7 @@ SECOND = 1_000_000_000
 F_OFD_SETLK = 37
 DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 
-# An exchange when nothing else is said; what is not named here is NULL.
+# The defaults of an exchange; other columns are NULL.
 COMPLETE = {
     "writer": 1, "protocol": "HTTP/1.1", "method": "GET", "scheme": "http",
     "host": "web.localhost:7080", "target": "/", "status": 200, "outcome": "complete", "flags": 24,

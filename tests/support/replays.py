@@ -42,7 +42,7 @@ class Service:
         self.origin = way.origin
         self.directory = directory or way.directory / "adit"
         self.asked = []
-        self.answers = []  # of those that come, the first that is left; then `usual`
+        self.answers = []  # handlers for the next requests, in order; then `usual`
         self.usual = lambda exchange: exchange.reply(b"answer", 200, [("X-Answer", "1")])
         self.at("/kept")
         until(self.has_record, "there is a record")

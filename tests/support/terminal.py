@@ -11,10 +11,10 @@ import unicodedata
 import harness
 
 COLOURS = re.compile(rb"\x1b\[(?:0|1|2|31|32|33|36)m")
-# A whole line that is taken away again, as our counts of what was read are.
+# A line that is erased again: our progress counts.
 PASSING = re.compile(rb"\r\x1b\[K(?:\d+ exchanges)?")
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-# Visible by their category, and yet not.
+# Blank characters of visible categories.
 BLANK = "\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5\ufe0f\ufe00"
 MOST_MARKS = 4
 

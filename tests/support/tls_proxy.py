@@ -38,7 +38,7 @@ class TlsProxy:
         self.context = context
         self.to = None
         self.links = 0
-        self.server_names = []  # that clients asked for, None without one
+        self.server_names = []  # server names from clients; None without one
         context.sni_callback = lambda sock, name, context_: self.server_names.append(name)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.listener = socket.create_server((host, 0), family=family, backlog=128)

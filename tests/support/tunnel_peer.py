@@ -151,7 +151,7 @@ class Peer:
         self.reports = b""
         self.messages = []  # (kind, JSON) of links and records, not yet taken
         self.decoder = hpack.Decoder()
-        self.dropped = b""  # of a head that is not looked at
+        self.dropped = b""  # fragments of a head that is dropped
         self.preface_left = len(PREFACE) if is_agent else 0  # the relay is HTTP/2's client
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -321,7 +321,7 @@ class AgentPeer(Peer):
         sock.settimeout(timeout)
         if source:
             sock.bind((source, 0))
-        if little:  # fits into the kernel, so that the relay soon notices that nobody reads
+        if little:  # the kernel's small buffer fills soon, so the relay notices that nobody reads
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sock.connect(relay.address)
         super().__init__(sock, True, **options)
