@@ -66,7 +66,7 @@ struct conn *edge_take(struct edge *e)
 {
     struct conn *c = e->conn;
     conn_consume(c, e->head_len);
-    c->send_ms = 0;
+    conn_set_send_timeout(c, 0);
     if (e->endpoint.x)
         exchange_discard(e->endpoint.x);
     admission_leave(e->place);
@@ -117,7 +117,7 @@ void edge_update(struct edge *e)
         return;
     bool body = e->state == EDGE_EXCHANGE && (!e->request_done || e->upgraded);
     bool read = !edge_leaves_answers_unread(e);
-    e->conn->read_max = LIMIT_READ_BYTES;
+    conn_set_read_max(e->conn, LIMIT_READ_BYTES);
     if (body) {
         read = e->credit >= LIMIT_CREDIT_MIN;
         conn_set_read_max(e->conn, read ? (uint32_t)e->credit : 0);

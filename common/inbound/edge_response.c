@@ -111,7 +111,7 @@ static void endpoint_head(struct exchange_endpoint *endpoint, const struct http_
         return;
     e->endpoint.x->endless = e->upgraded || exchange_is_event_stream(head);
     if (e->endpoint.x->endless)
-        e->conn->send_ms = 0;
+        conn_set_send_timeout(e->conn, 0);
     edge_update(e);
 }
 
