@@ -136,7 +136,7 @@ size_t http1_write_request(char *out, size_t cap, const struct http_head *head);
 size_t http1_write_response(char *out, size_t cap, const struct http_head *head);
 // The chunk-size line before `size` bytes of data, at most HTTP1_CHUNK_HEAD_MAX bytes. The caller
 // writes CRLF after the data. `size` is not 0, which would be the last chunk.
-size_t http1_write_chunk_head(char out[static 20], uint64_t size);
+size_t http1_write_chunk_head(char out[static HTTP1_CHUNK_HEAD_MAX], uint64_t size);
 // The last chunk, the trailer fields (`trailers` NULL: none), the empty line.
 size_t http1_write_last_chunk(char *out, size_t cap, const struct http_head *trailers);
 
