@@ -14,7 +14,7 @@ struct exchange_ids {
     uint64_t low; // the counter of the last id, 35 bits
 };
 
-// Starts the counter at a random `seed`.
+// Starts the counter at `seed`, which should be random.
 void exchange_ids_init(struct exchange_ids *ids, uint64_t seed);
 // Writes the next id and a final zero.
 void exchange_id_next(struct exchange_ids *ids, uint64_t now_ms,

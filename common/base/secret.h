@@ -26,5 +26,5 @@ bool secret_hmac_hex(struct slice key, struct slice message, char out[static SEC
 bool secret_random_hex(char *out, size_t bytes);
 // Writes random bytes. False: the system has none.
 bool secret_random(void *out, size_t bytes);
-// Clears memory that held a secret; the compiler does not leave it out.
+// Clears memory that held a secret, even where the compiler sees that nothing reads it again.
 void secret_wipe(char *secret, size_t len);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A request's state: whether it reads, how long it waits for an answer, and how it ends.
+// A request's state: whether the response is read, the limit of the wait for it, and the end.
 #include <stdlib.h>
 #include "upstream_internal.h"
 
