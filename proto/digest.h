@@ -8,6 +8,7 @@ enum {
     DIGEST_BYTES = 16
 };
 
+// All zero: of no bytes yet.
 struct digest {
     void *state; // XXH3's, for a body in several pieces
     bool whole;  // the body came in one piece, and `value` is its digest
@@ -15,7 +16,7 @@ struct digest {
     uint8_t value[DIGEST_BYTES];
 };
 
-// All zero is a digest of no bytes yet. Frees the state.
+// Frees the state.
 void digest_deinit(struct digest *d);
 // Adds a piece. `all`: it is the whole body, which needs no state.
 void digest_add(struct digest *d, struct slice piece, bool all);

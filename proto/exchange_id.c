@@ -12,7 +12,8 @@ void exchange_ids_init(struct exchange_ids *ids, uint64_t seed)
     ids->low = seed & ((1ULL << LOW_BITS) - 1);
 }
 
-void exchange_id_next(struct exchange_ids *ids, uint64_t now_ms, char out[static 17])
+void exchange_id_next(struct exchange_ids *ids, uint64_t now_ms,
+                      char out[static EXCHANGE_ID_LEN + 1])
 {
     ids->low = (ids->low + 1) & ((1ULL << LOW_BITS) - 1);
     for (int i = 0; i < 9; i++)
@@ -45,8 +46,9 @@ bool exchange_id_is_valid(struct slice text)
     return true;
 }
 
-// Each half: five bytes, eight characters.
-void exchange_id_pack(const char text[static 16], uint8_t out[static 10])
+// Each half of an id is five bytes, or eight characters.
+void exchange_id_pack(const char text[static EXCHANGE_ID_LEN],
+                      uint8_t out[static EXCHANGE_ID_BYTES])
 {
     for (int half = 0; half < 2; half++) {
         uint64_t bits = 0;
@@ -57,7 +59,8 @@ void exchange_id_pack(const char text[static 16], uint8_t out[static 10])
     }
 }
 
-void exchange_id_unpack(const uint8_t in[static 10], char text[static 17])
+void exchange_id_unpack(const uint8_t in[static EXCHANGE_ID_BYTES],
+                        char text[static EXCHANGE_ID_LEN + 1])
 {
     for (int half = 0; half < 2; half++) {
         uint64_t bits = 0;

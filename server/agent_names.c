@@ -133,10 +133,10 @@ static bool name_for(struct agent *a, const struct control_message *bind,
     return true;
 }
 
-// Whether the agent owns a name: it has the same owner, or proves that it knows the key by which an
-// older version of it was known (docs/protocol.md §2). The proof counts for our own domain only: at
-// an address, it may have been made for another relay that shows it to us. And for legacy owners
-// only: of others we keep all that it takes to make one, which a reader of our files could do.
+// Whether the agent owns a name: it has the same owner, or proves that it has the key that an
+// earlier version sent (docs/protocol.md §2). A proof counts for our own domain only: one for an
+// address may have been made for another relay, which now shows it to us. And for legacy owners
+// only: for any owner, a reader of our files can make a proof.
 static bool is_owner(const struct agent *a, const struct route *r)
 {
     owner_value proof;

@@ -31,7 +31,8 @@ bool agent_write_frame(struct agent *a, enum ws_opcode opcode, const void *bytes
     return true;
 }
 
-// The code; when the relay stops also the time in which the agent shall come back.
+// Writes a Close frame with the code and, when the relay stops, the time within which the agent
+// comes back.
 static void write_close(struct agent *a, unsigned ws_code)
 {
     char body[32] = {(char)(ws_code >> 8), (char)ws_code};

@@ -91,8 +91,7 @@ static struct agent *find_number(const struct list *agents, uint64_t number)
 }
 
 // The agent of an exchange, or NULL when its tunnel is gone. While the exchange has its outbound,
-// that names the agent; later the agent is looked for, even without a name: another may have taken
-// it over.
+// that names the agent. Later both lists are searched: another agent may have taken over its name.
 static struct agent *agent_of(const struct agents *set, const struct exchange *x)
 {
     if (x->endpoint[OUTBOUND])

@@ -37,13 +37,13 @@ struct agents {
     size_t count;              // of both lists
     uint64_t tunnels;          // opened ever; numbers them
     struct rate_limit lingers; // closed links whose agents get time to read why
-    size_t retry_ms;           // stopping: when agents shall come back; 0: not stopping
+    size_t retry_ms;           // stopping: agents come back within this time; 0: not stopping
 };
 
 // Takes over a connection on which the 101 has been written, or closes it when out of memory. When
 // too many agents have no name yet, one of them is closed.
 void agents_accept(struct agents *set, struct conn *c, const struct client_address *client);
-// Closes all: the relay stops.
+// Closes all agents, because the relay stops, and tells them when to come back.
 void agents_close(struct agents *set);
 // An exchange observer's `closed`; `ctx` is the struct agents. Reports to the exchange's agent how
 // it ended (docs/protocol.md §5.1).

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One agent. Each file uses those before it alone: agent_state.c (its lists, its end), agent_link.c
-// (bytes between link and tunnel) and agent_names.c (control messages), agents.c (makes it).
+// One agent. Shared by, from the bottom: agent_state.c (its lists, its end), agent_link.c (bytes
+// between link and tunnel) and agent_names.c (control messages), agents.c (makes agents).
 #pragma once
 #include "agents.h"
 #include "proto/tunnel/tunnel.h"
@@ -18,7 +18,7 @@ enum {
 struct agent {
     struct agents *set;
     struct list_link in_list; // in set->named or set->waiting
-    struct share *waits_of;   // of set->waiting_of; NULL: named, or of no address
+    struct share *waits_of;   // of set->waiting_of; NULL: named, or out of memory
     bool named;               // in set->named
     struct client_address client;
     char address[INET6_ADDRSTRLEN]; // agent_address
@@ -60,8 +60,8 @@ static inline void agent_wake(void *ctx)
 
 // Writes a whole frame to the link. False when out of memory.
 bool agent_write_frame(struct agent *a, enum ws_opcode opcode, const void *bytes, size_t len);
-// The one way an agent ends: frees its names, aborts its exchanges, closes its link with `ws_code`
-// and logs `why`. CLOSE_NORMAL also means that its names are not kept for it.
+// The one way an agent ends: gives up its names, aborts its exchanges, closes its link with
+// `ws_code` and logs `why`. The names are held for their owner, unless the code is CLOSE_NORMAL.
 void agent_close(struct agent *a, unsigned ws_code, const char *why);
 // The same for a tunnel_error.
 void agent_close_error(struct agent *a, unsigned ws_code, int error);
@@ -69,7 +69,7 @@ void agent_close_error(struct agent *a, unsigned ws_code, int error);
 void agent_wait_for_name(struct agent *a);
 // Moves the agent to set->named.
 void agent_has_names(struct agent *a);
-// Moves an agent that has lost its last name to set->waiting, which may evict one of those.
+// Moves an agent that has lost its last name to set->waiting, as agent_wait_for_name does.
 void agent_has_no_names(struct agent *a);
 
 // agent_link.c

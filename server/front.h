@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Where a request goes by its Host and path: the relay's own pages, the tunnel endpoint, or the
-// agent that has the name (docs/protocol.md §1 and §6).
+// Sends a request by its Host and path to the relay's own pages, the tunnel endpoint, or the agent
+// that has the name (docs/protocol.md §1 and §6).
 #pragma once
 #include "common/inbound/edge.h"
 #include "token_failures.h"
@@ -10,7 +10,7 @@ struct recorder;
 struct relay_log;
 struct routes;
 
-// Embedded; all but the counts of failures is set by the relay before the first request.
+// Embedded; the relay sets all but the failures before the first request.
 struct front {
     struct loop *loop;
     const struct edge_set *edges; // for their counts

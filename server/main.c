@@ -64,7 +64,7 @@ struct command {
     char dir[STATE_PATH_MAX];   // of state
 };
 
-// Reports what is wrong with an option's value; `why` NULL: nothing is.
+// Reports advice on an option's value; `why` NULL: the value is right.
 static void report(struct options *o, const char *option, const char *why, const char *value)
 {
     char text[RELAY_ADVICE_MAX];
@@ -155,7 +155,7 @@ static int fail(const char *subject, const char *why)
     return EXIT_FAILURE;
 }
 
-// Sets the reserved names by the option. NULL, or what is wrong with the file.
+// Sets the reserved names by the option. Returns NULL, or the mistake in the file.
 static const char *take_reserved_names(struct command *cmd,
                                        char message[static RESERVED_MESSAGE_MAX])
 {

@@ -75,7 +75,7 @@ static void read_stamp(struct name_store *s)
         s->stamp_ns = 0;
 }
 
-// Follows the write of the file: a file that is newer than its stamp is accepted.
+// To be called after the write of the file: a file that is newer than its stamp is accepted.
 static int write_stamp(const struct name_store *s)
 {
     char line[NAME_LINE_MAX];
@@ -114,7 +114,8 @@ static int append_to_file(struct name_store *s, const char *path)
     return error;
 }
 
-// In a thread of the pool, or at the end. While busy, the loop does not touch what this uses.
+// Runs in a thread of the pool, or on the loop when the relay stops. While `busy`, the loop touches
+// none of the members that this uses.
 static void write_file(struct name_store *s)
 {
     name_store_path_text path;
@@ -145,7 +146,7 @@ static size_t lines_allowed(const struct name_store *s)
     return 2 * s->routes->count + NAME_STORE_SLACK;
 }
 
-// Moves what is to be written to `writing` and sets its stamp. False when out of memory.
+// Moves the lines to be written to `writing` and sets their stamp. False when out of memory.
 static bool prepare_write(struct name_store *s)
 {
     s->replacing = s->replace || s->lines > lines_allowed(s);

@@ -13,10 +13,9 @@ enum {
     NAME_STORE_DELAY_MS = 250,
     NAME_STORE_RETRY_MS = 5000,  // after a write that failed
     NAME_STORE_ALIVE_MS = 60000, // between updates of the file's time while no name changes
-    // A relay may be away for this long; after that, agents that were there count as gone.
-    NAME_STORE_OUTAGE_S = 3600,
-    NAME_STORE_NAMES = 65536, // that a file may have even if fewer tunnels are allowed now
-    NAME_STORE_SLACK = 1024   // lines that the file may have beyond two for each name
+    NAME_STORE_OUTAGE_S = 3600,  // names that had agents in an older file are not held any more
+    NAME_STORE_NAMES = 65536,    // that a file may have even if fewer tunnels are allowed now
+    NAME_STORE_SLACK = 1024      // lines that the file may have beyond two for each name
 };
 
 // Embedded; zero is closed.
@@ -40,11 +39,11 @@ struct name_store {
     char dir[STATE_PATH_MAX];
 };
 
-// Restores the names in this directory's file, then keeps the file up to date.
-// Each route is held for its owner for gone_ms, counted from when its agent left, or from now if
-// the agent was there; names whose time is over are dropped, as are all that had an agent in a file
-// older than NAME_STORE_OUTAGE_S. A damaged file is logged and renamed. Where another relay uses
-// the directory, nothing is kept.
+// Restores the names in this directory's file, then keeps the file up to date. Each route is held
+// for its owner for gone_ms, counted from the time when its agent left, or from now if the agent
+// was connected; names whose time is over are dropped, as are all that had an agent in a file older
+// than NAME_STORE_OUTAGE_S. A damaged file is logged and renamed. Where another relay uses the
+// directory, nothing is kept.
 void name_store_open(struct name_store *s, struct routes *routes, const char *dir);
 // Writes what is pending and stops: later changes of routes are not kept.
 void name_store_close(struct name_store *s);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What name_store.c (writing) and name_store_restore.c (reading, once) share.
+// Shared by the files of the store of names, from the bottom: name_store_restore.c (reads the file,
+// once), name_store.c (writes it).
 #pragma once
 #include <stdio.h>
 #include "name_store.h"

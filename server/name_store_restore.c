@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Reads the file of names when the relay starts. The file may have been cut by a power failure,
-// come from a backup or from elsewhere: no name is held for an owner whom no line says, and none
+// come from a backup or from elsewhere: no name is held for an owner that no line names, and none
 // for longer than its line allows.
 #include <errno.h>
 #include <fcntl.h>
@@ -136,10 +136,10 @@ static void put_aside(const struct name_store *s, const char *why)
         error ? strerror(error) : strrchr(aside, '/') + 1);
 }
 
-// Whether a name is not held any more. An agent that had left has its gone-time from then. An agent
-// that was still there at the last write may have left at any time since; it has until the relay
-// is back, but no longer than NAME_STORE_OUTAGE_S: an older file is an old copy, whose names may be
-// other owners' by now.
+// Whether a name is not held any more. If its agent had left, the name is held for gone_ms from
+// then. If its agent was connected at the last write, it may have left at any time since: the name
+// is held unless the file is older than NAME_STORE_OUTAGE_S. Such a file is an old copy, whose
+// names may be other owners' by now.
 static bool is_over(const struct reader *f, const struct route *r, int64_t now)
 {
     int64_t gone_s = (int64_t)(r->table->loop->limits.gone_ms + 999) / 1000;

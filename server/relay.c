@@ -247,9 +247,8 @@ const char *relay_start(struct relay *r, const struct relay_config *config)
     const char *why = open_listeners(r);
     if (!why && has_silent_proxy(r))
         log_warn("proxy: all visitors will look like one address, that of the proxy in front of "
-                 "the relay: "
-                 "none of them has a share of its own. Let the proxy send X-Forwarded-For and "
-                 "X-Forwarded-Proto, and pass --trusted-proxy loopback");
+                 "the relay: none of them has a share of its own. Let the proxy send "
+                 "X-Forwarded-For and X-Forwarded-Proto, and pass --trusted-proxy loopback");
     return why ? why : begin_recording(r);
 }
 

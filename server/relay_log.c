@@ -7,8 +7,7 @@
 #include "names.h"
 
 enum {
-    LINE_MAX_BYTES = 800,
-    NOTE = 1 // slot of the exchange; 0 is the recorder's
+    LINE_MAX_BYTES = 800
 };
 
 // Copies for the line at an exchange's end, when its tunnel and visitor may be gone.
@@ -218,7 +217,7 @@ static void on_closed(void *ctx, struct exchange *x, enum exchange_outcome why)
 {
     static const struct note none;
     struct relay_log *log = ctx;
-    const struct note *n = x->note[EXCHANGE_NOTE_DISPLAY] ? x->note[NOTE] : &none;
+    const struct note *n = x->note[EXCHANGE_NOTE_DISPLAY] ? x->note[EXCHANGE_NOTE_DISPLAY] : &none;
     char size[TEXT_NUMBER_MAX];
     char duration[TEXT_NUMBER_MAX];
     char status[8] = "-";

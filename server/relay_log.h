@@ -27,14 +27,14 @@ struct relay_log {
     struct {
         uint64_t count;   // of requests since the last line
         uint64_t next_ms; // when the next line is due
-    } limits[ANSWERS];    // that were met, by the answer that tells of them
+    } limits[ANSWERS];    // for each answer that tells of a limit
 };
 
 enum {
     LOG_OWNER_DIGITS = 8 // of an owner: enough to tell a few apart
 };
 
-// What the log tells of a tunnel. Embedded in its agent.
+// The facts that the log tells of a tunnel. Embedded in its agent.
 struct tunnel_summary {
     uint64_t number, since_ms;
     char address[INET6_ADDRSTRLEN];

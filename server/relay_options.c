@@ -22,7 +22,7 @@ static bool is_digits(const char *text, size_t len)
     return len > 0 && n >= len;
 }
 
-// Checks one label of a domain (RFC 1123 §2.1). NULL, or what is wrong with it.
+// Checks one label of a domain (RFC 1123 §2.1). Returns NULL, or advice.
 static const char *check_label(const char *label, size_t len)
 {
     if (len == 0)
@@ -51,7 +51,7 @@ static bool is_address(const char *value)
            (strcmp(value, "localhost") != 0 && *value && address_parse_host(value, 0, &addr));
 }
 
-// Catches what is often written instead of a domain. NULL, or what is wrong with it.
+// Catches texts that are often written instead of a domain. Returns NULL, or advice.
 static const char *check_kind(const char *value)
 {
     if (!*value)
@@ -131,7 +131,7 @@ const char *relay_check_public_url(const struct relay_config *c, char text[stati
     return text;
 }
 
-// Checks the port of a value that should be ADDR:PORT. NULL, or what is wrong with it.
+// Checks the port of a value that should be ADDR:PORT. Returns NULL, or advice.
 static const char *check_listen_port(const char *value)
 {
     struct authority a;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the relay's options set, and advice for values that are wrong: what to type instead.
+// The relay's configuration by its options, and advice on values that are wrong.
 #pragma once
 #include "common/base/limits.h"
 #include "common/base/secret.h"
@@ -27,17 +27,18 @@ enum {
     RELAY_ADVICE_MAX = 640
 };
 
-// These set what an option says. They return NULL, or what is wrong with its value: advice that
-// ends in ": ", to be followed by the value.
+// Each takes the value of one option. Returns NULL, or advice on a value that is wrong, which ends
+// in ": ", to be followed by the value.
 const char *relay_take_domain(struct relay_config *c, const char *value);     // in lower case
 const char *relay_take_public_url(struct relay_config *c, const char *value); // scheme and port
 const char *relay_take_listen(struct relay_config *c, const char *value);     // one more
 
-// Once all options are known: NULL, or (in `text`) that the public URL's host is not the domain.
+// To be called once all options are taken. Returns NULL, or `text` with a message when the public
+// URL's host is not the domain.
 const char *relay_check_public_url(const struct relay_config *c,
                                    char text[static RELAY_ADVICE_MAX]);
 // Whether only this machine can resolve the domain: localhost, or a name below it.
 bool relay_is_local(const struct relay_config *c);
-// What to do about a libuv error of listening, to follow "cannot listen on ADDR: ERROR". May be
+// Returns advice on a libuv error of listening, to follow "cannot listen on ADDR: ERROR". May be
 // empty.
 const char *relay_listen_advice(int error);

@@ -47,8 +47,8 @@ static void enter_gone(struct route *r, int8_t class)
     list_append(&r->table->gone[class], &r->in_gone);
 }
 
-// The class by how long the owner had agents for the name. An attacker who wants to outlast a
-// victim's name has to serve its own for as long.
+// The class by the time for which the owner had agents for the name. An attacker that wants to
+// outlast a victim's name has to serve its own name for as long.
 static int8_t class_of(const struct route *r)
 {
     int8_t class = 1;

@@ -13,9 +13,9 @@ struct route;
 enum {
     ROUTE_BUCKETS = 4096,
     ROUTE_OWNER_DIGITS = 64, // hexadecimal, of the SHA-256 of an owner's key
-    // Classes of names without an agent, the least missed first. Class 0: left for good. Then by
-    // how long the owner had an agent for the name: less than 1 s, 2 s, 4 s and so on. The last
-    // one: for gone_ms or longer, evicted for the same owner's other names only.
+    // Classes of names without an agent, by increasing protection from eviction. Class 0: left for
+    // good. Then by the time for which the owner had an agent for the name: less than 1 s, 2 s, 4 s
+    // and so on. The last one: for gone_ms or longer, evicted for the owner's other names only.
     ROUTE_GONE_KEPT = 9,
     ROUTE_GONE_CLASSES
 };
@@ -65,7 +65,7 @@ void routes_deinit(struct routes *t);
 // The route of a normalised name, or NULL.
 struct route *routes_find(const struct routes *t, const char *name);
 
-// Who a name counts for.
+// The owner and the address that a name counts for.
 struct route_holder {
     const char *owner;    // ROUTE_OWNER_DIGITS
     struct slice address; // its key (client_address_key); empty: it has no share
@@ -79,11 +79,10 @@ bool routes_give(struct route *r, const struct route_holder *holder);
 // for that owner, and for the address if it counted for none. Out of memory it counts as before.
 void routes_update_holder(struct route *r, const struct route_holder *holder);
 
-// Evicts the name without agent that is missed least, among those of these shares (NULL: of all).
-// That is one that was left for good; else the one with the most names of its owner or address and
-// the shortest time of service, each counted in doublings; of equals the longest gone. Names of
-// class ROUTE_GONE_KEPT are evicted only with `of_owner`. Compares a bounded number of each class.
-// False when there is none.
+// Evicts one name without agent, among those of these shares (NULL: of all): one that was left for
+// good; else the one with the most names of its owner or address and the shortest time of service,
+// each counted in doublings; of equals the longest gone. Names of class ROUTE_GONE_KEPT are evicted
+// only with `of_owner`. Compares a bounded number of each class. False when there is none.
 bool routes_make_room(struct routes *t, const struct share *of_owner,
                       const struct share *of_address);
 // Makes room for one more name of this holder: among its own when its owner or its address has as
@@ -100,5 +99,6 @@ void routes_agent_left(struct route *r, bool reserve);
 // on. `kept`: in class ROUTE_GONE_KEPT. Does not call `changed`.
 void routes_restore_gone(struct route *r, int64_t gone_s, bool kept);
 
+// Removes and frees a route, or all of them, after a call of `changed`.
 void routes_forget(struct route *r);
 void routes_forget_all(struct routes *t);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The monotonic clock.
+// The monotonic clock and the wall clock.
 #pragma once
 #include <stdint.h>
 #include <time.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// OpenSSL for what is not secret: SHA-1 and base64. Secrets are in secret.h.
+// SHA-1 and base64, by OpenSSL, of bytes that are not secret. For secrets see secret.h.
 #pragma once
 #include "proto/bytes.h"
 

@@ -41,7 +41,7 @@ enum unit {
 
 #define AT(member) offsetof(struct limits, member), sizeof(((struct limits *)0)->member)
 
-// Of the width of a limit, so that products of them are.
+// 64 bits wide, as limits are, so that their products do not overflow.
 #define KIB    UINT64_C(1024)
 #define SECOND UINT64_C(1000)
 

@@ -88,7 +88,7 @@ enum {
     LIMIT_ACCEPT_PAUSE_MS = 100,     // of a listener when the system lacks descriptors or memory
     LIMIT_POOL_IDLE_MS = 4 * 1000,   // of a pooled upstream connection
     LIMIT_POOL_FRESH_MS = 1000,      // of one that may carry a non-idempotent request
-    LIMIT_POOL_PROOF_MS = 2000,      // a service must have kept idle connections, to allow that
+    LIMIT_POOL_PROOF_MS = 2000,      // idle time that a service must have tolerated before that
     LIMIT_POOL_CLOSING_MS = 50,      // for a service to close after "Connection: close"
     LIMIT_POOL_PATIENCE = 1000,      // untrusted idle connections passed over before one is tried
     LIMIT_POOL_SIZE = 1024,          // idle upstream connections: as many as concurrent exchanges

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Which known name a mistyped one was meant to be.
+// Guesses the known name that a mistyped one was meant to be.
 #pragma once
 #include "proto/bytes.h"
 
@@ -11,7 +11,7 @@ enum {
 // at most NEAREST_NAME_MAX bytes.
 size_t name_distance(struct slice a, struct slice b);
 
-// Returns the name that `name` is most likely meant to be: one that begins with it, or one that
+// Returns the name that `name` is most likely meant to be: one that begins with `name`, or one that
 // differs in a quarter of its bytes and one more at most; or NULL. `names` points to `count`
 // structs, `stride` bytes apart, each of which begins with a pointer to a name.
 const char *name_nearest(const void *names, size_t count, size_t stride, const char *name);

@@ -20,7 +20,7 @@ struct options {
     const char *data;
     struct limits limits;
     bool verbose;
-    int exit_status; // -1: go on and run
+    int exit_status; // -1: no reason to end yet
 };
 
 #define OPTIONS_COMMON                                                               \

@@ -17,8 +17,8 @@ struct owner_keys {
     owner_value previous;
 };
 
-// Reads the keys of a state directory. Makes a new key when there is none, or only one that relays
-// know. False: `why` says what is wrong and what to do.
+// Reads the keys of a state directory. Makes a new key when there is none, or only one of an
+// earlier version, which becomes `previous`. False: `why` says what is wrong and what to do.
 bool owner_keys_read(const char *dir, struct owner_keys *keys, char why[static OWNER_WHY_MAX]);
 
 // Derives the value for the relay at a host, given without port and brackets. Case and a trailing
@@ -26,7 +26,7 @@ bool owner_keys_read(const char *dir, struct owner_keys *keys, char why[static O
 // library failed.
 bool owner_for_relay(const char *key, const char *host, owner_value out);
 
-// Derives what proves to a relay that the agent knows `previous`, without revealing it. `hash` is
-// the SHA-256 of `previous` in hexadecimal digits, which the relay keeps. False: the crypto library
-// failed.
+// Derives the value that proves to a relay that the agent knows `previous`, without revealing the
+// key. `hash` is the SHA-256 of `previous` in hexadecimal digits, which the relay keeps. False: the
+// crypto library failed.
 bool owner_proof(const char *hash, const char *host, owner_value out);

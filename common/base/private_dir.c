@@ -136,7 +136,7 @@ static int go_up(struct walk *w)
     return go_to(w, openat(w->fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC));
 }
 
-// Follows a symbolic link, whose owner decides where it leads.
+// Follows a symbolic link. Its owner decides where it leads, so the link must be ours too.
 static int follow(struct walk *w, int link, const struct stat *st)
 {
     char target[PRIVATE_PATH_MAX];

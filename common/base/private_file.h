@@ -34,7 +34,7 @@ struct private_dir {
 int private_dir(const char *path, enum private_use use, struct private_dir *d,
                 char why[static PRIVATE_WHY_MAX]);
 
-// Returns what keeps a file from being the owner's alone, and what to do, as a phrase; or NULL.
+// Returns why a file is not the owner's alone, and what to do, as a phrase; NULL when it is.
 const char *private_flaw(const struct stat *st, uid_t owner);
 // The same for whatever lies at a path; NULL when nothing does.
 const char *private_flaw_at(const char *path, uid_t owner);
@@ -45,7 +45,7 @@ const char *private_flaw_at(const char *path, uid_t owner);
 // phrase that is valid until the next strerror.
 int private_open(const char *path, int flags, const char **why);
 
-// What happens to a file that exists already.
+// The treatment of a file that exists already.
 enum private_write {
     PRIVATE_REPLACE,
     PRIVATE_REPLACE_SYNCED, // replaced once the new one is on disk

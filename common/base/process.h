@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Descriptors that a program needs from the system before it starts.
+// The descriptors that a program needs: checks and fills them before it starts.
 #pragma once
-
 #include <stdbool.h>
 
 enum {

@@ -96,7 +96,7 @@ static void write_hex(char *out, const unsigned char *bytes, size_t len)
     out[2 * len] = 0;
 }
 
-bool secret_sha256_hex(const char *secret, size_t len, char out[static 65])
+bool secret_sha256_hex(const char *secret, size_t len, char out[static SECRET_HEX_MAX])
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     if (!EVP_Digest(secret, len, digest, NULL, EVP_sha256(), NULL))
@@ -105,7 +105,7 @@ bool secret_sha256_hex(const char *secret, size_t len, char out[static 65])
     return true;
 }
 
-bool secret_hmac_hex(struct slice key, struct slice message, char out[static 65])
+bool secret_hmac_hex(struct slice key, struct slice message, char out[static SECRET_HEX_MAX])
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     if (key.len > SECRET_MAX || !HMAC(EVP_sha256(), key.p, (int)key.len,

@@ -59,7 +59,7 @@ enum {
 // `out`.
 struct slice answer_date(char out[static ANSWER_DATE_MAX]);
 
-// What is written in an answer.
+// The parts of an answer that vary.
 struct answer_words {
     enum answer answer;
     enum answer_form form;

@@ -157,7 +157,8 @@ static void close_exchange(struct exchange *x, enum exchange_outcome why,
             endpoints[side]->ops->closed(endpoints[side], why);
 }
 
-// To be called when the response has ended and when the outbound has left.
+// Tells the inbound that nobody takes the rest of its request. To be called when the response has
+// ended and when the outbound has left.
 static void notify_unwanted(struct exchange *x)
 {
     struct exchange_endpoint *inbound = x->endpoint[INBOUND];
@@ -219,7 +220,7 @@ void exchange_answer(struct exchange *x, enum answer answer)
     exchange_respond(x, &head, body);
 }
 
-// Bytes that the endpoint had not credited are credited now, or the sender would wait for ever.
+// Credits the bytes that the endpoint had not credited, since the sender would wait for that.
 void exchange_detach(struct exchange_endpoint *from)
 {
     struct exchange *x = from->x;
@@ -322,7 +323,7 @@ void exchange_head(struct exchange_endpoint *from, const struct http_head *head,
         d->framing = *framing;
     }
     if (from->side == INBOUND) {
-        x->info.sent_on_ns = uv_hrtime(); // reset by an outbound that has to connect first
+        x->info.sent_on_ns = uv_hrtime(); // set again by an outbound that has to connect first
         mark_routed(x);
     } else {
         const struct http_head *received = take_received(x, head);

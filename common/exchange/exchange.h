@@ -16,8 +16,8 @@ enum exchange_side {
     OUTBOUND
 };
 
-// Why an exchange ended. A whole response makes it complete, even if the rest of the request never
-// came.
+// The reason for which an exchange ended. A whole response makes the exchange complete, even if the
+// rest of the request never came.
 enum exchange_outcome {
     EXCHANGE_COMPLETE,
     EXCHANGE_VISITOR_GONE,  // the inbound's peer left
@@ -70,9 +70,9 @@ struct exchange_direction {
     bool begun, ended;
     struct body_framing framing;
     uint64_t bytes;    // of the body, passed so far
-    size_t uncredited; // bytes passed and not yet credited; 0 at least, though more may be granted
+    size_t uncredited; // bytes passed and not yet credited; 0 also when more was credited
     uint64_t uncredited_since_ns;
-    uint64_t credited_before;   // bytes that had been credited by then
+    uint64_t credited_before;   // bytes that had been credited before uncredited_since_ns
     int64_t credit;             // bytes the receiver takes now; negative if the sender overran it
     uint64_t first_ns, last_ns; // first and last byte; 0: none
     uint64_t stalled_ns, stalled_since_ns; // time that the sender waited for credit
@@ -102,7 +102,7 @@ struct exchange_observer {
     void (*routed)(void *ctx, struct exchange *x);
     // A response head as received, hop-by-hop fields included; interim ones too.
     void (*head)(void *ctx, struct exchange *x, const struct http_head *response);
-    // The response head is malformed: `bytes` is what has been received of it.
+    // The response head is malformed: `bytes` is the part of the head that has been received.
     void (*bad_head)(void *ctx, struct exchange *x, struct slice bytes);
     void (*data)(void *ctx, struct exchange *x, enum exchange_side from, struct slice bytes);
     // `trailers` as received; NULL: none.
@@ -155,7 +155,7 @@ struct exchange {
     bool upgraded, routed;
     // Set by the inbound, for load shedding.
     bool awaits_visitor; // blocked on the visitor's next request bytes
-    bool endless; // the visitor may stop reading for any length of time: at a breakpoint, say
+    bool endless; // upgraded, or a stream of events: the visitor may pause reading for any time
     struct exchange_info info;
 };
 
@@ -179,6 +179,7 @@ bool exchange_limits_reuse(const struct http_head *request, const struct body_fr
 // memory. `observer` may be NULL.
 struct exchange *exchange_new(struct exchange_endpoint *inbound, const struct http_head *request,
                               const struct exchange_observer *observer);
+// Attaches the outbound, which gets the events of the exchange from now on.
 void exchange_attach(struct exchange *x, struct exchange_endpoint *outbound);
 
 // Sent by one endpoint to the other. Each may close the exchange: `from->x` is NULL then.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// An edge's state: whether it reads, its time limits, and how it ends.
+// An edge's state: whether the edge reads, its time limits, and its end.
 #include <stdlib.h>
 #include "edge_internal.h"
 
@@ -66,7 +66,7 @@ struct conn *edge_take(struct edge *e)
 {
     struct conn *c = e->conn;
     conn_consume(c, e->head_len);
-    c->send_ms = 0;
+    conn_set_send_timeout(c, 0);
     if (e->endpoint.x)
         exchange_discard(e->endpoint.x);
     admission_leave(e->place);
@@ -99,8 +99,8 @@ void edge_start_clock(struct edge *e, enum edge_clock clock)
         timeout_start(e->set->loop, &e->limit, durations[clock], on_limit);
 }
 
-// A limit runs only while the exchange waits for the visitor: not before a 100 that it awaits, and
-// not while the response streams, since a protocol may pause the request meanwhile.
+// A limit runs only while the exchange waits for the visitor: not while the visitor waits for a
+// 100, and not while the response streams, since a protocol may pause the request meanwhile.
 static enum edge_clock clock_of_exchange(const struct edge *e, bool body, bool read)
 {
     if (!read || (e->upgraded && conn_got_eof(e->conn) && !e->response_ended))
@@ -117,7 +117,7 @@ void edge_update(struct edge *e)
         return;
     bool body = e->state == EDGE_EXCHANGE && (!e->request_done || e->upgraded);
     bool read = !edge_leaves_answers_unread(e);
-    e->conn->read_max = LIMIT_READ_BYTES;
+    conn_set_read_max(e->conn, LIMIT_READ_BYTES);
     if (body) {
         read = e->credit >= LIMIT_CREDIT_MIN;
         conn_set_read_max(e->conn, read ? (uint32_t)e->credit : 0);

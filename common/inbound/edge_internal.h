@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the files of the edge share. Each uses those before it alone: edge.c (state, time limits,
-// end), edge_request.c (reads the visitor) and edge_response.c (writes to the visitor), edge_set.c
+// Shared by the files of the edge, from the bottom: edge.c (state, time limits, end),
+// edge_request.c (reads from the visitor) and edge_response.c (writes to the visitor), edge_set.c
 // (makes, admits and evicts edges).
 #pragma once
 #include "common/io/conn.h"
@@ -15,14 +15,14 @@ enum edge_state {
     EDGE_CLOSED,   // waits to be freed
 };
 
-// What the running time limit is for.
+// The event that the running time limit waits for.
 enum edge_clock {
     CLOCK_NONE,
     CLOCK_FIRST,       // the first byte of the connection
     CLOCK_HEAD,        // the whole request head
     CLOCK_KEEPALIVE,   // the next request
     CLOCK_BODY,        // the next portion of the body
-    CLOCK_STALLED,     // we do not read: check now and then whether the visitor has left
+    CLOCK_STALLED,     // none: we do not read, and check regularly whether the visitor has left
     CLOCK_HALF_CLOSED, // the next byte on an upgraded stream whose response side has ended
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Reads the visitor: request heads, bodies, the bytes of an upgraded stream, end of file.
+// Reads from the visitor: request heads, bodies, the bytes of an upgraded stream, end of file.
 #include "edge_internal.h"
 #include "proto/http/field_names.h"
 #include "proto/http/fields.h"
@@ -308,7 +308,7 @@ static void on_sent(struct conn *c)
     size_t pending = conn_pending(c);
     if (e->state != EDGE_EXCHANGE) {
         if (e->clock == CLOCK_KEEPALIVE)
-            edge_start_clock(e, CLOCK_KEEPALIVE); // it runs from the last byte of our response
+            edge_start_clock(e, CLOCK_KEEPALIVE); // runs from the last byte of our response
         conn_recheck(c);
         edge_update(e);
         return;

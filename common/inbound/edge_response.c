@@ -44,7 +44,7 @@ static size_t hop_fields(struct edge *e, const struct http_head *head,
     e->chunked = of_unknown_length && !e->version_10;
     e->until_close = of_unknown_length && e->version_10;
     // After an early response the rest of the request is often unwanted; and a visitor that got no
-    // 100 may send its body or not, so the next request could not be told from it.
+    // 100 may send its body or not, so a body could not be told from the next request.
     if (e->until_close || (!e->request_done && !edge_may_drain(e)))
         e->keep_alive = false;
     bool says_upgrade = head->upgrade.len > 0 && head->upgrade.len <= 255;
@@ -111,7 +111,7 @@ static void endpoint_head(struct exchange_endpoint *endpoint, const struct http_
         return;
     e->endpoint.x->endless = e->upgraded || exchange_is_event_stream(head);
     if (e->endpoint.x->endless)
-        e->conn->send_ms = 0;
+        conn_set_send_timeout(e->conn, 0);
     edge_update(e);
 }
 

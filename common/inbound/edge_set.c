@@ -67,7 +67,7 @@ void edge_set_accept(struct edge_set *set, int fd, const struct sockaddr_storage
     place->conn = e->conn;
     e->place = place;
     e->from_proxy = from_proxy;
-    e->conn->send_ms = edge_limits(e)->send_ms;
+    conn_set_send_timeout(e->conn, edge_limits(e)->send_ms);
     e->peer = e->client = client;
     e->number = client.exempt || from_proxy ? 0 : ++set->last_number;
     client_address_text(&client, e->visitor);

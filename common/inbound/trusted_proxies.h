@@ -26,7 +26,7 @@ const char *trusted_proxies_add(struct trusted_proxies *t, const char *value);
 
 bool trusted_proxies_contain(const struct trusted_proxies *t, const struct client_address *a);
 
-// The origin of a request that a trusted proxy forwarded.
+// The facts that a trusted proxy tells of a request.
 struct proxied_request {
     struct client_address client; // in: the proxy; out: the client, if the proxy names one
     const char *scheme;           // "http" or "https"; NULL: not said

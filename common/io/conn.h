@@ -30,7 +30,7 @@ enum conn_close_mode {
     CONN_CLOSE_RESET, // send what is pending, then RST: tells the peer that its data is incomplete
 };
 
-// Bytes that libuv is writing: they neither grow nor move until it calls back.
+// Bytes that libuv is writing: they neither grow nor move until libuv calls back.
 struct conn_write {
     uv_write_t req;
     struct buf bytes;
@@ -57,7 +57,7 @@ struct conn {
     uint64_t discarded_bytes; // of input, during the lingering close
     void (*on_closed)(void *arg);
     void *on_closed_arg;
-    bool want_read, reading; // what the owner wants; what libuv does
+    bool want_read, reading; // the owner wants to read; libuv reads
     bool got_eof, told_eof;  // FIN was read; ops->eof was called
     bool in_view;            // conn_in is `view`, not `in`
     bool recheck;            // offer `in` again from the flush task
@@ -107,7 +107,7 @@ void conn_recheck(struct conn *c);
 // Input that is not consumed; valid until the next call of this connection.
 struct slice conn_in(const struct conn *c);
 void conn_consume(struct conn *c, size_t len);
-// Whether the peer's FIN has been read, be all input consumed or not.
+// Whether the peer's FIN has been read, even if some input is not consumed yet.
 static inline bool conn_got_eof(const struct conn *c)
 {
     return c->got_eof;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What the files of conn share. Each uses those before it alone: conn_read.c (reading, up to the
-// end of the socket), conn_send_limit.c (peers that read too slowly), conn_send.c (writing),
-// conn_close.c, conn.c (makes a connection).
+// Shared by the files of conn, from the bottom: conn_read.c (reading, up to the end of the socket),
+// conn_send_limit.c (peers that read too slowly), conn_send.c (writing), conn_close.c, conn.c
+// (makes a connection).
 #pragma once
 #include "conn.h"
 
@@ -24,7 +24,7 @@ void conn_close_socket(struct conn *c);
 void conn_begin_send_limit(struct conn *c, uint32_t ms);
 void conn_check_send_limit(struct timeout *t);
 
-// The time in which the peer has to take a portion of what is pending; 0: any.
+// The time in which the peer must take a portion of the pending bytes; 0: no limit.
 static inline uint32_t conn_send_limit_ms(const struct conn *c)
 {
     return c->closing ? c->loop->limits.send_ms : c->send_ms;

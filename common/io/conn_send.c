@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The sending half of a connection: what is queued in one turn of the loop is one write.
+// The sending half of a connection: one write for everything that one turn of the loop queued.
 #include <stdlib.h>
 #include "conn_internal.h"
 

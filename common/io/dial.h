@@ -13,14 +13,15 @@ struct dial_target {
     char host[DESTINATION_HOST_MAX]; // a name or an address, IPv6 without brackets
     uint16_t port;
     uint32_t limit_ms;                // for all addresses together; 0: limits.connect_ms
-    bool prefer_v6;                   // localhost: ::1 connected last; kept by dial
+    bool prefer_v6;                   // localhost: ::1 answered the last dial; set by dial
     char failed_at[ADDRESS_TEXT_MAX]; // after an error: its address, or empty if it has none
 };
 
 // Calls `done` once, not before this returns: with a connection whose owner must then be set by
 // conn_set_owner, or with NULL and a libuv error. That is UV_ETIMEDOUT when time ran out, else the
 // most telling error of all addresses: our own shortage first, then ECONNRESET and ECONNREFUSED,
-// then what a router or a firewall rule said. NULL when out of memory. `target` must outlive it.
+// then errors of a router or a firewall rule. NULL when out of memory. `target` must outlive the
+// dial.
 struct dial *dial_start(struct loop *l, struct dial_target *target,
                         void (*done)(void *ctx, struct conn *c, int error), void *ctx);
 // Gives up; `done` is not called. NULL is fine.

@@ -58,9 +58,9 @@ void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
 // Runs one turn without waiting: tasks run and closed handles get their callbacks.
 void loop_run_once(struct loop *l);
-// Does the same until nothing is left to do. All handles but the loop's own must be closed. Returns
-// false while a name is being resolved, which cannot be cancelled; no other request outlives its
-// handle.
+// Runs such turns until nothing is left to do. All handles but the loop's own must be closed.
+// Returns false while a name is being resolved, which cannot be cancelled; no other request
+// outlives its handle.
 bool loop_settle(struct loop *l);
 // Closes the loop's own handles and frees its memory. Everything on the loop must be closed before.
 void loop_deinit(struct loop *l);
@@ -84,4 +84,5 @@ static inline uint64_t loop_now_ms(const struct loop *l)
     return uv_now(&l->uv);
 }
 
+// The struct that contains this member: container_of(task, struct conn, flush).
 #define container_of(ptr, type, member) ((type *)((uintptr_t)(ptr)-offsetof(type, member)))

@@ -14,12 +14,12 @@ enum upstream_host {
 
 struct upstream_idle;
 
-// What the origin has shown of how it treats idle connections (upstream_pool.h).
+// The origin's treatment of idle connections, as far as we have seen it (upstream_pool.h).
 struct upstream_trust {
     bool proven;        // it answered on a reused connection, kept one open, or said that it does
     uint32_t closes_ms; // the idle age at which it closes, about; UINT32_MAX: not seen
     uint32_t refused;   // open connections in a row that were not trusted
-    uint32_t patience;  // after so many of these one is tried
+    uint32_t patience;  // the number of these after which one is tried
 };
 
 enum {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// One request to an origin. Each file uses those before it alone: upstream_state.c (state and end),
+// One request to an origin. Shared by, from the bottom: upstream_state.c (state and end),
 // upstream_connect.c (finds a connection), upstream_request.c (sends) and upstream_response.c
-// (receives), upstream.c (makes it).
+// (receives), upstream.c (makes requests).
 #pragma once
 #include "common/base/limits.h"
 #include "proto/http/http1.h"
@@ -49,8 +49,8 @@ struct upstream_request {
     struct http1_body body;
 };
 
-// Nothing more comes of the request. An offer to upgrade leaves its direction open behind a whole
-// body, so the body's length decides too.
+// Whether nothing more comes of the request. An offer to upgrade leaves its direction open behind a
+// whole body, so the body's length decides too.
 static inline bool upstream_request_is_whole(const struct upstream_request *r)
 {
     return r->request_ended || r->body_left == 0;

@@ -104,8 +104,8 @@ static void saw_alive(struct upstream_trust *t, uint32_t age_ms)
         t->closes_ms += (age_ms - t->closes_ms) / TRUST_PART;
 }
 
-// An open connection is not trusted. Under a steady load no connection would grow old enough to
-// prove anything, and ports would run out: after `patience` of these one is tried.
+// Counts an open connection that is not trusted. Under a steady load no connection would grow old
+// enough to prove anything, and ports would run out: after `patience` of these the next is tried.
 static void decline(struct upstream_trust *t, uint32_t age_ms)
 {
     saw_alive(t, age_ms);
@@ -263,7 +263,7 @@ static bool has_room(struct upstream *u)
 }
 
 // A connection behind a body mostly gets unrepeatable requests, which take none that has been idle
-// for long. It is kept for longer only until the origin has proved what it does.
+// for long. Until the origin is proven the connection is kept for longer, to learn from it.
 static uint32_t kept_ms(const struct upstream *u, const struct upstream_use *use)
 {
     bool short_lived = use->limits_reuse && u->trust[use->repeatable].proven;

@@ -11,13 +11,13 @@
 //
 // An origin that ignores a request's body parses it as the next request, and answers that. So a
 // connection behind a request with a body is never shared. It is kept for the same visitor's
-// connection, since a visitor may deceive nobody else by that, or closed if the visitor's
+// connection, since a visitor can deceive only itself by that, or closed if the visitor's
 // connection is unknown or may carry requests of several people. A kept connection is never shared
 // again.
 #pragma once
 #include "upstream.h"
 
-// What a request means for connection reuse.
+// The properties of a request that decide on connection reuse.
 struct upstream_use {
     bool repeatable;    // idempotent, without a body and without an offer to upgrade
     bool limits_reuse;  // exchange_limits_reuse
@@ -36,18 +36,20 @@ bool upstream_pool_keeps(const struct upstream *u, const struct upstream_use *us
 // Takes a connection for a request, which the caller owns, and tells its history. NULL: none fits.
 struct conn *upstream_pool_get(struct upstream *u, const struct upstream_use *use,
                                struct upstream_history *history);
-// Gives a connection on which the request `use` was answered. If it may carry no other request the
-// origin was told to close: we wait LIMIT_POOL_CLOSING_MS for that, since the side that closes
-// first holds its port in TIME_WAIT.
+// Gives back a connection on which the request `use` was answered. If it may carry no other
+// request, the origin was told to close: we wait LIMIT_POOL_CLOSING_MS for that, since the side
+// that closes first holds its port in TIME_WAIT.
 void upstream_pool_put(struct upstream *u, struct conn *c, const struct upstream_use *use);
+// Closes all idle connections.
 void upstream_pool_close(struct upstream *u);
 
-// What the origin did on a pooled connection: answered, or closed it.
+// The next four teach the pool. The origin answered on a pooled connection, or closed it.
 void upstream_pool_answered(struct upstream *u, const struct upstream_history *history);
 void upstream_pool_lost(struct upstream *u, const struct upstream_history *history);
 // The origin answered on a new connection. If an idle one is open meanwhile, the origin serves
 // several at a time.
 void upstream_pool_answered_new(struct upstream *u);
-// What a response says of the connection: whether it `keeps` it open, and its Keep-Alive field.
+// A response on a new connection declares that the origin `keeps` it open, or has a Keep-Alive
+// field.
 void upstream_pool_declared(struct upstream *u, bool repeatable, bool keeps,
                             struct slice keep_alive);

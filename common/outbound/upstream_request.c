@@ -89,7 +89,7 @@ static bool send_bytes(struct upstream_request *r, const void *bytes, size_t len
 static void endpoint_data(struct exchange_endpoint *endpoint, const char *bytes, size_t len)
 {
     struct upstream_request *r = request_of(endpoint);
-    char size[20];
+    char size[HTTP1_CHUNK_HEAD_MAX];
     bool ok = true;
     bool chunk = r->chunked && r->state != REQUEST_UPGRADED;
     if (chunk)

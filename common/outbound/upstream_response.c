@@ -268,7 +268,7 @@ static bool is_stray(const struct upstream_request *r)
 
 static void on_readable(struct conn *c)
 {
-    struct upstream_request *r = c->owner;
+    struct upstream_request *r = conn_owner(c);
     bool more = true;
     if (is_stray(r)) {
         upstream_request_lost(r);
@@ -292,7 +292,7 @@ static void on_readable(struct conn *c)
 
 static void on_sent(struct conn *c)
 {
-    struct upstream_request *r = c->owner;
+    struct upstream_request *r = conn_owner(c);
     size_t pending = conn_pending(c);
     if (r->uncredited <= pending)
         return;
@@ -303,7 +303,7 @@ static void on_sent(struct conn *c)
 
 static void on_eof(struct conn *c)
 {
-    struct upstream_request *r = c->owner;
+    struct upstream_request *r = conn_owner(c);
     if (r->state == REQUEST_UPGRADED ||
         (r->state == REQUEST_BODY && http1_body_may_end_by_close(&r->body)))
         finish(r, NULL);
@@ -313,7 +313,7 @@ static void on_eof(struct conn *c)
 
 static void on_failed(struct conn *c, int error)
 {
-    struct upstream_request *r = c->owner;
+    struct upstream_request *r = conn_owner(c);
     (void)error;
     r->conn = NULL;
     upstream_request_lost(r);

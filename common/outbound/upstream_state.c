@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A request's state: whether it reads, how long it waits for an answer, and how it ends.
+// A request's state: whether the response is read, the limit of the wait for it, and the end.
 #include <stdlib.h>
 #include "upstream_internal.h"
 
@@ -67,6 +67,6 @@ void upstream_request_update(struct upstream_request *r)
     upstream_request_update_limit(r);
     bool body = r->state == REQUEST_BODY || r->state == REQUEST_UPGRADED;
     bool read = !body || r->credit >= LIMIT_CREDIT_MIN;
-    r->conn->read_max = body && read ? (uint32_t)r->credit : LIMIT_READ_BYTES;
+    conn_set_read_max(r->conn, body && read ? (uint32_t)r->credit : LIMIT_READ_BYTES);
     conn_want_read(r->conn, read);
 }

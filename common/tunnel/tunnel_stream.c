@@ -300,8 +300,8 @@ static bool accepts_upgrade(const struct http_head *head)
     return head->status == 200 && head->upgrade.len > 0;
 }
 
-// Whether a response has a body exactly when HTTP/1.1 requires one (RFC 9112 §6.3), which is all
-// that a visitor's framing goes by.
+// Whether a response has a body exactly when HTTP/1.1 requires one (RFC 9112 §6.3): the framing on
+// the visitor's connection depends on that alone.
 static bool is_framed_as_http1(const struct tunnel_stream *e, const struct http_head *head,
                                bool end)
 {

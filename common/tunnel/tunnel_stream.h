@@ -16,7 +16,7 @@ struct tunnel_stream {
     struct loop_task free_task;
     void (*wake)(void *ctx); // called when the mux has something to send
     void *wake_ctx;
-    struct share *share; // relay: the client's share of the mux; NULL: it may be anybody
+    struct share *share; // relay: the client's share of the mux; NULL: the client is unknown
     size_t credit;       // the most bytes that may be queued for the stream
     uint64_t drained;    // bytes that the stream has sent since `credit` last grew
     bool finished;       // our direction has ended
@@ -38,8 +38,8 @@ void *tunnel_stream_owner(struct exchange_endpoint *outbound);
 struct tunnel_stream *tunnel_stream_inbound(struct loop *l, struct mux_stream *s,
                                             void (*wake)(void *ctx), void *wake_ctx);
 
-// Relay: counts the stream among those of its client until it ends. False: the client already has
-// `most`, and the stream is not counted.
+// Relay: counts the stream among those of its client until the stream ends. False: the client
+// already has `most`, and the stream is not counted. Out of memory it is not counted either.
 bool tunnel_stream_count(struct tunnel_stream *e, struct shares *clients,
                          const struct client_address *client, size_t most);
 

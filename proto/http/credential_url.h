@@ -10,6 +10,7 @@ struct credential_sink {
     bool full; // text was dropped
     bool any;  // a value was redacted
 };
+// Appends as much of a text as there is room for.
 void credential_put(struct credential_sink *sink, struct slice text);
 
 // The text in place of a redacted value.

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The table of field names with a meaning at a hop: those that are dropped, replaced, or not
-// allowed as trailers (docs/protocol.md §6). It also finds the twins of these names: servers that
-// turn each field into a variable (CGI, WSGI, FastCGI) read any character other than letters and
-// digits as
-// "_", so that "X_Forwarded_For" and "X.Forwarded-For" are X-Forwarded-For to them.
+// allowed as trailers (docs/protocol.md §6). A lookup also finds the twins of these names: servers
+// that turn each field into a variable (CGI, WSGI, FastCGI) read any character other than letters
+// and digits as "_", so that "X_Forwarded_For" and "X.Forwarded-For" are X-Forwarded-For to them.
 #pragma once
 #include "proto/bytes.h"
 

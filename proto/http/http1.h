@@ -34,9 +34,8 @@ struct http1_limits {
 // `target` is as sent. `authority` is the value of Host, empty when an HTTP/1.0 request has none.
 // An absolute-form (§3.2.2) is split into `scheme`, `authority`, which replaces the value of Host,
 // and `target`: without a path that is "/", "*" for OPTIONS, or "?QUERY", before which the writer
-// puts
-// "/". `upgrade` is the value of Upgrade when Connection lists it and the version is 1.1. One
-// leading empty line is skipped (§2.2).
+// puts "/". `upgrade` is the value of Upgrade when Connection lists Upgrade and the version is 1.1.
+// One leading empty line is skipped (§2.2).
 //
 // HTTP1_E_SYNTAX for a bare CR or LF, NUL, obs-fold, space before a colon, a control in a value. A
 // bare LF, or a first byte that begins no head, is refused before the head is whole.
@@ -44,8 +43,8 @@ int http1_parse_request(const char *buf, size_t len, size_t *scanned,
                         const struct http1_limits *limits, struct http_head *head);
 
 // The same for a response head, 1xx included. `reason` may be empty. `upgrade` is set for a 101,
-// which must have it, and for a 426, which should (RFC 9110 §15.5.22). Contradictory framing is an
-// error here already.
+// which must have the field, and for a 426, which should (RFC 9110 §15.5.22). Contradictory framing
+// is an error here already.
 //
 // Accepts deviations with only one meaning (docs/protocol.md §6): bare LF at line ends, empty lines
 // before the status line, any white space between its words, a colon after the status, space before
@@ -136,7 +135,7 @@ size_t http1_write_request(char *out, size_t cap, const struct http_head *head);
 size_t http1_write_response(char *out, size_t cap, const struct http_head *head);
 // The chunk-size line before `size` bytes of data, at most HTTP1_CHUNK_HEAD_MAX bytes. The caller
 // writes CRLF after the data. `size` is not 0, which would be the last chunk.
-size_t http1_write_chunk_head(char out[static 20], uint64_t size);
+size_t http1_write_chunk_head(char out[static HTTP1_CHUNK_HEAD_MAX], uint64_t size);
 // The last chunk, the trailer fields (`trailers` NULL: none), the empty line.
 size_t http1_write_last_chunk(char *out, size_t cap, const struct http_head *trailers);
 

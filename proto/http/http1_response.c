@@ -155,9 +155,9 @@ static struct slice unfold(struct slice value)
             continue;
         }
         while (is_space(to[len - 1]))
-            len--; // stops: a trimmed value does not begin with a fold
+            len--; // stops, since a trimmed value does not begin with a fold
         while (is_space(value.p[i]) || value.p[i] == '\r' || value.p[i] == '\n')
-            i++; // stops: nor does it end with one
+            i++; // stops, since a trimmed value does not end with a fold
         to[len++] = ' ';
     }
     return slice_of(value.p, len);

@@ -83,7 +83,7 @@ size_t http1_write_response(char *out, size_t cap, const struct http_head *head)
     return size;
 }
 
-size_t http1_write_chunk_head(char out[static 20], uint64_t size)
+size_t http1_write_chunk_head(char out[static HTTP1_CHUNK_HEAD_MAX], uint64_t size)
 {
     char *at = out;
     unsigned shift = 60;

@@ -43,7 +43,7 @@ enum form {
     FORM_URL,   // http:// or https://, a host, optionally a port
 };
 
-// Where a member is stored; numbers (version, id) have no size.
+// The place of a member in struct control_message; numbers (version, id) have no size.
 static const struct member {
     const char *key;
     size_t offset, size;

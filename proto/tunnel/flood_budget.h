@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A budget for messages that carry no exchange: pings, settings, empty frames, resets of closed
-// streams (docs/protocol.md §4.5). Exchanges and time refill it. A peer that spends it all floods
-// us.
+// streams (docs/protocol.md §4.5). Exchanges and time refill the budget. A peer that overdraws the
+// budget floods us.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

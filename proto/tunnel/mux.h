@@ -117,12 +117,12 @@ void mux_tick(struct mux *m, uint64_t elapsed_ms);
 size_t mux_stream_count(const struct mux *m);
 size_t mux_unread(const struct mux *m);
 size_t mux_stream_unread(const struct mux_stream *s);
-// Relay: mux_open would refuse because all streams are in use, or because of unread bytes.
+// Relay: whether mux_open refuses because all streams are in use, or because of unread bytes.
 bool mux_is_full(const struct mux *m);
 bool mux_unread_is_full(const struct mux *m);
 // The stream after `s` in a list of all; the first for NULL. NULL at the end.
 struct mux_stream *mux_next(const struct mux *m, const struct mux_stream *s);
-// Relay: the stream ids are used up; mux_open refuses from now on.
+// Relay: whether the stream ids are used up; mux_open refuses from then on.
 bool mux_ids_exhausted(const struct mux *m);
 // Begins no more streams and lets the open ones finish. An agent sends GOAWAY; a relay only stops
 // opening.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The state that the mux's files share: mux_stream.c lies at the bottom; mux_recv.c and mux_send.c
-// hold nghttp2's callbacks; mux_frames.c feeds it; mux.c is the session.
+// Shared by the files of the mux, from the bottom: mux_stream.c (streams and their events),
+// mux_recv.c and mux_send.c (nghttp2's callbacks), mux_frames.c (feeds nghttp2), mux.c (the
+// session).
 #pragma once
 #include <nghttp2/nghttp2.h>
 #include "flood_budget.h"
@@ -96,8 +97,8 @@ void mux_stream_close(struct mux_stream *s, uint32_t reset);
 // Sends RST_STREAM and closes the stream. The handler's `closed` is called once nghttp2 has
 // returned. Does nothing when the stream is closed already.
 void mux_stream_reset(struct mux_stream *s, uint32_t code);
-// Allows for the bytes that the peer may send to a stream with this window before it learns that
-// the stream is closed: they are no flood.
+// Allows for the bytes that the peer may send to a stream with this window before the peer learns
+// that the stream is closed: they are no flood.
 void mux_expect_stray(struct mux *m, uint32_t window);
 // The size of a head that waits to be sent, measured as in RFC 7541 §4.1.
 size_t mux_head_size(const nghttp2_nv *nva, size_t count);

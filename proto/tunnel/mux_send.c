@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What we send: heads, queued bodies, trailers; and nghttp2's callbacks for sending.
+// Sends heads, queued bodies and trailers; nghttp2's callbacks for sending.
 #include <stdlib.h>
 #include "mux_internal.h"
 #include "spelling.h"
@@ -234,7 +234,8 @@ static void note_end_stream_sent(struct mux *m, int32_t id)
     reset_if_stopped(s);
 }
 
-// Ends the session once nghttp2 has sent its GOAWAY for a breach by the peer.
+// Earns flood budget for what was sent, and ends the session once nghttp2 has sent its GOAWAY for a
+// breach by the peer.
 static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
 {
     struct mux *m = user_data;

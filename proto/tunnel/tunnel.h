@@ -27,14 +27,14 @@ enum tunnel_state {
 };
 
 enum tunnel_error {
-    TUNNEL_E_PIPE = -1,    // the peer broke the pipe's framing
+    TUNNEL_E_PIPE = -1,    // the peer broke the pipe's framing, or the pipe ran out of memory
     TUNNEL_E_CONTROL = -2, // a control message is malformed or illegal in this state
-    TUNNEL_E_MUX = -3,     // the peer broke HTTP/2
+    TUNNEL_E_MUX = -3,     // the peer broke HTTP/2, or the mux ran out of memory
     TUNNEL_E_SILENT = -4,  // nothing came from the peer for TUNNEL_SILENCE_MS
     TUNNEL_E_MEMORY = -5,
     TUNNEL_E_FULL = -6,    // too many control messages wait to be sent
     TUNNEL_E_FLOOD = -7,   // the peer's flood budget is spent
-    TUNNEL_E_STALLED = -8, // no acknowledgement for TUNNEL_STALL_MS though bytes are owed one
+    TUNNEL_E_STALLED = -8, // the peer acknowledged nothing that we sent for TUNNEL_STALL_MS
     TUNNEL_E_IDS = -9,     // relay: the stream ids are used up and the open streams are done
 };
 
@@ -45,10 +45,10 @@ enum {
     TUNNEL_MESSAGE_MIN = 1024,        // the least room that tunnel_send accepts
     TUNNEL_CONTROL_QUEUE = 64 * 1024, // bytes of control records that may wait to be sent
     TUNNEL_TICK_MS = 500,             // between two calls of tunnel_tick
-    TUNNEL_HEARTBEAT_MS = 5000,       // we never send nothing for longer
-    TUNNEL_SILENCE_MS = 13000,        // a peer that sends nothing for as long is dead
+    TUNNEL_HEARTBEAT_MS = 5000,       // the longest time in which we send nothing
+    TUNNEL_SILENCE_MS = 13000,        // a peer that sends nothing for this long is dead
     TUNNEL_UNACKED_SILENCE_MS = 4500, // the same while it owes us an acknowledgement
-    TUNNEL_STALL_MS = 15000,          // a peer that sends but acknowledges nothing is dead
+    TUNNEL_STALL_MS = 15000,          // so is one that sends but acknowledges no bytes of ours
     TUNNEL_ACK_MS = 1000,             // received bytes are acknowledged within this time
     TUNNEL_DRAIN_MS = 30000,          // for open streams to finish once the stream ids are used up
     TUNNEL_FLOOD_BUDGET = 10 * 1000,  // link messages that carry nothing (flood_budget.h)

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The control messages of a tunnel: when each is legal, how it travels (docs/protocol.md §2, §5).
+// The control messages of a tunnel: their queue, and the rules of docs/protocol.md §2 and §5.
 #include <stdio.h>
 #include <stdlib.h>
 #include "tunnel_internal.h"
 
-// How each message travels, its recipient, the state in which it is legal, and the state after it.
+// Each message's kind of link message, its recipient, the state in which it is legal, and the state
+// after it.
 static const struct message_rule {
     uint8_t link_kind; // 0: a control record
     enum tunnel_role to;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The state that the tunnel's files share: tunnel_control.c and tunnel_send.c lie below
-// tunnel_recv.c and tunnel.c.
+// Shared by the files of the tunnel, from the bottom: tunnel_control.c (control messages) and
+// tunnel_send.c, tunnel_recv.c, tunnel.c (the life of a tunnel).
 #pragma once
 #include "flood_budget.h"
 #include "tunnel.h"
