@@ -48,7 +48,7 @@ struct tunnel_summary {
 
 void tunnel_summary_begin(struct tunnel_summary *t, uint64_t number,
                           const struct client_address *client, uint64_t now_ms);
-// Keeps what the agent says it is, unless the text could pass for another part of a log line.
+// Keeps the name of the agent's software, unless it could pass for another part of a log line.
 void tunnel_summary_software(struct tunnel_summary *t, const char *software);
 // Adds an exchange that has ended.
 void tunnel_summary_count(struct tunnel_summary *t, const struct exchange *x);

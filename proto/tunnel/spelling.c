@@ -89,7 +89,7 @@ static bool is_default(struct slice name)
     return true;
 }
 
-// The tunnel's private fields never leave it, so their spelling does not matter.
+// Private fields never leave the tunnel, so their spelling does not matter.
 static inline bool is_ours(struct slice name)
 {
     return ascii_lower(name.p[0]) == 'a' && slice_ibegins(name, SLICE("adit-"));
