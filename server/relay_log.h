@@ -68,9 +68,6 @@ void relay_log_closed(struct relay_log *log, const struct tunnel_summary *t, enu
 void relay_log_tunnel(struct relay_log *log, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-// A debug line about a connection or an exchange.
-void relay_log_detail(struct relay_log *log, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
 // A tunnel's opening handshake was refused.
 void relay_log_handshake_refused(struct relay_log *log, const struct client_address *client,
                                  const char *why);

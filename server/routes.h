@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The table of names: which agent serves which name, and which names are held for their owners
+// The table of names: the agent that serves each name, and the names that are held for their owners
 // after their agents have left (docs/protocol.md §5).
 #pragma once
 #include "common/base/shares.h"

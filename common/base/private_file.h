@@ -34,9 +34,8 @@ struct private_dir {
 int private_dir(const char *path, enum private_use use, struct private_dir *d,
                 char why[static PRIVATE_WHY_MAX]);
 
-// Returns why a file is not the owner's alone, and what to do, as a phrase; NULL when it is.
-const char *private_flaw(const struct stat *st, uid_t owner);
-// The same for a path; NULL also when nothing lies there.
+// Returns why the file at a path is not the owner's alone, and what to do, as a phrase; NULL when
+// it is, or when there is none.
 const char *private_flaw_at(const char *path, uid_t owner);
 
 // Opens a regular file of ours that nobody else may write. `flags` are O_RDONLY, O_WRONLY or
