@@ -18,6 +18,7 @@ static inline struct slice slice_of(const char *p, size_t len)
     return (struct slice){p, len};
 }
 
+// The bytes of a string; none for NULL.
 static inline struct slice slice_str(const char *s)
 {
     return (struct slice){s, s ? strlen(s) : 0};

@@ -11,8 +11,8 @@ static const struct {
     {0xf0, 0xf0, 4, 0x90, 0xbf}, {0xf1, 0xf3, 4, 0x80, 0xbf}, {0xf4, 0xf4, 4, 0x80, 0x8f},
 };
 
-// Returns how many bytes of the first character are there, and in `*wanted` its full length; 0 when
-// it is invalid.
+// Returns the number of bytes of the first character that are there, and in `*wanted` its full
+// length; 0 when it is invalid.
 static size_t scan_char(struct slice s, size_t *wanted)
 {
     size_t i = 0;

@@ -85,8 +85,8 @@ static struct agent *take_over(struct route *r)
     return old;
 }
 
-// Limits how often a tunnel binds, and so what it makes the name store write to the disk: all names
-// it may have and a few more at once, then one per LIMIT_BINDS_EACH_MS.
+// Limits the binds of a tunnel, and with them the writes to the file of names: as many at once as
+// the tunnel may have names and a few more, then one per LIMIT_BINDS_EACH_MS.
 static bool may_bind(struct agent *a)
 {
     const struct loop *l = a->set->loop;

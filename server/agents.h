@@ -49,8 +49,8 @@ void agents_close(struct agents *set);
 // it ended (docs/protocol.md §5.1).
 void agents_report(void *ctx, struct exchange *x, enum exchange_outcome why);
 
-// Makes the outbound of an exchange through this agent and attaches it. False when the client has
-// as many exchanges in this tunnel as it may have, or when out of memory; `*why` is the answer.
+// Makes the outbound of an exchange through this agent and attaches it. False when the client is at
+// its limit of exchanges in this tunnel, or when out of memory; `*why` is the answer.
 bool agent_attach(struct agent *a, struct exchange *x, const struct client_address *client,
                   enum answer *why);
 // The agent's address as text, by which its names and tunnels are counted: an IPv4 address, or the

@@ -40,7 +40,7 @@ struct agent {
     bool closed;
     bool drop_logged;                   // a message to the agent was dropped, and that was logged
     bool evicted;                       // closes to make room; its connection must go at once
-    bool legacy_owner;                  // it sends its key as it is (docs/protocol.md §2)
+    bool legacy_owner;                  // the agent sends its key unchanged (docs/protocol.md §2)
     char owner[ROUTE_OWNER_DIGITS + 1]; // SHA-256 of what it sends as owner
     char legacy_proof[72];              // `before` of its hello; may be empty
     struct tunnel_summary summary;      // for the log

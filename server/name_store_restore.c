@@ -23,12 +23,12 @@ struct reader {
     const char *why;    // the file is damaged, or NULL
     bool cut;           // its last line is incomplete
     bool begun;         // the first line was read
-    int64_t written_ns; // when the file was written last; -1: it does not say
+    int64_t written_ns; // when the file was written last; -1: the file has no time
     size_t lines;
     size_t left_out; // names beyond limits.tunnels
     size_t held;     // names that are held for their owners
     size_t expired;  // names that had agents, in a file that is too old
-    size_t len;      // of what is in `text`
+    size_t len;      // bytes in `text`
     char text[64 << 10];
 };
 

@@ -119,7 +119,9 @@ void relay_log_closed(struct relay_log *log, const struct tunnel_summary *t, enu
                      text_size(t->bytes[OUTBOUND], out), refusals, why);
 }
 
-void relay_log_detail(struct relay_log *log, const char *format, ...)
+// Writes a debug line about a connection or an exchange.
+__attribute__((format(printf, 2, 3))) static void log_detail(struct relay_log *log,
+                                                             const char *format, ...)
 {
     char line[LINE_MAX_BYTES];
     struct log_budget *budget = &log->exchanges;
@@ -143,7 +145,7 @@ void relay_log_handshake_refused(struct relay_log *log, const struct client_addr
     if (!log_enabled(LOG_DEBUG))
         return;
     client_address_text(client, address);
-    relay_log_detail(log, "no tunnel for %s: %s", address, why);
+    log_detail(log, "no tunnel for %s: %s", address, why);
 }
 
 void relay_log_turned_away(struct relay_log *log, const struct client_address *client,
@@ -154,11 +156,10 @@ void relay_log_turned_away(struct relay_log *log, const struct client_address *c
         return;
     client_address_text(client, address);
     if (answer == ANSWERS)
-        relay_log_detail(log, "connection of %s ended: it was idle, and its place was needed",
-                         address);
+        log_detail(log, "connection of %s ended: it was idle, and its place was needed", address);
     else
-        relay_log_detail(log, "connection of %s refused: %u %s", address,
-                         (unsigned)answer_status(answer), answer_code(answer));
+        log_detail(log, "connection of %s refused: %u %s", address, (unsigned)answer_status(answer),
+                   answer_code(answer));
 }
 
 // The options to raise when an answer tells of a limit; NULL: it tells of none.
@@ -227,13 +228,12 @@ static void on_closed(void *ctx, struct exchange *x, enum exchange_outcome why)
     if (x->info.tunnel_id > 0)
         (void)snprintf(link, sizeof(link), ", tunnel %" PRIu64, x->info.tunnel_id);
     bool complete = why == EXCHANGE_COMPLETE;
-    relay_log_detail(log, "exchange %s: %s, %s, %s, %s %s for %s%s%s%s%s%s", x->info.id, status,
-                     text_size(x->direction[OUTBOUND].bytes, size),
-                     text_duration((int64_t)(uv_hrtime() - x->info.begun_ns), duration),
-                     x->info.method, n->tunnel[0] ? n->tunnel : "-",
-                     n->visitor[0] ? n->visitor : "-", link, x->info.refused ? ", " : "",
-                     x->info.refused ? answer_code(x->info.answer) : "",
-                     complete ? "" : ", ended: ", complete ? "" : exchange_outcome_text(why));
+    log_detail(log, "exchange %s: %s, %s, %s, %s %s for %s%s%s%s%s%s", x->info.id, status,
+               text_size(x->direction[OUTBOUND].bytes, size),
+               text_duration((int64_t)(uv_hrtime() - x->info.begun_ns), duration), x->info.method,
+               n->tunnel[0] ? n->tunnel : "-", n->visitor[0] ? n->visitor : "-", link,
+               x->info.refused ? ", " : "", x->info.refused ? answer_code(x->info.answer) : "",
+               complete ? "" : ", ended: ", complete ? "" : exchange_outcome_text(why));
     on_discarded(ctx, x);
 }
 

@@ -48,7 +48,7 @@ struct tunnel_summary {
 
 void tunnel_summary_begin(struct tunnel_summary *t, uint64_t number,
                           const struct client_address *client, uint64_t now_ms);
-// Keeps what the agent says it is, unless the text could pass for another part of a log line.
+// Keeps the name of the agent's software, unless it could pass for another part of a log line.
 void tunnel_summary_software(struct tunnel_summary *t, const char *software);
 // Adds an exchange that has ended.
 void tunnel_summary_count(struct tunnel_summary *t, const struct exchange *x);
@@ -68,9 +68,6 @@ void relay_log_closed(struct relay_log *log, const struct tunnel_summary *t, enu
 void relay_log_tunnel(struct relay_log *log, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-// A debug line about a connection or an exchange.
-void relay_log_detail(struct relay_log *log, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
 // A tunnel's opening handshake was refused.
 void relay_log_handshake_refused(struct relay_log *log, const struct client_address *client,
                                  const char *why);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The table of names: which agent serves which name, and which names are held for their owners
+// The table of names: the agent that serves each name, and the names that are held for their owners
 // after their agents have left (docs/protocol.md §5).
 #pragma once
 #include "common/base/shares.h"
@@ -29,8 +29,8 @@ struct routes {
     struct shares owners;                 // names by owner
     struct shares addresses;              // names by address, of those that have a share
     struct list gone[ROUTE_GONE_CLASSES]; // names without an agent, longest gone first
-    // Called when a route has got or lost its agent, and before one is freed: then it has no agent
-    // and is not reserved. May be NULL.
+    // Called when a route has got or lost its agent, and before a route is freed, which then has no
+    // agent and is not reserved. May be NULL.
     void (*changed)(void *ctx, const struct route *r);
     void *ctx;
     // Called before `changed` when a name stops being held for its owner; `why` is for the log. May
@@ -53,7 +53,7 @@ struct route {
     uint64_t served_ms;                  // for which the owner had agents before
     bool reserved;                       // held for the owner while there is no agent
     int64_t gone_s;                      // since 1970: when the agent left
-    bool legacy_owner; // the owner's agent sent its key as it is (docs/protocol.md §2)
+    bool legacy_owner; // the owner's agent sent its key unchanged (docs/protocol.md §2)
     char owner[ROUTE_OWNER_DIGITS + 1];
     char name[NAME_MAX_BYTES + 1];
 };

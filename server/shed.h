@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Sheds load in a tunnel: resets one stream when the tunnel has as many streams, or as many unread
-// bytes, as it may have (docs/protocol.md §7).
+// Sheds load in a tunnel: resets one stream when the tunnel is at its limit of streams or of unread
+// bytes (docs/protocol.md §7).
 #pragma once
 #include "proto/tunnel/mux.h"
 

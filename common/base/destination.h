@@ -32,8 +32,8 @@ const char *destination_parse(const char *text, enum destination_use use, struct
 const char *destination_parse_authority(const char *text, size_t len, uint16_t port,
                                         struct destination *d);
 
-// Writes "PLACE: WHY: TEXT". What follows host and port is left out, since a token may stand there;
-// so is the whole text when it may hold a password or bytes that are not printable.
+// Writes "PLACE: WHY: TEXT". Leaves out the part behind host and port, where a token may stand, and
+// the whole text when it may hold a password or bytes that are not printable.
 void destination_explain(char out[static DESTINATION_MESSAGE_MAX], const char *place,
                          const char *why, const char *text);
 

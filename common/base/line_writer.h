@@ -21,11 +21,11 @@ struct line_writer *line_writer_new(int fd, const char *program, unsigned pause_
 // them.
 void line_writer_allow_colours(struct line_writer *w);
 // Queues one line, or several that stay together: they are dropped as a whole and count as one.
-// They end with a line feed. What a terminal may not be given (printable.h) becomes '?'. Returns at
-// once. To be called from one thread only.
+// They end with a line feed. Characters that a terminal may not be given (printable.h) become '?'.
+// Returns at once. To be called from one thread only.
 void line_writer_put(struct line_writer *w, const char *line, size_t len);
 // Replaces the "PROGRAM: " of the writer's own line: `write` puts a prefix at `out` and returns its
 // length. The writer's thread calls it. To be set before the first line.
 void line_writer_set_prefix(struct line_writer *w, size_t (*write)(char *out, size_t cap));
-// Writes what waits, for at most LINE_WRITER_FLUSH_MS, and frees the writer. NULL is fine.
+// Writes the waiting lines, for at most LINE_WRITER_FLUSH_MS, and frees the writer. NULL is fine.
 void line_writer_free(struct line_writer *w);

@@ -3,8 +3,8 @@
 // service adds time and level:
 //   2026-01-31T12:00:01.250Z warn aditd: text
 // To systemd's journal, which has time and name itself, both write "<4>text". Program and form are
-// set once at start. From then on a thread writes (line_writer.h), so that no caller waits; what is
-// left is written at exit.
+// set once at start. From then on a thread writes (line_writer.h), so that no caller waits; lines
+// that still wait are written at exit.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@ enum log_level {
 // Starts the log of a command, or of a service. Lines above `level` are left out.
 void log_init(const char *program, enum log_level level);
 void log_init_service(const char *program, enum log_level level);
-// Writes what is left. exit() does that by itself; callers of _exit() need it.
+// Writes the lines that still wait. exit() does so by itself; callers of _exit() must call this.
 void log_end(void);
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // Whether lines of this level are written.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Words of a command line as messages may repeat them: a secret may have been typed in the wrong
+// Prepares words of a command line for messages, without secrets that were typed in the wrong
 // place.
 #pragma once
 #include <stdbool.h>

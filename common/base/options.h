@@ -31,7 +31,7 @@ struct options {
     }
 
 // Takes all options. Returns the index of the first argument. Afterwards `exit_status` is -1, or
-// the program ends with it: help was printed, or a mistake was told.
+// the program must end with that status, since help or a mistake was printed.
 int options_parse(struct options *o, int argc, char **argv);
 // Tells the first mistake, "PROGRAM: TEXTVALUE" and a hint, and sets the exit status; later ones
 // are ignored. `value` is repeated as options_redact writes it.

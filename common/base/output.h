@@ -56,5 +56,5 @@ typedef void output_sink(void *ctx, struct slice s);
 // Passes `s` to the sink, escaped: line feeds and tabs stay, CR LF becomes a line feed, everything
 // else is as printable_next writes it. An incomplete character at the end waits for the next call.
 void output_text(struct output_text *t, struct slice s, output_sink *sink, void *ctx);
-// Passes what still waits.
+// Passes an incomplete character that still waits.
 void output_text_end(struct output_text *t, output_sink *sink, void *ctx);

@@ -19,7 +19,7 @@ enum {
 
 typedef char path_text[PRIVATE_PATH_MAX + 64];
 
-const char *private_flaw(const struct stat *st, uid_t owner)
+static const char *flaw_of(const struct stat *st, uid_t owner)
 {
     if (S_ISLNK(st->st_mode))
         return "it is a symbolic link: put the file itself there";
@@ -40,7 +40,7 @@ const char *private_flaw_at(const char *path, uid_t owner)
     struct stat st;
     if (lstat(path, &st))
         return errno == ENOENT ? NULL : strerror(errno);
-    return private_flaw(&st, owner);
+    return flaw_of(&st, owner);
 }
 
 static int make(const char *path, int flags)
@@ -75,13 +75,13 @@ int private_open(const char *path, int flags, const char **why)
     *why = NULL;
     // Opening a device may have effects, and opening a pipe may block.
     if (!lstat(path, &st) && !S_ISREG(st.st_mode))
-        *why = private_flaw(&st, geteuid());
+        *why = flaw_of(&st, geteuid());
     int fd = *why ? -1 : open_or_make(path, flags);
     int error = *why ? EPERM : errno;
     if (fd >= 0 && fstat(fd, &st)) {
         error = errno;
     } else if (fd >= 0) {
-        *why = private_flaw(&st, geteuid());
+        *why = flaw_of(&st, geteuid());
         error = EPERM;
         if (!*why)
             return fd;

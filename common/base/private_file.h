@@ -34,15 +34,14 @@ struct private_dir {
 int private_dir(const char *path, enum private_use use, struct private_dir *d,
                 char why[static PRIVATE_WHY_MAX]);
 
-// Returns why a file is not the owner's alone, and what to do, as a phrase; NULL when it is.
-const char *private_flaw(const struct stat *st, uid_t owner);
-// The same for whatever lies at a path; NULL when nothing does.
+// Returns why the file at a path is not the owner's alone, and what to do, as a phrase; NULL when
+// it is, or when there is none.
 const char *private_flaw_at(const char *path, uid_t owner);
 
 // Opens a regular file of ours that nobody else may write. `flags` are O_RDONLY, O_WRONLY or
-// O_RDWR; with O_CREAT a missing file is made, mode 0600 whatever the umask. Never blocks; the
-// descriptor is close-on-exec. Returns it; or -1, with errno (EPERM: not ours alone) and in `why` a
-// phrase that is valid until the next strerror.
+// O_RDWR; with O_CREAT a missing file is made, mode 0600 whatever the umask. Never blocks. Returns
+// a close-on-exec descriptor; or -1, with errno (EPERM: not ours alone) and in `why` a phrase that
+// is valid until the next strerror.
 int private_open(const char *path, int flags, const char **why);
 
 // The treatment of a file that exists already.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The descriptors that a program needs: checks and fills them before it starts.
+// Prepares a program's descriptors at its start: the standard streams, and the number of others.
 #pragma once
 #include <stdbool.h>
 

@@ -33,7 +33,7 @@ struct admission {
 // The place of one connection.
 struct admission_place {
     struct admission *admission;
-    struct list *list; // the one that it is in, or NULL
+    struct list *list; // that contains the place, or NULL
     struct list_link in_list;
     struct share *share; // NULL: evicted, no longer counted
     enum admission_verdict verdict;

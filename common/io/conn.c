@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Makes a connection, serves its turn of the loop, and asks what the kernel knows of it.
+// Makes a connection, serves its turn of the loop, and asks the kernel for its state.
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>

@@ -156,7 +156,8 @@ static void offer(struct conn *c, const char *bytes, size_t len)
 }
 
 // The error behind libuv's UV_EOF, or 0. libuv reports EOF too for a RST that follows data at once,
-// and for one that a write has met before; taken for FIN, it would make a truncated body complete.
+// or that a write has met before. Such a RST, taken for a FIN, would make a truncated body
+// complete.
 static int error_behind_eof(const struct conn *c)
 {
     int error = 0;

@@ -19,7 +19,7 @@ void conn_begin_send_limit(struct conn *c, uint32_t ms)
     timeout_start(c->loop, &c->timer, ms / 2, conn_check_send_limit);
 }
 
-// Fires twice per time limit. Progress is what the kernel took or what the peer acknowledged: the
+// Fires twice per time limit. Progress is bytes that the kernel took or the peer acknowledged: the
 // kernel takes bytes in large gulps, so a slow peer's progress shows only in acknowledgements.
 void conn_check_send_limit(struct timeout *t)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A listening TCP socket that survives shortages. libuv's own listener stops for ever when accept
+// A listening TCP socket that survives shortages. libuv's own listener stops for good when accept
 // fails, and at the limit of open files it closes all waiting connections; here they wait in the
 // backlog until there is room again.
 #pragma once

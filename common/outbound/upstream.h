@@ -16,7 +16,7 @@ struct upstream_idle;
 
 // The origin's treatment of idle connections, as far as we have seen it (upstream_pool.h).
 struct upstream_trust {
-    bool proven;        // it answered on a reused connection, kept one open, or said that it does
+    bool proven;        // the origin answered on a reused connection, kept one, or said it does
     uint32_t closes_ms; // the idle age at which it closes, about; UINT32_MAX: not seen
     uint32_t refused;   // open connections in a row that were not trusted
     uint32_t patience;  // the number of these after which one is tried

@@ -11,7 +11,7 @@ enum {
 
 struct upstream_idle {
     struct upstream *upstream;
-    struct upstream_list *list; // the one that it is in
+    struct upstream_list *list; // that contains this
     struct list_link in_list;
     struct upstream_idle *bucket_next; // in the hash of `kept`
     struct conn *conn;

@@ -3,10 +3,10 @@
 // last used first.
 //
 // An origin may close an idle connection at any moment, even while a request is on its way (RFC
-// 9112 §9.3.1). A repeatable request is then sent again. Any other request would fail, and whether
-// the origin is about to close cannot be seen: such a request reuses a connection only if the
+// 9112 §9.3.1). A repeatable request is then sent again. Any other request would fail, and we
+// cannot see whether the origin is about to close: such a request reuses a connection only if the
 // origin has shown that it keeps them open, and only well before the age at which it was seen to
-// close them. Both kinds of request are learned separately, since an origin may close sooner behind
+// close them. We learn of both kinds of request separately, since an origin may close sooner behind
 // one of them.
 //
 // An origin that ignores a request's body parses it as the next request, and answers that. So a

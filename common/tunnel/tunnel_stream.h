@@ -50,7 +50,7 @@ bool tunnel_stream_framing(const struct http_head *head, bool end, struct body_f
 // Relay: resets the stream; the visitor gets `answer` if no response has begun.
 void tunnel_stream_refuse(struct tunnel_stream *e, enum answer answer, enum exchange_outcome why);
 
-// Frees the stream's endpoint, which is detached, by a task.
+// Frees the stream's endpoint, which must be detached, before the loop sleeps.
 void tunnel_stream_discard(struct tunnel_stream *e);
 
 // For struct mux_handler. `ctx` is not used: the mux_user of a stream is its tunnel_stream. on_head

@@ -34,7 +34,7 @@ static inline void flood_budget_earn(struct flood_budget *b, uint32_t gain)
     b->left += gain;
 }
 
-// Time refills the budget up to its cap; what was earned beyond the cap stays.
+// Time refills the budget up to its cap; a budget that was earned beyond the cap stays.
 static inline void flood_budget_tick(struct flood_budget *b, uint64_t elapsed_ms)
 {
     int64_t more = (int64_t)(elapsed_ms < 3600000 ? elapsed_ms : 3600000);

@@ -59,7 +59,8 @@ static inline bool is_upper(char c)
     return char_is(c, CHAR_UPPER);
 }
 
-void spelling_default(char *name, size_t len)
+// Overwrites a name in lower case with its default spelling: the registered one, or Title-Case.
+static void spell_by_default(char *name, size_t len)
 {
     const char *known = spelling_of(slice_of(name, len));
     bool first = true;
@@ -89,7 +90,7 @@ static bool is_default(struct slice name)
     return true;
 }
 
-// The tunnel's private fields never leave it, so their spelling does not matter.
+// Private fields never leave the tunnel, so their spelling does not matter.
 static inline bool is_ours(struct slice name)
 {
     return ascii_lower(name.p[0]) == 'a' && slice_ibegins(name, SLICE("adit-"));
@@ -210,7 +211,7 @@ static void spell_by_base(struct http_head *head, enum base base)
     for (size_t i = 0; i < head->field_count; i++) {
         struct slice name = head->fields[i].name;
         if (base == BASE_DEFAULT || is_added(name))
-            spelling_default(bytes_of(name), name.len);
+            spell_by_default(bytes_of(name), name.len);
     }
 }
 

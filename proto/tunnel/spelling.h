@@ -9,9 +9,6 @@ enum {
     SPELLING_MAX = 16 * 1024 // bytes of adit-case; further names arrive in the default spelling
 };
 
-// Overwrites a name in lower case with its default spelling: the registered one, or Title-Case.
-void spelling_default(char *name, size_t len);
-
 // The most bytes that spelling_write writes for a head, at most SPELLING_MAX. 0 when every name,
 // Host included, has the default spelling: the head needs no adit-case.
 size_t spelling_bound(const struct http_head *head);

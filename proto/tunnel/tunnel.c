@@ -95,6 +95,8 @@ static int check_peer(const struct tunnel *t)
     return t->now_ms - t->last_ack_ms >= TUNNEL_STALL_MS ? TUNNEL_E_STALLED : 0;
 }
 
+_Static_assert(TUNNEL_TICK_MS <= TUNNEL_ACK_MS, "every tick acknowledges, which is in time");
+
 int tunnel_tick(struct tunnel *t, uint64_t now_ms)
 {
     uint64_t gap = now_ms - t->now_ms;
