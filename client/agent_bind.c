@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The name: the bind, the relay's answer, and what a refusal means.
+// The name: the bind, the relay's answer, and the effect of a refusal.
 #include <stdio.h>
 #include <stdlib.h>
 #include "agent_internal.h"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The agent's parts. Each file uses those before it alone: agent_state.c (ends and retries),
-// agent_bind.c (the name), agent_tunnel.c (the tunnel it is bound in), agent_link.c (the link below
-// that), agent.c (start and end).
+// Shared by the files of the agent, from the bottom: agent_state.c (ends and retries), agent_bind.c
+// (the name), agent_tunnel.c (the tunnel), agent_link.c (the link), agent.c (start and end).
 #pragma once
 #include "agent.h"
 #include "client/display/display.h"
@@ -13,7 +12,7 @@
 enum {
     RETRY_FIRST_MS = 500, // bound of the first retry when no link came up
     RETRY_LOST_MS = 1500, // when one was up
-    RETRY_MIN_MS = 100,   // the least that the relay can ask for
+    RETRY_MIN_MS = 100,   // when the relay asks for a shorter bound
     RETRY_MAX_MS = 32000,
     RETRY_DOUBLINGS = 9 // RETRY_MIN_MS doubled that often exceeds RETRY_MAX_MS
 };
@@ -53,7 +52,7 @@ struct agent {
 
 // Ends agent_run.
 void agent_stop(struct agent *a, int status);
-// Warns, unless the same was said just now.
+// Warns, unless the same text was the last warning, less than LINK_MESSAGE_REPEAT_MS ago.
 void agent_warn(struct agent *a, const char *text);
 // Has the loop send what the tunnel wants to send. `ctx` is the agent.
 static inline void agent_wake(void *ctx)

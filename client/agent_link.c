@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The link: connecting, its events, and what its failure means.
+// The link: connecting, its events, and the effect of a failure.
 #include <stdlib.h>
 #include <sys/stat.h>
 #include "agent_internal.h"
 #include "common/base/log.h"
 
-// The bound of the first retry: what the relay's close frame asked for, if that is reasonable.
+// The bound of the first retry: that of the relay's close frame, kept within limits.
 static uint32_t retry_base(const struct link_failure *failure)
 {
     if (!failure->was_up)
@@ -40,8 +40,8 @@ static bool on_link_received(void *ctx, const uint8_t *bytes, size_t len, bool l
     return a->link != NULL;
 }
 
-// A token that was never accepted is wrong: stop. One that was has been changed at the relay, and
-// will be changed here too: keep trying.
+// A token that was never accepted is wrong: stop. A token that was accepted before has been
+// replaced at the relay, and will be replaced here too: keep trying.
 static void on_unauthorized(struct agent *a, const struct link_failure *failure)
 {
     char text[LINK_MESSAGE_MAX];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The agent's state: how its tunnel, its link and itself end, and when it connects again.
+// The end of the tunnel, of the link and of the agent, and the next attempt to connect.
 #include "agent_internal.h"
 #include "common/base/log.h"
 

@@ -58,18 +58,18 @@ struct private_values {
     uint64_t inbound; // the number of the visitor's connection; 0: none was sent
 };
 
-// Reads them. False: the relay may not send one of them, or not with this value.
-static bool take_private(struct http_head *request, struct private_values *private)
+// Reads the private fields. False: the relay may not send one of them, or not with this value.
+static bool take_private(struct http_head *request, struct private_values *values)
 {
-    *private = (struct private_values){0};
+    *values = (struct private_values){0};
     if (!private_fields_check(request, PRIVATE_REQUEST))
         return false;
     const struct field *id = head_find(request, SLICE("adit-id"));
     const struct field *visitor = head_find(request, SLICE("adit-visitor"));
     if (id)
-    private->id = id->value;
+        values->id = id->value;
     if (visitor)
-        (void)private_number(visitor->value, &private->inbound);
+        (void)private_number(visitor->value, &values->inbound);
     return true;
 }
 
@@ -78,9 +78,9 @@ static void on_request(void *ctx, struct mux_stream *s, struct http_head *reques
 {
     struct agent *a = ctx;
     struct body_framing framing;
-    struct private_values private;
+    struct private_values values;
     bool valid = !fields_check(request) && tunnel_stream_framing(request, end, &framing) &&
-                 take_private(request, &private) && spelling_apply(request);
+                 take_private(request, &values) && spelling_apply(request);
     private_fields_drop(request);
     struct tunnel_stream *e = valid ? tunnel_stream_inbound(&a->loop, s, agent_wake, a) : NULL;
     struct exchange *x = e ? exchange_new(&e->endpoint, request, a->observers) : NULL;
@@ -92,13 +92,13 @@ static void on_request(void *ctx, struct mux_stream *s, struct http_head *reques
         agent_wake(a);
         return;
     }
-    if (private.id.len > 0)
-        memcpy(x->info.id, private.id.p, EXCHANGE_ID_LEN);
+    if (values.id.len > 0)
+        memcpy(x->info.id, values.id.p, EXCHANGE_ID_LEN);
     else
         exchange_id_next(&a->ids, (uint64_t)x->info.begun_wall_ns / 1000000, x->info.id);
     x->info.tunnel = a->config.name;
     x->info.tunnel_id = a->tunnel_number;
-    x->info.inbound_id = private.inbound;
+    x->info.inbound_id = values.inbound;
     if (!upstream_attach(&a->upstream, x))
         exchange_answer(x, ANSWER_BUSY);
     else

@@ -108,7 +108,7 @@ static const char *advice(int error)
     }
 }
 
-// Listens, and prints where. False: it has logged what is wrong.
+// Listens, and prints where. False: an error was logged.
 static bool start_listening(struct proxy *p)
 {
     const struct proxy_config *c = &p->config;

@@ -25,7 +25,7 @@ const char *public_name_take(struct public_name *p, const char *text);
 
 enum public_match {
     PUBLIC_SAME,
-    PUBLIC_SAME_HOST, // but another scheme or port
+    PUBLIC_SAME_HOST, // another scheme or port
     PUBLIC_OTHER_HOST
 };
 

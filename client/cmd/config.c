@@ -48,7 +48,7 @@ static int printed(int status)
     return options_printed("adit config", status);
 }
 
-// Reads and parses the file. False: it has printed what is wrong.
+// Reads and parses the file. False: an error was printed.
 static bool read_file(struct config_file *f, struct config_document *d)
 {
     char why[CONFIG_WHY_MAX];

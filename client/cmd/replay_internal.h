@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The parts of `adit replay`: its options (replay_options.c), its output (replay_print.c) and the
-// run itself (replay.c).
+// Shared by the files of `adit replay`: options (replay_options.c), output (replay_print.c), and
+// the run itself (replay.c).
 #pragma once
 #include "client/service.h"
 #include "common/base/state.h"
@@ -40,5 +40,5 @@ void replay_print_omitted(const struct replay *p, const struct replay_request *r
 // it, and stderr says why.
 bool replay_print(struct replay *p, const struct compare_input *first,
                   const struct replay_inbound_result *result);
-// The service has answered, and completely.
+// Whether the service has sent a complete response.
 bool replay_is_answered(const struct replay_inbound_result *r);

@@ -9,10 +9,11 @@ struct replay_sender {
     struct dial_target target;
     struct exchange_ids ids;
     int signals;  // a descriptor that is readable once a signal asks us to end
-    bool stopped; // it was: the exchange has been aborted
+    bool stopped; // `signals` was readable: the exchange has been aborted
 };
 
-// Runs one exchange on a loop of its own, and returns when it is in the record. What the record of
-// `first` does not keep is not kept again. False: out of memory or threads.
+// Runs one exchange on a loop of its own, and returns when it is in the record. Values
+// that were redacted in `first` are redacted again, and bodies that were not recorded are not
+// recorded again. False: out of memory or threads.
 bool replay_send(struct replay_sender *s, const struct record_exchange *first,
                  const struct replay_request *request, struct replay_inbound_result *result);

@@ -15,8 +15,7 @@ struct display {
     struct path_stats path_stats;
     struct service_watch service;
     uv_signal_t resized; // SIGWINCH
-    // First of the display's chain of observers. Other observers stand before it: their `next` is
-    // this.
+    // The first of the display's observers: the `next` of the observers before the display.
     const struct exchange_observer *observer;
 };
 
@@ -29,7 +28,7 @@ bool display_init(struct display *d, struct loop *loop, const struct dial_target
 void display_begin(struct display *d, bool recorded, const char *data);
 // Stops probing the service. Call before the loop's connections are closed.
 void display_stop(struct display *d);
-// The loop must run once more afterwards, as loop_deinit makes it.
+// The loop must run once more afterwards; loop_deinit does that.
 void display_deinit(struct display *d);
 // Prints the table of paths.
 void display_table(struct display *d);

@@ -16,7 +16,7 @@ struct line_format {
     size_t columns; // of the terminal; 0: not a terminal
 };
 
-// What changes while an exchange runs.
+// The part of a line that changes while the exchange runs.
 struct exchange_line_state {
     const char *time; // the time of day
     unsigned status;  // 0: none yet

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Prints a line when the service cannot be reached, why, and when it can be again. It probes the
-// service once at the start, and later only while the service is down: a service that answers is
-// never probed.
+// Prints a line when the service cannot be reached, with the reason, and another one when it can be
+// reached again. Probes the service at the start, and after an exchange could not connect, until it
+// is reached: a service that answers is never probed.
 #pragma once
 #include "common/io/dial.h"
 #include "console.h"

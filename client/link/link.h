@@ -21,7 +21,7 @@ struct link_failure {
     bool at_proxy;        // the proxy refused, broke off, or could not be reached
     bool bad_certificate; // the relay's certificate was not accepted; `text` says why
     bool not_tls;         // the peer does not speak TLS
-    bool handshake_sent;  // the WebSocket request was sent; `text` says what came of it
+    bool handshake_sent;  // the WebSocket request was sent; `text` says how it failed
     bool no_unix_socket;  // no Unix socket for the handover to libwebsockets (link_handover.c)
     unsigned status;      // of the response that refused the WebSocket or the CONNECT, or 0
     char code[32];        // that response's adit-error, or empty

@@ -8,7 +8,7 @@
 enum {
     SERVICE_BYTES = 64 * 1024,
     DESTROY_TURNS = 8, // turns of the loop that freeing the context may take
-    LWS_LIMIT_S = 30   // it ends connections without an event: longer than our own timeouts
+    LWS_LIMIT_S = 30   // libwebsockets' own, which gives no event: longer than our timeouts
 };
 
 static void count_watcher(uv_handle_t *handle, void *count)

@@ -41,7 +41,7 @@ struct link {
     bool close_received;
     uint32_t retry_within_ms;      // as in struct link_failure
     const char *abort_reason;      // why we ended the attempt ourselves, or NULL
-    const char *tls_alert;         // with which the peer ended the TLS handshake, or NULL
+    const char *tls_alert;         // the alert that ended the TLS handshake, or NULL
     const char *certificate_error; // why the relay's certificate was not accepted, or NULL
     char host[AUTHORITY_MAX];
 };

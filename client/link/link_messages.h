@@ -25,5 +25,5 @@ struct last_link_message {
 // Whether to show `text` now: when it differs from the last one, and every LINK_MESSAGE_REPEAT_MS.
 // If so, it becomes the last one.
 bool link_message_is_due(struct last_link_message *last, const char *text, uint64_t now_ms);
-// The link works: the next message is due, whatever it says.
+// The link works: the next message is due, even if it is the same.
 void link_message_reset(struct last_link_message *last);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// TLS of the link: whose certificate is expected, and why a handshake failed, which libwebsockets
-// does not report.
+// TLS of the link: the expected certificate, and the reason of a failed handshake, which
+// libwebsockets does not report.
 #include <openssl/x509_vfy.h>
 #include "link_internal.h"
 

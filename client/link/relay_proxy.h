@@ -12,7 +12,7 @@ enum {
 
 struct relay_proxy {
     bool used;
-    char variable[RELAY_PROXY_NAME_MAX]; // of the environment, that names the proxy
+    char variable[RELAY_PROXY_NAME_MAX]; // the environment variable that names the proxy
     struct destination at;
     char url[DESTINATION_URL_MAX];                     // for messages: without user and password
     char authorization[RELAY_PROXY_AUTHORIZATION_MAX]; // secret; empty: none

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the commands share: reading their options, opening the record, ending.
+// Shared by the commands: options, opening the record, the filter, messages, exit statuses.
 #pragma once
 #include "common/base/option_walk.h"
 #include "filter_flags.h"
@@ -7,7 +7,7 @@
 
 struct inspect_call;
 
-// What a command has besides --data DIR, --decode-all and --help, which all have.
+// A command's help and options. All commands have --data DIR, --decode-all and --help besides.
 struct inspect_spec {
     const char *help;             // begins with examples; "@ " becomes the program's name
     const struct option *options; // no flags, values above ' '; an entry of zeros ends them

@@ -6,7 +6,7 @@
 // parts have its name as prefix. dispatch finds the command that a command line names. The other
 // files are shared by commands:
 //   command, filter_flags, progress    the command line, the record, messages
-//   recorded, timing, ws_messages      what an exchange says
+//   recorded, timing, ws_messages      facts about an exchange
 //   compare, line_diff                 the differences of two exchanges
 //   body_text, multipart, json_indent  bodies as lines
 //   json_writer, json_exchange         JSON output

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 struct progress {
-    uint64_t began_ns, shown_ns; // clock_ns; shown_ns 0: the line is not there
+    uint64_t began_ns, shown_ns; // clock_ns; shown_ns 0: the line is not shown
     bool wanted;                 // stderr is a terminal
 };
 

@@ -21,11 +21,11 @@ struct follow {
 
 // Waits until there is a record. False: call->exit_status is set.
 bool follow_wait_for_record(struct inspect_call *call);
-// Marks what is in the record as read; before it is listed, so that nothing falls between. `call`,
-// `reader`, `filter` and `printer` are set. False: out of memory.
+// Marks all exchanges of the record as read. Call before they are listed, so that none is missed in
+// between, with `call`, `reader`, `filter` and `printer` set. False: out of memory.
 bool follow_init(struct follow *f);
 void follow_deinit(struct follow *f);
-// An exchange was printed that has ended.
+// Call when an ended exchange was printed: follow_run will not print its end again.
 void follow_ended(struct follow *f, int64_t seq);
 // Returns the exit status.
 int follow_run(struct follow *f);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The lines of requests_row_print.h that people read.
+// Prints an exchange as a line for people, by the rules of requests_row_print.h.
 #pragma once
 #include "requests_row_print.h"
 

@@ -6,7 +6,7 @@
 #include "show.h"
 #include "write.h"
 
-// Where a line of a head is from.
+// The origin of a head's line.
 enum origin {
     FROM_PEER, // received
     FROM_US    // set by the relay, or of an answer of our own

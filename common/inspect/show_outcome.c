@@ -43,7 +43,7 @@ static void put_counts(const struct show *s, const struct record_exchange *x, en
 
 static void put_peer(const struct show *s, const struct record_exchange *x)
 {
-    const bool undamaged[2] = {false, false}; // not checked: show does not read whole bodies for it
+    const bool undamaged[2] = {false, false}; // not checked: that would read whole bodies
     struct agreement a = agreement_of(x, undamaged);
     if (!x->peer.known && (x->tunnel.len == 0 || x->outcome.len == 0))
         return;

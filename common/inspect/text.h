@@ -10,8 +10,8 @@ enum {
     TEXT_TIME_MAX = 40,
 };
 
-// Each puts a text into `out` and returns it. Times are nanoseconds since 1970, negative for a time
-// that is not known; so are durations.
+// Each puts a text into `out` and returns it. Times are ns since 1970, durations are in ns; both
+// are negative when unknown.
 
 // "64 B", "4.0 KiB".
 const char *text_size(uint64_t bytes, char out[static TEXT_NUMBER_MAX]);

@@ -45,8 +45,8 @@
 // Replaced by an update that brings a value; those of the second list exist since version 2.
 #define RECORD_COLUMNS_KEPT(C)   C(response_head) C(request_trailers) C(response_trailers)
 #define RECORD_COLUMNS_KEPT_2(C) C(response_protocol) C(reason) C(detail) C(bad_head)
-// Set by the insert alone. (seq is the row number: an insert that named it would check that it is
-// free, with a search of its own.)
+// Set by the insert alone. SQLite assigns seq, the row number: an insert with a number of ours
+// would search for it first.
 #define RECORD_COLUMNS_FIXED(C) \
     C(id)                       \
     C(writer)                   \
@@ -60,7 +60,7 @@
     C(upstream)                 \
     C(replay_of)                \
     C(request_head)
-// The same, and not read with the row.
+// Set by the insert alone, and not read with the row.
 #define RECORD_COLUMNS_UNREAD(C) C(tunnel) C(request_body) C(response_body)
 
 #define RECORD_COLUMN_NUMBER(name) COLUMN_##name,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Flush requests: a reader asks every program that writes a record to write all that is over, and
-// waits for the answers. Each writer listens on a Unix socket in the abstract namespace; a
-// connection is a request, and the writer answers with one byte per enum flush_reply. The kernel
-// lists the sockets and drops them with their program, so no reader waits for a dead writer and no
-// file is left behind. Traffic pays nothing for it.
+// Flush requests: a reader asks every program that writes a record to write all exchanges that have
+// ended, and waits for the replies. Each writer listens on a Unix socket in the abstract namespace;
+// a connection is a request, and each reply is one byte, an enum flush_reply. The kernel lists the
+// sockets and drops them with their program, so no reader waits for a dead writer and no file is
+// left behind.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,8 +20,8 @@ enum {
 };
 
 enum flush_reply {
-    FLUSH_WRITTEN = 'w',  // all that was over at the time of the request is in the record
-    FLUSH_REPORTED = 'r', // no peer's report on it is outstanding; the last reply
+    FLUSH_WRITTEN = 'w',  // exchanges that had ended before the request are in the record
+    FLUSH_REPORTED = 'r', // no peer's report on these is outstanding; the last reply
     FLUSH_BUSY = 'b'      // FLUSH_WAITERS_MAX readers wait already; the last reply
 };
 

@@ -13,8 +13,8 @@ enum {
 int record_lock_open(const char *dir);
 // Takes a writer's lock. False: another process holds it.
 bool record_lock_take(int file, int64_t writer);
-// Retries for `ms` at most.
+// The same, but retries for `ms` at most.
 bool record_lock_wait(int file, int64_t writer, unsigned ms);
 void record_lock_release(int file, int64_t writer);
-// Whether another process holds it.
+// Whether another process holds a writer's lock.
 bool record_lock_is_held(int file, int64_t writer);

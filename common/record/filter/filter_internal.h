@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The tree that filter_parse.c builds and filter_match.c walks, and what both need.
+// The tree of a filter, which filter_parse.c builds and filter_match.c walks, with the fields,
+// values and patterns in it.
 #pragma once
 #include "filter.h"
 

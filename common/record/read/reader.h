@@ -96,7 +96,7 @@ int record_reader_message(struct record_reader *r, int64_t seq, uint64_t number,
 // Returns the number of an exchange's messages.
 uint64_t record_reader_messages(struct record_reader *r, int64_t seq);
 
-// What the writers of this record had to drop, and the last trouble that one noted.
+// The losses of this record's writers, and the last error that one of them noted.
 struct record_losses {
     uint64_t shed, shed_bytes; // exchanges not recorded at all; bytes of bodies
     struct slice trouble;      // empty: none

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Which writers are alive, and so which exchanges are still running.
+// Tells which writers are alive, and so which exchanges are still running.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Events in the recorder's queue: a fixed part, then its texts in the order of their lengths, then
-// what its flags announce. Events are kept small: their memory moves from the cache of the loop's
-// processor to that of the record writer's.
+// Events in the recorder's queue: a struct, then the bodies that its flags announce, then the texts
+// whose lengths it has, in their order. Events are kept small: their memory moves from the cache of
+// the loop's processor to that of the record writer's.
 #pragma once
 #include "common/exchange/exchange.h"
 #include "proto/tunnel/report.h"
@@ -20,23 +20,25 @@ enum event_kind {
     EVENT_FLUSH_ASKED,
 };
 
-// The events that a flag belongs to are named by their last word.
+// BEGUN stands for EVENT_BEGUN, and so on: the events that have the flag.
 enum event_flag {
     EVENT_REDACTED = 1,   // BEGUN, HEAD, BAD_HEAD, TRAILERS: a value was left out
     EVENT_HTTP_10 = 2,    // BEGUN, HEAD
     EVENT_HEADS_ONLY = 4, // ROUTED
     EVENT_WEBSOCKET = 8,  // HEAD
-    EVENT_REFUSED = 16,   // PROGRESS, CLOSED, like all that follow but the last
+    EVENT_REASON = 16384, // HEAD: the reason phrase is not the registered one
+    // PROGRESS and CLOSED:
+    EVENT_REFUSED = 16, // the response is our own
     EVENT_UPGRADED = 32,
     EVENT_REUSED = 64, // an idle connection to the origin was reused
     EVENT_SHED = 128,
-    EVENT_REQUEST_WHOLE = 256,  // REPORTED too
-    EVENT_RESPONSE_WHOLE = 512, // REPORTED too
-    EVENT_REQUEST_BODY = 1024,  // REPORTED too: the side has a struct event_body (or
-    EVENT_RESPONSE_BODY = 2048, // event_peer_body) behind the fixed part, the request's first
-    EVENT_NO_DIGEST = 4096,     // the request's: the body goes on, or memory was out
+    EVENT_NO_DIGEST = 4096, // the request's body goes on, or memory was out
     EVENT_NO_RESPONSE_DIGEST = 8192,
-    EVENT_REASON = 16384, // HEAD: the reason phrase is not the registered one
+    // PROGRESS, CLOSED and REPORTED:
+    EVENT_REQUEST_WHOLE = 256,
+    EVENT_RESPONSE_WHOLE = 512,
+    EVENT_REQUEST_BODY = 1024,  // a struct event_body (REPORTED: event_peer_body) for this side
+    EVENT_RESPONSE_BODY = 2048, // follows the fixed part, the request's first
 };
 
 struct event {

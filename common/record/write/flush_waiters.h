@@ -7,8 +7,8 @@
 
 struct flush_waiter {
     int fd;
-    uint64_t until; // FLUSH_REPORTED follows when so many waits for reports are over; UINT64_MAX:
-                    // FLUSH_WRITTEN was not sent yet
+    uint64_t until; // the `over` of flush_waiters_reported at which FLUSH_REPORTED is sent;
+                    // UINT64_MAX: FLUSH_WRITTEN was not sent yet
 };
 
 struct flush_waiters {
@@ -20,9 +20,10 @@ struct flush_waiters {
 void flush_waiters_add(struct flush_waiters *f, int fd);
 // The number of readers that wait for FLUSH_WRITTEN.
 size_t flush_waiters_unwritten(const struct flush_waiters *f);
-// Sends FLUSH_WRITTEN to them. `waited` exchanges have ever waited for a report.
+// Sends FLUSH_WRITTEN to them. `waited`: how many exchanges have begun to wait for a report, ever.
 void flush_waiters_written(struct flush_waiters *f, uint64_t waited);
-// The first `over` of these waits are over. Sends FLUSH_REPORTED where no other is outstanding.
+// The first `over` of these exchanges no longer wait. Sends FLUSH_REPORTED to the readers that
+// depend on no other.
 void flush_waiters_reported(struct flush_waiters *f, uint64_t over);
 // Closes all connections.
 void flush_waiters_deinit(struct flush_waiters *f);

@@ -32,7 +32,7 @@ struct pending_rows {
     size_t kept_count, kept_bytes;
     struct ws_capture_budget budget;
     uint64_t body_bytes;
-    uint64_t begun, lost; // exchanges: recorded, and not, for lack of memory
+    uint64_t begun, lost; // exchanges recorded, and exchanges lost for lack of memory
 };
 
 void pending_rows_init(struct pending_rows *rows, uint64_t body_bytes);

@@ -260,7 +260,7 @@ const void *queue_peek(struct queue *q, size_t *len)
 void queue_release(struct queue *q)
 {
     q->read_at += q->read_len;
-    // The consumer alone writes it: no atomic addition is needed.
+    // Only the consumer writes `out`: no atomic addition is needed.
     size_t out = atomic_load_explicit(&q->out, memory_order_relaxed);
     atomic_store_explicit(&q->out, out + q->read_len, memory_order_release);
 }
@@ -286,9 +286,9 @@ void queue_flush_begin(struct queue *q)
     atomic_fetch_add(&q->flushes, 1);
 }
 
-void queue_flush_end(struct queue *q, size_t times)
+void queue_flush_end(struct queue *q, size_t count)
 {
-    atomic_fetch_sub(&q->flushes, times);
+    atomic_fetch_sub(&q->flushes, count);
 }
 
 size_t queue_flushes(struct queue *q)

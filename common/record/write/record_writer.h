@@ -30,9 +30,9 @@ void record_writer_free(struct record_writer *w);
 // Producer of the queue. Events queued so far are written soon: they are not delayed, and if the
 // idle thread is late with them, the normal thread writes them.
 void record_writer_expedite(struct record_writer *w);
-// Any thread. Counts exchanges that are not recorded at all, and bytes of bodies that are not.
+// Any thread. Counts exchanges, and bytes of bodies, that are not recorded.
 void record_writer_shed(struct record_writer *w, uint64_t exchanges, uint64_t bytes);
-// Any thread. Whether the last batch failed, and the counters of record_writer_shed.
+// Any thread. Returns whether the last batch failed, and gets the counters of record_writer_shed.
 bool record_writer_is_failing(struct record_writer *w, uint64_t *exchanges, uint64_t *bytes);
 // Takes the next message for the program's log. False: none.
 bool record_writer_next_message(struct record_writer *w,

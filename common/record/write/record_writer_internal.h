@@ -61,11 +61,11 @@ struct record_writer {
     bool memory_released;   // spare memory was released, and traffic has stayed low since
     bool late;              // events had waited for LATE_MS when they were taken
     uint64_t cpu_ns;        // the thread's CPU time when it was last read
-    uint64_t load_ns;       // CPU time used
-    uint64_t load_since_ns; // since then
+    uint64_t load_ns;       // CPU time used since load_since_ns
+    uint64_t load_since_ns; // begin of the load's window
     uint64_t slice_began_ns;
-    size_t quiet_bytes;      // events taken
-    uint64_t quiet_since_ms; // since then
+    size_t quiet_bytes; // of events taken since quiet_since_ms
+    uint64_t quiet_since_ms;
     struct write_delay delay;
 };
 
@@ -88,7 +88,8 @@ bool record_writer_is_expedited(struct record_writer *w);
 bool record_writer_is_late(struct record_writer *w);
 // At the end of its time slice the idle thread lets other threads run.
 void record_writer_yield(struct record_writer *w);
-// Begins to measure the CPU time of the calling thread, and adds it to the load.
+// Begins to measure the CPU time of the calling thread. record_writer_measure_load adds it to the
+// load.
 void record_writer_start_load(struct record_writer *w);
 void record_writer_measure_load(struct record_writer *w);
 // Sleeps while a burst of traffic lasts (write_delay.h).

@@ -29,7 +29,7 @@ static void put_body(struct event_body *p, const struct exchange *x,
         memset(p->digest, 0, sizeof(p->digest));
 }
 
-// Otherwise the body is empty, and there is nothing else to tell.
+// Whether the body has facts to tell. Otherwise it is empty so far.
 static bool has_passed(const struct exchange_direction *d)
 {
     return d->bytes > 0 || d->stalled_ns > 0 || d->stalled_since_ns > 0;

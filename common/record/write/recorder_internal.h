@@ -18,7 +18,7 @@ enum {
     EVENT_OVERHEAD = 16      // bytes of the queue per event, at most
 };
 
-// The facts that the last EVENT_PROGRESS told, to see whether they have changed.
+// The facts in the last EVENT_PROGRESS, to be compared with those of the next pass.
 struct progress {
     uint64_t bytes[2];
     int64_t stalled_ns;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Replaces what must not be recorded by "[redacted]" before anything keeps it: credentials in
-// fields and URLs (proto/http/credentials.h), fields and parameters that the user names, and the
-// program's own token wherever it occurs.
+// Replaces secrets by "[redacted]" before they are queued: credentials in fields and URLs
+// (proto/http/credentials.h), fields and parameters that the user names, and the program's own
+// token wherever it occurs.
 //
 // Each redact_* writes a redacted copy to `out`, which has room for redact_*_bound bytes, sets
 // `*any` if a value was left out, and returns the end of the copy.
@@ -11,7 +11,7 @@
 #include "token_search.h"
 
 enum {
-    REDACT_GROWTH = 512 // a head or target may grow by so many bytes; values beyond go as a whole
+    REDACT_GROWTH = 512 // bytes by which a head or target may grow; then whole values are replaced
 };
 
 struct redact {

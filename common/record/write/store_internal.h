@@ -67,7 +67,8 @@ struct store {
 
 // A prepared statement, to be stepped and reset. NULL: an error, in sqlite3_extended_errcode.
 sqlite3_stmt *store_statement(struct store *s, enum statement which);
-// Steps a statement whose rows, if any, do not matter, and resets it. NULL: that error.
+// Steps a statement whose rows, if any, do not matter, and resets it. NULL, from store_statement:
+// returns its error.
 int store_run(struct store *s, sqlite3_stmt *statement);
 
 // Bind a value, which must live until the statement has run. NULL is bound for an empty slice and a
@@ -83,8 +84,8 @@ int store_find_file(const char *path, struct store_file *file);
 // Whether the database was moved or removed since it was opened.
 bool store_is_moved(struct store *s);
 
-// The cache of tunnels. What it holds back is written by store_tunnels_write, before a commit, and
-// dropped by store_tunnels_forget, after a rollback.
+// The cache of tunnels. store_tunnels_write writes its pending changes before a commit;
+// store_tunnels_forget drops them after a rollback.
 void store_tunnels_begin(struct store *s);
 int store_tunnels_write(struct store *s);
 void store_tunnels_forget(struct store *s);

@@ -101,7 +101,7 @@ static size_t unescape(char *text, size_t len)
     return to;
 }
 
-// A text that there is no memory to look at counts as one with a token.
+// When memory is out, the text counts as one with the token.
 static bool is_escaped_in(const struct token_search *s, struct slice text)
 {
     char *plain = malloc(text.len);

@@ -6,7 +6,7 @@
 
 enum {
     TOKEN_SEARCH_MIN = 4,   // bytes; a shorter token is not searched for
-    TOKEN_SEARCH_MAX = 255, // bytes; of a longer token the beginning is
+    TOKEN_SEARCH_MAX = 255, // bytes; of a longer token only the beginning is searched for
     TOKEN_SEARCH_FORMS = 4, // itself, and base64 at each offset in a group of three bytes
     TOKEN_SEARCH_STEPS = 1024,
 };
