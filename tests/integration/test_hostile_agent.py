@@ -316,8 +316,9 @@ def test_a_flood_ends_the_tunnel_before_it_costs_much(relay, bystander, hostile,
     code, _ = flood(hostile, piece, 1 << 24, reads)
     cpu, memory = cpu_seconds(relay) - cpu, private_bytes(relay) - memory
     assert code == 1002
-    reason = reasons.next()
-    assert "flood" in reason or HTTP2 in reason
+    # nghttp2's own limits end these two before they count as floods
+    ends_at_nghttp2 = what in ("CONTINUATION", "SETTINGS of many values")
+    assert (HTTP2 if ends_at_nghttp2 else "floods the link") in reasons.next()
     if not harness.UNDER_VALGRIND:
         assert cpu < 0.1 * harness.PATIENCE
     if harness.MEMORY_IS_THEIRS:
