@@ -5,6 +5,7 @@
 #include "common/base/options.h"
 #include "common/base/output.h"
 #include "common/base/process.h"
+#include "common/base/secret.h"
 #include "common/base/state.h"
 #include "common/base/version.h"
 #include "common/inspect/dispatch.h"
@@ -217,6 +218,8 @@ static int serve(int argc, char **argv)
     if (!r)
         return fail("out of memory", "");
     int status = run(r, &cmd);
+    secret_wipe(cmd.config.token, sizeof(cmd.config.token));
+    secret_wipe(r->config.token, sizeof(r->config.token)); // when relay_stop had nothing to stop
     free(r);
     return status;
 }
