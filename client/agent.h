@@ -20,7 +20,7 @@ struct agent_config {
     const char *data; // the value of --data; NULL: not given
     struct limits limits;
     struct recorder_config record;
-    char relay_record[8]; // what the relay may record: "all", "heads", "none", or "" for no wish
+    char relay_record[8]; // the most that the relay may record: "all", "heads", "none"; "": no wish
 };
 
 // Runs until a signal or a final refusal. Returns the exit status.

@@ -30,7 +30,7 @@ struct agent {
     struct link *link;
     struct tunnel *tunnel;
     uint64_t tunnel_number;       // of the current tunnel, or the last one
-    struct tunnel *closed_tunnel; // it may be on the stack: freed by the task free_tunnel
+    struct tunnel *closed_tunnel; // may be on the stack: freed by the task free_tunnel
     struct loop_task flush, free_tunnel;
     struct timeout tick, bind_timeout;
     uv_timer_t retry_timer;
@@ -54,7 +54,7 @@ struct agent {
 void agent_stop(struct agent *a, int status);
 // Warns, unless the same text was the last warning, less than LINK_MESSAGE_REPEAT_MS ago.
 void agent_warn(struct agent *a, const char *text);
-// Has the loop send what the tunnel wants to send. `ctx` is the agent.
+// Lets the loop send the tunnel's pending messages. `ctx` is the agent.
 static inline void agent_wake(void *ctx)
 {
     struct agent *a = ctx;

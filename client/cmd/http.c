@@ -292,7 +292,7 @@ int command_http(int argc, char **argv)
     cmd.config.data = cmd.options.data;
     cmd.config.record.dir = dir;
     cmd.config.record.program = "adit http";
-    cmd.config.record.visitor_is_told = true;
+    cmd.config.record.visitor_is_forwarded = true;
     status = agent_run(&cmd.config);
     secret_wipe((char *)&cmd.config.relay, sizeof(cmd.config.relay));
     return status;

@@ -23,7 +23,7 @@ struct replay_inbound_result {
     uint64_t duration_ns;
     bool refused;                     // the response is our own,
     enum answer answer;               // and this one
-    char detail[EXCHANGE_DETAIL_MAX]; // what was wrong; may be empty
+    char detail[EXCHANGE_DETAIL_MAX]; // the reason in words; may be empty
 };
 
 // Runs the loop until the exchange has ended. False: out of memory.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What exchange_dump.c collects of a running exchange and exchange_dump_print.c lays out at its
-// end.
+// The note on a running exchange, which exchange_dump.c fills and exchange_dump_print.c lays out at
+// its end.
 #pragma once
 #include <string.h>
 #include "exchange_dump.h"

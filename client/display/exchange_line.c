@@ -12,8 +12,8 @@ enum {
     METHOD_COLUMNS = 6,
     METHOD_MAX = 12, // on a terminal
     BETWEEN = 2,
-    // On a terminal the target gets TARGET_ROOM columns: for these the columns of size, duration
-    // and time are left out, in this order. WITH_…: widths from which on each is there.
+    // On a terminal the columns of size, duration and time are left out, in this order, until the
+    // target has TARGET_ROOM columns. WITH_…: the least width of a terminal that shows each.
     ALWAYS = ID_COLUMNS + BETWEEN + STATUS_COLUMNS + BETWEEN + METHOD_COLUMNS + 1,
     TARGET_ROOM = 18,
     WITH_TIME = ALWAYS + TARGET_ROOM + TIME_COLUMNS + BETWEEN,
@@ -206,8 +206,8 @@ static void put_target_and_remark(struct line_buf *l, const struct line_format *
     put_remark(l, format, &r, runs);
 }
 
-// The target without the values of credentials: lines are copied from terminals and kept in logs.
-// It may point into `memory`.
+// The target without the values of credentials, perhaps in `memory`: lines are copied from
+// terminals and kept in logs.
 static struct slice target_of(const struct exchange *x, char *memory, size_t cap)
 {
     const struct slice text = slice_str(x->info.target);

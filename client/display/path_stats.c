@@ -184,7 +184,7 @@ static const struct {
 
 // The table's width and columns.
 struct table_format {
-    size_t columns; // of the terminal; 0: it is none
+    size_t columns; // of the terminal; 0: no terminal
     bool shown[COLUMNS];
 };
 

@@ -61,7 +61,7 @@ bool link_send(struct link *link, const uint8_t *bytes, size_t len);
 // Codes of our close frame (docs/protocol.md §1, RFC 6455 §7.4.1).
 enum link_close_code {
     LINK_CLOSE_LEAVES = 1000,    // the agent ends
-    LINK_CLOSE_GOES_AWAY = 1001, // it will connect again
+    LINK_CLOSE_GOES_AWAY = 1001, // the agent will connect again
     LINK_CLOSE_BREACH = 1002,    // the relay broke the protocol
 };
 

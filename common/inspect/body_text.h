@@ -38,7 +38,7 @@ struct body_text {
     bool as_it_is;         // do not lay out JSON, forms and multipart
     size_t part_hex_bytes; // hex of a part that is no text; 0: only its size
     size_t part_lines;     // lines of a part that is text; 0: all
-    size_t hex_row;        // bytes in a line of hex; 0 or more than BODY_TEXT_HEX_ROW: that many
+    size_t hex_row;        // bytes in a line of hex; 0: BODY_TEXT_HEX_ROW, which is also the most
     body_line_sink *put;
     void *ctx;
 };

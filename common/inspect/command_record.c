@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The record that a command reads: where it is, opening it, its filter, what it lacks.
+// The record that a command reads: its directory, opening it, its filter, its losses.
 #include <errno.h>
 #include <inttypes.h>
 #include <unistd.h>

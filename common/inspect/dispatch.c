@@ -65,7 +65,7 @@ static int print_help(const struct dispatch *d, int status)
     char name[16];
     char option[] = "--help";
     (void)snprintf(name, sizeof(name), "%s", d->program.name);
-    if (d->bare) // it prints its limits in its help
+    if (d->bare) // its help also has the limits
         return d->bare(2, (char *[]){name, option, NULL});
     struct help h;
     help_begin(&h, stdout, NULL);

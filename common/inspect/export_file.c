@@ -37,7 +37,7 @@ static const char *open_in_place(struct export_file *f)
     int fd = open(f->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
     if (fd >= 0 && (fstat(fd, &st) || !(S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode)))) {
         (void)close(fd);
-        return export_file_exists; // it was replaced after the first look
+        return export_file_exists; // replaced after the first look
     }
     if (fd >= 0 && is_foreign_pipe(fd, &st)) {
         (void)close(fd);

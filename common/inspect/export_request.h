@@ -24,8 +24,8 @@ struct export_request {
     bool may_rewrite_host; // --host-header may have given the service another Host
 };
 
-// Makes the request of an exchange; its slices are valid as long as x and r are. NULL, or a reason
-// against it that begins with "it …" or "a relay …". export_request_free in either case.
+// Makes the request of an exchange; its slices are valid as long as x and r are. NULL, or
+// why there is none: "it …" or "a relay …". export_request_free in either case.
 const char *export_request_make(struct export_request *r, const struct record_exchange *x,
                                 enum export_view view);
 void export_request_free(struct export_request *r);

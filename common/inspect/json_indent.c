@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "json_indent.h"
 
-// What must come next.
+// The token that must come next.
 enum expect {
     EXPECT_VALUE,      // a value
     EXPECT_FIRST,      // a value or the end of an empty array

@@ -22,7 +22,7 @@ struct row_printer {
     bool knows_host;     // `host` is set
     bool zones;          // times are in several zones, as in summer and winter
     int64_t now_ns;      // since 1970
-    enum text_date date; // what times show of the date
+    enum text_date date; // the part of the date that times show
     size_t host_len;
     char host[ROW_HOST_MAX]; // the first one
 };

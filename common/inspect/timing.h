@@ -11,8 +11,8 @@
 //   service = A.answered - A.sent_on
 //   body    = R.duration - R.answered
 // The sum is R.duration. A part that is negative because clocks are coarse counts as 0.
-// Without a report the relay knows relay | beyond | body; the agent, the proxy and a replay know
-// own | connect | service | body.
+// Without a report the parts are relay | beyond | body in the record of a relay, and
+// own | connect | service | body in that of an agent, a proxy or a replay.
 #pragma once
 #include "common/record/record.h"
 
@@ -36,5 +36,5 @@ struct timing {
 int64_t timing_elapsed(const struct record_exchange *x, int64_t now_ns);
 
 void timing_split(const struct record_exchange *x, struct timing *t);
-// The part of this name. NULL: this end does not know it.
+// The part of this name. NULL: the split lacks it.
 const struct timing_part *timing_find(const struct timing *t, const char *name);

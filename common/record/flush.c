@@ -54,7 +54,7 @@ void flush_finish(int fd, enum flush_reply reply)
 
 // A writer whose last reply is outstanding.
 struct asked_writer {
-    bool written; // it has replied FLUSH_WRITTEN
+    bool written; // FLUSH_WRITTEN has come
     pid_t pid;
 };
 

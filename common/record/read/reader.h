@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Reads a record while programs write it, or not (docs/record.md). Everything handed out is a copy:
-// between two calls no transaction is open, and writers can checkpoint. So rows may be deleted, and
-// running exchanges may go on, between two calls. An exchange is valid until the next call that
-// hands one out, or record_reader_end; a body until the next one of its side; all else until the
-// next call.
+// Reads a record (docs/record.md), whether or not programs write it. Results are copies: between
+// two calls no transaction is open, so that writers can checkpoint; rows may be deleted and running
+// exchanges may change meanwhile. An exchange is valid until the next call that gets one, or
+// record_reader_end; a body until the next body of its side; all else until the next call.
 #pragma once
 #include "common/record/filter/filter.h"
 
@@ -37,7 +36,7 @@ int record_reader_next(struct record_reader *r, struct record_exchange *x);
 // Whether one exchange matches.
 bool record_reader_match(struct record_reader *r, const struct filter *filter,
                          const struct record_exchange *x);
-// Ends a query early, and frees everything handed out.
+// Ends a query early, and frees all results.
 void record_reader_end(struct record_reader *r);
 
 // Gets the exchange of a row. Returns 1, 0 when there is none, or a negated SQLite error.
@@ -53,8 +52,8 @@ int64_t record_reader_version(struct record_reader *r);
 
 // Finds the exchange that a user means: a whole id; the beginning of an id, or RECORD_ID_SUFFIX_MIN
 // or more characters of its end, when unique; "last", or "last-N", the Nth before it. Returns 1; or
-// 0 and in `why` what is wrong, free of control characters. Its first line says it all; when
-// several exchanges may be meant, further lines list them.
+// 0 and in `why` what is wrong, free of control characters: one line, and when several exchanges
+// match, further lines that list them.
 int record_reader_find(struct record_reader *r, const char *text, struct record_exchange *x,
                        char why[static RECORD_WHY_MAX]);
 
@@ -82,7 +81,7 @@ bool record_reader_decoded(struct record_reader *r, const struct record_exchange
 struct decode_budget;
 void record_reader_decode_all(struct record_reader *r); // removes the bounds
 struct decode_budget *record_reader_budget(struct record_reader *r);
-// Counts the exchange handed out last as cut, once.
+// Counts the exchange that was got last as cut, once.
 void record_reader_note_cut(struct record_reader *r);
 struct record_cut {
     uint64_t exchanges;

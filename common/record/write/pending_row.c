@@ -171,7 +171,7 @@ void pending_row_lose(struct pending_rows *rows, uint32_t slot)
         pending_row_free(rows, row);
 }
 
-bool pending_rows_have_slot(struct pending_rows *rows, uint32_t slot)
+bool pending_rows_reserve_slot(struct pending_rows *rows, uint32_t slot)
 {
     if (slot < rows->slot_count)
         return true;

@@ -54,9 +54,9 @@ enum pending_rows_defer {
 // error, after which the transaction must be rolled back.
 int pending_rows_write(struct pending_rows *rows, struct store *s, enum pending_rows_defer defer,
                        size_t max, bool *more);
-// The transaction was rolled back: all its rows are dirty again.
+// Call after a rollback: all rows of the transaction are dirty again.
 void pending_rows_rolled_back(struct pending_rows *rows);
-// The transaction was committed. Ended rows are freed, or wait for the peer's report.
+// Call after a commit: ended rows are freed, or wait for the peer's report.
 void pending_rows_committed(struct pending_rows *rows, uint64_t now_ms);
 
 // Frees rows that have waited for a report for RECORDER_REPORT_MS.
@@ -68,5 +68,5 @@ uint64_t pending_rows_reported(const struct pending_rows *rows);
 // Frees most rows kept for reuse.
 void pending_rows_shrink(struct pending_rows *rows);
 uint64_t pending_rows_count_dirty(const struct pending_rows *rows);
-// The record was replaced: rows that were in it cannot be updated and are lost.
+// Call when the record was replaced: rows that were in the old one cannot be updated and are lost.
 void pending_rows_forget_record(struct pending_rows *rows);

@@ -16,7 +16,7 @@ static const char *take(struct slice *out, const char *at, size_t len)
 
 static bool on_begun(struct pending_rows *rows, const struct event_begun *e)
 {
-    if (!pending_rows_have_slot(rows, e->event.slot)) {
+    if (!pending_rows_reserve_slot(rows, e->event.slot)) {
         rows->lost++;
         return false;
     }

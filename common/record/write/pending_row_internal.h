@@ -19,7 +19,7 @@ struct pending_row {
     bool indexed;    // in pending_rows.buckets
     bool stored;     // its texts are in the record
     bool deferred;   // the open transaction leaves it to the next one
-    bool must_write; // it may not be deferred (again)
+    bool must_write; // may not be deferred (again)
     struct pending_row **bucket, *next_in_bucket;
     struct pending_row *next_dirty; // or the next one kept for reuse
     struct list_link in_waiting;
@@ -59,7 +59,7 @@ void pending_row_free_buffers(struct pending_row *row);
 // Empties a buffer, and frees its memory above PENDING_ROW_BUFFER_KEPT.
 void pending_row_empty(struct buf *b);
 // Grows the table of slots to include this one. False: out of memory.
-bool pending_rows_have_slot(struct pending_rows *rows, uint32_t slot);
+bool pending_rows_reserve_slot(struct pending_rows *rows, uint32_t slot);
 // Puts a row into the dirty list, if its exchange is routed.
 void pending_row_mark_dirty(struct pending_rows *rows, struct pending_row *row);
 // Ends the row of a slot that lacks an event, for lack of memory. A routed one is still written.

@@ -2,10 +2,11 @@
 #include "record_writer_internal.h"
 
 enum {
-    IDLE_BATCH_BYTES = 512 << 10, // the idle thread's batch, after which it may be relieved
-    LATE_MS = 1200,               // events must not wait longer for the idle thread
-    TRIM_MS = 100,                // a batch may delete for this long,
-    TRIM_PRESSING_MS = 1000,      // or this long where that cannot keep up
+    IDLE_BATCH_BYTES =
+        512 << 10,           // the idle thread's batch, after which the normal one may take over
+    LATE_MS = 1200,          // events must not wait longer for the idle thread
+    TRIM_MS = 100,           // a batch may delete for this long,
+    TRIM_PRESSING_MS = 1000, // or this long where that cannot keep up
 };
 
 void record_writer_shed(struct record_writer *w, uint64_t exchanges, uint64_t bytes)

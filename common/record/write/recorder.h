@@ -32,8 +32,8 @@ struct recorder_config {
     bool no_redact;
     const char *redact[RECORDER_REDACT_MAX]; // field names, and "query:" and a parameter's name
     size_t redact_count;
-    const char *token;    // the program's own token, redacted even with `no_redact`; NULL, "": none
-    bool visitor_is_told; // X-Forwarded-For was set by our own relay
+    const char *token; // the program's own token, redacted even with `no_redact`; NULL, "": none
+    bool visitor_is_forwarded; // in X-Forwarded-For, set by our own relay
 };
 
 // Parses "all", "heads" or "none". False: another word.

@@ -19,7 +19,7 @@ static void on_begun(void *ctx, struct exchange *x, const struct http_head *requ
 {
     struct recorder *r = ctx;
     const struct field *f =
-        r->config.visitor_is_told ? head_find(request, SLICE("x-forwarded-for")) : NULL;
+        r->config.visitor_is_forwarded ? head_find(request, SLICE("x-forwarded-for")) : NULL;
     const struct slice visitor = f ? f->value : (struct slice){0};
     size_t max = redact_request_bound(request, visitor);
     uint32_t number = max <= QUEUE_EVENT_MAX ? recorder_take_slot(r, x) : 0;

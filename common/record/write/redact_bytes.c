@@ -43,7 +43,7 @@ static size_t join(char joined[static 2 * NAME_MAX_JOINED], size_t len, struct s
 }
 
 // Whether a word before the colon is a secret field's name, or the words joined are one. `*name` is
-// what may be shown of it.
+// the part of it that may be shown.
 static bool names_secret(const struct redact *r, struct slice line, struct slice *name)
 {
     char joined[2 * NAME_MAX_JOINED];

@@ -3,7 +3,7 @@
 #include "common/record/columns.h"
 #include "store_internal.h"
 
-// What deleting an exchange needs; the fifth column is the size of its bodies in the table body.
+// The columns for deleting an exchange; the fifth is the size of its bodies in the table body.
 #define VICTIM                                                                       \
     "SELECT e.seq, e.tunnel, e.size, e.began_ns, e.request_kept + e.response_kept -" \
     " coalesce(length(e.request_body), 0) - coalesce(length(e.response_body), 0), e.flags FROM "

@@ -24,5 +24,5 @@ struct write_delay {
 bool write_delay_begin(struct write_delay *d, uint64_t now_ms, size_t used);
 // Call each WRITE_DELAY_POLL_MS. False: the traffic is over or a limit is reached; write now.
 bool write_delay_continues(struct write_delay *d, uint64_t now_ms, size_t used);
-// No event came for `ms`.
+// Call when no event has come for `ms`.
 void write_delay_quiet(struct write_delay *d, uint64_t ms);
