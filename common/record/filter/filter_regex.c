@@ -56,11 +56,11 @@ static bool same_class(const struct filter_regex *r, unsigned char a, unsigned c
 static void find_classes(struct filter_regex *r)
 {
     for (unsigned c = 0; c < 256; c++) {
-        size_t class = 0;
-        while (class < r->class_count && !same_class(r, r->byte_in[class], (unsigned char)c))
-            class ++;
-        r->class_of[c] = (unsigned char)class;
-        if (class == r->class_count)
+        size_t number = 0;
+        while (number < r->class_count && !same_class(r, r->byte_in[number], (unsigned char)c))
+            number++;
+        r->class_of[c] = (unsigned char)number;
+        if (number == r->class_count)
             r->byte_in[r->class_count++] = (unsigned char)c;
     }
     for (size_t i = 0; i < r->program.count; i++) {
@@ -70,9 +70,9 @@ static void find_classes(struct filter_regex *r)
             r->has_anchors = true;
             continue;
         }
-        for (size_t class = 0; class < r->class_count; class ++)
-            if (regex_has_byte(p->bytes, r->byte_in[class]))
-                regex_put(&r->takes[class], i);
+        for (size_t number = 0; number < r->class_count; number++)
+            if (regex_has_byte(p->bytes, r->byte_in[number]))
+                regex_put(&r->takes[number], i);
     }
 }
 
