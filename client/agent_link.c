@@ -89,8 +89,10 @@ static void read_token_again(struct agent *a)
     char token[SECRET_MAX];
     struct stat st;
     const char *path = a->config.token_file;
-    if (path && !stat(path, &st) && S_ISREG(st.st_mode) && !secret_read_file(path, token))
+    if (path && !stat(path, &st) && S_ISREG(st.st_mode) && !secret_read_file(path, token)) {
         memcpy(a->config.relay.token, token, sizeof(token));
+        recorder_set_token(a->recorder, token);
+    }
     secret_wipe(token, sizeof(token));
 }
 

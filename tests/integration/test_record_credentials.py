@@ -213,6 +213,21 @@ def test_a_token_that_was_read_again_is_not_shown_either(tmp_path):
         assert other.encode() not in files_of(records[0])
 
 
+def test_an_agent_does_not_record_a_token_that_it_read_again(tmp_path):
+    other = "another-token-9876543210-for-the-relay-that-is-longer-than-before"
+    with way(tmp_path, "--no-redact") as (tunnel, _):
+        (tmp_path / "token").write_text(other)
+        tunnel.relay.stop()
+        with harness.Relay(tmp_path / "anew", "--token-file", tmp_path / "token",
+                           port=tunnel.relay.port) as relay:
+            tunnel.agent.wait_for("connected again")
+            with relay.visit(tunnel.host) as visitor:
+                visitor.fetch("GET", f"/again?x={other}", [("X-Seen", other)])
+            row = ended(tunnel.agent.data, "target LIKE '/again%'")
+            assert row["target"] == "/again?x=[redacted]"
+            assert other.encode() not in files_of(tunnel.agent.data)
+
+
 def test_live_lines_show_no_credentials(tmp_path):
     with way(tmp_path) as (tunnel, _):
         tunnel.fetch("GET", f"/live?a=1&token={CANARY}&b=2")
