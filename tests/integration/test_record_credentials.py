@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""No file of a record holds a credential, wherever it stood in a message; the relay's own token is
+"""No file of a record holds a credential from any place of a message; the relay's own token is
 never recorded."""
 import base64
 import contextlib

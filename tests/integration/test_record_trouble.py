@@ -51,7 +51,7 @@ def warnings(end):
 
 
 def start(directory, which, make):
-    """A tunnel; the data directory of `which` is prepared by `make`."""
+    """Starts a tunnel after `make` has prepared the data directory of `which`."""
     name = {"agent": "adit", "relay": "aditd"}[which]
     data = directory / name
     data.mkdir(parents=True, mode=0o700)

@@ -56,7 +56,7 @@ def as_text(value):
 
 
 class Record:
-    """The record of a data directory; created when it is missing and `create` is set."""
+    """The record of a data directory; `create` creates a missing one."""
 
     def __init__(self, directory, create=False):
         self.directory = pathlib.Path(directory)

@@ -99,7 +99,7 @@ class Service:
         return self.kept(before + 1)[-1]
 
     def run(self, *words, status=0, stdin=b"", command="replay"):
-        """`adit replay`: (stdout, stderr)."""
+        """Runs `adit replay`, or another command. Returns (stdout, stderr)."""
         done = subprocess.run(
             [harness.BIN / "adit", command, *words, "--data", self.directory], input=stdin,
             capture_output=True, timeout=harness.DEADLINE * 3, check=False,
