@@ -160,7 +160,7 @@ def test_binds_without_end_are_slowed(tmp_path):
 
 
 def test_tunnels_that_come_and_go_do_not_fill_the_log(tmp_path):
-    with relay_with(tmp_path, "tunnels=4") as relay:  # 116 lines at once
+    with relay_with(tmp_path, "tunnels=4") as relay:  # a log burst of 116 lines
         for number in range(200):
             with tenant(relay, number) as peer:
                 assert answer_to_bind(peer, 1) == "bound"

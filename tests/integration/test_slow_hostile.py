@@ -44,7 +44,7 @@ def test_an_agent_that_lives_but_does_not_read_is_ended(relay, bystander):
         stop.set()
     assert answers <= {"ADIT-AGENT-LOST", "ADIT-TOO-MANY-STREAMS"} and "ADIT-AGENT-LOST" in answers
     assert "does not read" in reasons.next()
-    assert took > 10  # not before its time
+    assert took > 10  # not before its limit
 
 
 def test_an_agent_that_reads_but_acknowledges_nothing_is_ended(relay, bystander):
