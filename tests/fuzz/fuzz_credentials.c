@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A byte for the place, then a text with URLs. The output is the text with marks for some values;
-// redacting it again changes nothing; and a sink that is too small gets its beginning.
+// redacting the output again changes nothing; and a sink that is too small gets its beginning.
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Frames from a peer; the first byte says whether they must be masked ('m'). Splits change nothing,
-// and the same bytes sent as our messages come back.
+// and a message with the same bytes is written and read to itself.
 #include <stdio.h>
 #include <stdlib.h>
 

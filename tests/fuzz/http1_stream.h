@@ -126,7 +126,7 @@ static inline void feed(struct http1_body *b, const char *p, size_t there,
         if (b->kind == BODY_CHUNKED && http1_body_done(b)) {
             d->trailers_text = copy;
         } else {
-            d->trailers.field_count = 0; // the decoder sets them only at the end
+            d->trailers.field_count = 0; // trailers are valid only at the end
             free(copy);
         }
     }
@@ -182,7 +182,7 @@ static inline void check_rechunked(const struct decoded *body)
     }
     CHECK(http1_write_last_chunk(text + len, last_len, &body->trailers) == last_len);
     len += last_len;
-    // The space that we write after each colon makes it longer.
+    // Wider limits: the writer adds a space after each colon.
     decode(&chunked, slice_of(text, len), 0, &wide, &back);
     CHECK(back.error == 0 && back.done && back.consumed == len);
     check_same_bodies(&back, body);

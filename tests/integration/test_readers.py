@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Output that is not read, as by a stopped pager, stops no traffic."""
+"""Output that is not read, for instance by a stopped pager, stops no traffic."""
 import contextlib
 import fcntl
 import os
@@ -44,10 +44,10 @@ class Unread:
         self.text = {"stdout": b"", "stderr": b""}
 
     def read_until(self, pattern, which="stdout"):
-        """Reads until the pattern has come."""
+        """Reads until the output matches the pattern."""
         while not (found := re.search(pattern, self.text[which])):
             piece = os.read(self.pipes[which][0], 65536)
-            assert piece, f"it ended: {self.text}"
+            assert piece, f"the program ended: {self.text}"
             self.text[which] += piece
         return found
 
@@ -98,13 +98,13 @@ def exchanges(relay, agent, count):
 
 
 def test_lines_that_nobody_reads_stop_nothing_and_are_counted(relay, origin, tmp_path):
-    count = 4000  # over 800 KiB of lines, where pipe and queue hold 320
+    count = 4000  # over 800 KiB of lines; pipe and queue hold 320 KiB
     with unread_agent(relay, origin, tmp_path) as agent:
         exchanges(relay, agent, count)
         dropped = int(agent.read_until(rb"adit: (\d+) lines were dropped\n")[1])
         printed = agent.text["stdout"].partition(b" lines were dropped")[0].count(b" GET    /")
         assert dropped > 0 and dropped + printed == count
-        exchanges(relay, agent, 1)  # and there is room again
+        exchanges(relay, agent, 1)  # the pipe has room again
         agent.read_until(rb"were dropped\n(?s:.*) GET    /\?x+\n")
         assert all(line.startswith("adit: ") or live_lines.parsed(line).target == LONG
                    for line in agent.text["stdout"].decode().splitlines())
@@ -133,7 +133,7 @@ def test_a_reader_that_stands_still_does_not_delay_the_end(relay, origin, tmp_pa
 def test_a_reader_that_leaves_stops_nothing(relay, origin, tmp_path):
     with unread_agent(relay, origin, tmp_path) as agent:
         read, _ = agent.pipes["stdout"]
-        os.dup2(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), read)  # closes our end of it
+        os.dup2(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), read)  # closes the read end
         exchanges(relay, agent, 100)
         agent.stop()
 
@@ -142,11 +142,11 @@ def test_a_log_that_nobody_reads_stops_no_agent(origin, tmp_path):
     relay = harness.Relay(tmp_path)
     with unread_agent(relay, origin, tmp_path, full=("stderr",)) as agent:
         relay.stop()
-        with harness.Relay(tmp_path, port=relay.port) as again:  # what is logged of it has no room
+        with harness.Relay(tmp_path, port=relay.port) as again:  # the log pipe is still full
             agent.read_until(rb"connected again")
             exchanges(again, agent, 10)
             agent.skip_filling("stderr")
-            agent.read_until(rb"adit: the relay .* has gone", "stderr")  # and is there when it has
+            agent.read_until(rb"adit: the relay .* has gone", "stderr")  # once there is room
             agent.stop()
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""README.md is true: its commands, typed in order, print what it shows, and its tables are those of
-the programs."""
+"""The commands in README.md, typed in order, print the output shown there, and its tables agree
+with the help of the programs."""
 import re
 import shlex
 import subprocess
@@ -43,7 +43,7 @@ def shapes():
 
 
 def ready_sign(block):
-    """The output that shows that a block's program is ready; None for one that ends by itself."""
+    """The output that shows that a block's program is ready; None if the program ends by itself."""
     last = block.text.replace("\\\n", "").rstrip().splitlines()[-1]
     return next((sign for pattern, sign in STAYS if re.search(pattern, last)), None)
 
@@ -53,7 +53,7 @@ def shows(shapes, shown):
         behind = shapes.find(shown, terminal.lines()[terminal.taken:])
         if behind is None:
             return False
-        terminal.taken += behind  # output that was matched does not count again
+        terminal.taken += behind  # matched output is not searched again
         return True
     return found
 
@@ -63,7 +63,7 @@ def what_came(terminals):
 
 
 class Scene:
-    """A section of README: its programs run until its end, each at a terminal of its own."""
+    """A section of README: its programs run until the section ends, each at its own terminal."""
 
     def __init__(self, machine, shapes):
         self.machine, self.shapes = machine, shapes
@@ -102,13 +102,13 @@ class Scene:
     def wait_for(self, block, text):
         terminals = ([self.last] if self.last else []) + self.running[::-1]
         assert readme_machine.wait_until(terminals, shows(self.shapes, text.splitlines())), \
-            f"{block!r} does not come. What came:\n{what_came(terminals)}"
+            f"{block!r} is not printed. The output:\n{what_came(terminals)}"
 
     def wait_for_record(self):
-        """Waits until the record has what the other end has seen, as a slower person would."""
+        """Waits until the record has the other end's reports: a person types more slowly."""
         agent = self.machine.home / ".local/state/adit/agent"
         if (agent / "record.db").exists():
-            self.machine.terminal("adit requests").wait()  # then all is recorded
+            self.machine.terminal("adit requests").wait()  # waits until all is written
             for row in record.exchanges(agent):
                 if row["tunnel_name"]:
                     record.ended(agent, f"seq={row['seq']} AND far_outcome IS NOT NULL")
@@ -135,7 +135,7 @@ def test_commands_do_what_readme_shows(machine, shapes, blocks):
                 scene.show(block)
             elif block.language == "ini":
                 assert block.text in machine.read(block.mark), block
-        assert not any(scene.end()), "something did not end cleanly"
+        assert not any(scene.end()), "a program did not end cleanly"
         for one in scene.all:
             assert not harness.REPORTS.search("\n".join(one.lines())), what_came([one])
     finally:
@@ -148,16 +148,16 @@ def test_commands_do_what_readme_shows(machine, shapes, blocks):
 def test_blocks_that_cannot_run_are_few_and_named():
     marked = [block for _, blocks in SECTIONS for block in blocks if block.mark == "not-run"]
     for block in marked:
-        assert any(block.text.startswith(one) for one in NOT_RUN), f"{block}: why not?"
+        assert any(block.text.startswith(one) for one in NOT_RUN), f"{block} is not in NOT_RUN"
     for one in NOT_RUN:
-        assert any(block.text.startswith(one) for block in marked), f"{one}: nowhere marked"
+        assert any(block.text.startswith(one) for block in marked), f"{one} is not in README"
 
 
 def test_every_block_says_what_it_is():
     kinds = {block.language for _, blocks in SECTIONS for block in blocks}
     assert kinds <= {"sh", "text", "ini"}, kinds
     assert not re.search(r"^ {4}\S", re.sub(readme.FENCE, "", readme.text()), re.M), \
-        "a block without a fence is not looked at"
+        "a block without a fence is not tested"
 
 
 def help_of(*command):

@@ -21,8 +21,8 @@ def lines(*fields):
 
 
 def both(tunnel, target):
-    """The exchange with this target in the records of agent and relay, once it has ended and each
-    has the other's report."""
+    """Waits until the exchange with this target has ended and each end has the other's report.
+    Returns its rows in the records of agent and relay."""
     return [ended(end.data, f"target = '{target}' AND far_outcome IS NOT NULL")
             for end in (tunnel.agent, tunnel.relay)]
 
@@ -102,7 +102,7 @@ def test_times_of_both_ends_are_told(tunnel):
                      "request_digest", "response_bytes", "response_digest"):
             assert here["far_" + name] == there[name], name
         assert here["far_flags"] == WHOLE
-    assert relay["answered_ns"] >= agent["answered_ns"]  # it contains it
+    assert relay["answered_ns"] >= agent["answered_ns"]  # includes the agent's time
 
 
 # Bodies.

@@ -13,8 +13,8 @@ import pytest
 from exchanges import Record
 
 KIB, MIB = 1024, 1024 * 1024
-MOST = 128 * KIB    # plus a hundred times the bytes that came
-SURE = 16 * KIB     # plus sixteen times
+MOST = 128 * KIB    # limit on decoded bytes of a body, plus 100 times its received bytes
+SURE = 16 * KIB     # decoded beyond the budget too, plus 16 times the received bytes
 BUDGET = 256 * MIB
 ZEROS = b"\0" * MIB
 
@@ -24,7 +24,7 @@ def deflated(megabytes, window=31):
     return b"".join([packer.compress(ZEROS) for _ in range(megabytes)]) + packer.flush()
 
 
-# 256 MiB in 657 bytes: gzip, and what that makes again; and the same in other codings.
+# 256 MiB in 657 bytes by gzip twice; and smaller bodies in other codings.
 TWICE = gzip.compress(deflated(256), 9, mtime=0)
 BOMBS = {
     "gzip, gzip": TWICE,

@@ -17,7 +17,7 @@ from record import RESPONSE, SECOND, Record
 
 
 def run(directory, *args, program="adit", status=0):
-    """Runs a command on the record of `directory` to its end. Returns stdout and stderr."""
+    """Runs a command on the record of `directory`, and waits. Returns stdout and stderr."""
     done = subprocess.run(
         [harness.BIN / program, *map(str, args), "--data", directory], text=True, errors="replace",
         stdin=subprocess.DEVNULL, capture_output=True, timeout=harness.DEADLINE,
@@ -38,7 +38,7 @@ def record(tmp_path):
 
 
 class Following:
-    """A `requests --follow` that runs."""
+    """A running `requests --follow`."""
 
     def __init__(self, record, *args):
         self.program = harness.Program(
@@ -175,7 +175,7 @@ def test_follow_prints_what_comes_and_what_ends(record):
                                   " duration_ns=5000000 WHERE id=?", (id_,))
                 program.wait_for(f"^{id_} .* 5.0 ms .* web.localhost:7080$")
             program.stop(signal.SIGINT)
-            assert len(program.printed["stdout"]) == 6  # each ended one once
+            assert len(program.printed["stdout"]) == 6  # one line per end
 
 
 def test_follow_prints_what_matches_in_the_end(record):
@@ -268,7 +268,7 @@ def counts(record):
 
 
 def holds_together(record):
-    """Whether each tunnel's size is the sum of its exchanges', and no row is orphaned."""
+    """Whether each tunnel's size is the sum of its exchanges' sizes, and no row is orphaned."""
     wrong = record.number(
         "SELECT count(*) FROM tunnel t WHERE bytes != (SELECT total(size) FROM exchange e"
         " WHERE e.tunnel = t.id)")
@@ -289,7 +289,7 @@ def test_delete_takes_what_matches_and_nothing_else(record):
     out, _ = run(record.directory, "delete", "--all", "--yes")
     assert out.startswith("deleted 750 exchanges")
     assert counts(record) == [0, 0, 0] and holds_together(record)
-    assert record.number("PRAGMA freelist_count") == 0  # given back
+    assert record.number("PRAGMA freelist_count") == 0  # free pages are returned
     assert record.number("PRAGMA integrity_check") == "ok"
 
 
@@ -324,7 +324,7 @@ def test_delete_works_beside_a_writer_that_writes(record):
     while added == 0 or program.process.poll() is None:
         record.add(target="/new")
         added += 1
-        time.sleep(0.02)  # as recorders do, which lets others in
+        time.sleep(0.02)  # recorders pause too, and so unlock the record
     program.exit_code()
     deleted = int(re.search(r"deleted (\d+)", program.text("stdout").replace(",", ""))[1])
     left = record.number("SELECT count(*) FROM exchange")
@@ -358,7 +358,7 @@ def test_delete_asks_at_a_terminal(record, answer, left):
     assert program.returncode == left and counts(record)[0] == left
 
 
-# all of them
+# All three commands.
 
 @pytest.mark.parametrize("program, state", [("adit", "agent"), ("aditd", "relay")])
 @pytest.mark.parametrize("command", ["requests", "stats", "delete"])

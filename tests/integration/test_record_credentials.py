@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""No file of a record holds a credential, wherever it stood in a message; the relay's own token is
+"""No file of a record holds a credential from any place of a message; the relay's own token is
 never recorded."""
 import base64
 import contextlib
@@ -56,7 +56,7 @@ def told(exchange):
 
 
 def ask(tunnel, fields, path="/credentials"):
-    """Sends a request with credentials in every place, and gets an answer with the same."""
+    """Sends a request and gets a response, both with credentials in every place."""
     tunnel.origin.on(path, told)
     with tunnel.visit() as visitor:
         visitor.send(visitor.head("POST", f"{path}?{QUERY}&next={NESTED}", [
@@ -143,8 +143,8 @@ def forms(token):
 
 
 def shown_in(data):
-    """The forms of the token that a record contains, compared without their ends, which depend on
-    the neighbouring bytes in base64."""
+    """The forms of the token that a record contains. The ends of a form are not compared: in base64
+    they depend on the neighbouring bytes."""
     kept = files_of(data).lower()
     return [form for form in forms(TOKEN) if form[4:-8].lower().encode() in kept]
 

@@ -22,7 +22,7 @@ def rows(tunnel, target):
 
 
 def running(end, target, kept=0):
-    """Waits until a running exchange is in this program's record with so many bytes of its
+    """Waits until this program's record contains a running exchange with `kept` bytes of its
     response."""
     return until(lambda: exchanges(end.data, f"target='{target}' AND outcome IS NULL AND"
                                    f" response_kept={kept}"),
@@ -161,7 +161,7 @@ def played_agent(relay, name, features="reports"):
 
 
 def asked(relay, agent, target):
-    """A visitor's request that has reached the played agent: (visitor, stream, its id)."""
+    """Sends a request through the relay to the played agent. Returns (visitor, stream, id)."""
     visitor = Client(relay.address, agent.host, harness.DEADLINE)
     visitor.request("GET", target)
     stream, fields, _ = agent.request()
@@ -185,7 +185,7 @@ def test_forged_reports_change_nothing(relay):
         visitor, stream, _ = asked(relay, second, "/behind")
         second.answer(stream)
         with visitor:
-            visitor.response()  # so its report has been read
+            visitor.response()  # the relay has read the report before
         for agent in (first, second):  # a peer that acknowledges nothing is taken for dead
             while not agent.reports:
                 agent.read()
@@ -225,7 +225,7 @@ def test_a_hello_says_what_may_be_recorded(relay, level, count, kept):
         agent.bind()
         visitor, stream, _ = asked(relay, agent, f"/may-{level}")
         agent.answer(stream)
-        with visitor:  # an earlier end could overtake the answer
+        with visitor:  # before the agent leaves, which could overtake the answer
             assert visitor.response().body == b"hello"
     if count:
         ended(relay.data, f"target='/may-{level}'")
@@ -258,10 +258,10 @@ def twice(program, name):
 # Programs that are killed.
 
 def check_left(data, dead):
-    """Checks the record of a killed program: everything but the running exchanges is whole, and
-    those are marked."""
+    """Checks the record of a killed program: the data is consistent, and only while the program is
+    `dead` may an exchange lack an outcome."""
     if not writers(data):
-        return  # it was killed before it created the record
+        return  # the kill came before the record was created
     with Record(data) as record:
         assert record.number("PRAGMA integrity_check") == "ok"
         for row in record.exchanges():
@@ -297,7 +297,7 @@ def test_exchanges_interrupted_by_a_kill_are_marked(own_tunnel, killed):
         data = getattr(tunnel, killed).data
         assert "  running\n" in listed(program, data)
         getattr(tunnel, killed).kill()
-        left = shutil.copytree(data, tunnel.directory / "left")  # as it was found
+        left = shutil.copytree(data, tunnel.directory / "left")  # before the restart
         check_left(data, dead=True)
         assert "  recorder gone\n" in listed(program, left)
         assert "  running\n" not in listed(program, left)
@@ -317,7 +317,7 @@ def test_exchanges_interrupted_by_a_kill_are_marked(own_tunnel, killed):
 
 
 def load(tunnel, stop, done, seed):
-    """Keeps a connection busy with bodies both ways until it is told to stop."""
+    """Keeps a connection busy with bodies both ways until `stop` is set."""
     random, number = Random(seed), 0
     while not stop.is_set():
         try:
@@ -341,7 +341,7 @@ def test_a_record_survives_any_moment(tmp_path, killed):
             for number in range(6):
                 enough = len(done) + random.randrange(5, 60)
                 until(lambda enough=enough: len(done) > enough, "traffic", harness.DEADLINE)
-                stop.wait(random.random() * 0.1)  # any moment of a batch
+                stop.wait(random.random() * 0.1)  # at any moment of a batch
                 getattr(tunnel, killed).kill()
                 check_left(getattr(tunnel, killed).data, dead=True)
                 getattr(tunnel, f"restart_{killed}")()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Deleted bytes are in no file of the state directory: not where SQLite moved rows from, not in its
-log, not in files put aside."""
+"""No file of the state directory contains deleted bytes: neither pages from which SQLite moved
+rows, nor its log, nor records put aside."""
 import concurrent.futures
 import contextlib
 import json
@@ -20,11 +20,11 @@ KIB = 1024
 
 def marked(number, size):
     word = b"SECRET%06d|" % number
-    return word * (size // len(word) + 1)  # whole words, unlike any other's
+    return word * (size // len(word) + 1)  # whole words, different for each number
 
 
 def found(directory):
-    """The exchanges of which the files contain any byte."""
+    """The numbers of the exchanges whose words are in any file."""
     numbers = set()
     for path in directory.rglob("*"):
         if path.is_file():
@@ -41,7 +41,7 @@ def run(directory, *args, status=0):
 
 
 def send(proxied, numbers):
-    """Runs exchanges at the same time, so that their rows interleave and are moved."""
+    """Runs exchanges concurrently, so that SQLite interleaves and moves their rows."""
     def one(number):
         size = (50, 900, 3000, 30_000, 150_000)[number % 5]
         kind = "gone" if number % 2 else "kept"
@@ -124,7 +124,7 @@ def test_leftovers_of_a_delete_go_with_the_next_one(tmp_path):
 
 
 def test_a_file_that_does_not_tell_where_its_rows_are_is_told_of(tmp_path):
-    """The sqlite3 program makes such a file from a dump."""
+    """A file without auto_vacuum, as sqlite3 makes it from a dump, has no map of its pages."""
     with tangled(tmp_path, 300, 5) as record:
         record.db.execute("PRAGMA journal_mode=DELETE")
         record.db.execute("PRAGMA auto_vacuum=NONE")

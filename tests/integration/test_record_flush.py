@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A command over the record sees every exchange that ended before it began: it asks the recording
-programs to write, and waits."""
+"""A command over the record sees every exchange that ended before the command began: the command
+asks the recording programs to write, and waits."""
 import contextlib
 import json
 import os
@@ -20,7 +20,7 @@ from harness import BIN, Proxied, Proxy, Tunnel, environment
 from patience import DEADLINE
 
 ROUNDS = 20
-REPORTED = 5  # fewer where a report is awaited, since agents send reports each half second
+REPORTED = 5  # rounds that wait for reports: agents send reports each half second
 MISSING = "the newest exchanges may be missing"
 READERS_MAX = 128
 
@@ -31,7 +31,7 @@ class Side:
     def __init__(self, way, part, inside=None, prepare=None):
         self.way, self.part, self.prepare = way, part, prepare
         self.program, self.data = part.name, part.data
-        self.enter = ["nsenter", "-t", str(inside), "-m"] if inside else []  # its file systems
+        self.enter = ["nsenter", "-t", str(inside), "-m"] if inside else []  # its mounts
 
     def run(self, *words, status=0):
         done = subprocess.run(
@@ -276,7 +276,7 @@ def test_all_who_write_a_record_are_asked(tmp_path):
 
 
 def connect(name, count):
-    """Readers that ask and then neither send nor read."""
+    """Connects `count` readers, which ask by connecting and then neither send nor read."""
     readers = []
     for _ in range(count):
         readers.append(socket.socket(socket.AF_UNIX))
@@ -298,7 +298,7 @@ def test_readers_that_stay_hold_up_nobody(side):
 
 
 def test_readers_that_have_left_take_no_files(tmp_path):
-    """Even if they wait for a report that can no longer come."""
+    """Readers leave no descriptors open, even after waiting for a report that cannot come."""
     with Tunnel(tmp_path, compare=False) as way:
         side = Side(way, way.relay)
         way.origin.on("/kill", lambda exchange: way.agent.kill())
@@ -313,7 +313,7 @@ def test_readers_that_have_left_take_no_files(tmp_path):
 
 
 def test_readers_that_a_locked_record_keeps_waiting_are_bounded(tmp_path):
-    """They use descriptors of a program that serves traffic."""
+    """Waiting readers use descriptors of a program that serves traffic."""
     with Proxied(tmp_path) as way:
         side = Side(way, way.agent)
         way.fetch("GET", "/hello?first")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Each side records heads and trailers as it received them, with the fields of the connection, and
-they can be written again as messages."""
+"""Each side records heads and trailers as received, including hop-by-hop fields, and `show --raw`
+writes them as messages again."""
 import http.client
 import io
 import json
@@ -20,7 +20,7 @@ TRAILERS = b"Sum: 1\r\nContent-Length: 7\r\nX-Hop: 2\r\nadit-x: 3\r\n"
 
 
 def answers(way, path, *pieces):
-    """The service sends these bytes to any request and closes."""
+    """Lets the service answer any request for the path with these bytes, and close."""
     def handler(exchange):
         for _ in exchange.body():
             pass
@@ -32,7 +32,7 @@ def answers(way, path, *pieces):
 
 @pytest.fixture(params=["tunnel", "proxy"])
 def service_side(request, tmp_path):
-    """(way to a service, the program that speaks with it, its record)"""
+    """(way to a service, name of the program that connects to the service, its data directory)"""
     if request.param == "proxy":
         with harness.Proxied(tmp_path) as way:
             yield way, "adit", way.proxy.data
@@ -50,7 +50,7 @@ def test_a_services_head_is_kept_as_it_came(service_side):
     row = ended(data, "target='/chunked'")
     assert row["response_head"] == CHUNKED and row["response_trailers"] == TRAILERS
     assert (row["reason"], row["response_protocol"]) == ("All Fine: yes", "HTTP/1.1")
-    # The fields of the connection are the same in all records.
+    # Commands find and print hop-by-hop fields too.
     for words in ("res.header.keep-alive~max=100", "res.header.transfer-encoding=chunked",
                   "res.header.connection~Keep-Alive", "header.adit-x=3"):
         assert "/chunked" in command(program, data, "requests", words), words

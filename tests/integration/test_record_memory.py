@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(patience.SANITIZED or patience.UNDER_VALGRIND,
 
 
 def ticks(stop):
-    """A handler that sends an event every tenth of a second until it is told to stop."""
+    """A handler that sends an event every tenth of a second until `stop` is set."""
     def handler(exchange):
         exchange.head(200, [("Content-Type", "text/event-stream"), ("Transfer-Encoding", "chunked")])
         with contextlib.suppress(OSError):
@@ -42,7 +42,7 @@ def test_memory_goes_back_behind_a_burst_while_an_event_stream_goes_on(tmp_path)
         locked.execute("BEGIN IMMEDIATE")
         for number in range(BURST // 2):  # both ways
             proxied.fetch("POST", "/mirror", body=bodies.make(number, MIB))
-        assert proxied.proxy.resident() - before > BURST * MIB // 2, "it waits in memory"
+        assert proxied.proxy.resident() - before > BURST * MIB // 2, "the burst waits in memory"
         locked.execute("COMMIT")
         locked.close()
         until(lambda: proxied.proxy.resident() - before < LEFT, "memory is given back",

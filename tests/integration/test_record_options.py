@@ -12,7 +12,7 @@ ALL, HEADS, NONE = "all", "heads", "none"
 
 
 class Ways:
-    """A tunnel, or a proxy, with options for the program that is looked at."""
+    """A tunnel, or a proxy, with options for the program under test."""
 
     def __init__(self, directory, which, *args):
         self.parts = []
@@ -43,7 +43,7 @@ class Ways:
 
 
 def kept(directory):
-    """What the record kept of its one exchange: bodies and fields."""
+    """The bodies and the fields of the one exchange in the record."""
     with record.Record(directory) as read:
         row, = read.exchanges()
         sides = [read.body(row["seq"], side) for side in (record.REQUEST, record.RESPONSE)]

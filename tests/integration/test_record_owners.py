@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The relay's record knows the owner of each tunnel, by whom space is shared out."""
+"""The relay's record contains the owner and the address of each tunnel."""
 import ipaddress
 import re
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A running exchange is in the record as far as it is known, and stays there when the recording
-program is killed."""
+"""The record contains the known part of a running exchange, also after the recording program was
+killed."""
 import asyncio
 import contextlib
 import json
@@ -34,7 +34,7 @@ def har(program, data):
 
 
 def row_when(end, where):
-    """The one running exchange, once it meets the condition."""
+    """Waits until the one running exchange meets the condition. Returns its row."""
     (row,) = until(lambda: exchanges(end.data, f"outcome IS NULL AND ({where})"), where,
                    harness.DEADLINE)
     return row
@@ -67,7 +67,7 @@ async def converse(tunnel, messages):
 
 
 def check_socket(program, data):
-    """Checks what the commands print of it, whether it is open or its recorder gone."""
+    """Checks the commands' output about a WebSocket that is open, or whose recorder is gone."""
     shown = command(program, data, "show", "last")
     assert "kept" not in shown, shown
     for arrow in ("->", "<-"):
@@ -239,5 +239,5 @@ def test_a_reader_that_makes_a_service_wait_is_seen_meanwhile(own_tunnel):
     with own_tunnel.visit() as visitor:
         visitor.request("GET", "/pour")
         visitor.response_head()
-        # The relay's own windows may keep it from ever waiting for its reader.
+        # Agent only: the relay's windows may keep the relay from waiting for its reader.
         row_when(own_tunnel.agent, "response_stalled_ns > 500000000")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Secrets are in no file of the record unless asked for; some are never recorded."""
+"""No file of the record contains secrets, except with --no-redact; the relay's token and owners'
+keys are never recorded."""
 import contextlib
 import itertools
 
@@ -74,7 +75,7 @@ def check(tunnel, hidden):
         assert TOKEN.encode() not in files_of(end.data)
         for key in end.data.iterdir():
             kept = key.read_bytes().strip()
-            if kept and not key.name.startswith("record"):  # the owner's key, for one
+            if kept and not key.name.startswith("record"):  # the owner's key
                 assert kept not in files_of(end.data)
 
 
@@ -104,7 +105,7 @@ def test_the_service_still_gets_them(tmp_path):
         assert request.get("cookie") == canary("Cookie", "request")
 
 
-# A handshake that fails is an exchange like others, and carries the token.
+# A failed handshake is recorded as an exchange, and carries the token.
 @pytest.mark.parametrize("broken, status", [
     ("Origin: http://a", 403), ("Sec-WebSocket-Version: 1", 426), ("X-Token: ", 426)])
 def test_the_relays_own_token_is_in_no_record(tmp_path, broken, status):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Trouble with the record stops no traffic and is reported once; recording resumes when it can."""
+"""Trouble with the record stops no traffic and is reported once; recording resumes afterwards."""
 import contextlib
 import json
 import os
@@ -51,7 +51,7 @@ def warnings(end):
 
 
 def start(directory, which, make):
-    """A tunnel; the data directory of `which` is prepared by `make`."""
+    """Starts a tunnel after `make` has prepared the data directory of `which`."""
     name = {"agent": "adit", "relay": "aditd"}[which]
     data = directory / name
     data.mkdir(parents=True, mode=0o700)
@@ -113,7 +113,7 @@ def test_a_later_versions_record_is_left_alone(tmp_path, which):
         end.wait_for("cannot be written: a later version of adit has created it", "stderr")
         end.stop()
         assert (end.data / "record.db").read_bytes() == before
-        assert 1 <= len(warnings(end)) <= 2, warnings(end)  # the second: the losses
+        assert 1 <= len(warnings(end)) <= 2, warnings(end)  # the second reports the losses
 
 
 # Trouble while the program runs.
@@ -137,7 +137,7 @@ def remove(path):
     path.unlink()
 
 
-# More than SQLite's cache holds, with a record at its limit: damaged pages are read again.
+# More bytes than SQLite's cache holds, in a record at its limit: SQLite reads damaged pages.
 BEFORE, SIZE = 120, ("--limit", f"record-size={20 * MIB}")
 
 
@@ -219,7 +219,7 @@ def test_a_record_locked_by_another_program_is_waited_for(own_tunnel):
 
 
 class Peak:
-    """The most memory that programs have taken beyond their use at the start."""
+    """The peak memory of programs, compared with their memory at the start."""
 
     def __init__(self, *ends):
         self.ends = ends
@@ -274,7 +274,7 @@ def test_what_does_not_fit_is_counted_and_memory_is_bounded(tmp_path, which):
             assert record.number("SELECT exchanges FROM writer") + shed == 3 * count + 1
             missing = record.number("SELECT sum(request_bytes - request_kept + response_bytes"
                                     " - response_kept) FROM exchange")
-            # Room reserved for the rest of other exchanges admits small ones at the relay.
+            # The relay reserves room for the ends of exchanges; small exchanges fit into that room.
             assert missing > 0 and (shed > 0 or which == "relay")
             assert record.number("SELECT shed_bytes FROM writer") == missing
             assert record.number("SELECT count(*) FROM exchange") + shed == 3 * count + 1
@@ -374,7 +374,7 @@ def test_a_directory_that_may_only_be_read_is_told_at_the_start(tmp_path):
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs another user")
 def test_a_record_that_may_only_be_read_is_told(reachable_path):
-    """The directory is writable; the file in it belongs to somebody else."""
+    """The directory is writable; the record in it belongs to another user."""
     data = reachable_path / "aditd"
     data.mkdir(mode=0o700)
     good_record(data)

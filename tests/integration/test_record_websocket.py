@@ -127,7 +127,7 @@ def shaken(exchange):
 
 
 def converse(tunnel, target, pieces):
-    """Sends these pieces behind a handshake and reads as many bytes back."""
+    """Completes a handshake, sends these pieces, and reads the echo of each."""
     tunnel.origin.on(target.partition("?")[0], shaken)
     with tunnel.visit() as visitor:
         visitor.request("GET", target, [

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A target that is recorded in part is not sent again as if it were whole: replay and export name
-the missing part, and take the whole target by --path."""
+"""Replay and export send no target that was recorded in part: they name the missing part, and take
+the whole target from --path."""
 import harness
 import pytest
 from harness import Program
@@ -102,7 +102,7 @@ def test_filters_see_what_is_kept(proxied):
     assert row["id"] not in out
 
 
-# A visitor may write the mark itself: that is no credential, and is sent again.
+# A visitor may send the mark [redacted]: it is no credential, and replay sends it too.
 def test_a_mark_that_was_sent_is_no_missing_value(proxied):
     row = proxied.fetch("GET", "/kept?a=[redacted]", [("X-A", "[redacted]")])
     assert not row["flags"] & 1

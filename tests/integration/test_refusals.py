@@ -102,7 +102,7 @@ def test_services_that_cannot_be_reached(tunnel, agents, kind, status, code, for
     ([("X-Large", "x" * 40000)], 431, "ADIT-HEAD-TOO-LARGE"),
 ])
 def test_requests_that_are_not_understood(tunnel, fields, status, code, form):
-    # A request that cannot be parsed has no Accept: its answer is always text.
+    # The Accept of a request that cannot be parsed is unknown: the answer is always text.
     answer = tunnel.fetch("GET", "/", FORMS[form][0] + fields)
     assert (answer.status, answer.code) == (status, code)
     assert code in answer.body.decode()

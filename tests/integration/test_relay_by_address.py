@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A relay named by its address, IPv4 or IPv6, must have a certificate for it; the agent sends no
-server name (RFC 6066 §3)."""
+"""A relay named by its address, IPv4 or IPv6, must have a certificate for this address; the agent
+sends no server name (RFC 6066 §3)."""
 import pytest
 import harness
 from tls_proxy import TlsProxy, certificate

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The agent says why a relay has gone, and what it does about it."""
+"""The agent says why a relay has gone, and connects again."""
 import harness
 import pytest
 from origin import Origin

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An agent whose --relay is no relay says what answers there, and what to give instead."""
+"""If --relay leads to another server, the agent says what answers and what to give instead."""
 import socket
 import ssl
 import threading
@@ -9,7 +9,7 @@ import pytest
 
 
 class Something:
-    """Listens on a port of loopback and treats every connection alike."""
+    """Listens on a port of loopback and calls `serve` with each connection."""
 
     def __init__(self, serve, host="127.0.0.1"):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -42,7 +42,7 @@ class Something:
 
 
 def says(text, first=False):
-    """Sends these bytes, after or before the peer's, and closes."""
+    """A server that sends these bytes, before the peer's if `first`, and closes."""
     def serve(sock):
         if first:
             sock.sendall(text)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Common mistakes in the options of the relay are refused, with the right form."""
+"""The relay refuses common mistakes in its options, and prints the right form."""
 import ctypes
 import os
 import re
@@ -96,8 +96,7 @@ def test_an_address_of_another_machine_is_told(tmp_path):
 
 
 def without_rights():
-    """Becomes a user other than root, without capabilities, for whom ports below 1024 are
-    reserved."""
+    """Takes from root the capability to bind ports below 1024, which other users lack anyway."""
     if os.geteuid() == 0:
         libc = ctypes.CDLL(None)
         assert libc.prctl(24, 10, 0, 0, 0) == 0  # PR_CAPBSET_DROP of CAP_NET_BIND_SERVICE

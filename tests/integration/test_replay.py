@@ -18,7 +18,7 @@ CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e]")
 
 @pytest.fixture(scope="module", params=["tunnel", "proxy"])
 def service(request, tmp_path_factory):
-    """A service behind a tunnel and behind `adit proxy`; both are shared by the tests."""
+    """A service behind a tunnel or `adit proxy`, shared by the tests."""
     kind = {"tunnel": harness.Tunnel, "proxy": harness.Proxied}[request.param]
     with kind(tmp_path_factory.mktemp("replay")) as way:
         yield Service(way)
@@ -26,7 +26,7 @@ def service(request, tmp_path_factory):
 
 @pytest.fixture
 def own(tmp_path):
-    """A service behind a proxy of its own."""
+    """A service behind a proxy, for one test."""
     with harness.Proxied(tmp_path) as way:
         yield Service(way)
 
@@ -69,7 +69,7 @@ def test_the_service_gets_what_it_got_the_first_time(service, request_):
     service.send(request_, request_.split()[0].decode())
     out = service.replay()
     first, second = service.asked
-    # Via names the hops, which are others in a replay; their number is the same.
+    # Via names other hops in a replay, but as many.
     assert len(first.field("via")) == len(second.field("via")) > 0
     assert first.without("via") == second.without("via")
     assert out.endswith(", the same answer\n")
@@ -92,7 +92,7 @@ def test_a_big_body_that_was_kept_whole_goes_again_byte_for_byte(tmp_path):
                             response=b"answer", response_fields=[("Content-Length", "6")])
         out = kept.run("replay", identity).stdout.decode()
         assert origin.told() is True
-        # The replay's own record may lag behind on a slow disk.
+        # A slow disk may delay the record of the replay.
         assert f"{identity} replayed as " in out and ": 200, 6 B, " in out
 
 
@@ -134,7 +134,7 @@ def test_where_no_bodies_are_kept_none_is_kept_of_the_replay(tmp_path):
         service = Service(way)
         service.fetch("GET", "/kept")
         out = service.replay()
-        assert out.endswith("the same answer\n")  # by its digest
+        assert out.endswith("the same answer\n")  # compared by digest
         row, = service.replayed(out)
         assert row["response_bytes"] == 6 and row["response_kept"] == 0 and row["flags"] & 4
 
@@ -335,7 +335,7 @@ def test_a_relays_record_knows_no_service_until_one_is_given(own_tunnel):
     assert "--to URL" in err
     service.replay("--to", service.origin.address)
     first, second = service.asked
-    # Names came in lower case through the tunnel.
+    # The tunnel makes names lower case.
     first.fields = [(name.lower(), value) for name, value in first.without("via").fields]
     second.fields = [(name.lower(), value) for name, value in second.without("via").fields]
     assert first == second

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Names that browsers, mail servers and people take for the domain's own: no agent gets them."""
+"""No agent gets a name that browsers, mail servers or people take for the domain's own."""
 import re
 import subprocess
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Names over a restart of the relay, however it ended: held for their owners, answered with 503."""
+"""After the relay was stopped or killed and started again, names are held for their owners, and
+visitors get 503."""
 import hashlib
 import os
 import signal
@@ -80,7 +81,7 @@ def test_visitors_of_a_known_name_hear_503_until_its_agent_is_back_and_never_404
     labels = [agent.label for agent in agents]
     until(lambda: set(labels) <= set(kept(tmp_path)), "they are kept")
     for agent in agents:
-        agent.process.send_signal(signal.SIGSTOP)  # it does not reconnect during the checks
+        agent.process.send_signal(signal.SIGSTOP)  # no reconnection during the checks
     end(relay, how)
     with harness.Relay(tmp_path, port=relay.port) as again:
         assert [ask(again, label) for label in labels] == [503, 503]
@@ -241,7 +242,7 @@ def test_no_more_names_are_taken_back_than_there_may_be(tmp_path):
 
 
 def closes(reason, code=1001):
-    """A relay's link that grants the name, then closes for this reason."""
+    """Serves a link of FakeRelay: grants the name, then closes for this reason."""
     def serve(link):
         link.greet()
         link.bound(link.read_bind())

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Wherever a service or a relay is named, the same forms mean the same and are refused in the same
-words."""
+"""All arguments that name a service or a relay accept the same forms, and refuse the others in the
+same words."""
 import re
 import subprocess
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A service that is not there is told at the start, when it comes, when it goes, and otherwise left
-alone. And the first lines say what to do next."""
+"""A program says when its service cannot be reached at the start, comes or goes, and never connects
+to a working service without a request. The first lines say what to do next."""
 import re
 import shlex
 import socket
@@ -23,7 +23,7 @@ def free_port():
 
 @pytest.fixture(params=["proxy", "http"])
 def start(request, tmp_path):
-    """Starts a program before a service; `.agent` has all its output."""
+    """Starts a program in front of a service; `.agent` has all its output."""
     kind = harness.Proxied if request.param == "proxy" else harness.Tunnel
     running = []
 
@@ -107,7 +107,7 @@ def test_it_gets_it_also_when_the_service_comes_later(start, free_port):
 
 
 def test_a_service_that_answers_is_never_looked_at(start):
-    """Each connection that it gets brings a request."""
+    """Each connection to the service carries a request."""
     with Origin() as service:
         seen = []
         service.on("/one", lambda exchange: (seen.append(exchange.request.connection),

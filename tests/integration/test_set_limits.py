@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Limits that --limit sets: below, at and above; and what slow, greedy or absent visitors meet.
+"""Limits that --limit sets: values below, at and above; and slow, greedy or absent visitors.
 
-Times are short so that the tests are. They say what must not happen before a limit and that it
-happens at all behind it, never how soon.
+Limits of time are short, for short tests. A test checks that the effect does not come before the
+limit and does come after it, but not how soon after.
 """
 import contextlib
 import itertools
@@ -51,7 +51,7 @@ def test_a_head_limit_holds_at_below_and_above(limited):
 def test_a_limit_of_fields_holds_at_below_and_above(limited):
     tunnel = limited("head-fields=20")
     for count, status in [(19, 200), (20, 200), (21, 431)]:
-        fields = [(f"X-{n}", "x") for n in range(count - 1)]  # and Host
+        fields = [(f"X-{n}", "x") for n in range(count - 1)]  # Host counts too
         assert tunnel.fetch("GET", "/", fields).status == status
 
 
@@ -229,7 +229,7 @@ def test_a_visitor_that_reads_slowly_but_at_the_rate_is_not_cut(limited):
 
 
 def test_an_event_stream_may_be_left_unread(limited):
-    """It outlasts another answer, begun after it, that the limit cuts."""
+    """The event stream outlasts a response that begins later and is cut by the limit."""
     tunnel = limited("send-time=1s")
 
     def events(exchange):
@@ -255,7 +255,7 @@ def test_an_event_stream_may_be_left_unread(limited):
         assert sum(map(len, visitor.response_body(head))) == 9 * (4 << 20)
 
 
-# Visitors that leave while nobody reads from them.
+# Visitors that leave while the service does not read.
 
 def test_a_visitor_that_resets_a_stalled_upload_is_noticed(tunnel):
     """A FIN would wait in the visitor's kernel behind the unsent bytes."""
@@ -270,7 +270,7 @@ def test_a_visitor_that_resets_a_stalled_upload_is_noticed(tunnel):
             tunnel.origin.tell("truncated")
 
     def push():
-        """Sends until the kernel takes no more, and returns how much it has taken altogether."""
+        """Sends until the kernel takes no more. Returns the number of bytes sent so far."""
         nonlocal sent
         with contextlib.suppress(BlockingIOError):
             while sent < most:
@@ -294,7 +294,7 @@ def test_a_visitor_that_resets_a_stalled_upload_is_noticed(tunnel):
 # Counts.
 
 def visitors(tunnel, count):
-    """So many visitors, each with an exchange in progress."""
+    """`count` visitors, each with an exchange in progress."""
     tunnel.origin.on("/begun", lambda exchange: (tunnel.origin.tell("asked"),
                                                  exchange.reply(b"".join(exchange.body()))))
     made = [tunnel.visit() for _ in range(count)]
@@ -367,7 +367,7 @@ def test_a_tunnel_has_so_many_exchanges_and_no_more(limited):
 
 
 def full(tunnel, path, fields=()):
-    """Starts two exchanges on this path, where two are the limit, and asks for a third."""
+    """Starts two exchanges on this path, as many as the limit, and checks that a third gets 503."""
     made = [tunnel.visit() for _ in range(2)]
     for each in made:
         each.request("GET", path, fields)
@@ -482,7 +482,7 @@ def test_a_relay_has_so_many_tunnels_and_no_more(tmp_path):
         with AgentPeer(relay, harness.DEADLINE, "a"), AgentPeer(relay, harness.DEADLINE, "b"):
             with pytest.raises(AssertionError, match="ADIT-TOO-MANY-NAMES"):
                 AgentPeer(relay, harness.DEADLINE, "c")
-            with AgentPeer(relay, harness.DEADLINE, "a") as again:  # an owner gets its own
+            with AgentPeer(relay, harness.DEADLINE, "a") as again:  # an owner gets its own name
                 assert again.bound["name"] == "a"
         until(lambda: relay.visit().fetch("GET", "/_adit/health").json()["tunnels"] == 0,
               "both are gone", harness.DEADLINE)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What a tenant takes of the relay's tables keeps nobody else out: names that were left, links
-that say nothing, names without end of one owner or one address."""
+"""No tenant fills the relay's tables and keeps others out: not with abandoned names, not with
+silent links, not with many names of one owner or one address."""
 import collections
 import contextlib
 import re
@@ -128,7 +128,7 @@ def test_links_without_a_name_keep_no_agent_out(tmp_path, origin, greeted):
                 idle.append(AgentPeer(relay, harness.DEADLINE, greet=False))
             with relay.visit(agent.host) as visitor:
                 assert visitor.fetch("GET", "/").body == b"hello"
-        assert idle[0].close_code() == 1001  # the one that was closed may come back
+        assert idle[0].close_code() == 1001  # the closed link may come back
         for each in idle:
             each.close()
 
@@ -140,7 +140,7 @@ def test_an_agent_whose_name_was_taken_over_counts_among_those_without(tmp_path)
                 AgentPeer(relay, harness.DEADLINE, "mine") as new:
             assert old.said()[1]["code"] == "ADIT-REPLACED"
             with AgentPeer(relay, harness.DEADLINE, greet=False):
-                assert silent.close_code() == 1001  # it waited longest
+                assert silent.close_code() == 1001  # without a name for longest
                 assert new.bound["name"] == "mine"
 
 
@@ -160,7 +160,7 @@ def test_binds_without_end_are_slowed(tmp_path):
 
 
 def test_tunnels_that_come_and_go_do_not_fill_the_log(tmp_path):
-    with relay_with(tmp_path, "tunnels=4") as relay:  # 116 lines at once
+    with relay_with(tmp_path, "tunnels=4") as relay:  # a log burst of 116 lines
         for number in range(200):
             with tenant(relay, number) as peer:
                 assert answer_to_bind(peer, 1) == "bound"
@@ -184,7 +184,7 @@ def test_what_an_agent_does_not_read_does_not_fill_the_log(tmp_path):
 
 
 def peer_bytes(peer, payload):
-    """These bytes as the next ones of the pipe."""
+    """A frame with these bytes as the next bytes of the pipe."""
     message = ws_frame(BINARY, bytes([PIPE_DATA]) + struct.pack(">Q", peer.sent) + payload)
     peer.sent += len(payload)
     return message
@@ -203,7 +203,7 @@ def clogged(relay):
 
 @pytest.mark.parametrize("reads", [True, False])
 def test_links_that_made_room_leave_their_places_at_once(tmp_path, reads):
-    """Their places are visitors' places too, so a peer that never reads cannot keep them."""
+    """Links take places of visitors: a closed link frees its place even if its peer never reads."""
     with relay_with(tmp_path, "handshakes=2", "visitors=12", "hello-time=1h") as relay:
         links = [AgentPeer(relay, harness.DEADLINE, greet=False) if reads else clogged(relay)
                  for _ in range(40)]
@@ -214,7 +214,7 @@ def test_links_that_made_room_leave_their_places_at_once(tmp_path, reads):
 
 
 def test_links_that_broke_the_protocol_keep_few_places(tmp_path):
-    """They may read the reason, but peers that never do cannot keep everybody else out."""
+    """A peer has time to read the reason, but peers that never read cannot keep others out."""
     with relay_with(tmp_path, "visitors=300", "hello-time=1h") as relay:
         links = []
         for _ in range(1000):
@@ -226,7 +226,7 @@ def test_links_that_broke_the_protocol_keep_few_places(tmp_path):
             link.close()
 
 
-# Addresses that have a share.
+# Shares of addresses.
 
 class TenantRelay:
     """A relay in a network of its own, and tenants at addresses there."""
@@ -267,7 +267,7 @@ def test_an_address_of_many_owners_has_its_share_of_names(tmp_path, streets):  #
         answers = [answer_to_bind(link, n) for link in links for n in range(1, 11)]
         assert answers == ["bound"] * 20 + ["ADIT-TOO-MANY-NAMES"] * 10
         assert answer_to_bind(town.tenant(OTHER, 9), 1) == "bound"
-        links[0].close()  # its released names make room for those of this address
+        links[0].close()  # this releases names of the same address
         until(lambda: answer_to_bind(links[2], 20) == "bound", "there is room")
 
 
@@ -280,7 +280,7 @@ def test_an_owner_gets_its_name_back_from_another_address(tmp_path, streets):  #
                 with town.tenant(ATTACKER, 1) as roams:
                     assert answer_to_bind(roams, 1, "mine") == "bound"
                     assert answer_to_bind(roams, 2) == "ADIT-TOO-MANY-NAMES"
-                    # passing names on gives no address more of them
+                    # a name that moves to another address frees no share
                     with town.tenant(OTHER, 3) as third:
                         assert answer_to_bind(third, 1) == "ADIT-TOO-MANY-NAMES"
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What strangers sent does not run where an exported command is run or pasted: in no shell, locale
-or record, whoever wrote that. What a command would do for them makes a file, the canary."""
+"""No shell runs text of strangers when an exported command is run or pasted, in any locale, from
+any record. Text that did run would create a file, the canary."""
 import os
 import subprocess
 from random import Random
@@ -16,7 +16,7 @@ from listening import Listening
 from shells import SHELLS, paste_at_prompt
 
 PROGRAMS = ["aditd", "adit proxy", "adit http", "adit replay"]
-# A curl wrapper leads every command to us and notes its destination.
+# A wrapper of curl sends the request of every command to the test's service.
 CURL = """#!/bin/sh
 exec /usr/bin/curl "$@" --connect-to "::$TO" --proxy "" --noproxy '*' --max-time 20 -s -o /dev/null
 """
@@ -42,7 +42,7 @@ def record(tmp_path):
 
 @pytest.fixture
 def place(tmp_path):
-    """The directory where commands run; a new file there was made by sent text."""
+    """The directory where commands run. A file there shows that sent text has run."""
     (tmp_path / "bin").mkdir()
     curl = tmp_path / "bin" / "curl"
     curl.write_text(CURL)
@@ -78,7 +78,7 @@ def paste(shell, script, place, service, locale):
 
 
 def is_inert(script):
-    """Checks that the text is visible ASCII only, in lines that any terminal takes whole."""
+    """Checks that the text is visible ASCII only, in lines short enough for any terminal."""
     rows = script.split(b"\n")
     assert all(0x20 <= b <= 0x7e for row in rows for b in row), script
     assert max(map(len, rows)) < 1000, max(rows, key=len)
@@ -144,8 +144,8 @@ def test_valid_requests_of_hostile_text_arrive_as_they_were_sent(record, service
 
 @pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
 def test_what_is_pasted_at_a_prompt_runs_nothing_either(record, service, shell, place, locale):
-    """Line editors obey control characters, in the C locale every byte that is not ASCII, and cut
-    lines that are too long, which undoes the quoting."""
+    """Line editors obey control characters, and in the C locale every non-ASCII byte too. They also
+    cut long lines, which undoes the quoting."""
     random = Random(len(shell) + len(locale))
     host = ("Host", service.host.encode())
     run_it = b"'; touch canary #"

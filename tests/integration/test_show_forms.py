@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Forms and multipart bodies are taken apart for people, whatever is wrong with them, and what is
-in them cannot look like what is ours."""
+"""`show` splits forms and multipart bodies into parts, even malformed ones, and no content of a
+body looks like a line of adit's own."""
 import gzip
 import re
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""`show` on a terminal: colours, bodies that are cut to what a person looks at, and the command
-that shows the rest; in a pipe all of it, and none of that."""
+"""On a terminal, `show` uses colours, cuts long bodies and prints the command that shows all of a
+body; in a pipe, `show` prints whole bodies without colours."""
 import re
 import shlex
 import subprocess
@@ -133,7 +133,7 @@ def test_a_long_line_is_cut_and_wide_characters_count_as_what_they_take(record, 
 
 @pytest.mark.parametrize("columns", [30, 80, 131])
 def test_nothing_that_was_sent_begins_a_row_however_long_it_is(record, tmp_path, columns):
-    """A row that the terminal wraps would continue where a line of ours could stand."""
+    """The rest of a wrapped row would begin where adit's own lines begin."""
     filler = "\u65e5e\u0301\t\x1b\u202e" * 20 + "\u20ac" * 300
     record.add(target="/" + filler, host="h" * 300, method="M" * 200, reason=filler, request=filler.encode(),
                response=b'--B\r\nContent-Disposition: x; name="' + filler.encode() + b'"\r\n\r\n\r\n--B--',

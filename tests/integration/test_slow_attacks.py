@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Many visitors at once who are slow, silent or gone: the others are served, and nothing is
-left."""
+"""While thousands of visitors are slow, silent or leave, others are served; afterwards no
+connection and little memory is left."""
 import contextlib
 import concurrent.futures
 import os
@@ -43,7 +43,7 @@ def tunnel(tmp_path):
 
 
 class Crowd:
-    """Connections that send only what `send` is given."""
+    """Connections that send only the bytes given to `send`."""
 
     def __init__(self, address, count):
         self.socks = []
@@ -125,7 +125,7 @@ def test_thousands_of_slow_visitors_are_let_go_and_others_served(tunnel, kind):
             time.sleep(0.5)
         until(lambda: crowd.still_open() == 0, "all were let go", 12 * harness.DEADLINE, 0.5)
         answers, refusals = good.stop()
-        assert answers > 20 and refusals < 20 + answers / 10  # while the tunnel was full
+        assert answers > 20 and refusals < 20 + answers / 10  # a full tunnel refuses
         if harness.MEMORY_IS_THEIRS:
             assert tunnel.relay.resident() - before < 64 << 20
     finally:
@@ -165,7 +165,7 @@ def test_slowhttptest_does_not_close_the_service(tunnel, attack):
     assert shutil.which("slowhttptest"), "scripts/setup installs it"
     tunnel.origin.on("/large", lambda exchange: exchange.reply(b"x" * 3_000_000))
     path = "/large" if attack == "slow readers" else "/"
-    proxy = "%s:%d" % tunnel.relay.address  # in absolute-form: its resolver knows no .localhost
+    proxy = "%s:%d" % tunnel.relay.address  # absolute-form: the resolver knows no .localhost
     result = subprocess.run(
         ["slowhttptest", *ATTACKS[attack], "-c", "900", "-r", "300", "-l", "15", "-p", "10",
          "-v", "1", "-d", proxy, "-u", f"http://{tunnel.host}{path}"],
@@ -186,7 +186,7 @@ def leave(sock, number):
 
 @pytest.fixture
 def unrecorded(tmp_path):
-    """A tunnel without a recorder, whose memory has bounds and tests of its own."""
+    """A tunnel that records nothing: other tests check the memory of recorders."""
     off = ("--record", "none")
     with harness.Relay(tmp_path, *off) as relay:
         with harness.Tunnel(tmp_path, *off, relay=relay, compare=False) as tunnel:
@@ -194,7 +194,7 @@ def unrecorded(tmp_path):
 
 
 def test_ten_thousand_visitors_who_leave_leave_nothing_behind(unrecorded):
-    """They leave at every point of an exchange, by FIN or RST."""
+    """The visitors leave at every point of an exchange, by FIN or RST."""
     tunnel = unrecorded
     host = tunnel.host.encode()
     get = b"GET /bytes?size=300000 HTTP/1.1\r\nHost: " + host + b"\r\n\r\n"
@@ -241,7 +241,7 @@ def test_a_relay_without_files_left_waits_and_serves_again(own_tunnel):
 def test_an_agent_without_files_left_refuses_and_serves_again(own_tunnel):
     tunnel = own_tunnel
     tunnel.fetch("GET", "/")
-    ended(tunnel.agent.data, "target='/'")  # so the files of its record are open
+    ended(tunnel.agent.data, "target='/'")  # the files of its record are open now
     few = open_files(tunnel.agent)
     go_on = threading.Event()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Two gibibytes each way, and more than 32 bits can count, are the same bytes at both ends."""
+"""Bodies of over 2 GiB, more than a signed 32-bit number counts, arrive unchanged both ways."""
 import threading
 
 import bodies

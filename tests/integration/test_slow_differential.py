@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""test_differential with all the inputs that docs/differential.md is about, and with a second
-seed."""
+"""test_differential with all inputs of docs/differential.md, and with a second seed."""
 import differential_runs
 import pytest
 

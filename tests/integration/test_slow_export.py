@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Of many requests each is sent again as it was sent, by the commands that are exported of it."""
+"""The exported command of each of many requests sends the same request again."""
 from random import Random
 
 import any_request

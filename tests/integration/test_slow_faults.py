@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""System calls fail under a running relay and a running agent. Whatever fails, no byte is wrong:
-an exchange is whole, or visibly cut, or refused; and the same process serves again afterwards.
+"""System calls fail under a running relay and a running agent. No failure makes a byte wrong: an
+exchange is whole, or visibly cut, or refused; and the same process serves again afterwards.
 
 Not injected, since libuv answers it with abort():
-- epoll_wait with anything but EINTR, and epoll_ctl with anything: both only fail when the program
-  is wrong or the kernel has no memory for a few bytes;
-- read and write of a descriptor of its own (signals, threads, wake-ups) with anything but EINTR and
-  EAGAIN. strace cannot tell them from sockets, so hard errors of read and write hit only what is at
-  work while nothing else happens: counts are chosen so, and no signal comes meanwhile.
-Not injected, since it would not be the fault that it names:
-- close: the call is left out, so the connection stays open;
-- futex: glibc ends the program when waking, not waiting, is answered by EINTR or EAGAIN, which the
-  kernel never does, and strace cannot tell the two apart.
-brk fails by telling where the heap ends, not by an error: hence its retval.
+- errors of epoll_wait other than EINTR, and all errors of epoll_ctl: both fail only when the
+  program is wrong or the kernel has no memory for a few bytes;
+- errors other than EINTR and EAGAIN of read and write on libuv's own descriptors (signals, threads,
+  wake-ups). strace cannot tell these from sockets: the counts below are chosen so that such errors
+  hit only sockets, and no signal comes meanwhile.
+Not injected, since strace would cause another fault than the named one:
+- close: strace skips the call, so the connection stays open;
+- futex: glibc ends the program if a waking call gets EINTR or EAGAIN, which only waiting calls get
+  from the kernel; strace cannot tell the two kinds apart.
+A failed brk returns the end of the heap instead of an error: hence retval.
 """
 import concurrent.futures
 import hashlib
@@ -62,7 +62,7 @@ KINDS = [
 
 
 def outcome(tunnel, kind, seed):
-    """"whole", "cut" or "refused"; anything else fails the test."""
+    """Returns "whole", "cut" or "refused"; anything else fails the test."""
     try:
         with tunnel.visit() as visitor:
             answer, is_right = kind(visitor, seed)
@@ -71,9 +71,9 @@ def outcome(tunnel, kind, seed):
     except Malformed as error:
         raise AssertionError(f"not HTTP: {error}") from None
     if answer.status == 200:
-        assert is_right, "a body that is wrong"
+        assert is_right, "a whole response has wrong bytes"
         return "whole"
-    assert (answer.code or "").startswith("ADIT-"), f"{answer.status} of nobody"
+    assert (answer.code or "").startswith("ADIT-"), f"{answer.status} without a code of adit"
     return "refused"
 
 
@@ -86,7 +86,7 @@ def visit_all(tunnel, seeds):
 
 
 def leaves_quietly(handler):
-    """A service that accepts that the agent leaves in the middle."""
+    """Wraps a handler, so that the agent may leave in the middle of an exchange."""
     def serve(exchange):
         try:
             handler(exchange)
@@ -114,10 +114,10 @@ def withstand(tunnel, name, *rules):
     faults = Faults(program.pid, tunnel.directory / "strace", *rules)
     with faults:
         outcomes = visit_all(tunnel, seeds)
-    assert program.process.poll() is None, f"it ended\n{program.report()}"
+    assert program.process.poll() is None, f"the program ended\n{program.report()}"
     until(lambda: serves(tunnel), "it serves again", 20 + harness.DEADLINE, 0.05)
     assert set(visit_all(tunnel, seeds)) == {"whole"}
-    assert faults.hits > 0, f"nothing was hit: {outcomes}"
+    assert faults.hits > 0, f"no system call failed: {outcomes}"
 
 
 def cases(*rows):
@@ -129,7 +129,7 @@ def cases(*rows):
 
 
 @pytest.mark.parametrize("program, rule", cases(
-    # interrupted, or not now: nothing is lost
+    # interrupted, or to be repeated later
     ("relay", "epoll_wait,epoll_pwait", "EINTR", "1 3+4 1+2"),
     ("agent", "epoll_wait,epoll_pwait", "EINTR", "1 3+4 1+2"),
     ("relay", "read,write", "EINTR EAGAIN", "5 3+4"),

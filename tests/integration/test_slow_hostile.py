@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Peers that are there and do nothing: their tunnels end in time, and say why."""
+"""Tunnels of peers that are connected but do not act end in time, and the log says why."""
 import signal
 import threading
 import time
@@ -10,7 +10,7 @@ from attack import Reasons, ask, bystander, undisturbed  # noqa: F401
 from client import until
 from tunnel_peer import AgentPeer, PlayedRelay
 
-ENDS = 40 * harness.PATIENCE  # seconds for what should take 15
+ENDS = 40 * harness.PATIENCE  # deadline in seconds for events that should take 15
 
 
 def keep(peer, stop, beat):
@@ -23,7 +23,7 @@ def keep(peer, stop, beat):
 
 
 def idle_visitors(relay, host, count):
-    """Visitors whose requests are more than a link holds unread."""
+    """Visitors whose requests exceed the buffers of a link."""
     visitors = [relay.visit(host) for _ in range(count)]
     for visitor in visitors:
         visitor.request("GET", "/", [("X-Large", "x" * 30000)])
@@ -32,7 +32,7 @@ def idle_visitors(relay, host, count):
 
 
 def test_an_agent_that_lives_but_does_not_read_is_ended(relay, bystander):
-    """Its heartbeats arrive, and even acknowledge what was sent before."""
+    """The agent's heartbeats arrive, and acknowledge the bytes received earlier."""
     reasons = Reasons(relay)
     stop = threading.Event()
     with AgentPeer(relay, ENDS, little=True) as idle:
@@ -44,7 +44,7 @@ def test_an_agent_that_lives_but_does_not_read_is_ended(relay, bystander):
         stop.set()
     assert answers <= {"ADIT-AGENT-LOST", "ADIT-TOO-MANY-STREAMS"} and "ADIT-AGENT-LOST" in answers
     assert "does not read" in reasons.next()
-    assert took > 10  # not before its time
+    assert took > 10  # not before its limit
 
 
 def test_an_agent_that_reads_but_acknowledges_nothing_is_ended(relay, bystander):

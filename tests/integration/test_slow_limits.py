@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Limits of time. All of them are waited for at once, each on connections of its own."""
+"""Limits of time. The tests wait for all of them at once, each on its own connections."""
 import concurrent.futures
 import time
 
@@ -8,7 +8,7 @@ import pytest
 from client import until
 
 LATE = 6 * harness.PATIENCE  # seconds that a limit may be late
-QUIET = 80  # longer than any of them
+QUIET = 80  # seconds, longer than any limit
 
 
 def seconds_until(something):
@@ -24,7 +24,7 @@ def patient(tunnel):
 
 
 def slow_head(tunnel):
-    """A head that trickles in is cut by the clock, not by silence."""
+    """A head is cut at its limit although its bytes keep coming."""
     with patient(tunnel) as visitor:
         visitor.sock.settimeout(1)
         head = iter(visitor.head("GET", "/", [("X-Slow", "x" * 1000)]))
@@ -58,7 +58,7 @@ def idle_visitor(tunnel):
 
 
 def idle_upstream(tunnel):
-    """The service is the test's own, so that nobody else uses the connection."""
+    """The service is this test's own, so that no other test uses the connection."""
     with harness.Origin() as origin:
         with harness.Agent(tunnel.directory / "idle", tunnel.relay, origin.address) as agent:
             with tunnel.visit(agent.host) as visitor:
@@ -94,7 +94,7 @@ def quiet_stream(tunnel):
 
 
 def quiet_service(tunnel):
-    """Nor is a service that takes long to begin its response."""
+    """A service that takes long to begin its response is not cut off."""
     def thinks(exchange):
         time.sleep(QUIET)
         exchange.reply("at last")

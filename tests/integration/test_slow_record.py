@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Under load for as long as it lasts: the record stays within its bounds and loses count of
-nothing.
+"""Under long load the record stays within its bounds, and its counts include every exchange.
 
-MILLION=1 in the environment makes it a million exchanges instead of some 60 seconds.
+With MILLION=1 in the environment, a million exchanges pass instead of 60 seconds of load.
 """
 import os
 import re
@@ -39,7 +38,7 @@ def nginx(tmp_path_factory):
 
 
 def seen(nginx):
-    """Requests that the service has got, without this one and earlier ones of its kind."""
+    """The number of requests that the service has got, without those of this function."""
     with Client(("127.0.0.1", nginx.port), "status") as visitor:
         text = visitor.fetch("GET", "/status").body.decode()
     nginx.looks = getattr(nginx, "looks", 0) + 1

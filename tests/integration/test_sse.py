@@ -8,7 +8,7 @@ EVENTS = 30
 
 
 def feed(source):
-    """A handler that streams what it takes from the queue until it takes None."""
+    """A handler that streams the items of the queue until None."""
     def handler(exchange):
         how = exchange.request.option("how", "chunked")
         framing = [("Transfer-Encoding", "chunked")] if how == "chunked" else []

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Text from a record, a command line or a peer reaches a terminal only in a form that is shown:
-nothing is obeyed, hidden or reordered."""
+"""A terminal shows all text from a record, a command line or a peer: the terminal obeys, hides and
+reorders none of the text."""
 import re
 import signal
 import subprocess
@@ -73,7 +73,7 @@ def test_bytes_go_to_pipes_as_they_are_and_to_terminals_only_when_forced(tmp_pat
 
 @pytest.mark.parametrize("columns", [20, 80, 120, 160])
 def test_a_line_is_as_long_as_the_terminal_whatever_is_in_it(tmp_path, columns):
-    """A longer line would continue where another line could stand."""
+    """The rest of a longer line would begin where other lines begin."""
     wide = ["日本語" * 60, "e\u0301\u0301" * 200, "\U0001f600" * 90, "\u202e" * 60, "\x1b[31m" * 50,
             "ไทยก็" * 60, "\u1112\u1161\u11ab" * 60]
     made = Record(tmp_path / "data")
@@ -157,7 +157,7 @@ def clean(piece):
 
 
 def test_live_lines_show_nothing_that_a_terminal_obeys(tmp_path):
-    """Nor do blocks of heads and bodies, the table of paths, and the log."""
+    """The same holds for blocks of heads and bodies, the table of paths, and the log."""
     random = Random(3)
     with harness.Proxied(tmp_path, "--print-bodies", "--verbose") as way:
         for number in range(40):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Wrong tokens are slowed down, and unauthenticated clients learn nothing of the relay."""
+"""Clients with wrong tokens are slowed down, and learn nothing of the relay."""
 import contextlib
 import re
 import socket
@@ -12,7 +12,7 @@ TOKEN = "0123456789abcdef0123456789abcdef"
 BURST = 10  # TOKEN_FAILURES_BURST
 HANDSHAKE = [("Upgrade", "websocket"), ("Connection", "upgrade"), ("Sec-WebSocket-Version", "13"),
              ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="), ("Sec-WebSocket-Protocol", "adit.v1")]
-PROXY = ("--trusted-proxy", "loopback")  # by which a test may be any address
+PROXY = ("--trusted-proxy", "loopback")  # lets a test claim any address
 
 
 @pytest.fixture
@@ -46,11 +46,11 @@ def test_failed_attempts_are_slowed_down_and_only_where_they_come_from(guarded):
     relay = guarded(*PROXY)
     answers = [attempt(relay, f"wrong-{number:032d}", "192.0.2.1") for number in range(BURST)]
     assert [a.status for a in answers] == [401] * BURST
-    slowed = attempt(relay, TOKEN, "192.0.2.1")  # the right one is not even looked at
+    slowed = attempt(relay, TOKEN, "192.0.2.1")  # the right token is not checked
     assert (slowed.status, slowed.code) == (429, "ADIT-TOO-MANY-REQUESTS")
     assert int(slowed.get("retry-after")) >= 1
     assert attempt(relay, TOKEN, "192.0.2.2").status == 101
-    # The block ends: soon another client from there is heard.
+    # The block ends: later a client of this address is served again.
     until(lambda: attempt(relay, TOKEN, "192.0.2.1").status == 101, "it is let in",
           harness.DEADLINE)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A trusted proxy is believed about the address of its client; nobody else is."""
+"""Only a trusted proxy's fields set the address and the scheme of its client."""
 import contextlib
 import subprocess
 import threading
@@ -72,7 +72,7 @@ def test_one_client_behind_a_proxy_has_its_share_and_another_has_its_own(trustin
     with contextlib.ExitStack() as stack:
         def link():
             return stack.enter_context(connect(trusting.relay, TRUSTED, trusting.host))
-        made = [link() for _ in range(6)]  # more than an address may have, but of a proxy
+        made = [link() for _ in range(6)]  # more than the limit of an address
         for each in made[:2]:
             each.request("GET", "/waits", [("X-Forwarded-For", ALICE)])
             assert trusting.origin.told() == "asked"
@@ -80,7 +80,7 @@ def test_one_client_behind_a_proxy_has_its_share_and_another_has_its_own(trustin
         assert (above.status, above.code) == (429, "ADIT-TOO-MANY-REQUESTS")
         assert above.get("retry-after")
         assert made[3].fetch("GET", "/", [("X-Forwarded-For", BOB)]).status == 200
-        assert made[4].fetch("GET", "/").status == 200  # for whom it does not say: no share
+        assert made[4].fetch("GET", "/").status == 200  # without a client's address: no share
         with AgentPeer(trusting.relay, harness.DEADLINE, "its-agent", greet=False):
             pass
         go_on.set()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""One address cannot fill a tunnel: the share of each, and the stream shed when a tunnel is
-full."""
+"""One address cannot fill a tunnel: each address has a share, and a full tunnel sheds a stream of
+the address with the most."""
 import contextlib
 import threading
 import time
@@ -10,7 +10,7 @@ import pytest
 import wire
 from client import Truncated, until
 
-PROXY = ("--trusted-proxy", "127.0.0.1")  # by which a visitor may be any address
+PROXY = ("--trusted-proxy", "127.0.0.1")  # lets a visitor claim any address
 OFFER = [("Connection", "Upgrade"), ("Upgrade", "foo")]
 STREAMS, SHARE = 8, 3
 ALICE, BOB, CAROL, DAVE, EVE = (f"192.0.2.{n}" for n in range(1, 6))
@@ -80,7 +80,7 @@ class Crowd:
 
 
 def answers(visitor):
-    """Whether the upgraded stream still echoes."""
+    """Whether the visitor's upgraded stream still echoes."""
     try:
         visitor.send(b"ping")
         return visitor.exactly(4) == b"ping"
@@ -116,7 +116,7 @@ def test_long_lived_streams_shut_nobody_out_where_all_look_like_one_address(tmp_
 def test_of_upgraded_streams_the_one_that_was_idle_for_longest_makes_room(tmp_path):
     with Crowd(tmp_path) as crowd:
         made = [crowd.stay("/upgraded") for _ in range(STREAMS)]
-        assert answers(made[0])  # it is now the least idle
+        assert answers(made[0])  # now the least idle
         assert crowd.fetch().body == b"hello"
         assert [answers(each) for each in made] == [True, False] + [True] * (STREAMS - 2)
 
@@ -128,7 +128,7 @@ def test_the_address_that_has_the_most_makes_room(tmp_path):
         assert crowd.fetch(EVE).body == b"hello"
         assert crowd.fetch(EVE).body == b"hello"
         gone = [index for index, each in enumerate(made) if not answers(each)]
-        assert gone == [3]  # of Alice's three the one that was idle for longest
+        assert gone == [3]  # Alice's stream that was idle for longest
 
 
 def test_event_streams_make_room_before_upgraded_ones(tmp_path):
@@ -149,7 +149,7 @@ def test_long_lived_streams_stay_while_they_are_the_smaller_part(tmp_path):
 
 
 def test_a_trickle_behind_a_whole_answer_shuts_nobody_out(tmp_path):
-    """The service has answered, reads no more, and keeps its connection."""
+    """The service answers, then reads no more and keeps its connection open."""
     with Crowd(tmp_path) as crowd:
         def early(exchange):
             exchange.reply("early", fields=[("Connection", "keep-alive")])

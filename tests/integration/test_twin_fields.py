@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A service that makes variables of fields (CGI, WSGI) gets the relay's values, never the
-visitor's. Such a service reads each character of a name other than a letter or digit as _."""
+"""A service that turns fields into variables (CGI, WSGI) gets the relay's values, never the
+visitor's. Such a service replaces every character of a name but letters and digits by _."""
 import hashlib
 import re
 
@@ -26,7 +26,7 @@ CLAIMS = ["Proxy", "X-Real-IP", "X-Client-IP", "True-Client-IP", "CF-Connecting-
 
 
 def variables(pairs):
-    """The variables that a CGI server makes of fields."""
+    """The variables into which a CGI server turns fields."""
     return {(re.sub(r"[^A-Z0-9]", "_", name.upper()), value) for name, value in pairs}
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Each direction of an upgraded stream ends by itself, as in TCP; interim responses are bounded."""
+"""Each direction of an upgraded stream ends alone, as in TCP; interim responses are bounded."""
 import socket
 
 import pytest

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""An unrepeatable request is sent once, and never on a connection that its service may be about to
-close."""
+"""A request that cannot be repeated is sent once, and never on a connection that its service may be
+about to close."""
 import select
 import socket
 import subprocess
@@ -14,8 +14,8 @@ from lan import LanProxied, LanTunnel
 from patience import DEADLINE
 
 ROUNDS = 40
-# Connections are released before they can show that the service keeps them, on any machine.
 PATIENCE = 1000
+# Too short for an idle connection to prove, on any machine, that the service keeps connections.
 UNPROVEN = ("--upstream-keepalive", "1s")
 POSTS = [("POST", 4, False), ("POST", 0, False), ("POST", 4, True), ("PATCH", 4, False),
          ("PUT", 4, False), ("DELETE", 4, False), ("POST", 3_000_000, False)]
@@ -23,14 +23,14 @@ POSTS = [("POST", 4, False), ("POST", 0, False), ("POST", 4, True), ("PATCH", 4,
 
 @pytest.fixture(params=["proxy", "tunnel"])
 def make(request, tmp_path):
-    """Makes a tunnel or a proxy before a service of its own, with these options."""
+    """Makes a tunnel or a proxy in front of its own service, with these options."""
     ways = []
 
     def start(*args, **options):
         kind = LanProxied if request.param == "proxy" else LanTunnel
         way = kind(tmp_path / str(len(ways)), *args, **options)
         ways.append(way)
-        way.steady = way.visit()  # behind a body, a connection is kept for the same visitor
+        way.steady = way.visit()  # after a body, a connection is kept for its visitor
         way.origin.on("/leaves", leaves)
         way.origin.on("/kept", kept)
         return way
@@ -62,7 +62,7 @@ def connection(way, method="GET", path="/kept", body=None):
 
 
 def reuses(way, fields=()):
-    """Whether a second POST comes on the same connection at last."""
+    """Whether a second POST comes on the same connection within some rounds."""
     if fields:
         way.origin.on("/kept", lambda exchange: (
             list(exchange.body()),
@@ -82,7 +82,7 @@ def test_a_service_that_goes_on_with_no_connection_loses_no_request(make, method
 
 
 def test_evidence_from_gets_does_not_count_for_posts(make):
-    """The service keeps connections behind one kind of request and not behind another."""
+    """The service keeps connections after GETs, and closes them after POSTs."""
     way = make(*UNPROVEN)
     until(lambda: connection(way) == connection(way), "a connection is used again")
     for number in range(ROUNDS):
@@ -107,7 +107,7 @@ def test_a_service_that_has_kept_a_connection_is_believed(make):
 
 
 def test_a_service_that_is_asked_on_and_on_is_tried_and_not_again_for_long_if_it_fails(make):
-    """Connections that are used only once exhaust the ports."""
+    """Trying saves ports: connections that are used only once exhaust them."""
     way = make(*UNPROVEN)
     with way.visit() as visitor:
         def post(path):
@@ -142,7 +142,7 @@ def test_a_service_that_was_seen_to_close_is_not_believed_any_more(make):
 
 
 def test_a_service_that_has_closed_everything_before_a_request_loses_none(make):
-    """A restarted service, for one, has closed all idle connections at once."""
+    """A restarted service, for example, closes all idle connections at once."""
     way = make()
     for number in range(ROUNDS):
         until(lambda: connection(way, "POST", body=b"") == connection(way), "a connection")
@@ -160,8 +160,8 @@ def test_a_service_that_has_closed_everything_before_a_request_loses_none(make):
 
 
 def test_a_service_that_serves_one_connection_at_a_time_answers(make):
-    """A connection that is not trusted with a request is closed, so that the service accepts the
-    new one."""
+    """A connection not trusted with a request is closed, so that the service accepts the new
+    one."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         def serve():
             while True:
@@ -183,7 +183,7 @@ def test_a_service_that_serves_one_connection_at_a_time_answers(make):
 
 
 def test_nobody_waits_for_what_is_kept_for_a_visitor_of_a_service_of_one_connection(make):
-    """The service announces that it keeps connections, so the one behind a body is kept."""
+    """The service announces that it keeps connections, so a connection is kept after a body."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         def serve():
             while True:
@@ -202,7 +202,7 @@ def test_nobody_waits_for_what_is_kept_for_a_visitor_of_a_service_of_one_connect
         for _ in range(ROUNDS):
             assert way.steady.fetch("POST", "/", body=b"body").body == b"ok"
             assert way.fetch("GET", "/").body == b"ok"
-        assert time.monotonic() - begun < ROUNDS / 2  # each would wait for a connection
+        assert time.monotonic() - begun < ROUNDS / 2  # no request waits for a connection
         listener.shutdown(socket.SHUT_RDWR)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""WebSockets, by an independent implementation at both ends, and other upgrades."""
+"""WebSockets between two ends of an independent implementation, and other upgrades."""
 import asyncio
 import random
 
@@ -28,14 +28,14 @@ def sockets(tmp_path_factory, service):
 
 
 def visit(sockets, path="/echo", **options):
-    """A WebSocket visitor. The connection goes to the relay whatever the name resolves to."""
+    """A WebSocket visitor, connected to the relay's address without resolving the host."""
     host, port = sockets.relay.address
     return websockets.connect(f"ws://{sockets.host}{path}", host=host, port=port, max_size=None,
                               ping_interval=None, open_timeout=harness.DEADLINE, **options)
 
 
 def messages(seed, count):
-    """Text and binary messages of every interesting length, and of random ones."""
+    """Text and binary messages, first with lengths at the limits of frames, then random lengths."""
     dice = random.Random(seed)
     edges = [0, 1, 125, 126, 127, 65535, 65536, LONGEST]
     noise = dice.randbytes(LONGEST)

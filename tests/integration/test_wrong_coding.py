@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Bodies that contradict their Content-Encoding are shown by every command as they came."""
+"""Every command shows bodies that contradict their Content-Encoding unchanged."""
 import gzip
 import json
 import zlib

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Makes requests of every kind that HTTP/1 allows, from a seed, and the rows of the record for
-them."""
+"""Makes requests of every kind that HTTP/1 allows, from a seed, and their rows in the record."""
 import dataclasses
 
 from exchanges import lines
@@ -62,7 +61,7 @@ def a_body(random):
 
 
 def a_request(random, host):
-    """`host` is the value of a valid Host field."""
+    """A valid request with random parts; `host` is the value of its Host field."""
     method = random.choice(["GET", "GET", "POST", "PUT", "HEAD", "OPTIONS", "DELETE", "PATCH",
                             "".join(random.choices(TOKEN, k=5)) + "M"])
     target = "/" + "".join(random.choices(TARGETS, k=random.randrange(8)))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Fixtures for tests of hostile peers: a bystander that must not be disturbed, and the cost of an
-attack."""
+"""Fixtures for tests of hostile peers: a bystander that no attack may disturb, and the cost of an
+attack in time and memory."""
 import pathlib
 import re
 import select
@@ -33,7 +33,7 @@ class Bystander:
         self.count = 0
 
     def check(self):
-        """Checks that the exchange goes on, and that others begin and end."""
+        """Checks that the exchange goes on, and that another exchange completes."""
         self.count += 1
         text = b"undisturbed %d" % self.count
         self.visitor.send(text)
@@ -57,8 +57,9 @@ def private_bytes(program):
 
 
 def flood(peer, piece, most=1 << 26, reads=True):
-    """Sends `piece` (bytes, or a function that makes the next) until the peer ends the link.
-    Returns (close code, bytes sent). Without `reads` nothing is read until all is sent."""
+    """Sends `piece` (bytes, or a function that makes the next piece), at most `most` bytes, until
+    the peer ends the link. Returns (close code, bytes sent). Without `reads`, nothing is read until
+    all is sent."""
     deadline = time.monotonic() + 6 * harness.DEADLINE
     sent = 0
     out = memoryview(b"")
@@ -86,7 +87,7 @@ def flood(peer, piece, most=1 << 26, reads=True):
 
 
 def _take(peer):
-    """Reads the bytes that are there, so that a whole frame can be taken without waiting."""
+    """Reads the available bytes, and takes every whole frame without waiting."""
     data = peer.sock.recv(1 << 18)
     if not data:
         raise Closed(None)
@@ -130,7 +131,7 @@ def undisturbed(bystander):
 @pytest.fixture
 def hostile(relay):
     with AgentPeer(relay, harness.DEADLINE) as peer:
-        # By then everything about earlier tunnels has been logged.
+        # All lines about earlier tunnels come before this one in the log.
         relay.wait_for(rf"tunnel \d+ opened: .*http://{re.escape(peer.host)}$", "stderr")
         yield peer
 

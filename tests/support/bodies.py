@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Makes bodies of any length from a seed, and their digests, piece by piece."""
+"""Makes bodies of any length from a seed, piece by piece, and their digests."""
 import functools
 import hashlib
 import random

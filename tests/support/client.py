@@ -17,7 +17,7 @@ class Response:
     reason: str
     version: str
     fields: Fields
-    interim: list = dataclasses.field(default_factory=list)  # 1xx before it, as Responses
+    interim: list = dataclasses.field(default_factory=list)  # earlier 1xx, as Responses
     body: bytes = b""
     trailers: Fields = dataclasses.field(default_factory=Fields)
 
@@ -35,8 +35,8 @@ class Response:
 
 class Client(Wire):
     def __init__(self, address, host, timeout=DEADLINE, source=None, slow=False):
-        """Connects, from the address `source` if there is one. A slow visitor's kernel takes little
-        at a time, so that most of an answer waits in the relay."""
+        """Connects, from the address `source` if given. The kernel of a `slow` visitor takes few
+        bytes at a time, so that most of an answer waits in the relay."""
         sock = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
         if slow:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -81,7 +81,7 @@ class Client(Wire):
         self.send(wire.last_chunk())
 
     def response_head(self):
-        """The next head, after any 1xx, which are kept. A 101 is final."""
+        """The next final head, with the 1xx heads before it in `interim`. A 101 is final."""
         interim = []
         while True:
             version, _, rest = self.line().decode("latin-1").partition(" ")
@@ -109,7 +109,7 @@ class Client(Wire):
         return self.response(method)
 
     def download(self, target, fields=()):
-        """Fetches and returns (head, number of bytes, SHA-256 of the body), holding nothing."""
+        """Fetches without keeping the body. Returns (head, body's length, body's SHA-256)."""
         self.request("GET", target, fields)
         head = self.response_head()
         size = 0
@@ -123,7 +123,7 @@ class Client(Wire):
         return head, size, digest
 
     def is_closed(self, within=DEADLINE):
-        """Whether the relay ends the connection without sending anything more."""
+        """Whether the relay ends the connection without further bytes."""
         self.sock.settimeout(within)
         try:
             return self.rest() == b""
@@ -132,7 +132,7 @@ class Client(Wire):
 
 
 def until(holds, what, within=DEADLINE, pause=0.01):
-    """Waits until `holds()` is true, and returns what it returned."""
+    """Waits until `holds()` returns a true value. Returns this value."""
     end = time.monotonic() + within
     while not (value := holds()):
         assert time.monotonic() < end, f"not within {within} s: {what}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An HTTP proxy that speaks CONNECT (RFC 9110 §9.3.6) and keeps the requests it got."""
+"""An HTTP proxy that speaks CONNECT (RFC 9110 §9.3.6) and keeps its requests."""
 import socket
 import threading
 
@@ -8,8 +8,8 @@ from wire import Truncated, Wire
 
 
 class ConnectProxy:
-    """Answers 200 and connects every request to `to`. Another `answer(wire)` answers itself and
-    returns whether to connect. `asked` holds (request line, fields) of each request."""
+    """Answers 200 to every request and connects to `to`. An `answer(wire)` sends another answer,
+    and returns whether to connect. `asked` holds (request line, fields) of each request."""
 
     def __init__(self, to, answer=None):
         self.to = to

@@ -10,7 +10,7 @@ from differential import cli, report, sites  # noqa: E402
 
 
 def check(direction, seed, count):
-    """Fails with a line for each input that adit handled wrongly or that differs unexplained."""
+    """Fails with a line for each input with a wrong result or an unexplained difference."""
     assert not sites.missing(), f"scripts/setup installs {', '.join(sites.missing())}"
     if harness.UNDER_VALGRIND:
         count //= 5

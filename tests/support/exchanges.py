@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Makes records of exchanges at both ends, with digests and messages, and runs commands over
-them."""
+"""Makes records with digests, messages and the other end's reports, and runs commands over them."""
 import ctypes
 import ctypes.util
 import subprocess
@@ -40,7 +39,7 @@ class Record(record.Record):
 
     def add(self, request=b"", response=b"", request_fields=(), response_fields=(), messages=(),
             keep_request=None, keep_response=None, **columns):
-        """Adds an exchange: complete, and alike at both ends, unless columns say otherwise."""
+        """Adds an exchange: complete, and the same at both ends, unless columns say otherwise."""
         number = self.next
         row = {
             "id": f"01jdq{number:011d}", "began_ns": BEGAN + number * record.SECOND,

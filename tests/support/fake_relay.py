@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A scripted relay: sends the HTTP answer to the handshake, then link messages by hand
-(docs/protocol.md §1 to §5). Each connection has a thread, in which `serve(link)` runs."""
+"""A scripted relay: sends the HTTP answer to the handshake, then link messages as a test says
+(docs/protocol.md §1 to §5). Each connection has a thread that runs `serve(link)`."""
 import base64
 import hashlib
 import json
@@ -20,7 +20,7 @@ class Link(Wire):
 
     def __init__(self, sock):
         super().__init__(sock)
-        self.sent = 0  # bytes sent on our stream
+        self.sent = 0  # bytes of the relay's stream sent
         self.stream = b""  # bytes of the agent's stream, not consumed yet
 
     def request(self):
@@ -93,8 +93,8 @@ class Link(Wire):
 
 
 class FakeRelay:
-    """Serves its connections in order, each by the next of these functions; the last serves all
-    others."""
+    """Serves each connection by the next of these functions; the last function serves all further
+    connections."""
 
     def __init__(self, *serve):
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)

@@ -10,9 +10,9 @@ from patience import DEADLINE
 
 
 class Faults:
-    """While entered, system calls of this process and its threads fail by the given rules: each
-    "SYSCALLS:error=E:when=…", or another argument of strace's --inject. `log` is a file of the
-    test."""
+    """While entered, system calls of this process and its threads fail by the given rules. Each
+    rule is "SYSCALLS:error=E:when=…", or another argument of strace's --inject. strace writes to
+    the file `log`."""
 
     def __init__(self, pid, log, *rules, within=DEADLINE):
         names = sorted({name for rule in rules for name in rule.split(":")[0].split(",")})
@@ -40,7 +40,7 @@ class Faults:
         return True
 
     def __exit__(self, *_):
-        self.process.send_signal(signal.SIGINT)  # it detaches
+        self.process.send_signal(signal.SIGINT)  # makes strace detach
         self.process.stderr.read()
         self.process.wait()
         self.process.stderr.close()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Runs the proxies of packaging/examples before a relay, as shipped but for names, ports and
+"""Runs the proxies of packaging/examples in front of a relay, as shipped but for names, ports and
 certificates."""
 import contextlib
 import ctypes
@@ -30,7 +30,7 @@ def shipped(name, changes):
 
 
 class Front:
-    """A proxy on `port` of all addresses; `start` runs it before a relay."""
+    """A proxy on `port` of all addresses; `start` runs the proxy in front of a relay."""
 
     def __init__(self, directory, cert, key):
         self.directory = pathlib.Path(directory)
@@ -66,7 +66,7 @@ class Front:
 
 
 class NginxFront(Front):
-    """Gives nginx our listening sockets, as its predecessor does in a binary upgrade."""
+    """nginx inherits our listening sockets, as from its predecessor in a binary upgrade."""
 
     def reserve(self):
         self.sockets = [socket.create_server(("0.0.0.0", 0), backlog=512)]
@@ -80,7 +80,7 @@ class NginxFront(Front):
               ("    listen [::]:443 ssl http2;\n", ""))
         inner = shipped("nginx.conf", [*self.certificates(), *self.names(relay), v6,
                                        ("listen 443", f"listen {self.port}")])
-        user = "user root;" if os.geteuid() == 0 else ""  # tmp_path is closed to others
+        user = "user root;" if os.geteuid() == 0 else ""  # others cannot enter tmp_path
         path = self.directory / "nginx.conf"
         path.write_text(nginx.CONFIG.format(user=user, directory=self.directory, config="").replace(
             "http {", "http {\n" + inner, 1))
@@ -93,7 +93,7 @@ class NginxFront(Front):
 
 
 class CaddyFront(Front):
-    """Caddy shares its port by SO_REUSEPORT, by which we reserve it without listening."""
+    """Caddy sets SO_REUSEPORT, so the test reserves its port by a socket that does not listen."""
 
     def reserve(self):
         self.sockets = []

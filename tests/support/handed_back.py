@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Checks that a record can be handed back: importers accept its archive, and some of its exported
-commands, pasted into a shell, send the recorded bytes."""
+"""Checks exports of a record: importers accept its archive, and some of its exported commands,
+pasted into a shell, send the recorded bytes."""
 import os
 import re
 import subprocess
@@ -11,8 +11,8 @@ import record
 from listening import Listening
 from patience import BIN, DEADLINE
 
-MOST_BYTES = 16 << 20  # of a record
-COMMANDS = int(os.environ.get("ADIT_COMMANDS", "5"))  # of a record; 20 ms each
+MOST_BYTES = 16 << 20  # larger records are not checked
+COMMANDS = int(os.environ.get("ADIT_COMMANDS", "5"))  # commands run per record, 20 ms each
 SHELLS = ["dash", "bash", "zsh -f", "busybox sh", "ksh93", "mksh"]
 TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 REPLACED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host")
@@ -81,7 +81,7 @@ def _export(program, data, *words, environment):
 
 
 def _paste(script, shell, environment):
-    """Runs commands with every address led to a service of the test. Returns the requests that
+    """Runs commands whose requests all go to a service of the test. Returns the requests that
     arrived."""
     with Listening() as service, tempfile.TemporaryDirectory() as directory:
         path = os.path.join(directory, "curl")

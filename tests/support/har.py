@@ -37,7 +37,7 @@ MEMBERS = {
                  {"encoding": str, "comment": str}),
     "content": ({"size": int, "mimeType": str}, {"compression": int, "text": str,
                                                  "encoding": str, "comment": str}),
-    # Firefox adds all of them up
+    # Firefox adds all the timings up
     "timings": ({"send": NUMBER, "wait": NUMBER, "receive": NUMBER, "blocked": NUMBER,
                  "dns": NUMBER, "connect": NUMBER, "ssl": NUMBER}, {"comment": str}),
 }
@@ -86,7 +86,7 @@ def is_unescaped(text):
 def check_request(request):
     assert request["method"] and URL.fullmatch(request["url"]), request["url"]
     assert all(field["name"] for field in request["headers"] + request["cookies"])
-    # pairs that are not in the URL would be added to it by readers
+    # readers would add pairs that are not in the URL
     query = urllib.parse.urlsplit(request["url"]).query
     pairs = urllib.parse.parse_qsl(query, keep_blank_values=True, encoding="latin-1")
     assert len(pairs) == len([p for p in request["queryString"] if p["name"] or p["value"]])
@@ -134,7 +134,7 @@ def check_messages(entry):
     if "_webSocketMessages" not in entry:
         assert "_resourceType" not in entry
         return
-    # bytes behind a 101 are no body
+    # bytes after a 101 are no body
     assert entry["request"]["bodySize"] == entry["response"]["bodySize"] == 0
     assert "postData" not in entry["request"] and entry["response"]["content"]["size"] == 0
     assert entry["timings"]["send"] == 0

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Starts the programs on free ports with state of their own, and stops them again.
+"""Starts the programs on free ports with separate state, and stops them again.
 
 ADIT_BIN_DIR says where the programs are (build/dev/bin), ADIT_VALGRIND=1 runs them under Valgrind.
-Nothing here sleeps to synchronise: what a program has done is read from what it prints.
+Nothing here sleeps to synchronise: tests wait for the lines that programs print.
 """
 import collections
 import ctypes
@@ -23,8 +23,8 @@ from patience import BIN, DEADLINE, PATIENCE, SANITIZED, UNDER_VALGRIND  # noqa:
 VALGRIND = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
             "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"]
 REPORTS = re.compile(r"ERROR: \w+Sanitizer|runtime error:|^==\d+==", re.M)
-MEMORY_IS_THEIRS = not UNDER_VALGRIND and not SANITIZED  # whether the resident size means anything
-# Programs show local times: the zone is the same wherever tests run, unless a test sets another one.
+MEMORY_IS_THEIRS = not UNDER_VALGRIND and not SANITIZED  # else checkers use memory too
+# Programs show local times: tests set one zone for every machine.
 os.environ["TZ"] = "UTC"
 time.tzset()
 
@@ -40,7 +40,7 @@ def _die_with_parent():
 
 
 def environment(directory):
-    """Our environment without variables that change the programs; state goes under `directory`."""
+    """The tests' environment, without variables that change programs; state is in `directory`."""
     kept = {name: value for name, value in os.environ.items()
             if not name.lower().endswith("_proxy")
             and not name.startswith(("ADIT_", "XDG_", "NO_COLOR"))}
@@ -89,7 +89,7 @@ class Program:
             return "\n".join(self.printed[which])
 
     def wait_for(self, pattern, which="stdout", number=1, within=None):
-        """The match of the first line (or the one of this number) that the pattern is found in."""
+        """Waits for the line of this number among those that match. Returns its match."""
         end = time.monotonic() + (within or DEADLINE)
         with self.news:
             while True:
@@ -108,12 +108,12 @@ class Program:
         return f"{self.name} stdout:\n{self.text('stdout')}\nstderr:\n{self.text('stderr')}"
 
     def resident(self):
-        """Bytes of memory that are resident now."""
+        """The resident memory now, in bytes."""
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
 
     def exit_code(self, within=None):
-        """Waits for the program to end by itself."""
+        """Waits for the program to end by itself. Returns its exit code."""
         try:
             code = self.process.wait(within or DEADLINE)
         except subprocess.TimeoutExpired:
@@ -125,8 +125,8 @@ class Program:
         return code
 
     def stop(self, how=signal.SIGTERM):
-        """Ends the program as a user would and checks that it exits with 0. Does nothing if it has
-        ended."""
+        """Ends the program by a signal and checks that it exits with 0. A program that has ended
+        already may have any exit code."""
         if self.process.poll() is None:
             self.process.send_signal(how)
             assert self.exit_code() == 0, self.report()
@@ -168,7 +168,7 @@ class Relay(Program):
 
 
 class Agent(Program):
-    """An agent that is bound: visitors ask for `host`; `label` is its name."""
+    """A bound agent: visitors ask for `host`; `label` is its name."""
 
     def __init__(self, directory, relay, upstream, *args, **options):
         super().__init__(
@@ -183,7 +183,7 @@ class Agent(Program):
 
 
 class Proxy(Program):
-    """`adit proxy` before a service, on a free port of loopback."""
+    """`adit proxy` in front of a service, on a free port of loopback."""
 
     def __init__(self, directory, upstream, *args, port=0, **options):
         super().__init__(directory, "adit", "proxy", "--port", port, "--url", upstream, *args,
@@ -243,7 +243,7 @@ class Proxied:
 
 
 def verify_record(program, data):
-    """Fails when a record contradicts the other end, is damaged, or cannot be handed back."""
+    """Fails when a record contradicts the other end, is damaged, or has a wrong export."""
     if UNDER_VALGRIND or not (data / "record.db").exists():
         return
     done = subprocess.run(
@@ -255,8 +255,8 @@ def verify_record(program, data):
 
 
 def compare_records(agent, relay):
-    """Fails when the two ends disagree on the bytes of a direction that both call whole, or when a
-    body that an end has kept contradicts its own digest."""
+    """Fails when the two ends disagree on the bytes of a direction that is whole at both, or when a
+    recorded body contradicts its digest."""
     verify_record("adit", agent)
     verify_record("aditd", relay)
     problems = record.differences(agent, relay)
@@ -265,7 +265,7 @@ def compare_records(agent, relay):
 
 class Tunnel:
     """Relay, agent and origin; parts that are not given are started here and stopped at the end.
-    After a clean end both records are compared; tests that break them pass compare=False."""
+    A clean end compares both records; tests that break records pass compare=False."""
 
     def __init__(self, directory, *agent_args, relay=None, origin=None, upstream=None,
                  compare=True):

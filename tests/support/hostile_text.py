@@ -4,7 +4,7 @@ import json
 
 import record
 
-# To terminals.
+# Text that attacks terminals.
 FOR_TERMINALS = [
     b"\x1b]52;c;ZXZpbA==\x07", b"\x1b[2J\x1b[H", b"\x1b[8m", b"\x1b[201~", b"\x1bP+q544e\x1b\\", b"\x9b31m",
     b"\xc2\x9b2J", b"\xc2\x9d0;title\x07", b"\x1b]8;;http://evil/\x1b\\x\x1b]8;;\x1b\\", b"\x08\x08\x08", b"\r",
@@ -16,7 +16,7 @@ FOR_TERMINALS = [
         "\U00013430", "Z" + "\u0335\u0301\u0489" * 40, "\u0301" * 30, "\u1100" + "\u1161" * 20, "日本\u0301", "\U0001f468\u200d\U0001f469")),
     b"\xed\xa0\x80", b"\xc0\xaf", b"\xf4\x90\x80\x80", b"\xe2\x82", b"\xff\xfe", b"\xc3"]
 
-# To shells and curl; CANARY is what they would do.
+# Text that attacks shells and curl; CANARY is the command that they must not run.
 CANARY = b"touch canary"
 FOR_SHELLS = [form.replace(b"CANARY", CANARY) for form in [
     b"$(CANARY)", b"`CANARY`", b"';CANARY;'", b"\";CANARY;\"", b"'\\'';CANARY #", b"\nCANARY\n", b"\rCANARY\r",
@@ -58,8 +58,8 @@ def body(random, pieces):
 
 
 def add(made, random, pieces, columns, **row):
-    """Adds an exchange with hostile text in some of these columns, even in columns that programs
-    fill."""
+    """Adds an exchange with hostile text in some of these columns, even in columns that only
+    programs set."""
     identity = made.add(request=body(random, pieces), response=body(random, pieces), **row)
     seq = made.number("SELECT max(seq) FROM exchange")
     for name in random.sample(columns, random.randrange(len(columns)) + 1):
@@ -70,7 +70,7 @@ def add(made, random, pieces, columns, **row):
 
 
 def doctor(made, random, pieces, count):
-    """Fills a record with values that no program of ours writes, in ids, names and programs too."""
+    """Fills a record with values that adit never writes, also in ids, names and programs."""
     with made.together():
         for number in range(count):
             messages = [(random.randrange(2), random.choice([0, 1, 2, 8, 9]), 0, 9, hostile(random, pieces))

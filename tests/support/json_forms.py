@@ -13,8 +13,8 @@ COMMANDS = ("requests", "show", "export", "replay", "diff", "verify", "stats", "
 
 
 def closed(schema):
-    """The same schema with additionalProperties forbidden: tests notice members that readers must
-    ignore."""
+    """The same schema with additionalProperties forbidden: readers must ignore unknown members, but
+    tests must notice them."""
     if isinstance(schema, list):
         return [closed(part) for part in schema]
     if not isinstance(schema, dict):
@@ -63,7 +63,7 @@ def type_of(schema):
 
 
 def members(schema, prefix=""):
-    """{"request.target": "bytes", …} of an object, or of the kinds of objects that it may be."""
+    """{"request.target": "bytes", …} of an object, or of all kinds that a value may be."""
     found = {}
     for kind in schema.get("oneOf", [schema]):
         for name, value in kind["properties"].items():
@@ -102,7 +102,7 @@ def words_of(schema):
     return set(schema.get("enum", ())) | set().union(*map(words_of, schema.values()))
 
 
-# Which of the values that a member may have were seen.
+# The values of each member that have occurred.
 
 def variants(schema):
     """The values that a member may have, by the schema."""

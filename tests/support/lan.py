@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Gives visitors an address other than loopback's: a connection from loopback may be a proxy's,
-which carries many visitors."""
+"""Gives visitors an address other than loopback's: a connection from loopback may come from a
+proxy, which carries many visitors."""
 import contextlib
 import re
 import socket
@@ -14,7 +14,7 @@ TOKEN = "a-token-that-is-long-enough"
 
 
 def address():
-    """An address of this machine that others can reach. Sends nothing."""
+    """An address of this machine that other machines can reach. Sends nothing."""
     for family, there in ((socket.AF_INET, "203.0.113.1"), (socket.AF_INET6, "2001:db8::1")):
         with socket.socket(family, socket.SOCK_DGRAM) as sock, contextlib.suppress(OSError):
             sock.connect((there, 9))
@@ -23,7 +23,7 @@ def address():
 
 
 class LanProxied(harness.Proxied):
-    """A proxy that listens on that address."""
+    """A proxy that listens on `address()`."""
 
     def __init__(self, directory, *args, **options):
         self.at = address()
@@ -34,7 +34,7 @@ class LanProxied(harness.Proxied):
 
 
 class LanTunnel(harness.Tunnel):
-    """A tunnel whose relay listens there too."""
+    """A tunnel whose relay listens on `address()` too."""
 
     def __init__(self, directory, *agent_args, **options):
         at = address()

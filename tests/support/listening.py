@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A service that keeps each request as it came on the socket."""
+"""A service that keeps the bytes of each request."""
 import dataclasses
 import socket
 import threading
@@ -10,7 +10,7 @@ from wire import Truncated, Wire
 
 @dataclasses.dataclass
 class Heard:
-    """A request as bytes; only the names of fields are changed."""
+    """A request as bytes; Fields has split its field lines."""
     method: bytes
     target: bytes
     version: bytes
@@ -61,7 +61,7 @@ class Listening:
                 wire.send(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
         except Truncated:
             pass
-        except Exception as error:  # what came is not HTTP
+        except Exception as error:  # the request is not HTTP
             self.errors.append(repr(error))
         finally:
             wire.close()

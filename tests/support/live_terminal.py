@@ -67,7 +67,7 @@ class OnTerminal:
     def wait_for(self, pattern):
         """The first line that matches the pattern, without colours."""
         end = time.monotonic() + harness.DEADLINE
-        with self.news:  # held while it is looked through, or what comes then would not wake us
+        with self.news:  # held during the search, so that no notification is missed
             while True:
                 for line in self.plain.split("\n")[:-1]:
                     if re.search(pattern, line):

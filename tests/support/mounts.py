@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Mounts file systems that only one program sees: `prepare` of harness.Program."""
+"""Mounts file systems that only one program sees; for `prepare` of harness.Program."""
 import ctypes
 import functools
 import os
@@ -11,7 +11,7 @@ MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 32, 4096, 16384, 1 << 18
 
 @functools.lru_cache
 def may_mount():
-    """Whether this user may mount: root usually may, not in every container."""
+    """Whether this user may mount: root may, except in some containers."""
     test = ["unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt"]
     return subprocess.run(test, capture_output=True).returncode == 0
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""A network namespace in which a relay is reached from any address, as from the internet.
+"""A network namespace in which visitors of a relay have any address, as on the internet.
 
-Addresses of loopback may stand for many people, so tests of shares need others.
+An address of loopback may stand for many visitors, so tests of shares need other addresses.
 """
 import contextlib
 import ctypes
@@ -12,14 +12,14 @@ import subprocess
 import pytest
 
 CLONE_NEWNET = 0x40000000
-RELAY = "192.0.2.1"  # the others of 192.0.2.0/24 are for visitors and agents
+RELAY = "192.0.2.1"  # visitors and agents have others of 192.0.2.0/24
 RELAY_V6 = "2001:db8:1::1"
-# Addresses of visitors too: four of one /64, one of another.
+# Addresses for visitors: four of one /64, one of another.
 V6 = [f"2001:db8:6:6::{n}" for n in range(1, 5)] + ["2001:db8:6:7::1"]
 
 
 class PublicNetwork:
-    """Start programs in the namespace with prepare=streets.enter; inside() moves this thread."""
+    """With prepare=streets.enter a program starts in the namespace; inside() moves this thread."""
 
     def __init__(self):
         v6 = "; ".join(f"ip -6 addr add {address}/128 dev lo nodad" for address in [RELAY_V6, *V6])

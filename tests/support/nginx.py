@@ -39,14 +39,14 @@ class Nginx:
     def __init__(self, directory, config, **values):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
-        # nginx cannot choose a free port and tell which. It takes over a listening socket, though,
-        # as from a predecessor of which it is the new binary.
+        # nginx cannot choose a free port and print its number, but inherits a listening socket, as
+        # from its predecessor in a binary upgrade.
         listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port = listener.getsockname()[1]
         self.address = f"127.0.0.1:{self.port}"
         path = self.directory / "nginx.conf"
         inner = config.format(port=self.port, directory=self.directory, **values)
-        user = "user root;" if os.geteuid() == 0 else ""  # tmp_path is closed to others
+        user = "user root;" if os.geteuid() == 0 else ""  # others cannot enter tmp_path
         path.write_text(CONFIG.format(user=user, directory=self.directory, config=inner))
         with listener:
             self.process = subprocess.Popen(

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The local service behind the tunnel: an HTTP/1.1 server that tests script.
 
-Every connection has a thread. A request goes to the handler of its path: one of the built-in ones
-below or one set by `Origin.on`. A handler that returns has answered; one that raises ends the
-connection, and what it raised fails the test unless it only says that the peer has left.
+Every connection has a thread. The handler of a request's path, built-in or set by `Origin.on`,
+answers the request and returns. An exception of a handler ends the connection, and fails the test
+unless the exception means that the peer has left.
 """
 import dataclasses
 import json
@@ -25,7 +25,7 @@ class Request:
     target: str
     version: str
     fields: Fields
-    connection: int  # which connection it came on, counted from 1
+    connection: int  # number of its connection, from 1
 
     @property
     def path(self):
@@ -53,7 +53,7 @@ class Exchange:
         self._body = wire_.body(request.fields, "none")
 
     def body(self):
-        """The request's body as it comes; afterwards `trailers` are known."""
+        """Yields the request's body as it arrives; afterwards `trailers` are known."""
         if "100-continue" in self.request.fields.tokens("expect") and not self.received:
             self.wire.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         for piece in self._body:
@@ -103,7 +103,7 @@ class Exchange:
 
 
 class Origin:
-    """A listening service on a port of its own. `requests` holds every head that came, in order."""
+    """A listening service on a free port. `requests` holds the heads of all requests, in order."""
 
     def __init__(self, host="127.0.0.1", port=0):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -128,15 +128,15 @@ class Origin:
             return len(self._open)
 
     def on(self, path, handler):
-        """Answers requests for this path by handler(exchange). Without one a path gets a 404."""
+        """Answers requests for this path by handler(exchange). Paths without a handler get 404."""
         self._handlers[path] = handler
 
     def tell(self, what):
-        """Called by handlers: passes something to the test, which waits for it by `told`."""
+        """Called by handlers: passes a value to the test, which waits for the value by `told`."""
         self._events.put(what)
 
     def told(self, within=DEADLINE):
-        """The next thing that a handler passed by `tell`."""
+        """The next value that a handler passed by `tell`."""
         return self._events.get(timeout=within)
 
     def seen(self, path):

@@ -17,6 +17,6 @@ def is_sanitized():
 
 SANITIZED = is_sanitized()
 PATIENCE = 8 if UNDER_VALGRIND else 3 if SANITIZED else 1
-# Seconds for anything that should be a matter of milliseconds. Only a failure waits for so long: a
-# machine that has other work may keep a program waiting for many seconds.
+# Seconds for events that should take milliseconds. Busy machines delay programs by many seconds;
+# only a failing test waits for the whole time.
 DEADLINE = 40 * PATIENCE

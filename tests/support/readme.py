@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Takes README.md apart into blocks and tables, and compares a program's output with a block.
+"""Splits README.md into blocks and tables, and compares a program's output with a block.
 
-```sh           commands, run as they stand; `sh not-run`: those that no test can run
-```text         what a terminal shows then; a line … stands for any lines, ^C for Ctrl-C
+```sh           commands, run unchanged; `sh not-run`: commands that no test can run
+```text         the terminal's output after them; a line … stands for any lines, ^C for Ctrl-C
 ```ini PATH     lines of this file
 """
 import pathlib
@@ -52,7 +52,7 @@ def prose(heading):
 
 
 def tables(heading):
-    """The rows of the tables there, as lists of cells."""
+    """The rows of the tables under this heading, as lists of cells."""
     rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines_of(heading)
             if line.startswith("|")]
     return [[cell.strip().replace("\\|", "|") for cell in row] for row in rows
@@ -83,8 +83,8 @@ VARIES = [
 
 
 class Shapes:
-    """Compares README's text with output. An id in README stands for one real id everywhere; so do
-    its last six characters."""
+    """Compares README's text with output. An id in README, or its last six characters, stands for
+    the same real id everywhere."""
 
     def __init__(self):
         self.real = {}  # ids by README's
@@ -96,7 +96,7 @@ class Shapes:
         return command
 
     def pattern(self, line):
-        if line == "^C":  # the terminal's, and what a program prints behind it
+        if line == "^C":  # printed by the terminal; a program's output may follow
             return re.compile(r"\^C.*"), []
         self.short.update(re.findall(SHORT_ID, line))
         ids = "|".join([WHOLE_ID, *(rf"\b{one}\b" for one in sorted(self.short))])
@@ -124,7 +124,7 @@ class Shapes:
             self.real.setdefault(shown[-6:], real[-6:])
 
     def find(self, shown, came):
-        """The index after the lines of `came` that `shown` stands for, or None."""
+        """The index after the lines of `came` that match `shown`, or None."""
         for start in range(len(came)):
             before = dict(self.real)
             end = self._all(shown, came, start)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A machine for somebody who has only README.md: commands are typed as they stand, at terminals.
+"""A machine for a user with nothing but README.md: commands are typed unchanged, at terminals.
 
-It has a network, processes, a home, /etc, /usr, /var, /run and a build folder of its own, of which
-nothing stays. It is root's. What cannot be real is replaced: the build that is there stands for the
-one that README makes, sudo runs the command, example.com and names below it have an address of the
-machine that is not loopback's, and a certificate that the machine trusts.
+The machine needs root. Its network, processes, home, /etc, /usr, /var, /run and build folder are
+separate, and their changes are discarded. Parts that cannot be real are replaced: the existing
+build stands for README's build, sudo runs its command, and example.com and the names below it have
+an address of the machine other than loopback's, and a certificate that the machine trusts.
 """
 import contextlib
 import ctypes
@@ -59,7 +59,7 @@ sed -n 's/^u \\([a-z]*\\) .*/\\1/p' /usr/local/lib/sysusers.d/*.conf |
     while read -r name; do id "$name" >/dev/null 2>&1 || useradd --system --user-group "$name"; done
 """
 SUDO = '#!/bin/sh\nexec "$@"\n'
-# Presets must exist; an existing build is used as it is. Other commands go to cmake.
+# Presets must exist, and the existing build is used. Other commands go to cmake.
 CMAKE = """#!/bin/sh
 case "$1" in
 --preset) exec grep -q "\\"name\\": \\"$2\\"" CMakePresets.json ;;
@@ -67,7 +67,7 @@ case "$1" in
 *) exec /usr/bin/cmake "$@" ;;
 esac
 """
-# The packages are installed, or no test would run; only the command is checked.
+# Tests run only where the packages are installed; the shim checks only the command.
 PACKAGES = """#!/bin/sh
 exec grep -q "^$1) wanted=" {root}/scripts/setup
 """
@@ -90,14 +90,14 @@ def _executable(path, text):
 
 
 class Terminal:
-    """Commands that run at a terminal of their own. `news` is notified when output arrives."""
+    """Commands that run at a separate terminal. `news` is notified when output arrives."""
 
     def __init__(self, argv, environment, enter, news):
         master, slave = pty.openpty()
         termios.tcsetwinsize(slave, (40, COLUMNS))
         self.master = master
         self.raw = b""
-        self.taken = 0  # lines that README has shown
+        self.taken = 0  # lines that have matched README
         self.is_open = True
         self.news = news
         self.process = subprocess.Popen(
@@ -113,7 +113,7 @@ class Terminal:
         while piece:
             try:
                 piece = os.read(self.master, 65536)
-            except OSError:  # EIO: all processes have closed it
+            except OSError:  # EIO: all processes have closed the terminal
                 piece = b""
             with self.news:
                 self.raw += piece
@@ -131,7 +131,7 @@ class Terminal:
         os.write(self.master, text.encode())
 
     def wait(self):
-        """The exit status, once it has ended by itself."""
+        """Waits until the program ends by itself. Returns its exit status."""
         try:
             return self.process.wait(DEADLINE)
         except subprocess.TimeoutExpired:
@@ -156,8 +156,8 @@ class Terminal:
 
 
 def wait_until(terminals, found):
-    """Returns the first true result of `found` for one of the terminals; None when all have ended
-    without one, or on time-out."""
+    """Returns the first true result of `found` for one of the terminals, or None if all have ended
+    or the time is over."""
     end = time.monotonic() + DEADLINE
     news = terminals[0].news
     while True:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Reads the record of a data directory, and makes records for tests: the real tables, rows by
-hand."""
+"""Reads the record of a data directory, and makes records for tests: the real tables, with rows
+that tests set."""
 import contextlib
 import ctypes
 import fcntl
@@ -32,14 +32,14 @@ COMPLETE = {
 
 
 def schema():
-    """The statements that make the tables, out of the source that makes them."""
+    """The statements that create the tables, taken from the source of the programs."""
     source = (ROOT / "common/record/schema.c").read_text()
     steps = re.search(r"\bsteps\[RECORD_VERSION\] = \{(.*?)\n\};", source, re.S)[1]
     return "".join(re.findall(r'"((?:\\.|[^"\\])*)"', steps))
 
 
 def version():
-    """Of the schema."""
+    """The version of the schema."""
     header = (ROOT / "common/record/schema.h").read_text()
     return int(re.search(r"RECORD_VERSION = (\d+),", header)[1])
 
@@ -56,7 +56,7 @@ def as_text(value):
 
 
 class Record:
-    """The record of a data directory; created when it is missing and `create` is set."""
+    """The record of a data directory; `create` creates a missing one."""
 
     def __init__(self, directory, create=False):
         self.directory = pathlib.Path(directory)
@@ -151,7 +151,7 @@ class Record:
         self.db.execute("COMMIT")
 
     def fill(self, count, make=lambda number: {}):
-        """Adds many, in one transaction; `make(number)` gives the arguments of add."""
+        """Adds `count` exchanges in one transaction; `make(number)` gives the arguments of add."""
         with self.together():
             for number in range(count):
                 self.add(**make(number))
@@ -168,7 +168,7 @@ class Record:
 
 
 def exchanges(directory, where="1"):
-    """The exchanges of a record that may not be there yet."""
+    """The exchanges of a record; none if the record does not exist yet."""
     try:
         with Record(directory) as record:
             return record.exchanges(where)
@@ -187,7 +187,7 @@ def writers(directory):
 
 
 def ended(directory, where, within=DEADLINE):
-    """The one exchange of this record that meets the condition, once it has ended."""
+    """Waits until the one exchange that meets the condition has ended. Returns its row."""
     found = until(lambda: exchanges(directory, f"outcome IS NOT NULL AND ({where})"),
                   f"an exchange with {where}", within)
     assert len(found) == 1, found

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A service that keeps its requests, any way to reach it, and `adit replay` over the record."""
+"""A service that keeps its requests, a tunnel or proxy to it, and `adit replay` over the record."""
 import dataclasses
 import json
 import os
@@ -18,7 +18,7 @@ REPLAYED = re.compile(r"^(\w{16}) replayed as (\w{16}): (.*)$", re.M)
 
 @dataclasses.dataclass
 class Asked:
-    """A request as the service got it."""
+    """A request that the service received."""
     method: str
     target: str
     fields: list
@@ -34,8 +34,8 @@ class Asked:
 
 
 class Service:
-    """`way` (a Tunnel or a Proxied) leads to the service, which keeps its requests; with the
-    record."""
+    """A service that keeps its requests; `way` (a Tunnel or a Proxied) leads to the service, and
+    records in `directory`."""
 
     def __init__(self, way, directory=None):
         self.way = way
@@ -67,7 +67,7 @@ class Service:
             return read.body(row["seq"], side)
 
     def has_record(self):
-        """Waits for the record, which programs create after they begin to serve."""
+        """Whether the record exists: programs create their records after they begin to serve."""
         if not (self.directory / "record.db").exists():
             return False
         with record.Record(self.directory) as read:
@@ -78,7 +78,7 @@ class Service:
         return self.rows("w.program <> 'adit replay'")
 
     def kept(self, count=1):
-        """The same, once there are this many and all have ended."""
+        """Waits until `count` exchanges are recorded and all have ended. Returns their rows."""
         def ended():
             rows = self.passed()
             return rows if len(rows) >= count and all(row["outcome"] for row in rows) else None
@@ -99,7 +99,7 @@ class Service:
         return self.kept(before + 1)[-1]
 
     def run(self, *words, status=0, stdin=b"", command="replay"):
-        """`adit replay`: (stdout, stderr)."""
+        """Runs `adit replay`, or another command. Returns (stdout, stderr)."""
         done = subprocess.run(
             [harness.BIN / "adit", command, *words, "--data", self.directory], input=stdin,
             capture_output=True, timeout=harness.DEADLINE * 3, check=False,
@@ -122,8 +122,8 @@ class Service:
         return [rows[again] for _, again, _ in REPLAYED.findall(out)]
 
     def at_terminal(self, *words, types):
-        """Runs `adit replay` at a terminal and types this at each question. Returns (exit status,
-        output)."""
+        """Runs `adit replay` at a terminal and types the next of `types` at each question. Returns
+        (exit status, output)."""
         pid, master = pty.fork()
         if pid == 0:
             os.execve(harness.BIN / "adit",

@@ -14,7 +14,7 @@ SHELLS = {"bash": ["bash", "-e"], "dash": ["dash", "-e"], "zsh": ["zsh", "-f", "
 
 
 def run_script(shell, script, directory, **environment):
-    """Runs a script that a shell reads from its standard input, as it is pasted."""
+    """Runs a script that a shell reads from standard input, as if pasted. Returns stdout."""
     done = subprocess.run(
         SHELLS[shell], input=script, capture_output=True, check=False, cwd=directory,
         timeout=10 * harness.DEADLINE, env={**harness.environment(directory), **environment})
@@ -27,8 +27,8 @@ AT_PROMPT = {"bash": ["bash", "--norc", "-i"], "dash": ["dash", "-i"], "zsh": ["
 
 
 def paste_at_prompt(shell, script, directory, is_done, **environment):
-    """Types a script at the prompt of a shell on a terminal, until `is_done()`. Returns what the
-    terminal showed."""
+    """Types a script at the prompt of a shell on a terminal, until `is_done()`. Returns the
+    terminal's output."""
     pid, master = pty.fork()
     if pid == 0:
         os.chdir(directory)

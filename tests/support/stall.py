@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Tells a sender that is stalled by flow control from one that is merely slow."""
+"""Tells senders that flow control has stalled from slow senders."""
 import select
 
 from client import until
@@ -9,11 +9,11 @@ ROUND_TRIPS = 20
 
 
 def until_stalled(tunnel, sock, count, most):
-    """Waits until the sender on this socket has stalled, and returns count(), the bytes it has sent.
+    """Waits until the sender on this socket has stalled. Returns count(), the number of bytes sent.
 
-    The clock tells nothing on a busy machine. A sender is stalled when its kernel takes no more and
-    the count stays as it is while other requests make whole round trips through the same programs.
-    Fails as soon as count() reaches `most`.
+    A busy machine makes a pause of a given time meaningless. A sender is stalled when its kernel
+    takes no more and count() does not change while other requests make whole round trips through
+    the same programs. Fails as soon as count() reaches `most`.
     """
     def is_stalled():
         before = count()

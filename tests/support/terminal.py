@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Collects what a program writes to a terminal, and finds anything that a terminal would obey."""
+"""Collects a program's output on a terminal, and finds sequences that a terminal would obey."""
 import os
 import pty
 import re
@@ -11,7 +11,7 @@ import unicodedata
 import harness
 
 COLOURS = re.compile(rb"\x1b\[(?:0|1|2|31|32|33|36)m")
-# A line that is erased again: our progress counts.
+# Progress counts of adit, which are erased again.
 PASSING = re.compile(rb"\r\x1b\[K(?:\d+ exchanges)?")
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 # Blank characters of visible categories.
@@ -20,11 +20,11 @@ MOST_MARKS = 4
 
 
 def on_terminal(argv, directory, columns=0, typed=b""):
-    """Runs a program whose three streams are a terminal. Returns its status and all that came."""
+    """Runs a program whose three streams are a terminal. Returns its status and its output."""
     master, slave = pty.openpty()
     try:
         state = termios.tcgetattr(slave)
-        state[1] &= ~termios.OPOST  # a line feed stays one
+        state[1] &= ~termios.OPOST  # no CR is added to LF
         state[3] &= ~termios.ECHO
         termios.tcsetattr(slave, termios.TCSANOW, state)
         if columns:
@@ -52,7 +52,7 @@ def read_all(master, child):
             raise AssertionError(f"it goes on: {came[-500:]!r}")
         try:
             piece = os.read(master, 65536)
-        except OSError:  # EIO: nobody has the other end any more
+        except OSError:  # EIO: all processes have closed the other end
             piece = b""
         if not piece:
             return child.wait(harness.DEADLINE), came
@@ -60,7 +60,7 @@ def read_all(master, child):
 
 
 def what_is_obeyed(came, colours=True):
-    """The first sequence that a terminal would not just show, or None."""
+    """Describes the first sequence that a terminal would obey, hide or reorder, or None."""
     if colours:
         came = PASSING.sub(b"", COLOURS.sub(b"", came))
     try:
@@ -78,8 +78,8 @@ def what_is_obeyed(came, colours=True):
 
 
 def columns_of(text):
-    """The columns that a line takes on a terminal, by a table independent of ours; colours take
-    none."""
+    """The columns that a line takes on a terminal, without colours, by Python's tables instead of
+    adit's."""
     columns = 0
     for char in re.sub(r"\x1b\[\d+m", "", text):
         name = unicodedata.name(char, "")
@@ -124,7 +124,7 @@ class Screen:
         return re.sub(rb"\x1b\[\d+m", b"", whole).decode().split("\n") if whole else []
 
     def wait_for(self, pattern, number=1):
-        """The line of this number that the pattern is found in."""
+        """Waits for the line of this number among those that match. Returns the line."""
         while len(found := [line for line in self.lines() if re.search(pattern, line)]) < number:
             readable, _, _ = select.select([self.master], [], [], harness.DEADLINE)
             assert readable, f"no {pattern!r} in {self.came!r}"

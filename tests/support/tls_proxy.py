@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A TLS proxy before a relay, as README.md asks for: it terminates TLS and passes the bytes on."""
+"""A TLS proxy in front of a relay, as in README.md: terminates TLS and passes the bytes on."""
 import socket
 import ssl
 import subprocess
@@ -7,8 +7,8 @@ import threading
 
 
 def certificate(directory, *names):
-    """Makes a self-signed certificate for these names and IP addresses. Returns its and its key's
-    path."""
+    """Makes a self-signed certificate for these names and IP addresses. Returns the paths of the
+    certificate and its key."""
     cert, key = directory / "cert.pem", directory / "key.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
@@ -30,7 +30,7 @@ def pump(source, sink):
 
 
 class TlsProxy:
-    """Listens at once; `to` is its target, set later. `links` counts the connections served."""
+    """Listens at once; `to`, set later, is the target. `links` counts the connections served."""
 
     def __init__(self, cert, key, host="127.0.0.1"):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -38,7 +38,7 @@ class TlsProxy:
         self.context = context
         self.to = None
         self.links = 0
-        self.server_names = []  # server names from clients; None without one
+        self.server_names = []  # server names from clients; None if not sent
         context.sni_callback = lambda sock, name, context_: self.server_names.append(name)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.listener = socket.create_server((host, 0), family=family, backlog=128)
@@ -62,7 +62,7 @@ class TlsProxy:
                 back.start()
                 pump(inner, outer)
                 back.join()
-        except OSError:  # a client that does not trust us leaves in the handshake
+        except OSError:  # a client that rejects the certificate
             pass
 
     def __enter__(self):

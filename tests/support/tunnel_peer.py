@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Speaks the tunnel's protocol by hand (docs/protocol.md), right or wrong, as agent or as relay.
+"""An agent or a relay that sends valid or invalid bytes of the tunnel's protocol (docs/protocol.md)
+as a test says.
 
-Everything is synchronous on one socket: messages are built and sent, and `read` takes one WebSocket
-frame of the peer. Only what a test asks for is checked.
+Every call is synchronous on one socket: messages are built and sent, and `read` takes one WebSocket
+frame of the peer. Incoming bytes are checked only where a test does so.
 """
 import base64
 import contextlib
@@ -25,7 +26,7 @@ OWNER = "ab" * 32
 
 
 class Closed(Exception):
-    """The peer ended the link. `code` is that of its close frame, None without one."""
+    """The peer ended the link. `code` is the code of its close frame, None without a frame."""
 
     def __init__(self, code):
         super().__init__(f"link closed with {code}")
@@ -137,14 +138,14 @@ def report(exchange_id, request=(0, b""), response=(0, b""), flags=0x30, times=(
 
 
 class Peer:
-    """One link, its pipe and the frames that arrived. `acks`: acknowledge what arrives."""
+    """One link, its pipe and the frames that arrived. `acks`: whether DATA is acknowledged."""
 
     def __init__(self, sock, is_agent, acks=True):
         self.sock = sock
         self.is_agent = is_agent
         self.acks = acks
         self.raw = bytearray()  # bytes of WebSocket frames
-        self.stream = bytearray()  # of records
+        self.stream = bytearray()  # bytes of records
         self.mux_bytes = bytearray()
         self.sent = self.received = 0
         self.frames = []  # (kind, flags, stream, payload) not yet taken
@@ -165,12 +166,12 @@ class Peer:
         self.ws(BINARY, bytes([kind]) + payload)
 
     def pipe(self, payload):
-        """Bytes of the pipe's stream in a DATA message."""
+        """Sends bytes of the pipe's stream in a DATA message."""
         self.message(PIPE_DATA, struct.pack(">Q", self.sent) + payload)
         self.sent += len(payload)
 
     def mux(self, *frames):
-        """HTTP/2 frames, in as many records and messages as it takes."""
+        """Sends HTTP/2 frames, in as many records and messages as needed."""
         payload = b"".join(frames)
         for at in range(0, len(payload), 65536):
             self.pipe(record(MUX, payload[at:at + 65536]))
@@ -184,7 +185,7 @@ class Peer:
     # Receiving.
 
     def read(self):
-        """Takes in one WebSocket frame of the peer."""
+        """Reads one WebSocket frame of the peer."""
         first, second = self._exactly(2)
         size = second & 127
         if size == 126:
@@ -271,7 +272,7 @@ class Peer:
             self.read()
 
     def _drop(self, frame):
-        """Feeds a head to the HPACK decoder, whose table must follow every head."""
+        """Feeds the head of a dropped frame to the HPACK decoder: every head changes its table."""
         kind, flags, _, payload = frame
         if kind in (HEADERS, CONTINUATION):
             self.dropped += payload
@@ -280,7 +281,7 @@ class Peer:
                 self.dropped = b""
 
     def head_fields(self, stream=None):
-        """The next head: (stream, fields as a dict, whether nothing follows)."""
+        """The next head: (stream, fields as a dict, whether the head ends the stream)."""
         kind, flags, stream, block = self.frame(HEADERS, stream=stream)
         while not flags & END_HEADERS:
             _, more, _, piece = self.frame(CONTINUATION)
@@ -291,8 +292,8 @@ class Peer:
         return stream, named, bool(flags & END_STREAM)
 
     def close_code(self):
-        """Reads until the peer ends the link. Returns the code of its close frame, None without
-        one."""
+        """Reads until the peer ends the link. Returns the code of its close frame, None without a
+        frame."""
         try:
             while True:
                 self.read()
@@ -312,8 +313,8 @@ class Peer:
 
 
 class AgentPeer(Peer):
-    """An agent played by the test, connected to a relay. `bound` is the relay's answer to its
-    bind."""
+    """An agent played by the test, connected to a relay. `bound` is the relay's answer to the
+    agent's bind."""
 
     def __init__(self, relay, timeout, name=None, owner=OWNER, greet=True, little=False,
                  source=None, token=None, **options):
@@ -321,7 +322,7 @@ class AgentPeer(Peer):
         sock.settimeout(timeout)
         if source:
             sock.bind((source, 0))
-        if little:  # the kernel's small buffer fills soon, so the relay notices that nobody reads
+        if little:  # a small buffer in the kernel fills soon, and blocks the relay
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sock.connect(relay.address)
         super().__init__(sock, True, **options)
@@ -362,7 +363,7 @@ class AgentPeer(Peer):
         self.host = self.bound["url"].removeprefix("http://")
 
     def request(self):
-        """The next request: (stream, fields, whether it has no body)."""
+        """The next request: (stream, fields, whether the request has no body)."""
         return self.head_fields()
 
     def answer(self, stream, body=b"hello", status=200, fields=()):
@@ -398,7 +399,7 @@ class RelayPeer(Peer):
             + accept_value(fields["sec-websocket-key"]) + b"\r\n\r\n")
 
     def welcome(self):
-        """Does the whole handshake until the agent is bound."""
+        """Does the handshake of the tunnel until the agent is bound."""
         assert self.said()[0] == HELLO
         self.message(WELCOME, b'{"type":"welcome","version":1,"software":"speaker"}')
         self.pipe(record(MUX, PREFACE + settings(push=0)))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""HTTP/1.1 on a socket, strictly: CRLF only, no leniency. Shared by the client and the origin."""
+"""Strict HTTP/1.1 on a socket: lines end in CRLF only. For both the client and the origin."""
 import socket
 import struct
 
@@ -9,7 +9,7 @@ class Truncated(Exception):
 
 
 class Malformed(Exception):
-    """The peer sent something that is not HTTP/1.1."""
+    """The peer sent bytes that are not HTTP/1.1."""
 
 
 class Fields(list):
@@ -27,7 +27,7 @@ class Fields(list):
 
 
 class Wire:
-    """A socket with a buffer, and the pieces of messages read off it."""
+    """A socket with a buffer, and functions that read parts of messages."""
 
     def __init__(self, sock):
         self.sock = sock
@@ -39,7 +39,7 @@ class Wire:
         self.sock.sendall(data)
 
     def fill(self):
-        """Reads once. False at the end of the stream; a reset is an end before its time."""
+        """Reads once. Returns False at the end of the stream; raises Truncated on a reset."""
         try:
             data = self.sock.recv(262144)
         except ConnectionError as error:
@@ -77,8 +77,8 @@ class Wire:
         return fields
 
     def body(self, fields, otherwise):
-        """Yields the body as it arrives. `otherwise` is the meaning of no framing field: "none" or
-        "close"."""
+        """Yields the body as it arrives. Without a framing field, the body is empty if `otherwise`
+        is "none", and ends with the connection if "close"."""
         self.trailers = Fields()
         if "Transfer-Encoding".lower() in (name.lower() for name, _ in fields):
             if fields.tokens("transfer-encoding") != ["chunked"] or fields.all("content-length"):
@@ -116,7 +116,7 @@ class Wire:
             yield self.take(len(self.buffer))
 
     def rest(self):
-        """Everything until the peer closes or resets."""
+        """All bytes until the peer closes or resets."""
         try:
             while self.fill():
                 pass

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A WebSocket service on a loop of its own, by the `websockets` package."""
+"""A WebSocket service of the `websockets` package, in a thread with its own event loop."""
 import asyncio
 import threading
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Our own answers: form, escaping, fields; and which one a parser's error gets.
+// Our own answers: form, escaping and fields; and the answer to each error of a parser.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -310,7 +310,7 @@ static void what_is_shown_or_kept_has_its_form(void **state)
         {"\"bound\",\"id\":\"1\",\"url\":\"http://n.x\",\"name\":", "-a", false},
         {"\"bound\",\"id\":\"1\",\"url\":\"http://n.x\",\"name\":", "A", false},
         {"\"bound\",\"id\":\"1\",\"url\":\"http://n.x\",\"name\":", "a.b", false},
-        {"\"bind\",\"id\":\"1\",\"name\":", "a.b", true}, // legal to ask for; the relay refuses it
+        {"\"bind\",\"id\":\"1\",\"name\":", "a.b", true}, // well-formed; the relay refuses it
         {"\"refused\",\"message\":\"m\",\"code\":", "ADIT-X-2", true},
         {"\"refused\",\"message\":\"m\",\"code\":", "ADIT-", false},
         {"\"refused\",\"message\":\"m\",\"code\":", "adit-x", false},

@@ -53,7 +53,7 @@ static void base64_gives_the_published_texts(void **state)
     }
 }
 
-// RFC 6455 §1.3: the handshake that both are for.
+// RFC 6455 §1.3: the handshake, which needs both.
 static void the_handshake_of_the_rfc_has_its_accept(void **state)
 {
     uint8_t digest[CRYPTO_SHA1_BYTES];

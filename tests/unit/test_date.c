@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The text of a second in a Date field, for any time and when the clock is set back.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The line of an exchange is never wider than its terminal, and safe whatever a visitor sent.
+// The line of an exchange is never wider than its terminal, and safe for any bytes of a visitor.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -118,7 +118,7 @@ static void an_upgraded_one_tells_both_ways(void **state)
                            "/ws                 visitor gone: 2.0 KiB in, 13 B out"));
 }
 
-// With long values in every field.
+// Every field has a long value.
 static void no_line_is_wider_than_its_terminal(void **state)
 {
     static const char *const methods[] = {"GET", "PROPFIND", "AMETHODOFTWENTYTHREELET"};

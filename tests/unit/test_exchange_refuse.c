@@ -19,7 +19,7 @@ static void an_abort_reaches_the_other_endpoint_alone(void **state)
     exchange_abort(&f.visitor.endpoint, EXCHANGE_VISITOR_GONE);
     assert_closed(&f, "", "hx", EXCHANGE_VISITOR_GONE);
     assert_int_equal(f.service.why, EXCHANGE_VISITOR_GONE);
-    exchange_abort(&f.visitor.endpoint, EXCHANGE_RESET); // it has no exchange any more
+    exchange_abort(&f.visitor.endpoint, EXCHANGE_RESET); // no exchange is attached
     assert_string_equal(f.service.events, "hx");
 }
 
@@ -153,7 +153,7 @@ static void interim_fields_are_limited_in_bytes(void **state)
     head.fields[0].name = SLICE("link");
     exchange_head(&f.service.endpoint, &head, &(struct body_framing){0});
     head.fields[0].value = SLICE("");
-    assert_false(exchange_takes_interim(f.x, &head)); // its name is over
+    assert_false(exchange_takes_interim(f.x, &head)); // its name exceeds the rest of the limit
     head.field_count = 0;
     assert_true(exchange_takes_interim(f.x, &head));
     exchange_discard(f.x);

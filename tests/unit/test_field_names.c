@@ -78,7 +78,7 @@ static void each_name_has_its_kind_in_any_case(void **state)
     }
 }
 
-// At every hyphen, each token character other than letters and digits.
+// One hyphen of a name is replaced by each token character other than letters and digits.
 static void a_name_with_any_other_character_for_a_hyphen_is_its_twin(void **state)
 {
     static const char others[] = "!#$%&'*+.^_`|~";

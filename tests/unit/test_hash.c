@@ -9,7 +9,7 @@
 #include "proto/hash.h"
 
 enum {
-    LENGTHS = 300 // beyond the 240 bytes at which XXH3 changes its way for the last time
+    LENGTHS = 300 // XXH3 has several algorithms up to 240 bytes, and one above
 };
 
 static void equal_bytes_have_equal_hashes_wherever_they_lie(void **state)

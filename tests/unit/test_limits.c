@@ -95,7 +95,7 @@ static void what_is_no_limit_is_told_and_changes_nothing(void **state)
         "Head-Bytes=500",
         "head-byte=500",
         "head-bytess=500",
-        "answer-time=1s", // an agent's
+        "answer-time=1s", // a limit of agents
     };
     struct limits l = limits_default;
     (void)state;
@@ -127,7 +127,7 @@ static void the_ends_of_a_range_are_in_it(void **state)
     assert_null(limits_set(&l, LIMITS_OF_AGENT, "response-head-fields=1", message));
     assert_null(limits_set(&l, LIMITS_OF_AGENT, "response-head-fields=1000", message));
     assert_non_null(limits_set(&l, LIMITS_OF_AGENT, "response-head-fields=1001", message));
-    assert_non_null(limits_set(&l, LIMITS_OF_AGENT, "head-fields=9", message)); // a relay's
+    assert_non_null(limits_set(&l, LIMITS_OF_AGENT, "head-fields=9", message)); // of relays
     assert_non_null(set(&l, "head-time=99ms"));
     assert_null(set(&l, "head-time=100ms"));
     assert_null(set(&l, "head-time=24h"));

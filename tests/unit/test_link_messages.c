@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Messages about a link that failed: each is one sentence with one end, whatever the failure.
+// Messages about a link that failed: each is one sentence with one end mark, for every failure.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

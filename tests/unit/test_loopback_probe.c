@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Local listeners are found in the kernel's list, whatever address of loopback is asked for.
+// Local listeners are found in the kernel's list under every address of loopback.
 #include <arpa/inet.h>
 #include <pthread.h>
 #include <setjmp.h>

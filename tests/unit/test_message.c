@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Copies of heads, idempotent methods, and standard reason phrases.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Names read back from their file: held for the owners that its lines say, for gone-time and no
-// longer, whatever times it tells, wherever it was cut and however it was corrupted.
+// Names read from their file are held for the owners in its lines, and no longer than gone-time:
+// with any times in the file, after any cut and any corruption.
 #include <fcntl.h>
 #include <inttypes.h>
 #include <setjmp.h>
@@ -170,7 +170,7 @@ static void times_past_to_come_and_impossible_hold_no_name_for_longer(void **sta
     }
 }
 
-// Otherwise a relay that restarts again and again would hold it for ever.
+// Otherwise a relay that restarts again and again would hold the name for ever.
 static void a_name_that_was_held_once_is_not_held_anew_by_each_start(void **state)
 {
     struct name_files *f = *state;
@@ -198,7 +198,7 @@ static void put_lock(const struct name_files *f, const char *text)
     assert_int_equal(close(fd), 0);
 }
 
-// Name x was A's, then B's: an older copy of the file, put back, gives it to neither.
+// Name x was A's, then B's. After an older copy of the file was put back, x is held for neither.
 static void an_older_copy_holds_no_name_however_young_it_is(void **state)
 {
     struct name_files *f = *state;

@@ -155,7 +155,7 @@ static void what_others_could_have_put_there_is_not_believed(void **state)
     }
 }
 
-// Each damaged file gets a name of its own.
+// Each damaged file gets another name.
 static void what_was_put_aside_is_never_overwritten(void **state)
 {
     struct name_files *f = *state;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Origins of URLs are compared as browsers do, and replaced only where one is plain.
+// Origins of URLs are compared as in browsers, and replaced only in URLs of plain form.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Owner keys: kept in one file that is ours alone; a different value for each relay.
+// Owner keys: kept in one private file; a different value for each relay.
 #include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>

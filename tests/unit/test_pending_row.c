@@ -90,7 +90,7 @@ static void progress(struct fixture *f, uint32_t slot, unsigned flags)
     tell(f, &e, sizeof(e), (struct slice){0});
 }
 
-// Even where incomplete rows are deferred.
+// Progress is written at once, even where incomplete rows are deferred.
 static void what_is_known_of_one_that_lasts_is_written_at_once(void **state)
 {
     static const char known[] =
@@ -177,7 +177,7 @@ static void short_exchanges_are_written_once(void **state)
     assert_int_equal(number(f, "SELECT count(*) FROM written"), 12);
 }
 
-// Even if nothing more is written.
+// The wait for a report ends even if nothing more is written.
 static void a_report_is_waited_for_no_longer_than_it_may_take(void **state)
 {
     struct fixture *f = *state;

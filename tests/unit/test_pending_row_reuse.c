@@ -81,7 +81,7 @@ static void large_buffers_are_given_back(void **state)
     assert_int_equal(number(f, "SELECT sum(length(bytes)) FROM body"), 2 * LARGE);
 }
 
-// Many rows may wait for reports: they keep no buffers.
+// Rows that wait for reports keep no buffers, since there may be many.
 static void who_waits_for_a_report_is_used_again_afterwards(void **state)
 {
     struct fixture *f = *state;
@@ -103,7 +103,7 @@ static void who_waits_for_a_report_is_used_again_afterwards(void **state)
     assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 2);
 }
 
-// The route's texts may need more room than is spare behind the request's.
+// The route's texts may need more room than is left after the request's texts.
 static void long_texts_move_together(void **state)
 {
     struct fixture *f = *state;

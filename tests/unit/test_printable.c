@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Foreign text as a terminal gets it.
+// Foreign text in the form in which terminals receive it.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -60,7 +60,7 @@ static void text_that_is_visible_stays_as_it_is(void **state)
     }
 }
 
-// One character of each hidden category, and of each visible category's invisible ones.
+// One character of each hidden category, and invisible characters of visible categories.
 static void what_is_hidden_or_obeyed_is_written_out(void **state)
 {
     static const struct {

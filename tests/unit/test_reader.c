@@ -197,7 +197,7 @@ static void who_dies_during_a_query_is_not_gone_in_it(void **state)
     assert_text(x.outcome, "complete");
 }
 
-// Whatever was handed out, the WAL can be emptied: a slow reader delays no writer.
+// The WAL can be emptied after every call of the reader: a slow reader delays no writer.
 static void between_two_calls_nothing_is_being_read(void **state)
 {
     struct fixture *f = *state;

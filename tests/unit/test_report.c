@@ -14,7 +14,7 @@ static uint64_t any_number(struct chance *c)
     return (uint64_t)chance_below(c, UINT32_MAX) << 32 | chance_below(c, UINT32_MAX);
 }
 
-// At most REPORT_VALUE_MAX.
+// A random number, at most REPORT_VALUE_MAX.
 static uint64_t some_number(struct chance *c)
 {
     uint64_t n = any_number(c) >> chance_below(c, 64);

@@ -6,7 +6,7 @@
 #include "common/record/lock.h"
 #include "store_fixture.h"
 
-// A second writer opens the record: it does not end what the first, a live one, has running.
+// A second writer ends the running exchanges of dead writers, but not those of a live one.
 static void only_the_dead_are_swept(void **state)
 {
     struct fixture *f = *state;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// An address with many failed attempts at the token is slowed down, and no other, in a table of
-// fixed size.
+// Only an address with many failed attempts at the token is slowed down, and the table of addresses
+// has a fixed size.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A token is found at any place and in any form, and nothing else is.
+// A token is found at any place and in any form, and no other text is found.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

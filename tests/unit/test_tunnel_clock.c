@@ -75,7 +75,7 @@ static void a_silent_peer_is_dead_after_its_time(void **state)
         uint64_t begin = p.now_ms;
         int error = 0;
         while (!error) {
-            (void)tunnel_send(p.relay.tunnel, out, sizeof(out)); // and lose it
+            (void)tunnel_send(p.relay.tunnel, out, sizeof(out)); // is lost
             p.now_ms += 100;
             error = tunnel_tick(p.relay.tunnel, p.now_ms);
         }
@@ -136,7 +136,7 @@ static void a_machine_that_was_suspended_gives_its_peer_a_chance(void **state)
         p.now_ms += 3600000;
         assert_int_equal(tunnel_tick(p.relay.tunnel, p.now_ms), 0);
         assert_true(tunnel_wants_send(p.relay.tunnel)); // a heartbeat, at once
-        // If the peer does not use its chance:
+        // A peer that does not answer now is dead:
         int error = 0;
         uint64_t begin = p.now_ms;
         while (!error && p.now_ms - begin < 60000)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The delay before a batch is written: traffic prolongs the delay up to its bounds.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
