@@ -155,6 +155,14 @@ static void what_is_wrong_with_a_response_is_told_with_its_place(void **state)
         http1_expect("place", cases[i].text.p, (long)fault.at, (long)cases[i].at);
         assert_memory_equal(copy, cases[i].text.p, text.len); // unchanged
     }
+}
+
+static void only_a_response_at_fault_is_explained(void **state)
+{
+    struct http1_fault fault;
+    char copy[256];
+
+    (void)state;
     memcpy(copy, "HTTP/1.1 200 OK\n\n", 17);
     assert_false(http1_explain_response(slice_of(copy, 17), &http1_roomy, &fault));
     assert_false(http1_explain_response(slice_of(copy, 9), &http1_roomy, &fault));
@@ -231,6 +239,7 @@ int main(void)
         cmocka_unit_test(legal_responses_are_taken_apart),
         cmocka_unit_test(odd_responses_are_taken_for_what_they_mean),
         cmocka_unit_test(what_is_wrong_with_a_response_is_told_with_its_place),
+        cmocka_unit_test(only_a_response_at_fault_is_explained),
         cmocka_unit_test(malformed_responses_are_refused),
     };
 
