@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is recorded of exchanges that have ended.
+// The recorder keeps every part of an ended exchange, bodies up to their limit, and no secrets.
 #include "recorder_fixture.h"
 
 static bool kept_is(struct fixture *f, int64_t seq, enum record_side side, size_t len)
