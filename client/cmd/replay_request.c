@@ -46,16 +46,6 @@ static bool copy_record_text(struct replay_request *r, const struct record_excha
     return true;
 }
 
-static bool add_lines(struct http_head *head, struct slice lines)
-{
-    struct slice name;
-    struct slice value;
-    bool ok = true;
-    while (ok && record_next_field(&lines, &name, &value))
-        ok = head_add(head, name, value);
-    return ok;
-}
-
 // Adds the name of a field (`kind` is empty) or of a parameter ("query:"), once. It is written at
 // `*at`.
 static bool add_redacted(struct replay_request *r, struct slice kind, struct slice name, char **at)
@@ -309,8 +299,8 @@ static const char *build(struct replay_request *r, const struct record_exchange 
     head->authority = x->host;
     head->scheme = x->scheme;
     head->minor_version = slice_eq(x->protocol, SLICE("HTTP/1.0")) ? 0 : 1;
-    bool ok = add_lines(head, x->request_head) &&
-              add_lines(&r->request.trailers, x->body[RECORD_REQUEST].trailers) &&
+    bool ok = record_add_fields(head, x->request_head) &&
+              record_add_fields(&r->request.trailers, x->body[RECORD_REQUEST].trailers) &&
               set_framing(r, changes);
     const struct field *host = head_find(head, SLICE("host"));
     if (host)

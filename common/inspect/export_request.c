@@ -155,16 +155,6 @@ static bool make_as_service_got(struct export_request *r, const struct record_ex
     return ok;
 }
 
-static bool add_lines(struct http_head *head, struct slice lines)
-{
-    struct slice name;
-    struct slice value;
-    bool ok = true;
-    while (ok && record_next_field(&lines, &name, &value))
-        ok = head_add(head, name, value);
-    return ok;
-}
-
 static void remove_redacted(struct http_head *head, const struct record_exchange *x)
 {
     size_t kept = 0;
@@ -234,7 +224,7 @@ const char *export_request_make(struct export_request *r, const struct record_ex
     head->authority = view == EXPORT_AS_SERVICE_GOT || x->host.len == 0 ? x->upstream : x->host;
     head->minor_version = slice_eq(x->protocol, SLICE("HTTP/1.0")) ? 0 : 1;
     bool ok =
-        add_lines(head, x->request_head) &&
+        record_add_fields(head, x->request_head) &&
         (view == EXPORT_AS_SERVICE_GOT ? make_as_service_got(r, x) : make_as_visitor_sent(r, x));
     remove_redacted(head, x);
     if (!ok || !frame(r, x))

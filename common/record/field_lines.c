@@ -31,3 +31,13 @@ struct slice record_field(struct slice lines, struct slice name)
             return value;
     return (struct slice){0};
 }
+
+bool record_add_fields(struct http_head *head, struct slice lines)
+{
+    struct slice name;
+    struct slice value;
+    bool ok = true;
+    while (ok && record_next_field(&lines, &name, &value))
+        ok = head_add(head, name, value);
+    return ok;
+}

@@ -5,6 +5,7 @@
 #include "common/base/state.h"
 #include "proto/bytes.h"
 #include "proto/exchange_id.h"
+#include "proto/http/message.h"
 
 enum {
     RECORD_CHUNK_BYTES = 64 * 1024,    // of a body per row
@@ -105,6 +106,8 @@ void record_path(const char *dir, char out[static STATE_PATH_MAX + 16]);
 
 // Takes the next field off field lines. A line without a colon has an empty value. False: no more.
 bool record_next_field(struct slice *lines, struct slice *name, struct slice *value);
+// Adds all of them to a head, which then points into `lines`. False: the head is full.
+bool record_add_fields(struct http_head *head, struct slice lines);
 // The value of the first field with this name; empty if there is none.
 struct slice record_field(struct slice lines, struct slice name);
 

@@ -58,12 +58,12 @@ static const char *const steps[RECORD_VERSION] = {
      "ALTER TABLE tunnel ADD COLUMN address TEXT;"),
 };
 
-static int get_number(sqlite3 *db, const char *sql, int *out)
+int record_get_number(sqlite3 *db, const char *sql, int64_t *out)
 {
     sqlite3_stmt *s = NULL;
     int error = sqlite3_prepare_v2(db, sql, -1, &s, NULL);
     if (!error && (error = sqlite3_step(s)) == SQLITE_ROW) {
-        *out = sqlite3_column_int(s, 0);
+        *out = sqlite3_column_int64(s, 0);
         error = SQLITE_OK;
     }
     (void)sqlite3_finalize(s);
@@ -72,21 +72,21 @@ static int get_number(sqlite3 *db, const char *sql, int *out)
 
 static int migrate_in_transaction(sqlite3 *db)
 {
-    int version = 0;
-    int application = 0;
-    int tables = 0;
+    int64_t version = 0;
+    int64_t application = 0;
+    int64_t tables = 0;
     char sql[80];
-    int error = get_number(db, "PRAGMA user_version", &version);
+    int error = record_get_number(db, "PRAGMA user_version", &version);
     if (!error)
-        error = get_number(db, "PRAGMA application_id", &application);
+        error = record_get_number(db, "PRAGMA application_id", &application);
     if (!error)
-        error = get_number(db, "SELECT count(*) FROM sqlite_schema", &tables);
+        error = record_get_number(db, "SELECT count(*) FROM sqlite_schema", &tables);
     if (error)
         return error;
     if (version < 0 || version > RECORD_VERSION ||
         (tables > 0 && application != RECORD_APPLICATION))
         return SQLITE_MISMATCH;
-    for (int v = version; !error && v < RECORD_VERSION; v++)
+    for (int64_t v = version; !error && v < RECORD_VERSION; v++)
         error = sqlite3_exec(db, steps[v], NULL, NULL, NULL);
     if (error || version == RECORD_VERSION)
         return error;

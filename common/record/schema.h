@@ -17,6 +17,10 @@ _Static_assert(RECORD_SEQ_RANGE_ROWS == 127 + 1, "the statement has the number i
     "DELETE FROM span WHERE tunnel=?1 AND first BETWEEN ?2 - 127 AND ?3 AND NOT EXISTS(SELECT 1" \
     " FROM exchange e WHERE e.seq BETWEEN span.first AND span.last AND e.tunnel=span.tunnel)"
 
+// Reads one number by a statement without parameters. Returns SQLITE_OK, SQLITE_DONE when there is
+// no row, or an error; `*out` is set by SQLITE_OK alone.
+int record_get_number(sqlite3 *db, const char *sql, int64_t *out);
+
 // Creates the tables of an empty database, or migrates an older version. Returns SQLITE_OK or an
 // error; SQLITE_MISMATCH for a later version or another program's database.
 int record_migrate(sqlite3 *db);

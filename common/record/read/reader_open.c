@@ -37,18 +37,6 @@ static void immutable_uri(const char *path, char out[static URI_MAX])
     (void)snprintf(out + len, URI_MAX - len, "?immutable=1");
 }
 
-static int get_number(sqlite3 *db, const char *sql, int64_t *out)
-{
-    sqlite3_stmt *s = NULL;
-    int error = sqlite3_prepare_v2(db, sql, -1, &s, NULL);
-    if (!error && (error = sqlite3_step(s)) == SQLITE_ROW) {
-        *out = sqlite3_column_int64(s, 0);
-        error = SQLITE_OK;
-    }
-    (void)sqlite3_finalize(s);
-    return error;
-}
-
 // Returns the record's version, 0 when it has no tables yet, or LATER_VERSION. `*error` gets an
 // SQLite error.
 static int read_version(sqlite3 *db, int *error)
@@ -57,11 +45,11 @@ static int read_version(sqlite3 *db, int *error)
     int64_t application = 0;
     int64_t tables = 0;
     (void)sqlite3_busy_timeout(db, BUSY_MS);
-    *error = get_number(db, "SELECT count(*) FROM sqlite_schema", &tables);
+    *error = record_get_number(db, "SELECT count(*) FROM sqlite_schema", &tables);
     if (!*error)
-        *error = get_number(db, "PRAGMA application_id", &application);
+        *error = record_get_number(db, "PRAGMA application_id", &application);
     if (!*error)
-        *error = get_number(db, "PRAGMA user_version", &version);
+        *error = record_get_number(db, "PRAGMA user_version", &version);
     if (!*error && tables > 0 && application != RECORD_APPLICATION)
         *error = SQLITE_NOTADB;
     if (*error || tables == 0)
