@@ -212,7 +212,8 @@ SIDES = ("request", "response")
 
 def differences(agent, relay):
     """The contradictions between the records of two data directories, for exchanges in both: a
-    direction that is whole at both ends must have the same bytes."""
+    direction that is whole at both ends must have the same bytes. A relay that has lost its agent
+    answers itself, whatever the agent was about to send: that response is not compared."""
     paths = [pathlib.Path(directory) / "record.db" for directory in (agent, relay)]
     if not all(path.exists() for path in paths):
         return []
@@ -223,13 +224,15 @@ def differences(agent, relay):
         db.row_factory, db.text_factory = sqlite3.Row, as_text
         db.execute("ATTACH ? AS relay", (f"file:{paths[1]}?mode=ro",))
         rows = db.execute(
-            f"SELECT a.id, a.method, a.target, a.flags AS a_flags, r.flags AS r_flags, {columns}"
+            f"SELECT a.id, a.method, a.target, a.flags AS a_flags, r.flags AS r_flags, {columns},"
+            " r.error IS NOT NULL AND r.error IS NOT a.error AS relays_own"
             " FROM main.exchange a JOIN relay.exchange r ON r.id = a.id"
             " WHERE a.outcome IS NOT NULL AND r.outcome IS NOT NULL")
         for row in rows:
             for side, whole in zip(SIDES, WHOLE):
                 ends = [(row[f"{end}_{side}_bytes"], row[f"{end}_{side}_digest"]) for end in "ar"]
-                if row["a_flags"] & row["r_flags"] & whole and ends[0] != ends[1]:
+                own = side == SIDES[RESPONSE] and row["relays_own"]
+                if row["a_flags"] & row["r_flags"] & whole and ends[0] != ends[1] and not own:
                     found.append(f"{row['id']} {row['method']} {row['target']}: the {side} has"
                                  f" {ends[0]} at the agent, {ends[1]} at the relay")
     return found
