@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// The byte stream beneath a connection: TCP, or TLS over it. Nothing here blocks. Errors are
+// libuv's (negative); UV_EAGAIN says: again when the socket is ready.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include "proto/bytes.h"
+
+struct transport;
+
+struct transport_ops {
+    // Goes on with the opening of the stream: TLS's handshake; TCP has none. Returns 0 once it is
+    // done, UV_EAGAIN, or the error that ended it.
+    int (*handshake)(struct transport *t);
+    // Returns the number of bytes read; 0 at the peer's end of the stream, which is whole: FIN,
+    // with TLS behind a close_notify; UV_EAGAIN; or an error. A FIN without close_notify is UV_EOF:
+    // the stream may have been cut short (RFC 8446 §6.1).
+    ssize_t (*read)(struct transport *t, void *to, size_t cap);
+    // Returns the number of bytes taken, UV_EAGAIN, or an error. After UV_EAGAIN the next call must
+    // begin with the same bytes, which may have moved.
+    ssize_t (*writev)(struct transport *t, const struct iovec *parts, int count);
+    // Ends our direction: FIN, with TLS behind a close_notify. Returns 0, UV_EAGAIN or an error.
+    int (*shutdown)(struct transport *t);
+    // Closes the socket and frees the transport. `reset`: by RST.
+    void (*close)(struct transport *t, bool reset);
+    // The protocol that ALPN chose; empty: none. Valid as long as the transport.
+    struct slice (*alpn)(const struct transport *t);
+    // The name that the peer asked for (server, SNI) or that its certificate was verified for
+    // (client); empty: none.
+    struct slice (*peer_name)(const struct transport *t);
+    // What an error of this transport means, beyond uv_strerror; empty: nothing to add.
+    const char *(*detail)(const struct transport *t);
+};
+
+// The first member of each kind of transport.
+struct transport {
+    const struct transport_ops *ops;
+    int fd;           // the socket
+    bool has_input;   // read may yield bytes although the socket has none
+    bool wants_write; // the transport waits to write bytes of its own: handshake, key update
+};
+
+// Plain TCP over a connected or connecting socket, which it owns from now on. NULL when out of
+// memory; the socket is the caller's then.
+struct transport *transport_tcp(int fd);
+
+// Bytes that the peer's kernel has not acknowledged (tcp(7), SIOCOUTQ); 0 when unknown.
+size_t transport_unacked(const struct transport *t);
+// Whether the kernel has received the peer's FIN or RST, even behind input that is not read;
+// `reset_only`: RST alone.
+bool transport_peer_left(const struct transport *t, bool reset_only);
