@@ -118,6 +118,12 @@ void agent_report_exchange(void *ctx, struct exchange *x, enum exchange_outcome 
     agent_wake(a);
 }
 
+bool agent_wants_digests(void *ctx, const struct exchange *x)
+{
+    const struct agent *a = ctx;
+    return a->tunnel && x->info.tunnel_id == a->tunnel_number && tunnel_wants_reports(a->tunnel);
+}
+
 static void on_report(void *ctx, const struct report *report)
 {
     struct agent *a = ctx;
