@@ -4,6 +4,7 @@
 import os
 import platform
 import re
+import shutil
 import subprocess
 
 PROGRAMS = {
@@ -13,6 +14,13 @@ PROGRAMS = {
     "go": ["go", "version"],
     "ssh": ["ssh", "-V"],
     "cc": ["cc", "--version"],
+}
+TUNNELS = {
+    "frp": ["frps", "--version"],
+    "rathole": ["rathole", "--version"],
+    "chisel": ["chisel", "--version"],
+    "bore": ["bore", "--version"],
+    "localtunnel": ["lt", "--version"],
 }
 
 
@@ -54,9 +62,13 @@ def commit(root):
     return "unknown" if head.startswith("fatal") else head
 
 
-def versions(root, subject, programs):
+def versions(root, programs, before):
+    """`programs` and `before` are the directories of two builds of adit, None where there is none."""
     found = {name: said(argv) for name, argv in PROGRAMS.items()}
+    found |= {name: said(argv) for name, argv in TUNNELS.items() if shutil.which(argv[0])}
     found["commit"] = commit(root)
-    if subject == "adit":
+    if programs:
         found |= {name: said([programs / name, "--version"]) for name in ("adit", "aditd")}
+    if before:
+        found["before"] = said([before / "adit", "--version"])
     return found

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The rows: the work, the contestants and the target of each. docs/benchmarks.md explains them."""
 
+import dataclasses
 import json
 import re
 import sqlite3
@@ -9,10 +10,10 @@ import time
 
 from . import loads, usage
 from .kinds import Burdened, Footprint, Ordeal, Skipped, Versus, warm
-from .loads import drip, hold, lasting, small
+from .loads import brief, drip, hold, lasting
 from .peers import CONTESTANTS, ORIGINS, start_agent, start_relay
 from .processes import Failed
-from .site import answer, wait_until_200
+from .site import Link, answer, wait_until_200
 from .stats import at_least, at_most
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -25,6 +26,10 @@ FEW_CONNECTIONS = 4  # warming's leftovers in the heap must not hide the cost of
 URL_SECONDS = 5
 RECORDED_CONNECTIONS, RECORDED_RATE, RECORDED_SECONDS = 50, 10_000, 6
 LEFT_SECONDS = 15  # long enough for the agent's pooled connections to end
+LONG_WAY = Link(round_trip_ms=100, mbit_per_second=200, queue_kib=4096)
+NARROW_WAY = Link(round_trip_ms=40, mbit_per_second=10, queue_kib=256)
+LONG_WAY_MIB = 200
+BULK_SECONDS = 3  # for a download to take all of the path and its windows to grow
 
 
 # The measurements ----------------------------------------------------------------------------------
@@ -88,6 +93,25 @@ def start_to_url(site, name):
     agent = start_agent(site, port, 9, stdout=subprocess.PIPE)
     agent.read_line(b"://bench.", URL_SECONDS)
     return {"agent": (time.monotonic() - began) * 1e3}
+
+
+def path(link):
+    queue = f"a queue of {link.queue_kib} KiB"
+    return f"{link.round_trip_ms} ms, {link.mbit_per_second} Mbit/s and {queue}"
+
+
+def latency_beside_bulk(site, name):
+    """The median latencies of one connection, in milliseconds."""
+    site = dataclasses.replace(site, link=NARROW_WAY)
+    running = CONTESTANTS[name](site, ORIGINS["files"](site))
+    once = loads.lasting(1)
+    sample = {"alone": once.together([once.one_pass(site, running)])["p50_us"] / 1e3}
+    bulk = loads.start_pull(site, running)
+    time.sleep(BULK_SECONDS)
+    sample["beside"] = once.together([once.one_pass(site, running)])["p50_us"] / 1e3
+    if bulk.popen.poll() is not None:
+        raise Failed(f"the download ended too early; --size makes it longer: {bulk.tail()}")
+    return sample
 
 
 def kept(database, asked):
@@ -166,13 +190,53 @@ def aborts(site, running):
 
 # The table -----------------------------------------------------------------------------------------
 
+BESIDE_OTHER_TUNNELS = ", beside other tunnels"
+
+
+def other_tunnels(target=None):
+    """Targets against each."""
+    return dict.fromkeys(("frp", "frp-tcp", "rathole", "chisel", "bore", "localtunnel"), target)
+
+
+def small_over(name, connections, targets, also="", **more):
+    work = f"64-byte GET, {connections:,} keep-alive connections{also}"
+    return Versus(name, work, "requests/s", "per_second", lasting(connections), targets, **more)
+
+
+def download(name, targets, also="", **more):
+    work = f"one large response body{also}"
+    return Versus(name, work, "MiB/s", "mib_per_second", loads.down, targets, **more)
+
+
+def upload(name, targets, also="", **more):
+    work, origin = f"one large request body{also}", "sink"
+    return Versus(name, work, "MiB/s", "mib_per_second", loads.up, targets, origin, **more)
+
+
+def beside_unrecorded(name, connections):
+    return small_over(
+        name,
+        connections,
+        {"unrecorded": at_least(0.92)},
+        ", with and without recording",
+        cpu_targets={"unrecorded": at_most(1.15)},
+    )
+
+
+def the_long_way(transfer, name):
+    return transfer(
+        name,
+        {"straight": at_least(0.9)},
+        f" over {path(LONG_WAY)}",
+        link=LONG_WAY,
+        most_mib=LONG_WAY_MIB,
+    )
+
+
 ROWS = [
-    Versus(
+    small_over(
         "small",
-        "64-byte GET, 50 keep-alive connections",
-        "requests/s",
-        "per_second",
-        small(50),
+        50,
         {
             "n2": at_least(1.5),
             "n1": at_least(1.0),
@@ -180,65 +244,57 @@ ROWS = [
             "go1": None,
             "go2": None,
             "ssh": None,
+            "before": None,
         },
     ),
-    Versus(
-        "many200",
-        "64-byte GET, 200 keep-alive connections",
-        "requests/s",
-        "per_second",
-        small(200),
-        {"n2": at_least(1.7), "n1": None},
-    ),
-    Versus(
-        "many1000",
-        "64-byte GET, 1,000 keep-alive connections",
-        "requests/s",
-        "per_second",
-        small(1000),
-        {"n2": at_least(1.7), "n1": None},
-    ),
+    small_over("few", 10, {"n2": at_least(1.1), "n1": None, "before": None}),
+    small_over("many200", 200, {"n2": at_least(1.7), "n1": None, "before": None}),
+    small_over("many1000", 1000, {"n2": at_least(1.7), "n1": None, "before": None}),
     Versus(
         "single",
         "64-byte GET, one connection, median latency",
         "µs",
         "p50_us",
-        small(1),
-        {"n2": at_most(1.0), "n1": None},
+        brief(1),
+        {"n2": at_most(1.0), "n1": None, "before": None},
     ),
-    Versus(
+    download(
         "down",
-        "one large response body",
-        "MiB/s",
-        "mib_per_second",
-        loads.down,
-        {"n2": at_least(1.5), "n2-large": None, "haproxy2": None},
+        {
+            "n2": at_least(1.5),
+            "n2-large": at_least(0.9),
+            "haproxy2": at_least(1.2),
+            "before": None,
+        },
+        cpu_targets={"n2-large": at_most(1.4)},
     ),
-    Versus(
+    upload(
         "up",
-        "one large request body",
-        "MiB/s",
-        "mib_per_second",
-        loads.up,
-        {"n2": at_least(0.25), "n2-large": None, "haproxy2": None, "go2": None},
-        origin="sink",
+        {
+            "n2": at_least(1.3),
+            "n2-large": None,
+            "haproxy2": at_least(1.0),
+            "go2": None,
+            "before": None,
+        },
     ),
-    Versus(
-        "recording",
-        "small, beside the same without recording",
-        "requests/s",
-        "per_second",
-        small(50),
-        {"unrecorded": at_least(0.9)},
+    beside_unrecorded("recording", 50),
+    beside_unrecorded("recording-few", 10),
+    the_long_way(download, "long-way-down"),
+    the_long_way(upload, "long-way-up"),
+    Footprint(
+        "beside-bulk",
+        "small's median latency on one connection, alone and beside one download, over "
+        + path(NARROW_WAY),
+        "ms",
+        latency_beside_bulk,
+        {"alone": None, "beside": at_most(NARROW_WAY.round_trip_ms + 150)},
     ),
-    Versus(
-        "recording-lasting",
-        f"the same in passes of {loads.LASTING_SECONDS} s",
-        "requests/s",
-        "per_second",
-        lasting(50),
-        {"unrecorded": None},
-    ),
+    small_over("peers-small", 50, other_tunnels(at_least(2.0)), BESIDE_OTHER_TUNNELS),
+    small_over("peers-many200", 200, other_tunnels(), BESIDE_OTHER_TUNNELS),
+    small_over("peers-many1000", 1000, other_tunnels(), BESIDE_OTHER_TUNNELS),
+    download("peers-down", other_tunnels(at_least(1.0)), BESIDE_OTHER_TUNNELS),
+    upload("peers-up", other_tunnels(at_least(1.0)), BESIDE_OTHER_TUNNELS),
     Footprint(
         "recorded",
         f"share of {RECORDED_RATE:,} requests/s that is in the record",
@@ -251,7 +307,7 @@ ROWS = [
         f"small, with {IDLE_VISITORS:,} idle visitor connections",
         "requests/s",
         "per_second",
-        small(50),
+        brief(50),
         idle_visitors,
         at_least(0.9),
     ),
@@ -260,7 +316,7 @@ ROWS = [
         f"small's p99, beside {STALLED_VISITORS} visitors who stopped reading large downloads",
         "µs",
         "p99_us",
-        small(50),
+        brief(50),
         drained_then_stalled,
         at_most(1.3),
     ),
@@ -269,7 +325,7 @@ ROWS = [
         f"small's p99, beside {SLOW_VISITORS:,} connections with a head that never ends",
         "µs",
         "p99_us",
-        small(50),
+        brief(50),
         {"n2": at_most(2.0), "n1": None},
         burden=drip(SLOW_VISITORS),
     ),
@@ -333,6 +389,8 @@ ROWS = [
 
 GROUPS = {
     "many": ["many200", "many1000"],
+    "long-way": ["long-way-down", "long-way-up"],
+    "peers": ["peers-small", "peers-many200", "peers-many1000", "peers-down", "peers-up"],
     "memory": ["idle-visitor", "idle-tunnel", "stalled", "stalled-late", "agent"],
 }
 
