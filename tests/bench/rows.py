@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The rows: the work, the contestants and the target of each. docs/benchmarks.md explains them."""
 
+import contextlib
 import dataclasses
 import json
 import re
@@ -25,6 +26,8 @@ TUNNELS = 50
 FEW_CONNECTIONS = 4  # warming's leftovers in the heap must not hide the cost of visitors
 URL_SECONDS = 5
 RECORDED_CONNECTIONS, RECORDED_RATE, RECORDED_SECONDS = 50, 10_000, 6
+SATURATED_CONNECTIONS, SATURATED_SECONDS = 50, 60
+SETTLED_SECONDS = 2  # without CPU time: a recorder writes what has waited for longer than 1.2
 LEFT_SECONDS = 15  # long enough for the agent's pooled connections to end
 LONG_WAY = Link(round_trip_ms=100, mbit_per_second=200, queue_kib=4096)
 NARROW_WAY = Link(round_trip_ms=40, mbit_per_second=10, queue_kib=256)
@@ -138,11 +141,34 @@ def share_that_is_recorded(site, name):
     done = int(re.search(r"(\d+) done", output)[1])
     if done < 0.95 * RECORDED_RATE * RECORDED_SECONDS:
         raise Failed(f"only {done} requests in {RECORDED_SECONDS} s: this machine is too slow")
-    sample = {"requests": done}
-    for part, program in ("relay", "aditd"), ("agent", "adit"):
-        newest = max(site.directory.glob(f"{program}-*/record.db"), key=lambda p: p.stat().st_ctime)
-        sample[part] = min(1.0, kept(newest, done) / done)
-    return sample
+    records = newest_records(site)
+    shares = {part: min(1.0, kept(path, done) / done) for part, path in records.items()}
+    return {"requests": done} | shares
+
+
+def newest_records(site):
+    """part -> the database of the relay or agent that was started last."""
+    return {
+        part: max(site.directory.glob(f"{program}-*/record.db"), key=lambda p: p.stat().st_ctime)
+        for part, program in (("relay", "aditd"), ("agent", "adit"))
+    }
+
+
+def lacking(database):
+    """Exchanges that a record lacks whole or in part, once its writer has caught up."""
+    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as record:
+        (whole,) = record.execute("SELECT sum(shed) FROM writer").fetchone()
+        (in_part,) = record.execute("SELECT count(*) FROM exchange WHERE flags & 2").fetchone()
+    return whole + in_part
+
+
+def lacking_when_saturated(site, name):
+    """With as many requests as go through for a minute."""
+    only_adit(name)
+    running = CONTESTANTS[name](site, ORIGINS["files"](site))
+    done = loads.wrk(site, running, SATURATED_CONNECTIONS, SATURATED_SECONDS)["requests"]
+    usage.wait_until_idle(running.processes, SETTLED_SECONDS)
+    return {"requests": done} | {part: lacking(path) for part, path in newest_records(site).items()}
 
 
 def seen(running):
@@ -301,6 +327,13 @@ ROWS = [
         "",
         share_that_is_recorded,
         {"relay": at_least(1.0), "agent": at_least(1.0)},
+    ),
+    Footprint(
+        "saturated",
+        f"exchanges that are not whole in the record of {SATURATED_SECONDS} s of small",
+        "exchanges",
+        lacking_when_saturated,
+        {"relay": at_most(0), "agent": at_most(0)},
     ),
     Burdened(
         "idle",

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The benchmark measures the rows that it names, compares like with like, and names who took no part.
 No program is measured here."""
+import contextlib
 import dataclasses
 import pathlib
+import sqlite3
 import sys
 import types
 
@@ -116,6 +118,18 @@ def test_the_long_way_is_at_most_200_mib(monkeypatch, site, asked, sent):
     assert seen == [(sent, sent), (asked, asked)]
 
 
+@pytest.mark.parametrize("shed, flags, missing", [
+    ([0], [], 0), ([0], [0, 1, 4, 8], 0), ([1], [0], 1), ([0], [2], 1), ([2, 3], [2, 1, 3], 7)])
+def test_what_a_record_lacks_is_counted_whole_or_in_part(tmp_path, shed, flags, missing):
+    with contextlib.closing(sqlite3.connect(tmp_path / "record.db")) as record:
+        record.execute("CREATE TABLE writer (shed)")
+        record.execute("CREATE TABLE exchange (flags)")
+        record.executemany("INSERT INTO writer VALUES (?)", [(one,) for one in shed])
+        record.executemany("INSERT INTO exchange VALUES (?)", [(one,) for one in flags])
+        record.commit()
+    assert rows.lacking(tmp_path / "record.db") == missing
+
+
 # Who takes part ------------------------------------------------------------------------------------
 
 
@@ -130,7 +144,7 @@ def test_an_absent_peer_is_named_once_with_its_rows(monkeypatch, site):
 
 
 def test_a_row_without_any_peer_is_not_measured(monkeypatch, site):
-    result = measured(monkeypatch, site, {"adit": []}, {"bore": None}, {"bore": "absent"})
+    result = measured(monkeypatch, site, {"adit": [sample(1, 1)]}, {"bore": None}, {"bore": "absent"})
     assert result["figures"] == result["cpu"] == result["samples"]["subject"] == []
     assert report.as_text(results_of(result)) == "bore took no part in row: absent"
     assert "bore took no part" in "\n".join(report.remarks(results_of(result)))
