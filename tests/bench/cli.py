@@ -47,7 +47,8 @@ def parse(argv):
     add("--bin", type=pathlib.Path, metavar="DIR", help="measure the programs there, build nothing")
     add("--before", type=pathlib.Path, metavar="DIR", help="an earlier build to measure beside it")
     add("--subject", choices=CONTESTANTS, default="adit", help="who is measured, default adit")
-    add("--markdown", type=pathlib.Path, metavar="FILE", help="print this JSON as Markdown")
+    add("--markdown", type=pathlib.Path, nargs="+", metavar="FILE",
+        help="print this JSON as Markdown; of several, the last that has a row")
     add("--into", type=pathlib.Path, metavar="DOC", help="with --markdown: replace DOC's results")
     options = parser.parse_args(argv)
     if options.runs < 1 or options.seconds < 1 or options.size < 1:
@@ -59,7 +60,8 @@ def parse(argv):
 
 
 def show_markdown(options):
-    text = report.as_markdown(json.loads(options.markdown.read_text(encoding="utf-8")))
+    parts = [json.loads(path.read_text(encoding="utf-8")) for path in options.markdown]
+    text = report.as_markdown(report.joined(parts))
     if options.into:
         report.write_into(options.into, text)
     else:
@@ -183,7 +185,7 @@ def empty_results(options, programs):
     if options.runs < LEAST_RUNS:
         say(f"a median of fewer than {LEAST_RUNS} runs is a trial, not a figure to quote")
     return {
-        "schema": 3,
+        "schema": report.SCHEMA,
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": machine.describe(),
         "versions": machine.versions(ROOT, programs, options.before),

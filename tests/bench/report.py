@@ -5,8 +5,10 @@ import statistics
 
 from .loads import CPU_UNITS
 from .peers import DESCRIPTIONS
+from .processes import Failed
 from .rows import GROUPS, ROWS
 
+SCHEMA = 3  # of the JSON
 OTHERS_SHARE = 0.1  # of the machine, above which it is mentioned
 
 TEXT_HEADS = ["row", "of", "figure", "", "beside", "its figure", "ratio", "target", "", "interval", ""]
@@ -166,16 +168,45 @@ def cpu_heads(results):
     return [head.format(subjects(results)) for head in CPU_HEADS]
 
 
+def joined(parts):
+    """One table of several measurements on one machine. A later one replaces rows of an earlier."""
+    if any(part.get("schema") != SCHEMA for part in parts):
+        raise Failed(f"only results of schema {SCHEMA} can be shown")
+    if len({(part["machine"]["cpu"], part["machine"]["cores"]) for part in parts}) > 1:
+        raise Failed("results of different machines do not belong into one table")
+    found, failed, source, versions = {}, {}, {}, {}
+    for part in parts:
+        versions |= part["versions"]
+        for result in part["rows"]:
+            found[result["row"]], source[result["row"]] = result, part
+        failed |= {one["row"]: one for one in part["failed"]}
+    rows = [found[row.name] for row in ROWS if row.name in found]
+    told = [part | {"rows": [r for r in rows if source[r["row"]] is part]} for part in parts]
+    return parts[-1] | {
+        "versions": versions,
+        "rows": rows,
+        "failed": [one for name, one in failed.items() if name not in found],
+        "parts": [part for part in told if part["rows"]],
+    }
+
+
+def part_line(part):
+    """The commit and time of rows, and the effort made for them."""
+    options, commit = part["options"], part["versions"]["commit"]
+    runs = f"{options['runs']} to {options['most_runs']} rounds, passes of {options['seconds']} s"
+    rows = ", ".join(result["row"] for result in part["rows"])
+    return f"- commit {commit}, {part['date']}, {runs}, transfers of {options['size_mib']} MiB: {rows}"
+
+
 def machine_lines(results):
-    machine, options = results["machine"], results["options"]
+    machine = results["machine"]
     gib = machine["memory_kib"] / (1 << 20)
-    yield f"- date: {results['date']}"
     yield f"- machine: {machine['cpu']}, {machine['cores']} cores, {gib:.0f} GiB"
     yield f"- system: {machine['system']}, {machine['kernel']}"
     for name, version in results["versions"].items():
-        yield f"- {name}: {version}"
-    runs = f"{options['runs']} to {options['most_runs']} rounds"
-    yield f"- {runs} of {options['seconds']} s; transfers of {options['size_mib']} MiB"
+        if name != "commit":
+            yield f"- {name}: {version}"
+    yield from map(part_line, results["parts"])
 
 
 def subjects(results):

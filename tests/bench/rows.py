@@ -315,6 +315,7 @@ ROWS = [
         "ms",
         latency_beside_bulk,
         {"alone": None, "beside": at_most(NARROW_WAY.round_trip_ms + 150)},
+        ("straight",),
     ),
     small_over("peers-small", 50, other_tunnels(at_least(2.0)), BESIDE_OTHER_TUNNELS),
     small_over("peers-many200", 200, other_tunnels(), BESIDE_OTHER_TUNNELS),

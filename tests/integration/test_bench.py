@@ -282,3 +282,45 @@ def test_the_way_lies_between_the_ends_of_a_tunnel(monkeypatch, site, name, far)
     assert way[:3] == [50, 200_000, 4096]
     assert to == {"relay": visitors, "origin": 80}[far]
     assert near == visitors if name == "straight" else f"http://127.0.0.1:{near}" in started["adit"]
+
+
+# Several measurements ------------------------------------------------------------------------------
+
+
+def part_of(commit, *of_rows, failed=(), cpu="one", **more):
+    return {
+        "schema": report.SCHEMA,
+        "date": "2000-01-01 00:00 UTC",
+        "machine": {"cpu": cpu, "cores": 2, "memory_kib": 1, "system": "", "kernel": ""},
+        "versions": {"commit": commit, f"seen by {commit}": "1"},
+        "options": {"runs": 5, "most_runs": 15, "seconds": 10, "size_mib": 1024},
+        "rows": list(of_rows),
+        "failed": [{"row": name, "why": "it broke"} for name in failed],
+        **more,
+    }
+
+
+def test_the_last_measurement_of_a_row_is_shown_with_its_commit(monkeypatch, site):
+    def row(name, requests):
+        samples = {"adit": [sample(requests, 1)], "n2": [sample(1, 1)]}
+        return measured(monkeypatch, site, samples, {"n2": None}) | {"row": name}
+
+    parts = [part_of("a", row("few", 111), row("small", 222), failed=["up"]),
+             part_of("b", row("small", 333), failed=["few", "down"]),
+             part_of("c", row("up", 444))]
+    lines = report.as_markdown(report.joined(parts)).splitlines()
+    assert [line for line in lines if line.startswith("- commit")] == [
+        f"- commit {commit}, 2000-01-01 00:00 UTC, 5 to 15 rounds, passes of 10 s, "
+        f"transfers of 1024 MiB: {name}"
+        for commit, name in (("a", "few"), ("b", "small"), ("c", "up"))]
+    assert [line.split(" | ")[:3] for line in lines if "requests/s |" in line] == [
+        ["| small", "adit", "333 requests/s"], ["| few", "adit", "111 requests/s"],
+        ["| up", "adit", "444 requests/s"]]
+    assert [line for line in lines if "not measured" in line] == ["down was not measured: it broke"]
+    assert {"- seen by a: 1", "- seen by c: 1"} <= set(lines)
+
+
+@pytest.mark.parametrize("other, why", [({"cpu": "two"}, "machines"), ({"schema": 2}, "schema")])
+def test_what_cannot_be_compared_is_not_joined(other, why):
+    with pytest.raises(Failed, match=why):
+        report.joined([part_of("a"), part_of("b", **other)])
