@@ -188,7 +188,7 @@ def empty_results(options, programs):
         "schema": report.SCHEMA,
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": machine.describe(),
-        "versions": machine.versions(ROOT, programs, options.before),
+        "versions": machine.versions(ROOT, programs, options.before, built=options.bin is None),
         "options": {
             "runs": options.runs,
             "most_runs": options.most_runs,

@@ -16,11 +16,11 @@ PROGRAMS = {
     "cc": ["cc", "--version"],
 }
 TUNNELS = {
-    "frp": ["frps", "--version"],
-    "rathole": ["rathole", "--version"],
-    "chisel": ["chisel", "--version"],
-    "bore": ["bore", "--version"],
-    "localtunnel": ["lt", "--version"],
+    "frp": [["frps", "--version"]],
+    "rathole": [["rathole", "--version"], None, "Build Version:"],
+    "chisel": [["chisel", "--version"]],
+    "bore": [["bore", "--version"]],
+    "localtunnel": [["lt", "--version"]],
 }
 
 
@@ -44,13 +44,13 @@ def describe():
     }
 
 
-def said(argv, cwd=None):
-    """The first line that a program prints on either stream."""
+def said(argv, cwd=None, wanted=""):
+    """The first line with `wanted` that a program prints on either stream."""
     try:
         done = subprocess.run(argv, cwd=cwd, capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"
-    lines = (done.stdout + done.stderr).strip().splitlines()
+    lines = [line for line in (done.stdout + done.stderr).strip().splitlines() if wanted in line]
     return re.sub(r"\s*-?\s*https?://\S+|\s*Copyright.*", "", lines[0]) if lines else "unknown"
 
 
@@ -62,11 +62,12 @@ def commit(root):
     return "unknown" if head.startswith("fatal") else head
 
 
-def versions(root, programs, before):
-    """`programs` and `before` are the directories of two builds of adit, None where there is none."""
+def versions(root, programs, before, built):
+    """`programs` and `before` are the directories of two builds of adit, None where there is none;
+    `built` says whether this tree's programs were built for the measurement."""
     found = {name: said(argv) for name, argv in PROGRAMS.items()}
-    found |= {name: said(argv) for name, argv in TUNNELS.items() if shutil.which(argv[0])}
-    found["commit"] = commit(root)
+    found |= {name: said(*asked) for name, asked in TUNNELS.items() if shutil.which(asked[0][0])}
+    found["commit"] = commit(root) if built else "unknown"
     if programs:
         found |= {name: said([programs / name, "--version"]) for name in ("adit", "aditd")}
     if before:

@@ -222,7 +222,7 @@ def as_markdown(results):
         out += ["", "### Speed", "", *markdown_table(heads, ratios)]
     if plain:
         heads = ["row", "of", "figure", "target", "", "interval"]
-        out += ["", "### Memory and start", "", *markdown_table(heads, plain)]
+        out += ["", "### Figures with a limit", "", *markdown_table(heads, plain)]
     if cpu:
         out += ["", f"### {CPU_TITLE}", "", *markdown_table(cpu_heads(results), cpu)]
     for remark in remarks(results):
