@@ -146,6 +146,8 @@ bool mux_charge(struct mux *m, uint32_t cost)
 void mux_tick(struct mux *m, uint64_t elapsed_ms)
 {
     flood_budget_tick(&m->flood_budget, elapsed_ms);
+    for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s))
+        chain_trim(&s->out);
 }
 
 void mux_drain(struct mux *m)

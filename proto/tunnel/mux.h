@@ -110,7 +110,8 @@ int mux_recv(struct mux *m, const char *bytes, size_t len);
 int mux_send(struct mux *m, char *out, size_t cap);
 // Whether mux_send may write something.
 bool mux_wants_send(const struct mux *m);
-// To be called regularly with the time since the last call: refills the flood budget.
+// To be called regularly with the time since the last call: refills the flood budget and frees the
+// memory of empty queues.
 void mux_tick(struct mux *m, uint64_t elapsed_ms);
 
 // Open streams, and bytes that were received and not credited.

@@ -7,6 +7,7 @@
 #include "flood_budget.h"
 #include "mux.h"
 #include "proto/buf.h"
+#include "proto/chain.h"
 #include "proto/list.h"
 
 // A copy of trailers that wait until the body is sent. Not a struct http_head, which is large.
@@ -25,7 +26,7 @@ struct mux_stream {
     uint32_t unread;    // bytes received and not credited
     uint64_t drained;   // bytes credited since the window last grew
     size_t drained_out; // bytes sent since the handler's `drained` was last called
-    struct buf out;     // given to mux_data and not sent yet
+    struct chain out;   // given to mux_data and not sent yet
     struct mux_trailers *trailers;
     bool head_received;   // the final head, 1xx aside
     bool peer_finished;   // END_STREAM was received

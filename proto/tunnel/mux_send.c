@@ -126,7 +126,7 @@ static ssize_t read_data(nghttp2_session *session, int32_t id, uint8_t *buf, siz
     (void)source;
     if (!s)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    size_t queued = buf_len(&s->out);
+    size_t queued = s->out.len;
     if (queued == 0 && !s->finished) {
         s->deferred = true;
         return NGHTTP2_ERR_DEFERRED;
@@ -192,7 +192,7 @@ static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8
     struct mux_stream *s = mux_stream_by_id(m, frame->hd.stream_id);
     (void)session;
     (void)source;
-    if (!s || buf_len(&s->out) < len)
+    if (!s || s->out.len < len)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     if (m->out_cap - m->out_len < MUX_FRAME_HEAD + len)
         return NGHTTP2_ERR_WOULDBLOCK;
@@ -200,9 +200,8 @@ static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8
     m->out_len += MUX_FRAME_HEAD;
     if (len == 0)
         return 0;
-    memcpy(m->out + m->out_len, buf_at(&s->out), len);
+    chain_take(&s->out, m->out + m->out_len, len);
     m->out_len += len;
-    buf_take(&s->out, len);
     s->drained_out += len;
     mux_queue_event(s);
     return 0;
@@ -371,7 +370,7 @@ int mux_data(struct mux_stream *s, const char *bytes, size_t len)
 {
     if (s->closed || s->finished || len == 0)
         return 0;
-    if (!buf_append(&s->out, bytes, len))
+    if (!chain_append(&s->out, bytes, len))
         return MUX_E_MEMORY;
     resume(s);
     return 0;

@@ -28,7 +28,7 @@ void mux_stream_free(struct mux_stream *s)
     m->stream_count--;
     m->unread -= s->unread;
     free(s->trailers);
-    buf_free(&s->out);
+    chain_free(&s->out);
     free(s);
 }
 
