@@ -31,6 +31,8 @@ enum {
     MUX_GROW_AFTER = 256 * 1024,        // bytes drained before the window first grows
     MUX_UNREAD_MAX = 16 * 1024 * 1024,  // received and not credited, all streams together
     MUX_SEND_MAX = 64 * 1024,           // a stream's send queue, and so the sender's first credit
+    MUX_FRAME_MAX = 128 * 1024,         // payload of a frame, as announced to the peer
+    MUX_FRAME_SHARED = 16 * 1024,       // of DATA that we send while other streams wait too
     MUX_HEAD_MAX = 96 * 1024,           // names and values of a head
     MUX_FIELD_MAX = 64 * 1024,          // a name or a value; nghttp2 fails the session beyond it
     MUX_HEADS_MAX = 2 * 1024 * 1024,    // heads that wait to be sent, sized as in RFC 7541 §4.1

@@ -52,7 +52,9 @@ static void enforce_window(struct mux *m, const struct frame *f)
 static int charge_frame(struct mux *m, const struct frame *f)
 {
     bool work = is_part_of_exchange(m, f);
-    if (f->len > MUX_FRAME_MAX || f->type == NGHTTP2_PUSH_PROMISE) // push is disabled
+    // MUX_FRAME_MAX once the peer has acknowledged our SETTINGS, HTTP/2's default until then.
+    if (f->len > nghttp2_session_get_local_settings(m->session, NGHTTP2_SETTINGS_MAX_FRAME_SIZE) ||
+        f->type == NGHTTP2_PUSH_PROMISE) // push is disabled
         return MUX_E_PROTOCOL;
     if (f->type == NGHTTP2_HEADERS && m->role == MUX_AGENT && f->id > m->last_id) {
         m->last_id = f->id;

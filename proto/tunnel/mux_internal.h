@@ -36,6 +36,7 @@ struct mux_stream {
     bool stop;            // mux_stop_request was called
     bool deferred;        // nghttp2 waits until mux_data resumes the body
     bool closed;          // nghttp2 has forgotten the stream; `closed` is to be called
+    bool waits;           // has body bytes to send; counted in mux->waiting
     bool queued;          // in mux->events
 };
 
@@ -45,9 +46,8 @@ struct mux_field_ref {
 };
 
 enum {
-    MUX_FRAME_HEAD = 9,        // RFC 9113 §4.1
-    MUX_FRAME_MAX = 16 * 1024, // SETTINGS_MAX_FRAME_SIZE's default, of both directions
-    MUX_FIELDS_BESIDE = 8,     // pseudo-fields, adit-upgrade, adit-case
+    MUX_FRAME_HEAD = 9,    // RFC 9113 §4.1
+    MUX_FIELDS_BESIDE = 8, // pseudo-fields, adit-upgrade, adit-case
 };
 
 struct mux {
@@ -60,7 +60,8 @@ struct mux {
     struct list events; // streams whose `drained` or `closed` is to be called
     size_t stream_count;
     size_t unread;
-    size_t heads; // size of the heads that nghttp2 has queued (mux_head_size)
+    size_t waiting; // streams with body bytes to send
+    size_t heads;   // size of the heads that nghttp2 has queued (mux_head_size)
     bool dead, draining;
     struct mux_peer peer;
     // the head being sent
@@ -95,6 +96,8 @@ struct mux_stream *mux_stream_new(struct mux *m, int32_t id, void *user);
 void mux_stream_free(struct mux_stream *s);
 // Marks the stream as closed: its unread bytes no longer count, and its `closed` event is queued.
 void mux_stream_close(struct mux_stream *s, uint32_t reset);
+// Whether the stream has body bytes to send: to be told after each change.
+void mux_stream_waits(struct mux_stream *s, bool waits);
 // Sends RST_STREAM and closes the stream. The handler's `closed` is called once nghttp2 has
 // returned. Does nothing when the stream is closed already.
 void mux_stream_reset(struct mux_stream *s, uint32_t code);

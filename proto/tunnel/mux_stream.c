@@ -19,6 +19,15 @@ struct mux_stream *mux_stream_new(struct mux *m, int32_t id, void *user)
     return s;
 }
 
+void mux_stream_waits(struct mux_stream *s, bool waits)
+{
+    if (waits && !s->waits)
+        s->mux->waiting++;
+    else if (!waits && s->waits)
+        s->mux->waiting--;
+    s->waits = waits;
+}
+
 void mux_stream_free(struct mux_stream *s)
 {
     struct mux *m = s->mux;
@@ -27,6 +36,7 @@ void mux_stream_free(struct mux_stream *s)
     list_remove(&m->streams, &s->in_streams);
     m->stream_count--;
     m->unread -= s->unread;
+    mux_stream_waits(s, false);
     free(s->trailers);
     chain_free(&s->out);
     free(s);
@@ -38,6 +48,7 @@ void mux_stream_close(struct mux_stream *s, uint32_t reset)
     s->unread = 0;
     if (!s->peer_finished)
         mux_expect_stray(s->mux, s->window);
+    mux_stream_waits(s, false);
     s->closed = true;
     s->reset = reset;
     mux_queue_event(s);
