@@ -150,6 +150,12 @@ int mux_respond_as(struct mux_stream *s, const struct mux_response *response);
 // gave back. Ignored once the direction is finished or the stream closed. Returns 0 or
 // MUX_E_MEMORY.
 int mux_data(struct mux_stream *s, const char *bytes, size_t len);
+// The same without a copy, for long pieces: the bytes must stay as they are until mux_settle_data.
+// What mux_send does not take before is copied then.
+int mux_data_borrowed(struct mux_stream *s, const char *bytes, size_t len);
+// Copies what is left of borrowed bytes. A stream without memory for them is reset, and its
+// `closed` called: not to be called by a handler.
+void mux_settle_data(struct mux *m);
 // Finishes our direction: END_STREAM follows the queued bytes and the trailers (NULL: none, else
 // copied). Returns 0, MUX_E_MEMORY or MUX_E_HEAD.
 int mux_finish(struct mux_stream *s, const struct http_head *trailers);

@@ -61,7 +61,10 @@ struct mux {
     size_t stream_count;
     size_t unread;
     size_t waiting; // streams with body bytes to send
-    size_t heads;   // size of the heads that nghttp2 has queued (mux_head_size)
+    // Bytes given to mux_data_borrowed, which follow the queue of their stream. NULL: none.
+    struct mux_stream *borrower;
+    struct slice borrowed;
+    size_t heads; // size of the heads that nghttp2 has queued (mux_head_size)
     bool dead, draining;
     struct mux_peer peer;
     // the head being sent
@@ -96,8 +99,14 @@ struct mux_stream *mux_stream_new(struct mux *m, int32_t id, void *user);
 void mux_stream_free(struct mux_stream *s);
 // Marks the stream as closed: its unread bytes no longer count, and its `closed` event is queued.
 void mux_stream_close(struct mux_stream *s, uint32_t reset);
-// Whether the stream has body bytes to send: to be told after each change.
-void mux_stream_waits(struct mux_stream *s, bool waits);
+// Body bytes that the stream has to send.
+static inline size_t mux_stream_queued(const struct mux_stream *s)
+{
+    const struct mux *m = s->mux;
+    return s->out.len + (m->borrower == s ? m->borrowed.len : 0);
+}
+// Counts the stream in mux->waiting: to be called after each change of mux_stream_queued.
+void mux_stream_count_waiting(struct mux_stream *s);
 // Sends RST_STREAM and closes the stream. The handler's `closed` is called once nghttp2 has
 // returned. Does nothing when the stream is closed already.
 void mux_stream_reset(struct mux_stream *s, uint32_t code);

@@ -127,7 +127,7 @@ static ssize_t read_data(nghttp2_session *session, int32_t id, uint8_t *buf, siz
     (void)source;
     if (!s)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    size_t queued = s->out.len;
+    size_t queued = mux_stream_queued(s);
     if (queued == 0 && !s->finished) {
         s->deferred = true;
         return NGHTTP2_ERR_DEFERRED;
@@ -172,8 +172,8 @@ static ssize_t frame_length(nghttp2_session *session, uint8_t type, int32_t id,
     size_t room = m->out_cap - m->out_len;
     if (room > MUX_FRAME_HEAD)
         len = min_size(len, room - MUX_FRAME_HEAD);
-    if (s && s->out.len > 0)
-        len = min_size(len, s->out.len);
+    if (s && mux_stream_queued(s) > 0)
+        len = min_size(len, mux_stream_queued(s));
     ssize_t window = session_window < stream_window ? session_window : stream_window;
     return window < (ssize_t)len ? window : (ssize_t)len;
 }
@@ -194,6 +194,22 @@ static ssize_t send_bytes(nghttp2_session *session, const uint8_t *data, size_t 
     return (ssize_t)len;
 }
 
+// Moves the first `len` bytes of a body to `out`: those of the queue, then borrowed ones.
+static void take_body(struct mux_stream *s, char *out, size_t len)
+{
+    struct mux *m = s->mux;
+    size_t queued = min_size(len, s->out.len);
+    size_t borrowed = len - queued;
+    chain_take(&s->out, out, queued);
+    if (borrowed > 0) {
+        memcpy(out + queued, m->borrowed.p, borrowed);
+        m->borrowed = slice_of(m->borrowed.p + borrowed, m->borrowed.len - borrowed);
+        if (m->borrowed.len == 0)
+            m->borrower = NULL;
+    }
+    mux_stream_count_waiting(s);
+}
+
 // NOLINTNEXTLINE(readability-function-size): the library's signature
 static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *framehd,
                      size_t len, nghttp2_data_source *source, void *user_data)
@@ -202,7 +218,7 @@ static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8
     struct mux_stream *s = mux_stream_by_id(m, frame->hd.stream_id);
     (void)session;
     (void)source;
-    if (!s || s->out.len < len)
+    if (!s || mux_stream_queued(s) < len)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     if (m->out_cap - m->out_len < MUX_FRAME_HEAD + len)
         return NGHTTP2_ERR_WOULDBLOCK;
@@ -210,9 +226,8 @@ static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8
     m->out_len += MUX_FRAME_HEAD;
     if (len == 0)
         return 0;
-    chain_take(&s->out, m->out + m->out_len, len);
+    take_body(s, m->out + m->out_len, len);
     m->out_len += len;
-    mux_stream_waits(s, s->out.len > 0);
     s->drained_out += len;
     mux_queue_event(s);
     return 0;
@@ -377,13 +392,45 @@ static void resume(struct mux_stream *s)
     (void)nghttp2_session_resume_data(s->mux->session, s->id);
 }
 
-int mux_data(struct mux_stream *s, const char *bytes, size_t len)
+static void keep_borrowed(struct mux *m)
 {
+    struct mux_stream *s = m->borrower;
+    m->borrower = NULL;
+    if (s && !chain_append(&s->out, m->borrowed.p, m->borrowed.len))
+        mux_stream_reset(s, NGHTTP2_INTERNAL_ERROR);
+}
+
+void mux_settle_data(struct mux *m)
+{
+    keep_borrowed(m);
+    mux_dispatch_events(m);
+}
+
+int mux_data_borrowed(struct mux_stream *s, const char *bytes, size_t len)
+{
+    struct mux *m = s->mux;
     if (s->closed || s->finished || len == 0)
         return 0;
-    if (!chain_append(&s->out, bytes, len))
+    keep_borrowed(m);
+    if (s->closed)
         return MUX_E_MEMORY;
-    mux_stream_waits(s, true);
+    m->borrower = s;
+    m->borrowed = slice_of(bytes, len);
+    mux_stream_count_waiting(s);
+    resume(s);
+    return 0;
+}
+
+int mux_data(struct mux_stream *s, const char *bytes, size_t len)
+{
+    struct mux *m = s->mux;
+    if (s->closed || s->finished || len == 0)
+        return 0;
+    if (m->borrower == s)
+        keep_borrowed(m);
+    if (s->closed || !chain_append(&s->out, bytes, len))
+        return MUX_E_MEMORY;
+    mux_stream_count_waiting(s);
     resume(s);
     return 0;
 }
