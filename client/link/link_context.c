@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The libwebsockets context on our loop: how to make one, and how to free all of it.
 #include <stdlib.h>
+#include "common/io/conn.h"
 #include "link_internal.h"
 #include "proto/tunnel/tunnel.h"
 #include "proto/tunnel/websocket.h"
@@ -70,11 +71,10 @@ static void free_handle(uv_handle_t *handle)
     free(handle);
 }
 
-// UV_POLL handles of an agent's loop are libwebsockets'.
-static void close_lost_watcher(uv_handle_t *handle, void *arg)
+// An agent's loop has libwebsockets' UV_POLL handles and those of its connections.
+static void close_lost_watcher(uv_handle_t *handle, void *loop)
 {
-    (void)arg;
-    if (handle->type == UV_POLL && !uv_is_closing(handle))
+    if (handle->type == UV_POLL && !uv_is_closing(handle) && !conn_has_handle(loop, handle))
         uv_close(handle, free_handle);
 }
 
@@ -93,7 +93,7 @@ void link_context_free(struct link_context *c)
     while (c->links.first)
         link_free(LIST_ITEM(c->links.first, struct link, in_context));
     // libwebsockets forgets the watcher of a connect() that failed at once.
-    uv_walk(&c->loop->uv, close_lost_watcher, NULL);
+    uv_walk(&c->loop->uv, close_lost_watcher, c->loop);
     free(c->frame);
     free(c);
 }

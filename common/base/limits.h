@@ -36,6 +36,7 @@ struct limits {
     uint32_t unread_bytes;        // of a tunnel: received and not yet passed on
     uint32_t gone_ms;             // a name is kept, answering 503, after its agent was lost
     uint32_t connect_ms;          // to connect to a service, trying all its addresses
+    uint32_t tls_handshake_ms;    // for a TLS handshake
     uint32_t answer_ms;           // until the response head of a service; 0: no limit
     uint64_t record_body_bytes;   // recorded of each body; 0: all
     uint64_t record_bytes;        // of the whole record; 0: no limit
