@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // The sending half of a connection: one write for everything that one turn of the loop queued.
-#include <stdlib.h>
 #include "conn_internal.h"
 
 bool conn_write(struct conn *c, const void *bytes, size_t len)
@@ -45,69 +44,48 @@ static void fail_write(struct conn *c, int error)
 {
     buf_free(&c->out);
     c->write_failed = true;
-    c->write_error = error;
+    c->blocked = false;
     bool peer_closed = error == UV_EPIPE || error == UV_ECONNRESET;
     if (c->closing || c->got_eof || !peer_closed)
         conn_fail(c, error);
 }
 
-static void on_written(uv_write_t *req, int status)
+void conn_flush(struct conn *c)
 {
-    struct conn_write *w = container_of(req, struct conn_write, req);
-    struct conn *c = req->data;
-    buf_free(&w->bytes);
-    free(w);
-    c->write = NULL;
-    if (c->closed)
+    size_t len = buf_len(&c->out);
+    if (c->closed || c->blocked || c->phase != CONN_OPEN || len == 0)
         return;
-    if (status < 0) {
-        fail_write(c, status);
+    const struct iovec part = {buf_at(&c->out), len};
+    ssize_t n = c->transport->ops->writev(c->transport, &part, 1);
+    if (n < 0 && n != UV_EAGAIN) {
+        fail_write(c, (int)n);
         return;
     }
-    if (buf_len(&c->out) > 0)
-        loop_queue(c->loop, &c->flush);
+    c->blocked = n != (ssize_t)len;
+    if (n <= 0) {
+        conn_update_send_limit(c);
+        return;
+    }
+    buf_take(&c->out, (size_t)n);
     after_sent(c);
 }
 
-// Leaves the output to libuv, which writes it when the socket takes more.
-static void write_later(struct conn *c)
+// Writes what the transport has to write of its own.
+static void flush_transport(struct conn *c)
 {
-    struct conn_write *w = malloc(sizeof(*w));
-    if (!w) {
-        conn_fail(c, UV_ENOMEM);
-        return;
-    }
-    w->bytes = c->out;
-    w->req.data = c;
-    c->out = (struct buf){0};
-    c->write = w;
-    uv_buf_t b = uv_buf_init(buf_at(&w->bytes), (unsigned)buf_len(&w->bytes));
-    int error = uv_write(&w->req, (uv_stream_t *)&c->tcp, &b, 1, on_written);
-    conn_update_send_limit(c);
-    if (!error)
-        return;
-    c->write = NULL;
-    buf_free(&w->bytes);
-    free(w);
-    fail_write(c, error);
+    ssize_t n = c->transport->ops->writev(c->transport, NULL, 0);
+    if (n < 0 && n != UV_EAGAIN)
+        fail_write(c, (int)n);
 }
 
-void conn_flush(struct conn *c)
+void conn_on_writable(struct conn *c)
 {
-    if (c->closed || c->write || buf_len(&c->out) == 0)
-        return;
-    uv_buf_t b = uv_buf_init(buf_at(&c->out), (unsigned)buf_len(&c->out));
-    int n = uv_try_write((uv_stream_t *)&c->tcp, &b, 1);
-    if (n < 0 && n != UV_EAGAIN) {
-        fail_write(c, n);
-        return;
-    }
-    if (n > 0)
-        buf_take(&c->out, (size_t)n);
+    c->blocked = false;
     if (buf_len(&c->out) > 0)
-        write_later(c);
-    if (n > 0 && !c->closed)
-        after_sent(c);
+        conn_flush(c);
+    else if (c->transport->wants_write)
+        flush_transport(c);
+    conn_try_shutdown(c);
 }
 
 void conn_shutdown(struct conn *c)
@@ -115,4 +93,5 @@ void conn_shutdown(struct conn *c)
     c->shutdown_wanted = true;
     conn_flush(c);
     conn_try_shutdown(c);
+    conn_queue_flush(c);
 }

@@ -45,6 +45,7 @@ struct loop {
     uv_timer_t tick;
     struct loop_task *first_task, **last_task;
     struct timeout_queue queues[LOOP_DURATIONS];
+    struct list conns;    // open connections
     char *read_buffer;    // LIMIT_READ_BYTES, shared by all connections
     char *scratch;        // LIMIT_SCRATCH_BYTES, for the task that runs
     struct limits limits; // of everything on this loop; set before it runs

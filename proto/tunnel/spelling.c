@@ -19,16 +19,16 @@ static const char *const spelled[] = {
     [12] = "CMCD-Request CMCD-Session CMSD-Dynamic MIME-Version X-CSRF-Token X-WebKit-CSP",
     [13] = "Last-Event-ID MS-Author-Via OData-Version ProfileObject UA-Resolution",
     [14] = "Cal-Managed-ID HTTP2-Settings OData-EntityId Sec-CH-UA-Arch",
-    [15] = "Differential-ID EDIINT-Features OData-Isolation Sec-CH-UA-Model UA-Windowpixels "
-           "X-UA-Compatible",
+    [15] = ("Differential-ID EDIINT-Features OData-Isolation Sec-CH-UA-Model UA-Windowpixels "
+            "X-UA-Compatible"),
     [16] = "CalDAV-Timezones OData-MaxVersion Sec-CH-UA-Mobile WWW-Authenticate X-XSS-Protection",
     [17] = "CDN-Cache-Control OSLC-Core-Version Sec-CH-UA-Bitness Sec-WebSocket-Key",
     [18] = "Sec-CH-UA-Platform",
     [19] = "AMP-Cache-Transform",
     [20] = "Sec-WebSocket-Accept",
     [21] = "Sec-WebSocket-Version",
-    [22] = "Sec-CH-UA-Full-Version Sec-WebSocket-Protocol X-DNS-Prefetch-Control "
-           "X-HTTP-Method-Override",
+    [22] = ("Sec-CH-UA-Full-Version Sec-WebSocket-Protocol X-DNS-Prefetch-Control "
+            "X-HTTP-Method-Override"),
     [24] = "Sec-WebSocket-Extensions",
     [25] = "Optional-WWW-Authenticate",
     [26] = "Sec-CH-UA-Platform-Version",
