@@ -18,8 +18,10 @@ static void on_signal(void *ctx, int number)
 
 static bool begin_recording(struct agent *a)
 {
-    a->reporter = (struct exchange_observer){
-        .closed = agent_report_exchange, .ctx = a, .next = a->display.observer};
+    a->reporter = (struct exchange_observer){.closed = agent_report_exchange,
+                                             .wants_digests = agent_wants_digests,
+                                             .ctx = a,
+                                             .next = a->display.observer};
     a->observers = &a->reporter;
     if (a->config.record.level == EXCHANGE_RECORD_NONE)
         return true;

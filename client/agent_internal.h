@@ -83,8 +83,10 @@ void agent_on_control(void *ctx, const struct control_message *message);
 
 // Opens a tunnel on a link that has come up. False when out of memory; the link is closed then.
 bool agent_open_tunnel(struct agent *a, struct conn *c);
-// The observer of ended exchanges. `ctx` is the agent.
+// The observer that reports ended exchanges to the relay, with digests if it asked for reports.
+// `ctx` is the agent.
 void agent_report_exchange(void *ctx, struct exchange *x, enum exchange_outcome why);
+bool agent_wants_digests(void *ctx, const struct exchange *x);
 void agent_tunnel_init(struct agent *a);
 
 // agent_link.c

@@ -93,6 +93,13 @@ void agent_report_exchange(void *ctx, struct exchange *x, enum exchange_outcome 
     agent_wake(a);
 }
 
+bool agent_wants_digests(void *ctx, const struct exchange *x)
+{
+    const struct agent *a = ctx;
+    return a->session && x->info.tunnel_id == a->tunnel_number &&
+           tunnel_wants_reports(session_tunnel(a->session));
+}
+
 static void on_report(void *ctx, const struct report *report)
 {
     struct agent *a = ctx;

@@ -125,6 +125,12 @@ void agents_report(void *ctx, struct exchange *x, enum exchange_outcome why)
     agent_wake(a);
 }
 
+bool agents_want_digests(void *ctx, const struct exchange *x)
+{
+    const struct agent *a = x->info.tunnel_id ? agent_of(ctx, x) : NULL;
+    return a && !a->closed && tunnel_wants_reports(session_tunnel(a->session));
+}
+
 static void close_list(struct list *agents)
 {
     while (agents->first)

@@ -88,6 +88,8 @@ struct mux *tunnel_mux(struct tunnel *t);
 // records. Adds TUNNEL_FEATURES to a hello or welcome. Returns 0 or a tunnel_error.
 int tunnel_queue_control(struct tunnel *t, const struct control_message *message);
 
+// Whether the peer has asked for reports.
+bool tunnel_wants_reports(const struct tunnel *t);
 // Queues a report. Drops it when the peer did not ask for reports or too many wait.
 void tunnel_queue_report(struct tunnel *t, const struct report *report);
 

@@ -4,6 +4,11 @@
 #include <stdlib.h>
 #include "tunnel_internal.h"
 
+bool tunnel_wants_reports(const struct tunnel *t)
+{
+    return t->wants_reports;
+}
+
 void tunnel_queue_report(struct tunnel *t, const struct report *report)
 {
     if (!t->wants_reports || t->state != TUNNEL_OPEN ||
