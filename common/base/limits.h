@@ -95,6 +95,9 @@ enum {
     LIMIT_POOL_SIZE = 1024,          // idle upstream connections: as many as concurrent exchanges
     LIMIT_LINK_STALL_MS = 15 * 1000, // without progress of a link although bytes wait
 
+    LIMIT_TICKET_KEY_MS =
+        60 * 60 * 1000, // a key seals TLS session tickets, then opens them as long
+
     LIMIT_HALF_CLOSED_MS = 60 * 1000, // of an upgraded stream: the service has ended, the visitor
                                       // sends nothing
 
