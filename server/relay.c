@@ -15,10 +15,10 @@ enum {
     DEFAULT_PORT = 7080
 };
 
-static void on_accepted(void *ctx, int fd, const struct sockaddr_storage *peer)
+static void on_accepted(const struct listener *l, int fd, const struct sockaddr_storage *peer)
 {
-    struct relay *r = ctx;
-    edge_set_accept(&r->edges, fd, peer);
+    struct relay *r = l->ctx;
+    edge_set_accept(&r->edges, l, fd, peer);
 }
 
 static int listen_on(struct relay *r, const struct sockaddr_storage *addr)

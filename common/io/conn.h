@@ -8,6 +8,8 @@
 #include "transport.h"
 
 struct conn;
+struct tls_client;
+struct tls_server;
 
 // Callbacks of the owner. Each of them may close the connection.
 struct conn_ops {
@@ -21,8 +23,8 @@ struct conn_ops {
     // The connection failed with a libuv error and is closed already; `c` is invalid from the end
     // of this call on.
     void (*failed)(struct conn *c, int error);
-    // conn_connect has succeeded, or the handshake of an adopted transport. NULL for accepted
-    // connections.
+    // conn_connect has succeeded, or the handshake of TLS or of an adopted transport. NULL: the
+    // owner does not wait for it.
     void (*connected)(struct conn *c);
 };
 
@@ -86,6 +88,15 @@ struct conn *conn_connect(struct loop *l, const struct sockaddr *addr, const str
 // `failed` follows. Bytes may be queued before. NULL when that fails; the transport is closed then.
 struct conn *conn_adopt(struct loop *l, struct transport *t, const struct conn_ops *ops,
                         void *owner);
+// As conn_accept, with the server's side of TLS, within limits.tls_handshake_ms. `server` must
+// outlive the connection. Callbacks begin once the handshake is done, or has failed.
+struct conn *conn_accept_tls(struct loop *l, int fd, const struct tls_server *server,
+                             const struct conn_ops *ops, void *owner);
+// Begins the client's side of TLS on a connection over TCP on which nothing was sent or received,
+// from inside `connected` or later. `name` is a host name or an address, which the certificate must
+// be valid for. `connected` or `failed` follows. `client` must outlive the connection. False when
+// out of memory: nothing has changed.
+bool conn_start_tls(struct conn *c, struct tls_client *client, const char *name);
 // Hands the connection to another owner.
 void conn_set_owner(struct conn *c, const struct conn_ops *ops, void *owner);
 static inline void *conn_owner(const struct conn *c)

@@ -48,6 +48,8 @@ struct transport {
 // Plain TCP over a connected or connecting socket, which it owns from now on. NULL when out of
 // memory; the socket is the caller's then.
 struct transport *transport_tcp(int fd);
+// Frees a transport made by it, and leaves the socket to the caller.
+void transport_tcp_free(struct transport *t);
 
 // For `close`: closes the socket, by RST if `reset`.
 void transport_close_socket(struct transport *t, bool reset);

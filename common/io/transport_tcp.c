@@ -110,6 +110,11 @@ struct transport *transport_tcp(int fd)
     return &tcp->transport;
 }
 
+void transport_tcp_free(struct transport *t)
+{
+    free(tcp_of(t));
+}
+
 void transport_close_socket(struct transport *t, bool reset)
 {
     const struct linger at_once = {.l_onoff = 1, .l_linger = 0};

@@ -7,6 +7,7 @@
 #include "flood_budget.h"
 #include "mux.h"
 #include "proto/buf.h"
+#include "proto/chain.h"
 #include "proto/list.h"
 
 // A copy of trailers that wait until the body is sent. Not a struct http_head, which is large.
@@ -25,7 +26,7 @@ struct mux_stream {
     uint32_t unread;    // bytes received and not credited
     uint64_t drained;   // bytes credited since the window last grew
     size_t drained_out; // bytes sent since the handler's `drained` was last called
-    struct buf out;     // given to mux_data and not sent yet
+    struct chain out;   // given to mux_data and not sent yet
     struct mux_trailers *trailers;
     bool head_received;   // the final head, 1xx aside
     bool peer_finished;   // END_STREAM was received
@@ -35,6 +36,7 @@ struct mux_stream {
     bool stop;            // mux_stop_request was called
     bool deferred;        // nghttp2 waits until mux_data resumes the body
     bool closed;          // nghttp2 has forgotten the stream; `closed` is to be called
+    bool waits;           // has body bytes to send; counted in mux->waiting
     bool queued;          // in mux->events
 };
 
@@ -44,9 +46,8 @@ struct mux_field_ref {
 };
 
 enum {
-    MUX_FRAME_HEAD = 9,        // RFC 9113 §4.1
-    MUX_FRAME_MAX = 16 * 1024, // SETTINGS_MAX_FRAME_SIZE's default, of both directions
-    MUX_FIELDS_BESIDE = 8,     // pseudo-fields, adit-upgrade, adit-case
+    MUX_FRAME_HEAD = 9,    // RFC 9113 §4.1
+    MUX_FIELDS_BESIDE = 8, // pseudo-fields, adit-upgrade, adit-case
 };
 
 struct mux {
@@ -59,6 +60,10 @@ struct mux {
     struct list events; // streams whose `drained` or `closed` is to be called
     size_t stream_count;
     size_t unread;
+    size_t waiting; // streams with body bytes to send
+    // Bytes given to mux_data_borrowed, which follow the queue of their stream. NULL: none.
+    struct mux_stream *borrower;
+    struct slice borrowed;
     size_t heads; // size of the heads that nghttp2 has queued (mux_head_size)
     bool dead, draining;
     struct mux_peer peer;
@@ -94,6 +99,14 @@ struct mux_stream *mux_stream_new(struct mux *m, int32_t id, void *user);
 void mux_stream_free(struct mux_stream *s);
 // Marks the stream as closed: its unread bytes no longer count, and its `closed` event is queued.
 void mux_stream_close(struct mux_stream *s, uint32_t reset);
+// Body bytes that the stream has to send.
+static inline size_t mux_stream_queued(const struct mux_stream *s)
+{
+    const struct mux *m = s->mux;
+    return s->out.len + (m->borrower == s ? m->borrowed.len : 0);
+}
+// Counts the stream in mux->waiting: to be called after each change of mux_stream_queued.
+void mux_stream_count_waiting(struct mux_stream *s);
 // Sends RST_STREAM and closes the stream. The handler's `closed` is called once nghttp2 has
 // returned. Does nothing when the stream is closed already.
 void mux_stream_reset(struct mux_stream *s, uint32_t code);

@@ -116,10 +116,11 @@ static void write_leaf(struct tls_files *f, const struct identity *issuer)
 
 void tls_files_make(struct tls_files *f)
 {
-    (void)snprintf(f->directory, sizeof(f->directory), "/tmp/adit-tls-XXXXXX");
-    CHECK(mkdtemp(f->directory));
+    char directory[] = "/tmp/adit-tls-XXXXXX";
+    CHECK(mkdtemp(directory));
+    memcpy(f->directory, directory, sizeof(directory));
     for (int i = 0; i < TLS_FILES; i++)
-        (void)snprintf(f->path[i], sizeof(f->path[i]), "%s/%d.pem", f->directory, i);
+        (void)snprintf(f->path[i], sizeof(f->path[i]), "%s/%d.pem", directory, i);
     struct identity root = make_authority(NULL);
     struct identity other = make_authority(NULL);
     struct identity intermediate = make_authority(&root);
