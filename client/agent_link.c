@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include "agent_internal.h"
+#include "common/base/clock.h"
 #include "common/base/log.h"
 
 // The bound of the first retry: that of the relay's close frame, kept within limits.
@@ -26,6 +27,8 @@ static void on_link_up(void *ctx)
 static bool on_link_received(void *ctx, const uint8_t *bytes, size_t len, bool last)
 {
     struct agent *a = ctx;
+    if (a->tunnel)
+        tunnel_set_now(a->tunnel, clock_ns() / 1000);
     int error = a->tunnel ? tunnel_recv(a->tunnel, bytes, len, last) : TUNNEL_E_PIPE;
     if (error && a->tunnel)
         agent_lose_tunnel(a, error);

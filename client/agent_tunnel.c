@@ -2,6 +2,7 @@
 // The tunnel on the link: its messages, its requests, and the reports of its exchanges.
 #include <stdio.h>
 #include "agent_internal.h"
+#include "common/base/clock.h"
 #include "common/base/version.h"
 #include "common/tunnel/tunnel_stream.h"
 #include "proto/http/fields.h"
@@ -23,6 +24,8 @@ static void on_flush(struct loop_task *task)
 {
     struct agent *a = container_of(task, struct agent, flush);
     uint8_t *scratch = (uint8_t *)a->loop.scratch;
+    if (a->tunnel)
+        tunnel_set_now(a->tunnel, clock_ns() / 1000);
     while (a->link && a->tunnel && link_ready(a->link)) {
         int n = tunnel_send(a->tunnel, scratch, TUNNEL_MESSAGE_MAX);
         if (n < 0)

@@ -3,6 +3,7 @@
 // tunnel (docs/protocol.md §1).
 #include <stdio.h>
 #include "agents_internal.h"
+#include "common/base/clock.h"
 
 // Moves link messages from the tunnel to the connection while fewer than LIMIT_LINK_QUEUE_BYTES
 // wait there: what stays in the tunnel can still be ordered by urgency, and is flow-controlled.
@@ -10,6 +11,7 @@ static void on_flush(struct loop_task *task)
 {
     struct agent *a = container_of(task, struct agent, flush);
     uint8_t *scratch = (uint8_t *)a->set->loop->scratch;
+    tunnel_set_now(a->tunnel, clock_ns() / 1000);
     while (conn_pending(a->conn) < LIMIT_LINK_QUEUE_BYTES) {
         int n = tunnel_send(a->tunnel, scratch, TUNNEL_MESSAGE_MAX);
         if (n < 0) {
@@ -57,6 +59,8 @@ static void on_control_frame(struct agent *a, const struct ws_event *e)
 static void on_readable(struct conn *c)
 {
     struct agent *a = conn_owner(c);
+    if (!a->closed)
+        tunnel_set_now(a->tunnel, clock_ns() / 1000);
     while (!a->closed) {
         struct slice in = conn_in(c);
         struct ws_event e = {0};
