@@ -161,6 +161,9 @@ static inline size_t conn_pending(const struct conn *c)
 {
     return buf_len(&c->out) + c->borrowed_bytes;
 }
+// Hands output to the socket now and not before the loop sleeps, unless the socket is known to take
+// none. `sent` or `failed` may be called.
+void conn_flush(struct conn *c);
 // Sends FIN behind what is pending; reading goes on.
 void conn_shutdown(struct conn *c);
 
