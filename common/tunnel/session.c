@@ -196,6 +196,7 @@ static void on_tick(struct timeout *t)
     }
     if (s->progress || conn_pending(s->conn) == 0)
         s->progress_ms = now;
+    conn_trim(s->conn);
     s->progress = false;
     if (now - s->progress_ms >= LIMIT_LINK_STALL_MS) {
         end_away(s, SESSION_STALLED, 0);
@@ -225,6 +226,7 @@ static void begin_link(struct session *s, struct conn *c)
 {
     s->conn = c;
     conn_set_owner(c, &conn_ops, s);
+    conn_keep(c);
     conn_set_read_max(c, LIMIT_READ_BYTES);
     conn_want_read(c, true);
     conn_recheck(c);
