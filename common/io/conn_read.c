@@ -188,6 +188,8 @@ void conn_read_input(struct conn *c)
     for (int i = 0; i < READS_PER_EVENT && conn_reads(c); i++)
         if (!read_once(c))
             return;
+    if (conn_reads(c) && c->transport->has_input)
+        conn_queue_flush(c); // no event tells of it: the socket may have none
 }
 
 void conn_want_read(struct conn *c, bool want)

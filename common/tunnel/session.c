@@ -62,6 +62,12 @@ static void end_breach(struct session *s, enum session_fault fault, int error)
     end(s, (struct session_end){.fault = fault, .error = error, .code = WS_CLOSE_PROTOCOL});
 }
 
+// Gives the tunnel the time, by which it measures round trips and rates.
+static void set_now(struct session *s)
+{
+    tunnel_set_now(s->tunnel, clock_ns() / 1000);
+}
+
 // Moves link messages from the tunnel to the connection while fewer than LIMIT_LINK_QUEUE_BYTES
 // wait there: what stays in the tunnel can still be ordered by urgency, and is flow-controlled.
 // Returns whether there was any.
@@ -69,6 +75,7 @@ static bool fill_link(struct session *s)
 {
     bool any = false;
     int n = 1;
+    set_now(s);
     while (n > 0 && is_open(s) && conn_pending(s->conn) < LIMIT_LINK_QUEUE_BYTES) {
         n = session_write_message(s);
         any = any || n > 0;
@@ -146,6 +153,7 @@ static void on_control_frame(struct session *s, const struct ws_event *e)
 static void on_readable(struct conn *c)
 {
     struct session *s = conn_owner(c);
+    set_now(s);
     while (!s->ended && !s->closed) {
         struct slice in = conn_in(c);
         struct ws_event e = {0};

@@ -223,20 +223,26 @@ static void small_pieces_leave_by_one_write_for_the_turn(void **state)
     end(&r);
 }
 
-// The first bytes are kept, so that the rest is read behind them and all is lent from there.
-static void input_that_was_kept_is_lent_and_stays_while_it_is(void **state)
+// Has the input come in two portions: the first is kept, so that all is lent from where it was
+// kept.
+static void feed_in_two(struct relay *r)
+{
+    char bytes[LEN];
+    for (size_t i = 0; i < LEN; i++)
+        bytes[i] = byte_at(0, i);
+    assert_int_equal(send(r->in->peer, bytes, 100, MSG_NOSIGNAL), 100);
+    WAIT(r->in, conn_in(r->in->conn).len == 100);
+    assert_int_equal(send(r->in->peer, bytes + 100, LEN - 100, MSG_NOSIGNAL), LEN - 100);
+    WAIT(r->in, r->passes == 1);
+}
+
+static void input_that_was_kept_stays_while_it_is_lent(void **state)
 {
     struct relay r;
     const struct fake f = {.piece = 100};
-    char bytes[LEN];
     (void)state;
     begin(&r, &f, pass_in_chunks);
-    for (size_t i = 0; i < LEN; i++)
-        bytes[i] = byte_at(0, i);
-    assert_int_equal(send(r.in->peer, bytes, 100, MSG_NOSIGNAL), 100);
-    WAIT(r.in, conn_in(r.in->conn).len == 100);
-    assert_int_equal(send(r.in->peer, bytes + 100, LEN - 100, MSG_NOSIGNAL), LEN - 100);
-    WAIT(r.in, r.passes == 1);
+    feed_in_two(&r);
     feed(&r);
     WAIT(r.in, conn_pending(r.out) == 0);
     assert_chunks(&r, 0);
@@ -256,11 +262,16 @@ static void the_lender_may_close_in_its_callback(void **state)
     struct relay r;
     const struct fake f = {.piece = 100};
     (void)state;
-    begin(&r, &f, pass_and_leave);
-    feed(&r);
-    WAIT(r.in, conn_pending(r.out) == 0);
-    assert_written(&r, 0, 0, 0, LEN);
-    end(&r);
+    for (int kept = 0; kept < 2; kept++) {
+        begin(&r, &f, pass_and_leave);
+        if (kept)
+            feed_in_two(&r);
+        else
+            feed(&r);
+        WAIT(r.in, conn_pending(r.out) == 0);
+        assert_written(&r, 0, 0, 0, LEN);
+        end(&r);
+    }
 }
 
 static void pass_and_close(struct relay *r, struct slice bytes)
@@ -293,7 +304,7 @@ int main(void)
         cmocka_unit_test(more_slices_than_one_write_takes_keep_their_order),
         cmocka_unit_test(bytes_that_are_not_of_the_input_are_copied_at_once),
         cmocka_unit_test(small_pieces_leave_by_one_write_for_the_turn),
-        cmocka_unit_test(input_that_was_kept_is_lent_and_stays_while_it_is),
+        cmocka_unit_test(input_that_was_kept_stays_while_it_is_lent),
         cmocka_unit_test(the_lender_may_close_in_its_callback),
         cmocka_unit_test(the_borrower_may_close_in_the_callback),
     };
