@@ -22,14 +22,18 @@ void chain_trim(struct chain *c)
         chain_free(c);
 }
 
-// A block for `len` bytes or more: a long queue has few blocks, a short one a small block.
+static size_t min_size(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+// A block for `len` bytes, or for as many as a block holds. In a long queue it has room for more,
+// so that there are few blocks.
 static struct chain_block *block_new(const struct chain *c, size_t len)
 {
-    size_t cap = c->len < CHAIN_BLOCK_MAX ? c->len : CHAIN_BLOCK_MAX;
+    size_t cap = min_size(len > c->len / 4 ? len : c->len / 4, CHAIN_BLOCK_MAX);
     if (cap < BLOCK_MIN)
         cap = BLOCK_MIN;
-    if (cap < len)
-        cap = len;
     struct chain_block *b = malloc(sizeof(*b) + cap);
     if (!b)
         return NULL;
@@ -37,6 +41,25 @@ static struct chain_block *block_new(const struct chain *c, size_t len)
     b->start = b->end = 0;
     b->cap = cap;
     return b;
+}
+
+// Empty blocks for `len` bytes, to be linked behind those of the queue. False when out of memory.
+static bool blocks_new(const struct chain *c, size_t len, struct chain *more)
+{
+    while (len > 0) {
+        struct chain_block *b = block_new(c, len);
+        if (!b) {
+            chain_free(more);
+            return false;
+        }
+        if (more->last)
+            more->last->next = b;
+        else
+            more->first = b;
+        more->last = b;
+        len -= min_size(len, b->cap);
+    }
+    return true;
 }
 
 // Makes room in the only block by moving what is left to its start, if that is no more than was
@@ -51,54 +74,51 @@ static void compact(const struct chain *c)
     b->end = c->len;
 }
 
-static void fill(struct chain *c, struct chain_block *b, const char *bytes, size_t len)
+static void fill(struct chain_block *b, const char *bytes, size_t len)
 {
     memcpy(b->bytes + b->end, bytes, len);
     b->end += len;
-    c->len += len;
 }
 
 bool chain_append(struct chain *c, const char *bytes, size_t len)
 {
-    struct chain_block *more = NULL;
+    struct chain more = {0};
     size_t room = 0;
     if (len == 0)
         return true;
     if (c->last && c->last->cap - c->last->end < len)
         compact(c);
     if (c->last)
-        room = c->last->cap - c->last->end;
-    if (room < len) {
-        more = block_new(c, len - room);
-        if (!more)
-            return false;
-    }
-    if (room > len)
-        room = len;
+        room = min_size(c->last->cap - c->last->end, len);
+    if (!blocks_new(c, len - room, &more))
+        return false;
     if (room > 0)
-        fill(c, c->last, bytes, room);
-    if (!more)
+        fill(c->last, bytes, room);
+    c->len += len;
+    for (struct chain_block *b = more.first; b; b = b->next) {
+        size_t n = min_size(b->cap, len - room);
+        fill(b, bytes + room, n);
+        room += n;
+    }
+    if (!more.first)
         return true;
-    fill(c, more, bytes + room, len - room);
     if (c->last)
-        c->last->next = more;
+        c->last->next = more.first;
     else
-        c->first = more;
-    c->last = more;
+        c->first = more.first;
+    c->last = more.last;
     return true;
 }
 
-// Frees the first block, which is empty; the only one stays, unless it is large.
+// Frees the first block, which is empty; the only one stays.
 static void drop_first(struct chain *c)
 {
     struct chain_block *b = c->first;
-    if (b == c->last && b->cap <= CHAIN_BLOCK_MAX) {
+    if (b == c->last) {
         b->start = b->end = 0;
         return;
     }
     c->first = b->next;
-    if (!c->first)
-        c->last = NULL;
     free(b);
 }
 
@@ -106,7 +126,7 @@ void chain_take(struct chain *c, char *out, size_t len)
 {
     while (len > 0) {
         struct chain_block *b = c->first;
-        size_t n = b->end - b->start < len ? b->end - b->start : len;
+        size_t n = min_size(b->end - b->start, len);
         memcpy(out, b->bytes + b->start, n);
         b->start += n;
         c->len -= n;

@@ -18,7 +18,7 @@ struct chain {
 };
 
 enum {
-    CHAIN_BLOCK_MAX = 64 * 1024 // bytes of a block, unless one append brings more
+    CHAIN_BLOCK_MAX = 16 * 1024 // bytes of a block
 };
 
 // Frees the memory and leaves an empty queue.
@@ -26,7 +26,7 @@ void chain_free(struct chain *c);
 // Appends a copy. False when out of memory: the queue is unchanged.
 bool chain_append(struct chain *c, const char *bytes, size_t len);
 // Copies the first `len` bytes to `out` and removes them; the queue has as many. An emptied queue
-// keeps a block of up to CHAIN_BLOCK_MAX bytes until its owner, when it idles, calls chain_trim.
+// keeps one block until its owner, when it idles, calls chain_trim.
 void chain_take(struct chain *c, char *out, size_t len);
 // Frees the memory of an empty queue.
 void chain_trim(struct chain *c);

@@ -40,6 +40,8 @@ struct exchange_ops {
     // slices are valid during the call.
     void (*head)(struct exchange_endpoint *e, const struct http_head *head,
                  const struct body_framing *framing);
+    // The bytes are valid during the call. Bytes that loop_lends (they lie in the input whose read
+    // callback runs) may be borrowed until the settle tasks of the loop run; others are copied.
     void (*data)(struct exchange_endpoint *e, const char *bytes, size_t len);
     // The direction has ended. `trailers`: NULL when there are none.
     void (*finish)(struct exchange_endpoint *e, const struct http_head *trailers);

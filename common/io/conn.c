@@ -39,7 +39,7 @@ static void recheck_input(struct conn *c)
 {
     c->recheck = false;
     if (buf_len(&c->in) > 0)
-        c->ops->readable(c);
+        conn_offer_input(c);
     bool used_up = buf_len(&c->in) == 0 || c->want_read;
     if (c->got_eof && !c->closing && used_up && !c->told_eof) {
         c->told_eof = true;

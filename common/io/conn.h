@@ -42,6 +42,8 @@ enum conn_phase {
     CONN_OPEN
 };
 
+struct conn_borrowed;
+
 // Visible for the inline functions below; nothing outside common/io touches the fields.
 struct conn {
     uv_poll_t poll;
@@ -51,10 +53,12 @@ struct conn {
     const struct conn_ops *ops;
     void *owner; // NULL once closing
     struct loop_task flush;
-    struct timeout timer;     // of the handshake; then the send limit; after our FIN, the
-                              // lingering close
-    struct buf in;            // not consumed
-    struct buf out;           // not handed to the kernel
+    struct timeout timer;           // of the handshake; then the send limit; after our FIN, the
+                                    // lingering close
+    struct buf in;                  // not consumed
+    struct buf out;                 // not handed to the kernel
+    struct conn_borrowed *borrowed; // bytes of others among those of `out`; NULL: none
+    size_t borrowed_bytes;
     struct slice view;        // in_view: the bytes just read, still in the loop's read buffer
     uint32_t read_max;        // bytes of one read
     uint32_t send_ms;         // conn_set_send_timeout
@@ -69,6 +73,7 @@ struct conn {
     bool blocked;           // the socket takes no more bytes
     bool got_eof, told_eof; // FIN was read; ops->eof was called
     bool in_view;           // conn_in is `view`, not `in`
+    bool offering;          // ops->readable runs, or has lent input that is not settled
     bool recheck;           // offer `in` again from the flush task
     bool shutdown_wanted;   // FIN follows the last pending byte
     bool write_failed;      // output is dropped; input may still be read
@@ -127,7 +132,8 @@ static inline void conn_set_send_timeout(struct conn *c, uint32_t ms)
 // Calls `readable` again with what is left in conn_in, before the loop sleeps.
 void conn_recheck(struct conn *c);
 
-// Input that is not consumed; valid until the next call of this connection.
+// Input that is not consumed; valid until the next call of this connection. In `readable`, consumed
+// input too stays until the settle tasks have run (loop_lends).
 struct slice conn_in(const struct conn *c);
 void conn_consume(struct conn *c, size_t len);
 // Whether the peer's FIN has been read, even if some input is not consumed yet.
@@ -138,6 +144,9 @@ static inline bool conn_got_eof(const struct conn *c)
 
 // Queues a copy of bytes. False when out of memory: the owner then closes.
 bool conn_write(struct conn *c, const void *bytes, size_t len);
+// The same, but bytes that are lent (loop_lends) and not few are written from where they are, when
+// the read callback that runs has returned; what does not leave then is copied.
+bool conn_write_borrowed(struct conn *c, const void *bytes, size_t len);
 // Room for `len` bytes at the end of the output, to be filled and followed by conn_written with at
 // most as many. NULL when out of memory.
 char *conn_reserve(struct conn *c, size_t len);
@@ -145,12 +154,12 @@ void conn_written(struct conn *c, size_t len);
 // Bytes that the kernel has taken, ever.
 static inline uint64_t conn_sent(const struct conn *c)
 {
-    return c->queued_bytes - buf_len(&c->out);
+    return c->queued_bytes - buf_len(&c->out) - c->borrowed_bytes;
 }
 // Bytes queued that the kernel has not taken.
 static inline size_t conn_pending(const struct conn *c)
 {
-    return buf_len(&c->out);
+    return buf_len(&c->out) + c->borrowed_bytes;
 }
 // Sends FIN behind what is pending; reading goes on.
 void conn_shutdown(struct conn *c);

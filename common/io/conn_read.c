@@ -30,6 +30,7 @@ void conn_close_socket(struct conn *c)
     timeout_stop(&c->timer);
     loop_unqueue(c->loop, &c->flush);
     list_remove(&c->loop->conns, &c->in_loop);
+    conn_drop_borrowed(c);
     uv_close((uv_handle_t *)&c->poll, free_conn);
     c->transport->ops->close(c->transport, c->close_mode == CONN_CLOSE_RESET);
     c->transport = NULL;
@@ -62,7 +63,8 @@ void conn_try_shutdown(struct conn *c)
 static void discard_input(struct conn *c)
 {
     c->ops = NULL;
-    buf_free(&c->in);
+    if (!c->offering)
+        buf_free(&c->in);
     c->read_max = LIMIT_READ_BYTES;
     c->want_read = true;
     conn_queue_flush(c);
@@ -113,20 +115,33 @@ void conn_recheck(struct conn *c)
     conn_queue_flush(c);
 }
 
+// What is consumed meanwhile stays, for those who have borrowed it.
+void conn_offer_input(struct conn *c)
+{
+    c->offering = true;
+    loop_begin_read(c->loop, conn_in(c));
+    c->ops->readable(c);
+    loop_end_read(c->loop);
+    c->offering = false;
+    if (c->closing)
+        buf_free(&c->in);
+    else
+        buf_take(&c->in, 0);
+}
+
 // Offers bytes in place, in the loop's read buffer, and copies only those that are not consumed.
 static void offer(struct conn *c, const char *bytes, size_t len)
 {
     if (buf_len(&c->in) > 0) {
-        if (!buf_append(&c->in, bytes, len)) {
+        if (buf_append(&c->in, bytes, len))
+            conn_offer_input(c);
+        else
             conn_fail(c, UV_ENOMEM);
-            return;
-        }
-        c->ops->readable(c);
         return;
     }
     c->view = slice_of(bytes, len);
     c->in_view = true;
-    c->ops->readable(c);
+    conn_offer_input(c);
     c->in_view = false;
     if (c->view.len > 0 && !c->closing && !buf_append(&c->in, c->view.p, c->view.len))
         conn_fail(c, UV_ENOMEM);
@@ -173,6 +188,8 @@ void conn_read_input(struct conn *c)
     for (int i = 0; i < READS_PER_EVENT && conn_reads(c); i++)
         if (!read_once(c))
             return;
+    if (conn_reads(c) && c->transport->has_input)
+        conn_queue_flush(c); // no event tells of it: the socket may have none
 }
 
 void conn_want_read(struct conn *c, bool want)
@@ -191,10 +208,12 @@ struct slice conn_in(const struct conn *c)
 
 void conn_consume(struct conn *c, size_t len)
 {
-    if (!c->in_view) {
+    if (c->in_view) {
+        c->view.p += len;
+        c->view.len -= len;
+    } else if (c->offering) {
+        c->in.start += len;
+    } else {
         buf_take(&c->in, len);
-        return;
     }
-    c->view.p += len;
-    c->view.len -= len;
 }

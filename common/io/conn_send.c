@@ -2,14 +2,40 @@
 // The sending half of a connection: one write for everything that one turn of the loop queued.
 #include "conn_internal.h"
 
+enum {
+    BORROW_MIN = 4 * 1024 // less is copied, and leaves with all output of the turn
+};
+
+static void queue_copied(struct conn *c, size_t len)
+{
+    if (c->borrowed)
+        conn_note_copied(c, len);
+    c->queued_bytes += len;
+    loop_queue(c->loop, &c->flush);
+}
+
 bool conn_write(struct conn *c, const void *bytes, size_t len)
 {
     if (c->closing || c->write_failed || len == 0)
         return true;
     if (!buf_append(&c->out, bytes, len))
         return false;
+    queue_copied(c, len);
+    return true;
+}
+
+static void on_settle(struct loop_task *task)
+{
+    conn_flush(container_of(task, struct conn_borrowed, settle)->conn);
+}
+
+bool conn_write_borrowed(struct conn *c, const void *bytes, size_t len)
+{
+    bool leaves = c->phase == CONN_OPEN && !c->blocked && !c->closing && !c->write_failed;
+    if (len < BORROW_MIN || !leaves || !loop_lends(c->loop, bytes, len) ||
+        !conn_borrow(c, bytes, len, on_settle))
+        return conn_write(c, bytes, len);
     c->queued_bytes += len;
-    loop_queue(c->loop, &c->flush);
     return true;
 }
 
@@ -23,8 +49,7 @@ void conn_written(struct conn *c, size_t len)
     if (c->write_failed)
         return;
     buf_commit(&c->out, len);
-    c->queued_bytes += len;
-    loop_queue(c->loop, &c->flush);
+    queue_copied(c, len);
 }
 
 static void after_sent(struct conn *c)
@@ -42,6 +67,7 @@ static void after_sent(struct conn *c)
 // reading goes on, as fast as the owner wants it, and reports the end.
 static void fail_write(struct conn *c, int error)
 {
+    conn_drop_borrowed(c);
     buf_free(&c->out);
     c->write_failed = true;
     c->blocked = false;
@@ -50,24 +76,55 @@ static void fail_write(struct conn *c, int error)
         conn_fail(c, error);
 }
 
+static ssize_t write_parts(struct conn *c)
+{
+    struct iovec parts[CONN_PARTS_MAX];
+    const struct conn_borrowed *b = c->borrowed;
+    const char *copied = buf_slice(&c->out).p;
+    for (int i = 0; i < b->count; i++) {
+        const char *bytes = b->parts[i].borrowed;
+        parts[i] = (struct iovec){(void *)(uintptr_t)(bytes ? bytes : copied), b->parts[i].len};
+        copied += bytes ? 0 : b->parts[i].len;
+    }
+    return c->transport->ops->writev(c->transport, parts, b->count);
+}
+
+static ssize_t write_out(struct conn *c)
+{
+    const struct iovec part = {buf_at(&c->out), buf_len(&c->out)};
+    return c->transport->ops->writev(c->transport, &part, 1);
+}
+
+// Removes what has left. False when out of memory for what is left.
+static bool take_sent(struct conn *c, size_t n)
+{
+    if (c->borrowed)
+        return conn_settle_borrowed(c, n);
+    buf_take(&c->out, n);
+    return true;
+}
+
 void conn_flush(struct conn *c)
 {
-    size_t len = buf_len(&c->out);
+    size_t len = conn_pending(c);
     if (c->closed || c->blocked || c->phase != CONN_OPEN || len == 0)
         return;
-    const struct iovec part = {buf_at(&c->out), len};
-    ssize_t n = c->transport->ops->writev(c->transport, &part, 1);
+    ssize_t n = c->borrowed ? write_parts(c) : write_out(c);
     if (n < 0 && n != UV_EAGAIN) {
         fail_write(c, (int)n);
         return;
     }
     c->blocked = n != (ssize_t)len;
-    if (n <= 0) {
-        conn_update_send_limit(c);
+    if (!take_sent(c, n > 0 ? (size_t)n : 0)) {
+        conn_fail(c, UV_ENOMEM);
         return;
     }
-    buf_take(&c->out, (size_t)n);
-    after_sent(c);
+    if (c->blocked)
+        conn_queue_flush(c); // to watch the socket
+    if (n > 0)
+        after_sent(c);
+    else
+        conn_update_send_limit(c);
 }
 
 // Writes what the transport has to write of its own.

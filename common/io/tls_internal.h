@@ -123,6 +123,7 @@ struct transport_tls {
     char *name;                // that a client asks for; NULL: none
     char *detail;              // what `error` means; NULL: nothing to add
     int error;                 // the handshake or a record failed: nothing is read or written
+    size_t held;               // bytes whose records are in `wire`: the next writev's first ones
     uint8_t messages;          // of the handshake protocol since the last data, once it is done
     bool established;          // the handshake is done
     bool close_notify_read, close_notify_sent;

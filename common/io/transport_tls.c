@@ -169,29 +169,48 @@ static ssize_t write_batch(struct transport_tls *t, struct cursor *at, int recor
     return t->wire.write_error ? t->wire.write_error : (ssize_t)taken;
 }
 
-// Behind a socket that was full the batches are of one record, so that a peer that has stopped
-// reading costs no more than that.
+// Skips up to `len` bytes of the parts. Returns how many.
+static size_t skip(struct cursor *at, size_t len)
+{
+    size_t skipped = 0;
+    for (skip_empty(at); at->count > 0 && skipped < len; skip_empty(at)) {
+        size_t n = at->part->iov_len - at->offset;
+        n = n < len - skipped ? n : len - skipped;
+        at->offset += n;
+        skipped += n;
+    }
+    return skipped;
+}
+
+// Bytes count as taken when the kernel has all of their records. Until then they are `held`: the
+// caller offers them again, and they are skipped. So its time limits, and its closing, wait for a
+// peer that reads slowly. Behind a socket that was full a batch is of one record, so that a peer
+// that has stopped reading costs no more than that.
 static ssize_t tls_writev(struct transport *base, const struct iovec *parts, int count)
 {
     struct transport_tls *t = tls_of(base);
     struct cursor at = {.part = parts, .count = (size_t)count};
     int records = base->wants_write ? 1 : TLS_BATCH_RECORDS;
-    size_t taken = 0;
     if (t->error)
         return t->error;
     int error = flush(t);
-    if (error)
+    if (error || count == 0)
         return error;
-    assert(count == 0 || (t->established && !t->close_notify_sent));
-    for (skip_empty(&at); at.count > 0 && !base->wants_write; skip_empty(&at)) {
+    assert(t->established && !t->close_notify_sent);
+    size_t taken = skip(&at, t->held);
+    t->held -= taken;
+    for (skip_empty(&at); at.count > 0 && t->held == 0; skip_empty(&at)) {
         ssize_t n = write_batch(t, &at, records);
         if (n < 0)
             return n;
-        taken += (size_t)n;
-        records = TLS_BATCH_RECORDS;
         base->wants_write = tls_wire_pending(&t->wire) > 0;
+        if (base->wants_write)
+            t->held = (size_t)n;
+        else
+            taken += (size_t)n;
+        records = TLS_BATCH_RECORDS;
     }
-    return (ssize_t)taken;
+    return taken == 0 && t->held > 0 ? UV_EAGAIN : (ssize_t)taken;
 }
 
 static int tls_shutdown(struct transport *base)

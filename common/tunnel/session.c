@@ -57,12 +57,19 @@ static void end_breach(struct session *s, enum session_fault fault, int error)
     end(s, (struct session_end){.fault = fault, .error = error, .code = WS_CLOSE_PROTOCOL});
 }
 
+// Gives the tunnel the time, by which it measures round trips and rates.
+static void set_now(struct session *s)
+{
+    tunnel_set_now(s->tunnel, clock_ns() / 1000);
+}
+
 // Moves link messages from the tunnel to the connection while fewer than LIMIT_LINK_QUEUE_BYTES
 // wait there: what stays in the tunnel can still be ordered by urgency, and is flow-controlled.
 static void on_flush(struct loop_task *task)
 {
     struct session *s = container_of(task, struct session, flush);
     int n = 1;
+    set_now(s);
     while (n > 0 && !s->closed && conn_pending(s->conn) < LIMIT_LINK_QUEUE_BYTES)
         n = session_write_message(s);
     if (s->closed)
@@ -121,6 +128,7 @@ static void on_control_frame(struct session *s, const struct ws_event *e)
 static void on_readable(struct conn *c)
 {
     struct session *s = conn_owner(c);
+    set_now(s);
     while (!s->ended && !s->closed) {
         struct slice in = conn_in(c);
         struct ws_event e = {0};

@@ -13,6 +13,7 @@ enum {
 const struct mux_limits mux_default_limits = {
     .streams = MUX_STREAMS_MAX,
     .window = MUX_WINDOW_MAX,
+    .window_far = MUX_WINDOW_FAR_MAX,
     .unread = MUX_UNREAD_MAX,
     .heads = MUX_HEADS_MAX,
     .flood_budget = MUX_FLOOD_BUDGET,
@@ -150,6 +151,7 @@ void mux_tick(struct mux *m, uint64_t elapsed_ms)
     flood_budget_tick(&m->flood_budget, elapsed_ms);
     for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s))
         chain_trim(&s->out);
+    mux_window_tick(m);
 }
 
 void mux_drain(struct mux *m)

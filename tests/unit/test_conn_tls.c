@@ -33,7 +33,97 @@ static void bulk_passes_both_ways(void **state)
     ends_free(e);
 }
 
-// What is written before the handshake is done leaves behind it.
+// The transport has read ahead: its bytes come although the socket has none, in as small pieces as
+// the owner takes.
+static void short_reads_get_all_that_was_read_ahead(void **state)
+{
+    enum {
+        LEN = 60000
+    };
+    struct ends *e = ends_new(NULL, NULL);
+    (void)state;
+    ends_connect(e, "localhost");
+    conn_set_read_max(e->server->conn, 700);
+    write_pattern(e->client.conn, 1, 0, LEN);
+    WAIT(e->server, buf_len(&e->server->got) == LEN);
+    assert_true(pattern_is(buf_at(&e->server->got), LEN, 1, 0));
+    ends_free(e);
+}
+
+// The same when the owner stops in between.
+static void input_read_ahead_waits_for_its_owner(void **state)
+{
+    struct ends *e = ends_new(NULL, NULL);
+    (void)state;
+    ends_connect(e, "localhost");
+    conn_set_read_max(e->server->conn, 10);
+    e->server->stops = true;
+    write_pattern(e->client.conn, 1, 0, 35);
+    for (size_t got = 10; got <= 40; got += 10) {
+        WAIT(e->server, buf_len(&e->server->got) == (got < 35 ? got : 35));
+        serve(e->server);
+        assert_int_equal(buf_len(&e->server->got), got < 35 ? got : 35);
+        conn_want_read(e->server->conn, true);
+    }
+    ends_free(e);
+}
+
+static void a_close_before_the_handshake_is_at_once(void **state)
+{
+    static const enum conn_close_mode modes[] = {CONN_CLOSE_FLUSH, CONN_CLOSE_NOW,
+                                                 CONN_CLOSE_RESET};
+    (void)state;
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        struct ends *e = ends_new(NULL, NULL);
+        int fd = ends_plain_socket(e);
+        assert_true(conn_write(e->server->conn, "unsent", 6));
+        serve(e->server);
+        conn_close(e->server->conn, modes[i]);
+        e->server->conn = NULL;
+        WAIT(e->server, e->server->closed);
+        char byte;
+        assert_true(recv(fd, &byte, 1, 0) <= 0);
+        assert_int_equal(close(fd), 0);
+        ends_free(e);
+    }
+}
+
+// A close and a send limit wait for what is pending: records that the kernel has not taken are.
+static void output_is_pending_until_the_kernel_has_its_records(void **state)
+{
+    struct ends *e = ends_new(NULL, NULL);
+    int waits = 0;
+    (void)state;
+    ends_connect(e, "localhost");
+    conn_want_read(e->client.conn, false);
+    struct conn *c = e->server->conn;
+    for (size_t at = 0; conn_pending(c) == 0; at += BULK) {
+        write_pattern(c, 1, at, BULK);
+        serve(e->server);
+    }
+    conn_want_read(e->client.conn, true);
+    while (conn_pending(c) > 0 || c->transport->wants_write) {
+        waits += c->transport->wants_write;
+        assert_true(conn_pending(c) > 0);
+        (void)uv_run(&e->server->loop.uv, UV_RUN_ONCE);
+    }
+    assert_true(waits > 0);
+    ends_free(e);
+}
+
+static void bytes_queued_before_the_handshake_follow_it(void **state)
+{
+    struct ends *e = ends_new(NULL, NULL);
+    (void)state;
+    ends_dial(e, "localhost");
+    WAIT(e->server, e->server->conn);
+    assert_int_equal(e->server->connected, 0);
+    assert_true(conn_write(e->server->conn, "early", 5));
+    WAIT(e->server, buf_len(&e->client.got) == 5);
+    assert_got(&e->client, "early");
+    ends_free(e);
+}
+
 static void a_close_flushes_and_is_told_as_the_end(void **state)
 {
     struct ends *e = ends_new(NULL, NULL);
@@ -203,6 +293,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bulk_passes_both_ways),
+        cmocka_unit_test(short_reads_get_all_that_was_read_ahead),
+        cmocka_unit_test(input_read_ahead_waits_for_its_owner),
+        cmocka_unit_test(a_close_before_the_handshake_is_at_once),
+        cmocka_unit_test(output_is_pending_until_the_kernel_has_its_records),
+        cmocka_unit_test(bytes_queued_before_the_handshake_follow_it),
         cmocka_unit_test(a_close_flushes_and_is_told_as_the_end),
         cmocka_unit_test(data_follow_our_own_end),
         cmocka_unit_test(a_cut_connection_fails),
