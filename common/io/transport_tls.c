@@ -356,8 +356,9 @@ struct transport *transport_tls_server(int fd, const struct tls_server *server)
 }
 
 // Expects a certificate for `name`, asks for it by SNI, and resumes a session with it.
-static bool set_name(struct transport_tls *t, const char *name)
+static bool set_name(struct transport_tls *t)
 {
+    char *name = t->name;
     bool is_address = destination_is_address(name);
     X509_VERIFY_PARAM *param = SSL_get0_param(t->ssl);
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
@@ -385,7 +386,7 @@ struct transport *transport_tls_client(int fd, struct tls_client *client, const 
     (void)SSL_set_app_data(ssl, t);
     t->client = client;
     t->name = strdup(name);
-    if (t->name && set_name(t, name))
+    if (t->name && set_name(t))
         return &t->base;
     free_tls(t);
     return NULL;
