@@ -136,7 +136,8 @@ static void on_signal(void *ctx, int number)
 // Chains the observers of exchanges: the recorder, the log, the agents.
 static const char *begin_recording(struct relay *r)
 {
-    r->reporter = (struct exchange_observer){.closed = agents_report, .ctx = &r->agents};
+    r->reporter = (struct exchange_observer){
+        .closed = agents_report, .wants_digests = agents_want_digests, .ctx = &r->agents};
     r->edges.observer = relay_log_observer(&r->log, &r->reporter);
     if (r->config.record.level == EXCHANGE_RECORD_NONE)
         return NULL;

@@ -13,6 +13,7 @@ enum {
 const struct mux_limits mux_default_limits = {
     .streams = MUX_STREAMS_MAX,
     .window = MUX_WINDOW_MAX,
+    .window_far = MUX_WINDOW_FAR_MAX,
     .unread = MUX_UNREAD_MAX,
     .heads = MUX_HEADS_MAX,
     .flood_budget = MUX_FLOOD_BUDGET,
@@ -50,9 +51,11 @@ static int session_begin(struct mux *m)
         {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 2 * m->limits.streams},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, MUX_WINDOW_START},
+        {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, MUX_FRAME_MAX},
     };
+    const size_t count = sizeof(settings) / sizeof(settings[0]);
     size_t first = m->role == MUX_AGENT ? 1 : 0; // only a client sends ENABLE_PUSH
-    if (nghttp2_submit_settings(m->session, NGHTTP2_FLAG_NONE, settings + first, 3 - first))
+    if (nghttp2_submit_settings(m->session, NGHTTP2_FLAG_NONE, settings + first, count - first))
         return MUX_E_MEMORY;
     int32_t window = m->limits.unread < INT32_MAX ? (int32_t)m->limits.unread : INT32_MAX;
     return nghttp2_session_set_local_window_size(m->session, NGHTTP2_FLAG_NONE, 0, window)
@@ -146,6 +149,9 @@ bool mux_charge(struct mux *m, uint32_t cost)
 void mux_tick(struct mux *m, uint64_t elapsed_ms)
 {
     flood_budget_tick(&m->flood_budget, elapsed_ms);
+    for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s))
+        chain_trim(&s->out);
+    mux_window_tick(m);
 }
 
 void mux_drain(struct mux *m)

@@ -25,25 +25,30 @@ enum mux_error {
 const char *mux_strerror(int error);
 
 enum {
-    MUX_STREAMS_MAX = 1024,             // concurrent streams of a relay
-    MUX_WINDOW_START = 64 * 1024 - 1,   // receive window of a new stream
-    MUX_WINDOW_MAX = 1024 * 1024,       // the window grows up to this as its reader drains
-    MUX_GROW_AFTER = 256 * 1024,        // bytes drained before the window first grows
-    MUX_UNREAD_MAX = 16 * 1024 * 1024,  // received and not credited, all streams together
-    MUX_SEND_MAX = 64 * 1024,           // a stream's send queue, and so the sender's first credit
-    MUX_HEAD_MAX = 96 * 1024,           // names and values of a head
-    MUX_FIELD_MAX = 64 * 1024,          // a name or a value; nghttp2 fails the session beyond it
-    MUX_HEADS_MAX = 2 * 1024 * 1024,    // heads that wait to be sent, sized as in RFC 7541 §4.1
-    MUX_FLOOD_BUDGET = 10 * 1000,       // what the peer may spend (flood_budget.h)
+    MUX_STREAMS_MAX = 1024,                  // concurrent streams of a relay
+    MUX_WINDOW_START = 64 * 1024 - 1,        // receive window of a new stream
+    MUX_WINDOW_MAX = 1024 * 1024,            // the window grows up to this as its reader drains
+    MUX_WINDOW_FAR_MAX = 8 * MUX_WINDOW_MAX, // and up to this by measured bandwidth-delay product
+    MUX_GROW_AFTER = 256 * 1024,       // bytes drained before the window of a near peer first grows
+    MUX_FAR_US = 10 * 1000,            // a peer is far from this round trip on
+    MUX_UNREAD_MAX = 16 * 1024 * 1024, // received and not credited, all streams together
+    MUX_SEND_MAX = 64 * 1024,          // a stream's send queue, and so the sender's first credit
+    MUX_FRAME_MAX = 128 * 1024,        // payload of a frame, as announced to the peer
+    MUX_FRAME_SHARED = 16 * 1024,      // of DATA that we send while other streams wait too
+    MUX_HEAD_MAX = 96 * 1024,          // names and values of a head
+    MUX_FIELD_MAX = 64 * 1024,         // a name or a value; nghttp2 fails the session beyond it
+    MUX_HEADS_MAX = 2 * 1024 * 1024,   // heads that wait to be sent, sized as in RFC 7541 §4.1
+    MUX_FLOOD_BUDGET = 10 * 1000,      // what the peer may spend (flood_budget.h)
     MUX_IDS_MAX = 0x40000000 - 0x10000, // the last stream id that a relay uses
 };
 
 // The limits of one mux; mux_default_limits has the values above.
 struct mux_limits {
-    uint32_t streams; // MUX_STREAMS_MAX; an agent accepts twice as many
-    uint32_t window;  // MUX_WINDOW_MAX; at least MUX_WINDOW_START
-    size_t unread;    // MUX_UNREAD_MAX; at least MUX_WINDOW_START
-    size_t heads;     // MUX_HEADS_MAX; the last head may exceed it
+    uint32_t streams;    // MUX_STREAMS_MAX; an agent accepts twice as many
+    uint32_t window;     // MUX_WINDOW_MAX; at least MUX_WINDOW_START
+    uint32_t window_far; // MUX_WINDOW_FAR_MAX
+    size_t unread;       // MUX_UNREAD_MAX; at least MUX_WINDOW_START
+    size_t heads;        // MUX_HEADS_MAX; the last head may exceed it
     uint32_t flood_budget;
     uint32_t ids;
 };
@@ -110,7 +115,11 @@ int mux_recv(struct mux *m, const char *bytes, size_t len);
 int mux_send(struct mux *m, char *out, size_t cap);
 // Whether mux_send may write something.
 bool mux_wants_send(const struct mux *m);
-// To be called regularly with the time since the last call: refills the flood budget.
+// The time in µs of some clock that does not go back, and the least round trip to the peer; 0: not
+// known.
+void mux_set_now(struct mux *m, uint64_t now_us, uint64_t round_trip_us);
+// To be called regularly with the time since the last call: refills the flood budget and frees the
+// memory of empty queues.
 void mux_tick(struct mux *m, uint64_t elapsed_ms);
 
 // Open streams, and bytes that were received and not credited.
@@ -147,6 +156,12 @@ int mux_respond_as(struct mux_stream *s, const struct mux_response *response);
 // gave back. Ignored once the direction is finished or the stream closed. Returns 0 or
 // MUX_E_MEMORY.
 int mux_data(struct mux_stream *s, const char *bytes, size_t len);
+// The same without a copy, for long pieces: the bytes must stay as they are until mux_settle_data.
+// What mux_send does not take before is copied then.
+int mux_data_borrowed(struct mux_stream *s, const char *bytes, size_t len);
+// Copies what is left of borrowed bytes. A stream without memory for them is reset, and its
+// `closed` called: not to be called by a handler.
+void mux_settle_data(struct mux *m);
 // Finishes our direction: END_STREAM follows the queued bytes and the trailers (NULL: none, else
 // copied). Returns 0, MUX_E_MEMORY or MUX_E_HEAD.
 int mux_finish(struct mux_stream *s, const struct http_head *trailers);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Shared by the files of the mux, from the bottom: mux_stream.c (streams and their events),
-// mux_recv.c and mux_send.c (nghttp2's callbacks), mux_frames.c (feeds nghttp2), mux.c (the
-// session).
+// mux_window.c (receive windows), mux_recv.c and mux_send.c (nghttp2's callbacks), mux_frames.c
+// (feeds nghttp2), mux.c (the session).
 #pragma once
 #include <nghttp2/nghttp2.h>
 #include "flood_budget.h"
 #include "mux.h"
 #include "proto/buf.h"
+#include "proto/chain.h"
 #include "proto/list.h"
 
 // A copy of trailers that wait until the body is sent. Not a struct http_head, which is large.
@@ -22,11 +23,15 @@ struct mux_stream {
     int32_t id;
     uint32_t reset;     // the code with which it closed
     uint32_t window;    // our receive window
+    uint32_t withheld;  // bytes of credit beyond it that are under way, and not granted again
+    uint32_t ungranted; // drained bytes that are to be granted again
     uint32_t unread;    // bytes received and not credited
-    uint64_t drained;   // bytes credited since the window last grew
+    uint64_t drained;   // bytes credited since `since_us`
+    uint64_t since_us;  // when the window was last resized, or drained once
     size_t drained_out; // bytes sent since the handler's `drained` was last called
-    struct buf out;     // given to mux_data and not sent yet
+    struct chain out;   // given to mux_data and not sent yet
     struct mux_trailers *trailers;
+    bool stopped;         // the reader has drained nothing since the last tick
     bool head_received;   // the final head, 1xx aside
     bool peer_finished;   // END_STREAM was received
     bool head_sent;       // our final head was given to nghttp2
@@ -35,6 +40,7 @@ struct mux_stream {
     bool stop;            // mux_stop_request was called
     bool deferred;        // nghttp2 waits until mux_data resumes the body
     bool closed;          // nghttp2 has forgotten the stream; `closed` is to be called
+    bool waits;           // has body bytes to send; counted in mux->waiting
     bool queued;          // in mux->events
 };
 
@@ -44,9 +50,8 @@ struct mux_field_ref {
 };
 
 enum {
-    MUX_FRAME_HEAD = 9,        // RFC 9113 §4.1
-    MUX_FRAME_MAX = 16 * 1024, // SETTINGS_MAX_FRAME_SIZE's default, of both directions
-    MUX_FIELDS_BESIDE = 8,     // pseudo-fields, adit-upgrade, adit-case
+    MUX_FRAME_HEAD = 9,    // RFC 9113 §4.1
+    MUX_FIELDS_BESIDE = 8, // pseudo-fields, adit-upgrade, adit-case
 };
 
 struct mux {
@@ -59,7 +64,13 @@ struct mux {
     struct list events; // streams whose `drained` or `closed` is to be called
     size_t stream_count;
     size_t unread;
-    size_t heads; // size of the heads that nghttp2 has queued (mux_head_size)
+    size_t waiting; // streams with body bytes to send
+    // Bytes given to mux_data_borrowed, which follow the queue of their stream. NULL: none.
+    struct mux_stream *borrower;
+    struct slice borrowed;
+    size_t heads;                   // size of the heads that nghttp2 has queued (mux_head_size)
+    uint64_t now_us, round_trip_us; // 0: not known
+    size_t window_excess;           // of all windows together, above limits.window each
     bool dead, draining;
     struct mux_peer peer;
     // the head being sent
@@ -94,6 +105,14 @@ struct mux_stream *mux_stream_new(struct mux *m, int32_t id, void *user);
 void mux_stream_free(struct mux_stream *s);
 // Marks the stream as closed: its unread bytes no longer count, and its `closed` event is queued.
 void mux_stream_close(struct mux_stream *s, uint32_t reset);
+// Body bytes that the stream has to send.
+static inline size_t mux_stream_queued(const struct mux_stream *s)
+{
+    const struct mux *m = s->mux;
+    return s->out.len + (m->borrower == s ? m->borrowed.len : 0);
+}
+// Counts the stream in mux->waiting: to be called after each change of mux_stream_queued.
+void mux_stream_count_waiting(struct mux_stream *s);
 // Sends RST_STREAM and closes the stream. The handler's `closed` is called once nghttp2 has
 // returned. Does nothing when the stream is closed already.
 void mux_stream_reset(struct mux_stream *s, uint32_t code);
@@ -102,6 +121,28 @@ void mux_stream_reset(struct mux_stream *s, uint32_t code);
 void mux_expect_stray(struct mux *m, uint32_t window);
 // The size of a head that waits to be sent, measured as in RFC 7541 §4.1.
 size_t mux_head_size(const nghttp2_nv *nva, size_t count);
+// Bytes by which a window exceeds what a near peer may have.
+static inline uint32_t mux_window_excess(const struct mux *m, uint32_t window)
+{
+    return window > m->limits.window ? window - m->limits.window : 0;
+}
+
+// Notes the size of a window; 0 when the stream is freed.
+static inline void mux_window_set(struct mux_stream *s, uint32_t window)
+{
+    s->mux->window_excess += mux_window_excess(s->mux, window);
+    s->mux->window_excess -= mux_window_excess(s->mux, s->window);
+    s->window = window;
+}
+
+// The bytes that the peer may have under way, and unread here.
+static inline uint32_t mux_window_granted(const struct mux_stream *s)
+{
+    return s->window + s->withheld;
+}
+
+// Shrinks the windows of readers that have stopped.
+void mux_window_tick(struct mux *m);
 // NULL when there is no such stream, or when it was reset.
 struct mux_stream *mux_stream_by_id(struct mux *m, int32_t id);
 // Events wait until nghttp2 returns, since their handlers may free the stream.

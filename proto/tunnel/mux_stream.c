@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The streams of a mux: creation and destruction, queued events, limits, credit.
+// The streams of a mux: creation and destruction, queued events, limits.
 #include <stdlib.h>
 #include "mux_internal.h"
 
@@ -13,10 +13,28 @@ struct mux_stream *mux_stream_new(struct mux *m, int32_t id, void *user)
         .id = id,
         .user = user,
         .window = MUX_WINDOW_START,
+        .since_us = m->now_us,
     };
     list_prepend(&m->streams, &s->in_streams);
     m->stream_count++;
     return s;
+}
+
+void mux_stream_count_waiting(struct mux_stream *s)
+{
+    bool waits = !s->closed && mux_stream_queued(s) > 0;
+    s->mux->waiting += waits;
+    s->mux->waiting -= s->waits;
+    s->waits = waits;
+}
+
+// Drops the body bytes that were not sent.
+static void drop_queue(struct mux_stream *s)
+{
+    chain_free(&s->out);
+    if (s->mux->borrower == s)
+        s->mux->borrower = NULL;
+    mux_stream_count_waiting(s);
 }
 
 void mux_stream_free(struct mux_stream *s)
@@ -27,8 +45,9 @@ void mux_stream_free(struct mux_stream *s)
     list_remove(&m->streams, &s->in_streams);
     m->stream_count--;
     m->unread -= s->unread;
+    drop_queue(s);
+    mux_window_set(s, 0);
     free(s->trailers);
-    buf_free(&s->out);
     free(s);
 }
 
@@ -37,7 +56,8 @@ void mux_stream_close(struct mux_stream *s, uint32_t reset)
     s->mux->unread -= s->unread;
     s->unread = 0;
     if (!s->peer_finished)
-        mux_expect_stray(s->mux, s->window);
+        mux_expect_stray(s->mux, mux_window_granted(s));
+    drop_queue(s);
     s->closed = true;
     s->reset = reset;
     mux_queue_event(s);
@@ -138,37 +158,6 @@ const struct mux_peer *mux_stream_peer(const struct mux_stream *s)
 bool mux_ids_exhausted(const struct mux *m)
 {
     return m->role == MUX_RELAY && nghttp2_session_get_next_stream_id(m->session) > m->limits.ids;
-}
-
-// Grows the window as its reader drains, but not while the mux holds many unread bytes
-// (docs/protocol.md §4.2).
-static void grow_window(struct mux_stream *s)
-{
-    struct mux *m = s->mux;
-    uint64_t after = s->window > MUX_GROW_AFTER ? s->window : MUX_GROW_AFTER;
-    uint32_t most = m->limits.window;
-    if (s->window >= most || s->drained < after || m->unread > m->limits.unread / 2)
-        return;
-    uint32_t window = s->window >= most / 2 ? most : s->window * 2;
-    if (nghttp2_session_set_local_window_size(m->session, NGHTTP2_FLAG_NONE, s->id,
-                                              (int32_t)window))
-        return;
-    s->window = window;
-    s->drained = 0;
-}
-
-void mux_credit(struct mux_stream *s, size_t len)
-{
-    struct mux *m = s->mux;
-    if (len > s->unread)
-        len = s->unread;
-    s->unread -= (uint32_t)len;
-    m->unread -= len;
-    s->drained += len;
-    if (s->closed || s->peer_finished)
-        return;
-    (void)nghttp2_session_consume_stream(m->session, s->id, len);
-    grow_window(s);
 }
 
 void mux_reset(struct mux_stream *s, enum mux_reset code)

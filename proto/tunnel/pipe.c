@@ -64,11 +64,13 @@ static int recv_offset(struct pipe *p, const uint8_t *buf, size_t len)
     if (p->head_len < sizeof(p->head))
         return (int)n;
     uint64_t offset = read_be(p->head, sizeof(p->head));
-    if (p->kind == PIPE_DATA)
+    if (p->kind != PIPE_ACK)
         return offset == p->received ? (int)n : PIPE_E_OFFSET;
     if (offset < p->acked || offset > p->sent)
         return PIPE_E_OFFSET;
     p->acked = offset;
+    if (p->now_us > 0)
+        rate_acked(&p->rate, p->acked, p->sent, p->now_us);
     return (int)n;
 }
 
@@ -123,15 +125,15 @@ int pipe_recv(struct pipe *p, const uint8_t *buf, size_t len, struct pipe_event 
     if (p->kind == 0) {
         p->kind = buf[0];
         p->head_len = 0;
-        return p->kind >= PIPE_HELLO && p->kind <= PIPE_ACK ? 1 : PIPE_E_MESSAGE;
+        return p->kind >= PIPE_HELLO && p->kind <= PIPE_DATA_ASK ? 1 : PIPE_E_MESSAGE;
     }
-    if (p->kind != PIPE_DATA && p->kind != PIPE_ACK) {
+    if (p->kind < PIPE_DATA) {
         int error = gather_add(&p->json, buf, len);
         return error ? error : (int)len;
     }
     if (p->head_len < sizeof(p->head))
         return recv_offset(p, buf, len);
-    return p->kind == PIPE_DATA ? recv_stream(p, buf, len, e) : PIPE_E_MESSAGE;
+    return p->kind == PIPE_ACK ? PIPE_E_MESSAGE : recv_stream(p, buf, len, e);
 }
 
 int pipe_recv_end(struct pipe *p, struct pipe_event *e)
@@ -143,6 +145,7 @@ int pipe_recv_end(struct pipe *p, struct pipe_event *e)
     case PIPE_HELLO: e->kind = PIPE_EVENT_HELLO; break;
     case PIPE_WELCOME: e->kind = PIPE_EVENT_WELCOME; break;
     case PIPE_REFUSED: e->kind = PIPE_EVENT_REFUSED; break;
+    case PIPE_DATA_ASK: p->ack_asked = true; // fall through
     case PIPE_DATA:
     case PIPE_ACK: return p->head_len == sizeof(p->head) ? 0 : PIPE_E_MESSAGE;
     default: return PIPE_E_MESSAGE;
@@ -152,21 +155,83 @@ int pipe_recv_end(struct pipe *p, struct pipe_event *e)
     return 0;
 }
 
+void pipe_set_now(struct pipe *p, uint64_t now_us)
+{
+    if (now_us > p->now_us)
+        p->now_us = now_us;
+}
+
+static bool measures(const struct pipe *p)
+{
+    return p->can_ask && p->now_us > 0;
+}
+
+// The bytes that may be unacknowledged.
+static size_t unacked_max(const struct pipe *p)
+{
+    if (!measures(p))
+        return PIPE_UNACKED_UNASKED;
+    uint64_t most = rate_in_flight_max(&p->rate);
+    return most < PIPE_UNACKED_MAX ? (size_t)most : PIPE_UNACKED_MAX;
+}
+
+// The room below which sending pauses: with less, messages would be many and small.
+static size_t room_min(size_t most)
+{
+    size_t part = most / PIPE_PARTS / 2;
+    part = min_size(part, PIPE_MESSAGE_MAX);
+    return part > PIPE_ROOM_MIN ? part : PIPE_ROOM_MIN;
+}
+
+static bool has_room(const struct pipe *p, size_t most)
+{
+    uint64_t unacked = p->sent - p->acked;
+    return unacked == 0 || unacked + room_min(most) <= most;
+}
+
 size_t pipe_room(const struct pipe *p)
 {
-    return PIPE_UNACKED_MAX - (size_t)(p->sent - p->acked);
+    size_t most = unacked_max(p);
+    if (!has_room(p, most))
+        return 0;
+    // Long messages would hold back small ones that come behind them, and their acknowledgement.
+    size_t part = most / (PIPE_PARTS / 2);
+    return min_size(min_size(most - (size_t)(p->sent - p->acked), part), PIPE_MESSAGE_MAX);
+}
+
+void pipe_idle(struct pipe *p)
+{
+    rate_idle(&p->rate, p->sent);
 }
 
 bool pipe_owes_ack(const struct pipe *p, bool soon)
 {
     uint64_t owed = p->received - p->ack_sent;
-    return soon ? owed > 0 : owed >= PIPE_ACK_EVERY;
+    return soon || p->ack_asked ? owed > 0 : owed >= PIPE_ACK_EVERY;
 }
 
-void pipe_write_data_head(const struct pipe *p, uint8_t out[static PIPE_DATA_HEAD])
+// Whether the message that ends at p->sent asks to be acknowledged.
+static bool asks(const struct pipe *p)
 {
+    size_t most = unacked_max(p);
+    if (!measures(p))
+        return false;
+    return !has_room(p, most) || p->sent - p->asked >= most / PIPE_PARTS ||
+           p->now_us - p->asked_us >= PIPE_ASK_US;
+}
+
+void pipe_write_data_head(struct pipe *p, uint8_t out[static PIPE_DATA_HEAD], size_t stream_bytes)
+{
+    uint64_t start = p->sent;
+    p->sent += stream_bytes;
     out[0] = PIPE_DATA;
-    write_be(out + 1, 8, p->sent);
+    write_be(out + 1, 8, start);
+    if (!asks(p))
+        return;
+    out[0] = PIPE_DATA_ASK;
+    p->asked = p->sent;
+    p->asked_us = p->now_us;
+    rate_sent(&p->rate, start, p->sent, p->now_us);
 }
 
 void pipe_write_record_head(uint8_t out[static PIPE_RECORD_HEAD], enum pipe_record kind, size_t len)
@@ -175,14 +240,10 @@ void pipe_write_record_head(uint8_t out[static PIPE_RECORD_HEAD], enum pipe_reco
     write_be(out + 1, 3, len);
 }
 
-void pipe_sent(struct pipe *p, size_t stream_bytes)
-{
-    p->sent += stream_bytes;
-}
-
 void pipe_write_ack(struct pipe *p, uint8_t out[static PIPE_ACK_SIZE])
 {
     out[0] = PIPE_ACK;
     write_be(out + 1, 8, p->received);
     p->ack_sent = p->received;
+    p->ack_asked = false;
 }

@@ -69,6 +69,12 @@ struct mux *tunnel_mux(struct tunnel *t)
     return t->mux;
 }
 
+void tunnel_set_now(struct tunnel *t, uint64_t now_us)
+{
+    pipe_set_now(&t->pipe, now_us);
+    mux_set_now(t->mux, t->pipe.now_us, rate_round_trip_us(&t->pipe.rate));
+}
+
 // Drains a mux that has used up its stream ids and ends the tunnel when its streams are done or
 // TUNNEL_DRAIN_MS have passed: the agent then connects again.
 static int drain_exhausted(struct tunnel *t, uint64_t now_ms)

@@ -11,7 +11,7 @@
 struct tunnel;
 
 // The features that every tunnel announces, besides those of the program (docs/protocol.md §2).
-#define TUNNEL_FEATURES "case,fields,visitors"
+#define TUNNEL_FEATURES "case,fields,visitors,acks"
 
 enum tunnel_role {
     TUNNEL_RELAY,
@@ -84,10 +84,16 @@ enum tunnel_state tunnel_state(const struct tunnel *t);
 const char *tunnel_detail(const struct tunnel *t);
 struct mux *tunnel_mux(struct tunnel *t);
 
+// The time in µs, from 1 up, of some clock that does not go back: to be called before tunnel_recv
+// and tunnel_send, for what is measured. Without it windows and bytes in flight have fixed limits.
+void tunnel_set_now(struct tunnel *t, uint64_t now_us);
+
 // Queues a message: hello, welcome and a refused without id as link messages, all others as control
 // records. Adds TUNNEL_FEATURES to a hello or welcome. Returns 0 or a tunnel_error.
 int tunnel_queue_control(struct tunnel *t, const struct control_message *message);
 
+// Whether the peer has asked for reports.
+bool tunnel_wants_reports(const struct tunnel *t);
 // Queues a report. Drops it when the peer did not ask for reports or too many wait.
 void tunnel_queue_report(struct tunnel *t, const struct report *report);
 

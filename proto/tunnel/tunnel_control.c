@@ -80,6 +80,7 @@ static void apply_features(struct tunnel *t, struct slice features)
     const struct mux_peer peer = {.spelling = slice_list_has(features, SLICE("case")),
                                   .fields = slice_list_has(features, SLICE("fields")),
                                   .visitors = slice_list_has(features, SLICE("visitors"))};
+    t->pipe.can_ask = slice_list_has(features, SLICE("acks"));
     t->wants_reports = slice_list_has(features, SLICE("reports"));
     mux_set_peer(t->mux, &peer);
 }

@@ -4,6 +4,11 @@
 #include <stdlib.h>
 #include "tunnel_internal.h"
 
+bool tunnel_wants_reports(const struct tunnel *t)
+{
+    return t->wants_reports;
+}
+
 void tunnel_queue_report(struct tunnel *t, const struct report *report)
 {
     if (!t->wants_reports || t->state != TUNNEL_OPEN ||
@@ -74,7 +79,7 @@ static int send_stream(struct tunnel *t, uint8_t *out, size_t cap)
 
 static bool may_send_stream(const struct tunnel *t)
 {
-    return t->state == TUNNEL_OPEN && pipe_room(&t->pipe) >= TUNNEL_MESSAGE_MAX;
+    return t->state == TUNNEL_OPEN && pipe_room(&t->pipe) > 0;
 }
 
 static int send_one(struct tunnel *t, uint8_t *out, size_t cap)
@@ -93,15 +98,20 @@ static int send_one(struct tunnel *t, uint8_t *out, size_t cap)
         pipe_write_ack(&t->pipe, out);
         return PIPE_ACK_SIZE;
     }
-    if (!may_send_stream(t))
+    size_t room = pipe_room(&t->pipe);
+    if (room == 0)
         return 0;
     if (cap > TUNNEL_MESSAGE_MAX)
         cap = TUNNEL_MESSAGE_MAX;
-    int len = send_stream(t, out + PIPE_DATA_HEAD, cap - PIPE_DATA_HEAD);
-    if (len <= 0)
-        return len < 0 ? tunnel_fail(t, len) : 0;
-    pipe_write_data_head(&t->pipe, out);
-    pipe_sent(&t->pipe, (size_t)len);
+    cap -= PIPE_DATA_HEAD;
+    int len = send_stream(t, out + PIPE_DATA_HEAD, cap < room ? cap : room);
+    if (len < 0)
+        return tunnel_fail(t, len);
+    if (len == 0) {
+        pipe_idle(&t->pipe);
+        return 0;
+    }
+    pipe_write_data_head(&t->pipe, out, (size_t)len);
     return len + PIPE_DATA_HEAD;
 }
 

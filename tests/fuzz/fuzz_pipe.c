@@ -72,7 +72,7 @@ static struct transcript recv_all(const uint8_t *data, size_t size, uint32_t see
 {
     struct transcript t = {0};
     pipe_init(&t.pipe);
-    pipe_sent(&t.pipe, 100000);
+    t.pipe.sent = 100000;
     while (size >= 2 && !t.error) {
         size_t len = (size_t)data[0] << 8 | data[1];
         len = len < size - 2 ? len : size - 2;

@@ -30,12 +30,12 @@ static void the_conversation_is_the_same_in_every_split(void **state)
         assert_int_equal(p.relay.said_count, 2);
         assert_int_equal(p.relay.said[0].type, CONTROL_HELLO);
         assert_string_equal(p.relay.said[0].owner, tunnel_hello().owner);
-        assert_string_equal(p.relay.said[0].features, "reports,case,fields,visitors");
+        assert_string_equal(p.relay.said[0].features, "reports,case,fields,visitors,acks");
         assert_int_equal(p.relay.said[1].type, CONTROL_BIND);
         assert_string_equal(p.relay.said[1].name, "name");
         assert_int_equal(p.agent.said_count, 2);
         assert_int_equal(p.agent.said[0].type, CONTROL_WELCOME);
-        assert_string_equal(p.agent.said[0].features, "reports,case,fields,visitors");
+        assert_string_equal(p.agent.said[0].features, "reports,case,fields,visitors,acks");
         assert_int_equal(p.agent.said[1].type, CONTROL_BOUND);
         assert_string_equal(p.agent.said[1].url, "http://name.test/");
         tunnel_pair_deinit(&p);
