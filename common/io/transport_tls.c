@@ -196,7 +196,9 @@ static ssize_t tls_writev(struct transport *base, const struct iovec *parts, int
     int error = flush(t);
     if (error || count == 0)
         return error;
-    assert(t->established && !t->close_notify_sent);
+    assert(t->established);
+    if (t->close_notify_sent)
+        return UV_EPIPE; // as TCP behind a FIN
     size_t taken = skip(&at, t->held);
     t->held -= taken;
     for (skip_empty(&at); at.count > 0 && t->held == 0; skip_empty(&at)) {
