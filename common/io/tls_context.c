@@ -15,11 +15,12 @@ static bool set_versions(SSL_CTX *c)
 // AEAD with an ephemeral key exchange only. AES-128 first, the cheaper one.
 static bool set_suites(SSL_CTX *c)
 {
-    SSL_CTX_set_security_level(c, 2); // 112 bits: RSA from 2048 bits on, no SHA-1
+    char groups[] = "X25519:P-256:P-384"; // not const: OpenSSL's macro casts that away
+    SSL_CTX_set_security_level(c, 2);     // 112 bits: RSA from 2048 bits on, no SHA-1
     return SSL_CTX_set_cipher_list(c, "ECDHE+AESGCM:ECDHE+CHACHA20") &&
            SSL_CTX_set_ciphersuites(c, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
                                        "TLS_CHACHA20_POLY1305_SHA256") &&
-           SSL_CTX_set1_groups_list(c, "X25519:P-256:P-384");
+           SSL_CTX_set1_groups_list(c, groups);
 }
 
 SSL_CTX *tls_context_new(const SSL_METHOD *method, char why[static TLS_WHY_MAX])

@@ -196,7 +196,9 @@ static ssize_t tls_writev(struct transport *base, const struct iovec *parts, int
     int error = flush(t);
     if (error || count == 0)
         return error;
-    assert(t->established && !t->close_notify_sent);
+    assert(t->established);
+    if (t->close_notify_sent)
+        return UV_EPIPE; // as TCP behind a FIN
     size_t taken = skip(&at, t->held);
     t->held -= taken;
     for (skip_empty(&at); at.count > 0 && t->held == 0; skip_empty(&at)) {
@@ -356,8 +358,9 @@ struct transport *transport_tls_server(int fd, const struct tls_server *server)
 }
 
 // Expects a certificate for `name`, asks for it by SNI, and resumes a session with it.
-static bool set_name(struct transport_tls *t, const char *name)
+static bool set_name(struct transport_tls *t)
 {
+    char *name = t->name;
     bool is_address = destination_is_address(name);
     X509_VERIFY_PARAM *param = SSL_get0_param(t->ssl);
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
@@ -385,7 +388,7 @@ struct transport *transport_tls_client(int fd, struct tls_client *client, const 
     (void)SSL_set_app_data(ssl, t);
     t->client = client;
     t->name = strdup(name);
-    if (t->name && set_name(t, name))
+    if (t->name && set_name(t))
         return &t->base;
     free_tls(t);
     return NULL;

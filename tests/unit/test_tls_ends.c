@@ -151,6 +151,7 @@ static void the_peer_may_send_on_behind_our_close_notify(void **state)
         struct transport *b = p.peer[!from].t;
         pattern_write((uint8_t *)data, sizeof(data), 3, 0);
         assert_int_equal(a->ops->shutdown(a), 0);
+        assert_int_equal(a->ops->writev(a, &(struct iovec){data, 1}, 1), UV_EPIPE);
         tls_pair_settle(&p);
         assert_int_equal(b->ops->read(b, data, 1), 0);
         assert_int_equal(b->ops->read(b, data, 1), 0);
