@@ -18,8 +18,10 @@ static void on_signal(void *ctx, int number)
 
 static bool begin_recording(struct agent *a)
 {
-    a->reporter = (struct exchange_observer){
-        .closed = agent_report_exchange, .ctx = a, .next = a->display.observer};
+    a->reporter = (struct exchange_observer){.closed = agent_report_exchange,
+                                             .wants_digests = agent_wants_digests,
+                                             .ctx = a,
+                                             .next = a->display.observer};
     a->observers = &a->reporter;
     if (a->config.record.level == EXCHANGE_RECORD_NONE)
         return true;
@@ -59,11 +61,7 @@ static int agent_init(struct agent *a, const struct agent_config *config)
 
 static void agent_deinit(struct agent *a)
 {
-    link_close(a->link, LINK_CLOSE_LEAVES);
-    a->link = NULL;
-    agent_close_tunnel(a);
-    tunnel_free(a->closed_tunnel);
-    loop_unqueue(&a->loop, &a->free_tunnel);
+    agent_close_link(a, WS_CLOSE_NORMAL);
     upstream_deinit(&a->upstream);
     display_stop(&a->display);
     uv_close((uv_handle_t *)&a->retry_timer, NULL);

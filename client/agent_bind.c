@@ -94,7 +94,8 @@ static void on_refused(struct agent *a, const struct control_message *refused)
     (void)snprintf(text, sizeof(text), "the relay refuses %s%s for now: %s (%s). Trying again",
                    name[0] ? "the name " : "a name", name, refused->message, refused->code);
     agent_warn(a, text);
-    a->bind_deferred = true; // not agent_retry_link: the tunnel is on the stack
+    a->bind_deferred = true;
+    loop_queue(&a->loop, &a->leave); // not now: the tunnel is on the stack
 }
 
 // A bind is answered once, with the name that was asked for if one was. A refusal may also follow
@@ -116,8 +117,11 @@ static bool is_expected(const struct agent *a, const struct control_message *mes
 void agent_on_control(void *ctx, const struct control_message *message)
 {
     struct agent *a = ctx;
+    if (a->bind_deferred || a->protocol_error)
+        return;
     if (!is_expected(a, message)) {
-        a->protocol_error = true; // not agent_lose_tunnel: the tunnel is on the stack
+        a->protocol_error = true;
+        loop_queue(&a->loop, &a->leave); // not now: the tunnel is on the stack
         return;
     }
     a->bind_answered = a->bind_answered || message->type == CONTROL_BOUND;

@@ -6,7 +6,7 @@
 #include "client/display/display.h"
 #include "client/link/link_messages.h"
 #include "common/io/signals.h"
-#include "proto/tunnel/tunnel.h"
+#include "common/tunnel/session.h"
 
 // The wait before connecting again.
 enum {
@@ -27,12 +27,11 @@ struct agent {
     struct upstream upstream;
     struct exchange_ids ids; // for requests of a relay that sends no ids
     struct link_context *link_context;
-    struct link *link;
-    struct tunnel *tunnel;
-    uint64_t tunnel_number;       // of the current tunnel, or the last one
-    struct tunnel *closed_tunnel; // may be on the stack: freed by the task free_tunnel
-    struct loop_task flush, free_tunnel;
-    struct timeout tick, bind_timeout;
+    struct link *link;       // while it is being opened
+    struct session *session; // once it is open
+    uint64_t tunnel_number;  // of the current tunnel, or the last one
+    struct loop_task leave;  // ends the session for bind_deferred or protocol_error
+    struct timeout bind_timeout;
     uv_timer_t retry_timer;
     void (*connect)(struct agent *a); // agent_connect, for the timer
     struct signals signals;
@@ -54,26 +53,26 @@ struct agent {
 void agent_stop(struct agent *a, int status);
 // Warns, unless the same text was the last warning, less than LINK_MESSAGE_REPEAT_MS ago.
 void agent_warn(struct agent *a, const char *text);
-// Lets the loop send the tunnel's pending messages. `ctx` is the agent.
+// The tunnel has something to send. `ctx` is the agent.
 static inline void agent_wake(void *ctx)
 {
     struct agent *a = ctx;
-    loop_queue(&a->loop, &a->flush);
+    if (a->session)
+        session_wake(a->session);
 }
 
 void agent_send_control(struct agent *a, const struct control_message *message);
-// The link is gone: ends the tunnel and its exchanges. Does nothing without a tunnel.
-void agent_close_tunnel(struct agent *a);
+// Closes the link, or ends its opening, and ends the exchanges. Does nothing without a link.
+void agent_close_link(struct agent *a, enum ws_close_code code);
 // Connects again after a while: at random below a bound, `first_ms` after the first failure in a
 // row, and not before retry_after_ms.
 void agent_retry_later(struct agent *a, uint32_t first_ms, uint32_t retry_after_ms);
-// Closes the link and connects again later. Not for callbacks of the tunnel: these set
-// bind_deferred or protocol_error.
-void agent_retry_link(struct agent *a, enum link_close_code code);
+// Closes the link and connects again later.
+void agent_retry_link(struct agent *a, enum ws_close_code code);
 // The same, with a warning: `why` follows "is lost: ".
-void agent_lose_link(struct agent *a, const char *why);
-// The same, for a TUNNEL_E_*.
-void agent_lose_tunnel(struct agent *a, int error);
+void agent_lose_link(struct agent *a, enum ws_close_code code, const char *why);
+// The handler of a session that cannot go on. `ctx` is the agent.
+void agent_on_session_end(void *ctx, const struct session_end *end);
 
 // agent_bind.c
 
@@ -82,10 +81,12 @@ void agent_on_control(void *ctx, const struct control_message *message);
 
 // agent_tunnel.c
 
-// Opens a tunnel on the link that has come up. False when out of memory.
-bool agent_open_tunnel(struct agent *a);
-// The observer of ended exchanges. `ctx` is the agent.
+// Opens a tunnel on a link that has come up. False when out of memory; the link is closed then.
+bool agent_open_tunnel(struct agent *a, struct conn *c);
+// The observer that reports ended exchanges to the relay, with digests if it asked for reports.
+// `ctx` is the agent.
 void agent_report_exchange(void *ctx, struct exchange *x, enum exchange_outcome why);
+bool agent_wants_digests(void *ctx, const struct exchange *x);
 void agent_tunnel_init(struct agent *a);
 
 // agent_link.c

@@ -1,46 +1,17 @@
 // SPDX-License-Identifier: MIT
-// The link: connecting, its events, and the effect of a failure.
+// Opening the link, and the effect of a failure.
 #include <stdlib.h>
 #include <sys/stat.h>
 #include "agent_internal.h"
-#include "common/base/clock.h"
 #include "common/base/log.h"
 
-// The bound of the first retry: that of the relay's close frame, kept within limits.
-static uint32_t retry_base(const struct link_failure *failure)
-{
-    if (!failure->was_up)
-        return RETRY_FIRST_MS;
-    if (failure->retry_within_ms == 0 || failure->retry_within_ms > RETRY_MAX_MS)
-        return RETRY_LOST_MS;
-    return failure->retry_within_ms < RETRY_MIN_MS ? RETRY_MIN_MS : failure->retry_within_ms;
-}
-
-static void on_link_up(void *ctx)
+static void on_link_up(void *ctx, struct conn *c)
 {
     struct agent *a = ctx;
+    a->link = NULL;
     log_debug("connected to the relay, asking for a name");
-    if (!agent_open_tunnel(a))
-        agent_lose_link(a, "out of memory");
-}
-
-static bool on_link_received(void *ctx, const uint8_t *bytes, size_t len, bool last)
-{
-    struct agent *a = ctx;
-    if (a->tunnel)
-        tunnel_set_now(a->tunnel, clock_ns() / 1000);
-    int error = a->tunnel ? tunnel_recv(a->tunnel, bytes, len, last) : TUNNEL_E_PIPE;
-    if (error && a->tunnel)
-        agent_lose_tunnel(a, error);
-    else if (error)
-        agent_lose_link(a, "the relay sent a message too early");
-    else if (a->protocol_error)
-        agent_lose_tunnel(a, TUNNEL_E_CONTROL);
-    else if (a->bind_deferred)
-        agent_retry_link(a, LINK_CLOSE_GOES_AWAY);
-    else
-        agent_wake(a);
-    return a->link != NULL;
+    if (!agent_open_tunnel(a, c))
+        agent_lose_link(a, WS_CLOSE_GOING_AWAY, "out of memory");
 }
 
 // A token that was never accepted is wrong: stop. A token that was accepted before has been
@@ -69,22 +40,21 @@ static void on_unauthorized(struct agent *a, const struct link_failure *failure)
     agent_retry_later(a, RETRY_FIRST_MS, failure->retry_after_ms);
 }
 
-static void on_link_down(void *ctx, const struct link_failure *failure)
+static void on_link_failed(void *ctx, const struct link_failure *failure)
 {
     struct agent *a = ctx;
     char text[LINK_MESSAGE_MAX];
     a->link = NULL;
-    agent_close_tunnel(a);
     if (failure->status == 401 && !failure->at_proxy) {
         on_unauthorized(a, failure);
         return;
     }
     link_message_failed(text, &a->config.relay, a->config.relay_url, failure);
     agent_warn(a, text);
-    agent_retry_later(a, retry_base(failure), failure->retry_after_ms);
+    agent_retry_later(a, RETRY_FIRST_MS, failure->retry_after_ms);
 }
 
-static const struct link_ops link_ops = {on_link_up, on_link_received, agent_wake, on_link_down};
+static const struct link_ops link_ops = {on_link_up, on_link_failed};
 
 // Regular files only: opening a pipe may block, and it yields the token only once.
 static void read_token_again(struct agent *a)

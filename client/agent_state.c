@@ -17,23 +17,20 @@ void agent_warn(struct agent *a, const char *text)
 
 void agent_send_control(struct agent *a, const struct control_message *message)
 {
-    (void)tunnel_queue_control(a->tunnel, message);
+    (void)tunnel_queue_control(session_tunnel(a->session), message);
     agent_wake(a);
 }
 
-void agent_close_tunnel(struct agent *a)
+void agent_close_link(struct agent *a, enum ws_close_code code)
 {
-    struct tunnel *t = a->tunnel;
-    a->tunnel = NULL;
+    struct session *s = a->session;
+    link_close(a->link);
+    a->link = NULL;
+    a->session = NULL;
     a->bind_deferred = a->protocol_error = a->bind_answered = false;
-    timeout_stop(&a->tick);
     timeout_stop(&a->bind_timeout);
-    if (!t)
-        return;
-    mux_link_lost(tunnel_mux(t));
-    tunnel_free(a->closed_tunnel);
-    a->closed_tunnel = t;
-    loop_queue(&a->loop, &a->free_tunnel);
+    loop_unqueue(&a->loop, &a->leave);
+    session_close(s, &(struct session_close){.code = code});
 }
 
 static void on_retry(uv_timer_t *timer)
@@ -63,25 +60,59 @@ void agent_retry_later(struct agent *a, uint32_t first_ms, uint32_t retry_after_
     (void)uv_timer_start(&a->retry_timer, on_retry, chosen, 0);
 }
 
-void agent_retry_link(struct agent *a, enum link_close_code code)
+void agent_retry_link(struct agent *a, enum ws_close_code code)
 {
-    link_close(a->link, code);
-    a->link = NULL;
-    agent_close_tunnel(a);
+    agent_close_link(a, code);
     agent_retry_later(a, RETRY_FIRST_MS, 0);
 }
 
-void agent_lose_link(struct agent *a, const char *why)
+void agent_lose_link(struct agent *a, enum ws_close_code code, const char *why)
 {
     log_warn("the tunnel to the relay %s is lost: %s; connecting again", a->config.relay_url, why);
-    agent_retry_link(a, LINK_CLOSE_GOES_AWAY);
+    agent_retry_link(a, code);
 }
 
-void agent_lose_tunnel(struct agent *a, int error)
+static void lose_tunnel(struct agent *a, const struct session_end *end)
 {
     char text[LINK_MESSAGE_MAX];
-    bool silent = error == TUNNEL_E_SILENT || error == TUNNEL_E_MEMORY || error == TUNNEL_E_FULL;
-    link_message_lost(text, a->config.relay_url, error, tunnel_detail(a->tunnel));
+    link_message_lost(text, a->config.relay_url, end->error, end->detail);
     log_warn("%s", text);
-    agent_retry_link(a, silent ? LINK_CLOSE_GOES_AWAY : LINK_CLOSE_BREACH);
+    agent_retry_link(a, end->code);
+}
+
+// The bound of the first retry: that of the relay's Close frame, kept within limits.
+static uint32_t retry_base(uint32_t within_ms)
+{
+    if (within_ms == 0 || within_ms > RETRY_MAX_MS)
+        return RETRY_LOST_MS;
+    return within_ms < RETRY_MIN_MS ? RETRY_MIN_MS : within_ms;
+}
+
+static void relay_gone(struct agent *a, const struct session_end *end, const char *why)
+{
+    char text[LINK_MESSAGE_MAX];
+    link_message_gone(text, a->config.relay_url, why);
+    agent_warn(a, text);
+    agent_close_link(a, end->code);
+    agent_retry_later(a, retry_base(end->retry_within_ms), 0);
+}
+
+void agent_on_session_end(void *ctx, const struct session_end *end)
+{
+    struct agent *a = ctx;
+    switch (end->fault) {
+    case SESSION_TUNNEL_FAILED: lose_tunnel(a, end); return;
+    case SESSION_BAD_FRAME:
+        agent_lose_link(a, end->code, "it broke the WebSocket protocol");
+        return;
+    case SESSION_NOT_BINARY:
+        agent_lose_link(a, end->code, "it sent a message that is not binary");
+        return;
+    case SESSION_STALLED: agent_lose_link(a, end->code, "it does not read"); return;
+    case SESSION_NO_MEMORY: agent_lose_link(a, end->code, "out of memory"); return;
+    case SESSION_PEER_LEFT: relay_gone(a, end, "it stops or starts again"); return;
+    case SESSION_EOF:
+    case SESSION_CONN_FAILED:
+    case SESSION_REFUSED: relay_gone(a, end, "the connection broke off"); return;
+    }
 }

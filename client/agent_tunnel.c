@@ -1,58 +1,30 @@
 // SPDX-License-Identifier: MIT
-// The tunnel on the link: its messages, its requests, and the reports of its exchanges.
+// The tunnel on the link: its requests, and the reports of its exchanges.
 #include <stdio.h>
 #include "agent_internal.h"
-#include "common/base/clock.h"
 #include "common/base/version.h"
 #include "common/tunnel/tunnel_stream.h"
 #include "proto/http/fields.h"
 #include "proto/tunnel/private_fields.h"
 #include "proto/tunnel/spelling.h"
 
-enum {
-    TICK_MS = TUNNEL_TICK_MS
-};
-
-static void on_free_tunnel(struct loop_task *task)
+static void on_leave(struct loop_task *task)
 {
-    struct agent *a = container_of(task, struct agent, free_tunnel);
-    tunnel_free(a->closed_tunnel);
-    a->closed_tunnel = NULL;
-}
-
-static void on_flush(struct loop_task *task)
-{
-    struct agent *a = container_of(task, struct agent, flush);
-    uint8_t *scratch = (uint8_t *)a->loop.scratch;
-    if (a->tunnel)
-        tunnel_set_now(a->tunnel, clock_ns() / 1000);
-    while (a->link && a->tunnel && link_ready(a->link)) {
-        int n = tunnel_send(a->tunnel, scratch, TUNNEL_MESSAGE_MAX);
-        if (n < 0)
-            agent_lose_tunnel(a, n);
-        if (n <= 0)
-            return;
-        if (!link_send(a->link, scratch, (size_t)n))
-            return;
-    }
-}
-
-static void on_tick(struct timeout *t)
-{
-    struct agent *a = container_of(t, struct agent, tick);
-    int error = tunnel_tick(a->tunnel, loop_now_ms(&a->loop));
-    if (error) {
-        agent_lose_tunnel(a, error);
-        return;
-    }
-    timeout_start(&a->loop, &a->tick, TICK_MS, on_tick);
-    if (tunnel_wants_send(a->tunnel))
-        agent_wake(a);
+    struct agent *a = container_of(task, struct agent, leave);
+    const struct session_end breach = {.fault = SESSION_TUNNEL_FAILED,
+                                       .error = TUNNEL_E_CONTROL,
+                                       .detail = "",
+                                       .code = WS_CLOSE_PROTOCOL};
+    if (a->protocol_error)
+        agent_on_session_end(a, &breach);
+    else
+        agent_retry_link(a, WS_CLOSE_GOING_AWAY);
 }
 
 static void on_bind_timeout(struct timeout *t)
 {
-    agent_lose_link(container_of(t, struct agent, bind_timeout), "the relay gave no name in time");
+    agent_lose_link(container_of(t, struct agent, bind_timeout), WS_CLOSE_GOING_AWAY,
+                    "the relay gave no name in time");
 }
 
 // The private fields of a request (docs/protocol.md §4).
@@ -114,11 +86,18 @@ void agent_report_exchange(void *ctx, struct exchange *x, enum exchange_outcome 
 {
     struct agent *a = ctx;
     struct report report;
-    if (!a->tunnel || x->info.tunnel_id != a->tunnel_number)
+    if (!a->session || x->info.tunnel_id != a->tunnel_number)
         return;
     exchange_report(x, why, &report);
-    tunnel_queue_report(a->tunnel, &report);
+    tunnel_queue_report(session_tunnel(a->session), &report);
     agent_wake(a);
+}
+
+bool agent_wants_digests(void *ctx, const struct exchange *x)
+{
+    const struct agent *a = ctx;
+    return a->session && x->info.tunnel_id == a->tunnel_number &&
+           tunnel_wants_reports(session_tunnel(a->session));
 }
 
 static void on_report(void *ctx, const struct report *report)
@@ -127,35 +106,37 @@ static void on_report(void *ctx, const struct report *report)
     recorder_report(a->recorder, a->tunnel_number, report);
 }
 
-static const struct tunnel_handler handler = {
-    .mux = {on_request, tunnel_stream_on_data, tunnel_stream_on_end, tunnel_stream_on_drained,
-            tunnel_stream_on_closed, NULL},
-    .control = agent_on_control,
-    .report = on_report,
+static const struct session_handler handler = {
+    .tunnel =
+        {
+            .mux = {on_request, tunnel_stream_on_data, tunnel_stream_on_end,
+                    tunnel_stream_on_drained, tunnel_stream_on_closed, NULL},
+            .control = agent_on_control,
+            .report = on_report,
+        },
+    .ended = agent_on_session_end,
 };
 
-bool agent_open_tunnel(struct agent *a)
+bool agent_open_tunnel(struct agent *a, struct conn *c)
 {
     struct control_message hello = {.type = CONTROL_HELLO, .version = CONTROL_VERSION};
     (void)snprintf(hello.features, sizeof(hello.features), "%s",
                    a->recorder ? "owner,reports" : "owner");
     a->tunnel_number++;
     const struct tunnel_config config = {.role = TUNNEL_AGENT};
-    a->tunnel = tunnel_new(&config, &handler, a, loop_now_ms(&a->loop));
-    if (!a->tunnel)
+    a->session = session_new(&a->loop, c, &config, &handler, a);
+    if (!a->session)
         return false;
     (void)snprintf(hello.software, sizeof(hello.software), "adit %s", adit_version());
     memcpy(hello.owner, a->config.owner, sizeof(hello.owner));
     memcpy(hello.before, a->config.before, sizeof(hello.before));
     memcpy(hello.record, a->config.relay_record, sizeof(hello.record));
     agent_send_control(a, &hello);
-    timeout_start(&a->loop, &a->tick, TICK_MS, on_tick);
     timeout_start(&a->loop, &a->bind_timeout, a->loop.limits.hello_ms, on_bind_timeout);
     return true;
 }
 
 void agent_tunnel_init(struct agent *a)
 {
-    a->flush.run = on_flush;
-    a->free_tunnel.run = on_free_tunnel;
+    a->leave.run = on_leave;
 }

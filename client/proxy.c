@@ -49,10 +49,10 @@ static void on_request(void *ctx, struct edge *e, struct exchange *x, struct htt
         exchange_head(edge_endpoint(e), head, framing);
 }
 
-static void on_accepted(void *ctx, int fd, const struct sockaddr_storage *peer)
+static void on_accepted(const struct listener *l, int fd, const struct sockaddr_storage *peer)
 {
-    struct proxy *p = ctx;
-    edge_set_accept(&p->edges, fd, peer);
+    struct proxy *p = l->ctx;
+    edge_set_accept(&p->edges, l, fd, peer);
 }
 
 static int listen_on(struct proxy *p, const struct sockaddr_storage *addr,

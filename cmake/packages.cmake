@@ -38,3 +38,9 @@ if(ADIT_MISSING)
     message(FATAL_ERROR "Missing Debian packages. Run scripts/setup, or:\n"
         "  apt-get install ${packages}")
 endif()
+
+# On x86-64 the library may have XXH3 by AVX2 and AVX-512 too, chosen by the processor at run time.
+include(CheckSymbolExists)
+set(CMAKE_REQUIRED_LIBRARIES PkgConfig::xxhash)
+check_symbol_exists(XXH3_128bits_update_dispatch xxh_x86dispatch.h ADIT_XXH_X86DISPATCH)
+unset(CMAKE_REQUIRED_LIBRARIES)

@@ -12,26 +12,38 @@ void buf_free(struct buf *b)
     *b = (struct buf){0};
 }
 
-char *buf_reserve(struct buf *b, size_t len)
+// A block of twice the size, or larger, with the bytes at its start.
+static bool grow(struct buf *b, size_t len)
 {
-    if (b->cap - b->end >= len && b->bytes)
-        return b->bytes + b->end;
     size_t used = buf_len(b);
-    if (b->bytes && b->start > 0) {
-        memmove(b->bytes, b->bytes + b->start, used);
-        b->start = 0;
-        b->end = used;
-    }
-    if (b->cap - used >= len && b->bytes)
-        return b->bytes + b->end;
-    size_t cap = b->cap ? b->cap : BUF_MIN;
+    size_t cap = b->bytes ? 2 * b->cap : BUF_MIN;
     while (cap < used + len)
         cap *= 2;
-    char *bytes = realloc(b->bytes, cap);
+    char *bytes = b->start == 0 ? realloc(b->bytes, cap) : malloc(cap);
     if (!bytes)
+        return false;
+    if (b->start > 0) {
+        memcpy(bytes, buf_at(b), used);
+        free(b->bytes);
+    }
+    *b = (struct buf){bytes, 0, used, cap};
+    return true;
+}
+
+// Moves bytes to the start only if at least as many have been taken since the last move: so a byte
+// that passes through a full queue is moved once at most.
+char *buf_reserve(struct buf *b, size_t len)
+{
+    size_t used = buf_len(b);
+    if (b->cap - b->end >= len && b->bytes)
+        return b->bytes + b->end;
+    if (b->cap - used >= len && b->start >= used && b->bytes) {
+        memcpy(b->bytes, b->bytes + b->start, used);
+        b->start = 0;
+        b->end = used;
+    } else if (!grow(b, len)) {
         return NULL;
-    b->bytes = bytes;
-    b->cap = cap;
+    }
     return b->bytes + b->end;
 }
 
@@ -47,12 +59,27 @@ bool buf_append(struct buf *b, const void *bytes, size_t len)
     return true;
 }
 
-void buf_take(struct buf *b, size_t len)
+static void take(struct buf *b, size_t len, size_t keep)
 {
     b->start += len;
     if (b->start < b->end)
         return;
     b->start = b->end = 0;
-    if (b->cap > BUF_MIN)
+    if (b->cap > keep)
         buf_free(b);
+}
+
+void buf_take(struct buf *b, size_t len)
+{
+    take(b, len, BUF_MIN);
+}
+
+void buf_take_keeping(struct buf *b, size_t len)
+{
+    take(b, len, BUF_KEEP_MAX);
+}
+
+void buf_trim(struct buf *b)
+{
+    take(b, 0, BUF_MIN);
 }

@@ -9,6 +9,10 @@ struct buf {
     size_t start, end, cap;
 };
 
+enum {
+    BUF_KEEP_MAX = 256 * 1024
+};
+
 // Frees the memory and leaves an empty queue.
 void buf_free(struct buf *b);
 // Appends a copy. False when out of memory.
@@ -18,6 +22,11 @@ bool buf_append(struct buf *b, const void *bytes, size_t len);
 char *buf_reserve(struct buf *b, size_t len);
 // Removes bytes from the start. An emptied queue frees its memory, except for a small block.
 void buf_take(struct buf *b, size_t len);
+// The same for a queue that will be filled again soon: emptied, it keeps a block of up to
+// BUF_KEEP_MAX bytes until its owner, when it idles, calls buf_trim.
+void buf_take_keeping(struct buf *b, size_t len);
+// Frees the memory of an empty queue, except for a small block.
+void buf_trim(struct buf *b);
 
 static inline size_t buf_len(const struct buf *b)
 {

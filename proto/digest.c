@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "digest.h"
+
+#if defined(ADIT_XXH_X86DISPATCH)
+#include <xxh_x86dispatch.h> // the functions below by AVX2 or AVX-512 where the processor has them
+#else
 #include <xxhash.h>
+#endif
 
 void digest_deinit(struct digest *d)
 {

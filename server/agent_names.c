@@ -15,7 +15,7 @@ enum {
 
 static void say(struct agent *a, const struct control_message *message)
 {
-    if (tunnel_queue_control(a->tunnel, message) && !a->drop_logged) {
+    if (tunnel_queue_control(session_tunnel(a->session), message) && !a->drop_logged) {
         a->drop_logged = true;
         relay_log_tunnel(a->set->log, LOG_WARN,
                          "tunnel %" PRIu64 " deaf: messages to it are dropped, its queue is full",
@@ -56,7 +56,7 @@ static void welcome(struct agent *a, const struct control_message *hello)
     a->record = record_of(hello);
     memcpy(a->legacy_proof, hello->before, sizeof(a->legacy_proof));
     a->legacy_owner = !slice_list_has(slice_str(hello->features), SLICE("owner"));
-    a->greeted = true;
+    timeout_stop(&a->hello_timeout);
     tunnel_summary_software(&a->summary, hello->software);
     if (!control_owner_is_valid(hello) ||
         !secret_sha256_hex(hello->owner, strlen(hello->owner), a->owner)) {

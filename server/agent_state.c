@@ -18,30 +18,6 @@ static void leave_list(struct agent *a)
     a->waits_of = NULL;
 }
 
-bool agent_write_frame(struct agent *a, enum ws_opcode opcode, const void *bytes, size_t len)
-{
-    const struct ws_header h = {.fin = true, .opcode = opcode, .length = len};
-    char *out = conn_reserve(a->conn, WS_HEADER_MAX + len);
-    if (!out)
-        return false;
-    size_t n = ws_write_header((uint8_t *)out, &h);
-    if (len > 0)
-        memcpy(out + n, bytes, len);
-    conn_written(a->conn, n + len);
-    return true;
-}
-
-// Writes a Close frame with the code and, when the relay stops, the time within which the agent
-// comes back.
-static void write_close(struct agent *a, unsigned ws_code)
-{
-    char body[32] = {(char)(ws_code >> 8), (char)ws_code};
-    int len = 2;
-    if (a->set->retry_ms > 0)
-        len += snprintf(body + 2, sizeof(body) - 2, "retry %zu", a->set->retry_ms);
-    (void)agent_write_frame(a, WS_CLOSE, body, (size_t)len);
-}
-
 // Whether the agent gets time to read why its link ends. Lingering connections are limited, since
 // agents that read slowly or not at all could otherwise keep any number of them open.
 static bool may_linger(struct agent *a)
@@ -53,14 +29,14 @@ static bool may_linger(struct agent *a)
                                                   LIMIT_LINKS_LINGER_EACH_MS, LIMIT_LINKS_LINGER);
 }
 
-static void end_link(struct agent *a, unsigned ws_code)
+static void end_session(struct agent *a, enum ws_close_code code)
 {
-    enum conn_close_mode mode = CONN_CLOSE_FLUSH;
-    if (!may_linger(a))
-        mode = conn_pending(a->conn) > 0 ? CONN_CLOSE_NOW : CONN_CLOSE_RESET;
-    write_close(a, ws_code);
-    conn_close(a->conn, mode);
-    a->conn = NULL;
+    bool has_link = session_has_link(a->session);
+    session_close(a->session, &(struct session_close){
+                                  .code = code,
+                                  .retry_within_ms = (uint32_t)a->set->retry_ms,
+                                  .at_once = has_link && !may_linger(a),
+                              });
 }
 
 // Gives up the agent's names. `clean`: they are free at once; else they are held for their owner.
@@ -83,37 +59,57 @@ static void leave_routes(struct agent *a, bool clean)
 
 static void on_free(struct loop_task *task)
 {
-    struct agent *a = container_of(task, struct agent, free_task);
-    tunnel_free(a->tunnel);
-    free(a);
+    free(container_of(task, struct agent, free_task));
 }
 
-void agent_close(struct agent *a, unsigned ws_code, const char *why)
+void agent_close(struct agent *a, enum ws_close_code code, const char *why)
 {
     struct agents *set = a->set;
     if (a->closed)
         return;
     a->closed = true;
     tunnel_summary_names(&a->summary, a->routes ? a->routes->name : NULL, a->route_count);
-    leave_routes(a, ws_code == CLOSE_NORMAL);
+    leave_routes(a, code == WS_CLOSE_NORMAL);
     leave_list(a);
     set->count--;
-    timeout_stop(&a->tick);
-    loop_unqueue(set->loop, &a->flush);
-    mux_link_lost(tunnel_mux(a->tunnel));
-    relay_log_closed(set->log, &a->summary, ws_code == CLOSE_PROTOCOL ? LOG_WARN : LOG_INFO, why);
-    if (a->conn)
-        end_link(a, ws_code);
+    timeout_stop(&a->hello_timeout);
+    end_session(a, code);
+    relay_log_closed(set->log, &a->summary, code == WS_CLOSE_PROTOCOL ? LOG_WARN : LOG_INFO, why);
     a->free_task.run = on_free;
     loop_queue(set->loop, &a->free_task);
 }
 
-void agent_close_error(struct agent *a, unsigned ws_code, int error)
+void agent_on_session_end(void *ctx, const struct session_end *end)
 {
-    char why[160];
-    const char *detail = tunnel_detail(a->tunnel);
-    (void)snprintf(why, sizeof(why), detail[0] ? "%s: %s" : "%s", tunnel_strerror(error), detail);
-    agent_close(a, ws_code, why);
+    char text[160];
+    const char *why = text;
+    switch (end->fault) {
+    case SESSION_TUNNEL_FAILED:
+        (void)snprintf(text, sizeof(text), end->detail[0] ? "%s: %s" : "%s",
+                       tunnel_strerror(end->error), end->detail);
+        break;
+    case SESSION_BAD_FRAME: why = ws_strerror(end->error); break;
+    case SESSION_NOT_BINARY: why = "a message that is not binary"; break;
+    case SESSION_PEER_LEFT: why = "the agent has left"; break;
+    case SESSION_EOF: why = "the link was closed"; break;
+    case SESSION_CONN_FAILED: why = uv_strerror(end->error); break;
+    case SESSION_STALLED: why = "the agent does not read"; break;
+    case SESSION_REFUSED: why = "refused"; break;
+    case SESSION_NO_MEMORY: why = "out of memory"; break;
+    }
+    agent_close(ctx, end->code, why);
+}
+
+static void on_hello_timeout(struct timeout *t)
+{
+    agent_close(container_of(t, struct agent, hello_timeout), WS_CLOSE_PROTOCOL,
+                "no hello in time");
+}
+
+void agent_await_hello(struct agent *a)
+{
+    struct loop *l = a->set->loop;
+    timeout_start(l, &a->hello_timeout, l->limits.hello_ms, on_hello_timeout);
 }
 
 // The agent to evict among those without a name: the longest-waiting one of share `of`, or (NULL)
@@ -147,7 +143,7 @@ void agent_wait_for_name(struct agent *a)
         struct agent *victim = find_victim(set, over ? own : NULL);
         assert(victim); // no limit is 0: one that is reached has an agent
         victim->evicted = true;
-        agent_close(victim, CLOSE_GOING_AWAY, "it had no name, and its place was needed");
+        agent_close(victim, WS_CLOSE_GOING_AWAY, "it had no name, and its place was needed");
     }
     a->named = false;
     a->waits_of = shares_enter(&set->waiting_of, key);

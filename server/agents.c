@@ -20,45 +20,54 @@ static void on_report(void *ctx, const struct report *report)
     recorder_report(a->set->recorder, a->number, report);
 }
 
-static const struct tunnel_handler handler = {
-    .mux = {tunnel_stream_on_head, tunnel_stream_on_data, tunnel_stream_on_end,
-            tunnel_stream_on_drained, tunnel_stream_on_closed, shed_fullest},
-    .control = agent_on_control,
-    .report = on_report,
+static const struct session_handler handler = {
+    .tunnel =
+        {
+            .mux = {tunnel_stream_on_head, tunnel_stream_on_data, tunnel_stream_on_end,
+                    tunnel_stream_on_drained, tunnel_stream_on_closed, shed_fullest},
+            .control = agent_on_control,
+            .report = on_report,
+        },
+    .ended = agent_on_session_end,
 };
+
+static struct session *open_session(struct agent *a, struct loop *l, struct conn *c)
+{
+    struct mux_limits limits = mux_default_limits;
+    const struct tunnel_config config = {.role = TUNNEL_RELAY, .limits = &limits};
+    limits.streams = l->limits.streams;
+    limits.unread = l->limits.unread_bytes;
+    return session_new(l, c, &config, &handler, a);
+}
 
 void agents_accept(struct agents *set, struct conn *c, const struct client_address *client)
 {
     struct agent *a = calloc(1, sizeof(*a));
-    uint64_t now = loop_now_ms(set->loop);
-    struct mux_limits limits = mux_default_limits;
-    const struct tunnel_config config = {.role = TUNNEL_RELAY, .limits = &limits};
-    limits.streams = set->loop->limits.streams;
-    limits.unread = set->loop->limits.unread_bytes;
-    struct tunnel *t = a ? tunnel_new(&config, &handler, a, now) : NULL;
-    if (!t) {
-        free(a);
+    if (!a) {
         conn_close(c, CONN_CLOSE_NOW);
+        return;
+    }
+    a->session = open_session(a, set->loop, c);
+    if (!a->session) {
+        free(a);
         return;
     }
     a->set = set;
     a->clients.seed = set->seed;
-    a->tunnel = t;
-    a->since_ms = a->progress_ms = now;
     a->number = ++set->tunnels;
     a->client = *client;
     client_address_share_text(client, a->address);
-    tunnel_summary_begin(&a->summary, a->number, client, now);
+    tunnel_summary_begin(&a->summary, a->number, client, loop_now_ms(set->loop));
     agent_wait_for_name(a);
     set->count++;
-    agent_link_begin(a, c);
+    agent_await_hello(a);
 }
 
 bool agent_attach(struct agent *a, struct exchange *x, const struct client_address *client,
                   enum answer *why)
 {
     struct loop *loop = a->set->loop;
-    struct mux *m = tunnel_mux(a->tunnel);
+    struct mux *m = tunnel_mux(session_tunnel(a->session));
     struct tunnel_stream *e = tunnel_stream_outbound(loop, m, agent_wake, a);
     *why = ANSWER_BUSY;
     if (!e)
@@ -112,14 +121,20 @@ void agents_report(void *ctx, struct exchange *x, enum exchange_outcome why)
     if (a->closed)
         return;
     exchange_report(x, why, &report);
-    tunnel_queue_report(a->tunnel, &report);
+    tunnel_queue_report(session_tunnel(a->session), &report);
     agent_wake(a);
+}
+
+bool agents_want_digests(void *ctx, const struct exchange *x)
+{
+    const struct agent *a = x->info.tunnel_id ? agent_of(ctx, x) : NULL;
+    return a && !a->closed && tunnel_wants_reports(session_tunnel(a->session));
 }
 
 static void close_list(struct list *agents)
 {
     while (agents->first)
-        agent_close(LIST_ITEM(agents->first, struct agent, in_list), CLOSE_GOING_AWAY,
+        agent_close(LIST_ITEM(agents->first, struct agent, in_list), WS_CLOSE_GOING_AWAY,
                     "the relay stops");
 }
 

@@ -48,6 +48,8 @@ void agents_close(struct agents *set);
 // An exchange observer's `closed`; `ctx` is the struct agents. Reports to the exchange's agent how
 // it ended (docs/protocol.md §5.1).
 void agents_report(void *ctx, struct exchange *x, enum exchange_outcome why);
+// The observer's `wants_digests`: the exchange's agent has asked for reports.
+bool agents_want_digests(void *ctx, const struct exchange *x);
 
 // Makes the outbound of an exchange through this agent and attaches it. False when the client is at
 // its limit of exchanges in this tunnel, or when out of memory; `*why` is the answer.

@@ -1,19 +1,11 @@
 // SPDX-License-Identifier: MIT
-// One agent. Shared by, from the bottom: agent_state.c (its lists, its end), agent_link.c (bytes
-// between link and tunnel) and agent_names.c (control messages), agents.c (makes agents).
+// One agent. Shared by, from the bottom: agent_state.c (its lists, its end), agent_names.c (control
+// messages), agents.c (makes agents).
 #pragma once
 #include "agents.h"
-#include "proto/tunnel/tunnel.h"
-#include "proto/tunnel/websocket.h"
+#include "common/tunnel/session.h"
 #include "relay_log.h"
 #include "routes.h"
-
-// Codes of WebSocket Close frames (RFC 6455 §7.4.1).
-enum {
-    CLOSE_NORMAL = 1000,
-    CLOSE_GOING_AWAY = 1001,
-    CLOSE_PROTOCOL = 1002
-};
 
 struct agent {
     struct agents *set;
@@ -22,21 +14,15 @@ struct agent {
     bool named;               // in set->named
     struct client_address client;
     char address[INET6_ADDRSTRLEN]; // agent_address
-    struct conn *conn;              // NULL once closed or failed
-    struct tunnel *tunnel;
-    struct ws_reader reader;
-    struct loop_task flush, free_task;
-    struct timeout tick;
+    struct session *session;        // valid until `closed`
+    struct loop_task free_task;
+    struct timeout hello_timeout;
     struct route *routes; // bound by this agent; see leave_routes
     size_t route_count;
     struct shares clients;       // running exchanges by client
     uint64_t number;             // of the tunnel
     enum exchange_record record; // the most that the agent allows
-    uint64_t since_ms;
     struct rate_limit binds;
-    uint64_t progress_ms; // when the link last took bytes or had none to take
-    bool progress;        // the link has taken bytes since the last tick
-    bool greeted;         // hello has come
     bool closed;
     bool drop_logged;                   // a message to the agent was dropped, and that was logged
     bool evicted;                       // closes to make room; its connection must go at once
@@ -50,32 +36,27 @@ struct agent {
 
 // The key by which shares count this agent; empty where its address may stand for anybody.
 struct slice agent_key(const struct agent *a, unsigned char bytes[static CLIENT_KEY_BYTES]);
-// The tunnel has something to send: fills the link before the loop sleeps. `ctx` is the agent.
+// The tunnel has something to send. `ctx` is the agent.
 static inline void agent_wake(void *ctx)
 {
     struct agent *a = ctx;
     if (!a->closed)
-        loop_queue(a->set->loop, &a->flush);
+        session_wake(a->session);
 }
 
-// Writes a whole frame to the link. False when out of memory.
-bool agent_write_frame(struct agent *a, enum ws_opcode opcode, const void *bytes, size_t len);
 // The one way an agent ends: gives up its names, aborts its exchanges, closes its link with
-// `ws_code` and logs `why`. The names are held for their owner, unless the code is CLOSE_NORMAL.
-void agent_close(struct agent *a, unsigned ws_code, const char *why);
-// The same for a tunnel_error.
-void agent_close_error(struct agent *a, unsigned ws_code, int error);
+// `code` and logs `why`. The names are held for their owner, unless the code is WS_CLOSE_NORMAL.
+void agent_close(struct agent *a, enum ws_close_code code, const char *why);
 // Enters set->waiting; when that is full, or the share of the agent's address, evicts another.
 void agent_wait_for_name(struct agent *a);
 // Moves the agent to set->named.
 void agent_has_names(struct agent *a);
 // Moves an agent that has lost its last name to set->waiting, as agent_wait_for_name does.
 void agent_has_no_names(struct agent *a);
-
-// agent_link.c
-
-// Takes over the connection: its bytes go to the tunnel from now on.
-void agent_link_begin(struct agent *a, struct conn *c);
+// Closes an agent that is silent, leaves, breaks the protocol or does not read. `ctx` is the agent.
+void agent_on_session_end(void *ctx, const struct session_end *end);
+// Starts the wait for the agent's hello.
+void agent_await_hello(struct agent *a);
 
 // agent_names.c
 

@@ -15,10 +15,10 @@ enum {
     DEFAULT_PORT = 7080
 };
 
-static void on_accepted(void *ctx, int fd, const struct sockaddr_storage *peer)
+static void on_accepted(const struct listener *l, int fd, const struct sockaddr_storage *peer)
 {
-    struct relay *r = ctx;
-    edge_set_accept(&r->edges, fd, peer);
+    struct relay *r = l->ctx;
+    edge_set_accept(&r->edges, l, fd, peer);
 }
 
 static int listen_on(struct relay *r, const struct sockaddr_storage *addr)
@@ -136,7 +136,8 @@ static void on_signal(void *ctx, int number)
 // Chains the observers of exchanges: the recorder, the log, the agents.
 static const char *begin_recording(struct relay *r)
 {
-    r->reporter = (struct exchange_observer){.closed = agents_report, .ctx = &r->agents};
+    r->reporter = (struct exchange_observer){
+        .closed = agents_report, .wants_digests = agents_want_digests, .ctx = &r->agents};
     r->edges.observer = relay_log_observer(&r->log, &r->reporter);
     if (r->config.record.level == EXCHANGE_RECORD_NONE)
         return NULL;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The agent's link: one WebSocket to the relay's tunnel endpoint (docs/protocol.md §1). Another
-// kind of link would have this interface.
+// Opens the agent's link: one WebSocket to the relay's tunnel endpoint (docs/protocol.md §1).
+// Another kind of link would have this interface.
 #pragma once
 #include "common/base/address.h"
 #include "common/base/secret.h"
-#include "common/io/loop.h"
+#include "common/io/conn.h"
 #include "relay_proxy.h"
 
 struct link;
@@ -15,9 +15,8 @@ struct link_target {
     char token[SECRET_MAX];   // empty: none
 };
 
-// Why a link did not come up, or went down.
+// Why a link did not come up.
 struct link_failure {
-    bool was_up;
     bool at_proxy;        // the proxy refused, broke off, or could not be reached
     bool bad_certificate; // the relay's certificate was not accepted; `text` says why
     bool not_tls;         // the peer does not speak TLS
@@ -29,17 +28,13 @@ struct link_failure {
     int error;            // libuv's error, or 0
     char address[ADDRESS_TEXT_MAX]; // to which `error` belongs; empty: to none
     uint32_t retry_after_ms;        // that response's Retry-After, or 0
-    uint32_t retry_within_ms;       // bound for the first retry, from the relay's close frame, or 0
 };
 
+// One of them is called, once, and the link is freed. Neither is called after link_close.
 struct link_ops {
-    void (*up)(void *ctx);
-    // Bytes of a binary message; `last` ends the message. False: close the link.
-    bool (*received)(void *ctx, const uint8_t *bytes, size_t len, bool last);
-    // link_ready has become true again.
-    void (*writable)(void *ctx);
-    // The last call; the link is freed. Not called after link_close.
-    void (*down)(void *ctx, const struct link_failure *failure);
+    // The handshake is done. The connection is the callee's: the relay expects our first frame.
+    void (*up)(void *ctx, struct conn *c);
+    void (*failed)(void *ctx, const struct link_failure *failure);
 };
 
 // State that links share. NULL on failure: do not run the loop then, libwebsockets may have left
@@ -52,18 +47,5 @@ void link_context_free(struct link_context *c);
 // outlive the link.
 struct link *link_open(struct link_context *c, const struct link_target *target,
                        const struct link_ops *ops, void *ctx);
-// Whether link_send may be called.
-bool link_ready(const struct link *link);
-// Sends one binary message of at most TUNNEL_MESSAGE_MAX bytes; `bytes` stays as it is. Only when
-// link_ready. False: the link broke, `down` follows.
-bool link_send(struct link *link, const uint8_t *bytes, size_t len);
-
-// Codes of our close frame (docs/protocol.md §1, RFC 6455 §7.4.1).
-enum link_close_code {
-    LINK_CLOSE_LEAVES = 1000,    // the agent ends
-    LINK_CLOSE_GOES_AWAY = 1001, // the agent will connect again
-    LINK_CLOSE_BREACH = 1002,    // the relay broke the protocol
-};
-
-// Ends and frees the link without a further event. NULL does nothing.
-void link_close(struct link *link, enum link_close_code code);
+// Frees a link without a further event. NULL does nothing.
+void link_close(struct link *link);

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The libwebsockets context on our loop: how to make one, and how to free all of it.
 #include <stdlib.h>
+#include "common/io/conn.h"
 #include "link_internal.h"
-#include "proto/tunnel/tunnel.h"
-#include "proto/tunnel/websocket.h"
 
 enum {
-    SERVICE_BYTES = 64 * 1024,
-    DESTROY_TURNS = 8, // turns of the loop that freeing the context may take
-    LWS_LIMIT_S = 30   // libwebsockets' own, which gives no event: longer than our timeouts
+    SERVICE_BYTES = 16 * 1024, // of a read: a whole TLS record, or data could stall in OpenSSL
+    DESTROY_TURNS = 8,         // turns of the loop that freeing the context may take
+    LWS_LIMIT_S = 30           // libwebsockets' own, which gives no event: longer than our timeouts
 };
 
 static void count_watcher(uv_handle_t *handle, void *count)
@@ -57,10 +56,8 @@ struct link_context *link_context_new(struct loop *l, const struct link_target *
     (void)unsetenv("http_proxy"); // relay_proxy has read it; libwebsockets must not use it too
     lws_set_log_level(0, NULL);
     c->loop = l;
-    c->frame = malloc(LWS_PRE + WS_HEADER_MAX + TUNNEL_MESSAGE_MAX);
-    if (c->frame && make_context(c, &info))
+    if (make_context(c, &info))
         return c;
-    free(c->frame);
     free(c);
     return NULL;
 }
@@ -70,11 +67,10 @@ static void free_handle(uv_handle_t *handle)
     free(handle);
 }
 
-// UV_POLL handles of an agent's loop are libwebsockets'.
-static void close_lost_watcher(uv_handle_t *handle, void *arg)
+// An agent's loop has libwebsockets' UV_POLL handles and those of its connections.
+static void close_lost_watcher(uv_handle_t *handle, void *loop)
 {
-    (void)arg;
-    if (handle->type == UV_POLL && !uv_is_closing(handle))
+    if (handle->type == UV_POLL && !uv_is_closing(handle) && !conn_has_handle(loop, handle))
         uv_close(handle, free_handle);
 }
 
@@ -93,7 +89,6 @@ void link_context_free(struct link_context *c)
     while (c->links.first)
         link_free(LIST_ITEM(c->links.first, struct link, in_context));
     // libwebsockets forgets the watcher of a connect() that failed at once.
-    uv_walk(&c->loop->uv, close_lost_watcher, NULL);
-    free(c->frame);
+    uv_walk(&c->loop->uv, close_lost_watcher, c->loop);
     free(c);
 }

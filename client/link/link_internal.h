@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The link by libwebsockets: one attempt and its events (link_lws.c), the context that links share
-// (link_context.c), the handover of a connected socket (link_handover.c), TLS (link_tls.c), and
-// sending (link_send.c).
+// (link_context.c), the handover of a connected socket (link_handover.c), and TLS (link_tls.c).
 #pragma once
 #include <libwebsockets.h>
 #include <openssl/ssl.h>
@@ -11,7 +10,6 @@
 #include "relay_dial.h"
 
 enum {
-    LINK_RANDOM_BYTES = 1024, // of masks, drawn together
     LINK_PENDING_NAME_MAX = 128
 };
 
@@ -21,9 +19,6 @@ struct link_context {
     struct list links;     // struct link, by in_context
     struct link *starting; // inside lws_client_connect_via_info, and not yet told that it failed
     struct lws *created;   // by that call; NULL once libwebsockets has destroyed it
-    uint8_t *frame;        // scratch: LWS_PRE, frame header, masked payload
-    uint8_t random[LINK_RANDOM_BYTES];
-    size_t random_left; // of `random`: the first bytes are unused
 };
 
 struct link {
@@ -33,13 +28,13 @@ struct link {
     const struct link_ops *ops; // NULL once closed by its owner
     void *ctx;
     struct relay_dial *dial; // while there is no connection
-    struct lws *wsi;         // once libwebsockets has the connection
+    struct conn *conn;       // idle while libwebsockets uses its socket; NULL once it has failed
+    struct lws *wsi;         // while libwebsockets has a duplicate of the socket
+    SSL *ssl;                // of an established link: a reference of ours
     struct timeout open_timeout;
-    bool is_up;
-    bool detached;                // wsi's descriptor is not the connection to the relay
-    bool handshake_sent, not_tls; // as in struct link_failure
-    bool close_received;
-    uint32_t retry_within_ms;      // as in struct link_failure
+    bool established;              // the handshake is done: libwebsockets' end of the socket closes
+    bool detached;                 // wsi's descriptor is not the connection to the relay
+    bool handshake_sent, not_tls;  // as in struct link_failure
     const char *abort_reason;      // why we ended the attempt ourselves, or NULL
     const char *tls_alert;         // the alert that ended the TLS handshake, or NULL
     const char *certificate_error; // why the relay's certificate was not accepted, or NULL
@@ -50,8 +45,6 @@ struct link {
 
 extern const struct lws_protocols link_protocols[];
 void link_free(struct link *link);
-// Has libwebsockets close the connection in the next turn of the loop.
-void link_kill_later(struct link *link);
 
 // link_handover.c: a Unix socket to which a connect() stays pending.
 
@@ -70,3 +63,9 @@ void link_pending_close(const struct link_pending *p);
 int link_tls_init(struct lws *wsi, SSL_CTX *tls);
 // Takes the verdict on a certificate. Returns what the callback does.
 int link_tls_verified(struct link *link, X509_STORE_CTX *store, bool ok);
+// Takes a reference of the established TLS, so that libwebsockets' end of the socket closes without
+// a word to the peer.
+void link_tls_keep(struct link *link, SSL *ssl);
+// Makes link->conn a connection over the kept TLS, which is ready once `connected` is called.
+// Returns 0, or a libuv error: link->conn is NULL then.
+int link_tls_take_over(struct link *link, const struct conn_ops *ops);

@@ -1,22 +1,19 @@
 // SPDX-License-Identifier: MIT
-// The link by libwebsockets' client on our loop. Its traps are listed in docs/decisions.md.
+// The handshake by libwebsockets' client on our loop, with a duplicate of our connection's socket.
+// libwebsockets closes that duplicate once the handshake is done, and the connection goes on. Its
+// traps are listed in docs/decisions.md.
 #include <errno.h>
 #include <fcntl.h>
 #include <libwebsockets.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include "common/base/limits.h"
 #include "common/base/log.h"
 #include "link_internal.h"
 #include "proto/tunnel/private_fields.h"
-#include "proto/tunnel/tunnel.h"
-#include "proto/tunnel/websocket.h"
 
 enum {
-    RECEIVE_BYTES = 64 * 1024,
     OPEN_MS = 10 * 1000 // from the connection to the relay's answer
 };
 
@@ -24,17 +21,10 @@ void link_free(struct link *link)
 {
     timeout_stop(&link->open_timeout);
     relay_dial_cancel(link->dial);
+    conn_close(link->conn, CONN_CLOSE_NOW);
+    SSL_free(link->ssl);
     list_remove(&link->context->links, &link->in_context);
     free(link);
-}
-
-static void link_down(struct link *link, const struct link_failure *failure)
-{
-    const struct link_ops *ops = link->ops;
-    void *ctx = link->ctx;
-    link_free(link);
-    if (ops)
-        ops->down(ctx, failure);
 }
 
 // Ends an attempt. A reason that we know better than libwebsockets replaces its text.
@@ -49,11 +39,16 @@ static void attempt_failed(struct link *link, struct link_failure failure)
         failure.text = link->abort_reason;
     else if (link->tls_alert)
         failure.text = link->tls_alert;
-    link_down(link, &failure);
+    const struct link_ops *ops = link->ops;
+    void *ctx = link->ctx;
+    link_free(link);
+    if (ops)
+        ops->failed(ctx, &failure);
 }
 
-// The timeout alone would not do: libwebsockets' timer may already sleep towards a later time.
-void link_kill_later(struct link *link)
+// Has libwebsockets close its end of the socket in the next turn of the loop. The timeout alone
+// would not do: libwebsockets' timer may already sleep towards a later time.
+static void kill_later(struct link *link)
 {
     lws_set_timeout(link->wsi, 1, LWS_TO_KILL_ASYNC);
     lws_cancel_service(link->context->lws);
@@ -63,7 +58,7 @@ static void on_open_timeout(struct timeout *t)
 {
     struct link *link = container_of(t, struct link, open_timeout);
     link->abort_reason = "no answer in time";
-    link_kill_later(link);
+    kill_later(link);
 }
 
 static struct lws *start_handshake(struct link *link, const char *address)
@@ -122,7 +117,7 @@ static void hand_over(struct link *link, int socket, const struct link_pending *
         return;
     link->abort_reason = strerror(errno);
     link->detached = true;
-    link_kill_later(link);
+    kill_later(link);
 }
 
 static void start_websocket(struct link *link, int socket)
@@ -136,6 +131,21 @@ static void start_websocket(struct link *link, int socket)
     link_pending_close(&pending);
 }
 
+static void on_idle_conn(struct conn *c)
+{
+    (void)c; // neither reads nor sends
+}
+
+static void on_conn_failed(struct conn *c, int error)
+{
+    struct link *link = conn_owner(c);
+    (void)error;
+    link->conn = NULL;
+}
+
+static const struct conn_ops idle_ops = {on_idle_conn, on_idle_conn, on_idle_conn, on_conn_failed,
+                                         NULL};
+
 static void on_dialed(void *ctx, struct conn *conn, const struct link_failure *failure)
 {
     struct link *link = ctx;
@@ -144,12 +154,13 @@ static void on_dialed(void *ctx, struct conn *conn, const struct link_failure *f
         attempt_failed(link, *failure);
         return;
     }
+    link->conn = conn;
+    conn_set_owner(conn, &idle_ops, link);
     int socket = conn_fd(conn);
     if (socket < 0)
         attempt_failed(link, (struct link_failure){.error = socket, .text = uv_strerror(socket)});
     else
         start_websocket(link, socket);
-    conn_close(conn, CONN_CLOSE_NOW); // libwebsockets has a duplicate of the descriptor
 }
 
 static int link_created(struct link *link, struct lws *wsi)
@@ -158,33 +169,55 @@ static int link_created(struct link *link, struct lws *wsi)
     return 0;
 }
 
-static int link_up(struct link *link, struct lws *wsi)
+// Nothing has come behind the response: the relay never speaks first. libwebsockets closes its end
+// of the socket now, and link_destroyed takes the connection over.
+static int link_established(struct link *link, struct lws *wsi)
 {
-    int notsent = LIMIT_NOTSENT_BYTES;
-    link->is_up = true;
+    link->established = true;
     timeout_stop(&link->open_timeout);
-    (void)setsockopt(lws_get_socket_fd(wsi), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &notsent,
-                     sizeof(notsent));
+    if (lws_get_ssl(wsi))
+        link_tls_keep(link, lws_get_ssl(wsi));
+    return -1;
+}
+
+static void hand_up(struct link *link)
+{
+    const struct link_ops *ops = link->ops;
+    void *ctx = link->ctx;
+    struct conn *c = link->conn;
+    link->conn = NULL;
+    link_free(link);
+    ops->up(ctx, c);
+}
+
+static void on_tls_failed(struct conn *c, int error)
+{
+    struct link *link = conn_owner(c);
+    link->conn = NULL;
+    attempt_failed(link, (struct link_failure){.error = error, .text = uv_strerror(error)});
+}
+
+static void on_tls_ready(struct conn *c)
+{
+    hand_up(conn_owner(c));
+}
+
+static const struct conn_ops tls_ops = {on_idle_conn, on_idle_conn, on_idle_conn, on_tls_failed,
+                                        on_tls_ready};
+
+static void take_over(struct link *link)
+{
+    static const char text[] = "the connection broke off";
+    int error = 0;
+    link->wsi = NULL;
     if (!link->ops)
-        return -1;
-    link->ops->up(link->ctx);
-    return 0;
-}
-
-static int link_received(struct link *link, struct lws *wsi, const void *bytes, size_t len)
-{
-    lws_validity_confirmed(wsi);
-    if (!link->ops || !lws_frame_is_binary(wsi))
-        return -1;
-    bool last = lws_is_final_fragment(wsi) && lws_remaining_packet_payload(wsi) == 0;
-    return link->ops->received(link->ctx, bytes, len, last) ? 0 : -1;
-}
-
-static int link_writable(const struct link *link)
-{
-    if (link->ops && link->is_up)
-        link->ops->writable(link->ctx);
-    return 0;
+        link_free(link);
+    else if (!link->conn)
+        attempt_failed(link, (struct link_failure){.text = text});
+    else if (!link->ssl)
+        hand_up(link);
+    else if ((error = link_tls_take_over(link, &tls_ops)) != 0)
+        attempt_failed(link, (struct link_failure){.error = error, .text = uv_strerror(error)});
 }
 
 // The response's Retry-After in ms (RFC 9110 §10.2.3); 0: none, or a date.
@@ -203,6 +236,8 @@ static int link_failed(struct link *link, struct lws *wsi, const char *text, siz
     static const char field[] = "adit-error:";
     char why[160];
     struct link_failure failure = {.text = why, .status = lws_http_client_http_response(wsi)};
+    if (link->established)
+        return 0; // our own refusal to go on
     if (link->context->starting == link)
         link->context->starting = NULL;
     lws_set_opaque_user_data(wsi, NULL);
@@ -222,18 +257,8 @@ static int link_failed(struct link *link, struct lws *wsi, const char *text, siz
     return 0;
 }
 
-static int link_closed(struct link *link, struct lws *wsi)
-{
-    lws_set_opaque_user_data(wsi, NULL);
-    link_down(link,
-              &(struct link_failure){.was_up = true,
-                                     .retry_within_ms = link->retry_within_ms,
-                                     .text = link->close_received ? "it stops or starts again"
-                                                                  : "the connection broke off"});
-    return 0;
-}
-
-// The last event of each connection, and the only one when libwebsockets gave it up by itself.
+// The last event of each connection, and the only one when libwebsockets gave it up by itself. Its
+// descriptor is closed.
 static int link_destroyed(struct link *link, struct lws *wsi)
 {
     static const char text[] = "the connection was given up";
@@ -242,7 +267,11 @@ static int link_destroyed(struct link *link, struct lws *wsi)
         link->context->created = NULL;
         return 0;
     }
-    return link->is_up ? link_closed(link, wsi) : link_failed(link, wsi, text, sizeof(text) - 1);
+    if (!link->established)
+        return link_failed(link, wsi, text, sizeof(text) - 1);
+    lws_set_opaque_user_data(wsi, NULL);
+    take_over(link);
+    return 0;
 }
 
 // The request is being written: adds the token (docs/protocol.md §1).
@@ -260,18 +289,6 @@ static int link_authorise(struct link *link, struct lws *wsi, uint8_t **at, cons
     return error;
 }
 
-// The relay's close frame: two bytes of code, and perhaps "retry MS" (docs/protocol.md §1).
-static int link_close_received(struct link *link, const char *bytes, size_t len)
-{
-    const struct slice word = SLICE("retry ");
-    uint64_t ms = 0;
-    link->close_received = true;
-    if (len > 2 + word.len && slice_eq(slice_of(bytes + 2, word.len), word) &&
-        slice_to_u64(slice_of(bytes + 2 + word.len, len - 2 - word.len), &ms) && ms <= UINT32_MAX)
-        link->retry_within_ms = (uint32_t)ms;
-    return 0;
-}
-
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                     size_t len)
 {
@@ -282,12 +299,8 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
         return lws_callback_http_dummy(wsi, reason, user, in, len);
     switch ((int)reason) {
     case LWS_CALLBACK_WSI_CREATE: return link_created(link, wsi);
-    case LWS_CALLBACK_CLIENT_ESTABLISHED: return link_up(link, wsi);
-    case LWS_CALLBACK_CLIENT_RECEIVE: return link_received(link, wsi, in, len);
-    case LWS_CALLBACK_CLIENT_WRITEABLE: return link_writable(link);
+    case LWS_CALLBACK_CLIENT_ESTABLISHED: return link_established(link, wsi);
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR: return link_failed(link, wsi, in, len);
-    case LWS_CALLBACK_CLIENT_CLOSED: return link_closed(link, wsi);
-    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: return link_close_received(link, in, len);
     case LWS_CALLBACK_WSI_DESTROY: return link_destroyed(link, wsi);
     case LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION:
         return link_tls_verified(link, user, len != 0);
@@ -298,10 +311,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 }
 
 const struct lws_protocols link_protocols[] = {
-    {.name = "adit.v1",
-     .callback = on_event,
-     .rx_buffer_size = RECEIVE_BYTES,
-     .tx_packet_size = TUNNEL_MESSAGE_MAX + WS_HEADER_MAX},
+    {.name = "adit.v1", .callback = on_event},
     {.name = NULL},
 };
 
@@ -323,4 +333,16 @@ struct link *link_open(struct link_context *c, const struct link_target *target,
     }
     list_prepend(&c->links, &link->in_context);
     return link;
+}
+
+void link_close(struct link *link)
+{
+    if (!link || !link->ops)
+        return;
+    link->ops = NULL;
+    timeout_stop(&link->open_timeout);
+    if (link->wsi)
+        kill_later(link);
+    else
+        link_free(link);
 }

@@ -224,6 +224,11 @@ static void attempt_text(char out[static LINK_MESSAGE_MAX], const struct link_ta
         relay_text(out, relay, where, failure);
 }
 
+void link_message_gone(char out[static LINK_MESSAGE_MAX], const char *url, const char *why)
+{
+    (void)snprintf(out, LINK_MESSAGE_MAX, "the relay %s has gone (%s); connecting again", url, why);
+}
+
 void link_message_lost(char out[static LINK_MESSAGE_MAX], const char *url, int error,
                        const char *detail)
 {
@@ -240,11 +245,6 @@ void link_message_lost(char out[static LINK_MESSAGE_MAX], const char *url, int e
 void link_message_failed(char out[static LINK_MESSAGE_MAX], const struct link_target *relay,
                          const char *url, const struct link_failure *failure)
 {
-    if (failure->was_up) {
-        (void)snprintf(out, LINK_MESSAGE_MAX, "the relay %s has gone (%s); connecting again", url,
-                       failure->text);
-        return;
-    }
     attempt_text(out, relay, url, failure);
     size_t len = strlen(out);
     bool is_question = len > 0 && out[len - 1] == '?';

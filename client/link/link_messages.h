@@ -9,9 +9,11 @@ enum {
     LINK_MESSAGE_REPEAT_MS = 5 * 60 * 1000 // until the same text is shown again
 };
 
-// Explains why the link did not come up, or went down. `url` is the relay's, for messages.
+// Explains why the link did not come up. `url` is the relay's, for messages.
 void link_message_failed(char out[static LINK_MESSAGE_MAX], const struct link_target *relay,
                          const char *url, const struct link_failure *failure);
+// Explains why a link went down.
+void link_message_gone(char out[static LINK_MESSAGE_MAX], const char *url, const char *why);
 // Explains why we gave up a link: `error` is a TUNNEL_E_*, `detail` may be empty.
 void link_message_lost(char out[static LINK_MESSAGE_MAX], const char *url, int error,
                        const char *detail);

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
-// TLS of the link: the expected certificate, and the reason of a failed handshake, which
-// libwebsockets does not report.
+// TLS of the link: the expected certificate, the reason of a failed handshake, which libwebsockets
+// does not report, and the TLS of an established link.
+#include <errno.h>
+#include <fcntl.h>
 #include <openssl/x509_vfy.h>
+#include <unistd.h>
+#include "common/io/transport_tls.h"
 #include "link_internal.h"
 
 // Only notes the error. 0 accepts a certificate that OpenSSL accepts; libwebsockets refuses one
@@ -69,4 +73,28 @@ int link_tls_init(struct lws *wsi, SSL_CTX *tls)
     SSL_CTX_set_msg_callback(tls, on_record);
     SSL_CTX_set_msg_callback_arg(tls, lws_context_user(lws_get_context(wsi)));
     return 0;
+}
+
+void link_tls_keep(struct link *link, SSL *ssl)
+{
+    (void)SSL_up_ref(ssl);
+    SSL_set_quiet_shutdown(ssl, 1);
+    link->ssl = ssl;
+}
+
+// The transport needs a descriptor of its own: that of link->conn closes with it.
+int link_tls_take_over(struct link *link, const struct conn_ops *ops)
+{
+    int fd = fcntl(conn_fd(link->conn), F_DUPFD_CLOEXEC, 0);
+    int error = fd < 0 ? uv_translate_sys_error(errno) : UV_ENOMEM;
+    struct transport *t = fd < 0 ? NULL : transport_tls_adopt(link->ssl, fd);
+    conn_close(link->conn, CONN_CLOSE_NOW);
+    link->conn = NULL;
+    if (t) {
+        link->ssl = NULL;
+        link->conn = conn_adopt(link->context->loop, t, ops, link);
+    } else if (fd >= 0) {
+        (void)close(fd);
+    }
+    return link->conn ? 0 : error;
 }

@@ -29,6 +29,7 @@ const struct limits limits_default = {
     .unread_bytes = MUX_UNREAD_MAX,
     .gone_ms = 60 * 1000,
     .connect_ms = 10 * 1000,
+    .tls_handshake_ms = 10 * 1000,
     .record_body_bytes = 1U << 20,
     .record_bytes = 1U << 30,
 };

@@ -36,6 +36,7 @@ struct limits {
     uint32_t unread_bytes;        // of a tunnel: received and not yet passed on
     uint32_t gone_ms;             // a name is kept, answering 503, after its agent was lost
     uint32_t connect_ms;          // to connect to a service, trying all its addresses
+    uint32_t tls_handshake_ms;    // for a TLS handshake
     uint32_t answer_ms;           // until the response head of a service; 0: no limit
     uint64_t record_body_bytes;   // recorded of each body; 0: all
     uint64_t record_bytes;        // of the whole record; 0: no limit
@@ -93,6 +94,9 @@ enum {
     LIMIT_POOL_PATIENCE = 1000,      // untrusted idle connections passed over before one is tried
     LIMIT_POOL_SIZE = 1024,          // idle upstream connections: as many as concurrent exchanges
     LIMIT_LINK_STALL_MS = 15 * 1000, // without progress of a link although bytes wait
+
+    LIMIT_TICKET_KEY_MS =
+        60 * 60 * 1000, // a key seals TLS session tickets, then opens them as long
 
     LIMIT_HALF_CLOSED_MS = 60 * 1000, // of an upgraded stream: the service has ended, the visitor
                                       // sends nothing

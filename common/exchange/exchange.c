@@ -44,7 +44,10 @@ void exchange_report(const struct exchange *x, enum exchange_outcome why, struct
     for (int side = 0; side < 2; side++) {
         const struct exchange_direction *d = &x->direction[side];
         r->body[side].bytes = d->bytes;
-        r->body[side].whole = digest_value(&d->digest, r->body[side].digest) && d->ended;
+        const bool known = x->digested && digest_value(&d->digest, r->body[side].digest);
+        if (!known)
+            memset(r->body[side].digest, 0, DIGEST_BYTES);
+        r->body[side].whole = known && d->ended;
     }
     r->sent_on_ns = since_begun(x, x->info.sent_on_ns);
     r->connect_ns = x->info.connect_ns ? x->info.connect_ns : REPORT_NONE;
@@ -71,6 +74,7 @@ static void mark_routed(struct exchange *x)
         return;
     x->routed = true;
     tell_routed(x);
+    x->digested = wants_digests(x);
 }
 
 bool exchange_limits_reuse(const struct http_head *request, const struct body_framing *framing)
@@ -166,8 +170,8 @@ static void notify_unwanted(struct exchange *x)
         inbound->ops->unwanted(inbound);
 }
 
-// Counts and digests body bytes. A body of known length that came in one piece is digested in one
-// go.
+// Counts body bytes, and digests them where that is wanted: a body of known length that came in one
+// piece in one go.
 static void count_data(struct exchange *x, enum exchange_side from, struct slice bytes)
 {
     struct exchange_direction *d = &x->direction[from];
@@ -175,7 +179,9 @@ static void count_data(struct exchange *x, enum exchange_side from, struct slice
     if (d->bytes == 0)
         d->first_ns = d->last_ns;
     d->bytes += bytes.len;
-    digest_add(&d->digest, bytes, d->framing.kind == BODY_LENGTH && d->framing.length == bytes.len);
+    if (x->digested)
+        digest_add(&d->digest, bytes,
+                   d->framing.kind == BODY_LENGTH && d->framing.length == bytes.len);
     tell_data(x, from, bytes);
 }
 

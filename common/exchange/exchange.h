@@ -40,6 +40,8 @@ struct exchange_ops {
     // slices are valid during the call.
     void (*head)(struct exchange_endpoint *e, const struct http_head *head,
                  const struct body_framing *framing);
+    // The bytes are valid during the call. Bytes that loop_lends (they lie in the input whose read
+    // callback runs) may be borrowed until the settle tasks of the loop run; others are copied.
     void (*data)(struct exchange_endpoint *e, const char *bytes, size_t len);
     // The direction has ended. `trailers`: NULL when there are none.
     void (*finish)(struct exchange_endpoint *e, const struct http_head *trailers);
@@ -76,7 +78,7 @@ struct exchange_direction {
     int64_t credit;             // bytes the receiver takes now; negative if the sender overran it
     uint64_t first_ns, last_ns; // first and last byte; 0: none
     uint64_t stalled_ns, stalled_since_ns; // time that the sender waited for credit
-    struct digest digest;                  // of the body
+    struct digest digest;                  // of the body, if the exchange is `digested`
 };
 
 enum {
@@ -110,6 +112,9 @@ struct exchange_observer {
                      const struct http_head *trailers);
     void (*closed)(void *ctx, struct exchange *x, enum exchange_outcome why);
     void (*discarded)(void *ctx, struct exchange *x); // instead of closed
+    // Whether the observer uses digests of the bodies. Asked once, after `routed` and before the
+    // first byte. NULL: it does not.
+    bool (*wants_digests)(void *ctx, const struct exchange *x);
     void *ctx;
     const struct exchange_observer *next;
 };
@@ -153,6 +158,7 @@ struct exchange {
     uint16_t interim;       // 1xx responses so far
     uint32_t interim_bytes; // of their fields
     bool upgraded, routed;
+    bool digested; // bodies are digested, since an observer wants that
     // Set by the inbound, for load shedding.
     bool awaits_visitor; // blocked on the visitor's next request bytes
     bool endless; // upgraded, or a stream of events: the visitor may pause reading for any time

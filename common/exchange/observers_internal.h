@@ -17,6 +17,14 @@ static inline void tell_routed(struct exchange *x)
             o->routed(o->ctx, x);
 }
 
+static inline bool wants_digests(const struct exchange *x)
+{
+    for (const struct exchange_observer *o = x->observer; o; o = o->next)
+        if (o->wants_digests && o->wants_digests(o->ctx, x))
+            return true;
+    return false;
+}
+
 static inline void tell_head(struct exchange *x, const struct http_head *response)
 {
     for (const struct exchange_observer *o = x->observer; o; o = o->next)

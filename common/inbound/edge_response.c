@@ -118,19 +118,13 @@ static void endpoint_head(struct exchange_endpoint *endpoint, const struct http_
 static void endpoint_data(struct exchange_endpoint *endpoint, const char *bytes, size_t len)
 {
     struct edge *e = edge_of(endpoint);
-    char *out = conn_reserve(e->conn, len + 24);
-    if (!out) {
+    char size[HTTP1_CHUNK_HEAD_MAX];
+    bool ok = !e->chunked || conn_write(e->conn, size, http1_write_chunk_head(size, len));
+    ok = ok && conn_write_borrowed(e->conn, bytes, len);
+    if (!ok || (e->chunked && !conn_write(e->conn, "\r\n", 2))) {
         edge_abort(e, EXCHANGE_MEMORY, ANSWER_BUSY);
         return;
     }
-    size_t n = e->chunked ? http1_write_chunk_head(out, len) : 0;
-    memcpy(out + n, bytes, len);
-    n += len;
-    if (e->chunked) {
-        memcpy(out + n, "\r\n", 2);
-        n += 2;
-    }
-    conn_written(e->conn, n);
     e->uncredited += len;
 }
 

@@ -10,10 +10,10 @@ static void on_gone(void *arg)
     admission_leave(arg);
 }
 
-static struct edge *edge_new(struct edge_set *set, int fd)
+static struct edge *edge_new(struct edge_set *set, const struct listener *from, int fd)
 {
     struct edge *e = calloc(1, sizeof(*e));
-    struct conn *c = conn_accept(set->loop, fd, &edge_conn_ops, e);
+    struct conn *c = listener_conn(from, fd, &edge_conn_ops, e);
     if (!e || !c) {
         free(e);
         conn_close(c, CONN_CLOSE_NOW);
@@ -44,7 +44,8 @@ static bool evict(struct admission_place *p)
     return true;
 }
 
-void edge_set_accept(struct edge_set *set, int fd, const struct sockaddr_storage *peer)
+void edge_set_accept(struct edge_set *set, const struct listener *from, int fd,
+                     const struct sockaddr_storage *peer)
 {
     struct client_address client;
     client_address_of(peer, &client);
@@ -57,7 +58,7 @@ void edge_set_accept(struct edge_set *set, int fd, const struct sockaddr_storage
         (void)close(fd);
         return;
     }
-    struct edge *e = edge_new(set, fd);
+    struct edge *e = edge_new(set, from, fd);
     if (!e) {
         admission_leave(place);
         return;

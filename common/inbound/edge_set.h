@@ -3,6 +3,7 @@
 #pragma once
 #include "admission.h"
 #include "common/exchange/exchange.h"
+#include "common/io/listener.h"
 #include "proto/list.h"
 #include "trusted_proxies.h"
 
@@ -40,6 +41,7 @@ struct edge_set {
 
 // Serves an accepted socket, which it owns from now on. Over a cap another connection is evicted,
 // or this one is answered with 429 or 503.
-void edge_set_accept(struct edge_set *set, int fd, const struct sockaddr_storage *peer);
+void edge_set_accept(struct edge_set *set, const struct listener *from, int fd,
+                     const struct sockaddr_storage *peer);
 // Ends all connections at once.
 void edge_set_close(struct edge_set *set);

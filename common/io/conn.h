@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
-// One TCP connection: input that is not consumed yet, output that waits to leave, and one way to
-// close it. All output of one turn of the loop leaves in one system call, just before the loop
-// sleeps.
+// One connection over a transport (TCP, TLS): input that is not consumed yet, output that waits to
+// leave, and one way to close it. All output of one turn of the loop leaves in one system call,
+// just before the loop sleeps.
 #pragma once
 #include "loop.h"
 #include "proto/buf.h"
+#include "transport.h"
 
 struct conn;
+struct tls_client;
+struct tls_server;
 
 // Callbacks of the owner. Each of them may close the connection.
 struct conn_ops {
@@ -17,9 +20,11 @@ struct conn_ops {
     void (*sent)(struct conn *c);
     // The peer has sent FIN and all input has been offered; no more will come.
     void (*eof)(struct conn *c);
-    // The connection failed with a libuv error and is closed already; `c` is invalid from now on.
+    // The connection failed with a libuv error and is closed already; `c` is invalid from the end
+    // of this call on.
     void (*failed)(struct conn *c, int error);
-    // conn_connect has succeeded. NULL for accepted connections.
+    // conn_connect has succeeded, or the handshake of TLS or of an adopted transport. NULL: the
+    // owner does not wait for it.
     void (*connected)(struct conn *c);
 };
 
@@ -30,23 +35,30 @@ enum conn_close_mode {
     CONN_CLOSE_RESET, // send what is pending, then RST: tells the peer that its data is incomplete
 };
 
-// Bytes that libuv is writing: they neither grow nor move until libuv calls back.
-struct conn_write {
-    uv_write_t req;
-    struct buf bytes;
+// What has to happen before bytes flow.
+enum conn_phase {
+    CONN_CONNECTING, // the TCP connection
+    CONN_HANDSHAKE,  // the transport's handshake
+    CONN_OPEN
 };
+
+struct conn_borrowed;
 
 // Visible for the inline functions below; nothing outside common/io touches the fields.
 struct conn {
-    uv_tcp_t tcp;
+    uv_poll_t poll;
+    struct transport *transport; // NULL once closed
     struct loop *loop;
+    struct list_link in_loop;
     const struct conn_ops *ops;
     void *owner; // NULL once closing
     struct loop_task flush;
-    struct timeout timer;     // the send limit; after our FIN, the lingering close
-    struct buf in;            // not consumed
-    struct buf out;           // not handed to the kernel
-    struct conn_write *write; // being written by libuv, before `out`; or NULL
+    struct timeout timer;           // of the handshake; then the send limit; after our FIN, the
+                                    // lingering close
+    struct buf in;                  // not consumed
+    struct buf out;                 // not handed to the kernel
+    struct conn_borrowed *borrowed; // bytes of others among those of `out`; NULL: none
+    size_t borrowed_bytes;
     struct slice view;        // in_view: the bytes just read, still in the loop's read buffer
     uint32_t read_max;        // bytes of one read
     uint32_t send_ms;         // conn_set_send_timeout
@@ -57,15 +69,18 @@ struct conn {
     uint64_t discarded_bytes; // of input, during the lingering close
     void (*on_closed)(void *arg);
     void *on_closed_arg;
-    bool want_read, reading; // the owner wants to read; libuv reads
-    bool got_eof, told_eof;  // FIN was read; ops->eof was called
-    bool in_view;            // conn_in is `view`, not `in`
-    bool recheck;            // offer `in` again from the flush task
-    bool shutdown_wanted;    // FIN follows the last pending byte
-    bool write_failed;       // output is dropped; input may still be read
-    bool closing, closed;    // conn_close was called; so was uv_close
-    int write_error;         // of write_failed
-    uint8_t close_mode;      // enum conn_close_mode
+    bool want_read;         // the owner wants to read
+    bool blocked;           // the socket takes no more bytes
+    bool got_eof, told_eof; // FIN was read; ops->eof was called
+    bool in_view;           // conn_in is `view`, not `in`
+    bool offering;          // ops->readable runs, or has lent input that is not settled
+    bool recheck;           // offer `in` again from the flush task
+    bool shutdown_wanted;   // FIN follows the last pending byte
+    bool write_failed;      // output is dropped; input may still be read
+    bool closing, closed;   // conn_close was called; the socket is closed
+    uint8_t watched;        // events that libuv watches for
+    uint8_t phase;          // enum conn_phase
+    uint8_t close_mode;     // enum conn_close_mode
 };
 
 // Takes over an accepted socket. NULL when that fails; the socket is closed then.
@@ -74,6 +89,19 @@ struct conn *conn_accept(struct loop *l, int fd, const struct conn_ops *ops, voi
 // fails at once.
 struct conn *conn_connect(struct loop *l, const struct sockaddr *addr, const struct conn_ops *ops,
                           void *owner, int *error);
+// Takes over a transport and does its handshake within limits.tls_handshake_ms; `connected` or
+// `failed` follows. Bytes may be queued before. NULL when that fails; the transport is closed then.
+struct conn *conn_adopt(struct loop *l, struct transport *t, const struct conn_ops *ops,
+                        void *owner);
+// As conn_accept, with the server's side of TLS, within limits.tls_handshake_ms. `server` must
+// outlive the connection. Callbacks begin once the handshake is done, or has failed.
+struct conn *conn_accept_tls(struct loop *l, int fd, const struct tls_server *server,
+                             const struct conn_ops *ops, void *owner);
+// Begins the client's side of TLS on a connection over TCP on which nothing was sent or received,
+// from inside `connected` or later. `name` is a host name or an address, which the certificate must
+// be valid for. `connected` or `failed` follows. `client` must outlive the connection. False when
+// out of memory: nothing has changed.
+bool conn_start_tls(struct conn *c, struct tls_client *client, const char *name);
 // Hands the connection to another owner.
 void conn_set_owner(struct conn *c, const struct conn_ops *ops, void *owner);
 static inline void *conn_owner(const struct conn *c)
@@ -104,7 +132,8 @@ static inline void conn_set_send_timeout(struct conn *c, uint32_t ms)
 // Calls `readable` again with what is left in conn_in, before the loop sleeps.
 void conn_recheck(struct conn *c);
 
-// Input that is not consumed; valid until the next call of this connection.
+// Input that is not consumed; valid until the next call of this connection. In `readable`, consumed
+// input too stays until the settle tasks have run (loop_lends).
 struct slice conn_in(const struct conn *c);
 void conn_consume(struct conn *c, size_t len);
 // Whether the peer's FIN has been read, even if some input is not consumed yet.
@@ -115,6 +144,9 @@ static inline bool conn_got_eof(const struct conn *c)
 
 // Queues a copy of bytes. False when out of memory: the owner then closes.
 bool conn_write(struct conn *c, const void *bytes, size_t len);
+// The same, but bytes that are lent (loop_lends) and not few are written from where they are, when
+// the read callback that runs has returned; what does not leave then is copied.
+bool conn_write_borrowed(struct conn *c, const void *bytes, size_t len);
 // Room for `len` bytes at the end of the output, to be filled and followed by conn_written with at
 // most as many. NULL when out of memory.
 char *conn_reserve(struct conn *c, size_t len);
@@ -122,12 +154,12 @@ void conn_written(struct conn *c, size_t len);
 // Bytes that the kernel has taken, ever.
 static inline uint64_t conn_sent(const struct conn *c)
 {
-    return c->queued_bytes - buf_len(&c->out) - c->tcp.write_queue_size;
+    return c->queued_bytes - buf_len(&c->out) - c->borrowed_bytes;
 }
 // Bytes queued that the kernel has not taken.
 static inline size_t conn_pending(const struct conn *c)
 {
-    return buf_len(&c->out) + (c->write ? buf_len(&c->write->bytes) : 0);
+    return buf_len(&c->out) + c->borrowed_bytes;
 }
 // Sends FIN behind what is pending; reading goes on.
 void conn_shutdown(struct conn *c);
@@ -135,10 +167,24 @@ void conn_shutdown(struct conn *c);
 // Whether the kernel has received the peer's FIN or RST, even behind input that is not read;
 // `reset_only`: RST alone.
 bool conn_peer_left(const struct conn *c, bool reset_only);
-// Whether nothing waits to be read in the kernel: no byte, FIN or RST.
+// Whether nothing waits to be read, in the kernel or the transport: no byte, FIN or RST.
 bool conn_is_quiet(const struct conn *c);
 // The socket, which stays the connection's, or a negative libuv error.
 int conn_fd(const struct conn *c);
+// What the transport tells beyond bytes (transport.h); not for a closed connection, but for one
+// that `failed` tells of.
+static inline struct slice conn_alpn(const struct conn *c)
+{
+    return c->transport->ops->alpn(c->transport);
+}
+static inline struct slice conn_peer_name(const struct conn *c)
+{
+    return c->transport->ops->peer_name(c->transport);
+}
+static inline const char *conn_error_detail(const struct conn *c)
+{
+    return c->transport->ops->detail(c->transport);
+}
 
 // The one way to close. The owner gets no callback from here on. Safe inside any callback, twice,
 // and with NULL.
@@ -147,3 +193,5 @@ void conn_close(struct conn *c, enum conn_close_mode mode);
 void conn_drop(struct conn *c);
 // Drops every connection of a loop that stops. Listeners must be closed before.
 void conn_close_all(struct loop *l);
+// Whether a handle of the loop is an open connection's, and not a library's.
+bool conn_has_handle(const struct loop *l, const uv_handle_t *handle);

@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: MIT
 // Closing by the owner, or by a loop that stops.
+#include "common/base/limits.h"
 #include "conn_internal.h"
-
-static void close_handle(uv_handle_t *handle, void *arg)
-{
-    (void)arg;
-    if (handle->type != UV_TCP || uv_is_closing(handle))
-        return;
-    struct conn *c = handle->data;
-    c->closing = true;
-    c->close_mode = CONN_CLOSE_NOW;
-    conn_close_socket(c);
-}
 
 void conn_close_all(struct loop *l)
 {
-    uv_walk(&l->uv, close_handle, NULL);
+    while (l->conns.first) {
+        struct conn *c = LIST_ITEM(l->conns.first, struct conn, in_loop);
+        c->closing = true;
+        c->close_mode = CONN_CLOSE_NOW;
+        conn_close_socket(c);
+    }
+}
+
+bool conn_has_handle(const struct loop *l, const uv_handle_t *handle)
+{
+    for (struct list_link *link = l->conns.first; link; link = link->next)
+        if ((const uv_handle_t *)&LIST_ITEM(link, struct conn, in_loop)->poll == handle)
+            return true;
+    return false;
 }
 
 void conn_close(struct conn *c, enum conn_close_mode mode)
@@ -26,15 +29,16 @@ void conn_close(struct conn *c, enum conn_close_mode mode)
     c->close_mode = (uint8_t)mode;
     c->owner = NULL;
     c->view.len = 0;
-    c->want_read = false;
-    if (mode == CONN_CLOSE_NOW) {
+    if (mode == CONN_CLOSE_NOW || c->phase != CONN_OPEN) {
         conn_close_socket(c);
         return;
     }
+    c->read_max = LIMIT_READ_BYTES; // a connection that reads goes on, and discards
     conn_flush(c);
     conn_update_send_limit(c);
     if (!c->closed && conn_pending(c) == 0)
         conn_finish_close(c);
+    conn_queue_flush(c);
 }
 
 void conn_drop(struct conn *c)

@@ -1,14 +1,58 @@
 // SPDX-License-Identifier: MIT
-// Shared by the files of conn, from the bottom: conn_read.c (reading, up to the end of the socket),
-// conn_send_limit.c (peers that read too slowly), conn_send.c (writing), conn_close.c, conn.c
-// (makes a connection).
+// Shared by the files of conn, from the bottom: conn_borrow.c (output that is not copied),
+// conn_read.c (reading, up to the end of the socket), conn_send_limit.c (peers that read too
+// slowly), conn_send.c (writing), conn_close.c, conn.c (makes a connection and serves its events).
 #pragma once
 #include "conn.h"
 
+// Runs the flush task before the loop sleeps. It also makes libuv watch for what is wanted then.
+static inline void conn_queue_flush(struct conn *c)
+{
+    if (!c->closed)
+        loop_queue(c->loop, &c->flush);
+}
+
+// Whether input is to be read now.
+static inline bool conn_reads(const struct conn *c)
+{
+    return c->phase == CONN_OPEN && c->want_read && !c->got_eof && !c->closed;
+}
+
+// conn_borrow.c
+
+enum {
+    CONN_PARTS_MAX = 32
+};
+
+// Output in its order: bytes of `out` and borrowed ones. Exists from the first borrowed bytes of a
+// read callback until they are settled.
+struct conn_borrowed {
+    struct loop_task settle;
+    struct conn *conn;
+    int count;
+    struct conn_part {
+        const char *borrowed; // NULL: the next bytes of `out`
+        size_t len;
+    } parts[CONN_PARTS_MAX];
+};
+
+// Adds borrowed bytes behind all output. False: no memory, or there are too many parts. `settle`
+// runs when the bytes must be written or copied.
+bool conn_borrow(struct conn *c, const char *bytes, size_t len, void (*settle)(struct loop_task *));
+// Notes that `len` bytes were appended to `out`.
+void conn_note_copied(struct conn *c, size_t len);
+// Removes the first `n` bytes of the output and copies what is left to `out`. False when out of
+// memory.
+bool conn_settle_borrowed(struct conn *c, size_t n);
+// Forgets borrowed bytes; `out` is to be freed too.
+void conn_drop_borrowed(struct conn *c);
+
 // conn_read.c
 
-// Starts or stops libuv's reading as want_read says.
-void conn_update_reading(struct conn *c);
+// Calls `readable`, then those to whom it has lent input.
+void conn_offer_input(struct conn *c);
+// Reads while there is input, but not for long: other connections wait.
+void conn_read_input(struct conn *c);
 // Tells the owner of an error and closes. `c` may be freed by the next turn of the loop.
 void conn_fail(struct conn *c, int error);
 // Sends FIN if it is wanted and nothing is pending.
@@ -45,5 +89,7 @@ static inline void conn_update_send_limit(struct conn *c)
 
 // conn_send.c
 
-// Hands output to the kernel, and the rest to libuv.
+// Hands output to the transport, unless the socket is known to take none.
 void conn_flush(struct conn *c);
+// The socket takes bytes again.
+void conn_on_writable(struct conn *c);

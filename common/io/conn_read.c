@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Reading, and the end of a connection, which still reads: EOF, a failure, or a lingering close
 // (RFC 9112 §9.6), which discards input for a while after our FIN. Unread input would turn the FIN
-// into a RST, which can destroy our last bytes before the peer reads them.
-#include <errno.h>
+// into a RST, which can destroy our last bytes before the peer reads them; and a peer may read only
+// once it has sent all.
 #include <stdlib.h>
-#include <sys/socket.h>
 #include "common/base/limits.h"
 #include "conn_internal.h"
 
-int conn_fd(const struct conn *c)
-{
-    uv_os_fd_t fd = -1;
-    int error = uv_fileno((const uv_handle_t *)&c->tcp, &fd);
-    return error ? error : fd;
-}
+enum {
+    READS_PER_EVENT = 4 // of LIMIT_READ_BYTES each
+};
 
 static void free_conn(uv_handle_t *handle)
 {
@@ -22,13 +18,10 @@ static void free_conn(uv_handle_t *handle)
         c->on_closed(c->on_closed_arg);
     buf_free(&c->in);
     buf_free(&c->out);
-    if (c->write) {
-        buf_free(&c->write->bytes);
-        free(c->write);
-    }
     free(c);
 }
 
+// The poll handle is closed first: the next socket may get the same descriptor.
 void conn_close_socket(struct conn *c)
 {
     if (c->closed)
@@ -36,10 +29,11 @@ void conn_close_socket(struct conn *c)
     c->closed = true;
     timeout_stop(&c->timer);
     loop_unqueue(c->loop, &c->flush);
-    if (c->close_mode == CONN_CLOSE_RESET && !uv_tcp_close_reset(&c->tcp, free_conn))
-        return;
-    if (!uv_is_closing((uv_handle_t *)&c->tcp))
-        uv_close((uv_handle_t *)&c->tcp, free_conn);
+    list_remove(&c->loop->conns, &c->in_loop);
+    conn_drop_borrowed(c);
+    uv_close((uv_handle_t *)&c->poll, free_conn);
+    c->transport->ops->close(c->transport, c->close_mode == CONN_CLOSE_RESET);
+    c->transport = NULL;
 }
 
 static void on_linger_over(struct timeout *t)
@@ -57,29 +51,23 @@ static void linger(struct conn *c)
         timeout_start(c->loop, &c->timer, LIMIT_LINGER_MS, on_linger_over);
 }
 
-static void on_shutdown(uv_shutdown_t *req, int status)
-{
-    (void)status;
-    free(req);
-}
-
 void conn_try_shutdown(struct conn *c)
 {
-    if (!c->shutdown_wanted || c->closed || conn_pending(c) > 0)
+    if (!c->shutdown_wanted || c->closed || c->phase != CONN_OPEN || conn_pending(c) > 0)
         return;
-    c->shutdown_wanted = false;
-    uv_shutdown_t *req = malloc(sizeof(*req));
-    if (req && uv_shutdown(req, (uv_stream_t *)&c->tcp, on_shutdown))
-        free(req);
+    bool again = c->transport->ops->shutdown(c->transport) == UV_EAGAIN;
+    c->shutdown_wanted = again;
+    c->blocked = again;
 }
 
 static void discard_input(struct conn *c)
 {
     c->ops = NULL;
-    buf_free(&c->in);
+    if (!c->offering)
+        buf_free(&c->in);
     c->read_max = LIMIT_READ_BYTES;
     c->want_read = true;
-    conn_update_reading(c);
+    conn_queue_flush(c);
 }
 
 void conn_finish_close(struct conn *c)
@@ -104,7 +92,9 @@ void conn_fail(struct conn *c, int error)
     const struct conn_ops *ops = c->ops;
     bool tell = !c->closing;
     c->closing = true;
-    c->close_mode = CONN_CLOSE_RESET; // the peer may have got less than was sent
+    // The peer may have got less than was sent. After a handshake that failed it has got nothing
+    // but the reason, which a RST could destroy.
+    c->close_mode = c->phase == CONN_HANDSHAKE ? CONN_CLOSE_NOW : CONN_CLOSE_RESET;
     if (tell)
         ops->failed(c, error);
     conn_finish_close(c);
@@ -114,64 +104,53 @@ void conn_fail(struct conn *c, int error)
 static void discard(struct conn *c, size_t len)
 {
     c->discarded_bytes += len;
-    if (c->discarded_bytes > LIMIT_LINGER_BYTES) {
+    if (c->discarded_bytes > LIMIT_LINGER_BYTES)
         c->want_read = false;
-        conn_update_reading(c);
-    }
     linger(c);
 }
 
 void conn_recheck(struct conn *c)
 {
     c->recheck = true;
-    loop_queue(c->loop, &c->flush);
+    conn_queue_flush(c);
 }
 
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+// What is consumed meanwhile stays, for those who have borrowed it.
+void conn_offer_input(struct conn *c)
 {
-    struct conn *c = handle->data;
-    (void)suggested;
-    size_t max = c->read_max < LIMIT_READ_BYTES ? c->read_max : LIMIT_READ_BYTES;
-    *buf = uv_buf_init(c->loop->read_buffer, (unsigned)max);
+    c->offering = true;
+    loop_begin_read(c->loop, conn_in(c));
+    c->ops->readable(c);
+    loop_end_read(c->loop);
+    c->offering = false;
+    if (c->closing)
+        buf_free(&c->in);
+    else
+        buf_take(&c->in, 0);
 }
 
 // Offers bytes in place, in the loop's read buffer, and copies only those that are not consumed.
 static void offer(struct conn *c, const char *bytes, size_t len)
 {
     if (buf_len(&c->in) > 0) {
-        if (!buf_append(&c->in, bytes, len)) {
+        if (buf_append(&c->in, bytes, len))
+            conn_offer_input(c);
+        else
             conn_fail(c, UV_ENOMEM);
-            return;
-        }
-        c->ops->readable(c);
         return;
     }
     c->view = slice_of(bytes, len);
     c->in_view = true;
-    c->ops->readable(c);
+    conn_offer_input(c);
     c->in_view = false;
     if (c->view.len > 0 && !c->closing && !buf_append(&c->in, c->view.p, c->view.len))
         conn_fail(c, UV_ENOMEM);
     c->view.len = 0;
 }
 
-// The error behind libuv's UV_EOF, or 0. libuv reports EOF too for a RST that follows data at once,
-// or that a write has met before. Such a RST, taken for a FIN, would make a truncated body
-// complete.
-static int error_behind_eof(const struct conn *c)
-{
-    int error = 0;
-    socklen_t len = sizeof(error);
-    if (c->write_error)
-        return c->write_error;
-    return getsockopt(conn_fd(c), SOL_SOCKET, SO_ERROR, &error, &len) ? -errno : -error;
-}
-
 static void on_eof(struct conn *c)
 {
     c->got_eof = true;
-    c->reading = false;
-    (void)uv_read_stop((uv_stream_t *)&c->tcp);
     if (c->closing) {
         if (conn_pending(c) == 0)
             conn_finish_close(c);
@@ -183,35 +162,34 @@ static void on_eof(struct conn *c)
     }
 }
 
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+// Reads once. Returns whether more is likely to wait: the read was as long as it could be.
+static bool read_once(struct conn *c)
 {
-    struct conn *c = stream->data;
-    if (n > 0) {
-        if (c->closing)
-            discard(c, (size_t)n);
-        else
-            offer(c, buf->base, (size_t)n);
-        return;
-    }
-    if (n == 0)
-        return;
-    int error = n == UV_EOF ? error_behind_eof(c) : (int)n;
-    if (error)
-        conn_fail(c, error);
-    else
+    struct transport *t = c->transport;
+    size_t max = c->read_max < LIMIT_READ_BYTES ? c->read_max : LIMIT_READ_BYTES;
+    if (max == 0)
+        return false;
+    ssize_t n = t->ops->read(t, c->loop->read_buffer, max);
+    if (n == UV_EAGAIN)
+        return false;
+    if (n < 0)
+        conn_fail(c, (int)n);
+    else if (n == 0)
         on_eof(c);
+    else if (c->closing)
+        discard(c, (size_t)n);
+    else
+        offer(c, c->loop->read_buffer, (size_t)n);
+    return !c->closed && ((size_t)n == max || c->transport->has_input);
 }
 
-void conn_update_reading(struct conn *c)
+void conn_read_input(struct conn *c)
 {
-    bool read = c->want_read && !c->got_eof && !c->closed;
-    if (read == c->reading)
-        return;
-    c->reading = read;
-    if (read)
-        (void)uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read);
-    else
-        (void)uv_read_stop((uv_stream_t *)&c->tcp);
+    for (int i = 0; i < READS_PER_EVENT && conn_reads(c); i++)
+        if (!read_once(c))
+            return;
+    if (conn_reads(c) && c->transport->has_input)
+        conn_queue_flush(c); // no event tells of it: the socket may have none
 }
 
 void conn_want_read(struct conn *c, bool want)
@@ -219,7 +197,8 @@ void conn_want_read(struct conn *c, bool want)
     if (c->closing)
         return;
     c->want_read = want;
-    conn_update_reading(c);
+    if (want && (!(c->watched & UV_READABLE) || c->transport->has_input))
+        conn_queue_flush(c);
 }
 
 struct slice conn_in(const struct conn *c)
@@ -229,10 +208,12 @@ struct slice conn_in(const struct conn *c)
 
 void conn_consume(struct conn *c, size_t len)
 {
-    if (!c->in_view) {
+    if (c->in_view) {
+        c->view.p += len;
+        c->view.len -= len;
+    } else if (c->offering) {
+        c->in.start += len;
+    } else {
         buf_take(&c->in, len);
-        return;
     }
-    c->view.p += len;
-    c->view.len -= len;
 }

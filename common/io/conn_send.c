@@ -1,7 +1,18 @@
 // SPDX-License-Identifier: MIT
 // The sending half of a connection: one write for everything that one turn of the loop queued.
-#include <stdlib.h>
 #include "conn_internal.h"
+
+enum {
+    BORROW_MIN = 4 * 1024 // less is copied, and leaves with all output of the turn
+};
+
+static void queue_copied(struct conn *c, size_t len)
+{
+    if (c->borrowed)
+        conn_note_copied(c, len);
+    c->queued_bytes += len;
+    loop_queue(c->loop, &c->flush);
+}
 
 bool conn_write(struct conn *c, const void *bytes, size_t len)
 {
@@ -9,8 +20,22 @@ bool conn_write(struct conn *c, const void *bytes, size_t len)
         return true;
     if (!buf_append(&c->out, bytes, len))
         return false;
+    queue_copied(c, len);
+    return true;
+}
+
+static void on_settle(struct loop_task *task)
+{
+    conn_flush(container_of(task, struct conn_borrowed, settle)->conn);
+}
+
+bool conn_write_borrowed(struct conn *c, const void *bytes, size_t len)
+{
+    bool leaves = c->phase == CONN_OPEN && !c->blocked && !c->closing && !c->write_failed;
+    if (len < BORROW_MIN || !leaves || !loop_lends(c->loop, bytes, len) ||
+        !conn_borrow(c, bytes, len, on_settle))
+        return conn_write(c, bytes, len);
     c->queued_bytes += len;
-    loop_queue(c->loop, &c->flush);
     return true;
 }
 
@@ -24,8 +49,7 @@ void conn_written(struct conn *c, size_t len)
     if (c->write_failed)
         return;
     buf_commit(&c->out, len);
-    c->queued_bytes += len;
-    loop_queue(c->loop, &c->flush);
+    queue_copied(c, len);
 }
 
 static void after_sent(struct conn *c)
@@ -43,71 +67,82 @@ static void after_sent(struct conn *c)
 // reading goes on, as fast as the owner wants it, and reports the end.
 static void fail_write(struct conn *c, int error)
 {
+    conn_drop_borrowed(c);
     buf_free(&c->out);
     c->write_failed = true;
-    c->write_error = error;
+    c->blocked = false;
     bool peer_closed = error == UV_EPIPE || error == UV_ECONNRESET;
     if (c->closing || c->got_eof || !peer_closed)
         conn_fail(c, error);
 }
 
-static void on_written(uv_write_t *req, int status)
+static ssize_t write_parts(struct conn *c)
 {
-    struct conn_write *w = container_of(req, struct conn_write, req);
-    struct conn *c = req->data;
-    buf_free(&w->bytes);
-    free(w);
-    c->write = NULL;
-    if (c->closed)
-        return;
-    if (status < 0) {
-        fail_write(c, status);
-        return;
+    struct iovec parts[CONN_PARTS_MAX];
+    const struct conn_borrowed *b = c->borrowed;
+    const char *copied = buf_slice(&c->out).p;
+    for (int i = 0; i < b->count; i++) {
+        const char *bytes = b->parts[i].borrowed;
+        parts[i] = (struct iovec){(void *)(uintptr_t)(bytes ? bytes : copied), b->parts[i].len};
+        copied += bytes ? 0 : b->parts[i].len;
     }
-    if (buf_len(&c->out) > 0)
-        loop_queue(c->loop, &c->flush);
-    after_sent(c);
+    return c->transport->ops->writev(c->transport, parts, b->count);
 }
 
-// Leaves the output to libuv, which writes it when the socket takes more.
-static void write_later(struct conn *c)
+static ssize_t write_out(struct conn *c)
 {
-    struct conn_write *w = malloc(sizeof(*w));
-    if (!w) {
-        conn_fail(c, UV_ENOMEM);
-        return;
-    }
-    w->bytes = c->out;
-    w->req.data = c;
-    c->out = (struct buf){0};
-    c->write = w;
-    uv_buf_t b = uv_buf_init(buf_at(&w->bytes), (unsigned)buf_len(&w->bytes));
-    int error = uv_write(&w->req, (uv_stream_t *)&c->tcp, &b, 1, on_written);
-    conn_update_send_limit(c);
-    if (!error)
-        return;
-    c->write = NULL;
-    buf_free(&w->bytes);
-    free(w);
-    fail_write(c, error);
+    const struct iovec part = {buf_at(&c->out), buf_len(&c->out)};
+    return c->transport->ops->writev(c->transport, &part, 1);
+}
+
+// Removes what has left. False when out of memory for what is left.
+static bool take_sent(struct conn *c, size_t n)
+{
+    if (c->borrowed)
+        return conn_settle_borrowed(c, n);
+    buf_take(&c->out, n);
+    return true;
 }
 
 void conn_flush(struct conn *c)
 {
-    if (c->closed || c->write || buf_len(&c->out) == 0)
+    size_t len = conn_pending(c);
+    if (c->closed || c->blocked || c->phase != CONN_OPEN || len == 0)
         return;
-    uv_buf_t b = uv_buf_init(buf_at(&c->out), (unsigned)buf_len(&c->out));
-    int n = uv_try_write((uv_stream_t *)&c->tcp, &b, 1);
+    ssize_t n = c->borrowed ? write_parts(c) : write_out(c);
     if (n < 0 && n != UV_EAGAIN) {
-        fail_write(c, n);
+        fail_write(c, (int)n);
         return;
     }
+    c->blocked = n != (ssize_t)len;
+    if (!take_sent(c, n > 0 ? (size_t)n : 0)) {
+        conn_fail(c, UV_ENOMEM);
+        return;
+    }
+    if (c->blocked)
+        conn_queue_flush(c); // to watch the socket
     if (n > 0)
-        buf_take(&c->out, (size_t)n);
-    if (buf_len(&c->out) > 0)
-        write_later(c);
-    if (n > 0 && !c->closed)
         after_sent(c);
+    else
+        conn_update_send_limit(c);
+}
+
+// Writes what the transport has to write of its own.
+static void flush_transport(struct conn *c)
+{
+    ssize_t n = c->transport->ops->writev(c->transport, NULL, 0);
+    if (n < 0 && n != UV_EAGAIN)
+        fail_write(c, (int)n);
+}
+
+void conn_on_writable(struct conn *c)
+{
+    c->blocked = false;
+    if (buf_len(&c->out) > 0)
+        conn_flush(c);
+    else if (c->transport->wants_write)
+        flush_transport(c);
+    conn_try_shutdown(c);
 }
 
 void conn_shutdown(struct conn *c)
@@ -115,4 +150,5 @@ void conn_shutdown(struct conn *c)
     c->shutdown_wanted = true;
     conn_flush(c);
     conn_try_shutdown(c);
+    conn_queue_flush(c);
 }

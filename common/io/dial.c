@@ -25,7 +25,8 @@ struct dial {
     struct timeout limit, stagger;
     uv_getaddrinfo_t resolve;
     bool resolving;
-    bool over; // freed once the resolver, which cannot be cancelled, has answered
+    bool in_tls; // one attempt is left, and is connected
+    bool over;   // freed once the resolver, which cannot be cancelled, has answered
     struct attempt attempts[ADDRESSES_MAX];
     int count, next, running;
     int error;                    // the most telling one so far
@@ -96,10 +97,31 @@ static void on_stagger(struct timeout *t)
     try_next(container_of(t, struct dial, stagger));
 }
 
+// Goes on with the first address that has connected: its TLS decides.
+static void start_tls(struct dial *d, struct attempt *winner)
+{
+    d->in_tls = true;
+    d->next = d->count;
+    timeout_stop(&d->stagger);
+    for (int i = 0; i < d->count; i++) {
+        if (&d->attempts[i] == winner)
+            continue;
+        conn_close(d->attempts[i].conn, CONN_CLOSE_NOW);
+        d->attempts[i].conn = NULL;
+    }
+    d->source = winner;
+    if (!conn_start_tls(winner->conn, d->target->tls, d->target->host))
+        finish(d, NULL, UV_ENOMEM);
+}
+
 static void on_connected(struct conn *c)
 {
     struct attempt *a = conn_owner(c);
     struct dial *d = a->dial;
+    if (d->target->tls && !d->in_tls) {
+        start_tls(d, a);
+        return;
+    }
     a->conn = NULL; // spares it when dial_free closes the others
     if (destination_is_localhost(d->target->host))
         d->target->prefer_v6 = a->addr.ss_family == AF_INET6;
@@ -111,6 +133,13 @@ static void on_failed(struct conn *c, int error)
     struct attempt *a = conn_owner(c);
     struct dial *d = a->dial;
     a->conn = NULL;
+    if (d->in_tls) {
+        const char *detail = conn_error_detail(c);
+        (void)snprintf(d->target->tls_failure, sizeof(d->target->tls_failure), "%s",
+                       *detail ? detail : "the TLS handshake failed");
+        finish(d, NULL, error);
+        return;
+    }
     d->running--;
     note_error(d, a, error);
     try_next(d);
@@ -142,6 +171,9 @@ static void on_limit(struct timeout *t)
 {
     struct dial *d = container_of(t, struct dial, limit);
     d->source = NULL;
+    if (d->in_tls)
+        (void)snprintf(d->target->tls_failure, sizeof(d->target->tls_failure),
+                       "the TLS handshake takes too long");
     for (int i = 0; i < d->count && !d->source; i++)
         if (d->attempts[i].conn)
             d->source = &d->attempts[i];
@@ -245,6 +277,7 @@ struct dial *dial_start(struct loop *l, struct dial_target *target,
         return NULL;
     d->loop = l;
     d->target = target;
+    target->tls_failure[0] = 0;
     d->done = done;
     d->ctx = ctx;
     d->task.run = on_task;

@@ -8,13 +8,20 @@
 
 struct dial;
 
+enum {
+    DIAL_REASON_MAX = 128
+};
+
 // localhost and names below it are 127.0.0.1 and ::1 without a resolver (RFC 6761 §6.3).
 struct dial_target {
     char host[DESTINATION_HOST_MAX]; // a name or an address, IPv6 without brackets
     uint16_t port;
-    uint32_t limit_ms;                // for all addresses together; 0: limits.connect_ms
+    struct tls_client *tls;           // NULL: TCP alone; else TLS with `host`, on the first address
+                                      // that connects. Must outlive the connection
+    uint32_t limit_ms;                // for all of this together; 0: limits.connect_ms
     bool prefer_v6;                   // localhost: ::1 answered the last dial; set by dial
     char failed_at[ADDRESS_TEXT_MAX]; // after an error: its address, or empty if it has none
+    char tls_failure[DIAL_REASON_MAX]; // after an error of TLS: its reason; else empty
 };
 
 // Calls `done` once, not before this returns: with a connection whose owner must then be set by

@@ -55,7 +55,7 @@ static void on_ready(uv_poll_t *poll, int status, int events)
         socklen_t len = sizeof(peer);
         int fd = accept4(l->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            l->accepted(l->ctx, fd, &peer);
+            l->accepted(l, fd, &peer);
             continue;
         }
         if (errno == EAGAIN)
@@ -102,6 +102,13 @@ int listener_open(struct listener *l, struct loop *loop, const struct sockaddr_s
     }
     l->poll.data = l;
     return uv_poll_start(&l->poll, UV_READABLE, on_ready);
+}
+
+struct conn *listener_conn(const struct listener *l, int fd, const struct conn_ops *ops,
+                           void *owner)
+{
+    return l->tls ? conn_accept_tls(l->loop, fd, l->tls, ops, owner)
+                  : conn_accept(l->loop, fd, ops, owner);
 }
 
 void listener_close(struct listener *l)

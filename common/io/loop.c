@@ -20,8 +20,8 @@ static void run_round(struct loop *l)
 {
     struct loop_task mark = {0};
     loop_queue(l, &mark);
-    while (l->first_task != &mark) {
-        struct loop_task *task = l->first_task;
+    while (l->tasks.first != &mark) {
+        struct loop_task *task = l->tasks.first;
         loop_unqueue(l, task);
         task->run(task);
     }
@@ -31,9 +31,9 @@ static void run_round(struct loop *l)
 static void on_before_sleep(uv_prepare_t *handle)
 {
     struct loop *l = handle->data;
-    for (int round = 0; l->first_task && round < TASK_ROUNDS; round++)
+    for (int round = 0; l->tasks.first && round < TASK_ROUNDS; round++)
         run_round(l);
-    if (l->first_task)
+    if (l->tasks.first)
         (void)uv_idle_start(&l->stay_awake, on_idle);
     else
         (void)uv_idle_stop(&l->stay_awake);
@@ -58,7 +58,8 @@ static void on_tick(uv_timer_t *timer)
 int loop_init(struct loop *l)
 {
     *l = (struct loop){.limits = limits_default};
-    l->last_task = &l->first_task;
+    l->tasks.last = &l->tasks.first;
+    l->settle_tasks.last = &l->settle_tasks.first;
     l->read_buffer = malloc(LIMIT_READ_BYTES);
     l->scratch = malloc(LIMIT_SCRATCH_BYTES);
     int error = l->read_buffer && l->scratch ? uv_loop_init(&l->uv) : UV_ENOMEM;
@@ -116,30 +117,60 @@ void loop_deinit(struct loop *l)
     free(l->scratch);
 }
 
-void loop_queue(struct loop *l, struct loop_task *task)
+static void put(struct loop_tasks *tasks, struct loop_task *task)
 {
     if (task->queued)
         return;
     task->queued = true;
     task->next = NULL;
-    *l->last_task = task;
-    l->last_task = &task->next;
+    *tasks->last = task;
+    tasks->last = &task->next;
 }
 
-void loop_unqueue(struct loop *l, struct loop_task *task)
+static void take_out(struct loop_tasks *tasks, struct loop_task *task)
 {
     if (!task->queued)
         return;
-    struct loop_task **at = &l->first_task;
+    struct loop_task **at = &tasks->first;
     while (*at && *at != task)
         at = &(*at)->next;
     if (*at) {
         *at = task->next;
-        if (l->last_task == &task->next)
-            l->last_task = at;
+        if (tasks->last == &task->next)
+            tasks->last = at;
     }
     task->next = NULL;
     task->queued = false;
+}
+
+void loop_queue(struct loop *l, struct loop_task *task)
+{
+    put(&l->tasks, task);
+}
+
+void loop_unqueue(struct loop *l, struct loop_task *task)
+{
+    take_out(&l->tasks, task);
+}
+
+void loop_queue_settle(struct loop *l, struct loop_task *task)
+{
+    put(&l->settle_tasks, task);
+}
+
+void loop_unqueue_settle(struct loop *l, struct loop_task *task)
+{
+    take_out(&l->settle_tasks, task);
+}
+
+void loop_end_read(struct loop *l)
+{
+    l->lent = (struct slice){0};
+    while (l->settle_tasks.first) {
+        struct loop_task *task = l->settle_tasks.first;
+        loop_unqueue_settle(l, task);
+        task->run(task);
+    }
 }
 
 static struct timeout_queue *queue_of(struct loop *l, uint32_t ms)

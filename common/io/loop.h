@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The event loop: libuv's, with tasks that run once just before it sleeps, and cheap timeouts.
+// The event loop: libuv's, with tasks that run once just before it sleeps, input that may be
+// borrowed while its reader runs, and cheap timeouts.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -7,6 +8,7 @@
 #include "common/base/clock.h"
 #include "common/base/date.h"
 #include "common/base/limits.h"
+#include "proto/bytes.h"
 #include "proto/list.h"
 
 struct loop;
@@ -16,6 +18,10 @@ struct loop_task {
     struct loop_task *next;
     void (*run)(struct loop_task *task);
     bool queued;
+};
+
+struct loop_tasks {
+    struct loop_task *first, **last;
 };
 
 // A timeout. Embedded; zero is stopped. Fires once, at most LOOP_TICK_MS late.
@@ -43,8 +49,10 @@ struct loop {
     uv_prepare_t before_sleep;
     uv_idle_t stay_awake; // runs while tasks are left
     uv_timer_t tick;
-    struct loop_task *first_task, **last_task;
+    struct loop_tasks tasks, settle_tasks;
+    struct slice lent; // the input of the read callback that runs
     struct timeout_queue queues[LOOP_DURATIONS];
+    struct list conns;    // open connections
     char *read_buffer;    // LIMIT_READ_BYTES, shared by all connections
     char *scratch;        // LIMIT_SCRATCH_BYTES, for the task that runs
     struct limits limits; // of everything on this loop; set before it runs
@@ -68,6 +76,25 @@ void loop_deinit(struct loop *l);
 // Runs `task->run` before the loop sleeps; once, however often it is queued until then.
 void loop_queue(struct loop *l, struct loop_task *task);
 void loop_unqueue(struct loop *l, struct loop_task *task);
+
+// Input is lent to those whom its reader gives it to: they may keep the bytes, unchanged, until
+// their settle task has run, and copy then what they still need.
+
+// Whether the bytes are part of the input whose read callback runs. Others are not lent.
+static inline bool loop_lends(const struct loop *l, const void *bytes, size_t len)
+{
+    size_t at = (size_t)((uintptr_t)bytes - (uintptr_t)l->lent.p);
+    return at < l->lent.len && len <= l->lent.len - at;
+}
+// Runs `task->run` when the read callback that runs now has returned, before its input changes.
+void loop_queue_settle(struct loop *l, struct loop_task *task);
+void loop_unqueue_settle(struct loop *l, struct loop_task *task);
+// For connections: around a read callback.
+static inline void loop_begin_read(struct loop *l, struct slice input)
+{
+    l->lent = input;
+}
+void loop_end_read(struct loop *l);
 
 // (Re)starts a timeout. A program uses at most LOOP_DURATIONS different durations.
 void timeout_start(struct loop *l, struct timeout *t, uint32_t ms, void (*fire)(struct timeout *t));

@@ -19,10 +19,12 @@ struct transport_ops {
     // with TLS behind a close_notify; UV_EAGAIN; or an error. A FIN without close_notify is UV_EOF:
     // the stream may have been cut short (RFC 8446 §6.1).
     ssize_t (*read)(struct transport *t, void *to, size_t cap);
-    // Returns the number of bytes taken, UV_EAGAIN, or an error. After UV_EAGAIN the next call must
-    // begin with the same bytes, which may have moved.
+    // Returns the number of bytes taken, UV_EAGAIN, or an error. Less than all, or UV_EAGAIN: the
+    // socket takes no more now, and the next call must begin with the bytes that were left, which
+    // may have moved. Without parts it writes only what wants_write speaks of, and returns 0.
     ssize_t (*writev)(struct transport *t, const struct iovec *parts, int count);
-    // Ends our direction: FIN, with TLS behind a close_notify. Returns 0, UV_EAGAIN or an error.
+    // Ends our direction: FIN, with TLS behind a close_notify. Returns 0, UV_EAGAIN (call again
+    // when the socket takes bytes) or an error.
     int (*shutdown)(struct transport *t);
     // Closes the socket and frees the transport. `reset`: by RST.
     void (*close)(struct transport *t, bool reset);
@@ -46,7 +48,13 @@ struct transport {
 // Plain TCP over a connected or connecting socket, which it owns from now on. NULL when out of
 // memory; the socket is the caller's then.
 struct transport *transport_tcp(int fd);
+// Frees a transport made by it, and leaves the socket to the caller.
+void transport_tcp_free(struct transport *t);
 
+// For `close`: closes the socket, by RST if `reset`.
+void transport_close_socket(struct transport *t, bool reset);
+// The error that waits in the socket, or 0; the kernel tells of each once.
+int transport_socket_error(const struct transport *t);
 // Bytes that the peer's kernel has not acknowledged (tcp(7), SIOCOUTQ); 0 when unknown.
 size_t transport_unacked(const struct transport *t);
 // Whether the kernel has received the peer's FIN or RST, even behind input that is not read;

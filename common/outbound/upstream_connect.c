@@ -49,9 +49,10 @@ static void on_dialed(void *ctx, struct conn *c, int error)
         use_conn(r, c);
         return;
     }
-    const char *at = r->upstream->target.failed_at;
-    (void)snprintf(r->endpoint.x->info.detail, sizeof(r->endpoint.x->info.detail), "%.90s: %.60s",
-                   at[0] ? at : r->upstream->target.host, uv_strerror(error));
+    const struct dial_target *target = &r->upstream->target;
+    (void)snprintf(r->endpoint.x->info.detail, sizeof(r->endpoint.x->info.detail), "%.85s: %.72s",
+                   target->failed_at[0] ? target->failed_at : target->host,
+                   target->tls_failure[0] ? target->tls_failure : uv_strerror(error));
     upstream_request_refuse(r, answer_of_uv(error));
 }
 

@@ -83,7 +83,7 @@ static void endpoint_head(struct exchange_endpoint *endpoint, const struct http_
 // Sends bytes, or queues them until there is a connection.
 static bool send_bytes(struct upstream_request *r, const void *bytes, size_t len)
 {
-    return r->conn ? conn_write(r->conn, bytes, len) : buf_append(&r->waiting, bytes, len);
+    return r->conn ? conn_write_borrowed(r->conn, bytes, len) : buf_append(&r->waiting, bytes, len);
 }
 
 static void endpoint_data(struct exchange_endpoint *endpoint, const char *bytes, size_t len)

@@ -15,9 +15,15 @@ enum char_class {
 
 extern const uint8_t char_classes[256];
 
+// The classes of a byte, as bits.
+static inline unsigned char_classes_of(char c)
+{
+    return char_classes[(unsigned char)c];
+}
+
 static inline bool char_is(char c, enum char_class class)
 {
-    return (char_classes[(unsigned char)c] & class) != 0;
+    return (char_classes_of(c) & class) != 0;
 }
 
 // Whether all bytes of s are of this class; true for an empty slice.

@@ -310,12 +310,19 @@ int fields_add_forwarded(struct http_head *head, const struct fields_edge *edge,
     return 0;
 }
 
+static bool is_lower_token(struct slice name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if ((char_classes_of(name.p[i]) & (CHAR_TOKEN | CHAR_UPPER)) != CHAR_TOKEN)
+            return false;
+    return name.len > 0;
+}
+
 // A name in lower case, and a value without space at its ends (RFC 9113 §8.2.1).
 static bool is_valid_field(const struct field *f)
 {
-    return f->name.len > 0 && http_is_field_value(f->value) &&
-           slice_trim(f->value).len == f->value.len && chars_are(f->name, CHAR_TOKEN) &&
-           !chars_have(f->name, CHAR_UPPER);
+    return is_lower_token(f->name) && http_is_field_value(f->value) &&
+           slice_trim(f->value).len == f->value.len;
 }
 
 static bool are_valid_fields(const struct http_head *head)

@@ -51,9 +51,11 @@ static int session_begin(struct mux *m)
         {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 2 * m->limits.streams},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, MUX_WINDOW_START},
+        {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, MUX_FRAME_MAX},
     };
+    const size_t count = sizeof(settings) / sizeof(settings[0]);
     size_t first = m->role == MUX_AGENT ? 1 : 0; // only a client sends ENABLE_PUSH
-    if (nghttp2_submit_settings(m->session, NGHTTP2_FLAG_NONE, settings + first, 3 - first))
+    if (nghttp2_submit_settings(m->session, NGHTTP2_FLAG_NONE, settings + first, count - first))
         return MUX_E_MEMORY;
     int32_t window = m->limits.unread < INT32_MAX ? (int32_t)m->limits.unread : INT32_MAX;
     return nghttp2_session_set_local_window_size(m->session, NGHTTP2_FLAG_NONE, 0, window)
@@ -148,6 +150,8 @@ void mux_tick(struct mux *m, uint64_t elapsed_ms)
 {
     flood_budget_tick(&m->flood_budget, elapsed_ms);
     mux_window_tick(m);
+    for (struct mux_stream *s = mux_next(m, NULL); s; s = mux_next(m, s))
+        chain_trim(&s->out);
 }
 
 void mux_drain(struct mux *m)

@@ -33,6 +33,8 @@ enum {
     MUX_FAR_US = 10 * 1000,            // a peer is far from this round trip on
     MUX_UNREAD_MAX = 16 * 1024 * 1024, // received and not credited, all streams together
     MUX_SEND_MAX = 64 * 1024,          // a stream's send queue, and so the sender's first credit
+    MUX_FRAME_MAX = 128 * 1024,        // payload of a frame, as announced to the peer
+    MUX_FRAME_SHARED = 16 * 1024,      // of DATA that we send while other streams wait too
     MUX_HEAD_MAX = 96 * 1024,          // names and values of a head
     MUX_FIELD_MAX = 64 * 1024,         // a name or a value; nghttp2 fails the session beyond it
     MUX_HEADS_MAX = 2 * 1024 * 1024,   // heads that wait to be sent, sized as in RFC 7541 §4.1
@@ -116,7 +118,8 @@ bool mux_wants_send(const struct mux *m);
 // The time in µs of some clock that does not go back, and the least round trip to the peer; 0: not
 // known.
 void mux_set_now(struct mux *m, uint64_t now_us, uint64_t round_trip_us);
-// To be called regularly with the time since the last call: refills the flood budget.
+// To be called regularly with the time since the last call: refills the flood budget, frees the
+// memory of empty queues, and shrinks windows of readers that have stopped.
 void mux_tick(struct mux *m, uint64_t elapsed_ms);
 
 // Open streams, and bytes that were received and not credited.
@@ -153,6 +156,12 @@ int mux_respond_as(struct mux_stream *s, const struct mux_response *response);
 // gave back. Ignored once the direction is finished or the stream closed. Returns 0 or
 // MUX_E_MEMORY.
 int mux_data(struct mux_stream *s, const char *bytes, size_t len);
+// The same without a copy, for long pieces: the bytes must stay as they are until mux_settle_data.
+// What mux_send does not take before is copied then.
+int mux_data_borrowed(struct mux_stream *s, const char *bytes, size_t len);
+// Copies what is left of borrowed bytes. A stream without memory for them is reset, and its
+// `closed` called: not to be called by a handler.
+void mux_settle_data(struct mux *m);
 // Finishes our direction: END_STREAM follows the queued bytes and the trailers (NULL: none, else
 // copied). Returns 0, MUX_E_MEMORY or MUX_E_HEAD.
 int mux_finish(struct mux_stream *s, const struct http_head *trailers);

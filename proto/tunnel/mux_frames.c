@@ -12,19 +12,23 @@ struct frame {
     size_t len;
     uint8_t type, flags;
     int32_t id;
+    struct mux_stream *stream; // NULL: unknown, or reset
 };
 
-static struct frame parse_head(const uint8_t *p)
+static struct frame parse_head(struct mux *m, const uint8_t *p)
 {
-    uint32_t id = (uint32_t)p[5] << 24 | (uint32_t)p[6] << 16 | (uint32_t)p[7] << 8 | p[8];
-    return (struct frame){(size_t)p[0] << 16 | (size_t)p[1] << 8 | p[2], p[3], p[4],
-                          (int32_t)(id & INT32_MAX)};
+    int32_t id = (int32_t)(read_be(p + 5, 4) & INT32_MAX);
+    return (struct frame){.len = (size_t)read_be(p, 3),
+                          .type = p[3],
+                          .flags = p[4],
+                          .id = id,
+                          .stream = mux_stream_by_id(m, id)};
 }
 
 // Whether the frame belongs to an exchange, judged by its head alone.
-static bool is_part_of_exchange(struct mux *m, const struct frame *f)
+static bool is_part_of_exchange(const struct mux *m, const struct frame *f)
 {
-    bool known = mux_stream_by_id(m, f->id) != NULL;
+    bool known = f->stream != NULL;
     switch (f->type) {
     case NGHTTP2_DATA: return known && (f->len > 0 || (f->flags & NGHTTP2_FLAG_END_STREAM));
     case NGHTTP2_HEADERS: return known || (m->role == MUX_AGENT && f->id > m->last_id);
@@ -36,15 +40,16 @@ static bool is_part_of_exchange(struct mux *m, const struct frame *f)
 
 // Resets a stream whose body exceeds its window (RFC 9113 §6.9). nghttp2 would ignore such a stream
 // but keep it, which is_always_announced could not tell from a dead session.
-static void enforce_window(struct mux *m, const struct frame *f)
+static void enforce_window(struct mux *m, struct frame *f)
 {
-    struct mux_stream *s = f->type == NGHTTP2_DATA ? mux_stream_by_id(m, f->id) : NULL;
-    if (!s)
+    if (f->type != NGHTTP2_DATA || !f->stream)
         return;
     int32_t window = nghttp2_session_get_stream_effective_local_window_size(m->session, f->id);
     int32_t used = nghttp2_session_get_stream_effective_recv_data_length(m->session, f->id);
-    if ((int64_t)f->len > (int64_t)window - used)
-        mux_stream_reset(s, NGHTTP2_FLOW_CONTROL_ERROR);
+    if ((int64_t)f->len <= (int64_t)window - used)
+        return;
+    mux_stream_reset(f->stream, NGHTTP2_FLOW_CONTROL_ERROR);
+    f->stream = NULL;
 }
 
 // Charges a frame that belongs to no exchange. Body bytes to closed streams are limited by the
@@ -52,7 +57,9 @@ static void enforce_window(struct mux *m, const struct frame *f)
 static int charge_frame(struct mux *m, const struct frame *f)
 {
     bool work = is_part_of_exchange(m, f);
-    if (f->len > MUX_FRAME_MAX || f->type == NGHTTP2_PUSH_PROMISE) // push is disabled
+    // MUX_FRAME_MAX once the peer has acknowledged our SETTINGS, HTTP/2's default until then.
+    if (f->len > nghttp2_session_get_local_settings(m->session, NGHTTP2_SETTINGS_MAX_FRAME_SIZE) ||
+        f->type == NGHTTP2_PUSH_PROMISE) // push is disabled
         return MUX_E_PROTOCOL;
     if (f->type == NGHTTP2_HEADERS && m->role == MUX_AGENT && f->id > m->last_id) {
         m->last_id = f->id;
@@ -72,11 +79,11 @@ static int charge_frame(struct mux *m, const struct frame *f)
 }
 
 // Whether nghttp2, while its session is alive, calls on_begin_frame for this frame.
-static bool is_always_announced(struct mux *m, const struct frame *f)
+static bool is_always_announced(const struct frame *f)
 {
     switch (f->type) {
     case NGHTTP2_DATA:
-    case NGHTTP2_HEADERS: return mux_stream_by_id(m, f->id) != NULL;
+    case NGHTTP2_HEADERS: return f->stream != NULL;
     case NGHTTP2_RST_STREAM:
     case NGHTTP2_SETTINGS:
     case NGHTTP2_PING:
@@ -100,12 +107,12 @@ static int feed(struct mux *m, const uint8_t *bytes, size_t len)
 // of bytes taken, or a mux_error.
 static int recv_frame(struct mux *m, const uint8_t *bytes, size_t len)
 {
-    struct frame f = parse_head(bytes);
+    struct frame f = parse_head(m, bytes);
     enforce_window(m, &f);
     int error = charge_frame(m, &f);
     if (error)
         return error;
-    bool announced = is_always_announced(m, &f);
+    bool announced = is_always_announced(&f);
     size_t n = len - MUX_FRAME_HEAD < f.len ? len : MUX_FRAME_HEAD + f.len;
     m->frame_left = f.len - (n - MUX_FRAME_HEAD);
     m->frame_accepted = false;

@@ -7,6 +7,7 @@
 #include "flood_budget.h"
 #include "mux.h"
 #include "proto/buf.h"
+#include "proto/chain.h"
 #include "proto/list.h"
 
 // A copy of trailers that wait until the body is sent. Not a struct http_head, which is large.
@@ -28,7 +29,7 @@ struct mux_stream {
     uint64_t drained;   // bytes credited since `since_us`
     uint64_t since_us;  // when the window was last resized, or drained once
     size_t drained_out; // bytes sent since the handler's `drained` was last called
-    struct buf out;     // given to mux_data and not sent yet
+    struct chain out;   // given to mux_data and not sent yet
     struct mux_trailers *trailers;
     bool stopped;         // the reader has drained nothing since the last tick
     bool head_received;   // the final head, 1xx aside
@@ -39,6 +40,7 @@ struct mux_stream {
     bool stop;            // mux_stop_request was called
     bool deferred;        // nghttp2 waits until mux_data resumes the body
     bool closed;          // nghttp2 has forgotten the stream; `closed` is to be called
+    bool waits;           // has body bytes to send; counted in mux->waiting
     bool queued;          // in mux->events
 };
 
@@ -48,9 +50,8 @@ struct mux_field_ref {
 };
 
 enum {
-    MUX_FRAME_HEAD = 9,        // RFC 9113 §4.1
-    MUX_FRAME_MAX = 16 * 1024, // SETTINGS_MAX_FRAME_SIZE's default, of both directions
-    MUX_FIELDS_BESIDE = 8,     // pseudo-fields, adit-upgrade, adit-case
+    MUX_FRAME_HEAD = 9,    // RFC 9113 §4.1
+    MUX_FIELDS_BESIDE = 8, // pseudo-fields, adit-upgrade, adit-case
 };
 
 struct mux {
@@ -65,7 +66,11 @@ struct mux {
     size_t unread;
     uint64_t now_us, round_trip_us; // 0: not known
     size_t window_excess;           // of all windows together, above limits.window each
-    size_t heads;                   // size of the heads that nghttp2 has queued (mux_head_size)
+    size_t waiting;                 // streams with body bytes to send
+    // Bytes given to mux_data_borrowed, which follow the queue of their stream. NULL: none.
+    struct mux_stream *borrower;
+    struct slice borrowed;
+    size_t heads; // size of the heads that nghttp2 has queued (mux_head_size)
     bool dead, draining;
     struct mux_peer peer;
     // the head being sent
@@ -100,6 +105,14 @@ struct mux_stream *mux_stream_new(struct mux *m, int32_t id, void *user);
 void mux_stream_free(struct mux_stream *s);
 // Marks the stream as closed: its unread bytes no longer count, and its `closed` event is queued.
 void mux_stream_close(struct mux_stream *s, uint32_t reset);
+// Body bytes that the stream has to send.
+static inline size_t mux_stream_queued(const struct mux_stream *s)
+{
+    const struct mux *m = s->mux;
+    return s->out.len + (m->borrower == s ? m->borrowed.len : 0);
+}
+// Counts the stream in mux->waiting: to be called after each change of mux_stream_queued.
+void mux_stream_count_waiting(struct mux_stream *s);
 // Sends RST_STREAM and closes the stream. The handler's `closed` is called once nghttp2 has
 // returned. Does nothing when the stream is closed already.
 void mux_stream_reset(struct mux_stream *s, uint32_t code);

@@ -6,6 +6,7 @@
 
 enum {
     FIELD_OVERHEAD = 32, // RFC 7541 §4.1
+    FRAME_MIN = 2048,    // of DATA at the end of a message; what needs more waits for the next one
     INDEXED_MAX = 512,   // longest adit-case worth an entry in HPACK's table
 };
 
@@ -126,14 +127,16 @@ static ssize_t read_data(nghttp2_session *session, int32_t id, uint8_t *buf, siz
     (void)source;
     if (!s)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    size_t queued = buf_len(&s->out);
+    size_t queued = mux_stream_queued(s);
     if (queued == 0 && !s->finished) {
         s->deferred = true;
         return NGHTTP2_ERR_DEFERRED;
     }
     // nghttp2 keeps the length of a frame once it is chosen, and the room of the next mux_send is
-    // unknown: wait for it.
-    if (m->out_cap - m->out_len <= MUX_FRAME_HEAD)
+    // unknown: wait for it. So does a body for which only a small frame is left.
+    size_t room = m->out_cap - m->out_len;
+    if (room <= MUX_FRAME_HEAD ||
+        (m->out_len > 0 && room < MUX_FRAME_HEAD + FRAME_MIN && queued > room - MUX_FRAME_HEAD))
         return NGHTTP2_ERR_PAUSE;
     *flags = NGHTTP2_DATA_FLAG_NO_COPY;
     size_t n = queued < len ? queued : len;
@@ -148,24 +151,31 @@ static ssize_t read_data(nghttp2_session *session, int32_t id, uint8_t *buf, siz
     return (ssize_t)n;
 }
 
+static size_t min_size(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+// The longest frame of DATA that may be sent now. A long one would let a short body of another
+// stream wait behind it; alone, it saves heads. Not longer than the queue, since nghttp2 allocates
+// as much.
 // NOLINTNEXTLINE(readability-function-size): the library's signature
 static ssize_t frame_length(nghttp2_session *session, uint8_t type, int32_t id,
                             int32_t session_window, int32_t stream_window, uint32_t max_frame,
                             void *user_data)
 {
-    const struct mux *m = user_data;
+    struct mux *m = user_data;
+    const struct mux_stream *s = mux_stream_by_id(m, id);
     (void)session;
     (void)type;
-    (void)id;
-    ssize_t len = MUX_FRAME_MAX;
+    size_t len = min_size(max_frame, m->waiting > 1 ? MUX_FRAME_SHARED : MUX_FRAME_MAX);
     size_t room = m->out_cap - m->out_len;
-    if (room > MUX_FRAME_HEAD && (ssize_t)(room - MUX_FRAME_HEAD) < len)
-        len = (ssize_t)(room - MUX_FRAME_HEAD);
-    if (session_window < len)
-        len = session_window;
-    if (stream_window < len)
-        len = stream_window;
-    return (ssize_t)max_frame < len ? (ssize_t)max_frame : len;
+    if (room > MUX_FRAME_HEAD)
+        len = min_size(len, room - MUX_FRAME_HEAD);
+    if (s && mux_stream_queued(s) > 0)
+        len = min_size(len, mux_stream_queued(s));
+    ssize_t window = session_window < stream_window ? session_window : stream_window;
+    return window < (ssize_t)len ? window : (ssize_t)len;
 }
 
 static ssize_t send_bytes(nghttp2_session *session, const uint8_t *data, size_t len, int flags,
@@ -184,6 +194,22 @@ static ssize_t send_bytes(nghttp2_session *session, const uint8_t *data, size_t 
     return (ssize_t)len;
 }
 
+// Moves the first `len` bytes of a body to `out`: those of the queue, then borrowed ones.
+static void take_body(struct mux_stream *s, char *out, size_t len)
+{
+    struct mux *m = s->mux;
+    size_t queued = min_size(len, s->out.len);
+    size_t borrowed = len - queued;
+    chain_take(&s->out, out, queued);
+    if (borrowed > 0) {
+        memcpy(out + queued, m->borrowed.p, borrowed);
+        m->borrowed = slice_of(m->borrowed.p + borrowed, m->borrowed.len - borrowed);
+        if (m->borrowed.len == 0)
+            m->borrower = NULL;
+    }
+    mux_stream_count_waiting(s);
+}
+
 // NOLINTNEXTLINE(readability-function-size): the library's signature
 static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *framehd,
                      size_t len, nghttp2_data_source *source, void *user_data)
@@ -192,7 +218,7 @@ static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8
     struct mux_stream *s = mux_stream_by_id(m, frame->hd.stream_id);
     (void)session;
     (void)source;
-    if (!s || buf_len(&s->out) < len)
+    if (!s || mux_stream_queued(s) < len)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     if (m->out_cap - m->out_len < MUX_FRAME_HEAD + len)
         return NGHTTP2_ERR_WOULDBLOCK;
@@ -200,9 +226,8 @@ static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8
     m->out_len += MUX_FRAME_HEAD;
     if (len == 0)
         return 0;
-    memcpy(m->out + m->out_len, buf_at(&s->out), len);
+    take_body(s, m->out + m->out_len, len);
     m->out_len += len;
-    buf_take(&s->out, len);
     s->drained_out += len;
     mux_queue_event(s);
     return 0;
@@ -367,12 +392,45 @@ static void resume(struct mux_stream *s)
     (void)nghttp2_session_resume_data(s->mux->session, s->id);
 }
 
-int mux_data(struct mux_stream *s, const char *bytes, size_t len)
+static void keep_borrowed(struct mux *m)
 {
+    struct mux_stream *s = m->borrower;
+    m->borrower = NULL;
+    if (s && !chain_append(&s->out, m->borrowed.p, m->borrowed.len))
+        mux_stream_reset(s, NGHTTP2_INTERNAL_ERROR);
+}
+
+void mux_settle_data(struct mux *m)
+{
+    keep_borrowed(m);
+    mux_dispatch_events(m);
+}
+
+int mux_data_borrowed(struct mux_stream *s, const char *bytes, size_t len)
+{
+    struct mux *m = s->mux;
     if (s->closed || s->finished || len == 0)
         return 0;
-    if (!buf_append(&s->out, bytes, len))
+    keep_borrowed(m);
+    if (s->closed)
         return MUX_E_MEMORY;
+    m->borrower = s;
+    m->borrowed = slice_of(bytes, len);
+    mux_stream_count_waiting(s);
+    resume(s);
+    return 0;
+}
+
+int mux_data(struct mux_stream *s, const char *bytes, size_t len)
+{
+    struct mux *m = s->mux;
+    if (s->closed || s->finished || len == 0)
+        return 0;
+    if (m->borrower == s)
+        keep_borrowed(m);
+    if (s->closed || !chain_append(&s->out, bytes, len))
+        return MUX_E_MEMORY;
+    mux_stream_count_waiting(s);
     resume(s);
     return 0;
 }

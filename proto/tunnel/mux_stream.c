@@ -20,6 +20,23 @@ struct mux_stream *mux_stream_new(struct mux *m, int32_t id, void *user)
     return s;
 }
 
+void mux_stream_count_waiting(struct mux_stream *s)
+{
+    bool waits = !s->closed && mux_stream_queued(s) > 0;
+    s->mux->waiting += waits;
+    s->mux->waiting -= s->waits;
+    s->waits = waits;
+}
+
+// Drops the body bytes that were not sent.
+static void drop_queue(struct mux_stream *s)
+{
+    chain_free(&s->out);
+    if (s->mux->borrower == s)
+        s->mux->borrower = NULL;
+    mux_stream_count_waiting(s);
+}
+
 void mux_stream_free(struct mux_stream *s)
 {
     struct mux *m = s->mux;
@@ -28,9 +45,9 @@ void mux_stream_free(struct mux_stream *s)
     list_remove(&m->streams, &s->in_streams);
     m->stream_count--;
     m->unread -= s->unread;
+    drop_queue(s);
     mux_window_set(s, 0);
     free(s->trailers);
-    buf_free(&s->out);
     free(s);
 }
 
@@ -40,6 +57,7 @@ void mux_stream_close(struct mux_stream *s, uint32_t reset)
     s->unread = 0;
     if (!s->peer_finished)
         mux_expect_stray(s->mux, mux_window_granted(s));
+    drop_queue(s);
     s->closed = true;
     s->reset = reset;
     mux_queue_event(s);

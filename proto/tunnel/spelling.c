@@ -3,54 +3,46 @@
 #include "proto/http/chars.h"
 
 // Names whose usual spelling is not Title-Case, by length: those of the IANA registry of HTTP field
-// names, and a few unregistered ones that are always written so.
-static const char *const *const spelled[] = {
-    [2] = (const char *const[]){"IM", "TE", NULL},
-    [3] = (const char *const[]){"DAV", "DNT", "DPR", "ECT", "NEL", "P3P", "PEP", "RTT", "TCN",
-                                "TTL", "URI", NULL},
-    [4] = (const char *const[]){"A-IM", "ALPN", "DASL", "DPoP", "ETag", "SLUG", NULL},
-    [5] = (const char *const[]){"C-PEP", NULL},
-    [6] = (const char *const[]){"AS2-To", "OSCORE", NULL},
-    [7] = (const char *const[]){"Sec-GPC", NULL},
-    [8] = (const char *const[]){"AS2-From", "CDN-Loop", "PEP-Info", "UA-Color", "UA-Media", NULL},
-    [9] = (const char *const[]){"Accept-CH", "Expect-CT", "Sec-CH-UA", "SourceMap", "UA-Pixels",
-                                "X-Real-IP", NULL},
-    [10] = (const char *const[]){"C-PEP-Info", "Content-ID", "DPoP-Nonce", "GetProfile",
-                                 "PICS-Label", "SoapAction", "Status-URI", NULL},
-    [11] = (const char *const[]){"AS2-Version", "CMCD-Object", "CMCD-Status", "CMSD-Static",
-                                 "Content-DPR", "Content-MD5", "Critical-CH", NULL},
-    [12] = (const char *const[]){"CMCD-Request", "CMCD-Session", "CMSD-Dynamic", "MIME-Version",
-                                 "X-CSRF-Token", "X-WebKit-CSP", NULL},
-    [13] = (const char *const[]){"Last-Event-ID", "MS-Author-Via", "OData-Version", "ProfileObject",
-                                 "UA-Resolution", NULL},
-    [14] = (const char *const[]){"Cal-Managed-ID", "HTTP2-Settings", "OData-EntityId",
-                                 "Sec-CH-UA-Arch", NULL},
-    [15] = (const char *const[]){"Differential-ID", "EDIINT-Features", "OData-Isolation",
-                                 "Sec-CH-UA-Model", "UA-Windowpixels", "X-UA-Compatible", NULL},
-    [16] = (const char *const[]){"CalDAV-Timezones", "OData-MaxVersion", "Sec-CH-UA-Mobile",
-                                 "WWW-Authenticate", "X-XSS-Protection", NULL},
-    [17] = (const char *const[]){"CDN-Cache-Control", "OSLC-Core-Version", "Sec-CH-UA-Bitness",
-                                 "Sec-WebSocket-Key", NULL},
-    [18] = (const char *const[]){"Sec-CH-UA-Platform", NULL},
-    [19] = (const char *const[]){"AMP-Cache-Transform", NULL},
-    [20] = (const char *const[]){"Sec-WebSocket-Accept", NULL},
-    [21] = (const char *const[]){"Sec-WebSocket-Version", NULL},
-    [22] = (const char *const[]){"Sec-CH-UA-Full-Version", "Sec-WebSocket-Protocol",
-                                 "X-DNS-Prefetch-Control", "X-HTTP-Method-Override", NULL},
-    [24] = (const char *const[]){"Sec-WebSocket-Extensions", NULL},
-    [25] = (const char *const[]){"Optional-WWW-Authenticate", NULL},
-    [26] = (const char *const[]){"Sec-CH-UA-Platform-Version", NULL},
-    [27] = (const char *const[]){"Sec-CH-UA-Full-Version-List", NULL},
+// names, and a few unregistered ones that are always written so. Those of one length are one
+// string, so that a search reads few cache lines.
+static const char *const spelled[] = {
+    [2] = "IM TE",
+    [3] = "DAV DNT DPR ECT NEL P3P PEP RTT TCN TTL URI",
+    [4] = "A-IM ALPN DASL DPoP ETag SLUG",
+    [5] = "C-PEP",
+    [6] = "AS2-To OSCORE",
+    [7] = "Sec-GPC",
+    [8] = "AS2-From CDN-Loop PEP-Info UA-Color UA-Media",
+    [9] = "Accept-CH Expect-CT Sec-CH-UA SourceMap UA-Pixels X-Real-IP",
+    [10] = "C-PEP-Info Content-ID DPoP-Nonce GetProfile PICS-Label SoapAction Status-URI",
+    [11] = "AS2-Version CMCD-Object CMCD-Status CMSD-Static Content-DPR Content-MD5 Critical-CH",
+    [12] = "CMCD-Request CMCD-Session CMSD-Dynamic MIME-Version X-CSRF-Token X-WebKit-CSP",
+    [13] = "Last-Event-ID MS-Author-Via OData-Version ProfileObject UA-Resolution",
+    [14] = "Cal-Managed-ID HTTP2-Settings OData-EntityId Sec-CH-UA-Arch",
+    [15] = ("Differential-ID EDIINT-Features OData-Isolation Sec-CH-UA-Model UA-Windowpixels "
+            "X-UA-Compatible"),
+    [16] = "CalDAV-Timezones OData-MaxVersion Sec-CH-UA-Mobile WWW-Authenticate X-XSS-Protection",
+    [17] = "CDN-Cache-Control OSLC-Core-Version Sec-CH-UA-Bitness Sec-WebSocket-Key",
+    [18] = "Sec-CH-UA-Platform",
+    [19] = "AMP-Cache-Transform",
+    [20] = "Sec-WebSocket-Accept",
+    [21] = "Sec-WebSocket-Version",
+    [22] = ("Sec-CH-UA-Full-Version Sec-WebSocket-Protocol X-DNS-Prefetch-Control "
+            "X-HTTP-Method-Override"),
+    [24] = "Sec-WebSocket-Extensions",
+    [25] = "Optional-WWW-Authenticate",
+    [26] = "Sec-CH-UA-Platform-Version",
+    [27] = "Sec-CH-UA-Full-Version-List",
 };
 
 // NULL: the name is written in Title-Case.
 static const char *spelling_of(struct slice name)
 {
-    if (name.len >= sizeof(spelled) / sizeof(spelled[0]) || !spelled[name.len])
-        return NULL;
-    for (const char *const *s = spelled[name.len]; *s; s++)
-        if (ascii_lower(name.p[0]) == ascii_lower(**s) && slice_ieq(name, slice_of(*s, name.len)))
-            return *s;
+    const char *s = name.len < sizeof(spelled) / sizeof(spelled[0]) ? spelled[name.len] : NULL;
+    for (; s; s = s[name.len] ? s + name.len + 1 : NULL)
+        if (((unsigned char)*s & 0x1f) == ((unsigned char)name.p[0] & 0x1f) &&
+            slice_ieq(name, slice_of(s, name.len)))
+            return s;
     return NULL;
 }
 

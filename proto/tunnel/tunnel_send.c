@@ -4,6 +4,11 @@
 #include <stdlib.h>
 #include "tunnel_internal.h"
 
+bool tunnel_wants_reports(const struct tunnel *t)
+{
+    return t->wants_reports;
+}
+
 void tunnel_queue_report(struct tunnel *t, const struct report *report)
 {
     if (!t->wants_reports || t->state != TUNNEL_OPEN ||
@@ -77,6 +82,12 @@ static bool may_send_stream(const struct tunnel *t)
     return t->state == TUNNEL_OPEN && pipe_room(&t->pipe) > 0;
 }
 
+void tunnel_idle(struct tunnel *t)
+{
+    if (may_send_stream(t))
+        pipe_idle(&t->pipe);
+}
+
 static int send_one(struct tunnel *t, uint8_t *out, size_t cap)
 {
     if (t->link_message && t->state != TUNNEL_DEAD) {
@@ -103,7 +114,7 @@ static int send_one(struct tunnel *t, uint8_t *out, size_t cap)
     if (len < 0)
         return tunnel_fail(t, len);
     if (len == 0) {
-        pipe_idle(&t->pipe);
+        tunnel_idle(t);
         return 0;
     }
     pipe_write_data_head(&t->pipe, out, (size_t)len);

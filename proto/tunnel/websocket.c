@@ -84,33 +84,63 @@ size_t ws_write_header(uint8_t out[static WS_HEADER_MAX], const struct ws_header
     return size;
 }
 
-static inline void mask_eight(uint8_t *dst, const uint8_t *src, uint64_t mask)
-{
-    uint64_t word = 0;
+// A vector of the compiler's: one AVX register, or two of SSE or NEON.
+typedef uint64_t mask_block __attribute__((vector_size(32)));
 
-    memcpy(&word, src, sizeof(word));
-    word ^= mask;
-    memcpy(dst, &word, sizeof(word));
+__attribute__((always_inline)) static inline void mask_block_at(uint8_t *dst, const uint8_t *src,
+                                                                uint64_t mask)
+{
+    mask_block block;
+    memcpy(&block, src, sizeof(block));
+    block ^= mask;
+    memcpy(dst, &block, sizeof(block));
+}
+
+// Masks as many pairs of blocks as there are. Returns their bytes. Any alignment will do.
+__attribute__((always_inline)) static inline size_t mask_blocks(uint8_t *dst, const uint8_t *src,
+                                                                size_t len, uint64_t mask)
+{
+    const size_t size = sizeof(mask_block);
+    size_t i = 0;
+    for (; len - i >= 2 * size; i += 2 * size) {
+        mask_block_at(dst + i, src + i, mask);
+        mask_block_at(dst + i + size, src + i + size, mask);
+    }
+    return i;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static size_t mask_blocks_avx2(uint8_t *dst, const uint8_t *src,
+                                                               size_t len, uint64_t mask)
+{
+    return mask_blocks(dst, src, len, mask);
+}
+#endif
+
+static size_t mask_most(uint8_t *dst, const uint8_t *src, size_t len, uint64_t mask)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2"))
+        return mask_blocks_avx2(dst, src, len, mask);
+#endif
+    return mask_blocks(dst, src, len, mask);
 }
 
 unsigned ws_mask(uint8_t *dst, const uint8_t *src, size_t len, const uint8_t mask[4],
                  unsigned phase)
 {
     uint8_t turned[8];
-    uint64_t wide = 0;
-    size_t i = 0;
-
+    uint64_t eight = 0;
     for (unsigned k = 0; k < sizeof(turned); k++)
         turned[k] = mask[(phase + k) & 3];
-    memcpy(&wide, turned, sizeof(wide));
-    for (; len - i >= 32; i += 32) {
-        mask_eight(dst + i, src + i, wide);
-        mask_eight(dst + i + 8, src + i + 8, wide);
-        mask_eight(dst + i + 16, src + i + 16, wide);
-        mask_eight(dst + i + 24, src + i + 24, wide);
+    memcpy(&eight, turned, sizeof(eight));
+    size_t i = mask_most(dst, src, len, eight);
+    for (; len - i >= sizeof(eight); i += sizeof(eight)) {
+        uint64_t word = 0;
+        memcpy(&word, src + i, sizeof(word));
+        word ^= eight;
+        memcpy(dst + i, &word, sizeof(word));
     }
-    for (; len - i >= 8; i += 8)
-        mask_eight(dst + i, src + i, wide);
     for (size_t k = 0; i < len; i++, k++)
         dst[i] = src[i] ^ turned[k];
     return (unsigned)((phase + len) & 3);

@@ -20,6 +20,13 @@ enum ws_error {
 
 const char *ws_strerror(int error);
 
+// Codes of Close frames (RFC 6455 §7.4.1), as docs/protocol.md §1 uses them.
+enum ws_close_code {
+    WS_CLOSE_NORMAL = 1000,
+    WS_CLOSE_GOING_AWAY = 1001,
+    WS_CLOSE_PROTOCOL = 1002
+};
+
 enum {
     WS_HEADER_MAX = 14,
     WS_CONTROL_MAX = 125

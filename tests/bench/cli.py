@@ -2,6 +2,7 @@
 """The command line: prepares the machine, measures the rows, writes the results."""
 
 import argparse
+import contextlib
 import dataclasses
 import datetime
 import functools
@@ -24,7 +25,7 @@ from .stats import LEAST_RUNS, NOISY_SPREAD
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 OPEN_FILES = 20000
-TOOLS = ("pull", "push", "hold", "drip", "leave", "sink")
+TOOLS = ("pull", "push", "hold", "drip", "leave", "sink", "slowlink")
 NEEDED = ("nginx", "haproxy", "wrk", "cc", "go", "ssh", "sshd")
 COMPILE = ["cc", "-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra"]
 MIB = 1 << 20
@@ -40,12 +41,14 @@ def parse(argv):
     add("--list", action="store_true", help="name the rows and the contestants")
     add("--runs", type=int, default=LEAST_RUNS, metavar="N", help="rounds, default %(default)s")
     add("--most-runs", type=int, metavar="N", help="while a row is noisy, default 3 x --runs")
-    add("--seconds", type=int, default=3, metavar="S", help="of each in a round, default 3")
+    add("--seconds", type=int, default=10, metavar="S", help="of a pass of wrk, default 10")
     add("--size", type=int, default=1024, metavar="MIB", help="of a transfer, default 1024")
     add("--json", type=pathlib.Path, metavar="FILE", help="write everything there, samples included")
     add("--bin", type=pathlib.Path, metavar="DIR", help="measure the programs there, build nothing")
+    add("--before", type=pathlib.Path, metavar="DIR", help="an earlier build to measure beside it")
     add("--subject", choices=CONTESTANTS, default="adit", help="who is measured, default adit")
-    add("--markdown", type=pathlib.Path, metavar="FILE", help="print this JSON as Markdown")
+    add("--markdown", type=pathlib.Path, nargs="+", metavar="FILE",
+        help="print this JSON as Markdown; of several, the last that has a row")
     add("--into", type=pathlib.Path, metavar="DOC", help="with --markdown: replace DOC's results")
     options = parser.parse_args(argv)
     if options.runs < 1 or options.seconds < 1 or options.size < 1:
@@ -57,7 +60,8 @@ def parse(argv):
 
 
 def show_markdown(options):
-    text = report.as_markdown(json.loads(options.markdown.read_text(encoding="utf-8")))
+    parts = [json.loads(path.read_text(encoding="utf-8")) for path in options.markdown]
+    text = report.as_markdown(report.joined(parts))
     if options.into:
         report.write_into(options.into, text)
     else:
@@ -78,6 +82,13 @@ def install():
         command([ROOT / "scripts" / "setup", "bench"])
 
 
+def checked(directory):
+    for program in ("adit", "aditd"):
+        if not os.access(directory / program, os.X_OK):
+            raise Failed(f"there is no {directory / program}")
+    return directory.resolve()
+
+
 def build(options):
     """Returns the directory of adit and aditd."""
     if options.subject not in ("adit", "unrecorded"):
@@ -86,11 +97,7 @@ def build(options):
         command([ROOT / "scripts" / "setup", "bench"])
         command(["cmake", "--preset", "release"])
         command(["cmake", "--build", "--preset", "release"])
-    directory = (options.bin or ROOT / "build" / "release" / "bin").resolve()
-    for program in ("adit", "aditd"):
-        if not os.access(directory / program, os.X_OK):
-            raise Failed(f"there is no {directory / program}")
-    return directory
+    return checked(options.bin or ROOT / "build" / "release" / "bin")
 
 
 def compile_tools(directory):
@@ -100,15 +107,16 @@ def compile_tools(directory):
     return tools
 
 
+@contextlib.contextmanager
 def big_file(directory, size):
     """A sparse file: reading it costs neither disk nor, in shared memory, any memory."""
     shared = pathlib.Path("/dev/shm")
     place = shared if os.access(shared, os.W_OK) else directory
-    with tempfile.NamedTemporaryFile(prefix="adit-bench-", dir=place, delete=False) as file:
+    with tempfile.NamedTemporaryFile(prefix="adit-bench-", dir=place) as file:
         file.truncate(size)
-    path = pathlib.Path(file.name)
-    path.chmod(0o644)
-    return path
+        path = pathlib.Path(file.name)
+        path.chmod(0o644)
+        yield path
 
 
 def environment(directory):
@@ -140,8 +148,14 @@ def measure_row(row, site, options, results):
     """Measures one row with processes of its own. A failure does not end the other rows."""
     directory = site.directory / row.name
     directory.mkdir()
-    with Supervisor(directory, environment(directory)) as procs:
-        own = dataclasses.replace(site, directory=directory, procs=procs)
+    size = min(options.size, getattr(row, "most_mib", None) or options.size) * MIB
+    with (
+        big_file(directory, size) as big,
+        Supervisor(directory, environment(directory)) as procs,
+    ):
+        own = dataclasses.replace(
+            site, directory=directory, big_file=big, upload_bytes=size, procs=procs
+        )
         progress = functools.partial(say, row.name)
         try:
             effort = kinds.Effort(options.runs, options.most_runs, progress, usage.Others(procs))
@@ -154,34 +168,27 @@ def measure_row(row, site, options, results):
 
 
 def measure(options, programs, wanted, results):
-    big = None
     with tempfile.TemporaryDirectory(prefix="adit-bench-") as name:
         directory = pathlib.Path(name)
-        try:
-            big = big_file(directory, options.size * MIB)
-            site = Site(
-                directory=directory,
-                tools=compile_tools(directory),
-                big_file=big,
-                bin=programs,
-                seconds=options.seconds,
-                upload_bytes=options.size * MIB,
-            )
-            for row in wanted:
-                measure_row(row, site, options, results)
-        finally:
-            if big is not None:
-                big.unlink(missing_ok=True)
+        site = Site(
+            directory=directory,
+            tools=compile_tools(directory),
+            bin=programs,
+            before=options.before,
+            seconds=options.seconds,
+        )
+        for row in wanted:
+            measure_row(row, site, options, results)
 
 
 def empty_results(options, programs):
     if options.runs < LEAST_RUNS:
         say(f"a median of fewer than {LEAST_RUNS} runs is a trial, not a figure to quote")
     return {
-        "schema": 2,
+        "schema": report.SCHEMA,
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": machine.describe(),
-        "versions": machine.versions(ROOT, options.subject, programs),
+        "versions": machine.versions(ROOT, programs, options.before, built=options.bin is None),
         "options": {
             "runs": options.runs,
             "most_runs": options.most_runs,
@@ -207,6 +214,7 @@ def bench(options):
     wanted = rows.chosen(options.rows)
     install()
     programs = build(options)
+    options.before = options.before and checked(options.before)
     raise_file_limit()
     results = empty_results(options, programs)
     try:

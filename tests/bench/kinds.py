@@ -2,11 +2,13 @@
 """The kinds of rows, and how one is measured: round by round, the contestants in turn."""
 
 import dataclasses
+import statistics
 from collections.abc import Callable
 
 from . import loads, usage
 from .peers import CONTESTANTS, ORIGINS
 from .processes import Failed
+from .site import Link
 from .stats import LEAST_RUNS, Target, plain_figure, ratio_figure
 
 WARM_CONNECTIONS = 50
@@ -29,6 +31,9 @@ class Versus:
     targets: dict  # peer -> Target or None
     origin: str = "files"
     burden: Callable | None = None  # every contestant is measured beside it
+    most_mib: int | None = None  # of a transfer, where that is less than --size
+    link: Link | None = None  # between the two ends of a tunnel, and in front of plain TCP
+    cpu_targets: dict = dataclasses.field(default_factory=dict)  # peer -> Target of CPU time
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +108,8 @@ def taking_part(row, site, subject):
     """(label -> Running, label -> reason for its absence). A row needs its subject but no peer,
     even if the peer is also measured as a subject."""
     labels = {"subject": subject} | {peer: peer for peer in row.targets}
+    if site.before is None:
+        labels.pop("before", None)
     running, absent, origin_port = {}, {}, None
     for label, name in labels.items():
         if origin_port is None or isinstance(row, Ordeal):  # so that leftovers can be told apart
@@ -115,6 +122,8 @@ def taking_part(row, site, subject):
                 raise
             absent[label] = str(why)
     return running, absent
+
+
 def ratios(row, samples):
     return [
         {"of": "subject", "beside": peer}
@@ -122,6 +131,40 @@ def ratios(row, samples):
         for peer, target in row.targets.items()
         if peer in samples
     ]
+
+
+def cpu_figures(row, samples):
+    """The CPU time for each unit of work: of the subject, and of each peer with the ratio between
+    the two."""
+    key = loads.cpu_key(*samples["subject"][:1])
+    targets = getattr(row, "cpu_targets", {})
+    for label, of_label in samples.items() if key else ():
+        if not any(sample[key] for sample in of_label):
+            continue  # it has no processes
+        figure = {
+            "of": label,
+            "key": key,
+            "value": statistics.median(sample[key] for sample in of_label),
+            "late_share": late_share(of_label),
+        }
+        if label != "subject" and all(sample[key] for sample in of_label):
+            compared = ratio_figure(samples["subject"], of_label, key, targets.get(label))
+            figure = compared | figure
+        yield figure
+
+
+def late_share(samples):
+    """The share of the CPU time that was used once the load was over, None when nobody waited."""
+    shares = [
+        sample["late_cpu_s"] / (sample["cpu_s"] + sample["late_cpu_s"])
+        for sample in samples
+        if sample.get("late_cpu_s") is not None and sample["cpu_s"] + sample["late_cpu_s"]
+    ]
+    return round(statistics.median(shares), 4) if shares else None
+
+
+def judged_cpu(row, samples):
+    return [figure for figure in cpu_figures(row, samples) if figure.get("target")]
 
 
 def in_turn(labels, passes, number):
@@ -132,11 +175,14 @@ def in_turn(labels, passes, number):
 
 
 def run_versus(row, site, subject, effort):
+    site = dataclasses.replace(site, link=row.link)
     running, absent = taking_part(row, site, subject)
+    samples = {label: [] for label in running}
+    if len(running) == 1:
+        return {"figures": [], "samples": samples, "absent": absent}
     for one in running.values():
         warm(site, one)
-    samples = {label: [] for label in running}
-    for number in effort.rounds(lambda: ratios(row, samples)):
+    for number in effort.rounds(lambda: ratios(row, samples) + judged_cpu(row, samples)):
         for label, sample in one_round(row, site, running, number).items():
             samples[label].append(sample)
     return {"figures": ratios(row, samples), "samples": samples, "absent": absent}
@@ -152,9 +198,16 @@ def one_round(row, site, running, number):
         }
     shown = {label: [] for label in running}
     for label in in_turn(list(running), passes, number):
-        shown[label].append(row.load.one_pass(site, running[label]))
-        usage.wait_until_idle(running[label].processes, PASS_QUIET_SECONDS)
+        shown[label].append(finished_pass(row, site, running[label]))
     return {label: row.load.together(one) for label, one in shown.items()}
+
+
+def finished_pass(row, site, running):
+    """A pass, and the CPU time that its contestant uses afterwards for what it has put off."""
+    one = row.load.one_pass(site, running)
+    before = usage.cpu_seconds(running.processes)
+    usage.wait_until_idle(running.processes, PASS_QUIET_SECONDS)
+    return one | {"late_cpu_s": round(usage.cpu_seconds(running.processes) - before, 3)}
 
 
 def under_burden(row, site, running, passes):
@@ -238,4 +291,5 @@ def run(row, site, subject, effort):
     """Measures one row. Returns its results."""
     result = {"row": row.name, "work": row.work, "unit": row.unit, "subject": subject}
     result |= RUNNERS[type(row)](row, site, subject, effort)
+    result["cpu"] = list(cpu_figures(row, result["samples"]))
     return result | {"others": effort.shares}

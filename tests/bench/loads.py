@@ -16,14 +16,20 @@ from . import usage
 from .processes import Failed
 
 HERE = pathlib.Path(__file__).parent
-PASS_SECONDS = 1  # of wrk, which takes whole seconds
-LASTING_SECONDS = 10
+BRIEF_SECONDS = 1  # wrk takes whole seconds
+BRIEF_PASSES = 3
 TRANSFER_SECONDS = 120
 LEAVE_SECONDS = 120
 LEAVERS = 10000
 CROWD_READY_SECONDS = 30
 CROWD_SECONDS = 180
 MIB = 1 << 20
+CPU_UNITS = {
+    "cpu_us_per_request": "µs a request",
+    "cpu_us_per_abort": "µs an abort",
+    "cpu_s_per_gib": "s a GiB",
+}
+
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,10 +54,27 @@ def total(passes, key):
     return sum(one[key] for one in passes)
 
 
+def late_cpu(passes):
+    """The CPU time that a contestant used once the load was over, where it was left to finish."""
+    if not all("late_cpu_s" in one for one in passes):
+        return {}
+    return {"late_cpu_s": round(total(passes, "late_cpu_s"), 3)}
+
+
+def all_cpu(passes):
+    """What is put off is paid, too."""
+    return total(passes, "cpu_s") + late_cpu(passes).get("late_cpu_s", 0)
+
+
+def cpu_key(sample=()):
+    """The key of the CPU time for each unit of work, None where a sample has no such time."""
+    return next((key for key in CPU_UNITS if key in sample), None)
+
+
 # wrk -----------------------------------------------------------------------------------------------
 
 
-def wrk(site, running, connections, seconds=PASS_SECONDS):
+def wrk(site, running, connections, seconds=BRIEF_SECONDS):
     """GET /small over keep-alive connections, as fast as possible."""
     argv = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"]
     argv += ["-s", HERE / "wrk.lua", "-H", f"Host: {running.host}"]
@@ -82,27 +105,27 @@ def wrk_together(passes):
         "requests": requests,
         "duration_us": total(passes, "duration_us"),
         "cpu_s": total(passes, "cpu_s"),
+        **late_cpu(passes),
         "pass_per_second": [round(one["requests"] / one["duration_us"] * 1e6) for one in passes],
         "per_second": requests / (total(passes, "duration_us") / 1e6),
         "p50_us": percentile(latencies, 0.5),
         "p99_us": percentile(latencies, 0.99),
         "max_us": max(latencies),
-        "cpu_us_per_request": round(total(passes, "cpu_s") * 1e6 / requests, 2),
+        "cpu_us_per_request": round(all_cpu(passes) * 1e6 / requests, 2),
     }
 
 
-def small(connections):
+def lasting(connections):
+    """One pass a round, as long as traffic lasts."""
+    return Load(lambda site, running: wrk(site, running, connections, site.seconds), wrk_together)
+
+
+def brief(connections):
+    """Some passes of a second in each round."""
     return Load(
         lambda site, running: wrk(site, running, connections),
         wrk_together,
-        lambda site: max(1, site.seconds // PASS_SECONDS),
-    )
-
-
-def lasting(connections):
-    """The same without a pause."""
-    return Load(
-        lambda site, running: wrk(site, running, connections, LASTING_SECONDS), wrk_together
+        lambda site: min(BRIEF_PASSES, site.seconds),
     )
 
 
@@ -112,12 +135,20 @@ def lasting(connections):
 def transfer(site, running, name, argv):
     sample = measured(site, running, name, argv + [TRANSFER_SECONDS], TRANSFER_SECONDS + 5)
     sample["mib_per_second"] = sample["bytes"] / MIB / sample["seconds"]
-    sample["cpu_s_per_gib"] = round(sample["cpu_s"] * 1024 * MIB / sample["bytes"], 3)
     return sample
 
 
 def pull(site, running):
-    return transfer(site, running, "pull", [site.tools["pull"], running.port, running.host, "/big"])
+    return transfer(site, running, "pull", pull_argv(site, running))
+
+
+def pull_argv(site, running):
+    return [site.tools["pull"], running.port, running.host, "/big"]
+
+
+def start_pull(site, running):
+    """A download that goes on beside others."""
+    return site.procs.start("pull", pull_argv(site, running) + [TRANSFER_SECONDS])
 
 
 def push(site, running):
@@ -125,12 +156,14 @@ def push(site, running):
     return transfer(site, running, "push", argv)
 
 
-def only_pass(passes):
-    return passes[0]
+def transfer_together(passes):
+    """A round has one transfer."""
+    (one,) = passes
+    return one | {"cpu_s_per_gib": round(all_cpu(passes) * 1024 * MIB / one["bytes"], 3)}
 
 
-down = Load(pull, only_pass)
-up = Load(push, only_pass)
+down = Load(pull, transfer_together)
+up = Load(push, transfer_together)
 
 
 # Visitors who leave --------------------------------------------------------------------------------

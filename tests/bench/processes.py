@@ -89,7 +89,8 @@ class Supervisor:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, old)
 
-    def start(self, name, argv, stdin=subprocess.DEVNULL, stdout=None, death=signal.SIGKILL):
+    def start(self, name, argv, stdin=subprocess.DEVNULL, stdout=None, death=signal.SIGKILL,
+              more_environment=None):
         """Standard error, and without `stdout` the output too, go to the process's log."""
         self.started += 1
         log = self.directory / f"{self.started:03}-{name}.log"
@@ -100,7 +101,7 @@ class Supervisor:
                 stdout=log_file if stdout is None else stdout,
                 stderr=log_file,
                 cwd=self.directory,
-                env=self.environment,
+                env=self.environment | (more_environment or {}),
                 start_new_session=True,
                 preexec_fn=dies_with(os.getpid(), death),
             )

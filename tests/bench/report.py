@@ -3,12 +3,19 @@
 
 import statistics
 
+from .loads import CPU_UNITS
 from .peers import DESCRIPTIONS
+from .processes import Failed
 from .rows import GROUPS, ROWS
 
+SCHEMA = 3  # of the JSON
 OTHERS_SHARE = 0.1  # of the machine, above which it is mentioned
 
 TEXT_HEADS = ["row", "of", "figure", "", "beside", "its figure", "ratio", "target", "", "interval", ""]
+TEXT_RIGHT = {2, 5, 6, 9}
+CPU_HEADS = ["row", "of", "CPU time", "after the load", "{}'s part of it", "target", "", "interval"]
+CPU_RIGHT = {2, 3, 4, 7}
+CPU_TITLE = "CPU time of all hops together"
 RESULTS_MARK = "<!-- Written by scripts/bench --markdown; everything below this line is replaced. -->"
 
 
@@ -63,9 +70,8 @@ def cells(result, figure):
     ]
 
 
-def text_lines(lines):
+def text_lines(lines, right=frozenset()):
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    right = {2, 5, 6, 9}
     for line in lines:
         yield "  ".join(
             cell.rjust(width) if column in right else cell.ljust(width)
@@ -73,15 +79,27 @@ def text_lines(lines):
         ).rstrip()
 
 
+def absences(results):
+    """(peer, reason) -> the rows that it took no part in."""
+    found = {}
+    for result in results["rows"]:
+        for absent in result.get("absent", {}).items():
+            found.setdefault(absent, []).append(result["row"])
+    return found
+
+
 def remarks(results):
     """Notes outside the tables: what was not measured and why, and when the machine was busy with
     other work."""
     for failure in results["failed"]:
         yield f"{failure['row']} was not measured: {failure['why']}"
-    for result in results["rows"]:
-        for peer, why in result.get("absent", {}).items():
-            yield f"{peer} took no part in {result['row']}: {why}"
-    shares = {result["row"]: statistics.median(result["others"]) for result in results["rows"]}
+    for (peer, why), missed in absences(results).items():
+        yield f"{peer} took no part in {', '.join(missed)}: {' '.join(why.split())}"
+    shares = {
+        result["row"]: statistics.median(result["others"])
+        for result in results["rows"]
+        if result["others"]
+    }
     busy = [f"{row} {share * 100:.0f} %" for row, share in shares.items() if share > OTHERS_SHARE]
     if busy:
         yield "other programs used part of the machine meanwhile: " + ", ".join(busy)
@@ -91,7 +109,10 @@ def as_text(results):
     lines = [TEXT_HEADS]
     for result in results["rows"]:
         lines += [cells(result, figure) for figure in result["figures"]]
-    out = list(text_lines(lines)) if len(lines) > 1 else []
+    out = list(text_lines(lines, TEXT_RIGHT)) if len(lines) > 1 else []
+    cpu = list(cpu_lines(results))
+    if cpu:
+        out += ["", CPU_TITLE, *text_lines([cpu_heads(results), *cpu], CPU_RIGHT), ""]
     return "\n".join(out + list(remarks(results)))
 
 
@@ -124,38 +145,68 @@ def plain_lines(results):
                 yield [row, of, f"{value} {unit}", f"{target} {unit}" if target else "", said, spread]
 
 
-CPU_UNITS = {
-    "cpu_us_per_request": "µs a request",
-    "cpu_us_per_abort": "µs an abort",
-    "cpu_s_per_gib": "s a GiB",
-}
-
-
 def cpu_lines(results):
-    """CPU time of each contestant's processes, by the median sample, and the subject's share of a
-    peer's, by the median round."""
+    """CPU time of each contestant's processes, by the median sample; how much of it was used once
+    the load was over; the subject's share of a peer's, by the median round."""
     for result in results["rows"]:
-        own = result["samples"]["subject"]
-        for label, samples in result["samples"].items():
-            for key in CPU_UNITS.keys() & samples[0].keys():
-                who = contestant(result, label)
-                who = f"{result['subject']} without" if label == "without" else who
-                spent = statistics.median(sample[key] for sample in samples)
-                parts = [mine[key] / its[key] for mine, its in zip(own, samples) if its[key]]
-                part = number(statistics.median(parts)) if parts and label != "subject" else ""
-                yield [result["row"], who, f"{number(spent)} {CPU_UNITS[key]}", part]
+        for figure in result["cpu"]:
+            who = contestant(result, figure["of"])
+            compared = "ratio" in figure
+            yield [
+                result["row"],
+                f"{result['subject']} without" if who == "without" else who,
+                f"{number(figure['value'])} {CPU_UNITS[figure['key']]}",
+                "" if figure["late_share"] is None else f"{figure['late_share'] * 100:.0f} %",
+                f"{figure['ratio']:.2f}" if compared else "",
+                figure["target"] or "" if compared else "",
+                verdict(figure) if compared else "",
+                interval(figure) if compared else "",
+            ]
+
+
+def cpu_heads(results):
+    return [head.format(subjects(results)) for head in CPU_HEADS]
+
+
+def joined(parts):
+    """One table of several measurements on one machine. A later one replaces rows of an earlier."""
+    if any(part.get("schema") != SCHEMA for part in parts):
+        raise Failed(f"only results of schema {SCHEMA} can be shown")
+    if len({(part["machine"]["cpu"], part["machine"]["cores"]) for part in parts}) > 1:
+        raise Failed("results of different machines do not belong into one table")
+    found, failed, source, versions = {}, {}, {}, {}
+    for part in parts:
+        versions |= part["versions"]
+        for result in part["rows"]:
+            found[result["row"]], source[result["row"]] = result, part
+        failed |= {one["row"]: one for one in part["failed"]}
+    rows = [found[row.name] for row in ROWS if row.name in found]
+    told = [part | {"rows": [r for r in rows if source[r["row"]] is part]} for part in parts]
+    return parts[-1] | {
+        "versions": versions,
+        "rows": rows,
+        "failed": [one for name, one in failed.items() if name not in found],
+        "parts": [part for part in told if part["rows"]],
+    }
+
+
+def part_line(part):
+    """The commit and time of rows, and the effort made for them."""
+    options, commit = part["options"], part["versions"]["commit"]
+    runs = f"{options['runs']} to {options['most_runs']} rounds, passes of {options['seconds']} s"
+    rows = ", ".join(result["row"] for result in part["rows"])
+    return f"- commit {commit}, {part['date']}, {runs}, transfers of {options['size_mib']} MiB: {rows}"
 
 
 def machine_lines(results):
-    machine, options = results["machine"], results["options"]
+    machine = results["machine"]
     gib = machine["memory_kib"] / (1 << 20)
-    yield f"- date: {results['date']}"
     yield f"- machine: {machine['cpu']}, {machine['cores']} cores, {gib:.0f} GiB"
     yield f"- system: {machine['system']}, {machine['kernel']}"
     for name, version in results["versions"].items():
-        yield f"- {name}: {version}"
-    runs = f"{options['runs']} to {options['most_runs']} rounds"
-    yield f"- {runs} of {options['seconds']} s; transfers of {options['size_mib']} MiB"
+        if name != "commit":
+            yield f"- {name}: {version}"
+    yield from map(part_line, results["parts"])
 
 
 def subjects(results):
@@ -171,10 +222,9 @@ def as_markdown(results):
         out += ["", "### Speed", "", *markdown_table(heads, ratios)]
     if plain:
         heads = ["row", "of", "figure", "target", "", "interval"]
-        out += ["", "### Memory and start", "", *markdown_table(heads, plain)]
+        out += ["", "### Figures with a limit", "", *markdown_table(heads, plain)]
     if cpu:
-        out += ["", "### CPU time of all hops together", ""]
-        out += markdown_table(["row", "of", "CPU time", f"{subjects(results)}'s part of it"], cpu)
+        out += ["", f"### {CPU_TITLE}", "", *markdown_table(cpu_heads(results), cpu)]
     for remark in remarks(results):
         out += ["", remark]
     return "\n".join(out) + "\n"

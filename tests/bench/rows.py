@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The rows: the work, the contestants and the target of each. docs/benchmarks.md explains them."""
 
+import contextlib
+import dataclasses
 import json
 import re
 import sqlite3
@@ -9,10 +11,10 @@ import time
 
 from . import loads, usage
 from .kinds import Burdened, Footprint, Ordeal, Skipped, Versus, warm
-from .loads import drip, hold, lasting, small
+from .loads import brief, drip, hold, lasting
 from .peers import CONTESTANTS, ORIGINS, start_agent, start_relay
 from .processes import Failed
-from .site import answer, wait_until_200
+from .site import Link, answer, wait_until_200
 from .stats import at_least, at_most
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -24,7 +26,13 @@ TUNNELS = 50
 FEW_CONNECTIONS = 4  # warming's leftovers in the heap must not hide the cost of visitors
 URL_SECONDS = 5
 RECORDED_CONNECTIONS, RECORDED_RATE, RECORDED_SECONDS = 50, 10_000, 6
+SATURATED_CONNECTIONS, SATURATED_SECONDS = 50, 60
+SETTLED_SECONDS = 2  # without CPU time: a recorder writes what has waited for longer than 1.2
 LEFT_SECONDS = 15  # long enough for the agent's pooled connections to end
+LONG_WAY = Link(round_trip_ms=100, mbit_per_second=200, queue_kib=4096)
+NARROW_WAY = Link(round_trip_ms=40, mbit_per_second=10, queue_kib=256)
+LONG_WAY_MIB = 200
+BULK_SECONDS = 3  # for a download to take all of the path and its windows to grow
 
 
 # The measurements ----------------------------------------------------------------------------------
@@ -90,6 +98,25 @@ def start_to_url(site, name):
     return {"agent": (time.monotonic() - began) * 1e3}
 
 
+def path(link):
+    queue = f"a queue of {link.queue_kib} KiB"
+    return f"{link.round_trip_ms} ms, {link.mbit_per_second} Mbit/s and {queue}"
+
+
+def latency_beside_bulk(site, name):
+    """The median latencies of one connection, in milliseconds."""
+    site = dataclasses.replace(site, link=NARROW_WAY)
+    running = CONTESTANTS[name](site, ORIGINS["files"](site))
+    once = loads.lasting(1)
+    sample = {"alone": once.together([once.one_pass(site, running)])["p50_us"] / 1e3}
+    bulk = loads.start_pull(site, running)
+    time.sleep(BULK_SECONDS)
+    sample["beside"] = once.together([once.one_pass(site, running)])["p50_us"] / 1e3
+    if bulk.popen.poll() is not None:
+        raise Failed(f"the download ended too early; --size makes it longer: {bulk.tail()}")
+    return sample
+
+
 def kept(database, asked):
     """The number of exchanges that a record holds whole, once its writer has caught up."""
     deadline = time.monotonic() + LEFT_SECONDS
@@ -114,11 +141,34 @@ def share_that_is_recorded(site, name):
     done = int(re.search(r"(\d+) done", output)[1])
     if done < 0.95 * RECORDED_RATE * RECORDED_SECONDS:
         raise Failed(f"only {done} requests in {RECORDED_SECONDS} s: this machine is too slow")
-    sample = {"requests": done}
-    for part, program in ("relay", "aditd"), ("agent", "adit"):
-        newest = max(site.directory.glob(f"{program}-*/record.db"), key=lambda p: p.stat().st_ctime)
-        sample[part] = min(1.0, kept(newest, done) / done)
-    return sample
+    records = newest_records(site)
+    shares = {part: min(1.0, kept(path, done) / done) for part, path in records.items()}
+    return {"requests": done} | shares
+
+
+def newest_records(site):
+    """part -> the database of the relay or agent that was started last."""
+    return {
+        part: max(site.directory.glob(f"{program}-*/record.db"), key=lambda p: p.stat().st_ctime)
+        for part, program in (("relay", "aditd"), ("agent", "adit"))
+    }
+
+
+def lacking(database):
+    """Exchanges that a record lacks whole or in part, once its writer has caught up."""
+    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as record:
+        (whole,) = record.execute("SELECT sum(shed) FROM writer").fetchone()
+        (in_part,) = record.execute("SELECT count(*) FROM exchange WHERE flags & 2").fetchone()
+    return whole + in_part
+
+
+def lacking_when_saturated(site, name):
+    """With as many requests as go through for a minute."""
+    only_adit(name)
+    running = CONTESTANTS[name](site, ORIGINS["files"](site))
+    done = loads.wrk(site, running, SATURATED_CONNECTIONS, SATURATED_SECONDS)["requests"]
+    usage.wait_until_idle(running.processes, SETTLED_SECONDS)
+    return {"requests": done} | {part: lacking(path) for part, path in newest_records(site).items()}
 
 
 def seen(running):
@@ -166,13 +216,53 @@ def aborts(site, running):
 
 # The table -----------------------------------------------------------------------------------------
 
+BESIDE_OTHER_TUNNELS = ", beside other tunnels"
+
+
+def other_tunnels(target=None):
+    """Targets against each."""
+    return dict.fromkeys(("frp", "frp-tcp", "rathole", "chisel", "bore", "localtunnel"), target)
+
+
+def small_over(name, connections, targets, also="", **more):
+    work = f"64-byte GET, {connections:,} keep-alive connections{also}"
+    return Versus(name, work, "requests/s", "per_second", lasting(connections), targets, **more)
+
+
+def download(name, targets, also="", **more):
+    work = f"one large response body{also}"
+    return Versus(name, work, "MiB/s", "mib_per_second", loads.down, targets, **more)
+
+
+def upload(name, targets, also="", **more):
+    work, origin = f"one large request body{also}", "sink"
+    return Versus(name, work, "MiB/s", "mib_per_second", loads.up, targets, origin, **more)
+
+
+def beside_unrecorded(name, connections):
+    return small_over(
+        name,
+        connections,
+        {"unrecorded": at_least(0.92)},
+        ", with and without recording",
+        cpu_targets={"unrecorded": at_most(1.15)},
+    )
+
+
+def the_long_way(transfer, name):
+    return transfer(
+        name,
+        {"straight": at_least(0.9)},
+        f" over {path(LONG_WAY)}",
+        link=LONG_WAY,
+        most_mib=LONG_WAY_MIB,
+    )
+
+
 ROWS = [
-    Versus(
+    small_over(
         "small",
-        "64-byte GET, 50 keep-alive connections",
-        "requests/s",
-        "per_second",
-        small(50),
+        50,
         {
             "n2": at_least(1.5),
             "n1": at_least(1.0),
@@ -180,65 +270,58 @@ ROWS = [
             "go1": None,
             "go2": None,
             "ssh": None,
+            "before": None,
         },
     ),
-    Versus(
-        "many200",
-        "64-byte GET, 200 keep-alive connections",
-        "requests/s",
-        "per_second",
-        small(200),
-        {"n2": at_least(1.7), "n1": None},
-    ),
-    Versus(
-        "many1000",
-        "64-byte GET, 1,000 keep-alive connections",
-        "requests/s",
-        "per_second",
-        small(1000),
-        {"n2": at_least(1.7), "n1": None},
-    ),
+    small_over("few", 10, {"n2": at_least(1.1), "n1": None, "before": None}),
+    small_over("many200", 200, {"n2": at_least(1.7), "n1": None, "before": None}),
+    small_over("many1000", 1000, {"n2": at_least(1.7), "n1": None, "before": None}),
     Versus(
         "single",
         "64-byte GET, one connection, median latency",
         "µs",
         "p50_us",
-        small(1),
-        {"n2": at_most(1.0), "n1": None},
+        brief(1),
+        {"n2": at_most(1.0), "n1": None, "before": None},
     ),
-    Versus(
+    download(
         "down",
-        "one large response body",
-        "MiB/s",
-        "mib_per_second",
-        loads.down,
-        {"n2": at_least(1.5), "n2-large": None, "haproxy2": None},
+        {
+            "n2": at_least(1.5),
+            "n2-large": at_least(0.9),
+            "haproxy2": at_least(1.2),
+            "before": None,
+        },
+        cpu_targets={"n2-large": at_most(1.4)},
     ),
-    Versus(
+    upload(
         "up",
-        "one large request body",
-        "MiB/s",
-        "mib_per_second",
-        loads.up,
-        {"n2": at_least(0.25), "n2-large": None, "haproxy2": None, "go2": None},
-        origin="sink",
+        {
+            "n2": at_least(1.3),
+            "n2-large": None,
+            "haproxy2": at_least(1.0),
+            "go2": None,
+            "before": None,
+        },
     ),
-    Versus(
-        "recording",
-        "small, beside the same without recording",
-        "requests/s",
-        "per_second",
-        small(50),
-        {"unrecorded": at_least(0.9)},
+    beside_unrecorded("recording", 50),
+    beside_unrecorded("recording-few", 10),
+    the_long_way(download, "long-way-down"),
+    the_long_way(upload, "long-way-up"),
+    Footprint(
+        "beside-bulk",
+        "small's median latency on one connection, alone and beside one download, over "
+        + path(NARROW_WAY),
+        "ms",
+        latency_beside_bulk,
+        {"alone": None, "beside": at_most(NARROW_WAY.round_trip_ms + 150)},
+        ("straight",),
     ),
-    Versus(
-        "recording-lasting",
-        f"the same in passes of {loads.LASTING_SECONDS} s",
-        "requests/s",
-        "per_second",
-        lasting(50),
-        {"unrecorded": None},
-    ),
+    small_over("peers-small", 50, other_tunnels(at_least(2.0)), BESIDE_OTHER_TUNNELS),
+    small_over("peers-many200", 200, other_tunnels(), BESIDE_OTHER_TUNNELS),
+    small_over("peers-many1000", 1000, other_tunnels(), BESIDE_OTHER_TUNNELS),
+    download("peers-down", other_tunnels(at_least(1.0)), BESIDE_OTHER_TUNNELS),
+    upload("peers-up", other_tunnels(at_least(1.0)), BESIDE_OTHER_TUNNELS),
     Footprint(
         "recorded",
         f"share of {RECORDED_RATE:,} requests/s that is in the record",
@@ -246,12 +329,19 @@ ROWS = [
         share_that_is_recorded,
         {"relay": at_least(1.0), "agent": at_least(1.0)},
     ),
+    Footprint(
+        "saturated",
+        f"exchanges that are not whole in the record of {SATURATED_SECONDS} s of small",
+        "exchanges",
+        lacking_when_saturated,
+        {"relay": at_most(0), "agent": at_most(0)},
+    ),
     Burdened(
         "idle",
         f"small, with {IDLE_VISITORS:,} idle visitor connections",
         "requests/s",
         "per_second",
-        small(50),
+        brief(50),
         idle_visitors,
         at_least(0.9),
     ),
@@ -260,7 +350,7 @@ ROWS = [
         f"small's p99, beside {STALLED_VISITORS} visitors who stopped reading large downloads",
         "µs",
         "p99_us",
-        small(50),
+        brief(50),
         drained_then_stalled,
         at_most(1.3),
     ),
@@ -269,7 +359,7 @@ ROWS = [
         f"small's p99, beside {SLOW_VISITORS:,} connections with a head that never ends",
         "µs",
         "p99_us",
-        small(50),
+        brief(50),
         {"n2": at_most(2.0), "n1": None},
         burden=drip(SLOW_VISITORS),
     ),
@@ -333,6 +423,8 @@ ROWS = [
 
 GROUPS = {
     "many": ["many200", "many1000"],
+    "long-way": ["long-way-down", "long-way-up"],
+    "peers": ["peers-small", "peers-many200", "peers-many1000", "peers-down", "peers-up"],
     "memory": ["idle-visitor", "idle-tunnel", "stalled", "stalled-late", "agent"],
 }
 

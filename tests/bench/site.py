@@ -5,6 +5,7 @@ import dataclasses
 import http.client
 import pathlib
 import shutil
+import socket
 import subprocess
 import time
 
@@ -17,11 +18,11 @@ NAME = "bench"
 @dataclasses.dataclass
 class Running:
     """A contestant that answers on `port`. `relay` is the hop that the visitors meet, `agent` the one
-    beside the origin; with one hop there is no agent."""
+    beside the origin; with one hop there is no agent, and with none neither."""
 
     name: str
     port: int
-    relay: Process
+    relay: Process | None
     agent: Process | None
     origin_port: int = 0
 
@@ -34,16 +35,27 @@ class Running:
         return [p for p in (self.relay, self.agent) if p is not None]
 
 
+@dataclasses.dataclass(frozen=True)
+class Link:
+    """A network path: what is sent one way takes half the round trip and queues for its turn."""
+
+    round_trip_ms: int
+    mbit_per_second: int
+    queue_kib: int
+
+
 @dataclasses.dataclass
 class Site:
     """The directory, programs and settings of a measurement."""
 
     directory: pathlib.Path
     tools: dict  # name -> helper program
-    big_file: pathlib.Path
     bin: pathlib.Path | None  # of adit and aditd
-    seconds: int  # of wrk, a round and contestant
-    upload_bytes: int
+    seconds: int  # of wrk in a lasting pass
+    big_file: pathlib.Path | None = None  # what a row downloads
+    upload_bytes: int = 0
+    before: pathlib.Path | None = None  # an earlier build of both
+    link: Link | None = None  # in the middle of a tunnel; None: loopback
     procs: Supervisor | None = None
     # The agent prints a line for each exchange; only a row that reads them lets it go to its log (None).
     agent_output: int | None = subprocess.DEVNULL
@@ -85,4 +97,17 @@ def wait_until_200(processes, port, host, path):
         if time.monotonic() > deadline:
             last = processes[-1]
             raise Failed(f"no 200 for {path} from {last.name} in {READY_SECONDS} s: {last.tail()}")
+        time.sleep(0.02)
+
+
+def wait_until_it_listens(process, port):
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        process.check_alive()
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError as why:
+            if time.monotonic() > deadline:
+                raise Failed(f"{process.name} does not listen: {process.tail()}") from why
         time.sleep(0.02)

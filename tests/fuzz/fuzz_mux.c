@@ -22,7 +22,10 @@ static void answer(struct mux_view *v)
     CHECK(head_add(&trailers, SLICE("x"), SLICE("y")));
     if (mux_respond(v->stream, &head, v->index % 5 == 1) != 0)
         return;
-    (void)mux_view_feed(v, 1, BODY);
+    if (v->index % 2)
+        (void)mux_view_lend(v, 1, BODY);
+    else
+        (void)mux_view_feed(v, 1, BODY);
     if (v->index % 5 != 1)
         CHECK(mux_finish(v->stream, &trailers) == 0);
 }
@@ -68,6 +71,7 @@ static int flush(struct mux_side *side)
     static char out[OUT_CAP];
     int n = mux_send(side->mux, out, sizeof(out));
     CHECK(n <= (int)sizeof(out));
+    mux_side_settle(side);
     return n < 0 ? n : 0;
 }
 

@@ -170,19 +170,20 @@ def request(*fields, end=True, stream=3, method="GET", path="/forged"):
                          (":path", path), *fields], end)
 
 
-FRAMING, CONTROLS, HTTP2, LINK = ("broke the framing", "control message that is wrong",
-                                  "broke the multiplexing", "connecting again")
+FRAMES, FRAMING, CONTROLS, HTTP2, LINK = (
+    "broke the WebSocket protocol", "broke the framing", "control message that is wrong",
+    "broke the multiplexing", "connecting again")
 
 BREACHES = {
-    # the link; what libwebsockets notices has no name of ours
-    "a masked frame": (LINK, lambda peer: peer.ws(BINARY, b"\5" * 9, masked=True, length=9)),
-    "reserved bits": (LINK, lambda peer: peer.ws(BINARY, b"\4", rsv=0x40)),
-    "an unknown opcode": (LINK, lambda peer: peer.ws(3, b"x")),
-    "a text message": (LINK, lambda peer: peer.ws(TEXT, b"hello")),
-    "a continuation of nothing": (LINK, lambda peer: peer.ws(0, b"x")),
-    "a ping of 126 bytes": (LINK, lambda peer: peer.ws(9, b"x" * 126)),
+    # the link
+    "a masked frame": (FRAMES, lambda peer: peer.ws(BINARY, b"\5" * 9, masked=True, length=9)),
+    "reserved bits": (FRAMES, lambda peer: peer.ws(BINARY, b"\4", rsv=0x40)),
+    "an unknown opcode": (FRAMES, lambda peer: peer.ws(3, b"x")),
+    "a text message": ("not binary", lambda peer: peer.ws(TEXT, b"hello")),
+    "a continuation of nothing": (FRAMES, lambda peer: peer.ws(0, b"x")),
+    "a ping of 126 bytes": (FRAMES, lambda peer: peer.ws(9, b"x" * 126)),
     "a close": (LINK, lambda peer: peer.ws(CLOSE, struct.pack(">H", 1001))),
-    "a close of one byte": (LINK, lambda peer: peer.ws(CLOSE, b"x")),
+    "a close of one byte": (FRAMES, lambda peer: peer.ws(CLOSE, b"x")),
     # pipe
     "an unknown kind of message": (FRAMING, lambda peer: peer.message(9)),
     "kind zero": (FRAMING, lambda peer: peer.message(0)),

@@ -9,6 +9,11 @@ enum {
     MOVE_MAX = 65536
 };
 
+struct mux_lent {
+    struct mux_lent *next;
+    uint8_t bytes[];
+};
+
 static struct mux_view *view_new(struct mux_side *side, struct mux_stream *s)
 {
     struct mux_view *v = calloc(1, sizeof(*v));
@@ -107,8 +112,18 @@ void mux_side_init(struct mux_side *side, enum mux_role role, struct mux *mux)
     *side = (struct mux_side){.role = role, .mux = mux};
 }
 
+static void free_lent(struct mux_side *side)
+{
+    while (side->lent) {
+        struct mux_lent *next = side->lent->next;
+        free(side->lent);
+        side->lent = next;
+    }
+}
+
 void mux_side_deinit(struct mux_side *side)
 {
+    free_lent(side);
     for (size_t i = 0; i < side->count; i++) {
         struct mux_view *v = side->views[i];
         buf_free(&v->heads);
@@ -144,16 +159,41 @@ void mux_view_credit(struct mux_view *v, size_t len)
     mux_credit(v->stream, len);
 }
 
+// The number of bytes that may be given now.
+static size_t room_of(const struct mux_view *v, uint64_t total)
+{
+    uint64_t room = MUX_SEND_MAX - (v->sent - v->drained);
+    CHECK(v->drained <= v->sent && room <= MUX_SEND_MAX);
+    return (size_t)(total - v->sent < room ? total - v->sent : room);
+}
+
 size_t mux_view_feed(struct mux_view *v, uint64_t key, uint64_t total)
 {
     static uint8_t bytes[MUX_SEND_MAX];
-    uint64_t room = MUX_SEND_MAX - (v->sent - v->drained);
-    size_t len = (size_t)(total - v->sent < room ? total - v->sent : room);
-    CHECK(v->drained <= v->sent && room <= MUX_SEND_MAX);
+    size_t len = room_of(v, total);
     pattern_write(bytes, len, key, v->sent);
     CHECK(mux_data(v->stream, (const char *)bytes, len) == 0);
     v->sent += len;
     return len;
+}
+
+size_t mux_view_lend(struct mux_view *v, uint64_t key, uint64_t total)
+{
+    size_t len = room_of(v, total);
+    struct mux_lent *lent = malloc(sizeof(*lent) + len);
+    CHECK(lent);
+    lent->next = v->side->lent;
+    v->side->lent = lent;
+    pattern_write(lent->bytes, len, key, v->sent);
+    CHECK(mux_data_borrowed(v->stream, (const char *)lent->bytes, len) == 0);
+    v->sent += len;
+    return len;
+}
+
+void mux_side_settle(struct mux_side *side)
+{
+    mux_settle_data(side->mux);
+    free_lent(side);
 }
 
 static void add_text(struct buf *out, struct slice s, const char *behind)

@@ -6,6 +6,7 @@
 #include "proto/tunnel/mux.h"
 
 struct mux_view;
+struct mux_lent;
 
 // One end of a tunnel. Tests set `mux`, `hooks`, `ctx` and the two switches and read the rest.
 struct mux_side {
@@ -24,6 +25,7 @@ struct mux_side {
         void (*closed)(struct mux_view *v, uint32_t reset);
     } hooks;
     void *ctx;
+    struct mux_lent *lent; // by mux_view_lend
 };
 
 // The view that one side has of a stream. Lives as long as its side.
@@ -36,7 +38,7 @@ struct mux_view {
     bool head_end; // the last head had END_STREAM
     struct buf body;
     uint64_t received, uncredited;
-    uint64_t sent, drained; // of the bytes that mux_view_feed gave
+    uint64_t sent, drained; // of the bytes that were fed and lent
     struct buf trailers;    // as text
     bool ended, closed;
     uint32_t reset; // the code, once closed
@@ -57,6 +59,11 @@ void mux_view_credit(struct mux_view *v, size_t len);
 // Gives as much of a body as there is credit for. The body has `total` bytes of the pattern `key`.
 // Returns the number of bytes given.
 size_t mux_view_feed(struct mux_view *v, uint64_t key, uint64_t total);
+
+// The same by mux_data_borrowed. The bytes are freed by mux_side_settle, which calls
+// mux_settle_data before.
+size_t mux_view_lend(struct mux_view *v, uint64_t key, uint64_t total);
+void mux_side_settle(struct mux_side *side);
 
 // Writes a head as lines of text: "GET http a.example /" or "200", then the fields.
 void head_text(const struct http_head *head, struct buf *out);

@@ -34,14 +34,14 @@ def _die_with_parent():
 
 
 class Nginx:
-    """`config` stands inside http {}; {port} in it is the port to listen on."""
+    """`config` stands inside http {}; {port} in it is the port to listen on: `at`, or a free one."""
 
-    def __init__(self, directory, config, **values):
+    def __init__(self, directory, config, at=0, **values):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         # nginx cannot choose a free port and print its number, but inherits a listening socket, as
         # from its predecessor in a binary upgrade.
-        listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        listener = socket.create_server(("127.0.0.1", at), backlog=512)
         self.port = listener.getsockname()[1]
         self.address = f"127.0.0.1:{self.port}"
         path = self.directory / "nginx.conf"

@@ -39,6 +39,7 @@ struct sim {
     size_t live_count;    // also those whose end only the agent has not seen
     struct wire wires[2]; // by sender
     uint64_t tick_ms;
+    size_t steps;
     bool drained, settling;
     struct sim_result result;
 };
@@ -237,7 +238,11 @@ static void work(struct sim *s, struct exchange *x, int side, bool all)
     if (!e->head_sent || e->ended)
         return;
     uint64_t part = all ? e->total : e->view->sent + chance_below(s->chance, MUX_SEND_MAX);
-    (void)mux_view_feed(e->view, e->key, part < e->total ? part : e->total);
+    part = part < e->total ? part : e->total;
+    if (e->view->sent % 2 == 0)
+        (void)mux_view_lend(e->view, e->key, part);
+    else
+        (void)mux_view_feed(e->view, e->key, part);
     if (e->view->sent < e->total || (!all && maybe(s, 2)))
         return;
     struct http_head trailers = trailers_of(e);
@@ -326,6 +331,13 @@ static void drain(struct sim *s)
     mux_drain(side_of(s, (int)chance_below(s->chance, 2))->mux.mux);
 }
 
+// Takes back the bytes that were lent for a few steps.
+static void settle_data(struct sim *s)
+{
+    mux_side_settle(&s->pair.relay.mux);
+    mux_side_settle(&s->pair.agent.mux);
+}
+
 static void step(struct sim *s)
 {
     static const uint32_t caps[] = {TUNNEL_MESSAGE_MIN, 3000, TUNNEL_MESSAGE_MAX,
@@ -349,6 +361,8 @@ static void step(struct sim *s)
         speak(s);
     else if (maybe(s, 250))
         drain(s);
+    if (++s->steps % 3 == 0)
+        settle_data(s);
     sweep(s);
 }
 
@@ -361,6 +375,7 @@ static void settle(struct sim *s)
             for (int side = 0; side < 2; side++)
                 work(s, x, side, true);
         moved = move_all(s);
+        settle_data(s);
     }
     s->settling = true;
     sweep(s);

@@ -6,14 +6,16 @@ import subprocess
 import threading
 
 
-def certificate(directory, *names):
-    """Makes a self-signed certificate for these names and IP addresses. Returns the paths of the
-    certificate and its key."""
+def certificate(directory, *names, authority=None):
+    """Makes a certificate for these names and IP addresses: self-signed, or signed by an authority,
+    which is such a pair too. Returns the paths of the certificate and its key."""
+    directory.mkdir(exist_ok=True)
     cert, key = directory / "cert.pem", directory / "key.pem"
+    signer = ["-CA", authority[0], "-CAkey", authority[1]] if authority else []
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-         "-nodes", "-days", "2", "-subj", "/CN=adit test", "-keyout", key, "-out", cert,
-         "-addext", "subjectAltName=" + ",".join(
+         "-nodes", "-days", "2", "-subj", f"/CN=adit test {names[0]}", "-keyout", key, "-out", cert,
+         *signer, "-addext", "subjectAltName=" + ",".join(
              ("IP:" if set(name) <= set("0123456789.:abcdef") and ({":", "."} & set(name)) else
               "DNS:") + name for name in names)],
         check=True, capture_output=True)

@@ -397,6 +397,7 @@ class RelayPeer(Peer):
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Protocol: adit.v1\r\nSec-WebSocket-Accept: "
             + accept_value(fields["sec-websocket-key"]) + b"\r\n\r\n")
+        self.sock.recv(1, socket.MSG_PEEK)  # the relay never speaks before the hello
 
     def welcome(self):
         """Does the handshake of the tunnel until the agent is bound."""

@@ -79,6 +79,7 @@ struct witness {
     char events[EVENTS_MAX];
     enum exchange_outcome why;
     struct report report;
+    bool digests; // it uses digests
 };
 
 static void see_begun(void *ctx, struct exchange *x, const struct http_head *request)
@@ -139,11 +140,17 @@ static void see_discarded(void *ctx, struct exchange *x)
     note(((struct witness *)ctx)->events, 'D');
 }
 
+static bool wants_digests(void *ctx, const struct exchange *x)
+{
+    (void)x;
+    return ((struct witness *)ctx)->digests;
+}
+
 static struct exchange_observer observer_of(struct witness *w, const struct exchange_observer *next)
 {
-    return (struct exchange_observer){see_begun, see_routed,   see_head,   see_bad_head,
-                                      see_data,  see_finished, see_closed, see_discarded,
-                                      w,         next};
+    return (struct exchange_observer){
+        see_begun,     see_routed,    see_head, see_bad_head, see_data, see_finished, see_closed,
+        see_discarded, wants_digests, w,        next};
 }
 
 struct fixture {
@@ -168,6 +175,7 @@ static void begin(struct fixture *f, const char *method)
 {
     struct http_head head = request_head(method);
     *f = (struct fixture){.visitor.endpoint.ops = &ops, .service.endpoint.ops = &ops};
+    f->second.digests = true;
     f->second.observer = observer_of(&f->second, NULL);
     f->first.observer = observer_of(&f->first, &f->second.observer);
     f->x = exchange_new(&f->visitor.endpoint, &head, &f->first.observer);

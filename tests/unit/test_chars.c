@@ -183,9 +183,30 @@ static void a_head_finds_counts_and_removes_fields_without_case(void **state)
     assert_false(head_add(&head, SLICE("c"), SLICE("")));
 }
 
+// Values are checked by eight bytes at a time: each byte at each place of values up to three times
+// as long.
+static void a_field_value_has_no_control_but_tab_at_any_place(void **state)
+{
+    enum {
+        LENGTHS = 25
+    };
+    (void)state;
+    for (size_t len = 1; len <= LENGTHS; len++)
+        for (size_t at = 0; at < len; at++)
+            for (unsigned byte = 0; byte < 256; byte++) {
+                char text[LENGTHS];
+                memset(text, (int)(at % 2 ? 0xff : '~'), len);
+                text[at] = (char)byte;
+                const bool legal = byte == '\t' || (byte >= 0x20 && byte != 0x7f);
+                if (http_is_field_value(slice_of(text, len)) != legal)
+                    fail_msg("byte %u at %zu of %zu", byte, at, len);
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_field_value_has_no_control_but_tab_at_any_place),
         cmocka_unit_test(hosts_are_those_of_rfc_3986),
         cmocka_unit_test(character_classes_are_those_of_rfc_9110),
         cmocka_unit_test(lists_are_split_at_commas_and_empty_elements_skipped),

@@ -27,6 +27,46 @@ static void a_whole_exchange_brings_each_event_once(void **state)
     assert_int_equal(f.first.report.outcome, EXCHANGE_COMPLETE);
 }
 
+static void send_hello(struct fixture *f)
+{
+    exchange_data(&f->visitor.endpoint, "hel", 3);
+    exchange_data(&f->visitor.endpoint, "lo", 2);
+    exchange_finish(&f->visitor.endpoint, NULL);
+    respond(f, 200, 0);
+    exchange_finish(&f->service.endpoint, NULL);
+}
+
+static void one_observer_that_uses_digests_suffices(void **state)
+{
+    struct fixture f;
+    struct digest hello = {0};
+    uint8_t value[DIGEST_BYTES];
+    (void)state;
+    digest_add(&hello, SLICE("hello"), true);
+    assert_true(digest_value(&hello, value));
+    ask(&f, "POST", 5);
+    send_hello(&f);
+    assert_memory_equal(f.first.report.body[INBOUND].digest, value, DIGEST_BYTES);
+}
+
+static void bodies_whose_digest_nobody_uses_are_counted_alone(void **state)
+{
+    static const uint8_t none[DIGEST_BYTES];
+    struct fixture f;
+    struct http_head head = request_head("POST");
+    const struct body_framing five = {BODY_LENGTH, 5};
+    (void)state;
+    begin(&f, "POST");
+    f.second.digests = false;
+    exchange_attach(f.x, &f.service.endpoint);
+    exchange_head(&f.visitor.endpoint, &head, &five);
+    send_hello(&f);
+    assert_closed(&f, "hfx", "hddfx", EXCHANGE_COMPLETE);
+    assert_int_equal(f.first.report.body[INBOUND].bytes, 5);
+    assert_false(f.first.report.body[INBOUND].whole);
+    assert_memory_equal(f.first.report.body[INBOUND].digest, none, DIGEST_BYTES);
+}
+
 static void a_response_may_be_whole_before_its_request(void **state)
 {
     struct fixture f;
@@ -174,6 +214,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_exchange_brings_each_event_once),
+        cmocka_unit_test(one_observer_that_uses_digests_suffices),
+        cmocka_unit_test(bodies_whose_digest_nobody_uses_are_counted_alone),
         cmocka_unit_test(a_response_may_be_whole_before_its_request),
         cmocka_unit_test(an_inbound_is_told_once_that_the_rest_is_unwanted_and_may_abandon_it),
         cmocka_unit_test(bytes_without_a_receiver_are_credited_at_once),

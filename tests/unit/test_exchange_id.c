@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Ids of exchanges, and digests of bodies.
+// Ids of exchanges.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
 
-#include "proto/digest.h"
 #include "proto/exchange_id.h"
 
 static void ids_sort_by_time_and_within_a_millisecond(void **state)
@@ -58,47 +57,12 @@ static void what_is_no_id_is_told(void **state)
     assert_true(exchange_id_is_valid(SLICE("0123456789abcdef")));
 }
 
-static void a_digest_does_not_depend_on_the_pieces(void **state)
-{
-    char body[1000];
-    uint8_t whole[DIGEST_BYTES];
-    uint8_t pieces[DIGEST_BYTES];
-    (void)state;
-    for (size_t i = 0; i < sizeof(body); i++)
-        body[i] = (char)(i * 7);
-    for (size_t cut = 0; cut <= sizeof(body); cut += 37) {
-        struct digest one = {0};
-        struct digest two = {0};
-        digest_add(&one, slice_of(body, sizeof(body)), true);
-        digest_add(&two, slice_of(body, cut), false);
-        digest_add(&two, slice_of(body + cut, sizeof(body) - cut), false);
-        assert_true(digest_value(&one, whole) && digest_value(&two, pieces));
-        assert_memory_equal(whole, pieces, DIGEST_BYTES);
-        digest_deinit(&one);
-        digest_deinit(&two);
-    }
-}
-
-// The canonical XXH3-128 of no bytes, as xxhsum -H2 prints it.
-static void the_digest_of_nothing_is_xxh3s(void **state)
-{
-    static const uint8_t nothing[DIGEST_BYTES] = {0x99, 0xaa, 0x06, 0xd3, 0x01, 0x47, 0x98, 0xd8,
-                                                  0x60, 0x01, 0xc3, 0x24, 0x46, 0x8d, 0x49, 0x7f};
-    struct digest d = {0};
-    uint8_t value[DIGEST_BYTES];
-    (void)state;
-    assert_true(digest_value(&d, value));
-    assert_memory_equal(value, nothing, DIGEST_BYTES);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ids_sort_by_time_and_within_a_millisecond),
         cmocka_unit_test(ids_come_back_out_of_their_bytes),
         cmocka_unit_test(what_is_no_id_is_told),
-        cmocka_unit_test(a_digest_does_not_depend_on_the_pieces),
-        cmocka_unit_test(the_digest_of_nothing_is_xxh3s),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -141,11 +141,9 @@ static void an_outage_is_told_once_and_every_so_often(void **state)
 
 static void what_lasts_no_longer_says_why_and_what_comes(void **state)
 {
-    const struct link_target relay = {.at = {.host = "r.example", .port = 80}};
     char text[LINK_MESSAGE_MAX];
     (void)state;
-    link_message_failed(text, &relay, url,
-                        &(struct link_failure){.was_up = true, .text = "it stops"});
+    link_message_gone(text, url, "it stops");
     assert_string_equal(text, "the relay https://r.example has gone (it stops); connecting again");
     link_message_lost(text, url, TUNNEL_E_SILENT, "");
     assert_string_equal(text,

@@ -146,6 +146,13 @@ static void settle(void)
     }
 }
 
+// The first piece is borrowed and not sent before mux_settle_data.
+static int send_piece(struct side *side, size_t len)
+{
+    return len == MUX_SEND_MAX ? mux_data_borrowed(side->stream, body, len)
+                               : mux_data(side->stream, body, len);
+}
+
 static void send_body(struct side *side)
 {
     struct http_head trailers = {0};
@@ -153,8 +160,11 @@ static void send_body(struct side *side)
     while (side->stream && !run.failed && side->sent < BODY) {
         size_t room = MUX_SEND_MAX - (side->sent - side->drained);
         size_t len = BODY - side->sent < room ? BODY - side->sent : room;
-        expect(mux_data(side->stream, body, len) == 0);
+        expect(send_piece(side, len) == 0);
         side->sent += len;
+        if (len < MUX_SEND_MAX)
+            settle();
+        mux_settle_data(tunnel_mux(side->tunnel));
         settle();
     }
     if (side->stream && !run.failed)

@@ -106,7 +106,7 @@ static void breaches_end_the_mux_and_nothing_is_heard(void **state)
 
 static void frames_over_their_size_are_breaches(void **state)
 {
-    static char large[16385];
+    static char large[MUX_FRAME_MAX + 1];
     struct breach c = {"a frame too long", MUX_AGENT, H2_DATA, 0, 1, {large, sizeof(large)}};
     (void)state;
     is_a_breach(&c, 9);
@@ -114,6 +114,30 @@ static void frames_over_their_size_are_breaches(void **state)
     is_a_breach(&c, 9);
     c.type = 200; // an unknown type
     is_a_breach(&c, 9);
+}
+
+// Before our SETTINGS are acknowledged, HTTP/2's own limit holds.
+static void frames_up_to_their_size_are_none(void **state)
+{
+    static char large[MUX_FRAME_MAX];
+    (void)state;
+    for (size_t over = 0; over < 2; over++)
+        for (int greeted = 0; greeted < 2; greeted++) {
+            struct mux_side side;
+            struct buf b = {0};
+            if (greeted)
+                h2_side_greet(&side, MUX_AGENT);
+            else
+                h2_side_init(&side, MUX_AGENT);
+            if (!greeted)
+                h2_preface(&b, true);
+            h2_frame(&b, 200, 0, 0, slice_of(large, (greeted ? MUX_FRAME_MAX : 16384 + over)));
+            int error = h2_side_feed(&side, &b, 0, buf_len(&b));
+            error = error ? error : h2_side_flush(&side);
+            assert_int_equal(error, over && !greeted ? MUX_E_PROTOCOL : 0);
+            h2_side_deinit(&side);
+            buf_free(&b);
+        }
 }
 
 static void a_head_in_too_many_pieces_is_a_breach(void **state)
@@ -291,6 +315,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(breaches_end_the_mux_and_nothing_is_heard),
         cmocka_unit_test(frames_over_their_size_are_breaches),
+        cmocka_unit_test(frames_up_to_their_size_are_none),
         cmocka_unit_test(a_head_in_too_many_pieces_is_a_breach),
         cmocka_unit_test(a_peer_that_speaks_no_http2_is_refused_at_once),
         cmocka_unit_test(a_flood_of_pings_ends_the_mux),

@@ -10,29 +10,42 @@
 #include "proto/http/http1.h"
 #include "proto/tunnel/websocket.h"
 
-static void masking_equals_a_byte_by_byte_reference(void **state)
+enum {
+    MASKED_MAX = 300, // several blocks of vectors and every rest
+    OFFSETS = 8,
+    MASK_ROOM = MASKED_MAX + 2 * OFFSETS
+};
+
+// Masks by ws_mask what lies `from` bytes behind an alignment to `to` bytes behind one, or in
+// place.
+static void assert_masked(size_t len, unsigned phase, size_t from, size_t to)
 {
     static const uint8_t mask[4] = {0x5a, 0x01, 0xff, 0x80};
-    uint8_t plain[128];
-    uint8_t wanted[128];
-    uint8_t out[128];
-
-    (void)state;
+    _Alignas(64) uint8_t plain[MASK_ROOM];
+    _Alignas(64) uint8_t wanted[MASK_ROOM];
+    _Alignas(64) uint8_t out[MASK_ROOM];
     for (size_t i = 0; i < sizeof(plain); i++)
         plain[i] = (uint8_t)(i * 37 + 11);
-    for (size_t len = 0; len <= 100; len++)
+    memset(wanted, '#', sizeof(wanted));
+    memset(out, '#', sizeof(out));
+    for (size_t i = 0; i < len; i++)
+        wanted[to + i] = plain[from + i] ^ mask[(phase + i) & 3];
+    const unsigned next = (unsigned)((phase + len) & 3);
+    assert_int_equal(ws_mask(out + to, plain + from, len, mask, phase), next);
+    assert_memory_equal(out, wanted, sizeof(out));
+    memset(out, '#', sizeof(out));
+    memcpy(out + to, plain + from, len);
+    assert_int_equal(ws_mask(out + to, out + to, len, mask, phase), next);
+    assert_memory_equal(out, wanted, sizeof(out));
+}
+
+static void masking_equals_a_byte_by_byte_reference(void **state)
+{
+    (void)state;
+    for (size_t len = 0; len <= MASKED_MAX; len++)
         for (unsigned phase = 0; phase < 4; phase++)
-            for (size_t at = 0; at < 64; at++) {
-                size_t from = at % 8; // offset of the source; of the destination at / 8
-                size_t to = at / 8;
-                memset(wanted, '#', sizeof(wanted));
-                memset(out, '#', sizeof(out));
-                for (size_t i = 0; i < len; i++)
-                    wanted[to + i] = plain[from + i] ^ mask[(phase + i) & 3];
-                unsigned next = ws_mask(out + to, plain + from, len, mask, phase);
-                assert_int_equal(next, (phase + len) & 3);
-                assert_memory_equal(out, wanted, sizeof(out));
-            }
+            for (size_t at = 0; at < OFFSETS * OFFSETS; at++)
+                assert_masked(len, phase, at % OFFSETS, at / OFFSETS);
 }
 
 static void masking_in_place_and_in_pieces_is_the_same(void **state)

@@ -255,6 +255,13 @@ static void on_discarded(void *ctx, struct exchange *x)
         discard(r, x, index);
 }
 
+// Bodies that are not kept have their digests in the record, too.
+static bool wants_digests(void *ctx, const struct exchange *x)
+{
+    uint32_t index;
+    return recorder_slot_of(ctx, x, &index) != NULL;
+}
+
 const struct exchange_observer recorder_events = {
     .begun = on_begun,
     .routed = on_routed,
@@ -264,6 +271,7 @@ const struct exchange_observer recorder_events = {
     .finished = on_finished,
     .closed = on_closed,
     .discarded = on_discarded,
+    .wants_digests = wants_digests,
 };
 
 void recorder_report(struct recorder *r, uint64_t tunnel_id, const struct report *report)

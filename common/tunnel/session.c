@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MIT
+// The events of a session: bytes of the link, room in it, time.
+#include <stdio.h>
+#include <stdlib.h>
+#include "common/base/clock.h"
+#include "session_internal.h"
+
+static void stop(struct session *s)
+{
+    timeout_stop(&s->tick);
+    loop_unqueue(s->loop, &s->flush);
+}
+
+static void end(struct session *s, struct session_end why)
+{
+    if (s->ended || s->closed)
+        return;
+    s->ended = true;
+    stop(s);
+    if (!why.detail)
+        why.detail = "";
+    s->handler->ended(s->ctx, &why);
+}
+
+// A peer that broke the protocol is told so; one that is slow, or a lack of ours, may be over at
+// the next attempt (docs/protocol.md §1).
+static enum ws_close_code code_of(int error)
+{
+    switch ((enum tunnel_error)error) {
+    case TUNNEL_E_PIPE:
+    case TUNNEL_E_CONTROL:
+    case TUNNEL_E_MUX:
+    case TUNNEL_E_FLOOD: return WS_CLOSE_PROTOCOL;
+    case TUNNEL_E_SILENT:
+    case TUNNEL_E_MEMORY:
+    case TUNNEL_E_FULL:
+    case TUNNEL_E_STALLED:
+    case TUNNEL_E_IDS: break;
+    }
+    return WS_CLOSE_GOING_AWAY;
+}
+
+static void end_tunnel(struct session *s, int error)
+{
+    end(s, (struct session_end){.fault = SESSION_TUNNEL_FAILED,
+                                .error = error,
+                                .detail = tunnel_detail(s->tunnel),
+                                .code = code_of(error)});
+}
+
+static void end_away(struct session *s, enum session_fault fault, int error)
+{
+    end(s, (struct session_end){.fault = fault, .error = error, .code = WS_CLOSE_GOING_AWAY});
+}
+
+static void end_breach(struct session *s, enum session_fault fault, int error)
+{
+    end(s, (struct session_end){.fault = fault, .error = error, .code = WS_CLOSE_PROTOCOL});
+}
+
+// Moves link messages from the tunnel to the connection while fewer than LIMIT_LINK_QUEUE_BYTES
+// wait there: what stays in the tunnel can still be ordered by urgency, and is flow-controlled.
+static void on_flush(struct loop_task *task)
+{
+    struct session *s = container_of(task, struct session, flush);
+    int n = 1;
+    tunnel_set_now(s->tunnel, clock_ns() / 1000);
+    while (n > 0 && !s->closed && conn_pending(s->conn) < LIMIT_LINK_QUEUE_BYTES)
+        n = session_write_message(s);
+    if (s->closed)
+        return;
+    if (n == TUNNEL_E_MEMORY)
+        end_away(s, SESSION_NO_MEMORY, 0);
+    else if (n < 0)
+        end_tunnel(s, n);
+    else if (s->role == TUNNEL_RELAY && tunnel_state(s->tunnel) == TUNNEL_REFUSED &&
+             !tunnel_wants_send(s->tunnel))
+        end(s, (struct session_end){.fault = SESSION_REFUSED, .code = WS_CLOSE_NORMAL});
+}
+
+static void on_message(struct session *s, const struct ws_event *e)
+{
+    if (e->opcode != WS_BINARY) {
+        end_breach(s, SESSION_NOT_BINARY, 0);
+        return;
+    }
+    int error = tunnel_recv(s->tunnel, e->bytes, e->len, e->last);
+    if (error)
+        end_tunnel(s, error);
+    else
+        session_wake(s);
+}
+
+// A Close frame: two bytes of code, and perhaps "retry MS" (docs/protocol.md §1).
+static void on_close_frame(struct session *s, const struct ws_event *e)
+{
+    const struct slice word = SLICE("retry ");
+    struct slice body = slice_of((const char *)e->bytes, e->len);
+    bool clean = body.len >= 2 && read_be(e->bytes, 2) == WS_CLOSE_NORMAL;
+    struct session_end why = {.fault = SESSION_PEER_LEFT,
+                              .code = clean ? WS_CLOSE_NORMAL : WS_CLOSE_GOING_AWAY};
+    uint64_t ms = 0;
+    if (body.len > 2 + word.len && slice_eq(slice_of(body.p + 2, word.len), word) &&
+        slice_to_u64(slice_of(body.p + 2 + word.len, body.len - 2 - word.len), &ms) &&
+        ms <= UINT32_MAX)
+        why.retry_within_ms = (uint32_t)ms;
+    end(s, why);
+}
+
+static void on_control_frame(struct session *s, const struct ws_event *e)
+{
+    if (e->opcode == WS_CLOSE) {
+        on_close_frame(s, e);
+        return;
+    }
+    if (e->opcode == WS_PING && conn_pending(s->conn) < LIMIT_LINK_QUEUE_BYTES)
+        (void)session_write_control(s, WS_PONG, e->bytes, e->len);
+    int error = tunnel_recv_ping(s->tunnel);
+    if (error)
+        end_tunnel(s, error);
+}
+
+static void on_readable(struct conn *c)
+{
+    struct session *s = conn_owner(c);
+    tunnel_set_now(s->tunnel, clock_ns() / 1000);
+    while (!s->ended && !s->closed) {
+        struct slice in = conn_in(c);
+        struct ws_event e = {0};
+        // Unmasks in place: the bytes belong to the connection and are consumed with this call.
+        int n = ws_read(&s->reader, (uint8_t *)(uintptr_t)in.p, in.len, &e);
+        if (n < 0)
+            end_breach(s, SESSION_BAD_FRAME, n);
+        if (n <= 0)
+            return;
+        if (e.kind == WS_EVENT_DATA)
+            on_message(s, &e);
+        else if (e.kind == WS_EVENT_CONTROL)
+            on_control_frame(s, &e);
+        if (!s->closed)
+            conn_consume(c, (size_t)n);
+    }
+}
+
+static void on_sent(struct conn *c)
+{
+    struct session *s = conn_owner(c);
+    s->progress = true;
+    session_wake(s);
+}
+
+static void on_eof(struct conn *c)
+{
+    end_away(conn_owner(c), SESSION_EOF, 0);
+}
+
+static void on_failed(struct conn *c, int error)
+{
+    struct session *s = conn_owner(c);
+    s->conn = NULL;
+    end_away(s, SESSION_CONN_FAILED, error);
+}
+
+static const struct conn_ops conn_ops = {on_readable, on_sent, on_eof, on_failed, NULL};
+
+static void on_tick(struct timeout *t)
+{
+    struct session *s = container_of(t, struct session, tick);
+    uint64_t now = loop_now_ms(s->loop);
+    int error = tunnel_tick(s->tunnel, now);
+    if (error) {
+        end_tunnel(s, error);
+        return;
+    }
+    if (s->progress || conn_pending(s->conn) == 0)
+        s->progress_ms = now;
+    s->progress = false;
+    if (now - s->progress_ms >= LIMIT_LINK_STALL_MS) {
+        end_away(s, SESSION_STALLED, 0);
+        return;
+    }
+    timeout_start(s->loop, &s->tick, TUNNEL_TICK_MS, on_tick);
+    if (tunnel_wants_send(s->tunnel))
+        session_wake(s);
+}
+
+static void session_free(struct session *s)
+{
+    if (!s)
+        return;
+    tunnel_free(s->tunnel);
+    free(s->masks);
+    free(s);
+}
+
+static void on_free(struct loop_task *task)
+{
+    session_free(container_of(task, struct session, free_task));
+}
+
+static void begin_link(struct session *s, struct conn *c)
+{
+    s->conn = c;
+    conn_set_owner(c, &conn_ops, s);
+    conn_set_read_max(c, LIMIT_READ_BYTES);
+    conn_want_read(c, true);
+    conn_recheck(c);
+    timeout_start(s->loop, &s->tick, TUNNEL_TICK_MS, on_tick);
+}
+
+struct session *session_new(struct loop *l, struct conn *c, const struct tunnel_config *config,
+                            const struct session_handler *handler, void *ctx)
+{
+    struct session *s = calloc(1, sizeof(*s));
+    bool masks = config->role == TUNNEL_AGENT;
+    uint64_t now = loop_now_ms(l);
+    if (s)
+        s->tunnel = tunnel_new(config, &handler->tunnel, ctx, now);
+    if (s && masks)
+        s->masks = calloc(1, sizeof(*s->masks));
+    if (!s || !s->tunnel || (masks && !s->masks)) {
+        session_free(s);
+        conn_close(c, CONN_CLOSE_NOW);
+        return NULL;
+    }
+    s->loop = l;
+    s->role = config->role;
+    s->handler = handler;
+    s->ctx = ctx;
+    s->progress_ms = now;
+    s->flush.run = on_flush;
+    s->free_task.run = on_free;
+    ws_reader_init(&s->reader, !masks, TUNNEL_MESSAGE_MAX);
+    begin_link(s, c);
+    return s;
+}
+
+struct tunnel *session_tunnel(const struct session *s)
+{
+    return s->tunnel;
+}
+
+void session_wake(struct session *s)
+{
+    if (!s->ended && !s->closed)
+        loop_queue(s->loop, &s->flush);
+}
+
+bool session_has_link(const struct session *s)
+{
+    return s->conn != NULL;
+}
+
+static void close_link(struct session *s, const struct session_close *how)
+{
+    enum conn_close_mode mode = CONN_CLOSE_FLUSH;
+    char body[WS_CONTROL_MAX] = {(char)((unsigned)how->code >> 8), (char)how->code};
+    int len = 2;
+    if (how->at_once)
+        mode = conn_pending(s->conn) > 0 ? CONN_CLOSE_NOW : CONN_CLOSE_RESET;
+    if (how->retry_within_ms > 0)
+        len += snprintf(body + 2, sizeof(body) - 2, "retry %u", (unsigned)how->retry_within_ms);
+    (void)session_write_control(s, WS_CLOSE, body, (size_t)len);
+    conn_close(s->conn, mode);
+    s->conn = NULL;
+}
+
+void session_close(struct session *s, const struct session_close *how)
+{
+    if (!s || s->closed)
+        return;
+    s->closed = true;
+    stop(s);
+    mux_link_lost(tunnel_mux(s->tunnel));
+    if (s->conn)
+        close_link(s, how);
+    loop_queue(s->loop, &s->free_task);
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// Shared by the files of the session, from the bottom: session_send.c (frames), session.c (events).
+#pragma once
+#include "session.h"
+
+enum {
+    SESSION_MASK_BYTES = 4,
+    SESSION_RANDOM_BYTES = 1024, // of masks, drawn together
+    // Bytes of one of our frames: two of them fill a block of 128 KiB, and none needs a length of
+    // eight bytes.
+    SESSION_FRAME_MAX = 64 * 1024
+};
+
+// Masks for the frames of a client (RFC 6455 §5.3). Many are drawn at once: one system call for
+// each frame is noticeable.
+struct session_masks {
+    uint8_t random[SESSION_RANDOM_BYTES];
+    size_t left; // of `random`: the first bytes are unused
+};
+
+struct session {
+    struct loop *loop;
+    struct conn *conn; // NULL once it has failed or is closed
+    struct tunnel *tunnel;
+    enum tunnel_role role;
+    const struct session_handler *handler;
+    void *ctx;
+    struct ws_reader reader;
+    struct session_masks *masks; // agent; NULL: frames are not masked
+    struct loop_task flush, free_task;
+    struct timeout tick;
+    uint64_t progress_ms; // when the link last took bytes or had none to take
+    bool progress;        // the link has taken bytes since the last tick
+    bool ended;           // the handler was told
+    bool closed;          // session_close was called
+};
+
+// session_send.c
+
+// Writes a control frame, of at most WS_CONTROL_MAX bytes. False when out of memory.
+bool session_write_control(struct session *s, enum ws_opcode opcode, const void *bytes, size_t len);
+// Writes the tunnel's next message. Returns its length, 0: there is none, or a tunnel_error.
+int session_write_message(struct session *s);

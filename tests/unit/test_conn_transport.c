@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+// What a connection does with a transport that is not TCP: handshakes, bytes that are ready
+// although the socket is silent, writes of the transport's own, pieces of one byte.
+#include "fake_transport.h"
+
+// With a fake in its handshake. `f` says how it behaves.
+static struct fake *owner_adopt(struct owner *o, const struct fake *f)
+{
+    struct fake *fake = fake_new(f, &o->peer);
+    o->conn = conn_adopt(&o->loop, &fake->transport, &owner_ops, o);
+    assert_non_null(o->conn);
+    conn_on_closed(o->conn, owner_closed, o);
+    return fake;
+}
+
+static void input_that_the_transport_holds_comes_without_an_event(void **state)
+{
+    struct owner *o = owner_new();
+    const struct fake f = {.input = "many bytes, one by one", .piece = 1, .ends = true};
+    (void)state;
+    owner_adopt(o, &f);
+    conn_want_read(o->conn, true);
+    peer_send(o, "!"); // the only event
+    WAIT(o, o->eofs == 1);
+    assert_got(o, "many bytes, one by one");
+    owner_free(o);
+}
+
+static void held_input_waits_for_its_owner_and_comes_when_wanted(void **state)
+{
+    struct owner *o = owner_new();
+    const struct fake f = {.input = "abc", .piece = 1};
+    (void)state;
+    struct fake *fake = owner_adopt(o, &f);
+    o->stops = true;
+    conn_want_read(o->conn, true);
+    WAIT(o, o->connected == 1);
+    fake->transport.has_input = true; // the socket stays silent
+    for (size_t i = 1; i <= 3; i++) {
+        serve(o);
+        conn_want_read(o->conn, true);
+        WAIT(o, buf_len(&o->got) == i);
+        serve(o);
+        assert_int_equal(buf_len(&o->got), i);
+        assert_int_equal(conn_is_quiet(o->conn), i == 3);
+    }
+    assert_got(o, "abc");
+    owner_free(o);
+}
+
+static void output_leaves_in_pieces_of_one_byte(void **state)
+{
+    static const char text[] = "a sentence that leaves byte by byte";
+    struct owner *o = owner_new();
+    const struct fake f = {.piece = 1, .in_turns = true};
+    (void)state;
+    struct fake *fake = owner_adopt(o, &f);
+    assert_true(conn_write(o->conn, text, strlen(text)));
+    conn_shutdown(o->conn);
+    WAIT(o, conn_pending(o->conn) == 0);
+    WAIT(o, fake->shutdowns == 1);
+    serve(o);
+    assert_int_equal(fake->shutdowns, 1);
+    assert_int_equal(buf_len(&fake->written), strlen(text));
+    assert_memory_equal(buf_slice(&fake->written).p, text, strlen(text));
+    assert_int_equal(o->sent, strlen(text)); // told of each piece
+    owner_free(o);
+}
+
+static void nothing_flows_before_the_handshake_is_done(void **state)
+{
+    struct owner *o = owner_new();
+    const struct fake f = {.steps = 3, .input = "in", .ends = true};
+    (void)state;
+    struct fake *fake = owner_adopt(o, &f);
+    conn_want_read(o->conn, true);
+    assert_true(conn_write(o->conn, "out", 3));
+    peer_send(o, "!");
+    while (o->connected == 0) {
+        assert_int_equal(buf_len(&fake->written) + buf_len(&o->got), 0);
+        (void)uv_run(&o->loop.uv, UV_RUN_ONCE);
+    }
+    WAIT(o, o->eofs == 1 && conn_pending(o->conn) == 0);
+    serve(o);
+    assert_int_equal(fake->handshakes, 4);
+    assert_int_equal(o->connected, 1);
+    assert_got(o, "in");
+    assert_int_equal(buf_len(&fake->written), 3);
+    assert_true(slice_eq(conn_alpn(o->conn), SLICE("name")));
+    assert_true(slice_eq(conn_peer_name(o->conn), SLICE("name")));
+    owner_free(o);
+}
+
+static void a_handshake_fails_with_its_reason_and_without_a_reset(void **state)
+{
+    struct owner *o = owner_new();
+    bool reset = true;
+    const struct fake f = {.steps = 1, .handshake_error = UV_EPROTO, .closed_by_reset = &reset};
+    (void)state;
+    owner_adopt(o, &f);
+    assert_true(conn_write(o->conn, "out", 3));
+    WAIT(o, o->failed == 1);
+    assert_int_equal(o->error, UV_EPROTO);
+    assert_string_equal(o->detail, "the reason");
+    WAIT(o, o->closed == 1);
+    assert_false(reset);
+    assert_int_equal(o->connected, 0);
+    owner_free(o);
+}
+
+static void a_handshake_has_its_time(void **state)
+{
+    struct owner *o = owner_new();
+    const struct fake f = {.steps = 1, .waits_for_input = true};
+    (void)state;
+    owner_adopt(o, &f);
+    serve(o);
+    peer_send(o, "!"); // in time
+    WAIT(o, o->connected == 1);
+    let_time_pass(o); // no limit runs any more
+    assert_int_equal(o->failed, 0);
+    conn_close(o->conn, CONN_CLOSE_NOW);
+    (void)close(o->peer);
+
+    owner_adopt(o, &f);
+    serve(o);
+    assert_int_equal(o->failed, 0);
+    let_time_pass(o);
+    WAIT(o, o->failed == 1);
+    assert_int_equal(o->error, UV_ETIMEDOUT);
+    owner_free(o);
+}
+
+static void the_transport_writes_of_its_own_when_it_wants(void **state)
+{
+    struct owner *o = owner_new();
+    const struct fake f = {.in_turns = false};
+    (void)state;
+    struct fake *fake = owner_adopt(o, &f);
+    conn_want_read(o->conn, true);
+    WAIT(o, o->connected == 1);
+    fake->transport.wants_write = true; // as a read may have it
+    peer_send(o, "!");
+    WAIT(o, fake->own_writes == 1);
+    serve(o);
+    assert_int_equal(fake->own_writes, 1);
+    assert_int_equal(o->sent, 0);
+    owner_free(o);
+}
+
+static void a_connection_that_closes_in_its_handshake_is_gone_at_once(void **state)
+{
+    struct owner *o = owner_new();
+    const struct fake f = {.steps = 1 << 20};
+    (void)state;
+    owner_adopt(o, &f);
+    assert_true(conn_write(o->conn, "out", 3));
+    conn_close(o->conn, CONN_CLOSE_FLUSH);
+    WAIT(o, o->closed == 1);
+    assert_int_equal(o->failed, 0);
+    owner_free(o);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(input_that_the_transport_holds_comes_without_an_event),
+        cmocka_unit_test(held_input_waits_for_its_owner_and_comes_when_wanted),
+        cmocka_unit_test(output_leaves_in_pieces_of_one_byte),
+        cmocka_unit_test(nothing_flows_before_the_handshake_is_done),
+        cmocka_unit_test(a_handshake_fails_with_its_reason_and_without_a_reset),
+        cmocka_unit_test(a_handshake_has_its_time),
+        cmocka_unit_test(the_transport_writes_of_its_own_when_it_wants),
+        cmocka_unit_test(a_connection_that_closes_in_its_handshake_is_gone_at_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
