@@ -19,7 +19,7 @@ enum {
     RATE_ROUND_TRIP_AGE_US = 10 * 1000 * 1000, // until the least round trip is measured again
     RATE_ROUNDS = 4,      // round trips that a greatest rate counts for; and as many more
     RATE_FULL_ROUNDS = 3, // rounds without a quarter more, after which the rate grows no more
-    RATE_MARKS = 32,      // messages under way whose acknowledgement is awaited
+    RATE_MARKS = 16,      // messages under way whose acknowledgement is awaited
 };
 
 // A message whose acknowledgement will be a sample.

@@ -81,7 +81,7 @@ static uint64_t window_at(uint64_t round_trip_us, uint64_t each)
     struct way w;
     way_init(&w, NULL, round_trip_us);
     struct download d = begin(&w);
-    run(&w, &d, 30, each);
+    run(&w, &d, 14, each);
     uint64_t window = fill(&w, &d, INT32_MAX);
     mux_pair_deinit(&w.pair);
     return window;
@@ -144,7 +144,7 @@ static void it_shrinks_when_its_reader_stops(void **state)
     for (int ticks = 0; ticks <= 3; ticks++) {
         way_init(&w, NULL, FAR_US);
         struct download d = begin(&w);
-        run(&w, &d, 20, 3 * MIB);
+        run(&w, &d, 12, 3 * MIB);
         uint64_t window = fill(&w, &d, INT32_MAX);
         assert_true(window > 4 * MIB);
         for (int i = 0; i < ticks; i++)
@@ -166,7 +166,7 @@ static void it_grows_again_when_its_reader_goes_on(void **state)
     way_init(&w, NULL, FAR_US);
     struct download d = begin(&w);
     for (int again = 0; again < 3; again++) {
-        run(&w, &d, 20, 3 * MIB);
+        run(&w, &d, 12, 3 * MIB);
         assert_in_range(fill(&w, &d, INT32_MAX), 9 * MIB / 2, 6 * MIB);
         assert_true(mux_unread(w.pair.relay.mux) == d.reader->uncredited);
         mux_tick(w.pair.relay.mux, TICK_MS);
@@ -184,7 +184,7 @@ static void it_shrinks_to_what_a_slow_reader_needs(void **state)
     (void)state;
     way_init(&w, NULL, FAR_US);
     struct download d = begin(&w);
-    run(&w, &d, 20, 3 * MIB);
+    run(&w, &d, 12, 3 * MIB);
     for (int i = 0; i < 200; i++) {
         pass_round_trip(&w);
         (void)fill(&w, &d, INT32_MAX);
