@@ -58,15 +58,15 @@ struct conn {
     struct buf in;                  // not consumed
     struct buf out;                 // not handed to the kernel
     struct conn_borrowed *borrowed; // bytes of others among those of `out`; NULL: none
-    size_t borrowed_bytes;
-    struct slice view;        // in_view: the bytes just read, still in the loop's read buffer
-    uint32_t read_max;        // bytes of one read
-    uint32_t send_ms;         // conn_set_send_timeout
-    uint64_t queued_bytes;    // ever appended to `out`
-    uint64_t checked_sent;    // conn_sent when the send limit was last checked
-    uint64_t checked_acked;   // acknowledged bytes + 1 at that time; 0: not looked at
-    uint64_t linger_until_ms; // end of the lingering close at the latest; 0: it has not begun
-    uint64_t discarded_bytes; // of input, during the lingering close
+    struct slice view;              // in_view: the bytes just read, still in the loop's read buffer
+    uint32_t read_max;              // bytes of one read
+    uint32_t send_ms;               // conn_set_send_timeout
+    uint32_t borrowed_bytes;        // at most CONN_PARTS_MAX pieces of an input
+    uint32_t discarded_bytes;       // of input, during the lingering close
+    uint64_t queued_bytes;          // ever appended to `out`
+    uint64_t checked_sent;          // conn_sent when the send limit was last checked
+    uint64_t checked_acked;         // acknowledged bytes + 1 at that time; 0: not looked at
+    uint64_t linger_until_ms;       // end of the lingering close at the latest; 0: it has not begun
     void (*on_closed)(void *arg);
     void *on_closed_arg;
     bool want_read;         // the owner wants to read

@@ -103,7 +103,7 @@ void conn_fail(struct conn *c, int error)
 // Stops draining a peer that exceeds the linger limit: reading its bytes costs time.
 static void discard(struct conn *c, size_t len)
 {
-    c->discarded_bytes += len;
+    c->discarded_bytes += (uint32_t)len;
     if (c->discarded_bytes > LIMIT_LINGER_BYTES)
         c->want_read = false;
     linger(c);

@@ -9,6 +9,7 @@ Not injected, since libuv answers it with abort():
   Sockets are read by recvfrom and written by sendto and sendmsg.
 Not injected, since strace would cause another fault than the named one:
 - close: strace skips the call, so the connection stays open;
+- ECONNRESET and EPIPE of sends: the peer has closed then, so that input ends too;
 - futex: glibc ends the program if a waking call gets EINTR or EAGAIN, which only waiting calls get
   from the kernel; strace cannot tell the two kinds apart.
 A failed brk returns the end of the heap instead of an error: hence retval.
@@ -145,8 +146,8 @@ def test_calls_that_are_put_off(tunnel, program, rule):
 @pytest.mark.parametrize("program, rule", cases(
     ("relay", "recvfrom", "ECONNRESET EIO ENOBUFS ENOMEM ETIMEDOUT", "3 5+9"),
     ("agent", "recvfrom", "ECONNRESET EIO ENOBUFS ENOMEM ETIMEDOUT", "3 5+9"),
-    ("relay", "sendto,sendmsg", "ECONNRESET EPIPE EIO ENOBUFS ENOMEM", "3 5+9"),
-    ("agent", "sendto,sendmsg", "ECONNRESET EPIPE EIO ENOBUFS ENOMEM", "3 5+9"),
+    ("relay", "sendto,sendmsg", "EIO ENOBUFS ENOMEM", "3 5+9"),
+    ("agent", "sendto,sendmsg", "EIO ENOBUFS ENOMEM", "3 5+9"),
     ("relay", "shutdown", "ENOTCONN ENOBUFS", "1 1+1"),
 ))
 def test_connections_that_break(tunnel, program, rule):
