@@ -76,6 +76,7 @@ struct conn {
     bool offering;          // ops->readable runs, or has lent input that is not settled
     bool recheck;           // offer `in` again from the flush task
     bool shutdown_wanted;   // FIN follows the last pending byte
+    bool keeps;             // conn_keep was called
     bool write_failed;      // output is dropped; input may still be read
     bool closing, closed;   // conn_close was called; the socket is closed
     uint8_t watched;        // events that libuv watches for
@@ -161,6 +162,13 @@ static inline size_t conn_pending(const struct conn *c)
 {
     return buf_len(&c->out) + c->borrowed_bytes;
 }
+// Keeps the memory of the output when it is empty, until conn_trim: for a connection whose output
+// is about to be filled again.
+void conn_keep(struct conn *c);
+void conn_trim(struct conn *c);
+// Hands output to the socket now and not before the loop sleeps, unless the socket is known to take
+// none. `sent` or `failed` may be called.
+void conn_flush(struct conn *c);
 // Sends FIN behind what is pending; reading goes on.
 void conn_shutdown(struct conn *c);
 

@@ -52,6 +52,16 @@ void conn_written(struct conn *c, size_t len)
     queue_copied(c, len);
 }
 
+void conn_keep(struct conn *c)
+{
+    c->keeps = true;
+}
+
+void conn_trim(struct conn *c)
+{
+    buf_trim(&c->out);
+}
+
 static void after_sent(struct conn *c)
 {
     conn_update_send_limit(c);
@@ -100,7 +110,10 @@ static bool take_sent(struct conn *c, size_t n)
 {
     if (c->borrowed)
         return conn_settle_borrowed(c, n);
-    buf_take(&c->out, n);
+    if (c->keeps)
+        buf_take_keeping(&c->out, n);
+    else
+        buf_take(&c->out, n);
     return true;
 }
 

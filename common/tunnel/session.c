@@ -4,6 +4,11 @@
 #include <stdlib.h>
 #include "session_internal.h"
 
+static bool is_open(const struct session *s)
+{
+    return !s->ended && !s->closed;
+}
+
 static void stop(struct session *s)
 {
     timeout_stop(&s->tick);
@@ -12,7 +17,7 @@ static void stop(struct session *s)
 
 static void end(struct session *s, struct session_end why)
 {
-    if (s->ended || s->closed)
+    if (!is_open(s))
         return;
     s->ended = true;
     stop(s);
@@ -65,15 +70,18 @@ static void set_now(struct session *s)
 
 // Moves link messages from the tunnel to the connection while fewer than LIMIT_LINK_QUEUE_BYTES
 // wait there: what stays in the tunnel can still be ordered by urgency, and is flow-controlled.
-static void on_flush(struct loop_task *task)
+// Returns whether there was any.
+static bool fill_link(struct session *s)
 {
-    struct session *s = container_of(task, struct session, flush);
+    bool any = false;
     int n = 1;
     set_now(s);
-    while (n > 0 && !s->closed && conn_pending(s->conn) < LIMIT_LINK_QUEUE_BYTES)
+    while (n > 0 && is_open(s) && conn_pending(s->conn) < LIMIT_LINK_QUEUE_BYTES) {
         n = session_write_message(s);
-    if (s->closed)
-        return;
+        any = any || n > 0;
+    }
+    if (!is_open(s))
+        return false;
     if (n == TUNNEL_E_MEMORY)
         end_away(s, SESSION_NO_MEMORY, 0);
     else if (n < 0)
@@ -81,6 +89,23 @@ static void on_flush(struct loop_task *task)
     else if (s->role == TUNNEL_RELAY && tunnel_state(s->tunnel) == TUNNEL_REFUSED &&
              !tunnel_wants_send(s->tunnel))
         end(s, (struct session_end){.fault = SESSION_REFUSED, .code = WS_CLOSE_NORMAL});
+    return any;
+}
+
+static void on_flush(struct loop_task *task)
+{
+    (void)fill_link(container_of(task, struct session, flush));
+}
+
+// Body bytes that the mux has borrowed from a read buffer move into the connection's output as far
+// as the link takes them; the rest is copied into their stream's queue.
+static void on_settle(struct loop_task *task)
+{
+    struct session *s = container_of(task, struct session, settle);
+    while (fill_link(s) && is_open(s) && conn_pending(s->conn) >= LIMIT_LINK_QUEUE_BYTES)
+        conn_flush(s->conn);
+    mux_settle_data(tunnel_mux(s->tunnel));
+    session_wake(s);
 }
 
 static void on_message(struct session *s, const struct ws_event *e)
@@ -179,6 +204,7 @@ static void on_tick(struct timeout *t)
     }
     if (s->progress || conn_pending(s->conn) == 0)
         s->progress_ms = now;
+    conn_trim(s->conn);
     s->progress = false;
     if (now - s->progress_ms >= LIMIT_LINK_STALL_MS) {
         end_away(s, SESSION_STALLED, 0);
@@ -193,6 +219,7 @@ static void session_free(struct session *s)
 {
     if (!s)
         return;
+    loop_unqueue_settle(s->loop, &s->settle);
     tunnel_free(s->tunnel);
     free(s->masks);
     free(s);
@@ -207,6 +234,7 @@ static void begin_link(struct session *s, struct conn *c)
 {
     s->conn = c;
     conn_set_owner(c, &conn_ops, s);
+    conn_keep(c);
     conn_set_read_max(c, LIMIT_READ_BYTES);
     conn_want_read(c, true);
     conn_recheck(c);
@@ -219,8 +247,10 @@ struct session *session_new(struct loop *l, struct conn *c, const struct tunnel_
     struct session *s = calloc(1, sizeof(*s));
     bool masks = config->role == TUNNEL_AGENT;
     uint64_t now = loop_now_ms(l);
-    if (s)
+    if (s) {
+        s->loop = l;
         s->tunnel = tunnel_new(config, &handler->tunnel, ctx, now);
+    }
     if (s && masks)
         s->masks = calloc(1, sizeof(*s->masks));
     if (!s || !s->tunnel || (masks && !s->masks)) {
@@ -228,12 +258,12 @@ struct session *session_new(struct loop *l, struct conn *c, const struct tunnel_
         conn_close(c, CONN_CLOSE_NOW);
         return NULL;
     }
-    s->loop = l;
     s->role = config->role;
     s->handler = handler;
     s->ctx = ctx;
     s->progress_ms = now;
     s->flush.run = on_flush;
+    s->settle.run = on_settle;
     s->free_task.run = on_free;
     ws_reader_init(&s->reader, !masks, TUNNEL_MESSAGE_MAX);
     begin_link(s, c);
@@ -247,7 +277,9 @@ struct tunnel *session_tunnel(const struct session *s)
 
 void session_wake(struct session *s)
 {
-    if (!s->ended && !s->closed)
+    if (mux_has_borrowed(tunnel_mux(s->tunnel)))
+        loop_queue_settle(s->loop, &s->settle);
+    else if (is_open(s))
         loop_queue(s->loop, &s->flush);
 }
 

@@ -52,8 +52,10 @@ bool session_write_control(struct session *s, enum ws_opcode opcode, const void 
 
 int session_write_message(struct session *s)
 {
-    if (!tunnel_wants_send(s->tunnel))
+    if (!tunnel_wants_send(s->tunnel)) {
+        tunnel_idle(s->tunnel);
         return 0;
+    }
     uint8_t *out = (uint8_t *)conn_reserve(s->conn, SESSION_FRAME_MAX);
     if (!out)
         return TUNNEL_E_MEMORY;

@@ -8,6 +8,10 @@
 #include "proto/tunnel/private_fields.h"
 #include "proto/tunnel/spelling.h"
 
+enum {
+    LEND_MIN = 16 * 1024 // less is copied, and leaves with all that the turn brings
+};
+
 static void on_free(struct loop_task *task)
 {
     struct tunnel_stream *e = container_of(task, struct tunnel_stream, free_task);
@@ -157,7 +161,8 @@ static void inbound_head(struct exchange_endpoint *endpoint, const struct http_h
 static void endpoint_data(struct exchange_endpoint *endpoint, const char *bytes, size_t len)
 {
     struct tunnel_stream *e = stream_of(endpoint);
-    if (mux_data(e->stream, bytes, len))
+    bool lent = len >= LEND_MIN && loop_lends(e->loop, bytes, len);
+    if (lent ? mux_data_borrowed(e->stream, bytes, len) : mux_data(e->stream, bytes, len))
         abort_stream(e, EXCHANGE_MEMORY);
     else
         wake(e);

@@ -14,7 +14,9 @@ struct tunnel_stream {
     struct mux *mux;
     struct mux_stream *stream; // NULL before it is opened and after it has ended
     struct loop_task free_task;
-    void (*wake)(void *ctx); // called when the mux has something to send
+    // Called when the mux has something to send. If it has borrowed bytes, they are settled by a
+    // settle task of the loop (mux_settle_data).
+    void (*wake)(void *ctx);
     void *wake_ctx;
     struct share *share; // relay: the client's share of the mux; NULL: the client is unknown
     size_t credit;       // the most bytes that may be queued for the stream

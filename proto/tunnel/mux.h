@@ -159,6 +159,8 @@ int mux_data(struct mux_stream *s, const char *bytes, size_t len);
 // The same without a copy, for long pieces: the bytes must stay as they are until mux_settle_data.
 // What mux_send does not take before is copied then.
 int mux_data_borrowed(struct mux_stream *s, const char *bytes, size_t len);
+// Whether mux_settle_data has something to copy.
+bool mux_has_borrowed(const struct mux *m);
 // Copies what is left of borrowed bytes. A stream without memory for them is reset, and its
 // `closed` called: not to be called by a handler.
 void mux_settle_data(struct mux *m);

@@ -5,6 +5,8 @@
 enum {
     GRANT_SELDOM = 2, // WINDOW_UPDATEs for each window
     GRANT_OFTEN = 8,
+    // WINDOW_UPDATEs cost flood budget, which frames of DATA earn (flood_budget.h)
+    GRANT_OFTEN_MIN = MUX_FRAME_MAX / FLOOD_BUDGET_PER_FRAME,
 };
 
 void mux_set_now(struct mux *m, uint64_t now_us, uint64_t round_trip_us)
@@ -82,7 +84,10 @@ static void grant(struct mux_stream *s, size_t len)
     bool often = is_far(m) && s->window > MUX_GROW_AFTER;
     s->withheld -= kept;
     s->ungranted += (uint32_t)len - kept;
-    if (s->ungranted < s->window / (often ? GRANT_OFTEN : GRANT_SELDOM))
+    uint32_t part = s->window / (often ? GRANT_OFTEN : GRANT_SELDOM);
+    if (often && part < GRANT_OFTEN_MIN)
+        part = GRANT_OFTEN_MIN;
+    if (s->ungranted < part)
         return;
     if (!nghttp2_submit_window_update(m->session, NGHTTP2_FLAG_NONE, s->id, (int32_t)s->ungranted))
         s->ungranted = 0;

@@ -108,6 +108,9 @@ int tunnel_recv_ping(struct tunnel *t);
 // length, 0 when there is nothing to send, or a tunnel_error.
 int tunnel_send(struct tunnel *t, uint8_t *out, size_t cap);
 bool tunnel_wants_send(const struct tunnel *t);
+// Nothing wants to be sent, although the link would take it: what is measured then says little
+// about the link. tunnel_send notes the same when it returns 0.
+void tunnel_idle(struct tunnel *t);
 
 // To be called every TUNNEL_TICK_MS. Returns 0, or why the tunnel is dead: TUNNEL_E_SILENT,
 // TUNNEL_E_STALLED or TUNNEL_E_IDS.

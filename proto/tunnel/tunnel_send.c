@@ -82,6 +82,12 @@ static bool may_send_stream(const struct tunnel *t)
     return t->state == TUNNEL_OPEN && pipe_room(&t->pipe) > 0;
 }
 
+void tunnel_idle(struct tunnel *t)
+{
+    if (may_send_stream(t))
+        pipe_idle(&t->pipe);
+}
+
 static int send_one(struct tunnel *t, uint8_t *out, size_t cap)
 {
     if (t->link_message && t->state != TUNNEL_DEAD) {
@@ -108,7 +114,7 @@ static int send_one(struct tunnel *t, uint8_t *out, size_t cap)
     if (len < 0)
         return tunnel_fail(t, len);
     if (len == 0) {
-        pipe_idle(&t->pipe);
+        tunnel_idle(t);
         return 0;
     }
     pipe_write_data_head(&t->pipe, out, (size_t)len);

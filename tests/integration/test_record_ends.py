@@ -172,6 +172,24 @@ def send_reports(agent, *reports):
     agent.pipe(tunnel_peer.record(tunnel_peer.REPORT, b"".join(reports)))
 
 
+@pytest.mark.parametrize("records", ["relay", "agent"])
+def test_an_end_that_records_nothing_reports_its_digests_to_the_other(tmp_path, records):
+    none = ("--record", "none")
+    with harness.Relay(tmp_path, *(none if records == "agent" else ())) as relay:
+        tunnel = harness.Tunnel(tmp_path, *(none if records == "relay" else ()), relay=relay,
+                                compare=False)
+        try:
+            body = bytes(range(256)) * 300  # more than comes in one piece
+            answer = tunnel.fetch("POST", "/told", [], body).body
+            end = tunnel.relay if records == "relay" else tunnel.agent
+            row = ended(end.data, "target='/told' AND far_outcome='complete'")
+            for side, sent in (("request", body), ("response", answer)):
+                assert row[f"far_{side}_bytes"] == len(sent)
+                assert row[f"{side}_digest"] == row[f"far_{side}_digest"] == xxh3(sent)
+        finally:
+            tunnel.close()
+
+
 def test_forged_reports_change_nothing(relay):
     told = (7, b"\x11" * 16)
     with played_agent(relay, "apple") as first, played_agent(relay, "banana") as second:

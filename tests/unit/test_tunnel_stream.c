@@ -160,6 +160,37 @@ static void a_head_that_just_fits_is_passed_on(void **state)
     finish(&f);
 }
 
+// Other bytes may change as soon as the call returns.
+static void only_long_pieces_of_the_input_that_is_read_are_lent(void **state)
+{
+    enum {
+        LENT = 16 * 1024
+    };
+    static char input[LENT + 1], other[LENT];
+    struct forwarded f;
+    struct http_head head = head_response(200);
+    struct body_framing framing = {BODY_UNTIL_CLOSE, 0};
+    (void)state;
+    begin(&f, "GET", true);
+    const struct mux *m = f.pair.agent.mux;
+    exchange_head(&f.service.end, &head, &framing);
+    exchange_data(&f.service.end, input, LENT);
+    assert_false(mux_has_borrowed(m));
+    loop_begin_read(&f.loop, slice_of(input, LENT));
+    exchange_data(&f.service.end, other, LENT);
+    exchange_data(&f.service.end, input, LENT - 1);
+    assert_false(mux_has_borrowed(m));
+    exchange_data(&f.service.end, input, LENT);
+    assert_true(mux_has_borrowed(m));
+    loop_end_read(&f.loop);
+    mux_settle_data(f.pair.agent.mux);
+    assert_false(mux_has_borrowed(m));
+    exchange_finish(&f.service.end, NULL);
+    mux_settle(&f.pair);
+    assert_int_equal(buf_len(&f.visitor->body), 4 * LENT - 1);
+    finish(&f);
+}
+
 static void a_head_too_large_for_the_tunnel_is_answered_with_502(void **state)
 {
     static const char *const methods[] = {"GET", "HEAD", "POST"};
@@ -286,6 +317,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_client_has_a_share_of_streams_and_no_more),
         cmocka_unit_test(a_head_that_just_fits_is_passed_on),
+        cmocka_unit_test(only_long_pieces_of_the_input_that_is_read_are_lent),
         cmocka_unit_test(a_head_too_large_for_the_tunnel_is_answered_with_502),
         cmocka_unit_test(an_interim_head_that_the_tunnel_cannot_carry_is_left_out),
         cmocka_unit_test(trailers_that_the_tunnel_cannot_carry_are_left_out),
