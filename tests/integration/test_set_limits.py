@@ -439,7 +439,7 @@ def test_a_full_tunnel_sheds_no_event_stream_that_is_read(limited):
         each.close()
 
 
-@pytest.mark.parametrize("size", [110_000, 220_000], ids=["in the relay", "in the tunnel too"])
+@pytest.mark.parametrize("size", [140_000, 260_000], ids=["in the relay", "in the tunnel too"])
 def test_a_visitor_whose_answer_is_still_leaving_makes_no_room(limited, size):
     tunnel = limited("visitors=1")  # the agent's does not count
     with Client(tunnel.relay.address, tunnel.host, slow=True) as slow:
