@@ -151,9 +151,6 @@ bool conn_write_borrowed(struct conn *c, const void *bytes, size_t len);
 // most as many. NULL when out of memory.
 char *conn_reserve(struct conn *c, size_t len);
 void conn_written(struct conn *c, size_t len);
-// Hands output to the transport now, not before the loop sleeps, unless the socket is known to take
-// none: for bulk, which would wait in memory until then. The connection may fail.
-void conn_flush(struct conn *c);
 // Bytes that the kernel has taken, ever.
 static inline uint64_t conn_sent(const struct conn *c)
 {

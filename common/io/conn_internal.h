@@ -89,5 +89,7 @@ static inline void conn_update_send_limit(struct conn *c)
 
 // conn_send.c
 
+// Hands output to the transport, unless the socket is known to take none.
+void conn_flush(struct conn *c);
 // The socket takes bytes again.
 void conn_on_writable(struct conn *c);

@@ -10,14 +10,9 @@ static void stop(struct session *s)
     loop_unqueue(s->loop, &s->flush);
 }
 
-static bool is_over(const struct session *s)
-{
-    return s->ended || s->closed;
-}
-
 static void end(struct session *s, struct session_end why)
 {
-    if (is_over(s))
+    if (s->ended || s->closed)
         return;
     s->ended = true;
     stop(s);
@@ -64,42 +59,21 @@ static void end_breach(struct session *s, enum session_fault fault, int error)
 
 // Moves link messages from the tunnel to the connection while fewer than LIMIT_LINK_QUEUE_BYTES
 // wait there: what stays in the tunnel can still be ordered by urgency, and is flow-controlled.
-static void fill_link(struct session *s)
+static void on_flush(struct loop_task *task)
 {
+    struct session *s = container_of(task, struct session, flush);
     int n = 1;
-    while (n > 0 && !is_over(s) && conn_pending(s->conn) < LIMIT_LINK_QUEUE_BYTES)
+    while (n > 0 && !s->closed && conn_pending(s->conn) < LIMIT_LINK_QUEUE_BYTES)
         n = session_write_message(s);
+    if (s->closed)
+        return;
     if (n == TUNNEL_E_MEMORY)
         end_away(s, SESSION_NO_MEMORY, 0);
     else if (n < 0)
         end_tunnel(s, n);
-}
-
-static void on_flush(struct loop_task *task)
-{
-    struct session *s = container_of(task, struct session, flush);
-    fill_link(s);
-    if (is_over(s))
-        return;
-    if (s->role == TUNNEL_RELAY && tunnel_state(s->tunnel) == TUNNEL_REFUSED &&
-        !tunnel_wants_send(s->tunnel))
+    else if (s->role == TUNNEL_RELAY && tunnel_state(s->tunnel) == TUNNEL_REFUSED &&
+             !tunnel_wants_send(s->tunnel))
         end(s, (struct session_end){.fault = SESSION_REFUSED, .code = WS_CLOSE_NORMAL});
-}
-
-// Takes borrowed bytes into messages, which leave at once where they would not fit otherwise. The
-// mux copies those that the link does not take.
-static void on_settle(struct loop_task *task)
-{
-    struct session *s = container_of(task, struct session, settle);
-    struct mux *m = tunnel_mux(s->tunnel);
-    fill_link(s);
-    while (!is_over(s) && mux_has_borrowed(m) && conn_pending(s->conn) >= LIMIT_LINK_QUEUE_BYTES) {
-        conn_flush(s->conn);
-        if (is_over(s) || conn_pending(s->conn) >= LIMIT_LINK_QUEUE_BYTES)
-            break;
-        fill_link(s);
-    }
-    mux_settle_data(m);
 }
 
 static void on_message(struct session *s, const struct ws_event *e)
@@ -147,7 +121,7 @@ static void on_control_frame(struct session *s, const struct ws_event *e)
 static void on_readable(struct conn *c)
 {
     struct session *s = conn_owner(c);
-    while (!is_over(s)) {
+    while (!s->ended && !s->closed) {
         struct slice in = conn_in(c);
         struct ws_event e = {0};
         // Unmasks in place: the bytes belong to the connection and are consumed with this call.
@@ -211,8 +185,6 @@ static void session_free(struct session *s)
 {
     if (!s)
         return;
-    if (s->loop)
-        loop_unqueue_settle(s->loop, &s->settle);
     tunnel_free(s->tunnel);
     free(s->masks);
     free(s);
@@ -254,7 +226,6 @@ struct session *session_new(struct loop *l, struct conn *c, const struct tunnel_
     s->ctx = ctx;
     s->progress_ms = now;
     s->flush.run = on_flush;
-    s->settle.run = on_settle;
     s->free_task.run = on_free;
     ws_reader_init(&s->reader, !masks, TUNNEL_MESSAGE_MAX);
     begin_link(s, c);
@@ -268,9 +239,7 @@ struct tunnel *session_tunnel(const struct session *s)
 
 void session_wake(struct session *s)
 {
-    if (mux_has_borrowed(tunnel_mux(s->tunnel)))
-        loop_queue_settle(s->loop, &s->settle);
-    if (!is_over(s))
+    if (!s->ended && !s->closed)
         loop_queue(s->loop, &s->flush);
 }
 

@@ -44,8 +44,7 @@ struct session *session_new(struct loop *l, struct conn *c, const struct tunnel_
 
 // Valid as long as the session.
 struct tunnel *session_tunnel(const struct session *s);
-// The tunnel may have something to send: fills the link before the loop sleeps. Bytes that its mux
-// has borrowed are taken when the read callback that runs has returned.
+// The tunnel may have something to send: fills the link before the loop sleeps.
 void session_wake(struct session *s);
 // Whether the connection is open: its peer can get a Close frame.
 bool session_has_link(const struct session *s);

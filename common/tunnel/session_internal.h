@@ -28,7 +28,6 @@ struct session {
     struct ws_reader reader;
     struct session_masks *masks; // agent; NULL: frames are not masked
     struct loop_task flush, free_task;
-    struct loop_task settle; // takes the bytes that the mux has borrowed
     struct timeout tick;
     uint64_t progress_ms; // when the link last took bytes or had none to take
     bool progress;        // the link has taken bytes since the last tick

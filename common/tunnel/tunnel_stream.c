@@ -8,10 +8,6 @@
 #include "proto/tunnel/private_fields.h"
 #include "proto/tunnel/spelling.h"
 
-enum {
-    BORROW_MIN = 4 * 1024 // bytes of a piece; shorter ones are copied
-};
-
 static void on_free(struct loop_task *task)
 {
     struct tunnel_stream *e = container_of(task, struct tunnel_stream, free_task);
@@ -161,8 +157,7 @@ static void inbound_head(struct exchange_endpoint *endpoint, const struct http_h
 static void endpoint_data(struct exchange_endpoint *endpoint, const char *bytes, size_t len)
 {
     struct tunnel_stream *e = stream_of(endpoint);
-    bool lent = len >= BORROW_MIN && loop_lends(e->loop, bytes, len);
-    if (lent ? mux_data_borrowed(e->stream, bytes, len) : mux_data(e->stream, bytes, len))
+    if (mux_data(e->stream, bytes, len))
         abort_stream(e, EXCHANGE_MEMORY);
     else
         wake(e);

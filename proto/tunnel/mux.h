@@ -153,7 +153,6 @@ int mux_data(struct mux_stream *s, const char *bytes, size_t len);
 // The same without a copy, for long pieces: the bytes must stay as they are until mux_settle_data.
 // What mux_send does not take before is copied then.
 int mux_data_borrowed(struct mux_stream *s, const char *bytes, size_t len);
-bool mux_has_borrowed(const struct mux *m);
 // Copies what is left of borrowed bytes. A stream without memory for them is reset, and its
 // `closed` called: not to be called by a handler.
 void mux_settle_data(struct mux *m);

@@ -400,11 +400,6 @@ static void keep_borrowed(struct mux *m)
         mux_stream_reset(s, NGHTTP2_INTERNAL_ERROR);
 }
 
-bool mux_has_borrowed(const struct mux *m)
-{
-    return m->borrower != NULL;
-}
-
 void mux_settle_data(struct mux *m)
 {
     keep_borrowed(m);
