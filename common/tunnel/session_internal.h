@@ -8,7 +8,9 @@ enum {
     SESSION_RANDOM_BYTES = 1024, // of masks, drawn together
     // Bytes of one of our frames: two of them fill a block of 128 KiB, and none needs a length of
     // eight bytes.
-    SESSION_FRAME_MAX = 64 * 1024
+    SESSION_FRAME_MAX = 64 * 1024,
+    // The same while no body waits: an idle link has no use for more memory.
+    SESSION_FRAME_SHORT = 4 * 1024
 };
 
 // Masks for the frames of a client (RFC 6455 §5.3). Many are drawn at once: one system call for

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Frames to the peer. They are built in the connection's output, behind the room for their header,
-// and masked in place.
+// Frames to the peer. They are built behind the room for their header, masked in place: those that
+// may be long in the connection's output, short ones on the stack.
 #include "common/base/secret.h"
 #include "session_internal.h"
 
@@ -23,12 +23,12 @@ static size_t head_size(const struct session *s)
 }
 
 // Ends a frame whose payload stands at out + head_size. Only a short payload has another header
-// than that, and moves. False when there is no randomness.
-static bool end_frame(struct session *s, enum ws_opcode opcode, uint8_t *out, size_t len)
+// than that, and moves. Returns the size of the frame, or 0 when there is no randomness.
+static size_t end_frame(struct session *s, enum ws_opcode opcode, uint8_t *out, size_t len)
 {
     struct ws_header h = {.fin = true, .opcode = opcode, .masked = s->masks != NULL, .length = len};
     if (s->masks && !take_mask(s->masks, h.mask))
-        return false;
+        return 0;
     size_t head = head_size(s);
     size_t size = len < 126 ? head - 2 : head;
     if (size < head)
@@ -36,18 +36,46 @@ static bool end_frame(struct session *s, enum ws_opcode opcode, uint8_t *out, si
     (void)ws_write_header(out, &h);
     if (s->masks)
         (void)ws_mask(out + size, out + size, len, h.mask, 0);
-    conn_written(s->conn, size + len);
-    return true;
+    return size + len;
 }
 
 bool session_write_control(struct session *s, enum ws_opcode opcode, const void *bytes, size_t len)
 {
-    uint8_t *out = (uint8_t *)conn_reserve(s->conn, WS_HEADER_MAX + len);
-    if (!out)
-        return false;
+    uint8_t out[WS_HEADER_MAX + WS_CONTROL_MAX];
     if (len > 0)
         memcpy(out + head_size(s), bytes, len);
-    return end_frame(s, opcode, out, len);
+    size_t size = end_frame(s, opcode, out, len);
+    return size > 0 && conn_write(s->conn, out, size);
+}
+
+// Without a body to send, messages are short, and an idle link has no use for a block of memory.
+static int write_short(struct session *s)
+{
+    uint8_t out[SESSION_FRAME_SHORT];
+    size_t head = head_size(s);
+    int n = tunnel_send(s->tunnel, out + head, sizeof(out) - head);
+    if (s->closed)
+        return 0;
+    if (n <= 0)
+        return n;
+    size_t size = end_frame(s, WS_BINARY, out, (size_t)n);
+    return size > 0 && conn_write(s->conn, out, size) ? n : TUNNEL_E_MEMORY;
+}
+
+static int write_long(struct session *s)
+{
+    uint8_t *out = (uint8_t *)conn_reserve(s->conn, SESSION_FRAME_MAX);
+    if (!out)
+        return TUNNEL_E_MEMORY;
+    size_t head = head_size(s);
+    int n = tunnel_send(s->tunnel, out + head, SESSION_FRAME_MAX - head);
+    if (s->closed)
+        return 0;
+    if (n <= 0)
+        return n;
+    size_t size = end_frame(s, WS_BINARY, out, (size_t)n);
+    conn_written(s->conn, size);
+    return size > 0 ? n : TUNNEL_E_MEMORY;
 }
 
 int session_write_message(struct session *s)
@@ -56,14 +84,5 @@ int session_write_message(struct session *s)
         tunnel_idle(s->tunnel);
         return 0;
     }
-    uint8_t *out = (uint8_t *)conn_reserve(s->conn, SESSION_FRAME_MAX);
-    if (!out)
-        return TUNNEL_E_MEMORY;
-    size_t head = head_size(s);
-    int n = tunnel_send(s->tunnel, out + head, SESSION_FRAME_MAX - head);
-    if (s->closed)
-        return 0;
-    if (n > 0 && !end_frame(s, WS_BINARY, out, (size_t)n))
-        return TUNNEL_E_MEMORY;
-    return n;
+    return mux_has_bodies(tunnel_mux(s->tunnel)) ? write_long(s) : write_short(s);
 }

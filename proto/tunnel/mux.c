@@ -131,6 +131,11 @@ bool mux_wants_send(const struct mux *m)
     return !m->dead && nghttp2_session_want_write(m->session);
 }
 
+bool mux_has_bodies(const struct mux *m)
+{
+    return m->waiting > 0;
+}
+
 const struct mux_peer *mux_peer(const struct mux *m)
 {
     return &m->peer;

@@ -115,6 +115,8 @@ int mux_recv(struct mux *m, const char *bytes, size_t len);
 int mux_send(struct mux *m, char *out, size_t cap);
 // Whether mux_send may write something.
 bool mux_wants_send(const struct mux *m);
+// Whether a stream has body bytes to send, even if its window is closed.
+bool mux_has_bodies(const struct mux *m);
 // The time in µs of some clock that does not go back, and the least round trip to the peer; 0: not
 // known.
 void mux_set_now(struct mux *m, uint64_t now_us, uint64_t round_trip_us);
