@@ -19,13 +19,15 @@ static bool grow(struct buf *b, size_t len)
     size_t cap = b->bytes ? 2 * b->cap : BUF_MIN;
     while (cap < used + len)
         cap *= 2;
-    char *bytes = b->start == 0 ? realloc(b->bytes, cap) : malloc(cap);
-    if (!bytes)
-        return false;
-    if (b->start > 0) {
+    char *bytes = NULL;
+    if (b->start == 0) {
+        bytes = realloc(b->bytes, cap);
+    } else if ((bytes = malloc(cap))) {
         memcpy(bytes, buf_at(b), used);
         free(b->bytes);
     }
+    if (!bytes)
+        return false;
     *b = (struct buf){bytes, 0, used, cap};
     return true;
 }

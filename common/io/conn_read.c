@@ -180,7 +180,8 @@ static bool read_once(struct conn *c)
         discard(c, (size_t)n);
     else
         offer(c, c->loop->read_buffer, (size_t)n);
-    return !c->closed && ((size_t)n == max || c->transport->has_input);
+    t = c->transport; // NULL once the connection is closed
+    return t && ((size_t)n == max || t->has_input);
 }
 
 void conn_read_input(struct conn *c)
