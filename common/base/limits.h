@@ -68,7 +68,8 @@ void limits_print(FILE *out, enum limits_of program);
 
 // Fixed limits.
 enum {
-    LIMIT_READ_BYTES = 64 * 1024 - 64,      // per read: fits a frame of the link
+    LIMIT_READ_BYTES = 64 * 1024,           // per read
+    LIMIT_READ_BODY_BYTES = 64 * 1024 - 64, // per read of a body: fits a frame of the link
     LIMIT_SCRATCH_BYTES = 160 * 1024,       // a loop's scratch memory, valid within one task
     LIMIT_CREDIT_BYTES = 64 * 1024,         // initial credit between the ends of an exchange
     LIMIT_CREDIT_MAX = 512 * 1024,          // to which it grows

@@ -195,6 +195,12 @@ void exchange_data(struct exchange_endpoint *from, const char *bytes, size_t len
 void exchange_finish(struct exchange_endpoint *from, const struct http_head *trailers);
 void exchange_credit(struct exchange_endpoint *from, size_t len);
 
+// The most bytes of a body that an endpoint with this credit reads at once.
+static inline uint32_t exchange_read_max(ptrdiff_t credit)
+{
+    return credit < LIMIT_READ_BODY_BYTES ? (uint32_t)credit : LIMIT_READ_BODY_BYTES;
+}
+
 // Sets the head or trailers as received, which observers get in place of the filtered ones of the
 // exchange_head or exchange_finish that follows at once.
 void exchange_set_received(struct exchange_endpoint *from, const struct http_head *received);

@@ -120,7 +120,7 @@ void edge_update(struct edge *e)
     conn_set_read_max(e->conn, LIMIT_READ_BYTES);
     if (body) {
         read = e->credit >= LIMIT_CREDIT_MIN;
-        conn_set_read_max(e->conn, read ? (uint32_t)e->credit : 0);
+        conn_set_read_max(e->conn, read ? exchange_read_max(e->credit) : 0);
     } else if (e->state == EDGE_EXCHANGE) {
         read = conn_in(e->conn).len < edge_limits(e)->head_bytes;
     }

@@ -67,6 +67,6 @@ void upstream_request_update(struct upstream_request *r)
     upstream_request_update_limit(r);
     bool body = r->state == REQUEST_BODY || r->state == REQUEST_UPGRADED;
     bool read = !body || r->credit >= LIMIT_CREDIT_MIN;
-    conn_set_read_max(r->conn, body && read ? (uint32_t)r->credit : LIMIT_READ_BYTES);
+    conn_set_read_max(r->conn, body && read ? exchange_read_max(r->credit) : LIMIT_READ_BYTES);
     conn_want_read(r->conn, read);
 }
