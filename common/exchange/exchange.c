@@ -171,7 +171,7 @@ static void notify_unwanted(struct exchange *x)
 }
 
 // Counts body bytes, and digests them where that is wanted: a body of known length that came in one
-// piece in one go.
+// piece in one go, unless an upgrade may append more.
 static void count_data(struct exchange *x, enum exchange_side from, struct slice bytes)
 {
     struct exchange_direction *d = &x->direction[from];
@@ -179,9 +179,9 @@ static void count_data(struct exchange *x, enum exchange_side from, struct slice
     if (d->bytes == 0)
         d->first_ns = d->last_ns;
     d->bytes += bytes.len;
+    bool all = d->framing.kind == BODY_LENGTH && d->framing.length == bytes.len && !x->offers;
     if (x->digested)
-        digest_add(&d->digest, bytes,
-                   d->framing.kind == BODY_LENGTH && d->framing.length == bytes.len);
+        digest_add(&d->digest, bytes, all);
     tell_data(x, from, bytes);
 }
 
@@ -329,6 +329,7 @@ void exchange_head(struct exchange_endpoint *from, const struct http_head *head,
         d->framing = *framing;
     }
     if (from->side == INBOUND) {
+        x->offers = head->upgrade.len > 0;
         x->info.sent_on_ns = uv_hrtime(); // set again by an outbound that has to connect first
         mark_routed(x);
     } else {

@@ -157,6 +157,7 @@ struct exchange {
     enum answer_form form;  // in which our own answer is written
     uint16_t interim;       // 1xx responses so far
     uint32_t interim_bytes; // of their fields
+    bool offers;            // the request offers an upgrade, whose bytes would follow its body
     bool upgraded, routed;
     bool digested; // bodies are digested, since an observer wants that
     // Set by the inbound, for load shedding.

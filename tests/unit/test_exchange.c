@@ -67,6 +67,30 @@ static void bodies_whose_digest_nobody_uses_are_counted_alone(void **state)
     assert_memory_equal(f.first.report.body[INBOUND].digest, none, DIGEST_BYTES);
 }
 
+// However the bytes were cut: the two ends of a tunnel cut them differently.
+static void bytes_behind_the_body_of_an_upgraded_request_are_digested_with_it(void **state)
+{
+    struct fixture f;
+    struct digest all = {0};
+    uint8_t value[DIGEST_BYTES];
+    struct http_head head = request_head("GET");
+    const struct body_framing five = {BODY_LENGTH, 5};
+    (void)state;
+    head.upgrade = SLICE("foo");
+    digest_add(&all, SLICE("1234567890"), true);
+    assert_true(digest_value(&all, value));
+    begin(&f, "GET");
+    exchange_attach(f.x, &f.service.endpoint);
+    exchange_head(&f.visitor.endpoint, &head, &five);
+    exchange_data(&f.visitor.endpoint, "12345", 5);
+    respond(&f, 101, 0);
+    exchange_data(&f.visitor.endpoint, "67890", 5);
+    exchange_finish(&f.visitor.endpoint, NULL);
+    exchange_finish(&f.service.endpoint, NULL);
+    assert_int_equal(f.first.report.body[INBOUND].bytes, 10);
+    assert_memory_equal(f.first.report.body[INBOUND].digest, value, DIGEST_BYTES);
+}
+
 static void a_response_may_be_whole_before_its_request(void **state)
 {
     struct fixture f;
@@ -216,6 +240,7 @@ int main(void)
         cmocka_unit_test(a_whole_exchange_brings_each_event_once),
         cmocka_unit_test(one_observer_that_uses_digests_suffices),
         cmocka_unit_test(bodies_whose_digest_nobody_uses_are_counted_alone),
+        cmocka_unit_test(bytes_behind_the_body_of_an_upgraded_request_are_digested_with_it),
         cmocka_unit_test(a_response_may_be_whole_before_its_request),
         cmocka_unit_test(an_inbound_is_told_once_that_the_rest_is_unwanted_and_may_abandon_it),
         cmocka_unit_test(bytes_without_a_receiver_are_credited_at_once),
