@@ -192,8 +192,8 @@ static bool has_room(const struct pipe *p, size_t most)
 size_t pipe_room(const struct pipe *p)
 {
     size_t most = unacked_max(p);
-    if (!has_room(p, most))
-        return 0;
+    if (!has_room(p, most)) // nothing asks if the bound has shrunk meanwhile: one message does then
+        return measures(p) && p->asked <= p->acked ? PIPE_ROOM_MIN : 0;
     // Long messages would hold back small ones that come behind them, and their acknowledgement.
     size_t part = most / (PIPE_PARTS / 2);
     return min_size(min_size(most - (size_t)(p->sent - p->acked), part), PIPE_MESSAGE_MAX);

@@ -142,6 +142,7 @@ static void a_peer_that_can_be_asked_may_owe_what_was_measured(void **state)
     p.can_ask = true;
     p.sent = RATE_IN_FLIGHT_START;
     assert_int_equal(pipe_room(&p), PIPE_MESSAGE_MAX); // no clock
+    p.asked = p.sent;
     pipe_set_now(&p, 1);
     assert_int_equal(pipe_room(&p), 0);
     receive_ack(&p, RATE_IN_FLIGHT_START);
@@ -149,7 +150,7 @@ static void a_peer_that_can_be_asked_may_owe_what_was_measured(void **state)
     p.rate.best = UINT32_MAX; // however fast the peer is
     p.sent = p.acked + PIPE_UNACKED_MAX - PIPE_MESSAGE_MAX;
     assert_int_equal(pipe_room(&p), PIPE_MESSAGE_MAX);
-    p.sent++;
+    p.asked = ++p.sent;
     assert_int_equal(pipe_room(&p), 0);
     p.rate.best = 1; // however slow it is
     p.rate.full_rounds = RATE_FULL_ROUNDS;
@@ -157,7 +158,29 @@ static void a_peer_that_can_be_asked_may_owe_what_was_measured(void **state)
     assert_int_equal(pipe_room(&p), RATE_IN_FLIGHT_SPARE * 2 / PIPE_PARTS);
     p.sent += RATE_IN_FLIGHT_SPARE - PIPE_ROOM_MIN;
     assert_int_equal(pipe_room(&p), PIPE_ROOM_MIN);
-    p.sent++;
+    p.asked = ++p.sent;
+    assert_int_equal(pipe_room(&p), 0);
+    pipe_deinit(&p);
+}
+
+// Bytes that leave before the bound shrinks may ask for nothing: without one more message that
+// does, sending would wait for the peer's own acknowledgement.
+static void a_bound_that_shrinks_leaves_room_for_one_message_that_asks(void **state)
+{
+    struct pipe p;
+    (void)state;
+    pipe_init(&p);
+    p.can_ask = true;
+    pipe_set_now(&p, PIPE_ASK_US);
+    assert_true(send_asks(&p, 1));
+    receive_ack(&p, 1);
+    assert_false(send_asks(&p, RATE_IN_FLIGHT_START / PIPE_PARTS - 1));
+    p.rate.best = 1;
+    p.rate.full_rounds = RATE_FULL_ROUNDS;
+    p.rate.round_trip_us = 1;
+    p.sent += RATE_IN_FLIGHT_SPARE;
+    assert_int_equal(pipe_room(&p), PIPE_ROOM_MIN);
+    assert_true(send_asks(&p, 1));
     assert_int_equal(pipe_room(&p), 0);
     pipe_deinit(&p);
 }
@@ -170,6 +193,7 @@ int main(void)
         cmocka_unit_test(acknowledgement_is_asked_by_amount_by_time_and_before_a_pause),
         cmocka_unit_test(a_peer_that_cannot_be_asked_may_owe_a_fixed_number_of_bytes),
         cmocka_unit_test(a_peer_that_can_be_asked_may_owe_what_was_measured),
+        cmocka_unit_test(a_bound_that_shrinks_leaves_room_for_one_message_that_asks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
