@@ -341,8 +341,11 @@ void link_close(struct link *link)
         return;
     link->ops = NULL;
     timeout_stop(&link->open_timeout);
-    if (link->wsi)
-        kill_later(link);
-    else
+    if (!link->wsi) {
         link_free(link);
+        return;
+    }
+    conn_close(link->conn, CONN_CLOSE_NOW); // libwebsockets has a duplicate of its socket
+    link->conn = NULL;
+    kill_later(link);
 }
