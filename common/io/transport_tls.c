@@ -144,7 +144,19 @@ static struct slice next_record(struct cursor *at, char scratch[static TLS_RECOR
     return slice_of(scratch, copied);
 }
 
-// Writes up to `records` records, which leave together. Returns the bytes taken, or an error.
+// Why OpenSSL took `result` bytes and not a whole piece.
+static int write_failure(struct transport_tls *t, int result)
+{
+    if (result <= 0) {
+        int error = tls_failure(t, result);
+        return error ? error : UV_EPIPE; // it met a close_notify
+    }
+    t->detail = strdup("OpenSSL has written only part of the data");
+    return t->error = UV_EIO;
+}
+
+// Writes up to `records` pieces, each a record if the peer takes such long ones (RFC 6066 §4),
+// which leave together. Returns the bytes taken, or an error.
 static ssize_t write_batch(struct transport_tls *t, struct cursor *at, int records)
 {
     char scratch[TLS_RECORD_BYTES];
@@ -162,9 +174,9 @@ static ssize_t write_batch(struct transport_tls *t, struct cursor *at, int recor
         ERR_clear_error();
         int n = SSL_write(t->ssl, record.p, (int)record.len);
         t->wire.uncorked = false;
-        if (n <= 0)
-            return tls_failure(t, n);
-        taken += (size_t)n; // all of it: the socket never makes OpenSSL wait
+        if (n != (int)record.len)
+            return write_failure(t, n);
+        taken += record.len; // at once: the socket never makes OpenSSL wait
     }
     return t->wire.write_error ? t->wire.write_error : (ssize_t)taken;
 }
@@ -404,8 +416,9 @@ struct transport *transport_tls_adopt(SSL *ssl, int fd)
     SSL_set_quiet_shutdown(ssl, 0);
     SSL_set_shutdown(ssl, 0);
     (void)SSL_set_options(ssl, SSL_OP_NO_RENEGOTIATION);
-    (void)SSL_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_AUTO_RETRY);
+    (void)SSL_clear_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE);
+    (void)SSL_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                SSL_MODE_AUTO_RETRY);
     SSL_set_read_ahead(ssl, 1);
     t->established = true;
     t->base.has_input = SSL_has_pending(ssl);
