@@ -82,6 +82,7 @@ static ssize_t tls_read(struct transport *base, void *to, size_t cap)
     size_t got = 0;
     int end = UV_EAGAIN;
     base->has_input = false;
+    base->write_needs_input = false;
     if (t->error || t->close_notify_read)
         return t->error;
     assert(t->established);
@@ -174,8 +175,14 @@ static ssize_t write_batch(struct transport_tls *t, struct cursor *at, int recor
         ERR_clear_error();
         int n = SSL_write(t->ssl, record.p, (int)record.len);
         t->wire.uncorked = false;
-        if (n != (int)record.len)
-            return write_failure(t, n);
+        int error = n == (int)record.len ? 0 : write_failure(t, n);
+        if (error == UV_EAGAIN) {
+            t->base.write_needs_input = true;
+            (void)flush(t);
+            break;
+        }
+        if (error)
+            return error;
         taken += record.len; // at once: the socket never makes OpenSSL wait
     }
     return t->wire.write_error ? t->wire.write_error : (ssize_t)taken;
@@ -197,12 +204,14 @@ static size_t skip(struct cursor *at, size_t len)
 // Bytes count as taken when the kernel has all of their records. Until then they are `held`: the
 // caller offers them again, and they are skipped. So its time limits, and its closing, wait for a
 // peer that reads slowly. Behind a socket that was full a batch is of one record, so that a peer
-// that has stopped reading costs no more than that.
+// that has stopped reading costs no more than that. While OpenSSL has part of a message of the
+// handshake protocol (a key update, a ticket), it writes nothing and reads on instead.
 static ssize_t tls_writev(struct transport *base, const struct iovec *parts, int count)
 {
     struct transport_tls *t = tls_of(base);
     struct cursor at = {.part = parts, .count = (size_t)count};
     int records = base->wants_write ? 1 : TLS_BATCH_RECORDS;
+    base->write_needs_input = false;
     if (t->error)
         return t->error;
     int error = flush(t);
@@ -213,7 +222,9 @@ static ssize_t tls_writev(struct transport *base, const struct iovec *parts, int
         return UV_EPIPE; // as TCP behind a FIN
     size_t taken = skip(&at, t->held);
     t->held -= taken;
-    for (skip_empty(&at); at.count > 0 && t->held == 0; skip_empty(&at)) {
+    t->wire.budget = READ_SPARE;
+    for (skip_empty(&at); at.count > 0 && t->held == 0 && !base->write_needs_input;
+         skip_empty(&at)) {
         ssize_t n = write_batch(t, &at, records);
         if (n < 0)
             return n;
@@ -224,7 +235,10 @@ static ssize_t tls_writev(struct transport *base, const struct iovec *parts, int
             taken += (size_t)n;
         records = TLS_BATCH_RECORDS;
     }
-    return taken == 0 && t->held > 0 ? UV_EAGAIN : (ssize_t)taken;
+    if (t->wire.budget < READ_SPARE) // data came behind the message that OpenSSL waited for
+        base->has_input = base->has_input || SSL_has_pending(t->ssl);
+    bool waits = t->held > 0 || base->write_needs_input;
+    return taken == 0 && waits ? UV_EAGAIN : (ssize_t)taken;
 }
 
 static int tls_shutdown(struct transport *base)
