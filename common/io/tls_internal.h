@@ -124,7 +124,8 @@ struct transport_tls {
     char *detail;              // what `error` means; NULL: nothing to add
     int error;                 // the handshake or a record failed: nothing is read or written
     size_t held;               // bytes whose records are in `wire`: the next writev's first ones
-    uint8_t messages;          // of the handshake protocol since the last data, once it is done
+    uint16_t message_data;     // bytes of data since they last earned a message
+    uint8_t messages;          // of the handshake protocol behind the handshake, less those earned
     bool established;          // the handshake is done
     bool close_notify_read, close_notify_sent;
 };

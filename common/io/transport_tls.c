@@ -13,10 +13,13 @@
 enum {
     // Of the socket's bytes in one call beyond those that its caller asked for, so that a peer that
     // sends no data does not keep the loop.
-    READ_SPARE = 64 * 1024,
+    READ_SPARE = 16 * 1024,
     // Of OpenSSL's buffer while bulk comes: a batch of records by one system call.
     READ_BUFFER_BULK = TLS_BATCH_RECORDS * (TLS_RECORD_BYTES + TLS_RECORD_OVERHEAD) + 16,
-    MESSAGES_MAX = 32, // of the handshake protocol (key updates, tickets) in a row
+    // Of the handshake protocol (key updates, tickets), of which the peer may send so many at once,
+    // and then one for each KiB of data.
+    MESSAGES_MAX = 32,
+    DATA_PER_MESSAGE = 1024,
 };
 
 static struct transport_tls *tls_of(struct transport *base)
@@ -76,6 +79,15 @@ static int tls_handshake(struct transport *base)
     return error;
 }
 
+// Data earns the peer messages again, slowly: a message costs more than its bytes.
+static void earn_messages(struct transport_tls *t, size_t len)
+{
+    size_t data = t->message_data + len;
+    size_t earned = data / DATA_PER_MESSAGE;
+    t->message_data = (uint16_t)(data % DATA_PER_MESSAGE);
+    t->messages = earned < t->messages ? (uint8_t)(t->messages - earned) : 0;
+}
+
 static ssize_t tls_read(struct transport *base, void *to, size_t cap)
 {
     struct transport_tls *t = tls_of(base);
@@ -96,7 +108,7 @@ static ssize_t tls_read(struct transport *base, void *to, size_t cap)
             break;
         }
         got += (size_t)n;
-        t->messages = 0;
+        earn_messages(t, (size_t)n);
     } while (got < cap && SSL_has_pending(t->ssl));
     // OpenSSL's buffer is released when it is empty; the next one has this size.
     SSL_set_default_read_buffer_len(t->ssl, got >= TLS_RECORD_BYTES ? READ_BUFFER_BULK : 0);
@@ -328,7 +340,7 @@ static const struct transport_ops tls_ops = {
     .detail = tls_detail,
 };
 
-// Counts messages that bring no data. OpenSSL has no limit for them.
+// Counts messages, which bring no data. OpenSSL has no limit for them.
 // NOLINTNEXTLINE(readability-function-size): the library's signature
 static void on_message(int sent, int version, int kind, const void *bytes, size_t len, SSL *ssl,
                        void *arg)
@@ -340,8 +352,10 @@ static void on_message(int sent, int version, int kind, const void *bytes, size_
     (void)ssl;
     if (sent || kind != SSL3_RT_HANDSHAKE || !t->established)
         return;
-    if (t->messages++ >= MESSAGES_MAX)
+    if (t->messages == MESSAGES_MAX)
         t->wire.stopped = true;
+    else
+        t->messages++;
 }
 
 // An SSL_CTX that is not ours may have such a callback; one of the SSL takes precedence.
