@@ -51,8 +51,9 @@ static int wanted_events(const struct conn *c)
 {
     if (c->phase == CONN_CONNECTING)
         return UV_WRITABLE;
-    bool writes = c->blocked || c->transport->wants_write;
-    bool reads = c->phase == CONN_HANDSHAKE ? !writes : conn_reads(c);
+    bool waits = conn_waits_for_input(c); // even if the owner does not read
+    bool writes = (c->blocked && !waits) || c->transport->wants_write;
+    bool reads = c->phase == CONN_HANDSHAKE ? !writes : conn_reads(c) || waits;
     return (reads ? UV_READABLE : 0) | (writes ? UV_WRITABLE : 0);
 }
 
@@ -112,9 +113,10 @@ static void on_wanted(struct conn *c, int events)
     } else if (c->phase == CONN_HANDSHAKE) {
         go_on_with_handshake(c);
     } else {
+        bool writes = events & UV_WRITABLE || conn_waits_for_input(c);
         if (events & UV_READABLE)
             conn_read_input(c);
-        if (!c->closed && events & UV_WRITABLE)
+        if (!c->closed && writes)
             conn_on_writable(c);
     }
 }

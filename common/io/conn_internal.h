@@ -18,6 +18,12 @@ static inline bool conn_reads(const struct conn *c)
     return c->phase == CONN_OPEN && c->want_read && !c->got_eof && !c->closed;
 }
 
+// Whether output waits until the peer has sent the rest of a message, and not for the socket.
+static inline bool conn_waits_for_input(const struct conn *c)
+{
+    return !c->closed && c->blocked && c->transport->write_needs_input;
+}
+
 // conn_borrow.c
 
 enum {
@@ -68,10 +74,12 @@ void conn_close_socket(struct conn *c);
 void conn_begin_send_limit(struct conn *c, uint32_t ms);
 void conn_check_send_limit(struct timeout *t);
 
-// The time in which the peer must take a portion of the pending bytes; 0: no limit.
+// The time in which the peer must take a portion of the pending bytes; 0: no limit. A message that
+// the peer leaves unfinished has that of the handshake, whose protocol it belongs to.
 static inline uint32_t conn_send_limit_ms(const struct conn *c)
 {
-    return c->closing ? c->loop->limits.send_ms : c->send_ms;
+    uint32_t ms = c->closing ? c->loop->limits.send_ms : c->send_ms;
+    return ms == 0 && conn_waits_for_input(c) ? c->loop->limits.tls_handshake_ms : ms;
 }
 
 // The timer runs while bytes are pending and the peer's time to take them is limited. After each

@@ -122,6 +122,7 @@ void conn_flush(struct conn *c)
     size_t len = conn_pending(c);
     if (c->closed || c->blocked || c->phase != CONN_OPEN || len == 0)
         return;
+    bool had_input = c->transport->has_input;
     ssize_t n = c->borrowed ? write_parts(c) : write_out(c);
     if (n < 0 && n != UV_EAGAIN) {
         fail_write(c, (int)n);
@@ -132,8 +133,8 @@ void conn_flush(struct conn *c)
         conn_fail(c, UV_ENOMEM);
         return;
     }
-    if (c->blocked)
-        conn_queue_flush(c); // to watch the socket
+    if (c->blocked || (c->transport->has_input && !had_input))
+        conn_queue_flush(c); // to watch the socket, or to read what no event tells of
     if (n > 0)
         after_sent(c);
     else

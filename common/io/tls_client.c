@@ -36,9 +36,9 @@ struct tls_client *tls_client_new(const struct tls_client_options *options,
     if (!c)
         return NULL;
     c->verify_nothing = options->verify_nothing;
-    c->alpn_len = tls_alpn_encode(options->alpn, c->alpn);
     c->context = tls_context_new(TLS_client_method(), why);
-    if (!c->context || !set_trust(c->context, options, why) ||
+    if (!c->context || !tls_alpn_encode(options->alpn, c->alpn, &c->alpn_len, why) ||
+        !set_trust(c->context, options, why) ||
         (c->alpn_len > 0 &&
          SSL_CTX_set_alpn_protos(c->context, c->alpn, (unsigned)c->alpn_len) != 0)) {
         tls_client_free(c);

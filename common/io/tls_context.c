@@ -4,19 +4,25 @@
 #include <string.h>
 #include "tls_internal.h"
 
-// A stricter minimum of the system's configuration stays.
+// Stricter bounds of the system's configuration stay.
 static bool set_versions(SSL_CTX *c)
 {
+    long most = SSL_CTX_get_max_proto_version(c); // 0: any
+    if (most != 0 && most < TLS1_2_VERSION) {
+        ERR_raise(ERR_LIB_SSL, SSL_R_NO_PROTOCOLS_AVAILABLE);
+        return false;
+    }
     return (SSL_CTX_get_min_proto_version(c) >= TLS1_2_VERSION ||
             SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION)) &&
-           SSL_CTX_set_max_proto_version(c, TLS1_3_VERSION);
+           (most != 0 || SSL_CTX_set_max_proto_version(c, TLS1_3_VERSION));
 }
 
 // AEAD with an ephemeral key exchange only. AES-128 first, the cheaper one.
 static bool set_suites(SSL_CTX *c)
 {
     char groups[] = "X25519:P-256:P-384"; // not const: OpenSSL's macro casts that away
-    SSL_CTX_set_security_level(c, 2);     // 112 bits: RSA from 2048 bits on, no SHA-1
+    if (SSL_CTX_get_security_level(c) < 2)
+        SSL_CTX_set_security_level(c, 2); // 112 bits: RSA from 2048 bits on, no SHA-1
     return SSL_CTX_set_cipher_list(c, "ECDHE+AESGCM:ECDHE+CHACHA20") &&
            SSL_CTX_set_ciphersuites(c, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
                                        "TLS_CHACHA20_POLY1305_SHA256") &&
@@ -36,25 +42,30 @@ SSL_CTX *tls_context_new(const SSL_METHOD *method, char why[static TLS_WHY_MAX])
     }
     (void)SSL_CTX_set_options(c, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                      SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
-    (void)SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_AUTO_RETRY);
+    // No partial writes: with short records (max_fragment_length) an SSL_write would take only one.
+    (void)SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                  SSL_MODE_AUTO_RETRY);
     SSL_CTX_set_read_ahead(c, 1);
     return c;
 }
 
-size_t tls_alpn_encode(const char *list, uint8_t out[static TLS_ALPN_MAX])
+bool tls_alpn_encode(const char *list, uint8_t out[static TLS_ALPN_MAX], size_t *len,
+                     char why[static TLS_WHY_MAX])
 {
     struct slice rest = slice_str(list);
     struct slice protocol;
-    size_t len = 0;
+    *len = 0;
     while (slice_next_element(&rest, &protocol)) {
-        if (protocol.len > TLS_ALPN_MAX - 1 - len)
-            return 0;
-        out[len++] = (uint8_t)protocol.len;
-        memcpy(out + len, protocol.p, protocol.len);
-        len += protocol.len;
+        if (*len + 1 + protocol.len > TLS_ALPN_MAX) {
+            (void)snprintf(why, TLS_WHY_MAX, "the list of protocols (ALPN) is longer than %d bytes",
+                           TLS_ALPN_MAX);
+            return false;
+        }
+        out[(*len)++] = (uint8_t)protocol.len;
+        memcpy(out + *len, protocol.p, protocol.len);
+        *len += protocol.len;
     }
-    return len;
+    return true;
 }
 
 bool tls_alpn_has(const uint8_t *list, size_t list_len, struct slice protocol)

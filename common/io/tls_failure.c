@@ -52,7 +52,7 @@ static int explain_library(struct transport_tls *t)
 static int explain_socket(struct transport_tls *t)
 {
     if (t->wire.stopped)
-        return fail(t, UV_EPROTO, "the peer sends TLS messages without data", NULL);
+        return fail(t, UV_EPROTO, "the peer sends too many TLS messages for its data", NULL);
     if (t->wire.read_error != UV_EOF) {
         t->error = t->wire.read_error ? t->wire.read_error : UV_EPROTO;
         return t->error;

@@ -64,9 +64,10 @@ int tls_tickets_on_ticket(SSL *ssl, unsigned char *key_name, unsigned char *iv,
 // A context with the versions, suites, curves and modes of both sides; NULL and the reason in
 // `why`.
 SSL_CTX *tls_context_new(const SSL_METHOD *method, char why[static TLS_WHY_MAX]);
-// Encodes a comma-separated list of protocols as ALPN sends it. Returns its length; 0 when there is
-// none, or when it does not fit.
-size_t tls_alpn_encode(const char *list, uint8_t out[static TLS_ALPN_MAX]);
+// Encodes a comma-separated list of protocols as ALPN sends it; none has the length 0. False when
+// it does not fit; the reason is in `why`.
+bool tls_alpn_encode(const char *list, uint8_t out[static TLS_ALPN_MAX], size_t *len,
+                     char why[static TLS_WHY_MAX]);
 // Whether an encoded list has a protocol.
 bool tls_alpn_has(const uint8_t *list, size_t list_len, struct slice protocol);
 // Writes "WHAT FILE: reason" after OpenSSL failed to load it, and empties OpenSSL's queue of
@@ -124,7 +125,8 @@ struct transport_tls {
     char *detail;              // what `error` means; NULL: nothing to add
     int error;                 // the handshake or a record failed: nothing is read or written
     size_t held;               // bytes whose records are in `wire`: the next writev's first ones
-    uint8_t messages;          // of the handshake protocol since the last data, once it is done
+    uint16_t message_data;     // bytes of data since they last earned a message
+    uint8_t messages;          // of the handshake protocol behind the handshake, less those earned
     bool established;          // the handshake is done
     bool close_notify_read, close_notify_sent;
 };

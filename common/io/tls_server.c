@@ -104,11 +104,11 @@ struct tls_server *tls_server_new(const struct tls_server_options *options, uint
     if (!s)
         return NULL;
     s->context = tls_context_new(TLS_server_method(), why);
-    if (!s->context || !set_tickets(s, now_ms) || !load(s->context, options, why)) {
+    if (!s->context || !set_tickets(s, now_ms) || !load(s->context, options, why) ||
+        !tls_alpn_encode(options->alpn, s->alpn, &s->alpn_len, why)) {
         tls_server_free(s);
         return NULL;
     }
-    s->alpn_len = tls_alpn_encode(options->alpn, s->alpn);
     if (s->alpn_len > 0)
         SSL_CTX_set_alpn_select_cb(s->context, on_alpn, s);
     (void)SSL_CTX_set_tlsext_servername_callback(s->context, on_name);

@@ -67,14 +67,17 @@ static bool make_room(struct tls_wire *w, size_t len)
         return true;
     if (used + len > OUT_MAX)
         return false;
-    uint8_t *out = malloc(used + len);
+    // By doubling, so that many small records are not copied for each.
+    size_t cap = 2 * used < OUT_MAX ? 2 * used : OUT_MAX;
+    cap = cap > used + len ? cap : used + len;
+    uint8_t *out = malloc(cap);
     if (!out)
         return false;
     if (used > 0)
         memcpy(out, w->out + w->out_at, used);
     free(w->out);
     w->out = out;
-    w->out_cap = used + len;
+    w->out_cap = cap;
     w->out_at = 0;
     w->out_end = used;
     return true;

@@ -20,8 +20,9 @@ struct transport_ops {
     // the stream may have been cut short (RFC 8446 §6.1).
     ssize_t (*read)(struct transport *t, void *to, size_t cap);
     // Returns the number of bytes taken, UV_EAGAIN, or an error. Less than all, or UV_EAGAIN: the
-    // socket takes no more now, and the next call must begin with the bytes that were left, which
-    // may have moved. Without parts it writes only what wants_write speaks of, and returns 0.
+    // socket takes no more now (but see write_needs_input), and the next call must begin with the
+    // bytes that were left, which may have moved. Without parts it writes only what wants_write
+    // speaks of, and returns 0.
     ssize_t (*writev)(struct transport *t, const struct iovec *parts, int count);
     // Ends our direction: FIN, with TLS behind a close_notify. Returns 0, UV_EAGAIN (call again
     // when the socket takes bytes) or an error.
@@ -43,6 +44,9 @@ struct transport {
     int fd;           // the socket
     bool has_input;   // read may yield bytes although the socket has none
     bool wants_write; // the transport waits to write bytes of its own: handshake, key update
+    // The last writev stopped because the peer has sent only part of a message, not for the socket:
+    // the next one reads the rest by itself. False again from the next read or writev on.
+    bool write_needs_input;
 };
 
 // Plain TCP over a connected or connecting socket, which it owns from now on. NULL when out of

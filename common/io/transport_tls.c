@@ -13,10 +13,13 @@
 enum {
     // Of the socket's bytes in one call beyond those that its caller asked for, so that a peer that
     // sends no data does not keep the loop.
-    READ_SPARE = 64 * 1024,
+    READ_SPARE = 16 * 1024,
     // Of OpenSSL's buffer while bulk comes: a batch of records by one system call.
     READ_BUFFER_BULK = TLS_BATCH_RECORDS * (TLS_RECORD_BYTES + TLS_RECORD_OVERHEAD) + 16,
-    MESSAGES_MAX = 32, // of the handshake protocol (key updates, tickets) in a row
+    // Of the handshake protocol (key updates, tickets), of which the peer may send so many at once,
+    // and then one for each KiB of data.
+    MESSAGES_MAX = 32,
+    DATA_PER_MESSAGE = 1024,
 };
 
 static struct transport_tls *tls_of(struct transport *base)
@@ -76,12 +79,22 @@ static int tls_handshake(struct transport *base)
     return error;
 }
 
+// Data earns the peer messages again, slowly: a message costs more than its bytes.
+static void earn_messages(struct transport_tls *t, size_t len)
+{
+    size_t data = t->message_data + len;
+    size_t earned = data / DATA_PER_MESSAGE;
+    t->message_data = (uint16_t)(data % DATA_PER_MESSAGE);
+    t->messages = earned < t->messages ? (uint8_t)(t->messages - earned) : 0;
+}
+
 static ssize_t tls_read(struct transport *base, void *to, size_t cap)
 {
     struct transport_tls *t = tls_of(base);
     size_t got = 0;
     int end = UV_EAGAIN;
     base->has_input = false;
+    base->write_needs_input = false;
     if (t->error || t->close_notify_read)
         return t->error;
     assert(t->established);
@@ -95,7 +108,7 @@ static ssize_t tls_read(struct transport *base, void *to, size_t cap)
             break;
         }
         got += (size_t)n;
-        t->messages = 0;
+        earn_messages(t, (size_t)n);
     } while (got < cap && SSL_has_pending(t->ssl));
     // OpenSSL's buffer is released when it is empty; the next one has this size.
     SSL_set_default_read_buffer_len(t->ssl, got >= TLS_RECORD_BYTES ? READ_BUFFER_BULK : 0);
@@ -144,7 +157,19 @@ static struct slice next_record(struct cursor *at, char scratch[static TLS_RECOR
     return slice_of(scratch, copied);
 }
 
-// Writes up to `records` records, which leave together. Returns the bytes taken, or an error.
+// Why OpenSSL took `result` bytes and not a whole piece.
+static int write_failure(struct transport_tls *t, int result)
+{
+    if (result <= 0) {
+        int error = tls_failure(t, result);
+        return error ? error : UV_EPIPE; // it met a close_notify
+    }
+    t->detail = strdup("OpenSSL has written only part of the data");
+    return t->error = UV_EIO;
+}
+
+// Writes up to `records` pieces, each a record if the peer takes such long ones (RFC 6066 §4),
+// which leave together. Returns the bytes taken, or an error.
 static ssize_t write_batch(struct transport_tls *t, struct cursor *at, int records)
 {
     char scratch[TLS_RECORD_BYTES];
@@ -162,9 +187,15 @@ static ssize_t write_batch(struct transport_tls *t, struct cursor *at, int recor
         ERR_clear_error();
         int n = SSL_write(t->ssl, record.p, (int)record.len);
         t->wire.uncorked = false;
-        if (n <= 0)
-            return tls_failure(t, n);
-        taken += (size_t)n; // all of it: the socket never makes OpenSSL wait
+        int error = n == (int)record.len ? 0 : write_failure(t, n);
+        if (error == UV_EAGAIN) {
+            t->base.write_needs_input = true;
+            (void)flush(t);
+            break;
+        }
+        if (error)
+            return error;
+        taken += record.len; // at once: the socket never makes OpenSSL wait
     }
     return t->wire.write_error ? t->wire.write_error : (ssize_t)taken;
 }
@@ -185,12 +216,14 @@ static size_t skip(struct cursor *at, size_t len)
 // Bytes count as taken when the kernel has all of their records. Until then they are `held`: the
 // caller offers them again, and they are skipped. So its time limits, and its closing, wait for a
 // peer that reads slowly. Behind a socket that was full a batch is of one record, so that a peer
-// that has stopped reading costs no more than that.
+// that has stopped reading costs no more than that. While OpenSSL has part of a message of the
+// handshake protocol (a key update, a ticket), it writes nothing and reads on instead.
 static ssize_t tls_writev(struct transport *base, const struct iovec *parts, int count)
 {
     struct transport_tls *t = tls_of(base);
     struct cursor at = {.part = parts, .count = (size_t)count};
     int records = base->wants_write ? 1 : TLS_BATCH_RECORDS;
+    base->write_needs_input = false;
     if (t->error)
         return t->error;
     int error = flush(t);
@@ -201,7 +234,9 @@ static ssize_t tls_writev(struct transport *base, const struct iovec *parts, int
         return UV_EPIPE; // as TCP behind a FIN
     size_t taken = skip(&at, t->held);
     t->held -= taken;
-    for (skip_empty(&at); at.count > 0 && t->held == 0; skip_empty(&at)) {
+    t->wire.budget = READ_SPARE;
+    for (skip_empty(&at); at.count > 0 && t->held == 0 && !base->write_needs_input;
+         skip_empty(&at)) {
         ssize_t n = write_batch(t, &at, records);
         if (n < 0)
             return n;
@@ -212,7 +247,10 @@ static ssize_t tls_writev(struct transport *base, const struct iovec *parts, int
             taken += (size_t)n;
         records = TLS_BATCH_RECORDS;
     }
-    return taken == 0 && t->held > 0 ? UV_EAGAIN : (ssize_t)taken;
+    if (t->wire.budget < READ_SPARE) // data came behind the message that OpenSSL waited for
+        base->has_input = base->has_input || SSL_has_pending(t->ssl);
+    bool waits = t->held > 0 || base->write_needs_input;
+    return taken == 0 && waits ? UV_EAGAIN : (ssize_t)taken;
 }
 
 static int tls_shutdown(struct transport *base)
@@ -302,7 +340,7 @@ static const struct transport_ops tls_ops = {
     .detail = tls_detail,
 };
 
-// Counts messages that bring no data. OpenSSL has no limit for them.
+// Counts messages, which bring no data. OpenSSL has no limit for them.
 // NOLINTNEXTLINE(readability-function-size): the library's signature
 static void on_message(int sent, int version, int kind, const void *bytes, size_t len, SSL *ssl,
                        void *arg)
@@ -314,8 +352,10 @@ static void on_message(int sent, int version, int kind, const void *bytes, size_
     (void)ssl;
     if (sent || kind != SSL3_RT_HANDSHAKE || !t->established)
         return;
-    if (t->messages++ >= MESSAGES_MAX)
+    if (t->messages == MESSAGES_MAX)
         t->wire.stopped = true;
+    else
+        t->messages++;
 }
 
 // An SSL_CTX that is not ours may have such a callback; one of the SSL takes precedence.
@@ -404,8 +444,9 @@ struct transport *transport_tls_adopt(SSL *ssl, int fd)
     SSL_set_quiet_shutdown(ssl, 0);
     SSL_set_shutdown(ssl, 0);
     (void)SSL_set_options(ssl, SSL_OP_NO_RENEGOTIATION);
-    (void)SSL_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_AUTO_RETRY);
+    (void)SSL_clear_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE);
+    (void)SSL_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                SSL_MODE_AUTO_RETRY);
     SSL_set_read_ahead(ssl, 1);
     t->established = true;
     t->base.has_input = SSL_has_pending(ssl);

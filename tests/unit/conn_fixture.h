@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -24,8 +25,8 @@ struct owner {
     bool keeps;        // does not consume
     bool stops;        // wants no more input behind the first
     int connected, sent, eofs, failed, closed;
-    int error;          // of `failed`
-    const char *detail; // likewise
+    int error;        // of `failed`
+    char detail[128]; // likewise, a copy: the transport's goes with it
 };
 
 static inline void owner_readable(struct conn *c)
@@ -55,7 +56,7 @@ static inline void owner_failed(struct conn *c, int error)
     struct owner *o = conn_owner(c);
     o->failed++;
     o->error = error;
-    o->detail = conn_error_detail(c);
+    (void)snprintf(o->detail, sizeof(o->detail), "%s", conn_error_detail(c));
     o->conn = NULL;
 }
 

@@ -227,6 +227,7 @@ static void plain_http_to_a_tls_port_is_named(void **state)
     assert_int_equal(send(fd, "GET / HTTP/1.1\r\n\r\n", 18, MSG_NOSIGNAL), 18);
     WAIT(e->server, e->server->failed);
     assert_int_equal(e->server->error, UV_EPROTO);
+    assert_string_equal(e->server->detail, "the peer does not speak TLS");
     assert_int_equal(e->server->connected, 0);
     assert_int_equal(close(fd), 0);
     ends_free(e);

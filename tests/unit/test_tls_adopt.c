@@ -34,7 +34,8 @@ static SSL *connect_foreign(struct tls_pair *p, SSL_CTX *context, int fd)
     return ssl;
 }
 
-static void an_adopted_connection_loses_nothing(void **state)
+// `fragment`: the longest record that the client asks for (RFC 6066 §4), as its code.
+static void adopt_and_carry(void **state, uint8_t fragment)
 {
     struct fixture *f = *state;
     for (int i = 0; i < 2; i++) {
@@ -49,6 +50,8 @@ static void an_adopted_connection_loses_nothing(void **state)
         assert_int_equal(close(p.peer[TLS_CLIENT].wire), 0);
         p.peer[TLS_CLIENT].wire = fds[1];
         assert_true(SSL_CTX_set_max_proto_version(context, versions[i]));
+        assert_true(SSL_CTX_set_tlsext_max_fragment_length(context, fragment));
+        (void)SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE);
         SSL *ssl = connect_foreign(&p, context, fds[0]);
         struct transport *server = p.peer[TLS_SERVER].t;
         assert_int_equal(server->ops->writev(server, &part, 1), 30000);
@@ -81,6 +84,12 @@ static void an_adopted_connection_loses_nothing(void **state)
         tls_pair_close(&p);
         tls_pair_free_contexts(&p);
     }
+}
+
+static void an_adopted_connection_loses_nothing(void **state)
+{
+    adopt_and_carry(state, TLSEXT_max_fragment_length_DISABLED);
+    adopt_and_carry(state, TLSEXT_max_fragment_length_512);
 }
 
 // What the servers' sides of idle connections take, by what is freed with them. The sanitizers'
