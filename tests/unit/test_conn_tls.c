@@ -219,6 +219,25 @@ static void a_service_without_tls_is_named(void **state)
     ends_free(e);
 }
 
+// Dials of one target may overlap: each tells of its own failure alone.
+static void a_failure_of_another_dial_does_not_stay(void **state)
+{
+    struct ends *e = ends_new(NULL, NULL);
+    (void)state;
+    ends_dial(e, "127.0.0.1");
+    (void)snprintf(e->target.tls_failure, sizeof(e->target.tls_failure), "another dial failed");
+    WAIT(e->server, e->dialled);
+    assert_int_equal(e->dial_error, 0);
+    assert_string_equal(e->target.tls_failure, "");
+    ends_stop_listening(e);
+    ends_dial(e, "127.0.0.1");
+    (void)snprintf(e->target.tls_failure, sizeof(e->target.tls_failure), "another dial failed");
+    WAIT(e->server, e->dialled);
+    assert_int_equal(e->dial_error, UV_ECONNREFUSED);
+    assert_string_equal(e->target.tls_failure, "");
+    ends_free(e);
+}
+
 static void plain_http_to_a_tls_port_is_named(void **state)
 {
     struct ends *e = ends_new(NULL, NULL);
@@ -303,6 +322,7 @@ int main(void)
         cmocka_unit_test(a_cut_connection_fails),
         cmocka_unit_test(a_refused_certificate_is_told_to_both),
         cmocka_unit_test(a_service_without_tls_is_named),
+        cmocka_unit_test(a_failure_of_another_dial_does_not_stay),
         cmocka_unit_test(plain_http_to_a_tls_port_is_named),
         cmocka_unit_test(a_slow_handshake_ends_at_the_limit),
         cmocka_unit_test(a_handshake_in_time_has_no_limit_behind_it),
