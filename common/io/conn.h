@@ -63,7 +63,7 @@ struct conn {
     uint32_t send_ms;               // conn_set_send_timeout
     uint32_t borrowed_bytes;        // at most CONN_PARTS_MAX pieces of an input
     uint32_t discarded_bytes;       // of input, during the lingering close
-    uint64_t queued_bytes;          // ever appended to `out`
+    uint64_t queued_bytes;          // ever appended to the output, less what was dropped
     uint64_t checked_sent;          // conn_sent when the send limit was last checked
     uint64_t checked_acked;         // acknowledged bytes + 1 at that time; 0: not looked at
     uint64_t linger_until_ms;       // end of the lingering close at the latest; 0: it has not begun

@@ -77,6 +77,7 @@ static void after_sent(struct conn *c)
 // reading goes on, as fast as the owner wants it, and reports the end.
 static void fail_write(struct conn *c, int error)
 {
+    c->queued_bytes -= conn_pending(c);
     conn_drop_borrowed(c);
     buf_free(&c->out);
     c->write_failed = true;

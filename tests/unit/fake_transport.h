@@ -15,6 +15,7 @@ struct fake {
     int steps;            // handshakes that give UV_EAGAIN
     bool waits_for_input; // in each step; otherwise it waits to write
     int handshake_error;  // behind them
+    int write_error;      // of each write from now on
     int handshakes, writes, own_writes, shutdowns;
     bool *closed_by_reset; // set when closed
     struct buf written;
@@ -66,6 +67,8 @@ static inline ssize_t fake_writev(struct transport *t, const struct iovec *parts
         return 0;
     }
     f->writes++;
+    if (f->write_error)
+        return f->write_error;
     if (must_wait(f))
         return UV_EAGAIN;
     for (int i = 0; i < count && left > 0; i++) {

@@ -155,6 +155,7 @@ static void a_reset_that_a_write_has_met_makes_no_whole_stream(void **state)
     serve(o);
     assert_int_equal(o->failed, 0); // the answer may be read
     assert_int_equal(conn_pending(o->conn), 0);
+    assert_int_equal(conn_sent(o->conn), 6); // what it dropped was not sent
     conn_want_read(o->conn, true);
     WAIT(o, o->failed > 0);
     assert_got(o, "answer");

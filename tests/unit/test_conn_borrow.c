@@ -234,6 +234,29 @@ static void a_piece_beyond_the_limit_is_not_borrowed(void **state)
     end(&r);
 }
 
+static void pass_to_a_writer_that_fails(struct relay *r, struct slice bytes)
+{
+    copy(r, "<");
+    borrow(r, bytes, 0, LEN);
+    copy(r, ">");
+    r->fake->write_error = UV_EPIPE;
+}
+
+static void output_that_a_failed_write_drops_was_not_sent(void **state)
+{
+    struct relay r;
+    const struct fake f = {.piece = 100};
+    (void)state;
+    begin(&r, &f, pass_to_a_writer_that_fails);
+    assert_true(conn_write(r.out, "before", 6));
+    WAIT(r.in, conn_pending(r.out) == 0);
+    feed(&r);
+    serve(r.in);
+    assert_int_equal(conn_pending(r.out), 0);
+    assert_int_equal(conn_sent(r.out), 6);
+    end(&r);
+}
+
 static void pass_small_pieces(struct relay *r, struct slice bytes)
 {
     for (size_t i = 0; i < LEN; i += 1000)
@@ -335,6 +358,7 @@ int main(void)
         cmocka_unit_test(more_slices_than_one_write_takes_keep_their_order),
         cmocka_unit_test(bytes_that_are_not_of_the_input_are_copied_at_once),
         cmocka_unit_test(a_piece_beyond_the_limit_is_not_borrowed),
+        cmocka_unit_test(output_that_a_failed_write_drops_was_not_sent),
         cmocka_unit_test(small_pieces_leave_by_one_write_for_the_turn),
         cmocka_unit_test(input_that_was_kept_stays_while_it_is_lent),
         cmocka_unit_test(the_lender_may_close_in_its_callback),
