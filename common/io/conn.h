@@ -64,7 +64,7 @@ struct conn {
     uint32_t borrowed_bytes;        // at most CONN_PARTS_MAX pieces of an input
     uint32_t discarded_bytes;       // of input, during the lingering close
     uint64_t queued_bytes;          // ever appended to the output, less what was dropped
-    uint64_t checked_sent;          // conn_sent when the send limit was last checked
+    uint64_t checked_sent;          // conn_wire_sent when the send limit was last checked
     uint64_t checked_acked;         // acknowledged bytes + 1 at that time; 0: not looked at
     uint64_t linger_until_ms;       // end of the lingering close at the latest; 0: it has not begun
     void (*on_closed)(void *arg);
@@ -152,10 +152,16 @@ bool conn_write_borrowed(struct conn *c, const void *bytes, size_t len);
 // most as many. NULL when out of memory.
 char *conn_reserve(struct conn *c, size_t len);
 void conn_written(struct conn *c, size_t len);
-// Bytes that the kernel has taken, ever.
+// Bytes queued that the kernel has taken, ever: over TLS, with all of their records.
 static inline uint64_t conn_sent(const struct conn *c)
 {
     return c->queued_bytes - buf_len(&c->out) - c->borrowed_bytes;
+}
+// Bytes that the transport has given to the kernel, ever, also of a record that it has taken in
+// part only, and of its own. Not for a closed connection.
+static inline uint64_t conn_wire_sent(const struct conn *c)
+{
+    return c->transport->wire_sent;
 }
 // Bytes queued that the kernel has not taken.
 static inline size_t conn_pending(const struct conn *c)

@@ -3,17 +3,18 @@
 // over its time limit, or the connection fails with UV_ETIMEDOUT.
 #include "conn_internal.h"
 
-// Bytes that the peer has acknowledged, nearly: a transport may add bytes of its own.
+// Bytes that the peer has acknowledged. Not of conn_sent: over TLS a batch of records counts there
+// when the kernel has all of it, long after a slow peer has begun to take it.
 static uint64_t acked(const struct conn *c)
 {
-    uint64_t sent = conn_sent(c);
+    uint64_t sent = conn_wire_sent(c);
     uint64_t in_flight = transport_unacked(c->transport);
     return sent > in_flight ? sent - in_flight : 0;
 }
 
 void conn_begin_send_limit(struct conn *c, uint32_t ms)
 {
-    c->checked_sent = conn_sent(c);
+    c->checked_sent = conn_wire_sent(c);
     c->checked_acked = 0;
     timeout_start(c->loop, &c->timer, ms / 2, conn_check_send_limit);
 }
@@ -28,13 +29,13 @@ void conn_check_send_limit(struct timeout *t)
         return;
     uint64_t half = (uint64_t)c->loop->limits.rate * ms / 2000;
     uint64_t now = acked(c) + 1;
-    bool kernel_took = conn_sent(c) - c->checked_sent > half;
+    bool kernel_took = conn_wire_sent(c) - c->checked_sent > half;
     bool peer_took = c->checked_acked > 0 && now > c->checked_acked + half;
     if (c->checked_acked > 0 && !kernel_took && !peer_took) {
         conn_fail(c, UV_ETIMEDOUT);
         return;
     }
     c->checked_acked = kernel_took ? 0 : now;
-    c->checked_sent = conn_sent(c);
+    c->checked_sent = conn_wire_sent(c);
     timeout_start(c->loop, t, ms / 2, conn_check_send_limit);
 }

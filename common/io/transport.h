@@ -40,9 +40,10 @@ struct transport_ops {
 // The first member of each kind of transport.
 struct transport {
     const struct transport_ops *ops;
-    int fd;           // the socket
-    bool has_input;   // read may yield bytes although the socket has none
-    bool wants_write; // the transport waits to write bytes of its own: handshake, key update
+    int fd;             // the socket
+    bool has_input;     // read may yield bytes although the socket has none
+    bool wants_write;   // the transport waits to write bytes of its own: handshake, key update
+    uint64_t wire_sent; // bytes that the kernel has taken, ever
 };
 
 // Plain TCP over a connected or connecting socket, which it owns from now on. NULL when out of

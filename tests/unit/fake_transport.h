@@ -10,6 +10,7 @@ struct fake {
     const char *input; // yet to be read
     bool ends;         // behind `input`; otherwise the socket has no more
     size_t piece;      // the most bytes of one read or write
+    bool takes_none;   // each write gives UV_EAGAIN
     bool in_turns;     // every other read, write and shutdown gives UV_EAGAIN
     unsigned calls;
     int steps;            // handshakes that give UV_EAGAIN
@@ -69,7 +70,7 @@ static inline ssize_t fake_writev(struct transport *t, const struct iovec *parts
     f->writes++;
     if (f->write_error)
         return f->write_error;
-    if (must_wait(f))
+    if (f->takes_none || must_wait(f))
         return UV_EAGAIN;
     for (int i = 0; i < count && left > 0; i++) {
         size_t len = parts[i].iov_len < left ? parts[i].iov_len : left;
@@ -77,6 +78,7 @@ static inline ssize_t fake_writev(struct transport *t, const struct iovec *parts
         left -= len;
         all += len;
     }
+    t->wire_sent += all;
     return (ssize_t)all;
 }
 

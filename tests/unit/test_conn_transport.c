@@ -148,6 +148,38 @@ static void the_transport_writes_of_its_own_when_it_wants(void **state)
     owner_free(o);
 }
 
+// The kernel and the peer take a batch of records bit by bit; conn is told when the kernel has all.
+static void a_peer_that_takes_part_of_a_batch_is_not_too_slow(void **state)
+{
+    struct owner *o = owner_new();
+    const struct fake f = {.takes_none = true};
+    char portion[100 * 30 + 1] = "";
+    (void)state;
+    struct fake *fake = owner_adopt(o, &f);
+    conn_set_send_timeout(o->conn, 60 * 1000);
+    assert_int_equal(o->loop.limits.rate * 60 / 2, sizeof(portion) - 1);
+    assert_true(conn_write(o->conn, "a batch", 7));
+    serve(o);
+    for (int i = 0; i < 4; i++) { // in the kernel
+        assert_int_equal(send(fake->transport.fd, portion, sizeof(portion), 0), sizeof(portion));
+        fake->transport.wire_sent += 100 * sizeof(portion);
+        let_time_pass(o);
+    }
+    let_time_pass(o); // what was acknowledged is noted
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(recv(o->peer, portion, sizeof(portion), 0), sizeof(portion));
+        let_time_pass(o); // above the limit
+        serve(o);
+        assert_int_equal(o->failed, 0);
+    }
+    assert_int_equal(conn_sent(o->conn), 0);
+    fake->transport.wire_sent += sizeof(portion) - 1;
+    let_time_pass(o); // at the limit
+    WAIT(o, o->failed == 1);
+    assert_int_equal(o->error, UV_ETIMEDOUT);
+    owner_free(o);
+}
+
 static void a_connection_that_closes_in_its_handshake_is_gone_at_once(void **state)
 {
     struct owner *o = owner_new();
@@ -171,6 +203,7 @@ int main(void)
         cmocka_unit_test(a_handshake_fails_with_its_reason_and_without_a_reset),
         cmocka_unit_test(a_handshake_has_its_time),
         cmocka_unit_test(the_transport_writes_of_its_own_when_it_wants),
+        cmocka_unit_test(a_peer_that_takes_part_of_a_batch_is_not_too_slow),
         cmocka_unit_test(a_connection_that_closes_in_its_handshake_is_gone_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
