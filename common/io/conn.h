@@ -29,8 +29,9 @@ struct conn_ops {
 };
 
 enum conn_close_mode {
-    CONN_CLOSE_FLUSH, // send what is pending and FIN, then discard input until the peer has closed
-                      // or has had its time to read: a lingering close (RFC 9112 §9.6)
+    CONN_CLOSE_FLUSH, // send what is pending and the end of our direction, then discard input until
+                      // the peer has closed or has had its time to read: a lingering close (RFC
+                      // 9112 §9.6)
     CONN_CLOSE_NOW,   // drop what is pending
     CONN_CLOSE_RESET, // send what is pending, then RST: tells the peer that its data is incomplete
 };

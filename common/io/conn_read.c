@@ -70,21 +70,26 @@ static void discard_input(struct conn *c)
     conn_queue_flush(c);
 }
 
-void conn_finish_close(struct conn *c)
+// Sends the end of our direction, and waits for the socket to take it, and for the peer's.
+static void begin_linger(struct conn *c)
 {
-    if (c->closed)
-        return;
-    if (c->close_mode != CONN_CLOSE_FLUSH || c->got_eof) {
-        conn_close_socket(c);
-        return;
-    }
-    if (c->linger_until_ms > 0)
-        return;
     c->linger_until_ms = loop_now_ms(c->loop) + LIMIT_LINGER_MAX_MS;
     c->shutdown_wanted = true;
     conn_try_shutdown(c);
     linger(c);
     discard_input(c);
+}
+
+void conn_finish_close(struct conn *c)
+{
+    if (c->closed)
+        return;
+    bool flush = c->close_mode == CONN_CLOSE_FLUSH;
+    bool over = c->got_eof && c->transport->ops->close_ends;
+    if (flush && !over && c->linger_until_ms == 0)
+        begin_linger(c);
+    if (!flush || over || (c->got_eof && !c->shutdown_wanted))
+        conn_close_socket(c);
 }
 
 void conn_fail(struct conn *c, int error)

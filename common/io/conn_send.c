@@ -157,6 +157,8 @@ void conn_on_writable(struct conn *c)
     else if (c->transport->wants_write)
         flush_transport(c);
     conn_try_shutdown(c);
+    if (c->closing && c->got_eof && conn_pending(c) == 0)
+        conn_finish_close(c);
 }
 
 void conn_shutdown(struct conn *c)

@@ -35,6 +35,8 @@ struct transport_ops {
     struct slice (*peer_name)(const struct transport *t);
     // What an error of this transport means, beyond uv_strerror; empty: nothing to add.
     const char *(*detail)(const struct transport *t);
+    // Whether close alone ends our direction as shutdown does, once the peer has ended its own.
+    bool close_ends;
 };
 
 // The first member of each kind of transport.

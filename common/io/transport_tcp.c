@@ -100,6 +100,7 @@ static const struct transport_ops tcp_ops = {
     .alpn = tcp_no_name,
     .peer_name = tcp_no_name,
     .detail = tcp_no_detail,
+    .close_ends = true,
 };
 
 struct transport *transport_tcp(int fd)

@@ -10,7 +10,7 @@ struct fake {
     const char *input; // yet to be read
     bool ends;         // behind `input`; otherwise the socket has no more
     size_t piece;      // the most bytes of one read or write
-    bool takes_none;   // each write gives UV_EAGAIN
+    bool takes_none;   // each write and shutdown gives UV_EAGAIN
     bool in_turns;     // every other read, write and shutdown gives UV_EAGAIN
     unsigned calls;
     int steps;            // handshakes that give UV_EAGAIN
@@ -19,6 +19,7 @@ struct fake {
     int write_error;      // of each write from now on
     int handshakes, writes, own_writes, shutdowns;
     bool *closed_by_reset; // set when closed
+    int *ends_told;        // likewise: shutdowns
     struct buf written;
 };
 
@@ -85,7 +86,7 @@ static inline ssize_t fake_writev(struct transport *t, const struct iovec *parts
 static inline int fake_shutdown(struct transport *t)
 {
     struct fake *f = fake_of(t);
-    if (must_wait(f))
+    if (f->takes_none || must_wait(f))
         return UV_EAGAIN;
     f->shutdowns++;
     return 0;
@@ -96,6 +97,8 @@ static inline void fake_close(struct transport *t, bool reset)
     struct fake *f = fake_of(t);
     if (f->closed_by_reset)
         *f->closed_by_reset = reset;
+    if (f->ends_told)
+        *f->ends_told = f->shutdowns;
     transport_close_socket(t, false);
     buf_free(&f->written);
     free(f);
@@ -113,8 +116,9 @@ static const char *fake_detail(const struct transport *t)
     return "the reason";
 }
 
-static const struct transport_ops fake_ops = {fake_handshake, fake_read, fake_writev, fake_shutdown,
-                                              fake_close,     fake_name, fake_name,   fake_detail};
+static const struct transport_ops fake_ops = {fake_handshake, fake_read,   fake_writev,
+                                              fake_shutdown,  fake_close,  fake_name,
+                                              fake_name,      fake_detail, false};
 
 // A copy of `f` over one end of a pair of sockets; `*peer` gets the other.
 static inline struct fake *fake_new(const struct fake *f, int *peer)

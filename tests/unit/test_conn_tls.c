@@ -157,6 +157,23 @@ static void data_follow_our_own_end(void **state)
     ends_free(e);
 }
 
+// The last answer to a client that has ended its side: a close_notify follows it.
+static void a_close_behind_the_peers_end_is_told_as_the_end(void **state)
+{
+    struct ends *e = ends_new(NULL, NULL);
+    (void)state;
+    ends_connect(e, "localhost");
+    conn_shutdown(e->client.conn);
+    WAIT(e->server, e->server->eofs);
+    write_pattern(e->server->conn, 1, 0, BULK);
+    conn_close(e->server->conn, CONN_CLOSE_FLUSH);
+    WAIT(e->server, e->client.eofs || e->client.failed);
+    assert_int_equal(e->client.failed, 0);
+    assert_int_equal(buf_len(&e->client.got), BULK);
+    WAIT(e->server, e->server->closed);
+    ends_free(e);
+}
+
 // A FIN without close_notify and a RST are failures; only what ended whole is an end.
 static void a_cut_connection_fails(void **state)
 {
@@ -318,6 +335,7 @@ int main(void)
         cmocka_unit_test(output_is_pending_until_the_kernel_has_its_records),
         cmocka_unit_test(bytes_queued_before_the_handshake_follow_it),
         cmocka_unit_test(a_close_flushes_and_is_told_as_the_end),
+        cmocka_unit_test(a_close_behind_the_peers_end_is_told_as_the_end),
         cmocka_unit_test(data_follow_our_own_end),
         cmocka_unit_test(a_cut_connection_fails),
         cmocka_unit_test(a_refused_certificate_is_told_to_both),

@@ -180,6 +180,51 @@ static void a_peer_that_takes_part_of_a_batch_is_not_too_slow(void **state)
     owner_free(o);
 }
 
+// As with TLS, whose end is a message.
+static void a_close_behind_the_peers_end_tells_of_ours(void **state)
+{
+    (void)state;
+    for (int in_turns = 0; in_turns < 2; in_turns++) {
+        struct owner *o = owner_new();
+        int told = 0;
+        bool reset = true;
+        const struct fake f = {.input = "in",
+                               .ends = true,
+                               .in_turns = in_turns,
+                               .ends_told = &told,
+                               .closed_by_reset = &reset};
+        owner_adopt(o, &f);
+        conn_want_read(o->conn, true);
+        peer_send(o, "!");
+        WAIT(o, o->eofs == 1);
+        assert_true(conn_write(o->conn, "out", 3));
+        conn_close(o->conn, CONN_CLOSE_FLUSH);
+        WAIT(o, o->closed == 1);
+        assert_int_equal(told, 1);
+        assert_false(reset);
+        owner_free(o);
+    }
+}
+
+static void an_end_that_cannot_be_told_is_not_waited_for_long(void **state)
+{
+    struct owner *o = owner_new();
+    int told = 1;
+    const struct fake f = {.ends = true, .takes_none = true, .ends_told = &told};
+    (void)state;
+    owner_adopt(o, &f);
+    conn_want_read(o->conn, true);
+    peer_send(o, "!");
+    WAIT(o, o->eofs == 1);
+    conn_close(o->conn, CONN_CLOSE_FLUSH);
+    serve(o);
+    assert_int_equal(o->closed, 0);
+    let_time_pass(o);
+    WAIT(o, o->closed == 1);
+    assert_int_equal(told, 0);
+    owner_free(o);
+}
+
 static void a_connection_that_closes_in_its_handshake_is_gone_at_once(void **state)
 {
     struct owner *o = owner_new();
@@ -204,6 +249,8 @@ int main(void)
         cmocka_unit_test(a_handshake_has_its_time),
         cmocka_unit_test(the_transport_writes_of_its_own_when_it_wants),
         cmocka_unit_test(a_peer_that_takes_part_of_a_batch_is_not_too_slow),
+        cmocka_unit_test(a_close_behind_the_peers_end_tells_of_ours),
+        cmocka_unit_test(an_end_that_cannot_be_told_is_not_waited_for_long),
         cmocka_unit_test(a_connection_that_closes_in_its_handshake_is_gone_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
