@@ -21,7 +21,9 @@ struct conn_ops {
     // The peer has sent FIN and all input has been offered; no more will come.
     void (*eof)(struct conn *c);
     // The connection failed with a libuv error and is closed already; `c` is invalid from the end
-    // of this call on.
+    // of this call on. UV_EOF: the peer has ended its stream, but not as the transport does (TLS: a
+    // FIN without close_notify), so that its data may be cut short. It is told once no output is
+    // pending: until then nothing is read, and the owner may write more. What was sent stays sent.
     void (*failed)(struct conn *c, int error);
     // conn_connect has succeeded, or the handshake of TLS or of an adopted transport. NULL: the
     // owner does not wait for it.
@@ -72,7 +74,8 @@ struct conn {
     void *on_closed_arg;
     bool want_read;         // the owner wants to read
     bool blocked;           // the socket takes no more bytes
-    bool got_eof, told_eof; // FIN was read; ops->eof was called
+    bool got_eof, told_eof; // FIN was read; ops->eof was called, or is not to be
+    bool cut;               // that FIN does not make the input whole: `failed` follows
     bool in_view;           // conn_in is `view`, not `in`
     bool offering;          // ops->readable runs, or has lent input that is not settled
     bool recheck;           // offer `in` again from the flush task
@@ -125,7 +128,7 @@ static inline void conn_set_read_max(struct conn *c, uint32_t bytes)
 
 // While output is pending, the peer must take at least limits.rate bytes a second, on average over
 // this time, or the connection fails with UV_ETIMEDOUT. 0, the initial value: the peer may stall.
-// A closing connection always has limits.send_ms.
+// A closing connection, and one that will fail with UV_EOF, always has limits.send_ms.
 static inline void conn_set_send_timeout(struct conn *c, uint32_t ms)
 {
     c->send_ms = ms;
@@ -138,10 +141,11 @@ void conn_recheck(struct conn *c);
 // input too stays until the settle tasks have run (loop_lends).
 struct slice conn_in(const struct conn *c);
 void conn_consume(struct conn *c, size_t len);
-// Whether the peer's FIN has been read, even if some input is not consumed yet.
+// Whether the peer's FIN has been read, even if some input is not consumed yet, and the input is
+// whole.
 static inline bool conn_got_eof(const struct conn *c)
 {
-    return c->got_eof;
+    return c->got_eof && !c->cut;
 }
 
 // Queues a copy of bytes. False when out of memory: the owner then closes.

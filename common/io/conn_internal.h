@@ -71,7 +71,7 @@ void conn_check_send_limit(struct timeout *t);
 // The time in which the peer must take a portion of the pending bytes; 0: no limit.
 static inline uint32_t conn_send_limit_ms(const struct conn *c)
 {
-    return c->closing ? c->loop->limits.send_ms : c->send_ms;
+    return c->closing || c->cut ? c->loop->limits.send_ms : c->send_ms;
 }
 
 // The timer runs while bytes are pending and the peer's time to take them is limited. After each

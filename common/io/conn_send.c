@@ -69,8 +69,12 @@ static void after_sent(struct conn *c)
         conn_try_shutdown(c);
     if (!c->closing)
         c->ops->sent(c);
-    else if (conn_pending(c) == 0)
+    if (conn_pending(c) > 0)
+        return;
+    if (c->closing)
         conn_finish_close(c);
+    else if (c->cut)
+        conn_fail(c, UV_EOF);
 }
 
 // Drops the output after a failed write. A peer that has closed may have answered before: then
@@ -84,7 +88,7 @@ static void fail_write(struct conn *c, int error)
     c->blocked = false;
     bool peer_closed = error == UV_EPIPE || error == UV_ECONNRESET;
     if (c->closing || c->got_eof || !peer_closed)
-        conn_fail(c, error);
+        conn_fail(c, c->cut ? UV_EOF : error);
 }
 
 static ssize_t write_parts(struct conn *c)

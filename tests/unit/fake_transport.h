@@ -9,6 +9,7 @@ struct fake {
     struct transport transport;
     const char *input; // yet to be read
     bool ends;         // behind `input`; otherwise the socket has no more
+    bool cut;          // that end is not whole
     size_t piece;      // the most bytes of one read or write
     bool takes_none;   // each write and shutdown gives UV_EAGAIN
     bool in_turns;     // every other read, write and shutdown gives UV_EAGAIN
@@ -49,7 +50,7 @@ static inline ssize_t fake_read(struct transport *t, void *to, size_t cap)
     if (must_wait(f))
         return UV_EAGAIN;
     if (len == 0)
-        return f->ends ? 0 : UV_EAGAIN;
+        return !f->ends ? UV_EAGAIN : f->cut ? UV_EOF : 0;
     len = len < f->piece ? len : f->piece;
     len = len < cap ? len : cap;
     memcpy(to, f->input, len);

@@ -192,6 +192,36 @@ static void a_cut_connection_fails(void **state)
     }
 }
 
+// A client that ends its side by FIN alone gets what is pending, and the server is told that its
+// input may be cut short. The server's end is whole only if it has closed.
+static void a_cut_input_leaves_output_whole(void **state)
+{
+    (void)state;
+    for (int closes = 0; closes < 2; closes++) {
+        struct ends *e = ends_new(NULL, NULL);
+        ends_connect(e, "localhost");
+        conn_want_read(e->client.conn, false);
+        write_pattern(e->server->conn, 1, 0, BULK);
+        serve(e->server);
+        assert_true(conn_pending(e->server->conn) > 0);
+        if (closes)
+            conn_close(e->server->conn, CONN_CLOSE_FLUSH);
+        assert_int_equal(shutdown(conn_fd(e->client.conn), SHUT_WR), 0);
+        serve(e->server);
+        assert_int_equal(e->server->failed, 0);
+        conn_want_read(e->client.conn, true);
+        WAIT(e->server, e->client.eofs + e->client.failed == 1 && e->server->closed);
+        assert_int_equal(buf_len(&e->client.got), BULK);
+        assert_true(pattern_is(buf_at(&e->client.got), BULK, 1, 0));
+        assert_int_equal(e->client.eofs, closes);
+        assert_int_equal(e->server->eofs, 0);
+        assert_int_equal(e->server->failed, !closes);
+        assert_int_equal(e->server->error, closes ? 0 : UV_EOF);
+        assert_int_equal(e->client.error, closes ? 0 : UV_EOF);
+        ends_free(e);
+    }
+}
+
 static void a_refused_certificate_is_told_to_both(void **state)
 {
     struct ends *e = ends_new(NULL, NULL);
@@ -338,6 +368,7 @@ int main(void)
         cmocka_unit_test(a_close_behind_the_peers_end_is_told_as_the_end),
         cmocka_unit_test(data_follow_our_own_end),
         cmocka_unit_test(a_cut_connection_fails),
+        cmocka_unit_test(a_cut_input_leaves_output_whole),
         cmocka_unit_test(a_refused_certificate_is_told_to_both),
         cmocka_unit_test(a_service_without_tls_is_named),
         cmocka_unit_test(a_failure_of_another_dial_does_not_stay),

@@ -225,6 +225,114 @@ static void an_end_that_cannot_be_told_is_not_waited_for_long(void **state)
     owner_free(o);
 }
 
+// Ends the peer's stream in a cut while output is pending.
+static struct fake *owner_with_cut(struct owner *o, bool *reset)
+{
+    const struct fake f = {.ends = true, .cut = true, .takes_none = true, .closed_by_reset = reset};
+    struct fake *fake = owner_adopt(o, &f);
+    conn_want_read(o->conn, true);
+    assert_true(conn_write(o->conn, "out", 3));
+    peer_send(o, "!");
+    serve(o);
+    assert_int_equal(o->failed + o->eofs, 0);
+    assert_false(conn_got_eof(o->conn)); // it is not whole
+    return fake;
+}
+
+static void output_leaves_before_a_cut_is_told(void **state)
+{
+    struct owner *o = owner_new();
+    bool reset = true;
+    (void)state;
+    struct fake *fake = owner_with_cut(o, &reset);
+    assert_true(conn_write(o->conn, "more", 4)); // the owner goes on
+    fake->takes_none = false;
+    WAIT(o, o->failed == 1);
+    assert_int_equal(o->error, UV_EOF);
+    assert_int_equal(o->sent, 1);
+    WAIT(o, o->closed == 1);
+    assert_false(reset); // what was sent arrives
+    assert_int_equal(o->eofs, 0);
+    owner_free(o);
+}
+
+static void output_that_stays_behind_a_cut_has_its_time(void **state)
+{
+    struct owner *o = owner_new();
+    bool reset = false;
+    (void)state;
+    owner_with_cut(o, &reset);
+    let_time_pass(o); // to look at what was acknowledged
+    assert_int_equal(o->failed, 0);
+    let_time_pass(o);
+    WAIT(o, o->failed == 1);
+    assert_int_equal(o->error, UV_ETIMEDOUT);
+    WAIT(o, o->closed == 1);
+    assert_true(reset);
+    owner_free(o);
+}
+
+static void a_peer_that_is_gone_behind_a_cut_is_told_as_the_cut(void **state)
+{
+    struct owner *o = owner_new();
+    bool reset = true;
+    (void)state;
+    struct fake *fake = owner_with_cut(o, &reset);
+    fake->write_error = UV_EPIPE;
+    WAIT(o, o->failed == 1);
+    assert_int_equal(o->error, UV_EOF);
+    owner_free(o);
+}
+
+static void a_close_behind_a_cut_sends_what_is_pending(void **state)
+{
+    (void)state;
+    for (int cut_first = 0; cut_first < 2; cut_first++) {
+        struct owner *o = owner_new();
+        int told = 0;
+        bool reset = true;
+        const struct fake f = {.ends = true,
+                               .cut = true,
+                               .takes_none = true,
+                               .ends_told = &told,
+                               .closed_by_reset = &reset};
+        struct fake *fake = owner_adopt(o, &f);
+        conn_want_read(o->conn, true);
+        assert_true(conn_write(o->conn, "out", 3));
+        serve(o);
+        if (cut_first)
+            peer_send(o, "!");
+        serve(o);
+        conn_close(o->conn, CONN_CLOSE_FLUSH);
+        if (!cut_first)
+            peer_send(o, "!");
+        serve(o);
+        assert_int_equal(o->closed, 0);
+        fake->takes_none = false;
+        WAIT(o, o->closed == 1);
+        assert_int_equal(told, 1);
+        assert_false(reset);
+        owner_free(o);
+    }
+}
+
+static void a_lingering_close_ends_at_a_cut(void **state)
+{
+    struct owner *o = owner_new();
+    bool reset = true;
+    const struct fake f = {.ends = true, .cut = true, .closed_by_reset = &reset};
+    (void)state;
+    owner_adopt(o, &f);
+    WAIT(o, o->connected == 1);
+    conn_close(o->conn, CONN_CLOSE_FLUSH);
+    serve(o);
+    assert_int_equal(o->closed, 0);
+    peer_send(o, "!");
+    WAIT(o, o->closed == 1);
+    assert_false(reset);
+    owner_free(o);
+}
+
 static void a_connection_that_closes_in_its_handshake_is_gone_at_once(void **state)
 {
     struct owner *o = owner_new();
@@ -251,6 +359,11 @@ int main(void)
         cmocka_unit_test(a_peer_that_takes_part_of_a_batch_is_not_too_slow),
         cmocka_unit_test(a_close_behind_the_peers_end_tells_of_ours),
         cmocka_unit_test(an_end_that_cannot_be_told_is_not_waited_for_long),
+        cmocka_unit_test(output_leaves_before_a_cut_is_told),
+        cmocka_unit_test(output_that_stays_behind_a_cut_has_its_time),
+        cmocka_unit_test(a_peer_that_is_gone_behind_a_cut_is_told_as_the_cut),
+        cmocka_unit_test(a_close_behind_a_cut_sends_what_is_pending),
+        cmocka_unit_test(a_lingering_close_ends_at_a_cut),
         cmocka_unit_test(a_connection_that_closes_in_its_handshake_is_gone_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
