@@ -86,6 +86,7 @@ struct conn {
     uint8_t watched;        // events that libuv watches for
     uint8_t phase;          // enum conn_phase
     uint8_t close_mode;     // enum conn_close_mode
+    uint8_t slow_checks;    // of the send limit, in a row
 };
 
 // Takes over an accepted socket. NULL when that fails; the socket is closed then.
