@@ -143,6 +143,8 @@ static void on_flush(struct loop_task *task)
     if (c->phase == CONN_HANDSHAKE)
         go_on_with_handshake(c);
     conn_flush(c);
+    if (c->cut)
+        conn_update_send_limit(c);
     if (!c->closing && c->recheck)
         recheck_input(c);
     if (conn_reads(c) && c->transport->has_input)

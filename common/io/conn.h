@@ -21,7 +21,9 @@ struct conn_ops {
     // The peer has sent FIN and all input has been offered; no more will come.
     void (*eof)(struct conn *c);
     // The connection failed with a libuv error and is closed already; `c` is invalid from the end
-    // of this call on.
+    // of this call on. UV_EOF: the peer has ended its stream, but not as the transport does (TLS: a
+    // FIN without close_notify), so that its data may be cut short. It is told once no output is
+    // pending: until then nothing is read, and the owner may write more. What was sent stays sent.
     void (*failed)(struct conn *c, int error);
     // conn_connect has succeeded, or the handshake of TLS or of an adopted transport. NULL: the
     // owner does not wait for it.
@@ -29,8 +31,9 @@ struct conn_ops {
 };
 
 enum conn_close_mode {
-    CONN_CLOSE_FLUSH, // send what is pending and FIN, then discard input until the peer has closed
-                      // or has had its time to read: a lingering close (RFC 9112 §9.6)
+    CONN_CLOSE_FLUSH, // send what is pending and the end of our direction, then discard input until
+                      // the peer has closed or has had its time to read: a lingering close (RFC
+                      // 9112 §9.6)
     CONN_CLOSE_NOW,   // drop what is pending
     CONN_CLOSE_RESET, // send what is pending, then RST: tells the peer that its data is incomplete
 };
@@ -63,15 +66,16 @@ struct conn {
     uint32_t send_ms;               // conn_set_send_timeout
     uint32_t borrowed_bytes;        // at most CONN_PARTS_MAX pieces of an input
     uint32_t discarded_bytes;       // of input, during the lingering close
-    uint64_t queued_bytes;          // ever appended to `out`
-    uint64_t checked_sent;          // conn_sent when the send limit was last checked
+    uint64_t queued_bytes;          // ever appended to the output, less what was dropped
+    uint64_t checked_sent;          // conn_wire_sent when the send limit was last checked
     uint64_t checked_acked;         // acknowledged bytes + 1 at that time; 0: not looked at
     uint64_t linger_until_ms;       // end of the lingering close at the latest; 0: it has not begun
     void (*on_closed)(void *arg);
     void *on_closed_arg;
     bool want_read;         // the owner wants to read
     bool blocked;           // the socket takes no more bytes
-    bool got_eof, told_eof; // FIN was read; ops->eof was called
+    bool got_eof, told_eof; // FIN was read; ops->eof was called, or is not to be
+    bool cut;               // that FIN does not make the input whole: `failed` follows
     bool in_view;           // conn_in is `view`, not `in`
     bool offering;          // ops->readable runs, or has lent input that is not settled
     bool recheck;           // offer `in` again from the flush task
@@ -82,6 +86,7 @@ struct conn {
     uint8_t watched;        // events that libuv watches for
     uint8_t phase;          // enum conn_phase
     uint8_t close_mode;     // enum conn_close_mode
+    uint8_t slow_checks;    // of the send limit, in a row
 };
 
 // Takes over an accepted socket. NULL when that fails; the socket is closed then.
@@ -124,7 +129,7 @@ static inline void conn_set_read_max(struct conn *c, uint32_t bytes)
 
 // While output is pending, the peer must take at least limits.rate bytes a second, on average over
 // this time, or the connection fails with UV_ETIMEDOUT. 0, the initial value: the peer may stall.
-// A closing connection always has limits.send_ms.
+// A closing connection, and one that will fail with UV_EOF, always has limits.send_ms.
 static inline void conn_set_send_timeout(struct conn *c, uint32_t ms)
 {
     c->send_ms = ms;
@@ -137,10 +142,11 @@ void conn_recheck(struct conn *c);
 // input too stays until the settle tasks have run (loop_lends).
 struct slice conn_in(const struct conn *c);
 void conn_consume(struct conn *c, size_t len);
-// Whether the peer's FIN has been read, even if some input is not consumed yet.
+// Whether the peer's FIN has been read, even if some input is not consumed yet, and the input is
+// whole.
 static inline bool conn_got_eof(const struct conn *c)
 {
-    return c->got_eof;
+    return c->got_eof && !c->cut;
 }
 
 // Queues a copy of bytes. False when out of memory: the owner then closes.
@@ -152,10 +158,16 @@ bool conn_write_borrowed(struct conn *c, const void *bytes, size_t len);
 // most as many. NULL when out of memory.
 char *conn_reserve(struct conn *c, size_t len);
 void conn_written(struct conn *c, size_t len);
-// Bytes that the kernel has taken, ever.
+// Bytes queued that the kernel has taken, ever: over TLS, with all of their records.
 static inline uint64_t conn_sent(const struct conn *c)
 {
     return c->queued_bytes - buf_len(&c->out) - c->borrowed_bytes;
+}
+// Bytes that the transport has given to the kernel, ever, also of a record that it has taken in
+// part only, and of its own. Not for a closed connection.
+static inline uint64_t conn_wire_sent(const struct conn *c)
+{
+    return c->transport->wire_sent;
 }
 // Bytes queued that the kernel has not taken.
 static inline size_t conn_pending(const struct conn *c)

@@ -26,8 +26,10 @@ static struct conn_borrowed *begin(struct conn *c, void (*settle)(struct loop_ta
 // Leaves one part for bytes that are copied behind the last borrowed ones.
 bool conn_borrow(struct conn *c, const char *bytes, size_t len, void (*settle)(struct loop_task *))
 {
+    if (len > UINT32_MAX / CONN_PARTS_MAX)
+        return false;
     struct conn_borrowed *b = c->borrowed ? c->borrowed : begin(c, settle);
-    if (!b || b->count > CONN_PARTS_MAX - 2 || len > UINT32_MAX / CONN_PARTS_MAX)
+    if (!b || b->count > CONN_PARTS_MAX - 2)
         return false;
     add_part(b, bytes, len);
     c->borrowed_bytes += (uint32_t)len;

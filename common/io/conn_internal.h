@@ -78,7 +78,7 @@ void conn_check_send_limit(struct timeout *t);
 // the peer leaves unfinished has that of the handshake, whose protocol it belongs to.
 static inline uint32_t conn_send_limit_ms(const struct conn *c)
 {
-    uint32_t ms = c->closing ? c->loop->limits.send_ms : c->send_ms;
+    uint32_t ms = c->closing || c->cut ? c->loop->limits.send_ms : c->send_ms;
     return ms == 0 && conn_waits_for_input(c) ? c->loop->limits.tls_handshake_ms : ms;
 }
 

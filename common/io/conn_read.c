@@ -70,16 +70,9 @@ static void discard_input(struct conn *c)
     conn_queue_flush(c);
 }
 
-void conn_finish_close(struct conn *c)
+// Sends the end of our direction, and waits for the socket to take it, and for the peer's.
+static void begin_linger(struct conn *c)
 {
-    if (c->closed)
-        return;
-    if (c->close_mode != CONN_CLOSE_FLUSH || c->got_eof) {
-        conn_close_socket(c);
-        return;
-    }
-    if (c->linger_until_ms > 0)
-        return;
     c->linger_until_ms = loop_now_ms(c->loop) + LIMIT_LINGER_MAX_MS;
     c->shutdown_wanted = true;
     conn_try_shutdown(c);
@@ -87,14 +80,27 @@ void conn_finish_close(struct conn *c)
     discard_input(c);
 }
 
+void conn_finish_close(struct conn *c)
+{
+    if (c->closed)
+        return;
+    bool flush = c->close_mode == CONN_CLOSE_FLUSH;
+    bool over = c->got_eof && c->transport->ops->close_ends;
+    if (flush && !over && c->linger_until_ms == 0)
+        begin_linger(c);
+    if (!flush || over || (c->got_eof && !c->shutdown_wanted))
+        conn_close_socket(c);
+}
+
 void conn_fail(struct conn *c, int error)
 {
     const struct conn_ops *ops = c->ops;
     bool tell = !c->closing;
     c->closing = true;
-    // The peer may have got less than was sent. After a handshake that failed it has got nothing
-    // but the reason, which a RST could destroy.
-    c->close_mode = c->phase == CONN_HANDSHAKE ? CONN_CLOSE_NOW : CONN_CLOSE_RESET;
+    // The peer may have got less than was sent. But a RST could destroy the reason of a handshake
+    // that failed, and all that was sent to a peer that has cut its own stream short.
+    bool quietly = c->phase == CONN_HANDSHAKE || error == UV_EOF;
+    c->close_mode = quietly ? CONN_CLOSE_NOW : CONN_CLOSE_RESET;
     if (tell)
         ops->failed(c, error);
     conn_finish_close(c);
@@ -162,6 +168,20 @@ static void on_eof(struct conn *c)
     }
 }
 
+// A FIN that may have cut the input short. A peer that only ends its direction so still gets what
+// is pending.
+static void on_cut(struct conn *c)
+{
+    if (c->closing) {
+        on_eof(c);
+    } else if (conn_pending(c) == 0) {
+        conn_fail(c, UV_EOF);
+    } else {
+        c->got_eof = c->told_eof = c->cut = true;
+        conn_queue_flush(c); // begins the send limit
+    }
+}
+
 // Reads once. Returns whether more is likely to wait: the read was as long as it could be.
 static bool read_once(struct conn *c)
 {
@@ -172,7 +192,9 @@ static bool read_once(struct conn *c)
     ssize_t n = t->ops->read(t, c->loop->read_buffer, max);
     if (n == UV_EAGAIN)
         return false;
-    if (n < 0)
+    if (n == UV_EOF)
+        on_cut(c);
+    else if (n < 0)
         conn_fail(c, (int)n);
     else if (n == 0)
         on_eof(c);

@@ -69,21 +69,26 @@ static void after_sent(struct conn *c)
         conn_try_shutdown(c);
     if (!c->closing)
         c->ops->sent(c);
-    else if (conn_pending(c) == 0)
+    if (conn_pending(c) > 0)
+        return;
+    if (c->closing)
         conn_finish_close(c);
+    else if (c->cut)
+        conn_fail(c, UV_EOF);
 }
 
 // Drops the output after a failed write. A peer that has closed may have answered before: then
 // reading goes on, as fast as the owner wants it, and reports the end.
 static void fail_write(struct conn *c, int error)
 {
+    c->queued_bytes -= conn_pending(c);
     conn_drop_borrowed(c);
     buf_free(&c->out);
     c->write_failed = true;
     c->blocked = false;
     bool peer_closed = error == UV_EPIPE || error == UV_ECONNRESET;
     if (c->closing || c->got_eof || !peer_closed)
-        conn_fail(c, error);
+        conn_fail(c, c->cut ? UV_EOF : error);
 }
 
 static ssize_t write_parts(struct conn *c)
@@ -157,6 +162,8 @@ void conn_on_writable(struct conn *c)
     else if (c->transport->wants_write)
         flush_transport(c);
     conn_try_shutdown(c);
+    if (c->closing && c->got_eof && conn_pending(c) == 0)
+        conn_finish_close(c);
 }
 
 void conn_shutdown(struct conn *c)

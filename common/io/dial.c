@@ -31,6 +31,7 @@ struct dial {
     int count, next, running;
     int error;                    // the most telling one so far
     const struct attempt *source; // of `error`; NULL: no address
+    const char *tls_failure;      // why the handshake failed; NULL: it has not
 };
 
 static void dial_free(struct dial *d)
@@ -52,6 +53,8 @@ static void finish(struct dial *d, struct conn *c, int error)
     d->target->failed_at[0] = 0;
     if (error && d->source)
         address_text(&d->source->addr, d->target->failed_at);
+    (void)snprintf(d->target->tls_failure, sizeof(d->target->tls_failure), "%s",
+                   d->tls_failure ? d->tls_failure : "");
     dial_free(d);
     done(ctx, c, error);
 }
@@ -135,8 +138,7 @@ static void on_failed(struct conn *c, int error)
     a->conn = NULL;
     if (d->in_tls) {
         const char *detail = conn_error_detail(c);
-        (void)snprintf(d->target->tls_failure, sizeof(d->target->tls_failure), "%s",
-                       *detail ? detail : "the TLS handshake failed");
+        d->tls_failure = *detail ? detail : "the TLS handshake failed";
         finish(d, NULL, error);
         return;
     }
@@ -172,8 +174,7 @@ static void on_limit(struct timeout *t)
     struct dial *d = container_of(t, struct dial, limit);
     d->source = NULL;
     if (d->in_tls)
-        (void)snprintf(d->target->tls_failure, sizeof(d->target->tls_failure),
-                       "the TLS handshake takes too long");
+        d->tls_failure = "the TLS handshake takes too long";
     for (int i = 0; i < d->count && !d->source; i++)
         if (d->attempts[i].conn)
             d->source = &d->attempts[i];
@@ -277,7 +278,6 @@ struct dial *dial_start(struct loop *l, struct dial_target *target,
         return NULL;
     d->loop = l;
     d->target = target;
-    target->tls_failure[0] = 0;
     d->done = done;
     d->ctx = ctx;
     d->task.run = on_task;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <uv.h>
+#include "loop.h"
 #include "tls_internal.h"
 
 enum {
@@ -115,6 +116,7 @@ static size_t send_with(struct tls_wire *w, const char *bytes, size_t len)
         return 0;
     }
     size_t sent = n > 0 ? (size_t)n : 0;
+    container_of(w, struct transport_tls, wire)->base.wire_sent += sent;
     size_t of_waiting = sent < waiting ? sent : waiting;
     w->out_at += of_waiting;
     if (tls_wire_pending(w) == 0)

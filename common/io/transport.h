@@ -36,6 +36,8 @@ struct transport_ops {
     struct slice (*peer_name)(const struct transport *t);
     // What an error of this transport means, beyond uv_strerror; empty: nothing to add.
     const char *(*detail)(const struct transport *t);
+    // Whether close alone ends our direction as shutdown does, once the peer has ended its own.
+    bool close_ends;
 };
 
 // The first member of each kind of transport.
@@ -47,6 +49,7 @@ struct transport {
     // The last writev stopped because the peer has sent only part of a message, not for the socket:
     // the next one reads the rest by itself. False again from the next read or writev on.
     bool write_needs_input;
+    uint64_t wire_sent; // bytes that the kernel has taken, ever
 };
 
 // Plain TCP over a connected or connecting socket, which it owns from now on. NULL when out of

@@ -59,8 +59,10 @@ static ssize_t tcp_writev(struct transport *t, const struct iovec *parts, int co
         n = count == 1 ? send(t->fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL)
                        : sendmsg(t->fd, &message, MSG_NOSIGNAL);
     } while (n < 0 && errno == EINTR);
-    if (n >= 0)
+    if (n >= 0) {
+        t->wire_sent += (size_t)n;
         return n;
+    }
     if (errno != EAGAIN)
         tcp_of(t)->write_error = -errno;
     return -errno;
@@ -98,6 +100,7 @@ static const struct transport_ops tcp_ops = {
     .alpn = tcp_no_name,
     .peer_name = tcp_no_name,
     .detail = tcp_no_detail,
+    .close_ends = true,
 };
 
 struct transport *transport_tcp(int fd)

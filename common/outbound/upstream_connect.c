@@ -27,7 +27,7 @@ static void use_conn(struct upstream_request *r, struct conn *c)
     r->conn = c;
     r->state = REQUEST_HEAD;
     conn_set_owner(c, r->conn_ops, r);
-    r->sent_before = conn_sent(c);
+    r->sent_before = conn_wire_sent(c);
     r->endpoint.x->info.sent_on_ns = uv_hrtime();
     if (!conn_write(c, buf_at(&r->waiting), buf_len(&r->waiting))) {
         upstream_request_refuse(r, ANSWER_BUSY);

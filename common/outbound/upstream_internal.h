@@ -38,7 +38,7 @@ struct upstream_request {
     bool early;                      // the final response began before all of the request had left
     bool response_bytes;             // any have been received
     struct upstream_history history; // of a pooled connection
-    uint64_t sent_before;            // bytes sent on the connection before this request
+    uint64_t sent_before;            // conn_wire_sent before this request
     uint64_t dialed_ns;              // when connecting began
     size_t scanned;                  // bytes of the response head that the parser has seen
     ptrdiff_t credit;                // bytes of response that the inbound takes now

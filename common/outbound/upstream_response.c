@@ -263,7 +263,7 @@ static bool read_upgraded(struct upstream_request *r)
 // Bytes on a pooled connection before any of the request has left are no response to it.
 static bool is_stray(const struct upstream_request *r)
 {
-    return r->state == REQUEST_HEAD && r->pooled && conn_sent(r->conn) == r->sent_before;
+    return r->state == REQUEST_HEAD && r->pooled && conn_wire_sent(r->conn) == r->sent_before;
 }
 
 static void on_readable(struct conn *c)

@@ -9,14 +9,18 @@ struct fake {
     struct transport transport;
     const char *input; // yet to be read
     bool ends;         // behind `input`; otherwise the socket has no more
+    bool cut;          // that end is not whole
     size_t piece;      // the most bytes of one read or write
+    bool takes_none;   // each write and shutdown gives UV_EAGAIN
     bool in_turns;     // every other read, write and shutdown gives UV_EAGAIN
     unsigned calls;
     int steps;            // handshakes that give UV_EAGAIN
     bool waits_for_input; // in each step; otherwise it waits to write
     int handshake_error;  // behind them
+    int write_error;      // of each write from now on
     int handshakes, writes, own_writes, shutdowns;
     bool *closed_by_reset; // set when closed
+    int *ends_told;        // likewise: shutdowns
     struct buf written;
 };
 
@@ -46,7 +50,7 @@ static inline ssize_t fake_read(struct transport *t, void *to, size_t cap)
     if (must_wait(f))
         return UV_EAGAIN;
     if (len == 0)
-        return f->ends ? 0 : UV_EAGAIN;
+        return !f->ends ? UV_EAGAIN : f->cut ? UV_EOF : 0;
     len = len < f->piece ? len : f->piece;
     len = len < cap ? len : cap;
     memcpy(to, f->input, len);
@@ -66,7 +70,9 @@ static inline ssize_t fake_writev(struct transport *t, const struct iovec *parts
         return 0;
     }
     f->writes++;
-    if (must_wait(f))
+    if (f->write_error)
+        return f->write_error;
+    if (f->takes_none || must_wait(f))
         return UV_EAGAIN;
     for (int i = 0; i < count && left > 0; i++) {
         size_t len = parts[i].iov_len < left ? parts[i].iov_len : left;
@@ -74,13 +80,14 @@ static inline ssize_t fake_writev(struct transport *t, const struct iovec *parts
         left -= len;
         all += len;
     }
+    t->wire_sent += all;
     return (ssize_t)all;
 }
 
 static inline int fake_shutdown(struct transport *t)
 {
     struct fake *f = fake_of(t);
-    if (must_wait(f))
+    if (f->takes_none || must_wait(f))
         return UV_EAGAIN;
     f->shutdowns++;
     return 0;
@@ -91,6 +98,8 @@ static inline void fake_close(struct transport *t, bool reset)
     struct fake *f = fake_of(t);
     if (f->closed_by_reset)
         *f->closed_by_reset = reset;
+    if (f->ends_told)
+        *f->ends_told = f->shutdowns;
     transport_close_socket(t, false);
     buf_free(&f->written);
     free(f);
@@ -108,8 +117,9 @@ static const char *fake_detail(const struct transport *t)
     return "the reason";
 }
 
-static const struct transport_ops fake_ops = {fake_handshake, fake_read, fake_writev, fake_shutdown,
-                                              fake_close,     fake_name, fake_name,   fake_detail};
+static const struct transport_ops fake_ops = {fake_handshake, fake_read,   fake_writev,
+                                              fake_shutdown,  fake_close,  fake_name,
+                                              fake_name,      fake_detail, false};
 
 // A copy of `f` over one end of a pair of sockets; `*peer` gets the other.
 static inline struct fake *fake_new(const struct fake *f, int *peer)

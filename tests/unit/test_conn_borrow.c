@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Output that is borrowed from the input of another connection: its order, what becomes of the part
 // that does not leave, and bytes that are not lent.
+#include "common/io/conn_internal.h"
 #include "fake_transport.h"
 
 enum {
@@ -203,6 +204,59 @@ static void bytes_that_are_not_of_the_input_are_copied_at_once(void **state)
     end(&r);
 }
 
+static void never_settles(struct loop_task *task)
+{
+    (void)task;
+    fail();
+}
+
+// Nothing is written from the bytes behind the input.
+static void pass_at_the_limit(struct relay *r, struct slice bytes)
+{
+    static const size_t most = UINT32_MAX / CONN_PARTS_MAX;
+    assert_false(conn_borrow(r->out, bytes.p, most + 1, never_settles));
+    assert_null(r->out->borrowed); // what is copied next follows nothing
+    copy(r, "copied");
+    assert_true(conn_borrow(r->out, bytes.p, most, never_settles));
+    assert_false(conn_borrow(r->out, bytes.p, most + 1, never_settles));
+    conn_drop_borrowed(r->out);
+}
+
+static void a_piece_beyond_the_limit_is_not_borrowed(void **state)
+{
+    struct relay r;
+    const struct fake f = {.steps = 0};
+    (void)state;
+    begin(&r, &f, pass_at_the_limit);
+    feed(&r);
+    WAIT(r.in, conn_pending(r.out) == 0);
+    assert_int_equal(buf_len(&r.fake->written), 6);
+    end(&r);
+}
+
+static void pass_to_a_writer_that_fails(struct relay *r, struct slice bytes)
+{
+    copy(r, "<");
+    borrow(r, bytes, 0, LEN);
+    copy(r, ">");
+    r->fake->write_error = UV_EPIPE;
+}
+
+static void output_that_a_failed_write_drops_was_not_sent(void **state)
+{
+    struct relay r;
+    const struct fake f = {.piece = 100};
+    (void)state;
+    begin(&r, &f, pass_to_a_writer_that_fails);
+    assert_true(conn_write(r.out, "before", 6));
+    WAIT(r.in, conn_pending(r.out) == 0);
+    feed(&r);
+    serve(r.in);
+    assert_int_equal(conn_pending(r.out), 0);
+    assert_int_equal(conn_sent(r.out), 6);
+    end(&r);
+}
+
 static void pass_small_pieces(struct relay *r, struct slice bytes)
 {
     for (size_t i = 0; i < LEN; i += 1000)
@@ -303,6 +357,8 @@ int main(void)
         cmocka_unit_test(lent_bytes_that_do_not_leave_are_copied),
         cmocka_unit_test(more_slices_than_one_write_takes_keep_their_order),
         cmocka_unit_test(bytes_that_are_not_of_the_input_are_copied_at_once),
+        cmocka_unit_test(a_piece_beyond_the_limit_is_not_borrowed),
+        cmocka_unit_test(output_that_a_failed_write_drops_was_not_sent),
         cmocka_unit_test(small_pieces_leave_by_one_write_for_the_turn),
         cmocka_unit_test(input_that_was_kept_stays_while_it_is_lent),
         cmocka_unit_test(the_lender_may_close_in_its_callback),

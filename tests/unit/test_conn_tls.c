@@ -157,6 +157,23 @@ static void data_follow_our_own_end(void **state)
     ends_free(e);
 }
 
+// The last answer to a client that has ended its side: a close_notify follows it.
+static void a_close_behind_the_peers_end_is_told_as_the_end(void **state)
+{
+    struct ends *e = ends_new(NULL, NULL);
+    (void)state;
+    ends_connect(e, "localhost");
+    conn_shutdown(e->client.conn);
+    WAIT(e->server, e->server->eofs);
+    write_pattern(e->server->conn, 1, 0, BULK);
+    conn_close(e->server->conn, CONN_CLOSE_FLUSH);
+    WAIT(e->server, e->client.eofs || e->client.failed);
+    assert_int_equal(e->client.failed, 0);
+    assert_int_equal(buf_len(&e->client.got), BULK);
+    WAIT(e->server, e->server->closed);
+    ends_free(e);
+}
+
 // A FIN without close_notify and a RST are failures; only what ended whole is an end.
 static void a_cut_connection_fails(void **state)
 {
@@ -171,6 +188,36 @@ static void a_cut_connection_fails(void **state)
         WAIT(e->server, e->client.failed);
         assert_int_equal(e->client.error, reset ? UV_ECONNRESET : UV_EOF);
         assert_int_equal(e->client.eofs, 0);
+        ends_free(e);
+    }
+}
+
+// A client that ends its side by FIN alone gets what is pending, and the server is told that its
+// input may be cut short. The server's end is whole only if it has closed.
+static void a_cut_input_leaves_output_whole(void **state)
+{
+    (void)state;
+    for (int closes = 0; closes < 2; closes++) {
+        struct ends *e = ends_new(NULL, NULL);
+        ends_connect(e, "localhost");
+        conn_want_read(e->client.conn, false);
+        write_pattern(e->server->conn, 1, 0, BULK);
+        serve(e->server);
+        assert_true(conn_pending(e->server->conn) > 0);
+        if (closes)
+            conn_close(e->server->conn, CONN_CLOSE_FLUSH);
+        assert_int_equal(shutdown(conn_fd(e->client.conn), SHUT_WR), 0);
+        serve(e->server);
+        assert_int_equal(e->server->failed, 0);
+        conn_want_read(e->client.conn, true);
+        WAIT(e->server, e->client.eofs + e->client.failed == 1 && e->server->closed);
+        assert_int_equal(buf_len(&e->client.got), BULK);
+        assert_true(pattern_is(buf_at(&e->client.got), BULK, 1, 0));
+        assert_int_equal(e->client.eofs, closes);
+        assert_int_equal(e->server->eofs, 0);
+        assert_int_equal(e->server->failed, !closes);
+        assert_int_equal(e->server->error, closes ? 0 : UV_EOF);
+        assert_int_equal(e->client.error, closes ? 0 : UV_EOF);
         ends_free(e);
     }
 }
@@ -213,6 +260,25 @@ static void a_service_without_tls_is_named(void **state)
     // The next dial's failure has no TLS in it.
     ends_stop_listening(e);
     ends_dial(e, "127.0.0.1");
+    WAIT(e->server, e->dialled);
+    assert_int_equal(e->dial_error, UV_ECONNREFUSED);
+    assert_string_equal(e->target.tls_failure, "");
+    ends_free(e);
+}
+
+// Dials of one target may overlap: each tells of its own failure alone.
+static void a_failure_of_another_dial_does_not_stay(void **state)
+{
+    struct ends *e = ends_new(NULL, NULL);
+    (void)state;
+    ends_dial(e, "127.0.0.1");
+    (void)snprintf(e->target.tls_failure, sizeof(e->target.tls_failure), "another dial failed");
+    WAIT(e->server, e->dialled);
+    assert_int_equal(e->dial_error, 0);
+    assert_string_equal(e->target.tls_failure, "");
+    ends_stop_listening(e);
+    ends_dial(e, "127.0.0.1");
+    (void)snprintf(e->target.tls_failure, sizeof(e->target.tls_failure), "another dial failed");
     WAIT(e->server, e->dialled);
     assert_int_equal(e->dial_error, UV_ECONNREFUSED);
     assert_string_equal(e->target.tls_failure, "");
@@ -300,10 +366,13 @@ int main(void)
         cmocka_unit_test(output_is_pending_until_the_kernel_has_its_records),
         cmocka_unit_test(bytes_queued_before_the_handshake_follow_it),
         cmocka_unit_test(a_close_flushes_and_is_told_as_the_end),
+        cmocka_unit_test(a_close_behind_the_peers_end_is_told_as_the_end),
         cmocka_unit_test(data_follow_our_own_end),
         cmocka_unit_test(a_cut_connection_fails),
+        cmocka_unit_test(a_cut_input_leaves_output_whole),
         cmocka_unit_test(a_refused_certificate_is_told_to_both),
         cmocka_unit_test(a_service_without_tls_is_named),
+        cmocka_unit_test(a_failure_of_another_dial_does_not_stay),
         cmocka_unit_test(plain_http_to_a_tls_port_is_named),
         cmocka_unit_test(a_slow_handshake_ends_at_the_limit),
         cmocka_unit_test(a_handshake_in_time_has_no_limit_behind_it),

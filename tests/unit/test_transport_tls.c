@@ -64,7 +64,11 @@ static void carry_both_ways(struct tls_pair *p, const uint8_t *data, size_t len,
             got[side] += read_some(t, data + got[side], len - got[side], c);
         p->piece = chance_one_in(c, 3) ? SIZE_MAX : 1 + chance_below(c, 4000);
         (void)tls_pair_move(p);
+        assert_true(t->wire_sent >= p->peer[side].sent);
     }
+    tls_pair_settle(p);
+    for (int side = 0; side < 2; side++)
+        assert_int_equal(p->peer[side].t->wire_sent, p->peer[side].sent);
     assert_no_errors_left();
 }
 
