@@ -70,7 +70,7 @@ struct mux {
     struct slice borrowed;
     size_t heads;                   // size of the heads that nghttp2 has queued (mux_head_size)
     uint64_t now_us, round_trip_us; // 0: not known
-    size_t window_excess;           // of all windows together, above limits.window each
+    size_t window_excess;           // of all that is granted, above limits.window each
     bool dead, draining;
     struct mux_peer peer;
     // the head being sent
@@ -127,21 +127,25 @@ static inline uint32_t mux_window_excess(const struct mux *m, uint32_t window)
     return window > m->limits.window ? window - m->limits.window : 0;
 }
 
-// Notes the size of a window; 0 when the stream is freed.
-static inline void mux_window_set(struct mux_stream *s, uint32_t window)
-{
-    s->mux->window_excess += mux_window_excess(s->mux, window);
-    s->mux->window_excess -= mux_window_excess(s->mux, s->window);
-    s->window = window;
-}
-
 // The bytes that the peer may have under way, and unread here.
 static inline uint32_t mux_window_granted(const struct mux_stream *s)
 {
     return s->window + s->withheld;
 }
 
-// Shrinks the windows of readers that have stopped.
+// Notes a window and what is to be taken back beyond it; both 0 when the stream is freed.
+static inline void mux_window_set(struct mux_stream *s, uint32_t window, uint32_t withheld)
+{
+    s->mux->window_excess -= mux_window_excess(s->mux, mux_window_granted(s));
+    s->window = window;
+    s->withheld = withheld;
+    s->mux->window_excess += mux_window_excess(s->mux, mux_window_granted(s));
+}
+
+// To be called when the peer has ended its body: nothing more can come, so that only unread bytes
+// count.
+void mux_window_finish(struct mux_stream *s);
+// Shrinks the windows of readers that have stopped, and of streams that need less.
 void mux_window_tick(struct mux *m);
 // NULL when there is no such stream, or when it was reset.
 struct mux_stream *mux_stream_by_id(struct mux *m, int32_t id);

@@ -162,6 +162,7 @@ static void recv_trailers(struct mux *m, struct mux_stream *s, struct http_head 
         return;
     }
     s->peer_finished = true;
+    mux_window_finish(s);
     m->handler->end(m->ctx, s, head->field_count ? head : NULL);
 }
 
@@ -230,6 +231,7 @@ static void recv_end(struct mux *m, int32_t id)
         return;
     }
     s->peer_finished = true;
+    mux_window_finish(s);
     m->handler->end(m->ctx, s, NULL);
 }
 
@@ -277,6 +279,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
         mux_stream_reset(s, NGHTTP2_PROTOCOL_ERROR);
         return 0;
     }
+    s->stopped = s->stopped && s->unread > 0; // the reader had nothing to drain until now
     s->unread += (uint32_t)len;
     m->unread += len;
     if (m->unread > m->limits.unread)

@@ -46,7 +46,7 @@ void mux_stream_free(struct mux_stream *s)
     m->stream_count--;
     m->unread -= s->unread;
     drop_queue(s);
-    mux_window_set(s, 0);
+    mux_window_set(s, 0, 0);
     free(s->trailers);
     free(s);
 }
