@@ -116,7 +116,7 @@ int mux_recv(struct mux *m, const char *bytes, size_t len);
 int mux_send(struct mux *m, char *out, size_t cap);
 // Whether mux_send may write something.
 bool mux_wants_send(const struct mux *m);
-// Whether a stream has body bytes to send, even if its window is closed.
+// Whether a stream has body bytes to send, and a window to send them in.
 bool mux_has_bodies(const struct mux *m);
 // The time in µs of some clock that does not go back, and the least round trip to the peer; 0: not
 // known.

@@ -40,7 +40,7 @@ struct mux_stream {
     bool stop;            // mux_stop_request was called
     bool deferred;        // nghttp2 waits until mux_data resumes the body
     bool closed;          // nghttp2 has forgotten the stream; `closed` is to be called
-    bool waits;           // has body bytes to send; counted in mux->waiting
+    bool waits;           // counted in mux->waiting
     bool queued;          // in mux->events
 };
 
@@ -64,7 +64,7 @@ struct mux {
     struct list events; // streams whose `drained` or `closed` is to be called
     size_t stream_count;
     size_t unread;
-    size_t waiting; // streams with body bytes to send
+    size_t waiting; // streams with body bytes to send and a window to send them in
     // Bytes given to mux_data_borrowed, which follow the queue of their stream. NULL: none.
     struct mux_stream *borrower;
     struct slice borrowed;
@@ -111,7 +111,8 @@ static inline size_t mux_stream_queued(const struct mux_stream *s)
     const struct mux *m = s->mux;
     return s->out.len + (m->borrower == s ? m->borrowed.len : 0);
 }
-// Counts the stream in mux->waiting: to be called after each change of mux_stream_queued.
+// Counts the stream in mux->waiting: to be called after each change of mux_stream_queued and of the
+// window that its peer grants.
 void mux_stream_count_waiting(struct mux_stream *s);
 // Sends RST_STREAM and closes the stream. The handler's `closed` is called once nghttp2 has
 // returned. Does nothing when the stream is closed already.

@@ -235,6 +235,18 @@ static void recv_end(struct mux *m, int32_t id)
     m->handler->end(m->ctx, s, NULL);
 }
 
+// The peer has changed the windows in which we send: of one stream, or by SETTINGS of all.
+static void recv_window(struct mux *m, const nghttp2_frame_hd *hd)
+{
+    struct mux_stream *s = mux_stream_by_id(m, hd->stream_id);
+    if (s)
+        mux_stream_count_waiting(s);
+    if (hd->type != NGHTTP2_SETTINGS || (hd->flags & NGHTTP2_FLAG_ACK))
+        return;
+    for (s = mux_next(m, NULL); s; s = mux_next(m, s))
+        mux_stream_count_waiting(s);
+}
+
 static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
 {
     struct mux *m = user_data;
@@ -243,6 +255,8 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
         return recv_headers(m, frame);
     if (frame->hd.type == NGHTTP2_GOAWAY)
         return recv_goaway(m, frame);
+    if (frame->hd.type == NGHTTP2_WINDOW_UPDATE || frame->hd.type == NGHTTP2_SETTINGS)
+        recv_window(m, &frame->hd);
     if (frame->hd.type == NGHTTP2_DATA && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
         recv_end(m, frame->hd.stream_id);
     return 0;
