@@ -31,6 +31,7 @@ enum {
     MUX_WINDOW_FAR_MAX = 8 * MUX_WINDOW_MAX, // and up to this by measured bandwidth-delay product
     MUX_GROW_AFTER = 256 * 1024,       // bytes drained before the window of a near peer first grows
     MUX_FAR_US = 10 * 1000,            // a peer is far from this round trip on
+    MUX_SLOW_US = 10 * 1000 * 1000,    // a larger window not drained once in this time may shrink
     MUX_UNREAD_MAX = 16 * 1024 * 1024, // received and not credited, all streams together
     MUX_SEND_MAX = 64 * 1024,          // a stream's send queue, and so the sender's first credit
     MUX_FRAME_MAX = 128 * 1024,        // payload of a frame, as announced to the peer
@@ -115,7 +116,7 @@ int mux_recv(struct mux *m, const char *bytes, size_t len);
 int mux_send(struct mux *m, char *out, size_t cap);
 // Whether mux_send may write something.
 bool mux_wants_send(const struct mux *m);
-// Whether a stream has body bytes to send, even if its window is closed.
+// Whether a stream has body bytes to send, and a window to send them in.
 bool mux_has_bodies(const struct mux *m);
 // The time in µs of some clock that does not go back, and the least round trip to the peer; 0: not
 // known.

@@ -40,7 +40,7 @@ struct mux_stream {
     bool stop;            // mux_stop_request was called
     bool deferred;        // nghttp2 waits until mux_data resumes the body
     bool closed;          // nghttp2 has forgotten the stream; `closed` is to be called
-    bool waits;           // has body bytes to send; counted in mux->waiting
+    bool waits;           // counted in mux->waiting
     bool queued;          // in mux->events
 };
 
@@ -64,13 +64,13 @@ struct mux {
     struct list events; // streams whose `drained` or `closed` is to be called
     size_t stream_count;
     size_t unread;
-    size_t waiting; // streams with body bytes to send
+    size_t waiting; // streams with body bytes to send and a window to send them in
     // Bytes given to mux_data_borrowed, which follow the queue of their stream. NULL: none.
     struct mux_stream *borrower;
     struct slice borrowed;
     size_t heads;                   // size of the heads that nghttp2 has queued (mux_head_size)
     uint64_t now_us, round_trip_us; // 0: not known
-    size_t window_excess;           // of all windows together, above limits.window each
+    size_t window_excess;           // of all that is granted, above limits.window each
     bool dead, draining;
     struct mux_peer peer;
     // the head being sent
@@ -111,7 +111,8 @@ static inline size_t mux_stream_queued(const struct mux_stream *s)
     const struct mux *m = s->mux;
     return s->out.len + (m->borrower == s ? m->borrowed.len : 0);
 }
-// Counts the stream in mux->waiting: to be called after each change of mux_stream_queued.
+// Counts the stream in mux->waiting: to be called after each change of mux_stream_queued and of the
+// window that its peer grants.
 void mux_stream_count_waiting(struct mux_stream *s);
 // Sends RST_STREAM and closes the stream. The handler's `closed` is called once nghttp2 has
 // returned. Does nothing when the stream is closed already.
@@ -127,21 +128,25 @@ static inline uint32_t mux_window_excess(const struct mux *m, uint32_t window)
     return window > m->limits.window ? window - m->limits.window : 0;
 }
 
-// Notes the size of a window; 0 when the stream is freed.
-static inline void mux_window_set(struct mux_stream *s, uint32_t window)
-{
-    s->mux->window_excess += mux_window_excess(s->mux, window);
-    s->mux->window_excess -= mux_window_excess(s->mux, s->window);
-    s->window = window;
-}
-
 // The bytes that the peer may have under way, and unread here.
 static inline uint32_t mux_window_granted(const struct mux_stream *s)
 {
     return s->window + s->withheld;
 }
 
-// Shrinks the windows of readers that have stopped.
+// Notes a window and what is to be taken back beyond it; both 0 when the stream is freed.
+static inline void mux_window_set(struct mux_stream *s, uint32_t window, uint32_t withheld)
+{
+    s->mux->window_excess -= mux_window_excess(s->mux, mux_window_granted(s));
+    s->window = window;
+    s->withheld = withheld;
+    s->mux->window_excess += mux_window_excess(s->mux, mux_window_granted(s));
+}
+
+// To be called when the peer has ended its body: nothing more can come, so that only unread bytes
+// count.
+void mux_window_finish(struct mux_stream *s);
+// Shrinks the windows of readers that have stopped, and of streams that need less.
 void mux_window_tick(struct mux *m);
 // NULL when there is no such stream, or when it was reset.
 struct mux_stream *mux_stream_by_id(struct mux *m, int32_t id);

@@ -162,6 +162,7 @@ static void recv_trailers(struct mux *m, struct mux_stream *s, struct http_head 
         return;
     }
     s->peer_finished = true;
+    mux_window_finish(s);
     m->handler->end(m->ctx, s, head->field_count ? head : NULL);
 }
 
@@ -230,7 +231,20 @@ static void recv_end(struct mux *m, int32_t id)
         return;
     }
     s->peer_finished = true;
+    mux_window_finish(s);
     m->handler->end(m->ctx, s, NULL);
+}
+
+// The peer has changed the windows in which we send: of one stream, or by SETTINGS of all.
+static void recv_window(struct mux *m, const nghttp2_frame_hd *hd)
+{
+    struct mux_stream *s = mux_stream_by_id(m, hd->stream_id);
+    if (s)
+        mux_stream_count_waiting(s);
+    if (hd->type != NGHTTP2_SETTINGS || (hd->flags & NGHTTP2_FLAG_ACK))
+        return;
+    for (s = mux_next(m, NULL); s; s = mux_next(m, s))
+        mux_stream_count_waiting(s);
 }
 
 static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
@@ -241,6 +255,8 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
         return recv_headers(m, frame);
     if (frame->hd.type == NGHTTP2_GOAWAY)
         return recv_goaway(m, frame);
+    if (frame->hd.type == NGHTTP2_WINDOW_UPDATE || frame->hd.type == NGHTTP2_SETTINGS)
+        recv_window(m, &frame->hd);
     if (frame->hd.type == NGHTTP2_DATA && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
         recv_end(m, frame->hd.stream_id);
     return 0;
@@ -277,6 +293,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
         mux_stream_reset(s, NGHTTP2_PROTOCOL_ERROR);
         return 0;
     }
+    s->stopped = s->stopped && s->unread > 0; // the reader had nothing to drain until now
     s->unread += (uint32_t)len;
     m->unread += len;
     if (m->unread > m->limits.unread)

@@ -207,7 +207,6 @@ static void take_body(struct mux_stream *s, char *out, size_t len)
         if (m->borrowed.len == 0)
             m->borrower = NULL;
     }
-    mux_stream_count_waiting(s);
 }
 
 // NOLINTNEXTLINE(readability-function-size): the library's signature
@@ -250,10 +249,14 @@ void mux_stop_request(struct mux_stream *s)
     reset_if_stopped(s);
 }
 
-static void note_end_stream_sent(struct mux *m, int32_t id)
+// nghttp2 has begun the stream with this frame, or taken the frame from its window.
+static void note_sent(struct mux *m, const nghttp2_frame_hd *hd)
 {
-    struct mux_stream *s = mux_stream_by_id(m, id);
+    struct mux_stream *s = mux_stream_by_id(m, hd->stream_id);
     if (!s)
+        return;
+    mux_stream_count_waiting(s);
+    if (!(hd->flags & NGHTTP2_FLAG_END_STREAM))
         return;
     s->end_stream_sent = true;
     reset_if_stopped(s);
@@ -272,8 +275,8 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
         flood_budget_earn(&m->flood_budget, FLOOD_BUDGET_PER_FRAME);
     }
     bool carries = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
-    if (carries && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
-        note_end_stream_sent(m, frame->hd.stream_id);
+    if (carries)
+        note_sent(m, &frame->hd);
     bool failed = frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR;
     return failed ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }

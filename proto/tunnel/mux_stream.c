@@ -20,9 +20,15 @@ struct mux_stream *mux_stream_new(struct mux *m, int32_t id, void *user)
     return s;
 }
 
+// A stream that nghttp2 has not begun is not held back by its window.
+static bool has_remote_window(const struct mux_stream *s)
+{
+    return nghttp2_session_get_stream_remote_window_size(s->mux->session, s->id) != 0;
+}
+
 void mux_stream_count_waiting(struct mux_stream *s)
 {
-    bool waits = !s->closed && mux_stream_queued(s) > 0;
+    bool waits = !s->closed && mux_stream_queued(s) > 0 && has_remote_window(s);
     s->mux->waiting += waits;
     s->mux->waiting -= s->waits;
     s->waits = waits;
@@ -46,7 +52,7 @@ void mux_stream_free(struct mux_stream *s)
     m->stream_count--;
     m->unread -= s->unread;
     drop_queue(s);
-    mux_window_set(s, 0);
+    mux_window_set(s, 0, 0);
     free(s->trailers);
     free(s);
 }

@@ -45,7 +45,8 @@ static uint32_t next_window(const struct mux_stream *s)
     left = left > m->window_excess ? left - m->window_excess : 0;
     measured = measured < doubled ? measured : doubled;
     measured = measured < m->limits.window_far ? measured : m->limits.window_far;
-    measured = measured < s->window + left ? measured : s->window + left;
+    left += mux_window_granted(s);
+    measured = measured < left ? measured : left;
     // Small steps are not worth their frames.
     bool far = measured > next && measured > s->window + s->window / 8;
     next = far ? measured : next;
@@ -57,22 +58,26 @@ static void grow(struct mux_stream *s, uint32_t window)
 {
     struct mux *m = s->mux;
     uint32_t back = window - s->window < s->withheld ? window - s->window : s->withheld;
-    s->withheld -= back; // what was to be taken back is left
-    mux_window_set(s, s->window + back);
+    mux_window_set(s, s->window + back, s->withheld - back); // what was to be taken back is left
     int32_t known = nghttp2_session_get_stream_effective_local_window_size(m->session, s->id);
     int64_t more = (int64_t)window - s->window;
     if (more == 0 || known < 0 || known + more > INT32_MAX ||
         nghttp2_session_set_local_window_size(m->session, NGHTTP2_FLAG_NONE, s->id,
                                               (int32_t)(known + more)))
         return;
-    mux_window_set(s, window);
+    mux_window_set(s, window, s->withheld);
 }
 
-// Takes credit back: the next bytes that the reader drains are not credited.
+// Takes credit back: the next bytes that the reader drains are not credited. Until then the peer
+// has it, and it counts.
 static void shrink(struct mux_stream *s, uint32_t window)
 {
-    s->withheld += s->window - window;
-    mux_window_set(s, window);
+    mux_window_set(s, window, s->withheld + s->window - window);
+}
+
+void mux_window_finish(struct mux_stream *s)
+{
+    mux_window_set(s, s->unread, 0);
 }
 
 // Grants credit for drained bytes once they are a fair part of the window: half of it, or less if
@@ -82,7 +87,8 @@ static void grant(struct mux_stream *s, size_t len)
     const struct mux *m = s->mux;
     uint32_t kept = len < s->withheld ? (uint32_t)len : s->withheld;
     bool often = is_far(m) && s->window > MUX_GROW_AFTER;
-    s->withheld -= kept;
+    if (kept > 0)
+        mux_window_set(s, s->window, s->withheld - kept);
     s->ungranted += (uint32_t)len - kept;
     uint32_t part = s->window / (often ? GRANT_OFTEN : GRANT_SELDOM);
     if (often && part < GRANT_OFTEN_MIN)
@@ -124,16 +130,30 @@ void mux_credit(struct mux_stream *s, size_t len)
     m->unread -= len;
     s->drained += len;
     s->stopped = s->stopped && len == 0;
-    if (s->closed || s->peer_finished)
+    if (s->closed)
         return;
+    if (s->peer_finished) {
+        mux_window_finish(s);
+        return;
+    }
     grant(s, len);
     resize(s);
+}
+
+// Whether so little passes that a near peer's window carries it. A stream that pauses for less than
+// MUX_SLOW_US is not slow.
+static bool is_slow(const struct mux_stream *s)
+{
+    return s->mux->now_us - s->since_us >= MUX_SLOW_US &&
+           measured_window(s) <= s->mux->limits.window;
 }
 
 void mux_window_tick(struct mux *m)
 {
     for (struct mux_stream *s = mux_next(m, NULL); s && m->window_excess > 0; s = mux_next(m, s)) {
-        if (s->stopped && s->unread > 0 && !s->closed && mux_window_excess(m, s->window) > 0)
+        bool open = !s->closed && !s->peer_finished;
+        bool less = (s->stopped && s->unread > 0) || is_slow(s);
+        if (open && less && mux_window_excess(m, s->window) > 0)
             shrink(s, m->limits.window);
         s->stopped = true;
     }

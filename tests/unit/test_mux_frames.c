@@ -129,6 +129,85 @@ static void bodies_that_wait_together_take_turns_in_small_frames(void **state)
     mux_pair_deinit(&p);
 }
 
+// A response whose reader has stopped: more of its body waits than the window takes.
+static struct mux_view *begin_stalled(struct mux_pair *p, struct mux_view **reader)
+{
+    struct mux_view *agent = NULL;
+    mux_pair_begin(p, reader, &agent);
+    mux_view_respond(agent, 200, false);
+    p->relay.holds_credit = true;
+    while (mux_view_feed(agent, 0, UINT64_MAX) > 0)
+        mux_settle(p);
+    p->relay.holds_credit = false;
+    return agent;
+}
+
+static size_t longest_frame(struct mux_pair *p, struct mux_view *v)
+{
+    static struct sent sent;
+    size_t longest = 0;
+    assert_int_equal(mux_data(v->stream, bytes, QUEUED), 0);
+    v->sent += QUEUED;
+    sent.count = sent.messages = 0;
+    send_all(p, &sent);
+    for (size_t i = 0; i < sent.count; i++)
+        longest = sent.frames[i].len > longest ? sent.frames[i].len : longest;
+    return longest;
+}
+
+static void a_body_that_may_not_be_sent_does_not_shorten_frames(void **state)
+{
+    struct mux_pair p;
+    struct mux_view *reader = NULL;
+    (void)state;
+    pair_init(&p);
+    struct mux_view *v = begin_wide(&p);
+    struct mux_view *stalled = begin_stalled(&p, &reader);
+    assert_true(stalled->sent > stalled->drained);
+    assert_false(mux_has_bodies(p.agent.mux));
+    assert_true(longest_frame(&p, v) > CAP - 100);
+    assert_false(mux_has_bodies(p.agent.mux));
+    // Its window opens: it waits as any other.
+    mux_view_credit(reader, MUX_WINDOW_START);
+    while (mux_move(&p.relay, &p.agent, 65536, 65536) > 0)
+        ;
+    assert_true(mux_has_bodies(p.agent.mux));
+    mux_pair_deinit(&p);
+}
+
+// SETTINGS_INITIAL_WINDOW_SIZE changes the windows of all open streams.
+static void settings_open_and_close_windows(void **state)
+{
+    static char out[CAP];
+    static const struct {
+        const char settings[6];
+        bool opens;
+    } steps[] = {
+        {{0, 4, 0, 1, 0, 0}, true}, // 65,536: one byte more than the first
+        {{0, 4, 0, 0, 0x10, 0}, false},
+        {{0, 4, 0, 2, 0, 0}, true},
+    };
+    struct mux_side side;
+    (void)state;
+    h2_side_greet(&side, MUX_RELAY);
+    assert_int_equal(mux_data(side.views[0]->stream, bytes, QUEUED), 0);
+    side.views[0]->sent = QUEUED;
+    assert_true(mux_has_bodies(side.mux));
+    assert_true(mux_send(side.mux, out, sizeof(out)) > MUX_WINDOW_START);
+    assert_false(mux_has_bodies(side.mux));
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        struct buf more = {0};
+        h2_frame(&more, H2_SETTINGS, 0, 0, slice_of(steps[i].settings, 6));
+        h2_frame(&more, H2_WINDOW_UPDATE, 0, 0, slice_of("\0\1\0\0", 4)); // of the connection
+        assert_int_equal(h2_side_feed(&side, &more, 0, buf_len(&more)), 0);
+        assert_true(mux_has_bodies(side.mux) == steps[i].opens);
+        assert_true(mux_send(side.mux, out, sizeof(out)) > 0); // the acknowledgement at least
+        buf_free(&more);
+    }
+    assert_false(mux_has_bodies(side.mux));
+    h2_side_deinit(&side);
+}
+
 static void a_message_does_not_end_in_a_tiny_frame(void **state)
 {
     (void)state;
@@ -174,6 +253,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_body_alone_fills_each_message_with_one_frame),
         cmocka_unit_test(bodies_that_wait_together_take_turns_in_small_frames),
+        cmocka_unit_test(a_body_that_may_not_be_sent_does_not_shorten_frames),
+        cmocka_unit_test(settings_open_and_close_windows),
         cmocka_unit_test(a_message_does_not_end_in_a_tiny_frame),
         cmocka_unit_test(a_peer_that_announces_nothing_gets_the_default),
     };

@@ -230,6 +230,138 @@ static void all_windows_together_have_a_limit(void **state)
     mux_pair_deinit(&w.pair);
 }
 
+enum {
+    ALL = 6 // streams that want more than all windows together may have
+};
+
+// The limit of what that many streams may have together.
+static const uint64_t all_max = MUX_UNREAD_MAX / 2 + (uint64_t)ALL * MUX_WINDOW_MAX;
+
+static void expect_sum_within_limit(struct way *w, struct download *d)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < ALL; i++) {
+        sum += fill(w, &d[i], INT32_MAX);
+        assert_non_null(d[i].reader->stream);
+    }
+    assert_true(sum <= all_max);
+}
+
+// Readers that stop behind a byte lend no room to others as long as the peer keeps its credit.
+static void what_shrinks_counts_until_it_is_taken_back(void **state)
+{
+    struct download d[ALL];
+    struct way w;
+    (void)state;
+    way_init(&w, NULL, FAR_US);
+    for (int i = 0; i < ALL; i++) {
+        d[i] = begin(&w);
+        run(&w, &d[i], 10, UINT32_MAX);
+        (void)fill(&w, &d[i], 1);
+        mux_tick(w.pair.relay.mux, TICK_MS);
+        mux_tick(w.pair.relay.mux, TICK_MS);
+    }
+    expect_sum_within_limit(&w, d);
+    mux_pair_deinit(&w.pair);
+}
+
+static void expect_room_for_another(struct way *w)
+{
+    struct download last = begin(w);
+    run(w, &last, 10, UINT32_MAX);
+    assert_true(fill(w, &last, INT32_MAX) > MUX_WINDOW_FAR_MAX / 2);
+}
+
+// The responses have ended, the requests have not: the streams live on.
+static void a_finished_body_gives_its_part_back(void **state)
+{
+    struct download d[ALL];
+    struct way w;
+    (void)state;
+    way_init(&w, NULL, FAR_US);
+    for (int i = 0; i < ALL; i++) {
+        mux_pair_begin_upload(&w.pair, &d[i].reader, &d[i].sender);
+        mux_view_respond(d[i].sender, 200, false);
+        run(&w, &d[i], 10, UINT32_MAX);
+    }
+    for (int i = 0; i < ALL; i++) {
+        (void)fill(&w, &d[i], 1);
+        assert_int_equal(mux_finish(d[i].sender->stream, NULL), 0);
+    }
+    mux_settle(&w.pair);
+    for (int i = 0; i < ALL; i++)
+        assert_true(d[i].reader->ended && d[i].reader->stream);
+    expect_room_for_another(&w);
+    for (int i = 0; i < ALL; i++)
+        drain(&w, &d[i]);
+    mux_pair_deinit(&w.pair);
+}
+
+// A stream that carries little for long gives its part back, while little passes.
+static void a_slow_stream_gives_its_part_back(void **state)
+{
+    enum {
+        EACH = 64 * 1024, // by tick
+        TICKS = 20 + MUX_WINDOW_FAR_MAX / EACH
+    };
+    struct download d[ALL];
+    struct way w;
+    (void)state;
+    way_init(&w, NULL, FAR_US);
+    for (int i = 0; i < ALL; i++) {
+        d[i] = begin(&w);
+        run(&w, &d[i], 10, UINT32_MAX);
+    }
+    for (int tick = 0; tick < TICKS; tick++) {
+        w.now_us += (uint64_t)TICK_MS * 1000;
+        mux_set_now(w.pair.relay.mux, w.now_us, w.round_trip_us);
+        for (int i = 0; i < ALL; i++) {
+            (void)fill(&w, &d[i], EACH);
+            drain(&w, &d[i]);
+        }
+        mux_tick(w.pair.relay.mux, TICK_MS);
+    }
+    expect_room_for_another(&w);
+    mux_pair_deinit(&w.pair);
+}
+
+static void a_stream_is_slow_only_after_a_while(void **state)
+{
+    (void)state;
+    for (int step = -1; step <= 1; step++) {
+        struct way w;
+        way_init(&w, NULL, FAR_US);
+        struct download d = begin(&w);
+        run(&w, &d, 12, 3 * MIB);
+        uint64_t since_us = w.now_us;
+        run(&w, &d, 1, UINT32_MAX); // drains the whole window, or nearly
+        w.now_us = since_us + MUX_SLOW_US + (uint64_t)(FAR_US + step);
+        mux_set_now(w.pair.relay.mux, w.now_us, w.round_trip_us);
+        mux_tick(w.pair.relay.mux, TICK_MS);
+        (void)fill(&w, &d, INT32_MAX);
+        drain(&w, &d);
+        assert_true((fill(&w, &d, INT32_MAX) > 4 * MIB) == (step < 0));
+        mux_pair_deinit(&w.pair);
+    }
+}
+
+static void a_pause_does_not_shrink_a_window(void **state)
+{
+    struct way w;
+    (void)state;
+    way_init(&w, NULL, FAR_US);
+    struct download d = begin(&w);
+    run(&w, &d, 12, 3 * MIB);
+    mux_tick(w.pair.relay.mux, TICK_MS);
+    mux_tick(w.pair.relay.mux, TICK_MS);
+    (void)fill(&w, &d, 1);
+    mux_tick(w.pair.relay.mux, TICK_MS); // before its reader had time for the byte
+    (void)fill(&w, &d, INT32_MAX);
+    drain(&w, &d);
+    assert_true(fill(&w, &d, INT32_MAX) > 4 * MIB);
+    mux_pair_deinit(&w.pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +373,11 @@ int main(void)
         cmocka_unit_test(it_grows_again_when_its_reader_goes_on),
         cmocka_unit_test(it_shrinks_to_what_a_slow_reader_needs),
         cmocka_unit_test(all_windows_together_have_a_limit),
+        cmocka_unit_test(what_shrinks_counts_until_it_is_taken_back),
+        cmocka_unit_test(a_finished_body_gives_its_part_back),
+        cmocka_unit_test(a_slow_stream_gives_its_part_back),
+        cmocka_unit_test(a_stream_is_slow_only_after_a_while),
+        cmocka_unit_test(a_pause_does_not_shrink_a_window),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
