@@ -34,7 +34,7 @@ void conn_check_send_limit(struct timeout *t)
     uint32_t ms = conn_send_limit_ms(c);
     if (ms == 0)
         return;
-    uint64_t least = (uint64_t)c->loop->limits.rate * ms * (c->slow_checks + 1U) / (CHECKS * 1000);
+    uint64_t least = (uint64_t)c->loop->limits.rate * ms / 1000 * (c->slow_checks + 1U) / CHECKS;
     uint64_t now = acked(c) + 1;
     bool kernel_took = conn_wire_sent(c) - c->checked_sent > least;
     bool peer_took = c->checked_acked > 0 && now > c->checked_acked + least;
