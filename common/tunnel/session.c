@@ -9,6 +9,11 @@ static bool is_open(const struct session *s)
     return !s->ended && !s->closed;
 }
 
+static bool is_linked(const struct session *s)
+{
+    return s->conn && is_open(s);
+}
+
 static void stop(struct session *s)
 {
     timeout_stop(&s->tick);
@@ -62,6 +67,44 @@ static void end_breach(struct session *s, enum session_fault fault, int error)
     end(s, (struct session_end){.fault = fault, .error = error, .code = WS_CLOSE_PROTOCOL});
 }
 
+static void close_link(struct session *s)
+{
+    const struct session_close *how = &s->close;
+    enum conn_close_mode mode = CONN_CLOSE_FLUSH;
+    char body[WS_CONTROL_MAX] = {(char)((unsigned)how->code >> 8), (char)how->code};
+    int len = 2;
+    if (how->at_once)
+        mode = conn_pending(s->conn) > 0 ? CONN_CLOSE_NOW : CONN_CLOSE_RESET;
+    if (how->retry_within_ms > 0)
+        len += snprintf(body + 2, sizeof(body) - 2, "retry %u", (unsigned)how->retry_within_ms);
+    (void)session_write_control(s, WS_CLOSE, body, (size_t)len);
+    conn_close(s->conn, mode);
+    s->conn = NULL;
+}
+
+// Does nothing the second time. Not while the tunnel is on the stack: it would go on with streams
+// that are freed, and the Close frame would be written to where it writes its message.
+static void lose_link(struct session *s)
+{
+    mux_link_lost(tunnel_mux(s->tunnel));
+    if (s->conn)
+        close_link(s);
+}
+
+// Before each call into the tunnel that may call its handler.
+static void enter_tunnel(struct session *s)
+{
+    s->in_tunnel = true;
+}
+
+// Behind it: does what session_close could not do meanwhile.
+static void leave_tunnel(struct session *s)
+{
+    s->in_tunnel = false;
+    if (s->closed)
+        lose_link(s);
+}
+
 // Gives the tunnel the time, by which it measures round trips and rates.
 static void set_now(struct session *s)
 {
@@ -76,8 +119,10 @@ static bool fill_link(struct session *s)
     bool any = false;
     int n = 1;
     set_now(s);
-    while (n > 0 && is_open(s) && conn_pending(s->conn) < LIMIT_LINK_QUEUE_BYTES) {
+    while (n > 0 && is_linked(s) && conn_pending(s->conn) < LIMIT_LINK_QUEUE_BYTES) {
+        enter_tunnel(s);
         n = session_write_message(s);
+        leave_tunnel(s);
         any = any || n > 0;
     }
     if (!is_open(s))
@@ -102,9 +147,11 @@ static void on_flush(struct loop_task *task)
 static void on_settle(struct loop_task *task)
 {
     struct session *s = container_of(task, struct session, settle);
-    while (fill_link(s) && is_open(s) && conn_pending(s->conn) >= LIMIT_LINK_QUEUE_BYTES)
+    while (fill_link(s) && is_linked(s) && conn_pending(s->conn) >= LIMIT_LINK_QUEUE_BYTES)
         conn_flush(s->conn);
+    enter_tunnel(s);
     mux_settle_data(tunnel_mux(s->tunnel));
+    leave_tunnel(s);
     session_wake(s);
 }
 
@@ -114,7 +161,9 @@ static void on_message(struct session *s, const struct ws_event *e)
         end_breach(s, SESSION_NOT_BINARY, 0);
         return;
     }
+    enter_tunnel(s);
     int error = tunnel_recv(s->tunnel, e->bytes, e->len, e->last);
+    leave_tunnel(s);
     if (error)
         end_tunnel(s, error);
     else
@@ -197,11 +246,15 @@ static void on_tick(struct timeout *t)
 {
     struct session *s = container_of(t, struct session, tick);
     uint64_t now = loop_now_ms(s->loop);
+    enter_tunnel(s);
     int error = tunnel_tick(s->tunnel, now);
+    leave_tunnel(s);
     if (error) {
         end_tunnel(s, error);
         return;
     }
+    if (!is_linked(s))
+        return; // the handler has closed it
     if (s->progress || conn_pending(s->conn) == 0)
         s->progress_ms = now;
     conn_trim(s->conn);
@@ -288,28 +341,14 @@ bool session_has_link(const struct session *s)
     return s->conn != NULL;
 }
 
-static void close_link(struct session *s, const struct session_close *how)
-{
-    enum conn_close_mode mode = CONN_CLOSE_FLUSH;
-    char body[WS_CONTROL_MAX] = {(char)((unsigned)how->code >> 8), (char)how->code};
-    int len = 2;
-    if (how->at_once)
-        mode = conn_pending(s->conn) > 0 ? CONN_CLOSE_NOW : CONN_CLOSE_RESET;
-    if (how->retry_within_ms > 0)
-        len += snprintf(body + 2, sizeof(body) - 2, "retry %u", (unsigned)how->retry_within_ms);
-    (void)session_write_control(s, WS_CLOSE, body, (size_t)len);
-    conn_close(s->conn, mode);
-    s->conn = NULL;
-}
-
 void session_close(struct session *s, const struct session_close *how)
 {
     if (!s || s->closed)
         return;
     s->closed = true;
+    s->close = *how;
     stop(s);
-    mux_link_lost(tunnel_mux(s->tunnel));
-    if (s->conn)
-        close_link(s, how);
+    if (!s->in_tunnel)
+        lose_link(s);
     loop_queue(s->loop, &s->free_task);
 }

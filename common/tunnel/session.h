@@ -56,5 +56,7 @@ struct session_close {
 };
 
 // The one way a session ends: aborts its exchanges and closes its link. Safe inside any callback;
-// the session is freed before the loop sleeps. NULL does nothing.
+// the session is freed before the loop sleeps. Inside a callback of the tunnel, the exchanges end
+// and the link closes once the tunnel has returned; until then it may call its handler with more of
+// the message that it receives. NULL does nothing.
 void session_close(struct session *s, const struct session_close *how);

@@ -31,10 +31,12 @@ struct session {
     struct session_masks *masks; // agent; NULL: frames are not masked
     struct loop_task flush, settle, free_task;
     struct timeout tick;
-    uint64_t progress_ms; // when the link last took bytes or had none to take
-    bool progress;        // the link has taken bytes since the last tick
-    bool ended;           // the handler was told
-    bool closed;          // session_close was called
+    uint64_t progress_ms;       // when the link last took bytes or had none to take
+    bool progress;              // the link has taken bytes since the last tick
+    bool ended;                 // the handler was told
+    bool closed;                // session_close was called
+    bool in_tunnel;             // the tunnel is on the stack: its link and streams stay
+    struct session_close close; // once `closed`
 };
 
 // session_send.c

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: MIT
+// Sessions that their handler closes: two of them, on both ends of a connection over loopback.
+#include "common/tunnel/session.h"
+#include "conn_fixture.h"
+#include "tests/support/mux_pair.h"
+#include "tests/support/tunnel_pair.h"
+
+enum {
+    STREAMS = 3,
+    BODY = 60 * 1000, // at most MUX_SEND_MAX
+};
+
+// The events in which a handler may close its session.
+enum event {
+    ON_CONTROL,
+    ON_HEAD,
+    ON_DATA,
+    ON_END,
+    ON_DRAINED,
+    ON_CLOSED, // inside session_close too
+    ON_ENDED,
+    EVENTS
+};
+
+struct side {
+    struct session *session; // NULL: closed
+    struct mux_stream *streams[STREAMS];
+    int open, lost;       // streams, and those that were lost with the link
+    enum event closes_on; // EVENTS: never
+    bool at_once;
+    bool ended;
+    enum ws_close_code code; // of `ended`
+};
+
+struct both {
+    struct owner *o;
+    struct side relay, agent;
+};
+
+static void on_event(struct side *side, enum event event)
+{
+    if (side->closes_on != event || !side->session)
+        return;
+    struct session *s = side->session;
+    side->session = NULL;
+    session_close(s, &(struct session_close){.code = WS_CLOSE_NORMAL, .at_once = side->at_once});
+    session_close(s, &(struct session_close){.code = WS_CLOSE_PROTOCOL}); // does nothing
+}
+
+static void on_control(void *ctx, const struct control_message *message)
+{
+    struct side *side = ctx;
+    const struct control_message welcome = {.type = CONTROL_WELCOME,
+                                            .version = CONTROL_VERSION,
+                                            .software = "aditd",
+                                            .features = "reports"};
+    if (message->type == CONTROL_HELLO)
+        assert_int_equal(tunnel_queue_control(session_tunnel(side->session), &welcome), 0);
+    on_event(side, ON_CONTROL);
+}
+
+// Answers each request with a body.
+static void on_head(void *ctx, struct mux_stream *s, struct http_head *head, bool end)
+{
+    static const char body[BODY];
+    const struct http_head ok = head_response(200);
+    struct side *side = ctx;
+    (void)end;
+    if (head->method.len > 0) {
+        side->open++;
+        assert_int_equal(mux_respond(s, &ok, false), 0);
+        assert_int_equal(mux_data(s, body, sizeof(body)), 0);
+        assert_int_equal(mux_finish(s, NULL), 0);
+    }
+    on_event(side, ON_HEAD);
+}
+
+static void on_data(void *ctx, struct mux_stream *s, const char *bytes, size_t len)
+{
+    (void)bytes;
+    mux_credit(s, len);
+    on_event(ctx, ON_DATA);
+}
+
+static void on_end(void *ctx, struct mux_stream *s, struct http_head *trailers)
+{
+    (void)s;
+    (void)trailers;
+    on_event(ctx, ON_END);
+}
+
+static void on_drained(void *ctx, struct mux_stream *s, size_t len)
+{
+    (void)s;
+    (void)len;
+    on_event(ctx, ON_DRAINED);
+}
+
+static void on_stream_closed(void *ctx, struct mux_stream *s, uint32_t reset)
+{
+    struct side *side = ctx;
+    (void)s;
+    side->open--;
+    side->lost += reset == MUX_RESET_LOST;
+    on_event(side, ON_CLOSED);
+}
+
+static void on_ended(void *ctx, const struct session_end *end)
+{
+    struct side *side = ctx;
+    assert_false(side->ended);
+    side->ended = true;
+    side->code = end->code;
+    on_event(side, ON_ENDED);
+}
+
+static const struct session_handler handler = {
+    .tunnel = {.mux = {on_head, on_data, on_end, on_drained, on_stream_closed, NULL},
+               .control = on_control},
+    .ended = on_ended,
+};
+
+static struct session *begin(struct both *b, struct side *side, struct conn *c,
+                             enum tunnel_role role)
+{
+    const struct tunnel_config config = {.role = role};
+    *side = (struct side){.closes_on = EVENTS};
+    struct session *s = session_new(&b->o->loop, c, &config, &handler, side);
+    assert_non_null(s);
+    return s;
+}
+
+// Both ends, whose greetings are under way.
+static void both_init(struct both *b)
+{
+    const struct control_message hello = tunnel_hello();
+    b->o = owner_of_tcp();
+    struct conn *other = conn_accept(&b->o->loop, b->o->peer, &owner_ops, b->o);
+    assert_non_null(other);
+    b->o->peer = -1;
+    b->relay.session = begin(b, &b->relay, b->o->conn, TUNNEL_RELAY);
+    b->agent.session = begin(b, &b->agent, other, TUNNEL_AGENT);
+    assert_int_equal(tunnel_queue_control(session_tunnel(b->agent.session), &hello), 0);
+    session_wake(b->agent.session);
+}
+
+static void side_deinit(struct side *side)
+{
+    side->closes_on = EVENTS;
+    session_close(side->session, &(struct session_close){.code = WS_CLOSE_NORMAL});
+    side->session = NULL;
+}
+
+static void both_deinit(struct both *b)
+{
+    side_deinit(&b->relay);
+    side_deinit(&b->agent);
+    serve(b->o); // frees both
+    owner_free(b->o);
+    assert_int_equal(b->relay.open, 0);
+    assert_int_equal(b->agent.open, 0);
+}
+
+static void begin_streams(struct both *b)
+{
+    const struct http_head get = head_request("GET", "/");
+    struct tunnel *t = session_tunnel(b->relay.session);
+    WAIT(b->o, tunnel_state(t) == TUNNEL_OPEN);
+    for (int i = 0; i < STREAMS; i++) {
+        b->relay.streams[i] = mux_open(tunnel_mux(t), &get, true, NULL);
+        assert_non_null(b->relay.streams[i]);
+        b->relay.open++;
+    }
+    session_wake(b->relay.session);
+}
+
+static void close_on(bool relay, enum event event, bool at_once)
+{
+    struct both b;
+    both_init(&b);
+    struct side *side = relay ? &b.relay : &b.agent;
+    struct side *other = relay ? &b.agent : &b.relay;
+    side->at_once = at_once;
+    side->closes_on = event;
+    if (event != ON_CONTROL)
+        begin_streams(&b);
+    WAIT(b.o, !side->session);
+    WAIT(b.o, other->ended);
+    if (!at_once) // the whole Close frame arrived, behind whole messages
+        assert_int_equal(other->code, WS_CLOSE_NORMAL);
+    assert_false(side->ended);
+    assert_int_equal(side->open, 0);
+    both_deinit(&b);
+}
+
+static void a_handler_may_close_its_session_in_any_event(void **state)
+{
+    static const struct {
+        bool relay;
+        enum event event;
+    } cases[] = {
+        {true, ON_CONTROL},  {true, ON_HEAD},    {true, ON_DATA},
+        {true, ON_END},      {true, ON_CLOSED},  {false, ON_HEAD},
+        {false, ON_DRAINED}, {false, ON_CLOSED}, {false, ON_CONTROL},
+    };
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++)
+        close_on(cases[i / 2].relay, cases[i / 2].event, i % 2 == 1);
+}
+
+static void a_session_that_is_closed_from_outside_loses_its_streams_at_once(void **state)
+{
+    struct both b;
+    (void)state;
+    both_init(&b);
+    begin_streams(&b);
+    b.agent.closes_on = ON_ENDED;
+    struct session *s = b.relay.session;
+    b.relay.session = NULL;
+    session_close(s, &(struct session_close){.code = WS_CLOSE_NORMAL});
+    assert_int_equal(b.relay.lost, STREAMS);
+    WAIT(b.o, b.agent.ended && !b.agent.session);
+    assert_int_equal(b.agent.code, WS_CLOSE_NORMAL);
+    both_deinit(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_handler_may_close_its_session_in_any_event),
+        cmocka_unit_test(a_session_that_is_closed_from_outside_loses_its_streams_at_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
