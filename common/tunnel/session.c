@@ -253,11 +253,12 @@ static void on_tick(struct timeout *t)
         end_tunnel(s, error);
         return;
     }
-    if (!is_linked(s))
+    struct conn *c = is_open(s) ? s->conn : NULL;
+    if (!c)
         return; // the handler has closed it
-    if (s->progress || conn_pending(s->conn) == 0)
+    if (s->progress || conn_pending(c) == 0)
         s->progress_ms = now;
-    conn_trim(s->conn);
+    conn_trim(c);
     s->progress = false;
     if (now - s->progress_ms >= LIMIT_LINK_STALL_MS) {
         end_away(s, SESSION_STALLED, 0);
