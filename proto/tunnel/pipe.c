@@ -145,9 +145,11 @@ int pipe_recv_end(struct pipe *p, struct pipe_event *e)
     case PIPE_HELLO: e->kind = PIPE_EVENT_HELLO; break;
     case PIPE_WELCOME: e->kind = PIPE_EVENT_WELCOME; break;
     case PIPE_REFUSED: e->kind = PIPE_EVENT_REFUSED; break;
-    case PIPE_DATA_ASK: p->ack_asked = true; // fall through
+    case PIPE_DATA_ASK:
     case PIPE_DATA:
-    case PIPE_ACK: return p->head_len == sizeof(p->head) ? 0 : PIPE_E_MESSAGE;
+    case PIPE_ACK:
+        p->ack_asked = p->ack_asked || kind == PIPE_DATA_ASK;
+        return p->head_len == sizeof(p->head) ? 0 : PIPE_E_MESSAGE;
     default: return PIPE_E_MESSAGE;
     }
     e->bytes = slice_of(p->json.bytes, p->json.len);
