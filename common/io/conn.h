@@ -38,7 +38,7 @@ enum conn_close_mode {
     CONN_CLOSE_RESET, // send what is pending, then RST: tells the peer that its data is incomplete
 };
 
-// What has to happen before bytes flow.
+// The steps before bytes flow.
 enum conn_phase {
     CONN_CONNECTING, // the TCP connection
     CONN_HANDSHAKE,  // the transport's handshake
@@ -191,8 +191,8 @@ bool conn_peer_left(const struct conn *c, bool reset_only);
 bool conn_is_quiet(const struct conn *c);
 // The socket, which stays the connection's, or a negative libuv error.
 int conn_fd(const struct conn *c);
-// What the transport tells beyond bytes (transport.h); not for a closed connection, but for one
-// that `failed` tells of.
+// Facts that the transport knows beyond bytes (transport.h). Legal inside `failed`, and not on a
+// connection that is closed otherwise.
 static inline struct slice conn_alpn(const struct conn *c)
 {
     return c->transport->ops->alpn(c->transport);

@@ -121,7 +121,7 @@ void conn_recheck(struct conn *c)
     conn_queue_flush(c);
 }
 
-// What is consumed meanwhile stays, for those who have borrowed it.
+// Bytes consumed meanwhile stay in place, since connections may have borrowed them.
 void conn_offer_input(struct conn *c)
 {
     c->offering = true;

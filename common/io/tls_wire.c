@@ -18,8 +18,8 @@ static bool is_again(int error)
     return error == EAGAIN || error == EWOULDBLOCK;
 }
 
-// What the end of the stream is: UV_EOF for a FIN. The kernel reports it too for a RST that follows
-// data at once, or that a write has met before.
+// Returns the error behind the end of the stream: UV_EOF for a FIN. The kernel reports an end too
+// for a RST that follows data at once, or that a write has met before.
 static int end_of_stream(const struct tls_wire *w)
 {
     int error = 0;

@@ -34,7 +34,7 @@ struct transport_ops {
     // The name that the peer asked for (server, SNI) or that its certificate was verified for
     // (client); empty: none.
     struct slice (*peer_name)(const struct transport *t);
-    // What an error of this transport means, beyond uv_strerror; empty: nothing to add.
+    // Returns the reason of the last error, beyond uv_strerror; empty: nothing to add.
     const char *(*detail)(const struct transport *t);
     // Whether close alone ends our direction as shutdown does, once the peer has ended its own.
     bool close_ends;

@@ -160,7 +160,7 @@ int mux_respond_as(struct mux_stream *s, const struct mux_response *response);
 // MUX_E_MEMORY.
 int mux_data(struct mux_stream *s, const char *bytes, size_t len);
 // The same without a copy, for long pieces: the bytes must stay as they are until mux_settle_data.
-// What mux_send does not take before is copied then.
+// mux_settle_data copies the rest that mux_send has not taken by then.
 int mux_data_borrowed(struct mux_stream *s, const char *bytes, size_t len);
 // Whether mux_settle_data has something to copy.
 bool mux_has_borrowed(const struct mux *m);
