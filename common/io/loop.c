@@ -60,7 +60,7 @@ int loop_init(struct loop *l)
     *l = (struct loop){.limits = limits_default};
     l->tasks.last = &l->tasks.first;
     l->settle_tasks.last = &l->settle_tasks.first;
-    l->read_buffer = malloc(LIMIT_READ_BYTES);
+    l->read_buffer = malloc(LIMIT_READ_BULK_BYTES);
     l->scratch = malloc(LIMIT_SCRATCH_BYTES);
     int error = l->read_buffer && l->scratch ? uv_loop_init(&l->uv) : UV_ENOMEM;
     if (error) {
@@ -165,12 +165,12 @@ void loop_unqueue_settle(struct loop *l, struct loop_task *task)
 
 void loop_end_read(struct loop *l)
 {
-    l->lent = (struct slice){0};
     while (l->settle_tasks.first) {
         struct loop_task *task = l->settle_tasks.first;
         loop_unqueue_settle(l, task);
         task->run(task);
     }
+    l->lent = (struct slice){0};
 }
 
 static struct timeout_queue *queue_of(struct loop *l, uint32_t ms)

@@ -22,21 +22,35 @@ static size_t head_size(const struct session *s)
     return s->masks ? 4 + SESSION_MASK_BYTES : 4;
 }
 
-// Ends a frame whose payload stands at out + head_size. Only a short payload has another header
-// than that, and moves. Returns the size of the frame, or 0 when there is no randomness.
-static size_t end_frame(struct session *s, enum ws_opcode opcode, uint8_t *out, size_t len)
+struct frame {
+    enum ws_opcode opcode;
+    uint8_t *out;      // the payload, without its tail, stands at out + head_size
+    size_t len;        // of that
+    struct slice tail; // borrowed, and ours to change
+};
+
+// Ends a frame. Only a payload that is short, or long by its tail, has a header of another size
+// than head_size, and moves. Returns the bytes at `out`, or 0 when there is no randomness.
+static size_t end_frame(struct session *s, const struct frame *f)
 {
-    struct ws_header h = {.fin = true, .opcode = opcode, .masked = s->masks != NULL, .length = len};
+    uint8_t head[WS_HEADER_MAX];
+    struct ws_header h = {.fin = true,
+                          .opcode = f->opcode,
+                          .masked = s->masks != NULL,
+                          .length = f->len + f->tail.len};
     if (s->masks && !take_mask(s->masks, h.mask))
         return 0;
-    size_t head = head_size(s);
-    size_t size = len < 126 ? head - 2 : head;
-    if (size < head)
-        memmove(out + size, out + head, len);
-    (void)ws_write_header(out, &h);
-    if (s->masks)
-        (void)ws_mask(out + size, out + size, len, h.mask, 0);
-    return size + len;
+    size_t size = ws_write_header(head, &h);
+    uint8_t *payload = f->out + size;
+    if (size != head_size(s))
+        memmove(payload, f->out + head_size(s), f->len);
+    memcpy(f->out, head, size);
+    if (s->masks) {
+        uint8_t *tail = (uint8_t *)(uintptr_t)f->tail.p;
+        unsigned phase = ws_mask(payload, payload, f->len, h.mask, 0);
+        (void)ws_mask(tail, tail, f->tail.len, h.mask, phase);
+    }
+    return size + f->len;
 }
 
 bool session_write_control(struct session *s, enum ws_opcode opcode, const void *bytes, size_t len)
@@ -44,7 +58,7 @@ bool session_write_control(struct session *s, enum ws_opcode opcode, const void 
     uint8_t out[WS_HEADER_MAX + WS_CONTROL_MAX];
     if (len > 0)
         memcpy(out + head_size(s), bytes, len);
-    size_t size = end_frame(s, opcode, out, len);
+    size_t size = end_frame(s, &(struct frame){.opcode = opcode, .out = out, .len = len});
     return size > 0 && conn_write(s->conn, out, size);
 }
 
@@ -58,7 +72,7 @@ static int write_short(struct session *s)
         return 0;
     if (n <= 0)
         return n;
-    size_t size = end_frame(s, WS_BINARY, out, (size_t)n);
+    size_t size = end_frame(s, &(struct frame){.opcode = WS_BINARY, .out = out, .len = (size_t)n});
     return size > 0 && conn_write(s->conn, out, size) ? n : TUNNEL_E_MEMORY;
 }
 
@@ -67,15 +81,18 @@ static int write_long(struct session *s)
     uint8_t *out = (uint8_t *)conn_reserve(s->conn, SESSION_FRAME_MAX);
     if (!out)
         return TUNNEL_E_MEMORY;
-    size_t head = head_size(s);
-    int n = tunnel_send(s->tunnel, out + head, SESSION_FRAME_MAX - head);
+    struct frame f = {.opcode = WS_BINARY, .out = out};
+    int n =
+        tunnel_send_lent(s->tunnel, out + head_size(s), SESSION_FRAME_MAX - WS_HEADER_MAX, &f.tail);
     if (s->closed)
         return 0;
     if (n <= 0)
         return n;
-    size_t size = end_frame(s, WS_BINARY, out, (size_t)n);
+    f.len = (size_t)n;
+    size_t size = end_frame(s, &f);
     conn_written(s->conn, size);
-    return size > 0 ? n : TUNNEL_E_MEMORY;
+    bool ok = size > 0 && (f.tail.len == 0 || conn_write_borrowed(s->conn, f.tail.p, f.tail.len));
+    return ok ? n : TUNNEL_E_MEMORY;
 }
 
 int session_write_message(struct session *s)

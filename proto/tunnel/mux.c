@@ -72,6 +72,7 @@ static int session_open(struct mux *m)
         goto cleanup;
     mux_set_recv_callbacks(callbacks);
     mux_set_send_callbacks(callbacks);
+    m->body.read_callback = mux_read_data;
     if (m->role == MUX_RELAY)
         error = nghttp2_session_client_new2(&m->session, callbacks, m, option);
     else

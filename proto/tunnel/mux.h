@@ -33,7 +33,7 @@ enum {
     MUX_FAR_US = 10 * 1000,            // a peer is far from this round trip on
     MUX_SLOW_US = 10 * 1000 * 1000,    // a larger window not drained once in this time may shrink
     MUX_UNREAD_MAX = 16 * 1024 * 1024, // received and not credited, all streams together
-    MUX_SEND_MAX = 64 * 1024,          // a stream's send queue, and so the sender's first credit
+    MUX_SEND_MAX = 64 * 1024,          // that a stream queues beyond the peer's window
     MUX_FRAME_MAX = 128 * 1024,        // payload of a frame, as announced to the peer
     MUX_FRAME_SHARED = 16 * 1024,      // of DATA that we send while other streams wait too
     MUX_HEAD_MAX = 96 * 1024,          // names and values of a head
@@ -77,7 +77,8 @@ struct mux_handler {
     void (*data)(void *ctx, struct mux_stream *s, const char *bytes, size_t len);
     // The peer has finished its direction; `trailers` is NULL when there are none.
     void (*end)(void *ctx, struct mux_stream *s, struct http_head *trailers);
-    // `len` bytes given to mux_data were sent: the sender may give as many more.
+    // `len` bytes given to mux_data were sent, or the peer has changed the stream's window (then
+    // `len` may be 0): mux_stream_room is another.
     void (*drained)(void *ctx, struct mux_stream *s, size_t len);
     // The stream is over and invalid after this call; `reset` is 0 when both directions had
     // finished. Not called after mux_reset.
@@ -114,6 +115,10 @@ bool mux_charge(struct mux *m, uint32_t cost);
 int mux_recv(struct mux *m, const char *bytes, size_t len);
 // Writes at most `cap` bytes to send. Returns their number (0: nothing to send now) or a mux_error.
 int mux_send(struct mux *m, char *out, size_t cap);
+// The same with less copying: body bytes that a stream has borrowed may end the message from where
+// they are. They are `*tail` then, count in `most`, and are the caller's until mux_settle_data.
+// What comes before them takes at most `cap` bytes.
+int mux_send_lent(struct mux *m, char *out, size_t cap, size_t most, struct slice *tail);
 // Whether mux_send may write something.
 bool mux_wants_send(const struct mux *m);
 // Whether a stream has body bytes to send, and a window to send them in.
@@ -155,12 +160,15 @@ struct mux_response {
     bool end;
 };
 int mux_respond_as(struct mux_stream *s, const struct mux_response *response);
-// Queues a copy of body bytes. The caller keeps to its credit: MUX_SEND_MAX plus what `drained`
-// gave back. Ignored once the direction is finished or the stream closed. Returns 0 or
-// MUX_E_MEMORY.
+// Body bytes that the peer's window takes besides those that are queued; < 0: they exceed it.
+ptrdiff_t mux_stream_room(const struct mux_stream *s);
+// Queues a copy of body bytes. The caller gives at most MUX_SEND_MAX more than mux_stream_room, and
+// hears from `drained` when it may give more. Ignored once the direction is finished or the stream
+// closed. Returns 0 or MUX_E_MEMORY.
 int mux_data(struct mux_stream *s, const char *bytes, size_t len);
 // The same without a copy, for long pieces: the bytes must stay as they are until mux_settle_data.
-// mux_settle_data copies the rest that mux_send has not taken by then.
+// mux_settle_data copies the rest that mux_send has not taken by then. mux_send_lent gives them
+// away, to one who may change them.
 int mux_data_borrowed(struct mux_stream *s, const char *bytes, size_t len);
 // Whether mux_settle_data has something to copy.
 bool mux_has_borrowed(const struct mux *m);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Shared by the files of the mux, from the bottom: mux_stream.c (streams and their events),
-// mux_window.c (receive windows), mux_recv.c and mux_send.c (nghttp2's callbacks), mux_frames.c
-// (feeds nghttp2), mux.c (the session).
+// mux_window.c (receive windows), mux_send_head.c (heads that are sent), mux_recv.c and mux_send.c
+// (nghttp2's callbacks), mux_frames.c (feeds nghttp2), mux.c (the session).
 #pragma once
 #include <nghttp2/nghttp2.h>
 #include "flood_budget.h"
@@ -21,15 +21,16 @@ struct mux_stream {
     void *user;
     struct list_link in_streams, in_events;
     int32_t id;
-    uint32_t reset;     // the code with which it closed
-    uint32_t window;    // our receive window
-    uint32_t withheld;  // bytes of credit beyond it that are under way, and not granted again
-    uint32_t ungranted; // drained bytes that are to be granted again
-    uint32_t unread;    // bytes received and not credited
-    uint64_t drained;   // bytes credited since `since_us`
-    uint64_t since_us;  // when the window was last resized, or drained once
-    size_t drained_out; // bytes sent since the handler's `drained` was last called
-    struct chain out;   // given to mux_data and not sent yet
+    uint32_t reset;      // the code with which it closed
+    uint32_t window;     // our receive window
+    uint32_t withheld;   // bytes of credit beyond it that are under way, and not granted again
+    uint32_t ungranted;  // drained bytes that are to be granted again
+    uint32_t unread;     // bytes received and not credited
+    uint64_t drained;    // bytes credited since `since_us`
+    uint64_t since_us;   // when the window was last resized, or drained once
+    size_t drained_out;  // bytes sent since the handler's `drained` was last called
+    bool window_changed; // by the peer, since then
+    struct chain out;    // given to mux_data and not sent yet
     struct mux_trailers *trailers;
     bool stopped;         // the reader has drained nothing since the last tick
     bool head_received;   // the final head, 1xx aside
@@ -60,6 +61,7 @@ struct mux {
     const struct mux_handler *handler;
     void *ctx;
     nghttp2_session *session;
+    nghttp2_data_provider body; // mux_read_data, of every stream
     struct list streams;
     struct list events; // streams whose `drained` or `closed` is to be called
     size_t stream_count;
@@ -96,10 +98,19 @@ struct mux {
     // the output of mux_send
     char *out;
     size_t out_len, out_cap;
+    size_t out_most;   // the same with `tail`; 0: nothing is lent
+    struct slice tail; // borrowed bytes that end the output
 };
 
 void mux_set_recv_callbacks(nghttp2_session_callbacks *callbacks);
 void mux_set_send_callbacks(nghttp2_session_callbacks *callbacks);
+// nghttp2's callback for the body of a stream that is sent.
+ssize_t mux_read_data(nghttp2_session *session, int32_t id, uint8_t *buf, size_t len,
+                      uint32_t *flags, nghttp2_data_source *source, void *user_data);
+// Copies trailers, which follow the body. Returns 0, MUX_E_MEMORY or MUX_E_HEAD.
+int mux_keep_trailers(struct mux_stream *s, const struct http_head *trailers);
+// Hands the trailers to nghttp2 once the body has been sent. False: out of memory.
+bool mux_submit_trailers(struct mux_stream *s);
 
 struct mux_stream *mux_stream_new(struct mux *m, int32_t id, void *user);
 void mux_stream_free(struct mux_stream *s);

@@ -235,16 +235,23 @@ static void recv_end(struct mux *m, int32_t id)
     m->handler->end(m->ctx, s, NULL);
 }
 
+static void window_changed(struct mux_stream *s)
+{
+    mux_stream_count_waiting(s);
+    s->window_changed = true;
+    mux_queue_event(s);
+}
+
 // The peer has changed the windows in which we send: of one stream, or by SETTINGS of all.
 static void recv_window(struct mux *m, const nghttp2_frame_hd *hd)
 {
     struct mux_stream *s = mux_stream_by_id(m, hd->stream_id);
     if (s)
-        mux_stream_count_waiting(s);
+        window_changed(s);
     if (hd->type != NGHTTP2_SETTINGS || (hd->flags & NGHTTP2_FLAG_ACK))
         return;
     for (s = mux_next(m, NULL); s; s = mux_next(m, s))
-        mux_stream_count_waiting(s);
+        window_changed(s);
 }
 
 static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)

@@ -1,125 +1,29 @@
 // SPDX-License-Identifier: MIT
-// Sends heads, queued bodies and trailers; nghttp2's callbacks for sending.
-#include <stdlib.h>
+// Sends queued and borrowed bodies; nghttp2's callbacks for sending.
 #include "mux_internal.h"
-#include "spelling.h"
 
 enum {
-    FIELD_OVERHEAD = 32, // RFC 7541 §4.1
-    FRAME_MIN = 2048,    // of DATA at the end of a message; what needs more waits for the next one
-    INDEXED_MAX = 512,   // longest adit-case worth an entry in HPACK's table
+    FRAME_MIN = 2048 // of DATA at the end of a message; what needs more waits for the next one
 };
 
-static nghttp2_nv nv_of(struct slice name, struct slice value)
+// Whether the next body bytes of the stream may end the output from where they are.
+static bool lends(const struct mux_stream *s)
 {
-    return (nghttp2_nv){(uint8_t *)(uintptr_t)name.p, (uint8_t *)(uintptr_t)value.p, name.len,
-                        value.len, NGHTTP2_NV_FLAG_NONE};
+    const struct mux *m = s->mux;
+    return m->out_most > m->out_len && m->borrower == s && s->out.len == 0;
 }
 
-// Adds adit-case if the peer knows it and a name departs from the default spelling. Without memory
-// for it the names arrive in the default spelling.
-static size_t nv_spelling(struct mux *m, nghttp2_nv *nv, const struct http_head *head)
+// Bytes of DATA frames, heads included, for which there is room.
+static size_t data_room(const struct mux_stream *s)
 {
-    size_t room = m->peer.spelling ? spelling_bound(head) : 0;
-    char *out = room > 0 ? buf_reserve(&m->spelling, room) : NULL; // scratch, never committed
-    if (!out)
-        return 0;
-    size_t len = spelling_write(head, out);
-    *nv = nv_of(SLICE("adit-case"), slice_of(out, len));
-    if (len > INDEXED_MAX)
-        nv->flags = NGHTTP2_NV_FLAG_NO_INDEX;
-    return 1;
-}
-
-// Makes room in m->nva for a head, its pseudo-fields and our private fields.
-static bool nv_reserve(struct mux *m, const struct http_head *head)
-{
-    size_t need = head->field_count + MUX_FIELDS_BESIDE;
-    if (need <= m->nv_cap)
-        return true;
-    nghttp2_nv *nva = realloc(m->nva, 2 * need * sizeof(*nva));
-    if (!nva)
-        return false;
-    m->nva = nva;
-    m->nv_cap = 2 * need;
-    return true;
-}
-
-// Appends the fields of a head to the `n` that are there. Returns the new count.
-static size_t nv_fields(struct mux *m, size_t n, const struct http_head *head, struct slice upgrade)
-{
-    nghttp2_nv *nva = m->nva;
-    n += nv_spelling(m, nva + n, head);
-    if (upgrade.len > 0)
-        nva[n++] = nv_of(SLICE("adit-upgrade"), upgrade);
-    for (size_t i = 0; i < head->field_count; i++, n++) {
-        nva[n] = nv_of(head->fields[i].name, head->fields[i].value);
-        // These never repeat: as entries of HPACK's table they would only evict others.
-        if (slice_eq(head->fields[i].name, SLICE("adit-id")) ||
-            slice_eq(head->fields[i].name, SLICE("adit-visitor")))
-            nva[n].flags = NGHTTP2_NV_FLAG_NO_INDEX;
-    }
-    return n;
-}
-
-static size_t max_fields(const struct mux *m)
-{
-    return m->peer.fields ? MESSAGE_FIELDS_CAP : MESSAGE_FIELDS_DEFAULT;
-}
-
-// Whether the peer accepts a head of this size. nghttp2 drops a larger one silently.
-static bool peer_takes(const struct mux *m, const struct http_head *head, size_t count)
-{
-    const nghttp2_nv *nva = m->nva;
-    size_t size = 0;
-    if (head->field_count > max_fields(m))
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        if (nva[i].namelen > MUX_FIELD_MAX || nva[i].valuelen > MUX_FIELD_MAX)
-            return false;
-        size += nva[i].namelen + nva[i].valuelen;
-    }
-    return size <= MUX_HEAD_MAX;
-}
-
-size_t mux_head_size(const nghttp2_nv *nva, size_t count)
-{
-    size_t size = 0;
-    for (size_t i = 0; i < count; i++)
-        size += nva[i].namelen + nva[i].valuelen + FIELD_OVERHEAD;
-    return size;
-}
-
-static size_t nv_request(struct mux *m, const struct http_head *head)
-{
-    nghttp2_nv *nva = m->nva;
-    size_t n = 0;
-    nva[n++] = nv_of(SLICE(":method"), head->method);
-    nva[n++] = nv_of(SLICE(":scheme"), head->scheme.len ? head->scheme : SLICE("http"));
-    nva[n++] = nv_of(SLICE(":authority"), head->authority);
-    nva[n++] = nv_of(SLICE(":path"), head->target);
-    return nv_fields(m, n, head, head->upgrade);
-}
-
-static bool submit_trailers(struct mux_stream *s)
-{
-    struct mux *m = s->mux;
-    struct http_head head;
-    head_init(&head);
-    head.field_count = s->trailers->count;
-    memcpy(head.fields, s->trailers->fields, s->trailers->count * sizeof(struct field));
-    if (!nv_reserve(m, &head))
-        return false;
-    size_t count = nv_fields(m, 0, &head, head.upgrade);
-    if (nghttp2_submit_trailer(m->session, s->id, m->nva, count))
-        return false;
-    m->heads += mux_head_size(m->nva, count);
-    return true;
+    const struct mux *m = s->mux;
+    size_t room = m->out_cap - m->out_len;
+    return room > MUX_FRAME_HEAD && lends(s) ? m->out_most - m->out_len : room;
 }
 
 // NOLINTNEXTLINE(readability-function-size): the library's signature
-static ssize_t read_data(nghttp2_session *session, int32_t id, uint8_t *buf, size_t len,
-                         uint32_t *flags, nghttp2_data_source *source, void *user_data)
+ssize_t mux_read_data(nghttp2_session *session, int32_t id, uint8_t *buf, size_t len,
+                      uint32_t *flags, nghttp2_data_source *source, void *user_data)
 {
     const struct mux *m = user_data;
     struct mux_stream *s = nghttp2_session_get_stream_user_data(session, id);
@@ -134,7 +38,7 @@ static ssize_t read_data(nghttp2_session *session, int32_t id, uint8_t *buf, siz
     }
     // nghttp2 keeps the length of a frame once it is chosen, and the room of the next mux_send is
     // unknown: wait for it. So does a body for which only a small frame is left.
-    size_t room = m->out_cap - m->out_len;
+    size_t room = data_room(s);
     if (room <= MUX_FRAME_HEAD ||
         (m->out_len > 0 && room < MUX_FRAME_HEAD + FRAME_MIN && queued > room - MUX_FRAME_HEAD))
         return NGHTTP2_ERR_PAUSE;
@@ -144,7 +48,7 @@ static ssize_t read_data(nghttp2_session *session, int32_t id, uint8_t *buf, siz
         *flags |= NGHTTP2_DATA_FLAG_EOF;
         if (s->trailers) {
             *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-            if (!submit_trailers(s))
+            if (!mux_submit_trailers(s))
                 return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
         }
     }
@@ -169,7 +73,7 @@ static ssize_t frame_length(nghttp2_session *session, uint8_t type, int32_t id,
     (void)session;
     (void)type;
     size_t len = min_size(max_frame, m->waiting > 1 ? MUX_FRAME_SHARED : MUX_FRAME_MAX);
-    size_t room = m->out_cap - m->out_len;
+    size_t room = s ? data_room(s) : 0;
     if (room > MUX_FRAME_HEAD)
         len = min_size(len, room - MUX_FRAME_HEAD);
     if (s && mux_stream_queued(s) > 0)
@@ -194,6 +98,22 @@ static ssize_t send_bytes(nghttp2_session *session, const uint8_t *data, size_t 
     return (ssize_t)len;
 }
 
+static void take_borrowed(struct mux *m, size_t len)
+{
+    m->borrowed = slice_of(m->borrowed.p + len, m->borrowed.len - len);
+    if (m->borrowed.len == 0)
+        m->borrower = NULL;
+}
+
+// Ends the output with `len` borrowed bytes: there is room for no more.
+static void lend(struct mux *m, size_t len)
+{
+    m->tail = slice_of(m->borrowed.p, len);
+    m->out_cap = m->out_len;
+    m->out_most = 0;
+    take_borrowed(m, len);
+}
+
 // Moves the first `len` bytes of a body to `out`: those of the queue, then borrowed ones.
 static void take_body(struct mux_stream *s, char *out, size_t len)
 {
@@ -203,9 +123,7 @@ static void take_body(struct mux_stream *s, char *out, size_t len)
     chain_take(&s->out, out, queued);
     if (borrowed > 0) {
         memcpy(out + queued, m->borrowed.p, borrowed);
-        m->borrowed = slice_of(m->borrowed.p + borrowed, m->borrowed.len - borrowed);
-        if (m->borrowed.len == 0)
-            m->borrower = NULL;
+        take_borrowed(m, borrowed);
     }
 }
 
@@ -219,14 +137,19 @@ static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8
     (void)source;
     if (!s || mux_stream_queued(s) < len)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    if (m->out_cap - m->out_len < MUX_FRAME_HEAD + len)
+    if (data_room(s) < MUX_FRAME_HEAD + len)
         return NGHTTP2_ERR_WOULDBLOCK;
+    bool lent = lends(s) && len > 0;
     memcpy(m->out + m->out_len, framehd, MUX_FRAME_HEAD);
     m->out_len += MUX_FRAME_HEAD;
     if (len == 0)
         return 0;
-    take_body(s, m->out + m->out_len, len);
-    m->out_len += len;
+    if (lent) {
+        lend(m, len);
+    } else {
+        take_body(s, m->out + m->out_len, len);
+        m->out_len += len;
+    }
     s->drained_out += len;
     mux_queue_event(s);
     return 0;
@@ -303,88 +226,31 @@ void mux_set_send_callbacks(nghttp2_session_callbacks *callbacks)
 
 int mux_send(struct mux *m, char *out, size_t cap)
 {
+    struct slice none;
+    return mux_send_lent(m, out, cap, 0, &none);
+}
+
+int mux_send_lent(struct mux *m, char *out, size_t cap, size_t most, struct slice *tail)
+{
+    *tail = slice_of(NULL, 0);
     if (m->dead)
         return MUX_E_PROTOCOL;
     m->out = out;
     m->out_len = 0;
     m->out_cap = cap;
+    m->out_most = most;
+    m->tail = *tail;
     int error = nghttp2_session_send(m->session);
     size_t len = m->out_len;
+    *tail = m->tail;
     m->out = NULL;
-    m->out_len = m->out_cap = 0;
+    m->out_len = m->out_cap = m->out_most = 0;
     mux_dispatch_events(m);
     if (error) {
         m->dead = true;
         return error == NGHTTP2_ERR_NOMEM ? MUX_E_MEMORY : MUX_E_PROTOCOL;
     }
     return (int)len;
-}
-
-struct mux_stream *mux_open(struct mux *m, const struct http_head *head, bool end, void *user)
-{
-    const struct mux_limits *limits = &m->limits;
-    if (m->dead || m->draining || mux_ids_exhausted(m) || mux_is_full(m) ||
-        m->unread >= limits->unread || m->heads >= limits->heads)
-        return NULL;
-    if (!nv_reserve(m, head))
-        return NULL;
-    size_t count = nv_request(m, head);
-    const nghttp2_nv *nva = m->nva;
-    nghttp2_data_provider provider = {.source.ptr = NULL, .read_callback = read_data};
-    struct mux_stream *s = peer_takes(m, head, count) ? mux_stream_new(m, 0, user) : NULL;
-    if (!s)
-        return NULL;
-    s->head_sent = true;
-    s->finished = end;
-    s->id = nghttp2_submit_request(m->session, NULL, nva, count, end ? NULL : &provider, s);
-    if (s->id < 0) {
-        mux_stream_free(s);
-        return NULL;
-    }
-    m->heads += mux_head_size(nva, count);
-    return s;
-}
-
-static int respond_final(struct mux_stream *s, const nghttp2_nv *nva, size_t count, bool end)
-{
-    nghttp2_data_provider provider = {.source.ptr = NULL, .read_callback = read_data};
-    s->head_sent = true;
-    s->finished = end;
-    if (nghttp2_submit_response(s->mux->session, s->id, nva, count, end ? NULL : &provider))
-        return MUX_E_MEMORY;
-    s->mux->heads += mux_head_size(nva, count);
-    return 0;
-}
-
-int mux_respond(struct mux_stream *s, const struct http_head *head, bool end)
-{
-    const struct mux_response response = {head, head->status, head->upgrade, {0}, end};
-    return mux_respond_as(s, &response);
-}
-
-int mux_respond_as(struct mux_stream *s, const struct mux_response *r)
-{
-    struct mux *m = s->mux;
-    const char status[3] = {(char)('0' + r->status / 100), (char)('0' + r->status / 10 % 10),
-                            (char)('0' + r->status % 10)};
-    if (s->closed || s->head_sent)
-        return MUX_E_PROTOCOL;
-    if (!nv_reserve(m, r->head))
-        return MUX_E_MEMORY;
-    m->nva[0] = nv_of(SLICE(":status"), slice_of(status, sizeof(status)));
-    size_t count = nv_fields(m, 1, r->head, r->upgrade);
-    if (r->date.len > 0 && r->head->field_count < max_fields(m))
-        m->nva[count++] = nv_of(SLICE("date"), r->date);
-    if (!peer_takes(m, r->head, count))
-        return MUX_E_HEAD;
-    if (r->status >= 200)
-        return respond_final(s, m->nva, count, r->end);
-    if (m->heads >= m->limits.heads)
-        return MUX_E_FULL;
-    if (nghttp2_submit_headers(m->session, NGHTTP2_FLAG_NONE, s->id, NULL, m->nva, count, NULL))
-        return MUX_E_MEMORY;
-    m->heads += mux_head_size(m->nva, count);
-    return 0;
 }
 
 static void resume(struct mux_stream *s)
@@ -443,43 +309,15 @@ int mux_data(struct mux_stream *s, const char *bytes, size_t len)
     return 0;
 }
 
-static struct mux_trailers *copy_trailers(const struct http_head *trailers)
-{
-    size_t count = trailers->field_count;
-    size_t text = 0;
-    for (size_t i = 0; i < count; i++)
-        text += trailers->fields[i].name.len + trailers->fields[i].value.len;
-    struct mux_trailers *copy = malloc(sizeof(*copy) + count * sizeof(struct field) + text);
-    if (!copy)
-        return NULL;
-    char *at = (char *)(copy->fields + count);
-    copy->count = count;
-    for (size_t i = 0; i < count; i++) {
-        const struct field *from = &trailers->fields[i];
-        struct field *to = &copy->fields[i];
-        to->name = slice_of(at, from->name.len);
-        memcpy(at, from->name.p, from->name.len);
-        at += from->name.len;
-        to->value = slice_of(at, from->value.len);
-        memcpy(at, from->value.p, from->value.len);
-        at += from->value.len;
-    }
-    return copy;
-}
-
 int mux_finish(struct mux_stream *s, const struct http_head *trailers)
 {
     if (s->closed || s->finished)
         return 0;
-    if (trailers && trailers->field_count > 0) {
-        if (!nv_reserve(s->mux, trailers))
-            return MUX_E_MEMORY;
-        if (!peer_takes(s->mux, trailers, nv_fields(s->mux, 0, trailers, trailers->upgrade)))
-            return MUX_E_HEAD;
-        s->trailers = copy_trailers(trailers);
-        if (!s->trailers)
-            return MUX_E_MEMORY;
-    }
+    int error = 0;
+    if (trailers && trailers->field_count > 0)
+        error = mux_keep_trailers(s, trailers);
+    if (error)
+        return error;
     s->finished = true;
     resume(s);
     return 0;

@@ -34,6 +34,12 @@ void mux_stream_count_waiting(struct mux_stream *s)
     s->waits = waits;
 }
 
+ptrdiff_t mux_stream_room(const struct mux_stream *s)
+{
+    return nghttp2_session_get_stream_remote_window_size(s->mux->session, s->id) -
+           (ptrdiff_t)mux_stream_queued(s);
+}
+
 // Drops the body bytes that were not sent.
 static void drop_queue(struct mux_stream *s)
 {
@@ -102,7 +108,9 @@ static void dispatch_event(struct mux_stream *s)
 {
     struct mux *m = s->mux;
     size_t drained = s->drained_out;
+    bool changed = s->window_changed;
     s->drained_out = 0;
+    s->window_changed = false;
     if (s->closed) {
         uint32_t reset = s->reset;
         if (!reset && !(s->peer_finished && s->finished))
@@ -110,7 +118,7 @@ static void dispatch_event(struct mux_stream *s)
                                                              : NGHTTP2_INTERNAL_ERROR;
         m->handler->closed(m->ctx, s, reset);
         mux_stream_free(s);
-    } else if (drained > 0) {
+    } else if (drained > 0 || changed) {
         m->handler->drained(m->ctx, s, drained);
     }
 }

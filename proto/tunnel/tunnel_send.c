@@ -48,10 +48,39 @@ static size_t send_reports(struct tunnel *t, uint8_t *out, size_t cap)
     return PIPE_RECORD_HEAD + len;
 }
 
-// Writes the stream part of a DATA message: control records, then reports, then as much of the mux
-// as fits. Returns its length, < 0 when the mux is dead.
-static int send_stream(struct tunnel *t, uint8_t *out, size_t cap)
+// Where a link message is written. With `lends` it may end with borrowed bytes, the tail, which
+// count in `most`; otherwise `most` is `cap`.
+struct message {
+    uint8_t *out;
+    size_t cap, most;
+    bool lends;
+    struct slice tail;
+};
+
+// Writes what the mux has to send behind the `len` bytes of the message. Returns the bytes written,
+// without the tail, < 0 when the mux is dead.
+static int send_mux(struct tunnel *t, struct message *to, size_t len)
 {
+    size_t before = len + PIPE_RECORD_HEAD;
+    if (to->cap <= before || !mux_wants_send(t->mux))
+        return 0;
+    char *out = (char *)to->out + before;
+    size_t most = to->lends ? to->most - before : 0;
+    int n = mux_send_lent(t->mux, out, to->cap - before, most, &to->tail);
+    if (n < 0)
+        return tunnel_mux_failed(t, n);
+    if (n == 0)
+        return 0;
+    pipe_write_record_head(to->out + len, PIPE_RECORD_MUX, (size_t)n + to->tail.len);
+    return PIPE_RECORD_HEAD + n;
+}
+
+// Writes the stream part of a DATA message: control records, then reports, then as much of the mux
+// as fits. Returns its length without the tail, < 0 when the mux is dead.
+static int send_stream(struct tunnel *t, struct message *to)
+{
+    uint8_t *out = to->out;
+    size_t cap = to->cap;
     size_t len = 0;
     if (t->control_len > 0) {
         // The pipe lets a record span messages, so the queue is cut anywhere.
@@ -66,15 +95,8 @@ static int send_stream(struct tunnel *t, uint8_t *out, size_t cap)
     }
     if (sends_reports(t) && cap - len > PIPE_RECORD_HEAD)
         len += send_reports(t, out + len, cap - len);
-    if (cap - len <= PIPE_RECORD_HEAD || !mux_wants_send(t->mux))
-        return (int)len;
-    int n = mux_send(t->mux, (char *)out + len + PIPE_RECORD_HEAD, cap - len - PIPE_RECORD_HEAD);
-    if (n < 0)
-        return tunnel_mux_failed(t, n);
-    if (n == 0)
-        return (int)len;
-    pipe_write_record_head(out + len, PIPE_RECORD_MUX, (size_t)n);
-    return (int)len + PIPE_RECORD_HEAD + n;
+    int n = send_mux(t, to, len);
+    return n < 0 ? n : (int)len + n;
 }
 
 static bool may_send_stream(const struct tunnel *t)
@@ -88,46 +110,74 @@ void tunnel_idle(struct tunnel *t)
         pipe_idle(&t->pipe);
 }
 
-static int send_one(struct tunnel *t, uint8_t *out, size_t cap)
+static int send_link_message(struct tunnel *t, uint8_t *out)
 {
-    if (t->link_message && t->state != TUNNEL_DEAD) {
-        size_t len = t->link_message_len;
-        memcpy(out, t->link_message, len);
-        free(t->link_message);
-        t->link_message = NULL;
-        return (int)len;
-    }
-    if (t->state != TUNNEL_OPEN)
-        return 0;
-    if (t->heartbeat_due || pipe_owes_ack(&t->pipe, t->ack_due)) {
-        t->ack_due = t->heartbeat_due = false;
-        pipe_write_ack(&t->pipe, out);
-        return PIPE_ACK_SIZE;
-    }
+    size_t len = t->link_message_len;
+    memcpy(out, t->link_message, len);
+    free(t->link_message);
+    t->link_message = NULL;
+    return (int)len;
+}
+
+static size_t min_size(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static int send_data(struct tunnel *t, struct message *to)
+{
     size_t room = pipe_room(&t->pipe);
     if (room == 0)
         return 0;
-    if (cap > TUNNEL_MESSAGE_MAX)
-        cap = TUNNEL_MESSAGE_MAX;
-    cap -= PIPE_DATA_HEAD;
-    int len = send_stream(t, out + PIPE_DATA_HEAD, cap < room ? cap : room);
+    uint8_t *out = to->out;
+    size_t cap = min_size(to->cap, TUNNEL_MESSAGE_MAX) - PIPE_DATA_HEAD;
+    to->out += PIPE_DATA_HEAD;
+    to->cap = min_size(cap, room);
+    to->most = min_size(TUNNEL_MESSAGE_MAX - PIPE_DATA_HEAD, room);
+    int len = send_stream(t, to);
     if (len < 0)
         return tunnel_fail(t, len);
     if (len == 0) {
         tunnel_idle(t);
         return 0;
     }
-    pipe_write_data_head(&t->pipe, out, (size_t)len);
+    pipe_write_data_head(&t->pipe, out, (size_t)len + to->tail.len);
     return len + PIPE_DATA_HEAD;
 }
 
-int tunnel_send(struct tunnel *t, uint8_t *out, size_t cap)
+static int send_one(struct tunnel *t, struct message *to)
 {
-    int len = send_one(t, out, cap);
+    if (t->link_message && t->state != TUNNEL_DEAD)
+        return send_link_message(t, to->out);
+    if (t->state != TUNNEL_OPEN)
+        return 0;
+    if (!t->heartbeat_due && !pipe_owes_ack(&t->pipe, t->ack_due))
+        return send_data(t, to);
+    t->ack_due = t->heartbeat_due = false;
+    pipe_write_ack(&t->pipe, to->out);
+    return PIPE_ACK_SIZE;
+}
+
+static int send_message(struct tunnel *t, struct message *to)
+{
+    int len = send_one(t, to);
     if (len > 0) {
         t->sent_since_tick = true;
         flood_budget_earn(&t->flood_budget, FLOOD_BUDGET_PER_FRAME);
     }
+    return len;
+}
+
+int tunnel_send(struct tunnel *t, uint8_t *out, size_t cap)
+{
+    return send_message(t, &(struct message){.out = out, .cap = cap});
+}
+
+int tunnel_send_lent(struct tunnel *t, uint8_t *out, size_t cap, struct slice *tail)
+{
+    struct message message = {.out = out, .cap = cap, .lends = true};
+    int len = send_message(t, &message);
+    *tail = message.tail;
     return len;
 }
 

@@ -6,7 +6,8 @@
 #include "check.h"
 
 enum {
-    MOVE_MAX = 65536
+    MOVE_MAX = 65536,
+    OWN_MAX = 1000 // bytes of a message before those that are lent
 };
 
 struct mux_lent {
@@ -87,8 +88,7 @@ static void on_drained(void *ctx, struct mux_stream *s, size_t len)
 {
     struct mux_side *side = ctx;
     struct mux_view *v = view_of(side, s);
-    CHECK(len > 0);
-    v->drained += len;
+    v->drained += len; // 0: the window has changed
     if (side->hooks.drained)
         side->hooks.drained(v, len);
 }
@@ -265,11 +265,25 @@ void mux_pair_deinit(struct mux_pair *p)
     mux_side_deinit(&p->agent);
 }
 
+// Sends at most `cap` bytes by mux_send_lent, and changes what was lent, as its taker may.
+static int send_lent(struct mux *m, char *bytes, size_t cap)
+{
+    struct slice tail;
+    int n = mux_send_lent(m, bytes, cap < OWN_MAX ? cap : OWN_MAX, cap, &tail);
+    CHECK(n >= 0 || tail.len == 0);
+    if (tail.len == 0)
+        return n;
+    CHECK((size_t)n + tail.len <= cap);
+    memcpy(bytes + n, tail.p, tail.len);
+    memset((char *)(uintptr_t)tail.p, 'x', tail.len);
+    return n + (int)tail.len;
+}
+
 int mux_move(struct mux_side *from, struct mux_side *to, size_t cap, size_t piece)
 {
     static char bytes[MOVE_MAX];
     CHECK(cap <= sizeof(bytes) && piece > 0);
-    int n = mux_send(from->mux, bytes, cap);
+    int n = from->lends ? send_lent(from->mux, bytes, cap) : mux_send(from->mux, bytes, cap);
     CHECK(n <= (int)cap);
     for (size_t at = 0; n > 0 && at < (size_t)n; at += piece) {
         size_t left = (size_t)n - at;

@@ -16,6 +16,7 @@ struct mux_side {
     size_t count, cap;
     bool holds_credit; // false: every byte is credited at once
     bool drops_bodies; // false: the views keep them
+    bool lends;        // mux_move sends by mux_send_lent
     // Called after the view has recorded an event. Any may be NULL.
     struct mux_hooks {
         void (*head)(struct mux_view *v, const struct http_head *head, bool end);

@@ -264,12 +264,19 @@ static void flush(struct sim *s, int side, size_t cap)
     static uint8_t message[TUNNEL_MESSAGE_MAX];
     struct tunnel *from = side_of(s, side)->tunnel;
     bool wanted = tunnel_wants_send(from);
-    int n = tunnel_send(from, message, cap);
+    struct slice tail = {0};
+    int n =
+        maybe(s, 2) ? tunnel_send(from, message, cap) : tunnel_send_lent(from, message, cap, &tail);
     CHECK(n >= 0 && n <= (int)cap && (wanted || n == 0));
-    size_t len = (size_t)n;
+    CHECK(n > 0 || tail.len == 0);
+    size_t len = (size_t)n + tail.len;
+    CHECK(len <= TUNNEL_MESSAGE_MAX);
     if (n > 0)
-        CHECK(buf_append(&s->wires[side].bytes, message, len) &&
+        CHECK(buf_append(&s->wires[side].bytes, message, (size_t)n) &&
+              buf_append(&s->wires[side].bytes, tail.p, tail.len) &&
               buf_append(&s->wires[side].lengths, &len, sizeof(len)));
+    if (tail.len > 0) // whoever takes lent bytes may change them
+        memset((char *)(uintptr_t)tail.p, 'x', tail.len);
 }
 
 // Delivers at most `most` bytes of the first message.

@@ -20,12 +20,18 @@ struct fixture {
     struct mux_view *reader, *sender;
 };
 
-static void begin(struct fixture *f)
+static void begin_as(struct fixture *f, bool lends)
 {
     mux_pair_init(&f->p);
+    f->p.agent.lends = lends;
     mux_pair_begin(&f->p, &f->reader, &f->sender);
     mux_view_respond(f->sender, 200, false);
     mux_settle(&f->p);
+}
+
+static void begin(struct fixture *f)
+{
+    begin_as(f, false);
 }
 
 static void expect_body(const struct mux_view *reader, uint64_t key, size_t len)
@@ -45,10 +51,10 @@ static void lend(struct fixture *f, size_t cap)
 static void bytes_arrive_whatever_left_before_they_were_taken_back(void **state)
 {
     (void)state;
-    for (size_t cap = 10; cap < LENT + 20; cap += 4001) {
+    for (size_t i = 0; i < 20; i++) {
         struct fixture f;
-        begin(&f);
-        lend(&f, cap);
+        begin_as(&f, i % 2 == 1);
+        lend(&f, 10 + i / 2 * 4001);
         mux_settle(&f.p);
         assert_int_equal(f.sender->drained, LENT);
         expect_body(f.reader, 1, LENT);
@@ -70,6 +76,7 @@ static void borrowed_and_copied_bytes_keep_their_order(void **state)
             (void)mux_view_feed(f.sender, 1, to);
         if (chance_one_in(&c, 3))
             mux_side_settle(&f.p.agent);
+        f.p.agent.lends = chance_one_in(&c, 2);
         if (chance_one_in(&c, 3))
             (void)mux_move(&f.p.agent, &f.p.relay, 16 + chance_below(&c, 30000), 65536);
         if (chance_one_in(&c, 3))
@@ -108,9 +115,10 @@ static void the_end_follows_borrowed_bytes(void **state)
     struct http_head trailers = {0};
     (void)state;
     head_put(&trailers, "x", "y");
-    for (int settled = 0; settled < 2; settled++) {
+    for (int i = 0; i < 4; i++) {
         struct fixture f;
-        begin(&f);
+        bool settled = i % 2 == 1;
+        begin_as(&f, i >= 2);
         assert_int_equal(mux_view_lend(f.sender, 1, LENT), LENT);
         assert_int_equal(mux_finish(f.sender->stream, &trailers), 0);
         if (settled)
@@ -159,6 +167,54 @@ static void a_reset_gives_borrowed_bytes_back(void **state)
     }
 }
 
+// Lent bytes end the message, even if there is room for more, and count in its length.
+static void lent_bytes_end_the_message(void **state)
+{
+    char out[1000];
+    struct slice tail;
+    struct fixture f;
+    (void)state;
+    begin(&f);
+    assert_int_equal(mux_view_lend(f.sender, 1, LENT), LENT);
+    for (size_t left = LENT, most; left > 0; left -= tail.len) {
+        most = left > 30000 ? 10000 : 2 * LENT;
+        int n = mux_send_lent(f.p.agent.mux, out, sizeof(out), most, &tail);
+        assert_int_equal(n, 9); // the head of a frame
+        assert_int_equal(tail.len, left < most - 9 ? left : most - 9);
+        assert_true(pattern_is(tail.p, tail.len, 1, LENT - left));
+        assert_int_equal(mux_recv(f.p.relay.mux, out, (size_t)n), 0);
+        assert_int_equal(mux_recv(f.p.relay.mux, tail.p, tail.len), 0);
+    }
+    assert_int_equal(mux_send_lent(f.p.agent.mux, out, sizeof(out), LENT, &tail), 0);
+    assert_int_equal(tail.len, 0);
+    mux_side_settle(&f.p.agent);
+    expect_body(f.reader, 1, LENT);
+    mux_pair_deinit(&f.p);
+}
+
+// Bytes that are queued come first, and are copied.
+static void lent_bytes_follow_those_of_the_queue(void **state)
+{
+    char out[3000];
+    struct slice tail;
+    struct fixture f;
+    (void)state;
+    begin(&f);
+    assert_int_equal(mux_view_feed(f.sender, 1, 1000), 1000);
+    assert_int_equal(mux_view_lend(f.sender, 1, LENT), LENT - 1000);
+    int n = mux_send_lent(f.p.agent.mux, out, sizeof(out), LENT, &tail);
+    assert_int_equal(n, sizeof(out)); // a frame of the queue and of what fits behind it
+    assert_int_equal(tail.len, 0);
+    assert_int_equal(mux_recv(f.p.relay.mux, out, (size_t)n), 0);
+    n = mux_send_lent(f.p.agent.mux, out, sizeof(out), LENT, &tail);
+    assert_int_equal(n, 9);
+    assert_int_equal(mux_recv(f.p.relay.mux, out, (size_t)n), 0);
+    assert_int_equal(mux_recv(f.p.relay.mux, tail.p, tail.len), 0);
+    mux_side_settle(&f.p.agent);
+    expect_body(f.reader, 1, LENT);
+    mux_pair_deinit(&f.p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +222,8 @@ int main(void)
         cmocka_unit_test(borrowed_and_copied_bytes_keep_their_order),
         cmocka_unit_test(two_streams_may_lend_in_one_turn),
         cmocka_unit_test(the_end_follows_borrowed_bytes),
+        cmocka_unit_test(lent_bytes_end_the_message),
+        cmocka_unit_test(lent_bytes_follow_those_of_the_queue),
         cmocka_unit_test(a_reset_gives_borrowed_bytes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

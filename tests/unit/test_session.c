@@ -2,12 +2,14 @@
 // Sessions that their handler closes: two of them, on both ends of a connection over loopback.
 #include "common/tunnel/session.h"
 #include "conn_fixture.h"
+#include "tests/support/chance.h"
 #include "tests/support/mux_pair.h"
 #include "tests/support/tunnel_pair.h"
 
 enum {
     STREAMS = 3,
-    BODY = 60 * 1000, // at most MUX_SEND_MAX
+    LENT = MUX_WINDOW_START, // with the heads before it more than a length of two bytes tells
+    BODY = 60 * 1000,        // at most MUX_SEND_MAX
 };
 
 // The events in which a handler may close its session.
@@ -28,6 +30,8 @@ struct side {
     int open, lost;       // streams, and those that were lost with the link
     enum event closes_on; // EVENTS: never
     bool at_once;
+    bool lends; // bodies come later, by lend
+    size_t received;
     bool ended;
     enum ws_close_code code; // of `ended`
 };
@@ -67,8 +71,10 @@ static void on_head(void *ctx, struct mux_stream *s, struct http_head *head, boo
     struct side *side = ctx;
     (void)end;
     if (head->method.len > 0) {
-        side->open++;
+        side->streams[side->open++ % STREAMS] = s;
         assert_int_equal(mux_respond(s, &ok, false), 0);
+    }
+    if (head->method.len > 0 && !side->lends) {
         assert_int_equal(mux_data(s, body, sizeof(body)), 0);
         assert_int_equal(mux_finish(s, NULL), 0);
     }
@@ -77,7 +83,10 @@ static void on_head(void *ctx, struct mux_stream *s, struct http_head *head, boo
 
 static void on_data(void *ctx, struct mux_stream *s, const char *bytes, size_t len)
 {
-    (void)bytes;
+    struct side *side = ctx;
+    if (side->lends)
+        assert_true(pattern_is(bytes, len, 1, side->received));
+    side->received += len;
     mux_credit(s, len);
     on_event(ctx, ON_DATA);
 }
@@ -224,10 +233,40 @@ static void a_session_that_is_closed_from_outside_loses_its_streams_at_once(void
     both_deinit(&b);
 }
 
+// Gives a body that lies in an input, as if that was being read.
+static void lend(struct both *b, struct mux_stream *s)
+{
+    static uint8_t body[LENT];
+    pattern_write(body, LENT, 1, 0);
+    loop_begin_read(&b->o->loop, slice_of((const char *)body, LENT));
+    assert_int_equal(mux_data_borrowed(s, (const char *)body, LENT), 0);
+    session_wake(b->agent.session);
+    loop_end_read(&b->o->loop);
+    memset(body, 0, LENT);
+}
+
+// The agent masks it where it lies, and copies what the socket does not take.
+static void a_lent_body_arrives(void **state)
+{
+    struct both b;
+    (void)state;
+    both_init(&b);
+    b.agent.lends = b.relay.lends = true;
+    begin_streams(&b);
+    WAIT(b.o, b.agent.open == STREAMS);
+    lend(&b, b.agent.streams[0]);
+    WAIT(b.o, b.relay.received == LENT);
+    assert_int_equal(mux_finish(b.agent.streams[0], NULL), 0);
+    session_wake(b.agent.session);
+    WAIT(b.o, b.relay.open == STREAMS - 1);
+    both_deinit(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_handler_may_close_its_session_in_any_event),
+        cmocka_unit_test(a_lent_body_arrives),
         cmocka_unit_test(a_session_that_is_closed_from_outside_loses_its_streams_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

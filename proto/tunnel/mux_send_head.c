@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+// Heads and trailers that are sent.
+#include <stdlib.h>
+#include "mux_internal.h"
+#include "spelling.h"
+
+enum {
+    FIELD_OVERHEAD = 32, // RFC 7541 §4.1
+    INDEXED_MAX = 512,   // longest adit-case worth an entry in HPACK's table
+};
+
+static nghttp2_nv nv_of(struct slice name, struct slice value)
+{
+    return (nghttp2_nv){(uint8_t *)(uintptr_t)name.p, (uint8_t *)(uintptr_t)value.p, name.len,
+                        value.len, NGHTTP2_NV_FLAG_NONE};
+}
+
+// Adds adit-case if the peer knows it and a name departs from the default spelling. Without memory
+// for it the names arrive in the default spelling.
+static size_t nv_spelling(struct mux *m, nghttp2_nv *nv, const struct http_head *head)
+{
+    size_t room = m->peer.spelling ? spelling_bound(head) : 0;
+    char *out = room > 0 ? buf_reserve(&m->spelling, room) : NULL; // scratch, never committed
+    if (!out)
+        return 0;
+    size_t len = spelling_write(head, out);
+    *nv = nv_of(SLICE("adit-case"), slice_of(out, len));
+    if (len > INDEXED_MAX)
+        nv->flags = NGHTTP2_NV_FLAG_NO_INDEX;
+    return 1;
+}
+
+// Makes room in m->nva for a head, its pseudo-fields and our private fields.
+static bool nv_reserve(struct mux *m, const struct http_head *head)
+{
+    size_t need = head->field_count + MUX_FIELDS_BESIDE;
+    if (need <= m->nv_cap)
+        return true;
+    nghttp2_nv *nva = realloc(m->nva, 2 * need * sizeof(*nva));
+    if (!nva)
+        return false;
+    m->nva = nva;
+    m->nv_cap = 2 * need;
+    return true;
+}
+
+// Appends the fields of a head to the `n` that are there. Returns the new count.
+static size_t nv_fields(struct mux *m, size_t n, const struct http_head *head, struct slice upgrade)
+{
+    nghttp2_nv *nva = m->nva;
+    n += nv_spelling(m, nva + n, head);
+    if (upgrade.len > 0)
+        nva[n++] = nv_of(SLICE("adit-upgrade"), upgrade);
+    for (size_t i = 0; i < head->field_count; i++, n++) {
+        nva[n] = nv_of(head->fields[i].name, head->fields[i].value);
+        // These never repeat: as entries of HPACK's table they would only evict others.
+        if (slice_eq(head->fields[i].name, SLICE("adit-id")) ||
+            slice_eq(head->fields[i].name, SLICE("adit-visitor")))
+            nva[n].flags = NGHTTP2_NV_FLAG_NO_INDEX;
+    }
+    return n;
+}
+
+static size_t max_fields(const struct mux *m)
+{
+    return m->peer.fields ? MESSAGE_FIELDS_CAP : MESSAGE_FIELDS_DEFAULT;
+}
+
+// Whether the peer accepts a head of this size. nghttp2 drops a larger one silently.
+static bool peer_takes(const struct mux *m, const struct http_head *head, size_t count)
+{
+    const nghttp2_nv *nva = m->nva;
+    size_t size = 0;
+    if (head->field_count > max_fields(m))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (nva[i].namelen > MUX_FIELD_MAX || nva[i].valuelen > MUX_FIELD_MAX)
+            return false;
+        size += nva[i].namelen + nva[i].valuelen;
+    }
+    return size <= MUX_HEAD_MAX;
+}
+
+size_t mux_head_size(const nghttp2_nv *nva, size_t count)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++)
+        size += nva[i].namelen + nva[i].valuelen + FIELD_OVERHEAD;
+    return size;
+}
+
+static size_t nv_request(struct mux *m, const struct http_head *head)
+{
+    nghttp2_nv *nva = m->nva;
+    size_t n = 0;
+    nva[n++] = nv_of(SLICE(":method"), head->method);
+    nva[n++] = nv_of(SLICE(":scheme"), head->scheme.len ? head->scheme : SLICE("http"));
+    nva[n++] = nv_of(SLICE(":authority"), head->authority);
+    nva[n++] = nv_of(SLICE(":path"), head->target);
+    return nv_fields(m, n, head, head->upgrade);
+}
+
+bool mux_submit_trailers(struct mux_stream *s)
+{
+    struct mux *m = s->mux;
+    struct http_head head;
+    head_init(&head);
+    head.field_count = s->trailers->count;
+    memcpy(head.fields, s->trailers->fields, s->trailers->count * sizeof(struct field));
+    if (!nv_reserve(m, &head))
+        return false;
+    size_t count = nv_fields(m, 0, &head, head.upgrade);
+    if (nghttp2_submit_trailer(m->session, s->id, m->nva, count))
+        return false;
+    m->heads += mux_head_size(m->nva, count);
+    return true;
+}
+
+struct mux_stream *mux_open(struct mux *m, const struct http_head *head, bool end, void *user)
+{
+    const struct mux_limits *limits = &m->limits;
+    if (m->dead || m->draining || mux_ids_exhausted(m) || mux_is_full(m) ||
+        m->unread >= limits->unread || m->heads >= limits->heads)
+        return NULL;
+    if (!nv_reserve(m, head))
+        return NULL;
+    size_t count = nv_request(m, head);
+    const nghttp2_nv *nva = m->nva;
+    struct mux_stream *s = peer_takes(m, head, count) ? mux_stream_new(m, 0, user) : NULL;
+    if (!s)
+        return NULL;
+    s->head_sent = true;
+    s->finished = end;
+    s->id = nghttp2_submit_request(m->session, NULL, nva, count, end ? NULL : &m->body, s);
+    if (s->id < 0) {
+        mux_stream_free(s);
+        return NULL;
+    }
+    m->heads += mux_head_size(nva, count);
+    return s;
+}
+
+static int respond_final(struct mux_stream *s, const nghttp2_nv *nva, size_t count, bool end)
+{
+    s->head_sent = true;
+    s->finished = end;
+    if (nghttp2_submit_response(s->mux->session, s->id, nva, count, end ? NULL : &s->mux->body))
+        return MUX_E_MEMORY;
+    s->mux->heads += mux_head_size(nva, count);
+    return 0;
+}
+
+int mux_respond(struct mux_stream *s, const struct http_head *head, bool end)
+{
+    const struct mux_response response = {head, head->status, head->upgrade, {0}, end};
+    return mux_respond_as(s, &response);
+}
+
+int mux_respond_as(struct mux_stream *s, const struct mux_response *r)
+{
+    struct mux *m = s->mux;
+    const char status[3] = {(char)('0' + r->status / 100), (char)('0' + r->status / 10 % 10),
+                            (char)('0' + r->status % 10)};
+    if (s->closed || s->head_sent)
+        return MUX_E_PROTOCOL;
+    if (!nv_reserve(m, r->head))
+        return MUX_E_MEMORY;
+    m->nva[0] = nv_of(SLICE(":status"), slice_of(status, sizeof(status)));
+    size_t count = nv_fields(m, 1, r->head, r->upgrade);
+    if (r->date.len > 0 && r->head->field_count < max_fields(m))
+        m->nva[count++] = nv_of(SLICE("date"), r->date);
+    if (!peer_takes(m, r->head, count))
+        return MUX_E_HEAD;
+    if (r->status >= 200)
+        return respond_final(s, m->nva, count, r->end);
+    if (m->heads >= m->limits.heads)
+        return MUX_E_FULL;
+    if (nghttp2_submit_headers(m->session, NGHTTP2_FLAG_NONE, s->id, NULL, m->nva, count, NULL))
+        return MUX_E_MEMORY;
+    m->heads += mux_head_size(m->nva, count);
+    return 0;
+}
+
+static struct mux_trailers *copy_trailers(const struct http_head *trailers)
+{
+    size_t count = trailers->field_count;
+    size_t text = 0;
+    for (size_t i = 0; i < count; i++)
+        text += trailers->fields[i].name.len + trailers->fields[i].value.len;
+    struct mux_trailers *copy = malloc(sizeof(*copy) + count * sizeof(struct field) + text);
+    if (!copy)
+        return NULL;
+    char *at = (char *)(copy->fields + count);
+    copy->count = count;
+    for (size_t i = 0; i < count; i++) {
+        const struct field *from = &trailers->fields[i];
+        struct field *to = &copy->fields[i];
+        to->name = slice_of(at, from->name.len);
+        memcpy(at, from->name.p, from->name.len);
+        at += from->name.len;
+        to->value = slice_of(at, from->value.len);
+        memcpy(at, from->value.p, from->value.len);
+        at += from->value.len;
+    }
+    return copy;
+}
+
+int mux_keep_trailers(struct mux_stream *s, const struct http_head *trailers)
+{
+    if (!nv_reserve(s->mux, trailers))
+        return MUX_E_MEMORY;
+    if (!peer_takes(s->mux, trailers, nv_fields(s->mux, 0, trailers, trailers->upgrade)))
+        return MUX_E_HEAD;
+    s->trailers = copy_trailers(trailers);
+    return s->trailers ? 0 : MUX_E_MEMORY;
+}
