@@ -161,6 +161,7 @@ static void inbound_head(struct exchange_endpoint *endpoint, const struct http_h
 static void endpoint_data(struct exchange_endpoint *endpoint, const char *bytes, size_t len)
 {
     struct tunnel_stream *e = stream_of(endpoint);
+    e->credit -= len < e->credit ? len : e->credit;
     bool lent = len >= LEND_MIN && loop_lends(e->loop, bytes, len);
     if (lent ? mux_data_borrowed(e->stream, bytes, len) : mux_data(e->stream, bytes, len))
         abort_stream(e, EXCHANGE_MEMORY);
@@ -397,27 +398,30 @@ void tunnel_stream_on_end(void *ctx, struct mux_stream *s, struct http_head *tra
         exchange_finish(&e->endpoint, NULL);
 }
 
-// Grows the credit as the stream drains, as the mux's windows do: a stalled stream keeps a small
-// queue. Returns the growth.
-static size_t grown_credit(struct tunnel_stream *e, size_t len)
+// What the sender may give: as much as the peer's window takes, and LIMIT_CREDIT_BYTES that wait
+// for more of it. With more than that, bytes of a stalled stream would be copied to its queue.
+static size_t wanted_credit(const struct tunnel_stream *e)
 {
-    e->drained += len;
-    uint64_t after = e->credit > LIMIT_CREDIT_GROW_AFTER ? e->credit : LIMIT_CREDIT_GROW_AFTER;
-    if (e->credit >= LIMIT_CREDIT_MAX || e->drained < after)
+    ptrdiff_t credit = LIMIT_CREDIT_BYTES + mux_stream_room(e->stream);
+    if (credit < 0)
         return 0;
-    size_t more =
-        e->credit < LIMIT_CREDIT_MAX - e->credit ? e->credit : LIMIT_CREDIT_MAX - e->credit;
-    e->credit += more;
-    e->drained = 0;
-    return more;
+    return credit < LIMIT_CREDIT_MAX ? (size_t)credit : LIMIT_CREDIT_MAX;
 }
 
+// Bytes of the stream have left, or the peer's window has changed.
 void tunnel_stream_on_drained(void *ctx, struct mux_stream *s, size_t len)
 {
     (void)ctx;
+    (void)len;
     struct tunnel_stream *e = mux_user(s);
-    if (e && e->endpoint.x)
-        exchange_credit(&e->endpoint, len + grown_credit(e, len));
+    if (!e || !e->endpoint.x)
+        return;
+    size_t credit = wanted_credit(e);
+    if (credit <= e->credit)
+        return;
+    size_t more = credit - e->credit;
+    e->credit = credit;
+    exchange_credit(&e->endpoint, more);
 }
 
 // The answer to the visitor when the stream is reset before a response (docs/protocol.md §4.3).

@@ -9,7 +9,9 @@
 
 #include <cmocka.h>
 
+#include "common/base/limits.h"
 #include "common/tunnel/tunnel_stream.h"
+#include "tests/support/chance.h"
 #include "tests/support/check.h"
 #include "tests/support/mux_pair.h"
 
@@ -17,6 +19,7 @@
 struct listener {
     struct exchange_endpoint end;
     struct buf heads, body;
+    size_t credited;
     bool finished, closed;
     enum exchange_outcome why;
 };
@@ -46,8 +49,7 @@ static void on_finish(struct exchange_endpoint *e, const struct http_head *trail
 
 static void on_credit(struct exchange_endpoint *e, size_t len)
 {
-    (void)e;
-    (void)len;
+    listener_of(e)->credited += len;
 }
 
 static void on_closed(struct exchange_endpoint *e, enum exchange_outcome why)
@@ -191,6 +193,49 @@ static void only_long_pieces_of_the_input_that_is_read_are_lent(void **state)
     finish(&f);
 }
 
+// Sends as much as there is credit for, and returns how much that was in all.
+static size_t send_all_credit(struct forwarded *f, size_t sent)
+{
+    static char bytes[64 * 1024];
+    for (size_t n = 1; n > 0; sent += n) {
+        n = LIMIT_CREDIT_BYTES + f->service.credited - sent;
+        n = n < sizeof(bytes) ? n : sizeof(bytes);
+        pattern_write((uint8_t *)bytes, n, 1, sent);
+        exchange_data(&f->service.end, bytes, n);
+        mux_settle(&f->pair);
+    }
+    return sent;
+}
+
+// So a stream whose reader stops queues no more, however large its window was.
+static void credit_is_what_the_peers_window_takes_and_64_kib(void **state)
+{
+    struct forwarded f;
+    struct http_head head = head_response(200);
+    struct body_framing framing = {BODY_UNTIL_CLOSE, 0};
+    size_t sent = 0;
+    (void)state;
+    begin(&f, "GET", true);
+    f.pair.relay.holds_credit = true;
+    exchange_head(&f.service.end, &head, &framing);
+    mux_settle(&f.pair);
+    for (int i = 0; i < 20; i++) {
+        sent = send_all_credit(&f, sent);
+        assert_int_equal(sent, f.visitor->received + LIMIT_CREDIT_BYTES);
+        mux_view_credit(f.visitor, f.visitor->uncredited);
+        mux_settle(&f.pair);
+    }
+    assert_true(f.visitor->received > 5 * MUX_WINDOW_MAX); // the window grew
+    f.pair.relay.holds_credit = false;
+    mux_view_credit(f.visitor, f.visitor->uncredited);
+    mux_settle(&f.pair);
+    exchange_finish(&f.service.end, NULL);
+    mux_settle(&f.pair);
+    assert_int_equal(buf_len(&f.visitor->body), sent);
+    assert_true(pattern_is((uint8_t *)buf_at(&f.visitor->body), sent, 1, 0));
+    finish(&f);
+}
+
 static void a_head_too_large_for_the_tunnel_is_answered_with_502(void **state)
 {
     static const char *const methods[] = {"GET", "HEAD", "POST"};
@@ -318,6 +363,7 @@ int main(void)
         cmocka_unit_test(a_client_has_a_share_of_streams_and_no_more),
         cmocka_unit_test(a_head_that_just_fits_is_passed_on),
         cmocka_unit_test(only_long_pieces_of_the_input_that_is_read_are_lent),
+        cmocka_unit_test(credit_is_what_the_peers_window_takes_and_64_kib),
         cmocka_unit_test(a_head_too_large_for_the_tunnel_is_answered_with_502),
         cmocka_unit_test(an_interim_head_that_the_tunnel_cannot_carry_is_left_out),
         cmocka_unit_test(trailers_that_the_tunnel_cannot_carry_are_left_out),
