@@ -69,15 +69,17 @@ void limits_print(FILE *out, enum limits_of program);
 // Fixed limits.
 enum {
     LIMIT_READ_BYTES = 64 * 1024,           // per read
-    LIMIT_READ_BODY_BYTES = 64 * 1024 - 64, // per read of a body: fits a frame of the link
+    LIMIT_READ_BULK_BYTES = 512 * 1024,     // per read of a body, or of a link
     LIMIT_SCRATCH_BYTES = 160 * 1024,       // a loop's scratch memory, valid within one task
     LIMIT_CREDIT_BYTES = 64 * 1024,         // initial credit between the ends of an exchange
-    LIMIT_CREDIT_MAX = 512 * 1024,          // to which it grows
-    LIMIT_CREDIT_GROW_AFTER = 256 * 1024,   // bytes passed on before it first grows
+    LIMIT_CREDIT_MAX = 512 * 1024,          // while the tunnel takes as much
     LIMIT_CREDIT_MIN = 8 * 1024,            // a sender with less credit waits, to avoid tiny reads
     LIMIT_NOTSENT_BYTES = 128 * 1024,       // unsent in the kernel per connection
+    LIMIT_NOTSENT_QUICK_BYTES = 512 * 1024, // the same while the peer takes half of the above in
+    LIMIT_QUICK_MS = 2,                     // this time
     LIMIT_UNREAD_ANSWERS_BYTES = 64 * 1024, // unsent to a visitor: stop reading requests
     LIMIT_LINK_QUEUE_BYTES = 64 * 1024,     // taken from a tunnel but not sent by its link
+    LIMIT_LINK_LENT_BYTES = 512 * 1024,     // the same, of one read: written together
     LIMIT_DRAIN_BYTES = 64 * 1024,          // of an unwanted request body, to reuse the connection
 
     LIMIT_SHED_RATE = 1000,          // bytes per second: a full tunnel sheds slower exchanges

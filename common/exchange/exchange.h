@@ -199,7 +199,7 @@ void exchange_credit(struct exchange_endpoint *from, size_t len);
 // The most bytes of a body that an endpoint with this credit reads at once.
 static inline uint32_t exchange_read_max(ptrdiff_t credit)
 {
-    return credit < LIMIT_READ_BODY_BYTES ? (uint32_t)credit : LIMIT_READ_BODY_BYTES;
+    return credit < LIMIT_READ_BULK_BYTES ? (uint32_t)credit : LIMIT_READ_BULK_BYTES;
 }
 
 // Sets the head or trailers as received, which observers get in place of the filtered ones of the

@@ -87,6 +87,8 @@ struct conn {
     uint8_t phase;          // enum conn_phase
     uint8_t close_mode;     // enum conn_close_mode
     uint8_t slow_checks;    // of the send limit, in a row
+    bool unsent_more;       // the kernel may hold LIMIT_NOTSENT_QUICK_BYTES
+    uint32_t blocked_ms;    // the loop's time when `blocked` was set
 };
 
 // Takes over an accepted socket. NULL when that fails; the socket is closed then.
@@ -121,7 +123,8 @@ void conn_on_closed(struct conn *c, void (*on_closed)(void *arg), void *arg);
 
 // Whether to read. Only this starts and stops reading.
 void conn_want_read(struct conn *c, bool want);
-// The most bytes that one read takes (flow control); LIMIT_READ_BYTES initially.
+// The most bytes that one read takes (flow control), LIMIT_READ_BULK_BYTES at most;
+// LIMIT_READ_BYTES initially.
 static inline void conn_set_read_max(struct conn *c, uint32_t bytes)
 {
     c->read_max = bytes;

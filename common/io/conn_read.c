@@ -8,7 +8,7 @@
 #include "conn_internal.h"
 
 enum {
-    READS_PER_EVENT = 4 // of LIMIT_READ_BYTES each
+    READ_MOST = 1024 * 1024 // bytes for one event: other connections wait
 };
 
 static void free_conn(uv_handle_t *handle)
@@ -182,16 +182,24 @@ static void on_cut(struct conn *c)
     }
 }
 
-// Reads once. Returns whether more is likely to wait: the read was as long as it could be.
-static bool read_once(struct conn *c)
+// The most bytes of the next read. What is read behind unconsumed input is copied, so not many.
+static size_t read_max(const struct conn *c)
+{
+    bool behind = buf_len(&c->in) > 0;
+    return behind && c->read_max > LIMIT_READ_BYTES ? LIMIT_READ_BYTES : c->read_max;
+}
+
+// Reads once. Returns the bytes read if more are likely to wait, since the read was as long as it
+// could be; otherwise 0.
+static size_t read_once(struct conn *c)
 {
     struct transport *t = c->transport;
-    size_t max = c->read_max < LIMIT_READ_BYTES ? c->read_max : LIMIT_READ_BYTES;
+    size_t max = read_max(c);
     if (max == 0)
-        return false;
+        return 0;
     ssize_t n = t->ops->read(t, c->loop->read_buffer, max);
     if (n == UV_EAGAIN)
-        return false;
+        return 0;
     if (n == UV_EOF)
         on_cut(c);
     else if (n < 0)
@@ -203,14 +211,18 @@ static bool read_once(struct conn *c)
     else
         offer(c, c->loop->read_buffer, (size_t)n);
     t = c->transport; // NULL once the connection is closed
-    return t && ((size_t)n == max || t->has_input);
+    return n > 0 && t && ((size_t)n == max || t->has_input) ? (size_t)n : 0;
 }
 
 void conn_read_input(struct conn *c)
 {
-    for (int i = 0; i < READS_PER_EVENT && conn_reads(c); i++)
-        if (!read_once(c))
+    size_t total = 0;
+    while (total < READ_MOST && conn_reads(c)) {
+        size_t n = read_once(c);
+        if (n == 0)
             return;
+        total += n;
+    }
     if (conn_reads(c) && c->transport->has_input)
         conn_queue_flush(c); // no event tells of it: the socket may have none
 }

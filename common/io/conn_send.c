@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The sending half of a connection: one write for everything that one turn of the loop queued.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include "common/base/limits.h"
 #include "conn_internal.h"
 
 enum {
@@ -134,6 +138,7 @@ void conn_flush(struct conn *c)
         return;
     }
     c->blocked = n != (ssize_t)len;
+    c->blocked_ms = (uint32_t)loop_now_ms(c->loop);
     if (!take_sent(c, n > 0 ? (size_t)n : 0)) {
         conn_fail(c, UV_ENOMEM);
         return;
@@ -154,8 +159,22 @@ static void flush_transport(struct conn *c)
         fail_write(c, (int)n);
 }
 
+// A peer that takes bytes quickly gets more of them at once: that saves both ends turns and costs
+// memory for no long time.
+static void adapt_unsent(struct conn *c)
+{
+    bool quick = (uint32_t)loop_now_ms(c->loop) - c->blocked_ms <= LIMIT_QUICK_MS;
+    if (quick == c->unsent_more)
+        return;
+    c->unsent_more = quick;
+    int most = quick ? LIMIT_NOTSENT_QUICK_BYTES : LIMIT_NOTSENT_BYTES;
+    (void)setsockopt(c->transport->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most, sizeof(most));
+}
+
 void conn_on_writable(struct conn *c)
 {
+    if (c->blocked)
+        adapt_unsent(c);
     c->blocked = false;
     if (buf_len(&c->out) > 0)
         conn_flush(c);

@@ -53,7 +53,7 @@ struct loop {
     struct slice lent; // the input of the read callback that runs
     struct timeout_queue queues[LOOP_DURATIONS];
     struct list conns;    // open connections
-    char *read_buffer;    // LIMIT_READ_BYTES, shared by all connections
+    char *read_buffer;    // LIMIT_READ_BULK_BYTES, shared by all connections
     char *scratch;        // LIMIT_SCRATCH_BYTES, for the task that runs
     struct limits limits; // of everything on this loop; set before it runs
     struct date date;     // given to responses that came without one; made once a second

@@ -111,15 +111,15 @@ static void set_now(struct session *s)
     tunnel_set_now(s->tunnel, clock_ns() / 1000);
 }
 
-// Moves link messages from the tunnel to the connection while fewer than LIMIT_LINK_QUEUE_BYTES
-// wait there: what stays in the tunnel can still be ordered by urgency, and is flow-controlled.
-// Returns whether there was any.
-static bool fill_link(struct session *s)
+// Moves link messages from the tunnel to the connection while fewer than `most` bytes wait there:
+// what stays in the tunnel can still be ordered by urgency, and is flow-controlled. Returns whether
+// there was any.
+static bool fill_link(struct session *s, size_t most)
 {
     bool any = false;
     int n = 1;
     set_now(s);
-    while (n > 0 && is_linked(s) && conn_pending(s->conn) < LIMIT_LINK_QUEUE_BYTES) {
+    while (n > 0 && is_linked(s) && conn_pending(s->conn) < most) {
         enter_tunnel(s);
         n = session_write_message(s);
         leave_tunnel(s);
@@ -139,7 +139,7 @@ static bool fill_link(struct session *s)
 
 static void on_flush(struct loop_task *task)
 {
-    (void)fill_link(container_of(task, struct session, flush));
+    (void)fill_link(container_of(task, struct session, flush), LIMIT_LINK_QUEUE_BYTES);
 }
 
 // Body bytes that the mux has borrowed from a read buffer move into the connection's output as far
@@ -147,7 +147,8 @@ static void on_flush(struct loop_task *task)
 static void on_settle(struct loop_task *task)
 {
     struct session *s = container_of(task, struct session, settle);
-    while (fill_link(s) && is_linked(s) && conn_pending(s->conn) >= LIMIT_LINK_QUEUE_BYTES)
+    const size_t most = LIMIT_LINK_LENT_BYTES;
+    while (fill_link(s, most) && is_linked(s) && conn_pending(s->conn) >= most)
         conn_flush(s->conn);
     enter_tunnel(s);
     mux_settle_data(tunnel_mux(s->tunnel));
@@ -289,7 +290,7 @@ static void begin_link(struct session *s, struct conn *c)
     s->conn = c;
     conn_set_owner(c, &conn_ops, s);
     conn_keep(c);
-    conn_set_read_max(c, LIMIT_READ_BYTES);
+    conn_set_read_max(c, LIMIT_READ_BULK_BYTES);
     conn_want_read(c, true);
     conn_recheck(c);
     timeout_start(s->loop, &s->tick, TUNNEL_TICK_MS, on_tick);

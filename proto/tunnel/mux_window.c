@@ -3,10 +3,10 @@
 #include "mux_internal.h"
 
 enum {
-    GRANT_SELDOM = 2, // WINDOW_UPDATEs for each window
-    GRANT_OFTEN = 8,
+    GRANT_PARTS = 4, // WINDOW_UPDATEs for each window
+    GRANT_PARTS_FAR = 8,
     // WINDOW_UPDATEs cost flood budget, which frames of DATA earn (flood_budget.h)
-    GRANT_OFTEN_MIN = MUX_FRAME_MAX / FLOOD_BUDGET_PER_FRAME,
+    GRANT_MIN = MUX_FRAME_MAX / FLOOD_BUDGET_PER_FRAME,
 };
 
 void mux_set_now(struct mux *m, uint64_t now_us, uint64_t round_trip_us)
@@ -80,22 +80,26 @@ void mux_window_finish(struct mux_stream *s)
     mux_window_set(s, s->unread, 0);
 }
 
-// Grants credit for drained bytes once they are a fair part of the window: half of it, or less if
-// the peer is far and would have to wait for the rest.
+// The drained bytes for which credit is granted. A sender should not wait for it although most of
+// its window was drained long ago, least of all one that is far.
+static uint32_t grant_part(const struct mux_stream *s)
+{
+    bool often = is_far(s->mux) && s->window > MUX_GROW_AFTER;
+    uint32_t part = s->window / (often ? GRANT_PARTS_FAR : GRANT_PARTS);
+    uint32_t least = s->window / 2 < GRANT_MIN ? s->window / 2 : GRANT_MIN;
+    return part > least ? part : least;
+}
+
 static void grant(struct mux_stream *s, size_t len)
 {
-    const struct mux *m = s->mux;
     uint32_t kept = len < s->withheld ? (uint32_t)len : s->withheld;
-    bool often = is_far(m) && s->window > MUX_GROW_AFTER;
     if (kept > 0)
         mux_window_set(s, s->window, s->withheld - kept);
     s->ungranted += (uint32_t)len - kept;
-    uint32_t part = s->window / (often ? GRANT_OFTEN : GRANT_SELDOM);
-    if (often && part < GRANT_OFTEN_MIN)
-        part = GRANT_OFTEN_MIN;
-    if (s->ungranted < part)
+    if (s->ungranted < grant_part(s))
         return;
-    if (!nghttp2_submit_window_update(m->session, NGHTTP2_FLAG_NONE, s->id, (int32_t)s->ungranted))
+    if (!nghttp2_submit_window_update(s->mux->session, NGHTTP2_FLAG_NONE, s->id,
+                                      (int32_t)s->ungranted))
         s->ungranted = 0;
 }
 

@@ -40,7 +40,7 @@ enum {
     PIPE_RECORD_MAX = 1024 * 1024,      // bytes of a mux record
     PIPE_UNACKED_MAX = 8 * 1024 * 1024, // bytes sent and not acknowledged; then sending pauses
     PIPE_UNACKED_UNASKED = 4 * 1024 * 1024, // the same to a peer that cannot be asked
-    PIPE_ACK_EVERY = 512 * 1024,            // received bytes that are acknowledged at once
+    PIPE_ACK_EVERY = 1024 * 1024,           // received bytes that are acknowledged at once
     PIPE_MESSAGE_MAX = 128 * 1024,          // bytes of the stream in a message that we send
     PIPE_ROOM_MIN = 4 * 1024,               // while there is less room, sending pauses
     PIPE_PARTS = 8, // an acknowledgement is asked for each such part of what may be unacked
