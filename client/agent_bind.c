@@ -36,7 +36,7 @@ static bool check_url(struct agent *a, const char *url)
 static void on_bound(struct agent *a, const struct control_message *bound)
 {
     char to[SERVICE_URL_MAX];
-    a->failed_attempts = 0;
+    a->retry_bound_ms = 0;
     timeout_stop(&a->bind_timeout);
     if (!check_url(a, bound->url))
         return;

@@ -13,8 +13,7 @@ enum {
     RETRY_FIRST_MS = 500, // bound of the first retry when no link came up
     RETRY_LOST_MS = 1500, // when one was up
     RETRY_MIN_MS = 100,   // when the relay asks for a shorter bound
-    RETRY_MAX_MS = 32000,
-    RETRY_DOUBLINGS = 9 // RETRY_MIN_MS doubled that often exceeds RETRY_MAX_MS
+    RETRY_MAX_MS = 32000
 };
 
 struct agent {
@@ -35,8 +34,9 @@ struct agent {
     uv_timer_t retry_timer;
     void (*connect)(struct agent *a); // agent_connect, for the timer
     struct signals signals;
-    unsigned failed_attempts; // in a row
-    uint32_t retry_base_ms;   // bound of the first retry in this row
+    uint32_t retry_first_ms;  // bound of the first retry since the agent was bound
+    uint32_t retry_bound_ms;  // bound of the last retry; 0: none since then
+    uint32_t retry_waited_ms; // of all retries since then, up to retry_first_ms
     bool was_bound;           // ever
     bool token_refused;       // after it had been accepted: read the token file again
     // Of the current tunnel:
@@ -64,8 +64,8 @@ static inline void agent_wake(void *ctx)
 void agent_send_control(struct agent *a, const struct control_message *message);
 // Closes the link, or ends its opening, and ends the exchanges. Does nothing without a link.
 void agent_close_link(struct agent *a, enum ws_close_code code);
-// Connects again after a while: at random below a bound, `first_ms` after the first failure in a
-// row, and not before retry_after_ms.
+// Connects again after a while: at random below a bound, `first_ms` after the first failure since
+// the agent was bound, and not before retry_after_ms.
 void agent_retry_later(struct agent *a, uint32_t first_ms, uint32_t retry_after_ms);
 // Closes the link and connects again later.
 void agent_retry_link(struct agent *a, enum ws_close_code code);

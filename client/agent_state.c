@@ -39,22 +39,34 @@ static void on_retry(uv_timer_t *timer)
     a->connect(a);
 }
 
-// Full jitter below a bound that doubles, so that a thousand agents do not return at once
-// (docs/protocol.md §2), added to the response's Retry-After.
+// The bound of the next wait (docs/protocol.md §2). It stays until the waits add up to it, so that
+// a relay that was away for less has its agents back within the first bound; then it doubles.
+static uint32_t next_bound(struct agent *a, uint32_t first_ms)
+{
+    if (a->retry_bound_ms == 0) {
+        a->retry_first_ms = a->retry_bound_ms = first_ms;
+        a->retry_waited_ms = 0;
+    } else if (a->retry_waited_ms >= a->retry_first_ms) {
+        a->retry_bound_ms *= 2;
+    }
+    if (a->retry_bound_ms > RETRY_MAX_MS)
+        a->retry_bound_ms = RETRY_MAX_MS;
+    return a->retry_bound_ms;
+}
+
+// Full jitter below the bound, so that a thousand agents do not return at once, added to the
+// response's Retry-After.
 void agent_retry_later(struct agent *a, uint32_t first_ms, uint32_t retry_after_ms)
 {
     uint32_t random = 0;
-    uint32_t bound = RETRY_MAX_MS;
-    if (a->failed_attempts == 0)
-        a->retry_base_ms = first_ms;
-    if (a->failed_attempts < RETRY_DOUBLINGS && a->retry_base_ms << a->failed_attempts < bound)
-        bound = a->retry_base_ms << a->failed_attempts;
+    uint32_t bound = next_bound(a, first_ms);
     if (!secret_random(&random, sizeof(random)))
         random = bound - 1; // no randomness: rather late than in a busy loop
-    a->failed_attempts++;
     if (retry_after_ms > RETRY_MAX_MS)
         retry_after_ms = RETRY_MAX_MS;
     uint32_t chosen = retry_after_ms + random % bound;
+    if (a->retry_waited_ms < a->retry_first_ms)
+        a->retry_waited_ms += chosen;
     log_debug("connecting again in %u ms, of %u, not before %u", (unsigned)chosen,
               (unsigned)(retry_after_ms + bound), (unsigned)retry_after_ms);
     (void)uv_timer_start(&a->retry_timer, on_retry, chosen, 0);

@@ -7,8 +7,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-// Limits that --limit NAME=VALUE sets. Each loop has its own copy. A visitor is a client of the
-// relay or the proxy; an address is an IPv4 address or an IPv6 /64.
+// Limits that --limit NAME=VALUE sets, except two that have no name: tunnel_files and
+// tls_handshake_ms. Each loop has its own copy. A visitor is a client of the relay or the proxy; an
+// address is an IPv4 address or an IPv6 /64.
 struct limits {
     uint32_t head_bytes;           // request line and fields of a request
     uint32_t head_fields;          // fields of a request
@@ -36,7 +37,7 @@ struct limits {
     uint32_t unread_bytes;        // of a tunnel: received and not yet passed on
     uint32_t gone_ms;             // a name is kept, answering 503, after its agent was lost
     uint32_t connect_ms;          // to connect to a service, trying all its addresses
-    uint32_t tls_handshake_ms;    // for a TLS handshake
+    uint32_t tls_handshake_ms;    // for a TLS handshake, and for the rest of a message behind it
     uint32_t answer_ms;           // until the response head of a service; 0: no limit
     uint64_t record_body_bytes;   // recorded of each body; 0: all
     uint64_t record_bytes;        // of the whole record; 0: no limit

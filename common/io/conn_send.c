@@ -93,6 +93,8 @@ static void fail_write(struct conn *c, int error)
     bool peer_closed = error == UV_EPIPE || error == UV_ECONNRESET;
     if (c->closing || c->got_eof || !peer_closed)
         conn_fail(c, c->cut ? UV_EOF : error);
+    else
+        conn_queue_flush(c); // the write may have met the end, and then no event tells of it
 }
 
 static ssize_t write_parts(struct conn *c)

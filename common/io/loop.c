@@ -28,11 +28,16 @@ static void run_round(struct loop *l)
     loop_unqueue(l, &mark);
 }
 
+static void run_tasks(struct loop *l)
+{
+    for (int round = 0; l->tasks.first && round < TASK_ROUNDS; round++)
+        run_round(l);
+}
+
 static void on_before_sleep(uv_prepare_t *handle)
 {
     struct loop *l = handle->data;
-    for (int round = 0; l->tasks.first && round < TASK_ROUNDS; round++)
-        run_round(l);
+    run_tasks(l);
     if (l->tasks.first)
         (void)uv_idle_start(&l->stay_awake, on_idle);
     else
@@ -99,8 +104,11 @@ bool loop_settle(struct loop *l)
     uv_unref((uv_handle_t *)&l->before_sleep);
     uv_unref((uv_handle_t *)&l->stay_awake);
     uv_unref((uv_handle_t *)&l->tick);
-    for (int turn = 0; uv_loop_alive(&l->uv) && turn < CLOSE_TURNS; turn++)
+    // libuv makes no turn when no handle is alive, although tasks may be queued.
+    for (int turn = 0; (l->tasks.first || uv_loop_alive(&l->uv)) && turn < CLOSE_TURNS; turn++) {
+        run_tasks(l);
         loop_run_once(l);
+    }
     return !uv_loop_alive(&l->uv);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The TLS of listeners: certificate, protocols (ALPN), and keys of session tickets.
+// The TLS of listeners: certificate, protocols (ALPN), and keys of session tickets. No program
+// listens with TLS yet.
 #pragma once
 #include <stdint.h>
 #include "tls_why.h"

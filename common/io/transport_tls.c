@@ -162,7 +162,10 @@ static int write_failure(struct transport_tls *t, int result)
 {
     if (result <= 0) {
         int error = tls_failure(t, result);
-        return error ? error : UV_EPIPE; // it met a close_notify
+        if (!t->close_notify_read || t->error)
+            return error;
+        t->base.has_input = true; // reading tells of the end
+        return UV_EPIPE;          // the peer has ended amid a message, whose rest is due before
     }
     t->detail = strdup("OpenSSL has written only part of the data");
     return t->error = UV_EIO;

@@ -3,6 +3,7 @@
 visitors get 503."""
 import hashlib
 import os
+import re
 import signal
 import stat
 import time
@@ -263,15 +264,21 @@ def test_an_agent_comes_back_within_what_the_relay_says(tmp_path, reason, bound)
             assert int(told[2]) == bound and int(told[1]) < bound
 
 
-def test_a_relay_that_stops_says_when_to_come_back_and_the_bound_doubles(tmp_path, origin):
+@pytest.mark.parametrize("leave, first", [(harness.Relay.stop, 103), (harness.Relay.kill, 1500)])
+def test_the_bound_doubles_once_the_waits_add_up_to_the_first(tmp_path, origin, leave, first):
+    """So a relay that was away for less has its agents back within the first bound. A relay that
+    stops says which one that is."""
     relay = harness.Relay(tmp_path)
     agents = [harness.Agent(tmp_path / str(n), relay, origin.address, "--verbose")
               for n in range(2)]
-    relay.stop()
+    leave(relay)
     for agent in agents:
-        bounds = [int(agent.wait_for(r"connecting again in \d+ ms, of (\d+)", "stderr", number)[1])
-                  for number in (1, 2, 3)]
-        assert bounds == [103, 206, 412]
+        agent.wait_for(rf"connecting again in \d+ ms, of {4 * first},", "stderr")
+        waited, bound = 0, first
+        for chosen, of in re.findall(r"again in (\d+) ms, of (\d+),", agent.text("stderr")):
+            assert int(chosen) < int(of) == bound
+            waited += int(chosen)
+            bound *= 2 if waited >= first else 1
     with harness.Relay(tmp_path, port=relay.port):
         for agent in agents:
             agent.wait_for("connected again")

@@ -3,42 +3,7 @@
 // at any byte is never taken for a whole one, and what is no TLS is named.
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-#include <uv.h>
-
-#include <cmocka.h>
-
-#include "common/io/tls_internal.h"
-#include "tests/support/chance.h"
-#include "tests/support/tls_pair.h"
-
-static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
-
-static struct tls_pair new_pair(void **state, int version)
-{
-    struct tls_pair p;
-    tls_pair_contexts(&p, *state, NULL, NULL);
-    assert_true(SSL_CTX_set_max_proto_version(p.client->context, version));
-    return p;
-}
-
-static SSL *ssl_of(struct transport *t)
-{
-    return ((struct transport_tls *)(void *)t)->ssl;
-}
-
-static void assert_detail(struct transport *t, const char *part)
-{
-    if (!strstr(t->ops->detail(t), part))
-        fail_msg("\"%s\" has no \"%s\"", t->ops->detail(t), part);
-}
+#include "transport_tls_fixture.h"
 
 // Bytes that a whole handshake takes from one side, up to the end of that of the other.
 static size_t handshake_bytes(struct tls_pair *p, enum tls_side from)
@@ -79,7 +44,7 @@ static void a_handshake_cut_at_any_byte_fails(void **state)
             assert_int_equal(to->handshake, UV_EOF);
             assert_detail(to->t, "closed the connection during the TLS handshake");
             assert_int_equal(to->t->ops->handshake(to->t), UV_EOF);
-            assert_int_equal(ERR_peek_error(), 0);
+            assert_no_errors_left();
             tls_pair_close(&p);
         }
         tls_pair_free_contexts(&p);
@@ -132,7 +97,7 @@ static void only_a_close_notify_is_a_whole_end(void **state)
                 assert_true(got == 0 || got == LEN);
                 assert_detail(t, "without close_notify");
             }
-            assert_int_equal(ERR_peek_error(), 0);
+            assert_no_errors_left();
             tls_pair_close(&p);
         }
         tls_pair_free_contexts(&p);
@@ -281,7 +246,7 @@ static void a_changed_record_ends_the_connection_with_an_alert(void **state)
         assert_int_equal(client->ops->read(client, data, sizeof(data)), UV_ECONNABORTED);
         assert_detail(client, "the peer has sent a TLS alert: bad record mac");
         assert_int_equal(client->ops->read(client, data, sizeof(data)), UV_ECONNABORTED);
-        assert_int_equal(ERR_peek_error(), 0);
+        assert_no_errors_left();
         tls_pair_close(&p);
         tls_pair_free_contexts(&p);
     }
@@ -301,7 +266,7 @@ static void what_is_no_tls_is_named(void **state)
         assert_int_equal(send(peer->wire, text, strlen(text), 0), strlen(text));
         assert_int_equal(peer->t->ops->handshake(peer->t), UV_EPROTO);
         assert_string_equal(peer->t->ops->detail(peer->t), "the peer does not speak TLS");
-        assert_int_equal(ERR_peek_error(), 0);
+        assert_no_errors_left();
         assert_int_equal(peer->t->ops->shutdown(peer->t), 0);
         tls_pair_close(&p);
         tls_pair_free_contexts(&p);
@@ -335,7 +300,7 @@ static void garbage_ends_a_handshake(void **state)
         assert_int_equal(shutdown(peer->wire, SHUT_WR), 0);
         n = peer->t->ops->handshake(peer->t);
         assert_true(n == UV_EPROTO || n == UV_ECONNABORTED || n == UV_EOF);
-        assert_int_equal(ERR_peek_error(), 0);
+        assert_no_errors_left();
         tls_pair_close(&p);
     }
     tls_pair_free_contexts(&p);
@@ -363,23 +328,6 @@ static void a_renegotiation_is_refused(void **state)
     ERR_clear_error();
     tls_pair_close(&p);
     tls_pair_free_contexts(&p);
-}
-
-static int make(void **state)
-{
-    struct tls_files *f = calloc(1, sizeof(*f));
-    if (!f)
-        return -1;
-    tls_files_make(f);
-    *state = f;
-    return 0;
-}
-
-static int drop(void **state)
-{
-    tls_files_remove(*state);
-    free(*state);
-    return 0;
 }
 
 int main(void)

@@ -1,37 +1,20 @@
 // SPDX-License-Identifier: MIT
 // Resumption of TLS sessions: by tickets of keys that live and die with the caller's clock, by a
 // client that gives each session of TLS 1.3 once, and never beyond a bound.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "common/base/limits.h"
-#include "common/io/tls_internal.h"
-#include "tests/support/tls_pair.h"
+#include "transport_tls_fixture.h"
 
 enum {
     PERIOD = LIMIT_TICKET_KEY_MS
 };
 
-static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
-
-static struct tls_pair new_pair(void **state, int version)
+static struct tls_pair new_pair_with_alpn(void **state, int version)
 {
     struct tls_pair p;
-    tls_pair_contexts(&p, *state, "h2,http/1.1", "http/1.1");
+    tls_pair_contexts(&p, files_of(state), "h2,http/1.1", "http/1.1");
     assert_true(SSL_CTX_set_max_proto_version(p.client->context, version));
     return p;
-}
-
-static SSL *ssl_of(struct transport *t)
-{
-    return ((struct transport_tls *)(void *)t)->ssl;
 }
 
 // Connects, takes data with the tickets behind the handshake, and closes by a close_notify of both
@@ -61,7 +44,7 @@ static bool resumes(struct tls_pair *p, const char *name, bool politely)
 static void a_second_connection_resumes(void **state)
 {
     for (int i = 0; i < 4; i++) {
-        struct tls_pair p = new_pair(state, versions[i % 2]);
+        struct tls_pair p = new_pair_with_alpn(state, versions[i % 2]);
         assert_false(resumes(&p, "localhost", i < 2));
         for (int n = 0; n < 5; n++)
             assert_true(resumes(&p, "localhost", i < 2));
@@ -71,7 +54,7 @@ static void a_second_connection_resumes(void **state)
 
 static void another_name_does_not_resume(void **state)
 {
-    struct tls_pair p = new_pair(state, TLS1_3_VERSION);
+    struct tls_pair p = new_pair_with_alpn(state, TLS1_3_VERSION);
     assert_false(resumes(&p, "localhost", true));
     assert_false(resumes(&p, "a.example.com", true));
     assert_true(resumes(&p, "localhost", true));
@@ -83,7 +66,7 @@ static void another_name_does_not_resume(void **state)
 // Whether a session made at time 0 resumes after ticks at these times.
 static bool resumes_after(void **state, int version, const uint64_t *ticks, size_t count)
 {
-    struct tls_pair p = new_pair(state, version);
+    struct tls_pair p = new_pair_with_alpn(state, version);
     assert_false(resumes(&p, "localhost", true));
     for (size_t i = 0; i < count; i++)
         tls_server_tick(p.server, ticks[i]);
@@ -120,7 +103,7 @@ static void a_key_opens_for_one_period_after_its_own(void **state)
 static void a_resumed_session_moves_to_the_new_key(void **state)
 {
     for (int i = 0; i < 2; i++) {
-        struct tls_pair p = new_pair(state, versions[i]);
+        struct tls_pair p = new_pair_with_alpn(state, versions[i]);
         assert_false(resumes(&p, "localhost", true));
         for (uint64_t n = 1; n <= 5; n++) {
             tls_server_tick(p.server, n * PERIOD);
@@ -134,8 +117,8 @@ static void a_resumed_session_moves_to_the_new_key(void **state)
 static void another_server_does_not_resume(void **state)
 {
     for (int i = 0; i < 2; i++) {
-        struct tls_pair p = new_pair(state, versions[i]);
-        struct tls_pair other = new_pair(state, versions[i]);
+        struct tls_pair p = new_pair_with_alpn(state, versions[i]);
+        struct tls_pair other = new_pair_with_alpn(state, versions[i]);
         assert_false(resumes(&p, "localhost", true));
         struct tls_server *first = p.server;
         p.server = other.server;
@@ -206,23 +189,6 @@ static void the_cache_keeps_to_its_bounds(void **state)
     assert_null(tls_sessions_take(&s, "greedy"));
     assert_int_equal(s.count, TLS_SESSIONS - TLS_SESSIONS_OF_NAME);
     tls_sessions_deinit(&s);
-}
-
-static int make(void **state)
-{
-    struct tls_files *f = calloc(1, sizeof(*f));
-    if (!f)
-        return -1;
-    tls_files_make(f);
-    *state = f;
-    return 0;
-}
-
-static int drop(void **state)
-{
-    tls_files_remove(*state);
-    free(*state);
-    return 0;
 }
 
 int main(void)

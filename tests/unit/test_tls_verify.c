@@ -1,29 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Which peers TLS accepts: certificates, names, versions, suites and protocols; and what is said of
 // those that it refuses, and of files that cannot be loaded.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <uv.h>
-
-#include <cmocka.h>
-
-#include "common/io/tls_internal.h"
-#include "tests/support/tls_pair.h"
+#include "transport_tls_fixture.h"
 
 static SSL_CTX *server_context(const struct tls_pair *p)
 {
     // The contexts of tests are changed in ways that those of programs are not.
     return tls_server_context(p->server);
-}
-
-static void assert_detail(struct transport *t, const char *part)
-{
-    if (!strstr(t->ops->detail(t), part))
-        fail_msg("\"%s\" has no \"%s\"", t->ops->detail(t), part);
 }
 
 // Replaces the client's context.
@@ -61,7 +44,7 @@ static void refuses(struct tls_pair *p, const char *name, const char *verdict, c
     assert_int_equal(n, UV_ECONNABORTED);
     assert_detail(server, "the peer has sent a TLS alert: ");
     assert_detail(server, alert);
-    assert_int_equal(ERR_peek_error(), 0);
+    assert_no_errors_left();
     tls_pair_close(p);
 }
 
@@ -80,7 +63,7 @@ static void accepts(struct tls_pair *p, const char *name, const char *sni)
 static void a_certificate_is_for_its_names_and_addresses(void **state)
 {
     struct tls_pair p;
-    tls_pair_contexts(&p, *state, NULL, NULL);
+    tls_pair_contexts(&p, files_of(state), NULL, NULL);
     accepts(&p, "localhost", "localhost");
     accepts(&p, "LocalHost", "LocalHost");
     accepts(&p, "a.example.com", "a.example.com");
@@ -95,7 +78,7 @@ static void a_certificate_is_for_its_names_and_addresses(void **state)
 
 static void only_our_authorities_are_trusted(void **state)
 {
-    const struct tls_files *f = *state;
+    const struct tls_files *f = files_of(state);
     struct tls_pair p;
     tls_pair_contexts(&p, f, NULL, NULL);
     set_client(&p, &(struct tls_client_options){.ca_file = f->path[TLS_OTHER_CA]});
@@ -109,7 +92,7 @@ static void only_our_authorities_are_trusted(void **state)
 
 static void an_expired_certificate_is_refused(void **state)
 {
-    const struct tls_files *f = *state;
+    const struct tls_files *f = files_of(state);
     struct tls_pair p;
     tls_pair_contexts(&p, f, NULL, NULL);
     set_server(&p, &(struct tls_server_options){.chain_file = f->path[TLS_EXPIRED_CHAIN],
@@ -121,7 +104,7 @@ static void an_expired_certificate_is_refused(void **state)
 // Without a file of authorities, the environment's SSL_CERT_FILE takes the place of the system's.
 static void the_environment_names_authorities(void **state)
 {
-    const struct tls_files *f = *state;
+    const struct tls_files *f = files_of(state);
     struct tls_pair p;
     tls_pair_contexts(&p, f, NULL, NULL);
     assert_int_equal(setenv("SSL_CERT_DIR", "/nowhere", 1), 0);
@@ -153,7 +136,7 @@ static void is_not_served(struct tls_pair *p, const char *says, const char *hear
 static void old_versions_and_suites_are_refused(void **state)
 {
     struct tls_pair p;
-    tls_pair_contexts(&p, *state, NULL, NULL);
+    tls_pair_contexts(&p, files_of(state), NULL, NULL);
     SSL_CTX *c = p.client->context;
     SSL_CTX_set_security_level(c, 0);
     assert_true(SSL_CTX_set_cipher_list(c, "ALL:@SECLEVEL=0"));
@@ -175,7 +158,7 @@ static void old_versions_and_suites_are_refused(void **state)
 static void only_aead_with_ephemeral_keys_is_offered(void **state)
 {
     struct tls_pair p;
-    tls_pair_contexts(&p, *state, NULL, NULL);
+    tls_pair_contexts(&p, files_of(state), NULL, NULL);
     SSL_CTX *contexts[] = {p.client->context, server_context(&p)};
     for (int i = 0; i < 2; i++) {
         STACK_OF(SSL_CIPHER) *all = SSL_CTX_get_ciphers(contexts[i]);
@@ -211,7 +194,7 @@ static void the_server_chooses_the_protocol(void **state)
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct tls_pair p;
-        tls_pair_contexts(&p, *state, cases[i].client, cases[i].server);
+        tls_pair_contexts(&p, files_of(state), cases[i].client, cases[i].server);
         if (!cases[i].chosen) {
             is_not_served(&p, "no application protocol", "no application protocol");
         } else {
@@ -241,7 +224,7 @@ static int choose_foreign(SSL *ssl, const unsigned char **out, unsigned char *ou
 static void a_protocol_that_was_not_offered_is_refused(void **state)
 {
     struct tls_pair p;
-    tls_pair_contexts(&p, *state, "h2", "h2");
+    tls_pair_contexts(&p, files_of(state), "h2", "h2");
     SSL_CTX_set_alpn_select_cb(server_context(&p), choose_foreign, NULL);
     tls_pair_open(&p, "localhost");
     tls_pair_handshake(&p);
@@ -254,7 +237,7 @@ static void a_protocol_that_was_not_offered_is_refused(void **state)
 // Such bytes in SNI are no host name, and are not handed on to logs and tables of names.
 static void a_name_that_is_no_host_name_is_not_told(void **state)
 {
-    const struct tls_files *f = *state;
+    const struct tls_files *f = files_of(state);
     struct tls_pair p;
     tls_pair_contexts(&p, f, NULL, NULL);
     set_client(&p, &(struct tls_client_options){.verify_nothing = true});
@@ -268,7 +251,7 @@ static void a_name_that_is_no_host_name_is_not_told(void **state)
 
 static void a_file_that_cannot_be_loaded_is_named_with_the_reason(void **state)
 {
-    const struct tls_files *f = *state;
+    const struct tls_files *f = files_of(state);
     const struct {
         const char *chain, *key, *named, *reason;
     } cases[] = {
@@ -294,7 +277,7 @@ static void a_file_that_cannot_be_loaded_is_named_with_the_reason(void **state)
         if (strncmp(why, cases[i].named, strlen(cases[i].named)) != 0 ||
             !strstr(why, cases[i].reason))
             fail_msg("%zu: %s", i, why);
-        assert_int_equal(ERR_peek_error(), 0);
+        assert_no_errors_left();
     }
     const struct tls_client_options missing = {.ca_file = "/nowhere/ca.pem"};
     const struct tls_client_options text = {.ca_file = f->path[TLS_TEXT]};
@@ -302,23 +285,6 @@ static void a_file_that_cannot_be_loaded_is_named_with_the_reason(void **state)
     assert_non_null(strstr(why, "/nowhere/ca.pem: No such file"));
     assert_null(tls_client_new(&text, why));
     assert_non_null(strstr(why, f->path[TLS_TEXT]));
-}
-
-static int make(void **state)
-{
-    struct tls_files *f = calloc(1, sizeof(*f));
-    if (!f)
-        return -1;
-    tls_files_make(f);
-    *state = f;
-    return 0;
-}
-
-static int drop(void **state)
-{
-    tls_files_remove(*state);
-    free(*state);
-    return 0;
 }
 
 int main(void)

@@ -155,6 +155,32 @@ static void short_records_lose_nothing(void **state)
     }
 }
 
+// OpenSSL takes pieces whole unless somebody turns on its partial writes. Were a short one taken
+// for a whole one, bytes would be missing in the middle.
+static void a_short_write_ends_the_connection(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 2; i++) {
+        struct tls_pair p = new_pair(state, versions[i]);
+        const struct iovec part = {f->data, 2000};
+        char bytes[2000];
+        tls_pair_connect(&p, "localhost");
+        struct transport *client = p.peer[TLS_CLIENT].t;
+        struct transport *server = p.peer[TLS_SERVER].t;
+        assert_true(SSL_set_max_send_fragment(ssl_of(client), 512));
+        (void)SSL_set_mode(ssl_of(client), SSL_MODE_ENABLE_PARTIAL_WRITE);
+        assert_int_equal(client->ops->writev(client, &part, 1), UV_EIO);
+        assert_string_equal(client->ops->detail(client),
+                            "OpenSSL has written only part of the data");
+        assert_int_equal(client->ops->writev(client, &part, 1), UV_EIO);
+        assert_int_equal(client->ops->read(client, bytes, sizeof(bytes)), UV_EIO);
+        tls_pair_settle(&p);
+        assert_int_equal(server->ops->read(server, bytes, sizeof(bytes)), 512);
+        tls_pair_close(&p);
+        tls_pair_free_contexts(&p);
+    }
+}
+
 static size_t read_now(struct transport *t)
 {
     static char bytes[30000];
@@ -344,6 +370,7 @@ int main(void)
         cmocka_unit_test(any_amount_in_any_parts_arrives_whole),
         cmocka_unit_test(small_parts_share_records_and_bulk_fills_them),
         cmocka_unit_test(short_records_lose_nothing),
+        cmocka_unit_test(a_short_write_ends_the_connection),
         cmocka_unit_test(a_peer_that_stops_reading_makes_a_writer_wait),
         cmocka_unit_test(keys_are_updated_while_the_socket_is_full),
         cmocka_unit_test(key_updates_without_data_end_the_connection),

@@ -28,11 +28,15 @@ struct fixture {
     uint8_t *data; // of DATA_MAX bytes
 };
 
+static inline const struct tls_files *files_of(void **state)
+{
+    return &((const struct fixture *)*state)->files;
+}
+
 static inline struct tls_pair new_pair(void **state, int version)
 {
-    struct fixture *f = *state;
     struct tls_pair p;
-    tls_pair_contexts(&p, &f->files, NULL, NULL);
+    tls_pair_contexts(&p, files_of(state), NULL, NULL);
     assert_true(SSL_CTX_set_max_proto_version(p.client->context, version));
     return p;
 }
@@ -40,6 +44,13 @@ static inline struct tls_pair new_pair(void **state, int version)
 static inline SSL *ssl_of(struct transport *t)
 {
     return ((struct transport_tls *)(void *)t)->ssl;
+}
+
+// The transport's reason has this text.
+static inline void assert_detail(const struct transport *t, const char *part)
+{
+    if (!strstr(t->ops->detail(t), part))
+        fail_msg("\"%s\" has no \"%s\"", t->ops->detail(t), part);
 }
 
 static inline void assert_no_errors_left(void)
