@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "agent_internal.h"
+#include "common/base/limits.h"
 #include "common/base/log.h"
 
 static void on_signal(void *ctx, int number)
@@ -65,6 +66,7 @@ static void agent_deinit(struct agent *a)
     upstream_deinit(&a->upstream);
     display_stop(&a->display);
     uv_close((uv_handle_t *)&a->retry_timer, NULL);
+    conn_flush_closing(&a->loop, LIMIT_LEAVE_MS);
     recorder_free(a->recorder);
     loop_run_once(&a->loop);
     conn_close_all(&a->loop);

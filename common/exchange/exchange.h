@@ -32,9 +32,9 @@ enum exchange_outcome {
 
 const char *exchange_outcome_text(enum exchange_outcome why);
 
-// Events that one endpoint gets from the other. Flow control is by credit: `data` brings no more
-// than the endpoint has granted, LIMIT_CREDIT_BYTES to begin with and exchange_credit for the bytes
-// that it has passed on.
+// Events that one endpoint gets from the other. Flow control is by credit: LIMIT_CREDIT_BYTES to
+// begin with, and what exchange_credit grants. `data` brings more only where bytes were read
+// together with what comes before them (a head, the request before): a read at most.
 struct exchange_ops {
     // A request head (outbound) or a response head (inbound; interim ones may come first). The
     // slices are valid during the call.
@@ -48,7 +48,7 @@ struct exchange_ops {
     // Inbound: the response is whole and no outbound takes the rest of the request. The inbound may
     // send the rest, which is discarded, or leave by exchange_abandon.
     void (*unwanted)(struct exchange_endpoint *e);
-    // The other endpoint has passed on `len` more bytes.
+    // The other endpoint takes `len` more bytes.
     void (*credit)(struct exchange_endpoint *e, size_t len);
     // The last event: both directions have ended, or the exchange broke. The endpoint is detached.
     void (*closed)(struct exchange_endpoint *e, enum exchange_outcome why);
@@ -195,6 +195,12 @@ void exchange_head(struct exchange_endpoint *from, const struct http_head *head,
 void exchange_data(struct exchange_endpoint *from, const char *bytes, size_t len);
 void exchange_finish(struct exchange_endpoint *from, const struct http_head *trailers);
 void exchange_credit(struct exchange_endpoint *from, size_t len);
+// The bytes that the other endpoint may still send to this one; negative if it has sent more than
+// it may.
+static inline int64_t exchange_credit_left(const struct exchange_endpoint *to)
+{
+    return to->x->direction[to->side == INBOUND ? OUTBOUND : INBOUND].credit;
+}
 
 // The most bytes of a body that an endpoint with this credit reads at once.
 static inline uint32_t exchange_read_max(ptrdiff_t credit)

@@ -111,6 +111,17 @@ static enum edge_clock clock_of_exchange(const struct edge *e, bool body, bool r
     return body && waits ? CLOCK_BODY : CLOCK_NONE;
 }
 
+// The most bytes of the next read of a body. Those of the next request that it brings along wait in
+// memory until this one is answered.
+static uint32_t body_read_max(const struct edge *e)
+{
+    uint32_t most = exchange_read_max(e->credit);
+    if (e->upgraded || e->body.remaining >= most)
+        return most;
+    uint32_t known = (uint32_t)e->body.remaining + LIMIT_READ_BYTES;
+    return known < most ? known : most;
+}
+
 void edge_update(struct edge *e)
 {
     if (e->state == EDGE_CLOSED)
@@ -120,7 +131,7 @@ void edge_update(struct edge *e)
     conn_set_read_max(e->conn, LIMIT_READ_BYTES);
     if (body) {
         read = e->credit >= LIMIT_CREDIT_MIN;
-        conn_set_read_max(e->conn, read ? exchange_read_max(e->credit) : 0);
+        conn_set_read_max(e->conn, read ? body_read_max(e) : 0);
     } else if (e->state == EDGE_EXCHANGE) {
         read = conn_in(e->conn).len < edge_limits(e)->head_bytes;
     }

@@ -172,6 +172,11 @@ static inline uint64_t conn_wire_sent(const struct conn *c)
 {
     return c->transport->wire_sent;
 }
+// Whether the socket takes no more bytes now.
+static inline bool conn_is_blocked(const struct conn *c)
+{
+    return c->blocked;
+}
 // Bytes queued that the kernel has not taken.
 static inline size_t conn_pending(const struct conn *c)
 {
@@ -214,6 +219,9 @@ static inline const char *conn_error_detail(const struct conn *c)
 void conn_close(struct conn *c, enum conn_close_mode mode);
 // Closes at once, even while a conn_close lingers: makes room for other connections.
 void conn_drop(struct conn *c);
+// Runs a loop that stops until the connections that were closed have sent their output, for `ms` at
+// most.
+void conn_flush_closing(struct loop *l, uint32_t ms);
 // Drops every connection of a loop that stops. Listeners must be closed before.
 void conn_close_all(struct loop *l);
 // Whether a handle of the loop is an open connection's, and not a library's.

@@ -3,6 +3,7 @@
 // (RFC 9112 §9.6), which discards input for a while after our FIN. Unread input would turn the FIN
 // into a RST, which can destroy our last bytes before the peer reads them; and a peer may read only
 // once it has sent all.
+#include <assert.h>
 #include <stdlib.h>
 #include "common/base/limits.h"
 #include "conn_internal.h"
@@ -197,6 +198,7 @@ static size_t read_once(struct conn *c)
     size_t max = read_max(c);
     if (max == 0)
         return 0;
+    assert(max <= LIMIT_READ_BULK_BYTES);
     ssize_t n = t->ops->read(t, c->loop->read_buffer, max);
     if (n == UV_EAGAIN)
         return 0;

@@ -161,8 +161,8 @@ static void flush_transport(struct conn *c)
         fail_write(c, (int)n);
 }
 
-// A peer that takes bytes quickly gets more of them at once: that saves both ends turns and costs
-// memory for no long time.
+// A peer that takes bytes quickly gets more of them at once: that saves both ends turns. If it
+// stops then, the kernel keeps them until the send limit ends the connection.
 static void adapt_unsent(struct conn *c)
 {
     bool quick = (uint32_t)loop_now_ms(c->loop) - c->blocked_ms <= LIMIT_QUICK_MS;

@@ -50,7 +50,7 @@ struct loop {
     uv_idle_t stay_awake; // runs while tasks are left
     uv_timer_t tick;
     struct loop_tasks tasks, settle_tasks;
-    struct slice lent; // the input of the read callback that runs
+    struct slice lent; // the input of the read callback that runs, and of its settle tasks
     struct timeout_queue queues[LOOP_DURATIONS];
     struct list conns;    // open connections
     char *read_buffer;    // LIMIT_READ_BULK_BYTES, shared by all connections
@@ -77,10 +77,12 @@ void loop_deinit(struct loop *l);
 void loop_queue(struct loop *l, struct loop_task *task);
 void loop_unqueue(struct loop *l, struct loop_task *task);
 
-// Input is lent to those whom its reader gives it to: they may keep the bytes, unchanged, until
-// their settle task has run, and copy then what they still need.
+// Input is lent to those whom its reader gives it to, to one taker each piece: they may keep the
+// bytes until their settle task has run, and copy then what they still need. The session masks them
+// there, where nobody else reads them any more.
 
-// Whether the bytes are part of the input whose read callback runs. Others are not lent.
+// Whether the bytes are part of the input whose read callback runs, or whose settle tasks run.
+// Others are not lent.
 static inline bool loop_lends(const struct loop *l, const void *bytes, size_t len)
 {
     size_t at = (size_t)((uintptr_t)bytes - (uintptr_t)l->lent.p);

@@ -142,13 +142,19 @@ static void on_flush(struct loop_task *task)
     (void)fill_link(container_of(task, struct session, flush), LIMIT_LINK_QUEUE_BYTES);
 }
 
-// Body bytes that the mux has borrowed from a read buffer move into the connection's output as far
-// as the link takes them; the rest is copied into their stream's queue.
+// A link that takes no bytes gets no more of a read than of a queue: it would be copied.
+static size_t most_lent(const struct session *s)
+{
+    bool takes = s->conn && !conn_is_blocked(s->conn);
+    return takes ? LIMIT_LINK_LENT_BYTES : LIMIT_LINK_QUEUE_BYTES;
+}
+
+// Body bytes that the mux has borrowed from a read buffer leave from there as far as the link takes
+// them; the rest is copied into their stream's queue.
 static void on_settle(struct loop_task *task)
 {
     struct session *s = container_of(task, struct session, settle);
-    const size_t most = LIMIT_LINK_LENT_BYTES;
-    while (fill_link(s, most) && is_linked(s) && conn_pending(s->conn) >= most)
+    while (fill_link(s, most_lent(s)) && is_linked(s) && conn_pending(s->conn) >= most_lent(s))
         conn_flush(s->conn);
     enter_tunnel(s);
     mux_settle_data(tunnel_mux(s->tunnel));

@@ -6,8 +6,8 @@
 enum {
     SESSION_MASK_BYTES = 4,
     SESSION_RANDOM_BYTES = 1024, // of masks, drawn together
-    // Bytes of one of our frames: two of them fill a block of 128 KiB, and none needs a length of
-    // eight bytes.
+    // Bytes of one of our frames, without a lent body behind them: two of them fill a block of 128
+    // KiB.
     SESSION_FRAME_MAX = 64 * 1024,
     // The same while no body waits: an idle link has no use for more memory.
     SESSION_FRAME_SHORT = 4 * 1024

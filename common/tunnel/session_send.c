@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Frames to the peer. They are built behind the room for their header, masked in place: those that
-// may be long in the connection's output, short ones on the stack.
+// may be long in the connection's output, short ones on the stack. A lent body at their end stays
+// where it is.
 #include "common/base/secret.h"
 #include "session_internal.h"
 

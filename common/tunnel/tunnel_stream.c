@@ -161,7 +161,6 @@ static void inbound_head(struct exchange_endpoint *endpoint, const struct http_h
 static void endpoint_data(struct exchange_endpoint *endpoint, const char *bytes, size_t len)
 {
     struct tunnel_stream *e = stream_of(endpoint);
-    e->credit -= len < e->credit ? len : e->credit;
     bool lent = len >= LEND_MIN && loop_lends(e->loop, bytes, len);
     if (lent ? mux_data_borrowed(e->stream, bytes, len) : mux_data(e->stream, bytes, len))
         abort_stream(e, EXCHANGE_MEMORY);
@@ -235,7 +234,6 @@ static struct tunnel_stream *stream_new(struct loop *l, const struct exchange_op
         return NULL;
     *e = (struct tunnel_stream){
         .loop = l,
-        .credit = LIMIT_CREDIT_BYTES,
         .endpoint.ops = ops,
         .wake = wake_fn,
         .wake_ctx = ctx,
@@ -398,17 +396,9 @@ void tunnel_stream_on_end(void *ctx, struct mux_stream *s, struct http_head *tra
         exchange_finish(&e->endpoint, NULL);
 }
 
-// What the sender may give: as much as the peer's window takes, and LIMIT_CREDIT_BYTES that wait
-// for more of it. With more than that, bytes of a stalled stream would be copied to its queue.
-static size_t wanted_credit(const struct tunnel_stream *e)
-{
-    ptrdiff_t credit = LIMIT_CREDIT_BYTES + mux_stream_room(e->stream);
-    if (credit < 0)
-        return 0;
-    return credit < LIMIT_CREDIT_MAX ? (size_t)credit : LIMIT_CREDIT_MAX;
-}
-
-// Bytes of the stream have left, or the peer's window has changed.
+// Grants the sender as much as the peer's window takes, and LIMIT_CREDIT_BYTES that wait for more
+// of it: LIMIT_CREDIT_MAX with what is queued, whatever window the peer gives. Called when bytes of
+// the stream have left, or the window has changed.
 void tunnel_stream_on_drained(void *ctx, struct mux_stream *s, size_t len)
 {
     (void)ctx;
@@ -416,12 +406,10 @@ void tunnel_stream_on_drained(void *ctx, struct mux_stream *s, size_t len)
     struct tunnel_stream *e = mux_user(s);
     if (!e || !e->endpoint.x)
         return;
-    size_t credit = wanted_credit(e);
-    if (credit <= e->credit)
-        return;
-    size_t more = credit - e->credit;
-    e->credit = credit;
-    exchange_credit(&e->endpoint, more);
+    int64_t room = mux_stream_room(s, LIMIT_CREDIT_MAX - LIMIT_CREDIT_BYTES);
+    int64_t more = LIMIT_CREDIT_BYTES + room - exchange_credit_left(&e->endpoint);
+    if (more > 0)
+        exchange_credit(&e->endpoint, (size_t)more);
 }
 
 // The answer to the visitor when the stream is reset before a response (docs/protocol.md §4.3).

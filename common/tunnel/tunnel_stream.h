@@ -19,7 +19,6 @@ struct tunnel_stream {
     void (*wake)(void *ctx);
     void *wake_ctx;
     struct share *share; // relay: the client's share of the mux; NULL: the client is unknown
-    size_t credit;       // bytes that the sender may still give to the stream
     bool finished;       // our direction has ended
     bool head_request;   // relay: the method is HEAD
     char *offer;         // relay: the request's Upgrade; NULL: none

@@ -66,8 +66,8 @@ enum mux_reset {
     MUX_RESET_LOST = 255,     // not on the wire: the link under the mux is gone
 };
 
-// The events of streams. mux_recv calls head, data, end and closed; mux_send calls drained and
-// closed. A handler may call the mux, but neither of these two.
+// The events of streams. mux_recv and mux_send call them. A handler may call the mux, but neither
+// of these two.
 struct mux_handler {
     // The head of a request (agent: the stream is new; set its user here) or of a response, 1xx
     // included. `end`: no body follows. The handler may change heads and trailers during the call,
@@ -160,10 +160,11 @@ struct mux_response {
     bool end;
 };
 int mux_respond_as(struct mux_stream *s, const struct mux_response *response);
-// Body bytes that the peer's window takes besides those that are queued; < 0: they exceed it.
-ptrdiff_t mux_stream_room(const struct mux_stream *s);
-// Queues a copy of body bytes. The caller gives at most MUX_SEND_MAX more than mux_stream_room, and
-// hears from `drained` when it may give more. Ignored once the direction is finished or the stream
+// Body bytes that the peer's window, or `most` of it, takes besides those that are queued; < 0:
+// they exceed it.
+ptrdiff_t mux_stream_room(const struct mux_stream *s, int32_t most);
+// Queues a copy of body bytes. The caller bounds them by mux_stream_room, and hears from `drained`
+// when that is another. Ignored once the direction is finished or the stream
 // closed. Returns 0 or MUX_E_MEMORY.
 int mux_data(struct mux_stream *s, const char *bytes, size_t len);
 // The same without a copy, for long pieces: the bytes must stay as they are until mux_settle_data.

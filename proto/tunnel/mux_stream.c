@@ -34,10 +34,10 @@ void mux_stream_count_waiting(struct mux_stream *s)
     s->waits = waits;
 }
 
-ptrdiff_t mux_stream_room(const struct mux_stream *s)
+ptrdiff_t mux_stream_room(const struct mux_stream *s, int32_t most)
 {
-    return nghttp2_session_get_stream_remote_window_size(s->mux->session, s->id) -
-           (ptrdiff_t)mux_stream_queued(s);
+    int32_t window = nghttp2_session_get_stream_remote_window_size(s->mux->session, s->id);
+    return (window < most ? window : most) - (ptrdiff_t)mux_stream_queued(s);
 }
 
 // Drops the body bytes that were not sent.

@@ -108,7 +108,8 @@ int tunnel_recv_ping(struct tunnel *t);
 // length, 0 when there is nothing to send, or a tunnel_error.
 int tunnel_send(struct tunnel *t, uint8_t *out, size_t cap);
 // The same with less copying: the message is what was written to `out` and then `*tail`, borrowed
-// body bytes of any length, which are the caller's until mux_settle_data (mux.h).
+// body bytes, which are the caller's until mux_settle_data (mux.h). Both have at most
+// TUNNEL_MESSAGE_MAX bytes, and `out` at most `cap`.
 int tunnel_send_lent(struct tunnel *t, uint8_t *out, size_t cap, struct slice *tail);
 bool tunnel_wants_send(const struct tunnel *t);
 // Nothing wants to be sent, although the link would take it: what is measured then says little

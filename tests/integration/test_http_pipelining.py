@@ -178,3 +178,15 @@ def test_a_visitor_that_leaves_is_noticed_however_much_it_had_pipelined(own_tunn
     getattr(visitor, how)()
     assert own_tunnel.origin.told(harness.DEADLINE) == "left"
     assert own_tunnel.origin.seen("/behind") == []
+
+
+@pytest.mark.parametrize("first", [8_000_000, 8_200_000])
+def test_large_uploads_in_one_go(own_tunnel, first):
+    sizes = (first, 4_000_000)
+    with own_tunnel.visit() as visitor:
+        whole = b"".join(post(visitor, "/echo", b"b" * size) for size in sizes)
+        sender = threading.Thread(target=visitor.send, args=(whole,), daemon=True)
+        sender.start()
+        for size in sizes:
+            assert visitor.response().json()["size"] == size
+        sender.join()

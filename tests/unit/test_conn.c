@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Connections over loopback TCP: what arrives, how they end, and peers that stall or vanish.
+#include <netinet/tcp.h>
+#include "common/base/limits.h"
 #include "conn_fixture.h"
 
 enum {
@@ -89,6 +91,71 @@ static void a_read_is_as_long_as_the_owner_allows(void **state)
     WAIT(o, buf_len(&o->got) > 0);
     serve(o);
     assert_got(o, "012");
+    owner_free(o);
+}
+
+// They are copied, so there are not many of them.
+static void bytes_behind_input_that_was_left_are_read_in_short_reads(void **state)
+{
+    static const char many[100 * 1024];
+    struct owner *o = owner_of_tcp();
+    (void)state;
+    o->keeps = o->stops = true;
+    peer_send(o, "x");
+    WAIT(o, conn_in(o->conn).len > 0);
+    conn_set_read_max(o->conn, LIMIT_READ_BULK_BYTES);
+    assert_int_equal(send(o->peer, many, sizeof(many), MSG_DONTWAIT), sizeof(many));
+    conn_want_read(o->conn, true);
+    WAIT(o, conn_in(o->conn).len > 1);
+    assert_in_range(conn_in(o->conn).len, 2, 1 + LIMIT_READ_BYTES);
+    owner_free(o);
+}
+
+// Writes until the socket takes no more.
+static void block(struct owner *o)
+{
+    static const char bytes[64 * 1024];
+    while (!conn_is_blocked(o->conn)) {
+        assert_true(conn_write(o->conn, bytes, sizeof(bytes)));
+        conn_flush(o->conn);
+    }
+}
+
+static int unsent_most(const struct owner *o)
+{
+    int most = 0;
+    socklen_t len = sizeof(most);
+    assert_int_equal(getsockopt(conn_fd(o->conn), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most, &len), 0);
+    return most;
+}
+
+// The peer takes all output. Returns whether `most` bytes might be unsent after some turn.
+static bool drain_to(struct owner *o, int most)
+{
+    char bytes[4096];
+    bool seen = false;
+    while (conn_pending(o->conn) > 0 || conn_is_blocked(o->conn)) {
+        while (recv(o->peer, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+            ;
+        loop_run_once(&o->loop);
+        seen = seen || unsent_most(o) == most;
+    }
+    return seen;
+}
+
+// A busy machine may take longer than LIMIT_QUICK_MS: then the peer was not quick, and tries again.
+static void a_quick_peer_gets_more_bytes_at_once(void **state)
+{
+    struct owner *o = owner_of_tcp();
+    (void)state;
+    assert_int_equal(unsent_most(o), LIMIT_NOTSENT_BYTES);
+    do
+        block(o);
+    while (!drain_to(o, LIMIT_NOTSENT_QUICK_BYTES));
+    uint64_t begin = loop_now_ms(&o->loop);
+    block(o);
+    WAIT(o, loop_now_ms(&o->loop) > begin + LIMIT_QUICK_MS);
+    assert_true(drain_to(o, LIMIT_NOTSENT_BYTES));
     owner_free(o);
 }
 
@@ -373,6 +440,8 @@ int main(void)
         cmocka_unit_test(bulk_comes_in_whole_and_in_order),
         cmocka_unit_test(input_waits_while_the_owner_does_not_want_it),
         cmocka_unit_test(a_read_is_as_long_as_the_owner_allows),
+        cmocka_unit_test(bytes_behind_input_that_was_left_are_read_in_short_reads),
+        cmocka_unit_test(a_quick_peer_gets_more_bytes_at_once),
         cmocka_unit_test(the_end_is_told_once_behind_input_that_was_left),
         cmocka_unit_test(the_end_is_told_behind_a_message_that_stays_incomplete),
         cmocka_unit_test(a_reset_is_an_error_behind_the_bytes_before_it),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Sessions that their handler closes: two of them, on both ends of a connection over loopback.
+#include "common/base/limits.h"
 #include "common/tunnel/session.h"
 #include "conn_fixture.h"
 #include "tests/support/chance.h"
@@ -39,6 +40,7 @@ struct side {
 struct both {
     struct owner *o;
     struct side relay, agent;
+    struct conn *link; // the agent's
 };
 
 static void on_event(struct side *side, enum event event)
@@ -147,6 +149,7 @@ static void both_init(struct both *b)
     struct conn *other = conn_accept(&b->o->loop, b->o->peer, &owner_ops, b->o);
     assert_non_null(other);
     b->o->peer = -1;
+    b->link = other;
     b->relay.session = begin(b, &b->relay, b->o->conn, TUNNEL_RELAY);
     b->agent.session = begin(b, &b->agent, other, TUNNEL_AGENT);
     assert_int_equal(tunnel_queue_control(session_tunnel(b->agent.session), &hello), 0);
@@ -245,16 +248,24 @@ static void lend(struct both *b, struct mux_stream *s)
     memset(body, 0, LENT);
 }
 
-// The agent masks it where it lies, and copies what the socket does not take.
-static void a_lent_body_arrives(void **state)
+static void begin_lending(struct both *b, int socket_bytes)
+{
+    both_init(b);
+    int fd = conn_fd(b->link);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &socket_bytes, sizeof(int)), 0);
+    b->agent.lends = b->relay.lends = true;
+    begin_streams(b);
+    WAIT(b->o, b->agent.open == STREAMS);
+}
+
+// The agent masks it where it lies, and writes it from there.
+static void a_lent_body_leaves_before_its_input_changes(void **state)
 {
     struct both b;
     (void)state;
-    both_init(&b);
-    b.agent.lends = b.relay.lends = true;
-    begin_streams(&b);
-    WAIT(b.o, b.agent.open == STREAMS);
+    begin_lending(&b, 4 * LENT);
     lend(&b, b.agent.streams[0]);
+    assert_int_equal(conn_pending(b.link), 0);
     WAIT(b.o, b.relay.received == LENT);
     assert_int_equal(mux_finish(b.agent.streams[0], NULL), 0);
     session_wake(b.agent.session);
@@ -262,11 +273,30 @@ static void a_lent_body_arrives(void **state)
     both_deinit(&b);
 }
 
+// What the socket does not take is copied; while it takes nothing, the tunnel keeps the rest.
+static void a_slow_link_takes_a_part_of_a_lent_body(void **state)
+{
+    struct both b;
+    (void)state;
+    begin_lending(&b, 4096);
+    lend(&b, b.agent.streams[0]);
+    assert_in_range(conn_pending(b.link), 1, LENT - 1);
+    WAIT(b.o, b.relay.received == LENT);
+    b.relay.lends = false; // those behind take turns
+    for (int i = 1; i < STREAMS; i++) {
+        lend(&b, b.agent.streams[i]);
+        assert_in_range(conn_pending(b.link), 1, LIMIT_LINK_QUEUE_BYTES + LENT);
+    }
+    WAIT(b.o, b.relay.received == (size_t)STREAMS * LENT);
+    both_deinit(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_handler_may_close_its_session_in_any_event),
-        cmocka_unit_test(a_lent_body_arrives),
+        cmocka_unit_test(a_lent_body_leaves_before_its_input_changes),
+        cmocka_unit_test(a_slow_link_takes_a_part_of_a_lent_body),
         cmocka_unit_test(a_session_that_is_closed_from_outside_loses_its_streams_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -236,6 +236,67 @@ static void credit_is_what_the_peers_window_takes_and_64_kib(void **state)
     finish(&f);
 }
 
+// A read may bring more than there is credit for: the bytes behind the head, or the request before.
+static void a_sender_that_overran_its_credit_goes_on(void **state)
+{
+    static char bytes[400 * 1024];
+    struct forwarded f;
+    struct http_head head = head_response(200);
+    struct body_framing framing = {BODY_UNTIL_CLOSE, 0};
+    (void)state;
+    begin(&f, "GET", true);
+    exchange_head(&f.service.end, &head, &framing);
+    exchange_data(&f.service.end, bytes, sizeof(bytes));
+    mux_settle(&f.pair);
+    assert_int_equal(f.visitor->received, sizeof(bytes));
+    assert_true(LIMIT_CREDIT_BYTES + f.service.credited >= sizeof(bytes) + LIMIT_CREDIT_MIN);
+    finish(&f);
+}
+
+static void feed_update(struct mux *m, uint32_t more)
+{
+    const char update[] = {0,
+                           0,
+                           4,
+                           8,
+                           0,
+                           0,
+                           0,
+                           0,
+                           1,
+                           (char)(more >> 24),
+                           (char)(more >> 16 & 255),
+                           (char)(more >> 8 & 255),
+                           (char)(more & 255)};
+    assert_int_equal(mux_recv(m, update, sizeof(update)), 0);
+}
+
+// The link takes nothing while the peer's window grows without end.
+static void a_stream_queues_little_whatever_window_its_peer_gives(void **state)
+{
+    static char bytes[64 * 1024];
+    struct forwarded f;
+    struct http_head head = head_response(200);
+    struct body_framing framing = {BODY_UNTIL_CLOSE, 0};
+    (void)state;
+    begin(&f, "GET", true);
+    exchange_head(&f.service.end, &head, &framing);
+    mux_settle(&f.pair);
+    feed_update(f.pair.agent.mux, 1U << 30);
+    for (size_t i = 0, sent = 0; i < 200; i++) {
+        while (sent < LIMIT_CREDIT_BYTES + f.service.credited) {
+            size_t n = LIMIT_CREDIT_BYTES + f.service.credited - sent;
+            n = n < sizeof(bytes) ? n : sizeof(bytes);
+            exchange_data(&f.service.end, bytes, n);
+            sent += n;
+        }
+        assert_true(sent <= LIMIT_CREDIT_MAX);
+        assert_true(i == 0 || sent == LIMIT_CREDIT_MAX);
+        feed_update(f.pair.agent.mux, 1);
+    }
+    finish(&f);
+}
+
 static void a_head_too_large_for_the_tunnel_is_answered_with_502(void **state)
 {
     static const char *const methods[] = {"GET", "HEAD", "POST"};
@@ -364,6 +425,8 @@ int main(void)
         cmocka_unit_test(a_head_that_just_fits_is_passed_on),
         cmocka_unit_test(only_long_pieces_of_the_input_that_is_read_are_lent),
         cmocka_unit_test(credit_is_what_the_peers_window_takes_and_64_kib),
+        cmocka_unit_test(a_sender_that_overran_its_credit_goes_on),
+        cmocka_unit_test(a_stream_queues_little_whatever_window_its_peer_gives),
         cmocka_unit_test(a_head_too_large_for_the_tunnel_is_answered_with_502),
         cmocka_unit_test(an_interim_head_that_the_tunnel_cannot_carry_is_left_out),
         cmocka_unit_test(trailers_that_the_tunnel_cannot_carry_are_left_out),
