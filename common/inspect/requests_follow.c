@@ -2,6 +2,7 @@
 #include "requests_follow.h"
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <unistd.h>
 #include "common/io/signals.h"
 
@@ -147,11 +148,16 @@ static void report_losses(struct follow *f)
     inspect_losses(f->call, f->reader);
 }
 
-// Waits for POLL_MS. False: stop, because of a signal or because the reader of stdout left.
+// Waits for POLL_MS. False: stop, because of a signal. Dies of SIGPIPE when the reader of stdout has
+// left, as a write would, whether there was something to write by then or not.
 static bool wait_for_next_poll(int signals)
 {
     struct pollfd fds[2] = {{.fd = signals, .events = POLLIN}, {.fd = STDOUT_FILENO}};
-    return poll(fds, 2, POLL_MS) >= 0 && !(fds[0].revents & POLLIN) && !fds[1].revents;
+    if (poll(fds, 2, POLL_MS) < 0 || fds[0].revents & POLLIN)
+        return false;
+    if (fds[1].revents)
+        (void)raise(SIGPIPE);
+    return !fds[1].revents;
 }
 
 // Whether there is a record that can be opened, or one that cannot be opened after many tries,
