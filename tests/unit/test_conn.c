@@ -132,11 +132,10 @@ static int unsent_most(const struct owner *o)
 // The peer takes all output. Returns whether `most` bytes might be unsent after some turn.
 static bool drain_to(struct owner *o, int most)
 {
-    char bytes[4096];
+    static char bytes[64 * 1024];
     bool seen = false;
     while (conn_pending(o->conn) > 0 || conn_is_blocked(o->conn)) {
-        while (recv(o->peer, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
-            ;
+        (void)recv(o->peer, bytes, sizeof(bytes), MSG_DONTWAIT);
         loop_run_once(&o->loop);
         seen = seen || unsent_most(o) == most;
     }
