@@ -148,8 +148,8 @@ static void report_losses(struct follow *f)
     inspect_losses(f->call, f->reader);
 }
 
-// Waits for POLL_MS. False: stop, because of a signal. Dies of SIGPIPE when the reader of stdout has
-// left, as a write would, whether there was something to write by then or not.
+// Waits for POLL_MS. False: stop, because of a signal. Dies of SIGPIPE when the reader of stdout
+// has left, as a write would, whether there was something to write by then or not.
 static bool wait_for_next_poll(int signals)
 {
     struct pollfd fds[2] = {{.fd = signals, .events = POLLIN}, {.fd = STDOUT_FILENO}};
