@@ -117,7 +117,7 @@ int mux_recv(struct mux *m, const char *bytes, size_t len);
 int mux_send(struct mux *m, char *out, size_t cap);
 // The same with less copying: body bytes that a stream has borrowed may end the message from where
 // they are. They are `*tail` then, count in `most`, and are the caller's until mux_settle_data.
-// What comes before them takes at most `cap` bytes.
+// At most `cap` bytes come before them.
 int mux_send_lent(struct mux *m, char *out, size_t cap, size_t most, struct slice *tail);
 // Whether mux_send may write something.
 bool mux_wants_send(const struct mux *m);
@@ -164,8 +164,8 @@ int mux_respond_as(struct mux_stream *s, const struct mux_response *response);
 // they exceed it.
 ptrdiff_t mux_stream_room(const struct mux_stream *s, int32_t most);
 // Queues a copy of body bytes. The caller bounds them by mux_stream_room, and hears from `drained`
-// when that is another. Ignored once the direction is finished or the stream
-// closed. Returns 0 or MUX_E_MEMORY.
+// when that is another. Ignored once the direction is finished or the stream closed. Returns 0
+// or MUX_E_MEMORY.
 int mux_data(struct mux_stream *s, const char *bytes, size_t len);
 // The same without a copy, for long pieces: the bytes must stay as they are until mux_settle_data.
 // mux_settle_data copies the rest that mux_send has not taken by then. mux_send_lent gives them

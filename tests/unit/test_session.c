@@ -273,7 +273,8 @@ static void a_lent_body_leaves_before_its_input_changes(void **state)
     both_deinit(&b);
 }
 
-// What the socket does not take is copied; while it takes nothing, the tunnel keeps the rest.
+// The session copies what the socket does not take; while it takes nothing, the tunnel keeps the
+// rest.
 static void a_slow_link_takes_a_part_of_a_lent_body(void **state)
 {
     struct both b;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What all contexts of TLS have in common: bounds beside those of the system's configuration, and
+// All contexts of TLS have these in common: bounds beside those of the system's configuration, and
 // the list of protocols.
 #include <openssl/conf.h>
 #include <stdio.h>

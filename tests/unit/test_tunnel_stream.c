@@ -193,6 +193,16 @@ static void only_long_pieces_of_the_input_that_is_read_are_lent(void **state)
     finish(&f);
 }
 
+// Begins a response that lasts.
+static void begin_body(struct forwarded *f)
+{
+    struct http_head head = head_response(200);
+    struct body_framing framing = {BODY_UNTIL_CLOSE, 0};
+    begin(f, "GET", true);
+    exchange_head(&f->service.end, &head, &framing);
+    mux_settle(&f->pair);
+}
+
 // Sends as much as there is credit for, and returns how much that was in all.
 static size_t send_all_credit(struct forwarded *f, size_t sent)
 {
@@ -211,14 +221,10 @@ static size_t send_all_credit(struct forwarded *f, size_t sent)
 static void credit_is_what_the_peers_window_takes_and_64_kib(void **state)
 {
     struct forwarded f;
-    struct http_head head = head_response(200);
-    struct body_framing framing = {BODY_UNTIL_CLOSE, 0};
     size_t sent = 0;
     (void)state;
-    begin(&f, "GET", true);
+    begin_body(&f);
     f.pair.relay.holds_credit = true;
-    exchange_head(&f.service.end, &head, &framing);
-    mux_settle(&f.pair);
     for (int i = 0; i < 20; i++) {
         sent = send_all_credit(&f, sent);
         assert_int_equal(sent, f.visitor->received + LIMIT_CREDIT_BYTES);
@@ -241,11 +247,8 @@ static void a_sender_that_overran_its_credit_goes_on(void **state)
 {
     static char bytes[400 * 1024];
     struct forwarded f;
-    struct http_head head = head_response(200);
-    struct body_framing framing = {BODY_UNTIL_CLOSE, 0};
     (void)state;
-    begin(&f, "GET", true);
-    exchange_head(&f.service.end, &head, &framing);
+    begin_body(&f);
     exchange_data(&f.service.end, bytes, sizeof(bytes));
     mux_settle(&f.pair);
     assert_int_equal(f.visitor->received, sizeof(bytes));
@@ -255,20 +258,9 @@ static void a_sender_that_overran_its_credit_goes_on(void **state)
 
 static void feed_update(struct mux *m, uint32_t more)
 {
-    const char update[] = {0,
-                           0,
-                           4,
-                           8,
-                           0,
-                           0,
-                           0,
-                           0,
-                           1,
-                           (char)(more >> 24),
-                           (char)(more >> 16 & 255),
-                           (char)(more >> 8 & 255),
-                           (char)(more & 255)};
-    assert_int_equal(mux_recv(m, update, sizeof(update)), 0);
+    uint8_t update[13] = {0, 0, 4, 8, [8] = 1}; // WINDOW_UPDATE (RFC 9113 §6.9) of stream 1
+    write_be(update + 9, 4, more);
+    assert_int_equal(mux_recv(m, (const char *)update, sizeof(update)), 0);
 }
 
 // The link takes nothing while the peer's window grows without end.
@@ -276,12 +268,8 @@ static void a_stream_queues_little_whatever_window_its_peer_gives(void **state)
 {
     static char bytes[64 * 1024];
     struct forwarded f;
-    struct http_head head = head_response(200);
-    struct body_framing framing = {BODY_UNTIL_CLOSE, 0};
     (void)state;
-    begin(&f, "GET", true);
-    exchange_head(&f.service.end, &head, &framing);
-    mux_settle(&f.pair);
+    begin_body(&f);
     feed_update(f.pair.agent.mux, 1U << 30);
     for (size_t i = 0, sent = 0; i < 200; i++) {
         while (sent < LIMIT_CREDIT_BYTES + f.service.credited) {
