@@ -34,6 +34,8 @@ enum conn_close_mode {
     CONN_CLOSE_FLUSH, // send what is pending and the end of our direction, then discard input until
                       // the peer has closed or has had its time to read: a lingering close (RFC
                       // 9112 §9.6)
+    CONN_CLOSE_AWAIT, // the same, but the end of our direction follows the peer's: a proxy between
+                      // may drop what passes it, both ways, once one end has closed
     CONN_CLOSE_NOW,   // drop what is pending
     CONN_CLOSE_RESET, // send what is pending, then RST: tells the peer that its data is incomplete
 };
@@ -80,6 +82,7 @@ struct conn {
     bool offering;          // ops->readable runs, or has lent input that is not settled
     bool recheck;           // offer `in` again from the flush task
     bool shutdown_wanted;   // FIN follows the last pending byte
+    bool end_sent;          // that FIN is the one of a lingering close
     bool keeps;             // conn_keep was called
     bool write_failed;      // output is dropped; input may still be read
     bool closing, closed;   // conn_close was called; the socket is closed
@@ -219,8 +222,8 @@ static inline const char *conn_error_detail(const struct conn *c)
 void conn_close(struct conn *c, enum conn_close_mode mode);
 // Closes at once, even while a conn_close lingers: makes room for other connections.
 void conn_drop(struct conn *c);
-// Runs a loop that stops until the connections that were closed have sent their output, for `ms` at
-// most.
+// Runs a loop that stops until the connections that were closed have sent their output and their
+// peers have ended theirs, for `ms` at most.
 void conn_flush_closing(struct loop *l, uint32_t ms);
 // Drops every connection of a loop that stops. Listeners must be closed before.
 void conn_close_all(struct loop *l);

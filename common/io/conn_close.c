@@ -3,20 +3,19 @@
 #include "common/base/limits.h"
 #include "conn_internal.h"
 
-static bool sends_its_last(const struct loop *l)
+// A program that ended while one lingers would reset it, and its last bytes with it.
+static bool any_is_closing(const struct loop *l)
 {
-    for (struct list_link *link = l->conns.first; link; link = link->next) {
-        const struct conn *c = LIST_ITEM(link, struct conn, in_loop);
-        if (c->closing && conn_pending(c) > 0)
+    for (struct list_link *link = l->conns.first; link; link = link->next)
+        if (LIST_ITEM(link, struct conn, in_loop)->closing)
             return true;
-    }
     return false;
 }
 
 void conn_flush_closing(struct loop *l, uint32_t ms)
 {
     uint64_t end = loop_now_ms(l) + ms;
-    while (sends_its_last(l) && loop_now_ms(l) < end)
+    while (any_is_closing(l) && loop_now_ms(l) < end)
         (void)uv_run(&l->uv, UV_RUN_ONCE); // a tick of the loop ends a wait
 }
 

@@ -71,25 +71,34 @@ static void discard_input(struct conn *c)
     conn_queue_flush(c);
 }
 
-// Sends the end of our direction, and waits for the socket to take it, and for the peer's.
+// Waits for the peer's end.
 static void begin_linger(struct conn *c)
 {
     c->linger_until_ms = loop_now_ms(c->loop) + LIMIT_LINGER_MAX_MS;
-    c->shutdown_wanted = true;
-    conn_try_shutdown(c);
     linger(c);
     discard_input(c);
+}
+
+// Sends the end of our direction, and waits for the socket to take it.
+static void send_end(struct conn *c)
+{
+    c->end_sent = true;
+    c->shutdown_wanted = true;
+    conn_try_shutdown(c);
 }
 
 void conn_finish_close(struct conn *c)
 {
     if (c->closed)
         return;
-    bool flush = c->close_mode == CONN_CLOSE_FLUSH;
+    bool await = c->close_mode == CONN_CLOSE_AWAIT;
+    bool lingers = await || c->close_mode == CONN_CLOSE_FLUSH;
     bool over = c->got_eof && c->transport->ops->close_ends;
-    if (flush && !over && c->linger_until_ms == 0)
+    if (lingers && !over && !c->end_sent && (c->got_eof || !await))
+        send_end(c);
+    if (lingers && !over && c->linger_until_ms == 0)
         begin_linger(c);
-    if (!flush || over || (c->got_eof && !c->shutdown_wanted))
+    if (!lingers || over || (c->got_eof && !c->shutdown_wanted))
         conn_close_socket(c);
 }
 

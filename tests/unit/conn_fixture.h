@@ -142,6 +142,14 @@ static inline void peer_send(struct owner *o, const char *text)
     assert_int_equal(send(o->peer, text, len, MSG_NOSIGNAL), len);
 }
 
+// Reads what is there, at most `cap` bytes.
+static inline size_t peer_take(struct owner *o, char *to, size_t cap)
+{
+    ssize_t n = recv(o->peer, to, cap, 0);
+    assert_true(n > 0 || errno == EAGAIN);
+    return n > 0 ? (size_t)n : 0;
+}
+
 static inline void peer_close(struct owner *o, bool reset)
 {
     const struct linger at_once = {.l_onoff = 1, .l_linger = 0};

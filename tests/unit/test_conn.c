@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Connections over loopback TCP: what arrives, how they end, and peers that stall or vanish.
+// Connections over loopback TCP: what arrives, and peers that end, stall or vanish.
 #include <netinet/tcp.h>
 #include "common/base/limits.h"
 #include "conn_fixture.h"
@@ -12,14 +12,6 @@ static void fill(char *bytes, size_t len)
 {
     for (size_t i = 0; i < len; i++)
         bytes[i] = (char)(i * 7 + i / 251);
-}
-
-// Reads what is there, at most `cap` bytes.
-static size_t peer_take(struct owner *o, char *to, size_t cap)
-{
-    ssize_t n = recv(o->peer, to, cap, 0);
-    assert_true(n > 0 || errno == EAGAIN);
-    return n > 0 ? (size_t)n : 0;
 }
 
 static void pending_bytes_leave_in_order_while_the_peer_reads(void **state)
@@ -264,88 +256,6 @@ static void after_our_fin_the_peer_may_still_send(void **state)
     owner_free(o);
 }
 
-static void a_close_sends_what_is_pending_and_waits_for_the_peer(void **state)
-{
-    struct owner *o = owner_of_tcp();
-    char *received = malloc(BULK);
-    size_t len = 0;
-    ssize_t n = 0;
-    (void)state;
-    memset(received, 'x', BULK);
-    assert_true(conn_write(o->conn, received, BULK));
-    conn_close(o->conn, CONN_CLOSE_FLUSH);
-    while (len < BULK) {
-        len += peer_take(o, received, BULK);
-        loop_run_once(&o->loop);
-    }
-    while ((n = recv(o->peer, received, 1, 0)) < 0) // FIN, no RST
-        loop_run_once(&o->loop);
-    assert_int_equal(n, 0);
-    peer_send(o, "the rest of a request");
-    serve(o);
-    assert_int_equal(o->closed, 0);
-    peer_close(o, false);
-    WAIT(o, o->closed == 1);
-    assert_int_equal(buf_len(&o->got) + (size_t)o->eofs, 0); // the owner hears nothing
-    free(received);
-    owner_free(o);
-}
-
-static void a_close_takes_input_while_output_is_pending(void **state)
-{
-    struct owner *o = owner_of_tcp();
-    char *bytes = calloc(1, BULK);
-    size_t len = 0;
-    (void)state;
-    assert_true(conn_write(o->conn, bytes, BULK));
-    conn_close(o->conn, CONN_CLOSE_FLUSH);
-    while (len < BULK) { // of a peer that reads nothing before it has sent all
-        ssize_t n = send(o->peer, bytes + len, BULK - len, MSG_NOSIGNAL);
-        assert_true(n > 0 || errno == EAGAIN);
-        len += n > 0 ? (size_t)n : 0;
-        loop_run_once(&o->loop);
-    }
-    for (len = 0; len < BULK; loop_run_once(&o->loop))
-        len += peer_take(o, bytes, BULK);
-    assert_int_equal(buf_len(&o->got), 0);
-    free(bytes);
-    owner_free(o);
-}
-
-static void a_lingering_close_ends_when_the_peer_is_silent(void **state)
-{
-    struct owner *o = owner_of_tcp();
-    (void)state;
-    conn_close(o->conn, CONN_CLOSE_FLUSH);
-    serve(o);
-    assert_int_equal(o->closed, 0);
-    let_time_pass(o);
-    WAIT(o, o->closed == 1);
-    owner_free(o);
-}
-
-static void a_lingering_close_can_be_cut_short(void **state)
-{
-    struct owner *o = owner_of_tcp();
-    (void)state;
-    conn_close(o->conn, CONN_CLOSE_FLUSH);
-    conn_drop(o->conn);
-    WAIT(o, o->closed == 1);
-    owner_free(o);
-}
-
-static void a_close_by_reset_is_an_error_for_the_peer(void **state)
-{
-    struct owner *o = owner_of_tcp();
-    char byte;
-    (void)state;
-    conn_close(o->conn, CONN_CLOSE_RESET);
-    WAIT(o, o->closed == 1);
-    assert_int_equal(recv(o->peer, &byte, 1, 0), -1);
-    assert_int_equal(errno, ECONNRESET);
-    owner_free(o);
-}
-
 static void a_peer_that_takes_nothing_fails_after_its_time(void **state)
 {
     struct owner *o = owner_of_tcp();
@@ -406,34 +316,6 @@ static void connects_or_says_why_not(void **state)
     owner_free(o);
 }
 
-static void ignore_event(uv_poll_t *poll, int status, int events)
-{
-    (void)poll;
-    (void)status;
-    (void)events;
-}
-
-static void closing_all_connections_spares_the_handles_of_others(void **state)
-{
-    struct owner *o = owner_of_tcp();
-    int pair[2];
-    uv_poll_t other;
-    (void)state;
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-    assert_int_equal(uv_poll_init(&o->loop.uv, &other, pair[0]), 0);
-    assert_int_equal(uv_poll_start(&other, UV_READABLE, ignore_event), 0);
-    assert_false(conn_has_handle(&o->loop, (uv_handle_t *)&other));
-    assert_true(conn_has_handle(&o->loop, (uv_handle_t *)&o->conn->poll));
-    conn_close_all(&o->loop);
-    assert_false(conn_has_handle(&o->loop, (uv_handle_t *)&o->conn->poll));
-    WAIT(o, o->closed == 1);
-    assert_true(uv_is_active((uv_handle_t *)&other));
-    uv_close((uv_handle_t *)&other, NULL);
-    (void)close(pair[0]);
-    (void)close(pair[1]);
-    owner_free(o);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -449,15 +331,9 @@ int main(void)
         cmocka_unit_test(a_reset_that_a_write_has_met_makes_no_whole_stream),
         cmocka_unit_test(a_peer_that_left_shows_behind_unread_input),
         cmocka_unit_test(after_our_fin_the_peer_may_still_send),
-        cmocka_unit_test(a_close_sends_what_is_pending_and_waits_for_the_peer),
-        cmocka_unit_test(a_close_takes_input_while_output_is_pending),
-        cmocka_unit_test(a_lingering_close_ends_when_the_peer_is_silent),
-        cmocka_unit_test(a_lingering_close_can_be_cut_short),
-        cmocka_unit_test(a_close_by_reset_is_an_error_for_the_peer),
         cmocka_unit_test(a_peer_that_takes_nothing_fails_after_its_time),
         cmocka_unit_test(a_peer_that_takes_its_portions_does_not_fail),
         cmocka_unit_test(connects_or_says_why_not),
-        cmocka_unit_test(closing_all_connections_spares_the_handles_of_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

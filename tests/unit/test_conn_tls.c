@@ -141,6 +141,23 @@ static void a_close_flushes_and_is_told_as_the_end(void **state)
     ends_free(e);
 }
 
+static void a_close_that_awaits_the_peer_is_told_behind_its_end(void **state)
+{
+    struct ends *e = ends_new(NULL, NULL);
+    (void)state;
+    ends_connect(e, "127.0.0.1");
+    assert_true(conn_write(e->server->conn, "bye", 3));
+    conn_close(e->server->conn, CONN_CLOSE_AWAIT);
+    WAIT(e->server, buf_len(&e->client.got) == 3);
+    serve(e->server);
+    assert_int_equal(e->client.eofs, 0);
+    assert_int_equal(e->server->closed, 0);
+    conn_shutdown(e->client.conn);
+    WAIT(e->server, e->server->closed && e->client.eofs);
+    assert_int_equal(e->client.failed, 0); // the end came with a close_notify
+    ends_free(e);
+}
+
 static void data_follow_our_own_end(void **state)
 {
     struct ends *e = ends_new(NULL, NULL);
@@ -367,6 +384,7 @@ int main(void)
         cmocka_unit_test(bytes_queued_before_the_handshake_follow_it),
         cmocka_unit_test(a_close_flushes_and_is_told_as_the_end),
         cmocka_unit_test(a_close_behind_the_peers_end_is_told_as_the_end),
+        cmocka_unit_test(a_close_that_awaits_the_peer_is_told_behind_its_end),
         cmocka_unit_test(data_follow_our_own_end),
         cmocka_unit_test(a_cut_connection_fails),
         cmocka_unit_test(a_cut_input_leaves_output_whole),
