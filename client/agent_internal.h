@@ -43,6 +43,7 @@ struct agent {
     bool bind_answered;  // CONTROL_BOUND has come
     bool bind_deferred;  // the bind was refused for now: close the link and retry
     bool protocol_error; // the relay sent a control message that answers nothing
+    bool stops;          // agent_stop was called
     int exit_status;
     struct last_link_message last_message;
 };

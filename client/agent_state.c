@@ -5,7 +5,9 @@
 
 void agent_stop(struct agent *a, int status)
 {
-    a->exit_status = status;
+    if (!a->stops) // a signal that comes while it ends changes nothing
+        a->exit_status = status;
+    a->stops = true;
     loop_stop(&a->loop);
 }
 

@@ -273,7 +273,7 @@ void relay_stop(struct relay *r)
     name_store_close(&r->names); // while the agents still have their names
     agents_close(&r->agents);
     edge_set_close(&r->edges);
-    conn_flush_closing(&r->loop, LIMIT_LEAVE_MS);
+    conn_flush_closing(&r->loop, LIMIT_LEAVE_RELAY_MS);
     recorder_free(r->recorder);
     relay_log_flush(&r->log);
     loop_run_once(&r->loop);

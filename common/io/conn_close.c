@@ -14,6 +14,7 @@ static bool any_is_closing(const struct loop *l)
 
 void conn_flush_closing(struct loop *l, uint32_t ms)
 {
+    uv_update_time(&l->uv); // what ended before may have taken long
     uint64_t end = loop_now_ms(l) + ms;
     while (any_is_closing(l) && loop_now_ms(l) < end)
         (void)uv_run(&l->uv, UV_RUN_ONCE); // a tick of the loop ends a wait

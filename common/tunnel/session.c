@@ -70,8 +70,8 @@ static void end_breach(struct session *s, enum session_fault fault, int error)
 static void close_link(struct session *s)
 {
     const struct session_close *how = &s->close;
-    // Who answers a Close frame ends the connection: both have passed by then.
-    enum conn_close_mode mode = s->peer_left ? CONN_CLOSE_FLUSH : CONN_CLOSE_AWAIT;
+    // The relay ends the connection (RFC 6455 §7.1.1), also when both ends close at a time.
+    enum conn_close_mode mode = s->role == TUNNEL_AGENT ? CONN_CLOSE_AWAIT : CONN_CLOSE_FLUSH;
     char body[WS_CONTROL_MAX] = {(char)((unsigned)how->code >> 8), (char)how->code};
     int len = 2;
     if (how->at_once)
@@ -181,7 +181,6 @@ static void on_message(struct session *s, const struct ws_event *e)
 // A Close frame: two bytes of code, and perhaps "retry MS" (docs/protocol.md §1).
 static void on_close_frame(struct session *s, const struct ws_event *e)
 {
-    s->peer_left = true;
     const struct slice word = SLICE("retry ");
     struct slice body = slice_of((const char *)e->bytes, e->len);
     bool clean = body.len >= 2 && read_be(e->bytes, 2) == WS_CLOSE_NORMAL;

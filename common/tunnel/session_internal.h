@@ -34,7 +34,6 @@ struct session {
     uint64_t progress_ms;       // when the link last took bytes or had none to take
     bool progress;              // the link has taken bytes since the last tick
     bool ended;                 // the handler was told
-    bool peer_left;             // a Close frame of the peer was read
     bool closed;                // session_close was called
     bool in_tunnel;             // the tunnel is on the stack: its link and streams stay
     struct session_close close; // once `closed`

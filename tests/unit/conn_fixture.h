@@ -99,6 +99,14 @@ static inline void let_time_pass(struct owner *o)
     WAIT(o, loop_now_ms(&o->loop) > now + LOOP_TICK_MS);
 }
 
+// Stops every timeout that runs now.
+static inline void never_time_out(struct owner *o)
+{
+    for (int i = 0; i < LOOP_DURATIONS; i++)
+        while (o->loop.queues[i].timeouts.first)
+            timeout_stop(LIST_ITEM(o->loop.queues[i].timeouts.first, struct timeout, in_queue));
+}
+
 static inline int listening_socket(struct sockaddr_in *at)
 {
     socklen_t len = sizeof(*at);

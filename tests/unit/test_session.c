@@ -220,24 +220,52 @@ static void a_handler_may_close_its_session_in_any_event(void **state)
         close_on(cases[i / 2].relay, cases[i / 2].event, i % 2 == 1);
 }
 
-// The peer's proxy may drop a Close frame that still waits for the peer once we have ended.
-static void the_end_of_the_connection_follows_the_answer_to_a_close_frame(void **state)
+// The last frame that a session that was just closed has written is a Close frame.
+static void assert_close_frame(struct owner *o, bool masked)
+{
+    uint8_t frames[1024];
+    size_t len = masked ? 8 : 4;
+    ssize_t n = recv(o->peer, frames, sizeof(frames), 0);
+    assert_true(n >= (ssize_t)len);
+    assert_int_equal(frames[(size_t)n - len], 0x80 | WS_CLOSE);
+}
+
+static void the_relay_ends_the_connection_and_the_agent_follows(void **state)
 {
     struct both b = {.o = owner_of_tcp()};
-    uint8_t close_frame[4];
     char more;
     (void)state;
     b.relay.session = begin(&b, &b.relay, b.o->conn, TUNNEL_RELAY);
     side_deinit(&b.relay);
     serve(b.o);
-    assert_int_equal(recv(b.o->peer, close_frame, sizeof(close_frame), 0), sizeof(close_frame));
-    assert_int_equal(close_frame[0], 0x80 | WS_CLOSE);
+    assert_close_frame(b.o, false);
+    assert_int_equal(recv(b.o->peer, &more, 1, 0), 0);
+    owner_free(b.o);
+
+    b.o = owner_of_tcp();
+    b.agent.session = begin(&b, &b.agent, b.o->conn, TUNNEL_AGENT);
+    side_deinit(&b.agent);
+    serve(b.o);
+    assert_close_frame(b.o, true);
     assert_int_equal(recv(b.o->peer, &more, 1, 0), -1);
     assert_int_equal(errno, EAGAIN);
     assert_int_equal(shutdown(b.o->peer, SHUT_WR), 0);
     WAIT(b.o, b.o->closed);
     assert_int_equal(recv(b.o->peer, &more, 1, 0), 0);
     owner_free(b.o);
+}
+
+static void sessions_that_close_at_a_time_do_not_wait_for_each_other(void **state)
+{
+    struct both b;
+    (void)state;
+    both_init(&b);
+    side_deinit(&b.relay);
+    side_deinit(&b.agent);
+    serve(b.o); // what they discard begins their time anew
+    never_time_out(b.o);
+    WAIT(b.o, !b.o->loop.conns.first);
+    both_deinit(&b);
 }
 
 static void a_session_that_is_closed_from_outside_loses_its_streams_at_once(void **state)
@@ -319,7 +347,8 @@ int main(void)
         cmocka_unit_test(a_lent_body_leaves_before_its_input_changes),
         cmocka_unit_test(a_slow_link_takes_a_part_of_a_lent_body),
         cmocka_unit_test(a_session_that_is_closed_from_outside_loses_its_streams_at_once),
-        cmocka_unit_test(the_end_of_the_connection_follows_the_answer_to_a_close_frame),
+        cmocka_unit_test(sessions_that_close_at_a_time_do_not_wait_for_each_other),
+        cmocka_unit_test(the_relay_ends_the_connection_and_the_agent_follows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
