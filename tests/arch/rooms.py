@@ -14,6 +14,7 @@ ROOMS = (
     "common/tunnel",
     "common/record",
     "common/record/filter",
+    "common/record/spool",
     "common/record/write",
     "common/record/read",
     "common/inspect",

@@ -2,7 +2,7 @@
 // Rows in the record writer's memory: of exchanges that run, that are to be written, or that wait
 // for the peer's report. Events go in, rows of the record come out.
 #pragma once
-#include "event.h"
+#include "common/record/spool/event.h"
 #include "proto/list.h"
 #include "recorder.h"
 #include "store.h"

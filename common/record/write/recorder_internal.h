@@ -5,7 +5,7 @@
 #pragma once
 #include <string.h>
 #include "common/record/record.h"
-#include "event.h"
+#include "common/record/spool/event.h"
 #include "flush_listener.h"
 #include "queue_shares.h"
 #include "record_writer.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The redacted texts of an EVENT_BEGUN.
 #pragma once
-#include "event.h"
+#include "common/record/spool/event.h"
 #include "redact.h"
 
 // Upper bound of the event's size.

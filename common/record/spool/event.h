@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Events in the recorder's queue: a struct, then the bodies that its flags announce, then the texts
+// Events of the recorder: a struct, then the bodies that its flags announce, then the texts
 // whose lengths it has, in their order. Events are kept small: their memory moves from the cache of
 // the loop's processor to that of the record writer's.
 #pragma once
