@@ -199,3 +199,61 @@ int private_remove(int dir, const char *name)
 {
     return unlinkat(dir, name, 0) ? errno : 0;
 }
+
+// Closes a descriptor and returns -1 with this errno.
+static int refuse(int fd, int error)
+{
+    if (fd >= 0)
+        (void)close(fd);
+    errno = error;
+    return -1;
+}
+
+static bool is_owners_alone(const struct stat *st, uid_t owner)
+{
+    return (st->st_uid == 0 || st->st_uid == owner) && !(st->st_mode & (S_IWGRP | S_IWOTH));
+}
+
+// The user whose files are in a directory: ours; for root the directory's owner.
+static uid_t owner_of(int dir)
+{
+    struct stat st;
+    return geteuid() == 0 && dir >= 0 && fstat(dir, &st) == 0 ? st.st_uid : geteuid();
+}
+
+int private_open_dir(int dir, const char *name, bool make_it)
+{
+    struct stat st;
+    if (make_it && mkdirat(dir, name, 0700) && errno != EEXIST)
+        return -1;
+    int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &st))
+        return refuse(fd, errno);
+    uid_t owner = dir >= 0 ? owner_of(dir) : geteuid() ? geteuid() : st.st_uid;
+    return is_owners_alone(&st, owner) ? fd : refuse(fd, EPERM);
+}
+
+int private_make_at(int dir, const char *name)
+{
+    int fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    return fd >= 0 && fchmod(fd, 0600) ? refuse(fd, errno) : fd;
+}
+
+int private_open_at(int dir, const char *name)
+{
+    struct stat st;
+    int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &st))
+        return refuse(fd, errno);
+    bool ours = S_ISREG(st.st_mode) && st.st_nlink <= 1 && is_owners_alone(&st, owner_of(dir));
+    return ours ? fd : refuse(fd, EPERM);
+}
+
+int private_remove_dir(int dir, const char *name)
+{
+    return unlinkat(dir, name, AT_REMOVEDIR) ? errno : 0;
+}

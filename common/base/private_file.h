@@ -66,3 +66,14 @@ int private_move(const char *from, const char *to);
 int private_write_at(int fd, const void *bytes, size_t len, off_t at);
 // Deletes a file of an open directory. Returns 0 or an errno.
 int private_remove(int dir, const char *name);
+
+// Files and directories in an open directory of ours, or of an owner's that private_dir found.
+// Opens a directory that its owner alone may change; with `make` a missing one is made, mode 0700.
+// -1, with errno (EPERM: it is not its owner's alone).
+int private_open_dir(int dir, const char *name, bool make);
+// Makes a file that does not exist yet, mode 0600, for reading and writing. -1, with errno.
+int private_make_at(int dir, const char *name);
+// Opens a regular file for reading, which its owner alone may write. -1, with errno.
+int private_open_at(int dir, const char *name);
+// Deletes an empty directory. Returns 0 or an errno.
+int private_remove_dir(int dir, const char *name);

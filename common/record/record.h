@@ -76,6 +76,7 @@ struct record_exchange {
     struct slice replay_of;
     unsigned flags;
     uint64_t size; // approximate bytes in the record
+    uint32_t slot; // of its events in the spool, while it runs; written, not read
     struct record_body body[2];
     int64_t sent_on_ns, connect_ns, service_first_ns, answered_ns, duration_ns;
     struct record_report peer;

@@ -24,6 +24,7 @@ const char *const record_row_select[RECORD_VERSION + 1] = {
     [1] = SELECT(MISSING),
     [2] = SELECT(E),
     [3] = SELECT(E),
+    [4] = SELECT(E),
 };
 
 #define BODY_COLUMNS(side)                                                             \

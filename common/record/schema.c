@@ -56,6 +56,11 @@ static const char *const steps[RECORD_VERSION] = {
 
     ("ALTER TABLE tunnel ADD COLUMN owner TEXT;"
      "ALTER TABLE tunnel ADD COLUMN address TEXT;"),
+
+    "ALTER TABLE exchange ADD COLUMN slot INTEGER;"
+    "CREATE TABLE spool("
+    " id TEXT PRIMARY KEY, writer INTEGER NOT NULL, segment INTEGER NOT NULL,"
+    " position INTEGER NOT NULL) WITHOUT ROWID;",
 };
 
 int record_get_number(sqlite3 *db, const char *sql, int64_t *out)

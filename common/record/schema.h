@@ -5,7 +5,7 @@
 #include "record.h"
 
 enum {
-    RECORD_VERSION = 3,              // PRAGMA user_version
+    RECORD_VERSION = 4,              // PRAGMA user_version
     RECORD_APPLICATION = 0x61646974, // PRAGMA application_id: "adit"
 };
 

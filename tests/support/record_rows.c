@@ -29,7 +29,7 @@ void record_rows_deinit(struct record_rows *rows)
     for (const struct dirent *entry; (entry = readdir(dir));) {
         (void)snprintf(path, sizeof(path), "%s/%s", rows->dir, entry->d_name);
         if (entry->d_name[0] != '.')
-            CHECK(unlink(path) == 0);
+            CHECK(unlink(path) == 0 || rmdir(path) == 0); // a spool that is indexed is empty
     }
     (void)closedir(dir);
     CHECK(rmdir(rows->dir) == 0);

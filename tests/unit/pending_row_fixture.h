@@ -81,13 +81,21 @@ static inline void begin(struct fixture *f, uint32_t slot, struct slice lines)
     tell(f, &e, sizeof(e), slice_of(text, lines.len + 5));
 }
 
-static inline void route(struct fixture *f, uint32_t slot, uint64_t tunnel_id, const char *id)
+static inline void route_as(struct fixture *f, uint32_t slot, uint64_t tunnel_id, const char *id,
+                            uint8_t share)
 {
-    struct event_routed e = {
-        .event = event_of(EVENT_ROUTED, 0), .tunnel_id = tunnel_id, .tunnel_len = 3};
+    struct event_routed e = {.event = event_of(EVENT_ROUTED, 0),
+                             .tunnel_id = tunnel_id,
+                             .tunnel_len = 3,
+                             .share = share};
     e.event.slot = slot;
     memcpy(e.id, id, sizeof(e.id));
     tell(f, &e, sizeof(e), SLICE("web"));
+}
+
+static inline void route(struct fixture *f, uint32_t slot, uint64_t tunnel_id, const char *id)
+{
+    route_as(f, slot, tunnel_id, id, 0);
 }
 
 static inline void end(struct fixture *f, uint32_t slot)
@@ -172,19 +180,12 @@ static inline void full(struct fixture *f, struct slice text)
     tell(f, &e, sizeof(e), (struct slice){0});
 }
 
-static inline void write_some(struct fixture *f, enum pending_rows_defer defer, uint64_t now_ms)
-{
-    bool more = true;
-    assert_int_equal(store_begin(f->store), SQLITE_OK);
-    while (more)
-        assert_int_equal(pending_rows_write(&f->pending, f->store, defer, 3, &more), SQLITE_OK);
-    assert_int_equal(store_commit(f->store), SQLITE_OK);
-    pending_rows_committed(&f->pending, now_ms);
-}
-
 static inline void write_all(struct fixture *f, uint64_t now_ms)
 {
-    write_some(f, PENDING_ROWS_DEFER_NONE, now_ms);
+    assert_int_equal(store_begin(f->store), SQLITE_OK);
+    assert_int_equal(pending_rows_write(&f->pending, f->store), SQLITE_OK);
+    assert_int_equal(store_commit(f->store), SQLITE_OK);
+    pending_rows_committed(&f->pending, now_ms);
 }
 
 static inline int64_t number(struct fixture *f, const char *sql)

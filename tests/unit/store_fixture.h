@@ -119,7 +119,7 @@ static inline void trim_all(struct fixture *f, int64_t now_ns)
     enum store_excess rest = STORE_EXCESS_SOME;
     for (int i = 0; rest != STORE_EXCESS_NONE; i++) {
         CHECK(i < 1000);
-        CHECK(store_trim(f->store, now_ns, &rest) == SQLITE_OK);
+        CHECK(store_trim(f->store, now_ns, 0, &rest) == SQLITE_OK);
     }
 }
 

@@ -28,9 +28,9 @@ static void a_small_body_is_in_the_row_of_its_exchange(void **state)
                      3 * RECORD_SMALL_BODY_BYTES + 2);
 }
 
-// Rows that run or lack a report are deferred to the next transaction once; a row that becomes
-// complete meanwhile is written once. A rollback leaves nothing behind.
-static void what_is_not_over_is_left_once(void **state)
+// What runs, or lacks a report, is written with the rest, and again when it is complete. A rollback
+// leaves nothing behind.
+static void what_is_not_over_is_written_too(void **state)
 {
     struct fixture *f = *state;
     for (uint32_t i = 0; i < 10; i++) {
@@ -39,28 +39,20 @@ static void what_is_not_over_is_left_once(void **state)
     }
     end(f, 0);
     end(f, 1); // its report is still to come
-    write_some(f, PENDING_ROWS_DEFER_UNREPORTED, 0);
-    assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 1);
-    assert_int_equal(pending_rows_count_dirty(&f->pending), 9);
-    end(f, 2);
-    bool more = true;
     assert_int_equal(store_begin(f->store), SQLITE_OK);
-    assert_int_equal(
-        pending_rows_write(&f->pending, f->store, PENDING_ROWS_DEFER_UNREPORTED, 4, &more),
-        SQLITE_OK);
-    assert_true(more);
+    assert_int_equal(pending_rows_write(&f->pending, f->store), SQLITE_OK);
     store_rollback(f->store);
     pending_rows_rolled_back(&f->pending);
-    assert_int_equal(pending_rows_count_dirty(&f->pending), 9);
-    write_some(f, PENDING_ROWS_DEFER_UNREPORTED, 0);
+    assert_int_equal(pending_rows_count_dirty(&f->pending), 10);
+    write_all(f, 0);
     assert_int_equal(pending_rows_count_dirty(&f->pending), 0);
     assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 10);
-    assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE outcome IS NULL"), 7);
+    assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE outcome IS NULL"), 8);
     report(f, 7, "0123456789abcdef");
-    for (uint32_t i = 3; i < 10; i++)
+    for (uint32_t i = 2; i < 10; i++)
         end(f, i);
-    write_some(f, true, 0);
-    assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE outcome IS NOT NULL"), 10);
+    write_all(f, 0);
+    assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE outcome='complete'"), 10);
     assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE far_outcome IS NOT NULL"), 1);
 }
 
@@ -90,8 +82,7 @@ static void progress(struct fixture *f, uint32_t slot, unsigned flags)
     tell(f, &e, sizeof(e), (struct slice){0});
 }
 
-// Progress is written at once, even where incomplete rows are deferred.
-static void what_is_known_of_one_that_lasts_is_written_at_once(void **state)
+static void what_is_known_of_one_that_lasts_is_written(void **state)
 {
     static const char known[] =
         "SELECT count(*) FROM exchange WHERE outcome IS NULL AND sent_on_ns=1 AND connect_ns=2"
@@ -102,16 +93,16 @@ static void what_is_known_of_one_that_lasts_is_written_at_once(void **state)
     begin(f, 0, SLICE("A: 1\r\n"));
     route(f, 0, 0, "0123456789abcdef");
     progress(f, 0, EVENT_REQUEST_BODY | EVENT_NO_DIGEST | EVENT_REUSED);
-    write_some(f, true, 0);
+    write_all(f, 0);
     assert_int_equal(number(f, known), 1);
     // Later facts replace earlier ones, even if they are fewer.
     progress(f, 0, EVENT_REQUEST_BODY | EVENT_REQUEST_WHOLE | EVENT_UPGRADED);
-    write_some(f, true, 0);
+    write_all(f, 0);
     assert_int_equal(number(f, "SELECT flags FROM exchange"),
                      RECORD_REQUEST_WHOLE | RECORD_UPGRADED);
     assert_int_equal(number(f, "SELECT length(request_digest) FROM exchange"), DIGEST_BYTES);
     end(f, 0);
-    write_some(f, true, 0);
+    write_all(f, 0);
     assert_int_equal(number(f, "SELECT flags FROM exchange WHERE outcome='complete'"),
                      RECORD_REQUEST_WHOLE);
 }
@@ -218,31 +209,54 @@ static void who_never_reports_takes_no_others_place(void **state)
     assert_int_equal(pending_rows_reported(&f->pending), 0);
 }
 
-// The normal thread defers running exchanges only.
-static void what_has_ended_is_not_left_for_its_report(void **state)
+// Of shares 0 to 2 with ended exchanges, the second one takes the most.
+static void the_largest_share_is_dropped(void **state)
+{
+    static const int counts[] = {3, 5, 4};
+    struct fixture *f = *state;
+    uint32_t slot = 0;
+    for (uint8_t share = 0; share < 3; share++)
+        for (int i = 0; i < counts[share]; i++, slot++) {
+            begin(f, slot, SLICE("A: 1\r\n"));
+            route_as(f, slot, 0, "0123456789abcdef", share);
+            if (i > 0) // the first one runs, and is not dropped
+                end(f, slot);
+        }
+    pending_rows_drop_largest(&f->pending);
+    assert_int_equal(f->pending.lost, 4);
+    assert_int_equal(f->pending.begun, 8);
+    write_all(f, 0);
+    assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 8);
+    assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE outcome IS NULL"), 3);
+}
+
+// A row that was written is not dropped when it ends, nor is one that follows.
+static void what_is_written_is_not_dropped(void **state)
 {
     struct fixture *f = *state;
-    for (uint32_t i = 0; i < 2; i++) {
-        begin(f, i, SLICE("A: 1\r\n"));
-        route(f, i, 7, "0123456789abcdef");
-    }
+    begin(f, 0, SLICE("A: 1\r\n"));
+    route(f, 0, 0, "0123456789abcdef");
+    write_all(f, 0);
     end(f, 0);
-    write_some(f, PENDING_ROWS_DEFER_RUNNING, 0);
+    pending_rows_drop_largest(&f->pending);
+    assert_int_equal(f->pending.lost, 0);
+    begin(f, 0, SLICE("A: 1\r\n"));
+    route(f, 0, 0, "0123456789abcdef");
+    write_all(f, 0);
     assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE outcome='complete'"), 1);
-    assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 1);
-    write_some(f, PENDING_ROWS_DEFER_RUNNING, 0); // deferred once only
-    assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE outcome IS NULL"), 1);
+    assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 2);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_small_body_is_in_the_row_of_its_exchange),
-        TEST(what_is_not_over_is_left_once),
-        TEST(what_is_known_of_one_that_lasts_is_written_at_once),
+        TEST(what_is_not_over_is_written_too),
+        TEST(what_is_known_of_one_that_lasts_is_written),
         TEST(a_reason_phrase_goes_with_its_head),
         TEST(short_exchanges_are_written_once),
-        TEST(what_has_ended_is_not_left_for_its_report),
+        TEST(the_largest_share_is_dropped),
+        TEST(what_is_written_is_not_dropped),
         TEST(a_report_is_waited_for_no_longer_than_it_may_take),
         TEST(who_never_reports_takes_no_others_place),
     };

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "common/record/spool/spool_format.h"
 #include "common/record/write/queue.h"
 #include "tests/support/chance.h"
 #include "tests/support/check.h"
@@ -32,12 +33,14 @@ static bool push(struct queue *q, uint64_t number, size_t len, size_t spare)
 static void expect(struct queue *q, uint64_t number, size_t len)
 {
     size_t got = 0;
-    const void *event = queue_peek(q, &got);
-    CHECK(event);
-    CHECK(got == len);
-    CHECK(pattern_is(event, len, number, 0));
-    CHECK(queue_peek(q, &got) == event);
-    queue_release(q);
+    const struct spool_entry_head *head = queue_peek(q, &got);
+    const size_t size = sizeof(*head) + ((len + 7) & ~(size_t)7);
+    CHECK(head);
+    CHECK(got >= size);
+    CHECK(head->len == len);
+    CHECK(pattern_is(head + 1, len, number, 0));
+    CHECK(queue_peek(q, &got) == head);
+    queue_release(q, size);
 }
 
 static bool is_empty(struct queue *q)

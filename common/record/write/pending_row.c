@@ -162,6 +162,7 @@ void pending_row_lose(struct pending_rows *rows, uint32_t slot)
     struct pending_row *row = rows->slots[slot];
     rows->slots[slot] = NULL;
     rows->lost += row->routed ? 0 : 1; // a routed one is in `begun`, and partly recorded
+    rows->unrouted -= row->routed ? 0 : 1;
     row->ended = true;
     row->x.flags |= RECORD_SHED;
     row->x.outcome = SLICE("recorder gone");
@@ -184,6 +185,31 @@ bool pending_rows_reserve_slot(struct pending_rows *rows, uint32_t slot)
     memset(slots + rows->slot_count, 0, (count - rows->slot_count) * sizeof(struct pending_row *));
     rows->slots = slots;
     rows->slot_count = count;
+    return true;
+}
+
+// Texts that are in the row already are kept by its updates.
+bool pending_rows_restore(struct pending_rows *rows, const struct record_exchange *x, uint32_t slot)
+{
+    struct pending_row *row =
+        pending_rows_reserve_slot(rows, slot) && !rows->slots[slot] ? pending_row_new(rows) : NULL;
+    if (!row)
+        return false;
+    const struct slice none = {0};
+    row->x = *x;
+    row->x.tunnel = slice_of(row->tunnel, x->tunnel.len < sizeof(row->tunnel) ? x->tunnel.len : 0);
+    memcpy(row->tunnel, x->tunnel.p ? x->tunnel.p : "", row->x.tunnel.len);
+    row->x.program = row->x.visitor = row->x.protocol = row->x.method = row->x.scheme = none;
+    row->x.host = row->x.target = row->x.upstream = row->x.request_head = row->x.replay_of = none;
+    row->x.interim = row->x.response_head = row->x.response_protocol = row->x.reason = none;
+    row->x.bad_head = row->x.detail = row->x.outcome = row->x.error = none;
+    row->x.body[0].trailers = row->x.body[1].trailers = none;
+    if (x->error.len > 0 && buf_append(&row->texts, x->error.p, x->error.len))
+        row->x.error = slice_of(buf_at(&row->texts), x->error.len);
+    row->counted_size = x->size;
+    row->routed = row->stored = true;
+    row->unsynced = x->status == 101 && x->body[0].kept + x->body[1].kept == 0;
+    rows->slots[slot] = row;
     return true;
 }
 

@@ -22,8 +22,8 @@ struct pending_rows {
     struct pending_row **slots; // by the slot of their events
     uint32_t slot_count;
     struct pending_row *dirty, **dirty_last; // to be written, oldest first
-    struct pending_row *next;                // of these, the next one of this transaction
     struct list waiting;                     // written, without the peer's report; oldest first
+    size_t unrouted; // rows whose EVENT_ROUTED is still to come: they cannot be written
     size_t waiting_count;
     uint32_t waiting_of[RECORDER_SHARES];             // waiting rows by share
     uint64_t waited;                                  // rows that ever waited
@@ -38,22 +38,22 @@ struct pending_rows {
 void pending_rows_init(struct pending_rows *rows, uint64_t body_bytes);
 void pending_rows_deinit(struct pending_rows *rows);
 
-// Applies an event. False: out of memory; the exchange is lost, and counted.
+// Applies a valid event (event_check.h), in whatever order they come: an exchange whose events do
+// not follow each other ends as lost. False: out of memory; the exchange is lost, and counted.
 bool pending_rows_event(struct pending_rows *rows, const void *event);
 // Memory of captured WebSocket messages besides their payload, which it can exceed many times.
 size_t pending_rows_message_overhead(const struct pending_rows *rows);
 
-// Rows that a transaction may leave to the next one, once each: by then most are complete and are
-// written once.
-enum pending_rows_defer {
-    PENDING_ROWS_DEFER_NONE,
-    PENDING_ROWS_DEFER_RUNNING,    // of exchanges that run
-    PENDING_ROWS_DEFER_UNREPORTED, // and those without the peer's report
-};
-// Writes up to `max` dirty rows in the open transaction; `*more`: rows remain. Returns an SQLite
-// error, after which the transaction must be rolled back.
-int pending_rows_write(struct pending_rows *rows, struct store *s, enum pending_rows_defer defer,
-                       size_t max, bool *more);
+// Takes over an exchange that runs, from its row in the record: events of its slot follow. False:
+// out of memory.
+bool pending_rows_restore(struct pending_rows *rows, const struct record_exchange *x,
+                          uint32_t slot);
+// Drops ended exchanges that were never written, of the share that takes the most, and counts them
+// as lost.
+void pending_rows_drop_largest(struct pending_rows *rows);
+// Writes all dirty rows in the open transaction. Returns an SQLite error, after which the
+// transaction must be rolled back.
+int pending_rows_write(struct pending_rows *rows, struct store *s);
 // Call after a rollback: all rows of the transaction are dirty again.
 void pending_rows_rolled_back(struct pending_rows *rows);
 // Call after a commit: ended rows are freed, or wait for the peer's report.

@@ -40,6 +40,7 @@ static bool on_begun(struct pending_rows *rows, const struct event_begun *e)
     (void)take(&row->x.visitor, at, e->visitor_len);
     row->x.protocol = e->event.flags & EVENT_HTTP_10 ? SLICE("HTTP/1.0") : SLICE("HTTP/1.1");
     row->x.began_ns = e->began_ns;
+    row->x.slot = e->event.slot;
     row->x.flags = e->event.flags & EVENT_REDACTED ? RECORD_REDACTED : 0;
     row->x.size = PENDING_ROW_FIXED_BYTES + len;
     row->x.sent_on_ns = row->x.connect_ns = row->x.answered_ns = row->x.duration_ns = -1;
@@ -47,6 +48,7 @@ static bool on_begun(struct pending_rows *rows, const struct event_begun *e)
     for (int side = 0; side < 2; side++)
         row->x.body[side].first_ns = row->x.body[side].last_ns = -1;
     rows->slots[e->event.slot] = row;
+    rows->unrouted++;
     return true;
 }
 
@@ -100,6 +102,7 @@ static bool on_routed(struct pending_rows *rows, struct pending_row *row,
     row->tunnel_id = e->tunnel_id;
     row->share = e->share;
     row->routed = true;
+    rows->unrouted--;
     rows->begun++;
     if (row->tunnel_id)
         pending_row_index(rows, row);
@@ -136,13 +139,15 @@ static bool take_head(struct pending_row *row, const struct event_head *e)
 {
     const bool again = row->x.status;
     pending_row_empty(&row->head);
+    row->x.reason = (struct slice){0};
     if (!append(row, &row->head, e + 1, (size_t)e->lines_len + e->reason_len))
         return false;
     row->head_len = e->lines_len;
     row->x.status = e->status;
     row->x.response_protocol =
         e->event.flags & EVENT_HTTP_10 ? SLICE("HTTP/1.0") : SLICE("HTTP/1.1");
-    row->x.reason = again ? http1_reason(e->status) : (struct slice){0};
+    if (again)
+        row->x.reason = http1_reason(e->status);
     if (e->event.flags & EVENT_REASON)
         row->x.reason =
             slice_of(e->reason_len ? buf_at(&row->head) + e->lines_len : "", e->reason_len);
@@ -183,6 +188,7 @@ static bool on_data(struct pending_rows *rows, struct pending_row *row, const st
         row->x.flags |= row->messages->missed ? RECORD_SHED : 0;
         return true;
     }
+    row->x.flags |= row->unsynced ? RECORD_SHED : 0;
     bool ok = !(row->x.flags & RECORD_SHED) && append(row, &row->body[side], bytes.p, bytes.len);
     b->kept += ok ? bytes.len : 0;
     return ok;
@@ -255,12 +261,10 @@ static void update_facts(struct pending_row *row, const struct event_facts *e)
     (void)buf_append(&row->detail, passed, e->detail_len);
 }
 
-// Readers watch long exchanges: their rows are not deferred.
 static void on_progress(struct pending_rows *rows, struct pending_row *row,
                         const struct event_facts *e)
 {
     update_facts(row, e);
-    row->must_write = true;
     pending_row_mark_dirty(rows, row);
 }
 
@@ -307,6 +311,14 @@ static void on_report(struct pending_rows *rows, const struct event_report *e)
     pending_row_mark_dirty(rows, row);
 }
 
+// Events in an order that no recorder makes are from a damaged file. A row that is not routed is in
+// no list: it takes no bytes, and cannot end. One that is routed is in lists: it is not dropped.
+static bool is_in_order(const struct pending_row *row, enum event_kind kind)
+{
+    return row->routed ? kind != EVENT_ROUTED && kind != EVENT_DISCARDED
+                       : kind == EVENT_ROUTED || kind == EVENT_DISCARDED;
+}
+
 bool pending_rows_event(struct pending_rows *rows, const void *event)
 {
     const struct event *e = event;
@@ -320,6 +332,10 @@ bool pending_rows_event(struct pending_rows *rows, const void *event)
     struct pending_row *row = e->slot < rows->slot_count ? rows->slots[e->slot] : NULL;
     if (!row)
         return true; // the row was lost
+    if (!is_in_order(row, kind)) {
+        pending_row_lose(rows, e->slot);
+        return true;
+    }
     switch (kind) {
     case EVENT_ROUTED: return on_routed(rows, row, event);
     case EVENT_HEAD: return on_head(rows, row, event);
@@ -330,11 +346,11 @@ bool pending_rows_event(struct pending_rows *rows, const void *event)
     case EVENT_CLOSED: on_closed(rows, row, event); return true;
     case EVENT_DISCARDED:
         rows->slots[e->slot] = NULL;
+        rows->unrouted--;
         pending_row_free(rows, row);
         return true;
     case EVENT_BEGUN:
-    case EVENT_REPORTED:
-    case EVENT_FLUSH_ASKED: return true;
+    case EVENT_REPORTED: return true;
     }
     return true;
 }

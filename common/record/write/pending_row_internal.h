@@ -14,12 +14,11 @@ struct pending_row {
     uint64_t written_ms;
     uint8_t share;
     bool routed, ended, dirty;
-    bool inserting;  // the open transaction inserts it
-    bool waiting;    // in pending_rows.waiting
-    bool indexed;    // in pending_rows.buckets
-    bool stored;     // its texts are in the record
-    bool deferred;   // the open transaction leaves it to the next one
-    bool must_write; // may not be deferred (again)
+    bool inserting; // the open transaction inserts it
+    bool waiting;   // in pending_rows.waiting
+    bool indexed;   // in pending_rows.buckets
+    bool stored;    // its texts are in the record
+    bool unsynced;  // its messages are not kept any more: their frames are out of step
     struct pending_row **bucket, *next_in_bucket;
     struct pending_row *next_dirty; // or the next one kept for reuse
     struct list_link in_waiting;

@@ -69,38 +69,20 @@ bool pending_row_is_complete(const struct pending_row *row)
     return row->ended && (!row->indexed || row->x.peer.known);
 }
 
-static bool is_deferrable(const struct pending_row *row, enum pending_rows_defer defer)
-{
-    switch (defer) {
-    case PENDING_ROWS_DEFER_NONE: return false;
-    case PENDING_ROWS_DEFER_RUNNING: return !row->ended;
-    case PENDING_ROWS_DEFER_UNREPORTED: return !pending_row_is_complete(row);
-    }
-    return false;
-}
-
-int pending_rows_write(struct pending_rows *rows, struct store *s, enum pending_rows_defer defer,
-                       size_t max, bool *more)
+int pending_rows_write(struct pending_rows *rows, struct store *s)
 {
     int error = SQLITE_OK;
-    struct pending_row *row = rows->next ? rows->next : rows->dirty;
-    for (; !error && row && max > 0; row = row->next_dirty, max--) {
-        row->deferred = !row->must_write && is_deferrable(row, defer);
-        if (!row->deferred)
-            error = write_pending_row(row, s);
-    }
-    rows->next = error ? NULL : row;
-    *more = rows->next != NULL;
+    for (struct pending_row *row = rows->dirty; !error && row; row = row->next_dirty)
+        error = write_pending_row(row, s);
     return error;
 }
 
 void pending_rows_rolled_back(struct pending_rows *rows)
 {
-    rows->next = NULL;
     for (struct pending_row *row = rows->dirty; row; row = row->next_dirty) {
         if (row->inserting)
             row->x.seq = 0;
-        row->inserting = row->deferred = false;
+        row->inserting = false;
     }
 }
 
@@ -109,7 +91,7 @@ static void forget_written(struct pending_row *row)
 {
     row->x.size += pending_row_message_bytes(row);
     row->counted_size = row->x.size;
-    row->inserting = row->dirty = row->must_write = false;
+    row->inserting = row->dirty = false;
     row->stored = true;
     row->x.visitor = row->x.method = row->x.scheme = row->x.host = row->x.target =
         (struct slice){0};
@@ -117,16 +99,6 @@ static void forget_written(struct pending_row *row)
     pending_row_free_buffers(row);
     if (row->messages)
         ws_capture_clear(row->messages);
-}
-
-// Puts a row into the next transaction's dirty list.
-static void defer(struct pending_rows *rows, struct pending_row *row)
-{
-    row->deferred = false;
-    row->must_write = true;
-    row->next_dirty = NULL;
-    *rows->dirty_last = row;
-    rows->dirty_last = &row->next_dirty;
 }
 
 void pending_rows_committed(struct pending_rows *rows, uint64_t now_ms)
@@ -137,10 +109,6 @@ void pending_rows_committed(struct pending_rows *rows, uint64_t now_ms)
     rows->dirty_last = &rows->dirty;
     for (struct pending_row *next = NULL; row; row = next, count++) {
         next = row->next_dirty;
-        if (row->deferred) {
-            defer(rows, row);
-            continue;
-        }
         if (pending_row_is_complete(row)) {
             pending_row_free(rows, row);
             continue;
@@ -165,4 +133,38 @@ uint64_t pending_rows_count_dirty(const struct pending_rows *rows)
     for (const struct pending_row *row = rows->dirty; row; row = row->next_dirty)
         count++;
     return count;
+}
+
+static bool is_droppable(const struct pending_row *row)
+{
+    return row->ended && !row->stored;
+}
+
+static uint8_t largest_share(const struct pending_rows *rows)
+{
+    uint64_t bytes[RECORDER_SHARES] = {0};
+    uint8_t largest = 0;
+    for (const struct pending_row *row = rows->dirty; row; row = row->next_dirty)
+        bytes[row->share] += is_droppable(row) ? row->x.size : 0;
+    for (size_t i = 1; i < RECORDER_SHARES; i++)
+        largest = bytes[i] > bytes[largest] ? (uint8_t)i : largest;
+    return largest;
+}
+
+void pending_rows_drop_largest(struct pending_rows *rows)
+{
+    const uint8_t share = largest_share(rows);
+    struct pending_row **at = &rows->dirty;
+    while (*at) {
+        struct pending_row *row = *at;
+        if (row->share != share || !is_droppable(row)) {
+            at = &row->next_dirty;
+            continue;
+        }
+        *at = row->next_dirty;
+        rows->begun--;
+        rows->lost++;
+        pending_row_free(rows, row);
+    }
+    rows->dirty_last = at;
 }

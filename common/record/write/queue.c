@@ -3,9 +3,8 @@
 // there is a next block it moves on and returns the old one to a stack of spare blocks. A queue
 // that is emptied in time alternates between the same two blocks, which stay in the cache.
 //
-// The consumer may be SCHED_IDLE and lose the processor anywhere, for long: the producer therefore
-// waits for no lock. Blocks come from mmap, since malloc would share a lock with the consumer's
-// free.
+// The consumer may lose the processor anywhere, for long: the producer therefore waits for no lock.
+// Blocks come from mmap, since malloc would share a lock with other threads' free.
 #include "queue.h"
 #include <poll.h>
 #include <stdatomic.h>
@@ -15,6 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "common/io/loop.h"
+#include "common/record/spool/spool_format.h"
 
 struct block {
     _Atomic(struct block *) next;
@@ -38,21 +38,16 @@ struct queue {
     atomic_size_t in; // total bytes committed
     // Consumer.
     _Alignas(CACHE_LINE) struct block *reading;
-    size_t read_at, read_len;
-    size_t read_end;   // a past value of `filled`
+    size_t read_at;
     atomic_size_t out; // total bytes released
     // Both.
     _Alignas(CACHE_LINE) atomic_size_t blocks; // that may still be taken
     atomic_bool asleep;                        // the consumer waits for the first event
-    atomic_size_t flushes;                     // pending
+    atomic_bool hurried;                       // queue_wake was called
     int wakeup;                                // eventfd of the consumer
     uv_mutex_t lock;                           // protects the spare blocks
     struct block *spare;
     size_t spare_count;
-};
-
-struct entry_head {
-    size_t len;
 };
 
 static size_t aligned(size_t len)
@@ -175,7 +170,7 @@ static bool leaves_spare(struct queue *q, size_t need, size_t spare)
 
 void *queue_reserve(struct queue *q, size_t len, size_t spare)
 {
-    size_t need = sizeof(struct entry_head) + aligned(len);
+    size_t need = sizeof(struct spool_entry_head) + aligned(len);
     if (len > QUEUE_EVENT_MAX || (spare > 0 && !leaves_spare(q, need, spare)))
         return NULL;
     if (q->fill_at + need > ROOM) {
@@ -187,14 +182,20 @@ void *queue_reserve(struct queue *q, size_t len, size_t spare)
         q->filling = b;
         q->fill_at = q->prefetch_at = 0;
     }
-    return q->filling->bytes + q->fill_at + sizeof(struct entry_head);
+    return q->filling->bytes + q->fill_at + sizeof(struct spool_entry_head);
 }
 
-void queue_wake(struct queue *q)
+static void wake(struct queue *q)
 {
     const uint64_t one = 1;
     ssize_t n = write(q->wakeup, &one, sizeof(one)); // EAGAIN: the counter is full, which wakes too
     (void)n;
+}
+
+void queue_wake(struct queue *q)
+{
+    atomic_store(&q->hurried, true);
+    wake(q);
 }
 
 // Whether `need` more bytes cross QUEUE_URGENT_BYTES. The consumer's cache line is read only when
@@ -222,47 +223,46 @@ static void prefetch(struct queue *q)
 
 void queue_commit(struct queue *q, size_t len)
 {
-    struct entry_head *head = (struct entry_head *)(void *)(q->filling->bytes + q->fill_at);
+    struct spool_entry_head *head =
+        (struct spool_entry_head *)(void *)(q->filling->bytes + q->fill_at);
     size_t need = sizeof(*head) + aligned(len);
     bool urgent = becomes_urgent(q, need);
     head->len = len;
+    // Text that was redacted here may have been longer.
+    memset(q->filling->bytes + q->fill_at + sizeof(*head) + len, 0, aligned(len) - len);
     q->fill_at += need;
     atomic_store_explicit(&q->filling->filled, q->fill_at, memory_order_release);
     atomic_fetch_add(&q->in, need); // sequentially consistent, with `asleep` in queue_wait
     prefetch(q);
     if (urgent || (atomic_load(&q->asleep) && atomic_exchange(&q->asleep, false)))
-        queue_wake(q);
+        wake(q);
 }
 
 const void *queue_peek(struct queue *q, size_t *len)
 {
     struct block *b = q->reading;
-    if (q->read_at == q->read_end)
-        q->read_end = atomic_load_explicit(&b->filled, memory_order_acquire);
-    if (q->read_at == q->read_end) {
-        struct block *next = atomic_load_explicit(&b->next, memory_order_acquire);
-        if (!next)
-            return NULL;
-        if (q->read_at < atomic_load_explicit(&b->filled, memory_order_acquire))
-            return queue_peek(q, len); // filled further before the next block was added
-        q->reading = next;
-        q->read_at = q->read_end = 0;
-        give_back(q, b);
-        return queue_peek(q, len);
+    size_t end = atomic_load_explicit(&b->filled, memory_order_acquire);
+    if (q->read_at < end) {
+        *len = end - q->read_at;
+        return b->bytes + q->read_at;
     }
-    const struct entry_head *head =
-        (const struct entry_head *)(const void *)(b->bytes + q->read_at);
-    *len = head->len;
-    q->read_len = sizeof(*head) + aligned(head->len);
-    return b->bytes + q->read_at + sizeof(*head);
+    struct block *next = atomic_load_explicit(&b->next, memory_order_acquire);
+    if (!next)
+        return NULL;
+    if (q->read_at < atomic_load_explicit(&b->filled, memory_order_acquire))
+        return queue_peek(q, len); // filled further before the next block was added
+    q->reading = next;
+    q->read_at = 0;
+    give_back(q, b);
+    return queue_peek(q, len);
 }
 
-void queue_release(struct queue *q)
+void queue_release(struct queue *q, size_t len)
 {
-    q->read_at += q->read_len;
+    q->read_at += len;
     // Only the consumer writes `out`: no atomic addition is needed.
     size_t out = atomic_load_explicit(&q->out, memory_order_relaxed);
-    atomic_store_explicit(&q->out, out + q->read_len, memory_order_release);
+    atomic_store_explicit(&q->out, out + len, memory_order_release);
 }
 
 size_t queue_mark(struct queue *q)
@@ -279,21 +279,6 @@ size_t queue_used(struct queue *q)
 {
     size_t out = atomic_load(&q->out);
     return atomic_load(&q->in) - out;
-}
-
-void queue_flush_begin(struct queue *q)
-{
-    atomic_fetch_add(&q->flushes, 1);
-}
-
-void queue_flush_end(struct queue *q, size_t count)
-{
-    atomic_fetch_sub(&q->flushes, count);
-}
-
-size_t queue_flushes(struct queue *q)
-{
-    return atomic_load(&q->flushes);
 }
 
 // Waits until the time or a wake-up, which it consumes. False: no wake-up.
@@ -313,15 +298,14 @@ void queue_wait(struct queue *q, unsigned ms, unsigned gather_ms)
     bool woken = false;
     uint64_t end = uv_hrtime() + (uint64_t)ms * 1000000;
     atomic_store(&q->asleep, true);
-    while (!woken && queue_used(q) == 0 && uv_hrtime() < end)
+    while (!woken && queue_used(q) == 0 && !atomic_load(&q->hurried) && uv_hrtime() < end)
         woken = sleep_until(q, end);
     atomic_store(&q->asleep, false);
-    if (queue_used(q) == 0)
-        return;
     (void)sleep_until(q, 0); // consumes the wake-up of the first event
     end = uv_hrtime() + (uint64_t)gather_ms * 1000000;
-    if (queue_used(q) < QUEUE_URGENT_BYTES && queue_flushes(q) == 0)
+    if (queue_used(q) > 0 && queue_used(q) < QUEUE_URGENT_BYTES && !atomic_load(&q->hurried))
         (void)sleep_until(q, end);
+    atomic_store(&q->hurried, false);
 }
 
 void queue_pause(struct queue *q, unsigned ms)

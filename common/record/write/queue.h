@@ -26,11 +26,13 @@ void queue_free(struct queue *q);
 void *queue_reserve(struct queue *q, size_t len, size_t spare);
 void queue_commit(struct queue *q, size_t len);
 
-// Consumer. The oldest event, valid until queue_release. NULL: the queue is empty.
+// Consumer. The oldest events, as far as they lie together in memory: entries of a spool's batch
+// (spool_format.h), of `*len` bytes in all, valid until queue_release. NULL: the queue is empty.
 const void *queue_peek(struct queue *q, size_t *len);
-void queue_release(struct queue *q);
+// Consumer. Releases the first `len` bytes, which end where an entry ends.
+void queue_release(struct queue *q, size_t len);
 // Consumer. Waits for an event for `ms` at most, then gathers more for `gather_ms`, unless
-// QUEUE_URGENT_BYTES wait, a flush is pending, or queue_wake is called.
+// QUEUE_URGENT_BYTES wait, or queue_wake is called.
 void queue_wait(struct queue *q, unsigned ms, unsigned gather_ms);
 // Consumer. Waits for `ms`, events or not, or until queue_wake.
 void queue_pause(struct queue *q, unsigned ms);
@@ -45,12 +47,6 @@ void queue_wake(struct queue *q);
 // The queue's end as a mark, and whether all events before a mark were released.
 size_t queue_mark(struct queue *q);
 bool queue_has_passed(struct queue *q, size_t mark);
-
-// A flush is pending from queue_flush_begin to queue_flush_end, which ends `count` of them: the
-// consumer then does not gather. The producer commits its event and calls queue_wake.
-void queue_flush_begin(struct queue *q);
-void queue_flush_end(struct queue *q, size_t count);
-size_t queue_flushes(struct queue *q); // pending now
 
 // Bytes that wait.
 size_t queue_used(struct queue *q);

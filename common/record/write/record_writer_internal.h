@@ -1,107 +1,139 @@
 // SPDX-License-Identifier: MIT
 // Shared by the files of the record writer, from the bottom: record_writer_messages.c (messages to
-// the program), record_writer_pace.c (use of the processor), record_writer_batch.c (one
-// transaction), record_writer_loop.c (one turn of a thread), record_writer.c (the two threads).
+// the program), record_writer_pace.c (when rows are written), record_writer_batch.c (one
+// transaction), record_writer_index.c and record_writer_spool.c (the two threads), record_writer.c
+// (start and stop).
 #pragma once
 #include <stdatomic.h>
+#include "common/record/spool/spool_reader.h"
+#include "flush_mailbox.h"
 #include "flush_waiters.h"
 #include "pending_row.h"
 #include "record_writer.h"
-#include "write_delay.h"
 
 enum {
-    SLICE_EVENTS = 32, // events taken, and
-    SLICE_ROWS = 8,    // rows written, between two checks of the time slice
-    TROUBLE_MAX = 512  // bytes of an error in words
+    TROUBLE_MAX = 512 // bytes of an error in words
 };
 
-enum {
-    NORMAL_THREAD,
-    IDLE_THREAD, // SCHED_IDLE
+enum writer_thread {
+    SPOOL_THREAD,
+    INDEX_THREAD,
     WRITER_THREADS
 };
 
-struct writer_thread {
-    struct record_writer *writer;
-    uv_thread_t thread;
+// When the index thread writes rows.
+enum pace {
+    PACE_WAIT,   // later
+    PACE_GENTLE, // now, but half of the time at most
+    PACE_FULL,   // now
+};
+
+// What the index thread knows of the load.
+struct load {
+    uint64_t since_ms, appended; // the begin of the window, and the bytes appended then
+    bool high;                   // bytes came fast in the last window
+    bool was_high;               // since memory was released
+    uint64_t sampled_ms;         // the processors' times were last read
+    uint64_t idle, total, own;   // then
+    bool processors_idle;
+    uint64_t scanned_ms; // the sizes of all spools were last read
+    uint64_t others;     // bytes of other programs' spools then
 };
 
 struct record_writer {
     struct record_writer_config config;
     struct queue *queue;
-    struct writer_thread threads[WRITER_THREADS];
-    atomic_bool closing, failing;
-    atomic_size_t expedite_mark;       // events before this mark of the queue are expedited,
-    atomic_uint_fast64_t expedited_ms; // since this time
+    struct spool *spool;
+    uv_thread_t threads[WRITER_THREADS];
+    atomic_bool closing;
     atomic_uint_fast64_t shed, shed_bytes;
+    atomic_uint_fast64_t lost; // exchanges, by the index thread
+    atomic_bool shed_announced;
+    struct flush_mailbox asked;
 
-    uv_mutex_t lock; // protects the fields up to the next empty line
-    uv_cond_t turn_changed;
-    const struct writer_thread *active; // the thread whose turn it is
-    bool ended;                         // all is written, both threads return
-    bool abandoned;                     // the program no longer listens to `config.notify`
+    uv_mutex_t lock;                           // protects the fields up to the next empty line
+    uv_cond_t changed;                         // one of these
+    bool tried;                                // opening the record was tried,
+    bool usable;                               // and it could be opened: events may be spooled
+    bool spooled;                              // the spool thread has ended
+    bool ended;                                // the index thread has ended
+    bool index_waits;                          // the index thread waits for the next append
+    uint64_t news;                             // what the index thread is woken for
+    bool abandoned;                            // the program no longer listens to `config.notify`
+    char trouble[WRITER_THREADS][TROUBLE_MAX]; // a thread's error that persists; empty: none
+    char last_trouble[TROUBLE_MAX];
     char messages[2 * RECORD_WRITER_MESSAGE_MAX]; // each with its NUL
     size_t messages_len;
 
-    // Used by the active thread alone.
+    // The spool thread's.
+    uint64_t quiet_since_ms;
+    size_t quiet_bytes; // appended since then
+    bool shrunk;        // spare memory of the queue was released
+
+    // The index thread's.
     struct store *store;    // NULL: not open
     struct store_file file; // opened last
     struct pending_rows pending;
+    struct spool_reader reader;
+    struct spool_position indexed; // what is in the record
     struct flush_waiters waiters;
-    char trouble[TROUBLE_MAX]; // the error that persists; empty: none
-    char last_trouble[TROUBLE_MAX];
+    struct spool_position ask_end; // what the waiters wait for
+    uint64_t ask_appended;         // bytes ever appended at that time
+    uint64_t ask_left;             // bytes that were to be indexed then
+    struct load load;
+    bool recovered;             // spools of dead programs were indexed
+    bool retry_batch;           // the last batch failed and is still pending
+    bool trim_pending;          // more is to be deleted
+    bool scrub_pending;         // more is to be scrubbed
+    bool memory_released;       // spare memory was released, and traffic has stayed low since
     uint64_t written_counts[3]; // exchanges, shed, shed bytes, as in the record
-    bool shed_announced;
-    bool trim_pending;      // more is to be deleted
-    bool scrub_pending;     // more is to be scrubbed
-    bool retry_batch;       // the last batch failed and is still pending
-    bool idle_turn;         // the idle thread is active
-    bool busy;              // the load is above LOAD_BUSY_PART
-    bool was_busy;          // since memory was released
-    bool memory_released;   // spare memory was released, and traffic has stayed low since
-    bool late;              // events had waited for LATE_MS when they were taken
-    uint64_t cpu_ns;        // the thread's CPU time when it was last read
-    uint64_t load_ns;       // CPU time used since load_since_ns
-    uint64_t load_since_ns; // begin of the load's window
-    uint64_t slice_began_ns;
-    size_t quiet_bytes; // of events taken since quiet_since_ms
-    uint64_t quiet_since_ms;
-    struct write_delay delay;
+    uint64_t unrouted_since_ms; // rows could not be written; 0: none
+    uint64_t sealed_ms;         // a segment was begun
+    uint64_t closing_since_ms;
 };
 
-uint64_t record_writer_now_ms(void);
+static inline uint64_t record_writer_now_ms(void)
+{
+    return uv_hrtime() / 1000000;
+}
 
 // Queues a message for the program and wakes its loop. A message that does not fit is dropped.
 void record_writer_post(struct record_writer *w, const char *text);
 // Messages about an error that persists (once for each error), its end, the first loss, a damaged
-// record that now has this name, and, after the last batch, exchanges that were never written.
-void record_writer_announce_trouble(struct record_writer *w, int error);
-void record_writer_announce_recovery(struct record_writer *w);
+// record that now has this name, and, at the end, exchanges that were never written.
+void record_writer_announce_trouble(struct record_writer *w, enum writer_thread thread, int error);
+void record_writer_announce_recovery(struct record_writer *w, enum writer_thread thread);
 void record_writer_announce_shed(struct record_writer *w);
 void record_writer_announce_damaged(struct record_writer *w, const char *name);
 void record_writer_announce_lost(struct record_writer *w);
+void record_writer_announce_left(struct record_writer *w);
 bool record_writer_is_damage(int error);
+// errno as an SQLite error.
+int record_writer_error_of(int number);
 
-// Whether record_writer_expedite was called for events that still wait in the queue.
-bool record_writer_is_expedited(struct record_writer *w);
-// Whether the idle thread is too slow: for expedited events, or for any.
-bool record_writer_is_late(struct record_writer *w);
-// At the end of its time slice the idle thread lets other threads run.
-void record_writer_yield(struct record_writer *w);
-// Begins to measure the CPU time of the calling thread. record_writer_measure_load adds it to the
-// load.
-void record_writer_start_load(struct record_writer *w);
-void record_writer_measure_load(struct record_writer *w);
-// Sleeps while a burst of traffic lasts (write_delay.h).
-void record_writer_delay(struct record_writer *w);
+// The part of the record's size that spools may take: beyond it rows are written whatever the load.
+uint64_t record_writer_spool_part(const struct record_writer *w);
+// Whether the spool takes so much that no more is appended.
+bool record_writer_is_full(struct record_writer *w);
+// Whether it takes so much that rows of the largest share are dropped.
+bool record_writer_must_drop(struct record_writer *w);
+// Looks at the load, and says what to do now.
+enum pace record_writer_pace(struct record_writer *w);
+// Bytes that all spools of the record take.
+uint64_t record_writer_spooled(struct record_writer *w);
 
-// Takes a batch of events and writes it, then trims and scrubs. SQLITE_OK or an error; the batch is
-// then pending and the next call retries it.
-int record_writer_run_batch(struct record_writer *w);
-// Writes the writer's counters to the record if they changed, or always.
-int record_writer_write_counts(struct record_writer *w, bool always);
+// Takes batches of the spool and writes their rows, then trims. SQLITE_OK or an error; the rows are
+// then pending and the next call retries them.
+int record_writer_write(struct record_writer *w);
+// Whether the record has all that is in the spool.
+bool record_writer_has_all(struct record_writer *w);
+// Writes the writer's counters to the record if they changed.
+int record_writer_write_counts(struct record_writer *w);
+// Scrubs, truncates, deletes what is too old, and seals the spool's segment.
+int record_writer_tidy(struct record_writer *w);
 
-// One turn: batches while there is a backlog, then a wait for events. The last turn writes all that
-// is left, and closes the store.
-void record_writer_run_turn(struct writer_thread *t);
-void record_writer_run_last_turn(struct writer_thread *t);
+// The threads. `arg` is the writer.
+void record_writer_spool_main(void *arg);
+void record_writer_index_main(void *arg);
+// Wakes the index thread.
+void record_writer_tell(struct record_writer *w);

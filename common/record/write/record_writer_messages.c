@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <errno.h>
 #include <stdio.h>
 #include "record_writer_internal.h"
 #include "scrub.h"
@@ -53,16 +54,42 @@ static const char *error_text(int error)
     }
 }
 
+int record_writer_error_of(int number)
+{
+    switch (number) {
+    case ENOSPC:
+    case EDQUOT: return SQLITE_FULL;
+    case EROFS:
+    case EACCES: return SQLITE_READONLY;
+    case EPERM: return SQLITE_PERM;
+    case ENOMEM: return SQLITE_NOMEM;
+    case EIO: return SQLITE_IOERR;
+    default: return SQLITE_CANTOPEN;
+    }
+}
+
+// Notes a thread's error. False: it is known, or the other thread has the same one.
+static bool note_trouble(struct record_writer *w, enum writer_thread thread, const char *why)
+{
+    char *own = w->trouble[thread];
+    const char *other = w->trouble[thread == SPOOL_THREAD ? INDEX_THREAD : SPOOL_THREAD];
+    uv_mutex_lock(&w->lock);
+    bool new = strcmp(own, why) != 0;
+    if (new) {
+        (void)snprintf(own, TROUBLE_MAX, "%s", why);
+        memcpy(w->last_trouble, own, TROUBLE_MAX);
+        new = strcmp(other, why) != 0;
+    }
+    uv_mutex_unlock(&w->lock);
+    return new;
+}
+
 // Damage is not announced here: record_writer_announce_damaged says more.
-void record_writer_announce_trouble(struct record_writer *w, int error)
+void record_writer_announce_trouble(struct record_writer *w, enum writer_thread thread, int error)
 {
     char text[RECORD_WRITER_MESSAGE_MAX];
     const char *why = error_text(error);
-    if (strcmp(w->trouble, why) == 0)
-        return;
-    (void)snprintf(w->trouble, sizeof(w->trouble), "%s", why);
-    memcpy(w->last_trouble, w->trouble, sizeof(w->trouble));
-    if (record_writer_is_damage(error))
+    if (!note_trouble(w, thread, why) || record_writer_is_damage(error))
         return;
     (void)snprintf(text, sizeof(text),
                    "the record in %s cannot be written: %s. Traffic goes on; writing is retried "
@@ -71,28 +98,54 @@ void record_writer_announce_trouble(struct record_writer *w, int error)
     record_writer_post(w, text);
 }
 
-void record_writer_announce_recovery(struct record_writer *w)
+// Forgets a thread's error. True: that was the last one.
+static bool forget_trouble(struct record_writer *w, enum writer_thread thread)
+{
+    uv_mutex_lock(&w->lock);
+    bool had = w->trouble[thread][0] != 0;
+    w->trouble[thread][0] = 0;
+    bool last = had && !w->trouble[SPOOL_THREAD][0] && !w->trouble[INDEX_THREAD][0];
+    uv_mutex_unlock(&w->lock);
+    return last;
+}
+
+void record_writer_announce_recovery(struct record_writer *w, enum writer_thread thread)
 {
     char text[RECORD_WRITER_MESSAGE_MAX];
-    if (!w->trouble[0])
+    if (!forget_trouble(w, thread))
         return;
-    w->trouble[0] = 0;
-    uint64_t shed = atomic_load(&w->shed) + w->pending.lost;
+    uint64_t shed = atomic_load(&w->shed) + atomic_load(&w->lost);
     bool cut = atomic_load(&w->shed_bytes) > 0;
     (void)snprintf(text, sizeof(text),
                    "the record is written again; %llu exchanges are missing so far%s",
                    (unsigned long long)shed, cut ? ", and parts of other exchanges' bodies" : "");
-    w->shed_announced = w->shed_announced || shed > 0 || cut;
+    if (shed > 0 || cut)
+        atomic_store(&w->shed_announced, true);
     record_writer_post(w, text);
+}
+
+static bool is_in_trouble(struct record_writer *w)
+{
+    uv_mutex_lock(&w->lock);
+    bool is = w->trouble[SPOOL_THREAD][0] || w->trouble[INDEX_THREAD][0];
+    uv_mutex_unlock(&w->lock);
+    return is;
+}
+
+bool record_writer_is_failing(struct record_writer *w, uint64_t *exchanges, uint64_t *bytes)
+{
+    *exchanges = atomic_load(&w->shed);
+    *bytes = atomic_load(&w->shed_bytes);
+    return is_in_trouble(w);
 }
 
 // Once in a program's life: the record counts the losses.
 void record_writer_announce_shed(struct record_writer *w)
 {
-    if (w->shed_announced || w->trouble[0] ||
-        (!atomic_load(&w->shed) && !atomic_load(&w->shed_bytes)))
+    if (atomic_load(&w->shed_announced) ||
+        (!atomic_load(&w->shed) && !atomic_load(&w->shed_bytes)) || is_in_trouble(w))
         return;
-    w->shed_announced = true;
+    atomic_store(&w->shed_announced, true);
     record_writer_post(w, "exchanges come faster than they can be recorded: some are missing or "
                           "incomplete (`requests` says how many). Traffic is not slowed");
 }
@@ -108,17 +161,36 @@ void record_writer_announce_damaged(struct record_writer *w, const char *name)
     record_writer_post(w, text);
 }
 
+// What never reached the spool.
 void record_writer_announce_lost(struct record_writer *w)
 {
     char text[RECORD_WRITER_MESSAGE_MAX];
-    uint64_t lost = pending_rows_count_dirty(&w->pending);
-    const struct event *event = NULL;
+    uint64_t lost = 0;
+    const char *at = NULL;
     size_t len = 0;
-    for (; (event = queue_peek(w->queue, &len)); queue_release(w->queue))
+    while ((at = queue_peek(w->queue, &len))) {
+        struct spool_entry_head head;
+        memcpy(&head, at, sizeof(head));
+        const struct event *event = (const void *)(at + sizeof(head));
         lost += event->kind == EVENT_ROUTED ? 1 : 0;
+        queue_release(w->queue, sizeof(head) + ((head.len + 7) & ~(size_t)7));
+    }
     if (lost == 0)
         return;
     (void)snprintf(text, sizeof(text), "the last %llu exchanges could not be recorded: %s",
-                   (unsigned long long)lost, w->trouble);
+                   (unsigned long long)lost, w->last_trouble);
+    record_writer_post(w, text);
+}
+
+void record_writer_announce_left(struct record_writer *w)
+{
+    char text[RECORD_WRITER_MESSAGE_MAX];
+    if (spool_left(w->spool, w->indexed) == 0)
+        return;
+    (void)snprintf(text, sizeof(text),
+                   "the newest exchanges are in %s/" SPOOL_PARENT
+                   " and not in record.db yet: the next command or program that uses the record "
+                   "adds them",
+                   w->config.store.dir);
     record_writer_post(w, text);
 }

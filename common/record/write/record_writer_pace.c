@@ -1,87 +1,119 @@
 // SPDX-License-Identifier: MIT
+// When rows are written: at once while little is recorded; under load only when processors have
+// nothing else to do, when a reader waits, or when spools take their part of the record's size.
+#include <inttypes.h>
+#include <stdio.h>
 #include <time.h>
 #include "record_writer_internal.h"
 
 enum {
-    LOAD_WINDOW_MS = 50, // the load is measured over this time
-    LOAD_BUSY_PART = 16, // and high above a sixteenth of a processor
-    SLICE_US = 200,      // the idle thread's time slice
-    EXPEDITE_MS = 200,   // the idle thread may take this long for expedited events
+    WINDOW_MS = 100, // the load is measured over this time,
+    HIGH_BYTES =
+        128 << 10,   // and high above so many bytes of events (2,000 small exchanges a second)
+    SAMPLE_MS = 500, // between two looks at the processors
+    SCAN_MS = 1000,  // between two looks at other programs' spools
+    PART = 4,        // spools may take a quarter of the record's size
+    PART_BYTES_MIN = 1 << 20, // but at least so much,
 };
+#define UNLIMITED_BYTES (2ULL << 30) // a record without a limit counts as of this size
 
-uint64_t record_writer_now_ms(void)
+uint64_t record_writer_spool_part(const struct record_writer *w)
 {
-    return uv_hrtime() / 1000000;
+    uint64_t all = w->config.store.bytes ? w->config.store.bytes : UNLIMITED_BYTES;
+    return all / PART > PART_BYTES_MIN ? all / PART : PART_BYTES_MIN;
 }
 
-// The oldest mark stands until the events before it are taken, so that calls in a row cannot put
-// its deadline off.
-void record_writer_expedite(struct record_writer *w)
+bool record_writer_is_full(struct record_writer *w)
 {
-    if (!queue_has_passed(w->queue, atomic_load(&w->expedite_mark)))
+    return spool_bytes(w->spool) >= record_writer_spool_part(w) / 2 * 5;
+}
+
+bool record_writer_must_drop(struct record_writer *w)
+{
+    return spool_bytes(w->spool) >= record_writer_spool_part(w) * 2;
+}
+
+uint64_t record_writer_spooled(struct record_writer *w)
+{
+    struct load *l = &w->load;
+    uint64_t now = record_writer_now_ms();
+    uint64_t own = spool_bytes(w->spool);
+    if (l->scanned_ms == 0 || now - l->scanned_ms >= SCAN_MS) {
+        uint64_t all = spool_bytes_of_all(w->config.store.dir);
+        l->others = all > own ? all - own : 0;
+        l->scanned_ms = now;
+    }
+    return own + l->others;
+}
+
+static void measure(struct record_writer *w, uint64_t now)
+{
+    struct load *l = &w->load;
+    uint64_t passed = now - l->since_ms;
+    if (passed < WINDOW_MS)
         return;
-    atomic_store(&w->expedited_ms, record_writer_now_ms());
-    atomic_store(&w->expedite_mark, queue_mark(w->queue));
+    uint64_t appended = spool_appended(w->spool);
+    l->high = (appended - l->appended) * WINDOW_MS > HIGH_BYTES * passed;
+    l->was_high = l->was_high || l->high;
+    l->since_ms = now;
+    l->appended = appended;
 }
 
-bool record_writer_is_expedited(struct record_writer *w)
+// Reads the time that the processors had nothing to do, and all of their time (proc(5)).
+static bool read_processors(uint64_t *idle, uint64_t *total)
 {
-    return !queue_has_passed(w->queue, atomic_load(&w->expedite_mark));
+    uint64_t times[8] = {0}; // user, nice, system, idle, iowait, irq, softirq, steal
+    FILE *file = fopen("/proc/stat", "re");
+    int n = file ? fscanf(file,
+                          "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
+                          " %" SCNu64 " %" SCNu64,
+                          &times[0], &times[1], &times[2], &times[3], &times[4], &times[5],
+                          &times[6], &times[7])
+                 : 0;
+    if (file)
+        (void)fclose(file);
+    *idle = times[3] + times[4];
+    *total = 0;
+    for (size_t i = 0; i < 8; i++)
+        *total += times[i];
+    return n >= 5;
 }
 
-bool record_writer_is_late(struct record_writer *w)
-{
-    return w->late || (record_writer_is_expedited(w) &&
-                       record_writer_now_ms() - atomic_load(&w->expedited_ms) >= EXPEDITE_MS);
-}
-
-// The shortest sleep there is gives the processor to any thread that waits for it. A reader that
-// waits for a flush is served without these pauses.
-void record_writer_yield(struct record_writer *w)
-{
-    const struct timespec moment = {.tv_nsec = 1};
-    if (!w->idle_turn || queue_flushes(w->queue) > 0 ||
-        uv_hrtime() - w->slice_began_ns < SLICE_US * 1000ULL)
-        return;
-    (void)nanosleep(&moment, NULL);
-    w->slice_began_ns = uv_hrtime();
-}
-
-static uint64_t thread_cpu_ns(void)
+static uint64_t thread_time_ms(void)
 {
     struct timespec used;
     (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-    return (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec;
+    return (uint64_t)used.tv_sec * 1000 + (uint64_t)used.tv_nsec / 1000000;
 }
 
-void record_writer_start_load(struct record_writer *w)
+// Half of the processors' time is enough; the thread's own work does not count as theirs.
+static void sample(struct load *l, uint64_t now)
 {
-    w->cpu_ns = thread_cpu_ns();
-}
-
-// `busy` is set as soon as the window's budget is used, and cleared by a whole window below it.
-void record_writer_measure_load(struct record_writer *w)
-{
-    uint64_t now = uv_hrtime();
-    uint64_t cpu = thread_cpu_ns();
-    w->load_ns += cpu - w->cpu_ns;
-    w->cpu_ns = cpu;
-    bool high = w->load_ns * LOAD_BUSY_PART > LOAD_WINDOW_MS * 1000000ULL;
-    w->busy = w->busy || high;
-    w->was_busy = w->was_busy || high;
-    if (now - w->load_since_ns < LOAD_WINDOW_MS * 1000000ULL)
+    uint64_t idle = 0;
+    uint64_t total = 0;
+    const uint64_t tick_ms = 10; // of /proc/stat
+    if (l->sampled_ms != 0 && now - l->sampled_ms < SAMPLE_MS)
         return;
-    w->busy = high;
-    w->load_ns = 0;
-    w->load_since_ns = now;
+    uint64_t own = thread_time_ms() / tick_ms;
+    bool known = read_processors(&idle, &total) && l->sampled_ms != 0 &&
+                 now - l->sampled_ms < 4 * (uint64_t)SAMPLE_MS && total > l->total;
+    l->processors_idle = known && (idle - l->idle + (own - l->own)) * 2 >= total - l->total;
+    l->sampled_ms = now;
+    l->idle = idle;
+    l->total = total;
+    l->own = own;
 }
 
-void record_writer_delay(struct record_writer *w)
+enum pace record_writer_pace(struct record_writer *w)
 {
-    bool delayed = write_delay_begin(&w->delay, record_writer_now_ms(), queue_used(w->queue));
-    while (delayed && !atomic_load(&w->closing) && !record_writer_is_expedited(w) &&
-           queue_flushes(w->queue) == 0) {
-        uv_sleep(WRITE_DELAY_POLL_MS);
-        delayed = write_delay_continues(&w->delay, record_writer_now_ms(), queue_used(w->queue));
-    }
+    uint64_t now = record_writer_now_ms();
+    uint64_t part = record_writer_spool_part(w);
+    measure(w, now);
+    if (atomic_load(&w->closing) || flush_mailbox_pending(&w->asked) > 0 || !w->load.high ||
+        spool_bytes(w->spool) >= part / 2 * 3)
+        return PACE_FULL;
+    sample(&w->load, now);
+    if (w->load.processors_idle)
+        return PACE_FULL;
+    return record_writer_spooled(w) >= part ? PACE_GENTLE : PACE_WAIT;
 }

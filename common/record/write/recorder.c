@@ -2,7 +2,6 @@
 #include "recorder.h"
 #include <stdlib.h>
 #include "common/base/log.h"
-#include "common/record/flush.h"
 #include "recorder_internal.h"
 
 static void log_messages(struct recorder *r)
@@ -20,20 +19,10 @@ static void on_notify(uv_async_t *async)
         flush_listener_renew(r->readers);
 }
 
-// The event follows all events of what has happened so far.
 static void on_asked(void *ctx, int fd)
 {
     struct recorder *r = ctx;
-    bool room = queue_flushes(r->queue) < FLUSH_WAITERS_MAX;
-    struct event_flush *e = room ? queue_reserve(r->queue, sizeof(*e), 0) : NULL;
-    if (!e) {
-        flush_finish(fd, FLUSH_BUSY);
-        return;
-    }
-    *e = (struct event_flush){.event = {.kind = EVENT_FLUSH_ASKED}, .fd = fd};
-    queue_flush_begin(r->queue); // before the commit: its end may come at once
-    queue_commit(r->queue, sizeof(*e));
-    queue_wake(r->queue);
+    record_writer_ask(r->writer, fd);
 }
 
 static void on_handle_closed(uv_handle_t *handle)

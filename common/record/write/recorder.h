@@ -10,12 +10,13 @@
 struct recorder;
 
 enum {
-    RECORDER_GATHER_MS = 50,           // events are gathered for this long before they are written
+    RECORDER_GATHER_MS = 40,           // events are gathered for this long before they are spooled
     RECORDER_LONG_MS = 500,            // an exchange is long after this time: its progress is
     RECORDER_PROGRESS_MS = 300,        // recorded at this interval while it changes,
     RECORDER_PROGRESS_SLOTS = 1024,    // for so many exchanges per turn of the loop
     RECORDER_STALL_PART = 8,           // a stall is recorded again when it has grown by an eighth
     RECORDER_BATCH_BYTES = 1 << 20,    // of events per transaction
+    RECORDER_STOP_INDEX_MS = 5 * 1000, // recorder_free writes rows for so long; the rest is spooled
     RECORDER_STOP_MS = 10 * 1000,      // recorder_free waits this long for the last writes
     RECORDER_RETRY_MS = 1000,          // after a failed write
     RECORDER_REPORT_MS = 10 * 1000,    // the peer's report is awaited this long

@@ -239,9 +239,10 @@ static void on_closed(void *ctx, struct exchange *x, enum exchange_outcome why)
         return;
     struct event_facts *e = queue_reserve(r->queue, FACTS_MAX, 0);
     if (e) { // otherwise memory is out, and the row runs until the process ends
-        e->event = (struct event){
-            .slot = index, .kind = EVENT_CLOSED, .flags = recorder_facts_flags(x, s)};
-        e->outcome = (uint8_t)why;
+        *e = (struct event_facts){
+            .event = {.slot = index, .kind = EVENT_CLOSED, .flags = recorder_facts_flags(x, s)},
+            .outcome = (uint8_t)why,
+        };
         recorder_put_facts(r, e, x, x->info.ended_ns);
     }
     recorder_free_slot(r, x, index);

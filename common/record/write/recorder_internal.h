@@ -52,7 +52,6 @@ struct recorder {
     uv_idle_t progress_idle;         // runs during a pass, one step per turn of the loop
     uint32_t progress_next;          // the pass's next slot
     bool progress_runs;              // a pass is under way
-    bool progress_told;              // the pass has queued events
     int handles;                     // libuv handles not closed yet
     struct queue_shares shares;
 };

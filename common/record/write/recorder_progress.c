@@ -39,10 +39,9 @@ static void tell_progress(struct recorder *r, uint32_t index, uint64_t now_ns)
                                 : NULL;
     if (!e)
         return;
-    e->event = (struct event){.slot = index, .kind = EVENT_PROGRESS, .flags = flags};
+    *e = (struct event_facts){.event = {.slot = index, .kind = EVENT_PROGRESS, .flags = flags}};
     recorder_put_facts(r, e, s->x, now_ns);
     s->progress = progress;
-    r->progress_told = true;
 }
 
 // Visits some slots per turn of the loop, so that sockets do not wait.
@@ -59,8 +58,6 @@ static void on_idle(uv_idle_t *idle)
     if (r->progress_runs)
         return;
     (void)uv_idle_stop(idle);
-    if (r->progress_told)
-        record_writer_expedite(r->writer);
     if (r->running > 0)
         timeout_start(r->loop, &r->progress_timeout, RECORDER_PROGRESS_MS, on_timeout);
 }
@@ -69,7 +66,6 @@ static void on_timeout(struct timeout *t)
 {
     struct recorder *r = container_of(t, struct recorder, progress_timeout);
     r->progress_next = 0;
-    r->progress_told = false;
     r->progress_runs = true;
     (void)uv_idle_start(&r->progress_idle, on_idle);
 }

@@ -141,6 +141,10 @@ static void bind_fixed(sqlite3_stmt *q, const struct record_exchange *x, int64_t
     bind_text(q, COLUMN_target, x->target);
     bind_text(q, COLUMN_upstream, x->upstream);
     bind_text(q, COLUMN_replay_of, x->replay_of);
+    if (x->outcome.len == 0)
+        bind_number(q, COLUMN_slot, x->slot);
+    else
+        (void)sqlite3_bind_null(q, COLUMN_slot + 1);
     (void)sqlite3_bind_blob64(q, COLUMN_request_head + 1,
                               x->request_head.len ? x->request_head.p : "", x->request_head.len,
                               SQLITE_STATIC);

@@ -4,6 +4,7 @@
 #pragma once
 #include <sys/types.h>
 #include "common/record/schema.h"
+#include "common/record/spool/spool.h"
 
 struct store;
 
@@ -22,8 +23,9 @@ enum {
 
 struct store_config {
     const char *dir, *program;
-    uint64_t bytes;  // limit of the record's size; 0: none
-    uint64_t age_ms; // limit of an exchange's age; 0: none
+    const char *spool; // the id of the writer's spool; NULL: it has none
+    uint64_t bytes;    // limit of the record's size; 0: none
+    uint64_t age_ms;   // limit of an exchange's age; 0: none
 };
 
 // The identity of a database file, whatever its name.
@@ -38,6 +40,25 @@ struct store_file {
 int store_open(const struct store_config *config, struct store **out, struct store_file *file);
 // Marks the writer as ended, if possible, and closes. NULL is fine.
 void store_close(struct store *s);
+// The spool is not indexed to its end: store_close leaves this, and the writer's end, to whoever
+// indexes the rest.
+void store_keep_spool(struct store *s);
+
+// Opens a record in the place of a writer that died, to index the rest of its spool
+// (`config->spool`), which begins at `*indexed`. `facts` are those of the spool's files. Its
+// running exchanges end as "recorder gone" when the store is closed, unless store_keep_spool was
+// called.
+int store_open_after(const struct store_config *config, const struct spool_segment_head *facts,
+                     struct store **out, struct spool_position *indexed);
+// Calls `each` for every exchange of the writer that runs, with the slot of its events. Ends with
+// what `each` returns, unless that is SQLITE_OK.
+int store_each_running(struct store *s,
+                       int (*each)(void *ctx, const struct record_exchange *x, uint32_t slot),
+                       void *ctx);
+// Within a transaction: everything of the writer's spool before this position is in the record.
+int store_indexed(struct store *s, struct spool_position position);
+// Adds to the counters of a writer that died; its losses are at least these.
+int store_add_counts(struct store *s, uint64_t exchanges, uint64_t shed, uint64_t shed_bytes);
 // Frees cached pages.
 void store_release_memory(struct store *s);
 // The row of this process in the table writer.
@@ -68,13 +89,13 @@ int store_counts(struct store *s, uint64_t exchanges, uint64_t shed, uint64_t sh
                  const char *trouble);
 
 // Deletes one step of exchanges beyond the limits, in a transaction of its own: too old ones, or
-// the oldest of the tunnel that takes the most.
+// the oldest of the tunnel that takes the most. Of the record's limit all spools take `spooled`.
 enum store_excess {
     STORE_EXCESS_NONE,
     STORE_EXCESS_SOME,     // more is to be deleted
     STORE_EXCESS_PRESSING, // the record exceeds its limit by more than 1 in STORE_SLACK_PART
 };
-int store_trim(struct store *s, int64_t now_ns, enum store_excess *excess);
+int store_trim(struct store *s, int64_t now_ns, uint64_t spooled, enum store_excess *excess);
 // Scrubs what was deleted and truncates the log (scrub.h): one step each STORE_TIDY_MS, and at each
 // call with `quiet`. `*more`: a pass is under way. A step that readers prevent is retried later.
 int store_tidy(struct store *s, int64_t now_ns, bool quiet, bool *more);

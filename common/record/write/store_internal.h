@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Shared by the files of the store, from the bottom: store_sql.c (statements), store_files.c
-// (files), store_open.c (opening and closing), store_tunnel.c (rows of tunnels), store.c
-// (transactions and rows of exchanges), store_trim.c (deleting).
+// (files), store_spool.c (spools), store_open.c (opening and closing), store_tunnel.c (rows of
+// tunnels), store.c (transactions and rows of exchanges), store_trim.c (deleting).
 #pragma once
 #include "store.h"
 
@@ -28,6 +28,8 @@ enum statement {
     DELETE_EXCHANGE,
     DELETE_BODY,
     DELETE_MESSAGE,
+    SAVE_POSITION,
+    ADD_COUNTS,
     STATEMENTS
 };
 
@@ -55,6 +57,7 @@ struct store {
     struct store_config config;
     int lock_file;
     int64_t writer;
+    bool keeps_spool; // store_keep_spool was called
     sqlite3_stmt *statements[STATEMENTS];
     struct store_tunnel tunnels[TUNNELS_CACHED];
     // store_tidy
@@ -83,6 +86,14 @@ int store_open_error(void);
 int store_find_file(const char *path, struct store_file *file);
 // Whether the database was moved or removed since it was opened.
 bool store_is_moved(struct store *s);
+
+// The row of the writer's spool, in the table spool. store_find_spool returns SQLITE_DONE if there
+// is none.
+int store_insert_spool(struct store *s);
+int store_find_spool(struct store *s, int64_t *writer, struct spool_position *indexed);
+int store_delete_spool(struct store *s);
+// Whether a dead writer left a spool. Forgets a spool whose directory is gone.
+bool store_has_spool(struct store *s, int64_t writer, int *error);
 
 // The cache of tunnels. store_tunnels_write writes its pending changes before a commit;
 // store_tunnels_forget drops them after a rollback.

@@ -66,11 +66,21 @@ static int set_up(struct store *s)
     return error ? error : exec(s->db, sql);
 }
 
-// Ends exchanges that dead processes left running.
+// Ends a writer, and exchanges that it left running.
+static int end_writer(struct store *s, int64_t id)
+{
+    char sql[200];
+    (void)snprintf(sql, sizeof(sql),
+                   "UPDATE exchange SET outcome='recorder gone' WHERE writer=%lld AND outcome"
+                   " IS NULL; UPDATE writer SET ended_ns=%lld WHERE id=%lld",
+                   (long long)id, (long long)wall_clock_ns(), (long long)id);
+    return exec(s->db, sql);
+}
+
+// Ends what dead processes left running, except those whose spool tells more.
 static int end_orphans(struct store *s)
 {
     sqlite3_stmt *each = NULL;
-    char sql[200];
     int error = sqlite3_prepare_v2(s->db, "SELECT id FROM writer WHERE ended_ns IS NULL AND id<>?1",
                                    -1, &each, NULL);
     if (!error)
@@ -80,27 +90,34 @@ static int end_orphans(struct store *s)
         error = SQLITE_OK;
         if (record_lock_is_held(s->lock_file, id))
             continue;
-        (void)snprintf(sql, sizeof(sql),
-                       "UPDATE exchange SET outcome='recorder gone' WHERE writer=%lld AND outcome"
-                       " IS NULL; UPDATE writer SET ended_ns=%lld WHERE id=%lld",
-                       (long long)id, (long long)wall_clock_ns(), (long long)id);
-        error = exec(s->db, sql);
+        if (store_has_spool(s, id, &error) || error)
+            continue;
+        error = end_writer(s, id);
     }
     (void)sqlite3_finalize(each);
     return error == SQLITE_DONE ? SQLITE_OK : error;
 }
 
-static int insert_writer(struct store *s)
+// The writer's facts: of this process.
+static struct spool_segment_head own_facts(const struct store *s)
+{
+    struct spool_segment_head facts = {.pid = (uint32_t)getpid(), .began_ns = wall_clock_ns()};
+    (void)snprintf(facts.program, sizeof(facts.program), "%s", s->config.program);
+    (void)snprintf(facts.version, sizeof(facts.version), "%s", adit_version());
+    return facts;
+}
+
+static int insert_writer(struct store *s, const struct spool_segment_head *facts)
 {
     sqlite3_stmt *insert = NULL;
     int error = sqlite3_prepare_v2(
         s->db, "INSERT INTO writer(program, version, pid, began_ns) VALUES(?1,?2,?3,?4)", -1,
         &insert, NULL);
     if (!error) {
-        (void)sqlite3_bind_text(insert, 1, s->config.program, -1, SQLITE_STATIC);
-        (void)sqlite3_bind_text(insert, 2, adit_version(), -1, SQLITE_STATIC);
-        (void)sqlite3_bind_int64(insert, 3, getpid());
-        (void)sqlite3_bind_int64(insert, 4, wall_clock_ns());
+        (void)sqlite3_bind_text(insert, 1, facts->program, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_text(insert, 2, facts->version, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_int64(insert, 3, facts->pid);
+        (void)sqlite3_bind_int64(insert, 4, facts->began_ns);
         error = sqlite3_step(insert) == SQLITE_DONE ? SQLITE_OK : sqlite3_extended_errcode(s->db);
     }
     (void)sqlite3_finalize(insert);
@@ -110,17 +127,17 @@ static int insert_writer(struct store *s)
 
 // A number whose lock is held belongs to a process that still writes an older record of this
 // directory: tries the next one.
-static int become_writer(struct store *s)
+static int become_writer(struct store *s, const struct spool_segment_head *facts)
 {
     char sql[80];
-    int error = insert_writer(s);
+    int error = insert_writer(s, facts);
     for (int i = 0; !error && !record_lock_take(s->lock_file, s->writer); i++) {
         (void)snprintf(sql, sizeof(sql), "DELETE FROM writer WHERE id=%lld", (long long)s->writer);
         error = i < STORE_WRITERS_BEFORE ? exec(s->db, sql) : SQLITE_CANTOPEN;
         if (!error)
-            error = insert_writer(s);
+            error = insert_writer(s, facts);
     }
-    return error;
+    return error ? error : store_insert_spool(s);
 }
 
 static int register_writer(struct store *s)
@@ -128,7 +145,8 @@ static int register_writer(struct store *s)
     int error = exec(s->db, "BEGIN IMMEDIATE");
     if (error)
         return error;
-    error = become_writer(s);
+    const struct spool_segment_head facts = own_facts(s);
+    error = become_writer(s, &facts);
     if (!error)
         error = end_orphans(s);
     int ended = exec(s->db, error ? "ROLLBACK" : "COMMIT");
@@ -149,44 +167,90 @@ static void keep_log(struct store *s)
     (void)sqlite3_file_control(s->db, NULL, SQLITE_FCNTL_PERSIST_WAL, &keep);
 }
 
-int store_open(const struct store_config *config, struct store **out, struct store_file *file)
+// Takes the place of the writer of a spool; a record that does not know the spool gets a writer.
+static int replace_writer(struct store *s, const struct spool_segment_head *facts,
+                          struct spool_position *indexed)
+{
+    int error = exec(s->db, "BEGIN IMMEDIATE");
+    if (error)
+        return error;
+    error = store_find_spool(s, &s->writer, indexed);
+    if (error == SQLITE_DONE)
+        error = become_writer(s, facts);
+    else if (!error && !record_lock_take(s->lock_file, s->writer))
+        error = SQLITE_BUSY;
+    int ended = exec(s->db, error ? "ROLLBACK" : "COMMIT");
+    return error ? error : ended;
+}
+
+static int open_store(const struct store_config *config, struct store **out,
+                      struct store_file *file)
 {
     struct store *s = calloc(1, sizeof(*s));
-    *out = NULL;
+    *out = s;
     *file = (struct store_file){0};
     if (!s)
         return SQLITE_NOMEM;
     s->config = *config;
     s->lock_file = -1;
     int error = open_files(s, file);
-    if (!error)
-        error = set_up(s);
-    if (!error)
-        error = register_writer(s);
-    if (error) {
-        s->writer = 0;
-        store_close(s);
-        return error;
+    return error ? error : set_up(s);
+}
+
+// `error` is that of the last step of opening.
+static int finish_open(struct store **out, int error)
+{
+    if (error && *out) {
+        (*out)->writer = 0;
+        store_close(*out);
+        *out = NULL;
     }
-    record_lock_release(s->lock_file, RECORD_LOCK_FILES);
-    *out = s;
-    return SQLITE_OK;
+    if (!error)
+        record_lock_release((*out)->lock_file, RECORD_LOCK_FILES);
+    return error;
+}
+
+int store_open(const struct store_config *config, struct store **out, struct store_file *file)
+{
+    int error = open_store(config, out, file);
+    return finish_open(out, error ? error : register_writer(*out));
+}
+
+int store_open_after(const struct store_config *config, const struct spool_segment_head *facts,
+                     struct store **out, struct spool_position *indexed)
+{
+    struct store_file file;
+    *indexed = (struct spool_position){0};
+    int error = open_store(config, out, &file);
+    return finish_open(out, error ? error : replace_writer(*out, facts, indexed));
+}
+
+void store_keep_spool(struct store *s)
+{
+    s->keeps_spool = true;
+}
+
+static void end_own_writer(struct store *s)
+{
+    int error = exec(s->db, "BEGIN IMMEDIATE");
+    if (error)
+        return;
+    error = store_delete_spool(s);
+    if (!error)
+        error = end_writer(s, s->writer);
+    (void)exec(s->db, error ? "ROLLBACK" : "COMMIT");
 }
 
 void store_close(struct store *s)
 {
-    char sql[80];
     if (!s)
         return;
     if (s->db && store_is_moved(s))
         keep_log(s);
     for (size_t i = 0; i < STATEMENTS; i++)
         (void)sqlite3_finalize(s->statements[i]);
-    if (s->writer) {
-        (void)snprintf(sql, sizeof(sql), "UPDATE writer SET ended_ns=%lld WHERE id=%lld",
-                       (long long)wall_clock_ns(), (long long)s->writer);
-        (void)exec(s->db, sql);
-    }
+    if (s->writer && !s->keeps_spool)
+        end_own_writer(s);
     (void)sqlite3_close(s->db);
     if (s->lock_file >= 0)
         (void)close(s->lock_file);

@@ -64,6 +64,9 @@ static const char *const texts[STATEMENTS] = {
     [DELETE_EXCHANGE] = "DELETE FROM exchange WHERE seq=?1",
     [DELETE_BODY] = "DELETE FROM body WHERE exchange=?1",
     [DELETE_MESSAGE] = "DELETE FROM message WHERE exchange=?1",
+    [SAVE_POSITION] = "UPDATE spool SET segment=?2, position=?3 WHERE id=?1",
+    [ADD_COUNTS] = "UPDATE writer SET exchanges=exchanges+?2, shed=max(shed, ?3),"
+                   " shed_bytes=max(shed_bytes, ?4) WHERE id=?1",
 };
 
 sqlite3_stmt *store_statement(struct store *s, enum statement which)

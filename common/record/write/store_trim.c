@@ -160,11 +160,19 @@ static int vacuum(struct store *s, uint64_t too_many, bool *more)
     return error ? error : sqlite3_exec(s->db, sql, NULL, NULL, NULL);
 }
 
-int store_trim(struct store *s, int64_t now_ns, enum store_excess *excess)
+// Spools leave the rows at least half of the limit.
+static uint64_t pages_of_rows(const struct store *s, uint64_t spooled)
+{
+    uint64_t bytes = s->config.bytes;
+    bytes -= spooled < bytes / 2 ? spooled : bytes / 2;
+    return bytes / STORE_PAGE_BYTES;
+}
+
+int store_trim(struct store *s, int64_t now_ns, uint64_t spooled, enum store_excess *excess)
 {
     uint64_t used = 0;
     uint64_t unused = 0;
-    uint64_t limit = s->config.bytes / STORE_PAGE_BYTES;
+    uint64_t limit = pages_of_rows(s, spooled);
     uint64_t slack = limit / STORE_SLACK_PART;
     bool more = false;
     int error = s->config.age_ms ? trim_age(s, now_ns, &more) : SQLITE_OK;

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// Indexes the spools of programs that have ended without doing so: were killed, or had no time.
+#pragma once
+#include <stdbool.h>
+
+struct record_recovery {
+    bool (*stops)(void *ctx);                      // asked between two batches; NULL: never
+    void (*progress)(void *ctx, unsigned percent); // told after each batch; NULL: nobody
+    void *ctx;
+};
+
+enum {
+    RECOVER_POLL_MS = 20 // between two attempts, while another process recovers
+};
+
+// Brings everything that dead programs left in the spools of this state directory into its record.
+// Waits for another process that does so already. Changes nothing if there is no such spool.
+// Returns SQLITE_OK, SQLITE_INTERRUPT (it was stopped; the rest stays), or another SQLite error;
+// what could not be indexed stays.
+int record_recover(const char *dir, const struct record_recovery *r);
