@@ -28,12 +28,13 @@ struct inspect_call {
     char **argv;
     int exit_status;          // negative: go on
     bool decodes_all;         // --decode-all: no limit on decoded sizes
-    bool follows;             // prints what comes later: does not wait for the record's writers
+    bool follows;             // prints what comes later: does not wait for writers that are stuck
     bool compares;            // compares with the other end: waits for its reports, too
     bool filters;             // takes a filter, and with it the options of filter_flags.h
     struct options_walk walk; // over the command line
     struct filter_flags flags;
     char filter[FILTER_TEXT_MAX + 1]; // the whole filter, set by inspect_filter
+    char directory[STATE_PATH_MAX];   // of the record, set by inspect_open
 };
 
 // Takes the options, and prints the help when asked. True: go on. False: return
@@ -58,6 +59,9 @@ uint64_t inspect_number(struct inspect_call *call, const char *option, const cha
 // The state directory of the record, which need not exist. False: an error was printed, and
 // call->exit_status is set.
 bool inspect_directory(struct inspect_call *call, char out[static STATE_PATH_MAX]);
+// Waits until the writers of the record in `dir` have written all that is over by now. On stderr:
+// how far they are if that takes long, and which of them is stuck.
+void inspect_wait_for_writers(const struct inspect_call *call, const char *dir);
 // Opens the record for reading, once its writers have written all that is over by now; a warning
 // says so when they take too long. NULL: an error was printed, and call->exit_status is set.
 struct record_reader *inspect_open(struct inspect_call *call);

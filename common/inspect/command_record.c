@@ -5,7 +5,6 @@
 #include <unistd.h>
 #include "command.h"
 #include "common/io/loop.h"
-#include "common/record/flush.h"
 #include "text.h"
 
 bool inspect_directory(struct inspect_call *call, char out[static STATE_PATH_MAX])
@@ -30,28 +29,14 @@ static void print_how_to_start(const struct inspect_call *call, const char *dir)
                   call->data ? " --data " : "", call->data ? "DIR" : "");
 }
 
-static void wait_for_writers(const struct inspect_call *call, const char *dir)
-{
-    char writer[64] = "a program that records";
-    pid_t pid = 0;
-    if (flush_wait(dir, call->compares, FLUSH_WAIT_MS, &pid))
-        return;
-    if (pid > 0)
-        (void)snprintf(writer, sizeof(writer), "process %ld, which records,", (long)pid);
-    (void)fprintf(stderr,
-                  "%s %s: the newest exchanges may be missing: %s has not written all yet\n",
-                  call->program->name, call->name, writer);
-}
-
 struct record_reader *inspect_open(struct inspect_call *call)
 {
-    char dir[STATE_PATH_MAX];
+    const char *dir = call->directory;
     char path[STATE_PATH_MAX + 16];
     char why[RECORD_WHY_MAX];
-    if (!inspect_directory(call, dir))
+    if (!inspect_directory(call, call->directory))
         return NULL;
-    if (!call->follows)
-        wait_for_writers(call, dir);
+    inspect_wait_for_writers(call, dir);
     record_path(dir, path);
     call->exit_status = INSPECT_FAILED;
     if (access(path, F_OK) && (errno == ENOENT || errno == ENOTDIR)) {

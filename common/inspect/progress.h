@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A count on stderr while a command takes long, for people at a terminal.
+// A line on stderr while a command takes long, for people at a terminal.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,7 +10,9 @@ struct progress {
 };
 
 void progress_begin(struct progress *p);
-// Shows the count, but not in the first second, and at most five times a second.
+// Shows a count of exchanges, but not in the first second.
 void progress_show(struct progress *p, uint64_t exchanges);
+// Shows the line, but not in the first `after_ms`, and at most five times a second.
+void progress_show_line(struct progress *p, const char *line, unsigned after_ms);
 // Removes the line.
 void progress_end(struct progress *p);

@@ -12,6 +12,7 @@ enum {
     CHECK_RUNNING_EVERY = 10, // polls; without a write, too: a recorder may have died
     OPEN_TRIES_MAX = 20,      // of a record that has just been created, until it can be read
     REPORT_EVERY = 40,        // polls between two reports of losses
+    ASK_EVERY = 7,            // polls, a second: writers under load index what readers ask for
 };
 
 static size_t running_count(const struct follow *f)
@@ -51,6 +52,7 @@ bool follow_init(struct follow *f)
 void follow_deinit(struct follow *f)
 {
     buf_free(&f->running);
+    flush_asks_deinit(&f->asks);
 }
 
 // Keeps the running exchanges for which `keep` is true.
@@ -217,6 +219,8 @@ static int follow_until(struct follow *f, int signals)
         if (round % REPORT_EVERY == 0)
             report_losses(f);
         record_reader_end(f->reader);
+        if (round % ASK_EVERY == ASK_EVERY - 1)
+            flush_asks_repeat(&f->asks, f->call->directory);
         if (fflush(stdout) || ferror(stdout))
             return inspect_end(f->call, INSPECT_FAILED);
         if (!wait_for_next_poll(signals))

@@ -3,6 +3,7 @@
 // the end of its reader.
 #pragma once
 #include "command.h"
+#include "common/record/flush_asks.h"
 #include "proto/buf.h"
 #include "requests_row_print.h"
 
@@ -17,6 +18,7 @@ struct follow {
     struct buf running;        // int64_t: rows up to last_seq whose exchanges have not ended
     uint64_t shed, shed_bytes; // losses that were printed
     int64_t trouble_writer;    // the writer whose trouble was printed
+    struct flush_asks asks;    // to the record's writers, for what they have not indexed
 };
 
 // Waits until there is a record. False: call->exit_status is set.

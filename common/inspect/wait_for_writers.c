@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+// Waits until the programs that record have written what is over, and shows how far they are.
+#include "command.h"
+#include "common/base/clock.h"
+#include "common/record/flush_wait.h"
+#include "progress.h"
+
+enum {
+    SHOW_AFTER_MS = 500,  // on a terminal
+    TELL_AFTER_MS = 3000, // elsewhere, one line
+    // `requests --follow` lists what there is when a writer is stuck for this long: later exchanges
+    // still follow.
+    FOLLOW_SILENT_MS = FLUSH_PROGRESS_MS + 200,
+    FOLLOW_STANDSTILL_MS = 2000
+};
+
+struct waiting {
+    const struct inspect_call *call;
+    struct progress progress;
+    bool told;
+};
+
+static void tell_once(struct waiting *w, int percent)
+{
+    if (w->told || percent < 0 ||
+        clock_ns() - w->progress.began_ns < TELL_AFTER_MS * (uint64_t)1000000)
+        return;
+    w->told = true;
+    (void)fprintf(stderr, "%s %s: waiting until the newest exchanges are indexed (%d %% are)\n",
+                  w->call->program->name, w->call->name, percent);
+}
+
+static void show(void *ctx, int percent)
+{
+    struct waiting *w = ctx;
+    char line[64] = "waiting for the programs that record";
+    if (percent >= 0)
+        (void)snprintf(line, sizeof(line), "indexing the newest exchanges: %d %%", percent);
+    if (!w->progress.wanted)
+        tell_once(w, percent);
+    else if (percent < 100)
+        progress_show_line(&w->progress, line, SHOW_AFTER_MS);
+    else
+        progress_end(&w->progress);
+}
+
+static void print_stuck(const struct inspect_call *call, pid_t pid)
+{
+    char writer[64] = "a program that records";
+    if (pid > 0)
+        (void)snprintf(writer, sizeof(writer), "process %ld, which records,", (long)pid);
+    (void)fprintf(stderr,
+                  "%s %s: the newest exchanges may be missing: %s has not written all yet\n",
+                  call->program->name, call->name, writer);
+}
+
+void inspect_wait_for_writers(const struct inspect_call *call, const char *dir)
+{
+    struct waiting w = {.call = call};
+    const struct flush_wait how = {
+        .reports = call->compares,
+        .silent_ms = call->follows ? FOLLOW_SILENT_MS : FLUSH_WAIT_MS,
+        .standstill_ms = call->follows ? FOLLOW_STANDSTILL_MS : FLUSH_STANDSTILL_MS,
+        .show = show,
+        .ctx = &w,
+    };
+    pid_t pid = 0;
+    progress_begin(&w.progress);
+    bool written = flush_wait(dir, &how, &pid);
+    progress_end(&w.progress);
+    if (!written && !call->follows)
+        print_stuck(call, pid);
+}
