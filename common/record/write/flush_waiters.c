@@ -36,7 +36,7 @@ void flush_waiters_add(struct flush_waiters *f, int fd)
 {
     make_room(f);
     assert(f->count < FLUSH_WAITERS_MAX);
-    f->list[f->count++] = (struct flush_waiter){.fd = fd, .until = UINT64_MAX};
+    f->list[f->count++] = (struct flush_waiter){.fd = fd, .until = UINT64_MAX, .percent = -1};
 }
 
 size_t flush_waiters_unwritten(const struct flush_waiters *f)
@@ -45,6 +45,25 @@ size_t flush_waiters_unwritten(const struct flush_waiters *f)
     for (size_t i = 0; i < f->count; i++)
         count += is_written(&f->list[i]) ? 0 : 1;
     return count;
+}
+
+// A percentage that has not grown is sent, too: readers see that the writer lives.
+static void tell_progress(struct flush_waiter *waiter, int percent, uint64_t now_ms)
+{
+    if (waiter->percent >= 0 && now_ms - waiter->percent_ms < FLUSH_PROGRESS_MS)
+        return;
+    if (waiter->percent < percent)
+        waiter->percent = percent;
+    waiter->percent_ms = now_ms;
+    flush_send_progress(waiter->fd, (unsigned)waiter->percent);
+}
+
+void flush_waiters_progress(struct flush_waiters *f, unsigned percent, uint64_t now_ms)
+{
+    assert(percent <= 100);
+    for (size_t i = 0; i < f->count; i++)
+        if (!is_written(&f->list[i]))
+            tell_progress(&f->list[i], (int)percent, now_ms);
 }
 
 void flush_waiters_written(struct flush_waiters *f, uint64_t waited)
