@@ -20,7 +20,7 @@ struct asked_writer {
 
 struct flush_request {
     const struct flush_wait *how;
-    uint64_t asked_ns, shown_ns;
+    uint64_t began_ns, shown_ns;
     struct pollfd polls[FLUSH_WRITERS_MAX];
     struct asked_writer writers[FLUSH_WRITERS_MAX];
     size_t count;
@@ -41,15 +41,16 @@ static void ask_writer(void *ctx, const struct flush_writer *w)
         a->unwritten = true;
         return;
     }
-    uint64_t end_ns = a->asked_ns + a->how->silent_ms * ms_ns; // of asking all
+    uint64_t end_ns = a->began_ns + a->how->silent_ms * ms_ns; // of asking all
     int fd = flush_writer_ask(w, left_ms(clock_ns(), end_ns) + 1, &pid);
     if (fd < 0) {
         a->unwritten = a->unwritten || errno != ECONNREFUSED;
         return;
     }
+    uint64_t now = clock_ns();
     a->polls[a->count] = (struct pollfd){.fd = fd, .events = POLLIN};
-    a->writers[a->count++] = (struct asked_writer){
-        .pid = pid, .percent = -1, .sign_ns = a->asked_ns, .grown_ns = a->asked_ns};
+    a->writers[a->count++] =
+        (struct asked_writer){.pid = pid, .percent = -1, .sign_ns = now, .grown_ns = now};
 }
 
 static void note_unwritten(struct flush_request *a, const struct asked_writer *w)
@@ -153,8 +154,8 @@ static int next_ms(const struct flush_request *a)
 
 bool flush_wait(const char *dir, const struct flush_wait *how, pid_t *pid)
 {
-    struct flush_request a = {.how = how, .asked_ns = clock_ns()};
-    a.shown_ns = a.asked_ns;
+    struct flush_request a = {.how = how, .began_ns = clock_ns()};
+    a.shown_ns = a.began_ns;
     flush_writers_each(dir, ask_writer, &a);
     while (a.count > 0) {
         (void)poll(a.polls, a.count, next_ms(&a));

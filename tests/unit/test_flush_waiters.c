@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+// The replies of a writer to the readers that wait for it.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/record/write/flush_waiters.h"
+
+// Adds a reader. Returns its own end of the connection.
+static int reader(struct flush_waiters *f)
+{
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+    flush_waiters_add(f, ends[0]);
+    return ends[1];
+}
+
+static void expect(int fd, const char *replies)
+{
+    char got[16];
+    ssize_t n = recv(fd, got, sizeof(got), 0);
+    assert_int_equal(n < 0 ? 0 : n, strlen(replies));
+    assert_memory_equal(got, replies, strlen(replies));
+}
+
+static void expect_end(int fd)
+{
+    char byte;
+    assert_int_equal(recv(fd, &byte, 1, 0), 0);
+    assert_int_equal(close(fd), 0);
+}
+
+static void progress_is_told_at_once_and_then_as_often_as_agreed(void **state)
+{
+    struct flush_waiters f = {0};
+    int one = reader(&f);
+    (void)state;
+    flush_waiters_progress(&f, 0, 7);
+    expect(one, "\x80");
+    flush_waiters_progress(&f, 10, 7 + FLUSH_PROGRESS_MS - 1);
+    expect(one, "");
+    int two = reader(&f);
+    flush_waiters_progress(&f, 11, 7 + FLUSH_PROGRESS_MS);
+    expect(one, "\x8b");
+    expect(two, "\x8b");
+    flush_waiters_progress(&f, 100, 7 + 2 * FLUSH_PROGRESS_MS);
+    expect(one, "\xe4");
+    flush_waiters_deinit(&f);
+    expect(two, "\xe4");
+    expect_end(one);
+    expect_end(two);
+}
+
+// A request that comes later may make the whole larger.
+static void a_percentage_never_falls_and_one_that_stays_is_a_sign_of_life(void **state)
+{
+    struct flush_waiters f = {0};
+    int one = reader(&f);
+    (void)state;
+    flush_waiters_progress(&f, 50, FLUSH_PROGRESS_MS);
+    int two = reader(&f);
+    flush_waiters_progress(&f, 20, 2 * FLUSH_PROGRESS_MS);
+    expect(one, "\xb2\xb2");
+    expect(two, "\x94");
+    flush_waiters_deinit(&f);
+    expect_end(one);
+    expect_end(two);
+}
+
+static void behind_written_no_progress_comes(void **state)
+{
+    struct flush_waiters f = {0};
+    int one = reader(&f);
+    (void)state;
+    flush_waiters_written(&f, 3);
+    flush_waiters_progress(&f, 99, 1000);
+    expect(one, "w");
+    assert_int_equal(flush_waiters_unwritten(&f), 0);
+    flush_waiters_reported(&f, 2);
+    expect(one, "");
+    flush_waiters_reported(&f, 3);
+    expect(one, "r");
+    expect_end(one);
+    assert_int_equal(f.count, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(progress_is_told_at_once_and_then_as_often_as_agreed),
+        cmocka_unit_test(a_percentage_never_falls_and_one_that_stays_is_a_sign_of_life),
+        cmocka_unit_test(behind_written_no_progress_comes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
