@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Waits until the programs that record have written what is over, and shows how far they are.
+// Waits until the record has what is over: of programs that were killed, whose spools are indexed
+// here, and of those that record. Shows how far that is.
 #include "command.h"
 #include "common/base/clock.h"
 #include "common/record/flush_wait.h"
+#include "common/record/record.h"
+#include "common/record/write/recover.h"
 #include "progress.h"
 
 enum {
@@ -44,6 +47,24 @@ static void show(void *ctx, int percent)
         progress_end(&w->progress);
 }
 
+static void show_recovery(void *ctx, unsigned percent)
+{
+    show(ctx, (int)percent);
+}
+
+// A record that may not be changed is read as it is.
+static void recover(struct waiting *w, const char *dir)
+{
+    const struct record_recovery how = {.progress = show_recovery, .ctx = w};
+    int error = record_recover(dir, &how);
+    progress_end(&w->progress);
+    if (error)
+        (void)fprintf(stderr,
+                      "%s %s: the newest exchanges of a program that was killed are missing: they "
+                      "cannot be moved from %s/spool into the record: %s\n",
+                      w->call->program->name, w->call->name, dir, record_errstr(error));
+}
+
 static void print_stuck(const struct inspect_call *call, pid_t pid)
 {
     char writer[64] = "a program that records";
@@ -65,6 +86,8 @@ void inspect_wait_for_writers(const struct inspect_call *call, const char *dir)
         .ctx = &w,
     };
     pid_t pid = 0;
+    progress_begin(&w.progress);
+    recover(&w, dir);
     progress_begin(&w.progress);
     bool written = flush_wait(dir, &how, &pid);
     progress_end(&w.progress);

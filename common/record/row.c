@@ -164,6 +164,7 @@ void record_row_read(sqlite3_stmt *s, struct record_exchange *x)
     x->outcome = record_column(s, COLUMN_outcome);
     x->error = record_column(s, COLUMN_error);
     x->flags = (unsigned)count_at(s, COLUMN_flags);
+    x->size = count_at(s, COLUMN_size);
     for (int side = RECORD_REQUEST; side <= RECORD_RESPONSE; side++)
         read_body(s, &record_body_columns[side], &x->body[side]);
     x->sent_on_ns = time_at(s, COLUMN_sent_on_ns);

@@ -216,9 +216,12 @@ def test_files_are_their_owners_alone(tunnel):
     for end in (tunnel.agent, tunnel.relay):
         ended(end.data, "target='/'")
         assert stat.S_IMODE(end.data.stat().st_mode) == 0o700
-        found = {path.name: stat.S_IMODE(path.stat().st_mode) for path in end.data.iterdir()}
-        assert {"record.db", "record.db-wal", "record.db-shm", "record.lock"} <= set(found)
-        assert set(found.values()) == {0o600}, found
+        found = {path.relative_to(end.data): path.stat() for path in end.data.rglob("*")}
+        names = {str(path) for path in found}
+        assert {"record.db", "record.db-wal", "record.db-shm", "record.lock", "spool"} <= names
+        for path, its in found.items():
+            expected = 0o700 if stat.S_ISDIR(its.st_mode) else 0o600
+            assert stat.S_IMODE(its.st_mode) == expected, path
 
 
 def test_several_agents_write_one_record(tmp_path):

@@ -15,9 +15,10 @@
 #include "tests/support/check.h"
 
 enum {
-    ASKED = 20000,  // requests of the test with threads
-    ASK_EVERY = 3,  // events
-    RELEASE_MAX = 7 // events that are released between two looks into the mailbox
+    ASKED = 20000,   // requests of the test with threads
+    ASK_EVERY = 3,   // events
+    RELEASE_MAX = 7, // events that are released between two looks into the mailbox
+    ENTRY_BYTES = 16 // of an event of 8 bytes in the queue
 };
 
 static void push(struct queue *q)
@@ -30,7 +31,7 @@ static void release(struct queue *q)
 {
     size_t len = 0;
     assert_non_null(queue_peek(q, &len));
-    queue_release(q);
+    queue_release(q, ENTRY_BYTES);
 }
 
 static int setup(void **state)
@@ -144,7 +145,7 @@ static void two_threads_lose_and_double_no_reader(void **state)
     assert_int_equal(uv_thread_create(&thread, ask, &b), 0);
     while (expected < ASKED * ASK_EVERY) {
         for (int i = 0; i < RELEASE_MAX && queue_peek(b.queue, &len); i++, released++)
-            queue_release(b.queue);
+            queue_release(b.queue, ENTRY_BYTES);
         size_t count = flush_mailbox_take(b.mailbox, b.queue, fds);
         for (size_t i = 0; i < count; i++) {
             expected += ASK_EVERY;
