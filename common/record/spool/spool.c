@@ -63,6 +63,19 @@ int spool_adopt(int parent, const char *id, struct spool **out)
     return error;
 }
 
+static void close_segment(struct spool_segment *segment)
+{
+    if (segment->fd >= 0)
+        (void)close(segment->fd);
+    segment->fd = -1;
+}
+
+static void close_segments(struct spool *s)
+{
+    for (size_t i = 0; i < s->count; i++)
+        close_segment(&s->segments[i]);
+}
+
 bool spool_free(struct spool *s, const struct spool_position *indexed)
 {
     if (!s)
@@ -71,8 +84,7 @@ bool spool_free(struct spool *s, const struct spool_position *indexed)
     if (indexed)
         spool_drop(s, *indexed);
     bool nothing = s->dir < 0 || (indexed && s->count == 0 && spool_remove_dir(s));
-    for (size_t i = 0; i < s->count; i++)
-        (void)close(s->segments[i].fd);
+    close_segments(s);
     if (s->dir >= 0)
         (void)close(s->dir);
     if (s->parent >= 0)
@@ -88,11 +100,20 @@ const char *spool_id(const struct spool *s)
     return s->id;
 }
 
+// Reads the beginning of an adopted spool's segment. False: it is shorter.
+static bool read_beginning(const struct spool *s, size_t i, void *to, size_t len)
+{
+    int fd = spool_open_segment(s, s->segments[i].number);
+    bool whole = fd >= 0 && pread(fd, to, len, 0) == (ssize_t)len;
+    if (fd >= 0)
+        (void)close(fd);
+    return whole;
+}
+
 bool spool_facts(const struct spool *s, struct spool_segment_head *facts)
 {
     for (size_t i = 0; i < s->count; i++) {
-        ssize_t n = pread(s->segments[i].fd, facts, sizeof(*facts), 0);
-        bool whole = n == (ssize_t)sizeof(*facts) &&
+        bool whole = read_beginning(s, i, facts, sizeof(*facts)) &&
                      memcmp(facts->magic, SPOOL_SEGMENT_MAGIC, sizeof(facts->magic)) == 0;
         facts->program[SPOOL_PROGRAM_BYTES - 1] = facts->version[SPOOL_PROGRAM_BYTES - 1] = 0;
         if (whole)
@@ -106,7 +127,7 @@ bool spool_is_of_another_form(const struct spool *s)
     const size_t version = sizeof(SPOOL_SEGMENT_MAGIC) - 2; // the last character
     char magic[sizeof(SPOOL_SEGMENT_MAGIC) - 1];
     for (size_t i = 0; i < s->count; i++)
-        if (pread(s->segments[i].fd, magic, sizeof(magic), 0) == (ssize_t)sizeof(magic) &&
+        if (read_beginning(s, i, magic, sizeof(magic)) &&
             memcmp(magic, SPOOL_SEGMENT_MAGIC, version) == 0 &&
             magic[version] != SPOOL_SEGMENT_MAGIC[version])
             return true;
@@ -301,23 +322,36 @@ void spool_drop(struct spool *s, struct spool_position indexed)
         if (!more)
             break;
         spool_remove_segment(s, taken.number);
-        (void)close(taken.fd);
+        close_segment(&taken);
     }
+}
+
+// A segment of an adopted spool is open alone.
+static int file_of(struct spool *s, struct spool_segment *segment)
+{
+    if (segment->fd < 0) {
+        close_segments(s);
+        segment->fd = spool_open_segment(s, segment->number);
+    }
+    return segment->fd;
 }
 
 int spool_locate(struct spool *s, struct spool_position *position, uint64_t *size)
 {
     int fd = -1;
     uv_mutex_lock(&s->lock);
-    for (size_t i = 0; i < s->count && fd < 0; i++) {
-        const struct spool_segment *at = &s->segments[i];
+    for (size_t i = 0; i < s->count; i++) {
+        struct spool_segment *at = &s->segments[i];
         if (at->number < position->segment ||
             (at->number == position->segment && at->size <= position->offset))
             continue;
         if (at->number > position->segment)
             *position = (struct spool_position){.segment = at->number};
+        if (at->size == 0)
+            continue;
         *size = at->size;
-        fd = at->size > position->offset ? at->fd : -1;
+        fd = file_of(s, at);
+        break;
     }
     uv_mutex_unlock(&s->lock);
     return fd;

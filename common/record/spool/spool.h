@@ -30,7 +30,7 @@ struct spool_config {
 
 // A spool to append to. Files are made by the first append. NULL: out of memory.
 struct spool *spool_new(const struct spool_config *config);
-// A spool that another program left: opens its segments for reading. `parent` is the directory
+// A spool that another program left, for reading. `parent` is the directory
 // DATA/spool, `id` the name in it. Fails with EAGAIN if the program lives.
 int spool_adopt(int parent, const char *id, struct spool **out);
 // Closes all files, and removes those that are indexed up to `indexed` (NULL: none). Returns
@@ -63,7 +63,8 @@ uint64_t spool_bytes_of_all(const char *dir);
 // Indexing thread. Removes segments that end at or before a position, unless they may grow.
 void spool_drop(struct spool *s, struct spool_position indexed);
 // Indexing thread. The segment that a position is in, or the next one after it; `*position` becomes
-// the place to read. `size` gets the bytes that count. -1: nothing is there to read.
+// the place to read. `size` gets the bytes that count. The file is valid until the next call. -1:
+// nothing is there to read, or (spool_left tells) the file of an adopted spool cannot be opened.
 int spool_locate(struct spool *s, struct spool_position *position, uint64_t *size);
 
 static inline bool spool_is_before(struct spool_position a, struct spool_position b)

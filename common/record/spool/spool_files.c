@@ -89,6 +89,7 @@ static int compare_segments(const void *a, const void *b)
     return (first->number > second->number) - (first->number < second->number);
 }
 
+// The file is opened again when it is read (spool_locate): many segments need few descriptors.
 static int add_found(struct spool *s, const char *name, uint32_t number)
 {
     struct stat st;
@@ -97,15 +98,21 @@ static int add_found(struct spool *s, const char *name, uint32_t number)
     int fd = private_open_at(s->dir, name);
     if (fd < 0)
         return errno;
-    if (fstat(fd, &st)) {
-        int error = errno;
-        (void)close(fd);
+    int error = fstat(fd, &st) ? errno : 0;
+    (void)close(fd);
+    if (error)
         return error;
-    }
     s->segments[s->count++] =
-        (struct spool_segment){.number = number, .fd = fd, .size = (uint64_t)st.st_size};
+        (struct spool_segment){.number = number, .fd = -1, .size = (uint64_t)st.st_size};
     s->bytes += (uint64_t)st.st_size;
     return 0;
+}
+
+int spool_open_segment(const struct spool *s, uint32_t number)
+{
+    char name[NAME_MAX_BYTES];
+    name_of(number, name);
+    return private_open_at(s->dir, name);
 }
 
 int spool_find_segments(struct spool *s)

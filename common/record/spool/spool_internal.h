@@ -6,7 +6,7 @@
 
 struct spool_segment {
     uint32_t number;
-    int fd;
+    int fd;        // of an adopted spool: -1 unless it is the one located last
     uint64_t size; // bytes that were appended, the head included
 };
 
@@ -30,8 +30,10 @@ int spool_make_dir(struct spool *s);
 int spool_make_segment(const struct spool *s, uint32_t number);
 // Opens DATA/spool/ID/ of a program that has ended, and locks it. Returns -1, with errno.
 int spool_open_dir(int parent, const char *id);
-// Opens the segments of an adopted spool's directory, in their order.
+// Finds the segments of an adopted spool's directory, in their order.
 int spool_find_segments(struct spool *s);
+// Opens one of them. Returns -1, with errno.
+int spool_open_segment(const struct spool *s, uint32_t number);
 void spool_remove_segment(const struct spool *s, uint32_t number);
 // Removes the directory, if it is empty. Returns whether no segment is left in it.
 bool spool_remove_dir(const struct spool *s);

@@ -105,7 +105,7 @@ static int index_all(struct recovered *d)
             error = write_rows(d);
         tell_progress(d);
     }
-    return error;
+    return !error && spool_left(d->spool, d->reader.at) > 0 ? SQLITE_CANTOPEN : error;
 }
 
 static int index_spool(const char *dir, struct spool *spool, const struct spool_segment_head *facts,
