@@ -74,11 +74,20 @@ def cpu_key(sample=()):
 # wrk -----------------------------------------------------------------------------------------------
 
 
-def wrk(site, running, connections, seconds=BRIEF_SECONDS):
-    """GET /small over keep-alive connections, as fast as possible."""
+def wrk_argv(running, connections, seconds):
     argv = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"]
     argv += ["-s", HERE / "wrk.lua", "-H", f"Host: {running.host}"]
-    argv += [f"http://127.0.0.1:{running.port}/small"]
+    return argv + [f"http://127.0.0.1:{running.port}/small"]
+
+
+def start_wrk(site, running, connections):
+    """A load that goes on beside others until it is stopped."""
+    return site.procs.start("wrk", wrk_argv(running, connections, CROWD_SECONDS))
+
+
+def wrk(site, running, connections, seconds=BRIEF_SECONDS):
+    """GET /small over keep-alive connections, as fast as possible."""
+    argv = wrk_argv(running, connections, seconds)
     one = measured(site, running, "wrk", argv, seconds + 15)
     errors = {kind: count for kind, count in one["errors"].items() if count}
     if errors or not one["requests"]:
