@@ -239,18 +239,15 @@ def one_round(row, site, running, number):
     return {label: row.load.together(one) | put_off(one) for label, one in shown.items()}
 
 
-def cpu_of_ends(running):
-    return {part: usage.cpu_seconds([process]) for part, process in running.ends.items()}
-
-
 def finished_pass(row, site, running):
     """A pass, the CPU time that each end uses afterwards for what it has put off, and what is not in
     the records then."""
+    before = loads.cpu_of_ends(running)
     one = row.load.one_pass(site, running)
-    before = cpu_of_ends(running)
     recording = records.catch_up(running)
     usage.wait_until_idle(running.processes, PASS_QUIET_SECONDS)
-    late = {part: now - before[part] for part, now in cpu_of_ends(running).items()}
+    cpu = loads.cpu_since(running, before)
+    late = {part: round(cpu[part] - one["cpu_of"][part], 3) for part in cpu}
     lacking = {part: running.ends[part].record.lacks_more() for part in recording}
     one |= {"late_cpu_s": round(sum(late.values()), 3)}
     return one | {"late_of": {part: late[part] for part in recording}, "lacking": lacking}

@@ -41,13 +41,20 @@ class Load:
 
 def measured(site, running, name, argv, seconds):
     """Runs a load that prints one line of JSON; adds the CPU time that its contestant used
-    meanwhile."""
-    before = usage.cpu_seconds(running.processes)
+    meanwhile, in all and of each end."""
+    before = cpu_of_ends(running)
     output = site.procs.run(name, argv, seconds)
-    cpu = usage.cpu_seconds(running.processes) - before
+    cpu = cpu_since(running, before)
     sample = json.loads(output.strip().splitlines()[-1])
-    sample["cpu_s"] = round(cpu, 3)
-    return sample
+    return sample | {"cpu_s": round(sum(cpu.values()), 3), "cpu_of": cpu}
+
+
+def cpu_of_ends(running):
+    return {part: usage.cpu_seconds([process]) for part, process in running.ends.items()}
+
+
+def cpu_since(running, before):
+    return {part: round(now - before[part], 3) for part, now in cpu_of_ends(running).items()}
 
 
 def total(passes, key):
