@@ -239,13 +239,19 @@ def one_round(row, site, running, number):
     return {label: row.load.together(one) | put_off(one) for label, one in shown.items()}
 
 
+def settle(running):
+    """Leaves nothing for the next pass to suffer from. Returns the ends that record."""
+    recording = records.catch_up(running)
+    usage.wait_until_idle(running.processes, PASS_QUIET_SECONDS)
+    return recording
+
+
 def finished_pass(row, site, running):
     """A pass, the CPU time that each end uses afterwards for what it has put off, and what is not in
     the records then."""
     before = loads.cpu_of_ends(running)
     one = row.load.one_pass(site, running)
-    recording = records.catch_up(running)
-    usage.wait_until_idle(running.processes, PASS_QUIET_SECONDS)
+    recording = settle(running)
     cpu = loads.cpu_since(running, before)
     late = {part: round(cpu[part] - one["cpu_of"][part], 3) for part in cpu}
     lacking = {part: running.ends[part].record.lacks_more() for part in recording}
@@ -267,6 +273,7 @@ def put_off(passes):
 def under_burden(row, site, running, passes):
     with row.burden(site, running) as crowd:
         sample = row.load.together([row.load.one_pass(site, running) for _ in range(passes)])
+    settle(running)
     return sample | crowd.said
 
 
@@ -285,9 +292,11 @@ def run_burdened(row, site, subject, effort):
 
     for _ in effort.rounds(figures):
         without = [row.load.one_pass(site, running) for _ in range(passes)]
+        settle(running)
         samples["subject"].append(under_burden(row, site, running, passes))
         usage.wait_until_idle(running.processes)
         without += [row.load.one_pass(site, running) for _ in range(passes)]
+        settle(running)
         samples["without"].append(row.load.together(without))
     return {"figures": figures(), "samples": samples}
 

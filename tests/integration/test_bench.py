@@ -55,6 +55,7 @@ def contestants(monkeypatch, **found):
     monkeypatch.setattr(kinds, "CONTESTANTS", {n: stand_in(n, why) for n, why in found.items()})
     monkeypatch.setattr(kinds, "ORIGINS", {"files": lambda _: 2})
     monkeypatch.setattr(kinds, "warm", lambda *_: None)
+    monkeypatch.setattr(kinds.usage, "wait_until_idle", lambda *_: None)
 
 
 def measured(monkeypatch, site, samples, targets, absent=(), **more):
