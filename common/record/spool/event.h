@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Events of the recorder: a struct, then the bodies that its flags announce, then the texts
 // whose lengths it has, in their order. Events are kept small: their memory moves from the cache of
-// the loop's processor to that of the record writer's.
+// the loop's processor to that of the record writer's. Events go to files: `unused` bytes are 0, so
+// that no file has what was in that memory before.
 #pragma once
 #include "common/exchange/exchange.h"
 #include "proto/tunnel/report.h"
@@ -61,19 +62,20 @@ struct event_routed {
     uint16_t visitor_len, tunnel_len, scheme_len, upstream_len, replay_len;
     uint16_t owner_len, address_len;
     uint8_t share; // queue_shares.h
+    uint8_t unused;
 };
 
 struct event_head {
     struct event event;
     uint32_t lines_len; // field lines
     uint32_t reason_len;
-    uint16_t status;
+    uint16_t status, unused;
 };
 
 struct event_data {
     struct event event;
     int64_t at_ns;
-    uint32_t len;
+    uint32_t len, unused;
 };
 
 struct event_trailers {
@@ -97,9 +99,10 @@ struct event_body {
 struct event_facts {
     struct event event;
     uint16_t status;
-    uint8_t outcome;     // CLOSED: enum exchange_outcome
+    uint8_t outcome;     // CLOSED: enum exchange_outcome; PROGRESS: 0
     uint8_t answer;      // with EVENT_REFUSED: enum answer
     uint16_t detail_len; // of the text behind the bodies
+    uint16_t unused;
     int64_t sent_on_ns, connect_ns, heard_ns, answered_ns, duration_ns;
 };
 
@@ -114,7 +117,7 @@ struct event_report {
     uint64_t tunnel_id;
     char id[EXCHANGE_ID_LEN];
     uint64_t sent_on_ns, connect_ns, answered_ns, duration_ns; // as in struct report
-    uint8_t outcome;
+    uint8_t outcome, unused[7];
 };
 
 struct event_flush {

@@ -226,6 +226,8 @@ void queue_commit(struct queue *q, size_t len)
     size_t need = sizeof(*head) + aligned(len);
     bool urgent = becomes_urgent(q, need);
     head->len = len;
+    // Text that was redacted here may have been longer.
+    memset(q->filling->bytes + q->fill_at + sizeof(*head) + len, 0, aligned(len) - len);
     q->fill_at += need;
     atomic_store_explicit(&q->filling->filled, q->fill_at, memory_order_release);
     atomic_fetch_add(&q->in, need); // sequentially consistent, with `asleep` in queue_wait

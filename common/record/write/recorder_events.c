@@ -46,7 +46,7 @@ static void discard(struct recorder *r, struct exchange *x, uint32_t index)
     struct event *e = queue_reserve(r->queue, sizeof(*e), 0);
     if (e) {
         *e = (struct event){.slot = index, .kind = EVENT_DISCARDED};
-        queue_commit(r->queue, sizeof(*e));
+        recorder_commit(r, e, (const char *)(e + 1));
     }
     recorder_free_slot(r, x, index);
 }
@@ -179,7 +179,7 @@ static bool put_data(struct recorder *r, struct exchange *x, uint32_t index,
         .at_ns = recorder_since(x, x->direction[from].last_ns),
     };
     memcpy(e + 1, bytes.p, bytes.len);
-    queue_commit(r->queue, len);
+    recorder_commit(r, e, (const char *)(e + 1) + bytes.len);
     return true;
 }
 
@@ -239,9 +239,10 @@ static void on_closed(void *ctx, struct exchange *x, enum exchange_outcome why)
         return;
     struct event_facts *e = queue_reserve(r->queue, FACTS_MAX, 0);
     if (e) { // otherwise memory is out, and the row runs until the process ends
-        e->event = (struct event){
-            .slot = index, .kind = EVENT_CLOSED, .flags = recorder_facts_flags(x, s)};
-        e->outcome = (uint8_t)why;
+        *e = (struct event_facts){
+            .event = {.slot = index, .kind = EVENT_CLOSED, .flags = recorder_facts_flags(x, s)},
+            .outcome = (uint8_t)why,
+        };
         recorder_put_facts(r, e, x, x->info.ended_ns);
     }
     recorder_free_slot(r, x, index);

@@ -39,7 +39,7 @@ static void tell_progress(struct recorder *r, uint32_t index, uint64_t now_ns)
                                 : NULL;
     if (!e)
         return;
-    e->event = (struct event){.slot = index, .kind = EVENT_PROGRESS, .flags = flags};
+    *e = (struct event_facts){.event = {.slot = index, .kind = EVENT_PROGRESS, .flags = flags}};
     recorder_put_facts(r, e, s->x, now_ns);
     s->progress = progress;
     r->progress_told = true;
