@@ -38,7 +38,8 @@ struct pending_rows {
 void pending_rows_init(struct pending_rows *rows, uint64_t body_bytes);
 void pending_rows_deinit(struct pending_rows *rows);
 
-// Applies an event. False: out of memory; the exchange is lost, and counted.
+// Applies a valid event (event_check.h), in whatever order they come: an exchange whose events do
+// not follow each other ends as lost. False: out of memory; the exchange is lost, and counted.
 bool pending_rows_event(struct pending_rows *rows, const void *event);
 // Memory of captured WebSocket messages besides their payload, which it can exceed many times.
 size_t pending_rows_message_overhead(const struct pending_rows *rows);

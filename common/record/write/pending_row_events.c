@@ -136,13 +136,15 @@ static bool take_head(struct pending_row *row, const struct event_head *e)
 {
     const bool again = row->x.status;
     pending_row_empty(&row->head);
+    row->x.reason = (struct slice){0};
     if (!append(row, &row->head, e + 1, (size_t)e->lines_len + e->reason_len))
         return false;
     row->head_len = e->lines_len;
     row->x.status = e->status;
     row->x.response_protocol =
         e->event.flags & EVENT_HTTP_10 ? SLICE("HTTP/1.0") : SLICE("HTTP/1.1");
-    row->x.reason = again ? http1_reason(e->status) : (struct slice){0};
+    if (again)
+        row->x.reason = http1_reason(e->status);
     if (e->event.flags & EVENT_REASON)
         row->x.reason =
             slice_of(e->reason_len ? buf_at(&row->head) + e->lines_len : "", e->reason_len);
@@ -307,6 +309,14 @@ static void on_report(struct pending_rows *rows, const struct event_report *e)
     pending_row_mark_dirty(rows, row);
 }
 
+// Events in an order that no recorder makes are from a damaged file. A row that is not routed is in
+// no list: it takes no bytes, and cannot end. One that is routed is in lists: it is not dropped.
+static bool is_in_order(const struct pending_row *row, enum event_kind kind)
+{
+    return row->routed ? kind != EVENT_ROUTED && kind != EVENT_DISCARDED
+                       : kind == EVENT_ROUTED || kind == EVENT_DISCARDED;
+}
+
 bool pending_rows_event(struct pending_rows *rows, const void *event)
 {
     const struct event *e = event;
@@ -320,6 +330,10 @@ bool pending_rows_event(struct pending_rows *rows, const void *event)
     struct pending_row *row = e->slot < rows->slot_count ? rows->slots[e->slot] : NULL;
     if (!row)
         return true; // the row was lost
+    if (!is_in_order(row, kind)) {
+        pending_row_lose(rows, e->slot);
+        return true;
+    }
     switch (kind) {
     case EVENT_ROUTED: return on_routed(rows, row, event);
     case EVENT_HEAD: return on_head(rows, row, event);
