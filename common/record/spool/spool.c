@@ -101,6 +101,18 @@ bool spool_facts(const struct spool *s, struct spool_segment_head *facts)
     return false;
 }
 
+bool spool_is_of_another_form(const struct spool *s)
+{
+    const size_t version = sizeof(SPOOL_SEGMENT_MAGIC) - 2; // the last character
+    char magic[sizeof(SPOOL_SEGMENT_MAGIC) - 1];
+    for (size_t i = 0; i < s->count; i++)
+        if (pread(s->segments[i].fd, magic, sizeof(magic), 0) == (ssize_t)sizeof(magic) &&
+            memcmp(magic, SPOOL_SEGMENT_MAGIC, version) == 0 &&
+            magic[version] != SPOOL_SEGMENT_MAGIC[version])
+            return true;
+    return false;
+}
+
 static uint64_t segment_bytes(const struct spool *s)
 {
     uint64_t part = s->config.bytes / SPOOL_SEGMENT_PART;

@@ -34,12 +34,14 @@ struct spool *spool_new(const struct spool_config *config);
 // DATA/spool, `id` the name in it. Fails with EAGAIN if the program lives.
 int spool_adopt(int parent, const char *id, struct spool **out);
 // Closes all files, and removes those that are indexed up to `indexed` (NULL: none). Returns
-// whether nothing is left of the spool.
+// whether no segment is left of the spool.
 bool spool_free(struct spool *s, const struct spool_position *indexed);
 // Names the spool in the record; constant.
 const char *spool_id(const struct spool *s);
 // The facts in the first segment of an adopted spool. False: it has none.
 bool spool_facts(const struct spool *s, struct spool_segment_head *facts);
+// Whether an adopted spool has segments whose form another version of this program knows.
+bool spool_is_of_another_form(const struct spool *s);
 
 // One thread. Appends a batch of entries, whose bytes must not change meanwhile. `counters` has
 // `shed` and `shed_bytes`. After an error the batch counts as not appended.

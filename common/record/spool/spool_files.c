@@ -174,8 +174,24 @@ void spool_remove_segment(const struct spool *s, uint32_t number)
         (void)private_remove(s->dir, name);
 }
 
+// Files that are no segments are left alone.
+static bool has_segments(const struct spool *s)
+{
+    int copy = private_open_dir(s->parent, s->id, false);
+    DIR *list = copy < 0 ? NULL : fdopendir(copy);
+    const struct dirent *entry = NULL;
+    bool found = !list;
+    if (!list && copy >= 0)
+        (void)close(copy);
+    while (list && !found && (entry = readdir(list)))
+        found = number_of(entry->d_name) != 0;
+    if (list)
+        (void)closedir(list);
+    return found;
+}
+
 bool spool_remove_dir(const struct spool *s)
 {
     int error = s->parent < 0 ? ENOENT : private_remove_dir(s->parent, s->id);
-    return error == 0 || error == ENOENT;
+    return error == 0 || error == ENOENT || (error == ENOTEMPTY && !has_segments(s));
 }

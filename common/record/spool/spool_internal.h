@@ -33,5 +33,5 @@ int spool_open_dir(int parent, const char *id);
 // Opens the segments of an adopted spool's directory, in their order.
 int spool_find_segments(struct spool *s);
 void spool_remove_segment(const struct spool *s, uint32_t number);
-// Removes the directory, if it is empty. Returns whether it is gone.
+// Removes the directory, if it is empty. Returns whether no segment is left in it.
 bool spool_remove_dir(const struct spool *s);

@@ -13,6 +13,10 @@
 #include "common/record/spool/spool_reader.h"
 #include "pending_row.h"
 
+enum {
+    BATCH_BYTES_MAX = 4 * RECORDER_BATCH_BYTES // while rows cannot be written yet
+};
+
 // A spool that is being indexed.
 struct recovered {
     const struct record_recovery *r;
@@ -37,12 +41,15 @@ static int restore(void *ctx, const struct record_exchange *x, uint32_t slot)
     return pending_rows_restore(&d->pending, x, slot) ? SQLITE_OK : SQLITE_NOMEM;
 }
 
-// `*more`: the spool goes on.
+// `*more`: the spool goes on. A row that cannot be written yet is waited for: a recovery that ends
+// behind the stored position must not leave it out.
 static int take_events(struct recovered *d, bool *more)
 {
     const struct event *event = NULL;
     int left = 1;
-    for (size_t bytes = 0; left > 0 && bytes < RECORDER_BATCH_BYTES; bytes += d->reader.len) {
+    for (size_t bytes = 0; left > 0 && (bytes < RECORDER_BATCH_BYTES ||
+                                        (d->pending.unrouted > 0 && bytes < BATCH_BYTES_MAX));
+         bytes += d->reader.len) {
         left = spool_reader_batch(&d->reader);
         while (left > 0 && (event = spool_reader_event(&d->reader)))
             (void)pending_rows_event(&d->pending, event);
@@ -137,12 +144,18 @@ static int recover_one(const char *dir, int parent, const char *id, const struct
     struct spool_segment_head facts;
     const struct spool_position all = {UINT32_MAX, UINT64_MAX};
     int error = spool_adopt(parent, id, &spool);
-    if (error == EAGAIN || error == ENOENT || error == ENOTDIR) // it lives, or is gone by now
+    if (error == EAGAIN || error == ENOENT) // it lives, or is gone by now
+        return SQLITE_OK;
+    if (error == ENOTDIR || error == ENAMETOOLONG) // no spool
         return SQLITE_OK;
     if (error)
         return error == ENOMEM ? SQLITE_NOMEM : error == EPERM ? SQLITE_PERM : SQLITE_CANTOPEN;
     if (spool_facts(spool, &facts))
         return index_spool(dir, spool, &facts, r);
+    if (spool_is_of_another_form(spool)) {
+        (void)spool_free(spool, NULL);
+        return SQLITE_MISMATCH;
+    }
     (void)spool_free(spool, &all); // nothing was ever written to it
     return SQLITE_OK;
 }
