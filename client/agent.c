@@ -62,11 +62,12 @@ static int agent_init(struct agent *a, const struct agent_config *config)
 
 static void agent_deinit(struct agent *a)
 {
-    agent_close_link(a, WS_CLOSE_NORMAL);
+    agent_leave(a);
     upstream_deinit(&a->upstream);
     display_stop(&a->display);
     uv_close((uv_handle_t *)&a->retry_timer, NULL);
-    conn_flush_closing(&a->loop, LIMIT_LEAVE_MS);
+    conn_flush_closing(&a->loop, LIMIT_LEAVE_MS); // the relay's reports come meanwhile
+    agent_close_link(a, WS_CLOSE_NORMAL);
     recorder_free(a->recorder);
     loop_run_once(&a->loop);
     conn_close_all(&a->loop);

@@ -63,6 +63,8 @@ static inline void agent_wake(void *ctx)
 }
 
 void agent_send_control(struct agent *a, const struct control_message *message);
+// The agent ends: says goodbye to the relay, whose last reports still come until agent_close_link.
+void agent_leave(struct agent *a);
 // Closes the link, or ends its opening, and ends the exchanges. Does nothing without a link.
 void agent_close_link(struct agent *a, enum ws_close_code code);
 // Connects again after a while: at random below a bound, `first_ms` after the first failure since

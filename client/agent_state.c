@@ -23,16 +23,27 @@ void agent_send_control(struct agent *a, const struct control_message *message)
     agent_wake(a);
 }
 
-void agent_close_link(struct agent *a, enum ws_close_code code)
+static void stop_binding(struct agent *a)
 {
-    struct session *s = a->session;
     link_close(a->link);
     a->link = NULL;
-    a->session = NULL;
     a->bind_deferred = a->protocol_error = a->bind_answered = false;
     timeout_stop(&a->bind_timeout);
     loop_unqueue(&a->loop, &a->leave);
-    session_close(s, &(struct session_close){.code = code});
+}
+
+void agent_leave(struct agent *a)
+{
+    a->stops = true;
+    stop_binding(a);
+    session_leave(a->session, &(struct session_close){.code = WS_CLOSE_NORMAL});
+}
+
+void agent_close_link(struct agent *a, enum ws_close_code code)
+{
+    stop_binding(a);
+    session_close(a->session, &(struct session_close){.code = code});
+    a->session = NULL; // no sooner: exchanges that end with it are reported
 }
 
 static void on_retry(uv_timer_t *timer)
@@ -114,6 +125,10 @@ static void relay_gone(struct agent *a, const struct session_end *end, const cha
 void agent_on_session_end(void *ctx, const struct session_end *end)
 {
     struct agent *a = ctx;
+    if (a->stops) {
+        agent_close_link(a, end->code);
+        return;
+    }
     switch (end->fault) {
     case SESSION_TUNNEL_FAILED: lose_tunnel(a, end); return;
     case SESSION_BAD_FRAME:

@@ -70,10 +70,10 @@ void agent_close(struct agent *a, enum ws_close_code code, const char *why)
     a->closed = true;
     tunnel_summary_names(&a->summary, a->routes ? a->routes->name : NULL, a->route_count);
     leave_routes(a, code == WS_CLOSE_NORMAL);
-    leave_list(a);
-    set->count--;
     timeout_stop(&a->hello_timeout);
     end_session(a, code);
+    leave_list(a); // no sooner: exchanges that end with the session are reported
+    set->count--;
     relay_log_closed(set->log, &a->summary, code == WS_CLOSE_PROTOCOL ? LOG_WARN : LOG_INFO, why);
     a->free_task.run = on_free;
     loop_queue(set->loop, &a->free_task);
@@ -81,8 +81,13 @@ void agent_close(struct agent *a, enum ws_close_code code, const char *why)
 
 void agent_on_session_end(void *ctx, const struct session_end *end)
 {
+    const struct agent *a = ctx;
     char text[160];
     const char *why = text;
+    if (a->set->retry_ms > 0) { // agents_leave: this is the agent's answer
+        agent_close(ctx, WS_CLOSE_GOING_AWAY, AGENT_RELAY_STOPS);
+        return;
+    }
     switch (end->fault) {
     case SESSION_TUNNEL_FAILED:
         (void)snprintf(text, sizeof(text), end->detail[0] ? "%s: %s" : "%s",

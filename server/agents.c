@@ -118,8 +118,6 @@ void agents_report(void *ctx, struct exchange *x, enum exchange_outcome why)
     if (!a)
         return;
     tunnel_summary_count(&a->summary, x);
-    if (a->closed)
-        return;
     exchange_report(x, why, &report);
     tunnel_queue_report(session_tunnel(a->session), &report);
     agent_wake(a);
@@ -131,16 +129,30 @@ bool agents_want_digests(void *ctx, const struct exchange *x)
     return a && !a->closed && tunnel_wants_reports(session_tunnel(a->session));
 }
 
+static void leave_list(const struct agents *set, const struct list *agents)
+{
+    const struct session_close how = {.code = WS_CLOSE_GOING_AWAY,
+                                      .retry_within_ms = (uint32_t)set->retry_ms};
+    for (struct list_link *link = agents->first; link; link = link->next)
+        session_leave(LIST_ITEM(link, struct agent, in_list)->session, &how);
+}
+
+void agents_leave(struct agents *set)
+{
+    set->retry_ms = RETRY_LEAST_MS + set->count * RETRY_PER_1000_MS / 1000;
+    leave_list(set, &set->named);
+    leave_list(set, &set->waiting);
+}
+
 static void close_list(struct list *agents)
 {
     while (agents->first)
         agent_close(LIST_ITEM(agents->first, struct agent, in_list), WS_CLOSE_GOING_AWAY,
-                    "the relay stops");
+                    AGENT_RELAY_STOPS);
 }
 
 void agents_close(struct agents *set)
 {
-    set->retry_ms = RETRY_LEAST_MS + set->count * RETRY_PER_1000_MS / 1000;
     close_list(&set->named);
     close_list(&set->waiting);
 }

@@ -43,7 +43,10 @@ struct agents {
 // Takes over a connection on which the 101 has been written, or closes it when out of memory. When
 // too many agents have no name yet, one of them is closed.
 void agents_accept(struct agents *set, struct conn *c, const struct client_address *client);
-// Closes all agents, because the relay stops, and tells them when to come back.
+// Tells all agents that the relay stops, and when to come back. Their last reports still come,
+// until agents_close.
+void agents_leave(struct agents *set);
+// Closes all agents that have not left since then.
 void agents_close(struct agents *set);
 // An exchange observer's `closed`; `ctx` is the struct agents. Reports to the exchange's agent how
 // it ended (docs/protocol.md §5.1).

@@ -32,6 +32,9 @@ struct agent {
     struct tunnel_summary summary;      // for the log
 };
 
+// Why an agent ends that is told so.
+#define AGENT_RELAY_STOPS "the relay stops"
+
 // agent_state.c
 
 // The key by which shares count this agent; empty where its address may stand for anybody.

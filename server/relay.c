@@ -271,9 +271,10 @@ void relay_stop(struct relay *r)
     for (size_t i = 0; i < r->listener_count; i++)
         listener_close(&r->listeners[i]);
     name_store_close(&r->names); // while the agents still have their names
-    agents_close(&r->agents);
+    agents_leave(&r->agents);
     edge_set_close(&r->edges);
-    conn_flush_closing(&r->loop, LIMIT_LEAVE_RELAY_MS);
+    conn_flush_closing(&r->loop, LIMIT_LEAVE_RELAY_MS); // the agents' reports come meanwhile
+    agents_close(&r->agents);
     recorder_free(r->recorder);
     relay_log_flush(&r->log);
     loop_run_once(&r->loop);

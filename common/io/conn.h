@@ -85,6 +85,7 @@ struct conn {
     bool end_sent;          // that FIN is the one of a lingering close
     bool keeps;             // conn_keep was called
     bool write_failed;      // output is dropped; input may still be read
+    bool leaving;           // conn_set_leaving was called
     bool closing, closed;   // conn_close was called; the socket is closed
     uint8_t watched;        // events that libuv watches for
     uint8_t phase;          // enum conn_phase
@@ -222,8 +223,13 @@ static inline const char *conn_error_detail(const struct conn *c)
 void conn_close(struct conn *c, enum conn_close_mode mode);
 // Closes at once, even while a conn_close lingers: makes room for other connections.
 void conn_drop(struct conn *c);
-// Runs a loop that stops until the connections that were closed have sent their output and their
-// peers have ended theirs, for `ms` at most.
+// The owner has said its last and waits for the peer's: conn_flush_closing waits for it to close.
+static inline void conn_set_leaving(struct conn *c)
+{
+    c->leaving = true;
+}
+// Runs a loop that stops until the connections that leave are closed, and all closed ones have sent
+// their output and their peers have ended theirs, for `ms` at most.
 void conn_flush_closing(struct loop *l, uint32_t ms);
 // Drops every connection of a loop that stops. Listeners must be closed before.
 void conn_close_all(struct loop *l);

@@ -6,9 +6,11 @@
 // A program that ended while one lingers would reset it, and its last bytes with it.
 static bool any_is_closing(const struct loop *l)
 {
-    for (struct list_link *link = l->conns.first; link; link = link->next)
-        if (LIST_ITEM(link, struct conn, in_loop)->closing)
+    for (struct list_link *link = l->conns.first; link; link = link->next) {
+        const struct conn *c = LIST_ITEM(link, struct conn, in_loop);
+        if (c->closing || c->leaving)
             return true;
+    }
     return false;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The events of a session: bytes of the link, room in it, time.
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "session_internal.h"
@@ -9,9 +10,10 @@ static bool is_open(const struct session *s)
     return !s->ended && !s->closed;
 }
 
+// Whether the tunnel may send.
 static bool is_linked(const struct session *s)
 {
-    return s->conn && is_open(s);
+    return s->conn && is_open(s) && !s->left;
 }
 
 static void stop(struct session *s)
@@ -67,18 +69,33 @@ static void end_breach(struct session *s, enum session_fault fault, int error)
     end(s, (struct session_end){.fault = fault, .error = error, .code = WS_CLOSE_PROTOCOL});
 }
 
-static void close_link(struct session *s)
+static void write_close_frame(struct session *s)
 {
     const struct session_close *how = &s->close;
-    // The relay ends the connection (RFC 6455 §7.1.1), also when both ends close at a time.
-    enum conn_close_mode mode = s->role == TUNNEL_AGENT ? CONN_CLOSE_AWAIT : CONN_CLOSE_FLUSH;
     char body[WS_CONTROL_MAX] = {(char)((unsigned)how->code >> 8), (char)how->code};
     int len = 2;
-    if (how->at_once)
-        mode = conn_pending(s->conn) > 0 ? CONN_CLOSE_NOW : CONN_CLOSE_RESET;
     if (how->retry_within_ms > 0)
         len += snprintf(body + 2, sizeof(body) - 2, "retry %u", (unsigned)how->retry_within_ms);
     (void)session_write_control(s, WS_CLOSE, body, (size_t)len);
+}
+
+// The last that we send: what the peer does not know yet of the exchanges, and a Close frame.
+static void say_goodbye(struct session *s)
+{
+    if (s->left)
+        return;
+    while (!s->close.at_once && session_write_message(s) > 0)
+        ;
+    write_close_frame(s);
+}
+
+static void close_link(struct session *s)
+{
+    // The relay ends the connection (RFC 6455 §7.1.1), also when both ends close at a time.
+    enum conn_close_mode mode = s->role == TUNNEL_AGENT ? CONN_CLOSE_AWAIT : CONN_CLOSE_FLUSH;
+    if (s->close.at_once)
+        mode = conn_pending(s->conn) > 0 ? CONN_CLOSE_NOW : CONN_CLOSE_RESET;
+    say_goodbye(s);
     conn_close(s->conn, mode);
     s->conn = NULL;
 }
@@ -87,7 +104,7 @@ static void close_link(struct session *s)
 // that are freed, and the Close frame would be written to where it writes its message.
 static void lose_link(struct session *s)
 {
-    mux_link_lost(tunnel_mux(s->tunnel));
+    tunnel_leave(s->tunnel);
     if (s->conn)
         close_link(s);
 }
@@ -200,7 +217,7 @@ static void on_control_frame(struct session *s, const struct ws_event *e)
         on_close_frame(s, e);
         return;
     }
-    if (e->opcode == WS_PING && conn_pending(s->conn) < LIMIT_LINK_QUEUE_BYTES)
+    if (e->opcode == WS_PING && !s->left && conn_pending(s->conn) < LIMIT_LINK_QUEUE_BYTES)
         (void)session_write_control(s, WS_PONG, e->bytes, e->len);
     int error = tunnel_recv_ping(s->tunnel);
     if (error)
@@ -348,6 +365,21 @@ void session_wake(struct session *s)
 bool session_has_link(const struct session *s)
 {
     return s->conn != NULL;
+}
+
+void session_leave(struct session *s, const struct session_close *how)
+{
+    if (!s || !is_open(s) || s->left)
+        return;
+    assert(!s->in_tunnel);
+    stop(s);
+    tunnel_leave(s->tunnel);
+    if (!s->conn)
+        return;
+    s->close = *how;
+    say_goodbye(s);
+    s->left = true;
+    conn_set_leaving(s->conn);
 }
 
 void session_close(struct session *s, const struct session_close *how)

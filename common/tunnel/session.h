@@ -31,8 +31,8 @@ struct session_end {
 
 struct session_handler {
     struct tunnel_handler tunnel;
-    // The session cannot go on, and nothing more comes from the peer. The owner calls
-    // session_close.
+    // The session cannot go on, or is over after session_leave, and nothing more comes from the
+    // peer. The owner calls session_close.
     void (*ended)(void *ctx, const struct session_end *end);
 };
 
@@ -55,8 +55,15 @@ struct session_close {
     bool at_once;             // do not wait for the peer to read the Close frame
 };
 
-// The one way a session ends: aborts its exchanges and closes its link. Safe inside any callback;
-// the session is freed before the loop sleeps. Inside a callback of the tunnel, the exchanges end
-// and the link closes once the tunnel has returned; until then it may call its handler with more of
-// the message that it receives. NULL does nothing.
+// For a program that ends: aborts the exchanges, and sends the reports of all that have ended, then
+// a Close frame. From now on the session takes the peer's last reports and nothing else, until
+// `ended`, for which conn_flush_closing waits. The owner limits that time, and calls session_close
+// behind it. Not inside a callback. NULL does nothing.
+void session_leave(struct session *s, const struct session_close *how);
+
+// The one way a session ends: aborts its exchanges and closes its link, behind the reports that
+// wait (none if `at_once`) and a Close frame; session_leave has sent these. Safe inside any
+// callback; the session is freed before the loop sleeps. Inside a callback of the tunnel, the
+// exchanges end and the link closes once the tunnel has returned; until then it may call its
+// handler with more of the message that it receives. NULL does nothing.
 void session_close(struct session *s, const struct session_close *how);

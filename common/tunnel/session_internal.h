@@ -34,9 +34,10 @@ struct session {
     uint64_t progress_ms;       // when the link last took bytes or had none to take
     bool progress;              // the link has taken bytes since the last tick
     bool ended;                 // the handler was told
+    bool left;                  // session_leave was called
     bool closed;                // session_close was called
     bool in_tunnel;             // the tunnel is on the stack: its link and streams stay
-    struct session_close close; // once `closed`
+    struct session_close close; // once `left` or `closed`
 };
 
 // session_send.c

@@ -63,15 +63,20 @@ bool session_write_control(struct session *s, enum ws_opcode opcode, const void 
     return size > 0 && conn_write(s->conn, out, size);
 }
 
+// Whether the handler has closed the session at once while the tunnel made a message. Otherwise the
+// last reports follow that message, and it must not be missing.
+static bool is_dropped(const struct session *s)
+{
+    return s->closed && s->close.at_once;
+}
+
 // Without a body to send, messages are short, and an idle link has no use for a block of memory.
 static int write_short(struct session *s)
 {
     uint8_t out[SESSION_FRAME_SHORT];
     size_t head = head_size(s);
     int n = tunnel_send(s->tunnel, out + head, sizeof(out) - head);
-    if (s->closed)
-        return 0;
-    if (n <= 0)
+    if (n <= 0 || is_dropped(s))
         return n;
     size_t size = end_frame(s, &(struct frame){.opcode = WS_BINARY, .out = out, .len = (size_t)n});
     return size > 0 && conn_write(s->conn, out, size) ? n : TUNNEL_E_MEMORY;
@@ -85,9 +90,7 @@ static int write_long(struct session *s)
     struct frame f = {.opcode = WS_BINARY, .out = out};
     int n =
         tunnel_send_lent(s->tunnel, out + head_size(s), SESSION_FRAME_MAX - WS_HEADER_MAX, &f.tail);
-    if (s->closed)
-        return 0;
-    if (n <= 0)
+    if (n <= 0 || is_dropped(s))
         return n;
     f.len = (size_t)n;
     size_t size = end_frame(s, &f);

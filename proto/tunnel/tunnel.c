@@ -69,6 +69,15 @@ struct mux *tunnel_mux(struct tunnel *t)
     return t->mux;
 }
 
+void tunnel_leave(struct tunnel *t)
+{
+    mux_link_lost(t->mux); // whose streams may queue reports
+    if (t->state != TUNNEL_OPEN)
+        return;
+    t->state = TUNNEL_LEFT;
+    t->reports_due = true;
+}
+
 void tunnel_set_now(struct tunnel *t, uint64_t now_us)
 {
     pipe_set_now(&t->pipe, now_us);

@@ -23,6 +23,7 @@ enum tunnel_state {
     TUNNEL_AWAITS_WELCOME, // agent: waits for the relay's first message
     TUNNEL_OPEN,
     TUNNEL_REFUSED, // relay: sends the refusal, then the caller closes the link; agent: received it
+    TUNNEL_LEFT,    // after tunnel_leave: only reports pass
     TUNNEL_DEAD,    // after a tunnel_error; only tunnel_free is legal
 };
 
@@ -96,6 +97,11 @@ int tunnel_queue_control(struct tunnel *t, const struct control_message *message
 bool tunnel_wants_reports(const struct tunnel *t);
 // Queues a report. Drops it when the peer did not ask for reports or too many wait.
 void tunnel_queue_report(struct tunnel *t, const struct report *report);
+
+// The link is about to end: loses all streams. What an open tunnel sends from now on are the
+// reports that wait, those of the lost streams among them, however much is in flight; what it
+// receives is ignored, except reports. Not inside the handler.
+void tunnel_leave(struct tunnel *t);
 
 // Feeds bytes of a link message, which may come in pieces; `last` ends the message. Returns 0, or a
 // tunnel_error that leaves the tunnel dead.

@@ -30,6 +30,8 @@ static int recv_mux(struct tunnel *t, struct slice bytes)
 
 static int recv_event(struct tunnel *t, const struct pipe_event *e)
 {
+    if (t->state == TUNNEL_LEFT && e->kind != PIPE_EVENT_REPORT)
+        return 0;
     switch (e->kind) {
     case PIPE_EVENT_NONE: return 0;
     case PIPE_EVENT_MUX: return recv_mux(t, e->bytes);
@@ -79,7 +81,8 @@ int tunnel_recv(struct tunnel *t, const uint8_t *bytes, size_t len, bool last)
         int n = pipe_recv(&t->pipe, bytes, len, &e);
         if (n < 0)
             return pipe_failed(t, n);
-        if (t->state != TUNNEL_OPEN && t->pipe.kind >= PIPE_DATA)
+        bool greeted = t->state == TUNNEL_OPEN || t->state == TUNNEL_LEFT;
+        if (!greeted && t->pipe.kind >= PIPE_DATA)
             return tunnel_fail(t, TUNNEL_E_CONTROL);
         bytes += n;
         len -= (size_t)n;

@@ -99,14 +99,24 @@ static int send_stream(struct tunnel *t, struct message *to)
     return n < 0 ? n : (int)len + n;
 }
 
-static bool may_send_stream(const struct tunnel *t)
+// The bytes of the stream that may be sent now. The last reports do not wait for acknowledgements,
+// which a peer that has left does not send.
+static size_t stream_room(const struct tunnel *t)
 {
-    return t->state == TUNNEL_OPEN && pipe_room(&t->pipe) > 0;
+    switch (t->state) {
+    case TUNNEL_OPEN: return pipe_room(&t->pipe);
+    case TUNNEL_LEFT: return PIPE_MESSAGE_MAX;
+    case TUNNEL_AWAITS_HELLO:
+    case TUNNEL_AWAITS_WELCOME:
+    case TUNNEL_REFUSED:
+    case TUNNEL_DEAD: break;
+    }
+    return 0;
 }
 
 void tunnel_idle(struct tunnel *t)
 {
-    if (may_send_stream(t))
+    if (stream_room(t) > 0)
         pipe_idle(&t->pipe);
 }
 
@@ -126,7 +136,7 @@ static size_t min_size(size_t a, size_t b)
 
 static int send_data(struct tunnel *t, struct message *to)
 {
-    size_t room = pipe_room(&t->pipe);
+    size_t room = stream_room(t);
     if (room == 0)
         return 0;
     uint8_t *out = to->out;
@@ -145,13 +155,17 @@ static int send_data(struct tunnel *t, struct message *to)
     return len + PIPE_DATA_HEAD;
 }
 
+// An acknowledgement, or a heartbeat.
+static bool owes_ack(const struct tunnel *t)
+{
+    return t->state == TUNNEL_OPEN && (t->heartbeat_due || pipe_owes_ack(&t->pipe, t->ack_due));
+}
+
 static int send_one(struct tunnel *t, struct message *to)
 {
     if (t->link_message && t->state != TUNNEL_DEAD)
         return send_link_message(t, to->out);
-    if (t->state != TUNNEL_OPEN)
-        return 0;
-    if (!t->heartbeat_due && !pipe_owes_ack(&t->pipe, t->ack_due))
+    if (!owes_ack(t))
         return send_data(t, to);
     t->ack_due = t->heartbeat_due = false;
     pipe_write_ack(&t->pipe, to->out);
@@ -185,9 +199,7 @@ bool tunnel_wants_send(const struct tunnel *t)
 {
     if (t->link_message)
         return t->state != TUNNEL_DEAD;
-    if (t->state != TUNNEL_OPEN)
-        return false;
-    if (t->heartbeat_due || pipe_owes_ack(&t->pipe, t->ack_due))
+    if (owes_ack(t))
         return true;
-    return may_send_stream(t) && (t->control_len > 0 || sends_reports(t) || mux_wants_send(t->mux));
+    return stream_room(t) > 0 && (t->control_len > 0 || sends_reports(t) || mux_wants_send(t->mux));
 }

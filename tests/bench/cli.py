@@ -18,7 +18,7 @@ import tempfile
 
 from . import kinds, machine, report, rows, usage
 from .peers import CONTESTANTS
-from .processes import Failed, Supervisor
+from .processes import ONE_SESSION, OWN_SESSIONS, Failed, Supervisor
 from .site import Site
 from .stats import LEAST_RUNS, NOISY_SPREAD
 
@@ -31,10 +31,36 @@ COMPILE = ["cc", "-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra"]
 MIB = 1 << 20
 
 
+HELP = """\
+scripts/bench: measures adit beside other proxies. docs/benchmarks.md explains
+the rows.
+
+  scripts/bench                           everything, in an hour and a half
+  scripts/bench small many down           some rows, or groups of rows
+  scripts/bench small --beside n2         with some of their contestants
+  scripts/bench small --before DIR        beside the build in DIR
+  scripts/bench record --sessions both    once with a session for each process,
+                                          once with all processes in one
+  scripts/bench --json out.json           keep all samples
+  scripts/bench --markdown out.json --into docs/benchmarks.md
+"""
+WAYS = {"own": (OWN_SESSIONS,), "one": (ONE_SESSION,), "both": (OWN_SESSIONS, ONE_SESSION)}
+
+
+def peers(text):
+    """The names in a list with commas."""
+    names = tuple(text.split(","))
+    if unknown := set(names) - CONTESTANTS.keys():
+        raise argparse.ArgumentTypeError(f"there is no {' or '.join(sorted(unknown))}; see --list")
+    return names
+
+
 def parse(argv):
     parser = argparse.ArgumentParser(
         prog="scripts/bench",
-        description="Measures adit beside other proxies; docs/benchmarks.md explains the rows.",
+        usage=argparse.SUPPRESS,
+        description=HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("rows", nargs="*", metavar="ROW", help="rows or groups of rows (default: all; see --list)")
@@ -46,7 +72,13 @@ def parse(argv):
     add("--json", type=pathlib.Path, metavar="FILE", help="write everything there, samples included")
     add("--bin", type=pathlib.Path, metavar="DIR", help="measure the programs there, build nothing")
     add("--before", type=pathlib.Path, metavar="DIR", help="an earlier build to measure beside it")
-    add("--subject", choices=CONTESTANTS, default="adit", help="who is measured, default adit")
+    add("--subject", choices=CONTESTANTS, default="adit", metavar="NAME",
+        help="who is measured, default adit")
+    add("--beside", type=peers, default=(), metavar="NAME,...",
+        help="peers that take part, besides the earlier build; default: all of a row's")
+    add("--sessions", choices=WAYS, default="own",
+        help="of processes, by which the kernel divides the processors: each has its own, all are "
+        "in one, or both in turn; default %(default)s")
     add("--markdown", type=pathlib.Path, nargs="+", metavar="FILE",
         help="print this JSON as Markdown; of several, the last that has a row")
     add("--into", type=pathlib.Path, metavar="DOC", help="with --markdown: replace DOC's results")
@@ -144,27 +176,29 @@ def say(*parts):
     print("bench:", ": ".join(map(str, parts)), file=sys.stderr, flush=True)
 
 
-def measure_row(row, site, options, results):
+def measure_row(row, site, options, results, sessions=OWN_SESSIONS):
     """Measures one row with processes of its own. A failure does not end the other rows."""
-    directory = site.directory / row.name
+    directory = site.directory / f"{row.name}-{sessions}"
     directory.mkdir()
     size = min(options.size, getattr(row, "most_mib", None) or options.size) * MIB
     with (
         big_file(directory, size) as big,
-        Supervisor(directory, environment(directory)) as procs,
+        Supervisor(directory, environment(directory), sessions) as procs,
     ):
         own = dataclasses.replace(
-            site, directory=directory, big_file=big, upload_bytes=size, procs=procs
+            site, directory=directory, big_file=big, upload_bytes=size, procs=procs,
+            sessions=sessions, beside=options.beside,
         )
-        progress = functools.partial(say, row.name)
+        name = report.row_name({"row": row.name, "sessions": sessions})
+        progress = functools.partial(say, name)
         try:
             effort = kinds.Effort(options.runs, options.most_runs, progress, usage.Others(procs))
             results["rows"].append(kinds.run(row, own, options.subject, effort))
         except kinds.Skipped as why:
-            say(row.name, "skipped", why)
+            say(name, "skipped", why)
         except (Failed, OSError, ValueError) as why:
-            say(row.name, why)
-            results["failed"].append({"row": row.name, "why": str(why)})
+            say(name, why)
+            results["failed"].append({"row": row.name, "sessions": sessions, "why": str(why)})
 
 
 def measure(options, programs, wanted, results):
@@ -178,7 +212,14 @@ def measure(options, programs, wanted, results):
             seconds=options.seconds,
         )
         for row in wanted:
-            measure_row(row, site, options, results)
+            for sessions in ways(row, options):
+                measure_row(row, site, options, results, sessions)
+
+
+def ways(row, options):
+    """Sessions matter to a row about speed; others are measured once."""
+    asked = WAYS[options.sessions]
+    return asked if isinstance(row, (kinds.Versus, kinds.Burdened)) else asked[:1]
 
 
 def empty_results(options, programs):
@@ -194,6 +235,8 @@ def empty_results(options, programs):
             "most_runs": options.most_runs,
             "seconds": options.seconds,
             "size_mib": options.size,
+            "sessions": options.sessions,
+            "beside": options.beside,
             "noisy_spread": NOISY_SPREAD,
         },
         "complete": False,

@@ -5,7 +5,7 @@ import dataclasses
 import statistics
 from collections.abc import Callable
 
-from . import loads, usage
+from . import loads, records, usage
 from .peers import CONTESTANTS, ORIGINS
 from .processes import Failed
 from .site import Link
@@ -13,6 +13,7 @@ from .stats import LEAST_RUNS, Target, plain_figure, ratio_figure
 
 WARM_CONNECTIONS = 50
 PASS_QUIET_SECONDS = 0.15  # after a pass, so that the next contestant is alone
+LATER, LACKING = "after the load", "lacks"  # what the record of each end costs and lacks
 
 
 class Skipped(Exception):
@@ -34,6 +35,8 @@ class Versus:
     most_mib: int | None = None  # of a transfer, where that is less than --size
     link: Link | None = None  # between the two ends of a tunnel, and in front of plain TCP
     cpu_targets: dict = dataclasses.field(default_factory=dict)  # peer -> Target of CPU time
+    cpu_in_load: bool = False  # compares the CPU time during the load alone
+    told: dict = dataclasses.field(default_factory=dict)  # part of a sample -> (unit, Target or None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,8 +60,9 @@ class Footprint:
     work: str
     unit: str
     measure: Callable
-    targets: dict  # part -> Target
+    targets: dict  # part -> Target or None
     peers: tuple = ()
+    units: dict = dataclasses.field(default_factory=dict)  # part -> its unit, where that is another
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,12 +108,20 @@ def warm(site, running, connections=WARM_CONNECTIONS):
     loads.wrk(site, running, connections)
 
 
+def asked_for(site, peers):
+    """An earlier build takes part when there is one; others when --beside names them, or nobody."""
+    def takes_part(peer):
+        if peer == "before":
+            return site.before is not None
+        return not site.beside or peer in site.beside
+
+    return [peer for peer in peers if takes_part(peer)]
+
+
 def taking_part(row, site, subject):
     """(label -> Running, label -> reason for its absence). A row needs its subject but no peer,
     even if the peer is also measured as a subject."""
-    labels = {"subject": subject} | {peer: peer for peer in row.targets}
-    if site.before is None:
-        labels.pop("before", None)
+    labels = {"subject": subject} | {peer: peer for peer in asked_for(site, row.targets)}
     running, absent, origin_port = {}, {}, None
     for label, name in labels.items():
         if origin_port is None or isinstance(row, Ordeal):  # so that leftovers can be told apart
@@ -137,30 +149,51 @@ def cpu_figures(row, samples):
     """The CPU time for each unit of work: of the subject, and of each peer with the ratio between
     the two."""
     key = loads.cpu_key(*samples["subject"][:1])
-    targets = getattr(row, "cpu_targets", {})
+    targets, in_load = getattr(row, "cpu_targets", {}), getattr(row, "cpu_in_load", False)
     for label, of_label in samples.items() if key else ():
         if not any(sample[key] for sample in of_label):
             continue  # it has no processes
+        parts = [cpu_parts(sample, key) for sample in of_label]
         figure = {
             "of": label,
             "key": key,
-            "value": statistics.median(sample[key] for sample in of_label),
+            "value": statistics.median(part["all"] for part in parts),
+            "in_load": statistics.median(part["in_load"] for part in parts),
             "late_share": late_share(of_label),
+            "compared": "in_load" if in_load else "all",
         }
-        if label != "subject" and all(sample[key] for sample in of_label):
-            compared = ratio_figure(samples["subject"], of_label, key, targets.get(label))
+        if label != "subject" and all(part[figure["compared"]] for part in parts):
+            own = [cpu_parts(sample, key) for sample in samples["subject"]]
+            compared = ratio_figure(own, parts, figure["compared"], targets.get(label))
             figure = compared | figure
         yield figure
 
 
+def cpu_parts(sample, key):
+    """For each unit of work: all CPU time, and what of it was used during the load."""
+    return {"all": sample[key], "in_load": round(sample[key] * (1 - late_part(sample)), 4)}
+
+
+def late_part(sample):
+    """The share of the CPU time that was used once the load was over."""
+    late = sample.get("late_cpu_s") or 0
+    return late / (sample["cpu_s"] + late) if late else 0.0
+
+
 def late_share(samples):
-    """The share of the CPU time that was used once the load was over, None when nobody waited."""
-    shares = [
-        sample["late_cpu_s"] / (sample["cpu_s"] + sample["late_cpu_s"])
-        for sample in samples
-        if sample.get("late_cpu_s") is not None and sample["cpu_s"] + sample["late_cpu_s"]
-    ]
-    return round(statistics.median(shares), 4) if shares else None
+    """Of several, None when nobody waited for its end."""
+    waited = [sample for sample in samples if sample.get("late_cpu_s") is not None]
+    return round(statistics.median(map(late_part, waited)), 4) if waited else None
+
+
+def told_figures(told, samples, labels=("subject",)):
+    """Figures that are compared with nobody's. Only the subject's have targets."""
+    for label in labels:
+        for part, (unit, target) in told.items():
+            if samples[label] and all(part in sample for sample in samples[label]):
+                figure = {"of": label, "beside": None, "part": part, "unit": unit}
+                target = target if label == "subject" else None
+                yield figure | plain_figure(samples[label], part, target)
 
 
 def judged_cpu(row, samples):
@@ -182,10 +215,14 @@ def run_versus(row, site, subject, effort):
         return {"figures": [], "samples": samples, "absent": absent}
     for one in running.values():
         warm(site, one)
-    for number in effort.rounds(lambda: ratios(row, samples) + judged_cpu(row, samples)):
+
+    def figures():
+        return ratios(row, samples) + list(told_figures(row.told, samples, samples))
+
+    for number in effort.rounds(lambda: figures() + judged_cpu(row, samples)):
         for label, sample in one_round(row, site, running, number).items():
             samples[label].append(sample)
-    return {"figures": ratios(row, samples), "samples": samples, "absent": absent}
+    return {"figures": figures(), "samples": samples, "absent": absent}
 
 
 def one_round(row, site, running, number):
@@ -199,20 +236,44 @@ def one_round(row, site, running, number):
     shown = {label: [] for label in running}
     for label in in_turn(list(running), passes, number):
         shown[label].append(finished_pass(row, site, running[label]))
-    return {label: row.load.together(one) for label, one in shown.items()}
+    return {label: row.load.together(one) | put_off(one) for label, one in shown.items()}
+
+
+def settle(running):
+    """Leaves nothing for the next pass to suffer from. Returns the ends that record."""
+    recording = records.catch_up(running)
+    usage.wait_until_idle(running.processes, PASS_QUIET_SECONDS)
+    return recording
 
 
 def finished_pass(row, site, running):
-    """A pass, and the CPU time that its contestant uses afterwards for what it has put off."""
+    """A pass, the CPU time that each end uses afterwards for what it has put off, and what is not in
+    the records then."""
+    before = loads.cpu_of_ends(running)
     one = row.load.one_pass(site, running)
-    before = usage.cpu_seconds(running.processes)
-    usage.wait_until_idle(running.processes, PASS_QUIET_SECONDS)
-    return one | {"late_cpu_s": round(usage.cpu_seconds(running.processes) - before, 3)}
+    recording = settle(running)
+    cpu = loads.cpu_since(running, before)
+    late = {part: round(cpu[part] - one["cpu_of"][part], 3) for part in cpu}
+    lacking = {part: running.ends[part].record.lacks_more() for part in recording}
+    one |= {"late_cpu_s": round(sum(late.values()), 3)}
+    return one | {"late_of": {part: late[part] for part in recording}, "lacking": lacking}
+
+
+def put_off(passes):
+    """The same of some passes: of each end that records, the CPU time after the load in µs for each
+    exchange, and the exchanges that its record lacks."""
+    sample, requests = {}, loads.total(passes, "requests") if "requests" in passes[0] else 0
+    for part in passes[0].get("late_of", ()) if requests else ():
+        late = sum(one["late_of"][part] for one in passes)
+        sample[f"{part} {LATER}"] = round(late * 1e6 / requests, 3)
+        sample[f"{part} {LACKING}"] = sum(one["lacking"][part] for one in passes)
+    return sample
 
 
 def under_burden(row, site, running, passes):
     with row.burden(site, running) as crowd:
         sample = row.load.together([row.load.one_pass(site, running) for _ in range(passes)])
+    settle(running)
     return sample | crowd.said
 
 
@@ -231,23 +292,22 @@ def run_burdened(row, site, subject, effort):
 
     for _ in effort.rounds(figures):
         without = [row.load.one_pass(site, running) for _ in range(passes)]
+        settle(running)
         samples["subject"].append(under_burden(row, site, running, passes))
         usage.wait_until_idle(running.processes)
         without += [row.load.one_pass(site, running) for _ in range(passes)]
+        settle(running)
         samples["without"].append(row.load.together(without))
     return {"figures": figures(), "samples": samples}
 
 
 def run_footprint(row, site, subject, effort):
-    labels = [("subject", subject)] + [(peer, peer) for peer in row.peers]
+    labels = [("subject", subject)] + [(peer, peer) for peer in asked_for(site, row.peers)]
     samples = {label: [] for label, _ in labels}
+    told = {p: (row.units.get(p, row.unit), target) for p, target in row.targets.items()}
 
     def figures():
-        for label, _ in labels:
-            for part, target in row.targets.items():
-                target = target if label == "subject" else None
-                figure = {"of": label, "beside": None, "part": part}
-                yield figure | plain_figure(samples[label], part, target)
+        return told_figures(told, samples, samples)
 
     for _ in effort.rounds(figures):
         for label, name in labels:
@@ -265,13 +325,7 @@ def run_ordeal(row, site, subject, effort):
     samples = {label: [] for label in running}
 
     def figures():
-        remains = [
-            {"of": "subject", "beside": None, "part": part, "unit": unit}
-            | plain_figure(samples["subject"], part, target)
-            for part, (unit, target) in row.remains.items()
-            if all(part in sample for sample in samples["subject"])
-        ]
-        return ratios(row, samples) + remains
+        return ratios(row, samples) + list(told_figures(row.remains, samples))
 
     for number in effort.rounds(figures):
         for label in in_turn(list(running), 1, number):
@@ -290,6 +344,7 @@ RUNNERS = {
 def run(row, site, subject, effort):
     """Measures one row. Returns its results."""
     result = {"row": row.name, "work": row.work, "unit": row.unit, "subject": subject}
+    result |= {"sessions": site.sessions}
     result |= RUNNERS[type(row)](row, site, subject, effort)
     result["cpu"] = list(cpu_figures(row, result["samples"]))
     return result | {"others": effort.shares}

@@ -41,13 +41,20 @@ class Load:
 
 def measured(site, running, name, argv, seconds):
     """Runs a load that prints one line of JSON; adds the CPU time that its contestant used
-    meanwhile."""
-    before = usage.cpu_seconds(running.processes)
+    meanwhile, in all and of each end."""
+    before = cpu_of_ends(running)
     output = site.procs.run(name, argv, seconds)
-    cpu = usage.cpu_seconds(running.processes) - before
+    cpu = cpu_since(running, before)
     sample = json.loads(output.strip().splitlines()[-1])
-    sample["cpu_s"] = round(cpu, 3)
-    return sample
+    return sample | {"cpu_s": round(sum(cpu.values()), 3), "cpu_of": cpu}
+
+
+def cpu_of_ends(running):
+    return {part: usage.cpu_seconds([process]) for part, process in running.ends.items()}
+
+
+def cpu_since(running, before):
+    return {part: round(now - before[part], 3) for part, now in cpu_of_ends(running).items()}
 
 
 def total(passes, key):
@@ -74,11 +81,20 @@ def cpu_key(sample=()):
 # wrk -----------------------------------------------------------------------------------------------
 
 
-def wrk(site, running, connections, seconds=BRIEF_SECONDS):
-    """GET /small over keep-alive connections, as fast as possible."""
+def wrk_argv(running, connections, seconds):
     argv = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"]
     argv += ["-s", HERE / "wrk.lua", "-H", f"Host: {running.host}"]
-    argv += [f"http://127.0.0.1:{running.port}/small"]
+    return argv + [f"http://127.0.0.1:{running.port}/small"]
+
+
+def start_wrk(site, running, connections):
+    """A load that goes on beside others until it is stopped."""
+    return site.procs.start("wrk", wrk_argv(running, connections, CROWD_SECONDS))
+
+
+def wrk(site, running, connections, seconds=BRIEF_SECONDS):
+    """GET /small over keep-alive connections, as fast as possible."""
+    argv = wrk_argv(running, connections, seconds)
     one = measured(site, running, "wrk", argv, seconds + 15)
     errors = {kind: count for kind, count in one["errors"].items() if count}
     if errors or not one["requests"]:

@@ -33,12 +33,19 @@ def first_match(path, pattern, fallback="unknown"):
     return found.group(1).strip() if found else fallback
 
 
+def sessions():
+    """Whether the kernel divides the processors among sessions first (autogroup)."""
+    by_session = first_match("/proc/sys/kernel/sched_autogroup_enabled", r"^(\d)", "0") == "1"
+    return "grouped" if by_session else "not grouped"
+
+
 def describe():
     return {
         "cpu": first_match("/proc/cpuinfo", r"^model name\s*:\s*(.+)$", platform.machine()),
         "cores": len(os.sched_getaffinity(0)),
         "memory_kib": int(first_match("/proc/meminfo", r"^MemTotal:\s*(\d+)", "0")),
         "kernel": f"{platform.system()} {platform.release()}",
+        "sessions": sessions(),
         "system": first_match("/etc/os-release", r'^PRETTY_NAME="?([^"\n]+)'),
         "load_before": round(os.getloadavg()[0], 2),
     }

@@ -13,6 +13,7 @@ import signal
 
 from . import ssh, tunnels
 from .processes import Failed, free_port
+from .records import Record
 from .site import NAME, Running, program, wait_until_200, wait_until_it_listens
 
 HERE = pathlib.Path(__file__).parent
@@ -197,10 +198,18 @@ def go_hop(site, name, port, next_port):
 # adit ----------------------------------------------------------------------------------------------
 
 
+def start_recorder(site, name, argv, **output):
+    """A program with a directory of its own for its record."""
+    directory = site.subdirectory(name)
+    process = site.procs.start(name, [*argv, "--data", directory], **output)
+    process.record = Record(directory)
+    return process
+
+
 def start_relay(site, *more):
     port = free_port()
     argv = [site.bin / "aditd", "--listen", f"127.0.0.1:{port}", "--domain", "localhost", *more]
-    relay = site.procs.start("aditd", argv + ["--data", site.subdirectory("aditd")])
+    relay = start_recorder(site, "aditd", argv)
     wait_until_200([relay], port, "localhost", "/_adit/health")
     return relay, port
 
@@ -220,8 +229,7 @@ def start_link(site, port):
 def start_agent(site, relay_port, origin_port, name=NAME, more=(), **output):
     argv = [site.bin / "adit", "http", f"127.0.0.1:{origin_port}", *more]
     argv += ["--relay", f"http://127.0.0.1:{relay_port}", "--url", name]
-    argv += ["--data", site.subdirectory("adit")]
-    return site.procs.start("adit", argv, **({"stdout": site.agent_output} | output))
+    return start_recorder(site, "adit", argv, **({"stdout": site.agent_output} | output))
 
 
 def adit(site, origin_port, more=(), name="adit"):

@@ -35,6 +35,8 @@ def dies_with(parent, death_signal):
 class Process:
     """One started program. Its group holds every process it forks (nginx's worker, for one)."""
 
+    record = None  # a records.Record, of a program that has one
+
     def __init__(self, name, popen, log):
         self.name = name
         self.popen = popen
@@ -70,12 +72,18 @@ class Process:
         raise Failed(f"{self.name} never printed {wanted.decode()}: {self.tail()}")
 
 
+# How sessions are made: one for each process, or none but ours. The kernel divides the processors
+# among sessions before it divides them among the processes of each.
+OWN_SESSIONS, ONE_SESSION = "own", "one"
+
+
 class Supervisor:
     """Starts programs and, as a context manager, stops them all however the block ends."""
 
-    def __init__(self, directory, environment):
+    def __init__(self, directory, environment, sessions=OWN_SESSIONS):
         self.directory = pathlib.Path(directory)
         self.environment = environment
+        self.grouped = {"process_group": 0} if sessions == ONE_SESSION else {"start_new_session": True}
         self.running = []
         self.started = 0
 
@@ -102,7 +110,7 @@ class Supervisor:
                 stderr=log_file,
                 cwd=self.directory,
                 env=self.environment | (more_environment or {}),
-                start_new_session=True,
+                **self.grouped,
                 preexec_fn=dies_with(os.getpid(), death),
             )
         process = Process(name, popen, log)

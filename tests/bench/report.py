@@ -5,21 +5,27 @@ import statistics
 
 from .loads import CPU_UNITS
 from .peers import DESCRIPTIONS
-from .processes import Failed
+from .processes import ONE_SESSION, OWN_SESSIONS, Failed
 from .rows import GROUPS, ROWS
 
 SCHEMA = 3  # of the JSON
 OTHERS_SHARE = 0.1  # of the machine, above which it is mentioned
+WAYS = (OWN_SESSIONS, ONE_SESSION)
 
-TEXT_HEADS = ["row", "of", "figure", "", "beside", "its figure", "ratio", "target", "", "interval", ""]
-TEXT_RIGHT = {2, 5, 6, 9}
-CPU_HEADS = ["row", "of", "CPU time", "after the load", "{}'s part of it", "target", "", "interval"]
-CPU_RIGHT = {2, 3, 4, 7}
+TEXT_HEADS = ["row", "of", "figure", "", "beside", "its figure", "ratio", "target", "", "interval",
+              "CPU time of both", ""]
+TEXT_RIGHT = {2, 5, 6, 9, 10}
+CPU_HEADS = ["row", "of", "CPU time", "during the load", "after it", "{}'s part of it", "target", "",
+             "interval"]
+CPU_RIGHT = {2, 3, 4, 5, 8}
 CPU_TITLE = "CPU time of all hops together"
+DURING = " during the load"  # what alone a ratio is about
 RESULTS_MARK = "<!-- Written by scripts/bench --markdown; everything below this line is replaced. -->"
 
 
 def number(value):
+    if value == 0:
+        return "0"
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
@@ -36,6 +42,12 @@ def interval(figure):
     return f"{low}–{high} ({figure['spread'] * 100:.0f} %)"
 
 
+def row_name(result):
+    """With the way in which its processes were divided into sessions, where that is not the usual."""
+    one = result.get("sessions") == ONE_SESSION
+    return result["row"] + " (one session)" if one else result["row"]
+
+
 def contestant(result, label):
     return result["subject"] if label == "subject" else label
 
@@ -49,14 +61,14 @@ def lost_note(result):
 
 def cells(result, figure):
     """One line of the table: row, of, figure, unit, beside, its figure, ratio, target, verdict,
-    interval, note."""
+    interval, CPU time, note."""
     of = contestant(result, figure["of"])
     if figure.get("part"):
         of += f" {figure['part']}"
     beside = figure["beside"] or ""
     is_subject = figure["of"] == "subject"
     return [
-        result["row"],
+        row_name(result),
         of,
         number(figure["value"]),
         figure.get("unit", result["unit"]),
@@ -66,8 +78,18 @@ def cells(result, figure):
         figure["target"] or "",
         verdict(figure),
         interval(figure),
+        cpu_of_both(result, figure) if beside else "",
         lost_note(result) if is_subject else "",
     ]
+
+
+def cpu_of_both(result, figure):
+    """The CPU time for each unit of work of those whom a figure compares."""
+    found = {one["of"]: one for one in result["cpu"]}
+    both = [found.get(figure[who]) for who in ("of", "beside")]
+    if None in both:
+        return ""
+    return " / ".join(number(one["value"]) for one in both) + " " + CPU_UNITS[both[0]["key"]]
 
 
 def text_lines(lines, right=frozenset()):
@@ -84,7 +106,7 @@ def absences(results):
     found = {}
     for result in results["rows"]:
         for absent in result.get("absent", {}).items():
-            found.setdefault(absent, []).append(result["row"])
+            found.setdefault(absent, []).append(row_name(result))
     return found
 
 
@@ -92,11 +114,11 @@ def remarks(results):
     """Notes outside the tables: what was not measured and why, and when the machine was busy with
     other work."""
     for failure in results["failed"]:
-        yield f"{failure['row']} was not measured: {failure['why']}"
+        yield f"{row_name(failure)} was not measured: {failure['why']}"
     for (peer, why), missed in absences(results).items():
         yield f"{peer} took no part in {', '.join(missed)}: {' '.join(why.split())}"
     shares = {
-        result["row"]: statistics.median(result["others"])
+        row_name(result): statistics.median(result["others"])
         for result in results["rows"]
         if result["others"]
     }
@@ -127,41 +149,50 @@ def ratio_lines(results):
     for result in results["rows"]:
         for figure in result["figures"]:
             if figure["beside"]:
-                row, of, value, unit, beside, other, ratio, target, said, spread, note = cells(
+                row, of, value, unit, beside, other, ratio, target, said, spread, cpu, note = cells(
                     result, figure
                 )
                 ratio = "" if figure["noisy"] else ratio
                 said = ", ".join(part for part in (said, note) if part)
                 value, other = f"{value} {unit}", f"{other} {unit}"
-                yield [row, of, value, beside, other, ratio, target, said, spread]
+                yield [row, of, value, beside, other, ratio, target, said, spread, cpu]
 
 
 def plain_lines(results):
     for result in results["rows"]:
         for figure in result["figures"]:
             if not figure["beside"]:
-                row, of, value, unit, _, _, _, target, said, spread, note = cells(result, figure)
+                row, of, value, unit, _, _, _, target, said, spread, _, note = cells(result, figure)
                 said = ", ".join(part for part in (said, note) if part)
                 yield [row, of, f"{value} {unit}", f"{target} {unit}" if target else "", said, spread]
 
 
 def cpu_lines(results):
-    """CPU time of each contestant's processes, by the median sample; how much of it was used once
-    the load was over; the subject's share of a peer's, by the median round."""
+    """CPU time of each contestant's processes, by the median sample; how much of it was used during
+    the load and once it was over; the subject's share of a peer's, by the median round."""
     for result in results["rows"]:
         for figure in result["cpu"]:
             who = contestant(result, figure["of"])
             compared = "ratio" in figure
+            about = DURING if figure.get("compared") == "in_load" else ""
             yield [
-                result["row"],
+                row_name(result),
                 f"{result['subject']} without" if who == "without" else who,
                 f"{number(figure['value'])} {CPU_UNITS[figure['key']]}",
-                "" if figure["late_share"] is None else f"{figure['late_share'] * 100:.0f} %",
-                f"{figure['ratio']:.2f}" if compared else "",
+                *in_load_and_late(figure),
+                f"{figure['ratio']:.2f}{about}" if compared else "",
                 figure["target"] or "" if compared else "",
                 verdict(figure) if compared else "",
                 interval(figure) if compared else "",
             ]
+
+
+def in_load_and_late(figure):
+    """Nothing where nobody waited for what comes late. An earlier table has the share alone."""
+    if figure["late_share"] is None:
+        return "", ""
+    in_load = figure.get("in_load", figure["value"] * (1 - figure["late_share"]))
+    return number(in_load), number(figure["value"] - in_load)
 
 
 def cpu_heads(results):
@@ -178,10 +209,11 @@ def joined(parts):
     for part in parts:
         versions |= part["versions"]
         for result in part["rows"]:
-            found[result["row"]], source[result["row"]] = result, part
-        failed |= {one["row"]: one for one in part["failed"]}
-    rows = [found[row.name] for row in ROWS if row.name in found]
-    told = [part | {"rows": [r for r in rows if source[r["row"]] is part]} for part in parts]
+            found[row_name(result)], source[row_name(result)] = result, part
+        failed |= {row_name(one): one for one in part["failed"]}
+    order = [row_name({"row": row.name, "sessions": way}) for row in ROWS for way in WAYS]
+    rows = [found[name] for name in order if name in found]
+    told = [part | {"rows": [r for r in rows if source[row_name(r)] is part]} for part in parts]
     return parts[-1] | {
         "versions": versions,
         "rows": rows,
@@ -194,7 +226,7 @@ def part_line(part):
     """The commit and time of rows, and the effort made for them."""
     options, commit = part["options"], part["versions"]["commit"]
     runs = f"{options['runs']} to {options['most_runs']} rounds, passes of {options['seconds']} s"
-    rows = ", ".join(result["row"] for result in part["rows"])
+    rows = ", ".join(map(row_name, part["rows"]))
     return f"- commit {commit}, {part['date']}, {runs}, transfers of {options['size_mib']} MiB: {rows}"
 
 
@@ -202,7 +234,8 @@ def machine_lines(results):
     machine = results["machine"]
     gib = machine["memory_kib"] / (1 << 20)
     yield f"- machine: {machine['cpu']}, {machine['cores']} cores, {gib:.0f} GiB"
-    yield f"- system: {machine['system']}, {machine['kernel']}"
+    grouped = f", processes {machine['sessions']} by session" if "sessions" in machine else ""
+    yield f"- system: {machine['system']}, {machine['kernel']}{grouped}"
     for name, version in results["versions"].items():
         if name != "commit":
             yield f"- {name}: {version}"
@@ -219,6 +252,7 @@ def as_markdown(results):
     ratios, plain, cpu = (list(f(results)) for f in (ratio_lines, plain_lines, cpu_lines))
     if ratios:
         heads = ["row", "of", "figure", "beside", "its figure", "ratio", "target", "", "interval"]
+        heads.append(TEXT_HEADS[-2])
         out += ["", "### Speed", "", *markdown_table(heads, ratios)]
     if plain:
         heads = ["row", "of", "figure", "target", "", "interval"]

@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The rows: the work, the contestants and the target of each. docs/benchmarks.md explains them."""
 
-import contextlib
 import dataclasses
 import json
 import re
-import sqlite3
 import subprocess
 import time
 
-from . import loads, usage
-from .kinds import Burdened, Footprint, Ordeal, Skipped, Versus, warm
+from . import killed, loads, records, usage
+from .kinds import LACKING, LATER, Burdened, Footprint, Ordeal, Skipped, Versus, warm
 from .loads import brief, drip, hold, lasting
 from .peers import CONTESTANTS, ORIGINS, start_agent, start_relay
 from .processes import Failed
@@ -27,7 +25,9 @@ FEW_CONNECTIONS = 4  # warming's leftovers in the heap must not hide the cost of
 URL_SECONDS = 5
 RECORDED_CONNECTIONS, RECORDED_RATE, RECORDED_SECONDS = 50, 10_000, 6
 SATURATED_CONNECTIONS, SATURATED_SECONDS = 50, 60
-SETTLED_SECONDS = 2  # without CPU time: a recorder writes what has waited for longer than 1.2
+LATER_US = 8  # of a processor, for what is done with an exchange once the load is over
+LOST_MS = 50
+CATCH_UP_RATE, CATCH_UP_LEAST = 80_000, 10_000  # exchanges: a second, and to have a rate at all
 LEFT_SECONDS = 15  # long enough for the agent's pooled connections to end
 LONG_WAY = Link(round_trip_ms=100, mbit_per_second=200, queue_kib=4096)
 NARROW_WAY = Link(round_trip_ms=40, mbit_per_second=10, queue_kib=256)
@@ -117,22 +117,16 @@ def latency_beside_bulk(site, name):
     return sample
 
 
-def kept(database, asked):
-    """The number of exchanges that a record holds whole, once its writer has caught up."""
-    deadline = time.monotonic() + LEFT_SECONDS
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as record:
-        def count():
-            return record.execute("SELECT count(*) FROM exchange WHERE outcome = 'complete' AND"
-                                  " flags & 2 = 0").fetchone()[0]
-        while (whole := count()) < asked and time.monotonic() < deadline:
-            time.sleep(0.1)
-    return whole
+def recorder(site, name):
+    """A build of adit that records, with an origin, ready to answer."""
+    if name not in ("adit", "before"):
+        raise Skipped("this row is about adit's record")
+    return CONTESTANTS[name](site, ORIGINS["files"](site))
 
 
 def share_that_is_recorded(site, name):
     """The share of the exchanges, at a steady rate, that is in both records."""
-    only_adit(name)
-    running = CONTESTANTS[name](site, ORIGINS["files"](site))
+    running = recorder(site, name)
     output = site.procs.run("h2load", [
         "h2load", "--h1", f"--clients={RECORDED_CONNECTIONS}", f"--duration={RECORDED_SECONDS}",
         f"--rps={RECORDED_RATE // RECORDED_CONNECTIONS}",
@@ -141,34 +135,69 @@ def share_that_is_recorded(site, name):
     done = int(re.search(r"(\d+) done", output)[1])
     if done < 0.95 * RECORDED_RATE * RECORDED_SECONDS:
         raise Failed(f"only {done} requests in {RECORDED_SECONDS} s: this machine is too slow")
-    records = newest_records(site)
-    shares = {part: min(1.0, kept(path, done) / done) for part, path in records.items()}
+    records.catch_up(running)
+    ends = running.ends.items()
+    shares = {part: min(1.0, process.record.whole() / done) for part, process in ends}
     return {"requests": done} | shares
 
 
-def newest_records(site):
-    """part -> the database of the relay or agent that was started last."""
-    return {
-        part: max(site.directory.glob(f"{program}-*/record.db"), key=lambda p: p.stat().st_ctime)
-        for part, program in (("relay", "aditd"), ("agent", "adit"))
-    }
-
-
-def lacking(database):
-    """Exchanges that a record lacks whole or in part, once its writer has caught up."""
-    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as record:
-        (whole,) = record.execute("SELECT sum(shed) FROM writer").fetchone()
-        (in_part,) = record.execute("SELECT count(*) FROM exchange WHERE flags & 2").fetchone()
-    return whole + in_part
-
-
-def lacking_when_saturated(site, name):
-    """With as many requests as go through for a minute."""
-    only_adit(name)
-    running = CONTESTANTS[name](site, ORIGINS["files"](site))
+def saturated(site, name):
+    """As many requests as go through for a minute: what the records lack, and what they and their
+    programs take. `unindexed` exchanges made room for later ones before they became rows."""
+    running = recorder(site, name)
     done = loads.wrk(site, running, SATURATED_CONNECTIONS, SATURATED_SECONDS)["requests"]
-    usage.wait_until_idle(running.processes, SETTLED_SECONDS)
-    return {"requests": done} | {part: lacking(path) for part, path in newest_records(site).items()}
+    sample = {"requests": done, "requests a second": done / SATURATED_SECONDS}
+    for part, process in running.ends.items():
+        sample[f"{part} memory"] = usage.memory(process)["rss"] / MIB
+        sample[f"{part} spool"], sample[f"{part} database"] = process.record.mib()
+    took = records.catch_up(running)
+    for part, process in running.ends.items():
+        sample[f"{part} behind"] = took[part]
+        sample[part] = process.record.lacks_more()
+        sample[f"{part} unindexed"] = max(0, done - process.record.newest() - sample[part])
+    return sample
+
+
+SATURATED_ENDS = {
+    "{}": ("exchanges", at_most(0)),
+    "{} unindexed": ("exchanges", None),
+    "{} spool": ("MiB", None),
+    "{} database": ("MiB", None),
+    "{} memory": ("MiB", None),
+    "{} behind": ("s", None),
+}
+SATURATED = {"requests a second": ("requests/s", None)} | {
+    part.format(end): told for end in ("relay", "agent") for part, told in SATURATED_ENDS.items()
+}
+
+
+def catching_up(site, name):
+    """How fast the rows follow once somebody wants to read. A record that has next to nothing to
+    catch up with has no such rate."""
+    running = recorder(site, name)
+    warm(site, running)
+    done = loads.wrk(site, running, SATURATED_CONNECTIONS, site.seconds)["requests"]
+    before = {part: process.record.newest() for part, process in running.ends.items()}
+    sample = {"requests": done}
+    for part, seconds in records.catch_up(running).items():
+        waited = running.ends[part].record.newest() - before[part]
+        sample |= {f"{part} waiting": waited, f"{part} seconds": seconds}
+        if waited >= CATCH_UP_LEAST:
+            sample[part] = waited / seconds
+    return sample
+
+
+def lost_by_a_kill(busy):
+    def measure(site, name):
+        running = recorder(site, name)
+        warm(site, running)
+        others = loads.start_wrk(site, running, SATURATED_CONNECTIONS) if busy else None
+        sample = killed.lost_by_a_kill(site, running, site.before if name == "before" else site.bin)
+        if others:
+            site.procs.stop(others)
+        return sample
+
+    return measure
 
 
 def seen(running):
@@ -240,12 +269,29 @@ def upload(name, targets, also="", **more):
 
 
 def beside_unrecorded(name, connections):
+    """The CPU time during the load is compared; what each end does later is told beside."""
+    later, lacking = ("µs an exchange", at_most(LATER_US)), ("exchanges", at_most(0))
     return small_over(
         name,
         connections,
-        {"unrecorded": at_least(0.92)},
+        {"unrecorded": at_least(0.92), "before": None},
         ", with and without recording",
         cpu_targets={"unrecorded": at_most(1.15)},
+        cpu_in_load=True,
+        told={f"{end} {LATER}": later for end in ("relay", "agent")}
+        | {f"{end} {LACKING}": lacking for end in ("relay", "agent")},
+    )
+
+
+def about_a_kill(name, load, busy):
+    return Footprint(
+        name,
+        f"answered exchanges that a kill -9 takes from the record, {load}",
+        "ms before the kill",
+        lost_by_a_kill(busy),
+        {"relay": at_most(LOST_MS), "agent": at_most(LOST_MS), "answered": None},
+        ("before",),
+        {"answered": "exchanges"},
     )
 
 
@@ -264,7 +310,7 @@ ROWS = [
         "small",
         50,
         {
-            "n2": at_least(1.5),
+            "n2": at_least(1.3),
             "n1": at_least(1.0),
             "haproxy2": None,
             "go1": None,
@@ -273,8 +319,8 @@ ROWS = [
             "before": None,
         },
     ),
-    small_over("few", 10, {"n2": at_least(1.1), "n1": None, "before": None}),
-    small_over("many200", 200, {"n2": at_least(1.7), "n1": None, "before": None}),
+    small_over("few", 10, {"n2": at_least(1.05), "n1": None, "before": None}),
+    small_over("many200", 200, {"n2": at_least(1.6), "n1": None, "before": None}),
     small_over("many1000", 1000, {"n2": at_least(1.7), "n1": None, "before": None}),
     Versus(
         "single",
@@ -306,6 +352,7 @@ ROWS = [
     ),
     beside_unrecorded("recording", 50),
     beside_unrecorded("recording-few", 10),
+    beside_unrecorded("recording-four", 4),
     the_long_way(download, "long-way-down"),
     the_long_way(upload, "long-way-up"),
     Footprint(
@@ -333,9 +380,23 @@ ROWS = [
         "saturated",
         f"exchanges that are not whole in the record of {SATURATED_SECONDS} s of small",
         "exchanges",
-        lacking_when_saturated,
-        {"relay": at_most(0), "agent": at_most(0)},
+        saturated,
+        {part: target for part, (_, target) in SATURATED.items()},
+        ("before",),
+        {part: unit for part, (unit, _) in SATURATED.items()},
     ),
+    Footprint(
+        "catch-up",
+        "how fast the rows follow when a reader asks behind a load of small",
+        "exchanges/s",
+        catching_up,
+        {"relay": at_least(CATCH_UP_RATE), "agent": at_least(CATCH_UP_RATE),
+         "relay waiting": None, "agent waiting": None},
+        ("before",),
+        {"relay waiting": "exchanges", "agent waiting": "exchanges"},
+    ),
+    about_a_kill("killed", f"{killed.VISITORS} visitors at a steady rate", busy=False),
+    about_a_kill("killed-busy", "the same beside small", busy=True),
     Burdened(
         "idle",
         f"small, with {IDLE_VISITORS:,} idle visitor connections",
@@ -422,6 +483,10 @@ ROWS = [
 ]
 
 GROUPS = {
+    "record": [
+        "recording", "recording-few", "recording-four", "recorded", "saturated", "catch-up", "killed",
+        "killed-busy",
+    ],
     "many": ["many200", "many1000"],
     "long-way": ["long-way-down", "long-way-up"],
     "peers": ["peers-small", "peers-many200", "peers-many1000", "peers-down", "peers-up"],

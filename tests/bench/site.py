@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 
-from .processes import Failed, Process, Supervisor
+from .processes import OWN_SESSIONS, Failed, Process, Supervisor
 
 READY_SECONDS = 15
 NAME = "bench"
@@ -31,8 +31,14 @@ class Running:
         return f"{NAME}.localhost:{self.port}"
 
     @property
+    def ends(self):
+        """part -> process"""
+        ends = {"relay": self.relay, "agent": self.agent}
+        return {part: process for part, process in ends.items() if process is not None}
+
+    @property
     def processes(self):
-        return [p for p in (self.relay, self.agent) if p is not None]
+        return list(self.ends.values())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +62,8 @@ class Site:
     upload_bytes: int = 0
     before: pathlib.Path | None = None  # an earlier build of both
     link: Link | None = None  # in the middle of a tunnel; None: loopback
+    beside: tuple = ()  # the peers that take part; none named: all
+    sessions: str = OWN_SESSIONS
     procs: Supervisor | None = None
     # The agent prints a line for each exchange; only a row that reads them lets it go to its log (None).
     agent_output: int | None = subprocess.DEVNULL

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Bits of the first byte: 1 link messages to one tunnel, each after two bytes of length whose top
-// bit lets time pass; 2 the agent's tunnel, 4 after the greeting. Otherwise the bytes are the
-// choices of a simulation of both ends.
+// bit lets time pass; 2 the agent's tunnel, 4 after the greeting, 8 behind its leave. Otherwise the
+// bytes are the choices of a simulation of both ends.
 #include "tests/support/check.h"
 #include "tests/support/sim.h"
 #include "tests/support/tunnel_pair.h"
@@ -46,6 +46,8 @@ static struct outcome run(uint8_t choice, const uint8_t *p, size_t size, size_t 
     tunnel_side_init(&side, role, now);
     if (choice & 4)
         greet(&side, role);
+    if (choice & 8)
+        tunnel_leave(side.tunnel);
     side.mux.holds_credit = true;
     while (size >= 2 && !error) {
         size_t len = (size_t)(p[0] & 0x7f) << 8 | p[1];

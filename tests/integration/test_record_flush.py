@@ -16,6 +16,7 @@ import threading
 import mounts
 import pytest
 from client import until
+from fake_writer import prefix
 from harness import BIN, Proxied, Proxy, Tunnel, environment
 from patience import DEADLINE
 
@@ -52,12 +53,6 @@ def side(request, tmp_path):
     with (Proxied if request.param == "proxy" else Tunnel)(tmp_path) as way:
         way.origin.on("/hello", lambda exchange: exchange.reply(b"hello"))
         yield Side(way, way.relay if request.param == "relay" else way.agent)
-
-
-def prefix(data):
-    """The common beginning of the names of the sockets of this directory's writers."""
-    stat = data.stat()
-    return f"adit-record-{stat.st_dev:x}-{stat.st_ino:x}-"
 
 
 def sockets(data):

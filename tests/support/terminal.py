@@ -11,8 +11,9 @@ import unicodedata
 import harness
 
 COLOURS = re.compile(rb"\x1b\[(?:0|1|2|31|32|33|36)m")
-# Progress counts of adit, which are erased again.
-PASSING = re.compile(rb"\r\x1b\[K(?:\d+ exchanges)?")
+# Progress lines of adit, which are erased again.
+PASSING = re.compile(rb"\r\x1b\[K(?:\d+ exchanges|indexing the newest exchanges: \d+ %"
+                     rb"|waiting for the programs that record)?")
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 # Blank characters of visible categories.
 BLANK = "\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5\ufe0f\ufe00"

@@ -106,6 +106,25 @@ static void a_loop_that_stops_waits_for_closing_peers(void **state)
     }
 }
 
+static void a_loop_that_stops_waits_for_connections_that_leave(void **state)
+{
+    struct owner *o = owner_of_tcp();
+    (void)state;
+    conn_flush_closing(&o->loop, UINT32_MAX); // an open connection is not waited for
+    conn_set_leaving(o->conn);
+    peer_send(o, "the last bytes");
+    conn_flush_closing(&o->loop, 1);
+    while (buf_len(&o->got) == 0)
+        conn_flush_closing(&o->loop, 1);
+    assert_got(o, "the last bytes");
+    assert_int_equal(o->closed, 0);
+    conn_close(o->conn, CONN_CLOSE_AWAIT);
+    peer_close(o, false);
+    conn_flush_closing(&o->loop, UINT32_MAX);
+    assert_null(o->loop.conns.first);
+    owner_free(o);
+}
+
 static void a_lingering_close_can_be_cut_short(void **state)
 {
     struct owner *o = owner_of_tcp();
@@ -164,6 +183,7 @@ int main(void)
         cmocka_unit_test(a_close_that_awaits_the_peer_ends_behind_it),
         cmocka_unit_test(a_lingering_close_ends_when_the_peer_is_silent),
         cmocka_unit_test(a_loop_that_stops_waits_for_closing_peers),
+        cmocka_unit_test(a_loop_that_stops_waits_for_connections_that_leave),
         cmocka_unit_test(a_lingering_close_can_be_cut_short),
         cmocka_unit_test(a_close_by_reset_is_an_error_for_the_peer),
         cmocka_unit_test(closing_all_connections_spares_the_handles_of_others),

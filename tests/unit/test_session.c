@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Sessions that their handler closes: two of them, on both ends of a connection over loopback.
+// Sessions that their handler closes, or that leave: two of them, on both ends of a connection over
+// loopback.
 #include "common/base/limits.h"
 #include "common/tunnel/session.h"
 #include "conn_fixture.h"
@@ -29,6 +30,7 @@ struct side {
     struct session *session; // NULL: closed
     struct mux_stream *streams[STREAMS];
     int open, lost;       // streams, and those that were lost with the link
+    int reports;          // of the peer; each side reports its lost streams
     enum event closes_on; // EVENTS: never
     bool at_once;
     bool lends; // bodies come later, by lend
@@ -43,11 +45,19 @@ struct both {
     struct conn *link; // the agent's
 };
 
+static void report(const struct side *side)
+{
+    const struct report report = {.id = "01jdq00000000000"};
+    if (side->session)
+        tunnel_queue_report(session_tunnel(side->session), &report);
+}
+
 static void on_event(struct side *side, enum event event)
 {
     if (side->closes_on != event || !side->session)
         return;
     struct session *s = side->session;
+    report(side);
     side->session = NULL;
     session_close(s, &(struct session_close){.code = WS_CLOSE_NORMAL, .at_once = side->at_once});
     session_close(s, &(struct session_close){.code = WS_CLOSE_PROTOCOL}); // does nothing
@@ -113,7 +123,15 @@ static void on_stream_closed(void *ctx, struct mux_stream *s, uint32_t reset)
     (void)s;
     side->open--;
     side->lost += reset == MUX_RESET_LOST;
+    report(side);
     on_event(side, ON_CLOSED);
+}
+
+static void on_report(void *ctx, const struct report *report)
+{
+    struct side *side = ctx;
+    assert_string_equal(report->id, "01jdq00000000000");
+    side->reports++;
 }
 
 static void on_ended(void *ctx, const struct session_end *end)
@@ -127,7 +145,8 @@ static void on_ended(void *ctx, const struct session_end *end)
 
 static const struct session_handler handler = {
     .tunnel = {.mux = {on_head, on_data, on_end, on_drained, on_stream_closed, NULL},
-               .control = on_control},
+               .control = on_control,
+               .report = on_report},
     .ended = on_ended,
 };
 
@@ -198,8 +217,10 @@ static void close_on(bool relay, enum event event, bool at_once)
         begin_streams(&b);
     WAIT(b.o, !side->session);
     WAIT(b.o, other->ended);
-    if (!at_once) // the whole Close frame arrived, behind whole messages
+    if (!at_once) { // the whole Close frame arrived, behind whole messages and the last report
         assert_int_equal(other->code, WS_CLOSE_NORMAL);
+        assert_true(other->reports > 0);
+    }
     assert_false(side->ended);
     assert_int_equal(side->open, 0);
     both_deinit(&b);
@@ -266,6 +287,72 @@ static void sessions_that_close_at_a_time_do_not_wait_for_each_other(void **stat
     never_time_out(b.o);
     WAIT(b.o, !b.o->loop.conns.first);
     both_deinit(&b);
+}
+
+// The peer that does not leave closes as the programs do: its streams end while it closes.
+static void on_peer_gone(struct side *side)
+{
+    if (!side->session || !side->ended)
+        return;
+    session_close(side->session, &(struct session_close){.code = side->code});
+    side->session = NULL;
+}
+
+static void leave(struct side *side)
+{
+    session_leave(side->session, &(struct session_close){.code = WS_CLOSE_NORMAL});
+    assert_int_equal(side->lost, STREAMS);
+    assert_int_equal(side->open, 0);
+    session_leave(side->session, &(struct session_close){.code = WS_CLOSE_PROTOCOL}); // nothing
+}
+
+static void who_leaves_takes_the_peers_last_reports(void **state)
+{
+    (void)state;
+    for (int who = 1; who < 4; who++) { // the relay, the agent, both
+        struct both b;
+        both_init(&b);
+        begin_streams(&b);
+        b.agent.lends = true; // no body comes
+        WAIT(b.o, b.agent.open == STREAMS);
+        if (who & 1)
+            leave(&b.relay);
+        if (who & 2)
+            leave(&b.agent);
+        while (b.relay.session || b.agent.session) {
+            (void)uv_run(&b.o->loop.uv, UV_RUN_ONCE);
+            on_peer_gone(&b.relay);
+            on_peer_gone(&b.agent);
+        }
+        assert_int_equal(b.relay.reports, STREAMS);
+        assert_int_equal(b.agent.reports, STREAMS);
+        assert_int_equal(b.relay.code, WS_CLOSE_NORMAL);
+        assert_int_equal(b.agent.code, WS_CLOSE_NORMAL);
+        conn_flush_closing(&b.o->loop, UINT32_MAX);
+        both_deinit(&b);
+    }
+}
+
+// Its owner limits the time. Nothing but a Close frame was sent, and only that.
+static void who_leaves_may_wait_in_vain(void **state)
+{
+    (void)state;
+    for (int role = TUNNEL_RELAY; role <= TUNNEL_AGENT; role++) {
+        struct both b = {.o = owner_of_tcp()};
+        char more;
+        struct side *side = &b.relay;
+        side->session = begin(&b, side, b.o->conn, (enum tunnel_role)role);
+        session_leave(side->session, &(struct session_close){.code = WS_CLOSE_NORMAL});
+        conn_flush_closing(&b.o->loop, 1);
+        assert_close_frame(b.o, role == TUNNEL_AGENT);
+        assert_int_equal(recv(b.o->peer, &more, 1, 0), -1);
+        assert_int_equal(errno, EAGAIN); // no end either: a proxy between could drop what comes
+        assert_false(side->ended);
+        side_deinit(side);
+        serve(b.o);
+        assert_int_equal(recv(b.o->peer, &more, 1, 0), role == TUNNEL_AGENT ? -1 : 0);
+        owner_free(b.o);
+    }
 }
 
 static void a_session_that_is_closed_from_outside_loses_its_streams_at_once(void **state)
@@ -349,6 +436,8 @@ int main(void)
         cmocka_unit_test(a_session_that_is_closed_from_outside_loses_its_streams_at_once),
         cmocka_unit_test(sessions_that_close_at_a_time_do_not_wait_for_each_other),
         cmocka_unit_test(the_relay_ends_the_connection_and_the_agent_follows),
+        cmocka_unit_test(who_leaves_may_wait_in_vain),
+        cmocka_unit_test(who_leaves_takes_the_peers_last_reports),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -118,3 +118,8 @@ struct event_report {
     uint64_t sent_on_ns, connect_ns, answered_ns, duration_ns; // as in struct report
     uint8_t outcome, unused[7];
 };
+
+struct event_flush {
+    struct event event;
+    int fd; // the reader's connection; the receiver owns it
+};

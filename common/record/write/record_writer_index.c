@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The thread that writes rows, and answers readers.
 #include <malloc.h>
+#include <sys/prctl.h>
 #include "record_writer_internal.h"
 #include "recover.h"
 
@@ -242,6 +243,7 @@ void record_writer_index_main(void *arg)
     struct record_writer *w = arg;
     bool spooled = false;
     int error = SQLITE_OK;
+    (void)prctl(PR_SET_NAME, "adit-index");
     while (!is_over(w, spooled, error)) {
         uint64_t seen = news(w);
         uint64_t began_ms = record_writer_now_ms();

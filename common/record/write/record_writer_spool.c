@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The thread that appends events to the spool. What it has appended survives the program.
 #include <errno.h>
+#include <sys/prctl.h>
 #include "record_writer_internal.h"
 
 enum {
@@ -81,6 +82,7 @@ static void tell_appended(struct record_writer *w, bool ended)
 void record_writer_spool_main(void *arg)
 {
     struct record_writer *w = arg;
+    (void)prctl(PR_SET_NAME, "adit-spool");
     for (bool last = false; !last;) {
         bool usable = wait_until_usable(w);
         last = atomic_load(&w->closing);

@@ -46,7 +46,7 @@ static void discard(struct recorder *r, struct exchange *x, uint32_t index)
     struct event *e = queue_reserve(r->queue, sizeof(*e), 0);
     if (e) {
         *e = (struct event){.slot = index, .kind = EVENT_DISCARDED};
-        queue_commit(r->queue, sizeof(*e));
+        recorder_commit(r, e, (const char *)(e + 1));
     }
     recorder_free_slot(r, x, index);
 }
@@ -179,7 +179,7 @@ static bool put_data(struct recorder *r, struct exchange *x, uint32_t index,
         .at_ns = recorder_since(x, x->direction[from].last_ns),
     };
     memcpy(e + 1, bytes.p, bytes.len);
-    queue_commit(r->queue, len);
+    recorder_commit(r, e, (const char *)(e + 1) + bytes.len);
     return true;
 }
 

@@ -3,9 +3,10 @@
 // recorder_facts.c (an exchange's facts so far), recorder_progress.c (long exchanges),
 // recorder_events.c (observers), recorder.c (start, stop, flush requests).
 #pragma once
+#include <assert.h>
 #include <string.h>
 #include "common/record/record.h"
-#include "common/record/spool/event.h"
+#include "common/record/spool/event_check.h"
 #include "flush_listener.h"
 #include "queue_shares.h"
 #include "record_writer.h"
@@ -64,10 +65,13 @@ static inline char *recorder_put(char *out, struct slice text)
     return out + text.len;
 }
 
-// Commits the event that was reserved last; it ends at `end`.
+// Commits the event that was reserved last; it ends at `end`. The program that reads it from a file
+// takes valid events alone.
 static inline void recorder_commit(struct recorder *r, const void *event, const char *end)
 {
-    queue_commit(r->queue, (size_t)(end - (const char *)event));
+    const size_t len = (size_t)(end - (const char *)event);
+    assert(event_is_valid(event, len, SPOOL_SLOTS_MAX));
+    queue_commit(r->queue, len);
 }
 
 static inline struct slice recorder_text(const char *text, size_t max)

@@ -16,6 +16,8 @@ size_t recorder_spare(const struct recorder *r)
 static bool grow(struct recorder *r)
 {
     uint32_t count = r->slot_count ? r->slot_count * 2 : SLOTS_FIRST;
+    if (count > SPOOL_SLOTS_MAX)
+        return false;
     struct slot *slots = realloc(r->slots, count * sizeof(*slots));
     if (!slots)
         return false;
