@@ -481,10 +481,10 @@ def test_record_size_bounds_the_spool_too(tmp_path):
         send(quiet, range(10))
         body = bodies.make(5, 200_000)
         largest = 0
-        with quiet.relay.visit(loud.host) as visitor:
-            for _ in range(3 * limit // (2 * len(body))):
+        for _ in range(3 * limit // (2 * len(body))):
+            with quiet.relay.visit(loud.host) as visitor:
                 assert visitor.fetch("POST", "/mirror?loud", body=body).status == 200
-                largest = max(largest, size_of(quiet.relay.data))
+            largest = max(largest, size_of(quiet.relay.data))
         send(quiet, range(10, 20))
         run(quiet.relay, "requests", "--limit", "1")
         # the database, an eighth more, its log, and the spool's part
