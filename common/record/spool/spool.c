@@ -20,11 +20,8 @@ static struct spool *make(void)
     if (!s)
         return NULL;
     s->parent = s->dir = -1;
-    s->cap = SPOOL_SEGMENTS_MAX;
-    s->segments = calloc(s->cap, sizeof(*s->segments));
-    if (s->segments && !uv_mutex_init(&s->lock))
+    if (!uv_mutex_init(&s->lock))
         return s;
-    free(s->segments);
     free(s);
     return NULL;
 }
@@ -90,7 +87,6 @@ bool spool_free(struct spool *s, const struct spool_position *indexed)
     if (s->parent >= 0)
         (void)close(s->parent);
     uv_mutex_destroy(&s->lock);
-    free(s->segments);
     free(s);
     return nothing;
 }
@@ -148,7 +144,7 @@ static struct spool_segment *growing(struct spool *s)
 // Begins a segment, in a directory that is made if it is missing.
 static int begin_segment(struct spool *s)
 {
-    if (s->count == s->cap)
+    if (s->count == SPOOL_SEGMENTS_MAX)
         return ENOSPC;
     int error = s->dir < 0 ? spool_make_dir(s) : 0;
     int fd = error ? -1 : spool_make_segment(s, s->last + 1);

@@ -93,7 +93,7 @@ static int compare_segments(const void *a, const void *b)
 static int add_found(struct spool *s, const char *name, uint32_t number)
 {
     struct stat st;
-    if (s->count == s->cap)
+    if (s->count == SPOOL_SEGMENTS_MAX)
         return EMFILE;
     int fd = private_open_at(s->dir, name);
     if (fd < 0)

@@ -16,8 +16,8 @@ struct spool {
     int64_t began_ns;
     int parent, dir; // DATA/spool and the directory in it; -1: not made yet
     uv_mutex_t lock; // protects the fields below; held while a batch is written
-    struct spool_segment *segments;
-    size_t count, cap;
+    struct spool_segment segments[SPOOL_SEGMENTS_MAX];
+    size_t count;
     uint32_t last;  // the last segment's number
     bool sealed;    // the last segment does not grow any more
     uint64_t bytes; // of all segments
