@@ -141,19 +141,27 @@ static struct spool_segment *growing(struct spool *s)
     return s->count > 0 && !s->sealed ? &s->segments[s->count - 1] : NULL;
 }
 
-// Begins a segment, in a directory that is made if it is missing.
+// Makes the file of the next segment, in a directory that is made if it is missing. A number whose
+// file exists is left out.
+static int make_segment(struct spool *s, int *fd)
+{
+    int error = s->dir < 0 ? spool_make_dir(s) : 0;
+    *fd = error ? -1 : spool_make_segment(s, s->last + 1);
+    if (!error && *fd < 0 && errno == ENOENT) { // it was removed
+        error = spool_make_dir(s);
+        *fd = error ? -1 : spool_make_segment(s, s->last + 1);
+    }
+    if (!error && *fd < 0 && errno == EEXIST)
+        *fd = spool_make_segment(s, ++s->last + 1);
+    return error || *fd >= 0 ? error : errno;
+}
+
 static int begin_segment(struct spool *s)
 {
-    if (s->count == SPOOL_SEGMENTS_MAX)
-        return ENOSPC;
-    int error = s->dir < 0 ? spool_make_dir(s) : 0;
-    int fd = error ? -1 : spool_make_segment(s, s->last + 1);
-    if (!error && fd < 0 && errno == ENOENT) { // it was removed
-        error = spool_make_dir(s);
-        fd = error ? -1 : spool_make_segment(s, s->last + 1);
-    }
-    if (fd < 0)
-        return error ? error : errno;
+    int fd = -1;
+    int error = s->count == SPOOL_SEGMENTS_MAX ? ENOSPC : make_segment(s, &fd);
+    if (error)
+        return error;
     s->segments[s->count++] = (struct spool_segment){.number = ++s->last, .fd = fd};
     s->sealed = false;
     return 0;

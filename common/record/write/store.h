@@ -35,8 +35,8 @@ struct store_file {
 };
 
 // Opens a record, creating it if needed, and registers this process as a writer. Exchanges left
-// running by dead processes end as "recorder gone". The strings must outlive the store. `*file` is
-// set even on errors, if there is a file.
+// running by dead processes end as "recorder gone". `dir` and `program` must outlive the store.
+// `*file` is set even on errors, if there is a file.
 int store_open(const struct store_config *config, struct store **out, struct store_file *file);
 // Marks the writer as ended, if possible, and closes. NULL is fine.
 void store_close(struct store *s);

@@ -55,6 +55,7 @@ struct store_tunnel {
 struct store {
     sqlite3 *db;
     struct store_config config;
+    char spool[SPOOL_ID_MAX]; // the id; empty: none
     int lock_file;
     int64_t writer;
     bool keeps_spool; // store_keep_spool was called
