@@ -50,6 +50,9 @@ int spool_append(struct spool *s, const struct spool_batch_head *counters, const
 
 // Any thread. The next append begins a segment.
 void spool_seal(struct spool *s);
+// Any thread. If the state directory's path leads to another directory now: the next append begins
+// a segment there.
+void spool_follow(struct spool *s);
 // Any thread. The end of what was appended.
 struct spool_position spool_end(struct spool *s);
 // Any thread. Bytes of the segments that are left, and bytes that were ever appended.

@@ -23,9 +23,10 @@ enum {
 
 struct store_config {
     const char *dir, *program;
-    const char *spool; // the id of the writer's spool; NULL: it has none
-    uint64_t bytes;    // limit of the record's size; 0: none
-    uint64_t age_ms;   // limit of an exchange's age; 0: none
+    const char *spool;             // the id of the writer's spool; NULL: it has none
+    struct spool_position indexed; // up to here it is in another record, or nowhere
+    uint64_t bytes;                // limit of the record's size; 0: none
+    uint64_t age_ms;               // limit of an exchange's age; 0: none
 };
 
 // The identity of a database file, whatever its name.

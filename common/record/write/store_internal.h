@@ -57,7 +57,8 @@ struct store {
     struct store_config config;
     int lock_file;
     int64_t writer;
-    bool keeps_spool; // store_keep_spool was called
+    char spool[SPOOL_ID_MAX]; // "": none
+    bool keeps_spool;         // store_keep_spool was called
     sqlite3_stmt *statements[STATEMENTS];
     struct store_tunnel tunnels[TUNNELS_CACHED];
     // store_tidy
