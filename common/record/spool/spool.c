@@ -58,18 +58,25 @@ int spool_adopt(int parent, const char *id, struct spool **out)
     return error;
 }
 
+static void close_segment(struct spool_segment *segment)
+{
+    if (segment->fd >= 0)
+        (void)close(segment->fd);
+    segment->fd = -1;
+}
+
 bool spool_free(struct spool *s, const struct spool_position *indexed)
 {
     bool nothing = true;
     if (!s)
         return true;
-    spool_seal(s);
     s->ends = true;
+    spool_seal(s);
     if (indexed)
         spool_drop(s, *indexed);
     for (size_t i = 0; i < s->count; i++) {
         nothing = false;
-        (void)close(s->segments[i].fd);
+        close_segment(&s->segments[i]);
         (void)spool_release_dir(s, s->segments[i].dir, false);
     }
     if (s->dir && !spool_release_dir(s, s->dir, indexed != NULL))
@@ -84,11 +91,20 @@ const char *spool_id(const struct spool *s)
     return s->id;
 }
 
+// Reads the beginning of a segment. False: it is shorter, or cannot be read.
+static bool read_beginning(const struct spool_segment *segment, void *to, size_t len)
+{
+    int fd = spool_open_segment(segment->dir, segment->number);
+    bool whole = fd >= 0 && pread(fd, to, len, 0) == (ssize_t)len;
+    if (fd >= 0)
+        (void)close(fd);
+    return whole;
+}
+
 bool spool_facts(const struct spool *s, struct spool_segment_head *facts)
 {
     for (size_t i = 0; i < s->count; i++) {
-        ssize_t n = pread(s->segments[i].fd, facts, sizeof(*facts), 0);
-        bool whole = n == (ssize_t)sizeof(*facts) &&
+        bool whole = read_beginning(&s->segments[i], facts, sizeof(*facts)) &&
                      memcmp(facts->magic, SPOOL_SEGMENT_MAGIC, sizeof(facts->magic)) == 0;
         facts->program[SPOOL_PROGRAM_BYTES - 1] = facts->version[SPOOL_PROGRAM_BYTES - 1] = 0;
         if (whole)
@@ -102,7 +118,7 @@ bool spool_is_of_another_form(const struct spool *s)
     const size_t version = sizeof(SPOOL_SEGMENT_MAGIC) - 2; // the last character
     char magic[sizeof(SPOOL_SEGMENT_MAGIC) - 1];
     for (size_t i = 0; i < s->count; i++)
-        if (pread(s->segments[i].fd, magic, sizeof(magic), 0) == (ssize_t)sizeof(magic) &&
+        if (read_beginning(&s->segments[i], magic, sizeof(magic)) &&
             memcmp(magic, SPOOL_SEGMENT_MAGIC, version) == 0 &&
             magic[version] != SPOOL_SEGMENT_MAGIC[version])
             return true;
@@ -148,7 +164,8 @@ static int begin_segment(struct spool *s)
     s->last++;
     if (error)
         return error;
-    s->segments[s->count++] = (struct spool_segment){.number = s->last, .fd = fd, .dir = s->dir};
+    s->segments[s->count++] =
+        (struct spool_segment){.number = s->last, .fd = fd, .begin = s->appended, .dir = s->dir};
     s->dir->uses++;
     s->sealed = false;
     return 0;
@@ -242,7 +259,7 @@ int spool_append(struct spool *s, const struct spool_batch_head *counters, const
 void spool_seal(struct spool *s)
 {
     uv_mutex_lock(&s->lock);
-    s->sealed = true;
+    s->sealed = s->sealed || s->count < SPOOL_SEALS_MAX || s->ends;
     uv_mutex_unlock(&s->lock);
 }
 
@@ -284,6 +301,14 @@ uint64_t spool_appended(struct spool *s)
     return bytes;
 }
 
+uint64_t spool_oldest(struct spool *s)
+{
+    uv_mutex_lock(&s->lock);
+    uint64_t oldest = s->count > 0 ? s->segments[0].begin : s->appended;
+    uv_mutex_unlock(&s->lock);
+    return oldest;
+}
+
 uint64_t spool_left(struct spool *s, struct spool_position from)
 {
     uint64_t left = 0;
@@ -322,6 +347,7 @@ static bool reuse(struct spool *s)
     s->last_size = first->size;
     s->bytes -= first->size;
     first->size = 0;
+    first->begin = s->appended;
     first->number = ++s->last;
     s->sealed = false;
     return true;
@@ -353,25 +379,37 @@ void spool_drop(struct spool *s, struct spool_position indexed)
         if (!more)
             break;
         spool_remove_segment(taken.dir, taken.number);
-        (void)close(taken.fd);
+        close_segment(&taken);
         uv_mutex_lock(&s->lock);
         (void)spool_release_dir(s, taken.dir, true);
         uv_mutex_unlock(&s->lock);
     }
 }
 
+// Opens an adopted spool's segment, and closes the others.
+static int file_of(struct spool *s, struct spool_segment *segment)
+{
+    if (segment->fd >= 0)
+        return segment->fd;
+    for (size_t i = 0; i < s->count; i++)
+        close_segment(&s->segments[i]);
+    segment->fd = spool_open_segment(segment->dir, segment->number);
+    return segment->fd;
+}
+
 int spool_locate(struct spool *s, struct spool_position *position, uint64_t *size)
 {
     int fd = -1;
     uv_mutex_lock(&s->lock);
-    for (size_t i = 0; i < s->count && fd < 0; i++) {
-        const struct spool_segment *at = &s->segments[i];
+    for (size_t i = 0; i < s->count; i++) {
+        struct spool_segment *at = &s->segments[i];
         const uint64_t offset = at->number == position->segment ? position->offset : 0;
         if (at->number < position->segment || at->size <= offset)
             continue;
         *position = (struct spool_position){at->number, offset};
         *size = at->size;
-        fd = at->fd;
+        fd = file_of(s, at);
+        break;
     }
     uv_mutex_unlock(&s->lock);
     return fd;

@@ -13,7 +13,8 @@ struct spool;
 enum {
     SPOOL_ID_MAX = 40,                  // bytes of an id, with its NUL
     SPOOL_SEGMENT_BYTES_MAX = 32 << 20, // a segment that has so many is followed by another
-    SPOOL_SEGMENT_PART = 32,            // or this part of what the spool may take
+    SPOOL_SEGMENT_PART = 8,             // or this part of what the spool may take
+    SPOOL_SEALS_MAX = 16,               // beyond so many segments none is begun before its time
 };
 
 // Up to which byte a spool is indexed: of a segment, a batch's beginning. {0}: its beginning.
@@ -30,7 +31,7 @@ struct spool_config {
 
 // A spool to append to. Files are made by the first append. NULL: out of memory.
 struct spool *spool_new(const struct spool_config *config);
-// A spool that another program left: opens its segments for reading. `parent` is the directory
+// A spool that another program left, for reading. `parent` is the directory
 // DATA/spool, `id` the name in it. Fails with EAGAIN if the program lives.
 int spool_adopt(int parent, const char *id, struct spool **out);
 // Closes all files, and removes those that are indexed up to `indexed` (NULL: none). Returns
@@ -48,7 +49,7 @@ bool spool_is_of_another_form(const struct spool *s);
 int spool_append(struct spool *s, const struct spool_batch_head *counters, const void *entries,
                  size_t len);
 
-// Any thread. The next append begins a segment.
+// Any thread. The next append begins a segment, unless there are SPOOL_SEALS_MAX.
 void spool_seal(struct spool *s);
 // Any thread. If the state directory's path leads to another directory now: the next append begins
 // a segment there.
@@ -58,6 +59,9 @@ struct spool_position spool_end(struct spool *s);
 // Any thread. Bytes of the segments that are left, and bytes that were ever appended.
 uint64_t spool_bytes(struct spool *s);
 uint64_t spool_appended(struct spool *s);
+// Any thread. How many bytes had ever been appended before the oldest segment that is left: none of
+// these is in a file any more.
+uint64_t spool_oldest(struct spool *s);
 // Any thread. Bytes behind a position.
 uint64_t spool_left(struct spool *s, struct spool_position from);
 // Bytes of all spools of a record, about.
@@ -66,7 +70,8 @@ uint64_t spool_bytes_of_all(const char *dir);
 // Indexing thread. Removes segments that end at or before a position, unless they may grow.
 void spool_drop(struct spool *s, struct spool_position indexed);
 // Indexing thread. The segment that a position is in, or the next one after it; `*position` becomes
-// the place to read. `size` gets the bytes that count. -1: nothing is there to read.
+// the place to read. `size` gets the bytes that count. The file is valid until the next call. -1:
+// nothing is there to read, or (spool_left tells) the file of an adopted spool cannot be opened.
 int spool_locate(struct spool *s, struct spool_position *position, uint64_t *size);
 
 static inline bool spool_is_before(struct spool_position a, struct spool_position b)

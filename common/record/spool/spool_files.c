@@ -106,6 +106,13 @@ int spool_open_dir(struct spool *s, int parent)
     return error;
 }
 
+int spool_open_segment(const struct spool_dir *d, uint32_t number)
+{
+    char name[NAME_MAX_BYTES];
+    name_of(number, name);
+    return private_open_at(d->dir, name);
+}
+
 int spool_make_segment(const struct spool_dir *d, uint32_t number)
 {
     char name[NAME_MAX_BYTES];
@@ -146,13 +153,12 @@ static int add_found(struct spool *s, const char *name, uint32_t number)
     int fd = private_open_at(s->dir->dir, name);
     if (fd < 0)
         return errno;
-    if (fstat(fd, &st)) {
-        int error = errno;
-        (void)close(fd);
+    int error = fstat(fd, &st) ? errno : 0;
+    (void)close(fd);
+    if (error)
         return error;
-    }
     s->segments[s->count++] = (struct spool_segment){
-        .number = number, .fd = fd, .size = (uint64_t)st.st_size, .dir = s->dir};
+        .number = number, .fd = -1, .size = (uint64_t)st.st_size, .dir = s->dir};
     s->dir->uses++;
     s->bytes += (uint64_t)st.st_size;
     return 0;

@@ -13,8 +13,9 @@ struct spool_dir {
 
 struct spool_segment {
     uint32_t number;
-    int fd;
-    uint64_t size; // bytes that were appended, the head included
+    int fd;         // -1: an adopted spool's, which has one of its segments open at a time
+    uint64_t size;  // bytes that were appended, the head included
+    uint64_t begin; // bytes that were ever appended before
     struct spool_dir *dir;
 };
 
@@ -40,12 +41,14 @@ int spool_make_dir(struct spool *s);
 bool spool_is_in_place(const struct spool *s);
 // Opens DATA/spool/ID/ of a program that has ended, and locks it. Returns 0 or an errno.
 int spool_open_dir(struct spool *s, int parent);
-// Opens the segments in an adopted spool's directory, in their order. Returns 0 or an errno.
+// Finds the segments in an adopted spool's directory, in their order. Returns 0 or an errno.
 int spool_find_segments(struct spool *s);
 // Closes a directory that is used no more. With `remove` it is removed, if it is empty. Returns
 // whether no segment is left in it.
 bool spool_release_dir(struct spool *s, struct spool_dir *d, bool remove);
 
+// Opens a segment's file for reading. Returns its descriptor, or -1, with errno.
+int spool_open_segment(const struct spool_dir *d, uint32_t number);
 // Makes the file of a segment. Returns its descriptor, or -1, with errno.
 int spool_make_segment(const struct spool_dir *d, uint32_t number);
 void spool_remove_segment(const struct spool_dir *d, uint32_t number);

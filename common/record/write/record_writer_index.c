@@ -121,16 +121,18 @@ static void answer_readers(struct record_writer *w)
     uint64_t now = record_writer_now_ms();
     if (w->waiters.count == 0)
         return;
+    spool_drop(w->spool, w->indexer.indexed);
+    uint64_t gone = spool_oldest(w->spool);
     uint64_t indexed = indexed_bytes(w);
-    size_t ready = flush_waiters_ready(&w->waiters, indexed);
+    uint64_t over = gone < indexed ? gone : indexed;
+    size_t ready = flush_waiters_ready(&w->waiters, over);
     struct pending_rows *pending = &w->indexer.pending;
     pending_rows_expire_waiting(pending, now);
     if (ready > 0) {
-        spool_drop(w->spool, w->indexer.indexed);
         flush_mailbox_end(&w->asked, ready);
-        flush_waiters_written(&w->waiters, indexed, pending->waited);
+        flush_waiters_written(&w->waiters, over, pending->waited);
     }
-    flush_waiters_progress(&w->waiters, indexed, now);
+    flush_waiters_progress(&w->waiters, over, now);
     flush_waiters_reported(&w->waiters, pending_rows_reported(pending));
 }
 

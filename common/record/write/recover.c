@@ -67,7 +67,8 @@ static int index_all(struct recovered *d)
         d->counted = error ? d->counted : d->indexer.pending.begun;
         tell_progress(d);
     }
-    return error;
+    return !error && spool_left(d->indexer.spool, d->indexer.reader.at) > 0 ? SQLITE_CANTOPEN
+                                                                            : error;
 }
 
 // The files go first: a row without files is harmless, files without a row would be indexed again.
