@@ -257,3 +257,13 @@ int private_remove_dir(int dir, const char *name)
 {
     return unlinkat(dir, name, AT_REMOVEDIR) ? errno : 0;
 }
+
+int private_move_at(int dir, const char *from, const char *to)
+{
+    return renameat(dir, from, dir, to) ? errno : 0;
+}
+
+int private_cut(int fd, uint64_t len)
+{
+    return ftruncate(fd, (off_t)len) ? errno : 0;
+}

@@ -6,6 +6,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -77,3 +78,7 @@ int private_make_at(int dir, const char *name);
 int private_open_at(int dir, const char *name);
 // Deletes an empty directory. Returns 0 or an errno.
 int private_remove_dir(int dir, const char *name);
+// Renames a file within an open directory; replaces what has the new name. Returns 0 or an errno.
+int private_move_at(int dir, const char *from, const char *to);
+// Cuts an open file to a length. Returns 0 or an errno.
+int private_cut(int fd, uint64_t len);

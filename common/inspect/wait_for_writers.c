@@ -55,7 +55,7 @@ static void show_recovery(void *ctx, unsigned percent)
 // A record that may not be changed is read as it is.
 static void recover(struct waiting *w, const char *dir)
 {
-    const struct record_recovery how = {.progress = show_recovery, .ctx = w};
+    const struct record_recovery how = {.waits = true, .progress = show_recovery, .ctx = w};
     int error = record_recover(dir, &how);
     progress_end(&w->progress);
     if (error)
@@ -87,10 +87,11 @@ void inspect_wait_for_writers(const struct inspect_call *call, const char *dir)
     };
     pid_t pid = 0;
     progress_begin(&w.progress);
-    recover(&w, dir);
-    progress_begin(&w.progress);
     bool written = flush_wait(dir, &how, &pid);
     progress_end(&w.progress);
     if (!written && !call->follows)
         print_stuck(call, pid);
+    // Afterwards: a program may have ended while it was asked.
+    progress_begin(&w.progress);
+    recover(&w, dir);
 }

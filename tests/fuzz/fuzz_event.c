@@ -26,6 +26,8 @@ enum step {
     STEP_COMMIT,
     STEP_EXPIRE,
     STEP_FORGET,
+    STEP_LOSE,
+    STEP_DROP,
     STEPS
 };
 
@@ -256,6 +258,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         case STEP_COMMIT: commit(&rows, ++now_ms); break;
         case STEP_EXPIRE: pending_rows_expire_waiting(&rows, now_ms += RECORDER_REPORT_MS); break;
         case STEP_FORGET: pending_rows_forget_record(&rows); break;
+        case STEP_LOSE: pending_rows_lose_running(&rows); break;
+        case STEP_DROP: pending_rows_drop_largest(&rows); break;
         case STEPS: break;
         }
         if (pending_rows_message_overhead(&rows) > MESSAGES_MAX)

@@ -93,11 +93,12 @@ def _events_of(entries):
 
 
 class Segment:
-    """A segment's facts, its events, and whether all its bytes count. Without a head it has none."""
+    """A segment's facts, its events, and whether all its bytes count; `number` is None where it has
+    no head (yet)."""
 
     def __init__(self, path):
         data = pathlib.Path(path).read_bytes()
-        self.events, self.batches, self.counts = [], 0, False
+        self.events, self.batches, self.counts, self.number = [], 0, False, None
         self.shed = self.shed_bytes = 0
         if len(data) < SEGMENT.size or data[:8] != b"aditspl1":
             return
@@ -133,9 +134,9 @@ def spools(directory):
 
 
 def segments(spool):
-    """The segments of a spool, in their order."""
-    return [Segment(path) for path in
-            sorted(pathlib.Path(spool).glob("*.seg"), key=lambda path: int(path.stem))]
+    """The segments of a spool that have a head, in their order."""
+    paths = sorted(pathlib.Path(spool).glob("*.seg"), key=lambda path: int(path.stem))
+    return [segment for segment in map(Segment, paths) if segment.number is not None]
 
 
 def exchanges(spool):

@@ -13,13 +13,19 @@
 
 #include "common/record/write/flush_waiters.h"
 
-// Adds a reader. Returns its own end of the connection.
-static int reader(struct flush_waiters *f)
+// Adds a reader that waits for 200 bytes more than the first `begin`. Returns its own end of the
+// connection.
+static int reader_from(struct flush_waiters *f, uint64_t begin)
 {
     int ends[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
-    flush_waiters_add(f, ends[0]);
+    flush_waiters_add(f, ends[0], begin, begin + 200);
     return ends[1];
+}
+
+static int reader(struct flush_waiters *f)
+{
+    return reader_from(f, 1000);
 }
 
 static void expect(int fd, const char *replies)
@@ -42,33 +48,54 @@ static void progress_is_told_at_once_and_then_as_often_as_agreed(void **state)
     struct flush_waiters f = {0};
     int one = reader(&f);
     (void)state;
-    flush_waiters_progress(&f, 0, 7);
+    flush_waiters_progress(&f, 1000, 7);
     expect(one, "\x80");
-    flush_waiters_progress(&f, 10, 7 + FLUSH_PROGRESS_MS - 1);
+    flush_waiters_progress(&f, 1020, 7 + FLUSH_PROGRESS_MS - 1);
     expect(one, "");
     int two = reader(&f);
-    flush_waiters_progress(&f, 11, 7 + FLUSH_PROGRESS_MS);
+    flush_waiters_progress(&f, 1022, 7 + FLUSH_PROGRESS_MS);
     expect(one, "\x8b");
     expect(two, "\x8b");
-    flush_waiters_progress(&f, 100, 7 + 2 * FLUSH_PROGRESS_MS);
-    expect(one, "\xe4");
+    flush_waiters_progress(&f, 1199, 7 + 2 * FLUSH_PROGRESS_MS);
+    expect(one, "\xe3");
     flush_waiters_deinit(&f);
-    expect(two, "\xe4");
+    expect(two, "\xe3");
     expect_end(one);
     expect_end(two);
 }
 
-// A request that comes later may make the whole larger.
+// Behind damage less may be indexed than before.
 static void a_percentage_never_falls_and_one_that_stays_is_a_sign_of_life(void **state)
 {
     struct flush_waiters f = {0};
     int one = reader(&f);
     (void)state;
-    flush_waiters_progress(&f, 50, FLUSH_PROGRESS_MS);
+    flush_waiters_progress(&f, 1100, FLUSH_PROGRESS_MS);
     int two = reader(&f);
-    flush_waiters_progress(&f, 20, 2 * FLUSH_PROGRESS_MS);
+    flush_waiters_progress(&f, 1040, 2 * FLUSH_PROGRESS_MS);
     expect(one, "\xb2\xb2");
     expect(two, "\x94");
+    flush_waiters_deinit(&f);
+    expect_end(one);
+    expect_end(two);
+}
+
+// A reader that asks later does not hold up one that asked before.
+static void each_waits_for_its_own_end(void **state)
+{
+    struct flush_waiters f = {0};
+    int one = reader(&f);
+    int two = reader_from(&f, 1150);
+    (void)state;
+    assert_int_equal(flush_waiters_ready(&f, 1199), 0);
+    assert_int_equal(flush_waiters_ready(&f, 1200), 1);
+    flush_waiters_written(&f, 1200, 0);
+    flush_waiters_progress(&f, 1200, 0);
+    expect(one, "w");
+    expect(two, "\x99");
+    assert_int_equal(flush_waiters_ready(&f, 1350), 1);
+    flush_waiters_written(&f, 1350, 0);
+    expect(two, "w");
     flush_waiters_deinit(&f);
     expect_end(one);
     expect_end(two);
@@ -79,10 +106,10 @@ static void behind_written_no_progress_comes(void **state)
     struct flush_waiters f = {0};
     int one = reader(&f);
     (void)state;
-    flush_waiters_written(&f, 3);
-    flush_waiters_progress(&f, 99, 1000);
+    flush_waiters_written(&f, 1200, 3);
+    flush_waiters_progress(&f, 1100, 1000);
     expect(one, "w");
-    assert_int_equal(flush_waiters_unwritten(&f), 0);
+    assert_int_equal(flush_waiters_ready(&f, 1200), 0);
     flush_waiters_reported(&f, 2);
     expect(one, "");
     flush_waiters_reported(&f, 3);
@@ -96,6 +123,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(progress_is_told_at_once_and_then_as_often_as_agreed),
         cmocka_unit_test(a_percentage_never_falls_and_one_that_stays_is_a_sign_of_life),
+        cmocka_unit_test(each_waits_for_its_own_end),
         cmocka_unit_test(behind_written_no_progress_comes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

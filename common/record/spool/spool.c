@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#include "common/base/private_file.h"
 #include "common/base/version.h"
 #include "spool_internal.h"
 
@@ -19,7 +20,6 @@ static struct spool *make(void)
     struct spool *s = calloc(1, sizeof(*s));
     if (!s)
         return NULL;
-    s->parent = s->dir = -1;
     if (!uv_mutex_init(&s->lock))
         return s;
     free(s);
@@ -47,10 +47,8 @@ int spool_adopt(int parent, const char *id, struct spool **out)
     int len = snprintf(s->id, sizeof(s->id), "%s", id);
     int error = len < 0 || (size_t)len >= sizeof(s->id) ? ENAMETOOLONG : 0;
     s->sealed = true;
-    s->dir = error ? -1 : spool_open_dir(parent, id);
-    if (!error && s->dir < 0)
-        error = errno;
-    s->parent = error ? -1 : dup(parent);
+    if (!error)
+        error = spool_open_dir(s, parent);
     if (!error)
         error = spool_find_segments(s);
     if (!error)
@@ -67,25 +65,22 @@ static void close_segment(struct spool_segment *segment)
     segment->fd = -1;
 }
 
-static void close_segments(struct spool *s)
-{
-    for (size_t i = 0; i < s->count; i++)
-        close_segment(&s->segments[i]);
-}
-
 bool spool_free(struct spool *s, const struct spool_position *indexed)
 {
+    bool nothing = true;
     if (!s)
         return true;
+    s->ends = true;
     spool_seal(s);
     if (indexed)
         spool_drop(s, *indexed);
-    bool nothing = s->dir < 0 || (indexed && s->count == 0 && spool_remove_dir(s));
-    close_segments(s);
-    if (s->dir >= 0)
-        (void)close(s->dir);
-    if (s->parent >= 0)
-        (void)close(s->parent);
+    for (size_t i = 0; i < s->count; i++) {
+        nothing = false;
+        close_segment(&s->segments[i]);
+        (void)spool_release_dir(s, s->segments[i].dir, false);
+    }
+    if (s->dir && !spool_release_dir(s, s->dir, indexed != NULL))
+        nothing = false;
     uv_mutex_destroy(&s->lock);
     free(s);
     return nothing;
@@ -96,10 +91,10 @@ const char *spool_id(const struct spool *s)
     return s->id;
 }
 
-// Reads the beginning of an adopted spool's segment. False: it is shorter.
-static bool read_beginning(const struct spool *s, size_t i, void *to, size_t len)
+// Reads the beginning of a segment. False: it is shorter, or cannot be read.
+static bool read_beginning(const struct spool_segment *segment, void *to, size_t len)
 {
-    int fd = spool_open_segment(s, s->segments[i].number);
+    int fd = spool_open_segment(segment->dir, segment->number);
     bool whole = fd >= 0 && pread(fd, to, len, 0) == (ssize_t)len;
     if (fd >= 0)
         (void)close(fd);
@@ -109,7 +104,7 @@ static bool read_beginning(const struct spool *s, size_t i, void *to, size_t len
 bool spool_facts(const struct spool *s, struct spool_segment_head *facts)
 {
     for (size_t i = 0; i < s->count; i++) {
-        bool whole = read_beginning(s, i, facts, sizeof(*facts)) &&
+        bool whole = read_beginning(&s->segments[i], facts, sizeof(*facts)) &&
                      memcmp(facts->magic, SPOOL_SEGMENT_MAGIC, sizeof(facts->magic)) == 0;
         facts->program[SPOOL_PROGRAM_BYTES - 1] = facts->version[SPOOL_PROGRAM_BYTES - 1] = 0;
         if (whole)
@@ -123,7 +118,7 @@ bool spool_is_of_another_form(const struct spool *s)
     const size_t version = sizeof(SPOOL_SEGMENT_MAGIC) - 2; // the last character
     char magic[sizeof(SPOOL_SEGMENT_MAGIC) - 1];
     for (size_t i = 0; i < s->count; i++)
-        if (read_beginning(s, i, magic, sizeof(magic)) &&
+        if (read_beginning(&s->segments[i], magic, sizeof(magic)) &&
             memcmp(magic, SPOOL_SEGMENT_MAGIC, version) == 0 &&
             magic[version] != SPOOL_SEGMENT_MAGIC[version])
             return true;
@@ -141,28 +136,37 @@ static struct spool_segment *growing(struct spool *s)
     return s->count > 0 && !s->sealed ? &s->segments[s->count - 1] : NULL;
 }
 
-// Makes the file of the next segment, in a directory that is made if it is missing. A number whose
-// file exists is left out.
-static int make_segment(struct spool *s, int *fd)
+static int make_segment(struct spool *s)
 {
-    int error = s->dir < 0 ? spool_make_dir(s) : 0;
-    *fd = error ? -1 : spool_make_segment(s, s->last + 1);
-    if (!error && *fd < 0 && errno == ENOENT) { // it was removed
+    int error = s->dir ? 0 : spool_make_dir(s);
+    int fd = error ? -1 : spool_make_segment(s->dir, s->last + 1);
+    if (!error && fd < 0 && errno == ENOENT) { // it was removed
         error = spool_make_dir(s);
-        *fd = error ? -1 : spool_make_segment(s, s->last + 1);
+        fd = error ? -1 : spool_make_segment(s->dir, s->last + 1);
     }
-    if (!error && *fd < 0 && errno == EEXIST)
-        *fd = spool_make_segment(s, ++s->last + 1);
-    return error || *fd >= 0 ? error : errno;
+    if (error)
+        errno = error;
+    return fd;
 }
 
+// Begins a segment, in a directory that is made if it is missing. A number that a file has already
+// is left out.
 static int begin_segment(struct spool *s)
 {
-    int fd = -1;
-    int error = s->count == SPOOL_SEGMENTS_MAX ? ENOSPC : make_segment(s, &fd);
+    if (s->count == SPOOL_SEGMENTS_MAX)
+        return ENOSPC;
+    int fd = make_segment(s);
+    int error = fd < 0 ? errno : 0;
+    if (error && error != EEXIST)
+        return error;
+    if (s->count > 0)
+        s->last_size = s->segments[s->count - 1].size;
+    s->last++;
     if (error)
         return error;
-    s->segments[s->count++] = (struct spool_segment){.number = ++s->last, .fd = fd};
+    s->segments[s->count++] =
+        (struct spool_segment){.number = s->last, .fd = fd, .begin = s->appended, .dir = s->dir};
+    s->dir->uses++;
     s->sealed = false;
     return 0;
 }
@@ -204,6 +208,7 @@ static int write_all(int fd, struct iovec *parts, int count, uint64_t at)
 static struct spool_segment_head head_of(const struct spool *s, uint32_t number)
 {
     struct spool_segment_head head = {.number = number,
+                                      .before = s->last_size,
                                       .pid = (uint32_t)getpid(),
                                       .began_ns = s->began_ns,
                                       .body_bytes = s->config.body_bytes};
@@ -225,8 +230,10 @@ static int append(struct spool *s, const struct spool_batch_head *batch, const v
                             {(void *)(uintptr_t)entries, batch->len}};
     int first = segment->size == 0 ? 0 : 1;
     error = write_all(segment->fd, parts + first, 3 - first, segment->size);
-    if (error)
+    if (error) {
+        (void)private_cut(segment->fd, segment->size); // a part may be there
         return error;
+    }
     uint64_t more = (first == 0 ? sizeof(head) : 0) + sizeof(*batch) + batch->len;
     segment->size += more;
     s->bytes += more;
@@ -252,7 +259,18 @@ int spool_append(struct spool *s, const struct spool_batch_head *counters, const
 void spool_seal(struct spool *s)
 {
     uv_mutex_lock(&s->lock);
-    s->sealed = true;
+    s->sealed = s->sealed || s->count < SPOOL_SEALS_MAX || s->ends;
+    uv_mutex_unlock(&s->lock);
+}
+
+void spool_follow(struct spool *s)
+{
+    uv_mutex_lock(&s->lock);
+    if (s->dir && !spool_is_in_place(s)) {
+        (void)spool_release_dir(s, s->dir, false);
+        s->dir = NULL;
+        s->sealed = true;
+    }
     uv_mutex_unlock(&s->lock);
 }
 
@@ -283,6 +301,14 @@ uint64_t spool_appended(struct spool *s)
     return bytes;
 }
 
+uint64_t spool_oldest(struct spool *s)
+{
+    uv_mutex_lock(&s->lock);
+    uint64_t oldest = s->count > 0 ? s->segments[0].begin : s->appended;
+    uv_mutex_unlock(&s->lock);
+    return oldest;
+}
+
 uint64_t spool_left(struct spool *s, struct spool_position from)
 {
     uint64_t left = 0;
@@ -298,17 +324,44 @@ uint64_t spool_left(struct spool *s, struct spool_position from)
     return left;
 }
 
-// Takes the first segment out of the list if it ends at or before the position and grows no more.
+// Whether the first segment ends at or before the position and grows no more.
+static bool is_indexed(const struct spool *s, struct spool_position indexed)
+{
+    const struct spool_segment *first = &s->segments[0];
+    if (s->count == 0 || (s->count == 1 && !s->sealed))
+        return false;
+    return first->size == 0 || first->number < indexed.segment ||
+           (first->number == indexed.segment && first->size <= indexed.offset);
+}
+
+// The last segment of a program that goes on: its file becomes the next segment's, so that a
+// descriptor is there when all others are in use. False: it must be removed.
+static bool reuse(struct spool *s)
+{
+    struct spool_segment *first = &s->segments[0];
+    if (s->ends || s->count > 1 || first->dir != s->dir || !s->config.dir ||
+        (first->size > 0 && spool_reuse_segment(first, s->last + 1)))
+        return false;
+    if (first->size == 0)
+        return true;
+    s->last_size = first->size;
+    s->bytes -= first->size;
+    first->size = 0;
+    first->begin = s->appended;
+    first->number = ++s->last;
+    s->sealed = false;
+    return true;
+}
+
+// Takes the first segment out of the list, if it is indexed and not reused.
 static bool take_indexed(struct spool *s, struct spool_position indexed,
                          struct spool_segment *taken)
 {
-    if (s->count == 0)
+    if (!is_indexed(s, indexed) || reuse(s))
         return false;
     *taken = s->segments[0];
-    bool grows = s->count == 1 && !s->sealed;
-    if (grows || taken->number > indexed.segment ||
-        (taken->number == indexed.segment && taken->size > indexed.offset))
-        return false;
+    if (s->count == 1)
+        s->last_size = taken->size;
     s->count--;
     s->bytes -= taken->size;
     memmove(s->segments, s->segments + 1, s->count * sizeof(*s->segments));
@@ -325,18 +378,22 @@ void spool_drop(struct spool *s, struct spool_position indexed)
         uv_mutex_unlock(&s->lock);
         if (!more)
             break;
-        spool_remove_segment(s, taken.number);
+        spool_remove_segment(taken.dir, taken.number);
         close_segment(&taken);
+        uv_mutex_lock(&s->lock);
+        (void)spool_release_dir(s, taken.dir, true);
+        uv_mutex_unlock(&s->lock);
     }
 }
 
-// A segment of an adopted spool is open alone.
+// Opens an adopted spool's segment, and closes the others.
 static int file_of(struct spool *s, struct spool_segment *segment)
 {
-    if (segment->fd < 0) {
-        close_segments(s);
-        segment->fd = spool_open_segment(s, segment->number);
-    }
+    if (segment->fd >= 0)
+        return segment->fd;
+    for (size_t i = 0; i < s->count; i++)
+        close_segment(&s->segments[i]);
+    segment->fd = spool_open_segment(segment->dir, segment->number);
     return segment->fd;
 }
 
@@ -346,13 +403,10 @@ int spool_locate(struct spool *s, struct spool_position *position, uint64_t *siz
     uv_mutex_lock(&s->lock);
     for (size_t i = 0; i < s->count; i++) {
         struct spool_segment *at = &s->segments[i];
-        if (at->number < position->segment ||
-            (at->number == position->segment && at->size <= position->offset))
+        const uint64_t offset = at->number == position->segment ? position->offset : 0;
+        if (at->number < position->segment || at->size <= offset)
             continue;
-        if (at->number > position->segment)
-            *position = (struct spool_position){.segment = at->number};
-        if (at->size == 0)
-            continue;
+        *position = (struct spool_position){at->number, offset};
         *size = at->size;
         fd = file_of(s, at);
         break;

@@ -13,7 +13,8 @@ struct spool;
 enum {
     SPOOL_ID_MAX = 40,                  // bytes of an id, with its NUL
     SPOOL_SEGMENT_BYTES_MAX = 32 << 20, // a segment that has so many is followed by another
-    SPOOL_SEGMENT_PART = 32,            // or this part of what the spool may take
+    SPOOL_SEGMENT_PART = 8,             // or this part of what the spool may take
+    SPOOL_SEALS_MAX = 16,               // beyond so many segments none is begun before its time
 };
 
 // Up to which byte a spool is indexed: of a segment, a batch's beginning. {0}: its beginning.
@@ -48,13 +49,19 @@ bool spool_is_of_another_form(const struct spool *s);
 int spool_append(struct spool *s, const struct spool_batch_head *counters, const void *entries,
                  size_t len);
 
-// Any thread. The next append begins a segment.
+// Any thread. The next append begins a segment, unless there are SPOOL_SEALS_MAX.
 void spool_seal(struct spool *s);
+// Any thread. If the state directory's path leads to another directory now: the next append begins
+// a segment there.
+void spool_follow(struct spool *s);
 // Any thread. The end of what was appended.
 struct spool_position spool_end(struct spool *s);
 // Any thread. Bytes of the segments that are left, and bytes that were ever appended.
 uint64_t spool_bytes(struct spool *s);
 uint64_t spool_appended(struct spool *s);
+// Any thread. How many bytes had ever been appended before the oldest segment that is left: none of
+// these is in a file any more.
+uint64_t spool_oldest(struct spool *s);
 // Any thread. Bytes behind a position.
 uint64_t spool_left(struct spool *s, struct spool_position from);
 // Bytes of all spools of a record, about.

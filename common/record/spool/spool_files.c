@@ -32,54 +32,110 @@ static uint32_t number_of(const char *name)
     return strcmp(name, again) == 0 ? (uint32_t)number : 0;
 }
 
-static int close_with(int fd, int error)
+static struct spool_dir *new_dir(void)
 {
-    if (fd >= 0)
-        (void)close(fd);
-    errno = error;
-    return -1;
+    struct spool_dir *d = malloc(sizeof(*d));
+    if (d)
+        *d = (struct spool_dir){.parent = -1, .dir = -1, .uses = 1};
+    return d;
 }
 
-static void close_dirs(struct spool *s)
+static void free_dir(struct spool_dir *d)
 {
-    if (s->dir >= 0)
-        (void)close(s->dir);
-    if (s->parent >= 0)
-        (void)close(s->parent);
-    s->dir = s->parent = -1;
+    if (d->dir >= 0)
+        (void)close(d->dir);
+    if (d->parent >= 0)
+        (void)close(d->parent);
+    free(d);
+}
+
+static int make_dirs(const struct spool *s, struct spool_dir *d)
+{
+    int base = private_open_dir(AT_FDCWD, s->config.dir, false);
+    if (base < 0)
+        return errno;
+    d->parent = private_open_dir(base, SPOOL_PARENT, true);
+    if (d->parent >= 0)
+        d->dir = private_open_dir(d->parent, s->id, true);
+    int error = d->dir < 0 || flock(d->dir, LOCK_EX) ? errno : 0;
+    (void)close(base);
+    return error;
 }
 
 // Another program that finds the new directory before it is locked removes it again; the append
 // that then finds none makes it once more.
 int spool_make_dir(struct spool *s)
 {
-    close_dirs(s);
-    int base = private_open_dir(AT_FDCWD, s->config.dir, false);
-    if (base < 0)
-        return errno;
-    s->parent = private_open_dir(base, SPOOL_PARENT, true);
-    if (s->parent >= 0)
-        s->dir = private_open_dir(s->parent, s->id, true);
-    int error = s->dir < 0 || flock(s->dir, LOCK_EX) ? errno : 0;
-    (void)close(base);
+    struct spool_dir *d = new_dir();
+    int error = d ? make_dirs(s, d) : ENOMEM;
+    if (error) {
+        if (d)
+            free_dir(d);
+        return error;
+    }
+    if (s->dir)
+        (void)spool_release_dir(s, s->dir, false);
+    s->dir = d;
+    return 0;
+}
+
+bool spool_is_in_place(const struct spool *s)
+{
+    struct stat its;
+    struct stat there;
+    char path[STATE_PATH_MAX + sizeof("/" SPOOL_PARENT "/") + SPOOL_ID_MAX];
+    (void)snprintf(path, sizeof(path), "%s/" SPOOL_PARENT "/%s", s->config.dir, s->id);
+    return !fstat(s->dir->dir, &its) && !lstat(path, &there) && its.st_dev == there.st_dev &&
+           its.st_ino == there.st_ino;
+}
+
+int spool_open_dir(struct spool *s, int parent)
+{
+    struct spool_dir *d = new_dir();
+    if (!d)
+        return ENOMEM;
+    d->dir = private_open_dir(parent, s->id, false);
+    int error = d->dir < 0 || flock(d->dir, LOCK_EX | LOCK_NB) ? errno : 0;
+    d->parent = error ? -1 : fcntl(parent, F_DUPFD_CLOEXEC, 0);
+    if (!error && d->parent < 0)
+        error = errno;
     if (error)
-        close_dirs(s);
+        free_dir(d);
+    else
+        s->dir = d;
     return error;
 }
 
-int spool_make_segment(const struct spool *s, uint32_t number)
+int spool_open_segment(const struct spool_dir *d, uint32_t number)
 {
     char name[NAME_MAX_BYTES];
     name_of(number, name);
-    return private_make_at(s->dir, name);
+    return private_open_at(d->dir, name);
 }
 
-int spool_open_dir(int parent, const char *id)
+int spool_make_segment(const struct spool_dir *d, uint32_t number)
 {
-    int dir = private_open_dir(parent, id, false);
-    if (dir < 0)
-        return -1;
-    return flock(dir, LOCK_EX | LOCK_NB) ? close_with(dir, errno) : dir;
+    char name[NAME_MAX_BYTES];
+    name_of(number, name);
+    return private_make_at(d->dir, name);
+}
+
+void spool_remove_segment(const struct spool_dir *d, uint32_t number)
+{
+    char name[NAME_MAX_BYTES];
+    name_of(number, name);
+    (void)private_remove(d->dir, name);
+}
+
+// Emptied first: a file whose number does not fit its head counts as damaged.
+int spool_reuse_segment(const struct spool_segment *segment, uint32_t number)
+{
+    char name[NAME_MAX_BYTES];
+    char next[NAME_MAX_BYTES];
+    name_of(segment->number, name);
+    name_of(number, next);
+    int error = private_cut(segment->fd, 0);
+    return error ? error : private_move_at(segment->dir->dir, name, next);
 }
 
 static int compare_segments(const void *a, const void *b)
@@ -89,35 +145,28 @@ static int compare_segments(const void *a, const void *b)
     return (first->number > second->number) - (first->number < second->number);
 }
 
-// The file is opened again when it is read (spool_locate): many segments need few descriptors.
 static int add_found(struct spool *s, const char *name, uint32_t number)
 {
     struct stat st;
     if (s->count == SPOOL_SEGMENTS_MAX)
         return EMFILE;
-    int fd = private_open_at(s->dir, name);
+    int fd = private_open_at(s->dir->dir, name);
     if (fd < 0)
         return errno;
     int error = fstat(fd, &st) ? errno : 0;
     (void)close(fd);
     if (error)
         return error;
-    s->segments[s->count++] =
-        (struct spool_segment){.number = number, .fd = -1, .size = (uint64_t)st.st_size};
+    s->segments[s->count++] = (struct spool_segment){
+        .number = number, .fd = -1, .size = (uint64_t)st.st_size, .dir = s->dir};
+    s->dir->uses++;
     s->bytes += (uint64_t)st.st_size;
     return 0;
 }
 
-int spool_open_segment(const struct spool *s, uint32_t number)
-{
-    char name[NAME_MAX_BYTES];
-    name_of(number, name);
-    return private_open_at(s->dir, name);
-}
-
 int spool_find_segments(struct spool *s)
 {
-    int copy = dup(s->dir);
+    int copy = fcntl(s->dir->dir, F_DUPFD_CLOEXEC, 0);
     DIR *list = copy < 0 ? NULL : fdopendir(copy);
     struct dirent *entry = NULL;
     int error = 0;
@@ -173,18 +222,10 @@ uint64_t spool_bytes_of_all(const char *dir)
     return bytes;
 }
 
-void spool_remove_segment(const struct spool *s, uint32_t number)
-{
-    char name[NAME_MAX_BYTES];
-    name_of(number, name);
-    if (s->dir >= 0)
-        (void)private_remove(s->dir, name);
-}
-
 // Files that are no segments are left alone.
-static bool has_segments(const struct spool *s)
+static bool has_segments(const struct spool *s, const struct spool_dir *d)
 {
-    int copy = private_open_dir(s->parent, s->id, false);
+    int copy = private_open_dir(d->parent, s->id, false);
     DIR *list = copy < 0 ? NULL : fdopendir(copy);
     const struct dirent *entry = NULL;
     bool found = !list;
@@ -197,8 +238,14 @@ static bool has_segments(const struct spool *s)
     return found;
 }
 
-bool spool_remove_dir(const struct spool *s)
+bool spool_release_dir(struct spool *s, struct spool_dir *d, bool remove)
 {
-    int error = s->parent < 0 ? ENOENT : private_remove_dir(s->parent, s->id);
-    return error == 0 || error == ENOENT || (error == ENOTEMPTY && !has_segments(s));
+    bool empty = true;
+    if (--d->uses > 0)
+        return false;
+    int error = remove ? private_remove_dir(d->parent, s->id) : 0;
+    if (error)
+        empty = error == ENOENT || (error == ENOTEMPTY && !has_segments(s, d));
+    free_dir(d);
+    return empty;
 }

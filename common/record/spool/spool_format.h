@@ -21,6 +21,7 @@ enum {
 struct spool_segment_head {
     char magic[8]; // SPOOL_SEGMENT_MAGIC, without the NUL
     uint32_t number, pid;
+    uint64_t before;     // bytes of the segment with the number before, when this one was begun
     int64_t began_ns;    // when the program began, wall clock
     uint64_t body_bytes; // of an exchange's WebSocket messages that are recorded; 0: no limit
     char program[SPOOL_PROGRAM_BYTES], version[SPOOL_PROGRAM_BYTES]; // with their NULs

@@ -23,7 +23,8 @@ void spool_reader_deinit(struct spool_reader *r)
     spool_reader_shrink(r);
 }
 
-static bool read_all(int fd, void *to, size_t len, uint64_t at)
+// Returns 1; 0: the file is shorter; -1: see errno.
+static int read_all(int fd, void *to, size_t len, uint64_t at)
 {
     char *out = to;
     while (len > 0) {
@@ -31,45 +32,58 @@ static bool read_all(int fd, void *to, size_t len, uint64_t at)
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return false;
+            return n < 0 ? -1 : 0;
         out += n;
         len -= (size_t)n;
         at += (uint64_t)n;
     }
-    return true;
+    return 1;
 }
 
-// Skips the head of a segment. False: it is damaged.
-static bool enter_segment(struct spool_reader *r, int fd, uint64_t size)
+// Whether a segment follows the place that was read before.
+static bool follows(struct spool_position before, const struct spool_segment_head *head)
+{
+    return head->number - before.segment == 1 && head->before == before.offset;
+}
+
+// Skips the head of a segment. Returns as read_all; 0: it is damaged.
+static int enter_segment(struct spool_reader *r, int fd, struct spool_position before)
 {
     struct spool_segment_head head;
     if (r->at.offset > 0)
-        return true;
-    if (size < sizeof(head) || !read_all(fd, &head, sizeof(head), 0) ||
-        memcmp(head.magic, SPOOL_SEGMENT_MAGIC, sizeof(head.magic)) != 0 ||
+        return 1;
+    int whole = read_all(fd, &head, sizeof(head), 0);
+    if (whole < 0)
+        return -1;
+    if (!whole || memcmp(head.magic, SPOOL_SEGMENT_MAGIC, sizeof(head.magic)) != 0 ||
         head.number != r->at.segment)
-        return false;
+        return 0;
     r->at.offset = sizeof(head);
-    return true;
+    r->breaks += follows(before, &head) ? 0 : 1;
+    return 1;
 }
 
-// Reads the batch at the position. False: it is damaged, or the segment is over.
-static bool read_batch(struct spool_reader *r, int fd, uint64_t size)
+// Reads the batch at the position. Returns as read_all; 0: it is damaged.
+static int read_batch(struct spool_reader *r, int fd, uint64_t size)
 {
     struct spool_batch_head head;
     uint64_t at = r->at.offset;
-    if (at > size || size - at < sizeof(head) || !read_all(fd, &head, sizeof(head), at))
-        return false;
+    if (at > size || size - at < sizeof(head))
+        return 0;
+    int whole = read_all(fd, &head, sizeof(head), at);
     at += sizeof(head);
-    if (head.magic != SPOOL_BATCH_MAGIC || head.len > SPOOL_BATCH_BYTES || head.len > size - at ||
-        !read_all(fd, r->batch, head.len, at) || spool_batch_hash(&head, r->batch) != head.hash)
-        return false;
+    if (whole <= 0 || head.magic != SPOOL_BATCH_MAGIC || head.len > SPOOL_BATCH_BYTES ||
+        head.len > size - at)
+        return whole < 0 ? -1 : 0;
+    whole = read_all(fd, r->batch, head.len, at);
+    if (whole <= 0 || spool_batch_hash(&head, r->batch) != head.hash)
+        return whole < 0 ? -1 : 0;
     r->len = head.len;
     r->next = 0;
     r->shed = head.shed;
     r->shed_bytes = head.shed_bytes;
     r->at.offset = at + head.len;
-    return true;
+    return 1;
 }
 
 int spool_reader_batch(struct spool_reader *r)
@@ -81,16 +95,24 @@ int spool_reader_batch(struct spool_reader *r)
         r->batch = malloc(SPOOL_BATCH_BYTES);
     if (!r->batch)
         return -1;
-    while ((fd = spool_locate(r->spool, &r->at, &size)) >= 0) {
-        bool whole = enter_segment(r, fd, size);
-        if (whole && r->at.offset == size)
+    for (;;) {
+        struct spool_position before = r->at;
+        if ((fd = spool_locate(r->spool, &r->at, &size)) < 0)
+            return 0;
+        int whole = enter_segment(r, fd, before);
+        if (whole > 0 && r->at.offset == size)
             continue;
-        if (whole && read_batch(r, fd, size))
+        if (whole > 0)
+            whole = read_batch(r, fd, size);
+        if (whole > 0)
             return 1;
+        if (whole < 0 && r->at.offset == 0)
+            r->at = before;
+        if (whole < 0)
+            return -1;
         r->at.offset = size;
-        r->damaged++;
+        r->breaks++;
     }
-    return 0;
 }
 
 const struct event *spool_reader_event(struct spool_reader *r)
@@ -103,7 +125,7 @@ const struct event *spool_reader_event(struct spool_reader *r)
     const struct event *event = (const void *)(r->batch + r->next + sizeof(head));
     if (head.len > left || !event_is_valid(event, head.len, SPOOL_SLOTS_MAX)) {
         r->next = r->len; // the rest cannot be told apart
-        r->damaged++;
+        r->breaks++;
         return NULL;
     }
     const size_t padded = (head.len + 7) & ~(size_t)7;

@@ -32,19 +32,33 @@ static void make_room(struct flush_waiters *f)
             finish(f, i, FLUSH_REPORTED);
 }
 
-void flush_waiters_add(struct flush_waiters *f, int fd)
+void flush_waiters_add(struct flush_waiters *f, int fd, uint64_t begin, uint64_t end)
 {
     make_room(f);
     assert(f->count < FLUSH_WAITERS_MAX);
-    f->list[f->count++] = (struct flush_waiter){.fd = fd, .until = UINT64_MAX, .percent = -1};
+    f->list[f->count++] = (struct flush_waiter){
+        .fd = fd, .until = UINT64_MAX, .begin = begin, .end = end, .percent = -1};
 }
 
-size_t flush_waiters_unwritten(const struct flush_waiters *f)
+static bool is_ready(const struct flush_waiter *waiter, uint64_t indexed)
+{
+    return !is_written(waiter) && waiter->end <= indexed;
+}
+
+size_t flush_waiters_ready(const struct flush_waiters *f, uint64_t indexed)
 {
     size_t count = 0;
     for (size_t i = 0; i < f->count; i++)
-        count += is_written(&f->list[i]) ? 0 : 1;
+        count += is_ready(&f->list[i], indexed) ? 1 : 0;
     return count;
+}
+
+// Of the bytes that a reader waits for. It is not ready: the range is not empty.
+static int percent_of(const struct flush_waiter *waiter, uint64_t indexed)
+{
+    if (indexed <= waiter->begin || waiter->end <= waiter->begin)
+        return 0;
+    return (int)((indexed - waiter->begin) * 100 / (waiter->end - waiter->begin));
 }
 
 // A percentage that has not grown is sent, too: readers see that the writer lives.
@@ -58,18 +72,17 @@ static void tell_progress(struct flush_waiter *waiter, int percent, uint64_t now
     flush_send_progress(waiter->fd, (unsigned)waiter->percent);
 }
 
-void flush_waiters_progress(struct flush_waiters *f, unsigned percent, uint64_t now_ms)
+void flush_waiters_progress(struct flush_waiters *f, uint64_t indexed, uint64_t now_ms)
 {
-    assert(percent <= 100);
     for (size_t i = 0; i < f->count; i++)
-        if (!is_written(&f->list[i]))
-            tell_progress(&f->list[i], (int)percent, now_ms);
+        if (!is_written(&f->list[i]) && !is_ready(&f->list[i], indexed))
+            tell_progress(&f->list[i], percent_of(&f->list[i], indexed), now_ms);
 }
 
-void flush_waiters_written(struct flush_waiters *f, uint64_t waited)
+void flush_waiters_written(struct flush_waiters *f, uint64_t indexed, uint64_t waited)
 {
     for (size_t i = 0; i < f->count; i++) {
-        if (is_written(&f->list[i]))
+        if (!is_ready(&f->list[i], indexed))
             continue;
         flush_send(f->list[i].fd, FLUSH_WRITTEN);
         f->list[i].until = waited;

@@ -9,6 +9,7 @@ struct flush_waiter {
     int fd;
     uint64_t until;      // the `over` of flush_waiters_reported at which FLUSH_REPORTED is sent;
                          // UINT64_MAX: FLUSH_WRITTEN was not sent yet
+    uint64_t begin, end; // in bytes of the spool that are indexed: at the request, and at the reply
     int percent;         // that was sent; -1: none
     uint64_t percent_ms; // when it was sent
 };
@@ -18,15 +19,18 @@ struct flush_waiters {
     size_t count;
 };
 
-// Takes ownership of a reader's connection. Fewer than FLUSH_WAITERS_MAX may be unwritten.
-void flush_waiters_add(struct flush_waiters *f, int fd);
-// The number of readers that wait for FLUSH_WRITTEN.
-size_t flush_waiters_unwritten(const struct flush_waiters *f);
-// Tells them that `percent` of what they wait for is written, at most 100; but each every
-// FLUSH_PROGRESS_MS only, by the caller's clock, and never less than before.
-void flush_waiters_progress(struct flush_waiters *f, unsigned percent, uint64_t now_ms);
-// Sends FLUSH_WRITTEN to them. `waited`: how many exchanges have begun to wait for a report, ever.
-void flush_waiters_written(struct flush_waiters *f, uint64_t waited);
+// Takes ownership of a reader's connection. It waits from `begin` bytes indexed until `end`. Fewer
+// than FLUSH_WAITERS_MAX may be unwritten.
+void flush_waiters_add(struct flush_waiters *f, int fd, uint64_t begin, uint64_t end);
+// The number of readers that wait for FLUSH_WRITTEN, though no longer once so many bytes are
+// indexed.
+size_t flush_waiters_ready(const struct flush_waiters *f, uint64_t indexed);
+// Tells the others how far that is; but each every FLUSH_PROGRESS_MS only, by the caller's clock,
+// and never less than before.
+void flush_waiters_progress(struct flush_waiters *f, uint64_t indexed, uint64_t now_ms);
+// Sends FLUSH_WRITTEN to those that are ready. `waited`: how many exchanges have begun to wait for
+// a report, ever.
+void flush_waiters_written(struct flush_waiters *f, uint64_t indexed, uint64_t waited);
 // The first `over` of these exchanges no longer wait. Sends FLUSH_REPORTED to the readers that
 // depend on no other.
 void flush_waiters_reported(struct flush_waiters *f, uint64_t over);

@@ -172,6 +172,13 @@ void pending_row_lose(struct pending_rows *rows, uint32_t slot)
         pending_row_free(rows, row);
 }
 
+void pending_rows_lose_running(struct pending_rows *rows)
+{
+    for (uint32_t i = 0; i < rows->slot_count; i++)
+        if (rows->slots[i])
+            pending_row_lose(rows, i);
+}
+
 bool pending_rows_reserve_slot(struct pending_rows *rows, uint32_t slot)
 {
     if (slot < rows->slot_count)
@@ -191,8 +198,11 @@ bool pending_rows_reserve_slot(struct pending_rows *rows, uint32_t slot)
 // Texts that are in the row already are kept by its updates.
 bool pending_rows_restore(struct pending_rows *rows, const struct record_exchange *x, uint32_t slot)
 {
-    struct pending_row *row =
-        pending_rows_reserve_slot(rows, slot) && !rows->slots[slot] ? pending_row_new(rows) : NULL;
+    if (!pending_rows_reserve_slot(rows, slot))
+        return false;
+    if (rows->slots[slot]) // no program writes this
+        return true;
+    struct pending_row *row = pending_row_new(rows);
     if (!row)
         return false;
     const struct slice none = {0};

@@ -48,6 +48,9 @@ size_t pending_rows_message_overhead(const struct pending_rows *rows);
 // out of memory.
 bool pending_rows_restore(struct pending_rows *rows, const struct record_exchange *x,
                           uint32_t slot);
+// Ends the rows of all exchanges that run, as pending_row_lose does: their events cannot be told
+// from other exchanges' any more.
+void pending_rows_lose_running(struct pending_rows *rows);
 // Drops ended exchanges that were never written, of the share that takes the most, and counts them
 // as lost.
 void pending_rows_drop_largest(struct pending_rows *rows);

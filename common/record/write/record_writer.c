@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Start and stop of the record writer.
 #include "record_writer.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include "record_writer_internal.h"
 
@@ -39,9 +40,8 @@ static void free_writer(struct record_writer *w)
     flush_mailbox_deinit(&w->asked);
     uv_cond_destroy(&w->changed);
     uv_mutex_destroy(&w->lock);
-    pending_rows_deinit(&w->pending);
+    indexer_deinit(&w->indexer);
     flush_waiters_deinit(&w->waiters);
-    spool_reader_deinit(&w->reader);
     (void)spool_free(w->spool, NULL);
     free(w);
 }
@@ -54,7 +54,6 @@ struct record_writer *record_writer_new(const struct record_writer_config *confi
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); // statistics take a lock per allocation
     w->config = *config;
     w->queue = q;
-    pending_rows_init(&w->pending, config->body_bytes);
     if (!init_locks(w)) {
         free(w);
         return NULL;
@@ -64,9 +63,10 @@ struct record_writer *record_writer_new(const struct record_writer_config *confi
                                        .bytes = record_writer_spool_part(w),
                                        .body_bytes = config->body_bytes};
     w->spool = spool_new(&spool);
+    indexer_init(&w->indexer, w->spool, (struct spool_position){0}, config->body_bytes);
     if (w->spool) {
-        w->config.store.spool = spool_id(w->spool);
-        spool_reader_init(&w->reader, w->spool, (struct spool_position){0});
+        (void)snprintf(w->spool_id, sizeof(w->spool_id), "%s", spool_id(w->spool));
+        w->config.store.spool = w->spool_id;
         w->load.since_ms = record_writer_now_ms();
         if (start_threads(w))
             return w;

@@ -6,12 +6,13 @@
 #include "recover.h"
 
 enum {
-    QUIET_MS = 500,       // memory is released after this time without load
-    LOOK_MS = 100,        // between two looks at the load, while rows wait
-    ROUTE_MS = 50,        // between two looks for an EVENT_ROUTED
-    TIDY_MS = 500,        // between two steps of scrubbing
-    SLEEP_MS = 60 * 1000, // longest wait
-    GENTLE_MS_MAX = 200,  // of a pause between two batches
+    QUIET_MS = 500,               // memory is released after this time without load
+    LOOK_MS = 100,                // between two looks at the load, while rows wait
+    ROUTE_MS = 50,                // between two looks for an EVENT_ROUTED
+    RECOVER_EVERY_MS = 60 * 1000, // between two looks at spools of dead programs
+    TIDY_MS = 500,                // between two steps of scrubbing
+    SLEEP_MS = 60 * 1000,         // longest wait
+    GENTLE_MS_MAX = 200,          // of a pause between two batches
 };
 
 void record_writer_tell(struct record_writer *w)
@@ -31,36 +32,48 @@ static void set_usable(struct record_writer *w, bool usable)
     uv_mutex_unlock(&w->lock);
 }
 
-static bool is_stopping(void *ctx)
-{
-    struct record_writer *w = ctx;
-    return atomic_load(&w->closing);
-}
-
-// Opens the record; then indexes what dead programs left.
 static int open_store(struct record_writer *w)
 {
-    int error = store_open(&w->config.store, &w->store, &w->file);
+    w->config.store.indexed = w->indexer.indexed;
+    int error = store_open(&w->config.store, &w->indexer.store, &w->file);
     set_usable(w, !error || (w->usable && error != SQLITE_MISMATCH));
     memset(w->written_counts, 0, sizeof(w->written_counts));
-    w->retry_batch = w->pending.dirty != NULL;
     return error;
 }
 
-static void recover_once(struct record_writer *w)
+// Own readers and own events come first; what is left then is taken up at the next look.
+static bool has_other_work(void *ctx)
 {
-    const struct record_recovery recovery = {.stops = is_stopping, .ctx = w};
-    if (!w->recovered && !atomic_load(&w->closing)) {
-        w->recovered = true;
-        (void)record_recover(w->config.store.dir, &recovery);
-    }
+    struct record_writer *w = ctx;
+    return atomic_load(&w->closing) || flush_mailbox_pending(&w->asked) > 0 ||
+           spool_left(w->spool, w->indexer.indexed) > RECORDER_BATCH_BYTES;
 }
 
-static void close_store(struct record_writer *w)
+// Indexes what programs left that were killed.
+static void recover(struct record_writer *w)
 {
-    store_close(w->store);
-    w->store = NULL;
-    pending_rows_forget_record(&w->pending);
+    const struct record_recovery recovery = {.stops = has_other_work, .ctx = w};
+    uint64_t now = record_writer_now_ms();
+    if (now < w->recover_ms || has_other_work(w))
+        return;
+    int error = record_recover(w->config.store.dir, &recovery);
+    w->recover_ms = now + (error == SQLITE_INTERRUPT ? 0 : RECOVER_EVERY_MS);
+    bool transient = error == SQLITE_OK || error == SQLITE_INTERRUPT || error == SQLITE_BUSY;
+    if (!transient && error != w->recover_error)
+        record_writer_announce_unrecovered(w, error);
+    w->recover_error = transient ? SQLITE_OK : error;
+}
+
+// `moved`: the record's file is elsewhere, with the position of the spool.
+static void close_store(struct record_writer *w, bool moved)
+{
+    if (moved && w->indexer.store)
+        store_keep_spool(w->indexer.store);
+    store_close(w->indexer.store);
+    w->indexer.store = NULL;
+    pending_rows_forget_record(&w->indexer.pending);
+    if (moved)
+        spool_follow(w->spool);
 }
 
 // Moves a damaged record aside; the next attempt creates another. One whose file was moved is
@@ -69,13 +82,21 @@ static void handle_error(struct record_writer *w, int error)
 {
     char name[STATE_PATH_MAX + 64];
     if (record_writer_is_damage(error)) {
-        close_store(w);
+        close_store(w, false);
         if (store_put_aside(w->config.store.dir, &w->file, name))
             record_writer_announce_damaged(w, name);
     }
     if (error == SQLITE_READONLY_DBMOVED)
-        close_store(w);
+        close_store(w, true);
     record_writer_announce_trouble(w, INDEX_THREAD, error);
+    record_writer_make_room(w);
+}
+
+static uint64_t indexed_bytes(struct record_writer *w)
+{
+    uint64_t left = spool_left(w->spool, w->indexer.indexed); // more may be appended meanwhile
+    uint64_t appended = spool_appended(w->spool);
+    return appended - (left < appended ? left : appended);
 }
 
 // Takes over the readers whose events are all in the spool. Its segment ends there: when it is
@@ -84,24 +105,13 @@ static void take_readers(struct record_writer *w)
 {
     int fds[FLUSH_WAITERS_MAX];
     size_t count = flush_mailbox_take(&w->asked, w->queue, fds);
-    for (size_t i = 0; i < count; i++)
-        flush_waiters_add(&w->waiters, fds[i]);
     if (count == 0)
         return;
     spool_seal(w->spool);
-    w->ask_end = spool_end(w->spool);
-    w->ask_appended = spool_appended(w->spool);
-    w->ask_left = spool_left(w->spool, w->indexed);
-}
-
-static unsigned percent_done(struct record_writer *w)
-{
-    uint64_t since = spool_appended(w->spool) - w->ask_appended;
-    uint64_t left = spool_left(w->spool, w->indexed);
-    left -= since < left ? since : left;
-    if (w->ask_left == 0 || left > w->ask_left)
-        return 0;
-    return (unsigned)((w->ask_left - left) * 100 / w->ask_left);
+    uint64_t begin = indexed_bytes(w);
+    uint64_t end = spool_appended(w->spool);
+    for (size_t i = 0; i < count; i++)
+        flush_waiters_add(&w->waiters, fds[i], begin, end);
 }
 
 // The flush ends before its reader is told, so that the reader can ask again at once. Waits for
@@ -111,22 +121,27 @@ static void answer_readers(struct record_writer *w)
     uint64_t now = record_writer_now_ms();
     if (w->waiters.count == 0)
         return;
-    pending_rows_expire_waiting(&w->pending, now);
-    if (spool_is_before(w->indexed, w->ask_end) || w->pending.dirty) {
-        flush_waiters_progress(&w->waiters, percent_done(w), now);
-    } else {
-        flush_mailbox_end(&w->asked, flush_waiters_unwritten(&w->waiters));
-        flush_waiters_written(&w->waiters, w->pending.waited);
+    spool_drop(w->spool, w->indexer.indexed);
+    uint64_t gone = spool_oldest(w->spool);
+    uint64_t indexed = indexed_bytes(w);
+    uint64_t over = gone < indexed ? gone : indexed;
+    size_t ready = flush_waiters_ready(&w->waiters, over);
+    struct pending_rows *pending = &w->indexer.pending;
+    pending_rows_expire_waiting(pending, now);
+    if (ready > 0) {
+        flush_mailbox_end(&w->asked, ready);
+        flush_waiters_written(&w->waiters, over, pending->waited);
     }
-    flush_waiters_reported(&w->waiters, pending_rows_reported(&w->pending));
+    flush_waiters_progress(&w->waiters, over, now);
+    flush_waiters_reported(&w->waiters, pending_rows_reported(pending));
 }
 
 // malloc_trim blocks every allocation of the program for a moment: it is called after load only.
 static void release_memory(struct record_writer *w)
 {
-    pending_rows_shrink(&w->pending);
-    spool_reader_shrink(&w->reader);
-    store_release_memory(w->store);
+    pending_rows_shrink(&w->indexer.pending);
+    spool_reader_shrink(&w->indexer.reader);
+    store_release_memory(w->indexer.store);
     if (w->load.was_high)
         (void)malloc_trim(0);
     w->load.was_high = false;
@@ -135,25 +150,27 @@ static void release_memory(struct record_writer *w)
 
 static int work(struct record_writer *w, enum pace pace)
 {
-    int error = SQLITE_OK;
-    if (pace != PACE_WAIT)
-        error = record_writer_write(w);
+    int error = pace == PACE_WAIT ? SQLITE_OK : record_writer_write(w);
     if (!error)
         answer_readers(w);
-    if (!error && pace != PACE_WAIT)
-        error = record_writer_tidy(w);
+    if (error || pace == PACE_WAIT)
+        return error;
+    error = record_writer_tidy(w);
+    if (!error)
+        recover(w);
     return error;
 }
 
 // How long the thread may wait for news.
 static uint64_t wait_ms(struct record_writer *w, int error, enum pace pace, uint64_t took_ms)
 {
+    const struct indexer *ix = &w->indexer;
     if (error)
         return RECORDER_RETRY_MS;
-    if (!record_writer_has_all(w)) {
+    if (!indexer_has_all(ix)) {
         if (pace == PACE_WAIT)
             return LOOK_MS;
-        if (w->pending.unrouted > 0 && !spool_is_before(w->reader.at, spool_end(w->spool)))
+        if (w->unrouted_since_ms && !spool_is_before(ix->reader.at, spool_end(w->spool)))
             return ROUTE_MS;
         return pace == PACE_GENTLE ? (took_ms < GENTLE_MS_MAX ? took_ms : GENTLE_MS_MAX) : 0;
     }
@@ -164,17 +181,23 @@ static uint64_t wait_ms(struct record_writer *w, int error, enum pace pace, uint
     return w->scrub_pending ? TIDY_MS : SLEEP_MS;
 }
 
-// Waits for news: a reader, the end, an append if all is written. An error is only interrupted by
-// the end. Returns whether the time passed without any.
+// Waits for news: a reader, the end, and, if all is in the record, an append. After an error only
+// the end, once all is spooled, cuts the wait short. Returns whether the time passed without any.
 static bool wait_for_news(struct record_writer *w, uint64_t seen, uint64_t ms, bool failed)
 {
     uint64_t end = uv_hrtime() + ms * 1000000;
-    uint64_t now = uv_hrtime();
-    bool all = !failed && record_writer_has_all(w);
     uv_mutex_lock(&w->lock);
+    // The spool's lock is taken within this one, nowhere the other way round. What is appended from
+    // here on is news.
+    bool all = !failed && indexer_has_all(&w->indexer);
+    if (!all && ms > LOOK_MS && !failed)
+        end = 0; // appended since `ms` was chosen
     w->index_waits = all;
-    for (; now < end && (failed || w->news == seen) && !atomic_load(&w->closing); now = uv_hrtime())
+    for (uint64_t now = uv_hrtime(); now < end; now = uv_hrtime()) {
+        if (failed ? atomic_load(&w->closing) && w->spooled : w->news != seen)
+            break;
         (void)uv_cond_timedwait(&w->changed, &w->lock, end - now);
+    }
     w->index_waits = false;
     bool quiet = w->news == seen;
     uv_mutex_unlock(&w->lock);
@@ -205,7 +228,7 @@ static bool is_over(struct record_writer *w, bool spooled, int error)
         return false;
     if (w->closing_since_ms == 0)
         w->closing_since_ms = now;
-    bool done = w->store && record_writer_has_all(w);
+    bool done = w->indexer.store && indexer_has_all(&w->indexer);
     return spooled && (done || error || now - w->closing_since_ms >= RECORDER_STOP_INDEX_MS);
 }
 
@@ -213,25 +236,40 @@ static void note_quiet(struct record_writer *w, bool quiet)
 {
     if (!quiet && w->load.high)
         w->memory_released = false;
-    if (quiet && w->store && !w->memory_released)
+    if (!quiet || !w->indexer.store)
+        return;
+    record_writer_seal(w);
+    if (!w->memory_released)
         release_memory(w);
+}
+
+// The files go first, unless something is left in them: as in recover.c.
+static void close_all(struct record_writer *w, bool all)
+{
+    struct store *store = w->indexer.store;
+    w->indexer.store = NULL;
+    if (store && !all)
+        store_keep_spool(store);
+    if (!all)
+        store_close(store);
+    bool nothing = spool_free(w->spool, all ? &w->indexer.indexed : NULL);
+    w->spool = NULL;
+    if (all && !nothing)
+        store_keep_spool(store);
+    if (all)
+        store_close(store);
 }
 
 static void end(struct record_writer *w)
 {
-    bool all = w->store && record_writer_has_all(w);
+    bool all = w->indexer.store && indexer_has_all(&w->indexer);
     if (all)
         (void)record_writer_write_counts(w);
     answer_readers(w);
     record_writer_announce_lost(w);
     if (!all)
         record_writer_announce_left(w);
-    // The files go first, as in recover.c.
-    if (!spool_free(w->spool, all ? &w->indexed : NULL) && w->store)
-        store_keep_spool(w->store);
-    w->spool = NULL;
-    store_close(w->store);
-    w->store = NULL;
+    close_all(w, all);
     uv_mutex_lock(&w->lock);
     w->ended = true;
     uv_cond_broadcast(&w->changed);
@@ -249,9 +287,8 @@ void record_writer_index_main(void *arg)
         uint64_t began_ms = record_writer_now_ms();
         enum pace pace = PACE_FULL;
         spooled = is_spooled(w);
-        error = w->store ? SQLITE_OK : open_store(w);
+        error = w->indexer.store ? SQLITE_OK : open_store(w);
         if (!error) {
-            recover_once(w);
             take_readers(w);
             pace = record_writer_pace(w);
             error = work(w, pace);

@@ -5,10 +5,9 @@
 // (start and stop).
 #pragma once
 #include <stdatomic.h>
-#include "common/record/spool/spool_reader.h"
 #include "flush_mailbox.h"
 #include "flush_waiters.h"
-#include "pending_row.h"
+#include "indexer.h"
 #include "record_writer.h"
 
 enum {
@@ -37,17 +36,18 @@ struct load {
     uint64_t idle, total, own;   // then
     bool processors_idle;
     uint64_t scanned_ms; // the sizes of all spools were last read
-    uint64_t others;     // bytes of other programs' spools then
 };
 
 struct record_writer {
     struct record_writer_config config;
     struct queue *queue;
     struct spool *spool;
+    char spool_id[SPOOL_ID_MAX];
     uv_thread_t threads[WRITER_THREADS];
     atomic_bool closing;
     atomic_uint_fast64_t shed, shed_bytes;
-    atomic_uint_fast64_t lost; // exchanges, by the index thread
+    atomic_uint_fast64_t lost;   // exchanges, by the index thread
+    atomic_uint_fast64_t others; // bytes of other programs' spools
     atomic_bool shed_announced;
     struct flush_mailbox asked;
 
@@ -71,24 +71,21 @@ struct record_writer {
     bool shrunk;        // spare memory of the queue was released
 
     // The index thread's.
-    struct store *store;    // NULL: not open
     struct store_file file; // opened last
-    struct pending_rows pending;
-    struct spool_reader reader;
-    struct spool_position indexed; // what is in the record
+    struct indexer indexer; // its store: NULL: not open
     struct flush_waiters waiters;
-    struct spool_position ask_end; // what the waiters wait for
-    uint64_t ask_appended;         // bytes ever appended at that time
-    uint64_t ask_left;             // bytes that were to be indexed then
     struct load load;
-    bool recovered;             // spools of dead programs were indexed
+    uint64_t recover_ms;        // the next look at spools of dead programs
+    int recover_error;          // that was announced
     bool retry_batch;           // the last batch failed and is still pending
+    bool dropped;               // of this batch the largest share
     bool trim_pending;          // more is to be deleted
     bool scrub_pending;         // more is to be scrubbed
     bool memory_released;       // spare memory was released, and traffic has stayed low since
     uint64_t written_counts[3]; // exchanges, shed, shed bytes, as in the record
-    uint64_t unrouted_since_ms; // rows could not be written; 0: none
+    uint64_t unrouted_since_ms; // rows cannot be written; 0: none
     uint64_t sealed_ms;         // a segment was begun
+    uint64_t breaks;            // of the spool, that were announced
     uint64_t closing_since_ms;
 };
 
@@ -107,6 +104,9 @@ void record_writer_announce_shed(struct record_writer *w);
 void record_writer_announce_damaged(struct record_writer *w, const char *name);
 void record_writer_announce_lost(struct record_writer *w);
 void record_writer_announce_left(struct record_writer *w);
+// A part of the spool was damaged; the spool of a dead program cannot be indexed.
+void record_writer_announce_break(struct record_writer *w);
+void record_writer_announce_unrecovered(struct record_writer *w, int error);
 bool record_writer_is_damage(int error);
 // errno as an SQLite error.
 int record_writer_error_of(int number);
@@ -122,15 +122,17 @@ enum pace record_writer_pace(struct record_writer *w);
 // Bytes that all spools of the record take.
 uint64_t record_writer_spooled(struct record_writer *w);
 
-// Takes batches of the spool and writes their rows, then trims. SQLITE_OK or an error; the rows are
+// Takes batches of the spool and writes their rows. SQLITE_OK or an error; the rows are
 // then pending and the next call retries them.
 int record_writer_write(struct record_writer *w);
-// Whether the record has all that is in the spool.
-bool record_writer_has_all(struct record_writer *w);
 // Writes the writer's counters to the record if they changed.
 int record_writer_write_counts(struct record_writer *w);
-// Scrubs, truncates, deletes what is too old, and seals the spool's segment.
+// Deletes beyond the limits, scrubs and truncates.
 int record_writer_tidy(struct record_writer *w);
+// With everything in the record: begins a segment and drops the one before, which has the same.
+void record_writer_seal(struct record_writer *w);
+// What to do about a spool that is full while rows cannot be written: its oldest part goes.
+void record_writer_make_room(struct record_writer *w);
 
 // The threads. `arg` is the writer.
 void record_writer_spool_main(void *arg);

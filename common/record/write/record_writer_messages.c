@@ -185,12 +185,32 @@ void record_writer_announce_lost(struct record_writer *w)
 void record_writer_announce_left(struct record_writer *w)
 {
     char text[RECORD_WRITER_MESSAGE_MAX];
-    if (spool_left(w->spool, w->indexed) == 0)
+    if (spool_left(w->spool, w->indexer.indexed) == 0)
         return;
     (void)snprintf(text, sizeof(text),
                    "the newest exchanges are in %s/" SPOOL_PARENT
                    " and not in record.db yet: the next command or program that uses the record "
                    "adds them",
                    w->config.store.dir);
+    record_writer_post(w, text);
+}
+
+void record_writer_announce_break(struct record_writer *w)
+{
+    char text[RECORD_WRITER_MESSAGE_MAX];
+    (void)snprintf(text, sizeof(text),
+                   "a part of the events in %s/" SPOOL_PARENT
+                   " is lost: exchanges that ran then are not in the record, or not whole",
+                   w->config.store.dir);
+    record_writer_post(w, text);
+}
+
+void record_writer_announce_unrecovered(struct record_writer *w, int error)
+{
+    char text[RECORD_WRITER_MESSAGE_MAX];
+    (void)snprintf(text, sizeof(text),
+                   "the newest exchanges of a program that was killed stay in %s/" SPOOL_PARENT
+                   ": they cannot be moved into the record: %s",
+                   w->config.store.dir, error_text(error));
     record_writer_post(w, text);
 }

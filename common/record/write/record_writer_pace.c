@@ -13,6 +13,7 @@ enum {
     SAMPLE_MS = 500, // between two looks at the processors
     SCAN_MS = 1000,  // between two looks at other programs' spools
     PART = 4,        // spools may take a quarter of the record's size
+    OWN_PART = 8,    // a spool that has so small a part of all is not the one to lose anything
     PART_BYTES_MIN = 1 << 20, // but at least so much,
 };
 #define UNLIMITED_BYTES (2ULL << 30) // a record without a limit counts as of this size
@@ -23,14 +24,21 @@ uint64_t record_writer_spool_part(const struct record_writer *w)
     return all / PART > PART_BYTES_MIN ? all / PART : PART_BYTES_MIN;
 }
 
+// Whether all spools take so much, and the own one is not the least reason.
+static bool takes(struct record_writer *w, uint64_t bytes)
+{
+    uint64_t own = spool_bytes(w->spool);
+    return own + atomic_load(&w->others) >= bytes && own >= bytes / OWN_PART;
+}
+
 bool record_writer_is_full(struct record_writer *w)
 {
-    return spool_bytes(w->spool) >= record_writer_spool_part(w) / 2 * 5;
+    return takes(w, record_writer_spool_part(w) / 2 * 5);
 }
 
 bool record_writer_must_drop(struct record_writer *w)
 {
-    return spool_bytes(w->spool) >= record_writer_spool_part(w) * 2;
+    return takes(w, record_writer_spool_part(w) * 2);
 }
 
 uint64_t record_writer_spooled(struct record_writer *w)
@@ -40,10 +48,10 @@ uint64_t record_writer_spooled(struct record_writer *w)
     uint64_t own = spool_bytes(w->spool);
     if (l->scanned_ms == 0 || now - l->scanned_ms >= SCAN_MS) {
         uint64_t all = spool_bytes_of_all(w->config.store.dir);
-        l->others = all > own ? all - own : 0;
+        atomic_store(&w->others, all > own ? all - own : 0);
         l->scanned_ms = now;
     }
-    return own + l->others;
+    return own + atomic_load(&w->others);
 }
 
 static void measure(struct record_writer *w, uint64_t now)
@@ -97,7 +105,8 @@ static void sample(struct load *l, uint64_t now)
     uint64_t own = thread_time_ms() / tick_ms;
     bool known = read_processors(&idle, &total) && l->sampled_ms != 0 &&
                  now - l->sampled_ms < 4 * (uint64_t)SAMPLE_MS && total > l->total;
-    l->processors_idle = known && (idle - l->idle + (own - l->own)) * 2 >= total - l->total;
+    uint64_t idled = idle > l->idle ? idle - l->idle : 0; // iowait may shrink
+    l->processors_idle = known && (idled + (own - l->own)) * 2 >= total - l->total;
     l->sampled_ms = now;
     l->idle = idle;
     l->total = total;

@@ -10,20 +10,17 @@
 #include <unistd.h>
 #include "common/base/private_file.h"
 #include "common/record/spool/event_check.h"
-#include "common/record/spool/spool_reader.h"
-#include "pending_row.h"
+#include "indexer.h"
 
 enum {
-    BATCH_BYTES_MAX = 4 * RECORDER_BATCH_BYTES // while rows cannot be written yet
+    STANDSTILL_MS = 5000, // another process that recovers, and does not get on for this long
+    LOCK_MS_MAX = 60000,  // or not at all within this time, is not waited for
 };
 
 // A spool that is being indexed.
 struct recovered {
     const struct record_recovery *r;
-    struct store *store;
-    struct spool *spool;
-    struct spool_reader reader;
-    struct pending_rows pending;
+    struct indexer indexer;
     uint64_t counted; // exchanges that the record counts already
     uint64_t all;     // bytes that are to be indexed
 };
@@ -38,102 +35,79 @@ static int restore(void *ctx, const struct record_exchange *x, uint32_t slot)
     struct recovered *d = ctx;
     if (slot >= SPOOL_SLOTS_MAX)
         return SQLITE_OK;
-    return pending_rows_restore(&d->pending, x, slot) ? SQLITE_OK : SQLITE_NOMEM;
+    return pending_rows_restore(&d->indexer.pending, x, slot) ? SQLITE_OK : SQLITE_NOMEM;
 }
 
-// `*more`: the spool goes on. A row that cannot be written yet is waited for: a recovery that ends
-// behind the stored position must not leave it out.
-static int take_events(struct recovered *d, bool *more)
+static int count(void *ctx, struct store *store)
 {
-    const struct event *event = NULL;
-    int left = 1;
-    for (size_t bytes = 0; left > 0 && (bytes < RECORDER_BATCH_BYTES ||
-                                        (d->pending.unrouted > 0 && bytes < BATCH_BYTES_MAX));
-         bytes += d->reader.len) {
-        left = spool_reader_batch(&d->reader);
-        while (left > 0 && (event = spool_reader_event(&d->reader)))
-            (void)pending_rows_event(&d->pending, event);
-    }
-    *more = left > 0;
-    return left < 0 ? SQLITE_NOMEM : SQLITE_OK;
-}
-
-static int write_in_transaction(struct recovered *d)
-{
-    int error = pending_rows_write(&d->pending, d->store);
-    if (!error)
-        error = store_add_counts(d->store, d->pending.begun - d->counted, d->reader.shed,
-                                 d->reader.shed_bytes);
-    return error ? error : store_indexed(d->store, d->reader.at);
-}
-
-static int write_rows(struct recovered *d)
-{
-    int error = store_begin(d->store);
-    if (error)
-        return error;
-    error = write_in_transaction(d);
-    if (!error)
-        error = store_commit(d->store);
-    if (error) {
-        store_rollback(d->store);
-        return error;
-    }
-    d->counted = d->pending.begun;
-    pending_rows_committed(&d->pending, 0);
-    spool_drop(d->spool, d->reader.at);
-    return SQLITE_OK;
+    const struct recovered *d = ctx;
+    const struct indexer *ix = &d->indexer;
+    return store_add_counts(store, ix->pending.begun - d->counted,
+                            ix->reader.shed + ix->pending.lost, ix->reader.shed_bytes);
 }
 
 static void tell_progress(const struct recovered *d)
 {
-    uint64_t left = spool_left(d->spool, d->reader.at);
+    uint64_t left = spool_left(d->indexer.spool, d->indexer.indexed);
+    uint64_t done = left < d->all ? d->all - left : 0;
     if (d->r->progress && d->all > 0)
-        d->r->progress(d->r->ctx,
-                       (unsigned)((d->all - (left < d->all ? left : d->all)) * 100 / d->all));
+        d->r->progress(d->r->ctx, (unsigned)(done * 100 / d->all));
 }
 
 static int index_all(struct recovered *d)
 {
     bool more = true;
-    int error = store_each_running(d->store, restore, d);
+    int error = store_each_running(d->indexer.store, restore, d);
     while (!error && more) {
         if (stops(d->r))
             return SQLITE_INTERRUPT;
-        error = take_events(d, &more);
-        if (!error)
-            error = write_rows(d);
+        error = indexer_take(&d->indexer, &more);
+        if (!error && (!more || !indexer_must_wait(&d->indexer)))
+            error = indexer_write(&d->indexer, count, d);
+        d->counted = error ? d->counted : d->indexer.pending.begun;
         tell_progress(d);
     }
-    return !error && spool_left(d->spool, d->reader.at) > 0 ? SQLITE_CANTOPEN : error;
+    return !error && spool_left(d->indexer.spool, d->indexer.reader.at) > 0 ? SQLITE_CANTOPEN
+                                                                            : error;
+}
+
+// The files go first: a row without files is harmless, files without a row would be indexed again.
+// Where files stay, their lock goes last.
+static void end(struct store *store, struct spool *spool, const struct spool_position *indexed)
+{
+    if (indexed) {
+        if (!spool_free(spool, indexed))
+            store_keep_spool(store);
+        store_close(store);
+        return;
+    }
+    store_keep_spool(store);
+    store_close(store);
+    (void)spool_free(spool, NULL);
 }
 
 static int index_spool(const char *dir, struct spool *spool, const struct spool_segment_head *facts,
                        const struct record_recovery *r)
 {
     struct spool_position at;
+    struct store *store = NULL;
     struct recovered *d = calloc(1, sizeof(*d));
     const struct store_config config = {
         .dir = dir, .program = facts->program, .spool = spool_id(spool)};
-    int error = d ? store_open_after(&config, facts, &d->store, &at) : SQLITE_NOMEM;
+    int error = d ? store_open_after(&config, facts, &store, &at) : SQLITE_NOMEM;
     if (error) {
         free(d);
-        spool_free(spool, NULL);
+        (void)spool_free(spool, NULL);
         return error;
     }
     d->r = r;
-    d->spool = spool;
     d->all = spool_left(spool, at);
-    spool_reader_init(&d->reader, spool, at);
-    pending_rows_init(&d->pending, facts->body_bytes);
+    indexer_init(&d->indexer, spool, at, facts->body_bytes);
+    d->indexer.store = store;
     error = index_all(d);
-    pending_rows_deinit(&d->pending);
-    spool_reader_deinit(&d->reader);
-    // The files go first: a row without files is harmless, files without a row would be indexed
-    // again.
-    if (!spool_free(spool, error ? NULL : &d->reader.at))
-        store_keep_spool(d->store);
-    store_close(d->store);
+    at = d->indexer.indexed;
+    indexer_deinit(&d->indexer);
+    end(store, spool, error ? NULL : &at);
     free(d);
     return error;
 }
@@ -142,7 +116,7 @@ static int recover_one(const char *dir, int parent, const char *id, const struct
 {
     struct spool *spool = NULL;
     struct spool_segment_head facts;
-    const struct spool_position all = {UINT32_MAX, UINT64_MAX};
+    const struct spool_position everything = {UINT32_MAX, UINT64_MAX};
     int error = spool_adopt(parent, id, &spool);
     if (error == EAGAIN || error == ENOENT) // it lives, or is gone by now
         return SQLITE_OK;
@@ -156,13 +130,13 @@ static int recover_one(const char *dir, int parent, const char *id, const struct
         (void)spool_free(spool, NULL);
         return SQLITE_MISMATCH;
     }
-    (void)spool_free(spool, &all); // nothing was ever written to it
+    (void)spool_free(spool, &everything); // nothing was ever written to it
     return SQLITE_OK;
 }
 
 static int recover_each(const char *dir, int parent, const struct record_recovery *r)
 {
-    int copy = dup(parent);
+    int copy = fcntl(parent, F_DUPFD_CLOEXEC, 0);
     DIR *list = copy < 0 ? NULL : fdopendir(copy);
     struct dirent *entry = NULL;
     int error = SQLITE_OK;
@@ -183,16 +157,23 @@ static int recover_each(const char *dir, int parent, const struct record_recover
     return error;
 }
 
-// One process at a time recovers.
-static int lock(int parent, const struct record_recovery *r)
+// One process at a time recovers. Another one is waited for as long as the spools' bytes change.
+static int lock(int parent, const char *dir, const struct record_recovery *r)
 {
     const struct timespec pause = {.tv_nsec = RECOVER_POLL_MS * 1000000L};
-    while (flock(parent, LOCK_EX | LOCK_NB)) {
+    uint64_t bytes = 0;
+    unsigned still_ms = 0;
+    for (unsigned ms = 0; flock(parent, LOCK_EX | LOCK_NB); ms += RECOVER_POLL_MS) {
         if (errno != EWOULDBLOCK && errno != EINTR)
             return SQLITE_IOERR;
+        if (!r->waits || still_ms >= STANDSTILL_MS || ms >= LOCK_MS_MAX)
+            return SQLITE_BUSY;
         if (stops(r))
             return SQLITE_INTERRUPT;
         (void)nanosleep(&pause, NULL);
+        uint64_t now = spool_bytes_of_all(dir);
+        still_ms = now == bytes ? still_ms + RECOVER_POLL_MS : 0;
+        bytes = now;
     }
     return SQLITE_OK;
 }
@@ -206,7 +187,7 @@ int record_recover(const char *dir, const struct record_recovery *r)
         return errno == ENOENT || errno == ENOTDIR ? SQLITE_OK
                : errno == EPERM                    ? SQLITE_PERM
                                                    : SQLITE_CANTOPEN;
-    int error = lock(parent, r);
+    int error = lock(parent, dir, r);
     if (!error)
         error = recover_each(dir, parent, r);
     (void)close(parent);

@@ -4,7 +4,8 @@
 #include <stdbool.h>
 
 struct record_recovery {
-    bool (*stops)(void *ctx);                      // asked between two batches; NULL: never
+    bool waits;               // for another process that recovers, as long as it gets on
+    bool (*stops)(void *ctx); // asked between two batches; NULL: never
     void (*progress)(void *ctx, unsigned percent); // told after each batch; NULL: nobody
     void *ctx;
 };
@@ -14,7 +15,7 @@ enum {
 };
 
 // Brings everything that dead programs left in the spools of this state directory into its record.
-// Waits for another process that does so already. Changes nothing if there is no such spool.
-// Returns SQLITE_OK, SQLITE_INTERRUPT (it was stopped; the rest stays), or another SQLite error;
-// what could not be indexed stays.
+// Changes nothing if there is no such spool. Returns SQLITE_OK, SQLITE_INTERRUPT (it was stopped),
+// SQLITE_BUSY (another process does so already), SQLITE_MISMATCH (a spool is another version's), or
+// another SQLite error; what could not be indexed stays.
 int record_recover(const char *dir, const struct record_recovery *r);

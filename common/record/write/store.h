@@ -23,9 +23,10 @@ enum {
 
 struct store_config {
     const char *dir, *program;
-    const char *spool; // the id of the writer's spool; NULL: it has none
-    uint64_t bytes;    // limit of the record's size; 0: none
-    uint64_t age_ms;   // limit of an exchange's age; 0: none
+    const char *spool;             // the id of the writer's spool; NULL: it has none
+    struct spool_position indexed; // up to here it is in another record, or nowhere
+    uint64_t bytes;                // limit of the record's size; 0: none
+    uint64_t age_ms;               // limit of an exchange's age; 0: none
 };
 
 // The identity of a database file, whatever its name.
@@ -35,8 +36,8 @@ struct store_file {
 };
 
 // Opens a record, creating it if needed, and registers this process as a writer. Exchanges left
-// running by dead processes end as "recorder gone". `dir` and `program` must outlive the store.
-// `*file` is set even on errors, if there is a file.
+// running by dead processes end as "recorder gone". The strings must outlive the store. `*file` is
+// set even on errors, if there is a file.
 int store_open(const struct store_config *config, struct store **out, struct store_file *file);
 // Marks the writer as ended, if possible, and closes. NULL is fine.
 void store_close(struct store *s);

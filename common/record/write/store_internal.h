@@ -55,10 +55,10 @@ struct store_tunnel {
 struct store {
     sqlite3 *db;
     struct store_config config;
-    char spool[SPOOL_ID_MAX]; // the id; empty: none
     int lock_file;
     int64_t writer;
-    bool keeps_spool; // store_keep_spool was called
+    char spool[SPOOL_ID_MAX]; // "": none
+    bool keeps_spool;         // store_keep_spool was called
     sqlite3_stmt *statements[STATEMENTS];
     struct store_tunnel tunnels[TUNNELS_CACHED];
     // store_tidy

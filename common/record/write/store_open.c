@@ -192,10 +192,7 @@ static int open_store(const struct store_config *config, struct store **out,
     if (!s)
         return SQLITE_NOMEM;
     s->config = *config;
-    if (config->spool) { // the spool is freed before the store
-        (void)snprintf(s->spool, sizeof(s->spool), "%s", config->spool);
-        s->config.spool = s->spool;
-    }
+    (void)snprintf(s->spool, sizeof(s->spool), "%s", config->spool ? config->spool : "");
     s->lock_file = -1;
     int error = open_files(s, file);
     return error ? error : set_up(s);

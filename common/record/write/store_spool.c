@@ -26,14 +26,17 @@ static int finish(sqlite3_stmt *q)
 int store_insert_spool(struct store *s)
 {
     int error = SQLITE_OK;
-    if (!s->config.spool)
+    if (!s->spool[0])
         return SQLITE_OK;
     sqlite3_stmt *q = prepare(
-        s, "INSERT OR REPLACE INTO spool(id, writer, segment, position) VALUES(?1,?2,0,0)", &error);
+        s, "INSERT OR REPLACE INTO spool(id, writer, segment, position) VALUES(?1,?2,?3,?4)",
+        &error);
     if (!q)
         return error;
-    (void)sqlite3_bind_text(q, 1, s->config.spool, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(q, 1, s->spool, -1, SQLITE_STATIC);
     (void)sqlite3_bind_int64(q, 2, s->writer);
+    (void)sqlite3_bind_int64(q, 3, s->config.indexed.segment);
+    (void)sqlite3_bind_int64(q, 4, (int64_t)s->config.indexed.offset);
     return finish(q);
 }
 
@@ -43,7 +46,7 @@ int store_find_spool(struct store *s, int64_t *writer, struct spool_position *in
     sqlite3_stmt *q = prepare(s, "SELECT writer, segment, position FROM spool WHERE id=?1", &error);
     if (!q)
         return error;
-    (void)sqlite3_bind_text(q, 1, s->config.spool, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(q, 1, s->spool, -1, SQLITE_STATIC);
     error = sqlite3_step(q);
     if (error == SQLITE_ROW) {
         int64_t segment = sqlite3_column_int64(q, 1);
@@ -60,12 +63,12 @@ int store_find_spool(struct store *s, int64_t *writer, struct spool_position *in
 int store_delete_spool(struct store *s)
 {
     int error = SQLITE_OK;
-    if (!s->config.spool)
+    if (!s->spool[0])
         return SQLITE_OK;
     sqlite3_stmt *q = prepare(s, "DELETE FROM spool WHERE id=?1", &error);
     if (!q)
         return error;
-    (void)sqlite3_bind_text(q, 1, s->config.spool, -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(q, 1, s->spool, -1, SQLITE_STATIC);
     return finish(q);
 }
 
@@ -143,10 +146,10 @@ int store_each_running(struct store *s,
 
 int store_indexed(struct store *s, struct spool_position position)
 {
-    sqlite3_stmt *q = s->config.spool ? store_statement(s, SAVE_POSITION) : NULL;
+    sqlite3_stmt *q = s->spool[0] ? store_statement(s, SAVE_POSITION) : NULL;
     if (!q)
-        return s->config.spool ? sqlite3_extended_errcode(s->db) : SQLITE_OK;
-    (void)sqlite3_bind_text(q, 1, s->config.spool, -1, SQLITE_STATIC);
+        return s->spool[0] ? sqlite3_extended_errcode(s->db) : SQLITE_OK;
+    (void)sqlite3_bind_text(q, 1, s->spool, -1, SQLITE_STATIC);
     (void)sqlite3_bind_int64(q, 2, position.segment);
     (void)sqlite3_bind_int64(q, 3, (int64_t)position.offset);
     return store_run(s, q);
