@@ -182,7 +182,8 @@ static uint64_t wait_ms(struct record_writer *w, int error, enum pace pace, uint
 }
 
 // Waits for news: a reader, the end, and, if all is in the record, an append. After an error only
-// the end, once all is spooled, cuts the wait short. Returns whether the time passed without any.
+// the end, once all is spooled, cuts the wait short; its news may have been seen before. Returns
+// whether the time passed without any.
 static bool wait_for_news(struct record_writer *w, uint64_t seen, uint64_t ms, bool failed)
 {
     uint64_t end = uv_hrtime() + ms * 1000000;
@@ -194,12 +195,13 @@ static bool wait_for_news(struct record_writer *w, uint64_t seen, uint64_t ms, b
         end = 0; // appended since `ms` was chosen
     w->index_waits = all;
     for (uint64_t now = uv_hrtime(); now < end; now = uv_hrtime()) {
-        if (failed ? atomic_load(&w->closing) && w->spooled : w->news != seen)
+        bool ends = atomic_load(&w->closing) && w->spooled;
+        if (ends || (!failed && w->news != seen))
             break;
         (void)uv_cond_timedwait(&w->changed, &w->lock, end - now);
     }
     w->index_waits = false;
-    bool quiet = w->news == seen;
+    bool quiet = w->news == seen && !atomic_load(&w->closing);
     uv_mutex_unlock(&w->lock);
     return quiet && all && ms > 0;
 }
