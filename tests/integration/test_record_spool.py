@@ -216,6 +216,17 @@ def test_what_was_answered_before_a_kill_is_in_the_record(tmp_path, which):
             other = way.relay if which == "agent" else way.agent
             run(other, "requests", "--limit", "1")
             harness.compare_records(way.agent.data, way.relay.data)
+            other.stop()  # long after the last exchange
+            way.own.remove(other)
+            assert has_ended(other)
+
+
+def has_ended(part):
+    """Whether a program has indexed its spool and ended its writer."""
+    with Record(part.data) as record:
+        return list(spool(part).iterdir()) == [] and record.number(
+            "SELECT (SELECT count(*) FROM spool) + (SELECT count(*) FROM writer"
+            " WHERE ended_ns IS NULL)") == 0
 
 
 def test_two_commands_at_once_see_all_that_a_killed_program_left(tmp_path):
@@ -404,7 +415,7 @@ def test_a_stop_right_behind_a_burst_loses_nothing(tmp_path, which):
         part.stop()
         if part in getattr(way, "own", ()):
             way.own.remove(part)
-        assert list(spool(part).iterdir()) == []
+        assert has_ended(part)
         targets = [row["target"] for row in recorded(part, "outcome='complete'")]
         assert {target(number) for number in load.answered} <= set(targets)
         assert len(set(targets)) == len(targets)
