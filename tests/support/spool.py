@@ -4,7 +4,7 @@ import ctypes
 import pathlib
 import struct
 
-SEGMENT = struct.Struct("<8sIIqQ32s32s")
+SEGMENT = struct.Struct("<8sIIQqQ32s32s")
 BATCH = struct.Struct("<IIQQQ")
 BATCH_HASHED = 24  # bytes of a batch's head before its hash
 BATCH_MAX, EVENT_MAX, SLOTS_MAX = 256 << 10, 128 << 10, 1 << 20
@@ -102,7 +102,7 @@ class Segment:
         self.shed = self.shed_bytes = 0
         if len(data) < SEGMENT.size or data[:8] != b"aditspl1":
             return
-        (_, self.number, self.pid, self.began_ns, self.body_bytes, program,
+        (_, self.number, self.pid, self.before, self.began_ns, self.body_bytes, program,
          version) = SEGMENT.unpack_from(data)
         self.program, self.version = (text.split(b"\0")[0].decode() for text in (program, version))
         self.end = SEGMENT.size
