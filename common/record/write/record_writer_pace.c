@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: MIT
 // When rows are written: at once while little is recorded; under load only when processors have
 // nothing else to do, when a reader waits, or when spools take their part of the record's size.
-#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 #include "record_writer_internal.h"
 
 enum {
     WINDOW_MS = 100, // the load is measured over this time,
     HIGH_BYTES =
-        128 << 10,   // and high above so many bytes of events (2,000 small exchanges a second)
-    SAMPLE_MS = 500, // between two looks at the processors
-    SCAN_MS = 1000,  // between two looks at other programs' spools
-    PART = 4,        // spools may take a quarter of the record's size
-    OWN_PART = 8,    // a spool that has so small a part of all is not the one to lose anything
+        128 << 10,    // and high above so many bytes of events (2,000 small exchanges a second)
+    SAMPLE_MS = 500,  // between two looks at the processors
+    LINE_BYTES = 512, // of /proc/stat
+    SCAN_MS = 1000,   // between two looks at other programs' spools
+    PART = 4,         // spools may take a quarter of the record's size
+    OWN_PART = 8,     // a spool that has so small a part of all is not the one to lose anything
     PART_BYTES_MIN = 1 << 20, // but at least so much,
 };
 #define UNLIMITED_BYTES (2ULL << 30) // a record without a limit counts as of this size
@@ -70,21 +71,21 @@ static void measure(struct record_writer *w, uint64_t now)
 // Reads the time that the processors had nothing to do, and all of their time (proc(5)).
 static bool read_processors(uint64_t *idle, uint64_t *total)
 {
-    uint64_t times[8] = {0}; // user, nice, system, idle, iowait, irq, softirq, steal
+    char line[LINE_BYTES] = "";
     FILE *file = fopen("/proc/stat", "re");
-    int n = file ? fscanf(file,
-                          "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
-                          " %" SCNu64 " %" SCNu64,
-                          &times[0], &times[1], &times[2], &times[3], &times[4], &times[5],
-                          &times[6], &times[7])
-                 : 0;
+    const char *at = file && fgets(line, sizeof(line), file) ? line + strcspn(line, " ") : line;
+    *idle = *total = 0;
+    // user, nice, system, idle, iowait, irq, softirq, steal
+    for (int i = 0; i < 8; i++) {
+        char *end = NULL;
+        uint64_t ticks = strtoull(at, &end, 10);
+        *total += ticks;
+        *idle += i == 3 || i == 4 ? ticks : 0;
+        at = end;
+    }
     if (file)
         (void)fclose(file);
-    *idle = times[3] + times[4];
-    *total = 0;
-    for (size_t i = 0; i < 8; i++)
-        *total += times[i];
-    return n >= 5;
+    return *total > 0;
 }
 
 static uint64_t thread_time_ms(void)
