@@ -87,7 +87,7 @@ enum {
     LIMIT_SHED_AGE_MS = 1000,   // that are at least this old
     LIMIT_SHED_HANG_MS = 5000,  // without a byte: an exchange counts as long-lived
     LIMIT_LEAVE_MS = 2000,      // of an agent that ends, until its peers have closed what it closes
-    LIMIT_LEAVE_RELAY_MS = 300, // the same of a relay: its agents try again soon
+    LIMIT_LEAVE_RELAY_MS = 500, // the same of a relay: its agents try again soon
     LIMIT_LINGER_MS = 5 * 1000, // after our FIN, between two bytes of the peer
     LIMIT_LINGER_MAX_MS = 30 * 1000, // after our FIN, altogether
     LIMIT_LINGER_BYTES = 64 << 20,   // read and discarded meanwhile
