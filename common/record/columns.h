@@ -61,7 +61,7 @@
     C(replay_of)                \
     C(request_head)
 // Set by the insert alone, and not read with the row.
-#define RECORD_COLUMNS_UNREAD(C) C(tunnel) C(request_body) C(response_body) C(slot)
+#define RECORD_COLUMNS_UNREAD(C) C(tunnel) C(request_body) C(response_body) C(slot) C(link)
 
 #define RECORD_COLUMN_NUMBER(name) COLUMN_##name,
 enum record_column_number {

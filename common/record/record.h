@@ -76,7 +76,9 @@ struct record_exchange {
     struct slice replay_of;
     unsigned flags;
     uint64_t size; // approximate bytes in the record
-    uint32_t slot; // of its events in the spool, while it runs; written, not read
+    // Of the events in the spool; for recovery (write/recover.h) alone.
+    uint32_t slot; // while it runs
+    uint64_t link; // the connection of the tunnel through which its report may come; 0: none
     struct record_body body[2];
     int64_t sent_on_ns, connect_ns, service_first_ns, answered_ns, duration_ns;
     struct record_report peer;

@@ -58,6 +58,7 @@ static const char *const steps[RECORD_VERSION] = {
      "ALTER TABLE tunnel ADD COLUMN address TEXT;"),
 
     "ALTER TABLE exchange ADD COLUMN slot INTEGER;"
+    "ALTER TABLE exchange ADD COLUMN link INTEGER;"
     "CREATE TABLE spool("
     " id TEXT PRIMARY KEY, writer INTEGER NOT NULL, segment INTEGER NOT NULL,"
     " position INTEGER NOT NULL) WITHOUT ROWID;",

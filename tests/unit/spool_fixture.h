@@ -114,6 +114,25 @@ static inline void add_facts(struct events *v, enum event_kind kind, uint32_t sl
     add_event(v, &e, sizeof(e), (struct slice){0});
 }
 
+// The peer's report on the exchange with this number.
+static inline void add_report(struct events *v, unsigned number, uint64_t tunnel_id)
+{
+    struct {
+        struct event_report report;
+        struct event_peer_body body;
+    } e = {.report = {.event = event_of(EVENT_REPORTED, 0, EVENT_RESPONSE_BODY),
+                      .tunnel_id = tunnel_id,
+                      .sent_on_ns = 1,
+                      .connect_ns = 2,
+                      .answered_ns = 3,
+                      .duration_ns = 4 + v->count},
+           .body = {.bytes = number, .digest = "p"}};
+    char id[EXCHANGE_ID_LEN + 1];
+    (void)snprintf(id, sizeof(id), "0123456789ab%04u", number);
+    memcpy(e.report.id, id, sizeof(e.report.id));
+    add_event(v, &e, sizeof(e), (struct slice){0});
+}
+
 static inline void add_small(struct events *v, uint32_t slot, unsigned number)
 {
     add_begun(v, slot, SLICE("A: 1\r\n"));

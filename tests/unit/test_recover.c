@@ -199,6 +199,12 @@ static struct events *many_kinds(void)
     struct events *v = new_events();
     const struct slice lines = SLICE("A: 1\r\n");
     add_small(v, 0, 1);
+    add_begun(v, 2, lines);
+    add_routed(v, 2, 6, 7);
+    add_report(v, 6, 8); // another tunnel's word
+    add_facts(v, EVENT_CLOSED, 2, 5);
+    add_begun(v, 3, lines);
+    add_routed(v, 3, 7, 7);
     add_begun(v, 0, lines);
     add_routed(v, 0, 2, 0);
     add_begun(v, 1, lines);
@@ -213,7 +219,10 @@ static struct events *many_kinds(void)
     add_facts(v, EVENT_PROGRESS, 0, 7);
     add_data(v, 0, 1, slice_of(large, CHUNK));
     add_small(v, 2, 4);
+    add_report(v, 6, 7); // behind its end
+    add_report(v, 7, 7); // before its end
     add_data(v, 0, 1, slice_of(large, 100));
+    add_facts(v, EVENT_CLOSED, 3, 5);
     add_trailers(v, 0, 0);
     add_trailers(v, 0, 1);
     add_facts(v, EVENT_CLOSED, 0, CHUNK + 100);
@@ -374,11 +383,11 @@ static void a_spool_is_left_to_a_program_that_lives(void **state)
     append_all(died, v, 3);
     (void)spool_free(died, NULL);
     assert_int_equal(record_recover(dir, &whole), SQLITE_OK);
-    assert_int_equal(count(dir, "SELECT count(*) FROM exchange"), 5);
+    assert_int_equal(count(dir, "SELECT count(*) FROM exchange"), 7);
     assert_true(exists(dir, spool_id(lives), "00000001.seg"));
     (void)spool_free(lives, NULL);
     assert_int_equal(record_recover(dir, &whole), SQLITE_OK);
-    assert_int_equal(count(dir, "SELECT count(*) FROM exchange"), 10);
+    assert_int_equal(count(dir, "SELECT count(*) FROM exchange"), 14);
     assert_int_equal(count(dir, "SELECT count(*) FROM writer WHERE ended_ns > 0"), 2);
     assert_true(is_spool_empty(dir));
     remove_all(dir);
@@ -409,7 +418,7 @@ static void what_is_left_of_an_indexed_spool_goes(void **state)
         const struct store_config config = {.dir = dir, .program = "other"};
         assert_int_equal(store_open(&config, &store, &file), SQLITE_OK);
         store_close(store);
-        assert_int_equal(count(dir, "SELECT count(*) FROM exchange"), 5);
+        assert_int_equal(count(dir, "SELECT count(*) FROM exchange"), 7);
         assert_int_equal(count(dir, "SELECT count(*) FROM exchange WHERE outcome IS NULL"), 0);
         assert_int_equal(count(dir, "SELECT count(*) FROM spool"), 0);
         assert_int_equal(count(dir, "SELECT count(*) FROM writer WHERE ended_ns IS NULL"), 0);
@@ -446,7 +455,7 @@ static void foreign_files_hold_up_nothing(void **state)
     write_file(dir, id, "1.seg", SLICE("junk"));
     for (int i = 0; i < 2; i++) {
         assert_int_equal(record_recover(dir, &whole), SQLITE_OK);
-        assert_int_equal(count(dir, "SELECT count(*) FROM exchange"), 5);
+        assert_int_equal(count(dir, "SELECT count(*) FROM exchange"), 7);
         assert_int_equal(count(dir, "SELECT count(*) FROM exchange WHERE outcome IS NULL"), 0);
         assert_int_equal(count(dir, "SELECT count(*) FROM writer WHERE ended_ns IS NULL"), 0);
     }

@@ -195,31 +195,64 @@ bool pending_rows_reserve_slot(struct pending_rows *rows, uint32_t slot)
     return true;
 }
 
-// Texts that are in the row already are kept by its updates.
-bool pending_rows_restore(struct pending_rows *rows, const struct record_exchange *x, uint32_t slot)
+// The program's own text that is equal; empty if there is none.
+static struct slice own_outcome(struct slice text)
 {
-    if (!pending_rows_reserve_slot(rows, slot))
-        return false;
-    if (rows->slots[slot]) // no program writes this
-        return true;
-    struct pending_row *row = pending_row_new(rows);
-    if (!row)
-        return false;
+    for (int i = 0; i <= EXCHANGE_MEMORY; i++)
+        if (slice_eq(slice_str(exchange_outcome_text((enum exchange_outcome)i)), text))
+            return slice_str(exchange_outcome_text((enum exchange_outcome)i));
+    return slice_eq(text, SLICE("recorder gone")) ? SLICE("recorder gone") : (struct slice){0};
+}
+
+static struct slice own_code(struct slice text)
+{
+    for (int i = 0; i < ANSWERS; i++)
+        if (slice_eq(slice_str(answer_code((enum answer)i)), text))
+            return slice_str(answer_code((enum answer)i));
+    return (struct slice){0};
+}
+
+// Texts that an update replaces are kept, those that it keeps are not needed.
+static void keep_texts(struct pending_row *row, const struct record_exchange *x)
+{
     const struct slice none = {0};
-    row->x = *x;
     row->x.tunnel = slice_of(row->tunnel, x->tunnel.len < sizeof(row->tunnel) ? x->tunnel.len : 0);
     memcpy(row->tunnel, x->tunnel.p ? x->tunnel.p : "", row->x.tunnel.len);
     row->x.program = row->x.visitor = row->x.protocol = row->x.method = row->x.scheme = none;
     row->x.host = row->x.target = row->x.upstream = row->x.request_head = row->x.replay_of = none;
     row->x.interim = row->x.response_head = row->x.response_protocol = row->x.reason = none;
-    row->x.bad_head = row->x.detail = row->x.outcome = row->x.error = none;
+    row->x.bad_head = row->x.detail = none;
     row->x.body[0].trailers = row->x.body[1].trailers = none;
-    if (x->error.len > 0 && buf_append(&row->texts, x->error.p, x->error.len))
-        row->x.error = slice_of(buf_at(&row->texts), x->error.len);
+    row->x.error = own_code(x->error);
+    row->x.outcome = own_outcome(x->outcome);
+    row->x.peer.outcome = own_outcome(x->peer.outcome);
+}
+
+bool pending_rows_restore(struct pending_rows *rows, const struct record_exchange *x,
+                          uint64_t now_ms)
+{
+    bool ended = x->outcome.len > 0;
+    if (!ended && !pending_rows_reserve_slot(rows, x->slot))
+        return false;
+    // No program writes two rows of a slot, or another outcome.
+    if (ended ? own_outcome(x->outcome).len == 0 : rows->slots[x->slot] != NULL)
+        return true;
+    struct pending_row *row = pending_row_new(rows);
+    if (!row)
+        return false;
+    row->x = *x;
+    keep_texts(row, x);
     row->counted_size = x->size;
+    row->tunnel_id = x->link;
     row->routed = row->stored = true;
+    row->ended = ended;
     row->unsynced = x->status == 101 && x->body[0].kept + x->body[1].kept == 0;
-    rows->slots[slot] = row;
+    if (row->tunnel_id && !x->peer.known)
+        pending_row_index(rows, row);
+    if (!ended)
+        rows->slots[x->slot] = row;
+    else
+        pending_row_wait_for_report(rows, row, now_ms);
     return true;
 }
 

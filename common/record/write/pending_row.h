@@ -44,10 +44,10 @@ bool pending_rows_event(struct pending_rows *rows, const void *event);
 // Memory of captured WebSocket messages besides their payload, which it can exceed many times.
 size_t pending_rows_message_overhead(const struct pending_rows *rows);
 
-// Takes over an exchange that runs, from its row in the record: events of its slot follow. False:
-// out of memory.
+// Takes over the row of an exchange that runs, whose slot has more events, or of one that has ended
+// and lacks the peer's report. False: out of memory.
 bool pending_rows_restore(struct pending_rows *rows, const struct record_exchange *x,
-                          uint32_t slot);
+                          uint64_t now_ms);
 // Ends the rows of all exchanges that run, as pending_row_lose does: their events cannot be told
 // from other exchanges' any more.
 void pending_rows_lose_running(struct pending_rows *rows);

@@ -99,7 +99,7 @@ static bool on_routed(struct pending_rows *rows, struct pending_row *row,
     memcpy(row->x.id, e->id, sizeof(e->id));
     row->x.flags |= e->event.flags & EVENT_HEADS_ONLY ? RECORD_HEADS_ONLY : 0;
     row->x.size += more;
-    row->tunnel_id = e->tunnel_id;
+    row->tunnel_id = row->x.link = e->tunnel_id;
     row->share = e->share;
     row->routed = true;
     rows->unrouted--;

@@ -30,12 +30,14 @@ static bool stops(const struct record_recovery *r)
     return r->stops && r->stops(r->ctx);
 }
 
-static int restore(void *ctx, const struct record_exchange *x, uint32_t slot)
+// A slot beyond the bound is another program's work.
+static int restore(void *ctx, const struct record_exchange *x)
 {
     struct recovered *d = ctx;
-    if (slot >= SPOOL_SLOTS_MAX)
+    if (x->outcome.len == 0 && x->slot >= SPOOL_SLOTS_MAX)
         return SQLITE_OK;
-    return pending_rows_restore(&d->indexer.pending, x, slot) ? SQLITE_OK : SQLITE_NOMEM;
+    bool done = pending_rows_restore(&d->indexer.pending, x, uv_hrtime() / 1000000);
+    return done ? SQLITE_OK : SQLITE_NOMEM;
 }
 
 static int count(void *ctx, struct store *store)
@@ -57,7 +59,7 @@ static void tell_progress(const struct recovered *d)
 static int index_all(struct recovered *d)
 {
     bool more = true;
-    int error = store_each_running(d->indexer.store, restore, d);
+    int error = store_each_open(d->indexer.store, restore, d);
     while (!error && more) {
         if (stops(d->r))
             return SQLITE_INTERRUPT;

@@ -145,6 +145,10 @@ static void bind_fixed(sqlite3_stmt *q, const struct record_exchange *x, int64_t
         bind_number(q, COLUMN_slot, x->slot);
     else
         (void)sqlite3_bind_null(q, COLUMN_slot + 1);
+    if (x->link)
+        bind_number(q, COLUMN_link, (int64_t)x->link);
+    else
+        (void)sqlite3_bind_null(q, COLUMN_link + 1);
     (void)sqlite3_bind_blob64(q, COLUMN_request_head + 1,
                               x->request_head.len ? x->request_head.p : "", x->request_head.len,
                               SQLITE_STATIC);

@@ -18,6 +18,7 @@ enum {
     STORE_VACUUM_PAGES = 500,        // returned to the file system in one step
     STORE_TIDY_MS = 60 * 1000,       // between two steps of store_tidy under load
     STORE_SCRUB_MS = 10 * 60 * 1000, // between two passes of scrubbing, at least
+    STORE_UNREPORTED_ROWS = 16384,   // in which reports are looked for after a crash
     STORE_WRITERS_BEFORE = 1000,     // numbers tried for a writer while others hold their locks
 };
 
@@ -51,11 +52,11 @@ void store_keep_spool(struct store *s);
 // called.
 int store_open_after(const struct store_config *config, const struct spool_segment_head *facts,
                      struct store **out, struct spool_position *indexed);
-// Calls `each` for every exchange of the writer that runs, with the slot of its events. Ends with
-// what `each` returns, unless that is SQLITE_OK.
-int store_each_running(struct store *s,
-                       int (*each)(void *ctx, const struct record_exchange *x, uint32_t slot),
-                       void *ctx);
+// Calls `each` for every exchange of the writer of which more may be in its spool: those that run,
+// and the last STORE_UNREPORTED_ROWS that lack the peer's report. Ends with what `each` returns,
+// unless that is SQLITE_OK.
+int store_each_open(struct store *s, int (*each)(void *ctx, const struct record_exchange *x),
+                    void *ctx);
 // Within a transaction: everything of the writer's spool before this position is in the record.
 int store_indexed(struct store *s, struct spool_position position);
 // Adds to the counters of a writer that died; its losses are at least these.

@@ -105,40 +105,42 @@ bool store_has_spool(struct store *s, int64_t writer, int *error)
     return false;
 }
 
-static int get_slot(struct store *s, int64_t seq, uint32_t *slot)
+// Adds what record_row_read leaves out. A slot that no program writes becomes UINT32_MAX.
+static int read_rest(struct store *s, struct record_exchange *x)
 {
     int error = SQLITE_OK;
-    sqlite3_stmt *q = prepare(s, "SELECT slot FROM exchange WHERE seq=?1", &error);
+    sqlite3_stmt *q = prepare(s, "SELECT slot, link FROM exchange WHERE seq=?1", &error);
     if (!q)
         return error;
-    (void)sqlite3_bind_int64(q, 1, seq);
+    (void)sqlite3_bind_int64(q, 1, x->seq);
     error = sqlite3_step(q);
-    int64_t number = error == SQLITE_ROW ? sqlite3_column_int64(q, 0) : 0;
-    *slot = number >= 0 && number <= UINT32_MAX ? (uint32_t)number : 0;
+    int64_t slot = sqlite3_column_int64(q, 0);
+    x->slot = slot >= 0 && slot < UINT32_MAX ? (uint32_t)slot : UINT32_MAX;
+    x->link = (uint64_t)sqlite3_column_int64(q, 1);
     (void)sqlite3_finalize(q);
     return error == SQLITE_ROW ? SQLITE_OK : error;
 }
 
-int store_each_running(struct store *s,
-                       int (*each)(void *ctx, const struct record_exchange *x, uint32_t slot),
-                       void *ctx)
+int store_each_open(struct store *s, int (*each)(void *ctx, const struct record_exchange *x),
+                    void *ctx)
 {
     char sql[2048];
     struct record_exchange x;
-    uint32_t slot = 0;
     int error = SQLITE_OK;
     (void)snprintf(sql, sizeof(sql),
-                   "%sWHERE e.writer=?1 AND e.outcome IS NULL AND e.slot IS NOT NULL",
-                   record_row_select[RECORD_VERSION]);
+                   "%sWHERE e.writer=?1 AND (e.outcome IS NULL AND e.slot IS NOT NULL OR"
+                   " e.far_outcome IS NULL AND e.link IS NOT NULL AND"
+                   " e.seq > (SELECT max(seq) FROM exchange) - %d) ORDER BY e.seq",
+                   record_row_select[RECORD_VERSION], STORE_UNREPORTED_ROWS);
     sqlite3_stmt *q = prepare(s, sql, &error);
     if (!q)
         return error;
     (void)sqlite3_bind_int64(q, 1, s->writer);
     while (!error && (error = sqlite3_step(q)) == SQLITE_ROW) {
         record_row_read(q, &x);
-        error = get_slot(s, x.seq, &slot);
+        error = read_rest(s, &x);
         if (!error)
-            error = each(ctx, &x, slot);
+            error = each(ctx, &x);
     }
     (void)sqlite3_finalize(q);
     return error == SQLITE_DONE ? SQLITE_OK : error;
