@@ -36,7 +36,7 @@ struct record_reader *inspect_open(struct inspect_call *call)
     char why[RECORD_WHY_MAX];
     if (!inspect_directory(call, call->directory))
         return NULL;
-    inspect_wait_for_writers(call, dir);
+    call->is_behind = !inspect_wait_for_writers(call, dir);
     record_path(dir, path);
     call->exit_status = INSPECT_FAILED;
     if (access(path, F_OK) && (errno == ENOENT || errno == ENOTDIR)) {

@@ -157,6 +157,11 @@ static int report_left(const struct inspect_call *call, const struct deletion *d
                       "%s %s: damaged records that were put aside are still there "
                       "(record.db.damaged-*): --all deletes them\n",
                       call->program->name, call->name);
+    if (!d->left && call->is_behind)
+        return inspect_fail(call,
+                            "exchanges whose events are still in the spool are not deleted (see "
+                            "above): run this again",
+                            "");
     if (!d->left)
         return INSPECT_OK;
     return inspect_fail(

@@ -53,7 +53,7 @@ static void show_recovery(void *ctx, unsigned percent)
 }
 
 // A record that may not be changed is read as it is.
-static void recover(struct waiting *w, const char *dir)
+static bool recover(struct waiting *w, const char *dir)
 {
     const struct record_recovery how = {.waits = true, .progress = show_recovery, .ctx = w};
     int error = record_recover(dir, &how);
@@ -63,6 +63,7 @@ static void recover(struct waiting *w, const char *dir)
                       "%s %s: the newest exchanges of a program that was killed are missing: they "
                       "cannot be moved from %s/spool into the record: %s\n",
                       w->call->program->name, w->call->name, dir, record_errstr(error));
+    return error == 0;
 }
 
 static void print_stuck(const struct inspect_call *call, pid_t pid)
@@ -75,7 +76,7 @@ static void print_stuck(const struct inspect_call *call, pid_t pid)
                   call->program->name, call->name, writer);
 }
 
-void inspect_wait_for_writers(const struct inspect_call *call, const char *dir)
+bool inspect_wait_for_writers(const struct inspect_call *call, const char *dir)
 {
     struct waiting w = {.call = call};
     const struct flush_wait how = {
@@ -93,5 +94,5 @@ void inspect_wait_for_writers(const struct inspect_call *call, const char *dir)
         print_stuck(call, pid);
     // Afterwards: a program may have ended while it was asked.
     progress_begin(&w.progress);
-    recover(&w, dir);
+    return recover(&w, dir) && written;
 }

@@ -253,17 +253,13 @@ def test_what_does_not_fit_is_counted_and_memory_is_bounded(tmp_path, which):
         end = program(tunnel, which)
         passes(tunnel, 1)
         is_recorded(end, "/mirror?1")
-        other = sqlite3.connect(end.data / "record.db", isolation_level=None,
-                            timeout=harness.DEADLINE)
-        other.execute("BEGIN IMMEDIATE")
-        with Peak(end) as peak:
+        with Peak(end) as peak, Faults(end.pid, tmp_path / "strace", "pwritev:error=ENOSPC",
+                                       within=harness.DEADLINE):
             for number in range(2, count):
                 passes(tunnel, number, MIB)
             for number in range(count, 3 * count):
                 tunnel.fetch("GET", f"/?{number}")
-            end.wait_for("another process keeps it locked", "stderr")
-        other.execute("COMMIT")
-        other.close()
+            end.wait_for("the disk is full", "stderr")
         end.wait_for("the record is written again", "stderr", within=3 * harness.DEADLINE)
         recording_goes_on(tunnel, end)
         passes(tunnel, 1000)
@@ -278,7 +274,7 @@ def test_what_does_not_fit_is_counted_and_memory_is_bounded(tmp_path, which):
             assert missing > 0 and (shed > 0 or which == "relay")
             assert record.number("SELECT shed_bytes FROM writer") == missing
             assert record.number("SELECT count(*) FROM exchange") + shed == 3 * count + 1
-            assert record.number("SELECT trouble FROM writer") == "another process keeps it locked"
+            assert record.number("SELECT trouble FROM writer") == "the disk is full"
             for row in record.exchanges("target LIKE '/mirror?%'"):
                 number = int(row["target"].partition("?")[2])
                 whole = bodies.make(number, row["response_bytes"])

@@ -201,6 +201,14 @@ static inline bool exists(const char *dir, const char *id, const char *name)
     return access(path, F_OK) == 0;
 }
 
+static inline void write_file(const char *dir, const char *id, const char *name, struct slice bytes)
+{
+    char path[PATH_BYTES];
+    path_of(path, dir, id, name);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    CHECK(fd >= 0 && write(fd, bytes.p, bytes.len) == (ssize_t)bytes.len && close(fd) == 0);
+}
+
 static inline int remove_one(const char *path, const struct stat *st, int type, struct FTW *place)
 {
     (void)st;

@@ -415,7 +415,7 @@ static void the_layout_is_the_documented_one(void **state)
           offsetof(struct event_report, id) == 16 &&
           offsetof(struct event_report, sent_on_ns) == 32 &&
           offsetof(struct event_report, outcome) == 64);
-    CHECK(sizeof(struct spool_segment_head) == 96 && sizeof(struct spool_batch_head) == 32 &&
+    CHECK(sizeof(struct spool_segment_head) == 104 && sizeof(struct spool_batch_head) == 32 &&
           sizeof(struct spool_entry_head) == 8);
 }
 

@@ -87,7 +87,7 @@ static void apply(struct pending_rows *pending, const struct events *v, size_t f
     }
 }
 
-// The record that a writer makes of all events in one transaction, and ends.
+// The record that a writer makes of all events at once.
 static char *expected(const struct events *v)
 {
     char dir[64];
@@ -429,14 +429,6 @@ static void what_is_left_of_an_indexed_spool_goes(void **state)
     free(v);
 }
 
-static void write_file(const char *dir, const char *id, const char *name, struct slice bytes)
-{
-    char path[PATH_BYTES];
-    path_of(path, dir, id, name);
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    CHECK(fd >= 0 && write(fd, bytes.p, bytes.len) == (ssize_t)bytes.len && close(fd) == 0);
-}
-
 // Files that no spool has are left alone, and prevent neither rows nor the end of their writer.
 static void foreign_files_hold_up_nothing(void **state)
 {
@@ -489,18 +481,16 @@ static void segments_of_another_form_are_kept(void **state)
     free(v);
 }
 
-#define TEST(name) cmocka_unit_test(name)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(every_position_gives_the_same_rows),
-        TEST(a_websocket_that_straddles_a_position_ends),
-        TEST(a_recovery_that_is_stopped_is_taken_up),
-        TEST(a_spool_is_left_to_a_program_that_lives),
-        TEST(what_is_left_of_an_indexed_spool_goes),
-        TEST(foreign_files_hold_up_nothing),
-        TEST(segments_of_another_form_are_kept),
+        cmocka_unit_test(every_position_gives_the_same_rows),
+        cmocka_unit_test(a_websocket_that_straddles_a_position_ends),
+        cmocka_unit_test(a_recovery_that_is_stopped_is_taken_up),
+        cmocka_unit_test(a_spool_is_left_to_a_program_that_lives),
+        cmocka_unit_test(what_is_left_of_an_indexed_spool_goes),
+        cmocka_unit_test(foreign_files_hold_up_nothing),
+        cmocka_unit_test(segments_of_another_form_are_kept),
     };
     for (size_t i = 0; i < sizeof(large); i++)
         large[i] = (char)('a' + i % 251 % 26);

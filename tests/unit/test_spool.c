@@ -4,63 +4,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include "spool_fixture.h"
-
-enum {
-    ENTRY = 4000, // bytes of a batch's entries
-    BATCH = ENTRY + (int)sizeof(struct spool_batch_head),
-    FIRST = BATCH + (int)sizeof(struct spool_segment_head), // of a segment
-    FILES = 64,
-};
-
-struct fixture {
-    char dir[64];
-    char entries[SPOOL_BATCH_BYTES + 1];
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-    CHECK(f);
-    make_dir(f->dir);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    remove_all(f->dir);
-    free(f);
-    return 0;
-}
-
-static int append(struct fixture *f, struct spool *s)
-{
-    return append_bytes(s, f->entries, ENTRY);
-}
-
-static bool has(const struct fixture *f, const struct spool *s, unsigned segment)
-{
-    char name[32];
-    (void)snprintf(name, sizeof(name), "%08u.seg", segment);
-    return exists(f->dir, spool_id(s), name);
-}
-
-static int adopt(const struct fixture *f, const char *id, struct spool **out)
-{
-    int parent = open_parent(f->dir);
-    int error = spool_adopt(parent, id, out);
-    (void)close(parent);
-    return error;
-}
-
-static void id_of(const struct spool *s, char id[static SPOOL_ID_MAX])
-{
-    (void)snprintf(id, SPOOL_ID_MAX, "%s", spool_id(s));
-}
-
-static const struct spool_position everything = {UINT32_MAX, UINT64_MAX};
+#include "segments_fixture.h"
 
 static void files_come_with_the_first_batch_and_go_with_the_last(void **state)
 {
@@ -104,19 +48,6 @@ static void a_spool_that_never_had_a_batch_leaves_nothing(void **state)
     assert_false(exists(f->dir, "", ""));
 }
 
-static void a_segment_of_its_size_is_followed_by_another(void **state)
-{
-    struct fixture *f = *state;
-    for (int more = -1; more <= 1; more++) {
-        struct spool *s =
-            begin_spool(f->dir, (uint64_t)(FIRST + BATCH + more) * SPOOL_SEGMENT_PART);
-        for (int i = 0; i < 3; i++)
-            assert_int_equal(append(f, s), 0);
-        assert_int_equal(has(f, s, 2), more <= 0);
-        (void)spool_free(s, &everything);
-    }
-}
-
 static void a_batch_has_its_limit(void **state)
 {
     struct fixture *f = *state;
@@ -154,58 +85,6 @@ static void a_position_is_located(void **state)
     assert_int_equal(spool_left(s, (struct spool_position){2, UINT64_MAX}), FIRST);
     assert_int_equal(spool_left(s, (struct spool_position){4, 0}), 0);
     (void)spool_free(s, &everything);
-}
-
-// Readers that ask while nothing can be indexed make no files without end.
-static void seals_have_their_limit(void **state)
-{
-    struct fixture *f = *state;
-    struct spool *s = begin_spool(f->dir, 0);
-    for (int i = 0; i < SPOOL_SEALS_MAX + 2; i++, spool_seal(s))
-        assert_int_equal(append(f, s), 0);
-    assert_int_equal(spool_end(s).segment, SPOOL_SEALS_MAX);
-    (void)spool_free(s, &everything);
-}
-
-// What an indexed segment had is in no file, and its file is the next segment's.
-static void the_last_segments_file_is_used_again(void **state)
-{
-    struct fixture *f = *state;
-    struct spool *s = begin_spool(f->dir, 0);
-    for (uint32_t i = 1; i <= 3; i++) {
-        assert_int_equal(append(f, s), 0);
-        assert_int_equal(spool_oldest(s), spool_appended(s) - FIRST);
-        spool_drop(s, spool_end(s)); // it may grow
-        assert_true(has(f, s, i));
-        spool_seal(s);
-        spool_drop(s, spool_end(s));
-        assert_false(has(f, s, i));
-        assert_true(has(f, s, i + 1));
-        assert_int_equal(spool_bytes(s), 0);
-        assert_int_equal(spool_oldest(s), spool_appended(s));
-    }
-    assert_true(spool_free(s, &everything));
-}
-
-static void segments_have_their_limit(void **state)
-{
-    struct fixture *f = *state;
-    struct rlimit files = {0};
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
-    const struct rlimit more = {files.rlim_max, files.rlim_max};
-    if (files.rlim_max < SPOOL_SEGMENTS_MAX + 64 || setrlimit(RLIMIT_NOFILE, &more))
-        skip();
-    struct spool *s = begin_spool(f->dir, SPOOL_SEGMENT_PART); // each batch fills a segment
-    for (int i = 0; i < SPOOL_SEGMENTS_MAX; i++)
-        assert_int_equal(append_bytes(s, "", 0), 0);
-    assert_int_equal(spool_end(s).segment, SPOOL_SEGMENTS_MAX);
-    assert_int_equal(append_bytes(s, "", 0), 0); // the last one grows
-    assert_int_equal(spool_end(s).segment, SPOOL_SEGMENTS_MAX);
-    spool_drop(s, (struct spool_position){1, UINT64_MAX});
-    assert_int_equal(append_bytes(s, "", 0), 0);
-    assert_int_equal(spool_end(s).segment, SPOOL_SEGMENTS_MAX + 1);
-    (void)spool_free(s, &everything);
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
 }
 
 static void an_owner_that_lives_keeps_its_spool(void **state)
@@ -473,12 +352,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(files_come_with_the_first_batch_and_go_with_the_last),
         TEST(a_spool_that_never_had_a_batch_leaves_nothing),
-        TEST(a_segment_of_its_size_is_followed_by_another),
         TEST(a_batch_has_its_limit),
         TEST(a_position_is_located),
-        TEST(segments_have_their_limit),
-        TEST(seals_have_their_limit),
-        TEST(the_last_segments_file_is_used_again),
         TEST(an_owner_that_lives_keeps_its_spool),
         TEST(two_spools_do_not_meet),
         TEST(a_directory_that_is_removed_is_made_again),

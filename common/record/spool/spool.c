@@ -71,7 +71,7 @@ bool spool_free(struct spool *s, const struct spool_position *indexed)
     if (!s)
         return true;
     s->ends = true;
-    spool_seal(s);
+    (void)spool_seal(s);
     if (indexed)
         spool_drop(s, *indexed);
     for (size_t i = 0; i < s->count; i++) {
@@ -91,26 +91,28 @@ const char *spool_id(const struct spool *s)
     return s->id;
 }
 
-// Reads the beginning of a segment. False: it is shorter, or cannot be read.
-static bool read_beginning(const struct spool_segment *segment, void *to, size_t len)
+// Reads the beginning of a segment. Returns 1; 0: it is shorter; -1: it cannot be read.
+static int read_beginning(const struct spool_segment *segment, void *to, size_t len)
 {
+    if (segment->size < len)
+        return 0;
     int fd = spool_open_segment(segment->dir, segment->number);
     bool whole = fd >= 0 && pread(fd, to, len, 0) == (ssize_t)len;
     if (fd >= 0)
         (void)close(fd);
-    return whole;
+    return whole ? 1 : -1;
 }
 
-bool spool_facts(const struct spool *s, struct spool_segment_head *facts)
+int spool_facts(const struct spool *s, struct spool_segment_head *facts)
 {
-    for (size_t i = 0; i < s->count; i++) {
-        bool whole = read_beginning(&s->segments[i], facts, sizeof(*facts)) &&
-                     memcmp(facts->magic, SPOOL_SEGMENT_MAGIC, sizeof(facts->magic)) == 0;
+    int found = 0;
+    for (size_t i = 0; i < s->count && found == 0; i++) {
+        found = read_beginning(&s->segments[i], facts, sizeof(*facts));
+        if (found > 0 && memcmp(facts->magic, SPOOL_SEGMENT_MAGIC, sizeof(facts->magic)) != 0)
+            found = 0;
         facts->program[SPOOL_PROGRAM_BYTES - 1] = facts->version[SPOOL_PROGRAM_BYTES - 1] = 0;
-        if (whole)
-            return true;
     }
-    return false;
+    return found;
 }
 
 bool spool_is_of_another_form(const struct spool *s)
@@ -118,7 +120,7 @@ bool spool_is_of_another_form(const struct spool *s)
     const size_t version = sizeof(SPOOL_SEGMENT_MAGIC) - 2; // the last character
     char magic[sizeof(SPOOL_SEGMENT_MAGIC) - 1];
     for (size_t i = 0; i < s->count; i++)
-        if (read_beginning(&s->segments[i], magic, sizeof(magic)) &&
+        if (read_beginning(&s->segments[i], magic, sizeof(magic)) > 0 &&
             memcmp(magic, SPOOL_SEGMENT_MAGIC, version) == 0 &&
             magic[version] != SPOOL_SEGMENT_MAGIC[version])
             return true;
@@ -256,11 +258,20 @@ int spool_append(struct spool *s, const struct spool_batch_head *counters, const
     return error;
 }
 
-void spool_seal(struct spool *s)
+// An empty segment is none that a position could be in: it goes on.
+static bool may_seal(const struct spool *s)
+{
+    return s->ends ||
+           (s->count > 0 && s->count < SPOOL_SEALS_MAX && s->segments[s->count - 1].size > 0);
+}
+
+uint64_t spool_seal(struct spool *s)
 {
     uv_mutex_lock(&s->lock);
-    s->sealed = s->sealed || s->count < SPOOL_SEALS_MAX || s->ends;
+    s->sealed = s->sealed || may_seal(s);
+    uint64_t appended = s->appended;
     uv_mutex_unlock(&s->lock);
+    return appended;
 }
 
 void spool_follow(struct spool *s)

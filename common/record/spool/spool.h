@@ -39,8 +39,9 @@ int spool_adopt(int parent, const char *id, struct spool **out);
 bool spool_free(struct spool *s, const struct spool_position *indexed);
 // Names the spool in the record; constant.
 const char *spool_id(const struct spool *s);
-// The facts in the first segment of an adopted spool. False: it has none.
-bool spool_facts(const struct spool *s, struct spool_segment_head *facts);
+// The facts in the first segment of an adopted spool that has any. Returns 1; 0: none has; -1: one
+// cannot be read.
+int spool_facts(const struct spool *s, struct spool_segment_head *facts);
 // Whether an adopted spool has segments whose form another version of this program knows.
 bool spool_is_of_another_form(const struct spool *s);
 
@@ -49,8 +50,9 @@ bool spool_is_of_another_form(const struct spool *s);
 int spool_append(struct spool *s, const struct spool_batch_head *counters, const void *entries,
                  size_t len);
 
-// Any thread. The next append begins a segment, unless there are SPOOL_SEALS_MAX.
-void spool_seal(struct spool *s);
+// Any thread. The next append begins a segment, unless the last one is empty or there are
+// SPOOL_SEALS_MAX. Returns the bytes that were ever appended.
+uint64_t spool_seal(struct spool *s);
 // Any thread. If the state directory's path leads to another directory now: the next append begins
 // a segment there.
 void spool_follow(struct spool *s);

@@ -49,6 +49,23 @@ static void free_dir(struct spool_dir *d)
     free(d);
 }
 
+static bool is_same(int a, int b)
+{
+    struct stat first;
+    struct stat second;
+    return !fstat(a, &first) && !fstat(b, &second) && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
+
+// A directory that has segments of this spool already: it was moved away and back.
+static struct spool_dir *known_dir(struct spool *s, int dir)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (is_same(s->segments[i].dir->dir, dir))
+            return s->segments[i].dir;
+    return NULL;
+}
+
 static int make_dirs(const struct spool *s, struct spool_dir *d)
 {
     int base = private_open_dir(AT_FDCWD, s->config.dir, false);
@@ -57,7 +74,7 @@ static int make_dirs(const struct spool *s, struct spool_dir *d)
     d->parent = private_open_dir(base, SPOOL_PARENT, true);
     if (d->parent >= 0)
         d->dir = private_open_dir(d->parent, s->id, true);
-    int error = d->dir < 0 || flock(d->dir, LOCK_EX) ? errno : 0;
+    int error = d->dir < 0 ? errno : 0;
     (void)close(base);
     return error;
 }
@@ -68,10 +85,16 @@ int spool_make_dir(struct spool *s)
 {
     struct spool_dir *d = new_dir();
     int error = d ? make_dirs(s, d) : ENOMEM;
-    if (error) {
-        if (d)
-            free_dir(d);
+    struct spool_dir *known = error ? NULL : known_dir(s, d->dir);
+    if (!error && !known && flock(d->dir, LOCK_EX))
+        error = errno;
+    if (d && (error || known))
+        free_dir(d);
+    if (error)
         return error;
+    if (known) {
+        known->uses++;
+        d = known;
     }
     if (s->dir)
         (void)spool_release_dir(s, s->dir, false);

@@ -53,10 +53,12 @@ size_t flush_waiters_ready(const struct flush_waiters *f, uint64_t indexed)
     return count;
 }
 
-// Of the bytes that a reader waits for. It is not ready: the range is not empty.
+// Of the bytes that a reader waits for.
 static int percent_of(const struct flush_waiter *waiter, uint64_t indexed)
 {
-    if (indexed <= waiter->begin || waiter->end <= waiter->begin)
+    if (indexed >= waiter->end)
+        return 100;
+    if (indexed <= waiter->begin)
         return 0;
     return (int)((indexed - waiter->begin) * 100 / (waiter->end - waiter->begin));
 }
@@ -75,7 +77,7 @@ static void tell_progress(struct flush_waiter *waiter, int percent, uint64_t now
 void flush_waiters_progress(struct flush_waiters *f, uint64_t indexed, uint64_t now_ms)
 {
     for (size_t i = 0; i < f->count; i++)
-        if (!is_written(&f->list[i]) && !is_ready(&f->list[i], indexed))
+        if (!is_written(&f->list[i]))
             tell_progress(&f->list[i], percent_of(&f->list[i], indexed), now_ms);
 }
 

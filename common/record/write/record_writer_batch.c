@@ -120,7 +120,7 @@ void record_writer_seal(struct record_writer *w)
     w->sealed_ms = record_writer_now_ms();
     if (!indexer_has_all(&w->indexer))
         return;
-    spool_seal(w->spool);
+    (void)spool_seal(w->spool);
     spool_drop(w->spool, w->indexer.indexed);
 }
 

@@ -15,6 +15,11 @@ enum {
     GENTLE_MS_MAX = 200,          // of a pause between two batches
 };
 
+// What had been told and appended at a time.
+struct seen {
+    uint64_t news, appends;
+};
+
 void record_writer_tell(struct record_writer *w)
 {
     uv_mutex_lock(&w->lock);
@@ -107,9 +112,8 @@ static void take_readers(struct record_writer *w)
     size_t count = flush_mailbox_take(&w->asked, w->queue, fds);
     if (count == 0)
         return;
-    spool_seal(w->spool);
+    uint64_t end = spool_seal(w->spool);
     uint64_t begin = indexed_bytes(w);
-    uint64_t end = spool_appended(w->spool);
     for (size_t i = 0; i < count; i++)
         flush_waiters_add(&w->waiters, fds[i], begin, end);
 }
@@ -132,7 +136,9 @@ static void answer_readers(struct record_writer *w)
         flush_mailbox_end(&w->asked, ready);
         flush_waiters_written(&w->waiters, over, pending->waited);
     }
-    flush_waiters_progress(&w->waiters, over, now);
+    if (flush_waiters_ready(&w->waiters, indexed) > 0)
+        (void)spool_seal(w->spool); // their events are in rows, and in a segment that grows
+    flush_waiters_progress(&w->waiters, indexed, now);
     flush_waiters_reported(&w->waiters, pending_rows_reported(pending));
 }
 
@@ -161,16 +167,13 @@ static int work(struct record_writer *w, enum pace pace)
     return error;
 }
 
-// How long the thread may wait for news.
-static uint64_t wait_ms(struct record_writer *w, int error, enum pace pace, uint64_t took_ms)
+// How long the thread may wait for news. `all`: the record has all.
+static uint64_t wait_ms(struct record_writer *w, bool all, enum pace pace, uint64_t took_ms)
 {
-    const struct indexer *ix = &w->indexer;
-    if (error)
-        return RECORDER_RETRY_MS;
-    if (!indexer_has_all(ix)) {
+    if (!all) {
         if (pace == PACE_WAIT)
             return LOOK_MS;
-        if (w->unrouted_since_ms && !spool_is_before(ix->reader.at, spool_end(w->spool)))
+        if (w->unrouted_since_ms && !spool_is_before(w->indexer.reader.at, spool_end(w->spool)))
             return ROUTE_MS;
         return pace == PACE_GENTLE ? (took_ms < GENTLE_MS_MAX ? took_ms : GENTLE_MS_MAX) : 0;
     }
@@ -181,35 +184,42 @@ static uint64_t wait_ms(struct record_writer *w, int error, enum pace pace, uint
     return w->scrub_pending ? TIDY_MS : SLEEP_MS;
 }
 
-// Waits for news: a reader, the end, and, if all is in the record, an append. After an error only
-// the end, once all is spooled, cuts the wait short; its news may have been seen before. Returns
-// whether the time passed without any.
-static bool wait_for_news(struct record_writer *w, uint64_t seen, uint64_t ms, bool failed)
+// Waits for news: a reader, the end, and, with `all`, an append. The spool's lock is not taken
+// here: the loop must not wait for a disk. Returns whether the time passed without any.
+static bool wait_for_news(struct record_writer *w, struct seen seen, uint64_t ms, bool all)
 {
     uint64_t end = uv_hrtime() + ms * 1000000;
     uv_mutex_lock(&w->lock);
-    // The spool's lock is taken within this one, nowhere the other way round. What is appended from
-    // here on is news.
-    bool all = !failed && indexer_has_all(&w->indexer);
-    if (!all && ms > LOOK_MS && !failed)
-        end = 0; // appended since `ms` was chosen
     w->index_waits = all;
     for (uint64_t now = uv_hrtime(); now < end; now = uv_hrtime()) {
-        bool ends = atomic_load(&w->closing) && w->spooled;
-        if (ends || (!failed && w->news != seen))
+        bool ends = atomic_load(&w->closing) && w->spooled; // may have been seen before
+        if (ends || w->news != seen.news || (all && w->appends != seen.appends))
             break;
         (void)uv_cond_timedwait(&w->changed, &w->lock, end - now);
     }
     w->index_waits = false;
-    bool quiet = w->news == seen && !atomic_load(&w->closing);
+    bool quiet = w->news == seen.news && w->appends == seen.appends && !atomic_load(&w->closing);
     uv_mutex_unlock(&w->lock);
     return quiet && all && ms > 0;
 }
 
-static uint64_t news(struct record_writer *w)
+// After an error, only the end cuts the pause short.
+static void wait_after_error(struct record_writer *w)
+{
+    uint64_t end = uv_hrtime() + RECORDER_RETRY_MS * 1000000ULL;
+    uv_mutex_lock(&w->lock);
+    for (uint64_t now = uv_hrtime(); now < end; now = uv_hrtime()) {
+        if (atomic_load(&w->closing) && w->spooled)
+            break;
+        (void)uv_cond_timedwait(&w->changed, &w->lock, end - now);
+    }
+    uv_mutex_unlock(&w->lock);
+}
+
+static struct seen look(struct record_writer *w)
 {
     uv_mutex_lock(&w->lock);
-    uint64_t seen = w->news;
+    const struct seen seen = {w->news, w->appends};
     uv_mutex_unlock(&w->lock);
     return seen;
 }
@@ -278,6 +288,29 @@ static void end(struct record_writer *w)
     uv_mutex_unlock(&w->lock);
 }
 
+// One turn. Returns an error, after which a turn is tried again.
+static int turn(struct record_writer *w, struct seen seen)
+{
+    uint64_t began_ms = record_writer_now_ms();
+    enum pace pace = PACE_FULL;
+    int error = w->indexer.store ? SQLITE_OK : open_store(w);
+    if (!error) {
+        take_readers(w);
+        pace = record_writer_pace(w);
+        error = work(w, pace);
+    }
+    if (error) {
+        handle_error(w, error);
+        wait_after_error(w);
+        return error;
+    }
+    record_writer_announce_recovery(w, INDEX_THREAD);
+    bool all = indexer_has_all(&w->indexer);
+    uint64_t ms = wait_ms(w, all, pace, record_writer_now_ms() - began_ms);
+    note_quiet(w, wait_for_news(w, seen, ms, all));
+    return SQLITE_OK;
+}
+
 void record_writer_index_main(void *arg)
 {
     struct record_writer *w = arg;
@@ -285,22 +318,9 @@ void record_writer_index_main(void *arg)
     int error = SQLITE_OK;
     (void)prctl(PR_SET_NAME, "adit-index");
     while (!is_over(w, spooled, error)) {
-        uint64_t seen = news(w);
-        uint64_t began_ms = record_writer_now_ms();
-        enum pace pace = PACE_FULL;
+        struct seen seen = look(w);
         spooled = is_spooled(w);
-        error = w->indexer.store ? SQLITE_OK : open_store(w);
-        if (!error) {
-            take_readers(w);
-            pace = record_writer_pace(w);
-            error = work(w, pace);
-        }
-        if (error)
-            handle_error(w, error);
-        else
-            record_writer_announce_recovery(w, INDEX_THREAD);
-        uint64_t took_ms = record_writer_now_ms() - began_ms;
-        note_quiet(w, wait_for_news(w, seen, wait_ms(w, error, pace, took_ms), error != 0));
+        error = turn(w, seen);
     }
     end(w);
 }

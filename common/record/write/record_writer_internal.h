@@ -59,6 +59,7 @@ struct record_writer {
     bool ended;                                // the index thread has ended
     bool index_waits;                          // the index thread waits for the next append
     uint64_t news;                             // what the index thread is woken for
+    uint64_t appends;                          // of the spool thread
     bool abandoned;                            // the program no longer listens to `config.notify`
     char trouble[WRITER_THREADS][TROUBLE_MAX]; // a thread's error that persists; empty: none
     char last_trouble[TROUBLE_MAX];

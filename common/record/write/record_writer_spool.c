@@ -72,6 +72,7 @@ static void tell_appended(struct record_writer *w, bool ended)
     bool asked = flush_mailbox_pending(&w->asked) > 0;
     uv_mutex_lock(&w->lock);
     w->spooled = ended;
+    w->appends++;
     if (w->index_waits || asked || ended) {
         w->news++;
         uv_cond_broadcast(&w->changed);

@@ -126,8 +126,13 @@ static int recover_one(const char *dir, int parent, const char *id, const struct
         return SQLITE_OK;
     if (error)
         return error == ENOMEM ? SQLITE_NOMEM : error == EPERM ? SQLITE_PERM : SQLITE_CANTOPEN;
-    if (spool_facts(spool, &facts))
+    int found = spool_facts(spool, &facts);
+    if (found > 0)
         return index_spool(dir, spool, &facts, r);
+    if (found < 0) {
+        (void)spool_free(spool, NULL);
+        return SQLITE_CANTOPEN;
+    }
     if (spool_is_of_another_form(spool)) {
         (void)spool_free(spool, NULL);
         return SQLITE_MISMATCH;

@@ -31,9 +31,10 @@ static const char *const texts[STATEMENTS] = {
     // SQLite numbers named parameters as they first appear: in both statements as in columns.h.
     [INSERT_EXCHANGE] = "INSERT INTO exchange(interim" EXCHANGE_COLUMNS(NAME) RECORD_COLUMNS_UNREAD(
         NAME) ") VALUES(:interim" EXCHANGE_COLUMNS(PARAMETER) RECORD_COLUMNS_UNREAD(PARAMETER) ")",
-    [UPDATE_EXCHANGE] = "UPDATE exchange SET interim=coalesce(interim || :interim, :interim,"
-                        " interim)" RECORD_COLUMNS_REPLACED(REPLACE) RECORD_COLUMNS_KEPT(KEEP)
-                            RECORD_COLUMNS_KEPT_2(KEEP) " WHERE id=:id AND seq=:seq",
+    [UPDATE_EXCHANGE] =
+        "UPDATE exchange SET interim=coalesce(CAST(interim || :interim AS BLOB), :interim,"
+        " interim)" RECORD_COLUMNS_REPLACED(REPLACE) RECORD_COLUMNS_KEPT(KEEP)
+            RECORD_COLUMNS_KEPT_2(KEEP) " WHERE id=:id AND seq=:seq",
     [INSERT_BODY] = "INSERT INTO body(exchange, side, at, bytes) VALUES(?1,?2,?3,?4)",
     [INSERT_MESSAGE] =
         "INSERT INTO message(exchange, number, side, opcode, flags, at_ns, size, bytes)"
