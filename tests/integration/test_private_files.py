@@ -192,7 +192,7 @@ def test_a_file_of_another_user_in_it_is_refused(tmp_path, made, name):
 
 @needs_root
 def test_root_reads_the_record_of_the_user_that_the_relay_runs_as(tmp_path, made):
-    for path in [made, *made.iterdir()]:
+    for path in [made, *made.rglob("*")]:
         os.chown(path, NOBODY, NOBODY)
     code, said = run(tmp_path, made, READERS["requests"])
     assert code == 0, said
@@ -214,7 +214,7 @@ def test_another_user_keeps_its_own_state_and_cannot_use_ours(reachable_path, ma
     own.mkdir(mode=0o700)
     os.chown(own, NOBODY, NOBODY)
     starts(reachable_path, own, WRITERS["aditd"], prepare=as_nobody)
-    assert all(path.stat().st_uid == NOBODY for path in own.iterdir())
+    assert all(path.stat().st_uid == NOBODY for path in own.rglob("*"))
     code, _ = run(reachable_path, made, WRITERS["aditd"], prepare=as_nobody)
     assert code == 1
 
@@ -226,10 +226,10 @@ def test_files_have_our_mode_whatever_the_umask(tmp_path, mask):
         starts(tmp_path, data, args, prepare=lambda: os.umask(mask))
     for path in (data, data.parent):
         assert stat.S_IMODE(path.stat().st_mode) == 0o700
-    files = list(data.iterdir())
+    files = list(data.rglob("*"))
     assert len(files) >= 3
     for path in files:
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
 
 
 def test_a_record_that_others_may_write_later_is_not_written_anew(tmp_path):

@@ -26,8 +26,8 @@ URLS = [("Location", f"https://app/cb#access_token={CANARY}&seen=1"),
 
 
 def files_of(directory):
-    return b"\n".join(path.read_bytes() for path in sorted(directory.iterdir())
-                      if path.name.startswith("record"))
+    return b"\n".join(path.read_bytes() for path in sorted(directory.rglob("*"))
+                      if path.name.startswith("record") or path.suffix == ".seg")
 
 
 @contextlib.contextmanager

@@ -372,8 +372,10 @@ def test_a_record_survives_any_moment(tmp_path, killed):
         tunnel.fetch("GET", "/?end")
         data = getattr(tunnel, killed).data
         ended(data, "target='/?end'")
+        with Record(data) as record:
+            until(lambda: record.number("SELECT count(*) FROM writer WHERE ended_ns IS NULL") == 1,
+                  "what the killed ones left is in the record")
         check_left(data, dead=False)
         with Record(data) as record:
-            assert record.number("SELECT count(*) FROM writer WHERE ended_ns IS NULL") == 1
             assert record.number("SELECT count(*) FROM tunnel t WHERE bytes <> (SELECT"
                                  " coalesce(sum(size), 0) FROM exchange WHERE tunnel=t.id)") == 0

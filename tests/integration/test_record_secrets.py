@@ -3,6 +3,7 @@
 keys are never recorded."""
 import contextlib
 import itertools
+import pathlib
 
 import harness
 import pytest
@@ -55,8 +56,8 @@ def recorded(directory, *args, token=True):
 
 def files_of(directory):
     """The bytes of all files of a record."""
-    return b"\n".join(path.read_bytes() for path in sorted(directory.iterdir())
-                      if path.name.startswith("record"))
+    return b"\n".join(path.read_bytes() for path in sorted(directory.rglob("*"))
+                      if path.name.startswith("record") or path.suffix == ".seg")
 
 
 def found(directory):
@@ -73,7 +74,7 @@ def check(tunnel, hidden):
         for name in set(NAMES) - hidden - {"Proxy-Authorization"}:  # a hop-by-hop field
             assert {(name, "request"), (name, "response"), (name, "interim")} <= seen, end.name
         assert TOKEN.encode() not in files_of(end.data)
-        for key in end.data.iterdir():
+        for key in filter(pathlib.Path.is_file, end.data.iterdir()):
             kept = key.read_bytes().strip()
             if kept and not key.name.startswith("record"):  # the owner's key
                 assert kept not in files_of(end.data)

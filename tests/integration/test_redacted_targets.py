@@ -18,8 +18,8 @@ def proxied(tmp_path):
 
 
 def files_of(service):
-    return b"".join(path.read_bytes() for path in service.directory.iterdir()
-                    if path.name.startswith("record"))
+    return b"".join(path.read_bytes() for path in service.directory.rglob("*")
+                    if path.name.startswith("record") or path.suffix == ".seg")
 
 
 def test_a_replay_wants_the_whole_target(proxied):

@@ -2,6 +2,7 @@
 """`adit replay` sends the service the recorded request again, and compares the new answer with the
 first."""
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -461,7 +462,7 @@ def test_a_secret_that_is_given_is_not_kept_either(tmp_path):
         (tmp_path / "fields").write_text("x-key: opensesame\nAuthorization: Bearer opensesame\n")
         service.run(row["id"], "--header", f"@{tmp_path}/fields", "--header", "X-Plain: seen")
         assert service.asked[1].field("x-key") == ["opensesame"]
-        for path in service.directory.iterdir():
+        for path in filter(pathlib.Path.is_file, service.directory.rglob("*")):
             data = path.read_bytes()
             assert b"opensesame" not in data and b"first-value" not in data, path
         again = service.rows()[-1]

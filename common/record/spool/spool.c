@@ -146,26 +146,41 @@ static int make_segment(struct spool *s)
         error = spool_make_dir(s);
         fd = error ? -1 : spool_make_segment(s->dir, s->last + 1);
     }
+    if (!error && fd < 0 && errno == EEXIST) { // none of ours: the number is new
+        spool_remove_segment(s->dir, s->last + 1);
+        fd = spool_make_segment(s->dir, s->last + 1);
+    }
     if (error)
         errno = error;
     return fd;
 }
 
-// Begins a segment, in a directory that is made if it is missing. A number that a file has already
-// is left out.
+// A last segment without events, in another directory than the next one: its number is used again,
+// since a number that is left out counts as a gap.
+static void drop_empty(struct spool *s)
+{
+    struct spool_segment *last = s->count > 0 ? &s->segments[s->count - 1] : NULL;
+    if (!last || last->size > 0)
+        return;
+    spool_remove_segment(last->dir, last->number);
+    close_segment(last);
+    (void)spool_release_dir(s, last->dir, true);
+    s->count--;
+    s->last--;
+}
+
+// Begins a segment, in a directory that is made if it is missing.
 static int begin_segment(struct spool *s)
 {
     if (s->count == SPOOL_SEGMENTS_MAX)
         return ENOSPC;
+    drop_empty(s);
     int fd = make_segment(s);
-    int error = fd < 0 ? errno : 0;
-    if (error && error != EEXIST)
-        return error;
+    if (fd < 0)
+        return errno;
     if (s->count > 0)
         s->last_size = s->segments[s->count - 1].size;
     s->last++;
-    if (error)
-        return error;
     s->segments[s->count++] =
         (struct spool_segment){.number = s->last, .fd = fd, .begin = s->appended, .dir = s->dir};
     s->dir->uses++;

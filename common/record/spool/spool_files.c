@@ -8,11 +8,14 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include "common/base/private_file.h"
 #include "spool_internal.h"
 
 enum {
+    LOCK_TRIES = 20,
+    LOCK_PAUSE_NS = 1000 * 1000,
     NAME_MAX_BYTES = 16 // "00000001.seg" and its NUL, with room for ten digits
 };
 
@@ -66,6 +69,19 @@ static struct spool_dir *known_dir(struct spool *s, int dir)
     return NULL;
 }
 
+// Another program that recovers has the lock for a moment; one that stands still is not waited for.
+static int lock_dir(int dir)
+{
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+    for (int i = 0; i < LOCK_TRIES; i++, (void)nanosleep(&pause, NULL)) {
+        if (!flock(dir, LOCK_EX | LOCK_NB))
+            return 0;
+        if (errno != EWOULDBLOCK)
+            return errno;
+    }
+    return EBUSY;
+}
+
 static int make_dirs(const struct spool *s, struct spool_dir *d)
 {
     int base = private_open_dir(AT_FDCWD, s->config.dir, false);
@@ -86,8 +102,8 @@ int spool_make_dir(struct spool *s)
     struct spool_dir *d = new_dir();
     int error = d ? make_dirs(s, d) : ENOMEM;
     struct spool_dir *known = error ? NULL : known_dir(s, d->dir);
-    if (!error && !known && flock(d->dir, LOCK_EX))
-        error = errno;
+    if (!error && !known)
+        error = lock_dir(d->dir);
     if (d && (error || known))
         free_dir(d);
     if (error)

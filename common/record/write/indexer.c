@@ -86,6 +86,7 @@ void indexer_discard(struct indexer *ix)
     struct spool_position at = ix->reader.at;
     const struct event *event = NULL;
     uint64_t size = 0;
+    (void)spool_seal(ix->spool);
     if (spool_locate(ix->spool, &at, &size) < 0)
         return;
     const struct spool_position end = {at.segment, size};

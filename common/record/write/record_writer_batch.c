@@ -51,7 +51,7 @@ int record_writer_write_counts(struct record_writer *w)
 static bool must_wait(struct record_writer *w)
 {
     uint64_t now = record_writer_now_ms();
-    if (!indexer_must_wait(&w->indexer)) {
+    if (!indexer_must_wait(&w->indexer) || w->all_spooled) {
         w->unrouted_since_ms = 0;
         return false;
     }
@@ -91,7 +91,9 @@ int record_writer_write(struct record_writer *w)
 
 void record_writer_make_room(struct record_writer *w)
 {
-    while (record_writer_is_full(w)) {
+    if (!record_writer_is_full(w))
+        return;
+    while (record_writer_must_drop(w)) {
         uint64_t left = spool_bytes(w->spool);
         indexer_discard(&w->indexer);
         if (spool_bytes(w->spool) >= left)
@@ -117,9 +119,9 @@ static int trim(struct record_writer *w)
 // What `delete` and the limits remove from the rows is so soon nowhere else.
 void record_writer_seal(struct record_writer *w)
 {
-    w->sealed_ms = record_writer_now_ms();
     if (!indexer_has_all(&w->indexer))
         return;
+    w->sealed_ms = record_writer_now_ms();
     (void)spool_seal(w->spool);
     spool_drop(w->spool, w->indexer.indexed);
 }

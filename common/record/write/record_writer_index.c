@@ -12,7 +12,7 @@ enum {
     RECOVER_EVERY_MS = 60 * 1000, // between two looks at spools of dead programs
     TIDY_MS = 500,                // between two steps of scrubbing
     SLEEP_MS = 60 * 1000,         // longest wait
-    GENTLE_MS_MAX = 200,          // of a pause between two batches
+    GENTLE_MS_MAX = 1000,         // of a pause between two batches
 };
 
 // What had been told and appended at a time.
@@ -37,11 +37,19 @@ static void set_usable(struct record_writer *w, bool usable)
     uv_mutex_unlock(&w->lock);
 }
 
+// Whether a record that cannot be opened now may be ours all the same.
+static bool may_pass(int error)
+{
+    int primary = error & 0xff;
+    return primary == SQLITE_BUSY || primary == SQLITE_FULL || primary == SQLITE_IOERR ||
+           primary == SQLITE_NOMEM;
+}
+
 static int open_store(struct record_writer *w)
 {
     w->config.store.indexed = w->indexer.indexed;
     int error = store_open(&w->config.store, &w->indexer.store, &w->file);
-    set_usable(w, !error || (w->usable && error != SQLITE_MISMATCH));
+    set_usable(w, !error || (error != SQLITE_MISMATCH && (w->usable || may_pass(error))));
     memset(w->written_counts, 0, sizeof(w->written_counts));
     return error;
 }
@@ -125,9 +133,11 @@ static void answer_readers(struct record_writer *w)
     uint64_t now = record_writer_now_ms();
     if (w->waiters.count == 0)
         return;
+    uint64_t indexed = indexed_bytes(w);
+    if (flush_waiters_ready(&w->waiters, indexed) > 0)
+        (void)spool_seal(w->spool); // their events are in rows, and perhaps in a segment that grows
     spool_drop(w->spool, w->indexer.indexed);
     uint64_t gone = spool_oldest(w->spool);
-    uint64_t indexed = indexed_bytes(w);
     uint64_t over = gone < indexed ? gone : indexed;
     size_t ready = flush_waiters_ready(&w->waiters, over);
     struct pending_rows *pending = &w->indexer.pending;
@@ -136,8 +146,6 @@ static void answer_readers(struct record_writer *w)
         flush_mailbox_end(&w->asked, ready);
         flush_waiters_written(&w->waiters, over, pending->waited);
     }
-    if (flush_waiters_ready(&w->waiters, indexed) > 0)
-        (void)spool_seal(w->spool); // their events are in rows, and in a segment that grows
     flush_waiters_progress(&w->waiters, indexed, now);
     flush_waiters_reported(&w->waiters, pending_rows_reported(pending));
 }
@@ -179,7 +187,9 @@ static uint64_t wait_ms(struct record_writer *w, bool all, enum pace pace, uint6
     }
     if (w->trim_pending)
         return 1;
-    if (!w->memory_released)
+    if (w->recover_ms <= record_writer_now_ms()) // other work came first
+        return LOOK_MS;
+    if (!w->memory_released || spool_bytes(w->spool) > 0)
         return QUIET_MS;
     return w->scrub_pending ? TIDY_MS : SLEEP_MS;
 }
@@ -319,7 +329,7 @@ void record_writer_index_main(void *arg)
     (void)prctl(PR_SET_NAME, "adit-index");
     while (!is_over(w, spooled, error)) {
         struct seen seen = look(w);
-        spooled = is_spooled(w);
+        spooled = w->all_spooled = is_spooled(w);
         error = turn(w, seen);
     }
     end(w);

@@ -88,6 +88,7 @@ struct record_writer {
     uint64_t sealed_ms;         // a segment was begun
     uint64_t breaks;            // of the spool, that were announced
     uint64_t closing_since_ms;
+    bool all_spooled; // the spool thread has ended
 };
 
 static inline uint64_t record_writer_now_ms(void)

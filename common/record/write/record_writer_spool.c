@@ -67,13 +67,13 @@ static void check_quiet(struct record_writer *w)
 }
 
 // The index thread is woken when it waits for events, or when a reader waits for it.
-static void tell_appended(struct record_writer *w, bool ended)
+static void tell_appended(struct record_writer *w, bool appended, bool ended)
 {
     bool asked = flush_mailbox_pending(&w->asked) > 0;
     uv_mutex_lock(&w->lock);
     w->spooled = ended;
-    w->appends++;
-    if (w->index_waits || asked || ended) {
+    w->appends += appended ? 1 : 0;
+    if ((w->index_waits && appended) || asked || ended) {
         w->news++;
         uv_cond_broadcast(&w->changed);
     }
@@ -87,9 +87,10 @@ void record_writer_spool_main(void *arg)
     for (bool last = false; !last;) {
         bool usable = wait_until_usable(w);
         last = atomic_load(&w->closing);
+        size_t before = w->quiet_bytes;
         int error = usable ? append_all(w, last) : 0;
         report(w, error);
-        tell_appended(w, last);
+        tell_appended(w, w->quiet_bytes != before, last);
         check_quiet(w);
         if (error && !last)
             queue_pause(w->queue, error == EAGAIN ? FULL_MS : RECORDER_RETRY_MS);

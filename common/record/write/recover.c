@@ -114,11 +114,32 @@ static int index_spool(const char *dir, struct spool *spool, const struct spool_
     return error;
 }
 
+// A spool without events: all are in rows, or there were none. Its writer is still to end, if the
+// record has it.
+static int end_empty(const char *dir, struct spool *spool)
+{
+    char id[SPOOL_ID_MAX];
+    struct spool_position at;
+    struct store *store = NULL;
+    const struct spool_position everything = {UINT32_MAX, UINT64_MAX};
+    (void)snprintf(id, sizeof(id), "%s", spool_id(spool));
+    const struct store_config config = {.dir = dir, .program = "", .spool = id};
+    int error = store_open_after(&config, NULL, &store, &at);
+    if (error && error != SQLITE_NOTFOUND) {
+        (void)spool_free(spool, NULL);
+        return error;
+    }
+    bool nothing = spool_free(spool, &everything);
+    if (store && !nothing)
+        store_keep_spool(store);
+    store_close(store);
+    return SQLITE_OK;
+}
+
 static int recover_one(const char *dir, int parent, const char *id, const struct record_recovery *r)
 {
     struct spool *spool = NULL;
     struct spool_segment_head facts;
-    const struct spool_position everything = {UINT32_MAX, UINT64_MAX};
     int error = spool_adopt(parent, id, &spool);
     if (error == EAGAIN || error == ENOENT) // it lives, or is gone by now
         return SQLITE_OK;
@@ -137,8 +158,7 @@ static int recover_one(const char *dir, int parent, const char *id, const struct
         (void)spool_free(spool, NULL);
         return SQLITE_MISMATCH;
     }
-    (void)spool_free(spool, &everything); // nothing was ever written to it
-    return SQLITE_OK;
+    return end_empty(dir, spool);
 }
 
 static int recover_each(const char *dir, int parent, const struct record_recovery *r)

@@ -47,7 +47,8 @@ void store_close(struct store *s);
 void store_keep_spool(struct store *s);
 
 // Opens a record in the place of a writer that died, to index the rest of its spool
-// (`config->spool`), which begins at `*indexed`. `facts` are those of the spool's files. Its
+// (`config->spool`), which begins at `*indexed`. `facts` are those of the spool's files; NULL: they
+// have none, and a record that does not know the spool is closed again: SQLITE_NOTFOUND. Its
 // running exchanges end as "recorder gone" when the store is closed, unless store_keep_spool was
 // called.
 int store_open_after(const struct store_config *config, const struct spool_segment_head *facts,

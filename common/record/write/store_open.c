@@ -176,7 +176,7 @@ static int replace_writer(struct store *s, const struct spool_segment_head *fact
         return error;
     error = store_find_spool(s, &s->writer, indexed);
     if (error == SQLITE_DONE)
-        error = become_writer(s, facts);
+        error = facts ? become_writer(s, facts) : SQLITE_NOTFOUND;
     else if (!error && !record_lock_take(s->lock_file, s->writer))
         error = SQLITE_BUSY;
     int ended = exec(s->db, error ? "ROLLBACK" : "COMMIT");

@@ -128,9 +128,10 @@ int store_each_open(struct store *s, int (*each)(void *ctx, const struct record_
     struct record_exchange x;
     int error = SQLITE_OK;
     (void)snprintf(sql, sizeof(sql),
-                   "%sWHERE e.writer=?1 AND (e.outcome IS NULL AND e.slot IS NOT NULL OR"
-                   " e.far_outcome IS NULL AND e.link IS NOT NULL AND"
-                   " e.seq > (SELECT max(seq) FROM exchange) - %d) ORDER BY e.seq",
+                   "%sWHERE e.seq IN (SELECT seq FROM exchange WHERE writer=?1 AND outcome IS NULL"
+                   " AND slot IS NOT NULL UNION SELECT seq FROM exchange WHERE seq >"
+                   " (SELECT max(seq) FROM exchange) - %d AND writer=?1 AND far_outcome IS NULL"
+                   " AND link IS NOT NULL) ORDER BY e.seq",
                    record_row_select[RECORD_VERSION], STORE_UNREPORTED_ROWS);
     sqlite3_stmt *q = prepare(s, sql, &error);
     if (!q)
