@@ -188,16 +188,19 @@ static int begin_segment(struct spool *s)
     return 0;
 }
 
-// The segment for the next batch. Where no other can be begun, the last one goes on growing.
-static int find_segment(struct spool *s, struct spool_segment **out)
+// The segment for the next batch. Where no other can be begun, the last one goes on growing. NULL:
+// see errno.
+static struct spool_segment *find_segment(struct spool *s)
 {
-    *out = growing(s);
-    if (*out && (*out)->size < segment_bytes(s))
-        return 0;
+    struct spool_segment *last = growing(s);
+    if (last && last->size < segment_bytes(s))
+        return last;
     int error = begin_segment(s);
-    if (!error)
-        *out = growing(s);
-    return *out ? 0 : error;
+    if (!error || !last)
+        last = growing(s);
+    if (!last)
+        errno = error ? error : ENOSPC;
+    return last;
 }
 
 static int write_all(int fd, struct iovec *parts, int count, uint64_t at)
@@ -237,16 +240,15 @@ static struct spool_segment_head head_of(const struct spool *s, uint32_t number)
 
 static int append(struct spool *s, const struct spool_batch_head *batch, const void *entries)
 {
-    struct spool_segment *segment = NULL;
-    int error = find_segment(s, &segment);
-    if (error)
-        return error;
+    struct spool_segment *segment = find_segment(s);
+    if (!segment)
+        return errno;
     struct spool_segment_head head = head_of(s, segment->number);
     struct iovec parts[] = {{&head, sizeof(head)},
                             {(void *)(uintptr_t)batch, sizeof(*batch)},
                             {(void *)(uintptr_t)entries, batch->len}};
     int first = segment->size == 0 ? 0 : 1;
-    error = write_all(segment->fd, parts + first, 3 - first, segment->size);
+    int error = write_all(segment->fd, parts + first, 3 - first, segment->size);
     if (error) {
         (void)private_cut(segment->fd, segment->size); // a part may be there
         return error;
