@@ -107,8 +107,8 @@ static void handle_error(struct record_writer *w, int error)
 
 static uint64_t indexed_bytes(struct record_writer *w)
 {
-    uint64_t left = spool_left(w->spool, w->indexer.indexed); // more may be appended meanwhile
-    uint64_t appended = spool_appended(w->spool);
+    uint64_t appended = spool_appended(w->spool); // first: more may be appended meanwhile
+    uint64_t left = spool_left(w->spool, w->indexer.indexed);
     return appended - (left < appended ? left : appended);
 }
 
