@@ -26,7 +26,7 @@ enum flush_reply {
     FLUSH_REPORTED = 'r', // no peer's report on these is outstanding; the last reply
     FLUSH_BUSY = 'b',     // FLUSH_WAITERS_MAX readers wait already; the last reply
     // To this is added which percentage of the events that it waits for is in the record, 0 to 100.
-    // It is sent every FLUSH_PROGRESS_MS while the writer works, any number of times.
+    // A writer that works sends this every FLUSH_PROGRESS_MS, any number of times.
     FLUSH_PROGRESS = 0x80
 };
 

@@ -429,18 +429,26 @@ static void what_is_left_of_an_indexed_spool_goes(void **state)
     free(v);
 }
 
+// Makes a directory with the spool of a program that died.
+static void leave_spool(char dir[static 64], char id[static SPOOL_ID_MAX])
+{
+    struct events *v = many_kinds();
+    make_dir(dir);
+    struct spool *s = begin_spool(dir, 0);
+    append_all(s, v, 1);
+    (void)snprintf(id, SPOOL_ID_MAX, "%s", spool_id(s));
+    (void)spool_free(s, NULL);
+    free_events(v);
+    free(v);
+}
+
 // Files that no spool has are left alone, and prevent neither rows nor the end of their writer.
 static void foreign_files_hold_up_nothing(void **state)
 {
     (void)state;
     char dir[64];
     char id[SPOOL_ID_MAX];
-    struct events *v = many_kinds();
-    make_dir(dir);
-    struct spool *s = begin_spool(dir, 0);
-    append_all(s, v, 1);
-    (void)snprintf(id, sizeof(id), "%s", spool_id(s));
-    (void)spool_free(s, NULL);
+    leave_spool(dir, id);
     write_file(dir, "", "file", SLICE("junk"));
     write_file(dir, "", "a-name-that-is-longer-than-those-of-spools-may-be", SLICE("junk"));
     write_file(dir, id, "notes.txt", SLICE("junk"));
@@ -454,8 +462,6 @@ static void foreign_files_hold_up_nothing(void **state)
     assert_false(exists(dir, id, "00000001.seg"));
     assert_true(exists(dir, id, "notes.txt") && exists(dir, id, "1.seg"));
     remove_all(dir);
-    free_events(v);
-    free(v);
 }
 
 // The form of another version's segments is unknown: they stay for it.
@@ -464,12 +470,7 @@ static void segments_of_another_form_are_kept(void **state)
     (void)state;
     char dir[64];
     char id[SPOOL_ID_MAX];
-    struct events *v = many_kinds();
-    make_dir(dir);
-    struct spool *s = begin_spool(dir, 0);
-    append_all(s, v, 1);
-    (void)snprintf(id, sizeof(id), "%s", spool_id(s));
-    (void)spool_free(s, NULL);
+    leave_spool(dir, id);
     write_file(dir, id, "00000001.seg", SLICE("aditspl2 and what that version has behind it"));
     assert_int_not_equal(record_recover(dir, &whole), SQLITE_OK);
     assert_true(exists(dir, id, "00000001.seg"));
@@ -477,8 +478,6 @@ static void segments_of_another_form_are_kept(void **state)
     assert_int_equal(record_recover(dir, &whole), SQLITE_OK);
     assert_true(is_spool_empty(dir));
     remove_all(dir);
-    free_events(v);
-    free(v);
 }
 
 int main(void)

@@ -85,10 +85,42 @@ static void a_segment_of_its_size_is_followed_by_another(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+// The state directory is moved away while the last segment is empty: the next one has its number,
+// since a number that is left out would be a gap.
+static void an_empty_segment_in_a_moved_directory_leaves_no_gap(void **state)
+{
+    struct fixture *f = *state;
+    char moved[sizeof(f->dir) + 8];
+    (void)snprintf(moved, sizeof(moved), "%s-moved", f->dir);
+    for (int drops = 0; drops < 2; drops++) {
+        struct spool *s = begin_spool(f->dir, 0);
+        assert_int_equal(append(f, s), 0);
+        const struct spool_position indexed = spool_end(s);
+        spool_seal(s);
+        spool_drop(s, indexed);
+        assert_int_equal(spool_end(s).segment, 2);
+        assert_int_equal(rename(f->dir, moved), 0);
+        assert_int_equal(mkdir(f->dir, 0700), 0);
+        spool_follow(s);
+        if (drops)
+            spool_drop(s, indexed);
+        assert_int_equal(append(f, s), 0);
+        assert_true(has(f, s, 2));
+        struct spool_reader r;
+        spool_reader_init(&r, s, indexed);
+        assert_int_equal(spool_reader_batch(&r), 1);
+        assert_int_equal(r.breaks, 0);
+        spool_reader_deinit(&r);
+        (void)spool_free(s, &everything);
+        remove_all(moved);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(seals_have_their_limit),
+        TEST(an_empty_segment_in_a_moved_directory_leaves_no_gap),
         TEST(the_last_segments_file_is_used_again),
         TEST(an_empty_segment_is_not_sealed),
         TEST(segments_have_their_limit),

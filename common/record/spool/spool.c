@@ -388,8 +388,10 @@ static bool take_indexed(struct spool *s, struct spool_position indexed,
     if (!is_indexed(s, indexed) || reuse(s))
         return false;
     *taken = s->segments[0];
-    if (s->count == 1)
+    if (s->count == 1 && taken->size > 0)
         s->last_size = taken->size;
+    else if (s->count == 1)
+        s->last--; // as in drop_empty
     s->count--;
     s->bytes -= taken->size;
     memmove(s->segments, s->segments + 1, s->count * sizeof(*s->segments));

@@ -105,3 +105,15 @@ bool indexer_has_all(const struct indexer *ix)
 {
     return !ix->pending.dirty && spool_left(ix->spool, ix->indexed) == 0;
 }
+
+// The files go first: a row without files is harmless, files without a row would be indexed again.
+// Where files stay, their lock goes last.
+void indexer_close(struct store *store, struct spool *spool, const struct spool_position *indexed)
+{
+    bool nothing = indexed && spool_free(spool, indexed);
+    if (store && !nothing)
+        store_keep_spool(store);
+    store_close(store);
+    if (!indexed)
+        (void)spool_free(spool, NULL);
+}

@@ -39,3 +39,6 @@ int indexer_write(struct indexer *ix, indexer_count *count, void *ctx);
 void indexer_discard(struct indexer *ix);
 // Whether the record has all that is in the spool.
 bool indexer_has_all(const struct indexer *ix);
+// Closes a store and frees its spool, which is indexed to its end at `indexed`; NULL: it is not,
+// and is left to a recovery. `store` may be NULL.
+void indexer_close(struct store *store, struct spool *spool, const struct spool_position *indexed);

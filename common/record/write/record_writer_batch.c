@@ -116,7 +116,7 @@ static int trim(struct record_writer *w)
     return error;
 }
 
-// What `delete` and the limits remove from the rows is so soon nowhere else.
+// Removes the copies that a spool has of rows, so that `delete` and the limits reach them.
 void record_writer_seal(struct record_writer *w)
 {
     if (!indexer_has_all(&w->indexer))

@@ -15,7 +15,7 @@ enum {
     GENTLE_MS_MAX = 1000,         // of a pause between two batches
 };
 
-// What had been told and appended at a time.
+// The news and the appends up to a moment.
 struct seen {
     uint64_t news, appends;
 };
@@ -265,23 +265,6 @@ static void note_quiet(struct record_writer *w, bool quiet)
         release_memory(w);
 }
 
-// The files go first, unless something is left in them: as in recover.c.
-static void close_all(struct record_writer *w, bool all)
-{
-    struct store *store = w->indexer.store;
-    w->indexer.store = NULL;
-    if (store && !all)
-        store_keep_spool(store);
-    if (!all)
-        store_close(store);
-    bool nothing = spool_free(w->spool, all ? &w->indexer.indexed : NULL);
-    w->spool = NULL;
-    if (all && !nothing)
-        store_keep_spool(store);
-    if (all)
-        store_close(store);
-}
-
 static void end(struct record_writer *w)
 {
     bool all = w->indexer.store && indexer_has_all(&w->indexer);
@@ -291,7 +274,9 @@ static void end(struct record_writer *w)
     record_writer_announce_lost(w);
     if (!all)
         record_writer_announce_left(w);
-    close_all(w, all);
+    indexer_close(w->indexer.store, w->spool, all ? &w->indexer.indexed : NULL);
+    w->indexer.store = NULL;
+    w->spool = NULL;
     uv_mutex_lock(&w->lock);
     w->ended = true;
     uv_cond_broadcast(&w->changed);

@@ -27,7 +27,7 @@ enum pace {
     PACE_FULL,   // now
 };
 
-// What the index thread knows of the load.
+// The load, as the index thread has measured it.
 struct load {
     uint64_t since_ms, appended; // the begin of the window, and the bytes appended then
     bool high;                   // bytes came fast in the last window
@@ -133,7 +133,7 @@ int record_writer_write_counts(struct record_writer *w);
 int record_writer_tidy(struct record_writer *w);
 // With everything in the record: begins a segment and drops the one before, which has the same.
 void record_writer_seal(struct record_writer *w);
-// What to do about a spool that is full while rows cannot be written: its oldest part goes.
+// Discards the oldest part of a spool that is full while rows cannot be written.
 void record_writer_make_room(struct record_writer *w);
 
 // The threads. `arg` is the writer.

@@ -161,7 +161,7 @@ void record_writer_announce_damaged(struct record_writer *w, const char *name)
     record_writer_post(w, text);
 }
 
-// What never reached the spool.
+// Counts the exchanges that never reached the spool.
 void record_writer_announce_lost(struct record_writer *w)
 {
     char text[RECORD_WRITER_MESSAGE_MAX];

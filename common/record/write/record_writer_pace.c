@@ -14,8 +14,8 @@ enum {
     LINE_BYTES = 512, // of /proc/stat
     SCAN_MS = 1000,   // between two looks at other programs' spools
     PART = 4,         // spools may take a quarter of the record's size
-    OWN_PART = 8,     // a spool that has so small a part of all is not the one to lose anything
-    PART_BYTES_MIN = 1 << 20, // but at least so much,
+    PART_BYTES_MIN = 1 << 20, // but at least so much
+    OWN_PART = 8, // a spool that has so small a part of all is not the one to lose anything
 };
 #define UNLIMITED_BYTES (2ULL << 30) // a record without a limit counts as of this size
 

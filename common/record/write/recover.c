@@ -73,21 +73,6 @@ static int index_all(struct recovered *d)
                                                                             : error;
 }
 
-// The files go first: a row without files is harmless, files without a row would be indexed again.
-// Where files stay, their lock goes last.
-static void end(struct store *store, struct spool *spool, const struct spool_position *indexed)
-{
-    if (indexed) {
-        if (!spool_free(spool, indexed))
-            store_keep_spool(store);
-        store_close(store);
-        return;
-    }
-    store_keep_spool(store);
-    store_close(store);
-    (void)spool_free(spool, NULL);
-}
-
 static int index_spool(const char *dir, struct spool *spool, const struct spool_segment_head *facts,
                        const struct record_recovery *r)
 {
@@ -109,7 +94,7 @@ static int index_spool(const char *dir, struct spool *spool, const struct spool_
     error = index_all(d);
     at = d->indexer.indexed;
     indexer_deinit(&d->indexer);
-    end(store, spool, error ? NULL : &at);
+    indexer_close(store, spool, error ? NULL : &at);
     free(d);
     return error;
 }
@@ -129,10 +114,7 @@ static int end_empty(const char *dir, struct spool *spool)
         (void)spool_free(spool, NULL);
         return error;
     }
-    bool nothing = spool_free(spool, &everything);
-    if (store && !nothing)
-        store_keep_spool(store);
-    store_close(store);
+    indexer_close(store, spool, &everything);
     return SQLITE_OK;
 }
 
