@@ -52,10 +52,21 @@ static void show_recovery(void *ctx, unsigned percent)
     show(ctx, (int)percent);
 }
 
+static void print_broken(void *ctx)
+{
+    struct waiting *w = ctx;
+    progress_end(&w->progress);
+    (void)fprintf(stderr,
+                  "%s %s: some events of a program that was killed are damaged or missing: "
+                  "exchanges that ran then are not in the record, or not whole\n",
+                  w->call->program->name, w->call->name);
+}
+
 // A record that may not be changed is read as it is.
 static bool recover(struct waiting *w, const char *dir)
 {
-    const struct record_recovery how = {.waits = true, .progress = show_recovery, .ctx = w};
+    const struct record_recovery how = {
+        .waits = true, .progress = show_recovery, .broken = print_broken, .ctx = w};
     int error = record_recover(dir, &how);
     progress_end(&w->progress);
     if (error)

@@ -316,7 +316,7 @@ def test_junk_in_a_spool_holds_up_nothing(tmp_path):
         (spool(way.proxy) / "file").write_bytes(b"junk")
         (spool(way.proxy) / "empty").mkdir()
         out, err = run(way.proxy, "requests")
-        assert target(9) in out
+        assert target(9) in out and "damaged or missing" in err
         check_rows(way.proxy, range(10))
         assert run(way.proxy, "requests")[1] == "" and not segments(way.proxy)
         with Record(way.proxy.data) as record:

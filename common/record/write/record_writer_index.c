@@ -62,10 +62,16 @@ static bool has_other_work(void *ctx)
            spool_left(w->spool, w->indexer.indexed) > RECORDER_BATCH_BYTES;
 }
 
+static void announce_break(void *ctx)
+{
+    record_writer_announce_break(ctx);
+}
+
 // Indexes what programs left that were killed.
 static void recover(struct record_writer *w)
 {
-    const struct record_recovery recovery = {.stops = has_other_work, .ctx = w};
+    const struct record_recovery recovery = {
+        .stops = has_other_work, .broken = announce_break, .ctx = w};
     uint64_t now = record_writer_now_ms();
     if (now < w->recover_ms || has_other_work(w))
         return;

@@ -92,6 +92,8 @@ static int index_spool(const char *dir, struct spool *spool, const struct spool_
     indexer_init(&d->indexer, spool, at, facts->body_bytes);
     d->indexer.store = store;
     error = index_all(d);
+    if (d->indexer.breaks > 0 && r->broken)
+        r->broken(r->ctx);
     at = d->indexer.indexed;
     indexer_deinit(&d->indexer);
     indexer_close(store, spool, error ? NULL : &at);

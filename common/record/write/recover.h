@@ -7,6 +7,8 @@ struct record_recovery {
     bool waits;               // for another process that recovers, as long as it gets on
     bool (*stops)(void *ctx); // asked between two batches; NULL: never
     void (*progress)(void *ctx, unsigned percent); // told after each batch; NULL: nobody
+    void (*broken)(void *ctx); // told of each spool that lacked events, or had damaged ones;
+                               // NULL: nobody
     void *ctx;
 };
 
