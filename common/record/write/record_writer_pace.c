@@ -15,7 +15,6 @@ enum {
     SCAN_MS = 1000,   // between two looks at other programs' spools
     PART = 4,         // spools may take a quarter of the record's size
     PART_BYTES_MIN = 1 << 20, // but at least so much
-    OWN_PART = 8, // a spool that has so small a part of all is not the one to lose anything
 };
 #define UNLIMITED_BYTES (2ULL << 30) // a record without a limit counts as of this size
 
@@ -25,21 +24,16 @@ uint64_t record_writer_spool_part(const struct record_writer *w)
     return all / PART > PART_BYTES_MIN ? all / PART : PART_BYTES_MIN;
 }
 
-// Whether all spools take so much, and the own one is not the least reason.
-static bool takes(struct record_writer *w, uint64_t bytes)
-{
-    uint64_t own = spool_bytes(w->spool);
-    return own + atomic_load(&w->others) >= bytes && own >= bytes / OWN_PART;
-}
-
 bool record_writer_is_full(struct record_writer *w)
 {
-    return takes(w, record_writer_spool_part(w) / 2 * 5);
+    return spool_bytes(w->spool) >= record_writer_spool_part(w) / 2 * 5;
 }
 
+// The own spool alone counts: what others take is known late, and the newest would be dropped for
+// it.
 bool record_writer_must_drop(struct record_writer *w)
 {
-    return takes(w, record_writer_spool_part(w) * 2);
+    return spool_bytes(w->spool) >= record_writer_spool_part(w) * 2;
 }
 
 uint64_t record_writer_spooled(struct record_writer *w)
