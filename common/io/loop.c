@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include "common/base/limits.h"
+#include "thread_pool.h"
 
 enum {
     TASK_ROUNDS = 64, // of tasks that queue tasks, before the loop polls its sockets again
@@ -68,6 +69,8 @@ int loop_init(struct loop *l)
     l->read_buffer = malloc(LIMIT_READ_BULK_BYTES);
     l->scratch = malloc(LIMIT_SCRATCH_BYTES);
     int error = l->read_buffer && l->scratch ? uv_loop_init(&l->uv) : UV_ENOMEM;
+    if (!error && (error = thread_pool_start(&l->uv)) != 0)
+        (void)uv_loop_close(&l->uv);
     if (error) {
         free(l->read_buffer);
         free(l->scratch);

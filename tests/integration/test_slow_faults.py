@@ -5,6 +5,7 @@ exchange is whole, or visibly cut, or refused; and the same process serves again
 Not injected, since libuv answers it with abort():
 - errors of epoll_wait other than EINTR, and all errors of epoll_ctl: both fail only when the
   program is wrong or the kernel has no memory for a few bytes;
+- a table of descriptors that cannot grow, for lack of a few KiB;
 - errors of read and write, which libuv uses for its own descriptors (signals, threads, wake-ups).
   Sockets are read by recvfrom and written by sendto and sendmsg.
 Not injected, since strace would cause another fault than the named one:
@@ -18,13 +19,15 @@ import concurrent.futures
 import hashlib
 import itertools
 import shutil
+import signal
+import subprocess
 
 import bodies
 import harness
 import pytest
 from client import Malformed, Truncated, until
 from faults import Faults
-from origin import BUILT_IN
+from origin import BUILT_IN, Origin
 
 pytestmark = pytest.mark.skipif(
     harness.UNDER_VALGRIND or not shutil.which("strace"), reason="strace follows the programs")
@@ -171,3 +174,34 @@ def test_lack_of_resources(tunnel, program, rule):
     *itertools.product(["relay", "agent"], ["1", "2", "3"]), *itertools.product(["relay", "agent"], ["1+2", "1+1"])])
 def test_memory_that_is_not_there(tunnel, program, when):
     withstand(tunnel, program, f"mmap:error=ENOMEM:when={when}", f"brk:retval=0:when={when}")
+
+
+NO_THREAD = "clone,clone3:error=EAGAIN"
+
+
+def test_no_thread_can_be_started_while_a_relay_runs(tmp_path):
+    """What a relay needs threads for, those do that it has from its start."""
+    names = tmp_path / "relay" / "aditd" / "names"
+    with Origin() as origin, harness.Relay(tmp_path / "relay") as relay:
+        with Faults(relay.pid, tmp_path / "strace", NO_THREAD):
+            with harness.Agent(tmp_path / "agent", relay, origin.port) as agent:
+                until(lambda: names.exists() and agent.label in names.read_text(),
+                      "the name is written")
+        assert relay.process.poll() is None, relay.report()
+
+
+@pytest.mark.skipif(harness.SANITIZED, reason="a sanitizer starts threads, and dislikes strace")
+@pytest.mark.parametrize("arguments", [
+    ["aditd", "--listen", "127.0.0.1:0"],
+    ["adit", "proxy", "--port", "0", "--url", "9"],
+    ["adit", "http", "9", "--relay", "http://127.0.0.1:9"],
+], ids=["aditd", "proxy", "agent"])
+@pytest.mark.parametrize("when", ["1+1", "2+1", "4+1"])
+def test_a_start_without_threads_says_so(tmp_path, arguments, when):
+    program, *rest = arguments
+    ended = subprocess.run(
+        ["strace", "-f", "-o", tmp_path / "strace", "-e", f"inject={NO_THREAD}:when={when}",
+         "-e", "trace=clone,clone3", harness.BIN / program, *rest, "--data", tmp_path / "data"],
+        capture_output=True, text=True, timeout=harness.DEADLINE)
+    assert ended.returncode == 1, ended
+    assert "cannot start 4 threads: resource temporarily unavailable." in ended.stderr
