@@ -33,11 +33,42 @@ enum credential_place {
     CREDENTIAL_TEXT    // the text contains URLs, which end at white space, a quote, < or >
 };
 
-// Whether a text may contain anything to redact: a cheap check.
+// Not 0 if one of eight bytes is `c`. Taking 1 from each byte borrows from the next only behind a
+// byte that is `c`, so that 0 is exact.
+static inline uint64_t credential_byte_in(uint64_t eight, char c)
+{
+    const uint64_t ones = 0x0101010101010101;
+    const uint64_t differ = eight ^ ones * (unsigned char)c;
+    return (differ - ones) & ~differ & ones << 7;
+}
+
+// Not 0 if one of eight bytes is one of "=@%".
+static inline uint64_t credential_sign_in(const char *eight)
+{
+    uint64_t bytes;
+
+    memcpy(&bytes, eight, sizeof(bytes));
+    return credential_byte_in(bytes, '=') | credential_byte_in(bytes, '@') |
+           credential_byte_in(bytes, '%');
+}
+
+// Whether a text may contain anything to redact: a cheap check. Values of fields are short: one
+// pass over them is faster than three of memchr.
 static inline bool credential_may_be_in(struct slice text)
 {
-    return text.len > 2 && (memchr(text.p, '=', text.len) || memchr(text.p, '@', text.len) ||
-                            memchr(text.p, '%', text.len));
+    const size_t word = sizeof(uint64_t);
+    uint64_t found = 0;
+    size_t at = 0;
+
+    if (text.len < 3)
+        return false;
+    for (; text.len - at >= word; at += word)
+        found |= credential_sign_in(text.p + at);
+    if (at > 0)
+        return found || credential_sign_in(text.p + text.len - word);
+    for (; at < text.len; at++)
+        found |= text.p[at] == '=' || text.p[at] == '@' || text.p[at] == '%';
+    return found;
 }
 
 // Copies a text with CREDENTIAL_MARK in place of the values of secret parameters, which begin after

@@ -161,35 +161,48 @@ static inline bool is_lower(char c)
     return c >= 'a' && c <= 'z';
 }
 
-// The last two letters or digits of a name. False when the last but one is no letter.
-static inline bool last_two(struct slice name, char *before, char *last)
+// The last letters or digits of a name. `third` is the last but two, or 0: it is not known.
+struct ending {
+    char third, before, last;
+};
+
+// False when the last but one is no letter, as in no word.
+static inline bool ending_of(struct slice name, struct ending *e)
 {
     if (name.len < 2)
         return false;
-    *before = ascii_lower(name.p[name.len - 2]);
-    *last = ascii_lower(name.p[name.len - 1]);
-    if (is_lower(*before) && is_lower(*last)) // as most names have
+    e->before = ascii_lower(name.p[name.len - 2]);
+    e->last = ascii_lower(name.p[name.len - 1]);
+    e->third = name.len > 2 ? ascii_lower(name.p[name.len - 3]) : 0;
+    if (is_lower(e->before) && is_lower(e->last)) { // as most names have
+        e->third = is_lower(e->third) ? e->third : 0;
         return true;
-    *last = take_last(&name);
-    *before = take_last(&name);
-    return is_lower(*before);
+    }
+    e->third = 0;
+    e->last = take_last(&name);
+    e->before = take_last(&name);
+    return is_lower(e->before);
+}
+
+// A cheap check, which most words do not pass. Each word has three letters or more.
+static inline bool may_end_with(const struct ending *e, struct slice word)
+{
+    return word.p[word.len - 2] == e->before && (!e->third || word.p[word.len - 3] == e->third);
 }
 
 static bool is_listed(struct slice name, uint8_t of)
 {
-    char before = 0;
-    char last = 0;
+    struct ending e;
     const struct word *w = NULL;
 
-    if (!last_two(name, &before, &last))
+    if (!ending_of(name, &e))
         return false;
-    if (is_lower(last))
-        w = by_last[last - 'a'].before & L(before) ? by_last[last - 'a'].words : NULL;
-    else if (last == '2')
+    if (is_lower(e.last))
+        w = by_last[e.last - 'a'].before & L(e.before) ? by_last[e.last - 'a'].words : NULL;
+    else if (e.last == '2')
         w = of_2;
     for (; w && w->text.p; w++)
-        if (w->text.p[w->text.len - 2] == before && ((w->of & of) || w->of == NEITHER) &&
-            ends_with(name, w))
+        if (may_end_with(&e, w->text) && ((w->of & of) || w->of == NEITHER) && ends_with(name, w))
             return w->of != NEITHER;
     return false;
 }

@@ -25,6 +25,7 @@ static void push(struct queue *q)
 {
     assert_non_null(queue_reserve(q, 8, 0));
     queue_commit(q, 8);
+    queue_publish(q);
 }
 
 static void release(struct queue *q)
@@ -128,6 +129,7 @@ static void ask(void *arg)
         while (!queue_reserve(b->queue, 8, 0))
             (void)sched_yield();
         queue_commit(b->queue, 8);
+        queue_publish(b->queue);
         while (events % ASK_EVERY == 0 &&
                !flush_mailbox_put(b->mailbox, events, queue_mark(b->queue)))
             (void)sched_yield();

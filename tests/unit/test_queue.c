@@ -27,6 +27,7 @@ static bool push(struct queue *q, uint64_t number, size_t len, size_t spare)
     CHECK((uintptr_t)event % 8 == 0);
     pattern_write(event, len, number, 0);
     queue_commit(q, len);
+    queue_publish(q);
     return true;
 }
 
@@ -106,6 +107,53 @@ static void a_mark_is_passed_when_all_before_it_has_been_read(void **state)
     assert_true(queue_has_passed(q, mark) && !queue_has_passed(q, queue_mark(q)));
     expect(q, 3, 10);
     assert_true(queue_has_passed(q, mark) && queue_has_passed(q, queue_mark(q)));
+    queue_free(q);
+}
+
+static void events_are_seen_when_they_are_published(void **state)
+{
+    struct queue *q = queue_new();
+    size_t len = 0;
+    (void)state;
+    assert_non_null(q);
+    assert_non_null(queue_reserve(q, 8, 0));
+    queue_commit(q, 8);
+    assert_true(is_empty(q));
+    const size_t mark = queue_mark(q);
+    assert_false(queue_has_passed(q, mark));
+    queue_publish(q);
+    queue_publish(q); // nothing new
+    assert_int_equal(queue_used(q), 16);
+    assert_non_null(queue_peek(q, &len));
+    assert_int_equal(len, 16);
+    queue_release(q, len);
+    assert_true(queue_has_passed(q, mark) && queue_mark(q) == mark);
+    queue_free(q);
+}
+
+// However long a turn of the loop takes, the queue does not fill up behind it.
+static void many_events_are_published_without_being_asked(void **state)
+{
+    struct queue *q = queue_new();
+    const size_t size = QUEUE_PUBLISH_BYTES / 4;
+    (void)state;
+    assert_non_null(q);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(queue_used(q), 0);
+        assert_non_null(queue_reserve(q, size, 0));
+        queue_commit(q, i < 3 ? size - 8 : size - 16);
+    }
+    assert_int_equal(queue_used(q), 0); // 8 bytes are missing
+    assert_non_null(queue_reserve(q, 0, 0));
+    queue_commit(q, 0);
+    assert_int_equal(queue_used(q), QUEUE_PUBLISH_BYTES);
+    assert_non_null(queue_reserve(q, QUEUE_EVENT_MAX, 0));
+    queue_commit(q, QUEUE_EVENT_MAX);
+    assert_non_null(queue_reserve(q, 8, 0));
+    queue_commit(q, 8);
+    const size_t mark = queue_mark(q);
+    assert_non_null(queue_reserve(q, QUEUE_EVENT_MAX, 0)); // a new block shows all before it
+    assert_int_equal(queue_used(q), mark);
     queue_free(q);
 }
 
@@ -285,6 +333,8 @@ int main(void)
         cmocka_unit_test(what_goes_in_comes_out_in_order),
         cmocka_unit_test(an_event_may_be_empty_or_as_large_as_allowed),
         cmocka_unit_test(a_mark_is_passed_when_all_before_it_has_been_read),
+        cmocka_unit_test(events_are_seen_when_they_are_published),
+        cmocka_unit_test(many_events_are_published_without_being_asked),
         cmocka_unit_test(what_was_reserved_and_not_committed_never_was),
         cmocka_unit_test(it_is_full_at_its_bound_and_takes_more_when_it_is_emptied),
         cmocka_unit_test(room_that_was_spared_is_there),

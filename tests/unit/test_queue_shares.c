@@ -46,6 +46,7 @@ static bool put(struct fixture *f, uint8_t share)
                      : NULL;
     if (room)
         queue_commit(f->queue, PIECE);
+    queue_publish(f->queue);
     return room != NULL;
 }
 

@@ -34,8 +34,9 @@ struct queue {
     // Producer.
     _Alignas(CACHE_LINE) struct block *filling;
     size_t fill_at, prefetch_at;
+    size_t committed; // bytes that are not published yet
     size_t out_seen;  // a past value of `out`
-    atomic_size_t in; // total bytes committed
+    atomic_size_t in; // total bytes published
     // Consumer.
     _Alignas(CACHE_LINE) struct block *reading;
     size_t read_at;
@@ -168,23 +169,6 @@ static bool leaves_spare(struct queue *q, size_t need, size_t spare)
     return ROOM - at + blocks * (ROOM - QUEUE_SPARE_EVENT_MAX) >= spare + QUEUE_SPARE_EVENT_MAX;
 }
 
-void *queue_reserve(struct queue *q, size_t len, size_t spare)
-{
-    size_t need = sizeof(struct spool_entry_head) + aligned(len);
-    if (len > QUEUE_EVENT_MAX || (spare > 0 && !leaves_spare(q, need, spare)))
-        return NULL;
-    if (q->fill_at + need > ROOM) {
-        struct block *b = take_block(q);
-        if (!b)
-            return NULL;
-        // Released last: a consumer that sees the new block sees all of the old one.
-        atomic_store_explicit(&q->filling->next, b, memory_order_release);
-        q->filling = b;
-        q->fill_at = q->prefetch_at = 0;
-    }
-    return q->filling->bytes + q->fill_at + sizeof(struct spool_entry_head);
-}
-
 static void wake(struct queue *q)
 {
     const uint64_t one = 1;
@@ -221,21 +205,50 @@ static void prefetch(struct queue *q)
         __builtin_prefetch(q->filling->bytes + q->prefetch_at, 1);
 }
 
+void queue_publish(struct queue *q)
+{
+    const size_t len = q->committed;
+    if (len == 0)
+        return;
+    bool urgent = becomes_urgent(q, len);
+    q->committed = 0;
+    atomic_store_explicit(&q->filling->filled, q->fill_at, memory_order_release);
+    atomic_fetch_add(&q->in, len); // sequentially consistent, with `asleep` in queue_wait
+    if (urgent || (atomic_load(&q->asleep) && atomic_exchange(&q->asleep, false)))
+        wake(q);
+}
+
+void *queue_reserve(struct queue *q, size_t len, size_t spare)
+{
+    size_t need = sizeof(struct spool_entry_head) + aligned(len);
+    if (len > QUEUE_EVENT_MAX || (spare > 0 && !leaves_spare(q, need, spare)))
+        return NULL;
+    if (q->fill_at + need > ROOM) {
+        struct block *b = take_block(q);
+        if (!b)
+            return NULL;
+        queue_publish(q);
+        // Released last: a consumer that sees the new block sees all of the old one.
+        atomic_store_explicit(&q->filling->next, b, memory_order_release);
+        q->filling = b;
+        q->fill_at = q->prefetch_at = 0;
+    }
+    return q->filling->bytes + q->fill_at + sizeof(struct spool_entry_head);
+}
+
 void queue_commit(struct queue *q, size_t len)
 {
     struct spool_entry_head *head =
         (struct spool_entry_head *)(void *)(q->filling->bytes + q->fill_at);
     size_t need = sizeof(*head) + aligned(len);
-    bool urgent = becomes_urgent(q, need);
     head->len = len;
     // Text that was redacted here may have been longer.
     memset(q->filling->bytes + q->fill_at + sizeof(*head) + len, 0, aligned(len) - len);
     q->fill_at += need;
-    atomic_store_explicit(&q->filling->filled, q->fill_at, memory_order_release);
-    atomic_fetch_add(&q->in, need); // sequentially consistent, with `asleep` in queue_wait
+    q->committed += need;
     prefetch(q);
-    if (urgent || (atomic_load(&q->asleep) && atomic_exchange(&q->asleep, false)))
-        wake(q);
+    if (q->committed >= QUEUE_PUBLISH_BYTES)
+        queue_publish(q);
 }
 
 const void *queue_peek(struct queue *q, size_t *len)
@@ -267,7 +280,7 @@ void queue_release(struct queue *q, size_t len)
 
 size_t queue_mark(struct queue *q)
 {
-    return atomic_load(&q->in);
+    return atomic_load(&q->in) + q->committed;
 }
 
 bool queue_has_passed(struct queue *q, size_t mark)

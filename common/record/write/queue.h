@@ -15,16 +15,20 @@ enum {
     QUEUE_SPARE_EVENT_MAX = 2048,   // bytes of an event for which `spare` reserves room
     QUEUE_QUIET_BLOCKS = 2,         // empty blocks that queue_shrink keeps
     QUEUE_URGENT_BYTES = 256 << 10, // end the consumer's gathering: more would leave the cache
+    QUEUE_PUBLISH_BYTES = 16 << 10, // committed bytes are published at the latest
 };
 
 // NULL: out of memory.
 struct queue *queue_new(void);
 void queue_free(struct queue *q);
 
-// Producer. Returns room for an event of at most `len` bytes, aligned to 8; queue_commit publishes
-// it with its final length. NULL: less than `spare` bytes would remain, or memory is out.
+// Producer. Returns room for an event of at most `len` bytes, aligned to 8; queue_commit adds it
+// with its final length. NULL: less than `spare` bytes would remain, or memory is out.
 void *queue_reserve(struct queue *q, size_t len, size_t spare);
 void queue_commit(struct queue *q, size_t len);
+// Producer. Shows the consumer what was committed, and wakes it if it waits: once for many events,
+// since each time costs atomic operations.
+void queue_publish(struct queue *q);
 
 // Consumer. The oldest events, as far as they lie together in memory: entries of a spool's batch
 // (spool_format.h), of `*len` bytes in all, valid until queue_release. NULL: the queue is empty.
@@ -39,14 +43,16 @@ void queue_pause(struct queue *q, unsigned ms);
 // Consumer. Returns empty blocks to the system.
 void queue_shrink(struct queue *q);
 
+// Producer. The queue's end as a mark: behind all that was committed.
+size_t queue_mark(struct queue *q);
+
 // The functions below may be called by either thread.
+
+// Whether all events before a mark were released.
+bool queue_has_passed(struct queue *q, size_t mark);
 
 // Wakes the consumer.
 void queue_wake(struct queue *q);
 
-// The queue's end as a mark, and whether all events before a mark were released.
-size_t queue_mark(struct queue *q);
-bool queue_has_passed(struct queue *q, size_t mark);
-
-// Bytes that wait.
+// Bytes that wait and are published.
 size_t queue_used(struct queue *q);

@@ -19,9 +19,16 @@ static void on_notify(uv_async_t *async)
         flush_listener_renew(r->readers);
 }
 
+static void on_publish(struct loop_task *task)
+{
+    struct recorder *r = container_of(task, struct recorder, publish);
+    queue_publish(r->queue);
+}
+
 static void on_asked(void *ctx, int fd)
 {
     struct recorder *r = ctx;
+    queue_publish(r->queue); // what happened before the reader asked
     record_writer_ask(r->writer, fd);
 }
 
@@ -65,6 +72,7 @@ struct recorder *recorder_new(struct loop *l, const struct recorder_config *conf
     queue_shares_init(&r->shares);
     r->observer = recorder_events;
     r->observer.ctx = r;
+    r->publish.run = on_publish;
     if (uv_async_init(&l->uv, &r->notify, on_notify)) {
         free(r);
         return NULL;
@@ -88,6 +96,8 @@ void recorder_free(struct recorder *r)
     if (!r)
         return;
     timeout_stop(&r->progress_timeout);
+    loop_unqueue(r->loop, &r->publish);
+    queue_publish(r->queue);
     (void)uv_idle_stop(&r->progress_idle);
     bool ended = record_writer_stop(r->writer, RECORDER_STOP_MS);
     flush_listener_free(r->readers); // after the last writes: readers take its end for a reply

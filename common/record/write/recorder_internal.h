@@ -3,7 +3,6 @@
 // recorder_facts.c (an exchange's facts so far), recorder_progress.c (long exchanges),
 // recorder_events.c (observers), recorder.c (start, stop, flush requests).
 #pragma once
-#include <assert.h>
 #include <string.h>
 #include "common/record/record.h"
 #include "common/record/spool/event_check.h"
@@ -49,6 +48,7 @@ struct recorder {
     size_t running, unrouted;  // exchanges
     uv_async_t notify;         // the record writer has a message
     struct loop *loop;
+    struct loop_task publish;        // of the turn's events
     struct timeout progress_timeout; // runs between two passes over the slots, while any is taken
     uv_idle_t progress_idle;         // runs during a pass, one step per turn of the loop
     uint32_t progress_next;          // the pass's next slot
@@ -65,13 +65,12 @@ static inline char *recorder_put(char *out, struct slice text)
     return out + text.len;
 }
 
-// Commits the event that was reserved last; it ends at `end`. The program that reads it from a file
-// takes valid events alone.
+// Commits the event that was reserved last; it ends at `end`. The record writer sees it when the
+// loop's turn ends.
 static inline void recorder_commit(struct recorder *r, const void *event, const char *end)
 {
-    const size_t len = (size_t)(end - (const char *)event);
-    assert(event_is_valid(event, len, SPOOL_SLOTS_MAX));
-    queue_commit(r->queue, len);
+    queue_commit(r->queue, (size_t)(end - (const char *)event));
+    loop_queue(r->loop, &r->publish);
 }
 
 static inline struct slice recorder_text(const char *text, size_t max)
