@@ -153,6 +153,13 @@ def check_response(visitor, told):
     return False
 
 
+def may_end(told):
+    """Whether the connection may end behind an answer that does not announce it: how much of a
+    chunked request is missing is not known when its answer begins (docs/protocol.md §6)."""
+    return (told.answers_early and told.request.framing == "chunked"
+            and told.request.size > SWALLOWED)
+
+
 def exchange_while_it_goes_on(tunnel, exchanges, dice):
     """Sends all the requests on one connection while it reads; returns how many were answered."""
     with tunnel.visit() as visitor:
@@ -162,12 +169,19 @@ def exchange_while_it_goes_on(tunnel, exchanges, dice):
             args=(visitor, text, exchanges[0].seed, dice.choice([0, 10, 300])))
         sender.start()
         for number, told in enumerate(exchanges):
+            if number > 0 and may_end(exchanges[number - 1]) and not (
+                    visitor.buffer or visitor.fill()):
+                sender.join()
+                return number
             if not check_response(visitor, told):
                 sender.join()
                 assert visitor.is_closed()
                 return number + 1
         sender.join()
-        assert visitor.fetch("GET", "/").body == b"hello"
+        try:
+            assert visitor.fetch("GET", "/").body == b"hello"
+        except (wire.Truncated, ConnectionError):
+            assert may_end(exchanges[-1])
     return len(exchanges)
 
 

@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "chance.h"
+#include <endian.h>
+#include <string.h>
+
+enum {
+    WORD = sizeof(uint64_t)
+};
 
 struct chance chance_of_seed(uint64_t seed)
 {
@@ -41,14 +47,31 @@ uint32_t chance_below(struct chance *c, uint64_t n)
 
 void pattern_write(uint8_t *out, size_t len, uint64_t key, uint64_t offset)
 {
-    for (size_t i = 0; i < len; i++)
+    size_t i = 0;
+    for (; i < len && (offset + i) % WORD > 0; i++)
+        out[i] = pattern_byte(key, offset + i);
+    for (; i + WORD <= len; i += WORD) {
+        uint64_t word = htole64(pattern_word(key, (offset + i) / WORD));
+        memcpy(out + i, &word, WORD);
+    }
+    for (; i < len; i++)
         out[i] = pattern_byte(key, offset + i);
 }
 
 bool pattern_is(const void *bytes, size_t len, uint64_t key, uint64_t offset)
 {
     const uint8_t *at = bytes;
-    for (size_t i = 0; i < len; i++)
+    size_t i = 0;
+    for (; i < len && (offset + i) % WORD > 0; i++)
+        if (at[i] != pattern_byte(key, offset + i))
+            return false;
+    for (; i + WORD <= len; i += WORD) {
+        uint64_t word;
+        memcpy(&word, at + i, WORD);
+        if (word != htole64(pattern_word(key, (offset + i) / WORD)))
+            return false;
+    }
+    for (; i < len; i++)
         if (at[i] != pattern_byte(key, offset + i))
             return false;
     return true;

@@ -23,11 +23,17 @@ static inline bool chance_one_in(struct chance *c, uint32_t n)
     return chance_below(c, n) == n - 1;
 }
 
-// The byte at `offset` of the body with this `key`: bodies are generated and verified by it.
+// Eight bytes of the body with this `key`, the first one lowest: those from 8 * `place` on.
+static inline uint64_t pattern_word(uint64_t key, uint64_t place)
+{
+    uint64_t x = (place + key * 0x9e3779b97f4a7c15u + 1) * 0xff51afd7ed558ccdu;
+    return x ^ x >> 33;
+}
+
+// The byte at `offset` of the body: bodies are generated and verified by it.
 static inline uint8_t pattern_byte(uint64_t key, uint64_t offset)
 {
-    uint64_t x = (offset / 8 + key * 0x9e3779b97f4a7c15u + 1) * 0xff51afd7ed558ccdu;
-    return (uint8_t)((x ^ x >> 33) >> (offset % 8 * 8));
+    return (uint8_t)(pattern_word(key, offset / 8) >> (offset % 8 * 8));
 }
 
 void pattern_write(uint8_t *out, size_t len, uint64_t key, uint64_t offset);

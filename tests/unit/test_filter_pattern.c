@@ -10,6 +10,7 @@
 
 #include "common/record/filter/filter_internal.h"
 #include "tests/support/chance.h"
+#include "tests/support/trials.h"
 
 // Compares with regexec, for plain needles and for automata.
 static void patterns_are_found_as_by_regexec(void **state)
@@ -119,7 +120,7 @@ static void anything_is_found_as_by_regexec(void **state)
     static const char bytes[] = "aab_ \n";
     struct chance chance = chance_of_seed(1);
     (void)state;
-    for (int i = 0; i < 20000; i++) {
+    for (size_t i = 0; i < trials(20000, 2000); i++) {
         char pattern[64] = "";
         char why[FILTER_WHY_MAX];
         size_t states = FILTER_STATES_MAX;
@@ -149,24 +150,22 @@ static void anything_is_found_as_by_regexec(void **state)
 // glibc's matcher takes 25 s and more for one such text of 1 MiB.
 static void hostile_texts_take_no_longer_than_others(void **state)
 {
-    enum {
-        MUCH = 8 << 20
-    };
+    const size_t much = trials(8 << 20, 1 << 18);
     static const char *const patterns[] = {"(a|b)*a(a|b){60}c", "([ab]*a)+[ab]{100}c",
                                            "(a?){40}a{40}c", "(.*)(.*)(.*)(.*)x.*y",
                                            "\\b(a|b)+\\b.*\\Bc"};
     struct chance chance = chance_of_seed(2);
     (void)state;
-    char *text = malloc(MUCH);
+    char *text = malloc(much);
     assert_non_null(text);
-    for (size_t i = 0; i < MUCH; i++)
+    for (size_t i = 0; i < much; i++)
         text[i] = "ab"[chance_below(&chance, 2)];
     for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++)
-        assert_false(found(patterns[i], false, slice_of(text, MUCH)));
-    memset(text, 'a', MUCH);
-    text[MUCH - 1] = 'c';
+        assert_false(found(patterns[i], false, slice_of(text, much)));
+    memset(text, 'a', much);
+    text[much - 1] = 'c';
     for (size_t i = 0; i < 3; i++)
-        assert_true(found(patterns[i], false, slice_of(text, MUCH)));
+        assert_true(found(patterns[i], false, slice_of(text, much)));
     free(text);
 }
 

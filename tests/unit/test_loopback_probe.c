@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "common/io/loopback_probe.h"
+#include "tests/support/trials.h"
 
 static int listener(const char *address, uint16_t *port, bool listens)
 {
@@ -82,8 +83,7 @@ static void what_is_bound_and_connected_does_not_listen(void **state)
 }
 
 enum {
-    OTHERS = 40,
-    LOOKS = 300
+    OTHERS = 40
 };
 
 // Opens and closes listeners until the other thread is done.
@@ -110,7 +110,7 @@ static void a_list_that_changes_loses_nobody(void **state)
     (void)state;
     int fd = listener("127.0.0.1", &port, true);
     assert_int_equal(pthread_create(&others, NULL, come_and_go, &over), 0);
-    for (size_t i = 0; i < LOOKS; i++)
+    for (size_t i = trials(300, 30); i > 0; i--)
         lost += !loopback_probe("127.0.0.1", port);
     atomic_store(&over, true);
     assert_int_equal(pthread_join(others, NULL), 0);
