@@ -224,7 +224,10 @@ static uid_t owner_of(int dir)
 int private_open_dir(int dir, const char *name, bool make_it)
 {
     struct stat st;
-    if (make_it && mkdirat(dir, name, 0700) && errno != EEXIST)
+    bool made = make_it && mkdirat(dir, name, 0700) == 0;
+    if (make_it && !made && errno != EEXIST)
+        return -1;
+    if (made && fchmodat(dir, name, 0700, 0)) // whatever the umask
         return -1;
     int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)

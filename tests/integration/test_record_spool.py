@@ -266,6 +266,18 @@ def test_the_next_program_recovers(tmp_path):
             check_rows(way.proxy, range(50))
 
 
+def test_what_grew_too_old_in_a_spool_goes_once_it_is_in_the_record(tmp_path):
+    with harness.Proxied(tmp_path) as way:
+        leave_spool(way, way.proxy, range(10))
+        with harness.Proxied(tmp_path, "--limit", "record-age=1s", origin=way.origin) as later:
+            until(lambda: not segments(way.proxy), "the rows")
+
+            def are_gone():
+                later.fetch("GET", "/mirror?looks")
+                return not recorded(way.proxy, "target LIKE '/mirror?n%'")
+            until(are_gone, "what is too old goes")
+
+
 # Trouble with the spool.
 
 def open_to_all(directory):

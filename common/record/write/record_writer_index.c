@@ -297,7 +297,7 @@ static int turn(struct record_writer *w, struct seen seen)
     int error = w->indexer.store ? SQLITE_OK : open_store(w);
     if (!error) {
         take_readers(w);
-        pace = record_writer_pace(w);
+        pace = record_writer_pace(w, record_writer_now_ms());
         error = work(w, pace);
     }
     if (error) {

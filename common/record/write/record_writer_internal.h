@@ -27,13 +27,19 @@ enum pace {
     PACE_FULL,   // now
 };
 
+// The processors' times since some beginning, in ticks (proc(5)).
+struct processor_times {
+    uint64_t idle, total; // with nothing to do; in all
+    uint64_t own;         // with the index thread
+};
+
 // The load, as the index thread has measured it.
 struct load {
     uint64_t since_ms, appended; // the begin of the window, and the bytes appended then
     bool high;                   // bytes came fast in the last window
     bool was_high;               // since memory was released
     uint64_t sampled_ms;         // the processors' times were last read
-    uint64_t idle, total, own;   // then
+    struct processor_times sampled;
     bool processors_idle;
     uint64_t scanned_ms; // the sizes of all spools were last read
 };
@@ -119,8 +125,12 @@ uint64_t record_writer_spool_part(const struct record_writer *w);
 bool record_writer_is_full(struct record_writer *w);
 // Whether it takes so much that rows of the largest share are dropped.
 bool record_writer_must_drop(struct record_writer *w);
-// Looks at the load, and says what to do now.
-enum pace record_writer_pace(struct record_writer *w);
+// Looks at the load, and says what to do at this time of record_writer_now_ms.
+enum pace record_writer_pace(struct record_writer *w, uint64_t now_ms);
+// Whether the processors had nothing to do for half of the time between two samples; the index
+// thread's own work does not count as theirs.
+bool record_writer_were_idle(const struct processor_times *before,
+                             const struct processor_times *after);
 // Bytes that all spools of the record take.
 uint64_t record_writer_spooled(struct record_writer *w);
 

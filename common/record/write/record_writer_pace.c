@@ -11,7 +11,8 @@ enum {
     HIGH_BYTES =
         128 << 10,    // and high above so many bytes of events (2,000 small exchanges a second)
     SAMPLE_MS = 500,  // between two looks at the processors
-    LINE_BYTES = 512, // of /proc/stat
+    TICK_MS = 10,     // of /proc/stat,
+    LINE_BYTES = 512, // and of its lines
     SCAN_MS = 1000,   // between two looks at other programs' spools
     PART = 4,         // spools may take a quarter of the record's size
     PART_BYTES_MIN = 1 << 20, // but at least so much
@@ -62,24 +63,23 @@ static void measure(struct record_writer *w, uint64_t now)
     l->appended = appended;
 }
 
-// Reads the time that the processors had nothing to do, and all of their time (proc(5)).
-static bool read_processors(uint64_t *idle, uint64_t *total)
+// Reads the processors' times. False: they are not known.
+static bool read_processors(struct processor_times *times)
 {
     char line[LINE_BYTES] = "";
     FILE *file = fopen("/proc/stat", "re");
     const char *at = file && fgets(line, sizeof(line), file) ? line + strcspn(line, " ") : line;
-    *idle = *total = 0;
     // user, nice, system, idle, iowait, irq, softirq, steal
     for (int i = 0; i < 8; i++) {
         char *end = NULL;
         uint64_t ticks = strtoull(at, &end, 10);
-        *total += ticks;
-        *idle += i == 3 || i == 4 ? ticks : 0;
+        times->total += ticks;
+        times->idle += i == 3 || i == 4 ? ticks : 0;
         at = end;
     }
     if (file)
         (void)fclose(file);
-    return *total > 0;
+    return times->total > 0;
 }
 
 static uint64_t thread_time_ms(void)
@@ -89,34 +89,35 @@ static uint64_t thread_time_ms(void)
     return (uint64_t)used.tv_sec * 1000 + (uint64_t)used.tv_nsec / 1000000;
 }
 
-// Half of the processors' time is enough; the thread's own work does not count as theirs.
-static void sample(struct load *l, uint64_t now)
+bool record_writer_were_idle(const struct processor_times *before,
+                             const struct processor_times *after)
 {
-    uint64_t idle = 0;
-    uint64_t total = 0;
-    const uint64_t tick_ms = 10; // of /proc/stat
-    if (l->sampled_ms != 0 && now - l->sampled_ms < SAMPLE_MS)
-        return;
-    uint64_t own = thread_time_ms() / tick_ms;
-    bool known = read_processors(&idle, &total) && l->sampled_ms != 0 &&
-                 now - l->sampled_ms < 4 * (uint64_t)SAMPLE_MS && total > l->total;
-    uint64_t idled = idle > l->idle ? idle - l->idle : 0; // iowait may shrink
-    l->processors_idle = known && (idled + (own - l->own)) * 2 >= total - l->total;
-    l->sampled_ms = now;
-    l->idle = idle;
-    l->total = total;
-    l->own = own;
+    uint64_t idle =
+        after->idle > before->idle ? after->idle - before->idle : 0; // iowait may shrink
+    uint64_t own = after->own - before->own;
+    return after->total > before->total && (idle + own) * 2 >= after->total - before->total;
 }
 
-enum pace record_writer_pace(struct record_writer *w)
+static void sample(struct load *l, uint64_t now)
 {
-    uint64_t now = record_writer_now_ms();
+    if (l->sampled_ms != 0 && now - l->sampled_ms < SAMPLE_MS)
+        return;
+    struct processor_times times = {.own = thread_time_ms() / TICK_MS};
+    bool known = read_processors(&times) && l->sampled_ms != 0 &&
+                 now - l->sampled_ms < 4 * (uint64_t)SAMPLE_MS;
+    l->processors_idle = known && record_writer_were_idle(&l->sampled, &times);
+    l->sampled_ms = now;
+    l->sampled = times;
+}
+
+enum pace record_writer_pace(struct record_writer *w, uint64_t now_ms)
+{
     uint64_t part = record_writer_spool_part(w);
-    measure(w, now);
+    measure(w, now_ms);
     if (atomic_load(&w->closing) || flush_mailbox_pending(&w->asked) > 0 || !w->load.high ||
         spool_bytes(w->spool) >= part / 2 * 3)
         return PACE_FULL;
-    sample(&w->load, now);
+    sample(&w->load, now_ms);
     if (w->load.processors_idle)
         return PACE_FULL;
     return record_writer_spooled(w) >= part ? PACE_GENTLE : PACE_WAIT;

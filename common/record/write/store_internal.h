@@ -20,6 +20,7 @@ enum statement {
     COUNT_WRITER,
     PAGES,
     OLDEST,
+    ALL_BEFORE,
     FULLEST_TUNNEL,
     FULLEST_ENDED,
     OLDEST_OF_TUNNEL,
@@ -61,6 +62,7 @@ struct store {
     bool keeps_spool;         // store_keep_spool was called
     sqlite3_stmt *statements[STATEMENTS];
     struct store_tunnel tunnels[TUNNELS_CACHED];
+    int64_t aged_ns; // store_trim last looked at all rows for their age
     // store_tidy
     int64_t tidied_ns;   // its last step
     int64_t scrub_at_ns; // the next pass may begin

@@ -21,16 +21,18 @@ static int get_pages(struct store *s, uint64_t *used, uint64_t *unused)
     return error == SQLITE_ROW ? SQLITE_OK : error;
 }
 
-// Up to STORE_DELETE_STEP of the oldest ended exchanges: of a tunnel, or of all (0).
-static int get_oldest(struct store *s, int64_t tunnel, struct victim *victims, size_t *count)
+// Up to STORE_DELETE_STEP ended exchanges in the order of their rows: the first ones of all
+// (OLDEST), of a tunnel (OLDEST_OF_TUNNEL, `of`), or that began before a time (ALL_BEFORE, `of`).
+static int get_victims(struct store *s, enum statement which, int64_t of, struct victim *victims,
+                       size_t *count)
 {
-    sqlite3_stmt *q = store_statement(s, tunnel ? OLDEST_OF_TUNNEL : OLDEST);
+    sqlite3_stmt *q = store_statement(s, which);
     *count = 0;
     if (!q)
         return sqlite3_extended_errcode(s->db);
     (void)sqlite3_bind_int(q, 1, STORE_DELETE_STEP);
-    if (tunnel)
-        (void)sqlite3_bind_int64(q, 2, tunnel);
+    if (which != OLDEST)
+        (void)sqlite3_bind_int64(q, 2, of);
     int error = sqlite3_step(q);
     for (; error == SQLITE_ROW; error = sqlite3_step(q)) {
         int64_t seq = sqlite3_column_int64(q, 0);
@@ -109,17 +111,25 @@ static int delete_all(struct store *s, const struct victim *victims, size_t coun
     return error;
 }
 
+// Rows are in the order in which exchanges began, but for those that came late, from the spool of a
+// program that had died. Therefore all rows are looked at now and then.
 static int trim_age(struct store *s, int64_t now_ns, bool *more)
 {
     struct victim victims[STORE_DELETE_STEP];
     size_t count = 0;
     size_t old = 0;
     int64_t since_ns = now_ns - (int64_t)(s->config.age_ms * 1000000);
-    int error = get_oldest(s, 0, victims, &count);
+    bool all =
+        s->aged_ns == 0 || now_ns < s->aged_ns || now_ns - s->aged_ns >= STORE_AGE_MS * 1000000LL;
+    int error = get_victims(s, all ? ALL_BEFORE : OLDEST, since_ns, victims, &count);
     while (old < count && victims[old].began_ns < since_ns)
         old++;
     *more = old == STORE_DELETE_STEP;
-    return error || old == 0 ? error : delete_all(s, victims, old);
+    if (!error && old > 0)
+        error = delete_all(s, victims, old);
+    if (!error && all && !*more)
+        s->aged_ns = now_ns;
+    return error;
 }
 
 // How many of the oldest free more than `over` bytes.
@@ -139,11 +149,11 @@ static int trim_bytes(struct store *s, uint64_t over, bool *more)
     int64_t fullest = 0;
     int error = get_fullest(s, FULLEST_TUNNEL, &fullest);
     if (!error && fullest)
-        error = get_oldest(s, fullest, victims, &count);
+        error = get_victims(s, OLDEST_OF_TUNNEL, fullest, victims, &count);
     if (!error && count == 0) // all exchanges of that tunnel run
         error = get_fullest(s, FULLEST_ENDED, &fullest);
     if (!error && count == 0 && fullest)
-        error = get_oldest(s, fullest, victims, &count);
+        error = get_victims(s, OLDEST_OF_TUNNEL, fullest, victims, &count);
     *more = count > 0;
     return error || count == 0 ? error
                                : delete_all(s, victims, count_to_free(victims, count, over));
