@@ -7,7 +7,7 @@
 enum {
     KIB = 1 << 10,
     MIB = 1 << 20,
-    PART = MIB, // a quarter of the record's size, and the least that spools may take
+    PART = MIB, // a quarter of the record's size, the least by which bounds are reckoned
     NOW_MS = 1000000,
     WINDOW_MS = 100,
     HIGH_BYTES = 128 * KIB,
@@ -143,25 +143,25 @@ static void rows_are_written_when_somebody_asks_or_when_closing(void **state)
     assert_int_equal(pace(p), PACE_FULL);
 }
 
-// All spools together may take a quarter before rows are written, and the own one three eighths
-// before no pauses are made.
+// All spools together may take three eighths before rows are written, and the own one seven
+// sixteenths before no pauses are made.
 static void rows_are_written_whatever_the_load_when_spools_have_their_part(void **state)
 {
     static const struct {
         uint64_t own, others;
         enum pace pace;
     } cases[] = {
-        {PART / 2, PART / 2 - 1, PACE_WAIT},
-        {PART / 2, PART / 2, PACE_GENTLE},
-        {PART / 2, PART / 2 + 1, PACE_GENTLE},
-        {PART - 1, 0, PACE_WAIT},
-        {PART, 0, PACE_GENTLE},
-        {0, PART - 1, PACE_WAIT},
-        {0, PART, PACE_GENTLE},
-        {PART * 3 / 2 - 1, 0, PACE_GENTLE},
-        {PART * 3 / 2, 0, PACE_FULL},
-        {PART * 3 / 2 + 1, 0, PACE_FULL},
-        {PART * 3 / 2 - 1, 2 * PART, PACE_GENTLE},
+        {PART / 2, PART - 1, PACE_WAIT},
+        {PART / 2, PART, PACE_GENTLE},
+        {PART / 2, PART + 1, PACE_GENTLE},
+        {PART * 3 / 2 - 1, 0, PACE_WAIT},
+        {PART * 3 / 2, 0, PACE_GENTLE},
+        {0, PART * 3 / 2 - 1, PACE_WAIT},
+        {0, PART * 3 / 2, PACE_GENTLE},
+        {PART * 7 / 4 - 1, 0, PACE_GENTLE},
+        {PART * 7 / 4, 0, PACE_FULL},
+        {PART * 7 / 4 + 1, 0, PACE_FULL},
+        {PART * 7 / 4 - 1, 2 * PART, PACE_GENTLE},
     };
     struct paced *p = *state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -193,36 +193,39 @@ static void a_spool_drops_from_half_and_is_full_from_five_eighths_on(void **stat
     }
 }
 
-static void spools_have_a_quarter_of_the_records_size(void **state)
+static void spools_have_three_eighths_of_the_records_size(void **state)
 {
     struct paced *p = *state;
     static const struct {
         uint64_t record, part;
-    } cases[] = {{0, 512ULL * MIB},           {1, PART},
-                 {4ULL * PART, PART},         {4ULL * PART + 3, PART},
-                 {4ULL * PART + 4, PART + 1}, {8ULL << 30, 2ULL << 30}};
+    } cases[] = {{0, 768ULL * MIB},
+                 {1, PART * 3 / 2},
+                 {4ULL * PART, PART * 3 / 2},
+                 {4ULL * PART + 15, PART * 3 / 2},
+                 {4ULL * PART + 16, PART * 3 / 2 + 6},
+                 {8ULL << 30, 3ULL << 30}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         p->writer.config.store.bytes = cases[i].record;
         assert_int_equal(record_writer_spool_part(&p->writer), cases[i].part);
     }
 }
 
-static void processors_are_idle_with_nothing_to_do_for_half_of_the_time(void **state)
+static void processors_are_idle_with_nothing_to_do_for_three_quarters_of_the_time(void **state)
 {
     static const struct processor_times before = {.idle = 500, .total = 1000, .own = 30};
     static const struct {
         struct processor_times after;
         bool idle;
     } cases[] = {
-        {{.idle = 549, .total = 1100, .own = 30}, false},
-        {{.idle = 550, .total = 1100, .own = 30}, true},
-        {{.idle = 551, .total = 1100, .own = 30}, true},
-        {{.idle = 540, .total = 1100, .own = 39}, false}, // the thread's own work
-        {{.idle = 540, .total = 1100, .own = 40}, true},
+        {{.idle = 574, .total = 1100, .own = 30}, false},
+        {{.idle = 575, .total = 1100, .own = 30}, true},
+        {{.idle = 576, .total = 1100, .own = 30}, true},
+        {{.idle = 565, .total = 1100, .own = 39}, false}, // the thread's own work
+        {{.idle = 565, .total = 1100, .own = 40}, true},
         {{.idle = 499, .total = 1100, .own = 30}, false}, // the time of iowait may shrink
-        {{.idle = 499, .total = 1100, .own = 80}, true},
+        {{.idle = 499, .total = 1100, .own = 105}, true},
         {{.idle = 500, .total = 1000, .own = 30}, false}, // no tick has passed
-        {{.idle = 550, .total = 999, .own = 30}, false},
+        {{.idle = 575, .total = 999, .own = 30}, false},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -267,8 +270,8 @@ int main(void)
         TEST(rows_are_written_when_somebody_asks_or_when_closing),
         TEST(rows_are_written_whatever_the_load_when_spools_have_their_part),
         TEST(a_spool_drops_from_half_and_is_full_from_five_eighths_on),
-        TEST(spools_have_a_quarter_of_the_records_size),
-        TEST(processors_are_idle_with_nothing_to_do_for_half_of_the_time),
+        TEST(spools_have_three_eighths_of_the_records_size),
+        TEST(processors_are_idle_with_nothing_to_do_for_three_quarters_of_the_time),
         TEST(processors_count_as_busy_until_two_looks_follow_each_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -127,8 +127,8 @@ bool record_writer_is_full(struct record_writer *w);
 bool record_writer_must_drop(struct record_writer *w);
 // Looks at the load, and says what to do at this time of record_writer_now_ms.
 enum pace record_writer_pace(struct record_writer *w, uint64_t now_ms);
-// Whether the processors had nothing to do for half of the time between two samples; the index
-// thread's own work does not count as theirs.
+// Whether the processors had nothing to do for three quarters of the time between two samples; the
+// index thread's own work does not count as theirs.
 bool record_writer_were_idle(const struct processor_times *before,
                              const struct processor_times *after);
 // Bytes that all spools of the record take.

@@ -14,27 +14,40 @@ enum {
     TICK_MS = 10,     // of /proc/stat,
     LINE_BYTES = 512, // and of its lines
     SCAN_MS = 1000,   // between two looks at other programs' spools
-    PART = 4,         // spools may take a quarter of the record's size
-    PART_BYTES_MIN = 1 << 20, // but at least so much
+};
+
+// Sixteenths of the record's size that spools take when
+enum {
+    SIXTEENTHS_LATE = 6,   // rows are written whatever the load,
+    SIXTEENTHS_URGENT = 7, // without pauses,
+    SIXTEENTHS_DROP = 8,   // rows of the largest share are dropped,
+    SIXTEENTHS_FULL = 10,  // no more is appended.
+    SIXTEENTH_BYTES_MIN = 256 << 10
 };
 #define UNLIMITED_BYTES (2ULL << 30) // a record without a limit counts as of this size
 
-uint64_t record_writer_spool_part(const struct record_writer *w)
+static uint64_t sixteenths(const struct record_writer *w, unsigned count)
 {
     uint64_t all = w->config.store.bytes ? w->config.store.bytes : UNLIMITED_BYTES;
-    return all / PART > PART_BYTES_MIN ? all / PART : PART_BYTES_MIN;
+    uint64_t one = all / 16;
+    return (one > SIXTEENTH_BYTES_MIN ? one : SIXTEENTH_BYTES_MIN) * count;
+}
+
+uint64_t record_writer_spool_part(const struct record_writer *w)
+{
+    return sixteenths(w, SIXTEENTHS_LATE);
 }
 
 bool record_writer_is_full(struct record_writer *w)
 {
-    return spool_bytes(w->spool) >= record_writer_spool_part(w) / 2 * 5;
+    return spool_bytes(w->spool) >= sixteenths(w, SIXTEENTHS_FULL);
 }
 
 // The own spool alone counts: what others take is known late, and the newest would be dropped for
 // it.
 bool record_writer_must_drop(struct record_writer *w)
 {
-    return spool_bytes(w->spool) >= record_writer_spool_part(w) * 2;
+    return spool_bytes(w->spool) >= sixteenths(w, SIXTEENTHS_DROP);
 }
 
 uint64_t record_writer_spooled(struct record_writer *w)
@@ -95,7 +108,7 @@ bool record_writer_were_idle(const struct processor_times *before,
     uint64_t idle =
         after->idle > before->idle ? after->idle - before->idle : 0; // iowait may shrink
     uint64_t own = after->own - before->own;
-    return after->total > before->total && (idle + own) * 2 >= after->total - before->total;
+    return after->total > before->total && (idle + own) * 4 >= (after->total - before->total) * 3;
 }
 
 static void sample(struct load *l, uint64_t now)
@@ -112,13 +125,12 @@ static void sample(struct load *l, uint64_t now)
 
 enum pace record_writer_pace(struct record_writer *w, uint64_t now_ms)
 {
-    uint64_t part = record_writer_spool_part(w);
     measure(w, now_ms);
     if (atomic_load(&w->closing) || flush_mailbox_pending(&w->asked) > 0 || !w->load.high ||
-        spool_bytes(w->spool) >= part / 2 * 3)
+        spool_bytes(w->spool) >= sixteenths(w, SIXTEENTHS_URGENT))
         return PACE_FULL;
     sample(&w->load, now_ms);
     if (w->load.processors_idle)
         return PACE_FULL;
-    return record_writer_spooled(w) >= part ? PACE_GENTLE : PACE_WAIT;
+    return record_writer_spooled(w) >= sixteenths(w, SIXTEENTHS_LATE) ? PACE_GENTLE : PACE_WAIT;
 }
