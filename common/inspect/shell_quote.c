@@ -3,6 +3,10 @@
 #include <stdio.h>
 #include "common/base/printable.h"
 
+enum {
+    SUBSTITUTED_BYTES = 4096 // of a word, after which the next line begins a new substitution
+};
+
 // Whether a character has no meaning in any shell.
 static bool is_bare(char c)
 {
@@ -63,25 +67,46 @@ static const char *octal(char c, char out[static 5])
     return out;
 }
 
+static bool put(struct buf *out, struct slice text)
+{
+    return buf_append(out, text.p, text.len);
+}
+
+// Whether a command substitution may end after these bytes: the shell removes line feeds from its
+// end.
+static bool may_end(struct slice substituted)
+{
+    return substituted.len >= SUBSTITUTED_BYTES && substituted.p[substituted.len - 1] != '\n';
+}
+
 // Quotes bytes that cannot be typed at a prompt. Each line is a printf of its own: in some shells
 // printf is a program, and the length of its arguments is limited.
+//
+// Output of a command substitution that ends within a UTF-8 character can get stray bytes in ksh93:
+// it takes whatever lies in its memory for the rest of the character. The same happens after each
+// 64 KiB of output. A line feed at the end, which every shell removes, and short substitutions
+// prevent it.
 static bool put_octal(struct buf *out, struct slice word)
 {
-    static const char begin[] = "\"$(printf '";
-    static const char next[] = "';\\\nprintf '";
+    const struct slice begin = SLICE("\\\n\"$(printf '");
+    const struct slice next = SLICE("';\\\nprintf '");
+    const struct slice end = SLICE("\\n')\"");
     char text[5];
-    bool ok = buf_append(out, "\\\n", 2) && buf_append(out, begin, sizeof(begin) - 1);
-    size_t column = sizeof(begin);
+    bool ok = put(out, begin);
+    size_t column = begin.len;
+    size_t began = 0;
     for (size_t i = 0; ok && i < word.len; i++) {
         size_t len = strlen(octal(word.p[i], text));
         if (column + len > SHELL_QUOTE_LINE_MAX) {
-            ok = buf_append(out, next, sizeof(next) - 1);
-            column = sizeof(next);
+            bool ends = may_end(slice_of(word.p + began, i - began));
+            ok = ends ? put(out, end) && put(out, begin) : put(out, next);
+            began = ends ? i : began;
+            column = begin.len;
         }
         ok = ok && buf_append(out, text, len);
         column += len;
     }
-    return ok && buf_append(out, "')\"", 3);
+    return ok && put(out, end);
 }
 
 bool shell_quote(struct buf *out, struct slice word)

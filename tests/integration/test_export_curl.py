@@ -7,7 +7,7 @@ import pytest
 from any_request import Request
 from exchanges import Record
 from listening import Listening
-from shells import SHELLS, paste_at_prompt, run_script
+from shells import SHELLS, paste_at_prompt, run_script, with_stray_bytes
 
 PROGRAMS = ["aditd", "adit proxy", "adit http", "adit replay"]
 ALL_BYTES = bytes(range(256))
@@ -95,6 +95,19 @@ def test_a_method_is_kept_whatever_curl_would_make_of_the_body(record, service, 
 def test_a_target_is_kept_byte_by_byte(record, service, empty, target):
     host = ("Host", service.host.encode())
     sends(record, service, empty, Request("OPTIONS", target, [host], b""))
+
+
+def test_words_may_end_within_a_character(record, service, shell, empty):
+    host = ("Host", service.host.encode())
+    wanted = []
+    for number in range(24):
+        first = "\xc3\xe9\xf0"[number % 3]  # byte of a character of 2, 3 or 4
+        fields = [host, ("X", b"a" * 4 * number + first.encode("latin-1"))]
+        request = Request("GET", "/" + "x" * 4 * number + first, fields, b"")
+        wanted.append(any_request.add(record, request, service.host, "aditd")[0].arrives())
+    script = with_stray_bytes(record.output("export", "--curl"))
+    run_script(shell, script, empty, LC_ALL="C.UTF-8")
+    assert arrived(service) == wanted
 
 
 def test_a_target_in_absolute_form_is_sent_in_absolute_form(record, service, shell, empty):

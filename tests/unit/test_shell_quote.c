@@ -32,8 +32,8 @@ static void words_are_quoted_no_more_than_they_need(void **state)
     expect("a=b", "'a=b'");
     expect("it's", "'it'\\''s'");
     expect("'", "''\\'''");
-    expect("a\nb\\!%-+", "\\\n\"$(printf 'a\\012b\\134\\041\\045\\055+')\"");
-    expect("\xc3\xa9'", "\\\n\"$(printf '\\303\\251\\047')\"");
+    expect("a\nb\\!%-+", "\\\n\"$(printf 'a\\012b\\134\\041\\045\\055+\\n')\"");
+    expect("\xc3\xa9'", "\\\n\"$(printf '\\303\\251\\047\\n')\"");
 }
 
 static void long_words_are_broken_into_short_lines(void **state)
@@ -50,7 +50,7 @@ static void long_words_are_broken_into_short_lines(void **state)
             size_t column = 0;
             for (size_t at = 0; at < buf_len(&out); at++) {
                 column = buf_at(&out)[at] == '\n' ? 0 : column + 1;
-                assert_true(column <= SHELL_QUOTE_LINE_MAX + 3);
+                assert_true(column <= SHELL_QUOTE_LINE_MAX + 6);
             }
             bool fits = lengths[i] * (kind ? 4 : 1) + 2 <= SHELL_QUOTE_LINE_MAX && kind < 2;
             assert_int_equal(buf_at(&out)[0] != '\\', fits);
@@ -104,11 +104,12 @@ static void put_words(struct buf *script, const char all[static 255])
     assert_true(buf_append(script, "\n", 1));
 }
 
+static const char *const shells[] = {
+    "exec bash",       "exec dash",  "exec zsh -f", "exec zsh -f -o rcquotes",
+    "exec busybox sh", "exec ksh93", "exec mksh"};
+
 static void every_shell_reads_every_byte_back(void **state)
 {
-    static const char *const shells[] = {
-        "exec bash",       "exec dash",  "exec zsh -f", "exec zsh -f -o rcquotes",
-        "exec busybox sh", "exec ksh93", "exec mksh"};
     static const char *const locales[] = {"C", "C.UTF-8"};
     struct buf script = {0};
     char all[255];
@@ -130,12 +131,92 @@ static void every_shell_reads_every_byte_back(void **state)
     buf_free(&script);
 }
 
+// Appends `count` words to a script that prints them, and to its expected output. A word is "x…"
+// and `len` times a byte that begins a character of UTF-8. Between them $(</dev/null), which yields
+// nothing, leaves an address in the memory of ksh93, beside the last byte of the next substitution.
+// The address differs, since "x…" grows; in about every fourth word it could continue the
+// character.
+static void put_unfinished(struct buf *script, struct buf *printed, size_t count, size_t len)
+{
+    char *word = malloc(len);
+    assert_non_null(word);
+    assert_true(buf_append(script, "printf '%s\\n'", 13));
+    for (size_t i = 0; i < count; i++) {
+        memset(word, "\xc3\xe9\xf0"[i % 3], len);
+        assert_true(buf_append(script, " ", 1));
+        for (size_t x = 0; x < i; x++) {
+            assert_true(buf_append(script, "xxxx", 4));
+            assert_true(buf_append(printed, "xxxx", 4));
+        }
+        assert_true(buf_append(script, "\"$(</dev/null)\"", 15));
+        assert_true(shell_quote(script, slice_of(word, len)));
+        assert_true(buf_append(printed, word, len));
+        assert_true(buf_append(printed, "\n", 1));
+    }
+    assert_true(buf_append(script, "\n", 1));
+    free(word);
+}
+
+static void expect_unfinished(const char *shell, size_t count, size_t len)
+{
+    struct buf script = {0};
+    struct buf printed = {0};
+    put_unfinished(&script, &printed, count, len);
+    char *read_back = malloc(2 * buf_len(&printed));
+    assert_non_null(read_back);
+    size_t got = run(shell, &script, read_back, 2 * buf_len(&printed));
+    assert_int_equal(got, buf_len(&printed));
+    assert_memory_equal(read_back, buf_at(&printed), got);
+    free(read_back);
+    buf_free(&printed);
+    buf_free(&script);
+}
+
+static void words_may_end_within_a_character(void **state)
+{
+    (void)state;
+    assert_int_equal(setenv("LC_ALL", "C.UTF-8", 1), 0);
+    for (size_t n = 0; n < sizeof(shells) / sizeof(shells[0]); n++)
+        expect_unfinished(shells[n], 48, 1);
+}
+
+// ksh93 reads the output of a substitution in blocks of 64 KiB, and each may end within a
+// character.
+static void ksh93_reads_long_words_back(void **state)
+{
+    (void)state;
+    assert_int_equal(setenv("LC_ALL", "C.UTF-8", 1), 0);
+    expect_unfinished("exec ksh93", 24, 70000);
+}
+
+// A shell removes line feeds from the end of each substitution.
+static void words_of_many_line_feeds_keep_them_all(void **state)
+{
+    char word[10000];
+    char read_back[sizeof(word) + 1];
+    struct buf script = {0};
+    (void)state;
+    memset(word, '\n', sizeof(word));
+    word[sizeof(word) - 1] = 'a';
+    assert_true(buf_append(&script, "printf %s ", 10));
+    assert_true(shell_quote(&script, slice_of(word, sizeof(word))));
+    assert_true(buf_append(&script, "\n", 1));
+    for (size_t n = 0; n < sizeof(shells) / sizeof(shells[0]); n++) {
+        assert_int_equal(run(shells[n], &script, read_back, sizeof(read_back)), sizeof(word));
+        assert_memory_equal(read_back, word, sizeof(word));
+    }
+    buf_free(&script);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_are_quoted_no_more_than_they_need),
         cmocka_unit_test(long_words_are_broken_into_short_lines),
         cmocka_unit_test(every_shell_reads_every_byte_back),
+        cmocka_unit_test(words_may_end_within_a_character),
+        cmocka_unit_test(ksh93_reads_long_words_back),
+        cmocka_unit_test(words_of_many_line_feeds_keep_them_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
