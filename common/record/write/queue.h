@@ -14,7 +14,7 @@ enum {
     QUEUE_EVENT_MAX = 128 * 1024,   // bytes of an event
     QUEUE_SPARE_EVENT_MAX = 2048,   // bytes of an event for which `spare` reserves room
     QUEUE_QUIET_BLOCKS = 2,         // empty blocks that queue_shrink keeps
-    QUEUE_URGENT_BYTES = 256 << 10, // end the consumer's gathering: more would leave the cache
+    QUEUE_URGENT_BYTES = 1 << 20,   // end the consumer's gathering
     QUEUE_PUBLISH_BYTES = 16 << 10, // committed bytes are published at the latest
 };
 
