@@ -158,6 +158,49 @@ static void it_goes_although_a_program_has_looked_before(void **state)
     check_left(f, "950 940 ");
 }
 
+// Runs SQL on the record. Returns the first value, or 0.
+static int64_t ask(const struct fixture *f, const char *sql)
+{
+    char path[STATE_PATH_MAX + 16];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *q = NULL;
+    record_path(f->dir, path);
+    CHECK(sqlite3_open(path, &db) == SQLITE_OK);
+    CHECK(sqlite3_prepare_v2(db, sql, -1, &q, NULL) == SQLITE_OK);
+    int result = sqlite3_step(q);
+    CHECK(result == SQLITE_ROW || result == SQLITE_DONE);
+    int64_t value = result == SQLITE_ROW ? sqlite3_column_int64(q, 0) : 0;
+    (void)sqlite3_finalize(q);
+    (void)sqlite3_close(db);
+    return value;
+}
+
+// All rows are looked at a part at a time.
+static void wherever_they_are_in_a_large_record(void **state)
+{
+    struct fixture *f = *state;
+    enum store_excess rest = STORE_EXCESS_NONE;
+    add(f, 350, true);
+    recover(f);
+    (void)ask(f, "CREATE TABLE copy AS SELECT * FROM exchange");
+    for (int64_t rows = 1; rows < 2LL * STORE_AGE_ROWS; rows *= 2) {
+        (void)ask(f, "UPDATE copy SET seq = seq + (SELECT max(seq) FROM copy)");
+        (void)ask(f, "INSERT INTO exchange SELECT * FROM copy");
+        (void)ask(f, "DELETE FROM copy");
+        (void)ask(f, "INSERT INTO copy SELECT * FROM exchange");
+    }
+    (void)ask(f, "DROP TABLE copy");
+    _Static_assert(STORE_AGE_ROWS == 4096, "the rows below are the first and last of a part");
+    (void)ask(f, "UPDATE exchange SET began_ns = 200000000000 WHERE seq IN (2, 4096, 4097, 8192)");
+    open_program(f);
+    assert_int_equal(store_trim(f->store, (300 + AGE_S) * SECOND, 0, &rest), SQLITE_OK);
+    assert_int_equal(rest, STORE_EXCESS_SOME);
+    assert_int_equal(ask(f, "SELECT count(*) FROM exchange"), 2 * STORE_AGE_ROWS - 2);
+    trim(f, 300 + AGE_S);
+    assert_int_equal(ask(f, "SELECT count(*) FROM exchange WHERE began_ns < 300000000000"), 0);
+    assert_int_equal(ask(f, "SELECT count(*) FROM exchange"), 2 * STORE_AGE_ROWS - 4);
+}
+
 static void however_many_there_are(void **state)
 {
     struct fixture *f = *state;
@@ -182,6 +225,7 @@ int main(void)
         TEST(what_grew_too_old_in_a_spool_goes_and_nothing_younger),
         TEST(it_goes_although_younger_exchanges_were_in_the_record_before),
         TEST(it_goes_although_a_program_has_looked_before),
+        TEST(wherever_they_are_in_a_large_record),
         TEST(however_many_there_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -175,14 +175,15 @@ static void rows_are_written_whatever_the_load_when_spools_have_their_part(void 
     check_context("%s", "");
 }
 
-static void a_spool_drops_from_half_and_is_full_from_five_eighths_on(void **state)
+static void a_spool_drops_from_nine_sixteenths_and_is_full_from_eleven_on(void **state)
 {
     static const struct {
         uint64_t own;
         bool drops, full;
     } cases[] = {
-        {2 * PART - 1, false, false},    {2 * PART, true, false},    {2 * PART + 1, true, false},
-        {PART * 5 / 2 - 1, true, false}, {PART * 5 / 2, true, true}, {PART * 5 / 2 + 1, true, true},
+        {PART * 9 / 4 - 1, false, false}, {PART * 9 / 4, true, false},
+        {PART * 9 / 4 + 1, true, false},  {PART * 11 / 4 - 1, true, false},
+        {PART * 11 / 4, true, true},      {PART * 11 / 4 + 1, true, true},
     };
     struct paced *p = *state;
     resize(p, &p->other, 3 * PART); // does not matter
@@ -203,7 +204,9 @@ static void spools_have_three_eighths_of_the_records_size(void **state)
                  {4ULL * PART, PART * 3 / 2},
                  {4ULL * PART + 15, PART * 3 / 2},
                  {4ULL * PART + 16, PART * 3 / 2 + 6},
-                 {8ULL << 30, 3ULL << 30}};
+                 {2ULL << 30, 768ULL * MIB},
+                 {(2ULL << 30) - 16, 768ULL * MIB - 6},
+                 {8ULL << 30, 768ULL * MIB}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         p->writer.config.store.bytes = cases[i].record;
         assert_int_equal(record_writer_spool_part(&p->writer), cases[i].part);
@@ -269,7 +272,7 @@ int main(void)
         TEST(the_load_of_a_window_counts_until_the_next_is_over),
         TEST(rows_are_written_when_somebody_asks_or_when_closing),
         TEST(rows_are_written_whatever_the_load_when_spools_have_their_part),
-        TEST(a_spool_drops_from_half_and_is_full_from_five_eighths_on),
+        TEST(a_spool_drops_from_nine_sixteenths_and_is_full_from_eleven_on),
         TEST(spools_have_three_eighths_of_the_records_size),
         TEST(processors_are_idle_with_nothing_to_do_for_three_quarters_of_the_time),
         TEST(processors_count_as_busy_until_two_looks_follow_each_other),

@@ -20,34 +20,45 @@ enum {
 enum {
     SIXTEENTHS_LATE = 6,   // rows are written whatever the load,
     SIXTEENTHS_URGENT = 7, // without pauses,
-    SIXTEENTHS_DROP = 8,   // rows of the largest share are dropped,
-    SIXTEENTHS_FULL = 10,  // no more is appended.
+    SIXTEENTHS_DROP = 9,   // rows of the largest share are dropped,
+    SIXTEENTHS_FULL = 11,  // no more is appended.
     SIXTEENTH_BYTES_MIN = 256 << 10
 };
 #define UNLIMITED_BYTES (2ULL << 30) // a record without a limit counts as of this size
 
-static uint64_t sixteenths(const struct record_writer *w, unsigned count)
+static uint64_t record_bytes(const struct record_writer *w)
 {
-    uint64_t all = w->config.store.bytes ? w->config.store.bytes : UNLIMITED_BYTES;
-    uint64_t one = all / 16;
+    return w->config.store.bytes ? w->config.store.bytes : UNLIMITED_BYTES;
+}
+
+// Of a larger record no larger part waits: a reader would have to wait for it.
+static uint64_t record_bytes_to_wait(const struct record_writer *w)
+{
+    uint64_t all = record_bytes(w);
+    return all < UNLIMITED_BYTES ? all : UNLIMITED_BYTES;
+}
+
+static uint64_t sixteenths(uint64_t bytes, unsigned count)
+{
+    uint64_t one = bytes / 16;
     return (one > SIXTEENTH_BYTES_MIN ? one : SIXTEENTH_BYTES_MIN) * count;
 }
 
 uint64_t record_writer_spool_part(const struct record_writer *w)
 {
-    return sixteenths(w, SIXTEENTHS_LATE);
+    return sixteenths(record_bytes_to_wait(w), SIXTEENTHS_LATE);
 }
 
 bool record_writer_is_full(struct record_writer *w)
 {
-    return spool_bytes(w->spool) >= sixteenths(w, SIXTEENTHS_FULL);
+    return spool_bytes(w->spool) >= sixteenths(record_bytes(w), SIXTEENTHS_FULL);
 }
 
 // The own spool alone counts: what others take is known late, and the newest would be dropped for
 // it.
 bool record_writer_must_drop(struct record_writer *w)
 {
-    return spool_bytes(w->spool) >= sixteenths(w, SIXTEENTHS_DROP);
+    return spool_bytes(w->spool) >= sixteenths(record_bytes(w), SIXTEENTHS_DROP);
 }
 
 uint64_t record_writer_spooled(struct record_writer *w)
@@ -127,10 +138,10 @@ enum pace record_writer_pace(struct record_writer *w, uint64_t now_ms)
 {
     measure(w, now_ms);
     if (atomic_load(&w->closing) || flush_mailbox_pending(&w->asked) > 0 || !w->load.high ||
-        spool_bytes(w->spool) >= sixteenths(w, SIXTEENTHS_URGENT))
+        spool_bytes(w->spool) >= sixteenths(record_bytes_to_wait(w), SIXTEENTHS_URGENT))
         return PACE_FULL;
     sample(&w->load, now_ms);
     if (w->load.processors_idle)
         return PACE_FULL;
-    return record_writer_spooled(w) >= sixteenths(w, SIXTEENTHS_LATE) ? PACE_GENTLE : PACE_WAIT;
+    return record_writer_spooled(w) >= record_writer_spool_part(w) ? PACE_GENTLE : PACE_WAIT;
 }

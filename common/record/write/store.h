@@ -18,7 +18,8 @@ enum {
     STORE_VACUUM_PAGES = 500,        // returned to the file system in one step
     STORE_TIDY_MS = 60 * 1000,       // between two steps of store_tidy under load
     STORE_SCRUB_MS = 10 * 60 * 1000, // between two passes of scrubbing, at least
-    STORE_AGE_MS = 10 * 60 * 1000,   // between two looks at the ages of all rows
+    STORE_AGE_MS = 10 * 60 * 1000,   // between two looks at the ages of all rows,
+    STORE_AGE_ROWS = 4096,           // so many at a time
     STORE_UNREPORTED_ROWS = 16384,   // in which reports are looked for after a crash
     STORE_WRITERS_BEFORE = 1000,     // numbers tried for a writer while others hold their locks
 };

@@ -20,7 +20,8 @@ enum statement {
     COUNT_WRITER,
     PAGES,
     OLDEST,
-    ALL_BEFORE,
+    NEXT_ROWS,
+    OLD_AMONG,
     FULLEST_TUNNEL,
     FULLEST_ENDED,
     OLDEST_OF_TUNNEL,
@@ -62,7 +63,8 @@ struct store {
     bool keeps_spool;         // store_keep_spool was called
     sqlite3_stmt *statements[STATEMENTS];
     struct store_tunnel tunnels[TUNNELS_CACHED];
-    int64_t aged_ns; // store_trim last looked at all rows for their age
+    int64_t aged_ns;            // store_trim last looked at all rows for their age
+    int64_t aged_seq, aged_end; // the look that goes on: it has seen the rows up to the first one
     // store_tidy
     int64_t tidied_ns;   // its last step
     int64_t scrub_at_ns; // the next pass may begin

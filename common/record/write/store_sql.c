@@ -49,8 +49,10 @@ static const char *const texts[STATEMENTS] = {
     [PAGES] = "SELECT page_count - freelist_count, freelist_count FROM pragma_page_count,"
               " pragma_freelist_count",
     [OLDEST] = VICTIM "exchange e WHERE e.outcome IS NOT NULL ORDER BY e.seq LIMIT ?1",
-    [ALL_BEFORE] =
-        VICTIM "exchange e WHERE e.outcome IS NOT NULL AND e.began_ns < ?2 ORDER BY e.seq LIMIT ?1",
+    [NEXT_ROWS] = "SELECT max(seq) FROM (SELECT seq FROM exchange WHERE seq>?1 ORDER BY seq"
+                  " LIMIT ?2)",
+    [OLD_AMONG] = VICTIM "exchange e WHERE e.seq > ?3 AND e.seq <= ?4 AND e.outcome IS NOT NULL"
+                         " AND e.began_ns < ?2 ORDER BY e.seq LIMIT ?1",
     [FULLEST_TUNNEL] = FULLEST("bytes > 0"),
     [FULLEST_ENDED] =
         FULLEST("EXISTS(SELECT 1 FROM span s CROSS JOIN exchange e ON e.seq BETWEEN s.first AND"

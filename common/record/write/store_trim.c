@@ -22,7 +22,8 @@ static int get_pages(struct store *s, uint64_t *used, uint64_t *unused)
 }
 
 // Up to STORE_DELETE_STEP ended exchanges in the order of their rows: the first ones of all
-// (OLDEST), of a tunnel (OLDEST_OF_TUNNEL, `of`), or that began before a time (ALL_BEFORE, `of`).
+// (OLDEST), of a tunnel (OLDEST_OF_TUNNEL, `of`), or of those that the look at all rows has come to
+// and that began before a time (OLD_AMONG, `of`).
 static int get_victims(struct store *s, enum statement which, int64_t of, struct victim *victims,
                        size_t *count)
 {
@@ -33,6 +34,10 @@ static int get_victims(struct store *s, enum statement which, int64_t of, struct
     (void)sqlite3_bind_int(q, 1, STORE_DELETE_STEP);
     if (which != OLDEST)
         (void)sqlite3_bind_int64(q, 2, of);
+    if (which == OLD_AMONG) {
+        (void)sqlite3_bind_int64(q, 3, s->aged_seq);
+        (void)sqlite3_bind_int64(q, 4, s->aged_end);
+    }
     int error = sqlite3_step(q);
     for (; error == SQLITE_ROW; error = sqlite3_step(q)) {
         int64_t seq = sqlite3_column_int64(q, 0);
@@ -111,25 +116,62 @@ static int delete_all(struct store *s, const struct victim *victims, size_t coun
     return error;
 }
 
-// Rows are in the order in which exchanges began, but for those that came late, from the spool of a
-// program that had died. Therefore all rows are looked at now and then.
+static int64_t oldest_allowed(const struct store *s, int64_t now_ns)
+{
+    return now_ns - (int64_t)(s->config.age_ms * 1000000);
+}
+
+// Rows are in the order in which exchanges began, but for those that came late.
 static int trim_age(struct store *s, int64_t now_ns, bool *more)
 {
     struct victim victims[STORE_DELETE_STEP];
     size_t count = 0;
     size_t old = 0;
-    int64_t since_ns = now_ns - (int64_t)(s->config.age_ms * 1000000);
-    bool all =
-        s->aged_ns == 0 || now_ns < s->aged_ns || now_ns - s->aged_ns >= STORE_AGE_MS * 1000000LL;
-    int error = get_victims(s, all ? ALL_BEFORE : OLDEST, since_ns, victims, &count);
-    while (old < count && victims[old].began_ns < since_ns)
+    int error = get_victims(s, OLDEST, 0, victims, &count);
+    while (old < count && victims[old].began_ns < oldest_allowed(s, now_ns))
         old++;
     *more = old == STORE_DELETE_STEP;
-    if (!error && old > 0)
-        error = delete_all(s, victims, old);
-    if (!error && all && !*more)
-        s->aged_ns = now_ns;
-    return error;
+    return error || old == 0 ? error : delete_all(s, victims, old);
+}
+
+// Finds the next rows of the look at all rows. `any`: there are some.
+static int get_next_rows(struct store *s, bool *any)
+{
+    sqlite3_stmt *q = store_statement(s, NEXT_ROWS);
+    *any = false;
+    if (!q)
+        return sqlite3_extended_errcode(s->db);
+    (void)sqlite3_bind_int64(q, 1, s->aged_seq);
+    (void)sqlite3_bind_int(q, 2, STORE_AGE_ROWS);
+    int error = sqlite3_step(q);
+    if (error == SQLITE_ROW) {
+        *any = sqlite3_column_type(q, 0) != SQLITE_NULL;
+        s->aged_end = sqlite3_column_int64(q, 0);
+    }
+    (void)sqlite3_reset(q);
+    return error == SQLITE_ROW ? SQLITE_OK : error;
+}
+
+// Exchanges from the spool of a program that had died come late, behind younger ones. Therefore all
+// rows are looked at now and then, a few at a time: a whole record may have to come from the disk.
+static int trim_late(struct store *s, int64_t now_ns, bool *more)
+{
+    struct victim victims[STORE_DELETE_STEP];
+    size_t count = 0;
+    bool due =
+        s->aged_ns == 0 || now_ns < s->aged_ns || now_ns - s->aged_ns >= STORE_AGE_MS * 1000000LL;
+    if (!due)
+        return SQLITE_OK;
+    int error = get_next_rows(s, more);
+    if (!error && *more)
+        error = get_victims(s, OLD_AMONG, oldest_allowed(s, now_ns), victims, &count);
+    if (!error && count > 0)
+        error = delete_all(s, victims, count);
+    if (error)
+        return error;
+    s->aged_seq = !*more ? 0 : count == STORE_DELETE_STEP ? victims[count - 1].seq : s->aged_end;
+    s->aged_ns = *more ? s->aged_ns : now_ns;
+    return SQLITE_OK;
 }
 
 // How many of the oldest free more than `over` bytes.
@@ -192,6 +234,8 @@ int store_trim(struct store *s, int64_t now_ns, uint64_t spooled, enum store_exc
         error = trim_bytes(s, (used - limit) * STORE_PAGE_BYTES, &more);
     else if (!error && limit > 0 && unused > 0 && used + unused > limit + slack)
         error = vacuum(s, used + unused - limit - slack, &more);
+    if (!error && !more && s->config.age_ms)
+        error = trim_late(s, now_ns, &more);
     *excess = !more                  ? STORE_EXCESS_NONE
               : used > limit + slack ? STORE_EXCESS_PRESSING
                                      : STORE_EXCESS_SOME;
