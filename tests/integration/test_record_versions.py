@@ -115,7 +115,7 @@ def command(data, *words, status=0):
 
 
 def all_that_is_said(data, ids):
-    """What every command that reads says of the exchanges that have ended."""
+    """Runs every command that reads. Returns their output about exchanges that have ended."""
     ended = [name for name in ids if name != "running"]
     said = {("listed", *how): command(data, "requests", f"{OLD} path!=/5", *how)
             for how in ((), ("--json",))}

@@ -180,7 +180,7 @@ NO_THREAD = "clone,clone3:error=EAGAIN"
 
 
 def test_no_thread_can_be_started_while_a_relay_runs(tmp_path):
-    """What a relay needs threads for, those do that it has from its start."""
+    """The threads that a relay has from its start do all that it needs threads for."""
     names = tmp_path / "relay" / "aditd" / "names"
     with Origin() as origin, harness.Relay(tmp_path / "relay") as relay:
         with Faults(relay.pid, tmp_path / "strace", NO_THREAD):

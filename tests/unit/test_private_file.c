@@ -91,7 +91,7 @@ static bool has(const struct fixture *f, const char *name)
     return fstatat(f->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-// What private_open_dir and private_open_at return, closed: 0 or an errno.
+// The results of private_open_dir and private_open_at, closed: 0 or an errno.
 static int open_dir(const struct fixture *f, const char *name, bool make)
 {
     errno = 0;

@@ -6,7 +6,7 @@
 
 static const struct spool_position beginning;
 
-// What the fixture's record has, opened by another process.
+// Reads the fixture's record as another process would.
 static void open_rows(struct fixture *f)
 {
     char path[STATE_PATH_MAX + 16];
