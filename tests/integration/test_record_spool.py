@@ -389,21 +389,24 @@ def test_a_record_that_is_locked_for_long_sheds_nothing(tmp_path):
 
 
 def test_what_a_full_spool_loses_is_counted(tmp_path):
-    """A spool that has twice its part of the record's size loses what is oldest."""
-    part = MIB
+    """A spool that has eleven sixteenths of the record's size loses what is oldest."""
     with harness.Proxied(tmp_path, "--limit", "record-size=4m") as way:
         has_record(way, way.proxy)
+
+        def has_lost():
+            content = spooled(way.proxy)
+            return len(content) >= 2 * MIB and target(0).encode() not in content
         with locked(way.proxy):
-            send(way, range(60), 50_000)
-            until(lambda: len(spooled(way.proxy)) >= 2.5 * part, "the spool is full")
-            assert len(spooled(way.proxy)) < 3 * part
-        assert target(59) in run(way.proxy, "requests", "--limit", "1")[0]
+            send(way, range(100), 50_000)
+            until(has_lost, "the oldest is gone")
+            assert len(spooled(way.proxy)) < 3.25 * MIB
+        assert target(99) in run(way.proxy, "requests", "--limit", "1")[0]
         with Record(way.proxy.data) as record:
             shed = record.number("SELECT sum(shed) FROM writer")
             kept = [row["target"] for row in record.exchanges("target LIKE '/mirror?n%'")]
-            assert record.number("SELECT sum(exchanges) FROM writer") == 61 - shed
-        assert kept and kept[-1] == target(59) and 0 < shed < 60
-        check_rows(way.proxy, range(59, 60), 50_000)
+            assert record.number("SELECT sum(exchanges) FROM writer") == 101 - shed
+        assert kept and kept[-1] == target(99) and 0 < shed < 100
+        check_rows(way.proxy, range(99, 100), 50_000)
 
 
 def test_a_program_that_ends_while_its_record_is_locked_leaves_a_spool(tmp_path):
