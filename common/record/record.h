@@ -27,7 +27,7 @@ enum record_side {
 // exchange.flags
 enum record_flag {
     RECORD_REDACTED = 1,          // a value was replaced by "[redacted]"
-    RECORD_SHED = 2,              // a part is missing: the recorder's queue was full
+    RECORD_SHED = 2,              // a part is missing: queue or spool were full or damaged
     RECORD_HEADS_ONLY = 4,        // bodies and messages were not to be recorded
     RECORD_REQUEST_WHOLE = 8,     // the request's body was complete
     RECORD_RESPONSE_WHOLE = 16,   // the response's body was complete

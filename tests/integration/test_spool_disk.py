@@ -23,6 +23,13 @@ with sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True) as db:
     assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     db.execute("VACUUM INTO ?", sys.argv[2:])
 """
+# Holds the record, so that no rows can be written, until its input ends.
+LOCK = """import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)
+db.execute("BEGIN IMMEDIATE")
+print(end="x", flush=True)
+sys.stdin.read()
+"""
 ROOM = 100 * KIB  # for a part of a batch
 FULL = "cannot be written: the disk is full. Traffic goes on"
 pytestmark = pytest.mark.skipif(not mounts.may_mount(), reason="may not mount")
@@ -140,6 +147,27 @@ def test_what_memory_does_not_hold_while_the_disk_is_full_is_counted(disk):
     assert trouble == "the disk is full"
     text = proxy.text("stderr")
     assert text.count(FULL) == 1 and "faster than" not in text
+
+
+def test_a_disk_that_the_spool_has_filled_takes_what_is_newest(disk):
+    """Rows find no room then. The oldest of what waits makes it, though nobody else frees any."""
+    proxy = disk.way.proxy
+    lock = subprocess.Popen(disk.inside(disk.holder.pid, sys.executable, "-c", LOCK,
+                                        disk.data / "record.db"),
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert lock.stdout.read(1) == b"x"
+    while FULL not in proxy.text("stderr"):
+        disk.send(4, MIB)
+    lock.communicate()
+    told = proxy.wait_for(r"the record is written again; (\d+) exchanges are missing", "stderr",
+                          within=3 * harness.DEADLINE)
+    assert int(told[1]) > 0
+    disk.send(3, 50 * KIB)
+    assert f"/mirror?{disk.sent - 1}" in disk.listed().stdout
+    found = disk.check_rows()
+    assert set(range(disk.sent - 3, disk.sent)) <= set(found)
+    with disk.record() as record:
+        assert len(found) + record.number("SELECT shed FROM writer") == disk.sent
 
 
 def all_is_whole(disk):

@@ -7,7 +7,7 @@
 enum {
     KIB = 1 << 10,
     MIB = 1 << 20,
-    PART = MIB, // a quarter of the record's size, the least by which bounds are reckoned
+    PART = MIB, // a quarter of the record's size
     NOW_MS = 1000000,
     WINDOW_MS = 100,
     HIGH_BYTES = 128 * KIB,

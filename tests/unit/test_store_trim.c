@@ -119,6 +119,35 @@ static void what_runs_stays(void **state)
     assert_int_equal(number(f, "SELECT count(*) FROM exchange"), 2);
 }
 
+static enum store_excess excess(struct fixture *f, uint64_t spooled)
+{
+    enum store_excess excess = STORE_EXCESS_NONE;
+    assert_int_equal(store_trim(f->store, 3, spooled, &excess), SQLITE_OK);
+    return excess;
+}
+
+// Where a spool takes the room of rows, they go beside the writing of others.
+static void only_rows_that_are_too_many_themselves_press(void **state)
+{
+    const uint64_t limit = (uint64_t)PAGES * STORE_PAGE_BYTES;
+    const int64_t slack = PAGES + PAGES / STORE_SLACK_PART;
+    struct fixture *f = *state;
+    f->config.bytes = limit;
+    open_store(f);
+    while (pages(f) < PAGES - 20)
+        (void)add(f, exchange("a", 1), 1);
+    assert_int_equal(excess(f, 0), STORE_EXCESS_NONE);
+    assert_int_equal(excess(f, limit), STORE_EXCESS_SOME);
+    while (pages(f) < slack - 20)
+        (void)add(f, exchange("a", 1), 1);
+    assert_int_equal(excess(f, 0), STORE_EXCESS_SOME);
+    while (pages(f) < slack + 20)
+        (void)add(f, exchange("a", 1), 1);
+    assert_int_equal(excess(f, 0), STORE_EXCESS_PRESSING);
+    trim_all(f, 3);
+    assert_true(pages(f) <= PAGES);
+}
+
 static void what_is_too_old_goes(void **state)
 {
     const int64_t second = 1000000000;
@@ -156,6 +185,7 @@ int main(void)
         TEST(where_addresses_may_be_anybodys_owners_have_shares),
         TEST(the_tunnel_that_takes_most_loses_its_oldest),
         TEST(what_runs_stays),
+        TEST(only_rows_that_are_too_many_themselves_press),
         TEST(what_is_too_old_goes),
         TEST(the_file_shrinks_to_a_smaller_limit),
     };

@@ -4,8 +4,8 @@
 
 enum {
     UNROUTED_MS = 1000,      // rows that cannot be written are waited for so long
-    TRIM_MS = 100,           // deleting takes this long at a time,
-    TRIM_PRESSING_MS = 1000, // or this long where that cannot keep up
+    TRIM_MS = 100,           // deleting takes this long at a time while no rows wait,
+    TRIM_PRESSING_MS = 1000, // and this long where rows alone are too many
     SEAL_MS = 10 * 1000,     // a segment whose events are all in the record grows for this long
 };
 
@@ -89,29 +89,44 @@ int record_writer_write(struct record_writer *w)
     return error;
 }
 
-void record_writer_make_room(struct record_writer *w)
+// Discards the oldest segment. Returns whether that made room.
+static bool discard_oldest(struct record_writer *w)
 {
-    if (!record_writer_is_full(w))
-        return;
-    while (record_writer_must_drop(w)) {
-        uint64_t left = spool_bytes(w->spool);
-        indexer_discard(&w->indexer);
-        if (spool_bytes(w->spool) >= left)
-            return;
-    }
+    uint64_t left = spool_bytes(w->spool);
+    indexer_discard(&w->indexer);
+    return spool_bytes(w->spool) < left;
 }
 
-static int trim(struct record_writer *w)
+// A disk that is full for the spool as well may stay so: of what waits the oldest goes, before the
+// newest does. Rows take the room first, since appending has its pause.
+bool record_writer_make_room(struct record_writer *w, int error)
+{
+    uint64_t now = record_writer_now_ms();
+    if (record_writer_is_full(w)) {
+        while (record_writer_must_drop(w) && discard_oldest(w))
+            ;
+        return false;
+    }
+    if (error != SQLITE_FULL || !atomic_load(&w->disk_full) ||
+        now - w->discarded_ms < RECORDER_RETRY_MS)
+        return false;
+    w->discarded_ms = now;
+    return discard_oldest(w);
+}
+
+// While rows wait, deleting may take as long as writing did: about as much goes as comes.
+static int trim(struct record_writer *w, uint64_t wrote_ms)
 {
     uint64_t begun = record_writer_now_ms();
-    uint64_t max_ms = TRIM_MS;
+    uint64_t usual_ms = indexer_has_all(&w->indexer) ? TRIM_MS : wrote_ms;
+    uint64_t max_ms = 0;
     enum store_excess excess = STORE_EXCESS_SOME;
     int error = SQLITE_OK;
-    while (!error && excess != STORE_EXCESS_NONE && record_writer_now_ms() - begun < max_ms) {
+    do {
         error = store_trim(w->indexer.store, wall_clock_ns(), record_writer_spooled(w), &excess);
         bool pressing = excess == STORE_EXCESS_PRESSING && !atomic_load(&w->closing);
-        max_ms = pressing ? TRIM_PRESSING_MS : TRIM_MS;
-    }
+        max_ms = pressing ? TRIM_PRESSING_MS : usual_ms;
+    } while (!error && excess != STORE_EXCESS_NONE && record_writer_now_ms() - begun < max_ms);
     w->trim_pending = excess != STORE_EXCESS_NONE;
     return error;
 }
@@ -126,11 +141,11 @@ void record_writer_seal(struct record_writer *w)
     spool_drop(w->spool, w->indexer.indexed);
 }
 
-int record_writer_tidy(struct record_writer *w)
+int record_writer_tidy(struct record_writer *w, uint64_t wrote_ms)
 {
     if (record_writer_now_ms() - w->sealed_ms >= SEAL_MS)
         record_writer_seal(w);
-    int error = trim(w);
+    int error = trim(w, wrote_ms);
     return error ? error
                  : store_tidy(w->indexer.store, wall_clock_ns(), w->memory_released,
                               &w->scrub_pending);

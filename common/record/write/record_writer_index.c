@@ -96,8 +96,9 @@ static void close_store(struct record_writer *w, bool moved)
 }
 
 // Moves a damaged record aside; the next attempt creates another. One whose file was moved is
-// closed, so that the next attempt creates it again in its place.
-static void handle_error(struct record_writer *w, int error)
+// closed, so that the next attempt creates it again in its place. Returns whether the error's cause
+// may be gone.
+static bool handle_error(struct record_writer *w, int error)
 {
     char name[STATE_PATH_MAX + 64];
     if (record_writer_is_damage(error)) {
@@ -108,7 +109,7 @@ static void handle_error(struct record_writer *w, int error)
     if (error == SQLITE_READONLY_DBMOVED)
         close_store(w, true);
     record_writer_announce_trouble(w, INDEX_THREAD, error);
-    record_writer_make_room(w);
+    return record_writer_make_room(w, error);
 }
 
 static uint64_t indexed_bytes(struct record_writer *w)
@@ -170,12 +171,14 @@ static void release_memory(struct record_writer *w)
 
 static int work(struct record_writer *w, enum pace pace)
 {
+    uint64_t began_ms = record_writer_now_ms();
     int error = pace == PACE_WAIT ? SQLITE_OK : record_writer_write(w);
+    uint64_t wrote_ms = record_writer_now_ms() - began_ms;
     if (!error)
         answer_readers(w);
     if (error || pace == PACE_WAIT)
         return error;
-    error = record_writer_tidy(w);
+    error = record_writer_tidy(w, wrote_ms);
     if (!error)
         recover(w);
     return error;
@@ -301,8 +304,8 @@ static int turn(struct record_writer *w, struct seen seen)
         error = work(w, pace);
     }
     if (error) {
-        handle_error(w, error);
-        wait_after_error(w);
+        if (!handle_error(w, error))
+            wait_after_error(w);
         return error;
     }
     record_writer_announce_recovery(w, INDEX_THREAD);

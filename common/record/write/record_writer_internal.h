@@ -55,6 +55,7 @@ struct record_writer {
     atomic_uint_fast64_t lost;   // exchanges, by the index thread
     atomic_uint_fast64_t others; // bytes of other programs' spools
     atomic_bool shed_announced;
+    atomic_bool disk_full; // for the spool thread, when it last appended
     struct flush_mailbox asked;
 
     uv_mutex_t lock;                           // protects the fields up to the next empty line
@@ -86,6 +87,7 @@ struct record_writer {
     int recover_error;          // that was announced
     bool retry_batch;           // the last batch failed and is still pending
     bool dropped;               // of this batch the largest share
+    uint64_t discarded_ms;      // of a spool that had filled the disk, the oldest segment
     bool trim_pending;          // more is to be deleted
     bool scrub_pending;         // more is to be scrubbed
     bool memory_released;       // spare memory was released, and traffic has stayed low since
@@ -139,12 +141,13 @@ uint64_t record_writer_spooled(struct record_writer *w);
 int record_writer_write(struct record_writer *w);
 // Writes the writer's counters to the record if they changed.
 int record_writer_write_counts(struct record_writer *w);
-// Deletes beyond the limits, scrubs and truncates.
-int record_writer_tidy(struct record_writer *w);
+// Deletes beyond the limits, scrubs and truncates. `wrote_ms`: the time that writing rows took.
+int record_writer_tidy(struct record_writer *w, uint64_t wrote_ms);
 // With everything in the record: begins a segment and drops the one before, which has the same.
 void record_writer_seal(struct record_writer *w);
-// Discards the oldest part of a spool that is full while rows cannot be written.
-void record_writer_make_room(struct record_writer *w);
+// After this error of the record: discards the oldest part of a spool that is full, or that has
+// filled the disk. Returns whether rows may have room now.
+bool record_writer_make_room(struct record_writer *w, int error);
 
 // The threads. `arg` is the writer.
 void record_writer_spool_main(void *arg);

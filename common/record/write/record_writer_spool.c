@@ -46,6 +46,7 @@ static int append_all(struct record_writer *w, bool last)
 
 static void report(struct record_writer *w, int error)
 {
+    atomic_store(&w->disk_full, error == ENOSPC || error == EDQUOT);
     if (error && error != EAGAIN)
         record_writer_announce_trouble(w, SPOOL_THREAD, record_writer_error_of(error));
     else if (!error)

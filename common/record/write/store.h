@@ -98,7 +98,7 @@ int store_counts(struct store *s, uint64_t exchanges, uint64_t shed, uint64_t sh
 enum store_excess {
     STORE_EXCESS_NONE,
     STORE_EXCESS_SOME,     // more is to be deleted
-    STORE_EXCESS_PRESSING, // the record exceeds its limit by more than 1 in STORE_SLACK_PART
+    STORE_EXCESS_PRESSING, // rows alone exceed the limit by more than 1 in STORE_SLACK_PART
 };
 int store_trim(struct store *s, int64_t now_ns, uint64_t spooled, enum store_excess *excess);
 // Scrubs what was deleted and truncates the log (scrub.h): one step each STORE_TIDY_MS, and at each

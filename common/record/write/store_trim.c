@@ -225,6 +225,7 @@ int store_trim(struct store *s, int64_t now_ns, uint64_t spooled, enum store_exc
     uint64_t used = 0;
     uint64_t unused = 0;
     uint64_t limit = pages_of_rows(s, spooled);
+    uint64_t whole = pages_of_rows(s, 0);
     uint64_t slack = limit / STORE_SLACK_PART;
     bool more = false;
     int error = s->config.age_ms ? trim_age(s, now_ns, &more) : SQLITE_OK;
@@ -236,9 +237,9 @@ int store_trim(struct store *s, int64_t now_ns, uint64_t spooled, enum store_exc
         error = vacuum(s, used + unused - limit - slack, &more);
     if (!error && !more && s->config.age_ms)
         error = trim_late(s, now_ns, &more);
-    *excess = !more                  ? STORE_EXCESS_NONE
-              : used > limit + slack ? STORE_EXCESS_PRESSING
-                                     : STORE_EXCESS_SOME;
+    *excess = !more                                     ? STORE_EXCESS_NONE
+              : used > whole + whole / STORE_SLACK_PART ? STORE_EXCESS_PRESSING
+                                                        : STORE_EXCESS_SOME;
     return error;
 }
 
