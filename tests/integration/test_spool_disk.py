@@ -23,14 +23,17 @@ with sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True) as db:
     assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     db.execute("VACUUM INTO ?", sys.argv[2:])
 """
-# Holds the record, so that no rows can be written, until its input ends.
+# Truncates the log, and holds the record until its input ends: no rows can be written then.
 LOCK = """import sqlite3, sys
 db = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)
+while db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+    pass
 db.execute("BEGIN IMMEDIATE")
 print(end="x", flush=True)
 sys.stdin.read()
 """
 ROOM = 100 * KIB  # for a part of a batch
+FULL_RECORD = 64 * MIB
 FULL = "cannot be written: the disk is full. Traffic goes on"
 pytestmark = pytest.mark.skipif(not mounts.may_mount(), reason="may not mount")
 
@@ -38,11 +41,11 @@ pytestmark = pytest.mark.skipif(not mounts.may_mount(), reason="may not mount")
 class Disk:
     """A disk that only a proxy and its commands see; it outlives the proxy."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, size=DISK, *args):
         self.data, self.copy = directory / "adit", directory / "copy"
         self.data.mkdir()
         self.copy.mkdir()
-        self.way = harness.Proxied(directory, prepare=mounts.small_disk(self.data, DISK))
+        self.way = harness.Proxied(directory, *args, prepare=mounts.small_disk(self.data, size))
         self.holder = subprocess.Popen(self.inside(self.way.proxy.pid, "cat"),
                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.holder.stdin.write(b"x")  # comes back from where the disk is seen
@@ -149,25 +152,23 @@ def test_what_memory_does_not_hold_while_the_disk_is_full_is_counted(disk):
     assert text.count(FULL) == 1 and "faster than" not in text
 
 
-def test_a_disk_that_the_spool_has_filled_takes_what_is_newest(disk):
-    """Rows find no room then. The oldest of what waits makes it, though nobody else frees any."""
-    proxy = disk.way.proxy
-    lock = subprocess.Popen(disk.inside(disk.holder.pid, sys.executable, "-c", LOCK,
-                                        disk.data / "record.db"),
-                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert lock.stdout.read(1) == b"x"
-    while FULL not in proxy.text("stderr"):
-        disk.send(4, MIB)
-    lock.communicate()
-    told = proxy.wait_for(r"the record is written again; (\d+) exchanges are missing", "stderr",
-                          within=3 * harness.DEADLINE)
-    assert int(told[1]) > 0
-    disk.send(3, 50 * KIB)
-    assert f"/mirror?{disk.sent - 1}" in disk.listed().stdout
-    found = disk.check_rows()
-    assert set(range(disk.sent - 3, disk.sent)) <= set(found)
-    with disk.record() as record:
-        assert len(found) + record.number("SELECT shed FROM writer") == disk.sent
+def test_a_spool_that_has_filled_the_disk_makes_room_for_rows(tmp_path):
+    """The record is at its limit and would fit. Nobody else frees anything, and the log has no room."""
+    with Disk(tmp_path, FULL_RECORD * 3 // 2, "--limit", f"record-size={FULL_RECORD}") as disk:
+        for _ in range(FULL_RECORD // (16 * MIB)):
+            disk.send(8, MIB)  # both ways
+            disk.listed()
+        lock = subprocess.Popen(disk.inside(disk.holder.pid, sys.executable, "-c", LOCK,
+                                            disk.data / "record.db"),
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert lock.stdout.read(1) == b"x"
+        while FULL not in disk.way.proxy.text("stderr"):
+            disk.send(4, MIB)
+        lock.communicate()
+        disk.send(1, 50 * KIB)
+        until(lambda: f"/mirror?{disk.sent - 1}" in disk.listed().stdout, "rows have room",
+              3 * harness.DEADLINE)
+        assert disk.sent - 1 in disk.check_rows()
 
 
 def all_is_whole(disk):
