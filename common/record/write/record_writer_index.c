@@ -147,7 +147,7 @@ static void answer_readers(struct record_writer *w)
     uint64_t over = gone < indexed ? gone : indexed;
     size_t ready = flush_waiters_ready(&w->waiters, over);
     struct pending_rows *pending = &w->indexer.pending;
-    pending_rows_expire_waiting(pending, now);
+    pending_rows_expire_waiting(pending, w->indexer.read_ms);
     if (ready > 0) {
         flush_mailbox_end(&w->asked, ready);
         flush_waiters_written(&w->waiters, over, pending->waited);
