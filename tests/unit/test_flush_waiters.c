@@ -118,6 +118,28 @@ static void behind_written_no_progress_comes(void **state)
     assert_int_equal(f.count, 0);
 }
 
+static void readers_that_have_left_are_dropped_behind_written(void **state)
+{
+    struct flush_waiters f = {0};
+    int one = reader(&f);
+    int two = reader(&f);
+    int three = reader_from(&f, 1150);
+    (void)state;
+    assert_int_equal(close(three), 0);
+    flush_waiters_written(&f, 1200, 3);
+    flush_waiters_drop_left(&f);
+    assert_int_equal(f.count, 3); // the third one still counts as one that waits for FLUSH_WRITTEN
+    assert_int_equal(close(one), 0);
+    flush_waiters_drop_left(&f);
+    assert_int_equal(f.count, 2);
+    flush_waiters_written(&f, 1350, 3);
+    flush_waiters_drop_left(&f);
+    assert_int_equal(f.count, 1);
+    flush_waiters_reported(&f, 3);
+    expect(two, "wr");
+    expect_end(two);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -125,6 +147,7 @@ int main(void)
         cmocka_unit_test(a_percentage_never_falls_and_one_that_stays_is_a_sign_of_life),
         cmocka_unit_test(each_waits_for_its_own_end),
         cmocka_unit_test(behind_written_no_progress_comes),
+        cmocka_unit_test(readers_that_have_left_are_dropped_behind_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,6 +17,7 @@ struct fixture {
     struct indexer indexer;
     int counted; // how often the counters were written
     int fails;   // what that returns
+    uint64_t now_ms;
 };
 
 static int setup(void **state)
@@ -75,7 +76,7 @@ static void append_added(struct fixture *f)
 static bool take(struct fixture *f)
 {
     bool more = true;
-    CHECK(indexer_take(&f->indexer, &more) == SQLITE_OK);
+    CHECK(indexer_take(&f->indexer, f->now_ms, &more) == SQLITE_OK);
     return more;
 }
 
@@ -181,6 +182,76 @@ static void a_transaction_has_its_size(void **state)
     assert_in_range(ix->taken, RECORDER_BATCH_BYTES, RECORDER_BATCH_BYTES + SPOOL_BATCH_BYTES);
 }
 
+// An exchange whose peer reports, or does not.
+static void add_tunnelled(struct fixture *f)
+{
+    add_begun(f->events, 0, SLICE("A: 1\r\n"));
+    add_routed(f->events, 0, 1, 7);
+    add_facts(f->events, EVENT_CLOSED, 0, 5);
+}
+
+static bool take_and_write(struct fixture *f, uint64_t now_ms)
+{
+    f->now_ms = now_ms;
+    bool more = take(f);
+    CHECK(indexer_write(&f->indexer, count, f) == SQLITE_OK);
+    return more;
+}
+
+// Begins an exchange in slot 1 that append_large goes on with, and ends another one.
+static void begin_both(struct fixture *f)
+{
+    add_begun(f->events, 1, SLICE("A: 1\r\n"));
+    add_routed(f->events, 1, 2, 0);
+    add_tunnelled(f);
+    append_added(f);
+}
+
+static void a_report_finds_its_row_however_long_both_lay_in_the_spool(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t now_ms = 3 * RECORDER_REPORT_MS;
+    begin_both(f);
+    assert_false(take_and_write(f, now_ms));
+    append_large(f, 2 * RECORDER_BATCH_BYTES / (4 * CHUNK) + 2);
+    add_report(f->events, 1, 7);
+    append_added(f);
+    for (bool more = true; more;) {
+        assert_int_equal(f->indexer.pending.waiting_count, 1);
+        more = take_and_write(f, now_ms += 3 * RECORDER_REPORT_MS);
+    }
+    assert_int_equal(f->indexer.pending.waiting_count, 0);
+    assert_int_equal(number(f, "SELECT count(*) FROM exchange WHERE far_outcome IS NOT NULL"), 1);
+}
+
+// Neither a spool that goes on under the next number nor one that is never read to its end keeps
+// a wait from ending.
+static void a_report_is_given_up_when_all_was_read_that_came_in_its_time(void **state)
+{
+    struct fixture *f = *state;
+    struct indexer *ix = &f->indexer;
+    uint64_t now_ms = 5;
+    begin_both(f);
+    assert_false(take_and_write(f, now_ms));
+    spool_seal(ix->spool);
+    spool_drop(ix->spool, ix->indexed);
+    assert_true(spool_is_before(ix->reader.at, spool_end(ix->spool)));
+    assert_false(take_and_write(f, 5 + RECORDER_REPORT_MS - 1));
+    assert_int_equal(ix->pending.waiting_count, 1);
+    assert_false(take_and_write(f, now_ms = 5 + RECORDER_REPORT_MS));
+    assert_int_equal(ix->pending.waiting_count, 0);
+    add_tunnelled(f);
+    append_added(f);
+    append_large(f, 4 * RECORDER_BATCH_BYTES / (4 * CHUNK));
+    const uint64_t end_ms = now_ms + 3 * RECORDER_REPORT_MS;
+    do {
+        append_large(f, RECORDER_BATCH_BYTES / (4 * CHUNK) + 1);
+        assert_true(take_and_write(f, now_ms += RECORDER_REPORT_MS / 10));
+        CHECK(now_ms < end_ms);
+    } while (ix->pending.waiting_count > 0);
+    assert_true(now_ms >= end_ms - 2 * RECORDER_REPORT_MS);
+}
+
 static void a_discarded_segment_costs_its_exchanges_and_those_that_run(void **state)
 {
     struct fixture *f = *state;
@@ -263,6 +334,8 @@ int main(void)
         TEST(a_transaction_waits_for_the_routes_of_its_exchanges),
         TEST(a_route_that_does_not_come_is_not_waited_for_without_end),
         TEST(a_transaction_has_its_size),
+        TEST(a_report_finds_its_row_however_long_both_lay_in_the_spool),
+        TEST(a_report_is_given_up_when_all_was_read_that_came_in_its_time),
         TEST(a_discarded_segment_costs_its_exchanges_and_those_that_run),
         TEST(what_a_discarded_segment_ends_is_written),
         TEST(what_is_not_indexed_is_left),

@@ -187,6 +187,41 @@ static void a_report_is_waited_for_no_longer_than_it_may_take(void **state)
     assert_int_equal(f->pending.waiting_count, 0);
 }
 
+// While events lag, even those before the wait are still to be applied.
+static void no_wait_for_a_report_ends_before_its_time_was_applied(void **state)
+{
+    struct fixture *f = *state;
+    begin(f, 0, SLICE("A: 1\r\n"));
+    route(f, 0, 7, "0123456789abcdef");
+    end(f, 0);
+    write_all(f, 1000);
+    write_all(f, 1000 + 3 * RECORDER_REPORT_MS);
+    pending_rows_expire_waiting(&f->pending, 0);
+    pending_rows_expire_waiting(&f->pending, 999);
+    assert_int_equal(f->pending.waiting_count, 1);
+    pending_rows_expire_waiting(&f->pending, 1000 + RECORDER_REPORT_MS);
+    assert_int_equal(f->pending.waiting_count, 0);
+}
+
+static void as_many_rows_wait_as_may(void **state)
+{
+    struct fixture *f = *state;
+    for (uint32_t i = 0; i < RECORDER_WAITING_MAX + 1; i++) {
+        char id[EXCHANGE_ID_LEN + 1];
+        (void)snprintf(id, sizeof(id), "%016u", i);
+        begin(f, 0, SLICE("A: 1\r\n"));
+        route(f, 0, 7, id);
+        end(f, 0);
+        if (i < RECORDER_WAITING_MAX - 2)
+            continue;
+        write_all(f, 0);
+        pending_rows_expire_waiting(&f->pending, 0);
+        assert_int_equal(f->pending.waiting_count,
+                         i < RECORDER_WAITING_MAX ? i + 1 : RECORDER_WAITING_MAX);
+        assert_int_equal(pending_rows_reported(&f->pending), i < RECORDER_WAITING_MAX ? 0 : 1);
+    }
+}
+
 // An agent that never reports has only its share of the places.
 static void who_never_reports_takes_no_others_place(void **state)
 {
@@ -258,6 +293,8 @@ int main(void)
         TEST(the_largest_share_is_dropped),
         TEST(what_is_written_is_not_dropped),
         TEST(a_report_is_waited_for_no_longer_than_it_may_take),
+        TEST(no_wait_for_a_report_ends_before_its_time_was_applied),
+        TEST(as_many_rows_wait_as_may),
         TEST(who_never_reports_takes_no_others_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

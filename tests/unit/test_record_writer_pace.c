@@ -143,6 +143,27 @@ static void rows_are_written_when_somebody_asks_or_when_closing(void **state)
     assert_int_equal(pace(p), PACE_FULL);
 }
 
+// Reports come after the rows: behind FLUSH_WRITTEN they are not left in the spool.
+static void rows_are_written_while_a_reader_waits_for_reports(void **state)
+{
+    struct paced *p = *state;
+    struct flush_waiters *waiters = &p->writer.waiters;
+    for (int leaves = 0; leaves < 2; leaves++) {
+        int ends[2];
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+        flush_waiters_add(waiters, ends[0], 0, 0);
+        flush_waiters_written(waiters, 0, 1);
+        assert_int_equal(flush_mailbox_pending(&p->writer.asked), 0);
+        assert_int_equal(pace(p), PACE_FULL);
+        assert_true(record_writer_has_readers(&p->writer));
+        if (!leaves)
+            flush_waiters_reported(waiters, 1);
+        assert_int_equal(close(ends[1]), 0);
+        assert_int_equal(pace(p), PACE_WAIT);
+        assert_false(record_writer_has_readers(&p->writer));
+    }
+}
+
 // All spools together may take three eighths before rows are written, and the own one seven
 // sixteenths before no pauses are made.
 static void rows_are_written_whatever_the_load_when_spools_have_their_part(void **state)
@@ -271,6 +292,7 @@ int main(void)
         TEST(more_than_128_kib_in_100_ms_are_a_load),
         TEST(the_load_of_a_window_counts_until_the_next_is_over),
         TEST(rows_are_written_when_somebody_asks_or_when_closing),
+        TEST(rows_are_written_while_a_reader_waits_for_reports),
         TEST(rows_are_written_whatever_the_load_when_spools_have_their_part),
         TEST(a_spool_drops_from_nine_sixteenths_and_is_full_from_eleven_on),
         TEST(spools_have_three_eighths_of_the_records_size),

@@ -9,9 +9,9 @@ static bool is_written(const struct flush_waiter *waiter)
     return waiter->until != UINT64_MAX;
 }
 
-static void finish(struct flush_waiters *f, size_t i, enum flush_reply last)
+static void finish(struct flush_waiters *f, size_t i)
 {
-    flush_finish(f->list[i].fd, last);
+    flush_finish(f->list[i].fd, FLUSH_REPORTED);
     f->list[i] = f->list[--f->count];
 }
 
@@ -23,13 +23,20 @@ static bool has_left(const struct flush_waiter *waiter)
     return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 
-// Closes readers that have left, since traffic needs their descriptors, and, if the list is full,
-// one that only waits for reports.
-static void make_room(struct flush_waiters *f)
+void flush_waiters_drop_left(struct flush_waiters *f)
 {
     for (size_t i = f->count; i-- > 0;)
-        if (is_written(&f->list[i]) && (f->count == FLUSH_WAITERS_MAX || has_left(&f->list[i])))
-            finish(f, i, FLUSH_REPORTED);
+        if (is_written(&f->list[i]) && has_left(&f->list[i])) {
+            (void)close(f->list[i].fd);
+            f->list[i] = f->list[--f->count];
+        }
+}
+
+static void make_room(struct flush_waiters *f)
+{
+    for (size_t i = f->count; i-- > 0 && f->count == FLUSH_WAITERS_MAX;)
+        if (is_written(&f->list[i]))
+            finish(f, i);
 }
 
 void flush_waiters_add(struct flush_waiters *f, int fd, uint64_t begin, uint64_t end)
@@ -95,7 +102,7 @@ void flush_waiters_reported(struct flush_waiters *f, uint64_t over)
 {
     for (size_t i = f->count; i-- > 0;)
         if (is_written(&f->list[i]) && f->list[i].until <= over)
-            finish(f, i, FLUSH_REPORTED);
+            finish(f, i);
 }
 
 void flush_waiters_deinit(struct flush_waiters *f)

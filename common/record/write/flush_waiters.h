@@ -34,5 +34,7 @@ void flush_waiters_written(struct flush_waiters *f, uint64_t indexed, uint64_t w
 // The first `over` of these exchanges no longer wait. Sends FLUSH_REPORTED to the readers that
 // depend on no other.
 void flush_waiters_reported(struct flush_waiters *f, uint64_t over);
+// Drops readers that were sent FLUSH_WRITTEN and have left: traffic needs their descriptors.
+void flush_waiters_drop_left(struct flush_waiters *f);
 // Closes all connections.
 void flush_waiters_deinit(struct flush_waiters *f);

@@ -32,10 +32,21 @@ static bool has_room(const struct indexer *ix, size_t bytes)
     return indexer_must_wait(ix);
 }
 
-int indexer_take(struct indexer *ix, bool *more)
+// One mark at a time: the next one when the last was passed.
+static void set_mark(struct indexer *ix, uint64_t now_ms)
+{
+    ix->take_ms = now_ms;
+    if (ix->read_ms != ix->mark_ms)
+        return;
+    ix->mark = spool_end(ix->spool);
+    ix->mark_ms = now_ms;
+}
+
+int indexer_take(struct indexer *ix, uint64_t now_ms, bool *more)
 {
     const struct event *event = NULL;
     int left = 1;
+    set_mark(ix, now_ms);
     for (size_t bytes = 0; left > 0 && has_room(ix, bytes); bytes += ix->reader.len) {
         left = spool_reader_batch(&ix->reader);
         note_breaks(ix);
@@ -44,6 +55,8 @@ int indexer_take(struct indexer *ix, bool *more)
         note_breaks(ix);
         ix->taken += left > 0 ? ix->reader.len : 0;
     }
+    if (left == 0 || !spool_is_before(ix->reader.at, ix->mark))
+        ix->read_ms = ix->mark_ms;
     *more = left > 0;
     return left >= 0 ? SQLITE_OK : errno == ENOMEM ? SQLITE_NOMEM : SQLITE_IOERR;
 }
@@ -74,7 +87,8 @@ int indexer_write(struct indexer *ix, indexer_count *count, void *ctx)
         pending_rows_rolled_back(&ix->pending);
         return error;
     }
-    pending_rows_committed(&ix->pending, uv_hrtime() / 1000000);
+    pending_rows_committed(&ix->pending, ix->take_ms);
+    pending_rows_expire_waiting(&ix->pending, ix->read_ms);
     ix->indexed = ix->reader.at;
     ix->taken = 0;
     spool_drop(ix->spool, ix->indexed);

@@ -123,11 +123,11 @@ static void free_waiting(struct pending_rows *rows)
         pending_row_free(rows, oldest);
 }
 
-void pending_rows_expire_waiting(struct pending_rows *rows, uint64_t now_ms)
+void pending_rows_expire_waiting(struct pending_rows *rows, uint64_t read_ms)
 {
     struct pending_row *oldest = NULL;
     while ((oldest = oldest_waiting(rows)) && (rows->waiting_count > RECORDER_WAITING_MAX ||
-                                               now_ms - oldest->written_ms >= RECORDER_REPORT_MS))
+                                               read_ms >= oldest->taken_ms + RECORDER_REPORT_MS))
         pending_row_free(rows, oldest);
 }
 
@@ -229,7 +229,7 @@ static void keep_texts(struct pending_row *row, const struct record_exchange *x)
 }
 
 bool pending_rows_restore(struct pending_rows *rows, const struct record_exchange *x,
-                          uint64_t now_ms)
+                          uint64_t taken_ms)
 {
     bool ended = x->outcome.len > 0;
     if (!ended && !pending_rows_reserve_slot(rows, x->slot))
@@ -252,7 +252,7 @@ bool pending_rows_restore(struct pending_rows *rows, const struct record_exchang
     if (!ended)
         rows->slots[x->slot] = row;
     else
-        pending_row_wait_for_report(rows, row, now_ms);
+        pending_row_wait_for_report(rows, row, taken_ms);
     return true;
 }
 

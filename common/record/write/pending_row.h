@@ -45,9 +45,9 @@ bool pending_rows_event(struct pending_rows *rows, const void *event);
 size_t pending_rows_message_overhead(const struct pending_rows *rows);
 
 // Takes over the row of an exchange that runs, whose slot has more events, or of one that has ended
-// and lacks the peer's report. False: out of memory.
+// and lacks the peer's report, as if its events were applied at `taken_ms`. False: out of memory.
 bool pending_rows_restore(struct pending_rows *rows, const struct record_exchange *x,
-                          uint64_t now_ms);
+                          uint64_t taken_ms);
 // Ends the rows of all exchanges that run, as pending_row_lose does: their events cannot be told
 // from other exchanges' any more.
 void pending_rows_lose_running(struct pending_rows *rows);
@@ -59,11 +59,14 @@ void pending_rows_drop_largest(struct pending_rows *rows);
 int pending_rows_write(struct pending_rows *rows, struct store *s);
 // Call after a rollback: all rows of the transaction are dirty again.
 void pending_rows_rolled_back(struct pending_rows *rows);
-// Call after a commit: ended rows are freed, or wait for the peer's report.
-void pending_rows_committed(struct pending_rows *rows, uint64_t now_ms);
+// Call after a commit: ended rows are freed, or wait for the peer's report. `taken_ms`: the last
+// event was applied.
+void pending_rows_committed(struct pending_rows *rows, uint64_t taken_ms);
 
-// Frees rows that have waited for a report for RECORDER_REPORT_MS.
-void pending_rows_expire_waiting(struct pending_rows *rows, uint64_t now_ms);
+// Ends waits for reports: of rows beyond RECORDER_WAITING_MAX, the oldest first, and of those to
+// which none came for RECORDER_REPORT_MS. `read_ms`: all events that came until then were applied.
+// While these lag, no wait ends: reports may be among them.
+void pending_rows_expire_waiting(struct pending_rows *rows, uint64_t read_ms);
 // Rows are numbered as they begin to wait. Every row with a number below the returned one no longer
 // waits.
 uint64_t pending_rows_reported(const struct pending_rows *rows);

@@ -11,7 +11,7 @@ struct pending_row {
     struct ws_capture *messages; // NULL: not a WebSocket
     uint64_t counted_size;       // the part of x.size that the record counts already
     uint64_t tunnel_id;
-    uint64_t written_ms;
+    uint64_t taken_ms; // with `waiting`: since then
     uint8_t share;
     bool routed, ended, dirty;
     bool inserting; // the open transaction inserts it
@@ -45,7 +45,7 @@ struct pending_row *pending_row_find(struct pending_rows *rows, uint64_t tunnel_
 // Whether the row's share has room among the waiting rows.
 bool pending_row_may_wait(const struct pending_rows *rows, const struct pending_row *row);
 void pending_row_wait_for_report(struct pending_rows *rows, struct pending_row *row,
-                                 uint64_t now_ms);
+                                 uint64_t taken_ms);
 // Does nothing if it does not wait.
 void pending_row_stop_waiting(struct pending_rows *rows, struct pending_row *row);
 

@@ -55,10 +55,10 @@ bool pending_row_may_wait(const struct pending_rows *rows, const struct pending_
 }
 
 void pending_row_wait_for_report(struct pending_rows *rows, struct pending_row *row,
-                                 uint64_t now_ms)
+                                 uint64_t taken_ms)
 {
     row->waiting = true;
-    row->written_ms = now_ms;
+    row->taken_ms = taken_ms;
     list_append(&rows->waiting, &row->in_waiting);
     rows->waiting_count++;
     rows->waiting_of[row->share]++;

@@ -101,7 +101,7 @@ static void forget_written(struct pending_row *row)
         ws_capture_clear(row->messages);
 }
 
-void pending_rows_committed(struct pending_rows *rows, uint64_t now_ms)
+void pending_rows_committed(struct pending_rows *rows, uint64_t taken_ms)
 {
     size_t count = 0;
     struct pending_row *row = rows->dirty;
@@ -118,11 +118,10 @@ void pending_rows_committed(struct pending_rows *rows, uint64_t now_ms)
             continue;
         pending_row_free_messages(row);
         if (pending_row_may_wait(rows, row))
-            pending_row_wait_for_report(rows, row, now_ms);
+            pending_row_wait_for_report(rows, row, taken_ms);
         else
             pending_row_free(rows, row);
     }
-    pending_rows_expire_waiting(rows, now_ms);
     if (count < PENDING_ROWS_KEPT_QUIET)
         pending_rows_shrink(rows);
 }

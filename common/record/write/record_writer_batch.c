@@ -63,7 +63,7 @@ static bool must_wait(struct record_writer *w)
 static int take(struct record_writer *w)
 {
     bool more = true;
-    int error = indexer_take(&w->indexer, &more);
+    int error = indexer_take(&w->indexer, record_writer_now_ms(), &more);
     w->dropped = false;
     if (w->breaks != w->indexer.breaks)
         record_writer_announce_break(w);

@@ -58,7 +58,7 @@ static int open_store(struct record_writer *w)
 static bool has_other_work(void *ctx)
 {
     struct record_writer *w = ctx;
-    return atomic_load(&w->closing) || flush_mailbox_pending(&w->asked) > 0 ||
+    return atomic_load(&w->closing) || record_writer_has_readers(w) ||
            spool_left(w->spool, w->indexer.indexed) > RECORDER_BATCH_BYTES;
 }
 
@@ -148,7 +148,7 @@ static void answer_readers(struct record_writer *w)
     uint64_t over = gone < indexed ? gone : indexed;
     size_t ready = flush_waiters_ready(&w->waiters, over);
     struct pending_rows *pending = &w->indexer.pending;
-    pending_rows_expire_waiting(pending, now);
+    pending_rows_expire_waiting(pending, w->indexer.read_ms);
     if (ready > 0) {
         flush_mailbox_end(&w->asked, ready);
         flush_waiters_written(&w->waiters, over, pending->waited);

@@ -127,6 +127,8 @@ uint64_t record_writer_spool_part(const struct record_writer *w);
 bool record_writer_is_full(struct record_writer *w);
 // Whether it takes so much that rows of the largest share are dropped.
 bool record_writer_must_drop(struct record_writer *w);
+// Whether readers wait, for rows or for reports. Those that have left are dropped.
+bool record_writer_has_readers(struct record_writer *w);
 // Looks at the load, and says what to do at this time of record_writer_now_ms.
 enum pace record_writer_pace(struct record_writer *w, uint64_t now_ms);
 // Whether the processors had nothing to do for three quarters of the time between two samples; the

@@ -134,10 +134,16 @@ static void sample(struct load *l, uint64_t now)
     l->sampled = times;
 }
 
+bool record_writer_has_readers(struct record_writer *w)
+{
+    flush_waiters_drop_left(&w->waiters);
+    return flush_mailbox_pending(&w->asked) > 0 || w->waiters.count > 0;
+}
+
 enum pace record_writer_pace(struct record_writer *w, uint64_t now_ms)
 {
     measure(w, now_ms);
-    if (atomic_load(&w->closing) || flush_mailbox_pending(&w->asked) > 0 || !w->load.high ||
+    if (atomic_load(&w->closing) || record_writer_has_readers(w) || !w->load.high ||
         spool_bytes(w->spool) >= sixteenths(record_bytes_to_wait(w), SIXTEENTHS_URGENT))
         return PACE_FULL;
     sample(&w->load, now_ms);

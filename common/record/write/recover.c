@@ -63,7 +63,7 @@ static int index_all(struct recovered *d)
     while (!error && more) {
         if (stops(d->r))
             return SQLITE_INTERRUPT;
-        error = indexer_take(&d->indexer, &more);
+        error = indexer_take(&d->indexer, uv_hrtime() / 1000000, &more);
         if (!error && (!more || !indexer_must_wait(&d->indexer)))
             error = indexer_write(&d->indexer, count, d);
         d->counted = error ? d->counted : d->indexer.pending.begun;
